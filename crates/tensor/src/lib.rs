@@ -1,1 +1,29 @@
-//! placeholder
+//! Values on a device, and the one place that runs a kernel on them.
+//!
+//! Reading order: [`DType`] and [`Element`] say how numbers are stored and in what type they are
+//! computed; [`Tensor`] is an immutable array with shared storage; [`Kernel`] is a computation with a
+//! shape rule, a readable reference and, where it matters, a fast path; [`run`] is the only function
+//! that asks which device and which type. This crate knows nothing of derivatives.
+
+mod device;
+mod dtype;
+mod error;
+mod gemm;
+mod indices;
+mod kernel;
+pub mod math;
+mod memory;
+pub mod random;
+mod run;
+mod tensor;
+pub mod vector;
+
+pub use device::{Device, Gpu};
+pub use dtype::{DType, Element, Real};
+pub use error::{Error, Result};
+pub use gemm::{Matrix, gemm_f32};
+pub use indices::Indices;
+pub use kernel::{Kernel, Slice, Stored, Update};
+pub use memory::{MemoryStatistics, memory_statistics, release_cached_memory};
+pub use run::{run, run_reference, update};
+pub use tensor::Tensor;

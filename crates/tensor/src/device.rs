@@ -1,0 +1,83 @@
+//! Where a tensor lives.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use crate::{Error, Result};
+
+/// Where a tensor lives and its kernels run.
+#[derive(Debug, Clone, Default)]
+pub enum Device {
+    /// The processor and its memory.
+    #[default]
+    Cpu,
+    /// An NVIDIA GPU.
+    Cuda(Arc<Gpu>),
+}
+
+/// A GPU that has been opened.
+///
+/// There is no value of this type yet: the CUDA kernels are not part of this version, and a type without
+/// values lets the compiler prove that nothing pretends to run on one.
+#[derive(Debug)]
+pub enum Gpu {}
+
+impl Device {
+    /// Opens the GPU with this ordinal.
+    ///
+    /// # Errors
+    /// [`Error::NoDevice`], always, in this version: the CUDA kernels are not written yet.
+    pub fn cuda(ordinal: usize) -> Result<Self> {
+        let why = "this version of agon has no CUDA kernels yet; use the device `cpu`".into();
+        Err(Error::NoDevice { device: format!("cuda:{ordinal}"), why })
+    }
+}
+
+impl PartialEq for Device {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Cpu, Self::Cpu) => true,
+            (Self::Cuda(a), Self::Cuda(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cpu => f.write_str("cpu"),
+            Self::Cuda(gpu) => match **gpu {},
+        }
+    }
+}
+
+/// Reads `cpu`, `cuda` or `cuda:N`.
+impl FromStr for Device {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let unknown =
+            || Error::NoDevice { device: format!("`{text}`"), why: "write `cpu` or `cuda:N`".into() };
+        match text.split_once(':') {
+            None if text == "cpu" => Ok(Self::Cpu),
+            None if text == "cuda" => Self::cuda(0),
+            Some(("cuda", ordinal)) => Self::cuda(ordinal.parse().map_err(|_| unknown())?),
+            _ => Err(unknown()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gpu_that_cannot_be_had_is_an_error_that_says_what_to_do() {
+        let message = Device::cuda(0).unwrap_err().to_string();
+        assert!(message.contains("cuda:0") && message.contains("`cpu`"), "{message}");
+        assert!("tpu".parse::<Device>().unwrap_err().to_string().contains("`tpu`"));
+        assert_eq!("cpu".parse::<Device>(), Ok(Device::Cpu));
+    }
+}

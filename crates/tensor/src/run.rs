@@ -1,0 +1,231 @@
+//! The one place that asks which device and which element type, and runs a kernel there.
+
+use half::{bf16, f16};
+use ndarray::ArrayViewMutD;
+
+use crate::{DType, Device, Element, Error, Kernel, Result, Slice, Stored, Tensor, Update};
+
+/// Runs `kernel` on the device and in the type of its inputs.
+///
+/// # Errors
+/// If the inputs are not all on one device and of one type, or the kernel does not take their shapes.
+pub fn run<K, const N: usize, const M: usize>(kernel: &K, inputs: [&Tensor; N]) -> Result<[Tensor; M]>
+where
+    K: Kernel<N, M>,
+{
+    match common_device(kernel.name(), &inputs)? {
+        Device::Cpu => on_cpu(kernel, inputs, true),
+        Device::Cuda(gpu) => match *gpu {},
+    }
+}
+
+/// Runs the reference of `kernel`, also where it has a fast path: what the fast paths are judged by.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_reference<K, const N: usize, const M: usize>(
+    kernel: &K,
+    inputs: [&Tensor; N],
+) -> Result<[Tensor; M]>
+where
+    K: Kernel<N, M>,
+{
+    on_cpu(kernel, inputs, false)
+}
+
+/// Rewrites `state` in place. A tensor whose storage is shared is copied first.
+///
+/// # Errors
+/// If the tensors are not all on one device, of one type and of one shape.
+pub fn update<K, const S: usize, const N: usize>(
+    kernel: &K,
+    mut state: [&mut Tensor; S],
+    inputs: [&Tensor; N],
+) -> Result<()>
+where
+    K: Update<S, N>,
+{
+    let all: Vec<&Tensor> = state.iter().map(|tensor| &**tensor).chain(inputs).collect();
+    let device = common_device(kernel.name(), &all)?;
+    let dtype = common_dtype(kernel.name(), &all)?;
+    if all.iter().any(|tensor| tensor.shape() != all[0].shape()) {
+        let shapes: Vec<&[usize]> = all.iter().map(|tensor| tensor.shape()).collect();
+        return Err(Error::shape(kernel.name(), "equal shapes", &shapes));
+    }
+    match (device, dtype) {
+        (Device::Cuda(gpu), _) => match *gpu {},
+        (Device::Cpu, DType::F64) => update_reference::<f64, K, S, N>(kernel, state, inputs),
+        (Device::Cpu, DType::F32) => {
+            let slices = state.each_mut().map(|tensor| tensor.own_mut::<f32>());
+            if !kernel.fast(slices, inputs.map(|tensor| tensor.own::<f32>())) {
+                update_reference::<f32, K, S, N>(kernel, state, inputs)?;
+            }
+            Ok(())
+        }
+        (Device::Cpu, DType::F16 | DType::BF16) => Err(Error::DType { wanted: DType::F32, got: dtype }),
+    }
+}
+
+fn update_reference<A, K, const S: usize, const N: usize>(
+    kernel: &K,
+    state: [&mut Tensor; S],
+    inputs: [&Tensor; N],
+) -> Result<()>
+where
+    A: crate::Real,
+    K: Update<S, N>,
+{
+    let state = state.map(|tensor| {
+        let shape = tensor.shape().to_vec();
+        ArrayViewMutD::from_shape(shape, tensor.own_mut::<A>()).expect("the storage has the shape's length")
+    });
+    kernel.reference(state, inputs.map(view::<A>));
+    Ok(())
+}
+
+fn on_cpu<K, const N: usize, const M: usize>(
+    kernel: &K,
+    inputs: [&Tensor; N],
+    may_be_fast: bool,
+) -> Result<[Tensor; M]>
+where
+    K: Kernel<N, M>,
+{
+    let dtype = dtype_of_call(kernel, inputs)?;
+    let shapes = kernel.shapes(inputs.map(Tensor::shape))?;
+    match dtype {
+        DType::F64 => Ok(by_reference::<f64, K, N, M>(kernel, inputs, &shapes)),
+        DType::F32 => {
+            if may_be_fast {
+                let mut outputs = shapes.each_ref().map(|shape| Tensor::uninitialised(shape, DType::F32));
+                let slices = inputs.map(|tensor| Slice { data: tensor.own(), shape: tensor.shape() });
+                if kernel.fast(slices, outputs.each_mut().map(|output| output.own_mut())) {
+                    return Ok(outputs);
+                }
+            }
+            Ok(by_reference::<f32, K, N, M>(kernel, inputs, &shapes))
+        }
+        DType::F16 => Ok(by_reference::<f16, K, N, M>(kernel, inputs, &shapes)),
+        DType::BF16 => Ok(by_reference::<bf16, K, N, M>(kernel, inputs, &shapes)),
+    }
+}
+
+/// Widens, computes, narrows.
+fn by_reference<T, K, const N: usize, const M: usize>(
+    kernel: &K,
+    inputs: [&Tensor; N],
+    shapes: &[Vec<usize>; M],
+) -> [Tensor; M]
+where
+    T: Element,
+    K: Kernel<N, M>,
+{
+    let loaded = kernel.loaded();
+    let wide: [_; N] = std::array::from_fn(|input| match loaded[input] {
+        Stored::AsInput => view::<T>(inputs[input]).mapv(T::widen),
+        Stored::AsAccumulator => view::<T::Acc>(inputs[input]).to_owned(),
+    });
+    let computed = kernel.reference(wide.each_ref().map(|array| array.view()));
+    let stored = kernel.stored();
+    std::array::from_fn(|output| {
+        let array = &computed[output];
+        assert_eq!(array.shape(), shapes[output], "{}: the reference keeps its shape rule", kernel.name());
+        match stored[output] {
+            Stored::AsInput => Tensor::from_array(&array.mapv(T::narrow)),
+            Stored::AsAccumulator => Tensor::from_array(array),
+        }
+    })
+}
+
+fn view<T: Element>(tensor: &Tensor) -> ndarray::ArrayViewD<'_, T> {
+    tensor.view().expect("the dtype was asked before")
+}
+
+fn common_device(name: &str, inputs: &[&Tensor]) -> Result<Device> {
+    let devices: Vec<Device> = inputs.iter().map(|tensor| tensor.device()).collect();
+    match devices.iter().all(|device| *device == devices[0]) {
+        true => Ok(devices[0].clone()),
+        false => Err(Error::mixed_devices(name, &devices.iter().collect::<Vec<_>>())),
+    }
+}
+
+/// The type of the inputs that are loaded as they are; the others must have its accumulator type.
+fn dtype_of_call<K, const N: usize, const M: usize>(kernel: &K, inputs: [&Tensor; N]) -> Result<DType>
+where
+    K: Kernel<N, M>,
+{
+    let loaded = kernel.loaded();
+    let of = |kind| inputs.into_iter().zip(loaded).filter(move |(_, k)| *k == kind).map(|(tensor, _)| tensor);
+    let dtype = common_dtype(kernel.name(), &of(Stored::AsInput).collect::<Vec<_>>())?;
+    match of(Stored::AsAccumulator).find(|tensor| tensor.dtype() != dtype.accumulator()) {
+        Some(tensor) => Err(Error::DType { wanted: dtype.accumulator(), got: tensor.dtype() }),
+        None => Ok(dtype),
+    }
+}
+
+fn common_dtype(name: &str, inputs: &[&Tensor]) -> Result<DType> {
+    let dtype = inputs[0].dtype();
+    if inputs.iter().all(|tensor| tensor.dtype() == dtype) {
+        return Ok(dtype);
+    }
+    let got = inputs.iter().map(|tensor| tensor.dtype().to_string()).collect::<Vec<_>>().join(", ");
+    Err(Error::MixedDTypes { op: name.into(), got })
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{ArrayD, ArrayViewD, IxDyn};
+
+    use super::*;
+    use crate::Real;
+
+    struct Sum;
+
+    impl Kernel<1, 1> for Sum {
+        fn name(&self) -> &'static str {
+            "sum"
+        }
+        fn shapes(&self, _: [&[usize]; 1]) -> Result<[Vec<usize>; 1]> {
+            Ok([vec![]])
+        }
+        fn stored(&self) -> [Stored; 1] {
+            [Stored::AsAccumulator]
+        }
+        fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
+            [ArrayD::from_elem(IxDyn(&[]), x.iter().copied().sum())]
+        }
+    }
+
+    struct Halve;
+
+    impl Update<1, 1> for Halve {
+        fn name(&self) -> &'static str {
+            "halve"
+        }
+        fn reference<A: Real>(&self, [mut x]: [ArrayViewMutD<'_, A>; 1], [by]: [ArrayViewD<'_, A>; 1]) {
+            x /= &by;
+        }
+    }
+
+    #[test]
+    fn a_sum_of_16_bit_numbers_keeps_32_bits() {
+        let ones = Tensor::full(1.0, &[1000], DType::BF16);
+        let [sum] = run(&Sum, [&ones]).unwrap();
+        assert_eq!((sum.dtype(), sum.item().unwrap()), (DType::F32, 1000.0));
+    }
+
+    #[test]
+    fn mixed_types_are_an_error_that_names_the_kernel() {
+        let mut x = Tensor::zeros(&[2], DType::F32);
+        let message = update(&Halve, [&mut x], [&Tensor::zeros(&[2], DType::F64)]).unwrap_err().to_string();
+        assert!(message.contains("halve") && message.contains("f32, f64"), "{message}");
+    }
+
+    #[test]
+    fn an_update_does_not_reach_a_tensor_that_shares_the_storage() {
+        let mut x = Tensor::full(8.0, &[2], DType::F64);
+        let before = x.clone();
+        update(&Halve, [&mut x], [&Tensor::full(2.0, &[2], DType::F64)]).unwrap();
+        assert_eq!((x.to_f64_vec()[0], before.to_f64_vec()[0]), (4.0, 8.0));
+    }
+}

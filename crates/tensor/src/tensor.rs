@@ -1,0 +1,253 @@
+//! An immutable array of numbers with shared storage.
+
+use std::sync::Arc;
+
+use half::{bf16, f16};
+use ndarray::{ArrayD, ArrayViewD};
+
+use crate::memory::Buffer;
+use crate::{DType, Device, Element, Error, Result};
+
+/// An immutable array of numbers: a shape, an element type and shared storage.
+///
+/// The elements lie row after row with no gaps; there are no strided views, so every kernel may count on
+/// it. Cloning and [`reshape`](Self::reshape) share the storage.
+#[derive(Debug, Clone)]
+pub struct Tensor {
+    shape: Vec<usize>,
+    dtype: DType,
+    storage: Arc<Buffer>,
+}
+
+impl Tensor {
+    /// The values in row-major order.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if there are not exactly as many values as the shape has elements.
+    pub fn from_vec<T: Element>(values: Vec<T>, shape: &[usize]) -> Result<Self> {
+        Self::from_slice(&values, shape)
+    }
+
+    /// Copies the values, which are in row-major order.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if there are not exactly as many values as the shape has elements.
+    pub fn from_slice<T: Element>(values: &[T], shape: &[usize]) -> Result<Self> {
+        let wanted = count(shape);
+        if values.len() != wanted {
+            return Err(Error::Length { shape: shape.to_vec(), wanted, values: values.len() });
+        }
+        let mut tensor = Self::uninitialised(shape, T::DTYPE);
+        tensor.own_mut::<T>().copy_from_slice(values);
+        Ok(tensor)
+    }
+
+    /// Copies an array of any layout.
+    pub fn from_array<T: Element>(array: &ArrayD<T>) -> Self {
+        let mut tensor = Self::uninitialised(array.shape(), T::DTYPE);
+        let values = tensor.own_mut::<T>();
+        match array.as_slice() {
+            Some(slice) => values.copy_from_slice(slice),
+            None => values.iter_mut().zip(array).for_each(|(to, from)| *to = *from),
+        }
+        tensor
+    }
+
+    /// The same number everywhere, rounded to `dtype`.
+    pub fn full(value: f64, shape: &[usize], dtype: DType) -> Self {
+        let mut tensor = Self::uninitialised(shape, dtype);
+        match dtype {
+            DType::F64 => tensor.own_mut::<f64>().fill(value),
+            DType::F32 => tensor.own_mut::<f32>().fill(value as f32),
+            DType::F16 => tensor.own_mut::<f16>().fill(f16::from_f64(value)),
+            DType::BF16 => tensor.own_mut::<bf16>().fill(bf16::from_f64(value)),
+        }
+        tensor
+    }
+
+    /// Zero everywhere.
+    pub fn zeros(shape: &[usize], dtype: DType) -> Self {
+        Self::full(0.0, shape, dtype)
+    }
+
+    /// Memory for a tensor whose elements the caller will write, all of them, before anyone reads.
+    pub(crate) fn uninitialised(shape: &[usize], dtype: DType) -> Self {
+        let storage = Arc::new(Buffer::of(count(shape) * dtype.size()));
+        Self { shape: shape.to_vec(), dtype, storage }
+    }
+
+    /// The sizes of the axes; empty for a single number.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// The number of axes.
+    pub fn rank(&self) -> usize {
+        self.shape.len()
+    }
+
+    /// The number of elements.
+    pub fn len(&self) -> usize {
+        count(&self.shape)
+    }
+
+    /// Whether there are no elements.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The type of the elements.
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    /// Where the elements live.
+    pub fn device(&self) -> Device {
+        Device::Cpu
+    }
+
+    /// The elements in row-major order.
+    ///
+    /// # Errors
+    /// [`Error::DType`] if the elements are not of type `T`.
+    pub fn as_slice<T: Element>(&self) -> Result<&[T]> {
+        if self.dtype != T::DTYPE {
+            return Err(Error::DType { wanted: T::DTYPE, got: self.dtype });
+        }
+        Ok(bytemuck::cast_slice(self.storage.bytes()))
+    }
+
+    /// A view of the elements in this shape.
+    ///
+    /// # Errors
+    /// [`Error::DType`] if the elements are not of type `T`.
+    pub fn view<T: Element>(&self) -> Result<ArrayViewD<'_, T>> {
+        let slice = self.as_slice()?;
+        Ok(ArrayViewD::from_shape(self.shape.as_slice(), slice).expect("the storage has the shape's length"))
+    }
+
+    /// The elements as 64-bit numbers, exactly, in row-major order.
+    pub fn to_f64_vec(&self) -> Vec<f64> {
+        fn widened<T: Element>(tensor: &Tensor) -> Vec<f64> {
+            tensor.own::<T>().iter().map(|x| x.to_f64()).collect()
+        }
+        match self.dtype {
+            DType::F64 => widened::<f64>(self),
+            DType::F32 => widened::<f32>(self),
+            DType::F16 => widened::<f16>(self),
+            DType::BF16 => widened::<bf16>(self),
+        }
+    }
+
+    /// The only element.
+    ///
+    /// # Errors
+    /// [`Error::NotAScalar`] if there is not exactly one.
+    pub fn item(&self) -> Result<f64> {
+        match self.to_f64_vec().as_slice() {
+            &[value] => Ok(value),
+            _ => Err(Error::NotAScalar { shape: self.shape.clone() }),
+        }
+    }
+
+    /// The same elements, each rounded to the nearest of `dtype`.
+    pub fn to_dtype(&self, dtype: DType) -> Self {
+        fn narrowed<T: Element>(values: &[f64], shape: &[usize]) -> Tensor {
+            let mut tensor = Tensor::uninitialised(shape, T::DTYPE);
+            tensor.own_mut::<T>().iter_mut().zip(values).for_each(|(to, &from)| *to = T::from_f64(from));
+            tensor
+        }
+        if dtype == self.dtype {
+            return self.clone();
+        }
+        let values = self.to_f64_vec();
+        match dtype {
+            DType::F64 => narrowed::<f64>(&values, &self.shape),
+            DType::F32 => narrowed::<f32>(&values, &self.shape),
+            DType::F16 => narrowed::<f16>(&values, &self.shape),
+            DType::BF16 => narrowed::<bf16>(&values, &self.shape),
+        }
+    }
+
+    /// The same elements in another shape; the storage is shared.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if the shape has another number of elements.
+    pub fn reshape(&self, shape: &[usize]) -> Result<Self> {
+        let wanted = count(shape);
+        if wanted != self.len() {
+            return Err(Error::Length { shape: shape.to_vec(), wanted, values: self.len() });
+        }
+        Ok(Self { shape: shape.to_vec(), ..self.clone() })
+    }
+
+    /// The elements, whose type the caller knows.
+    pub(crate) fn own<T: Element>(&self) -> &[T] {
+        self.as_slice().expect("the dtype was asked before")
+    }
+
+    /// The elements, to be written. Storage that others share is copied first, so they see no change.
+    pub(crate) fn own_mut<T: Element>(&mut self) -> &mut [T] {
+        assert_eq!(self.dtype, T::DTYPE, "the dtype was asked before");
+        if Arc::get_mut(&mut self.storage).is_none() {
+            let mut copy = Buffer::of(self.storage.bytes().len());
+            copy.bytes_mut().copy_from_slice(self.storage.bytes());
+            self.storage = Arc::new(copy);
+        }
+        let buffer = Arc::get_mut(&mut self.storage).expect("the storage was just made our own");
+        bytemuck::cast_slice_mut(buffer.bytes_mut())
+    }
+}
+
+fn count(shape: &[usize]) -> usize {
+    shape.iter().product()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_number_of_values_is_an_error_that_says_both_numbers() {
+        let message = Tensor::from_vec(vec![1.0f32; 5], &[2, 3]).unwrap_err().to_string();
+        assert!(message.contains('5') && message.contains("[2, 3]") && message.contains('6'), "{message}");
+    }
+
+    #[test]
+    fn writing_to_shared_storage_leaves_the_others_as_they_were() {
+        let first = Tensor::from_vec(vec![1.0f32, 2.0], &[2]).unwrap();
+        let mut second = first.clone();
+        second.own_mut::<f32>()[0] = 9.0;
+        assert_eq!(first.to_f64_vec(), [1.0, 2.0]);
+        assert_eq!(second.to_f64_vec(), [9.0, 2.0]);
+    }
+
+    #[test]
+    fn reading_as_another_type_is_an_error() {
+        let tensor = Tensor::zeros(&[2], DType::F16);
+        assert_eq!(
+            tensor.as_slice::<f32>().unwrap_err(),
+            Error::DType { wanted: DType::F32, got: DType::F16 }
+        );
+    }
+
+    #[test]
+    fn an_array_of_any_layout_is_copied_in_row_order() {
+        let array = ndarray::array![[1.0f64, 2.0, 3.0], [4.0, 5.0, 6.0]].reversed_axes().into_dyn();
+        assert_eq!(Tensor::from_array(&array).to_f64_vec(), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
+    }
+
+    #[test]
+    fn sixteen_bits_round_trip_through_f64() {
+        let tensor = Tensor::from_vec(vec![0.1f32, -3.0, 1e5], &[3]).unwrap();
+        assert_eq!(tensor.to_dtype(DType::BF16).to_dtype(DType::F64).to_f64_vec()[1], -3.0);
+        assert_eq!(tensor.to_dtype(DType::F16).to_f64_vec()[2], f64::INFINITY);
+    }
+
+    #[test]
+    fn a_tensor_can_be_empty_or_a_single_number() {
+        assert!(Tensor::zeros(&[0, 3], DType::F32).is_empty());
+        assert_eq!(Tensor::full(2.5, &[], DType::F32).item(), Ok(2.5));
+        assert!(Tensor::zeros(&[2], DType::F32).item().is_err());
+    }
+}

@@ -1,0 +1,228 @@
+//! Loops over slices: the widest vectors the processor has, all threads, one order of summation.
+//!
+//! Each loop is compiled for AVX-512, for AVX2 and for any processor, and the fastest one that runs here
+//! is chosen when it is called. The loops hold no fused operations and sums have a fixed shape, so neither
+//! the choice nor the number of threads changes a bit of the result.
+
+use rayon::prelude::*;
+
+/// Elements that one thread takes at a time, and the span of one partial sum: 16 KiB of `f32`.
+const CHUNK: usize = 4096;
+/// Below this many elements waking other threads costs more than it saves.
+const WORTH_SHARING: usize = 16 * CHUNK;
+/// Partial sums that run beside each other within a chunk: one AVX-512 register.
+const LANES: usize = 16;
+
+/// Defines a loop that is compiled for several kinds of processor.
+macro_rules! for_each_processor {
+    ($(#[$doc:meta])* fn $name:ident<$F:ident: $bound:path>($($arg:ident: $type:ty),* $(,)?) $(-> $out:ty)? $body:block) => {
+        $(#[$doc])*
+        #[inline]
+        fn $name<$F: $bound>($($arg: $type),*) $(-> $out)? {
+            #[inline(always)]
+            fn plain<$F: $bound>($($arg: $type),*) $(-> $out)? $body
+
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+                fn avx512<$F: $bound>($($arg: $type),*) $(-> $out)? {
+                    plain($($arg),*)
+                }
+                #[target_feature(enable = "avx2")]
+                fn avx2<$F: $bound>($($arg: $type),*) $(-> $out)? {
+                    plain($($arg),*)
+                }
+                if is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("avx512vl") {
+                    // SAFETY: the processor has just been asked for these features.
+                    return unsafe { avx512($($arg),*) };
+                }
+                if is_x86_feature_detected!("avx2") {
+                    // SAFETY: the processor has just been asked for this feature.
+                    return unsafe { avx2($($arg),*) };
+                }
+            }
+            plain($($arg),*)
+        }
+    };
+}
+
+for_each_processor! {
+    fn map_chunk<F: Unary>(x: &[f32], out: &mut [f32], f: &F) {
+        for (out, &x) in out.iter_mut().zip(x) {
+            *out = f(x);
+        }
+    }
+}
+
+for_each_processor! {
+    fn map2_chunk<F: Binary>(x: &[f32], y: &[f32], out: &mut [f32], f: &F) {
+        for ((out, &x), &y) in out.iter_mut().zip(x).zip(y) {
+            *out = f(x, y);
+        }
+    }
+}
+
+for_each_processor! {
+    fn map2_sum_chunk<F: BinaryWithTerm>(x: &[f32], y: &[f32], out: &mut [f32], f: &F) -> f64 {
+        let mut lanes = [0.0f32; LANES];
+        let whole = out.len() / LANES * LANES;
+        for ((out, x), y) in out[..whole]
+            .chunks_exact_mut(LANES)
+            .zip(x[..whole].chunks_exact(LANES))
+            .zip(y[..whole].chunks_exact(LANES))
+        {
+            for lane in 0..LANES {
+                let (value, term) = f(x[lane], y[lane]);
+                out[lane] = value;
+                lanes[lane] += term;
+            }
+        }
+        let mut sum = lanes.iter().map(|&lane| f64::from(lane)).sum::<f64>();
+        for i in whole..out.len() {
+            let (value, term) = f(x[i], y[i]);
+            out[i] = value;
+            sum += f64::from(term);
+        }
+        sum
+    }
+}
+
+for_each_processor! {
+    fn update_chunk<F: Step>(state: [&mut [f32]; 3], input: &[f32], f: &F) {
+        let [a, b, c] = state;
+        for (((a, b), c), &input) in a.iter_mut().zip(b).zip(c).zip(input) {
+            [*a, *b, *c] = f([*a, *b, *c], input);
+        }
+    }
+}
+
+/// A function of one number.
+pub trait Unary: Fn(f32) -> f32 + Sync {}
+impl<F: Fn(f32) -> f32 + Sync> Unary for F {}
+
+/// A function of two numbers.
+pub trait Binary: Fn(f32, f32) -> f32 + Sync {}
+impl<F: Fn(f32, f32) -> f32 + Sync> Binary for F {}
+
+/// A function of two numbers that gives a value and a term of a sum.
+pub trait BinaryWithTerm: Fn(f32, f32) -> (f32, f32) + Sync {}
+impl<F: Fn(f32, f32) -> (f32, f32) + Sync> BinaryWithTerm for F {}
+
+/// A function from three numbers and an input to three new numbers.
+pub trait Step: Fn([f32; 3], f32) -> [f32; 3] + Sync {}
+impl<F: Fn([f32; 3], f32) -> [f32; 3] + Sync> Step for F {}
+
+/// `out[i] = f(x[i])`
+pub fn map(x: &[f32], out: &mut [f32], f: impl Unary) {
+    assert_eq!(x.len(), out.len(), "input and output have one length");
+    if !shared(out.len()) {
+        return map_chunk(x, out, &f);
+    }
+    out.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).for_each(|(out, x)| map_chunk(x, out, &f));
+}
+
+/// `out[i] = f(x[i], y[i])`
+pub fn map2(x: &[f32], y: &[f32], out: &mut [f32], f: impl Binary) {
+    assert!(x.len() == out.len() && y.len() == out.len(), "inputs and output have one length");
+    if !shared(out.len()) {
+        return map2_chunk(x, y, out, &f);
+    }
+    out.par_chunks_mut(CHUNK)
+        .zip(x.par_chunks(CHUNK))
+        .zip(y.par_chunks(CHUNK))
+        .for_each(|((out, x), y)| map2_chunk(x, y, out, &f));
+}
+
+/// `(out[i], term[i]) = f(x[i], y[i])`; returns the sum of the terms.
+pub fn map2_sum(x: &[f32], y: &[f32], out: &mut [f32], f: impl BinaryWithTerm) -> f64 {
+    assert!(x.len() == out.len() && y.len() == out.len(), "inputs and output have one length");
+    if !shared(out.len()) {
+        let chunks = out.chunks_mut(CHUNK).zip(x.chunks(CHUNK)).zip(y.chunks(CHUNK));
+        return chunks.map(|((out, x), y)| map2_sum_chunk(x, y, out, &f)).sum();
+    }
+    let partial: Vec<f64> = out
+        .par_chunks_mut(CHUNK)
+        .zip(x.par_chunks(CHUNK))
+        .zip(y.par_chunks(CHUNK))
+        .map(|((out, x), y)| map2_sum_chunk(x, y, out, &f))
+        .collect();
+    partial.iter().sum()
+}
+
+/// `(a[i], b[i], c[i]) = f([a[i], b[i], c[i]], input[i])`, in place.
+pub fn update3(state: [&mut [f32]; 3], input: &[f32], f: impl Step) {
+    let [a, b, c] = state;
+    let n = input.len();
+    assert!(a.len() == n && b.len() == n && c.len() == n, "state and input have one length");
+    if !shared(n) {
+        return update_chunk([a, b, c], input, &f);
+    }
+    a.par_chunks_mut(CHUNK)
+        .zip(b.par_chunks_mut(CHUNK))
+        .zip(c.par_chunks_mut(CHUNK))
+        .zip(input.par_chunks(CHUNK))
+        .for_each(|(((a, b), c), input)| update_chunk([a, b, c], input, &f));
+}
+
+/// `out[j] = sum over rows of x[row][j]`, each column in the order of the rows.
+pub fn sum_rows(x: &[f32], out: &mut [f32]) {
+    out.fill(0.0);
+    if out.is_empty() {
+        return;
+    }
+    for row in x.chunks_exact(out.len()) {
+        for (sum, &x) in out.iter_mut().zip(row) {
+            *sum += x;
+        }
+    }
+}
+
+fn shared(len: usize) -> bool {
+    len >= WORTH_SHARING && rayon::current_num_threads() > 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn on_threads<R: Send>(threads: usize, f: impl FnOnce() -> R + Send) -> R {
+        rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(f)
+    }
+
+    #[test]
+    fn the_number_of_threads_does_not_change_a_sum() {
+        let x: Vec<f32> = (0..300_001).map(|i| (i as f32 * 0.37).sin()).collect();
+        let sum = || {
+            let mut out = vec![0.0; x.len()];
+            (map2_sum(&x, &x, &mut out, |x, y| (x + y, x * y)), out)
+        };
+        let one = on_threads(1, sum);
+        assert!(one == on_threads(2, sum) && one == on_threads(3, sum));
+        let exact: f64 = x.iter().map(|&x| f64::from(x * x)).sum();
+        // Each lane adds at most 256 terms below 1 into a sum below 256.
+        assert!((one.0 - exact).abs() <= 300_001.0 * 256.0 * f64::from(f32::EPSILON));
+    }
+
+    #[test]
+    fn every_element_is_visited_once_whatever_the_length() {
+        for n in [0, 1, 15, 16, 17, CHUNK - 1, CHUNK + 1, WORTH_SHARING + 5] {
+            let x: Vec<f32> = (0..n).map(|i| i as f32).collect();
+            let mut out = vec![f32::NAN; n];
+            on_threads(2, || map(&x, &mut out, |x| x + 1.0));
+            assert!(out.iter().enumerate().all(|(i, &y)| y == i as f32 + 1.0));
+            on_threads(2, || map2(&x, &x, &mut out, |x, y| x - y));
+            assert!(out.iter().all(|&y| y == 0.0));
+            let (mut a, mut b, mut c) = (x.clone(), x.clone(), x.clone());
+            on_threads(2, || update3([&mut a, &mut b, &mut c], &x, |[a, b, c], x| [a - x, b + x, c]));
+            assert!((0..n).all(|i| a[i] == 0.0 && b[i] == 2.0 * x[i] && c[i] == x[i]));
+        }
+    }
+
+    #[test]
+    fn columns_are_summed() {
+        let mut out = [9.0; 2];
+        sum_rows(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &mut out);
+        assert_eq!(out, [9.0, 12.0]);
+    }
+}
