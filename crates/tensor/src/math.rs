@@ -20,7 +20,7 @@ pub fn exp(x: f32) -> f32 {
     let r = clamped - whole * LN_2_HIGH - whole * LN_2_LOW;
     // e^r = 1 + r + r^2 P(r) on |r| <= ln(2) / 2
     let p = 1.989_098_1e-4;
-    let p = p * r + 1.393_364_1e-3;
+    let p = p * r + 1.393_364e-3;
     let p = p * r + 8.333_311e-3;
     let p = p * r + 4.166_646_5e-2;
     let p = p * r + 1.666_666_7e-1;

@@ -131,7 +131,7 @@ mod tests {
     fn a_size_class_holds_what_was_asked_and_wastes_at_most_an_eighth() {
         for len in (0..5000).chain([1 << 20, (1 << 20) + 1, 3 << 20]) {
             let size = size_class(len);
-            assert!(size >= len && size % ALIGNMENT == 0, "{len} -> {size}");
+            assert!(size >= len && size.is_multiple_of(ALIGNMENT), "{len} -> {size}");
             assert!(size <= (len + len / 8).max(len + ALIGNMENT), "{len} -> {size}");
         }
     }

@@ -1,5 +1,6 @@
 //! An immutable array of numbers with shared storage.
 
+use std::fmt;
 use std::sync::Arc;
 
 use half::{bf16, f16};
@@ -12,7 +13,7 @@ use crate::{DType, Device, Element, Error, Result};
 ///
 /// The elements lie row after row with no gaps; there are no strided views, so every kernel may count on
 /// it. Cloning and [`reshape`](Self::reshape) share the storage.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Tensor {
     shape: Vec<usize>,
     dtype: DType,
@@ -196,6 +197,17 @@ impl Tensor {
         }
         let buffer = Arc::get_mut(&mut self.storage).expect("the storage was just made our own");
         bytemuck::cast_slice_mut(buffer.bytes_mut())
+    }
+}
+
+/// The type, the shape and the first elements.
+impl fmt::Debug for Tensor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 24;
+        let values = self.to_f64_vec();
+        let more = if values.len() > SHOWN { ", ..." } else { "" };
+        let shown: Vec<String> = values.iter().take(SHOWN).map(|x| format!("{x}")).collect();
+        write!(f, "{} {:?} [{}{more}]", self.dtype, self.shape, shown.join(", "))
     }
 }
 

@@ -1,0 +1,103 @@
+//! What can go wrong while recording and differentiating.
+
+/// The result of everything in this crate that can fail.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What can go wrong while recording and differentiating.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A kernel refused its inputs.
+    #[error(transparent)]
+    Tensor(#[from] tensor::Error),
+    /// `backward` was called on something that is not a single number.
+    #[error("backward wants a single number to start from, got shape {shape:?}; reduce it to a loss first")]
+    NotALoss {
+        /// The shape of what it was called on.
+        shape: Vec<usize>,
+    },
+    /// A gradient was asked for that does not exist.
+    #[error("no gradient: {why}")]
+    NoGradient {
+        /// Why it does not exist, and what to do.
+        why: &'static str,
+    },
+    /// Two variables of different tapes met in one operation.
+    #[error("{op}: the inputs were recorded on different tapes")]
+    MixedTapes {
+        /// The operation.
+        op: &'static str,
+    },
+    /// The index lists of an operation do not fit its inputs.
+    #[error("{op}: wanted {wanted}, got {got}")]
+    Indices {
+        /// The operation.
+        op: &'static str,
+        /// What it takes.
+        wanted: String,
+        /// What it was given.
+        got: String,
+    },
+    /// A derivative does not agree with finite differences.
+    #[error(
+        "the gradient by input {input} at {element:?} is {analytic:e}, finite differences say {numeric:e}; \
+         they differ by {difference:e}, allowed is {allowed:e}"
+    )]
+    WrongGradient {
+        /// Which input, counted from 0.
+        input: usize,
+        /// The index of the element.
+        element: Vec<usize>,
+        /// What `backward` says.
+        analytic: f64,
+        /// What finite differences say.
+        numeric: f64,
+        /// How far they are apart.
+        difference: f64,
+        /// How far they may be apart.
+        allowed: f64,
+    },
+    /// An operation's `backward` did not return the gradients that it was asked for.
+    #[error("{op}: backward was asked for the gradients {wanted:?} and returned {got:?}")]
+    WrongGradients {
+        /// The operation.
+        op: &'static str,
+        /// Which inputs were wanted.
+        wanted: Vec<bool>,
+        /// Which gradients came back.
+        got: Vec<bool>,
+    },
+    /// A gradient changed with what else was asked for.
+    #[error("{op}: the gradient by input {input} depends on which other gradients are wanted: {wanted:?}")]
+    UnsteadyGradient {
+        /// The operation.
+        op: &'static str,
+        /// Which input, counted from 0.
+        input: usize,
+        /// Which inputs were wanted.
+        wanted: Vec<bool>,
+    },
+    /// A result in a narrow type is too far from the result in 64 bits.
+    #[error(
+        "{op} in {dtype}: {what} is {got:e} at place {place}, 64 bits say {expected:e}; \
+         they differ by {difference:e}, allowed is {allowed:e}"
+    )]
+    Imprecise {
+        /// The operation.
+        op: &'static str,
+        /// The narrow type.
+        dtype: tensor::DType,
+        /// Which output or gradient.
+        what: String,
+        /// Where in it, in row-major order.
+        place: usize,
+        /// The value in the narrow type.
+        got: f64,
+        /// The value in 64 bits.
+        expected: f64,
+        /// How far they are apart.
+        difference: f64,
+        /// How far they may be apart.
+        allowed: f64,
+    },
+}

@@ -1,0 +1,79 @@
+//! The space of legal calls that every operation states, and random calls from it.
+
+use std::ops::{Range, RangeInclusive};
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use tensor::Tensor;
+
+use crate::{Op, Result};
+
+/// One legal call of an operation.
+#[derive(Debug, Clone)]
+pub struct Case<O, const N: usize> {
+    /// The operation with its fields.
+    pub op: O,
+    /// Inputs of `f64`, away from kinks by more than the finite differences reach.
+    pub inputs: [Tensor; N],
+    /// The most terms that one number of the output or of a gradient is a sum of.
+    pub reduced: usize,
+}
+
+/// An operation that states its legal calls.
+pub trait Cases<const N: usize, const M: usize = 1>: Op<N, M> + Clone {
+    /// How far a gradient moves, for a `dout` of one, when a stored output that `backward` reads moves by
+    /// one: rounding the output moves the gradient with it. Zero where `backward` reads no output.
+    const OUTPUT_SENSITIVITY: f64 = 0.0;
+
+    /// Small calls, the awkward shapes among them: every element is compared with finite differences.
+    fn cases() -> BoxedStrategy<Case<Self, N>>;
+
+    /// Calls with long sums and more elements than one thread takes: short sums cannot show a narrow
+    /// accumulator, and small inputs do not reach every branch of a fast path.
+    fn long_cases() -> BoxedStrategy<Case<Self, N>>;
+
+    /// The function that `backward` differentiates, where it is not `forward`.
+    ///
+    /// # Errors
+    /// As `forward`.
+    fn differentiated(&self, inputs: [&Tensor; N]) -> Result<[Tensor; M]> {
+        Ok(self.forward(inputs)?.0)
+    }
+}
+
+/// Shapes with these numbers of axes of these lengths; now and then an axis is empty.
+pub fn shape(ranks: RangeInclusive<usize>, lengths: Range<usize>) -> BoxedStrategy<Vec<usize>> {
+    vec(prop_oneof![1 => Just(0), 15 => lengths], ranks).boxed()
+}
+
+/// Numbers in [-2, 2).
+pub fn values(shape: &[usize]) -> BoxedStrategy<Tensor> {
+    filled(shape, (-2.0..2.0f64).boxed())
+}
+
+/// Numbers in [-2, 2) that are at least 0.05 from zero: ten times as far as finite differences reach.
+pub fn values_away_from_zero(shape: &[usize]) -> BoxedStrategy<Tensor> {
+    filled(shape, (0.05..2.0f64, any::<bool>()).prop_map(|(x, sign)| if sign { x } else { -x }).boxed())
+}
+
+fn filled(shape: &[usize], number: BoxedStrategy<f64>) -> BoxedStrategy<Tensor> {
+    let shape = shape.to_vec();
+    vec(number, shape.iter().product::<usize>())
+        .prop_map(move |values| Tensor::from_vec(values, &shape).expect("the values fill the shape"))
+        .boxed()
+}
+
+/// Asks `property` of random cases and panics with the smallest one that fails.
+///
+/// The cases are the same in every run; `AGON_CASES` sets how many there are (8 otherwise).
+pub fn for_all<C: std::fmt::Debug>(cases: BoxedStrategy<C>, property: impl Fn(&C) -> Result<()>) {
+    let count = std::env::var("AGON_CASES").ok().and_then(|count| count.parse().ok()).unwrap_or(8);
+    let config = Config { cases: count, failure_persistence: None, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let outcome =
+        runner.run(&cases, |case| property(&case).map_err(|error| TestCaseError::fail(error.to_string())));
+    if let Err(failure) = outcome {
+        panic!("{failure}");
+    }
+}

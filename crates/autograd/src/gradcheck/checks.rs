@@ -1,0 +1,211 @@
+//! The checks that follow from an operation's line in the list.
+
+use tensor::{DType, Tensor};
+
+use super::cases::{Case, Cases};
+use super::{Checked, compare, dot, weights};
+use crate::{Error, Op, Result};
+
+/// Compares every element of every gradient with finite differences, and asks for every subset of them.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn finite_differences<O, const N: usize, const M: usize>(case: &Case<O, N>) -> Result<Checked>
+where
+    O: Cases<N, M>,
+{
+    let inputs = case.inputs.each_ref();
+    let (outputs, saved) = case.op.forward(inputs)?;
+    let weights = numbered(&outputs);
+    let all = gradients(&case.op, &saved, &weights, [true; N])?;
+    for subset in 0..1u32 << N {
+        let wanted = std::array::from_fn(|input| subset >> input & 1 == 1);
+        let some = gradients(&case.op, &saved, &weights, wanted)?;
+        for (input, gradient) in some.iter().enumerate() {
+            let alone = gradient.as_ref().map(Tensor::to_f64_vec);
+            if alone.is_some() && alone != all[input].as_ref().map(Tensor::to_f64_vec) {
+                return Err(Error::UnsteadyGradient { op: O::NAME, input, wanted: wanted.into() });
+            }
+        }
+    }
+    let analytic = all.map(|gradient| gradient.map_or_else(Vec::new, |gradient| gradient.to_f64_vec()));
+    let value = |inputs: [&Tensor; N]| {
+        let outputs = case.op.differentiated(inputs)?;
+        Ok(outputs.iter().zip(&weights).map(|(output, weight)| dot(output, weight)).sum())
+    };
+    compare(value, inputs, &analytic)
+}
+
+/// Asks for gradients and compares which came with which were wanted.
+fn gradients<O, const N: usize, const M: usize>(
+    op: &O,
+    saved: &O::Saved,
+    douts: &[Tensor; M],
+    wanted: [bool; N],
+) -> Result<[Option<Tensor>; N]>
+where
+    O: Op<N, M>,
+{
+    let gradients = op.backward(saved, douts.each_ref(), wanted)?;
+    let got = gradients.each_ref().map(Option::is_some);
+    match got == wanted {
+        true => Ok(gradients),
+        false => Err(Error::WrongGradients { op: O::NAME, wanted: wanted.into(), got: got.into() }),
+    }
+}
+
+/// Compares the outputs and gradients in `dtype` with those in 64 bits, for the same rounded inputs.
+///
+/// **What is allowed.** A sum of `n` terms is rounded `n` times, each time by at most half an epsilon of
+/// the accumulator times the partial sum, which is taken to be no larger than four times the largest number
+/// of the result: `2 n epsilon`. Inputs, gradients handed down and results are rounded to the stored type:
+/// four roundings of it are allowed. A gradient that reads a stored output moves with that output's rounding
+/// by [`Cases::OUTPUT_SENSITIVITY`].
+///
+/// # Errors
+/// [`Error::Imprecise`] with the place and both numbers.
+pub fn precision<O, const N: usize, const M: usize>(case: &Case<O, N>, dtype: DType) -> Result<()>
+where
+    O: Cases<N, M>,
+{
+    let narrow = case.inputs.each_ref().map(|input| input.to_dtype(dtype));
+    let wide = narrow.each_ref().map(|input| input.to_dtype(DType::F64));
+    let (narrow_outputs, narrow_saved) = case.op.forward(narrow.each_ref())?;
+    let (wide_outputs, wide_saved) = case.op.forward(wide.each_ref())?;
+    let within = |what: String, got: &Tensor, expected: &Tensor, from_output: f64| {
+        let largest = largest(expected);
+        let roundings = 2.0 * case.reduced as f64 * dtype.accumulator().epsilon() + 4.0 * dtype.epsilon();
+        let allowed = roundings * largest + from_output;
+        for (place, (got, expected)) in got.to_f64_vec().into_iter().zip(expected.to_f64_vec()).enumerate() {
+            let difference = (got - expected).abs();
+            if difference.is_nan() || difference > allowed {
+                let op = O::NAME;
+                return Err(Error::Imprecise { op, dtype, what, place, got, expected, difference, allowed });
+            }
+        }
+        Ok(())
+    };
+    for (output, (got, expected)) in narrow_outputs.iter().zip(&wide_outputs).enumerate() {
+        within(format!("output {output}"), got, expected, 0.0)?;
+    }
+    // The weights are rounded first, so that both sides differentiate in the same direction.
+    let weights = numbered(&wide_outputs);
+    let narrow_weights: [Tensor; M] =
+        std::array::from_fn(|output| weights[output].to_dtype(narrow_outputs[output].dtype()));
+    let wide_weights = narrow_weights.each_ref().map(|weight| weight.to_dtype(DType::F64));
+    let got = gradients(&case.op, &narrow_saved, &narrow_weights, [true; N])?;
+    let expected = gradients(&case.op, &wide_saved, &wide_weights, [true; N])?;
+    let from_output: f64 =
+        wide_outputs.iter().zip(&wide_weights).map(|(output, dout)| largest(output) * largest(dout)).sum();
+    let from_output = O::OUTPUT_SENSITIVITY * dtype.epsilon() / 2.0 * from_output;
+    for (input, (got, expected)) in got.iter().flatten().zip(expected.iter().flatten()).enumerate() {
+        within(format!("the gradient by input {input}"), got, expected, from_output)?;
+    }
+    Ok(())
+}
+
+/// The largest size of a number in the tensor.
+fn largest(tensor: &Tensor) -> f64 {
+    tensor.to_f64_vec().into_iter().fold(0.0, |largest: f64, x| largest.max(x.abs()))
+}
+
+/// A direction for each output.
+fn numbered<const M: usize>(outputs: &[Tensor; M]) -> [Tensor; M] {
+    std::array::from_fn(|output| weights(outputs[output].shape(), output as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::gradcheck::cases::values;
+
+    /// `x + y` with a planted mistake.
+    #[derive(Debug, Clone, Copy)]
+    struct Planted(Mistake);
+
+    #[derive(Debug, Clone, Copy)]
+    enum Mistake {
+        None,
+        TooLarge,
+        IgnoresWanted,
+        ForgetsOne,
+        DependsOnTheOther,
+        NarrowSum,
+    }
+
+    impl Op<2> for Planted {
+        const NAME: &'static str = "planted";
+        type Saved = ();
+
+        fn forward(&self, [x, y]: [&Tensor; 2]) -> Result<([Tensor; 1], ())> {
+            let mut sum = crate::ops::add::sum(x, y)?;
+            if matches!(self.0, Mistake::NarrowSum) && sum.dtype() == DType::F32 {
+                sum = sum.to_dtype(DType::BF16).to_dtype(DType::F32);
+            }
+            Ok(([sum], ()))
+        }
+
+        fn backward(&self, (): &(), [dz]: [&Tensor; 1], wanted: [bool; 2]) -> Result<[Option<Tensor>; 2]> {
+            let factor = match self.0 {
+                Mistake::TooLarge => 1.001,
+                Mistake::DependsOnTheOther if wanted != [true; 2] => 2.0,
+                _ => 1.0,
+            };
+            let scaled = dz.to_f64_vec().iter().map(|dz| factor * dz).collect();
+            let scaled = Tensor::from_vec::<f64>(scaled, dz.shape())?.to_dtype(dz.dtype());
+            Ok(match self.0 {
+                Mistake::IgnoresWanted => [Some(scaled.clone()), Some(scaled)],
+                Mistake::ForgetsOne => [wanted[0].then_some(scaled), None],
+                _ => wanted.map(|wanted| wanted.then(|| scaled.clone())),
+            })
+        }
+    }
+
+    impl Cases<2> for Planted {
+        fn cases() -> BoxedStrategy<Case<Self, 2>> {
+            unreachable!("the tests make their own")
+        }
+        fn long_cases() -> BoxedStrategy<Case<Self, 2>> {
+            Self::cases()
+        }
+    }
+
+    fn case(mistake: Mistake) -> Case<Planted, 2> {
+        let mut runner = proptest::test_runner::TestRunner::deterministic();
+        let mut tensor = || values(&[3, 2]).new_tree(&mut runner).unwrap().current();
+        Case { op: Planted(mistake), inputs: [tensor(), tensor()], reduced: 1 }
+    }
+
+    #[test]
+    fn an_operation_without_a_mistake_passes() {
+        assert_eq!(finite_differences(&case(Mistake::None)).unwrap().elements, 12);
+        assert!(DType::ALL.iter().all(|&dtype| precision(&case(Mistake::None), dtype).is_ok()));
+    }
+
+    #[test]
+    fn a_derivative_off_by_a_tenth_of_a_percent_is_refused() {
+        assert!(matches!(finite_differences(&case(Mistake::TooLarge)), Err(Error::WrongGradient { .. })));
+    }
+
+    #[test]
+    fn an_ignored_wanted_and_a_forgotten_gradient_are_refused() {
+        for mistake in [Mistake::IgnoresWanted, Mistake::ForgetsOne] {
+            let outcome = finite_differences(&case(mistake));
+            assert!(matches!(outcome, Err(Error::WrongGradients { .. })), "{mistake:?}");
+        }
+    }
+
+    #[test]
+    fn a_gradient_that_depends_on_what_else_is_wanted_is_refused() {
+        let outcome = finite_differences(&case(Mistake::DependsOnTheOther));
+        assert!(matches!(outcome, Err(Error::UnsteadyGradient { .. })));
+    }
+
+    #[test]
+    fn arithmetic_in_a_narrow_type_is_refused() {
+        let outcome = precision(&case(Mistake::NarrowSum), DType::F32);
+        assert!(matches!(outcome, Err(Error::Imprecise { .. })));
+    }
+}

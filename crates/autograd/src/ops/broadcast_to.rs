@@ -1,0 +1,198 @@
+//! Repeating a tensor along axes that it lacks, and its derivative, a sum over them.
+
+use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn};
+use tensor::{Kernel, Real, Slice, Tensor, vector};
+
+use crate::op::if_wanted;
+use crate::{Op, Result, Var};
+
+/// Repeats a tensor to `shape`: missing leading axes are added, axes of length 1 are stretched.
+#[derive(Debug, Clone)]
+pub struct BroadcastTo {
+    /// The shape to repeat to.
+    pub shape: Vec<usize>,
+}
+
+impl Kernel<1, 1> for BroadcastTo {
+    fn name(&self) -> &'static str {
+        "broadcast_to"
+    }
+
+    fn shapes(&self, [x]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 1]> {
+        if !fits(x, &self.shape) {
+            let wanted = format!("a shape that repeats to {:?}", self.shape);
+            return Err(tensor::Error::shape("broadcast_to", &wanted, &[x]));
+        }
+        Ok([self.shape.clone()])
+    }
+
+    fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
+        [x.broadcast(self.shape.as_slice()).expect("the shape rule was asked").to_owned()]
+    }
+
+    fn fast(&self, [x]: [Slice<'_>; 1], [y]: [&mut [f32]; 1]) -> bool {
+        if !leads(x.shape, &self.shape) {
+            return false;
+        }
+        y.chunks_exact_mut(x.data.len().max(1)).for_each(|row| row.copy_from_slice(x.data));
+        true
+    }
+}
+
+/// Sums over the axes along which [`BroadcastTo`] repeats: the way back to `shape`.
+#[derive(Debug, Clone)]
+pub(crate) struct SumTo {
+    pub(crate) shape: Vec<usize>,
+}
+
+impl Kernel<1, 1> for SumTo {
+    fn name(&self) -> &'static str {
+        "sum_to"
+    }
+
+    fn shapes(&self, [x]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 1]> {
+        if !fits(&self.shape, x) {
+            let wanted = format!("a shape that {:?} repeats to", self.shape);
+            return Err(tensor::Error::shape("sum_to", &wanted, &[x]));
+        }
+        Ok([self.shape.clone()])
+    }
+
+    fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
+        let mut sum = x.to_owned();
+        while sum.ndim() > self.shape.len() {
+            sum = sum.sum_axis(Axis(0));
+        }
+        for (axis, &length) in self.shape.iter().enumerate() {
+            if length == 1 {
+                sum = sum.sum_axis(Axis(axis)).insert_axis(Axis(axis));
+            }
+        }
+        [sum.into_shape_with_order(IxDyn(&self.shape)).expect("only axes of length 1 were left")]
+    }
+
+    fn fast(&self, [x]: [Slice<'_>; 1], [y]: [&mut [f32]; 1]) -> bool {
+        let leads = leads(&self.shape, x.shape);
+        if leads {
+            vector::sum_rows(x.data, y);
+        }
+        leads
+    }
+}
+
+/// Whether `small` repeats to `large`.
+fn fits(small: &[usize], large: &[usize]) -> bool {
+    let Some(missing) = large.len().checked_sub(small.len()) else { return false };
+    small.iter().zip(&large[missing..]).all(|(&s, &l)| s == l || s == 1)
+}
+
+/// Whether `small` repeats to `large` by adding leading axes only.
+fn leads(small: &[usize], large: &[usize]) -> bool {
+    large.ends_with(small)
+}
+
+impl Op<1> for BroadcastTo {
+    const NAME: &'static str = "broadcast_to";
+
+    /// The shape before.
+    type Saved = Vec<usize>;
+
+    fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], Vec<usize>)> {
+        Ok((tensor::run(self, [x])?, x.shape().to_vec()))
+    }
+
+    fn backward(
+        &self,
+        shape: &Vec<usize>,
+        [dy]: [&Tensor; 1],
+        [wanted]: [bool; 1],
+    ) -> Result<[Option<Tensor>; 1]> {
+        Ok([if_wanted(wanted, || {
+            let [dx] = tensor::run(&SumTo { shape: shape.clone() }, [dy])?;
+            Ok(dx)
+        })?])
+    }
+}
+
+impl<'t> Var<'t> {
+    /// This value repeated to `shape`: missing leading axes are added, axes of length 1 are stretched.
+    ///
+    /// # Errors
+    /// If the shape cannot be reached that way.
+    pub fn broadcast_to(&self, shape: &[usize]) -> Result<Self> {
+        let [y] = self.tape.apply(BroadcastTo { shape: shape.to_vec() }, [self])?;
+        Ok(y)
+    }
+
+    /// Both values, repeated to the shape in which they meet.
+    pub(crate) fn broadcast_with(&self, other: &Self) -> Result<[Self; 2]> {
+        if self.shape() == other.shape() {
+            return Ok([self.clone(), other.clone()]);
+        }
+        let rank = self.shape().len().max(other.shape().len());
+        let padded = |shape: &[usize]| [vec![1; rank - shape.len()], shape.to_vec()].concat();
+        let lengths = padded(self.shape()).into_iter().zip(padded(other.shape()));
+        let shape: Vec<usize> = lengths.map(|(a, b)| if a == 1 { b } else { a }).collect();
+        Ok([self.broadcast_to(&shape)?, other.broadcast_to(&shape)?])
+    }
+}
+
+#[cfg(feature = "cases")]
+mod cases {
+    use proptest::prelude::*;
+
+    use super::BroadcastTo;
+    use crate::gradcheck::cases::{Case, Cases, shape, values};
+
+    impl Cases<1> for BroadcastTo {
+        fn cases() -> BoxedStrategy<Case<Self, 1>> {
+            of_shape(shape(0..=3, 1..4))
+        }
+
+        fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
+            of_shape((256..1024usize, 1..4usize).prop_map(|(n, d)| vec![n, d]).boxed())
+        }
+    }
+
+    /// A shape to repeat to; of it some leading axes are dropped and some axes set to 1.
+    fn of_shape(shape: BoxedStrategy<Vec<usize>>) -> BoxedStrategy<Case<BroadcastTo, 1>> {
+        (shape, 0..4usize, any::<[bool; 4]>())
+            .prop_flat_map(|(shape, dropped, ones)| {
+                let kept = shape[dropped.min(shape.len())..].iter();
+                let small: Vec<usize> = kept.zip(ones).map(|(&l, one)| if one { 1 } else { l }).collect();
+                (values(&small), Just(shape))
+            })
+            .prop_map(|(x, shape)| {
+                let reduced = shape.iter().product();
+                Case { op: BroadcastTo { shape }, inputs: [x], reduced }
+            })
+            .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tensor::{DType, Tensor};
+
+    use crate::Tape;
+
+    #[test]
+    fn shapes_meet_by_stretching_either_side() {
+        let tape = Tape::new();
+        let column = tape.input(&Tensor::from_vec(vec![1.0f64, 2.0], &[2, 1]).unwrap());
+        let row = tape.input(&Tensor::from_vec(vec![10.0f64, 20.0, 30.0], &[3]).unwrap());
+        let sum = column.add(&row).unwrap();
+        assert_eq!(sum.value().to_f64_vec(), [11.0, 21.0, 31.0, 12.0, 22.0, 32.0]);
+        let gradients = tape.backward_from(&sum, Tensor::full(1.0, &[2, 3], DType::F64)).unwrap();
+        assert_eq!(gradients.of(&column).unwrap().to_f64_vec(), [3.0, 3.0]);
+        assert_eq!(gradients.of(&row).unwrap().to_f64_vec(), [2.0, 2.0, 2.0]);
+    }
+
+    #[test]
+    fn shapes_that_cannot_meet_are_an_error_with_both() {
+        let tape = Tape::new();
+        let (x, y) = (Tensor::zeros(&[2], DType::F32), Tensor::zeros(&[3], DType::F32));
+        let message = tape.input(&x).add(&tape.input(&y)).unwrap_err().to_string();
+        assert!(message.contains("[2]") && message.contains("[3]"), "{message}");
+    }
+}

@@ -1,0 +1,189 @@
+//! The product of two matrices, either of them transposed where it is read.
+
+use ndarray::{ArrayD, ArrayView2, ArrayViewD, Ix2};
+use tensor::{Kernel, Matrix, Real, Slice, Tensor, gemm_f32};
+
+use crate::op::if_wanted;
+use crate::{Op, Result, Var};
+
+/// `op(A) op(B)`, where `op` is nothing or the transpose. Nothing is transposed in memory.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct MatMul {
+    /// Read the first matrix transposed: it is stored as `[k, m]`, not `[m, k]`.
+    pub transpose_a: bool,
+    /// Read the second matrix transposed: it is stored as `[n, k]`, not `[k, n]`.
+    pub transpose_b: bool,
+}
+
+impl MatMul {
+    /// `[m, k, n]` of a product of stored shapes, if they fit.
+    pub(crate) fn sizes(&self, a: &[usize], b: &[usize]) -> Option<[usize; 3]> {
+        let (&[a_rows, a_columns], &[b_rows, b_columns]) = (a, b) else { return None };
+        let (m, k) = if self.transpose_a { (a_columns, a_rows) } else { (a_rows, a_columns) };
+        let (k_of_b, n) = if self.transpose_b { (b_columns, b_rows) } else { (b_rows, b_columns) };
+        (k == k_of_b).then_some([m, k, n])
+    }
+
+    pub(crate) fn wanted_shapes(&self) -> &'static str {
+        match (self.transpose_a, self.transpose_b) {
+            (false, false) => "matrices [m, k] and [k, n]",
+            (true, false) => "matrices [k, m] and [k, n]",
+            (false, true) => "matrices [m, k] and [n, k]",
+            (true, true) => "matrices [k, m] and [n, k]",
+        }
+    }
+
+    pub(crate) fn reference_2d<A: Real>(&self, a: ArrayViewD<'_, A>, b: ArrayViewD<'_, A>) -> ArrayD<A> {
+        let turned =
+            |x: ArrayView2<'_, A>, turn| if turn { x.reversed_axes().to_owned() } else { x.to_owned() };
+        let matrix = |x: ArrayViewD<'_, A>| {
+            x.into_dimensionality::<Ix2>().expect("the shape rule was asked").to_owned()
+        };
+        let (a, b) = (matrix(a), matrix(b));
+        // Rows of A beside rows of B^T, so that both are read along.
+        let (a, b_t) = (turned(a.view(), self.transpose_a), turned(b.view(), !self.transpose_b));
+        ArrayD::from_shape_fn(vec![a.nrows(), b_t.nrows()], |at| {
+            a.row(at[0]).iter().zip(b_t.row(at[1])).map(|(&x, &y)| x * y).sum()
+        })
+    }
+
+    /// `out = op(A) op(B)`, or `out += ...` with `add`.
+    pub(crate) fn fast_2d(&self, a: Slice<'_>, b: Slice<'_>, out: &mut [f32], add: bool) {
+        let a = Matrix::new(a.data, a.shape[0], a.shape[1], self.transpose_a);
+        let b = Matrix::new(b.data, b.shape[0], b.shape[1], self.transpose_b);
+        gemm_f32(out, a, b, add);
+    }
+
+    /// The gradients by A and B, each a product again:
+    /// with `C = op(A) op(B)`, `d op(A) = dC op(B)^T` and `d op(B) = op(A)^T dC`.
+    pub(crate) fn gradients(
+        &self,
+        [a, b]: [&Tensor; 2],
+        dc: &Tensor,
+        wanted: [bool; 2],
+    ) -> Result<[Option<Tensor>; 2]> {
+        let product = |transpose_a, transpose_b, x: &Tensor, y: &Tensor| -> Result<Tensor> {
+            let [product] = tensor::run(&MatMul { transpose_a, transpose_b }, [x, y])?;
+            Ok(product)
+        };
+        let da = if_wanted(wanted[0], || match self.transpose_a {
+            false => product(false, !self.transpose_b, dc, b),
+            true => product(self.transpose_b, true, b, dc),
+        })?;
+        let db = if_wanted(wanted[1], || match self.transpose_b {
+            false => product(!self.transpose_a, false, a, dc),
+            true => product(true, self.transpose_a, dc, a),
+        })?;
+        Ok([da, db])
+    }
+}
+
+impl Kernel<2, 1> for MatMul {
+    fn name(&self) -> &'static str {
+        "matmul"
+    }
+
+    fn shapes(&self, [a, b]: [&[usize]; 2]) -> tensor::Result<[Vec<usize>; 1]> {
+        match self.sizes(a, b) {
+            Some([m, _, n]) => Ok([vec![m, n]]),
+            None => Err(tensor::Error::shape("matmul", self.wanted_shapes(), &[a, b])),
+        }
+    }
+
+    fn reference<A: Real>(&self, [a, b]: [ArrayViewD<'_, A>; 2]) -> [ArrayD<A>; 1] {
+        [self.reference_2d(a, b)]
+    }
+
+    fn fast(&self, [a, b]: [Slice<'_>; 2], [c]: [&mut [f32]; 1]) -> bool {
+        self.fast_2d(a, b, c, false);
+        true
+    }
+}
+
+impl Op<2> for MatMul {
+    const NAME: &'static str = "matmul";
+
+    type Saved = [Tensor; 2];
+
+    fn forward(&self, inputs: [&Tensor; 2]) -> Result<([Tensor; 1], [Tensor; 2])> {
+        Ok((tensor::run(self, inputs)?, inputs.map(Tensor::clone)))
+    }
+
+    fn backward(
+        &self,
+        saved: &[Tensor; 2],
+        [dc]: [&Tensor; 1],
+        wanted: [bool; 2],
+    ) -> Result<[Option<Tensor>; 2]> {
+        self.gradients(saved.each_ref(), dc, wanted)
+    }
+}
+
+impl<'t> Var<'t> {
+    /// The product of two matrices `[m, k]` and `[k, n]`.
+    ///
+    /// # Errors
+    /// If the shapes are not such.
+    pub fn matmul(&self, other: &Self) -> Result<Self> {
+        let [product] = self.tape.apply(MatMul::default(), [self, other])?;
+        Ok(product)
+    }
+}
+
+#[cfg(feature = "cases")]
+pub(crate) mod cases {
+    use std::ops::Range;
+
+    use proptest::prelude::*;
+
+    use super::MatMul;
+    use crate::gradcheck::cases::{Case, Cases, values};
+
+    impl Cases<2> for MatMul {
+        fn cases() -> BoxedStrategy<Case<Self, 2>> {
+            products(1..5, 1..5)
+        }
+
+        fn long_cases() -> BoxedStrategy<Case<Self, 2>> {
+            products(1..40, 256..1024)
+        }
+    }
+
+    pub(crate) fn products(side: Range<usize>, inner: Range<usize>) -> BoxedStrategy<Case<MatMul, 2>> {
+        (side.clone(), inner, side, any::<(bool, bool)>())
+            .prop_flat_map(|(m, k, n, (transpose_a, transpose_b))| {
+                let a = if transpose_a { [k, m] } else { [m, k] };
+                let b = if transpose_b { [n, k] } else { [k, n] };
+                let op = MatMul { transpose_a, transpose_b };
+                (Just(op), values(&a), values(&b), Just(m.max(k).max(n)))
+            })
+            .prop_map(|(op, a, b, reduced)| Case { op, inputs: [a, b], reduced })
+            .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tensor::{DType, Tensor};
+
+    use super::MatMul;
+
+    #[test]
+    fn shapes_that_do_not_fit_are_an_error_that_says_which_would() {
+        let (a, b) = (Tensor::zeros(&[2, 3], DType::F32), Tensor::zeros(&[3, 2], DType::F32));
+        let message = tensor::run(&MatMul { transpose_b: true, ..MatMul::default() }, [&a, &b]).unwrap_err();
+        assert_eq!(message.to_string(), "matmul: wanted matrices [m, k] and [n, k], got [2, 3] and [3, 2]");
+    }
+
+    #[test]
+    fn empty_sides_and_an_empty_inner_size_are_legal() {
+        for (m, k, n) in [(0, 3, 2), (2, 0, 3), (2, 3, 0)] {
+            for dtype in DType::ALL {
+                let (a, b) = (Tensor::zeros(&[m, k], dtype), Tensor::zeros(&[k, n], dtype));
+                let [product] = tensor::run(&MatMul::default(), [&a, &b]).unwrap();
+                assert_eq!(product.shape(), [m, n]);
+                assert!(product.to_f64_vec().iter().all(|&x| x == 0.0));
+            }
+        }
+    }
+}

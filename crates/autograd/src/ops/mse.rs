@@ -1,0 +1,157 @@
+//! Mean squared error, and its gradient in one pass over both inputs.
+
+use ndarray::{ArrayD, ArrayViewD, IxDyn, Zip};
+use tensor::{Kernel, Real, Slice, Stored, Tensor, vector};
+
+use crate::op::if_wanted;
+use crate::{Op, Result, Var};
+
+/// `mean((x - y)^2)` over all elements of two equal, non-empty shapes, in the accumulator type.
+#[derive(Debug, Clone, Copy)]
+pub struct Mse;
+
+fn equal_and_not_empty(op: &str, x: &[usize], y: &[usize]) -> tensor::Result<()> {
+    if x != y || x.contains(&0) {
+        return Err(tensor::Error::shape(op, "two equal, non-empty shapes", &[x, y]));
+    }
+    Ok(())
+}
+
+impl Kernel<2, 1> for Mse {
+    fn name(&self) -> &'static str {
+        "mse"
+    }
+
+    fn shapes(&self, [x, y]: [&[usize]; 2]) -> tensor::Result<[Vec<usize>; 1]> {
+        equal_and_not_empty("mse", x, y)?;
+        Ok([vec![]])
+    }
+
+    fn stored(&self) -> [Stored; 1] {
+        [Stored::AsAccumulator]
+    }
+
+    fn reference<A: Real>(&self, [x, y]: [ArrayViewD<'_, A>; 2]) -> [ArrayD<A>; 1] {
+        let mut sum = A::zero();
+        Zip::from(&x).and(&y).for_each(|&x, &y| sum += (x - y) * (x - y));
+        [ArrayD::from_elem(IxDyn(&[]), sum / A::of(x.len()))]
+    }
+
+    fn fast(&self, [x, y]: [Slice<'_>; 2], [loss]: [&mut [f32]; 1]) -> bool {
+        let sum = vector::sum2(x.data, y.data, |x, y| (x - y) * (x - y));
+        loss[0] = (sum / x.data.len() as f64) as f32;
+        true
+    }
+}
+
+/// `dx = 2 (x - y) dloss / n`
+#[derive(Debug, Clone, Copy)]
+struct MseGrad;
+
+impl Kernel<3, 1> for MseGrad {
+    fn name(&self) -> &'static str {
+        "mse_grad"
+    }
+
+    fn shapes(&self, [x, y, dloss]: [&[usize]; 3]) -> tensor::Result<[Vec<usize>; 1]> {
+        equal_and_not_empty("mse_grad", x, y)?;
+        if !dloss.is_empty() {
+            return Err(tensor::Error::shape("mse_grad", "a single number", &[dloss]));
+        }
+        Ok([x.to_vec()])
+    }
+
+    fn loaded(&self) -> [Stored; 3] {
+        [Stored::AsInput, Stored::AsInput, Stored::AsAccumulator]
+    }
+
+    fn reference<A: Real>(&self, [x, y, dloss]: [ArrayViewD<'_, A>; 3]) -> [ArrayD<A>; 1] {
+        let factor = A::of(2) * dloss[IxDyn(&[])] / A::of(x.len());
+        [Zip::from(&x).and(&y).map_collect(|&x, &y| factor * (x - y))]
+    }
+
+    fn fast(&self, [x, y, dloss]: [Slice<'_>; 3], [dx]: [&mut [f32]; 1]) -> bool {
+        let factor = 2.0 * dloss.data[0] / x.data.len() as f32;
+        vector::map2(x.data, y.data, dx, |x, y| factor * (x - y));
+        true
+    }
+}
+
+impl Op<2> for Mse {
+    const NAME: &'static str = "mse";
+
+    type Saved = [Tensor; 2];
+
+    fn forward(&self, inputs: [&Tensor; 2]) -> Result<([Tensor; 1], [Tensor; 2])> {
+        Ok((tensor::run(self, inputs)?, inputs.map(Tensor::clone)))
+    }
+
+    /// The loss depends on `x - y` only, so `dy` is `dx` with the inputs exchanged.
+    fn backward(
+        &self,
+        [x, y]: &[Tensor; 2],
+        [dloss]: [&Tensor; 1],
+        wanted: [bool; 2],
+    ) -> Result<[Option<Tensor>; 2]> {
+        let gradient = |x, y| -> Result<Tensor> {
+            let [dx] = tensor::run(&MseGrad, [x, y, dloss])?;
+            Ok(dx)
+        };
+        Ok([if_wanted(wanted[0], || gradient(x, y))?, if_wanted(wanted[1], || gradient(y, x))?])
+    }
+}
+
+impl<'t> Var<'t> {
+    /// The mean squared difference from `other`, over all elements.
+    ///
+    /// # Errors
+    /// If the shapes are not equal or are empty.
+    pub fn mse(&self, other: &Self) -> Result<Self> {
+        let [loss] = self.tape.apply(Mse, [self, other])?;
+        Ok(loss)
+    }
+}
+
+#[cfg(feature = "cases")]
+mod cases {
+    use std::ops::Range;
+
+    use proptest::prelude::*;
+
+    use super::Mse;
+    use crate::gradcheck::cases::{Case, Cases, values};
+
+    impl Cases<2> for Mse {
+        fn cases() -> BoxedStrategy<Case<Self, 2>> {
+            of_length(1..5)
+        }
+
+        fn long_cases() -> BoxedStrategy<Case<Self, 2>> {
+            of_length(256..1024)
+        }
+    }
+
+    fn of_length(length: Range<usize>) -> BoxedStrategy<Case<Mse, 2>> {
+        (1..4usize, length)
+            .prop_flat_map(|(n, d)| (values(&[n, d]), values(&[n, d]), Just(n * d)))
+            .prop_map(|(x, y, reduced)| Case { op: Mse, inputs: [x, y], reduced })
+            .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tensor::{DType, Tensor};
+
+    use crate::Tape;
+
+    #[test]
+    fn the_loss_of_16_bit_inputs_has_32_bits_and_so_may_be_weighted() {
+        let tape = Tape::new();
+        let x = tape.input(&Tensor::full(0.5, &[1000], DType::BF16));
+        let loss = x.mse(&tape.constant(&Tensor::zeros(&[1000], DType::BF16))).unwrap();
+        assert_eq!((loss.value().dtype(), loss.value().item()), (DType::F32, Ok(0.25)));
+        let dx = tape.backward_from(&loss, Tensor::full(1024.0, &[], DType::F32)).unwrap();
+        assert_eq!(dx.of(&x).unwrap().dtype(), DType::BF16);
+    }
+}

@@ -1,0 +1,129 @@
+//! The rectifier.
+
+use ndarray::{ArrayD, ArrayViewD, Zip};
+use tensor::{Kernel, Real, Slice, Tensor, vector};
+
+use crate::op::if_wanted;
+use crate::{Op, Result, Var};
+
+/// `max(x, 0)`, element by element; its derivative at 0 is taken to be 0.
+#[derive(Debug, Clone, Copy)]
+pub struct Relu;
+
+impl Kernel<1, 1> for Relu {
+    fn name(&self) -> &'static str {
+        "relu"
+    }
+
+    fn shapes(&self, [x]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 1]> {
+        Ok([x.to_vec()])
+    }
+
+    fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
+        [x.mapv(|x| if x > A::zero() || x.is_nan() { x } else { A::zero() })]
+    }
+
+    fn fast(&self, [x]: [Slice<'_>; 1], [y]: [&mut [f32]; 1]) -> bool {
+        // A NaN fails the comparison and is handed on.
+        vector::map(x.data, y, |x| if x <= 0.0 { 0.0 } else { x });
+        true
+    }
+}
+
+/// `dx = dy` where the output is above zero, and 0 elsewhere.
+#[derive(Debug, Clone, Copy)]
+struct ReluGrad;
+
+impl Kernel<2, 1> for ReluGrad {
+    fn name(&self) -> &'static str {
+        "relu_grad"
+    }
+
+    fn shapes(&self, [y, dy]: [&[usize]; 2]) -> tensor::Result<[Vec<usize>; 1]> {
+        if y != dy {
+            return Err(tensor::Error::shape("relu_grad", "two equal shapes", &[y, dy]));
+        }
+        Ok([y.to_vec()])
+    }
+
+    fn reference<A: Real>(&self, [y, dy]: [ArrayViewD<'_, A>; 2]) -> [ArrayD<A>; 1] {
+        [Zip::from(&y).and(&dy).map_collect(|&y, &dy| if y > A::zero() { dy } else { A::zero() })]
+    }
+
+    fn fast(&self, [y, dy]: [Slice<'_>; 2], [dx]: [&mut [f32]; 1]) -> bool {
+        vector::map2(y.data, dy.data, dx, |y, dy| if y > 0.0 { dy } else { 0.0 });
+        true
+    }
+}
+
+impl Op<1> for Relu {
+    const NAME: &'static str = "relu";
+
+    /// The output, which is above zero exactly where the input is.
+    type Saved = Tensor;
+
+    fn forward(&self, inputs: [&Tensor; 1]) -> Result<([Tensor; 1], Tensor)> {
+        let [y] = tensor::run(self, inputs)?;
+        Ok(([y.clone()], y))
+    }
+
+    fn backward(&self, y: &Tensor, [dy]: [&Tensor; 1], [wanted]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
+        Ok([if_wanted(wanted, || {
+            let [dx] = tensor::run(&ReluGrad, [y, dy])?;
+            Ok(dx)
+        })?])
+    }
+}
+
+impl<'t> Var<'t> {
+    /// `max(self, 0)`, element by element.
+    ///
+    /// # Errors
+    /// If the kernel fails.
+    pub fn relu(&self) -> Result<Self> {
+        let [y] = self.tape.apply(Relu, [self])?;
+        Ok(y)
+    }
+}
+
+#[cfg(feature = "cases")]
+mod cases {
+    use proptest::prelude::*;
+
+    use super::Relu;
+    use crate::gradcheck::cases::{Case, Cases, shape, values_away_from_zero};
+
+    impl Cases<1> for Relu {
+        fn cases() -> BoxedStrategy<Case<Self, 1>> {
+            of_shape(shape(0..=3, 1..4))
+        }
+
+        fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
+            of_shape(shape(1..=1, 65_000..70_000))
+        }
+    }
+
+    fn of_shape(shape: BoxedStrategy<Vec<usize>>) -> BoxedStrategy<Case<Relu, 1>> {
+        shape
+            .prop_flat_map(|shape| values_away_from_zero(&shape))
+            .prop_map(|x| Case { op: Relu, inputs: [x], reduced: 1 })
+            .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tensor::Tensor;
+
+    use crate::Tape;
+
+    #[test]
+    fn at_zero_the_derivative_is_zero_and_a_nan_is_handed_on() {
+        let tape = Tape::new();
+        let x = tape.input(&Tensor::from_vec(vec![0.0f32, -0.0, 2.0, f32::NAN], &[4]).unwrap());
+        let y = x.relu().unwrap();
+        assert!(y.value().to_f64_vec()[3].is_nan());
+        let gradients = tape.backward_from(&y, Tensor::full(1.0, &[4], tensor::DType::F32)).unwrap();
+        assert_eq!(gradients.of(&x).unwrap().to_f64_vec()[..3], [0.0, 0.0, 1.0]);
+    }
+}

@@ -1,0 +1,65 @@
+//! The same elements in another shape.
+
+use tensor::Tensor;
+
+use crate::op::if_wanted;
+use crate::{Op, Result, Var};
+
+/// The same elements, in row-major order, in another shape. Nothing is copied.
+#[derive(Debug, Clone)]
+pub struct Reshape {
+    /// The new shape.
+    pub shape: Vec<usize>,
+}
+
+impl Op<1> for Reshape {
+    const NAME: &'static str = "reshape";
+
+    /// The old shape.
+    type Saved = Vec<usize>;
+
+    fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], Vec<usize>)> {
+        Ok(([x.reshape(&self.shape)?], x.shape().to_vec()))
+    }
+
+    fn backward(
+        &self,
+        shape: &Vec<usize>,
+        [dy]: [&Tensor; 1],
+        [wanted]: [bool; 1],
+    ) -> Result<[Option<Tensor>; 1]> {
+        Ok([if_wanted(wanted, || Ok(dy.reshape(shape)?))?])
+    }
+}
+
+impl<'t> Var<'t> {
+    /// The same elements in another shape.
+    ///
+    /// # Errors
+    /// If the shape has another number of elements.
+    pub fn reshape(&self, shape: &[usize]) -> Result<Self> {
+        let [y] = self.tape.apply(Reshape { shape: shape.to_vec() }, [self])?;
+        Ok(y)
+    }
+}
+
+#[cfg(feature = "cases")]
+mod cases {
+    use proptest::prelude::*;
+
+    use super::Reshape;
+    use crate::gradcheck::cases::{Case, Cases, values};
+
+    impl Cases<1> for Reshape {
+        fn cases() -> BoxedStrategy<Case<Self, 1>> {
+            (1..4usize, 1..4usize, 1..4usize)
+                .prop_flat_map(|(a, b, c)| (values(&[a, b * c]), Just(vec![b, c, a])))
+                .prop_map(|(x, shape)| Case { op: Reshape { shape }, inputs: [x], reduced: 1 })
+                .boxed()
+        }
+
+        fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
+            Self::cases()
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! Softmax and cross-entropy to class labels, fused: the probabilities are never stored.
+
+use ndarray::{ArrayD, ArrayView1, ArrayViewD, Axis, IxDyn, Zip};
+use tensor::{Indices, Kernel, Real, Slice, Stored, Tensor, math};
+
+use crate::op::if_wanted;
+use crate::{Error, Op, Result, Var};
+
+/// `mean over rows of -log softmax(x)[label]` for logits `[n, c]`, in the accumulator type.
+#[derive(Debug, Clone)]
+pub struct SoftmaxCrossEntropy {
+    /// The class of each row, below `c`.
+    pub labels: Indices,
+}
+
+/// The largest element `m` and `sum(exp(x - m))`. The two stay apart: added up as `m + log(sum)` they would
+/// lose the digits of the loss where the logits are large.
+fn largest_and_sum<A: Real>(row: ArrayView1<'_, A>) -> (A, A) {
+    let largest = row.iter().copied().fold(A::neg_infinity(), A::max);
+    (largest, row.iter().map(|&x| (x - largest).exp()).sum())
+}
+
+fn largest_and_sum_f32(row: &[f32]) -> (f32, f32) {
+    let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    (largest, row.iter().map(|&x| math::exp(x - largest)).sum())
+}
+
+impl SoftmaxCrossEntropy {
+    /// The labels fit logits of this shape.
+    fn check(&self, logits: &[usize]) -> Result<()> {
+        let mismatch =
+            |wanted: String, got: String| Err(Error::Indices { op: <Self as Op<1>>::NAME, wanted, got });
+        let &[n, c] = logits else {
+            let wanted = "logits [rows, classes]";
+            return Err(tensor::Error::shape(<Self as Op<1>>::NAME, wanted, &[logits]).into());
+        };
+        if n == 0 || self.labels.len() != n {
+            let got = format!("{} labels for {n} rows", self.labels.len());
+            return mismatch("one label for each row, and at least one row".into(), got);
+        }
+        match self.labels.max() {
+            Some(label) if label as usize >= c => {
+                mismatch(format!("labels below {c}"), format!("label {label}"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Kernel<1, 1> for SoftmaxCrossEntropy {
+    fn name(&self) -> &'static str {
+        "softmax_cross_entropy"
+    }
+
+    fn shapes(&self, [logits]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 1]> {
+        match logits {
+            [_, _] => Ok([vec![]]),
+            _ => Err(tensor::Error::shape(self.name(), "logits [rows, classes]", &[logits])),
+        }
+    }
+
+    fn stored(&self) -> [Stored; 1] {
+        [Stored::AsAccumulator]
+    }
+
+    fn reference<A: Real>(&self, [logits]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
+        let rows = logits.axis_iter(Axis(0)).zip(self.labels.as_slice());
+        let sum: A = rows
+            .map(|(row, &label)| {
+                let row = row.into_dimensionality().expect("the shape rule was asked");
+                let (largest, sum) = largest_and_sum(row);
+                sum.ln() - (row[label as usize] - largest)
+            })
+            .sum();
+        [ArrayD::from_elem(IxDyn(&[]), sum / A::of(self.labels.len()))]
+    }
+
+    fn fast(&self, [logits]: [Slice<'_>; 1], [loss]: [&mut [f32]; 1]) -> bool {
+        let rows = logits.data.chunks_exact(logits.shape[1]).zip(self.labels.as_slice());
+        let sum: f64 = rows
+            .map(|(row, &label)| {
+                let (largest, sum) = largest_and_sum_f32(row);
+                f64::from(sum.ln() - (row[label as usize] - largest))
+            })
+            .sum();
+        loss[0] = (sum / self.labels.len() as f64) as f32;
+        true
+    }
+}
+
+/// `dx = (softmax(x) - one_hot(label)) dloss / n`
+#[derive(Debug, Clone)]
+struct SoftmaxCrossEntropyGrad<'a> {
+    labels: &'a Indices,
+}
+
+impl Kernel<2, 1> for SoftmaxCrossEntropyGrad<'_> {
+    fn name(&self) -> &'static str {
+        "softmax_cross_entropy_grad"
+    }
+
+    fn shapes(&self, [logits, dloss]: [&[usize]; 2]) -> tensor::Result<[Vec<usize>; 1]> {
+        match (logits, dloss) {
+            ([_, _], []) => Ok([logits.to_vec()]),
+            _ => Err(tensor::Error::shape(self.name(), "logits [rows, classes], a number", &[logits, dloss])),
+        }
+    }
+
+    fn loaded(&self) -> [Stored; 2] {
+        [Stored::AsInput, Stored::AsAccumulator]
+    }
+
+    fn reference<A: Real>(&self, [logits, dloss]: [ArrayViewD<'_, A>; 2]) -> [ArrayD<A>; 1] {
+        let weight = dloss[IxDyn(&[])] / A::of(self.labels.len());
+        let mut dx = logits.to_owned();
+        for (mut row, &label) in dx.axis_iter_mut(Axis(0)).zip(self.labels.as_slice()) {
+            let (largest, sum) =
+                largest_and_sum(row.view().into_dimensionality().expect("the shape rule was asked"));
+            Zip::from(&mut row).for_each(|x| *x = weight * ((*x - largest).exp() / sum));
+            row[label as usize] -= weight;
+        }
+        [dx]
+    }
+
+    fn fast(&self, [logits, dloss]: [Slice<'_>; 2], [dx]: [&mut [f32]; 1]) -> bool {
+        let classes = logits.shape[1];
+        let weight = dloss.data[0] / self.labels.len() as f32;
+        let rows = logits.data.chunks_exact(classes).zip(dx.chunks_exact_mut(classes));
+        for ((row, dx), &label) in rows.zip(self.labels.as_slice()) {
+            let (largest, sum) = largest_and_sum_f32(row);
+            dx.iter_mut().zip(row).for_each(|(dx, &x)| *dx = weight * (math::exp(x - largest) / sum));
+            dx[label as usize] -= weight;
+        }
+        true
+    }
+}
+
+impl Op<1> for SoftmaxCrossEntropy {
+    const NAME: &'static str = "softmax_cross_entropy";
+
+    /// The logits.
+    type Saved = Tensor;
+
+    fn forward(&self, [logits]: [&Tensor; 1]) -> Result<([Tensor; 1], Tensor)> {
+        self.check(logits.shape())?;
+        Ok((tensor::run(self, [logits])?, logits.clone()))
+    }
+
+    fn backward(
+        &self,
+        logits: &Tensor,
+        [dloss]: [&Tensor; 1],
+        [wanted]: [bool; 1],
+    ) -> Result<[Option<Tensor>; 1]> {
+        Ok([if_wanted(wanted, || {
+            let [dx] = tensor::run(&SoftmaxCrossEntropyGrad { labels: &self.labels }, [logits, dloss])?;
+            Ok(dx)
+        })?])
+    }
+}
+
+impl<'t> Var<'t> {
+    /// The mean cross-entropy of these logits `[n, c]` to `n` class labels.
+    ///
+    /// # Errors
+    /// If there is not one label below `c` for each row.
+    pub fn softmax_cross_entropy(&self, labels: &Indices) -> Result<Self> {
+        let [loss] = self.tape.apply(SoftmaxCrossEntropy { labels: labels.clone() }, [self])?;
+        Ok(loss)
+    }
+}
+
+#[cfg(feature = "cases")]
+mod cases {
+    use std::ops::Range;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use tensor::Indices;
+
+    use super::SoftmaxCrossEntropy;
+    use crate::gradcheck::cases::{Case, Cases, values};
+
+    impl Cases<1> for SoftmaxCrossEntropy {
+        fn cases() -> BoxedStrategy<Case<Self, 1>> {
+            of_size(1..5, 1..6)
+        }
+
+        fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
+            of_size(64..200, 256..1024)
+        }
+    }
+
+    fn of_size(rows: Range<usize>, classes: Range<usize>) -> BoxedStrategy<Case<SoftmaxCrossEntropy, 1>> {
+        (rows, classes)
+            .prop_flat_map(|(n, c)| (values(&[n, c]), vec(0..c as u32, n), Just(n + c)))
+            .prop_map(|(logits, labels, reduced)| {
+                let op = SoftmaxCrossEntropy { labels: Indices::new(labels) };
+                Case { op, inputs: [logits], reduced }
+            })
+            .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tensor::{Indices, Tensor};
+
+    use crate::Tape;
+
+    #[test]
+    fn large_logits_neither_overflow_nor_lose_the_loss() {
+        for logits in [[1e4f32, 0.0, -1e4], [-1e4, -1e4, -1e4], [80.0, -80.0, 0.0]] {
+            let tape = Tape::new();
+            let x = tape.input(&Tensor::from_slice(&logits, &[1, 3]).unwrap());
+            let loss = x.softmax_cross_entropy(&Indices::new(vec![0])).unwrap();
+            let dx = tape.backward(&loss).unwrap().of(&x).unwrap().to_f64_vec();
+            assert!(
+                loss.value().item().unwrap().is_finite() && dx.iter().all(|x| x.is_finite()),
+                "{logits:?}"
+            );
+            // The probabilities sum to one, so the gradient sums to zero, up to three roundings.
+            assert!(dx.iter().sum::<f64>().abs() <= 3.0 * f64::from(f32::EPSILON));
+        }
+    }
+
+    #[test]
+    fn labels_that_do_not_fit_are_an_error_that_names_the_label() {
+        let tape = Tape::new();
+        let x = tape.input(&Tensor::zeros(&[2, 3], tensor::DType::F32));
+        let message = |labels| x.softmax_cross_entropy(&Indices::new(labels)).unwrap_err().to_string();
+        assert_eq!(message(vec![0, 3]), "softmax_cross_entropy: wanted labels below 3, got label 3");
+        assert!(message(vec![0]).contains("1 labels for 2 rows"));
+    }
+}

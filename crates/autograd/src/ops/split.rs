@@ -1,0 +1,147 @@
+//! The shared latent of two tasks: handed to both as it is, its gradients mixed on the way back.
+
+use ndarray::{ArrayD, ArrayViewD, Zip};
+use tensor::{Kernel, Real, Slice, Tensor, vector};
+
+use crate::op::if_wanted;
+use crate::{Op, Result, Var};
+
+/// Hands `z` to two heads; on the way back, `dz = weight dfirst + (1 - weight) dsecond`.
+///
+/// Each head trains on its own loss at full strength, and what is below `z` descends the mixture. One
+/// forward and one backward do what takes three backward passes with one loss for each (section 2.2 of the
+/// CRE specification). This is not the derivative of the identity but of `(weight z, (1 - weight) z)`.
+#[derive(Debug, Clone, Copy)]
+pub struct Split {
+    /// The share of the first head, in [0, 1].
+    pub weight: f64,
+}
+
+/// `weight x + (1 - weight) y`
+#[derive(Debug, Clone, Copy)]
+struct Mix {
+    weight: f64,
+}
+
+impl Kernel<2, 1> for Mix {
+    fn name(&self) -> &'static str {
+        "mix"
+    }
+
+    fn shapes(&self, [x, y]: [&[usize]; 2]) -> tensor::Result<[Vec<usize>; 1]> {
+        if x != y {
+            return Err(tensor::Error::shape("mix", "two equal shapes", &[x, y]));
+        }
+        Ok([x.to_vec()])
+    }
+
+    fn reference<A: Real>(&self, [x, y]: [ArrayViewD<'_, A>; 2]) -> [ArrayD<A>; 1] {
+        let (of_x, of_y) = (A::from_f64(self.weight), A::from_f64(1.0 - self.weight));
+        [Zip::from(&x).and(&y).map_collect(|&x, &y| of_x * x + of_y * y)]
+    }
+
+    fn fast(&self, [x, y]: [Slice<'_>; 2], [out]: [&mut [f32]; 1]) -> bool {
+        let (of_x, of_y) = (self.weight as f32, (1.0 - self.weight) as f32);
+        vector::map2(x.data, y.data, out, |x, y| of_x * x + of_y * y);
+        true
+    }
+}
+
+impl Op<1, 2> for Split {
+    const NAME: &'static str = "split";
+
+    type Saved = ();
+
+    fn forward(&self, [z]: [&Tensor; 1]) -> Result<([Tensor; 2], ())> {
+        Ok(([z.clone(), z.clone()], ()))
+    }
+
+    fn backward(
+        &self,
+        (): &(),
+        [dfirst, dsecond]: [&Tensor; 2],
+        [wanted]: [bool; 1],
+    ) -> Result<[Option<Tensor>; 1]> {
+        Ok([if_wanted(wanted, || {
+            let [dz] = tensor::run(&Mix { weight: self.weight }, [dfirst, dsecond])?;
+            Ok(dz)
+        })?])
+    }
+}
+
+impl<'t> Var<'t> {
+    /// This value for two heads; the gradient is `weight` times the first's plus `1 - weight` times the
+    /// second's.
+    ///
+    /// # Errors
+    /// If the operation fails.
+    pub fn split(&self, weight: f64) -> Result<[Self; 2]> {
+        self.tape.apply(Split { weight }, [self])
+    }
+}
+
+#[cfg(feature = "cases")]
+mod cases {
+    use proptest::prelude::*;
+    use tensor::Tensor;
+
+    use super::{Mix, Split};
+    use crate::Result;
+    use crate::gradcheck::cases::{Case, Cases, shape, values};
+
+    impl Cases<1, 2> for Split {
+        fn cases() -> BoxedStrategy<Case<Self, 1>> {
+            of_shape(shape(0..=3, 1..4))
+        }
+
+        fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
+            of_shape(shape(1..=1, 65_000..70_000))
+        }
+
+        /// `(weight z, (1 - weight) z)`
+        fn differentiated(&self, [z]: [&Tensor; 1]) -> Result<[Tensor; 2]> {
+            let nothing = Tensor::zeros(z.shape(), z.dtype());
+            let [first] = tensor::run(&Mix { weight: self.weight }, [z, &nothing])?;
+            let [second] = tensor::run(&Mix { weight: self.weight }, [&nothing, z])?;
+            Ok([first, second])
+        }
+    }
+
+    fn of_shape(shape: BoxedStrategy<Vec<usize>>) -> BoxedStrategy<Case<Split, 1>> {
+        let weight = prop_oneof![Just(0.0), Just(1.0), 0.0..1.0f64];
+        (weight, shape.prop_flat_map(|shape| values(&shape)))
+            .prop_map(|(weight, z)| Case { op: Split { weight }, inputs: [z], reduced: 2 })
+            .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tensor::{DType, Tensor};
+
+    use crate::Tape;
+
+    #[test]
+    fn the_heads_see_the_value_unscaled_and_keep_their_own_gradients() {
+        let tape = Tape::new();
+        let z = tape.input(&Tensor::full(2.0, &[3], DType::F64));
+        let [first, second] = z.split(0.25).unwrap();
+        assert_eq!(first.value().to_f64_vec(), [2.0; 3]);
+        let zero = tape.constant(&Tensor::zeros(&[3], DType::F64));
+        let loss = first.mse(&zero).unwrap().add(&second.tanh().unwrap().mse(&zero).unwrap()).unwrap();
+        tape.keep(&first);
+        tape.keep(&second);
+        let gradients = tape.backward(&loss).unwrap();
+        let at = |var| gradients.of(var).unwrap().to_f64_vec()[0];
+        assert_eq!(at(&first), 2.0 * 2.0 / 3.0);
+        assert_eq!(at(&z), 0.25 * at(&first) + 0.75 * at(&second));
+    }
+
+    #[test]
+    fn a_head_without_a_loss_adds_nothing() {
+        let tape = Tape::new();
+        let z = tape.input(&Tensor::full(2.0, &[], DType::F64));
+        let [first, _] = z.split(0.25).unwrap();
+        assert_eq!(tape.backward(&first).unwrap().of(&z).unwrap().item(), Ok(0.25));
+    }
+}

@@ -1,0 +1,342 @@
+//! The tape: operations in the order they were computed, and one walk back over them.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+
+use tensor::{DType, Tensor};
+
+use crate::{Error, Op, Param, Result, Var, ops};
+
+/// The operations of one step, in the order they were computed.
+///
+/// Each value that depends on an input or a parameter has a slot, a place where its gradient is added up.
+/// Values that depend on neither are constants: they have no slot and nothing is recorded for them.
+#[derive(Default)]
+pub struct Tape {
+    state: RefCell<State>,
+    forgetful: bool,
+}
+
+#[derive(Default)]
+struct State {
+    nodes: Vec<Node>,
+    slots: Vec<Slot>,
+    params: HashMap<u64, usize>,
+    kept: HashSet<usize>,
+}
+
+/// One operation that was computed.
+struct Node {
+    backward: Box<dyn Backward>,
+    /// The slots of the inputs; `None` for constants.
+    inputs: Vec<Option<usize>>,
+    /// The slot of the first output; the others follow.
+    first_output: usize,
+}
+
+/// What a gradient of zero for this value would look like.
+struct Slot {
+    shape: Vec<usize>,
+    dtype: DType,
+}
+
+/// An [`Op`] together with what it saved, with the counts of inputs and outputs hidden.
+trait Backward: Send {
+    fn backward(&self, douts: &[Tensor], wanted: &[Option<usize>]) -> Result<Vec<Option<Tensor>>>;
+    fn n_outputs(&self) -> usize;
+}
+
+struct Recorded<O: Op<N, M>, const N: usize, const M: usize> {
+    op: O,
+    saved: O::Saved,
+}
+
+impl<O: Op<N, M>, const N: usize, const M: usize> Backward for Recorded<O, N, M> {
+    fn backward(&self, douts: &[Tensor], inputs: &[Option<usize>]) -> Result<Vec<Option<Tensor>>> {
+        let douts = std::array::from_fn(|output| &douts[output]);
+        let wanted = std::array::from_fn(|input| inputs[input].is_some());
+        Ok(self.op.backward(&self.saved, douts, wanted)?.into())
+    }
+
+    fn n_outputs(&self) -> usize {
+        M
+    }
+}
+
+impl Tape {
+    /// An empty tape.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A tape that records nothing, for evaluation: parameters and inputs on it are constants.
+    pub fn without_gradients() -> Self {
+        Self { forgetful: true, ..Self::default() }
+    }
+
+    /// A value with no gradient.
+    pub fn constant<'t>(&'t self, value: &Tensor) -> Var<'t> {
+        Var { tape: self, value: value.clone(), slot: None }
+    }
+
+    /// A value whose gradient can be asked for.
+    pub fn input<'t>(&'t self, value: &Tensor) -> Var<'t> {
+        let slot = (!self.forgetful).then(|| {
+            let mut state = self.state.borrow_mut();
+            let slot = state.new_slot(value);
+            state.kept.insert(slot);
+            slot
+        });
+        Var { tape: self, value: value.clone(), slot }
+    }
+
+    /// The value of a parameter; asked for twice, it is one variable.
+    pub fn param<'t>(&'t self, param: &Param) -> Var<'t> {
+        let known = self.state.borrow().params.get(&param.id()).copied();
+        if let Some(slot) = known {
+            return Var { tape: self, value: param.value(), slot: Some(slot) };
+        }
+        let var = self.input(&param.value());
+        if let Some(slot) = var.slot {
+            self.state.borrow_mut().params.insert(param.id(), slot);
+        }
+        var
+    }
+
+    /// Lets [`Gradients::of`] answer for a value in the middle of the graph.
+    pub fn keep(&self, var: &Var<'_>) {
+        if let Some(slot) = var.slot {
+            self.state.borrow_mut().kept.insert(slot);
+        }
+    }
+
+    /// Computes an operation and records it.
+    ///
+    /// # Errors
+    /// If the operation refuses the inputs or they are on different tapes.
+    pub fn apply<'t, O, const N: usize, const M: usize>(
+        &'t self,
+        op: O,
+        inputs: [&Var<'t>; N],
+    ) -> Result<[Var<'t>; M]>
+    where
+        O: Op<N, M>,
+    {
+        if inputs.iter().any(|input| !std::ptr::eq(input.tape, self)) {
+            return Err(Error::MixedTapes { op: O::NAME });
+        }
+        let (outputs, saved) = op.forward(inputs.map(|input| &input.value))?;
+        let slots = inputs.map(|input| input.slot);
+        if slots.iter().all(Option::is_none) {
+            return Ok(outputs.map(|value| Var { tape: self, value, slot: None }));
+        }
+        let mut state = self.state.borrow_mut();
+        let first_output = state.slots.len();
+        let outputs = outputs.map(|value| {
+            let slot = Some(state.new_slot(&value));
+            Var { tape: self, value, slot }
+        });
+        let backward = Box::new(Recorded { op, saved });
+        state.nodes.push(Node { backward, inputs: slots.into(), first_output });
+        Ok(outputs)
+    }
+
+    /// The gradients of `loss` by every input and parameter that it depends on.
+    ///
+    /// # Errors
+    /// [`Error::NotALoss`] unless `loss` has exactly one element, or if a kernel fails.
+    pub fn backward(&self, loss: &Var<'_>) -> Result<Gradients> {
+        if loss.value.len() != 1 {
+            return Err(Error::NotALoss { shape: loss.shape().to_vec() });
+        }
+        self.backward_from(loss, Tensor::full(1.0, loss.shape(), loss.value.dtype()))
+    }
+
+    /// The gradients of `sum(weight * output)`: a vector-Jacobian product.
+    ///
+    /// # Errors
+    /// If `weight` does not have the shape of `output`, or a kernel fails.
+    pub fn backward_from(&self, output: &Var<'_>, weight: Tensor) -> Result<Gradients> {
+        if output.shape() != weight.shape() {
+            let got = [output.shape(), weight.shape()];
+            return Err(tensor::Error::shape("backward", "a weight of the output's shape", &got).into());
+        }
+        self.walk_back(output, weight, ops::add::sum)
+    }
+
+    /// The one place that adds gradients, by `sum`.
+    pub(crate) fn walk_back(
+        &self,
+        output: &Var<'_>,
+        weight: Tensor,
+        sum: impl Fn(&Tensor, &Tensor) -> Result<Tensor>,
+    ) -> Result<Gradients> {
+        let state = self.state.borrow();
+        let mut pending: Vec<Option<Tensor>> = state.slots.iter().map(|_| None).collect();
+        if let Some(slot) = output.slot {
+            pending[slot] = Some(weight);
+        }
+        let mut kept = HashMap::new();
+        let mut keep = |slot: usize, gradient: &Option<Tensor>| {
+            if let (true, Some(gradient)) = (state.kept.contains(&slot), gradient) {
+                kept.insert(slot, gradient.clone());
+            }
+        };
+        for node in state.nodes.iter().rev() {
+            let outputs = node.first_output..node.first_output + node.backward.n_outputs();
+            // Nothing later on the list can add to these: everything that reads a value comes after it.
+            let douts: Vec<Option<Tensor>> = outputs.clone().map(|slot| pending[slot].take()).collect();
+            outputs.clone().zip(&douts).for_each(|(slot, dout)| keep(slot, dout));
+            if douts.iter().all(Option::is_none) {
+                continue;
+            }
+            let douts: Vec<Tensor> =
+                outputs.zip(douts).map(|(slot, d)| d.unwrap_or_else(|| state.slots[slot].zero())).collect();
+            let contributions = node.backward.backward(&douts, &node.inputs)?;
+            for (slot, contribution) in node.inputs.iter().zip(contributions) {
+                if let (Some(slot), Some(contribution)) = (*slot, contribution) {
+                    let sum = match &pending[slot] {
+                        None => contribution,
+                        Some(before) => sum(before, &contribution)?,
+                    };
+                    pending[slot] = Some(sum);
+                }
+            }
+        }
+        pending.iter().enumerate().for_each(|(slot, gradient)| keep(slot, gradient));
+        Ok(Gradients { by_slot: kept, params: state.params.clone() })
+    }
+}
+
+impl State {
+    fn new_slot(&mut self, value: &Tensor) -> usize {
+        self.slots.push(Slot { shape: value.shape().to_vec(), dtype: value.dtype() });
+        self.slots.len() - 1
+    }
+}
+
+impl Slot {
+    fn zero(&self) -> Tensor {
+        Tensor::zeros(&self.shape, self.dtype)
+    }
+}
+
+impl fmt::Debug for Tape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tape").field("n_operations", &self.state.borrow().nodes.len()).finish()
+    }
+}
+
+/// The gradients of one loss.
+#[derive(Debug)]
+pub struct Gradients {
+    by_slot: HashMap<usize, Tensor>,
+    params: HashMap<u64, usize>,
+}
+
+impl Gradients {
+    /// The gradient by an input, or by a value that was named to [`Tape::keep`].
+    ///
+    /// # Errors
+    /// [`Error::NoGradient`] if the value is a constant, was not kept, or the loss does not depend on it.
+    pub fn of(&self, var: &Var<'_>) -> Result<&Tensor> {
+        let Some(slot) = var.slot else {
+            return Err(Error::NoGradient { why: "the value is a constant; record it with `Tape::input`" });
+        };
+        self.by_slot.get(&slot).ok_or(Error::NoGradient {
+            why: "the loss does not depend on the value, or it was not named to `Tape::keep`",
+        })
+    }
+
+    /// The gradient by a parameter.
+    ///
+    /// # Errors
+    /// [`Error::NoGradient`] if the loss does not depend on it.
+    pub fn param(&self, param: &Param) -> Result<&Tensor> {
+        let slot = self.params.get(&param.id()).and_then(|slot| self.by_slot.get(slot));
+        slot.ok_or(Error::NoGradient { why: "the loss does not depend on the parameter" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(value: f64) -> Tensor {
+        Tensor::full(value, &[], DType::F64)
+    }
+
+    #[test]
+    fn an_input_used_twice_is_counted_twice() {
+        let tape = Tape::new();
+        let x = tape.input(&number(3.0));
+        let y = x.add(&x).unwrap().add(&x).unwrap();
+        assert_eq!(tape.backward(&y).unwrap().of(&x).unwrap().item(), Ok(3.0));
+    }
+
+    #[test]
+    fn a_parameter_asked_for_twice_is_one_variable() {
+        let (tape, param) = (Tape::new(), Param::new(number(2.0)));
+        let y = tape.param(&param).add(&tape.param(&param)).unwrap();
+        assert_eq!(tape.backward(&y).unwrap().param(&param).unwrap().item(), Ok(2.0));
+    }
+
+    #[test]
+    fn nothing_is_recorded_for_constants() {
+        let tape = Tape::new();
+        let x = tape.constant(&number(1.0));
+        let y = x.add(&x).unwrap().tanh().unwrap();
+        assert!(tape.state.borrow().nodes.is_empty());
+        assert!(tape.backward(&y).unwrap().of(&x).is_err());
+        let tape = Tape::without_gradients();
+        let _ = tape.param(&Param::new(number(1.0))).tanh().unwrap();
+        assert!(tape.state.borrow().nodes.is_empty());
+    }
+
+    #[test]
+    fn a_gradient_that_does_not_exist_is_an_error_and_never_zero() {
+        let tape = Tape::new();
+        let (x, unrelated) = (tape.input(&number(1.0)), tape.input(&number(1.0)));
+        let middle = x.tanh().unwrap();
+        let y = middle.tanh().unwrap();
+        let gradients = tape.backward(&y).unwrap();
+        assert!(gradients.of(&unrelated).is_err());
+        assert!(gradients.of(&middle).is_err());
+        tape.keep(&middle);
+        assert!(tape.backward(&y).unwrap().of(&middle).is_ok());
+    }
+
+    #[test]
+    fn detaching_stops_the_gradient_and_keeps_the_value() {
+        let tape = Tape::new();
+        let x = tape.input(&number(3.0));
+        let y = x.add(&x.detach()).unwrap();
+        assert_eq!(y.value().item(), Ok(6.0));
+        assert_eq!(tape.backward(&y).unwrap().of(&x).unwrap().item(), Ok(1.0));
+    }
+
+    #[test]
+    fn backward_reads_the_tape_and_can_be_called_again() {
+        let tape = Tape::new();
+        let x = tape.input(&number(0.5));
+        let y = x.tanh().unwrap();
+        let first = tape.backward(&y).unwrap().of(&x).unwrap().item();
+        assert_eq!(first, tape.backward(&y).unwrap().of(&x).unwrap().item());
+    }
+
+    #[test]
+    fn backward_from_many_numbers_is_refused() {
+        let tape = Tape::new();
+        let x = tape.input(&Tensor::zeros(&[2], DType::F64));
+        assert_eq!(tape.backward(&x).unwrap_err(), Error::NotALoss { shape: vec![2] });
+        assert!(tape.backward_from(&x, number(1.0)).is_err());
+    }
+
+    #[test]
+    fn variables_of_two_tapes_do_not_mix() {
+        let (one, other) = (Tape::new(), Tape::new());
+        let error = one.input(&number(1.0)).add(&other.input(&number(1.0)).detach());
+        assert_eq!(error.unwrap_err(), Error::MixedTapes { op: "add" });
+    }
+}
