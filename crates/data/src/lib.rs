@@ -1,1 +1,27 @@
-//! placeholder
+//! Data sets as bytes N×C×H×W with their provenance: readers, the embedded set, transforms and batches.
+//!
+//! Reading order: a [`Split`] is images with labels, a [`Dataset`] two of them and their provenance;
+//! [`idx`] reads one file, `folder` the four of a set, and [`open`] finds the folder by the set's name, or
+//! takes the set that is [`embedded`]; [`Batches`] feeds training, [`in_order`] evaluation; [`mod@reference`]
+//! says what errors need no model at all.
+#![forbid(unsafe_code)]
+
+mod batches;
+mod checksum;
+mod dataset;
+pub mod embedded;
+mod error;
+mod find;
+mod folder;
+pub mod idx;
+mod known;
+pub mod reference;
+mod split;
+pub mod transform;
+
+pub use batches::{Batch, Batches, Epoch, gather, in_order};
+pub use dataset::{Dataset, Origin, Provenance, StoredFile};
+pub use error::{Error, Result};
+pub use find::{Places, open, open_in};
+pub use known::names;
+pub use split::Split;

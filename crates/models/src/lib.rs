@@ -1,1 +1,22 @@
-//! placeholder
+//! Layers, architectures, initialisers, optimisers and the training step.
+//!
+//! A [`Module`] maps a variable to a variable and lists its parameters. A [`Cre`] is an encoder with a
+//! decoder and a classifier on one latent; [`fc`] builds the fully connected ones. A [`Trainer`] trains
+//! all three parts with one forward and one backward pass a step.
+#![forbid(unsafe_code)]
+
+mod adam;
+mod cre;
+mod error;
+pub mod fc;
+pub mod init;
+mod linear;
+mod module;
+mod train;
+
+pub use adam::{Adam, AdamConfig};
+pub use cre::{Cre, Losses, Part, Representation};
+pub use error::{Error, Result};
+pub use linear::Linear;
+pub use module::{Activation, Module, Sequential};
+pub use train::{Conflict, EpochReport, Evaluation, Trainer, evaluate};

@@ -1,0 +1,172 @@
+//! A data set: two splits, the names of the classes, and where all that came from.
+
+use sha2::{Digest, Sha256};
+
+use crate::{Error, Result, Split, checksum};
+
+/// A training and a test split of the same kind of images.
+#[derive(Debug, Clone)]
+pub struct Dataset {
+    /// The name it was asked for by.
+    pub name: String,
+    /// What models are fitted to.
+    pub train: Split,
+    /// What they are judged by.
+    pub test: Split,
+    /// The name of each class; a label is an index into them.
+    pub classes: Vec<String>,
+    /// What exactly these data are.
+    pub provenance: Provenance,
+}
+
+/// What exactly a data set is: enough to tell whether two results rest on the same data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provenance {
+    /// Where the data came from.
+    pub origin: Origin,
+    /// The SHA-256 of shapes, pixels and labels in hexadecimal, see [`Dataset::new`].
+    pub content_sha256: String,
+    /// The number of training images.
+    pub n_train: usize,
+    /// The number of test images.
+    pub n_test: usize,
+}
+
+/// Where a data set came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The folder that was read, or how the data came into the binary.
+    pub source: String,
+    /// The files that were read.
+    pub files: Vec<StoredFile>,
+    /// Which of the published images these are.
+    pub selection: String,
+    /// The terms under which the publisher gives the data.
+    pub licence: String,
+}
+
+/// A file that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredFile {
+    /// The name, without its folder.
+    pub name: String,
+    /// The SHA-256 of the file as it is stored, in hexadecimal.
+    pub sha256: String,
+}
+
+impl Dataset {
+    /// Puts a set together and computes its content checksum.
+    ///
+    /// The checksum is the SHA-256 over the training and then the test split, each as `n, c, h, w` in
+    /// little-endian u64, then the pixels, then the labels. It does not depend on how files are packed.
+    ///
+    /// Errs if the two splits differ in image shape, or the class names in number from the splits' classes.
+    pub fn new(name: &str, classes: &[&str], train: Split, test: Split, origin: Origin) -> Result<Self> {
+        let classes = classes.iter().map(|&class| class.to_owned()).collect();
+        Self::assemble(name.to_owned(), classes, train, test, origin)
+    }
+
+    /// The first `n_train` training and `n_test` test images, with a provenance that says so.
+    ///
+    /// Errs if there are fewer.
+    pub fn first(&self, n_train: usize, n_test: usize) -> Result<Self> {
+        let mut origin = self.provenance.origin.clone();
+        origin.selection += &format!("; of these the first {n_train} training and {n_test} test images");
+        let (train, test) = (self.train.first(n_train)?, self.test.first(n_test)?);
+        Self::assemble(self.name.clone(), self.classes.clone(), train, test, origin)
+    }
+
+    fn assemble(
+        name: String,
+        classes: Vec<String>,
+        train: Split,
+        test: Split,
+        origin: Origin,
+    ) -> Result<Self> {
+        if train.image_shape() != test.image_shape() {
+            return Err(Error::Mismatch {
+                what: "shape of the test images",
+                expected: format!("{:?} as in training", train.image_shape()),
+                got: format!("{:?}", test.image_shape()),
+            });
+        }
+        if [train.n_classes(), test.n_classes()] != [classes.len(); 2] {
+            return Err(Error::Mismatch {
+                what: "classes of the two splits",
+                expected: format!("{}, one for each class name", classes.len()),
+                got: format!("{} and {}", train.n_classes(), test.n_classes()),
+            });
+        }
+        let provenance = Provenance {
+            origin,
+            content_sha256: content_sha256([&train, &test]),
+            n_train: train.len(),
+            n_test: test.len(),
+        };
+        Ok(Self { name, train, test, classes, provenance })
+    }
+}
+
+fn content_sha256(splits: [&Split; 2]) -> String {
+    let mut hasher = Sha256::new();
+    for split in splits {
+        for &size in split.images().shape() {
+            hasher.update((size as u64).to_le_bytes());
+        }
+        hasher.update(split.pixels());
+        hasher.update(split.labels());
+    }
+    checksum::hex(hasher)
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array4;
+
+    use super::*;
+
+    /// One pixel an image; the pixel is the row.
+    fn split(labels: &[u8]) -> Split {
+        let images = Array4::from_shape_fn((labels.len(), 1, 1, 1), |(row, ..)| row as u8);
+        Split::new(images, labels.to_vec(), 3).unwrap()
+    }
+
+    fn dataset(train: Split, test: Split) -> Result<Dataset> {
+        let origin = Origin {
+            source: "a test".into(),
+            files: Vec::new(),
+            selection: "all images".into(),
+            licence: "none".into(),
+        };
+        Dataset::new("tiny", &["a", "b", "c"], train, test, origin)
+    }
+
+    #[test]
+    fn the_content_checksum_sees_pixels_labels_and_the_border_between_splits() {
+        let checksum =
+            |train: &[u8], test: &[u8]| dataset(split(train), split(test)).unwrap().provenance.content_sha256;
+        let one = checksum(&[0, 1], &[2]);
+        assert_eq!(one, checksum(&[0, 1], &[2]));
+        assert_ne!(one, checksum(&[0, 2], &[2]));
+        assert_ne!(one, checksum(&[0], &[1, 2]));
+    }
+
+    #[test]
+    fn a_part_of_a_set_says_that_it_is_one() {
+        let whole = dataset(split(&[0, 1]), split(&[2, 1])).unwrap();
+        let part = whole.first(2, 1).unwrap();
+        assert_eq!((part.provenance.n_train, part.provenance.n_test), (2, 1));
+        assert_ne!(part.provenance.content_sha256, whole.provenance.content_sha256);
+        let selection = "all images; of these the first 2 training and 1 test images";
+        assert_eq!(part.provenance.origin.selection, selection);
+        assert!(whole.first(3, 1).is_err());
+    }
+
+    #[test]
+    fn splits_of_different_shapes_or_classes_are_no_set() {
+        let wide = Split::new(Array4::zeros((1, 1, 1, 2)), vec![0], 3).unwrap();
+        assert!(dataset(split(&[0]), wide).is_err());
+        let binary = Split::new(Array4::zeros((1, 1, 1, 1)), vec![0], 2).unwrap();
+        assert!(dataset(split(&[0]), binary).is_err());
+    }
+}

@@ -1,0 +1,164 @@
+//! Finding a data set by name.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    Dataset, Error, Result, embedded, folder,
+    known::{KNOWN, names},
+};
+
+/// The folders that hold data sets, in the order they are looked into.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Places {
+    /// Folders a person named: each may hold the files themselves, or a folder with the set's name.
+    pub named: Vec<PathBuf>,
+    /// Folders that hold a folder for each set.
+    pub shelves: Vec<PathBuf>,
+}
+
+impl Places {
+    /// `dir` and `AGON_DATA`; then `agon` in the user's cache folder and the system's package folder.
+    pub fn from_environment(dir: Option<&Path>) -> Self {
+        let variable = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let cache = variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")));
+        Self {
+            named: dir.map(Path::to_owned).into_iter().chain(variable("AGON_DATA")).collect(),
+            shelves: cache
+                .map(|cache| cache.join("agon"))
+                .into_iter()
+                .chain([PathBuf::from("/usr/share/datasets")])
+                .collect(),
+        }
+    }
+
+    fn folders(&self, name: &str) -> Vec<PathBuf> {
+        let named = self.named.iter().flat_map(|dir| [dir.join(name), dir.clone()]);
+        named.chain(self.shelves.iter().map(|dir| dir.join(name))).collect()
+    }
+}
+
+/// Opens the data set `name`, one of [`names`], from the first of these that has it:
+/// `dir/NAME` or `dir`, the same for the variable `AGON_DATA`, the user's cache, the system's package
+/// folder. The embedded set is in the binary and needs none of them.
+///
+/// Errs for an unknown name, if the set is nowhere, and if what is there is damaged, incomplete or another
+/// set.
+pub fn open(name: &str, dir: Option<&Path>) -> Result<Dataset> {
+    open_in(name, &Places::from_environment(dir))
+}
+
+/// [`open`] with the places spelt out.
+pub fn open_in(name: &str, places: &Places) -> Result<Dataset> {
+    if name == embedded::NAME {
+        return embedded::fashion_mnist();
+    }
+    let known = *KNOWN.iter().find(|known| known.name == name).ok_or_else(|| unknown(name))?;
+    let looked = places.folders(name);
+    for folder in &looked {
+        if let Some(dataset) = folder::read(known, folder)? {
+            return Ok(dataset);
+        }
+    }
+    Err(Error::NotFound { name: known.name, looked, hint: known.hint.to_owned() })
+}
+
+fn unknown(name: &str) -> Error {
+    let nearest = names().into_iter().min_by_key(|known| edits(name, known));
+    Error::UnknownSet {
+        name: name.to_owned(),
+        nearest: nearest.expect("there are known sets"),
+        known: names().map(|known| format!("`{known}`")).join(", "),
+    }
+}
+
+/// How many characters must be inserted, removed or replaced to turn one word into the other.
+fn edits(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    // row[j] is the number of edits from the part of `from` read so far to the first j characters of `to`
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for a in from.chars() {
+        let mut diagonal = row[0];
+        row[0] += 1;
+        for (j, &b) in to.iter().enumerate() {
+            let replaced = diagonal + usize::from(a != b);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[to.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::folder::tests::write_tiny;
+
+    #[test]
+    fn a_named_folder_may_hold_the_files_or_a_folder_of_the_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let places = Places { named: vec![dir.path().to_owned()], shelves: Vec::new() };
+        write_tiny(dir.path());
+        let source = || open_in("mnist", &places).unwrap().provenance.origin.source;
+        assert_eq!(source(), dir.path().display().to_string());
+        write_tiny(&dir.path().join("mnist"));
+        assert_eq!(source(), dir.path().join("mnist").display().to_string());
+    }
+
+    #[test]
+    fn earlier_places_win() {
+        let dir = tempfile::tempdir().unwrap();
+        let [first, second, shelf] = ["first", "second", "shelf"].map(|name| dir.path().join(name));
+        let places = Places { named: vec![first.clone(), second.clone()], shelves: vec![shelf.clone()] };
+        for folder in [shelf.join("mnist"), second, first] {
+            write_tiny(&folder);
+            let source = open_in("mnist", &places).unwrap().provenance.origin.source;
+            assert_eq!(source, folder.display().to_string());
+        }
+    }
+
+    #[test]
+    fn the_given_folder_comes_first_and_the_package_folder_last() {
+        let places = Places::from_environment(Some("given".as_ref()));
+        assert_eq!(places.named.first(), Some(&PathBuf::from("given")));
+        assert_eq!(places.shelves.last(), Some(&PathBuf::from("/usr/share/datasets")));
+    }
+
+    #[test]
+    fn a_set_that_is_nowhere_says_where_it_was_looked_for_and_what_to_do() {
+        let places = Places { named: vec!["/absent/a".into()], shelves: vec!["/absent/b".into()] };
+        let message = open_in("fashion-mnist", &places).unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "`fashion-mnist` is in none of `/absent/a/fashion-mnist`, `/absent/a`, \
+             `/absent/b/fashion-mnist`; run `apt-get install dataset-fashion-mnist`, \
+             or pass the folder of the four files with `--data DIR`"
+        );
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_with_the_nearest() {
+        let message = open_in("fashion_minst", &Places::default()).unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "no data set is called `fashion_minst`; did you mean `fashion-mnist`? \
+             known are `mnist`, `fashion-mnist`, `fashion-mnist-embedded`"
+        );
+    }
+
+    #[test]
+    fn the_embedded_set_needs_no_place() {
+        assert_eq!(open_in("fashion-mnist-embedded", &Places::default()).unwrap().train.len(), 6_000);
+    }
+
+    #[test]
+    fn edits_count_insertions_removals_and_replacements() {
+        for (from, to, expected) in
+            [("", "abc", 3), ("abc", "", 3), ("kitten", "sitting", 3), ("ab", "ba", 2)]
+        {
+            assert_eq!(edits(from, to), expected, "{from} to {to}");
+        }
+    }
+}

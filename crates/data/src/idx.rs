@@ -1,0 +1,167 @@
+//! The IDX format of MNIST and its relatives, plain or compressed with gzip.
+//!
+//! A file is two zero bytes, the element type (8 for bytes), the rank, one big-endian u32 for each
+//! dimension, and the values, last dimension fastest. Only bytes are read; no set here has others.
+
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, Read},
+    path::Path,
+};
+
+use flate2::bufread::MultiGzDecoder;
+
+use crate::{Error, Result, checksum::Hashing};
+
+/// The content of an IDX file of `R` dimensions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Idx<const R: usize> {
+    /// The sizes, none of them zero; for images `[n, h, w]`.
+    pub dims: [usize; R],
+    /// The values, last dimension fastest, exactly as many as the sizes say.
+    pub values: Vec<u8>,
+    /// The SHA-256 of the file as it is stored, so of the compressed bytes if it is compressed.
+    pub sha256: String,
+}
+
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// The code of unsigned bytes in an IDX header.
+const BYTES: u8 = 8;
+
+/// The most a deflate stream can grow: a match of 258 bytes takes at least two bits.
+const MAX_EXPANSION: u64 = 258 * 8 / 2;
+
+/// The largest content that is read, in bytes. The largest set of this family holds an eighth of it.
+const MAX_VALUES: u64 = 1 << 32;
+
+/// Reads an IDX file; whether it is compressed is seen from its first bytes, not from its name.
+///
+/// The file must have exactly `R` dimensions and exactly the values its header claims. Memory is taken as
+/// values arrive, or at once when the file's size proves that they are there.
+pub fn read<const R: usize>(path: &Path) -> Result<Idx<R>> {
+    let name = path.display().to_string();
+    let opened = File::open(path).and_then(|file| file.metadata().map(|about| (file, about.len())));
+    match opened {
+        Ok((file, size)) => decode(&name, file, size),
+        Err(cause) => Err(Error::Io { file: name, cause }),
+    }
+}
+
+/// Reads an IDX file that is already in memory; `name` is what errors call it.
+pub fn parse<const R: usize>(name: &str, bytes: &[u8]) -> Result<Idx<R>> {
+    decode(name, bytes, bytes.len() as u64)
+}
+
+/// The bytes of an uncompressed IDX file; errs if `dims` and the number of values disagree.
+pub fn encode<const R: usize>(dims: [usize; R], values: &[u8]) -> Result<Vec<u8>> {
+    let words: Option<Vec<[u8; 4]>> =
+        dims.iter().map(|&dim| u32::try_from(dim).ok().map(u32::to_be_bytes)).collect();
+    let count = dims.iter().try_fold(1, |product: usize, &dim| product.checked_mul(dim));
+    match (words, u8::try_from(R)) {
+        (Some(words), Ok(rank)) if count == Some(values.len()) => {
+            Ok([&[0, 0, BYTES, rank], words.as_flattened(), values].concat())
+        }
+        _ => Err(Error::Mismatch {
+            what: "values of an IDX file",
+            expected: format!("as many as {dims:?} says, each dimension below 2^32"),
+            got: values.len().to_string(),
+        }),
+    }
+}
+
+fn decode<const R: usize>(name: &str, stored: impl Read, size: u64) -> Result<Idx<R>> {
+    let mut stored = BufReader::new(Hashing::new(stored));
+    let first = stored.fill_buf().map_err(|error| unreadable(name, "first bytes", error))?;
+    let (dims, values) = if first.starts_with(&GZIP_MAGIC) {
+        content(name, MultiGzDecoder::new(&mut stored), Size::AtMost(size.saturating_mul(MAX_EXPANSION)))
+    } else {
+        content(name, &mut stored, Size::Exactly(size))
+    }?;
+    Ok(Idx { dims, values, sha256: stored.into_inner().finish() })
+}
+
+/// What is known about the length of a file's content before it is read, in bytes.
+enum Size {
+    Exactly(u64),
+    AtMost(u64),
+}
+
+/// Dimensions and values, with nothing left over behind them.
+fn content<const R: usize>(name: &str, mut reader: impl Read, size: Size) -> Result<([usize; R], Vec<u8>)> {
+    let dims = dimensions(name, &mut reader)?;
+    let count = dims.iter().try_fold(1, |product: u64, &dim| product.checked_mul(u64::from(dim)));
+    let count = count.filter(|&count| count <= MAX_VALUES).ok_or_else(|| {
+        wrong(name, "dimensions", format!("a product of at most {MAX_VALUES}"), format!("{dims:?}"))
+    })?;
+
+    let claimed = 4 + 4 * R as u64 + count;
+    let reserve = match size {
+        Size::Exactly(size) if size == claimed => count,
+        Size::Exactly(size) => {
+            return Err(wrong(name, "size", bytes_for(claimed, dims), format!("{size} bytes")));
+        }
+        Size::AtMost(most) if most >= claimed => 0,
+        Size::AtMost(most) => {
+            let got = format!("a file that can unpack to at most {most} bytes");
+            return Err(wrong(name, "compressed size", bytes_for(claimed, dims), got));
+        }
+    };
+
+    let mut values = Vec::with_capacity(usize::try_from(reserve).expect("a size in memory fits usize"));
+    reader.take(count + 1).read_to_end(&mut values).map_err(|error| unreadable(name, "values", error))?;
+    match (values.len() as u64).cmp(&count) {
+        std::cmp::Ordering::Equal => Ok((dims.map(|dim| dim as usize), values)),
+        std::cmp::Ordering::Less => {
+            Err(wrong(name, "values", count, format!("{} and then the end", values.len())))
+        }
+        std::cmp::Ordering::Greater => {
+            Err(wrong(name, "end of the file", format!("no byte after {count} values"), "more"))
+        }
+    }
+}
+
+fn dimensions<const R: usize>(name: &str, reader: &mut impl Read) -> Result<[u32; R]> {
+    let mut word = |field| -> Result<[u8; 4]> {
+        let mut word = [0; 4];
+        reader.read_exact(&mut word).map_err(|error| unreadable(name, field, error))?;
+        Ok(word)
+    };
+    let [zero, also_zero, kind, rank] = word("magic")?;
+    if [zero, also_zero] != [0, 0] {
+        return Err(wrong(name, "magic", "00 00, or 1f 8b for gzip", format!("{zero:02x} {also_zero:02x}")));
+    }
+    if kind != BYTES {
+        return Err(wrong(name, "element type", "08 (unsigned bytes)", format!("{kind:02x}")));
+    }
+    if usize::from(rank) != R {
+        return Err(wrong(name, "rank", R, rank));
+    }
+    let mut dims = [0; R];
+    for dim in &mut dims {
+        *dim = u32::from_be_bytes(word("dimensions")?);
+    }
+    if dims.contains(&0) {
+        return Err(wrong(name, "dimensions", "none of them zero", format!("{dims:?}")));
+    }
+    Ok(dims)
+}
+
+fn bytes_for<const R: usize>(claimed: u64, dims: [u32; R]) -> String {
+    format!("{claimed} bytes for the dimensions {dims:?}")
+}
+
+fn wrong(file: &str, field: &'static str, expected: impl ToString, got: impl ToString) -> Error {
+    Error::Idx { file: file.to_owned(), field, expected: expected.to_string(), got: got.to_string() }
+}
+
+/// Damage to the data is told apart from trouble with the disk.
+fn unreadable(file: &str, field: &'static str, error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => wrong(file, field, "more bytes", "the end of the file"),
+        io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
+            wrong(file, field, "an undamaged gzip stream", error)
+        }
+        _ => Error::Io { file: file.to_owned(), cause: error },
+    }
+}

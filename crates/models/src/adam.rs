@@ -1,0 +1,199 @@
+//! The Adam optimiser, one pass over each parameter.
+
+use autograd::{Gradients, Param};
+use ndarray::{ArrayViewD, ArrayViewMutD, Zip};
+use serde::{Deserialize, Serialize};
+use tensor::{DType, Real, Tensor, Update, vector};
+
+use crate::Result;
+use crate::cre::fitting;
+
+/// The settings of [`Adam`].
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdamConfig {
+    /// The learning rate.
+    pub learning_rate: f64,
+    /// How much of the mean gradient is kept from step to step.
+    pub beta1: f64,
+    /// How much of the mean squared gradient is kept from step to step.
+    pub beta2: f64,
+    /// Added to the root of the mean square.
+    pub epsilon: f64,
+}
+
+impl AdamConfig {
+    /// The settings of the CRE paper (section 2.3): rate 1e-3, betas 0.9 and 0.999, epsilon 1e-8.
+    pub const PAPER: Self = Self { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
+}
+
+/// Adam (Kingma and Ba, 2015) with its running means, for a fixed list of parameters.
+#[derive(Debug)]
+pub struct Adam {
+    config: AdamConfig,
+    steps: u64,
+    moments: Vec<[Tensor; 2]>,
+}
+
+impl Adam {
+    /// An optimiser that has seen no gradient yet.
+    pub fn new(params: &[(String, &Param)], config: AdamConfig) -> Self {
+        let zeros = |param: &Param| {
+            let value = param.value();
+            Tensor::zeros(value.shape(), value.dtype())
+        };
+        let moments = params.iter().map(|(_, param)| [zeros(param), zeros(param)]).collect();
+        Self { config, steps: 0, moments }
+    }
+
+    /// Moves the parameters, which are those it was made for, against the gradients.
+    ///
+    /// # Errors
+    /// If a parameter has no gradient.
+    pub fn step(&mut self, params: &[(String, &Param)], gradients: &Gradients) -> Result<()> {
+        assert_eq!(params.len(), self.moments.len(), "an optimiser steps the parameters it was made for");
+        self.steps += 1;
+        let step = AdamStep::at(&self.config, self.steps);
+        for ((_, param), [mean, square]) in params.iter().zip(&mut self.moments) {
+            let gradient = gradients.param(param)?;
+            param.update(|value| tensor::update(&step, [value, mean, square], [gradient]))?;
+        }
+        Ok(())
+    }
+
+    /// What has to be stored to go on later, named after the parameters.
+    pub fn state(&self, params: &[(String, &Param)]) -> Vec<(String, Tensor)> {
+        let steps = Tensor::full(self.steps as f64, &[], DType::F64);
+        let moments = params.iter().zip(&self.moments).flat_map(|((name, _), [mean, square])| {
+            [(format!("{name}.mean"), mean.clone()), (format!("{name}.square"), square.clone())]
+        });
+        std::iter::once(("steps".to_owned(), steps)).chain(moments).collect()
+    }
+
+    /// Takes over what [`Adam::state`] gave.
+    ///
+    /// # Errors
+    /// [`Error::State`](crate::Error::State) if a tensor is missing or does not fit; then nothing has changed.
+    pub fn load(
+        &mut self,
+        params: &[(String, &Param)],
+        stored: impl Fn(&str) -> Option<Tensor>,
+    ) -> Result<()> {
+        let own: Vec<(String, Tensor)> = self.state(params);
+        let fitted: Vec<Tensor> =
+            own.iter().map(|(name, own)| fitting(name, own, stored(name))).collect::<Result<_>>()?;
+        let (steps, moments) = fitted.split_first().expect("a state holds its steps");
+        self.steps = steps.item()? as u64;
+        self.moments = moments.chunks_exact(2).map(|pair| [pair[0].clone(), pair[1].clone()]).collect();
+        Ok(())
+    }
+}
+
+/// With gradient g: `m = b1 m + (1 - b1) g`, `v = b2 v + (1 - b2) g^2`, and
+/// `p = p - rate / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + epsilon)`.
+#[derive(Debug)]
+struct AdamStep {
+    beta1: f64,
+    beta2: f64,
+    rate: f64,
+    root_correction: f64,
+    epsilon: f64,
+}
+
+impl AdamStep {
+    /// The step number `t`, counted from 1.
+    fn at(config: &AdamConfig, t: u64) -> Self {
+        let AdamConfig { learning_rate, beta1, beta2, epsilon } = *config;
+        let correction = |beta: f64| 1.0 - beta.powf(t as f64);
+        let (rate, root_correction) = (learning_rate / correction(beta1), 1.0 / correction(beta2).sqrt());
+        Self { beta1, beta2, rate, root_correction, epsilon }
+    }
+}
+
+impl Update<3, 1> for AdamStep {
+    fn name(&self) -> &'static str {
+        "adam"
+    }
+
+    fn reference<A: Real>(&self, [p, m, v]: [ArrayViewMutD<'_, A>; 3], [g]: [ArrayViewD<'_, A>; 1]) {
+        let number = A::from_f64;
+        Zip::from(p).and(m).and(v).and(g).for_each(|p, m, v, &g| {
+            *m = number(self.beta1) * *m + number(1.0 - self.beta1) * g;
+            *v = number(self.beta2) * *v + number(1.0 - self.beta2) * g * g;
+            let root = v.sqrt() * number(self.root_correction) + number(self.epsilon);
+            *p -= number(self.rate) * *m / root;
+        });
+    }
+
+    fn fast(&self, state: [&mut [f32]; 3], [g]: [&[f32]; 1]) -> bool {
+        let (beta1, rest1) = (self.beta1 as f32, (1.0 - self.beta1) as f32);
+        let (beta2, rest2) = (self.beta2 as f32, (1.0 - self.beta2) as f32);
+        let (rate, root_correction) = (self.rate as f32, self.root_correction as f32);
+        let epsilon = self.epsilon as f32;
+        vector::update3(state, g, |[p, m, v], g| {
+            let m = beta1 * m + rest1 * g;
+            let v = beta2 * v + rest2 * g * g;
+            [p - rate * m / (v.sqrt() * root_correction + epsilon), m, v]
+        });
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use autograd::Tape;
+
+    use super::*;
+    use crate::Error;
+
+    /// Ten steps on `mean(p^2)`, and the optimiser after them.
+    fn descend(dtype: DType) -> (Param, Adam) {
+        let param = Param::new(Tensor::from_vec(vec![1.0f64, -2.0, 0.5], &[3]).unwrap().to_dtype(dtype));
+        let params = [("p".to_owned(), &param)];
+        let mut adam = Adam::new(&params, AdamConfig { learning_rate: 0.1, ..AdamConfig::PAPER });
+        for _ in 0..10 {
+            let tape = Tape::new();
+            let p = tape.param(&param);
+            let loss = p.mse(&tape.constant(&Tensor::zeros(&[3], dtype))).unwrap();
+            let gradients = tape.backward(&loss).unwrap();
+            adam.step(&params, &gradients).unwrap();
+        }
+        (param, adam)
+    }
+
+    #[test]
+    fn the_first_step_has_the_length_of_the_rate_whatever_the_gradient() {
+        for gradient in [1e-3, 1.0, 1e3] {
+            let mut state = [0.0, 0.0, 0.0].map(|x| Tensor::full(x, &[1], DType::F64));
+            let step = AdamStep::at(&AdamConfig::PAPER, 1);
+            let [p, m, v] = state.each_mut();
+            tensor::update(&step, [p, m, v], [&Tensor::full(gradient, &[1], DType::F64)]).unwrap();
+            // Exactly rate * g / (|g| + epsilon).
+            let expected = -1e-3 * gradient / (gradient + 1e-8);
+            assert!((state[0].item().unwrap() - expected).abs() < 1e-3 * 1e-12);
+        }
+    }
+
+    #[test]
+    fn the_fast_step_agrees_with_the_reference() {
+        let (narrow, wide) = (descend(DType::F32).0.value(), descend(DType::F64).0.value());
+        for (narrow, wide) in narrow.to_f64_vec().iter().zip(wide.to_f64_vec()) {
+            // Ten steps of 0.1, each with some ten roundings.
+            assert!((narrow - wide).abs() <= 100.0 * f64::from(f32::EPSILON), "{narrow} {wide}");
+        }
+    }
+
+    #[test]
+    fn a_stored_state_goes_on_where_it_was_and_one_that_does_not_fit_is_refused() {
+        let (param, adam) = descend(DType::F64);
+        let params = [("p".to_owned(), &param)];
+        let state = adam.state(&params);
+        let stored = |name: &str| state.iter().find(|(own, _)| own == name).map(|(_, t)| t.clone());
+        let mut other = Adam::new(&params, AdamConfig::PAPER);
+        other.load(&params, stored).unwrap();
+        assert_eq!(other.steps, 10);
+        assert_eq!(format!("{:?}", other.moments), format!("{:?}", adam.moments));
+        let message = other.load(&params, |name| stored(name).filter(|_| name != "p.square"));
+        assert!(matches!(message, Err(Error::State { name, .. }) if name == "p.square"));
+    }
+}

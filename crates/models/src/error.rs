@@ -1,0 +1,49 @@
+//! What can go wrong with models and their training.
+
+/// The result of everything in this crate that can fail.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What can go wrong with models and their training.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An operation failed.
+    #[error(transparent)]
+    Autograd(#[from] autograd::Error),
+    /// A kernel failed.
+    #[error(transparent)]
+    Tensor(#[from] tensor::Error),
+    /// A loss is no longer a number.
+    #[error("training diverged at step {step}: {loss} is {value}; try a smaller learning rate")]
+    Diverged {
+        /// The step within the epoch, from 0.
+        step: usize,
+        /// Which loss.
+        loss: &'static str,
+        /// Its value.
+        value: f64,
+    },
+    /// A setting that no model can be built from.
+    #[error("{setting}: wanted {wanted}, got {got}")]
+    Setting {
+        /// Which setting.
+        setting: &'static str,
+        /// What it may be.
+        wanted: &'static str,
+        /// What it was.
+        got: String,
+    },
+    /// Stored numbers do not belong to this model.
+    #[error("the stored state does not fit the model: {name}: wanted {wanted}, got {got}")]
+    State {
+        /// The name of the tensor.
+        name: String,
+        /// What the model has.
+        wanted: String,
+        /// What was stored.
+        got: String,
+    },
+    /// There was nothing to train on or to evaluate.
+    #[error("no batches were given; is the data set smaller than one batch?")]
+    NoBatches,
+}

@@ -1,0 +1,144 @@
+//! The fully connected CREs FC-S, FC-M and FC-L (section 3.1 of the CRE specification).
+
+use serde::{Deserialize, Serialize};
+use tensor::DType;
+use tensor::random::Stream;
+
+use crate::{Activation, Cre, Error, Linear, Result, Sequential};
+
+/// The depth and width of a fully connected CRE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Size {
+    /// One layer in each part.
+    S,
+    /// One hidden layer of 616 in encoder and decoder, of 12 in the classifier.
+    M,
+    /// Hidden layers of 716, 684 and 616 in encoder and decoder, of 64 in the classifier.
+    L,
+}
+
+impl Size {
+    /// The widths of the encoder's hidden layers; the decoder's are the same in reverse.
+    fn hidden(self) -> &'static [usize] {
+        match self {
+            Self::S => &[],
+            Self::M => &[616],
+            Self::L => &[716, 684, 616],
+        }
+    }
+
+    /// The widths of the classifier's hidden layers.
+    fn classifier_hidden(self) -> &'static [usize] {
+        match self {
+            Self::S => &[],
+            Self::M => &[12],
+            Self::L => &[64],
+        }
+    }
+}
+
+/// What a fully connected CRE is built from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Depth and width.
+    pub size: Size,
+    /// The number of pixels of an image, 784 in the paper.
+    pub pixels: usize,
+    /// The number of classes, 10 in the paper.
+    pub classes: usize,
+    /// The size k of the latent.
+    pub latent: usize,
+    /// The activation of the latent: `relu` in the paper; with `identity` no unit can die.
+    pub latent_activation: Activation,
+}
+
+/// Builds the model; every parameter comes from a stream of its own.
+///
+/// # Errors
+/// If a size is zero or the latent's activation is not one of the specification's.
+pub fn cre(config: &Config, stream: &Stream, dtype: DType) -> Result<Cre> {
+    let Config { size, pixels, classes, latent, latent_activation } = *config;
+    for (setting, value) in [("pixels", pixels), ("classes", classes), ("latent", latent)] {
+        if value == 0 {
+            return Err(Error::Setting { setting, wanted: "at least 1", got: "0".into() });
+        }
+    }
+    if latent_activation == Activation::Tanh {
+        let wanted = "relu or identity";
+        return Err(Error::Setting { setting: "latent_activation", wanted, got: "tanh".into() });
+    }
+    let widths = |first, hidden: &mut dyn Iterator<Item = usize>, last| -> Vec<usize> {
+        std::iter::once(first).chain(hidden).chain([last]).collect()
+    };
+    let hidden = || size.hidden().iter().copied();
+    let encoder = widths(pixels, &mut hidden(), latent);
+    let decoder = widths(latent, &mut hidden().rev(), pixels);
+    let classifier = widths(latent, &mut size.classifier_hidden().iter().copied(), classes);
+    let part = |name, widths: &[usize], last| stack(widths, last, &stream.child(name), dtype);
+    Ok(Cre::new(
+        part("encoder", &encoder, latent_activation),
+        part("decoder", &decoder, Activation::Tanh),
+        part("classifier", &classifier, Activation::Identity),
+    ))
+}
+
+/// Affine layers through these widths, with ReLU between them and `last` at the end.
+fn stack(widths: &[usize], last: Activation, stream: &Stream, dtype: DType) -> Sequential {
+    let n_layers = widths.len() - 1;
+    let mut layers = Sequential::new();
+    for (layer, pair) in widths.windows(2).enumerate() {
+        let linear = Linear::new(pair[0], pair[1], &stream.child(&layer.to_string()), dtype);
+        let activation = if layer + 1 == n_layers { last } else { Activation::Relu };
+        layers = layers.then(linear);
+        if activation != Activation::Identity {
+            layers = layers.then(activation);
+        }
+    }
+    layers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Module, Part};
+
+    fn config(size: Size, latent: usize) -> Config {
+        Config { size, pixels: 784, classes: 10, latent, latent_activation: Activation::Relu }
+    }
+
+    /// Fact A1 of the CRE specification.
+    #[test]
+    fn the_parameter_counts_are_those_of_the_paper() {
+        for k in [2, 4, 16, 512] {
+            let formulas = [
+                (Size::S, [785 * k, 784 * k + 784, 10 * k + 10]),
+                (Size::M, [617 * k + 483_560, 616 * k + 484_344, 12 * k + 142]),
+                (Size::L, [617 * k + 1_474_448, 616 * k + 1_475_232, 64 * k + 714]),
+            ];
+            for (size, expected) in formulas {
+                let model = cre(&config(size, k), &Stream::new(0, "init"), DType::F32).unwrap();
+                let counts = Part::ALL.map(|part| model.part(part).n_params());
+                assert_eq!(counts, expected, "FC-{size:?} with k = {k}");
+            }
+        }
+        let model = cre(&config(Size::M, 4), &Stream::new(0, "init"), DType::F32).unwrap();
+        assert_eq!(Part::ALL.map(|part| model.part(part).n_params()), [486_028, 486_808, 190]);
+    }
+
+    #[test]
+    fn parameters_are_named_by_part_and_place() {
+        let model = cre(&config(Size::M, 4), &Stream::new(0, "init"), DType::F32).unwrap();
+        let names: Vec<String> = model.params().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names[..4], ["encoder.0.weight", "encoder.0.bias", "encoder.2.weight", "encoder.2.bias"]);
+        assert_eq!(names[10..], ["classifier.2.weight", "classifier.2.bias"]);
+    }
+
+    #[test]
+    fn settings_that_make_no_sense_are_refused_by_name() {
+        let message = |config| cre(&config, &Stream::new(0, "init"), DType::F32).err().unwrap().to_string();
+        assert_eq!(message(config(Size::S, 0)), "latent: wanted at least 1, got 0");
+        let tanh = Config { latent_activation: Activation::Tanh, ..config(Size::S, 2) };
+        assert!(message(tanh).starts_with("latent_activation: wanted relu or identity"));
+    }
+}

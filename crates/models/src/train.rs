@@ -1,0 +1,242 @@
+//! Training a CRE: one forward and one backward pass a step for all three parts.
+
+use std::ops::ControlFlow;
+
+use autograd::{Gradients, Tape, Var};
+use tensor::{Indices, Tensor};
+
+use crate::cre::Losses;
+use crate::{Adam, AdamConfig, Cre, Error, Module, Part, Result};
+
+/// A model in training: an optimiser for each part, and the weight of reconstruction.
+pub struct Trainer<'m> {
+    model: &'m Cre,
+    optimisers: [Adam; 3],
+    lambda: f64,
+}
+
+/// What the two losses say to the encoder about the same latent.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Conflict {
+    /// The cosine of the two gradients at z: 1 is agreement, 0 indifference, -1 opposition.
+    pub cosine: f64,
+    /// The norm of the MSE's gradient over that of the cross-entropy's.
+    pub norm_ratio: f64,
+}
+
+/// One epoch of training, averaged over its steps.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EpochReport {
+    /// The epoch, counted from 1.
+    pub epoch: u32,
+    /// The number of steps.
+    pub steps: usize,
+    /// The mean squared error, in training.
+    pub mse: f64,
+    /// The cross-entropy, in training.
+    pub cross_entropy: f64,
+    /// The two gradients at z; the cosine is the mean over steps in which neither is zero.
+    pub conflict: Conflict,
+}
+
+/// How a model does on a set of images, averaged over the images.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Evaluation {
+    /// The mean squared error of the reconstructions.
+    pub mse: f64,
+    /// The mean cross-entropy.
+    pub cross_entropy: f64,
+    /// The share of images whose largest score is that of their class.
+    pub accuracy: f64,
+    /// The number of images.
+    pub n: usize,
+}
+
+impl<'m> Trainer<'m> {
+    /// A model that has not been trained yet. `lambda` is the weight of reconstruction in [0, 1].
+    pub fn new(model: &'m Cre, config: AdamConfig, lambda: f64) -> Self {
+        let optimisers = Part::ALL.map(|part| Adam::new(&model.part(part).params(), config));
+        Self { model, optimisers, lambda }
+    }
+
+    /// One step on a batch: images `[n, ...]` and their classes.
+    ///
+    /// Returns the MSE, the cross-entropy, and the two gradients at z.
+    ///
+    /// # Errors
+    /// If a shape does not fit.
+    pub fn step(&mut self, images: &Tensor, labels: &Indices) -> Result<(f64, f64, Conflict)> {
+        let (gradients, report) = {
+            let tape = Tape::new();
+            let losses = self.model.losses(&tape, images, labels, self.lambda)?;
+            let gradients = differentiate(&tape, &losses)?;
+            let conflict =
+                conflict(gradients.of(&losses.z_for_decoder)?, gradients.of(&losses.z_for_classifier)?);
+            let report = (losses.mse.value().item()?, losses.cross_entropy.value().item()?, conflict);
+            // The tape ends here, so that the optimisers find the parameters' storage their own.
+            (gradients, report)
+        };
+        for (part, optimiser) in Part::ALL.into_iter().zip(&mut self.optimisers) {
+            optimiser.step(&self.model.part(part).params(), &gradients)?;
+        }
+        Ok(report)
+    }
+
+    /// One epoch over these batches.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] as soon as a loss is not a finite number; [`Error::NoBatches`] if there are none.
+    pub fn epoch(
+        &mut self,
+        epoch: u32,
+        batches: impl IntoIterator<Item = (Tensor, Indices)>,
+    ) -> Result<EpochReport> {
+        let (mut steps, mut opposed) = (0usize, 0usize);
+        let (mut mse, mut cross_entropy) = (0.0, 0.0);
+        let (mut cosine, mut norm_ratio) = (0.0, 0.0);
+        for (images, labels) in batches {
+            let (step_mse, step_cross_entropy, conflict) = self.step(&images, &labels)?;
+            for (loss, value) in [("the MSE", step_mse), ("the cross-entropy", step_cross_entropy)] {
+                if !value.is_finite() {
+                    return Err(Error::Diverged { step: steps, loss, value });
+                }
+            }
+            mse += step_mse;
+            cross_entropy += step_cross_entropy;
+            if conflict.cosine.is_finite() && conflict.norm_ratio.is_finite() {
+                cosine += conflict.cosine;
+                norm_ratio += conflict.norm_ratio;
+                opposed += 1;
+            }
+            steps += 1;
+        }
+        if steps == 0 {
+            return Err(Error::NoBatches);
+        }
+        let (n, n_opposed) = (steps as f64, opposed as f64);
+        let conflict = Conflict { cosine: cosine / n_opposed, norm_ratio: norm_ratio / n_opposed };
+        Ok(EpochReport { epoch, steps, mse: mse / n, cross_entropy: cross_entropy / n, conflict })
+    }
+
+    /// Trains for `epochs` epochs and reports after each; a report may break off.
+    ///
+    /// # Errors
+    /// As [`Trainer::epoch`].
+    pub fn fit<B>(
+        &mut self,
+        epochs: std::ops::RangeInclusive<u32>,
+        batches: impl Fn(u32) -> B,
+        mut report: impl FnMut(&EpochReport) -> ControlFlow<()>,
+    ) -> Result<()>
+    where
+        B: IntoIterator<Item = (Tensor, Indices)>,
+    {
+        for epoch in epochs {
+            if report(&self.epoch(epoch, batches(epoch))?).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything that has to be stored to go on later with the same bits: parameters and optimisers.
+    pub fn state(&self) -> Vec<(String, Tensor)> {
+        let params = self.model.params().into_iter().map(|(name, param)| (name, param.value()));
+        let optimisers = Part::ALL.into_iter().zip(&self.optimisers).flat_map(|(part, optimiser)| {
+            let state = optimiser.state(&self.model.part(part).params()).into_iter();
+            state.map(move |(name, tensor)| (optimiser_name(part, &name), tensor))
+        });
+        params.chain(optimisers).collect()
+    }
+
+    /// Takes over what [`Trainer::state`] gave.
+    ///
+    /// # Errors
+    /// [`Error::State`] if a tensor is missing or does not fit.
+    pub fn load(&mut self, stored: impl Fn(&str) -> Option<Tensor>) -> Result<()> {
+        self.model.load(&stored)?;
+        for (part, optimiser) in Part::ALL.into_iter().zip(&mut self.optimisers) {
+            optimiser.load(&self.model.part(part).params(), |name| stored(&optimiser_name(part, name)))?;
+        }
+        Ok(())
+    }
+}
+
+fn optimiser_name(part: Part, name: &str) -> String {
+    format!("adam.{}.{name}", part.name())
+}
+
+/// The gradients of both losses; the latent's are kept for each head.
+fn differentiate<'t>(tape: &'t Tape, losses: &Losses<'t>) -> Result<Gradients> {
+    tape.keep(&losses.z_for_decoder);
+    tape.keep(&losses.z_for_classifier);
+    let sum: Var<'t> = losses.mse.add(&losses.cross_entropy)?;
+    Ok(tape.backward(&sum)?)
+}
+
+/// Cosine and ratio of norms of two gradients; not a number where one of them is zero.
+fn conflict(of_mse: &Tensor, of_cross_entropy: &Tensor) -> Conflict {
+    let (x, y) = (of_mse.to_f64_vec(), of_cross_entropy.to_f64_vec());
+    let dot = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>();
+    let (norm_x, norm_y) = (dot(&x, &x).sqrt(), dot(&y, &y).sqrt());
+    Conflict { cosine: dot(&x, &y) / (norm_x * norm_y), norm_ratio: norm_x / norm_y }
+}
+
+/// Evaluates a model on batches of images, with nothing recorded (section 2.4 of the CRE specification).
+///
+/// # Errors
+/// [`Error::NoBatches`] if there are none.
+pub fn evaluate(model: &Cre, batches: impl IntoIterator<Item = (Tensor, Indices)>) -> Result<Evaluation> {
+    let (mut n, mut correct) = (0usize, 0usize);
+    let (mut mse, mut cross_entropy) = (0.0, 0.0);
+    for (images, labels) in batches {
+        let tape = Tape::without_gradients();
+        let losses = model.losses(&tape, &images, &labels, 0.5)?;
+        let images_here = labels.len() as f64;
+        mse += images_here * losses.mse.value().item()?;
+        cross_entropy += images_here * losses.cross_entropy.value().item()?;
+        correct += count_correct(losses.logits.value(), &labels);
+        n += labels.len();
+    }
+    if n == 0 {
+        return Err(Error::NoBatches);
+    }
+    let images = n as f64;
+    Ok(Evaluation {
+        mse: mse / images,
+        cross_entropy: cross_entropy / images,
+        accuracy: correct as f64 / images,
+        n,
+    })
+}
+
+/// How many rows have their first largest score at their label.
+fn count_correct(logits: &Tensor, labels: &Indices) -> usize {
+    let scores = logits.to_f64_vec();
+    let rows = scores.chunks_exact(logits.shape()[1]).zip(labels.as_slice());
+    rows.filter(|(row, label)| {
+        let first_largest = (0..row.len()).rev().max_by(|&a, &b| row[a].total_cmp(&row[b]));
+        first_largest == Some(**label as usize)
+    })
+    .count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_of_equal_scores_is_the_prediction() {
+        let logits = Tensor::from_vec(vec![1.0f32, 1.0, 0.0, 0.0, 2.0, 2.0], &[2, 3]).unwrap();
+        assert_eq!(count_correct(&logits, &Indices::new(vec![0, 2])), 1);
+        assert_eq!(count_correct(&logits, &Indices::new(vec![0, 1])), 2);
+    }
+
+    #[test]
+    fn opposed_gradients_have_cosine_minus_one() {
+        let x = Tensor::from_vec(vec![3.0f32, 4.0], &[2]).unwrap();
+        let y = Tensor::from_vec(vec![-6.0f32, -8.0], &[2]).unwrap();
+        let Conflict { cosine, norm_ratio } = conflict(&x, &y);
+        assert!((cosine + 1.0).abs() < 1e-15 && (norm_ratio - 0.5).abs() < 1e-15);
+    }
+}

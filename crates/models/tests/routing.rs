@@ -1,0 +1,180 @@
+//! The facts of the CRE specification about losses and gradients: A3 to A6, A14, and exact resuming.
+
+use autograd::{Param, Tape, gradcheck};
+use models::fc::{self, Config, Size};
+use models::{Activation, AdamConfig, Cre, Part, Trainer, evaluate};
+use tensor::random::Stream;
+use tensor::{DType, Indices, Tensor};
+
+const PIXELS: usize = 12;
+const CLASSES: usize = 3;
+const N: usize = 6;
+
+fn model(size: Size, dtype: DType) -> Cre {
+    let latent_activation = Activation::Identity;
+    let config = Config { size, pixels: PIXELS, classes: CLASSES, latent: 4, latent_activation };
+    fc::cre(&config, &Stream::new(11, "init"), dtype).unwrap()
+}
+
+fn batch(dtype: DType) -> (Tensor, Indices) {
+    let mut words = Stream::new(5, "images").sequence(0);
+    let pixels = (0..N * PIXELS).map(|_| 2.0 * words.uniform() - 1.0).collect();
+    let labels = (0..N).map(|row| (row % CLASSES) as u32).collect();
+    (Tensor::from_vec::<f64>(pixels, &[N, PIXELS]).unwrap().to_dtype(dtype), Indices::new(labels))
+}
+
+/// Which of the two losses is differentiated.
+#[derive(Clone, Copy)]
+enum Of {
+    Sum,
+    Mse,
+    CrossEntropy,
+}
+
+/// The gradients of a part's parameters, one after another.
+fn gradients(model: &Cre, part: Part, lambda: f64, of: Of) -> Vec<f64> {
+    let (images, labels) = batch(DType::F64);
+    let tape = Tape::new();
+    let losses = model.losses(&tape, &images, &labels, lambda).unwrap();
+    let loss = match of {
+        Of::Sum => losses.mse.add(&losses.cross_entropy).unwrap(),
+        Of::Mse => losses.mse.clone(),
+        Of::CrossEntropy => losses.cross_entropy.clone(),
+    };
+    let gradients = tape.backward(&loss).unwrap();
+    let of_param = |(_, param): (String, &Param)| gradients.param(param).unwrap().to_f64_vec();
+    let module: &dyn models::Module = model.part(part);
+    module.params().into_iter().flat_map(of_param).collect()
+}
+
+fn mixed(x: &[f64], y: &[f64], lambda: f64) -> Vec<f64> {
+    x.iter().zip(y).map(|(x, y)| lambda * x + (1.0 - lambda) * y).collect()
+}
+
+fn relative_distance(x: &[f64], y: &[f64]) -> f64 {
+    let square = |x: f64| x * x;
+    let distance: f64 = x.iter().zip(y).map(|(x, y)| square(x - y)).sum();
+    (distance / y.iter().map(|&y| square(y)).sum::<f64>()).sqrt()
+}
+
+#[test]
+fn a4_the_encoder_descends_the_mixture_and_the_heads_their_own_losses() {
+    for size in [Size::S, Size::M, Size::L] {
+        let model = model(size, DType::F64);
+        let of = |part, lambda| gradients(&model, part, lambda, Of::Sum);
+        let (at_0, at_1) = (of(Part::Encoder, 0.0), of(Part::Encoder, 1.0));
+        for lambda in [0.0, 0.3, 0.9, 1.0] {
+            let expected = mixed(&at_1, &at_0, lambda);
+            // One mixture in another order: some hundred roundings.
+            assert!(relative_distance(&of(Part::Encoder, lambda), &expected) < 1e-13);
+            assert_eq!(of(Part::Decoder, lambda), gradients(&model, Part::Decoder, 0.5, Of::Mse));
+            assert_eq!(
+                of(Part::Classifier, lambda),
+                gradients(&model, Part::Classifier, 0.5, Of::CrossEntropy)
+            );
+        }
+    }
+}
+
+/// The original's encoder gradient: one backward pass through `lambda MSE + (1 - lambda) CE`, with nothing
+/// special at z.
+#[test]
+fn one_backward_with_a_split_equals_a_backward_of_the_mixed_loss() {
+    let model = model(Size::M, DType::F64);
+    // With lambda = 1 (or 0) and one loss, the split passes that loss's gradient through unchanged.
+    let reconstruction = gradients(&model, Part::Encoder, 1.0, Of::Mse);
+    let classification = gradients(&model, Part::Encoder, 0.0, Of::CrossEntropy);
+    let split = gradients(&model, Part::Encoder, 0.7, Of::Sum);
+    assert!(relative_distance(&split, &mixed(&reconstruction, &classification, 0.7)) < 1e-13);
+}
+
+/// A14 for the whole model: every element of a parameter in each part, through both losses.
+#[test]
+fn a14_the_gradients_of_the_whole_model_agree_with_finite_differences() {
+    let model = model(Size::L, DType::F64);
+    let (images, labels) = batch(DType::F64);
+    // The biases of the last layers of each part, moved by an input that is added to the parameter.
+    for (part, loss) in
+        [(Part::Decoder, Of::Mse), (Part::Classifier, Of::CrossEntropy), (Part::Encoder, Of::Sum)]
+    {
+        let module: &dyn models::Module = model.part(part);
+        let (name, param) = module.params().pop().unwrap();
+        let value = param.value();
+        let analytic = gradients(&model, part, if matches!(loss, Of::Sum) { 0.5 } else { 0.3 }, loss);
+        let analytic = &analytic[analytic.len() - value.len()..];
+        let at = |moved: Vec<f64>| {
+            param.set(Tensor::from_vec(moved, value.shape()).unwrap());
+            let tape = Tape::without_gradients();
+            let losses = model.losses(&tape, &images, &labels, 0.5).unwrap();
+            let [mse, ce] = [&losses.mse, &losses.cross_entropy].map(|loss| loss.value().item().unwrap());
+            match loss {
+                Of::Mse => mse,
+                Of::CrossEntropy => ce,
+                Of::Sum => 0.5 * mse + 0.5 * ce,
+            }
+        };
+        for (place, &analytic) in analytic.iter().enumerate() {
+            let moved = |steps: f64| {
+                let mut values = value.to_f64_vec();
+                values[place] += steps * 1e-4;
+                at(values)
+            };
+            let numeric = (8.0 * (moved(1.0) - moved(-1.0)) - (moved(2.0) - moved(-2.0))) / 12e-4;
+            // Rounding adds 1.5 epsilon / 1e-4 times a loss of about 1: 3e-12.
+            assert!((analytic - numeric).abs() < 1e-10, "{} {name} {place}", part.name());
+        }
+        param.set(value);
+    }
+    // The public checker sees the same function through its own door.
+    let weight = Tensor::from_vec(vec![0.1; 8], &[2, 4]).unwrap();
+    let bias = Tensor::from_vec(vec![0.0; 2], &[2]).unwrap();
+    let x = Tensor::from_vec(vec![0.2, -0.4, 0.6, 0.8], &[1, 4]).unwrap();
+    gradcheck(|[x, w, b]| x.linear(&w, &b)?.tanh(), [&x, &weight, &bias]).unwrap();
+}
+
+#[test]
+fn a5_the_heads_learn_also_when_lambda_hides_their_loss_from_the_encoder() {
+    let (images, labels) = batch(DType::F32);
+    for lambda in [0.0, 1.0] {
+        let model = model(Size::S, DType::F32);
+        let config = AdamConfig { learning_rate: 1e-2, ..AdamConfig::PAPER };
+        let mut trainer = Trainer::new(&model, config, lambda);
+        let before = evaluate(&model, [(images.clone(), labels.clone())]).unwrap();
+        for _ in 0..200 {
+            trainer.step(&images, &labels).unwrap();
+        }
+        let after = evaluate(&model, [(images.clone(), labels.clone())]).unwrap();
+        assert!(after.mse < 0.9 * before.mse, "lambda = {lambda}: {before:?} {after:?}");
+        assert!(after.cross_entropy < (CLASSES as f64).ln().min(before.cross_entropy));
+    }
+}
+
+#[test]
+fn a_stored_trainer_goes_on_with_the_same_bits() {
+    let (images, labels) = batch(DType::F32);
+    let losses = |trainer: &mut Trainer<'_>, steps: usize| -> Vec<f64> {
+        (0..steps).map(|_| trainer.step(&images, &labels).unwrap().0).collect()
+    };
+    let whole = model(Size::M, DType::F32);
+    let mut uninterrupted = Trainer::new(&whole, AdamConfig::PAPER, 0.7);
+    let expected = losses(&mut uninterrupted, 8);
+
+    let first = model(Size::M, DType::F32);
+    let mut before = Trainer::new(&first, AdamConfig::PAPER, 0.7);
+    losses(&mut before, 3);
+    let state = before.state();
+    let second = model(Size::M, DType::F32);
+    let mut after = Trainer::new(&second, AdamConfig::PAPER, 0.7);
+    after.load(|name| state.iter().find(|(own, _)| own == name).map(|(_, tensor)| tensor.clone())).unwrap();
+    assert_eq!(losses(&mut after, 5), expected[3..]);
+}
+
+#[test]
+fn a_lambda_outside_its_range_is_refused_by_name() {
+    let (images, labels) = batch(DType::F32);
+    let model = model(Size::S, DType::F32);
+    for lambda in [-0.1, 1.1, f64::NAN] {
+        let message = model.losses(&Tape::new(), &images, &labels, lambda).unwrap_err().to_string();
+        assert!(message.starts_with("lambda: wanted a number in [0, 1]"), "{message}");
+    }
+}
