@@ -1,4 +1,5 @@
 //! Ten golden losses guard each model: change them only in a commit that says why.
+#![allow(clippy::unwrap_used)]
 
 use models::fc::{self, Config, Size};
 use models::{Activation, AdamConfig, Trainer};

@@ -1,4 +1,5 @@
 //! The facts of the CRE specification about losses and gradients: A3 to A6, A14, and exact resuming.
+#![allow(clippy::unwrap_used)]
 
 use autograd::{Param, Tape, gradcheck};
 use models::fc::{self, Config, Size};
