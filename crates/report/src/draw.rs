@@ -1,0 +1,135 @@
+//! A figure as one drawing: title, legend, panels in a grid, note.
+
+use crate::error::Result;
+use crate::figure::{Figure, Panel, Shape};
+use crate::font;
+use crate::labels::Rect;
+use crate::layout::{LEADING, Layout, OUTER, PANEL_TITLE_SIZE, plot_size, tick_rows};
+use crate::legend::{self, Entry, Legend};
+use crate::number::short;
+use crate::palette::{INK, QUIET};
+use crate::panel::{AXIS_SIZE, Plot};
+use crate::raster::Drawing;
+use crate::svg::{Anchor, At, Canvas, Type};
+
+const TITLE_SIZE: f64 = 15.0;
+const NOTE_SIZE: f64 = 11.0;
+
+/// Draws the figure. Errs as [`Figure::check`] does, and where a value has no place on its axis.
+pub fn draw(figure: &Figure) -> Result<Drawing> {
+    figure.check()?;
+    let (plot_w, plot_h) = plot_size(figure);
+    let rulers = (figure.panels.iter().enumerate())
+        .map(|(i, panel)| panel.rulers(&figure.place(i), plot_w, plot_h))
+        .collect::<Result<Vec<_>>>()?;
+    let shared = shared_legend(figure);
+    let own: Vec<Legend<'_>> = (figure.panels.iter())
+        .map(|panel| if shared.is_some() { vec![] } else { legend::entries(&panel.series) })
+        .map(|entries| Legend::new(entries, plot_w))
+        .collect();
+    let titles: Vec<Vec<String>> =
+        figure.panels.iter().map(|panel| font::wrap(&panel.title, PANEL_TITLE_SIZE, plot_w - 10.0)).collect();
+    let layout = Layout::new(figure, &rulers, &titles, &own);
+
+    let inner = layout.width();
+    let mut canvas = Canvas::default();
+    let mut y = OUTER;
+    for line in font::wrap(&figure.title, TITLE_SIZE, inner - 6.0) {
+        canvas.text(At { x: OUTER, y: y + TITLE_SIZE }, Type::strong(TITLE_SIZE), &line);
+        y += LEADING * TITLE_SIZE;
+    }
+    y += 6.0;
+    if let Some(entries) = shared {
+        let legend = Legend::new(entries, inner);
+        legend.draw(&mut canvas, At { x: OUTER, y });
+        y += legend.height + 6.0;
+    }
+    for (i, (panel, [x_ruler, y_ruler])) in figure.panels.iter().zip(rulers).enumerate() {
+        let (corner, frame) = layout.panel(i, y);
+        if figure.panels.len() > 1 {
+            let at = At { y: corner.y + PANEL_TITLE_SIZE, ..corner };
+            canvas.text(at, Type::strong(PANEL_TITLE_SIZE), &letter(i));
+        }
+        draw_head(&mut canvas, At { x: frame.x, y: corner.y }, &titles[i], &own[i]);
+        let tick_rows = tick_rows(panel, plot_w);
+        draw_axis_titles(&mut canvas, corner, frame, layout.axis_title_below(frame, tick_rows), panel);
+        Plot { panel, x: x_ruler, y: y_ruler, frame, tick_rows }.draw(&mut canvas)?;
+    }
+    y += layout.height();
+    for line in font::wrap(&figure.note, NOTE_SIZE, inner) {
+        y += LEADING * NOTE_SIZE;
+        canvas.text(At { x: OUTER, y: y + 4.0 }, Type::new(NOTE_SIZE, QUIET, Anchor::Start), &line);
+    }
+    let (width, height) = ((inner + 2.0 * OUTER).ceil(), (y + OUTER).ceil());
+    let svg = canvas.finish(&figure.name, width, height, &figure.title, &description(figure));
+    Ok(Drawing { svg, width, height })
+}
+
+/// One legend for the figure where all panels would have the same; else each panel has its own.
+fn shared_legend(figure: &Figure) -> Option<Vec<Entry<'_>>> {
+    let mut all = figure.panels.iter().map(|panel| legend::entries(&panel.series));
+    let first = all.next()?;
+    let same = |other: Vec<Entry<'_>>| {
+        other.len() == first.len() && other.iter().zip(&first).all(|(a, b)| a.says_the_same(b))
+    };
+    all.all(same).then_some(first)
+}
+
+/// a, b, …, z, aa, ab, …
+fn letter(index: usize) -> String {
+    let last = char::from(b'a' + (index % 26) as u8);
+    if index < 26 { last.into() } else { letter(index / 26 - 1) + &last.to_string() }
+}
+
+fn draw_head(canvas: &mut Canvas, corner: At, title: &[String], legend: &Legend<'_>) {
+    let line = LEADING * PANEL_TITLE_SIZE;
+    for (i, text) in title.iter().enumerate() {
+        let at = At { y: corner.y + PANEL_TITLE_SIZE + i as f64 * line, ..corner };
+        canvas.text(at, Type::new(PANEL_TITLE_SIZE, INK, Anchor::Start), text);
+    }
+    legend.draw(canvas, At { y: corner.y + title.len() as f64 * line + 2.0, ..corner });
+}
+
+fn draw_axis_titles(canvas: &mut Canvas, corner: At, frame: Rect, below: f64, panel: &Panel) {
+    let look = Type::new(AXIS_SIZE, INK, Anchor::Middle);
+    let centre = frame.centre();
+    canvas.text(At { x: centre.x, y: below }, look, &panel.x.title());
+    canvas.text_upwards(At { x: corner.x + AXIS_SIZE, y: centre.y }, look, &panel.y.title());
+}
+
+/// The figure in words: caption, note, and for each panel its axes and the ends of its series.
+fn description(figure: &Figure) -> String {
+    let mut sentences = vec![figure.caption.clone(), figure.note.clone()];
+    for (i, panel) in figure.panels.iter().enumerate() {
+        let title = if panel.title.is_empty() { String::new() } else { format!(", {}", panel.title) };
+        sentences.push(format!("Panel {}{title}: {} over {}.", letter(i), panel.y.title(), panel.x.title()));
+        for series in &panel.series {
+            let points = &series.points;
+            let [first, last] = [&points[0], &points[points.len() - 1]];
+            sentences.push(match series.shape {
+                Shape::Cloud => format!("{}: {} points.", series.label, points.len()),
+                Shape::Line | Shape::Points => format!(
+                    "{}: {} points, from {} at {} to {} at {}.",
+                    series.label,
+                    points.len(),
+                    short(first.y),
+                    short(first.x),
+                    short(last.y),
+                    short(last.x)
+                ),
+            });
+        }
+    }
+    sentences.retain(|sentence| !sentence.trim().is_empty());
+    sentences.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_go_on_after_z() {
+        assert_eq!([0, 25, 26, 27].map(letter), ["a", "z", "aa", "ab"]);
+    }
+}

@@ -1,0 +1,296 @@
+//! What a figure says, as plain data: panels, axes, series, and the rules that make it drawable.
+
+use crate::error::{Error, Result};
+use crate::palette::Style;
+use crate::scale::Ruler;
+
+/// One picture with one or more panels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Figure {
+    /// File name and id: a lower-case letter, then lower-case letters, digits, `_` or `-`.
+    pub name: String,
+    /// What is seen, in a few words; drawn above the panels.
+    pub title: String,
+    /// What to see in it, in sentences; stands under the figure on a page and in its description.
+    pub caption: String,
+    /// What bands, bars and point labels mean; drawn under the panels. Required where points have a spread.
+    pub note: String,
+    /// How many panels stand side by side.
+    pub columns: usize,
+    /// The panels, row by row.
+    pub panels: Vec<Panel>,
+}
+
+/// One pair of axes with what is drawn on them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Panel {
+    /// A short title; may be empty.
+    pub title: String,
+    /// The horizontal axis.
+    pub x: Axis,
+    /// The vertical axis.
+    pub y: Axis,
+    /// What is drawn, from back to front.
+    pub series: Vec<Series>,
+    /// Lines at a fixed value, such as chance.
+    pub references: Vec<Reference>,
+}
+
+/// A labelled axis.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Axis {
+    /// What is measured.
+    pub label: String,
+    /// Its unit, written in brackets; empty for a pure number.
+    pub unit: String,
+    /// Where values stand.
+    pub scale: Scale,
+    /// The ends of the axis; chosen from the data where it is `None`.
+    pub range: Option<(f64, f64)>,
+}
+
+impl Axis {
+    /// An axis whose ends follow from the data.
+    pub fn new(label: impl Into<String>, unit: impl Into<String>, scale: Scale) -> Self {
+        Self { label: label.into(), unit: unit.into(), scale, range: None }
+    }
+
+    /// The same axis from `low` to `high`.
+    pub fn from_to(mut self, low: f64, high: f64) -> Self {
+        self.range = Some((low, high));
+        self
+    }
+
+    /// The label with its unit.
+    pub(crate) fn title(&self) -> String {
+        if self.unit.is_empty() { self.label.clone() } else { format!("{} ({})", self.label, self.unit) }
+    }
+}
+
+/// Where the values of an axis stand.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Scale {
+    /// Equal steps, equal distances.
+    Linear,
+    /// Equal ratios, equal distances; ticks at powers of two. Values above 0.
+    Log2,
+    /// Equal ratios, equal distances; ticks at powers of ten. Values above 0.
+    Log10,
+    /// Equal odds ratios, equal distances. Values strictly between 0 and 1.
+    Logit,
+    /// Evenly spaced places for these values and no others, such as every λ of a sweep with 0 and 1.
+    Positions(Vec<Tick>),
+}
+
+impl Scale {
+    /// Evenly spaced places for `values`, labelled with the values themselves.
+    pub fn positions(values: &[f64]) -> Self {
+        Self::Positions(values.iter().map(|&at| Tick { at, label: at.to_string() }).collect())
+    }
+}
+
+/// A value with the text that stands at it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tick {
+    /// The value.
+    pub at: f64,
+    /// Its text.
+    pub label: String,
+}
+
+/// Points that belong together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Series {
+    /// Its text in the legend.
+    pub label: String,
+    /// At least one point, in drawing order.
+    pub points: Vec<Point>,
+    /// Colour, marker and dash.
+    pub style: Style,
+    /// How the points are joined.
+    pub shape: Shape,
+}
+
+/// How the points of a series are joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// Markers on a line. The spread is a band, or bars where x is itself measured or runs backwards.
+    Line,
+    /// Markers alone; the spread is drawn as bars.
+    Points,
+    /// Many small translucent markers, as in a latent space; no spread and no labels.
+    Cloud,
+}
+
+/// A value, and how far it spreads over seeds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Point {
+    /// Where it stands.
+    pub x: f64,
+    /// Mean or median.
+    pub y: f64,
+    /// Lower and upper end in y; equal to y where nothing is known.
+    pub y_spread: (f64, f64),
+    /// Lower and upper end in x; equal to x where x is chosen and not measured.
+    pub x_spread: (f64, f64),
+    /// A text beside the point; may be empty.
+    pub label: String,
+}
+
+impl Point {
+    /// A point without spread and label.
+    pub fn new(x: f64, y: f64) -> Self {
+        Self { x, y, y_spread: (y, y), x_spread: (x, x), label: String::new() }
+    }
+
+    /// The same point with y between `low` and `high`.
+    pub fn y_between(mut self, low: f64, high: f64) -> Self {
+        self.y_spread = (low, high);
+        self
+    }
+
+    /// The same point with x between `low` and `high`.
+    pub fn x_between(mut self, low: f64, high: f64) -> Self {
+        self.x_spread = (low, high);
+        self
+    }
+
+    /// The same point with a text beside it.
+    pub fn labelled(mut self, label: impl Into<String>) -> Self {
+        self.label = label.into();
+        self
+    }
+
+    pub(crate) fn has_spread(&self) -> bool {
+        self.y_spread != (self.y, self.y) || self.x_spread != (self.x, self.x)
+    }
+}
+
+/// A line at a fixed value, drawn behind the data and labelled in the margin.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reference {
+    /// A horizontal line at a value of y.
+    Horizontal(Tick),
+    /// A vertical line at a value of x.
+    Vertical(Tick),
+}
+
+impl Series {
+    /// Whether the spread is drawn as a band along the line.
+    pub(crate) fn has_band(&self) -> bool {
+        self.shape == Shape::Line
+            && self.points.iter().any(Point::has_spread)
+            && self.points.iter().all(|point| point.x_spread == (point.x, point.x))
+            && self.points.windows(2).all(|pair| pair[0].x < pair[1].x)
+    }
+
+    fn check(&self, of: &str) -> Result<()> {
+        if self.points.is_empty() {
+            return Err(Error::Empty { of: of.into(), expected: "point" });
+        }
+        for (i, point) in self.points.iter().enumerate() {
+            for (axis, value, (low, high)) in [("x", point.x, point.x_spread), ("y", point.y, point.y_spread)]
+            {
+                for (what, value) in [("", value), ("lower end of ", low), ("upper end of ", high)] {
+                    finite(of, || format!("{what}{axis} of point {i}"), value)?;
+                }
+                if !(low <= value && value <= high) {
+                    return Err(Error::OutsideSpread { of: of.into(), point: i, axis, value, low, high });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Panel {
+    /// Both axes measured out for a plot of this size, in units of the drawing.
+    pub(crate) fn rulers(&self, of: &str, width: f64, height: f64) -> Result<[Ruler; 2]> {
+        let spreads = |of_point: fn(&Point) -> (f64, f64)| {
+            let points = self.series.iter().flat_map(|series| &series.points);
+            points.map(of_point).flat_map(|(low, high)| [low, high])
+        };
+        let horizontals = self.references.iter().filter_map(|r| match r {
+            Reference::Horizontal(tick) => Some(tick.at),
+            Reference::Vertical(_) => None,
+        });
+        let verticals = self.references.iter().filter_map(|r| match r {
+            Reference::Vertical(tick) => Some(tick.at),
+            Reference::Horizontal(_) => None,
+        });
+        let xs: Vec<f64> = spreads(|point| point.x_spread).chain(verticals).collect();
+        let ys: Vec<f64> = spreads(|point| point.y_spread).chain(horizontals).collect();
+        Ok([Ruler::new(of, &self.x, &xs, width / 48.0)?, Ruler::new(of, &self.y, &ys, height / 38.0)?])
+    }
+
+    fn check(&self, of: &str) -> Result<()> {
+        for (axis, what) in [(&self.x, "label of the x axis"), (&self.y, "label of the y axis")] {
+            some_text(of, what, &axis.label)?;
+        }
+        if self.series.is_empty() {
+            return Err(Error::Empty { of: of.into(), expected: "series" });
+        }
+        for series in &self.series {
+            some_text(of, "label of a series", &series.label)?;
+            series.check(&format!("{of}, series `{}`", series.label))?;
+        }
+        for Reference::Horizontal(tick) | Reference::Vertical(tick) in &self.references {
+            some_text(of, "label of a reference line", &tick.label)?;
+            finite(of, || format!("reference line `{}`", tick.label), tick.at)?;
+        }
+        Ok(())
+    }
+}
+
+impl Figure {
+    /// Errs where a reader would be misled or the figure cannot be drawn; names the figure, panel and series.
+    pub fn check(&self) -> Result<()> {
+        check_name(&self.name)?;
+        let of = format!("figure `{}`", self.name);
+        some_text(&of, "title", &self.title)?;
+        if self.panels.is_empty() {
+            return Err(Error::Empty { of, expected: "panel" });
+        }
+        if self.columns == 0 {
+            return Err(Error::Empty { of, expected: "column" });
+        }
+        for i in 0..self.panels.len() {
+            self.panels[i].check(&self.place(i))?;
+        }
+        let mut points = self.panels.iter().flat_map(|panel| &panel.series).flat_map(|series| &series.points);
+        if self.note.trim().is_empty() && points.any(Point::has_spread) {
+            return Err(Error::UnexplainedSpread { of });
+        }
+        Ok(())
+    }
+
+    /// The words for one panel in an error.
+    pub(crate) fn place(&self, panel: usize) -> String {
+        let title = &self.panels[panel].title;
+        let title = if title.is_empty() { String::new() } else { format!(" `{title}`") };
+        format!("figure `{}`, panel {}{title}", self.name, panel + 1)
+    }
+}
+
+/// Errs unless the name can be a file name and an id.
+pub(crate) fn check_name(name: &str) -> Result<()> {
+    let rest = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-';
+    if name.starts_with(|c: char| c.is_ascii_lowercase()) && name.bytes().all(rest) {
+        return Ok(());
+    }
+    Err(Error::Name { name: name.into() })
+}
+
+pub(crate) fn some_text(of: &str, what: &'static str, text: &str) -> Result<()> {
+    if text.trim().is_empty() {
+        return Err(Error::NoText { of: of.into(), what });
+    }
+    Ok(())
+}
+
+pub(crate) fn finite(of: &str, what: impl FnOnce() -> String, value: f64) -> Result<()> {
+    if value.is_finite() {
+        return Ok(());
+    }
+    Err(Error::NotFinite { of: of.into(), what: what(), value })
+}

@@ -1,0 +1,173 @@
+//! Where everything of a figure stands: one size for all plots, margins as wide as the texts in them.
+
+use crate::figure::{Figure, Panel, Reference, Scale};
+use crate::font;
+use crate::labels::Rect;
+use crate::legend::Legend;
+use crate::panel::{AXIS_SIZE, REFERENCE_SIZE, TICK_LENGTH, TICK_SIZE};
+use crate::scale::{self, Ruler};
+use crate::svg::At;
+
+/// White around the whole drawing.
+pub(crate) const OUTER: f64 = 16.0;
+pub(crate) const PANEL_TITLE_SIZE: f64 = 13.0;
+/// The height of a line of text, as a multiple of its size.
+pub(crate) const LEADING: f64 = 1.35;
+const BETWEEN_COLUMNS: f64 = 22.0;
+const BETWEEN_ROWS: f64 = 18.0;
+/// Room between neighbouring tick labels.
+const TICK_GAP: f64 = 7.0;
+
+/// Width and height of every plot of a figure: large for one column, smaller for many, and as wide as the
+/// labels of evenly spaced positions need in two rows.
+pub(crate) fn plot_size(figure: &Figure) -> (f64, f64) {
+    let (width, height) = match columns(figure) {
+        1 => (520.0, 320.0),
+        2 => (390.0, 270.0),
+        _ => (300.0, 230.0),
+    };
+    let needed = figure.panels.iter().map(|panel| width_for_ticks(panel, 2));
+    (needed.fold(width, f64::max), height)
+}
+
+/// In how many rows the tick labels of the x axis stand, so that they do not touch.
+pub(crate) fn tick_rows(panel: &Panel, plot_w: f64) -> usize {
+    if width_for_ticks(panel, 1) <= plot_w { 1 } else { 2 }
+}
+
+/// How wide a plot must be for its evenly spaced labels, dealt out to `rows` rows in turn.
+fn width_for_ticks(panel: &Panel, rows: usize) -> f64 {
+    let Scale::Positions(ticks) = &panel.x.scale else { return 0.0 };
+    let widths: Vec<f64> = ticks.iter().map(|tick| font::width(&tick.label, TICK_SIZE)).collect();
+    let neighbours = widths.iter().zip(widths.iter().skip(rows));
+    let step = neighbours.map(|(a, b)| ((a + b) / 2.0 + TICK_GAP) / rows as f64).fold(0.0, f64::max);
+    step * ticks.len().saturating_sub(1) as f64 / (1.0 - 2.0 * scale::MARGIN)
+}
+
+fn columns(figure: &Figure) -> usize {
+    figure.columns.min(figure.panels.len())
+}
+
+/// A figure measured out.
+pub(crate) struct Layout {
+    plot: (f64, f64),
+    columns: usize,
+    rows: usize,
+    /// Room left and right of the plots of each column.
+    sides: Vec<(f64, f64)>,
+    /// Room above a plot: panel title, the panel's own legend, names of vertical lines.
+    top: f64,
+    /// Room below a plot: ticks, their labels, the name of the axis.
+    bottom: f64,
+}
+
+impl Layout {
+    /// The room that these panels need with their rulers, wrapped titles and own legends.
+    pub(crate) fn new(
+        figure: &Figure,
+        rulers: &[[Ruler; 2]],
+        titles: &[Vec<String>],
+        own: &[Legend<'_>],
+    ) -> Self {
+        let (plot, columns) = (plot_size(figure), columns(figure));
+        let side = |column: usize| {
+            let inside = (0..figure.panels.len()).filter(|i| i % columns == column);
+            inside
+                .map(|i| sides(&figure.panels[i], &rulers[i]))
+                .fold((0.0, 0.0), |a: (f64, f64), b| (a.0.max(b.0), a.1.max(b.1)))
+        };
+        let mut references = figure.panels.iter().flat_map(|panel| &panel.references);
+        let has_names_above = references.any(|r| matches!(r, Reference::Vertical(_)));
+        let title_lines =
+            titles.iter().map(Vec::len).max().unwrap_or(0).max(usize::from(figure.panels.len() > 1));
+        let legend = own.iter().map(|legend| legend.height).fold(0.0, f64::max);
+        let tick_rows = figure.panels.iter().map(|panel| tick_rows(panel, plot.0)).max().unwrap_or(1);
+        Self {
+            plot,
+            columns,
+            rows: figure.panels.len().div_ceil(columns),
+            sides: (0..columns).map(side).collect(),
+            top: title_lines as f64 * LEADING * PANEL_TITLE_SIZE
+                + if legend > 0.0 { legend + 4.0 } else { 0.0 }
+                + if has_names_above { LEADING * REFERENCE_SIZE } else { 0.0 }
+                + 8.0,
+            bottom: bottom(tick_rows),
+        }
+    }
+
+    /// The width of all columns.
+    pub(crate) fn width(&self) -> f64 {
+        self.left_of(self.columns) - OUTER - BETWEEN_COLUMNS
+    }
+
+    /// The height of all rows.
+    pub(crate) fn height(&self) -> f64 {
+        self.rows as f64 * (self.cell_h() + BETWEEN_ROWS) - BETWEEN_ROWS
+    }
+
+    /// The upper left corner of a panel and the frame of its plot, where the first row starts at `top`.
+    pub(crate) fn panel(&self, index: usize, top: f64) -> (At, Rect) {
+        let (column, row) = (index % self.columns, index / self.columns);
+        let corner = At { x: self.left_of(column), y: top + row as f64 * (self.cell_h() + BETWEEN_ROWS) };
+        let (w, h) = self.plot;
+        (corner, Rect { x: corner.x + self.sides[column].0, y: corner.y + self.top, w, h })
+    }
+
+    /// The baseline of the name of an x axis, below its plot.
+    pub(crate) fn axis_title_below(&self, frame: Rect, tick_rows: usize) -> f64 {
+        frame.y + frame.h + bottom(tick_rows) - 8.0
+    }
+
+    fn cell_h(&self) -> f64 {
+        self.top + self.plot.1 + self.bottom
+    }
+
+    fn left_of(&self, column: usize) -> f64 {
+        let before = self.sides[..column].iter();
+        OUTER + before.map(|(left, right)| left + self.plot.0 + right + BETWEEN_COLUMNS).sum::<f64>()
+    }
+}
+
+/// Room below one plot.
+fn bottom(tick_rows: usize) -> f64 {
+    TICK_LENGTH + tick_rows as f64 * LEADING * TICK_SIZE + LEADING * AXIS_SIZE + 6.0
+}
+
+/// Room left and right of one plot.
+fn sides(panel: &Panel, [x, y]: &[Ruler; 2]) -> (f64, f64) {
+    let y_labels = y.ticks.iter().map(|tick| tick.label.as_str());
+    let left = LEADING * AXIS_SIZE + 6.0 + font::widest(y_labels, TICK_SIZE) + TICK_LENGTH + 4.0;
+    let beside = panel.references.iter().filter_map(|r| match r {
+        Reference::Horizontal(tick) => Some(tick.label.as_str()),
+        Reference::Vertical(_) => None,
+    });
+    let beside = font::widest(beside, REFERENCE_SIZE);
+    // The last label of an x axis may stand half outside.
+    let last = x.ticks.last().map_or(0.0, |tick| font::width(&tick.label, TICK_SIZE) / 2.0);
+    (left, last.max(if beside > 0.0 { beside + 8.0 } else { 0.0 }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::figure::{Axis, Tick};
+
+    fn panel(labels: &[&str]) -> Panel {
+        let ticks = labels.iter().enumerate().map(|(i, &label)| Tick { at: i as f64, label: label.into() });
+        let x = Axis::new("x", "", Scale::Positions(ticks.collect()));
+        let y = Axis::new("y", "", Scale::Linear);
+        Panel { title: String::new(), x, y, series: vec![], references: vec![] }
+    }
+
+    #[test]
+    fn labels_that_would_touch_stand_in_two_rows() {
+        assert_eq!(tick_rows(&panel(&["0", "0.5", "1"]), 300.0), 1);
+        assert_eq!(tick_rows(&panel(&["0.0001"; 9]), 300.0), 2);
+    }
+
+    #[test]
+    fn two_rows_need_less_width_than_one() {
+        let many = panel(&["0.0001"; 12]);
+        assert!(width_for_ticks(&many, 2) < width_for_ticks(&many, 1));
+    }
+}

@@ -1,0 +1,190 @@
+//! One self-contained HTML page: the question, the verdicts, each experiment, and where it all came from.
+
+use std::collections::HashSet;
+
+use crate::draw::draw;
+use crate::error::{Error, Result};
+use crate::figure::{Figure, check_name};
+use crate::grid::ImageGrid;
+use crate::numbers;
+use crate::svg::escape;
+use crate::table::{self, Row};
+
+/// Typography and colours, light and dark, on screen and on paper.
+const STYLE: &str = include_str!("../assets/page.css");
+
+/// The ids that the page itself uses; no section or figure may take them.
+const OWN_IDS: [&str; 5] = ["content", "question", "verdicts", "experiments", "provenance"];
+
+/// Everything a stranger needs to judge the results.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page {
+    /// The title.
+    pub title: String,
+    /// What was asked and how it was answered; an empty line starts a new paragraph.
+    pub question: String,
+    /// The verdicts.
+    pub rows: Vec<Row>,
+    /// The experiments, in the order they are told.
+    pub sections: Vec<Section>,
+    /// What made the results, as names and values: commit, config, seeds, checksums, device, time.
+    pub provenance: Vec<(String, String)>,
+}
+
+/// One experiment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Section {
+    /// Its id: a lower-case letter, then lower-case letters, digits, `_` or `-`.
+    pub name: String,
+    /// Its heading.
+    pub title: String,
+    /// What it shows, in one sentence.
+    pub claim: String,
+    /// The pictures.
+    pub plates: Vec<Plate>,
+    /// What a reader must know before believing the pictures.
+    pub warnings: Vec<String>,
+    /// The command that makes it.
+    pub command: String,
+}
+
+/// A picture of a section.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Plate {
+    /// A figure with axes; its numbers stand below it as a table.
+    Figure(Figure),
+    /// A grid of images.
+    Grid(ImageGrid),
+}
+
+impl Plate {
+    fn name(&self) -> &str {
+        match self {
+            Self::Figure(figure) => &figure.name,
+            Self::Grid(grid) => &grid.name,
+        }
+    }
+}
+
+impl Page {
+    /// The page as one file that loads nothing. Errs where a picture cannot be drawn or a name is used twice.
+    pub fn html(&self) -> Result<String> {
+        self.check_names()?;
+        let sections = self.sections.iter().map(Section::html).collect::<Result<String>>()?;
+        let links: String = self.sections.iter().map(|section| link(&section.name, &section.title)).collect();
+        let provenance: String = (self.provenance.iter())
+            .map(|(name, value)| format!("<dt>{}</dt><dd>{}</dd>\n", escape(name), escape(value)))
+            .collect();
+        let title = escape(&self.title);
+        let question = paragraphs("question", &self.question);
+        let verdicts = table::html(&self.rows);
+        let first_link = link("verdicts", "Verdicts");
+        let last_link = link("provenance", "Provenance");
+        Ok(format!(
+            r##"<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,">
+<title>{title}</title>
+<style>
+{STYLE}</style>
+</head>
+<body>
+<a class="skip" href="#content">Skip to the results</a>
+<header>
+<h1>{title}</h1>
+<nav aria-label="Contents">
+<ul>
+{first_link}{links}{last_link}</ul>
+</nav>
+</header>
+<main id="content">
+<section aria-labelledby="question">
+<h2 id="question">The question</h2>
+{question}</section>
+<section aria-labelledby="verdicts">
+<h2 id="verdicts">Verdicts</h2>
+<div class="scroll" role="group" aria-label="Table of verdicts" tabindex="0">
+{verdicts}</div>
+</section>
+<section aria-labelledby="experiments">
+<h2 id="experiments">Experiments</h2>
+{sections}</section>
+<section aria-labelledby="provenance">
+<h2 id="provenance">Provenance</h2>
+<dl>
+{provenance}</dl>
+</section>
+</main>
+<footer>
+<p>This page is one file. It loads nothing, and its figures can be redrawn from the stored results.</p>
+</footer>
+</body>
+</html>
+"##
+        ))
+    }
+
+    fn check_names(&self) -> Result<()> {
+        let mut seen: HashSet<&str> = OWN_IDS.into();
+        for section in &self.sections {
+            let plates = section.plates.iter().map(Plate::name);
+            for name in std::iter::once(section.name.as_str()).chain(plates) {
+                check_name(name)?;
+                if !seen.insert(name) {
+                    return Err(Error::NameTwice { name: name.into() });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Section {
+    fn html(&self) -> Result<String> {
+        let plates = self.plates.iter().map(Plate::html).collect::<Result<String>>()?;
+        let warnings: String = (self.warnings.iter())
+            .map(|text| format!("<p class=\"warning\"><strong>Warning:</strong> {}</p>\n", escape(text)))
+            .collect();
+        let (name, title, command) = (&self.name, escape(&self.title), escape(&self.command));
+        let claim = paragraphs("claim", &self.claim);
+        Ok(format!(
+            "<article aria-labelledby=\"{name}\">\n<h3 id=\"{name}\">{title}</h3>\n{claim}{plates}{warnings}\
+             <p>To make it again:</p>\n<pre tabindex=\"0\"><code>{command}</code></pre>\n</article>\n"
+        ))
+    }
+}
+
+impl Plate {
+    fn html(&self) -> Result<String> {
+        let (drawing, title, caption, numbers) = match self {
+            Self::Figure(figure) => (draw(figure)?, &figure.title, &figure.caption, numbers::tables(figure)),
+            Self::Grid(grid) => (grid.draw()?, &grid.title, &grid.caption, String::new()),
+        };
+        let details = match numbers.is_empty() {
+            true => numbers,
+            false => {
+                format!("<details>\n<summary>The numbers in this figure</summary>\n{numbers}</details>\n")
+            }
+        };
+        Ok(format!(
+            "<figure>\n<div class=\"card\" role=\"group\" aria-label=\"{}\" tabindex=\"0\" \
+             style=\"--natural:{}px\">\n{}</div>\n<figcaption>{}</figcaption>\n{details}</figure>\n",
+            escape(title),
+            drawing.width,
+            drawing.svg,
+            escape(caption)
+        ))
+    }
+}
+
+fn link(id: &str, text: &str) -> String {
+    format!("<li><a href=\"#{}\">{}</a></li>\n", escape(id), escape(text))
+}
+
+fn paragraphs(class: &str, text: &str) -> String {
+    let texts = text.split("\n\n").map(str::trim).filter(|text| !text.is_empty());
+    texts.map(|text| format!("<p class=\"{class}\">{}</p>\n", escape(text))).collect()
+}
