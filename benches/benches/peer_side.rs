@@ -1,0 +1,79 @@
+//! Our side of the side-by-side runs of `cargo xtask peers`: one program that times steps on request.
+//!
+//! It warms up, prints a line that says it is ready, then for each line `window SECONDS` on its input runs
+//! whole steps for at least that long and prints what they took; `quit` ends it.
+
+use std::io::{BufRead, Write};
+use std::time::Instant;
+
+use benches::{BATCH, Workload};
+use models::Trainer;
+use serde_json::json;
+
+/// At least this many steps and this many seconds before the first window.
+const WARM_UP: (usize, f64) = (3, 1.5);
+
+fn main() {
+    let argument = |name: &str| {
+        let mut arguments = std::env::args().skip_while(|argument| argument != name);
+        arguments.nth(1)
+    };
+    let Some(name) = argument("--workload") else {
+        // `cargo bench` calls every benchmark; this one only answers to `cargo xtask peers`.
+        return;
+    };
+    let threads = argument("--threads").and_then(|threads| threads.parse().ok()).unwrap_or(1);
+    let batch = argument("--batch").and_then(|batch| batch.parse().ok()).unwrap_or(BATCH);
+    let Some(workload) = Workload::named(&name, batch) else {
+        eprintln!("no workload `{name}`; there are fc_s, fc_m and fc_l");
+        std::process::exit(2);
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads can be made");
+    pool.install(|| serve(&workload, batch));
+}
+
+fn serve(workload: &Workload, batch: usize) {
+    let mut trainer = workload.trainer();
+    let (start, mut steps) = (Instant::now(), 0);
+    while steps < WARM_UP.0 || start.elapsed().as_secs_f64() < WARM_UP.1 {
+        step(&mut trainer, workload);
+        steps += 1;
+    }
+    let params: usize = workload.model.params().iter().map(|(_, param)| param.len()).sum();
+    say(&json!({
+        "ready": true, "peer": "agon", "version": env!("CARGO_PKG_VERSION"), "variant": "default",
+        "params": params, "batch": batch, "loss": step(&mut trainer, workload),
+    }));
+    for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+        let Some(seconds) = line.strip_prefix("window ").and_then(|s| s.trim().parse::<f64>().ok()) else {
+            return;
+        };
+        let (start, cpu, mut steps, mut loss) = (Instant::now(), cpu_seconds(), 0, 0.0);
+        while steps == 0 || start.elapsed().as_secs_f64() < seconds {
+            loss = step(&mut trainer, workload);
+            steps += 1;
+        }
+        let wall = start.elapsed().as_secs_f64();
+        say(&json!({ "steps": steps, "wall_s": wall, "cpu_s": cpu_seconds() - cpu, "loss": loss }));
+    }
+}
+
+/// One training step; returns `0.5 MSE + 0.5 cross-entropy`.
+fn step(trainer: &mut Trainer<'_>, workload: &Workload) -> f64 {
+    let (mse, cross_entropy, _) = trainer.step(&workload.images, &workload.labels).expect("the shapes fit");
+    0.5 * mse + 0.5 * cross_entropy
+}
+
+fn say(line: &serde_json::Value) {
+    println!("{line}");
+    std::io::stdout().flush().expect("the caller listens");
+}
+
+/// The processor time of this process so far, in seconds, over all its threads.
+fn cpu_seconds() -> f64 {
+    // Fields 14 and 15, counted from 1, are user and system time in hundredths of a second; the name in
+    // field 2 may hold spaces, so counting starts behind its bracket.
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
+}

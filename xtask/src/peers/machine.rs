@@ -1,0 +1,82 @@
+//! The machine that the numbers come from, and how busy it is.
+
+use std::fs::read_to_string;
+use std::process::Command;
+use std::thread::available_parallelism;
+
+use serde_json::{Value, json};
+
+use crate::repo::{Repo, capture};
+
+/// Linux counts processor time for its readers in hundredths of a second.
+const TICKS_A_SECOND: f64 = 100.0;
+
+pub(super) fn cores() -> usize {
+    available_parallelism().map_or(1, usize::from)
+}
+
+/// Seconds for which the processors were busy since the start, added up over them, time stolen by other virtual
+/// machines included; `None` where the system does not tell.
+pub(super) fn busy_s() -> Option<f64> {
+    busy_in(&read_to_string("/proc/stat").ok()?)
+}
+
+/// The first line is `cpu user nice system idle iowait irq softirq steal ...`.
+fn busy_in(stat: &str) -> Option<f64> {
+    let line = stat.lines().next()?.strip_prefix("cpu ")?;
+    let ticks: Vec<f64> = line.split_whitespace().map_while(|word| word.parse().ok()).collect();
+    let [user, nice, system, _idle, _iowait, irq, softirq, steal, ..] = ticks[..] else { return None };
+    let busy = user + nice + system + irq + softirq + steal;
+    (busy > 0.0).then_some(busy / TICKS_A_SECOND)
+}
+
+/// What a reader needs to judge the numbers: processor, system, compiler, commit.
+pub(super) fn describe(repo: &Repo) -> Value {
+    let said = |program: &str, arguments: &[&str]| {
+        let said = capture(Command::new(program).args(arguments).current_dir(repo.root())).ok();
+        said.map(|text| text.trim().to_owned())
+    };
+    json!({
+        "cpu": cpu_model(),
+        "cores": cores(),
+        "system": said("uname", &["-srm"]),
+        "rustc": said("rustc", &["--version"]),
+        "commit": said("git", &["rev-parse", "HEAD"]),
+        "changed_files": said("git", &["status", "--porcelain"]).map(|text| text.lines().count()),
+        "load_average": read_to_string("/proc/loadavg").ok().map(|text| text.trim().to_owned()),
+    })
+}
+
+fn cpu_model() -> Option<String> {
+    let info = read_to_string("/proc/cpuinfo").ok()?;
+    let line = info.lines().find(|line| line.starts_with("model name"))?;
+    Some(line.split_once(':')?.1.trim().to_owned())
+}
+
+/// The day, as `YYYY-MM-DD`.
+pub(super) fn today() -> anyhow::Result<String> {
+    Ok(capture(Command::new("date").arg("+%F"))?.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn busy_time_is_all_but_idle_and_waiting() {
+        assert_eq!(busy_in("cpu  100 20 30 900 900 1 2 47 0 0\ncpu0 1\n"), Some(2.0));
+    }
+
+    #[test]
+    fn a_system_that_does_not_tell_is_not_called_idle() {
+        assert_eq!(busy_in("cpu  0 0 0 0 0 0 0 0 0 0\n"), None);
+        assert_eq!(busy_in("intr 1"), None);
+        assert_eq!(busy_in(""), None);
+    }
+
+    #[test]
+    fn the_day_is_written_so_that_it_sorts() {
+        let day = today().unwrap();
+        assert_eq!((day.len(), day.matches('-').count()), (10, 2), "{day}");
+    }
+}

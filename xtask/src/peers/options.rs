@@ -1,0 +1,140 @@
+//! The options of `cargo xtask peers`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use crate::args::{Reader, Usage, nearest};
+
+pub(super) const HELP: &str = "\
+usage: cargo xtask peers [OPTION...]
+
+  --setup            install torch and numpy into .tools/peers, and end
+  --only NAME,...    workloads out of fc_s, fc_m, fc_l (all)
+  --threads N,...    numbers of threads (1 and the number of cores)
+  --rounds N         windows of each program (9)
+  --window-s S       the shortest length of a window in seconds (1)
+  --batch N          images a step (512)
+  --python PATH      a Python with torch (.tools/peers/bin/python)
+  --ours PATH        a program to run in place of the bench peer_side, to compare two builds
+  --out FOLDER       where to write NAME.json and NAME.md (benches/runs/DATE-cpu)
+  --name NAME        how to call them (peers)
+";
+
+pub(super) const WORKLOADS: [&str; 3] = ["fc_s", "fc_m", "fc_l"];
+
+/// What was asked for.
+pub(super) enum Call {
+    Help,
+    Setup,
+    Compare(Options),
+}
+
+/// A comparison, with every value filled in but those that depend on the checkout.
+#[derive(Debug)]
+pub(super) struct Options {
+    pub(super) workloads: Vec<String>,
+    pub(super) threads: Vec<usize>,
+    pub(super) rounds: usize,
+    pub(super) window_s: f64,
+    pub(super) batch: usize,
+    pub(super) python: Option<PathBuf>,
+    pub(super) ours: Option<PathBuf>,
+    pub(super) out: Option<PathBuf>,
+    pub(super) name: String,
+}
+
+pub(super) fn read(arguments: &[OsString], cores: usize) -> Result<Call, Usage> {
+    let mut options = Options {
+        workloads: WORKLOADS.map(str::to_owned).to_vec(),
+        threads: if cores > 1 { vec![1, cores] } else { vec![1] },
+        rounds: 9,
+        window_s: 1.0,
+        batch: 512,
+        python: None,
+        ours: None,
+        out: None,
+        name: "peers".to_owned(),
+    };
+    let mut reader = Reader::new(arguments);
+    while let Some(option) = reader.option()? {
+        match option {
+            "--help" | "-h" => return Ok(Call::Help),
+            "--setup" => return Ok(Call::Setup),
+            "--only" => options.workloads = reader.values(option, "workloads such as fc_m")?,
+            "--threads" => options.threads = reader.values(option, "numbers such as 1,2")?,
+            "--rounds" => options.rounds = reader.value(option, "a number")?,
+            "--window-s" => options.window_s = reader.value(option, "seconds")?,
+            "--batch" => options.batch = reader.value(option, "a number")?,
+            "--python" => options.python = Some(reader.value(option, "a path")?),
+            "--ours" => options.ours = Some(reader.value(option, "a path")?),
+            "--out" => options.out = Some(reader.value(option, "a folder")?),
+            "--name" => options.name = reader.value(option, "a name")?,
+            other => return Err(Usage(format!("no option `{other}`\n\n{HELP}"))),
+        }
+    }
+    check(&options)?;
+    Ok(Call::Compare(options))
+}
+
+fn check(options: &Options) -> Result<(), Usage> {
+    if let Some(unknown) = options.workloads.iter().find(|name| !WORKLOADS.contains(&name.as_str())) {
+        let hint =
+            nearest(unknown, WORKLOADS).map_or_else(String::new, |near| format!("; did you mean {near}?"));
+        return Err(Usage(format!("no workload `{unknown}`{hint} (known: {})", WORKLOADS.join(", "))));
+    }
+    if options.threads.contains(&0) || options.rounds == 0 || options.batch == 0 {
+        return Err(Usage("`--threads`, `--rounds` and `--batch` want numbers above 0".to_owned()));
+    }
+    if !(options.window_s > 0.0 && options.window_s.is_finite()) {
+        return Err(Usage(format!("`--window-s` wants seconds above 0, got {}", options.window_s)));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn compare(arguments: &[&str]) -> Result<Options, Usage> {
+        match read(&arguments.iter().map(OsString::from).collect::<Vec<_>>(), 2)? {
+            Call::Compare(options) => Ok(options),
+            Call::Help | Call::Setup => panic!("not a comparison: {arguments:?}"),
+        }
+    }
+
+    #[test]
+    fn without_options_everything_is_compared_on_one_and_on_all_cores() {
+        let options = compare(&[]).unwrap();
+        assert_eq!((options.workloads.len(), options.threads, options.rounds), (3, vec![1, 2], 9));
+    }
+
+    #[test]
+    fn options_are_read() {
+        let options = compare(&["--only", "fc_s,fc_l", "--threads", "4", "--window-s", "0.5"]).unwrap();
+        assert_eq!(options.workloads, ["fc_s", "fc_l"]);
+        assert_eq!((options.threads, options.window_s), (vec![4], 0.5));
+    }
+
+    #[test]
+    fn calls_that_make_no_sense_are_refused_with_a_reason() {
+        for (arguments, reason) in [
+            (&["--only", "fc_x"][..], "did you mean fc_s?"),
+            (&["--threads", "0"], "above 0"),
+            (&["--window-s", "-1"], "above 0"),
+            (&["--rounds"], "wants a number"),
+            (&["--fast"], "no option `--fast`"),
+        ] {
+            let error = compare(arguments).unwrap_err().to_string();
+            assert!(error.contains(reason), "{arguments:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_help_names_every_option() {
+        for option in
+            ["--setup", "--only", "--threads", "--rounds", "--window-s", "--batch", "--python", "--ours"]
+        {
+            assert!(HELP.contains(option), "{option}");
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! A program of the comparison, and the lines one exchanges with it.
+//!
+//! It is started with `--workload W --threads N --variant V --batch B`, builds the model, warms up, and prints
+//! `{"ready": true, "peer", "version", "variant", "params", "batch", "loss"}`. For every line `window S` it runs
+//! whole training steps for at least S seconds and prints `{"steps", "wall_s", "cpu_s", "loss"}`. `quit` ends it.
+
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use serde_json::Value;
+
+use super::options::Options;
+
+/// How to start a program.
+pub(super) struct Launch {
+    pub(super) peer: &'static str,
+    pub(super) variant: &'static str,
+    pub(super) command: Vec<OsString>,
+}
+
+/// What a program says of itself once it is warm.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Ready {
+    pub(super) version: String,
+    /// Trainable numbers.
+    pub(super) params: u64,
+    /// Images a step.
+    pub(super) batch: u64,
+    pub(super) loss: f64,
+}
+
+/// One window: whole steps, and the time they took.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Window {
+    pub(super) steps: u64,
+    pub(super) wall_s: f64,
+    /// Of the program itself, over all of its threads.
+    pub(super) cpu_s: f64,
+    pub(super) loss: f64,
+}
+
+/// A running program; it is ended when this goes out of scope.
+pub(super) struct Program {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+    pub(super) ready: Ready,
+}
+
+impl Program {
+    /// Starts it and waits until it is warm. Errs if it ends early or does not keep to the protocol.
+    pub(super) fn start(
+        launch: &Launch,
+        workload: &str,
+        threads: usize,
+        options: &Options,
+    ) -> anyhow::Result<Self> {
+        let (program, first) = launch.command.split_first().expect("a launch has a program");
+        let mut child = Command::new(program)
+            .args(first)
+            .args(["--workload", workload, "--threads", &threads.to_string()])
+            .args(["--variant", launch.variant, "--batch", &options.batch.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start {}", program.to_string_lossy()))?;
+        let input = child.stdin.take().expect("the input is a pipe");
+        let output = BufReader::new(child.stdout.take().expect("the output is a pipe"));
+        let ready = Ready { version: String::new(), params: 0, batch: 0, loss: 0.0 };
+        let mut program = Program { child, input, output, ready };
+        program.ready = program.read_ready()?;
+        Ok(program)
+    }
+
+    fn read_ready(&mut self) -> anyhow::Result<Ready> {
+        let line = self.line()?;
+        ensure!(line["ready"] == true, "the first line is not the ready line: {line}");
+        Ok(Ready {
+            version: line["version"].as_str().unwrap_or("unknown").to_owned(),
+            params: whole(&line, "params")?,
+            batch: whole(&line, "batch")?,
+            loss: finite(&line, "loss")?,
+        })
+    }
+
+    /// Lets it run one window of at least `seconds`.
+    pub(super) fn window(&mut self, seconds: f64) -> anyhow::Result<Window> {
+        writeln!(self.input, "window {seconds}").context("the program does not listen any more")?;
+        let line = self.line()?;
+        let window = Window {
+            steps: whole(&line, "steps")?,
+            wall_s: finite(&line, "wall_s")?,
+            cpu_s: finite(&line, "cpu_s")?,
+            loss: finite(&line, "loss")?,
+        };
+        ensure!(window.steps > 0 && window.wall_s >= seconds, "a window too short for {seconds} s: {line}");
+        Ok(window)
+    }
+
+    fn line(&mut self) -> anyhow::Result<Value> {
+        let mut line = String::new();
+        self.output.read_line(&mut line).context("cannot read the program's output")?;
+        ensure!(!line.is_empty(), "the program ended; what it said is above");
+        serde_json::from_str(&line).with_context(|| format!("not a line of JSON: {}", line.trim()))
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may be gone already, or not listen; then there is nothing to say.
+        let _ = writeln!(self.input, "quit");
+        for _ in 0..20 {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return;
+            }
+            sleep(Duration::from_millis(100));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn whole(line: &Value, field: &str) -> anyhow::Result<u64> {
+    line[field].as_u64().with_context(|| format!("no whole number `{field}` in {line}"))
+}
+
+fn finite(line: &Value, field: &str) -> anyhow::Result<f64> {
+    // JSON has no infinity, so a loss that is one is missing here too.
+    line[field].as_f64().with_context(|| format!("no finite number `{field}` in {line}"))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::peers::options::{Call, read};
+
+    pub(in crate::peers) fn options() -> Options {
+        match read(&["--rounds", "3", "--window-s", "0.01"].map(OsString::from), 1).unwrap() {
+            Call::Compare(options) => options,
+            Call::Help | Call::Setup => unreachable!("these are the options of a comparison"),
+        }
+    }
+
+    /// A program of the protocol in a few lines of shell; it prints `window` for each window.
+    pub(in crate::peers) fn fake(peer: &'static str, params: u64, window: &str) -> Launch {
+        let script = format!(
+            "echo '{{\"ready\":true,\"version\":\"1\",\"params\":{params},\"batch\":512,\"loss\":2.3}}'\n\
+             while read word seconds; do case $word in window) {window};; quit) exit;; esac; done"
+        );
+        Launch { peer, variant: "single", command: ["sh", "-c", &script].map(OsString::from).to_vec() }
+    }
+
+    pub(in crate::peers) const FAST: &str = r#"echo '{"steps":100,"wall_s":1.0,"cpu_s":0.5,"loss":0.5}'"#;
+
+    fn error_of(window: &str) -> String {
+        let mut program = Program::start(&fake("x", 1, window), "fc_m", 1, &options()).unwrap();
+        format!("{:#}", program.window(0.5).unwrap_err())
+    }
+
+    #[test]
+    fn a_program_gets_ready_and_runs_windows() {
+        let mut program = Program::start(&fake("x", 7, FAST), "fc_m", 1, &options()).unwrap();
+        assert_eq!(program.ready, Ready { version: "1".into(), params: 7, batch: 512, loss: 2.3 });
+        for _ in 0..2 {
+            let window = program.window(0.5).unwrap();
+            assert_eq!(window, Window { steps: 100, wall_s: 1.0, cpu_s: 0.5, loss: 0.5 });
+        }
+    }
+
+    #[test]
+    fn a_program_that_breaks_the_protocol_is_refused_with_its_own_words() {
+        assert!(error_of("exit").contains("the program ended"));
+        assert!(error_of("echo hello").contains("not a line of JSON: hello"));
+        assert!(error_of("echo '{\"steps\":1}'").contains("`wall_s`"));
+        let nan = r#"echo '{"steps":1,"wall_s":1,"cpu_s":1,"loss":null}'"#;
+        assert!(error_of(nan).contains("no finite number `loss`"));
+        let short = r#"echo '{"steps":1,"wall_s":0.1,"cpu_s":1,"loss":1}'"#;
+        assert!(error_of(short).contains("too short"));
+    }
+
+    #[test]
+    fn a_program_that_cannot_be_started_is_named() {
+        let launch = Launch { peer: "x", variant: "single", command: vec!["no-such-program".into()] };
+        let error = Program::start(&launch, "fc_m", 1, &options()).err().unwrap();
+        assert_eq!(error.to_string(), "cannot start no-such-program");
+    }
+}

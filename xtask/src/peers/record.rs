@@ -1,0 +1,120 @@
+//! Writes a comparison down: every window as JSON, and the table in Markdown beside it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use serde_json::{Value, json};
+
+use super::machine;
+use super::options::Options;
+use super::rounds::{Cell, Entry, Reading};
+use super::statistics::Spread;
+use super::summary::row;
+use super::table;
+use crate::repo::Repo;
+
+/// Returns the path of the JSON file. An earlier one is kept: the new one gets a number.
+pub(super) fn write(repo: &Repo, options: &Options, cells: &[Cell]) -> anyhow::Result<PathBuf> {
+    let date = machine::today()?;
+    let folder = match &options.out {
+        Some(folder) => folder.clone(),
+        None => repo.join(format!("benches/runs/{date}-cpu")),
+    };
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    let file = free_name(&folder, &options.name);
+    let record = json!({
+        "date": date,
+        "machine": machine::describe(repo),
+        "rounds": options.rounds,
+        "window_s": options.window_s,
+        "batch": options.batch,
+        "cells": cells.iter().map(cell).collect::<Vec<_>>(),
+    });
+    let text = format!("{}\n\n{}", table::legend(options.rounds, options.window_s), table::markdown(cells));
+    save(&file, &format!("{record:#}\n"))?;
+    save(&file.with_extension("md"), &text)?;
+    Ok(file)
+}
+
+fn save(file: &Path, text: &str) -> anyhow::Result<()> {
+    fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
+}
+
+/// `NAME.json`, or `NAME-2.json` and so on if that is taken.
+fn free_name(folder: &Path, name: &str) -> PathBuf {
+    let numbered = (2..).map(|number| format!("{name}-{number}.json"));
+    [format!("{name}.json")]
+        .into_iter()
+        .chain(numbered)
+        .map(|name| folder.join(name))
+        .find(|file| !file.exists())
+        .expect("some number is free")
+}
+
+fn cell(cell: &Cell) -> Value {
+    let entries = cell.entries.iter().enumerate();
+    json!({
+        "workload": cell.workload,
+        "threads": cell.threads,
+        "programs": entries.map(|(index, entry)| program(cell, index, entry)).collect::<Vec<_>>(),
+    })
+}
+
+fn program(cell: &Cell, index: usize, entry: &Entry) -> Value {
+    let row = row(cell, index);
+    json!({
+        "peer": entry.peer,
+        "variant": entry.variant,
+        "version": entry.ready.as_ref().map(|ready| &ready.version),
+        "params": entry.ready.as_ref().map(|ready| ready.params),
+        "failed": entry.failed,
+        "step_ms": row.as_ref().map(|row| spread(row.step_ms)),
+        "images_per_s": row.as_ref().map(|row| row.images_per_s),
+        "ours_faster": row.as_ref().and_then(|row| row.ours_faster).map(spread),
+        "n_disturbed": row.as_ref().map(|row| row.n_disturbed),
+        "undisturbed_only": row.as_ref().map(|row| row.undisturbed_only),
+        "windows": entry.readings.iter().map(reading).collect::<Vec<_>>(),
+    })
+}
+
+fn spread(spread: Spread) -> Value {
+    json!({
+        "median": spread.median,
+        "min": spread.min,
+        "lower_quartile": spread.lower_quartile,
+        "upper_quartile": spread.upper_quartile,
+        "max": spread.max,
+    })
+}
+
+fn reading(Reading { window, others }: &Reading) -> Value {
+    json!({
+        "steps": window.steps,
+        "wall_s": window.wall_s,
+        "cpu_s": window.cpu_s,
+        "loss": window.loss,
+        "others": others,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::peers::program::tests::options;
+    use crate::peers::summary::tests::{cell, entry};
+
+    #[test]
+    fn a_second_run_of_a_day_does_not_overwrite_the_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options { out: Some(folder.path().to_owned()), ..options() };
+        let cells = [cell(vec![entry("agon", &[(100, 0.0)])])];
+        let files = [(); 3].map(|()| write(&Repo::of_this_program(), &options, &cells).unwrap());
+        let names = ["peers.json", "peers-2.json", "peers-3.json"].map(|name| folder.path().join(name));
+        assert_eq!(files, names);
+        let record: Value = serde_json::from_str(&fs::read_to_string(&files[0]).unwrap()).unwrap();
+        assert_eq!(record["cells"][0]["programs"][0]["step_ms"]["median"], 10.0);
+        assert_eq!(record["cells"][0]["programs"][0]["windows"][0]["steps"], 100);
+        assert!(fs::read_to_string(files[2].with_extension("md")).unwrap().contains("| agon single |"));
+    }
+}

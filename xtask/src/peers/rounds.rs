@@ -1,0 +1,138 @@
+//! The comparison itself: all programs of a cell warm, taking turns.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+
+use super::machine::busy_s;
+use super::options::Options;
+use super::program::{Launch, Program, Ready, Window};
+
+/// OpenMP's idle threads spin for up to 0.2 s after a window; the next one starts when they have stopped.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// One workload at one number of threads.
+pub(super) struct Cell {
+    pub(super) workload: String,
+    pub(super) threads: usize,
+    /// Ours first.
+    pub(super) entries: Vec<Entry>,
+}
+
+/// One program's part in a cell.
+pub(super) struct Entry {
+    pub(super) peer: &'static str,
+    pub(super) variant: &'static str,
+    /// `None` if it did not get ready.
+    pub(super) ready: Option<Ready>,
+    /// One a round, fewer if it failed.
+    pub(super) readings: Vec<Reading>,
+    /// Why it took no further part.
+    pub(super) failed: Option<String>,
+}
+
+/// A window, and what else the machine did meanwhile.
+#[derive(Clone, Debug)]
+pub(super) struct Reading {
+    pub(super) window: Window,
+    /// Cores in use by other programs; `None` where the system does not tell.
+    pub(super) others: Option<f64>,
+}
+
+/// Starts all, then lets each run one window a round, in an order that moves on by one each round.
+///
+/// A program that fails is left out from there on and its reason is kept. Errs if programs differ in the number
+/// of parameters or in the batch: then they do not do the same work.
+pub(super) fn run(
+    workload: &str,
+    threads: usize,
+    launches: &[Launch],
+    options: &Options,
+) -> anyhow::Result<Cell> {
+    let mut entries = Vec::new();
+    let mut programs = Vec::new();
+    for launch in launches {
+        println!("peers: {workload}, threads {threads}: warming up {} {}", launch.peer, launch.variant);
+        let started = Program::start(launch, workload, threads, options);
+        entries.push(Entry {
+            peer: launch.peer,
+            variant: launch.variant,
+            ready: started.as_ref().ok().map(|program| program.ready.clone()),
+            readings: Vec::new(),
+            failed: started.as_ref().err().map(|error| format!("{error:#}")),
+        });
+        programs.push(started.ok());
+    }
+    same_work(&entries)?;
+    for round in 0..options.rounds {
+        for turn in 0..programs.len() {
+            let next = (round + turn) % programs.len();
+            let Some(program) = &mut programs[next] else { continue };
+            sleep(PAUSE);
+            match read(program, options.window_s) {
+                Ok(reading) => entries[next].readings.push(reading),
+                Err(error) => {
+                    entries[next].failed = Some(format!("{error:#}"));
+                    programs[next] = None;
+                }
+            }
+        }
+    }
+    Ok(Cell { workload: workload.to_owned(), threads, entries })
+}
+
+fn same_work(entries: &[Entry]) -> anyhow::Result<()> {
+    let mut known = entries.iter().filter_map(|entry| Some((entry, entry.ready.as_ref()?)));
+    let Some((first, expected)) = known.next() else { return Ok(()) };
+    for (entry, got) in known {
+        ensure!(
+            (got.params, got.batch) == (expected.params, expected.batch),
+            "{} {} trains {} parameters on {} images a step, {} {} trains {} on {}: not the same work",
+            first.peer,
+            first.variant,
+            expected.params,
+            expected.batch,
+            entry.peer,
+            entry.variant,
+            got.params,
+            got.batch
+        );
+    }
+    Ok(())
+}
+
+fn read(program: &mut Program, seconds: f64) -> anyhow::Result<Reading> {
+    let (before, start) = (busy_s(), Instant::now());
+    let window = program.window(seconds)?;
+    let (after, elapsed) = (busy_s(), start.elapsed().as_secs_f64());
+    let others =
+        before.zip(after).map(|(before, after)| ((after - before - window.cpu_s) / elapsed).max(0.0));
+    Ok(Reading { window, others })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::peers::program::tests::{FAST, fake, options};
+
+    #[test]
+    fn every_program_runs_one_window_a_round() {
+        let cell = run("fc_m", 1, &[fake("a", 7, FAST), fake("b", 7, FAST)], &options()).unwrap();
+        assert_eq!(cell.entries.iter().map(|entry| entry.readings.len()).collect::<Vec<_>>(), [3, 3]);
+        assert!(cell.entries.iter().all(|entry| entry.failed.is_none()));
+    }
+
+    #[test]
+    fn one_that_fails_is_left_out_with_its_reason_and_the_others_go_on() {
+        let cell = run("fc_m", 1, &[fake("a", 7, "exit"), fake("b", 7, FAST)], &options()).unwrap();
+        assert_eq!(cell.entries[0].failed.as_deref(), Some("the program ended; what it said is above"));
+        assert_eq!(cell.entries[1].readings.len(), 3);
+    }
+
+    #[test]
+    fn programs_that_do_different_work_are_not_compared() {
+        let error = run("fc_m", 1, &[fake("a", 7, FAST), fake("b", 8, FAST)], &options()).err().unwrap();
+        assert!(error.to_string().ends_with("not the same work"), "{error}");
+    }
+}

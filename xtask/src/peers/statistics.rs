@@ -1,0 +1,56 @@
+//! Medians and quartiles.
+
+/// The middle of some values and how far they spread.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Spread {
+    pub(super) min: f64,
+    pub(super) lower_quartile: f64,
+    pub(super) median: f64,
+    pub(super) upper_quartile: f64,
+    pub(super) max: f64,
+}
+
+/// `None` for no values at all.
+pub(super) fn spread(values: impl IntoIterator<Item = f64>) -> Option<Spread> {
+    let mut sorted: Vec<f64> = values.into_iter().collect();
+    sorted.sort_by(f64::total_cmp);
+    (!sorted.is_empty()).then(|| Spread {
+        min: sorted[0],
+        lower_quartile: quantile(&sorted, 0.25),
+        median: quantile(&sorted, 0.5),
+        upper_quartile: quantile(&sorted, 0.75),
+        max: sorted[sorted.len() - 1],
+    })
+}
+
+/// The value at `share` of the way from the first to the last, on the straight line between its neighbours.
+fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let place = share * (sorted.len() - 1) as f64;
+    let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
+    below + (above - below) * place.fract()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_odd_number_of_values_has_one_in_the_middle() {
+        let spread = spread([5.0, 1.0, 3.0, 2.0, 4.0]).unwrap();
+        let expected = Spread { min: 1.0, lower_quartile: 2.0, median: 3.0, upper_quartile: 4.0, max: 5.0 };
+        assert_eq!(spread, expected);
+    }
+
+    #[test]
+    fn an_even_number_of_values_is_met_in_the_middle() {
+        let spread = spread([4.0, 1.0, 3.0, 2.0]).unwrap();
+        assert_eq!((spread.lower_quartile, spread.median, spread.upper_quartile), (1.75, 2.5, 3.25));
+    }
+
+    #[test]
+    fn one_value_is_its_own_spread_and_none_has_none() {
+        let one = spread([7.0]).unwrap();
+        assert_eq!((one.min, one.median, one.max), (7.0, 7.0, 7.0));
+        assert_eq!(spread([]), None);
+    }
+}

@@ -1,0 +1,123 @@
+//! What the windows of a cell say: the time of a step, and how many times as fast ours is.
+
+use super::rounds::{Cell, Entry, Reading};
+use super::statistics::{Spread, spread};
+
+/// A window in which other programs used more cores than this is disturbed.
+const DISTURBED_ABOVE: f64 = 0.3;
+
+/// Undisturbed windows are taken alone where there are at least this many.
+const ENOUGH: usize = 5;
+
+/// One row of the table.
+#[derive(Debug)]
+pub(super) struct Row {
+    /// Milliseconds a step.
+    pub(super) step_ms: Spread,
+    pub(super) images_per_s: f64,
+    /// How many times as many images a second ours trains, round by round; `None` for ours itself.
+    pub(super) ours_faster: Option<Spread>,
+    pub(super) n_windows: usize,
+    pub(super) n_disturbed: usize,
+    /// Are the numbers of undisturbed windows only?
+    pub(super) undisturbed_only: bool,
+}
+
+/// The row of entry `index`; `None` if it has no windows.
+pub(super) fn row(cell: &Cell, index: usize) -> Option<Row> {
+    let entry = &cell.entries[index];
+    let all: Vec<usize> = (0..entry.readings.len()).collect();
+    let (rounds, undisturbed_only) = undisturbed_or_all(&all, |round| disturbed(&entry.readings[round]));
+    let step_ms = spread(rounds.iter().map(|&round| ms(&entry.readings[round])))?;
+    Some(Row {
+        step_ms,
+        images_per_s: entry.ready.as_ref()?.batch as f64 * 1e3 / step_ms.median,
+        ours_faster: if index == 0 { None } else { ours_faster(&cell.entries[0], entry) },
+        n_windows: all.len(),
+        n_disturbed: entry.readings.iter().filter(|reading| disturbed(reading)).count(),
+        undisturbed_only,
+    })
+}
+
+/// Within a round both saw the same moment, so the ratio is taken there and the median afterwards.
+fn ours_faster(ours: &Entry, other: &Entry) -> Option<Spread> {
+    let all: Vec<usize> = (0..ours.readings.len().min(other.readings.len())).collect();
+    let (rounds, _) = undisturbed_or_all(&all, |round| {
+        disturbed(&ours.readings[round]) || disturbed(&other.readings[round])
+    });
+    spread(rounds.iter().map(|&round| ms(&other.readings[round]) / ms(&ours.readings[round])))
+}
+
+fn undisturbed_or_all(rounds: &[usize], is_disturbed: impl Fn(usize) -> bool) -> (Vec<usize>, bool) {
+    let quiet: Vec<usize> = rounds.iter().copied().filter(|&round| !is_disturbed(round)).collect();
+    if quiet.len() >= ENOUGH { (quiet, true) } else { (rounds.to_vec(), false) }
+}
+
+/// Where the system does not tell how busy others are, nothing is called disturbed; the table says so.
+fn disturbed(reading: &Reading) -> bool {
+    reading.others.is_some_and(|others| others > DISTURBED_ABOVE)
+}
+
+fn ms(reading: &Reading) -> f64 {
+    1e3 * reading.window.wall_s / reading.window.steps as f64
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::peers::program::{Ready, Window};
+
+    /// Windows of one second with `steps` steps each; `others` cores were in use elsewhere.
+    pub(in crate::peers) fn entry(peer: &'static str, windows: &[(u64, f64)]) -> Entry {
+        let reading = |&(steps, others): &(u64, f64)| Reading {
+            window: Window { steps, wall_s: 1.0, cpu_s: 1.0, loss: 0.5 },
+            others: Some(others),
+        };
+        Entry {
+            peer,
+            variant: "single",
+            ready: Some(Ready { version: "1".into(), params: 7, batch: 10, loss: 2.3 }),
+            readings: windows.iter().map(reading).collect(),
+            failed: None,
+        }
+    }
+
+    pub(in crate::peers) fn cell(entries: Vec<Entry>) -> Cell {
+        Cell { workload: "fc_m".into(), threads: 1, entries }
+    }
+
+    #[test]
+    fn steps_become_milliseconds_and_images() {
+        let row = row(&cell(vec![entry("a", &[(100, 0.0), (200, 0.0), (50, 0.0)])]), 0).unwrap();
+        assert_eq!((row.step_ms.min, row.step_ms.median, row.step_ms.max), (5.0, 10.0, 20.0));
+        assert_eq!(row.images_per_s, 1000.0);
+        assert!(row.ours_faster.is_none());
+    }
+
+    #[test]
+    fn the_ratio_is_taken_within_a_round() {
+        // The machine halves its speed in the second round; the ratio does not move.
+        let ours = entry("agon", &[(200, 0.0), (100, 0.0), (200, 0.0)]);
+        let torch = entry("torch", &[(100, 0.0), (50, 0.0), (100, 0.0)]);
+        let ratio = row(&cell(vec![ours, torch]), 1).unwrap().ours_faster.unwrap();
+        assert_eq!((ratio.min, ratio.median, ratio.max), (2.0, 2.0, 2.0));
+    }
+
+    #[test]
+    fn disturbed_windows_are_left_out_where_enough_others_remain() {
+        let mut windows = vec![(100, 0.1); 5];
+        windows.push((1, 0.9));
+        let row_of_six = row(&cell(vec![entry("a", &windows)]), 0).unwrap();
+        assert_eq!(
+            (row_of_six.step_ms.max, row_of_six.n_disturbed, row_of_six.undisturbed_only),
+            (10.0, 1, true)
+        );
+        let row_of_five = row(&cell(vec![entry("a", &windows[1..])]), 0).unwrap();
+        assert_eq!((row_of_five.step_ms.max, row_of_five.undisturbed_only), (1000.0, false));
+    }
+
+    #[test]
+    fn a_program_without_windows_has_no_row() {
+        assert!(row(&cell(vec![entry("a", &[])]), 0).is_none());
+    }
+}
