@@ -1,0 +1,41 @@
+//! What can go wrong in experiments.
+
+use std::path::PathBuf;
+
+/// The result of everything in this crate that can fail.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What can go wrong in experiments.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The command asks for something that does not exist; exit code 2.
+    #[error("{0}")]
+    Usage(String),
+    /// The run store.
+    #[error(transparent)]
+    Store(#[from] crate::store::Error),
+    /// A data set.
+    #[error(transparent)]
+    Data(#[from] data::Error),
+    /// A model or its training.
+    #[error(transparent)]
+    Models(#[from] models::Error),
+    /// A tensor.
+    #[error(transparent)]
+    Tensor(#[from] tensor::Error),
+    /// A figure or the page.
+    #[error(transparent)]
+    Report(#[from] report::Error),
+    /// A file that could not be written.
+    #[error("cannot write {}: {source}; nothing stored before is lost", path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Stored results lack something that a figure or an expectation reads.
+    #[error("the results have no {0}")]
+    Missing(String),
+}

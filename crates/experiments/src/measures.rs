@@ -1,0 +1,179 @@
+//! What is measured of a latent space and of a trade-off (section 2.5 of the CRE specification).
+
+use ndarray::ArrayView2;
+
+/// A unit is dead if its standard deviation over the test set is below this.
+const DEAD: f64 = 1e-6;
+
+/// What is measured of the latents of a set of images.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LatentMeasures {
+    /// Units that say the same for every image.
+    pub dead_units: usize,
+    /// The trace of the between-class scatter over that of the total scatter.
+    pub between_class_share: f64,
+    /// The accuracy of a vote of five neighbours, half of the images against the other half.
+    pub knn_accuracy: f64,
+    /// `(sum s_i^2)^2 / sum s_i^4` for the singular values of the centred latents: dimensions in use.
+    pub participation_ratio: f64,
+}
+
+/// Measures latents `[n, k]` of images with these classes.
+pub fn of_latents(z: ArrayView2<'_, f32>, labels: &[u32]) -> LatentMeasures {
+    let z = z.mapv(f64::from);
+    let (n, k) = z.dim();
+    let mean = z.mean_axis(ndarray::Axis(0)).expect("a test set is not empty");
+    let centred = &z - &mean;
+    let total: Vec<f64> = centred.columns().into_iter().map(|column| column.dot(&column)).collect();
+    let scatter: f64 = total.iter().sum();
+
+    let n_classes = labels.iter().max().map_or(0, |&largest| largest as usize + 1);
+    let mut sums = vec![vec![0.0; k]; n_classes];
+    let mut counts = vec![0usize; n_classes];
+    for (row, &label) in centred.rows().into_iter().zip(labels) {
+        counts[label as usize] += 1;
+        sums[label as usize].iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
+    }
+    let between: f64 = sums
+        .iter()
+        .zip(&counts)
+        .filter(|(_, count)| **count > 0)
+        .map(|(sum, &count)| sum.iter().map(|x| x * x).sum::<f64>() / count as f64)
+        .sum();
+
+    // The squared singular values are the eigenvalues of C = Z^T Z, so their sum is the trace of C and the
+    // sum of their squares is the squared Frobenius norm of C.
+    let gram = centred.t().dot(&centred);
+    let squares: f64 = gram.iter().map(|x| x * x).sum();
+    LatentMeasures {
+        dead_units: total.iter().filter(|square| (*square / n as f64).sqrt() < DEAD).count(),
+        between_class_share: between / scatter,
+        knn_accuracy: knn_accuracy(z.view(), labels),
+        participation_ratio: scatter * scatter / squares,
+    }
+}
+
+/// Every image of the second half asks its five nearest of the first half; ties go to the nearer voter.
+fn knn_accuracy(z: ArrayView2<'_, f64>, labels: &[u32]) -> f64 {
+    const NEIGHBOURS: usize = 5;
+    let half = z.nrows() / 2;
+    let (voters, asking) = z.split_at(ndarray::Axis(0), half);
+    let mut correct = 0usize;
+    for (row, &label) in asking.rows().into_iter().zip(&labels[half..]) {
+        let mut distances: Vec<(f64, usize)> = voters
+            .rows()
+            .into_iter()
+            .enumerate()
+            .map(|(index, voter)| (voter.iter().zip(row).map(|(a, b)| (a - b).powi(2)).sum(), index))
+            .collect();
+        let nearest = NEIGHBOURS.min(distances.len());
+        let by_distance = |a: &(f64, usize), b: &(f64, usize)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+        distances.select_nth_unstable_by(nearest.saturating_sub(1), by_distance);
+        distances.truncate(nearest);
+        distances.sort_by(by_distance);
+        let votes: Vec<u32> = distances.iter().map(|&(_, index)| labels[index]).collect();
+        let count = |class: u32| votes.iter().filter(|&&vote| vote == class).count();
+        // `max_by_key` keeps the last of equals, so the nearer voters are asked last.
+        let winner = votes.iter().rev().max_by_key(|&&class| count(class));
+        correct += usize::from(winner == Some(&label));
+    }
+    correct as f64 / asking.nrows() as f64
+}
+
+/// The trade-off of one seed, from its test errors and accuracies over ascending λ that start at 0 and end
+/// at 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TradeOff {
+    /// `(MSE(1) - min MSE) / MSE(1)`: above zero, classification helped reconstruction.
+    pub synergy_for_reconstruction: f64,
+    /// `max accuracy - accuracy(0)`: above zero, reconstruction helped classification.
+    pub synergy_for_classification: f64,
+    /// `(MSE(0) - MSE(1)) / MSE(1)`: what classification alone costs reconstruction.
+    pub cost_in_mse: f64,
+    /// `accuracy(0) - accuracy(1)`: what reconstruction alone costs classification.
+    pub cost_in_accuracy: f64,
+    /// The area under the Pareto front of (MSE, error rate), both scaled by their end points: 1/2 is a
+    /// straight line between them, 0 is both at their best at once.
+    pub front_area: f64,
+}
+
+/// The trade-off of one seed.
+pub fn trade_off(mse: &[f64], accuracy: &[f64]) -> TradeOff {
+    let (mse_0, mse_1) = (mse[0], mse[mse.len() - 1]);
+    let (accuracy_0, accuracy_1) = (accuracy[0], accuracy[accuracy.len() - 1]);
+    let lowest = mse.iter().copied().fold(f64::INFINITY, f64::min);
+    let highest = accuracy.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let scaled = mse.iter().zip(accuracy).map(|(mse, accuracy)| {
+        ((mse - mse_1) / (mse_0 - mse_1), (accuracy_0 - accuracy) / (accuracy_0 - accuracy_1))
+    });
+    TradeOff {
+        synergy_for_reconstruction: (mse_1 - lowest) / mse_1,
+        synergy_for_classification: highest - accuracy_0,
+        cost_in_mse: (mse_0 - mse_1) / mse_1,
+        cost_in_accuracy: accuracy_0 - accuracy_1,
+        front_area: front_area(scaled.collect()),
+    }
+}
+
+/// The area below the straight lines between the Pareto-optimal points, over the unit interval.
+fn front_area(mut points: Vec<(f64, f64)>) -> f64 {
+    points.retain(|(x, y)| x.is_finite() && y.is_finite());
+    points.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    let mut front: Vec<(f64, f64)> = vec![];
+    for point in points {
+        if front.last().is_none_or(|last| point.1 < last.1) {
+            front.push(point);
+        }
+    }
+    front.windows(2).map(|pair| (pair[1].0 - pair[0].0) * (pair[0].1 + pair[1].1) / 2.0).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    #[test]
+    fn a_latent_that_holds_only_the_class_has_share_one_and_one_dimension() {
+        let z = array![[1.0f32, 0.0], [1.0, 0.0], [-1.0, 0.0], [-1.0, 0.0]];
+        let measures = of_latents(z.view(), &[0, 0, 1, 1]);
+        assert_eq!(measures.dead_units, 1);
+        assert!((measures.between_class_share - 1.0).abs() < 1e-12);
+        assert!((measures.participation_ratio - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_latent_without_classes_has_share_zero_and_all_its_dimensions() {
+        let z = array![[1.0f32, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]];
+        let measures = of_latents(z.view(), &[0, 0, 1, 1]);
+        assert_eq!(measures.dead_units, 0);
+        assert!(measures.between_class_share.abs() < 1e-12);
+        assert!((measures.participation_ratio - 2.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn neighbours_vote_and_the_nearer_wins_a_tie() {
+        let z = array![[0.0], [0.1], [5.0], [5.1], [0.05], [5.05]];
+        assert_eq!(knn_accuracy(z.view(), &[0, 0, 1, 1, 0, 1]), 0.5);
+        // The first half is three voters, and each class has at most two of them.
+        let z = array![[0.0], [1.0], [2.0], [2.2], [0.1], [1.9]];
+        assert_eq!(knn_accuracy(z.view(), &[0, 1, 2, 2, 0, 2]), 1.0);
+    }
+
+    #[test]
+    fn a_known_trade_off() {
+        let trade_off = trade_off(&[0.2, 0.1, 0.08, 0.1], &[0.8, 0.85, 0.7, 0.6]);
+        assert!((trade_off.synergy_for_reconstruction - 0.2).abs() < 1e-12);
+        assert!((trade_off.synergy_for_classification - 0.05).abs() < 1e-12);
+        assert!((trade_off.cost_in_mse - 1.0).abs() < 1e-12);
+        assert!((trade_off.cost_in_accuracy - 0.2).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_straight_front_has_half_the_area_and_dominated_points_do_not_count() {
+        assert!((front_area(vec![(0.0, 1.0), (1.0, 0.0)]) - 0.5).abs() < 1e-12);
+        assert!((front_area(vec![(0.0, 1.0), (0.8, 0.9), (0.0, 0.5), (1.0, 0.0)]) - 0.25).abs() < 1e-12);
+        assert_eq!(front_area(vec![(0.0, 0.0), (1.0, 0.0), (f64::NAN, 0.0)]), 0.0);
+    }
+}

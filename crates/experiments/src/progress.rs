@@ -1,0 +1,114 @@
+//! What a person sees while runs are computed: a bar on a terminal, plain lines elsewhere.
+
+use std::io::IsTerminal;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::cre_run::CreRun;
+use crate::store::{FinishedRun, Outcome};
+
+/// Plain lines come no more often than this.
+const BETWEEN_LINES: Duration = Duration::from_secs(10);
+
+/// Progress over all runs of a command, counted in epochs.
+pub struct Progress {
+    bar: ProgressBar,
+    plain: Option<Mutex<Lines>>,
+}
+
+struct Lines {
+    start: Instant,
+    last: Instant,
+    computed: u64,
+    n_runs: usize,
+    finished: usize,
+}
+
+impl Progress {
+    /// Progress over this many runs with this many epochs in all.
+    pub fn new(n_runs: usize, n_epochs: u64) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(Some(n_epochs), target);
+        let style = ProgressStyle::with_template(
+            "{elapsed_precise} [{bar:32}] {pos}/{len} epochs, {eta} to go  {msg}",
+        );
+        bar.set_style(style.expect("the template is well formed").progress_chars("=> "));
+        bar.enable_steady_tick(Duration::from_millis(500));
+        let now = Instant::now();
+        let lines = Lines { start: now, last: now, computed: 0, n_runs, finished: 0 };
+        Self { bar, plain: (!terminal).then(|| Mutex::new(lines)) }
+    }
+
+    /// A run was in the store already.
+    pub fn found(&self, epochs: u32) {
+        self.bar.set_length(self.bar.length().unwrap_or(0).saturating_sub(u64::from(epochs)));
+        self.count_run(None);
+    }
+
+    /// Some more epochs are done.
+    pub fn epochs(&self, epochs: u32) {
+        self.bar.inc(u64::from(epochs));
+        if let Some(plain) = &self.plain {
+            lock(plain).computed += u64::from(epochs);
+        }
+        self.say_now_and_then(false);
+    }
+
+    /// A run was computed.
+    pub fn finished(&self, run: &CreRun, finished: &FinishedRun) {
+        self.count_run(Some(describe(run, finished)));
+    }
+
+    /// Nothing more will come.
+    pub fn end(&self) {
+        self.bar.finish_and_clear();
+        self.say_now_and_then(true);
+    }
+
+    fn count_run(&self, line: Option<String>) {
+        if let Some(plain) = &self.plain {
+            lock(plain).finished += 1;
+        }
+        if let Some(line) = line {
+            self.bar.set_message(line);
+        }
+        self.say_now_and_then(false);
+    }
+
+    fn say_now_and_then(&self, last: bool) {
+        let Some(plain) = &self.plain else { return };
+        let mut lines = lock(plain);
+        if lines.computed == 0 || (!last && lines.last.elapsed() < BETWEEN_LINES) {
+            return;
+        }
+        lines.last = Instant::now();
+        let total = self.bar.length().unwrap_or(0);
+        let elapsed = lines.start.elapsed().as_secs_f64();
+        let left = elapsed / lines.computed as f64 * total.saturating_sub(lines.computed) as f64;
+        eprintln!(
+            "{:4.0} s  {}/{} runs, {}/{total} epochs, about {left:.0} s to go",
+            elapsed, lines.finished, lines.n_runs, lines.computed
+        );
+    }
+}
+
+/// One line about a run that was computed.
+fn describe(run: &CreRun, finished: &FinishedRun) -> String {
+    let config = &run.config;
+    let what = format!("k {} lambda {} seed {}", config.model.latent, config.lambda, run.seed);
+    let last = |name: &str| finished.epochs.last().and_then(|epoch| epoch.scalars.get(name)).copied();
+    match (&finished.outcome, last("test_mse"), last("test_accuracy")) {
+        (Outcome::Finished, Some(mse), Some(accuracy)) => {
+            format!("{what}: MSE {mse:.4}, accuracy {accuracy:.3}")
+        }
+        (Outcome::Finished, ..) => format!("{what}: finished"),
+        (Outcome::Diverged { reason, .. } | Outcome::Failed { reason }, ..) => format!("{what}: {reason}"),
+    }
+}
+
+fn lock(lines: &Mutex<Lines>) -> std::sync::MutexGuard<'_, Lines> {
+    lines.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

@@ -1,0 +1,160 @@
+//! The run store: a run is computed once, found again by its key, and survives a kill at any instant.
+//!
+//! One folder a run, named by the first 16 hex digits of its key. The journal is the truth: an
+//! epoch is recorded when its line is on the disk, after its checkpoint. HDF5 files are derived.
+//!
+//! ```text
+//! let store = Store::open("runs")?.with_provenance(provenance);
+//! if let Some(run) = store.find(&spec)? {
+//!     return Ok(run);
+//! }
+//! let mut folder = store.run(&spec)?;
+//! let mut state = folder.resume()?;      // None: from the beginning
+//! while … { folder.record(&checkpoint, scalars, seconds)?; }
+//! folder.finish(Outcome::Finished, &finals)
+//! ```
+
+// What a run is, how it is computed, and how it is read back.
+mod spec;
+
+mod run;
+
+mod finished;
+
+// The files that it lives in.
+mod entry;
+mod journal;
+
+mod array;
+mod checkpoint;
+
+mod disk;
+mod lock;
+
+// The files that are made for others.
+mod archive;
+pub mod hdf5;
+mod results;
+
+mod error;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+pub use array::{Array, Arrays, Values};
+pub use checkpoint::Checkpoint;
+pub use disk::{Disk, RealDisk};
+pub use entry::{Epoch, Outcome};
+pub use error::{Error, Result};
+pub use finished::FinishedRun;
+pub use hdf5::{read_results, write_results};
+pub use journal::Torn;
+pub use results::{Coordinates, Dimension, Results, Variable};
+pub use run::RunFolder;
+pub use spec::{DataId, RunSpec};
+
+/// A folder of runs. Several processes may share it.
+#[derive(Debug, Clone)]
+pub struct Store {
+    root: PathBuf,
+    disk: Arc<dyn Disk>,
+    provenance: Map<String, Value>,
+}
+
+/// What a store knows of a run without reading its arrays.
+#[derive(Debug, Clone)]
+pub struct Summary {
+    /// What it computes.
+    pub spec: RunSpec,
+    /// The epochs in its journal.
+    pub epochs: Vec<Epoch>,
+    /// How it ended; `None` while it is being computed, or was stopped.
+    pub outcome: Option<Outcome>,
+}
+
+impl Store {
+    /// Opens a store, making the folder where needed, and proves that it can be written.
+    ///
+    /// # Errors
+    /// [`Error::NotWritable`].
+    pub fn open(root: impl Into<PathBuf>) -> Result<Store> {
+        Store::open_on(Arc::new(RealDisk), root)
+    }
+
+    /// The same on a disk of the caller's.
+    ///
+    /// # Errors
+    /// [`Error::NotWritable`].
+    pub fn open_on(disk: Arc<dyn Disk>, root: impl Into<PathBuf>) -> Result<Store> {
+        let root = root.into();
+        prove_writable(&*disk, &root)
+            .map_err(|source| Error::NotWritable { root: root.clone(), source: Box::new(source) })?;
+        Ok(Store { root, disk, provenance: Map::new() })
+    }
+
+    /// Says what computes the runs from here on: commit, device, versions, hashes. It goes into the
+    /// header of each journal, and has no part in the key.
+    #[must_use]
+    pub fn with_provenance(self, provenance: Map<String, Value>) -> Store {
+        Store { provenance, ..self }
+    }
+
+    /// The folder of this store.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Begins the run, or goes on with it, and holds its folder until the result is dropped.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] if another process computes it; [`Error::DamagedLine`],
+    /// [`Error::OtherRun`], [`Error::Io`], [`Error::DiskFull`].
+    pub fn run(&self, spec: &RunSpec) -> Result<RunFolder> {
+        RunFolder::open(self.disk.clone(), self.folder(spec), spec, &self.provenance)
+    }
+
+    /// The run if it is whole; `None` if it has not begun or not ended. Takes no lock, unless
+    /// `run.h5` is missing or damaged and has to be derived.
+    ///
+    /// # Errors
+    /// [`Error::DamagedLine`], [`Error::DamagedFile`], [`Error::OtherRun`], [`Error::Io`]; when
+    /// `run.h5` is derived also [`Error::DiskFull`] and [`Error::Hdf5`].
+    pub fn find(&self, spec: &RunSpec) -> Result<Option<FinishedRun>> {
+        finished::find(&*self.disk, &self.folder(spec), spec)
+    }
+
+    /// All runs, begun or whole, by folder. A damaged run is an error in its own place.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the store's folder can't be listed.
+    pub fn list(&self) -> Result<Vec<(PathBuf, Result<Summary>)>> {
+        let names = self.disk.names(&self.root).map_err(|source| Error::io("list", &self.root, source))?;
+        let mut runs = vec![];
+        for folder in names.into_iter().map(|name| self.root.join(name)).filter(|path| path.is_dir()) {
+            let summary = match journal::Journal::read(&*self.disk, &folder.join("journal.jsonl")) {
+                Ok(None) => continue,
+                Ok(Some(journal)) => Ok(Summary {
+                    spec: journal.header.spec,
+                    epochs: journal.epochs,
+                    outcome: journal.finish.map(|finish| finish.outcome),
+                }),
+                Err(error) => Err(error),
+            };
+            runs.push((folder, summary));
+        }
+        Ok(runs)
+    }
+
+    fn folder(&self, spec: &RunSpec) -> PathBuf {
+        self.root.join(spec.folder_name())
+    }
+}
+
+fn prove_writable(disk: &dyn Disk, root: &Path) -> Result<()> {
+    disk.create_folder(root).map_err(|source| Error::io("create", root, source))?;
+    let probe = disk::beside(&root.join("probe"));
+    disk.write(&probe, b"this folder can be written").map_err(|source| Error::io("write", &probe, source))?;
+    disk::remove(disk, &probe)
+}

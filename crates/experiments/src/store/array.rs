@@ -1,0 +1,199 @@
+//! Arrays as the store keeps them, and their safetensors form.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+
+use super::error::{Error, Result};
+
+/// Arrays by name.
+pub type Arrays = BTreeMap<String, Array>;
+
+/// A shape and its values, the last axis running fastest. Two arrays are equal when all their bits
+/// are, so a NaN equals itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Array {
+    /// The length of each axis; empty for a single number.
+    pub shape: Vec<usize>,
+    /// As many values as the shape says.
+    pub values: Values,
+}
+
+/// The element types that are stored.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Values {
+    /// Parameters, losses, pictures.
+    F32(Vec<f32>),
+    /// Closed forms, statistics.
+    F64(Vec<f64>),
+    /// Bytes: pictures as they came.
+    U8(Vec<u8>),
+    /// Labels and counts.
+    U32(Vec<u32>),
+    /// Counters of random streams.
+    U64(Vec<u64>),
+}
+
+/// Runs `$body` with `$values` bound to the vector inside, whatever its type.
+macro_rules! each_type {
+    ($value:expr, $values:ident => $body:expr) => {
+        match $value {
+            $crate::store::array::Values::F32($values) => $body,
+            $crate::store::array::Values::F64($values) => $body,
+            $crate::store::array::Values::U8($values) => $body,
+            $crate::store::array::Values::U32($values) => $body,
+            $crate::store::array::Values::U64($values) => $body,
+        }
+    };
+}
+pub(super) use each_type;
+
+impl Values {
+    /// How many values.
+    pub fn len(&self) -> usize {
+        each_type!(self, values => values.len())
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn dtype(&self) -> Dtype {
+        match self {
+            Values::F32(_) => Dtype::F32,
+            Values::F64(_) => Dtype::F64,
+            Values::U8(_) => Dtype::U8,
+            Values::U32(_) => Dtype::U32,
+            Values::U64(_) => Dtype::U64,
+        }
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        each_type!(self, values => values.iter().flat_map(|value| value.to_le_bytes()).collect())
+    }
+}
+
+impl PartialEq for Values {
+    fn eq(&self, other: &Values) -> bool {
+        match (self, other) {
+            (Values::F32(a), Values::F32(b)) => {
+                a.iter().map(|v| v.to_bits()).eq(b.iter().map(|v| v.to_bits()))
+            }
+            (Values::F64(a), Values::F64(b)) => {
+                a.iter().map(|v| v.to_bits()).eq(b.iter().map(|v| v.to_bits()))
+            }
+            (Values::U8(a), Values::U8(b)) => a == b,
+            (Values::U32(a), Values::U32(b)) => a == b,
+            (Values::U64(a), Values::U64(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
+/// The one metadata entry of our safetensors files. There is never a second one, because the
+/// library writes several in no fixed order and the hash of the file must not depend on it.
+const EPOCH: &str = "epoch";
+
+/// The arrays, and the epoch they belong to, as the bytes of a safetensors file. The same arrays
+/// give the same bytes.
+///
+/// # Errors
+/// [`Error::Invalid`] for an array whose shape does not fit its values.
+pub(super) fn to_safetensors(arrays: &Arrays, epoch: Option<u32>) -> Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(arrays.len());
+    for (name, array) in arrays {
+        let expected = array.shape.iter().try_fold(1usize, |product, &n| product.checked_mul(n));
+        if expected != Some(array.values.len()) {
+            let got = format!("{} values", array.values.len());
+            return Err(Error::invalid(name, format!("as many values as the shape {:?}", array.shape), got));
+        }
+        bytes.push(array.values.to_bytes());
+    }
+    let views = arrays.iter().zip(&bytes).map(|((name, array), bytes)| {
+        let view = TensorView::new(array.values.dtype(), array.shape.clone(), bytes)
+            .expect("the shape was compared with the values");
+        (name, view)
+    });
+    let metadata = epoch.map(|epoch| HashMap::from([(EPOCH.to_owned(), epoch.to_string())]));
+    safetensors::serialize(views, metadata)
+        .map_err(|e| Error::invalid("arrays", "what a safetensors file can hold", e.to_string()))
+}
+
+/// The arrays in the bytes of a safetensors file and the epoch noted there.
+///
+/// # Errors
+/// [`Error::DamagedFile`], naming `file`, for anything that [`to_safetensors`] does not write.
+pub(super) fn from_safetensors(file: &Path, bytes: &[u8]) -> Result<(Arrays, Option<u32>)> {
+    let damaged = |got: String| Error::damaged(file, "a safetensors file of the run store", got);
+    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|e| damaged(e.to_string()))?;
+    let epoch = match metadata.metadata().as_ref().and_then(|entries| entries.get(EPOCH)) {
+        Some(text) => Some(text.parse().map_err(|_| damaged(format!("the epoch `{text}`")))?),
+        None => None,
+    };
+    let tensors = SafeTensors::deserialize(bytes).map_err(|e| damaged(e.to_string()))?;
+    let mut arrays = Arrays::new();
+    for (name, view) in tensors.iter() {
+        let data = view.data();
+        let values = match view.dtype() {
+            Dtype::F32 => Values::F32(numbers(data, f32::from_le_bytes)),
+            Dtype::F64 => Values::F64(numbers(data, f64::from_le_bytes)),
+            Dtype::U8 => Values::U8(data.to_vec()),
+            Dtype::U32 => Values::U32(numbers(data, u32::from_le_bytes)),
+            Dtype::U64 => Values::U64(numbers(data, u64::from_le_bytes)),
+            other => return Err(damaged(format!("`{name}` of type {other:?}"))),
+        };
+        arrays.insert(name.to_owned(), Array { shape: view.shape().to_vec(), values });
+    }
+    Ok((arrays, epoch))
+}
+
+fn numbers<const N: usize, T>(bytes: &[u8], from: fn([u8; N]) -> T) -> Vec<T> {
+    let (chunks, _) = bytes.as_chunks::<N>();
+    chunks.iter().map(|chunk| from(*chunk)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arrays() -> Arrays {
+        let nan = f32::from_bits(0x7fc0_1234);
+        BTreeMap::from([
+            ("weight".into(), Array { shape: vec![2, 2], values: Values::F32(vec![1.5, -0.0, nan, 3e-45]) }),
+            ("loss".into(), Array { shape: vec![], values: Values::F64(vec![f64::INFINITY]) }),
+            ("pixels".into(), Array { shape: vec![3], values: Values::U8(vec![0, 128, 255]) }),
+            ("none".into(), Array { shape: vec![0, 4], values: Values::F32(vec![]) }),
+            ("labels".into(), Array { shape: vec![1], values: Values::U32(vec![9]) }),
+            ("counter".into(), Array { shape: vec![1], values: Values::U64(vec![u64::MAX]) }),
+        ])
+    }
+
+    #[test]
+    fn arrays_come_back_bit_for_bit() {
+        let bytes = to_safetensors(&arrays(), Some(12)).unwrap();
+        assert_eq!(from_safetensors(Path::new("a"), &bytes).unwrap(), (arrays(), Some(12)));
+        assert_eq!(bytes, to_safetensors(&arrays(), Some(12)).unwrap());
+    }
+
+    #[test]
+    fn a_shape_that_does_not_fit_is_refused() {
+        for shape in [vec![3], vec![usize::MAX, 2]] {
+            let wrong = Array { shape, values: Values::U8(vec![1, 2]) };
+            let error = to_safetensors(&BTreeMap::from([("a".into(), wrong)]), None).unwrap_err();
+            assert!(error.to_string().starts_with("cannot store `a`"), "{error}");
+        }
+    }
+
+    #[test]
+    fn every_truncation_is_an_error_that_names_the_file() {
+        let bytes = to_safetensors(&arrays(), None).unwrap();
+        for length in 0..bytes.len() {
+            let error = from_safetensors(Path::new("final.safetensors"), &bytes[..length]).unwrap_err();
+            assert!(error.to_string().starts_with("final.safetensors is damaged"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The state of training after an epoch: two files a run, each checked by a hash in the journal.
+
+use std::path::{Path, PathBuf};
+
+use super::array::{Arrays, from_safetensors, to_safetensors};
+use super::disk::{self, Disk};
+use super::error::{Error, Result};
+use super::spec::sha256;
+
+/// Everything that training needs to go on after `epoch`. The order of the data and all randomness
+/// are functions of (seed, epoch, step), so they are not in it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checkpoint {
+    /// The last epoch that is in it.
+    pub epoch: u32,
+    /// Parameters and the optimiser's state, by name.
+    pub arrays: Arrays,
+}
+
+impl Checkpoint {
+    /// The bytes of its file and their SHA-256.
+    pub(super) fn encode(&self) -> Result<(Vec<u8>, String)> {
+        let bytes = to_safetensors(&self.arrays, Some(self.epoch))?;
+        let hash = sha256(&bytes);
+        Ok((bytes, hash))
+    }
+
+    /// Reads the checkpoint of `epoch`, whose file must have this SHA-256.
+    ///
+    /// # Errors
+    /// [`Error::DamagedFile`] where it is missing or holds anything else, [`Error::Io`].
+    pub(super) fn read(disk: &dyn Disk, folder: &Path, epoch: u32, hash: &str) -> Result<Checkpoint> {
+        let file = file(folder, epoch);
+        let arrays = read_hashed(disk, &file, hash)?;
+        match arrays {
+            (arrays, Some(noted)) if noted == epoch => Ok(Checkpoint { epoch, arrays }),
+            (_, noted) => Err(Error::damaged(&file, format!("epoch {epoch}"), format!("epoch {noted:?}"))),
+        }
+    }
+}
+
+/// Reads a safetensors file whose SHA-256 is known.
+pub(super) fn read_hashed(disk: &dyn Disk, file: &Path, hash: &str) -> Result<(Arrays, Option<u32>)> {
+    let Some(bytes) = disk::read_if_there(disk, file)? else {
+        return Err(Error::damaged(file, format!("the SHA-256 {hash}"), "no file"));
+    };
+    let got = sha256(&bytes);
+    if got != hash {
+        return Err(Error::damaged(file, format!("the SHA-256 {hash}"), got));
+    }
+    from_safetensors(file, &bytes)
+}
+
+/// `checkpoint-EPOCH.safetensors`
+pub(super) fn file(folder: &Path, epoch: u32) -> PathBuf {
+    folder.join(format!("checkpoint-{epoch}.safetensors"))
+}
+
+/// The epochs of the checkpoints in a folder, ascending.
+pub(super) fn epochs(disk: &dyn Disk, folder: &Path) -> Result<Vec<u32>> {
+    let names = disk.names(folder).map_err(|source| Error::io("list", folder, source))?;
+    let mut epochs: Vec<u32> = names
+        .iter()
+        .filter_map(|name| {
+            name.to_str()?.strip_prefix("checkpoint-")?.strip_suffix(".safetensors")?.parse().ok()
+        })
+        .collect();
+    epochs.sort_unstable();
+    Ok(epochs)
+}
+
+/// Removes the checkpoints for which `keep` is false.
+pub(super) fn prune(disk: &dyn Disk, folder: &Path, keep: impl Fn(u32) -> bool) -> Result<()> {
+    for epoch in epochs(disk, folder)? {
+        if !keep(epoch) {
+            disk::remove(disk, &file(folder, epoch))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,167 @@
+//! What can go wrong in the run store, said so that the reader knows the file and the next step.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The result of a call to the run store.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Every failure of the run store.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file operation failed.
+    #[error("could not {action} {}: {source}; nothing stored before is lost", file.display())]
+    Io {
+        /// What was tried: "read", "write", "rename".
+        action: &'static str,
+        /// The file or folder it was tried on.
+        file: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The disk has no room left, or a quota is used up.
+    #[error(
+        "the disk is full: could not {action} {}; nothing stored before is lost: free some space and run the same command again",
+        file.display()
+    )]
+    DiskFull {
+        /// What was tried.
+        action: &'static str,
+        /// The file that did not fit.
+        file: PathBuf,
+    },
+    /// The store's folder can't be made or written.
+    #[error("the results folder {} cannot be written: {source}; choose a folder that you may write to", root.display())]
+    NotWritable {
+        /// The store's folder.
+        root: PathBuf,
+        /// Why: an [`Error::Io`].
+        source: Box<Error>,
+    },
+    /// Another process, or another part of this one, holds the run.
+    #[error(
+        "the run in {} is in use by another process; wait for it to end or stop it, then run the same command again",
+        folder.display()
+    )]
+    Locked {
+        /// The run's folder.
+        folder: PathBuf,
+    },
+    /// A line of a journal that is not the torn end of it.
+    #[error(
+        "{} line {line} is damaged: {reason}; nothing was changed: restore the file from a copy, or delete its folder to compute the run again",
+        file.display()
+    )]
+    DamagedLine {
+        /// The journal.
+        file: PathBuf,
+        /// Which line, counted from 1.
+        line: usize,
+        /// What was expected and got.
+        reason: String,
+    },
+    /// A stored file does not hold what was written to it.
+    #[error(
+        "{} is damaged: expected {expected}, got {got}; delete its folder to compute the run again",
+        file.display()
+    )]
+    DamagedFile {
+        /// The damaged file.
+        file: PathBuf,
+        /// What it should hold.
+        expected: String,
+        /// What it holds.
+        got: String,
+    },
+    /// The folder of a run holds a different run.
+    #[error(
+        "{} belongs to another run: expected the key {expected}, got {got}; use an empty results folder",
+        file.display()
+    )]
+    OtherRun {
+        /// The journal.
+        file: PathBuf,
+        /// The key of the spec asked for.
+        expected: String,
+        /// The key in the journal's header.
+        got: String,
+    },
+    /// Training again gave other numbers than those in the journal.
+    #[error(
+        "the run in {} is not deterministic: {what}; look for a code change without a new schema number, another device, or an unseeded random number",
+        folder.display()
+    )]
+    NotDeterministic {
+        /// The run's folder.
+        folder: PathBuf,
+        /// Which value differs, with both values.
+        what: String,
+    },
+    /// Epochs must be recorded one by one.
+    #[error("{}: expected epoch {expected} to be recorded next, got {got}", folder.display())]
+    Order {
+        /// The run's folder.
+        folder: PathBuf,
+        /// The epoch that comes next.
+        expected: u32,
+        /// The epoch that came.
+        got: u32,
+    },
+    /// A finished run can't be changed.
+    #[error("the run in {} is finished; read it with `find`", folder.display())]
+    Finished {
+        /// The run's folder.
+        folder: PathBuf,
+    },
+    /// A name or a shape that can't be stored.
+    #[error("cannot store `{name}`: expected {expected}, got {got}")]
+    Invalid {
+        /// The array, dimension, variable or attribute.
+        name: String,
+        /// What can be stored.
+        expected: String,
+        /// What was given.
+        got: String,
+    },
+    /// A file that is not a results file of this program, or is cut off.
+    #[error("{} cannot be read as results: expected {expected}, got {got}", file.display())]
+    NotResults {
+        /// The file.
+        file: PathBuf,
+        /// What a results file holds there.
+        expected: String,
+        /// What this one holds.
+        got: String,
+    },
+    /// The HDF5 library could not write a file.
+    #[error(
+        "could not write {}: {message}; nothing stored before is lost: check the free space and run the same command again",
+        file.display()
+    )]
+    Hdf5 {
+        /// The file.
+        file: PathBuf,
+        /// What the library said.
+        message: String,
+    },
+}
+
+impl Error {
+    /// An [`Error::Io`], or [`Error::DiskFull`] where that is the reason.
+    pub(super) fn io(action: &'static str, file: &Path, source: io::Error) -> Error {
+        let file = file.to_path_buf();
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::DiskFull { action, file },
+            _ => Error::Io { action, file, source },
+        }
+    }
+
+    pub(super) fn invalid(name: &str, expected: impl Into<String>, got: impl Into<String>) -> Error {
+        Error::Invalid { name: name.to_owned(), expected: expected.into(), got: got.into() }
+    }
+
+    pub(super) fn damaged(file: &Path, expected: impl Into<String>, got: impl Into<String>) -> Error {
+        Error::DamagedFile { file: file.to_path_buf(), expected: expected.into(), got: got.into() }
+    }
+}

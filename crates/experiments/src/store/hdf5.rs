@@ -1,0 +1,82 @@
+//! The one place that names HDF5 groups, data sets and attributes: the layout of a results file.
+//!
+//! ```text
+//! /                   attributes: agon_format = 1 (integer), title, those of the results (texts),
+//!                     and provenance_NAME (texts)
+//! /DIMENSION          [n] f64 or text: the coordinates of an axis, a dimension scale
+//! /VARIABLE           f64, f32, u8, u32 or u64 over its dimensions, little-endian
+//! ```
+//!
+//! A name with `/` lies in a group. Every data set has two texts as attributes: `units` (`1` for
+//! plain numbers, `s` for seconds) and `description`. All texts are UTF-8 of variable length. Data
+//! over 4 KiB are in chunks, shuffled and deflated (gzip 4). The format is that of HDF5 1.10, whose
+//! metadata carry checksums; times of creation are left out, so equal results are equal bytes. What
+//! is in `run.h5`, the file of one run: `scalars/NAME` and `seconds` over `epoch`, `finals/NAME`
+//! over `axisI_N`, the positions on an I-th axis of length N, and the attributes `key`, `spec` and
+//! `outcome`.
+//!
+//! **Dimension scales.** A dimension has `CLASS = "DIMENSION_SCALE"` and `NAME`; a variable has
+//! `DIMENSION_LIST`, a list of references to its dimensions. h5py (`variable.dims[0]`), xarray and
+//! netCDF4 read the names of axes and their coordinates from these. What the HDF5 library's own
+//! `H5DSattach_scale` would add is missing: the `REFERENCE_LIST` of a scale, which points back to its
+//! variables. Its compound type can't be written from safe Rust; of the library's calls only
+//! `H5DSis_attached` wants it.
+
+mod read;
+mod scales;
+mod write;
+
+use std::path::Path;
+
+use super::disk::{self, Disk, RealDisk};
+use super::error::{Error, Result};
+use super::results::Results;
+use super::spec::sha256;
+
+pub(super) use scales::LONGEST_NAME;
+
+const FORMAT: &str = "agon_format";
+const FORMAT_VERSION: i64 = 1;
+const TITLE: &str = "title";
+const PROVENANCE: &str = "provenance_";
+const UNITS: &str = "units";
+const DESCRIPTION: &str = "description";
+const CLASS: &str = "CLASS";
+const DIMENSION_SCALE: &str = "DIMENSION_SCALE";
+const NAME: &str = "NAME";
+const DIMENSION_LIST: &str = "DIMENSION_LIST";
+
+/// Writes a results file, or puts it in the place of an older one. At every instant there is the old
+/// file or the new one: it is written beside, closed, synced, read back and compared, then renamed.
+///
+/// # Errors
+/// [`Error::Invalid`] for results that contradict themselves; [`Error::Hdf5`], [`Error::Io`],
+/// [`Error::DiskFull`].
+pub fn write_results(file: &Path, results: &Results) -> Result<()> {
+    write_on(&RealDisk, file, results).map(drop)
+}
+
+/// Reads a results file. A file from elsewhere is best read in a process of its own: the HDF5
+/// library can hang on a damaged one.
+///
+/// # Errors
+/// [`Error::Io`] if it can't be opened, [`Error::NotResults`] if it is not one of ours, or cut off.
+pub fn read_results(file: &Path) -> Result<Results> {
+    read::read(file)
+}
+
+/// [`write_results`], giving the SHA-256 of the file.
+pub(super) fn write_on(disk: &dyn Disk, file: &Path, results: &Results) -> Result<String> {
+    results.check()?;
+    let partial = disk::beside(file);
+    let failed = |message: String| Error::Hdf5 { file: partial.clone(), message };
+    disk.write(&partial, scales::TEMPLATE).map_err(|source| Error::io("write", &partial, source))?;
+    write::write(&partial, results).map_err(|e| failed(e.to_string()))?;
+    disk.sync(&partial).map_err(|source| Error::io("sync", &partial, source))?;
+    if read::read(&partial)? != *results {
+        return Err(failed("what was read back differs from what was written".into()));
+    }
+    let bytes = disk.read(&partial).map_err(|source| Error::io("read", &partial, source))?;
+    disk::publish(disk, file)?;
+    Ok(sha256(&bytes))
+}
