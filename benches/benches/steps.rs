@@ -4,23 +4,36 @@
 use benches::{BATCH, Workload};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use tensor::random::Stream;
-use tensor::{Matrix, gemm_f32};
+use tensor::{Matrix, Start, gemm_f32};
 
-/// `[m, k, n]` of the products.
-const PRODUCTS: [[usize; 3]; 4] = [[256, 256, 256], [512, 512, 512], [1024, 1024, 1024], [512, 784, 616]];
+/// `[m, k, n]` of the products, and which of the two matrices is stored transposed. The last three are
+/// those of FC-M's widest layers: gradient of the input, forward, gradient of the weight.
+const PRODUCTS: [([usize; 3], [bool; 2]); 6] = [
+    ([256, 256, 256], [false, false]),
+    ([512, 512, 512], [false, false]),
+    ([1024, 1024, 1024], [false, false]),
+    ([512, 784, 616], [false, false]),
+    ([512, 784, 616], [false, true]),
+    ([616, 512, 784], [true, false]),
+];
 
 fn matmul(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("matmul_f32");
-    for [m, k, n] in PRODUCTS {
+    for ([m, k, n], [a_turned, b_turned]) in PRODUCTS {
         let mut words = Stream::new(0, "matmul").sequence(0);
         let mut numbers = |count| (0..count).map(|_| words.uniform() as f32).collect::<Vec<_>>();
         let (a, b) = (numbers(m * k), numbers(k * n));
         let mut out = vec![0.0; m * n];
         // Elements a second are floating-point operations a second.
         group.throughput(Throughput::Elements(2 * (m * k * n) as u64));
-        group.bench_function(BenchmarkId::from_parameter(format!("{m}x{k}x{n}")), |bencher| {
+        let turned = |turned| if turned { "t" } else { "n" };
+        let name = format!("{m}x{k}x{n}_{}{}", turned(a_turned), turned(b_turned));
+        let stored = |rows, columns, turned| if turned { (columns, rows) } else { (rows, columns) };
+        let ((a_rows, a_columns), (b_rows, b_columns)) = (stored(m, k, a_turned), stored(k, n, b_turned));
+        group.bench_function(BenchmarkId::from_parameter(name), |bencher| {
             bencher.iter(|| {
-                gemm_f32(&mut out, Matrix::new(&a, m, k, false), Matrix::new(&b, k, n, false), false);
+                let a = Matrix::new(&a, a_rows, a_columns, a_turned);
+                gemm_f32(&mut out, a, Matrix::new(&b, b_rows, b_columns, b_turned), Start::Zero);
             });
         });
     }

@@ -1,4 +1,9 @@
-//! Matrix products in `f32`, by the `gemm` crate: AVX-512, AVX2 or plain, chosen at run time.
+//! Matrix products in `f32`: our own for AVX-512, the `gemm` crate's elsewhere.
+
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod pack;
 
 use gemm::Parallelism;
 
@@ -10,6 +15,27 @@ pub struct Matrix<'a> {
     columns: usize,
     row_stride: usize,
     column_stride: usize,
+}
+
+/// What a product is added to.
+#[derive(Debug, Clone, Copy)]
+pub enum Start<'a> {
+    /// Nothing.
+    Zero,
+    /// What the output holds.
+    Output,
+    /// One number for each column.
+    Bias(&'a [f32]),
+}
+
+impl Start<'_> {
+    /// The same for the columns from this one on.
+    fn from_column(self, column: usize) -> Self {
+        match self {
+            Start::Bias(bias) => Start::Bias(&bias[column..]),
+            other => other,
+        }
+    }
 }
 
 impl<'a> Matrix<'a> {
@@ -24,17 +50,89 @@ impl<'a> Matrix<'a> {
             Self { data, rows, columns, row_stride: stored_columns, column_stride: 1 }
         }
     }
+
+    /// These rows of the matrix.
+    fn rows(self, range: std::ops::Range<usize>) -> Self {
+        let data = &self.data[(range.start * self.row_stride).min(self.data.len())..];
+        Self { data, rows: range.len(), ..self }
+    }
+
+    /// These columns of the matrix.
+    fn columns(self, range: std::ops::Range<usize>) -> Self {
+        let data = &self.data[(range.start * self.column_stride).min(self.data.len())..];
+        Self { data, columns: range.len(), ..self }
+    }
 }
 
-/// `out = a b`, or `out += a b` with `add`, where `out` is row-major.
+/// `out = start + a b`, where `out` is row-major.
 ///
 /// The bits of the result do not depend on the number of threads: each element is one sum in one order.
-pub fn gemm_f32(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, add: bool) {
+pub fn gemm_f32(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, start: Start<'_>) {
     let (m, k, n) = (a.rows, a.columns, b.columns);
     assert_eq!(k, b.rows, "the inner sizes of a product agree");
     assert_eq!(out.len(), m * n, "the output has rows times columns numbers");
+    if let Start::Bias(bias) = start {
+        assert_eq!(bias.len(), n, "a bias has a number for each column");
+    }
     if m * n == 0 {
         return;
+    }
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx512f") {
+        return shared_avx512(out, a, b, start);
+    }
+    portable(out, a, b, start);
+}
+
+/// Below this many multiply-adds waking another thread costs more than it saves.
+#[cfg(target_arch = "x86_64")]
+const WORTH_SHARING: usize = 1 << 20;
+
+/// Gives each thread some of the rows, or some of the columns where there are more of them.
+#[cfg(target_arch = "x86_64")]
+fn shared_avx512(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, start: Start<'_>) {
+    let (m, k, n) = (a.rows, a.columns, b.columns);
+    let threads = if m * k * n < WORTH_SHARING { 1 } else { rayon::current_num_threads() };
+    let whole = avx512::Output { start: out.as_mut_ptr(), row_stride: n };
+    if threads == 1 {
+        // SAFETY: the processor was asked for AVX-512F; `out` has `m` rows of `n` numbers and is ours.
+        return unsafe { avx512::product(whole, a, b, start) };
+    }
+    let by_rows = m >= n;
+    let (length, grain) = if by_rows { (m, 1) } else { (n, 16) };
+    let part = length.div_ceil(threads).next_multiple_of(grain);
+    let address = whole.start as usize;
+    rayon::scope(|scope| {
+        for first in (0..length).step_by(part) {
+            let range = first..length.min(first + part);
+            scope.spawn(move |_| {
+                let offset = if by_rows { range.start * n } else { range.start };
+                // SAFETY: the offset lies within `out`.
+                let begin = unsafe { (address as *mut f32).add(offset) };
+                let part = avx512::Output { start: begin, row_stride: n };
+                let (a, b, start) = match by_rows {
+                    true => (a.rows(range), b, start),
+                    false => {
+                        let start = match start {
+                            Start::Bias(bias) => Start::Bias(&bias[range.clone()]),
+                            other => other,
+                        };
+                        (a, b.columns(range), start)
+                    }
+                };
+                // SAFETY: the processor was asked for AVX-512F; the parts do not overlap, and the scope ends
+                // before `out` is given back.
+                unsafe { avx512::product(part, a, b, start) };
+            });
+        }
+    });
+}
+
+/// The product for any processor.
+fn portable(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, start: Start<'_>) {
+    let (m, k, n) = (a.rows, a.columns, b.columns);
+    if let Start::Bias(bias) = start {
+        out.chunks_exact_mut(n).for_each(|row| row.copy_from_slice(bias));
     }
     // SAFETY: the strides come from `Matrix::new`, which checked them against the slices' lengths; `out`
     // has `m * n` elements and is borrowed alone.
@@ -46,7 +144,7 @@ pub fn gemm_f32(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, add: bool) {
             out.as_mut_ptr(),
             1,
             n as isize,
-            add,
+            !matches!(start, Start::Zero),
             a.data.as_ptr(),
             a.column_stride as isize,
             a.row_stride as isize,
@@ -71,58 +169,80 @@ mod tests {
         (0..count as u32).map(|i| ((i * 37 + seed * 11) % 101) as f32 / 50.0 - 1.0).collect()
     }
 
-    #[test]
-    fn transposes_and_adding_agree_with_plain_loops() {
-        let (m, k, n) = (5, 7, 3);
-        for (transpose_a, transpose_b, add) in
-            [(false, false, false), (true, false, true), (false, true, true), (true, true, false)]
-        {
-            let (a, b) = (numbers(m * k, 1), numbers(k * n, 2));
-            let at = |i: usize, l: usize| if transpose_a { a[l * m + i] } else { a[i * k + l] };
-            let bt = |l: usize, j: usize| if transpose_b { b[j * k + l] } else { b[l * n + j] };
-            let mut out = numbers(m * n, 3);
-            let before = out.clone();
-            let (a_rows, a_columns) = if transpose_a { (k, m) } else { (m, k) };
-            let (b_rows, b_columns) = if transpose_b { (n, k) } else { (k, n) };
-            gemm_f32(
-                &mut out,
-                Matrix::new(&a, a_rows, a_columns, transpose_a),
-                Matrix::new(&b, b_rows, b_columns, transpose_b),
-                add,
-            );
-            for i in 0..m {
-                for j in 0..n {
-                    let sum: f32 = (0..k).map(|l| at(i, l) * bt(l, j)).sum();
-                    let expected = sum + if add { before[i * n + j] } else { 0.0 };
-                    // Eight terms below 1 in size, so eight roundings of at most half an epsilon of 8.
-                    assert!((out[i * n + j] - expected).abs() <= 32.0 * f32::EPSILON);
+    /// Any product, by all ways of computing it, against plain loops in 64 bits.
+    fn check(m: usize, k: usize, n: usize, transpose: [bool; 2]) {
+        let (a, b, bias) = (numbers(m * k, 1), numbers(k * n, 2), numbers(n, 4));
+        let at = |i: usize, l: usize| f64::from(if transpose[0] { a[l * m + i] } else { a[i * k + l] });
+        let bt = |l: usize, j: usize| f64::from(if transpose[1] { b[j * k + l] } else { b[l * n + j] });
+        let (a_rows, a_columns) = if transpose[0] { (k, m) } else { (m, k) };
+        let (b_rows, b_columns) = if transpose[1] { (n, k) } else { (k, n) };
+        let (of_a, of_b) = (
+            Matrix::new(&a, a_rows, a_columns, transpose[0]),
+            Matrix::new(&b, b_rows, b_columns, transpose[1]),
+        );
+        let before = numbers(m * n, 3);
+        for start in [Start::Zero, Start::Output, Start::Bias(&bias)] {
+            for product in [gemm_f32, portable] {
+                let mut out = before.clone();
+                product(&mut out, of_a, of_b, start);
+                for (place, &got) in out.iter().enumerate() {
+                    let (i, j) = (place / n, place % n);
+                    let sum: f64 = (0..k).map(|l| at(i, l) * bt(l, j)).sum();
+                    let expected = sum
+                        + match start {
+                            Start::Zero => 0.0,
+                            Start::Output => f64::from(before[place]),
+                            Start::Bias(bias) => f64::from(bias[j]),
+                        };
+                    // Terms of at most 1: k + 1 roundings of a partial sum of at most k + 1.
+                    let allowed = ((k + 1) * (k + 1)) as f64 * f64::from(f32::EPSILON) / 2.0;
+                    let error = (f64::from(got) - expected).abs();
+                    assert!(
+                        error <= allowed,
+                        "{m}x{k}x{n} {transpose:?} {start:?} at {i}, {j}: {got} {expected}"
+                    );
                 }
             }
         }
     }
 
     #[test]
-    fn the_number_of_threads_does_not_change_a_bit() {
-        let (m, k, n) = (512, 784, 616);
-        let (a, b) = (numbers(m * k, 5), numbers(n * k, 6));
-        let product = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            let mut out = vec![0.0; m * n];
-            pool.install(|| {
-                gemm_f32(&mut out, Matrix::new(&a, m, k, false), Matrix::new(&b, n, k, true), false)
-            });
-            out
-        };
-        let one = product(1);
-        for threads in [2, 3, 7] {
-            assert!(one == product(threads), "{threads} threads gave other bits than one");
+    fn every_edge_of_a_tile_agrees_with_plain_loops() {
+        for m in [1, 2, 13, 14, 15, 29] {
+            for n in [1, 15, 16, 17, 31, 32, 33, 65] {
+                for (transpose_a, transpose_b) in [(false, false), (true, false), (false, true), (true, true)]
+                {
+                    check(m, 7, n, [transpose_a, transpose_b]);
+                }
+            }
         }
     }
 
     #[test]
-    fn an_empty_inner_size_gives_zero() {
-        let mut out = [7.0; 2];
-        gemm_f32(&mut out, Matrix::new(&[], 1, 0, false), Matrix::new(&[], 0, 2, false), false);
-        assert_eq!(out, [0.0; 2]);
+    fn every_edge_of_a_block_agrees_with_plain_loops() {
+        for k in [0, 1, 8, 9, 391, 392, 393, 800] {
+            check(3, k, 5, [false, true]);
+            check(3, k, 5, [true, false]);
+        }
+        check(16, 20, 321, [false, false]);
+        check(30, 20, 700, [true, true]);
+    }
+
+    #[test]
+    fn the_number_of_threads_does_not_change_a_bit() {
+        for (m, k, n) in [(512, 784, 616), (616, 512, 784), (512, 616, 16), (16, 512, 616)] {
+            let (a, b, bias) = (numbers(m * k, 5), numbers(n * k, 6), numbers(n, 7));
+            let product = |threads| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                let mut out = vec![0.0; m * n];
+                let (a, b) = (Matrix::new(&a, m, k, false), Matrix::new(&b, n, k, true));
+                pool.install(|| gemm_f32(&mut out, a, b, Start::Bias(&bias)));
+                out
+            };
+            let one = product(1);
+            for threads in [2, 3, 7] {
+                assert!(one == product(threads), "{threads} threads gave other bits than one");
+            }
+        }
     }
 }

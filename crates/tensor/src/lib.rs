@@ -21,7 +21,7 @@ pub mod vector;
 pub use device::{Device, Gpu};
 pub use dtype::{DType, Element, Real};
 pub use error::{Error, Result};
-pub use gemm::{Matrix, gemm_f32};
+pub use gemm::{Matrix, Start, gemm_f32};
 pub use indices::Indices;
 pub use kernel::{Kernel, Slice, Stored, Update};
 pub use memory::{MemoryStatistics, memory_statistics, release_cached_memory};

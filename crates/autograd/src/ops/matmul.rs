@@ -1,7 +1,7 @@
 //! The product of two matrices, either of them transposed where it is read.
 
 use ndarray::{ArrayD, ArrayView2, ArrayViewD, Ix2};
-use tensor::{Kernel, Matrix, Real, Slice, Tensor, gemm_f32};
+use tensor::{Kernel, Matrix, Real, Slice, Start, Tensor, gemm_f32};
 
 use crate::op::if_wanted;
 use crate::{Op, Result, Var};
@@ -47,11 +47,11 @@ impl MatMul {
         })
     }
 
-    /// `out = op(A) op(B)`, or `out += ...` with `add`.
-    pub(crate) fn fast_2d(&self, a: Slice<'_>, b: Slice<'_>, out: &mut [f32], add: bool) {
+    /// `out = start + op(A) op(B)`
+    pub(crate) fn fast_2d(&self, a: Slice<'_>, b: Slice<'_>, out: &mut [f32], start: Start<'_>) {
         let a = Matrix::new(a.data, a.shape[0], a.shape[1], self.transpose_a);
         let b = Matrix::new(b.data, b.shape[0], b.shape[1], self.transpose_b);
-        gemm_f32(out, a, b, add);
+        gemm_f32(out, a, b, start);
     }
 
     /// The gradients by A and B, each a product again:
@@ -95,7 +95,7 @@ impl Kernel<2, 1> for MatMul {
     }
 
     fn fast(&self, [a, b]: [Slice<'_>; 2], [c]: [&mut [f32]; 1]) -> bool {
-        self.fast_2d(a, b, c, false);
+        self.fast_2d(a, b, c, Start::Zero);
         true
     }
 }

@@ -1,7 +1,7 @@
 //! A matrix product plus a bias: the affine layer in one operation.
 
 use ndarray::{ArrayD, ArrayViewD};
-use tensor::{Kernel, Real, Slice, Tensor};
+use tensor::{Kernel, Real, Slice, Start, Tensor};
 
 use crate::op::if_wanted;
 use crate::ops::broadcast_to::SumTo;
@@ -31,10 +31,8 @@ impl Kernel<3, 1> for MatMulBias {
         [self.0.reference_2d(a, b) + bias]
     }
 
-    /// The output starts as the bias, and the product is added to it.
     fn fast(&self, [a, b, bias]: [Slice<'_>; 3], [c]: [&mut [f32]; 1]) -> bool {
-        c.chunks_exact_mut(bias.data.len().max(1)).for_each(|row| row.copy_from_slice(bias.data));
-        self.0.fast_2d(a, b, c, true);
+        self.0.fast_2d(a, b, c, Start::Bias(bias.data));
         true
     }
 }
