@@ -63,6 +63,9 @@ pub struct Finished<'a> {
     pub data: &'a OpenData,
 }
 
+/// [`Experiment::results`] with its config at hand.
+type Collect = dyn Fn(&Finished<'_>) -> Result<Results>;
+
 /// An experiment with its config resolved and its types hidden.
 pub struct Planned {
     /// The name.
@@ -75,7 +78,7 @@ pub struct Planned {
     pub config: Value,
     /// The runs it needs.
     pub runs: Vec<CreRun>,
-    results: Box<dyn Fn(&Finished<'_>) -> Result<Results>>,
+    results: Box<Collect>,
     plates: fn(&Results) -> Result<Vec<Plate>>,
     rows: fn(&Results) -> Result<Vec<Row>>,
     warnings: fn(&Results) -> Result<Vec<String>>,

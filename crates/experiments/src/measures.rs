@@ -155,8 +155,9 @@ mod tests {
     #[test]
     fn neighbours_vote_and_the_nearer_wins_a_tie() {
         let z = array![[0.0], [0.1], [5.0], [5.1], [0.05], [5.05]];
-        assert_eq!(knn_accuracy(z.view(), &[0, 0, 1, 1, 0, 1]), 0.5);
-        // The first half is three voters, and each class has at most two of them.
+        // All three voters are asked by everybody, and two of them say 0: one of three is classified rightly.
+        assert_eq!(knn_accuracy(z.view(), &[0, 0, 1, 1, 0, 1]), 1.0 / 3.0);
+        // One vote for each class: the nearest decides.
         let z = array![[0.0], [1.0], [2.0], [2.2], [0.1], [1.9]];
         assert_eq!(knn_accuracy(z.view(), &[0, 1, 2, 2, 0, 2]), 1.0);
     }

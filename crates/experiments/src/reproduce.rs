@@ -111,10 +111,10 @@ pub fn reproduce(planned: &[Planned], options: &Options) -> Result<Outcome> {
 fn missing<'r>(store: &Store, data: &OpenData, runs: &'r [CreRun]) -> Result<Vec<&'r CreRun>> {
     let mut missing = Vec::new();
     for run in runs {
-        if let Some(data) = data.get(&run.config.data) {
-            if store.find(&run.spec(data))?.is_none() {
-                missing.push(run);
-            }
+        let images =
+            data.get(&run.config.data).ok_or_else(|| Error::Missing(run.config.data.name.clone()))?;
+        if store.find(&run.spec(images))?.is_none() {
+            missing.push(run);
         }
     }
     Ok(missing)

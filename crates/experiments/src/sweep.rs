@@ -5,13 +5,15 @@
 
 mod collect;
 mod curves;
+mod facts;
 mod figures;
 mod trends;
 
 pub use collect::collect;
 pub use curves::Curves;
+pub use facts::warnings;
 pub use figures::plates;
-pub use trends::{rows, warnings};
+pub use trends::rows;
 
 use serde::{Deserialize, Serialize};
 

@@ -30,7 +30,7 @@ pub enum Start<'a> {
 
 impl Start<'_> {
     /// The same for the columns from this one on.
-    fn from_column(self, column: usize) -> Self {
+    fn at_column(self, column: usize) -> Self {
         match self {
             Start::Bias(bias) => Start::Bias(&bias[column..]),
             other => other,

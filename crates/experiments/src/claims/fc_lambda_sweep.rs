@@ -31,10 +31,16 @@ impl Experiment for FcLambdaSweep {
         };
         let whole =
             |name: &str| DataConfig { name: name.into(), train: 55_000, validation: 5_000, test: 10_000 };
+        // With identity latents no unit can die; the small profiles leave that to the full one and to
+        // `-s 'latent_activations=["identity"]'`.
+        let latent_activations = match profile {
+            Profile::Smoke | Profile::Quick => vec![Activation::Relu],
+            Profile::Full => vec![Activation::Relu, Activation::Identity],
+        };
         let (data, latents, lambdas, seeds, batch, epochs) = match profile {
             Profile::Smoke => (embedded(1_000, 200, 200), vec![4, 16], vec![0.0, 0.9, 1.0], vec![0], 100, 2),
             Profile::Quick => {
-                (embedded(5_000, 1_000, 1_000), vec![4, 16, 64], coarse, (0..5).collect(), 100, 12)
+                (embedded(5_000, 1_000, 1_000), vec![4, 16, 64], coarse, (0..5).collect(), 100, 8)
             }
             Profile::Full => {
                 let data = vec![whole("fashion-mnist"), whole("mnist")];
@@ -43,7 +49,7 @@ impl Experiment for FcLambdaSweep {
         };
         Grid {
             data,
-            latent_activations: vec![Activation::Relu, Activation::Identity],
+            latent_activations,
             size: Size::M,
             latents,
             lambdas,

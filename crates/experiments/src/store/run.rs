@@ -143,7 +143,9 @@ impl RunFolder {
         let named = |line: &&Epoch| line.epoch <= epoch && line.checkpoint.is_some();
         let newest: Vec<u32> =
             self.journal.epochs.iter().rev().filter(named).map(|line| line.epoch).collect();
-        checkpoint::prune(&*self.disk, &self.folder, |kept| newest.iter().take(2).any(|&of| of == kept))
+        checkpoint::prune(&*self.disk, &self.folder, |kept| newest.iter().take(2).any(|&of| of == kept))?;
+        self.at = Some(epoch);
+        Ok(())
     }
 
     /// Records an epoch without a checkpoint: after a stop it is computed again and held against its
@@ -160,7 +162,9 @@ impl RunFolder {
         self.check_next(epoch)?;
         let line = Epoch { epoch, scalars, seconds, checkpoint: None };
         self.check_known(&line)?;
-        self.acknowledge(line)
+        self.acknowledge(line)?;
+        self.at = Some(epoch);
+        Ok(())
     }
 
     /// The run is not finished, and this is the epoch after the one reached.
@@ -187,11 +191,9 @@ impl RunFolder {
 
     /// Writes the line, if the journal does not hold it yet.
     fn acknowledge(&mut self, line: Epoch) -> Result<()> {
-        let epoch = line.epoch;
-        if self.journal.epochs.iter().all(|known| known.epoch != epoch) {
+        if self.journal.epochs.iter().all(|known| known.epoch != line.epoch) {
             self.journal.append(&*self.disk, Entry::Epoch(line))?;
         }
-        self.at = Some(epoch);
         Ok(())
     }
 

@@ -125,7 +125,8 @@ pub fn collect(grid: &Grid, finished: &Finished<'_>) -> Result<Results> {
     add_references(grid, finished, &mut results)?;
     add_images(grid, finished, &mut results)?;
     results.attributes.insert("n_train".into(), grid.data[0].train.to_string());
-    results.attributes.insert("epochs".into(), grid.epochs.to_string());
+    let steps = grid.data[0].train / grid.batch * grid.epochs as usize;
+    results.attributes.insert("steps".into(), steps.to_string());
     results.attributes.insert("size".into(), format!("{:?}", grid.size));
     Ok(results)
 }
@@ -218,17 +219,30 @@ fn dimensions(grid: &Grid, finished: &Finished<'_>) -> Result<BTreeMap<String, D
     };
     let as_numbers = |values: &[usize]| values.iter().map(|&value| value as f64).collect();
     Ok(BTreeMap::from([
-        ("variant".into(), texts("data set and activation of the latent", grid.variants().map(variant).collect())),
+        (
+            "variant".into(),
+            texts("data set and activation of the latent", grid.variants().map(variant).collect()),
+        ),
         ("latent".into(), numbers("size k of the latent", as_numbers(&grid.latents))),
         ("lambda".into(), numbers("weight of reconstruction: 1 is a pure autoencoder", grid.lambdas.clone())),
-        ("seed".into(), numbers("seed, shared by all points", grid.seeds.iter().map(|&s| s as f64).collect())),
+        (
+            "seed".into(),
+            numbers("seed, shared by all points", grid.seeds.iter().map(|&s| s as f64).collect()),
+        ),
         ("epoch".into(), numbers("epochs of training", (0..=grid.epochs).map(f64::from).collect())),
         ("class".into(), texts("class of the image", classes)),
         ("pixel".into(), numbers("pixel, row after row", (0..784).map(f64::from).collect())),
     ]))
 }
 
-fn add(results: &mut Results, name: &str, dimensions: &[&str], description: &str, unit: &str, values: Values) {
+fn add(
+    results: &mut Results,
+    name: &str,
+    dimensions: &[&str],
+    description: &str,
+    unit: &str,
+    values: Values,
+) {
     let dimensions = dimensions.iter().map(|&dimension| dimension.to_owned()).collect();
     let variable = Variable { dimensions, description: description.into(), unit: unit.into(), values };
     results.variables.insert(name.into(), variable);
@@ -263,7 +277,8 @@ fn add_trade_offs(grid: &Grid, columns: &BTreeMap<&str, Vec<f64>>, results: &mut
 fn add_references(grid: &Grid, finished: &Finished<'_>, results: &mut Results) -> Result<()> {
     let (mut of_mean, mut of_class) = (vec![], vec![]);
     for (config, _) in grid.variants() {
-        let data = finished.data.get(config).ok_or_else(|| Error::Missing(format!("data set {}", config.name)))?;
+        let data =
+            finished.data.get(config).ok_or_else(|| Error::Missing(format!("data set {}", config.name)))?;
         of_mean.push(data::reference::mean_image_error(&data.train, &data.test)?);
         of_class.push(data::reference::class_mean_error(&data.train, &data.test)?);
     }

@@ -1,6 +1,8 @@
 //! The figures of a sweep: both losses over λ, one against the other, the latent space, reconstructions.
 
-use report::{Axis, Figure, GridRow, Image, ImageGrid, Panel, Plate, Point, Reference, Scale, Series, Style, Tick};
+use report::{
+    Axis, Figure, GridRow, Image, ImageGrid, Panel, Plate, Point, Reference, Scale, Series, Style, Tick,
+};
 
 use super::Curves;
 use super::curves::texts;
@@ -42,13 +44,15 @@ fn trade_off(curves: &Curves<'_>, index: usize) -> Result<Figure> {
     Ok(Figure {
         name: format!("trade-off-{index}"),
         title: format!("Reconstruction and classification over λ ({})", curves.variant),
-        caption: format!(
+        caption:
             "λ weighs reconstruction in the encoder's loss: 0 is a pure classifier, 1 a pure autoencoder; \
              decoder and classifier always learn their own task at full strength. Left: test MSE in the \
              range [-1, 1], lower is better. Middle: test accuracy. Right: one against the other, points \
              labelled by λ; the corner of low error and high accuracy is at the upper left."
+                .into(),
+        note: format!(
+            "Lines are means over {n} seeds; bands and bars reach from the lowest to the highest seed."
         ),
-        note: format!("Lines are means over {n} seeds; bands and bars reach from the lowest to the highest seed."),
         columns: 3,
         panels: vec![error, accuracy, front(curves)?],
     })
@@ -69,12 +73,16 @@ fn latent_space(curves: &Curves<'_>, index: usize) -> Result<Figure> {
     Ok(Figure {
         name: format!("latent-space-{index}"),
         title: format!("What the latent holds over λ ({})", curves.variant),
-        caption: "Left: share of latent units that say the same for every test image; such dead units make k \
+        caption:
+            "Left: share of latent units that say the same for every test image; such dead units make k \
                   smaller than it looks. Middle: accuracy of a vote of five neighbours in the latent, class \
                   information without a trained head. Right: share of the latent's scatter that lies between \
                   the classes."
-            .into(),
-        note: format!("Lines are means over {} seeds; bands reach from the lowest to the highest.", curves.n_seeds),
+                .into(),
+        note: format!(
+            "Lines are means over {} seeds; bands reach from the lowest to the highest.",
+            curves.n_seeds
+        ),
         columns: 3,
         panels: vec![
             panel("Dead units", "share of dead units", "dead_units", &per_unit)?,

@@ -1,14 +1,15 @@
-//! What the paper claims of a sweep, the trends T1 to T6, T8 and T10 of section 6.3, and exact facts.
+//! What the paper claims of a sweep: no synergy, and the trends T1 to T6, T8 and T10 of section 6.3.
 
 use report::{Row, Verdict};
 
 use super::Curves;
+use super::facts::exact_facts;
 use crate::Result;
-use crate::statistics::{interval, median, range};
+use crate::statistics::{interval, median};
 use crate::store::Results;
 
 /// Fewer seeds decide nothing (section 6.3).
-const ENOUGH_SEEDS: usize = 3;
+pub(super) const ENOUGH_SEEDS: usize = 3;
 
 /// The margin below which a gain in reconstruction is no synergy, relative to MSE(1) (T4).
 const MARGIN_MSE: f64 = 0.03;
@@ -23,12 +24,16 @@ struct Tier {
 
 impl Tier {
     fn of(results: &Results) -> Self {
-        let n_train = results.attributes.get("n_train").and_then(|n| n.parse::<usize>().ok()).unwrap_or(0);
-        match n_train {
+        match attribute(results, "n_train") {
             0..=10_000 => Self { name: "small", gap: 0.08, margin_accuracy: 0.02, class_mean: 0.35 },
             _ => Self { name: "full", gap: 0.03, margin_accuracy: 0.01, class_mean: 0.50 },
         }
     }
+}
+
+/// A count among the results' attributes; 0 where there is none.
+fn attribute(results: &Results, name: &str) -> usize {
+    results.attributes.get(name).and_then(|count| count.parse().ok()).unwrap_or(0)
 }
 
 /// One statement that is true or false of the medians, with the numbers behind it.
@@ -45,7 +50,7 @@ pub fn rows(results: &Results) -> Result<Vec<Row>> {
     let tier = Tier::of(results);
     let mut rows = Vec::new();
     for curves in &Curves::all(results)? {
-        rows.extend(exact_facts(curves)?);
+        rows.extend(exact_facts(curves, attribute(results, "steps"))?);
         rows.push(no_synergy(curves, &tier)?);
         type Trend = fn(&Curves<'_>, &Tier) -> Result<Option<Finding>>;
         let trends: [(&str, String, String, Trend); 8] = [
@@ -55,7 +60,12 @@ pub fn rows(results: &Results) -> Result<Vec<Row>> {
                 "each step over λ within 3 % and 1.5 points; most accuracy lost above λ = 0.9".into(),
                 t1,
             ),
-            ("C3/T2", "a classifier's latent reconstructs worse".into(), "MSE(0) >= 1.25 MSE(1), every k".into(), t2),
+            (
+                "C3/T2",
+                "a classifier's latent reconstructs worse".into(),
+                "MSE(0) >= 1.25 MSE(1), every k".into(),
+                t2,
+            ),
             (
                 "C3/T3",
                 "an autoencoder's latent classifies worse (k = 4, 16)".into(),
@@ -71,7 +81,8 @@ pub fn rows(results: &Results) -> Result<Vec<Row>> {
             (
                 "C4,C6/T5",
                 "a larger latent helps reconstruction on and on, classification soon no more".into(),
-                "MSE(1) falls over k = 4, 16, 64; accuracy(0) moves <= 2 points from 16 to 64; gap shrinks".into(),
+                "MSE(1) falls over k = 4, 16, 64; accuracy(0) moves <= 2 points from 16 to 64; gap shrinks"
+                    .into(),
                 t5,
             ),
             (
@@ -104,7 +115,13 @@ pub fn rows(results: &Results) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-fn judged(curves: &Curves<'_>, source: &str, claim: String, expected: String, finding: Option<Finding>) -> Row {
+fn judged(
+    curves: &Curves<'_>,
+    source: &str,
+    claim: String,
+    expected: String,
+    finding: Option<Finding>,
+) -> Row {
     let (got, verdict) = match finding {
         None => ("the grid lacks the points".into(), Verdict::NotRun),
         Some(Finding { got, .. }) if curves.n_seeds < ENOUGH_SEEDS => (got, Verdict::Undecided),
@@ -125,7 +142,7 @@ fn latents<const N: usize>(curves: &Curves<'_>, sizes: [usize; N]) -> Option<[us
     places.iter().all(Option::is_some).then(|| places.map(|place| place.unwrap_or_default()))
 }
 
-fn listed(items: impl IntoIterator<Item = String>) -> String {
+pub(super) fn listed(items: impl IntoIterator<Item = String>) -> String {
     items.into_iter().collect::<Vec<_>>().join("; ")
 }
 
@@ -186,8 +203,7 @@ fn t5(curves: &Curves<'_>, _: &Tier) -> Result<Option<Finding>> {
     let Some(places @ [small, middle, large]) = latents(curves, [4, 16, 64]) else { return Ok(None) };
     let mse: Vec<f64> =
         places.into_iter().map(|k| Ok(ends(curves, "test_mse", k)?[1])).collect::<Result<_>>()?;
-    let moved =
-        (ends(curves, "test_accuracy", large)?[0] - ends(curves, "test_accuracy", middle)?[0]).abs();
+    let moved = (ends(curves, "test_accuracy", large)?[0] - ends(curves, "test_accuracy", middle)?[0]).abs();
     let gap = |latent| ends(curves, "test_accuracy", latent).map(|[at_0, at_1]| at_0 - at_1);
     let (gap_small, gap_large) = (gap(small)?, gap(large)?);
     let holds = mse.windows(2).all(|pair| pair[1] < pair[0]) && moved <= 0.02 && gap_large < gap_small;
@@ -291,97 +307,12 @@ fn no_synergy(curves: &Curves<'_>, tier: &Tier) -> Result<Row> {
     Ok(Row {
         source: "C1".into(),
         claim: format!("no synergy, by paired seeds ({}, {})", curves.variant, tier.name),
-        expected: format!("every gain's 95 % interval below {:.0} % of MSE and {accuracy:.0} points", 100.0 * MARGIN_MSE),
+        expected: format!(
+            "every gain's 95 % interval below {:.0} % of MSE and {accuracy:.0} points",
+            100.0 * MARGIN_MSE
+        ),
         got: listed(got),
         n: curves.n_seeds,
         verdict,
     })
-}
-
-/// Facts that hold in any right implementation: before training (A6), and for heads whose loss λ hides from
-/// the encoder (A5).
-fn exact_facts(curves: &Curves<'_>) -> Result<Vec<Row>> {
-    let fact = |source: &str, claim: &str, expected: &str, got: String, met: bool| Row {
-        source: source.into(),
-        claim: format!("{claim} ({})", curves.variant),
-        expected: expected.into(),
-        got,
-        n: curves.n_seeds,
-        verdict: if met { Verdict::ExactMet } else { Verdict::ExactMissed },
-    };
-    let (mut entropies, mut accuracies) = (Vec::new(), Vec::new());
-    let (mut heads_learn, mut learned) = (true, Vec::new());
-    for (latent, &k) in curves.latents.iter().enumerate() {
-        entropies.extend(curves.at("initial_cross_entropy", latent, 0)?);
-        accuracies.extend(curves.at("initial_accuracy", latent, 0)?);
-        let [before, after] = ["initial_mse", "test_mse"].map(|name| curves.median(name, latent, 0));
-        let entropy = curves.median("last_train_cross_entropy", latent, curves.last())?;
-        let (before, after) = (before?, after?);
-        heads_learn &= after < before && entropy < 10f64.ln();
-        learned.push(format!("k = {k}: MSE {before:.3} -> {after:.3}, CE {entropy:.2}"));
-    }
-    let ((low, high), accuracy) = (range(&entropies), median(&accuracies));
-    let got = format!("cross-entropy {low:.2} to {high:.2}, median accuracy {accuracy:.3}");
-    let untrained = low >= 2.2 && high <= 2.6 && (0.05..=0.2).contains(&accuracy);
-    Ok(vec![
-        fact(
-            "A6",
-            "before training nothing is known",
-            "cross-entropy within 2.2 to 2.6, accuracy within 0.05 to 0.2",
-            got,
-            untrained,
-        ),
-        fact(
-            "A5",
-            "heads learn also when λ hides their loss from the encoder",
-            "MSE falls at λ = 0; cross-entropy below ln 10 at λ = 1",
-            listed(learned),
-            heads_learn,
-        ),
-    ])
-}
-
-/// What a reader must know before trusting the curves.
-///
-/// # Errors
-/// If the results are not those of a sweep.
-pub fn warnings(results: &Results) -> Result<Vec<String>> {
-    let mut warnings = vec![
-        "Monotone curves alone prove nothing: for exact minimisers of λ A + (1 - λ) B the two losses are \
-         monotone in λ whatever the problem. The evidence is that no mixture beats either end point on test \
-         data (S_r, S_c), that the end points are far apart (T), and how T changes with capacity."
-            .to_owned(),
-    ];
-    for curves in &Curves::all(results)? {
-        let (mut dead, mut diverged) = (Vec::new(), 0.0);
-        for (latent, &k) in curves.latents.iter().enumerate() {
-            let mut of_latent = Vec::new();
-            for lambda in 0..curves.lambdas.len() {
-                of_latent.extend(curves.at("dead_units", latent, lambda)?);
-                diverged += curves.at("diverged", latent, lambda)?.iter().sum::<f64>();
-            }
-            let (low, high) = range(&of_latent);
-            if high > 0.0 {
-                dead.push(format!("{low:.0} to {high:.0} of {k} (median {:.0})", median(&of_latent)));
-            }
-        }
-        if !dead.is_empty() {
-            warnings.push(format!(
-                "{}: latent units died in training, {}. A run that lost units has a smaller latent than its k \
-                 says, and can fake a synergy.",
-                curves.variant,
-                dead.join(", ")
-            ));
-        }
-        if diverged > 0.0 {
-            warnings.push(format!("{}: {diverged:.0} runs diverged and are in no number.", curves.variant));
-        }
-        if curves.n_seeds < ENOUGH_SEEDS {
-            warnings.push(format!(
-                "{}: {} seed(s) decide nothing; the verdicts need {ENOUGH_SEEDS} or more.",
-                curves.variant, curves.n_seeds
-            ));
-        }
-    }
-    Ok(warnings)
 }

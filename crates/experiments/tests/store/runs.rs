@@ -130,6 +130,35 @@ fn other_numbers_for_the_same_epoch_are_not_deterministic() {
 }
 
 #[test]
+fn epochs_without_a_checkpoint_are_computed_again_and_held_against_their_lines() {
+    let root = tempfile::tempdir().unwrap();
+    let reference = compute(&open(&root.path().join("reference")), &spec(1), 6, |_| {}).unwrap();
+    let store = open(&root.path().join("store"));
+    let mut folder = store.run(&spec(1)).unwrap();
+    let mut toy = Toy::begin(&spec(1));
+    for epoch in 1..=4 {
+        let (checkpoint, scalars) = toy.step();
+        match epoch {
+            2 => folder.record(&checkpoint, scalars, 0.1).unwrap(),
+            _ => folder.record_without_checkpoint(epoch, scalars, 0.1).unwrap(),
+        }
+    }
+    drop(folder);
+    let mut folder = store.run(&spec(1)).unwrap();
+    assert_eq!(folder.resume().unwrap().map(|checkpoint| checkpoint.epoch), Some(2));
+    let other = std::collections::BTreeMap::from([("loss".to_owned(), 0.0)]);
+    let error = folder.record_without_checkpoint(3, other, 0.1).unwrap_err().to_string();
+    assert!(error.contains("is not deterministic: `loss` of epoch 3 was"), "{error}");
+    drop(folder);
+    let again = compute(&store, &spec(1), 6, |_| {}).unwrap();
+    assert_eq!((&again.finals, &again.outcome), (&reference.finals, &reference.outcome));
+    let scalars = |run: &experiments::store::FinishedRun| {
+        format!("{:?}", run.epochs.iter().map(|e| &e.scalars).collect::<Vec<_>>())
+    };
+    assert_eq!(scalars(&again), scalars(&reference));
+}
+
+#[test]
 fn epochs_are_recorded_one_by_one() {
     let root = tempfile::tempdir().unwrap();
     let mut folder = open(root.path()).run(&spec(1)).unwrap();

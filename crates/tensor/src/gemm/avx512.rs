@@ -58,7 +58,7 @@ pub(super) unsafe fn product(out: Output, a: Matrix<'_>, b: Matrix<'_>, start: S
             // SAFETY: as above.
             unsafe { pack_columns(packed_b, b, first, steps, column, columns) };
             // After the first block of the inner size every tile goes on from what it has written.
-            let start = if first == 0 { start.from_column(column) } else { Start::Output };
+            let start = if first == 0 { start.at_column(column) } else { Start::Output };
             for row in (0..m).step_by(tile_rows) {
                 let rows = tile_rows.min(m - row);
                 let of_a = packed_a[row * steps..].as_ptr();
@@ -69,7 +69,7 @@ pub(super) unsafe fn product(out: Output, a: Matrix<'_>, b: Matrix<'_>, start: S
                     // steps each, as they were packed just now.
                     unsafe {
                         let c = out.start.add(row * out.row_stride + column + within);
-                        tile(rows, width, steps, of_a, of_b, c, out.row_stride, start.from_column(within));
+                        tile(rows, width, steps, of_a, of_b, c, out.row_stride, start.at_column(within));
                     }
                 }
             }

@@ -18,7 +18,7 @@ fn header() -> Header {
 
 fn epoch(epoch: u32) -> Entry {
     let scalars = BTreeMap::from([("loss".to_owned(), 1.0 / f64::from(epoch))]);
-    Entry::Epoch(Epoch { epoch, scalars, seconds: 0.5, checkpoint: "ab".into() })
+    Entry::Epoch(Epoch { epoch, scalars, seconds: 0.5, checkpoint: Some("ab".into()) })
 }
 
 /// A whole journal of seven lines, one of them with a line break in a text.

@@ -1,0 +1,110 @@
+//! The program as a person meets it: exit codes, messages for bad input, and a smoke run from end to end.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn agon(arguments: &[&str]) -> Output {
+    // The search for data sets must not depend on the machine.
+    Command::new(env!("CARGO_BIN_EXE_agon"))
+        .args(arguments)
+        .env_remove("AGON_DATA")
+        .env("HOME", "/nonexistent")
+        .env_remove("XDG_CACHE_HOME")
+        .output()
+        .unwrap()
+}
+
+fn refused(arguments: &[&str], code: i32, said: &[&str]) {
+    let output = agon(arguments);
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {message}");
+    assert!(said.iter().all(|word| message.contains(word)), "{arguments:?}: {message}");
+    assert!(!message.contains("panicked"), "{message}");
+}
+
+#[test]
+fn what_does_not_exist_is_refused_with_exit_code_2_and_the_nearest_name() {
+    refused(&["reproduce", "--profile", "quikc"], 2, &["quikc", "did you mean `quick`"]);
+    refused(&["reproduce", "--only", "fc-lamda-sweep"], 2, &["did you mean `fc-lambda-sweep`"]);
+    refused(&["reproduce", "--profile", "smoke", "-s", "epoch=3"], 2, &["`epoch`", "did you mean `epochs`"]);
+    refused(&["reproduce", "--profile", "smoke", "-s", "epochs=many"], 2, &["epochs"]);
+    refused(&["reproduce", "--device", "cuda:0"], 2, &["cuda:0", "`cpu`"]);
+    refused(&["reproduce", "--device", "tpu"], 2, &["tpu"]);
+    refused(&["frobnicate"], 2, &["frobnicate"]);
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_a_failure_that_names_it() {
+    refused(&["reproduce", "--profile", "smoke", "--out", "/dev/null/here"], 1, &["/dev/null/here"]);
+}
+
+#[test]
+fn data_that_is_not_there_is_a_failure_that_says_where_it_was_looked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let data = r#"data=[{name = "mnist", train = 100, validation = 10, test = 10}]"#;
+    let arguments = ["reproduce", "--profile", "smoke", "--out", out.to_str().unwrap(), "-s", data];
+    refused(&arguments, 1, &["mnist", "--data"]);
+}
+
+#[test]
+fn a_data_file_that_is_cut_off_is_a_failure_that_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let sets = folder.path().join("mnist");
+    std::fs::create_dir(&sets).unwrap();
+    for name in ["train-images-idx3-ubyte", "t10k-images-idx3-ubyte"] {
+        std::fs::write(sets.join(name), [0, 0, 8, 3, 0, 0, 0, 9, 0, 0, 0, 28, 0, 0, 0, 28, 1, 2, 3]).unwrap();
+    }
+    for name in ["train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte"] {
+        std::fs::write(sets.join(name), [0, 0, 8, 1, 0, 0, 0, 1, 5]).unwrap();
+    }
+    let data = r#"data=[{name = "mnist", train = 100, validation = 10, test = 10}]"#;
+    let (out, sets) = (folder.path().join("out"), folder.path().to_str().unwrap().to_owned());
+    let out = out.to_str().unwrap();
+    let arguments = ["reproduce", "--profile", "smoke", "--out", out, "--data", &sets, "-s", data];
+    refused(&arguments, 1, &["train-images-idx3-ubyte"]);
+}
+
+fn smoke(out: &Path, jobs: &str) -> Output {
+    let small = r#"data=[{name = "fashion-mnist-embedded", train = 300, validation = 50, test = 100}]"#;
+    let out = out.to_str().unwrap();
+    agon(&["reproduce", "--profile", "smoke", "--out", out, "--jobs", jobs, "-s", small])
+}
+
+#[test]
+fn a_smoke_run_writes_everything_and_a_second_one_finds_it_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let first = smoke(&out, "2");
+    assert_eq!(first.status.code(), Some(0), "{}", String::from_utf8_lossy(&first.stderr));
+    assert!(String::from_utf8_lossy(&first.stdout).contains("images/s"));
+    let sweep = out.join("smoke/fc-lambda-sweep");
+    for name in ["fc-lambda-sweep.h5", "trade-off-0.svg", "trade-off-0.png", "reconstructions-0.png"] {
+        assert!(sweep.join(name).is_file(), "{name} is missing");
+    }
+    let page = std::fs::read_to_string(out.join("smoke/index.html")).unwrap();
+    assert!(page.contains("fc-lambda-sweep") && page.contains("undecided"));
+
+    let svg = std::fs::read(sweep.join("trade-off-0.svg")).unwrap();
+    let second = smoke(&out, "1");
+    assert_eq!(second.status.code(), Some(0));
+    assert!(!String::from_utf8_lossy(&second.stdout).contains("images/s"), "runs were computed twice");
+    assert_eq!(svg, std::fs::read(sweep.join("trade-off-0.svg")).unwrap());
+
+    // Another folder and another number of jobs: the same bits.
+    let other = folder.path().join("other");
+    smoke(&other, "1");
+    assert_eq!(svg, std::fs::read(other.join("smoke/fc-lambda-sweep/trade-off-0.svg")).unwrap());
+}
+
+#[test]
+fn a_results_file_that_is_not_ours_or_is_cut_off_is_an_error_that_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("results.h5");
+    for bytes in [&b"not an HDF5 file"[..], &[0x89, b'H', b'D', b'F', 0x0d, 0x0a, 0x1a, 0x0a, 1, 2]] {
+        std::fs::write(&file, bytes).unwrap();
+        let message = experiments::store::read_results(&file).unwrap_err().to_string();
+        assert!(message.contains("results.h5"), "{message}");
+    }
+}
