@@ -20,13 +20,12 @@
 #![forbid(unsafe_code)]
 
 mod error;
-mod op;
-mod param;
 mod tape;
 mod var;
-
-pub mod gradcheck;
+mod param;
+mod op;
 pub mod ops;
+pub mod gradcheck;
 
 pub use error::{Error, Result};
 pub use gradcheck::gradcheck;

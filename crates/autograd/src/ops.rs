@@ -4,15 +4,15 @@
 //! its checks against finite differences, its precision checks in every element type, and its benchmark.
 
 pub mod add;
+pub mod relu;
+pub mod tanh;
+pub mod reshape;
 pub mod broadcast_to;
 pub mod matmul;
 pub mod matmul_bias;
 pub mod mse;
-pub mod relu;
-pub mod reshape;
 pub mod softmax_cross_entropy;
 pub mod split;
-pub mod tanh;
 
 /// Calls a macro with the list of operations, each as `module::Type`.
 #[macro_export]

@@ -5,13 +5,13 @@
 //! all three parts with one forward and one backward pass a step.
 #![forbid(unsafe_code)]
 
-mod adam;
-mod cre;
 mod error;
-pub mod fc;
-pub mod init;
-mod linear;
 mod module;
+mod linear;
+pub mod init;
+mod cre;
+pub mod fc;
+mod adam;
 mod train;
 
 pub use adam::{Adam, AdamConfig};
