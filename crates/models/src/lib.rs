@@ -11,7 +11,9 @@ mod linear;
 pub mod init;
 mod cre;
 pub mod fc;
+mod schedule;
 mod adam;
+mod sgd;
 mod train;
 
 pub use adam::{Adam, AdamConfig};
@@ -19,4 +21,6 @@ pub use cre::{Cre, Losses, Part, Representation};
 pub use error::{Error, Result};
 pub use linear::Linear;
 pub use module::{Activation, Module, Sequential};
+pub use schedule::{Phase, Schedule};
+pub use sgd::{Sgd, SgdConfig};
 pub use train::{Conflict, EpochReport, Evaluation, Trainer, evaluate};
