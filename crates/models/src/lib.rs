@@ -1,7 +1,8 @@
 //! Layers, architectures, initialisers, optimisers and the training step.
 //!
 //! A [`Module`] maps a variable to a variable and lists its parameters. A [`Cre`] is an encoder with a
-//! decoder and a classifier on one latent; [`fc`] builds the fully connected ones. A [`Trainer`] trains
+//! decoder and a classifier on one latent; [`fc`] builds the fully connected ones, [`cnn`] the convolutional
+//! ones. A [`Trainer`] trains
 //! all three parts with one forward and one backward pass a step.
 #![forbid(unsafe_code)]
 
@@ -9,14 +10,21 @@ mod adam;
 mod cre;
 mod error;
 pub mod fc;
+pub mod cnn;
 pub mod init;
 mod linear;
+mod conv;
+mod norm;
+mod pool;
 mod module;
 mod train;
 
 pub use adam::{Adam, AdamConfig};
+pub use conv::{Conv2d, ConvTranspose2d};
 pub use cre::{Cre, Losses, Part, Representation};
 pub use error::{Error, Result};
 pub use linear::Linear;
-pub use module::{Activation, Module, Sequential};
+pub use module::{Activation, Mode, Module, Sequential};
+pub use norm::BatchNorm;
+pub use pool::{ChannelDropout, Flatten, MaxPool};
 pub use train::{Conflict, EpochReport, Evaluation, Trainer, evaluate};

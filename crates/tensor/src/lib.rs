@@ -5,6 +5,7 @@
 //! shape rule, a readable reference and, where it matters, a fast path; [`run`] is the only function
 //! that asks which device and which type. This crate knows nothing of derivatives.
 
+pub mod conv;
 mod device;
 mod dtype;
 mod error;
@@ -13,6 +14,7 @@ mod indices;
 mod kernel;
 pub mod math;
 mod memory;
+pub mod planes;
 pub mod random;
 mod run;
 mod tensor;
