@@ -2,7 +2,7 @@
 //!
 //! A [`Tape`] writes down each operation as it is computed; [`Tape::backward`] reads the list from the end
 //! and adds up gradients. An operation is an [`Op`]: what it saves and how it differentiates, one file for
-//! each in [`ops`]. [`gradcheck`] compares any function with finite differences.
+//! each in [`ops`]. [`gradcheck()`] compares any function with finite differences.
 //!
 //! ```
 //! use autograd::{Tape, Var};
@@ -20,13 +20,12 @@
 #![forbid(unsafe_code)]
 
 mod error;
-mod op;
-mod param;
 mod tape;
 mod var;
-
-pub mod gradcheck;
+mod param;
+mod op;
 pub mod ops;
+pub mod gradcheck;
 
 pub use error::{Error, Result};
 pub use gradcheck::gradcheck;

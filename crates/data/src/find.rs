@@ -66,29 +66,12 @@ pub fn open_in(name: &str, places: &Places) -> Result<Dataset> {
 }
 
 fn unknown(name: &str) -> Error {
-    let nearest = names().into_iter().min_by_key(|known| edits(name, known));
+    let nearest = names().into_iter().min_by_key(|known| strsim::levenshtein(name, known));
     Error::UnknownSet {
         name: name.to_owned(),
         nearest: nearest.expect("there are known sets"),
         known: names().map(|known| format!("`{known}`")).join(", "),
     }
-}
-
-/// How many characters must be inserted, removed or replaced to turn one word into the other.
-fn edits(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    // row[j] is the number of edits from the part of `from` read so far to the first j characters of `to`
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for a in from.chars() {
-        let mut diagonal = row[0];
-        row[0] += 1;
-        for (j, &b) in to.iter().enumerate() {
-            let replaced = diagonal + usize::from(a != b);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[to.len()]
 }
 
 #[cfg(test)]
@@ -151,14 +134,5 @@ mod tests {
     #[test]
     fn the_embedded_set_needs_no_place() {
         assert_eq!(open_in("fashion-mnist-embedded", &Places::default()).unwrap().train.len(), 6_000);
-    }
-
-    #[test]
-    fn edits_count_insertions_removals_and_replacements() {
-        for (from, to, expected) in
-            [("", "abc", 3), ("abc", "", 3), ("kitten", "sitting", 3), ("ab", "ba", 2)]
-        {
-            assert_eq!(edits(from, to), expected, "{from} to {to}");
-        }
     }
 }

@@ -5,22 +5,22 @@
 //! [`reproduce`] does all of it and writes what people look at.
 #![forbid(unsafe_code)]
 
+mod error;
+mod profile;
+mod experiment;
 pub mod claims;
-pub mod cli;
+pub mod sweep;
 pub mod cre_run;
 pub mod engine;
-mod error;
-mod experiment;
+pub mod store;
 pub mod measures;
+pub mod statistics;
+pub mod reproduce;
+pub mod cli;
+pub mod settings;
 mod nearest;
-mod profile;
 pub mod progress;
 pub mod provenance;
-pub mod reproduce;
-pub mod settings;
-pub mod statistics;
-pub mod store;
-pub mod sweep;
 
 pub use error::{Error, Result};
 pub use experiment::{Experiment, Finished, Planned};

@@ -7,6 +7,7 @@ use tensor::{DType, Real, Tensor, Update, vector};
 
 use crate::Result;
 use crate::cre::fitting;
+use crate::schedule::{Phase, Schedule};
 
 /// The settings of [`Adam`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -31,6 +32,8 @@ impl AdamConfig {
 #[derive(Debug)]
 pub struct Adam {
     config: AdamConfig,
+    weight_decay: f64,
+    phase: Phase,
     steps: u64,
     moments: Vec<[Tensor; 2]>,
 }
@@ -43,7 +46,23 @@ impl Adam {
             Tensor::zeros(value.shape(), value.dtype())
         };
         let moments = params.iter().map(|(_, param)| [zeros(param), zeros(param)]).collect();
-        Self { config, steps: 0, moments }
+        Self { config, weight_decay: 0.0, phase: Schedule::Constant.at(0), steps: 0, moments }
+    }
+
+    /// The same as AdamW (Loshchilov and Hutter, 2019): before each step every parameter loses
+    /// `rate * weight_decay` of itself, whatever its gradient.
+    pub fn with_weight_decay(self, weight_decay: f64) -> Self {
+        Self { weight_decay, ..self }
+    }
+
+    /// The number of steps so far.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// What a schedule says of the steps from here on.
+    pub fn set_phase(&mut self, phase: Phase) {
+        self.phase = phase;
     }
 
     /// Moves the parameters, which are those it was made for, against the gradients.
@@ -53,7 +72,12 @@ impl Adam {
     pub fn step(&mut self, params: &[(String, &Param)], gradients: &Gradients) -> Result<()> {
         assert_eq!(params.len(), self.moments.len(), "an optimiser steps the parameters it was made for");
         self.steps += 1;
-        let step = AdamStep::at(&self.config, self.steps);
+        let config = AdamConfig {
+            learning_rate: self.config.learning_rate * self.phase.rate,
+            beta1: self.phase.beta1.unwrap_or(self.config.beta1),
+            ..self.config
+        };
+        let step = AdamStep::at(&config, self.weight_decay, self.steps);
         for ((_, param), [mean, square]) in params.iter().zip(&mut self.moments) {
             let gradient = gradients.param(param)?;
             param.update(|value| tensor::update(&step, [value, mean, square], [gradient]))?;
@@ -89,10 +113,11 @@ impl Adam {
     }
 }
 
-/// With gradient g: `m = b1 m + (1 - b1) g`, `v = b2 v + (1 - b2) g^2`, and
+/// With gradient g: `p = kept p`, `m = b1 m + (1 - b1) g`, `v = b2 v + (1 - b2) g^2`, and
 /// `p = p - rate / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + epsilon)`.
 #[derive(Debug)]
 struct AdamStep {
+    kept: f64,
     beta1: f64,
     beta2: f64,
     rate: f64,
@@ -102,11 +127,12 @@ struct AdamStep {
 
 impl AdamStep {
     /// The step number `t`, counted from 1.
-    fn at(config: &AdamConfig, t: u64) -> Self {
+    fn at(config: &AdamConfig, weight_decay: f64, t: u64) -> Self {
         let AdamConfig { learning_rate, beta1, beta2, epsilon } = *config;
         let correction = |beta: f64| 1.0 - beta.powf(t as f64);
         let (rate, root_correction) = (learning_rate / correction(beta1), 1.0 / correction(beta2).sqrt());
-        Self { beta1, beta2, rate, root_correction, epsilon }
+        let kept = 1.0 - learning_rate * weight_decay;
+        Self { kept, beta1, beta2, rate, root_correction, epsilon }
     }
 }
 
@@ -121,7 +147,7 @@ impl Update<3, 1> for AdamStep {
             *m = number(self.beta1) * *m + number(1.0 - self.beta1) * g;
             *v = number(self.beta2) * *v + number(1.0 - self.beta2) * g * g;
             let root = v.sqrt() * number(self.root_correction) + number(self.epsilon);
-            *p -= number(self.rate) * *m / root;
+            *p = number(self.kept) * *p - number(self.rate) * *m / root;
         });
     }
 
@@ -129,11 +155,11 @@ impl Update<3, 1> for AdamStep {
         let (beta1, rest1) = (self.beta1 as f32, (1.0 - self.beta1) as f32);
         let (beta2, rest2) = (self.beta2 as f32, (1.0 - self.beta2) as f32);
         let (rate, root_correction) = (self.rate as f32, self.root_correction as f32);
-        let epsilon = self.epsilon as f32;
+        let (kept, epsilon) = (self.kept as f32, self.epsilon as f32);
         vector::update3(state, g, |[p, m, v], g| {
             let m = beta1 * m + rest1 * g;
             let v = beta2 * v + rest2 * g * g;
-            [p - rate * m / (v.sqrt() * root_correction + epsilon), m, v]
+            [kept * p - rate * m / (v.sqrt() * root_correction + epsilon), m, v]
         });
         true
     }
@@ -165,7 +191,7 @@ mod tests {
     fn the_first_step_has_the_length_of_the_rate_whatever_the_gradient() {
         for gradient in [1e-3, 1.0, 1e3] {
             let mut state = [0.0, 0.0, 0.0].map(|x| Tensor::full(x, &[1], DType::F64));
-            let step = AdamStep::at(&AdamConfig::PAPER, 1);
+            let step = AdamStep::at(&AdamConfig::PAPER, 0.0, 1);
             let [p, m, v] = state.each_mut();
             tensor::update(&step, [p, m, v], [&Tensor::full(gradient, &[1], DType::F64)]).unwrap();
             // Exactly rate * g / (|g| + epsilon).

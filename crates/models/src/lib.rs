@@ -6,17 +6,19 @@
 //! all three parts with one forward and one backward pass a step.
 #![forbid(unsafe_code)]
 
-mod adam;
-mod cre;
 mod error;
-pub mod fc;
-pub mod cnn;
-pub mod init;
+mod module;
 mod linear;
 mod conv;
 mod norm;
 mod pool;
-mod module;
+pub mod init;
+mod cre;
+pub mod fc;
+pub mod cnn;
+mod schedule;
+mod adam;
+mod sgd;
 mod train;
 
 pub use adam::{Adam, AdamConfig};
@@ -27,4 +29,6 @@ pub use linear::Linear;
 pub use module::{Activation, Mode, Module, Sequential};
 pub use norm::BatchNorm;
 pub use pool::{ChannelDropout, Flatten, MaxPool};
+pub use schedule::{Phase, Schedule};
+pub use sgd::{Sgd, SgdConfig};
 pub use train::{Conflict, EpochReport, Evaluation, Trainer, evaluate};

@@ -92,7 +92,8 @@ mod tests {
         let y = layer.forward(&tape.constant(&x), Mode::Training { step: 0 }).unwrap();
         assert!(y.value().to_f64_vec().iter().sum::<f64>().abs() < 1e-12);
         // The mean is 2.5 and the unbiased variance 5 / 3; a tenth of each is taken in.
-        let [mean, variance] = [&layer.running_mean, &layer.running_variance].map(|b| b.value().item().unwrap());
+        let [mean, variance] =
+            [&layer.running_mean, &layer.running_variance].map(|b| b.value().item().unwrap());
         assert!((mean - 0.25).abs() < 1e-15 && (variance - (0.9 + 0.5 / 3.0)).abs() < 1e-15);
         let y = layer.forward(&tape.constant(&x), Mode::Evaluation).unwrap();
         let expected = (1.0 - mean) / (variance + 1e-5).sqrt();

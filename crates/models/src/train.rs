@@ -142,7 +142,12 @@ impl<'m> Trainer<'m> {
 
     /// Everything that has to be stored to go on later with the same bits: parameters, buffers and optimisers.
     pub fn state(&self) -> Vec<(String, Tensor)> {
-        let params = self.model.params().into_iter().chain(self.model.buffers()).map(|(name, param)| (name, param.value()));
+        let params = self
+            .model
+            .params()
+            .into_iter()
+            .chain(self.model.buffers())
+            .map(|(name, param)| (name, param.value()));
         let optimisers = Part::ALL.into_iter().zip(&self.optimisers).flat_map(|(part, optimiser)| {
             let state = optimiser.state(&self.model.part(part).params()).into_iter();
             state.map(move |(name, tensor)| (optimiser_name(part, &name), tensor))

@@ -1,9 +1,11 @@
 //! The facts of the CRE specification about losses and gradients: A3 to A6, A14, and exact resuming.
 #![allow(clippy::unwrap_used)]
 
+use std::ops::ControlFlow;
+
 use autograd::{Param, Tape, gradcheck};
 use models::fc::{self, Config, Size};
-use models::{Activation, AdamConfig, Cre, Part, Trainer, evaluate};
+use models::{Activation, AdamConfig, Cre, Error, Mode, Part, Trainer, evaluate};
 use tensor::random::Stream;
 use tensor::{DType, Indices, Tensor};
 
@@ -174,11 +176,39 @@ fn a_stored_trainer_goes_on_with_the_same_bits() {
 }
 
 #[test]
+fn fitting_reports_every_epoch_and_stops_when_it_is_told_to() {
+    let (images, labels) = batch(DType::F32);
+    let model = model(Size::S, DType::F32);
+    let mut trainer = Trainer::new(&model, AdamConfig::PAPER, 0.5);
+    let mut reports = Vec::new();
+    let batches = |_epoch| vec![(images.clone(), labels.clone()); 3];
+    trainer
+        .fit(1..=9, batches, |report| {
+            reports.push(*report);
+            if report.epoch == 4 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+        .unwrap();
+    assert!(reports.iter().map(|report| (report.epoch, report.steps)).eq((1..=4).map(|epoch| (epoch, 3))));
+    assert!(reports[3].mse < reports[0].mse && reports[3].conflict.cosine.abs() <= 1.0);
+    assert_eq!(trainer.fit(1..=1, |_| vec![], |_| ControlFlow::Continue(())), Err(Error::NoBatches));
+}
+
+#[test]
+fn a_loss_that_is_no_longer_a_number_ends_the_epoch_and_names_itself() {
+    let (_, labels) = batch(DType::F32);
+    let images = Tensor::full(f64::NAN, &[N, PIXELS], DType::F32);
+    let model = model(Size::S, DType::F32);
+    let outcome = Trainer::new(&model, AdamConfig::PAPER, 0.5).epoch(1, [(images, labels)]);
+    assert!(matches!(outcome, Err(Error::Diverged { step: 0, loss: "the MSE", .. })));
+}
+
+#[test]
 fn a_lambda_outside_its_range_is_refused_by_name() {
     let (images, labels) = batch(DType::F32);
     let model = model(Size::S, DType::F32);
     for lambda in [-0.1, 1.1, f64::NAN] {
-        let message = model.losses(&Tape::new(), &images, &labels, lambda, Mode::Evaluation).unwrap_err().to_string();
+        let message =
+            model.losses(&Tape::new(), &images, &labels, lambda, Mode::Evaluation).unwrap_err().to_string();
         assert!(message.starts_with("lambda: wanted a number in [0, 1]"), "{message}");
     }
 }

@@ -5,20 +5,20 @@
 //! shape rule, a readable reference and, where it matters, a fast path; [`run`] is the only function
 //! that asks which device and which type. This crate knows nothing of derivatives.
 
-pub mod conv;
-mod device;
-mod dtype;
 mod error;
-mod gemm;
+mod dtype;
+mod device;
+mod tensor;
 mod indices;
 mod kernel;
-pub mod math;
-mod memory;
-pub mod planes;
-pub mod random;
 mod run;
-mod tensor;
+pub mod random;
+mod memory;
+mod gemm;
+pub mod conv;
+pub mod planes;
 pub mod vector;
+pub mod math;
 
 pub use device::{Device, Gpu};
 pub use dtype::{DType, Element, Real};

@@ -22,7 +22,7 @@ impl GatherRows {
             let wanted = "tokens [images, rows, features]";
             return Err(tensor::Error::shape(<Self as Op<1>>::NAME, wanted, &[x]).into());
         };
-        if n == 0 || self.rows.len() % n != 0 {
+        if n == 0 || !self.rows.len().is_multiple_of(n) {
             let got = format!("{} rows for {n} images", self.rows.len());
             return mismatch("as many rows for each image, and at least one image".into(), got);
         }

@@ -107,11 +107,8 @@ mod tests {
 
     #[test]
     fn the_factor_is_rounded_to_the_type_of_arithmetic_and_not_to_that_of_storage() {
-        let x = Tensor::full(1000.0, &[1], DType::BF16);
-        // 1.001 is 1 in bf16; 1001 needs ten bits, so the product is rounded to 1000 there, but 8 * 126.9
-        // would not be 1015 had 126.9 been rounded to 127 first.
-        let y = super::scaled(&Tensor::full(8.0, &[1], DType::BF16), 126.4).unwrap();
-        assert_eq!(y.to_f64_vec(), [1012.0]);
-        assert_eq!(super::scaled(&x, 1.001).unwrap().dtype(), DType::BF16);
+        // 1.003 is 1 in bf16, and 255 / 128 is the number before 2.
+        let y = super::scaled(&Tensor::full(255.0 / 128.0, &[1], DType::BF16), 1.003).unwrap();
+        assert_eq!((y.dtype(), y.to_f64_vec()), (DType::BF16, vec![2.0]));
     }
 }

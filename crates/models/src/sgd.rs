@@ -1,0 +1,171 @@
+//! Stochastic gradient descent with momentum.
+
+use autograd::{Gradients, Param};
+use ndarray::{ArrayViewD, ArrayViewMutD, Zip};
+use serde::{Deserialize, Serialize};
+use tensor::{Real, Tensor, Update};
+
+use crate::Result;
+use crate::cre::fitting;
+use crate::schedule::Phase;
+
+/// The settings of [`Sgd`].
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SgdConfig {
+    /// The learning rate.
+    pub learning_rate: f64,
+    /// How much of the velocity is kept from step to step; 0 is plain descent.
+    pub momentum: f64,
+    /// Whether the step looks ahead along the velocity (Nesterov).
+    pub nesterov: bool,
+}
+
+/// Stochastic gradient descent with momentum, for a fixed list of parameters.
+#[derive(Debug)]
+pub struct Sgd {
+    config: SgdConfig,
+    velocities: Vec<Tensor>,
+}
+
+impl Sgd {
+    /// An optimiser at rest.
+    pub fn new(params: &[(String, &Param)], config: SgdConfig) -> Self {
+        let at_rest = |(_, param): &(String, &Param)| {
+            let value = param.value();
+            Tensor::zeros(value.shape(), value.dtype())
+        };
+        Self { config, velocities: params.iter().map(at_rest).collect() }
+    }
+
+    /// Moves the parameters, which are those it was made for, against the gradients.
+    ///
+    /// # Errors
+    /// If a parameter has no gradient.
+    pub fn step(&mut self, params: &[(String, &Param)], gradients: &Gradients, phase: Phase) -> Result<()> {
+        assert_eq!(params.len(), self.velocities.len(), "an optimiser steps the parameters it was made for");
+        let SgdConfig { learning_rate, momentum, nesterov } = self.config;
+        let step = SgdStep { rate: learning_rate * phase.rate, momentum, nesterov };
+        for ((_, param), velocity) in params.iter().zip(&mut self.velocities) {
+            let gradient = gradients.param(param)?;
+            param.update(|value| tensor::update(&step, [value, velocity], [gradient]))?;
+        }
+        Ok(())
+    }
+
+    /// What has to be stored to go on later, named after the parameters.
+    pub fn state(&self, params: &[(String, &Param)]) -> Vec<(String, Tensor)> {
+        let named = params.iter().zip(&self.velocities);
+        named.map(|((name, _), velocity)| (format!("{name}.velocity"), velocity.clone())).collect()
+    }
+
+    /// Takes over what [`Sgd::state`] gave.
+    ///
+    /// # Errors
+    /// [`Error::State`](crate::Error::State) if a tensor is missing or does not fit; then nothing has changed.
+    pub fn load(
+        &mut self,
+        params: &[(String, &Param)],
+        stored: impl Fn(&str) -> Option<Tensor>,
+    ) -> Result<()> {
+        let own = self.state(params);
+        self.velocities =
+            own.iter().map(|(name, own)| fitting(name, own, stored(name))).collect::<Result<_>>()?;
+        Ok(())
+    }
+}
+
+/// With gradient g: `v = momentum v + g`, then `p = p - rate (g + momentum v)` looking ahead, or
+/// `p = p - rate v`.
+#[derive(Debug)]
+struct SgdStep {
+    rate: f64,
+    momentum: f64,
+    nesterov: bool,
+}
+
+impl Update<2, 1> for SgdStep {
+    fn name(&self) -> &'static str {
+        "sgd"
+    }
+
+    fn reference<A: Real>(&self, [p, v]: [ArrayViewMutD<'_, A>; 2], [g]: [ArrayViewD<'_, A>; 1]) {
+        let (rate, momentum) = (A::from_f64(self.rate), A::from_f64(self.momentum));
+        Zip::from(p).and(v).and(g).for_each(|p, v, &g| {
+            *v = momentum * *v + g;
+            *p -= rate * if self.nesterov { g + momentum * *v } else { *v };
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use autograd::Tape;
+    use tensor::DType;
+
+    use super::*;
+    use crate::{Adam, AdamConfig, Schedule};
+
+    /// Three steps on `mean(p^2)` from `[1, -2, 0.5]`.
+    fn descend(mut step: impl FnMut(&[(String, &Param)], &Gradients, u64)) -> Vec<f64> {
+        let param = Param::new(Tensor::from_vec(vec![1.0f64, -2.0, 0.5], &[3]).unwrap());
+        let params = [("p".to_owned(), &param)];
+        for number in 0..3 {
+            let tape = Tape::new();
+            let loss = tape.param(&param).mse(&tape.constant(&Tensor::zeros(&[3], DType::F64))).unwrap();
+            step(&params, &tape.backward(&loss).unwrap(), number);
+        }
+        param.value().to_f64_vec()
+    }
+
+    fn assert_close(got: &[f64], expected: [f64; 3]) {
+        // A dozen roundings of numbers below 2.
+        assert!(got.iter().zip(expected).all(|(got, expected)| (got - expected).abs() < 1e-14), "{got:?}");
+    }
+
+    fn sgd(momentum: f64, nesterov: bool, schedule: Schedule) -> Vec<f64> {
+        let mut sgd: Option<Sgd> = None;
+        let config = SgdConfig { learning_rate: 0.1, momentum, nesterov };
+        descend(|params, gradients, number| {
+            let sgd = sgd.get_or_insert_with(|| Sgd::new(params, config));
+            sgd.step(params, gradients, schedule.at(number)).unwrap();
+        })
+    }
+
+    /// What PyTorch's `SGD(lr=0.1)` and `AdamW(lr=0.1, weight_decay=0.01)` give in 64 bits.
+    #[test]
+    fn three_steps_are_those_of_pytorch() {
+        assert_close(
+            &sgd(0.0, false, Schedule::Constant),
+            [0.8130370370370371, -1.6260740740740742, 0.40651851851851856],
+        );
+        assert_close(
+            &sgd(0.9, false, Schedule::Constant),
+            [0.6470370370370371, -1.2940740740740742, 0.32351851851851854],
+        );
+        assert_close(
+            &sgd(0.9, true, Schedule::Constant),
+            [0.523181037037037, -1.046362074074074, 0.2615905185185185],
+        );
+        let mut adam: Option<Adam> = None;
+        let config = AdamConfig { learning_rate: 0.1, ..AdamConfig::PAPER };
+        let decayed = descend(|params, gradients, _| {
+            let adam = adam.get_or_insert_with(|| Adam::new(params, config).with_weight_decay(0.01));
+            adam.step(params, gradients).unwrap();
+        });
+        assert_close(&decayed, [0.6989111862731542, -1.6949445159154282, 0.20371238932728067]);
+    }
+
+    #[test]
+    fn a_schedule_scales_the_rate() {
+        let expected = descend(|params, gradients, number| {
+            let config = SgdConfig {
+                learning_rate: 0.1 * Schedule::Cosine { steps: 3 }.at(number).rate,
+                momentum: 0.0,
+                nesterov: false,
+            };
+            Sgd::new(params, config).step(params, gradients, Schedule::Constant.at(0)).unwrap();
+        });
+        assert_eq!(sgd(0.0, false, Schedule::Cosine { steps: 3 }), expected);
+    }
+}
