@@ -55,6 +55,11 @@ impl Adam {
         Self { weight_decay, ..self }
     }
 
+    /// The number of steps so far.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
     /// What a schedule says of the steps from here on.
     pub fn set_phase(&mut self, phase: Phase) {
         self.phase = phase;

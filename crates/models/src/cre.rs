@@ -3,13 +3,14 @@
 use autograd::{Param, Tape, Var};
 use tensor::{Indices, Tensor};
 
-use crate::{Error, Module, Result, Sequential};
+use crate::{Error, Mode, Module, Result, Sequential};
 
 /// An encoder `z = e(x)`, a decoder `d(z)` and a classifier `c(z)` (section 2.1 of the CRE specification).
 pub struct Cre {
     encoder: Sequential,
     decoder: Sequential,
     classifier: Sequential,
+    image: Vec<usize>,
 }
 
 /// One of the three parts of a [`Cre`], each of which has an optimiser of its own.
@@ -64,9 +65,15 @@ pub struct Losses<'t> {
 }
 
 impl Cre {
-    /// A model from its three parts.
-    pub fn new(encoder: Sequential, decoder: Sequential, classifier: Sequential) -> Self {
-        Self { encoder, decoder, classifier }
+    /// A model from its three parts, for images of this shape: `[pixels]` or `[c, h, w]`.
+    pub fn new(encoder: Sequential, decoder: Sequential, classifier: Sequential, image: &[usize]) -> Self {
+        Self { encoder, decoder, classifier, image: image.to_vec() }
+    }
+
+    /// A batch in the shape that the encoder takes.
+    fn shaped(&self, images: &Tensor) -> Result<Tensor> {
+        let n = images.shape().first().copied().unwrap_or(0);
+        Ok(images.reshape(&[&[n], self.image.as_slice()].concat())?)
     }
 
     /// One of the three parts.
@@ -80,9 +87,21 @@ impl Cre {
 
     /// All parameters, named as in `encoder.0.weight`.
     pub fn params(&self) -> Vec<(String, &Param)> {
+        self.named(|part| part.params())
+    }
+
+    /// What is learned without a gradient, named as in `encoder.1.running_mean`.
+    pub fn buffers(&self) -> Vec<(String, &Param)> {
+        self.named(|part| part.buffers())
+    }
+
+    fn named<'a>(
+        &'a self,
+        of: impl Fn(&'a Sequential) -> Vec<(String, &'a Param)>,
+    ) -> Vec<(String, &'a Param)> {
         let named = |part: Part| {
-            let params = self.part(part).params().into_iter();
-            params.map(move |(name, param)| (format!("{}.{name}", part.name()), param))
+            let all = of(self.part(part)).into_iter();
+            all.map(move |(name, param)| (format!("{}.{name}", part.name()), param))
         };
         Part::ALL.into_iter().flat_map(named).collect()
     }
@@ -101,16 +120,17 @@ impl Cre {
         images: &Tensor,
         labels: &Indices,
         lambda: f64,
+        mode: Mode,
     ) -> Result<Losses<'t>> {
         if !(0.0..=1.0).contains(&lambda) {
             let got = lambda.to_string();
             return Err(Error::Setting { setting: "lambda", wanted: "a number in [0, 1]", got });
         }
-        let images = tape.constant(images);
-        let z = self.encoder.forward(&images)?;
+        let images = tape.constant(&self.shaped(images)?);
+        let z = self.encoder.forward(&images, mode)?;
         let [z_for_decoder, z_for_classifier] = z.split(lambda)?;
-        let mse = self.decoder.forward(&z_for_decoder)?.mse(&images)?;
-        let logits = self.classifier.forward(&z_for_classifier)?;
+        let mse = self.decoder.forward(&z_for_decoder, mode)?.mse(&images)?;
+        let logits = self.classifier.forward(&z_for_classifier, mode)?;
         let cross_entropy = logits.softmax_cross_entropy(labels)?;
         Ok(Losses { mse, cross_entropy, logits, z_for_decoder, z_for_classifier })
     }
@@ -121,19 +141,22 @@ impl Cre {
     /// If the images' shape does not fit.
     pub fn represent(&self, images: &Tensor) -> Result<Representation> {
         let tape = Tape::without_gradients();
-        let z = self.encoder.forward(&tape.constant(images))?;
-        let reconstruction = self.decoder.forward(&z)?.value().clone();
-        let logits = self.classifier.forward(&z)?.value().clone();
-        Ok(Representation { z: z.value().clone(), reconstruction, logits })
+        let mode = Mode::Evaluation;
+        let z = self.encoder.forward(&tape.constant(&self.shaped(images)?), mode)?;
+        let reconstruction = self.decoder.forward(&z, mode)?.value().reshape(images.shape())?;
+        let logits = self.classifier.forward(&z, mode)?.value().clone();
+        let n = images.shape().first().copied().unwrap_or(0);
+        let z = z.value().reshape(&[n, z.value().len() / n.max(1)])?;
+        Ok(Representation { z, reconstruction, logits })
     }
 
-    /// Takes over stored parameter values, all of them.
+    /// Takes over stored values of all parameters and buffers.
     ///
     /// # Errors
     /// [`Error::State`] if one is missing or has another shape or type; then nothing has changed.
     pub fn load(&self, stored: impl Fn(&str) -> Option<Tensor>) -> Result<()> {
         let mut values = Vec::new();
-        for (name, param) in self.params() {
+        for (name, param) in self.params().into_iter().chain(self.buffers()) {
             let own = param.value();
             values.push((param, fitting(&name, &own, stored(&name))?));
         }

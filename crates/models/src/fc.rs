@@ -80,6 +80,7 @@ pub fn cre(config: &Config, stream: &Stream, dtype: DType) -> Result<Cre> {
         part("encoder", &encoder, latent_activation),
         part("decoder", &decoder, Activation::Tanh),
         part("classifier", &classifier, Activation::Identity),
+        &[pixels],
     ))
 }
 

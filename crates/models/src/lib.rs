@@ -1,26 +1,34 @@
 //! Layers, architectures, initialisers, optimisers and the training step.
 //!
 //! A [`Module`] maps a variable to a variable and lists its parameters. A [`Cre`] is an encoder with a
-//! decoder and a classifier on one latent; [`fc`] builds the fully connected ones. A [`Trainer`] trains
+//! decoder and a classifier on one latent; [`fc`] builds the fully connected ones, [`cnn`] the convolutional
+//! ones. A [`Trainer`] trains
 //! all three parts with one forward and one backward pass a step.
 #![forbid(unsafe_code)]
 
 mod error;
 mod module;
 mod linear;
+mod conv;
+mod norm;
+mod pool;
 pub mod init;
 mod cre;
 pub mod fc;
+pub mod cnn;
 mod schedule;
 mod adam;
 mod sgd;
 mod train;
 
 pub use adam::{Adam, AdamConfig};
+pub use conv::{Conv2d, ConvTranspose2d};
 pub use cre::{Cre, Losses, Part, Representation};
 pub use error::{Error, Result};
 pub use linear::Linear;
-pub use module::{Activation, Module, Sequential};
+pub use module::{Activation, Mode, Module, Sequential};
+pub use norm::BatchNorm;
+pub use pool::{ChannelDropout, Flatten, MaxPool};
 pub use schedule::{Phase, Schedule};
 pub use sgd::{Sgd, SgdConfig};
 pub use train::{Conflict, EpochReport, Evaluation, Trainer, evaluate};

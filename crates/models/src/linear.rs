@@ -4,7 +4,7 @@ use autograd::{Param, Var};
 use tensor::DType;
 use tensor::random::Stream;
 
-use crate::{Module, Result, init};
+use crate::{Mode, Module, Result, init};
 
 /// `y = x W^T + b`, with `x: [n, inputs]`, `W: [outputs, inputs]` and `b: [outputs]`.
 ///
@@ -24,7 +24,7 @@ impl Linear {
 }
 
 impl Module for Linear {
-    fn forward<'t>(&self, x: &Var<'t>) -> Result<Var<'t>> {
+    fn forward<'t>(&self, x: &Var<'t>, _: Mode) -> Result<Var<'t>> {
         let tape = x.tape();
         Ok(x.linear(&tape.param(&self.weight), &tape.param(&self.bias))?)
     }

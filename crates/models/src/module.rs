@@ -5,16 +5,33 @@ use serde::{Deserialize, Serialize};
 
 use crate::Result;
 
+/// Whether a model is being trained, for the layers to which it matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Batch norms use their batch and learn its statistics; dropouts drop.
+    Training {
+        /// How many steps came before: it chooses what is dropped.
+        step: u64,
+    },
+    /// Batch norms use what they have learned; nothing is dropped.
+    Evaluation,
+}
+
 /// A function with parameters.
 pub trait Module: Send + Sync {
     /// The output for an input.
     ///
     /// # Errors
     /// If the shape of the input does not fit.
-    fn forward<'t>(&self, x: &Var<'t>) -> Result<Var<'t>>;
+    fn forward<'t>(&self, x: &Var<'t>, mode: Mode) -> Result<Var<'t>>;
 
     /// The parameters with their names, in an order that never changes.
     fn params(&self) -> Vec<(String, &Param)>;
+
+    /// What is learned without a gradient, such as running statistics, with names as [`Module::params`].
+    fn buffers(&self) -> Vec<(String, &Param)> {
+        vec![]
+    }
 
     /// The number of numbers that are learned.
     fn n_params(&self) -> usize {
@@ -35,7 +52,7 @@ pub enum Activation {
 }
 
 impl Module for Activation {
-    fn forward<'t>(&self, x: &Var<'t>) -> Result<Var<'t>> {
+    fn forward<'t>(&self, x: &Var<'t>, _: Mode) -> Result<Var<'t>> {
         Ok(match self {
             Self::Identity => x.clone(),
             Self::Relu => x.relu()?,
@@ -76,16 +93,29 @@ impl Sequential {
 }
 
 impl Module for Sequential {
-    fn forward<'t>(&self, x: &Var<'t>) -> Result<Var<'t>> {
-        self.0.iter().try_fold(x.clone(), |x, layer| layer.forward(&x))
+    fn forward<'t>(&self, x: &Var<'t>, mode: Mode) -> Result<Var<'t>> {
+        self.0.iter().try_fold(x.clone(), |x, layer| layer.forward(&x, mode))
     }
 
     fn params(&self) -> Vec<(String, &Param)> {
-        let mut params = Vec::new();
+        self.named(|layer| layer.params())
+    }
+
+    fn buffers(&self) -> Vec<(String, &Param)> {
+        self.named(|layer| layer.buffers())
+    }
+}
+
+impl Sequential {
+    /// What each layer names, with the layer's place before it.
+    fn named<'a>(
+        &'a self,
+        of: impl Fn(&'a dyn Module) -> Vec<(String, &'a Param)>,
+    ) -> Vec<(String, &'a Param)> {
+        let mut all = Vec::new();
         for (place, layer) in self.0.iter().enumerate() {
-            let of_layer = layer.params().into_iter();
-            params.extend(of_layer.map(|(name, param)| (format!("{place}.{name}"), param)));
+            all.extend(of(&**layer).into_iter().map(|(name, param)| (format!("{place}.{name}"), param)));
         }
-        params
+        all
     }
 }

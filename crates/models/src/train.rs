@@ -6,7 +6,7 @@ use autograd::{Gradients, Tape, Var};
 use tensor::{Indices, Tensor};
 
 use crate::cre::Losses;
-use crate::{Adam, AdamConfig, Cre, Error, Module, Part, Result};
+use crate::{Adam, AdamConfig, Cre, Error, Mode, Module, Part, Result};
 
 /// A model in training: an optimiser for each part, and the weight of reconstruction.
 pub struct Trainer<'m> {
@@ -68,7 +68,8 @@ impl<'m> Trainer<'m> {
     pub fn step(&mut self, images: &Tensor, labels: &Indices) -> Result<(f64, f64, Conflict)> {
         let (gradients, report) = {
             let tape = Tape::new();
-            let losses = self.model.losses(&tape, images, labels, self.lambda)?;
+            let mode = Mode::Training { step: self.optimisers[0].steps() };
+            let losses = self.model.losses(&tape, images, labels, self.lambda, mode)?;
             let gradients = differentiate(&tape, &losses)?;
             let conflict =
                 conflict(gradients.of(&losses.z_for_decoder)?, gradients.of(&losses.z_for_classifier)?);
@@ -139,9 +140,14 @@ impl<'m> Trainer<'m> {
         Ok(())
     }
 
-    /// Everything that has to be stored to go on later with the same bits: parameters and optimisers.
+    /// Everything that has to be stored to go on later with the same bits: parameters, buffers and optimisers.
     pub fn state(&self) -> Vec<(String, Tensor)> {
-        let params = self.model.params().into_iter().map(|(name, param)| (name, param.value()));
+        let params = self
+            .model
+            .params()
+            .into_iter()
+            .chain(self.model.buffers())
+            .map(|(name, param)| (name, param.value()));
         let optimisers = Part::ALL.into_iter().zip(&self.optimisers).flat_map(|(part, optimiser)| {
             let state = optimiser.state(&self.model.part(part).params()).into_iter();
             state.map(move |(name, tensor)| (optimiser_name(part, &name), tensor))
@@ -191,7 +197,7 @@ pub fn evaluate(model: &Cre, batches: impl IntoIterator<Item = (Tensor, Indices)
     let (mut mse, mut cross_entropy) = (0.0, 0.0);
     for (images, labels) in batches {
         let tape = Tape::without_gradients();
-        let losses = model.losses(&tape, &images, &labels, 0.5)?;
+        let losses = model.losses(&tape, &images, &labels, 0.5, Mode::Evaluation)?;
         let images_here = labels.len() as f64;
         mse += images_here * losses.mse.value().item()?;
         cross_entropy += images_here * losses.cross_entropy.value().item()?;

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use autograd::{Param, Tape, gradcheck};
 use models::fc::{self, Config, Size};
-use models::{Activation, AdamConfig, Cre, Error, Part, Trainer, evaluate};
+use models::{Activation, AdamConfig, Cre, Error, Mode, Part, Trainer, evaluate};
 use tensor::random::Stream;
 use tensor::{DType, Indices, Tensor};
 
@@ -40,7 +40,7 @@ enum Of {
 fn gradients(model: &Cre, part: Part, lambda: f64, of: Of) -> Vec<f64> {
     let (images, labels) = batch(DType::F64);
     let tape = Tape::new();
-    let losses = model.losses(&tape, &images, &labels, lambda).unwrap();
+    let losses = model.losses(&tape, &images, &labels, lambda, Mode::Evaluation).unwrap();
     let loss = match of {
         Of::Sum => losses.mse.add(&losses.cross_entropy).unwrap(),
         Of::Mse => losses.mse.clone(),
@@ -110,7 +110,7 @@ fn a14_the_gradients_of_the_whole_model_agree_with_finite_differences() {
         let at = |moved: Vec<f64>| {
             param.set(Tensor::from_vec(moved, value.shape()).unwrap());
             let tape = Tape::without_gradients();
-            let losses = model.losses(&tape, &images, &labels, 0.5).unwrap();
+            let losses = model.losses(&tape, &images, &labels, 0.5, Mode::Evaluation).unwrap();
             let [mse, ce] = [&losses.mse, &losses.cross_entropy].map(|loss| loss.value().item().unwrap());
             match loss {
                 Of::Mse => mse,
@@ -207,7 +207,8 @@ fn a_lambda_outside_its_range_is_refused_by_name() {
     let (images, labels) = batch(DType::F32);
     let model = model(Size::S, DType::F32);
     for lambda in [-0.1, 1.1, f64::NAN] {
-        let message = model.losses(&Tape::new(), &images, &labels, lambda).unwrap_err().to_string();
+        let message =
+            model.losses(&Tape::new(), &images, &labels, lambda, Mode::Evaluation).unwrap_err().to_string();
         assert!(message.starts_with("lambda: wanted a number in [0, 1]"), "{message}");
     }
 }

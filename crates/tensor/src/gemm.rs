@@ -1,9 +1,9 @@
 //! Matrix products in `f32`: our own for AVX-512, the `gemm` crate's elsewhere.
 
 #[cfg(target_arch = "x86_64")]
-mod avx512;
+pub(crate) mod avx512;
 #[cfg(target_arch = "x86_64")]
-mod pack;
+pub(crate) mod pack;
 
 use gemm::Parallelism;
 

@@ -15,6 +15,8 @@ mod run;
 pub mod random;
 mod memory;
 mod gemm;
+pub mod conv;
+pub mod planes;
 pub mod vector;
 pub mod math;
 

@@ -18,13 +18,13 @@ use super::{Matrix, Start};
 use crate::memory::Buffer;
 
 /// The most rows of a tile.
-const TILE_ROWS: usize = 14;
+pub(crate) const TILE_ROWS: usize = 14;
 /// Numbers in a vector register.
 pub(super) const LANES: usize = 16;
 /// The most columns of a tile: two vectors.
-pub(super) const TILE_COLUMNS: usize = 2 * LANES;
+pub(crate) const TILE_COLUMNS: usize = 2 * LANES;
 /// The most steps of the inner size that a tile sums before it goes back to memory.
-const INNER_BLOCK: usize = 392;
+pub(crate) const INNER_BLOCK: usize = 392;
 /// Columns of B that are packed at once.
 const COLUMN_BLOCK: usize = 10 * TILE_COLUMNS;
 
@@ -78,7 +78,7 @@ pub(super) unsafe fn product(out: Output, a: Matrix<'_>, b: Matrix<'_>, start: S
 }
 
 /// The size of equal parts that are at most `most` long.
-fn balanced(whole: usize, most: usize) -> usize {
+pub(crate) fn balanced(whole: usize, most: usize) -> usize {
     whole.div_ceil(whole.div_ceil(most).max(1)).max(1)
 }
 
@@ -88,7 +88,7 @@ fn balanced(whole: usize, most: usize) -> usize {
 /// As [`kernel`], with `rows` and the vectors of `width` for its sizes.
 #[target_feature(enable = "avx512f")]
 #[allow(clippy::too_many_arguments)]
-unsafe fn tile(
+pub(crate) unsafe fn tile(
     rows: usize,
     width: usize,
     steps: usize,

@@ -21,7 +21,7 @@ struct Source<'a> {
 /// # Safety
 /// The processor has AVX-512F.
 #[target_feature(enable = "avx512f")]
-pub(super) unsafe fn pack_rows(
+pub(crate) unsafe fn pack_rows(
     panels: &mut [f32],
     a: Matrix<'_>,
     first: usize,
@@ -174,7 +174,7 @@ fn lanes(count: usize) -> __mmask16 {
 
 /// The transpose of a square of 16 by 16 numbers.
 #[target_feature(enable = "avx512f")]
-fn transposed(rows: [__m512; LANES]) -> [__m512; LANES] {
+pub(crate) fn transposed(rows: [__m512; LANES]) -> [__m512; LANES] {
     let mut pairs = rows;
     for i in (0..LANES).step_by(2) {
         pairs[i] = _mm512_unpacklo_ps(rows[i], rows[i + 1]);

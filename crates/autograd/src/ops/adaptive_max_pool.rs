@@ -1,0 +1,122 @@
+//! Max-pooling to a given size, whatever the size of the image.
+
+use std::ops::Range;
+
+use tensor::Tensor;
+
+use crate::ops::max_pool2d::windows::{self, Places};
+use crate::{Op, Result, Var};
+
+/// From images `[n, c, h, w]` to `[n, c, size]`: output `i` of `size` along an axis of `length` is the
+/// largest of `floor(i length / size) .. ceil((i + 1) length / size)`. The windows cover the image and
+/// overlap where the sizes do not divide.
+///
+/// The gradient goes to the first largest number of a window in row-major order.
+#[derive(Debug, Clone, Copy)]
+pub struct AdaptiveMaxPool {
+    /// Rows and columns of the output.
+    pub size: [usize; 2],
+}
+
+fn ranges(length: usize, size: usize) -> Vec<Range<usize>> {
+    (0..size).map(|i| i * length / size..((i + 1) * length).div_ceil(size)).collect()
+}
+
+impl Op<1> for AdaptiveMaxPool {
+    const NAME: &'static str = "adaptive_max_pool";
+
+    type Saved = Places;
+
+    fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], Places)> {
+        match (x.shape(), self.size) {
+            (&[_, _, h, w], [rows, columns]) if h * w * rows * columns > 0 => {
+                let (y, places) = windows::forward(x, ranges(h, rows), ranges(w, columns))?;
+                Ok(([y], places))
+            }
+            (_, [rows, columns]) => {
+                let wanted = format!("[n, c, h, w] and a size, none of them empty (size {rows} x {columns})");
+                Err(tensor::Error::shape(Self::NAME, &wanted, &[x.shape()]).into())
+            }
+        }
+    }
+
+    fn backward(
+        &self,
+        places: &Places,
+        [dy]: [&Tensor; 1],
+        [wanted]: [bool; 1],
+    ) -> Result<[Option<Tensor>; 1]> {
+        Ok([places.backward(dy, wanted)?])
+    }
+}
+
+impl<'t> Var<'t> {
+    /// The largest numbers of `size` windows that cover these images `[n, c, h, w]`.
+    ///
+    /// # Errors
+    /// If these are not images, or the image or the size is empty.
+    pub fn adaptive_max_pool(&self, size: [usize; 2]) -> Result<Self> {
+        let [y] = self.tape.apply(AdaptiveMaxPool { size }, [self])?;
+        Ok(y)
+    }
+}
+
+#[cfg(feature = "cases")]
+mod cases {
+    use std::ops::Range;
+
+    use proptest::prelude::*;
+
+    use super::AdaptiveMaxPool;
+    use crate::gradcheck::cases::{Case, Cases};
+    use crate::ops::max_pool2d::cases::distinct;
+
+    impl Cases<1> for AdaptiveMaxPool {
+        fn cases() -> BoxedStrategy<Case<Self, 1>> {
+            of_size(1..3, 1..7)
+        }
+
+        fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
+            of_size(20..60, 20..40)
+        }
+    }
+
+    /// Sizes up to a little more than the side of the image, where windows overlap.
+    fn of_size(planes: Range<usize>, side: Range<usize>) -> BoxedStrategy<Case<AdaptiveMaxPool, 1>> {
+        (planes, 1..3usize, [side.clone(), side], [1..9usize, 1..9])
+            .prop_flat_map(|(n, c, [h, w], size)| (distinct([n, c, h, w]), Just(AdaptiveMaxPool { size })))
+            .prop_map(|(x, op)| Case { op, inputs: [x], reduced: op.size[0] * op.size[1] })
+            .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tensor::{DType, Tensor};
+
+    use super::ranges;
+    use crate::Tape;
+
+    #[test]
+    fn windows_cover_the_axis_and_overlap_where_sizes_do_not_divide() {
+        assert_eq!(ranges(4, 1).as_slice(), std::slice::from_ref(&(0..4)));
+        assert_eq!(ranges(4, 2), [0..2, 2..4]);
+        assert_eq!(ranges(5, 3), [0..2, 1..4, 3..5]);
+        assert_eq!(ranges(1, 2), [0..1, 0..1]);
+    }
+
+    #[test]
+    fn empty_sizes_and_images_are_errors_and_no_images_are_not() {
+        let tape = Tape::new();
+        let pooled = |shape: &[usize], size| {
+            tape.input(&Tensor::zeros(shape, DType::F32)).adaptive_max_pool(size).map(|y| y.shape().to_vec())
+        };
+        assert_eq!(
+            pooled(&[1, 2, 3, 4], [0, 1]).unwrap_err().to_string(),
+            "adaptive_max_pool: wanted [n, c, h, w] and a size, none of them empty (size 0 x 1), \
+             got [1, 2, 3, 4]"
+        );
+        assert!(pooled(&[1, 2, 0, 4], [1, 1]).is_err() && pooled(&[2, 2], [1, 1]).is_err());
+        assert_eq!(pooled(&[0, 2, 3, 4], [1, 2]).unwrap(), [0, 2, 1, 2]);
+    }
+}

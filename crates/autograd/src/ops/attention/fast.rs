@@ -1,0 +1,170 @@
+//! Attention of one head in `f32`: tiles of scores that stay in the cache, by matrix products.
+//!
+//! A tile holds the scores of some queries with some keys. Going forward, each query carries the largest
+//! score and the sum of exponentials that it has met; when a tile brings a larger one, what was summed is
+//! scaled down to it. Going backward the scores are computed again.
+
+use std::ops::Range;
+
+use ndarray::{ArrayView2, ArrayViewMut2};
+use tensor::{Matrix, Start, gemm_f32, math, vector};
+
+use crate::ops::rows;
+
+/// The most queries and the most keys of a tile: 64 KiB of scores.
+const TILE: usize = 128;
+const TOGETHER: &str = "the features of a head lie together";
+
+/// `[t, d]` without gaps.
+pub(super) struct Rows {
+    data: Vec<f32>,
+    d: usize,
+}
+
+impl Rows {
+    fn zeros(t: usize, d: usize) -> Self {
+        Self { data: vec![0.0; t * d], d }
+    }
+
+    /// A head's part of a packed tensor, times `scale`.
+    pub(super) fn gather(part: ArrayView2<'_, f32>, scale: f32) -> Self {
+        let mut data = Vec::with_capacity(part.len());
+        for row in part.rows() {
+            data.extend(row.to_slice().expect(TOGETHER).iter().map(|x| x * scale));
+        }
+        Self { data, d: part.ncols() }
+    }
+
+    /// Writes these rows, times `scale`, to a head's part of a packed tensor.
+    fn scatter(&self, mut part: ArrayViewMut2<'_, f32>, scale: f32) {
+        for (row, from) in part.rows_mut().into_iter().zip(self.data.chunks_exact(self.d)) {
+            row.into_slice().expect(TOGETHER).iter_mut().zip(from).for_each(|(to, from)| *to = from * scale);
+        }
+    }
+
+    fn row(&self, index: usize) -> &[f32] {
+        &self.data[index * self.d..][..self.d]
+    }
+
+    fn places(&self, tile: &Range<usize>) -> Range<usize> {
+        tile.start * self.d..tile.end * self.d
+    }
+
+    /// The rows of a tile as a matrix.
+    fn matrix(&self, tile: &Range<usize>, transposed: bool) -> Matrix<'_> {
+        Matrix::new(&self.data[self.places(tile)], tile.len(), self.d, transposed)
+    }
+
+    /// The rows of a tile, to be written.
+    fn tile(&mut self, tile: &Range<usize>) -> &mut [f32] {
+        let places = self.places(tile);
+        &mut self.data[places]
+    }
+}
+
+/// `0..t` in parts of nearly one length, at most `TILE`.
+fn tiles(t: usize) -> impl Iterator<Item = Range<usize>> {
+    let length = t.div_ceil(t.div_ceil(TILE).max(1)).max(1);
+    (0..t).step_by(length).map(move |first| first..t.min(first + length))
+}
+
+/// Memory for one tile.
+fn tile_of_scores(t: usize) -> Vec<f32> {
+    let length = t.min(TILE);
+    vec![0.0; length * length]
+}
+
+fn largest(x: &[f32]) -> f32 {
+    const LANES: usize = 16;
+    let larger = |a: f32, b: f32| if b > a { b } else { a };
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    let lines = x.chunks_exact(LANES);
+    for (lane, &x) in lanes.iter_mut().zip(lines.remainder()) {
+        *lane = x;
+    }
+    for line in lines {
+        for lane in 0..LANES {
+            lanes[lane] = larger(lanes[lane], line[lane]);
+        }
+    }
+    lanes.into_iter().fold(f32::NEG_INFINITY, larger)
+}
+
+/// Writes `softmax(q k^T) v` to `y` and the logarithm of each row's sum of exponentials to `log_sums`. The
+/// queries are scaled already.
+pub(super) fn forward([q, k, v]: &[Rows; 3], mut y: ArrayViewMut2<'_, f32>, log_sums: &mut [f32]) {
+    let (t, d) = (log_sums.len(), q.d);
+    let (mut scores, mut weights) = (tile_of_scores(t), tile_of_scores(t));
+    let mut out = Rows::zeros(t, d);
+    for queries in tiles(t) {
+        let mut most = vec![f32::NEG_INFINITY; queries.len()];
+        let mut sums = vec![0.0; queries.len()];
+        for keys in tiles(t) {
+            let scores = &mut scores[..queries.len() * keys.len()];
+            let weights = &mut weights[..queries.len() * keys.len()];
+            gemm_f32(scores, q.matrix(&queries, false), k.matrix(&keys, true), Start::Zero);
+            let per_query = out.tile(&queries).chunks_exact_mut(d).zip(most.iter_mut().zip(&mut sums));
+            let per_key = scores.chunks_exact(keys.len()).zip(weights.chunks_exact_mut(keys.len()));
+            for ((scores, weights), (out, (most, sum))) in per_key.zip(per_query) {
+                let before = *most;
+                *most = before.max(largest(scores));
+                let shift = *most;
+                vector::map(scores, weights, |score| math::exp(score - shift));
+                let shrink = math::exp(before - shift);
+                *sum = *sum * shrink + rows::sum(weights, weights, |weight, _| weight);
+                out.iter_mut().for_each(|out| *out *= shrink);
+            }
+            let weights = Matrix::new(weights, queries.len(), keys.len(), false);
+            gemm_f32(out.tile(&queries), weights, v.matrix(&keys, false), Start::Output);
+        }
+        for ((query, most), sum) in queries.zip(most).zip(sums) {
+            let inverse = 1.0 / sum;
+            let y = y.row_mut(query).into_slice().expect(TOGETHER);
+            y.iter_mut().zip(out.row(query)).for_each(|(y, out)| *y = out * inverse);
+            log_sums[query] = most + sum.ln();
+        }
+    }
+}
+
+/// Writes the gradients by the queries before they were scaled by `scale`, by the keys and by the values.
+pub(super) fn backward(
+    [q, k, v]: &[Rows; 3],
+    [y, dy]: [&Rows; 2],
+    log_sums: &[f32],
+    scale: f32,
+    [into_dq, into_dk, into_dv]: [ArrayViewMut2<'_, f32>; 3],
+) {
+    let (t, d) = (log_sums.len(), q.d);
+    let [mut scores, mut weights, mut dweights] = [(); 3].map(|()| tile_of_scores(t));
+    let [mut dq, mut dk, mut dv] = [(); 3].map(|()| Rows::zeros(t, d));
+    let inner: Vec<f32> = (0..t).map(|i| rows::sum(dy.row(i), y.row(i), |dy, y| dy * y)).collect();
+    for queries in tiles(t) {
+        for keys in tiles(t) {
+            let size = queries.len() * keys.len();
+            let (scores, weights, dweights) =
+                (&mut scores[..size], &mut weights[..size], &mut dweights[..size]);
+            gemm_f32(scores, q.matrix(&queries, false), k.matrix(&keys, true), Start::Zero);
+            gemm_f32(dweights, dy.matrix(&queries, false), v.matrix(&keys, true), Start::Zero);
+            for (row, query) in queries.clone().enumerate() {
+                let places = row * keys.len()..(row + 1) * keys.len();
+                let (log_sum, inner) = (log_sums[query], inner[query]);
+                vector::map(&scores[places.clone()], &mut weights[places.clone()], |score| {
+                    math::exp(score - log_sum)
+                });
+                // The scores are not needed any more; their gradients take their place.
+                let (weights, dweights) = (&weights[places.clone()], &dweights[places.clone()]);
+                vector::map2(weights, dweights, &mut scores[places], |weight, dweight| {
+                    weight * (dweight - inner)
+                });
+            }
+            let dscores = |transposed| Matrix::new(scores, queries.len(), keys.len(), transposed);
+            let weights = Matrix::new(weights, queries.len(), keys.len(), true);
+            gemm_f32(dv.tile(&keys), weights, dy.matrix(&queries, false), Start::Output);
+            gemm_f32(dk.tile(&keys), dscores(true), q.matrix(&queries, false), Start::Output);
+            gemm_f32(dq.tile(&queries), dscores(false), k.matrix(&keys, false), Start::Output);
+        }
+    }
+    dq.scatter(into_dq, scale);
+    dk.scatter(into_dk, 1.0);
+    dv.scatter(into_dv, 1.0);
+}

@@ -1,0 +1,364 @@
+//! Batch normalisation in training: each channel to mean zero and variance one over the batch.
+
+pub(crate) mod fast;
+
+use ndarray::{Array1, ArrayD, ArrayViewD, Axis, Zip};
+use tensor::{Error, Kernel, Real, Slice, Stored, Tensor};
+
+use self::fast::{Gradient, Layout};
+use crate::op::if_wanted;
+use crate::{Op, Result, Var};
+
+/// `y = (x - mean) / sqrt(variance + eps) * weight + bias` in each channel, for `x: [n, c, ..]` and
+/// `weight`, `bias: [c]`.
+///
+/// The outputs are `y`, and of each channel, in the accumulator type, the mean and the **unbiased** variance
+/// (over one less than the count), which a layer's running statistics take in. `y` itself is normalised by
+/// the variance over the full count. All three outputs are differentiable.
+#[derive(Debug, Clone, Copy)]
+pub struct BatchNorm {
+    /// What is added to the variance; above zero.
+    pub eps: f64,
+}
+
+/// Also gives `1 / sqrt(variance + eps)` of each channel.
+impl Kernel<3, 4> for BatchNorm {
+    fn name(&self) -> &'static str {
+        "batch_norm"
+    }
+
+    fn shapes(&self, inputs: [&[usize]; 3]) -> tensor::Result<[Vec<usize>; 4]> {
+        let [x, weight, bias] = inputs;
+        let &[n, c, ref plane @ ..] = x else {
+            return Err(Error::shape("batch_norm", WANTED, &inputs));
+        };
+        if weight != [c] || bias != [c] {
+            return Err(Error::shape("batch_norm", WANTED, &inputs));
+        }
+        if n * plane.iter().product::<usize>() < 2 {
+            let wanted = "at least two values of each channel in training, since one has no variance";
+            return Err(Error::shape("batch_norm", wanted, &[x]));
+        }
+        Ok([x.to_vec(), vec![c], vec![c], vec![c]])
+    }
+
+    fn stored(&self) -> [Stored; 4] {
+        use Stored::{AsAccumulator, AsInput};
+        [AsInput, AsAccumulator, AsAccumulator, AsAccumulator]
+    }
+
+    fn reference<A: Real>(&self, [x, weight, bias]: [ArrayViewD<'_, A>; 3]) -> [ArrayD<A>; 4] {
+        let c = weight.len();
+        let mut y = x.to_owned();
+        let [mut means, mut variances, mut inverses] = [(); 3].map(|()| Array1::zeros(c));
+        for (channel, mut y) in y.axis_iter_mut(Axis(1)).enumerate() {
+            let count = A::of(y.len());
+            let mean = y.iter().copied().sum::<A>() / count;
+            let squares: A = y.iter().map(|&x| (x - mean) * (x - mean)).sum();
+            let inverse = A::one() / (squares / count + A::from_f64(self.eps)).sqrt();
+            y.mapv_inplace(|x| (x - mean) * inverse * weight[[channel]] + bias[[channel]]);
+            means[channel] = mean;
+            variances[channel] = squares / (count - A::one());
+            inverses[channel] = inverse;
+        }
+        [y, means.into_dyn(), variances.into_dyn(), inverses.into_dyn()]
+    }
+
+    fn fast(&self, [x, weight, bias]: [Slice<'_>; 3], outputs: [&mut [f32]; 4]) -> bool {
+        let [y, means, variances, inverses] = outputs;
+        let layout = Layout::of(x.shape);
+        if x.data.is_empty() {
+            return true;
+        }
+        let count = (x.data.len() / means.len()) as f64;
+        for (channel, moments) in fast::moments(x.data, layout).into_iter().enumerate() {
+            means[channel] = moments.mean as f32;
+            variances[channel] = (moments.squares / (count - 1.0)) as f32;
+            inverses[channel] = (1.0 / (moments.squares / count + self.eps).sqrt()) as f32;
+        }
+        let scale: Vec<f32> = weight.data.iter().zip(&*inverses).map(|(w, inverse)| w * inverse).collect();
+        fast::normalise(x.data, y, [means, &scale, bias.data], layout);
+        true
+    }
+}
+
+const WANTED: &str = "x [n, c, ..], a weight [c] and a bias [c]";
+
+/// The gradients by `weight` and `bias`: `sum(dy z)`, with `z` the normalised `x`, and `sum(dy)` over each
+/// channel. In the accumulator type, since `dx` is made of them as well.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BatchNormGradAffine;
+
+impl Kernel<4, 2> for BatchNormGradAffine {
+    fn name(&self) -> &'static str {
+        "batch_norm_grad_affine"
+    }
+
+    fn shapes(&self, inputs: [&[usize]; 4]) -> tensor::Result<[Vec<usize>; 2]> {
+        match inputs {
+            [x @ &[_, c, ..], mean, inverse, dy] if x == dy && [mean, inverse] == [[c]; 2] => {
+                Ok([vec![c], vec![c]])
+            }
+            _ => Err(Error::shape(self.name(), "what batch_norm took and gave", &inputs)),
+        }
+    }
+
+    fn loaded(&self) -> [Stored; 4] {
+        use Stored::{AsAccumulator, AsInput};
+        [AsInput, AsAccumulator, AsAccumulator, AsInput]
+    }
+
+    fn stored(&self) -> [Stored; 2] {
+        [Stored::AsAccumulator; 2]
+    }
+
+    fn reference<A: Real>(&self, [x, mean, inverse, dy]: [ArrayViewD<'_, A>; 4]) -> [ArrayD<A>; 2] {
+        let statistics = mean.iter().zip(&inverse);
+        let of_channels = x.axis_iter(Axis(1)).zip(dy.axis_iter(Axis(1))).zip(statistics);
+        let dweight: Array1<A> = of_channels
+            .map(|((x, dy), (&mean, &inverse))| {
+                x.iter().zip(&dy).map(|(&x, &dy)| dy * (x - mean) * inverse).sum()
+            })
+            .collect();
+        let dbias: Array1<A> = dy.axis_iter(Axis(1)).map(|dy| dy.iter().copied().sum()).collect();
+        [dweight.into_dyn(), dbias.into_dyn()]
+    }
+
+    fn fast(&self, [x, mean, inverse, dy]: [Slice<'_>; 4], [dweight, dbias]: [&mut [f32]; 2]) -> bool {
+        if x.data.is_empty() {
+            return false;
+        }
+        let sums = fast::sums(x.data, dy.data, mean.data, Layout::of(x.shape));
+        for (channel, [with_x, plain]) in sums.into_iter().enumerate() {
+            dweight[channel] = (with_x * f64::from(inverse.data[channel])) as f32;
+            dbias[channel] = plain as f32;
+        }
+        true
+    }
+}
+
+/// The gradient by `x`. Each of the `count` values of a channel also moves its mean and its variance:
+///
+/// `dx = (dy - sum(dy) / count - z sum(dy z) / count) weight / sqrt(variance + eps)
+///     + dmean / count + 2 (x - mean) dvariance / (count - 1)`
+#[derive(Debug, Clone, Copy)]
+struct BatchNormGradInput;
+
+impl Kernel<9, 1> for BatchNormGradInput {
+    fn name(&self) -> &'static str {
+        "batch_norm_grad_input"
+    }
+
+    fn shapes(&self, inputs: [&[usize]; 9]) -> tensor::Result<[Vec<usize>; 1]> {
+        let [x, dy, of_channels @ ..] = inputs;
+        match x {
+            &[_, c, ..] if x == dy && of_channels.iter().all(|shape| *shape == [c]) => Ok([x.to_vec()]),
+            _ => Err(Error::shape(self.name(), "what batch_norm took and gave", &inputs)),
+        }
+    }
+
+    fn loaded(&self) -> [Stored; 9] {
+        std::array::from_fn(|input| if input < 3 { Stored::AsInput } else { Stored::AsAccumulator })
+    }
+
+    fn reference<A: Real>(&self, inputs: [ArrayViewD<'_, A>; 9]) -> [ArrayD<A>; 1] {
+        let [x, dy, weight, mean, inverse, dweight, dbias, dmean, dvariance] = inputs;
+        let mut dx = dy.to_owned();
+        for (channel, (mut dx, x)) in dx.axis_iter_mut(Axis(1)).zip(x.axis_iter(Axis(1))).enumerate() {
+            let of = |values: &ArrayViewD<'_, A>| values[[channel]];
+            let count = A::of(x.len());
+            Zip::from(&mut dx).and(&x).for_each(|dx, &x| {
+                let z = (x - of(&mean)) * of(&inverse);
+                let through_y =
+                    (*dx - of(&dbias) / count - z * of(&dweight) / count) * of(&weight) * of(&inverse);
+                let through_variance = A::of(2) * (x - of(&mean)) * of(&dvariance) / (count - A::one());
+                *dx = through_y + of(&dmean) / count + through_variance;
+            });
+        }
+        [dx]
+    }
+
+    fn fast(&self, inputs: [Slice<'_>; 9], [dx]: [&mut [f32]; 1]) -> bool {
+        let layout = Layout::of(inputs[0].shape);
+        let [x, dy, weight, mean, inverse, dweight, dbias, dmean, dvariance] = inputs.map(|input| input.data);
+        if x.is_empty() {
+            return true;
+        }
+        let count = (x.len() / mean.len()) as f32;
+        let gradients: Vec<Gradient> = (0..mean.len())
+            .map(|channel| {
+                let (inverse, of_dy) = (inverse[channel], weight[channel] * inverse[channel]);
+                let through_variance = 2.0 * dvariance[channel] / (count - 1.0);
+                Gradient {
+                    of_dy,
+                    of_x: through_variance - of_dy * inverse * (dweight[channel] / count),
+                    mean: mean[channel],
+                    shift: (dmean[channel] - of_dy * dbias[channel]) / count,
+                }
+            })
+            .collect();
+        fast::gradient(x, dy, dx, &gradients, layout);
+        true
+    }
+}
+
+/// What [`BatchNorm`] keeps for its gradients.
+#[derive(Debug)]
+pub struct Saved {
+    x: Tensor,
+    weight: Tensor,
+    /// Of each channel, in the accumulator type.
+    mean: Tensor,
+    /// `1 / sqrt(variance + eps)` of each channel, in the accumulator type.
+    inverse: Tensor,
+}
+
+impl Op<3, 3> for BatchNorm {
+    const NAME: &'static str = "batch_norm";
+
+    type Saved = Saved;
+
+    fn forward(&self, [x, weight, bias]: [&Tensor; 3]) -> Result<([Tensor; 3], Saved)> {
+        let [y, mean, variance, inverse] = tensor::run(self, [x, weight, bias])?;
+        let saved = Saved { x: x.clone(), weight: weight.clone(), mean: mean.clone(), inverse };
+        Ok(([y, mean, variance], saved))
+    }
+
+    fn backward(
+        &self,
+        Saved { x, weight, mean, inverse }: &Saved,
+        [dy, dmean, dvariance]: [&Tensor; 3],
+        [wanted_x, wanted_weight, wanted_bias]: [bool; 3],
+    ) -> Result<[Option<Tensor>; 3]> {
+        if [wanted_x, wanted_weight, wanted_bias] == [false; 3] {
+            return Ok([None, None, None]);
+        }
+        let [dweight, dbias] = tensor::run(&BatchNormGradAffine, [x, mean, inverse, dy])?;
+        let dx = if_wanted(wanted_x, || {
+            let inputs = [x, dy, weight, mean, inverse, &dweight, &dbias, dmean, dvariance];
+            let [dx] = tensor::run(&BatchNormGradInput, inputs)?;
+            Ok(dx)
+        })?;
+        let [dweight, dbias] = [dweight, dbias].map(|sum| sum.to_dtype(x.dtype()));
+        Ok([dx, wanted_weight.then_some(dweight), wanted_bias.then_some(dbias)])
+    }
+}
+
+impl<'t> Var<'t> {
+    /// Each channel of `[n, c, ..]` to mean zero and variance one over the batch, then times the weight `[c]`
+    /// plus the bias `[c]` of `affine` if it is given. Returns `[y, mean, variance]`, the mean and the
+    /// unbiased variance of each channel in the accumulator type.
+    ///
+    /// # Errors
+    /// If the shapes are not such, or a channel has a single value: one value has no variance.
+    pub fn batch_norm(&self, affine: Option<[&Self; 2]>, eps: f64) -> Result<[Self; 3]> {
+        let [weight, bias] = self.affine_or_identity(affine);
+        self.tape.apply(BatchNorm { eps }, [self, &weight, &bias])
+    }
+
+    /// A weight and a bias for each channel: the given ones, or constants that change nothing.
+    pub(crate) fn affine_or_identity(&self, affine: Option<[&Self; 2]>) -> [Self; 2] {
+        match affine {
+            Some(affine) => affine.map(Self::clone),
+            None => [1.0, 0.0].map(|value| {
+                // A shape without channels is for the operation to refuse.
+                let channels = self.shape().get(1).copied().unwrap_or(0);
+                self.tape.constant(&Tensor::full(value, &[channels], self.value.dtype()))
+            }),
+        }
+    }
+}
+
+#[cfg(feature = "cases")]
+pub(crate) mod cases {
+    use std::ops::Range;
+
+    use proptest::prelude::*;
+    use tensor::Tensor;
+
+    use super::BatchNorm;
+    use crate::gradcheck::cases::{Case, Cases, values};
+    use crate::ops::layer_norm::cases::values_around;
+
+    impl Cases<3, 3> for BatchNorm {
+        fn cases() -> BoxedStrategy<Case<Self, 3>> {
+            let flat = (2..6usize, 0..4usize).prop_map(|(n, c)| vec![n, c]);
+            let images = shapes_of_images(1..4, 1..3)
+                .prop_filter("one value has no variance", |shape| shape[0] * shape[2] * shape[3] > 1);
+            of_shape(prop_oneof![flat, images].boxed())
+        }
+
+        fn long_cases() -> BoxedStrategy<Case<Self, 3>> {
+            let flat = (100..300usize, 60..200usize).prop_map(|(n, c)| vec![n, c]);
+            of_shape(prop_oneof![flat, shapes_of_images(20..40, 5..20)].boxed())
+        }
+    }
+
+    pub(crate) fn shapes_of_images(n: Range<usize>, side: Range<usize>) -> BoxedStrategy<Vec<usize>> {
+        (n, 1..4usize, side.clone(), side).prop_map(|(n, c, h, w)| vec![n, c, h, w]).boxed()
+    }
+
+    fn of_shape(shape: BoxedStrategy<Vec<usize>>) -> BoxedStrategy<Case<BatchNorm, 3>> {
+        (shape, prop_oneof![Just(1e-5), Just(0.5)])
+            .prop_flat_map(|(shape, eps)| {
+                let (c, plane) = (shape[1], shape[2..].iter().product::<usize>());
+                (spread(&shape), values(&[c]), values(&[c]), Just((eps, shape[0] * plane)))
+            })
+            .prop_map(|(x, weight, bias, (eps, reduced))| Case {
+                op: BatchNorm { eps },
+                inputs: [x, weight, bias],
+                reduced,
+            })
+            .boxed()
+    }
+
+    /// Neighbours within a channel lie apart, so that its variance is about two, and its mean is not zero.
+    pub(crate) fn spread(shape: &[usize]) -> BoxedStrategy<Tensor> {
+        let (c, plane) = (shape[1], shape[2..].iter().product::<usize>());
+        values_around(shape, move |place| {
+            let within_channel = place / (c * plane) * plane + place % plane;
+            if within_channel % 2 == 0 { 2.5 } else { -0.5 }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tensor::{DType, Tensor};
+
+    use crate::Tape;
+
+    #[test]
+    fn the_variance_that_is_given_out_is_unbiased_and_the_one_that_normalises_is_not() {
+        let tape = Tape::new();
+        let x = tape.input(&Tensor::from_slice(&[1.0f32, 3.0], &[2, 1]).unwrap());
+        let [y, mean, variance] = x.batch_norm(None, 1e-12).unwrap();
+        assert_eq!(y.value().to_f64_vec(), [-1.0, 1.0]);
+        assert_eq!((mean.value().item(), variance.value().item()), (Ok(2.0), Ok(2.0)));
+    }
+
+    #[test]
+    fn a_channel_far_from_zero_keeps_its_digits_in_either_layout() {
+        let values: Vec<f32> = (0..400).map(|i| 10_000.0 + if i % 2 == 0 { 1.0 } else { -1.0 }).collect();
+        for shape in [vec![400, 1], vec![4, 1, 10, 10]] {
+            let tape = Tape::new();
+            let x = tape.input(&Tensor::from_slice(&values, &shape).unwrap());
+            let [y, mean, _] = x.batch_norm(None, 1e-12).unwrap();
+            assert_eq!(mean.value().item(), Ok(10_000.0));
+            assert!(y.value().to_f64_vec().iter().all(|y| y.abs() == 1.0), "{shape:?}");
+        }
+    }
+
+    #[test]
+    fn a_batch_of_one_is_an_error_that_says_so() {
+        let tape = Tape::new();
+        let of = |shape: &[usize]| tape.input(&Tensor::zeros(shape, DType::F32));
+        let message = of(&[1, 3]).batch_norm(None, 1e-5).unwrap_err().to_string();
+        let wanted = "at least two values of each channel in training, since one has no variance";
+        assert_eq!(message, format!("batch_norm: wanted {wanted}, got [1, 3]"));
+        assert!(of(&[1, 3, 1, 1]).batch_norm(None, 1e-5).is_err());
+        assert!(of(&[0, 3, 2, 2]).batch_norm(None, 1e-5).is_err());
+        assert!(of(&[4]).batch_norm(None, 1e-5).is_err());
+        assert!(of(&[1, 3, 1, 2]).batch_norm(None, 1e-5).is_ok());
+    }
+}

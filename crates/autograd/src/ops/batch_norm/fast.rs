@@ -1,0 +1,181 @@
+//! Batch normalisation of `f32`: sums over each channel and the maps that use them, on all threads.
+//!
+//! `x` is `[n, c, plane]`. With planes of more than one element a channel is a list of rows; with planes of
+//! one it is a column, and a strip of columns is read at once. Every sum has one order.
+
+use crate::ops::rows;
+
+/// Columns that are summed beside each other.
+const STRIP: usize = 64;
+/// Rows of one partial sum over columns, and of one task.
+const BLOCK: usize = 64;
+
+/// How `[n, c, ..]` lies in memory.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Layout {
+    channels: usize,
+    /// Elements of one channel of one example.
+    plane: usize,
+}
+
+impl Layout {
+    pub(crate) fn of(shape: &[usize]) -> Self {
+        Self { channels: shape[1], plane: shape[2..].iter().product() }
+    }
+
+    /// The planes of one channel, one for each example.
+    fn planes(self, x: &[f32], channel: usize) -> impl Iterator<Item = &[f32]> {
+        x.chunks_exact(self.plane).skip(channel).step_by(self.channels)
+    }
+
+    /// Elements that one task of a map takes.
+    fn task(self) -> usize {
+        self.channels * if self.plane == 1 { BLOCK } else { self.plane }
+    }
+}
+
+/// Count, mean and squared deviations of the numbers seen so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Moments {
+    count: f64,
+    pub(crate) mean: f64,
+    /// The sum of the squared deviations from the mean.
+    pub(crate) squares: f64,
+}
+
+impl Moments {
+    /// Joins a group of numbers whose own moments are known. Both means enter by their difference, so
+    /// numbers far from zero lose nothing.
+    fn join(&mut self, count: usize, mean: f32, squares: f32) {
+        let (count, step) = (count as f64, f64::from(mean) - self.mean);
+        let total = self.count + count;
+        self.mean += step * count / total;
+        self.squares += f64::from(squares) + step * step * self.count * count / total;
+        self.count = total;
+    }
+}
+
+/// The moments of each channel; each group is read twice while it is near.
+pub(crate) fn moments(x: &[f32], layout: Layout) -> Vec<Moments> {
+    let mut moments = vec![Moments::default(); layout.channels];
+    if layout.plane == 1 {
+        rows::each(x.len(), moments.chunks_mut(STRIP).enumerate(), |(strip, moments)| {
+            moments_of_columns(x, layout.channels, strip * STRIP, moments);
+        });
+    } else {
+        rows::each(x.len(), moments.iter_mut().enumerate(), |(channel, moments)| {
+            for x in layout.planes(x, channel) {
+                let mean = rows::sum(x, x, |x, _| x) / x.len() as f32;
+                moments.join(x.len(), mean, rows::sum(x, x, |x, _| (x - mean) * (x - mean)));
+            }
+        });
+    }
+    moments
+}
+
+fn moments_of_columns(x: &[f32], columns: usize, first: usize, moments: &mut [Moments]) {
+    let width = moments.len();
+    for block in x.chunks(BLOCK * columns) {
+        let rows = || block.chunks_exact(columns).map(|row| &row[first..first + width]);
+        let count = block.len() / columns;
+        let (mut means, mut squares) = ([0.0f32; STRIP], [0.0f32; STRIP]);
+        for row in rows() {
+            means.iter_mut().zip(row).for_each(|(mean, &x)| *mean += x);
+        }
+        means.iter_mut().for_each(|mean| *mean /= count as f32);
+        for row in rows() {
+            for ((squares, &mean), &x) in squares.iter_mut().zip(&means).zip(row) {
+                *squares += (x - mean) * (x - mean);
+            }
+        }
+        for ((moments, mean), squares) in moments.iter_mut().zip(means).zip(squares) {
+            moments.join(count, mean, squares);
+        }
+    }
+}
+
+/// `[sum(dy (x - mean)), sum(dy)]` of each channel.
+pub(crate) fn sums(x: &[f32], dy: &[f32], mean: &[f32], layout: Layout) -> Vec<[f64; 2]> {
+    let mut sums = vec![[0.0; 2]; layout.channels];
+    if layout.plane == 1 {
+        rows::each(x.len(), sums.chunks_mut(STRIP).enumerate(), |(strip, sums)| {
+            sums_of_columns([x, dy], mean, strip * STRIP, sums);
+        });
+    } else {
+        rows::each(x.len(), sums.iter_mut().zip(mean).enumerate(), |(channel, ([with_x, plain], &mean))| {
+            for (x, dy) in layout.planes(x, channel).zip(layout.planes(dy, channel)) {
+                *with_x += f64::from(rows::sum(x, dy, |x, dy| dy * (x - mean)));
+                *plain += f64::from(rows::sum(dy, dy, |dy, _| dy));
+            }
+        });
+    }
+    sums
+}
+
+fn sums_of_columns([x, dy]: [&[f32]; 2], mean: &[f32], first: usize, sums: &mut [[f64; 2]]) {
+    let (columns, strip) = (mean.len(), first..first + sums.len());
+    for (x, dy) in x.chunks(BLOCK * columns).zip(dy.chunks(BLOCK * columns)) {
+        let (mut with_x, mut plain) = ([0.0f32; STRIP], [0.0f32; STRIP]);
+        for (x, dy) in x.chunks_exact(columns).zip(dy.chunks_exact(columns)) {
+            let row = x[strip.clone()].iter().zip(&dy[strip.clone()]).zip(&mean[strip.clone()]);
+            for ((with_x, plain), ((&x, &dy), &mean)) in with_x.iter_mut().zip(&mut plain).zip(row) {
+                *with_x += dy * (x - mean);
+                *plain += dy;
+            }
+        }
+        for (sums, (with_x, plain)) in sums.iter_mut().zip(with_x.into_iter().zip(plain)) {
+            sums[0] += f64::from(with_x);
+            sums[1] += f64::from(plain);
+        }
+    }
+}
+
+/// `y = (x - mean) scale + shift`, the three given for each channel.
+pub(crate) fn normalise(x: &[f32], y: &mut [f32], [mean, scale, shift]: [&[f32]; 3], layout: Layout) {
+    let tasks = x.chunks(layout.task()).zip(y.chunks_mut(layout.task()));
+    rows::each(x.len(), tasks, |(x, y)| {
+        if layout.plane == 1 {
+            let c = layout.channels;
+            for (x, y) in x.chunks_exact(c).zip(y.chunks_exact_mut(c)) {
+                let channels = mean.iter().zip(scale).zip(shift);
+                for ((y, &x), ((&mean, &scale), &shift)) in y.iter_mut().zip(x).zip(channels) {
+                    *y = (x - mean) * scale + shift;
+                }
+            }
+        } else {
+            let planes = x.chunks_exact(layout.plane).zip(y.chunks_exact_mut(layout.plane));
+            for ((x, y), ((&mean, &scale), &shift)) in planes.zip(mean.iter().zip(scale).zip(shift)) {
+                y.iter_mut().zip(x).for_each(|(y, &x)| *y = (x - mean) * scale + shift);
+            }
+        }
+    });
+}
+
+/// What `dx` is made of in one channel: `of_dy dy + of_x (x - mean) + shift`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Gradient {
+    pub(crate) of_dy: f32,
+    pub(crate) of_x: f32,
+    pub(crate) mean: f32,
+    pub(crate) shift: f32,
+}
+
+impl Gradient {
+    #[inline(always)]
+    fn at(&self, x: f32, dy: f32) -> f32 {
+        self.of_dy * dy + self.of_x * (x - self.mean) + self.shift
+    }
+}
+
+/// `dx` by the [`Gradient`] of each channel.
+pub(crate) fn gradient(x: &[f32], dy: &[f32], dx: &mut [f32], channels: &[Gradient], layout: Layout) {
+    let task = layout.task();
+    let tasks = x.chunks(task).zip(dy.chunks(task)).zip(dx.chunks_mut(task));
+    rows::each(x.len(), tasks, |((x, dy), dx)| {
+        let plane = layout.plane;
+        let groups = x.chunks_exact(plane).zip(dy.chunks_exact(plane)).zip(dx.chunks_exact_mut(plane));
+        for (((x, dy), dx), gradient) in groups.zip(channels.iter().cycle()) {
+            dx.iter_mut().zip(x).zip(dy).for_each(|((dx, &x), &dy)| *dx = gradient.at(x, dy));
+        }
+    });
+}

@@ -1,0 +1,247 @@
+//! Batch normalisation in evaluation: each channel by the statistics that training has gathered.
+
+use ndarray::{ArrayD, ArrayViewD, Axis, Zip};
+use tensor::{Error, Kernel, Real, Slice, Stored, Tensor};
+
+use crate::op::if_wanted;
+use crate::ops::batch_norm::BatchNormGradAffine;
+use crate::ops::batch_norm::fast::{self, Layout};
+use crate::{Op, Result, Var};
+
+/// `y = (x - mean) / sqrt(variance + eps) * weight + bias` in each channel, for `x: [n, c, ..]` and
+/// `weight`, `bias: [c]`. The statistics are given and do not depend on `x`.
+#[derive(Debug, Clone)]
+pub struct BatchNormRunning {
+    /// Of each channel: `[c]`, in the accumulator type of `x`.
+    pub mean: Tensor,
+    /// Of each channel: `[c]`, in the accumulator type of `x`.
+    pub variance: Tensor,
+    /// What is added to the variance; above zero.
+    pub eps: f64,
+}
+
+/// Also gives `1 / sqrt(variance + eps)` of each channel.
+#[derive(Debug, Clone, Copy)]
+struct Normalise {
+    eps: f64,
+}
+
+impl Kernel<5, 2> for Normalise {
+    fn name(&self) -> &'static str {
+        "batch_norm_running"
+    }
+
+    fn shapes(&self, inputs: [&[usize]; 5]) -> tensor::Result<[Vec<usize>; 2]> {
+        let [x, of_channels @ ..] = inputs;
+        match x {
+            &[_, c, ..] if of_channels.iter().all(|shape| *shape == [c]) => Ok([x.to_vec(), vec![c]]),
+            _ => {
+                let wanted = "x [n, c, ..], a weight, a bias, a mean and a variance [c]";
+                Err(Error::shape(self.name(), wanted, &inputs))
+            }
+        }
+    }
+
+    fn loaded(&self) -> [Stored; 5] {
+        use Stored::{AsAccumulator, AsInput};
+        [AsInput, AsInput, AsInput, AsAccumulator, AsAccumulator]
+    }
+
+    fn stored(&self) -> [Stored; 2] {
+        [Stored::AsInput, Stored::AsAccumulator]
+    }
+
+    fn reference<A: Real>(&self, inputs: [ArrayViewD<'_, A>; 5]) -> [ArrayD<A>; 2] {
+        let [x, weight, bias, mean, variance] = inputs;
+        let inverse = variance.mapv(|variance| A::one() / (variance + A::from_f64(self.eps)).sqrt());
+        let mut y = x.to_owned();
+        for (channel, mut y) in y.axis_iter_mut(Axis(1)).enumerate() {
+            let at = [channel];
+            y.mapv_inplace(|x| (x - mean[at]) * inverse[at] * weight[at] + bias[at]);
+        }
+        [y, inverse]
+    }
+
+    fn fast(&self, inputs: [Slice<'_>; 5], [y, inverse]: [&mut [f32]; 2]) -> bool {
+        let layout = Layout::of(inputs[0].shape);
+        let [x, weight, bias, mean, variance] = inputs.map(|input| input.data);
+        for (inverse, &variance) in inverse.iter_mut().zip(variance) {
+            *inverse = 1.0 / (variance + self.eps as f32).sqrt();
+        }
+        if !x.is_empty() {
+            let scale: Vec<f32> = weight.iter().zip(&*inverse).map(|(w, inverse)| w * inverse).collect();
+            fast::normalise(x, y, [mean, &scale, bias], layout);
+        }
+        true
+    }
+}
+
+/// `dx = dy weight / sqrt(variance + eps)`
+#[derive(Debug, Clone, Copy)]
+struct BatchNormRunningGradInput;
+
+impl Kernel<3, 1> for BatchNormRunningGradInput {
+    fn name(&self) -> &'static str {
+        "batch_norm_running_grad_input"
+    }
+
+    fn shapes(&self, inputs: [&[usize]; 3]) -> tensor::Result<[Vec<usize>; 1]> {
+        match inputs {
+            [dy @ &[_, c, ..], weight, inverse] if [weight, inverse] == [[c]; 2] => Ok([dy.to_vec()]),
+            _ => Err(Error::shape(self.name(), "what batch_norm_running took and gave", &inputs)),
+        }
+    }
+
+    fn loaded(&self) -> [Stored; 3] {
+        [Stored::AsInput, Stored::AsInput, Stored::AsAccumulator]
+    }
+
+    fn reference<A: Real>(&self, [dy, weight, inverse]: [ArrayViewD<'_, A>; 3]) -> [ArrayD<A>; 1] {
+        let scale = Zip::from(&weight).and(&inverse).map_collect(|&weight, &inverse| weight * inverse);
+        let mut dx = dy.to_owned();
+        for (mut dx, &scale) in dx.axis_iter_mut(Axis(1)).zip(&scale) {
+            dx.mapv_inplace(|dy| dy * scale);
+        }
+        [dx]
+    }
+
+    fn fast(&self, [dy, weight, inverse]: [Slice<'_>; 3], [dx]: [&mut [f32]; 1]) -> bool {
+        if !dy.data.is_empty() {
+            let scale: Vec<f32> = weight.data.iter().zip(inverse.data).map(|(w, i)| w * i).collect();
+            let zero = vec![0.0; scale.len()];
+            fast::normalise(dy.data, dx, [&zero, &scale, &zero], Layout::of(dy.shape));
+        }
+        true
+    }
+}
+
+/// What [`BatchNormRunning`] keeps for its gradients.
+#[derive(Debug)]
+pub struct Saved {
+    x: Tensor,
+    weight: Tensor,
+    /// Of each channel, in the accumulator type.
+    mean: Tensor,
+    /// `1 / sqrt(variance + eps)` of each channel, in the accumulator type.
+    inverse: Tensor,
+}
+
+impl Op<3> for BatchNormRunning {
+    const NAME: &'static str = "batch_norm_running";
+
+    type Saved = Saved;
+
+    fn forward(&self, [x, weight, bias]: [&Tensor; 3]) -> Result<([Tensor; 1], Saved)> {
+        let wide = x.dtype().accumulator();
+        let [mean, variance] = [&self.mean, &self.variance].map(|statistic| statistic.to_dtype(wide));
+        let kernel = Normalise { eps: self.eps };
+        let [y, inverse] = tensor::run(&kernel, [x, weight, bias, &mean, &variance])?;
+        Ok(([y], Saved { x: x.clone(), weight: weight.clone(), mean, inverse }))
+    }
+
+    fn backward(
+        &self,
+        Saved { x, weight, mean, inverse }: &Saved,
+        [dy]: [&Tensor; 1],
+        [wanted_x, wanted_weight, wanted_bias]: [bool; 3],
+    ) -> Result<[Option<Tensor>; 3]> {
+        let dx = if_wanted(wanted_x, || {
+            let [dx] = tensor::run(&BatchNormRunningGradInput, [dy, weight, inverse])?;
+            Ok(dx)
+        })?;
+        if !wanted_weight && !wanted_bias {
+            return Ok([dx, None, None]);
+        }
+        let sums = tensor::run(&BatchNormGradAffine, [x, mean, inverse, dy])?;
+        let [dweight, dbias] = sums.map(|sum| sum.to_dtype(x.dtype()));
+        Ok([dx, wanted_weight.then_some(dweight), wanted_bias.then_some(dbias)])
+    }
+}
+
+impl<'t> Var<'t> {
+    /// Each channel of `[n, c, ..]` less its `mean`, over the root of its `variance` plus `eps`, then times the
+    /// weight plus the bias of `affine` if it is given; all `[c]`.
+    ///
+    /// # Errors
+    /// If the shapes are not such.
+    pub fn batch_norm_running(
+        &self,
+        affine: Option<[&Self; 2]>,
+        mean: &Tensor,
+        variance: &Tensor,
+        eps: f64,
+    ) -> Result<Self> {
+        let [weight, bias] = self.affine_or_identity(affine);
+        let op = BatchNormRunning { mean: mean.clone(), variance: variance.clone(), eps };
+        let [y] = self.tape.apply(op, [self, &weight, &bias])?;
+        Ok(y)
+    }
+}
+
+#[cfg(feature = "cases")]
+mod cases {
+    use proptest::prelude::*;
+    use tensor::{DType, Tensor};
+
+    use super::BatchNormRunning;
+    use crate::gradcheck::cases::{Case, Cases, shape, values};
+    use crate::ops::batch_norm::cases::shapes_of_images;
+    use crate::ops::layer_norm::cases::values_around;
+
+    impl Cases<3> for BatchNormRunning {
+        fn cases() -> BoxedStrategy<Case<Self, 3>> {
+            of_shape(prop_oneof![shape(2..=2, 1..4), shapes_of_images(1..4, 1..3)].boxed())
+        }
+
+        fn long_cases() -> BoxedStrategy<Case<Self, 3>> {
+            let flat = (100..300usize, 60..200usize).prop_map(|(n, c)| vec![n, c]);
+            of_shape(prop_oneof![flat, shapes_of_images(20..40, 5..20)].boxed())
+        }
+    }
+
+    fn of_shape(shape: BoxedStrategy<Vec<usize>>) -> BoxedStrategy<Case<BatchNormRunning, 3>> {
+        shape
+            .prop_flat_map(|shape| {
+                let (c, count) = (shape[1], shape[0] * shape[2..].iter().product::<usize>());
+                let statistics = (values(&[c]), values_around(&[c], |_| 1.0));
+                (values(&shape), values(&[c]), values(&[c]), statistics, Just(count))
+            })
+            .prop_map(|(x, weight, bias, (mean, variance), reduced)| {
+                // Statistics that are the same in every accumulator type.
+                let [mean, variance] = [mean, variance].map(|x: Tensor| x.to_dtype(DType::F32));
+                Case {
+                    op: BatchNormRunning { mean, variance, eps: 1e-5 },
+                    inputs: [x, weight, bias],
+                    reduced,
+                }
+            })
+            .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tensor::{DType, Tensor};
+
+    use crate::Tape;
+
+    #[test]
+    fn one_example_is_enough() {
+        let tape = Tape::new();
+        let x = tape.input(&Tensor::from_slice(&[5.0f32, -1.0], &[1, 2]).unwrap());
+        let mean = Tensor::from_slice(&[3.0f32, 1.0], &[2]).unwrap();
+        let variance = Tensor::from_slice(&[4.0f32, 1.0], &[2]).unwrap();
+        let y = x.batch_norm_running(None, &mean, &variance, 0.0).unwrap();
+        assert_eq!(y.value().to_f64_vec(), [1.0, -2.0]);
+    }
+
+    #[test]
+    fn statistics_of_other_channels_are_an_error_with_all_shapes() {
+        let tape = Tape::new();
+        let x = tape.input(&Tensor::zeros(&[1, 2], DType::F32));
+        let statistic = Tensor::zeros(&[3], DType::F32);
+        let message = x.batch_norm_running(None, &statistic, &statistic, 1e-5).unwrap_err().to_string();
+        let wanted = "batch_norm_running: wanted x [n, c, ..], a weight, a bias, a mean and a variance [c]";
+        assert_eq!(message, format!("{wanted}, got [1, 2] and [2] and [2] and [3] and [3]"));
+    }
+}

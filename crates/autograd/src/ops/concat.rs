@@ -1,0 +1,178 @@
+//! Two tensors after one another along an axis.
+
+use ndarray::{ArrayD, ArrayViewD, Axis, concatenate};
+use tensor::{Kernel, Real, Slice, Tensor};
+
+use crate::op::if_wanted;
+use crate::ops::slice::part;
+use crate::{Op, Result, Var};
+
+/// `x` and after it `y` along `axis`; along all others they have the same lengths.
+#[derive(Debug, Clone, Copy)]
+pub struct Concat {
+    /// Along which axis.
+    pub axis: usize,
+}
+
+impl Kernel<2, 1> for Concat {
+    fn name(&self) -> &'static str {
+        "concat"
+    }
+
+    fn shapes(&self, [x, y]: [&[usize]; 2]) -> tensor::Result<[Vec<usize>; 1]> {
+        let axis = self.axis;
+        let fits = x.len() == y.len() && axis < x.len() && (0..x.len()).all(|i| i == axis || x[i] == y[i]);
+        if !fits {
+            let wanted = format!("two shapes that differ in the length of axis {axis} only");
+            return Err(tensor::Error::shape("concat", &wanted, &[x, y]));
+        }
+        let mut shape = x.to_vec();
+        shape[axis] += y[axis];
+        Ok([shape])
+    }
+
+    fn reference<A: Real>(&self, inputs: [ArrayViewD<'_, A>; 2]) -> [ArrayD<A>; 1] {
+        [concatenate(Axis(self.axis), &inputs).expect("the shape rule was asked")]
+    }
+
+    fn fast(&self, [x, y]: [Slice<'_>; 2], [out]: [&mut [f32]; 1]) -> bool {
+        let block = |part: Slice<'_>| part.shape[self.axis..].iter().product::<usize>();
+        let (of_x, of_y) = (block(x), block(y));
+        if of_x + of_y == 0 {
+            return true;
+        }
+        for (index, out) in out.chunks_exact_mut(of_x + of_y).enumerate() {
+            let (first, second) = out.split_at_mut(of_x);
+            first.copy_from_slice(&x.data[index * of_x..][..of_x]);
+            second.copy_from_slice(&y.data[index * of_y..][..of_y]);
+        }
+        true
+    }
+}
+
+impl Op<2> for Concat {
+    const NAME: &'static str = "concat";
+
+    /// The length of `x` along the axis.
+    type Saved = usize;
+
+    fn forward(&self, [x, y]: [&Tensor; 2]) -> Result<([Tensor; 1], usize)> {
+        let out = tensor::run(self, [x, y])?;
+        Ok((out, x.shape()[self.axis]))
+    }
+
+    fn backward(
+        &self,
+        &middle: &usize,
+        [dout]: [&Tensor; 1],
+        [wanted_x, wanted_y]: [bool; 2],
+    ) -> Result<[Option<Tensor>; 2]> {
+        let axis = self.axis;
+        let end = dout.shape()[axis];
+        Ok([
+            if_wanted(wanted_x, || part(dout, axis, 0, middle))?,
+            if_wanted(wanted_y, || part(dout, axis, middle, end))?,
+        ])
+    }
+}
+
+impl<'t> Var<'t> {
+    /// The values after one another along `axis`; along all others they have the same lengths.
+    ///
+    /// # Errors
+    /// If there are no values, or they do not fit together.
+    pub fn concat(parts: &[&Self], axis: usize) -> Result<Self> {
+        match *parts {
+            [] => {
+                let (wanted, got) = ("at least one value".into(), "none".into());
+                Err(tensor::Error::Shape { op: "concat".into(), wanted, got }.into())
+            }
+            [only] => Ok(only.clone()),
+            // Halves first, so that no number is copied more often than the list can be halved.
+            _ => {
+                let (first, second) = parts.split_at(parts.len() / 2);
+                let (first, second) = (Self::concat(first, axis)?, Self::concat(second, axis)?);
+                let [out] = first.tape.apply(Concat { axis }, [&first, &second])?;
+                Ok(out)
+            }
+        }
+    }
+}
+
+#[cfg(feature = "cases")]
+mod cases {
+    use proptest::prelude::*;
+
+    use super::Concat;
+    use crate::gradcheck::cases::{Case, Cases, shape, values};
+
+    impl Cases<2> for Concat {
+        fn cases() -> BoxedStrategy<Case<Self, 2>> {
+            of_shape(shape(1..=4, 1..4), 4)
+        }
+
+        fn long_cases() -> BoxedStrategy<Case<Self, 2>> {
+            of_shape(shape(3..=3, 1..40), 40)
+        }
+    }
+
+    fn of_shape(shape: BoxedStrategy<Vec<usize>>, longest: usize) -> BoxedStrategy<Case<Concat, 2>> {
+        shape
+            .prop_flat_map(move |shape| (0..shape.len(), 0..longest, Just(shape)))
+            .prop_flat_map(|(axis, length, shape)| {
+                let mut other = shape.clone();
+                other[axis] = length;
+                (values(&shape), values(&other), Just(Concat { axis }))
+            })
+            .prop_map(|(x, y, op)| Case { op, inputs: [x, y], reduced: 1 })
+            .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tensor::{DType, Tensor};
+
+    use crate::{Tape, Var};
+
+    #[test]
+    fn many_parts_keep_their_order_and_each_gets_its_own_gradient() {
+        let tape = Tape::new();
+        let parts: Vec<Var<'_>> =
+            (1..=5).map(|i| tape.input(&Tensor::full(f64::from(i), &[2, i as usize], DType::F32))).collect();
+        let all = Var::concat(&parts.iter().collect::<Vec<_>>(), 1).unwrap();
+        let row = [1.0, 2.0, 2.0, 3.0, 3.0, 3.0, 4.0, 4.0, 4.0, 4.0, 5.0, 5.0, 5.0, 5.0, 5.0];
+        assert_eq!((all.shape(), all.value().to_f64_vec()), (&[2, 15][..], [row, row].concat()));
+        let gradients = tape.backward_from(&all, all.value().clone()).unwrap();
+        for part in &parts {
+            assert_eq!(gradients.of(part).unwrap().to_f64_vec(), part.value().to_f64_vec());
+        }
+    }
+
+    #[test]
+    fn a_value_beside_itself_is_counted_twice_and_alone_is_itself() {
+        let tape = Tape::new();
+        let x = tape.input(&Tensor::full(2.0, &[1], DType::F64));
+        let y = Var::concat(&[&x, &x], 0).unwrap();
+        let gradients = tape.backward_from(&y, Tensor::from_vec(vec![1.0f64, 10.0], &[2]).unwrap()).unwrap();
+        assert_eq!(gradients.of(&x).unwrap().item(), Ok(11.0));
+        assert_eq!(Var::concat(&[&x], 0).unwrap().value().item(), Ok(2.0));
+    }
+
+    #[test]
+    fn parts_that_do_not_fit_are_an_error_with_both_shapes() {
+        let tape = Tape::new();
+        let of = |shape: &[usize]| tape.input(&Tensor::zeros(shape, DType::F32));
+        let message =
+            |x: &[usize], y: &[usize], axis| Var::concat(&[&of(x), &of(y)], axis).unwrap_err().to_string();
+        let wanted =
+            "concat: wanted two shapes that differ in the length of axis 0 only, got [2, 3] and [2, 4]";
+        assert_eq!(message(&[2, 3], &[2, 4], 0), wanted);
+        assert!(message(&[2], &[2, 1], 0).contains("[2] and [2, 1]"));
+        assert!(message(&[2], &[2], 1).contains("axis 1"));
+        assert_eq!(
+            Var::concat(&[], 0).unwrap_err().to_string(),
+            "concat: wanted at least one value, got none"
+        );
+    }
+}

@@ -1,0 +1,243 @@
+//! The convolution of images with a bias for each output channel.
+//!
+//! The three sums of a convolution - forward, by the input, by the weight - are kernels of their own;
+//! the transposed convolution uses the same three in other roles.
+
+mod geometry;
+mod kernels;
+
+use ndarray::{ArrayD, ArrayViewD};
+use tensor::{Kernel, Real, Slice, Tensor, conv};
+
+pub use self::geometry::Geometry;
+pub(crate) use self::geometry::places;
+use self::kernels::SumOfChannels;
+pub(crate) use self::kernels::{ConvGradInput, ConvGradWeight, convolved, of_rank_4, with_bias};
+use crate::op::if_wanted;
+use crate::{Op, Result, Var};
+
+/// `y[n, o] = bias[o] + sum over c of x[n, c] * weight[o, c]`, for images `[n, c, h, w]`, a weight
+/// `[o, c, kh, kw]` and a bias `[o]`. As everywhere in this field, the kernel is not turned around.
+#[derive(Debug, Clone, Copy)]
+pub struct Conv2d(pub Geometry);
+
+impl Kernel<3, 1> for Conv2d {
+    fn name(&self) -> &'static str {
+        "conv2d"
+    }
+
+    fn shapes(&self, [x, weight, bias]: [&[usize]; 3]) -> tensor::Result<[Vec<usize>; 1]> {
+        match self.0.sizes(x, weight) {
+            Some(sizes) if bias == [sizes.o] => Ok([vec![sizes.n, sizes.o, sizes.out[0], sizes.out[1]]]),
+            _ => {
+                let wanted = format!("{} and a bias [o]", self.0.wanted_shapes());
+                Err(tensor::Error::shape("conv2d", &wanted, &[x, weight, bias]))
+            }
+        }
+    }
+
+    fn reference<A: Real>(&self, [x, weight, bias]: [ArrayViewD<'_, A>; 3]) -> [ArrayD<A>; 1] {
+        [with_bias(convolved(self.0, x, weight), bias)]
+    }
+
+    fn fast(&self, [x, weight, bias]: [Slice<'_>; 3], [y]: [&mut [f32]; 1]) -> bool {
+        let sizes = self.0.sizes(x.shape, weight.shape).expect("the shape rule was asked");
+        conv::conv2d_f32(y, x.data, weight.data, Some(bias.data), sizes);
+        true
+    }
+}
+
+/// The gradients by the input and by the weight, each a sum of products again.
+pub(crate) fn gradients(
+    geometry: Geometry,
+    [x, weight]: [&Tensor; 2],
+    dy: &Tensor,
+    wanted: [bool; 2],
+) -> Result<[Option<Tensor>; 2]> {
+    let trailing = |tensor: &Tensor| [tensor.shape()[2], tensor.shape()[3]];
+    let dx = if_wanted(wanted[0], || {
+        let [dx] = tensor::run(&ConvGradInput { geometry, image: trailing(x) }, [dy, weight])?;
+        Ok(dx)
+    })?;
+    let dweight = if_wanted(wanted[1], || {
+        let [dweight] = tensor::run(&ConvGradWeight { geometry, kernel: trailing(weight) }, [x, dy])?;
+        Ok(dweight)
+    })?;
+    Ok([dx, dweight])
+}
+
+/// The gradient by a bias that was added to every pixel of its channel.
+pub(crate) fn bias_gradient(dy: &Tensor, wanted: bool) -> Result<Option<Tensor>> {
+    if_wanted(wanted, || {
+        let [dbias] = tensor::run(&SumOfChannels, [dy])?;
+        Ok(dbias)
+    })
+}
+
+impl Op<3> for Conv2d {
+    const NAME: &'static str = "conv2d";
+
+    /// The images and the weight.
+    type Saved = [Tensor; 2];
+
+    fn forward(&self, [x, weight, bias]: [&Tensor; 3]) -> Result<([Tensor; 1], [Tensor; 2])> {
+        Ok((tensor::run(self, [x, weight, bias])?, [x.clone(), weight.clone()]))
+    }
+
+    fn backward(
+        &self,
+        saved: &[Tensor; 2],
+        [dy]: [&Tensor; 1],
+        [wanted_x, wanted_weight, wanted_bias]: [bool; 3],
+    ) -> Result<[Option<Tensor>; 3]> {
+        let [dx, dweight] = gradients(self.0, saved.each_ref(), dy, [wanted_x, wanted_weight])?;
+        Ok([dx, dweight, bias_gradient(dy, wanted_bias)?])
+    }
+}
+
+impl<'t> Var<'t> {
+    /// The convolution of these images `[n, c, h, w]` with `weight: [o, c, kh, kw]`, plus `bias: [o]`.
+    ///
+    /// # Errors
+    /// If the shapes are not such, a stride is zero or the kernel does not fit into the padded image.
+    pub fn conv2d(&self, weight: &Self, bias: &Self, geometry: Geometry) -> Result<Self> {
+        let [y] = self.tape.apply(Conv2d(geometry), [self, weight, bias])?;
+        Ok(y)
+    }
+}
+
+#[cfg(feature = "cases")]
+pub(crate) mod cases {
+    use std::ops::Range;
+
+    use proptest::prelude::*;
+    use tensor::Tensor;
+    use tensor::conv::Convolution;
+
+    use super::{Conv2d, Geometry};
+    use crate::gradcheck::cases::{Case, Cases, values};
+
+    impl Cases<3> for Conv2d {
+        fn cases() -> BoxedStrategy<Case<Self, 3>> {
+            of_sizes(small())
+        }
+
+        fn long_cases() -> BoxedStrategy<Case<Self, 3>> {
+            of_sizes(long())
+        }
+    }
+
+    /// Kernels of 1 to 3, often not square; strides up to 3, so also over the kernel; padding of up to 2 on
+    /// one axis or both; images as small as the kernel allows.
+    pub(crate) fn small() -> BoxedStrategy<(Geometry, Convolution)> {
+        sizes(1..3, 1..3, [1..4, 1..4], 1..4)
+    }
+
+    /// Sums of 256 terms and more, and more pixels than a tile has.
+    pub(crate) fn long() -> BoxedStrategy<(Geometry, Convolution)> {
+        sizes(1..6, 20..40, [3..6, 3..6], 1..18)
+    }
+
+    fn sizes(
+        images: Range<usize>,
+        channels: Range<usize>,
+        kernel: [Range<usize>; 2],
+        side: Range<usize>,
+    ) -> BoxedStrategy<(Geometry, Convolution)> {
+        let [kh, kw] = kernel;
+        let counts = (images, channels.clone(), 1..channels.end);
+        (counts, [kh, kw], [1..4usize, 1..4], [0..3usize, 0..3], [side.clone(), side])
+            .prop_map(|((n, c, o), kernel, stride, padding, side)| {
+                let along =
+                    |axis: usize| side[axis].max(kernel[axis].saturating_sub(2 * padding[axis])).max(1);
+                let geometry = Geometry { stride, padding };
+                let image = [n, c, along(0), along(1)];
+                let sizes = geometry.sizes(&image, &[o, c, kernel[0], kernel[1]]);
+                (geometry, sizes.expect("the kernel fits into the padded image"))
+            })
+            .boxed()
+    }
+
+    /// The most terms that a number of the output or of a gradient is a sum of.
+    pub(crate) fn reduced(sizes: &Convolution) -> usize {
+        let taps = sizes.kernel[0] * sizes.kernel[1];
+        let pixels = sizes.n * (sizes.out[0] * sizes.out[1]).max(sizes.image[0] * sizes.image[1]);
+        (taps * sizes.c.max(sizes.o)).max(pixels) + 1
+    }
+
+    fn of_sizes(sizes: BoxedStrategy<(Geometry, Convolution)>) -> BoxedStrategy<Case<Conv2d, 3>> {
+        sizes
+            .prop_flat_map(|(geometry, sizes)| {
+                (Just(geometry), images_and_weight(&sizes), values(&[sizes.o]), Just(sizes))
+            })
+            .prop_map(|(geometry, [x, weight], bias, sizes)| Case {
+                op: Conv2d(geometry),
+                inputs: [x, weight, bias],
+                reduced: reduced(&sizes),
+            })
+            .boxed()
+    }
+
+    pub(crate) fn images_and_weight(sizes: &Convolution) -> BoxedStrategy<[Tensor; 2]> {
+        let Convolution { n, c, image: [h, w], o, kernel: [kh, kw], .. } = *sizes;
+        (values(&[n, c, h, w]), values(&[o, c, kh, kw])).prop_map(|(x, weight)| [x, weight]).boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tensor::{DType, Tensor};
+
+    use super::{Conv2d, Geometry};
+    use crate::Tape;
+
+    #[test]
+    fn the_kernel_is_not_turned_around_and_padding_is_zero() {
+        let tape = Tape::new();
+        let x = tape.input(&Tensor::from_slice(&[1.0f64, 2.0, 3.0], &[1, 1, 1, 3]).unwrap());
+        let weight = tape.input(&Tensor::from_slice(&[10.0f64, 1.0], &[1, 1, 1, 2]).unwrap());
+        let bias = tape.input(&Tensor::full(0.5, &[1], DType::F64));
+        let y = x.conv2d(&weight, &bias, Geometry { stride: [1, 1], padding: [0, 1] }).unwrap();
+        assert_eq!(y.value().to_f64_vec(), [1.5, 12.5, 23.5, 30.5]);
+    }
+
+    #[test]
+    fn a_kernel_that_does_not_fit_is_an_error_that_says_what_would() {
+        let [x, bias] = [&[2, 3, 4, 4][..], &[5]].map(|shape| Tensor::zeros(shape, DType::F32));
+        let message = |weight: [usize; 4], geometry| {
+            let weight = Tensor::zeros(&weight, DType::F32);
+            tensor::run(&Conv2d(geometry), [&x, &weight, &bias]).unwrap_err().to_string()
+        };
+        assert_eq!(
+            message([5, 3, 7, 1], Geometry::square(1, 1)),
+            "conv2d: wanted [n, c, h, w] and [o, c, kh, kw] with a kernel that fits into the padded image \
+             (stride 1 x 1, padding 1 x 1) and a bias [o], got [2, 3, 4, 4] and [5, 3, 7, 1] and [5]"
+        );
+        for (weight, geometry) in [
+            ([5, 2, 3, 3], Geometry::square(1, 1)),
+            ([5, 3, 3, 3], Geometry::square(0, 1)),
+            ([5, 3, 0, 3], Geometry::square(1, 1)),
+            ([5, 3, 3, 3], Geometry::square(1, usize::MAX)),
+            ([4, 3, 3, 3], Geometry::square(1, 1)),
+        ] {
+            assert!(message(weight, geometry).starts_with("conv2d: wanted [n, c, h, w]"));
+        }
+    }
+
+    #[test]
+    fn no_images_and_no_channels_are_legal() {
+        for (n, c, o) in [(0, 2, 3), (2, 0, 3), (2, 2, 0)] {
+            for dtype in DType::ALL {
+                let tape = Tape::new();
+                let input = |shape: &[usize]| tape.input(&Tensor::full(1.0, shape, dtype));
+                let (x, weight, bias) = (input(&[n, c, 4, 3]), input(&[o, c, 3, 2]), input(&[o]));
+                let y = x.conv2d(&weight, &bias, Geometry::square(1, 1)).unwrap();
+                assert_eq!(y.shape(), [n, o, 4, 4]);
+                assert!(c > 0 || y.value().to_f64_vec().iter().all(|&y| y == 1.0));
+                let gradients = tape.backward_from(&y, Tensor::full(1.0, y.shape(), dtype)).unwrap();
+                assert_eq!(gradients.of(&x).unwrap().shape(), x.shape());
+                assert!(gradients.of(&bias).unwrap().to_f64_vec().iter().all(|&db| db == (n * 16) as f64));
+            }
+        }
+    }
+}

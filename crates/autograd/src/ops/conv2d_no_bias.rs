@@ -1,0 +1,97 @@
+//! The convolution without a bias, for layers that a normalisation follows.
+
+use ndarray::{ArrayD, ArrayViewD};
+use tensor::{Kernel, Real, Slice, Tensor, conv};
+
+use crate::ops::conv2d::{self, Geometry, convolved};
+use crate::{Op, Result, Var};
+
+/// `y[n, o] = sum over c of x[n, c] * weight[o, c]`, for images `[n, c, h, w]` and a weight `[o, c, kh, kw]`.
+#[derive(Debug, Clone, Copy)]
+pub struct Conv2dNoBias(pub Geometry);
+
+impl Kernel<2, 1> for Conv2dNoBias {
+    fn name(&self) -> &'static str {
+        "conv2d_no_bias"
+    }
+
+    fn shapes(&self, [x, weight]: [&[usize]; 2]) -> tensor::Result<[Vec<usize>; 1]> {
+        match self.0.sizes(x, weight) {
+            Some(sizes) => Ok([vec![sizes.n, sizes.o, sizes.out[0], sizes.out[1]]]),
+            None => Err(tensor::Error::shape("conv2d_no_bias", &self.0.wanted_shapes(), &[x, weight])),
+        }
+    }
+
+    fn reference<A: Real>(&self, [x, weight]: [ArrayViewD<'_, A>; 2]) -> [ArrayD<A>; 1] {
+        [convolved(self.0, x, weight)]
+    }
+
+    fn fast(&self, [x, weight]: [Slice<'_>; 2], [y]: [&mut [f32]; 1]) -> bool {
+        let sizes = self.0.sizes(x.shape, weight.shape).expect("the shape rule was asked");
+        conv::conv2d_f32(y, x.data, weight.data, None, sizes);
+        true
+    }
+}
+
+impl Op<2> for Conv2dNoBias {
+    const NAME: &'static str = "conv2d_no_bias";
+
+    /// The images and the weight.
+    type Saved = [Tensor; 2];
+
+    fn forward(&self, inputs: [&Tensor; 2]) -> Result<([Tensor; 1], [Tensor; 2])> {
+        Ok((tensor::run(self, inputs)?, inputs.map(Tensor::clone)))
+    }
+
+    fn backward(
+        &self,
+        saved: &[Tensor; 2],
+        [dy]: [&Tensor; 1],
+        wanted: [bool; 2],
+    ) -> Result<[Option<Tensor>; 2]> {
+        conv2d::gradients(self.0, saved.each_ref(), dy, wanted)
+    }
+}
+
+impl<'t> Var<'t> {
+    /// The convolution of these images `[n, c, h, w]` with `weight: [o, c, kh, kw]`.
+    ///
+    /// # Errors
+    /// If the shapes are not such, a stride is zero or the kernel does not fit into the padded image.
+    pub fn conv2d_no_bias(&self, weight: &Self, geometry: Geometry) -> Result<Self> {
+        let [y] = self.tape.apply(Conv2dNoBias(geometry), [self, weight])?;
+        Ok(y)
+    }
+}
+
+#[cfg(feature = "cases")]
+mod cases {
+    use proptest::prelude::*;
+    use tensor::conv::Convolution;
+
+    use super::Conv2dNoBias;
+    use crate::gradcheck::cases::{Case, Cases};
+    use crate::ops::conv2d::Geometry;
+    use crate::ops::conv2d::cases::{images_and_weight, long, reduced, small};
+
+    impl Cases<2> for Conv2dNoBias {
+        fn cases() -> BoxedStrategy<Case<Self, 2>> {
+            of_sizes(small())
+        }
+
+        fn long_cases() -> BoxedStrategy<Case<Self, 2>> {
+            of_sizes(long())
+        }
+    }
+
+    fn of_sizes(sizes: BoxedStrategy<(Geometry, Convolution)>) -> BoxedStrategy<Case<Conv2dNoBias, 2>> {
+        sizes
+            .prop_flat_map(|(geometry, sizes)| (Just(geometry), images_and_weight(&sizes), Just(sizes)))
+            .prop_map(|(geometry, inputs, sizes)| Case {
+                op: Conv2dNoBias(geometry),
+                inputs,
+                reduced: reduced(&sizes),
+            })
+            .boxed()
+    }
+}

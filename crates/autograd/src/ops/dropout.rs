@@ -1,0 +1,211 @@
+//! Dropout: each element is dropped with probability `p`, the survivors are scaled up to keep the mean.
+
+use ndarray::{ArrayD, ArrayViewD};
+use tensor::random::Stream;
+use tensor::{Error, Kernel, Real, Slice, Tensor};
+
+use crate::op::if_wanted;
+use crate::ops::rows;
+use crate::{Op, Result, Var};
+
+/// Words of random bits in one block of a [`Stream`].
+const WORDS: usize = 4;
+/// Blocks of random bits that one task takes.
+const BLOCKS: usize = 1024;
+
+/// `y = x / (1 - p)` where an element survives, `0` where it is dropped.
+///
+/// Whether element `i` survives is a function of `(stream, step, i)`: backward asks again and nothing is
+/// stored.
+#[derive(Debug, Clone, Copy)]
+pub struct Dropout {
+    /// The probability to be dropped, in [0, 1).
+    pub p: f64,
+    /// The source of randomness of this layer.
+    pub stream: Stream,
+    /// Which of the stream's masks, such as the number of the training step.
+    pub step: u64,
+}
+
+impl Dropout {
+    /// An error of `op` unless `p` is in [0, 1).
+    pub(crate) fn check(&self, op: &str) -> tensor::Result<()> {
+        if (0.0..1.0).contains(&self.p) {
+            return Ok(());
+        }
+        let wanted = "a probability to be dropped in [0, 1)".into();
+        Err(Error::Shape { op: op.into(), wanted, got: self.p.to_string() })
+    }
+
+    /// What survives is multiplied by this.
+    pub(crate) fn scale(&self) -> f64 {
+        1.0 / (1.0 - self.p)
+    }
+
+    /// Whether each of `WORDS` elements survives, from the one numbered `WORDS * block` on.
+    fn survive(&self, block: usize) -> [bool; WORDS] {
+        // A word is below the threshold with probability p.
+        let threshold = (self.p * 2f64.powi(32)) as u64;
+        self.stream.block(self.step, block as u64).map(|word| u64::from(word) >= threshold)
+    }
+
+    /// Whether each of the first `count` elements survives.
+    pub(crate) fn survivors(&self, count: usize) -> impl Iterator<Item = bool> {
+        (0..count.div_ceil(WORDS)).flat_map(|block| self.survive(block)).take(count)
+    }
+}
+
+/// The mask is the same for `x` and `dy`, so this is its own derivative.
+impl Kernel<1, 1> for Dropout {
+    fn name(&self) -> &'static str {
+        "dropout"
+    }
+
+    fn shapes(&self, [x]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 1]> {
+        self.check("dropout")?;
+        Ok([x.to_vec()])
+    }
+
+    fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
+        let scale = A::from_f64(self.scale());
+        let mut y = x.to_owned();
+        for (y, survives) in y.iter_mut().zip(self.survivors(x.len())) {
+            *y = if survives { *y * scale } else { A::zero() };
+        }
+        [y]
+    }
+
+    fn fast(&self, [x]: [Slice<'_>; 1], [y]: [&mut [f32]; 1]) -> bool {
+        let scale = self.scale() as f32;
+        let tasks = x.data.chunks(BLOCKS * WORDS).zip(y.chunks_mut(BLOCKS * WORDS)).enumerate();
+        rows::each(x.data.len(), tasks, |(task, (x, y))| {
+            for (block, (x, y)) in x.chunks(WORDS).zip(y.chunks_mut(WORDS)).enumerate() {
+                let survive = self.survive(task * BLOCKS + block);
+                for ((y, &x), survives) in y.iter_mut().zip(x).zip(survive) {
+                    *y = if survives { x * scale } else { 0.0 };
+                }
+            }
+        });
+        true
+    }
+}
+
+impl Op<1> for Dropout {
+    const NAME: &'static str = "dropout";
+
+    type Saved = ();
+
+    fn forward(&self, inputs: [&Tensor; 1]) -> Result<([Tensor; 1], ())> {
+        Ok((tensor::run(self, inputs)?, ()))
+    }
+
+    fn backward(&self, (): &(), [dy]: [&Tensor; 1], [wanted]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
+        Ok([if_wanted(wanted, || {
+            let [dx] = tensor::run(self, [dy])?;
+            Ok(dx)
+        })?])
+    }
+}
+
+impl<'t> Var<'t> {
+    /// Each element dropped with probability `p`, the survivors divided by `1 - p`; `stream` and `step`
+    /// choose the mask.
+    ///
+    /// # Errors
+    /// If `p` is not in [0, 1).
+    pub fn dropout(&self, p: f64, stream: Stream, step: u64) -> Result<Self> {
+        let [y] = self.tape.apply(Dropout { p, stream, step }, [self])?;
+        Ok(y)
+    }
+}
+
+#[cfg(feature = "cases")]
+pub(crate) mod cases {
+    use proptest::prelude::*;
+    use tensor::random::Stream;
+
+    use super::Dropout;
+    use crate::gradcheck::cases::{Case, Cases, shape, values};
+
+    impl Cases<1> for Dropout {
+        fn cases() -> BoxedStrategy<Case<Self, 1>> {
+            of_shape(shape(0..=3, 1..4))
+        }
+
+        fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
+            of_shape(shape(1..=1, 65_000..70_000))
+        }
+    }
+
+    fn of_shape(shape: BoxedStrategy<Vec<usize>>) -> BoxedStrategy<Case<Dropout, 1>> {
+        (masks(), shape.prop_flat_map(|shape| values(&shape)))
+            .prop_map(|(op, x)| Case { op, inputs: [x], reduced: 1 })
+            .boxed()
+    }
+
+    pub(crate) fn masks() -> BoxedStrategy<Dropout> {
+        (prop_oneof![Just(0.0), 0.0..0.9f64], 0..3u64, 0..3u64)
+            .prop_map(|(p, seed, step)| Dropout { p, stream: Stream::new(seed, "dropout"), step })
+            .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tensor::random::Stream;
+    use tensor::{DType, Tensor};
+
+    use super::Dropout;
+    use crate::Tape;
+
+    fn dropped(p: f64, step: u64) -> Vec<f64> {
+        let op = Dropout { p, stream: Stream::new(1, "dropout"), step };
+        let [y] = tensor::run(&op, [&Tensor::full(1.0, &[40_000], DType::F32)]).unwrap();
+        y.to_f64_vec()
+    }
+
+    #[test]
+    fn a_share_of_p_is_dropped_and_the_mean_is_kept() {
+        let y = dropped(0.2, 0);
+        let zeros = y.iter().filter(|&&y| y == 0.0).count();
+        // Binomial(40000, 0.2): mean 8000, standard deviation 80; five of them is 400.
+        assert!(zeros.abs_diff(8000) < 400, "{zeros}");
+        assert!(y.iter().all(|&y| y == 0.0 || y == 1.25));
+    }
+
+    #[test]
+    fn a_step_always_has_the_same_mask_and_another_step_has_another() {
+        assert_eq!(dropped(0.5, 3), dropped(0.5, 3));
+        let agree = dropped(0.5, 3).iter().zip(dropped(0.5, 4)).filter(|(a, b)| **a == *b).count();
+        // Binomial(40000, 0.5): mean 20000, standard deviation 100.
+        assert!(agree.abs_diff(20_000) < 500, "{agree}");
+    }
+
+    #[test]
+    fn backward_drops_what_forward_dropped() {
+        let tape = Tape::new();
+        let ones = Tensor::full(1.0, &[1000], DType::F32);
+        let x = tape.input(&ones);
+        let y = x.dropout(0.4, Stream::new(2, "dropout"), 7).unwrap();
+        let gradients = tape.backward_from(&y, ones).unwrap();
+        assert_eq!(gradients.of(&x).unwrap().to_f64_vec(), y.value().to_f64_vec());
+    }
+
+    #[test]
+    fn the_reference_and_the_fast_path_drop_the_same_elements() {
+        let op = Dropout { p: 0.3, stream: Stream::new(3, "dropout"), step: 1 };
+        let x = Tensor::full(1.0, &[20_001], DType::F32);
+        let [fast] = tensor::run(&op, [&x]).unwrap();
+        let [reference] = tensor::run_reference(&op, [&x]).unwrap();
+        assert_eq!(fast.to_f64_vec(), reference.to_f64_vec());
+    }
+
+    #[test]
+    fn a_probability_outside_its_range_is_an_error_that_says_which_it_is() {
+        let tape = Tape::new();
+        let x = tape.input(&Tensor::zeros(&[2], DType::F32));
+        let message = |p| x.dropout(p, Stream::new(0, "dropout"), 0).unwrap_err().to_string();
+        assert_eq!(message(1.0), "dropout: wanted a probability to be dropped in [0, 1), got 1");
+        assert!(message(-0.1).ends_with("got -0.1") && message(f64::NAN).ends_with("got NaN"));
+    }
+}

@@ -1,0 +1,232 @@
+//! Choosing rows of each image, such as the tokens that a mask leaves, or all of them in another order.
+
+use ndarray::{Array3, ArrayD, ArrayViewD};
+use tensor::{Indices, Kernel, Real, Slice, Tensor};
+
+use crate::op::if_wanted;
+use crate::{Error, Op, Result, Var};
+
+/// From `x: [n, t, d]` the rows `rows: [n, k]` of each image: `[n, k, d]`. A row may be chosen repeatedly.
+#[derive(Debug, Clone)]
+pub struct GatherRows {
+    /// For one image after the other, the `k` rows chosen of it, all below `t`.
+    pub rows: Indices,
+}
+
+impl GatherRows {
+    /// The rows are as many for each image and are there.
+    fn check(&self, x: &[usize]) -> Result<()> {
+        let mismatch =
+            |wanted: String, got: String| Err(Error::Indices { op: <Self as Op<1>>::NAME, wanted, got });
+        let &[n, t, _] = x else {
+            let wanted = "tokens [images, rows, features]";
+            return Err(tensor::Error::shape(<Self as Op<1>>::NAME, wanted, &[x]).into());
+        };
+        if n == 0 || !self.rows.len().is_multiple_of(n) {
+            let got = format!("{} rows for {n} images", self.rows.len());
+            return mismatch("as many rows for each image, and at least one image".into(), got);
+        }
+        match self.rows.max() {
+            Some(row) if row as usize >= t => mismatch(format!("rows below {t}"), format!("row {row}")),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Kernel<1, 1> for GatherRows {
+    fn name(&self) -> &'static str {
+        "gather_rows"
+    }
+
+    fn shapes(&self, [x]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 1]> {
+        match x {
+            &[n, _, d] if n > 0 => Ok([vec![n, self.rows.len() / n, d]]),
+            _ => Err(tensor::Error::shape(self.name(), "tokens [images, rows, features]", &[x])),
+        }
+    }
+
+    fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
+        let (n, d) = (x.shape()[0], x.shape()[2]);
+        let k = self.rows.len() / n;
+        let chosen = |image, place: usize| self.rows.as_slice()[image * k + place] as usize;
+        let y = Array3::from_shape_fn([n, k, d], |(image, place, i)| x[[image, chosen(image, place), i]]);
+        [y.into_dyn()]
+    }
+
+    fn fast(&self, [x]: [Slice<'_>; 1], [y]: [&mut [f32]; 1]) -> bool {
+        let &[n, t, d] = x.shape else { return false };
+        if y.is_empty() {
+            return true;
+        }
+        let k = self.rows.len() / n;
+        for (place, (y, &row)) in y.chunks_exact_mut(d).zip(self.rows.as_slice()).enumerate() {
+            y.copy_from_slice(&x.data[(place / k * t + row as usize) * d..][..d]);
+        }
+        true
+    }
+}
+
+/// Adds each row of `dy: [n, k, d]` to the row of `dx: [n, t, d]` that it was chosen from, in the order of `k`.
+#[derive(Debug)]
+struct GatherRowsGrad<'a> {
+    rows: &'a Indices,
+    t: usize,
+}
+
+impl Kernel<1, 1> for GatherRowsGrad<'_> {
+    fn name(&self) -> &'static str {
+        "gather_rows_grad"
+    }
+
+    fn shapes(&self, [dy]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 1]> {
+        match dy {
+            &[n, k, d] if n * k == self.rows.len() => Ok([vec![n, self.t, d]]),
+            _ => {
+                let wanted = format!("gradients of {} rows [images, rows, features]", self.rows.len());
+                Err(tensor::Error::shape(self.name(), &wanted, &[dy]))
+            }
+        }
+    }
+
+    fn reference<A: Real>(&self, [dy]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
+        let (n, k, d) = (dy.shape()[0], dy.shape()[1], dy.shape()[2]);
+        let mut dx = Array3::zeros([n, self.t, d]);
+        for image in 0..n {
+            for place in 0..k {
+                let row = self.rows.as_slice()[image * k + place] as usize;
+                for i in 0..d {
+                    dx[[image, row, i]] += dy[[image, place, i]];
+                }
+            }
+        }
+        [dx.into_dyn()]
+    }
+
+    fn fast(&self, [dy]: [Slice<'_>; 1], [dx]: [&mut [f32]; 1]) -> bool {
+        let &[_, k, d] = dy.shape else { return false };
+        dx.fill(0.0);
+        if dy.data.is_empty() {
+            return true;
+        }
+        for (place, (dy, &row)) in dy.data.chunks_exact(d).zip(self.rows.as_slice()).enumerate() {
+            let dx = &mut dx[(place / k * self.t + row as usize) * d..][..d];
+            dx.iter_mut().zip(dy).for_each(|(dx, &dy)| *dx += dy);
+        }
+        true
+    }
+}
+
+impl Op<1> for GatherRows {
+    const NAME: &'static str = "gather_rows";
+
+    /// The number of rows of each image of the input.
+    type Saved = usize;
+
+    fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], usize)> {
+        self.check(x.shape())?;
+        Ok((tensor::run(self, [x])?, x.shape()[1]))
+    }
+
+    fn backward(&self, &t: &usize, [dy]: [&Tensor; 1], [wanted]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
+        Ok([if_wanted(wanted, || {
+            let [dx] = tensor::run(&GatherRowsGrad { rows: &self.rows, t }, [dy])?;
+            Ok(dx)
+        })?])
+    }
+}
+
+impl<'t> Var<'t> {
+    /// Of these tokens `[n, t, d]` the rows `[n, k]` of each image: `[n, k, d]`.
+    ///
+    /// # Errors
+    /// If there are not as many rows for each image, or a row is not below `t`.
+    pub fn gather_rows(&self, rows: &Indices) -> Result<Self> {
+        let [y] = self.tape.apply(GatherRows { rows: rows.clone() }, [self])?;
+        Ok(y)
+    }
+}
+
+#[cfg(feature = "cases")]
+mod cases {
+    use std::ops::Range;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use tensor::Indices;
+
+    use super::GatherRows;
+    use crate::gradcheck::cases::{Case, Cases, values};
+
+    impl Cases<1> for GatherRows {
+        fn cases() -> BoxedStrategy<Case<Self, 1>> {
+            of_size(1..5, 0..5, 0..4)
+        }
+
+        /// Few rows to choose from and many choices, so that many gradients meet in one row.
+        fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
+            of_size(1..4, 256..1024, 1..9)
+        }
+    }
+
+    fn of_size(t: Range<usize>, k: Range<usize>, d: Range<usize>) -> BoxedStrategy<Case<GatherRows, 1>> {
+        (1..4usize, t, k, d)
+            .prop_flat_map(|(n, t, k, d)| (values(&[n, t, d]), vec(0..t as u32, n * k), Just(k)))
+            .prop_map(|(x, rows, k)| Case {
+                op: GatherRows { rows: Indices::new(rows) },
+                inputs: [x],
+                reduced: k,
+            })
+            .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tensor::{DType, Indices, Tensor};
+
+    use crate::Tape;
+
+    #[test]
+    fn a_row_chosen_twice_gets_both_gradients_and_one_not_chosen_gets_zero() {
+        let tape = Tape::new();
+        let x = tape.input(&Tensor::from_vec((0..6).map(f64::from).collect(), &[2, 3, 1]).unwrap());
+        let y = x.gather_rows(&Indices::new(vec![2, 2, 0, 1])).unwrap();
+        assert_eq!((y.shape(), y.value().to_f64_vec()), (&[2, 2, 1][..], vec![2.0, 2.0, 3.0, 4.0]));
+        let dy = Tensor::from_vec(vec![1.0f64, 10.0, 100.0, 1000.0], &[2, 2, 1]).unwrap();
+        let dx = tape.backward_from(&y, dy).unwrap().of(&x).unwrap().to_f64_vec();
+        assert_eq!(dx, [0.0, 0.0, 11.0, 100.0, 1000.0, 0.0]);
+    }
+
+    #[test]
+    fn the_inverse_order_undoes_an_order() {
+        let tape = Tape::without_gradients();
+        let x = tape.input(&Tensor::from_vec((0..8).map(|i| i as f32).collect(), &[1, 4, 2]).unwrap());
+        let shuffled = x.gather_rows(&Indices::new(vec![2, 0, 3, 1])).unwrap();
+        let back = shuffled.gather_rows(&Indices::new(vec![1, 3, 0, 2])).unwrap();
+        assert_eq!(back.value().to_f64_vec(), x.value().to_f64_vec());
+    }
+
+    #[test]
+    fn no_rows_may_be_chosen() {
+        let tape = Tape::new();
+        let x = tape.input(&Tensor::zeros(&[2, 3, 4], DType::F32));
+        let y = x.gather_rows(&Indices::new(vec![])).unwrap();
+        assert_eq!(y.shape(), [2, 0, 4]);
+        let gradients = tape.backward_from(&y, Tensor::zeros(&[2, 0, 4], DType::F32)).unwrap();
+        assert_eq!(gradients.of(&x).unwrap().to_f64_vec(), [0.0; 24]);
+    }
+
+    #[test]
+    fn rows_that_do_not_fit_are_an_error_that_names_them() {
+        let tape = Tape::new();
+        let of = |shape: &[usize]| tape.input(&Tensor::zeros(shape, DType::F32));
+        let message = |shape: &[usize], rows: Vec<u32>| {
+            of(shape).gather_rows(&Indices::new(rows)).unwrap_err().to_string()
+        };
+        assert_eq!(message(&[2, 3, 4], vec![0, 3]), "gather_rows: wanted rows below 3, got row 3");
+        assert!(message(&[2, 3, 4], vec![0, 1, 2]).contains("3 rows for 2 images"));
+        assert!(message(&[0, 3, 4], vec![]).contains("at least one image"));
+        assert!(message(&[2, 3], vec![0, 1]).contains("[images, rows, features]"));
+        assert!(message(&[1, 0, 4], vec![0]).contains("rows below 0"));
+    }
+}

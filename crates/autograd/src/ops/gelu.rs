@@ -1,0 +1,183 @@
+//! The Gaussian error linear unit, exact: with the error function and not an approximation by `tanh`.
+
+use std::f64::consts::{FRAC_1_SQRT_2, TAU};
+
+use ndarray::{ArrayD, ArrayViewD, Zip};
+use tensor::{Element, Kernel, Real, Slice, Tensor, math, vector};
+
+use crate::op::if_wanted;
+use crate::{Op, Result, Var};
+
+/// `x P(x)`, element by element, where `P(x)` is the probability that a standard normal number is below `x`.
+#[derive(Debug, Clone, Copy)]
+pub struct Gelu;
+
+/// `P(x) = (1 + erf(x / sqrt 2)) / 2`
+fn probability_below<A: Real>(x: A) -> A {
+    A::from_f64((1.0 + math::erf_f64(Element::to_f64(x) * FRAC_1_SQRT_2)) / 2.0)
+}
+
+/// The density of the normal distribution, the derivative of `P`: `e^(-x^2 / 2) / sqrt(2 pi)`.
+fn density<A: Real>(x: A) -> A {
+    (-x * x / A::of(2)).exp() / A::from_f64(TAU.sqrt())
+}
+
+impl Kernel<1, 1> for Gelu {
+    fn name(&self) -> &'static str {
+        "gelu"
+    }
+
+    fn shapes(&self, [x]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 1]> {
+        Ok([x.to_vec()])
+    }
+
+    fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
+        [x.mapv(|x| x * probability_below(x))]
+    }
+
+    fn fast(&self, [x]: [Slice<'_>; 1], [y]: [&mut [f32]; 1]) -> bool {
+        vector::map(x.data, y, |x| x * (0.5 + 0.5 * math::erf(x * FRAC_1_SQRT_2 as f32)));
+        true
+    }
+}
+
+/// `dx = (P(x) + x density(x)) dy`
+#[derive(Debug, Clone, Copy)]
+struct GeluGrad;
+
+impl Kernel<2, 1> for GeluGrad {
+    fn name(&self) -> &'static str {
+        "gelu_grad"
+    }
+
+    fn shapes(&self, [x, dy]: [&[usize]; 2]) -> tensor::Result<[Vec<usize>; 1]> {
+        if x != dy {
+            return Err(tensor::Error::shape("gelu_grad", "two equal shapes", &[x, dy]));
+        }
+        Ok([x.to_vec()])
+    }
+
+    fn reference<A: Real>(&self, [x, dy]: [ArrayViewD<'_, A>; 2]) -> [ArrayD<A>; 1] {
+        [Zip::from(&x).and(&dy).map_collect(|&x, &dy| (probability_below(x) + x * density(x)) * dy)]
+    }
+
+    fn fast(&self, [x, dy]: [Slice<'_>; 2], [dx]: [&mut [f32]; 1]) -> bool {
+        // Not by `erf`: beside the exponential it makes the loop too long for the compiler to keep in one piece.
+        vector::map2(x.data, dy.data, dx, |x, dy| {
+            let [below, density] = math::normal(x);
+            (below + x * density) * dy
+        });
+        true
+    }
+}
+
+impl Op<1> for Gelu {
+    const NAME: &'static str = "gelu";
+
+    /// The input: two inputs have one output, so the output does not tell the derivative.
+    type Saved = Tensor;
+
+    fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], Tensor)> {
+        Ok((tensor::run(self, [x])?, x.clone()))
+    }
+
+    fn backward(&self, x: &Tensor, [dy]: [&Tensor; 1], [wanted]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
+        Ok([if_wanted(wanted, || {
+            let [dx] = tensor::run(&GeluGrad, [x, dy])?;
+            Ok(dx)
+        })?])
+    }
+}
+
+impl<'t> Var<'t> {
+    /// The exact Gaussian error linear unit of each element.
+    ///
+    /// # Errors
+    /// If the kernel fails.
+    pub fn gelu(&self) -> Result<Self> {
+        let [y] = self.tape.apply(Gelu, [self])?;
+        Ok(y)
+    }
+}
+
+#[cfg(feature = "cases")]
+mod cases {
+    use proptest::prelude::*;
+
+    use super::Gelu;
+    use crate::gradcheck::cases::{Case, Cases, shape, values};
+
+    impl Cases<1> for Gelu {
+        fn cases() -> BoxedStrategy<Case<Self, 1>> {
+            of_shape(shape(0..=3, 1..4))
+        }
+
+        fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
+            of_shape(shape(1..=1, 65_000..70_000))
+        }
+    }
+
+    fn of_shape(shape: BoxedStrategy<Vec<usize>>) -> BoxedStrategy<Case<Gelu, 1>> {
+        shape
+            .prop_flat_map(|shape| values(&shape))
+            .prop_map(|x| Case { op: Gelu, inputs: [x], reduced: 1 })
+            .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tensor::{DType, Tensor};
+
+    use super::{Gelu, GeluGrad};
+    use crate::Tape;
+
+    #[test]
+    fn far_from_zero_it_is_the_rectifier() {
+        for dtype in DType::ALL {
+            let tape = Tape::new();
+            let x = tape.input(&Tensor::from_vec(vec![-64.0, 0.0, 64.0f64], &[3]).unwrap().to_dtype(dtype));
+            let y = x.gelu().unwrap();
+            assert_eq!(y.value().to_f64_vec(), [0.0, 0.0, 64.0], "{dtype}");
+            let dx = tape.backward_from(&y, Tensor::full(1.0, &[3], dtype)).unwrap();
+            assert_eq!(dx.of(&x).unwrap().to_f64_vec(), [0.0, 0.5, 1.0], "{dtype}");
+        }
+    }
+
+    #[test]
+    fn known_values_are_met() {
+        let x = Tensor::from_vec(vec![-3.0, -1.0, 0.5, 1.0, 2.5], &[5]).unwrap();
+        let [y] = tensor::run(&Gelu, [&x]).unwrap();
+        let known = [
+            -0.004_049_694_094_890_284,
+            -0.158_655_253_931_457_05,
+            0.345_731_230_637_006_55,
+            0.841_344_746_068_542_9,
+            2.484_475_836_685_559_7,
+        ];
+        for (y, known) in y.to_f64_vec().into_iter().zip(known) {
+            // The error of the error function, 1e-15, times at most 3 / 2.
+            assert!((y - known).abs() <= 2e-15, "{y} {known}");
+        }
+    }
+
+    #[test]
+    fn the_fast_path_is_close_to_the_reference_also_in_the_tails() {
+        let x: Vec<f32> = (-10_000..=10_000).map(|i| i as f32 / 1000.0).collect();
+        let x = Tensor::from_slice(&x, &[x.len()]).unwrap();
+        let one = Tensor::full(1.0, x.shape(), DType::F32);
+        let pairs = [
+            (tensor::run(&Gelu, [&x]), tensor::run_reference(&Gelu, [&x])),
+            (tensor::run(&GeluGrad, [&x, &one]), tensor::run_reference(&GeluGrad, [&x, &one])),
+        ];
+        for (fast, slow) in pairs {
+            let ([fast], [slow]) = (fast.unwrap(), slow.unwrap());
+            let numbers = fast.to_f64_vec().into_iter().zip(slow.to_f64_vec()).zip(x.to_f64_vec());
+            for ((fast, slow), x) in numbers {
+                // The probability is within three epsilon of a number of at most 1; the rest adds one.
+                let allowed = 4.0 * f64::from(f32::EPSILON) * x.abs().max(1.0);
+                assert!((fast - slow).abs() <= allowed, "{fast} and {slow} at {x}");
+            }
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The mean of each channel of each image.
+
+use ndarray::{Array4, ArrayD, ArrayViewD, Axis};
+use tensor::{Kernel, Real, Slice, Tensor, planes};
+
+use crate::op::if_wanted;
+use crate::ops::conv2d::of_rank_4;
+use crate::{Op, Result, Var};
+
+/// From images `[n, c, h, w]` to `[n, c]`: the mean over `h` and `w`.
+#[derive(Debug, Clone, Copy)]
+pub struct GlobalAvgPool;
+
+impl Kernel<1, 1> for GlobalAvgPool {
+    fn name(&self) -> &'static str {
+        "global_avg_pool"
+    }
+
+    fn shapes(&self, [x]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 1]> {
+        match x {
+            &[n, c, h, w] if h * w > 0 => Ok([vec![n, c]]),
+            _ => Err(tensor::Error::shape("global_avg_pool", "non-empty images [n, c, h, w]", &[x])),
+        }
+    }
+
+    fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
+        let pixels = A::of(x.shape()[2] * x.shape()[3]);
+        [x.map_axis(Axis(3), |row| row.iter().copied().sum::<A>())
+            .map_axis(Axis(2), |sums| sums.iter().copied().sum::<A>() / pixels)]
+    }
+
+    fn fast(&self, [x]: [Slice<'_>; 1], [y]: [&mut [f32]; 1]) -> bool {
+        let pixels = (x.shape[2] * x.shape[3]) as f32;
+        planes::for_each(y.len(), [x.data], [y], |[image], [y]| y[0] = planes::sum(image) / pixels);
+        true
+    }
+}
+
+/// `dx = dy / (h w)` at every pixel.
+#[derive(Debug, Clone, Copy)]
+struct GlobalAvgPoolGrad {
+    image: [usize; 2],
+}
+
+impl Kernel<1, 1> for GlobalAvgPoolGrad {
+    fn name(&self) -> &'static str {
+        "global_avg_pool_grad"
+    }
+
+    fn shapes(&self, [dy]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 1]> {
+        match dy {
+            &[n, c] => Ok([vec![n, c, self.image[0], self.image[1]]]),
+            _ => Err(tensor::Error::shape(self.name(), "means [n, c]", &[dy])),
+        }
+    }
+
+    fn reference<A: Real>(&self, [dy]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
+        let [h, w] = self.image;
+        let each = dy.mapv(|dy| dy / A::of(h * w)).insert_axis(Axis(2)).insert_axis(Axis(3));
+        let mut dx = Array4::zeros([dy.shape()[0], dy.shape()[1], h, w]);
+        dx += &of_rank_4(each.view());
+        [dx.into_dyn()]
+    }
+
+    fn fast(&self, [dy]: [Slice<'_>; 1], [dx]: [&mut [f32]; 1]) -> bool {
+        let pixels = (self.image[0] * self.image[1]) as f32;
+        planes::for_each(dy.data.len(), [dy.data], [dx], |[dy], [dx]| dx.fill(dy[0] / pixels));
+        true
+    }
+}
+
+impl Op<1> for GlobalAvgPool {
+    const NAME: &'static str = "global_avg_pool";
+
+    /// The sizes of the images.
+    type Saved = [usize; 2];
+
+    fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], [usize; 2])> {
+        let y = tensor::run(self, [x])?;
+        Ok((y, [x.shape()[2], x.shape()[3]]))
+    }
+
+    fn backward(
+        &self,
+        &image: &[usize; 2],
+        [dy]: [&Tensor; 1],
+        [wanted]: [bool; 1],
+    ) -> Result<[Option<Tensor>; 1]> {
+        Ok([if_wanted(wanted, || {
+            let [dx] = tensor::run(&GlobalAvgPoolGrad { image }, [dy])?;
+            Ok(dx)
+        })?])
+    }
+}
+
+impl<'t> Var<'t> {
+    /// The mean of each channel of these images `[n, c, h, w]`, as `[n, c]`.
+    ///
+    /// # Errors
+    /// If these are not images or they have no pixels.
+    pub fn global_avg_pool(&self) -> Result<Self> {
+        let [y] = self.tape.apply(GlobalAvgPool, [self])?;
+        Ok(y)
+    }
+}
+
+#[cfg(feature = "cases")]
+mod cases {
+    use std::ops::Range;
+
+    use proptest::prelude::*;
+
+    use super::GlobalAvgPool;
+    use crate::gradcheck::cases::{Case, Cases, values};
+
+    impl Cases<1> for GlobalAvgPool {
+        fn cases() -> BoxedStrategy<Case<Self, 1>> {
+            of_size(1..4, 1..5)
+        }
+
+        fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
+            of_size(10..40, 16..48)
+        }
+    }
+
+    fn of_size(images: Range<usize>, side: Range<usize>) -> BoxedStrategy<Case<GlobalAvgPool, 1>> {
+        (images, 1..4usize, side.clone(), side)
+            .prop_flat_map(|(n, c, h, w)| (values(&[n, c, h, w]), Just(h * w)))
+            .prop_map(|(x, pixels)| Case { op: GlobalAvgPool, inputs: [x], reduced: pixels + 1 })
+            .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tensor::{DType, Tensor};
+
+    use crate::Tape;
+
+    #[test]
+    fn images_without_pixels_are_an_error_and_no_images_are_not() {
+        let tape = Tape::new();
+        let pooled = |shape: &[usize]| tape.input(&Tensor::zeros(shape, DType::F32)).global_avg_pool();
+        assert_eq!(
+            pooled(&[2, 3, 0, 4]).unwrap_err().to_string(),
+            "global_avg_pool: wanted non-empty images [n, c, h, w], got [2, 3, 0, 4]"
+        );
+        assert_eq!(pooled(&[0, 3, 2, 2]).unwrap().shape(), [0, 3]);
+    }
+}

@@ -1,0 +1,341 @@
+//! Layer normalisation: each row along the last axis to mean zero and variance one, then scale and shift.
+
+use ndarray::{Array1, ArrayD, ArrayViewD, IxDyn, Zip};
+use tensor::{Error, Kernel, Real, Slice, Stored, Tensor};
+
+use crate::op::if_wanted;
+use crate::ops::rows;
+use crate::{Op, Result, Var};
+
+/// Rows that one task takes, and the span of one partial sum over rows.
+const BLOCK: usize = 64;
+
+/// `y = (x - mean) / sqrt(variance + eps) * weight + bias` over the last axis, for `x: [.., d]` and
+/// `weight`, `bias: [d]`. The variance is the mean of the squared deviations.
+#[derive(Debug, Clone, Copy)]
+pub struct LayerNorm {
+    /// What is added to the variance; above zero.
+    pub eps: f64,
+}
+
+/// Also gives the mean and `1 / sqrt(variance + eps)` of each row.
+impl Kernel<3, 3> for LayerNorm {
+    fn name(&self) -> &'static str {
+        "layer_norm"
+    }
+
+    fn shapes(&self, [x, weight, bias]: [&[usize]; 3]) -> tensor::Result<[Vec<usize>; 3]> {
+        match x.split_last() {
+            Some((&d, rows)) if d > 0 && weight == [d] && bias == [d] => {
+                Ok([x.to_vec(), rows.to_vec(), rows.to_vec()])
+            }
+            _ => {
+                let wanted = "rows [.., d] with d > 0, a weight [d] and a bias [d]";
+                Err(Error::shape("layer_norm", wanted, &[x, weight, bias]))
+            }
+        }
+    }
+
+    fn stored(&self) -> [Stored; 3] {
+        [Stored::AsInput, Stored::AsAccumulator, Stored::AsAccumulator]
+    }
+
+    fn reference<A: Real>(&self, [x, weight, bias]: [ArrayViewD<'_, A>; 3]) -> [ArrayD<A>; 3] {
+        let rows = IxDyn(&x.shape()[..x.ndim() - 1]);
+        let (d, eps) = (A::of(weight.len()), A::from_f64(self.eps));
+        let mut y = x.to_owned();
+        let (mut means, mut inverses) = (ArrayD::zeros(rows.clone()), ArrayD::zeros(rows));
+        for ((mut row, mean), inverse) in y.rows_mut().into_iter().zip(&mut means).zip(&mut inverses) {
+            *mean = row.iter().copied().sum::<A>() / d;
+            let variance = row.iter().map(|&x| (x - *mean) * (x - *mean)).sum::<A>() / d;
+            *inverse = A::one() / (variance + eps).sqrt();
+            row.zip_mut_with(&weight, |x, &weight| *x = (*x - *mean) * *inverse * weight);
+            row += &bias;
+        }
+        [y, means, inverses]
+    }
+
+    fn fast(&self, inputs: [Slice<'_>; 3], [y, means, inverses]: [&mut [f32]; 3]) -> bool {
+        let [x, weight, bias] = inputs.map(|input| input.data);
+        let (d, eps) = (weight.len(), self.eps as f32);
+        let statistics = means.chunks_mut(BLOCK).zip(inverses.chunks_mut(BLOCK));
+        let blocks = x.chunks(BLOCK * d).zip(y.chunks_mut(BLOCK * d)).zip(statistics);
+        rows::each(x.len(), blocks, |((x, y), (means, inverses))| {
+            let rows = x.chunks_exact(d).zip(y.chunks_exact_mut(d));
+            for ((x, y), (mean, inverse)) in rows.zip(means.iter_mut().zip(inverses)) {
+                *mean = rows::sum(x, x, |x, _| x) / d as f32;
+                let variance = rows::sum(x, x, |x, _| (x - *mean) * (x - *mean)) / d as f32;
+                *inverse = 1.0 / (variance + eps).sqrt();
+                for (((y, &x), &weight), &bias) in y.iter_mut().zip(x).zip(weight).zip(bias) {
+                    *y = (x - *mean) * *inverse * weight + bias;
+                }
+            }
+        });
+        true
+    }
+}
+
+/// The gradient by `x`. Each `x` also moves the mean and the variance of its row, so with `g = weight dy`
+/// and `z` the normalised row, `dx = (g - mean(g) - z mean(g z)) / sqrt(variance + eps)`.
+#[derive(Debug, Clone, Copy)]
+struct LayerNormGradInput;
+
+impl Kernel<5, 1> for LayerNormGradInput {
+    fn name(&self) -> &'static str {
+        "layer_norm_grad_input"
+    }
+
+    fn shapes(&self, inputs: [&[usize]; 5]) -> tensor::Result<[Vec<usize>; 1]> {
+        let [x, weight, mean, inverse, dy] = inputs;
+        match x.split_last() {
+            Some((&d, rows)) if weight == [d] && [mean, inverse] == [rows; 2] && x == dy => Ok([x.to_vec()]),
+            _ => Err(Error::shape(self.name(), "what layer_norm took and gave", &inputs)),
+        }
+    }
+
+    fn loaded(&self) -> [Stored; 5] {
+        use Stored::{AsAccumulator, AsInput};
+        [AsInput, AsInput, AsAccumulator, AsAccumulator, AsInput]
+    }
+
+    fn reference<A: Real>(&self, inputs: [ArrayViewD<'_, A>; 5]) -> [ArrayD<A>; 1] {
+        let [x, weight, means, inverses, dy] = inputs;
+        let d = A::of(weight.len());
+        let mut dx = dy.to_owned();
+        let statistics = means.iter().zip(&inverses);
+        for ((mut row, x), (&mean, &inverse)) in dx.rows_mut().into_iter().zip(x.rows()).zip(statistics) {
+            let z = x.mapv(|x| (x - mean) * inverse);
+            row *= &weight;
+            let mean_g = row.iter().copied().sum::<A>() / d;
+            let mean_gz = row.iter().zip(&z).map(|(&g, &z)| g * z).sum::<A>() / d;
+            row.zip_mut_with(&z, |g, &z| *g = (*g - mean_g - z * mean_gz) * inverse);
+        }
+        [dx]
+    }
+
+    fn fast(&self, inputs: [Slice<'_>; 5], [dx]: [&mut [f32]; 1]) -> bool {
+        let [x, weight, means, inverses, dy] = inputs.map(|input| input.data);
+        let d = weight.len();
+        let statistics = means.chunks(BLOCK).zip(inverses.chunks(BLOCK));
+        let blocks = x.chunks(BLOCK * d).zip(dy.chunks(BLOCK * d)).zip(dx.chunks_mut(BLOCK * d));
+        rows::each(x.len(), blocks.zip(statistics), |(((x, dy), dx), (means, inverses))| {
+            let rows = x.chunks_exact(d).zip(dy.chunks_exact(d)).zip(dx.chunks_exact_mut(d));
+            for (((x, dy), dx), (&mean, &inverse)) in rows.zip(means.iter().zip(inverses)) {
+                for ((dx, &dy), &weight) in dx.iter_mut().zip(dy).zip(weight) {
+                    *dx = dy * weight;
+                }
+                let mean_g = rows::sum(dx, dx, |g, _| g) / d as f32;
+                let mean_gz = rows::sum(dx, x, |g, x| g * ((x - mean) * inverse)) / d as f32;
+                for (dx, &x) in dx.iter_mut().zip(x) {
+                    *dx = (*dx - mean_g - (x - mean) * inverse * mean_gz) * inverse;
+                }
+            }
+        });
+        true
+    }
+}
+
+/// The gradients by `weight` and `bias`: `sum(dy z)` and `sum(dy)` over the rows.
+#[derive(Debug, Clone, Copy)]
+struct LayerNormGradAffine;
+
+impl Kernel<4, 2> for LayerNormGradAffine {
+    fn name(&self) -> &'static str {
+        "layer_norm_grad_affine"
+    }
+
+    fn shapes(&self, inputs: [&[usize]; 4]) -> tensor::Result<[Vec<usize>; 2]> {
+        let [x, mean, inverse, dy] = inputs;
+        match x.split_last() {
+            Some((&d, rows)) if [mean, inverse] == [rows; 2] && x == dy => Ok([vec![d], vec![d]]),
+            _ => Err(Error::shape(self.name(), "what layer_norm took and gave", &inputs)),
+        }
+    }
+
+    fn loaded(&self) -> [Stored; 4] {
+        use Stored::{AsAccumulator, AsInput};
+        [AsInput, AsAccumulator, AsAccumulator, AsInput]
+    }
+
+    fn reference<A: Real>(&self, [x, means, inverses, dy]: [ArrayViewD<'_, A>; 4]) -> [ArrayD<A>; 2] {
+        let d = x.shape()[x.ndim() - 1];
+        let (mut dweight, mut dbias) = (Array1::zeros(d), Array1::zeros(d));
+        let statistics = means.iter().zip(&inverses);
+        for ((x, dy), (&mean, &inverse)) in x.rows().into_iter().zip(dy.rows()).zip(statistics) {
+            Zip::from(&mut dweight).and(x).and(dy).for_each(|dweight, &x, &dy| {
+                *dweight += dy * (x - mean) * inverse;
+            });
+            dbias += &dy;
+        }
+        [dweight.into_dyn(), dbias.into_dyn()]
+    }
+
+    fn fast(&self, inputs: [Slice<'_>; 4], [dweight, dbias]: [&mut [f32]; 2]) -> bool {
+        let [x, means, inverses, dy] = inputs.map(|input| input.data);
+        let d = dbias.len();
+        // The sums of each block on their own, then the blocks in order.
+        let mut partial = vec![0.0; 2 * d * means.len().div_ceil(BLOCK)];
+        let statistics = means.chunks(BLOCK).zip(inverses.chunks(BLOCK));
+        let blocks = x.chunks(BLOCK * d).zip(dy.chunks(BLOCK * d)).zip(statistics);
+        rows::each(x.len(), partial.chunks_exact_mut(2 * d).zip(blocks), |(sums, ((x, dy), statistics))| {
+            let (dweight, dbias) = sums.split_at_mut(d);
+            let rows = x.chunks_exact(d).zip(dy.chunks_exact(d));
+            for ((x, dy), (&mean, &inverse)) in rows.zip(statistics.0.iter().zip(statistics.1)) {
+                for (((dweight, dbias), &x), &dy) in dweight.iter_mut().zip(&mut *dbias).zip(x).zip(dy) {
+                    *dweight += dy * ((x - mean) * inverse);
+                    *dbias += dy;
+                }
+            }
+        });
+        dweight.fill(0.0);
+        dbias.fill(0.0);
+        for sums in partial.chunks_exact(2 * d) {
+            dweight.iter_mut().zip(&sums[..d]).for_each(|(sum, &part)| *sum += part);
+            dbias.iter_mut().zip(&sums[d..]).for_each(|(sum, &part)| *sum += part);
+        }
+        true
+    }
+}
+
+/// What [`LayerNorm`] keeps for its gradients.
+#[derive(Debug)]
+pub struct Saved {
+    x: Tensor,
+    weight: Tensor,
+    /// Of each row, in the accumulator type.
+    mean: Tensor,
+    /// `1 / sqrt(variance + eps)` of each row, in the accumulator type.
+    inverse: Tensor,
+}
+
+impl Op<3> for LayerNorm {
+    const NAME: &'static str = "layer_norm";
+
+    type Saved = Saved;
+
+    fn forward(&self, [x, weight, bias]: [&Tensor; 3]) -> Result<([Tensor; 1], Saved)> {
+        let [y, mean, inverse] = tensor::run(self, [x, weight, bias])?;
+        Ok(([y], Saved { x: x.clone(), weight: weight.clone(), mean, inverse }))
+    }
+
+    fn backward(
+        &self,
+        Saved { x, weight, mean, inverse }: &Saved,
+        [dy]: [&Tensor; 1],
+        [wanted_x, wanted_weight, wanted_bias]: [bool; 3],
+    ) -> Result<[Option<Tensor>; 3]> {
+        let dx = if_wanted(wanted_x, || {
+            let [dx] = tensor::run(&LayerNormGradInput, [x, weight, mean, inverse, dy])?;
+            Ok(dx)
+        })?;
+        if !wanted_weight && !wanted_bias {
+            return Ok([dx, None, None]);
+        }
+        let [dweight, dbias] = tensor::run(&LayerNormGradAffine, [x, mean, inverse, dy])?;
+        Ok([dx, wanted_weight.then_some(dweight), wanted_bias.then_some(dbias)])
+    }
+}
+
+impl<'t> Var<'t> {
+    /// Each row along the last axis to mean zero and variance one, times `weight` plus `bias`, both `[d]`.
+    ///
+    /// # Errors
+    /// If `weight` and `bias` do not have the length of the last axis, or it is empty.
+    pub fn layer_norm(&self, weight: &Self, bias: &Self, eps: f64) -> Result<Self> {
+        let [y] = self.tape.apply(LayerNorm { eps }, [self, weight, bias])?;
+        Ok(y)
+    }
+}
+
+#[cfg(feature = "cases")]
+pub(crate) mod cases {
+    use std::ops::Range;
+
+    use proptest::prelude::*;
+    use tensor::Tensor;
+
+    use super::LayerNorm;
+    use crate::gradcheck::cases::{Case, Cases, shape, values};
+
+    impl Cases<3> for LayerNorm {
+        fn cases() -> BoxedStrategy<Case<Self, 3>> {
+            of_shape(shape(0..=2, 1..4), 1..6)
+        }
+
+        fn long_cases() -> BoxedStrategy<Case<Self, 3>> {
+            prop_oneof![of_shape(shape(1..=1, 64..150), 256..400), of_shape(shape(1..=2, 40..60), 1..40)]
+                .boxed()
+        }
+    }
+
+    fn of_shape(rows: BoxedStrategy<Vec<usize>>, d: Range<usize>) -> BoxedStrategy<Case<LayerNorm, 3>> {
+        (rows, d, prop_oneof![Just(1e-5), Just(0.5)])
+            .prop_flat_map(|(mut shape, d, eps)| {
+                let n: usize = shape.iter().product();
+                shape.push(d);
+                let x = values_around(&shape, |place| if place % 2 == 0 { 1.5 } else { -1.5 });
+                (x, values(&[d]), values(&[d]), Just((n.max(d), eps)))
+            })
+            .prop_map(|(x, weight, bias, (reduced, eps))| Case {
+                op: LayerNorm { eps },
+                inputs: [x, weight, bias],
+                reduced,
+            })
+            .boxed()
+    }
+
+    /// Numbers less than a half from the centre of their place. Where the numbers of a row are equal,
+    /// normalising has a bend that is as sharp as `eps` is small, so rows need centres that lie apart.
+    pub(crate) fn values_around(
+        shape: &[usize],
+        centre: impl Fn(usize) -> f64 + 'static,
+    ) -> BoxedStrategy<Tensor> {
+        let shape = shape.to_vec();
+        values(&shape)
+            .prop_map(move |offsets| {
+                let offsets = offsets.to_f64_vec().into_iter().enumerate();
+                let values = offsets.map(|(place, offset)| centre(place) + offset / 4.0).collect();
+                Tensor::from_vec::<f64>(values, &shape).expect("the values fill the shape")
+            })
+            .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tensor::{DType, Tensor};
+
+    use crate::Tape;
+
+    #[test]
+    fn a_row_far_from_zero_keeps_its_digits() {
+        let tape = Tape::new();
+        let x = tape.input(&Tensor::from_slice(&[10_001.0f32, 9_999.0, 10_001.0, 9_999.0], &[1, 4]).unwrap());
+        let (one, zero) = (Tensor::full(1.0, &[4], DType::F32), Tensor::zeros(&[4], DType::F32));
+        let y = x.layer_norm(&tape.input(&one), &tape.input(&zero), 1e-12).unwrap();
+        assert_eq!(y.value().to_f64_vec(), [1.0, -1.0, 1.0, -1.0]);
+    }
+
+    #[test]
+    fn a_row_of_one_is_the_bias_and_moves_nothing() {
+        let tape = Tape::new();
+        let x = tape.input(&Tensor::from_slice(&[3.0f32, -7.0], &[2, 1]).unwrap());
+        let weight = tape.input(&Tensor::full(2.0, &[1], DType::F32));
+        let bias = tape.input(&Tensor::full(0.25, &[1], DType::F32));
+        let y = x.layer_norm(&weight, &bias, 1e-5).unwrap();
+        assert_eq!(y.value().to_f64_vec(), [0.25, 0.25]);
+        let gradients = tape.backward_from(&y, Tensor::full(1.0, &[2, 1], DType::F32)).unwrap();
+        assert_eq!(gradients.of(&x).unwrap().to_f64_vec(), [0.0, 0.0]);
+    }
+
+    #[test]
+    fn shapes_that_do_not_fit_are_an_error_that_says_which_would() {
+        let tape = Tape::new();
+        let of = |shape: &[usize]| tape.input(&Tensor::zeros(shape, DType::F32));
+        let message = of(&[2, 3]).layer_norm(&of(&[2]), &of(&[3]), 1e-5).unwrap_err().to_string();
+        let wanted = "layer_norm: wanted rows [.., d] with d > 0, a weight [d] and a bias [d]";
+        assert_eq!(message, format!("{wanted}, got [2, 3] and [2] and [3]"));
+        assert!(of(&[2, 0]).layer_norm(&of(&[0]), &of(&[0]), 1e-5).is_err());
+        assert!(of(&[]).layer_norm(&of(&[]), &of(&[]), 1e-5).is_err());
+    }
+}

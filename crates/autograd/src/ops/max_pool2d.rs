@@ -1,0 +1,211 @@
+//! The largest number of each window of an image: max-pooling.
+
+pub(crate) mod windows;
+
+use std::ops::Range;
+
+use tensor::Tensor;
+
+use self::windows::Places;
+use crate::ops::conv2d::places;
+use crate::{Op, Result, Var};
+
+/// From images `[n, c, h, w]` to `[n, c, oh, ow]`: the largest number of each window. The padding counts as
+/// minus infinity; it is at most half the kernel, so that every window reaches into the image.
+///
+/// The gradient goes to the first largest number of a window in row-major order.
+#[derive(Debug, Clone, Copy)]
+pub struct MaxPool2d {
+    /// Rows and columns of a window.
+    pub kernel: [usize; 2],
+    /// How far one window stands from the next.
+    pub stride: [usize; 2],
+    /// How far the first and the last window may stand outside.
+    pub padding: [usize; 2],
+}
+
+impl MaxPool2d {
+    /// The same kernel, stride and padding along both axes.
+    pub fn square(kernel: usize, stride: usize, padding: usize) -> Self {
+        Self { kernel: [kernel; 2], stride: [stride; 2], padding: [padding; 2] }
+    }
+
+    /// The part of each window along `axis` that lies in an image of this length, if there are windows.
+    fn ranges(&self, axis: usize, length: usize) -> Option<Vec<Range<usize>>> {
+        let (kernel, stride, padding) = (self.kernel[axis], self.stride[axis], self.padding[axis]);
+        if padding > kernel / 2 {
+            return None;
+        }
+        let count = places(length, kernel, stride, padding)?;
+        let starts = (0..count).map(|place| place * stride);
+        let inside = |start: usize| start.saturating_sub(padding)..length.min(start + kernel - padding);
+        Some(starts.map(inside).collect())
+    }
+
+    fn windows(&self, x: &[usize]) -> tensor::Result<[Vec<Range<usize>>; 2]> {
+        if let &[_, _, h, w] = x
+            && let (Some(rows), Some(columns)) = (self.ranges(0, h), self.ranges(1, w))
+        {
+            return Ok([rows, columns]);
+        }
+        let ([kh, kw], [sh, sw], [ph, pw]) = (self.kernel, self.stride, self.padding);
+        let wanted = format!(
+            "[n, c, h, w] into which the kernel fits \
+             (kernel {kh} x {kw}, stride {sh} x {sw}, padding {ph} x {pw}, at most half the kernel)"
+        );
+        Err(tensor::Error::shape(Self::NAME, &wanted, &[x]))
+    }
+}
+
+impl Op<1> for MaxPool2d {
+    const NAME: &'static str = "max_pool2d";
+
+    type Saved = Places;
+
+    fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], Places)> {
+        let [rows, columns] = self.windows(x.shape())?;
+        let (y, places) = windows::forward(x, rows, columns)?;
+        Ok(([y], places))
+    }
+
+    fn backward(
+        &self,
+        places: &Places,
+        [dy]: [&Tensor; 1],
+        [wanted]: [bool; 1],
+    ) -> Result<[Option<Tensor>; 1]> {
+        Ok([places.backward(dy, wanted)?])
+    }
+}
+
+impl<'t> Var<'t> {
+    /// The largest number of each window of these images `[n, c, h, w]`.
+    ///
+    /// # Errors
+    /// If the kernel does not fit into the padded image, the padding is over half the kernel, or a stride or
+    /// a size of the kernel is zero.
+    pub fn max_pool2d(&self, pool: MaxPool2d) -> Result<Self> {
+        let [y] = self.tape.apply(pool, [self])?;
+        Ok(y)
+    }
+}
+
+#[cfg(feature = "cases")]
+pub(crate) mod cases {
+    use std::ops::Range;
+
+    use proptest::prelude::*;
+    use tensor::Tensor;
+
+    use super::MaxPool2d;
+    use crate::gradcheck::cases::{Case, Cases};
+
+    impl Cases<1> for MaxPool2d {
+        fn cases() -> BoxedStrategy<Case<Self, 1>> {
+            of_size(1..3, 1..7)
+        }
+
+        fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
+            of_size(20..60, 20..40)
+        }
+    }
+
+    /// Different numbers, at least 0.01 from each other within an image where it has up to 400: far enough
+    /// that no finite difference changes which is the largest. Larger images repeat numbers, so that windows
+    /// have several largest ones.
+    pub(crate) fn distinct(shape: [usize; 4]) -> BoxedStrategy<Tensor> {
+        let len: usize = shape.iter().product();
+        Just((0..len).map(|i| (i % 400) as f64 / 100.0 - 2.0).collect::<Vec<f64>>())
+            .prop_shuffle()
+            .prop_map(move |values| Tensor::from_vec(values, &shape).expect("the values fill the shape"))
+            .boxed()
+    }
+
+    fn of_size(planes: Range<usize>, side: Range<usize>) -> BoxedStrategy<Case<MaxPool2d, 1>> {
+        let kernel = 1..4usize;
+        (planes.clone(), 1..3usize, [side.clone(), side], [kernel.clone(), kernel], [1..5usize, 1..5])
+            .prop_flat_map(|(n, c, [h, w], kernel, stride)| {
+                let kernel = [kernel[0].min(h), kernel[1].min(w)];
+                let padding = [0..=kernel[0] / 2, 0..=kernel[1] / 2];
+                let op = padding.prop_map(move |padding| MaxPool2d { kernel, stride, padding });
+                (op, distinct([n, c, h, w]))
+            })
+            .prop_map(|(op, x)| Case { op, inputs: [x], reduced: op.kernel[0] * op.kernel[1] })
+            .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tensor::{DType, Tensor};
+
+    use super::MaxPool2d;
+    use crate::Tape;
+
+    fn pooled(x: &[f32], shape: [usize; 4], pool: MaxPool2d) -> (Vec<f64>, Vec<f64>) {
+        let tape = Tape::new();
+        let x = tape.input(&Tensor::from_slice(x, &shape).unwrap());
+        let y = x.max_pool2d(pool).unwrap();
+        let dy = Tensor::full(1.0, y.shape(), DType::F32);
+        let dx = tape.backward_from(&y, dy).unwrap().of(&x).unwrap().to_f64_vec();
+        (y.value().to_f64_vec(), dx)
+    }
+
+    #[test]
+    fn the_gradient_goes_to_the_first_of_equals_and_adds_up_where_windows_overlap() {
+        let (y, dx) = pooled(
+            &[1.0, 3.0, 3.0, 0.0],
+            [1, 1, 1, 4],
+            MaxPool2d { kernel: [1, 3], stride: [1, 1], padding: [0, 0] },
+        );
+        assert_eq!((y, dx), (vec![3.0, 3.0], vec![0.0, 2.0, 0.0, 0.0]));
+    }
+
+    #[test]
+    fn padding_never_wins_even_against_minus_infinity() {
+        let (y, dx) = pooled(&[f32::NEG_INFINITY; 4], [1, 1, 2, 2], MaxPool2d::square(2, 2, 1));
+        assert_eq!((y, dx), (vec![f64::NEG_INFINITY; 4], vec![1.0; 4]));
+        let (y, _) = pooled(&[-5.0], [1, 1, 1, 1], MaxPool2d::square(3, 2, 1));
+        assert_eq!(y, [-5.0]);
+    }
+
+    #[test]
+    fn a_nan_is_not_lost_and_takes_the_gradient() {
+        for x in [[1.0, f32::NAN, 2.0, 0.0], [f32::NAN, 1.0, 2.0, 3.0], [1.0, 2.0, 3.0, f32::NAN]] {
+            let (y, dx) = pooled(&x, [1, 1, 2, 2], MaxPool2d::square(2, 2, 0));
+            assert!(y[0].is_nan());
+            assert!((0..4).all(|i| (dx[i] == 1.0) == x[i].is_nan()), "{dx:?}");
+        }
+    }
+
+    #[test]
+    fn the_reference_and_the_fast_path_choose_the_same_places() {
+        use super::windows::Largest;
+        let numbers: Vec<f32> = (0..2 * 7 * 9).map(|i| ((i * 5) % 4) as f32).collect();
+        let x = Tensor::from_vec(numbers, &[2, 1, 7, 9]).unwrap();
+        for pool in [MaxPool2d::square(2, 2, 1), MaxPool2d::square(3, 2, 1), MaxPool2d::square(3, 4, 0)] {
+            let [rows, columns] = pool.windows(x.shape()).unwrap();
+            let kernel = Largest { image: [7, 9], rows, columns };
+            let fast = tensor::run(&kernel, [&x]).unwrap().map(|y| y.to_f64_vec());
+            assert_eq!(fast, tensor::run_reference(&kernel, [&x]).unwrap().map(|y| y.to_f64_vec()));
+        }
+    }
+
+    #[test]
+    fn a_pool_that_does_not_fit_is_an_error_that_says_what_would() {
+        let tape = Tape::new();
+        let x = tape.input(&Tensor::zeros(&[1, 2, 3, 3], DType::F32));
+        let message = |pool| x.max_pool2d(pool).unwrap_err().to_string();
+        assert_eq!(
+            message(MaxPool2d::square(2, 2, 2)),
+            "max_pool2d: wanted [n, c, h, w] into which the kernel fits \
+             (kernel 2 x 2, stride 2 x 2, padding 2 x 2, at most half the kernel), got [1, 2, 3, 3]"
+        );
+        for pool in [MaxPool2d::square(4, 1, 0), MaxPool2d::square(0, 1, 0), MaxPool2d::square(2, 0, 0)] {
+            assert!(message(pool).starts_with("max_pool2d: wanted"));
+        }
+        assert!(
+            tape.input(&Tensor::zeros(&[3, 3], DType::F32)).max_pool2d(MaxPool2d::square(1, 1, 0)).is_err()
+        );
+    }
+}

@@ -1,0 +1,184 @@
+//! The largest number of each window of an image, with its place, and the way back to that place.
+
+use std::ops::Range;
+
+use ndarray::{Array4, ArrayD, ArrayViewD};
+use tensor::{Kernel, Real, Slice, Stored, Tensor, planes};
+
+use crate::Result;
+use crate::op::if_wanted;
+use crate::ops::conv2d::of_rank_4;
+
+/// The largest number of each window, and its place `row * w + column` in its image; the first in row-major
+/// order where several are largest, and the first NaN where there is one.
+///
+/// The windows are all pairs of a range of rows and a range of columns, none of them empty.
+#[derive(Debug, Clone)]
+pub(crate) struct Largest {
+    pub(crate) image: [usize; 2],
+    pub(crate) rows: Vec<Range<usize>>,
+    pub(crate) columns: Vec<Range<usize>>,
+}
+
+/// Whether `x` takes the place of `largest`: a NaN does, so that it is not lost, and keeps it.
+fn replaces<A: Real>(x: A, largest: A) -> bool {
+    x > largest || (x.is_nan() && !largest.is_nan())
+}
+
+impl Kernel<1, 2> for Largest {
+    fn name(&self) -> &'static str {
+        "largest_of_windows"
+    }
+
+    fn shapes(&self, [x]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 2]> {
+        match x {
+            &[n, c, h, w] if [h, w] == self.image => {
+                let out = vec![n, c, self.rows.len(), self.columns.len()];
+                Ok([out.clone(), out])
+            }
+            _ => {
+                let [h, w] = self.image;
+                Err(tensor::Error::shape(self.name(), &format!("images [n, c, {h}, {w}]"), &[x]))
+            }
+        }
+    }
+
+    /// Places are whole numbers up to 2^24, which 32 bits hold exactly and 16 do not.
+    fn stored(&self) -> [Stored; 2] {
+        [Stored::AsInput, Stored::AsAccumulator]
+    }
+
+    fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 2] {
+        let x = of_rank_4(x);
+        let (n, c, _, w) = x.dim();
+        let mut y = Array4::zeros([n, c, self.rows.len(), self.columns.len()]);
+        let mut place_of = y.clone();
+        for ((n, c, i, j), y) in y.indexed_iter_mut() {
+            let (rows, columns) = (self.rows[i].clone(), self.columns[j].clone());
+            let mut place = [rows.start, columns.start];
+            *y = x[[n, c, place[0], place[1]]];
+            for row in rows {
+                for column in columns.clone() {
+                    if replaces(x[[n, c, row, column]], *y) {
+                        (*y, place) = (x[[n, c, row, column]], [row, column]);
+                    }
+                }
+            }
+            place_of[[n, c, i, j]] = A::of(place[0] * w + place[1]);
+        }
+        [y.into_dyn(), place_of.into_dyn()]
+    }
+
+    fn fast(&self, [x]: [Slice<'_>; 1], [y, place_of]: [&mut [f32]; 2]) -> bool {
+        let (count, width, steps) = (x.shape[0] * x.shape[1], self.image[1], steps_of(&self.columns));
+        planes::for_each(count, [x.data], [y, place_of], |[image], [y, place_of]| {
+            let out = self.columns.len();
+            let lines = y.chunks_exact_mut(out).zip(place_of.chunks_exact_mut(out));
+            for (rows, (y, place_of)) in self.rows.iter().zip(lines) {
+                // What a window of nothing but minus infinity keeps.
+                let first = rows.start * width;
+                y.fill(f32::NEG_INFINITY);
+                place_of.iter_mut().zip(&self.columns).for_each(|(to, at)| *to = (first + at.start) as f32);
+                for row in rows.clone() {
+                    let line = &image[row * width..(row + 1) * width];
+                    for columns in &steps {
+                        for ((y, place), &column) in y.iter_mut().zip(&mut *place_of).zip(columns) {
+                            let x = line[column as usize];
+                            if replaces(x, *y) {
+                                (*y, *place) = (x, (row * width) as f32 + column as f32);
+                            }
+                        }
+                    }
+                }
+            }
+        });
+        true
+    }
+}
+
+/// The first columns of all windows, then the second ones, and so on; a window that has no more repeats its
+/// last, which changes neither its largest number nor the place.
+fn steps_of(columns: &[Range<usize>]) -> Vec<Vec<u32>> {
+    let longest = columns.iter().map(Range::len).max().unwrap_or(0);
+    let step =
+        |step: usize| columns.iter().map(|range| (range.start + step).min(range.end - 1) as u32).collect();
+    (0..longest).map(step).collect()
+}
+
+/// Adds each `dy` to the place of its window's largest number in an image of these sizes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LargestGrad {
+    pub(crate) image: [usize; 2],
+}
+
+impl Kernel<2, 1> for LargestGrad {
+    fn name(&self) -> &'static str {
+        "largest_of_windows_grad"
+    }
+
+    fn shapes(&self, [dy, place_of]: [&[usize]; 2]) -> tensor::Result<[Vec<usize>; 1]> {
+        match dy {
+            &[n, c, _, _] if dy == place_of => Ok([vec![n, c, self.image[0], self.image[1]]]),
+            _ => Err(tensor::Error::shape(self.name(), "two equal shapes [n, c, h, w]", &[dy, place_of])),
+        }
+    }
+
+    fn loaded(&self) -> [Stored; 2] {
+        [Stored::AsInput, Stored::AsAccumulator]
+    }
+
+    fn reference<A: Real>(&self, [dy, place_of]: [ArrayViewD<'_, A>; 2]) -> [ArrayD<A>; 1] {
+        let (dy, place_of) = (of_rank_4(dy), of_rank_4(place_of));
+        let (n, c, _, _) = dy.dim();
+        let [h, w] = self.image;
+        let mut dx = Array4::zeros([n, c, h, w]);
+        for ((n, c, i, j), &dy) in dy.indexed_iter() {
+            let place = place_of[[n, c, i, j]].to_f64() as usize;
+            dx[[n, c, place / w, place % w]] += dy;
+        }
+        [dx.into_dyn()]
+    }
+
+    fn fast(&self, [dy, place_of]: [Slice<'_>; 2], [dx]: [&mut [f32]; 1]) -> bool {
+        planes::for_each(
+            dy.shape[0] * dy.shape[1],
+            [dy.data, place_of.data],
+            [dx],
+            |[dy, place_of], [dx]| {
+                dx.fill(0.0);
+                for (&dy, &place) in dy.iter().zip(place_of) {
+                    dx[place as usize] += dy;
+                }
+            },
+        );
+        true
+    }
+}
+
+/// The largest numbers of windows, with what the way back needs.
+pub(crate) fn forward(
+    x: &Tensor,
+    rows: Vec<Range<usize>>,
+    columns: Vec<Range<usize>>,
+) -> Result<(Tensor, Places)> {
+    let image = [x.shape()[2], x.shape()[3]];
+    let [y, place_of] = tensor::run(&Largest { image, rows, columns }, [x])?;
+    Ok((y, Places { image, place_of }))
+}
+
+/// Where the largest numbers stood, and the sizes of the images that they stood in.
+#[derive(Debug)]
+pub struct Places {
+    image: [usize; 2],
+    place_of: Tensor,
+}
+
+impl Places {
+    /// Each `dy` goes to where its largest number stood.
+    pub(crate) fn backward(&self, dy: &Tensor, wanted: bool) -> Result<Option<Tensor>> {
+        if_wanted(wanted, || {
+            let [dx] = tensor::run(&LargestGrad { image: self.image }, [dy, &self.place_of])?;
+            Ok(dx)
+        })
+    }
+}

@@ -1,0 +1,129 @@
+//! The product of two tensors of one shape, element by element.
+
+use ndarray::{ArrayD, ArrayViewD};
+use tensor::{Kernel, Real, Slice, Tensor, vector};
+
+use crate::op::if_wanted;
+use crate::{Op, Result, Var};
+
+/// `x y` for two equal shapes.
+#[derive(Debug, Clone, Copy)]
+pub struct Mul;
+
+impl Kernel<2, 1> for Mul {
+    fn name(&self) -> &'static str {
+        "mul"
+    }
+
+    fn shapes(&self, [x, y]: [&[usize]; 2]) -> tensor::Result<[Vec<usize>; 1]> {
+        if x != y {
+            return Err(tensor::Error::shape("mul", "two equal shapes", &[x, y]));
+        }
+        Ok([x.to_vec()])
+    }
+
+    fn reference<A: Real>(&self, [x, y]: [ArrayViewD<'_, A>; 2]) -> [ArrayD<A>; 1] {
+        [&x * &y]
+    }
+
+    fn fast(&self, [x, y]: [Slice<'_>; 2], [out]: [&mut [f32]; 1]) -> bool {
+        vector::map2(x.data, y.data, out, |x, y| x * y);
+        true
+    }
+}
+
+impl Op<2> for Mul {
+    const NAME: &'static str = "mul";
+
+    /// The two factors.
+    type Saved = [Tensor; 2];
+
+    fn forward(&self, inputs: [&Tensor; 2]) -> Result<([Tensor; 1], [Tensor; 2])> {
+        Ok((tensor::run(self, inputs)?, inputs.map(Tensor::clone)))
+    }
+
+    /// The gradient of each factor is the other times `dout`.
+    fn backward(
+        &self,
+        [x, y]: &[Tensor; 2],
+        [dout]: [&Tensor; 1],
+        [wanted_x, wanted_y]: [bool; 2],
+    ) -> Result<[Option<Tensor>; 2]> {
+        let times_dout = |factor| -> Result<Tensor> {
+            let [product] = tensor::run(self, [factor, dout])?;
+            Ok(product)
+        };
+        Ok([if_wanted(wanted_x, || times_dout(y))?, if_wanted(wanted_y, || times_dout(x))?])
+    }
+}
+
+impl<'t> Var<'t> {
+    /// `self * other`; the one of lower rank, or with axes of length 1, is repeated to the other's shape.
+    ///
+    /// # Errors
+    /// If neither shape can be repeated to the other.
+    pub fn mul(&self, other: &Self) -> Result<Self> {
+        let [x, y] = self.broadcast_with(other)?;
+        let [product] = self.tape.apply(Mul, [&x, &y])?;
+        Ok(product)
+    }
+}
+
+#[cfg(feature = "cases")]
+mod cases {
+    use proptest::prelude::*;
+
+    use super::Mul;
+    use crate::gradcheck::cases::{Case, Cases, shape, values};
+
+    impl Cases<2> for Mul {
+        fn cases() -> BoxedStrategy<Case<Self, 2>> {
+            of_shape(shape(0..=3, 1..4))
+        }
+
+        fn long_cases() -> BoxedStrategy<Case<Self, 2>> {
+            of_shape(shape(1..=1, 65_000..70_000))
+        }
+    }
+
+    fn of_shape(shape: BoxedStrategy<Vec<usize>>) -> BoxedStrategy<Case<Mul, 2>> {
+        shape
+            .prop_flat_map(|shape| (values(&shape), values(&shape)))
+            .prop_map(|(x, y)| Case { op: Mul, inputs: [x, y], reduced: 1 })
+            .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tensor::{DType, Tensor};
+
+    use crate::Tape;
+
+    #[test]
+    fn a_square_is_counted_from_both_sides() {
+        let tape = Tape::new();
+        let x = tape.input(&Tensor::full(3.0, &[], DType::F64));
+        let y = x.mul(&x).unwrap();
+        assert_eq!(y.value().item(), Ok(9.0));
+        assert_eq!(tape.backward(&y).unwrap().of(&x).unwrap().item(), Ok(6.0));
+    }
+
+    #[test]
+    fn a_channel_factor_is_repeated_and_its_gradient_is_summed() {
+        let tape = Tape::new();
+        let x = tape.input(&Tensor::from_vec(vec![1.0f64, 2.0, 3.0, 4.0], &[1, 2, 2]).unwrap());
+        let factor = tape.input(&Tensor::from_vec(vec![10.0f64, 100.0], &[2, 1]).unwrap());
+        let y = x.mul(&factor).unwrap();
+        assert_eq!(y.value().to_f64_vec(), [10.0, 20.0, 300.0, 400.0]);
+        let gradients = tape.backward_from(&y, Tensor::full(1.0, &[1, 2, 2], DType::F64)).unwrap();
+        assert_eq!(gradients.of(&factor).unwrap().to_f64_vec(), [3.0, 7.0]);
+    }
+
+    #[test]
+    fn unequal_shapes_are_an_error_with_both() {
+        let (x, y) = (Tensor::zeros(&[2], DType::F32), Tensor::zeros(&[3], DType::F32));
+        let message = tensor::run(&super::Mul, [&x, &y]).unwrap_err().to_string();
+        assert_eq!(message, "mul: wanted two equal shapes, got [2] and [3]");
+    }
+}

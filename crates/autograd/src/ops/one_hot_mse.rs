@@ -1,0 +1,225 @@
+//! Mean squared error to one-hot labels: classification as a least-squares problem.
+
+use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn};
+use tensor::{Indices, Kernel, Real, Slice, Stored, Tensor, vector};
+
+use crate::op::if_wanted;
+use crate::{Error, Op, Result, Var};
+
+/// `mean((x - one_hot(label))^2)` over rows and classes for `x: [n, c]`, in the accumulator type.
+#[derive(Debug, Clone)]
+pub struct OneHotMse {
+    /// The class of each row, below `c`.
+    pub labels: Indices,
+}
+
+impl OneHotMse {
+    /// The labels fit outputs of this shape.
+    fn check(&self, x: &[usize]) -> Result<()> {
+        let mismatch =
+            |wanted: String, got: String| Err(Error::Indices { op: <Self as Op<1>>::NAME, wanted, got });
+        let &[n, c] = x else {
+            let wanted = "outputs [rows, classes]";
+            return Err(tensor::Error::shape(<Self as Op<1>>::NAME, wanted, &[x]).into());
+        };
+        if n == 0 || self.labels.len() != n {
+            let got = format!("{} labels for {n} rows", self.labels.len());
+            return mismatch("one label for each row, and at least one row".into(), got);
+        }
+        match self.labels.max() {
+            Some(label) if label as usize >= c => {
+                mismatch(format!("labels below {c}"), format!("label {label}"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Kernel<1, 1> for OneHotMse {
+    fn name(&self) -> &'static str {
+        "one_hot_mse"
+    }
+
+    fn shapes(&self, [x]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 1]> {
+        match x {
+            [_, _] => Ok([vec![]]),
+            _ => Err(tensor::Error::shape(self.name(), "outputs [rows, classes]", &[x])),
+        }
+    }
+
+    fn stored(&self) -> [Stored; 1] {
+        [Stored::AsAccumulator]
+    }
+
+    fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
+        let mut sum = A::zero();
+        for (row, &label) in x.axis_iter(Axis(0)).zip(self.labels.as_slice()) {
+            for (class, &x) in row.iter().enumerate() {
+                let target = if class == label as usize { A::one() } else { A::zero() };
+                sum += (x - target) * (x - target);
+            }
+        }
+        [ArrayD::from_elem(IxDyn(&[]), sum / A::of(x.len()))]
+    }
+
+    /// The label's own element is added apart, so that nothing is subtracted from a sum that has grown.
+    fn fast(&self, [x]: [Slice<'_>; 1], [loss]: [&mut [f32]; 1]) -> bool {
+        let square = |x: &[f32]| vector::sum2(x, x, |x, _| x * x);
+        let rows = x.data.chunks_exact(x.shape[1]).zip(self.labels.as_slice());
+        let sum: f64 = rows
+            .map(|(row, &label)| {
+                let (before, rest) = row.split_at(label as usize);
+                square(before) + f64::from(rest[0] - 1.0).powi(2) + square(&rest[1..])
+            })
+            .sum();
+        loss[0] = (sum / x.data.len() as f64) as f32;
+        true
+    }
+}
+
+/// `dx = 2 (x - one_hot(label)) dloss / (n c)`
+#[derive(Debug, Clone)]
+struct OneHotMseGrad<'a> {
+    labels: &'a Indices,
+}
+
+impl Kernel<2, 1> for OneHotMseGrad<'_> {
+    fn name(&self) -> &'static str {
+        "one_hot_mse_grad"
+    }
+
+    fn shapes(&self, [x, dloss]: [&[usize]; 2]) -> tensor::Result<[Vec<usize>; 1]> {
+        match (x, dloss) {
+            ([_, _], []) => Ok([x.to_vec()]),
+            _ => Err(tensor::Error::shape(self.name(), "outputs [rows, classes], a number", &[x, dloss])),
+        }
+    }
+
+    fn loaded(&self) -> [Stored; 2] {
+        [Stored::AsInput, Stored::AsAccumulator]
+    }
+
+    fn reference<A: Real>(&self, [x, dloss]: [ArrayViewD<'_, A>; 2]) -> [ArrayD<A>; 1] {
+        let factor = A::of(2) * dloss[IxDyn(&[])] / A::of(x.len());
+        let mut dx = x.to_owned();
+        for (mut row, &label) in dx.axis_iter_mut(Axis(0)).zip(self.labels.as_slice()) {
+            row[label as usize] -= A::one();
+        }
+        [dx.mapv(|difference| factor * difference)]
+    }
+
+    fn fast(&self, [x, dloss]: [Slice<'_>; 2], [dx]: [&mut [f32]; 1]) -> bool {
+        let factor = 2.0 * dloss.data[0] / x.data.len() as f32;
+        vector::map(x.data, dx, |x| factor * x);
+        let classes = x.shape[1];
+        for (row, &label) in self.labels.as_slice().iter().enumerate() {
+            let place = row * classes + label as usize;
+            dx[place] = factor * (x.data[place] - 1.0);
+        }
+        true
+    }
+}
+
+impl Op<1> for OneHotMse {
+    const NAME: &'static str = "one_hot_mse";
+
+    /// The input.
+    type Saved = Tensor;
+
+    fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], Tensor)> {
+        self.check(x.shape())?;
+        Ok((tensor::run(self, [x])?, x.clone()))
+    }
+
+    fn backward(
+        &self,
+        x: &Tensor,
+        [dloss]: [&Tensor; 1],
+        [wanted]: [bool; 1],
+    ) -> Result<[Option<Tensor>; 1]> {
+        Ok([if_wanted(wanted, || {
+            let [dx] = tensor::run(&OneHotMseGrad { labels: &self.labels }, [x, dloss])?;
+            Ok(dx)
+        })?])
+    }
+}
+
+impl<'t> Var<'t> {
+    /// The mean squared difference of these outputs `[n, c]` from 1 at the label and 0 elsewhere.
+    ///
+    /// # Errors
+    /// If there is not one label below `c` for each row.
+    pub fn one_hot_mse(&self, labels: &Indices) -> Result<Self> {
+        let [loss] = self.tape.apply(OneHotMse { labels: labels.clone() }, [self])?;
+        Ok(loss)
+    }
+}
+
+#[cfg(feature = "cases")]
+mod cases {
+    use std::ops::Range;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use tensor::Indices;
+
+    use super::OneHotMse;
+    use crate::gradcheck::cases::{Case, Cases, values};
+
+    impl Cases<1> for OneHotMse {
+        fn cases() -> BoxedStrategy<Case<Self, 1>> {
+            of_size(1..5, 1..6)
+        }
+
+        fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
+            of_size(2..100, 64..256)
+        }
+    }
+
+    fn of_size(rows: Range<usize>, classes: Range<usize>) -> BoxedStrategy<Case<OneHotMse, 1>> {
+        (rows, classes)
+            .prop_flat_map(|(n, c)| (values(&[n, c]), vec(0..c as u32, n), Just(n * c)))
+            .prop_map(|(x, labels, reduced)| {
+                let op = OneHotMse { labels: Indices::new(labels) };
+                Case { op, inputs: [x], reduced }
+            })
+            .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tensor::{DType, Indices, Tensor};
+
+    use crate::Tape;
+
+    #[test]
+    fn the_mean_is_over_rows_and_classes() {
+        let tape = Tape::new();
+        let x = tape.input(&Tensor::from_vec(vec![1.0f32, 0.0, 0.5, 0.5], &[2, 2]).unwrap());
+        let loss = x.one_hot_mse(&Indices::new(vec![0, 1])).unwrap();
+        assert_eq!(loss.value().item(), Ok(0.125));
+        let gradients = tape.backward(&loss).unwrap();
+        assert_eq!(gradients.of(&x).unwrap().to_f64_vec(), [0.0, 0.0, 0.25, -0.25]);
+    }
+
+    #[test]
+    fn the_loss_of_16_bit_outputs_has_32_bits() {
+        let tape = Tape::new();
+        let x = tape.input(&Tensor::zeros(&[3, 10], DType::F16));
+        let loss = x.one_hot_mse(&Indices::new(vec![0, 4, 9])).unwrap();
+        assert_eq!((loss.value().dtype(), loss.value().item()), (DType::F32, Ok(f64::from(0.1f32))));
+        assert_eq!(tape.backward(&loss).unwrap().of(&x).unwrap().dtype(), DType::F16);
+    }
+
+    #[test]
+    fn labels_that_do_not_fit_are_an_error_that_names_the_label() {
+        let tape = Tape::new();
+        let x = tape.input(&Tensor::zeros(&[2, 3], DType::F32));
+        let message = |labels| x.one_hot_mse(&Indices::new(labels)).unwrap_err().to_string();
+        assert_eq!(message(vec![0, 3]), "one_hot_mse: wanted labels below 3, got label 3");
+        assert!(message(vec![0]).contains("1 labels for 2 rows"));
+        let row = tape.input(&Tensor::zeros(&[3], DType::F32));
+        assert!(row.one_hot_mse(&Indices::new(vec![0])).unwrap_err().to_string().contains("[rows, classes]"));
+    }
+}

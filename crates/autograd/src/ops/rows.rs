@@ -1,0 +1,54 @@
+//! Loops over rows of `f32`: sums of one shape, and work that is shared between threads.
+
+use ndarray::parallel::prelude::{IntoParallelIterator, ParallelIterator};
+
+/// Partial sums that run beside each other along a row.
+const LANES: usize = 16;
+/// Below this many elements waking other threads costs more than it saves.
+const WORTH_SHARING: usize = 1 << 14;
+
+/// `sum over i of f(x[i], y[i])`, in an order that depends on the length alone.
+#[inline(always)]
+pub(crate) fn sum(x: &[f32], y: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut lanes = [0.0f32; LANES];
+    let (x_lines, y_lines) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
+    let rest = x_lines.remainder().iter().zip(y_lines.remainder());
+    for (lane, (&x, &y)) in lanes.iter_mut().zip(rest) {
+        *lane = f(x, y);
+    }
+    for (x, y) in x_lines.zip(y_lines) {
+        for lane in 0..LANES {
+            lanes[lane] += f(x[lane], y[lane]);
+        }
+    }
+    let mut width = LANES / 2;
+    while width > 0 {
+        for lane in 0..width {
+            lanes[lane] += lanes[lane + width];
+        }
+        width /= 2;
+    }
+    lanes[0]
+}
+
+/// Does every task, on all threads if there are many `elements` to work on. Tasks do not know of each
+/// other, so neither the threads nor their number change a bit.
+pub(crate) fn each<T: Send>(elements: usize, tasks: impl Iterator<Item = T>, work: impl Fn(T) + Sync) {
+    if elements < WORTH_SHARING {
+        tasks.for_each(work);
+    } else {
+        tasks.collect::<Vec<T>>().into_par_iter().for_each(&work);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_pair_is_added_once_whatever_the_length() {
+        for n in [0, 1, 15, 16, 17, 100] {
+            let x: Vec<f32> = (0..n).map(|i| i as f32).collect();
+            let expected: f32 = x.iter().map(|x| x * x).sum();
+            assert_eq!(super::sum(&x, &x, |x, y| x * y), expected);
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Multiplication by a constant.
+
+use ndarray::{ArrayD, ArrayViewD};
+use tensor::{Kernel, Real, Slice, Tensor, vector};
+
+use crate::op::if_wanted;
+use crate::{Op, Result, Var};
+
+/// `factor x`, element by element.
+#[derive(Debug, Clone, Copy)]
+pub struct Scale {
+    /// The constant, which has no gradient.
+    pub factor: f64,
+}
+
+impl Kernel<1, 1> for Scale {
+    fn name(&self) -> &'static str {
+        "scale"
+    }
+
+    fn shapes(&self, [x]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 1]> {
+        Ok([x.to_vec()])
+    }
+
+    fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
+        let factor = A::from_f64(self.factor);
+        [x.mapv(|x| factor * x)]
+    }
+
+    fn fast(&self, [x]: [Slice<'_>; 1], [y]: [&mut [f32]; 1]) -> bool {
+        let factor = self.factor as f32;
+        vector::map(x.data, y, |x| factor * x);
+        true
+    }
+}
+
+impl Op<1> for Scale {
+    const NAME: &'static str = "scale";
+
+    type Saved = ();
+
+    fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], ())> {
+        Ok((tensor::run(self, [x])?, ()))
+    }
+
+    fn backward(&self, (): &(), [dy]: [&Tensor; 1], [wanted]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
+        Ok([if_wanted(wanted, || scaled(dy, self.factor))?])
+    }
+}
+
+/// `factor x`
+pub(crate) fn scaled(x: &Tensor, factor: f64) -> Result<Tensor> {
+    let [y] = tensor::run(&Scale { factor }, [x])?;
+    Ok(y)
+}
+
+impl<'t> Var<'t> {
+    /// Each element times a constant.
+    ///
+    /// # Errors
+    /// If the kernel fails.
+    pub fn scale(&self, factor: f64) -> Result<Self> {
+        let [y] = self.tape.apply(Scale { factor }, [self])?;
+        Ok(y)
+    }
+}
+
+#[cfg(feature = "cases")]
+mod cases {
+    use proptest::prelude::*;
+
+    use super::Scale;
+    use crate::gradcheck::cases::{Case, Cases, shape, values};
+
+    impl Cases<1> for Scale {
+        fn cases() -> BoxedStrategy<Case<Self, 1>> {
+            of_shape(shape(0..=3, 1..4))
+        }
+
+        fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
+            of_shape(shape(1..=1, 65_000..70_000))
+        }
+    }
+
+    fn of_shape(shape: BoxedStrategy<Vec<usize>>) -> BoxedStrategy<Case<Scale, 1>> {
+        let factor = prop_oneof![Just(0.0), Just(1.0), Just(-1.0), -4.0..4.0f64];
+        (factor, shape.prop_flat_map(|shape| values(&shape)))
+            .prop_map(|(factor, x)| Case { op: Scale { factor }, inputs: [x], reduced: 1 })
+            .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tensor::{DType, Tensor};
+
+    use crate::Tape;
+
+    #[test]
+    fn a_factor_of_zero_has_a_gradient_of_zero_and_not_none() {
+        let tape = Tape::new();
+        let x = tape.input(&Tensor::full(3.0, &[2], DType::F32));
+        let y = x.scale(0.0).unwrap();
+        let gradients = tape.backward_from(&y, Tensor::full(1.0, &[2], DType::F32)).unwrap();
+        assert_eq!(gradients.of(&x).unwrap().to_f64_vec(), [0.0, 0.0]);
+    }
+
+    #[test]
+    fn the_factor_is_rounded_to_the_type_of_arithmetic_and_not_to_that_of_storage() {
+        // 1.003 is 1 in bf16, and 255 / 128 is the number before 2.
+        let y = super::scaled(&Tensor::full(255.0 / 128.0, &[1], DType::BF16), 1.003).unwrap();
+        assert_eq!((y.dtype(), y.to_f64_vec()), (DType::BF16, vec![2.0]));
+    }
+}

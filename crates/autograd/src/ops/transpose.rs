@@ -1,0 +1,264 @@
+//! The same numbers with the axes in another order.
+
+use ndarray::{ArrayD, ArrayViewD};
+use tensor::{Kernel, Real, Slice, Tensor};
+
+use crate::op::if_wanted;
+use crate::{Op, Result, Var};
+
+/// Axis `i` of the output is axis `axes[i]` of the input. The numbers are moved, since tensors have no strides.
+#[derive(Debug, Clone)]
+pub struct Transpose {
+    /// Each axis of the input, once.
+    pub axes: Vec<usize>,
+}
+
+/// The side of the squares in which a matrix is transposed: two of them fit the first cache, and a line of
+/// the cache that was read is used up before it leaves.
+const TILE: usize = 16;
+
+impl Transpose {
+    /// The permutation that undoes this one.
+    fn inverse(&self) -> Self {
+        let mut axes = vec![0; self.axes.len()];
+        self.axes.iter().enumerate().for_each(|(to, &from)| axes[from] = to);
+        Self { axes }
+    }
+
+    fn permutes(&self, rank: usize) -> bool {
+        self.axes.len() == rank && (0..rank).all(|axis| self.axes.contains(&axis))
+    }
+}
+
+impl Kernel<1, 1> for Transpose {
+    fn name(&self) -> &'static str {
+        "transpose"
+    }
+
+    fn shapes(&self, [x]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 1]> {
+        if !self.permutes(x.len()) {
+            let wanted = format!("a shape whose axes, each once, are {:?}", self.axes);
+            return Err(tensor::Error::shape("transpose", &wanted, &[x]));
+        }
+        Ok([self.axes.iter().map(|&axis| x[axis]).collect()])
+    }
+
+    fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
+        [x.permuted_axes(self.axes.as_slice()).as_standard_layout().into_owned()]
+    }
+
+    fn fast(&self, [x]: [Slice<'_>; 1], [y]: [&mut [f32]; 1]) -> bool {
+        if !y.is_empty() {
+            Walk::new(x.shape, &self.axes).copy(x.data, y);
+        }
+        true
+    }
+}
+
+/// A permutation of as few axes as describe it.
+struct Walk {
+    /// The lengths of the axes of the output.
+    lengths: Vec<usize>,
+    /// How far apart in the input the neighbours along each axis of the output are.
+    strides: Vec<usize>,
+}
+
+impl Walk {
+    /// Axes of length 1 are left out, and axes that stay side by side are one.
+    fn new(x: &[usize], axes: &[usize]) -> Self {
+        let mut walk = Self { lengths: vec![], strides: vec![] };
+        for &axis in axes.iter().filter(|&&axis| x[axis] != 1) {
+            let stride = x[axis + 1..].iter().product();
+            match (walk.lengths.last_mut(), walk.strides.last_mut()) {
+                (Some(length), Some(last)) if *last == x[axis] * stride => {
+                    (*length, *last) = (*length * x[axis], stride);
+                }
+                _ => {
+                    walk.lengths.push(x[axis]);
+                    walk.strides.push(stride);
+                }
+            }
+        }
+        walk
+    }
+
+    /// Copies `x` to `y`, which is not empty.
+    fn copy(&self, x: &[f32], y: &mut [f32]) {
+        let Some(innermost) = self.lengths.len().checked_sub(1) else { return y.copy_from_slice(x) };
+        if self.strides[innermost] == 1 {
+            let row = self.lengths[innermost];
+            let outer: Vec<usize> = (0..innermost).collect();
+            let mut rows = y.chunks_exact_mut(row);
+            return self.for_each(&outer, |from, _| {
+                let to = rows.next().expect("the output has one row for each place");
+                to.copy_from_slice(&x[from..from + row]);
+            });
+        }
+        // The input's last axis is somewhere else in the output: these two make matrices to transpose.
+        let across = self.strides.iter().position(|&stride| stride == 1).expect("one axis is the last");
+        let matrix = Matrix {
+            rows: self.lengths[across],
+            columns: self.lengths[innermost],
+            from: self.strides[innermost],
+            to: self.lengths[across + 1..].iter().product(),
+        };
+        let outer: Vec<usize> = (0..innermost).filter(|&axis| axis != across).collect();
+        self.for_each(&outer, |from, to| matrix.transpose(&x[from..], &mut y[to..]));
+    }
+
+    /// Calls `f` with the place in the input and in the output of each index along `axes`, in order.
+    fn for_each(&self, axes: &[usize], mut f: impl FnMut(usize, usize)) {
+        let steps: Vec<(usize, usize, usize)> = axes
+            .iter()
+            .map(|&axis| (self.lengths[axis], self.strides[axis], self.lengths[axis + 1..].iter().product()))
+            .collect();
+        let places: usize = steps.iter().map(|(length, _, _)| length).product();
+        for place in 0..places {
+            let (mut rest, mut from, mut to) = (place, 0, 0);
+            for (length, stride, step) in steps.iter().rev() {
+                from += rest % length * stride;
+                to += rest % length * step;
+                rest /= length;
+            }
+            f(from, to);
+        }
+    }
+}
+
+/// A matrix of the output, whose columns lie side by side in the output and whose rows do in the input.
+struct Matrix {
+    rows: usize,
+    columns: usize,
+    /// How far apart neighbouring columns are in the input.
+    from: usize,
+    /// How far apart neighbouring rows are in the output.
+    to: usize,
+}
+
+impl Matrix {
+    fn transpose(&self, x: &[f32], y: &mut [f32]) {
+        for first_row in (0..self.rows).step_by(TILE) {
+            let rows = first_row..(first_row + TILE).min(self.rows);
+            for first_column in (0..self.columns).step_by(TILE) {
+                let columns = first_column..(first_column + TILE).min(self.columns);
+                for row in rows.clone() {
+                    let y = &mut y[row * self.to + columns.start..row * self.to + columns.end];
+                    let x = x[row + columns.start * self.from..].iter().step_by(self.from);
+                    y.iter_mut().zip(x).for_each(|(y, &x)| *y = x);
+                }
+            }
+        }
+    }
+}
+
+impl Op<1> for Transpose {
+    const NAME: &'static str = "transpose";
+
+    type Saved = ();
+
+    fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], ())> {
+        Ok((tensor::run(self, [x])?, ()))
+    }
+
+    fn backward(&self, (): &(), [dy]: [&Tensor; 1], [wanted]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
+        Ok([if_wanted(wanted, || {
+            let [dx] = tensor::run(&self.inverse(), [dy])?;
+            Ok(dx)
+        })?])
+    }
+}
+
+impl<'t> Var<'t> {
+    /// The same numbers with the axes in another order: axis `i` of the result is axis `axes[i]` of this.
+    ///
+    /// # Errors
+    /// If `axes` does not name each axis once.
+    pub fn transpose(&self, axes: &[usize]) -> Result<Self> {
+        let [y] = self.tape.apply(Transpose { axes: axes.to_vec() }, [self])?;
+        Ok(y)
+    }
+}
+
+#[cfg(feature = "cases")]
+mod cases {
+    use std::ops::Range;
+
+    use proptest::prelude::*;
+
+    use super::Transpose;
+    use crate::gradcheck::cases::{Case, Cases, shape, values};
+
+    impl Cases<1> for Transpose {
+        fn cases() -> BoxedStrategy<Case<Self, 1>> {
+            of_shape(shape(0..=4, 1..4))
+        }
+
+        fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
+            of_shape(prop_oneof![shape(4..=4, 1..20), of_lengths(2..5, 17..40)].boxed())
+        }
+    }
+
+    fn of_lengths(few: Range<usize>, many: Range<usize>) -> BoxedStrategy<Vec<usize>> {
+        (few, many.clone(), many).prop_map(|(a, b, c)| vec![a, b, c]).boxed()
+    }
+
+    fn of_shape(shape: BoxedStrategy<Vec<usize>>) -> BoxedStrategy<Case<Transpose, 1>> {
+        shape
+            .prop_flat_map(|shape| {
+                let axes: Vec<usize> = (0..shape.len()).collect();
+                (values(&shape), Just(axes).prop_shuffle())
+            })
+            .prop_map(|(x, axes)| Case { op: Transpose { axes }, inputs: [x], reduced: 1 })
+            .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tensor::{DType, Tensor};
+
+    use super::Transpose;
+    use crate::Tape;
+
+    #[test]
+    fn a_matrix_is_transposed_and_its_gradient_is_transposed_back() {
+        let tape = Tape::new();
+        let x = tape.input(&Tensor::from_vec((0..6).map(f64::from).collect(), &[2, 3]).unwrap());
+        let y = x.transpose(&[1, 0]).unwrap();
+        assert_eq!((y.shape(), y.value().to_f64_vec()), (&[3, 2][..], vec![0.0, 3.0, 1.0, 4.0, 2.0, 5.0]));
+        let dy = Tensor::from_vec(vec![0.0, 3.0, 1.0, 4.0, 2.0, 5.0f64], &[3, 2]).unwrap();
+        let gradients = tape.backward_from(&y, dy).unwrap();
+        assert_eq!(gradients.of(&x).unwrap().to_f64_vec(), x.value().to_f64_vec());
+    }
+
+    #[test]
+    fn the_fast_path_moves_each_number_where_the_reference_does() {
+        // The whole tiles, the rest of a tile, axes that merge, axes of length 1, every order of four axes.
+        for shape in [[3, 17, 5, 33], [2, 1, 40, 16], [1, 1, 1, 1], [5, 4, 1, 3], [2, 0, 3, 4]] {
+            let length = shape.iter().product::<usize>();
+            let x = Tensor::from_vec((0..length).map(|i| i as f32).collect(), &shape).unwrap();
+            for order in 0..256usize {
+                let axes: Vec<usize> = (0..4).map(|place| order >> (2 * place) & 3).collect();
+                let op = Transpose { axes };
+                if op.permutes(4) {
+                    let [fast] = tensor::run(&op, [&x]).unwrap();
+                    let [slow] = tensor::run_reference(&op, [&x]).unwrap();
+                    assert_eq!(fast.to_f64_vec(), slow.to_f64_vec(), "{shape:?} in the order {:?}", op.axes);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn axes_that_are_not_a_permutation_are_an_error_that_names_them() {
+        let tape = Tape::new();
+        let x = tape.input(&Tensor::zeros(&[2, 3], DType::F32));
+        for axes in [&[0, 0][..], &[0], &[1, 2], &[0, 1, 2]] {
+            let message = x.transpose(axes).unwrap_err().to_string();
+            assert!(
+                message.starts_with("transpose: ") && message.contains(&format!("{axes:?}")),
+                "{message}"
+            );
+        }
+    }
+}

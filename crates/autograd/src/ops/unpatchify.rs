@@ -1,0 +1,140 @@
+//! Rows of patches back to images: the inverse of patchify.
+
+use ndarray::{ArrayD, ArrayViewD};
+use tensor::{Error, Kernel, Real, Slice, Tensor};
+
+use crate::op::if_wanted;
+use crate::ops::patchify::{Patchify, divides, runs};
+use crate::ops::rows;
+use crate::{Op, Result, Var};
+
+/// Tokens `[n, t, side * side * c]` as the images `[n, c, h, w]` whose patches they are.
+///
+/// The inverse of [`Patchify`], and since both only move values, each is the other's derivative.
+#[derive(Debug, Clone, Copy)]
+pub struct Unpatchify {
+    /// Rows and columns of a patch; a divisor of the height and of the width.
+    pub side: usize,
+    /// The height and the width of the images.
+    pub size: [usize; 2],
+}
+
+impl Kernel<1, 1> for Unpatchify {
+    fn name(&self) -> &'static str {
+        "unpatchify"
+    }
+
+    fn shapes(&self, [tokens]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 1]> {
+        let &Self { side, size: [h, w] } = self;
+        if let (&[n, t, values], true) = (tokens, divides(side, self.size))
+            && t == (h / side) * (w / side)
+            && values.is_multiple_of(side * side)
+        {
+            return Ok([vec![n, values / (side * side), h, w]]);
+        }
+        let wanted = format!("tokens [n, t, {side} * {side} * c], t the number of such patches in {h} x {w}");
+        Err(Error::shape("unpatchify", &wanted, &[tokens]))
+    }
+
+    fn reference<A: Real>(&self, [tokens]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
+        let &Self { side, size: [h, w] } = self;
+        let (n, c) = (tokens.shape()[0], tokens.shape()[2] / (side * side));
+        let split = tokens.into_shape_with_order(vec![n, h / side, w / side, side, side, c]);
+        let split = split.expect("the tokens hold every value");
+        // [n, c, rows, row in the patch, columns, column in the patch]
+        let image = split.permuted_axes(vec![0, 5, 1, 3, 2, 4]).as_standard_layout().into_owned();
+        [image.into_shape_with_order(vec![n, c, h, w]).expect("patches tile the image")]
+    }
+
+    fn fast(&self, [tokens]: [Slice<'_>; 1], [image]: [&mut [f32]; 1]) -> bool {
+        let c = tokens.shape[2] / (self.side * self.side);
+        let values = (tokens.shape[1] * tokens.shape[2]).max(1);
+        let tasks = tokens.data.chunks(values).zip(image.chunks_mut(values));
+        rows::each(tokens.data.len(), tasks, |(tokens, image)| {
+            for (in_image, in_tokens) in runs(c, self.size, self.side) {
+                for column in 0..self.side {
+                    image[in_image + column] = tokens[in_tokens + column * c];
+                }
+            }
+        });
+        true
+    }
+}
+
+impl Op<1> for Unpatchify {
+    const NAME: &'static str = "unpatchify";
+
+    type Saved = ();
+
+    fn forward(&self, inputs: [&Tensor; 1]) -> Result<([Tensor; 1], ())> {
+        Ok((tensor::run(self, inputs)?, ()))
+    }
+
+    fn backward(&self, (): &(), [dy]: [&Tensor; 1], [wanted]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
+        Ok([if_wanted(wanted, || {
+            let [dtokens] = tensor::run(&Patchify { side: self.side }, [dy])?;
+            Ok(dtokens)
+        })?])
+    }
+}
+
+impl<'t> Var<'t> {
+    /// Tokens `[n, t, side * side * c]` as the images `[n, c, h, w]` whose patches they are, with `size`
+    /// `[h, w]`.
+    ///
+    /// # Errors
+    /// If the tokens are not the patches of such images.
+    pub fn unpatchify(&self, side: usize, size: [usize; 2]) -> Result<Self> {
+        let [images] = self.tape.apply(Unpatchify { side, size }, [self])?;
+        Ok(images)
+    }
+}
+
+#[cfg(feature = "cases")]
+mod cases {
+    use std::ops::Range;
+
+    use proptest::prelude::*;
+
+    use super::Unpatchify;
+    use crate::gradcheck::cases::{Case, Cases, values};
+    use crate::ops::patchify::cases::images;
+
+    impl Cases<1> for Unpatchify {
+        fn cases() -> BoxedStrategy<Case<Self, 1>> {
+            of_size(1..3)
+        }
+
+        fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
+            of_size(40..60)
+        }
+    }
+
+    fn of_size(n: Range<usize>) -> BoxedStrategy<Case<Unpatchify, 1>> {
+        images(n)
+            .prop_flat_map(|(side, [n, c, h, w])| {
+                let tokens = [n, (h / side) * (w / side), side * side * c];
+                (Just(Unpatchify { side, size: [h, w] }), values(&tokens))
+            })
+            .prop_map(|(op, tokens)| Case { op, inputs: [tokens], reduced: 1 })
+            .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tensor::{DType, Tensor};
+
+    use crate::Tape;
+
+    #[test]
+    fn tokens_of_another_image_are_an_error_that_says_which_would_fit() {
+        let tape = Tape::new();
+        let tokens = tape.input(&Tensor::zeros(&[1, 4, 8], DType::F32));
+        let message = tokens.unpatchify(2, [4, 6]).unwrap_err().to_string();
+        let wanted = "unpatchify: wanted tokens [n, t, 2 * 2 * c], t the number of such patches in 4 x 6";
+        assert_eq!(message, format!("{wanted}, got [1, 4, 8]"));
+        assert!(tokens.unpatchify(0, [4, 4]).is_err());
+        assert!(tokens.unpatchify(2, [4, 4]).is_ok());
+    }
+}

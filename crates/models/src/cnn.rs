@@ -1,0 +1,182 @@
+//! The convolutional CREs CNN-S and CNN-L (sections 3.2 and 3.3 of the CRE specification).
+
+use tensor::DType;
+use tensor::random::Stream;
+
+use crate::{
+    Activation, BatchNorm, ChannelDropout, Conv2d, ConvTranspose2d, Cre, Flatten, Linear, MaxPool, Sequential,
+};
+
+/// What the layers of a part are made with.
+struct Builder {
+    stream: Stream,
+    dtype: DType,
+    dropout: f64,
+}
+
+impl Builder {
+    fn new(stream: &Stream, part: &str, dtype: DType, dropout: f64) -> Self {
+        Self { stream: stream.child(part), dtype, dropout }
+    }
+
+    /// A stream of its own for the layer at this place.
+    fn layer(&self, layers: &Sequential) -> Stream {
+        self.stream.child(&layers.len().to_string())
+    }
+
+    fn conv(&self, layers: Sequential, channels: [usize; 2], kernel: usize) -> Sequential {
+        let stream = self.layer(&layers);
+        let layers = layers.then(Conv2d::new(channels, kernel, 1, kernel / 2, &stream, self.dtype));
+        let stream = self.layer(&layers).child("dropout");
+        layers.then(ChannelDropout { p: self.dropout, stream })
+    }
+
+    fn norm(&self, layers: Sequential, channels: usize) -> Sequential {
+        layers.then(BatchNorm::new(channels, self.dtype))
+    }
+
+    /// Convolution, channel dropout, batch norm, pooling if there is any, ReLU.
+    fn block(
+        &self,
+        layers: Sequential,
+        channels: [usize; 2],
+        kernel: usize,
+        pool: Option<MaxPool>,
+    ) -> Sequential {
+        let layers = self.norm(self.conv(layers, channels, kernel), channels[1]);
+        let layers = match pool {
+            Some(pool) => layers.then(pool),
+            None => layers,
+        };
+        layers.then(Activation::Relu)
+    }
+
+    /// Transposed convolution with a kernel of 3, then an activation.
+    fn unblock(
+        &self,
+        layers: Sequential,
+        channels: [usize; 2],
+        attributes: [usize; 3],
+        activation: Activation,
+    ) -> Sequential {
+        let stream = self.layer(&layers);
+        layers.then(ConvTranspose2d::new(channels, attributes, &stream, self.dtype)).then(activation)
+    }
+
+    /// Flattening, then one affine layer.
+    fn head(&self, layers: Sequential, inputs: usize, outputs: usize) -> Sequential {
+        let layers = layers.then(Flatten);
+        let stream = self.layer(&layers);
+        layers.then(Linear::new(inputs, outputs, &stream, self.dtype))
+    }
+}
+
+/// CNN-S for images of 1 x 28 x 28: a latent of `latent_channels` x 4 x 4, 16 channels in the paper.
+pub fn cnn_s(latent_channels: usize, stream: &Stream, dtype: DType) -> Cre {
+    let (c, pool) = (latent_channels, |padding| Some(MaxPool { padding }));
+    let build = Builder::new(stream, "encoder", dtype, 0.0);
+    let encoder = build.block(Sequential::new(), [1, 16], 3, pool(0));
+    let encoder = build.block(encoder, [16, 16], 3, pool(1));
+    let encoder = build.block(encoder, [16, c], 3, pool(0));
+
+    let build = Builder::new(stream, "decoder", dtype, 0.0);
+    let decoder = build.unblock(Sequential::new(), [c, 16], [2, 1, 1], Activation::Relu);
+    let decoder = build.unblock(decoder, [16, 16], [2, 2, 1], Activation::Relu);
+    let decoder = build.unblock(decoder, [16, 1], [2, 1, 1], Activation::Tanh);
+
+    let build = Builder::new(stream, "classifier", dtype, 0.0);
+    Cre::new(encoder, decoder, build.head(Sequential::new(), 16 * c, 10), &[1, 28, 28])
+}
+
+/// CNN-L for images of 3 x 32 x 32, all widths divided by `narrower`: 1 in the paper, 4 for a processor.
+pub fn cnn_l(narrower: usize, stream: &Stream, dtype: DType) -> Cre {
+    const DROPOUT: f64 = 0.2;
+    let width = |channels: usize| channels / narrower;
+    let (narrow, wide, widest) = (width(64), width(128), width(256));
+    let pool = Some(MaxPool { padding: 0 });
+
+    let build = Builder::new(stream, "encoder", dtype, DROPOUT);
+    let encoder = build.block(Sequential::new(), [3, narrow], 7, None);
+    let encoder = build.block(encoder, [narrow, narrow], 7, None);
+    let encoder = build.block(encoder, [narrow, wide], 5, pool);
+    let encoder = build.block(encoder, [wide, wide], 5, pool);
+    let encoder = build.block(encoder, [wide, wide], 3, pool);
+
+    let build = Builder::new(stream, "decoder", dtype, DROPOUT);
+    let decoder = build.unblock(Sequential::new(), [wide, wide], [2, 1, 1], Activation::Relu);
+    let decoder = build.unblock(decoder, [wide, wide], [2, 1, 1], Activation::Relu);
+    let decoder = build.unblock(decoder, [wide, narrow], [2, 1, 1], Activation::Relu);
+    let decoder = build.unblock(decoder, [narrow, narrow], [1, 1, 0], Activation::Relu);
+    let decoder = build.unblock(decoder, [narrow, 3], [1, 1, 0], Activation::Tanh);
+
+    // In the second block of the classifier pooling comes before the norm.
+    let build = Builder::new(stream, "classifier", dtype, DROPOUT);
+    let classifier = build.block(Sequential::new(), [wide, widest], 3, None);
+    let classifier = build.conv(classifier, [widest, widest], 1).then(MaxPool { padding: 0 });
+    let classifier = build.norm(classifier, widest).then(Activation::Relu);
+    Cre::new(encoder, decoder, build.head(classifier, 4 * widest, 10), &[3, 32, 32])
+}
+
+#[cfg(test)]
+mod tests {
+    use tensor::{Indices, Tensor};
+
+    use super::*;
+    use crate::{AdamConfig, Module, Part, Trainer, evaluate};
+
+    fn counts(model: &Cre) -> [usize; 3] {
+        Part::ALL.map(|part| model.part(part).n_params())
+    }
+
+    fn images(n: usize, pixels: usize) -> Tensor {
+        let mut words = Stream::new(4, "images").sequence(0);
+        let values = (0..n * pixels).map(|_| (2.0 * words.uniform() - 1.0) as f32).collect();
+        Tensor::from_vec(values, &[n, pixels]).unwrap()
+    }
+
+    /// Fact A1 of the CRE specification.
+    #[test]
+    fn the_parameter_counts_are_those_of_the_paper() {
+        let stream = Stream::new(0, "init");
+        assert_eq!(counts(&cnn_s(16, &stream, DType::F32)), [4_896, 4_785, 2_570]);
+        assert_eq!(counts(&cnn_l(1, &stream, DType::F32)), [973_504, 407_619, 372_234]);
+    }
+
+    /// Fact A2 of the CRE specification.
+    #[test]
+    fn the_shapes_are_those_of_the_paper() {
+        let stream = Stream::new(0, "init");
+        let cases = [
+            (cnn_s(16, &stream, DType::F32), 784, 256),
+            (cnn_s(2, &stream, DType::F32), 784, 32),
+            (cnn_l(4, &stream, DType::F32), 3072, 512),
+        ];
+        for (model, pixels, latent) in cases {
+            let of = model.represent(&images(2, pixels)).unwrap();
+            assert_eq!((of.z.shape(), of.logits.shape()), ([2, latent].as_slice(), [2, 10].as_slice()));
+            assert_eq!(of.reconstruction.shape(), [2, pixels]);
+        }
+    }
+
+    #[test]
+    fn training_lowers_both_losses_and_a_stored_trainer_goes_on_with_the_same_bits() {
+        let (images, labels) = (images(16, 784), Indices::new((0..16).map(|row| row % 10).collect()));
+        let batch = || [(images.clone(), labels.clone())];
+        let config = AdamConfig { learning_rate: 1e-2, ..AdamConfig::PAPER };
+        let model = cnn_s(16, &Stream::new(0, "init"), DType::F32);
+        let mut trainer = Trainer::new(&model, config, 0.5);
+        let first = trainer.epoch(1, batch()).unwrap();
+        for epoch in 2..30 {
+            trainer.epoch(epoch, batch()).unwrap();
+        }
+        let state = trainer.state();
+        let last = trainer.epoch(30, batch()).unwrap();
+        assert!(last.mse < first.mse && last.cross_entropy < first.cross_entropy, "{first:?} {last:?}");
+
+        let other = cnn_s(16, &Stream::new(1, "init"), DType::F32);
+        let mut resumed = Trainer::new(&other, config, 0.5);
+        resumed.load(|name| state.iter().find(|(own, _)| own == name).map(|(_, t)| t.clone())).unwrap();
+        assert_eq!(resumed.epoch(30, batch()).unwrap(), last);
+        assert_eq!(evaluate(&other, batch()).unwrap(), evaluate(&model, batch()).unwrap());
+    }
+}

@@ -1,0 +1,316 @@
+//! Convolutions in `f32`: matrix products whose second matrix is read from the images while it is packed.
+//!
+//! A convolution is the product of the weight `[o, (c, tap)]` with a matrix that has a column for each output
+//! pixel and a row for each channel and tap. That matrix repeats each number of the image for every tap; here
+//! it exists only in panels of a few hundred pixels that stay in the cache. The gradient by the input is such
+//! a product too, one for each remainder of the stride; the gradient by the weight sums over the pixels.
+//!
+//! Threads share the images. Each output is one sum in one order, and the gradient by the weight adds up the
+//! sums of fixed groups of images in order, so the number of threads changes no bit.
+
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod product;
+mod reads;
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use self::product::{Left, Output, Right, floats, sum_over_pixels};
+use self::reads::Reads;
+use crate::{Start, planes};
+
+/// The sizes of a convolution of images `[n, c, image]` with a weight `[o, c, kernel]` to `[n, o, out]`.
+/// Who fills it in vouches that `out = (image + 2 padding - kernel) / stride + 1`, rounded down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Convolution {
+    /// The number of images.
+    pub n: usize,
+    /// The channels of an image.
+    pub c: usize,
+    /// The sides of an image.
+    pub image: [usize; 2],
+    /// The channels of an output.
+    pub o: usize,
+    /// The sides of the kernel.
+    pub kernel: [usize; 2],
+    /// How far the kernel moves from one output pixel to the next.
+    pub stride: [usize; 2],
+    /// Rows and columns of zeros before and after an image.
+    pub padding: [usize; 2],
+    /// The sides of an output.
+    pub out: [usize; 2],
+}
+
+/// Small images are taken together until they have this many pixels.
+const PIXELS_WORTH_A_PRODUCT: usize = 320;
+/// Channels and taps of a weight gradient that are summed at once.
+const STEPS_AT_ONCE: usize = 320;
+/// The parts that a weight gradient is computed in: enough for many threads, few enough to add up.
+const PARTS: usize = 16;
+
+/// One product that gives every `step`-th row and column of the output, from `first` on.
+struct Phase<'a> {
+    reads: Reads,
+    left: Option<Left<'a>>,
+    first: [usize; 2],
+    step: [usize; 2],
+}
+
+impl Convolution {
+    fn area(sides: [usize; 2]) -> usize {
+        sides[0] * sides[1]
+    }
+
+    /// The taps of the kernel as offsets from the first pixel of a window without padding.
+    fn taps(&self) -> Vec<[isize; 2]> {
+        let along = |axis: usize| {
+            let padding = self.padding[axis] as isize;
+            (0..self.kernel[axis] as isize).map(move |tap| tap - padding)
+        };
+        along(0).flat_map(|row| along(1).map(move |column| [row, column])).collect()
+    }
+
+    fn check(&self, x: &[f32], weight: &[f32], y: &[f32]) {
+        assert_eq!(x.len(), self.n * self.c * Self::area(self.image), "the images have the sizes given");
+        assert_eq!(weight.len(), self.o * self.c * Self::area(self.kernel), "the weight has the sizes given");
+        assert_eq!(y.len(), self.n * self.o * Self::area(self.out), "the output has the sizes given");
+    }
+
+    /// The product that gives the convolution.
+    fn forward<'a>(&self, weight: &'a [f32], may_be_avx512: bool) -> Phase<'a> {
+        let reads = Reads::new(self.c, self.image, self.out, self.stride, &self.taps());
+        let left = left(Cow::Borrowed(weight), self.o, reads.steps.len(), may_be_avx512);
+        Phase { reads, left, first: [0; 2], step: [1; 2] }
+    }
+
+    /// The products that give the gradient by the input: pixel `p` of it adds up what the taps `t` with
+    /// `p + padding - t = stride q` have sent to output `q`. With `p = first + stride i`, these taps are the
+    /// same for all `i`, and `q = i + (first + padding - t) / stride`.
+    fn backward(&self, weight: &[f32], may_be_avx512: bool) -> Vec<Phase<'static>> {
+        let mut phases = Vec::new();
+        for first in (0..self.stride[0]).flat_map(|row| (0..self.stride[1]).map(move |column| [row, column]))
+        {
+            let grid =
+                [0, 1].map(|axis| self.image[axis].saturating_sub(first[axis]).div_ceil(self.stride[axis]));
+            let along = |axis: usize| {
+                let origin = (first[axis] + self.padding[axis]) as isize;
+                let stride = self.stride[axis] as isize;
+                let sent = (0..self.kernel[axis]).map(move |tap| (tap, origin - tap as isize));
+                sent.filter(move |(_, offset)| offset % stride == 0)
+                    .map(move |(tap, offset)| (tap, offset / stride))
+            };
+            let taps = || along(0).flat_map(|row| along(1).map(move |column| (row, column)));
+            let offsets: Vec<[isize; 2]> = taps().map(|(row, column)| [row.1, column.1]).collect();
+            let places: Vec<usize> = taps().map(|(row, column)| row.0 * self.kernel[1] + column.0).collect();
+            // From [o, c, tap] to [c, o, tap].
+            let area = Self::area(self.kernel);
+            let mut turned = Vec::with_capacity(self.c * self.o * places.len());
+            for c in 0..self.c {
+                for of_o in weight.chunks_exact((self.c * area).max(1)) {
+                    turned.extend(places.iter().map(|place| of_o[c * area + place]));
+                }
+            }
+            let reads = Reads::new(self.o, self.out, grid, [1; 2], &offsets);
+            let left = left(Cow::Owned(turned), self.c, reads.steps.len(), may_be_avx512);
+            phases.push(Phase { reads, left, first, step: self.stride });
+        }
+        phases
+    }
+}
+
+fn left(numbers: Cow<'_, [f32]>, rows: usize, steps: usize, may_be_avx512: bool) -> Option<Left<'_>> {
+    (rows * steps > 0).then(|| Left::new(numbers, rows, steps, may_be_avx512))
+}
+
+/// `y = bias + x * weight`
+pub fn conv2d_f32(y: &mut [f32], x: &[f32], weight: &[f32], bias: Option<&[f32]>, sizes: Convolution) {
+    sizes.check(x, weight, y);
+    each_image(y, [sizes.n, sizes.o], sizes.out, x, &[sizes.forward(weight, true)], bias);
+}
+
+/// The gradient by the images from the gradient `dy` by the output; with `bias`, a transposed convolution.
+pub fn conv2d_grad_input_f32(
+    dx: &mut [f32],
+    dy: &[f32],
+    weight: &[f32],
+    bias: Option<&[f32]>,
+    sizes: Convolution,
+) {
+    sizes.check(dx, weight, dy);
+    each_image(dx, [sizes.n, sizes.c], sizes.image, dy, &sizes.backward(weight, true), bias);
+}
+
+/// Computes the output `[n, channels, image]` by its phases, some images at a time.
+fn each_image(
+    out: &mut [f32],
+    [n, channels]: [usize; 2],
+    image: [usize; 2],
+    x: &[f32],
+    phases: &[Phase<'_>],
+    bias: Option<&[f32]>,
+) {
+    assert!(bias.is_none_or(|bias| bias.len() == channels), "a bias has a number for each channel");
+    let (out_len, x_len) = (out.len() / n.max(1), x.len() / n.max(1));
+    if out.is_empty() {
+        return;
+    }
+    let pixels = phases.iter().map(|phase| phase.reads.pixels()).max().unwrap_or(0).max(1);
+    let together = PIXELS_WORTH_A_PRODUCT.div_ceil(pixels).min(n.div_ceil(rayon::current_num_threads()));
+    out.par_chunks_mut(together * out_len).enumerate().for_each(|(group, out)| {
+        let count = out.len() / out_len;
+        let images: Vec<&[f32]> = (0..count).map(|i| &x[(group * together + i) * x_len..][..x_len]).collect();
+        for phase in phases {
+            phase.compute(out, channels, image, &images, bias);
+        }
+    });
+}
+
+impl Phase<'_> {
+    fn compute(
+        &self,
+        out: &mut [f32],
+        channels: usize,
+        image: [usize; 2],
+        images: &[&[f32]],
+        bias: Option<&[f32]>,
+    ) {
+        let pixels = self.reads.pixels();
+        if pixels == 0 {
+            return;
+        }
+        let whole = self.step == [1, 1] && images.len() == 1;
+        let mut apart = floats(if whole { 0 } else { channels * images.len() * pixels });
+        let columns = images.len() * pixels;
+        let numbers = if whole { &mut *out } else { bytemuck::cast_slice_mut(apart.bytes_mut()) };
+        if let Some(bias) = bias {
+            numbers.chunks_exact_mut(columns).zip(bias).for_each(|(row, &bias)| row.fill(bias));
+        }
+        match &self.left {
+            Some(left) => {
+                let (source, read) = (self.reads.padded(images), self.reads.columns(images.len()));
+                let right = Right { source: source.numbers(), columns: &read, steps: &self.reads.steps };
+                let start = if bias.is_some() { Start::Output } else { Start::Zero };
+                left.times_pixels(Output { numbers, row_stride: columns }, right, start);
+            }
+            None if bias.is_none() => numbers.fill(0.0),
+            None => {}
+        }
+        if !whole {
+            self.place(out, bytemuck::cast_slice(apart.bytes()), channels, image, images.len());
+        }
+    }
+
+    /// Brings `[channels, images, grid]` to its rows and columns in `[images, channels, image]`.
+    fn place(&self, out: &mut [f32], from: &[f32], channels: usize, image: [usize; 2], images: usize) {
+        let pixels = self.reads.pixels();
+        let grid_width = pixels / image[0].saturating_sub(self.first[0]).div_ceil(self.step[0]);
+        for (place, plane) in out.chunks_exact_mut(image[0] * image[1]).enumerate() {
+            let (n, channel) = (place / channels, place % channels);
+            let from = &from[(channel * images + n) * pixels..][..pixels];
+            let rows = plane.chunks_exact_mut(image[1]).skip(self.first[0]).step_by(self.step[0]);
+            for (row, from) in rows.zip(from.chunks_exact(grid_width)) {
+                let to = row[self.first[1]..].iter_mut().step_by(self.step[1]);
+                to.zip(from).for_each(|(to, &from)| *to = from);
+            }
+        }
+    }
+}
+
+/// The gradient by the weight from the images and the gradient `dy` by the output.
+pub fn conv2d_grad_weight_f32(dweight: &mut [f32], x: &[f32], dy: &[f32], sizes: Convolution) {
+    grad_weight(dweight, x, dy, sizes, true);
+}
+
+fn grad_weight(dweight: &mut [f32], x: &[f32], dy: &[f32], sizes: Convolution, may_be_avx512: bool) {
+    sizes.check(x, dweight, dy);
+    dweight.fill(0.0);
+    if dweight.is_empty() || dy.is_empty() {
+        return;
+    }
+    let area = Convolution::area(sizes.kernel);
+    let channels_at_once = (STEPS_AT_ONCE / area).clamp(1, sizes.c);
+    let blocks = sizes.c.div_ceil(channels_at_once);
+    let images_at_once = sizes.n.div_ceil(PARTS.div_ceil(blocks));
+    let ranges =
+        |whole: usize, part: usize| (0..whole).step_by(part).map(move |first| first..whole.min(first + part));
+    let tasks: Vec<[Range<usize>; 2]> = ranges(sizes.c, channels_at_once)
+        .flat_map(|channels| ranges(sizes.n, images_at_once).map(move |images| [channels.clone(), images]))
+        .collect();
+    let sums: Vec<_> = tasks
+        .par_iter()
+        .map(|[channels, images]| {
+            part_of_grad_weight(x, dy, sizes, channels.clone(), images.clone(), may_be_avx512)
+        })
+        .collect();
+    for ([channels, _], sum) in tasks.iter().zip(&sums) {
+        let sum: &[f32] = bytemuck::cast_slice(sum.bytes());
+        let rows = dweight.chunks_exact_mut(sizes.c * area).zip(sum.chunks_exact(channels.len() * area));
+        for (row, sum) in rows {
+            let row = &mut row[channels.start * area..channels.end * area];
+            row.iter_mut().zip(sum).for_each(|(to, &sum)| *to += sum);
+        }
+    }
+}
+
+/// `[o, channels, kernel]`, summed over some images in order.
+fn part_of_grad_weight(
+    x: &[f32],
+    dy: &[f32],
+    sizes: Convolution,
+    channels: Range<usize>,
+    images: Range<usize>,
+    may_be_avx512: bool,
+) -> crate::memory::Buffer {
+    let (x_plane, pixels) = (Convolution::area(sizes.image), Convolution::area(sizes.out));
+    let reads = Reads::new(channels.len(), sizes.image, sizes.out, sizes.stride, &sizes.taps());
+    let steps = reads.steps.len();
+    let mut sum = floats(sizes.o * steps);
+    let numbers: &mut [f32] = bytemuck::cast_slice_mut(sum.bytes_mut());
+    let together = PIXELS_WORTH_A_PRODUCT.div_ceil(pixels).min(images.len());
+    let mut columns = reads.columns(together);
+    let mut turned = floats(if together > 1 { sizes.o * together * pixels } else { 0 });
+    let turned: &mut [f32] = bytemuck::cast_slice_mut(turned.bytes_mut());
+    let mut start = Start::Zero;
+    for first in images.clone().step_by(together) {
+        let here = first..images.end.min(first + together);
+        if here.len() < together {
+            columns = reads.columns(here.len());
+        }
+        let of_x: Vec<&[f32]> =
+            here.clone().map(|n| &x[(n * sizes.c + channels.start) * x_plane..]).collect();
+        let source = reads.padded(&of_x);
+        let of_dy = &dy[first * sizes.o * pixels..here.end * sizes.o * pixels];
+        let left = if here.len() == 1 { of_dy } else { by_channels(turned, of_dy, sizes.o, pixels) };
+        let right = Right { source: source.numbers(), columns: &columns, steps: &reads.steps };
+        let out = Output { numbers: &mut *numbers, row_stride: steps };
+        sum_over_pixels(out, left, sizes.o, right, start, may_be_avx512);
+        start = Start::Output;
+    }
+    sum
+}
+
+/// From `[images, channels, pixels]` to `[channels, images, pixels]`.
+fn by_channels<'a>(to: &'a mut [f32], from: &[f32], channels: usize, pixels: usize) -> &'a [f32] {
+    let images = from.len() / (channels * pixels);
+    let to = &mut to[..from.len()];
+    for (place, to) in to.chunks_exact_mut(pixels).enumerate() {
+        let (channel, n) = (place / images, place % images);
+        to.copy_from_slice(&from[(n * channels + channel) * pixels..][..pixels]);
+    }
+    to
+}
+
+/// `y[c] = sum over n and the pixels of x[n, c]`, for planes of `pixels` numbers.
+pub fn sum_of_channels_f32(y: &mut [f32], x: &[f32], pixels: usize) {
+    let channels = y.len();
+    y.par_iter_mut().enumerate().for_each(|(channel, y)| {
+        let planes = x.chunks_exact(pixels.max(1)).skip(channel).step_by(channels);
+        *y = planes.map(|plane| f64::from(planes::sum(plane))).sum::<f64>() as f32;
+    });
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,127 @@
+//! The products against plain loops in 64 bits, by our tiles and by the `gemm` crate.
+
+use super::*;
+
+fn numbers(count: usize, seed: u32) -> Vec<f32> {
+    (0..count as u32).map(|i| ((i * 37 + seed * 11) % 101) as f32 / 50.0 - 1.0).collect()
+}
+
+fn sizes(
+    n: usize,
+    [c, o]: [usize; 2],
+    image: [usize; 2],
+    kernel: [usize; 2],
+    stride: [usize; 2],
+    padding: [usize; 2],
+) -> Convolution {
+    let out = [0, 1].map(|axis| (image[axis] + 2 * padding[axis] - kernel[axis]) / stride[axis] + 1);
+    Convolution { n, c, image, o, kernel, stride, padding, out }
+}
+
+/// Every product of a pixel and a tap, as places in x, weight and y.
+fn for_each_product(s: Convolution, mut product: impl FnMut(usize, usize, usize)) {
+    let ([h, w], [kh, kw], [oh, ow]) = (s.image, s.kernel, s.out);
+    for (n, o, c) in triples(s.n, s.o, s.c) {
+        for (i, j, tap) in triples(oh, ow, kh * kw) {
+            let (row, column) = (i * s.stride[0] + tap / kw, j * s.stride[1] + tap % kw);
+            let inside = |at: usize, padding: usize, len: usize| at >= padding && at < len + padding;
+            if inside(row, s.padding[0], h) && inside(column, s.padding[1], w) {
+                let x = ((n * s.c + c) * h + row - s.padding[0]) * w + column - s.padding[1];
+                product(x, (o * s.c + c) * kh * kw + tap, ((n * s.o + o) * oh + i) * ow + j);
+            }
+        }
+    }
+}
+
+fn triples(a: usize, b: usize, c: usize) -> impl Iterator<Item = (usize, usize, usize)> {
+    (0..a * b * c).map(move |i| (i / (b * c), i / c % b, i % c))
+}
+
+fn assert_close(what: &str, s: Convolution, got: &[f32], expected: &[f64], terms: usize) {
+    // Terms of at most 1: each partial sum is at most `terms` and is rounded once for each term.
+    let allowed = ((terms + 1) * (terms + 1)) as f64 * f64::from(f32::EPSILON) / 2.0;
+    for (place, (&got, &expected)) in got.iter().zip(expected).enumerate() {
+        assert!((f64::from(got) - expected).abs() <= allowed, "{what} at {place}: {got} {expected} {s:?}");
+    }
+}
+
+fn check(s: Convolution) {
+    let area = Convolution::area;
+    let (x, weight) = (numbers(s.n * s.c * area(s.image), 1), numbers(s.o * s.c * area(s.kernel), 2));
+    let (dy, bias) = (numbers(s.n * s.o * area(s.out), 3), numbers(s.o, 4));
+    let mut y: Vec<f64> = (0..dy.len()).map(|i| f64::from(bias[i / area(s.out) % s.o])).collect();
+    let (mut dx, mut dweight) = (vec![0.0; x.len()], vec![0.0; weight.len()]);
+    for_each_product(s, |at_x, at_weight, at_y| {
+        let [x, weight, dy] = [x[at_x], weight[at_weight], dy[at_y]].map(f64::from);
+        y[at_y] += x * weight;
+        dx[at_x] += dy * weight;
+        dweight[at_weight] += x * dy;
+    });
+    for may_be_avx512 in [true, false] {
+        let mut got = vec![f32::NAN; y.len()];
+        each_image(&mut got, [s.n, s.o], s.out, &x, &[s.forward(&weight, may_be_avx512)], Some(&bias));
+        assert_close("y", s, &got, &y, s.c * area(s.kernel) + 1);
+        let mut got = vec![f32::NAN; dx.len()];
+        each_image(&mut got, [s.n, s.c], s.image, &dy, &s.backward(&weight, may_be_avx512), None);
+        assert_close("dx", s, &got, &dx, s.o * area(s.kernel));
+        let mut got = vec![f32::NAN; weight.len()];
+        grad_weight(&mut got, &x, &dy, s, may_be_avx512);
+        assert_close("dweight", s, &got, &dweight, s.n * area(s.out));
+    }
+}
+
+#[test]
+fn every_stride_padding_and_remainder_agrees_with_plain_loops() {
+    for stride in [[1, 1], [2, 2], [3, 1], [1, 4]] {
+        for padding in [[0, 0], [1, 1], [0, 2], [3, 1]] {
+            for kernel in [[1, 1], [3, 3], [2, 5]] {
+                for image in [[5, 6], [7, 5]] {
+                    check(sizes(3, [2, 3], image, kernel, stride, padding));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_of_every_length_agree_with_plain_loops() {
+    for width in [1, 2, 3, 4, 7, 8, 14, 15, 16, 17, 28, 33] {
+        check(sizes(2, [3, 5], [4, width], [3, 3], [1, 1], [1, 1]));
+        check(sizes(40, [1, 2], [1, width], [1, 1], [1, 1], [0, 0]));
+    }
+}
+
+#[test]
+fn sums_longer_than_a_block_agree_with_plain_loops() {
+    check(sizes(2, [90, 30], [6, 5], [3, 3], [1, 1], [1, 1]));
+    check(sizes(1, [2, 3], [28, 30], [7, 7], [1, 1], [3, 3]));
+    check(sizes(1, [3, 2], [40, 40], [20, 20], [20, 20], [0, 0]));
+}
+
+#[test]
+fn the_number_of_threads_does_not_change_a_bit() {
+    for s in [
+        sizes(37, [3, 16], [9, 9], [3, 3], [1, 1], [1, 1]),
+        sizes(5, [40, 20], [17, 17], [3, 3], [2, 2], [1, 1]),
+    ] {
+        let area = Convolution::area;
+        let (x, weight) = (numbers(s.n * s.c * area(s.image), 1), numbers(s.o * s.c * area(s.kernel), 2));
+        let dy = numbers(s.n * s.o * area(s.out), 3);
+        let all = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let (mut y, mut dx, mut dweight) = (dy.clone(), x.clone(), weight.clone());
+            let mut db = vec![0.0; s.o];
+            pool.install(|| {
+                conv2d_f32(&mut y, &x, &weight, None, s);
+                conv2d_grad_input_f32(&mut dx, &dy, &weight, None, s);
+                conv2d_grad_weight_f32(&mut dweight, &x, &dy, s);
+                sum_of_channels_f32(&mut db, &dy, area(s.out));
+            });
+            [y, dx, dweight, db]
+        };
+        let one = all(1);
+        for threads in [2, 3, 7] {
+            assert!(one == all(threads), "{threads} threads gave other bits than one: {s:?}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Loops over planes: the channels of images, or anything else that is computed piece by piece.
+
+/// Below this many numbers waking other threads costs more than it saves.
+const WORTH_SHARING: usize = 1 << 15;
+/// Partial sums that run beside each other: one AVX-512 register.
+const LANES: usize = 16;
+
+/// Cuts every slice into `count` equal pieces and calls `f` for each place, on all threads.
+///
+/// Each piece is written by one call, so the number of threads changes nothing.
+pub fn for_each<const N: usize, const M: usize>(
+    count: usize,
+    inputs: [&[f32]; N],
+    outputs: [&mut [f32]; M],
+    f: impl Fn([&[f32]; N], [&mut [f32]; M]) + Sync,
+) {
+    if count == 0 {
+        return;
+    }
+    let lens = || inputs.iter().map(|x| x.len()).chain(outputs.iter().map(|y| y.len()));
+    assert!(lens().all(|len| len % count == 0), "every slice has equal pieces");
+    let worth_sharing = (WORTH_SHARING * count).div_ceil(lens().sum::<usize>().max(1));
+    halved(count, worth_sharing, inputs, outputs, &f);
+}
+
+/// Halves the pieces until there is one, on two threads where there are enough of them.
+fn halved<const N: usize, const M: usize>(
+    count: usize,
+    worth_sharing: usize,
+    inputs: [&[f32]; N],
+    outputs: [&mut [f32]; M],
+    f: &(impl Fn([&[f32]; N], [&mut [f32]; M]) + Sync),
+) {
+    if count == 1 {
+        return f(inputs, outputs);
+    }
+    let half = count / 2;
+    let [mut before, mut after] = [const { [const { None }; M] }; 2];
+    for (output, y) in outputs.into_iter().enumerate() {
+        let (first, second) = y.split_at_mut(y.len() / count * half);
+        (before[output], after[output]) = (Some(first), Some(second));
+    }
+    let [before, after] = [before, after].map(|half| half.map(|y| y.expect("every output was cut")));
+    let first = || halved(half, worth_sharing, inputs.map(|x| &x[..x.len() / count * half]), before, f);
+    let second =
+        || halved(count - half, worth_sharing, inputs.map(|x| &x[x.len() / count * half..]), after, f);
+    if count >= worth_sharing && rayon::current_num_threads() > 1 {
+        rayon::join(first, second);
+    } else {
+        first();
+        second();
+    }
+}
+
+/// The sum of all numbers, in a fixed order: 16 partial sums beside each other, then those, then the rest.
+pub fn sum(x: &[f32]) -> f32 {
+    let mut lanes = [0.0f32; LANES];
+    let lines = x.chunks_exact(LANES);
+    let rest = lines.remainder();
+    for line in lines {
+        lanes.iter_mut().zip(line).for_each(|(lane, &x)| *lane += x);
+    }
+    lanes.iter().chain(rest).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_piece_is_visited_once_with_its_partners() {
+        for (count, piece) in [(0, 3), (1, 5), (7, 1), (700, 123), (2, 40_000)] {
+            let x: Vec<f32> = (0..count * piece).map(|i| i as f32).collect();
+            let (mut sums, mut copy) = (vec![0.0; count], vec![0.0; count * piece]);
+            for_each(count, [&x], [&mut sums, &mut copy], |[x], [sum_of, copy]| {
+                sum_of[0] += sum(x);
+                copy.iter_mut().zip(x).for_each(|(to, x)| *to += x);
+            });
+            assert_eq!(copy, x);
+            assert!(sums.iter().zip(x.chunks(piece)).all(|(&s, x)| s == sum(x)));
+        }
+    }
+
+    #[test]
+    fn a_sum_has_all_its_terms() {
+        for n in [0, 1, 15, 16, 17, 100] {
+            assert_eq!(sum(&vec![2.0; n]), 2.0 * n as f32);
+        }
+    }
+}
