@@ -25,6 +25,7 @@ mod var;
 mod param;
 mod op;
 pub mod ops;
+mod rows;
 pub mod gradcheck;
 
 pub use error::{Error, Result};

@@ -41,8 +41,6 @@ pub mod one_hot_mse;
 pub mod softmax_cross_entropy;
 pub mod split;
 
-mod rows;
-
 /// Calls a macro with the list of operations, each as `module::Type`.
 #[macro_export]
 macro_rules! for_each_op {

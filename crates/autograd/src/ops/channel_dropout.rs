@@ -6,7 +6,7 @@ use tensor::{Error, Kernel, Real, Slice, Tensor};
 
 use crate::op::if_wanted;
 use crate::ops::dropout::Dropout;
-use crate::ops::rows;
+use crate::rows;
 use crate::{Op, Result, Var};
 
 /// [`Dropout`] with one decision for each channel of each example of `x: [n, c, ..]`.

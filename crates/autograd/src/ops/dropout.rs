@@ -5,7 +5,7 @@ use tensor::random::Stream;
 use tensor::{Error, Kernel, Real, Slice, Tensor};
 
 use crate::op::if_wanted;
-use crate::ops::rows;
+use crate::rows;
 use crate::{Op, Result, Var};
 
 /// Words of random bits in one block of a [`Stream`].

@@ -4,7 +4,7 @@ use ndarray::{Array1, ArrayD, ArrayViewD, IxDyn, Zip};
 use tensor::{Error, Kernel, Real, Slice, Stored, Tensor};
 
 use crate::op::if_wanted;
-use crate::ops::rows;
+use crate::rows;
 use crate::{Op, Result, Var};
 
 /// Rows that one task takes, and the span of one partial sum over rows.

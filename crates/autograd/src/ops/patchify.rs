@@ -4,8 +4,8 @@ use ndarray::{ArrayD, ArrayViewD};
 use tensor::{Error, Kernel, Real, Slice, Tensor};
 
 use crate::op::if_wanted;
-use crate::ops::rows;
 use crate::ops::unpatchify::Unpatchify;
+use crate::rows;
 use crate::{Op, Result, Var};
 
 /// Square patches of images `[n, c, h, w]` as tokens `[n, t, side * side * c]`.

@@ -5,7 +5,7 @@ use tensor::{Error, Kernel, Real, Slice, Tensor};
 
 use crate::op::if_wanted;
 use crate::ops::patchify::{Patchify, divides, runs};
-use crate::ops::rows;
+use crate::rows;
 use crate::{Op, Result, Var};
 
 /// Tokens `[n, t, side * side * c]` as the images `[n, c, h, w]` whose patches they are.

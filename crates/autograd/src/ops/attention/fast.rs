@@ -9,7 +9,7 @@ use std::ops::Range;
 use ndarray::{ArrayView2, ArrayViewMut2};
 use tensor::{Matrix, Start, gemm_f32, math, vector};
 
-use crate::ops::rows;
+use crate::rows;
 
 /// The most queries and the most keys of a tile: 64 KiB of scores.
 const TILE: usize = 128;

@@ -3,7 +3,7 @@
 //! `x` is `[n, c, plane]`. With planes of more than one element a channel is a list of rows; with planes of
 //! one it is a column, and a strip of columns is read at once. Every sum has one order.
 
-use crate::ops::rows;
+use crate::rows;
 
 /// Columns that are summed beside each other.
 const STRIP: usize = 64;
