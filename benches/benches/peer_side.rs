@@ -6,7 +6,7 @@
 use std::io::{BufRead, Write};
 use std::time::Instant;
 
-use benches::{BATCH, Workload};
+use benches::{NAMES, Workload};
 use models::Trainer;
 use serde_json::json;
 
@@ -23,16 +23,16 @@ fn main() {
         return;
     };
     let threads = argument("--threads").and_then(|threads| threads.parse().ok()).unwrap_or(1);
-    let batch = argument("--batch").and_then(|batch| batch.parse().ok()).unwrap_or(BATCH);
+    let batch = argument("--batch").and_then(|batch| batch.parse().ok());
     let Some(workload) = Workload::named(&name, batch) else {
-        eprintln!("no workload `{name}`; there are fc_s, fc_m and fc_l");
+        eprintln!("no workload `{name}`; there are {}", NAMES.join(", "));
         std::process::exit(2);
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads can be made");
-    pool.install(|| serve(&workload, batch));
+    pool.install(|| serve(&workload));
 }
 
-fn serve(workload: &Workload, batch: usize) {
+fn serve(workload: &Workload) {
     let mut trainer = workload.trainer();
     let (start, mut steps) = (Instant::now(), 0);
     while steps < WARM_UP.0 || start.elapsed().as_secs_f64() < WARM_UP.1 {
@@ -42,7 +42,7 @@ fn serve(workload: &Workload, batch: usize) {
     let params: usize = workload.model.params().iter().map(|(_, param)| param.len()).sum();
     say(&json!({
         "ready": true, "peer": "agon", "version": env!("CARGO_PKG_VERSION"), "variant": "default",
-        "params": params, "batch": batch, "loss": step(&mut trainer, workload),
+        "params": params, "batch": workload.labels.len(), "loss": step(&mut trainer, workload),
     }));
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
         let Some(seconds) = line.strip_prefix("window ").and_then(|s| s.trim().parse::<f64>().ok()) else {

@@ -1,7 +1,7 @@
 //! Criterion benchmarks: one training step of FC-M, and the matrix products of the list.
 #![allow(missing_docs)]
 
-use benches::{BATCH, Workload};
+use benches::Workload;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use tensor::random::Stream;
 use tensor::{Matrix, Start, gemm_f32};
@@ -41,10 +41,10 @@ fn matmul(criterion: &mut Criterion) {
 }
 
 fn fc_m_step(criterion: &mut Criterion) {
-    let workload = Workload::named("fc_m", BATCH).expect("the workload is in the list");
+    let workload = Workload::named("fc_m", None).expect("the workload is in the list");
     let mut trainer = workload.trainer();
     let mut group = criterion.benchmark_group("train_step");
-    group.throughput(Throughput::Elements(BATCH as u64));
+    group.throughput(Throughput::Elements(workload.labels.len() as u64));
     group.sample_size(20);
     for threads in [1, 2] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads can be made");

@@ -24,6 +24,7 @@ mod tape;
 mod var;
 mod param;
 mod op;
+mod epilogue;
 pub mod ops;
 mod rows;
 pub mod gradcheck;

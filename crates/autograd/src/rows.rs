@@ -11,12 +11,11 @@ const WORTH_SHARING: usize = 1 << 14;
 #[inline(always)]
 pub(crate) fn sum(x: &[f32], y: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
     let mut lanes = [0.0f32; LANES];
-    let (x_lines, y_lines) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
-    let rest = x_lines.remainder().iter().zip(y_lines.remainder());
-    for (lane, (&x, &y)) in lanes.iter_mut().zip(rest) {
+    let ((x_lines, x_rest), (y_lines, y_rest)) = (x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
+    for (lane, (&x, &y)) in lanes.iter_mut().zip(x_rest.iter().zip(y_rest)) {
         *lane = f(x, y);
     }
-    for (x, y) in x_lines.zip(y_lines) {
+    for (x, y) in x_lines.iter().zip(y_lines) {
         for lane in 0..LANES {
             lanes[lane] += f(x[lane], y[lane]);
         }

@@ -6,7 +6,7 @@ use autograd::{Param, Var};
 use tensor::DType;
 use tensor::random::Stream;
 
-use crate::{Mode, Module, Result, init};
+use crate::{Activation, Mode, Module, Result, init};
 
 /// A convolution with a square kernel and a bias: `[n, inputs, h, w]` to `[n, outputs, h', w']`.
 pub struct Conv2d {
@@ -36,6 +36,14 @@ impl Module for Conv2d {
     fn forward<'t>(&self, x: &Var<'t>, _: Mode) -> Result<Var<'t>> {
         let tape = x.tape();
         Ok(x.conv2d(&tape.param(&self.weight), &tape.param(&self.bias), self.geometry)?)
+    }
+
+    fn forward_activated<'t>(&self, x: &Var<'t>, activation: Activation, mode: Mode) -> Result<Var<'t>> {
+        let (weight, bias) = (x.tape().param(&self.weight), x.tape().param(&self.bias));
+        match activation {
+            Activation::Relu => Ok(x.conv2d_relu(&weight, &bias, self.geometry)?),
+            other => other.forward(&self.forward(x, mode)?, mode),
+        }
     }
 
     fn params(&self) -> Vec<(String, &Param)> {
@@ -68,6 +76,14 @@ impl Module for ConvTranspose2d {
     fn forward<'t>(&self, x: &Var<'t>, _: Mode) -> Result<Var<'t>> {
         let tape = x.tape();
         Ok(x.conv_transpose2d(&tape.param(&self.weight), &tape.param(&self.bias), self.attributes)?)
+    }
+
+    fn forward_activated<'t>(&self, x: &Var<'t>, activation: Activation, mode: Mode) -> Result<Var<'t>> {
+        let (weight, bias) = (x.tape().param(&self.weight), x.tape().param(&self.bias));
+        match activation {
+            Activation::Relu => Ok(x.conv_transpose2d_relu(&weight, &bias, self.attributes)?),
+            other => other.forward(&self.forward(x, mode)?, mode),
+        }
     }
 
     fn params(&self) -> Vec<(String, &Param)> {

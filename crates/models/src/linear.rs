@@ -4,7 +4,7 @@ use autograd::{Param, Var};
 use tensor::DType;
 use tensor::random::Stream;
 
-use crate::{Mode, Module, Result, init};
+use crate::{Activation, Mode, Module, Result, init};
 
 /// `y = x W^T + b`, with `x: [n, inputs]`, `W: [outputs, inputs]` and `b: [outputs]`.
 ///
@@ -27,6 +27,14 @@ impl Module for Linear {
     fn forward<'t>(&self, x: &Var<'t>, _: Mode) -> Result<Var<'t>> {
         let tape = x.tape();
         Ok(x.linear(&tape.param(&self.weight), &tape.param(&self.bias))?)
+    }
+
+    fn forward_activated<'t>(&self, x: &Var<'t>, activation: Activation, mode: Mode) -> Result<Var<'t>> {
+        let (weight, bias) = (x.tape().param(&self.weight), x.tape().param(&self.bias));
+        match activation {
+            Activation::Relu => Ok(x.linear_relu(&weight, &bias)?),
+            other => other.forward(&self.forward(x, mode)?, mode),
+        }
     }
 
     fn params(&self) -> Vec<(String, &Param)> {

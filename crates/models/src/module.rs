@@ -25,6 +25,19 @@ pub trait Module: Send + Sync {
     /// If the shape of the input does not fit.
     fn forward<'t>(&self, x: &Var<'t>, mode: Mode) -> Result<Var<'t>>;
 
+    /// The output for an input, then `activation` of it: in one operation where the layer has one.
+    ///
+    /// # Errors
+    /// As [`Module::forward`].
+    fn forward_activated<'t>(&self, x: &Var<'t>, activation: Activation, mode: Mode) -> Result<Var<'t>> {
+        activation.forward(&self.forward(x, mode)?, mode)
+    }
+
+    /// The activation that this is, if it is nothing else: the layer before it may take it over.
+    fn as_activation(&self) -> Option<Activation> {
+        None
+    }
+
     /// The parameters with their names, in an order that never changes.
     fn params(&self) -> Vec<(String, &Param)>;
 
@@ -58,6 +71,10 @@ impl Module for Activation {
             Self::Relu => x.relu()?,
             Self::Tanh => x.tanh()?,
         })
+    }
+
+    fn as_activation(&self) -> Option<Activation> {
+        Some(*self)
     }
 
     fn params(&self) -> Vec<(String, &Param)> {
@@ -94,7 +111,17 @@ impl Sequential {
 
 impl Module for Sequential {
     fn forward<'t>(&self, x: &Var<'t>, mode: Mode) -> Result<Var<'t>> {
-        self.0.iter().try_fold(x.clone(), |x, layer| layer.forward(&x, mode))
+        let (mut x, mut layers) = (x.clone(), self.0.iter().peekable());
+        while let Some(layer) = layers.next() {
+            x = match layers.peek().and_then(|next| next.as_activation()) {
+                Some(activation) => {
+                    layers.next();
+                    layer.forward_activated(&x, activation, mode)?
+                }
+                None => layer.forward(&x, mode)?,
+            };
+        }
+        Ok(x)
     }
 
     fn params(&self) -> Vec<(String, &Param)> {

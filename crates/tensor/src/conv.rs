@@ -12,6 +12,7 @@
 mod avx512;
 mod product;
 mod reads;
+mod weave;
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -19,8 +20,9 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use self::product::{Left, Output, Right, floats, sum_over_pixels};
-use self::reads::Reads;
-use crate::{Start, planes};
+use self::reads::{Columns, Reads};
+use self::weave::weave;
+use crate::{Epilogue, Start, planes};
 
 /// The sizes of a convolution of images `[n, c, image]` with a weight `[o, c, kernel]` to `[n, o, out]`.
 /// Who fills it in vouches that `out = (image + 2 padding - kernel) / stride + 1`, rounded down.
@@ -51,11 +53,11 @@ const STEPS_AT_ONCE: usize = 320;
 /// The parts that a weight gradient is computed in: enough for many threads, few enough to add up.
 const PARTS: usize = 16;
 
-/// One product that gives every `step`-th row and column of the output, from `first` on.
+/// One product that gives every `step`-th row and column of the output. The first ones of all phases follow
+/// each other in row-major order.
 struct Phase<'a> {
     reads: Reads,
     left: Option<Left<'a>>,
-    first: [usize; 2],
     step: [usize; 2],
 }
 
@@ -83,7 +85,7 @@ impl Convolution {
     fn forward<'a>(&self, weight: &'a [f32], may_be_avx512: bool) -> Phase<'a> {
         let reads = Reads::new(self.c, self.image, self.out, self.stride, &self.taps());
         let left = left(Cow::Borrowed(weight), self.o, reads.steps.len(), may_be_avx512);
-        Phase { reads, left, first: [0; 2], step: [1; 2] }
+        Phase { reads, left, step: [1; 2] }
     }
 
     /// The products that give the gradient by the input: pixel `p` of it adds up what the taps `t` with
@@ -115,7 +117,7 @@ impl Convolution {
             }
             let reads = Reads::new(self.o, self.out, grid, [1; 2], &offsets);
             let left = left(Cow::Owned(turned), self.c, reads.steps.len(), may_be_avx512);
-            phases.push(Phase { reads, left, first, step: self.stride });
+            phases.push(Phase { reads, left, step: self.stride });
         }
         phases
     }
@@ -125,22 +127,37 @@ fn left(numbers: Cow<'_, [f32]>, rows: usize, steps: usize, may_be_avx512: bool)
     (rows * steps > 0).then(|| Left::new(numbers, rows, steps, may_be_avx512))
 }
 
-/// `y = bias + x * weight`
-pub fn conv2d_f32(y: &mut [f32], x: &[f32], weight: &[f32], bias: Option<&[f32]>, sizes: Convolution) {
-    sizes.check(x, weight, y);
-    each_image(y, [sizes.n, sizes.o], sizes.out, x, &[sizes.forward(weight, true)], bias);
+/// What comes before and after a product: a bias for each channel, and a function of each result.
+#[derive(Debug, Clone, Copy)]
+pub struct Around<'a> {
+    /// What the product is added to.
+    pub bias: Option<&'a [f32]>,
+    /// What is done to the sum.
+    pub epilogue: Epilogue,
 }
 
-/// The gradient by the images from the gradient `dy` by the output; with `bias`, a transposed convolution.
+impl Around<'_> {
+    /// The product alone.
+    pub const NOTHING: Self = Self { bias: None, epilogue: Epilogue::Identity };
+}
+
+/// `y = epilogue(bias + x * weight)`
+pub fn conv2d_f32(y: &mut [f32], x: &[f32], weight: &[f32], around: Around<'_>, sizes: Convolution) {
+    sizes.check(x, weight, y);
+    each_image(y, [sizes.n, sizes.o], sizes.out, x, &[sizes.forward(weight, true)], around);
+}
+
+/// The gradient by the images from the gradient `dy` by the output; with something around it, a transposed
+/// convolution.
 pub fn conv2d_grad_input_f32(
     dx: &mut [f32],
     dy: &[f32],
     weight: &[f32],
-    bias: Option<&[f32]>,
+    around: Around<'_>,
     sizes: Convolution,
 ) {
     sizes.check(dx, weight, dy);
-    each_image(dx, [sizes.n, sizes.c], sizes.image, dy, &sizes.backward(weight, true), bias);
+    each_image(dx, [sizes.n, sizes.c], sizes.image, dy, &sizes.backward(weight, true), around);
 }
 
 /// Computes the output `[n, channels, image]` by its phases, some images at a time.
@@ -150,7 +167,7 @@ fn each_image(
     image: [usize; 2],
     x: &[f32],
     phases: &[Phase<'_>],
-    bias: Option<&[f32]>,
+    Around { bias, epilogue }: Around<'_>,
 ) {
     assert!(bias.is_none_or(|bias| bias.len() == channels), "a bias has a number for each channel");
     let (out_len, x_len) = (out.len() / n.max(1), x.len() / n.max(1));
@@ -159,62 +176,63 @@ fn each_image(
     }
     let pixels = phases.iter().map(|phase| phase.reads.pixels()).max().unwrap_or(0).max(1);
     let together = PIXELS_WORTH_A_PRODUCT.div_ceil(pixels).min(n.div_ceil(rayon::current_num_threads()));
+    let columns_of = |count: usize| phases.iter().map(|phase| phase.reads.columns(count)).collect();
+    let columns_of_most: Vec<Columns> = columns_of(together);
     out.par_chunks_mut(together * out_len).enumerate().for_each(|(group, out)| {
         let count = out.len() / out_len;
+        let columns_of_last: Vec<Columns>;
+        let columns = if count == together {
+            &columns_of_most
+        } else {
+            columns_of_last = columns_of(count);
+            &columns_of_last
+        };
         let images: Vec<&[f32]> = (0..count).map(|i| &x[(group * together + i) * x_len..][..x_len]).collect();
-        for phase in phases {
-            phase.compute(out, channels, image, &images, bias);
+        if let ([phase], [columns], 1) = (phases, columns.as_slice(), count) {
+            phase.compute(out, columns, &images, bias);
+            return epilogue.apply(out);
+        }
+        let mut apart = floats(out.len());
+        let mut rest: &mut [f32] = bytemuck::cast_slice_mut(apart.bytes_mut());
+        let mut parts: Vec<&[f32]> = Vec::with_capacity(phases.len());
+        for (phase, columns) in phases.iter().zip(columns) {
+            let (numbers, after) = rest.split_at_mut(channels * columns.len);
+            rest = after;
+            phase.compute(numbers, columns, &images, bias);
+            parts.push(numbers);
+        }
+        for (place, plane) in out.chunks_exact_mut(image[0] * image[1]).enumerate() {
+            // From [channels, images, pixels of a phase] to [images, channels, all pixels].
+            let place = place % channels * count + place / channels;
+            let parts: Vec<&[f32]> = parts
+                .iter()
+                .zip(phases)
+                .map(|(part, phase)| &part[place * phase.reads.pixels()..][..phase.reads.pixels()])
+                .collect();
+            weave(plane, image[1], phases[0].step, &parts);
+            epilogue.apply(plane);
         }
     });
 }
 
 impl Phase<'_> {
-    fn compute(
-        &self,
-        out: &mut [f32],
-        channels: usize,
-        image: [usize; 2],
-        images: &[&[f32]],
-        bias: Option<&[f32]>,
-    ) {
-        let pixels = self.reads.pixels();
-        if pixels == 0 {
+    /// `[channels, images, pixels of this phase]`
+    fn compute(&self, numbers: &mut [f32], columns: &Columns, images: &[&[f32]], bias: Option<&[f32]>) {
+        if columns.len == 0 {
             return;
         }
-        let whole = self.step == [1, 1] && images.len() == 1;
-        let mut apart = floats(if whole { 0 } else { channels * images.len() * pixels });
-        let columns = images.len() * pixels;
-        let numbers = if whole { &mut *out } else { bytemuck::cast_slice_mut(apart.bytes_mut()) };
         if let Some(bias) = bias {
-            numbers.chunks_exact_mut(columns).zip(bias).for_each(|(row, &bias)| row.fill(bias));
+            numbers.chunks_exact_mut(columns.len).zip(bias).for_each(|(row, &bias)| row.fill(bias));
         }
         match &self.left {
             Some(left) => {
-                let (source, read) = (self.reads.padded(images), self.reads.columns(images.len()));
-                let right = Right { source: source.numbers(), columns: &read, steps: &self.reads.steps };
+                let source = self.reads.padded(images);
+                let right = Right { source: source.numbers(), columns, steps: &self.reads.steps };
                 let start = if bias.is_some() { Start::Output } else { Start::Zero };
-                left.times_pixels(Output { numbers, row_stride: columns }, right, start);
+                left.times_pixels(Output { numbers, row_stride: columns.len }, right, start);
             }
             None if bias.is_none() => numbers.fill(0.0),
             None => {}
-        }
-        if !whole {
-            self.place(out, bytemuck::cast_slice(apart.bytes()), channels, image, images.len());
-        }
-    }
-
-    /// Brings `[channels, images, grid]` to its rows and columns in `[images, channels, image]`.
-    fn place(&self, out: &mut [f32], from: &[f32], channels: usize, image: [usize; 2], images: usize) {
-        let pixels = self.reads.pixels();
-        let grid_width = pixels / image[0].saturating_sub(self.first[0]).div_ceil(self.step[0]);
-        for (place, plane) in out.chunks_exact_mut(image[0] * image[1]).enumerate() {
-            let (n, channel) = (place / channels, place % channels);
-            let from = &from[(channel * images + n) * pixels..][..pixels];
-            let rows = plane.chunks_exact_mut(image[1]).skip(self.first[0]).step_by(self.step[0]);
-            for (row, from) in rows.zip(from.chunks_exact(grid_width)) {
-                let to = row[self.first[1]..].iter_mut().step_by(self.step[1]);
-                to.zip(from).for_each(|(to, &from)| *to = from);
-            }
         }
     }
 }

@@ -11,6 +11,7 @@ mod device;
 mod tensor;
 mod indices;
 mod kernel;
+mod epilogue;
 mod run;
 pub mod random;
 mod memory;
@@ -22,6 +23,7 @@ pub mod math;
 
 pub use device::{Device, Gpu};
 pub use dtype::{DType, Element, Real};
+pub use epilogue::Epilogue;
 pub use error::{Error, Result};
 pub use gemm::{Matrix, Start, gemm_f32};
 pub use indices::Indices;

@@ -52,15 +52,18 @@ fn halved<const N: usize, const M: usize>(
     }
 }
 
-/// The sum of all numbers, in a fixed order: 16 partial sums beside each other, then those, then the rest.
-pub fn sum(x: &[f32]) -> f32 {
-    let mut lanes = [0.0f32; LANES];
-    let lines = x.chunks_exact(LANES);
-    let rest = lines.remainder();
-    for line in lines {
-        lanes.iter_mut().zip(line).for_each(|(lane, &x)| *lane += x);
+crate::each_processor! {
+    /// The sum of all numbers, in a fixed order: 16 partial sums beside each other, then those, then the rest.
+    pub fn sum(x: &[f32]) -> f32 {
+        let mut lanes = [0.0f32; LANES];
+        let (lines, rest) = x.as_chunks::<LANES>();
+        for line in lines {
+            for lane in 0..LANES {
+                lanes[lane] += line[lane];
+            }
+        }
+        lanes.iter().chain(rest).sum()
     }
-    lanes.iter().chain(rest).sum()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Loops over slices: the widest vectors the processor has, all threads, one order of summation.
 //!
 //! Each loop is compiled for AVX-512, for AVX2 and for any processor, and the fastest one that runs here
-//! is chosen when it is called. The loops hold no fused operations and sums have a fixed shape, so neither
+//! is chosen when it is called; [`each_processor!`](crate::each_processor) does so for any function. The loops hold no fused operations and sums have a fixed shape, so neither
 //! the choice nor the number of threads changes a bit of the result.
 
 use rayon::prelude::*;
@@ -13,62 +13,102 @@ const WORTH_SHARING: usize = 16 * CHUNK;
 /// Partial sums that run beside each other within a chunk: one AVX-512 register.
 const LANES: usize = 16;
 
-/// Defines a loop that is compiled for several kinds of processor.
-macro_rules! for_each_processor {
-    ($(#[$doc:meta])* fn $name:ident<$F:ident: $bound:path>($($arg:ident: $type:ty),* $(,)?) $(-> $out:ty)? $body:block) => {
-        $(#[$doc])*
-        #[inline]
-        fn $name<$F: $bound>($($arg: $type),*) $(-> $out)? {
-            #[inline(always)]
-            fn plain<$F: $bound>($($arg: $type),*) $(-> $out)? $body
+/// A loop that is compiled for each kind of processor; [`each_processor!`](crate::each_processor) writes it.
+pub trait Loop<Arguments> {
+    /// What it returns.
+    type Output;
 
-            #[cfg(target_arch = "x86_64")]
-            {
-                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-                fn avx512<$F: $bound>($($arg: $type),*) $(-> $out)? {
-                    plain($($arg),*)
-                }
-                #[target_feature(enable = "avx2")]
-                fn avx2<$F: $bound>($($arg: $type),*) $(-> $out)? {
-                    plain($($arg),*)
-                }
-                if is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512dq")
-                    && is_x86_feature_detected!("avx512vl") {
-                    // SAFETY: the processor has just been asked for these features.
-                    return unsafe { avx512($($arg),*) };
-                }
-                if is_x86_feature_detected!("avx2") {
-                    // SAFETY: the processor has just been asked for this feature.
-                    return unsafe { avx2($($arg),*) };
-                }
-            }
-            plain($($arg),*)
-        }
-    };
+    /// The loop. It has to be `#[inline(always)]`: only then is it compiled for the processor asked for.
+    fn run(arguments: Arguments) -> Self::Output;
 }
 
-for_each_processor! {
+/// Runs a loop with the widest vectors that this processor has.
+#[inline]
+pub fn widest<L: Loop<A>, A>(arguments: A) -> L::Output {
+    #[cfg(target_arch = "x86_64")]
+    {
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+        fn avx512<L: Loop<A>, A>(arguments: A) -> L::Output {
+            L::run(arguments)
+        }
+        #[target_feature(enable = "avx2")]
+        fn avx2<L: Loop<A>, A>(arguments: A) -> L::Output {
+            L::run(arguments)
+        }
+        if is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl")
+        {
+            // SAFETY: the processor has just been asked for these features.
+            return unsafe { avx512::<L, A>(arguments) };
+        }
+        if is_x86_feature_detected!("avx2") {
+            // SAFETY: the processor has just been asked for this feature.
+            return unsafe { avx2::<L, A>(arguments) };
+        }
+    }
+    L::run(arguments)
+}
+
+/// Defines functions whose bodies are compiled for several kinds of processor; the widest is chosen when
+/// they are called.
+///
+/// What a body calls has to be inlined into it to be compiled so as well: mark it `#[inline(always)]`.
+///
+/// ```
+/// tensor::each_processor! {
+///     /// The sum of `scale * x`.
+///     fn scaled_sum(x: &[f32], scale: f32) -> f32 {
+///         x.iter().map(|x| scale * x).sum()
+///     }
+/// }
+/// assert_eq!(scaled_sum(&[1.0, 2.0], 3.0), 9.0);
+/// ```
+#[macro_export]
+macro_rules! each_processor {
+    ($($(#[$doc:meta])* $vis:vis fn $name:ident $(<$F:ident: $bound:path>)? (
+        $($argument:ident: $type:ty),* $(,)?
+    ) $(-> $out:ty)? $body:block)*) => {$(
+        $(#[$doc])*
+        #[inline]
+        $vis fn $name $(<$F: $bound>)? ($($argument: $type),*) $(-> $out)? {
+            struct Body;
+            impl $(<$F: $bound>)? $crate::vector::Loop<($($type,)*)> for Body {
+                type Output = $crate::each_processor!(@output $($out)?);
+                #[inline(always)]
+                fn run(($($argument,)*): ($($type,)*)) $(-> $out)? $body
+            }
+            $crate::vector::widest::<Body, _>(($($argument,)*))
+        }
+    )*};
+    (@output) => { () };
+    (@output $out:ty) => { $out };
+}
+
+each_processor! {
     fn map_chunk<F: Unary>(x: &[f32], out: &mut [f32], f: &F) {
         for (out, &x) in out.iter_mut().zip(x) {
             *out = f(x);
         }
     }
-}
 
-for_each_processor! {
+    fn map_in_place_chunk<F: Unary>(x: &mut [f32], f: &F) {
+        for x in x {
+            *x = f(*x);
+        }
+    }
+
     fn map2_chunk<F: Binary>(x: &[f32], y: &[f32], out: &mut [f32], f: &F) {
         for ((out, &x), &y) in out.iter_mut().zip(x).zip(y) {
             *out = f(x, y);
         }
     }
-}
 
-for_each_processor! {
     fn sum2_chunk<F: Binary>(x: &[f32], y: &[f32], f: &F) -> f64 {
         let mut lanes = [0.0f32; LANES];
-        let (x_lines, y_lines) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
-        let rest = x_lines.remainder().iter().zip(y_lines.remainder());
-        for (x, y) in x_lines.zip(y_lines) {
+        let ((x_lines, x_rest), (y_lines, y_rest)) = (x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
+        let rest = x_rest.iter().zip(y_rest);
+        for (x, y) in x_lines.iter().zip(y_lines) {
             for lane in 0..LANES {
                 lanes[lane] += f(x[lane], y[lane]);
             }
@@ -76,9 +116,7 @@ for_each_processor! {
         let terms = lanes.into_iter().chain(rest.map(|(&x, &y)| f(x, y)));
         terms.map(f64::from).sum()
     }
-}
 
-for_each_processor! {
     fn update_chunk<F: Step>(state: [&mut [f32]; 3], input: &[f32], f: &F) {
         let [a, b, c] = state;
         for (((a, b), c), &input) in a.iter_mut().zip(b).zip(c).zip(input) {
@@ -106,6 +144,14 @@ pub fn map(x: &[f32], out: &mut [f32], f: impl Unary) {
         return map_chunk(x, out, &f);
     }
     out.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).for_each(|(out, x)| map_chunk(x, out, &f));
+}
+
+/// `x[i] = f(x[i])`
+pub fn map_in_place(x: &mut [f32], f: impl Unary) {
+    if !shared(x.len()) {
+        return map_in_place_chunk(x, &f);
+    }
+    x.par_chunks_mut(CHUNK).for_each(|x| map_in_place_chunk(x, &f));
 }
 
 /// `out[i] = f(x[i], y[i])`
@@ -189,6 +235,8 @@ mod tests {
             let mut out = vec![f32::NAN; n];
             on_threads(2, || map(&x, &mut out, |x| x + 1.0));
             assert!(out.iter().enumerate().all(|(i, &y)| y == i as f32 + 1.0));
+            on_threads(2, || map_in_place(&mut out, |x| x - 1.0));
+            assert!(out == x);
             on_threads(2, || map2(&x, &x, &mut out, |x, y| x - y));
             assert!(out.iter().all(|&y| y == 0.0));
             let (mut a, mut b, mut c) = (x.clone(), x.clone(), x.clone());

@@ -1,4 +1,4 @@
-//! The convolution of images with a bias for each output channel.
+//! The convolution of images with a bias for each output channel, then perhaps a rectifier.
 //!
 //! The three sums of a convolution - forward, by the input, by the weight - are kernels of their own;
 //! the transposed convolution uses the same three in other roles.
@@ -7,19 +7,26 @@ mod geometry;
 mod kernels;
 
 use ndarray::{ArrayD, ArrayViewD};
-use tensor::{Kernel, Real, Slice, Tensor, conv};
+use tensor::conv::{self, Around};
+use tensor::{Epilogue, Kernel, Real, Slice, Tensor};
 
 pub use self::geometry::Geometry;
 pub(crate) use self::geometry::places;
 use self::kernels::SumOfChannels;
 pub(crate) use self::kernels::{ConvGradInput, ConvGradWeight, convolved, of_rank_4, with_bias};
+use crate::epilogue;
 use crate::op::if_wanted;
 use crate::{Op, Result, Var};
 
-/// `y[n, o] = bias[o] + sum over c of x[n, c] * weight[o, c]`, for images `[n, c, h, w]`, a weight
+/// `y[n, o] = epilogue(bias[o] + sum over c of x[n, c] * weight[o, c])`, for images `[n, c, h, w]`, a weight
 /// `[o, c, kh, kw]` and a bias `[o]`. As everywhere in this field, the kernel is not turned around.
 #[derive(Debug, Clone, Copy)]
-pub struct Conv2d(pub Geometry);
+pub struct Conv2d {
+    /// Stride and padding.
+    pub geometry: Geometry,
+    /// What is done to the sum.
+    pub epilogue: Epilogue,
+}
 
 impl Kernel<3, 1> for Conv2d {
     fn name(&self) -> &'static str {
@@ -27,22 +34,24 @@ impl Kernel<3, 1> for Conv2d {
     }
 
     fn shapes(&self, [x, weight, bias]: [&[usize]; 3]) -> tensor::Result<[Vec<usize>; 1]> {
-        match self.0.sizes(x, weight) {
+        match self.geometry.sizes(x, weight) {
             Some(sizes) if bias == [sizes.o] => Ok([vec![sizes.n, sizes.o, sizes.out[0], sizes.out[1]]]),
             _ => {
-                let wanted = format!("{} and a bias [o]", self.0.wanted_shapes());
+                let wanted = format!("{} and a bias [o]", self.geometry.wanted_shapes());
                 Err(tensor::Error::shape("conv2d", &wanted, &[x, weight, bias]))
             }
         }
     }
 
     fn reference<A: Real>(&self, [x, weight, bias]: [ArrayViewD<'_, A>; 3]) -> [ArrayD<A>; 1] {
-        [with_bias(convolved(self.0, x, weight), bias)]
+        let sum = with_bias(convolved(self.geometry, x, weight), bias);
+        [sum.mapv_into(|x| self.epilogue.of(x))]
     }
 
     fn fast(&self, [x, weight, bias]: [Slice<'_>; 3], [y]: [&mut [f32]; 1]) -> bool {
-        let sizes = self.0.sizes(x.shape, weight.shape).expect("the shape rule was asked");
-        conv::conv2d_f32(y, x.data, weight.data, Some(bias.data), sizes);
+        let sizes = self.geometry.sizes(x.shape, weight.shape).expect("the shape rule was asked");
+        let around = Around { bias: Some(bias.data), epilogue: self.epilogue };
+        conv::conv2d_f32(y, x.data, weight.data, around, sizes);
         true
     }
 }
@@ -77,21 +86,24 @@ pub(crate) fn bias_gradient(dy: &Tensor, wanted: bool) -> Result<Option<Tensor>>
 impl Op<3> for Conv2d {
     const NAME: &'static str = "conv2d";
 
-    /// The images and the weight.
-    type Saved = [Tensor; 2];
+    /// The images and the weight, and what the epilogue needs.
+    type Saved = ([Tensor; 2], Option<Tensor>);
 
-    fn forward(&self, [x, weight, bias]: [&Tensor; 3]) -> Result<([Tensor; 1], [Tensor; 2])> {
-        Ok((tensor::run(self, [x, weight, bias])?, [x.clone(), weight.clone()]))
+    fn forward(&self, [x, weight, bias]: [&Tensor; 3]) -> Result<([Tensor; 1], Self::Saved)> {
+        let [y] = tensor::run(self, [x, weight, bias])?;
+        let of_epilogue = epilogue::saved(self.epilogue, &y);
+        Ok(([y], ([x.clone(), weight.clone()], of_epilogue)))
     }
 
     fn backward(
         &self,
-        saved: &[Tensor; 2],
+        (inputs, of_epilogue): &Self::Saved,
         [dy]: [&Tensor; 1],
         [wanted_x, wanted_weight, wanted_bias]: [bool; 3],
     ) -> Result<[Option<Tensor>; 3]> {
-        let [dx, dweight] = gradients(self.0, saved.each_ref(), dy, [wanted_x, wanted_weight])?;
-        Ok([dx, dweight, bias_gradient(dy, wanted_bias)?])
+        let dsum = epilogue::backward(of_epilogue, dy)?;
+        let [dx, dweight] = gradients(self.geometry, inputs.each_ref(), &dsum, [wanted_x, wanted_weight])?;
+        Ok([dx, dweight, bias_gradient(&dsum, wanted_bias)?])
     }
 }
 
@@ -101,7 +113,18 @@ impl<'t> Var<'t> {
     /// # Errors
     /// If the shapes are not such, a stride is zero or the kernel does not fit into the padded image.
     pub fn conv2d(&self, weight: &Self, bias: &Self, geometry: Geometry) -> Result<Self> {
-        let [y] = self.tape.apply(Conv2d(geometry), [self, weight, bias])?;
+        let op = Conv2d { geometry, epilogue: Epilogue::Identity };
+        let [y] = self.tape.apply(op, [self, weight, bias])?;
+        Ok(y)
+    }
+
+    /// [`Var::conv2d`], then [`Var::relu`], in one operation.
+    ///
+    /// # Errors
+    /// As [`Var::conv2d`].
+    pub fn conv2d_relu(&self, weight: &Self, bias: &Self, geometry: Geometry) -> Result<Self> {
+        let op = Conv2d { geometry, epilogue: Epilogue::Relu };
+        let [y] = self.tape.apply(op, [self, weight, bias])?;
         Ok(y)
     }
 }
@@ -115,6 +138,7 @@ pub(crate) mod cases {
     use tensor::conv::Convolution;
 
     use super::{Conv2d, Geometry};
+    use crate::epilogue::cases::bias;
     use crate::gradcheck::cases::{Case, Cases, values};
 
     impl Cases<3> for Conv2d {
@@ -168,10 +192,11 @@ pub(crate) mod cases {
     fn of_sizes(sizes: BoxedStrategy<(Geometry, Convolution)>) -> BoxedStrategy<Case<Conv2d, 3>> {
         sizes
             .prop_flat_map(|(geometry, sizes)| {
-                (Just(geometry), images_and_weight(&sizes), values(&[sizes.o]), Just(sizes))
+                let terms = sizes.c * sizes.kernel[0] * sizes.kernel[1];
+                (Just(geometry), images_and_weight(&sizes), bias(sizes.o, terms), Just(sizes))
             })
-            .prop_map(|(geometry, [x, weight], bias, sizes)| Case {
-                op: Conv2d(geometry),
+            .prop_map(|(geometry, [x, weight], (bias, epilogue), sizes)| Case {
+                op: Conv2d { geometry, epilogue },
                 inputs: [x, weight, bias],
                 reduced: reduced(&sizes),
             })
@@ -186,7 +211,7 @@ pub(crate) mod cases {
 
 #[cfg(test)]
 mod tests {
-    use tensor::{DType, Tensor};
+    use tensor::{DType, Epilogue, Tensor};
 
     use super::{Conv2d, Geometry};
     use crate::Tape;
@@ -206,7 +231,8 @@ mod tests {
         let [x, bias] = [&[2, 3, 4, 4][..], &[5]].map(|shape| Tensor::zeros(shape, DType::F32));
         let message = |weight: [usize; 4], geometry| {
             let weight = Tensor::zeros(&weight, DType::F32);
-            tensor::run(&Conv2d(geometry), [&x, &weight, &bias]).unwrap_err().to_string()
+            let op = Conv2d { geometry, epilogue: Epilogue::Identity };
+            tensor::run(&op, [&x, &weight, &bias]).unwrap_err().to_string()
         };
         assert_eq!(
             message([5, 3, 7, 1], Geometry::square(1, 1)),

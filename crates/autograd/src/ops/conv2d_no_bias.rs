@@ -1,7 +1,8 @@
 //! The convolution without a bias, for layers that a normalisation follows.
 
 use ndarray::{ArrayD, ArrayViewD};
-use tensor::{Kernel, Real, Slice, Tensor, conv};
+use tensor::conv::{self, Around};
+use tensor::{Kernel, Real, Slice, Tensor};
 
 use crate::ops::conv2d::{self, Geometry, convolved};
 use crate::{Op, Result, Var};
@@ -28,7 +29,7 @@ impl Kernel<2, 1> for Conv2dNoBias {
 
     fn fast(&self, [x, weight]: [Slice<'_>; 2], [y]: [&mut [f32]; 1]) -> bool {
         let sizes = self.0.sizes(x.shape, weight.shape).expect("the shape rule was asked");
-        conv::conv2d_f32(y, x.data, weight.data, None, sizes);
+        conv::conv2d_f32(y, x.data, weight.data, Around::NOTHING, sizes);
         true
     }
 }

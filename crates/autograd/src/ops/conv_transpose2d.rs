@@ -1,9 +1,11 @@
-//! The transposed convolution with a bias: the input gradient of a convolution, used to make images larger.
+//! The transposed convolution with a bias, then perhaps a rectifier: the input gradient of a convolution, used
+//! to make images larger.
 
 use ndarray::{ArrayD, ArrayViewD};
-use tensor::conv::{self, Convolution};
-use tensor::{Kernel, Real, Slice, Tensor};
+use tensor::conv::{self, Around, Convolution};
+use tensor::{Epilogue, Kernel, Real, Slice, Tensor};
 
+use crate::epilogue;
 use crate::op::if_wanted;
 use crate::ops::conv2d::{self, ConvGradInput, ConvGradWeight, Geometry, with_bias};
 use crate::ops::conv2d_no_bias::Conv2dNoBias;
@@ -14,7 +16,12 @@ use crate::{Op, Result, Var};
 ///
 /// It is the input gradient of the convolution whose output has the shape of these images.
 #[derive(Debug, Clone, Copy)]
-pub struct ConvTranspose2d(pub Transposed);
+pub struct ConvTranspose2d {
+    /// Stride, padding and output padding.
+    pub attributes: Transposed,
+    /// What is done to the sum.
+    pub epilogue: Epilogue,
+}
 
 /// The attributes of a transposed convolution, rows first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,22 +97,24 @@ impl Kernel<3, 1> for ConvTranspose2d {
     }
 
     fn shapes(&self, [x, weight, bias]: [&[usize]; 3]) -> tensor::Result<[Vec<usize>; 1]> {
-        match self.0.sizes(x, weight) {
+        match self.attributes.sizes(x, weight) {
             Some(sizes) if bias == [sizes.c] => Ok([vec![sizes.n, sizes.c, sizes.image[0], sizes.image[1]]]),
             _ => {
-                let wanted = format!("{} and a bias [o]", self.0.wanted_shapes());
+                let wanted = format!("{} and a bias [o]", self.attributes.wanted_shapes());
                 Err(tensor::Error::shape("conv_transpose2d", &wanted, &[x, weight, bias]))
             }
         }
     }
 
     fn reference<A: Real>(&self, [x, weight, bias]: [ArrayViewD<'_, A>; 3]) -> [ArrayD<A>; 1] {
-        [with_bias(self.0.reference_4d(x, weight), bias)]
+        let sum = with_bias(self.attributes.reference_4d(x, weight), bias);
+        [sum.mapv_into(|x| self.epilogue.of(x))]
     }
 
     fn fast(&self, [x, weight, bias]: [Slice<'_>; 3], [y]: [&mut [f32]; 1]) -> bool {
-        let sizes = self.0.sizes(x.shape, weight.shape).expect("the shape rule was asked");
-        conv::conv2d_grad_input_f32(y, x.data, weight.data, Some(bias.data), sizes);
+        let sizes = self.attributes.sizes(x.shape, weight.shape).expect("the shape rule was asked");
+        let around = Around { bias: Some(bias.data), epilogue: self.epilogue };
+        conv::conv2d_grad_input_f32(y, x.data, weight.data, around, sizes);
         true
     }
 }
@@ -113,21 +122,24 @@ impl Kernel<3, 1> for ConvTranspose2d {
 impl Op<3> for ConvTranspose2d {
     const NAME: &'static str = "conv_transpose2d";
 
-    /// The images and the weight.
-    type Saved = [Tensor; 2];
+    /// The images and the weight, and what the epilogue needs.
+    type Saved = ([Tensor; 2], Option<Tensor>);
 
-    fn forward(&self, [x, weight, bias]: [&Tensor; 3]) -> Result<([Tensor; 1], [Tensor; 2])> {
-        Ok((tensor::run(self, [x, weight, bias])?, [x.clone(), weight.clone()]))
+    fn forward(&self, [x, weight, bias]: [&Tensor; 3]) -> Result<([Tensor; 1], Self::Saved)> {
+        let [y] = tensor::run(self, [x, weight, bias])?;
+        let of_epilogue = epilogue::saved(self.epilogue, &y);
+        Ok(([y], ([x.clone(), weight.clone()], of_epilogue)))
     }
 
     fn backward(
         &self,
-        saved: &[Tensor; 2],
+        (inputs, of_epilogue): &Self::Saved,
         [dy]: [&Tensor; 1],
         [wanted_x, wanted_weight, wanted_bias]: [bool; 3],
     ) -> Result<[Option<Tensor>; 3]> {
-        let [dx, dweight] = self.0.gradients(saved.each_ref(), dy, [wanted_x, wanted_weight])?;
-        Ok([dx, dweight, conv2d::bias_gradient(dy, wanted_bias)?])
+        let dsum = epilogue::backward(of_epilogue, dy)?;
+        let [dx, dweight] = self.attributes.gradients(inputs.each_ref(), &dsum, [wanted_x, wanted_weight])?;
+        Ok([dx, dweight, conv2d::bias_gradient(&dsum, wanted_bias)?])
     }
 }
 
@@ -139,7 +151,18 @@ impl<'t> Var<'t> {
     /// If the shapes are not such, a stride is zero, an output padding is not below its stride or the
     /// output would be empty.
     pub fn conv_transpose2d(&self, weight: &Self, bias: &Self, attributes: Transposed) -> Result<Self> {
-        let [y] = self.tape.apply(ConvTranspose2d(attributes), [self, weight, bias])?;
+        let op = ConvTranspose2d { attributes, epilogue: Epilogue::Identity };
+        let [y] = self.tape.apply(op, [self, weight, bias])?;
+        Ok(y)
+    }
+
+    /// [`Var::conv_transpose2d`], then [`Var::relu`], in one operation.
+    ///
+    /// # Errors
+    /// As [`Var::conv_transpose2d`].
+    pub fn conv_transpose2d_relu(&self, weight: &Self, bias: &Self, attributes: Transposed) -> Result<Self> {
+        let op = ConvTranspose2d { attributes, epilogue: Epilogue::Relu };
+        let [y] = self.tape.apply(op, [self, weight, bias])?;
         Ok(y)
     }
 }
@@ -151,6 +174,7 @@ pub(crate) mod cases {
     use tensor::conv::Convolution;
 
     use super::{ConvTranspose2d, Transposed};
+    use crate::epilogue::cases::bias;
     use crate::gradcheck::cases::{Case, Cases, values};
     use crate::ops::conv2d::Geometry;
     use crate::ops::conv2d::cases::{long, reduced, small};
@@ -184,11 +208,12 @@ pub(crate) mod cases {
     fn of_sizes(sizes: BoxedStrategy<(Geometry, Convolution)>) -> BoxedStrategy<Case<ConvTranspose2d, 3>> {
         sizes
             .prop_flat_map(|(geometry, sizes)| {
-                let op = ConvTranspose2d(attributes(geometry, &sizes));
-                (Just(op), images_and_weight(&sizes), values(&[sizes.c]), Just(sizes))
+                let attributes = attributes(geometry, &sizes);
+                let terms = sizes.o * sizes.kernel[0] * sizes.kernel[1];
+                (Just(attributes), images_and_weight(&sizes), bias(sizes.c, terms), Just(sizes))
             })
-            .prop_map(|(op, [x, weight], bias, sizes)| Case {
-                op,
+            .prop_map(|(attributes, [x, weight], (bias, epilogue), sizes)| Case {
+                op: ConvTranspose2d { attributes, epilogue },
                 inputs: [x, weight, bias],
                 reduced: reduced(&sizes),
             })
@@ -198,7 +223,7 @@ pub(crate) mod cases {
 
 #[cfg(test)]
 mod tests {
-    use tensor::{DType, Tensor};
+    use tensor::{DType, Epilogue, Tensor};
 
     use super::{ConvTranspose2d, Transposed};
     use crate::Tape;
@@ -232,7 +257,8 @@ mod tests {
         let [x, weight, bias] =
             [&[2, 3, 1, 1][..], &[3, 4, 3, 3], &[4]].map(|shape| Tensor::zeros(shape, DType::F32));
         let message = |attributes| {
-            tensor::run(&ConvTranspose2d(attributes), [&x, &weight, &bias]).unwrap_err().to_string()
+            let op = ConvTranspose2d { attributes, epilogue: Epilogue::Identity };
+            tensor::run(&op, [&x, &weight, &bias]).unwrap_err().to_string()
         };
         assert_eq!(
             message(Transposed::square(2, 1, 2)),

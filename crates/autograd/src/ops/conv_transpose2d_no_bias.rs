@@ -1,7 +1,8 @@
 //! The transposed convolution without a bias, for decoders that normalise.
 
 use ndarray::{ArrayD, ArrayViewD};
-use tensor::{Kernel, Real, Slice, Tensor, conv};
+use tensor::conv::{self, Around};
+use tensor::{Kernel, Real, Slice, Tensor};
 
 use crate::ops::conv_transpose2d::Transposed;
 use crate::{Op, Result, Var};
@@ -29,7 +30,7 @@ impl Kernel<2, 1> for ConvTranspose2dNoBias {
 
     fn fast(&self, [x, weight]: [Slice<'_>; 2], [y]: [&mut [f32]; 1]) -> bool {
         let sizes = self.0.sizes(x.shape, weight.shape).expect("the shape rule was asked");
-        conv::conv2d_grad_input_f32(y, x.data, weight.data, None, sizes);
+        conv::conv2d_grad_input_f32(y, x.data, weight.data, Around::NOTHING, sizes);
         true
     }
 }

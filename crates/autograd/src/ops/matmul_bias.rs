@@ -1,16 +1,22 @@
-//! A matrix product plus a bias: the affine layer in one operation.
+//! A matrix product plus a bias, then perhaps a rectifier: the affine layer in one operation.
 
 use ndarray::{ArrayD, ArrayViewD};
-use tensor::{Kernel, Real, Slice, Start, Tensor};
+use tensor::{Epilogue, Kernel, Real, Slice, Start, Tensor};
 
+use crate::epilogue;
 use crate::op::if_wanted;
 use crate::ops::broadcast_to::SumTo;
 use crate::ops::matmul::MatMul;
 use crate::{Op, Result, Var};
 
-/// `op(A) op(B) + bias`, with a bias of `[n]` added to each of the `m` rows.
+/// `epilogue(op(A) op(B) + bias)`, with a bias of `[n]` added to each of the `m` rows.
 #[derive(Debug, Clone, Copy)]
-pub struct MatMulBias(pub MatMul);
+pub struct MatMulBias {
+    /// Which of the matrices is transposed.
+    pub product: MatMul,
+    /// What is done to the sum.
+    pub epilogue: Epilogue,
+}
 
 impl Kernel<3, 1> for MatMulBias {
     fn name(&self) -> &'static str {
@@ -18,21 +24,23 @@ impl Kernel<3, 1> for MatMulBias {
     }
 
     fn shapes(&self, [a, b, bias]: [&[usize]; 3]) -> tensor::Result<[Vec<usize>; 1]> {
-        match self.0.sizes(a, b) {
+        match self.product.sizes(a, b) {
             Some([m, _, n]) if bias == [n] => Ok([vec![m, n]]),
             _ => {
-                let wanted = format!("{} and a bias [n]", self.0.wanted_shapes());
+                let wanted = format!("{} and a bias [n]", self.product.wanted_shapes());
                 Err(tensor::Error::shape("matmul_bias", &wanted, &[a, b, bias]))
             }
         }
     }
 
     fn reference<A: Real>(&self, [a, b, bias]: [ArrayViewD<'_, A>; 3]) -> [ArrayD<A>; 1] {
-        [self.0.reference_2d(a, b) + bias]
+        let sum = self.product.reference_2d(a, b) + bias;
+        [sum.mapv_into(|x| self.epilogue.of(x))]
     }
 
     fn fast(&self, [a, b, bias]: [Slice<'_>; 3], [c]: [&mut [f32]; 1]) -> bool {
-        self.0.fast_2d(a, b, c, Start::Bias(bias.data));
+        self.product.fast_2d(a, b, c, Start::Bias(bias.data));
+        self.epilogue.apply(c);
         true
     }
 }
@@ -40,22 +48,25 @@ impl Kernel<3, 1> for MatMulBias {
 impl Op<3> for MatMulBias {
     const NAME: &'static str = "matmul_bias";
 
-    /// The two matrices.
-    type Saved = [Tensor; 2];
+    /// The two matrices, and what the epilogue needs.
+    type Saved = ([Tensor; 2], Option<Tensor>);
 
-    fn forward(&self, [a, b, bias]: [&Tensor; 3]) -> Result<([Tensor; 1], [Tensor; 2])> {
-        Ok((tensor::run(self, [a, b, bias])?, [a.clone(), b.clone()]))
+    fn forward(&self, [a, b, bias]: [&Tensor; 3]) -> Result<([Tensor; 1], Self::Saved)> {
+        let [c] = tensor::run(self, [a, b, bias])?;
+        let of_epilogue = epilogue::saved(self.epilogue, &c);
+        Ok(([c], ([a.clone(), b.clone()], of_epilogue)))
     }
 
     fn backward(
         &self,
-        saved: &[Tensor; 2],
+        (matrices, of_epilogue): &Self::Saved,
         [dc]: [&Tensor; 1],
         [wanted_a, wanted_b, wanted_bias]: [bool; 3],
     ) -> Result<[Option<Tensor>; 3]> {
-        let [da, db] = self.0.gradients(saved.each_ref(), dc, [wanted_a, wanted_b])?;
+        let dsum = epilogue::backward(of_epilogue, dc)?;
+        let [da, db] = self.product.gradients(matrices.each_ref(), &dsum, [wanted_a, wanted_b])?;
         let dbias = if_wanted(wanted_bias, || {
-            let [dbias] = tensor::run(&SumTo { shape: vec![dc.shape()[1]] }, [dc])?;
+            let [dbias] = tensor::run(&SumTo { shape: vec![dc.shape()[1]] }, [&dsum])?;
             Ok(dbias)
         })?;
         Ok([da, db, dbias])
@@ -68,8 +79,20 @@ impl<'t> Var<'t> {
     /// # Errors
     /// If the shapes are not such.
     pub fn linear(&self, weight: &Self, bias: &Self) -> Result<Self> {
-        let op = MatMulBias(MatMul { transpose_a: false, transpose_b: true });
-        let [y] = self.tape.apply(op, [self, weight, bias])?;
+        self.affine(weight, bias, Epilogue::Identity)
+    }
+
+    /// [`Var::linear`], then [`Var::relu`], in one operation.
+    ///
+    /// # Errors
+    /// As [`Var::linear`].
+    pub fn linear_relu(&self, weight: &Self, bias: &Self) -> Result<Self> {
+        self.affine(weight, bias, Epilogue::Relu)
+    }
+
+    fn affine(&self, weight: &Self, bias: &Self, epilogue: Epilogue) -> Result<Self> {
+        let product = MatMul { transpose_a: false, transpose_b: true };
+        let [y] = self.tape.apply(MatMulBias { product, epilogue }, [self, weight, bias])?;
         Ok(y)
     }
 }
@@ -79,7 +102,8 @@ mod cases {
     use proptest::prelude::*;
 
     use super::MatMulBias;
-    use crate::gradcheck::cases::{Case, Cases, values};
+    use crate::epilogue::cases::bias;
+    use crate::gradcheck::cases::{Case, Cases};
     use crate::ops::matmul::MatMul;
     use crate::ops::matmul::cases::products;
 
@@ -97,11 +121,11 @@ mod cases {
         products
             .prop_flat_map(|case| {
                 let [a, b] = &case.inputs;
-                let [_, _, n] = case.op.sizes(a.shape(), b.shape()).expect("a product has legal shapes");
-                (values(&[n]), Just(case))
+                let [_, k, n] = case.op.sizes(a.shape(), b.shape()).expect("a product has legal shapes");
+                (bias(n, k), Just(case))
             })
-            .prop_map(|(bias, Case { op, inputs: [a, b], reduced })| Case {
-                op: MatMulBias(op),
+            .prop_map(|((bias, epilogue), Case { op: product, inputs: [a, b], reduced })| Case {
+                op: MatMulBias { product, epilogue },
                 inputs: [a, b, bias],
                 reduced: reduced + 1,
             })

@@ -32,7 +32,7 @@ impl Kernel<1, 1> for Relu {
 
 /// `dx = dy` where the output is above zero, and 0 elsewhere.
 #[derive(Debug, Clone, Copy)]
-struct ReluGrad;
+pub(crate) struct ReluGrad;
 
 impl Kernel<2, 1> for ReluGrad {
     fn name(&self) -> &'static str {

@@ -59,10 +59,15 @@ fn check(s: Convolution) {
     });
     for may_be_avx512 in [true, false] {
         let mut got = vec![f32::NAN; y.len()];
-        each_image(&mut got, [s.n, s.o], s.out, &x, &[s.forward(&weight, may_be_avx512)], Some(&bias));
+        let around = Around { bias: Some(&bias), epilogue: Epilogue::Identity };
+        each_image(&mut got, [s.n, s.o], s.out, &x, &[s.forward(&weight, may_be_avx512)], around);
         assert_close("y", s, &got, &y, s.c * area(s.kernel) + 1);
+        let rectified: Vec<f32> = got.iter().map(|y| y.max(0.0)).collect();
+        let around = Around { epilogue: Epilogue::Relu, ..around };
+        each_image(&mut got, [s.n, s.o], s.out, &x, &[s.forward(&weight, may_be_avx512)], around);
+        assert_eq!(got, rectified);
         let mut got = vec![f32::NAN; dx.len()];
-        each_image(&mut got, [s.n, s.c], s.image, &dy, &s.backward(&weight, may_be_avx512), None);
+        each_image(&mut got, [s.n, s.c], s.image, &dy, &s.backward(&weight, may_be_avx512), Around::NOTHING);
         assert_close("dx", s, &got, &dx, s.o * area(s.kernel));
         let mut got = vec![f32::NAN; weight.len()];
         grad_weight(&mut got, &x, &dy, s, may_be_avx512);
@@ -112,8 +117,8 @@ fn the_number_of_threads_does_not_change_a_bit() {
             let (mut y, mut dx, mut dweight) = (dy.clone(), x.clone(), weight.clone());
             let mut db = vec![0.0; s.o];
             pool.install(|| {
-                conv2d_f32(&mut y, &x, &weight, None, s);
-                conv2d_grad_input_f32(&mut dx, &dy, &weight, None, s);
+                conv2d_f32(&mut y, &x, &weight, Around::NOTHING, s);
+                conv2d_grad_input_f32(&mut dx, &dy, &weight, Around::NOTHING, s);
                 conv2d_grad_weight_f32(&mut dweight, &x, &dy, s);
                 sum_of_channels_f32(&mut db, &dy, area(s.out));
             });

@@ -64,34 +64,10 @@ pub(crate) fn moments(x: &[f32], layout: Layout) -> Vec<Moments> {
         });
     } else {
         rows::each(x.len(), moments.iter_mut().enumerate(), |(channel, moments)| {
-            for x in layout.planes(x, channel) {
-                let mean = rows::sum(x, x, |x, _| x) / x.len() as f32;
-                moments.join(x.len(), mean, rows::sum(x, x, |x, _| (x - mean) * (x - mean)));
-            }
+            moments_of_planes(x, layout, channel, moments);
         });
     }
     moments
-}
-
-fn moments_of_columns(x: &[f32], columns: usize, first: usize, moments: &mut [Moments]) {
-    let width = moments.len();
-    for block in x.chunks(BLOCK * columns) {
-        let rows = || block.chunks_exact(columns).map(|row| &row[first..first + width]);
-        let count = block.len() / columns;
-        let (mut means, mut squares) = ([0.0f32; STRIP], [0.0f32; STRIP]);
-        for row in rows() {
-            means.iter_mut().zip(row).for_each(|(mean, &x)| *mean += x);
-        }
-        means.iter_mut().for_each(|mean| *mean /= count as f32);
-        for row in rows() {
-            for ((squares, &mean), &x) in squares.iter_mut().zip(&means).zip(row) {
-                *squares += (x - mean) * (x - mean);
-            }
-        }
-        for ((moments, mean), squares) in moments.iter_mut().zip(means).zip(squares) {
-            moments.join(count, mean, squares);
-        }
-    }
 }
 
 /// `[sum(dy (x - mean)), sum(dy)]` of each channel.
@@ -102,53 +78,17 @@ pub(crate) fn sums(x: &[f32], dy: &[f32], mean: &[f32], layout: Layout) -> Vec<[
             sums_of_columns([x, dy], mean, strip * STRIP, sums);
         });
     } else {
-        rows::each(x.len(), sums.iter_mut().zip(mean).enumerate(), |(channel, ([with_x, plain], &mean))| {
-            for (x, dy) in layout.planes(x, channel).zip(layout.planes(dy, channel)) {
-                *with_x += f64::from(rows::sum(x, dy, |x, dy| dy * (x - mean)));
-                *plain += f64::from(rows::sum(dy, dy, |dy, _| dy));
-            }
+        rows::each(x.len(), sums.iter_mut().zip(mean).enumerate(), |(channel, (sums, &mean))| {
+            *sums = sums_of_planes([x, dy], mean, layout, channel);
         });
     }
     sums
 }
 
-fn sums_of_columns([x, dy]: [&[f32]; 2], mean: &[f32], first: usize, sums: &mut [[f64; 2]]) {
-    let (columns, strip) = (mean.len(), first..first + sums.len());
-    for (x, dy) in x.chunks(BLOCK * columns).zip(dy.chunks(BLOCK * columns)) {
-        let (mut with_x, mut plain) = ([0.0f32; STRIP], [0.0f32; STRIP]);
-        for (x, dy) in x.chunks_exact(columns).zip(dy.chunks_exact(columns)) {
-            let row = x[strip.clone()].iter().zip(&dy[strip.clone()]).zip(&mean[strip.clone()]);
-            for ((with_x, plain), ((&x, &dy), &mean)) in with_x.iter_mut().zip(&mut plain).zip(row) {
-                *with_x += dy * (x - mean);
-                *plain += dy;
-            }
-        }
-        for (sums, (with_x, plain)) in sums.iter_mut().zip(with_x.into_iter().zip(plain)) {
-            sums[0] += f64::from(with_x);
-            sums[1] += f64::from(plain);
-        }
-    }
-}
-
 /// `y = (x - mean) scale + shift`, the three given for each channel.
-pub(crate) fn normalise(x: &[f32], y: &mut [f32], [mean, scale, shift]: [&[f32]; 3], layout: Layout) {
+pub(crate) fn normalise(x: &[f32], y: &mut [f32], channels: [&[f32]; 3], layout: Layout) {
     let tasks = x.chunks(layout.task()).zip(y.chunks_mut(layout.task()));
-    rows::each(x.len(), tasks, |(x, y)| {
-        if layout.plane == 1 {
-            let c = layout.channels;
-            for (x, y) in x.chunks_exact(c).zip(y.chunks_exact_mut(c)) {
-                let channels = mean.iter().zip(scale).zip(shift);
-                for ((y, &x), ((&mean, &scale), &shift)) in y.iter_mut().zip(x).zip(channels) {
-                    *y = (x - mean) * scale + shift;
-                }
-            }
-        } else {
-            let planes = x.chunks_exact(layout.plane).zip(y.chunks_exact_mut(layout.plane));
-            for ((x, y), ((&mean, &scale), &shift)) in planes.zip(mean.iter().zip(scale).zip(shift)) {
-                y.iter_mut().zip(x).for_each(|(y, &x)| *y = (x - mean) * scale + shift);
-            }
-        }
-    });
+    rows::each(x.len(), tasks, |(x, y)| normalise_task(x, y, channels, layout));
 }
 
 /// What `dx` is made of in one channel: `of_dy dy + of_x (x - mean) + shift`.
@@ -171,11 +111,90 @@ impl Gradient {
 pub(crate) fn gradient(x: &[f32], dy: &[f32], dx: &mut [f32], channels: &[Gradient], layout: Layout) {
     let task = layout.task();
     let tasks = x.chunks(task).zip(dy.chunks(task)).zip(dx.chunks_mut(task));
-    rows::each(x.len(), tasks, |((x, dy), dx)| {
-        let plane = layout.plane;
+    rows::each(x.len(), tasks, |((x, dy), dx)| gradient_task([x, dy], dx, channels, layout));
+}
+
+tensor::each_processor! {
+    fn moments_of_planes(x: &[f32], layout: Layout, channel: usize, moments: &mut Moments) {
+        for x in layout.planes(x, channel) {
+            let mean = rows::sum(x, x, |x, _| x) / x.len() as f32;
+            moments.join(x.len(), mean, rows::sum(x, x, |x, _| (x - mean) * (x - mean)));
+        }
+    }
+
+    fn moments_of_columns(x: &[f32], columns: usize, first: usize, moments: &mut [Moments]) {
+        let width = moments.len();
+        for block in x.chunks(BLOCK * columns) {
+            let rows = || block.chunks_exact(columns).map(|row| &row[first..first + width]);
+            let count = block.len() / columns;
+            let (mut means, mut squares) = ([0.0f32; STRIP], [0.0f32; STRIP]);
+            for row in rows() {
+                means.iter_mut().zip(row).for_each(|(mean, &x)| *mean += x);
+            }
+            means.iter_mut().for_each(|mean| *mean /= count as f32);
+            for row in rows() {
+                for ((squares, &mean), &x) in squares.iter_mut().zip(&means).zip(row) {
+                    *squares += (x - mean) * (x - mean);
+                }
+            }
+            for ((moments, mean), squares) in moments.iter_mut().zip(means).zip(squares) {
+                moments.join(count, mean, squares);
+            }
+        }
+    }
+
+    fn sums_of_planes(x_and_dy: [&[f32]; 2], mean: f32, layout: Layout, channel: usize) -> [f64; 2] {
+        let [x, dy] = x_and_dy.map(|x| layout.planes(x, channel));
+        let mut sums = [0.0; 2];
+        for (x, dy) in x.zip(dy) {
+            sums[0] += f64::from(rows::sum(x, dy, |x, dy| dy * (x - mean)));
+            sums[1] += f64::from(rows::sum(dy, dy, |dy, _| dy));
+        }
+        sums
+    }
+
+    fn sums_of_columns(x_and_dy: [&[f32]; 2], mean: &[f32], first: usize, sums: &mut [[f64; 2]]) {
+        let [x, dy] = x_and_dy;
+        let (columns, strip) = (mean.len(), first..first + sums.len());
+        for (x, dy) in x.chunks(BLOCK * columns).zip(dy.chunks(BLOCK * columns)) {
+            let (mut with_x, mut plain) = ([0.0f32; STRIP], [0.0f32; STRIP]);
+            for (x, dy) in x.chunks_exact(columns).zip(dy.chunks_exact(columns)) {
+                let row = x[strip.clone()].iter().zip(&dy[strip.clone()]).zip(&mean[strip.clone()]);
+                for ((with_x, plain), ((&x, &dy), &mean)) in with_x.iter_mut().zip(&mut plain).zip(row) {
+                    *with_x += dy * (x - mean);
+                    *plain += dy;
+                }
+            }
+            for (sums, (with_x, plain)) in sums.iter_mut().zip(with_x.into_iter().zip(plain)) {
+                sums[0] += f64::from(with_x);
+                sums[1] += f64::from(plain);
+            }
+        }
+    }
+
+    fn normalise_task(x: &[f32], y: &mut [f32], channels: [&[f32]; 3], layout: Layout) {
+        let [mean, scale, shift] = channels;
+        if layout.plane == 1 {
+            let c = layout.channels;
+            for (x, y) in x.chunks_exact(c).zip(y.chunks_exact_mut(c)) {
+                let channels = mean.iter().zip(scale).zip(shift);
+                for ((y, &x), ((&mean, &scale), &shift)) in y.iter_mut().zip(x).zip(channels) {
+                    *y = (x - mean) * scale + shift;
+                }
+            }
+        } else {
+            let planes = x.chunks_exact(layout.plane).zip(y.chunks_exact_mut(layout.plane));
+            for ((x, y), ((&mean, &scale), &shift)) in planes.zip(mean.iter().zip(scale).zip(shift)) {
+                y.iter_mut().zip(x).for_each(|(y, &x)| *y = (x - mean) * scale + shift);
+            }
+        }
+    }
+
+    fn gradient_task(x_and_dy: [&[f32]; 2], dx: &mut [f32], channels: &[Gradient], layout: Layout) {
+        let ([x, dy], plane) = (x_and_dy, layout.plane);
         let groups = x.chunks_exact(plane).zip(dy.chunks_exact(plane)).zip(dx.chunks_exact_mut(plane));
         for (((x, dy), dx), gradient) in groups.zip(channels.iter().cycle()) {
             dx.iter_mut().zip(x).zip(dy).for_each(|((dx, &x), &dy)| *dx = gradient.at(x, dy));
         }
-    });
+    }
 }

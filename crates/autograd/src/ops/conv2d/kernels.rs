@@ -3,7 +3,7 @@
 //! Each reference is the same walk over output pixels and taps; it differs in what it adds to what.
 
 use ndarray::{Array1, Array4, ArrayD, ArrayView4, ArrayViewD, Axis, Ix4, IxDyn};
-use tensor::conv::{self, Convolution};
+use tensor::conv::{self, Around, Convolution};
 use tensor::{Kernel, Real, Slice};
 
 use super::geometry::Geometry;
@@ -105,7 +105,7 @@ impl Kernel<2, 1> for ConvGradInput {
 
     fn fast(&self, [dy, weight]: [Slice<'_>; 2], [dx]: [&mut [f32]; 1]) -> bool {
         let sizes = self.sizes(dy.shape, weight.shape).expect("the shape rule was asked");
-        conv::conv2d_grad_input_f32(dx, dy.data, weight.data, None, sizes);
+        conv::conv2d_grad_input_f32(dx, dy.data, weight.data, Around::NOTHING, sizes);
         true
     }
 }

@@ -21,6 +21,7 @@ pub(crate) struct Largest {
 }
 
 /// Whether `x` takes the place of `largest`: a NaN does, so that it is not lost, and keeps it.
+#[inline(always)]
 fn replaces<A: Real>(x: A, largest: A) -> bool {
     x > largest || (x.is_nan() && !largest.is_nan())
 }
@@ -70,25 +71,24 @@ impl Kernel<1, 2> for Largest {
     }
 
     fn fast(&self, [x]: [Slice<'_>; 1], [y, place_of]: [&mut [f32]; 2]) -> bool {
-        let (count, width, steps) = (x.shape[0] * x.shape[1], self.image[1], steps_of(&self.columns));
+        let (count, width) = (x.shape[0] * x.shape[1], self.image[1]);
+        let (out, pairs) = (self.columns.len(), pairs_of(&self.columns));
+        let all = steps_of(&self.columns);
+        let apart = [0..pairs.start, pairs.end..out].map(|of| (of.clone(), steps_of(&self.columns[of])));
         planes::for_each(count, [x.data], [y, place_of], |[image], [y, place_of]| {
-            let out = self.columns.len();
             let lines = y.chunks_exact_mut(out).zip(place_of.chunks_exact_mut(out));
             for (rows, (y, place_of)) in self.rows.iter().zip(lines) {
-                // What a window of nothing but minus infinity keeps.
-                let first = rows.start * width;
-                y.fill(f32::NEG_INFINITY);
-                place_of.iter_mut().zip(&self.columns).for_each(|(to, at)| *to = (first + at.start) as f32);
-                for row in rows.clone() {
-                    let line = &image[row * width..(row + 1) * width];
-                    for columns in &steps {
-                        for ((y, place), &column) in y.iter_mut().zip(&mut *place_of).zip(columns) {
-                            let x = line[column as usize];
-                            if replaces(x, *y) {
-                                (*y, *place) = (x, (row * width) as f32 + column as f32);
-                            }
-                        }
-                    }
+                let (lines, first) = (&image[rows.start * width..rows.end * width], rows.start * width);
+                if rows.len() != 2 || pairs.is_empty() {
+                    largest_of_windows(lines, width, first, &all, [y, place_of]);
+                    continue;
+                }
+                let column = self.columns[pairs.start].start;
+                let out = [&mut y[pairs.clone()], &mut place_of[pairs.clone()]];
+                largest_of_pairs(lines, column, first, out);
+                for (of, steps) in &apart {
+                    let out = [&mut y[of.clone()], &mut place_of[of.clone()]];
+                    largest_of_windows(lines, width, first, steps, out);
                 }
             }
         });
@@ -103,6 +103,62 @@ fn steps_of(columns: &[Range<usize>]) -> Vec<Vec<u32>> {
     let step =
         |step: usize| columns.iter().map(|range| (range.start + step).min(range.end - 1) as u32).collect();
     (0..longest).map(step).collect()
+}
+
+/// The longest run of windows that are two columns wide and lie beside each other.
+fn pairs_of(columns: &[Range<usize>]) -> Range<usize> {
+    let (mut longest, mut start) = (0..0, 0);
+    for end in 0..columns.len() {
+        if columns[end].len() != 2 {
+            start = end + 1;
+        } else if end > start && columns[end].start != columns[end - 1].end {
+            start = end;
+        }
+        if (start..end + 1).len() > longest.len() {
+            longest = start..end + 1;
+        }
+    }
+    longest
+}
+
+tensor::each_processor! {
+    /// The largest numbers of windows two rows high and two columns wide, from this column on; `image` holds
+    /// the two rows and begins at place `first` of the whole.
+    fn largest_of_pairs(image: &[f32], column: usize, first: usize, out: [&mut [f32]; 2]) {
+        let (width, [y, place_of]) = (image.len() / 2, out);
+        let [top, bottom] = [0, width].map(|row| image[row + column..row + width].chunks_exact(2));
+        let (first, down) = ((first + column) as f32, width as f32);
+        for (j, (((top, bottom), y), place_of)) in top.zip(bottom).zip(y).zip(place_of).enumerate() {
+            let (mut largest, mut place) = (top[0], 0.0);
+            for (x, at) in [(top[1], 1.0), (bottom[0], down), (bottom[1], down + 1.0)] {
+                let replaces = replaces(x, largest);
+                largest = if replaces { x } else { largest };
+                place = if replaces { at } else { place };
+            }
+            (*y, *place_of) = (largest, first + (2 * j as i32) as f32 + place);
+        }
+    }
+
+    /// The largest numbers of windows whose columns are given by [`steps_of`]; `image` holds their rows and
+    /// begins at place `first` of the whole.
+    fn largest_of_windows(image: &[f32], width: usize, first: usize, steps: &[Vec<u32>], out: [&mut [f32]; 2]) {
+        let [y, place_of] = out;
+        // What a window of nothing but minus infinity keeps.
+        y.fill(f32::NEG_INFINITY);
+        let starts = steps.first().into_iter().flatten();
+        place_of.iter_mut().zip(starts).for_each(|(to, &at)| *to = (first + at as usize) as f32);
+        for (row, line) in image.chunks_exact(width).enumerate() {
+            let first = (first + row * width) as f32;
+            for columns in steps {
+                for ((y, place), &column) in y.iter_mut().zip(&mut *place_of).zip(columns) {
+                    let x = line[column as usize];
+                    if replaces(x, *y) {
+                        (*y, *place) = (x, first + column as f32);
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// Adds each `dy` to the place of its window's largest number in an image of these sizes.

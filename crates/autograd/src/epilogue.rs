@@ -1,0 +1,47 @@
+//! The way back through what an operation did to its result where it wrote it.
+
+use tensor::{Epilogue, Tensor};
+
+use crate::Result;
+use crate::ops::relu::ReluGrad;
+
+/// What an operation saves of its output to go back through its epilogue: nothing, or the output.
+pub(crate) fn saved(epilogue: Epilogue, y: &Tensor) -> Option<Tensor> {
+    (epilogue != Epilogue::Identity).then(|| y.clone())
+}
+
+/// The gradient by what the epilogue was given, from `dy` and what [`saved`] kept.
+pub(crate) fn backward(saved: &Option<Tensor>, dy: &Tensor) -> Result<Tensor> {
+    match saved {
+        None => Ok(dy.clone()),
+        Some(y) => {
+            let [dz] = tensor::run(&ReluGrad, [y, dy])?;
+            Ok(dz)
+        }
+    }
+}
+
+#[cfg(feature = "cases")]
+pub(crate) mod cases {
+    use proptest::prelude::*;
+    use tensor::{Epilogue, Tensor};
+
+    /// A bias with its epilogue. Before a rectifier, each is further from zero than a sum of `terms` products
+    /// of numbers in [-2, 2) can be, so that finite differences meet no kink; either sign occurs.
+    pub(crate) fn bias(outputs: usize, terms: usize) -> BoxedStrategy<(Tensor, Epilogue)> {
+        let far = (4 * terms + 1) as f64;
+        let number = (-2.0..2.0f64, any::<bool>());
+        (proptest::collection::vec(number, outputs), any::<bool>())
+            .prop_map(move |(numbers, rectified)| {
+                let number = |(x, above): (f64, bool)| match (rectified, above) {
+                    (false, _) => x,
+                    (true, true) => x.abs() + far,
+                    (true, false) => -x.abs() - far,
+                };
+                let numbers = numbers.into_iter().map(number).collect();
+                let bias = Tensor::from_vec(numbers, &[outputs]).expect("one number for each output");
+                (bias, if rectified { Epilogue::Relu } else { Epilogue::Identity })
+            })
+            .boxed()
+    }
+}

@@ -1,0 +1,34 @@
+//! Brings the products of the phases of a strided gradient to their rows and columns.
+
+crate::each_processor! {
+    /// Writes a plane whose rows have `width` numbers: row `i steps[0] + a`, column `j steps[1] + b` comes
+    /// from row `i`, column `j` of part `a steps[1] + b`.
+    pub(super) fn weave(plane: &mut [f32], width: usize, steps: [usize; 2], parts: &[&[f32]]) {
+        for (row, to) in plane.chunks_exact_mut(width).enumerate() {
+            let (phase, row) = (row % steps[0], row / steps[0]);
+            let part = |column: usize| {
+                let of_part = width.saturating_sub(column).div_ceil(steps[1]);
+                &parts[phase * steps[1] + column][row * of_part..(row + 1) * of_part]
+            };
+            match steps[1] {
+                1 => to.copy_from_slice(part(0)),
+                2 => {
+                    let (even, odd) = (part(0), part(1));
+                    for ((pair, &even), &odd) in to.chunks_exact_mut(2).zip(even).zip(odd) {
+                        pair[0] = even;
+                        pair[1] = odd;
+                    }
+                    if width % 2 == 1 {
+                        to[width - 1] = even[width / 2];
+                    }
+                }
+                step => {
+                    for column in 0..step.min(width) {
+                        let to = to[column..].iter_mut().step_by(step);
+                        to.zip(part(column)).for_each(|(to, &from)| *to = from);
+                    }
+                }
+            }
+        }
+    }
+}
