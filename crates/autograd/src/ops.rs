@@ -19,6 +19,7 @@ pub mod broadcast_to;
 pub mod sum_axes;
 pub mod mean_axes;
 pub mod gather_rows;
+pub mod scatter_rows;
 pub mod matmul;
 pub mod matmul_bias;
 pub mod layer_norm;
@@ -62,6 +63,7 @@ macro_rules! for_each_op {
             sum_axes::SumAxes,
             mean_axes::MeanAxes,
             gather_rows::GatherRows,
+            scatter_rows::ScatterRows,
             matmul::MatMul,
             matmul_bias::MatMulBias,
             layer_norm::LayerNorm,

@@ -3,7 +3,7 @@
 use autograd::{Param, Tape, Var};
 use tensor::{Indices, Tensor};
 
-use crate::{Error, Mode, Module, Result, Sequential};
+use crate::{Error, Masks, Mode, Module, Result, Sequential};
 
 /// An encoder `z = e(x)`, a decoder `d(z)` and a classifier `c(z)` (section 2.1 of the CRE specification).
 pub struct Cre {
@@ -11,6 +11,7 @@ pub struct Cre {
     decoder: Sequential,
     classifier: Sequential,
     image: Vec<usize>,
+    masks: Option<Masks>,
 }
 
 /// One of the three parts of a [`Cre`], each of which has an optimiser of its own.
@@ -52,7 +53,7 @@ pub struct Representation {
 /// The losses of a batch, on the tape, with the latent as each head saw it.
 #[derive(Debug)]
 pub struct Losses<'t> {
-    /// The mean squared error of the reconstruction.
+    /// The mean squared error of the reconstruction, or of the patches of it that the mask says.
     pub mse: Var<'t>,
     /// The mean cross-entropy of the classification.
     pub cross_entropy: Var<'t>,
@@ -67,7 +68,13 @@ pub struct Losses<'t> {
 impl Cre {
     /// A model from its three parts, for images of this shape: `[pixels]` or `[c, h, w]`.
     pub fn new(encoder: Sequential, decoder: Sequential, classifier: Sequential, image: &[usize]) -> Self {
-        Self { encoder, decoder, classifier, image: image.to_vec() }
+        Self { encoder, decoder, classifier, image: image.to_vec(), masks: None }
+    }
+
+    /// The same model with a reconstruction loss that follows these masks, which its encoder and its decoder
+    /// follow already (section 3.5 of the CRE specification).
+    pub fn with_masks(self, masks: Masks) -> Self {
+        Self { masks: Some(masks), ..self }
     }
 
     /// A batch in the shape that the encoder takes.
@@ -129,13 +136,20 @@ impl Cre {
         let images = tape.constant(&self.shaped(images)?);
         let z = self.encoder.forward(&images, mode)?;
         let [z_for_decoder, z_for_classifier] = z.split(lambda)?;
-        let mse = self.decoder.forward(&z_for_decoder, mode)?.mse(&images)?;
+        let reconstruction = self.decoder.forward(&z_for_decoder, mode)?;
+        let mse = match self.masks.and_then(|masks| masks.counted(mode, reconstruction.shape()[0])) {
+            Some((patch, removed)) => {
+                let counted = |images: &Var<'t>| images.patchify(patch)?.gather_rows(&removed);
+                counted(&reconstruction)?.mse(&counted(&images)?)?
+            }
+            None => reconstruction.mse(&images)?,
+        };
         let logits = self.classifier.forward(&z_for_classifier, mode)?;
         let cross_entropy = logits.softmax_cross_entropy(labels)?;
         Ok(Losses { mse, cross_entropy, logits, z_for_decoder, z_for_classifier })
     }
 
-    /// Latent, reconstruction and class scores of a batch, with nothing recorded.
+    /// Latent, reconstruction and class scores of a batch of whole images, with nothing recorded.
     ///
     /// # Errors
     /// If the images' shape does not fit.

@@ -3,18 +3,36 @@
 use autograd::Param;
 use ndarray::ArrayD;
 use ndarray_rand::RandomExt;
-use ndarray_rand::rand_distr::Uniform;
+use ndarray_rand::rand_distr::{Distribution, Normal, Uniform};
 use tensor::random::Stream;
 use tensor::{DType, Tensor};
 
 /// Uniform in `+-1 / sqrt(fan_in)`, for weights and biases alike (section 3.6 of the CRE specification).
 ///
-/// `fan_in` counts the numbers that one output is a sum over. The draw is made in 64 bits, so a model of
-/// another element type starts from the same numbers, rounded.
+/// `fan_in` counts the numbers that one output is a sum over. This and the other draws are made in 64 bits,
+/// so a model of another element type starts from the same numbers, rounded.
 pub fn uniform_by_fan_in(shape: &[usize], fan_in: usize, stream: &Stream, dtype: DType) -> Param {
     let bound = 1.0 / (fan_in as f64).sqrt();
+    drawn(shape, Uniform::new(-bound, bound).expect("the bound is positive"), stream, dtype)
+}
+
+/// Xavier's draw for a weight `[outputs, inputs]`: uniform in `+-sqrt(6 / (inputs + outputs))`, as the affine
+/// layers of the ViT start (section 3.4 of the CRE specification).
+pub fn xavier_uniform([outputs, inputs]: [usize; 2], stream: &Stream, dtype: DType) -> Param {
+    let bound = (6.0 / (inputs + outputs) as f64).sqrt();
     let uniform = Uniform::new(-bound, bound).expect("the bound is positive");
-    let values = ArrayD::random_using(shape, uniform, &mut stream.sequence(0));
+    drawn(&[outputs, inputs], uniform, stream, dtype)
+}
+
+/// Normal with mean 0 and this standard deviation, as the learned tokens of the ViT start (section 3.4 of the
+/// CRE specification).
+pub fn normal(shape: &[usize], deviation: f64, stream: &Stream, dtype: DType) -> Param {
+    drawn(shape, Normal::new(0.0, deviation).expect("the deviation is finite"), stream, dtype)
+}
+
+/// A draw in 64 bits, rounded to the element type.
+fn drawn(shape: &[usize], from: impl Distribution<f64>, stream: &Stream, dtype: DType) -> Param {
+    let values = ArrayD::random_using(shape, from, &mut stream.sequence(0));
     Param::new(Tensor::from_array(&values).to_dtype(dtype))
 }
 
@@ -30,6 +48,29 @@ mod tests {
         let variance = values.iter().map(|x| x * x).sum::<f64>() / values.len() as f64;
         // A uniform draw in +-b has variance b^2 / 3; over 20,000 numbers its standard error is 0.6 %.
         assert!((variance / (0.01 / 3.0) - 1.0).abs() < 0.035, "{variance}");
+    }
+
+    #[test]
+    fn xaviers_draw_is_within_its_bound_and_has_its_variance() {
+        let param = xavier_uniform([100, 200], &Stream::new(1, "init"), DType::F64);
+        let values = param.value().to_f64_vec();
+        assert!(values.iter().all(|x| x.abs() <= 0.02f64.sqrt()));
+        let variance = values.iter().map(|x| x * x).sum::<f64>() / values.len() as f64;
+        // b^2 = 6 / 300 and the variance is b^2 / 3; the standard error is as above.
+        assert!((variance / (0.02 / 3.0) - 1.0).abs() < 0.035, "{variance}");
+    }
+
+    #[test]
+    fn the_normal_draw_has_its_mean_deviation_and_tails() {
+        let values = normal(&[20_000], 0.02, &Stream::new(1, "init"), DType::F64).value().to_f64_vec();
+        let n = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        let variance = values.iter().map(|x| x * x).sum::<f64>() / n;
+        let beyond_two = values.iter().filter(|x| x.abs() > 0.04).count() as f64 / n;
+        // Standard errors: of the mean 0.02 / sqrt(n) = 1.4e-4, of the variance sqrt(2 / n) = 1 % of it, of
+        // the share 0.0455 beyond two deviations 0.0015; five of each.
+        assert!(mean.abs() < 7e-4 && (variance / 4e-4 - 1.0).abs() < 0.05, "{mean} {variance}");
+        assert!((beyond_two - 0.0455).abs() < 0.0075, "{beyond_two}");
     }
 
     #[test]

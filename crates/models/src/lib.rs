@@ -2,8 +2,8 @@
 //!
 //! A [`Module`] maps a variable to a variable and lists its parameters. A [`Cre`] is an encoder with a
 //! decoder and a classifier on one latent; [`fc`] builds the fully connected ones, [`cnn`] the convolutional
-//! ones. A [`Trainer`] trains
-//! all three parts with one forward and one backward pass a step.
+//! ones, [`vit`] the transformers. A [`Trainer`] trains all three parts with one forward and one backward pass
+//! a step.
 #![forbid(unsafe_code)]
 
 mod error;
@@ -12,23 +12,36 @@ mod linear;
 mod conv;
 mod norm;
 mod pool;
+mod attention;
+mod block;
+mod patches;
+mod position;
+mod tokens;
+mod mask;
 pub mod init;
 mod cre;
 pub mod fc;
 pub mod cnn;
+pub mod vit;
 mod schedule;
 mod adam;
 mod sgd;
 mod train;
 
 pub use adam::{Adam, AdamConfig};
+pub use attention::SelfAttention;
+pub use block::Block;
 pub use conv::{Conv2d, ConvTranspose2d};
 pub use cre::{Cre, Losses, Part, Representation};
 pub use error::{Error, Result};
 pub use linear::Linear;
+pub use mask::{KeepPatches, Mask, MaskTokens, MaskedLoss, Masking, Masks};
 pub use module::{Activation, Mode, Module, Sequential};
-pub use norm::BatchNorm;
+pub use norm::{BatchNorm, LayerNorm};
+pub use patches::{PatchEmbedding, Unpatchify};
 pub use pool::{ChannelDropout, Flatten, MaxPool};
+pub use position::PositionCode;
 pub use schedule::{Phase, Schedule};
 pub use sgd::{Sgd, SgdConfig};
-pub use train::{Conflict, EpochReport, Evaluation, Trainer, evaluate};
+pub use tokens::{ClassToken, TokenMean, WithoutClassToken};
+pub use train::{Conflict, EpochReport, Evaluation, Trainer, evaluate, evaluate_masked};

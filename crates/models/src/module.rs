@@ -8,13 +8,18 @@ use crate::Result;
 /// Whether a model is being trained, for the layers to which it matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Batch norms use their batch and learn its statistics; dropouts drop.
+    /// Batch norms use their batch and learn its statistics; dropouts drop; patches are removed.
     Training {
-        /// How many steps came before: it chooses what is dropped.
+        /// How many steps came before: it chooses what is dropped and removed.
         step: u64,
     },
-    /// Batch norms use what they have learned; nothing is dropped.
+    /// Batch norms use what they have learned; nothing is dropped or removed.
     Evaluation,
+    /// As [`Mode::Evaluation`], with patches removed as in training (section 3.5 of the CRE specification).
+    MaskedEvaluation {
+        /// The place of the batch in the data set: it chooses what is removed.
+        batch: u64,
+    },
 }
 
 /// A function with parameters.
@@ -37,6 +42,14 @@ pub trait Module: Send + Sync {
     fn n_params(&self) -> usize {
         self.params().iter().map(|(_, param)| param.len()).sum()
     }
+}
+
+/// The parameters of named parts, named as in `part.weight`.
+pub(crate) fn params_of<'a, const N: usize>(parts: [(&str, &'a dyn Module); N]) -> Vec<(String, &'a Param)> {
+    let of_part = |(part, module): (&str, &'a dyn Module)| {
+        module.params().into_iter().map(move |(name, param)| (format!("{part}.{name}"), param)).collect()
+    };
+    parts.into_iter().flat_map(|part| -> Vec<(String, &'a Param)> { of_part(part) }).collect()
 }
 
 /// A function of each element, with no parameters.

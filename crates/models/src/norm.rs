@@ -1,4 +1,4 @@
-//! The batch norm layer.
+//! The norm layers.
 
 use autograd::{Param, Var};
 use ndarray::{ArrayViewD, ArrayViewMutD, Zip};
@@ -6,25 +6,58 @@ use tensor::{DType, Real, Tensor, Update};
 
 use crate::{Mode, Module, Result};
 
-/// Batch norm with a scale and a shift for each channel of `[n, c, ..]`: epsilon 1e-5, and running statistics
-/// that move a tenth of the way to each batch's mean and unbiased variance.
-pub struct BatchNorm {
+/// Layer norm of each row of `[.., d]`, with a scale and a shift for each feature: epsilon 1e-5.
+pub struct LayerNorm {
     weight: Param,
     bias: Param,
+}
+
+impl LayerNorm {
+    const EPSILON: f64 = 1e-5;
+
+    /// A layer that starts with scale 1 and shift 0.
+    pub fn new(features: usize, dtype: DType) -> Self {
+        let filled = |value| Param::new(Tensor::full(value, &[features], dtype));
+        Self { weight: filled(1.0), bias: filled(0.0) }
+    }
+}
+
+impl Module for LayerNorm {
+    fn forward<'t>(&self, x: &Var<'t>, _: Mode) -> Result<Var<'t>> {
+        let tape = x.tape();
+        Ok(x.layer_norm(&tape.param(&self.weight), &tape.param(&self.bias), Self::EPSILON)?)
+    }
+
+    fn params(&self) -> Vec<(String, &Param)> {
+        vec![("weight".into(), &self.weight), ("bias".into(), &self.bias)]
+    }
+}
+
+/// Batch norm of each channel of `[n, c, ..]`: running statistics move a tenth of the way to each batch's mean
+/// and unbiased variance.
+pub struct BatchNorm {
+    /// Scale and shift.
+    affine: Option<[Param; 2]>,
+    epsilon: f64,
     running_mean: Param,
     running_variance: Param,
 }
 
 impl BatchNorm {
-    const EPSILON: f64 = 1e-5;
     const MOMENTUM: f64 = 0.1;
 
-    /// A layer that starts with scale 1, shift 0, running mean 0 and running variance 1.
+    /// A layer with a scale and a shift for each channel that starts with scale 1 and shift 0; epsilon 1e-5.
     pub fn new(channels: usize, dtype: DType) -> Self {
+        let affine = [1.0, 0.0].map(|value| Param::new(Tensor::full(value, &[channels], dtype)));
+        Self { affine: Some(affine), epsilon: 1e-5, ..Self::without_affine(channels, dtype) }
+    }
+
+    /// A layer without scale and shift, as on the ViT's mean token; epsilon 1e-6.
+    pub fn without_affine(channels: usize, dtype: DType) -> Self {
         let filled = |value, dtype| Param::new(Tensor::full(value, &[channels], dtype));
         Self {
-            weight: filled(1.0, dtype),
-            bias: filled(0.0, dtype),
+            affine: None,
+            epsilon: 1e-6,
             running_mean: filled(0.0, dtype.accumulator()),
             running_variance: filled(1.0, dtype.accumulator()),
         }
@@ -34,26 +67,29 @@ impl BatchNorm {
 impl Module for BatchNorm {
     fn forward<'t>(&self, x: &Var<'t>, mode: Mode) -> Result<Var<'t>> {
         let tape = x.tape();
-        let (weight, bias) = (tape.param(&self.weight), tape.param(&self.bias));
-        let affine = Some([&weight, &bias]);
+        let affine = self.affine.as_ref().map(|params| params.each_ref().map(|param| tape.param(param)));
+        let affine = affine.as_ref().map(|[weight, bias]| [weight, bias]);
         match mode {
             Mode::Training { .. } => {
-                let [y, mean, variance] = x.batch_norm(affine, Self::EPSILON)?;
+                let [y, mean, variance] = x.batch_norm(affine, self.epsilon)?;
                 let step = RunningMean { momentum: Self::MOMENTUM };
                 for (running, batch) in [(&self.running_mean, mean), (&self.running_variance, variance)] {
                     running.update(|running| tensor::update(&step, [running], [batch.value()]))?;
                 }
                 Ok(y)
             }
-            Mode::Evaluation => {
+            Mode::Evaluation | Mode::MaskedEvaluation { .. } => {
                 let (mean, variance) = (self.running_mean.value(), self.running_variance.value());
-                Ok(x.batch_norm_running(affine, &mean, &variance, Self::EPSILON)?)
+                Ok(x.batch_norm_running(affine, &mean, &variance, self.epsilon)?)
             }
         }
     }
 
     fn params(&self) -> Vec<(String, &Param)> {
-        vec![("weight".into(), &self.weight), ("bias".into(), &self.bias)]
+        match &self.affine {
+            Some([weight, bias]) => vec![("weight".into(), weight), ("bias".into(), bias)],
+            None => vec![],
+        }
     }
 
     fn buffers(&self) -> Vec<(String, &Param)> {
@@ -98,5 +134,19 @@ mod tests {
         let y = layer.forward(&tape.constant(&x), Mode::Evaluation).unwrap();
         let expected = (1.0 - mean) / (variance + 1e-5).sqrt();
         assert!((y.value().to_f64_vec()[0] - expected).abs() < 1e-12);
+    }
+
+    #[test]
+    fn without_scale_and_shift_nothing_is_learned_and_the_variance_is_one() {
+        let layer = BatchNorm::without_affine(2, DType::F64);
+        assert_eq!((layer.n_params(), layer.buffers().len()), (0, 2));
+        let x = Tensor::from_vec(vec![1.0, 2.0, 3.0, 6.0], &[2, 2]).unwrap();
+        let tape = Tape::new();
+        let y = layer.forward(&tape.constant(&x), Mode::Training { step: 0 }).unwrap();
+        // Both columns deviate by plus and minus one number d from their mean: d / sqrt(d^2 + epsilon).
+        let expected = [1.0f64, 2.0].map(|d| d / (d * d + 1e-6).sqrt());
+        for (y, expected) in y.value().to_f64_vec()[2..].iter().zip(expected) {
+            assert!((y - expected).abs() < 1e-14, "{y} {expected}");
+        }
     }
 }

@@ -193,11 +193,31 @@ fn conflict(of_mse: &Tensor, of_cross_entropy: &Tensor) -> Conflict {
 /// # Errors
 /// [`Error::NoBatches`] if there are none.
 pub fn evaluate(model: &Cre, batches: impl IntoIterator<Item = (Tensor, Indices)>) -> Result<Evaluation> {
+    evaluate_in(|_| Mode::Evaluation, model, batches)
+}
+
+/// The same with patches removed as in training, always the same ones of the same batch.
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn evaluate_masked(
+    model: &Cre,
+    batches: impl IntoIterator<Item = (Tensor, Indices)>,
+) -> Result<Evaluation> {
+    evaluate_in(|batch| Mode::MaskedEvaluation { batch }, model, batches)
+}
+
+/// The averages over batches, each in the mode that its number says.
+fn evaluate_in(
+    mode: impl Fn(u64) -> Mode,
+    model: &Cre,
+    batches: impl IntoIterator<Item = (Tensor, Indices)>,
+) -> Result<Evaluation> {
     let (mut n, mut correct) = (0usize, 0usize);
     let (mut mse, mut cross_entropy) = (0.0, 0.0);
-    for (images, labels) in batches {
+    for (batch, (images, labels)) in batches.into_iter().enumerate() {
         let tape = Tape::without_gradients();
-        let losses = model.losses(&tape, &images, &labels, 0.5, Mode::Evaluation)?;
+        let losses = model.losses(&tape, &images, &labels, 0.5, mode(batch as u64))?;
         let images_here = labels.len() as f64;
         mse += images_here * losses.mse.value().item()?;
         cross_entropy += images_here * losses.cross_entropy.value().item()?;

@@ -2,20 +2,29 @@
 #![allow(clippy::unwrap_used)]
 
 use models::fc::{self, Config, Size};
-use models::{Activation, AdamConfig, Trainer};
+use models::vit;
+use models::{Activation, AdamConfig, Cre, MaskedLoss, Masking, Trainer};
 use tensor::random::Stream;
 use tensor::{DType, Indices, Tensor};
 
-/// Ten steps on one batch of eight fixed random images: `(MSE, cross-entropy)` before each step.
-fn ten_losses(size: Size, dtype: DType) -> Vec<(f64, f64)> {
+fn fc(size: Size) -> impl Fn(&Stream, DType) -> Cre {
     let latent_activation = Activation::Relu;
     let config = Config { size, pixels: 784, classes: 10, latent: 16, latent_activation };
-    let model = fc::cre(&config, &Stream::new(1, "init"), dtype).unwrap();
+    move |stream, dtype| fc::cre(&config, stream, dtype).unwrap()
+}
+
+fn vit_s(ratio: f64) -> impl Fn(&Stream, DType) -> Cre {
+    let config = vit::Config { masking: Masking { ratio, loss: MaskedLoss::Removed }, ..vit::Config::S };
+    move |stream, dtype| vit::cre(&config, stream, dtype).unwrap()
+}
+
+/// Ten steps on one batch of eight fixed random images: `(MSE, cross-entropy)` before each step.
+fn ten_losses(model: &Cre, dtype: DType) -> Vec<(f64, f64)> {
     let mut words = Stream::new(1, "images").sequence(0);
     let pixels = (0..8 * 784).map(|_| 2.0 * words.uniform() - 1.0).collect();
     let images = Tensor::from_vec::<f64>(pixels, &[8, 784]).unwrap().to_dtype(dtype);
     let labels = Indices::new((0..8).collect());
-    let mut trainer = Trainer::new(&model, AdamConfig::PAPER, 0.5);
+    let mut trainer = Trainer::new(model, AdamConfig::PAPER, 0.5);
     let mut step = || {
         let (mse, cross_entropy, _) = trainer.step(&images, &labels).unwrap();
         (mse, cross_entropy)
@@ -26,16 +35,13 @@ fn ten_losses(size: Size, dtype: DType) -> Vec<(f64, f64)> {
 /// The references in 64 bits sum in a fixed order, so other machines may differ only in the last digits of
 /// `exp`, `ln` and `tanh`: 1e-9 leaves them a million epsilons. The fast paths in 32 bits are compared with
 /// the same numbers: ten steps of Adam move a loss by rounding alone by some hundred epsilons.
-fn check(size: Size, golden: [(f64, f64); 10]) {
+fn check(model: impl Fn(&Stream, DType) -> Cre, golden: [(f64, f64); 10]) {
     for (dtype, allowed) in [(DType::F64, 1e-9), (DType::F32, 2e-4)] {
-        let losses = ten_losses(size, dtype);
+        let losses = ten_losses(&model(&Stream::new(1, "init"), dtype), dtype);
         for (step, (got, expected)) in losses.iter().zip(golden).enumerate() {
             let off =
                 ((got.0 - expected.0) / expected.0).abs().max(((got.1 - expected.1) / expected.1).abs());
-            assert!(
-                off <= allowed,
-                "FC-{size:?} {dtype} step {step}: {got:?}, golden {expected:?}; all: {losses:#?}"
-            );
+            assert!(off <= allowed, "{dtype} step {step}: {got:?}, golden {expected:?}; all: {losses:#?}");
         }
     }
 }
@@ -43,7 +49,7 @@ fn check(size: Size, golden: [(f64, f64); 10]) {
 #[test]
 fn fc_s_keeps_its_ten_golden_losses() {
     check(
-        Size::S,
+        fc(Size::S),
         [
             (0.370341749923663, 2.3654414261559102),
             (0.37066943707671274, 2.2402326791444525),
@@ -62,7 +68,7 @@ fn fc_s_keeps_its_ten_golden_losses() {
 #[test]
 fn fc_m_keeps_its_ten_golden_losses() {
     check(
-        Size::M,
+        fc(Size::M),
         [
             (0.3381474589767075, 2.347609956730995),
             (0.3254382377410405, 2.2622528324401143),
@@ -81,7 +87,7 @@ fn fc_m_keeps_its_ten_golden_losses() {
 #[test]
 fn fc_l_keeps_its_ten_golden_losses() {
     check(
-        Size::L,
+        fc(Size::L),
         [
             (0.33368929498635663, 2.3349292539417252),
             (0.32716981226162484, 2.3107886954238683),
@@ -93,6 +99,44 @@ fn fc_l_keeps_its_ten_golden_losses() {
             (0.2697942492962096, 1.6688808610960877),
             (0.2638705187458762, 1.5219845727581858),
             (0.24576493616039258, 1.3739388816367633),
+        ],
+    );
+}
+
+#[test]
+fn vit_s_keeps_its_ten_golden_losses() {
+    check(
+        vit_s(0.0),
+        [
+            (0.638548806051884, 2.5212968024072335),
+            (0.6301784502327129, 2.4231846775962755),
+            (0.6220122747038532, 2.3280256987602326),
+            (0.6140785017411063, 2.2387300127128906),
+            (0.606288840185436, 2.1559228741008027),
+            (0.5985580217459603, 2.0788756629434175),
+            (0.5908866501631878, 2.0067227999996535),
+            (0.5833215778396336, 1.9388369390368532),
+            (0.5759127250819344, 1.8747288736970096),
+            (0.5687032181536922, 1.8139399272201295),
+        ],
+    );
+}
+
+#[test]
+fn vit_s_with_removed_patches_keeps_its_ten_golden_losses() {
+    check(
+        vit_s(0.5),
+        [
+            (0.659217637069683, 2.642647865569536),
+            (0.6208150190785511, 2.6004396228869466),
+            (0.6046484448738862, 2.9262960466531873),
+            (0.5951244238453924, 2.432484011070629),
+            (0.5819336689900104, 2.3868565929408856),
+            (0.5854249831775601, 2.34595352256649),
+            (0.5607539784319896, 1.989918808508719),
+            (0.5357927156112395, 2.6405796442240423),
+            (0.5420225809055695, 2.3413813571524926),
+            (0.5478562844558973, 2.1275206864514544),
         ],
     );
 }

@@ -4,6 +4,7 @@ use ndarray::{Array3, ArrayD, ArrayViewD};
 use tensor::{Indices, Kernel, Real, Slice, Tensor};
 
 use crate::op::if_wanted;
+use crate::ops::scatter_rows::ScatterRows;
 use crate::{Error, Op, Result, Var};
 
 /// From `x: [n, t, d]` the rows `rows: [n, k]` of each image: `[n, k, d]`. A row may be chosen repeatedly.
@@ -13,23 +14,16 @@ pub struct GatherRows {
     pub rows: Indices,
 }
 
-impl GatherRows {
-    /// The rows are as many for each image and are there.
-    fn check(&self, x: &[usize]) -> Result<()> {
-        let mismatch =
-            |wanted: String, got: String| Err(Error::Indices { op: <Self as Op<1>>::NAME, wanted, got });
-        let &[n, t, _] = x else {
-            let wanted = "tokens [images, rows, features]";
-            return Err(tensor::Error::shape(<Self as Op<1>>::NAME, wanted, &[x]).into());
-        };
-        if n == 0 || !self.rows.len().is_multiple_of(n) {
-            let got = format!("{} rows for {n} images", self.rows.len());
-            return mismatch("as many rows for each image, and at least one image".into(), got);
-        }
-        match self.rows.max() {
-            Some(row) if row as usize >= t => mismatch(format!("rows below {t}"), format!("row {row}")),
-            _ => Ok(()),
-        }
+/// An error of `op` unless `rows` are as many for each of the `n` images and all below `t`.
+pub(crate) fn check(op: &'static str, rows: &Indices, n: usize, t: usize) -> Result<()> {
+    let mismatch = |wanted: String, got: String| Err(Error::Indices { op, wanted, got });
+    if n == 0 || !rows.len().is_multiple_of(n) {
+        let got = format!("{} rows for {n} images", rows.len());
+        return mismatch("as many rows for each image, and at least one image".into(), got);
+    }
+    match rows.max() {
+        Some(row) if row as usize >= t => mismatch(format!("rows below {t}"), format!("row {row}")),
+        _ => Ok(()),
     }
 }
 
@@ -66,56 +60,6 @@ impl Kernel<1, 1> for GatherRows {
     }
 }
 
-/// Adds each row of `dy: [n, k, d]` to the row of `dx: [n, t, d]` that it was chosen from, in the order of `k`.
-#[derive(Debug)]
-struct GatherRowsGrad<'a> {
-    rows: &'a Indices,
-    t: usize,
-}
-
-impl Kernel<1, 1> for GatherRowsGrad<'_> {
-    fn name(&self) -> &'static str {
-        "gather_rows_grad"
-    }
-
-    fn shapes(&self, [dy]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 1]> {
-        match dy {
-            &[n, k, d] if n * k == self.rows.len() => Ok([vec![n, self.t, d]]),
-            _ => {
-                let wanted = format!("gradients of {} rows [images, rows, features]", self.rows.len());
-                Err(tensor::Error::shape(self.name(), &wanted, &[dy]))
-            }
-        }
-    }
-
-    fn reference<A: Real>(&self, [dy]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
-        let (n, k, d) = (dy.shape()[0], dy.shape()[1], dy.shape()[2]);
-        let mut dx = Array3::zeros([n, self.t, d]);
-        for image in 0..n {
-            for place in 0..k {
-                let row = self.rows.as_slice()[image * k + place] as usize;
-                for i in 0..d {
-                    dx[[image, row, i]] += dy[[image, place, i]];
-                }
-            }
-        }
-        [dx.into_dyn()]
-    }
-
-    fn fast(&self, [dy]: [Slice<'_>; 1], [dx]: [&mut [f32]; 1]) -> bool {
-        let &[_, k, d] = dy.shape else { return false };
-        dx.fill(0.0);
-        if dy.data.is_empty() {
-            return true;
-        }
-        for (place, (dy, &row)) in dy.data.chunks_exact(d).zip(self.rows.as_slice()).enumerate() {
-            let dx = &mut dx[(place / k * self.t + row as usize) * d..][..d];
-            dx.iter_mut().zip(dy).for_each(|(dx, &dy)| *dx += dy);
-        }
-        true
-    }
-}
-
 impl Op<1> for GatherRows {
     const NAME: &'static str = "gather_rows";
 
@@ -123,13 +67,17 @@ impl Op<1> for GatherRows {
     type Saved = usize;
 
     fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], usize)> {
-        self.check(x.shape())?;
-        Ok((tensor::run(self, [x])?, x.shape()[1]))
+        let &[n, t, _] = x.shape() else {
+            let wanted = "tokens [images, rows, features]";
+            return Err(tensor::Error::shape(<Self as Op<1>>::NAME, wanted, &[x.shape()]).into());
+        };
+        check(<Self as Op<1>>::NAME, &self.rows, n, t)?;
+        Ok((tensor::run(self, [x])?, t))
     }
 
     fn backward(&self, &t: &usize, [dy]: [&Tensor; 1], [wanted]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
         Ok([if_wanted(wanted, || {
-            let [dx] = tensor::run(&GatherRowsGrad { rows: &self.rows, t }, [dy])?;
+            let [dx] = tensor::run(&ScatterRows { rows: self.rows.clone(), t }, [dy])?;
             Ok(dx)
         })?])
     }

@@ -1,0 +1,168 @@
+//! Adding rows of each image to chosen places, the adjoint of choosing them.
+
+use ndarray::{Array3, ArrayD, ArrayViewD};
+use tensor::{Indices, Kernel, Real, Slice, Tensor};
+
+use crate::op::if_wanted;
+use crate::ops::gather_rows::{GatherRows, check};
+use crate::{Op, Result, Var};
+
+/// Each row of `x: [n, k, d]` added to the row of `[n, t, d]` that `rows: [n, k]` says, in the order of `k`.
+///
+/// Rows to which nothing is added are zero.
+#[derive(Debug, Clone)]
+pub struct ScatterRows {
+    /// For one image after the other, where each of its `k` rows goes, all below `t`.
+    pub rows: Indices,
+    /// The number of rows of each image of the output.
+    pub t: usize,
+}
+
+impl Kernel<1, 1> for ScatterRows {
+    fn name(&self) -> &'static str {
+        "scatter_rows"
+    }
+
+    fn shapes(&self, [x]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 1]> {
+        match x {
+            &[n, k, d] if n * k == self.rows.len() => Ok([vec![n, self.t, d]]),
+            _ => {
+                let wanted = format!("{} rows as tokens [images, rows, features]", self.rows.len());
+                Err(tensor::Error::shape(self.name(), &wanted, &[x]))
+            }
+        }
+    }
+
+    fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
+        let (n, k, d) = (x.shape()[0], x.shape()[1], x.shape()[2]);
+        let mut y = Array3::zeros([n, self.t, d]);
+        for image in 0..n {
+            for place in 0..k {
+                let row = self.rows.as_slice()[image * k + place] as usize;
+                for i in 0..d {
+                    y[[image, row, i]] += x[[image, place, i]];
+                }
+            }
+        }
+        [y.into_dyn()]
+    }
+
+    fn fast(&self, [x]: [Slice<'_>; 1], [y]: [&mut [f32]; 1]) -> bool {
+        let &[_, k, d] = x.shape else { return false };
+        y.fill(0.0);
+        if x.data.is_empty() {
+            return true;
+        }
+        for (place, (x, &row)) in x.data.chunks_exact(d).zip(self.rows.as_slice()).enumerate() {
+            let y = &mut y[(place / k * self.t + row as usize) * d..][..d];
+            y.iter_mut().zip(x).for_each(|(y, &x)| *y += x);
+        }
+        true
+    }
+}
+
+impl Op<1> for ScatterRows {
+    const NAME: &'static str = "scatter_rows";
+
+    /// The rows say where each gradient comes from.
+    type Saved = ();
+
+    fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], ())> {
+        let [y] = self.shapes([x.shape()])?;
+        check(<Self as Op<1>>::NAME, &self.rows, y[0], self.t)?;
+        Ok((tensor::run(self, [x])?, ()))
+    }
+
+    fn backward(&self, (): &(), [dy]: [&Tensor; 1], [wanted]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
+        Ok([if_wanted(wanted, || {
+            let [dx] = tensor::run(&GatherRows { rows: self.rows.clone() }, [dy])?;
+            Ok(dx)
+        })?])
+    }
+}
+
+impl<'t> Var<'t> {
+    /// These tokens `[n, k, d]` added to the rows `[n, k]` of `[n, t, d]`; the other rows are zero.
+    ///
+    /// # Errors
+    /// If there is not a row for each token of each image, or one is not below `t`.
+    pub fn scatter_rows(&self, rows: &Indices, t: usize) -> Result<Self> {
+        let [y] = self.tape.apply(ScatterRows { rows: rows.clone(), t }, [self])?;
+        Ok(y)
+    }
+}
+
+#[cfg(feature = "cases")]
+mod cases {
+    use std::ops::Range;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use tensor::Indices;
+
+    use super::ScatterRows;
+    use crate::gradcheck::cases::{Case, Cases, values};
+
+    impl Cases<1> for ScatterRows {
+        fn cases() -> BoxedStrategy<Case<Self, 1>> {
+            of_size(1..5, 0..5, 0..4)
+        }
+
+        /// Few rows to go to and many that go there, so that sums are long.
+        fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
+            of_size(1..4, 256..1024, 1..9)
+        }
+    }
+
+    fn of_size(t: Range<usize>, k: Range<usize>, d: Range<usize>) -> BoxedStrategy<Case<ScatterRows, 1>> {
+        (1..4usize, t, k, d)
+            .prop_flat_map(|(n, t, k, d)| (values(&[n, k, d]), vec(0..t as u32, n * k), Just((t, k))))
+            .prop_map(|(x, rows, (t, k))| Case {
+                op: ScatterRows { rows: Indices::new(rows), t },
+                inputs: [x],
+                reduced: k,
+            })
+            .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tensor::{DType, Indices, Tensor};
+
+    use crate::Tape;
+
+    #[test]
+    fn rows_that_go_to_one_place_are_added_and_the_others_are_zero() {
+        let tape = Tape::new();
+        let x = tape.input(&Tensor::from_vec(vec![1.0f64, 2.0, 4.0, 8.0], &[2, 2, 1]).unwrap());
+        let y = x.scatter_rows(&Indices::new(vec![2, 2, 0, 1]), 3).unwrap();
+        assert_eq!((y.shape(), y.value().to_f64_vec()), (&[2, 3, 1][..], vec![0.0, 0.0, 3.0, 4.0, 8.0, 0.0]));
+        let dy = Tensor::from_vec((0..6).map(f64::from).collect(), &[2, 3, 1]).unwrap();
+        let dx = tape.backward_from(&y, dy).unwrap().of(&x).unwrap().to_f64_vec();
+        assert_eq!(dx, [2.0, 2.0, 3.0, 4.0]);
+    }
+
+    #[test]
+    fn scattering_undoes_gathering_in_an_order() {
+        let tape = Tape::without_gradients();
+        let x = tape.input(&Tensor::from_vec((0..8).map(|i| i as f32).collect(), &[1, 4, 2]).unwrap());
+        let order = Indices::new(vec![2, 0, 3, 1]);
+        let back = x.gather_rows(&order).unwrap().scatter_rows(&order, 4).unwrap();
+        assert_eq!(back.value().to_f64_vec(), x.value().to_f64_vec());
+    }
+
+    #[test]
+    fn rows_that_do_not_fit_are_an_error_that_names_them() {
+        let tape = Tape::new();
+        let message = |shape: &[usize], rows: Vec<u32>| {
+            let x = tape.input(&Tensor::zeros(shape, DType::F32));
+            x.scatter_rows(&Indices::new(rows), 3).unwrap_err().to_string()
+        };
+        assert_eq!(message(&[2, 1, 4], vec![0, 3]), "scatter_rows: wanted rows below 3, got row 3");
+        let wanted = "scatter_rows: wanted 3 rows as tokens [images, rows, features]";
+        assert_eq!(message(&[2, 2, 4], vec![0, 1, 2]), format!("{wanted}, got [2, 2, 4]"));
+        assert!(message(&[2, 2], vec![0, 1]).contains("[images, rows, features]"));
+        assert!(message(&[0, 2, 2], vec![]).contains("at least one image"));
+    }
+}

@@ -1,0 +1,38 @@
+//! The attention layer.
+
+use autograd::{Param, Var};
+use tensor::DType;
+use tensor::random::Stream;
+
+use crate::module::params_of;
+use crate::{Linear, Mode, Module, Result};
+
+/// Multi-head attention of the tokens `[n, t, d]` of each example to each other: one affine layer to queries,
+/// keys and values, attention in each head, one affine layer back.
+///
+/// The parameters are PyTorch's: the rows of `qkv.weight: [3 d, d]` are those of the queries, then the keys,
+/// then the values, each head after head.
+pub struct SelfAttention {
+    qkv: Linear,
+    proj: Linear,
+    n_heads: usize,
+}
+
+impl SelfAttention {
+    /// A layer for tokens of `d` features, a multiple of `n_heads`.
+    pub fn new(d: usize, n_heads: usize, stream: &Stream, dtype: DType) -> Self {
+        let qkv = Linear::xavier(d, 3 * d, &stream.child("qkv"), dtype);
+        Self { qkv, proj: Linear::xavier(d, d, &stream.child("proj"), dtype), n_heads }
+    }
+}
+
+impl Module for SelfAttention {
+    fn forward<'t>(&self, x: &Var<'t>, mode: Mode) -> Result<Var<'t>> {
+        let attended = self.qkv.forward(x, mode)?.attention(self.n_heads)?;
+        self.proj.forward(&attended, mode)
+    }
+
+    fn params(&self) -> Vec<(String, &Param)> {
+        params_of([("qkv", &self.qkv), ("proj", &self.proj)])
+    }
+}

@@ -1,0 +1,251 @@
+//! Hiding patches from the encoder (section 3.5 of the CRE specification).
+
+use autograd::{Param, Var};
+use ndarray_rand::rand::RngCore;
+use serde::{Deserialize, Serialize};
+use tensor::random::Stream;
+use tensor::{DType, Indices};
+
+use crate::tokens::{DEVIATION, for_each_example};
+use crate::{Error, Mode, Module, Result, init};
+
+/// How many patches are hidden in training, and which of them the reconstruction loss counts.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Masking {
+    /// The share of the patches that is removed, from 0 to below 1.
+    pub ratio: f64,
+    /// What the reconstruction loss counts.
+    pub loss: MaskedLoss,
+}
+
+/// What the reconstruction loss counts where patches are removed; where none are, it is the whole image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MaskedLoss {
+    /// The removed patches only: the specification's `v1`, the rule of masked autoencoders.
+    Removed,
+    /// The whole image.
+    Whole,
+}
+
+/// The masks of a model: which patches of each image of each step are removed.
+///
+/// They are a function of (stream, step, image), so that encoder, decoder and loss each ask for themselves.
+#[derive(Debug, Clone, Copy)]
+pub struct Masks {
+    stream: Stream,
+    loss: MaskedLoss,
+    side: usize,
+    patches: usize,
+    kept: usize,
+}
+
+/// The masks of a batch of `n` images.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mask {
+    /// The patches that the encoder sees, in the order in which it sees them: `[n, kept]`.
+    pub kept: Indices,
+    /// The other patches: `[n, removed]`.
+    pub removed: Indices,
+    /// For each patch its place in the order of the kept ones and then the removed ones: `[n, patches]`.
+    pub restore: Indices,
+}
+
+impl Masks {
+    /// The masks of images of `patches` patches of `side` rows and columns.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if the ratio leaves no patch.
+    pub fn new(masking: Masking, side: usize, patches: usize, stream: Stream) -> Result<Self> {
+        let Masking { ratio, loss } = masking;
+        // Truncated, not rounded. What is not a number becomes 0, and so is refused.
+        let kept = (patches as f64 * (1.0 - ratio)) as usize;
+        if !(0.0..1.0).contains(&ratio) || kept == 0 {
+            let wanted = "a share of the patches, at least 0, that leaves at least one";
+            return Err(Error::Setting { setting: "masking.ratio", wanted, got: ratio.to_string() });
+        }
+        Ok(Self { stream, loss, side, patches, kept })
+    }
+
+    /// The masks of `n` images; none where the mode removes nothing.
+    ///
+    /// For each image one random word is drawn for each patch, and the patches with the smallest are kept.
+    pub fn of(&self, mode: Mode, n: usize) -> Option<Mask> {
+        let mut words = match mode {
+            Mode::Training { step } => self.stream.sequence(step),
+            Mode::MaskedEvaluation { batch } => self.stream.child("evaluation").sequence(batch),
+            Mode::Evaluation => return None,
+        };
+        let mut restore = vec![0; n * self.patches];
+        let (mut kept, mut removed) = (Vec::new(), Vec::new());
+        for restore in restore.chunks_exact_mut(self.patches) {
+            let mut order: Vec<(u32, u32)> =
+                (0..self.patches as u32).map(|patch| (words.next_u32(), patch)).collect();
+            order.sort_unstable();
+            for (place, &(_, patch)) in order.iter().enumerate() {
+                restore[patch as usize] = place as u32;
+                let list = if place < self.kept { &mut kept } else { &mut removed };
+                list.push(patch);
+            }
+        }
+        let [kept, removed, restore] = [kept, removed, restore].map(Indices::new);
+        Some(Mask { kept, removed, restore })
+    }
+
+    /// The side of a patch and, of `n` images, the patches that the reconstruction loss counts; none where it
+    /// counts them all.
+    pub(crate) fn counted(&self, mode: Mode, n: usize) -> Option<(usize, Indices)> {
+        if self.loss == MaskedLoss::Whole || self.kept == self.patches {
+            return None;
+        }
+        Some((self.side, self.of(mode, n)?.removed))
+    }
+}
+
+/// Leaves the encoder the patches that the mask keeps: `[n, patches, d]` to `[n, kept, d]`.
+#[derive(Debug, Clone, Copy)]
+pub struct KeepPatches {
+    /// The masks of the model.
+    pub masks: Masks,
+}
+
+impl Module for KeepPatches {
+    fn forward<'t>(&self, x: &Var<'t>, mode: Mode) -> Result<Var<'t>> {
+        let n = x.shape().first().copied().unwrap_or(0);
+        match self.masks.of(mode, n) {
+            Some(mask) => Ok(x.gather_rows(&mask.kept)?),
+            None => Ok(x.clone()),
+        }
+    }
+
+    fn params(&self) -> Vec<(String, &Param)> {
+        vec![]
+    }
+}
+
+/// Gives the decoder a token for every patch again, in row-major order: from the class token and those of the
+/// kept patches `[n, 1 + kept, d]` to `[n, 1 + patches, d]`, with one learned token for each removed patch.
+pub struct MaskTokens {
+    token: Param,
+    masks: Masks,
+}
+
+impl MaskTokens {
+    /// A token of `d` features that starts by [`init::normal`].
+    pub fn new(d: usize, masks: Masks, stream: &Stream, dtype: DType) -> Self {
+        Self { token: init::normal(&[d], DEVIATION, stream, dtype), masks }
+    }
+}
+
+impl Module for MaskTokens {
+    fn forward<'t>(&self, x: &Var<'t>, mode: Mode) -> Result<Var<'t>> {
+        let n = x.shape().first().copied().unwrap_or(0);
+        let Some(mask) = self.masks.of(mode, n) else { return Ok(x.clone()) };
+        // The class token stands first, the mask token last; every removed patch takes the last.
+        let last = 1 + self.masks.kept as u32;
+        let places = mask.restore.as_slice().chunks_exact(self.masks.patches);
+        let rows = places
+            .flat_map(|places| std::iter::once(0).chain(places.iter().map(|&place| (1 + place).min(last))));
+        let rows = Indices::new(rows.collect());
+        Ok(Var::concat(&[x, &for_each_example(&self.token, x)?], 1)?.gather_rows(&rows)?)
+    }
+
+    fn params(&self) -> Vec<(String, &Param)> {
+        vec![("token".into(), &self.token)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use autograd::Tape;
+    use tensor::Tensor;
+
+    use super::*;
+
+    const TRAINING: Mode = Mode::Training { step: 3 };
+
+    fn masks(ratio: f64, patches: usize) -> Result<Masks> {
+        Masks::new(Masking { ratio, loss: MaskedLoss::Removed }, 7, patches, Stream::new(1, "mask"))
+    }
+
+    #[test]
+    fn a9_the_kept_counts_are_truncated_and_the_others_are_removed() {
+        for (ratio, kept) in [(0.0, 16), (0.25, 12), (0.5, 8), (0.75, 4), (0.3, 11), (0.93, 1)] {
+            let mask = masks(ratio, 16).unwrap().of(TRAINING, 5).unwrap();
+            assert_eq!((mask.kept.len(), mask.removed.len()), (5 * kept, 5 * (16 - kept)), "{ratio}");
+            // The specification's mask vector has a 1 where the place is not among the kept ones.
+            for restore in mask.restore.as_slice().chunks(16) {
+                assert_eq!(restore.iter().filter(|&&place| place as usize >= kept).count(), 16 - kept);
+            }
+        }
+    }
+
+    #[test]
+    fn a9_every_patch_is_kept_or_removed_and_the_inverse_order_leads_back_to_it() {
+        let mask = masks(0.5, 16).unwrap().of(TRAINING, 3).unwrap();
+        let of = |list: &Indices, image: usize| list.as_slice()[8 * image..][..8].to_vec();
+        for (image, restore) in mask.restore.as_slice().chunks(16).enumerate() {
+            let order = [of(&mask.kept, image), of(&mask.removed, image)].concat();
+            assert!((0..16).all(|patch| order[restore[patch] as usize] == patch as u32));
+        }
+    }
+
+    #[test]
+    fn masks_differ_by_image_and_step_and_evaluation_and_nothing_else_changes_them() {
+        let masks = masks(0.5, 16).unwrap();
+        let mask = masks.of(TRAINING, 4).unwrap();
+        let images: Vec<&[u32]> = mask.kept.as_slice().chunks(8).collect();
+        assert!((1..4).all(|image| !images[..image].contains(&images[image])));
+        assert_ne!(masks.of(Mode::Training { step: 4 }, 4).unwrap(), mask);
+        assert_ne!(masks.of(Mode::MaskedEvaluation { batch: 3 }, 4).unwrap(), mask);
+        assert_eq!(masks.of(TRAINING, 2).unwrap().kept.as_slice(), &mask.kept.as_slice()[..16]);
+        assert_eq!(masks.of(Mode::Evaluation, 4), None);
+    }
+
+    #[test]
+    fn every_patch_is_kept_equally_often() {
+        let masks = masks(0.75, 16).unwrap();
+        let mut counts = [0u32; 16];
+        let kept = masks.of(TRAINING, 8000).unwrap().kept;
+        kept.as_slice().iter().for_each(|&patch| counts[patch as usize] += 1);
+        // Binomial(8000, 1/4): mean 2000, standard deviation 38.7; five of them is 194.
+        assert!(counts.iter().all(|&count| count.abs_diff(2000) < 194), "{counts:?}");
+    }
+
+    #[test]
+    fn a9_every_kept_token_returns_to_its_place_and_the_others_become_the_mask_token() {
+        for ratio in [0.0, 0.25, 0.5, 0.75] {
+            let masks = masks(ratio, 16).unwrap();
+            let kept_only = KeepPatches { masks };
+            let restored = MaskTokens::new(1, masks, &Stream::new(1, "init"), DType::F64);
+            let token = restored.token.value().item().unwrap();
+            let tape = Tape::new();
+            // The class token is 100, each patch its number.
+            let numbers = (0..2).flat_map(|_| (0..16).map(f64::from)).collect();
+            let patches = tape.constant(&Tensor::from_vec(numbers, &[2, 16, 1]).unwrap());
+            let class = tape.constant(&Tensor::full(100.0, &[2, 1, 1], DType::F64));
+            let seen = kept_only.forward(&patches, TRAINING).unwrap();
+            let seen = Var::concat(&[&class, &seen], 1).unwrap();
+            let all = restored.forward(&seen, TRAINING).unwrap().value().to_f64_vec();
+            let removed = masks.of(TRAINING, 2).unwrap().removed;
+            let per_image = removed.len() / 2;
+            for (image, all) in all.chunks_exact(17).enumerate() {
+                assert_eq!(all[0], 100.0);
+                let removed = &removed.as_slice()[image * per_image..][..per_image];
+                for patch in 0..16u32 {
+                    let expected = if removed.contains(&patch) { token } else { f64::from(patch) };
+                    assert_eq!(all[1 + patch as usize], expected, "ratio {ratio}, patch {patch}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_ratio_that_leaves_no_patch_is_refused_by_name() {
+        for ratio in [1.0, -0.1, 0.95, f64::NAN] {
+            let message = masks(ratio, 16).unwrap_err().to_string();
+            assert!(message.starts_with("masking.ratio: wanted a share of the patches"), "{message}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The fixed code that tells a token where its patch is.
+
+use autograd::{Param, Var};
+use tensor::{DType, Tensor};
+
+use crate::{Mode, Module, Result};
+
+/// Adds to each token of `[n, t, d]` the two-dimensional sine-cosine code of its place (section 3.4 of the CRE
+/// specification).
+///
+/// The first half of a code says the column `p`, the second half the row: `sin(p w_i)` for all `i` below
+/// `d / 4`, then `cos(p w_i)`, with `w_i = 10000^(-i / (d / 4))`.
+#[derive(Debug, Clone)]
+pub struct PositionCode {
+    /// `[t, d]`
+    code: Tensor,
+}
+
+impl PositionCode {
+    /// The codes of the patches of a square grid in row-major order, with `d` a multiple of 4.
+    pub fn of_patches(grid: usize, d: usize, dtype: DType) -> Self {
+        Self::from_rows((0..grid * grid).map(|patch| code_of(patch, grid, d)), d, dtype)
+    }
+
+    /// A code of zero for the class token, then those of the patches.
+    pub fn of_tokens(grid: usize, d: usize, dtype: DType) -> Self {
+        let patches = (0..grid * grid).map(|patch| code_of(patch, grid, d));
+        Self::from_rows(std::iter::once(vec![0.0; d]).chain(patches), d, dtype)
+    }
+
+    fn from_rows(rows: impl Iterator<Item = Vec<f64>>, d: usize, dtype: DType) -> Self {
+        let values: Vec<f64> = rows.flatten().collect();
+        let shape = [values.len() / d.max(1), d];
+        Self { code: Tensor::from_vec(values, &shape).expect("every code has d numbers").to_dtype(dtype) }
+    }
+}
+
+fn code_of(patch: usize, grid: usize, d: usize) -> Vec<f64> {
+    let quarter = d / 4;
+    let half = |place: usize| {
+        let angle = move |i: usize| place as f64 * 10_000f64.powf(-(i as f64) / quarter as f64);
+        (0..quarter).map(move |i| angle(i).sin()).chain((0..quarter).map(move |i| angle(i).cos()))
+    };
+    half(patch % grid).chain(half(patch / grid)).collect()
+}
+
+impl Module for PositionCode {
+    fn forward<'t>(&self, x: &Var<'t>, _: Mode) -> Result<Var<'t>> {
+        Ok(x.add(&x.tape().constant(&self.code))?)
+    }
+
+    fn params(&self) -> Vec<(String, &Param)> {
+        vec![]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(code: &PositionCode) -> Vec<Vec<f64>> {
+        let d = code.code.shape()[1];
+        code.code.to_f64_vec().chunks(d).map(<[f64]>::to_vec).collect()
+    }
+
+    #[test]
+    fn a10_the_class_row_is_zero_and_every_other_row_is_distinct_with_squares_that_sum_to_half_the_width() {
+        for (grid, d) in [(4, 8), (4, 4), (1, 12), (8, 64)] {
+            let rows = rows(&PositionCode::of_tokens(grid, d, DType::F64));
+            assert_eq!(rows.len(), 1 + grid * grid);
+            assert!(rows[0].iter().all(|&x| x == 0.0));
+            for (place, row) in rows.iter().enumerate().skip(1) {
+                assert!(row.iter().all(|x| x.abs() <= 1.0));
+                // Each pair of sine and cosine is 1 within two roundings.
+                let squares: f64 = row.iter().map(|x| x * x).sum();
+                assert!((squares - d as f64 / 2.0).abs() < d as f64 * f64::EPSILON, "{squares}");
+                assert!(
+                    rows[..place].iter().all(|other| other != row),
+                    "grid {grid}, width {d}, row {place}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_column_comes_first_and_sines_come_before_cosines() {
+        let rows = rows(&PositionCode::of_patches(3, 8, DType::F64));
+        // Row 1, column 2; the two frequencies are 1 and 1 / 100.
+        let expected = [2f64.sin(), 0.02f64.sin(), 2f64.cos(), 0.02f64.cos()];
+        assert_eq!(rows[5][..4], expected);
+        assert_eq!(rows[5][4..], [1f64.sin(), 0.01f64.sin(), 1f64.cos(), 0.01f64.cos()]);
+    }
+}

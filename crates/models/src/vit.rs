@@ -1,0 +1,228 @@
+//! The transformer CREs ViT-S, ViT-M and ViT-L, and one for CIFAR-10 (section 3.4 of the CRE specification).
+
+use serde::{Deserialize, Serialize};
+use tensor::DType;
+use tensor::random::Stream;
+
+use crate::{
+    BatchNorm, Block, ClassToken, Cre, Error, KeepPatches, LayerNorm, Linear, MaskTokens, MaskedLoss,
+    Masking, Masks, PatchEmbedding, PositionCode, Result, Sequential, TokenMean, Unpatchify,
+    WithoutClassToken,
+};
+
+/// The transformer blocks of an encoder or a decoder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stack {
+    /// The number of features of a token: a multiple of 4, which the position code needs, and of the heads.
+    pub width: usize,
+    /// The number of blocks.
+    pub depth: usize,
+    /// The number of heads of each block.
+    pub heads: usize,
+}
+
+/// What a transformer CRE is built from.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Rows and columns of an image.
+    pub side: usize,
+    /// Numbers of a pixel.
+    pub channels: usize,
+    /// The number of classes.
+    pub classes: usize,
+    /// Rows and columns of a patch: a divisor of `side`.
+    pub patch: usize,
+    /// The blocks from patches to latent.
+    pub encoder: Stack,
+    /// The blocks from latent to patches.
+    pub decoder: Stack,
+    /// Hidden units of a block's MLP for each feature of a token.
+    pub mlp_ratio: usize,
+    /// What the encoder does not see in training.
+    pub masking: Masking,
+}
+
+impl Config {
+    /// ViT-S, the paper's: for images of 1 x 28 x 28, without removed patches.
+    pub const S: Self = Self::of(8, 1, 1);
+    /// ViT-M: wider and deeper.
+    pub const M: Self = Self::of(32, 2, 1);
+    /// ViT-L: wider and deeper still.
+    pub const L: Self = Self::of(64, 4, 2);
+    /// For images of 3 x 32 x 32 in patches of 4 x 4.
+    pub const CIFAR10: Self = Self { side: 32, channels: 3, patch: 4, ..Self::of(64, 6, 2) };
+
+    const fn of(width: usize, encoder_depth: usize, decoder_depth: usize) -> Self {
+        Self {
+            side: 28,
+            channels: 1,
+            classes: 10,
+            patch: 7,
+            encoder: Stack { width, depth: encoder_depth, heads: 4 },
+            decoder: Stack { width, depth: decoder_depth, heads: 4 },
+            mlp_ratio: 4,
+            masking: Masking { ratio: 0.0, loss: MaskedLoss::Removed },
+        }
+    }
+
+    /// Rows and columns of patches.
+    fn grid(&self) -> usize {
+        self.side / self.patch
+    }
+
+    fn check(&self) -> Result<()> {
+        let refused =
+            |setting, wanted, got: usize| Err(Error::Setting { setting, wanted, got: got.to_string() });
+        for (setting, value) in [
+            ("side", self.side),
+            ("channels", self.channels),
+            ("classes", self.classes),
+            ("patch", self.patch),
+            ("encoder.heads", self.encoder.heads),
+            ("decoder.heads", self.decoder.heads),
+            ("mlp_ratio", self.mlp_ratio),
+        ] {
+            if value == 0 {
+                return refused(setting, "at least 1", value);
+            }
+        }
+        if !self.side.is_multiple_of(self.patch) {
+            return refused("patch", "a divisor of the image's side", self.patch);
+        }
+        for (setting, Stack { width, heads, .. }) in
+            [("encoder.width", self.encoder), ("decoder.width", self.decoder)]
+        {
+            if width == 0 || !width.is_multiple_of(4) || !width.is_multiple_of(heads) {
+                return refused(setting, "a multiple of 4 and of the number of heads, above 0", width);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Builds the model; every parameter comes from a stream of its own.
+///
+/// The latent is the whole sequence of tokens, the class token first: `[n, 1 + patches, width]`.
+///
+/// # Errors
+/// If a size is zero, the patches do not tile the image, a width does not suit the position code or the heads,
+/// or the masking leaves no patch.
+pub fn cre(config: &Config, stream: &Stream, dtype: DType) -> Result<Cre> {
+    config.check()?;
+    let (side, patches) = (config.side, config.grid() * config.grid());
+    let masks = Masks::new(config.masking, config.patch, patches, stream.child("mask"))?;
+    let encoder = encoder(config, masks, &stream.child("encoder"), dtype);
+    let decoder = decoder(config, masks, &stream.child("decoder"), dtype);
+    let classifier = classifier(config, &stream.child("classifier"), dtype);
+    Ok(Cre::new(encoder, decoder, classifier, &[config.channels, side, side]).with_masks(masks))
+}
+
+fn encoder(config: &Config, masks: Masks, stream: &Stream, dtype: DType) -> Sequential {
+    let Config { patch, channels, encoder: Stack { width, .. }, .. } = *config;
+    let layers = Sequential::new()
+        .then(PatchEmbedding::new(patch, channels, width, &stream.child("patches"), dtype))
+        .then(PositionCode::of_patches(config.grid(), width, dtype))
+        .then(KeepPatches { masks })
+        // The class token's position code is zero.
+        .then(ClassToken::new(width, &stream.child("class token"), dtype));
+    blocks(layers, config.encoder, config.mlp_ratio, stream, dtype).then(LayerNorm::new(width, dtype))
+}
+
+fn decoder(config: &Config, masks: Masks, stream: &Stream, dtype: DType) -> Sequential {
+    let Config { side, patch, channels, decoder: Stack { width, .. }, .. } = *config;
+    let layers = Sequential::new()
+        .then(Linear::xavier(config.encoder.width, width, &stream.child("embedding"), dtype))
+        .then(MaskTokens::new(width, masks, &stream.child("mask token"), dtype))
+        .then(PositionCode::of_tokens(config.grid(), width, dtype));
+    blocks(layers, config.decoder, config.mlp_ratio, stream, dtype)
+        // The last two layers see each token alone, so the class token may go before them.
+        .then(WithoutClassToken)
+        .then(LayerNorm::new(width, dtype))
+        .then(Linear::xavier(width, patch * patch * channels, &stream.child("prediction"), dtype))
+        .then(Unpatchify { patch, side })
+}
+
+fn classifier(config: &Config, stream: &Stream, dtype: DType) -> Sequential {
+    let width = config.encoder.width;
+    Sequential::new()
+        .then(WithoutClassToken)
+        .then(TokenMean)
+        .then(BatchNorm::without_affine(width, dtype))
+        .then(Linear::xavier(width, config.classes, &stream.child("scores"), dtype))
+}
+
+fn blocks(layers: Sequential, stack: Stack, mlp_ratio: usize, stream: &Stream, dtype: DType) -> Sequential {
+    (0..stack.depth).fold(layers, |layers, block| {
+        let stream = stream.child(&format!("block {block}"));
+        layers.then(Block::new(stack.width, stack.heads, mlp_ratio, &stream, dtype))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Module, Part};
+
+    fn counts(config: &Config) -> [usize; 3] {
+        let model = cre(config, &Stream::new(0, "init"), DType::F32).unwrap();
+        Part::ALL.map(|part| model.part(part).n_params())
+    }
+
+    /// Fact A1 of the CRE specification.
+    #[test]
+    fn the_parameter_counts_are_those_of_the_specification() {
+        for d in [8, 16, 32, 64] {
+            let stack = Stack { width: d, ..Config::S.encoder };
+            let config = Config { encoder: stack, decoder: stack, ..Config::S };
+            assert_eq!(
+                counts(&config),
+                [12 * d * d + 66 * d, 13 * d * d + 66 * d + 49, 10 * d + 10],
+                "width {d}"
+            );
+        }
+        assert_eq!(counts(&Config::S), [1_296, 1_409, 90]);
+    }
+
+    /// A block has 12 d^2 + 13 d parameters, the embedding of v values v d + d, the encoder's class token and
+    /// norm 3 d, the decoder's embedding, mask token and norm d^2 + 4 d, its prediction v d + v.
+    #[test]
+    fn the_larger_models_have_the_parameters_of_their_depths() {
+        for (config, d, [deep, shallow], v) in
+            [(Config::M, 32, [2, 1], 49), (Config::L, 64, [4, 2], 49), (Config::CIFAR10, 64, [6, 2], 48)]
+        {
+            let block = 12 * d * d + 13 * d;
+            let encoder = v * d + 4 * d + deep * block;
+            let decoder = d * d + 4 * d + shallow * block + v * d + v;
+            assert_eq!(counts(&config), [encoder, decoder, 10 * d + 10]);
+        }
+    }
+
+    #[test]
+    fn settings_that_make_no_model_are_refused_by_name() {
+        let wide = |width, heads| Stack { width, heads, ..Config::S.encoder };
+        let masking = Masking { ratio: 1.0, ..Config::S.masking };
+        for (config, message) in [
+            (Config { patch: 6, ..Config::S }, "patch: wanted a divisor of the image's side, got 6"),
+            (Config { patch: 0, ..Config::S }, "patch: wanted at least 1, got 0"),
+            (Config { encoder: wide(6, 2), ..Config::S }, "encoder.width: wanted a multiple of 4 and"),
+            (Config { decoder: wide(8, 3), ..Config::S }, "decoder.width: wanted a multiple of 4 and"),
+            (Config { decoder: wide(0, 1), ..Config::S }, "decoder.width: wanted a multiple of 4 and"),
+            (Config { encoder: wide(8, 0), ..Config::S }, "encoder.heads: wanted at least 1"),
+            (Config { masking, ..Config::S }, "masking.ratio: wanted a share of the patches"),
+        ] {
+            let refused = cre(&config, &Stream::new(0, "init"), DType::F32).err().unwrap().to_string();
+            assert!(refused.starts_with(message), "{refused}");
+        }
+    }
+
+    #[test]
+    fn parameters_are_named_by_part_place_and_layer() {
+        let model = cre(&Config::S, &Stream::new(0, "init"), DType::F32).unwrap();
+        let names: Vec<String> = model.params().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names[..3], ["encoder.0.weight", "encoder.0.bias", "encoder.3.token"]);
+        assert!(names.contains(&"decoder.3.attn.qkv.weight".to_owned()));
+        assert_eq!(names.last().unwrap(), "classifier.3.bias");
+    }
+}
