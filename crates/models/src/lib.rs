@@ -4,6 +4,9 @@
 //! decoder and a classifier on one latent; [`fc`] builds the fully connected ones, [`cnn`] the convolutional
 //! ones. A [`Trainer`] trains
 //! all three parts with one forward and one backward pass a step.
+//!
+//! [`mlp`] and [`resnet9`] build plain classifiers; [`mlpae`], [`dcae`] and [`resnet_autoencoder`] build an
+//! [`Autoencoder`], and [`Guided`] puts two probes on its latent.
 #![forbid(unsafe_code)]
 
 mod error;
@@ -17,15 +20,24 @@ pub mod init;
 mod cre;
 pub mod fc;
 pub mod cnn;
+pub mod mlp;
+pub mod resnet9;
+mod autoencoder;
+pub mod mlpae;
+pub mod dcae;
+pub mod resnet_autoencoder;
+pub mod guidance;
 mod schedule;
 mod adam;
 mod sgd;
 mod train;
 
 pub use adam::{Adam, AdamConfig};
+pub use autoencoder::Autoencoder;
 pub use conv::{Conv2d, ConvTranspose2d};
 pub use cre::{Cre, Losses, Part, Representation};
 pub use error::{Error, Result};
+pub use guidance::{Guided, GuidedLosses, Probed};
 pub use linear::Linear;
 pub use module::{Activation, Mode, Module, Sequential};
 pub use norm::BatchNorm;
