@@ -6,7 +6,7 @@
 //! all three parts with one forward and one backward pass a step.
 //!
 //! [`mlp`] and [`resnet9`] build plain classifiers; [`mlpae`], [`dcae`] and [`resnet_autoencoder`] build an
-//! [`Autoencoder`], and [`Guided`] puts two probes on its latent.
+//! [`Autoencoder`], and [`Guided`] puts two probes on its latent. A [`Learner`] trains any of them.
 #![forbid(unsafe_code)]
 
 mod error;
@@ -31,6 +31,8 @@ mod schedule;
 mod adam;
 mod sgd;
 mod train;
+mod optimiser;
+mod learner;
 
 pub use adam::{Adam, AdamConfig};
 pub use autoencoder::Autoencoder;
@@ -38,9 +40,11 @@ pub use conv::{Conv2d, ConvTranspose2d};
 pub use cre::{Cre, Losses, Part, Representation};
 pub use error::{Error, Result};
 pub use guidance::{Guided, GuidedLosses, Probed};
+pub use learner::Learner;
 pub use linear::Linear;
 pub use module::{Activation, Mode, Module, Sequential};
 pub use norm::BatchNorm;
+pub use optimiser::Optimiser;
 pub use pool::{ChannelDropout, Flatten, GlobalMaxPool, MaxPool, Unflatten};
 pub use residual::Residual;
 pub use schedule::{Phase, Schedule};
