@@ -1,10 +1,11 @@
-//! Times our training step beside PyTorch's, window by window, on one machine at one moment.
+//! Times our steps beside PyTorch's, window by window, on one machine at one moment.
 //!
-//! Every program is started once for each workload and number of threads, and warms up. Then they take turns:
+//! Every program is started once for each workload, mode and number of threads, and warms up. Then they take turns:
 //! one window each a round, while the others sleep on their input. A moment that slows one slows all, and the
 //! ratios are taken within a round. The protocol is described in `peers/program.rs`.
 
 mod options;
+mod workloads;
 
 mod program;
 mod rounds;
@@ -27,12 +28,13 @@ use crate::repo::{Repo, capture, succeeds};
 use options::{Call, Options};
 use program::Launch;
 use rounds::Cell;
+use workloads::Work;
 
 /// Our side: the bench of this name, with the protocol of the peers.
 const OURS: &str = "peer_side";
 
 /// PyTorch's side, below the root.
-const TORCH: &str = "benches/peers/fc_m.py";
+const TORCH: &str = "benches/peers/torch_side.py";
 
 /// `cargo xtask peers`.
 pub(crate) fn run(repo: &Repo, arguments: &[OsString]) -> anyhow::Result<ExitCode> {
@@ -69,16 +71,26 @@ fn compare(repo: &Repo, options: &Options) -> anyhow::Result<()> {
         None => build_ours(repo)?,
     };
     let mut cells = Vec::new();
-    for workload in &options.workloads {
-        for &threads in &options.threads {
-            let cell = rounds::run(workload, threads, &launches(repo, &ours, &python), options)?;
-            print!("{}", table::markdown(std::slice::from_ref(&cell)));
-            cells.push(cell);
-        }
+    for work in works(options) {
+        let cell = rounds::run(work, &launches(repo, &ours, &python, &work), options)?;
+        print!("{}", table::every_program(std::slice::from_ref(&cell)));
+        cells.push(cell);
     }
     let written = record::write(repo, options, &cells)?;
     println!("peers: wrote {} and its table beside it", written.display());
     require_all(&cells)
+}
+
+/// What is asked for, in the order in which it is run.
+fn works(options: &Options) -> Vec<Work> {
+    let mut works = Vec::new();
+    for choice in &options.choices {
+        let (workload, batch) = (choice.workload, options.batch.unwrap_or(choice.workload.batch));
+        for mode in choice.modes() {
+            works.extend(options.threads.iter().map(|&threads| Work { workload, mode, threads, batch }));
+        }
+    }
+    works
 }
 
 /// A comparison in which a program failed is still written down, but it is no success.
@@ -89,15 +101,12 @@ fn require_all(cells: &[Cell]) -> anyhow::Result<()> {
 }
 
 /// The programs of one cell; the first is ours.
-fn launches(repo: &Repo, ours: &Path, python: &Path) -> Vec<Launch> {
+fn launches(repo: &Repo, ours: &Path, python: &Path, work: &Work) -> Vec<Launch> {
     let torch =
         |variant| Launch { peer: "torch", variant, command: vec![python.into(), repo.join(TORCH).into()] };
-    vec![
-        Launch { peer: "agon", variant: "single", command: vec![ours.into()] },
-        torch("single"),
-        torch("compiled"),
-        torch("original"),
-    ]
+    let mut launches = vec![Launch { peer: "agon", variant: "default", command: vec![ours.into()] }];
+    launches.extend(work.workload.torch_variants(work.mode).into_iter().map(torch));
+    launches
 }
 
 /// Builds our side and asks cargo where it is.

@@ -73,7 +73,7 @@ impl Builder {
 
 /// CNN-S for images of 1 x 28 x 28: a latent of `latent_channels` x 4 x 4, 16 channels in the paper.
 pub fn cnn_s(latent_channels: usize, stream: &Stream, dtype: DType) -> Cre {
-    let (c, pool) = (latent_channels, |padding| Some(MaxPool { padding }));
+    let (c, pool) = (latent_channels, |padding| Some(MaxPool { padding, ..MaxPool::HALVING }));
     let build = Builder::new(stream, "encoder", dtype, 0.0);
     let encoder = build.block(Sequential::new(), [1, 16], 3, pool(0));
     let encoder = build.block(encoder, [16, 16], 3, pool(1));
@@ -93,7 +93,7 @@ pub fn cnn_l(narrower: usize, stream: &Stream, dtype: DType) -> Cre {
     const DROPOUT: f64 = 0.2;
     let width = |channels: usize| channels / narrower;
     let (narrow, wide, widest) = (width(64), width(128), width(256));
-    let pool = Some(MaxPool { padding: 0 });
+    let pool = Some(MaxPool::HALVING);
 
     let build = Builder::new(stream, "encoder", dtype, DROPOUT);
     let encoder = build.block(Sequential::new(), [3, narrow], 7, None);
@@ -112,7 +112,7 @@ pub fn cnn_l(narrower: usize, stream: &Stream, dtype: DType) -> Cre {
     // In the second block of the classifier pooling comes before the norm.
     let build = Builder::new(stream, "classifier", dtype, DROPOUT);
     let classifier = build.block(Sequential::new(), [wide, widest], 3, None);
-    let classifier = build.conv(classifier, [widest, widest], 1).then(MaxPool { padding: 0 });
+    let classifier = build.conv(classifier, [widest, widest], 1).then(MaxPool::HALVING);
     let classifier = build.norm(classifier, widest).then(Activation::Relu);
     Cre::new(encoder, decoder, build.head(classifier, 4 * widest, 10), &[3, 32, 32])
 }

@@ -6,12 +6,13 @@ use autograd::{Param, Var};
 use tensor::DType;
 use tensor::random::Stream;
 
+use crate::linear::weight_and_bias;
 use crate::{Activation, Mode, Module, Result, init};
 
-/// A convolution with a square kernel and a bias: `[n, inputs, h, w]` to `[n, outputs, h', w']`.
+/// A convolution with a square kernel: `[n, inputs, h, w]` to `[n, outputs, h', w']`.
 pub struct Conv2d {
     weight: Param,
-    bias: Param,
+    bias: Option<Param>,
     geometry: Geometry,
 }
 
@@ -26,35 +27,53 @@ impl Conv2d {
         dtype: DType,
     ) -> Self {
         let [inputs, outputs] = channels;
-        let [weight, bias] =
-            start(&[outputs, inputs, kernel, kernel], outputs, inputs * kernel * kernel, stream, dtype);
-        Self { weight, bias, geometry: Geometry::square(stride, padding) }
+        let bias = start(&[outputs], inputs * kernel * kernel, "bias", stream, dtype);
+        Self { bias: Some(bias), ..Self::without_bias(channels, kernel, stride, padding, stream, dtype) }
+    }
+
+    /// The same layer with no bias.
+    pub fn without_bias(
+        channels: [usize; 2],
+        kernel: usize,
+        stride: usize,
+        padding: usize,
+        stream: &Stream,
+        dtype: DType,
+    ) -> Self {
+        let [inputs, outputs] = channels;
+        let shape = [outputs, inputs, kernel, kernel];
+        let weight = start(&shape, inputs * kernel * kernel, "weight", stream, dtype);
+        Self { weight, bias: None, geometry: Geometry::square(stride, padding) }
     }
 }
 
 impl Module for Conv2d {
-    fn forward<'t>(&self, x: &Var<'t>, _: Mode) -> Result<Var<'t>> {
-        let tape = x.tape();
-        Ok(x.conv2d(&tape.param(&self.weight), &tape.param(&self.bias), self.geometry)?)
+    fn forward<'t>(&self, x: &Var<'t>, mode: Mode) -> Result<Var<'t>> {
+        self.forward_activated(x, Activation::Identity, mode)
     }
 
     fn forward_activated<'t>(&self, x: &Var<'t>, activation: Activation, mode: Mode) -> Result<Var<'t>> {
-        let (weight, bias) = (x.tape().param(&self.weight), x.tape().param(&self.bias));
-        match activation {
-            Activation::Relu => Ok(x.conv2d_relu(&weight, &bias, self.geometry)?),
-            other => other.forward(&self.forward(x, mode)?, mode),
-        }
+        let tape = x.tape();
+        let weight = tape.param(&self.weight);
+        let y = match (&self.bias, activation) {
+            (Some(bias), Activation::Relu) => {
+                return Ok(x.conv2d_relu(&weight, &tape.param(bias), self.geometry)?);
+            }
+            (Some(bias), _) => x.conv2d(&weight, &tape.param(bias), self.geometry)?,
+            (None, _) => x.conv2d_no_bias(&weight, self.geometry)?,
+        };
+        activation.forward(&y, mode)
     }
 
     fn params(&self) -> Vec<(String, &Param)> {
-        vec![("weight".into(), &self.weight), ("bias".into(), &self.bias)]
+        weight_and_bias(&self.weight, &self.bias)
     }
 }
 
-/// A transposed convolution with a square kernel and a bias.
+/// A transposed convolution with a square kernel.
 pub struct ConvTranspose2d {
     weight: Param,
-    bias: Param,
+    bias: Option<Param>,
     attributes: Transposed,
 }
 
@@ -65,34 +84,50 @@ impl ConvTranspose2d {
     /// specification).
     pub fn new(channels: [usize; 2], attributes: [usize; 3], stream: &Stream, dtype: DType) -> Self {
         const KERNEL: usize = 3;
+        let outputs = channels[1];
+        let bias = start(&[outputs], outputs * KERNEL * KERNEL, "bias", stream, dtype);
+        Self { bias: Some(bias), ..Self::without_bias(channels, KERNEL, attributes, stream, dtype) }
+    }
+
+    /// The same layer with no bias and any kernel.
+    pub fn without_bias(
+        channels: [usize; 2],
+        kernel: usize,
+        attributes: [usize; 3],
+        stream: &Stream,
+        dtype: DType,
+    ) -> Self {
         let ([inputs, outputs], [stride, padding, output_padding]) = (channels, attributes);
-        let shape = [inputs, outputs, KERNEL, KERNEL];
-        let [weight, bias] = start(&shape, outputs, outputs * KERNEL * KERNEL, stream, dtype);
-        Self { weight, bias, attributes: Transposed::square(stride, padding, output_padding) }
+        let shape = [inputs, outputs, kernel, kernel];
+        let weight = start(&shape, outputs * kernel * kernel, "weight", stream, dtype);
+        Self { weight, bias: None, attributes: Transposed::square(stride, padding, output_padding) }
     }
 }
 
 impl Module for ConvTranspose2d {
-    fn forward<'t>(&self, x: &Var<'t>, _: Mode) -> Result<Var<'t>> {
-        let tape = x.tape();
-        Ok(x.conv_transpose2d(&tape.param(&self.weight), &tape.param(&self.bias), self.attributes)?)
+    fn forward<'t>(&self, x: &Var<'t>, mode: Mode) -> Result<Var<'t>> {
+        self.forward_activated(x, Activation::Identity, mode)
     }
 
     fn forward_activated<'t>(&self, x: &Var<'t>, activation: Activation, mode: Mode) -> Result<Var<'t>> {
-        let (weight, bias) = (x.tape().param(&self.weight), x.tape().param(&self.bias));
-        match activation {
-            Activation::Relu => Ok(x.conv_transpose2d_relu(&weight, &bias, self.attributes)?),
-            other => other.forward(&self.forward(x, mode)?, mode),
-        }
+        let tape = x.tape();
+        let weight = tape.param(&self.weight);
+        let y = match (&self.bias, activation) {
+            (Some(bias), Activation::Relu) => {
+                return Ok(x.conv_transpose2d_relu(&weight, &tape.param(bias), self.attributes)?);
+            }
+            (Some(bias), _) => x.conv_transpose2d(&weight, &tape.param(bias), self.attributes)?,
+            (None, _) => x.conv_transpose2d_no_bias(&weight, self.attributes)?,
+        };
+        activation.forward(&y, mode)
     }
 
     fn params(&self) -> Vec<(String, &Param)> {
-        vec![("weight".into(), &self.weight), ("bias".into(), &self.bias)]
+        weight_and_bias(&self.weight, &self.bias)
     }
 }
 
-/// Weight and bias of a layer that starts uniformly by its `fan_in`.
-fn start(shape: &[usize], outputs: usize, fan_in: usize, stream: &Stream, dtype: DType) -> [Param; 2] {
-    let param = |shape: &[usize], name| init::uniform_by_fan_in(shape, fan_in, &stream.child(name), dtype);
-    [param(shape, "weight"), param(&[outputs], "bias")]
+/// A parameter that starts uniformly by its `fan_in`, from the part of the stream that has its name.
+fn start(shape: &[usize], fan_in: usize, name: &str, stream: &Stream, dtype: DType) -> Param {
+    init::uniform_by_fan_in(shape, fan_in, &stream.child(name), dtype)
 }

@@ -16,7 +16,8 @@ pub enum Error {
     /// A loss is no longer a number.
     #[error("training diverged at step {step}: {loss} is {value}; try a smaller learning rate")]
     Diverged {
-        /// The step within the epoch, from 0.
+        /// The step from 0: within the epoch of a [`Trainer`](crate::Trainer), since the start of a
+        /// [`Learner`](crate::Learner).
         step: usize,
         /// Which loss.
         loss: &'static str,
@@ -46,4 +47,12 @@ pub enum Error {
     /// There was nothing to train on or to evaluate.
     #[error("no batches were given; is the data set smaller than one batch?")]
     NoBatches,
+}
+
+/// Refuses a setting of zero, by its name.
+pub(crate) fn positive(settings: &[(&'static str, usize)]) -> Result<()> {
+    match settings.iter().find(|(_, value)| *value == 0) {
+        Some((setting, _)) => Err(Error::Setting { setting, wanted: "at least 1", got: "0".into() }),
+        None => Ok(()),
+    }
 }

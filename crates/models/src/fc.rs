@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use tensor::DType;
 use tensor::random::Stream;
 
+use crate::error::positive;
 use crate::{Activation, Cre, Error, Linear, Result, Sequential};
 
 /// The depth and width of a fully connected CRE.
@@ -59,14 +60,10 @@ pub struct Config {
 /// If a size is zero or the latent's activation is not one of the specification's.
 pub fn cre(config: &Config, stream: &Stream, dtype: DType) -> Result<Cre> {
     let Config { size, pixels, classes, latent, latent_activation } = *config;
-    for (setting, value) in [("pixels", pixels), ("classes", classes), ("latent", latent)] {
-        if value == 0 {
-            return Err(Error::Setting { setting, wanted: "at least 1", got: "0".into() });
-        }
-    }
-    if latent_activation == Activation::Tanh {
-        let wanted = "relu or identity";
-        return Err(Error::Setting { setting: "latent_activation", wanted, got: "tanh".into() });
+    positive(&[("pixels", pixels), ("classes", classes), ("latent", latent)])?;
+    if !matches!(latent_activation, Activation::Identity | Activation::Relu) {
+        let (wanted, got) = ("relu or identity", format!("{latent_activation:?}").to_lowercase());
+        return Err(Error::Setting { setting: "latent_activation", wanted, got });
     }
     let widths = |first, hidden: &mut dyn Iterator<Item = usize>, last| -> Vec<usize> {
         std::iter::once(first).chain(hidden).chain([last]).collect()
@@ -139,7 +136,10 @@ mod tests {
     fn settings_that_make_no_sense_are_refused_by_name() {
         let message = |config| cre(&config, &Stream::new(0, "init"), DType::F32).err().unwrap().to_string();
         assert_eq!(message(config(Size::S, 0)), "latent: wanted at least 1, got 0");
-        let tanh = Config { latent_activation: Activation::Tanh, ..config(Size::S, 2) };
-        assert!(message(tanh).starts_with("latent_activation: wanted relu or identity"));
+        for (latent_activation, name) in [(Activation::Tanh, "tanh"), (Activation::Sigmoid, "sigmoid")] {
+            let refused = Config { latent_activation, ..config(Size::S, 2) };
+            let expected = format!("latent_activation: wanted relu or identity, got {name}");
+            assert_eq!(message(refused), expected);
+        }
     }
 }

@@ -4,6 +4,9 @@
 //! decoder and a classifier on one latent; [`fc`] builds the fully connected ones, [`cnn`] the convolutional
 //! ones, [`vit`] the transformers. A [`Trainer`] trains all three parts with one forward and one backward pass
 //! a step.
+//!
+//! [`mlp`] and [`resnet9`] build plain classifiers; [`mlpae`], [`dcae`] and [`resnet_autoencoder`] build an
+//! [`Autoencoder`], and [`Guided`] puts two probes on its latent. A [`Learner`] trains any of them.
 #![forbid(unsafe_code)]
 
 mod error;
@@ -18,29 +21,44 @@ mod patches;
 mod position;
 mod tokens;
 mod mask;
+mod residual;
 pub mod init;
 mod cre;
 pub mod fc;
 pub mod cnn;
 pub mod vit;
+pub mod mlp;
+pub mod resnet9;
+mod autoencoder;
+pub mod mlpae;
+pub mod dcae;
+pub mod resnet_autoencoder;
+pub mod guidance;
 mod schedule;
 mod adam;
 mod sgd;
 mod train;
+mod optimiser;
+mod learner;
 
 pub use adam::{Adam, AdamConfig};
 pub use attention::SelfAttention;
+pub use autoencoder::Autoencoder;
 pub use block::Block;
 pub use conv::{Conv2d, ConvTranspose2d};
 pub use cre::{Cre, Losses, Part, Representation};
 pub use error::{Error, Result};
+pub use guidance::{Guided, GuidedLosses, Probed};
+pub use learner::Learner;
 pub use linear::Linear;
 pub use mask::{KeepPatches, Mask, MaskTokens, MaskedLoss, Masking, Masks};
 pub use module::{Activation, Mode, Module, Sequential};
 pub use norm::{BatchNorm, LayerNorm};
+pub use optimiser::Optimiser;
 pub use patches::{PatchEmbedding, Unpatchify};
-pub use pool::{ChannelDropout, Flatten, MaxPool};
+pub use pool::{ChannelDropout, Flatten, GlobalMaxPool, MaxPool, Unflatten};
 pub use position::PositionCode;
+pub use residual::Residual;
 pub use schedule::{Phase, Schedule};
 pub use sgd::{Sgd, SgdConfig};
 pub use tokens::{ClassToken, TokenMean, WithoutClassToken};

@@ -1,25 +1,32 @@
 //! The affine layer.
 
+use autograd::ops::matmul::MatMul;
 use autograd::{Param, Var};
 use tensor::random::Stream;
 use tensor::{DType, Tensor};
 
 use crate::{Activation, Mode, Module, Result, init};
 
-/// `y = x W^T + b` for each row of `x: [.., inputs]`, with `W: [outputs, inputs]` and `b: [outputs]`.
+/// `y = x W^T + b` for each row of `x: [.., inputs]`, with `W: [outputs, inputs]` and `b: [outputs]`, which may be
+/// missing.
 ///
 /// The weight is stored the way PyTorch stores it, so that parameters move over unchanged.
 pub struct Linear {
     weight: Param,
-    bias: Param,
+    bias: Option<Param>,
 }
 
 impl Linear {
     /// A layer that starts by [`init::uniform_by_fan_in`].
     pub fn new(inputs: usize, outputs: usize, stream: &Stream, dtype: DType) -> Self {
-        let param =
-            |shape: &[usize], name| init::uniform_by_fan_in(shape, inputs, &stream.child(name), dtype);
-        Self { weight: param(&[outputs, inputs], "weight"), bias: param(&[outputs], "bias") }
+        let bias = init::uniform_by_fan_in(&[outputs], inputs, &stream.child("bias"), dtype);
+        Self { bias: Some(bias), ..Self::without_bias(inputs, outputs, stream, dtype) }
+    }
+
+    /// The same layer with no bias.
+    pub fn without_bias(inputs: usize, outputs: usize, stream: &Stream, dtype: DType) -> Self {
+        let weight = init::uniform_by_fan_in(&[outputs, inputs], inputs, &stream.child("weight"), dtype);
+        Self { weight, bias: None }
     }
 
     /// A layer that starts with [`init::xavier_uniform`] and a bias of zero.
@@ -30,34 +37,49 @@ impl Linear {
 
     /// A layer of these parameters.
     pub(crate) fn from_params(weight: Param, bias: Param) -> Self {
-        Self { weight, bias }
+        Self { weight, bias: Some(bias) }
+    }
+
+    /// `[n, inputs]` to `[n, outputs]`, activated.
+    fn of_rows<'t>(&self, x: &Var<'t>, activation: Activation, mode: Mode) -> Result<Var<'t>> {
+        let tape = x.tape();
+        let weight = tape.param(&self.weight);
+        let y = match (&self.bias, activation) {
+            (Some(bias), Activation::Relu) => return Ok(x.linear_relu(&weight, &tape.param(bias))?),
+            (Some(bias), _) => x.linear(&weight, &tape.param(bias))?,
+            (None, _) => {
+                let [y] = tape.apply(MatMul { transpose_a: false, transpose_b: true }, [x, &weight])?;
+                y
+            }
+        };
+        activation.forward(&y, mode)
     }
 }
 
 impl Module for Linear {
-    fn forward<'t>(&self, x: &Var<'t>, _: Mode) -> Result<Var<'t>> {
-        let tape = x.tape();
-        let (weight, bias) = (tape.param(&self.weight), tape.param(&self.bias));
-        match x.shape() {
-            [rows @ .., inputs] if rows.len() > 1 => {
-                let y = x.reshape(&[rows.iter().product(), *inputs])?.linear(&weight, &bias)?;
-                Ok(y.reshape(&[rows, &y.shape()[1..]].concat())?)
-            }
-            _ => Ok(x.linear(&weight, &bias)?),
-        }
+    fn forward<'t>(&self, x: &Var<'t>, mode: Mode) -> Result<Var<'t>> {
+        self.forward_activated(x, Activation::Identity, mode)
     }
 
     fn forward_activated<'t>(&self, x: &Var<'t>, activation: Activation, mode: Mode) -> Result<Var<'t>> {
-        let (weight, bias) = (x.tape().param(&self.weight), x.tape().param(&self.bias));
-        match activation {
-            Activation::Relu => Ok(x.linear_relu(&weight, &bias)?),
-            other => other.forward(&self.forward(x, mode)?, mode),
+        match x.shape() {
+            [rows @ .., inputs] if rows.len() > 1 => {
+                let y = self.of_rows(&x.reshape(&[rows.iter().product(), *inputs])?, activation, mode)?;
+                Ok(y.reshape(&[rows, &y.shape()[1..]].concat())?)
+            }
+            _ => self.of_rows(x, activation, mode),
         }
     }
 
     fn params(&self) -> Vec<(String, &Param)> {
-        vec![("weight".into(), &self.weight), ("bias".into(), &self.bias)]
+        weight_and_bias(&self.weight, &self.bias)
     }
+}
+
+/// The parameters of a layer whose bias may be missing.
+pub(crate) fn weight_and_bias<'a>(weight: &'a Param, bias: &'a Option<Param>) -> Vec<(String, &'a Param)> {
+    let bias = bias.iter().map(|bias| ("bias".to_owned(), bias));
+    std::iter::once(("weight".to_owned(), weight)).chain(bias).collect()
 }
 
 #[cfg(test)]
@@ -65,6 +87,42 @@ mod tests {
     use autograd::Tape;
 
     use super::*;
+    use crate::{Conv2d, ConvTranspose2d};
+
+    /// Both layers start from the same weight, so their outputs differ by the bias of each channel.
+    fn differ_by_the_bias(with: &dyn Module, without: &dyn Module, x: &Tensor) {
+        assert_eq!(without.params().len(), 1);
+        let bias = with.params()[1].1.value().to_f64_vec();
+        let [with, without] = [with, without].map(|layer| layer.output(x).unwrap());
+        let plane: usize = with.shape()[2..].iter().product();
+        for (place, (with, without)) in with.to_f64_vec().iter().zip(without.to_f64_vec()).enumerate() {
+            let bias = bias[place / plane % bias.len()];
+            assert!((with - without - bias).abs() < 1e-14, "{place}: {with} {without} {bias}");
+        }
+    }
+
+    #[test]
+    fn a_layer_without_a_bias_is_the_layer_less_its_bias() {
+        let (stream, dtype) = (Stream::new(3, "init"), DType::F64);
+        let filled = |shape: &[usize]| init::uniform_by_fan_in(shape, 1, &Stream::new(4, "x"), dtype).value();
+        let x = filled(&[2, 5]);
+        differ_by_the_bias(
+            &Linear::new(5, 3, &stream, dtype),
+            &Linear::without_bias(5, 3, &stream, dtype),
+            &x,
+        );
+        let x = filled(&[2, 2, 4, 4]);
+        differ_by_the_bias(
+            &Conv2d::new([2, 3], 3, 2, 1, &stream, dtype),
+            &Conv2d::without_bias([2, 3], 3, 2, 1, &stream, dtype),
+            &x,
+        );
+        differ_by_the_bias(
+            &ConvTranspose2d::new([2, 3], [2, 1, 1], &stream, dtype),
+            &ConvTranspose2d::without_bias([2, 3], 3, [2, 1, 1], &stream, dtype),
+            &x,
+        );
+    }
 
     #[test]
     fn tokens_are_mapped_as_their_rows_are() {

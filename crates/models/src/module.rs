@@ -1,7 +1,9 @@
 //! What every layer and model can do, and layers one after another.
 
-use autograd::{Param, Var};
+use autograd::{Param, Tape, Var};
 use serde::{Deserialize, Serialize};
+use tensor::Tensor;
+use tensor::random::Stream;
 
 use crate::Result;
 
@@ -51,6 +53,15 @@ pub trait Module: Send + Sync {
         vec![]
     }
 
+    /// The output in evaluation, with nothing recorded.
+    ///
+    /// # Errors
+    /// As [`Module::forward`].
+    fn output(&self, x: &Tensor) -> Result<Tensor> {
+        let tape = Tape::without_gradients();
+        Ok(self.forward(&tape.constant(x), Mode::Evaluation)?.value().clone())
+    }
+
     /// The number of numbers that are learned.
     fn n_params(&self) -> usize {
         self.params().iter().map(|(_, param)| param.len()).sum()
@@ -75,6 +86,8 @@ pub enum Activation {
     Relu,
     /// The hyperbolic tangent.
     Tanh,
+    /// The logistic function `1 / (1 + exp(-x))`.
+    Sigmoid,
 }
 
 impl Module for Activation {
@@ -83,6 +96,7 @@ impl Module for Activation {
             Self::Identity => x.clone(),
             Self::Relu => x.relu()?,
             Self::Tanh => x.tanh()?,
+            Self::Sigmoid => x.sigmoid()?,
         })
     }
 
@@ -109,6 +123,12 @@ impl Sequential {
     pub fn then(mut self, layer: impl Module + 'static) -> Self {
         self.0.push(Box::new(layer));
         self
+    }
+
+    /// With one more layer at the end, made from the part of `stream` that is named by the layer's place.
+    pub fn then_drawn<M: Module + 'static>(self, stream: &Stream, layer: impl FnOnce(&Stream) -> M) -> Self {
+        let layer = layer(&stream.child(&self.len().to_string()));
+        self.then(layer)
     }
 
     /// The number of layers, which is the place of the next one.
@@ -154,8 +174,16 @@ impl Sequential {
     ) -> Vec<(String, &'a Param)> {
         let mut all = Vec::new();
         for (place, layer) in self.0.iter().enumerate() {
-            all.extend(of(&**layer).into_iter().map(|(name, param)| (format!("{place}.{name}"), param)));
+            all.extend(within(&place.to_string(), of(&**layer)));
         }
         all
     }
+}
+
+/// What a part names, with the part's name before it.
+pub(crate) fn within<'a>(
+    part: &str,
+    named: Vec<(String, &'a Param)>,
+) -> impl Iterator<Item = (String, &'a Param)> {
+    named.into_iter().map(move |(name, param)| (format!("{part}.{name}"), param))
 }

@@ -1,4 +1,4 @@
-//! Layers without parameters: pooling, dropping channels, flattening.
+//! Layers without parameters: pooling, dropping channels, changing the shape.
 
 use autograd::ops::max_pool2d::MaxPool2d;
 use autograd::{Param, Var};
@@ -6,16 +6,39 @@ use tensor::random::Stream;
 
 use crate::{Mode, Module, Result};
 
-/// The largest number of each window of 2 by 2, with stride 2.
+/// The largest number of each square window.
 #[derive(Debug, Clone, Copy)]
 pub struct MaxPool {
+    /// The side of a window.
+    pub kernel: usize,
+    /// How far one window stands from the next.
+    pub stride: usize,
     /// Rows and columns of minus infinity around the image.
     pub padding: usize,
 }
 
+impl MaxPool {
+    /// Windows of 2 by 2 side by side, which halve the sides.
+    pub const HALVING: Self = Self { kernel: 2, stride: 2, padding: 0 };
+}
+
 impl Module for MaxPool {
     fn forward<'t>(&self, x: &Var<'t>, _: Mode) -> Result<Var<'t>> {
-        Ok(x.max_pool2d(MaxPool2d::square(2, 2, self.padding))?)
+        Ok(x.max_pool2d(MaxPool2d::square(self.kernel, self.stride, self.padding))?)
+    }
+
+    fn params(&self) -> Vec<(String, &Param)> {
+        vec![]
+    }
+}
+
+/// The largest number of each channel: `[n, c, h, w]` to `[n, c]`.
+#[derive(Debug, Clone, Copy)]
+pub struct GlobalMaxPool;
+
+impl Module for GlobalMaxPool {
+    fn forward<'t>(&self, x: &Var<'t>, mode: Mode) -> Result<Var<'t>> {
+        Flatten.forward(&x.adaptive_max_pool([1, 1])?, mode)
     }
 
     fn params(&self) -> Vec<(String, &Param)> {
@@ -57,5 +80,46 @@ impl Module for Flatten {
 
     fn params(&self) -> Vec<(String, &Param)> {
         vec![]
+    }
+}
+
+/// `[n, d]` to `[n, ..]`: each row takes this shape of `d` numbers.
+#[derive(Debug, Clone)]
+pub struct Unflatten(pub Vec<usize>);
+
+impl Module for Unflatten {
+    fn forward<'t>(&self, x: &Var<'t>, _: Mode) -> Result<Var<'t>> {
+        let n = x.shape().first().copied().unwrap_or(0);
+        Ok(x.reshape(&[&[n], self.0.as_slice()].concat())?)
+    }
+
+    fn params(&self) -> Vec<(String, &Param)> {
+        vec![]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tensor::Tensor;
+
+    use super::*;
+
+    #[test]
+    fn the_largest_numbers_are_those_of_the_windows_asked_for() {
+        let x = Tensor::from_vec((0..32).map(f64::from).collect(), &[1, 2, 4, 4]).unwrap();
+        assert_eq!(GlobalMaxPool.output(&x).unwrap().to_f64_vec(), [15.0, 31.0]);
+        assert_eq!(MaxPool::HALVING.output(&x).unwrap().to_f64_vec()[..4], [5.0, 7.0, 13.0, 15.0]);
+        let stem = MaxPool { kernel: 3, stride: 2, padding: 1 };
+        assert_eq!(stem.output(&x).unwrap().to_f64_vec()[..4], [5.0, 7.0, 13.0, 15.0]);
+    }
+
+    #[test]
+    fn unflattening_undoes_flattening_and_refuses_another_size() {
+        let x = Tensor::from_vec((0..12).map(f64::from).collect(), &[2, 3, 2, 1]).unwrap();
+        let flat = Flatten.output(&x).unwrap();
+        assert_eq!(flat.shape(), [2, 6]);
+        let back = Unflatten(vec![3, 2, 1]).output(&flat).unwrap();
+        assert_eq!((back.shape(), back.to_f64_vec()), (x.shape(), x.to_f64_vec()));
+        assert!(Unflatten(vec![5]).output(&flat).is_err());
     }
 }

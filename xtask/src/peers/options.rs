@@ -3,24 +3,24 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::args::{Reader, Usage, nearest};
+use super::workloads::Choice;
+use crate::args::{Reader, Usage};
 
 pub(super) const HELP: &str = "\
 usage: cargo xtask peers [OPTION...]
 
   --setup            install torch and numpy into .tools/peers, and end
-  --only NAME,...    workloads out of fc_s, fc_m, fc_l (all)
+  --only WHAT,...    workloads, as NAME or NAME/train or NAME/infer (all, which takes hours); the names are
+                     fc_s fc_m fc_l cnn_s cnn_l vit_s dcae mlpae mlp_ae cnn_cre vit_cre resnet9 resnet_ae
   --threads N,...    numbers of threads (1 and the number of cores)
   --rounds N         windows of each program (9)
   --window-s S       the shortest length of a window in seconds (1)
-  --batch N          images a step (512)
+  --batch N          images a step (those of each workload)
   --python PATH      a Python with torch (.tools/peers/bin/python)
   --ours PATH        a program to run in place of the bench peer_side, to compare two builds
   --out FOLDER       where to write NAME.json and NAME.md (benches/runs/DATE-cpu)
   --name NAME        how to call them (peers)
 ";
-
-pub(super) const WORKLOADS: [&str; 3] = ["fc_s", "fc_m", "fc_l"];
 
 /// What was asked for.
 pub(super) enum Call {
@@ -32,11 +32,12 @@ pub(super) enum Call {
 /// A comparison, with every value filled in but those that depend on the checkout.
 #[derive(Debug)]
 pub(super) struct Options {
-    pub(super) workloads: Vec<String>,
+    pub(super) choices: Vec<Choice>,
     pub(super) threads: Vec<usize>,
     pub(super) rounds: usize,
     pub(super) window_s: f64,
-    pub(super) batch: usize,
+    /// `None` for the batch of each workload.
+    pub(super) batch: Option<usize>,
     pub(super) python: Option<PathBuf>,
     pub(super) ours: Option<PathBuf>,
     pub(super) out: Option<PathBuf>,
@@ -45,11 +46,11 @@ pub(super) struct Options {
 
 pub(super) fn read(arguments: &[OsString], cores: usize) -> Result<Call, Usage> {
     let mut options = Options {
-        workloads: WORKLOADS.map(str::to_owned).to_vec(),
+        choices: Choice::all(),
         threads: if cores > 1 { vec![1, cores] } else { vec![1] },
         rounds: 9,
         window_s: 1.0,
-        batch: 512,
+        batch: None,
         python: None,
         ours: None,
         out: None,
@@ -60,11 +61,13 @@ pub(super) fn read(arguments: &[OsString], cores: usize) -> Result<Call, Usage> 
         match option {
             "--help" | "-h" => return Ok(Call::Help),
             "--setup" => return Ok(Call::Setup),
-            "--only" => options.workloads = reader.values(option, "workloads such as fc_m")?,
+            "--only" => {
+                options.choices = choices(&reader.value::<String>(option, "workloads such as fc_m")?)?
+            }
             "--threads" => options.threads = reader.values(option, "numbers such as 1,2")?,
             "--rounds" => options.rounds = reader.value(option, "a number")?,
             "--window-s" => options.window_s = reader.value(option, "seconds")?,
-            "--batch" => options.batch = reader.value(option, "a number")?,
+            "--batch" => options.batch = Some(reader.value(option, "a number")?),
             "--python" => options.python = Some(reader.value(option, "a path")?),
             "--ours" => options.ours = Some(reader.value(option, "a path")?),
             "--out" => options.out = Some(reader.value(option, "a folder")?),
@@ -76,13 +79,13 @@ pub(super) fn read(arguments: &[OsString], cores: usize) -> Result<Call, Usage> 
     Ok(Call::Compare(options))
 }
 
+/// Parsed here and not by the reader, so that the message says what is known.
+fn choices(text: &str) -> Result<Vec<Choice>, Usage> {
+    text.split(',').map(str::parse).collect()
+}
+
 fn check(options: &Options) -> Result<(), Usage> {
-    if let Some(unknown) = options.workloads.iter().find(|name| !WORKLOADS.contains(&name.as_str())) {
-        let hint =
-            nearest(unknown, WORKLOADS).map_or_else(String::new, |near| format!("; did you mean {near}?"));
-        return Err(Usage(format!("no workload `{unknown}`{hint} (known: {})", WORKLOADS.join(", "))));
-    }
-    if options.threads.contains(&0) || options.rounds == 0 || options.batch == 0 {
+    if options.threads.contains(&0) || options.rounds == 0 || options.batch == Some(0) {
         return Err(Usage("`--threads`, `--rounds` and `--batch` want numbers above 0".to_owned()));
     }
     if !(options.window_s > 0.0 && options.window_s.is_finite()) {
@@ -105,13 +108,15 @@ mod tests {
     #[test]
     fn without_options_everything_is_compared_on_one_and_on_all_cores() {
         let options = compare(&[]).unwrap();
-        assert_eq!((options.workloads.len(), options.threads, options.rounds), (3, vec![1, 2], 9));
+        assert_eq!((options.choices.len(), options.threads, options.rounds), (13, vec![1, 2], 9));
+        assert!(options.choices.iter().all(|choice| HELP.contains(choice.workload.name)));
     }
 
     #[test]
     fn options_are_read() {
-        let options = compare(&["--only", "fc_s,fc_l", "--threads", "4", "--window-s", "0.5"]).unwrap();
-        assert_eq!(options.workloads, ["fc_s", "fc_l"]);
+        let options = compare(&["--only", "fc_s,fc_l/infer", "--threads", "4", "--window-s", "0.5"]).unwrap();
+        let chosen = options.choices.iter().map(|choice| (choice.workload.name, choice.modes().len()));
+        assert_eq!(chosen.collect::<Vec<_>>(), [("fc_s", 2), ("fc_l", 1)]);
         assert_eq!((options.threads, options.window_s), (vec![4], 0.5));
     }
 

@@ -1,8 +1,9 @@
 //! A program of the comparison, and the lines one exchanges with it.
 //!
-//! It is started with `--workload W --threads N --variant V --batch B`, builds the model, warms up, and prints
-//! `{"ready": true, "peer", "version", "variant", "params", "batch", "loss"}`. For every line `window S` it runs
-//! whole training steps for at least S seconds and prints `{"steps", "wall_s", "cpu_s", "loss"}`. `quit` ends it.
+//! It is started with `--workload W --mode train|infer --threads N --variant V --batch B`, builds the model, warms
+//! up, and prints `{"ready": true, "peer", "version", "variant", "params", "batch", "loss"}`. For every line
+//! `window S` it runs whole steps for at least S seconds and prints `{"steps", "wall_s", "cpu_s", "loss"}`. At
+//! `quit` it prints `{"peak_rss_mib"}`, the most memory that it held at any time, and ends.
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
@@ -13,7 +14,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use serde_json::Value;
 
-use super::options::Options;
+use super::workloads::Work;
 
 /// How to start a program.
 pub(super) struct Launch {
@@ -53,17 +54,13 @@ pub(super) struct Program {
 
 impl Program {
     /// Starts it and waits until it is warm. Errs if it ends early or does not keep to the protocol.
-    pub(super) fn start(
-        launch: &Launch,
-        workload: &str,
-        threads: usize,
-        options: &Options,
-    ) -> anyhow::Result<Self> {
+    pub(super) fn start(launch: &Launch, work: &Work) -> anyhow::Result<Self> {
         let (program, first) = launch.command.split_first().expect("a launch has a program");
         let mut child = Command::new(program)
             .args(first)
-            .args(["--workload", workload, "--threads", &threads.to_string()])
-            .args(["--variant", launch.variant, "--batch", &options.batch.to_string()])
+            .args(["--workload", work.workload.name, "--mode", work.mode.name()])
+            .args(["--threads", &work.threads.to_string()])
+            .args(["--variant", launch.variant, "--batch", &work.batch.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -101,6 +98,12 @@ impl Program {
         Ok(window)
     }
 
+    /// Ends it; returns the most memory that it held at any time, in MiB, if it says so.
+    pub(super) fn quit(mut self) -> Option<f64> {
+        writeln!(self.input, "quit").ok()?;
+        finite(&self.line().ok()?, "peak_rss_mib").ok()
+    }
+
     fn line(&mut self) -> anyhow::Result<Value> {
         let mut line = String::new();
         self.output.read_line(&mut line).context("cannot read the program's output")?;
@@ -136,7 +139,8 @@ fn finite(line: &Value, field: &str) -> anyhow::Result<f64> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::peers::options::{Call, read};
+    use crate::peers::options::{Call, Options, read};
+    use crate::peers::workloads::tests::work;
 
     pub(in crate::peers) fn options() -> Options {
         match read(&["--rounds", "3", "--window-s", "0.01"].map(OsString::from), 1).unwrap() {
@@ -149,7 +153,8 @@ pub(super) mod tests {
     pub(in crate::peers) fn fake(peer: &'static str, params: u64, window: &str) -> Launch {
         let script = format!(
             "echo '{{\"ready\":true,\"version\":\"1\",\"params\":{params},\"batch\":512,\"loss\":2.3}}'\n\
-             while read word seconds; do case $word in window) {window};; quit) exit;; esac; done"
+             while read word seconds; do case $word in window) {window};; \
+             quit) echo '{{\"peak_rss_mib\":12.5}}'; exit;; esac; done"
         );
         Launch { peer, variant: "single", command: ["sh", "-c", &script].map(OsString::from).to_vec() }
     }
@@ -157,18 +162,19 @@ pub(super) mod tests {
     pub(in crate::peers) const FAST: &str = r#"echo '{"steps":100,"wall_s":1.0,"cpu_s":0.5,"loss":0.5}'"#;
 
     fn error_of(window: &str) -> String {
-        let mut program = Program::start(&fake("x", 1, window), "fc_m", 1, &options()).unwrap();
+        let mut program = Program::start(&fake("x", 1, window), &work()).unwrap();
         format!("{:#}", program.window(0.5).unwrap_err())
     }
 
     #[test]
     fn a_program_gets_ready_and_runs_windows() {
-        let mut program = Program::start(&fake("x", 7, FAST), "fc_m", 1, &options()).unwrap();
+        let mut program = Program::start(&fake("x", 7, FAST), &work()).unwrap();
         assert_eq!(program.ready, Ready { version: "1".into(), params: 7, batch: 512, loss: 2.3 });
         for _ in 0..2 {
             let window = program.window(0.5).unwrap();
             assert_eq!(window, Window { steps: 100, wall_s: 1.0, cpu_s: 0.5, loss: 0.5 });
         }
+        assert_eq!(program.quit(), Some(12.5));
     }
 
     #[test]
@@ -183,9 +189,17 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_program_that_ends_without_a_word_has_an_unknown_peak() {
+        let script = r#"echo '{"ready":true,"params":1,"batch":1,"loss":1}'; read word"#;
+        let command = ["sh", "-c", script].map(OsString::from).to_vec();
+        let launch = Launch { peer: "x", variant: "eager", command };
+        assert_eq!(Program::start(&launch, &work()).unwrap().quit(), None);
+    }
+
+    #[test]
     fn a_program_that_cannot_be_started_is_named() {
         let launch = Launch { peer: "x", variant: "single", command: vec!["no-such-program".into()] };
-        let error = Program::start(&launch, "fc_m", 1, &options()).err().unwrap();
+        let error = Program::start(&launch, &work()).err().unwrap();
         assert_eq!(error.to_string(), "cannot start no-such-program");
     }
 }

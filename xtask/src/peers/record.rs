@@ -28,10 +28,10 @@ pub(super) fn write(repo: &Repo, options: &Options, cells: &[Cell]) -> anyhow::R
         "machine": machine::describe(repo),
         "rounds": options.rounds,
         "window_s": options.window_s,
-        "batch": options.batch,
         "cells": cells.iter().map(cell).collect::<Vec<_>>(),
     });
-    let text = format!("{}\n\n{}", table::legend(options.rounds, options.window_s), table::markdown(cells));
+    let legend = table::legend(options.rounds, options.window_s);
+    let text = format!("{legend}\n{}\n{}", table::best(cells), table::every_program(cells));
     save(&file, &format!("{record:#}\n"))?;
     save(&file.with_extension("md"), &text)?;
     Ok(file)
@@ -55,8 +55,10 @@ fn free_name(folder: &Path, name: &str) -> PathBuf {
 fn cell(cell: &Cell) -> Value {
     let entries = cell.entries.iter().enumerate();
     json!({
-        "workload": cell.workload,
-        "threads": cell.threads,
+        "workload": cell.work.workload.name,
+        "mode": cell.work.mode.name(),
+        "threads": cell.work.threads,
+        "batch": cell.work.batch,
         "programs": entries.map(|(index, entry)| program(cell, index, entry)).collect::<Vec<_>>(),
     })
 }
@@ -73,6 +75,7 @@ fn program(cell: &Cell, index: usize, entry: &Entry) -> Value {
         "images_per_s": row.as_ref().map(|row| row.images_per_s),
         "ours_faster": row.as_ref().and_then(|row| row.ours_faster).map(spread),
         "n_disturbed": row.as_ref().map(|row| row.n_disturbed),
+        "peak_rss_mib": entry.peak_rss_mib,
         "undisturbed_only": row.as_ref().map(|row| row.undisturbed_only),
         "windows": entry.readings.iter().map(reading).collect::<Vec<_>>(),
     })

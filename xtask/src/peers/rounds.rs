@@ -8,14 +8,14 @@ use anyhow::ensure;
 use super::machine::busy_s;
 use super::options::Options;
 use super::program::{Launch, Program, Ready, Window};
+use super::workloads::Work;
 
 /// OpenMP's idle threads spin for up to 0.2 s after a window; the next one starts when they have stopped.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// One workload at one number of threads.
+/// One workload in one mode at one number of threads.
 pub(super) struct Cell {
-    pub(super) workload: String,
-    pub(super) threads: usize,
+    pub(super) work: Work,
     /// Ours first.
     pub(super) entries: Vec<Entry>,
 }
@@ -28,6 +28,8 @@ pub(super) struct Entry {
     pub(super) ready: Option<Ready>,
     /// One a round, fewer if it failed.
     pub(super) readings: Vec<Reading>,
+    /// The most memory that the program held at any time, in MiB; `None` if it does not say.
+    pub(super) peak_rss_mib: Option<f64>,
     /// Why it took no further part.
     pub(super) failed: Option<String>,
 }
@@ -44,22 +46,18 @@ pub(super) struct Reading {
 ///
 /// A program that fails is left out from there on and its reason is kept. Errs if programs differ in the number
 /// of parameters or in the batch: then they do not do the same work.
-pub(super) fn run(
-    workload: &str,
-    threads: usize,
-    launches: &[Launch],
-    options: &Options,
-) -> anyhow::Result<Cell> {
+pub(super) fn run(work: Work, launches: &[Launch], options: &Options) -> anyhow::Result<Cell> {
     let mut entries = Vec::new();
     let mut programs = Vec::new();
     for launch in launches {
-        println!("peers: {workload}, threads {threads}: warming up {} {}", launch.peer, launch.variant);
-        let started = Program::start(launch, workload, threads, options);
+        println!("peers: {work}: warming up {} {}", launch.peer, launch.variant);
+        let started = Program::start(launch, &work);
         entries.push(Entry {
             peer: launch.peer,
             variant: launch.variant,
             ready: started.as_ref().ok().map(|program| program.ready.clone()),
             readings: Vec::new(),
+            peak_rss_mib: None,
             failed: started.as_ref().err().map(|error| format!("{error:#}")),
         });
         programs.push(started.ok());
@@ -79,7 +77,10 @@ pub(super) fn run(
             }
         }
     }
-    Ok(Cell { workload: workload.to_owned(), threads, entries })
+    for (entry, program) in entries.iter_mut().zip(programs) {
+        entry.peak_rss_mib = program.and_then(Program::quit);
+    }
+    Ok(Cell { work, entries })
 }
 
 fn same_work(entries: &[Entry]) -> anyhow::Result<()> {
@@ -115,24 +116,26 @@ fn read(program: &mut Program, seconds: f64) -> anyhow::Result<Reading> {
 mod tests {
     use super::*;
     use crate::peers::program::tests::{FAST, fake, options};
+    use crate::peers::workloads::tests::work;
 
     #[test]
     fn every_program_runs_one_window_a_round() {
-        let cell = run("fc_m", 1, &[fake("a", 7, FAST), fake("b", 7, FAST)], &options()).unwrap();
+        let cell = run(work(), &[fake("a", 7, FAST), fake("b", 7, FAST)], &options()).unwrap();
         assert_eq!(cell.entries.iter().map(|entry| entry.readings.len()).collect::<Vec<_>>(), [3, 3]);
         assert!(cell.entries.iter().all(|entry| entry.failed.is_none()));
+        assert!(cell.entries.iter().all(|entry| entry.peak_rss_mib == Some(12.5)));
     }
 
     #[test]
     fn one_that_fails_is_left_out_with_its_reason_and_the_others_go_on() {
-        let cell = run("fc_m", 1, &[fake("a", 7, "exit"), fake("b", 7, FAST)], &options()).unwrap();
+        let cell = run(work(), &[fake("a", 7, "exit"), fake("b", 7, FAST)], &options()).unwrap();
         assert_eq!(cell.entries[0].failed.as_deref(), Some("the program ended; what it said is above"));
         assert_eq!(cell.entries[1].readings.len(), 3);
     }
 
     #[test]
     fn programs_that_do_different_work_are_not_compared() {
-        let error = run("fc_m", 1, &[fake("a", 7, FAST), fake("b", 8, FAST)], &options()).err().unwrap();
+        let error = run(work(), &[fake("a", 7, FAST), fake("b", 8, FAST)], &options()).err().unwrap();
         assert!(error.to_string().ends_with("not the same work"), "{error}");
     }
 }

@@ -39,6 +39,13 @@ pub(super) fn row(cell: &Cell, index: usize) -> Option<Row> {
     })
 }
 
+/// The index of the fastest program that is not ours; `None` if there is none with a window.
+pub(super) fn fastest_peer(cell: &Cell) -> Option<usize> {
+    let others = (1..cell.entries.len()).filter(|&index| cell.entries[index].failed.is_none());
+    let timed = others.filter_map(|index| Some((row(cell, index)?.step_ms.median, index)));
+    timed.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, index)| index)
+}
+
 /// Within a round both saw the same moment, so the ratio is taken there and the median afterwards.
 fn ours_faster(ours: &Entry, other: &Entry) -> Option<Spread> {
     let all: Vec<usize> = (0..ours.readings.len().min(other.readings.len())).collect();
@@ -66,6 +73,7 @@ fn ms(reading: &Reading) -> f64 {
 pub(super) mod tests {
     use super::*;
     use crate::peers::program::{Ready, Window};
+    use crate::peers::workloads::tests::work;
 
     /// Windows of one second with `steps` steps each; `others` cores were in use elsewhere.
     pub(in crate::peers) fn entry(peer: &'static str, windows: &[(u64, f64)]) -> Entry {
@@ -78,12 +86,13 @@ pub(super) mod tests {
             variant: "single",
             ready: Some(Ready { version: "1".into(), params: 7, batch: 10, loss: 2.3 }),
             readings: windows.iter().map(reading).collect(),
+            peak_rss_mib: Some(100.0),
             failed: None,
         }
     }
 
     pub(in crate::peers) fn cell(entries: Vec<Entry>) -> Cell {
-        Cell { workload: "fc_m".into(), threads: 1, entries }
+        Cell { work: work(), entries }
     }
 
     #[test]
@@ -114,6 +123,15 @@ pub(super) mod tests {
         );
         let row_of_five = row(&cell(vec![entry("a", &windows[1..])]), 0).unwrap();
         assert_eq!((row_of_five.step_ms.max, row_of_five.undisturbed_only), (1000.0, false));
+    }
+
+    #[test]
+    fn the_fastest_peer_is_neither_ours_nor_one_that_failed() {
+        let mut broken = entry("torch", &[(400, 0.0)]);
+        broken.failed = Some("gone".into());
+        let [ours, slow, fast] = [900, 100, 200].map(|steps| entry("x", &[(steps, 0.0)]));
+        assert_eq!(fastest_peer(&cell(vec![ours, slow, fast, broken])), Some(2));
+        assert_eq!(fastest_peer(&cell(vec![entry("agon", &[(900, 0.0)])])), None);
     }
 
     #[test]

@@ -1,33 +1,71 @@
-//! The table of a comparison, in Markdown.
+//! The tables of a comparison, in Markdown.
 
-use super::rounds::Cell;
-use super::summary::{Row, row};
+use super::rounds::{Cell, Entry};
+use super::summary::{Row, fastest_peer, row};
+
+const BEST_HEAD: &str = "\
+| workload | mode | threads | ours, ms a step | best PyTorch, ms a step | ours is faster by (quartiles) | peak MiB, ours and it |
+| --- | --- | ---: | ---: | --- | ---: | ---: |
+";
 
 const HEAD: &str = "\
-| workload | threads | program | ms a step (min-max) | images/s | ours is faster by (quartiles) | disturbed |
-| --- | ---: | --- | ---: | ---: | ---: | ---: |
+| workload | mode | threads | program | ms a step (min-max) | images/s | ours is faster by (quartiles) | peak MiB | disturbed |
+| --- | --- | ---: | --- | ---: | ---: | ---: | ---: | ---: |
 ";
 
 /// How to read the table; `n` rounds of `window_s` seconds.
 pub(super) fn legend(n: usize, window_s: f64) -> String {
     format!(
         "Medians over {n} windows of {window_s} s, taken in turns. `ours is faster by` is the median over rounds of \
-         the ratio within the round. A window is disturbed if other programs used more than 0.3 cores; those are left \
+         the ratio within the round. `peak` is the most memory that the process held at any time, with building and \
+         compiling. A window is disturbed if other programs used more than 0.3 cores; those are left \
          out where at least 5 others remain, and a row marked * has too few and counts all.\n"
     )
 }
 
-pub(super) fn markdown(cells: &[Cell]) -> String {
+/// One line a cell: ours beside the fastest that PyTorch can do.
+pub(super) fn best(cells: &[Cell]) -> String {
+    let mut text = BEST_HEAD.to_owned();
+    for cell in cells {
+        let peer = fastest_peer(cell);
+        let ms =
+            |index| row(cell, index).map_or_else(|| "-".into(), |row| format!("{:.3}", row.step_ms.median));
+        let theirs =
+            peer.map_or_else(|| "-".into(), |index| format!("{} {}", ms(index), cell.entries[index].variant));
+        let ratio = peer.and_then(|index| row(cell, index)).map_or_else(String::new, |row| ratio(&row));
+        let peaks =
+            [Some(0), peer].map(|index| index.map_or_else(|| "-".into(), |index| peak(&cell.entries[index])));
+        text += &format!("| {} | {} | {theirs} | {ratio} | {} |\n", work(cell), ms(0), peaks.join(", "));
+    }
+    text
+}
+
+/// The first cells of a line.
+fn work(cell: &Cell) -> String {
+    format!("{} | {} | {}", cell.work.workload.name, cell.work.mode.name(), cell.work.threads)
+}
+
+fn ratio(row: &Row) -> String {
+    row.ours_faster.map_or_else(String::new, |ratio| {
+        format!("{:.2} ({:.2}-{:.2})", ratio.median, ratio.lower_quartile, ratio.upper_quartile)
+    })
+}
+
+fn peak(entry: &Entry) -> String {
+    entry.peak_rss_mib.map_or_else(|| "not told".into(), |mib| format!("{mib:.0}"))
+}
+
+/// One line a program.
+pub(super) fn every_program(cells: &[Cell]) -> String {
     let mut text = HEAD.to_owned();
     for cell in cells {
         for (index, entry) in cell.entries.iter().enumerate() {
             let numbers = match (&entry.failed, row(cell, index)) {
-                (Some(reason), _) => format!("failed: {} | | | ", reason.replace(['\n', '|'], " ")),
+                (Some(reason), _) => format!("failed: {} | | | | ", reason.replace(['\n', '|'], " ")),
                 (None, Some(row)) => numbers(cell, index, &row),
-                (None, None) => "no window | | | ".to_owned(),
+                (None, None) => "no window | | | | ".to_owned(),
             };
-            let (workload, threads, peer) = (&cell.workload, cell.threads, entry.peer);
-            text += &format!("| {workload} | {threads} | {peer} {} | {numbers} |\n", entry.variant);
+            text += &format!("| {} | {} {} | {numbers} |\n", work(cell), entry.peer, entry.variant);
         }
     }
     text
@@ -35,14 +73,12 @@ pub(super) fn markdown(cells: &[Cell]) -> String {
 
 fn numbers(cell: &Cell, index: usize, row: &Row) -> String {
     let Row { step_ms, images_per_s, n_windows, n_disturbed, .. } = row;
-    let ratio = row.ours_faster.map_or_else(String::new, |ratio| {
-        format!("{:.2} ({:.2}-{:.2})", ratio.median, ratio.lower_quartile, ratio.upper_quartile)
-    });
+    let (ratio, peak) = (ratio(row), peak(&cell.entries[index]));
     let mark = if row.undisturbed_only { "" } else { "*" };
     let told = cell.entries[index].readings.iter().all(|reading| reading.others.is_some());
     let disturbed = if told { format!("{n_disturbed} of {n_windows}{mark}") } else { "not known".to_owned() };
     format!(
-        "{:.3} ({:.3}-{:.3}) | {images_per_s:.0} | {ratio} | {disturbed}",
+        "{:.3} ({:.3}-{:.3}) | {images_per_s:.0} | {ratio} | {peak} | {disturbed}",
         step_ms.median, step_ms.min, step_ms.max
     )
 }
@@ -57,28 +93,45 @@ mod tests {
         let ours = entry("agon", &[(200, 0.0); 6]);
         let mut torch = entry("torch", &[(100, 0.0); 6]);
         torch.readings[0].others = Some(0.5);
-        let text = markdown(&[cell(vec![ours, torch])]);
+        let text = every_program(&[cell(vec![ours, torch])]);
         let rows: Vec<&str> = text.lines().skip(2).collect();
-        assert_eq!(rows[0], "| fc_m | 1 | agon single | 5.000 (5.000-5.000) | 2000 |  | 0 of 6 |");
-        let expected =
-            "| fc_m | 1 | torch single | 10.000 (10.000-10.000) | 1000 | 2.00 (2.00-2.00) | 1 of 6 |";
+        assert_eq!(
+            rows[0],
+            "| fc_m | train | 1 | agon single | 5.000 (5.000-5.000) | 2000 |  | 100 | 0 of 6 |"
+        );
+        let expected = "| fc_m | train | 1 | torch single | 10.000 (10.000-10.000) | 1000 | 2.00 (2.00-2.00) \
+                        | 100 | 1 of 6 |";
         assert_eq!(rows[1], expected);
+    }
+
+    #[test]
+    fn the_best_of_pytorch_stands_beside_ours() {
+        let torch = |steps| entry("torch", &[(steps, 0.0); 6]);
+        let mut silent = entry("agon", &[(200, 0.0); 6]);
+        silent.peak_rss_mib = None;
+        let text = best(&[cell(vec![silent, torch(50), torch(100)]), cell(vec![torch(1)])]);
+        let rows: Vec<&str> = text.lines().skip(2).collect();
+        assert_eq!(
+            rows[0],
+            "| fc_m | train | 1 | 5.000 | 10.000 single | 2.00 (2.00-2.00) | not told, 100 |"
+        );
+        assert_eq!(rows[1], "| fc_m | train | 1 | 1000.000 | - |  | 100, - |");
     }
 
     #[test]
     fn a_failure_and_too_few_quiet_windows_are_shown() {
         let mut broken = entry("torch", &[]);
         broken.failed = Some("it\nended".into());
-        let text = markdown(&[cell(vec![entry("agon", &[(200, 0.9); 6]), broken])]);
+        let text = every_program(&[cell(vec![entry("agon", &[(200, 0.9); 6]), broken])]);
         assert!(text.contains("| 6 of 6* |"), "{text}");
-        assert!(text.contains("| failed: it ended | | |  |"), "{text}");
+        assert!(text.contains("| failed: it ended | | | |  |"), "{text}");
     }
 
     #[test]
     fn every_row_has_as_many_cells_as_the_head() {
         let mut broken = entry("torch", &[]);
         broken.failed = Some("gone".into());
-        let text = markdown(&[cell(vec![entry("a", &[(1, 0.0)]), broken, entry("b", &[])])]);
-        assert!(text.lines().all(|line| line.matches('|').count() == 8), "{text}");
+        let text = every_program(&[cell(vec![entry("a", &[(1, 0.0)]), broken, entry("b", &[])])]);
+        assert!(text.lines().all(|line| line.matches('|').count() == 10), "{text}");
     }
 }

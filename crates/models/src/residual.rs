@@ -1,0 +1,56 @@
+//! The residual block.
+
+use autograd::{Param, Var};
+
+use crate::module::within;
+use crate::{Mode, Module, Result, Sequential};
+
+/// `y = body(x) + skip(x)`, where the skip is the identity unless one is given.
+///
+/// Parameters are named as in `body.0.weight` and `skip.0.weight`.
+pub struct Residual {
+    body: Sequential,
+    skip: Sequential,
+}
+
+impl Residual {
+    /// A block that adds its input to what the body makes of it.
+    pub fn new(body: Sequential) -> Self {
+        Self::with_skip(body, Sequential::new())
+    }
+
+    /// A block whose input takes another way around the body, which may change its shape.
+    pub fn with_skip(body: Sequential, skip: Sequential) -> Self {
+        Self { body, skip }
+    }
+}
+
+impl Module for Residual {
+    fn forward<'t>(&self, x: &Var<'t>, mode: Mode) -> Result<Var<'t>> {
+        Ok(self.body.forward(x, mode)?.add(&self.skip.forward(x, mode)?)?)
+    }
+
+    fn params(&self) -> Vec<(String, &Param)> {
+        within("body", self.body.params()).chain(within("skip", self.skip.params())).collect()
+    }
+
+    fn buffers(&self) -> Vec<(String, &Param)> {
+        within("body", self.body.buffers()).chain(within("skip", self.skip.buffers())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tensor::Tensor;
+
+    use super::*;
+    use crate::Activation;
+
+    #[test]
+    fn the_skip_is_the_identity_unless_one_is_given() {
+        let x = Tensor::from_vec(vec![-1.0, 2.0], &[1, 2]).unwrap();
+        let relu = || Sequential::new().then(Activation::Relu);
+        assert_eq!(Residual::new(relu()).output(&x).unwrap().to_f64_vec(), [-1.0, 4.0]);
+        assert_eq!(Residual::with_skip(relu(), relu()).output(&x).unwrap().to_f64_vec(), [0.0, 4.0]);
+    }
+}

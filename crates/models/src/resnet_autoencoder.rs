@@ -1,0 +1,254 @@
+//! The residual autoencoder on the plans of ResNet-18 and ResNet-34 (section 3.10 of the LBR specification).
+
+use serde::{Deserialize, Serialize};
+use tensor::DType;
+use tensor::random::Stream;
+
+use crate::error::positive;
+use crate::{
+    Activation, Autoencoder, BatchNorm, Conv2d, ConvTranspose2d, Error, Flatten, Linear, MaxPool, Residual,
+    Result, Sequential, Unflatten,
+};
+
+/// How many blocks the four stages have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Plan {
+    /// Two in each.
+    ResNet18,
+    /// 3, 4, 6 and 3: that of the paper.
+    ResNet34,
+}
+
+impl Plan {
+    fn blocks(self) -> [usize; 4] {
+        match self {
+            Self::ResNet18 => [2, 2, 2, 2],
+            Self::ResNet34 => [3, 4, 6, 3],
+        }
+    }
+}
+
+/// What a residual autoencoder is built from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// How many blocks the stages have.
+    pub plan: Plan,
+    /// Channels, rows and columns of an image: 3 x 224 x 224 in the paper. Sides are halved five times.
+    pub image: [usize; 3],
+    /// The size of the latent.
+    pub latent: usize,
+    /// What the channels of the stages, 64 to 512, are divided by: 1 in the paper, more for a processor.
+    pub narrower: usize,
+}
+
+/// The channels of the four stages.
+const WIDTHS: [usize; 4] = [64, 128, 256, 512];
+
+/// How often a side is halved: by the stem, its pooling and the last three stages.
+const HALVINGS: u32 = 5;
+
+/// Builds the autoencoder, from images `[n, c, h, w]` through latents `[n, latent]` and back.
+///
+/// # Errors
+/// If a size is zero, a side is not divisible by 32, or `narrower` does not divide 64.
+pub fn autoencoder(config: &Config, stream: &Stream, dtype: DType) -> Result<Autoencoder> {
+    let Config { plan, image: [channels, h, w], latent, narrower } = *config;
+    positive(&[("image", channels.min(h).min(w)), ("latent", latent), ("narrower", narrower)])?;
+    if [h, w].iter().any(|side| side.trailing_zeros() < HALVINGS) {
+        let got = format!("{h} x {w}");
+        return Err(Error::Setting { setting: "image", wanted: "sides divisible by 32", got });
+    }
+    if !WIDTHS[0].is_multiple_of(narrower) {
+        let (setting, got) = ("narrower", narrower.to_string());
+        return Err(Error::Setting { setting, wanted: "a divisor of 64", got });
+    }
+    let widths = WIDTHS.map(|width| width / narrower);
+    let code = [widths[3], h >> HALVINGS, w >> HALVINGS];
+    let (blocks, n_code) = (plan.blocks(), code.iter().product());
+
+    let make = Maker { stream: stream.child("encoder"), dtype };
+    let encoder = make
+        .stages_down(make.stem(channels, widths[0]), blocks, widths)
+        .then(Flatten)
+        .then_drawn(&make.stream, |stream| Linear::new(n_code, latent, stream, dtype));
+
+    let make = Maker { stream: stream.child("decoder"), dtype };
+    let decoder = Sequential::new()
+        .then_drawn(&make.stream, |stream| Linear::new(latent, n_code, stream, dtype))
+        .then(Unflatten(code.to_vec()));
+    let decoder = make.image(make.stages_up(decoder, blocks, widths), widths[0], channels);
+    Ok(Autoencoder::new(encoder, decoder))
+}
+
+/// What the layers of one part are made with.
+struct Maker {
+    stream: Stream,
+    dtype: DType,
+}
+
+impl Maker {
+    /// Convolution 7 x 7 of stride 2, batch norm, ReLU, max-pool 3 x 3 of stride 2: a quarter of the sides.
+    fn stem(&self, channels: usize, width: usize) -> Sequential {
+        Sequential::new()
+            .then_drawn(&self.stream, |stream| {
+                Conv2d::without_bias([channels, width], 7, 2, 3, stream, self.dtype)
+            })
+            .then(BatchNorm::new(width, self.dtype))
+            .then(Activation::Relu)
+            .then(MaxPool { kernel: 3, stride: 2, padding: 1 })
+    }
+
+    /// The stages of basic blocks; from the second on, the first block of a stage halves the sides.
+    fn stages_down(&self, mut layers: Sequential, blocks: [usize; 4], widths: [usize; 4]) -> Sequential {
+        let mut width = widths[0];
+        for (stage, (n_blocks, outputs)) in blocks.into_iter().zip(widths).enumerate() {
+            for block in 0..n_blocks {
+                let (channels, halves) = ([width, outputs], stage > 0 && block == 0);
+                layers = layers
+                    .then_drawn(&self.stream, |stream| basic_block(channels, halves, stream, self.dtype))
+                    .then(Activation::Relu);
+                width = outputs;
+            }
+        }
+        layers
+    }
+
+    /// The stages in reverse, of pre-activation blocks; the last block of each doubles the sides and goes to
+    /// the width of the stage before, the one of the first stage to its own.
+    fn stages_up(&self, mut layers: Sequential, blocks: [usize; 4], widths: [usize; 4]) -> Sequential {
+        for stage in (0..4).rev() {
+            let (width, below) = (widths[stage], widths[stage.saturating_sub(1)]);
+            for block in 1..=blocks[stage] {
+                let doubled_to = (block == blocks[stage]).then_some(below);
+                layers = layers.then_drawn(&self.stream, |stream| {
+                    pre_activation_block(width, doubled_to, stream, self.dtype)
+                });
+            }
+        }
+        layers
+    }
+
+    /// Batch norm, ReLU, transposed convolution 7 x 7 with stride 2, sigmoid: an image of twice the sides.
+    fn image(&self, layers: Sequential, width: usize, channels: usize) -> Sequential {
+        layers
+            .then(BatchNorm::new(width, self.dtype))
+            .then(Activation::Relu)
+            .then_drawn(&self.stream, |stream| {
+                ConvTranspose2d::without_bias([width, channels], 7, [2, 3, 1], stream, self.dtype)
+            })
+            .then(Activation::Sigmoid)
+    }
+}
+
+/// Convolution, norm, ReLU, convolution, norm, plus a skip. The ReLU after the sum is left to the caller.
+fn basic_block([inputs, outputs]: [usize; 2], halves: bool, stream: &Stream, dtype: DType) -> Residual {
+    let stride = if halves { 2 } else { 1 };
+    let (body_stream, skip_stream) = (stream.child("body"), stream.child("skip"));
+    let body = Sequential::new()
+        .then_drawn(&body_stream, |stream| {
+            Conv2d::without_bias([inputs, outputs], 3, stride, 1, stream, dtype)
+        })
+        .then(BatchNorm::new(outputs, dtype))
+        .then(Activation::Relu)
+        .then_drawn(&body_stream, |stream| Conv2d::without_bias([outputs, outputs], 3, 1, 1, stream, dtype))
+        .then(BatchNorm::new(outputs, dtype));
+    if !halves {
+        return Residual::new(body);
+    }
+    let skip = Sequential::new()
+        .then_drawn(&skip_stream, |stream| {
+            Conv2d::without_bias([inputs, outputs], 1, stride, 0, stream, dtype)
+        })
+        .then(BatchNorm::new(outputs, dtype));
+    Residual::with_skip(body, skip)
+}
+
+/// Twice norm, ReLU and convolution, plus a skip. If the sides are doubled, to `doubled_to` channels, the
+/// second convolution is a transposed one and the skip is norm, ReLU and a transposed convolution 1 x 1.
+fn pre_activation_block(width: usize, doubled_to: Option<usize>, stream: &Stream, dtype: DType) -> Residual {
+    let activated = |layers: Sequential| layers.then(BatchNorm::new(width, dtype)).then(Activation::Relu);
+    let (body_stream, skip_stream) = (stream.child("body"), stream.child("skip"));
+    let same = |stream: &Stream| Conv2d::without_bias([width, width], 3, 1, 1, stream, dtype);
+    let body = activated(activated(Sequential::new()).then_drawn(&body_stream, same));
+    let Some(outputs) = doubled_to else {
+        return Residual::new(body.then_drawn(&body_stream, same));
+    };
+    let doubling = |kernel, padding| {
+        move |stream: &Stream| {
+            let attributes = [2, padding, 1];
+            ConvTranspose2d::without_bias([width, outputs], kernel, attributes, stream, dtype)
+        }
+    };
+    let skip = activated(Sequential::new()).then_drawn(&skip_stream, doubling(1, 0));
+    Residual::with_skip(body.then_drawn(&body_stream, doubling(3, 1)), skip)
+}
+
+#[cfg(test)]
+mod tests {
+    use tensor::Tensor;
+
+    use super::*;
+    use crate::Module;
+
+    fn build(plan: Plan, image: [usize; 3], latent: usize, narrower: usize) -> Result<Autoencoder> {
+        let config = Config { plan, image, latent, narrower };
+        autoencoder(&config, &Stream::new(0, "init"), DType::F32)
+    }
+
+    /// Fact C14 of the LBR specification. Only the two affine layers depend on the latent, so the largest
+    /// models are counted from the smallest.
+    #[test]
+    fn the_parameter_counts_are_those_of_the_specification() {
+        const CODE: usize = 512 * 7 * 7;
+        let smallest = build(Plan::ResNet34, [3, 224, 224], 1, 1).unwrap();
+        assert_eq!(smallest.encoder().n_params(), 21_284_672 + CODE + 1);
+        assert_eq!(smallest.decoder().n_params(), 21_288_896 + 2 * CODE);
+        let of_latent = |latent: usize| smallest.n_params() + (latent - 1) * (2 * CODE + 1);
+        let expected = [
+            (128, 49_021_312),
+            (256, 55_443_968),
+            (512, 68_289_280),
+            (640, 74_711_936),
+            (1024, 93_979_904),
+            (2048, 145_361_152),
+            (3072, 196_742_400),
+            (4096, 248_123_648),
+        ];
+        for (latent, count) in expected {
+            assert_eq!(of_latent(latent), count, "latent {latent}");
+        }
+        let [one, two] = [1, 2].map(|latent| build(Plan::ResNet18, [3, 64, 64], latent, 8).unwrap());
+        assert_eq!(two.n_params() - one.n_params(), 2 * (64 * 2 * 2) + 1);
+    }
+
+    /// The trunk of ResNet-18 without its classifier is known to have 11,176,512 parameters.
+    #[test]
+    fn the_smaller_plan_is_that_of_resnet_18() {
+        let model = build(Plan::ResNet18, [3, 32, 32], 1, 1).unwrap();
+        assert_eq!(model.encoder().n_params(), 11_176_512 + 512 + 1);
+        assert_eq!(model.decoder().n_params(), 11_176_512 + 4_224 + 2 * 512);
+    }
+
+    #[test]
+    fn images_come_back_in_their_shape() {
+        for (plan, image) in [(Plan::ResNet18, [3, 64, 64]), (Plan::ResNet34, [1, 32, 64])] {
+            let model = build(plan, image, 5, 32).unwrap();
+            let images = Tensor::full(0.5, &[&[2], image.as_slice()].concat(), DType::F32);
+            assert_eq!(model.encode(&images).unwrap().shape(), [2, 5]);
+            assert_eq!(model.reconstruct(&images).unwrap().shape(), images.shape());
+        }
+    }
+
+    #[test]
+    fn settings_that_make_no_sense_are_refused_by_name() {
+        let message = |image, latent, narrower| {
+            build(Plan::ResNet18, image, latent, narrower).err().unwrap().to_string()
+        };
+        assert_eq!(message([3, 64, 48], 8, 16), "image: wanted sides divisible by 32, got 64 x 48");
+        assert_eq!(message([3, 0, 32], 8, 16), "image: wanted at least 1, got 0");
+        assert_eq!(message([3, 32, 32], 0, 16), "latent: wanted at least 1, got 0");
+        assert_eq!(message([3, 32, 32], 8, 0), "narrower: wanted at least 1, got 0");
+        assert_eq!(message([3, 32, 32], 8, 48), "narrower: wanted a divisor of 64, got 48");
+    }
+}

@@ -1,0 +1,98 @@
+//! What is asked of every family.
+
+use autograd::{Param, Tape};
+use models::{Adam, AdamConfig, Learner, Mode, Schedule};
+use tensor::random::Stream;
+use tensor::{DType, Tensor};
+
+use crate::subject::Subject;
+
+/// Of finite differences along a direction of length 1: short, so that none of the thousands of rectifiers
+/// and windows crosses its kink within it.
+const STEP: f64 = 1e-6;
+
+/// Rounding adds about `1.5 epsilon / STEP`, 3e-10, for each rounding of a loss of about 1, which has been
+/// through dozens; they partly cancel. Nearly all slopes are between 1e-5 and 10.
+const TOLERANCE: f64 = 5e-9;
+
+/// Compares the derivative of the loss along random directions of length 1 with finite differences: in
+/// training along one for each parameter alone and one through all of them, in evaluation through all.
+pub(crate) fn gradients_agree_with_finite_differences(subject: &impl Subject) {
+    let params = subject.params();
+    let mut words = Stream::new(1, "directions").sequence(0);
+    let mut direction = |param: &Param| (0..param.len()).map(|_| 2.0 * words.uniform() - 1.0).collect();
+    let mut check = |name: &str, mode: Mode, params: &[(String, &Param)]| {
+        let mut along: Vec<(&Param, Vec<f64>)> =
+            params.iter().map(|(_, param)| (*param, direction(param))).collect();
+        let length = along.iter().flat_map(|(_, d)| d).map(|d| d * d).sum::<f64>().sqrt();
+        along.iter_mut().flat_map(|(_, d)| d).for_each(|d| *d /= length);
+        let (analytic, numeric) = (slope(subject, mode, &along), differences(subject, mode, &along));
+        let off = (analytic - numeric).abs();
+        assert!(off <= TOLERANCE, "{name} {mode:?}: {analytic} {numeric}, {off} apart");
+    };
+    let training = Mode::Training { step: 0 };
+    for param in &params {
+        check(&param.0, training, std::slice::from_ref(param));
+    }
+    check("all parameters", training, &params);
+    check("all parameters", Mode::Evaluation, &params);
+}
+
+/// The derivative of the loss along a direction, from its gradients.
+fn slope(subject: &impl Subject, mode: Mode, along: &[(&Param, Vec<f64>)]) -> f64 {
+    let tape = Tape::new();
+    let gradients = tape.backward(&subject.loss(&tape, mode).unwrap()).unwrap();
+    let of_param = |(param, direction): &(&Param, Vec<f64>)| -> f64 {
+        let gradient = gradients.param(param).unwrap().to_f64_vec();
+        gradient.iter().zip(direction).map(|(gradient, d)| gradient * d).sum()
+    };
+    along.iter().map(of_param).sum()
+}
+
+/// The same from values of the loss.
+fn differences(subject: &impl Subject, mode: Mode, along: &[(&Param, Vec<f64>)]) -> f64 {
+    let start: Vec<Tensor> = along.iter().map(|(param, _)| param.value()).collect();
+    let moved = |steps: f64| {
+        for ((param, direction), start) in along.iter().zip(&start) {
+            let values = start.to_f64_vec();
+            let values = values.iter().zip(direction).map(|(value, d)| value + steps * STEP * d).collect();
+            param.set(Tensor::from_vec(values, start.shape()).unwrap());
+        }
+        let tape = Tape::without_gradients();
+        subject.loss(&tape, mode).unwrap().value().item().unwrap()
+    };
+    let slope = (8.0 * (moved(1.0) - moved(-1.0)) - (moved(2.0) - moved(-2.0))) / (12.0 * STEP);
+    for ((param, _), start) in along.iter().zip(start) {
+        param.set(start);
+    }
+    slope
+}
+
+/// The loss before each of these many steps of AdamW.
+fn losses(subject: &impl Subject, rate: f64, steps: usize) -> Vec<f64> {
+    let config = AdamConfig { learning_rate: rate, ..AdamConfig::PAPER };
+    let adam = Adam::new(&subject.params(), config).with_weight_decay(1e-3);
+    let mut learner = Learner::new(subject.params(), subject.buffers(), adam, Schedule::Constant);
+    (0..steps).map(|_| learner.step(|tape, mode| subject.loss(tape, mode)).unwrap()).collect()
+}
+
+/// Ten steps on one batch give these losses: in 64 bits within 1e-9, which leaves the last digits of `exp`,
+/// `ln` and roots a million epsilons, and in 32 bits within what the family allows.
+pub(crate) fn ten_golden_losses_are_kept<S: Subject>(
+    subject: impl Fn(DType) -> S,
+    golden: [f64; 10],
+    narrow: f64,
+) {
+    for (dtype, allowed) in [(DType::F64, 1e-9), (DType::F32, narrow)] {
+        let losses = losses(&subject(dtype), 1e-3, 10);
+        let off = |(loss, golden): (&f64, f64)| ((loss - golden) / golden).abs();
+        let worst = losses.iter().zip(golden).map(off).fold(0.0, f64::max);
+        assert!(worst <= allowed, "{dtype}: {worst:e} off: {losses:#?}");
+    }
+}
+
+/// Thirty steps on one batch take at least a tenth off the loss.
+pub(crate) fn training_lowers_the_loss(subject: &impl Subject) {
+    let losses = losses(subject, 1e-2, 30);
+    assert!(losses[29] < 0.9 * losses[0], "{losses:?}");
+}

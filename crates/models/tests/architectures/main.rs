@@ -1,0 +1,15 @@
+//! Each family of architectures on a tiny size: its gradients, its ten golden losses, and that it learns.
+//!
+//! The sizes are the smallest that have every kind of layer of their family. Change golden losses only in a
+//! commit that says why.
+#![allow(clippy::unwrap_used)]
+
+mod check;
+mod subject;
+
+mod dcae;
+mod guided;
+mod mlp;
+mod mlpae;
+mod resnet9;
+mod resnet_autoencoder;
