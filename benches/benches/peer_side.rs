@@ -7,7 +7,6 @@ use std::io::{BufRead, Write};
 use std::time::Instant;
 
 use benches::{NAMES, Workload};
-use models::Trainer;
 use serde_json::json;
 
 /// At least this many steps and this many seconds before the first window.
@@ -29,28 +28,32 @@ fn main() {
         std::process::exit(2);
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads can be made");
-    pool.install(|| serve(&workload));
+    let mode = argument("--mode").unwrap_or_else(|| "train".into());
+    pool.install(|| serve(&workload, &mode));
 }
 
-fn serve(workload: &Workload) {
-    let mut trainer = workload.trainer();
+fn serve(workload: &Workload, mode: &str) {
+    let mut training = workload.training();
+    let mut step = || {
+        let loss = if mode == "infer" { workload.infer() } else { training.step() };
+        loss.expect("the shapes fit")
+    };
     let (start, mut steps) = (Instant::now(), 0);
     while steps < WARM_UP.0 || start.elapsed().as_secs_f64() < WARM_UP.1 {
-        step(&mut trainer, workload);
+        step();
         steps += 1;
     }
-    let params: usize = workload.model.params().iter().map(|(_, param)| param.len()).sum();
     say(&json!({
-        "ready": true, "peer": "agon", "version": env!("CARGO_PKG_VERSION"), "variant": "default",
-        "params": params, "batch": workload.labels.len(), "loss": step(&mut trainer, workload),
+        "ready": true, "peer": "agon", "version": env!("CARGO_PKG_VERSION"), "variant": "default", "mode": mode,
+        "params": workload.n_params(), "batch": workload.batch(), "loss": step(),
     }));
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
         let Some(seconds) = line.strip_prefix("window ").and_then(|s| s.trim().parse::<f64>().ok()) else {
-            return;
+            return say(&json!({ "peak_rss_mib": peak_rss_mib() }));
         };
         let (start, cpu, mut steps, mut loss) = (Instant::now(), cpu_seconds(), 0, 0.0);
         while steps == 0 || start.elapsed().as_secs_f64() < seconds {
-            loss = step(&mut trainer, workload);
+            loss = step();
             steps += 1;
         }
         let wall = start.elapsed().as_secs_f64();
@@ -58,10 +61,11 @@ fn serve(workload: &Workload) {
     }
 }
 
-/// One training step; returns `0.5 MSE + 0.5 cross-entropy`.
-fn step(trainer: &mut Trainer<'_>, workload: &Workload) -> f64 {
-    let (mse, cross_entropy, _) = trainer.step(&workload.images, &workload.labels).expect("the shapes fit");
-    0.5 * mse + 0.5 * cross_entropy
+/// The most memory that this process has had, in MiB.
+fn peak_rss_mib() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix(" kB")?.parse::<f64>().ok()? / 1024.0)
 }
 
 fn say(line: &serde_json::Value) {

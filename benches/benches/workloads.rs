@@ -1,59 +1,165 @@
-//! The workloads that benchmarks time: the models of the papers, and those of the shared peers, on one
-//! random batch.
+//! The workloads that benchmarks time: the models of both papers and those that every framework builds, each
+//! on one random batch.
 #![forbid(unsafe_code)]
 
-mod shared;
+mod vision;
 
 use models::fc::{self, Config, Size};
-use models::{Activation, AdamConfig, Cre, Trainer, cnn};
+use models::{
+    Activation, Adam, AdamConfig, Autoencoder, Cre, Learner, Mode, Module, Part, Schedule, Sequential, Trainer,
+    cnn, dcae, mlpae, vit,
+};
+use autograd::{Tape, Var};
 use tensor::random::Stream;
 use tensor::{DType, Indices, Tensor};
 
-/// The names of all workloads: the papers' models, then the shared ones.
-pub const NAMES: [&str; 7] = ["fc_s", "fc_m", "fc_l", "cnn_s", "cnn_l", "mlp_ae", "cnn_cre"];
+/// The names of all workloads: the CRE paper's, the reconstruction paper's, then those of every framework.
+pub const NAMES: [&str; 13] = [
+    "fc_s", "fc_m", "fc_l", "cnn_s", "cnn_l", "vit_s", "dcae", "mlpae", "mlp_ae", "cnn_cre", "vit_cre", "resnet9",
+    "resnet_ae",
+];
 
 /// A model and the batch that it is trained on, over and over.
 pub struct Workload {
-    /// The model.
-    pub model: Cre,
-    /// Images `[batch, ..]` in [-1, 1).
-    pub images: Tensor,
-    /// Their classes.
-    pub labels: Indices,
-    /// The optimisers.
-    adam: AdamConfig,
+    model: Model,
+    images: Tensor,
+    labels: Indices,
+    learning_rate: f64,
+}
+
+/// A model with the loss that it is trained by.
+enum Model {
+    /// Each part follows a loss of its own, as the CRE paper says.
+    Routed(Cre),
+    /// All parts follow the mean of both losses.
+    Both(Cre),
+    /// The mean squared error of the reconstruction.
+    Reconstruction(Autoencoder),
+    /// The mean squared error to one-hot labels.
+    OneHot(Sequential),
 }
 
 impl Workload {
     /// One of [`NAMES`], with its own batch size or another; nothing for other names.
     pub fn named(name: &str, batch: Option<usize>) -> Option<Self> {
-        let stream = &Stream::new(0, "init");
-        let (model, image, own_batch): (_, &[usize], _) = match name {
-            "fc_s" => (fc(Size::S, stream)?, &[784], 512),
-            "fc_m" => (fc(Size::M, stream)?, &[784], 512),
-            "fc_l" => (fc(Size::L, stream)?, &[784], 512),
-            "cnn_s" => (cnn::cnn_s(16, stream, DType::F32), &[1, 28, 28], 512),
-            "cnn_l" => (cnn::cnn_l(1, stream, DType::F32), &[3, 32, 32], 64),
-            "mlp_ae" => (shared::mlp_ae(stream), &[784], 128),
-            "cnn_cre" => (shared::cnn_cre(stream), &[3, 32, 32], 128),
+        use Model::{Both, OneHot, Reconstruction, Routed};
+        const FLAT: &[usize] = &[784];
+        const GREY: &[usize] = &[1, 28, 28];
+        const COLOUR: &[usize] = &[3, 32, 32];
+        let (stream, f32) = (&Stream::new(0, "init"), DType::F32);
+        let image = [3, 32, 32];
+        let (model, shape, own_batch, learning_rate) = match name {
+            "fc_s" => (Routed(fc(Size::S, stream)?), FLAT, 512, 1e-3),
+            "fc_m" => (Routed(fc(Size::M, stream)?), FLAT, 512, 1e-3),
+            "fc_l" => (Routed(fc(Size::L, stream)?), FLAT, 512, 1e-3),
+            "cnn_s" => (Routed(cnn::cnn_s(16, stream, f32)), GREY, 512, 1e-3),
+            "cnn_l" => (Routed(cnn::cnn_l(1, stream, f32)), COLOUR, 64, 1e-3),
+            "vit_s" => (Routed(vit::cre(&vit::Config::S, stream, f32).ok()?), GREY, 512, 1e-3),
+            "dcae" => {
+                let config = dcae::Config { image, latent: 512, depth: 3 };
+                (Reconstruction(dcae::autoencoder(&config, stream, f32).ok()?), COLOUR, 256, 1e-3)
+            }
+            "mlpae" => {
+                let config =
+                    mlpae::Config { image, latent: 512, encoder_depth: 3, decoder_depth: 3, sigmoid: true };
+                (Reconstruction(mlpae::autoencoder(&config, stream, f32).ok()?), COLOUR, 256, 1e-3)
+            }
+            "mlp_ae" => (Both(vision::mlp_ae(stream)), FLAT, 128, 1e-4),
+            "cnn_cre" => (Both(vision::cnn_cre(stream)), COLOUR, 128, 1e-4),
+            "vit_cre" => (Both(vision::vit_cre(stream)), COLOUR, 128, 1e-4),
+            "resnet9" => (OneHot(vision::resnet9(stream)), COLOUR, 128, 1e-4),
+            "resnet_ae" => (Reconstruction(vision::resnet_ae(stream)), COLOUR, 64, 1e-4),
             _ => return None,
-        };
-        let adam = match name {
-            "mlp_ae" | "cnn_cre" => AdamConfig { learning_rate: 1e-4, ..AdamConfig::PAPER },
-            _ => AdamConfig::PAPER,
         };
         let batch = batch.unwrap_or(own_batch);
         let mut words = Stream::new(0, "images").sequence(0);
-        let pixels = batch * image.iter().product::<usize>();
+        let pixels = batch * shape.iter().product::<usize>();
         let pixels = (0..pixels).map(|_| (2.0 * words.uniform() - 1.0) as f32).collect();
-        let images = Tensor::from_vec(pixels, &[&[batch], image].concat()).ok()?;
+        let images = Tensor::from_vec(pixels, &[&[batch], shape].concat()).ok()?;
         let labels = Indices::new((0..batch).map(|_| (10.0 * words.uniform()) as u32).collect());
-        Some(Self { model, images, labels, adam })
+        Some(Self { model, images, labels, learning_rate })
     }
 
-    /// The model in training at lambda = 0.5.
-    pub fn trainer(&self) -> Trainer<'_> {
-        Trainer::new(&self.model, self.adam, 0.5)
+    /// Images a step.
+    pub fn batch(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// The number of numbers that are learned.
+    pub fn n_params(&self) -> usize {
+        let params = match &self.model {
+            Model::Routed(cre) | Model::Both(cre) => cre.params(),
+            Model::Reconstruction(autoencoder) => autoencoder.params(),
+            Model::OneHot(classifier) => classifier.params(),
+        };
+        params.iter().map(|(_, param)| param.len()).sum()
+    }
+
+    /// The model in training by Adam, at lambda = 0.5 where there are two losses.
+    pub fn training(&self) -> Training<'_> {
+        let config = AdamConfig { learning_rate: self.learning_rate, ..AdamConfig::PAPER };
+        let learner = |params: Vec<_>, buffers| {
+            let adam = Adam::new(&params, config);
+            Training::Learner(self, Learner::new(params, buffers, adam, Schedule::Constant))
+        };
+        match &self.model {
+            Model::Routed(cre) => Training::Trainer(self, Trainer::new(cre, config, 0.5)),
+            Model::Both(cre) => learner(cre.params(), cre.buffers()),
+            Model::Reconstruction(autoencoder) => learner(autoencoder.params(), autoencoder.buffers()),
+            Model::OneHot(classifier) => learner(classifier.params(), classifier.buffers()),
+        }
+    }
+
+    /// A forward pass in evaluation, heads and decoder included; returns the mean of what comes out.
+    ///
+    /// # Errors
+    /// If a kernel fails.
+    pub fn infer(&self) -> models::Result<f64> {
+        let out = match &self.model {
+            Model::Routed(cre) | Model::Both(cre) => cre.represent(&self.images)?.logits,
+            Model::Reconstruction(autoencoder) => autoencoder.reconstruct(&self.images)?,
+            Model::OneHot(classifier) => classifier.output(&self.images)?,
+        };
+        Ok(f64::from(out.as_slice::<f32>()?[0]))
+    }
+
+    /// The loss of the models that follow one.
+    fn loss<'t>(&self, tape: &'t Tape, mode: Mode) -> models::Result<Var<'t>> {
+        let images = tape.constant(&self.images);
+        Ok(match &self.model {
+            Model::Routed(cre) | Model::Both(cre) => {
+                let z = cre.part(Part::Encoder).forward(&images, mode)?;
+                let mse = cre.part(Part::Decoder).forward(&z, mode)?.mse(&images)?;
+                let logits = cre.part(Part::Classifier).forward(&z, mode)?;
+                mse.add(&logits.softmax_cross_entropy(&self.labels)?)?.scale(0.5)?
+            }
+            Model::Reconstruction(autoencoder) => autoencoder.forward(&images, mode)?.mse(&images)?,
+            Model::OneHot(classifier) => classifier.forward(&images, mode)?.one_hot_mse(&self.labels)?,
+        })
+    }
+}
+
+/// A workload in training.
+pub enum Training<'w> {
+    /// Each part follows a loss of its own.
+    Trainer(&'w Workload, Trainer<'w>),
+    /// All parameters follow one loss.
+    Learner(&'w Workload, Learner<'w, Adam>),
+}
+
+impl Training<'_> {
+    /// One step; returns the loss before it.
+    ///
+    /// # Errors
+    /// If a kernel fails, or the loss is not finite.
+    pub fn step(&mut self) -> models::Result<f64> {
+        match self {
+            Self::Trainer(workload, trainer) => {
+                let (mse, cross_entropy, _) = trainer.step(&workload.images, &workload.labels)?;
+                Ok(0.5 * mse + 0.5 * cross_entropy)
+            }
+            Self::Learner(workload, learner) => learner.step(|tape, mode| workload.loss(tape, mode)),
+        }
     }
 }
 
@@ -62,4 +168,22 @@ fn fc(size: Size, stream: &Stream) -> Option<Cre> {
     let latent_activation = Activation::Relu;
     let config = Config { size, pixels: 784, classes: 10, latent: 16, latent_activation };
     fc::cre(&config, stream, DType::F32).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_workload_has_the_parameters_of_its_counterpart() {
+        // Counted by PyTorch for the models of benches/peers.
+        let expected = [
+            26_058, 987_966, 2_971_146, 12_251, 1_753_357, 2_795, 2_666_275, 12_855_808, 2_636_498, 714_125, 3_654_074,
+            6_573_120, 21_134_851,
+        ];
+        for (name, count) in NAMES.into_iter().zip(expected) {
+            let workload = Workload::named(name, Some(2)).unwrap();
+            assert_eq!((name, workload.n_params()), (name, count));
+        }
+    }
 }
