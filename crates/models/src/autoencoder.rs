@@ -60,3 +60,33 @@ impl Module for Autoencoder {
         within("encoder", self.encoder.buffers()).chain(within("decoder", self.decoder.buffers())).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tensor::DType;
+    use tensor::random::Stream;
+
+    use super::*;
+    use crate::{BatchNorm, Linear};
+
+    #[test]
+    fn the_parts_are_named_and_the_reconstruction_is_the_decoded_latent() {
+        let stream = Stream::new(0, "init");
+        let encoder = Sequential::new()
+            .then_drawn(&stream, |stream| Linear::new(4, 2, stream, DType::F64))
+            .then(BatchNorm::new(2, DType::F64));
+        let decoder =
+            Sequential::new().then_drawn(&stream, |stream| Linear::without_bias(2, 4, stream, DType::F64));
+        let model = Autoencoder::new(encoder, decoder);
+        let names =
+            |named: Vec<(String, &Param)>| named.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        let expected =
+            ["encoder.0.weight", "encoder.0.bias", "encoder.1.weight", "encoder.1.bias", "decoder.0.weight"];
+        assert_eq!(names(model.params()), expected);
+        assert_eq!(names(model.buffers()), ["encoder.1.running_mean", "encoder.1.running_var"]);
+
+        let x = Tensor::from_vec(vec![0.5, -1.0, 2.0, 0.25], &[1, 4]).unwrap();
+        let decoded = model.decoder().output(&model.encode(&x).unwrap()).unwrap();
+        assert_eq!(model.reconstruct(&x).unwrap().to_f64_vec(), decoded.to_f64_vec());
+    }
+}

@@ -1,5 +1,7 @@
 //! What can go wrong with models and their training.
 
+use std::path::PathBuf;
+
 /// The result of everything in this crate that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -43,6 +45,24 @@ pub enum Error {
         wanted: String,
         /// What was stored.
         got: String,
+    },
+    /// A file of weights could not be read or written.
+    #[error("cannot {doing} {}: {reason}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What was tried.
+        doing: &'static str,
+        /// What the system or the file's format says.
+        reason: String,
+    },
+    /// The weights in a file are not those of the model.
+    #[error("{} does not fit the model: {}", path.display(), misfits.join("; "))]
+    Weights {
+        /// The file.
+        path: PathBuf,
+        /// Every name that does not fit, with what was wanted and what was stored.
+        misfits: Vec<String>,
     },
     /// There was nothing to train on or to evaluate.
     #[error("no batches were given; is the data set smaller than one batch?")]

@@ -40,6 +40,7 @@ mod sgd;
 mod train;
 mod optimiser;
 mod learner;
+pub mod weights;
 
 pub use adam::{Adam, AdamConfig};
 pub use attention::SelfAttention;

@@ -1,5 +1,7 @@
 //! What is asked of every family.
 
+use std::collections::HashMap;
+
 use autograd::{Param, Tape};
 use models::{Adam, AdamConfig, Learner, Mode, Schedule};
 use tensor::random::Stream;
@@ -68,11 +70,15 @@ fn differences(subject: &impl Subject, mode: Mode, along: &[(&Param, Vec<f64>)])
     slope
 }
 
-/// The loss before each of these many steps of AdamW.
-fn losses(subject: &impl Subject, rate: f64, steps: usize) -> Vec<f64> {
+/// The subject's model with AdamW.
+fn learner(subject: &impl Subject, rate: f64) -> Learner<'_, Adam> {
     let config = AdamConfig { learning_rate: rate, ..AdamConfig::PAPER };
     let adam = Adam::new(&subject.params(), config).with_weight_decay(1e-3);
-    let mut learner = Learner::new(subject.params(), subject.buffers(), adam, Schedule::Constant);
+    Learner::new(subject.params(), subject.buffers(), adam, Schedule::Constant)
+}
+
+/// The loss before each of these many steps.
+fn losses(learner: &mut Learner<'_, Adam>, subject: &impl Subject, steps: usize) -> Vec<f64> {
     (0..steps).map(|_| learner.step(|tape, mode| subject.loss(tape, mode)).unwrap()).collect()
 }
 
@@ -84,7 +90,8 @@ pub(crate) fn ten_golden_losses_are_kept<S: Subject>(
     narrow: f64,
 ) {
     for (dtype, allowed) in [(DType::F64, 1e-9), (DType::F32, narrow)] {
-        let losses = losses(&subject(dtype), 1e-3, 10);
+        let subject = subject(dtype);
+        let losses = losses(&mut learner(&subject, 1e-3), &subject, 10);
         let off = |(loss, golden): (&f64, f64)| ((loss - golden) / golden).abs();
         let worst = losses.iter().zip(golden).map(off).fold(0.0, f64::max);
         assert!(worst <= allowed, "{dtype}: {worst:e} off: {losses:#?}");
@@ -93,6 +100,18 @@ pub(crate) fn ten_golden_losses_are_kept<S: Subject>(
 
 /// Thirty steps on one batch take at least a tenth off the loss.
 pub(crate) fn training_lowers_the_loss(subject: &impl Subject) {
-    let losses = losses(subject, 1e-2, 30);
+    let losses = losses(&mut learner(subject, 1e-2), subject, 30);
     assert!(losses[29] < 0.9 * losses[0], "{losses:?}");
+}
+
+/// Every number that matters to training is stored, under a name of its own.
+pub(crate) fn a_stored_learner_goes_on_with_the_same_bits<S: Subject>(subject: impl Fn(DType) -> S) {
+    let (first, second) = (subject(DType::F32), subject(DType::F32));
+    let (mut whole, mut resumed) = (learner(&first, 1e-2), learner(&second, 1e-2));
+    losses(&mut whole, &first, 3);
+    let state: HashMap<String, Tensor> = whole.state().into_iter().collect();
+    assert_eq!(state.len(), whole.state().len(), "a name stands for two tensors");
+    losses(&mut resumed, &second, 2);
+    resumed.load(|name| state.get(name).cloned()).unwrap();
+    assert_eq!(losses(&mut resumed, &second, 3), losses(&mut whole, &first, 3));
 }

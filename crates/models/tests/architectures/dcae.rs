@@ -24,6 +24,11 @@ fn dcae_learns() {
 }
 
 #[test]
+fn a_stored_dcae_goes_on_with_the_same_bits() {
+    check::a_stored_learner_goes_on_with_the_same_bits(subject);
+}
+
+#[test]
 fn dcae_keeps_its_ten_golden_losses() {
     check::ten_golden_losses_are_kept(
         subject,

@@ -31,6 +31,11 @@ fn guided_learns() {
 }
 
 #[test]
+fn a_stored_guided_goes_on_with_the_same_bits() {
+    check::a_stored_learner_goes_on_with_the_same_bits(subject);
+}
+
+#[test]
 fn guided_keeps_its_ten_golden_losses() {
     check::ten_golden_losses_are_kept(
         subject,

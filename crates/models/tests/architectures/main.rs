@@ -1,4 +1,4 @@
-//! Each family of architectures on a tiny size: its gradients, its ten golden losses, and that it learns.
+//! Each family of architectures on a tiny size: its gradients, its ten golden losses, learning, resuming.
 //!
 //! The sizes are the smallest that have every kind of layer of their family. Change golden losses only in a
 //! commit that says why.

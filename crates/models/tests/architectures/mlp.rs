@@ -24,6 +24,11 @@ fn mlp_learns() {
 }
 
 #[test]
+fn a_stored_mlp_goes_on_with_the_same_bits() {
+    check::a_stored_learner_goes_on_with_the_same_bits(subject);
+}
+
+#[test]
 fn mlp_keeps_its_ten_golden_losses() {
     check::ten_golden_losses_are_kept(
         subject,

@@ -23,6 +23,11 @@ fn resnet_autoencoder_learns() {
     check::training_lowers_the_loss(&subject(DType::F32));
 }
 
+#[test]
+fn a_stored_resnet_autoencoder_goes_on_with_the_same_bits() {
+    check::a_stored_learner_goes_on_with_the_same_bits(subject);
+}
+
 /// In 32 bits the first six losses agree within 2e-6. Then rounding takes a rectifier, a window or a small
 /// gradient to its other side, and norms over few numbers pass that on.
 #[test]

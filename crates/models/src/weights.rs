@@ -1,0 +1,327 @@
+//! Models in safetensors files, under the names that PyTorch uses.
+//!
+//! A name is the path to a parameter: the part of a model, then places in its sequences, then the parameter, as in
+//! `encoder.0.weight`. A PyTorch module whose layers stand at the same places has a `state_dict` with the same
+//! names, shapes and order of elements, so files go both ways as they are:
+//!
+//! | here | in PyTorch |
+//! | --- | --- |
+//! | `Linear`: `weight [outputs, inputs]`, `bias` | `nn.Linear` |
+//! | `Conv2d`: `weight [outputs, inputs, h, w]`, `bias` | `nn.Conv2d` |
+//! | `ConvTranspose2d`: `weight [inputs, outputs, h, w]`, `bias` | `nn.ConvTranspose2d` |
+//! | `BatchNorm`: `weight`, `bias`, `running_mean`, `running_var` | `nn.BatchNorm1d`, `nn.BatchNorm2d` |
+//! | `LayerNorm`: `weight`, `bias` | `nn.LayerNorm` |
+//! | `SelfAttention`: `qkv.weight [3 d, d]`, `qkv.bias`, `proj.weight`, `proj.bias` | two `nn.Linear` |
+//! | `PatchEmbedding`: `weight [d, side * side * c]`, `bias` | `nn.Conv2d`, its weight permuted by `(0, 2, 3, 1)` |
+//! | `Residual`: `body.PLACE...`, `skip.PLACE...` | two `nn.Sequential` of these names |
+//! | activation, pooling, dropout, flattening: a place, no names | `nn.ReLU`, `nn.MaxPool2d`, ... |
+//!
+//! PyTorch's `num_batches_tracked`, which nothing here needs, is passed over. `benches/peers/models.py` has every
+//! architecture with these places.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use autograd::Param;
+use half::{bf16, f16};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use tensor::{DType, Element, Tensor};
+
+use crate::{Error, Result};
+
+/// Counts batches in PyTorch's batch norms, in whole numbers.
+const PASSED_OVER: &str = "num_batches_tracked";
+
+/// Writes the parameters and buffers of a model; the file appears whole or not at all, in place of an earlier one.
+///
+/// # Errors
+/// [`Error::File`] if it cannot be written.
+pub fn save<'a>(path: &Path, model: impl IntoIterator<Item = (String, &'a Param)>) -> Result<()> {
+    let tensors: Vec<_> = model.into_iter().map(|(name, param)| (name, param.value())).collect();
+    write(path, &tensors)
+}
+
+/// Takes over the parameters and buffers of a model from a file.
+///
+/// # Errors
+/// As [`read`], and [`Error::Weights`] with every name that is missing, is not the model's, or has another shape
+/// or type; then nothing has changed.
+pub fn load<'a>(path: &Path, model: impl IntoIterator<Item = (String, &'a Param)>) -> Result<()> {
+    let mut stored = read(path)?;
+    let (mut fitting, mut misfits) = (Vec::new(), Vec::new());
+    for (name, param) in model {
+        let own = param.value();
+        match stored.remove(&name) {
+            Some(tensor) if tensor.dtype() == own.dtype() && tensor.shape() == own.shape() => {
+                fitting.push((param, tensor));
+            }
+            Some(tensor) => misfits.push(format!("{name}: wanted {}, got {}", kind(&own), kind(&tensor))),
+            None => misfits.push(format!("{name}: wanted {}, got nothing", kind(&own))),
+        }
+    }
+    misfits.extend(
+        stored.iter().map(|(name, tensor)| format!("{name}: not in the model, got {}", kind(tensor))),
+    );
+    if !misfits.is_empty() {
+        return Err(Error::Weights { path: path.into(), misfits });
+    }
+    fitting.into_iter().for_each(|(param, tensor)| param.set(tensor));
+    Ok(())
+}
+
+fn kind(tensor: &Tensor) -> String {
+    format!("{} {:?}", tensor.dtype(), tensor.shape())
+}
+
+/// Writes named tensors, as [`save`] does.
+///
+/// # Errors
+/// [`Error::File`] if it cannot be written.
+pub fn write(path: &Path, tensors: &[(String, Tensor)]) -> Result<()> {
+    let bytes: Vec<Vec<u8>> = tensors.iter().map(|(_, tensor)| to_bytes(tensor)).collect();
+    let views = tensors.iter().zip(&bytes).map(|((name, tensor), bytes)| {
+        let view = TensorView::new(to_stored(tensor.dtype()), tensor.shape().to_vec(), bytes);
+        (name, view.expect("the bytes are those of the shape"))
+    });
+    let whole = safetensors::serialize(views, None);
+    let whole = whole.map_err(|error| failure(path, "serialise", error))?;
+    replace(path, &whole)
+}
+
+/// Writes beside the target first, so that a reader never meets half a file.
+fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".partial-{}", std::process::id()));
+    let beside = PathBuf::from(beside);
+    let written = File::create(&beside)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&beside, path));
+    written.map_err(|error| {
+        // What is left of it is of no use; that it cannot be removed says nothing new.
+        let _ = fs::remove_file(&beside);
+        failure(path, "write", error)
+    })
+}
+
+/// All tensors of a file by name, without PyTorch's `num_batches_tracked`.
+///
+/// # Errors
+/// [`Error::File`] if the file cannot be read, is not a whole safetensors file, or holds numbers of a type other
+/// than f64, f32, f16 and bf16.
+pub fn read(path: &Path) -> Result<BTreeMap<String, Tensor>> {
+    let bytes = fs::read(path).map_err(|error| failure(path, "read", error))?;
+    parse(&bytes).map_err(|reason| failure(path, "read", reason))
+}
+
+fn parse(bytes: &[u8]) -> std::result::Result<BTreeMap<String, Tensor>, String> {
+    let stored = SafeTensors::deserialize(bytes);
+    let stored = stored.map_err(|error| format!("not a whole safetensors file: {error}"))?;
+    let wanted = stored.iter().filter(|(name, _)| name.rsplit('.').next() != Some(PASSED_OVER));
+    let parsed = wanted.map(|(name, view)| {
+        let tensor = to_tensor(&view).map_err(|reason| format!("{name}: {reason}"))?;
+        Ok((name.to_owned(), tensor))
+    });
+    parsed.collect()
+}
+
+fn failure(path: &Path, doing: &'static str, reason: impl ToString) -> Error {
+    Error::File { path: path.into(), doing, reason: reason.to_string() }
+}
+
+fn to_stored(dtype: DType) -> Dtype {
+    match dtype {
+        DType::F64 => Dtype::F64,
+        DType::F32 => Dtype::F32,
+        DType::F16 => Dtype::F16,
+        DType::BF16 => Dtype::BF16,
+    }
+}
+
+/// The elements in row-major order, each with its lowest byte first.
+fn to_bytes(tensor: &Tensor) -> Vec<u8> {
+    fn of<const N: usize, T: Element>(tensor: &Tensor, bytes: fn(T) -> [u8; N]) -> Vec<u8> {
+        let elements = tensor.as_slice::<T>().expect("the type was asked before");
+        elements.iter().flat_map(|&element| bytes(element)).collect()
+    }
+    match tensor.dtype() {
+        DType::F64 => of(tensor, f64::to_le_bytes),
+        DType::F32 => of(tensor, f32::to_le_bytes),
+        DType::F16 => of(tensor, f16::to_le_bytes),
+        DType::BF16 => of(tensor, bf16::to_le_bytes),
+    }
+}
+
+fn to_tensor(view: &TensorView<'_>) -> std::result::Result<Tensor, String> {
+    fn of<const N: usize, T: Element>(
+        view: &TensorView<'_>,
+        from: fn([u8; N]) -> T,
+    ) -> tensor::Result<Tensor> {
+        let (elements, _) = view.data().as_chunks::<N>();
+        Tensor::from_vec(elements.iter().map(|&bytes| from(bytes)).collect(), view.shape())
+    }
+    let tensor = match view.dtype() {
+        Dtype::F64 => of(view, f64::from_le_bytes),
+        Dtype::F32 => of(view, f32::from_le_bytes),
+        Dtype::F16 => of(view, f16::from_le_bytes),
+        Dtype::BF16 => of(view, bf16::from_le_bytes),
+        other => return Err(format!("wanted f64, f32, f16 or bf16, got {other:?}")),
+    };
+    tensor.map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use tensor::random::Stream;
+
+    use super::*;
+    use crate::cnn::cnn_s;
+    use crate::{Cre, Module, Part};
+
+    fn model(seed: u64, dtype: DType) -> Cre {
+        cnn_s(1, &Stream::new(seed, "init"), dtype)
+    }
+
+    fn all(model: &Cre) -> impl Iterator<Item = (String, &Param)> {
+        model.params().into_iter().chain(model.buffers())
+    }
+
+    fn bytes_of(model: &Cre) -> Vec<(String, Vec<u8>)> {
+        all(model).map(|(name, param)| (name, to_bytes(&param.value()))).collect()
+    }
+
+    #[test]
+    fn a_model_of_any_type_comes_back_with_the_same_bits() {
+        let folder = tempfile::tempdir().unwrap();
+        for dtype in DType::ALL {
+            let path = folder.path().join(format!("{dtype}.safetensors"));
+            let (from, to) = (model(1, dtype), model(2, dtype));
+            // Numbers that are none must come through too.
+            from.params()[0].1.update(|value| *value = Tensor::full(f64::NAN, value.shape(), dtype));
+            save(&path, all(&from)).unwrap();
+            assert_ne!(bytes_of(&from), bytes_of(&to));
+            load(&path, all(&to)).unwrap();
+            assert_eq!(bytes_of(&from), bytes_of(&to), "{dtype}");
+        }
+        let names = fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(names, 4, "a partial file is left over");
+    }
+
+    #[test]
+    fn everything_that_does_not_fit_is_named_and_nothing_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("w.safetensors");
+        let stored = |name: &str, shape: &[usize], dtype| (name.to_owned(), Tensor::zeros(shape, dtype));
+        write(
+            &path,
+            &[
+                stored("0.weight", &[16, 1, 3, 3], DType::F64),
+                stored("0.bias", &[17], DType::F32),
+                stored("2.weight", &[16], DType::F32),
+                stored("9.weight", &[2], DType::F16),
+            ],
+        )
+        .unwrap();
+        let model = model(1, DType::F32);
+        let first_layers = || model.part(Part::Encoder).params().into_iter().take(4);
+        let before = bytes_of(&model);
+        let error = load(&path, first_layers()).unwrap_err();
+        let Error::Weights { misfits, .. } = &error else { panic!("{error}") };
+        assert_eq!(
+            misfits[..],
+            [
+                "0.weight: wanted f32 [16, 1, 3, 3], got f64 [16, 1, 3, 3]",
+                "0.bias: wanted f32 [16], got f32 [17]",
+                "2.bias: wanted f32 [16], got nothing",
+                "9.weight: not in the model, got f16 [2]",
+            ]
+        );
+        assert!(
+            error.to_string().contains("w.safetensors does not fit the model: 0.weight: wanted"),
+            "{error}"
+        );
+        assert_eq!(bytes_of(&model), before);
+    }
+
+    #[test]
+    fn pytorchs_count_of_batches_is_passed_over_and_other_whole_numbers_are_refused() {
+        let file = |name| {
+            let one = 1i64.to_le_bytes();
+            let view = TensorView::new(Dtype::I64, vec![], &one).unwrap();
+            safetensors::serialize([(name, view)], None).unwrap()
+        };
+        assert!(parse(&file("encoder.2.num_batches_tracked")).unwrap().is_empty());
+        let error = parse(&file("encoder.2.steps")).unwrap_err();
+        assert_eq!(error, "encoder.2.steps: wanted f64, f32, f16 or bf16, got I64");
+    }
+
+    #[test]
+    fn a_file_that_is_missing_or_cut_short_is_told_by_its_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("w.safetensors");
+        let error = read(&path).unwrap_err().to_string();
+        assert!(error.starts_with("cannot read ") && error.contains("w.safetensors: "), "{error}");
+        save(&path, all(&model(1, DType::F32))).unwrap();
+        let whole = fs::read(&path).unwrap();
+        fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+        let error = read(&path).unwrap_err().to_string();
+        assert!(error.contains("w.safetensors: not a whole safetensors file"), "{error}");
+        let nowhere = folder.path().join("no/w.safetensors");
+        let error = save(&nowhere, all(&model(1, DType::F32))).unwrap_err().to_string();
+        assert!(error.starts_with("cannot write "), "{error}");
+    }
+
+    #[test]
+    fn a_failed_write_leaves_the_earlier_file_and_nothing_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        // A folder cannot be replaced by a file.
+        let path = folder.path().join("w.safetensors");
+        fs::create_dir(&path).unwrap();
+        assert!(save(&path, all(&model(1, DType::F32))).is_err());
+        assert!(path.is_dir());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn hostile_bytes_are_an_error_and_never_a_panic() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("w.safetensors");
+        write(
+            &path,
+            &[
+                ("a".into(), Tensor::zeros(&[2, 3], DType::F32)),
+                ("b".into(), Tensor::zeros(&[], DType::BF16)),
+            ],
+        )
+        .unwrap();
+        let whole = fs::read(&path).unwrap();
+        for length in 0..whole.len() {
+            assert!(parse(&whole[..length]).is_err(), "the first {length} bytes");
+        }
+        let mut words = Stream::new(1, "mutations").sequence(0);
+        let mut below = |n: usize| (n as f64 * words.uniform()) as usize;
+        for _ in 0..20_000 {
+            let mut bytes = whole.clone();
+            for _ in 0..=below(4) {
+                let place = below(bytes.len());
+                bytes[place] = below(256) as u8;
+            }
+            // A change of a number or of a letter of a name is not an error; most others are.
+            let _ = parse(&bytes);
+        }
+        let with_header = |header: &str| [&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat();
+        for header in [
+            r#"{"a":{"dtype":"F32","shape":[18446744073709551615,2],"data_offsets":[0,0]}}"#,
+            r#"{"a":{"dtype":"F32","shape":[4611686018427387904,4,0],"data_offsets":[0,0]}}"#,
+            r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}}"#,
+            r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,18446744073709551615]}}"#,
+            r#"{"a":{"dtype":"F4","shape":[1],"data_offsets":[0,1]}}"#,
+            "[]",
+            "",
+        ] {
+            assert!(parse(&with_header(header)).is_err(), "{header}");
+        }
+        assert!(parse(&u64::MAX.to_le_bytes()).is_err());
+    }
+}
