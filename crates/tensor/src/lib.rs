@@ -19,6 +19,7 @@ mod gemm;
 pub mod conv;
 pub mod planes;
 pub mod vector;
+mod widest;
 pub mod math;
 
 pub use device::{Device, Gpu};
@@ -31,3 +32,4 @@ pub use kernel::{Kernel, Slice, Stored, Update};
 pub use memory::{MemoryStatistics, memory_statistics, release_cached_memory};
 pub use run::{run, run_reference, update};
 pub use tensor::Tensor;
+pub use widest::{Widest, widest};

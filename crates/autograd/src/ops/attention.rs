@@ -1,12 +1,14 @@
 //! Multi-head attention in one operation: the matrix of weights is never stored, forward or backward.
 
 mod fast;
+mod lanes;
 
 use ndarray::parallel::prelude::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 use ndarray::{Array3, ArrayD, ArrayView2, ArrayView5, ArrayViewD, ArrayViewMut3, Axis, Ix5};
 use tensor::{Error, Kernel, Real, Slice, Stored, Tensor};
 
 use self::fast::Rows;
+use self::lanes::Sizes;
 use crate::op::if_wanted;
 use crate::{Op, Result, Var};
 
@@ -94,6 +96,11 @@ impl Kernel<1, 2> for Attention {
 
     fn fast(&self, [qkv]: [Slice<'_>; 1], [y, log_sums]: [&mut [f32]; 2]) -> bool {
         let (n, t, d) = (qkv.shape[0], qkv.shape[1], qkv.shape[2] / 3);
+        let sizes = Sizes::new(t, d, self.n_heads);
+        if sizes.suit() {
+            lanes::forward(qkv.data, y, log_sums, sizes);
+            return true;
+        }
         let qkv = self.heads(slice_view(qkv), 3);
         let y = ArrayViewMut3::from_shape((n, t, d), y).expect("the output has the shape of the rule");
         let mut y = y.into_shape_with_order((n, t, self.n_heads, d / self.n_heads)).expect("heads divide d");
@@ -167,6 +174,11 @@ impl Kernel<4, 1> for AttentionGrad {
     fn fast(&self, [qkv, y, log_sums, dy]: [Slice<'_>; 4], [dqkv]: [&mut [f32]; 1]) -> bool {
         let (n, t, d) = (y.shape[0], y.shape[1], y.shape[2]);
         let (n_heads, scale) = (self.0.n_heads, self.0.scale(d) as f32);
+        let sizes = Sizes::new(t, d, n_heads);
+        if sizes.suit() {
+            lanes::backward([qkv, y, log_sums, dy].map(|x| x.data), dqkv, sizes);
+            return true;
+        }
         let [y, dy] = [y, dy].map(|x| self.0.heads(slice_view(x), 1));
         let qkv = self.0.heads(slice_view(qkv), 3);
         let dqkv = ndarray::ArrayViewMut::<f32, Ix5>::from_shape((n, t, 3, n_heads, d / n_heads), dqkv);

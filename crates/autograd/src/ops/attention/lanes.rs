@@ -1,0 +1,243 @@
+//! Attention of few tokens and narrow heads in `f32`: many heads beside each other, one in each lane.
+//!
+//! Matrix products of such heads would be too small to fill a vector. Here the same number of all heads of
+//! some examples lies together, every loop runs over the heads, and nothing is ever summed across them.
+
+use tensor::{Widest, math, widest};
+
+use crate::rows;
+
+/// Lanes that are worth a task: four AVX-512 registers.
+const LANES: usize = 64;
+/// The widest head and the largest part of one head, in numbers, for which this is faster than products.
+const WIDEST: usize = 16;
+const LARGEST: usize = 512;
+
+/// The sizes that all examples share.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sizes {
+    t: usize,
+    n_heads: usize,
+    /// Features of a head.
+    width: usize,
+}
+
+impl Sizes {
+    pub(super) fn new(t: usize, d: usize, n_heads: usize) -> Self {
+        Self { t, n_heads, width: d / n_heads }
+    }
+
+    /// Whether heads of these sizes are better computed beside each other.
+    pub(super) fn suit(self) -> bool {
+        self.t > 0 && self.width <= WIDEST && self.t * self.width <= LARGEST
+    }
+
+    /// Heads of a task: those of as many examples as it takes to have enough, in whole examples.
+    fn heads(self) -> usize {
+        (LANES / self.n_heads).max(1) * self.n_heads
+    }
+
+    /// Numbers of `parts` parts of the heads of a task.
+    fn task(self, parts: usize) -> usize {
+        self.heads() * self.t * parts * self.width
+    }
+
+    fn scale(self) -> f32 {
+        (self.width as f32).sqrt().recip()
+    }
+
+    /// Where the features of one token lie in a packed tensor `[n, t, parts, n_heads, width]`.
+    #[inline(always)]
+    fn place(self, head: usize, token: usize, [part, parts]: [usize; 2]) -> usize {
+        let (example, head) = (head / self.n_heads, head % self.n_heads);
+        (((example * self.t + token) * parts + part) * self.n_heads + head) * self.width
+    }
+
+    /// One part of all heads, times `scale`: `[t, width, lanes]`.
+    #[inline(always)]
+    fn gather(self, x: &[f32], of: [usize; 2], scale: f32) -> Vec<f32> {
+        let lanes = x.len() / (self.t * of[1] * self.width);
+        let mut gathered = vec![0.0; self.t * self.width * lanes];
+        for (token, into) in gathered.chunks_exact_mut(self.width * lanes).enumerate() {
+            for lane in 0..lanes {
+                let from = &x[self.place(lane, token, of)..][..self.width];
+                into[lane..].iter_mut().step_by(lanes).zip(from).for_each(|(into, x)| *into = x * scale);
+            }
+        }
+        gathered
+    }
+
+    /// Writes what [`Sizes::gather`] would read.
+    #[inline(always)]
+    fn scatter(self, gathered: &[f32], into: &mut [f32], of: [usize; 2]) {
+        let lanes = into.len() / (self.t * of[1] * self.width);
+        for (token, from) in gathered.chunks_exact(self.width * lanes).enumerate() {
+            for lane in 0..lanes {
+                let into = &mut into[self.place(lane, token, of)..][..self.width];
+                into.iter_mut().zip(from[lane..].iter().step_by(lanes)).for_each(|(into, x)| *into = *x);
+            }
+        }
+    }
+}
+
+/// `sum + x y` in each lane.
+#[inline(always)]
+fn multiply_add(sum: &mut [f32], x: &[f32], y: &[f32]) {
+    for ((sum, &x), &y) in sum.iter_mut().zip(x).zip(y) {
+        *sum += x * y;
+    }
+}
+
+/// `sum over i of x[i] y[i]` in each lane.
+#[inline(always)]
+fn dot<'a>(sum: &mut [f32], x: impl Iterator<Item = &'a [f32]>, y: impl Iterator<Item = &'a [f32]>) {
+    sum.fill(0.0);
+    for (x, y) in x.zip(y) {
+        multiply_add(sum, x, y);
+    }
+}
+
+/// `e^(x - shift)` of each key in each lane.
+#[inline(always)]
+fn exp_less(x: &mut [f32], shift: &[f32]) {
+    for x in x.chunks_exact_mut(shift.len()) {
+        for (x, &shift) in x.iter_mut().zip(shift) {
+            *x = math::exp(*x - shift);
+        }
+    }
+}
+
+/// Attention of the heads of one task.
+struct Forward<'a> {
+    sizes: Sizes,
+    qkv: &'a [f32],
+    y: &'a mut [f32],
+    log_sums: &'a mut [f32],
+}
+
+impl Widest for Forward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { sizes, qkv, y, log_sums } = self;
+        let (t, width) = (sizes.t, sizes.width);
+        let lanes = log_sums.len() / t;
+        let q = sizes.gather(qkv, [0, 3], sizes.scale());
+        let k = sizes.gather(qkv, [1, 3], 1.0);
+        let v = sizes.gather(qkv, [2, 3], 1.0);
+        let mut out = vec![0.0; t * width * lanes];
+        let mut weights = vec![0.0; t * lanes];
+        let (mut most, mut sum) = (vec![0.0f32; lanes], vec![0.0f32; lanes]);
+        let queries = q.chunks_exact(width * lanes).zip(out.chunks_exact_mut(width * lanes));
+        for (query, (q, out)) in queries.enumerate() {
+            most.fill(f32::NEG_INFINITY);
+            for (scores, k) in weights.chunks_exact_mut(lanes).zip(k.chunks_exact(width * lanes)) {
+                dot(scores, q.chunks_exact(lanes), k.chunks_exact(lanes));
+                for (most, &score) in most.iter_mut().zip(&*scores) {
+                    *most = if score > *most { score } else { *most };
+                }
+            }
+            exp_less(&mut weights, &most);
+            sum.fill(0.0);
+            for weights in weights.chunks_exact(lanes) {
+                sum.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += weight);
+            }
+            for (feature, out) in out.chunks_exact_mut(lanes).enumerate() {
+                let values = v.chunks_exact(lanes).skip(feature).step_by(width);
+                dot(out, weights.chunks_exact(lanes), values);
+                out.iter_mut().zip(&sum).for_each(|(out, sum)| *out /= sum);
+            }
+            let places = log_sums.iter_mut().skip(query).step_by(t);
+            for (log_sum, (most, sum)) in places.zip(most.iter().zip(&sum)) {
+                *log_sum = most + sum.ln();
+            }
+        }
+        sizes.scatter(&out, y, [0, 1]);
+    }
+}
+
+/// `y` and the logarithm of each row's sum of exponentials.
+pub(super) fn forward(qkv: &[f32], y: &mut [f32], log_sums: &mut [f32], sizes: Sizes) {
+    let log_sums = log_sums.chunks_mut(sizes.heads() * sizes.t);
+    let tasks = qkv.chunks(sizes.task(3)).zip(y.chunks_mut(sizes.task(1)).zip(log_sums));
+    rows::each(qkv.len(), tasks, |(qkv, (y, log_sums))| widest(Forward { sizes, qkv, y, log_sums }));
+}
+
+/// The gradient for the heads of one task.
+struct Backward<'a> {
+    sizes: Sizes,
+    qkv: &'a [f32],
+    y: &'a [f32],
+    log_sums: &'a [f32],
+    dy: &'a [f32],
+    dqkv: &'a mut [f32],
+}
+
+impl Widest for Backward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { sizes, qkv, y, log_sums, dy, dqkv } = self;
+        let (t, width, scale) = (sizes.t, sizes.width, sizes.scale());
+        let lanes = log_sums.len() / t;
+        let token = width * lanes;
+        let q = sizes.gather(qkv, [0, 3], scale);
+        let k = sizes.gather(qkv, [1, 3], 1.0);
+        let v = sizes.gather(qkv, [2, 3], 1.0);
+        let y = sizes.gather(y, [0, 1], 1.0);
+        let dy = sizes.gather(dy, [0, 1], 1.0);
+        let mut dq = vec![0.0; t * token];
+        let mut dk = vec![0.0; t * token];
+        let mut dv = vec![0.0; t * token];
+        let mut weights = vec![0.0; t * lanes];
+        let mut dscores = vec![0.0; t * lanes];
+        let (mut log_sum, mut inner) = (vec![0.0; lanes], vec![0.0; lanes]);
+        for query in 0..t {
+            let places = query * token..(query + 1) * token;
+            let (q, y, dy) = (&q[places.clone()], &y[places.clone()], &dy[places.clone()]);
+            let from = log_sums.iter().skip(query).step_by(t);
+            log_sum.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+            for (scores, k) in weights.chunks_exact_mut(lanes).zip(k.chunks_exact(token)) {
+                dot(scores, q.chunks_exact(lanes), k.chunks_exact(lanes));
+            }
+            exp_less(&mut weights, &log_sum);
+            dot(&mut inner, dy.chunks_exact(lanes), y.chunks_exact(lanes));
+            let keys = dscores.chunks_exact_mut(lanes).zip(weights.chunks_exact(lanes));
+            for ((dscores, weights), v) in keys.zip(v.chunks_exact(token)) {
+                dot(dscores, dy.chunks_exact(lanes), v.chunks_exact(lanes));
+                for ((dscore, weight), inner) in dscores.iter_mut().zip(weights).zip(&inner) {
+                    *dscore = weight * (*dscore - inner);
+                }
+            }
+            for (feature, dq) in dq[places].chunks_exact_mut(lanes).enumerate() {
+                dot(dq, dscores.chunks_exact(lanes), k.chunks_exact(lanes).skip(feature).step_by(width));
+                dq.iter_mut().for_each(|dq| *dq *= scale);
+            }
+            for (dk, dscores) in dk.chunks_exact_mut(token).zip(dscores.chunks_exact(lanes)) {
+                for (dk, q) in dk.chunks_exact_mut(lanes).zip(q.chunks_exact(lanes)) {
+                    multiply_add(dk, dscores, q);
+                }
+            }
+            for (dv, weights) in dv.chunks_exact_mut(token).zip(weights.chunks_exact(lanes)) {
+                for (dv, dy) in dv.chunks_exact_mut(lanes).zip(dy.chunks_exact(lanes)) {
+                    multiply_add(dv, weights, dy);
+                }
+            }
+        }
+        for (part, gathered) in [dq, dk, dv].iter().enumerate() {
+            sizes.scatter(gathered, dqkv, [part, 3]);
+        }
+    }
+}
+
+/// The gradient by queries, keys and values from what [`forward`] took and gave.
+pub(super) fn backward([qkv, y, log_sums, dy]: [&[f32]; 4], dqkv: &mut [f32], sizes: Sizes) {
+    let saved = y.chunks(sizes.task(1)).zip(log_sums.chunks(sizes.heads() * sizes.t));
+    let tasks = qkv.chunks(sizes.task(3)).zip(saved).zip(dy.chunks(sizes.task(1)));
+    let tasks = tasks.zip(dqkv.chunks_mut(sizes.task(3)));
+    rows::each(qkv.len(), tasks, |(((qkv, (y, log_sums)), dy), dqkv)| {
+        widest(Backward { sizes, qkv, y, log_sums, dy, dqkv });
+    });
+}

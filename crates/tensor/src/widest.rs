@@ -1,0 +1,65 @@
+//! Code of other crates, compiled for the widest vectors that the processor has.
+
+/// Work that is compiled for AVX-512, for AVX2 and for any processor.
+///
+/// `run` and what it calls in its loops must be `#[inline(always)]`, or they stay compiled for any processor:
+/// as correct, but slower. Without fused operations the choice changes no bit of the result.
+pub trait Widest {
+    /// What comes out.
+    type Output;
+
+    /// Does the work.
+    fn run(self) -> Self::Output;
+}
+
+/// Does the work with the widest vectors that the processor has.
+#[inline]
+pub fn widest<W: Widest>(work: W) -> W::Output {
+    #[cfg(target_arch = "x86_64")]
+    {
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+        fn avx512<W: Widest>(work: W) -> W::Output {
+            work.run()
+        }
+        #[target_feature(enable = "avx2")]
+        fn avx2<W: Widest>(work: W) -> W::Output {
+            work.run()
+        }
+        if is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl")
+        {
+            // SAFETY: the processor has just been asked for these features.
+            return unsafe { avx512(work) };
+        }
+        if is_x86_feature_detected!("avx2") {
+            // SAFETY: the processor has just been asked for this feature.
+            return unsafe { avx2(work) };
+        }
+    }
+    work.run()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Doubled<'a>(&'a mut [f32]);
+
+    impl Widest for Doubled<'_> {
+        type Output = usize;
+
+        #[inline(always)]
+        fn run(self) -> usize {
+            self.0.iter_mut().for_each(|x| *x += *x);
+            self.0.len()
+        }
+    }
+
+    #[test]
+    fn the_work_is_done_once_and_its_output_comes_back() {
+        let mut x: Vec<f32> = (0..100).map(|i| i as f32).collect();
+        assert_eq!(widest(Doubled(&mut x)), 100);
+        assert!(x.iter().enumerate().all(|(i, &x)| x == 2.0 * i as f32));
+    }
+}
