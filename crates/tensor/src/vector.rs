@@ -6,84 +6,14 @@
 
 use rayon::prelude::*;
 
+use crate::each_processor;
+
 /// Elements that one thread takes at a time, and the span of one partial sum: 16 KiB of `f32`.
 const CHUNK: usize = 4096;
 /// Below this many elements waking other threads costs more than it saves.
 const WORTH_SHARING: usize = 16 * CHUNK;
 /// Partial sums that run beside each other within a chunk: one AVX-512 register.
 const LANES: usize = 16;
-
-/// A loop that is compiled for each kind of processor; [`each_processor!`](crate::each_processor) writes it.
-pub trait Loop<Arguments> {
-    /// What it returns.
-    type Output;
-
-    /// The loop. It has to be `#[inline(always)]`: only then is it compiled for the processor asked for.
-    fn run(arguments: Arguments) -> Self::Output;
-}
-
-/// Runs a loop with the widest vectors that this processor has.
-#[inline]
-pub fn widest<L: Loop<A>, A>(arguments: A) -> L::Output {
-    #[cfg(target_arch = "x86_64")]
-    {
-        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-        fn avx512<L: Loop<A>, A>(arguments: A) -> L::Output {
-            L::run(arguments)
-        }
-        #[target_feature(enable = "avx2")]
-        fn avx2<L: Loop<A>, A>(arguments: A) -> L::Output {
-            L::run(arguments)
-        }
-        if is_x86_feature_detected!("avx512bw")
-            && is_x86_feature_detected!("avx512dq")
-            && is_x86_feature_detected!("avx512vl")
-        {
-            // SAFETY: the processor has just been asked for these features.
-            return unsafe { avx512::<L, A>(arguments) };
-        }
-        if is_x86_feature_detected!("avx2") {
-            // SAFETY: the processor has just been asked for this feature.
-            return unsafe { avx2::<L, A>(arguments) };
-        }
-    }
-    L::run(arguments)
-}
-
-/// Defines functions whose bodies are compiled for several kinds of processor; the widest is chosen when
-/// they are called.
-///
-/// What a body calls has to be inlined into it to be compiled so as well: mark it `#[inline(always)]`.
-///
-/// ```
-/// tensor::each_processor! {
-///     /// The sum of `scale * x`.
-///     fn scaled_sum(x: &[f32], scale: f32) -> f32 {
-///         x.iter().map(|x| scale * x).sum()
-///     }
-/// }
-/// assert_eq!(scaled_sum(&[1.0, 2.0], 3.0), 9.0);
-/// ```
-#[macro_export]
-macro_rules! each_processor {
-    ($($(#[$doc:meta])* $vis:vis fn $name:ident $(<$F:ident: $bound:path>)? (
-        $($argument:ident: $type:ty),* $(,)?
-    ) $(-> $out:ty)? $body:block)*) => {$(
-        $(#[$doc])*
-        #[inline]
-        $vis fn $name $(<$F: $bound>)? ($($argument: $type),*) $(-> $out)? {
-            struct Body;
-            impl $(<$F: $bound>)? $crate::vector::Loop<($($type,)*)> for Body {
-                type Output = $crate::each_processor!(@output $($out)?);
-                #[inline(always)]
-                fn run(($($argument,)*): ($($type,)*)) $(-> $out)? $body
-            }
-            $crate::vector::widest::<Body, _>(($($argument,)*))
-        }
-    )*};
-    (@output) => { () };
-    (@output $out:ty) => { $out };
-}
 
 each_processor! {
     fn map_chunk<F: Unary>(x: &[f32], out: &mut [f32], f: &F) {

@@ -1,4 +1,4 @@
-//! Code of other crates, compiled for the widest vectors that the processor has.
+//! Code that is compiled for the widest vectors that the processor has.
 
 /// Work that is compiled for AVX-512, for AVX2 and for any processor.
 ///
@@ -40,26 +40,55 @@ pub fn widest<W: Widest>(work: W) -> W::Output {
     work.run()
 }
 
+/// Defines functions whose bodies are compiled for several kinds of processor; the widest is chosen when
+/// they are called.
+///
+/// ```
+/// tensor::each_processor! {
+///     /// The sum of `scale * x`.
+///     fn scaled_sum(x: &[f32], scale: f32) -> f32 {
+///         x.iter().map(|x| scale * x).sum()
+///     }
+/// }
+/// assert_eq!(scaled_sum(&[1.0, 2.0], 3.0), 9.0);
+/// ```
+#[macro_export]
+macro_rules! each_processor {
+    ($($(#[$doc:meta])* $vis:vis fn $name:ident $(<$F:ident: $bound:path>)? (
+        $($argument:ident: $type:ty),* $(,)?
+    ) $(-> $out:ty)? $body:block)*) => {$(
+        $(#[$doc])*
+        #[inline]
+        $vis fn $name $(<$F: $bound>)? ($($argument: $type),*) $(-> $out)? {
+            struct Work<Arguments>(Arguments);
+            impl $(<$F: $bound>)? $crate::Widest for Work<($($type,)*)> {
+                type Output = $crate::each_processor!(@output $($out)?);
+                #[inline(always)]
+                fn run(self) $(-> $out)? {
+                    let Self(($($argument,)*)) = self;
+                    $body
+                }
+            }
+            $crate::widest(Work(($($argument,)*)))
+        }
+    )*};
+    (@output) => { () };
+    (@output $out:ty) => { $out };
+}
+
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    struct Doubled<'a>(&'a mut [f32]);
-
-    impl Widest for Doubled<'_> {
-        type Output = usize;
-
-        #[inline(always)]
-        fn run(self) -> usize {
-            self.0.iter_mut().for_each(|x| *x += *x);
-            self.0.len()
+    crate::each_processor! {
+        fn doubled(x: &mut [f32]) -> usize {
+            x.iter_mut().for_each(|x| *x += *x);
+            x.len()
         }
     }
 
     #[test]
     fn the_work_is_done_once_and_its_output_comes_back() {
         let mut x: Vec<f32> = (0..100).map(|i| i as f32).collect();
-        assert_eq!(widest(Doubled(&mut x)), 100);
+        assert_eq!(doubled(&mut x), 100);
         assert!(x.iter().enumerate().all(|(i, &x)| x == 2.0 * i as f32));
     }
 }

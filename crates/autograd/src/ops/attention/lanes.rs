@@ -3,7 +3,7 @@
 //! Matrix products of such heads would be too small to fill a vector. Here the same number of all heads of
 //! some examples lies together, every loop runs over the heads, and nothing is ever summed across them.
 
-use tensor::{Widest, math, widest};
+use tensor::{each_processor, math};
 
 use crate::rows;
 
@@ -46,11 +46,14 @@ impl Sizes {
         (self.width as f32).sqrt().recip()
     }
 
-    /// Where the features of one token lie in a packed tensor `[n, t, parts, n_heads, width]`.
+    /// Where the features of each head of one token lie in a packed tensor `[n, t, parts, n_heads, width]`,
+    /// lane after lane.
     #[inline(always)]
-    fn place(self, head: usize, token: usize, [part, parts]: [usize; 2]) -> usize {
-        let (example, head) = (head / self.n_heads, head % self.n_heads);
-        (((example * self.t + token) * parts + part) * self.n_heads + head) * self.width
+    fn places(self, token: usize, [part, parts]: [usize; 2], lanes: usize) -> impl Iterator<Item = usize> {
+        (0..lanes / self.n_heads).flat_map(move |example| {
+            let first = ((example * self.t + token) * parts + part) * self.n_heads;
+            (first..first + self.n_heads).map(move |head| head * self.width)
+        })
     }
 
     /// One part of all heads, times `scale`: `[t, width, lanes]`.
@@ -59,8 +62,8 @@ impl Sizes {
         let lanes = x.len() / (self.t * of[1] * self.width);
         let mut gathered = vec![0.0; self.t * self.width * lanes];
         for (token, into) in gathered.chunks_exact_mut(self.width * lanes).enumerate() {
-            for lane in 0..lanes {
-                let from = &x[self.place(lane, token, of)..][..self.width];
+            for (lane, place) in self.places(token, of, lanes).enumerate() {
+                let from = &x[place..][..self.width];
                 into[lane..].iter_mut().step_by(lanes).zip(from).for_each(|(into, x)| *into = x * scale);
             }
         }
@@ -72,8 +75,8 @@ impl Sizes {
     fn scatter(self, gathered: &[f32], into: &mut [f32], of: [usize; 2]) {
         let lanes = into.len() / (self.t * of[1] * self.width);
         for (token, from) in gathered.chunks_exact(self.width * lanes).enumerate() {
-            for lane in 0..lanes {
-                let into = &mut into[self.place(lane, token, of)..][..self.width];
+            for (lane, place) in self.places(token, of, lanes).enumerate() {
+                let into = &mut into[place..][..self.width];
                 into.iter_mut().zip(from[lane..].iter().step_by(lanes)).for_each(|(into, x)| *into = *x);
             }
         }
@@ -107,20 +110,9 @@ fn exp_less(x: &mut [f32], shift: &[f32]) {
     }
 }
 
-/// Attention of the heads of one task.
-struct Forward<'a> {
-    sizes: Sizes,
-    qkv: &'a [f32],
-    y: &'a mut [f32],
-    log_sums: &'a mut [f32],
-}
-
-impl Widest for Forward<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Self { sizes, qkv, y, log_sums } = self;
+each_processor! {
+    /// Attention of the heads of one task.
+    fn forward_task(sizes: Sizes, qkv: &[f32], y: &mut [f32], log_sums: &mut [f32]) {
         let (t, width) = (sizes.t, sizes.width);
         let lanes = log_sums.len() / t;
         let q = sizes.gather(qkv, [0, 3], sizes.scale());
@@ -161,25 +153,19 @@ impl Widest for Forward<'_> {
 pub(super) fn forward(qkv: &[f32], y: &mut [f32], log_sums: &mut [f32], sizes: Sizes) {
     let log_sums = log_sums.chunks_mut(sizes.heads() * sizes.t);
     let tasks = qkv.chunks(sizes.task(3)).zip(y.chunks_mut(sizes.task(1)).zip(log_sums));
-    rows::each(qkv.len(), tasks, |(qkv, (y, log_sums))| widest(Forward { sizes, qkv, y, log_sums }));
+    rows::each(qkv.len(), tasks, |(qkv, (y, log_sums))| forward_task(sizes, qkv, y, log_sums));
 }
 
-/// The gradient for the heads of one task.
-struct Backward<'a> {
-    sizes: Sizes,
-    qkv: &'a [f32],
-    y: &'a [f32],
-    log_sums: &'a [f32],
-    dy: &'a [f32],
-    dqkv: &'a mut [f32],
-}
-
-impl Widest for Backward<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Self { sizes, qkv, y, log_sums, dy, dqkv } = self;
+each_processor! {
+    /// The gradient for the heads of one task.
+    fn backward_task(
+        sizes: Sizes,
+        qkv: &[f32],
+        y: &[f32],
+        log_sums: &[f32],
+        dy: &[f32],
+        dqkv: &mut [f32],
+    ) {
         let (t, width, scale) = (sizes.t, sizes.width, sizes.scale());
         let lanes = log_sums.len() / t;
         let token = width * lanes;
@@ -238,6 +224,6 @@ pub(super) fn backward([qkv, y, log_sums, dy]: [&[f32]; 4], dqkv: &mut [f32], si
     let tasks = qkv.chunks(sizes.task(3)).zip(saved).zip(dy.chunks(sizes.task(1)));
     let tasks = tasks.zip(dqkv.chunks_mut(sizes.task(3)));
     rows::each(qkv.len(), tasks, |(((qkv, (y, log_sums)), dy), dqkv)| {
-        widest(Backward { sizes, qkv, y, log_sums, dy, dqkv });
+        backward_task(sizes, qkv, y, log_sums, dy, dqkv);
     });
 }
