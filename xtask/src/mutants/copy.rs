@@ -59,8 +59,8 @@ fn read(root: &Path, folder: &Path, files: &mut BTreeMap<PathBuf, String>) -> an
     Ok(())
 }
 
-/// The workspace's manifest for these members alone. Their code is optimised less than usual: most of the
-/// time goes into building it, and the tests of one bug are short.
+/// The workspace's manifest for these members alone. Their code is not optimised: most of the time goes into
+/// building it, and the tests of one bug are short.
 fn manifest(text: &str) -> anyhow::Result<String> {
     let mut manifest: Table = text.parse()?;
     let workspace = manifest.get_mut("workspace").and_then(Value::as_table_mut);
@@ -70,7 +70,8 @@ fn manifest(text: &str) -> anyhow::Result<String> {
     let release = release.and_then(Value::as_table_mut).context("Cargo.toml has no [profile.release]")?;
     let mut packages = Table::new();
     for name in ["autograd", "models", "tests"] {
-        let less = Table::from_iter([("opt-level".to_owned(), Value::from(1))]);
+        let less =
+            Table::from_iter([("opt-level".to_owned(), Value::from(0)), ("debug".to_owned(), false.into())]);
         packages.insert(name.into(), less.into());
     }
     release.insert("package".into(), packages.into());
@@ -87,6 +88,6 @@ mod tests {
         let manifest: Table = manifest(text).unwrap().parse().unwrap();
         assert_eq!(manifest["workspace"]["members"].as_array().unwrap().len(), MEMBERS.len());
         assert_eq!(manifest["profile"]["release"]["debug"].as_integer(), Some(1));
-        assert_eq!(manifest["profile"]["release"]["package"]["models"]["opt-level"].as_integer(), Some(1));
+        assert_eq!(manifest["profile"]["release"]["package"]["models"]["opt-level"].as_integer(), Some(0));
     }
 }
