@@ -49,9 +49,7 @@ fn fc_m_step(criterion: &mut Criterion) {
     for threads in [1, 2] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads can be made");
         group.bench_function(BenchmarkId::new("fc_m_512", format!("{threads}_threads")), |bencher| {
-            bencher.iter(|| {
-                pool.install(|| training.step().expect("the shapes fit"))
-            });
+            bencher.iter(|| pool.install(|| training.step().expect("the shapes fit")));
         });
     }
     group.finish();

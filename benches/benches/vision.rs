@@ -2,9 +2,9 @@
 
 use autograd::{Param, Var};
 use models::{
-    Activation, Autoencoder, BatchNorm, Block, ClassToken, Conv2d, ConvTranspose2d, Cre, Flatten, GlobalMaxPool,
-    LayerNorm, Linear, MaxPool, Mode, Module, PatchEmbedding, Residual, Result, Sequential, Unflatten, Unpatchify,
-    init,
+    Activation, Autoencoder, BatchNorm, Block, ClassToken, Conv2d, ConvTranspose2d, Cre, Flatten,
+    GlobalMaxPool, LayerNorm, Linear, MaxPool, Mode, Module, PatchEmbedding, Residual, Result, Sequential,
+    Unflatten, Unpatchify, init,
 };
 use tensor::DType;
 use tensor::random::Stream;
@@ -129,7 +129,13 @@ pub(crate) fn resnet_ae(stream: &Stream) -> Autoencoder {
 }
 
 /// A convolution without bias, then a batch norm.
-fn norm_after(layers: Sequential, channels: [usize; 2], kernel: usize, stride: usize, stream: &Stream) -> Sequential {
+fn norm_after(
+    layers: Sequential,
+    channels: [usize; 2],
+    kernel: usize,
+    stride: usize,
+    stream: &Stream,
+) -> Sequential {
     let conv = |stream: &Stream| Conv2d::without_bias(channels, kernel, stride, kernel / 2, stream, DTYPE);
     layers.then_drawn(stream, conv).then(BatchNorm::new(channels[1], DTYPE))
 }

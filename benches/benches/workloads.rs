@@ -4,18 +4,29 @@
 
 mod vision;
 
+use autograd::{Tape, Var};
 use models::fc::{self, Config, Size};
 use models::{
-    Activation, Adam, AdamConfig, Autoencoder, Cre, Learner, Mode, Module, Part, Schedule, Sequential, Trainer,
-    cnn, dcae, mlpae, vit,
+    Activation, Adam, AdamConfig, Autoencoder, Cre, Learner, Mode, Module, Part, Schedule, Sequential,
+    Trainer, cnn, dcae, mlpae, vit,
 };
-use autograd::{Tape, Var};
 use tensor::random::Stream;
 use tensor::{DType, Indices, Tensor};
 
 /// The names of all workloads: the CRE paper's, the reconstruction paper's, then those of every framework.
 pub const NAMES: [&str; 13] = [
-    "fc_s", "fc_m", "fc_l", "cnn_s", "cnn_l", "vit_s", "dcae", "mlpae", "mlp_ae", "cnn_cre", "vit_cre", "resnet9",
+    "fc_s",
+    "fc_m",
+    "fc_l",
+    "cnn_s",
+    "cnn_l",
+    "vit_s",
+    "dcae",
+    "mlpae",
+    "mlp_ae",
+    "cnn_cre",
+    "vit_cre",
+    "resnet9",
     "resnet_ae",
 ];
 
@@ -178,8 +189,8 @@ mod tests {
     fn every_workload_has_the_parameters_of_its_counterpart() {
         // Counted by PyTorch for the models of benches/peers.
         let expected = [
-            26_058, 987_966, 2_971_146, 12_251, 1_753_357, 2_795, 2_666_275, 12_855_808, 2_636_498, 714_125, 3_654_074,
-            6_573_120, 21_134_851,
+            26_058, 987_966, 2_971_146, 12_251, 1_753_357, 2_795, 2_666_275, 12_855_808, 2_636_498, 714_125,
+            3_654_074, 6_573_120, 21_134_851,
         ];
         for (name, count) in NAMES.into_iter().zip(expected) {
             let workload = Workload::named(name, Some(2)).unwrap();

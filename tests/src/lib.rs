@@ -1,5 +1,7 @@
-//! Tests that cross the rooms.
+//! Tests that cross the rooms, and the list of model families that they go through.
 #![forbid(unsafe_code)]
+
+pub mod families;
 
 /// The examples of the README, compiled and run.
 #[cfg(doctest)]

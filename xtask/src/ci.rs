@@ -21,7 +21,7 @@ struct Step {
 
 // Everything that compiles does so in the release profile: checks, tests and the program then share the
 // C library, the build scripts and the macros, and tests and program share all dependencies too.
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     Step { name: "format", alone: "cargo fmt --all --check", run: format },
     Step { name: "tidy", alone: "cargo xtask tidy", run: tidy::check },
     Step { name: "setup", alone: "cargo xtask setup", run: setup::ensure },
@@ -32,6 +32,7 @@ const STEPS: [Step; 7] = [
     },
     Step { name: "docs", alone: "cargo doc --release --workspace --no-deps", run: docs },
     Step { name: "test", alone: "cargo xtask test", run: test },
+    Step { name: "mutants", alone: "cargo xtask mutants", run: mutants },
     Step { name: "smoke", alone: "cargo xtask reproduce --profile smoke", run: smoke },
 ];
 
@@ -86,6 +87,10 @@ fn docs(repo: &Repo) -> anyhow::Result<()> {
 
 fn test(repo: &Repo) -> anyhow::Result<()> {
     crate::test::run(repo, &[]).map(|_| ())
+}
+
+fn mutants(repo: &Repo) -> anyhow::Result<()> {
+    crate::mutants::run(repo, &[]).map(|_| ())
 }
 
 /// The whole path from data to page, at its smallest, into a folder that is thrown away.

@@ -12,6 +12,7 @@ mod test;
 
 mod ci;
 mod tidy;
+mod mutants;
 
 mod peers;
 
@@ -29,7 +30,7 @@ struct Command {
     run: fn(&Repo, &[OsString]) -> anyhow::Result<ExitCode>,
 }
 
-const COMMANDS: [Command; 6] = [
+const COMMANDS: [Command; 7] = [
     Command {
         name: "setup",
         arguments: "",
@@ -59,6 +60,12 @@ const COMMANDS: [Command; 6] = [
         arguments: "",
         what: "check the house rules that the compiler does not know",
         run: tidy::run,
+    },
+    Command {
+        name: "mutants",
+        arguments: "",
+        what: "plant gradient bugs in a copy, one at a time; fails if the tests miss one",
+        run: mutants::run,
     },
     Command {
         name: "peers",
@@ -140,7 +147,7 @@ mod tests {
 
     #[test]
     fn commands_without_arguments_refuse_them() {
-        for name in ["setup", "ci", "tidy"] {
+        for name in ["setup", "ci", "tidy", "mutants"] {
             let error = call(&[name, "--fast"]).unwrap_err();
             assert!(error.is::<Usage>(), "{error}");
         }

@@ -77,6 +77,16 @@ pub enum Error {
         /// Which inputs were wanted.
         wanted: Vec<bool>,
     },
+    /// An operation does not keep a promise that its line in the list makes.
+    #[error("{op}: {promise}; {found}")]
+    Broken {
+        /// The operation.
+        op: &'static str,
+        /// What is promised of every operation.
+        promise: &'static str,
+        /// What was found instead.
+        found: String,
+    },
     /// A result in a narrow type is too far from the result in 64 bits.
     #[error(
         "{op} in {dtype}: {what} is {got:e} at place {place}, 64 bits say {expected:e}; \

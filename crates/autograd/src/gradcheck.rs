@@ -9,6 +9,14 @@ use crate::{Error, Result, Tape, Var};
 pub mod cases;
 #[cfg(feature = "cases")]
 pub mod checks;
+#[cfg(feature = "cases")]
+pub mod classes;
+#[cfg(feature = "cases")]
+pub mod extremes;
+#[cfg(feature = "cases")]
+pub mod linear;
+#[cfg(feature = "cases")]
+pub mod routing;
 
 /// The step of the five-point stencil. Its own error is `h^4 / 30` times a fifth derivative, 3e-14 here;
 /// rounding adds about `1.5 epsilon / h` times the function's size, 3e-13.

@@ -1,17 +1,38 @@
 //! The checks that each operation gets from its line in the list.
 
 use autograd::for_each_op;
-use autograd::gradcheck::cases::{Cases, for_all};
-use autograd::gradcheck::checks;
+use autograd::gradcheck::cases::{Cases, for_all, for_many};
+use autograd::gradcheck::{checks, classes, extremes, linear, routing};
 use tensor::DType;
 
 fn finite_differences<O: Cases<N, M>, const N: usize, const M: usize>() {
-    for_all(O::cases(), |case| checks::finite_differences(case).map(drop));
+    for_many(O::cases(), |case| checks::finite_differences(case).map(drop));
 }
 
 fn precision<O: Cases<N, M>, const N: usize, const M: usize>(dtype: DType) {
     for_all(O::cases(), |case| checks::precision(case, dtype));
     for_all(O::long_cases(), |case| checks::precision(case, dtype));
+}
+
+fn shape_classes<O: Cases<N, M>, const N: usize, const M: usize>() {
+    let disagreements = classes::disagreements::<O, N, M>();
+    assert!(disagreements.is_empty(), "{disagreements:#?}");
+}
+
+fn adjoint<O: Cases<N, M>, const N: usize, const M: usize>() {
+    for_all(O::long_cases(), linear::adjoint);
+    let straight = linear::straight_all_the_same::<O, N, M>();
+    assert!(straight.is_empty(), "{} is linear in inputs {straight:?} and does not say so", O::NAME);
+}
+
+fn through_the_tape<O: Cases<N, M>, const N: usize, const M: usize>() {
+    for_many(O::cases(), routing::no_silent_detach);
+    for_many(O::cases(), routing::fan_out);
+}
+
+fn extreme_numbers<O: Cases<N, M>, const N: usize, const M: usize>() {
+    for_all(O::cases(), extremes::large_magnitudes);
+    extremes::kinks::<O, N, M>().expect("kinks have their documented derivatives");
 }
 
 macro_rules! checks_of {
@@ -38,6 +59,26 @@ macro_rules! checks_of {
             #[test]
             fn bf16_agrees_with_f64() {
                 super::precision::<$op, _, _>(DType::BF16);
+            }
+
+            #[test]
+            fn every_shape_class_is_among_the_cases_or_does_not_apply() {
+                super::shape_classes::<$op, _, _>();
+            }
+
+            #[test]
+            fn the_adjoint_identity_holds_for_its_linear_inputs_and_there_are_no_others() {
+                super::adjoint::<$op, _, _>();
+            }
+
+            #[test]
+            fn every_recorded_input_gets_a_gradient_once_for_each_use() {
+                super::through_the_tape::<$op, _, _>();
+            }
+
+            #[test]
+            fn large_numbers_stay_finite_and_kinks_have_the_documented_derivative() {
+                super::extreme_numbers::<$op, _, _>();
             }
         }
     )*};

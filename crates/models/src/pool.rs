@@ -100,7 +100,8 @@ impl Module for Unflatten {
 
 #[cfg(test)]
 mod tests {
-    use tensor::Tensor;
+    use autograd::Tape;
+    use tensor::{DType, Tensor};
 
     use super::*;
 
@@ -121,5 +122,16 @@ mod tests {
         let back = Unflatten(vec![3, 2, 1]).output(&flat).unwrap();
         assert_eq!((back.shape(), back.to_f64_vec()), (x.shape(), x.to_f64_vec()));
         assert!(Unflatten(vec![5]).output(&flat).is_err());
+    }
+
+    #[test]
+    fn channels_are_dropped_in_training_only_and_others_in_each_step() {
+        let layer = ChannelDropout { p: 0.5, stream: Stream::new(0, "dropout") };
+        let tape = Tape::new();
+        let x = tape.constant(&Tensor::full(1.0, &[4, 16, 1, 1], DType::F32));
+        let of = |mode| layer.forward(&x, mode).unwrap().value().to_f64_vec();
+        let [first, second] = [0, 1].map(|step| of(Mode::Training { step }));
+        assert!(first.contains(&0.0) && first.contains(&2.0) && first != second);
+        assert_eq!(of(Mode::Evaluation), x.value().to_f64_vec());
     }
 }

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use tensor::Tensor;
 
+use super::classes::{Claim, ShapeClass};
 use crate::{Op, Result};
 
 /// One legal call of an operation.
@@ -20,11 +21,43 @@ pub struct Case<O, const N: usize> {
     pub reduced: usize,
 }
 
+/// A call exactly where the derivative jumps.
+#[derive(Debug, Clone)]
+pub struct Kink<O, const N: usize> {
+    /// The operation with its fields.
+    pub op: O,
+    /// Inputs that every element type holds exactly.
+    pub inputs: [Tensor; N],
+    /// The documented gradients for a `dout` of ones.
+    pub gradients: [Vec<f64>; N],
+}
+
 /// An operation that states its legal calls.
 pub trait Cases<const N: usize, const M: usize = 1>: Op<N, M> + Clone {
     /// How far a gradient moves, for a `dout` of one, when a stored output that `backward` reads moves by
     /// one: rounding the output moves the gradient with it. Zero where `backward` reads no output.
     const OUTPUT_SENSITIVITY: f64 = 0.0;
+
+    /// In which inputs it is linear, or affine, while the others are held.
+    const LINEAR: [bool; N];
+
+    /// In which inputs this very call is: all of [`Cases::LINEAR`] unless a rectifier follows.
+    fn linear(&self) -> [bool; N] {
+        Self::LINEAR
+    }
+
+    /// What it says of a class of awkward calls.
+    fn claim(class: ShapeClass) -> Claim;
+
+    /// Whether a case is of a class.
+    fn shows(case: &Case<Self, N>, class: ShapeClass) -> bool {
+        class.in_shapes(case.inputs.each_ref())
+    }
+
+    /// Calls exactly at kinks and ties, for those that have them.
+    fn kinks() -> Vec<Kink<Self, N>> {
+        vec![]
+    }
 
     /// Small calls, the awkward shapes among them: every element is compared with finite differences.
     fn cases() -> BoxedStrategy<Case<Self, N>>;
@@ -44,7 +77,25 @@ pub trait Cases<const N: usize, const M: usize = 1>: Op<N, M> + Clone {
 
 /// Shapes with these numbers of axes of these lengths; now and then an axis is empty.
 pub fn shape(ranks: RangeInclusive<usize>, lengths: Range<usize>) -> BoxedStrategy<Vec<usize>> {
-    vec(prop_oneof![1 => Just(0), 15 => lengths], ranks).boxed()
+    vec(length(lengths), ranks).boxed()
+}
+
+/// A length of an axis; now and then it is empty.
+pub fn length(lengths: Range<usize>) -> BoxedStrategy<usize> {
+    prop_oneof![1 => Just(0), 7 => lengths].boxed()
+}
+
+/// Lengths around the powers of two by which kernels cut their tiles.
+pub const TILES: [usize; 6] = [31, 32, 33, 127, 128, 129];
+
+/// A length around the size of a tile.
+pub fn tile() -> BoxedStrategy<usize> {
+    proptest::sample::select(&TILES[..]).boxed()
+}
+
+/// Shapes of more elements than one thread takes, and matrices that straddle tiles.
+pub fn long_shape() -> BoxedStrategy<Vec<usize>> {
+    prop_oneof![shape(1..=1, 65_000..70_000), vec(tile(), 2)].boxed()
 }
 
 /// Numbers in [-2, 2).
@@ -68,7 +119,17 @@ fn filled(shape: &[usize], number: BoxedStrategy<f64>) -> BoxedStrategy<Tensor> 
 ///
 /// The cases are the same in every run; `AGON_CASES` sets how many there are (8 otherwise).
 pub fn for_all<C: std::fmt::Debug>(cases: BoxedStrategy<C>, property: impl Fn(&C) -> Result<()>) {
-    let count = std::env::var("AGON_CASES").ok().and_then(|count| count.parse().ok()).unwrap_or(8);
+    for_some(cases, 1, property);
+}
+
+/// [`for_all`] of four times as many cases, enough for every shape class to be among them: for small ones.
+pub fn for_many<C: std::fmt::Debug>(cases: BoxedStrategy<C>, property: impl Fn(&C) -> Result<()>) {
+    for_some(cases, 4, property);
+}
+
+fn for_some<C: std::fmt::Debug>(cases: BoxedStrategy<C>, times: u32, property: impl Fn(&C) -> Result<()>) {
+    let count: u32 = std::env::var("AGON_CASES").ok().and_then(|count| count.parse().ok()).unwrap_or(8);
+    let count = count.saturating_mul(times);
     let config = Config { cases: count, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     let outcome =

@@ -37,7 +37,7 @@ where
 }
 
 /// Asks for gradients and compares which came with which were wanted.
-fn gradients<O, const N: usize, const M: usize>(
+pub(super) fn gradients<O, const N: usize, const M: usize>(
     op: &O,
     saved: &O::Saved,
     douts: &[Tensor; M],
@@ -60,7 +60,8 @@ where
 /// the accumulator times the partial sum, which is taken to be no larger than four times the largest number
 /// of the result: `2 n epsilon`. Inputs, gradients handed down and results are rounded to the stored type:
 /// four roundings of it are allowed. A gradient that reads a stored output moves with that output's rounding
-/// by [`Cases::OUTPUT_SENSITIVITY`].
+/// by [`Cases::OUTPUT_SENSITIVITY`]. A number that is as close as the type can be is right, also where it
+/// overflows, and below the smallest normal number a fast path may give zero.
 ///
 /// # Errors
 /// [`Error::Imprecise`] with the place and both numbers.
@@ -75,9 +76,11 @@ where
     let within = |what: String, got: &Tensor, expected: &Tensor, from_output: f64| {
         let largest = largest(expected);
         let roundings = 2.0 * case.reduced as f64 * dtype.accumulator().epsilon() + 4.0 * dtype.epsilon();
-        let allowed = roundings * largest + from_output;
-        for (place, (got, expected)) in got.to_f64_vec().into_iter().zip(expected.to_f64_vec()).enumerate() {
-            let difference = (got - expected).abs();
+        let allowed = roundings * largest + from_output + f64::from(f32::MIN_POSITIVE);
+        let rounded = expected.to_dtype(got.dtype()).to_f64_vec();
+        let numbers = got.to_f64_vec().into_iter().zip(expected.to_f64_vec());
+        for (place, (got, expected)) in numbers.enumerate() {
+            let difference = if got == rounded[place] { 0.0 } else { (got - expected).abs() };
             if difference.is_nan() || difference > allowed {
                 let op = O::NAME;
                 return Err(Error::Imprecise { op, dtype, what, place, got, expected, difference, allowed });
@@ -110,7 +113,7 @@ fn largest(tensor: &Tensor) -> f64 {
 }
 
 /// A direction for each output.
-fn numbered<const M: usize>(outputs: &[Tensor; M]) -> [Tensor; M] {
+pub(super) fn numbered<const M: usize>(outputs: &[Tensor; M]) -> [Tensor; M] {
     std::array::from_fn(|output| weights(outputs[output].shape(), output as u64))
 }
 
@@ -120,6 +123,8 @@ mod tests {
 
     use super::*;
     use crate::gradcheck::cases::values;
+    use crate::gradcheck::classes::{self, Claim, ShapeClass};
+    use crate::gradcheck::{extremes, linear, routing};
 
     /// `x + y` with a planted mistake.
     #[derive(Debug, Clone, Copy)]
@@ -164,8 +169,19 @@ mod tests {
     }
 
     impl Cases<2> for Planted {
+        const LINEAR: [bool; 2] = [true; 2];
+
+        fn claim(class: ShapeClass) -> Claim {
+            match class {
+                ShapeClass::BatchOfOne => Claim::Never("of a slip of the pen"),
+                _ => classes::of_any_shape(class),
+            }
+        }
         fn cases() -> BoxedStrategy<Case<Self, 2>> {
-            unreachable!("the tests make their own")
+            (1..3usize, 2..4usize)
+                .prop_flat_map(|(n, d)| (values(&[n, d]), values(&[n, d])))
+                .prop_map(|(x, y)| Case { op: Planted(Mistake::None), inputs: [x, y], reduced: 1 })
+                .boxed()
         }
         fn long_cases() -> BoxedStrategy<Case<Self, 2>> {
             Self::cases()
@@ -207,5 +223,36 @@ mod tests {
     fn arithmetic_in_a_narrow_type_is_refused() {
         let outcome = precision(&case(Mistake::NarrowSum), DType::F32);
         assert!(matches!(outcome, Err(Error::Imprecise { .. })));
+    }
+
+    #[test]
+    fn an_adjoint_off_by_a_tenth_of_a_percent_is_refused() {
+        assert_eq!(linear::adjoint(&case(Mistake::None)), Ok(()));
+        assert!(matches!(linear::adjoint(&case(Mistake::TooLarge)), Err(Error::Broken { .. })));
+        assert_eq!(linear::straight_all_the_same::<Planted, 2, 1>(), [] as [usize; 0]);
+    }
+
+    #[test]
+    fn a_gradient_that_gets_lost_on_the_tape_is_refused() {
+        assert_eq!(routing::no_silent_detach(&case(Mistake::None)), Ok(()));
+        assert_eq!(routing::fan_out(&case(Mistake::None)), Ok(()));
+        let detached = routing::no_silent_detach(&case(Mistake::ForgetsOne));
+        assert!(matches!(detached, Err(Error::Broken { .. })));
+    }
+
+    #[test]
+    fn a_narrow_sum_of_large_numbers_is_refused() {
+        assert_eq!(extremes::large_magnitudes(&case(Mistake::None)), Ok(()));
+        let narrow = extremes::large_magnitudes(&case(Mistake::NarrowSum));
+        assert!(matches!(narrow, Err(Error::Imprecise { .. })));
+    }
+
+    #[test]
+    fn a_class_that_is_claimed_and_not_generated_or_denied_and_generated_is_found() {
+        let found = classes::disagreements::<Planted, 2, 1>().join(", ");
+        for class in ["no case of EmptyAxis", "no case of TileStraddler", "there is BatchOfOne"] {
+            assert!(found.contains(class), "{found}");
+        }
+        assert!(!found.contains("UnitAxis"), "{found}");
     }
 }

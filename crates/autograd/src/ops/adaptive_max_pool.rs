@@ -68,10 +68,24 @@ mod cases {
     use proptest::prelude::*;
 
     use super::AdaptiveMaxPool;
-    use crate::gradcheck::cases::{Case, Cases};
-    use crate::ops::max_pool2d::cases::distinct;
+    use crate::gradcheck::cases::{Case, Cases, Kink, length};
+    use crate::gradcheck::classes::{self, Claim, ShapeClass};
+    use crate::ops::max_pool2d::cases::{distinct, two_ties};
 
     impl Cases<1> for AdaptiveMaxPool {
+        const LINEAR: [bool; 1] = [false];
+
+        fn claim(class: ShapeClass) -> Claim {
+            match class {
+                ShapeClass::KinkOrTie => Claim::Generated,
+                _ => classes::of_even_rank(class),
+            }
+        }
+
+        fn kinks() -> Vec<Kink<Self, 1>> {
+            vec![two_ties(AdaptiveMaxPool { size: [1, 2] })]
+        }
+
         fn cases() -> BoxedStrategy<Case<Self, 1>> {
             of_size(1..3, 1..7)
         }
@@ -83,7 +97,7 @@ mod cases {
 
     /// Sizes up to a little more than the side of the image, where windows overlap.
     fn of_size(planes: Range<usize>, side: Range<usize>) -> BoxedStrategy<Case<AdaptiveMaxPool, 1>> {
-        (planes, 1..3usize, [side.clone(), side], [1..9usize, 1..9])
+        (length(planes), 1..3usize, [side.clone(), side], [1..9usize, 1..9])
             .prop_flat_map(|(n, c, [h, w], size)| (distinct([n, c, h, w]), Just(AdaptiveMaxPool { size })))
             .prop_map(|(x, op)| Case { op, inputs: [x], reduced: op.size[0] * op.size[1] })
             .boxed()

@@ -68,15 +68,22 @@ mod cases {
     use proptest::prelude::*;
 
     use super::Add;
-    use crate::gradcheck::cases::{Case, Cases, shape, values};
+    use crate::gradcheck::cases::{Case, Cases, long_shape, shape, values};
+    use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<2> for Add {
+        const LINEAR: [bool; 2] = [true; 2];
+
+        fn claim(class: ShapeClass) -> Claim {
+            classes::of_any_shape(class)
+        }
+
         fn cases() -> BoxedStrategy<Case<Self, 2>> {
             of_shape(shape(0..=3, 1..4))
         }
 
         fn long_cases() -> BoxedStrategy<Case<Self, 2>> {
-            of_shape(shape(1..=1, 65_000..70_000))
+            of_shape(long_shape())
         }
     }
 

@@ -250,6 +250,7 @@ mod cases {
 
     use super::Attention;
     use crate::gradcheck::cases::{Case, Cases, values};
+    use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<1> for Attention {
         /// `dy . y` moves by at most `d / n_heads`, 16 here, times as much as the output. The gradients move by
@@ -257,12 +258,23 @@ mod cases {
         /// queries together, below 4 here.
         const OUTPUT_SENSITIVITY: f64 = 32.0;
 
+        const LINEAR: [bool; 1] = [false];
+
+        fn claim(class: ShapeClass) -> Claim {
+            classes::of_any_shape(class)
+        }
+
         fn cases() -> BoxedStrategy<Case<Self, 1>> {
             of_size(0..3, 1..6, 1..4)
         }
 
         fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
-            prop_oneof![of_size(1..3, 100..160, 1..17), of_size(16..24, 15..20, 1..4)].boxed()
+            prop_oneof![
+                of_size(1..3, 100..160, 1..17),
+                of_size(1..3, 31..34, 1..17),
+                of_size(16..24, 15..20, 1..4)
+            ]
+            .boxed()
         }
     }
 

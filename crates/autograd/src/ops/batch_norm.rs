@@ -273,29 +273,40 @@ impl<'t> Var<'t> {
 pub(crate) mod cases {
     use std::ops::Range;
 
+    use proptest::collection::vec;
     use proptest::prelude::*;
     use tensor::Tensor;
 
     use super::BatchNorm;
-    use crate::gradcheck::cases::{Case, Cases, values};
+    use crate::gradcheck::cases::{Case, Cases, tile, values};
+    use crate::gradcheck::classes::{self, Claim, ShapeClass};
     use crate::ops::layer_norm::cases::values_around;
 
     impl Cases<3, 3> for BatchNorm {
+        const LINEAR: [bool; 3] = [false, true, true];
+
+        fn claim(class: ShapeClass) -> Claim {
+            classes::of_any_shape(class)
+        }
+
         fn cases() -> BoxedStrategy<Case<Self, 3>> {
             let flat = (2..6usize, 0..4usize).prop_map(|(n, c)| vec![n, c]);
-            let images = shapes_of_images(1..4, 1..3)
-                .prop_filter("one value has no variance", |shape| shape[0] * shape[2] * shape[3] > 1);
+            let images = shapes_of_images(1..4, 1..3).prop_filter("one value has no variance", |shape| {
+                shape[0] * shape[2..].iter().product::<usize>() > 1
+            });
             of_shape(prop_oneof![flat, images].boxed())
         }
 
         fn long_cases() -> BoxedStrategy<Case<Self, 3>> {
             let flat = (100..300usize, 60..200usize).prop_map(|(n, c)| vec![n, c]);
-            of_shape(prop_oneof![flat, shapes_of_images(20..40, 5..20)].boxed())
+            of_shape(prop_oneof![flat, vec(tile(), 2), shapes_of_images(20..40, 5..20)].boxed())
         }
     }
 
     pub(crate) fn shapes_of_images(n: Range<usize>, side: Range<usize>) -> BoxedStrategy<Vec<usize>> {
-        (n, 1..4usize, side.clone(), side).prop_map(|(n, c, h, w)| vec![n, c, h, w]).boxed()
+        (n, 1..4usize, side.clone(), side, any::<bool>())
+            .prop_map(|(n, c, h, w, flat)| if flat { vec![n, c, h * w] } else { vec![n, c, h, w] })
+            .boxed()
     }
 
     fn of_shape(shape: BoxedStrategy<Vec<usize>>) -> BoxedStrategy<Case<BatchNorm, 3>> {

@@ -180,22 +180,30 @@ impl<'t> Var<'t> {
 
 #[cfg(feature = "cases")]
 mod cases {
+    use proptest::collection::vec;
     use proptest::prelude::*;
     use tensor::{DType, Tensor};
 
     use super::BatchNormRunning;
-    use crate::gradcheck::cases::{Case, Cases, shape, values};
+    use crate::gradcheck::cases::{Case, Cases, shape, tile, values};
+    use crate::gradcheck::classes::{self, Claim, ShapeClass};
     use crate::ops::batch_norm::cases::shapes_of_images;
     use crate::ops::layer_norm::cases::values_around;
 
     impl Cases<3> for BatchNormRunning {
+        const LINEAR: [bool; 3] = [true; 3];
+
+        fn claim(class: ShapeClass) -> Claim {
+            classes::of_any_shape(class)
+        }
+
         fn cases() -> BoxedStrategy<Case<Self, 3>> {
             of_shape(prop_oneof![shape(2..=2, 1..4), shapes_of_images(1..4, 1..3)].boxed())
         }
 
         fn long_cases() -> BoxedStrategy<Case<Self, 3>> {
             let flat = (100..300usize, 60..200usize).prop_map(|(n, c)| vec![n, c]);
-            of_shape(prop_oneof![flat, shapes_of_images(20..40, 5..20)].boxed())
+            of_shape(prop_oneof![flat, vec(tile(), 2), shapes_of_images(20..40, 5..20)].boxed())
         }
     }
 

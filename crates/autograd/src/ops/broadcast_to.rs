@@ -142,15 +142,33 @@ mod cases {
     use proptest::prelude::*;
 
     use super::BroadcastTo;
-    use crate::gradcheck::cases::{Case, Cases, shape, values};
+    use crate::gradcheck::cases::{Case, Cases, TILES, shape, tile, values};
+    use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<1> for BroadcastTo {
+        const LINEAR: [bool; 1] = [true];
+
+        fn claim(class: ShapeClass) -> Claim {
+            match class {
+                ShapeClass::Broadcast => Claim::Generated,
+                _ => classes::of_any_shape(class),
+            }
+        }
+
+        fn shows(case: &Case<Self, 1>, class: ShapeClass) -> bool {
+            match class {
+                ShapeClass::Broadcast => case.inputs[0].shape() != case.op.shape,
+                ShapeClass::TileStraddler => case.op.shape.iter().any(|length| TILES.contains(length)),
+                _ => class.in_shapes(case.inputs.each_ref()),
+            }
+        }
+
         fn cases() -> BoxedStrategy<Case<Self, 1>> {
             of_shape(shape(0..=3, 1..4))
         }
 
         fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
-            of_shape((256..1024usize, 1..4usize).prop_map(|(n, d)| vec![n, d]).boxed())
+            of_shape((prop_oneof![256..1024usize, tile()], 1..4usize).prop_map(|(n, d)| vec![n, d]).boxed())
         }
     }
 

@@ -93,19 +93,27 @@ impl<'t> Var<'t> {
 
 #[cfg(feature = "cases")]
 mod cases {
+    use proptest::collection::vec;
     use proptest::prelude::*;
 
     use super::ChannelDropout;
-    use crate::gradcheck::cases::{Case, Cases, shape, values};
+    use crate::gradcheck::cases::{Case, Cases, shape, tile, values};
+    use crate::gradcheck::classes::{self, Claim, ShapeClass};
     use crate::ops::dropout::cases::masks;
 
     impl Cases<1> for ChannelDropout {
+        const LINEAR: [bool; 1] = [true];
+
+        fn claim(class: ShapeClass) -> Claim {
+            classes::of_any_shape(class)
+        }
+
         fn cases() -> BoxedStrategy<Case<Self, 1>> {
             of_shape(shape(2..=4, 1..4))
         }
 
         fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
-            of_shape(shape(4..=4, 11..14))
+            of_shape(prop_oneof![shape(4..=4, 11..14), vec(tile(), 2)].boxed())
         }
     }
 

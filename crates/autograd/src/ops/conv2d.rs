@@ -134,14 +134,32 @@ pub(crate) mod cases {
     use std::ops::Range;
 
     use proptest::prelude::*;
+    use tensor::Epilogue;
     use tensor::Tensor;
     use tensor::conv::Convolution;
 
     use super::{Conv2d, Geometry};
     use crate::epilogue::cases::bias;
-    use crate::gradcheck::cases::{Case, Cases, values};
+    use crate::gradcheck::cases::{Case, Cases, length, values};
+    use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<3> for Conv2d {
+        const LINEAR: [bool; 3] = [true; 3];
+
+        fn linear(&self) -> [bool; 3] {
+            [self.epilogue == Epilogue::Identity; 3]
+        }
+
+        fn claim(class: ShapeClass) -> Claim {
+            classes::of_windows(class)
+        }
+
+        fn shows(case: &Case<Self, 3>, class: ShapeClass) -> bool {
+            let [x, weight, _] = case.inputs.each_ref();
+            window_shows(case.op.geometry.sizes(x.shape(), weight.shape()), class)
+                || class.in_shapes(case.inputs.each_ref())
+        }
+
         fn cases() -> BoxedStrategy<Case<Self, 3>> {
             of_sizes(small())
         }
@@ -152,18 +170,19 @@ pub(crate) mod cases {
     }
 
     /// Kernels of 1 to 3, often not square; strides up to 3, so also over the kernel; padding of up to 2 on
-    /// one axis or both; images as small as the kernel allows.
+    /// one axis or both; images as small as the kernel allows, and often of one pixel below a kernel of one.
     pub(crate) fn small() -> BoxedStrategy<(Geometry, Convolution)> {
-        sizes(1..3, 1..3, [1..4, 1..4], 1..4)
+        let windows = sizes(length(1..3), 1..3, [1..4, 1..4], 1..4);
+        prop_oneof![3 => windows, 1 => sizes(length(1..3), 1..3, [1..2, 1..2], 1..2)].boxed()
     }
 
     /// Sums of 256 terms and more, and more pixels than a tile has.
     pub(crate) fn long() -> BoxedStrategy<(Geometry, Convolution)> {
-        sizes(1..6, 20..40, [3..6, 3..6], 1..18)
+        sizes((1..6usize).boxed(), 20..40, [3..6, 3..6], 1..18)
     }
 
     fn sizes(
-        images: Range<usize>,
+        images: BoxedStrategy<usize>,
         channels: Range<usize>,
         kernel: [Range<usize>; 2],
         side: Range<usize>,
@@ -180,6 +199,19 @@ pub(crate) mod cases {
                 (geometry, sizes.expect("the kernel fits into the padded image"))
             })
             .boxed()
+    }
+
+    /// Whether a sliding window is of a class that only windows have.
+    pub(crate) fn window_shows(sizes: Option<Convolution>, class: ShapeClass) -> bool {
+        let sizes = sizes.expect("a case fits");
+        let left = |axis: usize| {
+            (sizes.image[axis] + 2 * sizes.padding[axis] - sizes.kernel[axis]) % sizes.stride[axis]
+        };
+        match class {
+            ShapeClass::UnevenStride => left(0) + left(1) > 0,
+            ShapeClass::UnitKernel => [sizes.kernel, sizes.image] == [[1; 2]; 2],
+            _ => false,
+        }
     }
 
     /// The most terms that a number of the output or of a gradient is a sum of.

@@ -72,10 +72,23 @@ mod cases {
 
     use super::Conv2dNoBias;
     use crate::gradcheck::cases::{Case, Cases};
+    use crate::gradcheck::classes::{self, Claim, ShapeClass};
     use crate::ops::conv2d::Geometry;
-    use crate::ops::conv2d::cases::{images_and_weight, long, reduced, small};
+    use crate::ops::conv2d::cases::{images_and_weight, long, reduced, small, window_shows};
 
     impl Cases<2> for Conv2dNoBias {
+        const LINEAR: [bool; 2] = [true; 2];
+
+        fn claim(class: ShapeClass) -> Claim {
+            classes::of_windows(class)
+        }
+
+        fn shows(case: &Case<Self, 2>, class: ShapeClass) -> bool {
+            let [x, weight] = case.inputs.each_ref();
+            window_shows(case.op.0.sizes(x.shape(), weight.shape()), class)
+                || class.in_shapes(case.inputs.each_ref())
+        }
+
         fn cases() -> BoxedStrategy<Case<Self, 2>> {
             of_sizes(small())
         }

@@ -170,16 +170,34 @@ impl<'t> Var<'t> {
 #[cfg(feature = "cases")]
 pub(crate) mod cases {
     use proptest::prelude::*;
+    use tensor::Epilogue;
     use tensor::Tensor;
     use tensor::conv::Convolution;
 
     use super::{ConvTranspose2d, Transposed};
     use crate::epilogue::cases::bias;
     use crate::gradcheck::cases::{Case, Cases, values};
+    use crate::gradcheck::classes::{self, Claim, ShapeClass};
     use crate::ops::conv2d::Geometry;
-    use crate::ops::conv2d::cases::{long, reduced, small};
+    use crate::ops::conv2d::cases::{long, reduced, small, window_shows};
 
     impl Cases<3> for ConvTranspose2d {
+        const LINEAR: [bool; 3] = [true; 3];
+
+        fn linear(&self) -> [bool; 3] {
+            [self.epilogue == Epilogue::Identity; 3]
+        }
+
+        fn claim(class: ShapeClass) -> Claim {
+            classes::of_windows(class)
+        }
+
+        fn shows(case: &Case<Self, 3>, class: ShapeClass) -> bool {
+            let [x, weight, _] = case.inputs.each_ref();
+            window_shows(case.op.attributes.sizes(x.shape(), weight.shape()), class)
+                || class.in_shapes(case.inputs.each_ref())
+        }
+
         fn cases() -> BoxedStrategy<Case<Self, 3>> {
             of_sizes(small())
         }

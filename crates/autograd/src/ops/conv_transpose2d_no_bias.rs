@@ -74,11 +74,24 @@ mod cases {
 
     use super::ConvTranspose2dNoBias;
     use crate::gradcheck::cases::{Case, Cases};
+    use crate::gradcheck::classes::{self, Claim, ShapeClass};
     use crate::ops::conv_transpose2d::cases::{attributes, images_and_weight};
     use crate::ops::conv2d::Geometry;
-    use crate::ops::conv2d::cases::{long, reduced, small};
+    use crate::ops::conv2d::cases::{long, reduced, small, window_shows};
 
     impl Cases<2> for ConvTranspose2dNoBias {
+        const LINEAR: [bool; 2] = [true; 2];
+
+        fn claim(class: ShapeClass) -> Claim {
+            classes::of_windows(class)
+        }
+
+        fn shows(case: &Case<Self, 2>, class: ShapeClass) -> bool {
+            let [x, weight] = case.inputs.each_ref();
+            window_shows(case.op.0.sizes(x.shape(), weight.shape()), class)
+                || class.in_shapes(case.inputs.each_ref())
+        }
+
         fn cases() -> BoxedStrategy<Case<Self, 2>> {
             of_sizes(small())
         }

@@ -125,15 +125,22 @@ pub(crate) mod cases {
     use tensor::random::Stream;
 
     use super::Dropout;
-    use crate::gradcheck::cases::{Case, Cases, shape, values};
+    use crate::gradcheck::cases::{Case, Cases, long_shape, shape, values};
+    use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<1> for Dropout {
+        const LINEAR: [bool; 1] = [true];
+
+        fn claim(class: ShapeClass) -> Claim {
+            classes::of_any_shape(class)
+        }
+
         fn cases() -> BoxedStrategy<Case<Self, 1>> {
             of_shape(shape(0..=3, 1..4))
         }
 
         fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
-            of_shape(shape(1..=1, 65_000..70_000))
+            of_shape(long_shape())
         }
     }
 

@@ -251,20 +251,32 @@ impl<'t> Var<'t> {
 pub(crate) mod cases {
     use std::ops::Range;
 
+    use proptest::collection::vec;
     use proptest::prelude::*;
     use tensor::Tensor;
 
     use super::LayerNorm;
-    use crate::gradcheck::cases::{Case, Cases, shape, values};
+    use crate::gradcheck::cases::{Case, Cases, shape, tile, values};
+    use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<3> for LayerNorm {
+        const LINEAR: [bool; 3] = [false, true, true];
+
+        fn claim(class: ShapeClass) -> Claim {
+            classes::of_any_shape(class)
+        }
+
         fn cases() -> BoxedStrategy<Case<Self, 3>> {
             of_shape(shape(0..=2, 1..4), 1..6)
         }
 
         fn long_cases() -> BoxedStrategy<Case<Self, 3>> {
-            prop_oneof![of_shape(shape(1..=1, 64..150), 256..400), of_shape(shape(1..=2, 40..60), 1..40)]
-                .boxed()
+            prop_oneof![
+                of_shape(shape(1..=1, 64..150), 256..400),
+                of_shape(shape(1..=2, 40..60), 1..40),
+                of_shape(vec(tile(), 1).boxed(), 31..34)
+            ]
+            .boxed()
         }
     }
 

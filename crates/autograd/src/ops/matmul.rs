@@ -132,24 +132,32 @@ impl<'t> Var<'t> {
 
 #[cfg(feature = "cases")]
 pub(crate) mod cases {
-    use std::ops::Range;
-
     use proptest::prelude::*;
 
     use super::MatMul;
-    use crate::gradcheck::cases::{Case, Cases, values};
+    use crate::gradcheck::cases::{Case, Cases, length, tile, values};
+    use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<2> for MatMul {
+        const LINEAR: [bool; 2] = [true; 2];
+
+        fn claim(class: ShapeClass) -> Claim {
+            classes::of_even_rank(class)
+        }
+
         fn cases() -> BoxedStrategy<Case<Self, 2>> {
-            products(1..5, 1..5)
+            products(length(1..5), length(1..5))
         }
 
         fn long_cases() -> BoxedStrategy<Case<Self, 2>> {
-            products(1..40, 256..1024)
+            products(prop_oneof![1..40usize, tile()].boxed(), (256..1024usize).boxed())
         }
     }
 
-    pub(crate) fn products(side: Range<usize>, inner: Range<usize>) -> BoxedStrategy<Case<MatMul, 2>> {
+    pub(crate) fn products(
+        side: BoxedStrategy<usize>,
+        inner: BoxedStrategy<usize>,
+    ) -> BoxedStrategy<Case<MatMul, 2>> {
         (side.clone(), inner, side, any::<(bool, bool)>())
             .prop_flat_map(|(m, k, n, (transpose_a, transpose_b))| {
                 let a = if transpose_a { [k, m] } else { [m, k] };

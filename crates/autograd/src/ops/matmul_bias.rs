@@ -100,20 +100,31 @@ impl<'t> Var<'t> {
 #[cfg(feature = "cases")]
 mod cases {
     use proptest::prelude::*;
+    use tensor::Epilogue;
 
     use super::MatMulBias;
     use crate::epilogue::cases::bias;
     use crate::gradcheck::cases::{Case, Cases};
+    use crate::gradcheck::classes::{self, Claim, ShapeClass};
     use crate::ops::matmul::MatMul;
-    use crate::ops::matmul::cases::products;
 
     impl Cases<3> for MatMulBias {
+        const LINEAR: [bool; 3] = [true; 3];
+
+        fn linear(&self) -> [bool; 3] {
+            [self.epilogue == Epilogue::Identity; 3]
+        }
+
+        fn claim(class: ShapeClass) -> Claim {
+            classes::of_even_rank(class)
+        }
+
         fn cases() -> BoxedStrategy<Case<Self, 3>> {
-            with_bias(products(1..5, 1..5))
+            with_bias(MatMul::cases())
         }
 
         fn long_cases() -> BoxedStrategy<Case<Self, 3>> {
-            with_bias(products(1..40, 256..1024))
+            with_bias(MatMul::long_cases())
         }
     }
 

@@ -95,14 +95,40 @@ pub(crate) mod cases {
     use std::ops::Range;
 
     use proptest::prelude::*;
-    use tensor::Tensor;
+    use tensor::{DType, Tensor};
 
     use super::MaxPool2d;
-    use crate::gradcheck::cases::{Case, Cases};
+    use crate::gradcheck::cases::{Case, Cases, Kink, length};
+    use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<1> for MaxPool2d {
+        const LINEAR: [bool; 1] = [false];
+
+        fn claim(class: ShapeClass) -> Claim {
+            match class {
+                ShapeClass::KinkOrTie => Claim::Generated,
+                _ => classes::of_windows(class),
+            }
+        }
+
+        fn shows(case: &Case<Self, 1>, class: ShapeClass) -> bool {
+            let MaxPool2d { kernel, stride, padding } = case.op;
+            let image = [case.inputs[0].shape()[2], case.inputs[0].shape()[3]];
+            let left = |axis: usize| (image[axis] + 2 * padding[axis] - kernel[axis]) % stride[axis];
+            match class {
+                ShapeClass::UnevenStride => left(0) + left(1) > 0,
+                ShapeClass::UnitKernel => [kernel, image] == [[1; 2]; 2],
+                _ => class.in_shapes(case.inputs.each_ref()),
+            }
+        }
+
+        fn kinks() -> Vec<Kink<Self, 1>> {
+            let pool = MaxPool2d { kernel: [2, 2], stride: [1, 1], padding: [0, 0] };
+            vec![two_ties(pool)]
+        }
+
         fn cases() -> BoxedStrategy<Case<Self, 1>> {
-            of_size(1..3, 1..7)
+            prop_oneof![3 => of_size(1..3, 1..7), 1 => of_size(1..3, 1..2)].boxed()
         }
 
         fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
@@ -121,9 +147,15 @@ pub(crate) mod cases {
             .boxed()
     }
 
+    /// Two windows of 2 x 2 side by side on an image of equal numbers: the first of each takes its gradient.
+    pub(crate) fn two_ties<O>(op: O) -> Kink<O, 1> {
+        let x = Tensor::zeros(&[1, 1, 2, 3], DType::F64);
+        Kink { op, inputs: [x], gradients: [vec![1.0, 1.0, 0.0, 0.0, 0.0, 0.0]] }
+    }
+
     fn of_size(planes: Range<usize>, side: Range<usize>) -> BoxedStrategy<Case<MaxPool2d, 1>> {
         let kernel = 1..4usize;
-        (planes.clone(), 1..3usize, [side.clone(), side], [kernel.clone(), kernel], [1..5usize, 1..5])
+        (length(planes), 1..3usize, [side.clone(), side], [kernel.clone(), kernel], [1..5usize, 1..5])
             .prop_flat_map(|(n, c, [h, w], kernel, stride)| {
                 let kernel = [kernel[0].min(h), kernel[1].min(w)];
                 let padding = [0..=kernel[0] / 2, 0..=kernel[1] / 2];

@@ -114,26 +114,35 @@ impl<'t> Var<'t> {
 
 #[cfg(feature = "cases")]
 mod cases {
-    use std::ops::Range;
-
     use proptest::prelude::*;
 
     use super::Mse;
-    use crate::gradcheck::cases::{Case, Cases, values};
+    use crate::gradcheck::cases::{Case, Cases, tile, values};
+    use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<2> for Mse {
+        const LINEAR: [bool; 2] = [false; 2];
+
+        fn claim(class: ShapeClass) -> Claim {
+            match class {
+                ShapeClass::EmptyAxis => Claim::Never("the mean of nothing is refused"),
+                _ => classes::of_any_shape(class),
+            }
+        }
+
         fn cases() -> BoxedStrategy<Case<Self, 2>> {
-            of_length(1..5)
+            of_length((1..5usize).boxed())
         }
 
         fn long_cases() -> BoxedStrategy<Case<Self, 2>> {
-            of_length(256..1024)
+            of_length(prop_oneof![256..1024usize, tile()].boxed())
         }
     }
 
-    fn of_length(length: Range<usize>) -> BoxedStrategy<Case<Mse, 2>> {
-        (1..4usize, length)
-            .prop_flat_map(|(n, d)| (values(&[n, d]), values(&[n, d]), Just(n * d)))
+    fn of_length(length: BoxedStrategy<usize>) -> BoxedStrategy<Case<Mse, 2>> {
+        (1..4usize, length, any::<bool>())
+            .prop_map(|(n, d, flat)| if flat { vec![n * d] } else { vec![n, d] })
+            .prop_flat_map(|shape| (values(&shape), values(&shape), Just(shape.iter().product())))
             .prop_map(|(x, y, reduced)| Case { op: Mse, inputs: [x, y], reduced })
             .boxed()
     }

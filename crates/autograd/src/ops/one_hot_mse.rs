@@ -164,19 +164,26 @@ mod cases {
     use tensor::Indices;
 
     use super::OneHotMse;
-    use crate::gradcheck::cases::{Case, Cases, values};
+    use crate::gradcheck::cases::{Case, Cases, tile, values};
+    use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<1> for OneHotMse {
+        const LINEAR: [bool; 1] = [false];
+
+        fn claim(class: ShapeClass) -> Claim {
+            classes::of_scores(class)
+        }
+
         fn cases() -> BoxedStrategy<Case<Self, 1>> {
-            of_size(1..5, 1..6)
+            of_size((1..5usize).boxed(), 1..6)
         }
 
         fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
-            of_size(2..100, 64..256)
+            of_size(prop_oneof![2..100usize, tile()].boxed(), 64..256)
         }
     }
 
-    fn of_size(rows: Range<usize>, classes: Range<usize>) -> BoxedStrategy<Case<OneHotMse, 1>> {
+    fn of_size(rows: BoxedStrategy<usize>, classes: Range<usize>) -> BoxedStrategy<Case<OneHotMse, 1>> {
         (rows, classes)
             .prop_flat_map(|(n, c)| (values(&[n, c]), vec(0..c as u32, n), Just(n * c)))
             .prop_map(|(x, labels, reduced)| {

@@ -124,14 +124,21 @@ pub(crate) mod cases {
 
     use super::Patchify;
     use crate::gradcheck::cases::{Case, Cases, values};
+    use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<1> for Patchify {
+        const LINEAR: [bool; 1] = [true];
+
+        fn claim(class: ShapeClass) -> Claim {
+            classes::of_even_rank(class)
+        }
+
         fn cases() -> BoxedStrategy<Case<Self, 1>> {
             of_size(1..3)
         }
 
         fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
-            of_size(40..60)
+            of_size(31..34)
         }
     }
 

@@ -89,17 +89,33 @@ impl<'t> Var<'t> {
 #[cfg(feature = "cases")]
 mod cases {
     use proptest::prelude::*;
+    use tensor::Tensor;
 
     use super::Relu;
-    use crate::gradcheck::cases::{Case, Cases, shape, values_away_from_zero};
+    use crate::gradcheck::cases::{Case, Cases, Kink, long_shape, shape, values_away_from_zero};
+    use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<1> for Relu {
+        const LINEAR: [bool; 1] = [false];
+
+        fn claim(class: ShapeClass) -> Claim {
+            match class {
+                ShapeClass::KinkOrTie => Claim::Generated,
+                _ => classes::of_any_shape(class),
+            }
+        }
+
+        fn kinks() -> Vec<Kink<Self, 1>> {
+            let x = Tensor::from_vec(vec![-1.0, -0.0, 0.0, 1.0], &[4]).expect("four numbers");
+            vec![Kink { op: Relu, inputs: [x], gradients: [vec![0.0, 0.0, 0.0, 1.0]] }]
+        }
+
         fn cases() -> BoxedStrategy<Case<Self, 1>> {
             of_shape(shape(0..=3, 1..4))
         }
 
         fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
-            of_shape(shape(1..=1, 65_000..70_000))
+            of_shape(long_shape())
         }
     }
 

@@ -98,18 +98,25 @@ mod cases {
     use proptest::prelude::*;
 
     use super::Sigmoid;
-    use crate::gradcheck::cases::{Case, Cases, shape, values};
+    use crate::gradcheck::cases::{Case, Cases, long_shape, shape, values};
+    use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<1> for Sigmoid {
         /// `|d(y - y^2) / dy| = |1 - 2 y|`, and `y` is between 0 and 1.
         const OUTPUT_SENSITIVITY: f64 = 1.0;
+
+        const LINEAR: [bool; 1] = [false];
+
+        fn claim(class: ShapeClass) -> Claim {
+            classes::of_any_shape(class)
+        }
 
         fn cases() -> BoxedStrategy<Case<Self, 1>> {
             of_shape(shape(0..=3, 1..4))
         }
 
         fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
-            of_shape(shape(1..=1, 65_000..70_000))
+            of_shape(long_shape())
         }
     }
 

@@ -143,18 +143,26 @@ impl<'t> Var<'t> {
 
 #[cfg(feature = "cases")]
 mod cases {
+    use proptest::collection::vec;
     use proptest::prelude::*;
 
     use super::Slice;
-    use crate::gradcheck::cases::{Case, Cases, shape, values};
+    use crate::gradcheck::cases::{Case, Cases, shape, tile, values};
+    use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<1> for Slice {
+        const LINEAR: [bool; 1] = [true];
+
+        fn claim(class: ShapeClass) -> Claim {
+            classes::of_any_shape(class)
+        }
+
         fn cases() -> BoxedStrategy<Case<Self, 1>> {
             of_shape(shape(1..=4, 1..5))
         }
 
         fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
-            of_shape(shape(3..=3, 1..40))
+            of_shape(prop_oneof![shape(3..=3, 1..40), vec(tile(), 2)].boxed())
         }
     }
 

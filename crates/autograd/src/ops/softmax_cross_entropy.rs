@@ -179,19 +179,29 @@ mod cases {
     use tensor::Indices;
 
     use super::SoftmaxCrossEntropy;
-    use crate::gradcheck::cases::{Case, Cases, values};
+    use crate::gradcheck::cases::{Case, Cases, tile, values};
+    use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<1> for SoftmaxCrossEntropy {
+        const LINEAR: [bool; 1] = [false];
+
+        fn claim(class: ShapeClass) -> Claim {
+            classes::of_scores(class)
+        }
+
         fn cases() -> BoxedStrategy<Case<Self, 1>> {
-            of_size(1..5, 1..6)
+            of_size((1..5usize).boxed(), 1..6)
         }
 
         fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
-            of_size(64..200, 256..1024)
+            of_size(prop_oneof![64..200usize, tile()].boxed(), 256..1024)
         }
     }
 
-    fn of_size(rows: Range<usize>, classes: Range<usize>) -> BoxedStrategy<Case<SoftmaxCrossEntropy, 1>> {
+    fn of_size(
+        rows: BoxedStrategy<usize>,
+        classes: Range<usize>,
+    ) -> BoxedStrategy<Case<SoftmaxCrossEntropy, 1>> {
         (rows, classes)
             .prop_flat_map(|(n, c)| (values(&[n, c]), vec(0..c as u32, n), Just(n + c)))
             .prop_map(|(logits, labels, reduced)| {

@@ -87,15 +87,22 @@ mod cases {
 
     use super::{Mix, Split};
     use crate::Result;
-    use crate::gradcheck::cases::{Case, Cases, shape, values};
+    use crate::gradcheck::cases::{Case, Cases, long_shape, shape, values};
+    use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<1, 2> for Split {
+        const LINEAR: [bool; 1] = [true];
+
+        fn claim(class: ShapeClass) -> Claim {
+            classes::of_any_shape(class)
+        }
+
         fn cases() -> BoxedStrategy<Case<Self, 1>> {
             of_shape(shape(0..=3, 1..4))
         }
 
         fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
-            of_shape(shape(1..=1, 65_000..70_000))
+            of_shape(long_shape())
         }
 
         /// `(weight z, (1 - weight) z)`

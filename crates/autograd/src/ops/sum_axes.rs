@@ -190,15 +190,22 @@ pub(crate) mod cases {
     use proptest::sample::subsequence;
 
     use super::SumAxes;
-    use crate::gradcheck::cases::{Case, Cases, shape, values};
+    use crate::gradcheck::cases::{Case, Cases, shape, tile, values};
+    use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<1> for SumAxes {
+        const LINEAR: [bool; 1] = [true];
+
+        fn claim(class: ShapeClass) -> Claim {
+            classes::of_any_shape(class)
+        }
+
         fn cases() -> BoxedStrategy<Case<Self, 1>> {
             sums(shape(0..=4, 1..4))
         }
 
         fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
-            let lengths = (1..4usize, 256..1024usize, 1..20usize);
+            let lengths = (1..4usize, prop_oneof![256..1024usize, tile()], 1..20usize);
             sums(lengths.prop_flat_map(|(a, b, c)| Just(vec![a, b, c]).prop_shuffle()).boxed())
         }
     }

@@ -90,18 +90,25 @@ mod cases {
     use proptest::prelude::*;
 
     use super::Tanh;
-    use crate::gradcheck::cases::{Case, Cases, shape, values};
+    use crate::gradcheck::cases::{Case, Cases, long_shape, shape, values};
+    use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<1> for Tanh {
         /// `|d(1 - y^2) / dy| = 2 |y|`
         const OUTPUT_SENSITIVITY: f64 = 2.0;
+
+        const LINEAR: [bool; 1] = [false];
+
+        fn claim(class: ShapeClass) -> Claim {
+            classes::of_any_shape(class)
+        }
 
         fn cases() -> BoxedStrategy<Case<Self, 1>> {
             of_shape(shape(0..=3, 1..4))
         }
 
         fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
-            of_shape(shape(1..=1, 65_000..70_000))
+            of_shape(long_shape())
         }
     }
 

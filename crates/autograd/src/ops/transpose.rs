@@ -187,8 +187,15 @@ mod cases {
 
     use super::Transpose;
     use crate::gradcheck::cases::{Case, Cases, shape, values};
+    use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<1> for Transpose {
+        const LINEAR: [bool; 1] = [true];
+
+        fn claim(class: ShapeClass) -> Claim {
+            classes::of_any_shape(class)
+        }
+
         fn cases() -> BoxedStrategy<Case<Self, 1>> {
             of_shape(shape(0..=4, 1..4))
         }

@@ -1,0 +1,159 @@
+//! The classes of awkward calls on which gradients went wrong elsewhere, and what operations say of each.
+
+use std::cell::RefCell;
+
+use tensor::Tensor;
+
+use self::ShapeClass::*;
+use super::cases::{Cases, for_all, for_many};
+
+/// A class of awkward calls (section 4.2 of the reliability specification). Its list generalises the fixed
+/// gradient bugs of other frameworks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShapeClass {
+    /// An axis of length 1.
+    UnitAxis,
+    /// An axis of length 0.
+    EmptyAxis,
+    /// A transposed or strided view.
+    View,
+    /// One side repeated to the other's shape.
+    Broadcast,
+    /// A stride that does not divide the extent: the last pixels are read by no window.
+    UnevenStride,
+    /// A kernel whose taps lie apart.
+    Dilation,
+    /// A convolution that keeps groups of channels apart.
+    Groups,
+    /// A kernel of 1 x 1 on an image of 1 x 1.
+    UnitKernel,
+    /// One tensor used twice.
+    FanOut,
+    /// A length just below, at or just above a power of two that kernels cut their tiles by.
+    TileStraddler,
+    /// Numbers of 80 and 10,000, where exponentials overflow or vanish.
+    LargeMagnitude,
+    /// A call exactly where the derivative jumps.
+    KinkOrTie,
+    /// One example.
+    BatchOfOne,
+    /// An odd number of axes.
+    OddRank,
+}
+
+/// What an operation says of a class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// Calls of the class are among its cases, or its kinks.
+    Generated,
+    /// A check makes calls of the class from every case of every operation.
+    Derived,
+    /// There is no such call, and why.
+    Never(&'static str),
+}
+
+impl ShapeClass {
+    /// Every class.
+    pub const ALL: [Self; 14] = [
+        UnitAxis,
+        EmptyAxis,
+        View,
+        Broadcast,
+        UnevenStride,
+        Dilation,
+        Groups,
+        UnitKernel,
+        FanOut,
+        TileStraddler,
+        LargeMagnitude,
+        KinkOrTie,
+        BatchOfOne,
+        OddRank,
+    ];
+
+    /// Whether a call of these inputs is of this class, for the classes that shapes tell.
+    pub fn in_shapes<const N: usize>(self, inputs: [&Tensor; N]) -> bool {
+        let of_length = |lengths: &[usize]| {
+            inputs.iter().flat_map(|input| input.shape()).any(|length| lengths.contains(length))
+        };
+        match self {
+            UnitAxis => of_length(&[1]),
+            EmptyAxis => of_length(&[0]),
+            TileStraddler => of_length(&super::cases::TILES),
+            BatchOfOne => inputs[0].shape().len() > 1 && inputs[0].shape()[0] == 1,
+            OddRank => inputs[0].shape().len() % 2 == 1,
+            _ => false,
+        }
+    }
+}
+
+/// What holds for the whole engine.
+fn of_the_engine(class: ShapeClass) -> Claim {
+    match class {
+        View => Claim::Never("tensors are in row-major order without gaps"),
+        Dilation => Claim::Never("no operation of this engine has a dilation"),
+        Groups => Claim::Never("no operation of this engine has groups"),
+        FanOut | LargeMagnitude => Claim::Derived,
+        _ => Claim::Generated,
+    }
+}
+
+/// Of a smooth operation on any shape.
+pub fn of_any_shape(class: ShapeClass) -> Claim {
+    match class {
+        Broadcast => Claim::Never("shapes are equal; `BroadcastTo` repeats"),
+        UnevenStride | UnitKernel => Claim::Never("no window slides"),
+        KinkOrTie => Claim::Never("it is smooth"),
+        _ => of_the_engine(class),
+    }
+}
+
+/// Of a smooth operation on matrices, or images `[n, c, h, w]`.
+pub fn of_even_rank(class: ShapeClass) -> Claim {
+    match class {
+        OddRank => Claim::Never("the first input has a fixed, even rank"),
+        _ => of_any_shape(class),
+    }
+}
+
+/// Of an operation that slides a window over images.
+pub fn of_windows(class: ShapeClass) -> Claim {
+    match class {
+        UnevenStride | UnitKernel => Claim::Generated,
+        _ => of_even_rank(class),
+    }
+}
+
+/// Of a mean over rows of scores.
+pub fn of_scores(class: ShapeClass) -> Claim {
+    match class {
+        EmptyAxis => Claim::Never("the mean of nothing is refused"),
+        _ => of_even_rank(class),
+    }
+}
+
+/// Where an operation's cases and its claims disagree: a class that is claimed and does not occur, or one
+/// that occurs although there is said to be no such call. Tiles are looked for among the long cases.
+pub fn disagreements<O, const N: usize, const M: usize>() -> Vec<String>
+where
+    O: Cases<N, M>,
+{
+    let shown = RefCell::new(Vec::new());
+    for_many(O::cases(), |case| {
+        let classes = ShapeClass::ALL.into_iter().filter(|&class| class != TileStraddler);
+        shown.borrow_mut().extend(classes.filter(|&class| O::shows(case, class)));
+        Ok(())
+    });
+    for_all(O::long_cases(), |case| {
+        shown.borrow_mut().extend(O::shows(case, TileStraddler).then_some(TileStraddler));
+        Ok(())
+    });
+    let mut shown = shown.into_inner();
+    shown.extend((!O::kinks().is_empty()).then_some(KinkOrTie));
+    let disagreement = |class| match (O::claim(class), shown.contains(&class)) {
+        (Claim::Generated, false) => Some(format!("{}: no case of {class:?} is generated", O::NAME)),
+        (Claim::Never(why), true) => Some(format!("{}: there is {class:?} although {why}", O::NAME)),
+        _ => None,
+    };
+    ShapeClass::ALL.into_iter().filter_map(disagreement).collect()
+}

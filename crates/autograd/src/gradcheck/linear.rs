@@ -1,0 +1,91 @@
+//! The adjoint identity of linear operations: `<J u, v> = <u, J^T v>`, with no error of differencing.
+
+use std::cell::Cell;
+
+use tensor::{DType, Tensor};
+
+use super::cases::{Case, Cases, for_many};
+use super::checks::{gradients, numbered};
+use super::{dot, weights};
+use crate::{Error, Result};
+
+/// What is allowed, relative to the sum of the sizes of all terms. Sums of up to 10^5 terms in 64 bits are
+/// off by some square root of that many roundings: 1e-13.
+const TOLERANCE: f64 = 1e-12;
+
+/// Checks `<J u, v> = <u, J^T v>` for each input in which the operation is linear or affine: there
+/// `J u = f(u) - f(0)` exactly, and `J^T v` is `backward`.
+///
+/// # Errors
+/// [`Error::Broken`] with the input and both numbers.
+pub fn adjoint<O, const N: usize, const M: usize>(case: &Case<O, N>) -> Result<()>
+where
+    O: Cases<N, M>,
+{
+    let (outputs, saved) = case.op.forward(case.inputs.each_ref())?;
+    let v = numbered(&outputs);
+    for input in (0..N).filter(|&input| case.op.linear()[input]) {
+        let shape = case.inputs[input].shape();
+        let u = weights(shape, 100 + input as u64);
+        let at_u = with(case, input, &u)?;
+        let at_zero = with(case, input, &Tensor::zeros(shape, DType::F64))?;
+        let wanted = std::array::from_fn(|other| other == input);
+        let gradients = gradients(&case.op, &saved, &v, wanted)?;
+        let pulled = gradients[input].as_ref().expect("the wanted gradient came");
+        let (mut forward, mut sizes) = (0.0, 0.0);
+        for ((at_u, at_zero), v) in at_u.iter().zip(&at_zero).zip(&v) {
+            let numbers = at_u.to_f64_vec().into_iter().zip(at_zero.to_f64_vec()).zip(v.to_f64_vec());
+            for ((at_u, at_zero), v) in numbers {
+                forward += (at_u - at_zero) * v;
+                sizes += (at_u.abs() + at_zero.abs()) * v.abs();
+            }
+        }
+        let backward = dot(pulled, &u);
+        sizes += pulled.to_f64_vec().iter().zip(u.to_f64_vec()).map(|(x, u)| (x * u).abs()).sum::<f64>();
+        let difference = (forward - backward).abs();
+        if difference.is_nan() || difference > TOLERANCE * sizes {
+            let promise = "it is linear and <J u, v> = <u, J^T v>";
+            let found = format!("by input {input} they are {forward:e} and {backward:e}");
+            return Err(Error::Broken { op: O::NAME, promise, found });
+        }
+    }
+    Ok(())
+}
+
+/// The inputs that are said not to be linear and for which superposition holds in every case all the same.
+pub fn straight_all_the_same<O, const N: usize, const M: usize>() -> Vec<usize>
+where
+    O: Cases<N, M>,
+{
+    let bends: [Cell<bool>; N] = std::array::from_fn(|_| Cell::new(false));
+    for_many(O::cases(), |case| {
+        for input in (0..N).filter(|&input| !O::LINEAR[input]) {
+            let shape = case.inputs[input].shape();
+            let [u, w] = [200, 300].map(|number| weights(shape, number));
+            let sum = crate::ops::add::sum(&u, &w)?;
+            let numbers = |x: &Tensor| -> Result<Vec<f64>> {
+                Ok(with(case, input, x)?.iter().flat_map(Tensor::to_f64_vec).collect())
+            };
+            let zero = numbers(&Tensor::zeros(shape, DType::F64))?;
+            let (u, w, sum) = (numbers(&u)?, numbers(&w)?, numbers(&sum)?);
+            let bent = |place: usize| (u[place] + w[place] - sum[place] - zero[place]).abs() > 1e-9;
+            bends[input].set(bends[input].get() || (0..u.len()).any(bent));
+        }
+        Ok(())
+    });
+    (0..N).filter(|&input| !O::LINEAR[input] && !bends[input].get()).collect()
+}
+
+/// The function that `backward` differentiates, with one input replaced.
+fn with<O, const N: usize, const M: usize>(
+    case: &Case<O, N>,
+    input: usize,
+    value: &Tensor,
+) -> Result<[Tensor; M]>
+where
+    O: Cases<N, M>,
+{
+    let mut inputs = case.inputs.each_ref();
+    inputs[input] = value;
+    case.op.differentiated(inputs)
+}

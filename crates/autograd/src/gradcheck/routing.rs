@@ -1,0 +1,103 @@
+//! Through the tape: every input that is recorded gets its gradient, once for each use, and no other does.
+
+use tensor::{DType, Tensor};
+
+use super::cases::{Case, Cases};
+use super::checks::{gradients, numbered};
+use crate::ops::add::{self, Add};
+use crate::{Error, Result, Tape, Var};
+
+/// No silent detach: for every subset of recorded inputs and every output, each recorded input has a gradient
+/// of its own shape and each constant a typed error.
+///
+/// # Errors
+/// [`Error::Broken`] with the input and the output.
+pub fn no_silent_detach<O, const N: usize, const M: usize>(case: &Case<O, N>) -> Result<()>
+where
+    O: Cases<N, M>,
+{
+    for subset in 0..1u32 << N {
+        let recorded = |input: usize| subset >> input & 1 == 1;
+        let tape = Tape::new();
+        let vars: [Var<'_>; N] = std::array::from_fn(|input| match recorded(input) {
+            true => tape.input(&case.inputs[input]),
+            false => tape.constant(&case.inputs[input]),
+        });
+        let outputs: [Var<'_>; M] = tape.apply(case.op.clone(), vars.each_ref())?;
+        for (output, var) in outputs.iter().enumerate() {
+            let gradients = tape.backward_from(var, Tensor::full(1.0, var.shape(), DType::F64))?;
+            for (input, var) in vars.iter().enumerate() {
+                let right = match (recorded(input), gradients.of(var)) {
+                    (true, Ok(gradient)) => gradient.shape() == var.shape(),
+                    (false, Err(Error::NoGradient { .. })) => true,
+                    _ => false,
+                };
+                if !right {
+                    let promise = "a gradient arrives at every recorded input and at no other";
+                    let found = format!("not so from output {output} to input {input} of {subset:#b}");
+                    return Err(Error::Broken { op: O::NAME, promise, found });
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Fan-out: two uses of the same inputs give exactly twice the gradients of one, and an input that is used in
+/// two places of one call gets the sum of both gradients.
+///
+/// # Errors
+/// [`Error::Broken`] with the input.
+pub fn fan_out<O, const N: usize, const M: usize>(case: &Case<O, N>) -> Result<()>
+where
+    O: Cases<N, M>,
+{
+    let broken = |found: String| {
+        let promise = "an input used twice gets both gradients";
+        Err(Error::Broken { op: O::NAME, promise, found })
+    };
+    let (outputs, saved) = case.op.forward(case.inputs.each_ref())?;
+    // The first output alone, as the other uses on the tape below.
+    let mut douts = numbered(&outputs);
+    douts.iter_mut().skip(1).for_each(|dout| *dout = Tensor::zeros(dout.shape(), DType::F64));
+    let once = gradients(&case.op, &saved, &douts, [true; N])?.map(|gradient| numbers(gradient.as_ref()));
+
+    let tape = Tape::new();
+    let vars = case.inputs.each_ref().map(|input| tape.input(input));
+    let first: [Var<'_>; M] = tape.apply(case.op.clone(), vars.each_ref())?;
+    let second: [Var<'_>; M] = tape.apply(case.op.clone(), vars.each_ref())?;
+    let [sum] = tape.apply(Add, [&first[0], &second[0]])?;
+    let twice = tape.backward_from(&sum, douts[0].clone())?;
+    for input in 0..N {
+        let expected: Vec<f64> = once[input].iter().map(|x| 2.0 * x).collect();
+        if numbers(Some(twice.of(&vars[input])?)) != expected {
+            return broken(format!("input {input} of two calls did not"));
+        }
+    }
+
+    for second in 1..N {
+        if case.inputs[0].shape() != case.inputs[second].shape() {
+            continue;
+        }
+        let mut inputs = case.inputs.each_ref();
+        inputs[second] = inputs[0];
+        // The other input may be no legal value there, such as a matrix that does not fit itself.
+        let Ok((_, saved)) = case.op.forward(inputs) else { continue };
+        let both = gradients(&case.op, &saved, &douts, [true; N])?;
+        let [Some(x), Some(y)] = [&both[0], &both[second]] else { continue };
+        let expected = add::sum(x, y)?;
+        let tape = Tape::new();
+        let mut vars = inputs.map(|input| tape.input(input));
+        vars[second] = vars[0].clone();
+        let output: [Var<'_>; M] = tape.apply(case.op.clone(), vars.each_ref())?;
+        let gradients = tape.backward_from(&output[0], douts[0].clone())?;
+        if numbers(Some(gradients.of(&vars[0])?)) != numbers(Some(&expected)) {
+            return broken(format!("input 0, which was also input {second}, did not"));
+        }
+    }
+    Ok(())
+}
+
+fn numbers(tensor: Option<&Tensor>) -> Vec<f64> {
+    tensor.expect("a wanted gradient came").to_f64_vec()
+}

@@ -1,0 +1,260 @@
+//! Every family of models as a small instance, with one way to differentiate, train and read them all.
+
+use autograd::{Param, Tape, Var};
+use models::fc::{self, Size};
+use models::resnet_autoencoder::Plan;
+use models::{
+    Activation, Adam, AdamConfig, Cre, Learner, MaskedLoss, Masking, Mode, Module, Part, Result, Schedule,
+    Trainer, cnn, dcae, mlp, mlpae, resnet_autoencoder, resnet9, vit,
+};
+use tensor::random::Stream;
+use tensor::{DType, Indices, Tensor};
+
+/// A family of models.
+pub struct Family {
+    /// Its name in the specification.
+    pub name: &'static str,
+    /// A batch large enough for its loops and products to be shared between threads.
+    pub batch: usize,
+    /// A small instance with fixed random parameters and a batch of so many fixed random images.
+    pub instance: fn(DType, usize) -> Box<dyn Instance>,
+}
+
+/// To add one: its line here. From it follow the checks of gradients, linearity, determinism and memory.
+pub const FAMILIES: [Family; 12] = [
+    Family { name: "FC-S", batch: 128, instance: |dtype, n| fully_connected(Size::S, dtype, n) },
+    Family { name: "FC-M", batch: 128, instance: |dtype, n| fully_connected(Size::M, dtype, n) },
+    Family { name: "FC-L", batch: 128, instance: |dtype, n| fully_connected(Size::L, dtype, n) },
+    Family {
+        name: "CNN-S",
+        batch: 16,
+        instance: |dtype, n| cre(cnn::cnn_s(4, &init(), dtype), 784, dtype, n),
+    },
+    Family {
+        name: "CNN-L/16",
+        batch: 8,
+        instance: |dtype, n| cre(cnn::cnn_l(16, &init(), dtype), 3072, dtype, n),
+    },
+    Family { name: "ViT-S", batch: 32, instance: |dtype, n| transformer(0.0, dtype, n) },
+    Family {
+        name: "ViT-S, half of the patches removed",
+        batch: 32,
+        instance: |dtype, n| transformer(0.5, dtype, n),
+    },
+    Family {
+        name: "MLP",
+        batch: 64,
+        instance: |dtype, n| {
+            let model = mlp::classifier(&mlp::Config { inputs: 48, classes: 10, depth: 4 }, &init(), dtype);
+            single(model.expect("the settings are legal"), &[48], Loss::CrossEntropy, dtype, n)
+        },
+    },
+    Family {
+        name: "ResNet9",
+        batch: 4,
+        instance: |dtype, n| {
+            let config = resnet9::Config { channels: 3, widths: [2, 3, 4, 5, 6], classes: 10 };
+            let model = resnet9::classifier(&config, &init(), dtype);
+            single(model.expect("the settings are legal"), &[3, 16, 16], Loss::OneHot, dtype, n)
+        },
+    },
+    Family {
+        name: "MLPAE",
+        batch: 64,
+        instance: |dtype, n| {
+            let config = mlpae::Config {
+                image: [3, 4, 4],
+                latent: 8,
+                encoder_depth: 3,
+                decoder_depth: 3,
+                sigmoid: true,
+            };
+            let model = mlpae::autoencoder(&config, &init(), dtype);
+            single(model.expect("the settings are legal"), &[3, 4, 4], Loss::Reconstruction, dtype, n)
+        },
+    },
+    Family {
+        name: "DCAE",
+        batch: 8,
+        instance: |dtype, n| {
+            let model =
+                dcae::autoencoder(&dcae::Config { image: [3, 8, 8], latent: 12, depth: 2 }, &init(), dtype);
+            single(model.expect("the settings are legal"), &[3, 8, 8], Loss::Reconstruction, dtype, n)
+        },
+    },
+    Family { name: "ResNet autoencoder, plan 18", batch: 2, instance: |dtype, n| residual(dtype, n) },
+];
+
+/// A model with its batch.
+pub trait Instance {
+    /// The losses of the batch in training; the sum of them is what a step differentiates.
+    ///
+    /// # Errors
+    /// If `lambda` is not in [0, 1].
+    fn losses<'t>(&self, tape: &'t Tape, lambda: f64) -> Result<Vec<Var<'t>>>;
+
+    /// Which parameters go down which weighted sum of the losses.
+    fn descents(&self, lambda: f64) -> Vec<Descent<'_>>;
+
+    /// All that training changes: parameters, and buffers such as running statistics.
+    fn state(&self) -> Vec<(String, Tensor)>;
+
+    /// Trains for so many steps by the paper's settings and tells the losses of each after it.
+    ///
+    /// # Errors
+    /// If a step fails.
+    fn train(&self, steps: usize, after: &mut dyn FnMut(&[f64])) -> Result<()>;
+}
+
+/// Parameters and what they go down.
+pub struct Descent<'a> {
+    /// What the parameters belong to.
+    pub name: &'static str,
+    /// The parameters with their names.
+    pub params: Vec<(String, &'a Param)>,
+    /// The weight of each loss, in the order of [`Instance::losses`].
+    pub weights: Vec<f64>,
+}
+
+/// A CRE; its losses are the MSE and the cross-entropy.
+struct CreInstance {
+    model: Cre,
+    images: Tensor,
+    labels: Indices,
+}
+
+impl Instance for CreInstance {
+    fn losses<'t>(&self, tape: &'t Tape, lambda: f64) -> Result<Vec<Var<'t>>> {
+        let mode = Mode::Training { step: 0 };
+        let losses = self.model.losses(tape, &self.images, &self.labels, lambda, mode)?;
+        Ok(vec![losses.mse, losses.cross_entropy])
+    }
+
+    fn descents(&self, lambda: f64) -> Vec<Descent<'_>> {
+        let weights = [vec![lambda, 1.0 - lambda], vec![1.0, 0.0], vec![0.0, 1.0]];
+        let descent = |(part, weights): (Part, _)| {
+            let params = self.model.part(part).params();
+            Descent { name: part.name(), params, weights }
+        };
+        Part::ALL.into_iter().zip(weights).map(descent).collect()
+    }
+
+    fn state(&self) -> Vec<(String, Tensor)> {
+        let all = self.model.params().into_iter().chain(self.model.buffers());
+        all.map(|(name, param)| (name, param.value())).collect()
+    }
+
+    fn train(&self, steps: usize, after: &mut dyn FnMut(&[f64])) -> Result<()> {
+        let mut trainer = Trainer::new(&self.model, AdamConfig::PAPER, 0.7);
+        for _ in 0..steps {
+            let (mse, cross_entropy, _) = trainer.step(&self.images, &self.labels)?;
+            after(&[mse, cross_entropy]);
+        }
+        Ok(())
+    }
+}
+
+fn init() -> Stream {
+    Stream::new(3, "init")
+}
+
+fn fully_connected(size: Size, dtype: DType, n: usize) -> Box<dyn Instance> {
+    let config =
+        fc::Config { size, pixels: 784, classes: 10, latent: 16, latent_activation: Activation::Relu };
+    let model = fc::cre(&config, &init(), dtype).expect("the settings are legal");
+    cre(model, config.pixels, dtype, n)
+}
+
+fn transformer(ratio: f64, dtype: DType, n: usize) -> Box<dyn Instance> {
+    let config = vit::Config { masking: Masking { ratio, loss: MaskedLoss::Removed }, ..vit::Config::S };
+    cre(vit::cre(&config, &init(), dtype).expect("the settings are legal"), 784, dtype, n)
+}
+
+fn residual(dtype: DType, n: usize) -> Box<dyn Instance> {
+    let config =
+        resnet_autoencoder::Config { plan: Plan::ResNet18, image: [3, 32, 32], latent: 4, narrower: 32 };
+    let model = resnet_autoencoder::autoencoder(&config, &init(), dtype);
+    single(model.expect("the settings are legal"), &[3, 32, 32], Loss::Reconstruction, dtype, n)
+}
+
+/// `n` fixed random images of this shape in [-1, 1), and their classes.
+fn batch(shape: &[usize], dtype: DType, n: usize) -> (Tensor, Indices) {
+    let mut words = Stream::new(3, "images").sequence(0);
+    let pixels = n * shape.iter().product::<usize>();
+    let values = (0..pixels).map(|_| 2.0 * words.uniform() - 1.0).collect();
+    let images =
+        Tensor::from_vec::<f64>(values, &[&[n], shape].concat()).expect("the values fill the images");
+    (images.to_dtype(dtype), Indices::new((0..n as u32).map(|row| row % 10).collect()))
+}
+
+fn cre(model: Cre, pixels: usize, dtype: DType, n: usize) -> Box<dyn Instance> {
+    let (images, labels) = batch(&[pixels], dtype, n);
+    Box::new(CreInstance { model, images, labels })
+}
+
+/// What a model with one output is trained by.
+#[derive(Debug, Clone, Copy)]
+enum Loss {
+    /// The mean cross-entropy of the class scores.
+    CrossEntropy,
+    /// The mean squared error of the class scores to one-hot labels.
+    OneHot,
+    /// The mean squared error of the reconstruction.
+    Reconstruction,
+}
+
+/// A model with one loss; lambda does not matter to it.
+struct Single<M> {
+    model: M,
+    loss: Loss,
+    images: Tensor,
+    labels: Indices,
+}
+
+fn single<M: Module + 'static>(
+    model: M,
+    image: &[usize],
+    loss: Loss,
+    dtype: DType,
+    n: usize,
+) -> Box<dyn Instance> {
+    let (images, labels) = batch(image, dtype, n);
+    Box::new(Single { model, loss, images, labels })
+}
+
+impl<M: Module> Single<M> {
+    fn loss<'t>(&self, tape: &'t Tape, mode: Mode) -> Result<Var<'t>> {
+        let images = tape.constant(&self.images);
+        let y = self.model.forward(&images, mode)?;
+        Ok(match self.loss {
+            Loss::CrossEntropy => y.softmax_cross_entropy(&self.labels)?,
+            Loss::OneHot => y.one_hot_mse(&self.labels)?,
+            Loss::Reconstruction => y.mse(&images)?,
+        })
+    }
+}
+
+impl<M: Module> Instance for Single<M> {
+    fn losses<'t>(&self, tape: &'t Tape, _: f64) -> Result<Vec<Var<'t>>> {
+        Ok(vec![self.loss(tape, Mode::Training { step: 0 })?])
+    }
+
+    fn descents(&self, _: f64) -> Vec<Descent<'_>> {
+        vec![Descent { name: "model", params: self.model.params(), weights: vec![1.0] }]
+    }
+
+    fn state(&self) -> Vec<(String, Tensor)> {
+        let all = self.model.params().into_iter().chain(self.model.buffers());
+        all.map(|(name, param)| (name, param.value())).collect()
+    }
+
+    fn train(&self, steps: usize, after: &mut dyn FnMut(&[f64])) -> Result<()> {
+        let adam = Adam::new(&self.model.params(), AdamConfig::PAPER);
+        let (params, buffers) = (self.model.params(), self.model.buffers());
+        let mut learner = Learner::new(params, buffers, adam, Schedule::Constant);
+        for _ in 0..steps {
+            after(&[learner.step(|tape, mode| self.loss(tape, mode))?]);
+        }
+        Ok(())
+    }
+}

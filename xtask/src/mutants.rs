@@ -1,0 +1,98 @@
+//! Plants gradient bugs, one at a time, and asks whether the tests notice: row R16 of the reliability
+//! specification.
+
+mod bugs;
+mod copy;
+mod programs;
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use anyhow::bail;
+
+use crate::args;
+use crate::repo::Repo;
+use bugs::Bug;
+use programs::{Outcome, Programs};
+
+/// `cargo xtask mutants`: one build holds every bug behind a switch, so that asking about one costs a run of
+/// the tests that should fail and nothing else.
+pub(crate) fn run(repo: &Repo, arguments: &[OsString]) -> anyhow::Result<ExitCode> {
+    args::none("mutants", arguments)?;
+    let start = Instant::now();
+    let bugs = bugs::read(repo)?;
+    let copy = copy::with_planted(repo, &bugs)?;
+    let programs = Programs::build(repo, &copy)?;
+    println!("mutants: {} bugs are planted and built after {:.0} s", bugs.len(), seconds(start));
+
+    let tests: Vec<(&str, &str)> = bugs.iter().map(Bug::tests).collect::<BTreeSet<_>>().into_iter().collect();
+    let healthy = side_by_side(&tests, |tests| programs.run(*tests, None))?;
+    for ((program, filter), outcome) in tests.iter().zip(healthy) {
+        if let Outcome::Failed { last_words } = outcome {
+            bail!("without a planted bug, `{filter}` of {program} does not pass:\n{last_words}");
+        }
+    }
+    println!("mutants: without a bug all tests pass after {:.0} s", seconds(start));
+
+    let numbers: Vec<usize> = (0..bugs.len()).collect();
+    let outcomes = side_by_side(&numbers, |&number| programs.run(bugs[number].tests(), Some(number)))?;
+    let mut survivors = 0;
+    for (number, (bug, outcome)) in bugs.iter().zip(outcomes).enumerate() {
+        let Bug { file, name, caught_by, .. } = bug;
+        let survives = matches!(outcome, Outcome::Passed);
+        survivors += usize::from(survives);
+        let verdict = if survives { "SURVIVES" } else { "caught" };
+        println!("{number:4} {verdict:9} {file}: {name} ({caught_by})");
+    }
+    println!("mutants: {} of {} are caught, in {:.0} s", bugs.len() - survivors, bugs.len(), seconds(start));
+    if survivors > 0 {
+        bail!("{survivors} planted bugs survive: the tests that should see them do not");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn seconds(start: Instant) -> f64 {
+    start.elapsed().as_secs_f64()
+}
+
+/// Calls `f` for each item, as many at a time as there are cores, and returns the answers in order.
+fn side_by_side<T: Sync, R: Send>(
+    items: &[T],
+    f: impl Fn(&T) -> anyhow::Result<R> + Sync,
+) -> anyhow::Result<Vec<R>> {
+    let next = AtomicUsize::new(0);
+    let answers = Mutex::new(Vec::new());
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..cores {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(item) = items.get(number) else { break };
+                    let answer = f(item);
+                    answers.lock().expect("nobody panics with the lock").push((number, answer));
+                }
+            });
+        }
+    });
+    let mut answers = answers.into_inner().expect("nobody panics with the lock");
+    answers.sort_by_key(|(number, _)| *number);
+    answers.into_iter().map(|(_, answer)| answer).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_come_in_the_order_of_the_items() {
+        let items: Vec<usize> = (0..50).collect();
+        assert_eq!(side_by_side(&items, |&item| Ok(2 * item)).unwrap()[49], 98);
+        assert!(side_by_side(&items, |&item| if item == 7 { bail!("seven") } else { Ok(()) }).is_err());
+    }
+}

@@ -1,0 +1,93 @@
+//! A copy of the crates with every bug planted in it; the sources themselves are not touched.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use toml::{Table, Value};
+
+use super::bugs::{Bug, SWITCH};
+use crate::repo::Repo;
+
+const MEMBERS: [&str; 4] = ["crates/tensor", "crates/autograd", "crates/models", "tests"];
+
+/// Writes the copy and returns its folder. A file that would not change is left alone, so that a second
+/// build has little to do.
+pub(super) fn with_planted(repo: &Repo, bugs: &[Bug]) -> anyhow::Result<PathBuf> {
+    let mut files = BTreeMap::new();
+    for member in MEMBERS {
+        read(repo.root(), Path::new(member), &mut files)?;
+    }
+    for (number, bug) in bugs.iter().enumerate() {
+        let source = files.get_mut(Path::new(&bug.file)).with_context(|| {
+            format!("a bug is planted in {}, which is not in {}", bug.file, MEMBERS.join(", "))
+        })?;
+        *source = bug.plant(number, source);
+    }
+    for (path, source) in &mut files {
+        if path.ends_with("src/lib.rs") {
+            source.push_str(SWITCH);
+        }
+    }
+    files.insert("Cargo.toml".into(), manifest(&fs::read_to_string(repo.join("Cargo.toml"))?)?);
+    files.insert("Cargo.lock".into(), fs::read_to_string(repo.join("Cargo.lock"))?);
+    let folder = repo.join("target/mutants");
+    for (path, text) in files {
+        let path = folder.join(path);
+        if fs::read_to_string(&path).is_ok_and(|old| old == text) {
+            continue;
+        }
+        fs::create_dir_all(path.parent().expect("a file lies in a folder"))?;
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(folder)
+}
+
+fn read(root: &Path, folder: &Path, files: &mut BTreeMap<PathBuf, String>) -> anyhow::Result<()> {
+    let full = root.join(folder);
+    for entry in fs::read_dir(&full).with_context(|| format!("cannot read {}", full.display()))? {
+        let entry = entry?;
+        let path = folder.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            read(root, &path, files)?;
+        } else {
+            let text = fs::read_to_string(root.join(&path));
+            files.insert(path.clone(), text.with_context(|| format!("cannot read {}", path.display()))?);
+        }
+    }
+    Ok(())
+}
+
+/// The workspace's manifest for these members alone. Their code is not optimised: most of the time goes into
+/// building it, and the tests of one bug are short.
+fn manifest(text: &str) -> anyhow::Result<String> {
+    let mut manifest: Table = text.parse()?;
+    let workspace = manifest.get_mut("workspace").and_then(Value::as_table_mut);
+    let workspace = workspace.context("Cargo.toml has no [workspace]")?;
+    workspace.insert("members".into(), MEMBERS.map(Value::from).to_vec().into());
+    let release = manifest.get_mut("profile").and_then(|profile| profile.get_mut("release"));
+    let release = release.and_then(Value::as_table_mut).context("Cargo.toml has no [profile.release]")?;
+    let mut packages = Table::new();
+    for name in ["autograd", "models", "tests"] {
+        let less =
+            Table::from_iter([("opt-level".to_owned(), Value::from(0)), ("debug".to_owned(), false.into())]);
+        packages.insert(name.into(), less.into());
+    }
+    release.insert("package".into(), packages.into());
+    Ok(manifest.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_copy_knows_its_own_members_only() {
+        let text = "[workspace]\nmembers = [\"crates/*\"]\n[profile.release]\ndebug = 1\n";
+        let manifest: Table = manifest(text).unwrap().parse().unwrap();
+        assert_eq!(manifest["workspace"]["members"].as_array().unwrap().len(), MEMBERS.len());
+        assert_eq!(manifest["profile"]["release"]["debug"].as_integer(), Some(1));
+        assert_eq!(manifest["profile"]["release"]["package"]["models"]["opt-level"].as_integer(), Some(0));
+    }
+}

@@ -1,0 +1,68 @@
+//! The test programs of the copy, built once, and one run of some of their tests.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, bail, ensure};
+use serde_json::Value;
+
+use crate::repo::Repo;
+
+/// The test programs by name: a crate's name for the tests inside it, a file's for the others.
+pub(super) struct Programs(BTreeMap<String, PathBuf>);
+
+/// How a run ended.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    Passed,
+    Failed { last_words: String },
+}
+
+impl Programs {
+    /// Builds them in release into the usual target folder, to find the dependencies there that other tests use.
+    pub(super) fn build(repo: &Repo, copy: &Path) -> anyhow::Result<Self> {
+        let shared = env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+        let mut build = repo.cargo();
+        build.env("CARGO_TARGET_DIR", repo.join(shared));
+        build.current_dir(copy).args(["test", "--release", "--no-run", "--lib"]);
+        build.args(["--package=autograd", "--package=models"]);
+        build.args(["--test=every_op", "--test=golden", "--test=routing"]);
+        build.args(["--message-format=json", "--quiet"]).stderr(Stdio::inherit());
+        let output = build.output().context("cannot start cargo")?;
+        ensure!(output.status.success(), "the copy with planted bugs does not build; see above");
+        let mut programs = BTreeMap::new();
+        for line in String::from_utf8_lossy(&output.stdout).lines() {
+            let Ok(message) = serde_json::from_str::<Value>(line) else { continue };
+            if let (Some(name), Some(path)) =
+                (message["target"]["name"].as_str(), message["executable"].as_str())
+            {
+                programs.insert(name.to_owned(), PathBuf::from(path));
+            }
+        }
+        Ok(Self(programs))
+    }
+
+    /// Runs the tests of a program whose names hold `filter`, with a bug switched on or none.
+    pub(super) fn run(&self, tests: (&str, &str), bug: Option<usize>) -> anyhow::Result<Outcome> {
+        let (program, filter) = tests;
+        let Some(path) = self.0.get(program) else {
+            let known: Vec<&str> = self.0.keys().map(String::as_str).collect();
+            bail!("no test program `{program}`; there are {}", known.join(", "));
+        };
+        let mut command = Command::new(path);
+        command.args([filter, "--test-threads=1"]).stdin(Stdio::null());
+        // A failure is enough; the smallest case that fails is for people.
+        command.env("PROPTEST_MAX_SHRINK_ITERS", "0").env("RUST_BACKTRACE", "0").env_remove("AGON_PLANTED");
+        command.envs(bug.map(|number| ("AGON_PLANTED", number.to_string())));
+        let output = command.output().with_context(|| format!("cannot start {}", path.display()))?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        ensure!(!said.contains("running 0 tests"), "no test of {program} has `{filter}` in its name");
+        if output.status.success() {
+            return Ok(Outcome::Passed);
+        }
+        let last_words = said.lines().rev().take(12).collect::<Vec<_>>();
+        Ok(Outcome::Failed { last_words: last_words.into_iter().rev().collect::<Vec<_>>().join("\n") })
+    }
+}
