@@ -10,24 +10,29 @@ const WORTH_SHARING: usize = 1 << 14;
 /// `sum over i of f(x[i], y[i])`, in an order that depends on the length alone.
 #[inline(always)]
 pub(crate) fn sum(x: &[f32], y: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
+    if x.len() < LANES {
+        return x.iter().zip(y).map(|(&x, &y)| f(x, y)).sum();
+    }
     let mut lanes = [0.0f32; LANES];
     let ((x_lines, x_rest), (y_lines, y_rest)) = (x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
-    for (lane, (&x, &y)) in lanes.iter_mut().zip(x_rest.iter().zip(y_rest)) {
-        *lane = f(x, y);
-    }
     for (x, y) in x_lines.iter().zip(y_lines) {
         for lane in 0..LANES {
             lanes[lane] += f(x[lane], y[lane]);
         }
     }
+    // What is indexed by a variable lies in memory: a copy, so that the lanes above are a register.
+    let mut sums = lanes;
+    for (sum, (&x, &y)) in sums.iter_mut().zip(x_rest.iter().zip(y_rest)) {
+        *sum += f(x, y);
+    }
     let mut width = LANES / 2;
     while width > 0 {
         for lane in 0..width {
-            lanes[lane] += lanes[lane + width];
+            sums[lane] += sums[lane + width];
         }
         width /= 2;
     }
-    lanes[0]
+    sums[0]
 }
 
 /// Does every task, on all threads if there are many `elements` to work on. Tasks do not know of each

@@ -156,7 +156,7 @@ impl Update<3, 1> for AdamStep {
         let (beta2, rest2) = (self.beta2 as f32, (1.0 - self.beta2) as f32);
         let (rate, root_correction) = (self.rate as f32, self.root_correction as f32);
         let (kept, epsilon) = (self.kept as f32, self.epsilon as f32);
-        vector::update3(state, g, |[p, m, v], g| {
+        vector::update3(state, g, move |[p, m, v], g| {
             let m = beta1 * m + rest1 * g;
             let v = beta2 * v + rest2 * g * g;
             [kept * p - rate * m / (v.sqrt() * root_correction + epsilon), m, v]

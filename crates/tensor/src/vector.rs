@@ -1,8 +1,12 @@
 //! Loops over slices: the widest vectors the processor has, all threads, one order of summation.
 //!
 //! Each loop is compiled for AVX-512, for AVX2 and for any processor, and the fastest one that runs here
-//! is chosen when it is called; [`each_processor!`](crate::each_processor) does so for any function. The loops hold no fused operations and sums have a fixed shape, so neither
-//! the choice nor the number of threads changes a bit of the result.
+//! is chosen when it is called; [`each_processor!`](crate::each_processor) does so for any function. The
+//! loops hold no fused operations and sums have a fixed shape, so neither the choice nor the number of
+//! threads changes a bit of the result.
+//!
+//! A function should own what it captures (`move`): behind references the compiler cannot tell that a loop
+//! does not overwrite it, and computes one number at a time.
 
 use rayon::prelude::*;
 
@@ -16,25 +20,25 @@ const WORTH_SHARING: usize = 16 * CHUNK;
 const LANES: usize = 16;
 
 each_processor! {
-    fn map_chunk<F: Unary>(x: &[f32], out: &mut [f32], f: &F) {
+    fn map_chunk<F: Unary>(x: &[f32], out: &mut [f32], f: F) {
         for (out, &x) in out.iter_mut().zip(x) {
             *out = f(x);
         }
     }
 
-    fn map_in_place_chunk<F: Unary>(x: &mut [f32], f: &F) {
+    fn map_in_place_chunk<F: Unary>(x: &mut [f32], f: F) {
         for x in x {
             *x = f(*x);
         }
     }
 
-    fn map2_chunk<F: Binary>(x: &[f32], y: &[f32], out: &mut [f32], f: &F) {
+    fn map2_chunk<F: Binary>(x: &[f32], y: &[f32], out: &mut [f32], f: F) {
         for ((out, &x), &y) in out.iter_mut().zip(x).zip(y) {
             *out = f(x, y);
         }
     }
 
-    fn sum2_chunk<F: Binary>(x: &[f32], y: &[f32], f: &F) -> f64 {
+    fn sum2_chunk<F: Binary>(x: &[f32], y: &[f32], f: F) -> f64 {
         let mut lanes = [0.0f32; LANES];
         let ((x_lines, x_rest), (y_lines, y_rest)) = (x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
         let rest = x_rest.iter().zip(y_rest);
@@ -47,7 +51,7 @@ each_processor! {
         terms.map(f64::from).sum()
     }
 
-    fn update_chunk<F: Step>(state: [&mut [f32]; 3], input: &[f32], f: &F) {
+    fn update_chunk<F: Step>(state: [&mut [f32]; 3], input: &[f32], f: F) {
         let [a, b, c] = state;
         for (((a, b), c), &input) in a.iter_mut().zip(b).zip(c).zip(input) {
             [*a, *b, *c] = f([*a, *b, *c], input);
@@ -56,54 +60,54 @@ each_processor! {
 }
 
 /// A function of one number.
-pub trait Unary: Fn(f32) -> f32 + Sync {}
-impl<F: Fn(f32) -> f32 + Sync> Unary for F {}
+pub trait Unary: Fn(f32) -> f32 + Copy + Sync {}
+impl<F: Fn(f32) -> f32 + Copy + Sync> Unary for F {}
 
 /// A function of two numbers.
-pub trait Binary: Fn(f32, f32) -> f32 + Sync {}
-impl<F: Fn(f32, f32) -> f32 + Sync> Binary for F {}
+pub trait Binary: Fn(f32, f32) -> f32 + Copy + Sync {}
+impl<F: Fn(f32, f32) -> f32 + Copy + Sync> Binary for F {}
 
 /// A function from three numbers and an input to three new numbers.
-pub trait Step: Fn([f32; 3], f32) -> [f32; 3] + Sync {}
-impl<F: Fn([f32; 3], f32) -> [f32; 3] + Sync> Step for F {}
+pub trait Step: Fn([f32; 3], f32) -> [f32; 3] + Copy + Sync {}
+impl<F: Fn([f32; 3], f32) -> [f32; 3] + Copy + Sync> Step for F {}
 
 /// `out[i] = f(x[i])`
 pub fn map(x: &[f32], out: &mut [f32], f: impl Unary) {
     assert_eq!(x.len(), out.len(), "input and output have one length");
     if !shared(out.len()) {
-        return map_chunk(x, out, &f);
+        return map_chunk(x, out, f);
     }
-    out.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).for_each(|(out, x)| map_chunk(x, out, &f));
+    out.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).for_each(|(out, x)| map_chunk(x, out, f));
 }
 
 /// `x[i] = f(x[i])`
 pub fn map_in_place(x: &mut [f32], f: impl Unary) {
     if !shared(x.len()) {
-        return map_in_place_chunk(x, &f);
+        return map_in_place_chunk(x, f);
     }
-    x.par_chunks_mut(CHUNK).for_each(|x| map_in_place_chunk(x, &f));
+    x.par_chunks_mut(CHUNK).for_each(|x| map_in_place_chunk(x, f));
 }
 
 /// `out[i] = f(x[i], y[i])`
 pub fn map2(x: &[f32], y: &[f32], out: &mut [f32], f: impl Binary) {
     assert!(x.len() == out.len() && y.len() == out.len(), "inputs and output have one length");
     if !shared(out.len()) {
-        return map2_chunk(x, y, out, &f);
+        return map2_chunk(x, y, out, f);
     }
     out.par_chunks_mut(CHUNK)
         .zip(x.par_chunks(CHUNK))
         .zip(y.par_chunks(CHUNK))
-        .for_each(|((out, x), y)| map2_chunk(x, y, out, &f));
+        .for_each(|((out, x), y)| map2_chunk(x, y, out, f));
 }
 
 /// `sum over i of f(x[i], y[i])`
 pub fn sum2(x: &[f32], y: &[f32], f: impl Binary) -> f64 {
     assert_eq!(x.len(), y.len(), "the inputs have one length");
     if !shared(x.len()) {
-        return x.chunks(CHUNK).zip(y.chunks(CHUNK)).map(|(x, y)| sum2_chunk(x, y, &f)).sum();
+        return x.chunks(CHUNK).zip(y.chunks(CHUNK)).map(|(x, y)| sum2_chunk(x, y, f)).sum();
     }
     let partial: Vec<f64> =
-        x.par_chunks(CHUNK).zip(y.par_chunks(CHUNK)).map(|(x, y)| sum2_chunk(x, y, &f)).collect();
+        x.par_chunks(CHUNK).zip(y.par_chunks(CHUNK)).map(|(x, y)| sum2_chunk(x, y, f)).collect();
     partial.iter().sum()
 }
 
@@ -113,13 +117,13 @@ pub fn update3(state: [&mut [f32]; 3], input: &[f32], f: impl Step) {
     let n = input.len();
     assert!(a.len() == n && b.len() == n && c.len() == n, "state and input have one length");
     if !shared(n) {
-        return update_chunk([a, b, c], input, &f);
+        return update_chunk([a, b, c], input, f);
     }
     a.par_chunks_mut(CHUNK)
         .zip(b.par_chunks_mut(CHUNK))
         .zip(c.par_chunks_mut(CHUNK))
         .zip(input.par_chunks(CHUNK))
-        .for_each(|(((a, b), c), input)| update_chunk([a, b, c], input, &f));
+        .for_each(|(((a, b), c), input)| update_chunk([a, b, c], input, f));
 }
 
 /// `out[j] = sum over rows of x[row][j]`, each column in the order of the rows.

@@ -72,7 +72,7 @@ impl Kernel<3, 1> for MseGrad {
 
     fn fast(&self, [x, y, dloss]: [Slice<'_>; 3], [dx]: [&mut [f32]; 1]) -> bool {
         let factor = 2.0 * dloss.data[0] / x.data.len() as f32;
-        vector::map2(x.data, y.data, dx, |x, y| factor * (x - y));
+        vector::map2(x.data, y.data, dx, move |x, y| factor * (x - y));
         true
     }
 }

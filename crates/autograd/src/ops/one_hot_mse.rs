@@ -110,7 +110,7 @@ impl Kernel<2, 1> for OneHotMseGrad<'_> {
 
     fn fast(&self, [x, dloss]: [Slice<'_>; 2], [dx]: [&mut [f32]; 1]) -> bool {
         let factor = 2.0 * dloss.data[0] / x.data.len() as f32;
-        vector::map(x.data, dx, |x| factor * x);
+        vector::map(x.data, dx, move |x| factor * x);
         let classes = x.shape[1];
         for (row, &label) in self.labels.as_slice().iter().enumerate() {
             let place = row * classes + label as usize;

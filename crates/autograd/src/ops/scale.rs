@@ -29,7 +29,7 @@ impl Kernel<1, 1> for Scale {
 
     fn fast(&self, [x]: [Slice<'_>; 1], [y]: [&mut [f32]; 1]) -> bool {
         let factor = self.factor as f32;
-        vector::map(x.data, y, |x| factor * x);
+        vector::map(x.data, y, move |x| factor * x);
         true
     }
 }

@@ -42,7 +42,7 @@ impl Kernel<2, 1> for Mix {
 
     fn fast(&self, [x, y]: [Slice<'_>; 2], [out]: [&mut [f32]; 1]) -> bool {
         let (of_x, of_y) = (self.weight as f32, (1.0 - self.weight) as f32);
-        vector::map2(x.data, y.data, out, |x, y| of_x * x + of_y * y);
+        vector::map2(x.data, y.data, out, move |x, y| of_x * x + of_y * y);
         true
     }
 }

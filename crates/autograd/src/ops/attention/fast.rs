@@ -109,7 +109,7 @@ pub(super) fn forward([q, k, v]: &[Rows; 3], mut y: ArrayViewMut2<'_, f32>, log_
                 let before = *most;
                 *most = before.max(largest(scores));
                 let shift = *most;
-                vector::map(scores, weights, |score| math::exp(score - shift));
+                vector::map(scores, weights, move |score| math::exp(score - shift));
                 let shrink = math::exp(before - shift);
                 *sum = *sum * shrink + rows::sum(weights, weights, |weight, _| weight);
                 out.iter_mut().for_each(|out| *out *= shrink);
@@ -148,12 +148,12 @@ pub(super) fn backward(
             for (row, query) in queries.clone().enumerate() {
                 let places = row * keys.len()..(row + 1) * keys.len();
                 let (log_sum, inner) = (log_sums[query], inner[query]);
-                vector::map(&scores[places.clone()], &mut weights[places.clone()], |score| {
+                vector::map(&scores[places.clone()], &mut weights[places.clone()], move |score| {
                     math::exp(score - log_sum)
                 });
                 // The scores are not needed any more; their gradients take their place.
                 let (weights, dweights) = (&weights[places.clone()], &dweights[places.clone()]);
-                vector::map2(weights, dweights, &mut scores[places], |weight, dweight| {
+                vector::map2(weights, dweights, &mut scores[places], move |weight, dweight| {
                     weight * (dweight - inner)
                 });
             }

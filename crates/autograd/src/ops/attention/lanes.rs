@@ -46,14 +46,12 @@ impl Sizes {
         (self.width as f32).sqrt().recip()
     }
 
-    /// Where the features of each head of one token lie in a packed tensor `[n, t, parts, n_heads, width]`,
-    /// lane after lane.
+    /// The numbers of one token of all heads in a packed tensor `[n, t, parts, n_heads, width]`, example after
+    /// example, as the start of each.
     #[inline(always)]
-    fn places(self, token: usize, [part, parts]: [usize; 2], lanes: usize) -> impl Iterator<Item = usize> {
-        (0..lanes / self.n_heads).flat_map(move |example| {
-            let first = ((example * self.t + token) * parts + part) * self.n_heads;
-            (first..first + self.n_heads).map(move |head| head * self.width)
-        })
+    fn starts(self, token: usize, [part, parts]: [usize; 2], lanes: usize) -> impl Iterator<Item = usize> {
+        (0..lanes / self.n_heads)
+            .map(move |example| ((example * self.t + token) * parts + part) * self.n_heads * self.width)
     }
 
     /// One part of all heads, times `scale`: `[t, width, lanes]`.
@@ -62,9 +60,13 @@ impl Sizes {
         let lanes = x.len() / (self.t * of[1] * self.width);
         let mut gathered = vec![0.0; self.t * self.width * lanes];
         for (token, into) in gathered.chunks_exact_mut(self.width * lanes).enumerate() {
-            for (lane, place) in self.places(token, of, lanes).enumerate() {
-                let from = &x[place..][..self.width];
-                into[lane..].iter_mut().step_by(lanes).zip(from).for_each(|(into, x)| *into = x * scale);
+            for (example, start) in self.starts(token, of, lanes).enumerate() {
+                let heads = x[start..][..self.n_heads * self.width].chunks_exact(self.width);
+                for (lane, from) in (example * self.n_heads..).zip(heads) {
+                    for (feature, x) in from.iter().enumerate() {
+                        into[feature * lanes + lane] = x * scale;
+                    }
+                }
             }
         }
         gathered
@@ -75,9 +77,13 @@ impl Sizes {
     fn scatter(self, gathered: &[f32], into: &mut [f32], of: [usize; 2]) {
         let lanes = into.len() / (self.t * of[1] * self.width);
         for (token, from) in gathered.chunks_exact(self.width * lanes).enumerate() {
-            for (lane, place) in self.places(token, of, lanes).enumerate() {
-                let into = &mut into[place..][..self.width];
-                into.iter_mut().zip(from[lane..].iter().step_by(lanes)).for_each(|(into, x)| *into = *x);
+            for (example, start) in self.starts(token, of, lanes).enumerate() {
+                let heads = into[start..][..self.n_heads * self.width].chunks_exact_mut(self.width);
+                for (lane, into) in (example * self.n_heads..).zip(heads) {
+                    for (feature, into) in into.iter_mut().enumerate() {
+                        *into = from[feature * lanes + lane];
+                    }
+                }
             }
         }
     }

@@ -23,7 +23,7 @@ pub(crate) struct Largest {
 /// Whether `x` takes the place of `largest`: a NaN does, so that it is not lost, and keeps it.
 #[inline(always)]
 fn replaces<A: Real>(x: A, largest: A) -> bool {
-    x > largest || (x.is_nan() && !largest.is_nan())
+    (x > largest) | (x.is_nan() & !largest.is_nan())
 }
 
 impl Kernel<1, 2> for Largest {
@@ -126,16 +126,18 @@ tensor::each_processor! {
     /// the two rows and begins at place `first` of the whole.
     fn largest_of_pairs(image: &[f32], column: usize, first: usize, out: [&mut [f32]; 2]) {
         let (width, [y, place_of]) = (image.len() / 2, out);
-        let [top, bottom] = [0, width].map(|row| image[row + column..row + width].chunks_exact(2));
-        let (first, down) = ((first + column) as f32, width as f32);
-        for (j, (((top, bottom), y), place_of)) in top.zip(bottom).zip(y).zip(place_of).enumerate() {
-            let (mut largest, mut place) = (top[0], 0.0);
-            for (x, at) in [(top[1], 1.0), (bottom[0], down), (bottom[1], down + 1.0)] {
-                let replaces = replaces(x, largest);
-                largest = if replaces { x } else { largest };
-                place = if replaces { at } else { place };
-            }
-            (*y, *place_of) = (largest, first + (2 * j as i32) as f32 + place);
+        let count = y.len();
+        let [top, bottom] = [0, width].map(|row| &image[row + column..row + width].as_chunks::<2>().0[..count]);
+        let (place_of, first) = (&mut place_of[..count], (first + column) as f32);
+        for j in 0..count {
+            // Pairs without branches, so that many windows are computed at once.
+            let larger = |[x, place]: [f32; 2], [other, other_place]: [f32; 2]| match replaces(other, x) {
+                true => [other, other_place],
+                false => [x, place],
+            };
+            let place = first + (2 * j as i32) as f32;
+            let of_row = |[left, right]: [f32; 2], place| larger([left, place], [right, place + 1.0]);
+            [y[j], place_of[j]] = larger(of_row(top[j], place), of_row(bottom[j], place + width as f32));
         }
     }
 
@@ -203,7 +205,7 @@ impl Kernel<2, 1> for LargestGrad {
             |[dy, place_of], [dx]| {
                 dx.fill(0.0);
                 for (&dy, &place) in dy.iter().zip(place_of) {
-                    dx[place as usize] += dy;
+                    dx[place as i32 as usize] += dy;
                 }
             },
         );
