@@ -44,6 +44,7 @@ pub(super) fn with_planted(repo: &Repo, bugs: &[Bug]) -> anyhow::Result<PathBuf>
     Ok(folder)
 }
 
+/// Sources and manifests; the fixtures of tests that ask no bug stay behind.
 fn read(root: &Path, folder: &Path, files: &mut BTreeMap<PathBuf, String>) -> anyhow::Result<()> {
     let full = root.join(folder);
     for entry in fs::read_dir(&full).with_context(|| format!("cannot read {}", full.display()))? {
@@ -51,7 +52,7 @@ fn read(root: &Path, folder: &Path, files: &mut BTreeMap<PathBuf, String>) -> an
         let path = folder.join(entry.file_name());
         if entry.file_type()?.is_dir() {
             read(root, &path, files)?;
-        } else {
+        } else if path.extension().is_some_and(|kind| kind == "rs" || kind == "toml") {
             let text = fs::read_to_string(root.join(&path));
             files.insert(path.clone(), text.with_context(|| format!("cannot read {}", path.display()))?);
         }
