@@ -6,7 +6,34 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// The `.cu` files, without the ending, in the order of their names; a test compares them with the folder.
-const KERNELS: &[&str] = &["add"];
+const KERNELS: &[&str] = &[
+    "adam",
+    "add",
+    "broadcast_to",
+    "channel_dropout",
+    "concat",
+    "dropout",
+    "gather_rows",
+    "gelu",
+    "mean_of_parts",
+    "mse",
+    "mul",
+    "one_hot_mse",
+    "patchify",
+    "relu",
+    "scale",
+    "scatter_rows",
+    "sgd",
+    "sigmoid",
+    "slice",
+    "softmax_cross_entropy",
+    "split",
+    "sub",
+    "sum_axes",
+    "tanh",
+    "transpose",
+    "unpatchify",
+];
 
 /// The emulator, and the kernels with planted faults that prove that it notices them.
 const EMULATOR: &[&str] = &["emulator/fibers.cpp", "emulator/interface.cpp", "emulator/planted.cpp"];

@@ -53,29 +53,31 @@ struct Grid : Block {
 
 Grid* grid_of_running() { return static_cast<Grid*>(running); }
 
-// Memory that ends at a page that must not be touched. A new mapping is not copied, so it costs what is used.
+size_t page() { return size_t(sysconf(_SC_PAGESIZE)); }
+
+// A new mapping, which costs as much as is used of it, or null.
 char* map(size_t bytes) {
-    void* start = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    const int kind = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    void* start = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, kind, -1, 0);
     return start == MAP_FAILED ? nullptr : static_cast<char*>(start);
 }
 
 // One for each thread of the processor, since making a thousand stacks takes longer than most launches.
 struct Arena {
+    const size_t shared_size = (MOST_SHARED + page() - 1) / page() * page();
     char* stacks = map(MOST_THREADS * STACK);
-    char* shared = map(MOST_SHARED);
+    char* shared = map(shared_size + page());
 
     Arena() {
-        // The lowest page of each stack, and the one behind the shared memory.
-        const size_t page = size_t(sysconf(_SC_PAGESIZE));
-        for (size_t i = 0; stacks && i < MOST_THREADS; i++) mprotect(stacks + i * STACK, page, PROT_NONE);
-        if (shared) mprotect(shared + MOST_SHARED - page, page, PROT_NONE);
-        most_shared = MOST_SHARED - page;
+        // The lowest page of each stack, and the one behind the shared memory, must not be touched.
+        for (size_t i = 0; stacks && i < MOST_THREADS; i++) mprotect(stacks + i * STACK, page(), PROT_NONE);
+        if (shared) mprotect(shared_end(), page(), PROT_NONE);
     }
     ~Arena() {
         munmap(stacks, MOST_THREADS * STACK);
-        munmap(shared, MOST_SHARED);
+        munmap(shared, shared_size + page());
     }
-    size_t most_shared;
+    char* shared_end() { return shared + shared_size; }
 };
 
 Arena& arena() {
@@ -129,7 +131,6 @@ void fiber() {
     for (;;) {
         grid->body(grid->argument);
         grid->thread->state = State::Done;
-        grid->thread->warp->alive &= ~(1u << grid->thread->lane);
         switch_context(&grid->thread->context, grid->host);
         grid = grid_of_running();
     }
@@ -160,6 +161,7 @@ Grid::Grid(dim3 of_grid, dim3 of_block, unsigned seed) {
         Thread& t = threads[i];
         t.lane = i % LANES;
         t.warp = &warps[i / LANES];
+        t.warp->present |= 1u << t.lane;
         t.index = {i % size.x, i / size.x % size.y, i / (size.x * size.y)};
         t.context = new_context(arena().stacks + (i + 1) * STACK, fiber);
     }
@@ -167,15 +169,11 @@ Grid::Grid(dim3 of_grid, dim3 of_block, unsigned seed) {
 
 void Grid::start_block(unsigned number) {
     index = {number % grid.x, number / grid.x % grid.y, number / (grid.x * grid.y)};
-    for (Warp& warp : warps) warp.alive = 0;
-    for (Thread& t : threads) {
-        t.state = State::Ready;
-        t.warp->alive |= 1u << t.lane;
-    }
+    for (Thread& t : threads) t.state = State::Ready;
     // Every array of shared memory starts as NaN.
     arrays.clear();
     static_shared = 0;
-    memset(dynamic_shared, 0xff, arena().shared + arena().most_shared - reinterpret_cast<char*>(dynamic_shared));
+    memset(dynamic_shared, 0xff, arena().shared_end() - reinterpret_cast<char*>(dynamic_shared));
 }
 
 void Grid::resume(Thread& t) {
@@ -199,7 +197,8 @@ void Grid::run_block() {
     }
 }
 
-// Lets lanes go on for which all others of their mask have come too.
+// Lets lanes go on for which all others of their mask have come too. One that has returned never comes: CUDA would
+// not wait for it, but a kernel that relies on that is wrong more often than not.
 bool Grid::release_warps() {
     bool released = false;
     for (unsigned first = 0; first < threads.size(); first += LANES) {
@@ -209,7 +208,7 @@ bool Grid::release_warps() {
         bool fresh = true;
         for (unsigned i = 0; i < n; i++) {
             if (lanes[i].state != State::AtWarp) continue;
-            const unsigned mask = lanes[i].mask & warp.alive;
+            const unsigned mask = lanes[i].mask & warp.present;
             bool all = true;
             for (unsigned j = 0; j < n; j++) {
                 if (!(mask >> j & 1)) continue;
@@ -306,12 +305,11 @@ const char* run_grid(dim3 of_grid, dim3 of_block, size_t dynamic_shared, unsigne
         return "a grid has at least one block, and at most 65535 along y and along z";
     }
     if (!arena().stacks || !arena().shared) return "no memory for the stacks of a block";
-    if (dynamic_shared > arena().most_shared) return "a block has at most 227 KiB of shared memory";
+    if (dynamic_shared > MOST_SHARED) return "a block has at most 227 KiB of shared memory";
     catch_faults();
     Grid grid(of_grid, of_block, order);
     // At the very end of the shared memory, so that an index past it meets the page behind.
-    char* end = arena().shared + arena().most_shared;
-    grid.dynamic_shared = reinterpret_cast<unsigned char*>(end - (dynamic_shared + 15) / 16 * 16);
+    grid.dynamic_shared = reinterpret_cast<unsigned char*>(arena().shared_end() - (dynamic_shared + 15) / 16 * 16);
     grid.body = body;
     grid.argument = argument;
     running = &grid;

@@ -28,7 +28,7 @@ struct Post {
 enum class State : uint8_t { Ready, AtBlockBarrier, AtWarp, Done };
 
 struct Warp {
-    unsigned alive;     // the lanes that have not returned
+    unsigned present;   // the lanes that the block has
     Post posts[LANES];  // as of the last exchange
 };
 

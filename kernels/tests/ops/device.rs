@@ -106,13 +106,16 @@ impl Device {
         Array { memory: Memory::new(bytes, self.side()), shape: shape.to_vec(), dtype }
     }
 
-    /// Launches `entry` in its version for `dtype`; without blocks there is nothing to do, and nothing is done.
+    /// Launches `entry` in its version for `dtype`, as [`Device::launch_one`].
     pub(crate) fn launch(self, entry: &str, dtype: DType, grid: Grid, arguments: &[Argument<'_>]) {
-        if grid.blocks.contains(&0) {
-            return;
+        self.launch_one(&format!("{entry}_{}", element(dtype)), grid, arguments);
+    }
+
+    /// Launches the kernel of this name; without blocks there is nothing to do, and nothing is done.
+    pub(crate) fn launch_one(self, name: &str, grid: Grid, arguments: &[Argument<'_>]) {
+        if !grid.blocks.contains(&0) {
+            kernels::launch(name, grid, self.order, arguments).unwrap_or_else(|error| panic!("{error}"));
         }
-        let name = format!("{entry}_{}", element(dtype));
-        kernels::launch(&name, grid, self.order, arguments).unwrap_or_else(|error| panic!("{error}"));
     }
 }
 

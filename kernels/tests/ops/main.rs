@@ -1,9 +1,13 @@
 //! Every kernel on the host emulator, held against the reference of its operation by the operation's own checks.
 
 mod device;
+mod axes;
 mod emulated;
 
 mod elementwise;
+mod movement;
+mod losses;
+mod optimisers;
 
 mod gate;
 
@@ -64,4 +68,27 @@ macro_rules! kernels_of {
 // In the order of `for_each_op!`. A line here gives an operation's kernels their checks.
 kernels_of! {
     add::Add,
+    sub::Sub,
+    mul::Mul,
+    scale::Scale,
+    relu::Relu,
+    tanh::Tanh,
+    sigmoid::Sigmoid,
+    gelu::Gelu,
+    transpose::Transpose,
+    slice::Slice,
+    concat::Concat,
+    broadcast_to::BroadcastTo,
+    sum_axes::SumAxes,
+    mean_axes::MeanAxes,
+    gather_rows::GatherRows,
+    scatter_rows::ScatterRows,
+    dropout::Dropout,
+    channel_dropout::ChannelDropout,
+    patchify::Patchify,
+    unpatchify::Unpatchify,
+    mse::Mse,
+    one_hot_mse::OneHotMse,
+    softmax_cross_entropy::SoftmaxCrossEntropy,
+    split::Split,
 }
