@@ -5,6 +5,11 @@ mod axes;
 mod emulated;
 
 mod elementwise;
+mod products;
+mod channels;
+mod convolutions;
+mod pools;
+mod heads;
 mod movement;
 mod losses;
 mod optimisers;
@@ -83,10 +88,23 @@ kernels_of! {
     mean_axes::MeanAxes,
     gather_rows::GatherRows,
     scatter_rows::ScatterRows,
+    matmul::MatMul,
+    matmul_bias::MatMulBias,
+    layer_norm::LayerNorm,
+    batch_norm::BatchNorm,
+    batch_norm_running::BatchNormRunning,
     dropout::Dropout,
     channel_dropout::ChannelDropout,
+    conv2d::Conv2d,
+    conv2d_no_bias::Conv2dNoBias,
+    conv_transpose2d::ConvTranspose2d,
+    conv_transpose2d_no_bias::ConvTranspose2dNoBias,
+    max_pool2d::MaxPool2d,
+    adaptive_max_pool::AdaptiveMaxPool,
+    global_avg_pool::GlobalAvgPool,
     patchify::Patchify,
     unpatchify::Unpatchify,
+    attention::Attention,
     mse::Mse,
     one_hot_mse::OneHotMse,
     softmax_cross_entropy::SoftmaxCrossEntropy,
