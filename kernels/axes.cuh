@@ -14,7 +14,10 @@ struct Axes {
     // Where the element numbered `i`, in the order of these axes, lies.
     __device__ __forceinline__ unsigned place(unsigned i) const {
         unsigned place = 0;
-        for (unsigned axis = rank; axis > 0; axis--) {
+        // Unrolled, so that every index is known and the lengths stay where the launch has put them.
+#pragma unroll
+        for (unsigned axis = MOST_AXES; axis > 0; axis--) {
+            if (axis > rank) continue;
             place += i % lengths[axis - 1] * strides[axis - 1];
             i /= lengths[axis - 1];
         }

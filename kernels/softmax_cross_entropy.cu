@@ -35,8 +35,7 @@ __device__ __forceinline__ void softmax_cross_entropy(float* parts, T* dx, const
             // The largest stays apart: added to the logarithm it would cost the digits of a small loss.
             parts[row] = logf(softmax.sum) - (widen(logits[label]) - softmax.largest);
         }
-        if (PASS == Pass::Loss) continue;
-        for (unsigned i = lane_in_warp(); i < c; i += WARP) {
+        for (unsigned i = lane_in_warp(); PASS != Pass::Loss && i < c; i += WARP) {
             const float probability = expf(widen(logits[i]) - softmax.largest) / softmax.sum;
             dx[u64(row) * c + i] = narrow<T>(weight * (probability - (i == label ? 1.0f : 0.0f)));
         }
