@@ -10,7 +10,10 @@ const ALLOWED: [&str; 2] = ["crates/tensor/", "kernels/src/"];
 const FORBID: &str = "#![forbid(unsafe_code)]";
 
 pub(super) fn outside_its_crates(tree: &Tree) -> Vec<Finding> {
-    tree.ending_with(".rs").filter(|(path, _)| !ALLOWED.iter().any(|allowed| path.starts_with(allowed))).flat_map(of_one).collect()
+    tree.ending_with(".rs")
+        .filter(|(path, _)| !ALLOWED.iter().any(|allowed| path.starts_with(allowed)))
+        .flat_map(of_one)
+        .collect()
 }
 
 fn of_one((path, text): (&str, &str)) -> Vec<Finding> {
