@@ -3,31 +3,27 @@
 // for the largest score so far, and shrinks when a larger one comes. blockIdx.x counts the heads of all examples.
 #include "attention.cuh"
 
-// A warp takes a query and one key after the other. It has `width` numbers of dynamic shared memory.
+// A thread takes a query and one key after the other. It has `width` numbers of dynamic shared memory.
 template <class T>
 __device__ void attention_plain(T* y, float* log_sums, const T* qkv, const Heads& heads) {
     DYNAMIC_SHARED(float, memory);
     const Head head(heads);
-    const unsigned query = (blockIdx.y * blockDim.x + threadIdx.x) / WARP;
+    const unsigned query = blockIdx.y * blockDim.x + threadIdx.x, width = head.width;
     if (query >= head.t) return;
-    float* values = memory + threadIdx.x / WARP * head.width;
-    for (unsigned i = lane_in_warp(); i < head.width; i += WARP) values[i] = 0.0f;
+    float* values = memory + threadIdx.x * width;
+    for (unsigned i = 0; i < width; i++) values[i] = 0.0f;
     float largest = -INFINITY, sum = 0.0f;
     for (unsigned key = 0; key < head.t; key++) {
-        const float score = head.scale * warp_dot(qkv + head.query(query), qkv + head.key(key), head.width);
+        const float score = head.scale * dot(qkv + head.query(query), qkv + head.key(key), width);
         const float before = largest;
         largest = fmaxf(largest, score);
         const float shrink = expf(before - largest), weight = expf(score - largest);
         sum = sum * shrink + weight;
         const T* v = qkv + head.value(key);
-        for (unsigned i = lane_in_warp(); i < head.width; i += WARP) {
-            values[i] = values[i] * shrink + weight * widen(v[i]);
-        }
+        for (unsigned i = 0; i < width; i++) values[i] = values[i] * shrink + weight * widen(v[i]);
     }
-    for (unsigned i = lane_in_warp(); i < head.width; i += WARP) {
-        y[head.output(query) + i] = narrow<T>(values[i] / sum);
-    }
-    if (lane_in_warp() == 0) log_sums[head.row(query)] = largest + logf(sum);
+    for (unsigned i = 0; i < width; i++) y[head.output(query) + i] = narrow<T>(values[i] / sum);
+    log_sums[head.row(query)] = largest + logf(sum);
 }
 
 // QUERIES queries and one tile of KEYS keys after the other, of up to WIDTH numbers each.

@@ -35,7 +35,14 @@ struct Head : Heads {
     }
 };
 
-// The dot product of two vectors by a warp.
+template <class T>
+__device__ float dot(const T* x, const T* y, unsigned width) {
+    float dot = 0.0f;
+    for (unsigned i = 0; i < width; i++) dot += widen(x[i]) * widen(y[i]);
+    return dot;
+}
+
+// The same by a warp.
 template <class T>
 __device__ float warp_dot(const T* x, const T* y, unsigned width) {
     float dot = 0.0f;

@@ -24,42 +24,40 @@ struct OfPair {
         : weight(expf(score - log_sum)), dscore(weight * (dp - delta)) {}
 };
 
-// A warp takes a token, first as a query and then as a key, and the other tokens one by one. It has `2 width` numbers
+// A thread takes a token, first as a query and then as a key, and the other tokens one by one. It has `2 width` numbers
 // of dynamic shared memory.
 template <class T>
 __device__ void attention_grad_plain(T* dqkv, const T* qkv, const float* log_sums, const float* deltas, const T* dy,
                                      const Heads& heads) {
     DYNAMIC_SHARED(float, memory);
     const Head head(heads);
-    const unsigned token = (blockIdx.y * blockDim.x + threadIdx.x) / WARP, width = head.width;
+    const unsigned token = blockIdx.y * blockDim.x + threadIdx.x, width = head.width;
     if (token >= head.t) return;
-    float *first = memory + threadIdx.x / WARP * 2 * width, *second = first + width;
+    float *dk = memory + threadIdx.x * 2 * width, *dv = dk + width, *dq = dk;
     const auto pair = [&](unsigned query, unsigned key) {
-        const float score = head.scale * warp_dot(qkv + head.query(query), qkv + head.key(key), width);
-        const float dp = warp_dot(dy + head.output(query), qkv + head.value(key), width);
+        const float score = head.scale * dot(qkv + head.query(query), qkv + head.key(key), width);
+        const float dp = dot(dy + head.output(query), qkv + head.value(key), width);
         return OfPair(score, dp, log_sums[head.row(query)], deltas[head.row(query)]);
     };
-    for (unsigned i = lane_in_warp(); i < width; i += WARP) first[i] = 0.0f;
+    for (unsigned i = 0; i < width; i++) dq[i] = 0.0f;
     for (unsigned key = 0; key < head.t; key++) {
         const float dscore = pair(token, key).dscore;
-        const T* k = qkv + head.key(key);
-        for (unsigned i = lane_in_warp(); i < width; i += WARP) first[i] += dscore * widen(k[i]);
+        for (unsigned i = 0; i < width; i++) dq[i] += dscore * widen(qkv[head.key(key) + i]);
     }
-    for (unsigned i = lane_in_warp(); i < width; i += WARP) {
-        dqkv[head.query(token) + i] = narrow<T>(head.scale * first[i]);
-        first[i] = second[i] = 0.0f;
+    for (unsigned i = 0; i < width; i++) {
+        dqkv[head.query(token) + i] = narrow<T>(head.scale * dq[i]);
+        dk[i] = dv[i] = 0.0f;
     }
     for (unsigned query = 0; query < head.t; query++) {
         const OfPair of_query = pair(query, token);
-        const T *q = qkv + head.query(query), *dout = dy + head.output(query);
-        for (unsigned i = lane_in_warp(); i < width; i += WARP) {
-            first[i] += of_query.dscore * widen(q[i]);
-            second[i] += of_query.weight * widen(dout[i]);
+        for (unsigned i = 0; i < width; i++) {
+            dk[i] += of_query.dscore * widen(qkv[head.query(query) + i]);
+            dv[i] += of_query.weight * widen(dy[head.output(query) + i]);
         }
     }
-    for (unsigned i = lane_in_warp(); i < width; i += WARP) {
-        dqkv[head.key(token) + i] = narrow<T>(head.scale * first[i]);
-        dqkv[head.value(token) + i] = narrow<T>(second[i]);
+    for (unsigned i = 0; i < width; i++) {
+        dqkv[head.key(token) + i] = narrow<T>(head.scale * dk[i]);
+        dqkv[head.value(token) + i] = narrow<T>(dv[i]);
     }
 }
 

@@ -11,7 +11,7 @@ use crate::device::{Array, Device};
 use crate::emulated::{Launches, on_device};
 use crate::products::u32_of;
 
-/// Warps of a block of the plain kernels.
+/// Warps of a block, where each takes a token.
 const WARPS: u32 = 4;
 
 /// What kernels are told of the heads, and which kernels take them.
@@ -43,11 +43,17 @@ impl Heads {
         kernels[(self.t + self.width) as usize % kernels.len()]
     }
 
-    /// A warp for each token of each head, with so many numbers for each feature.
-    fn a_warp_for_each(self, numbers: u32) -> Grid {
-        let shared = (WARPS * self.width * numbers) as usize * size_of::<f32>();
+    /// A thread for each token of each head, with so many numbers for each feature.
+    fn a_thread_for_each(self, numbers: u32) -> Grid {
+        let shared = (32 * self.width * numbers) as usize * size_of::<f32>();
+        let blocks = [self.n * self.n_heads, self.t.div_ceil(32), 1];
+        Grid { blocks, threads: [32, 1, 1], shared }
+    }
+
+    /// A warp for each token of each head.
+    fn a_warp_for_each(self) -> Grid {
         let blocks = [self.n * self.n_heads, self.t.div_ceil(WARPS), 1];
-        Grid { blocks, threads: [32 * WARPS, 1, 1], shared }
+        Grid { blocks, threads: [32 * WARPS, 1, 1], shared: 0 }
     }
 
     /// A block for so many tokens of each head.
@@ -74,7 +80,7 @@ impl Launches<1> for Attention {
         let words = heads.words();
         let arguments = [y.write(), log_sums.write(), qkv.read(), Argument::Words(&words)];
         match heads.tiled() {
-            None => device.launch("attention_plain", dtype, heads.a_warp_for_each(1), &arguments),
+            None => device.launch("attention_plain", dtype, heads.a_thread_for_each(1), &arguments),
             Some(width) => {
                 let queries = if width == 64 { 64 } else { 32 };
                 let entry = format!("attention_width{width}");
@@ -88,14 +94,14 @@ impl Launches<1> for Attention {
         let (heads, dtype) = (Heads::new(*self, qkv), qkv.dtype());
         let (deltas, words) = (device.new_array(log_sums.shape(), DType::F32), heads.words());
         let arguments = [deltas.write(), y.read(), dy.read(), Argument::Words(&words)];
-        device.launch("attention_grad_deltas", dtype, heads.a_warp_for_each(0), &arguments);
+        device.launch("attention_grad_deltas", dtype, heads.a_warp_for_each(), &arguments);
         let dqkv = device.new_array(qkv.shape(), dtype);
         let inputs = [qkv, log_sums, &deltas, &dy];
         let mut arguments = vec![dqkv.write()];
         arguments.extend(inputs.map(Array::read));
         arguments.push(Argument::Words(&words));
         match heads.tiled() {
-            None => device.launch("attention_grad_plain", dtype, heads.a_warp_for_each(2), &arguments),
+            None => device.launch("attention_grad_plain", dtype, heads.a_thread_for_each(2), &arguments),
             Some(width) => {
                 let grid = heads.in_tiles(if width == 64 { 32 } else { 16 });
                 for of in ["queries", "keys"] {
