@@ -13,6 +13,7 @@ mod test;
 mod ci;
 mod tidy;
 mod mutants;
+mod kernels;
 
 mod peers;
 
@@ -30,7 +31,7 @@ struct Command {
     run: fn(&Repo, &[OsString]) -> anyhow::Result<ExitCode>,
 }
 
-const COMMANDS: [Command; 7] = [
+const COMMANDS: [Command; 8] = [
     Command {
         name: "setup",
         arguments: "",
@@ -60,6 +61,12 @@ const COMMANDS: [Command; 7] = [
         arguments: "",
         what: "check the house rules that the compiler does not know",
         run: tidy::run,
+    },
+    Command {
+        name: "kernels",
+        arguments: "",
+        what: "compile the CUDA kernels into target/kernels, without a GPU; fails if a hot one spills",
+        run: kernels::run,
     },
     Command {
         name: "mutants",
@@ -147,7 +154,7 @@ mod tests {
 
     #[test]
     fn commands_without_arguments_refuse_them() {
-        for name in ["setup", "ci", "tidy", "mutants"] {
+        for name in ["setup", "ci", "tidy", "kernels", "mutants"] {
             let error = call(&[name, "--fast"]).unwrap_err();
             assert!(error.is::<Usage>(), "{error}");
         }

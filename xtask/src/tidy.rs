@@ -49,7 +49,7 @@ const RULES: [fn(&Tree) -> Vec<Finding>; 9] = [
     openings::of_every_file,
     length::of_every_file,
     unfinished::macros,
-    unsafe_code::outside_tensor,
+    unsafe_code::outside_its_crates,
     lists::of_operations,
     lists::of_claims,
     text::hygiene,

@@ -32,6 +32,11 @@ impl Stream {
         Self { key }
     }
 
+    /// The key of the generator, for kernels that draw the same words on another device.
+    pub fn key(&self) -> u64 {
+        self.key
+    }
+
     /// Four random words for one counter: the `index`-th block of the sequence numbered `sequence`.
     pub fn block(&self, sequence: u64, index: u64) -> [u32; 4] {
         let counter = [index as u32, (index >> 32) as u32, sequence as u32, (sequence >> 32) as u32];

@@ -1,0 +1,97 @@
+// Batch normalisation in training and its gradients, for x [n, c, plane]. Sums of a channel go over n and the
+// plane, in blocks of 256 threads as channels.cuh lays them out; all else is one thread for each number.
+#include "channels.cuh"
+
+// Of each channel the mean, the unbiased variance, and `1 / sqrt(variance + eps)` with the variance over the full
+// count. The deviations are taken from the mean in a second pass, which loses no digits where the mean is large.
+template <class T>
+__device__ void batch_norm_statistics(float* means, float* variances, float* inverses, const T* x, float eps,
+                                      unsigned n, unsigned c, unsigned plane) {
+    const ShareOfChannel share = share_of_thread(n, c, plane);
+    const float count = float(n * plane);
+    float sum = 0.0f;
+    for (unsigned i = share.first; i < share.count; i += share.step) sum += widen(x[share(i)]);
+    const float mean = sum_of_channel(share, sum) / count;
+    float squares = 0.0f;
+    for (unsigned i = share.first; i < share.count; i += share.step) {
+        const float deviation = widen(x[share(i)]) - mean;
+        squares += deviation * deviation;
+    }
+    squares = sum_of_channel(share, squares);
+    if (!writes(share)) return;
+    means[share.channel] = mean;
+    variances[share.channel] = squares / (count - 1.0f);
+    inverses[share.channel] = 1.0f / sqrtf(squares / count + eps);
+}
+
+// `y = (x - mean) inverse weight + bias`
+template <class T>
+__device__ void batch_norm(T* y, const T* x, const T* weight, const T* bias, const float* means,
+                           const float* inverses, unsigned n, unsigned c, unsigned plane) {
+    for (unsigned i = thread_in_grid(); i < n * c * plane; i += threads_in_grid()) {
+        const unsigned channel = i / plane % c;
+        const float z = (widen(x[i]) - means[channel]) * inverses[channel];
+        y[i] = narrow<T>(z * widen(weight[channel]) + widen(bias[channel]));
+    }
+}
+
+// `dweight = sum(dy z)`, with z the normalised x, and `dbias = sum(dy)`.
+template <class T>
+__device__ void batch_norm_grad_affine(float* dweight, float* dbias, const T* x, const float* means,
+                                       const float* inverses, const T* dy, unsigned n, unsigned c, unsigned plane) {
+    const ShareOfChannel share = share_of_thread(n, c, plane);
+    const unsigned channel = share.channel < c ? share.channel : 0;
+    float with_z = 0.0f, plain = 0.0f;
+    for (unsigned i = share.first; i < share.count; i += share.step) {
+        const float of_y = widen(dy[share(i)]);
+        with_z += of_y * (widen(x[share(i)]) - means[channel]);
+        plain += of_y;
+    }
+    with_z = sum_of_channel(share, with_z);
+    plain = sum_of_channel(share, plain);
+    if (!writes(share)) return;
+    dweight[channel] = with_z * inverses[channel];
+    dbias[channel] = plain;
+}
+
+// Each of the `count` values of a channel also moves its mean and its variance:
+// `dx = (dy - dbias / count - z dweight / count) weight inverse
+//     + dmean / count + 2 (x - mean) dvariance / (count - 1)`
+template <class T>
+__device__ void batch_norm_grad_input(T* dx, const T* x, const T* dy, const T* weight, const float* means,
+                                      const float* inverses, const float* dweight, const float* dbias,
+                                      const float* dmean, const float* dvariance, unsigned n, unsigned c,
+                                      unsigned plane) {
+    const float count = float(n * plane);
+    for (unsigned i = thread_in_grid(); i < n * c * plane; i += threads_in_grid()) {
+        const unsigned channel = i / plane % c;
+        const float deviation = widen(x[i]) - means[channel], inverse = inverses[channel];
+        const float through_y = (widen(dy[i]) - dbias[channel] / count -
+                                 deviation * inverse * (dweight[channel] / count)) *
+                                widen(weight[channel]) * inverse;
+        const float through_variance = 2.0f * deviation * dvariance[channel] / (count - 1.0f);
+        dx[i] = narrow<T>(through_y + dmean[channel] / count + through_variance);
+    }
+}
+
+#define ENTRY(dtype, T)                                                                                           \
+    KERNEL(batch_norm_statistics_##dtype, (float* means, float* variances, float* inverses, const T* x,           \
+                                           float eps, unsigned n, unsigned c, unsigned plane)) {                  \
+        batch_norm_statistics(means, variances, inverses, x, eps, n, c, plane);                                   \
+    }                                                                                                             \
+    KERNEL(batch_norm_##dtype, (T * y, const T* x, const T* weight, const T* bias, const float* means,            \
+                                const float* inverses, unsigned n, unsigned c, unsigned plane)) {                 \
+        batch_norm(y, x, weight, bias, means, inverses, n, c, plane);                                             \
+    }                                                                                                             \
+    KERNEL(batch_norm_grad_affine_##dtype, (float* dweight, float* dbias, const T* x, const float* means,         \
+                                            const float* inverses, const T* dy, unsigned n, unsigned c,           \
+                                            unsigned plane)) {                                                    \
+        batch_norm_grad_affine(dweight, dbias, x, means, inverses, dy, n, c, plane);                              \
+    }                                                                                                             \
+    KERNEL(batch_norm_grad_input_##dtype, (T * dx, const T* x, const T* dy, const T* weight,                      \
+                                           const float* means, const float* inverses, const float* dweight,       \
+                                           const float* dbias, const float* dmean, const float* dvariance,        \
+                                           unsigned n, unsigned c, unsigned plane)) {                             \
+        batch_norm_grad_input(dx, x, dy, weight, means, inverses, dweight, dbias, dmean, dvariance, n, c, plane); \
+    }
+FOR_EACH_DTYPE(ENTRY)

@@ -1,0 +1,146 @@
+//! Compiles every kernel as C++ for the emulator, each file by itself as `nvcc` does.
+
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+/// The `.cu` files, without the ending, in the order of their names; a test compares them with the folder.
+const KERNELS: &[&str] = &[
+    "adam",
+    "adaptive_max_pool",
+    "add",
+    "attention",
+    "attention_grad",
+    "batch_norm",
+    "batch_norm_running",
+    "broadcast_to",
+    "channel_dropout",
+    "concat",
+    "conv2d",
+    "conv2d_grad_input",
+    "conv2d_grad_weight",
+    "dropout",
+    "gather_rows",
+    "gelu",
+    "global_avg_pool",
+    "layer_norm",
+    "matmul",
+    "max_pool2d",
+    "mean_of_parts",
+    "mse",
+    "mul",
+    "one_hot_mse",
+    "patchify",
+    "relu",
+    "scale",
+    "scatter_rows",
+    "sgd",
+    "sigmoid",
+    "slice",
+    "softmax_cross_entropy",
+    "split",
+    "sub",
+    "sum_axes",
+    "sum_of_channels",
+    "sum_of_parts",
+    "tanh",
+    "transpose",
+    "unpatchify",
+];
+
+/// The emulator, and the kernels with planted faults that prove that it notices them.
+const EMULATOR: &[&str] = &["emulator/fibers.cpp", "emulator/interface.cpp", "emulator/planted.cpp"];
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=emulator");
+    let headers: Vec<PathBuf> = [(".", "cuh"), ("emulator", "h")].into_iter().flat_map(files).collect();
+    let kernels = KERNELS.iter().map(|kernel| PathBuf::from(format!("{kernel}.cu")));
+    let sources: Vec<PathBuf> = EMULATOR.iter().map(PathBuf::from).chain(kernels).collect();
+    for file in headers.iter().chain(&sources) {
+        println!("cargo::rerun-if-changed={}", file.display());
+    }
+    let mut archive = compiler();
+    archive.cargo_metadata(false);
+    for object in objects(&headers, &sources) {
+        archive.object(object);
+    }
+    archive.compile("emulated_kernels");
+    // Kernels register themselves, so the linker must take also what nobody calls by name.
+    println!("cargo::rustc-link-search=native={}", out_folder().display());
+    println!("cargo::rustc-link-lib=static:+whole-archive=emulated_kernels");
+    println!("cargo::rustc-link-lib={}", if cfg!(target_vendor = "apple") { "c++" } else { "stdc++" });
+}
+
+fn compiler() -> cc::Build {
+    let mut build = cc::Build::new();
+    build
+        .cpp(true)
+        .std("c++17")
+        .include(".")
+        .opt_level(1)
+        .warnings(true)
+        .flag_if_supported("-Wno-unknown-pragmas")
+        // Kernels read four neighbours as one, as GPUs let them.
+        .flag("-fno-strict-aliasing")
+        // An index past an array, a shift too far, a misaligned vector: the emulator says which thread it was.
+        .flag("-fsanitize=undefined")
+        .flag("-fno-sanitize=vptr")
+        .flag("-fsanitize-undefined-trap-on-error");
+    build
+}
+
+/// The compiled sources; what has not changed since the last time is not compiled again.
+fn objects(headers: &[PathBuf], sources: &[PathBuf]) -> Vec<PathBuf> {
+    let of_headers: Vec<Vec<u8>> = headers.iter().map(|header| read(header)).collect();
+    let key = |source: &Path| {
+        let mut hasher = DefaultHasher::new();
+        (read(Path::new("build.rs")), &of_headers, read(source)).hash(&mut hasher);
+        hasher.finish()
+    };
+    sources
+        .iter()
+        .map(|source| out_folder().join(format!("{}-{:x}.o", stem(source), key(source))))
+        .zip(sources)
+        .map(|(object, source)| {
+            if !object.exists() {
+                let compiled = compiler().file(as_cpp(source)).compile_intermediates();
+                fs::rename(&compiled[0], &object).expect("the folder for what is built can be written");
+            }
+            object
+        })
+        .collect()
+}
+
+/// A C++ file that holds nothing but `file`: compilers go by the ending of a name.
+fn as_cpp(file: &Path) -> PathBuf {
+    let cpp = out_folder().join(format!("{}.cpp", stem(file)));
+    let file = file.canonicalize().expect("the file was just read");
+    fs::write(&cpp, format!("#include \"{}\"\n", file.display())).expect("the folder can be written");
+    cpp
+}
+
+fn stem(file: &Path) -> String {
+    file.file_stem().expect("a source has a name").to_string_lossy().into_owned()
+}
+
+fn out_folder() -> PathBuf {
+    env::var_os("OUT_DIR").expect("cargo says where to build").into()
+}
+
+fn read(file: &Path) -> Vec<u8> {
+    fs::read(file).unwrap_or_else(|error| panic!("cannot read kernels/{}: {error}", file.display()))
+}
+
+/// The files of a folder with an ending, in order.
+fn files((folder, ending): (&str, &str)) -> Vec<PathBuf> {
+    let entries =
+        fs::read_dir(folder).unwrap_or_else(|error| panic!("cannot read kernels/{folder}: {error}"));
+    let mut files: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("a folder can be read to its end").path())
+        .filter(|path| path.extension().is_some_and(|found| found == ending))
+        .collect();
+    files.sort();
+    files
+}

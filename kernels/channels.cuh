@@ -1,0 +1,41 @@
+// Walks over the numbers of each channel of [n, c, plane], for sums of each channel.
+#pragma once
+#include "common.cuh"
+
+// Channels that a block of 256 threads takes. Where a channel is not even a warp's numbers in a row, as in
+// [n, c], 32 neighbouring threads take 32 neighbouring channels; otherwise the whole block takes one.
+constexpr unsigned CHANNELS_OF_BLOCK = 32;
+
+// The part of a channel that this thread adds up.
+struct ShareOfChannel {
+    unsigned channel, first, step, count, c, plane;
+
+    // The number in memory of the i-th number of the channel.
+    __device__ size_t operator()(unsigned i) const {
+        return (size_t(i / plane) * c + channel) * plane + i % plane;
+    }
+};
+
+__device__ inline bool side_by_side(unsigned plane) { return plane < CHANNELS_OF_BLOCK; }
+
+__device__ inline ShareOfChannel share_of_thread(unsigned n, unsigned c, unsigned plane) {
+    if (!side_by_side(plane)) return {blockIdx.x, threadIdx.x, blockDim.x, n * plane, c, plane};
+    const unsigned channel = blockIdx.x * CHANNELS_OF_BLOCK + threadIdx.x % CHANNELS_OF_BLOCK;
+    const unsigned first = threadIdx.x / CHANNELS_OF_BLOCK, step = blockDim.x / CHANNELS_OF_BLOCK;
+    return {channel, first, step, channel < c ? n * plane : 0, c, plane};
+}
+
+// Whether this thread writes for its channel.
+__device__ inline bool writes(const ShareOfChannel& share) { return share.first == 0 && share.channel < share.c; }
+
+// The sum over the threads of each channel, the same for all of them.
+__device__ inline float sum_of_channel(const ShareOfChannel& share, float part) {
+    if (!side_by_side(share.plane)) return block_sum(part);
+    SHARED(float, parts, [1024]);
+    __syncthreads();
+    parts[threadIdx.x] = part;
+    __syncthreads();
+    float sum = 0.0f;
+    for (unsigned i = threadIdx.x % CHANNELS_OF_BLOCK; i < blockDim.x; i += CHANNELS_OF_BLOCK) sum += parts[i];
+    return sum;
+}

@@ -1,0 +1,82 @@
+// What every kernel needs: the element types, the entry points, indices, and sums over a block in a fixed order.
+#pragma once
+
+#ifdef __CUDACC__
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+
+// An entry point by its name; `KERNEL(add_f32, (float* z, const float* x, unsigned n)) { ... }`.
+#define KERNEL(name, ...) extern "C" __global__ void name __VA_ARGS__
+// Memory of the block: `SHARED(float, tile, [32][33]);`. Without a GPU it is made anew for each block, as NaN.
+#define SHARED(T, name, ...) __shared__ T name __VA_ARGS__
+// Memory of the block whose size is said at the launch.
+#define DYNAMIC_SHARED(T, name)                                     \
+    extern __shared__ __align__(16) unsigned char dynamic_shared[]; \
+    T* const name = reinterpret_cast<T*>(dynamic_shared)
+#else
+#include "emulator/language.h"
+#endif
+
+using u64 = unsigned long long;
+
+// Calls `ENTRY(suffix of the name, type)` for every element type.
+#define FOR_EACH_DTYPE(ENTRY) ENTRY(f32, float) ENTRY(f16, __half) ENTRY(bf16, __nv_bfloat16)
+
+constexpr unsigned WARP = 32;
+constexpr unsigned EVERY_LANE = 0xffffffffu;
+
+// 16-bit numbers are stored and never computed in: widened on load, narrowed on store.
+__device__ __forceinline__ float widen(float x) { return x; }
+__device__ __forceinline__ float widen(__half x) { return __half2float(x); }
+__device__ __forceinline__ float widen(__nv_bfloat16 x) { return __bfloat162float(x); }
+
+template <class T>
+__device__ __forceinline__ T narrow(float x);
+template <>
+__device__ __forceinline__ float narrow(float x) {
+    return x;
+}
+template <>
+__device__ __forceinline__ __half narrow(float x) {
+    return __float2half(x);
+}
+template <>
+__device__ __forceinline__ __nv_bfloat16 narrow(float x) {
+    return __float2bfloat16(x);
+}
+
+// The thread's place in the whole grid, along x, and how many threads there are.
+__device__ __forceinline__ unsigned thread_in_grid() { return blockIdx.x * blockDim.x + threadIdx.x; }
+__device__ __forceinline__ unsigned threads_in_grid() { return gridDim.x * blockDim.x; }
+
+__device__ __forceinline__ unsigned lane_in_warp() { return threadIdx.x % WARP; }
+
+// The sum over the lanes of a warp, the same bits in each lane: pairs, pairs of pairs, and so on.
+__device__ __forceinline__ float warp_sum(float x) {
+    for (unsigned apart = WARP / 2; apart > 0; apart /= 2) x += __shfl_xor_sync(EVERY_LANE, x, apart);
+    return x;
+}
+
+__device__ __forceinline__ float warp_max(float x) {
+    for (unsigned apart = WARP / 2; apart > 0; apart /= 2) x = fmaxf(x, __shfl_xor_sync(EVERY_LANE, x, apart));
+    return x;
+}
+
+// `of_warp` over the warps' own results, for a block of whole warps along x; the same bits in each thread.
+template <class Combine>
+__device__ __forceinline__ float over_block(float x, float nothing, Combine of_warp) {
+    SHARED(float, of_warps, [WARP]);
+    x = of_warp(x);
+    __syncthreads();  // Whoever called before may still be reading.
+    if (lane_in_warp() == 0) of_warps[threadIdx.x / WARP] = x;
+    __syncthreads();
+    return of_warp(lane_in_warp() < blockDim.x / WARP ? of_warps[lane_in_warp()] : nothing);
+}
+
+__device__ inline float block_sum(float x) {
+    return over_block(x, 0.0f, [](float x) { return warp_sum(x); });
+}
+
+__device__ inline float block_max(float x) {
+    return over_block(x, -INFINITY, [](float x) { return warp_max(x); });
+}

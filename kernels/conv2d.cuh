@@ -1,0 +1,265 @@
+// The three sums of a convolution as products whose operands are read from images and weights where they are:
+// no matrix of patches is ever in memory. The transposed convolution is the second of them.
+#pragma once
+#include "matmul.cuh"
+
+// Images [n, c, h, w], weight [o, c, kh, kw], output [n, o, oh, ow].
+struct Convolution {
+    unsigned n, c, h, w, o, kh, kw, sh, sw, ph, pw, oh, ow;
+};
+
+// A number of three digits, of which the lower two have these radices: how (channel, tap) and (image, pixel)
+// go on without a division.
+struct Digits {
+    unsigned high, middle, low;
+};
+struct Radices {
+    unsigned middle, low;
+
+    __device__ Digits of(unsigned k) const { return {k / low / middle, k / low % middle, k % low}; }
+    __device__ Digits add(const Digits& x, const Digits& y) const {
+        Digits sum{x.high + y.high, x.middle + y.middle, x.low + y.low};
+        if (sum.low >= low) {
+            sum.low -= low;
+            sum.middle++;
+        }
+        if (sum.middle >= middle) {
+            sum.middle -= middle;
+            sum.high++;
+        }
+        return sum;
+    }
+};
+
+// What the operands below share: their steps are such numbers.
+template <class T, bool ALONG>
+struct Stepping {
+    using Element = T;
+    using Step = Digits;
+    static constexpr bool ALONG_STEPS = ALONG;
+    Radices radices;
+
+    __device__ Step step(unsigned k) const { return radices.of(k); }
+    __device__ Step add(const Step& x, const Step& y) const { return radices.add(x, y); }
+};
+
+// Numbers of a channel of an image that a window covers, and where the window stands.
+template <class T>
+struct Window {
+    const T* channel;
+    int row, column;
+    bool inside;
+};
+
+// The patch of each output pixel: a line is a pixel (image, row, column), a step a (channel, tap).
+template <class T>
+struct Patches : Stepping<T, false> {
+    using Line = Window<T>;
+    const T* x;
+    Convolution of;
+
+    __device__ Patches(const T* x, const Convolution& of) : Stepping<T, false>{{of.kh, of.kw}}, x(x), of(of) {}
+
+    __device__ Line line(unsigned pixel) const {
+        const unsigned image = pixel / (of.oh * of.ow), row = pixel / of.ow % of.oh, column = pixel % of.ow;
+        return {x + size_t(image) * of.c * of.h * of.w, int(row * of.sh) - int(of.ph),
+                int(column * of.sw) - int(of.pw), image < of.n};
+    }
+    __device__ T at(const Line& line, const Digits& step) const {
+        const unsigned row = line.row + int(step.middle), column = line.column + int(step.low);
+        const bool inside = line.inside && step.high < of.c && row < of.h && column < of.w;
+        return inside ? line.channel[(size_t(step.high) * of.h + row) * of.w + column] : narrow<T>(0.0f);
+    }
+    __device__ Run<T> run(const Line& line, const Digits& step, const Digits& one) const {
+        return run_by_elements(*this, line, step, one);
+    }
+};
+
+// Sums for each channel and pixel of images [n, channels, pixels].
+template <class T>
+struct ImageOutput {
+    T* y;
+    unsigned n, channels, pixels;
+    Around<T> around;
+
+    __device__ void store(unsigned channel, unsigned pixel, float sum) const {
+        const unsigned image = pixel / pixels;
+        if (channel >= channels || image >= n) return;
+        y[(size_t(image) * channels + channel) * pixels + pixel % pixels] = narrow<T>(around(sum, channel));
+    }
+};
+
+template <class T, class Product>
+__device__ void conv2d(T* y, const T* x, const T* weight, Around<T> around, const Convolution& of,
+                       const Product& product) {
+    const unsigned k = of.c * of.kh * of.kw;
+    const ImageOutput<T> out{y, of.n, of.o, of.oh * of.ow, around};
+    product(Matrix<T, true>(weight, of.o, k), Patches<T>(x, of), out, 0, k);
+}
+
+// ---------------------------------------------------------------------------------------------------------
+// The gradient by the input. The rows and columns of an image fall into phases by their remainder by the
+// stride. All pixels of a phase are read by the same taps, every stride-th, so that nothing is multiplied by
+// the zeros between the outputs.
+
+// One axis of a phase: its pixels are `first_pixel + stride i`, its taps `first_tap + stride a`, and such a tap
+// reads pixel i for output `last + i - a`.
+struct Phase {
+    unsigned stride, first_pixel, pixels, first_tap, taps;
+    int last;
+
+    __device__ Phase(unsigned phase, unsigned length, unsigned kernel, unsigned stride, unsigned padding)
+        : stride(stride), first_pixel(phase),
+          pixels(phase < length ? (length - phase + stride - 1) / stride : 0),
+          first_tap((phase + padding) % stride),
+          taps(first_tap < kernel ? (kernel - first_tap + stride - 1) / stride : 0),
+          last((phase + padding - first_tap) / stride) {}
+};
+
+// The radices of a step: at least one, so that a phase without taps divides by no zero.
+__device__ inline Radices radices_of(const Phase& rows, const Phase& columns) {
+    return {rows.taps ? rows.taps : 1, columns.taps ? columns.taps : 1};
+}
+
+// The weight of a phase: a line is an input channel, a step an (output channel, tap of the phase).
+template <class T>
+struct PhaseWeight : Stepping<T, true> {
+    struct Line {
+        const T* first;
+        bool inside;
+    };
+    const T* weight;
+    Convolution of;
+    Phase rows, columns;
+
+    __device__ PhaseWeight(const T* weight, const Convolution& of, const Phase& rows, const Phase& columns)
+        : Stepping<T, true>{radices_of(rows, columns)}, weight(weight), of(of), rows(rows), columns(columns) {}
+
+    __device__ Line line(unsigned c) const { return {weight + size_t(c) * of.kh * of.kw, c < of.c}; }
+    __device__ T at(const Line& line, const Digits& step) const {
+        if (!line.inside || step.high >= of.o) return narrow<T>(0.0f);
+        const unsigned row = rows.first_tap + step.middle * rows.stride;
+        const unsigned column = columns.first_tap + step.low * columns.stride;
+        return line.first[size_t(step.high) * of.c * of.kh * of.kw + row * of.kw + column];
+    }
+    __device__ Run<T> run(const Line& line, const Digits& step, const Digits& one) const {
+        return run_by_elements(*this, line, step, one);
+    }
+};
+
+// The outputs that read each pixel of a phase: a line is a pixel (image, row, column of the phase).
+template <class T>
+struct PhaseReads : Stepping<T, false> {
+    using Line = Window<T>;
+    const T* dy;
+    Convolution of;
+    Phase rows, columns;
+
+    __device__ PhaseReads(const T* dy, const Convolution& of, const Phase& rows, const Phase& columns)
+        : Stepping<T, false>{radices_of(rows, columns)}, dy(dy), of(of), rows(rows), columns(columns) {}
+
+    __device__ Line line(unsigned pixel) const {
+        const unsigned image = pixel / (rows.pixels * columns.pixels);
+        return {dy + size_t(image) * of.o * of.oh * of.ow,
+                rows.last + int(pixel / columns.pixels % rows.pixels),
+                columns.last + int(pixel % columns.pixels), image < of.n};
+    }
+    __device__ T at(const Line& line, const Digits& step) const {
+        const unsigned row = line.row - int(step.middle), column = line.column - int(step.low);
+        const bool inside = line.inside && step.high < of.o && row < of.oh && column < of.ow;
+        return inside ? line.channel[(size_t(step.high) * of.oh + row) * of.ow + column] : narrow<T>(0.0f);
+    }
+    __device__ Run<T> run(const Line& line, const Digits& step, const Digits& one) const {
+        return run_by_elements(*this, line, step, one);
+    }
+};
+
+// Every stride-th pixel of images [n, c, h, w].
+template <class T>
+struct PhaseOutput {
+    T* dx;
+    Convolution of;
+    Phase rows, columns;
+    Around<T> around;
+
+    __device__ void store(unsigned c, unsigned pixel, float sum) const {
+        const unsigned image = pixel / (rows.pixels * columns.pixels);
+        if (c >= of.c || image >= of.n) return;
+        const unsigned row = rows.first_pixel + pixel / columns.pixels % rows.pixels * rows.stride;
+        const unsigned column = columns.first_pixel + pixel % columns.pixels * columns.stride;
+        dx[((size_t(image) * of.c + c) * of.h + row) * of.w + column] = narrow<T>(around(sum, c));
+    }
+};
+
+// blockIdx.z counts the phases. A phase without pixels has nothing to do.
+template <class T, class Product>
+__device__ void conv2d_grad_input(T* dx, const T* dy, const T* weight, Around<T> around, const Convolution& of,
+                                  const Product& product) {
+    const Phase rows(blockIdx.z / of.sw, of.h, of.kh, of.sh, of.ph);
+    const Phase columns(blockIdx.z % of.sw, of.w, of.kw, of.sw, of.pw);
+    if (rows.pixels * columns.pixels == 0) return;
+    product(PhaseWeight<T>(weight, of, rows, columns), PhaseReads<T>(dy, of, rows, columns),
+            PhaseOutput<T>{dx, of, rows, columns, around}, 0, of.o * rows.taps * columns.taps);
+}
+
+// ---------------------------------------------------------------------------------------------------------
+// The gradient by the weight: sums over all pixels of all images, cut into parts, one for each blockIdx.z,
+// because there are few outputs. The parts are added up in order afterwards.
+
+// The gradient by the output: a line is an output channel, a step a pixel (image, row, column).
+template <class T>
+struct OutputPixels : Stepping<T, true> {
+    struct Line {
+        const T* first;
+        bool inside;
+    };
+    const T* dy;
+    Convolution of;
+
+    __device__ OutputPixels(const T* dy, const Convolution& of)
+        : Stepping<T, true>{{of.oh, of.ow}}, dy(dy), of(of) {}
+
+    __device__ Line line(unsigned o) const { return {dy + size_t(o) * of.oh * of.ow, o < of.o}; }
+    __device__ T at(const Line& line, const Digits& step) const {
+        if (!line.inside || step.high >= of.n) return narrow<T>(0.0f);
+        return line.first[(size_t(step.high) * of.o * of.oh + step.middle) * of.ow + step.low];
+    }
+    __device__ Run<T> run(const Line& line, const Digits& step, const Digits& one) const {
+        return run_by_elements(*this, line, step, one);
+    }
+};
+
+// What each tap reads: a line is a (channel, tap), a step an output pixel.
+template <class T>
+struct TapReads : Stepping<T, true> {
+    using Line = Window<T>;
+    const T* x;
+    Convolution of;
+
+    __device__ TapReads(const T* x, const Convolution& of)
+        : Stepping<T, true>{{of.oh, of.ow}}, x(x), of(of) {}
+
+    __device__ Line line(unsigned i) const {
+        const unsigned c = i / (of.kh * of.kw);
+        return {x + size_t(c) * of.h * of.w, int(i / of.kw % of.kh) - int(of.ph),
+                int(i % of.kw) - int(of.pw), c < of.c};
+    }
+    __device__ T at(const Line& line, const Digits& step) const {
+        const unsigned row = line.row + int(step.middle * of.sh), column = line.column + int(step.low * of.sw);
+        const bool inside = line.inside && step.high < of.n && row < of.h && column < of.w;
+        return inside ? line.channel[(size_t(step.high) * of.c * of.h + row) * of.w + column] : narrow<T>(0.0f);
+    }
+    __device__ Run<T> run(const Line& line, const Digits& step, const Digits& one) const {
+        return run_by_elements(*this, line, step, one);
+    }
+};
+
+template <class T, class Product>
+__device__ void conv2d_grad_weight(float* parts, const T* x, const T* dy, const Convolution& of,
+                                   unsigned pixels_of_part, const Product& product) {
+    const unsigned columns = of.c * of.kh * of.kw, pixels = of.n * of.oh * of.ow;
+    const unsigned begin = blockIdx.z * pixels_of_part;
+    const unsigned end = begin + pixels_of_part < pixels ? begin + pixels_of_part : pixels;
+    const MatrixOutput<float> out{parts + size_t(blockIdx.z) * of.o * columns, of.o, columns, {0, nullptr}};
+    product(OutputPixels<T>(dy, of), TapReads<T>(x, of), out, begin, end);
+}

@@ -1,0 +1,28 @@
+// The Gaussian error linear unit, exact, and its gradient from its input.
+#include "map.cuh"
+
+constexpr float ONE_OVER_ROOT_2 = 0.707106781f;
+constexpr float ONE_OVER_ROOT_TAU = 0.398942280f;
+
+// `P(x)`, the probability that a standard normal number is below x, to its last digits also where it is small.
+__device__ __forceinline__ float probability_below(float x) { return 0.5f * erfcf(-x * ONE_OVER_ROOT_2); }
+
+// `x P(x)`
+template <class T>
+__device__ void gelu(T* y, const T* x, unsigned n) {
+    map(y, x, n, [](float x) { return x * probability_below(x); });
+}
+
+// `dx = (P(x) + x density(x)) dy` with the density `e^(-x^2 / 2) / sqrt(2 pi)`, the derivative of P.
+template <class T>
+__device__ void gelu_grad(T* dx, const T* x, const T* dy, unsigned n) {
+    map2(dx, x, dy, n, [](float x, float dy) {
+        const float density = ONE_OVER_ROOT_TAU * expf(-0.5f * x * x);
+        return (probability_below(x) + x * density) * dy;
+    });
+}
+
+#define ENTRY(dtype, T)                                                    \
+    KERNEL(gelu_##dtype, (T * y, const T* x, unsigned n)) { gelu(y, x, n); } \
+    KERNEL(gelu_grad_##dtype, (T * dx, const T* x, const T* dy, unsigned n)) { gelu_grad(dx, x, dy, n); }
+FOR_EACH_DTYPE(ENTRY)

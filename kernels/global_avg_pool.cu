@@ -1,0 +1,28 @@
+// The mean of each plane of `pixels` numbers, a warp for each, and its gradient, a thread for each pixel.
+#include "common.cuh"
+
+template <class T>
+__device__ void global_avg_pool(T* y, const T* x, unsigned planes, unsigned pixels) {
+    const unsigned plane = thread_in_grid() / WARP;
+    if (plane >= planes) return;
+    float sum = 0.0f;
+    for (unsigned i = lane_in_warp(); i < pixels; i += WARP) sum += widen(x[size_t(plane) * pixels + i]);
+    sum = warp_sum(sum);
+    if (lane_in_warp() == 0) y[plane] = narrow<T>(sum / float(pixels));
+}
+
+template <class T>
+__device__ void global_avg_pool_grad(T* dx, const T* dy, unsigned planes, unsigned pixels) {
+    for (unsigned i = thread_in_grid(); i < planes * pixels; i += threads_in_grid()) {
+        dx[i] = narrow<T>(widen(dy[i / pixels]) / float(pixels));
+    }
+}
+
+#define ENTRY(dtype, T)                                                                             \
+    KERNEL(global_avg_pool_##dtype, (T * y, const T* x, unsigned planes, unsigned pixels)) {        \
+        global_avg_pool(y, x, planes, pixels);                                                      \
+    }                                                                                               \
+    KERNEL(global_avg_pool_grad_##dtype, (T * dx, const T* dy, unsigned planes, unsigned pixels)) { \
+        global_avg_pool_grad(dx, dy, planes, pixels);                                               \
+    }
+FOR_EACH_DTYPE(ENTRY)

@@ -1,0 +1,99 @@
+// Layer normalisation of rows of d numbers and its gradients. A warp takes a row; sums over rows are taken by
+// blocks of 32 x 8 threads that stand side by side over the columns.
+#include "common.cuh"
+
+// The row of this thread's warp; at or past the last one there is none.
+__device__ inline unsigned row_of_warp() { return thread_in_grid() / WARP; }
+
+// `y = (x - mean) inverse weight + bias`, with `inverse = 1 / sqrt(variance + eps)`.
+template <class T>
+__device__ void layer_norm(T* y, float* means, float* inverses, const T* x, const T* weight, const T* bias,
+                           float eps, unsigned rows, unsigned d) {
+    const unsigned row = row_of_warp();
+    if (row >= rows) return;
+    x += size_t(row) * d;
+    y += size_t(row) * d;
+    float sum = 0.0f, squares = 0.0f;
+    for (unsigned i = lane_in_warp(); i < d; i += WARP) sum += widen(x[i]);
+    const float mean = warp_sum(sum) / float(d);
+    for (unsigned i = lane_in_warp(); i < d; i += WARP) {
+        const float deviation = widen(x[i]) - mean;
+        squares += deviation * deviation;
+    }
+    const float inverse = 1.0f / sqrtf(warp_sum(squares) / float(d) + eps);
+    for (unsigned i = lane_in_warp(); i < d; i += WARP) {
+        y[i] = narrow<T>((widen(x[i]) - mean) * inverse * widen(weight[i]) + widen(bias[i]));
+    }
+    if (lane_in_warp() == 0) {
+        means[row] = mean;
+        inverses[row] = inverse;
+    }
+}
+
+// With `g = weight dy` and z the normalised row, `dx = (g - mean(g) - z mean(g z)) inverse`.
+template <class T>
+__device__ void layer_norm_grad_input(T* dx, const T* x, const T* weight, const float* means,
+                                      const float* inverses, const T* dy, unsigned rows, unsigned d) {
+    const unsigned row = row_of_warp();
+    if (row >= rows) return;
+    x += size_t(row) * d;
+    dx += size_t(row) * d;
+    dy += size_t(row) * d;
+    const float mean = means[row], inverse = inverses[row];
+    float sum_g = 0.0f, sum_gz = 0.0f;
+    for (unsigned i = lane_in_warp(); i < d; i += WARP) {
+        const float g = widen(dy[i]) * widen(weight[i]);
+        sum_g += g;
+        sum_gz += g * (widen(x[i]) - mean) * inverse;
+    }
+    const float mean_g = warp_sum(sum_g) / float(d), mean_gz = warp_sum(sum_gz) / float(d);
+    for (unsigned i = lane_in_warp(); i < d; i += WARP) {
+        const float g = widen(dy[i]) * widen(weight[i]), z = (widen(x[i]) - mean) * inverse;
+        dx[i] = narrow<T>((g - mean_g - z * mean_gz) * inverse);
+    }
+}
+
+// `dweight = sum(dy z)` and `dbias = sum(dy)` over the rows that blockIdx.y counts off, `rows_of_part` each, into
+// [parts, d]. In a model there are thousands of rows for each column: one part would leave processors idle.
+template <class T>
+__device__ void layer_norm_grad_affine(float* dweight, float* dbias, const T* x, const float* means,
+                                       const float* inverses, const T* dy, unsigned rows, unsigned d,
+                                       unsigned rows_of_part) {
+    SHARED(float, of_weight, [8][WARP]);
+    SHARED(float, of_bias, [8][WARP]);
+    const unsigned lane = threadIdx.x % WARP, warp = threadIdx.x / WARP;
+    const unsigned column = blockIdx.x * WARP + lane;
+    const unsigned end = min(rows, (blockIdx.y + 1) * rows_of_part);
+    float with_z = 0.0f, plain = 0.0f;
+    for (unsigned row = blockIdx.y * rows_of_part + warp; column < d && row < end; row += 8) {
+        const size_t i = size_t(row) * d + column;
+        with_z += widen(dy[i]) * (widen(x[i]) - means[row]) * inverses[row];
+        plain += widen(dy[i]);
+    }
+    of_weight[warp][lane] = with_z;
+    of_bias[warp][lane] = plain;
+    __syncthreads();
+    if (warp > 0 || column >= d) return;
+    for (unsigned other = 1; other < 8; other++) {
+        with_z += of_weight[other][lane];
+        plain += of_bias[other][lane];
+    }
+    dweight[size_t(blockIdx.y) * d + column] = with_z;
+    dbias[size_t(blockIdx.y) * d + column] = plain;
+}
+
+#define ENTRY(dtype, T)                                                                                      \
+    KERNEL(layer_norm_##dtype, (T * y, float* means, float* inverses, const T* x, const T* weight,           \
+                                const T* bias, float eps, unsigned rows, unsigned d)) {                      \
+        layer_norm(y, means, inverses, x, weight, bias, eps, rows, d);                                       \
+    }                                                                                                        \
+    KERNEL(layer_norm_grad_input_##dtype, (T * dx, const T* x, const T* weight, const float* means,          \
+                                           const float* inverses, const T* dy, unsigned rows, unsigned d)) { \
+        layer_norm_grad_input(dx, x, weight, means, inverses, dy, rows, d);                                  \
+    }                                                                                                        \
+    KERNEL(layer_norm_grad_affine_##dtype, (float* dweight, float* dbias, const T* x, const float* means,    \
+                                            const float* inverses, const T* dy, unsigned rows, unsigned d,   \
+                                            unsigned rows_of_part)) {                                        \
+        layer_norm_grad_affine(dweight, dbias, x, means, inverses, dy, rows, d, rows_of_part);               \
+    }
+FOR_EACH_DTYPE(ENTRY)

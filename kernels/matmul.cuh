@@ -1,0 +1,64 @@
+// Matrices as operands and outputs of a product, for matmul.cu and matmul_bias.cu.
+#pragma once
+#include "product.cuh"
+
+// A matrix whose lines are `steps` long: [lines, steps] where a line lies together, [steps, lines] where not.
+template <class T, bool LINES_TOGETHER>
+struct Matrix {
+    using Element = T;
+    static constexpr bool ALONG_STEPS = LINES_TOGETHER;
+    struct Line {
+        const T* first;
+        bool inside;
+    };
+    using Step = unsigned;
+
+    const T* data;
+    unsigned lines, steps;
+    // Whether each run lies within a line and begins at a multiple of 16 bytes.
+    bool in_runs;
+
+    __device__ Matrix(const T* data, unsigned lines, unsigned steps)
+        : data(data), lines(lines), steps(steps),
+          in_runs(LINES_TOGETHER && steps % RUN<T> == 0 && reinterpret_cast<size_t>(data) % 16 == 0) {}
+
+    __device__ Line line(unsigned i) const {
+        return {data + (LINES_TOGETHER ? size_t(i) * steps : size_t(i)), i < lines};
+    }
+    __device__ Step step(unsigned k) const { return k; }
+    __device__ Step add(Step x, Step y) const { return x + y; }
+    __device__ T at(const Line& line, Step k) const {
+        if (!line.inside || k >= steps) return narrow<T>(0.0f);
+        return line.first[LINES_TOGETHER ? size_t(k) : size_t(k) * lines];
+    }
+    __device__ Run<T> run(const Line& line, Step k, Step one) const {
+        if (!in_runs || !line.inside || k >= steps) return run_by_elements(*this, line, k, one);
+        return *reinterpret_cast<const Run<T>*>(line.first + k);
+    }
+};
+
+// `epilogue(sum + bias[column])` in a matrix [m, n].
+template <class T>
+struct MatrixOutput {
+    T* c;
+    unsigned m, n;
+    Around<T> around;
+
+    __device__ void store(unsigned row, unsigned column, float sum) const {
+        if (row < m && column < n) c[size_t(row) * n + column] = narrow<T>(around(sum, column));
+    }
+};
+
+// Calls `product` with the operands a [m, k] or, transposed, [k, m], and b [k, n] or, transposed, [n, k], of
+// the matrices that blockIdx.z counts.
+template <class T, class Product>
+__device__ void with_matrices(T* c, const T* a, const T* b, Around<T> around, unsigned m, unsigned n, unsigned k,
+                              unsigned transpose_a, unsigned transpose_b, const Product& product) {
+    a += size_t(blockIdx.z) * m * k;
+    b += size_t(blockIdx.z) * k * n;
+    const MatrixOutput<T> out{c + size_t(blockIdx.z) * m * n, m, n, around};
+    if (transpose_a && transpose_b) product(Matrix<T, false>(a, m, k), Matrix<T, true>(b, n, k), out, 0, k);
+    if (transpose_a && !transpose_b) product(Matrix<T, false>(a, m, k), Matrix<T, false>(b, n, k), out, 0, k);
+    if (!transpose_a && transpose_b) product(Matrix<T, true>(a, m, k), Matrix<T, true>(b, n, k), out, 0, k);
+    if (!transpose_a && !transpose_b) product(Matrix<T, true>(a, m, k), Matrix<T, false>(b, n, k), out, 0, k);
+}

@@ -1,0 +1,24 @@
+// Rows of each image added to chosen places: x [n, k, d] to the rows [n, k] of [n, t, d].
+#include "common.cuh"
+
+// One element of the output a thread, which goes through all k places and adds those that are meant, in their
+// order: no atomics, so that a seed gives the same bits twice. Neighbouring threads ask about the same row.
+template <class T>
+__device__ void scatter_rows(T* y, const T* x, const unsigned* rows, unsigned n, unsigned t, unsigned k, unsigned d) {
+    const unsigned elements = n * t * d;
+    for (unsigned i = thread_in_grid(); i < elements; i += threads_in_grid()) {
+        const unsigned row = i / d, image = row / t;
+        float sum = 0.0f;
+        for (unsigned place = image * k; place < (image + 1) * k; place++) {
+            if (rows[place] == row % t) sum += widen(x[place * d + i % d]);
+        }
+        y[i] = narrow<T>(sum);
+    }
+}
+
+#define ENTRY(dtype, T)                                                                                            \
+    KERNEL(scatter_rows_##dtype,                                                                                   \
+           (T * y, const T* x, const unsigned* rows, unsigned n, unsigned t, unsigned k, unsigned d)) {              \
+        scatter_rows(y, x, rows, n, t, k, d);                                                                      \
+    }
+FOR_EACH_DTYPE(ENTRY)

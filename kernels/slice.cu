@@ -1,0 +1,27 @@
+// A part of a tensor along one axis, and its gradient, which is 0 outside of the part.
+#include "common.cuh"
+
+// In memory the part is a run of `length` elements out of every `stride`, from `start` on; one element a thread.
+template <class T>
+__device__ void slice(T* y, const T* x, unsigned n, unsigned start, unsigned length, unsigned stride) {
+    for (unsigned i = thread_in_grid(); i < n; i += threads_in_grid()) y[i] = x[i / length * stride + start + i % length];
+}
+
+template <class T>
+__device__ void slice_grad(T* dx, const T* dy, unsigned n, unsigned start, unsigned length, unsigned stride) {
+    for (unsigned i = thread_in_grid(); i < n; i += threads_in_grid()) {
+        // Before the start this wraps round to a large number.
+        const unsigned within = i % stride - start;
+        dx[i] = within < length ? dy[i / stride * length + within] : narrow<T>(0.0f);
+    }
+}
+
+#define ENTRY(dtype, T)                                                                                        \
+    KERNEL(slice_##dtype, (T * y, const T* x, unsigned n, unsigned start, unsigned length, unsigned stride)) {   \
+        slice(y, x, n, start, length, stride);                                                                 \
+    }                                                                                                          \
+    KERNEL(slice_grad_##dtype,                                                                                 \
+           (T * dx, const T* dy, unsigned n, unsigned start, unsigned length, unsigned stride)) {                \
+        slice_grad(dx, dy, n, start, length, stride);                                                          \
+    }
+FOR_EACH_DTYPE(ENTRY)

@@ -1,0 +1,15 @@
+// The gradient of a latent that two heads read: `dz = weight dfirst + (1 - weight) dsecond`.
+#include "map.cuh"
+
+// The weight lies in device memory, so that a step that was recorded can be replayed with another one.
+template <class T>
+__device__ void mix(T* dz, const T* dfirst, const T* dsecond, unsigned n, const float* weight) {
+    const float of_first = *weight, of_second = 1.0f - *weight;
+    map2(dz, dfirst, dsecond, n, [=](float first, float second) { return of_first * first + of_second * second; });
+}
+
+#define ENTRY(dtype, T)                                                                                          \
+    KERNEL(mix_##dtype, (T * dz, const T* dfirst, const T* dsecond, unsigned n, const float* weight)) {            \
+        mix(dz, dfirst, dsecond, n, weight);                                                                     \
+    }
+FOR_EACH_DTYPE(ENTRY)

@@ -1,0 +1,11 @@
+// The difference of two tensors of one shape, element by element.
+#include "map.cuh"
+
+template <class T>
+__device__ void sub(T* z, const T* x, const T* y, unsigned n) {
+    map2(z, x, y, n, [](float x, float y) { return x - y; });
+}
+
+#define ENTRY(dtype, T) \
+    KERNEL(sub_##dtype, (T * z, const T* x, const T* y, unsigned n)) { sub(z, x, y, n); }
+FOR_EACH_DTYPE(ENTRY)

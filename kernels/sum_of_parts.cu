@@ -1,0 +1,18 @@
+// `sum[i] = parts[0, i] + parts[1, i] + ..`: what blocks have added up apart, put together in a fixed order and stored
+// in the type of the call. One thread for each number.
+#include "common.cuh"
+
+template <class T>
+__device__ void sum_of_parts(T* sums, const float* parts, unsigned n_parts, unsigned n) {
+    for (unsigned i = thread_in_grid(); i < n; i += threads_in_grid()) {
+        float sum = 0.0f;
+        for (unsigned part = 0; part < n_parts; part++) sum += parts[size_t(part) * n + i];
+        sums[i] = narrow<T>(sum);
+    }
+}
+
+#define ENTRY(dtype, T)                                                                          \
+    KERNEL(sum_of_parts_##dtype, (T * sums, const float* parts, unsigned n_parts, unsigned n)) { \
+        sum_of_parts(sums, parts, n_parts, n);                                                   \
+    }
+FOR_EACH_DTYPE(ENTRY)

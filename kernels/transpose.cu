@@ -1,0 +1,33 @@
+// The axes of a tensor in another order.
+#include "axes.cuh"
+
+// One element of the output a thread: writes are side by side, and so are reads where the last axis stays last.
+#define ENTRY(dtype, T) \
+    KERNEL(transpose_##dtype, (T * y, const T* x, unsigned n, Axes axes)) { copy_along(y, x, n, axes); }
+FOR_EACH_DTYPE(ENTRY)
+
+// A matrix [rows, columns] for each blockIdx.z, transposed in squares, so that reads and writes are side by side.
+// Blocks of 32 x 8 threads; the square has one column more, so that the threads that read a column of it
+// meet different banks.
+template <class T>
+__device__ void transpose_matrices(T* y, const T* x, unsigned rows, unsigned columns) {
+    constexpr unsigned SIDE = 32, STEP = 8;
+    SHARED(T, square, [SIDE][SIDE + 1]);
+    const u64 matrix = u64(blockIdx.z) * rows * columns;
+    const unsigned first_row = blockIdx.y * SIDE, first_column = blockIdx.x * SIDE;
+    for (unsigned i = threadIdx.y; i < SIDE; i += STEP) {
+        const unsigned row = first_row + i, column = first_column + threadIdx.x;
+        if (row < rows && column < columns) square[i][threadIdx.x] = x[matrix + row * columns + column];
+    }
+    __syncthreads();
+    for (unsigned i = threadIdx.y; i < SIDE; i += STEP) {
+        const unsigned row = first_row + threadIdx.x, column = first_column + i;
+        if (row < rows && column < columns) y[matrix + column * rows + row] = square[threadIdx.x][i];
+    }
+}
+
+#define MATRICES_ENTRY(dtype, T)                                                                    \
+    KERNEL(transpose_matrices_##dtype, (T * y, const T* x, unsigned rows, unsigned columns)) {        \
+        transpose_matrices(y, x, rows, columns);                                                    \
+    }
+FOR_EACH_DTYPE(MATRICES_ENTRY)

@@ -1,0 +1,96 @@
+//! NVIDIA's compiler: where it is, and how it is called.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, bail};
+
+use crate::repo::{Repo, capture, on_path};
+
+/// The parts of the compiler, all of one version: with newer ones of the second and third it cannot assemble what
+/// it writes itself. The headers for 16-bit types are in the last.
+const PACKAGES: [&str; 5] = [
+    "nvidia-cuda-nvcc==13.0.88",
+    "nvidia-cuda-crt==13.0.88",
+    "nvidia-nvvm==13.0.88",
+    "nvidia-cuda-runtime==13.0.96",
+    "nvidia-cuda-cccl==13.0.85",
+];
+
+/// A compiler that answers.
+pub(super) struct Compiler {
+    nvcc: PathBuf,
+    version: String,
+}
+
+impl Compiler {
+    /// Looks where the variable NVCC says, then in `.tools/venv`, then on the PATH.
+    pub(super) fn find(repo: &Repo) -> anyhow::Result<Self> {
+        if let Some(named) = env::var_os("NVCC") {
+            return Self::at(named.into()).context("the variable NVCC does not name a compiler that answers");
+        }
+        let found = in_environment(&repo.join(".tools/venv")).or_else(|| on_path("nvcc"));
+        match found {
+            Some(nvcc) => Self::at(nvcc),
+            None => bail!(
+                "nvcc is neither named by the variable NVCC, nor in .tools/venv, nor on the PATH; it needs no GPU \
+                 and is installed by\n  python3 -m venv .tools/venv\n  .tools/venv/bin/pip install {}",
+                PACKAGES.join(" ")
+            ),
+        }
+    }
+
+    fn at(nvcc: PathBuf) -> anyhow::Result<Self> {
+        let said = capture(Command::new(&nvcc).arg("--version"))?;
+        let version = said.lines().find(|line| line.contains("release")).unwrap_or("nvcc").trim().to_owned();
+        Ok(Self { nvcc, version })
+    }
+
+    pub(super) fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Compiles `source` for every architecture into one file, and gives the assembler's report.
+    pub(super) fn fatbin(&self, source: &Path, out: &Path, architectures: &[&str]) -> anyhow::Result<String> {
+        let mut nvcc = Command::new(&self.nvcc);
+        nvcc.args(["-std=c++17", "-O3", "-fatbin", "-Xptxas", "-v"]);
+        for architecture in architectures {
+            nvcc.arg(format!("-gencode=arch=compute_{architecture},code=sm_{architecture}"));
+        }
+        let oldest = architectures.first().context("at least one architecture")?;
+        nvcc.arg(format!("-gencode=arch=compute_{oldest},code=compute_{oldest}"));
+        nvcc.arg("-o").arg(out).arg(source);
+        let output = nvcc.output().with_context(|| format!("cannot start {}", self.nvcc.display()))?;
+        let report = String::from_utf8_lossy(&output.stderr).into_owned();
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stdout);
+            bail!("nvcc does not compile {}\n{said}{report}", source.display());
+        }
+        Ok(report)
+    }
+}
+
+/// The compiler as its packages put it into a virtual environment of Python, whatever version that has.
+fn in_environment(environment: &Path) -> Option<PathBuf> {
+    let versions = fs::read_dir(environment.join("lib")).ok()?;
+    let nvcc = |version: PathBuf| version.join("site-packages/nvidia/cu13/bin/nvcc");
+    versions.filter_map(|version| Some(nvcc(version.ok()?.path()))).find(|nvcc| nvcc.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_compiler_is_found_in_an_environment_of_any_python() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(in_environment(folder.path()), None);
+        let bin = folder.path().join("lib/python3.99/site-packages/nvidia/cu13/bin");
+        fs::create_dir_all(&bin).unwrap();
+        assert_eq!(in_environment(folder.path()), None);
+        fs::write(bin.join("nvcc"), "").unwrap();
+        assert_eq!(in_environment(folder.path()), Some(bin.join("nvcc")));
+    }
+}
