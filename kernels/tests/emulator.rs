@@ -37,7 +37,8 @@ fn fault(name: &str, grid: Grid, n: usize, more: &[Argument<'_>]) -> String {
 fn agrees(name: &str, grid: Grid, x: &[f32], expected: &[f32]) -> [bool; 3] {
     Order::ALL.map(|order| {
         let (out, x) = (Memory::new(4 * expected.len(), Side::End), memory(x));
-        launch(name, grid, order, &[Argument::Out(&out, "f32"), Argument::In(&x, "f32")]).unwrap();
+        launch(name, grid, order, &[Argument::Out(&out, "f32"), Argument::In(&x, "f32")])
+            .expect("the kernel runs to its end");
         floats(&out) == expected
     })
 }

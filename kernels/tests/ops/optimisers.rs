@@ -25,7 +25,10 @@ impl Run {
         let mut words = Stream::new(1, "optimisers").sequence(0);
         let mut random = |shape: &[usize], dtype: DType| {
             let values = (0..shape.iter().product()).map(|_| 2.0 * words.uniform() - 1.0).collect();
-            Tensor::from_vec::<f64>(values, shape).unwrap().to_dtype(dtype).to_dtype(DType::F64)
+            Tensor::from_vec::<f64>(values, shape)
+                .expect("the values fill the shape")
+                .to_dtype(dtype)
+                .to_dtype(DType::F64)
         };
         let shapes: [&[usize]; 4] = [&[3, 5], &[2, 1100], &[], &[SHARE]];
         let param = |(i, shape): (usize, &&[usize])| (format!("p{i}"), Param::new(random(shape, DType::F32)));
@@ -43,11 +46,11 @@ impl Run {
         let tape = Tape::new();
         let mut sum = tape.constant(&Tensor::zeros(&[], DType::F64));
         for ((_, param), gradient) in self.params.iter().zip(&self.gradients[step]) {
-            let product = tape.param(param).mul(&tape.constant(gradient)).unwrap();
+            let product = tape.param(param).mul(&tape.constant(gradient)).expect("equal shapes");
             let axes: Vec<usize> = (0..product.shape().len()).collect();
-            sum = sum.add(&product.sum_axes(&axes, false).unwrap()).unwrap();
+            sum = sum.add(&product.sum_axes(&axes, false).expect("its own axes")).expect("two numbers");
         }
-        tape.backward(&sum).unwrap()
+        tape.backward(&sum).expect("the sum is a number")
     }
 }
 
@@ -90,7 +93,9 @@ impl OnDevice {
     fn step(&mut self, name: &str, gradients: &[Tensor], factor: f64, step: Argument<'_>) {
         let scaled = |gradient: &Tensor| {
             let values = gradient.to_f64_vec().iter().map(|g| factor * g).collect();
-            Tensor::from_vec::<f64>(values, gradient.shape()).unwrap().to_dtype(self.dtype)
+            Tensor::from_vec::<f64>(values, gradient.shape())
+                .expect("the values fill the shape")
+                .to_dtype(self.dtype)
         };
         self.gradients = gradients.iter().map(|gradient| self.device.put(&scaled(gradient))).collect();
         let shares: Vec<u32> = (0..self.weights.len())
@@ -116,7 +121,9 @@ impl OnDevice {
                 let allowed = 2.0 * 10.0 * STEPS as f64 * f64::from(f32::EPSILON);
                 assert!((got - wanted).abs() <= allowed, "{got} {wanted} in {}", self.dtype);
             }
-            for (got, weight) in copy.to_tensor().to_f64_vec().iter().zip(weight.as_slice::<f32>().unwrap()) {
+            for (got, weight) in
+                copy.to_tensor().to_f64_vec().iter().zip(weight.as_slice::<f32>().expect("weights are f32"))
+            {
                 match self.dtype {
                     DType::F16 => assert_eq!(*got, Element::to_f64(f16::narrow(*weight))),
                     DType::BF16 => assert_eq!(*got, Element::to_f64(bf16::narrow(*weight))),
