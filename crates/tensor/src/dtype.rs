@@ -128,7 +128,7 @@ macro_rules! stored_in_16_bits {
                 self.into()
             }
             fn from_f64(value: f64) -> Self {
-                <$half>::from_f64(value)
+                <$half>::from_f32(to_odd(value))
             }
         }
     };
@@ -138,6 +138,17 @@ real!(f64, F64);
 real!(f32, F32);
 stored_in_16_bits!(f16, F16);
 stored_in_16_bits!(bf16, BF16);
+
+/// The 32 bits that round to 16 as all 64 would: towards zero, and to an odd last bit where something is lost, so
+/// that what lay beside a tie still does.
+fn to_odd(value: f64) -> f32 {
+    let near = value as f32;
+    if f64::from(near) == value || near.is_nan() {
+        return near;
+    }
+    let towards_zero = if f64::from(near).abs() > value.abs() { near.to_bits() - 1 } else { near.to_bits() };
+    f32::from_bits(towards_zero | 1)
+}
 
 #[cfg(test)]
 mod tests {
@@ -155,5 +166,14 @@ mod tests {
         assert_eq!(bf16::narrow(1.0 + 1.0 / 512.0).widen(), 1.0);
         assert_eq!(bf16::narrow(1.0 + 3.0 / 256.0).widen(), 1.0 + 2.0 / 128.0);
         assert_eq!(f16::narrow(1e6).widen(), f32::INFINITY);
+        // Beside a tie by less than the upper half of 64 bits shows.
+        for beside in [23, 24, 40, 52].map(|bits| 0.5f64.powi(bits)) {
+            for (value, up) in [(1.0 + 1.0 / 256.0 + beside, true), (1.0 + 1.0 / 256.0 - beside, false)] {
+                let expected = if up { 1.0 + 1.0 / 128.0 } else { 1.0 };
+                assert_eq!(<bf16 as Element>::from_f64(value).widen(), expected, "{value}");
+                assert_eq!(<bf16 as Element>::from_f64(-value).widen(), -expected, "{value}");
+            }
+        }
+        assert_eq!(<bf16 as Element>::from_f64(f64::MAX).widen(), f32::INFINITY);
     }
 }

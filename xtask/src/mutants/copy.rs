@@ -67,6 +67,14 @@ fn manifest(text: &str) -> anyhow::Result<String> {
     let workspace = manifest.get_mut("workspace").and_then(Value::as_table_mut);
     let workspace = workspace.context("Cargo.toml has no [workspace]")?;
     workspace.insert("members".into(), MEMBERS.map(Value::from).to_vec().into());
+    // Cargo tells packages apart by name, version and place in the workspace. Under the version of the sources the
+    // copy would pass for them in the shared target folder, and a later build would link planted bugs.
+    let package = workspace.get_mut("package").and_then(Value::as_table_mut);
+    let package = package.context("Cargo.toml has no [workspace.package]")?;
+    let version =
+        package.get("version").and_then(Value::as_str).context("no version in [workspace.package]")?;
+    let version = format!("{version}-planted");
+    package.insert("version".into(), version.into());
     let release = manifest.get_mut("profile").and_then(|profile| profile.get_mut("release"));
     let release = release.and_then(Value::as_table_mut).context("Cargo.toml has no [profile.release]")?;
     let mut packages = Table::new();
@@ -85,9 +93,11 @@ mod tests {
 
     #[test]
     fn the_copy_knows_its_own_members_only() {
-        let text = "[workspace]\nmembers = [\"crates/*\"]\n[profile.release]\ndebug = 1\n";
+        let text = "[workspace]\nmembers = [\"crates/*\"]\n[workspace.package]\nversion = \"1.2.3\"\n\
+                    [profile.release]\ndebug = 1\n";
         let manifest: Table = manifest(text).unwrap().parse().unwrap();
         assert_eq!(manifest["workspace"]["members"].as_array().unwrap().len(), MEMBERS.len());
+        assert_eq!(manifest["workspace"]["package"]["version"].as_str(), Some("1.2.3-planted"));
         assert_eq!(manifest["profile"]["release"]["debug"].as_integer(), Some(1));
         assert_eq!(manifest["profile"]["release"]["package"]["models"]["opt-level"].as_integer(), Some(0));
     }
