@@ -25,7 +25,7 @@ use anyhow::{Context, ensure};
 use serde_json::Value;
 
 use crate::repo::{Repo, capture, succeeds};
-use options::{Call, Options};
+use options::{Call, Options, Peer};
 use program::Launch;
 use rounds::Cell;
 use workloads::Work;
@@ -72,7 +72,7 @@ fn compare(repo: &Repo, options: &Options) -> anyhow::Result<()> {
     };
     let mut cells = Vec::new();
     for work in works(options) {
-        let cell = rounds::run(work, &launches(repo, &ours, &python, &work), options)?;
+        let cell = rounds::run(work, &launches(repo, &ours, &python, &work, &options.peers), options)?;
         print!("{}", table::every_program(std::slice::from_ref(&cell)));
         cells.push(cell);
     }
@@ -101,11 +101,20 @@ fn require_all(cells: &[Cell]) -> anyhow::Result<()> {
 }
 
 /// The programs of one cell; the first is ours.
-fn launches(repo: &Repo, ours: &Path, python: &Path, work: &Work) -> Vec<Launch> {
-    let torch =
-        |variant| Launch { peer: "torch", variant, command: vec![python.into(), repo.join(TORCH).into()] };
-    let mut launches = vec![Launch { peer: "agon", variant: "default", command: vec![ours.into()] }];
+fn launches(repo: &Repo, ours: &Path, python: &Path, work: &Work, others: &[Peer]) -> Vec<Launch> {
+    let torch = |variant| Launch {
+        peer: "torch".into(),
+        variant,
+        command: vec![python.into(), repo.join(TORCH).into()],
+    };
+    let mut launches = vec![Launch { peer: "agon".into(), variant: "default", command: vec![ours.into()] }];
     launches.extend(work.workload.torch_variants(work.mode).into_iter().map(torch));
+    let other = |Peer { name, command }: &Peer| Launch {
+        peer: name.clone(),
+        variant: "default",
+        command: command.clone(),
+    };
+    launches.extend(others.iter().map(other));
     launches
 }
 

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use super::workloads::Choice;
 use crate::args::{Reader, Usage};
@@ -17,6 +18,7 @@ usage: cargo xtask peers [OPTION...]
   --window-s S       the shortest length of a window in seconds (1)
   --batch N          images a step (those of each workload)
   --python PATH      a Python with torch (.tools/peers/bin/python)
+  --peer NAME=COMMAND  another program of the same protocol; may be given several times
   --ours PATH        a program to run in place of the bench peer_side, to compare two builds
   --out FOLDER       where to write NAME.json and NAME.md (benches/runs/DATE-cpu)
   --name NAME        how to call them (peers)
@@ -40,8 +42,33 @@ pub(super) struct Options {
     pub(super) batch: Option<usize>,
     pub(super) python: Option<PathBuf>,
     pub(super) ours: Option<PathBuf>,
+    /// Programs beside PyTorch's.
+    pub(super) peers: Vec<Peer>,
     pub(super) out: Option<PathBuf>,
     pub(super) name: String,
+}
+
+/// Another program of the comparison.
+#[derive(Debug, PartialEq)]
+pub(super) struct Peer {
+    pub(super) name: String,
+    /// The program and its first arguments.
+    pub(super) command: Vec<OsString>,
+}
+
+impl FromStr for Peer {
+    type Err = Usage;
+
+    /// `NAME=COMMAND`, whose parts are separated by spaces.
+    fn from_str(text: &str) -> Result<Self, Usage> {
+        let wanted = || Usage(format!("`--peer` wants NAME=COMMAND, got `{text}`"));
+        let (name, command) = text.split_once('=').ok_or_else(wanted)?;
+        let command: Vec<OsString> = command.split_whitespace().map(OsString::from).collect();
+        if name.is_empty() || command.is_empty() {
+            return Err(wanted());
+        }
+        Ok(Self { name: name.to_owned(), command })
+    }
 }
 
 pub(super) fn read(arguments: &[OsString], cores: usize) -> Result<Call, Usage> {
@@ -53,6 +80,7 @@ pub(super) fn read(arguments: &[OsString], cores: usize) -> Result<Call, Usage> 
         batch: None,
         python: None,
         ours: None,
+        peers: Vec::new(),
         out: None,
         name: "peers".to_owned(),
     };
@@ -69,6 +97,7 @@ pub(super) fn read(arguments: &[OsString], cores: usize) -> Result<Call, Usage> 
             "--window-s" => options.window_s = reader.value(option, "seconds")?,
             "--batch" => options.batch = Some(reader.value(option, "a number")?),
             "--python" => options.python = Some(reader.value(option, "a path")?),
+            "--peer" => options.peers.push(reader.value::<String>(option, "NAME=COMMAND")?.parse()?),
             "--ours" => options.ours = Some(reader.value(option, "a path")?),
             "--out" => options.out = Some(reader.value(option, "a folder")?),
             "--name" => options.name = reader.value(option, "a name")?,
@@ -118,6 +147,10 @@ mod tests {
         let chosen = options.choices.iter().map(|choice| (choice.workload.name, choice.modes().len()));
         assert_eq!(chosen.collect::<Vec<_>>(), [("fc_s", 2), ("fc_l", 1)]);
         assert_eq!((options.threads, options.window_s), (vec![4], 0.5));
+        let peers = compare(&["--peer", "candle=python3 it.py", "--peer", "burn=./burn"]).unwrap().peers;
+        let command = |words: &[&str]| words.iter().map(OsString::from).collect();
+        let expected = [("candle", command(&["python3", "it.py"])), ("burn", command(&["./burn"]))];
+        assert_eq!(peers, expected.map(|(name, command)| Peer { name: name.into(), command }));
     }
 
     #[test]
@@ -127,6 +160,7 @@ mod tests {
             (&["--threads", "0"], "above 0"),
             (&["--window-s", "-1"], "above 0"),
             (&["--rounds"], "wants a number"),
+            (&["--peer", "candle"], "wants NAME=COMMAND, got `candle`"),
             (&["--fast"], "no option `--fast`"),
         ] {
             let error = compare(arguments).unwrap_err().to_string();
@@ -136,9 +170,17 @@ mod tests {
 
     #[test]
     fn the_help_names_every_option() {
-        for option in
-            ["--setup", "--only", "--threads", "--rounds", "--window-s", "--batch", "--python", "--ours"]
-        {
+        for option in [
+            "--setup",
+            "--only",
+            "--threads",
+            "--rounds",
+            "--window-s",
+            "--batch",
+            "--python",
+            "--peer",
+            "--ours",
+        ] {
             assert!(HELP.contains(option), "{option}");
         }
     }

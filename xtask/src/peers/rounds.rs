@@ -22,7 +22,7 @@ pub(super) struct Cell {
 
 /// One program's part in a cell.
 pub(super) struct Entry {
-    pub(super) peer: &'static str,
+    pub(super) peer: String,
     pub(super) variant: &'static str,
     /// `None` if it did not get ready.
     pub(super) ready: Option<Ready>,
@@ -53,7 +53,7 @@ pub(super) fn run(work: Work, launches: &[Launch], options: &Options) -> anyhow:
         println!("peers: {work}: warming up {} {}", launch.peer, launch.variant);
         let started = Program::start(launch, &work);
         entries.push(Entry {
-            peer: launch.peer,
+            peer: launch.peer.clone(),
             variant: launch.variant,
             ready: started.as_ref().ok().map(|program| program.ready.clone()),
             readings: Vec::new(),

@@ -76,13 +76,13 @@ pub(super) mod tests {
     use crate::peers::workloads::tests::work;
 
     /// Windows of one second with `steps` steps each; `others` cores were in use elsewhere.
-    pub(in crate::peers) fn entry(peer: &'static str, windows: &[(u64, f64)]) -> Entry {
+    pub(in crate::peers) fn entry(peer: &str, windows: &[(u64, f64)]) -> Entry {
         let reading = |&(steps, others): &(u64, f64)| Reading {
             window: Window { steps, wall_s: 1.0, cpu_s: 1.0, loss: 0.5 },
             others: Some(others),
         };
         Entry {
-            peer,
+            peer: peer.into(),
             variant: "single",
             ready: Some(Ready { version: "1".into(), params: 7, batch: 10, loss: 2.3 }),
             readings: windows.iter().map(reading).collect(),

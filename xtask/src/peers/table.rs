@@ -4,7 +4,7 @@ use super::rounds::{Cell, Entry};
 use super::summary::{Row, fastest_peer, row};
 
 const BEST_HEAD: &str = "\
-| workload | mode | threads | ours, ms a step | best PyTorch, ms a step | ours is faster by (quartiles) | peak MiB, ours and it |
+| workload | mode | threads | ours, ms a step | fastest other, ms a step | ours is faster by (quartiles) | peak MiB, ours and it |
 | --- | --- | ---: | ---: | --- | ---: | ---: |
 ";
 
@@ -23,15 +23,17 @@ pub(super) fn legend(n: usize, window_s: f64) -> String {
     )
 }
 
-/// One line a cell: ours beside the fastest that PyTorch can do.
+/// One line a cell: ours beside the fastest of the others.
 pub(super) fn best(cells: &[Cell]) -> String {
     let mut text = BEST_HEAD.to_owned();
     for cell in cells {
         let peer = fastest_peer(cell);
         let ms =
             |index| row(cell, index).map_or_else(|| "-".into(), |row| format!("{:.3}", row.step_ms.median));
-        let theirs =
-            peer.map_or_else(|| "-".into(), |index| format!("{} {}", ms(index), cell.entries[index].variant));
+        let theirs = peer.map_or_else(
+            || "-".into(),
+            |index| format!("{} {} {}", ms(index), cell.entries[index].peer, cell.entries[index].variant),
+        );
         let ratio = peer.and_then(|index| row(cell, index)).map_or_else(String::new, |row| ratio(&row));
         let peaks =
             [Some(0), peer].map(|index| index.map_or_else(|| "-".into(), |index| peak(&cell.entries[index])));
@@ -105,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn the_best_of_pytorch_stands_beside_ours() {
+    fn the_fastest_of_the_others_stands_beside_ours() {
         let torch = |steps| entry("torch", &[(steps, 0.0); 6]);
         let mut silent = entry("agon", &[(200, 0.0); 6]);
         silent.peak_rss_mib = None;
@@ -113,7 +115,7 @@ mod tests {
         let rows: Vec<&str> = text.lines().skip(2).collect();
         assert_eq!(
             rows[0],
-            "| fc_m | train | 1 | 5.000 | 10.000 single | 2.00 (2.00-2.00) | not told, 100 |"
+            "| fc_m | train | 1 | 5.000 | 10.000 torch single | 2.00 (2.00-2.00) | not told, 100 |"
         );
         assert_eq!(rows[1], "| fc_m | train | 1 | 1000.000 | - |  | 100, - |");
     }
