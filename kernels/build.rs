@@ -33,6 +33,7 @@ const KERNELS: &[&str] = &[
     "one_hot_mse",
     "patchify",
     "relu",
+    "running_mean",
     "scale",
     "scatter_rows",
     "sgd",

@@ -2,6 +2,8 @@
 
 use std::ffi::{CStr, CString, c_char, c_void};
 
+use tensor::gpu::{Grid, Parameter};
+
 use crate::{Error, Memory, Result};
 
 unsafe extern "C" {
@@ -35,24 +37,13 @@ impl Order {
     pub const ALL: [Self; 3] = [Self::Forward, Self::Backward, Self::Scrambled];
 }
 
-/// How many threads run a kernel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Grid {
-    /// Blocks along x, y and z.
-    pub blocks: [u32; 3],
-    /// Threads of a block along x, y and z.
-    pub threads: [u32; 3],
-    /// Bytes of dynamic shared memory.
-    pub shared: usize,
-}
-
 /// An argument of a kernel.
 #[derive(Debug, Clone, Copy)]
 pub enum Argument<'a> {
     /// A pointer to numbers of this type that the kernel only reads, such as `const f32*`.
-    In(&'a Memory, &'a str),
+    In(&'a Memory, &'static str),
     /// A pointer to numbers of this type that the kernel writes.
-    Out(&'a Memory, &'a str),
+    Out(&'a Memory, &'static str),
     /// A whole number.
     U32(u32),
     /// A large whole number.
@@ -64,31 +55,15 @@ pub enum Argument<'a> {
 }
 
 impl Argument<'_> {
-    /// The type of the parameter that takes it.
-    fn kind(&self) -> String {
-        match self {
-            Self::In(_, element) => format!("const {element}*"),
-            Self::Out(_, element) => format!("{element}*"),
-            Self::U32(_) => "u32".into(),
-            Self::U64(_) => "u64".into(),
-            Self::F32(_) => "f32".into(),
-            Self::Words(words) => format!("struct of {} bytes", size_of_val(*words)),
-        }
-    }
-
-    /// The bytes that the kernel's parameter gets, with the alignment that any parameter wants.
-    fn value(&self) -> Vec<u64> {
+    /// As a driver takes it.
+    fn parameter(&self) -> Parameter {
         match *self {
-            Self::In(memory, _) | Self::Out(memory, _) => vec![memory.pointer().expose_provenance() as u64],
-            Self::U32(number) => vec![u64::from(number)],
-            Self::U64(number) => vec![number],
-            Self::F32(number) => vec![u64::from(number.to_bits())],
-            Self::Words(words) => {
-                let pair = |pair: &[u32]| {
-                    u64::from(pair[0]) | u64::from(pair.get(1).copied().unwrap_or_default()) << 32
-                };
-                words.chunks(2).map(pair).collect()
-            }
+            Self::In(memory, element) => Parameter::In(memory.address(), element),
+            Self::Out(memory, element) => Parameter::Out(memory.address(), element),
+            Self::U32(number) => Parameter::U32(number),
+            Self::U64(number) => Parameter::U64(number),
+            Self::F32(number) => Parameter::F32(number),
+            Self::Words(words) => Parameter::Words(words.to_vec()),
         }
     }
 }
@@ -119,12 +94,24 @@ pub fn signature(name: &str) -> Result<String> {
 /// takes, or the kernel did what no kernel may do: touched memory beside its arguments or arrays, or waited
 /// where not all came.
 pub fn launch(name: &str, grid: Grid, order: Order, arguments: &[Argument<'_>]) -> Result<()> {
+    let parameters: Vec<Parameter> = arguments.iter().map(Argument::parameter).collect();
+    run(name, grid, order, &parameters)?;
+    for (place, argument) in arguments.iter().enumerate() {
+        if let Argument::In(memory, _) | Argument::Out(memory, _) = argument {
+            memory.require_fences(name, place)?;
+        }
+    }
+    Ok(())
+}
+
+/// The same for parameters whose addresses are those of [`Memory`]; what was written beside it is not looked for.
+pub(crate) fn run(name: &str, grid: Grid, order: Order, parameters: &[Parameter]) -> Result<()> {
     let wanted = signature(name)?;
-    let got = arguments.iter().map(Argument::kind).collect::<Vec<_>>().join(", ");
+    let got = parameters.iter().map(Parameter::kind).collect::<Vec<_>>().join(", ");
     if wanted != got {
         return Err(Error::Arguments { name: name.into(), wanted, got });
     }
-    let mut values: Vec<Vec<u64>> = arguments.iter().map(Argument::value).collect();
+    let mut values: Vec<Vec<u64>> = parameters.iter().map(Parameter::value).collect();
     let mut pointers: Vec<*mut c_void> = values.iter_mut().map(|value| value.as_mut_ptr().cast()).collect();
     let order = match order {
         Order::Forward => 0,
@@ -144,17 +131,10 @@ pub fn launch(name: &str, grid: Grid, order: Order, arguments: &[Argument<'_>]) 
             order,
         ))
     };
-    if let Some(what) = fault {
-        return Err(Error::Fault { name: name.into(), what });
+    match fault {
+        Some(what) => Err(Error::Fault { name: name.into(), what }),
+        None => Ok(()),
     }
-    for (place, argument) in arguments.iter().enumerate() {
-        if let Argument::In(memory, _) | Argument::Out(memory, _) = argument
-            && let Some((distance, beside)) = memory.overrun()
-        {
-            return Err(Error::Overrun { name: name.into(), argument: place, distance, beside });
-        }
-    }
-    Ok(())
 }
 
 /// A copy of a string of C, or `None` for a null pointer.

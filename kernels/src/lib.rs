@@ -6,13 +6,17 @@
 //! of the parameters, [`Memory`] lies between pages that must not be touched, and whatever a kernel has not
 //! written is NaN.
 //!
+//! [`Setting::device`] is a device of [`tensor`]: what runs there runs the same launches as on a GPU.
+//!
 //! Nothing depends on this package. It exists for its tests, which hold every kernel against the reference of its
 //! operation.
 
 mod error;
 mod memory;
 mod launch;
+mod emulator;
 
+pub use emulator::Setting;
 pub use error::{Error, Result};
-pub use launch::{Argument, Grid, Order, launch, names, signature};
+pub use launch::{Argument, Order, launch, names, signature};
 pub use memory::{Memory, Side};

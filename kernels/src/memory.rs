@@ -1,6 +1,11 @@
 //! Memory of the emulated device, fenced on both sides.
 
+use std::num::NonZeroU64;
 use std::ptr::NonNull;
+
+use tensor::gpu::Address;
+
+use crate::{Error, Result};
 
 unsafe extern "C" {
     fn emulator_map(bytes: usize) -> *mut u8;
@@ -73,8 +78,29 @@ impl Memory {
         unsafe { self.pages.as_ptr().add(self.start) }
     }
 
+    /// The same address, as drivers have it.
+    pub fn address(&self) -> Address {
+        Address(NonZeroU64::new(self.pointer().expose_provenance() as u64).expect("no memory starts at 0"))
+    }
+
+    /// Sets all bits again, as they are in new memory.
+    pub(crate) fn forget(&self) {
+        // SAFETY: the memory is this long, and written within this call only.
+        unsafe { self.pointer().write_bytes(0xff, self.bytes) };
+    }
+
+    /// Errs if the kernel, of which this is the argument of this number, has written beside it.
+    pub(crate) fn require_fences(&self, kernel: &str, argument: usize) -> Result<()> {
+        match self.overrun() {
+            None => Ok(()),
+            Some((distance, beside)) => {
+                Err(Error::Overrun { name: kernel.into(), argument, distance, beside })
+            }
+        }
+    }
+
     /// How far before or behind the memory somebody has written, if anybody has.
-    pub(crate) fn overrun(&self) -> Option<(usize, &'static str)> {
+    fn overrun(&self) -> Option<(usize, &'static str)> {
         let written = |byte: &u8| *byte != 0xff;
         let (before, behind) = (&self.pages()[..self.start], &self.pages()[self.start + self.bytes..]);
         let distance_before = before.iter().rev().position(written).map(|place| (place + 1, "before"));

@@ -1,7 +1,8 @@
 //! The emulator notices what it is there to notice: every planted fault, and none where there is none.
 
 use half::{bf16, f16};
-use kernels::{Argument, Error, Grid, Memory, Order, Side, launch};
+use kernels::{Argument, Error, Memory, Order, Side, launch};
+use tensor::gpu::Grid;
 
 fn grid(blocks: u32, threads: u32) -> Grid {
     Grid { blocks: [blocks, 1, 1], threads: [threads, 1, 1], shared: 0 }
@@ -177,7 +178,7 @@ fn sixteen_bits_are_rounded_as_the_processor_rounds_them() {
         }
     }
     let (x, n) = (memory(&numbers), numbers.len());
-    let narrowed = |name: &str, element: &str| {
+    let narrowed = |name: &str, element: &'static str| {
         let out = Memory::new(2 * n, Side::End);
         let arguments = [Argument::Out(&out, element), Argument::In(&x, "f32"), Argument::U32(n as u32)];
         launch(name, grid(1, 32), Order::Forward, &arguments).unwrap();

@@ -25,6 +25,7 @@ mod var;
 mod param;
 mod op;
 mod epilogue;
+mod launch;
 pub mod ops;
 mod rows;
 pub mod gradcheck;

@@ -1,7 +1,7 @@
 //! A tensor that is learned.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 
 use tensor::Tensor;
 
@@ -41,7 +41,12 @@ impl Param {
 
     /// Changes the value, in place where nobody else holds it: drop the tape of the step first.
     pub fn update<R>(&self, change: impl FnOnce(&mut Tensor) -> R) -> R {
-        change(&mut self.value.write().unwrap_or_else(PoisonError::into_inner))
+        change(&mut self.write())
+    }
+
+    /// The value, to be changed in place where nobody else holds it.
+    pub fn write(&self) -> RwLockWriteGuard<'_, Tensor> {
+        self.value.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn id(&self) -> u64 {

@@ -3,10 +3,12 @@
 use autograd::{Gradients, Param};
 use ndarray::{ArrayViewD, ArrayViewMutD, Zip};
 use serde::{Deserialize, Serialize};
+use tensor::gpu::{Call, Cell};
 use tensor::{DType, Real, Tensor, Update, vector};
 
 use crate::Result;
 use crate::cre::fitting;
+use crate::optimiser::{cell_for, launch_all, step_all};
 use crate::schedule::{Phase, Schedule};
 
 /// The settings of [`Adam`].
@@ -36,17 +38,36 @@ pub struct Adam {
     phase: Phase,
     steps: u64,
     moments: Vec<[Tensor; 2]>,
+    /// The numbers of the step, where the parameters live on a GPU.
+    cell: Option<Cell>,
 }
 
 impl Adam {
     /// An optimiser that has seen no gradient yet.
+    ///
+    /// On the processor; [`Adam::follow`] takes it to where the parameters live.
     pub fn new(params: &[(String, &Param)], config: AdamConfig) -> Self {
         let zeros = |param: &Param| {
             let value = param.value();
             Tensor::zeros(value.shape(), value.dtype())
         };
         let moments = params.iter().map(|(_, param)| [zeros(param), zeros(param)]).collect();
-        Self { config, weight_decay: 0.0, phase: Schedule::Constant.at(0), steps: 0, moments }
+        Self { config, weight_decay: 0.0, phase: Schedule::Constant.at(0), steps: 0, moments, cell: None }
+    }
+
+    /// Moves what is kept for each parameter to the device that the parameter lives on now.
+    ///
+    /// # Errors
+    /// If a device fails or has no memory.
+    pub fn follow(&mut self, params: &[(String, &Param)]) -> Result<()> {
+        for ((_, param), moments) in params.iter().zip(&mut self.moments) {
+            let device = param.value().device();
+            for moment in moments {
+                *moment = moment.to_device(&device)?;
+            }
+        }
+        self.cell = cell_for(params, AdamStep::WORDS, AdamStep::KIND)?;
+        Ok(())
     }
 
     /// The same as AdamW (Loshchilov and Hutter, 2019): before each step every parameter loses
@@ -70,19 +91,38 @@ impl Adam {
     /// # Errors
     /// If a parameter has no gradient.
     pub fn step(&mut self, params: &[(String, &Param)], gradients: &Gradients) -> Result<()> {
-        assert_eq!(params.len(), self.moments.len(), "an optimiser steps the parameters it was made for");
+        self.begin_step()?;
+        self.apply(params, gradients)
+    }
+
+    /// Counts a step, and writes its numbers where the kernels of a GPU read them.
+    ///
+    /// # Errors
+    /// If the GPU fails.
+    pub fn begin_step(&mut self) -> Result<()> {
         self.steps += 1;
+        match &self.cell {
+            Some(cell) => Ok(cell.write(&self.numbers(None).words())?),
+            None => Ok(()),
+        }
+    }
+
+    /// Moves the parameters by the step that [`Adam::begin_step`] has counted: what a recorded step runs again.
+    ///
+    /// # Errors
+    /// If a parameter has no gradient.
+    pub fn apply(&mut self, params: &[(String, &Param)], gradients: &Gradients) -> Result<()> {
+        let step = self.numbers(self.cell.clone());
+        step_all(&step, params, &mut self.moments, gradients)
+    }
+
+    fn numbers(&self, cell: Option<Cell>) -> AdamStep {
         let config = AdamConfig {
             learning_rate: self.config.learning_rate * self.phase.rate,
             beta1: self.phase.beta1.unwrap_or(self.config.beta1),
             ..self.config
         };
-        let step = AdamStep::at(&config, self.weight_decay, self.steps);
-        for ((_, param), [mean, square]) in params.iter().zip(&mut self.moments) {
-            let gradient = gradients.param(param)?;
-            param.update(|value| tensor::update(&step, [value, mean, square], [gradient]))?;
-        }
-        Ok(())
+        AdamStep { cell, ..AdamStep::at(&config, self.weight_decay, self.steps) }
     }
 
     /// What has to be stored to go on later, named after the parameters.
@@ -123,22 +163,39 @@ struct AdamStep {
     rate: f64,
     root_correction: f64,
     epsilon: f64,
+    /// The same numbers on a GPU.
+    cell: Option<Cell>,
 }
 
 impl AdamStep {
+    const WORDS: usize = 8;
+    const KIND: &'static str = "struct of 32 bytes";
+
+    /// The struct that the kernel reads.
+    fn words(&self) -> [u32; Self::WORDS] {
+        let Self { kept, beta1, beta2, rate, root_correction, epsilon, .. } = *self;
+        [kept, beta1, 1.0 - beta1, beta2, 1.0 - beta2, rate, root_correction, epsilon]
+            .map(|x| (x as f32).to_bits())
+    }
+
     /// The step number `t`, counted from 1.
     fn at(config: &AdamConfig, weight_decay: f64, t: u64) -> Self {
         let AdamConfig { learning_rate, beta1, beta2, epsilon } = *config;
         let correction = |beta: f64| 1.0 - beta.powf(t as f64);
         let (rate, root_correction) = (learning_rate / correction(beta1), 1.0 / correction(beta2).sqrt());
         let kept = 1.0 - learning_rate * weight_decay;
-        Self { kept, beta1, beta2, rate, root_correction, epsilon }
+        Self { kept, beta1, beta2, rate, root_correction, epsilon, cell: None }
     }
 }
 
 impl Update<3, 1> for AdamStep {
     fn name(&self) -> &'static str {
         "adam"
+    }
+
+    fn launch(&self, call: Call<'_>, all: &[([&Tensor; 3], [&Tensor; 1])]) -> tensor::Result<()> {
+        let cell = self.cell.as_ref().expect("an optimiser follows its parameters to a GPU");
+        launch_all(call, "adam", "struct of 32 bytes", all, cell)
     }
 
     fn reference<A: Real>(&self, [p, m, v]: [ArrayViewMutD<'_, A>; 3], [g]: [ArrayViewD<'_, A>; 1]) {

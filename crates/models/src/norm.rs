@@ -2,6 +2,7 @@
 
 use autograd::{Param, Var};
 use ndarray::{ArrayViewD, ArrayViewMutD, Zip};
+use tensor::gpu::{Argument, Call, Grid};
 use tensor::{DType, Real, Tensor, Update};
 
 use crate::{Mode, Module, Result};
@@ -106,6 +107,19 @@ struct RunningMean {
 impl Update<1, 1> for RunningMean {
     fn name(&self) -> &'static str {
         "running_mean"
+    }
+
+    fn launch(&self, call: Call<'_>, all: &[([&Tensor; 1], [&Tensor; 1])]) -> tensor::Result<()> {
+        for ([running], [batch]) in all {
+            let arguments = [
+                Argument::Out(running),
+                Argument::In(batch),
+                Argument::Size(running.len()),
+                Argument::F32(self.momentum as f32),
+            ];
+            call.launch_for(DType::F32, "running_mean", Grid::over(running.len()), &arguments)?;
+        }
+        Ok(())
     }
 
     fn reference<A: Real>(&self, [running]: [ArrayViewMutD<'_, A>; 1], [batch]: [ArrayViewD<'_, A>; 1]) {

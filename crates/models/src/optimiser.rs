@@ -1,7 +1,8 @@
 //! What every optimiser can do.
 
 use autograd::{Gradients, Param};
-use tensor::Tensor;
+use tensor::gpu::{Argument, Call, Cell, Grid};
+use tensor::{Device, Tensor, Update};
 
 use crate::{Adam, Phase, Result, Sgd};
 
@@ -22,6 +23,71 @@ pub trait Optimiser {
     /// # Errors
     /// [`Error::State`](crate::Error::State) if a tensor is missing or does not fit; then nothing has changed.
     fn load(&mut self, params: &[(String, &Param)], stored: &dyn Fn(&str) -> Option<Tensor>) -> Result<()>;
+}
+
+/// Steps all parameters, each with the running means `own` that the optimiser keeps for it: one launch on a GPU.
+pub(crate) fn step_all<K, const S: usize, const R: usize>(
+    step: &K,
+    params: &[(String, &Param)],
+    own: &mut [[Tensor; R]],
+    gradients: &Gradients,
+) -> Result<()>
+where
+    K: Update<S, 1>,
+{
+    assert_eq!(S, 1 + R, "the value and what is kept for it");
+    assert_eq!(params.len(), own.len(), "an optimiser steps the parameters it was made for");
+    let gradients =
+        params.iter().map(|(_, param)| Ok(gradients.param(param)?)).collect::<Result<Vec<_>>>()?;
+    let mut values: Vec<_> = params.iter().map(|(_, param)| param.write()).collect();
+    let all = values.iter_mut().zip(own).zip(gradients).map(|((value, own), gradient)| {
+        let mut state: Vec<&mut Tensor> = std::iter::once(&mut **value).chain(own).collect();
+        let state = std::array::from_fn(|_| state.remove(0));
+        (state, [gradient])
+    });
+    Ok(tensor::update_all(step, all.collect())?)
+}
+
+/// The numbers of a step on the GPU that the parameters live on; `None` on the processor, which needs no copy.
+pub(crate) fn cell_for(
+    params: &[(String, &Param)],
+    words: usize,
+    kind: &'static str,
+) -> Result<Option<Cell>> {
+    match params.first().map(|(_, param)| param.value().device()) {
+        Some(Device::Cuda(gpu)) => Ok(Some(Cell::new(&gpu, words, kind)?)),
+        Some(Device::Cpu) | None => Ok(None),
+    }
+}
+
+/// Launches the kernel of an optimiser over all parameters, as `optimiser.cuh` says.
+pub(crate) fn launch_all<const S: usize>(
+    call: Call<'_>,
+    entry: &str,
+    kind: &'static str,
+    all: &[([&Tensor; S], [&Tensor; 1])],
+    cell: &Cell,
+) -> tensor::Result<()> {
+    /// The elements that one block steps.
+    const SHARE: usize = 4096;
+    let mut shares: Vec<u32> = Vec::new();
+    for (parameter, (state, _)) in all.iter().enumerate() {
+        let n = state[0].len();
+        for first in (0..n).step_by(SHARE) {
+            shares.extend([call.size(parameter)?, call.size(first)?, call.size(SHARE.min(n - first))?]);
+        }
+    }
+    let tensors: Vec<Option<&Tensor>> = all
+        .iter()
+        .flat_map(|(state, gradient)| state.iter().chain(gradient))
+        .map(|tensor| Some(*tensor))
+        .collect();
+    let arguments = [
+        Argument::Addresses(&tensors, kind),
+        Argument::Table(bytemuck::cast_slice(&shares), "struct of 12 bytes"),
+        Argument::Cell(cell),
+    ];
+    call.launch(entry, Grid::of_blocks(call.size(shares.len() / 3)?, 256), &arguments)
 }
 
 impl Optimiser for Adam {

@@ -3,10 +3,12 @@
 use autograd::{Gradients, Param};
 use ndarray::{ArrayViewD, ArrayViewMutD, Zip};
 use serde::{Deserialize, Serialize};
+use tensor::gpu::{Call, Cell};
 use tensor::{Real, Tensor, Update};
 
 use crate::Result;
 use crate::cre::fitting;
+use crate::optimiser::{cell_for, launch_all, step_all};
 use crate::schedule::Phase;
 
 /// The settings of [`Sgd`].
@@ -25,7 +27,9 @@ pub struct SgdConfig {
 #[derive(Debug)]
 pub struct Sgd {
     config: SgdConfig,
-    velocities: Vec<Tensor>,
+    velocities: Vec<[Tensor; 1]>,
+    /// The numbers of the step, where the parameters live on a GPU.
+    cell: Option<Cell>,
 }
 
 impl Sgd {
@@ -33,9 +37,21 @@ impl Sgd {
     pub fn new(params: &[(String, &Param)], config: SgdConfig) -> Self {
         let at_rest = |(_, param): &(String, &Param)| {
             let value = param.value();
-            Tensor::zeros(value.shape(), value.dtype())
+            [Tensor::zeros(value.shape(), value.dtype())]
         };
-        Self { config, velocities: params.iter().map(at_rest).collect() }
+        Self { config, velocities: params.iter().map(at_rest).collect(), cell: None }
+    }
+
+    /// Moves what is kept for each parameter to the device that the parameter lives on now.
+    ///
+    /// # Errors
+    /// If a device fails or has no memory.
+    pub fn follow(&mut self, params: &[(String, &Param)]) -> Result<()> {
+        for ((_, param), [velocity]) in params.iter().zip(&mut self.velocities) {
+            *velocity = velocity.to_device(&param.value().device())?;
+        }
+        self.cell = cell_for(params, SgdStep::WORDS, SgdStep::KIND)?;
+        Ok(())
     }
 
     /// Moves the parameters, which are those it was made for, against the gradients.
@@ -43,20 +59,39 @@ impl Sgd {
     /// # Errors
     /// If a parameter has no gradient.
     pub fn step(&mut self, params: &[(String, &Param)], gradients: &Gradients, phase: Phase) -> Result<()> {
-        assert_eq!(params.len(), self.velocities.len(), "an optimiser steps the parameters it was made for");
-        let SgdConfig { learning_rate, momentum, nesterov } = self.config;
-        let step = SgdStep { rate: learning_rate * phase.rate, momentum, nesterov };
-        for ((_, param), velocity) in params.iter().zip(&mut self.velocities) {
-            let gradient = gradients.param(param)?;
-            param.update(|value| tensor::update(&step, [value, velocity], [gradient]))?;
+        self.begin_step(phase)?;
+        self.apply(params, gradients, phase)
+    }
+
+    /// Writes the numbers of a step where the kernels of a GPU read them.
+    ///
+    /// # Errors
+    /// If the GPU fails.
+    pub fn begin_step(&mut self, phase: Phase) -> Result<()> {
+        match &self.cell {
+            Some(cell) => Ok(cell.write(&self.numbers(phase).words())?),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Moves the parameters by the step that [`Sgd::begin_step`] has begun: what a recorded step runs again.
+    ///
+    /// # Errors
+    /// If a parameter has no gradient.
+    pub fn apply(&mut self, params: &[(String, &Param)], gradients: &Gradients, phase: Phase) -> Result<()> {
+        let step = SgdStep { cell: self.cell.clone(), ..self.numbers(phase) };
+        step_all(&step, params, &mut self.velocities, gradients)
+    }
+
+    fn numbers(&self, phase: Phase) -> SgdStep {
+        let SgdConfig { learning_rate, momentum, nesterov } = self.config;
+        SgdStep { rate: learning_rate * phase.rate, momentum, nesterov, cell: None }
     }
 
     /// What has to be stored to go on later, named after the parameters.
     pub fn state(&self, params: &[(String, &Param)]) -> Vec<(String, Tensor)> {
         let named = params.iter().zip(&self.velocities);
-        named.map(|((name, _), velocity)| (format!("{name}.velocity"), velocity.clone())).collect()
+        named.map(|((name, _), [velocity])| (format!("{name}.velocity"), velocity.clone())).collect()
     }
 
     /// Takes over what [`Sgd::state`] gave.
@@ -70,7 +105,7 @@ impl Sgd {
     ) -> Result<()> {
         let own = self.state(params);
         self.velocities =
-            own.iter().map(|(name, own)| fitting(name, own, stored(name))).collect::<Result<_>>()?;
+            own.iter().map(|(name, own)| Ok([fitting(name, own, stored(name))?])).collect::<Result<_>>()?;
         Ok(())
     }
 }
@@ -82,11 +117,28 @@ struct SgdStep {
     rate: f64,
     momentum: f64,
     nesterov: bool,
+    /// The same numbers on a GPU.
+    cell: Option<Cell>,
+}
+
+impl SgdStep {
+    const WORDS: usize = 3;
+    const KIND: &'static str = "struct of 12 bytes";
+
+    /// The struct that the kernel reads.
+    fn words(&self) -> [u32; Self::WORDS] {
+        [(self.rate as f32).to_bits(), (self.momentum as f32).to_bits(), u32::from(self.nesterov)]
+    }
 }
 
 impl Update<2, 1> for SgdStep {
     fn name(&self) -> &'static str {
         "sgd"
+    }
+
+    fn launch(&self, call: Call<'_>, all: &[([&Tensor; 2], [&Tensor; 1])]) -> tensor::Result<()> {
+        let cell = self.cell.as_ref().expect("an optimiser follows its parameters to a GPU");
+        launch_all(call, "sgd", "struct of 24 bytes", all, cell)
     }
 
     fn reference<A: Real>(&self, [p, v]: [ArrayViewMutD<'_, A>; 2], [g]: [ArrayViewD<'_, A>; 1]) {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use crate::gpu::Gpu;
 use crate::{Error, Result};
 
 /// Where a tensor lives and its kernels run.
@@ -15,13 +16,6 @@ pub enum Device {
     /// An NVIDIA GPU.
     Cuda(Arc<Gpu>),
 }
-
-/// A GPU that has been opened.
-///
-/// There is no value of this type yet: the CUDA kernels are not part of this version, and a type without
-/// values lets the compiler prove that nothing pretends to run on one.
-#[derive(Debug)]
-pub enum Gpu {}
 
 impl Device {
     /// Opens the GPU with this ordinal.
@@ -48,7 +42,7 @@ impl fmt::Display for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cpu => f.write_str("cpu"),
-            Self::Cuda(gpu) => match **gpu {},
+            Self::Cuda(gpu) => gpu.fmt(f),
         }
     }
 }

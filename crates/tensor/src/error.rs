@@ -59,6 +59,61 @@ pub enum Error {
         /// The shape of the tensor.
         shape: Vec<usize>,
     },
+    /// The processor was asked to read a tensor that lives elsewhere.
+    #[error("the tensor lives on {device}; copy it with `to_device(&Device::Cpu)` first")]
+    Elsewhere {
+        /// Where it lives.
+        device: String,
+    },
+    /// A kernel has no version for a type on a device.
+    #[error("{kernel}: {device} has no kernels for {dtype}; use f32, f16 or bf16 there, or the device `cpu`")]
+    NoKernel {
+        /// The kernel.
+        kernel: String,
+        /// The type.
+        dtype: DType,
+        /// The device.
+        device: String,
+    },
+    /// A size is more than kernels can count to.
+    #[error("{kernel}: a size of {size} is more than the kernels of a GPU count to ({max}); split the batch", max = u32::MAX)]
+    TooLarge {
+        /// The kernel.
+        kernel: String,
+        /// The size.
+        size: usize,
+    },
+    /// A device has too little memory.
+    #[error(
+        "{device} has no {wanted} bytes left: this run uses {used}, {free} of {total} are free; use a smaller batch or \
+         model, or run fewer at a time"
+    )]
+    OutOfMemory {
+        /// The device.
+        device: String,
+        /// The bytes that were asked for.
+        wanted: usize,
+        /// The bytes that tensors of this queue use.
+        used: usize,
+        /// The bytes that are free on the device.
+        free: usize,
+        /// The bytes that the device has.
+        total: usize,
+    },
+    /// A driver failed.
+    #[error("{device}: {what}")]
+    Driver {
+        /// The device.
+        device: String,
+        /// What was being done, and what the driver said.
+        what: String,
+    },
+    /// A step that is being recorded did what cannot be run again.
+    #[error("a step that is being recorded is run again later without the processor: {why}")]
+    Recording {
+        /// What it did.
+        why: String,
+    },
     /// There is no such device on this machine or in this build.
     #[error("no device {device}: {why}")]
     NoDevice {

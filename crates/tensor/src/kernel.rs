@@ -2,7 +2,8 @@
 
 use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD};
 
-use crate::{Real, Result};
+use crate::gpu::Call;
+use crate::{Error, Real, Result, Tensor};
 
 /// A computation from `N` tensors to `M` new ones.
 ///
@@ -32,6 +33,14 @@ pub trait Kernel<const N: usize, const M: usize>: Sync {
 
     /// The computation, as plainly as it can be written.
     fn reference<A: Real>(&self, inputs: [ArrayViewD<'_, A>; N]) -> [ArrayD<A>; M];
+
+    /// Launches the same function on a GPU: every element of the outputs is written.
+    ///
+    /// # Errors
+    /// If a launch fails.
+    fn launch(&self, _call: Call<'_>, _inputs: [&Tensor; N], _outputs: [&Tensor; M]) -> Result<()> {
+        Err(Error::Driver { device: "gpu".into(), what: format!("{} is not written", self.name()) })
+    }
 
     /// The same function for `f32`, fast; `false` if there is none for these inputs.
     ///
@@ -66,6 +75,12 @@ pub trait Update<const S: usize, const N: usize>: Sync {
 
     /// The update, as plainly as it can be written. All tensors have one shape.
     fn reference<A: Real>(&self, state: [ArrayViewMutD<'_, A>; S], inputs: [ArrayViewD<'_, A>; N]);
+
+    /// Launches the same update on a GPU, of all these tensors.
+    ///
+    /// # Errors
+    /// If a launch fails.
+    fn launch(&self, call: Call<'_>, all: &[([&Tensor; S], [&Tensor; N])]) -> Result<()>;
 
     /// The same update for `f32`, fast; `false` if there is none.
     fn fast(&self, _state: [&mut [f32]; S], _inputs: [&[f32]; N]) -> bool {

@@ -8,6 +8,7 @@
 mod error;
 mod dtype;
 mod device;
+pub mod gpu;
 mod tensor;
 mod indices;
 mod kernel;
@@ -22,7 +23,7 @@ pub mod vector;
 mod widest;
 pub mod math;
 
-pub use device::{Device, Gpu};
+pub use device::Device;
 pub use dtype::{DType, Element, Real};
 pub use epilogue::Epilogue;
 pub use error::{Error, Result};
@@ -30,6 +31,6 @@ pub use gemm::{Matrix, Start, gemm_f32};
 pub use indices::Indices;
 pub use kernel::{Kernel, Slice, Stored, Update};
 pub use memory::{MemoryStatistics, memory_statistics, release_cached_memory};
-pub use run::{run, run_reference, update};
+pub use run::{run, run_reference, update, update_all};
 pub use tensor::Tensor;
 pub use widest::{Widest, widest};

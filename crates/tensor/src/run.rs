@@ -1,8 +1,11 @@
 //! The one place that asks which device and which element type, and runs a kernel there.
 
+use std::sync::Arc;
+
 use half::{bf16, f16};
 use ndarray::ArrayViewMutD;
 
+use crate::gpu::{Call, Gpu};
 use crate::{DType, Device, Element, Error, Kernel, Result, Slice, Stored, Tensor, Update};
 
 /// Runs `kernel` on the device and in the type of its inputs.
@@ -15,8 +18,32 @@ where
 {
     match common_device(kernel.name(), &inputs)? {
         Device::Cpu => on_cpu(kernel, inputs, true),
-        Device::Cuda(gpu) => match *gpu {},
+        Device::Cuda(gpu) => on_gpu(kernel, &gpu, inputs),
     }
+}
+
+fn on_gpu<K, const N: usize, const M: usize>(
+    kernel: &K,
+    gpu: &Arc<Gpu>,
+    inputs: [&Tensor; N],
+) -> Result<[Tensor; M]>
+where
+    K: Kernel<N, M>,
+{
+    let dtype = dtype_of_call(kernel, inputs)?;
+    let call = Call::new(gpu, kernel.name(), dtype)?;
+    let (shapes, stored) = (kernel.shapes(inputs.map(Tensor::shape))?, kernel.stored());
+    let mut outputs = Vec::with_capacity(M);
+    for (shape, stored) in shapes.iter().zip(stored) {
+        let dtype = match stored {
+            Stored::AsInput => dtype,
+            Stored::AsAccumulator => dtype.accumulator(),
+        };
+        outputs.push(call.scratch(shape, dtype)?);
+    }
+    let outputs: [Tensor; M] = outputs.try_into().expect("one tensor for each shape");
+    kernel.launch(call, inputs, outputs.each_ref())?;
+    Ok(outputs)
 }
 
 /// Runs the reference of `kernel`, also where it has a fast path: what the fast paths are judged by.
@@ -39,30 +66,75 @@ where
 /// If the tensors are not all on one device, of one type and of one shape.
 pub fn update<K, const S: usize, const N: usize>(
     kernel: &K,
+    state: [&mut Tensor; S],
+    inputs: [&Tensor; N],
+) -> Result<()>
+where
+    K: Update<S, N>,
+{
+    update_all(kernel, vec![(state, inputs)])
+}
+
+/// [`update`] of many states, which may differ in shape: on a GPU in one launch.
+///
+/// # Errors
+/// As [`update`]; then nothing has changed.
+pub fn update_all<K, const S: usize, const N: usize>(
+    kernel: &K,
+    mut all: Vec<([&mut Tensor; S], [&Tensor; N])>,
+) -> Result<()>
+where
+    K: Update<S, N>,
+{
+    let mut place = None;
+    for (state, inputs) in &all {
+        let tensors: Vec<&Tensor> =
+            state.iter().map(|tensor| &**tensor).chain(inputs.iter().copied()).collect();
+        let one = (common_device(kernel.name(), &tensors)?, common_dtype(kernel.name(), &tensors)?);
+        if tensors.iter().any(|tensor| tensor.shape() != tensors[0].shape()) {
+            let shapes: Vec<&[usize]> = tensors.iter().map(|tensor| tensor.shape()).collect();
+            return Err(Error::shape(kernel.name(), "equal shapes", &shapes));
+        }
+        let (device, dtype) = place.get_or_insert_with(|| one.clone());
+        if *device != one.0 {
+            return Err(Error::mixed_devices(kernel.name(), &[device, &one.0]));
+        }
+        if *dtype != one.1 {
+            return Err(Error::MixedDTypes { op: kernel.name().into(), got: format!("{dtype}, {}", one.1) });
+        }
+    }
+    let Some((device, dtype)) = place else { return Ok(()) };
+    if let Device::Cuda(gpu) = device {
+        let call = Call::new(&gpu, kernel.name(), dtype)?;
+        for tensor in all.iter_mut().flat_map(|(state, _)| state) {
+            tensor.make_own_on_gpu()?;
+        }
+        let all: Vec<_> =
+            all.into_iter().map(|(state, inputs)| (state.map(|tensor| &*tensor), inputs)).collect();
+        return kernel.launch(call, &all);
+    }
+    all.into_iter().try_for_each(|(state, inputs)| update_on_cpu(kernel, dtype, state, inputs))
+}
+
+fn update_on_cpu<K, const S: usize, const N: usize>(
+    kernel: &K,
+    dtype: DType,
     mut state: [&mut Tensor; S],
     inputs: [&Tensor; N],
 ) -> Result<()>
 where
     K: Update<S, N>,
 {
-    let all: Vec<&Tensor> = state.iter().map(|tensor| &**tensor).chain(inputs).collect();
-    let device = common_device(kernel.name(), &all)?;
-    let dtype = common_dtype(kernel.name(), &all)?;
-    if all.iter().any(|tensor| tensor.shape() != all[0].shape()) {
-        let shapes: Vec<&[usize]> = all.iter().map(|tensor| tensor.shape()).collect();
-        return Err(Error::shape(kernel.name(), "equal shapes", &shapes));
-    }
-    match (device, dtype) {
-        (Device::Cuda(gpu), _) => match *gpu {},
-        (Device::Cpu, DType::F64) => update_reference::<f64, K, S, N>(kernel, state, inputs),
-        (Device::Cpu, DType::F32) => {
+    match dtype {
+        DType::F64 => update_reference::<f64, K, S, N>(kernel, state, inputs),
+        DType::F32 => {
             let slices = state.each_mut().map(|tensor| tensor.own_mut::<f32>());
             if !kernel.fast(slices, inputs.map(|tensor| tensor.own::<f32>())) {
                 update_reference::<f32, K, S, N>(kernel, state, inputs)?;
             }
             Ok(())
         }
-        (Device::Cpu, DType::F16 | DType::BF16) => Err(Error::DType { wanted: DType::F32, got: dtype }),
+        DType::F16 | DType::BF16 => Err(Error::DType { wanted: DType::F32, got: dtype }),
     }
 }
 
@@ -204,6 +276,9 @@ mod tests {
         }
         fn reference<A: Real>(&self, [mut x]: [ArrayViewMutD<'_, A>; 1], [by]: [ArrayViewD<'_, A>; 1]) {
             x /= &by;
+        }
+        fn launch(&self, _: Call<'_>, _: &[([&Tensor; 1], [&Tensor; 1])]) -> Result<()> {
+            unreachable!("this test has no GPU")
         }
     }
 

@@ -1,11 +1,14 @@
 //! An immutable array of numbers with shared storage.
 
+mod transfer;
+
 use std::fmt;
 use std::sync::Arc;
 
 use half::{bf16, f16};
 use ndarray::{ArrayD, ArrayViewD};
 
+use crate::gpu::{Gpu, Memory};
 use crate::memory::Buffer;
 use crate::{DType, Device, Element, Error, Result};
 
@@ -17,7 +20,13 @@ use crate::{DType, Device, Element, Error, Result};
 pub struct Tensor {
     shape: Vec<usize>,
     dtype: DType,
-    storage: Arc<Buffer>,
+    storage: Arc<Storage>,
+}
+
+/// Where the elements lie.
+enum Storage {
+    Cpu(Buffer),
+    Gpu(Arc<Gpu>, Arc<Memory>),
 }
 
 impl Tensor {
@@ -73,7 +82,23 @@ impl Tensor {
 
     /// Memory for a tensor whose elements the caller will write, all of them, before anyone reads.
     pub(crate) fn uninitialised(shape: &[usize], dtype: DType) -> Self {
-        let storage = Arc::new(Buffer::of(count(shape) * dtype.size()));
+        let storage = Arc::new(Storage::Cpu(Buffer::of(count(shape) * dtype.size())));
+        Self { shape: shape.to_vec(), dtype, storage }
+    }
+
+    /// The same on any device.
+    pub(crate) fn uninitialised_on(device: &Device, shape: &[usize], dtype: DType) -> Result<Self> {
+        match device {
+            Device::Cpu => Ok(Self::uninitialised(shape, dtype)),
+            Device::Cuda(gpu) => {
+                Ok(Self::on_gpu(gpu, gpu.allocate(count(shape) * dtype.size())?, shape, dtype))
+            }
+        }
+    }
+
+    /// A tensor whose elements lie in this memory.
+    pub(crate) fn on_gpu(gpu: &Arc<Gpu>, memory: Memory, shape: &[usize], dtype: DType) -> Self {
+        let storage = Arc::new(Storage::Gpu(Arc::clone(gpu), Arc::new(memory)));
         Self { shape: shape.to_vec(), dtype, storage }
     }
 
@@ -104,31 +129,55 @@ impl Tensor {
 
     /// Where the elements live.
     pub fn device(&self) -> Device {
-        Device::Cpu
+        match &*self.storage {
+            Storage::Cpu(_) => Device::Cpu,
+            Storage::Gpu(gpu, _) => Device::Cuda(Arc::clone(gpu)),
+        }
+    }
+
+    pub(crate) fn gpu_memory(&self) -> Option<(&Arc<Gpu>, &Arc<Memory>)> {
+        match &*self.storage {
+            Storage::Cpu(_) => None,
+            Storage::Gpu(gpu, memory) => Some((gpu, memory)),
+        }
+    }
+
+    /// The elements as they lie in the processor's memory.
+    pub(crate) fn bytes(&self) -> Result<&[u8]> {
+        match &*self.storage {
+            Storage::Cpu(buffer) => Ok(buffer.bytes()),
+            Storage::Gpu(gpu, _) => Err(Error::Elsewhere { device: gpu.to_string() }),
+        }
     }
 
     /// The elements in row-major order.
     ///
     /// # Errors
-    /// [`Error::DType`] if the elements are not of type `T`.
+    /// [`Error::DType`] if the elements are not of type `T`, [`Error::Elsewhere`] if they live on a GPU.
     pub fn as_slice<T: Element>(&self) -> Result<&[T]> {
         if self.dtype != T::DTYPE {
             return Err(Error::DType { wanted: T::DTYPE, got: self.dtype });
         }
-        Ok(bytemuck::cast_slice(self.storage.bytes()))
+        Ok(bytemuck::cast_slice(self.bytes()?))
     }
 
     /// A view of the elements in this shape.
     ///
     /// # Errors
-    /// [`Error::DType`] if the elements are not of type `T`.
+    /// As [`Tensor::as_slice`].
     pub fn view<T: Element>(&self) -> Result<ArrayViewD<'_, T>> {
         let slice = self.as_slice()?;
         Ok(ArrayViewD::from_shape(self.shape.as_slice(), slice).expect("the storage has the shape's length"))
     }
 
     /// The elements as 64-bit numbers, exactly, in row-major order.
+    ///
+    /// # Panics
+    /// If they live on a GPU whose driver fails; [`Tensor::to_device`] makes an error of that.
     pub fn to_f64_vec(&self) -> Vec<f64> {
+        if self.gpu_memory().is_some() {
+            return self.to_device(&Device::Cpu).unwrap_or_else(|error| panic!("{error}")).to_f64_vec();
+        }
         fn widened<T: Element>(tensor: &Tensor) -> Vec<f64> {
             tensor.own::<T>().iter().map(|x| x.to_f64()).collect()
         }
@@ -143,15 +192,18 @@ impl Tensor {
     /// The only element.
     ///
     /// # Errors
-    /// [`Error::NotAScalar`] if there is not exactly one.
+    /// [`Error::NotAScalar`] if there is not exactly one; or if it lives on a GPU whose driver fails.
     pub fn item(&self) -> Result<f64> {
-        match self.to_f64_vec().as_slice() {
+        match self.to_device(&Device::Cpu)?.to_f64_vec().as_slice() {
             &[value] => Ok(value),
             _ => Err(Error::NotAScalar { shape: self.shape.clone() }),
         }
     }
 
-    /// The same elements, each rounded to the nearest of `dtype`.
+    /// The same elements, each rounded to the nearest of `dtype`, in the processor's memory unless nothing changes.
+    ///
+    /// # Panics
+    /// As [`Tensor::to_f64_vec`].
     pub fn to_dtype(&self, dtype: DType) -> Self {
         fn narrowed<T: Element>(values: &[f64], shape: &[usize]) -> Tensor {
             let mut tensor = Tensor::uninitialised(shape, T::DTYPE);
@@ -191,12 +243,19 @@ impl Tensor {
     pub(crate) fn own_mut<T: Element>(&mut self) -> &mut [T] {
         assert_eq!(self.dtype, T::DTYPE, "the dtype was asked before");
         if Arc::get_mut(&mut self.storage).is_none() {
-            let mut copy = Buffer::of(self.storage.bytes().len());
-            copy.bytes_mut().copy_from_slice(self.storage.bytes());
-            self.storage = Arc::new(copy);
+            let shared = self.bytes().expect("the device was asked before");
+            let mut copy = Buffer::of(shared.len());
+            copy.bytes_mut().copy_from_slice(shared);
+            self.storage = Arc::new(Storage::Cpu(copy));
         }
-        let buffer = Arc::get_mut(&mut self.storage).expect("the storage was just made our own");
-        bytemuck::cast_slice_mut(buffer.bytes_mut())
+        bytemuck::cast_slice_mut(self.buffer_mut().bytes_mut())
+    }
+
+    fn buffer_mut(&mut self) -> &mut Buffer {
+        match Arc::get_mut(&mut self.storage) {
+            Some(Storage::Cpu(buffer)) => buffer,
+            _ => unreachable!("the storage is our own, on the processor"),
+        }
     }
 }
 
@@ -204,6 +263,9 @@ impl Tensor {
 impl fmt::Debug for Tensor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 24;
+        if let Some((gpu, _)) = self.gpu_memory() {
+            return write!(f, "{} {:?} on {gpu}", self.dtype, self.shape);
+        }
         let values = self.to_f64_vec();
         let more = if values.len() > SHOWN { ", ..." } else { "" };
         let shown: Vec<String> = values.iter().take(SHOWN).map(|x| format!("{x}")).collect();

@@ -1,8 +1,10 @@
 //! The product of two matrices, either of them transposed where it is read.
 
 use ndarray::{ArrayD, ArrayView2, ArrayViewD, Ix2};
+use tensor::gpu::{Argument, Call};
 use tensor::{Kernel, Matrix, Real, Slice, Start, Tensor, gemm_f32};
 
+use crate::launch::tile::{Around, around_of, launch_product};
 use crate::op::if_wanted;
 use crate::{Op, Result, Var};
 
@@ -54,6 +56,22 @@ impl MatMul {
         gemm_f32(out, a, b, start);
     }
 
+    /// `out = epilogue(op(A) op(B) + bias)`
+    pub(crate) fn launch_2d(
+        &self,
+        call: Call<'_>,
+        [a, b]: [&Tensor; 2],
+        out: &Tensor,
+        around: Around<'_>,
+    ) -> tensor::Result<()> {
+        let [m, k, n] = self.sizes(a.shape(), b.shape()).expect("the shape rule was asked");
+        let [bias, what] = around_of(around, a);
+        let mut arguments = vec![Argument::Out(out), Argument::In(a), Argument::In(b), bias, what];
+        arguments.extend([m, n, k].map(Argument::Size));
+        arguments.extend([self.transpose_a, self.transpose_b].map(|flag| Argument::U32(u32::from(flag))));
+        launch_product(call, "matmul", [m, n, 1], &arguments)
+    }
+
     /// The gradients by A and B, each a product again:
     /// with `C = op(A) op(B)`, `d op(A) = dC op(B)^T` and `d op(B) = op(A)^T dC`.
     pub(crate) fn gradients(
@@ -92,6 +110,10 @@ impl Kernel<2, 1> for MatMul {
 
     fn reference<A: Real>(&self, [a, b]: [ArrayViewD<'_, A>; 2]) -> [ArrayD<A>; 1] {
         [self.reference_2d(a, b)]
+    }
+
+    fn launch(&self, call: Call<'_>, [a, b]: [&Tensor; 2], [c]: [&Tensor; 1]) -> tensor::Result<()> {
+        self.launch_2d(call, [a, b], c, None)
     }
 
     fn fast(&self, [a, b]: [Slice<'_>; 2], [c]: [&mut [f32]; 1]) -> bool {

@@ -1,0 +1,172 @@
+//! What a kernel sees when it is launched.
+
+use std::sync::Arc;
+
+use super::{Cell, Command, Gpu, Grid, Launch, Memory, Parameter, Traits};
+use crate::{DType, Device, Error, Indices, Result, Tensor};
+
+/// An argument of a kernel, in terms of tensors.
+#[derive(Debug, Clone, Copy)]
+pub enum Argument<'a> {
+    /// A tensor that is read.
+    In(&'a Tensor),
+    /// A tensor that is written, all of it.
+    Out(&'a Tensor),
+    /// Whole numbers that are read: `const u32*`.
+    Indices(&'a Indices),
+    /// The number of the training step, which is read from memory: `const u64*`.
+    Step(u64),
+    /// A number that is read from memory: `const f32*`.
+    Number(f64),
+    /// What the processor wrote last.
+    Cell(&'a Cell),
+    /// A list that never changes, by its bytes and what kernels call one entry: `struct of 12 bytes`.
+    Table(&'a [u8], &'static str),
+    /// A list of where tensors lie, with null for those that are not there, and what kernels call one entry.
+    Addresses(&'a [Option<&'a Tensor>], &'static str),
+    /// A size: `u32`.
+    Size(usize),
+    /// A whole number or a flag: `u32`.
+    U32(u32),
+    /// A large whole number: `u64`.
+    U64(u64),
+    /// A number: `f32`.
+    F32(f32),
+    /// A struct by value whose members are all of 32 bits.
+    Words(&'a [u32]),
+}
+
+/// The launch of a kernel on a GPU, in the type of its call.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    gpu: &'a Arc<Gpu>,
+    name: &'static str,
+    dtype: DType,
+}
+
+impl<'a> Call<'a> {
+    pub(crate) fn new(gpu: &'a Arc<Gpu>, name: &'static str, dtype: DType) -> Result<Self> {
+        match dtype {
+            DType::F64 => Err(Error::NoKernel { kernel: name.into(), dtype, device: gpu.to_string() }),
+            DType::F32 | DType::F16 | DType::BF16 => Ok(Self { gpu, name, dtype }),
+        }
+    }
+
+    /// The type of the inputs that are loaded as they are.
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    /// What the GPU is like.
+    pub fn traits(&self) -> Traits {
+        self.gpu.traits()
+    }
+
+    /// Memory for intermediate results, whose elements are arbitrary.
+    ///
+    /// # Errors
+    /// If there is no memory.
+    pub fn scratch(&self, shape: &[usize], dtype: DType) -> Result<Tensor> {
+        Tensor::uninitialised_on(&Device::Cuda(Arc::clone(self.gpu)), shape, dtype)
+    }
+
+    /// Launches the version of `entry` for the type of the call.
+    ///
+    /// # Errors
+    /// As [`Call::launch_one`].
+    pub fn launch(&self, entry: &str, grid: Grid, arguments: &[Argument<'_>]) -> Result<()> {
+        self.launch_for(self.dtype, entry, grid, arguments)
+    }
+
+    /// Launches the version of `entry` for this type.
+    ///
+    /// # Errors
+    /// As [`Call::launch_one`].
+    pub fn launch_for(
+        &self,
+        dtype: DType,
+        entry: &str,
+        grid: Grid,
+        arguments: &[Argument<'_>],
+    ) -> Result<()> {
+        self.launch_one(format!("{entry}_{dtype}"), grid, arguments)
+    }
+
+    /// Launches the kernel of this name; without blocks there is nothing to do, and nothing is done.
+    ///
+    /// # Errors
+    /// If a tensor lies elsewhere, a size is too large for kernels, there is no such kernel, or the driver fails.
+    pub fn launch_one(&self, kernel: String, grid: Grid, arguments: &[Argument<'_>]) -> Result<()> {
+        if grid.blocks.contains(&0) {
+            return Ok(());
+        }
+        let mut reached = Vec::new();
+        let parameters =
+            arguments.iter().map(|argument| self.parameter(argument, &mut reached)).collect::<Result<_>>()?;
+        self.gpu.submit(Command::Launch(Launch { kernel, grid, parameters }), &reached)
+    }
+
+    /// As the driver takes it; the memory that it points at is added to `reached`.
+    fn parameter(&self, argument: &Argument<'_>, reached: &mut Vec<Arc<Memory>>) -> Result<Parameter> {
+        let mut address_of = |memory: Arc<Memory>| {
+            let address = memory.address();
+            reached.push(memory);
+            address
+        };
+        Ok(match *argument {
+            Argument::In(tensor) => Parameter::In(address_of(self.memory(tensor)?), element(tensor.dtype())),
+            Argument::Out(tensor) => {
+                Parameter::Out(address_of(self.memory(tensor)?), element(tensor.dtype()))
+            }
+            Argument::Indices(indices) => Parameter::In(address_of(indices.on_gpu(self.gpu)?), "u32"),
+            Argument::Step(step) => Parameter::In(address_of(self.gpu.step(step)?), "u64"),
+            Argument::Number(value) => {
+                let number = self.gpu.number(value, DType::F32)?;
+                Parameter::In(address_of(self.memory(&number)?), "f32")
+            }
+            Argument::Cell(cell) => Parameter::In(address_of(Arc::clone(cell.memory())), cell.kind()),
+            Argument::Table(bytes, kind) => Parameter::In(address_of(self.gpu.table(bytes)?), kind),
+            Argument::Addresses(tensors, kind) => {
+                let mut table = Vec::with_capacity(tensors.len());
+                for tensor in tensors {
+                    let memory = tensor.map(|tensor| self.memory(tensor)).transpose()?;
+                    table.push(memory.map_or(0, |memory| address_of(memory).0.get()));
+                }
+                Parameter::In(address_of(self.gpu.table(bytemuck::cast_slice(&table))?), kind)
+            }
+            Argument::Size(size) => Parameter::U32(self.size(size)?),
+            Argument::U32(number) => Parameter::U32(number),
+            Argument::U64(number) => Parameter::U64(number),
+            Argument::F32(number) => Parameter::F32(number),
+            Argument::Words(words) => Parameter::Words(words.to_vec()),
+        })
+    }
+
+    fn memory(&self, tensor: &Tensor) -> Result<Arc<Memory>> {
+        match tensor.gpu_memory() {
+            Some((gpu, memory)) if Arc::ptr_eq(gpu, self.gpu) => Ok(Arc::clone(memory)),
+            _ => {
+                let own = Device::Cuda(Arc::clone(self.gpu));
+                Err(Error::mixed_devices(self.name, &[&own, &tensor.device()]))
+            }
+        }
+    }
+
+    /// The size as kernels count: in 32 bits.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] if it has more.
+    pub fn size(&self, size: usize) -> Result<u32> {
+        u32::try_from(size).map_err(|_| Error::TooLarge { kernel: self.name.into(), size })
+    }
+}
+
+/// How kernels call a type.
+fn element(dtype: DType) -> &'static str {
+    match dtype {
+        DType::F64 => "f64",
+        DType::F32 => "f32",
+        DType::F16 => "f16",
+        DType::BF16 => "bf16",
+    }
+}

@@ -1,0 +1,90 @@
+//! Tensors from one device to another, and in place on a GPU.
+
+use std::sync::Arc;
+
+use super::{Storage, Tensor};
+use crate::{DType, Device, Error, Result};
+
+impl Tensor {
+    /// Zero everywhere, in the shape and type and on the device of `self`.
+    ///
+    /// # Errors
+    /// If the device has no memory.
+    pub fn zeros_like(&self) -> Result<Self> {
+        match self.gpu_memory() {
+            None => Ok(Self::zeros(&self.shape, self.dtype)),
+            Some((gpu, _)) => {
+                let zeros = Self::uninitialised_on(&self.device(), &self.shape, self.dtype)?;
+                let (_, memory) = zeros.gpu_memory().expect("it was allocated there");
+                gpu.clear(memory)?;
+                Ok(zeros)
+            }
+        }
+    }
+
+    /// A single number of this type on the device of `self`.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn number_like(&self, value: f64, dtype: DType) -> Result<Self> {
+        match &*self.storage {
+            Storage::Cpu(_) => Ok(Self::full(value, &[], dtype)),
+            Storage::Gpu(gpu, _) => gpu.number(value, dtype),
+        }
+    }
+
+    /// The same numbers on that device; shared where they are there already.
+    ///
+    /// # Errors
+    /// If a device fails or has no memory.
+    pub fn to_device(&self, device: &Device) -> Result<Self> {
+        if self.device() == *device {
+            return Ok(self.clone());
+        }
+        let on_cpu = match &*self.storage {
+            Storage::Cpu(_) => self.clone(),
+            Storage::Gpu(gpu, memory) => {
+                let mut copy = Self::uninitialised(&self.shape, self.dtype);
+                gpu.download(memory, copy.buffer_mut().bytes_mut())?;
+                copy
+            }
+        };
+        let Device::Cuda(gpu) = device else { return Ok(on_cpu) };
+        let copy = Self::uninitialised_on(device, &self.shape, self.dtype)?;
+        let (_, memory) = copy.gpu_memory().expect("it was allocated there");
+        gpu.upload(memory, on_cpu.bytes()?)?;
+        Ok(copy)
+    }
+
+    /// Rewrites the numbers with those of a tensor of the same shape and type on the same device, where they are:
+    /// whoever else holds the storage sees the new ones on a GPU, and the old ones on the processor.
+    ///
+    /// # Errors
+    /// If shapes, types or devices differ, or the device fails.
+    pub fn assign(&mut self, from: &Self) -> Result<()> {
+        if self.shape != from.shape {
+            return Err(Error::shape("assign", "two equal shapes", &[&self.shape, &from.shape]));
+        }
+        if self.dtype != from.dtype {
+            return Err(Error::DType { wanted: self.dtype, got: from.dtype });
+        }
+        match (self.gpu_memory(), from.gpu_memory()) {
+            (None, None) => *self = from.clone(),
+            (Some((gpu, to)), Some((other, of))) if Arc::ptr_eq(gpu, other) => gpu.copy(to, of, to.len())?,
+            _ => return Err(Error::mixed_devices("assign", &[&self.device(), &from.device()])),
+        }
+        Ok(())
+    }
+
+    /// Makes sure that nobody else holds the storage of a tensor on a GPU, so that it may be rewritten there.
+    pub(crate) fn make_own_on_gpu(&mut self) -> Result<()> {
+        if Arc::get_mut(&mut self.storage).is_some() {
+            return Ok(());
+        }
+        let copy = Self::uninitialised_on(&self.device(), &self.shape, self.dtype)?;
+        let ((gpu, from), (_, to)) = self.gpu_memory().zip(copy.gpu_memory()).expect("both are on the GPU");
+        gpu.copy(to, from, to.len())?;
+        *self = copy;
+        Ok(())
+    }
+}

@@ -1,0 +1,162 @@
+//! The emulator as a GPU: a driver whose memory is the processor's.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tensor::gpu::{Address, Command, Driver, Gpu, Launch, Parameter, Replay, Traits};
+use tensor::{Device, Error, Result};
+
+use crate::{Memory, Order, Side};
+
+/// An emulated GPU: in which order threads run, and which of several kernels are chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setting {
+    /// In which order threads run, and at which end memory is fenced: over all orders, at both.
+    pub order: Order,
+    /// What the GPU seems to be like.
+    pub traits: Traits,
+}
+
+impl Setting {
+    /// Between them, every order of threads and every tile of every product.
+    pub const ALL: [Self; 4] = [
+        Self::new(Order::Forward, 1, false),
+        Self::new(Order::Backward, usize::MAX, false),
+        Self::new(Order::Scrambled, 4, false),
+        Self::new(Order::Forward, 1, true),
+    ];
+
+    const fn new(order: Order, processors: usize, plain: bool) -> Self {
+        Self { order, traits: Traits { processors, plain } }
+    }
+
+    /// A device that is like this.
+    pub fn device(self) -> Device {
+        Device::Cuda(Gpu::new(Emulator { setting: self, memory: Arc::default() }))
+    }
+}
+
+/// The emulated GPU: everything that [`tensor::run`] asks of a GPU, done by the kernels themselves, one thread at a time.
+#[derive(Debug, Clone)]
+pub(crate) struct Emulator {
+    setting: Setting,
+    memory: Arc<Mutex<BTreeMap<Address, Memory>>>,
+}
+
+impl Emulator {
+    fn side(&self) -> Side {
+        if self.setting.order == Order::Backward { Side::Start } else { Side::End }
+    }
+
+    fn pieces(&self) -> MutexGuard<'_, BTreeMap<Address, Memory>> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn error(&self, what: impl ToString) -> Error {
+        Error::Driver { device: self.name(), what: what.to_string() }
+    }
+
+    fn launch(&self, Launch { kernel, grid, parameters }: &Launch) -> Result<()> {
+        crate::launch::run(kernel, *grid, self.setting.order, parameters)
+            .map_err(|error| self.error(error))?;
+        let memory = self.pieces();
+        for (place, parameter) in parameters.iter().enumerate() {
+            if let Parameter::In(address, _) | Parameter::Out(address, _) = parameter
+                && let Some(memory) = memory.get(address)
+            {
+                memory.require_fences(kernel, place).map_err(|error| self.error(error))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn pointer(address: Address) -> *mut u8 {
+    std::ptr::with_exposed_provenance_mut(address.0.get() as usize)
+}
+
+impl Driver for Emulator {
+    fn name(&self) -> String {
+        "the emulator".into()
+    }
+
+    fn traits(&self) -> Traits {
+        self.setting.traits
+    }
+
+    /// Exactly those, so that the fences stand close.
+    fn rounded(&self, bytes: usize) -> usize {
+        bytes
+    }
+
+    fn allocate(&self, bytes: usize) -> Result<Option<Address>> {
+        let memory = Memory::new(bytes, self.side());
+        let address = memory.address();
+        self.pieces().insert(address, memory);
+        Ok(Some(address))
+    }
+
+    /// What its last user left must not be taken for something written.
+    fn reuse(&self, address: Address, _: usize) {
+        if let Some(memory) = self.pieces().get(&address) {
+            memory.forget();
+        }
+    }
+
+    unsafe fn free(&self, address: Address, _: usize) {
+        self.pieces().remove(&address);
+    }
+
+    fn memory(&self) -> Result<[usize; 2]> {
+        let used = self.pieces().values().map(Memory::len).sum();
+        Ok([used, used])
+    }
+
+    unsafe fn write(&self, to: Address, bytes: &[u8]) -> Result<()> {
+        // SAFETY: the caller promises that the memory there is as long; nobody else has its address.
+        unsafe { pointer(to).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+        Ok(())
+    }
+
+    unsafe fn read(&self, from: Address, bytes: &mut [u8]) -> Result<()> {
+        // SAFETY: as in `write`; all of it was written when it was allocated.
+        unsafe { pointer(from).copy_to_nonoverlapping(bytes.as_mut_ptr(), bytes.len()) };
+        Ok(())
+    }
+
+    unsafe fn run(&self, command: &Command) -> Result<()> {
+        match command {
+            Command::Launch(launch) => self.launch(launch)?,
+            // SAFETY: the caller promises that both places are allocated and as long.
+            Command::Copy { to, from, bytes } => unsafe { pointer(*to).copy_from(pointer(*from), *bytes) },
+            // SAFETY: as above.
+            Command::Clear { to, bytes } => unsafe { pointer(*to).write_bytes(0, *bytes) },
+        }
+        Ok(())
+    }
+
+    unsafe fn prepare(&self, commands: Vec<Command>) -> Result<Box<dyn Replay>> {
+        Ok(Box::new(Replayed { emulator: self.clone(), commands }))
+    }
+
+    fn wait(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Commands that are done one after another.
+#[derive(Debug)]
+struct Replayed {
+    emulator: Emulator,
+    commands: Vec<Command>,
+}
+
+impl Replay for Replayed {
+    fn replay(&self) -> Result<()> {
+        for command in &self.commands {
+            // SAFETY: whoever prepared the commands keeps their memory.
+            unsafe { self.emulator.run(command) }?;
+        }
+        Ok(())
+    }
+}
