@@ -7,6 +7,7 @@ use std::{env, fs};
 
 /// The `.cu` files, without the ending, in the order of their names; a test compares them with the folder.
 const KERNELS: &[&str] = &[
+    "account_step",
     "adam",
     "adaptive_max_pool",
     "add",
@@ -21,6 +22,7 @@ const KERNELS: &[&str] = &[
     "conv2d_grad_input",
     "conv2d_grad_weight",
     "dropout",
+    "gather_batch",
     "gather_rows",
     "gelu",
     "global_avg_pool",

@@ -59,10 +59,14 @@ struct alignas(16) uint4 {
     unsigned x, y, z, w;
 };
 
+inline float __fmul_rn(float x, float y) { return x * y; }
+inline float __fadd_rn(float x, float y) { return x + y; }
+inline float __fsub_rn(float x, float y) { return x - y; }
 inline float rsqrtf(float x) { return 1.0f / std::sqrt(x); }
 inline unsigned __umulhi(unsigned x, unsigned y) { return unsigned(uint64_t(x) * y >> 32); }
 inline unsigned __float_as_uint(float x) { return emulator::bits_of(x); }
 inline float __uint_as_float(unsigned bits) { return emulator::of_bits(bits); }
+using std::isfinite;
 using std::max;
 using std::min;
 

@@ -2,15 +2,20 @@
 
 mod compiler;
 mod resources;
+#[path = "../../kernels/source_hash.rs"]
+mod source_hash;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use anyhow::{Context, bail, ensure};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::args;
 use crate::repo::Repo;
@@ -27,6 +32,12 @@ const OUT: &str = "target/kernels";
 const HOT: [&str; 8] =
     ["adam", "attention", "conv", "layer_norm", "matmul", "mse", "sgd", "softmax_cross_entropy"];
 
+/// A file of kernels that was compiled.
+struct Compiled {
+    stem: String,
+    kernels: Vec<Resources>,
+}
+
 /// `cargo xtask kernels`: an error if one does not compile, or a hot one spills registers.
 pub(crate) fn run(repo: &Repo, arguments: &[OsString]) -> anyhow::Result<ExitCode> {
     args::none("kernels", arguments)?;
@@ -34,34 +45,84 @@ pub(crate) fn run(repo: &Repo, arguments: &[OsString]) -> anyhow::Result<ExitCod
     println!("kernels: {}", compiler.version());
     let out = repo.join(OUT);
     fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
-    let headers = sources(repo, "cuh")?;
-    let mut files = BTreeMap::new();
-    let mut all = Vec::new();
-    for source in sources(repo, "cu")? {
-        let stem = source.file_stem().context("a kernel's file has a name")?.to_string_lossy().into_owned();
-        let report = compiler.fatbin(&source, &out.join(format!("{stem}.fatbin")), &ARCHITECTURES)?;
-        let resources = of_report(&report);
-        ensure!(!resources.is_empty(), "{} has no kernel", source.display());
-        let hash = format!("{:016x}", hash_of(headers.iter().chain([&source]))?);
-        files.insert(
-            stem,
-            json!({ "hash": hash, "kernels": resources.iter().map(Resources::json).collect::<Vec<_>>() }),
-        );
-        all.extend(resources);
-    }
+    let hash = source_hash::of(&repo.join("kernels")).context("cannot read the kernels")?;
+    let files = compile_all(&compiler, &sources(repo)?, &out)?;
+    let all: Vec<&Resources> = files.iter().flat_map(|file| &file.kernels).collect();
     print!("{}", resources::table(&all));
-    let manifest = json!({ "compiler": compiler.version(), "architectures": ARCHITECTURES, "files": files });
-    let path = out.join("manifest.json");
-    fs::write(&path, format!("{manifest:#}\n"))
-        .with_context(|| format!("cannot write {}", path.display()))?;
+    let manifest = json!({
+        "compiler": compiler.version(),
+        "architectures": ARCHITECTURES,
+        "sources": format!("{hash:016x}"),
+        "files": files.iter().map(Compiled::json).collect::<Vec<_>>(),
+    });
+    write(&out.join("manifest.json"), &format!("{manifest:#}\n"))?;
+    write(&out.join("images.rs"), &images(hash, &files))?;
     println!("kernels: {} entry points, in {OUT}", all.len() / ARCHITECTURES.len());
     refuse_spills(&all)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn refuse_spills(kernels: &[Resources]) -> anyhow::Result<()> {
-    let is_hot = |kernel: &Resources| HOT.iter().any(|hot| kernel.name.starts_with(hot));
-    let spilling: Vec<String> = (kernels.iter().filter(|kernel| kernel.spilled > 0 && is_hot(kernel)))
+/// Compiles on every core; the files come back in order.
+fn compile_all(compiler: &Compiler, sources: &[PathBuf], out: &Path) -> anyhow::Result<Vec<Compiled>> {
+    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let next = AtomicUsize::new(0);
+    let work = || -> anyhow::Result<Vec<Compiled>> {
+        let mut done = Vec::new();
+        while let Some(source) = sources.get(next.fetch_add(1, Ordering::Relaxed)) {
+            done.push(compile(compiler, source, out)?);
+        }
+        Ok(done)
+    };
+    let outcomes: Vec<anyhow::Result<Vec<Compiled>>> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().map(|worker| worker.join().expect("a worker returns its errors")).collect()
+    });
+    let mut files: Vec<Compiled> =
+        outcomes.into_iter().collect::<anyhow::Result<Vec<_>>>()?.into_iter().flatten().collect();
+    files.sort_by(|a, b| a.stem.cmp(&b.stem));
+    Ok(files)
+}
+
+fn compile(compiler: &Compiler, source: &Path, out: &Path) -> anyhow::Result<Compiled> {
+    let stem = source.file_stem().context("a kernel's file has a name")?.to_string_lossy().into_owned();
+    let report = compiler.fatbin(source, &out.join(format!("{stem}.fatbin")), &ARCHITECTURES)?;
+    let kernels = of_report(&report);
+    ensure!(!kernels.is_empty(), "{} has no kernel", source.display());
+    Ok(Compiled { stem, kernels })
+}
+
+impl Compiled {
+    fn json(&self) -> Value {
+        json!({ "file": self.stem, "kernels": self.kernels.iter().map(Resources::json).collect::<Vec<_>>() })
+    }
+
+    /// The names of the entry points, each once.
+    fn names(&self) -> BTreeSet<&str> {
+        self.kernels.iter().map(|kernel| kernel.name.as_str()).collect()
+    }
+}
+
+/// The list that the build of `tensor` takes in: every file with its entry points.
+fn images(hash: u64, files: &[Compiled]) -> String {
+    let of_file = |file: &Compiled| {
+        let Compiled { stem, .. } = file;
+        let names = file.names();
+        let names: Vec<&str> = names.into_iter().collect();
+        format!(
+            "    Image {{ file: {stem:?}, kernels: &{names:?}, bytes: include_bytes!(\"{stem}.fatbin\") }},\n"
+        )
+    };
+    let list: String = files.iter().map(of_file).collect();
+    format!("{}\npub(super) static IMAGES: &[Image] = &[\n{list}];\n", source_hash::line(hash))
+}
+
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn refuse_spills(kernels: &[&Resources]) -> anyhow::Result<()> {
+    let is_hot = |kernel: &&&Resources| HOT.iter().any(|hot| kernel.name.starts_with(hot));
+    let spilling: Vec<String> = (kernels.iter().filter(|kernel| kernel.spilled > 0).filter(is_hot))
         .map(|kernel| format!("{} spills {} bytes on {}", kernel.name, kernel.spilled, kernel.architecture))
         .collect();
     match spilling.is_empty() {
@@ -70,30 +131,14 @@ fn refuse_spills(kernels: &[Resources]) -> anyhow::Result<()> {
     }
 }
 
-/// The files of `kernels/` with this ending, in order.
-fn sources(repo: &Repo, ending: &str) -> anyhow::Result<Vec<PathBuf>> {
+/// The `.cu` files of `kernels/`, in order.
+fn sources(repo: &Repo) -> anyhow::Result<Vec<PathBuf>> {
     let folder = repo.join("kernels");
     let entries = fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
     let mut files = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<PathBuf>>>()?;
-    files.retain(|path| path.extension().is_some_and(|found| found == ending));
+    files.retain(|path| path.extension().is_some_and(|found| found == "cu"));
     files.sort();
     Ok(files)
-}
-
-/// FNV-1a over the texts, in 64 bits: what a compiled kernel was made of. It tells stale from fresh and guards
-/// against nobody.
-fn hash_of<'a>(files: impl Iterator<Item = &'a PathBuf>) -> anyhow::Result<u64> {
-    let mut hash = 0xcbf2_9ce4_8422_2325u64;
-    for file in files {
-        for byte in read(file)? {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-    Ok(hash)
-}
-
-fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
-    fs::read(file).with_context(|| format!("cannot read {}", file.display()))
 }
 
 #[cfg(test)]
@@ -106,20 +151,35 @@ mod tests {
 
     #[test]
     fn a_hot_kernel_that_spills_is_named_and_a_cold_one_may() {
-        let error =
-            refuse_spills(&[kernel("matmul_f32", 8), kernel("concat_f32", 8)]).unwrap_err().to_string();
+        let [hot, cold] = ["matmul_f32", "concat_f32"].map(|name| kernel(name, 8));
+        let error = refuse_spills(&[&hot, &cold]).unwrap_err().to_string();
         assert!(error.ends_with("\n  matmul_f32 spills 8 bytes on sm_80"), "{error}");
-        assert!(refuse_spills(&[kernel("matmul_f32", 0), kernel("concat_f32", 8)]).is_ok());
+        assert!(refuse_spills(&[&kernel("matmul_f32", 0), &cold]).is_ok());
     }
 
     #[test]
-    fn the_hash_changes_with_a_header() {
+    fn the_hash_changes_with_a_header_and_not_with_other_files() {
         let folder = tempfile::tempdir().unwrap();
-        let files = ["common.cuh", "add.cu"].map(|name| folder.path().join(name));
-        files.iter().for_each(|file| fs::write(file, "// One.\n").unwrap());
-        let before = hash_of(files.iter()).unwrap();
-        assert_eq!(before, hash_of(files.iter()).unwrap());
-        fs::write(&files[0], "// Two.\n").unwrap();
-        assert_ne!(before, hash_of(files.iter()).unwrap());
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        let hash = || source_hash::of(folder.path()).unwrap();
+        write("common.cuh", "// One.\n");
+        write("add.cu", "// One.\n");
+        let before = hash();
+        write("build.rs", "// One.\n");
+        assert_eq!(before, hash());
+        write("common.cuh", "// Two.\n");
+        assert_ne!(before, hash());
+    }
+
+    #[test]
+    fn the_list_names_every_entry_point_once_beside_its_file() {
+        let kernels = ["sm_80", "sm_90a"]
+            .map(|architecture| Resources { architecture: architecture.into(), ..kernel("add_f32", 0) });
+        let text = images(7, &[Compiled { stem: "add".into(), kernels: kernels.into() }]);
+        assert_eq!(
+            text,
+            "// sources 0000000000000007\npub(super) static IMAGES: &[Image] = &[\n    Image { file: \"add\", kernels: \
+             &[\"add_f32\"], bytes: include_bytes!(\"add.fatbin\") },\n];\n"
+        );
     }
 }

@@ -2,6 +2,7 @@
 
 use tensor::{Indices, Tensor, random::Stream};
 
+use crate::augmentation::{Augmentation, Change};
 use crate::{Error, Result, Split, transform};
 
 /// Some images of a split, ready for a model.
@@ -24,6 +25,7 @@ pub struct Batches<'a> {
     split: &'a Split,
     size: usize,
     stream: Stream,
+    augmentation: (Augmentation, Stream),
 }
 
 impl<'a> Batches<'a> {
@@ -35,7 +37,21 @@ impl<'a> Batches<'a> {
             let expected = format!("between 1 and {}, the number of images", split.len());
             return Err(Error::Mismatch { what: "batch size", expected, got: size.to_string() });
         }
-        Ok(Self { split, size, stream })
+        Ok(Self { split, size, stream, augmentation: (Augmentation::None, stream) })
+    }
+
+    /// The same images changed at random, as the augmentation and its stream say.
+    ///
+    /// Errs if the images are too small for it.
+    pub fn with_augmentation(self, augmentation: Augmentation, stream: Stream) -> Result<Self> {
+        let [_, h, w] = self.split.image_shape();
+        if let Augmentation::CropAndFlip { border } = augmentation
+            && border as usize >= h.min(w)
+        {
+            let expected = format!("below {}, the shorter side of the images", h.min(w));
+            return Err(Error::Mismatch { what: "border of a crop", expected, got: border.to_string() });
+        }
+        Ok(Self { augmentation: (augmentation, stream), ..self })
     }
 
     /// The number of batches in an epoch, at least one.
@@ -47,7 +63,16 @@ impl<'a> Batches<'a> {
     pub fn epoch(&self, epoch: u64) -> Epoch<'a> {
         let mut rows = self.stream.permutation(self.split.len(), epoch);
         rows.truncate(self.per_epoch() * self.size);
-        Epoch { split: self.split, rows, size: self.size, next: 0 }
+        // Training counts its steps from 0 in epoch 1.
+        let first_step = epoch.saturating_sub(1) * self.per_epoch() as u64;
+        Epoch {
+            split: self.split,
+            rows,
+            size: self.size,
+            next: 0,
+            first_step,
+            augmentation: self.augmentation,
+        }
     }
 }
 
@@ -60,7 +85,8 @@ pub fn in_order(split: &Split, size: usize) -> Result<Epoch<'_>> {
         return Err(Error::Mismatch { what: "batch size", expected, got: "0".to_owned() });
     }
     let n = u32::try_from(split.len()).expect("a split has fewer than 2^32 images");
-    Ok(Epoch { split, rows: (0..n).collect(), size, next: 0 })
+    let augmentation = (Augmentation::None, Stream::new(0, "augment"));
+    Ok(Epoch { split, rows: (0..n).collect(), size, next: 0, first_step: 0, augmentation })
 }
 
 /// An iterator over the batches of one pass through a split.
@@ -72,6 +98,9 @@ pub struct Epoch<'a> {
     size: usize,
     /// The first row of the next batch, as a position in `rows`.
     next: usize,
+    /// The number of the training step of the first batch.
+    first_step: u64,
+    augmentation: (Augmentation, Stream),
 }
 
 impl Iterator for Epoch<'_> {
@@ -86,7 +115,9 @@ impl Iterator for Epoch<'_> {
         let start = n.saturating_mul(self.size).saturating_add(self.next).min(self.rows.len());
         let end = start.saturating_add(self.size).min(self.rows.len());
         self.next = end;
-        (start < end).then(|| gather(self.split, self.rows[start..end].to_vec()))
+        let step = self.first_step + (start / self.size) as u64;
+        let changed = |image: usize| self.augmentation.0.change(&self.augmentation.1, step, image as u64);
+        (start < end).then(|| gather_changed(self.split, self.rows[start..end].to_vec(), changed))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -101,19 +132,38 @@ impl ExactSizeIterator for Epoch<'_> {}
 ///
 /// Errs if there are no rows, or one is beyond the split.
 pub fn gather(split: &Split, rows: Vec<u32>) -> Result<Batch> {
+    gather_changed(split, rows, |_| Change::None)
+}
+
+/// The same with a change for each image of the batch.
+fn gather_changed(split: &Split, rows: Vec<u32>, change: impl Fn(usize) -> Change) -> Result<Batch> {
     let last = rows.iter().max();
     if last.is_none_or(|&last| last as usize >= split.len()) {
         let expected = format!("at least one, each below {}", split.len());
         let got = last.map_or("none".to_owned(), |last| format!("row {last}"));
         return Err(Error::Mismatch { what: "rows of a batch", expected, got });
     }
-    let d: usize = split.image_shape().iter().product();
+    let [c, h, w] = split.image_shape();
+    let d = c * h * w;
     let pixels = split.pixels();
     let mut values = Vec::with_capacity(rows.len() * d);
-    for &row in &rows {
-        transform::normalise_into(&mut values, &pixels[row as usize * d..][..d]);
+    for (image, &row) in rows.iter().enumerate() {
+        let original = &pixels[row as usize * d..][..d];
+        match change(image) {
+            Change::None => transform::normalise_into(&mut values, original),
+            change => transform::normalise_into(&mut values, &changed(original, [h, w], change)),
+        }
     }
     let labels = rows.iter().map(|&row| u32::from(split.labels()[row as usize])).collect();
     let images = Tensor::from_vec(values, &[rows.len(), d])?;
     Ok(Batch { images, labels: Indices::new(labels), rows })
+}
+
+/// The pixels of an image, channel after channel, each read where the change says.
+fn changed(original: &[u8], [h, w]: [usize; 2], change: Change) -> Vec<u8> {
+    let places: Vec<Option<usize>> = (0..h * w)
+        .map(|pixel| change.source([h, w], pixel / w, pixel % w).map(|[row, column]| row * w + column))
+        .collect();
+    let channels = original.chunks_exact(h * w);
+    channels.flat_map(|channel| places.iter().map(|place| place.map_or(0, |place| channel[place]))).collect()
 }

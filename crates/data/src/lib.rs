@@ -2,10 +2,12 @@
 //!
 //! Reading order: a [`Split`] is images with labels, a [`Dataset`] two of them and their provenance;
 //! [`idx`] reads one file, `folder` the four of a set, and [`open`] finds the folder by the set's name, or
-//! takes the set that is [`embedded`]; [`Batches`] feeds training, [`in_order`] evaluation; [`mod@reference`]
+//! takes the set that is [`embedded`]; [`Batches`] feeds training, on a GPU [`Resident`], [`in_order`] evaluation;
+//! [`Augmentation`] changes training images at random; [`mod@reference`]
 //! says what errors need no model at all.
 #![forbid(unsafe_code)]
 
+mod augmentation;
 mod batches;
 mod checksum;
 mod dataset;
@@ -16,12 +18,15 @@ mod folder;
 pub mod idx;
 mod known;
 pub mod reference;
+mod resident;
 mod split;
 pub mod transform;
 
+pub use augmentation::Augmentation;
 pub use batches::{Batch, Batches, Epoch, gather, in_order};
 pub use dataset::{Dataset, Origin, Provenance, StoredFile};
 pub use error::{Error, Result};
 pub use find::{Places, open, open_in};
 pub use known::names;
+pub use resident::Resident;
 pub use split::Split;

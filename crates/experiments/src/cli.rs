@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use report::table;
 
 use crate::claims;
-use crate::engine;
+use crate::engine::{self, Places};
 use crate::experiment::Planned;
 use crate::reproduce::{Options, Outcome, reproduce};
 use crate::settings::Setting;
@@ -84,9 +84,8 @@ pub fn main() -> ExitCode {
 }
 
 fn planned(selection: &Selection) -> Result<Vec<Planned>> {
-    let device: tensor::Device =
+    let _: tensor::Device =
         selection.device.parse().map_err(|error: tensor::Error| Error::Usage(error.to_string()))?;
-    debug_assert_eq!(device, tensor::Device::Cpu);
     let settings: Vec<Setting> =
         selection.settings.iter().map(|text| text.parse().map_err(Error::Usage)).collect::<Result<_>>()?;
     let listed = claims::named(&selection.only)?;
@@ -99,7 +98,10 @@ fn options(selection: &Selection) -> Options {
         profile: selection.profile,
         out: selection.out.clone(),
         data: selection.data.clone(),
-        jobs: selection.jobs.unwrap_or(processors),
+        places: Places {
+            jobs: selection.jobs.unwrap_or(processors),
+            device: selection.device.clone(),
+        },
         settings: selection.settings.clone(),
     }
 }
@@ -138,7 +140,7 @@ fn plan(selection: &Selection) -> Result<ExitCode> {
         }
         println!("{}: {}", planned.name, planned.title);
         println!("  {} runs, {stored} of them stored already", planned.runs.len());
-        println!("  {:.1} TFLOP to compute, {} runs at once", flops / 1e12, options.jobs);
+        println!("  {:.1} TFLOP to compute, {} runs at once", flops / 1e12, options.places.jobs);
         println!("  config: {}", planned.config);
     }
     Ok(ExitCode::SUCCESS)

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use data::{Batches, Split};
+use data::{Augmentation, Batches, Resident, Split};
 use models::{AdamConfig, Cre, EpochReport, Evaluation, Trainer, evaluate, fc};
 use serde::{Deserialize, Serialize};
 use tensor::random::Stream;
-use tensor::{DType, Indices, Tensor};
+use tensor::{DType, Device, Indices, Tensor};
 
 use crate::store::{Array, Arrays, Checkpoint, DataId, FinishedRun, Outcome, RunFolder, RunSpec, Values};
 use crate::{Error, Result};
@@ -38,6 +38,35 @@ pub struct CreConfig {
     pub batch: usize,
     /// How often the training images are gone through.
     pub epochs: u32,
+    /// What it is computed on, for sums are added in another order on a GPU; the key of a run on the processor does
+    /// not name it.
+    #[serde(default, skip_serializing_if = "Hardware::is_cpu")]
+    pub hardware: Hardware,
+}
+
+/// What a run is computed on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Hardware {
+    /// The processor.
+    #[default]
+    Cpu,
+    /// A GPU.
+    Cuda,
+}
+
+impl Hardware {
+    /// That of a device.
+    pub fn of(device: &Device) -> Self {
+        match device {
+            Device::Cpu => Self::Cpu,
+            Device::Cuda(_) => Self::Cuda,
+        }
+    }
+
+    fn is_cpu(&self) -> bool {
+        *self == Self::Cpu
+    }
 }
 
 /// Which images of which set.
@@ -143,21 +172,23 @@ impl CreRun {
         Ok(fc::cre(&self.config.model, &Stream::new(self.seed, "init"), DType::F32)?)
     }
 
-    /// Computes the run, or goes on with it, and hears about every epoch.
+    /// Computes the run on this device, or goes on with it, and hears about every epoch.
     ///
     /// A loss that is no longer a number ends the run as diverged, which is a result and no error.
     ///
     /// # Errors
-    /// If the images cannot be batched or the store fails.
+    /// If the images cannot be batched, or the store or the device fails.
     pub fn compute(
         &self,
         data: &CreData,
+        device: &Device,
         mut folder: RunFolder,
         mut heard: impl FnMut(u32),
     ) -> Result<FinishedRun> {
         let model = self.model()?;
         let mut trainer = Trainer::new(&model, self.config.optimiser, self.config.lambda);
-        let batches = Batches::new(&data.train, self.config.batch, Stream::new(self.seed, "shuffle"))?;
+        trainer.to_device(device)?;
+        let batches = Source::new(&data.train, self.config.batch, Stream::new(self.seed, "shuffle"), device)?;
         let resumed = folder.resume()?;
         let mut next = 0;
         if let Some(checkpoint) = &resumed {
@@ -170,7 +201,7 @@ impl CreRun {
             let start = Instant::now();
             let trained = match epoch {
                 0 => None,
-                _ => match trainer.epoch(epoch, pairs(batches.epoch(u64::from(epoch)))) {
+                _ => match batches.train(&mut trainer, epoch) {
                     Ok(report) => Some(report),
                     Err(error @ models::Error::Diverged { .. }) => {
                         let outcome = Outcome::Diverged { epoch, reason: error.to_string() };
@@ -179,12 +210,12 @@ impl CreRun {
                     Err(error) => return Err(error.into()),
                 },
             };
-            let validation = evaluate_split(&model, &data.validation)?;
-            let test = evaluate_split(&model, &data.test)?;
+            let validation = evaluate_split(&model, device, &data.validation)?;
+            let test = evaluate_split(&model, device, &data.test)?;
             let scalars = scalars(trained.as_ref(), &validation, &test);
             let seconds = start.elapsed().as_secs_f64();
             if last_checkpoint.elapsed() >= CHECKPOINT_AFTER && epoch < self.config.epochs {
-                let arrays = trainer.state().iter().map(to_named_array).collect();
+                let arrays = trainer.state().iter().map(to_named_array).collect::<Result<_>>()?;
                 folder.record(&Checkpoint { epoch, arrays }, scalars, seconds)?;
                 last_checkpoint = Instant::now();
             } else {
@@ -192,8 +223,35 @@ impl CreRun {
             }
             heard(epoch + 1);
         }
-        let finals = finals(&model, data)?;
+        let finals = finals(&model, device, data)?;
         Ok(folder.finish(Outcome::Finished, &finals)?)
+    }
+}
+
+/// Where the batches of training are made.
+enum Source<'d> {
+    Cpu(Batches<'d>),
+    Gpu(Resident),
+}
+
+impl<'d> Source<'d> {
+    fn new(split: &'d Split, size: usize, shuffle: Stream, device: &Device) -> Result<Self> {
+        let unchanged = (Augmentation::None, shuffle);
+        Ok(match device {
+            Device::Cpu => Self::Cpu(Batches::new(split, size, shuffle)?),
+            Device::Cuda(gpu) => Self::Gpu(Resident::new(gpu, split, size, shuffle, unchanged)?),
+        })
+    }
+
+    fn train(&self, trainer: &mut Trainer<'_>, epoch: u32) -> models::Result<EpochReport> {
+        match self {
+            Self::Cpu(batches) => trainer.epoch(epoch, pairs(batches.epoch(u64::from(epoch)))),
+            Self::Gpu(resident) => {
+                resident.begin(u64::from(epoch))?;
+                let (seek, gather) = (|step| resident.seek(step), |number| resident.gather(number));
+                trainer.epoch_on_gpu(epoch, resident.per_epoch(), seek, gather)
+            }
+        }
     }
 }
 
@@ -220,23 +278,25 @@ fn scalars(
 
 /// What is kept of a trained model: the test latents and labels, a reconstruction of the first test image
 /// of each class, and all parameters.
-fn finals(model: &Cre, data: &CreData) -> Result<Arrays> {
+fn finals(model: &Cre, device: &Device, data: &CreData) -> Result<Arrays> {
     let mut latents = Vec::new();
     for batch in data::in_order(&data.test, EVALUATION_BATCH)? {
-        latents.extend_from_slice(model.represent(&batch?.images)?.z.as_slice::<f32>()?);
+        let z = model.represent(&batch?.images.to_device(device)?)?.z.to_device(&Device::Cpu)?;
+        latents.extend_from_slice(z.as_slice::<f32>()?);
     }
     let n = data.test.len();
     let shown = data::gather(&data.test, first_of_each_class(&data.test))?;
-    let reconstruction = model.represent(&shown.images)?.reconstruction;
+    let reconstruction = model.represent(&shown.images.to_device(device)?)?.reconstruction;
     let labels = data.test.labels().iter().map(|&label| u32::from(label)).collect();
     let mut finals = Arrays::from([
         ("test_latent".into(), Array { shape: vec![n, latents.len() / n], values: Values::F32(latents) }),
         ("test_label".into(), Array { shape: vec![n], values: Values::U32(labels) }),
-        to_named_array(&("shown_image".into(), shown.images)),
-        to_named_array(&("shown_reconstruction".into(), reconstruction)),
+        to_named_array(&("shown_image".into(), shown.images))?,
+        to_named_array(&("shown_reconstruction".into(), reconstruction))?,
     ]);
-    let params = model.params().into_iter();
-    finals.extend(params.map(|(name, param)| to_named_array(&(format!("parameters/{name}"), param.value()))));
+    for (name, param) in model.params() {
+        finals.extend([to_named_array(&(format!("parameters/{name}"), param.value()))?]);
+    }
     Ok(finals)
 }
 
@@ -246,8 +306,12 @@ fn first_of_each_class(split: &Split) -> Vec<u32> {
     (0..split.n_classes()).filter_map(first).map(|row| row as u32).collect()
 }
 
-fn evaluate_split(model: &Cre, split: &Split) -> Result<Evaluation> {
-    Ok(evaluate(model, pairs(data::in_order(split, EVALUATION_BATCH)?))?)
+fn evaluate_split(model: &Cre, device: &Device, split: &Split) -> Result<Evaluation> {
+    let mut batches = Vec::new();
+    for (images, labels) in pairs(data::in_order(split, EVALUATION_BATCH)?) {
+        batches.push((images.to_device(device)?, labels));
+    }
+    Ok(evaluate(model, batches)?)
 }
 
 /// Images and labels of batches, which were checked when the split was made.
@@ -258,12 +322,13 @@ fn pairs(epoch: data::Epoch<'_>) -> impl Iterator<Item = (Tensor, Indices)> + '_
     })
 }
 
-fn to_named_array((name, tensor): &(String, Tensor)) -> (String, Array) {
+fn to_named_array((name, tensor): &(String, Tensor)) -> Result<(String, Array)> {
+    let tensor = tensor.to_device(&Device::Cpu)?;
     let values = match tensor.as_slice::<f32>() {
         Ok(values) => Values::F32(values.to_vec()),
         Err(_) => Values::F64(tensor.to_f64_vec()),
     };
-    (name.clone(), Array { shape: tensor.shape().to_vec(), values })
+    Ok((name.clone(), Array { shape: tensor.shape().to_vec(), values }))
 }
 
 fn to_tensor(array: &Array) -> Option<Tensor> {

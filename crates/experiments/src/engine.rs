@@ -5,11 +5,31 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::ThreadPoolBuilder;
+use tensor::Device;
 
 use crate::cre_run::{CreData, CreRun, OpenData};
 use crate::progress::Progress;
 use crate::store::{FinishedRun, Store};
 use crate::{Error, Result};
+
+/// Where runs are computed.
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// Runs at once.
+    pub jobs: usize,
+    /// The device, as in `cuda:0`.
+    pub device: String,
+}
+
+impl Places {
+    /// The device; on a GPU a queue that no other run shares.
+    ///
+    /// # Errors
+    /// If there is no such device.
+    pub fn device(&self) -> Result<Device> {
+        Ok(self.device.parse()?)
+    }
+}
 
 /// Opens every data set that the runs read, each once.
 ///
@@ -28,8 +48,8 @@ pub fn open_data(runs: &[CreRun], folder: Option<&Path>) -> Result<OpenData> {
 
 /// The finished runs, in the order asked for: from the store where they are there, else computed now.
 ///
-/// Each of `jobs` threads takes the next run that nobody has; small models run one on each core rather than
-/// one over all. The bits of a run do not depend on `jobs`.
+/// Each of so many threads takes the next run that nobody has; small models run one on each core rather than one over
+/// all, and on a GPU each in a queue of its own. The bits of a run do not depend on how many there are.
 ///
 /// # Errors
 /// The first error of a run; the others that had begun are finished first, and all that is stored stays.
@@ -37,7 +57,7 @@ pub fn run_all(
     store: &Store,
     data: &OpenData,
     runs: &[CreRun],
-    jobs: usize,
+    places: &Places,
     progress: &Progress,
 ) -> Result<Vec<FinishedRun>> {
     let finished: Vec<Mutex<Option<FinishedRun>>> = runs.iter().map(|_| Mutex::new(None)).collect();
@@ -50,14 +70,14 @@ pub fn run_all(
             if index >= runs.len() || locked(&failure).is_some() {
                 return;
             }
-            match pool.install(|| one(store, data, &runs[index], progress)) {
+            match pool.install(|| one(store, data, &runs[index], places, progress)) {
                 Ok(run) => *locked(&finished[index]) = Some(run),
                 Err(error) => *locked(&failure) = Some(error),
             }
         }
     };
     std::thread::scope(|scope| {
-        (0..jobs.max(1)).for_each(|_| drop(scope.spawn(work)));
+        (0..places.jobs.max(1)).for_each(|_| drop(scope.spawn(work)));
     });
     if let Some(error) = locked(&failure).take() {
         return Err(error);
@@ -69,7 +89,13 @@ pub fn run_all(
         .collect()
 }
 
-fn one(store: &Store, data: &OpenData, run: &CreRun, progress: &Progress) -> Result<FinishedRun> {
+fn one(
+    store: &Store,
+    data: &OpenData,
+    run: &CreRun,
+    places: &Places,
+    progress: &Progress,
+) -> Result<FinishedRun> {
     let data = data.get(&run.config.data).expect("the data of every run was opened");
     let spec = run.spec(data);
     let epochs = run.config.epochs + 1;
@@ -82,7 +108,7 @@ fn one(store: &Store, data: &OpenData, run: &CreRun, progress: &Progress) -> Res
         progress.epochs(done.saturating_sub(reported));
         reported = reported.max(done);
     };
-    let finished = run.compute(data, store.run(&spec)?, heard)?;
+    let finished = run.compute(data, &places.device()?, store.run(&spec)?, heard)?;
     progress.finished(run, &finished);
     Ok(finished)
 }

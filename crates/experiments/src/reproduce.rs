@@ -7,8 +7,8 @@ use std::time::Instant;
 use report::{Page, Plate, Row, Section, Verdict, table};
 use serde_json::Value;
 
-use crate::cre_run::{CreRun, OpenData};
-use crate::engine;
+use crate::cre_run::{CreRun, Hardware, OpenData};
+use crate::engine::{self, Places};
 use crate::experiment::{Finished, Planned};
 use crate::progress::Progress;
 use crate::provenance::provenance;
@@ -31,8 +31,8 @@ pub struct Options {
     pub out: PathBuf,
     /// Where data sets are looked for first.
     pub data: Option<PathBuf>,
-    /// Runs at once.
-    pub jobs: usize,
+    /// How many runs at once, and on what.
+    pub places: Places,
     /// What was set besides the profile, as on the command line.
     pub settings: Vec<String>,
 }
@@ -58,18 +58,20 @@ pub fn reproduce(planned: &[Planned], options: &Options) -> Result<Outcome> {
     let folder = options.out.join(options.profile.name());
     create(&folder)?;
     let store = Store::open(options.out.join("runs"))?.with_provenance(provenance.clone());
-    let runs: Vec<CreRun> = planned.iter().flat_map(|planned| planned.runs.iter().cloned()).collect();
+    let mut runs: Vec<CreRun> = planned.iter().flat_map(|planned| planned.runs.iter().cloned()).collect();
+    let hardware = Hardware::of(&options.places.device()?);
+    runs.iter_mut().for_each(|run| run.config.hardware = hardware);
     let data = engine::open_data(&runs, options.data.as_deref())?;
 
     let images: f64 = missing(&store, &data, &runs)?.iter().map(|run| images_trained(run)).sum();
     let epochs = runs.iter().map(|run| u64::from(run.config.epochs) + 1).sum();
     let progress = Progress::new(runs.len(), epochs);
     let start = Instant::now();
-    let finished = engine::run_all(&store, &data, &runs, options.jobs, &progress);
+    let finished = engine::run_all(&store, &data, &runs, &options.places, &progress);
     progress.end();
     let (finished, seconds) = (finished?, start.elapsed().as_secs_f64());
 
-    let mut rows = vec![same_bits_again(&runs[0], &data, &finished[0])?];
+    let mut rows = vec![same_bits_again(&runs[0], &data, &options.places, &finished[0])?];
     let (mut sections, mut offset) = (Vec::new(), 0);
     for planned in planned {
         let range = offset..offset + planned.runs.len();
@@ -126,13 +128,14 @@ fn images_trained(run: &CreRun) -> f64 {
 }
 
 /// Fact A13: the first epochs of the first run, computed again, agree bit for bit with what was stored.
-fn same_bits_again(run: &CreRun, data: &OpenData, stored: &FinishedRun) -> Result<Row> {
+fn same_bits_again(run: &CreRun, data: &OpenData, places: &Places, stored: &FinishedRun) -> Result<Row> {
+    let device = places.device()?;
     let mut again = run.clone();
     again.config.epochs = 1;
     let images = data.get(&run.config.data).ok_or_else(|| Error::Missing(run.config.data.name.clone()))?;
     let folder = std::env::temp_dir().join(format!("agon-again-{}", std::process::id()));
     let recomputed = Store::open(&folder).and_then(|store| store.run(&again.spec(images)));
-    let recomputed = recomputed.map_err(Error::from).and_then(|run| again.compute(images, run, |_| ()));
+    let recomputed = recomputed.map_err(Error::from).and_then(|run| again.compute(images, &device, run, |_| ()));
     let _ = std::fs::remove_dir_all(&folder);
     let recomputed = recomputed?;
     let differs = stored.epochs.iter().zip(&recomputed.epochs).find_map(|(was, is)| was.difference(is));

@@ -1,7 +1,8 @@
 //! Training with one loss and one optimiser, whatever the model is.
 
 use autograd::{Param, Tape, Var};
-use tensor::{DType, Tensor};
+use tensor::gpu::Recording;
+use tensor::{DType, Device, Tensor};
 
 use crate::cre::fitting;
 use crate::{Error, Mode, Optimiser, Result, Schedule};
@@ -37,6 +38,8 @@ pub struct Learner<'m, O> {
     optimiser: O,
     schedule: Schedule,
     steps: u64,
+    /// The step that was recorded on a GPU, and where its loss stands.
+    recorded: Option<(Recording, Tensor)>,
 }
 
 impl<'m, O: Optimiser> Learner<'m, O> {
@@ -49,7 +52,7 @@ impl<'m, O: Optimiser> Learner<'m, O> {
         optimiser: O,
         schedule: Schedule,
     ) -> Self {
-        Self { params, buffers, optimiser, schedule, steps: 0 }
+        Self { params, buffers, optimiser, schedule, steps: 0, recorded: None }
     }
 
     /// The number of steps so far.
@@ -80,6 +83,57 @@ impl<'m, O: Optimiser> Learner<'m, O> {
         Ok(value)
     }
 
+    /// Moves parameters, buffers and the optimiser to that device.
+    ///
+    /// # Errors
+    /// If a device fails or has no memory.
+    pub fn to_device(&mut self, device: &Device) -> Result<()> {
+        for (_, param) in self.params.iter().chain(&self.buffers) {
+            param.set(param.value().to_device(device)?);
+        }
+        self.recorded = None;
+        self.optimiser.follow(&self.params)
+    }
+
+    /// One step on the GPU that the parameters live on, as [`Learner::step`] but recorded the first time and run again
+    /// from then on, without asking `loss`: what changes from step to step must lie in tensors that are rewritten.
+    ///
+    /// Returns the loss where it lies; the next step rewrites it. Whether it is finite nobody has asked.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if the parameters live on the processor; whatever the loss returns;
+    /// [`tensor::Error::Recording`] if the step needs the processor.
+    pub fn step_recorded(
+        &mut self,
+        loss: impl for<'t> FnOnce(&'t Tape, Mode) -> Result<Var<'t>>,
+    ) -> Result<Tensor> {
+        let (number, phase) = (self.steps, self.schedule.at(self.steps));
+        let device = self.params.first().map_or(Device::Cpu, |(_, param)| param.value().device());
+        let Device::Cuda(gpu) = device else {
+            let wanted = "a GPU, by `to_device`";
+            return Err(Error::Setting { setting: "device of the learner", wanted, got: device.to_string() });
+        };
+        self.optimiser.begin(phase)?;
+        if let Some((recorded, _)) = &self.recorded {
+            recorded.replay(number)?;
+        } else {
+            let step = || -> Result<Tensor> {
+                let (gradients, value) = {
+                    let tape = Tape::new();
+                    let loss = loss(&tape, Mode::Training { step: number })?;
+                    (tape.backward(&loss)?, loss.value().clone())
+                };
+                self.optimiser.apply(&self.params, &gradients, phase)?;
+                Ok(value)
+            };
+            let (value, recorded) = gpu.record(number, step)?;
+            self.recorded = Some((recorded, value));
+        }
+        self.steps += 1;
+        let (_, value) = self.recorded.as_ref().expect("the step was recorded");
+        Ok(value.clone())
+    }
+
     /// Everything that has to be stored to go on later with the same bits: parameters, buffers, the optimiser
     /// and the number of steps.
     pub fn state(&self) -> Vec<(String, Tensor)> {
@@ -102,6 +156,8 @@ impl<'m, O: Optimiser> Learner<'m, O> {
         let steps = fitting(STEPS, &self.steps_stored(), stored(STEPS))?.item()? as u64;
         self.optimiser.load(&self.params, &|name| stored(&optimiser_name(name)))?;
         values.into_iter().for_each(|(param, value)| param.set(value));
+        // What was recorded rewrites the parameters that were there.
+        self.recorded = None;
         self.steps = steps;
         Ok(())
     }

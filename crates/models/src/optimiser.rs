@@ -13,7 +13,29 @@ pub trait Optimiser {
     ///
     /// # Errors
     /// If a parameter has no gradient.
-    fn descend(&mut self, params: &[(String, &Param)], gradients: &Gradients, phase: Phase) -> Result<()>;
+    fn descend(&mut self, params: &[(String, &Param)], gradients: &Gradients, phase: Phase) -> Result<()> {
+        self.begin(phase)?;
+        self.apply(params, gradients, phase)
+    }
+
+    /// The first half of [`Optimiser::descend`]: everything that changes from step to step, written where kernels read
+    /// it.
+    ///
+    /// # Errors
+    /// If a GPU fails.
+    fn begin(&mut self, phase: Phase) -> Result<()>;
+
+    /// The second half, which a recorded step runs again.
+    ///
+    /// # Errors
+    /// If a parameter has no gradient.
+    fn apply(&mut self, params: &[(String, &Param)], gradients: &Gradients, phase: Phase) -> Result<()>;
+
+    /// Moves what is kept for each parameter to the device that the parameter lives on now.
+    ///
+    /// # Errors
+    /// If a device fails or has no memory.
+    fn follow(&mut self, params: &[(String, &Param)]) -> Result<()>;
 
     /// What has to be stored to go on later, named after the parameters.
     fn state(&self, params: &[(String, &Param)]) -> Vec<(String, Tensor)>;
@@ -55,7 +77,7 @@ pub(crate) fn cell_for(
     kind: &'static str,
 ) -> Result<Option<Cell>> {
     match params.first().map(|(_, param)| param.value().device()) {
-        Some(Device::Cuda(gpu)) => Ok(Some(Cell::new(&gpu, words, kind)?)),
+        Some(Device::Cuda(gpu)) => Ok(Some(Cell::new(&gpu, 4 * words, kind)?)),
         Some(Device::Cpu) | None => Ok(None),
     }
 }
@@ -91,9 +113,17 @@ pub(crate) fn launch_all<const S: usize>(
 }
 
 impl Optimiser for Adam {
-    fn descend(&mut self, params: &[(String, &Param)], gradients: &Gradients, phase: Phase) -> Result<()> {
+    fn begin(&mut self, phase: Phase) -> Result<()> {
         self.set_phase(phase);
-        self.step(params, gradients)
+        self.begin_step()
+    }
+
+    fn apply(&mut self, params: &[(String, &Param)], gradients: &Gradients, _: Phase) -> Result<()> {
+        self.apply(params, gradients)
+    }
+
+    fn follow(&mut self, params: &[(String, &Param)]) -> Result<()> {
+        self.follow(params)
     }
 
     fn state(&self, params: &[(String, &Param)]) -> Vec<(String, Tensor)> {
@@ -106,8 +136,16 @@ impl Optimiser for Adam {
 }
 
 impl Optimiser for Sgd {
-    fn descend(&mut self, params: &[(String, &Param)], gradients: &Gradients, phase: Phase) -> Result<()> {
-        self.step(params, gradients, phase)
+    fn begin(&mut self, phase: Phase) -> Result<()> {
+        self.begin_step(phase)
+    }
+
+    fn apply(&mut self, params: &[(String, &Param)], gradients: &Gradients, phase: Phase) -> Result<()> {
+        self.apply(params, gradients, phase)
+    }
+
+    fn follow(&mut self, params: &[(String, &Param)]) -> Result<()> {
+        self.follow(params)
     }
 
     fn state(&self, params: &[(String, &Param)]) -> Vec<(String, Tensor)> {

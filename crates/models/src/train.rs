@@ -1,5 +1,7 @@
 //! Training a CRE: one forward and one backward pass a step for all three parts.
 
+mod on_gpu;
+
 use std::ops::ControlFlow;
 
 use autograd::{Gradients, Tape, Var};
@@ -7,12 +9,14 @@ use tensor::{Indices, Tensor};
 
 use crate::cre::Losses;
 use crate::{Adam, AdamConfig, Cre, Error, Mode, Module, Part, Result};
+use on_gpu::OnGpu;
 
 /// A model in training: an optimiser for each part, and the weight of reconstruction.
 pub struct Trainer<'m> {
     model: &'m Cre,
     optimisers: [Adam; 3],
     lambda: f64,
+    on_gpu: Option<OnGpu>,
 }
 
 /// What the two losses say to the encoder about the same latent.
@@ -56,7 +60,7 @@ impl<'m> Trainer<'m> {
     /// A model that has not been trained yet. `lambda` is the weight of reconstruction in [0, 1].
     pub fn new(model: &'m Cre, config: AdamConfig, lambda: f64) -> Self {
         let optimisers = Part::ALL.map(|part| Adam::new(&model.part(part).params(), config));
-        Self { model, optimisers, lambda }
+        Self { model, optimisers, lambda, on_gpu: None }
     }
 
     /// One step on a batch: images `[n, ...]` and their classes.
@@ -67,7 +71,7 @@ impl<'m> Trainer<'m> {
     /// If a shape does not fit.
     pub fn step(&mut self, images: &Tensor, labels: &Indices) -> Result<(f64, f64, Conflict)> {
         let (gradients, report) = {
-            let tape = Tape::new();
+            let tape = self.tape();
             let mode = Mode::Training { step: self.optimisers[0].steps() };
             let losses = self.model.losses(&tape, images, labels, self.lambda, mode)?;
             let gradients = differentiate(&tape, &losses)?;
@@ -81,6 +85,11 @@ impl<'m> Trainer<'m> {
             optimiser.step(&self.model.part(part).params(), &gradients)?;
         }
         Ok(report)
+    }
+
+    /// The tape of a step.
+    fn tape(&self) -> Tape {
+        Tape::new()
     }
 
     /// One epoch over these batches.
@@ -161,6 +170,8 @@ impl<'m> Trainer<'m> {
     /// [`Error::State`] if a tensor is missing or does not fit.
     pub fn load(&mut self, stored: impl Fn(&str) -> Option<Tensor>) -> Result<()> {
         self.model.load(&stored)?;
+        // What was recorded rewrites the parameters that were there.
+        self.on_gpu = self.on_gpu.take().map(OnGpu::without_step);
         for (part, optimiser) in Part::ALL.into_iter().zip(&mut self.optimisers) {
             optimiser.load(&self.model.part(part).params(), |name| stored(&optimiser_name(part, name)))?;
         }

@@ -18,13 +18,13 @@ pub enum Device {
 }
 
 impl Device {
-    /// Opens the GPU with this ordinal.
+    /// Opens the GPU with this ordinal, for one queue of work: tensors of two calls do not mix.
     ///
     /// # Errors
-    /// [`Error::NoDevice`], always, in this version: the CUDA kernels are not written yet.
+    /// [`Error::NoDevice`] if this program carries no kernels, or there is no driver, or it is too old, or no such
+    /// card, or one that there are no kernels for; [`Error::Driver`] if the driver fails.
     pub fn cuda(ordinal: usize) -> Result<Self> {
-        let why = "this version of agon has no CUDA kernels yet; use the device `cpu`".into();
-        Err(Error::NoDevice { device: format!("cuda:{ordinal}"), why })
+        Ok(Self::Cuda(crate::cuda::open(ordinal)?))
     }
 }
 

@@ -55,6 +55,14 @@ impl Gpu {
         self.driver.traits()
     }
 
+    /// To launch kernels that are no [`Kernel`](crate::Kernel), in their versions for `dtype`; `name` is for errors.
+    ///
+    /// # Errors
+    /// [`Error::NoKernel`] for `f64`.
+    pub fn call(self: &Arc<Self>, name: &'static str, dtype: DType) -> Result<Call<'_>> {
+        Call::new(self, name, dtype)
+    }
+
     /// How much memory this queue's tensors have asked for.
     pub fn memory_statistics(&self) -> GpuMemoryStatistics {
         self.pool.statistics()
@@ -196,7 +204,7 @@ impl Gpu {
         Ok((outcome?, recording))
     }
 
-    fn refuse_while_recording(&self, what: &str) -> Result<()> {
+    pub(crate) fn refuse_while_recording(&self, what: &str) -> Result<()> {
         match self.state().recorder {
             Some(_) => Err(Error::Recording { why: format!("it cannot {what}") }),
             None => Ok(()),

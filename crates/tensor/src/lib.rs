@@ -6,6 +6,7 @@
 //! that asks which device and which type. This crate knows nothing of derivatives.
 
 mod error;
+mod cuda;
 mod dtype;
 mod device;
 pub mod gpu;

@@ -48,8 +48,8 @@ fn number_before(line: &str, what: &str) -> Option<u32> {
 }
 
 /// One line for each kernel, its architectures side by side, in the order of the names.
-pub(super) fn table(kernels: &[Resources]) -> String {
-    let mut sorted: Vec<&Resources> = kernels.iter().collect();
+pub(super) fn table(kernels: &[&Resources]) -> String {
+    let mut sorted = kernels.to_vec();
     sorted.sort_by_key(|kernel| (&kernel.name, &kernel.architecture));
     let mut text =
         String::from("kernel: registers, bytes of shared memory, bytes spilled on each architecture\n");
@@ -94,7 +94,7 @@ mod tests {
     fn the_table_has_a_line_for_each_kernel() {
         let mut kernels = of_report(REPORT);
         kernels.extend(of_report(&REPORT.replace("'sm_80'", "'sm_90a'").replace("sum_f16", "sub_f16")));
-        let table = table(&kernels);
+        let table = table(&kernels.iter().collect::<Vec<_>>());
         let lines: Vec<&str> = table.lines().skip(1).collect();
         assert_eq!(lines.len(), 3, "{table}");
         assert!(lines[0].contains("sm_80  18") && lines[0].contains("sm_90a  18"), "{table}");

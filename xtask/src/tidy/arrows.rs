@@ -14,7 +14,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("report", &[]),
     ("experiments", &["tensor", "autograd", "models", "data", "theory", "report"]),
     // Its tests alone: what they launch is held against the references of these.
-    ("kernels", &["tensor", "autograd", "models"]),
+    ("kernels", &["tensor", "autograd", "models", "data"]),
     ("xtask", &[]),
     ("tests", &["tensor", "autograd", "models", "data", "theory", "report", "experiments"]),
     ("benches", &["tensor", "autograd", "models", "data", "theory", "report", "experiments"]),

@@ -14,6 +14,8 @@ pub enum Argument<'a> {
     Out(&'a Tensor),
     /// Whole numbers that are read: `const u32*`.
     Indices(&'a Indices),
+    /// Whole numbers that are written, all of them: `u32*`.
+    OutIndices(&'a Indices),
     /// The number of the training step, which is read from memory: `const u64*`.
     Step(u64),
     /// A number that is read from memory: `const f32*`.
@@ -119,6 +121,7 @@ impl<'a> Call<'a> {
                 Parameter::Out(address_of(self.memory(tensor)?), element(tensor.dtype()))
             }
             Argument::Indices(indices) => Parameter::In(address_of(indices.on_gpu(self.gpu)?), "u32"),
+            Argument::OutIndices(indices) => Parameter::Out(address_of(indices.on_gpu(self.gpu)?), "u32"),
             Argument::Step(step) => Parameter::In(address_of(self.gpu.step(step)?), "u64"),
             Argument::Number(value) => {
                 let number = self.gpu.number(value, DType::F32)?;

@@ -1,11 +1,12 @@
-//! A few numbers that change from step to step.
+//! Memory of a GPU that the processor rewrites.
 
 use std::sync::Arc;
 
 use super::{Gpu, Memory};
-use crate::Result;
+use crate::{Error, Result};
 
-/// A struct in the memory of a GPU that the processor rewrites between steps, such as the numbers of an optimiser's step.
+/// Numbers in the memory of a GPU that the processor writes between steps: those of an optimiser's step, the order of an
+/// epoch, the bytes of a data set.
 ///
 /// Kernels read it when they run, so a recorded step reads what was written last.
 #[derive(Debug, Clone)]
@@ -16,21 +17,35 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// Room for a struct of `words` members of 32 bits each; `kind` is how kernels see it: `struct of 36 bytes`.
+    /// Room for so many bytes; `kind` is what kernels call one entry: `u8`, `struct of 36 bytes`.
     ///
     /// # Errors
     /// If there is no memory.
-    pub fn new(gpu: &Arc<Gpu>, words: usize, kind: &'static str) -> Result<Self> {
-        Ok(Self { gpu: Arc::clone(gpu), memory: Arc::new(gpu.allocate(4 * words)?), kind })
+    pub fn new(gpu: &Arc<Gpu>, bytes: usize, kind: &'static str) -> Result<Self> {
+        Ok(Self { gpu: Arc::clone(gpu), memory: Arc::new(gpu.allocate(bytes)?), kind })
     }
 
-    /// Writes all members.
+    /// The same with these numbers written.
     ///
     /// # Errors
-    /// If the driver fails; [`Error::Recording`](crate::Error::Recording) within a step that is being recorded.
-    pub fn write(&self, words: &[u32]) -> Result<()> {
-        assert_eq!(4 * words.len(), self.memory.len(), "all members are written");
-        self.gpu.upload(&self.memory, bytemuck::cast_slice(words))
+    /// As [`Cell::new`] and [`Cell::write`].
+    pub fn of<T: bytemuck::NoUninit>(gpu: &Arc<Gpu>, numbers: &[T], kind: &'static str) -> Result<Self> {
+        let cell = Self::new(gpu, size_of_val(numbers), kind)?;
+        cell.write(numbers)?;
+        Ok(cell)
+    }
+
+    /// Writes all of it.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if these are not as many bytes; [`Error::Recording`] within a step that is being recorded;
+    /// or if the driver fails.
+    pub fn write<T: bytemuck::NoUninit>(&self, numbers: &[T]) -> Result<()> {
+        let (bytes, wanted) = (size_of_val(numbers), self.memory.len());
+        if bytes != wanted {
+            return Err(Error::Length { shape: vec![wanted], wanted, values: bytes });
+        }
+        self.gpu.upload(&self.memory, bytemuck::cast_slice(numbers))
     }
 
     pub(super) fn memory(&self) -> &Arc<Memory> {

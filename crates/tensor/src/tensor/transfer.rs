@@ -81,6 +81,9 @@ impl Tensor {
         if Arc::get_mut(&mut self.storage).is_some() {
             return Ok(());
         }
+        if let Some((gpu, _)) = self.gpu_memory() {
+            gpu.refuse_while_recording("rewrite a tensor in place that somebody else holds")?;
+        }
         let copy = Self::uninitialised_on(&self.device(), &self.shape, self.dtype)?;
         let ((gpu, from), (_, to)) = self.gpu_memory().zip(copy.gpu_memory()).expect("both are on the GPU");
         gpu.copy(to, from, to.len())?;

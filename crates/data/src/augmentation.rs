@@ -1,0 +1,155 @@
+//! Random changes of training images, as functions of the stream, the step and the image.
+
+use tensor::random::Stream;
+
+/// How training images are changed at random.
+///
+/// The numbers are those of a counter, so the same step gives the same changes on any device.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Augmentation {
+    /// Not at all.
+    None,
+    /// Turned about the centre by an angle that is uniform in plus and minus `degrees`; each pixel is that nearest
+    /// to where it comes from, and what comes from outside is black (section 4.1 of the CRE specification).
+    Rotation {
+        /// The largest angle.
+        degrees: f32,
+        /// Whether all images of a batch turn by one angle, as in the paper's code.
+        shared: bool,
+    },
+    /// Cropped at random to its own size out of the image with a reflected border, and mirrored every other time
+    /// (section 3 of the LBR specification).
+    CropAndFlip {
+        /// The width of the border in pixels, below the sides of the image.
+        border: u32,
+    },
+}
+
+/// The change of one image.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Change {
+    None,
+    Turn { cosine: f32, sine: f32 },
+    Crop { down: i64, right: i64, mirror: bool },
+}
+
+impl Augmentation {
+    /// The change of image number `image` of the batch of a step.
+    pub(crate) fn change(self, stream: &Stream, step: u64, image: u64) -> Change {
+        match self {
+            Self::None => Change::None,
+            Self::Rotation { degrees, shared } => {
+                let [word, ..] = stream.block(step, if shared { 0 } else { image });
+                let share = 2.0 * (f64::from(word) / 2f64.powi(32)) - 1.0;
+                let angle = share * f64::from(degrees.to_radians());
+                Change::Turn { cosine: angle.cos() as f32, sine: angle.sin() as f32 }
+            }
+            Self::CropAndFlip { border } => {
+                let [mirror, down, right, _] = stream.block(step, image);
+                let offset = |word: u32| {
+                    ((u64::from(word) * (2 * u64::from(border) + 1)) >> 32) as i64 - i64::from(border)
+                };
+                Change::Crop { down: offset(down), right: offset(right), mirror: mirror >> 31 == 1 }
+            }
+        }
+    }
+
+    /// What the kernel is told: which change, and its largest angle or its border.
+    pub(crate) fn words(self) -> [u32; 2] {
+        match self {
+            Self::None => [0, 0],
+            Self::Rotation { degrees, shared } => [1 + u32::from(shared), degrees.to_radians().to_bits()],
+            Self::CropAndFlip { border } => [3, (border as f32).to_bits()],
+        }
+    }
+}
+
+impl Change {
+    /// Where a pixel of an image of `h` rows and `w` columns is read; `None` is black.
+    pub(crate) fn source(self, [h, w]: [usize; 2], row: usize, column: usize) -> Option<[usize; 2]> {
+        match self {
+            Self::None => Some([row, column]),
+            Self::Turn { cosine, sine } => {
+                let [half_h, half_w] = [h, w].map(|side| 0.5 * (side - 1) as f32);
+                let (y, x) = (row as f32 - half_h, column as f32 - half_w);
+                let from_column = (cosine * x + sine * y + half_w).round_ties_even();
+                let from_row = (cosine * y - sine * x + half_h).round_ties_even();
+                let within = |at: f32, side: usize| (at >= 0.0 && at < side as f32).then_some(at as usize);
+                Some([within(from_row, h)?, within(from_column, w)?])
+            }
+            Self::Crop { down, right, mirror } => {
+                let column = if mirror { w - 1 - column } else { column };
+                Some([reflected(row as i64 + down, h), reflected(column as i64 + right, w)])
+            }
+        }
+    }
+}
+
+/// A place beside an axis, mirrored at its first or last pixel, which is not repeated.
+fn reflected(at: i64, length: usize) -> usize {
+    let last = length as i64 - 1;
+    let at = at.abs();
+    (if at > last { 2 * last - at } else { at }) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_by_nothing_reads_every_pixel_where_it_is() {
+        let rotation = Augmentation::Rotation { degrees: 0.0, shared: true };
+        let change = rotation.change(&Stream::new(0, "x"), 3, 1);
+        for (row, column) in [(0, 0), (4, 2), (27, 31)] {
+            assert_eq!(change.source([28, 32], row, column), Some([row, column]));
+        }
+    }
+
+    #[test]
+    fn a_quarter_turn_moves_corners_to_corners() {
+        let change = Change::Turn { cosine: 0.0, sine: 1.0 };
+        assert_eq!(change.source([5, 5], 0, 0), Some([4, 0]));
+        assert_eq!(change.source([5, 5], 2, 2), Some([2, 2]));
+        assert_eq!(change.source([5, 7], 0, 0), None);
+    }
+
+    #[test]
+    fn images_turn_by_one_angle_or_by_their_own() {
+        let stream = Stream::new(7, "augment");
+        let sine = |shared, image| {
+            let rotation = Augmentation::Rotation { degrees: 15.0, shared };
+            match rotation.change(&stream, 2, image) {
+                Change::Turn { sine, .. } => sine,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(sine(true, 0), sine(true, 5));
+        assert_ne!(sine(false, 0), sine(false, 5));
+        assert!((0..100).all(|image| sine(false, image).abs() <= 15f32.to_radians().sin()));
+    }
+
+    #[test]
+    fn a_crop_reflects_at_the_border_and_does_not_repeat_the_last_pixel() {
+        let places: Vec<usize> = (-3..7).map(|at| reflected(at, 4)).collect();
+        assert_eq!(places, [3, 2, 1, 0, 1, 2, 3, 2, 1, 0]);
+        let change = Change::Crop { down: -1, right: 1, mirror: true };
+        assert_eq!(change.source([4, 4], 0, 3), Some([1, 1]));
+    }
+
+    #[test]
+    fn offsets_reach_both_ends_of_the_border_and_half_the_images_are_mirrored() {
+        let stream = Stream::new(1, "augment");
+        let (mut offsets, mut mirrored) = ([0usize; 9], 0);
+        for image in 0..9000 {
+            let crop = Augmentation::CropAndFlip { border: 4 };
+            let Change::Crop { down, mirror, .. } = crop.change(&stream, 0, image) else {
+                panic!("a crop is asked for")
+            };
+            offsets[(down + 4) as usize] += 1;
+            mirrored += usize::from(mirror);
+        }
+        // Five standard deviations of binomial counts.
+        assert!(offsets.iter().all(|&n| n.abs_diff(1000) < 150), "{offsets:?}");
+        assert!(mirrored.abs_diff(4500) < 240, "{mirrored}");
+    }
+}

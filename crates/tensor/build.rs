@@ -1,0 +1,36 @@
+//! Takes in the kernels that `cargo xtask kernels` compiled, if they are those of today's sources.
+
+#[path = "../../kernels/source_hash.rs"]
+mod source_hash;
+
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let (sources, compiled) = (root.join("kernels"), root.join("target/kernels/images.rs"));
+    for path in [&sources, &compiled] {
+        println!("cargo::rerun-if-changed={}", path.display());
+    }
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo says where to build")).join("images.rs");
+    fs::write(&out, images(&sources, &compiled)).expect("the folder for what is built can be written");
+}
+
+/// The text of `images.rs`.
+fn images(sources: &Path, compiled: &Path) -> String {
+    let again = "run `cargo xtask kernels`, build again, or use the device `cpu`";
+    let missing = match (fs::read_to_string(compiled), source_hash::of(sources)) {
+        (Err(_), _) => format!("this program was built without CUDA kernels; {again}"),
+        (Ok(text), Ok(hash)) if text.contains(&source_hash::line(hash)) => {
+            return format!("include!({:?});\npub(super) const MISSING: &str = \"\";\n", compiled.display().to_string());
+        }
+        (Ok(_), Ok(_)) => {
+            format!("this program was built with CUDA kernels older than their sources; {again}")
+        }
+        (Ok(_), Err(error)) => {
+            format!("the sources of the CUDA kernels could not be read ({error}); {again}")
+        }
+    };
+    format!("pub(super) static IMAGES: &[Image] = &[];\npub(super) const MISSING: &str = {missing:?};\n")
+}

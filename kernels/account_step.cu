@@ -1,0 +1,46 @@
+// What a training step adds to the sums of its epoch, so that nothing has to be read back before the epoch ends.
+#include "common.cuh"
+
+// The sums of an epoch; the host reads them as numbers in this order.
+struct Sums {
+    float mse, cross_entropy;
+    // Over the steps in which neither gradient is zero, and how many those are.
+    float cosine, norm_ratio, opposed;
+    // Steps before the first whose losses are not finite.
+    float finite;
+};
+
+// `x` and `y` are the gradients of the two losses at the latent. One block.
+template <class T>
+__device__ void account_step(Sums* sums, const float* mse, const float* cross_entropy, const T* x, const T* y,
+                             unsigned n) {
+    float xx = 0.0f, yy = 0.0f, xy = 0.0f;
+    for (unsigned i = threadIdx.x; i < n; i += blockDim.x) {
+        const float of_x = widen(x[i]), of_y = widen(y[i]);
+        xx += of_x * of_x;
+        yy += of_y * of_y;
+        xy += of_x * of_y;
+    }
+    xx = block_sum(xx);
+    yy = block_sum(yy);
+    xy = block_sum(xy);
+    if (threadIdx.x > 0) return;
+    Sums sum = *sums;
+    sum.mse += *mse;
+    sum.cross_entropy += *cross_entropy;
+    if (isfinite(sum.mse + sum.cross_entropy)) sum.finite += 1.0f;
+    const float cosine = xy / (sqrtf(xx) * sqrtf(yy)), norm_ratio = sqrtf(xx) / sqrtf(yy);
+    if (isfinite(cosine) && isfinite(norm_ratio)) {
+        sum.cosine += cosine;
+        sum.norm_ratio += norm_ratio;
+        sum.opposed += 1.0f;
+    }
+    *sums = sum;
+}
+
+#define ENTRY(dtype, T)                                                                                        \
+    KERNEL(account_step_##dtype, (float* sums, const float* mse, const float* cross_entropy, const T* x,         \
+                                  const T* y, unsigned n)) {                                                   \
+        account_step(reinterpret_cast<Sums*>(sums), mse, cross_entropy, x, y, n);                              \
+    }
+FOR_EACH_DTYPE(ENTRY)

@@ -1,0 +1,26 @@
+//! What the compiled kernels were made of, in one number: used where they are compiled and where they are taken in.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// FNV-1a over the `.cu` and `.cuh` files of a folder, in 64 bits. It tells stale from fresh and guards against nobody.
+pub(crate) fn of(folder: &Path) -> io::Result<u64> {
+    let entries = fs::read_dir(folder)?.map(|entry| Ok(entry?.path()));
+    let mut files: Vec<PathBuf> = entries.collect::<io::Result<_>>()?;
+    files.retain(|path| path.extension().is_some_and(|ending| ending == "cu" || ending == "cuh"));
+    files.sort();
+    let mut hash = 0xcbf2_9ce4_8422_2325u64;
+    for file in files {
+        let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        for byte in name.into_bytes().into_iter().chain(fs::read(&file)?) {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+    Ok(hash)
+}
+
+/// The line by which a list of compiled kernels says of which sources it is.
+pub(crate) fn line(hash: u64) -> String {
+    format!("// sources {hash:016x}")
+}

@@ -1,0 +1,179 @@
+//! Training on the emulated device: batches that are made there, steps that are recorded there.
+
+use std::sync::Arc;
+
+use data::{Augmentation, Batches, Resident, Split};
+use kernels::Setting;
+use models::{Activation, AdamConfig, Cre, EpochReport, Trainer, fc};
+use ndarray::Array4;
+use tensor::gpu::Gpu;
+use tensor::random::Stream;
+use tensor::{DType, Device, Error, Tensor};
+
+const SIDE: usize = 6;
+const BATCH: usize = 8;
+
+fn gpu(setting: Setting) -> Arc<Gpu> {
+    match setting.device() {
+        Device::Cuda(gpu) => gpu,
+        Device::Cpu => panic!("an emulated device is no processor"),
+    }
+}
+
+/// Images of noise, of two channels.
+fn split() -> Split {
+    let mut words = Stream::new(0, "pixels").sequence(0);
+    let pixels = Array4::from_shape_fn((43, 2, SIDE, SIDE), |_| (256.0 * words.uniform()) as u8);
+    Split::new(pixels, (0..43).map(|row| row % 3).collect(), 3).unwrap()
+}
+
+fn shuffle() -> Stream {
+    Stream::new(1, "shuffle")
+}
+
+fn augment() -> Stream {
+    Stream::new(1, "augment")
+}
+
+fn resident(gpu: &Arc<Gpu>, split: &Split, augmentation: Augmentation) -> Resident {
+    Resident::new(gpu, split, BATCH, shuffle(), (augmentation, augment())).unwrap()
+}
+
+#[test]
+fn batches_are_those_of_the_processor_bit_for_bit_whatever_changes_the_images() {
+    let split = split();
+    for augmentation in [
+        Augmentation::None,
+        Augmentation::Rotation { degrees: 15.0, shared: true },
+        Augmentation::Rotation { degrees: 170.0, shared: false },
+        Augmentation::CropAndFlip { border: 3 },
+    ] {
+        let on_cpu = Batches::new(&split, BATCH, shuffle()).unwrap();
+        let on_cpu = on_cpu.with_augmentation(augmentation, augment()).unwrap();
+        for setting in Setting::ALL {
+            let resident = resident(&gpu(setting), &split, augmentation);
+            let epoch = 2;
+            resident.begin(epoch).unwrap();
+            for (step, expected) in on_cpu.epoch(epoch).enumerate() {
+                resident.seek(step).unwrap();
+                let number = (epoch as usize - 1) * resident.per_epoch() + step;
+                let (images, _) = resident.gather(number as u64).unwrap();
+                assert_eq!(images.to_f64_vec(), expected.unwrap().images.to_f64_vec(), "{augmentation:?}");
+            }
+            assert!(resident.seek(resident.per_epoch()).is_err());
+        }
+    }
+}
+
+fn model() -> Cre {
+    let config = fc::Config {
+        size: fc::Size::S,
+        pixels: 2 * SIDE * SIDE,
+        classes: 3,
+        latent: 4,
+        latent_activation: Activation::Identity,
+    };
+    fc::cre(&config, &Stream::new(3, "init"), DType::F32).unwrap()
+}
+
+fn params(model: &Cre) -> Vec<f64> {
+    model.params().into_iter().flat_map(|(_, param)| param.value().to_f64_vec()).collect()
+}
+
+/// Two epochs on the GPU.
+fn recorded(gpu: &Arc<Gpu>, model: &Cre) -> EpochReport {
+    let mut trainer = Trainer::new(model, AdamConfig::PAPER, 0.3);
+    trainer.to_device(&Device::Cuda(Arc::clone(gpu))).unwrap();
+    let resident = resident(gpu, &split(), Augmentation::None);
+    let mut epoch = |number: u32| {
+        resident.begin(u64::from(number)).unwrap();
+        trainer
+            .epoch_on_gpu(
+                number,
+                resident.per_epoch(),
+                |s| resident.seek(s),
+                |number| resident.gather(number),
+            )
+            .unwrap()
+    };
+    epoch(1);
+    epoch(2)
+}
+
+#[test]
+fn recorded_steps_have_the_bits_of_steps_that_are_launched_one_by_one() {
+    for setting in Setting::ALL {
+        let (gpu_of_recorded, replayed) = (gpu(setting), model());
+        recorded(&gpu_of_recorded, &replayed);
+        let (gpu, launched) = (gpu(setting), model());
+        let mut trainer = Trainer::new(&launched, AdamConfig::PAPER, 0.3);
+        trainer.to_device(&Device::Cuda(Arc::clone(&gpu))).unwrap();
+        let resident = resident(&gpu, &split(), Augmentation::None);
+        for number in 0..2 * resident.per_epoch() {
+            let (epoch, step) = (number / resident.per_epoch(), number % resident.per_epoch());
+            resident.begin(epoch as u64 + 1).unwrap();
+            resident.seek(step).unwrap();
+            let (images, labels) = resident.gather(number as u64).unwrap();
+            trainer.step(&images, &labels).unwrap();
+        }
+        assert_eq!(params(&replayed), params(&launched), "{setting:?}");
+    }
+}
+
+#[test]
+fn an_epoch_is_that_of_the_processor() {
+    let split = split();
+    let on_cpu = model();
+    let mut trainer = Trainer::new(&on_cpu, AdamConfig::PAPER, 0.3);
+    let batches = Batches::new(&split, BATCH, shuffle()).unwrap();
+    let mut epoch = |number: u32| {
+        let pairs = batches.epoch(u64::from(number)).map(|batch| {
+            let batch = batch.unwrap();
+            (batch.images, batch.labels)
+        });
+        trainer.epoch(number, pairs).unwrap()
+    };
+    epoch(1);
+    let expected = epoch(2);
+    let on_gpu = model();
+    let got = recorded(&gpu(Setting::ALL[2]), &on_gpu);
+    // Ten steps in f32, each with sums of some hundred terms in another order.
+    let close = |got: f64, expected: f64| (got - expected).abs() <= 1e-4 * expected.abs().max(1.0);
+    assert!(close(got.mse, expected.mse) && close(got.cross_entropy, expected.cross_entropy), "{got:?}");
+    let conflicts = [got.conflict, expected.conflict];
+    assert!(close(conflicts[0].cosine, conflicts[1].cosine), "{conflicts:?}");
+    assert!(close(conflicts[0].norm_ratio, conflicts[1].norm_ratio), "{conflicts:?}");
+    let worst = params(&on_gpu).iter().zip(params(&on_cpu)).map(|(x, y)| (x - y).abs()).fold(0.0, f64::max);
+    assert!(worst <= 1e-4, "{worst}");
+}
+
+#[test]
+fn replays_ask_the_driver_for_no_memory() {
+    let (gpu, model) = (gpu(Setting::ALL[0]), model());
+    let mut trainer = Trainer::new(&model, AdamConfig::PAPER, 0.3);
+    trainer.to_device(&Device::Cuda(Arc::clone(&gpu))).unwrap();
+    let resident = resident(&gpu, &split(), Augmentation::None);
+    let mut epoch = |number: u32| {
+        resident.begin(u64::from(number)).unwrap();
+        let steps = resident.per_epoch();
+        trainer.epoch_on_gpu(number, steps, |s| resident.seek(s), |number| resident.gather(number)).unwrap();
+        gpu.memory_statistics().driver_allocations
+    };
+    let first = epoch(1);
+    assert_eq!(epoch(2), first);
+}
+
+#[test]
+fn a_recorded_step_may_not_need_the_processor() {
+    let gpu = gpu(Setting::ALL[0]);
+    let device = Device::Cuda(Arc::clone(&gpu));
+    let x = Tensor::full(2.0, &[3], DType::F32).to_device(&device).unwrap();
+    let reads = gpu.record(0, || x.to_device(&Device::Cpu)).unwrap_err();
+    assert!(matches!(&reads, Error::Recording { why } if why.contains("give numbers")), "{reads}");
+    let writes = gpu.record(0, || Tensor::zeros(&[3], DType::F32).to_device(&device)).unwrap_err();
+    assert!(matches!(&writes, Error::Recording { why } if why.contains("take numbers")), "{writes}");
+    let twice = gpu.record(0, || gpu.record(1, || Ok::<_, Error>(())).map(drop)).unwrap_err();
+    assert!(matches!(twice, Error::Recording { .. }), "{twice}");
+    // After a step that failed the queue is as it was.
+    assert_eq!(x.to_device(&Device::Cpu).unwrap().to_f64_vec(), [2.0; 3]);
+}
