@@ -6,6 +6,8 @@ pub(crate) mod tile;
 use tensor::gpu::{Argument, Call, Grid};
 use tensor::{Result, Tensor};
 
+use axes::{Axes, strides};
+
 /// `entry(out, inputs.., n, more..)`, element by element.
 pub(crate) fn elementwise<const N: usize>(
     call: Call<'_>,
@@ -19,4 +21,33 @@ pub(crate) fn elementwise<const N: usize>(
     arguments.push(Argument::Size(out.len()));
     arguments.extend(more);
     call.launch(entry, Grid::over(out.len()), &arguments)
+}
+
+/// `y = factor` times the sum of `x` over `axes`, each named once; `y` may have them with length 1 or leave them out.
+pub(crate) fn sum_over(call: Call<'_>, [x, y]: [&Tensor; 2], axes: &[usize], factor: f64) -> Result<()> {
+    const WARP: usize = 32;
+    /// In how many parts a sum is taken whose terms do not lie side by side.
+    const PARTS: u32 = 8;
+    let (shape, of_x) = (x.shape(), strides(x.shape()));
+    let walk = |is_summed: bool| {
+        let chosen = (0..shape.len()).filter(|axis| axes.contains(axis) == is_summed);
+        Axes::of(chosen.map(|axis| (shape[axis], of_x[axis])))
+    };
+    let (outputs, terms) = (walk(false), walk(true));
+    let arguments = [
+        Argument::Out(y),
+        Argument::In(x),
+        Argument::Size(y.len()),
+        Argument::Words(&outputs.words(call)?),
+        Argument::Size(axes.iter().map(|&axis| shape[axis]).product()),
+        Argument::Words(&terms.words(call)?),
+        Argument::F32(factor as f32),
+    ];
+    call.size(x.len())?;
+    if terms.is_along() {
+        return call.launch("sum_axes_along", Grid::over(y.len() * WARP), &arguments);
+    }
+    let blocks = [call.size(y.len().div_ceil(WARP))?, 1, 1];
+    let grid = Grid { blocks, threads: [WARP as u32, PARTS, 1], shared: 0 };
+    call.launch("sum_axes_across", grid, &arguments)
 }

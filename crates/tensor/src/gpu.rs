@@ -36,7 +36,7 @@ pub struct Gpu {
 struct State {
     recorder: Option<Recorder>,
     /// Single numbers that never change, by their bits and type.
-    numbers: HashMap<(u64, DType), Tensor>,
+    numbers: HashMap<(u64, DType), Arc<Memory>>,
     /// Lists that never change, by their bytes.
     tables: HashMap<Vec<u8>, Arc<Memory>>,
     /// Where kernels read the number of the training step, and what stands there.
@@ -132,20 +132,18 @@ impl Gpu {
         Ok(())
     }
 
-    /// A tensor with this one number. It is made once and shared, so a recording may ask for it too.
+    /// Memory with this one number. It is made once and shared, so a recording may ask for it too.
     ///
     /// # Errors
     /// If the driver fails.
-    pub(crate) fn number(self: &Arc<Self>, value: f64, dtype: DType) -> Result<Tensor> {
+    pub(crate) fn number(&self, value: f64, dtype: DType) -> Result<Arc<Memory>> {
         let key = (value.to_bits(), dtype);
         if let Some(number) = self.state().numbers.get(&key) {
-            return Ok(number.clone());
+            return Ok(Arc::clone(number));
         }
-        let on_cpu = Tensor::full(value, &[], dtype);
-        let memory = self.pool.allocate(dtype.size())?;
-        self.put(&memory, on_cpu.bytes()?)?;
-        let number = Tensor::on_gpu(self, memory, &[], dtype);
-        self.state().numbers.insert(key, number.clone());
+        let number = Arc::new(self.pool.allocate(dtype.size())?);
+        self.put(&number, Tensor::full(value, &[], dtype).bytes()?)?;
+        self.state().numbers.insert(key, Arc::clone(&number));
         Ok(number)
     }
 

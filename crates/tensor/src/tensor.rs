@@ -91,14 +91,15 @@ impl Tensor {
         match device {
             Device::Cpu => Ok(Self::uninitialised(shape, dtype)),
             Device::Cuda(gpu) => {
-                Ok(Self::on_gpu(gpu, gpu.allocate(count(shape) * dtype.size())?, shape, dtype))
+                let memory = gpu.allocate(count(shape) * dtype.size())?;
+                Ok(Self::on_gpu(gpu, Arc::new(memory), shape, dtype))
             }
         }
     }
 
     /// A tensor whose elements lie in this memory.
-    pub(crate) fn on_gpu(gpu: &Arc<Gpu>, memory: Memory, shape: &[usize], dtype: DType) -> Self {
-        let storage = Arc::new(Storage::Gpu(Arc::clone(gpu), Arc::new(memory)));
+    pub(crate) fn on_gpu(gpu: &Arc<Gpu>, memory: Arc<Memory>, shape: &[usize], dtype: DType) -> Self {
+        let storage = Arc::new(Storage::Gpu(Arc::clone(gpu), memory));
         Self { shape: shape.to_vec(), dtype, storage }
     }
 

@@ -1,8 +1,10 @@
 //! Addition of two tensors of one shape.
 
 use ndarray::{ArrayD, ArrayViewD};
+use tensor::gpu::Call;
 use tensor::{Kernel, Real, Slice, Tensor, vector};
 
+use crate::launch::elementwise;
 use crate::{Op, Result, Var};
 
 /// `x + y` for two equal shapes.
@@ -23,6 +25,10 @@ impl Kernel<2, 1> for Add {
 
     fn reference<A: Real>(&self, [x, y]: [ArrayViewD<'_, A>; 2]) -> [ArrayD<A>; 1] {
         [&x + &y]
+    }
+
+    fn launch(&self, call: Call<'_>, inputs: [&Tensor; 2], [sum]: [&Tensor; 1]) -> tensor::Result<()> {
+        elementwise(call, "add", sum, inputs, &[])
     }
 
     fn fast(&self, [x, y]: [Slice<'_>; 2], [out]: [&mut [f32]; 1]) -> bool {

@@ -1,8 +1,11 @@
 //! Repeating a tensor along axes that it lacks, and its derivative, a sum over them.
 
 use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn};
+use tensor::gpu::{Argument, Call};
 use tensor::{Kernel, Real, Slice, Tensor, vector};
 
+use crate::launch::axes::{Axes, strides};
+use crate::launch::{elementwise, sum_over};
 use crate::op::if_wanted;
 use crate::{Op, Result, Var};
 
@@ -28,6 +31,15 @@ impl Kernel<1, 1> for BroadcastTo {
 
     fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
         [x.broadcast(self.shape.as_slice()).expect("the shape rule was asked").to_owned()]
+    }
+
+    fn launch(&self, call: Call<'_>, [x]: [&Tensor; 1], [y]: [&Tensor; 1]) -> tensor::Result<()> {
+        let of_x = strides(x.shape());
+        let missing = self.shape.len() - x.rank();
+        let stride =
+            |axis: usize| if is_repeated(x.shape(), missing, axis) { 0 } else { of_x[axis - missing] };
+        let walk = Axes::of(self.shape.iter().enumerate().map(|(axis, &length)| (length, stride(axis))));
+        elementwise(call, "broadcast_to", y, [x], &[Argument::Words(&walk.words(call)?)])
     }
 
     fn fast(&self, [x]: [Slice<'_>; 1], [y]: [&mut [f32]; 1]) -> bool {
@@ -71,6 +83,12 @@ impl Kernel<1, 1> for SumTo {
         [sum.into_shape_with_order(IxDyn(&self.shape)).expect("only axes of length 1 were left")]
     }
 
+    fn launch(&self, call: Call<'_>, [x]: [&Tensor; 1], [y]: [&Tensor; 1]) -> tensor::Result<()> {
+        let missing = x.rank() - y.rank();
+        let axes: Vec<usize> = (0..x.rank()).filter(|&axis| is_repeated(y.shape(), missing, axis)).collect();
+        sum_over(call, [x, y], &axes, 1.0)
+    }
+
     fn fast(&self, [x]: [Slice<'_>; 1], [y]: [&mut [f32]; 1]) -> bool {
         let leads = leads(&self.shape, x.shape);
         if leads {
@@ -84,6 +102,11 @@ impl Kernel<1, 1> for SumTo {
 fn fits(small: &[usize], large: &[usize]) -> bool {
     let Some(missing) = large.len().checked_sub(small.len()) else { return false };
     small.iter().zip(&large[missing..]).all(|(&s, &l)| s == l || s == 1)
+}
+
+/// Whether `small`, to which `missing` leading axes were added, is repeated along this one.
+fn is_repeated(small: &[usize], missing: usize, axis: usize) -> bool {
+    axis.checked_sub(missing).is_none_or(|axis| small[axis] == 1)
 }
 
 /// Whether `small` repeats to `large` by adding leading axes only.

@@ -1,9 +1,11 @@
 //! Channel dropout: whole channels of an example are dropped, the survivors are scaled up.
 
 use ndarray::{ArrayD, ArrayViewD};
+use tensor::gpu::{Argument, Call};
 use tensor::random::Stream;
 use tensor::{Error, Kernel, Real, Slice, Tensor};
 
+use crate::launch::elementwise;
 use crate::op::if_wanted;
 use crate::ops::dropout::Dropout;
 use crate::rows;
@@ -38,6 +40,12 @@ impl Kernel<1, 1> for ChannelDropout {
             }
         }
         [y]
+    }
+
+    fn launch(&self, call: Call<'_>, [x]: [&Tensor; 1], [y]: [&Tensor; 1]) -> tensor::Result<()> {
+        let mut more = vec![Argument::Size(x.shape()[2..].iter().product())];
+        more.extend(self.0.arguments());
+        elementwise(call, "channel_dropout", y, [x], &more)
     }
 
     fn fast(&self, [x]: [Slice<'_>; 1], [y]: [&mut [f32]; 1]) -> bool {

@@ -1,8 +1,10 @@
 //! Two tensors after one another along an axis.
 
 use ndarray::{ArrayD, ArrayViewD, Axis, concatenate};
+use tensor::gpu::{Argument, Call};
 use tensor::{Kernel, Real, Slice, Tensor};
 
+use crate::launch::elementwise;
 use crate::op::if_wanted;
 use crate::ops::slice::part;
 use crate::{Op, Result, Var};
@@ -33,6 +35,11 @@ impl Kernel<2, 1> for Concat {
 
     fn reference<A: Real>(&self, inputs: [ArrayViewD<'_, A>; 2]) -> [ArrayD<A>; 1] {
         [concatenate(Axis(self.axis), &inputs).expect("the shape rule was asked")]
+    }
+
+    fn launch(&self, call: Call<'_>, inputs: [&Tensor; 2], [out]: [&Tensor; 1]) -> tensor::Result<()> {
+        let block = |part: &Tensor| Argument::Size(part.shape()[self.axis..].iter().product());
+        elementwise(call, "concat", out, inputs, &inputs.map(block))
     }
 
     fn fast(&self, [x, y]: [Slice<'_>; 2], [out]: [&mut [f32]; 1]) -> bool {

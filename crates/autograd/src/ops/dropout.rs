@@ -1,9 +1,11 @@
 //! Dropout: each element is dropped with probability `p`, the survivors are scaled up to keep the mean.
 
 use ndarray::{ArrayD, ArrayViewD};
+use tensor::gpu::{Argument, Call};
 use tensor::random::Stream;
 use tensor::{Error, Kernel, Real, Slice, Tensor};
 
+use crate::launch::elementwise;
 use crate::op::if_wanted;
 use crate::rows;
 use crate::{Op, Result, Var};
@@ -42,11 +44,26 @@ impl Dropout {
         1.0 / (1.0 - self.p)
     }
 
+    /// A word is below this with probability p.
+    fn threshold(&self) -> u32 {
+        (self.p * 2f64.powi(32)) as u32
+    }
+
     /// Whether each of `WORDS` elements survives, from the one numbered `WORDS * block` on.
     fn survive(&self, block: usize) -> [bool; WORDS] {
-        // A word is below the threshold with probability p.
-        let threshold = (self.p * 2f64.powi(32)) as u64;
-        self.stream.block(self.step, block as u64).map(|word| u64::from(word) >= threshold)
+        let threshold = self.threshold();
+        self.stream.block(self.step, block as u64).map(|word| word >= threshold)
+    }
+
+    /// What kernels are told of a mask: its key, its step, the threshold below which a word drops its element, and what
+    /// survivors are multiplied by.
+    pub(crate) fn arguments(&self) -> [Argument<'static>; 4] {
+        [
+            Argument::U64(self.stream.key()),
+            Argument::Step(self.step),
+            Argument::U32(self.threshold()),
+            Argument::F32(self.scale() as f32),
+        ]
     }
 
     /// Whether each of the first `count` elements survives.
@@ -73,6 +90,10 @@ impl Kernel<1, 1> for Dropout {
             *y = if survives { *y * scale } else { A::zero() };
         }
         [y]
+    }
+
+    fn launch(&self, call: Call<'_>, inputs: [&Tensor; 1], [y]: [&Tensor; 1]) -> tensor::Result<()> {
+        elementwise(call, "dropout", y, inputs, &self.arguments())
     }
 
     fn fast(&self, [x]: [Slice<'_>; 1], [y]: [&mut [f32]; 1]) -> bool {

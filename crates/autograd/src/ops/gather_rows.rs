@@ -1,6 +1,7 @@
 //! Choosing rows of each image, such as the tokens that a mask leaves, or all of them in another order.
 
 use ndarray::{Array3, ArrayD, ArrayViewD};
+use tensor::gpu::{Argument, Call, Grid};
 use tensor::{Indices, Kernel, Real, Slice, Tensor};
 
 use crate::op::if_wanted;
@@ -27,6 +28,21 @@ pub(crate) fn check(op: &'static str, rows: &Indices, n: usize, t: usize) -> Res
     }
 }
 
+/// `entry(y, x, rows, n, t, k, d)`, with `t` rows in each of `n` images and `k` of them chosen.
+pub(crate) fn launch_rows(
+    call: Call<'_>,
+    entry: &str,
+    [x, y]: [&Tensor; 2],
+    rows: &Indices,
+    [t, k]: [usize; 2],
+) -> tensor::Result<()> {
+    let (n, d) = (x.shape()[0], x.shape()[2]);
+    call.size(x.len().max(y.len()))?;
+    let mut arguments = vec![Argument::Out(y), Argument::In(x), Argument::Indices(rows)];
+    arguments.extend([n, t, k, d].map(Argument::Size));
+    call.launch(entry, Grid::over(y.len()), &arguments)
+}
+
 impl Kernel<1, 1> for GatherRows {
     fn name(&self) -> &'static str {
         "gather_rows"
@@ -45,6 +61,10 @@ impl Kernel<1, 1> for GatherRows {
         let chosen = |image, place: usize| self.rows.as_slice()[image * k + place] as usize;
         let y = Array3::from_shape_fn([n, k, d], |(image, place, i)| x[[image, chosen(image, place), i]]);
         [y.into_dyn()]
+    }
+
+    fn launch(&self, call: Call<'_>, [x]: [&Tensor; 1], [y]: [&Tensor; 1]) -> tensor::Result<()> {
+        launch_rows(call, "gather_rows", [x, y], &self.rows, [x.shape()[1], y.shape()[1]])
     }
 
     fn fast(&self, [x]: [Slice<'_>; 1], [y]: [&mut [f32]; 1]) -> bool {

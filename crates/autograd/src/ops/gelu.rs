@@ -3,8 +3,10 @@
 use std::f64::consts::{FRAC_1_SQRT_2, TAU};
 
 use ndarray::{ArrayD, ArrayViewD, Zip};
+use tensor::gpu::Call;
 use tensor::{Element, Kernel, Real, Slice, Tensor, math, vector};
 
+use crate::launch::elementwise;
 use crate::op::if_wanted;
 use crate::{Op, Result, Var};
 
@@ -35,6 +37,10 @@ impl Kernel<1, 1> for Gelu {
         [x.mapv(|x| x * probability_below(x))]
     }
 
+    fn launch(&self, call: Call<'_>, inputs: [&Tensor; 1], [y]: [&Tensor; 1]) -> tensor::Result<()> {
+        elementwise(call, "gelu", y, inputs, &[])
+    }
+
     fn fast(&self, [x]: [Slice<'_>; 1], [y]: [&mut [f32]; 1]) -> bool {
         vector::map(x.data, y, |x| x * (0.5 + 0.5 * math::erf(x * FRAC_1_SQRT_2 as f32)));
         true
@@ -59,6 +65,10 @@ impl Kernel<2, 1> for GeluGrad {
 
     fn reference<A: Real>(&self, [x, dy]: [ArrayViewD<'_, A>; 2]) -> [ArrayD<A>; 1] {
         [Zip::from(&x).and(&dy).map_collect(|&x, &dy| (probability_below(x) + x * density(x)) * dy)]
+    }
+
+    fn launch(&self, call: Call<'_>, inputs: [&Tensor; 2], [dx]: [&Tensor; 1]) -> tensor::Result<()> {
+        elementwise(call, "gelu_grad", dx, inputs, &[])
     }
 
     fn fast(&self, [x, dy]: [Slice<'_>; 2], [dx]: [&mut [f32]; 1]) -> bool {

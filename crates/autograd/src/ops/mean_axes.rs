@@ -1,8 +1,10 @@
 //! The mean over some axes.
 
 use ndarray::{ArrayD, ArrayViewD};
+use tensor::gpu::Call;
 use tensor::{Kernel, Real, Slice, Tensor};
 
+use crate::launch::sum_over;
 use crate::op::if_wanted;
 use crate::ops::sum_axes::{SumAxes, with_shape};
 use crate::{Op, Result, Var};
@@ -31,6 +33,10 @@ impl Kernel<1, 1> for MeanAxes {
         let [shape] = self.shapes([x.shape()]).expect("the shape rule was asked");
         let count = A::of(self.0.count(x.shape()));
         [with_shape(self.0.reference_sum(&x), &shape).mapv_into(|sum| sum / count)]
+    }
+
+    fn launch(&self, call: Call<'_>, [x]: [&Tensor; 1], [y]: [&Tensor; 1]) -> tensor::Result<()> {
+        sum_over(call, [x, y], &self.0.axes, 1.0 / self.0.count(x.shape()) as f64)
     }
 
     fn fast(&self, [x]: [Slice<'_>; 1], [y]: [&mut [f32]; 1]) -> bool {

@@ -1,8 +1,10 @@
 //! Images to rows of patches.
 
 use ndarray::{ArrayD, ArrayViewD};
+use tensor::gpu::{Argument, Call};
 use tensor::{Error, Kernel, Real, Slice, Tensor};
 
+use crate::launch::elementwise;
 use crate::op::if_wanted;
 use crate::ops::unpatchify::Unpatchify;
 use crate::rows;
@@ -47,6 +49,10 @@ impl Kernel<1, 1> for Patchify {
         [tokens.into_shape_with_order(shape).expect("the tokens hold every value")]
     }
 
+    fn launch(&self, call: Call<'_>, [x]: [&Tensor; 1], [y]: [&Tensor; 1]) -> tensor::Result<()> {
+        launch_patches(call, "patchify", [x, y], x.shape(), self.side)
+    }
+
     fn fast(&self, [x]: [Slice<'_>; 1], [y]: [&mut [f32]; 1]) -> bool {
         let &[_, c, h, w] = x.shape else { unreachable!("the shape rule was asked") };
         let values = (c * h * w).max(1);
@@ -59,6 +65,18 @@ impl Kernel<1, 1> for Patchify {
         });
         true
     }
+}
+
+/// `entry(y, x, n, patches)`: every value of images of this shape to or from its place in the tokens.
+pub(crate) fn launch_patches(
+    call: Call<'_>,
+    entry: &str,
+    [x, y]: [&Tensor; 2],
+    images: &[usize],
+    side: usize,
+) -> tensor::Result<()> {
+    let [c, h, w, side] = [images[1], images[2], images[3], side].map(|size| call.size(size));
+    elementwise(call, entry, y, [x], &[Argument::Words(&[c?, h?, w?, side?])])
 }
 
 /// Whether squares of this side tile an image of this size.

@@ -1,8 +1,10 @@
 //! Multiplication by a constant.
 
 use ndarray::{ArrayD, ArrayViewD};
+use tensor::gpu::{Argument, Call};
 use tensor::{Kernel, Real, Slice, Tensor, vector};
 
+use crate::launch::elementwise;
 use crate::op::if_wanted;
 use crate::{Op, Result, Var};
 
@@ -25,6 +27,10 @@ impl Kernel<1, 1> for Scale {
     fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
         let factor = A::from_f64(self.factor);
         [x.mapv(|x| factor * x)]
+    }
+
+    fn launch(&self, call: Call<'_>, inputs: [&Tensor; 1], [y]: [&Tensor; 1]) -> tensor::Result<()> {
+        elementwise(call, "scale", y, inputs, &[Argument::F32(self.factor as f32)])
     }
 
     fn fast(&self, [x]: [Slice<'_>; 1], [y]: [&mut [f32]; 1]) -> bool {

@@ -1,10 +1,11 @@
 //! Adding rows of each image to chosen places, the adjoint of choosing them.
 
 use ndarray::{Array3, ArrayD, ArrayViewD};
+use tensor::gpu::Call;
 use tensor::{Indices, Kernel, Real, Slice, Tensor};
 
 use crate::op::if_wanted;
-use crate::ops::gather_rows::{GatherRows, check};
+use crate::ops::gather_rows::{GatherRows, check, launch_rows};
 use crate::{Op, Result, Var};
 
 /// Each row of `x: [n, k, d]` added to the row of `[n, t, d]` that `rows: [n, k]` says, in the order of `k`.
@@ -45,6 +46,10 @@ impl Kernel<1, 1> for ScatterRows {
             }
         }
         [y.into_dyn()]
+    }
+
+    fn launch(&self, call: Call<'_>, [x]: [&Tensor; 1], [y]: [&Tensor; 1]) -> tensor::Result<()> {
+        launch_rows(call, "scatter_rows", [x, y], &self.rows, [self.t, x.shape()[1]])
     }
 
     fn fast(&self, [x]: [Slice<'_>; 1], [y]: [&mut [f32]; 1]) -> bool {

@@ -1,8 +1,10 @@
 //! The logistic function.
 
 use ndarray::{ArrayD, ArrayViewD, Zip};
+use tensor::gpu::Call;
 use tensor::{Kernel, Real, Slice, Tensor, math, vector};
 
+use crate::launch::elementwise;
 use crate::op::if_wanted;
 use crate::{Op, Result, Var};
 
@@ -25,6 +27,10 @@ impl Kernel<1, 1> for Sigmoid {
             let small = (-x.abs()).exp();
             if x < A::zero() { small / (A::one() + small) } else { A::one() / (A::one() + small) }
         })]
+    }
+
+    fn launch(&self, call: Call<'_>, inputs: [&Tensor; 1], [y]: [&Tensor; 1]) -> tensor::Result<()> {
+        elementwise(call, "sigmoid", y, inputs, &[])
     }
 
     fn fast(&self, [x]: [Slice<'_>; 1], [y]: [&mut [f32]; 1]) -> bool {
@@ -55,6 +61,10 @@ impl Kernel<2, 1> for SigmoidGrad {
 
     fn reference<A: Real>(&self, [y, dy]: [ArrayViewD<'_, A>; 2]) -> [ArrayD<A>; 1] {
         [Zip::from(&y).and(&dy).map_collect(|&y, &dy| y * (A::one() - y) * dy)]
+    }
+
+    fn launch(&self, call: Call<'_>, inputs: [&Tensor; 2], [dx]: [&Tensor; 1]) -> tensor::Result<()> {
+        elementwise(call, "sigmoid_grad", dx, inputs, &[])
     }
 
     fn fast(&self, [y, dy]: [Slice<'_>; 2], [dx]: [&mut [f32]; 1]) -> bool {

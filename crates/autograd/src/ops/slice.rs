@@ -1,8 +1,10 @@
 //! A part of a tensor along one axis.
 
 use ndarray::{ArrayD, ArrayViewD, Axis};
+use tensor::gpu::{Argument, Call};
 use tensor::{Kernel, Real, Tensor};
 
+use crate::launch::elementwise;
 use crate::op::if_wanted;
 use crate::{Op, Result, Var};
 
@@ -24,6 +26,12 @@ impl Slice {
         let outer: usize = whole[..self.axis].iter().product();
         let (first, stride) = (self.start * inner, whole[self.axis] * inner);
         ((0..outer).map(move |block| block * stride + first), (self.end - self.start) * inner)
+    }
+
+    /// Where the slice lies in `whole`: its start, its length and how far it is to the next, in elements.
+    fn runs(&self, whole: &[usize]) -> [Argument<'static>; 3] {
+        let inner: usize = whole[self.axis + 1..].iter().product();
+        [self.start, self.end - self.start, whole[self.axis]].map(|length| Argument::Size(length * inner))
     }
 
     fn ndarray(&self) -> ndarray::Slice {
@@ -49,6 +57,10 @@ impl Kernel<1, 1> for Slice {
 
     fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
         [x.slice_axis(Axis(self.axis), self.ndarray()).to_owned()]
+    }
+
+    fn launch(&self, call: Call<'_>, [x]: [&Tensor; 1], [y]: [&Tensor; 1]) -> tensor::Result<()> {
+        elementwise(call, "slice", y, [x], &self.runs(x.shape()))
     }
 
     fn fast(&self, [x]: [tensor::Slice<'_>; 1], [y]: [&mut [f32]; 1]) -> bool {
@@ -86,6 +98,10 @@ impl Kernel<1, 1> for SliceGrad<'_> {
         let mut dx = ArrayD::zeros(self.x);
         dx.slice_axis_mut(Axis(self.slice.axis), self.slice.ndarray()).assign(&dy);
         [dx]
+    }
+
+    fn launch(&self, call: Call<'_>, [dy]: [&Tensor; 1], [dx]: [&Tensor; 1]) -> tensor::Result<()> {
+        elementwise(call, "slice_grad", dx, [dy], &self.slice.runs(self.x))
     }
 
     fn fast(&self, [dy]: [tensor::Slice<'_>; 1], [dx]: [&mut [f32]; 1]) -> bool {

@@ -1,8 +1,10 @@
 //! The shared latent of two tasks: handed to both as it is, its gradients mixed on the way back.
 
 use ndarray::{ArrayD, ArrayViewD, Zip};
+use tensor::gpu::{Argument, Call};
 use tensor::{Kernel, Real, Slice, Tensor, vector};
 
+use crate::launch::elementwise;
 use crate::op::if_wanted;
 use crate::{Op, Result, Var};
 
@@ -38,6 +40,11 @@ impl Kernel<2, 1> for Mix {
     fn reference<A: Real>(&self, [x, y]: [ArrayViewD<'_, A>; 2]) -> [ArrayD<A>; 1] {
         let (of_x, of_y) = (A::from_f64(self.weight), A::from_f64(1.0 - self.weight));
         [Zip::from(&x).and(&y).map_collect(|&x, &y| of_x * x + of_y * y)]
+    }
+
+    /// The weight is read from memory, so that a recorded step need not name it.
+    fn launch(&self, call: Call<'_>, inputs: [&Tensor; 2], [out]: [&Tensor; 1]) -> tensor::Result<()> {
+        elementwise(call, "mix", out, inputs, &[Argument::Number(self.weight)])
     }
 
     fn fast(&self, [x, y]: [Slice<'_>; 2], [out]: [&mut [f32]; 1]) -> bool {
@@ -107,7 +114,7 @@ mod cases {
 
         /// `(weight z, (1 - weight) z)`
         fn differentiated(&self, [z]: [&Tensor; 1]) -> Result<[Tensor; 2]> {
-            let nothing = Tensor::zeros(z.shape(), z.dtype());
+            let nothing = z.zeros_like()?;
             let [first] = tensor::run(&Mix { weight: self.weight }, [z, &nothing])?;
             let [second] = tensor::run(&Mix { weight: self.weight }, [&nothing, z])?;
             Ok([first, second])

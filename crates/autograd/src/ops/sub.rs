@@ -1,8 +1,10 @@
 //! The difference of two tensors of one shape.
 
 use ndarray::{ArrayD, ArrayViewD};
+use tensor::gpu::Call;
 use tensor::{Kernel, Real, Slice, Tensor, vector};
 
+use crate::launch::elementwise;
 use crate::op::if_wanted;
 use crate::ops::scale::scaled;
 use crate::{Op, Result, Var};
@@ -25,6 +27,10 @@ impl Kernel<2, 1> for Sub {
 
     fn reference<A: Real>(&self, [x, y]: [ArrayViewD<'_, A>; 2]) -> [ArrayD<A>; 1] {
         [&x - &y]
+    }
+
+    fn launch(&self, call: Call<'_>, inputs: [&Tensor; 2], [difference]: [&Tensor; 1]) -> tensor::Result<()> {
+        elementwise(call, "sub", difference, inputs, &[])
     }
 
     fn fast(&self, [x, y]: [Slice<'_>; 2], [out]: [&mut [f32]; 1]) -> bool {

@@ -1,8 +1,11 @@
 //! The sum over some axes, and its derivative, which repeats the gradient along them.
 
 use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn};
+use tensor::gpu::{Argument, Call};
 use tensor::{Kernel, Real, Slice, Tensor, vector};
 
+use crate::launch::axes::{Axes, strides};
+use crate::launch::{elementwise, sum_over};
 use crate::op::if_wanted;
 use crate::{Op, Result, Var};
 
@@ -97,6 +100,10 @@ impl Kernel<1, 1> for SumAxes {
         )]
     }
 
+    fn launch(&self, call: Call<'_>, [x]: [&Tensor; 1], [y]: [&Tensor; 1]) -> tensor::Result<()> {
+        sum_over(call, [x, y], &self.axes, 1.0)
+    }
+
     fn fast(&self, [x]: [Slice<'_>; 1], [y]: [&mut [f32]; 1]) -> bool {
         self.fast_sum(x, y)
     }
@@ -132,6 +139,14 @@ impl Kernel<1, 1> for SumAxesGrad<'_> {
     fn reference<A: Real>(&self, [dy]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
         let factor = A::from_f64(self.factor);
         [dy.broadcast(self.x).expect("the shape rule was asked").mapv(|dy| factor * dy)]
+    }
+
+    fn launch(&self, call: Call<'_>, [dy]: [&Tensor; 1], [dx]: [&Tensor; 1]) -> tensor::Result<()> {
+        let of_dy = strides(dy.shape());
+        let stride = |axis: usize| if self.sum.axes.contains(&axis) { 0 } else { of_dy[axis] };
+        let walk = Axes::of(self.x.iter().enumerate().map(|(axis, &length)| (length, stride(axis))));
+        let more = [Argument::Words(&walk.words(call)?), Argument::F32(self.factor as f32)];
+        elementwise(call, "sum_axes_grad", dx, [dy], &more)
     }
 
     fn fast(&self, [dy]: [Slice<'_>; 1], [dx]: [&mut [f32]; 1]) -> bool {

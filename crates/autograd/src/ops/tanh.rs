@@ -1,8 +1,10 @@
 //! The hyperbolic tangent.
 
 use ndarray::{ArrayD, ArrayViewD, Zip};
+use tensor::gpu::Call;
 use tensor::{Kernel, Real, Slice, Tensor, math, vector};
 
+use crate::launch::elementwise;
 use crate::op::if_wanted;
 use crate::{Op, Result, Var};
 
@@ -21,6 +23,10 @@ impl Kernel<1, 1> for Tanh {
 
     fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
         [x.mapv(|x| x.tanh())]
+    }
+
+    fn launch(&self, call: Call<'_>, inputs: [&Tensor; 1], [y]: [&Tensor; 1]) -> tensor::Result<()> {
+        elementwise(call, "tanh", y, inputs, &[])
     }
 
     fn fast(&self, [x]: [Slice<'_>; 1], [y]: [&mut [f32]; 1]) -> bool {
@@ -47,6 +53,10 @@ impl Kernel<2, 1> for TanhGrad {
 
     fn reference<A: Real>(&self, [y, dy]: [ArrayViewD<'_, A>; 2]) -> [ArrayD<A>; 1] {
         [Zip::from(&y).and(&dy).map_collect(|&y, &dy| (A::one() - y * y) * dy)]
+    }
+
+    fn launch(&self, call: Call<'_>, inputs: [&Tensor; 2], [dx]: [&Tensor; 1]) -> tensor::Result<()> {
+        elementwise(call, "tanh_grad", dx, inputs, &[])
     }
 
     fn fast(&self, [y, dy]: [Slice<'_>; 2], [dx]: [&mut [f32]; 1]) -> bool {

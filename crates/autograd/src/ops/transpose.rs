@@ -1,8 +1,11 @@
 //! The same numbers with the axes in another order.
 
 use ndarray::{ArrayD, ArrayViewD};
+use tensor::gpu::{Argument, Call, Grid};
 use tensor::{Kernel, Real, Slice, Tensor};
 
+use crate::launch::axes::{Axes, strides};
+use crate::launch::elementwise;
 use crate::op::if_wanted;
 use crate::{Op, Result, Var};
 
@@ -16,6 +19,13 @@ pub struct Transpose {
 /// The side of the squares in which a matrix is transposed: two of them fit the first cache, and a line of
 /// the cache that was read is used up before it leaves.
 const TILE: usize = 16;
+
+/// The same on a GPU, and the rows of threads that move one.
+const GPU_TILE: usize = 32;
+const GPU_TILE_STEP: u32 = 8;
+
+/// The most blocks that a GPU takes along y and along z.
+const MOST_BLOCKS: usize = 65_535;
 
 impl Transpose {
     /// The permutation that undoes this one.
@@ -45,6 +55,21 @@ impl Kernel<1, 1> for Transpose {
 
     fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
         [x.permuted_axes(self.axes.as_slice()).as_standard_layout().into_owned()]
+    }
+
+    fn launch(&self, call: Call<'_>, [x]: [&Tensor; 1], [y]: [&Tensor; 1]) -> tensor::Result<()> {
+        let of_x = strides(x.shape());
+        let walk = Axes::of(self.axes.iter().map(|&axis| (x.shape()[axis], of_x[axis])));
+        if let Some([matrices, rows, columns]) = walk.matrices()
+            && matrices.max(rows.div_ceil(GPU_TILE)) <= MOST_BLOCKS
+        {
+            let blocks = [columns.div_ceil(GPU_TILE), rows.div_ceil(GPU_TILE), matrices].map(|n| n as u32);
+            let grid = Grid { blocks, threads: [GPU_TILE as u32, GPU_TILE_STEP, 1], shared: 0 };
+            let sizes = [rows, columns].map(Argument::Size);
+            let arguments = [&[Argument::Out(y), Argument::In(x)][..], &sizes].concat();
+            return call.launch("transpose_matrices", grid, &arguments);
+        }
+        elementwise(call, "transpose", y, [x], &[Argument::Words(&walk.words(call)?)])
     }
 
     fn fast(&self, [x]: [Slice<'_>; 1], [y]: [&mut [f32]; 1]) -> bool {

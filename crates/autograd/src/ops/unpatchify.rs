@@ -1,10 +1,11 @@
 //! Rows of patches back to images: the inverse of patchify.
 
 use ndarray::{ArrayD, ArrayViewD};
+use tensor::gpu::Call;
 use tensor::{Error, Kernel, Real, Slice, Tensor};
 
 use crate::op::if_wanted;
-use crate::ops::patchify::{Patchify, divides, runs};
+use crate::ops::patchify::{Patchify, divides, launch_patches, runs};
 use crate::rows;
 use crate::{Op, Result, Var};
 
@@ -44,6 +45,10 @@ impl Kernel<1, 1> for Unpatchify {
         // [n, c, rows, row in the patch, columns, column in the patch]
         let image = split.permuted_axes(vec![0, 5, 1, 3, 2, 4]).as_standard_layout().into_owned();
         [image.into_shape_with_order(vec![n, c, h, w]).expect("patches tile the image")]
+    }
+
+    fn launch(&self, call: Call<'_>, [tokens]: [&Tensor; 1], [images]: [&Tensor; 1]) -> tensor::Result<()> {
+        launch_patches(call, "unpatchify", [tokens, images], images.shape(), self.side)
     }
 
     fn fast(&self, [tokens]: [Slice<'_>; 1], [image]: [&mut [f32]; 1]) -> bool {

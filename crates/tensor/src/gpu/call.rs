@@ -123,10 +123,7 @@ impl<'a> Call<'a> {
             Argument::Indices(indices) => Parameter::In(address_of(indices.on_gpu(self.gpu)?), "u32"),
             Argument::OutIndices(indices) => Parameter::Out(address_of(indices.on_gpu(self.gpu)?), "u32"),
             Argument::Step(step) => Parameter::In(address_of(self.gpu.step(step)?), "u64"),
-            Argument::Number(value) => {
-                let number = self.gpu.number(value, DType::F32)?;
-                Parameter::In(address_of(self.memory(&number)?), "f32")
-            }
+            Argument::Number(value) => Parameter::In(address_of(self.gpu.number(value, DType::F32)?), "f32"),
             Argument::Cell(cell) => Parameter::In(address_of(Arc::clone(cell.memory())), cell.kind()),
             Argument::Table(bytes, kind) => Parameter::In(address_of(self.gpu.table(bytes)?), kind),
             Argument::Addresses(tensors, kind) => {

@@ -29,7 +29,7 @@ impl Tensor {
     pub fn number_like(&self, value: f64, dtype: DType) -> Result<Self> {
         match &*self.storage {
             Storage::Cpu(_) => Ok(Self::full(value, &[], dtype)),
-            Storage::Gpu(gpu, _) => gpu.number(value, dtype),
+            Storage::Gpu(gpu, _) => Ok(Self::on_gpu(gpu, gpu.number(value, dtype)?, &[], dtype)),
         }
     }
 
