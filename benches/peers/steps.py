@@ -69,7 +69,7 @@ def by_three_passes(model, losses, x, y):
 FORMULATIONS = {"eager": by_split, "leaf": by_leaf, "scaling": by_scaling, "compiled": by_split}
 
 
-def assert_gradients(model, backward, losses, x, y, decoder_scale=1.0, classifier_scale=1.0, slack=1.0):
+def assert_gradients(model, backward, losses, x, y, decoder_scale=1.0, classifier_scale=1.0, is_compiled=False):
     """The gradients of `backward` against three independent derivatives."""
     torch.manual_seed(1)  # the same channels are dropped
     mse, ce = model.losses(x, y, shared)
@@ -85,11 +85,16 @@ def assert_gradients(model, backward, losses, x, y, decoder_scale=1.0, classifie
     backward(model, losses, x, y)
     # f32 sums of some hundred terms in another order: a few hundred epsilons of the largest entry. Before a
     # batch norm a bias has the gradient zero, and what is there is the rounding of larger numbers.
-    rounding = slack * 1e-6 * max(want.abs().max() for want in expected)
+    rounding = 1e-6 * max(want.abs().max() for want in expected)
     named = [(name, parameter) for name, parameter in model.named_parameters() if parameter.grad is not None]
     for (name, parameter), want in zip(named, expected, strict=True):
-        error = (parameter.grad - want).abs().max()
-        assert error <= slack * 3e-5 * want.abs().max() + rounding, f"gradient of {name} is off by {error}"
+        difference = parameter.grad - want
+        if is_compiled:
+            # It computes inputs of rectifiers anew, and some zeros fall on the other side: right as a whole.
+            off, allowed = difference.norm(), 0.02 * want.norm() + rounding * want.numel() ** 0.5
+        else:
+            off, allowed = difference.abs().max(), 3e-5 * want.abs().max() + rounding
+        assert off <= allowed, f"gradient of {name} is off by {off}, allowed are {allowed}"
 
 
 # ---------------------------------------------------------------- steps
@@ -114,8 +119,7 @@ def training_step(workload, model, variant, x, y):
     # A compiled dropout draws other channels than the eager one that it would be compared with.
     drops = any(isinstance(layer, torch.nn.Dropout2d) and layer.p > 0 for layer in model.modules())
     if not (drops and variant == "compiled"):
-        # Compiled code computes some inputs of rectifiers anew, and a zero may fall on the other side.
-        assert_gradients(model, FORMULATIONS[variant], losses, x, y, slack=30.0 if variant == "compiled" else 1.0)
+        assert_gradients(model, FORMULATIONS[variant], losses, x, y, is_compiled=variant == "compiled")
     return stepping([fused], FORMULATIONS[variant], model, losses, x, y)
 
 
