@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use benches::{NAMES, Workload};
 use serde_json::json;
+use tensor::Device;
 
 /// At least this many steps and this many seconds before the first window.
 const WARM_UP: (usize, f64) = (3, 1.5);
@@ -24,41 +25,57 @@ fn main() {
     let threads = argument("--threads").and_then(|threads| threads.parse().ok()).unwrap_or(1);
     let batch = argument("--batch").and_then(|batch| batch.parse().ok());
     let Some(workload) = Workload::named(&name, batch) else {
-        eprintln!("no workload `{name}`; there are {}", NAMES.join(", "));
-        std::process::exit(2);
+        refuse(&format!("no workload `{name}`; there are {}", NAMES.join(", ")))
     };
+    let device = argument("--device").unwrap_or_else(|| "cpu".into()).parse();
+    let device: Device = device.unwrap_or_else(|error| refuse(&format!("{error}")));
+    let workload = workload.to_device(&device).unwrap_or_else(|error| refuse(&error.to_string()));
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads can be made");
     let mode = argument("--mode").unwrap_or_else(|| "train".into());
-    pool.install(|| serve(&workload, &mode));
+    let variant = argument("--variant").unwrap_or_else(|| "default".into());
+    pool.install(|| serve(&workload, &mode, &variant)).unwrap_or_else(|error| refuse(&error.to_string()));
 }
 
-fn serve(workload: &Workload, mode: &str) {
-    let mut training = workload.training();
-    let mut step = || {
-        let loss = if mode == "infer" { workload.infer() } else { training.step() };
-        loss.expect("the shapes fit")
+/// Ends the program: the call makes no sense, or what it asks for is not there.
+fn refuse(why: &str) -> ! {
+    eprintln!("{why}");
+    std::process::exit(2);
+}
+
+/// Steps that a recorded run makes before anyone waits for them.
+const RECORDED_STEPS: usize = 20;
+
+fn serve(workload: &Workload, mode: &str, variant: &str) -> models::Result<()> {
+    let mut training = workload.training()?;
+    // A recorded step finds the labels where the first one has left them.
+    let loss = if mode == "infer" { workload.infer()? } else { training.step()? };
+    let mut some_steps = || match (mode, variant) {
+        ("infer", _) => Ok((1, workload.infer()?)),
+        (_, "graph") => Ok((RECORDED_STEPS, training.steps_recorded(RECORDED_STEPS)?)),
+        _ => models::Result::Ok((1, training.step()?)),
     };
     let (start, mut steps) = (Instant::now(), 0);
     while steps < WARM_UP.0 || start.elapsed().as_secs_f64() < WARM_UP.1 {
-        step();
-        steps += 1;
+        steps += some_steps()?.0;
     }
     say(&json!({
-        "ready": true, "peer": "agon", "version": env!("CARGO_PKG_VERSION"), "variant": "default", "mode": mode,
-        "params": workload.n_params(), "batch": workload.batch(), "loss": step(),
+        "ready": true, "peer": "agon", "version": env!("CARGO_PKG_VERSION"), "variant": variant, "mode": mode,
+        "params": workload.n_params(), "batch": workload.batch(), "loss": loss,
     }));
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
         let Some(seconds) = line.strip_prefix("window ").and_then(|s| s.trim().parse::<f64>().ok()) else {
-            return say(&json!({ "peak_rss_mib": peak_rss_mib() }));
+            say(&json!({ "peak_rss_mib": peak_rss_mib() }));
+            break;
         };
         let (start, cpu, mut steps, mut loss) = (Instant::now(), cpu_seconds(), 0, 0.0);
         while steps == 0 || start.elapsed().as_secs_f64() < seconds {
-            loss = step();
-            steps += 1;
+            let (done, last) = some_steps()?;
+            (steps, loss) = (steps + done, last);
         }
         let wall = start.elapsed().as_secs_f64();
         say(&json!({ "steps": steps, "wall_s": wall, "cpu_s": cpu_seconds() - cpu, "loss": loss }));
     }
+    Ok(())
 }
 
 /// The most memory that this process has had, in MiB.

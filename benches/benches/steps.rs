@@ -42,7 +42,7 @@ fn matmul(criterion: &mut Criterion) {
 
 fn fc_m_step(criterion: &mut Criterion) {
     let workload = Workload::named("fc_m", None).expect("the workload is in the list");
-    let mut training = workload.training();
+    let mut training = workload.training().expect("the processor has memory");
     let mut group = criterion.benchmark_group("train_step");
     group.throughput(Throughput::Elements(workload.batch() as u64));
     group.sample_size(20);

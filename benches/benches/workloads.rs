@@ -11,7 +11,7 @@ use models::{
     Trainer, cnn, dcae, mlpae, vit,
 };
 use tensor::random::Stream;
-use tensor::{DType, Indices, Tensor};
+use tensor::{DType, Device, Indices, Tensor};
 
 /// The names of all workloads: the CRE paper's, the reconstruction paper's, then those of every framework.
 pub const NAMES: [&str; 13] = [
@@ -91,6 +91,14 @@ impl Workload {
         Some(Self { model, images, labels, learning_rate })
     }
 
+    /// The same on that device; [`Workload::training`] takes the model there.
+    ///
+    /// # Errors
+    /// If a device fails or has no memory.
+    pub fn to_device(self, device: &Device) -> models::Result<Self> {
+        Ok(Self { images: self.images.to_device(device)?, ..self })
+    }
+
     /// Images a step.
     pub fn batch(&self) -> usize {
         self.labels.len()
@@ -106,8 +114,21 @@ impl Workload {
         params.iter().map(|(_, param)| param.len()).sum()
     }
 
-    /// The model in training by Adam, at lambda = 0.5 where there are two losses.
-    pub fn training(&self) -> Training<'_> {
+    /// The model in training by Adam, at lambda = 0.5 where there are two losses, on the device of the images.
+    ///
+    /// # Errors
+    /// If a device fails or has no memory.
+    pub fn training(&self) -> models::Result<Training<'_>> {
+        let mut training = self.training_on_cpu();
+        let device = self.images.device();
+        match &mut training {
+            Training::Trainer(_, trainer) => trainer.to_device(&device)?,
+            Training::Learner(_, learner) => learner.to_device(&device)?,
+        }
+        Ok(training)
+    }
+
+    fn training_on_cpu(&self) -> Training<'_> {
         let config = AdamConfig { learning_rate: self.learning_rate, ..AdamConfig::PAPER };
         let learner = |params: Vec<_>, buffers| {
             let adam = Adam::new(&params, config);
@@ -131,7 +152,7 @@ impl Workload {
             Model::Reconstruction(autoencoder) => autoencoder.reconstruct(&self.images)?,
             Model::OneHot(classifier) => classifier.output(&self.images)?,
         };
-        Ok(f64::from(out.as_slice::<f32>()?[0]))
+        Ok(out.to_f64_vec()[0])
     }
 
     /// The loss of the models that follow one.
@@ -170,6 +191,27 @@ impl Training<'_> {
                 Ok(0.5 * mse + 0.5 * cross_entropy)
             }
             Self::Learner(workload, learner) => learner.step(|tape, mode| workload.loss(tape, mode)),
+        }
+    }
+
+    /// So many steps on a GPU, recorded once and run again; returns the loss of the last, or the mean over all where
+    /// there are two.
+    ///
+    /// # Errors
+    /// As [`Training::step`], or if the model lives on the processor.
+    pub fn steps_recorded(&mut self, steps: usize) -> models::Result<f64> {
+        match self {
+            Self::Trainer(workload, trainer) => {
+                let batch = || (workload.images.clone(), workload.labels.clone());
+                let report = trainer.epoch_on_gpu(1, steps, |_| Ok(()), |_| Ok(batch()))?;
+                Ok(0.5 * report.mse + 0.5 * report.cross_entropy)
+            }
+            Self::Learner(workload, learner) => {
+                for _ in 1..steps {
+                    learner.step_recorded(|tape, mode| workload.loss(tape, mode))?;
+                }
+                Ok(learner.step_recorded(|tape, mode| workload.loss(tape, mode))?.item()?)
+            }
         }
     }
 }

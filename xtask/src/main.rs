@@ -13,6 +13,7 @@ mod test;
 mod ci;
 mod tidy;
 mod mutants;
+mod gpu;
 mod kernels;
 
 mod peers;
@@ -31,7 +32,7 @@ struct Command {
     run: fn(&Repo, &[OsString]) -> anyhow::Result<ExitCode>,
 }
 
-const COMMANDS: [Command; 8] = [
+const COMMANDS: [Command; 9] = [
     Command {
         name: "setup",
         arguments: "",
@@ -67,6 +68,12 @@ const COMMANDS: [Command; 8] = [
         arguments: "",
         what: "compile the CUDA kernels into target/kernels, without a GPU; fails if a hot one spills",
         run: kernels::run,
+    },
+    Command {
+        name: "gpu",
+        arguments: "[OPTION...]",
+        what: "ask a GPU everything: tests, checkers, side by side with PyTorch; `gpu --help` lists the options",
+        run: gpu::run,
     },
     Command {
         name: "mutants",

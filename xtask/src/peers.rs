@@ -28,7 +28,7 @@ use crate::repo::{Repo, capture, succeeds};
 use options::{Call, Options, Peer};
 use program::Launch;
 use rounds::Cell;
-use workloads::Work;
+use workloads::{Mode, Work};
 
 /// Our side: the bench of this name, with the protocol of the peers.
 const OURS: &str = "peer_side";
@@ -72,7 +72,7 @@ fn compare(repo: &Repo, options: &Options) -> anyhow::Result<()> {
     };
     let mut cells = Vec::new();
     for work in works(options) {
-        let cell = rounds::run(work, &launches(repo, &ours, &python, &work, &options.peers), options)?;
+        let cell = rounds::run(work, &launches(repo, &ours, &python, &work, options), options)?;
         print!("{}", table::every_program(std::slice::from_ref(&cell)));
         cells.push(cell);
     }
@@ -101,20 +101,32 @@ fn require_all(cells: &[Cell]) -> anyhow::Result<()> {
 }
 
 /// The programs of one cell; the first is ours.
-fn launches(repo: &Repo, ours: &Path, python: &Path, work: &Work, others: &[Peer]) -> Vec<Launch> {
-    let torch = |variant| Launch {
-        peer: "torch".into(),
-        variant,
-        command: vec![python.into(), repo.join(TORCH).into()],
+fn launches(repo: &Repo, ours: &Path, python: &Path, work: &Work, options: &Options) -> Vec<Launch> {
+    let on_gpu = options.device != "cpu";
+    let on_device = |mut command: Vec<OsString>| {
+        if on_gpu {
+            command.extend(["--device".into(), options.device.clone().into()]);
+        }
+        command
     };
-    let mut launches = vec![Launch { peer: "agon".into(), variant: "default", command: vec![ours.into()] }];
-    launches.extend(work.workload.torch_variants(work.mode).into_iter().map(torch));
+    let torch = |variant| {
+        let command = vec![python.into(), repo.join(TORCH).into()];
+        Launch { peer: "torch".into(), variant, command: on_device(command) }
+    };
+    let agon = |variant| Launch { peer: "agon".into(), variant, command: on_device(vec![ours.into()]) };
+    let ours = match (on_gpu, work.mode) {
+        (false, _) => vec!["default"],
+        (true, Mode::Train) => vec!["graph", "eager"],
+        (true, Mode::Infer) => vec!["eager"],
+    };
+    let mut launches: Vec<Launch> = ours.into_iter().map(agon).collect();
+    launches.extend(work.workload.torch_variants(work.mode, on_gpu).into_iter().map(torch));
     let other = |Peer { name, command }: &Peer| Launch {
         peer: name.clone(),
         variant: "default",
         command: command.clone(),
     };
-    launches.extend(others.iter().map(other));
+    launches.extend(options.peers.iter().map(other));
     launches
 }
 
@@ -129,16 +141,21 @@ fn build_ours(repo: &Repo) -> anyhow::Result<PathBuf> {
         .output()
         .context("cannot start cargo")?;
     ensure!(built.status.success(), "cargo could not build bench `{OURS}` of package benches; see above");
-    executable_in(&String::from_utf8_lossy(&built.stdout))
+    executable_in(&String::from_utf8_lossy(&built.stdout), OURS)
         .with_context(|| format!("cargo names no executable for bench `{OURS}`"))
 }
 
-/// The path in cargo's message about the artefact called `OURS`.
-fn executable_in(messages: &str) -> Option<PathBuf> {
+/// Where runs of today on a device are written: `benches/runs/DATE-DEVICE`.
+pub(crate) fn folder_of_today(repo: &Repo, device: &str) -> anyhow::Result<PathBuf> {
+    Ok(repo.join(format!("benches/runs/{}-{}", machine::today()?, device.replace(':', ""))))
+}
+
+/// The path in cargo's message about the artefact called `name`.
+pub(crate) fn executable_in(messages: &str, name: &str) -> Option<PathBuf> {
     messages
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["reason"] == "compiler-artifact" && message["target"]["name"] == OURS)
+        .filter(|message| message["reason"] == "compiler-artifact" && message["target"]["name"] == name)
         .find_map(|message| message["executable"].as_str().map(PathBuf::from))
 }
 
@@ -152,7 +169,7 @@ mod tests {
             {"reason":"compiler-artifact","target":{"name":"tensor"},"executable":null}
             {"reason":"compiler-artifact","target":{"name":"peer_side"},"executable":"target/release/deps/peer_side-1"}
             {"reason":"build-finished","success":true}"#;
-        assert_eq!(executable_in(messages), Some(PathBuf::from("target/release/deps/peer_side-1")));
-        assert_eq!(executable_in(""), None);
+        assert_eq!(executable_in(messages, OURS), Some(PathBuf::from("target/release/deps/peer_side-1")));
+        assert_eq!(executable_in("", OURS), None);
     }
 }

@@ -98,10 +98,7 @@ fn options(selection: &Selection) -> Options {
         profile: selection.profile,
         out: selection.out.clone(),
         data: selection.data.clone(),
-        places: Places {
-            jobs: selection.jobs.unwrap_or(processors),
-            device: selection.device.clone(),
-        },
+        places: Places { jobs: selection.jobs.unwrap_or(processors), device: selection.device.clone() },
         settings: selection.settings.clone(),
     }
 }

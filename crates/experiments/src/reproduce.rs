@@ -135,7 +135,8 @@ fn same_bits_again(run: &CreRun, data: &OpenData, places: &Places, stored: &Fini
     let images = data.get(&run.config.data).ok_or_else(|| Error::Missing(run.config.data.name.clone()))?;
     let folder = std::env::temp_dir().join(format!("agon-again-{}", std::process::id()));
     let recomputed = Store::open(&folder).and_then(|store| store.run(&again.spec(images)));
-    let recomputed = recomputed.map_err(Error::from).and_then(|run| again.compute(images, &device, run, |_| ()));
+    let recomputed =
+        recomputed.map_err(Error::from).and_then(|run| again.compute(images, &device, run, |_| ()));
     let _ = std::fs::remove_dir_all(&folder);
     let recomputed = recomputed?;
     let differs = stored.epochs.iter().zip(&recomputed.epochs).find_map(|(was, is)| was.difference(is));

@@ -13,6 +13,7 @@ usage: cargo xtask peers [OPTION...]
   --setup            install torch and numpy into .tools/peers, and end
   --only WHAT,...    workloads, as NAME or NAME/train or NAME/infer (all, which takes hours); the names are
                      fc_s fc_m fc_l cnn_s cnn_l vit_s dcae mlpae mlp_ae cnn_cre vit_cre resnet9 resnet_ae
+  --device DEVICE    train on cpu or cuda:N (cpu); on a GPU with one thread
   --threads N,...    numbers of threads (1 and the number of cores)
   --rounds N         windows of each program (9)
   --window-s S       the shortest length of a window in seconds (1)
@@ -35,6 +36,8 @@ pub(super) enum Call {
 #[derive(Debug)]
 pub(super) struct Options {
     pub(super) choices: Vec<Choice>,
+    /// `cpu` or `cuda:N`.
+    pub(super) device: String,
     pub(super) threads: Vec<usize>,
     pub(super) rounds: usize,
     pub(super) window_s: f64,
@@ -74,6 +77,7 @@ impl FromStr for Peer {
 pub(super) fn read(arguments: &[OsString], cores: usize) -> Result<Call, Usage> {
     let mut options = Options {
         choices: Choice::all(),
+        device: "cpu".to_owned(),
         threads: if cores > 1 { vec![1, cores] } else { vec![1] },
         rounds: 9,
         window_s: 1.0,
@@ -91,6 +95,10 @@ pub(super) fn read(arguments: &[OsString], cores: usize) -> Result<Call, Usage> 
             "--setup" => return Ok(Call::Setup),
             "--only" => {
                 options.choices = choices(&reader.value::<String>(option, "workloads such as fc_m")?)?
+            }
+            "--device" => {
+                options.device = reader.value(option, "cpu or cuda:0")?;
+                options.threads = vec![1];
             }
             "--threads" => options.threads = reader.values(option, "numbers such as 1,2")?,
             "--rounds" => options.rounds = reader.value(option, "a number")?,

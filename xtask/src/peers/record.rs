@@ -19,7 +19,7 @@ pub(super) fn write(repo: &Repo, options: &Options, cells: &[Cell]) -> anyhow::R
     let date = machine::today()?;
     let folder = match &options.out {
         Some(folder) => folder.clone(),
-        None => repo.join(format!("benches/runs/{date}-cpu")),
+        None => super::folder_of_today(repo, &options.device)?,
     };
     fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
     let file = free_name(&folder, &options.name);

@@ -41,7 +41,9 @@ pub(super) fn row(cell: &Cell, index: usize) -> Option<Row> {
 
 /// The index of the fastest program that is not ours; `None` if there is none with a window.
 pub(super) fn fastest_peer(cell: &Cell) -> Option<usize> {
-    let others = (1..cell.entries.len()).filter(|&index| cell.entries[index].failed.is_none());
+    let ours = cell.entries.first().map(|entry| entry.peer.as_str());
+    let is_other = |entry: &Entry| entry.failed.is_none() && Some(entry.peer.as_str()) != ours;
+    let others = (1..cell.entries.len()).filter(|&index| is_other(&cell.entries[index]));
     let timed = others.filter_map(|index| Some((row(cell, index)?.step_ms.median, index)));
     timed.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, index)| index)
 }
@@ -129,8 +131,9 @@ pub(super) mod tests {
     fn the_fastest_peer_is_neither_ours_nor_one_that_failed() {
         let mut broken = entry("torch", &[(400, 0.0)]);
         broken.failed = Some("gone".into());
-        let [ours, slow, fast] = [900, 100, 200].map(|steps| entry("x", &[(steps, 0.0)]));
-        assert_eq!(fastest_peer(&cell(vec![ours, slow, fast, broken])), Some(2));
+        let [ours, other_of_ours] = [900, 800].map(|steps| entry("agon", &[(steps, 0.0)]));
+        let [slow, fast] = [100, 200].map(|steps| entry("x", &[(steps, 0.0)]));
+        assert_eq!(fastest_peer(&cell(vec![ours, other_of_ours, slow, fast, broken])), Some(3));
         assert_eq!(fastest_peer(&cell(vec![entry("agon", &[(900, 0.0)])])), None);
     }
 

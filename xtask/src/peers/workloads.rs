@@ -56,8 +56,11 @@ impl Mode {
 
 impl Workload {
     /// How PyTorch runs it: every way that may be its fastest, and the authors' own.
-    pub(super) fn torch_variants(&self, mode: Mode) -> Vec<&'static str> {
+    pub(super) fn torch_variants(&self, mode: Mode, on_gpu: bool) -> Vec<&'static str> {
         let mut variants = vec!["eager", "compiled"];
+        if on_gpu && mode == Mode::Train {
+            variants.push("graphed");
+        }
         if self.convolutional {
             variants.extend(["eager+channels_last", "compiled+channels_last"]);
         }
@@ -155,10 +158,12 @@ pub(super) mod tests {
 
     #[test]
     fn layouts_are_tried_on_convolutions_and_the_authors_way_on_cre_training() {
-        let of = |name: &str, mode| name.parse::<Choice>().unwrap().workload.torch_variants(mode);
+        let of = |name: &str, mode| name.parse::<Choice>().unwrap().workload.torch_variants(mode, false);
         assert_eq!(of("fc_m", Mode::Train), ["eager", "compiled", "original"]);
         assert_eq!(of("mlpae", Mode::Train), ["eager", "compiled"]);
         let convolutional = ["eager", "compiled", "eager+channels_last", "compiled+channels_last"];
         assert_eq!(of("cnn_s", Mode::Infer), convolutional);
+        let mlpae = "mlpae".parse::<Choice>().unwrap().workload;
+        assert_eq!(mlpae.torch_variants(Mode::Train, true), ["eager", "compiled", "graphed"]);
     }
 }

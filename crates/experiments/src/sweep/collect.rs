@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ndarray::ArrayView2;
 
 use super::Grid;
-use crate::cre_run::{CreConfig, CreData, CreRun};
+use crate::cre_run::{CreConfig, CreData, CreRun, Hardware};
 use crate::experiment::Finished;
 use crate::measures::{self, of_latents};
 use crate::store::{Coordinates, Dimension, Epoch, FinishedRun, Outcome, Results, Values, Variable};
@@ -36,6 +36,7 @@ impl Grid {
                             optimiser: self.optimiser,
                             batch: self.batch,
                             epochs: self.epochs,
+                            hardware: Hardware::default(),
                         };
                         runs.push(CreRun { config, seed });
                     }
