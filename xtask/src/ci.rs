@@ -10,7 +10,7 @@ use anyhow::{Context, ensure};
 
 use crate::args;
 use crate::repo::{Repo, succeeds};
-use crate::{reproduce, setup, tidy};
+use crate::{kernels, reproduce, setup, tidy};
 
 /// One step: what it is called, what to type to see it alone, and what it does.
 struct Step {
@@ -21,10 +21,12 @@ struct Step {
 
 // Everything that compiles does so in the release profile: checks, tests and the program then share the
 // C library, the build scripts and the macros, and tests and program share all dependencies too.
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     Step { name: "format", alone: "cargo fmt --all --check", run: format },
     Step { name: "tidy", alone: "cargo xtask tidy", run: tidy::check },
     Step { name: "setup", alone: "cargo xtask setup", run: setup::ensure },
+    // Before everything that is built, since programs carry the kernels.
+    Step { name: "kernels", alone: "cargo xtask kernels --install", run: kernels::install_and_build },
     Step {
         name: "clippy",
         alone: "cargo clippy --release --workspace --all-targets -- -D warnings",

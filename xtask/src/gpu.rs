@@ -89,7 +89,7 @@ pub(crate) fn run(repo: &Repo, arguments: &[OsString]) -> anyhow::Result<ExitCod
 
 /// Compiles kernels, tests and benches, and copies what they need beside `run.sh`.
 fn put_together(repo: &Repo, folder: &Path) -> anyhow::Result<()> {
-    kernels::run(repo, &[])?;
+    kernels::build(repo)?;
     make(folder)?;
     make(&folder.join("xtask"))?;
     for (what, name) in [

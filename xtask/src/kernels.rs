@@ -17,7 +17,7 @@ use std::thread;
 use anyhow::{Context, bail, ensure};
 use serde_json::{Value, json};
 
-use crate::args;
+use crate::args::{Reader, Usage};
 use crate::repo::Repo;
 use compiler::Compiler;
 use resources::{Resources, of_report};
@@ -38,9 +38,31 @@ struct Compiled {
     kernels: Vec<Resources>,
 }
 
-/// `cargo xtask kernels`: an error if one does not compile, or a hot one spills registers.
+const HELP: &str = "\
+usage: cargo xtask kernels [OPTION]
+
+  --install    install NVIDIA's compiler into .tools/venv first, if there is none (several hundred MB, no GPU needed)
+";
+
+/// `cargo xtask kernels`.
 pub(crate) fn run(repo: &Repo, arguments: &[OsString]) -> anyhow::Result<ExitCode> {
-    args::none("kernels", arguments)?;
+    let mut reader = Reader::new(arguments);
+    while let Some(option) = reader.option()? {
+        match option {
+            "--help" | "-h" => {
+                print!("{HELP}");
+                return Ok(ExitCode::SUCCESS);
+            }
+            "--install" => Compiler::install(repo)?,
+            other => return Err(Usage(format!("no option `{other}`\n\n{HELP}")).into()),
+        }
+    }
+    build(repo)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Compiles all of them: an error if one does not compile, or a hot one spills registers.
+pub(crate) fn build(repo: &Repo) -> anyhow::Result<()> {
     let compiler = Compiler::find(repo)?;
     println!("kernels: {}", compiler.version());
     let out = repo.join(OUT);
@@ -58,8 +80,13 @@ pub(crate) fn run(repo: &Repo, arguments: &[OsString]) -> anyhow::Result<ExitCod
     write(&out.join("manifest.json"), &format!("{manifest:#}\n"))?;
     write(&out.join("images.rs"), &images(hash, &files))?;
     println!("kernels: {} entry points, in {OUT}", all.len() / ARCHITECTURES.len());
-    refuse_spills(&all)?;
-    Ok(ExitCode::SUCCESS)
+    refuse_spills(&all)
+}
+
+/// What CI calls: the compiler is installed if it is not there.
+pub(crate) fn install_and_build(repo: &Repo) -> anyhow::Result<()> {
+    Compiler::install(repo)?;
+    build(repo)
 }
 
 /// Compiles on every core; the files come back in order.

@@ -27,7 +27,7 @@ pub(crate) fn ensure(repo: &Repo) -> anyhow::Result<()> {
 }
 
 fn make_ready(repo: &Repo) -> anyhow::Result<()> {
-    let checks = [rust(), c_compiler()];
+    let checks = [rust(), c_compiler(), cpp_compiler()];
     for found in checks.iter().flatten() {
         println!("setup: {found}");
     }
@@ -52,15 +52,28 @@ fn rust() -> Check {
     }
 }
 
+/// HDF5 is written in C.
 fn c_compiler() -> Check {
-    let named = env::var_os("CC");
+    compiler("C", "CC", ["cc", "gcc"], "gcc libc6-dev")
+}
+
+/// The kernels run on the host as C++.
+fn cpp_compiler() -> Check {
+    compiler("C++", "CXX", ["c++", "g++"], "g++")
+}
+
+fn compiler(language: &str, variable: &str, names: [&str; 2], packages: &str) -> Check {
+    let named = env::var_os(variable);
     named
         .into_iter()
-        .chain(["cc", "gcc"].map(OsString::from))
+        .chain(names.map(OsString::from))
         .find_map(|compiler| capture(Command::new(compiler).arg("--version")).ok())
-        .map(|said| format!("C compiler: {}", said.lines().next().unwrap_or_default()))
+        .map(|said| format!("{language} compiler: {}", said.lines().next().unwrap_or_default()))
         .ok_or_else(|| {
-            "no C compiler (cc or gcc) is installed; run `apt-get install gcc libc6-dev`".to_owned()
+            let [one, other] = names;
+            format!(
+                "no {language} compiler ({one} or {other}) is installed; run `apt-get install {packages}`"
+            )
         })
 }
 
@@ -86,6 +99,8 @@ mod tests {
 
     #[test]
     fn the_machine_that_builds_this_has_what_is_asked_for() {
-        assert!(rust().is_ok() && c_compiler().is_ok());
+        assert!(rust().is_ok() && c_compiler().is_ok() && cpp_compiler().is_ok());
+        let missing = compiler("X", "AGON_NO_SUCH_VARIABLE", ["no-x", "no-y"], "x").unwrap_err();
+        assert_eq!(missing, "no X compiler (no-x or no-y) is installed; run `apt-get install x`");
     }
 }

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 
-use crate::repo::{Repo, capture, on_path};
+use crate::repo::{Repo, capture, on_path, succeeds};
 
 /// The parts of the compiler, all of one version: with newer ones of the second and third it cannot assemble what
 /// it writes itself. The headers for 16-bit types are in the last.
@@ -36,10 +36,26 @@ impl Compiler {
             Some(nvcc) => Self::at(nvcc),
             None => bail!(
                 "nvcc is neither named by the variable NVCC, nor in .tools/venv, nor on the PATH; it needs no GPU \
-                 and is installed by\n  python3 -m venv .tools/venv\n  .tools/venv/bin/pip install {}",
-                PACKAGES.join(" ")
+                 and is installed by\n  cargo xtask kernels --install"
             ),
         }
+    }
+
+    /// Puts the compiler into `.tools/venv`, unless one answers already.
+    pub(super) fn install(repo: &Repo) -> anyhow::Result<()> {
+        if Self::find(repo).is_ok() {
+            return Ok(());
+        }
+        let venv = repo.join(".tools/venv");
+        if !venv.join("bin/pip").is_file() {
+            let made = succeeds(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
+            ensure!(made, "python3 could not make .tools/venv; run `apt-get install python3-venv`");
+        }
+        println!("kernels: pip installs NVIDIA's compiler into .tools/venv (several hundred MB)");
+        let mut pip = Command::new(venv.join("bin/pip"));
+        pip.args(["install", "--disable-pip-version-check", "--quiet"]).args(PACKAGES);
+        ensure!(succeeds(&mut pip)?, "pip could not install {} (is there a network?)", PACKAGES.join(" "));
+        Ok(())
     }
 
     fn at(nvcc: PathBuf) -> anyhow::Result<Self> {
