@@ -1,6 +1,8 @@
 //! What operations share when they launch their kernels on a GPU.
 
 pub(crate) mod axes;
+pub(crate) mod channels;
+pub(crate) mod parts;
 pub(crate) mod tile;
 
 use tensor::gpu::{Argument, Call, Grid};
@@ -19,4 +21,9 @@ pub(crate) fn elementwise<const N: usize>(
     arguments.push(Argument::Size(out.len()));
     arguments.extend(more);
     call.launch(entry, Grid::over(out.len()), &arguments)
+}
+
+/// A warp for each of `count`, four in a block.
+pub(crate) fn a_warp_for_each(call: Call<'_>, count: usize) -> Result<Grid> {
+    Ok(Grid::of_blocks(call.size(count.div_ceil(4))?, 128))
 }
