@@ -22,8 +22,3 @@ pub(crate) fn elementwise<const N: usize>(
     arguments.extend(more);
     call.launch(entry, Grid::over(out.len()), &arguments)
 }
-
-/// A warp for each of `count`, four in a block.
-pub(crate) fn a_warp_for_each(call: Call<'_>, count: usize) -> Result<Grid> {
-    Ok(Grid::of_blocks(call.size(count.div_ceil(4))?, 128))
-}

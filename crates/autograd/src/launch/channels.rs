@@ -1,4 +1,4 @@
-//! Walks over the numbers of each channel, as the kernels of `channels.cuh` are given them.
+//! Who walks over the numbers of each channel, as `channels.cuh` lays them out, and of each row or plane.
 
 use tensor::gpu::{Argument, Call, Grid};
 use tensor::{Result, Tensor};
@@ -60,4 +60,9 @@ fn arguments<'a>(
     let outputs = outputs.iter().copied().map(Argument::Out);
     let inputs = inputs.iter().copied().map(Argument::In);
     outputs.chain(inputs).chain(more.iter().copied()).chain(channels.arguments()).collect()
+}
+
+/// A warp for each of `count`, four in a block.
+pub(crate) fn a_warp_for_each(call: Call<'_>, count: usize) -> Result<Grid> {
+    Ok(Grid::of_blocks(call.size(count.div_ceil(4))?, 128))
 }

@@ -4,7 +4,7 @@ use ndarray::{Array4, ArrayD, ArrayViewD, Axis};
 use tensor::gpu::{Argument, Call, Grid};
 use tensor::{Kernel, Real, Slice, Tensor, planes};
 
-use crate::launch::a_warp_for_each;
+use crate::launch::channels::a_warp_for_each;
 use crate::op::if_wanted;
 use crate::ops::conv2d::of_rank_4;
 use crate::{Op, Result, Var};

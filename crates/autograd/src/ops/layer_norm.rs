@@ -6,7 +6,7 @@ use ndarray::{Array1, ArrayD, ArrayViewD, IxDyn, Zip};
 use tensor::gpu::{Argument, Call, Grid};
 use tensor::{DType, Error, Kernel, Real, Slice, Stored, Tensor};
 
-use crate::launch::a_warp_for_each;
+use crate::launch::channels::a_warp_for_each;
 use crate::launch::parts::{sum_of_parts, terms_of_part};
 use crate::op::if_wanted;
 use crate::rows;
