@@ -1,6 +1,8 @@
 //! What operations share when they launch their kernels on a GPU.
 
 pub(crate) mod axes;
+pub(crate) mod channels;
+pub(crate) mod parts;
 pub(crate) mod tile;
 
 use tensor::gpu::{Argument, Call, Grid};

@@ -26,6 +26,7 @@ mod param;
 mod op;
 mod epilogue;
 mod launch;
+mod narrow;
 pub mod ops;
 mod rows;
 pub mod gradcheck;

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
-use tensor::{DType, Tensor};
+use tensor::{DType, Device, Tensor};
 
 use crate::{Error, Op, Param, Result, Var, ops};
 
@@ -39,6 +39,7 @@ struct Node {
 struct Slot {
     shape: Vec<usize>,
     dtype: DType,
+    device: Device,
 }
 
 /// An [`Op`] together with what it saved, with the counts of inputs and outputs hidden.
@@ -150,7 +151,8 @@ impl Tape {
         if loss.value.len() != 1 {
             return Err(Error::NotALoss { shape: loss.shape().to_vec() });
         }
-        self.backward_from(loss, Tensor::full(1.0, loss.shape(), loss.value.dtype()))
+        let one = loss.value.number_like(1.0, loss.value.dtype())?.reshape(loss.shape())?;
+        self.backward_from(loss, one)
     }
 
     /// The gradients of `sum(weight * output)`: a vector-Jacobian product.
@@ -191,8 +193,11 @@ impl Tape {
             if douts.iter().all(Option::is_none) {
                 continue;
             }
-            let douts: Vec<Tensor> =
-                outputs.zip(douts).map(|(slot, d)| d.unwrap_or_else(|| state.slots[slot].zero())).collect();
+            let known_or_zero = |(slot, dout): (usize, Option<Tensor>)| match dout {
+                Some(dout) => Ok(dout),
+                None => state.slots[slot].zero(),
+            };
+            let douts: Vec<Tensor> = outputs.zip(douts).map(known_or_zero).collect::<Result<_>>()?;
             let contributions = node.backward.backward(&douts, &node.inputs)?;
             for (slot, contribution) in node.inputs.iter().zip(contributions) {
                 if let (Some(slot), Some(contribution)) = (*slot, contribution) {
@@ -211,14 +216,15 @@ impl Tape {
 
 impl State {
     fn new_slot(&mut self, value: &Tensor) -> usize {
-        self.slots.push(Slot { shape: value.shape().to_vec(), dtype: value.dtype() });
+        let (shape, dtype, device) = (value.shape().to_vec(), value.dtype(), value.device());
+        self.slots.push(Slot { shape, dtype, device });
         self.slots.len() - 1
     }
 }
 
 impl Slot {
-    fn zero(&self) -> Tensor {
-        Tensor::zeros(&self.shape, self.dtype)
+    fn zero(&self) -> Result<Tensor> {
+        Ok(Tensor::zeros_on(&self.device, &self.shape, self.dtype)?)
     }
 }
 

@@ -4,6 +4,10 @@
 
 mod emulated;
 
+mod products;
+mod heads;
+mod losses;
+
 mod gate;
 
 use autograd::for_each_op;
@@ -60,15 +64,17 @@ macro_rules! kernels_of {
 
 for_each_op!(kernels_of);
 
-/// The kernels of products that are there to be read.
+/// The kernels that are there to be read.
 mod plain {
+    use autograd::ops::attention::Attention;
     use autograd::ops::conv_transpose2d::ConvTranspose2d;
     use autograd::ops::conv2d::Conv2d;
     use autograd::ops::matmul::MatMul;
     use kernels::Setting;
 
     #[test]
-    fn the_plain_kernels_of_products_agree_with_the_reference() {
+    fn the_plain_kernels_agree_with_the_reference() {
+        super::precision::<Attention, _, _>(Setting::ALL[3]);
         super::precision::<MatMul, _, _>(Setting::ALL[3]);
         super::precision::<Conv2d, _, _>(Setting::ALL[3]);
         super::precision::<ConvTranspose2d, _, _>(Setting::ALL[3]);

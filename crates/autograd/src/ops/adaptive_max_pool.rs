@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use tensor::Tensor;
 
-use crate::ops::max_pool2d::windows::{self, Places};
+use crate::ops::max_pool2d::windows::{self, Places, Windows};
 use crate::{Op, Result, Var};
 
 /// From images `[n, c, h, w]` to `[n, c, size]`: output `i` of `size` along an axis of `length` is the
@@ -30,7 +30,8 @@ impl Op<1> for AdaptiveMaxPool {
     fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], Places)> {
         match (x.shape(), self.size) {
             (&[_, _, h, w], [rows, columns]) if h * w * rows * columns > 0 => {
-                let (y, places) = windows::forward(x, ranges(h, rows), ranges(w, columns))?;
+                let ranges = [ranges(h, rows), ranges(w, columns)];
+                let (y, places) = windows::forward(x, Windows::Covering, ranges)?;
                 Ok(([y], places))
             }
             (_, [rows, columns]) => {

@@ -2,9 +2,11 @@
 
 mod fast;
 mod lanes;
+mod launches;
 
 use ndarray::parallel::prelude::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 use ndarray::{Array3, ArrayD, ArrayView2, ArrayView5, ArrayViewD, ArrayViewMut3, Axis, Ix5};
+use tensor::gpu::Call;
 use tensor::{Error, Kernel, Real, Slice, Stored, Tensor};
 
 use self::fast::Rows;
@@ -94,6 +96,10 @@ impl Kernel<1, 2> for Attention {
         [y.into_dyn(), log_sums.into_dyn()]
     }
 
+    fn launch(&self, call: Call<'_>, [qkv]: [&Tensor; 1], outputs: [&Tensor; 2]) -> tensor::Result<()> {
+        launches::forward(call, *self, qkv, outputs)
+    }
+
     fn fast(&self, [qkv]: [Slice<'_>; 1], [y, log_sums]: [&mut [f32]; 2]) -> bool {
         let (n, t, d) = (qkv.shape[0], qkv.shape[1], qkv.shape[2] / 3);
         let sizes = Sizes::new(t, d, self.n_heads);
@@ -169,6 +175,10 @@ impl Kernel<4, 1> for AttentionGrad {
             }
         }
         [dqkv.into_shape_with_order(shape).expect("the heads hold every value")]
+    }
+
+    fn launch(&self, call: Call<'_>, inputs: [&Tensor; 4], [dqkv]: [&Tensor; 1]) -> tensor::Result<()> {
+        launches::backward(call, self.0, inputs, dqkv)
     }
 
     fn fast(&self, [qkv, y, log_sums, dy]: [Slice<'_>; 4], [dqkv]: [&mut [f32]; 1]) -> bool {

@@ -1,11 +1,17 @@
 //! Batch normalisation in training: each channel to mean zero and variance one over the batch.
 
 pub(crate) mod fast;
+mod gradients;
 
-use ndarray::{Array1, ArrayD, ArrayViewD, Axis, Zip};
+use ndarray::{Array1, ArrayD, ArrayViewD, Axis};
+use tensor::gpu::{Argument, Call};
 use tensor::{Error, Kernel, Real, Slice, Stored, Tensor};
 
-use self::fast::{Gradient, Layout};
+use self::fast::Layout;
+pub(crate) use self::gradients::BatchNormGradAffine;
+use self::gradients::BatchNormGradInput;
+use crate::launch::channels::{over_channels, over_numbers};
+use crate::narrow::narrow;
 use crate::op::if_wanted;
 use crate::{Op, Result, Var};
 
@@ -64,6 +70,14 @@ impl Kernel<3, 4> for BatchNorm {
         [y, means.into_dyn(), variances.into_dyn(), inverses.into_dyn()]
     }
 
+    fn launch(&self, call: Call<'_>, inputs: [&Tensor; 3], outputs: [&Tensor; 4]) -> tensor::Result<()> {
+        let ([x, weight, bias], [y, statistics @ ..]) = (inputs, outputs);
+        let [mean, _, inverse] = statistics;
+        let eps = Argument::F32(self.eps as f32);
+        over_channels(call, "batch_norm_statistics", &statistics, &[x], &[eps])?;
+        over_numbers(call, "batch_norm", y, &[x, weight, bias, mean, inverse])
+    }
+
     fn fast(&self, [x, weight, bias]: [Slice<'_>; 3], outputs: [&mut [f32]; 4]) -> bool {
         let [y, means, variances, inverses] = outputs;
         let layout = Layout::of(x.shape);
@@ -83,124 +97,6 @@ impl Kernel<3, 4> for BatchNorm {
 }
 
 const WANTED: &str = "x [n, c, ..], a weight [c] and a bias [c]";
-
-/// The gradients by `weight` and `bias`: `sum(dy z)`, with `z` the normalised `x`, and `sum(dy)` over each
-/// channel. In the accumulator type, since `dx` is made of them as well.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct BatchNormGradAffine;
-
-impl Kernel<4, 2> for BatchNormGradAffine {
-    fn name(&self) -> &'static str {
-        "batch_norm_grad_affine"
-    }
-
-    fn shapes(&self, inputs: [&[usize]; 4]) -> tensor::Result<[Vec<usize>; 2]> {
-        match inputs {
-            [x @ &[_, c, ..], mean, inverse, dy] if x == dy && [mean, inverse] == [[c]; 2] => {
-                Ok([vec![c], vec![c]])
-            }
-            _ => Err(Error::shape(self.name(), "what batch_norm took and gave", &inputs)),
-        }
-    }
-
-    fn loaded(&self) -> [Stored; 4] {
-        use Stored::{AsAccumulator, AsInput};
-        [AsInput, AsAccumulator, AsAccumulator, AsInput]
-    }
-
-    fn stored(&self) -> [Stored; 2] {
-        [Stored::AsAccumulator; 2]
-    }
-
-    fn reference<A: Real>(&self, [x, mean, inverse, dy]: [ArrayViewD<'_, A>; 4]) -> [ArrayD<A>; 2] {
-        let statistics = mean.iter().zip(&inverse);
-        let of_channels = x.axis_iter(Axis(1)).zip(dy.axis_iter(Axis(1))).zip(statistics);
-        let dweight: Array1<A> = of_channels
-            .map(|((x, dy), (&mean, &inverse))| {
-                x.iter().zip(&dy).map(|(&x, &dy)| dy * (x - mean) * inverse).sum()
-            })
-            .collect();
-        let dbias: Array1<A> = dy.axis_iter(Axis(1)).map(|dy| dy.iter().copied().sum()).collect();
-        [dweight.into_dyn(), dbias.into_dyn()]
-    }
-
-    fn fast(&self, [x, mean, inverse, dy]: [Slice<'_>; 4], [dweight, dbias]: [&mut [f32]; 2]) -> bool {
-        if x.data.is_empty() {
-            return false;
-        }
-        let sums = fast::sums(x.data, dy.data, mean.data, Layout::of(x.shape));
-        for (channel, [with_x, plain]) in sums.into_iter().enumerate() {
-            dweight[channel] = (with_x * f64::from(inverse.data[channel])) as f32;
-            dbias[channel] = plain as f32;
-        }
-        true
-    }
-}
-
-/// The gradient by `x`. Each of the `count` values of a channel also moves its mean and its variance:
-///
-/// `dx = (dy - sum(dy) / count - z sum(dy z) / count) weight / sqrt(variance + eps)
-///     + dmean / count + 2 (x - mean) dvariance / (count - 1)`
-#[derive(Debug, Clone, Copy)]
-struct BatchNormGradInput;
-
-impl Kernel<9, 1> for BatchNormGradInput {
-    fn name(&self) -> &'static str {
-        "batch_norm_grad_input"
-    }
-
-    fn shapes(&self, inputs: [&[usize]; 9]) -> tensor::Result<[Vec<usize>; 1]> {
-        let [x, dy, of_channels @ ..] = inputs;
-        match x {
-            &[_, c, ..] if x == dy && of_channels.iter().all(|shape| *shape == [c]) => Ok([x.to_vec()]),
-            _ => Err(Error::shape(self.name(), "what batch_norm took and gave", &inputs)),
-        }
-    }
-
-    fn loaded(&self) -> [Stored; 9] {
-        std::array::from_fn(|input| if input < 3 { Stored::AsInput } else { Stored::AsAccumulator })
-    }
-
-    fn reference<A: Real>(&self, inputs: [ArrayViewD<'_, A>; 9]) -> [ArrayD<A>; 1] {
-        let [x, dy, weight, mean, inverse, dweight, dbias, dmean, dvariance] = inputs;
-        let mut dx = dy.to_owned();
-        for (channel, (mut dx, x)) in dx.axis_iter_mut(Axis(1)).zip(x.axis_iter(Axis(1))).enumerate() {
-            let of = |values: &ArrayViewD<'_, A>| values[[channel]];
-            let count = A::of(x.len());
-            Zip::from(&mut dx).and(&x).for_each(|dx, &x| {
-                let z = (x - of(&mean)) * of(&inverse);
-                let through_y =
-                    (*dx - of(&dbias) / count - z * of(&dweight) / count) * of(&weight) * of(&inverse);
-                let through_variance = A::of(2) * (x - of(&mean)) * of(&dvariance) / (count - A::one());
-                *dx = through_y + of(&dmean) / count + through_variance;
-            });
-        }
-        [dx]
-    }
-
-    fn fast(&self, inputs: [Slice<'_>; 9], [dx]: [&mut [f32]; 1]) -> bool {
-        let layout = Layout::of(inputs[0].shape);
-        let [x, dy, weight, mean, inverse, dweight, dbias, dmean, dvariance] = inputs.map(|input| input.data);
-        if x.is_empty() {
-            return true;
-        }
-        let count = (x.len() / mean.len()) as f32;
-        let gradients: Vec<Gradient> = (0..mean.len())
-            .map(|channel| {
-                let (inverse, of_dy) = (inverse[channel], weight[channel] * inverse[channel]);
-                let through_variance = 2.0 * dvariance[channel] / (count - 1.0);
-                Gradient {
-                    of_dy,
-                    of_x: through_variance - of_dy * inverse * (dweight[channel] / count),
-                    mean: mean[channel],
-                    shift: (dmean[channel] - of_dy * dbias[channel]) / count,
-                }
-            })
-            .collect();
-        fast::gradient(x, dy, dx, &gradients, layout);
-        true
-    }
-}
 
 /// What [`BatchNorm`] keeps for its gradients.
 #[derive(Debug)]
@@ -239,8 +135,8 @@ impl Op<3, 3> for BatchNorm {
             let [dx] = tensor::run(&BatchNormGradInput, inputs)?;
             Ok(dx)
         })?;
-        let [dweight, dbias] = [dweight, dbias].map(|sum| sum.to_dtype(x.dtype()));
-        Ok([dx, wanted_weight.then_some(dweight), wanted_bias.then_some(dbias)])
+        let dweight = if_wanted(wanted_weight, || narrow(&dweight, weight))?;
+        Ok([dx, dweight, if_wanted(wanted_bias, || narrow(&dbias, weight))?])
     }
 }
 

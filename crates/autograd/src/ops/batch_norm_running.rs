@@ -1,8 +1,11 @@
 //! Batch normalisation in evaluation: each channel by the statistics that training has gathered.
 
 use ndarray::{ArrayD, ArrayViewD, Axis, Zip};
-use tensor::{Error, Kernel, Real, Slice, Stored, Tensor};
+use tensor::gpu::{Argument, Call, Grid};
+use tensor::{DType, Error, Kernel, Real, Slice, Stored, Tensor};
 
+use crate::launch::channels::over_numbers;
+use crate::narrow::narrow;
 use crate::op::if_wanted;
 use crate::ops::batch_norm::BatchNormGradAffine;
 use crate::ops::batch_norm::fast::{self, Layout};
@@ -12,9 +15,9 @@ use crate::{Op, Result, Var};
 /// `weight`, `bias: [c]`. The statistics are given and do not depend on `x`.
 #[derive(Debug, Clone)]
 pub struct BatchNormRunning {
-    /// Of each channel: `[c]`, in the accumulator type of `x`.
+    /// Of each channel: `[c]`, in the accumulator type of `x`, best on the device of `x`.
     pub mean: Tensor,
-    /// Of each channel: `[c]`, in the accumulator type of `x`.
+    /// As the mean.
     pub variance: Tensor,
     /// What is added to the variance; above zero.
     pub eps: f64,
@@ -62,6 +65,14 @@ impl Kernel<5, 2> for Normalise {
         [y, inverse]
     }
 
+    fn launch(&self, call: Call<'_>, inputs: [&Tensor; 5], [y, inverse]: [&Tensor; 2]) -> tensor::Result<()> {
+        let ([x, weight, bias, mean, variance], c) = (inputs, inverse.len());
+        let eps = Argument::F32(self.eps as f32);
+        let arguments = [Argument::Out(inverse), Argument::In(variance), eps, Argument::Size(c)];
+        call.launch_for(DType::F32, "batch_norm_running_inverse", Grid::over(c), &arguments)?;
+        over_numbers(call, "batch_norm", y, &[x, weight, bias, mean, inverse])
+    }
+
     fn fast(&self, inputs: [Slice<'_>; 5], [y, inverse]: [&mut [f32]; 2]) -> bool {
         let layout = Layout::of(inputs[0].shape);
         let [x, weight, bias, mean, variance] = inputs.map(|input| input.data);
@@ -105,6 +116,10 @@ impl Kernel<3, 1> for BatchNormRunningGradInput {
         [dx]
     }
 
+    fn launch(&self, call: Call<'_>, inputs: [&Tensor; 3], [dx]: [&Tensor; 1]) -> tensor::Result<()> {
+        over_numbers(call, self.name(), dx, &inputs)
+    }
+
     fn fast(&self, [dy, weight, inverse]: [Slice<'_>; 3], [dx]: [&mut [f32]; 1]) -> bool {
         if !dy.data.is_empty() {
             let scale: Vec<f32> = weight.data.iter().zip(inverse.data).map(|(w, i)| w * i).collect();
@@ -133,7 +148,8 @@ impl Op<3> for BatchNormRunning {
 
     fn forward(&self, [x, weight, bias]: [&Tensor; 3]) -> Result<([Tensor; 1], Saved)> {
         let wide = x.dtype().accumulator();
-        let [mean, variance] = [&self.mean, &self.variance].map(|statistic| statistic.to_dtype(wide));
+        let there = |statistic: &Tensor| statistic.to_dtype(wide).to_device(&x.device());
+        let (mean, variance) = (there(&self.mean)?, there(&self.variance)?);
         let kernel = Normalise { eps: self.eps };
         let [y, inverse] = tensor::run(&kernel, [x, weight, bias, &mean, &variance])?;
         Ok(([y], Saved { x: x.clone(), weight: weight.clone(), mean, inverse }))
@@ -152,9 +168,9 @@ impl Op<3> for BatchNormRunning {
         if !wanted_weight && !wanted_bias {
             return Ok([dx, None, None]);
         }
-        let sums = tensor::run(&BatchNormGradAffine, [x, mean, inverse, dy])?;
-        let [dweight, dbias] = sums.map(|sum| sum.to_dtype(x.dtype()));
-        Ok([dx, wanted_weight.then_some(dweight), wanted_bias.then_some(dbias)])
+        let [dweight, dbias] = tensor::run(&BatchNormGradAffine, [x, mean, inverse, dy])?;
+        let dweight = if_wanted(wanted_weight, || narrow(&dweight, weight))?;
+        Ok([dx, dweight, if_wanted(wanted_bias, || narrow(&dbias, weight))?])
     }
 }
 

@@ -5,9 +5,11 @@
 
 mod geometry;
 mod kernels;
+pub(crate) mod launches;
 
 use ndarray::{ArrayD, ArrayViewD};
 use tensor::conv::{self, Around};
+use tensor::gpu::Call;
 use tensor::{Epilogue, Kernel, Real, Slice, Tensor};
 
 pub use self::geometry::Geometry;
@@ -46,6 +48,16 @@ impl Kernel<3, 1> for Conv2d {
     fn reference<A: Real>(&self, [x, weight, bias]: [ArrayViewD<'_, A>; 3]) -> [ArrayD<A>; 1] {
         let sum = with_bias(convolved(self.geometry, x, weight), bias);
         [sum.mapv_into(|x| self.epilogue.of(x))]
+    }
+
+    fn launch(
+        &self,
+        call: Call<'_>,
+        [x, weight, bias]: [&Tensor; 3],
+        [y]: [&Tensor; 1],
+    ) -> tensor::Result<()> {
+        let sizes = self.geometry.sizes(x.shape(), weight.shape()).expect("the shape rule was asked");
+        launches::convolve(call, [x, weight], y, Some((bias, self.epilogue)), sizes)
     }
 
     fn fast(&self, [x, weight, bias]: [Slice<'_>; 3], [y]: [&mut [f32]; 1]) -> bool {

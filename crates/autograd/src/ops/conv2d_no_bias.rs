@@ -2,9 +2,10 @@
 
 use ndarray::{ArrayD, ArrayViewD};
 use tensor::conv::{self, Around};
+use tensor::gpu::Call;
 use tensor::{Kernel, Real, Slice, Tensor};
 
-use crate::ops::conv2d::{self, Geometry, convolved};
+use crate::ops::conv2d::{self, Geometry, convolved, launches};
 use crate::{Op, Result, Var};
 
 /// `y[n, o] = sum over c of x[n, c] * weight[o, c]`, for images `[n, c, h, w]` and a weight `[o, c, kh, kw]`.
@@ -25,6 +26,11 @@ impl Kernel<2, 1> for Conv2dNoBias {
 
     fn reference<A: Real>(&self, [x, weight]: [ArrayViewD<'_, A>; 2]) -> [ArrayD<A>; 1] {
         [convolved(self.0, x, weight)]
+    }
+
+    fn launch(&self, call: Call<'_>, [x, weight]: [&Tensor; 2], [y]: [&Tensor; 1]) -> tensor::Result<()> {
+        let sizes = self.0.sizes(x.shape(), weight.shape()).expect("the shape rule was asked");
+        launches::convolve(call, [x, weight], y, None, sizes)
     }
 
     fn fast(&self, [x, weight]: [Slice<'_>; 2], [y]: [&mut [f32]; 1]) -> bool {

@@ -3,11 +3,12 @@
 
 use ndarray::{ArrayD, ArrayViewD};
 use tensor::conv::{self, Around, Convolution};
+use tensor::gpu::Call;
 use tensor::{Epilogue, Kernel, Real, Slice, Tensor};
 
 use crate::epilogue;
 use crate::op::if_wanted;
-use crate::ops::conv2d::{self, ConvGradInput, ConvGradWeight, Geometry, with_bias};
+use crate::ops::conv2d::{self, ConvGradInput, ConvGradWeight, Geometry, launches, with_bias};
 use crate::ops::conv2d_no_bias::Conv2dNoBias;
 use crate::{Op, Result, Var};
 
@@ -109,6 +110,16 @@ impl Kernel<3, 1> for ConvTranspose2d {
     fn reference<A: Real>(&self, [x, weight, bias]: [ArrayViewD<'_, A>; 3]) -> [ArrayD<A>; 1] {
         let sum = with_bias(self.attributes.reference_4d(x, weight), bias);
         [sum.mapv_into(|x| self.epilogue.of(x))]
+    }
+
+    fn launch(
+        &self,
+        call: Call<'_>,
+        [x, weight, bias]: [&Tensor; 3],
+        [y]: [&Tensor; 1],
+    ) -> tensor::Result<()> {
+        let sizes = self.attributes.sizes(x.shape(), weight.shape()).expect("the shape rule was asked");
+        launches::grad_input(call, [x, weight], y, Some((bias, self.epilogue)), sizes)
     }
 
     fn fast(&self, [x, weight, bias]: [Slice<'_>; 3], [y]: [&mut [f32]; 1]) -> bool {

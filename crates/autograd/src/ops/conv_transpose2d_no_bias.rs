@@ -2,9 +2,11 @@
 
 use ndarray::{ArrayD, ArrayViewD};
 use tensor::conv::{self, Around};
+use tensor::gpu::Call;
 use tensor::{Kernel, Real, Slice, Tensor};
 
 use crate::ops::conv_transpose2d::Transposed;
+use crate::ops::conv2d::launches;
 use crate::{Op, Result, Var};
 
 /// The input gradient of a convolution: from images `[n, c, h, w]` and a weight `[c, o, kh, kw]` to images
@@ -26,6 +28,11 @@ impl Kernel<2, 1> for ConvTranspose2dNoBias {
 
     fn reference<A: Real>(&self, [x, weight]: [ArrayViewD<'_, A>; 2]) -> [ArrayD<A>; 1] {
         [self.0.reference_4d(x, weight)]
+    }
+
+    fn launch(&self, call: Call<'_>, [x, weight]: [&Tensor; 2], [y]: [&Tensor; 1]) -> tensor::Result<()> {
+        let sizes = self.0.sizes(x.shape(), weight.shape()).expect("the shape rule was asked");
+        launches::grad_input(call, [x, weight], y, None, sizes)
     }
 
     fn fast(&self, [x, weight]: [Slice<'_>; 2], [y]: [&mut [f32]; 1]) -> bool {

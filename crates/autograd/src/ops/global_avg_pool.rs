@@ -1,8 +1,10 @@
 //! The mean of each channel of each image.
 
 use ndarray::{Array4, ArrayD, ArrayViewD, Axis};
+use tensor::gpu::{Argument, Call, Grid};
 use tensor::{Kernel, Real, Slice, Tensor, planes};
 
+use crate::launch::channels::a_warp_for_each;
 use crate::op::if_wanted;
 use crate::ops::conv2d::of_rank_4;
 use crate::{Op, Result, Var};
@@ -27,6 +29,12 @@ impl Kernel<1, 1> for GlobalAvgPool {
         let pixels = A::of(x.shape()[2] * x.shape()[3]);
         [x.map_axis(Axis(3), |row| row.iter().copied().sum::<A>())
             .map_axis(Axis(2), |sums| sums.iter().copied().sum::<A>() / pixels)]
+    }
+
+    fn launch(&self, call: Call<'_>, [x]: [&Tensor; 1], [y]: [&Tensor; 1]) -> tensor::Result<()> {
+        let pixels = Argument::Size(x.shape()[2] * x.shape()[3]);
+        let arguments = [Argument::Out(y), Argument::In(x), Argument::Size(y.len()), pixels];
+        call.launch(self.name(), a_warp_for_each(call, y.len())?, &arguments)
     }
 
     fn fast(&self, [x]: [Slice<'_>; 1], [y]: [&mut [f32]; 1]) -> bool {
@@ -60,6 +68,13 @@ impl Kernel<1, 1> for GlobalAvgPoolGrad {
         let mut dx = Array4::zeros([dy.shape()[0], dy.shape()[1], h, w]);
         dx += &of_rank_4(each.view());
         [dx.into_dyn()]
+    }
+
+    fn launch(&self, call: Call<'_>, [dy]: [&Tensor; 1], [dx]: [&Tensor; 1]) -> tensor::Result<()> {
+        call.size(dx.len())?;
+        let pixels = Argument::Size(self.image[0] * self.image[1]);
+        let arguments = [Argument::Out(dx), Argument::In(dy), Argument::Size(dy.len()), pixels];
+        call.launch(self.name(), Grid::over(dx.len()), &arguments)
     }
 
     fn fast(&self, [dy]: [Slice<'_>; 1], [dx]: [&mut [f32]; 1]) -> bool {

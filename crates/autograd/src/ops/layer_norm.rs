@@ -1,8 +1,13 @@
 //! Layer normalisation: each row along the last axis to mean zero and variance one, then scale and shift.
 
-use ndarray::{Array1, ArrayD, ArrayViewD, IxDyn, Zip};
-use tensor::{Error, Kernel, Real, Slice, Stored, Tensor};
+mod fast;
 
+use ndarray::{Array1, ArrayD, ArrayViewD, IxDyn, Zip};
+use tensor::gpu::{Argument, Call, Grid};
+use tensor::{DType, Error, Kernel, Real, Slice, Stored, Tensor};
+
+use crate::launch::channels::a_warp_for_each;
+use crate::launch::parts::{sum_of_parts, terms_of_part};
 use crate::op::if_wanted;
 use crate::rows;
 use crate::{Op, Result, Var};
@@ -55,13 +60,22 @@ impl Kernel<3, 3> for LayerNorm {
         [y, means, inverses]
     }
 
+    fn launch(&self, call: Call<'_>, inputs: [&Tensor; 3], outputs: [&Tensor; 3]) -> tensor::Result<()> {
+        let (rows, d) = (outputs[1].len(), inputs[1].len());
+        let arguments: Vec<Argument<'_>> = (outputs.into_iter().map(Argument::Out))
+            .chain(inputs.map(Argument::In))
+            .chain([Argument::F32(self.eps as f32), Argument::Size(rows), Argument::Size(d)])
+            .collect();
+        call.launch(self.name(), a_warp_for_each(call, rows)?, &arguments)
+    }
+
     fn fast(&self, inputs: [Slice<'_>; 3], [y, means, inverses]: [&mut [f32]; 3]) -> bool {
         let [x, weight, bias] = inputs.map(|input| input.data);
         let (d, eps) = (weight.len(), self.eps as f32);
         let statistics = means.chunks_mut(BLOCK).zip(inverses.chunks_mut(BLOCK));
         let blocks = x.chunks(BLOCK * d).zip(y.chunks_mut(BLOCK * d)).zip(statistics);
         rows::each(x.len(), blocks, |((x, y), statistics)| {
-            normalise(x, y, [weight, bias], statistics.into(), eps)
+            fast::normalise(x, y, [weight, bias], statistics.into(), eps)
         });
         true
     }
@@ -105,13 +119,21 @@ impl Kernel<5, 1> for LayerNormGradInput {
         [dx]
     }
 
+    fn launch(&self, call: Call<'_>, inputs: [&Tensor; 5], [dx]: [&Tensor; 1]) -> tensor::Result<()> {
+        let [_, weight, mean, ..] = inputs;
+        let mut arguments = vec![Argument::Out(dx)];
+        arguments.extend(inputs.map(Argument::In));
+        arguments.extend([mean.len(), weight.len()].map(Argument::Size));
+        call.launch(self.name(), a_warp_for_each(call, mean.len())?, &arguments)
+    }
+
     fn fast(&self, inputs: [Slice<'_>; 5], [dx]: [&mut [f32]; 1]) -> bool {
         let [x, weight, means, inverses, dy] = inputs.map(|input| input.data);
         let d = weight.len();
         let statistics = means.chunks(BLOCK).zip(inverses.chunks(BLOCK));
         let blocks = x.chunks(BLOCK * d).zip(dy.chunks(BLOCK * d)).zip(dx.chunks_mut(BLOCK * d));
         rows::each(x.len(), blocks.zip(statistics), |(((x, dy), dx), (means, inverses))| {
-            gradient_by_input([x, dy], dx, weight, [means, inverses]);
+            fast::gradient_by_input([x, dy], dx, weight, [means, inverses]);
         });
         true
     }
@@ -152,6 +174,21 @@ impl Kernel<4, 2> for LayerNormGradAffine {
         [dweight.into_dyn(), dbias.into_dyn()]
     }
 
+    fn launch(&self, call: Call<'_>, inputs: [&Tensor; 4], sums: [&Tensor; 2]) -> tensor::Result<()> {
+        /// Rows that are worth a part.
+        const ROWS: usize = 32;
+        let (rows, d) = (inputs[1].len(), sums[0].len());
+        let of_part = terms_of_part(rows, d.div_ceil(32), ROWS);
+        let n_parts = rows.div_ceil(of_part);
+        let parts = [call.scratch(&[n_parts, d], DType::F32)?, call.scratch(&[n_parts, d], DType::F32)?];
+        let mut arguments: Vec<Argument<'_>> = parts.iter().map(Argument::Out).collect();
+        arguments.extend(inputs.map(Argument::In));
+        arguments.extend([rows, d, of_part].map(Argument::Size));
+        let blocks = [call.size(d.div_ceil(32))?, call.size(n_parts)?, 1];
+        call.launch(self.name(), Grid { blocks, threads: [256, 1, 1], shared: 0 }, &arguments)?;
+        parts.iter().zip(sums).try_for_each(|(parts, sum)| sum_of_parts(call, parts, n_parts, sum))
+    }
+
     fn fast(&self, inputs: [Slice<'_>; 4], [dweight, dbias]: [&mut [f32]; 2]) -> bool {
         let [x, means, inverses, dy] = inputs.map(|input| input.data);
         let d = dbias.len();
@@ -160,7 +197,7 @@ impl Kernel<4, 2> for LayerNormGradAffine {
         let statistics = means.chunks(BLOCK).zip(inverses.chunks(BLOCK));
         let blocks = x.chunks(BLOCK * d).zip(dy.chunks(BLOCK * d)).zip(statistics);
         rows::each(x.len(), partial.chunks_exact_mut(2 * d).zip(blocks), |(sums, ((x, dy), statistics))| {
-            add_gradients_of_affine([x, dy], sums, statistics.into());
+            fast::add_gradients_of_affine([x, dy], sums, statistics.into());
         });
         dweight.fill(0.0);
         dbias.fill(0.0);
@@ -169,50 +206,6 @@ impl Kernel<4, 2> for LayerNormGradAffine {
             dbias.iter_mut().zip(&sums[d..]).for_each(|(sum, &part)| *sum += part);
         }
         true
-    }
-}
-
-tensor::each_processor! {
-    fn normalise(x: &[f32], y: &mut [f32], affine: [&[f32]; 2], statistics: [&mut [f32]; 2], eps: f32) {
-        let ([weight, bias], [means, inverses]) = (affine, statistics);
-        let d = weight.len();
-        let rows = x.chunks_exact(d).zip(y.chunks_exact_mut(d));
-        for ((x, y), (mean_out, inverse_out)) in rows.zip(means.iter_mut().zip(inverses)) {
-            let mean = rows::sum(x, x, |x, _| x) / d as f32;
-            let variance = rows::sum(x, x, |x, _| (x - mean) * (x - mean)) / d as f32;
-            let inverse = 1.0 / (variance + eps).sqrt();
-            (*mean_out, *inverse_out) = (mean, inverse);
-            for (((y, &x), &weight), &bias) in y.iter_mut().zip(x).zip(weight).zip(bias) {
-                *y = (x - mean) * inverse * weight + bias;
-            }
-        }
-    }
-
-    fn gradient_by_input(x_and_dy: [&[f32]; 2], dx: &mut [f32], weight: &[f32], statistics: [&[f32]; 2]) {
-        let ([x, dy], [means, inverses], d) = (x_and_dy, statistics, weight.len());
-        let rows = x.chunks_exact(d).zip(dy.chunks_exact(d)).zip(dx.chunks_exact_mut(d));
-        for (((x, dy), dx), (&mean, &inverse)) in rows.zip(means.iter().zip(inverses)) {
-            for ((dx, &dy), &weight) in dx.iter_mut().zip(dy).zip(weight) {
-                *dx = dy * weight;
-            }
-            let mean_g = rows::sum(dx, dx, |g, _| g) / d as f32;
-            let mean_gz = rows::sum(dx, x, |g, x| g * ((x - mean) * inverse)) / d as f32;
-            for (dx, &x) in dx.iter_mut().zip(x) {
-                *dx = (*dx - mean_g - (x - mean) * inverse * mean_gz) * inverse;
-            }
-        }
-    }
-
-    fn add_gradients_of_affine(x_and_dy: [&[f32]; 2], sums: &mut [f32], statistics: [&[f32]; 2]) {
-        let ([x, dy], [means, inverses], d) = (x_and_dy, statistics, sums.len() / 2);
-        let (dweight, dbias) = sums.split_at_mut(d);
-        let rows = x.chunks_exact(d).zip(dy.chunks_exact(d));
-        for ((x, dy), (&mean, &inverse)) in rows.zip(means.iter().zip(inverses)) {
-            for (((dweight, dbias), &x), &dy) in dweight.iter_mut().zip(&mut *dbias).zip(x).zip(dy) {
-                *dweight += dy * ((x - mean) * inverse);
-                *dbias += dy;
-            }
-        }
     }
 }
 

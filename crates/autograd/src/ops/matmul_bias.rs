@@ -1,6 +1,7 @@
 //! A matrix product plus a bias, then perhaps a rectifier: the affine layer in one operation.
 
 use ndarray::{ArrayD, ArrayViewD};
+use tensor::gpu::Call;
 use tensor::{Epilogue, Kernel, Real, Slice, Start, Tensor};
 
 use crate::epilogue;
@@ -36,6 +37,10 @@ impl Kernel<3, 1> for MatMulBias {
     fn reference<A: Real>(&self, [a, b, bias]: [ArrayViewD<'_, A>; 3]) -> [ArrayD<A>; 1] {
         let sum = self.product.reference_2d(a, b) + bias;
         [sum.mapv_into(|x| self.epilogue.of(x))]
+    }
+
+    fn launch(&self, call: Call<'_>, [a, b, bias]: [&Tensor; 3], [c]: [&Tensor; 1]) -> tensor::Result<()> {
+        self.product.launch_2d(call, [a, b], c, Some((bias, self.epilogue)))
     }
 
     fn fast(&self, [a, b, bias]: [Slice<'_>; 3], [c]: [&mut [f32]; 1]) -> bool {

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use tensor::Tensor;
 
-use self::windows::Places;
+use self::windows::{Places, Windows};
 use crate::ops::conv2d::places;
 use crate::{Op, Result, Var};
 
@@ -63,8 +63,8 @@ impl Op<1> for MaxPool2d {
     type Saved = Places;
 
     fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], Places)> {
-        let [rows, columns] = self.windows(x.shape())?;
-        let (y, places) = windows::forward(x, rows, columns)?;
+        let ranges = self.windows(x.shape())?;
+        let (y, places) = windows::forward(x, Windows::Moving(*self), ranges)?;
         Ok(([y], places))
     }
 
@@ -212,12 +212,12 @@ mod tests {
 
     #[test]
     fn the_reference_and_the_fast_path_choose_the_same_places() {
-        use super::windows::Largest;
+        use super::windows::{Largest, Windows};
         let numbers: Vec<f32> = (0..2 * 7 * 9).map(|i| ((i * 5) % 4) as f32).collect();
         let x = Tensor::from_vec(numbers, &[2, 1, 7, 9]).unwrap();
         for pool in [MaxPool2d::square(2, 2, 1), MaxPool2d::square(3, 2, 1), MaxPool2d::square(3, 4, 0)] {
             let [rows, columns] = pool.windows(x.shape()).unwrap();
-            let kernel = Largest { image: [7, 9], rows, columns };
+            let kernel = Largest { image: [7, 9], windows: Windows::Moving(pool), rows, columns };
             let fast = tensor::run(&kernel, [&x]).unwrap().map(|y| y.to_f64_vec());
             assert_eq!(fast, tensor::run_reference(&kernel, [&x]).unwrap().map(|y| y.to_f64_vec()));
         }

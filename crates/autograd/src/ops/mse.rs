@@ -1,8 +1,11 @@
 //! Mean squared error, and its gradient in one pass over both inputs.
 
 use ndarray::{ArrayD, ArrayViewD, IxDyn, Zip};
-use tensor::{Kernel, Real, Slice, Stored, Tensor, vector};
+use tensor::gpu::{Argument, Call, Grid};
+use tensor::{DType, Kernel, Real, Slice, Stored, Tensor, vector};
 
+use crate::launch::elementwise;
+use crate::launch::parts::mean_of_parts;
 use crate::op::if_wanted;
 use crate::{Op, Result, Var};
 
@@ -37,6 +40,15 @@ impl Kernel<2, 1> for Mse {
         [ArrayD::from_elem(IxDyn(&[]), sum / A::of(x.len()))]
     }
 
+    fn launch(&self, call: Call<'_>, [x, y]: [&Tensor; 2], [loss]: [&Tensor; 1]) -> tensor::Result<()> {
+        // A thread takes four numbers at once.
+        let grid = Grid::over(x.len().div_ceil(4));
+        let parts = call.scratch(&[grid.blocks[0] as usize], DType::F32)?;
+        let arguments = [Argument::Out(&parts), Argument::In(x), Argument::In(y), Argument::Size(x.len())];
+        call.launch("mse_parts", grid, &arguments)?;
+        mean_of_parts(call, &parts, x.len(), loss)
+    }
+
     fn fast(&self, [x, y]: [Slice<'_>; 2], [loss]: [&mut [f32]; 1]) -> bool {
         let sum = vector::sum2(x.data, y.data, |x, y| (x - y) * (x - y));
         loss[0] = (sum / x.data.len() as f64) as f32;
@@ -68,6 +80,10 @@ impl Kernel<3, 1> for MseGrad {
     fn reference<A: Real>(&self, [x, y, dloss]: [ArrayViewD<'_, A>; 3]) -> [ArrayD<A>; 1] {
         let factor = A::of(2) * dloss[IxDyn(&[])] / A::of(x.len());
         [Zip::from(&x).and(&y).map_collect(|&x, &y| factor * (x - y))]
+    }
+
+    fn launch(&self, call: Call<'_>, inputs: [&Tensor; 3], [dx]: [&Tensor; 1]) -> tensor::Result<()> {
+        elementwise(call, "mse_grad", dx, inputs, &[])
     }
 
     fn fast(&self, [x, y, dloss]: [Slice<'_>; 3], [dx]: [&mut [f32]; 1]) -> bool {

@@ -1,8 +1,10 @@
 //! Mean squared error to one-hot labels: classification as a least-squares problem.
 
 use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn};
-use tensor::{Indices, Kernel, Real, Slice, Stored, Tensor, vector};
+use tensor::gpu::{Argument, Call, Grid};
+use tensor::{DType, Indices, Kernel, Real, Slice, Stored, Tensor, vector};
 
+use crate::launch::parts::mean_of_parts;
 use crate::op::if_wanted;
 use crate::{Error, Op, Result, Var};
 
@@ -62,6 +64,20 @@ impl Kernel<1, 1> for OneHotMse {
         [ArrayD::from_elem(IxDyn(&[]), sum / A::of(x.len()))]
     }
 
+    fn launch(&self, call: Call<'_>, [x]: [&Tensor; 1], [loss]: [&Tensor; 1]) -> tensor::Result<()> {
+        let grid = Grid::over(x.len());
+        let parts = call.scratch(&[grid.blocks[0] as usize], DType::F32)?;
+        let arguments = [
+            Argument::Out(&parts),
+            Argument::In(x),
+            Argument::Indices(&self.labels),
+            Argument::Size(x.len()),
+            Argument::Size(x.shape()[1]),
+        ];
+        call.launch("one_hot_mse_parts", grid, &arguments)?;
+        mean_of_parts(call, &parts, x.len(), loss)
+    }
+
     /// The label's own element is added apart, so that nothing is subtracted from a sum that has grown.
     fn fast(&self, [x]: [Slice<'_>; 1], [loss]: [&mut [f32]; 1]) -> bool {
         let square = |x: &[f32]| vector::sum2(x, x, |x, _| x * x);
@@ -106,6 +122,18 @@ impl Kernel<2, 1> for OneHotMseGrad<'_> {
             row[label as usize] -= A::one();
         }
         [dx.mapv(|difference| factor * difference)]
+    }
+
+    fn launch(&self, call: Call<'_>, [x, dloss]: [&Tensor; 2], [dx]: [&Tensor; 1]) -> tensor::Result<()> {
+        let arguments = [
+            Argument::Out(dx),
+            Argument::In(x),
+            Argument::Indices(self.labels),
+            Argument::In(dloss),
+            Argument::Size(x.len()),
+            Argument::Size(x.shape()[1]),
+        ];
+        call.launch(self.name(), Grid::over(dx.len()), &arguments)
     }
 
     fn fast(&self, [x, dloss]: [Slice<'_>; 2], [dx]: [&mut [f32]; 1]) -> bool {

@@ -1,8 +1,10 @@
 //! Softmax and cross-entropy to class labels, fused: the probabilities are never stored.
 
 use ndarray::{ArrayD, ArrayView1, ArrayViewD, Axis, IxDyn, Zip};
-use tensor::{Indices, Kernel, Real, Slice, Stored, Tensor, math};
+use tensor::gpu::{Argument, Call, Grid};
+use tensor::{DType, Indices, Kernel, Real, Slice, Stored, Tensor, math};
 
+use crate::launch::parts::mean_of_parts;
 use crate::op::if_wanted;
 use crate::{Error, Op, Result, Var};
 
@@ -23,6 +25,11 @@ fn largest_and_sum<A: Real>(row: ArrayView1<'_, A>) -> (A, A) {
 fn largest_and_sum_f32(row: &[f32]) -> (f32, f32) {
     let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     (largest, row.iter().map(|&x| math::exp(x - largest)).sum())
+}
+
+/// Threads for the kernels of a GPU, which go round if there are more rows.
+fn a_warp_for_each_row(rows: usize) -> Grid {
+    Grid::over(32 * rows)
 }
 
 impl SoftmaxCrossEntropy {
@@ -75,6 +82,20 @@ impl Kernel<1, 1> for SoftmaxCrossEntropy {
         [ArrayD::from_elem(IxDyn(&[]), sum / A::of(self.labels.len()))]
     }
 
+    fn launch(&self, call: Call<'_>, [logits]: [&Tensor; 1], [loss]: [&Tensor; 1]) -> tensor::Result<()> {
+        let n = logits.shape()[0];
+        let parts = call.scratch(&[n], DType::F32)?;
+        let arguments = [
+            Argument::Out(&parts),
+            Argument::In(logits),
+            Argument::Indices(&self.labels),
+            Argument::Size(n),
+            Argument::Size(logits.shape()[1]),
+        ];
+        call.launch("softmax_cross_entropy_parts", a_warp_for_each_row(n), &arguments)?;
+        mean_of_parts(call, &parts, n, loss)
+    }
+
     fn fast(&self, [logits]: [Slice<'_>; 1], [loss]: [&mut [f32]; 1]) -> bool {
         let rows = logits.data.chunks_exact(logits.shape[1]).zip(self.labels.as_slice());
         let sum: f64 = rows
@@ -120,6 +141,24 @@ impl Kernel<2, 1> for SoftmaxCrossEntropyGrad<'_> {
             row[label as usize] -= weight;
         }
         [dx]
+    }
+
+    fn launch(
+        &self,
+        call: Call<'_>,
+        [logits, dloss]: [&Tensor; 2],
+        [dx]: [&Tensor; 1],
+    ) -> tensor::Result<()> {
+        let [n, c] = [logits.shape()[0], logits.shape()[1]];
+        let arguments = [
+            Argument::Out(dx),
+            Argument::In(logits),
+            Argument::Indices(self.labels),
+            Argument::In(dloss),
+            Argument::Size(n),
+            Argument::Size(c),
+        ];
+        call.launch(self.name(), a_warp_for_each_row(n), &arguments)
     }
 
     fn fast(&self, [logits, dloss]: [Slice<'_>; 2], [dx]: [&mut [f32]; 1]) -> bool {

@@ -6,20 +6,24 @@ use super::{Storage, Tensor};
 use crate::{DType, Device, Error, Result};
 
 impl Tensor {
+    /// Zero everywhere, on that device.
+    ///
+    /// # Errors
+    /// If the device fails or has no memory.
+    pub fn zeros_on(device: &Device, shape: &[usize], dtype: DType) -> Result<Self> {
+        let Device::Cuda(gpu) = device else { return Ok(Self::zeros(shape, dtype)) };
+        let zeros = Self::uninitialised_on(device, shape, dtype)?;
+        let (_, memory) = zeros.gpu_memory().expect("it was allocated there");
+        gpu.clear(memory)?;
+        Ok(zeros)
+    }
+
     /// Zero everywhere, in the shape and type and on the device of `self`.
     ///
     /// # Errors
-    /// If the device has no memory.
+    /// As [`Tensor::zeros_on`].
     pub fn zeros_like(&self) -> Result<Self> {
-        match self.gpu_memory() {
-            None => Ok(Self::zeros(&self.shape, self.dtype)),
-            Some((gpu, _)) => {
-                let zeros = Self::uninitialised_on(&self.device(), &self.shape, self.dtype)?;
-                let (_, memory) = zeros.gpu_memory().expect("it was allocated there");
-                gpu.clear(memory)?;
-                Ok(zeros)
-            }
-        }
+        Self::zeros_on(&self.device(), &self.shape, self.dtype)
     }
 
     /// A single number of this type on the device of `self`.

@@ -4,9 +4,12 @@
 
 use ndarray::{Array1, Array4, ArrayD, ArrayView4, ArrayViewD, Axis, Ix4, IxDyn};
 use tensor::conv::{self, Around, Convolution};
-use tensor::{Kernel, Real, Slice};
+use tensor::gpu::Call;
+use tensor::{Kernel, Real, Slice, Tensor};
 
 use super::geometry::Geometry;
+use super::launches;
+use crate::launch::channels::over_channels;
 
 /// `y[n, o, i, j] = sum over c, tap of x[n, c, pixel(i, j, tap)] weight[o, c, tap]`
 pub(crate) fn convolved<A: Real>(
@@ -103,6 +106,11 @@ impl Kernel<2, 1> for ConvGradInput {
         [self.reference_4d(dy, weight)]
     }
 
+    fn launch(&self, call: Call<'_>, [dy, weight]: [&Tensor; 2], [dx]: [&Tensor; 1]) -> tensor::Result<()> {
+        let sizes = self.sizes(dy.shape(), weight.shape()).expect("the shape rule was asked");
+        launches::grad_input(call, [dy, weight], dx, None, sizes)
+    }
+
     fn fast(&self, [dy, weight]: [Slice<'_>; 2], [dx]: [&mut [f32]; 1]) -> bool {
         let sizes = self.sizes(dy.shape, weight.shape).expect("the shape rule was asked");
         conv::conv2d_grad_input_f32(dx, dy.data, weight.data, Around::NOTHING, sizes);
@@ -152,6 +160,11 @@ impl Kernel<2, 1> for ConvGradWeight {
         [dweight.into_dyn()]
     }
 
+    fn launch(&self, call: Call<'_>, [x, dy]: [&Tensor; 2], [dweight]: [&Tensor; 1]) -> tensor::Result<()> {
+        let sizes = self.sizes(x.shape(), dy.shape()).expect("the shape rule was asked");
+        launches::grad_weight(call, [x, dy], dweight, sizes)
+    }
+
     fn fast(&self, [x, dy]: [Slice<'_>; 2], [dweight]: [&mut [f32]; 1]) -> bool {
         let sizes = self.sizes(x.shape, dy.shape).expect("the shape rule was asked");
         conv::conv2d_grad_weight_f32(dweight, x.data, dy.data, sizes);
@@ -178,6 +191,10 @@ impl Kernel<1, 1> for SumOfChannels {
     fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
         let sums: Array1<A> = x.axis_iter(Axis(1)).map(|channel| channel.iter().copied().sum()).collect();
         [sums.into_dyn().into_shape_with_order(IxDyn(&[x.shape()[1]])).expect("one sum for each channel")]
+    }
+
+    fn launch(&self, call: Call<'_>, inputs: [&Tensor; 1], outputs: [&Tensor; 1]) -> tensor::Result<()> {
+        over_channels(call, "sum_of_channels", &outputs, &inputs, &[])
     }
 
     fn fast(&self, [x]: [Slice<'_>; 1], [y]: [&mut [f32]; 1]) -> bool {

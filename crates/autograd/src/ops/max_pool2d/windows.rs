@@ -3,8 +3,10 @@
 use std::ops::Range;
 
 use ndarray::{Array4, ArrayD, ArrayViewD};
+use tensor::gpu::{Argument, Call, Grid};
 use tensor::{Kernel, Real, Slice, Stored, Tensor, planes};
 
+use super::MaxPool2d;
 use crate::Result;
 use crate::op::if_wanted;
 use crate::ops::conv2d::of_rank_4;
@@ -16,8 +18,36 @@ use crate::ops::conv2d::of_rank_4;
 #[derive(Debug, Clone)]
 pub(crate) struct Largest {
     pub(crate) image: [usize; 2],
+    pub(crate) windows: Windows,
     pub(crate) rows: Vec<Range<usize>>,
     pub(crate) columns: Vec<Range<usize>>,
+}
+
+/// How windows lie: what kernels of a GPU are told in place of the ranges.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Windows {
+    /// One moves over the image.
+    Moving(MaxPool2d),
+    /// They cover the image.
+    Covering,
+}
+
+impl Windows {
+    fn entry(self) -> &'static str {
+        match self {
+            Self::Moving(_) => "max_pool2d",
+            Self::Covering => "adaptive_max_pool",
+        }
+    }
+
+    /// The struct that kernels take, for an image and a number of windows of these sides.
+    fn words(self, call: Call<'_>, image: [usize; 2], size: [usize; 2]) -> tensor::Result<Vec<u32>> {
+        let mut sizes = vec![image, size];
+        if let Self::Moving(MaxPool2d { kernel, stride, padding }) = self {
+            sizes.extend([kernel, stride, padding]);
+        }
+        sizes.concat().into_iter().map(|size| call.size(size)).collect()
+    }
 }
 
 /// Whether `x` takes the place of `largest`: a NaN does, so that it is not lost, and keeps it.
@@ -68,6 +98,15 @@ impl Kernel<1, 2> for Largest {
             place_of[[n, c, i, j]] = A::of(place[0] * w + place[1]);
         }
         [y.into_dyn(), place_of.into_dyn()]
+    }
+
+    fn launch(&self, call: Call<'_>, [x]: [&Tensor; 1], [y, place_of]: [&Tensor; 2]) -> tensor::Result<()> {
+        call.size(y.len())?;
+        let words = self.windows.words(call, self.image, [self.rows.len(), self.columns.len()])?;
+        let planes = Argument::Size(x.shape()[0] * x.shape()[1]);
+        let arguments =
+            [Argument::Out(y), Argument::Out(place_of), Argument::In(x), Argument::Words(&words), planes];
+        call.launch(self.windows.entry(), Grid::over(y.len()), &arguments)
     }
 
     fn fast(&self, [x]: [Slice<'_>; 1], [y, place_of]: [&mut [f32]; 2]) -> bool {
@@ -167,6 +206,7 @@ tensor::each_processor! {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LargestGrad {
     pub(crate) image: [usize; 2],
+    pub(crate) windows: Windows,
 }
 
 impl Kernel<2, 1> for LargestGrad {
@@ -197,6 +237,20 @@ impl Kernel<2, 1> for LargestGrad {
         [dx.into_dyn()]
     }
 
+    fn launch(&self, call: Call<'_>, [dy, place_of]: [&Tensor; 2], [dx]: [&Tensor; 1]) -> tensor::Result<()> {
+        call.size(dx.len())?;
+        let &[n, c, rows, columns] = dy.shape() else { unreachable!("the shape rule was asked") };
+        let words = self.windows.words(call, self.image, [rows, columns])?;
+        let arguments = [
+            Argument::Out(dx),
+            Argument::In(dy),
+            Argument::In(place_of),
+            Argument::Words(&words),
+            Argument::Size(n * c),
+        ];
+        call.launch(&format!("{}_grad", self.windows.entry()), Grid::over(dx.len()), &arguments)
+    }
+
     fn fast(&self, [dy, place_of]: [Slice<'_>; 2], [dx]: [&mut [f32]; 1]) -> bool {
         planes::for_each(
             dy.shape[0] * dy.shape[1],
@@ -216,18 +270,19 @@ impl Kernel<2, 1> for LargestGrad {
 /// The largest numbers of windows, with what the way back needs.
 pub(crate) fn forward(
     x: &Tensor,
-    rows: Vec<Range<usize>>,
-    columns: Vec<Range<usize>>,
+    windows: Windows,
+    [rows, columns]: [Vec<Range<usize>>; 2],
 ) -> Result<(Tensor, Places)> {
     let image = [x.shape()[2], x.shape()[3]];
-    let [y, place_of] = tensor::run(&Largest { image, rows, columns }, [x])?;
-    Ok((y, Places { image, place_of }))
+    let [y, place_of] = tensor::run(&Largest { image, windows, rows, columns }, [x])?;
+    Ok((y, Places { image, windows, place_of }))
 }
 
 /// Where the largest numbers stood, and the sizes of the images that they stood in.
 #[derive(Debug)]
 pub struct Places {
     image: [usize; 2],
+    windows: Windows,
     place_of: Tensor,
 }
 
@@ -235,7 +290,8 @@ impl Places {
     /// Each `dy` goes to where its largest number stood.
     pub(crate) fn backward(&self, dy: &Tensor, wanted: bool) -> Result<Option<Tensor>> {
         if_wanted(wanted, || {
-            let [dx] = tensor::run(&LargestGrad { image: self.image }, [dy, &self.place_of])?;
+            let kernel = LargestGrad { image: self.image, windows: self.windows };
+            let [dx] = tensor::run(&kernel, [dy, &self.place_of])?;
             Ok(dx)
         })
     }

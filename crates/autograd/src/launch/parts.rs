@@ -1,0 +1,42 @@
+//! Sums that blocks add up in parts, in an order that follows from the sizes alone.
+
+use tensor::gpu::{Argument, Call, Grid};
+use tensor::{Result, Tensor};
+
+/// How many of `n` terms each part of a sum takes, a multiple of `step`, where one part is the work of so many blocks.
+///
+/// It does not ask for the GPU: the same numbers give the same bits on any.
+pub(crate) fn terms_of_part(n: usize, blocks: usize, step: usize) -> usize {
+    /// Blocks that keep a large GPU busy.
+    const ENOUGH: usize = 512;
+    let parts = (ENOUGH / blocks.max(1)).max(1);
+    n.div_ceil(parts).max(1).next_multiple_of(step)
+}
+
+/// `sum = parts[0] + parts[1] + ..`, from so many parts of `f32` to the type of the sum.
+pub(crate) fn sum_of_parts(call: Call<'_>, parts: &Tensor, n_parts: usize, sum: &Tensor) -> Result<()> {
+    let arguments =
+        [Argument::Out(sum), Argument::In(parts), Argument::Size(n_parts), Argument::Size(sum.len())];
+    call.launch_for(sum.dtype(), "sum_of_parts", Grid::over(sum.len()), &arguments)
+}
+
+/// `mean`, a number of `f32`, is the sum of the parts over `count`.
+pub(crate) fn mean_of_parts(call: Call<'_>, parts: &Tensor, count: usize, mean: &Tensor) -> Result<()> {
+    let factor = Argument::F32(1.0 / count as f32);
+    let arguments = [Argument::Out(mean), Argument::In(parts), Argument::Size(parts.len()), factor];
+    call.launch_one("mean_of_parts".into(), Grid::of_blocks(1, 1024), &arguments)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::terms_of_part;
+
+    #[test]
+    fn parts_are_many_where_one_is_little_work_and_few_where_it_is_much() {
+        assert_eq!(terms_of_part(0, 1, 96), 96);
+        assert_eq!(terms_of_part(1000, 1, 96), 96);
+        assert_eq!(terms_of_part(100_352, 1, 96), 288);
+        assert_eq!(terms_of_part(131_072, 9, 96), 2_400);
+        assert_eq!(terms_of_part(2_048, 576, 96), 2_112);
+    }
+}

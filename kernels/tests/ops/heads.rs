@@ -1,0 +1,26 @@
+//! Attention whose heads are wide enough for every one of its kernels.
+
+use autograd::gradcheck::cases::Case;
+use autograd::gradcheck::checks;
+use autograd::ops::attention::Attention;
+use kernels::Setting;
+use tensor::Tensor;
+
+use crate::DTYPES;
+use crate::emulated::on_device;
+
+#[test]
+fn wide_heads_over_several_tiles_agree_with_the_reference() {
+    // Numbers below 1/2 keep the gradients' sensitivity to the stored output below what the operation states, which
+    // it derives for heads of 16 and numbers below 2.
+    let number = |i: usize| ((i * 37) % 101) as f64 / 101.0 - 0.5;
+    // The widest that the kernels of 64 and of 128 take, one between them, and one for the kernel of any width.
+    for (t, width) in [(69, 64), (70, 100), (69, 128), (68, 130)] {
+        let values = (0..t * 6 * width).map(number).collect();
+        let qkv = Tensor::from_vec(values, &[1, t, 6 * width]).unwrap();
+        let case = Case { op: Attention { n_heads: 2 }, inputs: [qkv], reduced: t + width };
+        for (dtype, setting) in DTYPES.into_iter().zip(Setting::ALL) {
+            checks::precision(&on_device(&case, setting), dtype).unwrap();
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! What products can do that no operation asks for yet: batches, and tensor cores for numbers of 32 bits.
+
+use kernels::{Argument, Memory, Order, Side, launch};
+use tensor::gpu::Grid;
+
+fn memory(numbers: &[f32]) -> Memory {
+    Memory::of(bytemuck::cast_slice(numbers), Side::End)
+}
+
+/// `count` products of `[m, k]` and `[k, n]` on the tensor cores in tf32, by tiles of this side.
+fn in_tf32(side: u32, count: u32, [m, n, k]: [u32; 3], a: &[f32], b: &[f32], order: Order) -> Vec<f32> {
+    let (a, b) = (memory(a), memory(b));
+    let c = Memory::new((count * m * n) as usize * size_of::<f32>(), Side::End);
+    let mut arguments = vec![
+        Argument::Out(&c, "f32"),
+        Argument::In(&a, "f32"),
+        Argument::In(&b, "f32"),
+        Argument::In(&a, "f32"),
+    ];
+    // No bias, and neither matrix transposed.
+    arguments.extend([0, m, n, k, 0, 0].map(Argument::U32));
+    let threads = if side == 64 { 128 } else { 256 };
+    let blocks = [n.div_ceil(side), m.div_ceil(side), count];
+    let grid = Grid { blocks, threads: [threads, 1, 1], shared: 0 };
+    launch(&format!("matmul_tile{side}_tf32"), grid, order, &arguments).unwrap();
+    bytemuck::pod_collect_to_vec(&c.contents())
+}
+
+/// The same of whole numbers given by their place, and the exact products.
+fn of_whole_numbers(side: u32, count: u32, [m, n, k]: [u32; 3]) -> (Vec<f32>, Vec<f32>) {
+    let number = |i: u32| ((i * 7) % 11) as f32 - 5.0;
+    let numbers = |rows: u32, columns: u32| (0..count * rows * columns).map(number).collect::<Vec<f32>>();
+    let (a, b) = (numbers(m, k), numbers(k, n));
+    let exact = (0..count * m * n).map(|at| {
+        let (batch, i, j) = (at / (m * n), at / n % m, at % n);
+        (0..k).map(|s| a[((batch * m + i) * k + s) as usize] * b[((batch * k + s) * n + j) as usize]).sum()
+    });
+    (in_tf32(side, count, [m, n, k], &a, &b, Order::Scrambled), exact.collect())
+}
+
+#[test]
+fn the_tensor_cores_add_whole_numbers_in_tf32_without_an_error() {
+    for side in [64, 128] {
+        let (got, exact) = of_whole_numbers(side, 1, [70, 67, 45]);
+        assert_eq!(got, exact, "tiles of {side}");
+    }
+}
+
+#[test]
+fn one_launch_computes_a_batch_of_products() {
+    let (got, exact) = of_whole_numbers(64, 4, [3, 5, 7]);
+    assert_eq!(got, exact);
+}
+
+#[test]
+fn tf32_keeps_ten_bits_behind_the_first_and_rounds_ties_away_from_zero() {
+    let half = 0.5f32.powi(11);
+    for (x, wanted) in
+        [(1.0 + half, 1.0 + 2.0 * half), (1.0 + 0.9 * half, 1.0), (-1.0 - half, -1.0 - 2.0 * half)]
+    {
+        assert_eq!(in_tf32(64, 1, [1, 1, 1], &[x], &[1.0], Order::Forward), [wanted]);
+    }
+}
