@@ -3,7 +3,7 @@
 use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD};
 
 use crate::gpu::Call;
-use crate::{Error, Real, Result, Tensor};
+use crate::{DType, Error, Real, Result, Tensor};
 
 /// A computation from `N` tensors to `M` new ones.
 ///
@@ -57,6 +57,19 @@ pub enum Stored {
     AsInput,
     /// In the accumulator type of the call, so that a loss of 16-bit numbers keeps its digits.
     AsAccumulator,
+    /// In this type, whatever the call's type is.
+    As(DType),
+}
+
+impl Stored {
+    /// The type, in a call of type `call`.
+    pub(crate) fn dtype(self, call: DType) -> DType {
+        match self {
+            Self::AsInput => call,
+            Self::AsAccumulator => call.accumulator(),
+            Self::As(dtype) => dtype,
+        }
+    }
 }
 
 /// The `f32` elements of an input in row-major order, with its shape.

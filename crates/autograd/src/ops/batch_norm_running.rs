@@ -6,6 +6,7 @@ use tensor::{Error, Kernel, Real, Slice, Stored, Tensor};
 use crate::op::if_wanted;
 use crate::ops::batch_norm::BatchNormGradAffine;
 use crate::ops::batch_norm::fast::{self, Layout};
+use crate::ops::cast::cast;
 use crate::{Op, Result, Var};
 
 /// `y = (x - mean) / sqrt(variance + eps) * weight + bias` in each channel, for `x: [n, c, ..]` and
@@ -133,7 +134,7 @@ impl Op<3> for BatchNormRunning {
 
     fn forward(&self, [x, weight, bias]: [&Tensor; 3]) -> Result<([Tensor; 1], Saved)> {
         let wide = x.dtype().accumulator();
-        let [mean, variance] = [&self.mean, &self.variance].map(|statistic| statistic.to_dtype(wide));
+        let (mean, variance) = (cast(&self.mean, wide)?, cast(&self.variance, wide)?);
         let kernel = Normalise { eps: self.eps };
         let [y, inverse] = tensor::run(&kernel, [x, weight, bias, &mean, &variance])?;
         Ok(([y], Saved { x: x.clone(), weight: weight.clone(), mean, inverse }))
@@ -152,9 +153,10 @@ impl Op<3> for BatchNormRunning {
         if !wanted_weight && !wanted_bias {
             return Ok([dx, None, None]);
         }
-        let sums = tensor::run(&BatchNormGradAffine, [x, mean, inverse, dy])?;
-        let [dweight, dbias] = sums.map(|sum| sum.to_dtype(x.dtype()));
-        Ok([dx, wanted_weight.then_some(dweight), wanted_bias.then_some(dbias)])
+        let [dweight, dbias] = tensor::run(&BatchNormGradAffine, [x, mean, inverse, dy])?;
+        let dweight = if_wanted(wanted_weight, || cast(&dweight, x.dtype()))?;
+        let dbias = if_wanted(wanted_bias, || cast(&dbias, x.dtype()))?;
+        Ok([dx, dweight, dbias])
     }
 }
 
@@ -171,7 +173,7 @@ impl<'t> Var<'t> {
         variance: &Tensor,
         eps: f64,
     ) -> Result<Self> {
-        let [weight, bias] = self.affine_or_identity(affine);
+        let [weight, bias] = self.affine_or_identity(affine)?;
         let op = BatchNormRunning { mean: mean.clone(), variance: variance.clone(), eps };
         let [y] = self.tape.apply(op, [self, &weight, &bias])?;
         Ok(y)
