@@ -16,6 +16,7 @@ const KERNELS: &[&str] = &[
     "batch_norm",
     "batch_norm_running",
     "broadcast_to",
+    "cast",
     "channel_dropout",
     "concat",
     "conv2d",

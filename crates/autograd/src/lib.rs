@@ -26,7 +26,6 @@ mod param;
 mod op;
 mod epilogue;
 mod launch;
-mod narrow;
 pub mod ops;
 mod rows;
 pub mod gradcheck;

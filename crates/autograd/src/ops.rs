@@ -11,6 +11,7 @@ pub mod relu;
 pub mod tanh;
 pub mod sigmoid;
 pub mod gelu;
+pub mod cast;
 pub mod reshape;
 pub mod transpose;
 pub mod slice;
@@ -55,6 +56,7 @@ macro_rules! for_each_op {
             tanh::Tanh,
             sigmoid::Sigmoid,
             gelu::Gelu,
+            cast::Cast,
             reshape::Reshape,
             transpose::Transpose,
             slice::Slice,

@@ -3,7 +3,7 @@
 use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD};
 
 use crate::gpu::Call;
-use crate::{Error, Real, Result, Tensor};
+use crate::{DType, Real, Result, Tensor};
 
 /// A computation from `N` tensors to `M` new ones.
 ///
@@ -38,9 +38,7 @@ pub trait Kernel<const N: usize, const M: usize>: Sync {
     ///
     /// # Errors
     /// If a launch fails.
-    fn launch(&self, _call: Call<'_>, _inputs: [&Tensor; N], _outputs: [&Tensor; M]) -> Result<()> {
-        Err(Error::Driver { device: "gpu".into(), what: format!("{} is not written", self.name()) })
-    }
+    fn launch(&self, call: Call<'_>, inputs: [&Tensor; N], outputs: [&Tensor; M]) -> Result<()>;
 
     /// The same function for `f32`, fast; `false` if there is none for these inputs.
     ///
@@ -57,6 +55,19 @@ pub enum Stored {
     AsInput,
     /// In the accumulator type of the call, so that a loss of 16-bit numbers keeps its digits.
     AsAccumulator,
+    /// In this type, whatever the call's type is.
+    As(DType),
+}
+
+impl Stored {
+    /// The type, in a call of type `call`.
+    pub(crate) fn dtype(self, call: DType) -> DType {
+        match self {
+            Self::AsInput => call,
+            Self::AsAccumulator => call.accumulator(),
+            Self::As(dtype) => dtype,
+        }
+    }
 }
 
 /// The `f32` elements of an input in row-major order, with its shape.

@@ -35,11 +35,7 @@ where
     let (shapes, stored) = (kernel.shapes(inputs.map(Tensor::shape))?, kernel.stored());
     let mut outputs = Vec::with_capacity(M);
     for (shape, stored) in shapes.iter().zip(stored) {
-        let dtype = match stored {
-            Stored::AsInput => dtype,
-            Stored::AsAccumulator => dtype.accumulator(),
-        };
-        outputs.push(call.scratch(shape, dtype)?);
+        outputs.push(call.scratch(shape, stored.dtype(dtype))?);
     }
     let outputs: [Tensor; M] = outputs.try_into().expect("one tensor for each shape");
     kernel.launch(call, inputs, outputs.each_ref())?;
@@ -168,7 +164,8 @@ where
     match dtype {
         DType::F64 => Ok(by_reference::<f64, K, N, M>(kernel, inputs, &shapes)),
         DType::F32 => {
-            if may_be_fast {
+            let is_f32 = |stored: Stored| stored.dtype(dtype) == DType::F32;
+            if may_be_fast && kernel.loaded().into_iter().chain(kernel.stored()).all(is_f32) {
                 let mut outputs = shapes.each_ref().map(|shape| Tensor::uninitialised(shape, DType::F32));
                 let slices = inputs.map(|tensor| Slice { data: tensor.own(), shape: tensor.shape() });
                 if kernel.fast(slices, outputs.each_mut().map(|output| output.own_mut())) {
@@ -196,6 +193,7 @@ where
     let wide: [_; N] = std::array::from_fn(|input| match loaded[input] {
         Stored::AsInput => view::<T>(inputs[input]).mapv(T::widen),
         Stored::AsAccumulator => view::<T::Acc>(inputs[input]).to_owned(),
+        Stored::As(_) => view::<T::Acc>(&inputs[input].to_dtype(T::Acc::DTYPE)).to_owned(),
     });
     let computed = kernel.reference(wide.each_ref().map(|array| array.view()));
     let stored = kernel.stored();
@@ -205,6 +203,7 @@ where
         match stored[output] {
             Stored::AsInput => Tensor::from_array(&array.mapv(T::narrow)),
             Stored::AsAccumulator => Tensor::from_array(array),
+            Stored::As(dtype) => Tensor::from_array(array).to_dtype(dtype),
         }
     })
 }
@@ -221,16 +220,16 @@ fn common_device(name: &str, inputs: &[&Tensor]) -> Result<Device> {
     }
 }
 
-/// The type of the inputs that are loaded as they are; the others must have its accumulator type.
+/// The type of the inputs that are loaded as they are; the others must have the type that follows from it.
 fn dtype_of_call<K, const N: usize, const M: usize>(kernel: &K, inputs: [&Tensor; N]) -> Result<DType>
 where
     K: Kernel<N, M>,
 {
-    let loaded = kernel.loaded();
-    let of = |kind| inputs.into_iter().zip(loaded).filter(move |(_, k)| *k == kind).map(|(tensor, _)| tensor);
-    let dtype = common_dtype(kernel.name(), &of(Stored::AsInput).collect::<Vec<_>>())?;
-    match of(Stored::AsAccumulator).find(|tensor| tensor.dtype() != dtype.accumulator()) {
-        Some(tensor) => Err(Error::DType { wanted: dtype.accumulator(), got: tensor.dtype() }),
+    let loaded = || inputs.into_iter().zip(kernel.loaded());
+    let as_they_are = loaded().filter(|(_, loaded)| *loaded == Stored::AsInput).map(|(tensor, _)| tensor);
+    let dtype = common_dtype(kernel.name(), &as_they_are.collect::<Vec<_>>())?;
+    match loaded().find(|(tensor, loaded)| tensor.dtype() != loaded.dtype(dtype)) {
+        Some((tensor, loaded)) => Err(Error::DType { wanted: loaded.dtype(dtype), got: tensor.dtype() }),
         None => Ok(dtype),
     }
 }
@@ -265,6 +264,9 @@ mod tests {
         }
         fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
             [ArrayD::from_elem(IxDyn(&[]), x.iter().copied().sum())]
+        }
+        fn launch(&self, _: Call<'_>, _: [&Tensor; 1], _: [&Tensor; 1]) -> Result<()> {
+            unreachable!("this test has no GPU")
         }
     }
 

@@ -10,20 +10,25 @@ use kernels::Setting;
 use proptest::strategy::{BoxedStrategy, Strategy};
 use tensor::{DType, Device, Tensor};
 
-/// An operation on the emulated device.
+/// An operation on an emulated device, or on a real one.
 #[derive(Debug, Clone)]
 pub(crate) struct Emulated<O> {
     op: O,
-    setting: Setting,
+    device: Device,
 }
 
-/// The case on the emulated device.
+/// The case on an emulated device of its own.
 pub(crate) fn on_device<O: Clone, const N: usize>(
     case: &Case<O, N>,
     setting: Setting,
 ) -> Case<Emulated<O>, N> {
+    on(case, &setting.device())
+}
+
+/// The case on this device.
+pub(crate) fn on<O: Clone, const N: usize>(case: &Case<O, N>, device: &Device) -> Case<Emulated<O>, N> {
     let Case { op, inputs, reduced } = case.clone();
-    Case { op: Emulated { op, setting }, inputs, reduced }
+    Case { op: Emulated { op, device: device.clone() }, inputs, reduced }
 }
 
 fn all_to<const N: usize>(device: &Device, tensors: [&Tensor; N]) -> Result<[Tensor; N]> {
@@ -40,7 +45,7 @@ impl<O: Cases<N, M>, const N: usize, const M: usize> Op<N, M> for Emulated<O> {
 
     fn forward(&self, inputs: [&Tensor; N]) -> Result<([Tensor; M], Self::Saved)> {
         let wide = inputs[0].dtype() == DType::F64;
-        let device = if wide { Device::Cpu } else { self.setting.device() };
+        let device = if wide { Device::Cpu } else { self.device.clone() };
         let (outputs, saved) = self.op.forward(all_to(&device, inputs)?.each_ref())?;
         let (expected, _) = self.op.forward(inputs)?;
         let outputs = all_to(&Device::Cpu, outputs.each_ref())?;
@@ -83,8 +88,11 @@ impl<O: Cases<N, M>, const N: usize, const M: usize> Cases<N, M> for Emulated<O>
     }
 
     fn kinks() -> Vec<Kink<Self, N>> {
-        let setting = Setting::ALL[0];
-        let of = |Kink { op, inputs, gradients }| Kink { op: Emulated { op, setting }, inputs, gradients };
+        let device = Setting::ALL[0].device();
+        let of = |Kink { op, inputs, gradients }| {
+            let op = Emulated { op, device: device.clone() };
+            Kink { op, inputs, gradients }
+        };
         O::kinks().into_iter().map(of).collect()
     }
 

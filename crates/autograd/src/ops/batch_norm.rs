@@ -11,8 +11,8 @@ use self::fast::Layout;
 pub(crate) use self::gradients::BatchNormGradAffine;
 use self::gradients::BatchNormGradInput;
 use crate::launch::channels::{over_channels, over_numbers};
-use crate::narrow::narrow;
 use crate::op::if_wanted;
+use crate::ops::cast::cast;
 use crate::{Op, Result, Var};
 
 /// `y = (x - mean) / sqrt(variance + eps) * weight + bias` in each channel, for `x: [n, c, ..]` and
@@ -135,8 +135,9 @@ impl Op<3, 3> for BatchNorm {
             let [dx] = tensor::run(&BatchNormGradInput, inputs)?;
             Ok(dx)
         })?;
-        let dweight = if_wanted(wanted_weight, || narrow(&dweight, weight))?;
-        Ok([dx, dweight, if_wanted(wanted_bias, || narrow(&dbias, weight))?])
+        let dweight = if_wanted(wanted_weight, || cast(&dweight, x.dtype()))?;
+        let dbias = if_wanted(wanted_bias, || cast(&dbias, x.dtype()))?;
+        Ok([dx, dweight, dbias])
     }
 }
 
@@ -148,20 +149,22 @@ impl<'t> Var<'t> {
     /// # Errors
     /// If the shapes are not such, or a channel has a single value: one value has no variance.
     pub fn batch_norm(&self, affine: Option<[&Self; 2]>, eps: f64) -> Result<[Self; 3]> {
-        let [weight, bias] = self.affine_or_identity(affine);
+        let [weight, bias] = self.affine_or_identity(affine)?;
         self.tape.apply(BatchNorm { eps }, [self, &weight, &bias])
     }
 
     /// A weight and a bias for each channel: the given ones, or constants that change nothing.
-    pub(crate) fn affine_or_identity(&self, affine: Option<[&Self; 2]>) -> [Self; 2] {
-        match affine {
-            Some(affine) => affine.map(Self::clone),
-            None => [1.0, 0.0].map(|value| {
-                // A shape without channels is for the operation to refuse.
-                let channels = self.shape().get(1).copied().unwrap_or(0);
-                self.tape.constant(&Tensor::full(value, &[channels], self.value.dtype()))
-            }),
+    pub(crate) fn affine_or_identity(&self, affine: Option<[&Self; 2]>) -> Result<[Self; 2]> {
+        if let Some(affine) = affine {
+            return Ok(affine.map(Self::clone));
         }
+        // A shape without channels is for the operation to refuse.
+        let channels = self.shape().get(1).copied().unwrap_or(0);
+        let repeated = |value| {
+            let number = self.value.number_like(value, self.value.dtype())?;
+            self.tape.constant(&number).broadcast_to(&[channels])
+        };
+        Ok([repeated(1.0)?, repeated(0.0)?])
     }
 }
 

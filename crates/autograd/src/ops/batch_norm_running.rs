@@ -5,10 +5,10 @@ use tensor::gpu::{Argument, Call, Grid};
 use tensor::{DType, Error, Kernel, Real, Slice, Stored, Tensor};
 
 use crate::launch::channels::over_numbers;
-use crate::narrow::narrow;
 use crate::op::if_wanted;
 use crate::ops::batch_norm::BatchNormGradAffine;
 use crate::ops::batch_norm::fast::{self, Layout};
+use crate::ops::cast::cast;
 use crate::{Op, Result, Var};
 
 /// `y = (x - mean) / sqrt(variance + eps) * weight + bias` in each channel, for `x: [n, c, ..]` and
@@ -148,7 +148,7 @@ impl Op<3> for BatchNormRunning {
 
     fn forward(&self, [x, weight, bias]: [&Tensor; 3]) -> Result<([Tensor; 1], Saved)> {
         let wide = x.dtype().accumulator();
-        let there = |statistic: &Tensor| statistic.to_dtype(wide).to_device(&x.device());
+        let there = |statistic: &Tensor| cast(&statistic.to_device(&x.device())?, wide);
         let (mean, variance) = (there(&self.mean)?, there(&self.variance)?);
         let kernel = Normalise { eps: self.eps };
         let [y, inverse] = tensor::run(&kernel, [x, weight, bias, &mean, &variance])?;
@@ -169,8 +169,9 @@ impl Op<3> for BatchNormRunning {
             return Ok([dx, None, None]);
         }
         let [dweight, dbias] = tensor::run(&BatchNormGradAffine, [x, mean, inverse, dy])?;
-        let dweight = if_wanted(wanted_weight, || narrow(&dweight, weight))?;
-        Ok([dx, dweight, if_wanted(wanted_bias, || narrow(&dbias, weight))?])
+        let dweight = if_wanted(wanted_weight, || cast(&dweight, x.dtype()))?;
+        let dbias = if_wanted(wanted_bias, || cast(&dbias, x.dtype()))?;
+        Ok([dx, dweight, dbias])
     }
 }
 
@@ -187,7 +188,7 @@ impl<'t> Var<'t> {
         variance: &Tensor,
         eps: f64,
     ) -> Result<Self> {
-        let [weight, bias] = self.affine_or_identity(affine);
+        let [weight, bias] = self.affine_or_identity(affine)?;
         let op = BatchNormRunning { mean: mean.clone(), variance: variance.clone(), eps };
         let [y] = self.tape.apply(op, [self, &weight, &bias])?;
         Ok(y)
