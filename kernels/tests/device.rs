@@ -77,7 +77,9 @@ fn recorded_steps_have_the_bits_of_steps_that_are_launched_one_by_one_on_a_gpu()
             let batch = || (images.clone(), labels.clone());
             trainer.epoch_on_gpu(1, STEPS, |_| Ok(()), |_| Ok(batch())).unwrap();
         } else {
-            (0..STEPS).for_each(|_| drop(trainer.step(&images, &labels).unwrap()));
+            for _ in 0..STEPS {
+                trainer.step(&images, &labels).unwrap();
+            }
         }
         params(&model)
     });
