@@ -179,11 +179,13 @@ impl Cre {
     }
 }
 
-/// The stored tensor if it has the shape and type of our own.
+/// The stored tensor, on the device of our own, if it has the shape and type of our own.
 pub(crate) fn fitting(name: &str, own: &Tensor, stored: Option<Tensor>) -> Result<Tensor> {
     let describe = |tensor: &Tensor| format!("{} {:?}", tensor.dtype(), tensor.shape());
     match stored {
-        Some(stored) if stored.shape() == own.shape() && stored.dtype() == own.dtype() => Ok(stored),
+        Some(stored) if stored.shape() == own.shape() && stored.dtype() == own.dtype() => {
+            Ok(stored.to_device(&own.device())?)
+        }
         other => Err(Error::State {
             name: name.into(),
             wanted: describe(own),

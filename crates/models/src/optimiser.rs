@@ -15,6 +15,12 @@ pub trait Optimiser {
     /// If a parameter has no gradient.
     fn descend(&mut self, params: &[(String, &Param)], gradients: &Gradients, phase: Phase) -> Result<()>;
 
+    /// Moves what is kept for each parameter to the device that the parameter lives on now.
+    ///
+    /// # Errors
+    /// If a device fails or has no memory.
+    fn follow(&mut self, params: &[(String, &Param)]) -> Result<()>;
+
     /// What has to be stored to go on later, named after the parameters.
     fn state(&self, params: &[(String, &Param)]) -> Vec<(String, Tensor)>;
 
@@ -96,6 +102,10 @@ impl Optimiser for Adam {
         self.step(params, gradients)
     }
 
+    fn follow(&mut self, params: &[(String, &Param)]) -> Result<()> {
+        self.follow(params)
+    }
+
     fn state(&self, params: &[(String, &Param)]) -> Vec<(String, Tensor)> {
         self.state(params)
     }
@@ -108,6 +118,10 @@ impl Optimiser for Adam {
 impl Optimiser for Sgd {
     fn descend(&mut self, params: &[(String, &Param)], gradients: &Gradients, phase: Phase) -> Result<()> {
         self.step(params, gradients, phase)
+    }
+
+    fn follow(&mut self, params: &[(String, &Param)]) -> Result<()> {
+        self.follow(params)
     }
 
     fn state(&self, params: &[(String, &Param)]) -> Vec<(String, Tensor)> {
