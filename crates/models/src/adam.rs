@@ -134,10 +134,11 @@ impl Adam {
         std::iter::once(("steps".to_owned(), steps)).chain(moments).collect()
     }
 
-    /// Takes over what [`Adam::state`] gave.
+    /// Takes over what [`Adam::state`] gave, and follows the parameters to their device.
     ///
     /// # Errors
     /// [`Error::State`](crate::Error::State) if a tensor is missing or does not fit; then nothing has changed.
+    /// As [`Adam::follow`].
     pub fn load(
         &mut self,
         params: &[(String, &Param)],
@@ -149,7 +150,7 @@ impl Adam {
         let (steps, moments) = fitted.split_first().expect("a state holds its steps");
         self.steps = steps.item()? as u64;
         self.moments = moments.chunks_exact(2).map(|pair| [pair[0].clone(), pair[1].clone()]).collect();
-        Ok(())
+        self.follow(params)
     }
 }
 

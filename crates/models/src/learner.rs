@@ -55,6 +55,15 @@ impl<'m, O: Optimiser> Learner<'m, O> {
         Self { params, buffers, optimiser, schedule, steps: 0, recorded: None }
     }
 
+    /// Moves what the optimiser keeps to the device that the parameters live on now, as after
+    /// [`to_device`](crate::to_device).
+    ///
+    /// # Errors
+    /// If a device fails or has no memory.
+    pub fn follow(&mut self) -> Result<()> {
+        self.optimiser.follow(&self.params)
+    }
+
     /// The number of steps so far.
     pub fn steps(&self) -> u64 {
         self.steps

@@ -40,6 +40,7 @@ mod sgd;
 mod train;
 mod optimiser;
 mod learner;
+mod device;
 pub mod weights;
 
 pub use adam::{Adam, AdamConfig};
@@ -48,6 +49,7 @@ pub use autoencoder::Autoencoder;
 pub use block::Block;
 pub use conv::{Conv2d, ConvTranspose2d};
 pub use cre::{Cre, Losses, Part, Representation};
+pub use device::to_device;
 pub use error::{Error, Result};
 pub use guidance::{Guided, GuidedLosses, Probed};
 pub use learner::Learner;

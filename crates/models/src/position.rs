@@ -1,7 +1,9 @@
 //! The fixed code that tells a token where its patch is.
 
+use std::sync::{Mutex, PoisonError};
+
 use autograd::{Param, Var};
-use tensor::{DType, Tensor};
+use tensor::{DType, Device, Tensor};
 
 use crate::{Mode, Module, Result};
 
@@ -10,10 +12,10 @@ use crate::{Mode, Module, Result};
 ///
 /// The first half of a code says the column `p`, the second half the row: `sin(p w_i)` for all `i` below
 /// `d / 4`, then `cos(p w_i)`, with `w_i = 10000^(-i / (d / 4))`.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct PositionCode {
-    /// `[t, d]`
-    code: Tensor,
+    /// `[t, d]`, on the device of the tokens that came last.
+    code: Mutex<Tensor>,
 }
 
 impl PositionCode {
@@ -31,7 +33,18 @@ impl PositionCode {
     fn from_rows(rows: impl Iterator<Item = Vec<f64>>, d: usize, dtype: DType) -> Self {
         let values: Vec<f64> = rows.flatten().collect();
         let shape = [values.len() / d.max(1), d];
-        Self { code: Tensor::from_vec(values, &shape).expect("every code has d numbers").to_dtype(dtype) }
+        let code = Tensor::from_vec(values, &shape).expect("every code has d numbers").to_dtype(dtype);
+        Self { code: Mutex::new(code) }
+    }
+
+    /// The codes on this device, where they stay.
+    fn on(&self, device: &Device) -> Result<Tensor> {
+        // The change is one assignment, so a poisoned lock guards a whole tensor.
+        let mut code = self.code.lock().unwrap_or_else(PoisonError::into_inner);
+        if code.device() != *device {
+            *code = code.to_device(device)?;
+        }
+        Ok(code.clone())
     }
 }
 
@@ -46,7 +59,7 @@ fn code_of(patch: usize, grid: usize, d: usize) -> Vec<f64> {
 
 impl Module for PositionCode {
     fn forward<'t>(&self, x: &Var<'t>, _: Mode) -> Result<Var<'t>> {
-        Ok(x.add(&x.tape().constant(&self.code))?)
+        Ok(x.add(&x.tape().constant(&self.on(&x.value().device())?))?)
     }
 
     fn params(&self) -> Vec<(String, &Param)> {
@@ -59,8 +72,8 @@ mod tests {
     use super::*;
 
     fn rows(code: &PositionCode) -> Vec<Vec<f64>> {
-        let d = code.code.shape()[1];
-        code.code.to_f64_vec().chunks(d).map(<[f64]>::to_vec).collect()
+        let code = code.on(&Device::Cpu).unwrap();
+        code.to_f64_vec().chunks(code.shape()[1]).map(<[f64]>::to_vec).collect()
     }
 
     #[test]

@@ -94,10 +94,11 @@ impl Sgd {
         named.map(|((name, _), [velocity])| (format!("{name}.velocity"), velocity.clone())).collect()
     }
 
-    /// Takes over what [`Sgd::state`] gave.
+    /// Takes over what [`Sgd::state`] gave, and follows the parameters to their device.
     ///
     /// # Errors
     /// [`Error::State`](crate::Error::State) if a tensor is missing or does not fit; then nothing has changed.
+    /// As [`Sgd::follow`].
     pub fn load(
         &mut self,
         params: &[(String, &Param)],
@@ -106,7 +107,7 @@ impl Sgd {
         let own = self.state(params);
         self.velocities =
             own.iter().map(|(name, own)| Ok([fitting(name, own, stored(name))?])).collect::<Result<_>>()?;
-        Ok(())
+        self.follow(params)
     }
 }
 

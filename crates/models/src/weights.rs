@@ -27,14 +27,14 @@ use std::path::{Path, PathBuf};
 use autograd::Param;
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
-use tensor::{DType, Element, Tensor};
+use tensor::{DType, Device, Element, Tensor};
 
 use crate::{Error, Result};
 
 /// Counts batches in PyTorch's batch norms, in whole numbers.
 const PASSED_OVER: &str = "num_batches_tracked";
 
-/// Writes the parameters and buffers of a model; the file appears whole or not at all, in place of an earlier one.
+/// Writes the parameters and buffers of a model, whatever their device; the file appears whole or not at all, in place of an earlier one.
 ///
 /// # Errors
 /// [`Error::File`] if it cannot be written.
@@ -43,7 +43,7 @@ pub fn save<'a>(path: &Path, model: impl IntoIterator<Item = (String, &'a Param)
     write(path, &tensors)
 }
 
-/// Takes over the parameters and buffers of a model from a file.
+/// Takes over the parameters and buffers of a model from a file, each on the device that it lives on.
 ///
 /// # Errors
 /// As [`read`], and [`Error::Weights`] with every name that is missing, is not the model's, or has another shape
@@ -55,7 +55,7 @@ pub fn load<'a>(path: &Path, model: impl IntoIterator<Item = (String, &'a Param)
         let own = param.value();
         match stored.remove(&name) {
             Some(tensor) if tensor.dtype() == own.dtype() && tensor.shape() == own.shape() => {
-                fitting.push((param, tensor));
+                fitting.push((param, tensor.to_device(&own.device())?));
             }
             Some(tensor) => misfits.push(format!("{name}: wanted {}, got {}", kind(&own), kind(&tensor))),
             None => misfits.push(format!("{name}: wanted {}, got nothing", kind(&own))),
@@ -80,7 +80,8 @@ fn kind(tensor: &Tensor) -> String {
 /// # Errors
 /// [`Error::File`] if it cannot be written.
 pub fn write(path: &Path, tensors: &[(String, Tensor)]) -> Result<()> {
-    let bytes: Vec<Vec<u8>> = tensors.iter().map(|(_, tensor)| to_bytes(tensor)).collect();
+    let here = |tensor: &Tensor| Ok(to_bytes(&tensor.to_device(&Device::Cpu)?));
+    let bytes: Vec<Vec<u8>> = tensors.iter().map(|(_, tensor)| here(tensor)).collect::<Result<_>>()?;
     let views = tensors.iter().zip(&bytes).map(|((name, tensor), bytes)| {
         let view = TensorView::new(to_stored(tensor.dtype()), tensor.shape().to_vec(), bytes);
         (name, view.expect("the bytes are those of the shape"))

@@ -1,0 +1,30 @@
+//! Models on other devices.
+
+use autograd::Param;
+use tensor::Device;
+
+use crate::Result;
+
+/// Moves parameters and buffers to a device. Whatever is computed with them must be there too: images with
+/// [`Tensor::to_device`](tensor::Tensor::to_device), and what an optimiser keeps with
+/// [`Optimiser::follow`](crate::Optimiser::follow).
+///
+/// ```
+/// use models::{Module, mlp, to_device};
+/// use tensor::random::Stream;
+/// use tensor::{DType, Device};
+///
+/// let config = mlp::Config { inputs: 4, classes: 2, depth: 3 };
+/// let model = mlp::classifier(&config, &Stream::new(0, "init"), DType::F32)?;
+/// to_device(model.params().into_iter().chain(model.buffers()), &Device::Cpu)?;
+/// # Ok::<(), models::Error>(())
+/// ```
+///
+/// # Errors
+/// If a device fails or has no memory; then nothing has moved.
+pub fn to_device<'a>(learned: impl IntoIterator<Item = (String, &'a Param)>, device: &Device) -> Result<()> {
+    let moved = learned.into_iter().map(|(_, param)| Ok((param, param.value().to_device(device)?)));
+    let moved: Vec<_> = moved.collect::<Result<_>>()?;
+    moved.into_iter().for_each(|(param, value)| param.set(value));
+    Ok(())
+}

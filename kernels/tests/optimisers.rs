@@ -1,0 +1,126 @@
+//! Optimisers on the emulated device: they step parameters there as on the processor.
+
+use autograd::{Gradients, Param, Tape, Var};
+use kernels::Setting;
+use models::{Adam, AdamConfig, Optimiser, Schedule, Sgd, SgdConfig, to_device};
+use tensor::random::Stream;
+use tensor::{Device, Tensor};
+
+const STEPS: u64 = 4;
+
+/// A single number, a few, as many as one block steps, and more than that.
+const SHAPES: [&[usize]; 4] = [&[], &[3, 5], &[4096], &[2, 2100]];
+
+type Named<'a> = Vec<(String, &'a Param)>;
+
+/// Numbers in [-1, 1) that are always the same.
+fn numbers(purpose: &str, sequence: u64, shape: &[usize]) -> Tensor {
+    let mut words = Stream::new(1, purpose).sequence(sequence);
+    let values = (0..shape.iter().product()).map(|_| (2.0 * words.uniform() - 1.0) as f32).collect();
+    Tensor::from_vec(values, shape).unwrap()
+}
+
+fn params() -> Vec<Param> {
+    (0..).zip(SHAPES).map(|(sequence, shape)| Param::new(numbers("parameters", sequence, shape))).collect()
+}
+
+fn named(params: &[Param]) -> Named<'_> {
+    params.iter().enumerate().map(|(place, param)| (format!("p{place}"), param)).collect()
+}
+
+/// The gradients of a step on the device of the parameters: the same numbers on every device, and far from zero, where
+/// Adam would make much of little.
+fn gradients(params: &Named<'_>, step: u64) -> Gradients {
+    let tape = Tape::new();
+    let flat: Vec<Var<'_>> =
+        params.iter().map(|(_, param)| tape.param(param).reshape(&[param.len()]).unwrap()).collect();
+    let all = Var::concat(&flat.iter().collect::<Vec<_>>(), 0).unwrap();
+    let weight = numbers("gradients", step, all.shape());
+    let away = weight.to_f64_vec().iter().map(|x| (x + 0.5 * x.signum()) as f32).collect();
+    let weight = Tensor::from_vec(away, weight.shape()).unwrap().to_device(&all.value().device()).unwrap();
+    tape.backward_from(&all, weight).unwrap()
+}
+
+fn descend<O: Optimiser>(optimiser: &mut O, params: &Named<'_>, steps: std::ops::Range<u64>) {
+    for step in steps {
+        let phase = Schedule::OneCycle { steps: STEPS }.at(step);
+        optimiser.descend(params, &gradients(params, step), phase).unwrap();
+    }
+}
+
+fn assert_equal(there: &Named<'_>, here: &Named<'_>, device: &Device) {
+    for ((name, there), (_, here)) in there.iter().zip(here) {
+        assert_eq!(there.value().device(), *device, "{name}");
+        for (got, wanted) in there.value().to_f64_vec().into_iter().zip(here.value().to_f64_vec()) {
+            // A weight is below 2, and on either device each step rounds it and its change some ten times.
+            let allowed = 2.0 * 2.0 * 10.0 * STEPS as f64 * f64::from(f32::EPSILON);
+            assert!((got - wanted).abs() <= allowed, "{name}: {got} {wanted}");
+        }
+    }
+}
+
+/// Every step on the processor, and every step on a device.
+fn steps_as_on_the_processor<O: Optimiser>(made: impl Fn(&Named<'_>) -> O) {
+    for setting in &Setting::ALL[..3] {
+        let (here, there, device) = (params(), params(), setting.device());
+        let (here, there) = (named(&here), named(&there));
+        let (mut of_here, mut of_there) = (made(&here), made(&there));
+        to_device(there.iter().cloned(), &device).unwrap();
+        of_there.follow(&there).unwrap();
+        descend(&mut of_here, &here, 0..STEPS);
+        descend(&mut of_there, &there, 0..STEPS);
+        assert_equal(&there, &here, &device);
+    }
+}
+
+/// Half of the steps on the processor; then what was stored goes on there, and on a device.
+fn goes_on_elsewhere<O: Optimiser>(made: impl Fn(&Named<'_>) -> O) {
+    let (here, there, device) = (params(), params(), Setting::ALL[0].device());
+    let (here, there) = (named(&here), named(&there));
+    let mut of_here = made(&here);
+    descend(&mut of_here, &here, 0..STEPS / 2);
+    let state = of_here.state(&here);
+    for ((_, from), (_, to)) in here.iter().zip(&there) {
+        to.set(from.value().to_device(&device).unwrap());
+    }
+    let mut of_there = made(&there);
+    let stored = |name: &str| state.iter().find(|(own, _)| own == name).map(|(_, tensor)| tensor.clone());
+    of_there.load(&there, &stored).unwrap();
+    descend(&mut of_here, &here, STEPS / 2..STEPS);
+    descend(&mut of_there, &there, STEPS / 2..STEPS);
+    assert_equal(&there, &here, &device);
+    // What the optimiser keeps has followed, and can be stored again.
+    let devices = |(name, tensor): &(String, Tensor)| name == "steps" || tensor.device() == device;
+    assert!(of_there.state(&there).iter().all(devices));
+    of_here
+        .load(&here, &|name| of_there.state(&there).into_iter().find(|(own, _)| own == name).map(|(_, t)| t))
+        .unwrap();
+    descend(&mut of_here, &here, STEPS..STEPS + 1);
+}
+
+fn adam(params: &Named<'_>) -> Adam {
+    Adam::new(params, AdamConfig { learning_rate: 0.01, ..AdamConfig::PAPER })
+}
+
+fn sgd(params: &Named<'_>, momentum: f64, nesterov: bool) -> Sgd {
+    Sgd::new(params, SgdConfig { learning_rate: 0.01, momentum, nesterov })
+}
+
+#[test]
+fn adam_and_adamw_step_on_a_device_as_on_the_processor() {
+    steps_as_on_the_processor(adam);
+    steps_as_on_the_processor(|params| adam(params).with_weight_decay(0.1));
+}
+
+#[test]
+fn sgd_steps_on_a_device_as_on_the_processor() {
+    for (momentum, nesterov) in [(0.0, false), (0.9, false), (0.9, true)] {
+        steps_as_on_the_processor(|params| sgd(params, momentum, nesterov));
+    }
+}
+
+#[test]
+fn a_stored_optimiser_goes_on_where_its_parameters_live() {
+    goes_on_elsewhere(adam);
+    goes_on_elsewhere(|params| sgd(params, 0.9, true));
+}
