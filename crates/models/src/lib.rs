@@ -39,6 +39,7 @@ mod adam;
 mod sgd;
 mod train;
 mod optimiser;
+mod loss_scale;
 mod learner;
 pub mod weights;
 
@@ -52,6 +53,7 @@ pub use error::{Error, Result};
 pub use guidance::{Guided, GuidedLosses, Probed};
 pub use learner::Learner;
 pub use linear::Linear;
+pub use loss_scale::LossScale;
 pub use mask::{KeepPatches, Mask, MaskTokens, MaskedLoss, Masking, Masks};
 pub use module::{Activation, Mode, Module, Sequential};
 pub use norm::{BatchNorm, LayerNorm};
