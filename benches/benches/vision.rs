@@ -221,7 +221,7 @@ impl Module for Positions {
             &[n, d] => x.reshape(&[n, 1, d])?.broadcast_to(&shape)?,
             _ => x.clone(),
         };
-        Ok(tokens.add(&x.tape().param(&self.0).broadcast_to(&shape)?)?)
+        Ok(tokens.add(&x.tape().param(&self.0)?.broadcast_to(&shape)?)?)
     }
 
     fn params(&self) -> Vec<(String, &Param)> {

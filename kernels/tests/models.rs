@@ -157,8 +157,7 @@ fn trained(device: &Device) -> (Vec<f64>, Evaluation) {
     };
     let model = fc::cre(&config, &init(), DType::F32).unwrap();
     let mut trainer = Trainer::new(&model, AdamConfig::PAPER, 0.7);
-    to_device(model.params().into_iter().chain(model.buffers()), device).unwrap();
-    trainer.follow().unwrap();
+    trainer.to_device(device).unwrap();
     let (images, labels) = batch(&[30], 5);
     let images = images.to_device(device).unwrap();
     let losses = (0..4).flat_map(|_| {
@@ -169,7 +168,7 @@ fn trained(device: &Device) -> (Vec<f64>, Evaluation) {
 }
 
 #[test]
-fn a_trainer_follows_its_model_and_evaluates_there() {
+fn a_trainer_takes_its_model_along_and_evaluates_there() {
     let ((here, of_here), (there, of_there)) = (trained(&Device::Cpu), trained(&Setting::ALL[1].device()));
     let [here, there] = [(here, of_here), (there, of_there)]
         .map(|(losses, of)| [losses, vec![of.mse, of.cross_entropy, of.accuracy]].concat());
@@ -177,15 +176,14 @@ fn a_trainer_follows_its_model_and_evaluates_there() {
 }
 
 #[test]
-fn a_learner_follows_its_model_and_saves_and_loads_it() {
+fn a_learner_takes_its_model_along_and_saves_and_loads_it() {
     let config = mlp::Config { inputs: 20, classes: 3, depth: 3 };
     let losses = |device: &Device| {
         let model = mlp::classifier(&config, &init(), DType::F32).unwrap();
         let adam = Adam::new(&Trained::params(&model), AdamConfig::PAPER);
-        to_device(Trained::params(&model).into_iter().chain(Trained::buffers(&model)), device).unwrap();
         let mut learner =
             Learner::new(Trained::params(&model), Trained::buffers(&model), adam, Schedule::Constant);
-        learner.follow().unwrap();
+        learner.to_device(device).unwrap();
         let (images, labels) = batch(&[20], 6);
         let images = images.to_device(device).unwrap();
         let step = |learner: &mut Learner<'_, Adam>| {

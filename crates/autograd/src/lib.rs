@@ -21,6 +21,7 @@
 
 mod error;
 mod tape;
+mod gradients;
 mod var;
 mod param;
 mod op;
@@ -32,7 +33,8 @@ pub mod gradcheck;
 
 pub use error::{Error, Result};
 pub use gradcheck::gradcheck;
+pub use gradients::Gradients;
 pub use op::Op;
 pub use param::Param;
-pub use tape::{Gradients, Tape};
+pub use tape::Tape;
 pub use var::Var;

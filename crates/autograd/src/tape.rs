@@ -1,12 +1,12 @@
 //! The tape: operations in the order they were computed, and one walk back over them.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
 use tensor::{DType, Device, Tensor};
 
-use crate::{Error, Op, Param, Result, Var, ops};
+use crate::{Error, Gradients, Op, Param, Result, Var, ops};
 
 /// The operations of one step, in the order they were computed.
 ///
@@ -16,6 +16,8 @@ use crate::{Error, Op, Param, Result, Var, ops};
 pub struct Tape {
     state: RefCell<State>,
     forgetful: bool,
+    /// The type in which parameters take part, where it is not their own.
+    mixed: Option<DType>,
 }
 
 #[derive(Default)]
@@ -23,6 +25,8 @@ struct State {
     nodes: Vec<Node>,
     slots: Vec<Slot>,
     params: HashMap<u64, usize>,
+    /// On a mixed tape, parameters as they take part: the value and its slot.
+    cast: HashMap<u64, (Tensor, Option<usize>)>,
     kept: HashSet<usize>,
 }
 
@@ -76,6 +80,16 @@ impl Tape {
         Self { forgetful: true, ..Self::default() }
     }
 
+    /// The same tape in mixed precision: parameters take part in `dtype`, such as one of 16 bits, and their gradients
+    /// arrive in the parameter's own type, as do the steps of an optimiser (Micikevicius et al., 2018).
+    ///
+    /// Only parameters are cast. Inputs are given in the type in which the model is to compute, for instance by
+    /// [`Var::to_dtype`]; losses and the statistics of norms are in the accumulator type, as always. Gradients of
+    /// `DType::F16` that are too small for it become zero, unless the loss is scaled up.
+    pub fn mixed(self, dtype: DType) -> Self {
+        Self { mixed: Some(dtype), ..self }
+    }
+
     /// A value with no gradient.
     pub fn constant<'t>(&'t self, value: &Tensor) -> Var<'t> {
         Var { tape: self, value: value.clone(), slot: None }
@@ -92,8 +106,23 @@ impl Tape {
         Var { tape: self, value: value.clone(), slot }
     }
 
-    /// The value of a parameter; asked for twice, it is one variable.
-    pub fn param<'t>(&'t self, param: &Param) -> Var<'t> {
+    /// The value of a parameter; asked for twice, it is one variable. On a [mixed](Self::mixed) tape it is cast once.
+    ///
+    /// # Errors
+    /// If the kernel that casts it fails.
+    pub fn param<'t>(&'t self, param: &Param) -> Result<Var<'t>> {
+        let Some(dtype) = self.mixed else { return Ok(self.own_param(param)) };
+        let known = self.state.borrow().cast.get(&param.id()).cloned();
+        if let Some((value, slot)) = known {
+            return Ok(Var { tape: self, value, slot });
+        }
+        let var = self.own_param(param).to_dtype(dtype)?;
+        self.state.borrow_mut().cast.insert(param.id(), (var.value.clone(), var.slot));
+        Ok(var)
+    }
+
+    /// A parameter in its own type.
+    fn own_param<'t>(&'t self, param: &Param) -> Var<'t> {
         let known = self.state.borrow().params.get(&param.id()).copied();
         if let Some(slot) = known {
             return Var { tape: self, value: param.value(), slot: Some(slot) };
@@ -179,7 +208,7 @@ impl Tape {
         if let Some(slot) = output.slot {
             pending[slot] = Some(weight);
         }
-        let mut kept = HashMap::new();
+        let mut kept = BTreeMap::new();
         let mut keep = |slot: usize, gradient: &Option<Tensor>| {
             if let (true, Some(gradient)) = (state.kept.contains(&slot), gradient) {
                 kept.insert(slot, gradient.clone());
@@ -210,7 +239,7 @@ impl Tape {
             }
         }
         pending.iter().enumerate().for_each(|(slot, gradient)| keep(slot, gradient));
-        Ok(Gradients { by_slot: kept, params: state.params.clone() })
+        Ok(Gradients::new(kept, state.params.clone()))
     }
 }
 
@@ -234,37 +263,6 @@ impl fmt::Debug for Tape {
     }
 }
 
-/// The gradients of one loss.
-#[derive(Debug)]
-pub struct Gradients {
-    by_slot: HashMap<usize, Tensor>,
-    params: HashMap<u64, usize>,
-}
-
-impl Gradients {
-    /// The gradient by an input, or by a value that was named to [`Tape::keep`].
-    ///
-    /// # Errors
-    /// [`Error::NoGradient`] if the value is a constant, was not kept, or the loss does not depend on it.
-    pub fn of(&self, var: &Var<'_>) -> Result<&Tensor> {
-        let Some(slot) = var.slot else {
-            return Err(Error::NoGradient { why: "the value is a constant; record it with `Tape::input`" });
-        };
-        self.by_slot.get(&slot).ok_or(Error::NoGradient {
-            why: "the loss does not depend on the value, or it was not named to `Tape::keep`",
-        })
-    }
-
-    /// The gradient by a parameter.
-    ///
-    /// # Errors
-    /// [`Error::NoGradient`] if the loss does not depend on it.
-    pub fn param(&self, param: &Param) -> Result<&Tensor> {
-        let slot = self.params.get(&param.id()).and_then(|slot| self.by_slot.get(slot));
-        slot.ok_or(Error::NoGradient { why: "the loss does not depend on the parameter" })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -284,8 +282,23 @@ mod tests {
     #[test]
     fn a_parameter_asked_for_twice_is_one_variable() {
         let (tape, param) = (Tape::new(), Param::new(number(2.0)));
-        let y = tape.param(&param).add(&tape.param(&param)).unwrap();
+        let y = tape.param(&param).unwrap().add(&tape.param(&param).unwrap()).unwrap();
         assert_eq!(tape.backward(&y).unwrap().param(&param).unwrap().item(), Ok(2.0));
+    }
+
+    #[test]
+    fn on_a_mixed_tape_a_parameter_is_cast_once_and_its_gradient_arrives_in_its_own_type() {
+        let (tape, param) = (Tape::new().mixed(DType::BF16), Param::new(number(0.1).to_dtype(DType::F32)));
+        let [x, again] = [(); 2].map(|()| tape.param(&param).unwrap());
+        assert_eq!((x.value().dtype(), x.slot), (DType::BF16, again.slot));
+        assert_eq!(x.value().to_f64_vec(), param.value().to_dtype(DType::BF16).to_f64_vec());
+        let gradients = tape.backward(&x.add(&again).unwrap()).unwrap();
+        let gradient = gradients.param(&param).unwrap();
+        assert_eq!((gradient.dtype(), gradient.item()), (DType::F32, Ok(2.0)));
+        // In evaluation too, with nothing recorded.
+        let tape = Tape::without_gradients().mixed(DType::F16);
+        assert_eq!(tape.param(&param).unwrap().value().dtype(), DType::F16);
+        assert!(tape.state.borrow().nodes.is_empty());
     }
 
     #[test]
@@ -296,7 +309,7 @@ mod tests {
         assert!(tape.state.borrow().nodes.is_empty());
         assert!(tape.backward(&y).unwrap().of(&x).is_err());
         let tape = Tape::without_gradients();
-        let _ = tape.param(&Param::new(number(1.0))).tanh().unwrap();
+        let _ = tape.param(&Param::new(number(1.0))).unwrap().tanh().unwrap();
         assert!(tape.state.borrow().nodes.is_empty());
     }
 

@@ -237,7 +237,7 @@ mod tests {
         let mut adam = Adam::new(&params, AdamConfig { learning_rate: 0.1, ..AdamConfig::PAPER });
         for _ in 0..10 {
             let tape = Tape::new();
-            let p = tape.param(&param);
+            let p = tape.param(&param).unwrap();
             let loss = p.mse(&tape.constant(&Tensor::zeros(&[3], dtype))).unwrap();
             let gradients = tape.backward(&loss).unwrap();
             adam.step(&params, &gradients).unwrap();

@@ -54,12 +54,12 @@ impl Module for Conv2d {
 
     fn forward_activated<'t>(&self, x: &Var<'t>, activation: Activation, mode: Mode) -> Result<Var<'t>> {
         let tape = x.tape();
-        let weight = tape.param(&self.weight);
+        let weight = tape.param(&self.weight)?;
         let y = match (&self.bias, activation) {
             (Some(bias), Activation::Relu) => {
-                return Ok(x.conv2d_relu(&weight, &tape.param(bias), self.geometry)?);
+                return Ok(x.conv2d_relu(&weight, &tape.param(bias)?, self.geometry)?);
             }
-            (Some(bias), _) => x.conv2d(&weight, &tape.param(bias), self.geometry)?,
+            (Some(bias), _) => x.conv2d(&weight, &tape.param(bias)?, self.geometry)?,
             (None, _) => x.conv2d_no_bias(&weight, self.geometry)?,
         };
         activation.forward(&y, mode)
@@ -111,12 +111,12 @@ impl Module for ConvTranspose2d {
 
     fn forward_activated<'t>(&self, x: &Var<'t>, activation: Activation, mode: Mode) -> Result<Var<'t>> {
         let tape = x.tape();
-        let weight = tape.param(&self.weight);
+        let weight = tape.param(&self.weight)?;
         let y = match (&self.bias, activation) {
             (Some(bias), Activation::Relu) => {
-                return Ok(x.conv_transpose2d_relu(&weight, &tape.param(bias), self.attributes)?);
+                return Ok(x.conv_transpose2d_relu(&weight, &tape.param(bias)?, self.attributes)?);
             }
-            (Some(bias), _) => x.conv_transpose2d(&weight, &tape.param(bias), self.attributes)?,
+            (Some(bias), _) => x.conv_transpose2d(&weight, &tape.param(bias)?, self.attributes)?,
             (None, _) => x.conv_transpose2d_no_bias(&weight, self.attributes)?,
         };
         activation.forward(&y, mode)

@@ -55,15 +55,6 @@ impl<'m, O: Optimiser> Learner<'m, O> {
         Self { params, buffers, optimiser, schedule, steps: 0, recorded: None }
     }
 
-    /// Moves what the optimiser keeps to the device that the parameters live on now, as after
-    /// [`to_device`](crate::to_device).
-    ///
-    /// # Errors
-    /// If a device fails or has no memory.
-    pub fn follow(&mut self) -> Result<()> {
-        self.optimiser.follow(&self.params)
-    }
-
     /// The number of steps so far.
     pub fn steps(&self) -> u64 {
         self.steps
@@ -97,9 +88,7 @@ impl<'m, O: Optimiser> Learner<'m, O> {
     /// # Errors
     /// If a device fails or has no memory.
     pub fn to_device(&mut self, device: &Device) -> Result<()> {
-        for (_, param) in self.params.iter().chain(&self.buffers) {
-            param.set(param.value().to_device(device)?);
-        }
+        crate::to_device(self.params.iter().chain(&self.buffers).cloned(), device)?;
         self.recorded = None;
         self.optimiser.follow(&self.params)
     }

@@ -43,10 +43,10 @@ impl Linear {
     /// `[n, inputs]` to `[n, outputs]`, activated.
     fn of_rows<'t>(&self, x: &Var<'t>, activation: Activation, mode: Mode) -> Result<Var<'t>> {
         let tape = x.tape();
-        let weight = tape.param(&self.weight);
+        let weight = tape.param(&self.weight)?;
         let y = match (&self.bias, activation) {
-            (Some(bias), Activation::Relu) => return Ok(x.linear_relu(&weight, &tape.param(bias))?),
-            (Some(bias), _) => x.linear(&weight, &tape.param(bias))?,
+            (Some(bias), Activation::Relu) => return Ok(x.linear_relu(&weight, &tape.param(bias)?)?),
+            (Some(bias), _) => x.linear(&weight, &tape.param(bias)?)?,
             (None, _) => {
                 let [y] = tape.apply(MatMul { transpose_a: false, transpose_b: true }, [x, &weight])?;
                 y

@@ -26,7 +26,7 @@ impl LayerNorm {
 impl Module for LayerNorm {
     fn forward<'t>(&self, x: &Var<'t>, _: Mode) -> Result<Var<'t>> {
         let tape = x.tape();
-        Ok(x.layer_norm(&tape.param(&self.weight), &tape.param(&self.bias), Self::EPSILON)?)
+        Ok(x.layer_norm(&tape.param(&self.weight)?, &tape.param(&self.bias)?, Self::EPSILON)?)
     }
 
     fn params(&self) -> Vec<(String, &Param)> {
@@ -68,8 +68,11 @@ impl BatchNorm {
 impl Module for BatchNorm {
     fn forward<'t>(&self, x: &Var<'t>, mode: Mode) -> Result<Var<'t>> {
         let tape = x.tape();
-        let affine = self.affine.as_ref().map(|params| params.each_ref().map(|param| tape.param(param)));
-        let affine = affine.as_ref().map(|[weight, bias]| [weight, bias]);
+        let affine = match &self.affine {
+            Some([weight, bias]) => Some([tape.param(weight)?, tape.param(bias)?]),
+            None => None,
+        };
+        let affine = affine.as_ref().map(|params| params.each_ref());
         match mode {
             Mode::Training { .. } => {
                 let [y, mean, variance] = x.batch_norm(affine, self.epsilon)?;

@@ -37,12 +37,6 @@ pub trait Optimiser {
     /// If a device fails or has no memory.
     fn follow(&mut self, params: &[(String, &Param)]) -> Result<()>;
 
-    /// Moves what is kept for each parameter to the device that the parameter lives on now.
-    ///
-    /// # Errors
-    /// If a device fails or has no memory.
-    fn follow(&mut self, params: &[(String, &Param)]) -> Result<()>;
-
     /// What has to be stored to go on later, named after the parameters.
     fn state(&self, params: &[(String, &Param)]) -> Vec<(String, Tensor)>;
 
@@ -132,10 +126,6 @@ impl Optimiser for Adam {
         self.follow(params)
     }
 
-    fn follow(&mut self, params: &[(String, &Param)]) -> Result<()> {
-        self.follow(params)
-    }
-
     fn state(&self, params: &[(String, &Param)]) -> Vec<(String, Tensor)> {
         self.state(params)
     }
@@ -152,10 +142,6 @@ impl Optimiser for Sgd {
 
     fn apply(&mut self, params: &[(String, &Param)], gradients: &Gradients, phase: Phase) -> Result<()> {
         self.apply(params, gradients, phase)
-    }
-
-    fn follow(&mut self, params: &[(String, &Param)]) -> Result<()> {
-        self.follow(params)
     }
 
     fn follow(&mut self, params: &[(String, &Param)]) -> Result<()> {

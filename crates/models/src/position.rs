@@ -59,7 +59,8 @@ fn code_of(patch: usize, grid: usize, d: usize) -> Vec<f64> {
 
 impl Module for PositionCode {
     fn forward<'t>(&self, x: &Var<'t>, _: Mode) -> Result<Var<'t>> {
-        Ok(x.add(&x.tape().constant(&self.on(&x.value().device())?))?)
+        let code = x.tape().constant(&self.on(&x.value().device())?);
+        Ok(x.add(&code.to_dtype(x.value().dtype())?)?)
     }
 
     fn params(&self) -> Vec<(String, &Param)> {

@@ -165,7 +165,8 @@ mod tests {
         let params = [("p".to_owned(), &param)];
         for number in 0..3 {
             let tape = Tape::new();
-            let loss = tape.param(&param).mse(&tape.constant(&Tensor::zeros(&[3], DType::F64))).unwrap();
+            let loss =
+                tape.param(&param).unwrap().mse(&tape.constant(&Tensor::zeros(&[3], DType::F64))).unwrap();
             step(&params, &tape.backward(&loss).unwrap(), number);
         }
         param.value().to_f64_vec()

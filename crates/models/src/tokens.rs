@@ -34,7 +34,7 @@ impl Module for ClassToken {
 /// A learned token `[d]` for each example of `x`: `[n, 1, d]`.
 pub(crate) fn for_each_example<'t>(token: &Param, x: &Var<'t>) -> Result<Var<'t>> {
     let n = x.shape().first().copied().unwrap_or(0);
-    Ok(x.tape().param(token).broadcast_to(&[n, 1, token.len()])?)
+    Ok(x.tape().param(token)?.broadcast_to(&[n, 1, token.len()])?)
 }
 
 /// Leaves out the first token: `[n, 1 + t, d]` to `[n, t, d]`.

@@ -63,16 +63,6 @@ impl<'m> Trainer<'m> {
         Self { model, optimisers, lambda, on_gpu: None }
     }
 
-    /// Moves what the optimisers keep to the device that the parameters live on now, as after
-    /// [`to_device`](crate::to_device).
-    ///
-    /// # Errors
-    /// If a device fails or has no memory.
-    pub fn follow(&mut self) -> Result<()> {
-        let parts = Part::ALL.into_iter().zip(&mut self.optimisers);
-        parts.into_iter().try_for_each(|(part, optimiser)| optimiser.follow(&self.model.part(part).params()))
-    }
-
     /// One step on a batch: images `[n, ...]` and their classes.
     ///
     /// Returns the MSE, the cross-entropy, and the two gradients at z.

@@ -39,9 +39,7 @@ impl Trainer<'_> {
     /// # Errors
     /// If a device fails or has no memory.
     pub fn to_device(&mut self, device: &Device) -> Result<()> {
-        for (_, param) in self.model.params().into_iter().chain(self.model.buffers()) {
-            param.set(param.value().to_device(device)?);
-        }
+        crate::to_device(self.model.params().into_iter().chain(self.model.buffers()), device)?;
         for (part, optimiser) in Part::ALL.into_iter().zip(&mut self.optimisers) {
             optimiser.follow(&self.model.part(part).params())?;
         }

@@ -1,0 +1,121 @@
+//! What a walk back over the tape has found.
+
+use std::collections::{BTreeMap, HashMap};
+
+use tensor::{DType, Tensor};
+
+use crate::ops::add::sum;
+use crate::ops::cast::cast;
+use crate::ops::mse::Mse;
+use crate::ops::scale::scaled;
+use crate::{Error, Param, Result, Var};
+
+/// The gradients of one loss.
+#[derive(Debug)]
+pub struct Gradients {
+    /// In the order of the slots, so that whatever is asked of all of them is asked in one order.
+    by_slot: BTreeMap<usize, Tensor>,
+    /// The slot of each parameter.
+    params: HashMap<u64, usize>,
+}
+
+impl Gradients {
+    pub(crate) fn new(by_slot: BTreeMap<usize, Tensor>, params: HashMap<u64, usize>) -> Self {
+        Self { by_slot, params }
+    }
+
+    /// The gradient by an input, or by a value that was named to [`Tape::keep`].
+    ///
+    /// # Errors
+    /// [`Error::NoGradient`] if the value is a constant, was not kept, or the loss does not depend on it.
+    pub fn of(&self, var: &Var<'_>) -> Result<&Tensor> {
+        let Some(slot) = var.slot else {
+            return Err(Error::NoGradient { why: "the value is a constant; record it with `Tape::input`" });
+        };
+        self.by_slot.get(&slot).ok_or(Error::NoGradient {
+            why: "the loss does not depend on the value, or it was not named to `Tape::keep`",
+        })
+    }
+
+    /// The gradient by a parameter.
+    ///
+    /// # Errors
+    /// [`Error::NoGradient`] if the loss does not depend on it.
+    pub fn param(&self, param: &Param) -> Result<&Tensor> {
+        let slot = self.params.get(&param.id()).and_then(|slot| self.by_slot.get(slot));
+        slot.ok_or(Error::NoGradient { why: "the loss does not depend on the parameter" })
+    }
+
+    /// The same gradients, each number times `factor`, in the accumulator type.
+    ///
+    /// # Errors
+    /// If a kernel fails.
+    pub fn times(self, factor: f64) -> Result<Self> {
+        let times = |(slot, gradient): (usize, Tensor)| {
+            Ok((slot, scaled(&cast(&gradient, gradient.dtype().accumulator())?, factor)?))
+        };
+        let by_slot = self.by_slot.into_iter().map(times).collect::<Result<_>>()?;
+        Ok(Self { by_slot, ..self })
+    }
+
+    /// Whether all of their numbers are finite. On a GPU this waits for them.
+    ///
+    /// # Errors
+    /// If a kernel fails.
+    pub fn are_finite(&self) -> Result<bool> {
+        let mut all: Option<Tensor> = None;
+        for gradient in self.by_slot.values().filter(|gradient| !gradient.is_empty()) {
+            // `x - x` is 0 for a finite number and NaN for any other, and so is the mean of their squares.
+            let [zero] = tensor::run(&Mse, [gradient, gradient])?;
+            let zero = cast(&zero, DType::F32)?;
+            all = Some(match &all {
+                Some(all) => sum(all, &zero)?,
+                None => zero,
+            });
+        }
+        match all {
+            Some(all) => Ok(all.item()?.is_finite()),
+            None => Ok(true),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Tape;
+
+    /// The gradients of `sum(weight x)` by `x`.
+    fn gradients(weight: &[f64], dtype: DType) -> (Gradients, Tensor) {
+        let weight = Tensor::from_slice(weight, &[weight.len()]).unwrap().to_dtype(dtype);
+        let tape = Tape::new();
+        let x = tape.input(&weight.zeros_like().unwrap());
+        let gradients = tape.backward_from(&x, weight).unwrap();
+        let of_x = gradients.of(&x).unwrap().clone();
+        (gradients, of_x)
+    }
+
+    #[test]
+    fn a_number_that_is_not_finite_is_found_wherever_it_is() {
+        for dtype in DType::ALL {
+            assert!(gradients(&[0.0, -1e4, 1e-7], dtype).0.are_finite().unwrap());
+            assert!(gradients(&[], dtype).0.are_finite().unwrap());
+            for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+                for place in 0..3 {
+                    let mut weight = [1.0; 3];
+                    weight[place] = bad;
+                    assert!(!gradients(&weight, dtype).0.are_finite().unwrap(), "{bad} in {dtype}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn small_gradients_of_16_bits_survive_a_division() {
+        let (gradients, of_x) = gradients(&[2f64.powi(-20)], DType::F16);
+        let divided = gradients.times(2f64.powi(-16)).unwrap();
+        let divided = divided.by_slot.values().next().unwrap();
+        assert_eq!((divided.dtype(), divided.item()), (DType::F32, Ok(2f64.powi(-36))));
+        assert_eq!(of_x.item(), Ok(2f64.powi(-20)));
+    }
+}

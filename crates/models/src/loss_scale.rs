@@ -1,0 +1,131 @@
+//! Scaling a loss up, so that its small gradients survive 16 bits.
+
+use autograd::{Gradients, Tape, Var};
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result};
+
+/// Multiplies a loss before its gradients are computed and divides the gradients afterwards: in `DType::F16`, which
+/// holds nothing below 2^-24, many would be zero otherwise (section 3.2 of Micikevicius et al., 2018).
+///
+/// The factor is a power of two, which changes no digit. It is halved whenever a gradient is not finite, and doubled
+/// after a number of steps in a row in which all were. A step that was recorded on a GPU holds the factor that it was
+/// recorded with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LossScale {
+    scale: f64,
+    patience: u64,
+    /// Steps in a row, up to now, whose gradients were finite.
+    good_steps: u64,
+    /// All steps.
+    steps: u64,
+}
+
+impl LossScale {
+    /// No loss needs a smaller one: what is not finite then will not become it.
+    const SMALLEST: f64 = 1.0 / (1u64 << 24) as f64;
+
+    /// Starts at 2^16 and doubles after 2,000 good steps: what most implementations take.
+    pub fn new() -> Self {
+        Self::starting_at(16, 2000)
+    }
+
+    /// Starts at 2^`exponent` and doubles after `patience` good steps.
+    pub fn starting_at(exponent: i32, patience: u64) -> Self {
+        Self { scale: 2f64.powi(exponent), patience, good_steps: 0, steps: 0 }
+    }
+
+    /// What the next loss is multiplied by.
+    pub fn scale(&self) -> f64 {
+        self.scale
+    }
+
+    /// The gradients of `loss`, as [`Tape::backward`], computed from the scaled loss; `None` if one of them is not
+    /// finite. Then the step is to be left out, and the next one is scaled less.
+    ///
+    /// # Errors
+    /// As [`Tape::backward`]; [`Error::Diverged`] if the gradients are not finite for any scale.
+    pub fn backward(&mut self, tape: &Tape, loss: &Var<'_>) -> Result<Option<Gradients>> {
+        let scaled = tape.backward(&loss.scale(self.scale)?)?;
+        let step = self.steps;
+        self.steps += 1;
+        if scaled.are_finite()? {
+            let gradients = scaled.times(1.0 / self.scale)?;
+            self.good_steps += 1;
+            if self.good_steps >= self.patience {
+                (self.scale, self.good_steps) = (2.0 * self.scale, 0);
+            }
+            return Ok(Some(gradients));
+        }
+        (self.scale, self.good_steps) = (self.scale / 2.0, 0);
+        if self.scale < Self::SMALLEST {
+            let (loss, value) = ("the gradient", f64::NAN);
+            return Err(Error::Diverged { step: step as usize, loss, value });
+        }
+        Ok(None)
+    }
+}
+
+impl Default for LossScale {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tensor::{DType, Tensor};
+
+    use super::*;
+
+    /// The gradient of `factor mean(x^2)` by `x` of `F16`.
+    fn of_square(scale: &mut LossScale, x: f64, factor: f64) -> Result<Option<f64>> {
+        let tape = Tape::new();
+        let x = tape.input(&Tensor::full(x, &[1], DType::F16));
+        let zero = tape.constant(&Tensor::zeros(&[1], DType::F16));
+        let loss = x.mse(&zero)?.scale(factor)?;
+        let gradients = scale.backward(&tape, &loss)?;
+        Ok(gradients.map(|gradients| gradients.of(&x).unwrap().item().unwrap()))
+    }
+
+    #[test]
+    fn a_gradient_below_the_smallest_number_arrives_all_the_same() {
+        let tiny = 2f64.powi(-30);
+        assert_eq!(of_square(&mut LossScale::starting_at(0, 1), 1.0, tiny), Ok(Some(0.0)));
+        assert_eq!(of_square(&mut LossScale::new(), 1.0, tiny), Ok(Some(2.0 * tiny)));
+    }
+
+    #[test]
+    fn gradients_that_are_not_finite_halve_the_scale_until_they_are() {
+        let mut scale = LossScale::new();
+        // 2 * 256 times the scale is below 65,520, from where on numbers are rounded to infinity, only up to 2^6.
+        for exponent in (7..=16).rev() {
+            assert_eq!(scale.scale(), 2f64.powi(exponent));
+            assert_eq!(of_square(&mut scale, 256.0, 1.0), Ok(None));
+        }
+        assert_eq!(of_square(&mut scale, 256.0, 1.0), Ok(Some(512.0)));
+        assert_eq!(scale.scale(), 64.0);
+    }
+
+    #[test]
+    fn good_steps_in_a_row_double_the_scale_and_a_bad_one_begins_the_row_again() {
+        let mut scale = LossScale::starting_at(4, 3);
+        let mut scales = vec![];
+        for good in [true, true, false, true, true, true, true] {
+            let gradient = of_square(&mut scale, if good { 1.0 } else { 60_000.0 }, 1.0).unwrap();
+            assert_eq!(gradient, good.then_some(2.0));
+            scales.push(scale.scale());
+        }
+        assert_eq!(scales, [16.0, 16.0, 8.0, 8.0, 8.0, 16.0, 16.0]);
+    }
+
+    #[test]
+    fn gradients_that_are_never_finite_are_an_error() {
+        let mut scale = LossScale::starting_at(-22, 1);
+        assert_eq!(of_square(&mut scale, 1.0, f64::INFINITY), Ok(None));
+        assert_eq!(of_square(&mut scale, 1.0, f64::INFINITY), Ok(None));
+        let error = of_square(&mut scale, 1.0, f64::INFINITY).unwrap_err();
+        assert!(matches!(error, Error::Diverged { step: 2, loss: "the gradient", .. }), "{error}");
+    }
+}

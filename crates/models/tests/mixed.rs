@@ -1,0 +1,134 @@
+//! Training in mixed precision: 16 bits on the way, 32 in the parameters, the optimiser, the norms and the loss.
+#![allow(clippy::unwrap_used)]
+
+use autograd::{Param, Tape, Var};
+use models::{
+    LossScale, MaskedLoss, Masking, Mode, Module, Schedule, Sequential, Sgd, SgdConfig, dcae, mlp, resnet9,
+    vit,
+};
+use tensor::random::Stream;
+use tensor::{DType, Indices, Tensor};
+
+const STEPS: u64 = 8;
+const CONFIG: mlp::Config = mlp::Config { inputs: 12, classes: 3, depth: 4 };
+
+/// What training has seen and made.
+struct Trained {
+    losses: Vec<f64>,
+    largest_score: f64,
+    model: Sequential,
+}
+
+/// Trains a perceptron with batch norms on one batch, computing in `dtype`.
+fn train(dtype: DType) -> Trained {
+    let model = mlp::classifier(&CONFIG, &Stream::new(5, "init"), DType::F32).unwrap();
+    let mut words = Stream::new(6, "images").sequence(0);
+    let pixels = (0..24 * CONFIG.inputs).map(|_| 2.0 * words.uniform() - 1.0).collect();
+    let images = Tensor::from_vec::<f64>(pixels, &[24, CONFIG.inputs]).unwrap().to_dtype(DType::F32);
+    let labels = Indices::new((0..24).map(|image| image % 3).collect());
+
+    let config = SgdConfig { learning_rate: 0.5, momentum: 0.9, nesterov: false };
+    let mut sgd = Sgd::new(&model.params(), config);
+    let mut scale = LossScale::new();
+    let (mut losses, mut largest_score) = (vec![], 0.0f64);
+    for step in 0..STEPS {
+        let gradients = {
+            let tape = match dtype {
+                DType::F32 => Tape::new(),
+                _ => Tape::new().mixed(dtype),
+            };
+            let images = tape.constant(&images).to_dtype(dtype).unwrap();
+            let scores = model.forward(&images, Mode::Training { step }).unwrap();
+            assert_eq!(scores.value().dtype(), dtype);
+            largest_score = scores.value().to_f64_vec().iter().fold(largest_score, |a, b| a.max(b.abs()));
+            let loss = scores.softmax_cross_entropy(&labels).unwrap();
+            losses.push(loss.value().item().unwrap());
+            scale.backward(&tape, &loss).unwrap().expect("a scale of 2^16 suits a loss of about one")
+        };
+        sgd.step(&model.params(), &gradients, Schedule::Constant.at(step)).unwrap();
+    }
+    Trained { losses, largest_score, model }
+}
+
+/// **What is allowed.** A number is off by at most half an epsilon for each time that it, or what it is computed from,
+/// was rounded. One pass over three affine layers and two norms rounds the images, four weights and biases of the
+/// former, four of the latter, and five results: 14 times, and as often on the way back of each step before. Roundings
+/// fall to either side, so they add up as the root of their number.
+///
+/// A score that moves by d moves the cross-entropy of its row by at most `2 (1 - p) d`, with p the probability of the
+/// right class, and the mean of p is at least `exp(-loss)`.
+fn allowed(dtype: DType, step: usize, trained: &Trained) -> f64 {
+    let roundings = (14 + 28 * step) as f64;
+    let of_scores = roundings.sqrt() * dtype.epsilon() / 2.0 * trained.largest_score;
+    2.0 * (1.0 - (-trained.losses[step]).exp()) * of_scores
+}
+
+#[test]
+fn training_in_16_bits_follows_training_in_32() {
+    let wide = train(DType::F32);
+    let last = wide.losses.len() - 1;
+    for dtype in [DType::BF16, DType::F16] {
+        let narrow = train(dtype);
+        for (step, (narrow, of_wide)) in narrow.losses.iter().zip(&wide.losses).enumerate() {
+            let (difference, allowed) = ((narrow - of_wide).abs(), allowed(dtype, step, &wide));
+            assert!(difference <= allowed, "{dtype}, step {step}: {narrow} and {of_wide}, allowed {allowed}");
+        }
+        // It did compute in 16 bits, and what was learned is much more than what is allowed.
+        assert_ne!(narrow.losses, wide.losses);
+        assert!(wide.losses[0] - wide.losses[last] > 4.0 * allowed(dtype, last, &wide), "{:?}", wide.losses);
+    }
+}
+
+#[test]
+fn parameters_and_statistics_stay_in_32_bits() {
+    let model = train(DType::F16).model;
+    for (name, param) in model.params().into_iter().chain(model.buffers()) {
+        assert_eq!(param.value().dtype(), DType::F32, "{name}");
+    }
+}
+
+/// Computes a loss of images of 16 bits and asks for every gradient, in 32.
+fn gradients_arrive(
+    params: Vec<(String, &Param)>,
+    images: &[usize],
+    loss: impl for<'t> Fn(&'t Tape, &Tensor, Mode) -> models::Result<Var<'t>>,
+) {
+    let mut words = Stream::new(7, "images").sequence(0);
+    let pixels = (0..images.iter().product()).map(|_| words.uniform()).collect();
+    let images = Tensor::from_vec::<f64>(pixels, images).unwrap();
+    for dtype in [DType::BF16, DType::F16] {
+        let tape = Tape::new().mixed(dtype);
+        let loss = loss(&tape, &images.to_dtype(dtype), Mode::Training { step: 0 }).unwrap();
+        assert_eq!(loss.value().dtype(), DType::F32);
+        let gradients = LossScale::starting_at(4, 1).backward(&tape, &loss).unwrap().unwrap();
+        for (name, param) in &params {
+            let gradient = gradients.param(param).unwrap();
+            assert_eq!((gradient.dtype(), gradient.shape()), (DType::F32, param.value().shape()), "{name}");
+        }
+    }
+}
+
+#[test]
+fn every_kind_of_layer_computes_in_16_bits() {
+    let (stream, labels) = (Stream::new(1, "init"), Indices::new(vec![0, 1]));
+
+    let masking = Masking { ratio: 0.5, loss: MaskedLoss::Removed };
+    let model = vit::cre(&vit::Config { masking, ..vit::Config::S }, &stream, DType::F32).unwrap();
+    gradients_arrive(model.params(), &[2, 1, 28, 28], |tape, images, mode| {
+        let losses = model.losses(tape, images, &labels, 0.5, mode)?;
+        Ok(losses.mse.add(&losses.cross_entropy)?)
+    });
+
+    let config = resnet9::Config { channels: 2, widths: [3, 4, 5, 4, 6], classes: 2 };
+    let model = resnet9::classifier(&config, &stream, DType::F32).unwrap();
+    gradients_arrive(model.params(), &[2, 2, 16, 16], |tape, images, mode| {
+        Ok(model.forward(&tape.constant(images), mode)?.softmax_cross_entropy(&labels)?)
+    });
+
+    let config = dcae::Config { image: [2, 8, 4], latent: 6, depth: 2 };
+    let model = dcae::autoencoder(&config, &stream, DType::F32).unwrap();
+    gradients_arrive(model.params(), &[2, 2, 8, 4], |tape, images, mode| {
+        let images = tape.constant(images);
+        Ok(model.forward(&images, mode)?.mse(&images)?)
+    });
+}

@@ -1,0 +1,51 @@
+//! A tape whose tensors lie on a GPU: what the tape makes itself lies there too.
+
+use std::sync::Arc;
+
+use autograd::{Param, Result, Tape};
+use kernels::Setting;
+use tensor::{DType, Device, Tensor};
+
+/// `weight tanh(x)` computed in `dtype`, its mean, and the gradients of that by `x` and `weight`.
+///
+/// The second head of the split is not read, so the tape makes its gradient of zero; the weight is repeated.
+fn step(device: &Device, dtype: DType) -> Result<[Tensor; 3]> {
+    let numbers = |n: usize| (0..n).map(|i| (i as f64 * 0.7).sin()).collect::<Vec<f64>>();
+    let x = Tensor::from_vec(numbers(12), &[4, 3])?.to_dtype(DType::F32).to_device(device)?;
+    let weight = Tensor::from_vec(numbers(3), &[3])?.to_dtype(DType::F32).to_device(device)?;
+    let (tape, weight) = (Tape::new().mixed(dtype), Param::new(weight));
+    let x = tape.input(&x);
+    let y = x.to_dtype(dtype)?.tanh()?.mul(&tape.param(&weight)?)?;
+    let [y, _] = y.split(0.25)?;
+    let mean = y.mean_axes(&[0, 1], false)?;
+    let gradients = tape.backward(&mean)?;
+    Ok([mean.value().clone(), gradients.of(&x)?.clone(), gradients.param(&weight)?.clone()])
+}
+
+#[test]
+fn a_step_on_a_gpu_is_the_step_of_the_processor() {
+    for dtype in [DType::F32, DType::F16, DType::BF16] {
+        let device = Setting::ALL[0].device();
+        let of_gpu = step(&device, dtype).unwrap();
+        let of_cpu = step(&Device::Cpu, dtype).unwrap();
+        for (gpu, cpu) in of_gpu.iter().zip(&of_cpu) {
+            assert_eq!((gpu.device(), gpu.dtype(), gpu.shape()), (device.clone(), cpu.dtype(), cpu.shape()));
+            let largest = cpu.to_f64_vec().iter().fold(0.0f64, |largest, x| largest.max(x.abs()));
+            // Either may round each of some ten intermediate numbers the other way.
+            let allowed = 10.0 * dtype.epsilon() * largest;
+            for (gpu, cpu) in gpu.to_f64_vec().iter().zip(cpu.to_f64_vec()) {
+                assert!((gpu - cpu).abs() <= allowed, "{dtype}: {gpu} and {cpu}");
+            }
+        }
+    }
+}
+
+#[test]
+fn numbers_that_a_gpu_shares_do_not_keep_it() {
+    let device = Setting::ALL[0].device();
+    let Device::Cuda(gpu) = &device else { unreachable!("an emulated device is a GPU") };
+    let x = Tensor::zeros(&[2], DType::F32).to_device(&device).unwrap();
+    drop(x.number_like(0.5, DType::F32).unwrap());
+    drop(x);
+    assert_eq!(Arc::strong_count(gpu), 1);
+}
