@@ -33,7 +33,7 @@ fn named(params: &[Param]) -> Named<'_> {
 fn gradients(params: &Named<'_>, step: u64) -> Gradients {
     let tape = Tape::new();
     let flat: Vec<Var<'_>> =
-        params.iter().map(|(_, param)| tape.param(param).reshape(&[param.len()]).unwrap()).collect();
+        params.iter().map(|(_, param)| tape.param(param).unwrap().reshape(&[param.len()]).unwrap()).collect();
     let all = Var::concat(&flat.iter().collect::<Vec<_>>(), 0).unwrap();
     let weight = numbers("gradients", step, all.shape());
     let away = weight.to_f64_vec().iter().map(|x| (x + 0.5 * x.signum()) as f32).collect();
