@@ -132,10 +132,10 @@ impl Workload {
         let config = AdamConfig { learning_rate: self.learning_rate, ..AdamConfig::PAPER };
         let learner = |params: Vec<_>, buffers| {
             let adam = Adam::new(&params, config);
-            Training::Learner(self, Learner::new(params, buffers, adam, Schedule::Constant))
+            Training::Learner(self, Box::new(Learner::new(params, buffers, adam, Schedule::Constant)))
         };
         match &self.model {
-            Model::Routed(cre) => Training::Trainer(self, Trainer::new(cre, config, 0.5)),
+            Model::Routed(cre) => Training::Trainer(self, Box::new(Trainer::new(cre, config, 0.5))),
             Model::Both(cre) => learner(cre.params(), cre.buffers()),
             Model::Reconstruction(autoencoder) => learner(autoencoder.params(), autoencoder.buffers()),
             Model::OneHot(classifier) => learner(classifier.params(), classifier.buffers()),
@@ -174,9 +174,9 @@ impl Workload {
 /// A workload in training.
 pub enum Training<'w> {
     /// Each part follows a loss of its own.
-    Trainer(&'w Workload, Trainer<'w>),
+    Trainer(&'w Workload, Box<Trainer<'w>>),
     /// All parameters follow one loss.
-    Learner(&'w Workload, Learner<'w, Adam>),
+    Learner(&'w Workload, Box<Learner<'w, Adam>>),
 }
 
 impl Training<'_> {
