@@ -23,7 +23,10 @@ fn images(sources: &Path, compiled: &Path) -> String {
     let missing = match (fs::read_to_string(compiled), source_hash::of(sources)) {
         (Err(_), _) => format!("this program was built without CUDA kernels; {again}"),
         (Ok(text), Ok(hash)) if text.contains(&source_hash::line(hash)) => {
-            return format!("include!({:?});\npub(super) const MISSING: &str = \"\";\n", compiled.display().to_string());
+            return format!(
+                "include!({:?});\npub(super) const MISSING: &str = \"\";\n",
+                compiled.display().to_string()
+            );
         }
         (Ok(_), Ok(_)) => {
             format!("this program was built with CUDA kernels older than their sources; {again}")

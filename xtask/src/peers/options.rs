@@ -29,7 +29,7 @@ usage: cargo xtask peers [OPTION...]
 pub(super) enum Call {
     Help,
     Setup,
-    Compare(Options),
+    Compare(Box<Options>),
 }
 
 /// A comparison, with every value filled in but those that depend on the checkout.
@@ -113,7 +113,7 @@ pub(super) fn read(arguments: &[OsString], cores: usize) -> Result<Call, Usage> 
         }
     }
     check(&options)?;
-    Ok(Call::Compare(options))
+    Ok(Call::Compare(Box::new(options)))
 }
 
 /// Parsed here and not by the reader, so that the message says what is known.
@@ -137,7 +137,7 @@ mod tests {
 
     fn compare(arguments: &[&str]) -> Result<Options, Usage> {
         match read(&arguments.iter().map(OsString::from).collect::<Vec<_>>(), 2)? {
-            Call::Compare(options) => Ok(options),
+            Call::Compare(options) => Ok(*options),
             Call::Help | Call::Setup => panic!("not a comparison: {arguments:?}"),
         }
     }

@@ -148,7 +148,7 @@ pub(super) mod tests {
 
     pub(in crate::peers) fn options() -> Options {
         match read(&["--rounds", "3", "--window-s", "0.01"].map(OsString::from), 1).unwrap() {
-            Call::Compare(options) => options,
+            Call::Compare(options) => *options,
             Call::Help | Call::Setup => unreachable!("these are the options of a comparison"),
         }
     }
