@@ -48,13 +48,16 @@ const BATCH: usize = 64;
 fn model() -> Cre {
     let latent_activation = Activation::Relu;
     let config = fc::Config { size: fc::Size::M, pixels: 784, classes: 10, latent: 16, latent_activation };
-    fc::cre(&config, &Stream::new(3, "init"), DType::F32).unwrap()
+    fc::cre(&config, &Stream::new(3, "init"), DType::F32).expect("the sizes fit, and the device works")
 }
 
 fn batch(device: &Device) -> (Tensor, Indices) {
     let mut words = Stream::new(0, "pixels").sequence(0);
     let pixels = (0..BATCH * 784).map(|_| words.uniform() as f32).collect();
-    let images = Tensor::from_vec(pixels, &[BATCH, 784]).unwrap().to_device(device).unwrap();
+    let images = Tensor::from_vec(pixels, &[BATCH, 784])
+        .expect("the sizes fit, and the device works")
+        .to_device(device)
+        .expect("the sizes fit, and the device works");
     (images, Indices::new((0..BATCH).map(|row| row as u32 % 10).collect()))
 }
 

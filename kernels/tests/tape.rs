@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use autograd::{Param, Result, Tape};
+use autograd::{Param, Tape};
 use kernels::Setting;
+use models::{LossScale, Result};
 use tensor::{DType, Device, Tensor};
 
-/// `weight tanh(x)` computed in `dtype`, its mean, and the gradients of that by `x` and `weight`.
+/// `weight tanh(x)` computed in `dtype`, its mean, and the gradients of that by `x` and `weight`, from a scaled loss.
 ///
 /// The second head of the split is not read, so the tape makes its gradient of zero; the weight is repeated.
 fn step(device: &Device, dtype: DType) -> Result<[Tensor; 3]> {
@@ -18,7 +19,7 @@ fn step(device: &Device, dtype: DType) -> Result<[Tensor; 3]> {
     let y = x.to_dtype(dtype)?.tanh()?.mul(&tape.param(&weight)?)?;
     let [y, _] = y.split(0.25)?;
     let mean = y.mean_axes(&[0, 1], false)?;
-    let gradients = tape.backward(&mean)?;
+    let gradients = LossScale::starting_at(4, 1).backward(&tape, &mean)?.expect("finite gradients");
     Ok([mean.value().clone(), gradients.of(&x)?.clone(), gradients.param(&weight)?.clone()])
 }
 
@@ -37,6 +38,21 @@ fn a_step_on_a_gpu_is_the_step_of_the_processor() {
                 assert!((gpu - cpu).abs() <= allowed, "{dtype}: {gpu} and {cpu}");
             }
         }
+    }
+}
+
+#[test]
+fn a_gradient_that_is_not_finite_is_found_on_a_gpu() {
+    let device = Setting::ALL[0].device();
+    for (number, finite) in [(1.0, true), (f64::INFINITY, false), (f64::NAN, false)] {
+        let tape = Tape::new();
+        let x = Tensor::full(0.5, &[40, 30], DType::F16).to_device(&device).unwrap();
+        let x = tape.input(&x);
+        let mut weight = vec![1.0; 40 * 30];
+        weight[1111] = number;
+        let weight = Tensor::from_vec(weight, &[40, 30]).unwrap().to_dtype(DType::F16);
+        let gradients = tape.backward_from(&x, weight.to_device(&device).unwrap()).unwrap();
+        assert_eq!(gradients.are_finite().unwrap(), finite, "{number}");
     }
 }
 

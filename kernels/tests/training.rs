@@ -24,7 +24,7 @@ fn gpu(setting: Setting) -> Arc<Gpu> {
 fn split() -> Split {
     let mut words = Stream::new(0, "pixels").sequence(0);
     let pixels = Array4::from_shape_fn((43, 2, SIDE, SIDE), |_| (256.0 * words.uniform()) as u8);
-    Split::new(pixels, (0..43).map(|row| row % 3).collect(), 3).unwrap()
+    Split::new(pixels, (0..43).map(|row| row % 3).collect(), 3).expect("the sizes fit, and the device works")
 }
 
 fn shuffle() -> Stream {
@@ -36,7 +36,8 @@ fn augment() -> Stream {
 }
 
 fn resident(gpu: &Arc<Gpu>, split: &Split, augmentation: Augmentation) -> Resident {
-    Resident::new(gpu, split, BATCH, shuffle(), (augmentation, augment())).unwrap()
+    Resident::new(gpu, split, BATCH, shuffle(), (augmentation, augment()))
+        .expect("the sizes fit, and the device works")
 }
 
 #[test]
@@ -73,7 +74,7 @@ fn model() -> Cre {
         latent: 4,
         latent_activation: Activation::Identity,
     };
-    fc::cre(&config, &Stream::new(3, "init"), DType::F32).unwrap()
+    fc::cre(&config, &Stream::new(3, "init"), DType::F32).expect("the sizes fit, and the device works")
 }
 
 fn params(model: &Cre) -> Vec<f64> {
@@ -83,10 +84,10 @@ fn params(model: &Cre) -> Vec<f64> {
 /// Two epochs on the GPU.
 fn recorded(gpu: &Arc<Gpu>, model: &Cre) -> EpochReport {
     let mut trainer = Trainer::new(model, AdamConfig::PAPER, 0.3);
-    trainer.to_device(&Device::Cuda(Arc::clone(gpu))).unwrap();
+    trainer.to_device(&Device::Cuda(Arc::clone(gpu))).expect("the sizes fit, and the device works");
     let resident = resident(gpu, &split(), Augmentation::None);
     let mut epoch = |number: u32| {
-        resident.begin(u64::from(number)).unwrap();
+        resident.begin(u64::from(number)).expect("the sizes fit, and the device works");
         trainer
             .epoch_on_gpu(
                 number,
@@ -94,7 +95,7 @@ fn recorded(gpu: &Arc<Gpu>, model: &Cre) -> EpochReport {
                 |s| resident.seek(s),
                 |number| resident.gather(number),
             )
-            .unwrap()
+            .expect("the sizes fit, and the device works")
     };
     epoch(1);
     epoch(2)
