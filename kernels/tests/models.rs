@@ -96,19 +96,23 @@ fn step(model: &impl Trained, image: &[usize], n: usize, device: &Device) -> Ste
     let (params, buffers) = (model.params(), model.buffers());
     // Unlike Adam's, its steps are as close to each other as the gradients are.
     let mut sgd = Sgd::new(&params, SgdConfig { learning_rate: 0.5, momentum: 0.9, nesterov: true });
-    to_device(params.iter().chain(&buffers).cloned(), device).unwrap();
-    sgd.follow(&params).unwrap();
+    to_device(params.iter().chain(&buffers).cloned(), device).expect("the shapes fit, and the device works");
+    sgd.follow(&params).expect("the shapes fit, and the device works");
     let (images, labels) = batch(image, n);
-    let images = images.to_device(device).unwrap();
+    let images = images.to_device(device).expect("the shapes fit, and the device works");
     let (loss, gradients) = {
         let tape = Tape::new();
-        let loss = model.loss(&tape, &images, &labels).unwrap();
+        let loss = model.loss(&tape, &images, &labels).expect("the shapes fit, and the device works");
         assert_eq!(loss.value().device(), *device);
-        (loss.value().item().unwrap(), tape.backward(&loss).unwrap())
+        (
+            loss.value().item().expect("the shapes fit, and the device works"),
+            tape.backward(&loss).expect("the shapes fit, and the device works"),
+        )
     };
-    sgd.step(&params, &gradients, Schedule::Constant.at(0)).unwrap();
-    let gradient =
-        |(name, param): &(String, &Param)| (name.clone(), gradients.param(param).unwrap().to_f64_vec());
+    sgd.step(&params, &gradients, Schedule::Constant.at(0)).expect("the shapes fit, and the device works");
+    let gradient = |(name, param): &(String, &Param)| {
+        (name.clone(), gradients.param(param).expect("the shapes fit, and the device works").to_f64_vec())
+    };
     let value = |(name, param): &(String, &Param)| (name.clone(), param.value().to_f64_vec());
     Step {
         loss,
@@ -121,7 +125,8 @@ fn step(model: &impl Trained, image: &[usize], n: usize, device: &Device) -> Ste
 fn batch(image: &[usize], n: usize) -> (Tensor, Indices) {
     let mut words = Stream::new(3, "images").sequence(0);
     let pixels = (0..n * image.iter().product::<usize>()).map(|_| words.uniform() as f32).collect();
-    let images = Tensor::from_vec(pixels, &[&[n], image].concat()).unwrap();
+    let images =
+        Tensor::from_vec(pixels, &[&[n], image].concat()).expect("the shapes fit, and the device works");
     (images, Indices::new((0..n as u32).map(|row| row % 3).collect()))
 }
 
@@ -155,16 +160,17 @@ fn trained(device: &Device) -> (Vec<f64>, Evaluation) {
         latent: 7,
         latent_activation: Activation::Identity,
     };
-    let model = fc::cre(&config, &init(), DType::F32).unwrap();
+    let model = fc::cre(&config, &init(), DType::F32).expect("the shapes fit, and the device works");
     let mut trainer = Trainer::new(&model, AdamConfig::PAPER, 0.7);
-    trainer.to_device(device).unwrap();
+    trainer.to_device(device).expect("the shapes fit, and the device works");
     let (images, labels) = batch(&[30], 5);
-    let images = images.to_device(device).unwrap();
+    let images = images.to_device(device).expect("the shapes fit, and the device works");
     let losses = (0..4).flat_map(|_| {
-        let (mse, cross_entropy, conflict) = trainer.step(&images, &labels).unwrap();
+        let (mse, cross_entropy, conflict) =
+            trainer.step(&images, &labels).expect("the shapes fit, and the device works");
         [mse, cross_entropy, conflict.cosine]
     });
-    (losses.collect(), evaluate(&model, [(images, labels)]).unwrap())
+    (losses.collect(), evaluate(&model, [(images, labels)]).expect("the shapes fit, and the device works"))
 }
 
 #[test]

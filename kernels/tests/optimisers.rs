@@ -17,7 +17,7 @@ type Named<'a> = Vec<(String, &'a Param)>;
 fn numbers(purpose: &str, sequence: u64, shape: &[usize]) -> Tensor {
     let mut words = Stream::new(1, purpose).sequence(sequence);
     let values = (0..shape.iter().product()).map(|_| (2.0 * words.uniform() - 1.0) as f32).collect();
-    Tensor::from_vec(values, shape).unwrap()
+    Tensor::from_vec(values, shape).expect("the shapes fit, and the device works")
 }
 
 fn params() -> Vec<Param> {
@@ -32,19 +32,31 @@ fn named(params: &[Param]) -> Named<'_> {
 /// Adam would make much of little.
 fn gradients(params: &Named<'_>, step: u64) -> Gradients {
     let tape = Tape::new();
-    let flat: Vec<Var<'_>> =
-        params.iter().map(|(_, param)| tape.param(param).unwrap().reshape(&[param.len()]).unwrap()).collect();
-    let all = Var::concat(&flat.iter().collect::<Vec<_>>(), 0).unwrap();
+    let flat: Vec<Var<'_>> = params
+        .iter()
+        .map(|(_, param)| {
+            tape.param(param)
+                .expect("the shapes fit, and the device works")
+                .reshape(&[param.len()])
+                .expect("the shapes fit, and the device works")
+        })
+        .collect();
+    let all = Var::concat(&flat.iter().collect::<Vec<_>>(), 0).expect("the shapes fit, and the device works");
     let weight = numbers("gradients", step, all.shape());
     let away = weight.to_f64_vec().iter().map(|x| (x + 0.5 * x.signum()) as f32).collect();
-    let weight = Tensor::from_vec(away, weight.shape()).unwrap().to_device(&all.value().device()).unwrap();
-    tape.backward_from(&all, weight).unwrap()
+    let weight = Tensor::from_vec(away, weight.shape())
+        .expect("the shapes fit, and the device works")
+        .to_device(&all.value().device())
+        .expect("the shapes fit, and the device works");
+    tape.backward_from(&all, weight).expect("the shapes fit, and the device works")
 }
 
 fn descend<O: Optimiser>(optimiser: &mut O, params: &Named<'_>, steps: std::ops::Range<u64>) {
     for step in steps {
         let phase = Schedule::OneCycle { steps: STEPS }.at(step);
-        optimiser.descend(params, &gradients(params, step), phase).unwrap();
+        optimiser
+            .descend(params, &gradients(params, step), phase)
+            .expect("the shapes fit, and the device works");
     }
 }
 
@@ -65,8 +77,8 @@ fn steps_as_on_the_processor<O: Optimiser>(made: impl Fn(&Named<'_>) -> O) {
         let (here, there, device) = (params(), params(), setting.device());
         let (here, there) = (named(&here), named(&there));
         let (mut of_here, mut of_there) = (made(&here), made(&there));
-        to_device(there.iter().cloned(), &device).unwrap();
-        of_there.follow(&there).unwrap();
+        to_device(there.iter().cloned(), &device).expect("the shapes fit, and the device works");
+        of_there.follow(&there).expect("the shapes fit, and the device works");
         descend(&mut of_here, &here, 0..STEPS);
         descend(&mut of_there, &there, 0..STEPS);
         assert_equal(&there, &here, &device);
@@ -81,11 +93,11 @@ fn goes_on_elsewhere<O: Optimiser>(made: impl Fn(&Named<'_>) -> O) {
     descend(&mut of_here, &here, 0..STEPS / 2);
     let state = of_here.state(&here);
     for ((_, from), (_, to)) in here.iter().zip(&there) {
-        to.set(from.value().to_device(&device).unwrap());
+        to.set(from.value().to_device(&device).expect("the shapes fit, and the device works"));
     }
     let mut of_there = made(&there);
     let stored = |name: &str| state.iter().find(|(own, _)| own == name).map(|(_, tensor)| tensor.clone());
-    of_there.load(&there, &stored).unwrap();
+    of_there.load(&there, &stored).expect("the shapes fit, and the device works");
     descend(&mut of_here, &here, STEPS / 2..STEPS);
     descend(&mut of_there, &there, STEPS / 2..STEPS);
     assert_equal(&there, &here, &device);
@@ -94,7 +106,7 @@ fn goes_on_elsewhere<O: Optimiser>(made: impl Fn(&Named<'_>) -> O) {
     assert!(of_there.state(&there).iter().all(devices));
     of_here
         .load(&here, &|name| of_there.state(&there).into_iter().find(|(own, _)| own == name).map(|(_, t)| t))
-        .unwrap();
+        .expect("the shapes fit, and the device works");
     descend(&mut of_here, &here, STEPS..STEPS + 1);
 }
 

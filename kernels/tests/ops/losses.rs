@@ -50,7 +50,8 @@ impl Loss<'_> {
             arguments.push(Argument::In(&dloss, "f32"));
         }
         arguments.extend(self.sizes.iter().copied().map(Argument::U32));
-        launch(&format!("{}_{pass}_{element}", self.name), self.grid, order, &arguments).unwrap();
+        launch(&format!("{}_{pass}_{element}", self.name), self.grid, order, &arguments)
+            .expect("the shapes fit, and the device works");
         [parts, dx].map(|memory| memory.contents())
     }
 }

@@ -22,7 +22,8 @@ fn in_tf32(side: u32, count: u32, [m, n, k]: [u32; 3], a: &[f32], b: &[f32], ord
     let threads = if side == 64 { 128 } else { 256 };
     let blocks = [n.div_ceil(side), m.div_ceil(side), count];
     let grid = Grid { blocks, threads: [threads, 1, 1], shared: 0 };
-    launch(&format!("matmul_tile{side}_tf32"), grid, order, &arguments).unwrap();
+    launch(&format!("matmul_tile{side}_tf32"), grid, order, &arguments)
+        .expect("the shapes fit, and the device works");
     bytemuck::pod_collect_to_vec(&c.contents())
 }
 
