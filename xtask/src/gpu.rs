@@ -41,10 +41,10 @@ step() {
 }
 
 nvidia-smi >results/nvidia-smi.log 2>&1
-step device-tests ./device --ignored --test-threads 1
+step device-tests ./ops --ignored --test-threads 1
 if command -v compute-sanitizer >/dev/null; then
-    step memory-checker compute-sanitizer --tool memcheck --error-exitcode 9 ./device --ignored --test-threads 1
-    step race-checker compute-sanitizer --tool racecheck --error-exitcode 9 ./device --ignored --test-threads 1
+    step memory-checker compute-sanitizer --tool memcheck --error-exitcode 9 ./ops --ignored --test-threads 1
+    step race-checker compute-sanitizer --tool racecheck --error-exitcode 9 ./ops --ignored --test-threads 1
 else
     echo '== not run: the memory and race checkers (compute-sanitizer is not on the PATH)'
 fi
@@ -93,7 +93,7 @@ fn put_together(repo: &Repo, folder: &Path) -> anyhow::Result<()> {
     make(folder)?;
     make(&folder.join("xtask"))?;
     for (what, name) in [
-        (["--package", "kernels", "--test", "device"], "device"),
+        (["--package", "kernels", "--test", "ops"], "ops"),
         (["--package", "benches", "--bench", "peer_side"], "peer_side"),
         (["--package", "xtask", "--bin", "xtask"], "xtask-program"),
     ] {

@@ -9,6 +9,7 @@ mod heads;
 mod losses;
 
 mod gate;
+mod on_gpu;
 
 use autograd::for_each_op;
 use autograd::gradcheck::cases::{Cases, for_all};

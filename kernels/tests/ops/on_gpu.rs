@@ -2,9 +2,6 @@
 //!
 //! Every test here is ignored without a GPU, so that none looks as if it had run; `cargo xtask gpu` runs them all.
 
-#[path = "ops/emulated.rs"]
-mod emulated;
-
 use std::sync::Arc;
 
 use autograd::for_each_op;
@@ -14,7 +11,7 @@ use models::{Activation, AdamConfig, Cre, Trainer, fc};
 use tensor::random::Stream;
 use tensor::{DType, Device, Indices, Tensor};
 
-use emulated::on;
+use crate::emulated::on;
 
 fn device() -> Device {
     let name = std::env::var("AGON_TEST_DEVICE").unwrap_or_else(|_| "cuda:0".into());
@@ -23,7 +20,7 @@ fn device() -> Device {
 
 fn precision<O: Cases<N, M>, const N: usize, const M: usize>() {
     let device = device();
-    for dtype in [DType::F32, DType::F16, DType::BF16] {
+    for dtype in crate::DTYPES {
         for_all(O::cases(), |case| checks::precision(&on(case, &device), dtype));
         for_all(O::long_cases(), |case| checks::precision(&on(case, &device), dtype));
     }
