@@ -83,7 +83,16 @@ fn params(model: &Cre) -> Vec<f64> {
 
 /// Two epochs on the GPU.
 fn recorded(gpu: &Arc<Gpu>, model: &Cre) -> EpochReport {
-    let mut trainer = Trainer::new(model, AdamConfig::PAPER, 0.3);
+    recorded_in(DType::F32, gpu, model)
+}
+
+fn trainer(precision: DType, model: &Cre) -> Trainer<'_> {
+    let trainer = Trainer::new(model, AdamConfig::PAPER, 0.3);
+    trainer.computing_in(precision).expect("the shapes fit, and the device works")
+}
+
+fn recorded_in(precision: DType, gpu: &Arc<Gpu>, model: &Cre) -> EpochReport {
+    let mut trainer = trainer(precision, model);
     trainer.to_device(&Device::Cuda(Arc::clone(gpu))).expect("the sizes fit, and the device works");
     let resident = resident(gpu, &split(), Augmentation::None);
     let mut epoch = |number: u32| {
@@ -103,11 +112,12 @@ fn recorded(gpu: &Arc<Gpu>, model: &Cre) -> EpochReport {
 
 #[test]
 fn recorded_steps_have_the_bits_of_steps_that_are_launched_one_by_one() {
-    for setting in Setting::ALL {
+    let precisions = [DType::F32, DType::BF16, DType::F32, DType::BF16];
+    for (setting, precision) in Setting::ALL.into_iter().zip(precisions) {
         let (gpu_of_recorded, replayed) = (gpu(setting), model());
-        recorded(&gpu_of_recorded, &replayed);
+        recorded_in(precision, &gpu_of_recorded, &replayed);
         let (gpu, launched) = (gpu(setting), model());
-        let mut trainer = Trainer::new(&launched, AdamConfig::PAPER, 0.3);
+        let mut trainer = trainer(precision, &launched);
         trainer.to_device(&Device::Cuda(Arc::clone(&gpu))).unwrap();
         let resident = resident(&gpu, &split(), Augmentation::None);
         for number in 0..2 * resident.per_epoch() {
@@ -146,6 +156,23 @@ fn an_epoch_is_that_of_the_processor() {
     assert!(close(conflicts[0].norm_ratio, conflicts[1].norm_ratio), "{conflicts:?}");
     let worst = params(&on_gpu).iter().zip(params(&on_cpu)).map(|(x, y)| (x - y).abs()).fold(0.0, f64::max);
     assert!(worst <= 1e-4, "{worst}");
+}
+
+#[test]
+fn an_epoch_in_bf16_is_near_that_in_f32_and_its_parameters_are_not_rounded() {
+    let reports = [DType::F32, DType::BF16].map(|precision| {
+        let model = model();
+        let report = recorded_in(precision, &gpu(Setting::ALL[0]), &model);
+        let rounded = |x: &f64| (*x as f32).to_bits() & 0xffff == 0;
+        (report, params(&model).iter().filter(|x| **x != 0.0 && !rounded(x)).count())
+    });
+    let [(wide, _), (narrow, unrounded)] = reports;
+    assert_ne!(wide.mse, narrow.mse);
+    // Each number of bf16 is off by at most 1/256; the losses are means of squares and logarithms of such.
+    assert!((wide.mse - narrow.mse).abs() <= 0.02 * wide.mse, "{wide:?} {narrow:?}");
+    assert!((wide.cross_entropy - narrow.cross_entropy).abs() <= 0.02, "{wide:?} {narrow:?}");
+    assert!(unrounded > 100, "{unrounded}");
+    assert!(Trainer::new(&model(), AdamConfig::PAPER, 0.3).computing_in(DType::F16).is_err());
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod on_gpu;
 use std::ops::ControlFlow;
 
 use autograd::{Gradients, Tape, Var};
-use tensor::{Indices, Tensor};
+use tensor::{DType, Indices, Tensor};
 
 use crate::cre::Losses;
 use crate::{Adam, AdamConfig, Cre, Error, Mode, Module, Part, Result};
@@ -16,6 +16,7 @@ pub struct Trainer<'m> {
     model: &'m Cre,
     optimisers: [Adam; 3],
     lambda: f64,
+    precision: DType,
     on_gpu: Option<OnGpu>,
 }
 
@@ -60,7 +61,23 @@ impl<'m> Trainer<'m> {
     /// A model that has not been trained yet. `lambda` is the weight of reconstruction in [0, 1].
     pub fn new(model: &'m Cre, config: AdamConfig, lambda: f64) -> Self {
         let optimisers = Part::ALL.map(|part| Adam::new(&model.part(part).params(), config));
-        Self { model, optimisers, lambda, on_gpu: None }
+        Self { model, optimisers, lambda, precision: DType::F32, on_gpu: None }
+    }
+
+    /// The same for a model of f32 that computes in `BF16`, on tensor cores where there are any; parameters, optimisers,
+    /// losses and statistics stay in f32. `F32` is the default.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for other types: `F16` needs a [`LossScale`](crate::LossScale), which asks the processor in
+    /// every step.
+    pub fn computing_in(self, precision: DType) -> Result<Self> {
+        match precision {
+            DType::F32 | DType::BF16 => Ok(Self { precision, ..self }),
+            DType::F64 | DType::F16 => {
+                let got = precision.to_string();
+                Err(Error::Setting { setting: "precision of a trainer", wanted: "f32 or bf16", got })
+            }
+        }
     }
 
     /// One step on a batch: images `[n, ...]` and their classes.
@@ -71,9 +88,9 @@ impl<'m> Trainer<'m> {
     /// If a shape does not fit.
     pub fn step(&mut self, images: &Tensor, labels: &Indices) -> Result<(f64, f64, Conflict)> {
         let (gradients, report) = {
-            let tape = self.tape();
+            let (tape, images) = self.begin(images)?;
             let mode = Mode::Training { step: self.optimisers[0].steps() };
-            let losses = self.model.losses(&tape, images, labels, self.lambda, mode)?;
+            let losses = self.model.losses(&tape, &images, labels, self.lambda, mode)?;
             let gradients = differentiate(&tape, &losses)?;
             let conflict =
                 conflict(gradients.of(&losses.z_for_decoder)?, gradients.of(&losses.z_for_classifier)?);
@@ -87,9 +104,13 @@ impl<'m> Trainer<'m> {
         Ok(report)
     }
 
-    /// The tape of a step.
-    fn tape(&self) -> Tape {
-        Tape::new()
+    /// The tape of a step, and its images in the type in which it is computed.
+    fn begin(&self, images: &Tensor) -> Result<(Tape, Tensor)> {
+        if self.precision == DType::F32 {
+            return Ok((Tape::new(), images.clone()));
+        }
+        let images = Tape::without_gradients().constant(images).to_dtype(self.precision)?.value().clone();
+        Ok((Tape::new().mixed(self.precision), images))
     }
 
     /// One epoch over these batches.

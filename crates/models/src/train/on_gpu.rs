@@ -114,7 +114,7 @@ impl Trainer<'_> {
     ) -> Result<()> {
         let (images, labels) = gather(number)?;
         let gradients = {
-            let tape = self.tape();
+            let (tape, images) = self.begin(&images)?;
             let losses =
                 self.model.losses(&tape, &images, &labels, self.lambda, Mode::Training { step: number })?;
             let gradients = differentiate(&tape, &losses)?;
