@@ -6,7 +6,7 @@
 use std::io::{BufRead, Write};
 use std::time::Instant;
 
-use benches::{NAMES, Workload};
+use benches::{NAMES, OPERATIONS, Operation, Workload};
 use serde_json::json;
 use tensor::Device;
 
@@ -24,13 +24,17 @@ fn main() {
     };
     let threads = argument("--threads").and_then(|threads| threads.parse().ok()).unwrap_or(1);
     let batch = argument("--batch").and_then(|batch| batch.parse().ok());
-    let Some(workload) = Workload::named(&name, batch) else {
-        refuse(&format!("no workload `{name}`; there are {}", NAMES.join(", ")))
-    };
     let device = argument("--device").unwrap_or_else(|| "cpu".into()).parse();
     let device: Device = device.unwrap_or_else(|error| refuse(&format!("{error}")));
-    let workload = workload.to_device(&device).unwrap_or_else(|error| refuse(&error.to_string()));
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads can be made");
+    if OPERATIONS.contains(&&*name) {
+        let outcome = pool.install(|| serve_operation(&name, &device));
+        return outcome.unwrap_or_else(|error| refuse(&error.to_string()));
+    }
+    let Some(workload) = Workload::named(&name, batch) else {
+        refuse(&format!("no workload `{name}`; there are {}, {}", NAMES.join(", "), OPERATIONS.join(", ")))
+    };
+    let workload = workload.to_device(&device).unwrap_or_else(|error| refuse(&error.to_string()));
     let mode = argument("--mode").unwrap_or_else(|| "train".into());
     let variant = argument("--variant").unwrap_or_else(|| "default".into());
     pool.install(|| serve(&workload, &mode, &variant)).unwrap_or_else(|error| refuse(&error.to_string()));
@@ -49,19 +53,47 @@ fn serve(workload: &Workload, mode: &str, variant: &str) -> models::Result<()> {
     let mut training = workload.training()?;
     // A recorded step finds the labels where the first one has left them.
     let loss = if mode == "infer" { workload.infer()? } else { training.step()? };
-    let mut some_steps = || match (mode, variant) {
+    let some_steps = || match (mode, variant) {
         ("infer", _) => Ok((1, workload.infer()?)),
         (_, "graph") => Ok((RECORDED_STEPS, training.steps_recorded(RECORDED_STEPS)?)),
         _ => models::Result::Ok((1, training.step()?)),
     };
+    let (params, batch) = (workload.n_params(), workload.batch());
+    answer(
+        &json!({ "variant": variant, "mode": mode, "params": params, "batch": batch, "loss": loss }),
+        some_steps,
+    )
+}
+
+/// An operation has no loss and no batch, and its `params` are the numbers that it is given.
+fn serve_operation(name: &str, device: &Device) -> models::Result<()> {
+    let mut operation = Operation::named(name, device)?.expect("the name is in the list");
+    let ready = json!({ "variant": "default", "mode": "train", "params": operation.numbers(), "batch": 1, "loss": 0.0 });
+    let at_once = if *device == Device::Cpu { 1 } else { RECORDED_STEPS };
+    answer(&ready, || {
+        (0..at_once).try_for_each(|_| operation.run())?;
+        if let Device::Cuda(gpu) = device {
+            gpu.wait()?;
+        }
+        Ok((at_once, 0.0))
+    })
+}
+
+/// Warms up, says that it is ready, and answers until it is told to quit. Some steps return how many they were, and
+/// the last loss.
+fn answer(
+    ready: &serde_json::Value,
+    mut some_steps: impl FnMut() -> models::Result<(usize, f64)>,
+) -> models::Result<()> {
     let (start, mut steps) = (Instant::now(), 0);
     while steps < WARM_UP.0 || start.elapsed().as_secs_f64() < WARM_UP.1 {
         steps += some_steps()?.0;
     }
-    say(&json!({
-        "ready": true, "peer": "agon", "version": env!("CARGO_PKG_VERSION"), "variant": variant, "mode": mode,
-        "params": workload.n_params(), "batch": workload.batch(), "loss": loss,
-    }));
+    let mut line = json!({ "ready": true, "peer": "agon", "version": env!("CARGO_PKG_VERSION") });
+    if let (Some(line), Some(ready)) = (line.as_object_mut(), ready.as_object()) {
+        line.extend(ready.clone());
+    }
+    say(&line);
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
         let Some(seconds) = line.strip_prefix("window ").and_then(|s| s.trim().parse::<f64>().ok()) else {
             say(&json!({ "peak_rss_mib": peak_rss_mib() }));

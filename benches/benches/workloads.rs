@@ -2,7 +2,10 @@
 //! on one random batch.
 #![forbid(unsafe_code)]
 
+mod operations;
 mod vision;
+
+pub use operations::{OPERATIONS, Operation};
 
 use autograd::{Tape, Var};
 use models::fc::{self, Config, Size};

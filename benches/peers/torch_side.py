@@ -51,12 +51,15 @@ if VARIANT == "compiled" and ARGS.mode == "infer":
 import torch  # noqa: E402
 
 from steps import FORMULATIONS, LAMBDA, inference_step, training_step  # noqa: E402
+from operations import OPERATIONS  # noqa: E402
 from workloads import LOSSES, WORKLOADS, batch_for  # noqa: E402
 
 
 def check_arguments():
+    if ARGS.workload in OPERATIONS:
+        return
     if ARGS.workload not in WORKLOADS:
-        sys.exit(f"no workload {ARGS.workload!r}; known are {', '.join(WORKLOADS)}")
+        sys.exit(f"no workload {ARGS.workload!r}; known are {', '.join([*WORKLOADS, *OPERATIONS])}")
     known = VARIANT in ("eager", "compiled", "original", "graphed") and LAYOUT in ("", "channels_last")
     if VARIANT == "graphed" and (ARGS.device == "cpu" or ARGS.mode == "infer"):
         sys.exit("the variant graphed is for training on a GPU")
@@ -133,12 +136,19 @@ def main():
     check_arguments()
     torch.set_num_threads(ARGS.threads)
     torch.manual_seed(0)
+    if ARGS.workload in OPERATIONS:
+        step, numbers = OPERATIONS[ARGS.workload](ARGS.device)
+        return answer(step, lambda _: 0.0, numbers, 1)
     workload = WORKLOADS[ARGS.workload]
     batch = ARGS.batch or workload.batch
     x, y = (tensor.to(ARGS.device) for tensor in batch_for(workload, batch))
     if ARGS.list_formulations:
         return list_formulations(workload, x, y)
-    step, loss_of, params = make_step(workload, VARIANT, x, y)
+    answer(*make_step(workload, VARIANT, x, y), batch)
+
+
+def answer(step, loss_of, params, batch):
+    """Warms up, says so, and runs windows until it is told to quit."""
     warm = window(step, loss_of, 1.5, least=3)
     say({"ready": True, "peer": "torch", "version": torch.__version__, "variant": ARGS.variant, "mode": ARGS.mode,
          "params": params, "batch": batch, "loss": warm["loss"]})

@@ -49,8 +49,10 @@ else
     echo '== not run: the memory and race checkers (compute-sanitizer is not on the PATH)'
 fi
 if python3 -c 'import torch; assert torch.cuda.is_available()' 2>/dev/null; then
-    step side-by-side ./xtask-program peers --device "$device" --python python3 --ours ./peer_side \
-        --rounds 7 --window-s 0.5 --out results --name peers
+    for only in operations fc_m/train,vit_s/train,cnn_l/train,resnet9/train,vit_cre/train,resnet_ae/train; do
+        step "side-by-side-${only%%/*}" ./xtask-program peers --device "$device" --python python3 --ours ./peer_side \
+            --only "$only" --rounds 7 --window-s 0.5 --out results --name "${only%%/*}"
+    done
 else
     echo '== not run: side by side with PyTorch (python3 has no torch that sees a GPU)'
 fi

@@ -12,7 +12,8 @@ usage: cargo xtask peers [OPTION...]
 
   --setup            install torch and numpy into .tools/peers, and end
   --only WHAT,...    workloads, as NAME or NAME/train or NAME/infer (all, which takes hours); the names are
-                     fc_s fc_m fc_l cnn_s cnn_l vit_s dcae mlpae mlp_ae cnn_cre vit_cre resnet9 resnet_ae
+                     fc_s fc_m fc_l cnn_s cnn_l vit_s dcae mlpae mlp_ae cnn_cre vit_cre resnet9 resnet_ae;
+                     `operations` for single ones, each of which has a name too, such as matmul_1024
   --device DEVICE    train on cpu or cuda:N (cpu); on a GPU with one thread
   --threads N,...    numbers of threads (1 and the number of cores)
   --rounds N         windows of each program (9)
@@ -118,7 +119,12 @@ pub(super) fn read(arguments: &[OsString], cores: usize) -> Result<Call, Usage> 
 
 /// Parsed here and not by the reader, so that the message says what is known.
 fn choices(text: &str) -> Result<Vec<Choice>, Usage> {
-    text.split(',').map(str::parse).collect()
+    let of = |word: &str| match word {
+        "operations" => Ok(Choice::operations()),
+        word => Ok(vec![word.parse()?]),
+    };
+    let choices: Vec<Vec<Choice>> = text.split(',').map(of).collect::<Result<_, Usage>>()?;
+    Ok(choices.into_iter().flatten().collect())
 }
 
 fn check(options: &Options) -> Result<(), Usage> {
@@ -155,6 +161,8 @@ mod tests {
         let chosen = options.choices.iter().map(|choice| (choice.workload.name, choice.modes().len()));
         assert_eq!(chosen.collect::<Vec<_>>(), [("fc_s", 2), ("fc_l", 1)]);
         assert_eq!((options.threads, options.window_s), (vec![4], 0.5));
+        let operations = compare(&["--only", "operations,fc_s/train"]).unwrap().choices;
+        assert_eq!((operations.len(), operations[0].modes().len()), (16, 1));
         let peers = compare(&["--peer", "candle=python3 it.py", "--peer", "burn=./burn"]).unwrap().peers;
         let command = |words: &[&str]| words.iter().map(OsString::from).collect();
         let expected = [("candle", command(&["python3", "it.py"])), ("burn", command(&["./burn"]))];

@@ -15,24 +15,49 @@ pub(super) struct Workload {
     convolutional: bool,
     /// Is it a CRE, which the paper's authors train by three backward passes?
     cre: bool,
+    /// Is it a single operation, which PyTorch runs in one way?
+    operation: bool,
 }
 
 /// The CRE paper's, the reconstruction paper's, then five that candle and burn run too.
 pub(super) const WORKLOADS: [Workload; 13] = [
-    Workload { name: "fc_s", batch: 512, convolutional: false, cre: true },
-    Workload { name: "fc_m", batch: 512, convolutional: false, cre: true },
-    Workload { name: "fc_l", batch: 512, convolutional: false, cre: true },
-    Workload { name: "cnn_s", batch: 512, convolutional: true, cre: true },
-    Workload { name: "cnn_l", batch: 64, convolutional: true, cre: true },
-    Workload { name: "vit_s", batch: 512, convolutional: false, cre: true },
-    Workload { name: "dcae", batch: 256, convolutional: true, cre: false },
-    Workload { name: "mlpae", batch: 256, convolutional: false, cre: false },
-    Workload { name: "mlp_ae", batch: 128, convolutional: false, cre: false },
-    Workload { name: "cnn_cre", batch: 128, convolutional: true, cre: false },
-    Workload { name: "vit_cre", batch: 128, convolutional: false, cre: false },
-    Workload { name: "resnet9", batch: 128, convolutional: true, cre: false },
-    Workload { name: "resnet_ae", batch: 64, convolutional: true, cre: false },
+    Workload { name: "fc_s", batch: 512, convolutional: false, cre: true, operation: false },
+    Workload { name: "fc_m", batch: 512, convolutional: false, cre: true, operation: false },
+    Workload { name: "fc_l", batch: 512, convolutional: false, cre: true, operation: false },
+    Workload { name: "cnn_s", batch: 512, convolutional: true, cre: true, operation: false },
+    Workload { name: "cnn_l", batch: 64, convolutional: true, cre: true, operation: false },
+    Workload { name: "vit_s", batch: 512, convolutional: false, cre: true, operation: false },
+    Workload { name: "dcae", batch: 256, convolutional: true, cre: false, operation: false },
+    Workload { name: "mlpae", batch: 256, convolutional: false, cre: false, operation: false },
+    Workload { name: "mlp_ae", batch: 128, convolutional: false, cre: false, operation: false },
+    Workload { name: "cnn_cre", batch: 128, convolutional: true, cre: false, operation: false },
+    Workload { name: "vit_cre", batch: 128, convolutional: false, cre: false, operation: false },
+    Workload { name: "resnet9", batch: 128, convolutional: true, cre: false, operation: false },
+    Workload { name: "resnet_ae", batch: 64, convolutional: true, cre: false, operation: false },
 ];
+
+/// Single operations, as `benches/benches/operations.rs` and `benches/peers/operations.py` have them.
+pub(super) const OPERATIONS: [Workload; 15] = [
+    operation("matmul_256"),
+    operation("matmul_512"),
+    operation("matmul_1024"),
+    operation("matmul_2048"),
+    operation("matmul_128x784x1000"),
+    operation("matmul_512x1152x256"),
+    operation("matmul_4096"),
+    operation("matmul_4096_bf16"),
+    operation("conv_64x32"),
+    operation("conv_128x16"),
+    operation("attention_65"),
+    operation("attention_257"),
+    operation("cross_entropy"),
+    operation("mse"),
+    operation("adam"),
+];
+
+const fn operation(name: &'static str) -> Workload {
+    Workload { name, batch: 1, convolutional: false, cre: false, operation: true }
+}
 
 /// What a step is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +82,9 @@ impl Mode {
 impl Workload {
     /// How PyTorch runs it: every way that may be its fastest, and the authors' own.
     pub(super) fn torch_variants(&self, mode: Mode, on_gpu: bool) -> Vec<&'static str> {
+        if self.operation {
+            return vec!["eager"];
+        }
         let mut variants = vec!["eager", "compiled"];
         if on_gpu && mode == Mode::Train {
             variants.push("graphed");
@@ -79,13 +107,22 @@ pub(super) struct Choice {
 }
 
 impl Choice {
-    /// Everything there is.
+    /// Every operation.
+    pub(super) fn operations() -> Vec<Self> {
+        OPERATIONS.iter().map(|workload| Self { workload, mode: None }).collect()
+    }
+
+    /// Every model.
     pub(super) fn all() -> Vec<Self> {
         WORKLOADS.iter().map(|workload| Self { workload, mode: None }).collect()
     }
 
     pub(super) fn modes(&self) -> Vec<Mode> {
-        self.mode.map_or(Mode::ALL.to_vec(), |mode| vec![mode])
+        match self.mode {
+            Some(mode) => vec![mode],
+            None if self.workload.operation => vec![Mode::Train],
+            None => Mode::ALL.to_vec(),
+        }
     }
 }
 
@@ -95,13 +132,13 @@ impl FromStr for Choice {
     /// `NAME` or `NAME/MODE`.
     fn from_str(text: &str) -> Result<Self, Usage> {
         let (name, mode) = text.split_once('/').map_or((text, None), |(name, mode)| (name, Some(mode)));
-        let names = || WORKLOADS.iter().map(|workload| workload.name);
+        let names = || WORKLOADS.iter().chain(&OPERATIONS).map(|workload| workload.name);
         let unknown = |kind, word, known: Vec<&'static str>| {
             let near = nearest(word, known.iter().copied());
             let hint = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
             Usage(format!("no {kind} `{word}`{hint} (known: {})", known.join(", ")))
         };
-        let workload = WORKLOADS.iter().find(|workload| workload.name == name);
+        let workload = WORKLOADS.iter().chain(&OPERATIONS).find(|workload| workload.name == name);
         let workload = workload.ok_or_else(|| unknown("workload", name, names().collect()))?;
         let find = |word| Mode::ALL.into_iter().find(|mode| mode.name() == word);
         let known = || Mode::ALL.map(Mode::name).to_vec();

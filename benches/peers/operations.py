@@ -1,0 +1,77 @@
+"""Single operations, under the names that our own side uses too."""
+
+import torch
+from torch.nn import functional as F
+
+
+def matmul(device, m, k, n, dtype=torch.float32):
+    a, b = rand(device, m, k, dtype=dtype), rand(device, k, n, dtype=dtype)
+    return lambda: a @ b, a.numel() + b.numel()
+
+
+def rand(device, *shape, dtype=torch.float32):
+    return (torch.rand(*shape, device=device) * 2 - 1).to(dtype)
+
+
+def differentiated(inputs, output):
+    """Forward, and the gradients by all inputs."""
+    inputs = [x.requires_grad_() for x in inputs]
+    weight = torch.ones_like(output(*inputs))
+
+    def run():
+        return torch.autograd.grad(output(*inputs), inputs, weight)
+
+    return run, sum(x.numel() for x in inputs)
+
+
+def convolution(device, n, c, side, o):
+    torch.backends.cudnn.benchmark = True
+    inputs = [rand(device, n, c, side, side), rand(device, o, c, 3, 3), rand(device, o)]
+    return differentiated(inputs, lambda x, w, b: F.conv2d(x, w, b, padding=1))
+
+
+def attention(device, tokens):
+    dtype = torch.float32 if device == "cpu" else torch.bfloat16
+
+    def output(qkv):
+        q, k, v = qkv.view(64, tokens, 3, 12, 64).permute(2, 0, 3, 1, 4)
+        return F.scaled_dot_product_attention(q, k, v).transpose(1, 2)
+
+    return differentiated([rand(device, 64, tokens, 3 * 12 * 64, dtype=dtype)], output)
+
+
+def cross_entropy(device):
+    labels = torch.arange(16_384, device=device) * 31 % 1000
+    return differentiated([rand(device, 16_384, 1000)], lambda x: F.cross_entropy(x, labels))
+
+
+def mse(device):
+    y = rand(device, 1 << 24)
+    run, numbers = differentiated([rand(device, 1 << 24)], lambda x: F.mse_loss(x, y))
+    return run, numbers + y.numel()
+
+
+def adam(device):
+    p = torch.nn.Parameter(rand(device, 10_000_000))
+    p.grad = rand(device, 10_000_000)
+    step = torch.optim.Adam([p], lr=1e-3, fused=True).step
+    return step, p.numel()
+
+
+OPERATIONS = {
+    "matmul_256": lambda device: matmul(device, 256, 256, 256),
+    "matmul_512": lambda device: matmul(device, 512, 512, 512),
+    "matmul_1024": lambda device: matmul(device, 1024, 1024, 1024),
+    "matmul_2048": lambda device: matmul(device, 2048, 2048, 2048),
+    "matmul_128x784x1000": lambda device: matmul(device, 128, 784, 1000),
+    "matmul_512x1152x256": lambda device: matmul(device, 512, 1152, 256),
+    "matmul_4096": lambda device: matmul(device, 4096, 4096, 4096),
+    "matmul_4096_bf16": lambda device: matmul(device, 4096, 4096, 4096, torch.bfloat16),
+    "conv_64x32": lambda device: convolution(device, 64, 64, 32, 128),
+    "conv_128x16": lambda device: convolution(device, 128, 128, 16, 256),
+    "attention_65": lambda device: attention(device, 65),
+    "attention_257": lambda device: attention(device, 257),
+    "cross_entropy": cross_entropy,
+    "mse": mse,
+    "adam": adam,
+}
