@@ -1,4 +1,4 @@
-//! What CI runs, cheapest first, with the seconds that each step took.
+//! Everything that must pass, cheapest first, with the seconds that each step took.
 
 use std::ffi::OsString;
 use std::fs;

@@ -54,7 +54,7 @@ const COMMANDS: [Command; 9] = [
     Command {
         name: "ci",
         arguments: "",
-        what: "run what CI runs, cheapest first; stops at the first failure",
+        what: "run everything that must pass, cheapest first; stops at the first failure",
         run: ci::run,
     },
     Command {
