@@ -24,7 +24,7 @@ impl Gradients {
         Self { by_slot, params }
     }
 
-    /// The gradient by an input, or by a value that was named to [`Tape::keep`].
+    /// The gradient by an input, or by a value that was named to [`Tape::keep`](crate::Tape::keep).
     ///
     /// # Errors
     /// [`Error::NoGradient`] if the value is a constant, was not kept, or the loss does not depend on it.
