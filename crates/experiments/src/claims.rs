@@ -1,39 +1,95 @@
 //! The experiments, one file for each claim, in the order in which the results are told.
 
-pub mod fc_lambda_sweep;
+mod common;
 
-use crate::experiment::{Experiment, Planned};
+pub mod cnn_l_lambda_sweep;
+pub mod cnn_s_lambda_sweep;
+pub mod complexity;
+pub mod fc_lambda_sweep;
+pub mod latent_size;
+pub mod paired_synergy;
+pub mod vit_lambda_sweep;
+
+pub mod augmentation;
+pub mod frozen_encoders;
+pub mod gradient_conflict;
+pub mod latent_space;
+pub mod linear_codes;
+pub mod linear_cre;
+pub mod masking_or_mixing;
+pub mod reconstructions;
+
+pub mod capacity_confound;
+pub mod label_fraction;
+pub mod mixing_rules;
+pub mod predictive_coding;
+pub mod recurrent_cre;
+pub mod representation_similarity;
+pub mod split_latent;
+
+use crate::experiment::{Experiment, Planned, Reading};
 use crate::nearest::nearest;
 use crate::settings::Setting;
 use crate::{Error, Profile, Result};
+
+/// The papers.
+pub const PAPERS: [&str; 1] = ["cre"];
 
 /// An experiment in the list: its name, its claim, and how it is planned.
 pub struct Listed {
     /// The name.
     pub name: &'static str,
+    /// A few words.
+    pub title: &'static str,
     /// The claim.
     pub shows: &'static str,
+    /// The paper whose question it answers: one of [`PAPERS`].
+    pub paper: &'static str,
+    /// How its results are read.
+    pub reading: Reading,
     /// Resolves its config for a profile.
     pub plan: fn(Profile, &[Setting]) -> Result<Planned>,
 }
 
-const fn listed<E: Experiment + 'static>() -> Listed
-where
-    E::Config: 'static,
-{
-    Listed { name: E::NAME, shows: E::SHOWS, plan: Planned::new::<E> }
+const fn listed<E: Experiment>() -> Listed {
+    Listed { name: E::NAME, title: E::TITLE, shows: E::SHOWS, paper: E::PAPER, reading: Reading::of::<E>(), plan: Planned::new::<E> }
 }
 
 /// All experiments.
-pub const ALL: [Listed; 1] = [listed::<fc_lambda_sweep::FcLambdaSweep>()];
+pub const ALL: [Listed; 22] = [
+    listed::<fc_lambda_sweep::FcLambdaSweep>(),
+    listed::<paired_synergy::PairedSynergy>(),
+    listed::<cnn_s_lambda_sweep::CnnSLambdaSweep>(),
+    listed::<cnn_l_lambda_sweep::CnnLLambdaSweep>(),
+    listed::<vit_lambda_sweep::VitLambdaSweep>(),
+    listed::<latent_size::LatentSize>(),
+    listed::<complexity::Complexity>(),
+    listed::<latent_space::LatentSpace>(),
+    listed::<reconstructions::Reconstructions>(),
+    listed::<frozen_encoders::FrozenEncoders>(),
+    listed::<linear_codes::LinearCodes>(),
+    listed::<masking_or_mixing::MaskingOrMixing>(),
+    listed::<augmentation::Augmentation>(),
+    listed::<gradient_conflict::GradientConflict>(),
+    listed::<linear_cre::LinearCre>(),
+    listed::<split_latent::SplitLatent>(),
+    listed::<mixing_rules::MixingRules>(),
+    listed::<label_fraction::LabelFraction>(),
+    listed::<representation_similarity::RepresentationSimilarity>(),
+    listed::<recurrent_cre::RecurrentCre>(),
+    listed::<predictive_coding::PredictiveCoding>(),
+    listed::<capacity_confound::CapacityConfound>(),
+];
 
-/// The experiments of these names, in the order of the list; all of them for no names.
+/// The experiments of these names, in the order of the list; all of them for no names. The name of a paper stands for
+/// all of its experiments.
 ///
 /// # Errors
 /// [`Error::Usage`] if there is no experiment of a name.
 pub fn named(names: &[String]) -> Result<Vec<&'static Listed>> {
-    static LIST: [Listed; 1] = ALL;
-    let known: Vec<&str> = LIST.iter().map(|listed| listed.name).collect();
+    static LIST: [Listed; 22] = ALL;
+    let mut known: Vec<&str> = LIST.iter().map(|listed| listed.name).collect();
+    known.extend(PAPERS);
     if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
         let hint = nearest(unknown, &known);
         return Err(Error::Usage(format!(
@@ -41,10 +97,10 @@ pub fn named(names: &[String]) -> Result<Vec<&'static Listed>> {
             known.join(", ")
         )));
     }
-    Ok(LIST
-        .iter()
-        .filter(|listed| names.is_empty() || names.iter().any(|name| name == listed.name))
-        .collect())
+    let asked = |listed: &&Listed| {
+        names.is_empty() || names.iter().any(|name| name == listed.name || name == listed.paper)
+    };
+    Ok(LIST.iter().filter(asked).collect())
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The command line of the program `agon`.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -7,9 +8,10 @@ use clap::{Args, Parser, Subcommand};
 use report::table;
 
 use crate::claims;
-use crate::engine::{self, Places};
+use crate::engine::{self, Estimate, Places};
 use crate::experiment::Planned;
-use crate::reproduce::{Options, Outcome, reproduce};
+use crate::reproduce::{Options, Outcome, redraw, reproduce};
+use crate::run::Run;
 use crate::settings::Setting;
 use crate::store::Store;
 use crate::{Error, Profile, Result};
@@ -32,7 +34,9 @@ struct Cli {
 enum Command {
     /// Run what is missing, draw the figures, judge the claims, write the page
     Reproduce(Selection),
-    /// Say what would be run, and write nothing
+    /// Draw and judge again from stored results, without data and without a run
+    Draw(Selection),
+    /// Say what would be run and for how long, and write nothing
     Plan(Selection),
     /// List the experiments and what they show
     List,
@@ -43,7 +47,7 @@ struct Selection {
     /// How much to run: smoke (seconds), quick (minutes) or full (the paper)
     #[arg(long, default_value = "quick")]
     profile: Profile,
-    /// Only these experiments
+    /// Only these experiments, or those of a paper: cre
     #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',')]
     only: Vec<String>,
     /// Where to look for data sets first
@@ -69,6 +73,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
         Command::Reproduce(selection) => run(&selection),
+        Command::Draw(selection) => draw(&selection),
         Command::Plan(selection) => plan(&selection),
         Command::List => {
             for listed in &claims::ALL {
@@ -104,10 +109,20 @@ fn options(selection: &Selection) -> Options {
 }
 
 fn run(selection: &Selection) -> Result<ExitCode> {
-    let Outcome { rows, page, images_trained, seconds } =
-        reproduce(&planned(selection)?, &options(selection))?;
-    println!("{}", table::text(&rows, TABLE_WIDTH));
-    if images_trained > 0.0 {
+    let outcome = reproduce(&planned(selection)?, &options(selection))?;
+    Ok(said(&outcome))
+}
+
+fn draw(selection: &Selection) -> Result<ExitCode> {
+    let outcome = redraw(&claims::named(&selection.only)?, &options(selection))?;
+    Ok(said(&outcome))
+}
+
+/// Prints the verdicts, and fails for exact facts that were missed.
+fn said(outcome: &Outcome) -> ExitCode {
+    let Outcome { rows, page, images_trained, seconds } = outcome;
+    println!("{}", table::text(rows, TABLE_WIDTH));
+    if *images_trained > 0.0 {
         let rate = images_trained / seconds;
         println!("trained on {images_trained:.0} images in {seconds:.0} s, {rate:.0} images/s");
     }
@@ -115,30 +130,46 @@ fn run(selection: &Selection) -> Result<ExitCode> {
     let failures = rows.iter().filter(|row| row.verdict.is_failure()).count();
     if failures > 0 {
         eprintln!("error: {failures} exact fact(s) missed; the rows are marked above");
-        return Ok(ExitCode::FAILURE);
+        return ExitCode::FAILURE;
     }
-    Ok(ExitCode::SUCCESS)
+    ExitCode::SUCCESS
 }
 
 fn plan(selection: &Selection) -> Result<ExitCode> {
     let options = options(selection);
-    for planned in planned(selection)? {
-        let data = engine::open_data(&planned.runs, options.data.as_deref())?;
-        let (mut stored, mut flops) = (0, 0.0);
-        let folder = options.out.join("runs");
-        let store = folder.is_dir().then(|| Store::open(&folder)).transpose()?;
-        for run in &planned.runs {
-            let images =
-                data.get(&run.config.data).ok_or_else(|| Error::Missing(run.config.data.name.clone()))?;
-            match &store {
-                Some(store) if store.find(&run.spec(images))?.is_some() => stored += 1,
-                _ => flops += run.flops()?,
+    let planned = planned(selection)?;
+    let all: Vec<Run> = planned.iter().flat_map(|planned| planned.runs.clone()).collect();
+    let data = engine::open_data(&all, options.data.as_deref())?;
+    let folder = options.out.join("runs");
+    let store = folder.is_dir().then(|| Store::open(&folder)).transpose()?;
+    let (mut estimate, mut known) = (Estimate::new(&data, options.places.device()?), HashSet::new());
+    let mut seconds_in_all = 0.0;
+    for planned in planned {
+        let runs = engine::with_needed(&planned.runs);
+        let (mut stored, mut shared, mut absent, mut seconds) = (0, 0, 0, 0.0);
+        for run in &runs {
+            let Some(images) = data.open.get(&run.config.data) else {
+                absent += 1;
+                continue;
+            };
+            let spec = run.spec(images);
+            if store.as_ref().map(|store| store.find(&spec)).transpose()?.flatten().is_some() {
+                stored += 1;
+            } else if !known.insert(spec.key()) {
+                shared += 1;
+            } else {
+                seconds += estimate.seconds(run)?;
             }
         }
+        let jobs = options.places.jobs.max(1);
+        seconds_in_all += seconds / jobs as f64;
         println!("{}: {}", planned.name, planned.title);
-        println!("  {} runs, {stored} of them stored already", planned.runs.len());
-        println!("  {:.1} TFLOP to compute, {} runs at once", flops / 1e12, options.places.jobs);
-        println!("  config: {}", planned.config);
+        print!("  {} runs, {stored} stored, {shared} shared with experiments above", runs.len());
+        println!(", {absent} without their data; about {:.0} s for {jobs} at once", seconds / jobs as f64);
     }
+    for (name, why) in &data.absent {
+        println!("{name} is not here: {why}");
+    }
+    println!("in all about {:.0} minutes of training", (seconds_in_all / 60.0).ceil());
     Ok(ExitCode::SUCCESS)
 }

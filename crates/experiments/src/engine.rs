@@ -1,5 +1,10 @@
 //! Runs runs: several at once, one on each core, each computed once and found again by its key.
 
+mod estimate;
+mod memory;
+
+use std::collections::{BTreeMap, HashMap};
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,8 +12,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rayon::ThreadPoolBuilder;
 use tensor::Device;
 
-use crate::cre_run::{CreData, CreRun, OpenData};
+pub use self::estimate::Estimate;
+use self::memory::Memory;
+use crate::images::{DataConfig, Images, OpenData};
 use crate::progress::Progress;
+use crate::run::Run;
 use crate::store::{FinishedRun, Store};
 use crate::{Error, Result};
 
@@ -31,38 +39,103 @@ impl Places {
     }
 }
 
-/// Opens every data set that the runs read, each once.
-///
-/// # Errors
-/// If one cannot be found or read.
-pub fn open_data(runs: &[CreRun], folder: Option<&Path>) -> Result<OpenData> {
-    let mut open = OpenData::new();
-    for run in runs {
-        let config = &run.config.data;
-        if !open.contains_key(config) {
-            open.insert(config.clone(), Arc::new(CreData::open(config, folder)?));
-        }
-    }
-    Ok(open)
+/// The data sets that were found, and why others were not.
+pub struct Data {
+    /// Those that are here.
+    pub open: OpenData,
+    /// Those that are nowhere, by name, with what to do.
+    pub absent: BTreeMap<String, String>,
 }
 
-/// The finished runs, in the order asked for: from the store where they are there, else computed now.
-///
-/// Each of so many threads takes the next run that nobody has; small models run one on each core rather than one over
-/// all, and on a GPU each in a queue of its own. The bits of a run do not depend on how many there are.
+/// Opens every data set that the runs read, each once. A set that is nowhere is no error: whatever needs it is not
+/// run, and says so.
 ///
 /// # Errors
-/// The first error of a run; the others that had begun are finished first, and all that is stored stays.
+/// If one is there and cannot be read, or has too few images.
+pub fn open_data<'r>(runs: impl IntoIterator<Item = &'r Run>, folder: Option<&Path>) -> Result<Data> {
+    let mut data = Data { open: OpenData::new(), absent: BTreeMap::new() };
+    for run in runs {
+        let config: &DataConfig = &run.config.data;
+        if data.open.contains_key(config) || data.absent.contains_key(&config.name) {
+            continue;
+        }
+        match Images::open(config, folder) {
+            Ok(images) => drop(data.open.insert(config.clone(), Arc::new(images))),
+            Err(Error::Data(error @ data::Error::NotFound { .. })) => {
+                data.absent.insert(config.name.clone(), error.to_string());
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(data)
+}
+
+/// Finished runs, found again by what they are.
+#[derive(Default)]
+pub struct Done(HashMap<String, FinishedRun>);
+
+impl Done {
+    /// The finished run, if it is here.
+    pub fn get(&self, run: &Run) -> Option<&FinishedRun> {
+        self.0.get(&name(run))
+    }
+
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = &FinishedRun> {
+        self.0.values()
+    }
+}
+
+/// The runs and those that they need, each once, those that are needed first.
+pub fn with_needed(runs: &[Run]) -> Vec<Run> {
+    let mut known = HashMap::new();
+    let needed = runs.iter().filter_map(Run::needs);
+    needed.chain(runs.iter().cloned()).filter(|run| known.insert(name(run), ()).is_none()).collect()
+}
+
+fn name(run: &Run) -> String {
+    let config = serde_json::to_string(&run.config).expect("a config is plain data");
+    format!("{} {config}", run.seed)
+}
+
+/// The runs whose data are here, finished: from the store where they are there, else computed now. A run that diverges
+/// or fails is recorded with its reason, and the rest goes on.
+///
+/// Each of so many threads takes the next run that nobody has; small models run one on each core rather than one over
+/// all, and on a GPU each in a queue of its own. A run begins only while the memory of the machine is enough for it.
+/// The bits of a run do not depend on how many there are.
+///
+/// # Errors
+/// The first error of the store or the device; what had begun is finished first, and all that is stored stays.
 pub fn run_all(
     store: &Store,
     data: &OpenData,
-    runs: &[CreRun],
+    runs: &[Run],
+    places: &Places,
+    progress: &Progress,
+) -> Result<Done> {
+    let mut done = Done::default();
+    let here = |run: &&Run| data.contains_key(&run.config.data);
+    let (first, second): (Vec<&Run>, Vec<&Run>) =
+        runs.iter().filter(here).partition(|run| run.needs().is_none());
+    for wave in [first, second] {
+        let finished = at_once(store, data, &wave, &done, places, progress)?;
+        done.0.extend(wave.into_iter().map(name).zip(finished));
+    }
+    Ok(done)
+}
+
+fn at_once(
+    store: &Store,
+    data: &OpenData,
+    runs: &[&Run],
+    done: &Done,
     places: &Places,
     progress: &Progress,
 ) -> Result<Vec<FinishedRun>> {
     let finished: Vec<Mutex<Option<FinishedRun>>> = runs.iter().map(|_| Mutex::new(None)).collect();
     let failure: Mutex<Option<Error>> = Mutex::new(None);
-    let next = AtomicUsize::new(0);
+    let (next, memory) = (AtomicUsize::new(0), Memory::of_machine());
     let work = || {
         let Ok(pool) = ThreadPoolBuilder::new().num_threads(1).build() else { return };
         loop {
@@ -70,7 +143,13 @@ pub fn run_all(
             if index >= runs.len() || locked(&failure).is_some() {
                 return;
             }
-            match pool.install(|| one(store, data, &runs[index], places, progress)) {
+            let work = || pool.install(|| one(store, data, runs[index], done, places, &memory, progress));
+            let outcome = std::panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+                let why = panic.downcast_ref::<String>().map(String::as_str);
+                let why = why.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("for no stated reason");
+                Err(Error::Panicked { run: runs[index].label(), why: why.to_owned() })
+            });
+            match outcome {
                 Ok(run) => *locked(&finished[index]) = Some(run),
                 Err(error) => *locked(&failure) = Some(error),
             }
@@ -92,23 +171,28 @@ pub fn run_all(
 fn one(
     store: &Store,
     data: &OpenData,
-    run: &CreRun,
+    run: &Run,
+    done: &Done,
     places: &Places,
+    memory: &Memory,
     progress: &Progress,
 ) -> Result<FinishedRun> {
-    let data = data.get(&run.config.data).expect("the data of every run was opened");
-    let spec = run.spec(data);
+    let images = data.get(&run.config.data).expect("the data of every run was opened");
+    let spec = run.spec(images);
     let epochs = run.config.epochs + 1;
     if let Some(found) = store.find(&spec)? {
         progress.found(epochs);
         return Ok(found);
     }
+    let _share = memory.take(run.memory()?);
     let mut reported = 0;
-    let heard = |done: u32| {
-        progress.epochs(done.saturating_sub(reported));
-        reported = reported.max(done);
+    let heard = |now: u32| {
+        progress.epochs(now.saturating_sub(reported));
+        reported = reported.max(now);
     };
-    let finished = run.compute(data, &places.device()?, store.run(&spec)?, heard)?;
+    let needed = run.needs();
+    let needed = needed.as_ref().and_then(|run| done.get(run));
+    let finished = run.compute(images, needed, &places.device()?, store.run(&spec)?, heard)?;
     progress.finished(run, &finished);
     Ok(finished)
 }

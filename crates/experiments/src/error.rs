@@ -24,6 +24,17 @@ pub enum Error {
     /// A tensor.
     #[error(transparent)]
     Tensor(#[from] tensor::Error),
+    /// A closed form.
+    #[error(transparent)]
+    Theory(#[from] theory::Error),
+    /// A run stopped where it must not: a fault of ours. What had been recorded of it stays.
+    #[error("{run}: stopped by a fault of this program: {why}; runs before it are stored")]
+    Panicked {
+        /// The run.
+        run: String,
+        /// What the program said.
+        why: String,
+    },
     /// A figure or the page.
     #[error(transparent)]
     Report(#[from] report::Error),

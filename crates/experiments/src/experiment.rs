@@ -1,13 +1,14 @@
 //! What an experiment is: a claim, the runs that decide it, the figures that show it, what is expected.
 
 use report::{Plate, Row};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::cre_run::{CreRun, OpenData};
+use crate::engine::{Data, Done};
+use crate::grid::Grid;
+use crate::run::Run;
 use crate::settings::{Setting, with_settings};
 use crate::store::{FinishedRun, Results};
+use crate::sweep::{self, Kept};
 use crate::{Profile, Result};
 
 /// One claim, in one file.
@@ -21,20 +22,21 @@ pub trait Experiment {
     const TITLE: &'static str;
     /// The claim, in one sentence.
     const SHOWS: &'static str;
-    /// Everything that can be set, with every value written out.
-    type Config: Serialize + DeserializeOwned;
+    /// The paper whose question it answers, as on the command line.
+    const PAPER: &'static str = "cre";
+    /// What is kept of each run beside its numbers.
+    const KEPT: Kept = Kept::NUMBERS;
 
-    /// The config of a profile.
-    fn config(profile: Profile) -> Self::Config;
-
-    /// The runs that the claim needs.
-    fn runs(config: &Self::Config) -> Vec<CreRun>;
+    /// The grid of a profile.
+    fn grid(profile: Profile) -> Grid;
 
     /// The labelled numbers that the runs gave.
     ///
     /// # Errors
     /// If a run lacks what is read.
-    fn results(config: &Self::Config, runs: &Finished<'_>) -> Result<Results>;
+    fn results(grid: &Grid, finished: &Finished<'_>) -> Result<Results> {
+        sweep::collect(grid, finished, Self::KEPT)
+    }
 
     /// The figures.
     ///
@@ -52,19 +54,45 @@ pub trait Experiment {
     ///
     /// # Errors
     /// If the results lack what is read.
-    fn warnings(results: &Results) -> Result<Vec<String>>;
+    fn warnings(results: &Results) -> Result<Vec<String>> {
+        sweep::warnings(results)
+    }
 }
 
-/// The runs of an experiment that are whole, with the data they read.
+/// The runs that are whole, with the data they read.
 pub struct Finished<'a> {
-    /// Finished runs, in the order of [`Experiment::runs`].
-    pub runs: Vec<(&'a CreRun, &'a FinishedRun)>,
+    /// The runs.
+    pub done: &'a Done,
     /// The data sets.
-    pub data: &'a OpenData,
+    pub data: &'a Data,
+    /// What they were computed on.
+    pub hardware: crate::run::Hardware,
 }
 
-/// [`Experiment::results`] with its config at hand.
-type Collect = dyn Fn(&Finished<'_>) -> Result<Results>;
+impl Finished<'_> {
+    /// The finished run, if it is here.
+    pub fn get(&self, run: &Run) -> Option<&FinishedRun> {
+        self.done.get(&run.clone().on(self.hardware))
+    }
+}
+
+/// How an experiment reads its results.
+#[derive(Clone, Copy)]
+pub struct Reading {
+    /// [`Experiment::plates`]
+    pub plates: fn(&Results) -> Result<Vec<Plate>>,
+    /// [`Experiment::rows`]
+    pub rows: fn(&Results) -> Result<Vec<Row>>,
+    /// [`Experiment::warnings`]
+    pub warnings: fn(&Results) -> Result<Vec<String>>,
+}
+
+impl Reading {
+    /// That of an experiment.
+    pub const fn of<E: Experiment>() -> Self {
+        Self { plates: E::plates, rows: E::rows, warnings: E::warnings }
+    }
+}
 
 /// An experiment with its config resolved and its types hidden.
 pub struct Planned {
@@ -77,11 +105,11 @@ pub struct Planned {
     /// The config, with every value written out.
     pub config: Value,
     /// The runs it needs.
-    pub runs: Vec<CreRun>,
-    results: Box<Collect>,
-    plates: fn(&Results) -> Result<Vec<Plate>>,
-    rows: fn(&Results) -> Result<Vec<Row>>,
-    warnings: fn(&Results) -> Result<Vec<String>>,
+    pub runs: Vec<Run>,
+    /// How its results are read.
+    pub reading: Reading,
+    grid: Grid,
+    results: fn(&Grid, &Finished<'_>) -> Result<Results>,
 }
 
 impl Planned {
@@ -89,21 +117,17 @@ impl Planned {
     ///
     /// # Errors
     /// [`Error::Usage`](crate::Error::Usage) if a setting does not exist or has the wrong type.
-    pub fn new<E: Experiment + 'static>(profile: Profile, settings: &[Setting]) -> Result<Self>
-    where
-        E::Config: 'static,
-    {
-        let config = with_settings(E::config(profile), settings)?;
+    pub fn new<E: Experiment>(profile: Profile, settings: &[Setting]) -> Result<Self> {
+        let grid = with_settings(E::grid(profile), settings)?;
         Ok(Self {
             name: E::NAME,
             title: E::TITLE,
             shows: E::SHOWS,
-            runs: E::runs(&config),
-            config: serde_json::to_value(&config).expect("a config is plain data"),
-            results: Box::new(move |runs| E::results(&config, runs)),
-            plates: E::plates,
-            rows: E::rows,
-            warnings: E::warnings,
+            runs: grid.runs(),
+            config: serde_json::to_value(&grid).expect("a config is plain data"),
+            reading: Reading::of::<E>(),
+            grid,
+            results: E::results,
         })
     }
 
@@ -111,31 +135,16 @@ impl Planned {
     ///
     /// # Errors
     /// As there.
-    pub fn results(&self, runs: &Finished<'_>) -> Result<Results> {
-        (self.results)(runs)
+    pub fn results(&self, finished: &Finished<'_>) -> Result<Results> {
+        (self.results)(&self.grid, finished)
     }
 
-    /// [`Experiment::plates`]
-    ///
-    /// # Errors
-    /// As there.
-    pub fn plates(&self, results: &Results) -> Result<Vec<Plate>> {
-        (self.plates)(results)
-    }
-
-    /// [`Experiment::rows`]
-    ///
-    /// # Errors
-    /// As there.
-    pub fn rows(&self, results: &Results) -> Result<Vec<Row>> {
-        (self.rows)(results)
-    }
-
-    /// [`Experiment::warnings`]
-    ///
-    /// # Errors
-    /// As there.
-    pub fn warnings(&self, results: &Results) -> Result<Vec<String>> {
-        (self.warnings)(results)
+    /// The data sets that it reads.
+    pub fn data_sets(&self) -> Vec<String> {
+        let mut names: Vec<String> =
+            self.grid.variants().map(|variant| variant.data.name.clone()).collect();
+        names.sort();
+        names.dedup();
+        names
     }
 }

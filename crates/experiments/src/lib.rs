@@ -1,8 +1,8 @@
 //! One file for each claim; runs, the run store, and the program `agon`.
 //!
-//! Reading order: an [`Experiment`] is a claim with the runs that decide it; [`claims`] is the list; a
-//! [`CreRun`](cre_run::CreRun) is one training run; [`engine`] computes runs and [`store`] keeps them;
-//! [`reproduce`] does all of it and writes what people look at.
+//! Reading order: an [`Experiment`] is a claim with the grid of runs that decides it; [`claims`] is the list; a
+//! [`Run`](run::Run) is one training run; [`engine`] computes runs and [`store`] keeps them; [`sweep`] reads what they
+//! gave; [`reproduce`] does all of it and writes what people look at.
 #![forbid(unsafe_code)]
 
 mod error;
@@ -10,7 +10,9 @@ mod profile;
 mod experiment;
 pub mod claims;
 pub mod sweep;
-pub mod cre_run;
+pub mod grid;
+pub mod images;
+pub mod run;
 pub mod engine;
 pub mod store;
 pub mod measures;
@@ -23,5 +25,5 @@ pub mod progress;
 pub mod provenance;
 
 pub use error::{Error, Result};
-pub use experiment::{Experiment, Finished, Planned};
+pub use experiment::{Experiment, Finished, Planned, Reading};
 pub use profile::Profile;

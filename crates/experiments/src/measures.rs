@@ -80,43 +80,69 @@ fn knn_accuracy(z: ArrayView2<'_, f64>, labels: &[u32]) -> f64 {
     correct as f64 / asking.nrows() as f64
 }
 
-/// The trade-off of one seed, from its test errors and accuracies over ascending λ that start at 0 and end
-/// at 1.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct TradeOff {
-    /// `(MSE(1) - min MSE) / MSE(1)`: above zero, classification helped reconstruction.
-    pub synergy_for_reconstruction: f64,
-    /// `max accuracy - accuracy(0)`: above zero, reconstruction helped classification.
-    pub synergy_for_classification: f64,
-    /// `(MSE(0) - MSE(1)) / MSE(1)`: what classification alone costs reconstruction.
-    pub cost_in_mse: f64,
-    /// `accuracy(0) - accuracy(1)`: what reconstruction alone costs classification.
-    pub cost_in_accuracy: f64,
-    /// The area under the Pareto front of (MSE, error rate), both scaled by their end points: 1/2 is a
-    /// straight line between them, 0 is both at their best at once.
-    pub front_area: f64,
-}
+/// Numbers per seed of a sweep over λ: name and description.
+pub const TRADE_OFFS: [(&str, &str); 8] = [
+    ("synergy_for_reconstruction", "S_r = (MSE(1) - min over lambda of MSE) / MSE(1)"),
+    ("synergy_for_classification", "S_c = max over lambda of accuracy - accuracy(0)"),
+    ("cost_in_mse", "T: (MSE(0) - MSE(1)) / MSE(1)"),
+    ("cost_in_accuracy", "T: accuracy(0) - accuracy(1)"),
+    ("front_area", "area under the Pareto front of MSE and error rate, scaled by the end points; 1/2 is straight"),
+    ("hypervolume", "share of the rectangle below the mean image's MSE and the error rate 0.9 that is dominated"),
+    ("half_way_mse", "the lambda at which half of MSE(0) - MSE(1) is gained"),
+    ("half_way_accuracy", "the lambda at which half of accuracy(0) - accuracy(1) is lost"),
+];
 
-/// The trade-off of one seed.
-pub fn trade_off(mse: &[f64], accuracy: &[f64]) -> TradeOff {
+/// The trade-off of one seed ([`TRADE_OFFS`]), from its test errors and accuracies over ascending λ from 0 to 1, and
+/// the error of the mean image. Not numbers where an end point is missing.
+pub fn trade_off(lambdas: &[f64], mse: &[f64], accuracy: &[f64], of_mean: f64) -> [f64; TRADE_OFFS.len()] {
     let (mse_0, mse_1) = (mse[0], mse[mse.len() - 1]);
     let (accuracy_0, accuracy_1) = (accuracy[0], accuracy[accuracy.len() - 1]);
+    if [mse_0, mse_1, accuracy_0, accuracy_1].iter().any(|x| !x.is_finite()) {
+        return [f64::NAN; TRADE_OFFS.len()];
+    }
     let lowest = mse.iter().copied().fold(f64::INFINITY, f64::min);
     let highest = accuracy.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let scaled = mse.iter().zip(accuracy).map(|(mse, accuracy)| {
         ((mse - mse_1) / (mse_0 - mse_1), (accuracy_0 - accuracy) / (accuracy_0 - accuracy_1))
     });
-    TradeOff {
-        synergy_for_reconstruction: (mse_1 - lowest) / mse_1,
-        synergy_for_classification: highest - accuracy_0,
-        cost_in_mse: (mse_0 - mse_1) / mse_1,
-        cost_in_accuracy: accuracy_0 - accuracy_1,
-        front_area: front_area(scaled.collect()),
-    }
+    let of_chance = mse.iter().zip(accuracy).map(|(mse, accuracy)| (mse / of_mean, (1.0 - accuracy) / CHANCE));
+    [
+        (mse_1 - lowest) / mse_1,
+        highest - accuracy_0,
+        (mse_0 - mse_1) / mse_1,
+        accuracy_0 - accuracy_1,
+        front_area(scaled.collect()),
+        hypervolume(of_chance.collect()),
+        half_way(lambdas, mse),
+        half_way(lambdas, accuracy),
+    ]
 }
 
-/// The area below the straight lines between the Pareto-optimal points, over the unit interval.
-fn front_area(mut points: Vec<(f64, f64)>) -> f64 {
+/// The error rate of guessing one of ten classes.
+const CHANCE: f64 = 0.9;
+
+/// Where, on straight lines between the points, half of the way from the first to the last value is gone.
+fn half_way(lambdas: &[f64], values: &[f64]) -> f64 {
+    let points: Vec<(f64, f64)> =
+        lambdas.iter().copied().zip(values.iter().copied()).filter(|(_, y)| y.is_finite()).collect();
+    let (first, last) = (points[0].1, points[points.len() - 1].1);
+    let gone = |y: f64| (y - first) / (last - first) - 0.5;
+    let crossing = points.windows(2).find(|pair| gone(pair[0].1) < 0.0 && gone(pair[1].1) >= 0.0);
+    crossing.map_or(f64::NAN, |pair| {
+        let (below, above) = (gone(pair[0].1), gone(pair[1].1));
+        pair[0].0 + (pair[1].0 - pair[0].0) * below / (below - above)
+    })
+}
+
+/// The share of the unit square that some point dominates: is below and to the left of.
+fn hypervolume(points: Vec<(f64, f64)>) -> f64 {
+    let front = pareto_front(points.into_iter().filter(|(x, y)| *x < 1.0 && *y < 1.0).collect());
+    let right_ends = front.iter().skip(1).map(|point| point.0).chain([1.0]);
+    front.iter().zip(right_ends).map(|((x, y), right)| (right - x) * (1.0 - y)).sum()
+}
+
+/// The points that no other beats in both, from left to right.
+fn pareto_front(mut points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
     points.retain(|(x, y)| x.is_finite() && y.is_finite());
     points.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
     let mut front: Vec<(f64, f64)> = vec![];
@@ -125,6 +151,12 @@ fn front_area(mut points: Vec<(f64, f64)>) -> f64 {
             front.push(point);
         }
     }
+    front
+}
+
+/// The area below the straight lines between the Pareto-optimal points, over the unit interval.
+fn front_area(points: Vec<(f64, f64)>) -> f64 {
+    let front = pareto_front(points);
     front.windows(2).map(|pair| (pair[1].0 - pair[0].0) * (pair[0].1 + pair[1].1) / 2.0).sum()
 }
 
@@ -164,11 +196,20 @@ mod tests {
 
     #[test]
     fn a_known_trade_off() {
-        let trade_off = trade_off(&[0.2, 0.1, 0.08, 0.1], &[0.8, 0.85, 0.7, 0.6]);
-        assert!((trade_off.synergy_for_reconstruction - 0.2).abs() < 1e-12);
-        assert!((trade_off.synergy_for_classification - 0.05).abs() < 1e-12);
-        assert!((trade_off.cost_in_mse - 1.0).abs() < 1e-12);
-        assert!((trade_off.cost_in_accuracy - 0.2).abs() < 1e-12);
+        let lambdas = [0.0, 0.5, 0.9, 1.0];
+        let of = trade_off(&lambdas, &[0.2, 0.1, 0.08, 0.1], &[0.8, 0.85, 0.7, 0.6], 0.4);
+        for (index, expected) in [(0, 0.2), (1, 0.05), (2, 1.0), (3, 0.2), (6, 0.25), (7, 0.9)] {
+            assert!((of[index] - expected).abs() < 1e-12, "{}: {}", TRADE_OFFS[index].0, of[index]);
+        }
+        assert!(trade_off(&lambdas, &[f64::NAN; 4], &[0.5; 4], 0.4).iter().all(|x| x.is_nan()));
+    }
+
+    #[test]
+    fn the_hypervolume_is_the_dominated_share_of_the_square() {
+        assert_eq!(hypervolume(vec![(0.0, 0.0)]), 1.0);
+        assert_eq!(hypervolume(vec![(0.5, 0.5)]), 0.25);
+        assert_eq!(hypervolume(vec![(0.25, 0.5), (0.5, 0.25), (0.75, 0.75)]), 0.25 * 0.5 + 0.5 * 0.75);
+        assert_eq!(hypervolume(vec![(1.5, 0.0), (f64::NAN, 0.0)]), 0.0);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::cre_run::CreRun;
+use crate::run::Run;
 use crate::store::{FinishedRun, Outcome};
 
 /// Plain lines come no more often than this.
@@ -58,7 +58,7 @@ impl Progress {
     }
 
     /// A run was computed.
-    pub fn finished(&self, run: &CreRun, finished: &FinishedRun) {
+    pub fn finished(&self, run: &Run, finished: &FinishedRun) {
         self.count_run(Some(describe(run, finished)));
     }
 
@@ -69,11 +69,15 @@ impl Progress {
     }
 
     fn count_run(&self, line: Option<String>) {
-        if let Some(plain) = &self.plain {
-            lock(plain).finished += 1;
-        }
-        if let Some(line) = line {
-            self.bar.set_message(line);
+        let finished = self.plain.as_ref().map(|plain| {
+            let mut lines = lock(plain);
+            lines.finished += 1;
+            (lines.finished, lines.n_runs)
+        });
+        match (line, finished) {
+            (Some(line), Some((finished, n_runs))) => eprintln!("  {finished}/{n_runs} {line}"),
+            (Some(line), None) => self.bar.set_message(line),
+            (None, _) => {}
         }
         self.say_now_and_then(false);
     }
@@ -96,13 +100,13 @@ impl Progress {
 }
 
 /// One line about a run that was computed.
-fn describe(run: &CreRun, finished: &FinishedRun) -> String {
-    let config = &run.config;
-    let what = format!("k {} lambda {} seed {}", config.model.latent, config.lambda, run.seed);
+fn describe(run: &Run, finished: &FinishedRun) -> String {
+    let what = run.label();
+    let seconds: f64 = finished.epochs.iter().map(|epoch| epoch.seconds).sum();
     let last = |name: &str| finished.epochs.last().and_then(|epoch| epoch.scalars.get(name)).copied();
     match (&finished.outcome, last("test_mse"), last("test_accuracy")) {
         (Outcome::Finished, Some(mse), Some(accuracy)) => {
-            format!("{what}: MSE {mse:.4}, accuracy {accuracy:.3}")
+            format!("{what}: MSE {mse:.4}, accuracy {accuracy:.3}, {seconds:.1} s")
         }
         (Outcome::Finished, ..) => format!("{what}: finished"),
         (Outcome::Diverged { reason, .. } | Outcome::Failed { reason }, ..) => format!("{what}: {reason}"),

@@ -7,11 +7,12 @@ use std::time::Instant;
 use report::{Page, Plate, Row, Section, Verdict, table};
 use serde_json::Value;
 
-use crate::cre_run::{CreRun, Hardware, OpenData};
-use crate::engine::{self, Places};
-use crate::experiment::{Finished, Planned};
+use crate::claims::Listed;
+use crate::engine::{self, Data, Done, Places};
+use crate::experiment::{Finished, Planned, Reading};
 use crate::progress::Progress;
 use crate::provenance::provenance;
+use crate::run::{Hardware, Run};
 use crate::store::{FinishedRun, Results, Store, read_results, write_results};
 use crate::{Error, Profile, Result};
 
@@ -51,92 +52,165 @@ pub struct Outcome {
 
 /// Runs what is missing, then draws, judges and writes everything.
 ///
+/// A data set that is nowhere is no error: what needs it is reported as not run, with what to do.
+///
 /// # Errors
-/// If data is missing, a run fails, or something cannot be written; all that was stored stays.
+/// If data cannot be read, the store fails, or something cannot be written; all that was stored stays.
 pub fn reproduce(planned: &[Planned], options: &Options) -> Result<Outcome> {
     let provenance = provenance();
     let folder = options.out.join(options.profile.name());
     create(&folder)?;
     let store = Store::open(options.out.join("runs"))?.with_provenance(provenance.clone());
-    let mut runs: Vec<CreRun> = planned.iter().flat_map(|planned| planned.runs.iter().cloned()).collect();
     let hardware = Hardware::of(&options.places.device()?);
-    runs.iter_mut().for_each(|run| run.config.hardware = hardware);
-    let data = engine::open_data(&runs, options.data.as_deref())?;
+    let asked: Vec<Run> =
+        planned.iter().flat_map(|planned| &planned.runs).map(|run| run.clone().on(hardware)).collect();
+    let data = engine::open_data(&asked, options.data.as_deref())?;
+    for (name, why) in &data.absent {
+        eprintln!("{name} is not here, and what needs it is reported as not run: {why}");
+    }
+    let mut runs = engine::with_needed(&asked);
+    runs.retain(|run| data.open.contains_key(&run.config.data));
 
-    let images: f64 = missing(&store, &data, &runs)?.iter().map(|run| images_trained(run)).sum();
+    let images = missing(&store, &data, &runs)?.iter().map(|run| run.images_trained()).sum();
     let epochs = runs.iter().map(|run| u64::from(run.config.epochs) + 1).sum();
     let progress = Progress::new(runs.len(), epochs);
     let start = Instant::now();
-    let finished = engine::run_all(&store, &data, &runs, &options.places, &progress);
+    let done = engine::run_all(&store, &data.open, &runs, &options.places, &progress);
     progress.end();
-    let (finished, seconds) = (finished?, start.elapsed().as_secs_f64());
+    let (done, seconds) = (done?, start.elapsed().as_secs_f64());
 
-    let mut rows = vec![same_bits_again(&runs[0], &data, &options.places, &finished[0])?];
-    let (mut sections, mut offset) = (Vec::new(), 0);
+    let mut rows = Vec::new();
+    if let Some(first) = runs.iter().find(|run| run.needs().is_none()) {
+        let stored = done.get(first).ok_or_else(|| Error::Missing(first.label()))?;
+        rows.push(same_bits_again(first, &data, &options.places, stored)?);
+    }
+    let mut sections = Vec::new();
     for planned in planned {
-        let range = offset..offset + planned.runs.len();
-        offset = range.end;
-        let pairs = runs[range.clone()].iter().zip(&finished[range]).collect();
-        let mut results = planned.results(&Finished { runs: pairs, data: &data })?;
+        rows.extend(not_run(planned, &data));
+        if planned.runs.iter().all(|run| !data.open.contains_key(&run.config.data)) {
+            continue;
+        }
+        let mut results = planned.results(&Finished { done: &done, data: &data, hardware })?;
         describe(&mut results, planned, &provenance);
-        let file = folder.join(planned.name).join(format!("{}.h5", planned.name));
+        let file = results_file(&folder, planned.name);
         create(&folder.join(planned.name))?;
         write_results(&file, &results)?;
         // Figures and verdicts are made from what was stored, so that they can be made again from it.
-        let results = read_results(&file)?;
-        let plates = planned.plates(&results)?;
-        write_plates(&plates, &folder.join(planned.name))?;
-        rows.extend(planned.rows(&results)?);
-        sections.push(Section {
-            name: planned.name.into(),
-            title: planned.title.into(),
-            claim: planned.shows.into(),
-            plates,
-            warnings: planned.warnings(&results)?,
-            command: command(options, planned.name),
-        });
+        let (section, of_section) =
+            told(planned.name, [planned.title, planned.shows], planned.reading, &folder, options)?;
+        sections.push(section);
+        rows.extend(of_section);
     }
+    let provenance = page_provenance(planned, &data, &provenance, &done);
+    let page = write_page(&folder, options, &rows, sections, provenance)?;
+    Ok(Outcome { rows, page, images_trained: images, seconds })
+}
+
+/// Draws and judges again from what is stored in the results' files, without data and without a run.
+///
+/// # Errors
+/// If no results are there, or one cannot be read or drawn.
+pub fn redraw(listed: &[&Listed], options: &Options) -> Result<Outcome> {
+    let folder = options.out.join(options.profile.name());
+    let (mut rows, mut sections) = (Vec::new(), Vec::new());
+    let start = Instant::now();
+    for listed in listed.iter().filter(|listed| results_file(&folder, listed.name).is_file()) {
+        let (section, of_section) =
+            told(listed.name, [listed.title, listed.shows], listed.reading, &folder, options)?;
+        sections.push(section);
+        rows.extend(of_section);
+    }
+    if sections.is_empty() {
+        let what = format!("results in {}; run `agon reproduce` first", folder.display());
+        return Err(Error::Missing(what));
+    }
+    let provenance = vec![("drawn".into(), "again from stored results".into())];
+    let page = write_page(&folder, options, &rows, sections, provenance)?;
+    Ok(Outcome { rows, page, images_trained: 0.0, seconds: start.elapsed().as_secs_f64() })
+}
+
+fn results_file(folder: &Path, name: &str) -> PathBuf {
+    folder.join(name).join(format!("{name}.h5"))
+}
+
+/// The section and the verdicts of an experiment, from its stored results.
+fn told(
+    name: &str,
+    [title, claim]: [&str; 2],
+    reading: Reading,
+    folder: &Path,
+    options: &Options,
+) -> Result<(Section, Vec<Row>)> {
+    let results = read_results(&results_file(folder, name))?;
+    let plates = (reading.plates)(&results)?;
+    write_plates(&plates, &folder.join(name))?;
+    let warnings = (reading.warnings)(&results)?;
+    let section = Section {
+        name: name.into(),
+        title: title.into(),
+        claim: claim.into(),
+        plates,
+        warnings,
+        command: command(options, name),
+    };
+    Ok((section, (reading.rows)(&results)?))
+}
+
+fn write_page(
+    folder: &Path,
+    options: &Options,
+    rows: &[Row],
+    sections: Vec<Section>,
+    provenance: Vec<(String, String)>,
+) -> Result<PathBuf> {
     let page = Page {
         title: format!("Agon: antagonists or allies? ({} profile)", options.profile),
         question: QUESTION.into(),
-        rows: rows.clone(),
+        rows: rows.to_vec(),
         sections,
-        provenance: page_provenance(planned, &data, &provenance, &finished),
+        provenance,
     };
-    write(&folder.join("verdicts.csv"), table::csv(&rows).as_bytes())?;
+    write(&folder.join("verdicts.csv"), table::csv(rows).as_bytes())?;
     let index = folder.join("index.html");
     write(&index, page.html()?.as_bytes())?;
-    Ok(Outcome { rows, page: index, images_trained: images, seconds })
+    Ok(index)
+}
+
+/// A row for each data set that an experiment asks for and that is not here.
+fn not_run(planned: &Planned, data: &Data) -> Vec<Row> {
+    let absent = planned.data_sets().into_iter().filter_map(|name| Some((data.absent.get(&name)?, name)));
+    let row = |(why, name): (&String, String)| Row {
+        source: planned.name.into(),
+        claim: format!("{} on {name}", planned.title),
+        expected: "the data set".into(),
+        got: why.clone(),
+        n: 0,
+        verdict: Verdict::NotRun,
+    };
+    absent.map(row).collect()
 }
 
 /// The runs that the store does not hold yet.
-fn missing<'r>(store: &Store, data: &OpenData, runs: &'r [CreRun]) -> Result<Vec<&'r CreRun>> {
+fn missing<'r>(store: &Store, data: &Data, runs: &'r [Run]) -> Result<Vec<&'r Run>> {
     let mut missing = Vec::new();
     for run in runs {
-        let images =
-            data.get(&run.config.data).ok_or_else(|| Error::Missing(run.config.data.name.clone()))?;
-        if store.find(&run.spec(images))?.is_none() {
+        if store.find(&run.spec(&data.open[&run.config.data]))?.is_none() {
             missing.push(run);
         }
     }
     Ok(missing)
 }
 
-fn images_trained(run: &CreRun) -> f64 {
-    let config = &run.config;
-    (config.data.train / config.batch * config.batch) as f64 * f64::from(config.epochs)
-}
-
 /// Fact A13: the first epochs of the first run, computed again, agree bit for bit with what was stored.
-fn same_bits_again(run: &CreRun, data: &OpenData, places: &Places, stored: &FinishedRun) -> Result<Row> {
+fn same_bits_again(run: &Run, data: &Data, places: &Places, stored: &FinishedRun) -> Result<Row> {
     let device = places.device()?;
     let mut again = run.clone();
     again.config.epochs = 1;
-    let images = data.get(&run.config.data).ok_or_else(|| Error::Missing(run.config.data.name.clone()))?;
+    let images = &data.open[&run.config.data];
     let folder = std::env::temp_dir().join(format!("agon-again-{}", std::process::id()));
     let recomputed = Store::open(&folder).and_then(|store| store.run(&again.spec(images)));
     let recomputed =
-        recomputed.map_err(Error::from).and_then(|run| again.compute(images, &device, run, |_| ()));
+        recomputed.map_err(Error::from).and_then(|run| again.compute(images, None, &device, run, |_| ()));
     let _ = std::fs::remove_dir_all(&folder);
     let recomputed = recomputed?;
     let differs = stored.epochs.iter().zip(&recomputed.epochs).find_map(|(was, is)| was.difference(is));
@@ -179,26 +253,28 @@ fn command(options: &Options, name: &str) -> String {
 
 fn page_provenance(
     planned: &[Planned],
-    data: &OpenData,
+    data: &Data,
     provenance: &serde_json::Map<String, Value>,
-    finished: &[FinishedRun],
+    done: &Done,
 ) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let mut lines: Vec<(String, String)> =
         provenance.iter().map(|(name, value)| (name.replace('_', " "), text(value))).collect();
-    let sets: BTreeMap<&str, &crate::cre_run::CreData> =
-        data.values().map(|data| (data.config.name.as_str(), &**data)).collect();
+    let sets: BTreeMap<&str, &crate::images::Images> =
+        data.open.values().map(|data| (data.config.name.as_str(), &**data)).collect();
     for (name, set) in sets {
         lines.push((
             format!("data: {name}"),
             format!("{}; SHA-256 of the content {}", set.source, set.sha256),
         ));
     }
-    for planned in planned {
-        lines.push((format!("config: {}", planned.name), planned.config.to_string()));
-    }
-    let seconds: f64 = finished.iter().flat_map(|run| &run.epochs).map(|epoch| epoch.seconds).sum();
-    lines.push(("runs".into(), format!("{}, {seconds:.0} s of training on one core in all", finished.len())));
+    let names: Vec<&str> = planned.iter().map(|planned| planned.name).collect();
+    lines.push(("config".into(), format!("in the attributes of each results file: {}", names.join(", "))));
+    let seconds: f64 = done.all().flat_map(|run| &run.epochs).map(|epoch| epoch.seconds).sum();
+    let flops = done.all().flat_map(|run| &run.epochs).filter_map(|epoch| epoch.scalars.get("flops")).sum::<f64>();
+    let n = done.all().count();
+    let text = format!("{n}, {seconds:.0} s on one core in all, {:.1} TFLOP in products", flops / 1e12);
+    lines.push(("runs".into(), text));
     lines
 }
 

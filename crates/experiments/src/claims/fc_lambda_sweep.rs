@@ -1,17 +1,32 @@
 //! E1: do classification and reconstruction compete in the latent of a fully connected CRE?
 
+use models::Activation;
 use models::fc::Size;
-use models::{Activation, AdamConfig};
 use report::{Plate, Row};
 
-use crate::cre_run::{CreRun, DataConfig};
-use crate::experiment::{Experiment, Finished};
+use super::common::{fashion, fc, fc_m, lambdas, mnist, seeds};
+use crate::experiment::Experiment;
+use crate::grid::Grid;
 use crate::store::Results;
-use crate::sweep::{self, Grid};
+use crate::sweep::figures::{self, Measure, measures_over_lambda, of_each, trade_off};
+use crate::sweep::{self, Curves, Kept, MONOTONE, trends};
 use crate::{Profile, Result};
 
 /// Section 4.2, E1: FC-M at k = 4, 16 and 64 over λ.
 pub struct FcLambdaSweep;
+
+/// What the latent holds, over λ.
+pub(super) const OF_LATENT: [Measure; 3] = [
+    Measure { name: "dead_units", title: "Dead units", label: "units that never change" },
+    Measure { name: "knn_accuracy", title: "Neighbours", label: "5-NN accuracy in z" },
+    Measure { name: "between_class_share", title: "Arrangement", label: "between-class share of z" },
+];
+
+/// What [`OF_LATENT`] shows.
+pub(super) const OF_LATENT_CAPTION: &str = "Left: latent units that say the same for every test image; such dead \
+                                            units make k smaller than it looks. Middle: accuracy of a vote of five \
+                                            neighbours in the latent, class information without a trained head. \
+                                            Right: share of the latent's scatter that lies between the classes.";
 
 impl Experiment for FcLambdaSweep {
     const NAME: &'static str = "fc-lambda-sweep";
@@ -19,64 +34,63 @@ impl Experiment for FcLambdaSweep {
     const SHOWS: &'static str = "In a latent that serves both tasks, what is gained in reconstruction is lost \
                                  in classification and the reverse: a trade-off and no synergy, which a \
                                  larger latent eases but does not remove.";
-    type Config = Grid;
+    const KEPT: Kept = Kept::LINEAR_FRONT;
 
-    fn config(profile: Profile) -> Grid {
-        let coarse = vec![0.0, 0.5, 0.9, 0.99, 1.0];
-        let fine =
-            vec![0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.97, 0.99, 0.995, 0.999, 1.0];
-        let embedded = |train, validation, test| {
-            let name = "fashion-mnist-embedded".into();
-            vec![DataConfig { name, train, validation, test }]
-        };
-        let whole =
-            |name: &str| DataConfig { name: name.into(), train: 55_000, validation: 5_000, test: 10_000 };
-        // With identity latents no unit can die; the small profiles leave that to the full one and to
-        // `-s 'latent_activations=["identity"]'`.
-        let latent_activations = match profile {
-            Profile::Smoke | Profile::Quick => vec![Activation::Relu],
-            Profile::Full => vec![Activation::Relu, Activation::Identity],
-        };
-        let (data, latents, lambdas, seeds, batch, epochs) = match profile {
-            Profile::Smoke => (embedded(1_000, 200, 200), vec![4, 16], vec![0.0, 0.9, 1.0], vec![0], 100, 2),
-            Profile::Quick => {
-                (embedded(5_000, 1_000, 1_000), vec![4, 16, 64], coarse, (0..5).collect(), 100, 8)
-            }
+    fn grid(profile: Profile) -> Grid {
+        let latents: &[usize] = if profile == Profile::Smoke { &[4, 16] } else { &[4, 16, 64] };
+        let families = match profile {
+            Profile::Smoke => vec![fc_m(profile, latents)],
+            Profile::Quick => vec![
+                fc_m(profile, latents),
+                // With identity latents no unit can die.
+                fc(profile, Size::M, latents, Activation::Identity).with_seeds(3),
+                fc_m(profile, latents).on(vec![mnist(profile)]).with_seeds(3),
+            ],
             Profile::Full => {
-                let data = vec![whole("fashion-mnist"), whole("mnist")];
-                (data, vec![4, 16, 64], fine, (0..5).collect(), 512, 30)
+                let both = || vec![fashion(profile), mnist(profile)];
+                vec![
+                    fc_m(profile, latents).on(both()),
+                    fc(profile, Size::M, latents, Activation::Identity).on(both()),
+                ]
             }
         };
-        Grid {
-            data,
-            latent_activations,
-            size: Size::M,
-            latents,
-            lambdas,
-            seeds,
-            batch,
-            epochs,
-            optimiser: AdamConfig::PAPER,
-        }
-    }
-
-    fn runs(config: &Grid) -> Vec<CreRun> {
-        config.runs()
-    }
-
-    fn results(config: &Grid, runs: &Finished<'_>) -> Result<Results> {
-        sweep::collect(config, runs)
+        Grid { families, lambdas: lambdas(profile), seeds: seeds(profile, 5) }
     }
 
     fn plates(results: &Results) -> Result<Vec<Plate>> {
-        sweep::plates(results)
+        let mut plates = of_each(results, |curves| trade_off(curves, "fc-trade-off"))?;
+        plates.extend(of_each(results, |curves| {
+            let title = "What the latent holds over λ";
+            measures_over_lambda(curves, "fc-latent", title, OF_LATENT_CAPTION, &OF_LATENT)
+        })?);
+        let title = "Class and pixels by closed-form probes of the frozen latent over λ";
+        let caption = "Ridge regression, fitted to the latents of 2,000 training images and judged on test images: \
+                       what a linear reader finds without having learned beside the encoder. Right: the effective \
+                       rank of the latent, the number of dimensions that its variance is spread over.";
+        let measures = [
+            Measure { name: "ridge_mse", title: "Linear decoder", label: "test MSE of ridge" },
+            Measure { name: "ridge_accuracy", title: "Linear classifier", label: "test accuracy of ridge" },
+            Measure { name: "effective_rank", title: "Dimensions", label: "effective rank of z" },
+        ];
+        let probes = |curves: &Curves<'_>| measures_over_lambda(curves, "fc-probes", title, caption, &measures);
+        plates.extend(figures::of_each(results, probes)?);
+        Ok(plates)
     }
 
     fn rows(results: &Results) -> Result<Vec<Row>> {
-        sweep::rows(results)
+        let mut rows = Vec::new();
+        for curves in &Curves::all(results)? {
+            rows.extend(sweep::exact_facts(curves)?);
+            rows.push(trends::no_synergy(curves)?);
+        }
+        use trends::{T1, T2, T3, T4, T5, T6, T8, T9, T10};
+        rows.extend(trends::rows(results, &[&T1, &T2, &T3, &T4, &T5, &T6, &T8, &T9, &T10])?);
+        Ok(rows)
     }
 
     fn warnings(results: &Results) -> Result<Vec<String>> {
-        sweep::warnings(results)
+        let mut warnings = vec![MONOTONE.to_owned()];
+        warnings.extend(sweep::warnings(results)?);
+        Ok(warnings)
     }
 }

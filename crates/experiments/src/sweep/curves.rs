@@ -1,69 +1,105 @@
-//! Reading a sweep's stored results: the values over seeds at one point.
+//! Reading stored results: the values over seeds at one point.
+
+use serde_json::Value;
 
 use crate::statistics::median;
 use crate::store::{Coordinates, Results, Values};
 use crate::{Error, Result};
 
-/// The results of one variant of a sweep.
+/// The results of one variant of a grid.
+#[derive(Clone)]
 pub struct Curves<'a> {
-    /// The data set and the activation of the latent, in words.
+    /// The data set and the family, in words.
     pub variant: String,
-    /// The latent sizes.
-    pub latents: Vec<usize>,
+    /// The place of the variant.
+    pub index: usize,
+    /// What the members differ in.
+    pub member: String,
+    /// The members: words and the number behind them.
+    pub members: Vec<(String, f64)>,
     /// The weights of reconstruction, ascending.
     pub lambdas: Vec<f64>,
-    /// The number of seeds.
-    pub n_seeds: usize,
+    /// The name of the data set.
+    pub data: String,
+    /// Training images.
+    pub n_train: usize,
+    /// Test images.
+    pub n_test: usize,
+    /// Steps of training.
+    pub steps: usize,
+    /// Epochs of training.
+    pub epochs: usize,
+    n_members: usize,
+    n_seeds: usize,
+    n_epochs: usize,
     results: &'a Results,
-    index: usize,
 }
 
 impl<'a> Curves<'a> {
     /// The curves of every variant.
     ///
     /// # Errors
-    /// [`Error::Missing`] if these are not the results of a sweep.
+    /// [`Error::Missing`] if these are not the results of a grid.
     pub fn all(results: &'a Results) -> Result<Vec<Self>> {
         let variants = texts(results, "variant")?;
-        let (latents, lambdas) = (numbers(results, "latent")?, numbers(results, "lambda")?);
-        let n_seeds = numbers(results, "seed")?.len();
-        let curves = variants.iter().enumerate().map(|(index, variant)| Self {
-            variant: variant.clone(),
-            latents: latents.iter().map(|&latent| latent as usize).collect(),
-            lambdas: lambdas.to_vec(),
-            n_seeds,
-            results,
-            index,
-        });
-        Ok(curves.collect())
+        let [members, lambdas, seeds, epochs] =
+            ["member", "lambda", "seed", "epoch"].map(|dimension| numbers(results, dimension));
+        let (lambdas, n_members) = (lambdas?.to_vec(), members?.len());
+        let (n_seeds, n_epochs) = (seeds?.len(), epochs?.len());
+        let families = attribute(results, "families")?;
+        let missing = || Error::Missing("families".into());
+        let mut curves = Vec::new();
+        for (index, variant) in variants.iter().enumerate() {
+            let family = families.get(index).ok_or_else(missing)?;
+            let text = |name: &str| family[name].as_str().map(str::to_owned).ok_or_else(missing);
+            let count = |name: &str| family[name].as_u64().map(|n| n as usize).ok_or_else(missing);
+            let members = family["members"].as_array().ok_or_else(missing)?;
+            let member = |member: &Value| Some((member[0].as_str()?.to_owned(), member[1].as_f64()?));
+            curves.push(Self {
+                variant: variant.clone(),
+                index,
+                member: text("member")?,
+                members: members.iter().map(|m| member(m).ok_or_else(missing)).collect::<Result<_>>()?,
+                lambdas: lambdas.clone(),
+                data: text("data")?,
+                n_train: count("train")?,
+                n_test: count("test")?,
+                steps: count("steps")?,
+                epochs: count("epochs")?,
+                n_members,
+                n_seeds,
+                n_epochs,
+                results,
+            });
+        }
+        Ok(curves)
     }
 
     /// The values of a measure at one point, one for each seed; those of diverged runs are left out.
     ///
     /// # Errors
     /// [`Error::Missing`] if there is no such measure.
-    pub fn at(&self, measure: &str, latent: usize, lambda: usize) -> Result<Vec<f64>> {
-        let point = (self.index * self.latents.len() + latent) * self.lambdas.len() + lambda;
-        self.slice(measure, point, self.n_seeds).map(finite)
+    pub fn at(&self, measure: &str, member: usize, lambda: usize) -> Result<Vec<f64>> {
+        self.slice(measure, self.point(member, lambda), self.n_seeds).map(finite)
     }
 
     /// Pairs of values of a measure at two points, for the seeds that both have.
     ///
     /// # Errors
     /// [`Error::Missing`] if there is no such measure.
-    pub fn paired(&self, measure: &str, latent: usize, lambdas: [usize; 2]) -> Result<Vec<[f64; 2]>> {
-        let point = |lambda| (self.index * self.latents.len() + latent) * self.lambdas.len() + lambda;
-        let [a, b] = lambdas.map(|lambda| self.slice(measure, point(lambda), self.n_seeds));
+    pub fn paired(&self, measure: &str, points: [[usize; 2]; 2]) -> Result<Vec<[f64; 2]>> {
+        let of = |[member, lambda]: [usize; 2]| self.slice(measure, self.point(member, lambda), self.n_seeds);
+        let [a, b] = points.map(of);
         let pairs = a?.iter().zip(b?).map(|(&a, &b)| [a, b]);
         Ok(pairs.filter(|pair| pair.iter().all(|x| x.is_finite())).collect())
     }
 
-    /// The values of a trade-off of one latent size, one for each seed.
+    /// The values of a trade-off of one member, one for each seed.
     ///
     /// # Errors
     /// [`Error::Missing`] if there is no such measure.
-    pub fn of_latent(&self, measure: &str, latent: usize) -> Result<Vec<f64>> {
-        self.slice(measure, self.index * self.latents.len() + latent, self.n_seeds).map(finite)
+    pub fn of_member(&self, measure: &str, member: usize) -> Result<Vec<f64>> {
+        self.slice(measure, self.index * self.n_members + member, self.n_seeds).map(finite)
     }
 
     /// A number of the whole variant.
@@ -74,17 +110,71 @@ impl<'a> Curves<'a> {
         Ok(self.slice(measure, self.index, 1)?[0])
     }
 
+    /// A number that has no seeds, at one point; not finite where there is none.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] if there is no such number.
+    pub fn exact(&self, measure: &str, member: usize, lambda: usize) -> Result<f64> {
+        Ok(self.slice(measure, self.point(member, lambda), 1)?[0])
+    }
+
+    /// The values of a measure at one point after an epoch, one for each seed.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] if there is no such measure.
+    pub fn after(&self, measure: &str, [member, lambda]: [usize; 2], epoch: usize) -> Result<Vec<f64>> {
+        let all = self.slice(measure, self.point(member, lambda), self.n_seeds * self.n_epochs)?;
+        Ok(finite(&all.iter().skip(epoch).step_by(self.n_epochs).copied().collect::<Vec<f64>>()))
+    }
+
+    /// The names of the measures that begin so.
+    pub fn measures(&self, start: &str) -> Vec<String> {
+        self.results.variables.keys().filter(|name| name.starts_with(start)).cloned().collect()
+    }
+
+    /// Whether there is a measure of this name.
+    pub fn has(&self, measure: &str) -> bool {
+        self.results.variables.contains_key(measure)
+    }
+
     /// The median over seeds at one point.
     ///
     /// # Errors
     /// [`Error::Missing`] if there is no such measure.
-    pub fn median(&self, measure: &str, latent: usize, lambda: usize) -> Result<f64> {
-        Ok(median(&self.at(measure, latent, lambda)?))
+    pub fn median(&self, measure: &str, member: usize, lambda: usize) -> Result<f64> {
+        Ok(median(&self.at(measure, member, lambda)?))
     }
 
-    /// The place of a latent size in the grid.
-    pub fn latent(&self, k: usize) -> Option<usize> {
-        self.latents.iter().position(|&latent| latent == k)
+    /// The number of seeds at a point.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] if these are not the results of a grid.
+    pub fn n(&self, member: usize, lambda: usize) -> Result<usize> {
+        Ok(self.at("test_mse", member, lambda)?.len())
+    }
+
+    /// The largest number of seeds at a point.
+    ///
+    /// # Errors
+    /// As [`Curves::n`].
+    pub fn most_seeds(&self) -> Result<usize> {
+        let mut most = 0;
+        for member in 0..self.members.len() {
+            for lambda in 0..self.lambdas.len() {
+                most = most.max(self.n(member, lambda)?);
+            }
+        }
+        Ok(most)
+    }
+
+    /// The place of a member by its number.
+    pub fn member(&self, number: f64) -> Option<usize> {
+        self.members.iter().position(|(_, own)| *own == number)
+    }
+
+    /// The place of a member by its words.
+    pub fn labelled(&self, label: &str) -> Option<usize> {
+        self.members.iter().position(|(own, _)| own == label)
     }
 
     /// The place of a weight in the grid.
@@ -97,16 +187,8 @@ impl<'a> Curves<'a> {
         self.lambdas.len() - 1
     }
 
-    /// The images of `count` numbers that start at image `first`.
-    ///
-    /// # Errors
-    /// [`Error::Missing`] if there are none.
-    pub fn pixels(&self, name: &str, block: usize, blocks: usize, size: usize) -> Result<&'a [f32]> {
-        let start = (self.index * blocks + block) * size;
-        match self.results.variables.get(name).map(|variable| &variable.values) {
-            Some(Values::F32(values)) if start + size <= values.len() => Ok(&values[start..start + size]),
-            _ => Err(Error::Missing(name.into())),
-        }
+    fn point(&self, member: usize, lambda: usize) -> usize {
+        (self.index * self.n_members + member) * self.lambdas.len() + lambda
     }
 
     fn slice(&self, measure: &str, block: usize, size: usize) -> Result<&'a [f64]> {
@@ -121,6 +203,15 @@ impl<'a> Curves<'a> {
 
 fn finite(values: &[f64]) -> Vec<f64> {
     values.iter().copied().filter(|value| value.is_finite()).collect()
+}
+
+/// An attribute that holds JSON.
+///
+/// # Errors
+/// [`Error::Missing`] if it is not there, or is no JSON.
+pub(super) fn attribute(results: &Results, name: &str) -> Result<Value> {
+    let text = results.attributes.get(name).ok_or_else(|| Error::Missing(name.into()))?;
+    serde_json::from_str(text).map_err(|error| Error::Missing(format!("{name} as JSON: {error}")))
 }
 
 /// The numbers along an axis.

@@ -3,6 +3,7 @@
 use report::{Row, Verdict};
 
 use super::Curves;
+use super::curves::attribute;
 use super::trends::{ENOUGH_SEEDS, listed};
 use crate::Result;
 use crate::statistics::{median, range};
@@ -13,89 +14,118 @@ const ENOUGH_STEPS: usize = 200;
 
 /// Facts that hold in any right implementation: before training (A6), and for heads whose loss λ hides from
 /// the encoder (A5).
-pub(super) fn exact_facts(curves: &Curves<'_>, steps: usize) -> Result<Vec<Row>> {
-    let fact = |source: &str, claim: &str, expected: &str, got: String, verdict: Verdict| Row {
+///
+/// # Errors
+/// If the results are not those of a grid.
+pub fn exact_facts(curves: &Curves<'_>) -> Result<Vec<Row>> {
+    let fact = |source: &str, claim: &str, expected: &str, got: String, n: usize, verdict: Verdict| Row {
         source: source.into(),
         claim: format!("{claim} ({})", curves.variant),
         expected: expected.into(),
         got,
-        n: curves.n_seeds,
+        n,
         verdict,
     };
     let exact = |met| if met { Verdict::ExactMet } else { Verdict::ExactMissed };
     let (mut entropies, mut accuracies) = (Vec::new(), Vec::new());
     let (mut heads_learn, mut learned) = (true, Vec::new());
-    for (latent, &k) in curves.latents.iter().enumerate() {
-        entropies.extend(curves.at("initial_cross_entropy", latent, 0)?);
-        accuracies.extend(curves.at("initial_accuracy", latent, 0)?);
-        let [before, after] = ["initial_mse", "test_mse"].map(|name| curves.median(name, latent, 0));
-        let entropy = curves.median("last_train_cross_entropy", latent, curves.last())?;
+    for (member, (label, _)) in curves.members.iter().enumerate() {
+        for lambda in 0..curves.lambdas.len() {
+            entropies.extend(curves.at("initial_cross_entropy", member, lambda)?);
+            accuracies.extend(curves.at("initial_accuracy", member, lambda)?);
+        }
+        let [before, after] = ["initial_mse", "test_mse"].map(|name| curves.median(name, member, 0));
+        let entropy = curves.median("train_cross_entropy", member, curves.last())?;
         let (before, after) = (before?, after?);
+        if before.is_nan() || entropy.is_nan() {
+            continue;
+        }
         heads_learn &= after < before && entropy < 10f64.ln();
-        learned.push(format!("k = {k}: MSE {before:.3} -> {after:.3}, CE {entropy:.2}"));
+        learned.push(format!("{label}: MSE {before:.3} -> {after:.3}, CE {entropy:.2}"));
     }
-    let ((low, high), accuracy) = (range(&entropies), median(&accuracies));
+    let ((low, high), accuracy, n) = (range(&entropies), median(&accuracies), entropies.len());
     let got = format!("cross-entropy {low:.2} to {high:.2}, median accuracy {accuracy:.3}");
     let untrained = low >= 2.2 && high <= 2.6 && (0.05..=0.2).contains(&accuracy);
-    Ok(vec![
-        fact(
-            "A6",
-            "before training nothing is known",
-            "cross-entropy within 2.2 to 2.6, accuracy within 0.05 to 0.2",
-            got,
-            exact(untrained),
-        ),
-        fact(
+    let mut facts = vec![fact(
+        "A6",
+        "before training nothing is known",
+        "cross-entropy within 2.2 to 2.6, accuracy within 0.05 to 0.2",
+        got,
+        n,
+        exact(untrained),
+    )];
+    if !learned.is_empty() {
+        let n = learned.len();
+        facts.push(fact(
             "A5",
             "heads learn also when λ hides their loss from the encoder",
             "MSE falls at λ = 0; cross-entropy below ln 10 at λ = 1",
             listed(learned),
-            if steps < ENOUGH_STEPS { Verdict::NotRun } else { exact(heads_learn) },
-        ),
-    ])
+            n,
+            if curves.steps < ENOUGH_STEPS { Verdict::NotRun } else { exact(heads_learn) },
+        ));
+    }
+    Ok(facts)
 }
 
 /// What a reader must know before trusting the curves.
 ///
 /// # Errors
-/// If the results are not those of a sweep.
+/// If the results are not those of a grid.
 pub fn warnings(results: &Results) -> Result<Vec<String>> {
-    let mut warnings = vec![
-        "Monotone curves alone prove nothing: for exact minimisers of λ A + (1 - λ) B the two losses are \
-         monotone in λ whatever the problem. The evidence is that no mixture beats either end point on test \
-         data (S_r, S_c), that the end points are far apart (T), and how T changes with capacity."
-            .to_owned(),
-    ];
+    let mut warnings = Vec::new();
+    for absent in attribute(results, "absent")?.as_array().into_iter().flatten() {
+        let text = |place: usize| absent[place].as_str().unwrap_or_default();
+        warnings.push(format!("{} was not run: {}.", text(0), text(1)));
+    }
+    let (mut dead, mut lost, mut few) = (Vec::new(), Vec::new(), Vec::new());
     for curves in &Curves::all(results)? {
-        let (mut dead, mut diverged) = (Vec::new(), 0.0);
-        for (latent, &k) in curves.latents.iter().enumerate() {
-            let mut of_latent = Vec::new();
+        let (mut worst, mut diverged) = (0.0f64, 0.0);
+        let (mut of, mut seeds) = (String::new(), usize::MAX);
+        for (member, (label, _)) in curves.members.iter().enumerate() {
             for lambda in 0..curves.lambdas.len() {
-                of_latent.extend(curves.at("dead_units", latent, lambda)?);
-                diverged += curves.at("diverged", latent, lambda)?.iter().sum::<f64>();
-            }
-            let (low, high) = range(&of_latent);
-            if high > 0.0 {
-                dead.push(format!("{low:.0} to {high:.0} of {k} (median {:.0})", median(&of_latent)));
+                diverged += curves.at("diverged", member, lambda)?.iter().sum::<f64>();
+                match curves.n(member, lambda)? {
+                    0 => continue,
+                    n => seeds = seeds.min(n),
+                }
+                let here = median(&curves.at("dead_units", member, lambda)?);
+                if here > worst {
+                    (worst, of) = (here, format!("{label}, λ = {}", curves.lambdas[lambda]));
+                }
             }
         }
-        if !dead.is_empty() {
-            warnings.push(format!(
-                "{}: latent units died in training, {}. A run that lost units has a smaller latent than its k \
-                 says, and can fake a synergy.",
-                curves.variant,
-                dead.join(", ")
-            ));
+        if worst > 0.0 {
+            dead.push(format!("{}: up to {worst:.0} ({of})", curves.variant));
         }
         if diverged > 0.0 {
-            warnings.push(format!("{}: {diverged:.0} runs diverged and are in no number.", curves.variant));
+            lost.push(format!("{}: {diverged:.0}", curves.variant));
         }
-        if curves.n_seeds < ENOUGH_SEEDS {
-            warnings.push(format!(
-                "{}: {} seed(s) decide nothing; the verdicts need {ENOUGH_SEEDS} or more.",
-                curves.variant, curves.n_seeds
-            ));
+        if seeds < ENOUGH_SEEDS {
+            few.push(format!("{}: {seeds}", curves.variant));
         }
+    }
+    if !dead.is_empty() {
+        warnings.push(format!(
+            "Latent units died in training, medians over seeds: {}. A run that lost units has a smaller latent than \
+             it seems, and can fake a synergy.",
+            dead.join("; ")
+        ));
+    }
+    if !lost.is_empty() {
+        warnings.push(format!("Runs that diverged or failed and are in no number: {}.", lost.join("; ")));
+    }
+    if !few.is_empty() {
+        warnings.push(format!(
+            "Fewer seeds than the {ENOUGH_SEEDS} that a verdict needs: {}.",
+            few.join("; ")
+        ));
     }
     Ok(warnings)
 }
+
+/// What monotone curves are worth.
+pub const MONOTONE: &str = "Monotone curves alone prove nothing: for exact minimisers of λ A + (1 - λ) B the two \
+                            losses are monotone in λ whatever the problem. The evidence is that no mixture beats \
+                            either end point on test data (S_r, S_c), that the end points are far apart (T), and how \
+                            T changes with capacity.";

@@ -1,195 +1,275 @@
-//! The figures of a sweep: both losses over λ, one against the other, the latent space, reconstructions.
+//! What the figures of experiments are made of: lines over λ, over members and over epochs, and fronts.
 
-use report::{
-    Axis, Figure, GridRow, Image, ImageGrid, Panel, Plate, Point, Reference, Scale, Series, Style, Tick,
-};
+mod plane;
+
+pub use plane::{latents, reconstructions};
+
+use report::{Axis, Figure, Panel, Plate, Point, Reference, Scale, Series, Shape, Style, Tick};
 
 use super::Curves;
-use super::curves::texts;
 use crate::Result;
 use crate::statistics::{mean, range};
 use crate::store::Results;
 
-/// The latent size whose reconstructions are shown, if the grid has it.
-const SHOWN_LATENT: usize = 16;
+/// What bands and bars are.
+const NOTE: &str = "Lines are means over seeds; bands and bars reach from the lowest to the highest seed.";
 
-/// The figures of every variant.
+/// A measure with the words of its axis.
+#[derive(Debug, Clone, Copy)]
+pub struct Measure {
+    /// The name in the results.
+    pub name: &'static str,
+    /// The title of its panel.
+    pub title: &'static str,
+    /// The label of its axis.
+    pub label: &'static str,
+}
+
+/// The reconstruction's error.
+pub const MSE: Measure = Measure { name: "test_mse", title: "Reconstruction", label: "test MSE" };
+/// The classification.
+pub const ACCURACY: Measure =
+    Measure { name: "test_accuracy", title: "Classification", label: "test accuracy" };
+
+/// One figure for each variant.
 ///
 /// # Errors
-/// If the results are not those of a sweep.
-pub fn plates(results: &Results) -> Result<Vec<Plate>> {
+/// If the results are not those of a grid.
+pub fn of_each(
+    results: &Results,
+    mut draw: impl FnMut(&Curves<'_>) -> Result<Option<Figure>>,
+) -> Result<Vec<Plate>> {
     let mut plates = Vec::new();
-    for (index, curves) in Curves::all(results)?.iter().enumerate() {
-        plates.push(Plate::Figure(trade_off(curves, index)?));
-        plates.push(Plate::Figure(latent_space(curves, index)?));
-        plates.push(Plate::Grid(reconstructions(results, curves, index)?));
+    for curves in &Curves::all(results)? {
+        plates.extend(draw(curves)?.map(Plate::Figure));
     }
     Ok(plates)
 }
 
-fn trade_off(curves: &Curves<'_>, index: usize) -> Result<Figure> {
-    let n = curves.n_seeds;
-    let over_lambda = |title: &str, label: &str, measure: &str| -> Result<Panel> {
-        Ok(Panel {
-            title: title.into(),
-            x: lambda_axis(curves),
-            y: Axis::new(label, "", Scale::Linear),
-            series: series_over_lambda(curves, measure, |_| 1.0)?,
-            references: vec![],
-        })
-    };
-    let mut error = over_lambda("Reconstruction", "test MSE", "test_mse")?;
-    error.references = references(curves)?;
-    let accuracy = over_lambda("Classification", "test accuracy", "test_accuracy")?;
-    Ok(Figure {
-        name: format!("trade-off-{index}"),
-        title: format!("Reconstruction and classification over λ ({})", curves.variant),
-        caption:
-            "λ weighs reconstruction in the encoder's loss: 0 is a pure classifier, 1 a pure autoencoder; \
-             decoder and classifier always learn their own task at full strength. Left: test MSE in the \
-             range [-1, 1], lower is better. Middle: test accuracy. Right: one against the other, points \
-             labelled by λ; the corner of low error and high accuracy is at the upper left."
-                .into(),
-        note: format!(
-            "Lines are means over {n} seeds; bands and bars reach from the lowest to the highest seed."
-        ),
-        columns: 3,
-        panels: vec![error, accuracy, front(curves)?],
-    })
+/// Error and accuracy over λ, and one against the other, with a line for each member; `name` begins its name.
+///
+/// # Errors
+/// If the results are not those of a grid.
+pub fn trade_off(curves: &Curves<'_>, name: &str) -> Result<Option<Figure>> {
+    let mut error = over_lambda(curves, MSE)?;
+    let class_mean = Tick { at: curves.of_variant("class_mean_mse")?, label: "class-mean image".into() };
+    error.references.push(Reference::Horizontal(class_mean));
+    let mut caption = "λ weighs reconstruction in the encoder's loss: 0 is a pure classifier, 1 a pure autoencoder; \
+                       decoder and classifier always learn their own task at full strength. Left: test MSE in the \
+                       range [-1, 1], lower is better. Middle: test accuracy. Right: one against the other, points \
+                       labelled by λ; the corner of low error and high accuracy is at the upper left."
+        .to_owned();
+    if curves.has("linear_mse") {
+        caption += " Without markers: the exact linear CRE of the same latent size, by closed form.";
+    }
+    figure(
+        format!("{name}-{}", curves.index),
+        format!("Reconstruction and classification over λ ({})", curves.variant),
+        caption,
+        vec![error, over_lambda(curves, ACCURACY)?, front(curves)?],
+    )
 }
 
-fn latent_space(curves: &Curves<'_>, index: usize) -> Result<Figure> {
-    let panel = |title: &str, label: &str, measure: &str, unit: &dyn Fn(usize) -> f64| -> Result<Panel> {
-        Ok(Panel {
-            title: title.into(),
-            x: lambda_axis(curves),
-            y: Axis::new(label, "", Scale::Linear),
-            series: series_over_lambda(curves, measure, unit)?,
-            references: vec![],
-        })
-    };
-    let latents = curves.latents.clone();
-    let per_unit = move |latent: usize| latents[latent] as f64;
-    Ok(Figure {
-        name: format!("latent-space-{index}"),
-        title: format!("What the latent holds over λ ({})", curves.variant),
-        caption:
-            "Left: share of latent units that say the same for every test image; such dead units make k \
-                  smaller than it looks. Middle: accuracy of a vote of five neighbours in the latent, class \
-                  information without a trained head. Right: share of the latent's scatter that lies between \
-                  the classes."
-                .into(),
-        note: format!(
-            "Lines are means over {} seeds; bands reach from the lowest to the highest.",
-            curves.n_seeds
-        ),
-        columns: 3,
-        panels: vec![
-            panel("Dead units", "share of dead units", "dead_units", &per_unit)?,
-            panel("Neighbours", "5-NN accuracy in z", "knn_accuracy", &|_| 1.0)?,
-            panel("Arrangement", "between-class share of z", "between_class_share", &|_| 1.0)?,
-        ],
-    })
+/// These measures over λ, with a line for each member.
+///
+/// # Errors
+/// If the results are not those of a grid.
+pub fn measures_over_lambda(
+    curves: &Curves<'_>,
+    name: &str,
+    title: &str,
+    caption: &str,
+    measures: &[Measure],
+) -> Result<Option<Figure>> {
+    let panels = measures.iter().map(|&measure| over_lambda(curves, measure)).collect::<Result<_>>()?;
+    let title = format!("{title} ({})", curves.variant);
+    figure(format!("{name}-{}", curves.index), title, caption.into(), panels)
 }
 
-fn lambda_axis(curves: &Curves<'_>) -> Axis {
+/// These measures over the members, with a line for each λ.
+///
+/// # Errors
+/// If the results are not those of a grid.
+pub fn measures_over_members(
+    curves: &Curves<'_>,
+    name: &str,
+    title: &str,
+    caption: &str,
+    measures: &[Measure],
+) -> Result<Option<Figure>> {
+    let mut panels = Vec::new();
+    for measure in measures {
+        let mut series = Vec::new();
+        for (lambda, value) in curves.lambdas.iter().enumerate() {
+            let mut points = Vec::new();
+            for (member, (_, number)) in curves.members.iter().enumerate() {
+                points.extend(spread(*number, &curves.at(measure.name, member, lambda)?));
+            }
+            let style = Style::ordered(lambda, curves.lambdas.len());
+            series.push(Series { label: format!("λ = {value}"), points, style, shape: Shape::Line });
+        }
+        panels.push(panel(measure.title, member_axis(curves), measure.label, series));
+    }
+    let title = format!("{title} ({})", curves.variant);
+    figure(format!("{name}-{}", curves.index), title, caption.into(), panels)
+}
+
+/// A measure over epochs, a panel for each member and a line for each λ.
+///
+/// # Errors
+/// If the results are not those of a grid.
+pub fn over_epochs(
+    curves: &Curves<'_>,
+    name: &str,
+    title: &str,
+    caption: &str,
+    (measure, label): (&str, &str),
+) -> Result<Option<Figure>> {
+    let mut panels = Vec::new();
+    for (member, (of, _)) in curves.members.iter().enumerate() {
+        let mut series = Vec::new();
+        for (lambda, value) in curves.lambdas.iter().enumerate() {
+            let mut points = Vec::new();
+            for epoch in 0..=curves.epochs {
+                points.extend(spread(epoch as f64, &curves.after(measure, [member, lambda], epoch)?));
+            }
+            let style = Style::ordered(lambda, curves.lambdas.len());
+            series.push(Series { label: format!("λ = {value}"), points, style, shape: Shape::Line });
+        }
+        panels.push(panel(of, Axis::new("epoch", "", Scale::Linear), label, series));
+    }
+    let title = format!("{title} ({})", curves.variant);
+    figure(format!("{name}-{}", curves.index), title, caption.into(), panels)
+}
+
+/// The figure, unless nothing is in it.
+///
+/// # Errors
+/// None today; figures are checked when they are drawn.
+pub fn figure(
+    name: String,
+    title: String,
+    caption: String,
+    mut panels: Vec<Panel>,
+) -> Result<Option<Figure>> {
+    panels.retain(|panel| !panel.series.is_empty());
+    if panels.is_empty() {
+        return Ok(None);
+    }
+    let columns = panels.len().min(3);
+    Ok(Some(Figure { name, title, caption, note: NOTE.into(), columns, panels }))
+}
+
+/// A panel of the series that have points.
+pub fn panel(title: &str, x: Axis, y: &str, mut series: Vec<Series>) -> Panel {
+    series.retain(|series| !series.points.is_empty());
+    Panel { title: title.into(), x, y: Axis::new(y, "", Scale::Linear), series, references: vec![] }
+}
+
+/// A measure over λ, with a line for each member.
+///
+/// # Errors
+/// If the results are not those of a grid.
+pub fn over_lambda(curves: &Curves<'_>, measure: Measure) -> Result<Panel> {
+    let mut series = Vec::new();
+    for (member, (label, _)) in curves.members.iter().enumerate() {
+        let mut points = Vec::new();
+        for (lambda, &value) in curves.lambdas.iter().enumerate() {
+            points.extend(spread(value, &curves.at(measure.name, member, lambda)?));
+        }
+        series.push(line(curves, member, label, points));
+    }
+    Ok(panel(measure.title, lambda_axis(curves), measure.label, series))
+}
+
+/// Accuracy over error, with a line for each member, and the exact linear fronts behind where they are known.
+///
+/// # Errors
+/// If the results are not those of a grid.
+pub fn front(curves: &Curves<'_>) -> Result<Panel> {
+    let mut series = Vec::new();
+    for (member, (label, _)) in curves.members.iter().enumerate() {
+        if curves.has("linear_mse") {
+            let mut points = Vec::new();
+            for lambda in 0..curves.lambdas.len() {
+                let at = |measure| curves.exact(measure, member, lambda);
+                let (mse, accuracy) = (at("linear_mse")?, at("linear_accuracy")?);
+                if mse.is_finite() && curves.n(member, lambda)? > 0 {
+                    points.push(Point::new(mse, accuracy));
+                }
+            }
+            let style = Style::ordered(member, curves.members.len()).behind();
+            series.push(Series { label: format!("{label}, exact linear"), points, style, shape: Shape::Line });
+        }
+    }
+    for (member, (label, _)) in curves.members.iter().enumerate() {
+        let mut points = Vec::new();
+        for (lambda, &value) in curves.lambdas.iter().enumerate() {
+            let mse = curves.at("test_mse", member, lambda)?;
+            let accuracy = curves.at("test_accuracy", member, lambda)?;
+            // With a fine grid only the round values are labelled, so that labels stay apart.
+            let shown = curves.lambdas.len() <= 6 || [0.0, 0.5, 0.9, 0.99, 1.0].contains(&value);
+            let label = if shown { value.to_string() } else { String::new() };
+            points.extend(crossed(&mse, &accuracy).map(|point| point.labelled(label)));
+        }
+        series.push(line(curves, member, label, points));
+    }
+    Ok(panel("The trade-off", Axis::new("test MSE", "", Scale::Linear), "test accuracy", series))
+}
+
+/// The mean of values with their range, at a chosen x.
+pub fn spread(x: f64, values: &[f64]) -> Option<Point> {
+    if values.is_empty() {
+        return None;
+    }
+    let (low, high) = range(values);
+    // The mean of equal numbers may differ from them in its last digit.
+    Some(Point::new(x, mean(values).clamp(low, high)).y_between(low, high))
+}
+
+/// The means of two measures with their ranges.
+pub fn crossed(x: &[f64], y: &[f64]) -> Option<Point> {
+    if x.is_empty() || y.is_empty() {
+        return None;
+    }
+    let ((x_low, x_high), (y_low, y_high)) = (range(x), range(y));
+    let point = Point::new(mean(x).clamp(x_low, x_high), mean(y).clamp(y_low, y_high));
+    Some(point.x_between(x_low, x_high).y_between(y_low, y_high))
+}
+
+/// Every λ at a place of its own.
+pub fn lambda_axis(curves: &Curves<'_>) -> Axis {
     Axis::new("λ, weight of reconstruction", "", Scale::positions(&curves.lambdas))
 }
 
-/// One line for each latent size, each value divided by `unit` of that size.
-fn series_over_lambda(
-    curves: &Curves<'_>,
-    measure: &str,
-    unit: impl Fn(usize) -> f64,
-) -> Result<Vec<Series>> {
-    let mut series = Vec::new();
-    for (latent, &k) in curves.latents.iter().enumerate() {
-        let mut points = Vec::new();
-        for (lambda, &value) in curves.lambdas.iter().enumerate() {
-            let values: Vec<f64> =
-                curves.at(measure, latent, lambda)?.iter().map(|x| x / unit(latent)).collect();
-            if !values.is_empty() {
-                let (low, high) = range(&values);
-                // The mean of equal numbers may differ from them in its last digit.
-                points.push(Point::new(value, mean(&values).clamp(low, high)).y_between(low, high));
-            }
-        }
-        series.push(line(curves, latent, k, points));
+/// Numbers that double stand at equal distances; others at places of their own, with their words.
+fn member_axis(curves: &Curves<'_>) -> Axis {
+    let numbers: Vec<f64> = curves.members.iter().map(|(_, number)| *number).collect();
+    let doubling = numbers.len() > 3 && numbers.windows(2).all(|pair| pair[0] > 0.0 && pair[1] <= 2.0 * pair[0]);
+    let ticks = curves.members.iter().map(|(label, at)| Tick { at: *at, label: label.clone() }).collect();
+    let scale = if doubling { Scale::Log2 } else { Scale::Positions(ticks) };
+    Axis::new(&curves.member, "", scale)
+}
+
+fn line(curves: &Curves<'_>, member: usize, label: &str, points: Vec<Point>) -> Series {
+    let style = Style::ordered(member, curves.members.len());
+    Series { label: label.into(), points, style, shape: Shape::Line }
+}
+
+/// A number of each member over the members, in one line.
+///
+/// # Errors
+/// If the results have no such trade-off.
+pub fn of_members(curves: &Curves<'_>, measure: Measure) -> Result<Panel> {
+    let mut points = Vec::new();
+    for (member, (_, number)) in curves.members.iter().enumerate() {
+        points.extend(spread(*number, &curves.of_member(measure.name, member)?));
     }
-    series.retain(|series| !series.points.is_empty());
-    Ok(series)
-}
-
-fn front(curves: &Curves<'_>) -> Result<Panel> {
-    let mut series = Vec::new();
-    for (latent, &k) in curves.latents.iter().enumerate() {
-        let mut points = Vec::new();
-        for (lambda, &value) in curves.lambdas.iter().enumerate() {
-            let mse = curves.at("test_mse", latent, lambda)?;
-            let accuracy = curves.at("test_accuracy", latent, lambda)?;
-            if mse.is_empty() || accuracy.is_empty() {
-                continue;
-            }
-            let ((x_low, x_high), (y_low, y_high)) = (range(&mse), range(&accuracy));
-            let point = Point::new(mean(&mse).clamp(x_low, x_high), mean(&accuracy).clamp(y_low, y_high));
-            let point = point.x_between(x_low, x_high).y_between(y_low, y_high);
-            // With a fine grid only the round values are labelled, so that labels stay apart.
-            let shown = curves.lambdas.len() <= 6 || [0.0, 0.5, 0.9, 0.99, 1.0].contains(&value);
-            points.push(if shown { point.labelled(value.to_string()) } else { point });
-        }
-        series.push(line(curves, latent, k, points));
-    }
-    series.retain(|series| !series.points.is_empty());
-    Ok(Panel {
-        title: "The trade-off".into(),
-        x: Axis::new("test MSE", "", Scale::Linear),
-        y: Axis::new("test accuracy", "", Scale::Linear),
-        series,
-        references: vec![],
-    })
-}
-
-fn line(curves: &Curves<'_>, latent: usize, k: usize, points: Vec<Point>) -> Series {
-    let style = Style::ordered(latent, curves.latents.len());
-    Series { label: format!("k = {k}"), points, style, shape: report::Shape::Line }
-}
-
-fn references(curves: &Curves<'_>) -> Result<Vec<Reference>> {
-    let class_mean = Tick { at: curves.of_variant("class_mean_mse")?, label: "class-mean image".into() };
-    Ok(vec![Reference::Horizontal(class_mean)])
-}
-
-fn reconstructions(results: &Results, curves: &Curves<'_>, index: usize) -> Result<ImageGrid> {
-    const SIDE: usize = 28;
-    let classes = texts(results, "class")?.to_vec();
-    let size = classes.len() * SIDE * SIDE;
-    let latent = curves.latent(SHOWN_LATENT).unwrap_or(curves.latents.len() - 1);
-    let row = |label: String, note: String, pixels: &[f32]| -> Result<GridRow> {
-        let image = |pixels: &[f32]| {
-            let values = pixels.iter().map(|x| x.mul_add(0.5, 0.5)).collect();
-            Ok(Image::new(SIDE, SIDE, 1, values)?)
-        };
-        let images = pixels.chunks_exact(SIDE * SIDE).map(image).collect::<Result<_>>()?;
-        Ok(GridRow { label, note, images })
+    let series = Series {
+        label: "by seeds".into(),
+        points,
+        style: Style::category(0),
+        shape: Shape::Line,
     };
-    let n_blocks = curves.latents.len() * curves.lambdas.len();
-    let mut rows = vec![row("original".into(), String::new(), curves.pixels("shown_image", 0, 1, size)?)?];
-    for (place, lambda) in curves.lambdas.iter().enumerate() {
-        let block = latent * curves.lambdas.len() + place;
-        let pixels = curves.pixels("shown_reconstruction", block, n_blocks, size)?;
-        if pixels.iter().all(|x| x.is_finite()) {
-            let note = format!("MSE {:.3}", curves.median("test_mse", latent, place)?);
-            rows.push(row(format!("λ = {lambda}"), note, pixels)?);
-        }
-    }
-    Ok(ImageGrid {
-        name: format!("reconstructions-{index}"),
-        title: format!("Reconstructions, k = {} ({})", curves.latents[latent], curves.variant),
-        caption: "The first test image of each class and what the first seed's models make of it. A pure \
-                  classifier's latent (λ = 0) tends to give the typical image of a class; individual detail \
-                  comes with λ. The MSE beside a row is the median over seeds on all test images."
-            .into(),
-        columns: classes,
-        rows,
-    })
+    Ok(panel(measure.title, member_axis(curves), measure.label, vec![series]))
 }

@@ -1,0 +1,52 @@
+//! E12: what do rotations and dropout do to the trade-off?
+
+use report::{Plate, Row};
+
+use super::common::{cnn_l, coarse, seeds};
+use crate::experiment::Experiment;
+use crate::grid::Grid;
+use crate::run::Rotation;
+use crate::store::Results;
+use crate::sweep::figures::{of_each, trade_off};
+use crate::sweep::trends;
+use crate::{Profile, Result};
+
+/// Section 4.2, E12: CIFAR-10 without and with rotations, of the input alone or of the target too, without and with
+/// channel dropout.
+pub struct Augmentation;
+
+impl Experiment for Augmentation {
+    const NAME: &'static str = "augmentation";
+    const TITLE: &'static str = "Augmentation and dropout (E12)";
+    const SHOWS: &'static str = "Open in the paper: the direction of the trade-off does not depend on rotations or \
+                                 dropout.";
+
+    fn grid(profile: Profile) -> Grid {
+        let turned = Rotation { turned_target: true, ..Rotation::PAPER };
+        let rotations = [
+            ("no rotation", None),
+            ("rotation, clean target", Some(Rotation::PAPER)),
+            ("rotation, turned target", Some(turned)),
+        ];
+        let dropouts: &[f64] = if profile == Profile::Full { &[0.0, 0.2] } else { &[0.2] };
+        let mut families = Vec::new();
+        for (label, rotation) in rotations {
+            for &dropout in dropouts {
+                let family = cnn_l(profile, rotation, dropout);
+                let label = format!("{}, {label}, dropout {dropout}", family.label);
+                // The rotations of the paper are those of E3, so their runs are shared.
+                families.push(family.called(&label));
+            }
+        }
+        let lambdas = if profile == Profile::Full { coarse(profile) } else { vec![0.0, 1.0] };
+        Grid { families, lambdas, seeds: seeds(profile, 3) }
+    }
+
+    fn plates(results: &Results) -> Result<Vec<Plate>> {
+        of_each(results, |curves| trade_off(curves, "augmentation"))
+    }
+
+    fn rows(results: &Results) -> Result<Vec<Row>> {
+        trends::rows(results, &[&trends::C8])
+    }
+}

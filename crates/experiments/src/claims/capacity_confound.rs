@@ -1,0 +1,69 @@
+//! Beyond the paper: which part must be larger for the trade-off to ease?
+
+use models::{Architecture, fc, fc::Size};
+use report::{Plate, Row};
+
+use super::common::{THREE, fc_m, seeds};
+use super::latent_size::{costs_over_members, fronts};
+use super::recurrent_cre::smaller_cost;
+use crate::experiment::Experiment;
+use crate::grid::{Family, Grid, Member};
+use crate::run::cre;
+use crate::store::Results;
+use crate::sweep::Curves;
+use crate::sweep::figures::{Measure, of_each};
+use crate::{Profile, Result};
+
+/// Section 5, item 10: FC-M with its encoder, decoder or classifier alone as deep as FC-L's.
+pub struct CapacityConfound;
+
+impl Experiment for CapacityConfound {
+    const NAME: &'static str = "capacity-confound";
+    const TITLE: &'static str = "Which part is larger (beyond the paper)";
+    const SHOWS: &'static str = "Hypothesis: it is the encoder. From FC-M to FC-L all parts grow at once; a deeper \
+                                 encoder alone eases the trade-off.";
+
+    fn grid(profile: Profile) -> Grid {
+        let latents: &[usize] = if profile == Profile::Full { &[4, 16, 64] } else { &[16] };
+        let mut families = Vec::new();
+        for &k in latents {
+            let base = fc::Config::of(Size::M, k);
+            let models = [
+                ("FC-M", base),
+                ("deeper encoder", fc::Config { encoder: Size::L, ..base }),
+                ("deeper decoder", fc::Config { decoder: Size::L, ..base }),
+                ("wider classifier", fc::Config { classifier: Size::L, ..base }),
+                ("FC-L", fc::Config::of(Size::L, k)),
+            ];
+            let members = models.into_iter().enumerate().map(|(place, (label, model))| {
+                Member::new(label, place as f64, cre(Architecture::Fc(model), 0.5))
+            });
+            let (label, member) = (format!("FC at k = {k}, one part larger"), "what is larger".into());
+            families.push(Family { label, member, members: members.collect(), ..fc_m(profile, &[]) });
+        }
+        Grid { families, lambdas: THREE.to_vec(), seeds: seeds(profile, 3) }
+    }
+
+    fn plates(results: &Results) -> Result<Vec<Plate>> {
+        let title = "One front for each network";
+        let mut plates = of_each(results, |curves| fronts(curves, "confound-front", title))?;
+        let costs = [
+            Measure { name: "cost_in_mse", title: "Error", label: "(MSE(0) - MSE(1)) / MSE(1)" },
+            Measure { name: "cost_in_accuracy", title: "Accuracy", label: "accuracy(0) - accuracy(1)" },
+            Measure { name: "hypervolume", title: "Both at once", label: "hypervolume of the front" },
+        ];
+        plates.extend(of_each(results, |curves| costs_over_members(curves, "confound-costs", &costs))?);
+        Ok(plates)
+    }
+
+    fn rows(results: &Results) -> Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        for curves in &Curves::all(results)? {
+            for (member, part) in [(1, "encoder"), (2, "decoder"), (3, "classifier")] {
+                let claim = format!("a larger {part} alone eases the trade-off ({})", curves.variant);
+                rows.push(smaller_cost(curves, (0, member), claim)?);
+            }
+        }
+        Ok(rows)
+    }
+}

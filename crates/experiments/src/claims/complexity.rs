@@ -1,0 +1,63 @@
+//! E6: does a more complex network ease the trade-off?
+
+use models::fc::Size;
+use models::{Activation, Architecture, fc, vit};
+use report::{Plate, Row};
+
+use super::common::{fc as fc_family, few, seeds, vit};
+use super::latent_size::fronts;
+use crate::experiment::Experiment;
+use crate::grid::{Family, Grid, Member};
+use crate::run::cre;
+use crate::store::Results;
+use crate::sweep::figures::{ACCURACY, MSE, measures_over_members, of_each};
+use crate::sweep::trends;
+use crate::{Profile, Result};
+
+/// Section 4.2, E6: FC-S, FC-M, FC-L at the same k; ViT-S, ViT-M, ViT-L.
+pub struct Complexity;
+
+/// FC-S, FC-M and FC-L at one k.
+fn sizes(profile: Profile, latent: usize) -> Family {
+    let members = [Size::S, Size::M, Size::L].iter().enumerate().map(|(place, &size)| {
+        let model = Architecture::Fc(fc::Config::of(size, latent));
+        Member::new(format!("FC-{size:?}"), place as f64, cre(model, 0.5))
+    });
+    let label = format!("FC at k = {latent}");
+    let family = fc_family(profile, Size::M, &[], Activation::Relu);
+    Family { label, member: "size of the network".into(), members: members.collect(), ..family }
+}
+
+impl Experiment for Complexity {
+    const NAME: &'static str = "complexity";
+    const TITLE: &'static str = "A more complex network (E6)";
+    const SHOWS: &'static str = "More layers move the front towards the good corner and do not reach it.";
+
+    fn grid(profile: Profile) -> Grid {
+        let named = [("ViT-S", vit::Config::S), ("ViT-M", vit::Config::M), ("ViT-L", vit::Config::L)];
+        let families = match profile {
+            Profile::Smoke => vec![sizes(profile, 16)],
+            Profile::Quick => vec![sizes(profile, 16), vit(profile, &named[..2])],
+            Profile::Full => {
+                let mut families: Vec<Family> = [4, 16, 64].map(|k| sizes(profile, k)).into();
+                families.push(vit(profile, &named));
+                families
+            }
+        };
+        Grid { families, lambdas: few(profile), seeds: seeds(profile, 3) }
+    }
+
+    fn plates(results: &Results) -> Result<Vec<Plate>> {
+        let mut plates = of_each(results, |curves| fronts(curves, "complexity-front", "One front for each size"))?;
+        let caption = "Left: test MSE for each size, one line for each λ. Right: test accuracy.";
+        plates.extend(of_each(results, |curves| {
+            let title = "Both tasks over the size of the network";
+            measures_over_members(curves, "complexity-both", title, caption, &[MSE, ACCURACY])
+        })?);
+        Ok(plates)
+    }
+
+    fn rows(results: &Results) -> Result<Vec<Row>> {
+        trends::rows(results, &[&trends::T7, &trends::C8])
+    }
+}

@@ -1,0 +1,107 @@
+//! E5: does a larger latent ease the trade-off, and does it remove it?
+
+use models::{Activation, fc::Size, vit};
+use report::{Plate, Row};
+
+use super::common::{cnn_s, fashion, fc, fc_m, few, mnist, seeds, vit};
+use crate::experiment::Experiment;
+use crate::grid::{Family, Grid};
+use crate::store::Results;
+use crate::sweep::figures::{ACCURACY, MSE, Measure, front, measures_over_members, of_each};
+use crate::sweep::{Curves, Kept, figures, trends};
+use crate::{Profile, Result};
+
+/// Section 4.2, E5: FC-M over k, CNN-S over channels, ViT over the width of a token.
+pub struct LatentSize;
+
+/// ViTs with one block each way, over the width of a token.
+fn vits(profile: Profile, widths: &[(&'static str, usize)]) -> Family {
+    let models: Vec<(&str, vit::Config)> = widths
+        .iter()
+        .map(|&(label, width)| {
+            let stack = vit::Stack { width, ..vit::Config::S.encoder };
+            (label, vit::Config { encoder: stack, decoder: stack, ..vit::Config::S })
+        })
+        .collect();
+    vit(profile, &models).called("ViT, one block each way")
+}
+
+impl Experiment for LatentSize {
+    const NAME: &'static str = "latent-size";
+    const TITLE: &'static str = "A larger latent (E5)";
+    const SHOWS: &'static str = "Accuracy is full with few latent dimensions while reconstruction gains from every \
+                                 further one; the trade-off shrinks with the latent and does not vanish.";
+    const KEPT: Kept = Kept::LINEAR_FRONT;
+
+    fn grid(profile: Profile) -> Grid {
+        let widths = [("D = 8", 8), ("D = 16", 16), ("D = 32", 32), ("D = 64", 64)];
+        let families = match profile {
+            Profile::Smoke => vec![fc_m(profile, &[2, 4, 16])],
+            Profile::Quick => vec![
+                fc_m(profile, &[2, 4, 8, 16, 32, 64, 128, 256]),
+                cnn_s(profile, &[1, 4, 16]),
+                vits(profile, &widths[..3]),
+            ],
+            Profile::Full => {
+                let k = [2, 3, 4, 8, 16, 32, 64, 128, 256, 512];
+                let both = || vec![fashion(profile), mnist(profile)];
+                vec![
+                    fc_m(profile, &k).on(both()),
+                    fc(profile, Size::M, &k, Activation::Identity).on(both()),
+                    cnn_s(profile, &[1, 2, 4, 8, 16, 32]).on(both()),
+                    vits(profile, &widths).on(both()),
+                ]
+            }
+        };
+        Grid { families, lambdas: few(profile), seeds: seeds(profile, 3) }
+    }
+
+    fn plates(results: &Results) -> Result<Vec<Plate>> {
+        let caption = "Left: test MSE over the size of the latent, one line for each λ. Right: test accuracy.";
+        let title = "Both tasks over the size of the latent";
+        let mut plates = of_each(results, |curves| {
+            measures_over_members(curves, "size-both", title, caption, &[MSE, ACCURACY])
+        })?;
+        let costs = [
+            Measure { name: "cost_in_mse", title: "What classification costs", label: "(MSE(0) - MSE(1)) / MSE(1)" },
+            Measure {
+                name: "cost_in_accuracy",
+                title: "What reconstruction costs",
+                label: "accuracy(0) - accuracy(1)",
+            },
+            Measure { name: "hypervolume", title: "Both at once", label: "hypervolume of the front" },
+        ];
+        plates.extend(of_each(results, |curves| costs_over_members(curves, "size-costs", &costs))?);
+        Ok(plates)
+    }
+
+    fn rows(results: &Results) -> Result<Vec<Row>> {
+        trends::rows(results, &[&trends::T2, &trends::T5, &trends::T6, &trends::T9])
+    }
+}
+
+/// What the trade-off costs at every member.
+pub(super) fn costs_over_members(
+    curves: &Curves<'_>,
+    name: &str,
+    measures: &[Measure],
+) -> Result<Option<report::Figure>> {
+    let mut panels = Vec::new();
+    for measure in measures {
+        panels.push(figures::of_members(curves, *measure)?);
+    }
+    let caption = "Left: how much worse the classifier's latent reconstructs than the autoencoder's. Middle: the \
+                   accuracy that the autoencoder's latent loses. Right: the share of the rectangle between the mean \
+                   image's error, the error rate of guessing and zero that the front over λ dominates; one would be \
+                   both tasks solved by one latent.";
+    let title = format!("The cost of the other task ({})", curves.variant);
+    figures::figure(format!("{name}-{}", curves.index), title, caption.into(), panels)
+}
+
+/// One front for each member, beside each other.
+pub(super) fn fronts(curves: &Curves<'_>, name: &str, title: &str) -> Result<Option<report::Figure>> {
+    let caption = "Test accuracy over test MSE, points labelled by λ; the corner of low error and high accuracy is at \
+                   the upper left.";
+    let title = format!("{title} ({})", curves.variant);
+    figures::figure(format!("{name}-{}", curves.index), title, caption.into(), vec![front(curves)?])
+}

@@ -1,0 +1,106 @@
+//! E10: how much class information is in codes that nobody trained?
+
+use models::fc::Size;
+use models::{Activation, Architecture, fc};
+use report::{Axis, Plate, Row, Scale, Series, Shape, Style};
+
+use super::common::{fc_m, seeds};
+use crate::experiment::Experiment;
+use crate::grid::{Family, Grid, Member};
+use crate::run::{Features, Learner};
+use crate::store::Results;
+use crate::sweep::figures::{figure, panel, spread};
+use crate::sweep::trends::{Finding, judged, listed};
+use crate::sweep::Curves;
+use crate::{Profile, Result};
+
+/// Section 4.2, E10: heads on principal components and on random projections.
+pub struct LinearCodes;
+
+/// Heads of one size on codes of one kind.
+fn codes(profile: Profile, of: &Features, size: Size, numbers: &[usize]) -> Family {
+    let members = numbers.iter().map(|&n| {
+        let model = Architecture::Fc(fc::Config {
+            encoder: Size::S,
+            latent_activation: Activation::Identity,
+            ..fc::Config::of(size, n)
+        });
+        let member = Member::new(format!("k = {n}"), n as f64, Learner::Readout { of: of.clone(), model });
+        member.only_at(&[1.0])
+    });
+    let kind = if *of == Features::Pca { "principal components" } else { "random projections" };
+    let label = format!("{kind}, heads of FC-{size:?}");
+    Family { label, members: members.collect(), ..fc_m(profile, &[]) }
+}
+
+impl Experiment for LinearCodes {
+    const NAME: &'static str = "linear-codes";
+    const TITLE: &'static str = "Principal components and random projections (E10)";
+    const SHOWS: &'static str = "With few dimensions a trained classifier's latent holds far more of the class than \
+                                 principal components, random projections, or an autoencoder's latent of the same size.";
+
+    fn grid(profile: Profile) -> Grid {
+        let (numbers, sizes): (&[usize], &[Size]) = match profile {
+            Profile::Smoke => (&[4], &[Size::M]),
+            Profile::Quick => (&[2, 4, 8, 16, 32, 64], &[Size::M]),
+            Profile::Full => (&[2, 3, 4, 8, 16, 32, 64, 128, 256, 512], &[Size::S, Size::M, Size::L]),
+        };
+        let mut families = vec![fc_m(profile, numbers)];
+        for &size in sizes {
+            families.push(codes(profile, &Features::Pca, size, numbers));
+            families.push(codes(profile, &Features::Random, size, numbers));
+        }
+        Grid { families, lambdas: vec![0.0, 1.0], seeds: seeds(profile, 3) }
+    }
+
+    fn plates(results: &Results) -> Result<Vec<Plate>> {
+        let mut panels = Vec::new();
+        for (title, label, measure) in
+            [("Classification", "test accuracy", "test_accuracy"), ("Reconstruction", "test MSE", "test_mse")]
+        {
+            let mut series = Vec::new();
+            for curves in &Curves::all(results)? {
+                for (lambda, value) in curves.lambdas.iter().enumerate() {
+                    let mut points = Vec::new();
+                    for (member, (_, number)) in curves.members.iter().enumerate() {
+                        points.extend(spread(*number, &curves.at(measure, member, lambda)?));
+                    }
+                    let label = match curves.index {
+                        0 => format!("trained, λ = {value}"),
+                        _ => curves.variant.clone(),
+                    };
+                    let style = Style::category(series.len());
+                    series.push(Series { label, points, style, shape: Shape::Line });
+                }
+                series.retain(|series: &Series| !series.points.is_empty());
+            }
+            panels.push(panel(title, Axis::new("numbers in the code", "", Scale::Log2), label, series));
+        }
+        let title = "Codes with and without training".to_owned();
+        let caption = "Heads of the same kind on four codes of the same size: the latents of a trained classifier and \
+                       of a trained autoencoder, and two linear codes that know no labels."
+            .to_owned();
+        Ok(figure("linear-codes-both".into(), title, caption, panels)?.map(Plate::Figure).into_iter().collect())
+    }
+
+    fn rows(results: &Results) -> Result<Vec<Row>> {
+        let all = Curves::all(results)?;
+        let Some((trained, codes)) = all.split_first() else { return Ok(vec![]) };
+        let (mut holds, mut got) = (true, Vec::new());
+        for (member, (label, number)) in trained.members.iter().enumerate() {
+            let of_trained = trained.median("test_accuracy", member, 0)?;
+            let mut best = f64::NEG_INFINITY;
+            for code in codes {
+                best = best.max(code.median("test_accuracy", member, code.last())?);
+            }
+            if *number <= 8.0 && of_trained.is_finite() {
+                holds &= of_trained - best >= 0.05;
+                got.push(format!("{label}: {:.1} against {:.1} %", 100.0 * of_trained, 100.0 * best));
+            }
+        }
+        let finding = (!got.is_empty()).then(|| Finding { holds, got: listed(got) });
+        let claim = format!("few trained dimensions hold more of the class than linear codes ({})", trained.variant);
+        let expected = "accuracy(0) 5 points above the better linear code, k <= 8".to_owned();
+        Ok(vec![judged("C3/T15", claim, expected, finding, trained.most_seeds()?)])
+    }
+}

@@ -1,0 +1,77 @@
+//! Beyond the paper: can another way of mixing the two gradients reach both best ends at once?
+
+use models::{Architecture, Mixing, fc, fc::Size};
+use report::{Plate, Row};
+
+use super::common::{THREE, fc_m, seeds};
+use super::latent_size::fronts;
+use crate::experiment::Experiment;
+use crate::grid::{Family, Grid, Member};
+use crate::run::Learner;
+use crate::store::Results;
+use crate::sweep::Curves;
+use crate::sweep::figures::of_each;
+use crate::sweep::trends::{Finding, judged, listed};
+use crate::{Profile, Result};
+
+/// Question 7 of section 7: gradient surgery, uncertainty weighting, normalised losses, turns.
+pub struct MixingRules;
+
+/// How near to both ends counts as the corner: relative in MSE, and in accuracy.
+const CORNER: [f64; 2] = [0.03, 0.01];
+
+impl Experiment for MixingRules {
+    const NAME: &'static str = "mixing-rules";
+    const TITLE: &'static str = "Other ways of mixing (beyond the paper)";
+    const SHOWS: &'static str = "Hypothesis: the trade-off is one of capacity. No rule for mixing the two gradients at \
+                                 z reaches the autoencoder's error and the classifier's accuracy at once.";
+
+    fn grid(profile: Profile) -> Grid {
+        let latents: &[usize] = if profile == Profile::Quick { &[16] } else { &[4, 16] };
+        let mut families = Vec::new();
+        for &k in latents {
+            let learner = |mixing| {
+                let model = Architecture::Fc(fc::Config::of(Size::M, k));
+                Learner::Cre { model, lambda: 0.5, mixing, labelled: None }
+            };
+            // The error of the mean image of Fashion-MNIST (section 6.2).
+            let normalised = Mixing::Normalised { mse: 0.3466 };
+            let members = vec![
+                Member::new("weighted", 0.0, learner(Mixing::Weighted)),
+                Member::new("surgery", 1.0, learner(Mixing::Surgery)).only_at(&[0.9]),
+                Member::new("uncertainty", 2.0, learner(Mixing::Uncertainty)).only_at(&[0.9]),
+                Member::new("normalised", 3.0, learner(normalised)).only_at(&[0.9]),
+                Member::new("alternating", 4.0, learner(Mixing::Alternating)).only_at(&[0.9]),
+            ];
+            let (label, member) = (format!("FC-M, k = {k}, rules of mixing"), "rule".into());
+            families.push(Family { label, member, members, ..fc_m(profile, &[]) });
+        }
+        Grid { families, lambdas: THREE.to_vec(), seeds: seeds(profile, 5) }
+    }
+
+    fn plates(results: &Results) -> Result<Vec<Plate>> {
+        of_each(results, |curves| fronts(curves, "mixing-front", "Rules of mixing the two gradients"))
+    }
+
+    fn rows(results: &Results) -> Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        for curves in &Curves::all(results)? {
+            let Some(at) = curves.lambda(0.9) else { continue };
+            let mse_1 = curves.median("test_mse", 0, curves.last())?;
+            let accuracy_0 = curves.median("test_accuracy", 0, 0)?;
+            let (mut reached, mut got) = (false, Vec::new());
+            for (member, (label, _)) in curves.members.iter().enumerate() {
+                let (mse, accuracy) =
+                    (curves.median("test_mse", member, at)?, curves.median("test_accuracy", member, at)?);
+                reached |= mse <= (1.0 + CORNER[0]) * mse_1 && accuracy >= accuracy_0 - CORNER[1];
+                got.push(format!("{label} {mse:.3}, {:.1} %", 100.0 * accuracy));
+            }
+            got.push(format!("corner {mse_1:.3}, {:.1} %", 100.0 * accuracy_0));
+            let finding = mse_1.is_finite().then(|| Finding { holds: !reached, got: listed(got) });
+            let claim = format!("no rule of mixing reaches the corner ({})", curves.variant);
+            let expected = "no median within 3 % of MSE(1) and 1 point of accuracy(0) at once".to_owned();
+            rows.push(judged("beyond", claim, expected, finding, curves.n(0, at)?));
+        }
+        Ok(rows)
+    }
+}

@@ -1,0 +1,83 @@
+//! Beyond the paper: does feedback of the reconstruction error ease the trade-off?
+
+use models::recurrent::{self, LossAt};
+use models::{AdamConfig, fc, fc::Size};
+use report::{Plate, Row};
+
+use super::common::{THREE, fc_m, seeds};
+use super::latent_size::fronts;
+use crate::experiment::Experiment;
+use crate::grid::{Family, Grid, Member};
+use crate::run::Learner;
+use crate::statistics::interval;
+use crate::store::Results;
+use crate::sweep::Curves;
+use crate::sweep::figures::{ACCURACY, MSE, measures_over_members, of_each};
+use crate::sweep::trends::{Finding, judged};
+use crate::{Profile, Result};
+
+/// Question 9 of section 7: z at each step from the image, the last z and the last reconstruction's error.
+pub struct RecurrentCre;
+
+impl Experiment for RecurrentCre {
+    const NAME: &'static str = "recurrent-cre";
+    const TITLE: &'static str = "A recurrent CRE (beyond the paper)";
+    const SHOWS: &'static str = "Hypothesis: prediction-error feedback eases the trade-off. With more steps the accuracy \
+                                 that a pure autoencoder's latent loses becomes smaller.";
+
+    fn grid(profile: Profile) -> Grid {
+        let (k, steps): (usize, &[usize]) = match profile {
+            Profile::Smoke => (4, &[1, 2]),
+            Profile::Quick => (16, &[1, 2, 3]),
+            Profile::Full => (16, &[1, 2, 3, 4, 6]),
+        };
+        let members = steps.iter().map(|&steps| {
+            let network = recurrent::Config {
+                model: fc::Config::of(Size::M, k),
+                lambda: 0.5,
+                steps,
+                loss_at: LossAt::EveryStep,
+                optimiser: AdamConfig::PAPER,
+            };
+            Member::new(format!("T = {steps}"), steps as f64, Learner::Recurrent { network })
+        });
+        let (label, member) = (format!("recurrent FC-M, k = {k}"), "steps T".into());
+        let family = Family { label, member, members: members.collect(), ..fc_m(profile, &[]) };
+        Grid { families: vec![family], lambdas: THREE.to_vec(), seeds: seeds(profile, 3) }
+    }
+
+    fn plates(results: &Results) -> Result<Vec<Plate>> {
+        let mut plates = of_each(results, |curves| fronts(curves, "recurrent-front", "One front for each T"))?;
+        let caption = "Evaluated at the last step: test MSE and test accuracy over the number of steps.";
+        plates.extend(of_each(results, |curves| {
+            let title = "Both tasks over the number of steps";
+            measures_over_members(curves, "recurrent-both", title, caption, &[MSE, ACCURACY])
+        })?);
+        Ok(plates)
+    }
+
+    fn rows(results: &Results) -> Result<Vec<Row>> {
+        Curves::all(results)?
+            .iter()
+            .map(|curves| {
+                let claim = format!("feedback of the error eases the trade-off ({})", curves.variant);
+                smaller_cost(curves, (0, curves.members.len() - 1), claim)
+            })
+            .collect()
+    }
+}
+
+/// The claim that one member's loss of accuracy from λ = 0 to λ = 1 is smaller than another's, by paired seeds.
+pub(super) fn smaller_cost(curves: &Curves<'_>, (of, than): (usize, usize), claim: String) -> Result<Row> {
+    let costs = |member| curves.of_member("cost_in_accuracy", member);
+    let gains: Vec<f64> = costs(of)?.into_iter().zip(costs(than)?).map(|(first, second)| first - second).collect();
+    let finding = (!gains.is_empty()).then(|| {
+        let gain = interval(&gains);
+        let [mean, low, high] = [gain.mean, gain.low, gain.high].map(|x| 100.0 * x);
+        let (first, second) = (&curves.members[of].0, &curves.members[than].0);
+        let got = format!("{first} to {second}: the loss shrinks by {mean:+.1} [{low:+.1}, {high:+.1}] points");
+        Finding { holds: gain.low > 0.0, got }
+    });
+    let expected = "accuracy(0) - accuracy(1) shrinks, 95 % interval above 0".to_owned();
+    Ok(judged("beyond", claim, expected, finding, gains.len()))
+}

@@ -1,0 +1,212 @@
+//! Beyond the paper: how alike are the encoders of different λ, layer by layer, and of different seeds?
+
+use std::collections::BTreeMap;
+
+use models::Architecture;
+use ndarray::{Array2, ArrayView2};
+use report::{Figure, Plate, Row, Series, Shape, Style};
+use tensor::random::Stream;
+use tensor::{DType, Tensor};
+
+use super::common::{coarse, fc_m, seeds};
+use crate::experiment::{Experiment, Finished};
+use crate::grid::{Grid, Variant};
+use crate::run::Learner;
+use crate::statistics::{interval, median};
+use crate::store::{Coordinates, Dimension, FinishedRun, Results, Values, Variable};
+use crate::sweep::figures::{figure, lambda_axis, of_each, panel, spread};
+use crate::sweep::trends::{Finding, judged, listed};
+use crate::sweep::{self, Curves, Kept};
+use crate::{Error, Profile, Result};
+
+/// Section 7: debiased linear CKA over λ, layers and seeds.
+pub struct RepresentationSimilarity;
+
+/// Test images that representations are compared on.
+const COMPARED: usize = 300;
+
+/// The similarities that are stored: to the classifier's encoder, to the autoencoder's, and to the next seed's.
+const TO: [(&str, &str); 3] = [
+    ("to_classifier", "debiased linear CKA with the same layer at lambda = 0, same seed"),
+    ("to_autoencoder", "debiased linear CKA with the same layer at lambda = 1, same seed"),
+    ("to_other_seed", "debiased linear CKA with the same layer at the same lambda, next seed"),
+];
+
+impl Experiment for RepresentationSimilarity {
+    const NAME: &'static str = "representation-similarity";
+    const TITLE: &'static str = "How alike the encoders are (beyond the paper)";
+    const SHOWS: &'static str = "Hypothesis: the two tasks want different representations. The encoders of a classifier \
+                                 and of an autoencoder differ more than those of two seeds, most in the last layer.";
+
+    fn grid(profile: Profile) -> Grid {
+        let latents: &[usize] = if profile == Profile::Smoke { &[4] } else { &[4, 16, 64] };
+        Grid { families: vec![fc_m(profile, latents)], lambdas: coarse(profile), seeds: seeds(profile, 3) }
+    }
+
+    fn results(grid: &Grid, finished: &Finished<'_>) -> Result<Results> {
+        let mut results = sweep::collect(grid, finished, Kept::NUMBERS)?;
+        let (mut columns, mut layers) = (BTreeMap::<&str, Vec<f64>>::new(), Vec::new());
+        for variant in grid.variants().filter(|variant| finished.data.open.contains_key(variant.data)) {
+            for member in 0..grid.n_members() {
+                let of = Of { grid, finished, variant: &variant, member };
+                let all = of.all()?;
+                if layers.is_empty() {
+                    layers = all.values().next().map(|of| of.iter().map(|(name, _)| name.clone()).collect()).unwrap_or_default();
+                }
+                for layer in 0..layers.len() {
+                    for lambda in 0..grid.lambdas.len() {
+                        for seed in 0..grid.seeds.len() {
+                            let others = [
+                                (0, seed),
+                                (grid.lambdas.len() - 1, seed),
+                                (lambda, (seed + 1) % grid.seeds.len()),
+                            ];
+                            for ((name, _), other) in TO.into_iter().zip(others) {
+                                let both = [(lambda, seed), other].map(|at| all.get(&at).and_then(|of| of.get(layer)));
+                                let alike = match both {
+                                    [Some((_, x)), Some((_, y))] if name != TO[2].0 || other.1 != seed => {
+                                        theory::debiased_cka(x.view(), y.view())?
+                                    }
+                                    _ => f64::NAN,
+                                };
+                                columns.entry(name).or_default().push(alike);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        // One variable for each layer, so that they read like any other measure of a point.
+        let (n_layers, inner) = (layers.len().max(1), grid.lambdas.len() * grid.seeds.len());
+        for (name, description) in TO {
+            let values = columns.remove(name).unwrap_or_default();
+            for (place, layer) in layers.iter().enumerate() {
+                let of_layer = values.chunks_exact(inner).skip(place).step_by(n_layers);
+                let values: Vec<f64> = of_layer.flatten().copied().collect();
+                let dimensions = ["variant", "member", "lambda", "seed"].map(str::to_owned).to_vec();
+                let variable = Variable {
+                    dimensions,
+                    description: description.into(),
+                    unit: "1".into(),
+                    values: Values::F64(values),
+                };
+                results.variables.insert(format!("{name}/{layer}"), variable);
+            }
+        }
+        let description = "layer of the encoder, from the image to z".into();
+        let coordinates = Coordinates::Texts(layers);
+        results.dimensions.insert("layer".into(), Dimension { description, unit: String::new(), coordinates });
+        Ok(results)
+    }
+
+    fn plates(results: &Results) -> Result<Vec<Plate>> {
+        of_each(results, alike)
+    }
+
+    fn rows(results: &Results) -> Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        for curves in &Curves::all(results)? {
+            let Some(last) = curves.measures("to_autoencoder/").pop() else { continue };
+            let seeds = last.replace("to_autoencoder", "to_other_seed");
+            let (mut holds, mut got, mut n) = (true, Vec::new(), 0);
+            for (member, (label, _)) in curves.members.iter().enumerate() {
+                let ends = curves.at(&last, member, 0)?;
+                let mut between = curves.at(&seeds, member, 0)?;
+                between.extend(curves.at(&seeds, member, curves.last())?);
+                if ends.is_empty() || between.is_empty() {
+                    continue;
+                }
+                n = n.max(ends.len());
+                let of = interval(&ends);
+                holds &= of.high < median(&between);
+                got.push(format!(
+                    "{label}: {:.2} [{:.2}, {:.2}] between the ends, {:.2} between seeds",
+                    of.mean,
+                    of.low,
+                    of.high,
+                    median(&between)
+                ));
+            }
+            let finding = (!got.is_empty()).then(|| Finding { holds, got: listed(got) });
+            let claim = format!("classifier and autoencoder differ more than two seeds do ({})", curves.variant);
+            let expected = "CKA of z at λ = 0 and 1 below that of two seeds, 95 % interval".to_owned();
+            rows.push(judged("beyond", claim, expected, finding, n));
+        }
+        Ok(rows)
+    }
+}
+
+/// The runs of one member.
+struct Of<'a> {
+    grid: &'a Grid,
+    finished: &'a Finished<'a>,
+    variant: &'a Variant<'a>,
+    member: usize,
+}
+
+/// What the layers of an encoder make of the compared images, by name.
+type Layers = Vec<(String, Array2<f64>)>;
+
+impl Of<'_> {
+    /// The layers of every run, by the places of λ and seed.
+    fn all(&self) -> Result<BTreeMap<(usize, usize), Layers>> {
+        let mut all = BTreeMap::new();
+        for lambda in 0..self.grid.lambdas.len() {
+            for seed in 0..self.grid.seeds.len() {
+                let Some(run) = self.grid.run(self.variant, self.member, lambda, seed) else { continue };
+                if let (Some(done), Learner::Cre { model, .. }) = (self.finished.get(&run), &run.config.learner)
+                    && done.finals.contains_key("test_latent")
+                {
+                    all.insert((lambda, seed), self.layers(done, model)?);
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    fn layers(&self, done: &FinishedRun, model: &Architecture) -> Result<Layers> {
+        let missing = || Error::Missing(format!("data set {}", self.variant.data.name));
+        let images = self.finished.data.open.get(self.variant.data).ok_or_else(missing)?;
+        let n = COMPARED.min(images.test.len());
+        let cre = model.build(&Stream::new(0, "init"), DType::F32)?;
+        cre.load(|name| done.tensor(&format!("parameters/{name}")))?;
+        let shown = data::gather(&images.test, (0..n as u32).collect())?;
+        let wide = |tensor: &Tensor| {
+            let values = tensor.to_f64_vec();
+            let view = ArrayView2::from_shape((n, values.len() / n), &values);
+            view.expect("a layer has as many numbers for each image").to_owned()
+        };
+        let activations = cre.activations(&shown.images)?;
+        Ok(activations.iter().map(|(name, tensor)| (name.clone(), wide(tensor))).collect())
+    }
+}
+
+/// Similarities over λ, one panel for each member.
+fn alike(curves: &Curves<'_>) -> Result<Option<Figure>> {
+    let mut panels = Vec::new();
+    for (member, (label, _)) in curves.members.iter().enumerate() {
+        let mut series = Vec::new();
+        for (to, words) in [("to_classifier/", "λ = 0"), ("to_autoencoder/", "λ = 1"), ("to_other_seed/", "another seed")]
+        {
+            for layer in curves.measures(to) {
+                let mut points = Vec::new();
+                for (lambda, &value) in curves.lambdas.iter().enumerate() {
+                    points.extend(spread(value, &curves.at(&layer, member, lambda)?));
+                }
+                let name = format!("{}, with {words}", layer.trim_start_matches(to));
+                let style = Style::category(series.len());
+                series.push(Series { label: name, points, style, shape: Shape::Line });
+            }
+        }
+        panels.push(panel(label, lambda_axis(curves), "debiased linear CKA", series));
+    }
+    figure(
+        format!("similarity-{}", curves.index),
+        format!("Similarity of encoders over λ ({})", curves.variant),
+        "Debiased linear CKA on test images: 1 is the same up to rotation and scale, 0 is unrelated. Each layer of an \
+         encoder is compared with the same layer of the pure classifier and of the pure autoencoder that began with the \
+         same seed, and of the run with the same λ and another seed."
+            .into(),
+        panels,
+    )
+}

@@ -1,0 +1,87 @@
+//! Beyond the paper: is a shared latent better than the best split of it?
+
+use models::{Architecture, fc, fc::Size};
+use report::{Plate, Row};
+
+use super::common::{THREE, fc_m, seeds};
+use super::latent_size::fronts;
+use crate::experiment::Experiment;
+use crate::grid::{Family, Grid, Member};
+use crate::run::cre;
+use crate::store::Results;
+use crate::sweep::Curves;
+use crate::sweep::figures::of_each;
+use crate::sweep::trends::{Finding, judged};
+use crate::{Profile, Result};
+
+/// Question 5 of section 7: k_c numbers see the classification alone, the others the reconstruction alone.
+pub struct SplitLatent;
+
+impl Experiment for SplitLatent {
+    const NAME: &'static str = "split-latent";
+    const TITLE: &'static str = "A split latent (beyond the paper)";
+    const SHOWS: &'static str = "Hypothesis: sharing pays. No split of k into numbers for the classifier and numbers \
+                                 for the decoder is as good at both tasks as the shared latent at λ = 0.9.";
+
+    fn grid(profile: Profile) -> Grid {
+        let k = 16;
+        let splits: &[usize] = match profile {
+            Profile::Smoke => &[4],
+            Profile::Quick => &[2, 4, 8, 12],
+            Profile::Full => &[1, 2, 3, 4, 6, 8, 10, 12, 14],
+        };
+        let mut members = vec![Member::new("shared", 0.0, cre(Architecture::Fc(fc::Config::of(Size::M, k)), 0.5))];
+        for &classified in splits {
+            let model = fc::Config { classified: Some(classified), ..fc::Config::of(Size::M, k) };
+            let label = format!("{classified} + {}", k - classified);
+            // λ plays no role in a split latent; it is run once.
+            let member = Member::new(label, classified as f64, cre(Architecture::Fc(model), 0.5));
+            members.push(member.only_at(&[0.9]));
+        }
+        let base = fc_m(profile, &[]);
+        let (label, member) = (format!("FC-M, k = {k}, shared or split"), "numbers for the classifier".into());
+        Grid {
+            families: vec![Family { label, member, members, ..base }],
+            lambdas: THREE.to_vec(),
+            seeds: seeds(profile, 5),
+        }
+    }
+
+    fn plates(results: &Results) -> Result<Vec<Plate>> {
+        of_each(results, |curves| fronts(curves, "split-front", "A shared latent and splits of it"))
+    }
+
+    fn rows(results: &Results) -> Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        for curves in &Curves::all(results)? {
+            let Some(at) = curves.lambda(0.9) else { continue };
+            let of = |member, measure| curves.median(measure, member, at);
+            let (mse, accuracy) = (of(0, "test_mse")?, of(0, "test_accuracy")?);
+            let (mut best, mut beaten) = (None::<(String, f64, f64)>, false);
+            for (member, (label, _)) in curves.members.iter().enumerate().skip(1) {
+                let (own_mse, own_accuracy) = (of(member, "test_mse")?, of(member, "test_accuracy")?);
+                beaten |= own_mse <= mse && own_accuracy >= accuracy;
+                // The split that comes nearest at its weaker task.
+                let short = |mse_here: f64, accuracy_here: f64| {
+                    ((mse_here - mse) / mse).max((accuracy - accuracy_here) / accuracy)
+                };
+                let nearer = |(_, m, a): &(String, f64, f64)| short(own_mse, own_accuracy) < short(*m, *a);
+                if best.as_ref().is_none_or(nearer) {
+                    best = Some((label.clone(), own_mse, own_accuracy));
+                }
+            }
+            let finding = best.map(|(label, own_mse, own_accuracy)| Finding {
+                holds: !beaten,
+                got: format!(
+                    "shared MSE {mse:.3}, accuracy {:.1} %; nearest split {label}: {own_mse:.3}, {:.1} %",
+                    100.0 * accuracy,
+                    100.0 * own_accuracy
+                ),
+            });
+            let claim = format!("sharing pays ({})", curves.variant);
+            let expected = "no split is at least as good as the shared latent at λ = 0.9 in both, by medians".into();
+            rows.push(judged("beyond", claim, expected, finding, curves.n(0, at)?));
+        }
+        Ok(rows)
+    }
+}

@@ -1,0 +1,56 @@
+//! How long runs will take, from a few steps of each kind of run.
+
+use std::collections::HashMap;
+
+use tensor::Device;
+
+use super::Data;
+use crate::Result;
+use crate::images::{DataConfig, Images};
+use crate::run::{Learner, Run};
+
+/// Steps and evaluations that have been timed, by what was run.
+pub struct Estimate<'d> {
+    data: &'d Data,
+    device: Device,
+    timed: HashMap<String, [f64; 2]>,
+}
+
+impl<'d> Estimate<'d> {
+    /// Nothing timed yet.
+    pub fn new(data: &'d Data, device: Device) -> Self {
+        Self { data, device, timed: HashMap::new() }
+    }
+
+    /// Seconds that a run will take on one core; 0 where its data are not here.
+    ///
+    /// # Errors
+    /// If its model cannot be built.
+    pub fn seconds(&mut self, run: &Run) -> Result<f64> {
+        let Some(images) = self.data.open.get(&run.config.data) else { return Ok(0.0) };
+        let [step, evaluation] = self.timed(run, images)?;
+        let DataConfig { train, validation, test, .. } = run.config.data;
+        let epochs = f64::from(run.config.epochs);
+        let steps = (train / run.config.batch) as f64 * epochs;
+        Ok(steps * step + (epochs + 1.0) * (validation + test) as f64 * evaluation)
+    }
+
+    /// Seconds of a step and of evaluating an image, timed once for each learner and batch.
+    fn timed(&mut self, run: &Run, images: &Images) -> Result<[f64; 2]> {
+        // Heads on a frozen encoder take about what their model takes, less its backward pass.
+        let mut timed = run.clone();
+        if let Learner::Readout { model, .. } = &run.config.learner {
+            timed.config.learner = crate::run::cre(model.clone(), 0.5);
+        }
+        timed.config.learner = timed.config.learner.with_lambda(0.5);
+        let config = (&timed.config.learner, timed.config.batch);
+        let name = serde_json::to_string(&config).expect("a config is plain data");
+        if let Some(known) = self.timed.get(&name) {
+            return Ok(*known);
+        }
+        let few = images.first(2 * timed.config.batch)?;
+        let measured = timed.time(&few, &self.device)?;
+        self.timed.insert(name, measured);
+        Ok(measured)
+    }
+}

@@ -1,0 +1,139 @@
+//! The grid of an experiment: families of learners on data sets, over λ and seeds.
+
+use serde::{Deserialize, Serialize};
+
+use crate::images::DataConfig;
+use crate::run::{Hardware, Learner, Rotation, Run, RunConfig};
+
+/// The config of an experiment, with every value written out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grid {
+    /// The families of learners.
+    pub families: Vec<Family>,
+    /// The weights of reconstruction, ascending from 0 to 1.
+    pub lambdas: Vec<f64>,
+    /// The seeds, which all points share, so that differences between points are paired.
+    pub seeds: Vec<u64>,
+}
+
+/// Learners that differ in one thing, on one or more data sets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Family {
+    /// A few words, such as `FC-M, ReLU latent`.
+    pub label: String,
+    /// What its members differ in, such as `latent size k`.
+    pub member: String,
+    /// The members, ascending in what they differ in.
+    pub members: Vec<Member>,
+    /// The data sets.
+    pub data: Vec<DataConfig>,
+    /// How training images are turned, if they are.
+    pub rotation: Option<Rotation>,
+    /// The optimiser of each of the parts.
+    pub optimiser: models::AdamConfig,
+    /// Images a step.
+    pub batch: usize,
+    /// How often the training images are gone through.
+    pub epochs: u32,
+    /// How many of the seeds are used; all of them where it is left out.
+    pub seeds: Option<usize>,
+}
+
+/// One learner of a family.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Member {
+    /// A few words, such as `k = 4`.
+    pub label: String,
+    /// The number behind them.
+    pub number: f64,
+    /// The learner; its λ is that of the point.
+    pub learner: Learner,
+    /// The weights it is run with; all of them where it is left out.
+    pub lambdas: Option<Vec<f64>>,
+}
+
+impl Member {
+    /// A learner that is run with every weight.
+    pub fn new(label: impl Into<String>, number: f64, learner: Learner) -> Self {
+        Self { label: label.into(), number, learner, lambdas: None }
+    }
+
+    /// The same with these weights alone.
+    #[must_use]
+    pub fn only_at(self, lambdas: &[f64]) -> Self {
+        Self { lambdas: Some(lambdas.to_vec()), ..self }
+    }
+}
+
+/// A family on one of its data sets.
+#[derive(Debug, Clone, Copy)]
+pub struct Variant<'g> {
+    /// The family.
+    pub family: &'g Family,
+    /// The data set.
+    pub data: &'g DataConfig,
+}
+
+impl Variant<'_> {
+    /// A few words.
+    pub fn label(&self) -> String {
+        format!("{}, {}", self.data.name, self.family.label)
+    }
+}
+
+impl Grid {
+    /// Every family on each of its data sets.
+    pub fn variants(&self) -> impl Iterator<Item = Variant<'_>> {
+        let on_each = |family: &'_ Family| family.data.iter().map(move |data| (family, data));
+        self.families.iter().flat_map(move |family| {
+            on_each(family).map(|(family, data)| Variant { family, data }).collect::<Vec<_>>()
+        })
+    }
+
+    /// The largest number of members.
+    pub fn n_members(&self) -> usize {
+        self.families.iter().map(|family| family.members.len()).max().unwrap_or(0)
+    }
+
+    /// The largest number of epochs.
+    pub fn n_epochs(&self) -> u32 {
+        self.families.iter().map(|family| family.epochs).max().unwrap_or(0)
+    }
+
+    /// The run at one point; `None` where the grid has none.
+    pub fn run(&self, variant: &Variant<'_>, member: usize, lambda: usize, seed: usize) -> Option<Run> {
+        let Variant { family, data } = *variant;
+        let of = family.members.get(member)?;
+        let (lambda, n_seeds) = (self.lambdas[lambda], family.seeds.unwrap_or(usize::MAX));
+        if seed >= n_seeds || of.lambdas.as_ref().is_some_and(|lambdas| !lambdas.contains(&lambda)) {
+            return None;
+        }
+        let config = RunConfig {
+            data: data.clone(),
+            rotation: family.rotation,
+            learner: of.learner.with_lambda(lambda),
+            optimiser: family.optimiser,
+            batch: family.batch,
+            epochs: family.epochs,
+            hardware: Hardware::default(),
+        };
+        Some(Run { config, seed: self.seeds[seed] })
+    }
+
+    /// Every run: variants outermost, then members, λ and seeds.
+    pub fn runs(&self) -> Vec<Run> {
+        let mut runs = Vec::new();
+        for variant in self.variants() {
+            for member in 0..variant.family.members.len() {
+                for lambda in 0..self.lambdas.len() {
+                    let at = |seed| self.run(&variant, member, lambda, seed);
+                    runs.extend((0..self.seeds.len()).filter_map(at));
+                }
+            }
+        }
+        runs
+    }
+}

@@ -1,0 +1,162 @@
+//! One run: what its numbers depend on, and what the store knows it by.
+
+mod compute;
+mod finals;
+mod learner;
+mod learning;
+mod observed;
+
+use data::Augmentation;
+use models::{AdamConfig, Architecture, Mixing};
+use serde::{Deserialize, Serialize};
+use tensor::Device;
+
+pub use learner::{Features, Learner};
+
+use crate::images::{DataConfig, Images};
+use crate::store::{DataId, RunSpec};
+
+/// Raised when the same config would give other numbers than before.
+const SCHEMA: u32 = 2;
+
+/// Images that are evaluated at once.
+const EVALUATED_AT_ONCE: usize = 500;
+
+/// Everything that a run's numbers depend on but its seed and the pixels.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunConfig {
+    /// Which images.
+    pub data: DataConfig,
+    /// How training images are turned, if they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<Rotation>,
+    /// What learns.
+    pub learner: Learner,
+    /// The optimiser of each of the parts.
+    pub optimiser: AdamConfig,
+    /// Images a step; the incomplete last batch of an epoch is dropped.
+    pub batch: usize,
+    /// How often the training images are gone through.
+    pub epochs: u32,
+    /// What it is computed on, for sums are added in another order on a GPU; the key of a run on the processor does
+    /// not name it.
+    #[serde(default, skip_serializing_if = "Hardware::is_cpu")]
+    pub hardware: Hardware,
+}
+
+/// How training images are turned at random (section 4.1 of the CRE specification).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rotation {
+    /// The largest angle in degrees.
+    pub degrees: f32,
+    /// Whether all images of a batch turn by one angle, as in the paper's code.
+    pub shared: bool,
+    /// Whether the image to be reconstructed is turned too; in the paper's code it is not.
+    pub turned_target: bool,
+}
+
+impl Rotation {
+    /// The paper's: 15 degrees, one angle for each batch, an unturned image to reconstruct.
+    pub const PAPER: Self = Self { degrees: 15.0, shared: true, turned_target: false };
+
+    fn augmentation(self) -> Augmentation {
+        Augmentation::Rotation { degrees: self.degrees, shared: self.shared }
+    }
+}
+
+/// What a run is computed on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Hardware {
+    /// The processor.
+    #[default]
+    Cpu,
+    /// A GPU.
+    Cuda,
+}
+
+impl Hardware {
+    /// That of a device.
+    pub fn of(device: &Device) -> Self {
+        match device {
+            Device::Cpu => Self::Cpu,
+            Device::Cuda(_) => Self::Cuda,
+        }
+    }
+
+    fn is_cpu(&self) -> bool {
+        *self == Self::Cpu
+    }
+}
+
+/// A run: its config and its seed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    /// Everything else.
+    pub config: RunConfig,
+    /// The seed of the initial parameters and of the order of the images. Runs of a sweep share seeds.
+    pub seed: u64,
+}
+
+impl Run {
+    /// What the store knows the run by.
+    pub fn spec(&self, images: &Images) -> RunSpec {
+        RunSpec {
+            config: serde_json::to_value(&self.config).expect("a config is plain data"),
+            seed: self.seed,
+            data: DataId { name: images.config.name.clone(), sha256: images.sha256.clone() },
+            schema: SCHEMA,
+        }
+    }
+
+    /// The run whose encoder this one reads, which must be whole before this one begins.
+    pub fn needs(&self) -> Option<Self> {
+        match &self.config.learner {
+            Learner::Readout { of: Features::Trained { run }, .. } => {
+                Some(Self { config: (**run).clone(), seed: self.seed })
+            }
+            _ => None,
+        }
+    }
+
+    /// The same run on other hardware.
+    #[must_use]
+    pub fn on(mut self, hardware: Hardware) -> Self {
+        self.config.hardware = hardware;
+        if let Learner::Readout { of: Features::Trained { run }, .. } = &mut self.config.learner {
+            run.hardware = hardware;
+        }
+        self
+    }
+
+    /// Words for a line of progress.
+    pub fn label(&self) -> String {
+        format!("{}, {}, seed {}", self.config.data.name, self.config.learner.label(), self.seed)
+    }
+
+    /// Images that go through a forward and a backward pass.
+    pub fn images_trained(&self) -> f64 {
+        let RunConfig { data, batch, epochs, .. } = &self.config;
+        (data.train / batch * batch) as f64 * f64::from(*epochs)
+    }
+}
+
+/// A CRE that learns by backpropagation with the plain mixture of both losses.
+pub fn cre(model: Architecture, lambda: f64) -> Learner {
+    Learner::Cre { model, lambda, mixing: Mixing::Weighted, labelled: None }
+}
+
+impl Run {
+    /// Bytes that the run takes at most, by a rough count: parameters, their gradients and optimiser, and what the
+    /// layers keep of a batch.
+    ///
+    /// # Errors
+    /// If the model cannot be built.
+    pub(crate) fn memory(&self) -> crate::Result<u64> {
+        let batch = self.config.batch.max(EVALUATED_AT_ONCE) as u64;
+        let (params, kept) = self.config.learner.sizes()?;
+        Ok(4 * (4 * params + 2 * batch * kept))
+    }
+}

@@ -1,0 +1,189 @@
+//! How a run is computed: epoch by epoch, each acknowledged by the store before the next begins.
+
+use std::time::{Duration, Instant};
+
+use models::predictive_coding::PredictiveCoding;
+use models::recurrent::Recurrent;
+use models::{EpochReport, Evaluation};
+use tensor::random::Stream;
+use tensor::{DType, Device, flops};
+
+use super::finals::{finals, named, to_tensor};
+use super::learner::Learner;
+use super::learning::{Learning, OfCre, OfHeads, OfNetwork, on_features, on_the_processor};
+use super::observed::{Scalars, is_due};
+use super::Run;
+use crate::images::Images;
+use crate::store::{Arrays, Checkpoint, FinishedRun, Outcome, RunFolder};
+use crate::{Error, Result};
+
+/// Work that may be lost in a kill: a checkpoint is written once this much time has passed since the last.
+const CHECKPOINT_AFTER: Duration = Duration::from_secs(10);
+
+impl Run {
+    /// Computes the run on this device, or goes on with it, and hears about every epoch. `needed` is the run of
+    /// [`Run::needs`].
+    ///
+    /// A loss that is no longer a number ends the run as diverged, and what the model or its data refuse ends it as
+    /// failed; both are results with a reason, and no errors.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn compute(
+        &self,
+        images: &Images,
+        needed: Option<&FinishedRun>,
+        device: &Device,
+        mut folder: RunFolder,
+        mut heard: impl FnMut(u32),
+    ) -> Result<FinishedRun> {
+        let work = |learning: &mut dyn Learning| self.epochs(learning, images, &mut folder, &mut heard);
+        let (outcome, finals) = match self.learn(images, needed, device, work) {
+            Ok(finals) => (Outcome::Finished, finals),
+            Err(Ended::Diverged { epoch, reason }) => (Outcome::Diverged { epoch, reason }, Arrays::new()),
+            Err(Ended::Error(Error::Store(error))) => return Err(error.into()),
+            Err(Ended::Error(error)) => (Outcome::Failed { reason: error.to_string() }, Arrays::new()),
+        };
+        Ok(folder.finish(outcome, &finals)?)
+    }
+
+    /// Seconds that one training step takes here and now, and seconds to evaluate one image: for an estimate.
+    ///
+    /// # Errors
+    /// If the model cannot be built or computed.
+    pub fn time(&self, images: &Images, device: &Device) -> Result<[f64; 2]> {
+        let measured = |learning: &mut dyn Learning| -> std::result::Result<[f64; 2], Ended> {
+            learning.epoch(1).map_err(|error| Ended::Error(error.into()))?;
+            let start = Instant::now();
+            let report = learning.epoch(2).map_err(|error| Ended::Error(error.into()))?;
+            let step = start.elapsed().as_secs_f64() / report.steps as f64;
+            let start = Instant::now();
+            learning.evaluate(&images.test)?;
+            Ok([step, start.elapsed().as_secs_f64() / images.test.len() as f64])
+        };
+        self.learn(images, None, device, measured).map_err(|ended| match ended {
+            Ended::Error(error) => error,
+            Ended::Diverged { reason, .. } => Error::Usage(reason),
+        })
+    }
+
+    /// Makes what learns, and does this with it.
+    fn learn<T>(
+        &self,
+        images: &Images,
+        needed: Option<&FinishedRun>,
+        device: &Device,
+        work: impl FnOnce(&mut dyn Learning) -> std::result::Result<T, Ended>,
+    ) -> std::result::Result<T, Ended> {
+        let init = Stream::new(self.seed, "init");
+        match &self.config.learner {
+            Learner::Cre { model, .. } => {
+                let model = model.build(&init, DType::F32).map_err(Error::from)?;
+                work(&mut OfCre::new(self, images, &model, device)?)
+            }
+            Learner::Readout { of, model } => {
+                on_the_processor(self)?;
+                let model = on_features(self, images, (of, model), needed)?;
+                work(&mut OfHeads::new(self, images, &model)?)
+            }
+            Learner::PredictiveCoding { network } => {
+                on_the_processor(self)?;
+                let network = PredictiveCoding::new(network, &init).map_err(Error::from)?;
+                work(&mut OfNetwork::new(network, self, images)?)
+            }
+            Learner::Recurrent { network } => {
+                on_the_processor(self)?;
+                let network = Recurrent::new(network, &init).map_err(Error::from)?;
+                work(&mut OfNetwork::new(network, self, images)?)
+            }
+        }
+    }
+
+    /// Trains to the end, from the last checkpoint if there is one; gives what is kept.
+    fn epochs(
+        &self,
+        learning: &mut dyn Learning,
+        images: &Images,
+        folder: &mut RunFolder,
+        heard: &mut dyn FnMut(u32),
+    ) -> std::result::Result<Arrays, Ended> {
+        let (mut next, last) = (0, self.config.epochs);
+        if let Some(checkpoint) = folder.resume().map_err(Error::from)? {
+            let stored = |name: &str| checkpoint.arrays.get(name).and_then(to_tensor);
+            learning.load(&stored).map_err(Error::from)?;
+            next = checkpoint.epoch + 1;
+        }
+        heard(next);
+        let mut last_checkpoint = Instant::now();
+        for epoch in next..=last {
+            let start = Instant::now();
+            let (scalars, flops) = flops::count(|| self.one_epoch(learning, images, epoch));
+            let mut scalars = scalars?;
+            scalars.insert("flops".into(), flops as f64);
+            let seconds = start.elapsed().as_secs_f64();
+            if last_checkpoint.elapsed() >= CHECKPOINT_AFTER && epoch < last {
+                let arrays = learning.state().iter().map(|(name, tensor)| named(name, tensor)).collect();
+                folder.record(&Checkpoint { epoch, arrays }, scalars, seconds).map_err(Error::from)?;
+                last_checkpoint = Instant::now();
+            } else {
+                folder.record_without_checkpoint(epoch, scalars, seconds).map_err(Error::from)?;
+            }
+            heard(epoch + 1);
+        }
+        Ok(finals(learning, images)?)
+    }
+
+    /// Trains for an epoch, except in epoch 0, which is before training, and measures.
+    fn one_epoch(
+        &self,
+        learning: &mut dyn Learning,
+        images: &Images,
+        epoch: u32,
+    ) -> std::result::Result<Scalars, Ended> {
+        let trained = match epoch {
+            0 => None,
+            _ => match learning.epoch(epoch) {
+                Ok(report) => Some(report),
+                Err(error @ models::Error::Diverged { .. }) => {
+                    return Err(Ended::Diverged { epoch, reason: error.to_string() });
+                }
+                Err(error) => return Err(Ended::Error(error.into())),
+            },
+        };
+        let (validation, test) = (learning.evaluate(&images.validation)?, learning.evaluate(&images.test)?);
+        let mut scalars = scalars(trained.as_ref(), &validation, &test);
+        if is_due(epoch, self.config.epochs) {
+            scalars.extend(learning.observe()?);
+        }
+        Ok(scalars)
+    }
+}
+
+/// Why a run did not come to its end.
+enum Ended {
+    Diverged { epoch: u32, reason: String },
+    Error(Error),
+}
+
+impl From<Error> for Ended {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// What is measured in an epoch; training measures are missing in epoch 0.
+fn scalars(trained: Option<&EpochReport>, validation: &Evaluation, test: &Evaluation) -> Scalars {
+    let mut scalars = Scalars::new();
+    if let Some(report) = trained {
+        scalars.insert("train_mse".into(), report.mse);
+        scalars.insert("train_cross_entropy".into(), report.cross_entropy);
+        scalars.insert("gradient_cosine".into(), report.conflict.cosine);
+        scalars.insert("gradient_norm_ratio".into(), report.conflict.norm_ratio);
+    }
+    for (set, evaluation) in [("validation", validation), ("test", test)] {
+        scalars.insert(format!("{set}_mse"), evaluation.mse);
+        scalars.insert(format!("{set}_cross_entropy"), evaluation.cross_entropy);
+        scalars.insert(format!("{set}_accuracy"), evaluation.accuracy);
+    }
+    scalars
+}

@@ -1,0 +1,141 @@
+//! What learns in a run.
+
+use models::{Architecture, Mixing, predictive_coding, recurrent};
+use serde::{Deserialize, Serialize};
+use tensor::DType;
+use tensor::random::Stream;
+
+use super::RunConfig;
+use crate::Result;
+
+/// What learns in a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Learner {
+    /// A CRE, by backpropagation (section 2 of the CRE specification).
+    Cre {
+        /// The model.
+        model: Architecture,
+        /// The weight of reconstruction in the encoder's loss, in [0, 1].
+        lambda: f64,
+        /// How the two gradients are mixed at z.
+        #[serde(default, skip_serializing_if = "is_weighted")]
+        mixing: Mixing,
+        /// How many training images have a label; all of them where it is left out. A tenth of each batch, at least
+        /// two, is then drawn from those, and the others are only reconstructed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        labelled: Option<usize>,
+    },
+    /// The fully connected stack as a predictive coding network (section 7, question 1).
+    PredictiveCoding {
+        /// The network.
+        network: predictive_coding::Config,
+    },
+    /// A CRE that sees its own reconstruction error again (section 7, question 9).
+    Recurrent {
+        /// The network.
+        network: recurrent::Config,
+    },
+    /// New heads on an encoder that does not learn (experiments E9 and E10).
+    Readout {
+        /// The encoder.
+        of: Features,
+        /// Where the heads come from; for features that are no network its encoder is one affine layer.
+        model: Architecture,
+    },
+}
+
+/// An encoder that does not learn.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "from", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Features {
+    /// The first principal components of the training images, centred.
+    Pca,
+    /// A Gaussian matrix whose columns have unit length.
+    Random,
+    /// The encoder of a run of the same seed.
+    Trained {
+        /// The run.
+        run: Box<RunConfig>,
+    },
+}
+
+fn is_weighted(mixing: &Mixing) -> bool {
+    *mixing == Mixing::Weighted
+}
+
+impl Learner {
+    /// The same learner with another weight of reconstruction; unchanged where nothing is weighed.
+    #[must_use]
+    pub fn with_lambda(&self, value: f64) -> Self {
+        let mut other = self.clone();
+        match &mut other {
+            Self::Cre { lambda, .. } => *lambda = value,
+            Self::PredictiveCoding { network } => network.lambda = value,
+            Self::Recurrent { network } => network.lambda = value,
+            Self::Readout { of: Features::Trained { run }, .. } => {
+                run.learner = run.learner.with_lambda(value);
+            }
+            Self::Readout { .. } => {}
+        }
+        other
+    }
+
+    /// The weight of reconstruction in the encoder's loss.
+    pub fn lambda(&self) -> f64 {
+        match self {
+            Self::Cre { lambda, .. } => *lambda,
+            Self::PredictiveCoding { network } => network.lambda,
+            Self::Recurrent { network } => network.lambda,
+            Self::Readout { of: Features::Trained { run }, .. } => run.learner.lambda(),
+            Self::Readout { .. } => 0.5,
+        }
+    }
+
+    /// The size of the latent of a CRE; `None` where there is none, or it is no CRE of the paper.
+    pub(crate) fn latent_len(&self) -> Option<usize> {
+        match self {
+            Self::Cre { model, .. } => Some(model.latent_len()),
+            _ => None,
+        }
+    }
+
+    /// How many parameters it has, and about how many numbers its layers keep of an image.
+    ///
+    /// # Errors
+    /// If the model cannot be built.
+    pub(super) fn sizes(&self) -> Result<(u64, u64)> {
+        let of_fc = |hidden: usize| (2 * 784 * hidden as u64, 8 * (784 + hidden as u64));
+        let model = match self {
+            Self::Cre { model, .. } | Self::Readout { model, .. } => model,
+            Self::PredictiveCoding { .. } | Self::Recurrent { .. } => return Ok(of_fc(1_024)),
+        };
+        let params = model.build(&Stream::new(0, "init"), DType::F32)?;
+        let params = params.params().iter().map(|(_, param)| param.len() as u64).sum();
+        let [c, h, w] = model.image_shape();
+        let pixels = (c * h * w) as u64;
+        let layers = match model {
+            Architecture::Fc(_) => 10,
+            Architecture::CnnS { .. } => 60,
+            Architecture::CnnL { narrower, .. } => 400 / (*narrower).max(1) as u64,
+            Architecture::Vit(config) => (config.encoder.width * 2) as u64,
+        };
+        Ok((params, layers * pixels))
+    }
+
+    /// A few words.
+    pub fn label(&self) -> String {
+        match self {
+            Self::Cre { model, lambda, .. } => format!("{}, λ = {lambda}", model.label()),
+            Self::PredictiveCoding { network } => format!("predictive coding, λ = {}", network.lambda),
+            Self::Recurrent { network } => {
+                format!("recurrent, {} steps, λ = {}", network.steps, network.lambda)
+            }
+            Self::Readout { of, model } => match of {
+                Features::Pca => format!("heads on {} principal components", model.latent_len()),
+                Features::Random => format!("heads on {} random projections", model.latent_len()),
+                Features::Trained { run } => format!("new heads on {}", run.learner.label()),
+            },
+        }
+    }
+}

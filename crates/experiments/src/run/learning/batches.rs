@@ -1,0 +1,137 @@
+//! Where the batches of a run come from.
+
+use data::{Augmentation, Batches, Resident, Split};
+use models::{EpochReport, Example, Trainer};
+use tensor::random::Stream;
+use tensor::{Device, Indices, Tensor};
+
+use crate::Result;
+use crate::images::Images;
+use crate::run::Run;
+
+/// Of a batch with few labels, this share is labelled.
+const LABELLED_SHARE: usize = 10;
+
+/// The batches of training.
+pub(in crate::run) enum Source<'a> {
+    Cpu(OnCpu<'a>),
+    Gpu(Resident),
+}
+
+pub(in crate::run) struct OnCpu<'a> {
+    split: &'a Split,
+    batches: Batches<'a>,
+    /// The images to be reconstructed are those before they were changed.
+    clean_target: bool,
+    labelled: Option<Labelled>,
+}
+
+/// Images with labels, of which every batch has some.
+struct Labelled {
+    split: Split,
+    size: usize,
+    shuffle: Stream,
+}
+
+impl<'a> Source<'a> {
+    /// # Errors
+    /// If the batches are larger than the set, or the GPU fails.
+    pub(in crate::run) fn new(
+        run: &Run,
+        images: &'a Images,
+        labelled: Option<usize>,
+        device: &Device,
+    ) -> Result<Self> {
+        let (shuffle, size) = (Stream::new(run.seed, "shuffle"), run.config.batch);
+        let rotation = run.config.rotation;
+        let change = rotation.map_or(Augmentation::None, super::super::Rotation::augmentation);
+        let change = (change, Stream::new(run.seed, "augment"));
+        let clean_target = rotation.is_some_and(|rotation| !rotation.turned_target);
+        if let Device::Cuda(gpu) = device {
+            if clean_target || labelled.is_some() {
+                let what = "batches whose target or labels differ from their images are made on the processor; \
+                            use `--device cpu`";
+                return Err(crate::Error::Usage(what.into()));
+            }
+            return Ok(Self::Gpu(Resident::new(gpu, &images.train, size, shuffle, change)?));
+        }
+        let labelled = match labelled {
+            None => None,
+            Some(n) => Some(Labelled {
+                split: images.train.first(n)?,
+                size: (size / LABELLED_SHARE).max(2),
+                shuffle: Stream::new(run.seed, "labelled"),
+            }),
+        };
+        let rest = size - labelled.as_ref().map_or(0, |labelled| labelled.size);
+        let batches = Batches::new(&images.train, rest, shuffle)?.with_augmentation(change.0, change.1)?;
+        Ok(Self::Cpu(OnCpu { split: &images.train, batches, clean_target, labelled }))
+    }
+
+    /// Trains a CRE for an epoch.
+    pub(in crate::run) fn train(&self, trainer: &mut Trainer<'_>, epoch: u32) -> models::Result<EpochReport> {
+        match self {
+            Self::Cpu(_) => trainer.epoch(epoch, self.examples(epoch)),
+            Self::Gpu(resident) => {
+                resident.begin(u64::from(epoch))?;
+                let (seek, gather) = (|step| resident.seek(step), |number| resident.gather(number));
+                trainer.epoch_on_gpu(epoch, resident.per_epoch(), seek, gather)
+            }
+        }
+    }
+
+    /// The examples of an epoch on the processor.
+    pub(in crate::run) fn examples(&self, epoch: u32) -> impl Iterator<Item = Example> + '_ {
+        let here = match self {
+            Self::Cpu(here) => Some(here),
+            Self::Gpu(_) => None,
+        };
+        let of = move |here: &'_ OnCpu<'_>, step: usize, batch: data::Batch| here.example(epoch, step, batch);
+        here.into_iter().flat_map(move |here| {
+            let batches = here.batches.epoch(u64::from(epoch)).enumerate();
+            batches.map(move |(step, batch)| of(here, step, batch.expect("rows of a split are within it")))
+        })
+    }
+
+    /// Images and labels of an epoch, for what knows of no other examples.
+    pub(in crate::run) fn pairs(&self, epoch: u32) -> impl Iterator<Item = (Tensor, Indices)> + '_ {
+        self.examples(epoch).map(|example| (example.images, example.labels))
+    }
+}
+
+impl OnCpu<'_> {
+    fn example(&self, epoch: u32, step: usize, batch: data::Batch) -> Example {
+        let target = self.clean_target.then(|| {
+            data::gather(self.split, batch.rows.clone()).expect("rows of a split are within it").images
+        });
+        let Some(labelled) = &self.labelled else {
+            return Example { images: batch.images, target, labels: batch.labels };
+        };
+        let step = (u64::from(epoch) - 1) * self.batches.per_epoch() as u64 + step as u64;
+        let first = labelled.batch(step);
+        let (own, rest) = (first.images.to_f32_vec(), batch.images.to_f32_vec());
+        let shape = [first.rows.len() + batch.rows.len(), batch.images.shape()[1]];
+        let images = Tensor::from_vec([own, rest].concat(), &shape).expect("both have as many pixels");
+        Example { images, target: None, labels: first.labels }
+    }
+}
+
+impl Labelled {
+    /// The labelled images of a step, each as often as any other.
+    fn batch(&self, step: u64) -> data::Batch {
+        let size = self.size.min(self.split.len());
+        let batches = Batches::new(&self.split, size, self.shuffle).expect("the size is within the split");
+        let per_epoch = batches.per_epoch() as u64;
+        let mut epoch = batches.epoch(1 + step / per_epoch);
+        let batch = epoch.nth((step % per_epoch) as usize).expect("the step is within the epoch");
+        batch.expect("rows of a split are within it")
+    }
+}
+
+/// Images and labels of batches, whose rows were checked when the split was made.
+pub(in crate::run) fn pairs(epoch: data::Epoch<'_>) -> impl Iterator<Item = (Tensor, Indices)> + '_ {
+    epoch.map(|batch| {
+        let batch = batch.expect("rows of a split are within it");
+        (batch.images, batch.labels)
+    })
+}

@@ -1,0 +1,144 @@
+//! What is looked at: latents in the plane, and reconstructions.
+
+use report::{Axis, Figure, GridRow, Image, ImageGrid, Panel, Plate, Point, Scale, Series, Shape, Style};
+
+use crate::store::{Results, Values};
+use crate::sweep::Curves;
+use crate::sweep::curves::{numbers, texts};
+use crate::{Error, Result};
+
+/// The latents of the first seed, a panel for each λ and a colour for each class: one figure for each variant and
+/// member.
+///
+/// # Errors
+/// If the results hold no latents.
+pub fn latents(results: &Results, name: &str) -> Result<Vec<Plate>> {
+    let n = numbers(results, "image")?.len();
+    let missing = || Error::Missing("latents in the plane".into());
+    let values = |name: &str| results.variables.get(name).map(|variable| &variable.values);
+    let (Some(Values::F32(places)), Some(Values::U32(labels))) =
+        (values("latent_in_the_plane"), values("latent_label"))
+    else {
+        return Err(missing());
+    };
+    let mut plates = Vec::new();
+    let (n_members, n_lambdas) = (numbers(results, "member")?.len(), numbers(results, "lambda")?.len());
+    for curves in &Curves::all(results)? {
+        let labels = labels.get(curves.index * n..(curves.index + 1) * n).ok_or_else(missing)?;
+        for (member, (label, _)) in curves.members.iter().enumerate() {
+            let mut panels = Vec::new();
+            for (lambda, value) in curves.lambdas.iter().enumerate() {
+                let block = (curves.index * n_members + member) * n_lambdas + lambda;
+                let places = places.get(block * 2 * n..(block + 1) * 2 * n).ok_or_else(missing)?;
+                if places.iter().all(|x| x.is_finite()) {
+                    panels.push(cloud(curves, [member, lambda], *value, places, labels)?);
+                }
+            }
+            if panels.is_empty() {
+                continue;
+            }
+            plates.push(Plate::Figure(Figure {
+                name: format!("{name}-{}-{member}", curves.index),
+                title: format!("The latent space over λ, {label} ({})", curves.variant),
+                caption: "Latents of test images by the first seed's models, one colour and marker for each class: \
+                          the latent itself where it has two numbers, its two principal components otherwise. Above \
+                          each panel: the share of the scatter that lies between classes, the accuracy of a vote \
+                          of five neighbours in the whole latent, and the participation ratio, medians over seeds."
+                    .into(),
+                note: String::new(),
+                columns: panels.len().min(3),
+                panels,
+            }));
+        }
+    }
+    Ok(plates)
+}
+
+fn cloud(
+    curves: &Curves<'_>,
+    [member, lambda]: [usize; 2],
+    value: f64,
+    places: &[f32],
+    labels: &[u32],
+) -> Result<Panel> {
+    let median = |measure| curves.median(measure, member, lambda);
+    let [share, knn, ratio] =
+        [median("between_class_share")?, median("knn_accuracy")?, median("participation_ratio")?];
+    let n_classes = labels.iter().max().map_or(0, |&most| most as usize + 1);
+    let series = (0..n_classes).map(|class| {
+        let of_class = places.chunks_exact(2).zip(labels).filter(|(_, label)| **label as usize == class);
+        let points = of_class.map(|(place, _)| Point::new(f64::from(place[0]), f64::from(place[1])));
+        let (label, style) = (format!("class {class}"), Style::category(class));
+        Series { label, points: points.collect(), style, shape: Shape::Cloud }
+    });
+    Ok(Panel {
+        title: format!("λ = {value}: share {share:.2}, k-NN {knn:.2}, dimensions {ratio:.1}"),
+        x: Axis::new("first", "", Scale::Linear),
+        y: Axis::new("second", "", Scale::Linear),
+        series: series.filter(|series| !series.points.is_empty()).collect(),
+        references: vec![],
+    })
+}
+
+/// The first test image of each class and its reconstructions over λ: one grid for each variant and member.
+///
+/// # Errors
+/// If the results hold no images.
+pub fn reconstructions(results: &Results, name: &str) -> Result<Vec<Plate>> {
+    let mut plates = Vec::new();
+    for curves in &Curves::all(results)? {
+        let index = curves.index;
+        let classes = texts(results, &format!("class_{index}"))?;
+        let shape: Vec<usize> = results
+            .attributes
+            .get(&format!("image_shape_{index}"))
+            .map(|text| text.split(' ').filter_map(|n| n.parse().ok()).collect())
+            .unwrap_or_default();
+        let &[c, h, w] = shape.as_slice() else { return Err(Error::Missing("shape of the images".into())) };
+        let size = classes.len() * c * h * w;
+        let row = |label: String, note: String, bytes: &[u8]| -> Result<GridRow> {
+            let image = |bytes: &[u8]| {
+                let values: Vec<f32> = bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect();
+                Ok(Image::from_planes(c, h, w, &values)?)
+            };
+            let images = bytes.chunks_exact(c * h * w).map(image).collect::<Result<_>>()?;
+            Ok(GridRow { label, note, images })
+        };
+        let originals = bytes(results, &format!("shown_image_{index}"), 0, size)?;
+        for (member, (label, _)) in curves.members.iter().enumerate() {
+            let mut rows = vec![row("original".into(), String::new(), originals)?];
+            for (lambda, value) in curves.lambdas.iter().enumerate() {
+                if curves.n(member, lambda)? == 0 {
+                    continue;
+                }
+                let block = member * curves.lambdas.len() + lambda;
+                let bytes = bytes(results, &format!("shown_reconstruction_{index}"), block, size)?;
+                let note = format!("MSE {:.3}", curves.median("test_mse", member, lambda)?);
+                rows.push(row(format!("λ = {value}"), note, bytes)?);
+            }
+            if rows.len() == 1 {
+                continue;
+            }
+            plates.push(Plate::Grid(ImageGrid {
+                name: format!("{name}-{index}-{member}"),
+                title: format!("Reconstructions, {label} ({})", curves.variant),
+                caption: "The first test image of each class and what the first seed's models make of it. A pure \
+                          classifier's latent (λ = 0) tends to give the typical image of a class; individual detail \
+                          comes with λ. The MSE beside a row is the median over seeds on all test images."
+                    .into(),
+                columns: classes.to_vec(),
+                rows,
+            }));
+        }
+    }
+    Ok(plates)
+}
+
+fn bytes<'r>(results: &'r Results, name: &str, block: usize, size: usize) -> Result<&'r [u8]> {
+    match results.variables.get(name).map(|variable| &variable.values) {
+        Some(Values::U8(values)) if (block + 1) * size <= values.len() => {
+            Ok(&values[block * size..(block + 1) * size])
+        }
+        _ => Err(Error::Missing(name.into())),
+    }
+}

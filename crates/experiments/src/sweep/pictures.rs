@@ -1,0 +1,101 @@
+//! What is kept to be looked at: reconstructions, and latents in the plane.
+
+use ndarray::{Array2, ArrayView2};
+
+use super::collect::Collected;
+use super::measured::latents as latents_of;
+use crate::Result;
+use crate::images::first_of_each_class;
+use crate::store::{FinishedRun, Values};
+
+/// Test images whose latents are kept.
+const LATENTS: usize = 500;
+
+/// The first test image of each class and what the first seed's models make of it, by variant, as bytes.
+pub(super) fn images(collected: &mut Collected<'_>) -> Result<()> {
+    let (n_members, n_lambdas) = (collected.grid.n_members(), collected.grid.lambdas.len());
+    let variants = collected.variants.clone();
+    for (index, variant) in variants.iter().enumerate() {
+        let images = collected.images(variant)?;
+        let rows = first_of_each_class(&images.test);
+        let [c, h, w] = images.test.image_shape();
+        let (n_pixels, n_shown) = (c * h * w, rows.len());
+        let originals: Vec<u8> = rows
+            .iter()
+            .flat_map(|&row| &images.test.pixels()[row as usize * n_pixels..(row as usize + 1) * n_pixels])
+            .copied()
+            .collect();
+        let mut reconstructions = Vec::new();
+        for member in 0..n_members {
+            for lambda in 0..n_lambdas {
+                let done = collected.run(variant, [member, lambda, 0]);
+                reconstructions.extend(shown(done, n_shown * n_pixels));
+            }
+        }
+        let names: Vec<String> = rows
+            .iter()
+            .map(|&row| images.classes[usize::from(images.test.labels()[row as usize])].clone())
+            .collect();
+        let [class, pixel] = [format!("class_{index}"), format!("pixel_{index}")];
+        collected.dimension(&class, "class of the image", names);
+        let description = format!("pixel: {c} planes of {h} rows and {w} columns");
+        let places = (0..n_pixels).map(|place| place as f64).collect::<Vec<f64>>();
+        collected.dimension(&pixel, &description, places);
+        let description = "first test image of each class, 0 is black";
+        let name = format!("shown_image_{index}");
+        collected.add(&name, &[&class, &pixel], description, "1", Values::U8(originals));
+        let description = "its reconstruction by the first seed's model, 0 is black";
+        let name = format!("shown_reconstruction_{index}");
+        let dimensions = ["member", "lambda", &class, &pixel];
+        collected.add(&name, &dimensions, description, "1", Values::U8(reconstructions));
+        let shape = [c, h, w].map(|n| n.to_string()).join(" ");
+        collected.results.attributes.insert(format!("image_shape_{index}"), shape);
+    }
+    Ok(())
+}
+
+/// A run's reconstructions as bytes; black where there is no run.
+fn shown(done: Option<&FinishedRun>, size: usize) -> Vec<u8> {
+    match done.and_then(|done| done.finals.get("shown_reconstruction")).map(|array| &array.values) {
+        Some(Values::F32(values)) if values.len() == size => {
+            values.iter().map(|x| (127.5 * (x + 1.0)).round().clamp(0.0, 255.0) as u8).collect()
+        }
+        _ => vec![0; size],
+    }
+}
+
+/// The first seed's test latents in the plane: as they are for k = 2, their two principal components otherwise.
+pub(super) fn latents(collected: &mut Collected<'_>) -> Result<()> {
+    let (n_members, n_lambdas) = (collected.grid.n_members(), collected.grid.lambdas.len());
+    let n = collected.variants.iter().map(|variant| variant.data.test.min(LATENTS)).min().unwrap_or(0);
+    let (mut places, mut labels) = (Vec::new(), Vec::new());
+    for variant in collected.variants.clone() {
+        let images = collected.images(&variant)?;
+        labels.extend(images.test.labels()[..n].iter().map(|&label| u32::from(label)));
+        for member in 0..n_members {
+            for lambda in 0..n_lambdas {
+                match collected.run(&variant, [member, lambda, 0]).map(latents_of) {
+                    Some(Ok((z, _))) => places.extend(in_the_plane(z)?.rows().into_iter().take(n).flatten()),
+                    _ => places.extend(std::iter::repeat_n(f32::NAN, 2 * n)),
+                }
+            }
+        }
+    }
+    let images = (0..n).map(|row| row as f64).collect::<Vec<f64>>();
+    collected.dimension("image", "test image", images);
+    collected.dimension("axis", "axis of the plane", vec!["first".to_owned(), "second".to_owned()]);
+    let dimensions = ["variant", "member", "lambda", "image", "axis"];
+    let description = "latents of the first seed: as they are for k = 2, else their two principal components";
+    collected.add("latent_in_the_plane", &dimensions, description, "1", Values::F32(places));
+    let description = "class of the test image";
+    collected.add("latent_label", &["variant", "image"], description, "1", Values::U32(labels));
+    Ok(())
+}
+
+fn in_the_plane(z: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
+    if z.ncols() == 2 {
+        return Ok(z.to_owned());
+    }
+    let z = z.mapv(f64::from);
+    Ok(theory::first_components(z.view(), 2)?.mapv(|x| x as f32))
+}

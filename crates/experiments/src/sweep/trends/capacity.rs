@@ -1,0 +1,100 @@
+//! Over capacity: latent sizes, sizes of models, and the linear code of the same size (claims C4 to C6).
+
+use super::{Finding, Trend, ends, listed};
+use crate::Result;
+use crate::sweep::Curves;
+
+/// The places of members with these numbers, if the family has all of them.
+fn places<const N: usize>(curves: &Curves<'_>, numbers: [f64; N]) -> Option<[usize; N]> {
+    let places = numbers.map(|number| curves.member(number));
+    places.iter().all(Option::is_some).then(|| places.map(Option::unwrap_or_default))
+}
+
+/// Over k = 4, 16, 64.
+pub const T5: Trend = Trend {
+    source: "C4,C6/T5",
+    claim: "a larger latent helps reconstruction on and on, classification soon no more",
+    expected: |_| {
+        "MSE(1) falls over k = 4, 16, 64; accuracy(0) moves <= 2 points from 16 to 64; the gap shrinks".into()
+    },
+    find: |curves, _| {
+        let Some(places @ [small, middle, large]) = places(curves, [4.0, 16.0, 64.0]) else { return Ok(None) };
+        let at_1 = |member| ends(curves, "test_mse", member).map(|[_, at_1]| at_1);
+        let mse: Vec<f64> = places.into_iter().map(at_1).collect::<Result<_>>()?;
+        let at_0 = |member| ends(curves, "test_accuracy", member).map(|[at_0, _]| at_0);
+        let moved = (at_0(large)? - at_0(middle)?).abs();
+        let gap = |member| ends(curves, "test_accuracy", member).map(|[at_0, at_1]| at_0 - at_1);
+        let (gap_small, gap_large) = (gap(small)?, gap(large)?);
+        let falls = mse.windows(2).all(|pair| pair[1] < pair[0]);
+        let got = format!(
+            "MSE(1) {:.3} {:.3} {:.3}; accuracy(0) moves {:.1} points; gap {:.1} -> {:.1} points",
+            mse[0],
+            mse[1],
+            mse[2],
+            100.0 * moved,
+            100.0 * gap_small,
+            100.0 * gap_large
+        );
+        Ok(Some(Finding { holds: falls && moved <= 0.02 && gap_large < gap_small, got }))
+    },
+};
+
+/// At k = 64, or the largest member.
+pub const T6: Trend = Trend {
+    source: "C4/T6",
+    claim: "a larger latent does not remove the trade-off",
+    expected: |_| "MSE(0) > 1.25 MSE(1), accuracy(0) - accuracy(1) > 1 point at k = 64".into(),
+    find: |curves, _| {
+        let Some([member]) = places(curves, [64.0]) else { return Ok(None) };
+        let [mse_0, mse_1] = ends(curves, "test_mse", member)?;
+        let [accuracy_0, accuracy_1] = ends(curves, "test_accuracy", member)?;
+        let (ratio, gap) = (mse_0 / mse_1, accuracy_0 - accuracy_1);
+        let got = format!("ratio {ratio:.2}, gap {:.1} points", 100.0 * gap);
+        Ok(Some(Finding { holds: ratio > 1.25 && gap > 0.01, got }))
+    },
+};
+
+/// From the first to the second size at the same k.
+pub const T7: Trend = Trend {
+    source: "C5/T7",
+    claim: "a more complex network eases the trade-off and does not remove it",
+    expected: |_| "MSE(1) of the second size below 0.8 of the first; its accuracy gap smaller; all gaps above 0".into(),
+    find: |curves, _| {
+        if curves.members.len() < 2 {
+            return Ok(None);
+        }
+        let mut sizes = Vec::new();
+        for (member, (label, _)) in curves.members.iter().enumerate() {
+            let [mse_0, mse_1] = ends(curves, "test_mse", member)?;
+            let [accuracy_0, accuracy_1] = ends(curves, "test_accuracy", member)?;
+            sizes.push((label, mse_1, mse_0 - mse_1, accuracy_0 - accuracy_1));
+        }
+        let remain = sizes.iter().all(|(_, _, mse, gap)| *mse > 0.0 && *gap > 0.0);
+        let holds = remain && sizes[1].1 < 0.8 * sizes[0].1 && sizes[1].3 < sizes[0].3;
+        let got = sizes.iter().map(|(label, mse, _, gap)| {
+            format!("{label}: MSE(1) {mse:.3}, gap {:.1} points", 100.0 * gap)
+        });
+        Ok(Some(Finding { holds, got: listed(got) }))
+    },
+};
+
+/// Against the exact linear autoencoder, which is PCA.
+pub const T9: Trend = Trend {
+    source: "T9",
+    claim: "a trained autoencoder reconstructs better than PCA of the same size",
+    expected: |_| "MSE(1) below that of k principal components, k = 4 and 16".into(),
+    find: |curves, _| {
+        let Some(places) = places(curves, [4.0, 16.0]) else { return Ok(None) };
+        if !curves.has("linear_mse") {
+            return Ok(None);
+        }
+        let (mut holds, mut got) = (true, Vec::new());
+        for member in places {
+            let [_, trained] = ends(curves, "test_mse", member)?;
+            let linear = curves.exact("linear_mse", member, curves.last())?;
+            holds &= trained < linear;
+            got.push(format!("{}: {trained:.3} against {linear:.3}", curves.members[member].0));
+        }
+        Ok(Some(Finding { holds, got: listed(got) }))
+    },
+};
