@@ -10,8 +10,8 @@ pub use operations::{OPERATIONS, Operation};
 use autograd::{Tape, Var};
 use models::fc::{self, Config, Size};
 use models::{
-    Activation, Adam, AdamConfig, Autoencoder, Cre, Learner, Mode, Module, Part, Schedule, Sequential,
-    Trainer, cnn, dcae, mlpae, vit,
+    Adam, AdamConfig, Autoencoder, Cre, Learner, Mode, Module, Part, Schedule, Sequential, Trainer, cnn,
+    dcae, mlpae, vit,
 };
 use tensor::random::Stream;
 use tensor::{DType, Device, Indices, Tensor};
@@ -221,9 +221,7 @@ impl Training<'_> {
 
 /// A fully connected CRE with k = 16 ReLU latents.
 fn fc(size: Size, stream: &Stream) -> Option<Cre> {
-    let latent_activation = Activation::Relu;
-    let config = Config { size, pixels: 784, classes: 10, latent: 16, latent_activation };
-    fc::cre(&config, stream, DType::F32).ok()
+    fc::cre(&Config::of(size, 16), stream, DType::F32).ok()
 }
 
 #[cfg(test)]

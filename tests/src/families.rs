@@ -4,8 +4,8 @@ use autograd::{Param, Tape, Var};
 use models::fc::{self, Size};
 use models::resnet_autoencoder::Plan;
 use models::{
-    Activation, Adam, AdamConfig, Cre, Learner, MaskedLoss, Masking, Mode, Module, Part, Result, Schedule,
-    Trainer, cnn, dcae, mlp, mlpae, resnet_autoencoder, resnet9, vit,
+    Adam, AdamConfig, Cre, Learner, MaskedLoss, Masking, Mode, Module, Part, Result, Schedule, Trainer, cnn,
+    dcae, mlp, mlpae, resnet_autoencoder, resnet9, vit,
 };
 use tensor::random::Stream;
 use tensor::{DType, Indices, Tensor};
@@ -159,8 +159,7 @@ fn init() -> Stream {
 }
 
 fn fully_connected(size: Size, dtype: DType, n: usize) -> Box<dyn Instance> {
-    let config =
-        fc::Config { size, pixels: 784, classes: 10, latent: 16, latent_activation: Activation::Relu };
+    let config = fc::Config::of(size, 16);
     let model = fc::cre(&config, &init(), dtype).expect("the settings are legal");
     cre(model, config.pixels, dtype, n)
 }

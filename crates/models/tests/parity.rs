@@ -9,8 +9,8 @@ use models::fc::{self, Size};
 use models::resnet_autoencoder::{self, Plan};
 use models::vit::{self, Stack};
 use models::{
-    Activation, Adam, AdamConfig, Autoencoder, Cre, MaskedLoss, Masking, Masks, Mode, Module, Sequential,
-    Trainer, cnn, dcae, mlp, mlpae, resnet9, weights,
+    Adam, AdamConfig, Autoencoder, Cre, MaskedLoss, Masking, Masks, Mode, Module, Sequential, Trainer, cnn,
+    dcae, mlp, mlpae, resnet9, weights,
 };
 use tensor::random::Stream;
 use tensor::{DType, Indices, Tensor};
@@ -263,8 +263,7 @@ fn stream() -> Stream {
 }
 
 fn fc_of(size: Size) -> impl Fn(DType) -> Cre {
-    let latent_activation = Activation::Relu;
-    let config = fc::Config { size, pixels: 20, classes: 10, latent: 3, latent_activation };
+    let config = fc::Config { pixels: 20, ..fc::Config::of(size, 3) };
     move |dtype| fc::cre(&config, &stream(), dtype).unwrap()
 }
 

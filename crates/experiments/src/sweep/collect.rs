@@ -23,11 +23,8 @@ impl Grid {
                 for &lambda in &self.lambdas {
                     for &seed in &self.seeds {
                         let model = models::fc::Config {
-                            size: self.size,
-                            pixels: 784,
-                            classes: 10,
-                            latent,
                             latent_activation,
+                            ..models::fc::Config::of(self.size, latent)
                         };
                         let config = CreConfig {
                             data: data.clone(),
