@@ -28,12 +28,18 @@ pub const FAMILIES: [Family; 12] = [
     Family {
         name: "CNN-S",
         batch: 16,
-        instance: |dtype, n| cre(cnn::cnn_s(4, &init(), dtype), 784, dtype, n),
+        instance: |dtype, n| {
+            let model = cnn::cnn_s(4, &init(), dtype);
+            cre(model.expect("the settings are legal"), 784, dtype, n)
+        },
     },
     Family {
         name: "CNN-L/16",
         batch: 8,
-        instance: |dtype, n| cre(cnn::cnn_l(16, &init(), dtype), 3072, dtype, n),
+        instance: |dtype, n| {
+            let model = cnn::cnn_l(16, cnn::PAPER_DROPOUT, &init(), dtype);
+            cre(model.expect("the settings are legal"), 3072, dtype, n)
+        },
     },
     Family { name: "ViT-S", batch: 32, instance: |dtype, n| transformer(0.0, dtype, n) },
     Family {
