@@ -79,8 +79,9 @@ impl Architecture {
 
     /// A short name for people, with what differs from the paper.
     ///
-    /// `FC-M, k = 16`, and `FC-L/M/S, k = 16` where encoder, decoder and classifier differ in size; `CNN-S, 16
-    /// channels`; `CNN-L/4`; `ViT-S` whatever is masked, and `ViT, width 16` for a transformer that has no name.
+    /// `FC-M, k = 16`, `FC-L/M/S, k = 16` where encoder, decoder and classifier differ in size, and `FC-M, k = 4 + 12`
+    /// where the classifier alone reads 4 of 16; `CNN-S, 16 channels`; `CNN-L/4`; `ViT-S` whatever is masked, and
+    /// `ViT, width 16` for a transformer that has no name.
     pub fn label(&self) -> String {
         match self {
             Self::Fc(config) => of_fully_connected(config),
@@ -98,7 +99,7 @@ impl Architecture {
 }
 
 fn of_fully_connected(config: &fc::Config) -> String {
-    let fc::Config { encoder, decoder, classifier, latent, latent_activation, .. } = config;
+    let fc::Config { encoder, decoder, classifier, latent, classified, latent_activation, .. } = config;
     let size = if encoder == decoder && decoder == classifier {
         format!("{encoder:?}")
     } else {
@@ -108,7 +109,11 @@ fn of_fully_connected(config: &fc::Config) -> String {
         Activation::Relu => String::new(),
         other => format!(", {}", format!("{other:?}").to_lowercase()),
     };
-    format!("FC-{size}, k = {latent}{activation}")
+    let k = match classified {
+        None => latent.to_string(),
+        Some(classified) => format!("{classified} + {}", latent.saturating_sub(*classified)),
+    };
+    format!("FC-{size}, k = {k}{activation}")
 }
 
 fn of_transformer(config: &vit::Config) -> String {
@@ -130,10 +135,11 @@ mod tests {
     use crate::fc::Size;
     use crate::{MaskedLoss, Masking};
 
-    fn every_family() -> [Architecture; 5] {
+    fn every_family() -> [Architecture; 6] {
         let masking = Masking { ratio: 0.5, loss: MaskedLoss::Whole };
         [
             Architecture::Fc(fc::Config::of(Size::S, 5)),
+            Architecture::Fc(fc::Config { classified: Some(2), ..fc::Config::of(Size::M, 5) }),
             Architecture::CnnS { latent_channels: 2 },
             Architecture::CnnL { narrower: 32, dropout: 0.0 },
             Architecture::Vit(vit::Config::S),
@@ -163,6 +169,7 @@ mod tests {
     fn labels_name_the_paper_s_models_and_what_differs_from_them() {
         let fc_m = fc::Config::of(Size::M, 16);
         let larger = fc::Config { encoder: Size::L, classifier: Size::S, ..fc_m };
+        let split = fc::Config { classified: Some(4), ..fc_m };
         let identity = fc::Config { latent_activation: Activation::Identity, ..fc_m };
         let masking = Masking { ratio: 0.5, loss: MaskedLoss::Whole };
         let masked = vit::Config { masking, ..vit::Config::M };
@@ -171,6 +178,7 @@ mod tests {
         let labels = [
             (Architecture::Fc(fc_m), "FC-M, k = 16"),
             (Architecture::Fc(larger), "FC-L/M/S, k = 16"),
+            (Architecture::Fc(split), "FC-M, k = 4 + 12"),
             (Architecture::Fc(identity), "FC-M, k = 16, identity"),
             (Architecture::CnnS { latent_channels: 16 }, "CNN-S, 16 channels"),
             (Architecture::CnnS { latent_channels: 1 }, "CNN-S, 1 channel"),
@@ -209,6 +217,9 @@ mod tests {
             let table = serde_json::to_value(architecture).unwrap();
             assert_eq!(serde_json::from_value::<Architecture>(table).unwrap(), architecture);
         }
+        // Runs that are stored know nothing of a split, so neither does the table without one.
+        let without_split = serde_json::to_value(every_family()[0]).unwrap();
+        assert!(without_split.get("classified").is_none());
         let table = serde_json::json!({ "family": "cnn-l", "narrower": 4, "dropout": 0.2 });
         let cnn_l = Architecture::CnnL { narrower: 4, dropout: 0.2 };
         assert_eq!(serde_json::to_value(cnn_l).unwrap(), table);

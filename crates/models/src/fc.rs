@@ -56,6 +56,10 @@ pub struct Config {
     pub classes: usize,
     /// The size k of the latent.
     pub latent: usize,
+    /// How many numbers of the latent, the first ones, are the classifier's alone while the others are the decoder's
+    /// alone; in the paper both read all of them (section 7, question 5).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classified: Option<usize>,
     /// The activation of the latent: `relu` in the paper; with `identity` no unit can die.
     pub latent_activation: Activation,
 }
@@ -70,6 +74,7 @@ impl Config {
             pixels: 784,
             classes: 10,
             latent,
+            classified: None,
             latent_activation: Activation::Relu,
         }
     }
@@ -78,7 +83,7 @@ impl Config {
 /// Builds the model; every parameter comes from a stream of its own.
 ///
 /// # Errors
-/// If a size is zero or the latent's activation is not one of the specification's.
+/// If a size is zero, a split leaves one head nothing, or the latent's activation is not one of the specification's.
 pub fn cre(config: &Config, stream: &Stream, dtype: DType) -> Result<Cre> {
     let Config { pixels, classes, latent, latent_activation, .. } = *config;
     positive(&[("pixels", pixels), ("classes", classes), ("latent", latent)])?;
@@ -86,19 +91,32 @@ pub fn cre(config: &Config, stream: &Stream, dtype: DType) -> Result<Cre> {
         let (wanted, got) = ("relu or identity", format!("{latent_activation:?}").to_lowercase());
         return Err(Error::Setting { setting: "latent_activation", wanted, got });
     }
+    let [of_decoder, of_classifier] = match config.classified {
+        None => [latent, latent],
+        Some(classified) if (1..latent).contains(&classified) => [latent - classified, classified],
+        Some(classified) => {
+            let (wanted, got) = ("at least 1 and less than the latent", classified.to_string());
+            return Err(Error::Setting { setting: "classified", wanted, got });
+        }
+    };
     let widths = |first, hidden: &mut dyn Iterator<Item = usize>, last| -> Vec<usize> {
         std::iter::once(first).chain(hidden).chain([last]).collect()
     };
     let encoder = widths(pixels, &mut config.encoder.hidden().iter().copied(), latent);
-    let decoder = widths(latent, &mut config.decoder.hidden().iter().copied().rev(), pixels);
-    let classifier = widths(latent, &mut config.classifier.classifier_hidden().iter().copied(), classes);
+    let decoder = widths(of_decoder, &mut config.decoder.hidden().iter().copied().rev(), pixels);
+    let classifier =
+        widths(of_classifier, &mut config.classifier.classifier_hidden().iter().copied(), classes);
     let part = |name, widths: &[usize], last| stack(widths, last, &stream.child(name), dtype);
-    Ok(Cre::new(
+    let model = Cre::new(
         part("encoder", &encoder, latent_activation),
         part("decoder", &decoder, Activation::Tanh),
         part("classifier", &classifier, Activation::Identity),
         &[pixels],
-    ))
+    );
+    Ok(match config.classified {
+        None => model,
+        Some(classified) => model.with_split(classified),
+    })
 }
 
 /// Affine layers through these widths, with ReLU between them and `last` at the end.
@@ -162,6 +180,14 @@ mod tests {
     }
 
     #[test]
+    fn the_heads_of_a_split_latent_have_the_parameters_of_their_parts() {
+        let (k, classified) = (16, 5);
+        let split = Config { classified: Some(classified), ..Config::of(Size::M, k) };
+        let decoder = 616 * (k - classified) + 484_344;
+        assert_eq!(counts(&split), [617 * k + 483_560, decoder, 12 * classified + 142]);
+    }
+
+    #[test]
     fn parameters_are_named_by_part_and_place() {
         let model = built(&Config::of(Size::M, 4));
         let names: Vec<String> = model.params().into_iter().map(|(name, _)| name).collect();
@@ -177,6 +203,12 @@ mod tests {
         for (latent_activation, name) in [(Activation::Tanh, "tanh"), (Activation::Sigmoid, "sigmoid")] {
             let refused = Config { latent_activation, ..Config::of(Size::S, 2) };
             let expected = format!("latent_activation: wanted relu or identity, got {name}");
+            assert_eq!(message(refused), expected);
+        }
+        for classified in [0, 2, 3] {
+            let refused = Config { classified: Some(classified), ..Config::of(Size::S, 2) };
+            let expected =
+                format!("classified: wanted at least 1 and less than the latent, got {classified}");
             assert_eq!(message(refused), expected);
         }
     }
