@@ -95,8 +95,13 @@ impl Cre {
         [&[n], self.image.as_slice()].concat()
     }
 
+    /// Whether each head reads a part of the latent alone.
+    pub(crate) fn is_split(&self) -> bool {
+        self.classified.is_some()
+    }
+
     /// The latents of a batch.
-    fn encode<'t>(&self, images: &Var<'t>, mode: Mode) -> Result<Var<'t>> {
+    pub(crate) fn encode<'t>(&self, images: &Var<'t>, mode: Mode) -> Result<Var<'t>> {
         self.encoder.forward(&images.reshape(&self.shape_of(images.value()))?, mode)
     }
 
@@ -158,10 +163,7 @@ impl Cre {
         lambda: f64,
         mode: Mode,
     ) -> Result<Losses<'t>> {
-        if !(0.0..=1.0).contains(&lambda) {
-            let got = lambda.to_string();
-            return Err(Error::Setting { setting: "lambda", wanted: "a number in [0, 1]", got });
-        }
+        check_lambda(lambda)?;
         let z = self.encode(&tape.constant(images), mode)?;
         let handed_out = match self.classified {
             None => z.split(lambda)?,
@@ -173,7 +175,7 @@ impl Cre {
 
     /// The losses of the two heads at latents that have been handed to them; differentiated, each gets the gradient of
     /// its own loss.
-    fn losses_at<'t>(
+    pub(crate) fn losses_at<'t>(
         &self,
         [z_for_decoder, z_for_classifier]: [Var<'t>; 2],
         images: &Tensor,
@@ -225,6 +227,15 @@ impl Cre {
         values.into_iter().for_each(|(param, value)| param.set(value));
         Ok(())
     }
+}
+
+/// Refuses a weight of reconstruction outside [0, 1].
+pub(crate) fn check_lambda(lambda: f64) -> Result<()> {
+    if (0.0..=1.0).contains(&lambda) {
+        return Ok(());
+    }
+    let got = lambda.to_string();
+    Err(Error::Setting { setting: "lambda", wanted: "a number in [0, 1]", got })
 }
 
 /// The stored tensor, on the device of our own, if it has the same shape and type.
