@@ -1,5 +1,6 @@
 //! Training a CRE: one forward and one backward pass a step for all three parts.
 
+mod conflict;
 mod on_gpu;
 mod two_stages;
 
@@ -11,7 +12,10 @@ use tensor::{DType, Indices, Tensor};
 use crate::cre::Losses;
 use crate::mixing::{Mixer, Mixing};
 use crate::{Adam, AdamConfig, Cre, Error, Mode, Module, Part, Result};
+use conflict::conflict;
 use on_gpu::OnGpu;
+
+pub use conflict::Conflict;
 
 /// A model in training: an optimiser for each part, the weight of reconstruction, and the rule by which it weighs.
 pub struct Trainer<'m> {
@@ -22,15 +26,6 @@ pub struct Trainer<'m> {
     mixer: Mixer,
     precision: DType,
     on_gpu: Option<OnGpu>,
-}
-
-/// What the two losses say to the encoder about the same latent.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Conflict {
-    /// The cosine of the two gradients at z: 1 is agreement, 0 indifference, -1 opposition.
-    pub cosine: f64,
-    /// The norm of the MSE's gradient over that of the cross-entropy's.
-    pub norm_ratio: f64,
 }
 
 /// One epoch of training, averaged over its steps.
@@ -247,14 +242,6 @@ fn differentiate<'t>(tape: &'t Tape, losses: &Losses<'t>) -> Result<Gradients> {
     Ok(tape.backward(&sum)?)
 }
 
-/// Cosine and ratio of norms of two gradients; not a number where one of them is zero.
-fn conflict(of_mse: &Tensor, of_cross_entropy: &Tensor) -> Conflict {
-    let (x, y) = (of_mse.to_f64_vec(), of_cross_entropy.to_f64_vec());
-    let dot = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>();
-    let (norm_x, norm_y) = (dot(&x, &x).sqrt(), dot(&y, &y).sqrt());
-    Conflict { cosine: dot(&x, &y) / (norm_x * norm_y), norm_ratio: norm_x / norm_y }
-}
-
 /// Evaluates a model on batches of images, with nothing recorded (section 2.4 of the CRE specification).
 ///
 /// # Errors
@@ -323,13 +310,5 @@ mod tests {
         let logits = Tensor::from_vec(vec![1.0f32, 1.0, 0.0, 0.0, 2.0, 2.0], &[2, 3]).unwrap();
         assert_eq!(count_correct(&logits, &Indices::new(vec![0, 2])), 1);
         assert_eq!(count_correct(&logits, &Indices::new(vec![0, 1])), 2);
-    }
-
-    #[test]
-    fn opposed_gradients_have_cosine_minus_one() {
-        let x = Tensor::from_vec(vec![3.0f32, 4.0], &[2]).unwrap();
-        let y = Tensor::from_vec(vec![-6.0f32, -8.0], &[2]).unwrap();
-        let Conflict { cosine, norm_ratio } = conflict(&x, &y);
-        assert!((cosine + 1.0).abs() < 1e-15 && (norm_ratio - 0.5).abs() < 1e-15);
     }
 }
