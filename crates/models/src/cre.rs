@@ -209,9 +209,28 @@ impl Cre {
         let [for_decoder, for_classifier] = self.read([&z, &z], mode)?;
         let reconstruction = self.decoder.forward(&for_decoder, mode)?.value().reshape(images.shape())?;
         let logits = self.classifier.forward(&for_classifier, mode)?.value().clone();
-        let n = images.shape().first().copied().unwrap_or(0);
-        let z = z.value().reshape(&[n, z.value().len() / n.max(1)])?;
+        let z = Flatten.forward(&z, mode)?.value().clone();
         Ok(Representation { z, reconstruction, logits })
+    }
+
+    /// What a batch of whole images is in each layer of the encoder, `[n, features]`: the outputs of its activations
+    /// and of its blocks, and the latent last. Each is named by its layer's place, as in `encoder.3`; nothing is
+    /// recorded.
+    ///
+    /// # Errors
+    /// If the images' shape does not fit.
+    pub fn activations(&self, images: &Tensor) -> Result<Vec<(String, Tensor)>> {
+        let (tape, mode) = (Tape::without_gradients(), Mode::Evaluation);
+        let last = self.encoder.len().saturating_sub(1);
+        let mut all = Vec::new();
+        let images = tape.constant(images).reshape(&self.shape_of(images))?;
+        self.encoder.walk(&images, mode, |place, layer, x| {
+            if place == last || layer.is_representation() {
+                all.push((format!("{}.{place}", Part::Encoder.name()), x.clone()));
+            }
+        })?;
+        let flat = |(name, x)| Ok((name, Flatten.forward(&x, mode)?.value().clone()));
+        all.into_iter().map(flat).collect()
     }
 
     /// Takes over stored values of all parameters and buffers.
