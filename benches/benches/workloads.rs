@@ -10,8 +10,8 @@ pub use operations::{OPERATIONS, Operation};
 use autograd::{Tape, Var};
 use models::fc::{self, Config, Size};
 use models::{
-    Activation, Adam, AdamConfig, Autoencoder, Cre, Learner, Mode, Module, Part, Schedule, Sequential,
-    Trainer, cnn, dcae, mlpae, vit,
+    Adam, AdamConfig, Autoencoder, Cre, Learner, Mode, Module, Part, Schedule, Sequential, Trainer, cnn,
+    dcae, mlpae, vit,
 };
 use tensor::random::Stream;
 use tensor::{DType, Device, Indices, Tensor};
@@ -66,8 +66,8 @@ impl Workload {
             "fc_s" => (Routed(fc(Size::S, stream)?), FLAT, 512, 1e-3),
             "fc_m" => (Routed(fc(Size::M, stream)?), FLAT, 512, 1e-3),
             "fc_l" => (Routed(fc(Size::L, stream)?), FLAT, 512, 1e-3),
-            "cnn_s" => (Routed(cnn::cnn_s(16, stream, f32)), GREY, 512, 1e-3),
-            "cnn_l" => (Routed(cnn::cnn_l(1, stream, f32)), COLOUR, 64, 1e-3),
+            "cnn_s" => (Routed(cnn::cnn_s(16, stream, f32).ok()?), GREY, 512, 1e-3),
+            "cnn_l" => (Routed(cnn::cnn_l(1, cnn::PAPER_DROPOUT, stream, f32).ok()?), COLOUR, 64, 1e-3),
             "vit_s" => (Routed(vit::cre(&vit::Config::S, stream, f32).ok()?), GREY, 512, 1e-3),
             "dcae" => {
                 let config = dcae::Config { image, latent: 512, depth: 3 };
@@ -221,9 +221,7 @@ impl Training<'_> {
 
 /// A fully connected CRE with k = 16 ReLU latents.
 fn fc(size: Size, stream: &Stream) -> Option<Cre> {
-    let latent_activation = Activation::Relu;
-    let config = Config { size, pixels: 784, classes: 10, latent: 16, latent_activation };
-    fc::cre(&config, stream, DType::F32).ok()
+    fc::cre(&Config::of(size, 16), stream, DType::F32).ok()
 }
 
 #[cfg(test)]

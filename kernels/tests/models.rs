@@ -153,13 +153,8 @@ fn trains_there_as_here<M: Trained>(image: &[usize], n: usize, model: impl Fn() 
 
 /// The losses of four steps on this device, and what the model makes of the images then.
 fn trained(device: &Device) -> (Vec<f64>, Evaluation) {
-    let config = fc::Config {
-        size: Size::S,
-        pixels: 30,
-        classes: 3,
-        latent: 7,
-        latent_activation: Activation::Identity,
-    };
+    let latent_activation = Activation::Identity;
+    let config = fc::Config { pixels: 30, classes: 3, latent_activation, ..fc::Config::of(Size::S, 7) };
     let model = fc::cre(&config, &init(), DType::F32).expect("the shapes fit, and the device works");
     let mut trainer = Trainer::new(&model, AdamConfig::PAPER, 0.7);
     trainer.to_device(device).expect("the shapes fit, and the device works");
@@ -223,16 +218,15 @@ fn init() -> Stream {
 #[test]
 fn a_fully_connected_cre_trains_on_a_device() {
     for size in [Size::S, Size::M] {
-        let config =
-            fc::Config { size, pixels: 30, classes: 3, latent: 7, latent_activation: Activation::Relu };
+        let config = fc::Config { pixels: 30, classes: 3, ..fc::Config::of(size, 7) };
         trains_there_as_here(&[30], 5, || fc::cre(&config, &init(), DType::F32).unwrap());
     }
 }
 
 #[test]
 fn a_convolutional_cre_trains_on_a_device() {
-    trains_there_as_here(&[784], 3, || cnn::cnn_s(2, &init(), DType::F32));
-    trains_there_as_here(&[3072], 2, || cnn::cnn_l(32, &init(), DType::F32));
+    trains_there_as_here(&[784], 3, || cnn::cnn_s(2, &init(), DType::F32).unwrap());
+    trains_there_as_here(&[3072], 2, || cnn::cnn_l(32, cnn::PAPER_DROPOUT, &init(), DType::F32).unwrap());
 }
 
 #[test]

@@ -68,11 +68,10 @@ fn batches_are_those_of_the_processor_bit_for_bit_whatever_changes_the_images() 
 
 fn model() -> Cre {
     let config = fc::Config {
-        size: fc::Size::S,
         pixels: 2 * SIDE * SIDE,
         classes: 3,
-        latent: 4,
         latent_activation: Activation::Identity,
+        ..fc::Config::of(fc::Size::S, 4)
     };
     fc::cre(&config, &Stream::new(3, "init"), DType::F32).expect("the sizes fit, and the device works")
 }

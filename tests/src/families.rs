@@ -4,8 +4,8 @@ use autograd::{Param, Tape, Var};
 use models::fc::{self, Size};
 use models::resnet_autoencoder::Plan;
 use models::{
-    Activation, Adam, AdamConfig, Cre, Learner, MaskedLoss, Masking, Mode, Module, Part, Result, Schedule,
-    Trainer, cnn, dcae, mlp, mlpae, resnet_autoencoder, resnet9, vit,
+    Adam, AdamConfig, Cre, Learner, MaskedLoss, Masking, Mode, Module, Part, Result, Schedule, Trainer, cnn,
+    dcae, mlp, mlpae, resnet_autoencoder, resnet9, vit,
 };
 use tensor::random::Stream;
 use tensor::{DType, Indices, Tensor};
@@ -28,12 +28,18 @@ pub const FAMILIES: [Family; 12] = [
     Family {
         name: "CNN-S",
         batch: 16,
-        instance: |dtype, n| cre(cnn::cnn_s(4, &init(), dtype), 784, dtype, n),
+        instance: |dtype, n| {
+            let model = cnn::cnn_s(4, &init(), dtype);
+            cre(model.expect("the settings are legal"), 784, dtype, n)
+        },
     },
     Family {
         name: "CNN-L/16",
         batch: 8,
-        instance: |dtype, n| cre(cnn::cnn_l(16, &init(), dtype), 3072, dtype, n),
+        instance: |dtype, n| {
+            let model = cnn::cnn_l(16, cnn::PAPER_DROPOUT, &init(), dtype);
+            cre(model.expect("the settings are legal"), 3072, dtype, n)
+        },
     },
     Family { name: "ViT-S", batch: 32, instance: |dtype, n| transformer(0.0, dtype, n) },
     Family {
@@ -159,8 +165,7 @@ fn init() -> Stream {
 }
 
 fn fully_connected(size: Size, dtype: DType, n: usize) -> Box<dyn Instance> {
-    let config =
-        fc::Config { size, pixels: 784, classes: 10, latent: 16, latent_activation: Activation::Relu };
+    let config = fc::Config::of(size, 16);
     let model = fc::cre(&config, &init(), dtype).expect("the settings are legal");
     cre(model, config.pixels, dtype, n)
 }

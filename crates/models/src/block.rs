@@ -40,6 +40,10 @@ impl Module for Block {
     }
 
     /// The names are those of the common PyTorch implementations.
+    fn is_representation(&self) -> bool {
+        true
+    }
+
     fn params(&self) -> Vec<(String, &Param)> {
         params_of([
             ("norm1", &self.norm1),

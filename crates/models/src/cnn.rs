@@ -3,9 +3,14 @@
 use tensor::DType;
 use tensor::random::Stream;
 
+use crate::error::positive;
 use crate::{
-    Activation, BatchNorm, ChannelDropout, Conv2d, ConvTranspose2d, Cre, Flatten, Linear, MaxPool, Sequential,
+    Activation, BatchNorm, ChannelDropout, Conv2d, ConvTranspose2d, Cre, Error, Flatten, Linear, MaxPool,
+    Result, Sequential,
 };
+
+/// The dropout of CNN-L in the paper.
+pub const PAPER_DROPOUT: f64 = 0.2;
 
 /// What the layers of a part are made with.
 struct Builder {
@@ -72,7 +77,11 @@ impl Builder {
 }
 
 /// CNN-S for images of 1 x 28 x 28: a latent of `latent_channels` x 4 x 4, 16 channels in the paper.
-pub fn cnn_s(latent_channels: usize, stream: &Stream, dtype: DType) -> Cre {
+///
+/// # Errors
+/// If the latent has no channels.
+pub fn cnn_s(latent_channels: usize, stream: &Stream, dtype: DType) -> Result<Cre> {
+    positive(&[("latent_channels", latent_channels)])?;
     let (c, pool) = (latent_channels, |padding| Some(MaxPool { padding, ..MaxPool::HALVING }));
     let build = Builder::new(stream, "encoder", dtype, 0.0);
     let encoder = build.block(Sequential::new(), [1, 16], 3, pool(0));
@@ -85,24 +94,37 @@ pub fn cnn_s(latent_channels: usize, stream: &Stream, dtype: DType) -> Cre {
     let decoder = build.unblock(decoder, [16, 1], [2, 1, 1], Activation::Tanh);
 
     let build = Builder::new(stream, "classifier", dtype, 0.0);
-    Cre::new(encoder, decoder, build.head(Sequential::new(), 16 * c, 10), &[1, 28, 28])
+    Ok(Cre::new(encoder, decoder, build.head(Sequential::new(), 16 * c, 10), &[1, 28, 28]))
 }
 
 /// CNN-L for images of 3 x 32 x 32, all widths divided by `narrower`: 1 in the paper, 4 for a processor.
-pub fn cnn_l(narrower: usize, stream: &Stream, dtype: DType) -> Cre {
-    const DROPOUT: f64 = 0.2;
+///
+/// In training the encoder and the classifier drop each channel with probability `dropout`, [`PAPER_DROPOUT`] in the
+/// paper.
+///
+/// # Errors
+/// If `narrower` does not divide 64, the smallest width, or `dropout` is not in [0, 1).
+pub fn cnn_l(narrower: usize, dropout: f64, stream: &Stream, dtype: DType) -> Result<Cre> {
+    if narrower == 0 || !64usize.is_multiple_of(narrower) {
+        let got = narrower.to_string();
+        return Err(Error::Setting { setting: "narrower", wanted: "a divisor of 64", got });
+    }
+    if !(0.0..1.0).contains(&dropout) {
+        let got = dropout.to_string();
+        return Err(Error::Setting { setting: "dropout", wanted: "a number in [0, 1)", got });
+    }
     let width = |channels: usize| channels / narrower;
     let (narrow, wide, widest) = (width(64), width(128), width(256));
     let pool = Some(MaxPool::HALVING);
 
-    let build = Builder::new(stream, "encoder", dtype, DROPOUT);
+    let build = Builder::new(stream, "encoder", dtype, dropout);
     let encoder = build.block(Sequential::new(), [3, narrow], 7, None);
     let encoder = build.block(encoder, [narrow, narrow], 7, None);
     let encoder = build.block(encoder, [narrow, wide], 5, pool);
     let encoder = build.block(encoder, [wide, wide], 5, pool);
     let encoder = build.block(encoder, [wide, wide], 3, pool);
 
-    let build = Builder::new(stream, "decoder", dtype, DROPOUT);
+    let build = Builder::new(stream, "decoder", dtype, 0.0);
     let decoder = build.unblock(Sequential::new(), [wide, wide], [2, 1, 1], Activation::Relu);
     let decoder = build.unblock(decoder, [wide, wide], [2, 1, 1], Activation::Relu);
     let decoder = build.unblock(decoder, [wide, narrow], [2, 1, 1], Activation::Relu);
@@ -110,11 +132,11 @@ pub fn cnn_l(narrower: usize, stream: &Stream, dtype: DType) -> Cre {
     let decoder = build.unblock(decoder, [narrow, 3], [1, 1, 0], Activation::Tanh);
 
     // In the second block of the classifier pooling comes before the norm.
-    let build = Builder::new(stream, "classifier", dtype, DROPOUT);
+    let build = Builder::new(stream, "classifier", dtype, dropout);
     let classifier = build.block(Sequential::new(), [wide, widest], 3, None);
     let classifier = build.conv(classifier, [widest, widest], 1).then(MaxPool::HALVING);
     let classifier = build.norm(classifier, widest).then(Activation::Relu);
-    Cre::new(encoder, decoder, build.head(classifier, 4 * widest, 10), &[3, 32, 32])
+    Ok(Cre::new(encoder, decoder, build.head(classifier, 4 * widest, 10), &[3, 32, 32]))
 }
 
 #[cfg(test)]
@@ -122,7 +144,7 @@ mod tests {
     use tensor::{Indices, Tensor};
 
     use super::*;
-    use crate::{AdamConfig, Module, Part, Trainer, evaluate};
+    use crate::{AdamConfig, Mode, Module, Part, Trainer, evaluate};
 
     fn counts(model: &Cre) -> [usize; 3] {
         Part::ALL.map(|part| model.part(part).n_params())
@@ -138,8 +160,9 @@ mod tests {
     #[test]
     fn the_parameter_counts_are_those_of_the_paper() {
         let stream = Stream::new(0, "init");
-        assert_eq!(counts(&cnn_s(16, &stream, DType::F32)), [4_896, 4_785, 2_570]);
-        assert_eq!(counts(&cnn_l(1, &stream, DType::F32)), [973_504, 407_619, 372_234]);
+        assert_eq!(counts(&cnn_s(16, &stream, DType::F32).unwrap()), [4_896, 4_785, 2_570]);
+        let cnn_l = cnn_l(1, PAPER_DROPOUT, &stream, DType::F32).unwrap();
+        assert_eq!(counts(&cnn_l), [973_504, 407_619, 372_234]);
     }
 
     /// Fact A2 of the CRE specification.
@@ -149,12 +172,47 @@ mod tests {
         let cases = [
             (cnn_s(16, &stream, DType::F32), 784, 256),
             (cnn_s(2, &stream, DType::F32), 784, 32),
-            (cnn_l(4, &stream, DType::F32), 3072, 512),
+            (cnn_l(4, PAPER_DROPOUT, &stream, DType::F32), 3072, 512),
         ];
         for (model, pixels, latent) in cases {
+            let model = model.unwrap();
             let of = model.represent(&images(2, pixels)).unwrap();
             assert_eq!((of.z.shape(), of.logits.shape()), ([2, latent].as_slice(), [2, 10].as_slice()));
             assert_eq!(of.reconstruction.shape(), [2, pixels]);
+        }
+    }
+
+    #[test]
+    fn the_dropout_of_cnn_l_is_that_which_was_asked_for() {
+        let (images, labels) = (images(2, 3072), Indices::new(vec![3, 1]));
+        // In training no layer reads what it has learned from a batch before, so two steps differ by what they drop.
+        let losses = |dropout: f64| {
+            let model = cnn_l(32, dropout, &Stream::new(0, "init"), DType::F32).unwrap();
+            [0, 1].map(|step| {
+                let tape = autograd::Tape::new();
+                let losses = model.losses(&tape, &images, &labels, 0.5, Mode::Training { step }).unwrap();
+                losses.cross_entropy.value().item().unwrap()
+            })
+        };
+        let [first, second] = losses(0.0);
+        assert_eq!(first, second);
+        let [first, second] = losses(PAPER_DROPOUT);
+        assert_ne!(first, second);
+    }
+
+    #[test]
+    fn settings_that_make_no_model_are_refused_by_name() {
+        let stream = Stream::new(0, "init");
+        let message = |refused: Result<Cre>| refused.err().unwrap().to_string();
+        let of_s = message(cnn_s(0, &stream, DType::F32));
+        assert_eq!(of_s, "latent_channels: wanted at least 1, got 0");
+        for narrower in [0, 3, 128] {
+            let of_l = message(cnn_l(narrower, 0.2, &stream, DType::F32));
+            assert_eq!(of_l, format!("narrower: wanted a divisor of 64, got {narrower}"));
+        }
+        for dropout in [-0.1, 1.0, f64::NAN] {
+            let of_l = message(cnn_l(32, dropout, &stream, DType::F32));
+            assert_eq!(of_l, format!("dropout: wanted a number in [0, 1), got {dropout}"));
         }
     }
 
@@ -163,7 +221,7 @@ mod tests {
         let (images, labels) = (images(16, 784), Indices::new((0..16).map(|row| row % 10).collect()));
         let batch = || [(images.clone(), labels.clone())];
         let config = AdamConfig { learning_rate: 1e-2, ..AdamConfig::PAPER };
-        let model = cnn_s(16, &Stream::new(0, "init"), DType::F32);
+        let model = cnn_s(16, &Stream::new(0, "init"), DType::F32).unwrap();
         let mut trainer = Trainer::new(&model, config, 0.5);
         let first = trainer.epoch(1, batch()).unwrap();
         for epoch in 2..30 {
@@ -173,7 +231,7 @@ mod tests {
         let last = trainer.epoch(30, batch()).unwrap();
         assert!(last.mse < first.mse && last.cross_entropy < first.cross_entropy, "{first:?} {last:?}");
 
-        let other = cnn_s(16, &Stream::new(1, "init"), DType::F32);
+        let other = cnn_s(16, &Stream::new(1, "init"), DType::F32).unwrap();
         let mut resumed = Trainer::new(&other, config, 0.5);
         resumed.load(|name| state.iter().find(|(own, _)| own == name).map(|(_, t)| t.clone())).unwrap();
         assert_eq!(resumed.epoch(30, batch()).unwrap(), last);

@@ -3,7 +3,7 @@
 use autograd::{Param, Tape, Var};
 use tensor::{Indices, Tensor};
 
-use crate::{Error, Masks, Mode, Module, Result, Sequential};
+use crate::{Error, Flatten, Masks, Mode, Module, Result, Sequential};
 
 /// An encoder `z = e(x)`, a decoder `d(z)` and a classifier `c(z)` (section 2.1 of the CRE specification).
 pub struct Cre {
@@ -12,6 +12,8 @@ pub struct Cre {
     classifier: Sequential,
     image: Vec<usize>,
     masks: Option<Masks>,
+    /// How many numbers of a split latent are the classifier's.
+    classified: Option<usize>,
 }
 
 /// One of the three parts of a [`Cre`], each of which has an optimiser of its own.
@@ -59,16 +61,16 @@ pub struct Losses<'t> {
     pub cross_entropy: Var<'t>,
     /// The class scores.
     pub logits: Var<'t>,
-    /// The latent as the decoder saw it; its gradient is that of the MSE alone.
+    /// The latent as it was handed to the decoder; its gradient is that of the MSE alone.
     pub z_for_decoder: Var<'t>,
-    /// The latent as the classifier saw it; its gradient is that of the cross-entropy alone.
+    /// The latent as it was handed to the classifier; its gradient is that of the cross-entropy alone.
     pub z_for_classifier: Var<'t>,
 }
 
 impl Cre {
     /// A model from its three parts, for images of this shape: `[pixels]` or `[c, h, w]`.
     pub fn new(encoder: Sequential, decoder: Sequential, classifier: Sequential, image: &[usize]) -> Self {
-        Self { encoder, decoder, classifier, image: image.to_vec(), masks: None }
+        Self { encoder, decoder, classifier, image: image.to_vec(), masks: None, classified: None }
     }
 
     /// The same model with a reconstruction loss that follows these masks, which its encoder and its decoder
@@ -77,10 +79,41 @@ impl Cre {
         Self { masks: Some(masks), ..self }
     }
 
-    /// A batch in the shape that the encoder takes.
-    fn shaped(&self, images: &Tensor) -> Result<Tensor> {
+    /// The same model with a split latent (section 7 of the CRE specification, question 5): of the k numbers of an
+    /// image the first `classified` go to the classifier alone and the others to the decoder alone, whose parts take
+    /// `[n, classified]` and `[n, k - classified]`.
+    ///
+    /// The encoder's gradient at z is then that of the cross-entropy in the first part and that of the MSE in the
+    /// other, each at full strength: lambda plays no role.
+    pub fn with_split(self, classified: usize) -> Self {
+        Self { classified: Some(classified), ..self }
+    }
+
+    /// A batch in the shape that the encoder takes and the decoder gives.
+    fn shape_of(&self, images: &Tensor) -> Vec<usize> {
         let n = images.shape().first().copied().unwrap_or(0);
-        Ok(images.reshape(&[&[n], self.image.as_slice()].concat())?)
+        [&[n], self.image.as_slice()].concat()
+    }
+
+    /// Whether each head reads a part of the latent alone.
+    pub(crate) fn is_split(&self) -> bool {
+        self.classified.is_some()
+    }
+
+    /// The latents of a batch.
+    pub(crate) fn encode<'t>(&self, images: &Var<'t>, mode: Mode) -> Result<Var<'t>> {
+        self.encoder.forward(&images.reshape(&self.shape_of(images.value()))?, mode)
+    }
+
+    /// What the decoder reads of the latent that is handed to it, and the classifier of its own.
+    fn read<'t>(&self, [z_for_decoder, z_for_classifier]: [&Var<'t>; 2], mode: Mode) -> Result<[Var<'t>; 2]> {
+        let Some(classified) = self.classified else {
+            return Ok([z_for_decoder.clone(), z_for_classifier.clone()]);
+        };
+        let (for_decoder, for_classifier) =
+            (Flatten.forward(z_for_decoder, mode)?, Flatten.forward(z_for_classifier, mode)?);
+        let k = for_decoder.shape()[1];
+        Ok([for_decoder.slice(1, classified, k)?, for_classifier.slice(1, 0, classified)?])
     }
 
     /// One of the three parts.
@@ -117,7 +150,8 @@ impl Cre {
     /// those of the MSE, the classifier's those of the cross-entropy, each at full strength, and the
     /// encoder's `lambda` times the first plus `1 - lambda` times the second.
     ///
-    /// Differentiate the **sum** of the two losses: the mixing happens at z, on the way back.
+    /// Differentiate the **sum** of the two losses: the mixing happens at z, on the way back. Where the latent is
+    /// [split](Self::with_split) there is nothing to mix.
     ///
     /// # Errors
     /// If `lambda` is outside [0, 1] or a shape does not fit.
@@ -129,14 +163,28 @@ impl Cre {
         lambda: f64,
         mode: Mode,
     ) -> Result<Losses<'t>> {
-        if !(0.0..=1.0).contains(&lambda) {
-            let got = lambda.to_string();
-            return Err(Error::Setting { setting: "lambda", wanted: "a number in [0, 1]", got });
-        }
-        let images = tape.constant(&self.shaped(images)?);
-        let z = self.encoder.forward(&images, mode)?;
-        let [z_for_decoder, z_for_classifier] = z.split(lambda)?;
-        let reconstruction = self.decoder.forward(&z_for_decoder, mode)?;
+        check_lambda(lambda)?;
+        let z = self.encode(&tape.constant(images), mode)?;
+        let handed_out = match self.classified {
+            None => z.split(lambda)?,
+            // Two values of their own, so that each keeps a gradient of its own.
+            Some(_) => [z.reshape(z.shape())?, z.reshape(z.shape())?],
+        };
+        self.losses_at(handed_out, images, labels, mode)
+    }
+
+    /// The losses of the two heads at latents that have been handed to them; differentiated, each gets the gradient of
+    /// its own loss.
+    pub(crate) fn losses_at<'t>(
+        &self,
+        [z_for_decoder, z_for_classifier]: [Var<'t>; 2],
+        images: &Tensor,
+        labels: &Indices,
+        mode: Mode,
+    ) -> Result<Losses<'t>> {
+        let [for_decoder, for_classifier] = self.read([&z_for_decoder, &z_for_classifier], mode)?;
+        let images = z_for_decoder.tape().constant(&images.reshape(&self.shape_of(images))?);
+        let reconstruction = self.decoder.forward(&for_decoder, mode)?;
         let mse = match self.masks.and_then(|masks| masks.counted(mode, reconstruction.shape()[0])) {
             Some((patch, removed)) => {
                 let counted = |images: &Var<'t>| images.patchify(patch)?.gather_rows(&removed);
@@ -144,24 +192,45 @@ impl Cre {
             }
             None => reconstruction.mse(&images)?,
         };
-        let logits = self.classifier.forward(&z_for_classifier, mode)?;
+        let logits = self.classifier.forward(&for_classifier, mode)?;
         let cross_entropy = logits.softmax_cross_entropy(labels)?;
         Ok(Losses { mse, cross_entropy, logits, z_for_decoder, z_for_classifier })
     }
 
-    /// Latent, reconstruction and class scores of a batch of whole images, with nothing recorded.
+    /// Latent, reconstruction and class scores of a batch of whole images, with nothing recorded. The latent is
+    /// whole too where it is split.
     ///
     /// # Errors
     /// If the images' shape does not fit.
     pub fn represent(&self, images: &Tensor) -> Result<Representation> {
         let tape = Tape::without_gradients();
         let mode = Mode::Evaluation;
-        let z = self.encoder.forward(&tape.constant(&self.shaped(images)?), mode)?;
-        let reconstruction = self.decoder.forward(&z, mode)?.value().reshape(images.shape())?;
-        let logits = self.classifier.forward(&z, mode)?.value().clone();
-        let n = images.shape().first().copied().unwrap_or(0);
-        let z = z.value().reshape(&[n, z.value().len() / n.max(1)])?;
+        let z = self.encode(&tape.constant(images), mode)?;
+        let [for_decoder, for_classifier] = self.read([&z, &z], mode)?;
+        let reconstruction = self.decoder.forward(&for_decoder, mode)?.value().reshape(images.shape())?;
+        let logits = self.classifier.forward(&for_classifier, mode)?.value().clone();
+        let z = Flatten.forward(&z, mode)?.value().clone();
         Ok(Representation { z, reconstruction, logits })
+    }
+
+    /// What a batch of whole images is in each layer of the encoder, `[n, features]`: the outputs of its activations
+    /// and of its blocks, and the latent last. Each is named by its layer's place, as in `encoder.3`; nothing is
+    /// recorded.
+    ///
+    /// # Errors
+    /// If the images' shape does not fit.
+    pub fn activations(&self, images: &Tensor) -> Result<Vec<(String, Tensor)>> {
+        let (tape, mode) = (Tape::without_gradients(), Mode::Evaluation);
+        let last = self.encoder.len().saturating_sub(1);
+        let mut all = Vec::new();
+        let images = tape.constant(images).reshape(&self.shape_of(images))?;
+        self.encoder.walk(&images, mode, |place, layer, x| {
+            if place == last || layer.is_representation() {
+                all.push((format!("{}.{place}", Part::Encoder.name()), x.clone()));
+            }
+        })?;
+        let flat = |(name, x)| Ok((name, Flatten.forward(&x, mode)?.value().clone()));
+        all.into_iter().map(flat).collect()
     }
 
     /// Takes over stored values of all parameters and buffers.
@@ -177,6 +246,15 @@ impl Cre {
         values.into_iter().for_each(|(param, value)| param.set(value));
         Ok(())
     }
+}
+
+/// Refuses a weight of reconstruction outside [0, 1].
+pub(crate) fn check_lambda(lambda: f64) -> Result<()> {
+    if (0.0..=1.0).contains(&lambda) {
+        return Ok(());
+    }
+    let got = lambda.to_string();
+    Err(Error::Setting { setting: "lambda", wanted: "a number in [0, 1]", got })
 }
 
 /// The stored tensor, on the device of our own, if it has the same shape and type.

@@ -7,7 +7,7 @@ use tensor::random::Stream;
 use crate::error::positive;
 use crate::{Activation, Cre, Error, Linear, Result, Sequential};
 
-/// The depth and width of a fully connected CRE.
+/// The depth and width of one part of a fully connected CRE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Size {
     /// One layer in each part.
@@ -39,46 +39,84 @@ impl Size {
 }
 
 /// What a fully connected CRE is built from.
+///
+/// Each part has a size of its own, so that one alone can be enlarged (section 5, item 10).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Depth and width.
-    pub size: Size,
+    /// Depth and width of the encoder.
+    pub encoder: Size,
+    /// Depth and width of the decoder.
+    pub decoder: Size,
+    /// Depth and width of the classifier.
+    pub classifier: Size,
     /// The number of pixels of an image, 784 in the paper.
     pub pixels: usize,
     /// The number of classes, 10 in the paper.
     pub classes: usize,
     /// The size k of the latent.
     pub latent: usize,
+    /// How many numbers of the latent, the first ones, are the classifier's alone while the others are the decoder's
+    /// alone; in the paper both read all of them (section 7, question 5).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classified: Option<usize>,
     /// The activation of the latent: `relu` in the paper; with `identity` no unit can die.
     pub latent_activation: Activation,
+}
+
+impl Config {
+    /// The paper's model of this size with a latent of this size k: 784 pixels, 10 classes, a ReLU at the latent.
+    pub const fn of(size: Size, latent: usize) -> Self {
+        Self {
+            encoder: size,
+            decoder: size,
+            classifier: size,
+            pixels: 784,
+            classes: 10,
+            latent,
+            classified: None,
+            latent_activation: Activation::Relu,
+        }
+    }
 }
 
 /// Builds the model; every parameter comes from a stream of its own.
 ///
 /// # Errors
-/// If a size is zero or the latent's activation is not one of the specification's.
+/// If a size is zero, a split leaves one head nothing, or the latent's activation is not one of the specification's.
 pub fn cre(config: &Config, stream: &Stream, dtype: DType) -> Result<Cre> {
-    let Config { size, pixels, classes, latent, latent_activation } = *config;
+    let Config { pixels, classes, latent, latent_activation, .. } = *config;
     positive(&[("pixels", pixels), ("classes", classes), ("latent", latent)])?;
     if !matches!(latent_activation, Activation::Identity | Activation::Relu) {
         let (wanted, got) = ("relu or identity", format!("{latent_activation:?}").to_lowercase());
         return Err(Error::Setting { setting: "latent_activation", wanted, got });
     }
+    let [of_decoder, of_classifier] = match config.classified {
+        None => [latent, latent],
+        Some(classified) if (1..latent).contains(&classified) => [latent - classified, classified],
+        Some(classified) => {
+            let (wanted, got) = ("at least 1 and less than the latent", classified.to_string());
+            return Err(Error::Setting { setting: "classified", wanted, got });
+        }
+    };
     let widths = |first, hidden: &mut dyn Iterator<Item = usize>, last| -> Vec<usize> {
         std::iter::once(first).chain(hidden).chain([last]).collect()
     };
-    let hidden = || size.hidden().iter().copied();
-    let encoder = widths(pixels, &mut hidden(), latent);
-    let decoder = widths(latent, &mut hidden().rev(), pixels);
-    let classifier = widths(latent, &mut size.classifier_hidden().iter().copied(), classes);
+    let encoder = widths(pixels, &mut config.encoder.hidden().iter().copied(), latent);
+    let decoder = widths(of_decoder, &mut config.decoder.hidden().iter().copied().rev(), pixels);
+    let classifier =
+        widths(of_classifier, &mut config.classifier.classifier_hidden().iter().copied(), classes);
     let part = |name, widths: &[usize], last| stack(widths, last, &stream.child(name), dtype);
-    Ok(Cre::new(
+    let model = Cre::new(
         part("encoder", &encoder, latent_activation),
         part("decoder", &decoder, Activation::Tanh),
         part("classifier", &classifier, Activation::Identity),
         &[pixels],
-    ))
+    );
+    Ok(match config.classified {
+        None => model,
+        Some(classified) => model.with_split(classified),
+    })
 }
 
 /// Affine layers through these widths, with ReLU between them and `last` at the end.
@@ -101,8 +139,13 @@ mod tests {
     use super::*;
     use crate::{Module, Part};
 
-    fn config(size: Size, latent: usize) -> Config {
-        Config { size, pixels: 784, classes: 10, latent, latent_activation: Activation::Relu }
+    fn built(config: &Config) -> Cre {
+        cre(config, &Stream::new(0, "init"), DType::F32).unwrap()
+    }
+
+    fn counts(config: &Config) -> [usize; 3] {
+        let model = built(config);
+        Part::ALL.map(|part| model.part(part).n_params())
     }
 
     /// Fact A1 of the CRE specification.
@@ -115,18 +158,38 @@ mod tests {
                 (Size::L, [617 * k + 1_474_448, 616 * k + 1_475_232, 64 * k + 714]),
             ];
             for (size, expected) in formulas {
-                let model = cre(&config(size, k), &Stream::new(0, "init"), DType::F32).unwrap();
-                let counts = Part::ALL.map(|part| model.part(part).n_params());
-                assert_eq!(counts, expected, "FC-{size:?} with k = {k}");
+                assert_eq!(counts(&Config::of(size, k)), expected, "FC-{size:?} with k = {k}");
             }
         }
-        let model = cre(&config(Size::M, 4), &Stream::new(0, "init"), DType::F32).unwrap();
-        assert_eq!(Part::ALL.map(|part| model.part(part).n_params()), [486_028, 486_808, 190]);
+        assert_eq!(counts(&Config::of(Size::M, 4)), [486_028, 486_808, 190]);
+    }
+
+    #[test]
+    fn one_part_alone_can_be_enlarged() {
+        let (small, large) = (Config::of(Size::M, 4), Config::of(Size::L, 4));
+        let enlarged = [
+            Config { encoder: Size::L, ..small },
+            Config { decoder: Size::L, ..small },
+            Config { classifier: Size::L, ..small },
+        ];
+        for (part, enlarged) in enlarged.iter().enumerate() {
+            let mut expected = counts(&small);
+            expected[part] = counts(&large)[part];
+            assert_eq!(counts(enlarged), expected);
+        }
+    }
+
+    #[test]
+    fn the_heads_of_a_split_latent_have_the_parameters_of_their_parts() {
+        let (k, classified) = (16, 5);
+        let split = Config { classified: Some(classified), ..Config::of(Size::M, k) };
+        let decoder = 616 * (k - classified) + 484_344;
+        assert_eq!(counts(&split), [617 * k + 483_560, decoder, 12 * classified + 142]);
     }
 
     #[test]
     fn parameters_are_named_by_part_and_place() {
-        let model = cre(&config(Size::M, 4), &Stream::new(0, "init"), DType::F32).unwrap();
+        let model = built(&Config::of(Size::M, 4));
         let names: Vec<String> = model.params().into_iter().map(|(name, _)| name).collect();
         assert_eq!(names[..4], ["encoder.0.weight", "encoder.0.bias", "encoder.2.weight", "encoder.2.bias"]);
         assert_eq!(names[10..], ["classifier.2.weight", "classifier.2.bias"]);
@@ -134,11 +197,18 @@ mod tests {
 
     #[test]
     fn settings_that_make_no_sense_are_refused_by_name() {
-        let message = |config| cre(&config, &Stream::new(0, "init"), DType::F32).err().unwrap().to_string();
-        assert_eq!(message(config(Size::S, 0)), "latent: wanted at least 1, got 0");
+        let message =
+            |config: Config| cre(&config, &Stream::new(0, "init"), DType::F32).err().unwrap().to_string();
+        assert_eq!(message(Config::of(Size::S, 0)), "latent: wanted at least 1, got 0");
         for (latent_activation, name) in [(Activation::Tanh, "tanh"), (Activation::Sigmoid, "sigmoid")] {
-            let refused = Config { latent_activation, ..config(Size::S, 2) };
+            let refused = Config { latent_activation, ..Config::of(Size::S, 2) };
             let expected = format!("latent_activation: wanted relu or identity, got {name}");
+            assert_eq!(message(refused), expected);
+        }
+        for classified in [0, 2, 3] {
+            let refused = Config { classified: Some(classified), ..Config::of(Size::S, 2) };
+            let expected =
+                format!("classified: wanted at least 1 and less than the latent, got {classified}");
             assert_eq!(message(refused), expected);
         }
     }

@@ -2,8 +2,8 @@
 //!
 //! A [`Module`] maps a variable to a variable and lists its parameters. A [`Cre`] is an encoder with a
 //! decoder and a classifier on one latent; [`fc`] builds the fully connected ones, [`cnn`] the convolutional
-//! ones, [`vit`] the transformers. A [`Trainer`] trains all three parts with one forward and one backward pass
-//! a step.
+//! ones, [`vit`] the transformers, and an [`Architecture`] is a description of any of them. A [`Trainer`] trains all
+//! three parts with one forward and one backward pass a step.
 //!
 //! [`mlp`] and [`resnet9`] build plain classifiers; [`mlpae`], [`dcae`] and [`resnet_autoencoder`] build an
 //! [`Autoencoder`], and [`Guided`] puts two probes on its latent. A [`Learner`] trains any of them.
@@ -27,6 +27,7 @@ mod cre;
 pub mod fc;
 pub mod cnn;
 pub mod vit;
+mod architecture;
 pub mod mlp;
 pub mod resnet9;
 mod autoencoder;
@@ -37,7 +38,9 @@ pub mod guidance;
 mod schedule;
 mod adam;
 mod sgd;
+mod mixing;
 mod train;
+mod listening;
 mod optimiser;
 mod loss_scale;
 mod learner;
@@ -45,6 +48,7 @@ mod device;
 pub mod weights;
 
 pub use adam::{Adam, AdamConfig};
+pub use architecture::Architecture;
 pub use attention::SelfAttention;
 pub use autoencoder::Autoencoder;
 pub use block::Block;
@@ -55,8 +59,10 @@ pub use error::{Error, Result};
 pub use guidance::{Guided, GuidedLosses, Probed};
 pub use learner::Learner;
 pub use linear::Linear;
+pub use listening::listening;
 pub use loss_scale::LossScale;
 pub use mask::{KeepPatches, Mask, MaskTokens, MaskedLoss, Masking, Masks};
+pub use mixing::Mixing;
 pub use module::{Activation, Mode, Module, Sequential};
 pub use norm::{BatchNorm, LayerNorm};
 pub use optimiser::Optimiser;

@@ -45,6 +45,12 @@ pub trait Module: Send + Sync {
         None
     }
 
+    /// Whether what comes out is one of the representations that [`Cre::activations`](crate::Cre::activations) lists:
+    /// the output of an activation, or of a block that holds one.
+    fn is_representation(&self) -> bool {
+        self.as_activation().is_some_and(|activation| activation != Activation::Identity)
+    }
+
     /// The parameters with their names, in an order that never changes.
     fn params(&self) -> Vec<(String, &Param)>;
 
@@ -140,21 +146,35 @@ impl Sequential {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-}
 
-impl Module for Sequential {
-    fn forward<'t>(&self, x: &Var<'t>, mode: Mode) -> Result<Var<'t>> {
-        let (mut x, mut layers) = (x.clone(), self.0.iter().peekable());
-        while let Some(layer) = layers.next() {
-            x = match layers.peek().and_then(|next| next.as_activation()) {
+    /// Applies layer after layer, shows `seen` what came out at which place, and returns what comes out last.
+    ///
+    /// A layer and the activation behind it are applied together and shown as the activation.
+    pub(crate) fn walk<'t>(
+        &self,
+        x: &Var<'t>,
+        mode: Mode,
+        mut seen: impl FnMut(usize, &dyn Module, &Var<'t>),
+    ) -> Result<Var<'t>> {
+        let (mut x, mut place) = (x.clone(), 0);
+        while let Some(layer) = self.0.get(place) {
+            x = match self.0.get(place + 1).and_then(|next| next.as_activation()) {
                 Some(activation) => {
-                    layers.next();
+                    place += 1;
                     layer.forward_activated(&x, activation, mode)?
                 }
                 None => layer.forward(&x, mode)?,
             };
+            seen(place, &*self.0[place], &x);
+            place += 1;
         }
         Ok(x)
+    }
+}
+
+impl Module for Sequential {
+    fn forward<'t>(&self, x: &Var<'t>, mode: Mode) -> Result<Var<'t>> {
+        self.walk(x, mode, |_, _, _| {})
     }
 
     fn params(&self) -> Vec<(String, &Param)> {

@@ -30,6 +30,10 @@ impl Module for Residual {
         Ok(self.body.forward(x, mode)?.add(&self.skip.forward(x, mode)?)?)
     }
 
+    fn is_representation(&self) -> bool {
+        true
+    }
+
     fn params(&self) -> Vec<(String, &Param)> {
         within("body", self.body.params()).chain(within("skip", self.skip.params())).collect()
     }

@@ -1,6 +1,8 @@
 //! Training a CRE: one forward and one backward pass a step for all three parts.
 
+mod conflict;
 mod on_gpu;
+mod two_stages;
 
 use std::ops::ControlFlow;
 
@@ -8,25 +10,22 @@ use autograd::{Gradients, Tape, Var};
 use tensor::{DType, Indices, Tensor};
 
 use crate::cre::Losses;
+use crate::mixing::{Mixer, Mixing};
 use crate::{Adam, AdamConfig, Cre, Error, Mode, Module, Part, Result};
+use conflict::conflict;
 use on_gpu::OnGpu;
 
-/// A model in training: an optimiser for each part, and the weight of reconstruction.
+pub use conflict::Conflict;
+
+/// A model in training: an optimiser for each part, the weight of reconstruction, and the rule by which it weighs.
 pub struct Trainer<'m> {
     model: &'m Cre,
     optimisers: [Adam; 3],
+    config: AdamConfig,
     lambda: f64,
+    mixer: Mixer,
     precision: DType,
     on_gpu: Option<OnGpu>,
-}
-
-/// What the two losses say to the encoder about the same latent.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Conflict {
-    /// The cosine of the two gradients at z: 1 is agreement, 0 indifference, -1 opposition.
-    pub cosine: f64,
-    /// The norm of the MSE's gradient over that of the cross-entropy's.
-    pub norm_ratio: f64,
 }
 
 /// One epoch of training, averaged over its steps.
@@ -61,7 +60,22 @@ impl<'m> Trainer<'m> {
     /// A model that has not been trained yet. `lambda` is the weight of reconstruction in [0, 1].
     pub fn new(model: &'m Cre, config: AdamConfig, lambda: f64) -> Self {
         let optimisers = Part::ALL.map(|part| Adam::new(&model.part(part).params(), config));
-        Self { model, optimisers, lambda, precision: DType::F32, on_gpu: None }
+        let mixer = Mixer::weighted(config);
+        Self { model, optimisers, config, lambda, mixer, precision: DType::F32, on_gpu: None }
+    }
+
+    /// The same with an encoder that descends what this rule makes of the two losses; [`Mixing::Weighted`] is the
+    /// default.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if a setting of the rule makes no sense, or if the latent is split, where there is nothing
+    /// to mix.
+    pub fn mixing(self, rule: Mixing) -> Result<Self> {
+        if self.model.is_split() && rule != Mixing::Weighted {
+            let (wanted, got) = ("weighted, as nothing is mixed in a split latent", rule.name().into());
+            return Err(Error::Setting { setting: "mixing", wanted, got });
+        }
+        Ok(Self { mixer: Mixer::new(rule, self.config)?, ..self })
     }
 
     /// The same for a model of f32 that computes in `BF16`, on tensor cores where there are any; parameters, optimisers,
@@ -87,6 +101,13 @@ impl<'m> Trainer<'m> {
     /// # Errors
     /// If a shape does not fit.
     pub fn step(&mut self, images: &Tensor, labels: &Indices) -> Result<(f64, f64, Conflict)> {
+        match self.mixer.rule() {
+            Mixing::Weighted => self.step_in_one_pass(images, labels),
+            _ => self.step_in_two_stages(images, labels),
+        }
+    }
+
+    fn step_in_one_pass(&mut self, images: &Tensor, labels: &Indices) -> Result<(f64, f64, Conflict)> {
         let (gradients, report) = {
             let (tape, images) = self.begin(images)?;
             let mode = Mode::Training { step: self.optimisers[0].steps() };
@@ -107,10 +128,18 @@ impl<'m> Trainer<'m> {
     /// The tape of a step, and its images in the type in which it is computed.
     fn begin(&self, images: &Tensor) -> Result<(Tape, Tensor)> {
         if self.precision == DType::F32 {
-            return Ok((Tape::new(), images.clone()));
+            return Ok((self.tape(), images.clone()));
         }
         let images = Tape::without_gradients().constant(images).to_dtype(self.precision)?.value().clone();
-        Ok((Tape::new().mixed(self.precision), images))
+        Ok((self.tape(), images))
+    }
+
+    /// An empty tape that computes in the precision of this trainer.
+    fn tape(&self) -> Tape {
+        match self.precision {
+            DType::F32 => Tape::new(),
+            precision => Tape::new().mixed(precision),
+        }
     }
 
     /// One epoch over these batches.
@@ -170,7 +199,8 @@ impl<'m> Trainer<'m> {
         Ok(())
     }
 
-    /// Everything that has to be stored to go on later with the same bits: parameters, buffers and optimisers.
+    /// Everything that has to be stored to go on later with the same bits: parameters, buffers, optimisers, and what
+    /// the rule of mixing has learned.
     pub fn state(&self) -> Vec<(String, Tensor)> {
         let params = self
             .model
@@ -182,7 +212,7 @@ impl<'m> Trainer<'m> {
             let state = optimiser.state(&self.model.part(part).params()).into_iter();
             state.map(move |(name, tensor)| (optimiser_name(part, &name), tensor))
         });
-        params.chain(optimisers).collect()
+        params.chain(optimisers).chain(self.mixer.state()).collect()
     }
 
     /// Takes over what [`Trainer::state`] gave.
@@ -196,7 +226,7 @@ impl<'m> Trainer<'m> {
         for (part, optimiser) in Part::ALL.into_iter().zip(&mut self.optimisers) {
             optimiser.load(&self.model.part(part).params(), |name| stored(&optimiser_name(part, name)))?;
         }
-        Ok(())
+        self.mixer.load(&stored)
     }
 }
 
@@ -210,14 +240,6 @@ fn differentiate<'t>(tape: &'t Tape, losses: &Losses<'t>) -> Result<Gradients> {
     tape.keep(&losses.z_for_classifier);
     let sum: Var<'t> = losses.mse.add(&losses.cross_entropy)?;
     Ok(tape.backward(&sum)?)
-}
-
-/// Cosine and ratio of norms of two gradients; not a number where one of them is zero.
-fn conflict(of_mse: &Tensor, of_cross_entropy: &Tensor) -> Conflict {
-    let (x, y) = (of_mse.to_f64_vec(), of_cross_entropy.to_f64_vec());
-    let dot = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>();
-    let (norm_x, norm_y) = (dot(&x, &x).sqrt(), dot(&y, &y).sqrt());
-    Conflict { cosine: dot(&x, &y) / (norm_x * norm_y), norm_ratio: norm_x / norm_y }
 }
 
 /// Evaluates a model on batches of images, with nothing recorded (section 2.4 of the CRE specification).
@@ -288,13 +310,5 @@ mod tests {
         let logits = Tensor::from_vec(vec![1.0f32, 1.0, 0.0, 0.0, 2.0, 2.0], &[2, 3]).unwrap();
         assert_eq!(count_correct(&logits, &Indices::new(vec![0, 2])), 1);
         assert_eq!(count_correct(&logits, &Indices::new(vec![0, 1])), 2);
-    }
-
-    #[test]
-    fn opposed_gradients_have_cosine_minus_one() {
-        let x = Tensor::from_vec(vec![3.0f32, 4.0], &[2]).unwrap();
-        let y = Tensor::from_vec(vec![-6.0f32, -8.0], &[2]).unwrap();
-        let Conflict { cosine, norm_ratio } = conflict(&x, &y);
-        assert!((cosine + 1.0).abs() < 1e-15 && (norm_ratio - 0.5).abs() < 1e-15);
     }
 }

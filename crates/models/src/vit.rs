@@ -67,9 +67,14 @@ impl Config {
         }
     }
 
-    /// Rows and columns of patches.
+    /// Rows and columns of patches; 0 where patches have no size.
     fn grid(&self) -> usize {
-        self.side / self.patch
+        self.side.checked_div(self.patch).unwrap_or(0)
+    }
+
+    /// The number of numbers in a latent: a token for each patch, and the class token.
+    pub(crate) fn latent_len(&self) -> usize {
+        (1 + self.grid() * self.grid()) * self.encoder.width
     }
 
     fn check(&self) -> Result<()> {

@@ -3,14 +3,12 @@
 
 use models::fc::{self, Config, Size};
 use models::vit;
-use models::{Activation, AdamConfig, Cre, MaskedLoss, Masking, Trainer};
+use models::{AdamConfig, Cre, MaskedLoss, Masking, Trainer};
 use tensor::random::Stream;
 use tensor::{DType, Indices, Tensor};
 
 fn fc(size: Size) -> impl Fn(&Stream, DType) -> Cre {
-    let latent_activation = Activation::Relu;
-    let config = Config { size, pixels: 784, classes: 10, latent: 16, latent_activation };
-    move |stream, dtype| fc::cre(&config, stream, dtype).unwrap()
+    move |stream, dtype| fc::cre(&Config::of(size, 16), stream, dtype).unwrap()
 }
 
 fn vit_s(ratio: f64) -> impl Fn(&Stream, DType) -> Cre {

@@ -9,8 +9,8 @@ use models::fc::{self, Size};
 use models::resnet_autoencoder::{self, Plan};
 use models::vit::{self, Stack};
 use models::{
-    Activation, Adam, AdamConfig, Autoencoder, Cre, MaskedLoss, Masking, Masks, Mode, Module, Sequential,
-    Trainer, cnn, dcae, mlp, mlpae, resnet9, weights,
+    Adam, AdamConfig, Autoencoder, Cre, MaskedLoss, Masking, Masks, Mode, Module, Sequential, Trainer, cnn,
+    dcae, mlp, mlpae, resnet9, weights,
 };
 use tensor::random::Stream;
 use tensor::{DType, Indices, Tensor};
@@ -263,8 +263,7 @@ fn stream() -> Stream {
 }
 
 fn fc_of(size: Size) -> impl Fn(DType) -> Cre {
-    let latent_activation = Activation::Relu;
-    let config = fc::Config { size, pixels: 20, classes: 10, latent: 3, latent_activation };
+    let config = fc::Config { pixels: 20, ..fc::Config::of(size, 3) };
     move |dtype| fc::cre(&config, &stream(), dtype).unwrap()
 }
 
@@ -285,14 +284,14 @@ fn fc_l_computes_what_pytorch_computes() {
 
 #[test]
 fn cnn_s_computes_what_pytorch_computes() {
-    check_cre("cnn_s", &[1, 28, 28], |dtype| cnn::cnn_s(4, &stream(), dtype));
+    check_cre("cnn_s", &[1, 28, 28], |dtype| cnn::cnn_s(4, &stream(), dtype).unwrap());
 }
 
 /// In training both sides would have to drop the same channels, so the steps are taken in evaluation mode.
 #[test]
 fn cnn_l_computes_what_pytorch_computes_in_evaluation_mode() {
     for (dtype, allowed) in ALLOWED {
-        let model = cnn::cnn_l(16, &stream(), dtype);
+        let model = cnn::cnn_l(16, cnn::PAPER_DROPOUT, &stream(), dtype).unwrap();
         let fixture = Fixture::read("cnn_l", dtype, allowed);
         compare(&model, &[3, 32, 32], &fixture, 0.0, |_| Mode::Evaluation);
     }

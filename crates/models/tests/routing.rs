@@ -17,7 +17,7 @@ const STEP: f64 = 1e-6;
 
 fn model(size: Size, dtype: DType) -> Cre {
     let latent_activation = Activation::Identity;
-    let config = Config { size, pixels: PIXELS, classes: CLASSES, latent: 4, latent_activation };
+    let config = Config { pixels: PIXELS, classes: CLASSES, latent_activation, ..Config::of(size, 4) };
     fc::cre(&config, &Stream::new(11, "init"), dtype).unwrap()
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use autograd::for_each_op;
 use autograd::gradcheck::cases::{Cases, for_all};
 use autograd::gradcheck::checks;
-use models::{Activation, AdamConfig, Cre, Trainer, fc};
+use models::{AdamConfig, Cre, Trainer, fc};
 use tensor::random::Stream;
 use tensor::{DType, Device, Indices, Tensor};
 
@@ -43,8 +43,7 @@ for_each_op!(on_the_gpu);
 const BATCH: usize = 64;
 
 fn model() -> Cre {
-    let latent_activation = Activation::Relu;
-    let config = fc::Config { size: fc::Size::M, pixels: 784, classes: 10, latent: 16, latent_activation };
+    let config = fc::Config::of(fc::Size::M, 16);
     fc::cre(&config, &Stream::new(3, "init"), DType::F32).expect("the sizes fit, and the device works")
 }
 

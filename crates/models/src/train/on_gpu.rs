@@ -6,7 +6,7 @@ use tensor::gpu::{Argument, Gpu, Grid, Recording};
 use tensor::{DType, Device, Indices, Tensor};
 
 use super::{Conflict, EpochReport, Trainer, differentiate};
-use crate::{Error, Mode, Module, Part, Result};
+use crate::{Error, Mixing, Mode, Module, Part, Result};
 
 /// What a trainer keeps on the GPU that its model lives on.
 pub(super) struct OnGpu {
@@ -57,7 +57,8 @@ impl Trainer<'_> {
     ///
     /// # Errors
     /// [`Error::Diverged`] at the end of the epoch if a loss was not a finite number; [`Error::NoBatches`] if there are
-    /// none; [`Error::Setting`] if the model is on the processor; or if the GPU fails.
+    /// none; [`Error::Setting`] if the model is on the processor or the rule of mixing is not
+    /// [`Mixing::Weighted`](crate::Mixing::Weighted); or if the GPU fails.
     pub fn epoch_on_gpu(
         &mut self,
         epoch: u32,
@@ -67,6 +68,11 @@ impl Trainer<'_> {
     ) -> Result<EpochReport> {
         if steps == 0 {
             return Err(Error::NoBatches);
+        }
+        let rule = self.mixer.rule();
+        if rule != Mixing::Weighted {
+            let (wanted, got) = ("weighted in an epoch on a GPU", rule.name().into());
+            return Err(Error::Setting { setting: "mixing", wanted, got });
         }
         let mut here = self.on_gpu.take().ok_or_else(|| Error::Setting {
             setting: "device of the trainer",

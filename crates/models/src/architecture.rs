@@ -1,0 +1,233 @@
+//! A description of any CRE of the specification, from which it is built.
+
+use serde::{Deserialize, Serialize};
+use tensor::DType;
+use tensor::random::Stream;
+
+use crate::cnn::{self, PAPER_DROPOUT};
+use crate::{Activation, Cre, Result, fc, vit};
+
+/// A CRE of one of the families of section 3 of the CRE specification.
+///
+/// In a file it is one table: `family = "cnn-l"` beside the family's own settings.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "family", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Architecture {
+    /// FC-S, FC-M or FC-L, or a part of each (section 3.1).
+    Fc(fc::Config),
+    /// CNN-S for images of 1 x 28 x 28 (section 3.2).
+    CnnS {
+        /// The channels of the latent, which has 4 x 4 places: 16 in the paper.
+        latent_channels: usize,
+    },
+    /// CNN-L for images of 3 x 32 x 32 (section 3.3).
+    CnnL {
+        /// What all widths are divided by: 1 in the paper.
+        narrower: usize,
+        /// The probability with which a channel is dropped in training: 0.2 in the paper.
+        dropout: f64,
+    },
+    /// A transformer for square images (section 3.4).
+    Vit(vit::Config),
+}
+
+impl Architecture {
+    /// Builds the model; every parameter comes from a part of `stream` of its own.
+    ///
+    /// # Errors
+    /// [`Error::Setting`](crate::Error::Setting) if a setting makes no model, as [`fc::cre`], [`cnn::cnn_s`],
+    /// [`cnn::cnn_l`] and [`vit::cre`] say.
+    pub fn build(&self, stream: &Stream, dtype: DType) -> Result<Cre> {
+        match self {
+            Self::Fc(config) => fc::cre(config, stream, dtype),
+            Self::CnnS { latent_channels } => cnn::cnn_s(*latent_channels, stream, dtype),
+            Self::CnnL { narrower, dropout } => cnn::cnn_l(*narrower, *dropout, stream, dtype),
+            Self::Vit(config) => vit::cre(config, stream, dtype),
+        }
+    }
+
+    /// Channels, rows and columns of the images that it takes.
+    ///
+    /// A fully connected model does not know them: its pixels are taken for a square image of one channel, else of
+    /// three, else for a single row.
+    pub fn image_shape(&self) -> [usize; 3] {
+        match self {
+            Self::Fc(config) => {
+                let square = |channels: usize| {
+                    let side = (config.pixels / channels).isqrt();
+                    (channels * side * side == config.pixels).then_some([channels, side, side])
+                };
+                square(1).or_else(|| square(3)).unwrap_or([1, 1, config.pixels])
+            }
+            Self::CnnS { .. } => [1, 28, 28],
+            Self::CnnL { .. } => [3, 32, 32],
+            Self::Vit(config) => [config.channels, config.side, config.side],
+        }
+    }
+
+    /// The number of numbers in the latent of an image: `k` of [`Representation::z`](crate::Representation::z).
+    ///
+    /// It means something only where [`Architecture::build`] makes a model.
+    pub fn latent_len(&self) -> usize {
+        match self {
+            Self::Fc(config) => config.latent,
+            Self::CnnS { latent_channels } => 16 * latent_channels,
+            Self::CnnL { narrower, .. } => 2048usize.checked_div(*narrower).unwrap_or(0),
+            Self::Vit(config) => config.latent_len(),
+        }
+    }
+
+    /// A short name for people, with what differs from the paper.
+    ///
+    /// `FC-M, k = 16`, `FC-L/M/S, k = 16` where encoder, decoder and classifier differ in size, and `FC-M, k = 4 + 12`
+    /// where the classifier alone reads 4 of 16; `CNN-S, 16 channels`; `CNN-L/4`; `ViT-S` whatever is masked, and
+    /// `ViT, width 16` for a transformer that has no name.
+    pub fn label(&self) -> String {
+        match self {
+            Self::Fc(config) => of_fully_connected(config),
+            Self::CnnS { latent_channels: 1 } => "CNN-S, 1 channel".into(),
+            Self::CnnS { latent_channels } => format!("CNN-S, {latent_channels} channels"),
+            Self::CnnL { narrower, dropout } => {
+                let narrower = if *narrower == 1 { String::new() } else { format!("/{narrower}") };
+                let dropout =
+                    if *dropout == PAPER_DROPOUT { String::new() } else { format!(", dropout {dropout}") };
+                format!("CNN-L{narrower}{dropout}")
+            }
+            Self::Vit(config) => of_transformer(config),
+        }
+    }
+}
+
+fn of_fully_connected(config: &fc::Config) -> String {
+    let fc::Config { encoder, decoder, classifier, latent, classified, latent_activation, .. } = config;
+    let size = if encoder == decoder && decoder == classifier {
+        format!("{encoder:?}")
+    } else {
+        format!("{encoder:?}/{decoder:?}/{classifier:?}")
+    };
+    let activation = match latent_activation {
+        Activation::Relu => String::new(),
+        other => format!(", {}", format!("{other:?}").to_lowercase()),
+    };
+    let k = match classified {
+        None => latent.to_string(),
+        Some(classified) => format!("{classified} + {}", latent.saturating_sub(*classified)),
+    };
+    format!("FC-{size}, k = {k}{activation}")
+}
+
+fn of_transformer(config: &vit::Config) -> String {
+    let named = [
+        (vit::Config::S, "ViT-S"),
+        (vit::Config::M, "ViT-M"),
+        (vit::Config::L, "ViT-L"),
+        (vit::Config::CIFAR10, "ViT for CIFAR-10"),
+    ];
+    let own = named.iter().find(|(named, _)| *named == vit::Config { masking: named.masking, ..*config });
+    own.map_or_else(|| format!("ViT, width {}", config.encoder.width), |(_, name)| (*name).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use tensor::Tensor;
+
+    use super::*;
+    use crate::fc::Size;
+    use crate::{MaskedLoss, Masking};
+
+    fn every_family() -> [Architecture; 6] {
+        let masking = Masking { ratio: 0.5, loss: MaskedLoss::Whole };
+        [
+            Architecture::Fc(fc::Config::of(Size::S, 5)),
+            Architecture::Fc(fc::Config { classified: Some(2), ..fc::Config::of(Size::M, 5) }),
+            Architecture::CnnS { latent_channels: 2 },
+            Architecture::CnnL { narrower: 32, dropout: 0.0 },
+            Architecture::Vit(vit::Config::S),
+            Architecture::Vit(vit::Config { masking, ..vit::Config::S }),
+        ]
+    }
+
+    #[test]
+    fn the_model_takes_the_images_and_has_the_latent_that_are_announced() {
+        for architecture in every_family() {
+            let model = architecture.build(&Stream::new(1, "init"), DType::F32).unwrap();
+            let [c, h, w] = architecture.image_shape();
+            let of = model.represent(&Tensor::zeros(&[2, c * h * w], DType::F32)).unwrap();
+            assert_eq!(of.z.shape(), [2, architecture.latent_len()], "{}", architecture.label());
+        }
+    }
+
+    #[test]
+    fn the_pixels_of_a_fully_connected_model_are_a_square_where_they_can_be() {
+        for (pixels, shape) in [(784, [1, 28, 28]), (3072, [3, 32, 32]), (12, [3, 2, 2]), (30, [1, 1, 30])] {
+            let config = fc::Config { pixels, ..fc::Config::of(Size::S, 2) };
+            assert_eq!(Architecture::Fc(config).image_shape(), shape);
+        }
+    }
+
+    #[test]
+    fn labels_name_the_paper_s_models_and_what_differs_from_them() {
+        let fc_m = fc::Config::of(Size::M, 16);
+        let larger = fc::Config { encoder: Size::L, classifier: Size::S, ..fc_m };
+        let split = fc::Config { classified: Some(4), ..fc_m };
+        let identity = fc::Config { latent_activation: Activation::Identity, ..fc_m };
+        let masking = Masking { ratio: 0.5, loss: MaskedLoss::Whole };
+        let masked = vit::Config { masking, ..vit::Config::M };
+        let stack = vit::Stack { width: 16, ..vit::Config::S.encoder };
+        let wider = vit::Config { encoder: stack, decoder: stack, ..vit::Config::S };
+        let labels = [
+            (Architecture::Fc(fc_m), "FC-M, k = 16"),
+            (Architecture::Fc(larger), "FC-L/M/S, k = 16"),
+            (Architecture::Fc(split), "FC-M, k = 4 + 12"),
+            (Architecture::Fc(identity), "FC-M, k = 16, identity"),
+            (Architecture::CnnS { latent_channels: 16 }, "CNN-S, 16 channels"),
+            (Architecture::CnnS { latent_channels: 1 }, "CNN-S, 1 channel"),
+            (Architecture::CnnL { narrower: 1, dropout: 0.2 }, "CNN-L"),
+            (Architecture::CnnL { narrower: 4, dropout: 0.2 }, "CNN-L/4"),
+            (Architecture::CnnL { narrower: 4, dropout: 0.0 }, "CNN-L/4, dropout 0"),
+            (Architecture::Vit(masked), "ViT-M"),
+            (Architecture::Vit(vit::Config::CIFAR10), "ViT for CIFAR-10"),
+            (Architecture::Vit(wider), "ViT, width 16"),
+        ];
+        for (architecture, label) in labels {
+            assert_eq!(architecture.label(), label);
+        }
+    }
+
+    #[test]
+    fn sizes_that_make_no_model_are_errors_and_no_panics() {
+        let no_patches = vit::Config { patch: 0, ..vit::Config::S };
+        for (refused, message) in [
+            (Architecture::Fc(fc::Config::of(Size::S, 0)), "latent: wanted at least 1, got 0"),
+            (Architecture::CnnS { latent_channels: 0 }, "latent_channels: wanted at least 1, got 0"),
+            (Architecture::CnnL { narrower: 0, dropout: 0.2 }, "narrower: wanted a divisor of 64, got 0"),
+            (Architecture::CnnL { narrower: 5, dropout: 0.2 }, "narrower: wanted a divisor of 64, got 5"),
+            (Architecture::Vit(no_patches), "patch: wanted at least 1, got 0"),
+        ] {
+            let error = refused.build(&Stream::new(0, "init"), DType::F32).err().unwrap();
+            assert_eq!(error.to_string(), message);
+            // Neither may these panic.
+            let _ = (refused.image_shape(), refused.latent_len(), refused.label());
+        }
+    }
+
+    #[test]
+    fn a_description_comes_back_from_its_table_and_unknown_settings_are_refused() {
+        for architecture in every_family() {
+            let table = serde_json::to_value(architecture).unwrap();
+            assert_eq!(serde_json::from_value::<Architecture>(table).unwrap(), architecture);
+        }
+        // Runs that are stored know nothing of a split, so neither does the table without one.
+        let without_split = serde_json::to_value(every_family()[0]).unwrap();
+        assert!(without_split.get("classified").is_none());
+        let table = serde_json::json!({ "family": "cnn-l", "narrower": 4, "dropout": 0.2 });
+        let cnn_l = Architecture::CnnL { narrower: 4, dropout: 0.2 };
+        assert_eq!(serde_json::to_value(cnn_l).unwrap(), table);
+        let mut fc_m = serde_json::to_value(Architecture::Fc(fc::Config::of(Size::M, 4))).unwrap();
+        for mut table in [table, fc_m.take()] {
+            table["wider"] = 2.into();
+            let refused = serde_json::from_value::<Architecture>(table).unwrap_err().to_string();
+            assert!(refused.starts_with("unknown field `wider`"), "{refused}");
+        }
+    }
+}

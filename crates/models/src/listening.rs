@@ -1,0 +1,191 @@
+//! What an encoder listens to: how far its latent moves when its image moves in a given direction.
+
+use autograd::Tape;
+use autograd::ops::matmul::MatMul;
+use ndarray_rand::rand::RngCore;
+use tensor::random::Stream;
+use tensor::{DType, Tensor};
+
+use crate::{Cre, Error, Mode, Result};
+
+/// For each direction `v`, a row of `[m, pixels]`, an estimate of the mean over the images `[n, pixels]` of
+/// `|J v|^2`, where `J = dz/dx` is the Jacobian of the encoder at that image, in evaluation mode.
+///
+/// Rows that are orthonormal make shares that can be compared; those of a whole basis add up to the mean squared norm
+/// of the Jacobian.
+///
+/// One backward pass answers for all directions (the estimator of Hutchinson, 1989). For each image `stream` draws
+/// signs `g`, one for each number of the latent, and the pass gives `r = J^T g`. With `u = J v`,
+/// `(r v)^2 = (g u)^2` has the mean `|u|^2`, because the signs are independent, so the estimate has no bias. Its
+/// variance for one image is `2 (|u|^4 - sum of u_i^4)`: nothing for a latent of one number, and never more than
+/// `2 |u|^4`, which normal numbers in place of signs would have. Over `n` images with equal `|u|` the relative standard
+/// error is at most `sqrt(2 / n)`; it is larger where few images hold most of the sum. Batches of one data set are
+/// averaged with their sizes as weights, each with a stream of its own.
+///
+/// # Errors
+/// If there are no images or a shape does not fit.
+pub fn listening(model: &Cre, images: &Tensor, directions: &Tensor, stream: &Stream) -> Result<Vec<f64>> {
+    let (&[n, pixels], &[m, along]) = (images.shape(), directions.shape()) else {
+        return Err(misfit(images, directions));
+    };
+    if along != pixels {
+        return Err(misfit(images, directions));
+    }
+    if n == 0 {
+        return Err(Error::Setting { setting: "images", wanted: "at least one", got: "none".into() });
+    }
+    let by_pixel = {
+        let tape = Tape::new();
+        let x = tape.input(images);
+        let z = model.encode(&x, Mode::Evaluation)?;
+        let signs = signs(z.shape(), stream)?.to_dtype(z.value().dtype()).to_device(&z.value().device())?;
+        tape.backward_from(&z, signs)?.of(&x)?.clone()
+    };
+    // r v for each image and each direction, [n, m]
+    let tape = Tape::without_gradients();
+    let directions = tape.constant(&directions.to_device(&by_pixel.device())?).to_dtype(by_pixel.dtype())?;
+    let transposed = MatMul { transpose_a: false, transpose_b: true };
+    let [along] = tape.apply(transposed, [&tape.constant(&by_pixel), &directions])?;
+    let mut squares = vec![0.0; m];
+    for row in along.value().to_f64_vec().chunks_exact(m.max(1)) {
+        squares.iter_mut().zip(row).for_each(|(sum, x)| *sum += x * x);
+    }
+    Ok(squares.into_iter().map(|sum| sum / n as f64).collect())
+}
+
+fn misfit(images: &Tensor, directions: &Tensor) -> Error {
+    let wanted = "images [n, pixels] and directions [m, pixels]";
+    tensor::Error::shape("listening", wanted, &[images.shape(), directions.shape()]).into()
+}
+
+/// Numbers that are 1 or -1 with equal probability.
+fn signs(shape: &[usize], stream: &Stream) -> Result<Tensor> {
+    let mut words = stream.sequence(0);
+    let signs = (0..shape.iter().product()).map(|_| if words.next_u32() >> 31 == 0 { 1.0 } else { -1.0 });
+    Ok(Tensor::from_vec::<f64>(signs.collect(), shape)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fc::{self, Config, Size};
+    use crate::{Activation, Architecture, vit};
+
+    const PIXELS: usize = 6;
+    const N: usize = 5;
+
+    fn model(latent: usize, size: Size, latent_activation: Activation) -> Cre {
+        let config = Config { pixels: PIXELS, classes: 3, latent_activation, ..Config::of(size, latent) };
+        fc::cre(&config, &Stream::new(3, "init"), DType::F64).unwrap()
+    }
+
+    fn random(shape: &[usize], purpose: &str) -> Tensor {
+        let mut words = Stream::new(7, purpose).sequence(0);
+        let numbers = (0..shape.iter().product()).map(|_| 2.0 * words.uniform() - 1.0).collect();
+        Tensor::from_vec::<f64>(numbers, shape).unwrap()
+    }
+
+    /// The standard basis and one direction that is oblique to it.
+    fn directions() -> Tensor {
+        let mut rows: Vec<f64> = (0..PIXELS * PIXELS).map(|i| f64::from(i % (PIXELS + 1) == 0)).collect();
+        rows.extend(random(&[PIXELS], "oblique").to_f64_vec());
+        Tensor::from_vec(rows, &[PIXELS + 1, PIXELS]).unwrap()
+    }
+
+    /// `J v` for each image and each direction, from one backward pass for each number of the latent.
+    fn exact(model: &Cre, images: &Tensor, k: usize) -> Vec<Vec<Vec<f64>>> {
+        let directions = directions().to_f64_vec();
+        let mut all = vec![vec![vec![0.0; k]; PIXELS + 1]; N];
+        for unit in 0..k {
+            let tape = Tape::new();
+            let x = tape.input(images);
+            let z = model.encode(&x, Mode::Evaluation).unwrap();
+            let one = (0..N * k).map(|i| f64::from(i % k == unit)).collect();
+            let gradients = tape.backward_from(&z, Tensor::from_vec::<f64>(one, &[N, k]).unwrap()).unwrap();
+            for (image, row) in gradients.of(&x).unwrap().to_f64_vec().chunks(PIXELS).enumerate() {
+                for (direction, v) in directions.chunks(PIXELS).enumerate() {
+                    all[image][direction][unit] = row.iter().zip(v).map(|(x, v)| x * v).sum();
+                }
+            }
+        }
+        all
+    }
+
+    /// The mean over many draws is within five of its standard errors, which the documentation's variance gives.
+    #[test]
+    fn the_estimate_has_the_mean_and_the_variance_that_are_announced() {
+        const DRAWS: usize = 2000;
+        const K: usize = 4;
+        for (size, activation) in [(Size::S, Activation::Identity), (Size::M, Activation::Relu)] {
+            let (model, images) = (model(K, size, activation), random(&[N, PIXELS], "images"));
+            let jacobian = exact(&model, &images, K);
+            let draws: Vec<Vec<f64>> = (0..DRAWS)
+                .map(|draw| {
+                    let stream = Stream::new(draw as u64, "listening");
+                    listening(&model, &images, &directions(), &stream).unwrap()
+                })
+                .collect();
+            for direction in 0..=PIXELS {
+                let (mut mean, mut variance) = (0.0, 0.0);
+                for u in jacobian.iter().map(|image| &image[direction]) {
+                    let square: f64 = u.iter().map(|u| u * u).sum();
+                    let fourth: f64 = u.iter().map(|u| u.powi(4)).sum();
+                    mean += square / N as f64;
+                    variance += 2.0 * (square * square - fourth) / (N * N) as f64;
+                }
+                let of = draws.iter().map(|draw| draw[direction]);
+                let got = of.clone().sum::<f64>() / DRAWS as f64;
+                let spread = of.map(|x| (x - got).powi(2)).sum::<f64>() / (DRAWS - 1) as f64;
+                let error = 5.0 * (variance / DRAWS as f64).sqrt();
+                assert!(
+                    (got - mean).abs() < error,
+                    "{size:?}, {direction}: {got}, exactly {mean} +- {error}"
+                );
+                // A variance from 2,000 draws of a kurtosis below 12 has a standard error below 8 %.
+                assert!((spread / variance - 1.0).abs() < 0.4, "{size:?}, {direction}: {spread} {variance}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_latent_of_one_number_is_heard_exactly_whatever_the_draw() {
+        let (model, images) = (model(1, Size::M, Activation::Identity), random(&[N, PIXELS], "images"));
+        let jacobian = exact(&model, &images, 1);
+        for seed in 0..3 {
+            let got = listening(&model, &images, &directions(), &Stream::new(seed, "listening")).unwrap();
+            for (direction, got) in got.into_iter().enumerate() {
+                let squares = jacobian.iter().map(|image| image[direction][0].powi(2));
+                let expected = squares.sum::<f64>() / N as f64;
+                // Both are the same sums of some thousand products, up to the sign and the order.
+                assert!((got - expected).abs() <= 1e-12 * expected, "{direction}: {got} {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_encoder_of_images_and_one_of_tokens_are_asked_in_the_same_way() {
+        for architecture in [Architecture::CnnS { latent_channels: 1 }, Architecture::Vit(vit::Config::S)] {
+            let model = architecture.build(&Stream::new(3, "init"), DType::F32).unwrap();
+            let images = random(&[2, 784], "images").to_dtype(DType::F32);
+            let directions = random(&[3, 784], "directions");
+            let got = listening(&model, &images, &directions, &Stream::new(1, "listening")).unwrap();
+            assert!(got.len() == 3 && got.iter().all(|&share| share > 0.0), "{got:?}");
+        }
+    }
+
+    #[test]
+    fn directions_of_another_length_and_no_images_are_refused() {
+        let (model, stream) = (model(2, Size::S, Activation::Identity), Stream::new(1, "listening"));
+        let of = |images: &[usize], directions: &[usize]| {
+            let zeros = |shape| Tensor::zeros(shape, DType::F64);
+            listening(&model, &zeros(images), &zeros(directions), &stream)
+        };
+        for (images, directions) in [([2, 6].as_slice(), [3, 5].as_slice()), (&[2, 6], &[6]), (&[6], &[3, 6])]
+        {
+            let message = of(images, directions).unwrap_err().to_string();
+            assert!(message.contains("images [n, pixels] and directions [m, pixels]"), "{message}");
+        }
+        assert_eq!(of(&[0, 6], &[3, 6]).unwrap_err().to_string(), "images: wanted at least one, got none");
+        assert_eq!(of(&[2, 6], &[0, 6]), Ok(vec![]));
+    }
+}

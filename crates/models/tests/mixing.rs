@@ -1,0 +1,144 @@
+//! What the rules of mixing do to training: the heads never notice, the encoder does, and nothing is forgotten.
+#![allow(clippy::unwrap_used)]
+
+use models::fc::{self, Config, Size};
+use models::{Activation, AdamConfig, Cre, Error, Mixing, Module, Part, Trainer};
+use tensor::random::Stream;
+use tensor::{DType, Indices, Tensor};
+
+const PIXELS: usize = 12;
+const RULES: [Mixing; 5] = [
+    Mixing::Weighted,
+    Mixing::Surgery,
+    Mixing::Uncertainty,
+    Mixing::Normalised { mse: 0.3 },
+    Mixing::Alternating,
+];
+
+fn config() -> Config {
+    let latent_activation = Activation::Identity;
+    Config { pixels: PIXELS, classes: 3, latent_activation, ..Config::of(Size::M, 4) }
+}
+
+fn model() -> Cre {
+    fc::cre(&config(), &Stream::new(11, "init"), DType::F32).unwrap()
+}
+
+fn trainer(model: &Cre, rule: Mixing, lambda: f64) -> Trainer<'_> {
+    Trainer::new(model, AdamConfig { learning_rate: 1e-2, ..AdamConfig::PAPER }, lambda).mixing(rule).unwrap()
+}
+
+fn batch() -> (Tensor, Indices) {
+    let mut words = Stream::new(5, "images").sequence(0);
+    let pixels = (0..6 * PIXELS).map(|_| (2.0 * words.uniform() - 1.0) as f32).collect();
+    (Tensor::from_vec(pixels, &[6, PIXELS]).unwrap(), Indices::new(vec![0, 1, 2, 0, 1, 2]))
+}
+
+/// Parameters of a part after so many steps.
+fn trained(part: Part, rule: Mixing, lambda: f64, steps: usize) -> Vec<f64> {
+    let (model, (images, labels)) = (model(), batch());
+    let mut trainer = trainer(&model, rule, lambda);
+    for _ in 0..steps {
+        trainer.step(&images, &labels).unwrap();
+    }
+    let params = model.part(part).params().into_iter();
+    params.flat_map(|(_, param)| param.value().to_f64_vec()).collect()
+}
+
+#[test]
+fn under_every_rule_the_heads_take_the_same_first_step_at_full_strength() {
+    for part in [Part::Decoder, Part::Classifier] {
+        let expected = trained(part, Mixing::Weighted, 0.3, 1);
+        for rule in RULES {
+            assert_eq!(trained(part, rule, 0.3, 1), expected, "{}", rule.name());
+        }
+    }
+}
+
+#[test]
+fn under_every_rule_training_lowers_both_losses() {
+    for rule in RULES {
+        let (model, (images, labels)) = (model(), batch());
+        let mut trainer = trainer(&model, rule, 0.5);
+        let mut step = || trainer.step(&images, &labels).unwrap();
+        let (first_mse, first_cross_entropy, _) = step();
+        for _ in 0..40 {
+            step();
+        }
+        let (mse, cross_entropy, conflict) = step();
+        let name = rule.name();
+        assert!(mse < first_mse && cross_entropy < first_cross_entropy, "{name}: {mse} {cross_entropy}");
+        assert!(conflict.cosine.abs() <= 1.0, "{name}: {conflict:?}");
+    }
+}
+
+#[test]
+fn an_alternating_encoder_follows_the_mse_first() {
+    let expected = trained(Part::Encoder, Mixing::Weighted, 1.0, 1);
+    assert_eq!(trained(Part::Encoder, Mixing::Alternating, 0.3, 1), expected);
+}
+
+#[test]
+fn rules_without_lambda_do_not_ask_for_it_and_the_others_do() {
+    for rule in RULES {
+        let [low, high] = [0.1, 0.9].map(|lambda| trained(Part::Encoder, rule, lambda, 3));
+        let without = matches!(rule, Mixing::Uncertainty | Mixing::Alternating);
+        assert_eq!(low == high, without, "{}", rule.name());
+    }
+}
+
+#[test]
+fn a_stored_trainer_goes_on_with_the_same_bits_under_every_rule() {
+    let (images, labels) = batch();
+    let losses = |trainer: &mut Trainer<'_>, steps: usize| -> Vec<(f64, f64)> {
+        let mut step = || trainer.step(&images, &labels).map(|(mse, ce, _)| (mse, ce)).unwrap();
+        (0..steps).map(|_| step()).collect()
+    };
+    for rule in RULES {
+        let (whole, first, second) = (model(), model(), model());
+        let expected = losses(&mut trainer(&whole, rule, 0.7), 8);
+        let mut before = trainer(&first, rule, 0.7);
+        losses(&mut before, 3);
+        let state = before.state();
+        let learns = state.iter().any(|(name, _)| name.starts_with("mixing."));
+        assert_eq!(learns, rule == Mixing::Uncertainty);
+        let mut after = trainer(&second, rule, 0.7);
+        let stored = |name: &str| state.iter().find(|(own, _)| own == name).map(|(_, tensor)| tensor.clone());
+        after.load(stored).unwrap();
+        assert_eq!(losses(&mut after, 5), expected[3..], "{}", rule.name());
+    }
+}
+
+#[test]
+fn a_state_without_what_the_rule_has_learned_is_refused() {
+    let (model, other) = (model(), model());
+    let state = trainer(&model, Mixing::Weighted, 0.5).state();
+    let stored = |name: &str| state.iter().find(|(own, _)| own == name).map(|(_, tensor)| tensor.clone());
+    let refused = trainer(&other, Mixing::Uncertainty, 0.5).load(stored);
+    assert!(matches!(refused, Err(Error::State { name, .. }) if name == "mixing.log_variances"));
+}
+
+#[test]
+fn an_epoch_on_a_gpu_and_a_split_latent_refuse_every_rule_but_the_paper_s() {
+    let split = Config { classified: Some(1), ..config() };
+    let split = fc::cre(&split, &Stream::new(11, "init"), DType::F32).unwrap();
+    let (model, (images, labels)) = (model(), batch());
+    for rule in &RULES[1..] {
+        let mut trainer = trainer(&model, *rule, 0.5);
+        let gather = |_| Ok((images.clone(), labels.clone()));
+        let refused = trainer.epoch_on_gpu(1, 1, |_| Ok(()), gather).unwrap_err().to_string();
+        assert_eq!(refused, format!("mixing: wanted weighted in an epoch on a GPU, got {}", rule.name()));
+        let refused = Trainer::new(&split, AdamConfig::PAPER, 0.5).mixing(*rule).err().unwrap().to_string();
+        assert!(refused.starts_with("mixing: wanted weighted, as nothing is mixed"), "{refused}");
+    }
+    assert!(Trainer::new(&split, AdamConfig::PAPER, 0.5).mixing(Mixing::Weighted).is_ok());
+}
+
+#[test]
+fn a_lambda_outside_its_range_is_refused_under_every_rule() {
+    let (model, (images, labels)) = (model(), batch());
+    for rule in RULES {
+        let refused = trainer(&model, rule, 1.5).step(&images, &labels).unwrap_err().to_string();
+        assert_eq!(refused, "lambda: wanted a number in [0, 1], got 1.5");
+    }
+}

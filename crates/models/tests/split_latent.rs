@@ -1,0 +1,109 @@
+//! A latent of which one part is the classifier's alone and the other the decoder's alone.
+#![allow(clippy::unwrap_used)]
+
+use autograd::Tape;
+use models::fc::{self, Config, Size};
+use models::{Activation, AdamConfig, Cre, Losses, Mode, Module, Part, Trainer};
+use tensor::random::Stream;
+use tensor::{DType, Indices, Tensor};
+
+const PIXELS: usize = 12;
+const K: usize = 5;
+const CLASSIFIED: usize = 2;
+
+fn model() -> Cre {
+    let latent_activation = Activation::Identity;
+    let config = Config { pixels: PIXELS, classes: 3, latent_activation, ..Config::of(Size::M, K) };
+    let config = Config { classified: Some(CLASSIFIED), ..config };
+    fc::cre(&config, &Stream::new(11, "init"), DType::F64).unwrap()
+}
+
+fn batch() -> (Tensor, Indices) {
+    let mut words = Stream::new(5, "images").sequence(0);
+    let pixels = (0..6 * PIXELS).map(|_| 2.0 * words.uniform() - 1.0).collect();
+    (Tensor::from_vec(pixels, &[6, PIXELS]).unwrap(), Indices::new(vec![0, 1, 2, 0, 1, 2]))
+}
+
+/// Of the encoder's first and last weights, the gradients of the sum of both losses with these weights.
+fn gradients(model: &Cre, lambda: f64, [of_mse, of_cross_entropy]: [f64; 2]) -> [Vec<f64>; 2] {
+    let (images, labels) = batch();
+    let tape = Tape::new();
+    let Losses { mse, cross_entropy, .. } =
+        model.losses(&tape, &images, &labels, lambda, Mode::Evaluation).unwrap();
+    let total = mse.scale(of_mse).unwrap().add(&cross_entropy.scale(of_cross_entropy).unwrap()).unwrap();
+    let gradients = tape.backward(&total).unwrap();
+    let params = model.part(Part::Encoder).params();
+    ["0.weight", "2.weight"].map(|wanted| {
+        let (_, param) = params.iter().find(|(name, _)| name == wanted).unwrap();
+        gradients.param(param).unwrap().to_f64_vec()
+    })
+}
+
+#[test]
+fn the_units_of_one_head_do_not_hear_of_the_other_s_loss_whatever_lambda() {
+    let model = model();
+    let [_, of_mse] = gradients(&model, 0.5, [1.0, 0.0]);
+    let [_, of_cross_entropy] = gradients(&model, 0.5, [0.0, 1.0]);
+    let unit = of_mse.len() / K;
+    let (for_classifier, for_decoder) = (0..CLASSIFIED * unit, CLASSIFIED * unit..K * unit);
+    assert!(of_mse[for_classifier.clone()].iter().all(|&gradient| gradient == 0.0));
+    assert!(of_cross_entropy[for_decoder.clone()].iter().all(|&gradient| gradient == 0.0));
+    for lambda in [0.0, 0.3, 1.0] {
+        let [_, of_both] = gradients(&model, lambda, [1.0, 1.0]);
+        assert_eq!(of_both[for_classifier.clone()], of_cross_entropy[for_classifier.clone()]);
+        assert_eq!(of_both[for_decoder.clone()], of_mse[for_decoder.clone()]);
+        assert!(of_both.iter().any(|&gradient| gradient != 0.0));
+    }
+}
+
+#[test]
+fn below_the_latent_both_losses_add_up_at_full_strength() {
+    let model = model();
+    let [of_mse, _] = gradients(&model, 0.5, [1.0, 0.0]);
+    let [of_cross_entropy, _] = gradients(&model, 0.5, [0.0, 1.0]);
+    let [of_both, _] = gradients(&model, 0.3, [1.0, 1.0]);
+    let largest = of_both.iter().fold(0.0f64, |largest, gradient| largest.max(gradient.abs()));
+    for ((x, y), both) in of_mse.iter().zip(of_cross_entropy).zip(of_both) {
+        // One sum of some hundred products in another order.
+        assert!((x + y - both).abs() <= 100.0 * f64::EPSILON * largest, "{x} + {y}, got {both}");
+    }
+}
+
+#[test]
+fn the_representation_holds_the_whole_latent_and_each_head_reads_its_own_part() {
+    let (model, (images, labels)) = (model(), batch());
+    let of = model.represent(&images).unwrap();
+    assert_eq!(of.z.shape(), [6, K]);
+    let z = of.z.to_f64_vec();
+    let columns = |from: usize, to: usize| {
+        let part: Vec<f64> = z.chunks(K).flat_map(|row| row[from..to].to_vec()).collect();
+        Tensor::from_vec(part, &[6, to - from]).unwrap()
+    };
+    let head = |part: Part, z: Tensor| model.part(part).output(&z).unwrap().to_f64_vec();
+    assert_eq!(head(Part::Classifier, columns(0, CLASSIFIED)), of.logits.to_f64_vec());
+    assert_eq!(head(Part::Decoder, columns(CLASSIFIED, K)), of.reconstruction.to_f64_vec());
+    let tape = Tape::without_gradients();
+    let losses = model.losses(&tape, &images, &labels, 0.5, Mode::Evaluation).unwrap();
+    assert_eq!(losses.logits.value().to_f64_vec(), of.logits.to_f64_vec());
+}
+
+#[test]
+fn training_a_split_latent_lowers_both_losses_and_knows_no_conflict() {
+    let (model, (images, labels)) = (model(), batch());
+    let config = AdamConfig { learning_rate: 1e-2, ..AdamConfig::PAPER };
+    let mut trainer = Trainer::new(&model, config, 1.0);
+    let mut step = || trainer.step(&images, &labels).unwrap();
+    let (first_mse, first_cross_entropy, conflict) = step();
+    assert!(conflict.cosine == 0.0 && conflict.norm_ratio > 0.0, "{conflict:?}");
+    for _ in 0..30 {
+        step();
+    }
+    let (mse, cross_entropy, _) = step();
+    assert!(mse < first_mse && cross_entropy < first_cross_entropy);
+}
+
+#[test]
+fn a_split_beyond_the_latent_is_an_error() {
+    let (images, _) = batch();
+    assert!(model().with_split(K + 1).represent(&images).is_err());
+}
