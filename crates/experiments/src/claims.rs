@@ -115,6 +115,25 @@ mod tests {
     }
 
     #[test]
+    fn the_name_of_a_paper_stands_for_all_of_its_experiments() {
+        let of_cre = named(&["cre".into()]).unwrap();
+        assert_eq!(of_cre.len(), ALL.iter().filter(|listed| listed.paper == "cre").count());
+        assert!(ALL.iter().all(|listed| PAPERS.contains(&listed.paper)));
+    }
+
+    #[test]
+    fn experiments_share_the_runs_of_the_sweeps() {
+        let runs = |name: &str| named(&[name.to_owned()]).unwrap()[0];
+        let runs = |name: &str| (runs(name).plan)(Profile::Quick, &[]).unwrap().runs;
+        let swept = runs("fc-lambda-sweep");
+        for (name, at_least) in [("paired-synergy", 25), ("gradient-conflict", 75), ("representation-similarity", 45)]
+        {
+            let shared = runs(name).iter().filter(|run| swept.contains(run)).count();
+            assert!(shared >= at_least, "{name} shares {shared} runs");
+        }
+    }
+
+    #[test]
     fn every_profile_of_every_experiment_has_runs_and_unknown_settings_are_refused() {
         for listed in &ALL {
             for profile in Profile::ALL {

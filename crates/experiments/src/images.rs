@@ -15,7 +15,7 @@ use crate::{Error, Result};
 const CHUNK: usize = 1_000;
 
 /// Which images of which set.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
     /// The name of the set.

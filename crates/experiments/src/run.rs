@@ -5,6 +5,8 @@ mod finals;
 mod learner;
 mod learning;
 mod observed;
+#[cfg(test)]
+mod tests;
 
 use data::Augmentation;
 use models::{AdamConfig, Architecture, Mixing};

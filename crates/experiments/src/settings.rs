@@ -36,35 +36,47 @@ impl std::str::FromStr for Setting {
     }
 }
 
-/// The config with these values set.
+/// The config with these values set; `*` in a key stands for every element of a list, as in `families.*.epochs`.
 ///
 /// # Errors
 /// [`Error::Usage`] if a key does not exist or a value has the wrong type.
 pub fn with_settings<C: Serialize + DeserializeOwned>(config: C, settings: &[Setting]) -> Result<C> {
     let mut whole = serde_json::to_value(config).expect("a config is plain data");
     for Setting { key, value } in settings {
-        let mut place = &mut whole;
-        for part in key.split('.') {
-            let Value::Object(fields) = place else {
-                return Err(Error::Usage(format!("no config key `{key}`: there is nothing below `{part}`")));
-            };
-            let names: Vec<String> = fields.keys().cloned().collect();
-            place = fields.get_mut(part).ok_or_else(|| {
-                let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                let hint = nearest(part, &names);
-                Error::Usage(format!("no config key `{key}`{hint}; there are {}", names.join(", ")))
-            })?;
-        }
-        // A number that is written 1 is as good as 1.0 where the config holds 1.0.
-        *place = match (value.as_f64(), place.is_f64()) {
-            (Some(number), true) => Value::from(number),
-            _ => value.clone(),
-        };
+        let parts: Vec<&str> = key.split('.').collect();
+        set(&mut whole, key, &parts, value)?;
     }
     serde_json::from_value(whole).map_err(|error| {
         let keys: Vec<&str> = settings.iter().map(|setting| setting.key.as_str()).collect();
         Error::Usage(format!("the config with {} set is not valid: {error}", keys.join(", ")))
     })
+}
+
+/// Sets what the parts of a key lead to, from here down.
+fn set(place: &mut Value, key: &str, parts: &[&str], value: &Value) -> Result<()> {
+    let Some((part, rest)) = parts.split_first() else {
+        // A number that is written 1 is as good as 1.0 where the config holds 1.0.
+        *place = match (value.as_f64(), place.is_f64()) {
+            (Some(number), true) => Value::from(number),
+            _ => value.clone(),
+        };
+        return Ok(());
+    };
+    match place {
+        Value::Array(elements) if *part == "*" => {
+            elements.iter_mut().try_for_each(|element| set(element, key, rest, value))
+        }
+        Value::Object(fields) => {
+            let names: Vec<String> = fields.keys().cloned().collect();
+            let field = fields.get_mut(*part).ok_or_else(|| {
+                let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                let hint = nearest(part, &names);
+                Error::Usage(format!("no config key `{key}`{hint}; there are {}", names.join(", ")))
+            })?;
+            set(field, key, rest, value)
+        }
+        _ => Err(Error::Usage(format!("no config key `{key}`: there is nothing below `{part}`"))),
+    }
 }
 
 #[cfg(test)]
@@ -92,6 +104,18 @@ mod tests {
         let config = set(&["epochs=3", "rate=1", "latents=[2, 8]", "data=mnist-part"]).unwrap();
         let expected = Config { epochs: 3, rate: 1.0, latents: vec![2, 8], data: "mnist-part".into() };
         assert_eq!(config, expected);
+    }
+
+    #[test]
+    fn a_star_stands_for_every_element() {
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        struct Outer {
+            parts: Vec<Config>,
+        }
+        let part = || Config { epochs: 1, rate: 0.5, latents: vec![4], data: "a".into() };
+        let settings = ["parts.*.epochs=7".parse().unwrap()];
+        let set = with_settings(Outer { parts: vec![part(), part()] }, &settings).unwrap();
+        assert!(set.parts.iter().all(|part| part.epochs == 7));
     }
 
     #[test]

@@ -27,8 +27,9 @@ fn refused(arguments: &[&str], code: i32, said: &[&str]) {
 fn what_does_not_exist_is_refused_with_exit_code_2_and_the_nearest_name() {
     refused(&["reproduce", "--profile", "quikc"], 2, &["quikc", "did you mean `quick`"]);
     refused(&["reproduce", "--only", "fc-lamda-sweep"], 2, &["did you mean `fc-lambda-sweep`"]);
-    refused(&["reproduce", "--profile", "smoke", "-s", "epoch=3"], 2, &["`epoch`", "did you mean `epochs`"]);
-    refused(&["reproduce", "--profile", "smoke", "-s", "epochs=many"], 2, &["epochs"]);
+    refused(&["reproduce", "--profile", "smoke", "-s", "seed=[3]"], 2, &["`seed`", "did you mean `seeds`"]);
+    refused(&["reproduce", "--profile", "smoke", "-s", "families.*.epoch=3"], 2, &["did you mean `epochs`"]);
+    refused(&["reproduce", "--profile", "smoke", "-s", "families.*.epochs=many"], 2, &["epochs"]);
     refused(&["reproduce", "--device", "cuda:0"], 2, &["cuda:0", "`cpu`"]);
     refused(&["reproduce", "--device", "tpu"], 2, &["tpu"]);
     refused(&["frobnicate"], 2, &["frobnicate"]);
@@ -40,12 +41,15 @@ fn a_folder_that_cannot_be_written_is_a_failure_that_names_it() {
 }
 
 #[test]
-fn data_that_is_not_there_is_a_failure_that_says_where_it_was_looked_for() {
+fn data_that_are_not_there_are_reported_as_not_run_with_where_they_were_looked_for() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
-    let data = r#"data=[{name = "mnist", train = 100, validation = 10, test = 10}]"#;
-    let arguments = ["reproduce", "--profile", "smoke", "--out", out.to_str().unwrap(), "-s", data];
-    refused(&arguments, 1, &["mnist", "--data"]);
+    let arguments = ["reproduce", "--profile", "smoke", "--only", "cnn-l-lambda-sweep", "--out"];
+    let output = agon(&[&arguments[..], &[out.to_str().unwrap()]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--data"));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("not run") && said.contains("cifar10"), "{said}");
 }
 
 #[test]
@@ -59,17 +63,19 @@ fn a_data_file_that_is_cut_off_is_a_failure_that_names_it() {
     for name in ["train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte"] {
         std::fs::write(sets.join(name), [0, 0, 8, 1, 0, 0, 0, 1, 5]).unwrap();
     }
-    let data = r#"data=[{name = "mnist", train = 100, validation = 10, test = 10}]"#;
+    let data = r#"families.*.data=[{name = "mnist", train = 100, validation = 10, test = 10}]"#;
     let (out, sets) = (folder.path().join("out"), folder.path().to_str().unwrap().to_owned());
     let out = out.to_str().unwrap();
-    let arguments = ["reproduce", "--profile", "smoke", "--out", out, "--data", &sets, "-s", data];
+    let only = "fc-lambda-sweep";
+    let arguments = ["reproduce", "--profile", "smoke", "--only", only, "--out", out, "--data", &sets, "-s", data];
     refused(&arguments, 1, &["train-images-idx3-ubyte"]);
 }
 
 fn smoke(out: &Path, jobs: &str) -> Output {
-    let small = r#"data=[{name = "fashion-mnist-embedded", train = 300, validation = 50, test = 100}]"#;
-    let out = out.to_str().unwrap();
-    agon(&["reproduce", "--profile", "smoke", "--out", out, "--jobs", jobs, "-s", small])
+    let small =
+        r#"families.*.data=[{name = "fashion-mnist-embedded", train = 300, validation = 50, test = 100}]"#;
+    let (only, out) = ("fc-lambda-sweep", out.to_str().unwrap());
+    agon(&["reproduce", "--profile", "smoke", "--only", only, "--out", out, "--jobs", jobs, "-s", small])
 }
 
 #[test]
@@ -80,22 +86,28 @@ fn a_smoke_run_writes_everything_and_a_second_one_finds_it_all() {
     assert_eq!(first.status.code(), Some(0), "{}", String::from_utf8_lossy(&first.stderr));
     assert!(String::from_utf8_lossy(&first.stdout).contains("images/s"));
     let sweep = out.join("smoke/fc-lambda-sweep");
-    for name in ["fc-lambda-sweep.h5", "trade-off-0.svg", "trade-off-0.png", "reconstructions-0.png"] {
+    for name in ["fc-lambda-sweep.h5", "fc-trade-off-0.svg", "fc-trade-off-0.png", "fc-latent-0.png"] {
         assert!(sweep.join(name).is_file(), "{name} is missing");
     }
     let page = std::fs::read_to_string(out.join("smoke/index.html")).unwrap();
     assert!(page.contains("fc-lambda-sweep") && page.contains("undecided"));
 
-    let svg = std::fs::read(sweep.join("trade-off-0.svg")).unwrap();
+    let svg = std::fs::read(sweep.join("fc-trade-off-0.svg")).unwrap();
     let second = smoke(&out, "1");
     assert_eq!(second.status.code(), Some(0));
     assert!(!String::from_utf8_lossy(&second.stdout).contains("images/s"), "runs were computed twice");
-    assert_eq!(svg, std::fs::read(sweep.join("trade-off-0.svg")).unwrap());
+    assert_eq!(svg, std::fs::read(sweep.join("fc-trade-off-0.svg")).unwrap());
+
+    // Drawn again from what is stored, without data.
+    std::fs::remove_file(sweep.join("fc-trade-off-0.svg")).unwrap();
+    let drawn = agon(&["draw", "--profile", "smoke", "--out", out.to_str().unwrap()]);
+    assert_eq!(drawn.status.code(), Some(0), "{}", String::from_utf8_lossy(&drawn.stderr));
+    assert_eq!(svg, std::fs::read(sweep.join("fc-trade-off-0.svg")).unwrap());
 
     // Another folder and another number of jobs: the same bits.
     let other = folder.path().join("other");
     smoke(&other, "1");
-    assert_eq!(svg, std::fs::read(other.join("smoke/fc-lambda-sweep/trade-off-0.svg")).unwrap());
+    assert_eq!(svg, std::fs::read(other.join("smoke/fc-lambda-sweep/fc-trade-off-0.svg")).unwrap());
 }
 
 #[test]

@@ -5,7 +5,8 @@ use tensor::DType;
 use tensor::random::Stream;
 
 use crate::cnn::{self, PAPER_DROPOUT};
-use crate::{Activation, Cre, Result, fc, vit};
+use crate::error::positive;
+use crate::{Activation, Cre, Linear, Result, Sequential, fc, vit};
 
 /// A CRE of one of the families of section 3 of the CRE specification.
 ///
@@ -29,6 +30,15 @@ pub enum Architecture {
     },
     /// A transformer for square images (section 3.4).
     Vit(vit::Config),
+    /// Affine encoder and heads with a squared error to one-hot labels, whose optimum is known (section 6.3, T13).
+    Linear {
+        /// The number of pixels of an image.
+        pixels: usize,
+        /// The number of classes.
+        classes: usize,
+        /// The size k of the latent.
+        latent: usize,
+    },
 }
 
 impl Architecture {
@@ -43,6 +53,7 @@ impl Architecture {
             Self::CnnS { latent_channels } => cnn::cnn_s(*latent_channels, stream, dtype),
             Self::CnnL { narrower, dropout } => cnn::cnn_l(*narrower, *dropout, stream, dtype),
             Self::Vit(config) => vit::cre(config, stream, dtype),
+            Self::Linear { pixels, classes, latent } => linear([*pixels, *classes, *latent], stream, dtype),
         }
     }
 
@@ -52,12 +63,12 @@ impl Architecture {
     /// three, else for a single row.
     pub fn image_shape(&self) -> [usize; 3] {
         match self {
-            Self::Fc(config) => {
+            Self::Fc(fc::Config { pixels, .. }) | Self::Linear { pixels, .. } => {
                 let square = |channels: usize| {
-                    let side = (config.pixels / channels).isqrt();
-                    (channels * side * side == config.pixels).then_some([channels, side, side])
+                    let side = (pixels / channels).isqrt();
+                    (channels * side * side == *pixels).then_some([channels, side, side])
                 };
-                square(1).or_else(|| square(3)).unwrap_or([1, 1, config.pixels])
+                square(1).or_else(|| square(3)).unwrap_or([1, 1, *pixels])
             }
             Self::CnnS { .. } => [1, 28, 28],
             Self::CnnL { .. } => [3, 32, 32],
@@ -70,7 +81,7 @@ impl Architecture {
     /// It means something only where [`Architecture::build`] makes a model.
     pub fn latent_len(&self) -> usize {
         match self {
-            Self::Fc(config) => config.latent,
+            Self::Fc(fc::Config { latent, .. }) | Self::Linear { latent, .. } => *latent,
             Self::CnnS { latent_channels } => 16 * latent_channels,
             Self::CnnL { narrower, .. } => 2048usize.checked_div(*narrower).unwrap_or(0),
             Self::Vit(config) => config.latent_len(),
@@ -94,8 +105,19 @@ impl Architecture {
                 format!("CNN-L{narrower}{dropout}")
             }
             Self::Vit(config) => of_transformer(config),
+            Self::Linear { latent, .. } => format!("linear, k = {latent}"),
         }
     }
+}
+
+/// One affine layer in each part.
+fn linear([pixels, classes, latent]: [usize; 3], stream: &Stream, dtype: DType) -> Result<Cre> {
+    positive(&[("pixels", pixels), ("classes", classes), ("latent", latent)])?;
+    let part = |name: &str, from: usize, to: usize| {
+        Sequential::new().then_drawn(&stream.child(name), |stream| Linear::new(from, to, stream, dtype))
+    };
+    let (encoder, decoder) = (part("encoder", pixels, latent), part("decoder", latent, pixels));
+    Ok(Cre::new(encoder, decoder, part("classifier", latent, classes), &[pixels]).with_squared_labels())
 }
 
 fn of_fully_connected(config: &fc::Config) -> String {
@@ -135,7 +157,7 @@ mod tests {
     use crate::fc::Size;
     use crate::{MaskedLoss, Masking};
 
-    fn every_family() -> [Architecture; 6] {
+    fn every_family() -> [Architecture; 7] {
         let masking = Masking { ratio: 0.5, loss: MaskedLoss::Whole };
         [
             Architecture::Fc(fc::Config::of(Size::S, 5)),
@@ -144,6 +166,7 @@ mod tests {
             Architecture::CnnL { narrower: 32, dropout: 0.0 },
             Architecture::Vit(vit::Config::S),
             Architecture::Vit(vit::Config { masking, ..vit::Config::S }),
+            Architecture::Linear { pixels: 784, classes: 10, latent: 3 },
         ]
     }
 

@@ -3,7 +3,7 @@
 use autograd::{Param, Tape, Var};
 use tensor::{Indices, Tensor};
 
-use crate::{Error, Flatten, Masks, Mode, Module, Result, Sequential};
+use crate::{Error, Example, Flatten, Masks, Mode, Module, Result, Sequential};
 
 /// An encoder `z = e(x)`, a decoder `d(z)` and a classifier `c(z)` (section 2.1 of the CRE specification).
 pub struct Cre {
@@ -14,6 +14,8 @@ pub struct Cre {
     masks: Option<Masks>,
     /// How many numbers of a split latent are the classifier's.
     classified: Option<usize>,
+    /// Whether the classification loss is the squared error to one-hot labels.
+    squared_labels: bool,
 }
 
 /// One of the three parts of a [`Cre`], each of which has an optimiser of its own.
@@ -70,7 +72,7 @@ pub struct Losses<'t> {
 impl Cre {
     /// A model from its three parts, for images of this shape: `[pixels]` or `[c, h, w]`.
     pub fn new(encoder: Sequential, decoder: Sequential, classifier: Sequential, image: &[usize]) -> Self {
-        Self { encoder, decoder, classifier, image: image.to_vec(), masks: None, classified: None }
+        Self { encoder, decoder, classifier, image: image.to_vec(), masks: None, classified: None, squared_labels: false }
     }
 
     /// The same model with a reconstruction loss that follows these masks, which its encoder and its decoder
@@ -87,6 +89,12 @@ impl Cre {
     /// other, each at full strength: lambda plays no role.
     pub fn with_split(self, classified: usize) -> Self {
         Self { classified: Some(classified), ..self }
+    }
+
+    /// The same model with a classification loss that is the mean squared error to one-hot labels, over images and
+    /// classes, wherever a cross-entropy is spoken of (section 6.3 of the CRE specification, T13).
+    pub fn with_squared_labels(self) -> Self {
+        Self { squared_labels: true, ..self }
     }
 
     /// A batch in the shape that the encoder takes and the decoder gives.
@@ -163,14 +171,22 @@ impl Cre {
         lambda: f64,
         mode: Mode,
     ) -> Result<Losses<'t>> {
+        self.losses_of(tape, &Example::from((images.clone(), labels.clone())), lambda, mode)
+    }
+
+    /// [`Cre::losses`] of images whose target or labels are not their own.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn losses_of<'t>(&self, tape: &'t Tape, example: &Example, lambda: f64, mode: Mode) -> Result<Losses<'t>> {
         check_lambda(lambda)?;
-        let z = self.encode(&tape.constant(images), mode)?;
+        let z = self.encode(&tape.constant(&example.images), mode)?;
         let handed_out = match self.classified {
             None => z.split(lambda)?,
             // Two values of their own, so that each keeps a gradient of its own.
             Some(_) => [z.reshape(z.shape())?, z.reshape(z.shape())?],
         };
-        self.losses_at(handed_out, images, labels, mode)
+        self.losses_at(handed_out, example, mode)
     }
 
     /// The losses of the two heads at latents that have been handed to them; differentiated, each gets the gradient of
@@ -178,12 +194,15 @@ impl Cre {
     pub(crate) fn losses_at<'t>(
         &self,
         [z_for_decoder, z_for_classifier]: [Var<'t>; 2],
-        images: &Tensor,
-        labels: &Indices,
+        example: &Example,
         mode: Mode,
     ) -> Result<Losses<'t>> {
-        let [for_decoder, for_classifier] = self.read([&z_for_decoder, &z_for_classifier], mode)?;
-        let images = z_for_decoder.tape().constant(&images.reshape(&self.shape_of(images))?);
+        let (target, labels) = (example.target(), &example.labels);
+        let [for_decoder, mut for_classifier] = self.read([&z_for_decoder, &z_for_classifier], mode)?;
+        if labels.len() < for_classifier.shape()[0] {
+            for_classifier = for_classifier.slice(0, 0, labels.len())?;
+        }
+        let images = z_for_decoder.tape().constant(&target.reshape(&self.shape_of(target))?);
         let reconstruction = self.decoder.forward(&for_decoder, mode)?;
         let mse = match self.masks.and_then(|masks| masks.counted(mode, reconstruction.shape()[0])) {
             Some((patch, removed)) => {
@@ -193,7 +212,10 @@ impl Cre {
             None => reconstruction.mse(&images)?,
         };
         let logits = self.classifier.forward(&for_classifier, mode)?;
-        let cross_entropy = logits.softmax_cross_entropy(labels)?;
+        let cross_entropy = match self.squared_labels {
+            false => logits.softmax_cross_entropy(labels)?,
+            true => logits.one_hot_mse(labels)?,
+        };
         Ok(Losses { mse, cross_entropy, logits, z_for_decoder, z_for_classifier })
     }
 

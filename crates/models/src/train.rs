@@ -11,7 +11,7 @@ use tensor::{DType, Indices, Tensor};
 
 use crate::cre::Losses;
 use crate::mixing::{Mixer, Mixing};
-use crate::{Adam, AdamConfig, Cre, Error, Mode, Module, Part, Result};
+use crate::{Adam, AdamConfig, Cre, Error, Example, Mode, Module, Part, Result};
 use conflict::conflict;
 use on_gpu::OnGpu;
 
@@ -101,17 +101,25 @@ impl<'m> Trainer<'m> {
     /// # Errors
     /// If a shape does not fit.
     pub fn step(&mut self, images: &Tensor, labels: &Indices) -> Result<(f64, f64, Conflict)> {
+        self.step_on(&Example::from((images.clone(), labels.clone())))
+    }
+
+    /// [`Trainer::step`] on images whose target or labels are not their own.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn step_on(&mut self, example: &Example) -> Result<(f64, f64, Conflict)> {
         match self.mixer.rule() {
-            Mixing::Weighted => self.step_in_one_pass(images, labels),
-            _ => self.step_in_two_stages(images, labels),
+            Mixing::Weighted => self.step_in_one_pass(example),
+            _ => self.step_in_two_stages(example),
         }
     }
 
-    fn step_in_one_pass(&mut self, images: &Tensor, labels: &Indices) -> Result<(f64, f64, Conflict)> {
+    fn step_in_one_pass(&mut self, example: &Example) -> Result<(f64, f64, Conflict)> {
         let (gradients, report) = {
-            let (tape, images) = self.begin(images)?;
+            let (tape, example) = self.begin_on(example)?;
             let mode = Mode::Training { step: self.optimisers[0].steps() };
-            let losses = self.model.losses(&tape, &images, labels, self.lambda, mode)?;
+            let losses = self.model.losses_of(&tape, &example, self.lambda, mode)?;
             let gradients = differentiate(&tape, &losses)?;
             let conflict =
                 conflict(gradients.of(&losses.z_for_decoder)?, gradients.of(&losses.z_for_classifier)?);
@@ -123,6 +131,14 @@ impl<'m> Trainer<'m> {
             optimiser.step(&self.model.part(part).params(), &gradients)?;
         }
         Ok(report)
+    }
+
+    /// The tape of a step, and its batch in the type in which it is computed.
+    fn begin_on(&self, example: &Example) -> Result<(Tape, Example)> {
+        let (tape, images) = self.begin(&example.images)?;
+        let target = example.target.as_ref().map(|target| self.begin(target)).transpose()?;
+        let target = target.map(|(_, target)| target);
+        Ok((tape, Example { images, target, labels: example.labels.clone() }))
     }
 
     /// The tape of a step, and its images in the type in which it is computed.
@@ -149,13 +165,13 @@ impl<'m> Trainer<'m> {
     pub fn epoch(
         &mut self,
         epoch: u32,
-        batches: impl IntoIterator<Item = (Tensor, Indices)>,
+        batches: impl IntoIterator<Item = impl Into<Example>>,
     ) -> Result<EpochReport> {
         let (mut steps, mut opposed) = (0usize, 0usize);
         let (mut mse, mut cross_entropy) = (0.0, 0.0);
         let (mut cosine, mut norm_ratio) = (0.0, 0.0);
-        for (images, labels) in batches {
-            let (step_mse, step_cross_entropy, conflict) = self.step(&images, &labels)?;
+        for batch in batches {
+            let (step_mse, step_cross_entropy, conflict) = self.step_on(&batch.into())?;
             for (loss, value) in [("the MSE", step_mse), ("the cross-entropy", step_cross_entropy)] {
                 if !value.is_finite() {
                     return Err(Error::Diverged { step: steps, loss, value });

@@ -169,7 +169,7 @@ impl Of<'_> {
         let images = self.finished.data.open.get(self.variant.data).ok_or_else(missing)?;
         let n = COMPARED.min(images.test.len());
         let cre = model.build(&Stream::new(0, "init"), DType::F32)?;
-        cre.load(|name| done.tensor(&format!("parameters/{name}")))?;
+        cre.load(|name| done.finals.get(&format!("parameters/{name}"))?.to_tensor())?;
         let shown = data::gather(&images.test, (0..n as u32).collect())?;
         let wide = |tensor: &Tensor| {
             let values = tensor.to_f64_vec();

@@ -8,7 +8,7 @@ use models::{EpochReport, Evaluation};
 use tensor::random::Stream;
 use tensor::{DType, Device, flops};
 
-use super::finals::{finals, named, to_tensor};
+use super::finals::{finals, named};
 use super::learner::Learner;
 use super::learning::{Learning, OfCre, OfHeads, OfNetwork, on_features, on_the_processor};
 use super::observed::{Scalars, is_due};
@@ -68,7 +68,7 @@ impl Run {
     }
 
     /// Makes what learns, and does this with it.
-    fn learn<T>(
+    pub(super) fn learn<T>(
         &self,
         images: &Images,
         needed: Option<&FinishedRun>,
@@ -109,7 +109,7 @@ impl Run {
     ) -> std::result::Result<Arrays, Ended> {
         let (mut next, last) = (0, self.config.epochs);
         if let Some(checkpoint) = folder.resume().map_err(Error::from)? {
-            let stored = |name: &str| checkpoint.arrays.get(name).and_then(to_tensor);
+            let stored = |name: &str| checkpoint.arrays.get(name)?.to_tensor();
             learning.load(&stored).map_err(Error::from)?;
             next = checkpoint.epoch + 1;
         }
@@ -160,7 +160,7 @@ impl Run {
 }
 
 /// Why a run did not come to its end.
-enum Ended {
+pub(super) enum Ended {
     Diverged { epoch: u32, reason: String },
     Error(Error),
 }

@@ -81,12 +81,3 @@ pub(super) fn named(name: &str, tensor: &Tensor) -> (String, Array) {
     };
     (name.to_owned(), Array { shape: tensor.shape().to_vec(), values })
 }
-
-/// A tensor from what the store kept; `None` for types that no tensor has.
-pub(super) fn to_tensor(array: &Array) -> Option<Tensor> {
-    match &array.values {
-        Values::F32(values) => Tensor::from_slice(values, &array.shape).ok(),
-        Values::F64(values) => Tensor::from_slice(values, &array.shape).ok(),
-        _ => None,
-    }
-}

@@ -115,7 +115,7 @@ impl Learner {
         let [c, h, w] = model.image_shape();
         let pixels = (c * h * w) as u64;
         let layers = match model {
-            Architecture::Fc(_) => 10,
+            Architecture::Fc(_) | Architecture::Linear { .. } => 10,
             Architecture::CnnS { .. } => 60,
             Architecture::CnnL { narrower, .. } => 400 / (*narrower).max(1) as u64,
             Architecture::Vit(config) => (config.encoder.width * 2) as u64,

@@ -3,6 +3,7 @@
 mod batches;
 
 use data::Split;
+use ndarray_rand::rand_distr::{Distribution, StandardNormal};
 use models::predictive_coding::PredictiveCoding;
 use models::recurrent::Recurrent;
 use models::{Architecture, Cre, EpochReport, Evaluation, HeadTrainer, Representation, Trainer, evaluate};
@@ -58,7 +59,7 @@ impl<'a> OfCre<'a> {
         let Learner::Cre { lambda, mixing, labelled, .. } = run.config.learner else {
             unreachable!("a CRE was asked for")
         };
-        let mut trainer = Trainer::new(model, run.config.optimiser, lambda).mixing(mixing);
+        let mut trainer = Trainer::new(model, run.config.optimiser, lambda).mixing(mixing)?;
         trainer.to_device(device)?;
         let source = Source::new(run, images, labelled, device)?;
         Ok(Self { run, images, model, trainer, source, device: device.clone() })
@@ -214,7 +215,7 @@ pub(super) fn on_features(
         }
         Features::Random => {
             let mut words = Stream::new(run.seed, "projection").sequence(0);
-            let mut rows: Vec<f64> = (0..k * d).map(|_| words.normal()).collect();
+            let mut rows: Vec<f64> = (0..k * d).map(|_| StandardNormal.sample(&mut words)).collect();
             for row in rows.chunks_exact_mut(d) {
                 let norm = row.iter().map(|x| x * x).sum::<f64>().sqrt();
                 row.iter_mut().for_each(|x| *x /= norm);
@@ -224,7 +225,7 @@ pub(super) fn on_features(
         Features::Trained { .. } => {
             let trained = trained.ok_or_else(|| Error::Missing("run that trained the encoder".into()))?;
             let array = |name: &str| trained.finals.get(&format!("parameters/{name}"));
-            load_encoder(&cre, |name| array(name).and_then(super::finals::to_tensor))?;
+            load_encoder(&cre, |name| array(name)?.to_tensor())?;
         }
     }
     Ok(cre)

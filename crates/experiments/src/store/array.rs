@@ -21,6 +21,17 @@ pub struct Array {
     pub values: Values,
 }
 
+impl Array {
+    /// The same as a tensor; `None` for types that no tensor has.
+    pub fn to_tensor(&self) -> Option<tensor::Tensor> {
+        match &self.values {
+            Values::F32(values) => tensor::Tensor::from_slice(values, &self.shape).ok(),
+            Values::F64(values) => tensor::Tensor::from_slice(values, &self.shape).ok(),
+            _ => None,
+        }
+    }
+}
+
 /// The element types that are stored.
 #[derive(Debug, Clone)]
 #[non_exhaustive]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use super::array::{Arrays, Values};
+use super::array::Arrays;
 use super::checkpoint::{self, read_hashed};
 use super::disk::{self, Disk};
 use super::entry::{Epoch, Outcome};
@@ -37,16 +37,6 @@ impl FinishedRun {
     /// The run in an HDF5 file of its own. Its layout is described in [`crate::store::hdf5`].
     pub fn hdf5_file(&self) -> PathBuf {
         self.folder.join("run.h5")
-    }
-
-    /// One of the arrays as a tensor; `None` if it is not there, or of a type that no tensor has.
-    pub fn tensor(&self, name: &str) -> Option<tensor::Tensor> {
-        let array = self.finals.get(name)?;
-        match &array.values {
-            Values::F32(values) => tensor::Tensor::from_slice(values, &array.shape).ok(),
-            Values::F64(values) => tensor::Tensor::from_slice(values, &array.shape).ok(),
-            _ => None,
-        }
     }
 
     /// Brings the folder to its last state: no checkpoints, and `run.h5` derived from the rest.

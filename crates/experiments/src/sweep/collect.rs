@@ -11,7 +11,7 @@ use super::measured::{MEASURES, measured};
 use super::pictures;
 use crate::experiment::Finished;
 use crate::grid::{Grid, Variant};
-use crate::images::{Images, normalised};
+use crate::images::{DataConfig, Images, normalised};
 use crate::measures::{TRADE_OFFS, trade_off};
 use crate::store::{Coordinates, Dimension, FinishedRun, Results, Values, Variable};
 use crate::{Error, Result};
@@ -258,41 +258,46 @@ impl<'a> Collected<'a> {
 
     /// The exact linear CRE with as many numbers in its latent, at every member and λ.
     fn linear_front(&mut self) -> Result<()> {
-        let (mut errors, mut accuracies) = (Vec::new(), Vec::new());
-        let mut fronts: BTreeMap<String, (LinearFront, Vec<f64>)> = BTreeMap::new();
+        let mut columns = vec![Vec::new(); LINEAR.len()];
+        let mut fronts: BTreeMap<&DataConfig, (LinearFront, Vec<f64>)> = BTreeMap::new();
         for variant in &self.variants {
             let images = self.images(variant)?;
-            if !fronts.contains_key(&variant.data.name) {
+            if !fronts.contains_key(variant.data) {
                 let front = LinearFront::new(&*images.moments()?, SHARE)?;
-                fronts.insert(variant.data.name.clone(), (front, normalised(&images.test)));
+                fronts.insert(variant.data, (front, normalised(&images.test)));
             }
-            let (front, pixels) = &fronts[&variant.data.name];
+            let (front, pixels) = &fronts[variant.data];
             let shape = (images.test.len(), pixels.len() / images.test.len());
             let test = ArrayView2::from_shape(shape, pixels).expect("a split has as many pixels as it says");
             for member in 0..self.grid.n_members() {
                 let k = variant.family.members.get(member).and_then(|member| member.learner.latent_len());
                 for &lambda in &self.grid.lambdas {
-                    let [error, accuracy] = match k {
+                    let exact = match k {
                         Some(k) if k <= front.rank() => {
                             let solved = front.solve(lambda, k)?;
                             let of = solved.evaluate(test, images.test.labels())?;
-                            [of.mse, of.accuracy]
+                            [of.mse, of.accuracy, solved.mse, solved.one_hot_mse]
                         }
-                        _ => [f64::NAN; 2],
+                        _ => [f64::NAN; LINEAR.len()],
                     };
-                    errors.push(error);
-                    accuracies.push(accuracy);
+                    columns.iter_mut().zip(exact).for_each(|(column, value)| column.push(value));
                 }
             }
         }
-        let dimensions = ["variant", "member", "lambda"];
-        let description = "test MSE of the exact linear CRE of the same latent size";
-        self.add("linear_mse", &dimensions, description, "1", Values::F64(errors));
-        let description = "test accuracy of the exact linear CRE of the same latent size";
-        self.add("linear_accuracy", &dimensions, description, "1", Values::F64(accuracies));
+        for ((name, description), values) in LINEAR.into_iter().zip(columns) {
+            self.add(name, &["variant", "member", "lambda"], description, "1", Values::F64(values));
+        }
         Ok(())
     }
 }
+
+/// Numbers of the exact linear CRE of the same latent size: name and description.
+const LINEAR: [(&str, &str); 4] = [
+    ("linear_mse", "test MSE of the exact linear CRE of the same latent size"),
+    ("linear_accuracy", "test accuracy of the exact linear CRE of the same latent size"),
+    ("linear_train_mse", "its MSE on the training images"),
+    ("linear_train_labels", "its mean squared error to the one-hot labels of the training images"),
+];
 
 /// Coordinates with their unit.
 pub(super) struct CoordinatesOf(Coordinates, &'static str);

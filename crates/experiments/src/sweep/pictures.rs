@@ -1,6 +1,7 @@
 //! What is kept to be looked at: reconstructions, and latents in the plane.
 
 use ndarray::{Array2, ArrayView2};
+use theory::{Moments, Pca};
 
 use super::collect::Collected;
 use super::measured::latents as latents_of;
@@ -93,9 +94,14 @@ pub(super) fn latents(collected: &mut Collected<'_>) -> Result<()> {
 }
 
 fn in_the_plane(z: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
-    if z.ncols() == 2 {
-        return Ok(z.to_owned());
+    let (n, k) = z.dim();
+    if k <= 2 {
+        let mut plane = Array2::zeros((n, 2));
+        plane.slice_mut(ndarray::s![.., ..k]).assign(&z);
+        return Ok(plane);
     }
     let z = z.mapv(f64::from);
-    Ok(theory::first_components(z.view(), 2)?.mapv(|x| x as f32))
+    // Their classes are of no concern here.
+    let moments = Moments::of(z.view(), &vec![0; n], 1)?;
+    Ok(Pca::fit(&moments)?.project(z.view(), 2)?.mapv(|x| x as f32))
 }

@@ -35,9 +35,9 @@ impl Trainer<'_> {
     /// If a shape does not fit.
     pub fn layer_conflicts(&self, images: &Tensor, labels: &Indices) -> Result<Vec<(String, Conflict)>> {
         let mode = Mode::Evaluation;
-        let (tape, images) = self.begin(images)?;
-        let z = self.model.encode(&tape.constant(&images), mode)?;
-        let [by_mse, by_cross_entropy] = self.at_latent(&z, &images, labels, mode)?.by_z;
+        let (tape, example) = self.begin_on(&(images.clone(), labels.clone()).into())?;
+        let z = self.model.encode(&tape.constant(&example.images), mode)?;
+        let [by_mse, by_cross_entropy] = self.at_latent(&z, &example, mode)?.by_z;
         let of_mse = tape.backward_from(&z, by_mse)?;
         let of_cross_entropy = tape.backward_from(&z, by_cross_entropy)?;
         let params = self.model.part(Part::Encoder).params().into_iter();

@@ -1,12 +1,12 @@
 //! A step in two stages, for rules that ask for both gradients at z before they give the encoder its own.
 
 use autograd::{Gradients, Var};
-use tensor::{Indices, Tensor};
+use tensor::Tensor;
 
 use super::{Conflict, Trainer, conflict, differentiate};
 use crate::cre::check_lambda;
 use crate::mixing::Step;
-use crate::{Mode, Part, Result};
+use crate::{Example, Mode, Part, Result};
 
 /// What the heads say of latents that they were given as numbers.
 pub(super) struct AtLatent {
@@ -28,12 +28,8 @@ struct Differentiated {
 impl Trainer<'_> {
     /// The procedure of section 2.2 of the CRE specification in its own order: the encoder, the heads on a latent that is
     /// a leaf, the mixture of their two gradients, the encoder's backward pass from there; then all optimisers.
-    pub(super) fn step_in_two_stages(
-        &mut self,
-        images: &Tensor,
-        labels: &Indices,
-    ) -> Result<(f64, f64, Conflict)> {
-        let Differentiated { at_latent, of_encoder } = self.differentiate_in_two_stages(images, labels)?;
+    pub(super) fn step_in_two_stages(&mut self, example: &Example) -> Result<(f64, f64, Conflict)> {
+        let Differentiated { at_latent, of_encoder } = self.differentiate_in_two_stages(example)?;
         let AtLatent { losses, of_heads, by_z: [of_mse, of_cross_entropy], .. } = at_latent;
         self.mixer.learn(losses)?;
         for (part, optimiser) in Part::ALL.into_iter().zip(&mut self.optimisers) {
@@ -43,13 +39,13 @@ impl Trainer<'_> {
         Ok((losses[0], losses[1], conflict(&of_mse, &of_cross_entropy)))
     }
 
-    fn differentiate_in_two_stages(&self, images: &Tensor, labels: &Indices) -> Result<Differentiated> {
+    fn differentiate_in_two_stages(&self, example: &Example) -> Result<Differentiated> {
         check_lambda(self.lambda)?;
         let number = self.optimisers[0].steps();
         let mode = Mode::Training { step: number };
-        let (tape, images) = self.begin(images)?;
-        let z = self.model.encode(&tape.constant(&images), mode)?;
-        let at_latent = self.at_latent(&z, &images, labels, mode)?;
+        let (tape, example) = self.begin_on(example)?;
+        let z = self.model.encode(&tape.constant(&example.images), mode)?;
+        let at_latent = self.at_latent(&z, &example, mode)?;
         let step = Step { number, lambda: self.lambda, classes: at_latent.classes };
         let mixed = self.mixer.mixed(step, at_latent.by_z.each_ref())?;
         let of_encoder = tape.backward_from(&z, mixed)?;
@@ -57,17 +53,11 @@ impl Trainer<'_> {
     }
 
     /// Both losses of a batch at its latents, on a tape of their own, differentiated as far down as z.
-    pub(super) fn at_latent(
-        &self,
-        z: &Var<'_>,
-        images: &Tensor,
-        labels: &Indices,
-        mode: Mode,
-    ) -> Result<AtLatent> {
+    pub(super) fn at_latent(&self, z: &Var<'_>, example: &Example, mode: Mode) -> Result<AtLatent> {
         let tape = self.tape();
         // Two inputs of one value, so that each keeps a gradient of its own.
         let handed_out = [tape.input(z.value()), tape.input(z.value())];
-        let losses = self.model.losses_at(handed_out, images, labels, mode)?;
+        let losses = self.model.losses_at(handed_out, example, mode)?;
         let of_heads = differentiate(&tape, &losses)?;
         let by_z = [&losses.z_for_decoder, &losses.z_for_classifier].map(|z| of_heads.of(z).cloned());
         let [of_mse, of_cross_entropy] = by_z;
@@ -83,7 +73,7 @@ impl Trainer<'_> {
 #[cfg(test)]
 mod tests {
     use autograd::Tape;
-    use tensor::DType;
+    use tensor::{DType, Indices};
     use tensor::random::Stream;
 
     use super::*;
@@ -105,7 +95,7 @@ mod tests {
         for lambda in [0.0, 0.7, 1.0] {
             let trainer = Trainer::new(&model, AdamConfig::PAPER, lambda);
             let Differentiated { at_latent, of_encoder } =
-                trainer.differentiate_in_two_stages(&images, &labels).unwrap();
+                trainer.differentiate_in_two_stages(&(images.clone(), labels.clone()).into()).unwrap();
             let tape = Tape::new();
             let losses = model.losses(&tape, &images, &labels, lambda, Mode::Training { step: 0 }).unwrap();
             let expected = differentiate(&tape, &losses).unwrap();

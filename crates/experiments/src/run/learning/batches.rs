@@ -109,9 +109,9 @@ impl OnCpu<'_> {
         };
         let step = (u64::from(epoch) - 1) * self.batches.per_epoch() as u64 + step as u64;
         let first = labelled.batch(step);
-        let (own, rest) = (first.images.to_f32_vec(), batch.images.to_f32_vec());
         let shape = [first.rows.len() + batch.rows.len(), batch.images.shape()[1]];
-        let images = Tensor::from_vec([own, rest].concat(), &shape).expect("both have as many pixels");
+        let both = [&first.images, &batch.images].map(|images| images.as_slice::<f32>().expect("batches are in f32"));
+        let images = Tensor::from_vec(both.concat(), &shape).expect("both have as many pixels");
         Example { images, target: None, labels: first.labels }
     }
 }

@@ -1,0 +1,138 @@
+//! Every kind of run: it learns, gives the same bits again, and goes on with them after a stop.
+
+use models::predictive_coding::{self, Relaxation};
+use models::recurrent::{self, LossAt};
+use models::{AdamConfig, Architecture, Mixing, fc, fc::Size, vit};
+use tensor::Device;
+
+use super::compute::Ended;
+use super::learning::Learning;
+use super::{Features, Hardware, Learner, Rotation, Run, RunConfig, cre};
+use crate::images::{DataConfig, Images};
+use crate::store::{Arrays, FinishedRun, Outcome, Store};
+
+fn images() -> Images {
+    let name = "fashion-mnist-embedded".into();
+    Images::open(&DataConfig { name, train: 120, validation: 20, test: 40 }, None).unwrap()
+}
+
+fn run(learner: Learner) -> Run {
+    let data = images().config;
+    let hardware = Hardware::Cpu;
+    let optimiser = AdamConfig::PAPER;
+    Run { config: RunConfig { data, rotation: None, learner, optimiser, batch: 20, epochs: 2, hardware }, seed: 3 }
+}
+
+fn fc_s() -> Architecture {
+    Architecture::Fc(fc::Config::of(Size::S, 4))
+}
+
+/// Runs of every kind that need no other run.
+fn every_kind() -> Vec<Run> {
+    let model = fc::Config::of(Size::S, 4);
+    let (lambda, optimiser) = (0.5, AdamConfig::PAPER);
+    let relaxation = Relaxation { steps: 2, rate: 0.01 };
+    let pc = predictive_coding::Config { model, lambda, output_precision: 1.0, relaxation, optimiser };
+    let recurrent = recurrent::Config { model, lambda, steps: 2, loss_at: LossAt::EveryStep, optimiser };
+    let mixed = |mixing| Learner::Cre { model: fc_s(), lambda, mixing, labelled: None };
+    let linear = Architecture::Linear { pixels: 784, classes: 10, latent: 3 };
+    let flat = Architecture::Fc(fc::Config { encoder: Size::S, ..model });
+    let mut runs: Vec<Run> = [
+        cre(fc_s(), 0.5),
+        cre(Architecture::CnnS { latent_channels: 2 }, 0.5),
+        cre(Architecture::Vit(vit::Config::S), 0.5),
+        cre(linear, 0.5),
+        mixed(Mixing::Surgery),
+        mixed(Mixing::Uncertainty),
+        Learner::Cre { model: fc_s(), lambda, mixing: Mixing::Weighted, labelled: Some(30) },
+        Learner::PredictiveCoding { network: pc },
+        Learner::Recurrent { network: recurrent },
+        Learner::Readout { of: Features::Pca, model: flat },
+        Learner::Readout { of: Features::Random, model: flat },
+    ]
+    .map(run)
+    .into();
+    let mut turned = run(cre(fc_s(), 0.5));
+    turned.config.rotation = Some(Rotation::PAPER);
+    runs.push(turned);
+    runs
+}
+
+fn computed(run: &Run, images: &Images, needed: Option<&FinishedRun>) -> FinishedRun {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let spec = run.spec(images);
+    run.compute(images, needed, &Device::Cpu, store.run(&spec).unwrap(), |_| ()).unwrap()
+}
+
+#[test]
+fn every_kind_of_run_ends_with_finite_losses_and_the_same_bits_again() {
+    let images = images();
+    for run in every_kind() {
+        let [first, second] = [(); 2].map(|()| computed(&run, &images, None));
+        assert_eq!(first.outcome, Outcome::Finished, "{}", run.label());
+        assert_eq!(first.finals, second.finals, "{}", run.label());
+        for (a, b) in first.epochs.iter().zip(&second.epochs) {
+            assert_eq!(a.difference(b), None, "{}", run.label());
+            assert!(a.scalars["test_mse"].is_finite() && a.scalars["flops"] > 0.0, "{}", run.label());
+        }
+    }
+}
+
+#[test]
+fn every_kind_of_run_goes_on_from_its_state_with_the_same_bits() {
+    let images = images();
+    for run in every_kind() {
+        let evaluated = |learning: &mut dyn Learning| learning.evaluate(&images.test).unwrap();
+        let through = |learning: &mut dyn Learning| -> Result<_, Ended> {
+            learning.epoch(1).unwrap();
+            let state = learning.state();
+            learning.epoch(2).unwrap();
+            Ok((state, evaluated(learning)))
+        };
+        let Ok((state, expected)) = run.learn(&images, None, &Device::Cpu, through) else {
+            panic!("{} does not learn", run.label())
+        };
+        let resumed = |learning: &mut dyn Learning| -> Result<_, Ended> {
+            let stored = |name: &str| state.iter().find(|(own, _)| own == name).map(|(_, t)| t.clone());
+            learning.load(&stored).unwrap();
+            learning.epoch(2).unwrap();
+            Ok(evaluated(learning))
+        };
+        let Ok(got) = run.learn(&images, None, &Device::Cpu, resumed) else {
+            panic!("{} does not go on", run.label())
+        };
+        assert_eq!(got, expected, "{}", run.label());
+    }
+}
+
+#[test]
+fn new_heads_read_the_encoder_of_the_run_they_need() {
+    let images = images();
+    let trained = run(cre(fc_s(), 0.0));
+    let of = Features::Trained { run: Box::new(trained.config.clone()) };
+    let heads = run(Learner::Readout { of, model: fc_s() });
+    assert_eq!(heads.needs(), Some(trained.clone()));
+    let encoder = computed(&trained, &images, None);
+    let refitted = computed(&heads, &images, Some(&encoder));
+    let weight = |done: &FinishedRun, name: &str| done.finals[&format!("parameters/{name}")].clone();
+    assert_eq!(weight(&refitted, "encoder.0.weight"), weight(&encoder, "encoder.0.weight"));
+    assert_ne!(weight(&refitted, "decoder.0.weight"), weight(&encoder, "decoder.0.weight"));
+    assert_eq!(refitted.finals["test_latent"], encoder.finals["test_latent"]);
+}
+
+#[test]
+fn a_run_that_its_model_refuses_ends_as_failed_with_the_reason() {
+    let done = computed(&run(cre(Architecture::CnnS { latent_channels: 0 }, 0.5)), &images(), None);
+    let Outcome::Failed { reason } = done.outcome else { panic!("{:?}", done.outcome) };
+    assert!(reason.contains("latent_channels"), "{reason}");
+    assert_eq!(done.finals, Arrays::new());
+}
+
+#[test]
+fn a_run_whose_loss_explodes_ends_as_diverged() {
+    let mut run = run(cre(fc_s(), 0.5));
+    run.config.optimiser.learning_rate = 1e30;
+    let done = computed(&run, &images(), None);
+    assert!(matches!(done.outcome, Outcome::Diverged { .. }), "{:?}", done.outcome);
+}
