@@ -14,9 +14,9 @@ pub enum Error {
         /// What the system said.
         cause: io::Error,
     },
-    /// A file is not the IDX file it should be.
+    /// A file is not of the format it should be.
     #[error("`{file}`: {field}: expected {expected}, got {got}")]
-    Idx {
+    Format {
         /// The file.
         file: String,
         /// The part of the format that is wrong.

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     Dataset, Error, Result, embedded, folder,
-    known::{KNOWN, names},
+    known::{KNOWN, KnownSet, names},
 };
 
 /// The folders that hold data sets, in the order they are looked into.
@@ -34,15 +34,16 @@ impl Places {
         }
     }
 
-    fn folders(&self, name: &str) -> Vec<PathBuf> {
-        let named = self.named.iter().flat_map(|dir| [dir.join(name), dir.clone()]);
-        named.chain(self.shelves.iter().map(|dir| dir.join(name))).collect()
+    fn folders(&self, known: &KnownSet) -> Vec<PathBuf> {
+        let below = |dir: &PathBuf| known.folders.iter().map(|name| dir.join(name)).collect::<Vec<_>>();
+        let named = self.named.iter().flat_map(|dir| [below(dir), vec![dir.clone()]].concat());
+        named.chain(self.shelves.iter().flat_map(below)).collect()
     }
 }
 
 /// Opens the data set `name`, one of [`names`], from the first of these that has it:
 /// `dir/NAME` or `dir`, the same for the variable `AGON_DATA`, the user's cache, the system's package
-/// folder. The embedded set is in the binary and needs none of them.
+/// folder. `NAME` may also be what the publisher's archive calls its folder (`cifar-10-batches-bin`). The embedded set is in the binary and needs none of them.
 ///
 /// Errs for an unknown name, if the set is nowhere, and if what is there is damaged, incomplete or another
 /// set.
@@ -56,7 +57,7 @@ pub fn open_in(name: &str, places: &Places) -> Result<Dataset> {
         return embedded::fashion_mnist();
     }
     let known = *KNOWN.iter().find(|known| known.name == name).ok_or_else(|| unknown(name))?;
-    let looked = places.folders(name);
+    let looked = places.folders(known);
     for folder in &looked {
         if let Some(dataset) = folder::read(known, folder)? {
             return Ok(dataset);
@@ -77,7 +78,7 @@ fn unknown(name: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::folder::tests::write_tiny;
+    use crate::folder::tests::{write_tiny, write_tiny_cifar};
 
     #[test]
     fn a_named_folder_may_hold_the_files_or_a_folder_of_the_name() {
@@ -127,8 +128,19 @@ mod tests {
         assert_eq!(
             message,
             "no data set is called `fashion_minst`; did you mean `fashion-mnist`? \
-             known are `mnist`, `fashion-mnist`, `fashion-mnist-embedded`"
+             known are `mnist`, `fashion-mnist`, `cifar10`, `fashion-mnist-embedded`"
         );
+    }
+
+    #[test]
+    fn a_folder_may_have_the_name_that_the_publishers_gave_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let places = Places { named: vec![dir.path().to_owned()], shelves: Vec::new() };
+        let source = || open_in("cifar10", &places).unwrap().provenance.origin.source;
+        for folder in ["cifar-10-batches-bin", "cifar10"].map(|name| dir.path().join(name)) {
+            write_tiny_cifar(&folder);
+            assert_eq!(source(), folder.display().to_string());
+        }
     }
 
     #[test]

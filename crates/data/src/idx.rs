@@ -3,15 +3,12 @@
 //! A file is two zero bytes, the element type (8 for bytes), the rank, one big-endian u32 for each
 //! dimension, and the values, last dimension fastest. Only bytes are read; no set here has others.
 
-use std::{
-    fs::File,
-    io::{self, BufRead, BufReader, Read},
-    path::Path,
+use std::{io::Read, path::Path};
+
+use crate::{
+    Error, Result,
+    stored::{self, Size, unreadable, wrong},
 };
-
-use flate2::bufread::MultiGzDecoder;
-
-use crate::{Error, Result, checksum::Hashing};
 
 /// The content of an IDX file of `R` dimensions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,13 +21,8 @@ pub struct Idx<const R: usize> {
     pub sha256: String,
 }
 
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
-
 /// The code of unsigned bytes in an IDX header.
 const BYTES: u8 = 8;
-
-/// The most a deflate stream can grow: a match of 258 bytes takes at least two bits.
-const MAX_EXPANSION: u64 = 258 * 8 / 2;
 
 /// The largest content that is read, in bytes. The largest set of this family holds an eighth of it.
 const MAX_VALUES: u64 = 1 << 32;
@@ -40,17 +32,14 @@ const MAX_VALUES: u64 = 1 << 32;
 /// The file must have exactly `R` dimensions and exactly the values its header claims. Memory is taken as
 /// values arrive, or at once when the file's size proves that they are there.
 pub fn read<const R: usize>(path: &Path) -> Result<Idx<R>> {
-    let name = path.display().to_string();
-    let opened = File::open(path).and_then(|file| file.metadata().map(|about| (file, about.len())));
-    match opened {
-        Ok((file, size)) => decode(&name, file, size),
-        Err(cause) => Err(Error::Io { file: name, cause }),
-    }
+    let ((dims, values), sha256) = stored::read(path, content)?;
+    Ok(Idx { dims, values, sha256 })
 }
 
 /// Reads an IDX file that is already in memory; `name` is what errors call it.
 pub fn parse<const R: usize>(name: &str, bytes: &[u8]) -> Result<Idx<R>> {
-    decode(name, bytes, bytes.len() as u64)
+    let ((dims, values), sha256) = stored::decode(name, bytes, bytes.len() as u64, content)?;
+    Ok(Idx { dims, values, sha256 })
 }
 
 /// The bytes of an uncompressed IDX file; errs if `dims` and the number of values disagree.
@@ -70,26 +59,9 @@ pub fn encode<const R: usize>(dims: [usize; R], values: &[u8]) -> Result<Vec<u8>
     }
 }
 
-fn decode<const R: usize>(name: &str, stored: impl Read, size: u64) -> Result<Idx<R>> {
-    let mut stored = BufReader::new(Hashing::new(stored));
-    let first = stored.fill_buf().map_err(|error| unreadable(name, "first bytes", error))?;
-    let (dims, values) = if first.starts_with(&GZIP_MAGIC) {
-        content(name, MultiGzDecoder::new(&mut stored), Size::AtMost(size.saturating_mul(MAX_EXPANSION)))
-    } else {
-        content(name, &mut stored, Size::Exactly(size))
-    }?;
-    Ok(Idx { dims, values, sha256: stored.into_inner().finish() })
-}
-
-/// What is known about the length of a file's content before it is read, in bytes.
-enum Size {
-    Exactly(u64),
-    AtMost(u64),
-}
-
 /// Dimensions and values, with nothing left over behind them.
-fn content<const R: usize>(name: &str, mut reader: impl Read, size: Size) -> Result<([usize; R], Vec<u8>)> {
-    let dims = dimensions(name, &mut reader)?;
+fn content<const R: usize>(name: &str, reader: &mut dyn Read, size: Size) -> Result<([usize; R], Vec<u8>)> {
+    let dims = dimensions(name, reader)?;
     let count = dims.iter().try_fold(1, |product: u64, &dim| product.checked_mul(u64::from(dim)));
     let count = count.filter(|&count| count <= MAX_VALUES).ok_or_else(|| {
         wrong(name, "dimensions", format!("a product of at most {MAX_VALUES}"), format!("{dims:?}"))
@@ -121,7 +93,7 @@ fn content<const R: usize>(name: &str, mut reader: impl Read, size: Size) -> Res
     }
 }
 
-fn dimensions<const R: usize>(name: &str, reader: &mut impl Read) -> Result<[u32; R]> {
+fn dimensions<const R: usize>(name: &str, reader: &mut dyn Read) -> Result<[u32; R]> {
     let mut word = |field| -> Result<[u8; 4]> {
         let mut word = [0; 4];
         reader.read_exact(&mut word).map_err(|error| unreadable(name, field, error))?;
@@ -149,19 +121,4 @@ fn dimensions<const R: usize>(name: &str, reader: &mut impl Read) -> Result<[u32
 
 fn bytes_for<const R: usize>(claimed: u64, dims: [u32; R]) -> String {
     format!("{claimed} bytes for the dimensions {dims:?}")
-}
-
-fn wrong(file: &str, field: &'static str, expected: impl ToString, got: impl ToString) -> Error {
-    Error::Idx { file: file.to_owned(), field, expected: expected.to_string(), got: got.to_string() }
-}
-
-/// Damage to the data is told apart from trouble with the disk.
-fn unreadable(file: &str, field: &'static str, error: io::Error) -> Error {
-    match error.kind() {
-        io::ErrorKind::UnexpectedEof => wrong(file, field, "more bytes", "the end of the file"),
-        io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
-            wrong(file, field, "an undamaged gzip stream", error)
-        }
-        _ => Error::Io { file: file.to_owned(), cause: error },
-    }
 }

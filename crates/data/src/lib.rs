@@ -1,15 +1,15 @@
 //! Data sets as bytes N×C×H×W with their provenance: readers, the embedded set, transforms and batches.
 //!
 //! Reading order: a [`Split`] is images with labels, a [`Dataset`] two of them and their provenance;
-//! [`idx`] reads one file, `folder` the four of a set, and [`open`] finds the folder by the set's name, or
+//! [`idx`] and [`cifar`] read a file, `folder` those of a set, and [`open`] finds the folder by the set's name, or
 //! takes the set that is [`embedded`]; [`Batches`] feeds training, on a GPU [`Resident`], [`in_order`] evaluation;
-//! [`Augmentation`] changes training images at random; [`mod@reference`]
-//! says what errors need no model at all.
+//! [`Augmentation`] changes training images at random; [`mod@reference`] says what errors need no model at all.
 #![forbid(unsafe_code)]
 
 mod augmentation;
 mod batches;
 mod checksum;
+pub mod cifar;
 mod dataset;
 pub mod embedded;
 mod error;
@@ -20,6 +20,7 @@ mod known;
 pub mod reference;
 mod resident;
 mod split;
+mod stored;
 pub mod transform;
 
 pub use augmentation::Augmentation;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use data::{Dataset, Places, embedded, open, open_in, reference};
+use ndarray::Axis;
 
 /// Errors of black, of the training-mean image and of the class-mean image on the test split.
 fn errors(set: &Dataset) -> [f64; 3] {
@@ -67,5 +68,27 @@ fn the_full_sets_have_the_published_sizes_and_classes() {
         assert_eq!(set.train.image_shape(), [1, 28, 28]);
         assert!(set.test.class_counts().iter().all(|&n| n > 0));
         println!("{name}: content {}", set.provenance.content_sha256);
+    }
+}
+
+#[test]
+#[ignore = "needs CIFAR-10"]
+fn the_full_cifar10_has_the_published_size_and_the_known_means_and_deviations() {
+    let set = open("cifar10", None).unwrap();
+    assert_eq!(set.train.class_counts(), [5_000; 10]);
+    assert_eq!(set.test.class_counts(), [1_000; 10]);
+    assert_eq!(set.train.image_shape(), [3, 32, 32]);
+    // Of values byte / 255 in the training images, known to eight digits.
+    let means = [0.491_399_68, 0.482_158_41, 0.446_530_91];
+    let deviations = [0.247_032_23, 0.243_485_13, 0.261_587_84];
+    for channel in 0..3 {
+        let plane = set.train.images().index_axis_move(Axis(1), channel);
+        // Whole numbers, so exact: 50,000 * 1,024 * 255^2 is below 2^42.
+        let sum_of = |power| plane.iter().map(|&byte| u64::from(byte).pow(power)).sum::<u64>() as f64;
+        let n = plane.len() as f64;
+        let mean = sum_of(1) / (255.0 * n);
+        let deviation = (sum_of(2) / (255.0 * 255.0 * n) - mean * mean).sqrt();
+        assert!((mean - means[channel]).abs() < 1e-6, "channel {channel}: mean {mean}");
+        assert!((deviation - deviations[channel]).abs() < 1e-6, "channel {channel}: deviation {deviation}");
     }
 }

@@ -87,10 +87,7 @@ impl Variant<'_> {
 impl Grid {
     /// Every family on each of its data sets.
     pub fn variants(&self) -> impl Iterator<Item = Variant<'_>> {
-        let on_each = |family: &'_ Family| family.data.iter().map(move |data| (family, data));
-        self.families.iter().flat_map(move |family| {
-            on_each(family).map(|(family, data)| Variant { family, data }).collect::<Vec<_>>()
-        })
+        self.families.iter().flat_map(|family| family.data.iter().map(move |data| Variant { family, data }))
     }
 
     /// The largest number of members.

@@ -76,3 +76,14 @@ pub(crate) fn positive(settings: &[(&'static str, usize)]) -> Result<()> {
         None => Ok(()),
     }
 }
+
+/// Refuses a weight of reconstruction that is not one.
+pub(crate) fn weight_of_reconstruction(lambda: f64) -> Result<()> {
+    match (0.0..=1.0).contains(&lambda) {
+        true => Ok(()),
+        false => {
+            let got = lambda.to_string();
+            Err(Error::Setting { setting: "lambda", wanted: "a number in [0, 1]", got })
+        }
+    }
+}

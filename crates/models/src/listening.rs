@@ -4,7 +4,7 @@ use autograd::Tape;
 use autograd::ops::matmul::MatMul;
 use ndarray_rand::rand::RngCore;
 use tensor::random::Stream;
-use tensor::{DType, Tensor};
+use tensor::Tensor;
 
 use crate::{Cre, Error, Mode, Result};
 

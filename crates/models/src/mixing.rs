@@ -11,10 +11,11 @@ use crate::{Adam, AdamConfig, Error, Result};
 /// `g_c` of the cross-entropy at z and the weight lambda of reconstruction.
 ///
 /// Under every rule each head descends its own loss at full strength (section 2.2).
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "rule", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Mixing {
     /// `lambda g_r + (1 - lambda) g_c`, as in the paper.
+    #[default]
     Weighted,
     /// Gradient surgery (Yu et al., 2020): of every image whose `g_r` and `g_c` have a negative inner product, each
     /// first loses its component along the other; then as [`Mixing::Weighted`].

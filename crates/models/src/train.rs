@@ -251,7 +251,7 @@ fn optimiser_name(part: Part, name: &str) -> String {
 }
 
 /// The gradients of both losses; the latent's are kept for each head.
-fn differentiate<'t>(tape: &'t Tape, losses: &Losses<'t>) -> Result<Gradients> {
+pub(crate) fn differentiate<'t>(tape: &'t Tape, losses: &Losses<'t>) -> Result<Gradients> {
     tape.keep(&losses.z_for_decoder);
     tape.keep(&losses.z_for_classifier);
     let sum: Var<'t> = losses.mse.add(&losses.cross_entropy)?;

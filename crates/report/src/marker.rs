@@ -34,6 +34,7 @@ pub(crate) fn draw_marker(
         turns.iter().map(stroke).collect()
     };
     let d = match style.marker {
+        Marker::Nothing => return,
         Marker::Circle => {
             let r = Num(radius);
             let place: [(&str, &dyn Display); 5] =

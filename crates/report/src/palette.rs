@@ -62,6 +62,8 @@ pub(crate) enum Marker {
     Star,
     Pentagon,
     Bar,
+    /// Nothing: what was not measured.
+    Nothing,
 }
 
 const MARKERS: [Marker; 10] = [
@@ -105,6 +107,11 @@ impl Style {
         let last = count.saturating_sub(1);
         let at = if last == 0 { 0.0 } else { index.min(last) as f64 / last as f64 };
         Self { colour: ramp(at), marker: MARKERS[index % MARKERS.len()], dash: DASHES[index % DASHES.len()] }
+    }
+
+    /// The same colour dotted and without markers: for what belongs to a series and was not measured, such as theory.
+    pub fn without_markers(self) -> Self {
+        Self { marker: Marker::Nothing, dash: DASHES[2], ..self }
     }
 
     /// The dash of the `index`-th reference line of a panel; never solid, so that it is no data.

@@ -62,6 +62,13 @@ struct Phase<'a> {
 }
 
 impl Convolution {
+    /// The multiplications and additions of the convolution, and of each of its two gradients: one pair for every
+    /// image, output pixel, tap and pair of channels, also where the tap reads padding.
+    pub fn flops(&self) -> u64 {
+        let pixels = self.n * Self::area(self.out);
+        2 * pixels as u64 * (self.o * self.c * Self::area(self.kernel)) as u64
+    }
+
     fn area(sides: [usize; 2]) -> usize {
         sides[0] * sides[1]
     }

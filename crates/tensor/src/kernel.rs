@@ -40,6 +40,16 @@ pub trait Kernel<const N: usize, const M: usize>: Sync {
     /// If a launch fails.
     fn launch(&self, call: Call<'_>, inputs: [&Tensor; N], outputs: [&Tensor; M]) -> Result<()>;
 
+    /// The floating-point operations of the matrix products in this kernel, for inputs of these shapes.
+    ///
+    /// A multiplication and an addition count one each, so `[m, k]` times `[k, n]` counts `2 m k n`. A convolution
+    /// counts every tap of every output pixel, also the taps that read padding, which are multiplied like any other.
+    /// What is done element by element counts nothing, so most kernels keep this default; neither do shapes that the
+    /// kernel does not take.
+    fn flops(&self, _inputs: [&[usize]; N]) -> u64 {
+        0
+    }
+
     /// The same function for `f32`, fast; `false` if there is none for these inputs.
     ///
     /// The outputs hold arbitrary numbers on entry and have the lengths of [`Kernel::shapes`].

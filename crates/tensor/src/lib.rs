@@ -15,6 +15,7 @@ mod indices;
 mod kernel;
 mod epilogue;
 mod run;
+pub mod flops;
 pub mod random;
 mod memory;
 mod gemm;

@@ -6,7 +6,7 @@ use half::{bf16, f16};
 use ndarray::ArrayViewMutD;
 
 use crate::gpu::{Call, Gpu};
-use crate::{DType, Device, Element, Error, Kernel, Result, Slice, Stored, Tensor, Update};
+use crate::{DType, Device, Element, Error, Kernel, Result, Slice, Stored, Tensor, Update, flops};
 
 /// Runs `kernel` on the device and in the type of its inputs.
 ///
@@ -16,10 +16,12 @@ pub fn run<K, const N: usize, const M: usize>(kernel: &K, inputs: [&Tensor; N]) 
 where
     K: Kernel<N, M>,
 {
-    match common_device(kernel.name(), &inputs)? {
+    let outputs = match common_device(kernel.name(), &inputs)? {
         Device::Cpu => on_cpu(kernel, inputs, true),
         Device::Cuda(gpu) => on_gpu(kernel, &gpu, inputs),
-    }
+    }?;
+    flops::add(kernel.flops(inputs.map(Tensor::shape)));
+    Ok(outputs)
 }
 
 fn on_gpu<K, const N: usize, const M: usize>(

@@ -39,6 +39,11 @@ impl Attention {
         ((d / self.n_heads) as f64).powf(-0.5)
     }
 
+    /// Of so many products over all pairs of tokens: each sums over the features of a head or over its tokens.
+    fn flops_of_products(&self, products: u64, qkv: &[usize]) -> u64 {
+        self.sizes(qkv).map_or(0, |[n, t, d]| 2 * products * (n * t) as u64 * (t * d) as u64)
+    }
+
     /// Splits the last axis: `[n, t, parts, n_heads, d / n_heads]`.
     fn heads<'a, A: Real>(&self, x: ArrayViewD<'a, A>, parts: usize) -> ArrayView5<'a, A> {
         let (n, t, packed) = (x.shape()[0], x.shape()[1], x.shape()[2]);
@@ -98,6 +103,10 @@ impl Kernel<1, 2> for Attention {
 
     fn launch(&self, call: Call<'_>, [qkv]: [&Tensor; 1], outputs: [&Tensor; 2]) -> tensor::Result<()> {
         launches::forward(call, *self, qkv, outputs)
+    }
+
+    fn flops(&self, [qkv]: [&[usize]; 1]) -> u64 {
+        self.flops_of_products(2, qkv)
     }
 
     fn fast(&self, [qkv]: [Slice<'_>; 1], [y, log_sums]: [&mut [f32]; 2]) -> bool {
@@ -179,6 +188,11 @@ impl Kernel<4, 1> for AttentionGrad {
 
     fn launch(&self, call: Call<'_>, inputs: [&Tensor; 4], [dqkv]: [&Tensor; 1]) -> tensor::Result<()> {
         launches::backward(call, self.0, inputs, dqkv)
+    }
+
+    /// The scores once more, then `dp`, `dq`, `dk` and `dv`.
+    fn flops(&self, [qkv, ..]: [&[usize]; 4]) -> u64 {
+        self.0.flops_of_products(5, qkv)
     }
 
     fn fast(&self, [qkv, y, log_sums, dy]: [Slice<'_>; 4], [dqkv]: [&mut [f32]; 1]) -> bool {

@@ -122,6 +122,10 @@ impl Kernel<3, 1> for ConvTranspose2d {
         launches::grad_input(call, [x, weight], y, Some((bias, self.epilogue)), sizes)
     }
 
+    fn flops(&self, [x, weight, _]: [&[usize]; 3]) -> u64 {
+        self.attributes.sizes(x, weight).map_or(0, |sizes| sizes.flops())
+    }
+
     fn fast(&self, [x, weight, bias]: [Slice<'_>; 3], [y]: [&mut [f32]; 1]) -> bool {
         let sizes = self.attributes.sizes(x.shape, weight.shape).expect("the shape rule was asked");
         let around = Around { bias: Some(bias.data), epilogue: self.epilogue };

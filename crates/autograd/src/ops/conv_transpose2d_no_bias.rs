@@ -35,6 +35,10 @@ impl Kernel<2, 1> for ConvTranspose2dNoBias {
         launches::grad_input(call, [x, weight], y, None, sizes)
     }
 
+    fn flops(&self, [x, weight]: [&[usize]; 2]) -> u64 {
+        self.0.sizes(x, weight).map_or(0, |sizes| sizes.flops())
+    }
+
     fn fast(&self, [x, weight]: [Slice<'_>; 2], [y]: [&mut [f32]; 1]) -> bool {
         let sizes = self.0.sizes(x.shape, weight.shape).expect("the shape rule was asked");
         conv::conv2d_grad_input_f32(y, x.data, weight.data, Around::NOTHING, sizes);

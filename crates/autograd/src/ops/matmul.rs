@@ -116,6 +116,10 @@ impl Kernel<2, 1> for MatMul {
         self.launch_2d(call, [a, b], c, None)
     }
 
+    fn flops(&self, [a, b]: [&[usize]; 2]) -> u64 {
+        self.sizes(a, b).map_or(0, |[m, k, n]| 2 * (m * n) as u64 * k as u64)
+    }
+
     fn fast(&self, [a, b]: [Slice<'_>; 2], [c]: [&mut [f32]; 1]) -> bool {
         self.fast_2d(a, b, c, Start::Zero);
         true

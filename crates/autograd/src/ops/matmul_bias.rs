@@ -43,6 +43,10 @@ impl Kernel<3, 1> for MatMulBias {
         self.product.launch_2d(call, [a, b], c, Some((bias, self.epilogue)))
     }
 
+    fn flops(&self, [a, b, _]: [&[usize]; 3]) -> u64 {
+        self.product.flops([a, b])
+    }
+
     fn fast(&self, [a, b, bias]: [Slice<'_>; 3], [c]: [&mut [f32]; 1]) -> bool {
         self.product.fast_2d(a, b, c, Start::Bias(bias.data));
         self.epilogue.apply(c);

@@ -209,7 +209,7 @@ pub(super) fn on_features(
     match of {
         Features::Pca => {
             let pca = images.pca()?;
-            let rows = pca.components().slice(ndarray::s![..k, ..]).to_owned();
+            let rows = pca.components().slice_axis(ndarray::Axis(0), ndarray::Slice::from(..k)).to_owned();
             let bias = rows.dot(&pca.mean()).mapv(|x| -x as f32);
             affine(rows.iter().map(|&x| x as f32).collect(), bias.to_vec())?;
         }

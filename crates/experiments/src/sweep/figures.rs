@@ -198,7 +198,7 @@ pub fn front(curves: &Curves<'_>) -> Result<Panel> {
                     points.push(Point::new(mse, accuracy));
                 }
             }
-            let style = Style::ordered(member, curves.members.len()).behind();
+            let style = Style::ordered(member, curves.members.len()).without_markers();
             series.push(Series { label: format!("{label}, exact linear"), points, style, shape: Shape::Line });
         }
     }

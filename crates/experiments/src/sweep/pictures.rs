@@ -97,7 +97,7 @@ fn in_the_plane(z: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
     let (n, k) = z.dim();
     if k <= 2 {
         let mut plane = Array2::zeros((n, 2));
-        plane.slice_mut(ndarray::s![.., ..k]).assign(&z);
+        plane.slice_axis_mut(ndarray::Axis(1), ndarray::Slice::from(..k)).assign(&z);
         return Ok(plane);
     }
     let z = z.mapv(f64::from);

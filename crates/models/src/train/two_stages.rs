@@ -6,7 +6,7 @@ use tensor::Tensor;
 use super::{Conflict, Trainer, conflict, differentiate};
 use crate::cre::check_lambda;
 use crate::mixing::Step;
-use crate::{Example, Mode, Part, Result};
+use crate::{Example, Mode, Module, Part, Result};
 
 /// What the heads say of latents that they were given as numbers.
 pub(super) struct AtLatent {
@@ -77,7 +77,7 @@ mod tests {
     use tensor::random::Stream;
 
     use super::*;
-    use crate::{AdamConfig, Cre, Module, cnn};
+    use crate::{AdamConfig, Cre, cnn};
 
     /// The gradients of a part's parameters, one after another.
     fn of_part(model: &Cre, part: Part, gradients: &Gradients) -> Vec<f64> {

@@ -111,6 +111,10 @@ impl Kernel<2, 1> for ConvGradInput {
         launches::grad_input(call, [dy, weight], dx, None, sizes)
     }
 
+    fn flops(&self, [dy, weight]: [&[usize]; 2]) -> u64 {
+        self.sizes(dy, weight).map_or(0, |sizes| sizes.flops())
+    }
+
     fn fast(&self, [dy, weight]: [Slice<'_>; 2], [dx]: [&mut [f32]; 1]) -> bool {
         let sizes = self.sizes(dy.shape, weight.shape).expect("the shape rule was asked");
         conv::conv2d_grad_input_f32(dx, dy.data, weight.data, Around::NOTHING, sizes);
@@ -163,6 +167,10 @@ impl Kernel<2, 1> for ConvGradWeight {
     fn launch(&self, call: Call<'_>, [x, dy]: [&Tensor; 2], [dweight]: [&Tensor; 1]) -> tensor::Result<()> {
         let sizes = self.sizes(x.shape(), dy.shape()).expect("the shape rule was asked");
         launches::grad_weight(call, [x, dy], dweight, sizes)
+    }
+
+    fn flops(&self, [x, dy]: [&[usize]; 2]) -> u64 {
+        self.sizes(x, dy).map_or(0, |sizes| sizes.flops())
     }
 
     fn fast(&self, [x, dy]: [Slice<'_>; 2], [dweight]: [&mut [f32]; 1]) -> bool {

@@ -97,7 +97,7 @@ pub const C8: Trend = Trend {
     find: |curves, _| {
         let (mut holds, mut got) = (true, Vec::new());
         for (member, (label, _)) in curves.members.iter().enumerate() {
-            let mut of = |measure: &str| -> Result<Option<Interval>> {
+            let of = |measure: &str| -> Result<Option<Interval>> {
                 let pairs = curves.paired(measure, [[member, 0], [member, curves.last()]])?;
                 let gaps: Vec<f64> = pairs.iter().map(|[at_0, at_1]| at_0 - at_1).collect();
                 Ok((!gaps.is_empty()).then(|| interval(&gaps)))

@@ -1,0 +1,105 @@
+//! The layers of a fully connected CRE one by one, for ways of computing that stop between them.
+
+use autograd::{Param, Var};
+use tensor::Tensor;
+
+use crate::{Activation, Cre, Mode, Module, Part, Result, fc};
+
+/// `f(x W^T + b)` for each row of `x: [n, inputs]`; the parameters belong to a model.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Layer<'m> {
+    weight: &'m Param,
+    bias: &'m Param,
+    activation: Activation,
+}
+
+/// What the weights are in a computation.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Weights {
+    /// Constants, by which nothing is differentiated.
+    Fixed,
+    /// Parameters, which get gradients.
+    Learned,
+}
+
+impl Layer<'_> {
+    /// The output for what lies below, `[n, inputs]` to `[n, outputs]`.
+    pub(crate) fn predict<'t>(&self, below: &Var<'t>, weights: Weights) -> Result<Var<'t>> {
+        self.activate(&self.affine(below, weights)?)
+    }
+
+    /// The output before its activation.
+    pub(crate) fn affine<'t>(&self, below: &Var<'t>, weights: Weights) -> Result<Var<'t>> {
+        let tape = below.tape();
+        let taken = |param: &Param| match weights {
+            Weights::Fixed => Ok(tape.constant(&param.value())),
+            Weights::Learned => tape.param(param),
+        };
+        Ok(below.linear(&taken(self.weight)?, &taken(self.bias)?)?)
+    }
+
+    /// The output from what [`Layer::affine`] gives.
+    pub(crate) fn activate<'t>(&self, x: &Var<'t>) -> Result<Var<'t>> {
+        self.activation.forward(x, Mode::Evaluation)
+    }
+
+    /// The number of outputs.
+    pub(crate) fn width(&self) -> usize {
+        self.bias.len()
+    }
+}
+
+/// The layers of a part of a model that [`fc::cre`] has built from this config, from below.
+pub(crate) fn layers<'m>(model: &'m Cre, config: &fc::Config, part: Part) -> Vec<Layer<'m>> {
+    let last = match part {
+        Part::Encoder => config.latent_activation,
+        Part::Decoder => Activation::Tanh,
+        Part::Classifier => Activation::Identity,
+    };
+    // Each layer lists its weight, then its bias.
+    let params = model.part(part).params();
+    let n_layers = params.len() / 2;
+    let layer = |(place, pair): (usize, &[(String, &'m Param)])| Layer {
+        weight: pair[0].1,
+        bias: pair[1].1,
+        activation: if place + 1 == n_layers { last } else { Activation::Relu },
+    };
+    params.chunks_exact(2).enumerate().map(layer).collect()
+}
+
+/// A batch of images in the shape that such a model takes, `[n, pixels]`.
+pub(crate) fn rows(images: &Tensor, config: &fc::Config) -> Result<Tensor> {
+    let n = images.shape().first().copied().unwrap_or(0);
+    Ok(images.reshape(&[n, config.pixels])?)
+}
+
+#[cfg(test)]
+mod tests {
+    use autograd::Tape;
+    use tensor::DType;
+    use tensor::random::Stream;
+
+    use super::*;
+    use crate::fc::Size;
+
+    #[test]
+    fn the_layers_one_after_another_are_the_part_that_they_are_taken_from() {
+        for size in [Size::S, Size::M, Size::L] {
+            for latent_activation in [Activation::Relu, Activation::Identity] {
+                let config = fc::Config { size, pixels: 5, classes: 3, latent: 4, latent_activation };
+                let model = fc::cre(&config, &Stream::new(2, "init"), DType::F64).unwrap();
+                for (part, inputs) in [(Part::Encoder, 5), (Part::Decoder, 4), (Part::Classifier, 4)] {
+                    let x = Tensor::from_vec((0..2 * inputs).map(f64::from).collect(), &[2, inputs as usize]);
+                    let x = x.unwrap();
+                    let tape = Tape::without_gradients();
+                    let mut y = tape.constant(&x);
+                    for layer in layers(&model, &config, part) {
+                        y = layer.predict(&y, Weights::Fixed).unwrap();
+                        assert_eq!(y.shape(), [2, layer.width()]);
+                    }
+                    assert_eq!(y.value().to_f64_vec(), model.part(part).output(&x).unwrap().to_f64_vec());
+                }
+            }
+        }
+    }
+}

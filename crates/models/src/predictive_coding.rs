@@ -1,0 +1,326 @@
+//! Predictive coding: the fully connected CRE, trained by letting its activities relax and by rules local to each layer.
+
+mod energy;
+
+use autograd::{Param, Tape, Var};
+use serde::{Deserialize, Serialize};
+use tensor::random::Stream;
+use tensor::{DType, Indices, Tensor};
+
+use self::energy::{Activities, Clamped, Network, Reading};
+use crate::error::{positive, weight_of_reconstruction};
+use crate::layers::{Weights, layers, rows};
+use crate::part_optimisers::PartOptimisers;
+use crate::tally::{EpochTally, EvaluationTally, StepReport, finite};
+use crate::{
+    AdamConfig, Cre, EpochReport, Error, Evaluation, Module, Part, Representation, Result, evaluate, fc,
+};
+
+/// A fully connected CRE that learns by predictive coding (section 7, question 1, of the CRE specification).
+///
+/// Backpropagation carries an error down through all layers before a weight may move. In predictive coding (Rao and
+/// Ballard, 1999; Whittington and Bogacz, 2017) each layer holds an **activity** `a_l` of its own, free to differ from
+/// the **prediction** `f_l(W_l a_(l-1) + b_l)` that it gets from below, and knows nothing but its two neighbours. The
+/// **energy** is what the errors of all predictions amount to, here for one image:
+///
+/// ```text
+/// E = A + lambda D + (1 - lambda) C
+/// A = sum over the layers of the encoder        1/2 |a_l - f_l(W_l a_(l-1) + b_l)|^2
+/// D = sum over the hidden layers of the decoder    1/2 |a_l - f_l(..)|^2 + precision * MSE(image, its prediction)
+/// C = sum over the hidden layers of the classifier 1/2 |a_l - f_l(..)|^2 + precision * CE(label, its prediction)
+/// ```
+///
+/// A step of training, for a batch of images and labels, is
+///
+/// 1. **Predict.** One pass up sets each activity to its prediction: no layer is in error but the two outputs.
+/// 2. **Relax.** The image is clamped at the input and at the decoder's output, the label at the classifier's; all
+///    other activities, z among them, go down the energy, `a -= rate dE/da`, so many times. Errors spread from the
+///    outputs, one layer a time.
+/// 3. **Learn.** Each layer's weights go down its own term, which depends on the activities below and above it and on
+///    nothing else: error times activity.
+///
+/// What makes this comparable with the same network under [`Trainer`](crate::Trainer):
+///
+/// - The outputs' terms are the CRE's losses, so lambda weighs the same two numbers. Cross-entropy in place of a squared
+///   error says that a label is drawn from a softmax, as a squared error says that a pixel is drawn from a Gaussian.
+/// - lambda weighs all of a head, as the precision of what it says to z, and not its output alone. A head relaxes and
+///   learns on `D` or `C` as they stand, whatever lambda, as the heads of a CRE do (section 2.2); weighed at its output,
+///   a decoder with hidden layers would learn nothing at lambda = 0. `E` still falls: within a head this is descent on
+///   `E` with another rate.
+/// - One Adam for each part, the same start from the same stream, the same evaluation.
+///
+/// The smaller the precision of the outputs, the less activities move, and the nearer are the errors of relaxed
+/// layers to what backpropagation would have brought, up to one factor; with one step of relaxation and a
+/// single layer in each part it is so exactly. How far predictive coding departs from backpropagation is thus a setting.
+///
+/// ```
+/// use models::fc::{self, Size};
+/// use models::predictive_coding::{Config, PredictiveCoding, Relaxation};
+/// use models::{Activation, AdamConfig};
+/// use tensor::random::Stream;
+/// use tensor::{DType, Indices, Tensor};
+///
+/// let config = Config {
+///     model: fc::Config {
+///         size: Size::S,
+///         pixels: 4,
+///         classes: 2,
+///         latent: 3,
+///         latent_activation: Activation::Identity,
+///     },
+///     lambda: 0.5,
+///     output_precision: 1.0,
+///     relaxation: Relaxation { steps: 20, rate: 0.1 },
+///     optimiser: AdamConfig::PAPER,
+/// };
+/// let mut network = PredictiveCoding::new(&config, &Stream::new(0, "init"))?;
+/// let images = Tensor::from_vec(vec![1.0f32, -1.0, 1.0, -1.0, -1.0, -1.0, 1.0, 1.0], &[2, 4])?;
+/// let labels = Indices::new(vec![0, 1]);
+///
+/// let energies = network.relaxation(&images, &labels)?;
+/// assert!(energies[20] < energies[0]);
+/// let report = network.epoch(1, [(images.clone(), labels.clone())])?;
+/// assert!(network.evaluate([(images, labels)])?.mse < report.mse);
+/// # Ok::<(), models::Error>(())
+/// ```
+pub struct PredictiveCoding {
+    model: Cre,
+    config: Config,
+    optimisers: PartOptimisers,
+}
+
+/// What a network is built from and trained by.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The widths of the layers, and the activation of z.
+    pub model: fc::Config,
+    /// The weight of reconstruction at z, in [0, 1].
+    pub lambda: f64,
+    /// How much the losses of the outputs count against the errors of the layers. At 1 they are the CRE's; at half the
+    /// number of pixels the image's is `1/2 |x - prediction|^2`, of one kind with the layers'.
+    pub output_precision: f64,
+    /// How the activities relax.
+    pub relaxation: Relaxation,
+    /// The optimiser of the weights.
+    pub optimiser: AdamConfig,
+}
+
+/// Gradient descent on the energy by the activities.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Relaxation {
+    /// The number of steps; an error needs one for each layer that it is to reach.
+    pub steps: usize,
+    /// How far activities go down the gradient in each. The energy falls for rates below 2 over its largest curvature,
+    /// which the widest decoder's weights dominate: 0.05 and less for FC-M.
+    pub rate: f64,
+}
+
+impl Config {
+    /// Refuses what cannot be trained, by name.
+    fn check(&self) -> Result<()> {
+        weight_of_reconstruction(self.lambda)?;
+        let Relaxation { steps, rate } = self.relaxation;
+        for (setting, value) in [("output_precision", self.output_precision), ("relaxation.rate", rate)] {
+            if !(value.is_finite() && value > 0.0) {
+                let got = value.to_string();
+                return Err(Error::Setting { setting, wanted: "a number above 0", got });
+            }
+        }
+        positive(&[("relaxation.steps", steps)])
+    }
+}
+
+impl PredictiveCoding {
+    /// A network in 32 bits that starts as [`fc::cre`] does from the same stream.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if a setting is out of its range, as in [`fc::cre`].
+    pub fn new(config: &Config, stream: &Stream) -> Result<Self> {
+        Self::of_type(config, stream, DType::F32)
+    }
+
+    fn of_type(config: &Config, stream: &Stream, dtype: DType) -> Result<Self> {
+        config.check()?;
+        let model = fc::cre(&config.model, stream, dtype)?;
+        let optimisers = PartOptimisers::new(|part| model.part(part).params(), config.optimiser);
+        Ok(Self { model, config: config.clone(), optimisers })
+    }
+
+    /// One epoch over these batches: images `[n, pixels]` and their classes `[n]`.
+    ///
+    /// The losses of the report are those of the predictions, before anything relaxes, and so comparable with those of a
+    /// [`Trainer`](crate::Trainer). Its conflict is that of the two heads' pulls at z in the relaxed state.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] as soon as a loss or the relaxed energy is not a finite number, and then this batch has moved
+    /// no weight; [`Error::NoBatches`] if there are none; or if a shape does not fit.
+    pub fn epoch(
+        &mut self,
+        epoch: u32,
+        batches: impl IntoIterator<Item = (Tensor, Indices)>,
+    ) -> Result<EpochReport> {
+        let mut tally = EpochTally::default();
+        for (step, (images, labels)) in batches.into_iter().enumerate() {
+            tally.add(self.step(step, &images, &labels)?);
+        }
+        tally.report(epoch)
+    }
+
+    /// Predicts, relaxes and learns.
+    fn step(&mut self, step: usize, images: &Tensor, labels: &Indices) -> Result<StepReport> {
+        let clamped = Clamped { images: &rows(images, &self.config.model)?, labels: Some(labels) };
+        let network = self.network();
+        let (relaxed, readings) = self.relax(&network, clamped)?;
+        let Reading { mse, cross_entropy, .. } = readings[0];
+        let mse = finite(step, "the MSE", mse)?;
+        let cross_entropy = finite(step, "the cross-entropy", cross_entropy.expect("the label is clamped"))?;
+        let (gradients, conflict) = {
+            let tape = Tape::new();
+            let energy = network.energy(&held(&tape, &relaxed), clamped, Weights::Learned)?;
+            finite(step, "the relaxed energy", energy.reading()?.energy)?;
+            energy.keep_pulls(&tape);
+            let gradients = tape.backward(&energy.descended()?)?;
+            let conflict = energy.conflict(&gradients)?;
+            // The tape ends here, so that the optimisers find the parameters' storage their own.
+            (gradients, conflict)
+        };
+        self.optimisers.step(|part| self.model.part(part).params(), &gradients)?;
+        Ok(StepReport { mse, cross_entropy, conflict })
+    }
+
+    /// Lets the activities go down the energy from their predictions. Also gives the readings before each step.
+    fn relax(
+        &self,
+        network: &Network<'_>,
+        clamped: Clamped<'_>,
+    ) -> Result<(Activities<Tensor>, Vec<Reading>)> {
+        let Relaxation { steps, rate } = self.config.relaxation;
+        // The energy is averaged over images, but each image relaxes at the full rate, whatever stands beside it.
+        let rate = rate * clamped.images.shape()[0] as f64;
+        let mut activities = network.feed_forward(clamped.images)?;
+        let mut readings = Vec::with_capacity(steps);
+        for _ in 0..steps {
+            let tape = Tape::new();
+            let free =
+                activities.each_ref().map(|part| part.iter().map(|a| tape.input(a)).collect::<Vec<_>>());
+            let energy = network.energy(&free, clamped, Weights::Fixed)?;
+            readings.push(energy.reading()?);
+            let gradients = tape.backward(&energy.descended()?)?;
+            for (activity, free) in activities.iter_mut().flatten().zip(free.iter().flatten()) {
+                *activity = descend(activity, gradients.of(free)?, rate)?;
+            }
+        }
+        Ok((activities, readings))
+    }
+
+    /// The energy of a batch as it relaxes with image and label clamped, averaged over images: before the first step,
+    /// and after each. Images are `[n, pixels]`, labels `[n]`.
+    ///
+    /// # Errors
+    /// If a shape does not fit.
+    pub fn relaxation(&self, images: &Tensor, labels: &Indices) -> Result<Vec<f64>> {
+        let clamped = Clamped { images: &rows(images, &self.config.model)?, labels: Some(labels) };
+        let network = self.network();
+        let (relaxed, readings) = self.relax(&network, clamped)?;
+        let tape = Tape::without_gradients();
+        let last = network.energy(&held(&tape, &relaxed), clamped, Weights::Fixed)?.reading()?;
+        Ok(readings.iter().chain([&last]).map(|reading| reading.energy).collect())
+    }
+
+    /// Evaluates the predictions: z from the image, image and label from z, in one pass up. With both outputs free this
+    /// is the relaxed state too, since no prediction is in error.
+    ///
+    /// # Errors
+    /// [`Error::NoBatches`] if there are none; or if a shape does not fit.
+    pub fn evaluate(&self, batches: impl IntoIterator<Item = (Tensor, Indices)>) -> Result<Evaluation> {
+        evaluate(&self.model, batches)
+    }
+
+    /// Evaluates what the heads make of z once the network has relaxed with the image clamped at both ends and the label
+    /// free: the decoder's error has then had its say in z, weighed by lambda, before the label is read.
+    ///
+    /// # Errors
+    /// As [`PredictiveCoding::evaluate`].
+    pub fn evaluate_relaxed(
+        &self,
+        batches: impl IntoIterator<Item = (Tensor, Indices)>,
+    ) -> Result<Evaluation> {
+        let mut tally = EvaluationTally::default();
+        for (images, labels) in batches {
+            tally.add(&self.represent_relaxed(&images)?, &images, &labels)?;
+        }
+        tally.report()
+    }
+
+    /// Latent, reconstruction and class scores of a batch, predicted in one pass up.
+    ///
+    /// # Errors
+    /// If the images' shape does not fit.
+    pub fn represent(&self, images: &Tensor) -> Result<Representation> {
+        self.model.represent(images)
+    }
+
+    /// The latent that has relaxed as [`PredictiveCoding::evaluate_relaxed`] says, and what the heads predict from it.
+    ///
+    /// # Errors
+    /// If the images' shape does not fit.
+    pub fn represent_relaxed(&self, images: &Tensor) -> Result<Representation> {
+        let clamped = Clamped { images: &rows(images, &self.config.model)?, labels: None };
+        let ([mut encoder, ..], _) = self.relax(&self.network(), clamped)?;
+        let z = encoder.pop().expect("an encoder has layers");
+        let reconstruction = self.model.part(Part::Decoder).output(&z)?.reshape(images.shape())?;
+        let logits = self.model.part(Part::Classifier).output(&z)?;
+        Ok(Representation { z, reconstruction, logits })
+    }
+
+    /// All parameters, named as in `encoder.0.weight`.
+    pub fn params(&self) -> Vec<(String, &Param)> {
+        self.model.params()
+    }
+
+    /// Everything that has to be stored to go on later with the same bits: parameters and optimisers, named as by a
+    /// [`Trainer`](crate::Trainer).
+    pub fn state(&self) -> Vec<(String, Tensor)> {
+        let params = self.params().into_iter().map(|(name, param)| (name, param.value()));
+        params.chain(self.optimisers.state(|part| self.model.part(part).params())).collect()
+    }
+
+    /// Takes over what [`PredictiveCoding::state`] gave.
+    ///
+    /// # Errors
+    /// [`Error::State`] if a tensor is missing or does not fit.
+    pub fn load(&mut self, stored: impl Fn(&str) -> Option<Tensor>) -> Result<()> {
+        self.model.load(&stored)?;
+        self.optimisers.load(|part| self.model.part(part).params(), stored)
+    }
+
+    fn network(&self) -> Network<'_> {
+        let Config { model, lambda, output_precision, .. } = &self.config;
+        let parts = Part::ALL.map(|part| layers(&self.model, model, part));
+        Network { parts, lambda: *lambda, output_precision: *output_precision }
+    }
+}
+
+/// Activities that stay where they are while weights learn: constants, so that no derivative passes through two layers.
+/// Only z can be asked who pulls at it.
+fn held<'t>(tape: &'t Tape, activities: &Activities<Tensor>) -> Activities<Var<'t>> {
+    let mut held =
+        activities.each_ref().map(|part| part.iter().map(|a| tape.constant(a)).collect::<Vec<_>>());
+    let [encoder, ..] = &mut held;
+    if let Some(z) = encoder.last_mut() {
+        *z = tape.input(z.value());
+    }
+    held
+}
+
+/// `activity - rate * gradient`
+fn descend(activity: &Tensor, gradient: &Tensor, rate: f64) -> Result<Tensor> {
+    let tape = Tape::without_gradients();
+    let step = tape.constant(gradient).scale(rate)?;
+    Ok(tape.constant(activity).sub(&step)?.value().clone())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,159 @@
+//! The energy of a network: half the squared errors of what its layers predict, and the losses of its outputs.
+
+use autograd::{Gradients, Tape, Var};
+use tensor::{Indices, Tensor};
+
+use crate::layers::{Layer, Weights};
+use crate::{Conflict, Result};
+
+/// What the layers of a network hold that are free to move, each `[n, width]`, from below: in the encoder all, of which
+/// z is the last, and in each head all but the output.
+pub(super) type Activities<T> = [Vec<T>; 3];
+
+/// What a network is held at: the image at its input and at the decoder's output, and perhaps the label at the
+/// classifier's output.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Clamped<'a> {
+    /// `[n, pixels]`
+    pub(super) images: &'a Tensor,
+    /// `[n]`
+    pub(super) labels: Option<&'a Indices>,
+}
+
+/// The layers of each part, from below, and how much errors count.
+#[derive(Debug)]
+pub(super) struct Network<'m> {
+    pub(super) parts: [Vec<Layer<'m>>; 3],
+    pub(super) lambda: f64,
+    pub(super) output_precision: f64,
+}
+
+/// An energy on the tape, averaged over the images of a batch.
+#[derive(Debug)]
+pub(super) struct Energy<'t> {
+    /// The terms of each part, before lambda weighs them.
+    terms: [Vec<Var<'t>>; 3],
+    lambda: f64,
+    mse: Var<'t>,
+    cross_entropy: Option<Var<'t>>,
+    /// z as the decoder and as the classifier saw it.
+    z_for_heads: [Var<'t>; 2],
+}
+
+/// The numbers of an energy.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reading {
+    pub(super) energy: f64,
+    pub(super) mse: f64,
+    /// Of the clamped label, if one is.
+    pub(super) cross_entropy: Option<f64>,
+}
+
+impl Network<'_> {
+    /// The state in which every layer holds what is predicted for it from below, so that only outputs are in error.
+    pub(super) fn feed_forward(&self, images: &Tensor) -> Result<Activities<Tensor>> {
+        let tape = Tape::without_gradients();
+        let predictions = |layers: &[Layer<'_>], below: &Tensor| -> Result<Vec<Tensor>> {
+            let mut below = tape.constant(below);
+            let each = layers.iter().map(|layer| {
+                below = layer.predict(&below, Weights::Fixed)?;
+                Ok(below.value().clone())
+            });
+            each.collect()
+        };
+        let [encoder, decoder, classifier] = &self.parts;
+        let encoder = predictions(encoder, images)?;
+        let z = encoder.last().expect("an encoder has layers");
+        let hidden = |head: &[Layer<'_>]| predictions(&head[..head.len() - 1], z);
+        let (decoder, classifier) = (hidden(decoder)?, hidden(classifier)?);
+        Ok([encoder, decoder, classifier])
+    }
+
+    /// The energy of these activities, as [`PredictiveCoding`](super::PredictiveCoding) defines it.
+    pub(super) fn energy<'t>(
+        &self,
+        [encoder, decoder, classifier]: &Activities<Var<'t>>,
+        clamped: Clamped<'_>,
+        weights: Weights,
+    ) -> Result<Energy<'t>> {
+        let [encoder_layers, decoder_layers, classifier_layers] = &self.parts;
+        let precision = self.output_precision;
+
+        let z = encoder.last().expect("an encoder has layers");
+        let images = z.tape().constant(clamped.images);
+        let (of_encoder, _) = errors(encoder_layers, &images, encoder, weights)?;
+
+        let [z_for_decoder, z_for_classifier] = z.split(self.lambda)?;
+        let (mut of_decoder, top) = errors(decoder_layers, &z_for_decoder, decoder, weights)?;
+        let mse = output(decoder_layers, top, weights)?.mse(&images)?;
+        of_decoder.push(mse.scale(precision)?);
+
+        let (mut of_classifier, top) = errors(classifier_layers, &z_for_classifier, classifier, weights)?;
+        let of_label = |labels| -> Result<Var<'t>> {
+            Ok(output(classifier_layers, top, weights)?.softmax_cross_entropy(labels)?)
+        };
+        let cross_entropy = clamped.labels.map(of_label).transpose()?;
+        if let Some(loss) = &cross_entropy {
+            of_classifier.push(loss.scale(precision)?);
+        }
+
+        let terms = [of_encoder, of_decoder, of_classifier];
+        let z_for_heads = [z_for_decoder, z_for_classifier];
+        Ok(Energy { terms, lambda: self.lambda, mse, cross_entropy, z_for_heads })
+    }
+}
+
+/// `1/2 |a - f(W below + b)|^2` for each activity `a` of a part, averaged over images; and the topmost activity.
+fn errors<'a, 't>(
+    layers: &[Layer<'_>],
+    mut below: &'a Var<'t>,
+    activities: &'a [Var<'t>],
+    weights: Weights,
+) -> Result<(Vec<Var<'t>>, &'a Var<'t>)> {
+    let mut errors = Vec::new();
+    for (layer, activity) in layers.iter().zip(activities) {
+        // The mean is over images and units.
+        let mean_square = activity.mse(&layer.predict(below, weights)?)?;
+        errors.push(mean_square.scale(layer.width() as f64 / 2.0)?);
+        below = activity;
+    }
+    Ok((errors, below))
+}
+
+/// What a head predicts of its clamped output from its topmost activity.
+fn output<'t>(head: &[Layer<'_>], top: &Var<'t>, weights: Weights) -> Result<Var<'t>> {
+    head.last().expect("a head has layers").predict(top, weights)
+}
+
+impl<'t> Energy<'t> {
+    /// The sum of all terms, to be differentiated. Split weighs by lambda what the heads answer to z, on the way back;
+    /// within each head the pull is at full strength.
+    pub(super) fn descended(&self) -> Result<Var<'t>> {
+        let mut terms = self.terms.iter().flatten();
+        let first = terms.next().expect("an encoder has layers").clone();
+        terms.try_fold(first, |sum, term| Ok(sum.add(term)?))
+    }
+
+    /// The energy's value, in which lambda weighs the heads, and those of its losses.
+    pub(super) fn reading(&self) -> Result<Reading> {
+        let mut energy = 0.0;
+        for (terms, weight) in self.terms.iter().zip([1.0, self.lambda, 1.0 - self.lambda]) {
+            for term in terms {
+                energy += weight * term.value().item()?;
+            }
+        }
+        let cross_entropy = self.cross_entropy.as_ref().map(|loss| loss.value().item()).transpose()?;
+        Ok(Reading { energy, mse: self.mse.value().item()?, cross_entropy })
+    }
+
+    /// Asks the tape to keep the pulls of both heads at z.
+    pub(super) fn keep_pulls(&self, tape: &Tape) {
+        self.z_for_heads.iter().for_each(|z| tape.keep(z));
+    }
+
+    /// The conflict of the two pulls that were kept.
+    pub(super) fn conflict(&self, gradients: &Gradients) -> Result<Conflict> {
+        let [of_mse, of_cross_entropy] = self.z_for_heads.each_ref().map(|z| gradients.of(z));
+        Ok(Conflict::between(&[of_mse?], &[of_cross_entropy?]))
+    }
+}

@@ -1,0 +1,320 @@
+//! The recurrent CRE: an encoder that looks again, at its last latent and at what the reconstruction got wrong.
+
+use autograd::{Param, Tape, Var};
+use serde::{Deserialize, Serialize};
+use tensor::random::Stream;
+use tensor::{DType, Indices, Tensor};
+
+use crate::cre::fitting;
+use crate::error::{positive, weight_of_reconstruction};
+use crate::layers::{Layer, Weights, layers, rows};
+use crate::module::{params_of, within};
+use crate::part_optimisers::PartOptimisers;
+use crate::tally::{EpochTally, EvaluationTally, StepReport, finite};
+use crate::{
+    AdamConfig, Conflict, Cre, EpochReport, Evaluation, Linear, Mode, Module, Part, Representation, Result,
+    fc,
+};
+
+/// A fully connected CRE whose encoder runs several times (section 7, question 9, of the CRE specification):
+///
+/// ```text
+/// z_t    = e(x, z_(t-1), error_(t-1))        t = 1 .. T, with shared weights, z_0 = 0 and error_0 = 0
+/// xhat_t = d(z_t)
+/// error_t = xhat_t - x
+/// ```
+///
+/// The first layer of the encoder takes the three together, `f(W x + b + U z_(t-1) + V error_(t-1))`, which is an affine
+/// map of the three side by side; its other layers and both heads are those of [`fc::cre`]. Before the first step there
+/// is no latent and no reconstruction that could be wrong, so the first step is an ordinary CRE's, and with `T = 1` this
+/// is one, without `U` and `V`.
+///
+/// Gradients are those of a CRE (section 2.2), carried back through all steps: at every z_t the encoder gets `lambda`
+/// times the gradient of the MSE and `1 - lambda` times that of the cross-entropy, and each head descends its own loss,
+/// for the z_t that it is given, at full strength. So that this stays true, the reconstruction that is fed back is
+/// decoded with weights that are held: through it the encoder learns what its z_t does to later steps, and the decoder
+/// learns nothing of what the encoder makes of its errors, part of which is classification.
+///
+/// ```
+/// use models::fc::{self, Size};
+/// use models::recurrent::{Config, LossAt, Recurrent};
+/// use models::{Activation, AdamConfig};
+/// use tensor::random::Stream;
+/// use tensor::{Indices, Tensor};
+///
+/// let config = Config {
+///     model: fc::Config {
+///         size: Size::S,
+///         pixels: 4,
+///         classes: 2,
+///         latent: 3,
+///         latent_activation: Activation::Identity,
+///     },
+///     lambda: 0.5,
+///     steps: 3,
+///     loss_at: LossAt::EveryStep,
+///     optimiser: AdamConfig::PAPER,
+/// };
+/// let mut network = Recurrent::new(&config, &Stream::new(0, "init"))?;
+/// let images = Tensor::from_vec(vec![1.0f32, -1.0, 1.0, -1.0, -1.0, -1.0, 1.0, 1.0], &[2, 4])?;
+/// let labels = Indices::new(vec![0, 1]);
+///
+/// network.epoch(1, [(images.clone(), labels.clone())])?;
+/// let of_steps = network.evaluate_steps([(images, labels)])?;
+/// assert_eq!(of_steps.len(), 3);
+/// # Ok::<(), models::Error>(())
+/// ```
+pub struct Recurrent {
+    model: Cre,
+    feedback: Option<Feedback>,
+    config: Config,
+    optimisers: PartOptimisers,
+}
+
+/// What a recurrent CRE is built from and trained by.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The widths of the layers, and the activation of z.
+    pub model: fc::Config,
+    /// The weight of reconstruction, in [0, 1].
+    pub lambda: f64,
+    /// The number T of times that the encoder runs.
+    pub steps: usize,
+    /// Which of them have losses.
+    pub loss_at: LossAt,
+    /// The optimiser of the weights.
+    pub optimiser: AdamConfig,
+}
+
+/// The steps whose losses are counted in training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LossAt {
+    /// All, averaged.
+    EveryStep,
+    /// The last alone; what comes before may be anything that helps.
+    LastStep,
+}
+
+/// The maps by which a step sees the one before it; the first layer's bias serves them too.
+struct Feedback {
+    latent: Linear,
+    error: Linear,
+}
+
+/// The losses of a batch on the tape, averaged over the steps that count.
+struct Losses<'t> {
+    mse: Var<'t>,
+    cross_entropy: Var<'t>,
+    /// The latents of these steps as the decoder and as the classifier saw them.
+    z_for_heads: Vec<[Var<'t>; 2]>,
+}
+
+impl Recurrent {
+    /// A network in 32 bits that starts as [`fc::cre`] does from the same stream, with feedback by
+    /// [`init::uniform_by_fan_in`](crate::init::uniform_by_fan_in).
+    ///
+    /// # Errors
+    /// [`Error::Setting`](crate::Error::Setting) if a setting is out of its range, as in [`fc::cre`].
+    pub fn new(config: &Config, stream: &Stream) -> Result<Self> {
+        Self::of_type(config, stream, DType::F32)
+    }
+
+    fn of_type(config: &Config, stream: &Stream, dtype: DType) -> Result<Self> {
+        weight_of_reconstruction(config.lambda)?;
+        positive(&[("steps", config.steps)])?;
+        let model = fc::cre(&config.model, stream, dtype)?;
+        let width = layers(&model, &config.model, Part::Encoder)[0].width();
+        let stream = stream.child("feedback");
+        let map = |name, inputs| Linear::without_bias(inputs, width, &stream.child(name), dtype);
+        let feedback = (config.steps > 1).then(|| Feedback {
+            latent: map("latent", config.model.latent),
+            error: map("error", config.model.pixels),
+        });
+        let optimisers = PartOptimisers::new(|part| params(&model, &feedback, part), config.optimiser);
+        Ok(Self { model, feedback, config: config.clone(), optimisers })
+    }
+
+    /// z_1 to z_T of images `[n, pixels]`, each `[n, k]`.
+    fn latents<'t>(&self, images: &Var<'t>) -> Result<Vec<Var<'t>>> {
+        let [encoder, decoder] =
+            [Part::Encoder, Part::Decoder].map(|part| layers(&self.model, &self.config.model, part));
+        let (first, others) = encoder.split_first().expect("an encoder has layers");
+        let of_image = first.affine(images, Weights::Learned)?;
+        let mut latents: Vec<Var<'t>> = Vec::with_capacity(self.config.steps);
+        for _ in 0..self.config.steps {
+            let mut sum = of_image.clone();
+            if let (Some(feedback), Some(z)) = (&self.feedback, latents.last()) {
+                let decode = |x, layer: &Layer<'_>| layer.predict(&x, Weights::Fixed);
+                let error = decoder.iter().try_fold(z.clone(), decode)?.sub(images)?;
+                sum = sum
+                    .add(&feedback.latent.forward(z, MODE)?)?
+                    .add(&feedback.error.forward(&error, MODE)?)?;
+            }
+            let encode = |x, layer: &Layer<'_>| layer.predict(&x, Weights::Learned);
+            latents.push(others.iter().try_fold(first.activate(&sum)?, encode)?);
+        }
+        Ok(latents)
+    }
+
+    /// The losses of a batch: images `[n, pixels]` and labels `[n]`. Their sum is what a step differentiates.
+    fn losses<'t>(&self, tape: &'t Tape, images: &Tensor, labels: &Indices) -> Result<Losses<'t>> {
+        let images = tape.constant(images);
+        let latents = self.latents(&images)?;
+        let counted = match self.config.loss_at {
+            LossAt::EveryStep => &latents[..],
+            LossAt::LastStep => &latents[latents.len() - 1..],
+        };
+        let (mut mse, mut cross_entropy, mut z_for_heads) = (Vec::new(), Vec::new(), Vec::new());
+        for z in counted {
+            let [z_for_decoder, z_for_classifier] = z.split(self.config.lambda)?;
+            mse.push(self.model.part(Part::Decoder).forward(&z_for_decoder, MODE)?.mse(&images)?);
+            let logits = self.model.part(Part::Classifier).forward(&z_for_classifier, MODE)?;
+            cross_entropy.push(logits.softmax_cross_entropy(labels)?);
+            z_for_heads.push([z_for_decoder, z_for_classifier]);
+        }
+        Ok(Losses { mse: mean(&mse)?, cross_entropy: mean(&cross_entropy)?, z_for_heads })
+    }
+
+    /// One epoch over these batches: images `[n, pixels]` and their classes `[n]`.
+    ///
+    /// The conflict of the report is that of the heads' gradients at the latents of all steps that count, taken as one
+    /// long vector, without what reaches a latent from later steps.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`](crate::Error::Diverged) as soon as a loss is not a finite number, and then this batch has
+    /// moved no weight; [`Error::NoBatches`](crate::Error::NoBatches) if there are none; or if a shape does not fit.
+    pub fn epoch(
+        &mut self,
+        epoch: u32,
+        batches: impl IntoIterator<Item = (Tensor, Indices)>,
+    ) -> Result<EpochReport> {
+        let mut tally = EpochTally::default();
+        for (step, (images, labels)) in batches.into_iter().enumerate() {
+            tally.add(self.step(step, &images, &labels)?);
+        }
+        tally.report(epoch)
+    }
+
+    fn step(&mut self, step: usize, images: &Tensor, labels: &Indices) -> Result<StepReport> {
+        let (gradients, report) = {
+            let tape = Tape::new();
+            let losses = self.losses(&tape, &rows(images, &self.config.model)?, labels)?;
+            let mse = finite(step, "the MSE", losses.mse.value().item()?)?;
+            let cross_entropy = finite(step, "the cross-entropy", losses.cross_entropy.value().item()?)?;
+            losses.z_for_heads.iter().flatten().for_each(|z| tape.keep(z));
+            let gradients = tape.backward(&losses.mse.add(&losses.cross_entropy)?)?;
+            let of_head = |head: usize| -> Result<Vec<&Tensor>> {
+                losses.z_for_heads.iter().map(|z| Ok(gradients.of(&z[head])?)).collect()
+            };
+            let conflict = Conflict::between(&of_head(0)?, &of_head(1)?);
+            // The tape ends here, so that the optimisers find the parameters' storage their own.
+            (gradients, StepReport { mse, cross_entropy, conflict })
+        };
+        self.optimisers.step(|part| params(&self.model, &self.feedback, part), &gradients)?;
+        Ok(report)
+    }
+
+    /// Evaluates the last step.
+    ///
+    /// # Errors
+    /// [`Error::NoBatches`](crate::Error::NoBatches) if there are none; or if a shape does not fit.
+    pub fn evaluate(&self, batches: impl IntoIterator<Item = (Tensor, Indices)>) -> Result<Evaluation> {
+        let mut tally = EvaluationTally::default();
+        for (images, labels) in batches {
+            tally.add(&self.represent(&images)?, &images, &labels)?;
+        }
+        tally.report()
+    }
+
+    /// Evaluates every step, from the first.
+    ///
+    /// # Errors
+    /// As [`Recurrent::evaluate`].
+    pub fn evaluate_steps(
+        &self,
+        batches: impl IntoIterator<Item = (Tensor, Indices)>,
+    ) -> Result<Vec<Evaluation>> {
+        let mut tallies = vec![EvaluationTally::default(); self.config.steps];
+        for (images, labels) in batches {
+            for (tally, made) in tallies.iter_mut().zip(self.represent_steps(&images)?) {
+                tally.add(&made, &images, &labels)?;
+            }
+        }
+        tallies.into_iter().map(EvaluationTally::report).collect()
+    }
+
+    /// Latent, reconstruction and class scores of a batch at the last step.
+    ///
+    /// # Errors
+    /// If the images' shape does not fit.
+    pub fn represent(&self, images: &Tensor) -> Result<Representation> {
+        let tape = Tape::without_gradients();
+        let latents = self.latents(&tape.constant(&rows(images, &self.config.model)?))?;
+        self.read(latents.last().expect("there is a step"), images.shape())
+    }
+
+    /// Latent, reconstruction and class scores of a batch at every step, from the first.
+    ///
+    /// # Errors
+    /// If the images' shape does not fit.
+    pub fn represent_steps(&self, images: &Tensor) -> Result<Vec<Representation>> {
+        let tape = Tape::without_gradients();
+        let latents = self.latents(&tape.constant(&rows(images, &self.config.model)?))?;
+        latents.iter().map(|z| self.read(z, images.shape())).collect()
+    }
+
+    /// What the heads read in a latent.
+    fn read(&self, z: &Var<'_>, image: &[usize]) -> Result<Representation> {
+        let head = |part| -> Result<Tensor> { Ok(self.model.part(part).forward(z, MODE)?.value().clone()) };
+        let reconstruction = head(Part::Decoder)?.reshape(image)?;
+        Ok(Representation { z: z.value().clone(), reconstruction, logits: head(Part::Classifier)? })
+    }
+
+    /// All parameters, named as in `encoder.0.weight` and `encoder.feedback.error.weight`.
+    pub fn params(&self) -> Vec<(String, &Param)> {
+        let of_part = |part: Part| within(part.name(), params(&self.model, &self.feedback, part));
+        Part::ALL.into_iter().flat_map(of_part).collect()
+    }
+
+    /// Everything that has to be stored to go on later with the same bits: parameters and optimisers, named as by a
+    /// [`Trainer`](crate::Trainer).
+    pub fn state(&self) -> Vec<(String, Tensor)> {
+        let values = self.params().into_iter().map(|(name, param)| (name, param.value()));
+        values.chain(self.optimisers.state(|part| params(&self.model, &self.feedback, part))).collect()
+    }
+
+    /// Takes over what [`Recurrent::state`] gave.
+    ///
+    /// # Errors
+    /// [`Error::State`](crate::Error::State) if a tensor is missing or does not fit.
+    pub fn load(&mut self, stored: impl Fn(&str) -> Option<Tensor>) -> Result<()> {
+        let fitted = |(name, param): (String, &Param)| fitting(&name, &param.value(), stored(&name));
+        let values: Vec<Tensor> = self.params().into_iter().map(fitted).collect::<Result<_>>()?;
+        self.params().into_iter().zip(values).for_each(|((_, param), value)| param.set(value));
+        self.optimisers.load(|part| params(&self.model, &self.feedback, part), stored)
+    }
+}
+
+/// No layer here does anything else in training.
+const MODE: Mode = Mode::Evaluation;
+
+/// The parameters of a part; the feedback is the encoder's.
+fn params<'m>(model: &'m Cre, feedback: &'m Option<Feedback>, part: Part) -> Vec<(String, &'m Param)> {
+    let mut all = model.part(part).params();
+    if let (Part::Encoder, Some(Feedback { latent, error })) = (part, feedback) {
+        all.extend(params_of([("feedback.latent", latent), ("feedback.error", error)]));
+    }
+    all
+}
+
+/// The mean of numbers, of which there is one at least.
+fn mean<'t>(numbers: &[Var<'t>]) -> Result<Var<'t>> {
+    let (first, others) = numbers.split_first().expect("there is a step");
+    let sum = others.iter().try_fold(first.clone(), |sum, number| sum.add(number))?;
+    Ok(sum.scale(1.0 / numbers.len() as f64)?)
+}
+
+#[cfg(test)]
+mod tests;

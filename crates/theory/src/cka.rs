@@ -1,0 +1,178 @@
+//! Centred kernel alignment: how alike two representations of the same samples are.
+
+use ndarray::{Array1, Array2, ArrayView2, Axis};
+
+use crate::{Error, Result, centred::centred, check};
+
+/// The rows of a Gram matrix that exist at a time.
+const BLOCK: usize = 512;
+
+/// The debiased linear CKA of `x: [n, d]` and `y: [n, e]`, whose rows are codes of the same `n` samples:
+///
+/// ```text
+/// CKA = HSIC(K, L) / sqrt(HSIC(K, K) HSIC(L, L)),   K = X X^T,   L = Y Y^T
+/// ```
+///
+/// with the unbiased estimator of Song et al., in which `K~` is `K` with zeros on its diagonal:
+///
+/// ```text
+/// HSIC(K, L) = [tr(K~ L~) + (1^T K~ 1)(1^T L~ 1) / ((n - 1)(n - 2)) - 2 / (n - 2) 1^T K~ L~ 1] / (n (n - 3))
+/// ```
+///
+/// It is 1 for representations that differ by a rotation, a scale and a shift, and 0 on average for independent
+/// ones, where the plain estimator rises towards 1 as `d` and `e` approach `n`; single values may lie below 0.
+/// Neither of the two Gram matrices is ever formed whole.
+///
+/// Errs if there are fewer than four samples or not as many of both, if a value is not finite, or if all codes of
+/// one representation are the same.
+pub fn debiased_cka(x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) -> Result<f64> {
+    check::rows("second representation", y.nrows(), x.nrows())?;
+    let (x, y) = (Kernel::new("first representation", x)?, Kernel::new("second representation", y)?);
+    Ok(hsic(&x, &y) / (hsic(&x, &x) * hsic(&y, &y)).sqrt())
+}
+
+/// A linear kernel by its features, and what the estimator asks of each of the two alone.
+struct Kernel {
+    /// `X`, `[n, d]`, with mean zero: shifts change no term by more than they change another.
+    features: Array2<f64>,
+    /// The diagonal of `K`.
+    diagonal: Array1<f64>,
+    /// `K~ 1`
+    row_sums: Array1<f64>,
+}
+
+impl Kernel {
+    fn new(what: &'static str, x: ArrayView2<'_, f64>) -> Result<Self> {
+        check::samples(what, x, 4)?;
+        if x.outer_iter().all(|row| row == x.row(0)) {
+            return Err(Error::Constant { what, rows: x.nrows() });
+        }
+        let (_, features) = centred(x);
+        check::finite(what, features.view())?;
+        // One scale for all representations, so that squares of squares stay within range.
+        let largest = features.iter().fold(0.0f64, |largest, value| largest.max(value.abs()));
+        let features = features / largest;
+        let diagonal = features.map_axis(Axis(1), |row| row.dot(&row));
+        let row_sums = features.dot(&features.sum_axis(Axis(0))) - &diagonal;
+        Ok(Self { features, diagonal, row_sums })
+    }
+}
+
+/// `n (n - 3)` times the unbiased estimator, a factor that the ratio does not see.
+fn hsic(k: &Kernel, l: &Kernel) -> f64 {
+    let n = k.diagonal.len() as f64;
+    let trace = gram_product(&k.features, &l.features) - k.diagonal.dot(&l.diagonal);
+    trace + k.row_sums.sum() * l.row_sums.sum() / ((n - 1.0) * (n - 2.0))
+        - 2.0 / (n - 2.0) * k.row_sums.dot(&l.row_sums)
+}
+
+/// `tr(X X^T Y Y^T)`, as the squared norm of `X^T Y` or by blocks of rows of the Gram matrices, whichever multiplies
+/// less.
+fn gram_product(x: &Array2<f64>, y: &Array2<f64>) -> f64 {
+    let (n, d, e) = (x.nrows(), x.ncols(), y.ncols());
+    if d * e <= n * (d + e) {
+        return x.t().dot(y).iter().map(|value| value * value).sum();
+    }
+    let blocks = x.axis_chunks_iter(Axis(0), BLOCK).zip(y.axis_chunks_iter(Axis(0), BLOCK));
+    blocks.map(|(of_x, of_y)| (of_x.dot(&x.t()) * of_y.dot(&y.t())).sum()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{array, s};
+
+    use super::*;
+    use crate::linalg;
+    use crate::noise::Noise;
+
+    /// The plain estimator, of kernels that are centred as a whole and keep their diagonals.
+    fn biased_cka(x: &Array2<f64>, y: &Array2<f64>) -> f64 {
+        let ((_, x), (_, y)) = (centred(x.view()), centred(y.view()));
+        gram_product(&x, &y) / (gram_product(&x, &x) * gram_product(&y, &y)).sqrt()
+    }
+
+    fn cka(x: &Array2<f64>, y: &Array2<f64>) -> f64 {
+        debiased_cka(x.view(), y.view()).unwrap()
+    }
+
+    /// Ratios of sums of some thousand terms.
+    const TOLERANCE: f64 = 1e4 * f64::EPSILON;
+
+    #[test]
+    fn it_is_one_for_itself_and_for_what_was_rotated_scaled_and_shifted() {
+        let x = Noise::new(1).normal(30, 5);
+        let random = Noise::new(2).normal(5, 5);
+        let rotation = linalg::eigen("random", (&random + &random.t()).view()).unwrap().vectors;
+        for alike in [x.clone(), x.dot(&rotation), &x * 1e100, 1e-100 * x.dot(&rotation), &x + 10.0] {
+            assert!((cka(&x, &alike) - 1.0).abs() < TOLERANCE, "{}", cka(&x, &alike));
+        }
+    }
+
+    #[test]
+    fn independent_noise_has_none_on_average_where_the_plain_estimator_finds_much() {
+        let mut noise = Noise::new(3);
+        let trials = 20;
+        let (mut debiased, mut biased) = (0.0, 0.0);
+        for _ in 0..trials {
+            let (x, y) = (noise.normal(40, 30), noise.normal(40, 30));
+            debiased += cka(&x, &y) / f64::from(trials);
+            biased += biased_cka(&x, &y) / f64::from(trials);
+        }
+        // A single value spreads by about 1 / 30, a mean of 20 by a quarter of that; four such are allowed.
+        assert!(debiased.abs() < 0.03, "{debiased}");
+        assert!(biased > 0.3, "{biased}");
+    }
+
+    #[test]
+    fn it_is_symmetric_and_falls_with_noise() {
+        let mut noise = Noise::new(4);
+        let x = noise.normal(50, 4);
+        let y = noise.normal(50, 6);
+        assert!((cka(&x, &y) - cka(&y, &x)).abs() < TOLERANCE);
+        let more = noise.normal(50, 4);
+        let values = [0.1, 0.5, 2.0].map(|share| cka(&x, &(&x + &(share * &more))));
+        assert!(values.is_sorted_by(|high, low| high > low), "{values:?}");
+    }
+
+    #[test]
+    fn it_is_the_sum_of_products_of_doubly_centred_kernels() {
+        let mut noise = Noise::new(5);
+        let [x, y] = [3, 20].map(|columns| noise.normal(9, columns) + 2.0);
+        // Another form of the estimator: each kernel is centred so that rows sum to zero without the diagonal.
+        let centre = |x: &Array2<f64>| {
+            let mut kernel = x.dot(&x.t());
+            kernel.diag_mut().fill(0.0);
+            let sums = kernel.sum_axis(Axis(1));
+            let (n, all) = (9.0, sums.sum());
+            Array2::from_shape_fn((9, 9), |(i, j)| {
+                let centred = kernel[[i, j]] - (sums[i] + sums[j]) / (n - 2.0) + all / ((n - 1.0) * (n - 2.0));
+                if i == j { 0.0 } else { centred }
+            })
+        };
+        let [k, l] = [&x, &y].map(centre);
+        let product = |a: &Array2<f64>, b: &Array2<f64>| (a * b).sum();
+        let wanted = product(&k, &l) / (product(&k, &k) * product(&l, &l)).sqrt();
+        assert!((cka(&x, &y) - wanted).abs() < TOLERANCE, "{} {wanted}", cka(&x, &y));
+    }
+
+    #[test]
+    fn wide_representations_take_the_other_way_to_the_same_value() {
+        let mut noise = Noise::new(6);
+        let [x, y] = [50, 60].map(|columns| noise.normal(BLOCK.min(20), columns));
+        let by_features: f64 = x.t().dot(&y).iter().map(|value| value * value).sum();
+        assert!((gram_product(&x, &y) / by_features - 1.0).abs() < TOLERANCE);
+    }
+
+    #[test]
+    fn what_cannot_be_compared_is_refused() {
+        let x = Noise::new(7).normal(5, 2);
+        let complaint = |x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>| debiased_cka(x, y).unwrap_err().to_string();
+        let few = complaint(x.slice(s![..3, ..]), x.slice(s![..3, ..]));
+        assert_eq!(few, "first representation: wanted at least 4 rows and one column, got shape [3, 2]");
+        let unequal = complaint(x.view(), x.slice(s![1.., ..]));
+        assert_eq!(unequal, "second representation: wanted 5, one for each sample, got 4");
+        let same = array![[0.1, 0.3], [0.1, 0.3], [0.1, 0.3], [0.1, 0.3], [0.1, 0.3]];
+        let constant = complaint(x.view(), same.view());
+        assert_eq!(constant, "second representation: wanted samples that differ, got 5 equal rows");
+    }
+}

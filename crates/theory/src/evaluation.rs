@@ -1,0 +1,58 @@
+//! What predictions are worth.
+
+use ndarray::{Array2, ArrayView1, ArrayView2};
+
+/// How well samples were reconstructed and classified.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Evaluation {
+    /// The mean of the squared errors over samples and pixels.
+    pub mse: f64,
+    /// The mean of the squared distances of the scores to one-hot labels, over samples and classes.
+    pub one_hot_mse: f64,
+    /// The share of samples whose label has the highest score.
+    pub accuracy: f64,
+}
+
+/// The mean of `(x - y)^2` over the elements of two equal shapes, at least one.
+pub(crate) fn mean_squared_error(x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) -> f64 {
+    let squares = x.iter().zip(y).map(|(x, y)| (x - y) * (x - y));
+    squares.sum::<f64>() / x.len() as f64
+}
+
+/// The share of rows of `scores: [n, classes]` whose highest entry is the label's; of equal ones the first counts.
+pub(crate) fn accuracy(scores: ArrayView2<'_, f64>, labels: &[u8]) -> f64 {
+    let right = scores.outer_iter().zip(labels).filter(|&(row, &label)| highest(row) == usize::from(label));
+    right.count() as f64 / labels.len() as f64
+}
+
+fn highest(row: ArrayView1<'_, f64>) -> usize {
+    (0..row.len()).rev().max_by(|&i, &j| row[i].total_cmp(&row[j])).expect("there is a class")
+}
+
+/// A 1 in the column of each label, `[n, classes]`.
+pub(crate) fn one_hot(labels: &[u8], classes: usize) -> Array2<f64> {
+    Array2::from_shape_fn((labels.len(), classes), |(row, class)| {
+        f64::from(usize::from(labels[row]) == class)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    #[test]
+    fn the_highest_score_decides_and_of_equal_ones_the_first() {
+        let scores = array![[0.0, 2.0, 1.0], [-3.0, -1.0, -2.0], [1.0, 1.0, 0.0], [5.0, 5.0, 5.0]];
+        assert_eq!(accuracy(scores.view(), &[1, 1, 0, 0]), 1.0);
+        assert_eq!(accuracy(scores.view(), &[1, 0, 1, 2]), 0.25);
+    }
+
+    #[test]
+    fn one_hot_labels_have_a_single_one() {
+        let labels = one_hot(&[2, 0], 3);
+        assert_eq!(labels, array![[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]);
+        assert_eq!(mean_squared_error(labels.view(), Array2::zeros((2, 3)).view()), 2.0 / 6.0);
+    }
+}

@@ -1,0 +1,34 @@
+//! Closed forms and exact measures in f64: what data and representations are worth, with nothing trained.
+//!
+//! Samples are the rows of a matrix. Reading order: [`Moments`] is one pass over data, from which follow [`Pca`] and
+//! [`LinearFront`], the exact trade-off of classification and reconstruction for linear models; [`Ridge`] is a probe
+//! of a representation in closed form; [`effective_rank`] and [`participation_ratio`] count the dimensions that it
+//! uses, [`debiased_cka`] compares two, and [`RandomProjection`] is the code that knows nothing.
+//!
+//! Nothing here draws random numbers or starts threads, so equal input gives equal bits.
+#![deny(unsafe_code)]
+
+mod moments;
+mod pca;
+mod linear_cre;
+mod ridge;
+mod spectrum;
+mod cka;
+mod random_projection;
+mod evaluation;
+mod centred;
+mod linalg;
+mod check;
+mod error;
+#[cfg(test)]
+mod noise;
+
+pub use cka::debiased_cka;
+pub use error::{Error, Result};
+pub use evaluation::Evaluation;
+pub use linear_cre::{LinearCre, LinearFront};
+pub use moments::Moments;
+pub use pca::Pca;
+pub use random_projection::RandomProjection;
+pub use ridge::Ridge;
+pub use spectrum::{effective_rank, participation_ratio};

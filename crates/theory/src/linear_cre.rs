@@ -1,0 +1,193 @@
+//! The exact trade-off of classification and reconstruction for linear models: fact T13 of section 6.3 of the CRE
+//! specification.
+
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, concatenate, s};
+
+use crate::evaluation::{accuracy, mean_squared_error, one_hot};
+use crate::{Error, Evaluation, Moments, Pca, Result, check, linalg};
+
+/// Every optimal linear code of some samples, for any lambda and any number of dimensions.
+///
+/// Of all affine encoders `[k, d]` with affine heads, the least value of
+///
+/// ```text
+/// lambda * MSE + (1 - lambda) * MSE of one-hot labels
+/// ```
+///
+/// (means over `d` pixels and over classes) is found in whitened coordinates `w = Sx^(-1/2) (x - mean)`: there the
+/// best code is spanned by the eigenvectors of the `k` largest eigenvalues of
+///
+/// ```text
+/// H = a Sx + b Sx^(-1/2) Sxy Syx Sx^(-1/2),   a = lambda / d,   b = (1 - lambda) / classes
+/// ```
+///
+/// and each eigenvalue is what its direction takes off the objective. At lambda = 1 this is principal component
+/// analysis, at lambda = 0 regression of rank `k`.
+///
+/// Constant pixels make `Sx` singular, so everything happens in the span of the leading principal components `P`
+/// that hold a given share of the variance. There `Sx` is `diag(s)`, and `H = a diag(s) + b U U^T` with
+/// `U = diag(s)^(-1/2) P Sxy`. The variance outside is lost to every code and counted in every error.
+#[derive(Debug, Clone)]
+pub struct LinearFront {
+    mean: Array1<f64>,
+    frequencies: Array1<f64>,
+    /// `P`, `[r, d]`.
+    basis: Array2<f64>,
+    /// `s`, the variance along each row of the basis, `[r]`.
+    variances: Array1<f64>,
+    /// `U`, `[r, classes]`.
+    labels: Array2<f64>,
+    /// The error of the mean image, summed over pixels.
+    total: f64,
+    /// The error of the class frequencies, summed over classes.
+    label_total: f64,
+}
+
+/// An optimal linear code with its heads; see [`LinearFront`].
+#[derive(Debug, Clone)]
+pub struct LinearCre {
+    /// `[k, d]`; on the samples that were fitted the codes have mean zero, variance 1 and no correlation.
+    pub encoder: Array2<f64>,
+    /// `[d, k]`, the head that reconstructs best from these codes.
+    pub decoder: Array2<f64>,
+    /// `[classes, k]`, the head that comes closest to one-hot labels from these codes.
+    pub classifier: Array2<f64>,
+    /// The mean of the samples, `[d]`: taken off before encoding, added after decoding.
+    pub mean: Array1<f64>,
+    /// The share of each class, `[classes]`: added to the scores.
+    pub frequencies: Array1<f64>,
+    /// The mean squared error of reconstruction on the samples that were fitted, over pixels.
+    pub mse: f64,
+    /// The mean squared error of the scores on the samples that were fitted, over classes.
+    pub one_hot_mse: f64,
+}
+
+impl LinearFront {
+    /// The share of the variance that the specification keeps.
+    pub const SHARE: f64 = 0.999;
+
+    /// Prepares for the samples that the moments were taken of, in the span of the leading principal components that
+    /// hold at least `share` of the variance, and more than rounding errors.
+    ///
+    /// Errs if there were no samples, if they are all the same, or if the share is not within 0 and 1.
+    pub fn new(moments: &Moments, share: f64) -> Result<Self> {
+        let pca = Pca::fit(moments)?;
+        let rounding = pca.variances()[0] * moments.d() as f64 * f64::EPSILON;
+        let more_than_rounding = pca.variances().iter().filter(|&&variance| variance > rounding).count();
+        if more_than_rounding == 0 {
+            return Err(Error::Constant { what: "samples", rows: moments.n() });
+        }
+        let r = pca.n_for(share)?.clamp(1, more_than_rounding);
+        let basis = pca.components().slice(s![..r, ..]).to_owned();
+        let variances = pca.variances().slice(s![..r]).to_owned();
+        let deviations = variances.mapv(f64::sqrt).insert_axis(Axis(1));
+        let frequencies = moments.class_frequencies()?;
+        Ok(Self {
+            mean: pca.mean().to_owned(),
+            labels: basis.dot(&moments.label_covariance()?) / deviations,
+            total: moments.covariance()?.diag().sum(),
+            // A one-hot entry is 1 with probability p, so its variance is p (1 - p).
+            label_total: frequencies.mapv(|p| p * (1.0 - p)).sum(),
+            frequencies,
+            basis,
+            variances,
+        })
+    }
+
+    /// The number of principal components that are kept: the most dimensions that a code can have.
+    pub fn rank(&self) -> usize {
+        self.variances.len()
+    }
+
+    /// The code of `k` dimensions that is best at this lambda, with its heads.
+    ///
+    /// At lambda = 0 no direction beyond the rank of the labels (at most one less than the classes) lowers the
+    /// objective. Those that then reconstruct best are taken, as in the limit of lambda towards 0.
+    ///
+    /// Errs if lambda is not within 0 and 1, or `k` not within 1 and [`LinearFront::rank`].
+    pub fn solve(&self, lambda: f64, k: usize) -> Result<LinearCre> {
+        check::share("lambda", lambda)?;
+        check::dimensions("dimensions of the code", k, 1..=self.rank())?;
+        let [d, classes] = [self.mean.len(), self.frequencies.len()].map(|n| n as f64);
+        let directions = self.directions(lambda / d, (1.0 - lambda) / classes, k)?; // [k, r]
+
+        let deviations = self.variances.mapv(f64::sqrt);
+        let to_codes = &directions / &deviations;
+        let from_codes = &directions * &deviations;
+        let classifier = self.labels.t().dot(&directions.t());
+        let energy = |of: &Array2<f64>| of.iter().map(|value| value * value).sum::<f64>();
+        Ok(LinearCre {
+            mse: (self.total - energy(&from_codes)).max(0.0) / d,
+            one_hot_mse: (self.label_total - energy(&classifier)).max(0.0) / classes,
+            encoder: to_codes.dot(&self.basis),
+            decoder: from_codes.dot(&self.basis).reversed_axes(),
+            classifier,
+            mean: self.mean.clone(),
+            frequencies: self.frequencies.clone(),
+        })
+    }
+
+    /// The first `k` eigenvectors of `H` as rows, `[k, r]`.
+    fn directions(&self, a: f64, b: f64, k: usize) -> Result<Array2<f64>> {
+        let mut h = b * self.labels.dot(&self.labels.t());
+        h.diag_mut().scaled_add(a, &self.variances);
+        let eigen = linalg::eigen("objective in whitened coordinates", h.view())?;
+        let rounding = self.rank() as f64 * f64::EPSILON * eigen.values[0];
+        let decided = eigen.values.iter().take_while(|&&gain| gain > rounding).count();
+        if a > 0.0 || k <= decided {
+            return Ok(eigen.vectors.slice_move(s![..k, ..]));
+        }
+        let (of_labels, rest) = eigen.vectors.view().split_at(Axis(0), decided);
+        let variances = (&rest * &self.variances).dot(&rest.t());
+        let order = linalg::eigen("variance beside the labels", variances.view())?.vectors;
+        let of_variance = order.slice(s![..k - decided, ..]).dot(&rest);
+        Ok(concatenate![Axis(0), of_labels, of_variance])
+    }
+}
+
+impl LinearCre {
+    /// The codes `[n, k]` of `x: [n, d]`.
+    ///
+    /// Errs if `x` has no rows, not `d` columns, or values that are not finite.
+    pub fn codes(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
+        check::samples_of_width("samples", x, self.mean.len())?;
+        Ok((&x - &self.mean).dot(&self.encoder.t()))
+    }
+
+    /// What is left of `x: [n, d]` after encoding and decoding, `[n, d]`.
+    ///
+    /// Errs as [`LinearCre::codes`] does.
+    pub fn reconstruct(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
+        Ok(apply(&self.decoder, &self.codes(x)?, self.mean.view()))
+    }
+
+    /// The score of each class, `[n, classes]`; the highest is the prediction.
+    ///
+    /// Errs as [`LinearCre::codes`] does.
+    pub fn scores(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
+        Ok(apply(&self.classifier, &self.codes(x)?, self.frequencies.view()))
+    }
+
+    /// Errors and accuracy on any samples `x: [n, d]` with their labels.
+    ///
+    /// Errs as [`LinearCre::codes`] does, and if there is not one label for each row, below the number of classes.
+    pub fn evaluate(&self, x: ArrayView2<'_, f64>, labels: &[u8]) -> Result<Evaluation> {
+        check::labels(labels, x.nrows(), self.frequencies.len())?;
+        let codes = self.codes(x)?;
+        let images = apply(&self.decoder, &codes, self.mean.view());
+        let scores = apply(&self.classifier, &codes, self.frequencies.view());
+        Ok(Evaluation {
+            mse: mean_squared_error(images.view(), x),
+            one_hot_mse: mean_squared_error(scores.view(), one_hot(labels, scores.ncols()).view()),
+            accuracy: accuracy(scores.view(), labels),
+        })
+    }
+}
+
+/// `head: [m, k]` applied to each of the codes `[n, k]`.
+fn apply(head: &Array2<f64>, codes: &Array2<f64>, offset: ArrayView1<'_, f64>) -> Array2<f64> {
+    codes.dot(&head.t()) + offset
+}
+
+#[cfg(test)]
+mod tests;

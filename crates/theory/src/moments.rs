@@ -1,0 +1,231 @@
+//! Means and covariances of images and their labels, in one pass over any number of chunks.
+
+use ndarray::linalg::general_mat_mul;
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
+
+use crate::{Error, Result, centred::centred, check};
+
+/// The rows that are centred and multiplied at a time: enough for the matrix product, little memory.
+const BLOCK: usize = 4_096;
+
+/// The first two moments of samples `x` and of their labels `y`, written as one-hot vectors.
+///
+/// Every block is centred by its own mean and then merged with the ones before (Chan, Golub and LeVeque): of two
+/// groups with means `m`, `m'` and sums of products `M`, `M'`, the whole has
+///
+/// ```text
+/// M + M' + n n' / (n + n') (m' - m) (m' - m)^T
+/// ```
+///
+/// so nothing cancels, however far the mean lies from zero.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Moments {
+    mean: Array1<f64>,
+    /// The sum of `(x - mean) (x - mean)^T`, `[d, d]`.
+    scatter: Array2<f64>,
+    /// The sum of `(y - frequencies) (x - mean)^T`, `[classes, d]`.
+    label_scatter: Array2<f64>,
+    class_counts: Vec<usize>,
+    n: usize,
+}
+
+impl Moments {
+    /// Of no samples yet; they will have `d` numbers each and labels below `classes`.
+    ///
+    /// Errs if either is zero, or `classes` is more than 256.
+    pub fn new(d: usize, classes: usize) -> Result<Self> {
+        check::dimensions("numbers of a sample", d, 1..=usize::MAX)?;
+        check::dimensions("classes", classes, 1..=256)?;
+        Ok(Self {
+            mean: Array1::zeros(d),
+            scatter: Array2::zeros((d, d)),
+            label_scatter: Array2::zeros((classes, d)),
+            class_counts: vec![0; classes],
+            n: 0,
+        })
+    }
+
+    /// Of all rows of `x: [n, d]` and their `n` labels.
+    ///
+    /// Errs as [`Moments::new`] and [`Moments::add`] do.
+    pub fn of(x: ArrayView2<'_, f64>, labels: &[u8], classes: usize) -> Result<Self> {
+        let mut moments = Self::new(x.ncols(), classes)?;
+        moments.add(x, labels)?;
+        Ok(moments)
+    }
+
+    /// Takes in the rows of `x: [n, d]` and their `n` labels.
+    ///
+    /// Errs, and leaves the moments as they are, if there are no rows, if shapes do not fit, if a value is not finite,
+    /// or if a label is not below the number of classes.
+    pub fn add(&mut self, x: ArrayView2<'_, f64>, labels: &[u8]) -> Result<()> {
+        check::samples_of_width("samples", x, self.d())?;
+        check::labels(labels, x.nrows(), self.classes())?;
+        for (x, labels) in x.axis_chunks_iter(Axis(0), BLOCK).zip(labels.chunks(BLOCK)) {
+            self.merge(x, labels);
+        }
+        Ok(())
+    }
+
+    fn merge(&mut self, x: ArrayView2<'_, f64>, labels: &[u8]) {
+        let (mean, centred) = centred(x);
+        let mut class_counts = vec![0; self.classes()];
+        for (row, &label) in centred.outer_iter().zip(labels) {
+            let class = usize::from(label);
+            class_counts[class] += 1;
+            let mut sum = self.label_scatter.row_mut(class);
+            sum += &row;
+        }
+        general_mat_mul(1.0, &centred.t(), &centred, 1.0, &mut self.scatter);
+
+        let [before, new] = [self.n, labels.len()].map(|n| n as f64);
+        let share = new / (before + new);
+        let step = (mean - &self.mean).insert_axis(Axis(1)); // [d, 1]
+        let frequency = |count: usize, n: f64| if count == 0 { 0.0 } else { count as f64 / n };
+        let label_step = Array2::from_shape_fn((self.classes(), 1), |(class, _)| {
+            frequency(class_counts[class], new) - frequency(self.class_counts[class], before)
+        });
+        general_mat_mul(before * share, &step, &step.t(), 1.0, &mut self.scatter);
+        general_mat_mul(before * share, &label_step, &step.t(), 1.0, &mut self.label_scatter);
+        self.mean.scaled_add(share, &step.column(0));
+        for (count, new) in self.class_counts.iter_mut().zip(class_counts) {
+            *count += new;
+        }
+        self.n += labels.len();
+    }
+
+    /// The number of samples so far.
+    pub fn n(&self) -> usize {
+        self.n
+    }
+
+    /// The numbers of a sample.
+    pub fn d(&self) -> usize {
+        self.mean.len()
+    }
+
+    /// The number of classes, whether or not each has a sample.
+    pub fn classes(&self) -> usize {
+        self.class_counts.len()
+    }
+
+    /// The mean sample, `[d]`; zero before the first.
+    pub fn mean(&self) -> ArrayView1<'_, f64> {
+        self.mean.view()
+    }
+
+    /// `Sx`, the mean of `(x - mean) (x - mean)^T`, `[d, d]`; divided by `n` and not by `n - 1`.
+    ///
+    /// Errs before the first sample.
+    pub fn covariance(&self) -> Result<Array2<f64>> {
+        Ok(&self.scatter / self.some()?)
+    }
+
+    /// `Sxy`, the mean of `(x - mean) (y - frequencies)^T` for one-hot labels `y`, `[d, classes]`.
+    ///
+    /// Errs before the first sample.
+    pub fn label_covariance(&self) -> Result<Array2<f64>> {
+        Ok(self.label_scatter.t().to_owned() / self.some()?)
+    }
+
+    /// The share of each class among the samples, `[classes]`: the mean of the one-hot labels.
+    ///
+    /// Errs before the first sample.
+    pub fn class_frequencies(&self) -> Result<Array1<f64>> {
+        let n = self.some()?;
+        Ok(self.class_counts.iter().map(|&count| count as f64 / n).collect())
+    }
+
+    fn some(&self) -> Result<f64> {
+        if self.n == 0 {
+            return Err(Error::TooFew { what: "moments", wanted: 1, got: [0, self.d()] });
+        }
+        Ok(self.n as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::s;
+
+    use super::*;
+    use crate::noise::Noise;
+
+    fn problem(n: usize) -> (Array2<f64>, Vec<u8>) {
+        let mut noise = Noise::new(3);
+        (noise.normal(n, 4), noise.labels(n, 3))
+    }
+
+    fn assert_close(got: &Array2<f64>, wanted: &Array2<f64>, tolerance: f64) {
+        let worst = (got - wanted).iter().fold(0.0f64, |worst, gap| worst.max(gap.abs()));
+        assert!(worst <= tolerance, "{worst:e} from {wanted}");
+    }
+
+    /// Sums of `n` products of numbers of a few units, divided by `n`, err by `n` epsilons of a few units squared.
+    fn tolerance(n: usize) -> f64 {
+        20.0 * n as f64 * f64::EPSILON
+    }
+
+    #[test]
+    fn they_are_the_means_of_their_definitions() {
+        let (x, labels) = problem(50);
+        let moments = Moments::of(x.view(), &labels, 3).unwrap();
+        let one_hot =
+            Array2::from_shape_fn((50, 3), |(row, class)| f64::from(usize::from(labels[row]) == class));
+        let [x, y] = [&x, &one_hot].map(|of| of - &of.mean_axis(Axis(0)).unwrap());
+        assert_close(&moments.covariance().unwrap(), &(x.t().dot(&x) / 50.0), tolerance(50));
+        assert_close(&moments.label_covariance().unwrap(), &(x.t().dot(&y) / 50.0), tolerance(50));
+        let frequencies = moments.class_frequencies().unwrap();
+        assert_eq!(frequencies, one_hot.mean_axis(Axis(0)).unwrap());
+    }
+
+    #[test]
+    fn chunks_of_any_sizes_give_the_moments_of_the_whole() {
+        let n = BLOCK + 100;
+        let (x, labels) = problem(n);
+        let whole = Moments::of(x.view(), &labels, 3).unwrap();
+        let mut parts = Moments::new(4, 3).unwrap();
+        for rows in [0..1, 1..40, 40..4_000, 4_000..n] {
+            parts.add(x.slice(s![rows.clone(), ..]), &labels[rows]).unwrap();
+        }
+        assert_eq!((parts.n(), parts.class_frequencies()), (n, whole.class_frequencies()));
+        assert_close(&parts.covariance().unwrap(), &whole.covariance().unwrap(), tolerance(n));
+        assert_close(&parts.label_covariance().unwrap(), &whole.label_covariance().unwrap(), tolerance(n));
+        assert!((&parts.mean() - &whole.mean()).iter().all(|gap| gap.abs() < tolerance(n)));
+    }
+
+    #[test]
+    fn a_mean_far_from_zero_does_not_drown_the_covariance() {
+        let n = 2 * BLOCK;
+        let (x, labels) = problem(n);
+        let near = Moments::of(x.view(), &labels, 3).unwrap();
+        let shift = 2f64.powi(26);
+        let far = Moments::of((&x + shift).view(), &labels, 3).unwrap();
+        // Each number is rounded to half an epsilon of the shift when that is added, 2^-27, and the mean of a block
+        // errs by some such steps; a difference of sums of squares would err by the square of the shift, 0.5.
+        let tolerance = 100.0 * shift * f64::EPSILON;
+        assert_close(&far.covariance().unwrap(), &near.covariance().unwrap(), tolerance);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_and_changes_nothing() {
+        let (mut x, labels) = problem(5);
+        let before = Moments::of(x.view(), &labels, 3).unwrap();
+        let mut moments = before.clone();
+        let complaint = |of: Result<()>| of.unwrap_err().to_string();
+        let narrow = moments.add(x.slice(s![.., ..3]), &labels);
+        assert_eq!(complaint(narrow), "samples: wanted 4 columns, got 3");
+        let none = moments.add(x.slice(s![..0, ..]), &[]);
+        assert_eq!(complaint(none), "samples: wanted at least 1 rows and one column, got shape [0, 4]");
+        let few = moments.add(x.view(), &labels[1..]);
+        assert_eq!(complaint(few), "labels: wanted 5, one for each sample, got 4");
+        let high = moments.add(x.view(), &[0, 1, 2, 3, 0]);
+        assert_eq!(complaint(high), "label: wanted one below 3, got 3 in row 3");
+        x[[4, 1]] = f64::INFINITY;
+        let infinite = moments.add(x.view(), &labels);
+        assert_eq!(complaint(infinite), "samples: wanted finite values, got inf in row 4, column 1");
+        assert_eq!(moments, before);
+        assert!(Moments::new(0, 3).is_err() && Moments::new(4, 0).is_err());
+        assert!(Moments::new(4, 3).unwrap().covariance().is_err());
+    }
+}

@@ -1,0 +1,194 @@
+//! Principal component analysis: the linear code of k numbers that reconstructs best.
+
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, s};
+
+use crate::{Moments, Result, check, linalg};
+
+/// The eigenvectors of the covariance `Sx`, in the order of their eigenvalues.
+///
+/// The codes of `x` are `P (x - mean)` with the first `k` components as the rows of `P`, its reconstruction is
+/// `mean + P^T P (x - mean)`, and no linear code of `k` numbers has a smaller squared error on the samples that were
+/// fitted (Eckart and Young).
+#[derive(Debug, Clone)]
+pub struct Pca {
+    mean: Array1<f64>,
+    variances: Array1<f64>,
+    components: Array2<f64>,
+}
+
+impl Pca {
+    /// The components of the samples that the moments were taken of.
+    ///
+    /// Errs if there were none, or if their covariance overflows.
+    pub fn fit(moments: &Moments) -> Result<Self> {
+        let eigen = linalg::eigen("covariance", moments.covariance()?.view())?;
+        Ok(Self {
+            mean: moments.mean().to_owned(),
+            // Those of directions without variance are rounding errors of either sign.
+            variances: eigen.values.mapv(|variance| variance.max(0.0)),
+            components: eigen.vectors,
+        })
+    }
+
+    /// The mean of the samples, `[d]`.
+    pub fn mean(&self) -> ArrayView1<'_, f64> {
+        self.mean.view()
+    }
+
+    /// The variance along each component, falling, `[d]`.
+    pub fn variances(&self) -> ArrayView1<'_, f64> {
+        self.variances.view()
+    }
+
+    /// The components as rows, of length 1 and orthogonal, `[d, d]`.
+    pub fn components(&self) -> ArrayView2<'_, f64> {
+        self.components.view()
+    }
+
+    /// The codes `[n, k]` of `x: [n, d]`.
+    ///
+    /// Errs if `x` has no rows, not `d` columns or values that are not finite, or if `k` is more than `d`.
+    pub fn project(&self, x: ArrayView2<'_, f64>, k: usize) -> Result<Array2<f64>> {
+        check::samples_of_width("samples", x, self.mean.len())?;
+        check::dimensions("principal components", k, 0..=self.mean.len())?;
+        Ok((&x - &self.mean).dot(&self.components.slice(s![..k, ..]).t()))
+    }
+
+    /// The images `[n, d]` of the codes `[n, k]`.
+    ///
+    /// Errs if there are no codes or values that are not finite, or if `k` is not within 1 and `d`.
+    pub fn reconstruct(&self, codes: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
+        check::samples("codes", codes, 1)?;
+        check::dimensions("numbers of a code", codes.ncols(), 1..=self.mean.len())?;
+        Ok(codes.dot(&self.components.slice(s![..codes.ncols(), ..])) + &self.mean)
+    }
+
+    /// The mean squared errors of reconstructing `x: [n, d]` with 0, 1 … `k` components, `[k + 1]`, over rows and
+    /// columns.
+    ///
+    /// Each component that is added takes the energy of its code away, so one projection is enough for all of them.
+    /// Errs as [`Pca::project`] does.
+    pub fn errors(&self, x: ArrayView2<'_, f64>, k: usize) -> Result<Array1<f64>> {
+        let codes = self.project(x, k)?;
+        let energy = |of: ArrayView2<'_, f64>| of.iter().map(|value| value * value).sum::<f64>();
+        let mut left = energy((&x - &self.mean).view());
+        let mut errors = Array1::from_elem(k + 1, left / x.len() as f64);
+        for (component, error) in errors.iter_mut().skip(1).enumerate() {
+            left -= energy(codes.slice(s![.., component..=component]));
+            *error = left.max(0.0) / x.len() as f64;
+        }
+        Ok(errors)
+    }
+
+    /// The share of the variance that the first `k` components hold; 1 for samples without any.
+    ///
+    /// Errs if `k` is more than `d`.
+    pub fn explained(&self, k: usize) -> Result<f64> {
+        check::dimensions("principal components", k, 0..=self.mean.len())?;
+        let total = self.variances.sum();
+        Ok(if total > 0.0 { (self.variances.slice(s![..k]).sum() / total).min(1.0) } else { 1.0 })
+    }
+
+    /// The least number of components that hold at least this share of the variance.
+    ///
+    /// Errs if the share is not within 0 and 1.
+    pub fn n_for(&self, share: f64) -> Result<usize> {
+        check::share("share of the variance", share)?;
+        let total = self.variances.sum();
+        let mut held = 0.0;
+        let enough = |variance: &f64| {
+            let already = held >= share * total;
+            held += variance;
+            already
+        };
+        Ok(self.variances.iter().position(enough).unwrap_or(self.variances.len()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Axis, array};
+
+    use super::*;
+    use crate::noise::Noise;
+
+    fn problem() -> (Array2<f64>, Pca) {
+        let x = Noise::new(4).normal(30, 5) * &array![3.0, 0.1, 1.0, 0.0, 2.0] + 7.0;
+        let pca = Pca::fit(&Moments::of(x.view(), &[0; 30], 1).unwrap()).unwrap();
+        (x, pca)
+    }
+
+    fn mean_square(x: &Array2<f64>) -> f64 {
+        x.mapv(|value| value * value).mean().unwrap()
+    }
+
+    /// Numbers below 20 squared, in sums of 150 terms.
+    const TOLERANCE: f64 = 400.0 * 150.0 * f64::EPSILON;
+
+    #[test]
+    fn the_error_that_is_left_is_the_variance_that_is_left() {
+        let (x, pca) = problem();
+        let errors = pca.errors(x.view(), 5).unwrap();
+        for k in 0..=5 {
+            let left = pca.variances().slice(s![k..]).sum() / 5.0;
+            assert!((errors[k] - left).abs() < TOLERANCE, "{k}: {} against {left}", errors[k]);
+            assert!((pca.explained(k).unwrap() - (1.0 - left * 5.0 / pca.variances().sum())).abs() < TOLERANCE);
+        }
+        assert!((errors[0] - mean_square(&(&x - &pca.mean()))).abs() < TOLERANCE);
+    }
+
+    #[test]
+    fn errors_are_those_of_the_reconstructions() {
+        let (x, pca) = problem();
+        for k in 1..=5 {
+            let again = pca.reconstruct(pca.project(x.view(), k).unwrap().view()).unwrap();
+            let error = pca.errors(x.view(), k).unwrap()[k];
+            assert!((mean_square(&(&x - &again)) - error).abs() < TOLERANCE, "{k}");
+        }
+    }
+
+    #[test]
+    fn codes_are_uncorrelated_with_the_variances_of_their_components() {
+        let (x, pca) = problem();
+        let codes = pca.project(x.view(), 5).unwrap();
+        let covariance = codes.t().dot(&codes) / 30.0;
+        let diagonal = Array2::from_diag(&pca.variances());
+        assert!((covariance - diagonal).iter().all(|gap| gap.abs() < TOLERANCE));
+        assert!(codes.mean_axis(Axis(0)).unwrap().iter().all(|mean| mean.abs() < TOLERANCE));
+    }
+
+    #[test]
+    fn no_random_code_reconstructs_better() {
+        let (x, pca) = problem();
+        for seed in 0..20 {
+            let random = Noise::new(seed).normal(5, 5);
+            let rotation = linalg::eigen("random", (&random + &random.t()).view()).unwrap().vectors;
+            let basis = rotation.slice(s![..2, ..]);
+            let centred = &x - &pca.mean();
+            let error = mean_square(&(&centred - &centred.dot(&basis.t()).dot(&basis)));
+            assert!(error >= pca.errors(x.view(), 2).unwrap()[2] - TOLERANCE);
+        }
+    }
+
+    #[test]
+    fn the_number_of_components_is_the_least_that_holds_the_share() {
+        let (_, pca) = problem();
+        for share in [0.3, 0.7, 0.9, 0.999] {
+            let k = pca.n_for(share).unwrap();
+            assert!(pca.explained(k).unwrap() >= share && pca.explained(k - 1).unwrap() < share);
+        }
+        assert_eq!(pca.n_for(0.0).unwrap(), 0);
+        assert!(pca.n_for(1.0).unwrap() <= 5);
+    }
+
+    #[test]
+    fn more_components_than_there_are_and_shares_beyond_the_whole_are_refused() {
+        let (x, pca) = problem();
+        let message = pca.project(x.view(), 6).unwrap_err().to_string();
+        assert_eq!(message, "principal components: wanted 0 to 5, got 6");
+        assert!(pca.errors(x.view(), 6).is_err() && pca.explained(6).is_err());
+        assert!(pca.reconstruct(Array2::zeros((1, 6)).view()).is_err());
+        assert_eq!(pca.n_for(1.1).unwrap_err().to_string(), "share of the variance: wanted 0 to 1, got 1.1");
+        assert!(pca.n_for(f64::NAN).is_err());
+    }
+}

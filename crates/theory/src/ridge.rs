@@ -1,0 +1,207 @@
+//! Ridge regression in closed form, as a probe of what a representation holds linearly.
+
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
+
+use crate::centred::centred;
+use crate::evaluation::{accuracy, mean_squared_error, one_hot};
+use crate::{Moments, Result, check, linalg};
+
+/// `y = mean_y + (x - mean_x) W`, with the `W: [d, m]` that minimises
+///
+/// ```text
+/// mean |y - prediction|^2 + penalty * (tr Sx / d) * |W|^2
+/// W = (Sx + penalty * (tr Sx / d) I)^-1 Sxy
+/// ```
+///
+/// The intercept is not penalised. The penalty is relative to `tr Sx / d`, the mean eigenvalue of the covariance, so
+/// it means the same for representations of any scale. One factorisation of `d × d`; nothing is gained from `n < d`.
+#[derive(Debug, Clone)]
+pub struct Ridge {
+    mean_x: Array1<f64>,
+    mean_y: Array1<f64>,
+    weight: Array2<f64>,
+}
+
+impl Ridge {
+    /// Fits `y: [n, m]` to `x: [n, d]`.
+    ///
+    /// Errs if there are no rows or not as many of `y`, if a value is not finite, if the penalty is negative or not
+    /// finite, and, without a penalty, if the columns of `x` depend on each other.
+    pub fn fit(x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>, penalty: f64) -> Result<Self> {
+        check::samples("inputs", x, 1)?;
+        check::samples("targets", y, 1)?;
+        check::rows("targets", y.nrows(), x.nrows())?;
+        let n = x.nrows() as f64;
+        let ((mean_x, x), (mean_y, y)) = (centred(x), centred(y));
+        let weight = weight(x.t().dot(&x) / n, x.t().dot(&y) / n, penalty)?;
+        Ok(Self { mean_x, mean_y, weight })
+    }
+
+    /// Fits one-hot labels to `x: [n, d]`.
+    ///
+    /// Errs as [`Ridge::fit`] does, and if there is not one label for each row, below `classes`.
+    pub fn fit_classes(x: ArrayView2<'_, f64>, labels: &[u8], classes: usize, penalty: f64) -> Result<Self> {
+        Self::of_moments(&Moments::of(x, labels, classes)?, penalty)
+    }
+
+    /// Fits one-hot labels to the samples that the moments were taken of.
+    ///
+    /// Errs as [`Ridge::fit`] does.
+    pub fn of_moments(moments: &Moments, penalty: f64) -> Result<Self> {
+        Ok(Self {
+            mean_x: moments.mean().to_owned(),
+            mean_y: moments.class_frequencies()?,
+            weight: weight(moments.covariance()?, moments.label_covariance()?, penalty)?,
+        })
+    }
+
+    /// `W`, `[d, m]`.
+    pub fn weight(&self) -> ArrayView2<'_, f64> {
+        self.weight.view()
+    }
+
+    /// What is predicted for the mean input, `[m]`.
+    pub fn mean_target(&self) -> ArrayView1<'_, f64> {
+        self.mean_y.view()
+    }
+
+    /// The predictions `[n, m]` for `x: [n, d]`.
+    ///
+    /// Errs if `x` has no rows, not `d` columns, or values that are not finite.
+    pub fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
+        check::samples_of_width("inputs", x, self.mean_x.len())?;
+        Ok((&x - &self.mean_x).dot(&self.weight) + &self.mean_y)
+    }
+
+    /// The share of rows of `x: [n, d]` for which the prediction is highest in the column of the label.
+    ///
+    /// Errs as [`Ridge::predict`] does, and if there is not one label for each row, below `m`.
+    pub fn accuracy(&self, x: ArrayView2<'_, f64>, labels: &[u8]) -> Result<f64> {
+        check::labels(labels, x.nrows(), self.mean_y.len())?;
+        Ok(accuracy(self.predict(x)?.view(), labels))
+    }
+
+    /// The mean over rows and columns of the squared errors of the predictions for `x: [n, d]`, whose targets are
+    /// `y: [n, m]`.
+    ///
+    /// Errs as [`Ridge::predict`] does, and if `y` does not fit or is not finite.
+    pub fn mse(&self, x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) -> Result<f64> {
+        check::samples_of_width("targets", y, self.mean_y.len())?;
+        check::rows("targets", y.nrows(), x.nrows())?;
+        Ok(mean_squared_error(self.predict(x)?.view(), y))
+    }
+
+    /// The same for one-hot labels.
+    ///
+    /// Errs as [`Ridge::accuracy`] does.
+    pub fn one_hot_mse(&self, x: ArrayView2<'_, f64>, labels: &[u8]) -> Result<f64> {
+        check::labels(labels, x.nrows(), self.mean_y.len())?;
+        self.mse(x, one_hot(labels, self.mean_y.len()).view())
+    }
+}
+
+fn weight(mut covariance: Array2<f64>, cross: Array2<f64>, penalty: f64) -> Result<Array2<f64>> {
+    if !(penalty >= 0.0 && penalty.is_finite()) {
+        return Err(crate::Error::out_of_range("penalty", "at least 0 and finite", penalty));
+    }
+    let mean_eigenvalue = covariance.diag().mean().expect("inputs have a column");
+    // Inputs that are all the same say nothing; any positive scale then gives a weight of zero.
+    let scale = if mean_eigenvalue > 0.0 { mean_eigenvalue } else { 1.0 };
+    covariance.diag_mut().mapv_inplace(|variance| variance + penalty * scale);
+    let hint = "give a penalty above 0 if columns depend on each other";
+    linalg::solve_positive("covariance of the inputs", hint, covariance.view(), cross.view())
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Axis, array, s};
+
+    use super::*;
+    use crate::noise::Noise;
+
+    fn assert_close(got: ArrayView2<'_, f64>, wanted: ArrayView2<'_, f64>, tolerance: f64) {
+        let worst = (&got - &wanted).iter().fold(0.0f64, |worst, gap| worst.max(gap.abs()));
+        assert!(worst <= tolerance, "{worst:e}");
+    }
+
+    /// Sums of 40 products of a few units; the covariance of 40 normal numbers is far from singular.
+    const TOLERANCE: f64 = 40.0 * 100.0 * f64::EPSILON;
+
+    #[test]
+    fn an_affine_map_is_found() {
+        let x = Noise::new(1).normal(40, 3) + 5.0;
+        let map = array![[1.0, -2.0], [0.5, 0.0], [3.0, 1.0]];
+        let y = x.dot(&map) + array![7.0, -7.0];
+        let ridge = Ridge::fit(x.view(), y.view(), 0.0).unwrap();
+        assert_close(ridge.weight(), map.view(), TOLERANCE);
+        assert_close(ridge.predict(x.view()).unwrap().view(), y.view(), 10.0 * TOLERANCE);
+        assert!(ridge.mse(x.view(), y.view()).unwrap() < TOLERANCE);
+    }
+
+    #[test]
+    fn the_gradient_of_the_penalised_error_is_zero() {
+        let mut noise = Noise::new(2);
+        let [x, y] = [3, 2].map(|columns| noise.normal(40, columns));
+        let penalty = 0.3;
+        let ridge = Ridge::fit(x.view(), y.view(), penalty).unwrap();
+        let residual = ridge.predict(x.view()).unwrap() - &y;
+        let centred = &x - &x.mean_axis(Axis(0)).unwrap();
+        let scale = centred.mapv(|value| value * value).sum() / 40.0 / 3.0;
+        let gradient = centred.t().dot(&residual) / 40.0 + penalty * scale * &ridge.weight();
+        assert_close(gradient.view(), Array2::zeros((3, 2)).view(), TOLERANCE);
+        assert!(residual.mean_axis(Axis(0)).unwrap().iter().all(|mean| mean.abs() < TOLERANCE));
+    }
+
+    #[test]
+    fn the_scale_of_the_inputs_does_not_matter() {
+        let mut noise = Noise::new(3);
+        let [x, y] = [3, 2].map(|columns| noise.normal(40, columns));
+        let predictions = [1.0, 1e-3, 1e3].map(|scale| {
+            let x = scale * &x;
+            Ridge::fit(x.view(), y.view(), 0.1).unwrap().predict(x.view()).unwrap()
+        });
+        for scaled in &predictions[1..] {
+            assert_close(scaled.view(), predictions[0].view(), TOLERANCE);
+        }
+    }
+
+    #[test]
+    fn classes_are_fitted_as_one_hot_targets() {
+        let mut noise = Noise::new(4);
+        let labels = noise.labels(40, 3);
+        let x = noise.normal(40, 3) + 2.0 * one_hot(&labels, 3);
+        let of_classes = Ridge::fit_classes(x.view(), &labels, 3, 0.01).unwrap();
+        let of_targets = Ridge::fit(x.view(), one_hot(&labels, 3).view(), 0.01).unwrap();
+        assert_close(of_classes.weight(), of_targets.weight(), TOLERANCE);
+        assert!((&of_classes.mean_target() - &of_targets.mean_target()).iter().all(|gap| gap.abs() < TOLERANCE));
+        let by_hand = of_targets.mse(x.view(), one_hot(&labels, 3).view()).unwrap();
+        assert!((of_classes.one_hot_mse(x.view(), &labels).unwrap() - by_hand).abs() < TOLERANCE);
+        assert!(of_classes.accuracy(x.view(), &labels).unwrap() > 0.7);
+    }
+
+    #[test]
+    fn inputs_that_are_all_the_same_predict_the_mean() {
+        let ridge = Ridge::fit_classes(Array2::zeros((4, 2)).view(), &[0, 1, 1, 1], 2, 1e-3).unwrap();
+        assert_eq!(ridge.predict(array![[5.0, 5.0]].view()).unwrap(), array![[0.25, 0.75]]);
+        assert_eq!(ridge.accuracy(Array2::zeros((4, 2)).view(), &[0, 1, 1, 1]).unwrap(), 0.75);
+    }
+
+    #[test]
+    fn dead_columns_need_a_penalty_and_what_does_not_fit_is_refused() {
+        let mut x = Noise::new(5).normal(6, 2);
+        x.column_mut(1).fill(0.0);
+        let y = Array2::ones((6, 1));
+        let complaint = |x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>, penalty| {
+            Ridge::fit(x, y, penalty).map(|_| ()).unwrap_err().to_string()
+        };
+        let singular = "covariance of the inputs: wanted a positive definite 2 × 2 matrix, got one that is singular \
+                        or indefinite; give a penalty above 0 if columns depend on each other";
+        assert_eq!(complaint(x.view(), y.view(), 0.0), singular);
+        assert!(Ridge::fit(x.view(), y.view(), 1e-6).is_ok());
+        let few = complaint(x.view(), y.slice(s![1.., ..]), 1.0);
+        assert_eq!(few, "targets: wanted 6, one for each sample, got 5");
+        assert_eq!(complaint(x.view(), y.view(), -1.0), "penalty: wanted at least 0 and finite, got -1");
+        assert!(Ridge::fit(x.slice(s![..0, ..]), y.slice(s![..0, ..]), 1.0).is_err());
+        assert!(Ridge::fit_classes(x.view(), &[0; 6], 0, 1.0).is_err());
+    }
+}

@@ -1,0 +1,101 @@
+//! How many of its dimensions a representation uses.
+
+use ndarray::ArrayView2;
+
+use crate::{Result, centred::centred, check, linalg};
+
+/// The effective rank of Roy and Vetterli: `exp(-sum p_i ln p_i)` of the eigenvalues `p` of the covariance of
+/// `codes: [n, d]`, divided by their sum.
+///
+/// It is `k` if the variance is spread evenly over `k` directions, and 0 for codes that are all the same.
+///
+/// Errs if there are no codes, or values that are not finite.
+pub fn effective_rank(codes: ArrayView2<'_, f64>) -> Result<f64> {
+    check::samples("codes", codes, 1)?;
+    let (_, x) = centred(codes);
+    // Both products have the same eigenvalues above zero.
+    let product = if x.ncols() <= x.nrows() { x.t().dot(&x) } else { x.dot(&x.t()) };
+    let values = linalg::eigen("covariance of the codes", product.view())?.values;
+    let positive = || values.iter().filter(|&&value| value > 0.0);
+    let sum: f64 = positive().sum();
+    if sum == 0.0 {
+        return Ok(0.0);
+    }
+    let entropy: f64 = positive().map(|value| value / sum).map(|p| -p * p.ln()).sum();
+    Ok(entropy.exp())
+}
+
+/// The participation ratio `(sum v_i)^2 / sum v_i^2` of the eigenvalues `v` of the covariance of `codes: [n, d]`
+/// (section 2.5 of the CRE specification).
+///
+/// It is `k` if the variance is spread evenly over `k` directions, and 0 for codes that are all the same. The sums are
+/// the trace and the squared norm of the covariance, so no eigenvalue is computed.
+///
+/// Errs if there are no codes, or values that are not finite.
+pub fn participation_ratio(codes: ArrayView2<'_, f64>) -> Result<f64> {
+    check::samples("codes", codes, 1)?;
+    let (_, x) = centred(codes);
+    let product = if x.ncols() <= x.nrows() { x.t().dot(&x) } else { x.dot(&x.t()) };
+    check::finite("covariance of the codes", product.view())?;
+    let trace = product.diag().sum();
+    if trace == 0.0 {
+        return Ok(0.0);
+    }
+    let squares: f64 = product.iter().map(|entry| (entry / trace) * (entry / trace)).sum();
+    Ok(1.0 / squares)
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array2, array, concatenate, Axis};
+
+    use super::*;
+    use crate::noise::Noise;
+
+    /// Codes whose covariance is diagonal: each direction is visited once forth and once back.
+    fn spread(deviations: &[f64]) -> Array2<f64> {
+        let forth = Array2::from_diag(&deviations.iter().copied().collect());
+        concatenate![Axis(0), forth, -&forth] + 3.0
+    }
+
+    /// Few operations on numbers below 10.
+    const TOLERANCE: f64 = 1_000.0 * f64::EPSILON;
+
+    #[test]
+    fn variance_that_is_spread_evenly_counts_its_directions() {
+        for k in 1..=5 {
+            let deviations: Vec<f64> = (0..5).map(|i| if i < k { 2.0 } else { 0.0 }).collect();
+            for measure in [effective_rank, participation_ratio] {
+                let got = measure(spread(&deviations).view()).unwrap();
+                assert!((got - k as f64).abs() < TOLERANCE, "{got} of {k}");
+            }
+        }
+    }
+
+    #[test]
+    fn two_unequal_variances_follow_the_formulas() {
+        let codes = spread(&[3f64.sqrt(), 1.0]); // shares 3/4 and 1/4
+        let entropy = -(0.75 * 0.75f64.ln() + 0.25 * 0.25f64.ln());
+        assert!((effective_rank(codes.view()).unwrap() - entropy.exp()).abs() < TOLERANCE);
+        assert!((participation_ratio(codes.view()).unwrap() - 1.0 / 0.625).abs() < TOLERANCE);
+    }
+
+    #[test]
+    fn more_dimensions_than_codes_change_nothing() {
+        let narrow = Noise::new(1).normal(6, 3);
+        let wide = concatenate![Axis(1), narrow, Array2::zeros((6, 7))];
+        for measure in [effective_rank, participation_ratio] {
+            let [narrow, wide] = [&narrow, &wide].map(|codes| measure(codes.view()).unwrap());
+            assert!((narrow - wide).abs() < TOLERANCE, "{narrow} {wide}");
+        }
+    }
+
+    #[test]
+    fn codes_that_are_all_the_same_use_no_dimension() {
+        for measure in [effective_rank, participation_ratio] {
+            assert_eq!(measure(Array2::from_elem((4, 3), 2.0).view()).unwrap(), 0.0);
+            assert!(measure(Array2::zeros((0, 3)).view()).is_err());
+            assert!(measure(array![[f64::NAN]].view()).is_err());
+        }
+    }
+}
