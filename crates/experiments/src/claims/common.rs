@@ -107,7 +107,7 @@ pub(super) fn cnn_s(profile: Profile, channels: &[usize]) -> Family {
         let model = Architecture::CnnS { latent_channels };
         Member::new(format!("{latent_channels} channels"), 16.0 * latent_channels as f64, cre(model, 0.5))
     });
-    let epochs = if profile == Profile::Quick { 6 } else { family(profile, "", "", vec![]).epochs };
+    let epochs = if profile == Profile::Quick { 5 } else { family(profile, "", "", vec![]).epochs };
     Family { epochs, ..family(profile, "CNN-S", "latent size", members.collect()) }
 }
 

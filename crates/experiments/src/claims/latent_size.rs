@@ -38,7 +38,7 @@ impl Experiment for LatentSize {
         let families = match profile {
             Profile::Smoke => vec![fc_m(profile, &[2, 4, 16])],
             Profile::Quick => vec![
-                fc_m(profile, &[2, 4, 8, 16, 32, 64, 128, 256]),
+                fc_m(profile, &[2, 4, 8, 16, 32, 64, 128]),
                 cnn_s(profile, &[1, 4, 16]),
                 vits(profile, &widths[..3]),
             ],

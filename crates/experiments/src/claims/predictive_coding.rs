@@ -27,7 +27,7 @@ impl Experiment for PredictiveCoding {
 
     fn grid(profile: Profile) -> Grid {
         let latents: &[usize] = if profile == Profile::Full { &[4, 16, 64] } else { &[16] };
-        let steps = if profile == Profile::Smoke { 4 } else { 12 };
+        let steps = if profile == Profile::Full { 12 } else { 8 };
         let mut families = Vec::new();
         for &k in latents {
             let model = fc::Config::of(Size::M, k);

@@ -42,6 +42,10 @@ impl<'d> Estimate<'d> {
         if let Learner::Readout { model, .. } = &run.config.learner {
             timed.config.learner = crate::run::cre(model.clone(), 0.5);
         }
+        // Few labels change what a batch says and not how long it takes.
+        if let Learner::Cre { labelled, .. } = &mut timed.config.learner {
+            *labelled = None;
+        }
         timed.config.learner = timed.config.learner.with_lambda(0.5);
         let config = (&timed.config.learner, timed.config.batch);
         let name = serde_json::to_string(&config).expect("a config is plain data");
