@@ -69,7 +69,7 @@ pub(super) fn cifar10(profile: Profile) -> DataConfig {
 fn family(profile: Profile, label: &str, member: &str, members: Vec<Member>) -> Family {
     let (batch, epochs) = match profile {
         Profile::Smoke => (100, 2),
-        Profile::Quick => (100, 8),
+        Profile::Quick => (100, 7),
         Profile::Full => (512, 30),
     };
     Family {
@@ -107,7 +107,7 @@ pub(super) fn cnn_s(profile: Profile, channels: &[usize]) -> Family {
         let model = Architecture::CnnS { latent_channels };
         Member::new(format!("{latent_channels} channels"), 16.0 * latent_channels as f64, cre(model, 0.5))
     });
-    let epochs = if profile == Profile::Quick { 5 } else { family(profile, "", "", vec![]).epochs };
+    let epochs = if profile == Profile::Quick { 4 } else { family(profile, "", "", vec![]).epochs };
     Family { epochs, ..family(profile, "CNN-S", "latent size", members.collect()) }
 }
 

@@ -43,7 +43,7 @@ impl Experiment for FcLambdaSweep {
             Profile::Quick => vec![
                 fc_m(profile, latents),
                 // With identity latents no unit can die.
-                fc(profile, Size::M, latents, Activation::Identity).with_seeds(3),
+                fc(profile, Size::M, &[4, 16], Activation::Identity).with_seeds(3),
                 fc_m(profile, latents).on(vec![mnist(profile)]).with_seeds(3),
             ],
             Profile::Full => {

@@ -39,8 +39,8 @@ impl Experiment for LatentSize {
             Profile::Smoke => vec![fc_m(profile, &[2, 4, 16])],
             Profile::Quick => vec![
                 fc_m(profile, &[2, 4, 8, 16, 32, 64, 128]),
-                cnn_s(profile, &[1, 4, 16]),
-                vits(profile, &widths[..3]),
+                cnn_s(profile, &[1, 16]),
+                vits(profile, &widths[..2]),
             ],
             Profile::Full => {
                 let k = [2, 3, 4, 8, 16, 32, 64, 128, 256, 512];

@@ -148,6 +148,11 @@ impl<'a> Collected<'a> {
                 })
             })
             .collect();
+        let mut classes = Vec::new();
+        for variant in &self.variants {
+            classes.push(json!(self.images(variant)?.classes));
+        }
+        self.results.attributes.insert("classes".into(), json!(classes).to_string());
         self.results.attributes.insert("families".into(), json!(families).to_string());
         let absent: Vec<_> = absent
             .iter()

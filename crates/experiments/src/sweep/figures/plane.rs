@@ -2,9 +2,11 @@
 
 use report::{Axis, Figure, GridRow, Image, ImageGrid, Panel, Plate, Point, Scale, Series, Shape, Style};
 
+use serde_json::Value;
+
 use crate::store::{Results, Values};
 use crate::sweep::Curves;
-use crate::sweep::curves::{numbers, texts};
+use crate::sweep::curves::{attribute, numbers, texts};
 use crate::{Error, Result};
 
 /// The latents of the first seed, a panel for each λ and a colour for each class: one figure for each variant and
@@ -21,17 +23,18 @@ pub fn latents(results: &Results, name: &str) -> Result<Vec<Plate>> {
     else {
         return Err(missing());
     };
+    let names = attribute(results, "classes")?;
     let mut plates = Vec::new();
     let (n_members, n_lambdas) = (numbers(results, "member")?.len(), numbers(results, "lambda")?.len());
     for curves in &Curves::all(results)? {
         let labels = labels.get(curves.index * n..(curves.index + 1) * n).ok_or_else(missing)?;
         for (member, (label, _)) in curves.members.iter().enumerate() {
             let mut panels = Vec::new();
-            for (lambda, value) in curves.lambdas.iter().enumerate() {
+            for lambda in 0..curves.lambdas.len() {
                 let block = (curves.index * n_members + member) * n_lambdas + lambda;
                 let places = places.get(block * 2 * n..(block + 1) * 2 * n).ok_or_else(missing)?;
                 if places.iter().all(|x| x.is_finite()) {
-                    panels.push(cloud(curves, [member, lambda], *value, places, labels)?);
+                    panels.push(cloud(curves, [member, lambda], places, labels, &names[curves.index])?);
                 }
             }
             if panels.is_empty() {
@@ -41,9 +44,9 @@ pub fn latents(results: &Results, name: &str) -> Result<Vec<Plate>> {
                 name: format!("{name}-{}-{member}", curves.index),
                 title: format!("The latent space over λ, {label} ({})", curves.variant),
                 caption: "Latents of test images by the first seed's models, one colour and marker for each class: \
-                          the latent itself where it has two numbers, its two principal components otherwise. Above \
-                          each panel: the share of the scatter that lies between classes, the accuracy of a vote \
-                          of five neighbours in the whole latent, and the participation ratio, medians over seeds."
+                          the latent itself where it has two numbers, its two principal components otherwise. Beside \
+                          λ: the share of the scatter that lies between classes, the accuracy of a vote of five \
+                          neighbours in the whole latent, and the participation ratio, medians over seeds."
                     .into(),
                 note: String::new(),
                 columns: panels.len().min(3),
@@ -57,9 +60,9 @@ pub fn latents(results: &Results, name: &str) -> Result<Vec<Plate>> {
 fn cloud(
     curves: &Curves<'_>,
     [member, lambda]: [usize; 2],
-    value: f64,
     places: &[f32],
     labels: &[u32],
+    names: &Value,
 ) -> Result<Panel> {
     let median = |measure| curves.median(measure, member, lambda);
     let [share, knn, ratio] =
@@ -68,11 +71,12 @@ fn cloud(
     let series = (0..n_classes).map(|class| {
         let of_class = places.chunks_exact(2).zip(labels).filter(|(_, label)| **label as usize == class);
         let points = of_class.map(|(place, _)| Point::new(f64::from(place[0]), f64::from(place[1])));
-        let (label, style) = (format!("class {class}"), Style::category(class));
+        let label = names[class].as_str().map_or_else(|| format!("class {class}"), str::to_owned);
+        let style = Style::category(class);
         Series { label, points: points.collect(), style, shape: Shape::Cloud }
     });
     Ok(Panel {
-        title: format!("λ = {value}: share {share:.2}, k-NN {knn:.2}, dimensions {ratio:.1}"),
+        title: format!("λ = {}: {share:.2}, {knn:.2}, {ratio:.1}", curves.lambdas[lambda]),
         x: Axis::new("first", "", Scale::Linear),
         y: Axis::new("second", "", Scale::Linear),
         series: series.filter(|series| !series.points.is_empty()).collect(),
