@@ -2,10 +2,13 @@
 //! problems (row R7 of the reliability specification; fact T13 of the CRE specification without its images).
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use models::{Autoencoder, Learner, Linear, Module, Schedule, Sequential, Sgd, SgdConfig};
+use models::{
+    AdamConfig, Architecture, Autoencoder, Learner, Linear, Module, Schedule, Sequential, Sgd, SgdConfig,
+    Trainer,
+};
 use ndarray::{Array1, Array2, Axis, concatenate, s};
 use tensor::random::Stream;
-use tensor::{DType, Tensor};
+use tensor::{DType, Indices, Tensor};
 
 const INPUTS: usize = 5;
 const LABELS: usize = 3;
@@ -159,4 +162,42 @@ fn eigenvalues(mut a: Array2<f64>) -> Vec<f64> {
         }
     }
     a.diag().to_vec()
+}
+
+/// Fact T13 of the CRE specification, on a small problem: at every λ, what a linear CRE descends to by gradients is the
+/// point of the exact front, and never below it.
+#[test]
+fn a_linear_cre_descends_to_the_exact_front() {
+    const SHAPE: [usize; 2] = [48, 7];
+    let mut words = Stream::new(21, "samples").sequence(0);
+    let mut labels = Vec::new();
+    let samples = Array2::from_shape_fn(SHAPE, |(row, column)| {
+        let class = row % 3;
+        if column == 0 {
+            labels.push(class as u8);
+        }
+        (1.0 + column as f64) * (words.uniform() - 0.5) + f64::from(u8::from(column == class))
+    });
+    let moments = theory::Moments::of(samples.view(), &labels, 3).unwrap();
+    let front = theory::LinearFront::new(&moments, 1.0).unwrap();
+    let images = Tensor::from_vec(samples.iter().copied().collect(), &SHAPE).unwrap();
+    let classes = Indices::new(labels.iter().map(|&label| u32::from(label)).collect());
+    for lambda in [0.0, 0.5, 0.97, 1.0] {
+        let exact = front.solve(lambda, 2).unwrap();
+        let exact = lambda * exact.mse + (1.0 - lambda) * exact.one_hot_mse;
+        let model = Architecture::Linear { pixels: SHAPE[1], classes: 3, latent: 2 };
+        let model = model.build(&Stream::new(4, "init"), DType::F64).unwrap();
+        let mut reached = f64::INFINITY;
+        for learning_rate in [2e-2, 1e-3] {
+            let mut trainer = Trainer::new(&model, AdamConfig { learning_rate, ..AdamConfig::PAPER }, lambda);
+            for _ in 0..3_000 {
+                let (mse, labels, _) = trainer.step(&images, &classes).unwrap();
+                reached = lambda * mse + (1.0 - lambda) * labels;
+            }
+        }
+        assert!(
+            reached >= exact * (1.0 - 1e-9) && reached <= exact * 1.001,
+            "λ = {lambda}: {reached} {exact}"
+        );
+    }
 }

@@ -69,10 +69,17 @@ fn principal_components_of_the_full_fashion_mnist_have_the_errors_of_the_specifi
     for (k, wanted) in wanted {
         // Four digits are given, and a tolerance of 0.2 %.
         let tolerance = 2e-3 * wanted + 5e-5;
-        assert!((errors[k] - wanted).abs() <= tolerance, "{k} components: wanted {wanted}, got {}", errors[k]);
+        assert!(
+            (errors[k] - wanted).abs() <= tolerance,
+            "{k} components: wanted {wanted}, got {}",
+            errors[k]
+        );
     }
     for (k, percent) in [(2, 46.8), (16, 76.5), (64, 88.1)] {
         let got = 100.0 * pca.explained(k).unwrap();
-        assert!((got - percent).abs() <= 0.05, "{k} components: wanted {percent} % of the variance, got {got}");
+        assert!(
+            (got - percent).abs() <= 0.05,
+            "{k} components: wanted {percent} % of the variance, got {got}"
+        );
     }
 }

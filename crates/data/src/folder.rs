@@ -64,7 +64,8 @@ pub(crate) fn read(known: &'static KnownSet, folder: &Path) -> Result<Option<Dat
     let files = known.layout.files();
     let names = [files.train, files.test].concat();
     let found: Vec<Option<PathBuf>> = names.iter().map(|file| locate(folder, file)).collect();
-    let missing: Vec<_> = names.iter().zip(&found).filter(|(_, at)| at.is_none()).map(|(&file, _)| file).collect();
+    let missing: Vec<_> =
+        names.iter().zip(&found).filter(|(_, at)| at.is_none()).map(|(&file, _)| file).collect();
     if missing.len() == names.len() {
         return Ok(None);
     }

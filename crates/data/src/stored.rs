@@ -56,12 +56,7 @@ pub(crate) fn decode<T>(
 }
 
 /// A part of a file is not what its format asks for.
-pub(crate) fn wrong(
-    file: &str,
-    field: &'static str,
-    expected: impl ToString,
-    got: impl ToString,
-) -> Error {
+pub(crate) fn wrong(file: &str, field: &'static str, expected: impl ToString, got: impl ToString) -> Error {
     Error::Format { file: file.to_owned(), field, expected: expected.to_string(), got: got.to_string() }
 }
 

@@ -20,7 +20,8 @@ fn gzip(content: &[u8]) -> Vec<u8> {
 
 /// A record for each label; its pixels count up from the label.
 fn records(labels: &[u8]) -> Vec<u8> {
-    let record = |&label: &u8| (0..=PIXELS).map(move |at| if at == 0 { label } else { label.wrapping_add(at as u8) });
+    let record =
+        |&label: &u8| (0..=PIXELS).map(move |at| if at == 0 { label } else { label.wrapping_add(at as u8) });
     labels.iter().flat_map(record).collect()
 }
 
@@ -99,11 +100,13 @@ proptest! {
         more in vec(any::<u8>(), 0..3),
     ) {
         let mut bytes = if packed { gzip(&records(&labels)) } else { records(&labels) };
-        for (place, byte) in changes.into_iter().filter(|_| !bytes.is_empty()) {
-            let place = place.index(bytes.len());
-            bytes[place] = byte;
-        }
         bytes.extend(more);
+        for (place, byte) in changes {
+            if !bytes.is_empty() {
+                let place = place.index(bytes.len());
+                bytes[place] = byte;
+            }
+        }
         if let Ok(got) = parse("batch", &bytes) {
             prop_assert_eq!(got.pixels.len(), got.labels.len() * PIXELS);
             prop_assert!(!got.labels.is_empty() && got.labels.iter().all(|&label| label < 10));
@@ -127,7 +130,10 @@ fn a_batch_of_coloured_images_holds_its_channels_one_after_the_other() {
         assert!(plane.iter().all(|&value| value == NORMALISED[channel]));
     }
     let batches = Batches::new(&split, 2, Stream::new(1, "shuffle")).unwrap();
-    assert_eq!(batches.epoch(1).map(|batch| batch.unwrap().images.shape()[1]).collect::<Vec<_>>(), [PIXELS; 2]);
+    assert_eq!(
+        batches.epoch(1).map(|batch| batch.unwrap().images.shape()[1]).collect::<Vec<_>>(),
+        [PIXELS; 2]
+    );
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! The experiments, one file for each claim, in the order in which the results are told.
 
-mod common;
-
 pub mod cnn_l_lambda_sweep;
 pub mod cnn_s_lambda_sweep;
 pub mod complexity;
@@ -52,7 +50,14 @@ pub struct Listed {
 }
 
 const fn listed<E: Experiment>() -> Listed {
-    Listed { name: E::NAME, title: E::TITLE, shows: E::SHOWS, paper: E::PAPER, reading: Reading::of::<E>(), plan: Planned::new::<E> }
+    Listed {
+        name: E::NAME,
+        title: E::TITLE,
+        shows: E::SHOWS,
+        paper: E::PAPER,
+        reading: Reading::of::<E>(),
+        plan: Planned::new::<E>,
+    }
 }
 
 /// All experiments.
@@ -126,7 +131,8 @@ mod tests {
         let runs = |name: &str| named(&[name.to_owned()]).unwrap()[0];
         let runs = |name: &str| (runs(name).plan)(Profile::Quick, &[]).unwrap().runs;
         let swept = runs("fc-lambda-sweep");
-        for (name, at_least) in [("paired-synergy", 25), ("gradient-conflict", 75), ("representation-similarity", 45)]
+        for (name, at_least) in
+            [("paired-synergy", 25), ("gradient-conflict", 75), ("representation-similarity", 45)]
         {
             let shared = runs(name).iter().filter(|run| swept.contains(run)).count();
             assert!(shared >= at_least, "{name} shares {shared} runs");

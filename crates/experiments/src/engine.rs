@@ -17,7 +17,7 @@ use self::memory::Memory;
 use crate::images::{DataConfig, Images, OpenData};
 use crate::progress::Progress;
 use crate::run::Run;
-use crate::store::{FinishedRun, Store};
+use crate::store::{FinishedRun, Outcome, Store};
 use crate::{Error, Result};
 
 /// Where runs are computed.
@@ -146,7 +146,8 @@ fn at_once(
             let work = || pool.install(|| one(store, data, runs[index], done, places, &memory, progress));
             let outcome = std::panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
                 let why = panic.downcast_ref::<String>().map(String::as_str);
-                let why = why.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("for no stated reason");
+                let why =
+                    why.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("for no stated reason");
                 Err(Error::Panicked { run: runs[index].label(), why: why.to_owned() })
             });
             match outcome {
@@ -180,9 +181,14 @@ fn one(
     let images = data.get(&run.config.data).expect("the data of every run was opened");
     let spec = run.spec(images);
     let epochs = run.config.epochs + 1;
-    if let Some(found) = store.find(&spec)? {
-        progress.found(epochs);
-        return Ok(found);
+    match store.find(&spec)? {
+        // What failed it may have been mended.
+        Some(FinishedRun { outcome: Outcome::Failed { .. }, .. }) => store.forget(&spec)?,
+        Some(found) => {
+            progress.found(epochs);
+            return Ok(found);
+        }
+        None => {}
     }
     let _share = memory.take(run.memory()?);
     let mut reported = 0;

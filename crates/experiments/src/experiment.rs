@@ -141,8 +141,7 @@ impl Planned {
 
     /// The data sets that it reads.
     pub fn data_sets(&self) -> Vec<String> {
-        let mut names: Vec<String> =
-            self.grid.variants().map(|variant| variant.data.name.clone()).collect();
+        let mut names: Vec<String> = self.grid.variants().map(|variant| variant.data.name.clone()).collect();
         names.sort();
         names.dedup();
         names

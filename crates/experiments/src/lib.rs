@@ -11,6 +11,7 @@ mod experiment;
 pub mod claims;
 pub mod sweep;
 pub mod grid;
+mod families;
 pub mod images;
 pub mod run;
 pub mod engine;

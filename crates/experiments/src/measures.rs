@@ -86,8 +86,14 @@ pub const TRADE_OFFS: [(&str, &str); 8] = [
     ("synergy_for_classification", "S_c = max over lambda of accuracy - accuracy(0)"),
     ("cost_in_mse", "T: (MSE(0) - MSE(1)) / MSE(1)"),
     ("cost_in_accuracy", "T: accuracy(0) - accuracy(1)"),
-    ("front_area", "area under the Pareto front of MSE and error rate, scaled by the end points; 1/2 is straight"),
-    ("hypervolume", "share of the rectangle below the mean image's MSE and the error rate 0.9 that is dominated"),
+    (
+        "front_area",
+        "area under the Pareto front of MSE and error rate, scaled by the end points; 1/2 is straight",
+    ),
+    (
+        "hypervolume",
+        "share of the rectangle below the mean image's MSE and the error rate 0.9 that is dominated",
+    ),
     ("half_way_mse", "the lambda at which half of MSE(0) - MSE(1) is gained"),
     ("half_way_accuracy", "the lambda at which half of accuracy(0) - accuracy(1) is lost"),
 ];
@@ -105,7 +111,8 @@ pub fn trade_off(lambdas: &[f64], mse: &[f64], accuracy: &[f64], of_mean: f64) -
     let scaled = mse.iter().zip(accuracy).map(|(mse, accuracy)| {
         ((mse - mse_1) / (mse_0 - mse_1), (accuracy_0 - accuracy) / (accuracy_0 - accuracy_1))
     });
-    let of_chance = mse.iter().zip(accuracy).map(|(mse, accuracy)| (mse / of_mean, (1.0 - accuracy) / CHANCE));
+    let of_chance =
+        mse.iter().zip(accuracy).map(|(mse, accuracy)| (mse / of_mean, (1.0 - accuracy) / CHANCE));
     [
         (mse_1 - lowest) / mse_1,
         highest - accuracy_0,

@@ -271,7 +271,8 @@ fn page_provenance(
     let names: Vec<&str> = planned.iter().map(|planned| planned.name).collect();
     lines.push(("config".into(), format!("in the attributes of each results file: {}", names.join(", "))));
     let seconds: f64 = done.all().flat_map(|run| &run.epochs).map(|epoch| epoch.seconds).sum();
-    let flops = done.all().flat_map(|run| &run.epochs).filter_map(|epoch| epoch.scalars.get("flops")).sum::<f64>();
+    let flops =
+        done.all().flat_map(|run| &run.epochs).filter_map(|epoch| epoch.scalars.get("flops")).sum::<f64>();
     let n = done.all().count();
     let text = format!("{n}, {seconds:.0} s on one core in all, {:.1} TFLOP in products", flops / 1e12);
     lines.push(("runs".into(), text));

@@ -125,6 +125,22 @@ impl Store {
         finished::find(&*self.disk, &self.folder(spec), spec)
     }
 
+    /// Forgets a run, so that it is computed anew: for one that failed, because what failed it may have been mended.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] if another process computes it; [`Error::Io`].
+    pub fn forget(&self, spec: &RunSpec) -> Result<()> {
+        let folder = self.folder(spec);
+        let _lock = lock::Lock::take(&folder)?;
+        // The journal goes first: without it there is no run, whatever else is left.
+        disk::remove(&*self.disk, &folder.join("journal.jsonl"))?;
+        let names = self.disk.names(&folder).map_err(|source| Error::io("list", &folder, source))?;
+        for name in names.into_iter().filter(|name| name != "lock") {
+            disk::remove(&*self.disk, &folder.join(name))?;
+        }
+        Ok(())
+    }
+
     /// All runs, begun or whole, by folder. A damaged run is an error in its own place.
     ///
     /// # Errors

@@ -67,7 +67,8 @@ fn a_data_file_that_is_cut_off_is_a_failure_that_names_it() {
     let (out, sets) = (folder.path().join("out"), folder.path().to_str().unwrap().to_owned());
     let out = out.to_str().unwrap();
     let only = "fc-lambda-sweep";
-    let arguments = ["reproduce", "--profile", "smoke", "--only", only, "--out", out, "--data", &sets, "-s", data];
+    let arguments =
+        ["reproduce", "--profile", "smoke", "--only", only, "--out", out, "--data", &sets, "-s", data];
     refused(&arguments, 1, &["train-images-idx3-ubyte"]);
 }
 

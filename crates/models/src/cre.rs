@@ -72,7 +72,15 @@ pub struct Losses<'t> {
 impl Cre {
     /// A model from its three parts, for images of this shape: `[pixels]` or `[c, h, w]`.
     pub fn new(encoder: Sequential, decoder: Sequential, classifier: Sequential, image: &[usize]) -> Self {
-        Self { encoder, decoder, classifier, image: image.to_vec(), masks: None, classified: None, squared_labels: false }
+        Self {
+            encoder,
+            decoder,
+            classifier,
+            image: image.to_vec(),
+            masks: None,
+            classified: None,
+            squared_labels: false,
+        }
     }
 
     /// The same model with a reconstruction loss that follows these masks, which its encoder and its decoder
@@ -178,7 +186,13 @@ impl Cre {
     ///
     /// # Errors
     /// As there.
-    pub fn losses_of<'t>(&self, tape: &'t Tape, example: &Example, lambda: f64, mode: Mode) -> Result<Losses<'t>> {
+    pub fn losses_of<'t>(
+        &self,
+        tape: &'t Tape,
+        example: &Example,
+        lambda: f64,
+        mode: Mode,
+    ) -> Result<Losses<'t>> {
         check_lambda(lambda)?;
         let z = self.encode(&tape.constant(&example.images), mode)?;
         let handed_out = match self.classified {

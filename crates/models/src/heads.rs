@@ -112,8 +112,7 @@ mod tests {
             params.iter().map(|(_, param)| param.value().to_f64_vec()).collect()
         };
         let before = encoder(&model);
-        let mut trainer =
-            HeadTrainer::new(&model, AdamConfig { learning_rate: 1e-2, ..AdamConfig::PAPER });
+        let mut trainer = HeadTrainer::new(&model, AdamConfig { learning_rate: 1e-2, ..AdamConfig::PAPER });
         let first = trainer.epoch(1, batch()).unwrap();
         for epoch in 2..40 {
             trainer.epoch(epoch, batch()).unwrap();

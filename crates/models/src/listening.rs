@@ -3,8 +3,8 @@
 use autograd::Tape;
 use autograd::ops::matmul::MatMul;
 use ndarray_rand::rand::RngCore;
-use tensor::random::Stream;
 use tensor::Tensor;
+use tensor::random::Stream;
 
 use crate::{Cre, Error, Mode, Result};
 

@@ -11,8 +11,8 @@ use tensor::{DType, Indices, Tensor};
 
 use crate::cre::Losses;
 use crate::mixing::{Mixer, Mixing};
+use crate::tally::{EpochTally, StepReport, finite};
 use crate::{Adam, AdamConfig, Cre, Error, Example, Mode, Module, Part, Result};
-use conflict::conflict;
 use on_gpu::OnGpu;
 
 pub use conflict::Conflict;
@@ -121,8 +121,9 @@ impl<'m> Trainer<'m> {
             let mode = Mode::Training { step: self.optimisers[0].steps() };
             let losses = self.model.losses_of(&tape, &example, self.lambda, mode)?;
             let gradients = differentiate(&tape, &losses)?;
-            let conflict =
-                conflict(gradients.of(&losses.z_for_decoder)?, gradients.of(&losses.z_for_classifier)?);
+            let by_z = [&losses.z_for_decoder, &losses.z_for_classifier].map(|z| gradients.of(z));
+            let [of_mse, of_cross_entropy] = by_z;
+            let conflict = Conflict::between(&[of_mse?], &[of_cross_entropy?]);
             let report = (losses.mse.value().item()?, losses.cross_entropy.value().item()?, conflict);
             // The tape ends here, so that the optimisers find the parameters' storage their own.
             (gradients, report)
@@ -167,31 +168,14 @@ impl<'m> Trainer<'m> {
         epoch: u32,
         batches: impl IntoIterator<Item = impl Into<Example>>,
     ) -> Result<EpochReport> {
-        let (mut steps, mut opposed) = (0usize, 0usize);
-        let (mut mse, mut cross_entropy) = (0.0, 0.0);
-        let (mut cosine, mut norm_ratio) = (0.0, 0.0);
-        for batch in batches {
-            let (step_mse, step_cross_entropy, conflict) = self.step_on(&batch.into())?;
-            for (loss, value) in [("the MSE", step_mse), ("the cross-entropy", step_cross_entropy)] {
-                if !value.is_finite() {
-                    return Err(Error::Diverged { step: steps, loss, value });
-                }
-            }
-            mse += step_mse;
-            cross_entropy += step_cross_entropy;
-            if conflict.cosine.is_finite() && conflict.norm_ratio.is_finite() {
-                cosine += conflict.cosine;
-                norm_ratio += conflict.norm_ratio;
-                opposed += 1;
-            }
-            steps += 1;
+        let mut tally = EpochTally::default();
+        for (step, batch) in batches.into_iter().enumerate() {
+            let (mse, cross_entropy, conflict) = self.step_on(&batch.into())?;
+            let mse = finite(step, "the MSE", mse)?;
+            let cross_entropy = finite(step, "the cross-entropy", cross_entropy)?;
+            tally.add(StepReport { mse, cross_entropy, conflict });
         }
-        if steps == 0 {
-            return Err(Error::NoBatches);
-        }
-        let (n, n_opposed) = (steps as f64, opposed as f64);
-        let conflict = Conflict { cosine: cosine / n_opposed, norm_ratio: norm_ratio / n_opposed };
-        Ok(EpochReport { epoch, steps, mse: mse / n, cross_entropy: cross_entropy / n, conflict })
+        tally.report(epoch)
     }
 
     /// Trains for `epochs` epochs and reports after each; a report may break off.

@@ -79,11 +79,12 @@ fn gram_product(x: &Array2<f64>, y: &Array2<f64>) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use ndarray::{array, s};
+    use ndarray::array;
 
     use super::*;
     use crate::linalg;
     use crate::noise::Noise;
+    use crate::part::rows;
 
     /// The plain estimator, of kernels that are centred as a whole and keep their diagonals.
     fn biased_cka(x: &Array2<f64>, y: &Array2<f64>) -> f64 {
@@ -145,7 +146,8 @@ mod tests {
             let sums = kernel.sum_axis(Axis(1));
             let (n, all) = (9.0, sums.sum());
             Array2::from_shape_fn((9, 9), |(i, j)| {
-                let centred = kernel[[i, j]] - (sums[i] + sums[j]) / (n - 2.0) + all / ((n - 1.0) * (n - 2.0));
+                let centred =
+                    kernel[[i, j]] - (sums[i] + sums[j]) / (n - 2.0) + all / ((n - 1.0) * (n - 2.0));
                 if i == j { 0.0 } else { centred }
             })
         };
@@ -166,10 +168,11 @@ mod tests {
     #[test]
     fn what_cannot_be_compared_is_refused() {
         let x = Noise::new(7).normal(5, 2);
-        let complaint = |x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>| debiased_cka(x, y).unwrap_err().to_string();
-        let few = complaint(x.slice(s![..3, ..]), x.slice(s![..3, ..]));
-        assert_eq!(few, "first representation: wanted at least 4 rows and one column, got shape [3, 2]");
-        let unequal = complaint(x.view(), x.slice(s![1.., ..]));
+        let complaint =
+            |x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>| debiased_cka(x, y).unwrap_err().to_string();
+        let few = complaint(rows(x.view(), ..3), rows(x.view(), ..3));
+        assert_eq!(few, "first representation: wanted a matrix of at least 4 × 1, got 3 × 2");
+        let unequal = complaint(x.view(), rows(x.view(), 1..));
         assert_eq!(unequal, "second representation: wanted 5, one for each sample, got 4");
         let same = array![[0.1, 0.3], [0.1, 0.3], [0.1, 0.3], [0.1, 0.3], [0.1, 0.3]];
         let constant = complaint(x.view(), same.view());

@@ -8,7 +8,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[non_exhaustive]
 pub enum Error {
     /// There are too few samples, or they have no columns.
-    #[error("{what}: wanted at least {wanted} rows and one column, got shape {got:?}")]
+    #[error("{what}: wanted a matrix of at least {wanted} × 1, got {} × {}", .got[0], .got[1])]
     TooFew {
         /// The input.
         what: &'static str,
@@ -58,7 +58,9 @@ pub enum Error {
         rows: usize,
     },
     /// A symmetric matrix that must be positive definite is not.
-    #[error("{what}: wanted a positive definite {n} × {n} matrix, got one that is singular or indefinite; {hint}")]
+    #[error(
+        "{what}: wanted a positive definite {n} × {n} matrix, got one that is singular or indefinite; {hint}"
+    )]
     NotPositiveDefinite {
         /// The matrix.
         what: &'static str,

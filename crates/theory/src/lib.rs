@@ -6,9 +6,10 @@
 //! uses, [`debiased_cka`] compares two, and [`RandomProjection`] is the code that knows nothing.
 //!
 //! Nothing here draws random numbers or starts threads, so equal input gives equal bits.
-#![deny(unsafe_code)]
+#![forbid(unsafe_code)]
 
 mod moments;
+mod part;
 mod pca;
 mod linear_cre;
 mod ridge;

@@ -45,8 +45,7 @@ pub(crate) fn solve_positive(
     check::finite(what, a)?;
     check::finite("right-hand side", b)?;
     let n = a.nrows();
-    let factored =
-        to_faer(a).llt(Side::Lower).map_err(|_| Error::NotPositiveDefinite { what, n, hint })?;
+    let factored = to_faer(a).llt(Side::Lower).map_err(|_| Error::NotPositiveDefinite { what, n, hint })?;
     let x = factored.solve(to_faer(b));
     Ok(Array2::from_shape_fn(b.dim(), |(i, j)| x[(i, j)]))
 }
@@ -78,7 +77,8 @@ mod tests {
     fn the_largest_entry_of_an_eigenvector_is_positive() {
         let x = Noise::new(2).normal(9, 6);
         for vector in eigen("a", x.t().dot(&x).view()).unwrap().vectors.outer_iter() {
-            let [low, high] = [vector.fold(f64::INFINITY, |a, &b| a.min(b)), vector.fold(0.0, |a, &b| a.max(b))];
+            let [low, high] =
+                [vector.fold(f64::INFINITY, |a, &b| a.min(b)), vector.fold(0.0, |a, &b| a.max(b))];
             assert!(high >= -low);
         }
     }
@@ -92,7 +92,8 @@ mod tests {
         a[[2, 1]] = 0.0;
         a[[1, 1]] = -1.0;
         let message = solve_positive("a", "help", a.view(), Array2::eye(3).view()).unwrap_err().to_string();
-        let wanted = "a: wanted a positive definite 3 × 3 matrix, got one that is singular or indefinite; help";
+        let wanted =
+            "a: wanted a positive definite 3 × 3 matrix, got one that is singular or indefinite; help";
         assert_eq!(message, wanted);
     }
 }

@@ -1,9 +1,10 @@
 //! The exact trade-off of classification and reconstruction for linear models: fact T13 of section 6.3 of the CRE
 //! specification.
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, concatenate, s};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, concatenate};
 
 use crate::evaluation::{accuracy, mean_squared_error, one_hot};
+use crate::part::{elements, rows};
 use crate::{Error, Evaluation, Moments, Pca, Result, check, linalg};
 
 /// Every optimal linear code of some samples, for any lambda and any number of dimensions.
@@ -78,8 +79,8 @@ impl LinearFront {
             return Err(Error::Constant { what: "samples", rows: moments.n() });
         }
         let r = pca.n_for(share)?.clamp(1, more_than_rounding);
-        let basis = pca.components().slice(s![..r, ..]).to_owned();
-        let variances = pca.variances().slice(s![..r]).to_owned();
+        let basis = rows(pca.components(), ..r).to_owned();
+        let variances = elements(pca.variances(), ..r).to_owned();
         let deviations = variances.mapv(f64::sqrt).insert_axis(Axis(1));
         let frequencies = moments.class_frequencies()?;
         Ok(Self {
@@ -135,12 +136,12 @@ impl LinearFront {
         let rounding = self.rank() as f64 * f64::EPSILON * eigen.values[0];
         let decided = eigen.values.iter().take_while(|&&gain| gain > rounding).count();
         if a > 0.0 || k <= decided {
-            return Ok(eigen.vectors.slice_move(s![..k, ..]));
+            return Ok(eigen.vectors.slice_axis_move(ndarray::Axis(0), ndarray::Slice::from(..k)));
         }
         let (of_labels, rest) = eigen.vectors.view().split_at(Axis(0), decided);
         let variances = (&rest * &self.variances).dot(&rest.t());
         let order = linalg::eigen("variance beside the labels", variances.view())?.vectors;
-        let of_variance = order.slice(s![..k - decided, ..]).dot(&rest);
+        let of_variance = rows(order.view(), ..k - decided).dot(&rest);
         Ok(concatenate![Axis(0), of_labels, of_variance])
     }
 }

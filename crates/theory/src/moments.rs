@@ -34,7 +34,9 @@ impl Moments {
     ///
     /// Errs if either is zero, or `classes` is more than 256.
     pub fn new(d: usize, classes: usize) -> Result<Self> {
-        check::dimensions("numbers of a sample", d, 1..=usize::MAX)?;
+        if d == 0 {
+            return Err(Error::out_of_range("numbers of a sample", "at least 1", d));
+        }
         check::dimensions("classes", classes, 1..=256)?;
         Ok(Self {
             mean: Array1::zeros(d),
@@ -146,10 +148,10 @@ impl Moments {
 
 #[cfg(test)]
 mod tests {
-    use ndarray::s;
 
     use super::*;
     use crate::noise::Noise;
+    use crate::part::{columns, rows as rows_of};
 
     fn problem(n: usize) -> (Array2<f64>, Vec<u8>) {
         let mut noise = Noise::new(3);
@@ -186,7 +188,7 @@ mod tests {
         let whole = Moments::of(x.view(), &labels, 3).unwrap();
         let mut parts = Moments::new(4, 3).unwrap();
         for rows in [0..1, 1..40, 40..4_000, 4_000..n] {
-            parts.add(x.slice(s![rows.clone(), ..]), &labels[rows]).unwrap();
+            parts.add(rows_of(x.view(), rows.clone()), &labels[rows]).unwrap();
         }
         assert_eq!((parts.n(), parts.class_frequencies()), (n, whole.class_frequencies()));
         assert_close(&parts.covariance().unwrap(), &whole.covariance().unwrap(), tolerance(n));
@@ -213,10 +215,10 @@ mod tests {
         let before = Moments::of(x.view(), &labels, 3).unwrap();
         let mut moments = before.clone();
         let complaint = |of: Result<()>| of.unwrap_err().to_string();
-        let narrow = moments.add(x.slice(s![.., ..3]), &labels);
+        let narrow = moments.add(columns(x.view(), ..3), &labels);
         assert_eq!(complaint(narrow), "samples: wanted 4 columns, got 3");
-        let none = moments.add(x.slice(s![..0, ..]), &[]);
-        assert_eq!(complaint(none), "samples: wanted at least 1 rows and one column, got shape [0, 4]");
+        let none = moments.add(rows_of(x.view(), ..0), &[]);
+        assert_eq!(complaint(none), "samples: wanted a matrix of at least 1 × 1, got 0 × 4");
         let few = moments.add(x.view(), &labels[1..]);
         assert_eq!(complaint(few), "labels: wanted 5, one for each sample, got 4");
         let high = moments.add(x.view(), &[0, 1, 2, 3, 0]);

@@ -1,7 +1,8 @@
 //! Principal component analysis: the linear code of k numbers that reconstructs best.
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, s};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
+use crate::part::{columns, elements, rows};
 use crate::{Moments, Result, check, linalg};
 
 /// The eigenvectors of the covariance `Sx`, in the order of their eigenvalues.
@@ -51,7 +52,7 @@ impl Pca {
     pub fn project(&self, x: ArrayView2<'_, f64>, k: usize) -> Result<Array2<f64>> {
         check::samples_of_width("samples", x, self.mean.len())?;
         check::dimensions("principal components", k, 0..=self.mean.len())?;
-        Ok((&x - &self.mean).dot(&self.components.slice(s![..k, ..]).t()))
+        Ok((&x - &self.mean).dot(&rows(self.components.view(), ..k).t()))
     }
 
     /// The images `[n, d]` of the codes `[n, k]`.
@@ -60,7 +61,7 @@ impl Pca {
     pub fn reconstruct(&self, codes: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
         check::samples("codes", codes, 1)?;
         check::dimensions("numbers of a code", codes.ncols(), 1..=self.mean.len())?;
-        Ok(codes.dot(&self.components.slice(s![..codes.ncols(), ..])) + &self.mean)
+        Ok(codes.dot(&rows(self.components.view(), ..codes.ncols())) + &self.mean)
     }
 
     /// The mean squared errors of reconstructing `x: [n, d]` with 0, 1 … `k` components, `[k + 1]`, over rows and
@@ -74,7 +75,7 @@ impl Pca {
         let mut left = energy((&x - &self.mean).view());
         let mut errors = Array1::from_elem(k + 1, left / x.len() as f64);
         for (component, error) in errors.iter_mut().skip(1).enumerate() {
-            left -= energy(codes.slice(s![.., component..=component]));
+            left -= energy(columns(codes.view(), component..=component));
             *error = left.max(0.0) / x.len() as f64;
         }
         Ok(errors)
@@ -86,7 +87,7 @@ impl Pca {
     pub fn explained(&self, k: usize) -> Result<f64> {
         check::dimensions("principal components", k, 0..=self.mean.len())?;
         let total = self.variances.sum();
-        Ok(if total > 0.0 { (self.variances.slice(s![..k]).sum() / total).min(1.0) } else { 1.0 })
+        Ok(if total > 0.0 { (elements(self.variances.view(), ..k).sum() / total).min(1.0) } else { 1.0 })
     }
 
     /// The least number of components that hold at least this share of the variance.
@@ -130,9 +131,11 @@ mod tests {
         let (x, pca) = problem();
         let errors = pca.errors(x.view(), 5).unwrap();
         for k in 0..=5 {
-            let left = pca.variances().slice(s![k..]).sum() / 5.0;
+            let left = elements(pca.variances(), k..).sum() / 5.0;
             assert!((errors[k] - left).abs() < TOLERANCE, "{k}: {} against {left}", errors[k]);
-            assert!((pca.explained(k).unwrap() - (1.0 - left * 5.0 / pca.variances().sum())).abs() < TOLERANCE);
+            assert!(
+                (pca.explained(k).unwrap() - (1.0 - left * 5.0 / pca.variances().sum())).abs() < TOLERANCE
+            );
         }
         assert!((errors[0] - mean_square(&(&x - &pca.mean()))).abs() < TOLERANCE);
     }
@@ -163,7 +166,7 @@ mod tests {
         for seed in 0..20 {
             let random = Noise::new(seed).normal(5, 5);
             let rotation = linalg::eigen("random", (&random + &random.t()).view()).unwrap().vectors;
-            let basis = rotation.slice(s![..2, ..]);
+            let basis = rows(rotation.view(), ..2);
             let centred = &x - &pca.mean();
             let error = mean_square(&(&centred - &centred.dot(&basis.t()).dot(&basis)));
             assert!(error >= pca.errors(x.view(), 2).unwrap()[2] - TOLERANCE);

@@ -114,10 +114,11 @@ fn weight(mut covariance: Array2<f64>, cross: Array2<f64>, penalty: f64) -> Resu
 
 #[cfg(test)]
 mod tests {
-    use ndarray::{Axis, array, s};
+    use ndarray::{Axis, array};
 
     use super::*;
     use crate::noise::Noise;
+    use crate::part::rows;
 
     fn assert_close(got: ArrayView2<'_, f64>, wanted: ArrayView2<'_, f64>, tolerance: f64) {
         let worst = (&got - &wanted).iter().fold(0.0f64, |worst, gap| worst.max(gap.abs()));
@@ -173,7 +174,9 @@ mod tests {
         let of_classes = Ridge::fit_classes(x.view(), &labels, 3, 0.01).unwrap();
         let of_targets = Ridge::fit(x.view(), one_hot(&labels, 3).view(), 0.01).unwrap();
         assert_close(of_classes.weight(), of_targets.weight(), TOLERANCE);
-        assert!((&of_classes.mean_target() - &of_targets.mean_target()).iter().all(|gap| gap.abs() < TOLERANCE));
+        assert!(
+            (&of_classes.mean_target() - &of_targets.mean_target()).iter().all(|gap| gap.abs() < TOLERANCE)
+        );
         let by_hand = of_targets.mse(x.view(), one_hot(&labels, 3).view()).unwrap();
         assert!((of_classes.one_hot_mse(x.view(), &labels).unwrap() - by_hand).abs() < TOLERANCE);
         assert!(of_classes.accuracy(x.view(), &labels).unwrap() > 0.7);
@@ -198,10 +201,10 @@ mod tests {
                         or indefinite; give a penalty above 0 if columns depend on each other";
         assert_eq!(complaint(x.view(), y.view(), 0.0), singular);
         assert!(Ridge::fit(x.view(), y.view(), 1e-6).is_ok());
-        let few = complaint(x.view(), y.slice(s![1.., ..]), 1.0);
+        let few = complaint(x.view(), rows(y.view(), 1..), 1.0);
         assert_eq!(few, "targets: wanted 6, one for each sample, got 5");
         assert_eq!(complaint(x.view(), y.view(), -1.0), "penalty: wanted at least 0 and finite, got -1");
-        assert!(Ridge::fit(x.slice(s![..0, ..]), y.slice(s![..0, ..]), 1.0).is_err());
+        assert!(Ridge::fit(rows(x.view(), ..0), rows(y.view(), ..0), 1.0).is_err());
         assert!(Ridge::fit_classes(x.view(), &[0; 6], 0, 1.0).is_err());
     }
 }

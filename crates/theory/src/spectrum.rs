@@ -47,7 +47,7 @@ pub fn participation_ratio(codes: ArrayView2<'_, f64>) -> Result<f64> {
 
 #[cfg(test)]
 mod tests {
-    use ndarray::{Array2, array, concatenate, Axis};
+    use ndarray::{Array2, Axis, array, concatenate};
 
     use super::*;
     use crate::noise::Noise;

@@ -3,10 +3,10 @@
 use models::{Architecture, fc, fc::Size};
 use report::{Plate, Row};
 
-use super::common::{THREE, fc_m, seeds};
 use super::latent_size::{costs_over_members, fronts};
 use super::recurrent_cre::smaller_cost;
 use crate::experiment::Experiment;
+use crate::families::{THREE, fc_m, seeds};
 use crate::grid::{Family, Grid, Member};
 use crate::run::cre;
 use crate::store::Results;

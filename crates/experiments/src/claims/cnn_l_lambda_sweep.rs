@@ -3,8 +3,8 @@
 use report::{Plate, Row};
 
 use super::cnn_s_lambda_sweep::rows_of_architecture;
-use super::common::{cnn_l, coarse, seeds};
 use crate::experiment::Experiment;
+use crate::families::{cnn_l, coarse, seeds};
 use crate::grid::Grid;
 use crate::run::Rotation;
 use crate::store::Results;

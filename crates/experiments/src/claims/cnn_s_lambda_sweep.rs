@@ -2,9 +2,9 @@
 
 use report::{Plate, Row};
 
-use super::common::{cnn_s, fashion, lambdas, mnist, seeds};
 use super::fc_lambda_sweep::{OF_LATENT, OF_LATENT_CAPTION};
 use crate::experiment::Experiment;
+use crate::families::{cnn_s, fashion, lambdas, mnist, seeds};
 use crate::grid::Grid;
 use crate::store::Results;
 use crate::sweep::figures::{measures_over_lambda, of_each, trade_off};
@@ -24,10 +24,9 @@ impl Experiment for CnnSLambdaSweep {
     fn grid(profile: Profile) -> Grid {
         let families = match profile {
             Profile::Smoke => vec![cnn_s(profile, &[16])],
-            Profile::Quick => vec![
-                cnn_s(profile, &[16]),
-                cnn_s(profile, &[16]).on(vec![mnist(profile)]).with_seeds(3),
-            ],
+            Profile::Quick => {
+                vec![cnn_s(profile, &[16]), cnn_s(profile, &[16]).on(vec![mnist(profile)]).with_seeds(3)]
+            }
             Profile::Full => vec![cnn_s(profile, &[16]).on(vec![fashion(profile), mnist(profile)])],
         };
         Grid { families, lambdas: lambdas(profile), seeds: seeds(profile, 5) }

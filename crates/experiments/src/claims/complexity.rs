@@ -4,9 +4,9 @@ use models::fc::Size;
 use models::{Activation, Architecture, fc, vit};
 use report::{Plate, Row};
 
-use super::common::{fc as fc_family, few, seeds, vit};
 use super::latent_size::fronts;
 use crate::experiment::Experiment;
+use crate::families::{fc as fc_family, few, seeds, vit};
 use crate::grid::{Family, Grid, Member};
 use crate::run::cre;
 use crate::store::Results;
@@ -48,7 +48,8 @@ impl Experiment for Complexity {
     }
 
     fn plates(results: &Results) -> Result<Vec<Plate>> {
-        let mut plates = of_each(results, |curves| fronts(curves, "complexity-front", "One front for each size"))?;
+        let mut plates =
+            of_each(results, |curves| fronts(curves, "complexity-front", "One front for each size"))?;
         let caption = "Left: test MSE for each size, one line for each λ. Right: test accuracy.";
         plates.extend(of_each(results, |curves| {
             let title = "Both tasks over the size of the network";

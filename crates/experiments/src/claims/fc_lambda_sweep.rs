@@ -4,8 +4,8 @@ use models::Activation;
 use models::fc::Size;
 use report::{Plate, Row};
 
-use super::common::{fashion, fc, fc_m, lambdas, mnist, seeds};
 use crate::experiment::Experiment;
+use crate::families::{fashion, fc, fc_m, lambdas, mnist, seeds};
 use crate::grid::Grid;
 use crate::store::Results;
 use crate::sweep::figures::{self, Measure, measures_over_lambda, of_each, trade_off};
@@ -72,7 +72,8 @@ impl Experiment for FcLambdaSweep {
             Measure { name: "ridge_accuracy", title: "Linear classifier", label: "test accuracy of ridge" },
             Measure { name: "effective_rank", title: "Dimensions", label: "effective rank of z" },
         ];
-        let probes = |curves: &Curves<'_>| measures_over_lambda(curves, "fc-probes", title, caption, &measures);
+        let probes =
+            |curves: &Curves<'_>| measures_over_lambda(curves, "fc-probes", title, caption, &measures);
         plates.extend(figures::of_each(results, probes)?);
         Ok(plates)
     }

@@ -3,15 +3,15 @@
 use models::vit;
 use report::{Figure, Plate, Reference, Row, Series, Shape, Style, Tick};
 
-use super::common::{THREE, cnn_s, fc_m, seeds, vit};
 use crate::experiment::Experiment;
+use crate::families::{THREE, cnn_s, fc_m, seeds, vit};
 use crate::grid::{Family, Grid, Member};
 use crate::run::{Features, Hardware, Learner, RunConfig};
 use crate::statistics::{interval, median};
 use crate::store::Results;
+use crate::sweep::Curves;
 use crate::sweep::figures::{figure, lambda_axis, panel, spread};
 use crate::sweep::trends::{Finding, judged, listed};
-use crate::sweep::Curves;
 use crate::{Profile, Result};
 
 /// Section 4.2, E9: encoders of the sweeps, frozen, with heads learned anew.
@@ -96,9 +96,10 @@ impl Experiment for FrozenEncoders {
             }
             let finding = (!got.is_empty()).then(|| Finding { holds, got: listed(got) });
             let claim = format!("new heads on a frozen encoder do not close the gap ({})", online.variant);
-            let expected = "new decoder at λ = 0 worse than λ = 1's own, new classifier at λ = 1 worse than λ = 0's \
+            let expected =
+                "new decoder at λ = 0 worse than λ = 1's own, new classifier at λ = 1 worse than λ = 0's \
                             own, by 95 % intervals"
-                .to_owned();
+                    .to_owned();
             rows.push(judged("C3", claim, expected, finding, n));
         }
         Ok(rows)
@@ -130,7 +131,12 @@ fn compared(online: &Curves<'_>, refitted: &Curves<'_>, member: usize) -> Result
             for (lambda, &value) in curves.lambdas.iter().enumerate() {
                 points.extend(spread(value, &curves.at(measure, member, lambda)?));
             }
-            series.push(Series { label: label.into(), points, style: Style::category(index), shape: Shape::Line });
+            series.push(Series {
+                label: label.into(),
+                points,
+                style: Style::category(index),
+                shape: Shape::Line,
+            });
         }
         panels.push(panel(title, lambda_axis(online), label, series));
     }

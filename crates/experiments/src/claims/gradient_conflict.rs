@@ -3,8 +3,8 @@
 use models::vit;
 use report::{Axis, Figure, Plate, Row, Scale, Series, Shape, Style};
 
-use super::common::{cnn_s, coarse, fc_m, seeds, vit};
 use crate::experiment::Experiment;
+use crate::families::{cnn_s, coarse, fc_m, seeds, vit};
 use crate::grid::Grid;
 use crate::statistics::interval;
 use crate::store::Results;

@@ -3,14 +3,14 @@
 use models::{Architecture, MaskedLoss, Masking, fc, fc::Size, vit};
 use report::{Plate, Row};
 
-use super::common::{THREE, fashion, fc_m, seeds, vit as vit_family};
 use crate::experiment::Experiment;
+use crate::families::{THREE, fashion, fc_m, seeds, vit as vit_family};
 use crate::grid::{Family, Grid, Member};
 use crate::run::Learner;
 use crate::statistics::interval;
 use crate::store::Results;
-use crate::sweep::figures::{of_each, trade_off};
 use crate::sweep::Curves;
+use crate::sweep::figures::{of_each, trade_off};
 use crate::sweep::trends::{Finding, judged, listed};
 use crate::{Profile, Result};
 
@@ -47,7 +47,8 @@ impl Experiment for LabelFraction {
     fn grid(profile: Profile) -> Grid {
         let n_train = fashion(profile).train;
         let dense = Architecture::Fc(fc::Config::of(Size::M, 16));
-        let mut families = vec![shares(fc_m(profile, &[]).called("FC-M, k = 16, few labels"), &dense, n_train, &[])];
+        let mut families =
+            vec![shares(fc_m(profile, &[]).called("FC-M, k = 16, few labels"), &dense, n_train, &[])];
         if profile != Profile::Smoke {
             let base = vit_family(profile, &[]).called("ViT-S, few labels");
             families.push(shares(base, &Architecture::Vit(vit::Config::S), n_train, &[0.5]));
@@ -78,7 +79,8 @@ impl Experiment for LabelFraction {
             }
             let finding = (!got.is_empty()).then(|| Finding { holds, got: listed(got) });
             let claim = format!("with few labels reconstruction helps classification ({})", curves.variant);
-            let expected = "accuracy(0.9) - accuracy(0) above 2 points at 1 % of labels, 95 % interval".to_owned();
+            let expected =
+                "accuracy(0.9) - accuracy(0) above 2 points at 1 % of labels, 95 % interval".to_owned();
             rows.push(judged("beyond", claim, expected, finding, n));
         }
         Ok(rows)

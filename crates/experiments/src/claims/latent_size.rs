@@ -3,8 +3,8 @@
 use models::{Activation, fc::Size, vit};
 use report::{Plate, Row};
 
-use super::common::{cnn_s, fashion, fc, fc_m, few, mnist, seeds, vit};
 use crate::experiment::Experiment;
+use crate::families::{cnn_s, fashion, fc, fc_m, few, mnist, seeds, vit};
 use crate::grid::{Family, Grid};
 use crate::store::Results;
 use crate::sweep::figures::{ACCURACY, MSE, Measure, front, measures_over_members, of_each};
@@ -57,13 +57,18 @@ impl Experiment for LatentSize {
     }
 
     fn plates(results: &Results) -> Result<Vec<Plate>> {
-        let caption = "Left: test MSE over the size of the latent, one line for each λ. Right: test accuracy.";
+        let caption =
+            "Left: test MSE over the size of the latent, one line for each λ. Right: test accuracy.";
         let title = "Both tasks over the size of the latent";
         let mut plates = of_each(results, |curves| {
             measures_over_members(curves, "size-both", title, caption, &[MSE, ACCURACY])
         })?;
         let costs = [
-            Measure { name: "cost_in_mse", title: "What classification costs", label: "(MSE(0) - MSE(1)) / MSE(1)" },
+            Measure {
+                name: "cost_in_mse",
+                title: "What classification costs",
+                label: "(MSE(0) - MSE(1)) / MSE(1)",
+            },
             Measure {
                 name: "cost_in_accuracy",
                 title: "What reconstruction costs",

@@ -3,8 +3,8 @@
 use models::vit;
 use report::{Plate, Row};
 
-use super::common::{cnn_l, cnn_s, coarse, fashion, fc_m, mnist, seeds, vit};
 use crate::experiment::Experiment;
+use crate::families::{cnn_l, cnn_s, coarse, fashion, fc_m, mnist, seeds, vit};
 use crate::grid::Grid;
 use crate::run::Rotation;
 use crate::store::Results;

@@ -4,14 +4,14 @@ use models::fc::Size;
 use models::{Activation, Architecture, fc};
 use report::{Axis, Plate, Row, Scale, Series, Shape, Style};
 
-use super::common::{fc_m, seeds};
 use crate::experiment::Experiment;
+use crate::families::{fc_m, seeds};
 use crate::grid::{Family, Grid, Member};
 use crate::run::{Features, Learner};
 use crate::store::Results;
+use crate::sweep::Curves;
 use crate::sweep::figures::{figure, panel, spread};
 use crate::sweep::trends::{Finding, judged, listed};
-use crate::sweep::Curves;
 use crate::{Profile, Result};
 
 /// Section 4.2, E10: heads on principal components and on random projections.
@@ -77,10 +77,14 @@ impl Experiment for LinearCodes {
             panels.push(panel(title, Axis::new("numbers in the code", "", Scale::Log2), label, series));
         }
         let title = "Codes with and without training".to_owned();
-        let caption = "Heads of the same kind on four codes of the same size: the latents of a trained classifier and \
+        let caption =
+            "Heads of the same kind on four codes of the same size: the latents of a trained classifier and \
                        of a trained autoencoder, and two linear codes that know no labels."
-            .to_owned();
-        Ok(figure("linear-codes-both".into(), title, caption, panels)?.map(Plate::Figure).into_iter().collect())
+                .to_owned();
+        Ok(figure("linear-codes-both".into(), title, caption, panels)?
+            .map(Plate::Figure)
+            .into_iter()
+            .collect())
     }
 
     fn rows(results: &Results) -> Result<Vec<Row>> {
@@ -99,7 +103,8 @@ impl Experiment for LinearCodes {
             }
         }
         let finding = (!got.is_empty()).then(|| Finding { holds, got: listed(got) });
-        let claim = format!("few trained dimensions hold more of the class than linear codes ({})", trained.variant);
+        let claim =
+            format!("few trained dimensions hold more of the class than linear codes ({})", trained.variant);
         let expected = "accuracy(0) 5 points above the better linear code, k <= 8".to_owned();
         Ok(vec![judged("C3/T15", claim, expected, finding, trained.most_seeds()?)])
     }

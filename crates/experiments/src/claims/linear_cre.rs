@@ -3,8 +3,8 @@
 use models::{AdamConfig, Architecture};
 use report::{Plate, Row, Verdict};
 
-use super::common::{coarse, fc_m, seeds};
 use crate::experiment::Experiment;
+use crate::families::{coarse, fc_m, seeds};
 use crate::grid::{Family, Grid, Member};
 use crate::run::cre;
 use crate::store::Results;

@@ -3,8 +3,8 @@
 use models::{Architecture, MaskedLoss, Masking, vit};
 use report::{Plate, Row};
 
-use super::common::{coarse, fashion, mnist, seeds, vit as vit_family};
 use crate::experiment::Experiment;
+use crate::families::{coarse, fashion, mnist, seeds, vit as vit_family};
 use crate::grid::{Family, Grid, Member};
 use crate::run::cre;
 use crate::store::Results;
@@ -24,7 +24,8 @@ fn masks(profile: Profile, label: &str, config: vit::Config, ratios: &[f64]) -> 
         for &ratio in ratios {
             let model = Architecture::Vit(vit::Config { masking: Masking { ratio, loss }, ..config });
             let number = members.len() as f64;
-            members.push(Member::new(format!("r = {ratio}, {name}"), number, cre(model, 1.0)).only_at(&[1.0]));
+            members
+                .push(Member::new(format!("r = {ratio}, {name}"), number, cre(model, 1.0)).only_at(&[1.0]));
         }
     }
     Family { members, member: "share of hidden patches".into(), ..family }
@@ -76,7 +77,9 @@ fn paths(curves: &Curves<'_>) -> Result<Option<Figure>> {
         mixing.extend(at(0, lambda, format!("λ = {value}"))?);
     }
     let mut series = vec![("mixing, nothing hidden", mixing)];
-    for (name, words) in [("removed", "hiding, loss on hidden patches"), ("whole", "hiding, loss on the whole image")] {
+    for (name, words) in
+        [("removed", "hiding, loss on hidden patches"), ("whole", "hiding, loss on the whole image")]
+    {
         let mut points: Vec<report::Point> = at(0, curves.last(), String::new())?.into_iter().collect();
         for (member, (label, _)) in curves.members.iter().enumerate() {
             if let Some((ratio, loss)) = label.split_once(", ")
@@ -93,7 +96,12 @@ fn paths(curves: &Curves<'_>) -> Result<Option<Figure>> {
         style: Style::category(index),
         shape: Shape::Line,
     });
-    let panel = panel("", Axis::new("test MSE, nothing hidden", "", Scale::Linear), "test accuracy", series.collect());
+    let panel = panel(
+        "",
+        Axis::new("test MSE, nothing hidden", "", Scale::Linear),
+        "test accuracy",
+        series.collect(),
+    );
     figure(
         format!("masking-{}", curves.index),
         format!("Masking against mixing ({})", curves.variant),

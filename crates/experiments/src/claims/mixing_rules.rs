@@ -3,9 +3,9 @@
 use models::{Architecture, Mixing, fc, fc::Size};
 use report::{Plate, Row};
 
-use super::common::{THREE, fc_m, seeds};
 use super::latent_size::fronts;
 use crate::experiment::Experiment;
+use crate::families::{THREE, fc_m, seeds};
 use crate::grid::{Family, Grid, Member};
 use crate::run::Learner;
 use crate::store::Results;

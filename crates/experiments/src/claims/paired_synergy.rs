@@ -2,8 +2,8 @@
 
 use report::{Plate, Row};
 
-use super::common::{fashion, fc_m, mnist, seeds};
 use crate::experiment::Experiment;
+use crate::families::{fashion, fc_m, mnist, seeds};
 use crate::grid::Grid;
 use crate::store::Results;
 use crate::sweep::figures::{of_each, trade_off};

@@ -4,9 +4,9 @@ use models::predictive_coding::{self, Relaxation};
 use models::{AdamConfig, Architecture, fc, fc::Size};
 use report::{Plate, Row};
 
-use super::common::{fc_m, few, seeds};
 use super::latent_size::fronts;
 use crate::experiment::Experiment;
+use crate::families::{fc_m, few, seeds};
 use crate::grid::{Family, Grid, Member};
 use crate::run::{Learner, cre};
 use crate::store::Results;
@@ -35,14 +35,21 @@ impl Experiment for PredictiveCoding {
                 let relaxation = Relaxation { steps, rate: 0.05 };
                 let (lambda, optimiser) = (0.5, AdamConfig::PAPER);
                 Learner::PredictiveCoding {
-                    network: predictive_coding::Config { model, lambda, output_precision, relaxation, optimiser },
+                    network: predictive_coding::Config {
+                        model,
+                        lambda,
+                        output_precision,
+                        relaxation,
+                        optimiser,
+                    },
                 }
             };
             let members = vec![
                 Member::new("backpropagation", 0.0, cre(Architecture::Fc(model), 0.5)),
                 Member::new("predictive coding", 1.0, network(1.0)),
             ];
-            let (label, member) = (format!("FC-M, k = {k}, two rules of learning"), "rule of learning".into());
+            let (label, member) =
+                (format!("FC-M, k = {k}, two rules of learning"), "rule of learning".into());
             families.push(Family { label, member, members, ..fc_m(profile, &[]) });
         }
         Grid { families, lambdas: few(profile), seeds: seeds(profile, 3) }

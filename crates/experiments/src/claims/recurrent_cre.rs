@@ -4,9 +4,9 @@ use models::recurrent::{self, LossAt};
 use models::{AdamConfig, fc, fc::Size};
 use report::{Plate, Row};
 
-use super::common::{THREE, fc_m, seeds};
 use super::latent_size::fronts;
 use crate::experiment::Experiment;
+use crate::families::{THREE, fc_m, seeds};
 use crate::grid::{Family, Grid, Member};
 use crate::run::Learner;
 use crate::statistics::interval;
@@ -47,7 +47,8 @@ impl Experiment for RecurrentCre {
     }
 
     fn plates(results: &Results) -> Result<Vec<Plate>> {
-        let mut plates = of_each(results, |curves| fronts(curves, "recurrent-front", "One front for each T"))?;
+        let mut plates =
+            of_each(results, |curves| fronts(curves, "recurrent-front", "One front for each T"))?;
         let caption = "Evaluated at the last step: test MSE and test accuracy over the number of steps.";
         plates.extend(of_each(results, |curves| {
             let title = "Both tasks over the number of steps";
@@ -70,12 +71,14 @@ impl Experiment for RecurrentCre {
 /// The claim that one member's loss of accuracy from λ = 0 to λ = 1 is smaller than another's, by paired seeds.
 pub(super) fn smaller_cost(curves: &Curves<'_>, (of, than): (usize, usize), claim: String) -> Result<Row> {
     let costs = |member| curves.of_member("cost_in_accuracy", member);
-    let gains: Vec<f64> = costs(of)?.into_iter().zip(costs(than)?).map(|(first, second)| first - second).collect();
+    let gains: Vec<f64> =
+        costs(of)?.into_iter().zip(costs(than)?).map(|(first, second)| first - second).collect();
     let finding = (!gains.is_empty()).then(|| {
         let gain = interval(&gains);
         let [mean, low, high] = [gain.mean, gain.low, gain.high].map(|x| 100.0 * x);
         let (first, second) = (&curves.members[of].0, &curves.members[than].0);
-        let got = format!("{first} to {second}: the loss shrinks by {mean:+.1} [{low:+.1}, {high:+.1}] points");
+        let got =
+            format!("{first} to {second}: the loss shrinks by {mean:+.1} [{low:+.1}, {high:+.1}] points");
         Finding { holds: gain.low > 0.0, got }
     });
     let expected = "accuracy(0) - accuracy(1) shrinks, 95 % interval above 0".to_owned();

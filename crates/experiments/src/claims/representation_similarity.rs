@@ -8,8 +8,8 @@ use report::{Figure, Plate, Row, Series, Shape, Style};
 use tensor::random::Stream;
 use tensor::{DType, Tensor};
 
-use super::common::{coarse, fc_m, seeds};
 use crate::experiment::{Experiment, Finished};
+use crate::families::{coarse, fc_m, seeds};
 use crate::grid::{Grid, Variant};
 use crate::run::Learner;
 use crate::statistics::{interval, median};
@@ -51,7 +51,11 @@ impl Experiment for RepresentationSimilarity {
                 let of = Of { grid, finished, variant: &variant, member };
                 let all = of.all()?;
                 if layers.is_empty() {
-                    layers = all.values().next().map(|of| of.iter().map(|(name, _)| name.clone()).collect()).unwrap_or_default();
+                    layers = all
+                        .values()
+                        .next()
+                        .map(|of| of.iter().map(|(name, _)| name.clone()).collect())
+                        .unwrap_or_default();
                 }
                 for layer in 0..layers.len() {
                     for lambda in 0..grid.lambdas.len() {
@@ -62,7 +66,8 @@ impl Experiment for RepresentationSimilarity {
                                 (lambda, (seed + 1) % grid.seeds.len()),
                             ];
                             for ((name, _), other) in TO.into_iter().zip(others) {
-                                let both = [(lambda, seed), other].map(|at| all.get(&at).and_then(|of| of.get(layer)));
+                                let both = [(lambda, seed), other]
+                                    .map(|at| all.get(&at).and_then(|of| of.get(layer)));
                                 let alike = match both {
                                     [Some((_, x)), Some((_, y))] if name != TO[2].0 || other.1 != seed => {
                                         theory::debiased_cka(x.view(), y.view())?
@@ -95,7 +100,9 @@ impl Experiment for RepresentationSimilarity {
         }
         let description = "layer of the encoder, from the image to z".into();
         let coordinates = Coordinates::Texts(layers);
-        results.dimensions.insert("layer".into(), Dimension { description, unit: String::new(), coordinates });
+        results
+            .dimensions
+            .insert("layer".into(), Dimension { description, unit: String::new(), coordinates });
         Ok(results)
     }
 
@@ -128,7 +135,8 @@ impl Experiment for RepresentationSimilarity {
                 ));
             }
             let finding = (!got.is_empty()).then(|| Finding { holds, got: listed(got) });
-            let claim = format!("classifier and autoencoder differ more than two seeds do ({})", curves.variant);
+            let claim =
+                format!("classifier and autoencoder differ more than two seeds do ({})", curves.variant);
             let expected = "CKA of z at λ = 0 and 1 below that of two seeds, 95 % interval".to_owned();
             rows.push(judged("beyond", claim, expected, finding, n));
         }
@@ -154,7 +162,8 @@ impl Of<'_> {
         for lambda in 0..self.grid.lambdas.len() {
             for seed in 0..self.grid.seeds.len() {
                 let Some(run) = self.grid.run(self.variant, self.member, lambda, seed) else { continue };
-                if let (Some(done), Learner::Cre { model, .. }) = (self.finished.get(&run), &run.config.learner)
+                if let (Some(done), Learner::Cre { model, .. }) =
+                    (self.finished.get(&run), &run.config.learner)
                     && done.finals.contains_key("test_latent")
                 {
                     all.insert((lambda, seed), self.layers(done, model)?);
@@ -186,7 +195,8 @@ fn alike(curves: &Curves<'_>) -> Result<Option<Figure>> {
     let mut panels = Vec::new();
     for (member, (label, _)) in curves.members.iter().enumerate() {
         let mut series = Vec::new();
-        for (to, words) in [("to_classifier/", "λ = 0"), ("to_autoencoder/", "λ = 1"), ("to_other_seed/", "another seed")]
+        for (to, words) in
+            [("to_classifier/", "λ = 0"), ("to_autoencoder/", "λ = 1"), ("to_other_seed/", "another seed")]
         {
             for layer in curves.measures(to) {
                 let mut points = Vec::new();

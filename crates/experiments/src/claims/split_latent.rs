@@ -3,9 +3,9 @@
 use models::{Architecture, fc, fc::Size};
 use report::{Plate, Row};
 
-use super::common::{THREE, fc_m, seeds};
 use super::latent_size::fronts;
 use crate::experiment::Experiment;
+use crate::families::{THREE, fc_m, seeds};
 use crate::grid::{Family, Grid, Member};
 use crate::run::cre;
 use crate::store::Results;
@@ -30,7 +30,8 @@ impl Experiment for SplitLatent {
             Profile::Quick => &[2, 4, 8, 12],
             Profile::Full => &[1, 2, 3, 4, 6, 8, 10, 12, 14],
         };
-        let mut members = vec![Member::new("shared", 0.0, cre(Architecture::Fc(fc::Config::of(Size::M, k)), 0.5))];
+        let mut members =
+            vec![Member::new("shared", 0.0, cre(Architecture::Fc(fc::Config::of(Size::M, k)), 0.5))];
         for &classified in splits {
             let model = fc::Config { classified: Some(classified), ..fc::Config::of(Size::M, k) };
             let label = format!("{classified} + {}", k - classified);
@@ -39,7 +40,8 @@ impl Experiment for SplitLatent {
             members.push(member.only_at(&[0.9]));
         }
         let base = fc_m(profile, &[]);
-        let (label, member) = (format!("FC-M, k = {k}, shared or split"), "numbers for the classifier".into());
+        let (label, member) =
+            (format!("FC-M, k = {k}, shared or split"), "numbers for the classifier".into());
         Grid {
             families: vec![Family { label, member, members, ..base }],
             lambdas: THREE.to_vec(),
@@ -79,7 +81,8 @@ impl Experiment for SplitLatent {
                 ),
             });
             let claim = format!("sharing pays ({})", curves.variant);
-            let expected = "no split is at least as good as the shared latent at λ = 0.9 in both, by medians".into();
+            let expected =
+                "no split is at least as good as the shared latent at λ = 0.9 in both, by medians".into();
             rows.push(judged("beyond", claim, expected, finding, curves.n(0, at)?));
         }
         Ok(rows)

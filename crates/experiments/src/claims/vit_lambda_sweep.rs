@@ -4,8 +4,8 @@ use models::vit;
 use report::{Plate, Row};
 
 use super::cnn_s_lambda_sweep::rows_of_architecture;
-use super::common::{fashion, lambdas, mnist, seeds, vit};
 use crate::experiment::Experiment;
+use crate::families::{fashion, lambdas, mnist, seeds, vit};
 use crate::grid::Grid;
 use crate::store::Results;
 use crate::sweep::figures::{of_each, trade_off};

@@ -8,11 +8,11 @@ use models::{EpochReport, Evaluation};
 use tensor::random::Stream;
 use tensor::{DType, Device, flops};
 
+use super::Run;
 use super::finals::{finals, named};
 use super::learner::Learner;
 use super::learning::{Learning, OfCre, OfHeads, OfNetwork, on_features, on_the_processor};
 use super::observed::{Scalars, is_due};
-use super::Run;
 use crate::images::Images;
 use crate::store::{Arrays, Checkpoint, FinishedRun, Outcome, RunFolder};
 use crate::{Error, Result};

@@ -3,10 +3,10 @@
 mod batches;
 
 use data::Split;
-use ndarray_rand::rand_distr::{Distribution, StandardNormal};
 use models::predictive_coding::PredictiveCoding;
 use models::recurrent::Recurrent;
 use models::{Architecture, Cre, EpochReport, Evaluation, HeadTrainer, Representation, Trainer, evaluate};
+use ndarray_rand::rand_distr::{Distribution, StandardNormal};
 use tensor::random::Stream;
 use tensor::{DType, Device, Indices, Tensor};
 

@@ -43,7 +43,12 @@ pub(super) fn of_cre(run: &Run, images: &Images, model: &Cre, trainer: &Trainer<
     let shown = data::gather(&images.test, shown)?;
     let pca = images.pca()?;
     let n = COMPONENTS.min(pca.components().nrows());
-    let rows = pca.components().slice_axis(ndarray::Axis(0), ndarray::Slice::from(..n)).iter().map(|&x| x as f32).collect();
+    let rows = pca
+        .components()
+        .slice_axis(ndarray::Axis(0), ndarray::Slice::from(..n))
+        .iter()
+        .map(|&x| x as f32)
+        .collect();
     let directions = Tensor::from_vec(rows, &[n, pca.mean().len()])?;
     let heard = listening(model, &shown.images, &directions, &Stream::new(run.seed, "listening"))?;
     scalars.extend(heard.into_iter().enumerate().map(|(index, value)| (listening_name(index), value)));

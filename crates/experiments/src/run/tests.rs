@@ -20,7 +20,10 @@ fn run(learner: Learner) -> Run {
     let data = images().config;
     let hardware = Hardware::Cpu;
     let optimiser = AdamConfig::PAPER;
-    Run { config: RunConfig { data, rotation: None, learner, optimiser, batch: 20, epochs: 2, hardware }, seed: 3 }
+    Run {
+        config: RunConfig { data, rotation: None, learner, optimiser, batch: 20, epochs: 2, hardware },
+        seed: 3,
+    }
 }
 
 fn fc_s() -> Architecture {

@@ -70,7 +70,9 @@ pub(super) struct Collected<'a> {
 impl<'a> Collected<'a> {
     pub(super) fn images(&self, variant: &Variant<'_>) -> Result<&'a Images> {
         let images = self.finished.data.open.get(variant.data);
-        images.map(|images| &**images).ok_or_else(|| Error::Missing(format!("data set {}", variant.data.name)))
+        images
+            .map(|images| &**images)
+            .ok_or_else(|| Error::Missing(format!("data set {}", variant.data.name)))
     }
 
     /// The finished run at a point; `None` where the grid has none.
@@ -95,12 +97,7 @@ impl<'a> Collected<'a> {
         self.results.variables.insert(name.into(), variable);
     }
 
-    pub(super) fn dimension(
-        &mut self,
-        name: &str,
-        description: &str,
-        coordinates: impl Into<CoordinatesOf>,
-    ) {
+    pub(super) fn dimension(&mut self, name: &str, description: &str, coordinates: impl Into<CoordinatesOf>) {
         let CoordinatesOf(coordinates, unit) = coordinates.into();
         let dimension = Dimension { description: description.into(), unit: unit.into(), coordinates };
         self.results.dimensions.insert(name.into(), dimension);
@@ -203,7 +200,8 @@ impl<'a> Collected<'a> {
 
     fn trade_offs(&mut self, columns: &BTreeMap<&str, Vec<f64>>) {
         let (n_lambdas, n_seeds) = (self.grid.lambdas.len(), self.grid.seeds.len());
-        let Some(Values::F64(of_mean)) = self.results.variables.get("mean_image_mse").map(|v| v.values.clone())
+        let Some(Values::F64(of_mean)) =
+            self.results.variables.get("mean_image_mse").map(|v| v.values.clone())
         else {
             unreachable!("the references were added first")
         };
@@ -215,7 +213,12 @@ impl<'a> Collected<'a> {
                 let along = |values: &[f64]| -> Vec<f64> {
                     (0..n_lambdas).map(|lambda| values[start + lambda * n_seeds + seed]).collect()
                 };
-                let of = trade_off(&self.grid.lambdas, &along(mse), &along(accuracy), of_mean[start / per_variant]);
+                let of = trade_off(
+                    &self.grid.lambdas,
+                    &along(mse),
+                    &along(accuracy),
+                    of_mean[start / per_variant],
+                );
                 values.iter_mut().zip(of).for_each(|(values, value)| values.push(value));
             }
         }
@@ -252,7 +255,9 @@ impl<'a> Collected<'a> {
         })?;
         for name in names {
             let description = match name.split('/').next() {
-                Some("listening") => "mean of |J v|^2 over test images, J = dz/dx, v this principal component",
+                Some("listening") => {
+                    "mean of |J v|^2 over test images, J = dz/dx, v this principal component"
+                }
                 Some("layer_cosine") => "cosine of both losses' gradients by this weight, on one batch",
                 _ => "norm of the MSE's gradient by this weight over the cross-entropy's, on one batch",
             };

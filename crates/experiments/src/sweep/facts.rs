@@ -116,10 +116,8 @@ pub fn warnings(results: &Results) -> Result<Vec<String>> {
         warnings.push(format!("Runs that diverged or failed and are in no number: {}.", lost.join("; ")));
     }
     if !few.is_empty() {
-        warnings.push(format!(
-            "Fewer seeds than the {ENOUGH_SEEDS} that a verdict needs: {}.",
-            few.join("; ")
-        ));
+        warnings
+            .push(format!("Fewer seeds than the {ENOUGH_SEEDS} that a verdict needs: {}.", few.join("; ")));
     }
     Ok(warnings)
 }

@@ -8,7 +8,7 @@ use report::{Axis, Figure, Panel, Plate, Point, Reference, Scale, Series, Shape,
 
 use super::Curves;
 use crate::Result;
-use crate::statistics::{mean, range};
+use crate::statistics::{interval, mean, range};
 use crate::store::Results;
 
 /// What bands and bars are.
@@ -62,12 +62,50 @@ pub fn trade_off(curves: &Curves<'_>, name: &str) -> Result<Option<Figure>> {
     if curves.has("linear_mse") {
         caption += " Without markers: the exact linear CRE of the same latent size, by closed form.";
     }
+    caption += &synergy_and_cost(curves)?;
     figure(
         format!("{name}-{}", curves.index),
         format!("Reconstruction and classification over λ ({})", curves.variant),
         caption,
         vec![error, over_lambda(curves, ACCURACY)?, front(curves)?],
     )
+}
+
+/// S_r, S_c and T of every member with their 95 % intervals over seeds, and its dead units at λ = 1, in words.
+fn synergy_and_cost(curves: &Curves<'_>) -> Result<String> {
+    let mut text = String::new();
+    for (member, (label, _)) in curves.members.iter().enumerate() {
+        let of = |measure: &str| -> Result<Option<String>> {
+            let values = curves.of_member(measure, member)?;
+            if values.len() < 2 {
+                return Ok(None);
+            }
+            let [mean, low, high] = {
+                let of = interval(&values);
+                [of.mean, of.low, of.high].map(|x| 100.0 * x)
+            };
+            Ok(Some(format!("{mean:+.1} [{low:+.1}, {high:+.1}]")))
+        };
+        let [Some(s_r), Some(s_c), Some(t_mse), Some(t_accuracy)] = [
+            of("synergy_for_reconstruction")?,
+            of("synergy_for_classification")?,
+            of("cost_in_mse")?,
+            of("cost_in_accuracy")?,
+        ] else {
+            continue;
+        };
+        let dead = curves.median("dead_units", member, curves.last())?;
+        text += &format!(
+            " {label}: S_r {s_r} %, S_c {s_c} points, T {t_mse} % of MSE(1) and {t_accuracy} points; {dead:.0} dead \
+             units at λ = 1."
+        );
+    }
+    if !text.is_empty() {
+        let start = " Synergies S and costs T, means over seeds with 95 % intervals; S is the best of several λ and so \
+                     never below 0.";
+        text.insert_str(0, start);
+    }
+    Ok(text)
 }
 
 /// These measures over λ, with a line for each member.
@@ -199,7 +237,12 @@ pub fn front(curves: &Curves<'_>) -> Result<Panel> {
                 }
             }
             let style = Style::ordered(member, curves.members.len()).without_markers();
-            series.push(Series { label: format!("{label}, exact linear"), points, style, shape: Shape::Line });
+            series.push(Series {
+                label: format!("{label}, exact linear"),
+                points,
+                style,
+                shape: Shape::Line,
+            });
         }
     }
     for (member, (label, _)) in curves.members.iter().enumerate() {
@@ -245,7 +288,8 @@ pub fn lambda_axis(curves: &Curves<'_>) -> Axis {
 /// Numbers that double stand at equal distances; others at places of their own, with their words.
 fn member_axis(curves: &Curves<'_>) -> Axis {
     let numbers: Vec<f64> = curves.members.iter().map(|(_, number)| *number).collect();
-    let doubling = numbers.len() > 3 && numbers.windows(2).all(|pair| pair[0] > 0.0 && pair[1] <= 2.0 * pair[0]);
+    let doubling =
+        numbers.len() > 3 && numbers.windows(2).all(|pair| pair[0] > 0.0 && pair[1] <= 2.0 * pair[0]);
     let ticks = curves.members.iter().map(|(label, at)| Tick { at: *at, label: label.clone() }).collect();
     let scale = if doubling { Scale::Log2 } else { Scale::Positions(ticks) };
     Axis::new(&curves.member, "", scale)
@@ -265,11 +309,6 @@ pub fn of_members(curves: &Curves<'_>, measure: Measure) -> Result<Panel> {
     for (member, (_, number)) in curves.members.iter().enumerate() {
         points.extend(spread(*number, &curves.of_member(measure.name, member)?));
     }
-    let series = Series {
-        label: "by seeds".into(),
-        points,
-        style: Style::category(0),
-        shape: Shape::Line,
-    };
+    let series = Series { label: "by seeds".into(), points, style: Style::category(0), shape: Shape::Line };
     Ok(panel(measure.title, member_axis(curves), measure.label, vec![series]))
 }

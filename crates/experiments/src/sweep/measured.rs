@@ -13,7 +13,11 @@ use crate::{Error, Result};
 pub(super) const MEASURES: [(&str, &str, &str); 26] = [
     ("test_mse", "mean squared error on the test images after the last epoch, in the range [-1, 1]", "1"),
     ("test_cross_entropy", "cross-entropy on the test images after the last epoch", "nat"),
-    ("test_accuracy", "share of test images classified rightly after the last epoch, by the online head", "1"),
+    (
+        "test_accuracy",
+        "share of test images classified rightly after the last epoch, by the online head",
+        "1",
+    ),
     ("train_mse", "mean squared error in the last epoch of training", "1"),
     ("train_cross_entropy", "cross-entropy in the last epoch of training", "nat"),
     ("initial_mse", "mean squared error on the test images before training", "1"),

@@ -75,13 +75,7 @@ pub fn rows(results: &Results, trends: &[&Trend]) -> Result<Vec<Row>> {
 }
 
 /// The verdict on a finding: undecided below [`ENOUGH_SEEDS`], not run where there is none.
-pub fn judged(
-    source: &str,
-    claim: String,
-    expected: String,
-    finding: Option<Finding>,
-    n: usize,
-) -> Row {
+pub fn judged(source: &str, claim: String, expected: String, finding: Option<Finding>, n: usize) -> Row {
     let (got, verdict) = match finding {
         None => ("the grid lacks the points".into(), Verdict::NotRun),
         Some(Finding { got, .. }) if n < ENOUGH_SEEDS => (got, Verdict::Undecided),

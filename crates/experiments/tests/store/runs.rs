@@ -264,6 +264,20 @@ fn a_run_that_diverged_or_failed_is_kept_as_that() {
 }
 
 #[test]
+fn a_run_that_is_forgotten_is_computed_anew() {
+    let root = tempfile::tempdir().unwrap();
+    let store = open(root.path());
+    let failed = Outcome::Failed { reason: "out of memory".into() };
+    let folder = store.run(&spec(1)).unwrap();
+    assert!(matches!(store.forget(&spec(1)), Err(Error::Locked { .. })));
+    folder.finish(failed, &Toy::begin(&spec(1)).finals()).unwrap();
+    store.forget(&spec(1)).unwrap();
+    assert!(store.find(&spec(1)).unwrap().is_none());
+    let run = compute(&store, &spec(1), 2, |_| {}).unwrap();
+    assert_eq!(run.outcome, Outcome::Finished);
+}
+
+#[test]
 fn who_went_on_with_a_run_is_remembered() {
     let root = tempfile::tempdir().unwrap();
     let store = open(root.path());

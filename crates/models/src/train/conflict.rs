@@ -15,14 +15,6 @@ pub struct Conflict {
     pub norm_ratio: f64,
 }
 
-/// Cosine and ratio of norms of two gradients; not a number where one of them is zero.
-pub(super) fn conflict(of_mse: &Tensor, of_cross_entropy: &Tensor) -> Conflict {
-    let (x, y) = (of_mse.to_f64_vec(), of_cross_entropy.to_f64_vec());
-    let dot = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>();
-    let (norm_x, norm_y) = (dot(&x, &x).sqrt(), dot(&y, &y).sqrt());
-    Conflict { cosine: dot(&x, &y) / (norm_x * norm_y), norm_ratio: norm_x / norm_y }
-}
-
 impl Trainer<'_> {
     /// What the gradients of the MSE and of the cross-entropy of a batch, images `[n, ..]` and their classes, say to
     /// each weight of the encoder: all parameters of two axes or more that are called `weight`, named as in
@@ -44,7 +36,8 @@ impl Trainer<'_> {
         params
             .filter(|(name, param)| name.ends_with(".weight") && param.value().rank() >= 2)
             .map(|(name, weight)| {
-                let conflict = conflict(of_mse.param(weight)?, of_cross_entropy.param(weight)?);
+                let conflict =
+                    Conflict::between(&[of_mse.param(weight)?], &[of_cross_entropy.param(weight)?]);
                 Ok((format!("{}.{name}", Part::Encoder.name()), conflict))
             })
             .collect()
@@ -59,7 +52,7 @@ mod tests {
     fn opposed_gradients_have_cosine_minus_one() {
         let x = Tensor::from_vec(vec![3.0f32, 4.0], &[2]).unwrap();
         let y = Tensor::from_vec(vec![-6.0f32, -8.0], &[2]).unwrap();
-        let Conflict { cosine, norm_ratio } = conflict(&x, &y);
+        let Conflict { cosine, norm_ratio } = Conflict::between(&[&x], &[&y]);
         assert!((cosine + 1.0).abs() < 1e-15 && (norm_ratio - 0.5).abs() < 1e-15);
     }
 }

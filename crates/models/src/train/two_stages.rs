@@ -3,7 +3,7 @@
 use autograd::{Gradients, Var};
 use tensor::Tensor;
 
-use super::{Conflict, Trainer, conflict, differentiate};
+use super::{Conflict, Trainer, differentiate};
 use crate::cre::check_lambda;
 use crate::mixing::Step;
 use crate::{Example, Mode, Module, Part, Result};
@@ -36,7 +36,7 @@ impl Trainer<'_> {
             let gradients = if part == Part::Encoder { &of_encoder } else { &of_heads };
             optimiser.step(&self.model.part(part).params(), gradients)?;
         }
-        Ok((losses[0], losses[1], conflict(&of_mse, &of_cross_entropy)))
+        Ok((losses[0], losses[1], Conflict::between(&[&of_mse], &[&of_cross_entropy])))
     }
 
     fn differentiate_in_two_stages(&self, example: &Example) -> Result<Differentiated> {
@@ -73,8 +73,8 @@ impl Trainer<'_> {
 #[cfg(test)]
 mod tests {
     use autograd::Tape;
-    use tensor::{DType, Indices};
     use tensor::random::Stream;
+    use tensor::{DType, Indices};
 
     use super::*;
     use crate::{AdamConfig, Cre, cnn};

@@ -3,6 +3,7 @@
 use super::*;
 use crate::Ridge;
 use crate::noise::Noise;
+use crate::part::columns;
 
 const N: usize = 60;
 const CLASSES: usize = 4;
@@ -90,14 +91,14 @@ fn reconstruction_alone_is_principal_component_analysis() {
 #[test]
 fn classification_alone_is_regression_of_reduced_rank_and_exhausts_the_classes() {
     let problem = Problem::new(6);
-    let x = problem.x.slice(s![.., ..6]);
+    let x = columns(problem.x.view(), ..6);
     let y = problem.one_hot();
     let least_squares = Ridge::fit(x, y.view(), 0.0).unwrap();
     let fitted = least_squares.predict(x).unwrap();
     let spectrum = Pca::fit(&Moments::of(fitted.view(), &problem.labels, CLASSES).unwrap()).unwrap();
     let full = mean_squared_error(fitted.view(), y.view());
     for k in 1..=6 {
-        let lost = spectrum.variances().slice(s![k.min(CLASSES)..]).sum() / CLASSES as f64;
+        let lost = elements(spectrum.variances(), k.min(CLASSES)..).sum() / CLASSES as f64;
         assert_close(problem.front().solve(0.0, k).unwrap().one_hot_mse, full + lost);
     }
     assert_close(problem.front().solve(0.0, CLASSES - 1).unwrap().one_hot_mse, full);
@@ -147,7 +148,7 @@ fn no_random_code_with_its_best_heads_is_better() {
         let random = Noise::new(1_000 + seed).normal(7, 7);
         let rotation = linalg::eigen("random", (&random + &random.t()).view()).unwrap().vectors;
         for k in [1, 3] {
-            let codes = problem.x.dot(&rotation.slice(s![..k, ..]).t());
+            let codes = problem.x.dot(&rows(rotation.view(), ..k).t());
             let images = Ridge::fit(codes.view(), problem.x.view(), 0.0).unwrap();
             let scores = Ridge::fit(codes.view(), problem.one_hot().view(), 0.0).unwrap();
             let mse = images.mse(codes.view(), problem.x.view()).unwrap();
@@ -204,5 +205,5 @@ fn what_cannot_be_asked_is_refused() {
     assert_eq!(message, "samples: wanted samples that differ, got 3 equal rows");
     let model = front.solve(0.5, 2).unwrap();
     assert!(model.evaluate(problem.x.view(), &[0]).is_err());
-    assert!(model.codes(problem.x.slice(s![.., ..3])).is_err());
+    assert!(model.codes(columns(problem.x.view(), ..3)).is_err());
 }

@@ -110,7 +110,8 @@ impl OnCpu<'_> {
         let step = (u64::from(epoch) - 1) * self.batches.per_epoch() as u64 + step as u64;
         let first = labelled.batch(step);
         let shape = [first.rows.len() + batch.rows.len(), batch.images.shape()[1]];
-        let both = [&first.images, &batch.images].map(|images| images.as_slice::<f32>().expect("batches are in f32"));
+        let both = [&first.images, &batch.images]
+            .map(|images| images.as_slice::<f32>().expect("batches are in f32"));
         let images = Tensor::from_vec(both.concat(), &shape).expect("both have as many pixels");
         Example { images, target: None, labels: first.labels }
     }
@@ -134,4 +135,64 @@ pub(in crate::run) fn pairs(epoch: data::Epoch<'_>) -> impl Iterator<Item = (Ten
         let batch = batch.expect("rows of a split are within it");
         (batch.images, batch.labels)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use models::{AdamConfig, Architecture, fc, fc::Size};
+
+    use super::*;
+    use crate::images::DataConfig;
+    use crate::run::{Hardware, Learner, Rotation, RunConfig, cre};
+
+    fn images() -> Images {
+        let name = "fashion-mnist-embedded".into();
+        Images::open(&DataConfig { name, train: 60, validation: 10, test: 10 }, None).unwrap()
+    }
+
+    fn run(rotation: Option<Rotation>, labelled: Option<usize>) -> Run {
+        let model = Architecture::Fc(fc::Config::of(Size::S, 2));
+        let mut learner = cre(model, 0.5);
+        if let Learner::Cre { labelled: known, .. } = &mut learner {
+            *known = labelled;
+        }
+        let (optimiser, hardware) = (AdamConfig::PAPER, Hardware::Cpu);
+        let config =
+            RunConfig { data: images().config, rotation, learner, optimiser, batch: 20, epochs: 1, hardware };
+        Run { config, seed: 1 }
+    }
+
+    fn examples(run: &Run, images: &Images, labelled: Option<usize>) -> Vec<Example> {
+        Source::new(run, images, labelled, &Device::Cpu).unwrap().examples(1).collect()
+    }
+
+    /// Fact A12 of the CRE specification.
+    #[test]
+    fn the_target_is_what_the_image_was_before_it_was_turned() {
+        let images = images();
+        let plain = examples(&run(None, None), &images, None);
+        let turned = examples(&run(Some(Rotation::PAPER), None), &images, None);
+        for (plain, turned) in plain.iter().zip(&turned) {
+            assert_eq!(turned.target.as_ref().unwrap().to_f64_vec(), plain.images.to_f64_vec());
+            assert_ne!(turned.images.to_f64_vec(), plain.images.to_f64_vec());
+            assert_eq!(turned.labels, plain.labels);
+        }
+        let both = Rotation { turned_target: true, ..Rotation::PAPER };
+        assert!(
+            examples(&run(Some(both), None), &images, None).iter().all(|example| example.target.is_none())
+        );
+    }
+
+    #[test]
+    fn of_a_batch_with_few_labels_a_tenth_is_labelled_and_from_the_labelled_images() {
+        let images = images();
+        let few = examples(&run(None, Some(5)), &images, Some(5));
+        let known = images.train.first(5).unwrap();
+        let known: Vec<u32> = known.labels().iter().map(|&label| u32::from(label)).collect();
+        assert!(!few.is_empty());
+        for example in few {
+            assert_eq!((example.images.shape()[0], example.labels.len()), (20, 2));
+            assert!(example.labels.as_slice().iter().all(|label| known.contains(label)));
+        }
+    }
 }

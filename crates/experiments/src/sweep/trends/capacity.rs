@@ -18,7 +18,9 @@ pub const T5: Trend = Trend {
         "MSE(1) falls over k = 4, 16, 64; accuracy(0) moves <= 2 points from 16 to 64; the gap shrinks".into()
     },
     find: |curves, _| {
-        let Some(places @ [small, middle, large]) = places(curves, [4.0, 16.0, 64.0]) else { return Ok(None) };
+        let Some(places @ [small, middle, large]) = places(curves, [4.0, 16.0, 64.0]) else {
+            return Ok(None);
+        };
         let at_1 = |member| ends(curves, "test_mse", member).map(|[_, at_1]| at_1);
         let mse: Vec<f64> = places.into_iter().map(at_1).collect::<Result<_>>()?;
         let at_0 = |member| ends(curves, "test_accuracy", member).map(|[at_0, _]| at_0);
@@ -58,7 +60,9 @@ pub const T6: Trend = Trend {
 pub const T7: Trend = Trend {
     source: "C5/T7",
     claim: "a more complex network eases the trade-off and does not remove it",
-    expected: |_| "MSE(1) of the second size below 0.8 of the first; its accuracy gap smaller; all gaps above 0".into(),
+    expected: |_| {
+        "MSE(1) of the second size below 0.8 of the first; its accuracy gap smaller; all gaps above 0".into()
+    },
     find: |curves, _| {
         if curves.members.len() < 2 {
             return Ok(None);
@@ -71,9 +75,9 @@ pub const T7: Trend = Trend {
         }
         let remain = sizes.iter().all(|(_, _, mse, gap)| *mse > 0.0 && *gap > 0.0);
         let holds = remain && sizes[1].1 < 0.8 * sizes[0].1 && sizes[1].3 < sizes[0].3;
-        let got = sizes.iter().map(|(label, mse, _, gap)| {
-            format!("{label}: MSE(1) {mse:.3}, gap {:.1} points", 100.0 * gap)
-        });
+        let got = sizes
+            .iter()
+            .map(|(label, mse, _, gap)| format!("{label}: MSE(1) {mse:.3}, gap {:.1} points", 100.0 * gap));
         Ok(Some(Finding { holds, got: listed(got) }))
     },
 };

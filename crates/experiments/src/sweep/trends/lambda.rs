@@ -16,7 +16,8 @@ pub const T1: Trend = Trend {
     claim: "more weight on reconstruction: lower error, lower accuracy",
     expected: |_| "each step over λ within 3 % and 1.5 points; most accuracy lost above λ = 0.9".into(),
     find: |curves, _| {
-        let (Some(&member), Some(at_09)) = (members_among(curves, &[16.0]).first(), curves.lambda(0.9)) else {
+        let (Some(&member), Some(at_09)) = (members_among(curves, &[16.0]).first(), curves.lambda(0.9))
+        else {
             return Ok(None);
         };
         let along = |measure| -> Result<Vec<f64>> {

@@ -13,7 +13,8 @@ pub const T8: Trend = Trend {
     },
     find: |curves, tier| {
         let Some(small) = curves.member(4.0) else { return Ok(None) };
-        let (of_mean, of_class) = (curves.of_variant("mean_image_mse")?, curves.of_variant("class_mean_mse")?);
+        let (of_mean, of_class) =
+            (curves.of_variant("mean_image_mse")?, curves.of_variant("class_mean_mse")?);
         let mut holds = true;
         for member in 0..curves.members.len() {
             let [at_0, at_1] = ends(curves, "test_mse", member)?;
@@ -34,7 +35,9 @@ pub const T8: Trend = Trend {
 pub const T10: Trend = Trend {
     source: "C7/T10",
     claim: "the two objectives want different latents",
-    expected: |_| "at λ = 0 k-NN accuracy >= 3 points higher, between-class share higher, every member".into(),
+    expected: |_| {
+        "at λ = 0 k-NN accuracy >= 3 points higher, between-class share higher, every member".into()
+    },
     find: |curves, _| {
         let (mut holds, mut got) = (true, Vec::new());
         for (member, (label, _)) in curves.members.iter().enumerate() {

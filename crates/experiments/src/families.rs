@@ -14,10 +14,10 @@ const COARSE: [f64; 5] = [0.0, 0.5, 0.9, 0.99, 1.0];
 const FINE: [f64; 16] =
     [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.97, 0.99, 0.995, 0.999, 1.0];
 /// A pure classifier, mostly reconstruction, a pure autoencoder.
-pub(super) const THREE: [f64; 3] = [0.0, 0.9, 1.0];
+pub(crate) const THREE: [f64; 3] = [0.0, 0.9, 1.0];
 
 /// Fine in full, coarse in quick, three in smoke.
-pub(super) fn lambdas(profile: Profile) -> Vec<f64> {
+pub(crate) fn lambdas(profile: Profile) -> Vec<f64> {
     match profile {
         Profile::Smoke => THREE.to_vec(),
         Profile::Quick => COARSE.to_vec(),
@@ -26,23 +26,24 @@ pub(super) fn lambdas(profile: Profile) -> Vec<f64> {
 }
 
 /// Coarse, but three in smoke.
-pub(super) fn coarse(profile: Profile) -> Vec<f64> {
+pub(crate) fn coarse(profile: Profile) -> Vec<f64> {
     if profile == Profile::Smoke { THREE.to_vec() } else { COARSE.to_vec() }
 }
 
 /// Coarse in full, three otherwise.
-pub(super) fn few(profile: Profile) -> Vec<f64> {
+pub(crate) fn few(profile: Profile) -> Vec<f64> {
     if profile == Profile::Full { COARSE.to_vec() } else { THREE.to_vec() }
 }
 
 /// One seed in smoke, else so many.
-pub(super) fn seeds(profile: Profile, n: u64) -> Vec<u64> {
+pub(crate) fn seeds(profile: Profile, n: u64) -> Vec<u64> {
     (0..if profile == Profile::Smoke { 1 } else { n }).collect()
 }
 
 /// Fashion-MNIST: whole in full, the embedded part otherwise.
-pub(super) fn fashion(profile: Profile) -> DataConfig {
-    let part = |name: &str, train, validation, test| DataConfig { name: name.into(), train, validation, test };
+pub(crate) fn fashion(profile: Profile) -> DataConfig {
+    let part =
+        |name: &str, train, validation, test| DataConfig { name: name.into(), train, validation, test };
     match profile {
         Profile::Smoke => part("fashion-mnist-embedded", 1_000, 200, 200),
         Profile::Quick => part("fashion-mnist-embedded", 5_000, 1_000, 1_000),
@@ -51,12 +52,12 @@ pub(super) fn fashion(profile: Profile) -> DataConfig {
 }
 
 /// MNIST: whole in full, as many images as the embedded set has otherwise.
-pub(super) fn mnist(profile: Profile) -> DataConfig {
+pub(crate) fn mnist(profile: Profile) -> DataConfig {
     DataConfig { name: "mnist".into(), ..DataConfig { ..fashion(profile) } }
 }
 
 /// CIFAR-10: whole in full.
-pub(super) fn cifar10(profile: Profile) -> DataConfig {
+pub(crate) fn cifar10(profile: Profile) -> DataConfig {
     let part = |train, validation, test| DataConfig { name: "cifar10".into(), train, validation, test };
     match profile {
         Profile::Smoke => part(300, 100, 100),
@@ -86,7 +87,7 @@ fn family(profile: Profile, label: &str, member: &str, members: Vec<Member>) -> 
 }
 
 /// Fully connected CREs over k.
-pub(super) fn fc(profile: Profile, size: Size, latents: &[usize], activation: Activation) -> Family {
+pub(crate) fn fc(profile: Profile, size: Size, latents: &[usize], activation: Activation) -> Family {
     let members = latents.iter().map(|&k| {
         let model = fc::Config { latent_activation: activation, ..fc::Config::of(size, k) };
         Member::new(format!("k = {k}"), k as f64, cre(Architecture::Fc(model), 0.5))
@@ -97,12 +98,12 @@ pub(super) fn fc(profile: Profile, size: Size, latents: &[usize], activation: Ac
 }
 
 /// FC-M with the paper's ReLU latent.
-pub(super) fn fc_m(profile: Profile, latents: &[usize]) -> Family {
+pub(crate) fn fc_m(profile: Profile, latents: &[usize]) -> Family {
     fc(profile, Size::M, latents, Activation::Relu)
 }
 
 /// CNN-S over the channels of its latent; 16 in the paper.
-pub(super) fn cnn_s(profile: Profile, channels: &[usize]) -> Family {
+pub(crate) fn cnn_s(profile: Profile, channels: &[usize]) -> Family {
     let members = channels.iter().map(|&latent_channels| {
         let model = Architecture::CnnS { latent_channels };
         Member::new(format!("{latent_channels} channels"), 16.0 * latent_channels as f64, cre(model, 0.5))
@@ -112,7 +113,7 @@ pub(super) fn cnn_s(profile: Profile, channels: &[usize]) -> Family {
 }
 
 /// ViTs, named, with Adam's rate for transformers.
-pub(super) fn vit(profile: Profile, models: &[(&str, vit::Config)]) -> Family {
+pub(crate) fn vit(profile: Profile, models: &[(&str, vit::Config)]) -> Family {
     let members = models.iter().map(|(label, config)| {
         Member::new(*label, config.encoder.width as f64, cre(Architecture::Vit(*config), 0.5))
     });
@@ -122,7 +123,7 @@ pub(super) fn vit(profile: Profile, models: &[(&str, vit::Config)]) -> Family {
 }
 
 /// CNN-L on CIFAR-10, a quarter as wide but in full.
-pub(super) fn cnn_l(profile: Profile, rotation: Option<Rotation>, dropout: f64) -> Family {
+pub(crate) fn cnn_l(profile: Profile, rotation: Option<Rotation>, dropout: f64) -> Family {
     let narrower = if profile == Profile::Full { 1 } else { 4 };
     let model = Architecture::CnnL { narrower, dropout };
     let member = Member::new(model.label(), narrower as f64, cre(model.clone(), 0.5));
@@ -137,17 +138,17 @@ pub(super) fn cnn_l(profile: Profile, rotation: Option<Rotation>, dropout: f64) 
 
 impl Family {
     /// The same on these data sets.
-    pub(super) fn on(self, data: Vec<DataConfig>) -> Self {
+    pub(crate) fn on(self, data: Vec<DataConfig>) -> Self {
         Self { data, ..self }
     }
 
     /// The same with the first so many seeds.
-    pub(super) fn with_seeds(self, n: usize) -> Self {
+    pub(crate) fn with_seeds(self, n: usize) -> Self {
         Self { seeds: Some(n), ..self }
     }
 
     /// The same under another name.
-    pub(super) fn called(self, label: &str) -> Self {
+    pub(crate) fn called(self, label: &str) -> Self {
         Self { label: label.into(), ..self }
     }
 }
