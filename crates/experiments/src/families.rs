@@ -106,7 +106,7 @@ pub(crate) fn fc_m(profile: Profile, latents: &[usize]) -> Family {
 pub(crate) fn cnn_s(profile: Profile, channels: &[usize]) -> Family {
     let members = channels.iter().map(|&latent_channels| {
         let model = Architecture::CnnS { latent_channels };
-        Member::new(format!("{latent_channels} channels"), 16.0 * latent_channels as f64, cre(model, 0.5))
+        Member::new(format!("16 x {latent_channels}"), 16.0 * latent_channels as f64, cre(model, 0.5))
     });
     let epochs = if profile == Profile::Quick { 4 } else { family(profile, "", "", vec![]).epochs };
     Family { epochs, ..family(profile, "CNN-S", "latent size", members.collect()) }

@@ -20,7 +20,7 @@ impl Experiment for CnnLLambdaSweep {
     const TITLE: &'static str = "The trade-off over λ on CIFAR-10 (E3)";
     const SHOWS: &'static str = "The trade-off has the same direction on natural images, whose pixels the decoder must \
                                  recover from a turned input.";
-    const KEPT: Kept = Kept::NUMBERS;
+    const KEPT: Kept = Kept::LINEAR_FRONT;
 
     fn grid(profile: Profile) -> Grid {
         let lambdas = match profile {

@@ -11,7 +11,7 @@ use crate::grid::{Family, Grid, Member};
 use crate::run::cre;
 use crate::store::Results;
 use crate::sweep::figures::{ACCURACY, MSE, measures_over_members, of_each};
-use crate::sweep::trends;
+use crate::sweep::{Kept, trends};
 use crate::{Profile, Result};
 
 /// Section 4.2, E6: FC-S, FC-M, FC-L at the same k; ViT-S, ViT-M, ViT-L.
@@ -32,6 +32,8 @@ impl Experiment for Complexity {
     const NAME: &'static str = "complexity";
     const TITLE: &'static str = "A more complex network (E6)";
     const SHOWS: &'static str = "More layers move the front towards the good corner and do not reach it.";
+
+    const KEPT: Kept = Kept::LINEAR_FRONT;
 
     fn grid(profile: Profile) -> Grid {
         let named = [("ViT-S", vit::Config::S), ("ViT-M", vit::Config::M), ("ViT-L", vit::Config::L)];

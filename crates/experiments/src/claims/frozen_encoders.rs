@@ -7,11 +7,11 @@ use crate::experiment::Experiment;
 use crate::families::{THREE, cnn_s, fc_m, seeds, vit};
 use crate::grid::{Family, Grid, Member};
 use crate::run::{Features, Hardware, Learner, RunConfig};
-use crate::statistics::{interval, median};
+use crate::statistics::{Interval, interval, median};
 use crate::store::Results;
 use crate::sweep::Curves;
 use crate::sweep::figures::{figure, lambda_axis, panel, spread};
-use crate::sweep::trends::{Finding, judged, listed};
+use crate::sweep::trends::{Finding, above, all_hold, judged, listed};
 use crate::{Profile, Result};
 
 /// Section 4.2, E9: encoders of the sweeps, frozen, with heads learned anew.
@@ -74,7 +74,7 @@ impl Experiment for FrozenEncoders {
         let curves = Curves::all(results)?;
         let mut rows = Vec::new();
         for (online, refitted) in pairs(&curves) {
-            let (mut holds, mut got, mut n) = (true, Vec::new(), 0);
+            let (mut holds, mut got, mut n) = (Vec::new(), Vec::new(), 0);
             for (member, (label, _)) in online.members.iter().enumerate() {
                 let last = online.last();
                 let gap = |measure: &str, at: usize, best: usize| -> Result<Vec<f64>> {
@@ -87,14 +87,15 @@ impl Experiment for FrozenEncoders {
                 }
                 n = mse.len();
                 let (mse, accuracy) = (interval(&mse), interval(&accuracy));
-                holds &= mse.low > 0.0 && accuracy.high < 0.0;
+                let lost = Interval { mean: -accuracy.mean, low: -accuracy.high, high: -accuracy.low };
+                holds.extend([above(&mse, 0.0), above(&lost, 0.0)]);
                 let [mean, low, high] = [accuracy.mean, accuracy.low, accuracy.high].map(|x| 100.0 * x);
                 got.push(format!(
                     "{label}: MSE {:+.3} [{:+.3}, {:+.3}], accuracy {mean:+.1} [{low:+.1}, {high:+.1}] points",
                     mse.mean, mse.low, mse.high
                 ));
             }
-            let finding = (!got.is_empty()).then(|| Finding { holds, got: listed(got) });
+            let finding = (!got.is_empty()).then(|| Finding { holds: all_hold(holds), got: listed(got) });
             let claim = format!("new heads on a frozen encoder do not close the gap ({})", online.variant);
             let expected =
                 "new decoder at λ = 0 worse than λ = 1's own, new classifier at λ = 1 worse than λ = 0's \
@@ -150,7 +151,7 @@ fn compared(online: &Curves<'_>, refitted: &Curves<'_>, member: usize) -> Result
         panels[1].references = vec![at(best, "supervised")];
     }
     let label = &online.members[member].0;
-    figure(
+    Ok(figure(
         format!("frozen-{}-{member}", online.index),
         format!("Heads that learn beside the encoder, and after it, {label} ({})", online.variant),
         "Each encoder was trained with the λ on the axis, then frozen, and decoder and classifier were learned anew for \
@@ -158,5 +159,5 @@ fn compared(online: &Curves<'_>, refitted: &Curves<'_>, member: usize) -> Result
          Ridge regression is a linear reader by closed form."
             .into(),
         panels,
-    )
+    ))
 }

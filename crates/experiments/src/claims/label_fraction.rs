@@ -11,7 +11,7 @@ use crate::statistics::interval;
 use crate::store::Results;
 use crate::sweep::Curves;
 use crate::sweep::figures::{of_each, trade_off};
-use crate::sweep::trends::{Finding, judged, listed};
+use crate::sweep::trends::{Finding, above, judged, listed};
 use crate::{Profile, Result};
 
 /// Question 6 of section 7: 1, 10 and 100 % of the labels, for λ and for masks.
@@ -64,7 +64,7 @@ impl Experiment for LabelFraction {
         let mut rows = Vec::new();
         for curves in &Curves::all(results)? {
             let Some(mixed) = curves.lambda(0.9) else { continue };
-            let (mut holds, mut got, mut n) = (false, Vec::new(), 0);
+            let (mut holds, mut got, mut n) = (None, Vec::new(), 0);
             for (member, (label, number)) in curves.members.iter().enumerate() {
                 let pairs = curves.paired("test_accuracy", [[member, mixed], [member, 0]])?;
                 if pairs.is_empty() {
@@ -72,7 +72,7 @@ impl Experiment for LabelFraction {
                 }
                 let of = interval(&pairs.iter().map(|[mixed, pure]| mixed - pure).collect::<Vec<f64>>());
                 if *number == 0.01 {
-                    (holds, n) = (of.low > MARGIN, pairs.len());
+                    (holds, n) = (above(&of, MARGIN), pairs.len());
                 }
                 let [mean, low, high] = [of.mean, of.low, of.high].map(|x| 100.0 * x);
                 got.push(format!("{label}: {mean:+.1} [{low:+.1}, {high:+.1}] points"));
@@ -81,7 +81,7 @@ impl Experiment for LabelFraction {
             let claim = format!("with few labels reconstruction helps classification ({})", curves.variant);
             let expected =
                 "accuracy(0.9) - accuracy(0) above 2 points at 1 % of labels, 95 % interval".to_owned();
-            rows.push(judged("beyond", claim, expected, finding, n));
+            rows.push(judged("Q6", claim, expected, finding, n));
         }
         Ok(rows)
     }

@@ -100,7 +100,7 @@ pub(super) fn costs_over_members(
                    image's error, the error rate of guessing and zero that the front over λ dominates; one would be \
                    both tasks solved by one latent.";
     let title = format!("The cost of the other task ({})", curves.variant);
-    figures::figure(format!("{name}-{}", curves.index), title, caption.into(), panels)
+    Ok(figures::figure(format!("{name}-{}", curves.index), title, caption.into(), panels))
 }
 
 /// One front for each member, beside each other.
@@ -108,5 +108,5 @@ pub(super) fn fronts(curves: &Curves<'_>, name: &str, title: &str) -> Result<Opt
     let caption = "Test accuracy over test MSE, points labelled by λ; the corner of low error and high accuracy is at \
                    the upper left.";
     let title = format!("{title} ({})", curves.variant);
-    figures::figure(format!("{name}-{}", curves.index), title, caption.into(), vec![front(curves)?])
+    Ok(figures::figure(format!("{name}-{}", curves.index), title, caption.into(), vec![front(curves)?]))
 }

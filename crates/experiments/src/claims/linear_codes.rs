@@ -67,7 +67,7 @@ impl Experiment for LinearCodes {
                     }
                     let label = match curves.index {
                         0 => format!("trained, λ = {value}"),
-                        _ => curves.variant.clone(),
+                        _ => curves.variant.trim_start_matches(&format!("{}, ", curves.data)).to_owned(),
                     };
                     let style = Style::category(series.len());
                     series.push(Series { label, points, style, shape: Shape::Line });
@@ -81,7 +81,7 @@ impl Experiment for LinearCodes {
             "Heads of the same kind on four codes of the same size: the latents of a trained classifier and \
                        of a trained autoencoder, and two linear codes that know no labels."
                 .to_owned();
-        Ok(figure("linear-codes-both".into(), title, caption, panels)?
+        Ok(figure("linear-codes-both".into(), title, caption, panels)
             .map(Plate::Figure)
             .into_iter()
             .collect())
@@ -102,7 +102,7 @@ impl Experiment for LinearCodes {
                 got.push(format!("{label}: {:.1} against {:.1} %", 100.0 * of_trained, 100.0 * best));
             }
         }
-        let finding = (!got.is_empty()).then(|| Finding { holds, got: listed(got) });
+        let finding = (!got.is_empty()).then(|| Finding { holds: Some(holds), got: listed(got) });
         let claim =
             format!("few trained dimensions hold more of the class than linear codes ({})", trained.variant);
         let expected = "accuracy(0) 5 points above the better linear code, k <= 8".to_owned();

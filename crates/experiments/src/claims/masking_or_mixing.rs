@@ -102,7 +102,7 @@ fn paths(curves: &Curves<'_>) -> Result<Option<Figure>> {
         "test accuracy",
         series.collect(),
     );
-    figure(
+    Ok(figure(
         format!("masking-{}", curves.index),
         format!("Masking against mixing ({})", curves.variant),
         "Test accuracy over test MSE, evaluated with nothing hidden. One path mixes in classification (λ); the others \
@@ -110,5 +110,5 @@ fn paths(curves: &Curves<'_>) -> Result<Option<Figure>> {
          ones are never learned, so its MSE is poor by construction; accuracies can be compared."
             .into(),
         vec![panel],
-    )
+    ))
 }

@@ -45,6 +45,6 @@ impl Experiment for Reconstructions {
     }
 
     fn rows(results: &Results) -> Result<Vec<Row>> {
-        trends::rows(results, &[&trends::T8])
+        trends::rows(results, &[&trends::DETAIL])
     }
 }

@@ -13,7 +13,7 @@ use crate::statistics::interval;
 use crate::store::Results;
 use crate::sweep::Curves;
 use crate::sweep::figures::{ACCURACY, MSE, measures_over_members, of_each};
-use crate::sweep::trends::{Finding, judged};
+use crate::sweep::trends::{Finding, above, judged};
 use crate::{Profile, Result};
 
 /// Question 9 of section 7: z at each step from the image, the last z and the last reconstruction's error.
@@ -79,8 +79,8 @@ pub(super) fn smaller_cost(curves: &Curves<'_>, (of, than): (usize, usize), clai
         let (first, second) = (&curves.members[of].0, &curves.members[than].0);
         let got =
             format!("{first} to {second}: the loss shrinks by {mean:+.1} [{low:+.1}, {high:+.1}] points");
-        Finding { holds: gain.low > 0.0, got }
+        Finding { holds: above(&gain, 0.0), got }
     });
     let expected = "accuracy(0) - accuracy(1) shrinks, 95 % interval above 0".to_owned();
-    Ok(judged("beyond", claim, expected, finding, gains.len()))
+    Ok(judged("Q9", claim, expected, finding, gains.len()))
 }

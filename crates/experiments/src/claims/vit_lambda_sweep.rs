@@ -9,7 +9,7 @@ use crate::families::{fashion, lambdas, mnist, seeds, vit};
 use crate::grid::Grid;
 use crate::store::Results;
 use crate::sweep::figures::{of_each, trade_off};
-use crate::sweep::trends;
+use crate::sweep::{Kept, trends};
 use crate::{Profile, Result};
 
 /// Section 4.2, E4: ViT-S and ViT-M over λ.
@@ -20,6 +20,8 @@ impl Experiment for VitLambdaSweep {
     const TITLE: &'static str = "The trade-off over λ in transformers (E4)";
     const SHOWS: &'static str = "The trade-off has the same direction in a transformer, whose decoder sees all tokens \
                                  and whose classifier sees their mean.";
+
+    const KEPT: Kept = Kept::LINEAR_FRONT;
 
     fn grid(profile: Profile) -> Grid {
         let small = [("ViT-S", vit::Config::S)];

@@ -63,12 +63,12 @@ pub fn trade_off(curves: &Curves<'_>, name: &str) -> Result<Option<Figure>> {
         caption += " Without markers: the exact linear CRE of the same latent size, by closed form.";
     }
     caption += &synergy_and_cost(curves)?;
-    figure(
+    Ok(figure(
         format!("{name}-{}", curves.index),
         format!("Reconstruction and classification over λ ({})", curves.variant),
         caption,
         vec![error, over_lambda(curves, ACCURACY)?, front(curves)?],
-    )
+    ))
 }
 
 /// S_r, S_c and T of every member with their 95 % intervals over seeds, and its dead units at λ = 1, in words.
@@ -121,7 +121,7 @@ pub fn measures_over_lambda(
 ) -> Result<Option<Figure>> {
     let panels = measures.iter().map(|&measure| over_lambda(curves, measure)).collect::<Result<_>>()?;
     let title = format!("{title} ({})", curves.variant);
-    figure(format!("{name}-{}", curves.index), title, caption.into(), panels)
+    Ok(figure(format!("{name}-{}", curves.index), title, caption.into(), panels))
 }
 
 /// These measures over the members, with a line for each λ.
@@ -149,7 +149,7 @@ pub fn measures_over_members(
         panels.push(panel(measure.title, member_axis(curves), measure.label, series));
     }
     let title = format!("{title} ({})", curves.variant);
-    figure(format!("{name}-{}", curves.index), title, caption.into(), panels)
+    Ok(figure(format!("{name}-{}", curves.index), title, caption.into(), panels))
 }
 
 /// A measure over epochs, a panel for each member and a line for each λ.
@@ -177,25 +177,17 @@ pub fn over_epochs(
         panels.push(panel(of, Axis::new("epoch", "", Scale::Linear), label, series));
     }
     let title = format!("{title} ({})", curves.variant);
-    figure(format!("{name}-{}", curves.index), title, caption.into(), panels)
+    Ok(figure(format!("{name}-{}", curves.index), title, caption.into(), panels))
 }
 
 /// The figure, unless nothing is in it.
-///
-/// # Errors
-/// None today; figures are checked when they are drawn.
-pub fn figure(
-    name: String,
-    title: String,
-    caption: String,
-    mut panels: Vec<Panel>,
-) -> Result<Option<Figure>> {
+pub fn figure(name: String, title: String, caption: String, mut panels: Vec<Panel>) -> Option<Figure> {
     panels.retain(|panel| !panel.series.is_empty());
     if panels.is_empty() {
-        return Ok(None);
+        return None;
     }
     let columns = panels.len().min(3);
-    Ok(Some(Figure { name, title, caption, note: NOTE.into(), columns, panels }))
+    Some(Figure { name, title, caption, note: NOTE.into(), columns, panels })
 }
 
 /// A panel of the series that have points.
@@ -225,26 +217,7 @@ pub fn over_lambda(curves: &Curves<'_>, measure: Measure) -> Result<Panel> {
 /// # Errors
 /// If the results are not those of a grid.
 pub fn front(curves: &Curves<'_>) -> Result<Panel> {
-    let mut series = Vec::new();
-    for (member, (label, _)) in curves.members.iter().enumerate() {
-        if curves.has("linear_mse") {
-            let mut points = Vec::new();
-            for lambda in 0..curves.lambdas.len() {
-                let at = |measure| curves.exact(measure, member, lambda);
-                let (mse, accuracy) = (at("linear_mse")?, at("linear_accuracy")?);
-                if mse.is_finite() && curves.n(member, lambda)? > 0 {
-                    points.push(Point::new(mse, accuracy));
-                }
-            }
-            let style = Style::ordered(member, curves.members.len()).without_markers();
-            series.push(Series {
-                label: format!("{label}, exact linear"),
-                points,
-                style,
-                shape: Shape::Line,
-            });
-        }
-    }
+    let mut series = linear_fronts(curves)?;
     for (member, (label, _)) in curves.members.iter().enumerate() {
         let mut points = Vec::new();
         for (lambda, &value) in curves.lambdas.iter().enumerate() {
@@ -255,9 +228,44 @@ pub fn front(curves: &Curves<'_>) -> Result<Panel> {
             let label = if shown { value.to_string() } else { String::new() };
             points.extend(crossed(&mse, &accuracy).map(|point| point.labelled(label)));
         }
+        if let [alone] = points.as_mut_slice() {
+            // It was run with one λ because none plays a role.
+            alone.label.clear();
+        }
         series.push(line(curves, member, label, points));
     }
-    Ok(panel("The trade-off", Axis::new("test MSE", "", Scale::Linear), "test accuracy", series))
+    Ok(panel("The trade-off", Axis::new("test MSE", "", Scale::Log2), "test accuracy", series))
+}
+
+/// The exact linear front of every member, once for those with the same latent; none where they are not known.
+fn linear_fronts(curves: &Curves<'_>) -> Result<Vec<Series>> {
+    let mut series: Vec<Series> = Vec::new();
+    if !curves.has("linear_mse") {
+        return Ok(series);
+    }
+    for (member, (label, _)) in curves.members.iter().enumerate() {
+        let mut points = Vec::new();
+        for lambda in 0..curves.lambdas.len() {
+            let at = |measure| curves.exact(measure, member, lambda);
+            let (mse, accuracy) = (at("linear_mse")?, at("linear_accuracy")?);
+            if mse.is_finite() && curves.n(member, lambda)? > 0 {
+                points.push(Point::new(mse, accuracy));
+            }
+        }
+        if series.iter().all(|known| known.points != points) {
+            let style = Style::ordered(member, curves.members.len()).without_markers();
+            series.push(Series {
+                label: format!("exact linear, {label}"),
+                points,
+                style,
+                shape: Shape::Line,
+            });
+        }
+    }
+    if let [alone] = series.as_mut_slice() {
+        alone.label = "exact linear".into();
+    }
+    Ok(series)
 }
 
 /// The mean of values with their range, at a chosen x.
@@ -309,6 +317,9 @@ pub fn of_members(curves: &Curves<'_>, measure: Measure) -> Result<Panel> {
     for (member, (_, number)) in curves.members.iter().enumerate() {
         points.extend(spread(*number, &curves.of_member(measure.name, member)?));
     }
-    let series = Series { label: "by seeds".into(), points, style: Style::category(0), shape: Shape::Line };
-    Ok(panel(measure.title, member_axis(curves), measure.label, vec![series]))
+    let axis = member_axis(curves);
+    // There is nothing between things that have no numbers.
+    let shape = if matches!(axis.scale, Scale::Positions(_)) { Shape::Points } else { Shape::Line };
+    let series = Series { label: "by seeds".into(), points, style: Style::category(0), shape };
+    Ok(panel(measure.title, axis, measure.label, vec![series]))
 }

@@ -6,12 +6,13 @@ mod latent;
 
 pub use capacity::{T5, T6, T7, T9};
 pub use lambda::{C8, T1, T2, T3, T4, no_synergy};
-pub use latent::{T8, T10, T11};
+pub use latent::{DETAIL, T8, T10, T11};
 
 use report::{Row, Verdict};
 
 use super::Curves;
 use crate::Result;
+use crate::statistics::Interval;
 use crate::store::Results;
 
 /// Fewer seeds decide nothing (section 6.3).
@@ -35,11 +36,11 @@ impl Tier {
     }
 }
 
-/// One statement that is true or false of the medians, with the numbers behind it.
+/// One statement about the numbers, with those behind it.
 #[derive(Debug, Clone)]
 pub struct Finding {
-    /// Whether it is true.
-    pub holds: bool,
+    /// Whether it is true; `None` where the intervals leave it open.
+    pub holds: Option<bool>,
     /// The numbers.
     pub got: String,
 }
@@ -61,17 +62,20 @@ pub struct Trend {
 /// # Errors
 /// If the results are not those of a grid.
 pub fn rows(results: &Results, trends: &[&Trend]) -> Result<Vec<Row>> {
-    let mut rows = Vec::new();
+    let mut rows: Vec<(&str, Row)> = Vec::new();
     for curves in &Curves::all(results)? {
         let tier = Tier::of(curves);
         for trend in trends {
             let claim = format!("{} ({}, {})", trend.claim, curves.variant, tier.name);
             let finding = (trend.find)(curves, &tier)?;
             let expected = (trend.expected)(&tier);
-            rows.push(judged(trend.source, claim, expected, finding, curves.most_seeds()?));
+            rows.push((trend.source, judged(trend.source, claim, expected, finding, curves.most_seeds()?)));
         }
     }
-    Ok(rows)
+    // A trend that speaks of some families is not missing from the others.
+    let ran = |source: &str| rows.iter().any(|(of, row)| *of == source && row.verdict != Verdict::NotRun);
+    let kept: Vec<bool> = rows.iter().map(|(of, row)| row.verdict != Verdict::NotRun || !ran(of)).collect();
+    Ok(rows.into_iter().zip(kept).filter(|(_, kept)| *kept).map(|((_, row), _)| row).collect())
 }
 
 /// The verdict on a finding: undecided below [`ENOUGH_SEEDS`], not run where there is none.
@@ -79,10 +83,29 @@ pub fn judged(source: &str, claim: String, expected: String, finding: Option<Fin
     let (got, verdict) = match finding {
         None => ("the grid lacks the points".into(), Verdict::NotRun),
         Some(Finding { got, .. }) if n < ENOUGH_SEEDS => (got, Verdict::Undecided),
-        Some(Finding { holds: true, got }) => (got, Verdict::Holds),
-        Some(Finding { holds: false, got }) => (got, Verdict::DoesNotHold),
+        Some(Finding { holds: Some(true), got }) => (got, Verdict::Holds),
+        Some(Finding { holds: Some(false), got }) => (got, Verdict::DoesNotHold),
+        Some(Finding { holds: None, got }) => (got, Verdict::Undecided),
     };
     Row { source: source.into(), claim, expected, got, n, verdict }
+}
+
+/// Whether all of some statements are true: false as soon as one is, open while one is open.
+pub fn all_hold(statements: impl IntoIterator<Item = Option<bool>>) -> Option<bool> {
+    statements.into_iter().fold(Some(true), |all, one| match (all, one) {
+        (Some(false), _) | (_, Some(false)) => Some(false),
+        (None, _) | (_, None) => None,
+        (Some(true), Some(true)) => Some(true),
+    })
+}
+
+/// Whether a number is above a bound, by its interval: open where the bound lies within.
+pub fn above(of: &Interval, bound: f64) -> Option<bool> {
+    match () {
+        () if of.low > bound => Some(true),
+        () if of.high <= bound => Some(false),
+        () => None,
+    }
 }
 
 /// The members that a trend speaks of: those with these numbers, or all of a family that has none of them.

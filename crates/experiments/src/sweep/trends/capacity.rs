@@ -37,7 +37,7 @@ pub const T5: Trend = Trend {
             100.0 * gap_small,
             100.0 * gap_large
         );
-        Ok(Some(Finding { holds: falls && moved <= 0.02 && gap_large < gap_small, got }))
+        Ok(Some(Finding { holds: Some(falls && moved <= 0.02 && gap_large < gap_small), got }))
     },
 };
 
@@ -52,7 +52,7 @@ pub const T6: Trend = Trend {
         let [accuracy_0, accuracy_1] = ends(curves, "test_accuracy", member)?;
         let (ratio, gap) = (mse_0 / mse_1, accuracy_0 - accuracy_1);
         let got = format!("ratio {ratio:.2}, gap {:.1} points", 100.0 * gap);
-        Ok(Some(Finding { holds: ratio > 1.25 && gap > 0.01, got }))
+        Ok(Some(Finding { holds: Some(ratio > 1.25 && gap > 0.01), got }))
     },
 };
 
@@ -78,7 +78,7 @@ pub const T7: Trend = Trend {
         let got = sizes
             .iter()
             .map(|(label, mse, _, gap)| format!("{label}: MSE(1) {mse:.3}, gap {:.1} points", 100.0 * gap));
-        Ok(Some(Finding { holds, got: listed(got) }))
+        Ok(Some(Finding { holds: Some(holds), got: listed(got) }))
     },
 };
 
@@ -99,6 +99,6 @@ pub const T9: Trend = Trend {
             holds &= trained < linear;
             got.push(format!("{}: {trained:.3} against {linear:.3}", curves.members[member].0));
         }
-        Ok(Some(Finding { holds, got: listed(got) }))
+        Ok(Some(Finding { holds: Some(holds), got: listed(got) }))
     },
 };

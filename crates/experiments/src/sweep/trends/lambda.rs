@@ -2,7 +2,7 @@
 
 use report::{Row, Verdict};
 
-use super::{ENOUGH_SEEDS, Finding, Tier, Trend, ends, listed, members_among};
+use super::{ENOUGH_SEEDS, Finding, Tier, Trend, above, all_hold, ends, listed, members_among};
 use crate::Result;
 use crate::statistics::{Interval, interval, median};
 use crate::sweep::Curves;
@@ -34,7 +34,7 @@ pub const T1: Trend = Trend {
         let (share, label) = (100.0 * above_09, &curves.members[member].0);
         let (mse, accuracy) = (text(&mse), text(&accuracy));
         let got = format!("{label}: MSE {mse}; accuracy {accuracy}; {share:.0} % lost above 0.9");
-        Ok(Some(Finding { holds, got }))
+        Ok(Some(Finding { holds: Some(holds), got }))
     },
 };
 
@@ -51,7 +51,7 @@ pub const T2: Trend = Trend {
         }
         let holds = ratios.iter().all(|(_, ratio)| *ratio >= 1.25);
         let got = listed(ratios.iter().map(|(label, ratio)| format!("{label}: ratio {ratio:.2}")));
-        Ok(Some(Finding { holds, got }))
+        Ok(Some(Finding { holds: Some(holds), got }))
     },
 };
 
@@ -68,7 +68,7 @@ pub const T3: Trend = Trend {
         }
         let holds = gaps.iter().all(|(_, gap)| *gap >= tier.gap);
         let got = listed(gaps.iter().map(|(label, gap)| format!("{label}: {:.1} points", 100.0 * gap)));
-        Ok(Some(Finding { holds, got }))
+        Ok(Some(Finding { holds: Some(holds), got }))
     },
 };
 
@@ -86,7 +86,7 @@ pub const T4: Trend = Trend {
             holds &= s_r <= MARGIN_MSE && s_c <= tier.margin_accuracy;
             got.push(format!("{label}: S_r {s_r:.3}, S_c {s_c:.3}"));
         }
-        Ok(Some(Finding { holds, got: listed(got) }))
+        Ok(Some(Finding { holds: Some(holds), got: listed(got) }))
     },
 };
 
@@ -96,7 +96,7 @@ pub const C8: Trend = Trend {
     claim: "the two ends differ in the same direction, by paired seeds",
     expected: |_| "95 % intervals of MSE(0) - MSE(1) and of accuracy(0) - accuracy(1) above 0".into(),
     find: |curves, _| {
-        let (mut holds, mut got) = (true, Vec::new());
+        let (mut holds, mut got) = (Vec::new(), Vec::new());
         for (member, (label, _)) in curves.members.iter().enumerate() {
             let of = |measure: &str| -> Result<Option<Interval>> {
                 let pairs = curves.paired(measure, [[member, 0], [member, curves.last()]])?;
@@ -104,14 +104,14 @@ pub const C8: Trend = Trend {
                 Ok((!gaps.is_empty()).then(|| interval(&gaps)))
             };
             let (Some(mse), Some(accuracy)) = (of("test_mse")?, of("test_accuracy")?) else { continue };
-            holds &= mse.low > 0.0 && accuracy.low > 0.0;
+            holds.extend([above(&mse, 0.0), above(&accuracy, 0.0)]);
             let [mean, low, high] = [accuracy.mean, accuracy.low, accuracy.high].map(|x| 100.0 * x);
             got.push(format!(
                 "{label}: MSE {:+.3} [{:+.3}, {:+.3}], accuracy {mean:+.1} [{low:+.1}, {high:+.1}] points",
                 mse.mean, mse.low, mse.high
             ));
         }
-        Ok((!got.is_empty()).then(|| Finding { holds, got: listed(got) }))
+        Ok((!got.is_empty()).then(|| Finding { holds: all_hold(holds), got: listed(got) }))
     },
 };
 
