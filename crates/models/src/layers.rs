@@ -86,10 +86,12 @@ mod tests {
     fn the_layers_one_after_another_are_the_part_that_they_are_taken_from() {
         for size in [Size::S, Size::M, Size::L] {
             for latent_activation in [Activation::Relu, Activation::Identity] {
-                let config = fc::Config { size, pixels: 5, classes: 3, latent: 4, latent_activation };
+                let config =
+                    fc::Config { pixels: 5, classes: 3, latent_activation, ..fc::Config::of(size, 4) };
                 let model = fc::cre(&config, &Stream::new(2, "init"), DType::F64).unwrap();
-                for (part, inputs) in [(Part::Encoder, 5), (Part::Decoder, 4), (Part::Classifier, 4)] {
-                    let x = Tensor::from_vec((0..2 * inputs).map(f64::from).collect(), &[2, inputs as usize]);
+                for (part, inputs) in [(Part::Encoder, 5usize), (Part::Decoder, 4), (Part::Classifier, 4)] {
+                    let x = (0..2 * inputs).map(|place| place as f64).collect();
+                    let x = Tensor::from_vec::<f64>(x, &[2, inputs]);
                     let x = x.unwrap();
                     let tape = Tape::without_gradients();
                     let mut y = tape.constant(&x);

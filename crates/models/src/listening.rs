@@ -67,6 +67,8 @@ fn signs(shape: &[usize], stream: &Stream) -> Result<Tensor> {
 
 #[cfg(test)]
 mod tests {
+    use tensor::DType;
+
     use super::*;
     use crate::fc::{self, Config, Size};
     use crate::{Activation, Architecture, vit};
@@ -95,7 +97,7 @@ mod tests {
     /// `J v` for each image and each direction, from one backward pass for each number of the latent.
     fn exact(model: &Cre, images: &Tensor, k: usize) -> Vec<Vec<Vec<f64>>> {
         let directions = directions().to_f64_vec();
-        let mut all = vec![vec![vec![0.0; k]; PIXELS + 1]; N];
+        let mut all = vec![vec![vec![]; PIXELS + 1]; N];
         for unit in 0..k {
             let tape = Tape::new();
             let x = tape.input(images);
@@ -104,7 +106,7 @@ mod tests {
             let gradients = tape.backward_from(&z, Tensor::from_vec::<f64>(one, &[N, k]).unwrap()).unwrap();
             for (image, row) in gradients.of(&x).unwrap().to_f64_vec().chunks(PIXELS).enumerate() {
                 for (direction, v) in directions.chunks(PIXELS).enumerate() {
-                    all[image][direction][unit] = row.iter().zip(v).map(|(x, v)| x * v).sum();
+                    all[image][direction].push(row.iter().zip(v).map(|(x, v)| x * v).sum());
                 }
             }
         }

@@ -44,11 +44,10 @@ use crate::{
 ///
 /// let config = Config {
 ///     model: fc::Config {
-///         size: Size::S,
 ///         pixels: 4,
 ///         classes: 2,
-///         latent: 3,
 ///         latent_activation: Activation::Identity,
+///         ..fc::Config::of(Size::S, 3)
 ///     },
 ///     lambda: 0.5,
 ///     steps: 3,

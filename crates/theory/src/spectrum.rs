@@ -54,8 +54,8 @@ mod tests {
 
     /// Codes whose covariance is diagonal: each direction is visited once forth and once back.
     fn spread(deviations: &[f64]) -> Array2<f64> {
-        let forth = Array2::from_diag(&deviations.iter().copied().collect());
-        concatenate![Axis(0), forth, -&forth] + 3.0
+        let forth: Array2<f64> = Array2::from_diag(&ndarray::ArrayView1::from(deviations));
+        concatenate![Axis(0), forth, forth.mapv(|x: f64| -x)] + 3.0
     }
 
     /// Few operations on numbers below 10.

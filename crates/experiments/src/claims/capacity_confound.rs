@@ -61,7 +61,7 @@ impl Experiment for CapacityConfound {
         for curves in &Curves::all(results)? {
             for (member, part) in [(1, "encoder"), (2, "decoder"), (3, "classifier")] {
                 let claim = format!("a larger {part} alone eases the trade-off ({})", curves.variant);
-                rows.push(smaller_cost(curves, (0, member), claim)?);
+                rows.push(smaller_cost(curves, (0, member), ("C5", claim))?);
             }
         }
         Ok(rows)

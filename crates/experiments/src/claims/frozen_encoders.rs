@@ -33,7 +33,7 @@ fn refitted(family: &Family) -> Family {
             epochs: family.epochs,
             hardware: Hardware::default(),
         };
-        let learner = Learner::Readout { of: Features::Trained { run: Box::new(run) }, model: model.clone() };
+        let learner = Learner::Readout { of: Features::Trained { run: Box::new(run) }, model: *model };
         Member::new(member.label.clone(), member.number, learner)
     });
     let (label, members) = (format!("{}{REFITTED}", family.label), members.collect());

@@ -26,7 +26,7 @@ fn shares(base: Family, architecture: &Architecture, n_train: usize, masks: &[f6
     for (label, share) in [("1 %", 0.01), ("10 %", 0.1), ("100 %", 1.0)] {
         let labelled = (share < 1.0).then(|| (share * n_train as f64).round() as usize);
         let learner = |model| Learner::Cre { model, lambda: 0.5, mixing: models::Mixing::Weighted, labelled };
-        members.push(Member::new(format!("{label} of labels"), share, learner(architecture.clone())));
+        members.push(Member::new(format!("{label} of labels"), share, learner(*architecture)));
         for &ratio in masks {
             let Architecture::Vit(config) = architecture else { continue };
             let masking = Masking { ratio, loss: MaskedLoss::Removed };

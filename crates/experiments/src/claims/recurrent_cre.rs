@@ -62,14 +62,18 @@ impl Experiment for RecurrentCre {
             .iter()
             .map(|curves| {
                 let claim = format!("feedback of the error eases the trade-off ({})", curves.variant);
-                smaller_cost(curves, (0, curves.members.len() - 1), claim)
+                smaller_cost(curves, (0, curves.members.len() - 1), ("Q9", claim))
             })
             .collect()
     }
 }
 
 /// The claim that one member's loss of accuracy from λ = 0 to λ = 1 is smaller than another's, by paired seeds.
-pub(super) fn smaller_cost(curves: &Curves<'_>, (of, than): (usize, usize), claim: String) -> Result<Row> {
+pub(super) fn smaller_cost(
+    curves: &Curves<'_>,
+    (of, than): (usize, usize),
+    (source, claim): (&str, String),
+) -> Result<Row> {
     let costs = |member| curves.of_member("cost_in_accuracy", member);
     let gains: Vec<f64> =
         costs(of)?.into_iter().zip(costs(than)?).map(|(first, second)| first - second).collect();
@@ -82,5 +86,5 @@ pub(super) fn smaller_cost(curves: &Curves<'_>, (of, than): (usize, usize), clai
         Finding { holds: above(&gain, 0.0), got }
     });
     let expected = "accuracy(0) - accuracy(1) shrinks, 95 % interval above 0".to_owned();
-    Ok(judged("Q9", claim, expected, finding, gains.len()))
+    Ok(judged(source, claim, expected, finding, gains.len()))
 }

@@ -40,7 +40,7 @@ impl<'d> Estimate<'d> {
         // Heads on a frozen encoder take about what their model takes, less its backward pass.
         let mut timed = run.clone();
         if let Learner::Readout { model, .. } = &run.config.learner {
-            timed.config.learner = crate::run::cre(model.clone(), 0.5);
+            timed.config.learner = crate::run::cre(*model, 0.5);
         }
         // Few labels change what a batch says and not how long it takes.
         if let Learner::Cre { labelled, .. } = &mut timed.config.learner {

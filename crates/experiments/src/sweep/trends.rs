@@ -92,11 +92,15 @@ pub fn judged(source: &str, claim: String, expected: String, finding: Option<Fin
 
 /// Whether all of some statements are true: false as soon as one is, open while one is open.
 pub fn all_hold(statements: impl IntoIterator<Item = Option<bool>>) -> Option<bool> {
-    statements.into_iter().fold(Some(true), |all, one| match (all, one) {
-        (Some(false), _) | (_, Some(false)) => Some(false),
-        (None, _) | (_, None) => None,
-        (Some(true), Some(true)) => Some(true),
-    })
+    let mut all = Some(true);
+    for one in statements {
+        all = match one {
+            Some(true) => all,
+            Some(false) => return Some(false),
+            None => None,
+        };
+    }
+    all
 }
 
 /// Whether a number is above a bound, by its interval: open where the bound lies within.

@@ -11,7 +11,7 @@ const N: usize = 6;
 fn config(size: Size) -> Config {
     let latent_activation = Activation::Identity;
     Config {
-        model: fc::Config { size, pixels: PIXELS, classes: CLASSES, latent: 4, latent_activation },
+        model: fc::Config { pixels: PIXELS, classes: CLASSES, latent_activation, ..fc::Config::of(size, 4) },
         lambda: 0.5,
         output_precision: 1.0,
         relaxation: Relaxation { steps: 20, rate: 0.02 },
@@ -167,12 +167,14 @@ fn relaxed_errors_are_those_of_backpropagation_where_outputs_pull_weakly() {
 fn training_lowers_both_losses_and_the_heads_learn_also_where_lambda_hides_them() {
     for (size, lambda) in [(Size::S, 0.5), (Size::M, 0.0), (Size::M, 0.5), (Size::M, 1.0)] {
         let (images, labels) = batch(DType::F32);
-        let mut network = network(&Config { lambda, ..config(size) }, DType::F32);
-        let batches = || std::iter::repeat_n((images.clone(), labels.clone()), 60);
+        // Faster, and 616 hidden units overshoot into saturation on twelve pixels.
+        let optimiser = AdamConfig { learning_rate: 1e-3, ..AdamConfig::PAPER };
+        let mut network = network(&Config { lambda, optimiser, ..config(size) }, DType::F32);
+        let batches = || std::iter::repeat_n((images.clone(), labels.clone()), 200);
         let before = network.evaluate([(images.clone(), labels.clone())]).unwrap();
         let report = network.epoch(7, batches()).unwrap();
         let after = network.evaluate([(images.clone(), labels.clone())]).unwrap();
-        assert_eq!((report.epoch, report.steps), (7, 60));
+        assert_eq!((report.epoch, report.steps), (7, 200));
         assert!(report.mse < before.mse && report.cross_entropy < before.cross_entropy);
         assert!(report.conflict.cosine.abs() <= 1.0 && report.conflict.norm_ratio > 0.0);
         assert!(after.mse < 0.9 * before.mse, "{size:?} {lambda}: {before:?} {after:?}");

@@ -11,7 +11,7 @@ const N: usize = 6;
 fn config(size: Size, steps: usize) -> Config {
     let latent_activation = Activation::Identity;
     Config {
-        model: fc::Config { size, pixels: PIXELS, classes: CLASSES, latent: 4, latent_activation },
+        model: fc::Config { pixels: PIXELS, classes: CLASSES, latent_activation, ..fc::Config::of(size, 4) },
         lambda: 0.3,
         steps,
         loss_at: LossAt::EveryStep,
@@ -143,12 +143,14 @@ fn training_a_recurrent_network_lowers_both_losses_of_the_last_step() {
         (Size::M, LossAt::EveryStep, 0.5),
         (Size::M, LossAt::LastStep, 1.0),
     ] {
-        let config = Config { loss_at, lambda, ..config(size, 3) };
+        // Faster, and 616 hidden units overshoot into saturation on twelve pixels.
+        let optimiser = AdamConfig { learning_rate: 1e-3, ..AdamConfig::PAPER };
+        let config = Config { loss_at, lambda, optimiser, ..config(size, 3) };
         let mut network = network(&config, DType::F32);
         let before = network.evaluate(batches(1)).unwrap();
-        let report = network.epoch(7, batches(60)).unwrap();
+        let report = network.epoch(7, batches(200)).unwrap();
         let after = network.evaluate(batches(1)).unwrap();
-        assert_eq!((report.epoch, report.steps), (7, 60));
+        assert_eq!((report.epoch, report.steps), (7, 200));
         assert!(report.conflict.cosine.abs() <= 1.0 && report.conflict.norm_ratio > 0.0);
         assert!(after.mse < 0.9 * before.mse, "{config:?}: {before:?} {after:?}");
         assert!(after.cross_entropy < 0.9 * before.cross_entropy, "{config:?}: {before:?} {after:?}");

@@ -171,7 +171,8 @@ fn no_change_of_the_weights_lowers_the_objective() {
             for _ in 0..10 {
                 let mut changed = model.clone();
                 for weights in [&mut changed.encoder, &mut changed.decoder, &mut changed.classifier] {
-                    weights.scaled_add(size, &noise.normal(weights.nrows(), weights.ncols()));
+                    let (rows, columns) = weights.dim();
+                    weights.scaled_add(size, &noise.normal(rows, columns));
                 }
                 let Evaluation { mse, one_hot_mse, .. } = problem.evaluate(&changed);
                 assert!(objective(lambda, mse, one_hot_mse) >= optimum(lambda, &model) - TOLERANCE);
