@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use rayon::prelude::*;
 use report::{Page, Plate, Row, Section, Verdict, table};
 use serde_json::Value;
 
@@ -234,15 +235,14 @@ fn describe(results: &mut Results, planned: &Planned, provenance: &serde_json::M
 }
 
 fn write_plates(plates: &[Plate], folder: &Path) -> Result<()> {
-    for plate in plates {
+    plates.par_iter().try_for_each(|plate| {
         let (name, drawing) = match plate {
             Plate::Figure(figure) => (&figure.name, report::draw(figure)?),
             Plate::Grid(grid) => (&grid.name, grid.draw()?),
         };
         write(&folder.join(format!("{name}.svg")), drawing.svg.as_bytes())?;
-        write(&folder.join(format!("{name}.png")), &drawing.png()?)?;
-    }
-    Ok(())
+        write(&folder.join(format!("{name}.png")), &drawing.png()?)
+    })
 }
 
 /// The command that makes one experiment of the page again.
