@@ -9,10 +9,12 @@ impl Conflict {
     /// Of the two losses' gradients at z, each in the same pieces, which count as one long vector; not a number where
     /// one of the gradients is zero.
     pub(crate) fn between(of_mse: &[&Tensor], of_cross_entropy: &[&Tensor]) -> Self {
-        let flat =
-            |pieces: &[&Tensor]| -> Vec<f64> { pieces.iter().flat_map(|piece| piece.to_f64_vec()).collect() };
-        let (x, y) = (flat(of_mse), flat(of_cross_entropy));
-        let dot = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>();
+        let numbers =
+            |pieces: &[&Tensor]| -> Vec<Vec<f64>> { pieces.iter().map(|piece| piece.to_f64_vec()).collect() };
+        let (x, y) = (numbers(of_mse), numbers(of_cross_entropy));
+        let dot = |x: &[Vec<f64>], y: &[Vec<f64>]| -> f64 {
+            x.iter().flatten().zip(y.iter().flatten()).map(|(x, y)| x * y).sum()
+        };
         let (norm_x, norm_y) = (dot(&x, &x).sqrt(), dot(&y, &y).sqrt());
         Self { cosine: dot(&x, &y) / (norm_x * norm_y), norm_ratio: norm_x / norm_y }
     }
