@@ -54,6 +54,12 @@ impl Augmentation {
         }
     }
 
+    /// Where each pixel of image number `image` of the batch of a step is read, row after row of `[h, w]`; `None` is
+    /// black. For images that are no bytes.
+    pub fn sources(self, stream: &Stream, [step, image]: [u64; 2], [h, w]: [usize; 2]) -> Vec<Option<usize>> {
+        self.change(stream, step, image).sources([h, w])
+    }
+
     /// What the kernel is told: which change, and its largest angle or its border.
     pub(crate) fn words(self) -> [u32; 2] {
         match self {
@@ -65,6 +71,13 @@ impl Augmentation {
 }
 
 impl Change {
+    /// [`Change::source`] of each pixel, as places in an image.
+    pub(crate) fn sources(self, [h, w]: [usize; 2]) -> Vec<Option<usize>> {
+        (0..h * w)
+            .map(|pixel| self.source([h, w], pixel / w, pixel % w).map(|[row, column]| row * w + column))
+            .collect()
+    }
+
     /// Where a pixel of an image of `h` rows and `w` columns is read; `None` is black.
     pub(crate) fn source(self, [h, w]: [usize; 2], row: usize, column: usize) -> Option<[usize; 2]> {
         match self {

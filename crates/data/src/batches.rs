@@ -161,9 +161,7 @@ fn gather_changed(split: &Split, rows: Vec<u32>, change: impl Fn(usize) -> Chang
 
 /// The pixels of an image, channel after channel, each read where the change says.
 fn changed(original: &[u8], [h, w]: [usize; 2], change: Change) -> Vec<u8> {
-    let places: Vec<Option<usize>> = (0..h * w)
-        .map(|pixel| change.source([h, w], pixel / w, pixel % w).map(|[row, column]| row * w + column))
-        .collect();
+    let places = change.sources([h, w]);
     let channels = original.chunks_exact(h * w);
     channels.flat_map(|channel| places.iter().map(|place| place.map_or(0, |place| channel[place]))).collect()
 }

@@ -6,7 +6,9 @@ use tensor::{DType, Indices, Tensor};
 
 use crate::error::positive;
 use crate::module::within;
-use crate::{Activation, Autoencoder, BatchNorm, Error, Flatten, Linear, Mode, Module, Result, Sequential};
+use crate::{
+    Activation, Autoencoder, BatchNorm, Error, Example, Flatten, Linear, Mode, Module, Result, Sequential,
+};
 
 /// The width of the non-linear probe in the paper.
 pub const PROBE_WIDTH: usize = 1024;
@@ -64,6 +66,8 @@ pub struct Probed<'t> {
 pub struct GuidedLosses<'t> {
     /// What is differentiated.
     pub total: Var<'t>,
+    /// The sum of both probes' cross-entropies: what is differentiated where nothing is to be reconstructed.
+    pub probes: Var<'t>,
     /// The mean squared error of the reconstruction.
     pub mse: Var<'t>,
     /// The linear probe.
@@ -93,6 +97,16 @@ impl Guided {
         self.named(|part| part.buffers())
     }
 
+    /// The linear probe.
+    pub fn linear(&self) -> &Sequential {
+        &self.linear
+    }
+
+    /// The non-linear probe.
+    pub fn nonlinear(&self) -> &Sequential {
+        &self.nonlinear
+    }
+
     fn named<'a>(
         &'a self,
         of: impl Fn(&'a dyn Module) -> Vec<(String, &'a Param)>,
@@ -118,23 +132,37 @@ impl Guided {
         guidance: f64,
         mode: Mode,
     ) -> Result<GuidedLosses<'t>> {
+        self.losses_of(tape, &Example::from((images.clone(), labels.clone())), guidance, mode)
+    }
+
+    /// [`Guided::losses`] of images that are reconstructed as another, such as themselves before they were masked.
+    ///
+    /// # Errors
+    /// As there, and unless each image has a class.
+    pub fn losses_of<'t>(
+        &self,
+        tape: &'t Tape,
+        example: &Example,
+        guidance: f64,
+        mode: Mode,
+    ) -> Result<GuidedLosses<'t>> {
         if !(guidance.is_finite() && guidance >= 0.0) {
             let (setting, got) = ("guidance", guidance.to_string());
             return Err(Error::Setting { setting, wanted: "a finite number, at least 0", got });
         }
-        let images = tape.constant(images);
-        let h = self.autoencoder.encoder().forward(&images, mode)?;
-        let mse = self.autoencoder.decoder().forward(&h, mode)?.mse(&images)?;
+        let target = tape.constant(example.target());
+        let h = self.autoencoder.encoder().forward(&tape.constant(&example.images), mode)?;
+        let mse = self.autoencoder.decoder().forward(&h, mode)?.mse(&target)?;
         let (h, weight) = if guidance == 0.0 { (h.detach(), 1.0) } else { (h, guidance) };
         let probed = |probe: &Sequential| -> Result<Probed<'t>> {
             let logits = probe.forward(&h, mode)?;
-            let cross_entropy = logits.softmax_cross_entropy(labels)?;
+            let cross_entropy = logits.softmax_cross_entropy(&example.labels)?;
             Ok(Probed { logits, cross_entropy })
         };
         let (linear, nonlinear) = (probed(&self.linear)?, probed(&self.nonlinear)?);
         let probes = linear.cross_entropy.add(&nonlinear.cross_entropy)?;
         let total = mse.add(&probes.scale(weight)?)?;
-        Ok(GuidedLosses { total, mse, linear, nonlinear })
+        Ok(GuidedLosses { total, probes, mse, linear, nonlinear })
     }
 }
 

@@ -82,4 +82,6 @@ pub use residual::Residual;
 pub use schedule::{Phase, Schedule};
 pub use sgd::{Sgd, SgdConfig};
 pub use tokens::{ClassToken, TokenMean, WithoutClassToken};
-pub use train::{Conflict, EpochReport, Evaluation, Trainer, evaluate, evaluate_masked};
+pub use train::{
+    Conflict, EpochReport, Evaluation, Trainer, count_correct, evaluate, evaluate_masked, mean_cross_entropy,
+};

@@ -290,8 +290,17 @@ fn evaluate_in(
     })
 }
 
-/// How many rows have their first largest score at their label.
-fn count_correct(logits: &Tensor, labels: &Indices) -> usize {
+/// The mean cross-entropy of scores `[n, classes]`, with nothing recorded.
+///
+/// # Errors
+/// If there is not one class for each row.
+pub fn mean_cross_entropy(scores: &Tensor, labels: &Indices) -> Result<f64> {
+    let tape = Tape::without_gradients();
+    Ok(tape.constant(scores).softmax_cross_entropy(labels)?.value().item()?)
+}
+
+/// How many rows of scores `[n, classes]` have their first largest score at their label.
+pub fn count_correct(logits: &Tensor, labels: &Indices) -> usize {
     let scores = logits.to_f64_vec();
     let rows = scores.chunks_exact(logits.shape()[1]).zip(labels.as_slice());
     rows.filter(|(row, label)| {

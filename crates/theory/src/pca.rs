@@ -1,6 +1,6 @@
 //! Principal component analysis: the linear code of k numbers that reconstructs best.
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
 use crate::part::{columns, elements, rows};
 use crate::{Moments, Result, check, linalg};
@@ -27,6 +27,21 @@ impl Pca {
             mean: moments.mean().to_owned(),
             // Those of directions without variance are rounding errors of either sign.
             variances: eigen.values.mapv(|variance| variance.max(0.0)),
+            components: eigen.vectors,
+        })
+    }
+
+    /// The eigenvectors of the second moments with nothing taken off, `Sx + mean mean^T`; the mean is zero then, and
+    /// what is called variance is energy.
+    ///
+    /// Errs as [`Pca::fit`] does.
+    pub fn uncentred(moments: &Moments) -> Result<Self> {
+        let mean = moments.mean().insert_axis(Axis(1));
+        let second = moments.covariance()? + mean.dot(&mean.t());
+        let eigen = linalg::eigen("second moments", second.view())?;
+        Ok(Self {
+            mean: Array1::zeros(moments.d()),
+            variances: eigen.values.mapv(|energy| energy.max(0.0)),
             components: eigen.vectors,
         })
     }
