@@ -1,9 +1,11 @@
 //! Closed forms and exact measures in f64: what data and representations are worth, with nothing trained.
 //!
 //! Samples are the rows of a matrix. Reading order: [`Moments`] is one pass over data, from which follow [`Pca`] and
-//! [`LinearFront`], the exact trade-off of classification and reconstruction for linear models; [`Ridge`] is a probe
-//! of a representation in closed form; [`effective_rank`] and [`participation_ratio`] count the dimensions that it
-//! uses, [`debiased_cka`] compares two, and [`RandomProjection`] is the code that knows nothing.
+//! [`LinearFront`], the exact trade-off of classification and reconstruction for linear models, and [`Denoising`], the
+//! best linear codes of samples under a [`Corruption`] with their task [`Alignment`]; [`JointOptimum`] is that trade-off
+//! for any targets, as sums over samples. [`Ridge`] is a probe of a representation in closed form; [`effective_rank`]
+//! and [`participation_ratio`] count the dimensions that it uses, [`debiased_cka`] compares two, and
+//! [`RandomProjection`] is the code that knows nothing.
 //!
 //! Nothing here draws random numbers or starts threads, so equal input gives equal bits.
 #![forbid(unsafe_code)]
@@ -12,6 +14,10 @@ mod moments;
 mod part;
 mod pca;
 mod linear_cre;
+mod joint;
+mod corruption;
+mod denoising;
+mod alignment;
 mod ridge;
 mod spectrum;
 mod cka;
@@ -23,10 +29,16 @@ mod check;
 mod error;
 #[cfg(test)]
 mod noise;
+#[cfg(test)]
+mod adam;
 
+pub use alignment::Alignment;
 pub use cka::debiased_cka;
+pub use corruption::Corruption;
+pub use denoising::{Denoiser, Denoising, Weights};
 pub use error::{Error, Result};
 pub use evaluation::Evaluation;
+pub use joint::{JointCode, JointOptimum};
 pub use linear_cre::{LinearCre, LinearFront};
 pub use moments::Moments;
 pub use pca::Pca;

@@ -4,6 +4,7 @@
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, concatenate};
 
 use crate::evaluation::{accuracy, mean_squared_error, one_hot};
+use crate::joint::objective;
 use crate::part::{elements, rows};
 use crate::{Error, Evaluation, Moments, Pca, Result, check, linalg};
 
@@ -73,12 +74,10 @@ impl LinearFront {
     /// Errs if there were no samples, if they are all the same, or if the share is not within 0 and 1.
     pub fn new(moments: &Moments, share: f64) -> Result<Self> {
         let pca = Pca::fit(moments)?;
-        let rounding = pca.variances()[0] * moments.d() as f64 * f64::EPSILON;
-        let more_than_rounding = pca.variances().iter().filter(|&&variance| variance > rounding).count();
-        if more_than_rounding == 0 {
+        if pca.rank() == 0 {
             return Err(Error::Constant { what: "samples", rows: moments.n() });
         }
-        let r = pca.n_for(share)?.clamp(1, more_than_rounding);
+        let r = pca.n_for(share)?.clamp(1, pca.rank());
         let basis = rows(pca.components(), ..r).to_owned();
         let variances = elements(pca.variances(), ..r).to_owned();
         let deviations = variances.mapv(f64::sqrt).insert_axis(Axis(1));
@@ -130,8 +129,7 @@ impl LinearFront {
 
     /// The first `k` eigenvectors of `H` as rows, `[k, r]`.
     fn directions(&self, a: f64, b: f64, k: usize) -> Result<Array2<f64>> {
-        let mut h = b * self.labels.dot(&self.labels.t());
-        h.diag_mut().scaled_add(a, &self.variances);
+        let h = objective(&self.labels, b, &self.variances, a);
         let eigen = linalg::eigen("objective in whitened coordinates", h.view())?;
         let rounding = self.rank() as f64 * f64::EPSILON * eigen.values[0];
         let decided = eigen.values.iter().take_while(|&&gain| gain > rounding).count();

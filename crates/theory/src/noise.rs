@@ -1,6 +1,10 @@
 //! Random numbers for tests, the same on every machine.
 
-use ndarray::Array2;
+use std::collections::BTreeMap;
+
+use ndarray::{Array2, ArrayView2};
+
+use crate::{Corruption, linalg};
 
 /// SplitMix64: a counter whose bits are mixed.
 pub(crate) struct Noise(u64);
@@ -32,5 +36,56 @@ impl Noise {
 
     pub(crate) fn labels(&mut self, n: usize, classes: u8) -> Vec<u8> {
         (0..n).map(|_| (self.word() % u64::from(classes)) as u8).collect()
+    }
+}
+
+impl Noise {
+    /// Each row of `x`, whose mean is zero, corrupted by a draw of its own; written from the definitions alone.
+    pub(crate) fn corrupted(&mut self, x: ArrayView2<'_, f64>, corruption: &Corruption) -> Array2<f64> {
+        let (n, d) = x.dim();
+        match corruption {
+            Corruption::None => x.to_owned(),
+            Corruption::Gaussian { std } => &x + &(*std * self.normal(n, d)),
+            Corruption::Additive { covariance } => {
+                let eigen = linalg::eigen("covariance of the noise", covariance.view()).unwrap();
+                let root = eigen.vectors.t().to_owned() * eigen.values.mapv(|value| value.max(0.0).sqrt());
+                &x + &self.normal(n, d).dot(&root.t())
+            }
+            Corruption::PatchMask { image, patch, drop } => self.masked(x, *image, |noise, y, x, seen| {
+                let rim = |place: usize, size: usize| place >= size / patch * patch;
+                let alone = rim(y, image[1]) || rim(x, image[2]);
+                let key = if alone { (alone, y, x) } else { (alone, y / patch, x / patch) };
+                *seen.entry(key).or_insert_with(|| noise.uniform() > *drop)
+            }),
+            Corruption::FixedCount { image, patch, kept } => self.masked(x, *image, |noise, y, x, seen| {
+                if seen.is_empty() {
+                    let columns = image[2] / patch;
+                    let mut places: Vec<usize> = (0..image[1] / patch * columns).collect();
+                    places.sort_by_cached_key(|_| noise.word());
+                    let order = places.into_iter().enumerate();
+                    seen.extend(order.map(|(i, at)| ((false, at / columns, at % columns), i < *kept)));
+                }
+                seen[&(false, y / patch, x / patch)]
+            }),
+        }
+    }
+
+    /// Keeps a pixel, in all channels, if the function says so; it remembers what it drew for a row.
+    fn masked(
+        &mut self,
+        x: ArrayView2<'_, f64>,
+        [channels, height, width]: [usize; 3],
+        keep: impl Fn(&mut Self, usize, usize, &mut BTreeMap<(bool, usize, usize), bool>) -> bool,
+    ) -> Array2<f64> {
+        let mut masked = x.to_owned();
+        for mut row in masked.rows_mut() {
+            let mut seen = BTreeMap::new();
+            for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
+                if !keep(self, y, x, &mut seen) {
+                    (0..channels).for_each(|channel| row[(channel * height + y) * width + x] = 0.0);
+                }
+            }
+        }
+        masked
     }
 }

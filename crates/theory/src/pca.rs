@@ -61,6 +61,12 @@ impl Pca {
         self.components.view()
     }
 
+    /// The number of components along which there is more variance than rounding errors make.
+    pub fn rank(&self) -> usize {
+        let rounding = self.variances[0] * self.variances.len() as f64 * f64::EPSILON;
+        self.variances.iter().take_while(|&&variance| variance > rounding).count()
+    }
+
     /// The codes `[n, k]` of `x: [n, d]`.
     ///
     /// Errs if `x` has no rows, not `d` columns or values that are not finite, or if `k` is more than `d`.

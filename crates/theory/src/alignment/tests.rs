@@ -1,0 +1,146 @@
+//! The alignment against its definition, and the exact example of masks against additive noise.
+
+use ndarray::Array2;
+
+use super::*;
+use crate::evaluation::one_hot;
+use crate::noise::Noise;
+use crate::{Moments, Weights};
+
+mod toy;
+
+const CLASSES: usize = 4;
+
+/// Images of 2 × 5 × 5 with class means, unbalanced classes and a spectrum that falls by a hundred.
+fn problem(n: usize, seed: u64) -> (Array2<f64>, Vec<u8>) {
+    let mut noise = Noise::new(seed);
+    let labels: Vec<u8> = noise.labels(n, 8).into_iter().map(|label| label.min(CLASSES as u8 - 1)).collect();
+    let mix =
+        noise.normal(50, 50) * Array1::from_shape_fn(50, |i| 0.9f64.powi(i as i32)).insert_axis(Axis(1));
+    let x = noise.normal(n, 50).dot(&mix) + one_hot(&labels, CLASSES).dot(&noise.normal(CLASSES, 50));
+    (x, labels)
+}
+
+fn corruptions() -> Vec<Corruption> {
+    let image = [2, 5, 5];
+    let root = Noise::new(1).normal(50, 50);
+    let mut all = vec![
+        Corruption::None,
+        Corruption::Gaussian { std: 1.0 },
+        Corruption::Additive { covariance: root.dot(&root.t()) },
+        Corruption::FixedCount { image, patch: 1, kept: 9 },
+    ];
+    for (patch, drop) in [(1, 0.33), (1, 0.99), (2, 0.66), (4, 0.9)] {
+        all.push(Corruption::PatchMask { image, patch, drop });
+    }
+    all
+}
+
+fn denoising(x: &Array2<f64>, labels: &[u8]) -> Denoising {
+    Denoising::new(&Moments::of(x.view(), labels, CLASSES).unwrap()).unwrap()
+}
+
+/// Section 2.7 as it is written, with all samples, labels that are not centred, and the encoder itself.
+fn by_samples(x: &Array2<f64>, labels: &[u8], corruption: &Corruption) -> Alignment {
+    let denoising = denoising(x, labels);
+    let encoder = denoising.solve(corruption, Weights::RECONSTRUCTION, denoising.rank()).unwrap().encoder;
+    let codes = (x - &denoising.mean()).dot(&encoder.t());
+    let q = linalg::orthonormal(codes.view());
+    let y = one_hot(labels, CLASSES);
+    let toward = y.dot(&y.t().dot(&q)); // Y Y^T q_k in columns, with samples as rows
+    let g = toward.mapv(|value| value * value).sum_axis(Axis(0));
+    let g = cumulated(g);
+    let centred = &y - &denoising.frequencies();
+    let energy = centred.iter().map(|value| value * value).sum::<f64>();
+    let plain = cumulated(y.t().dot(&q).mapv(|value| value * value).sum_axis(Axis(0)));
+    Alignment { alignment: g.mapv(|held| 100.0 * (held / g[g.len() - 1]).sqrt()), r2: plain / energy }
+}
+
+fn gap(a: &Array1<f64>, b: &Array1<f64>) -> f64 {
+    assert_eq!(a.len(), b.len());
+    (a - b).iter().fold(0.0, |worst, gap| worst.max(gap.abs()))
+}
+
+/// Fact A11, and A12 for the centring of labels; with fewer samples than numbers, too.
+#[test]
+fn covariances_give_the_alignment_that_samples_give() {
+    for (n, seed) in [(300, 2), (30, 3)] {
+        let (x, labels) = problem(n, seed);
+        for corruption in corruptions() {
+            let got = denoising(&x, &labels).alignment(&corruption).unwrap();
+            let wanted = by_samples(&x, &labels, &corruption);
+            assert!(gap(&got.alignment, &wanted.alignment) < 1e-8, "{n} {corruption:?}");
+            assert!(gap(&got.r2, &wanted.r2) < 1e-10, "{n} {corruption:?}");
+        }
+    }
+}
+
+/// Fact A12.
+#[test]
+fn alignment_never_falls_and_ends_at_one_hundred() {
+    let (x, labels) = problem(300, 4);
+    for corruption in corruptions() {
+        let Alignment { alignment, r2 } = denoising(&x, &labels).alignment(&corruption).unwrap();
+        assert_eq!((alignment.len(), alignment[49]), (50, 100.0));
+        assert!(alignment.as_slice().unwrap().is_sorted() && r2.as_slice().unwrap().is_sorted());
+        assert!(alignment[0] >= 0.0 && r2[49] <= 1.0);
+    }
+}
+
+/// Facts A12 and, for a matrix that is a multiple of the identity, C3.
+#[test]
+fn masks_that_drop_nothing_and_isotropic_noise_change_no_alignment() {
+    let (x, labels) = problem(300, 5);
+    let denoising = denoising(&x, &labels);
+    let clean = denoising.alignment(&Corruption::None).unwrap();
+    let nothing = Corruption::PatchMask { image: [2, 5, 5], patch: 2, drop: 0.0 };
+    assert_eq!(denoising.alignment(&nothing).unwrap(), clean);
+    assert_eq!(denoising.alignment(&Corruption::Gaussian { std: 3.0 }).unwrap(), clean);
+    let matrix = Corruption::Additive { covariance: 9.0 * Array2::<f64>::eye(50) };
+    let noisy = denoising.alignment(&matrix).unwrap();
+    assert!(gap(&noisy.alignment, &clean.alignment) < 1e-6);
+    let impact = noisy.impact(&clean).unwrap();
+    assert!(impact.iter().all(|impact| impact.abs() < 1e-6));
+}
+
+/// Fact A12.
+#[test]
+fn the_scale_of_the_samples_changes_no_alignment() {
+    let (x, labels) = problem(300, 6);
+    for corruption in corruptions() {
+        if matches!(corruption, Corruption::Additive { .. }) {
+            continue;
+        }
+        let [small, large] = [1e-3, 1e3]
+            .map(|scale| denoising(&(scale * &x), &labels).alignment(&corruption).unwrap().alignment);
+        assert!(gap(&small, &large) < 1e-8, "{corruption:?}");
+    }
+}
+
+#[test]
+fn with_balanced_classes_the_plain_ratio_is_the_square() {
+    let (x, _) = problem(200, 7);
+    let labels: Vec<u8> = (0..200).map(|i| (i % CLASSES) as u8).collect();
+    let got = denoising(&x, &labels).alignment(&corruptions()[4]).unwrap();
+    assert!(gap(&got.r2_ratio(), &got.alignment.mapv(|a| a * a / 100.0)) < 1e-10);
+}
+
+#[test]
+fn impact_is_relative_to_the_alignment_without_noise() {
+    let of = |alignment: &[f64]| Alignment {
+        alignment: alignment.to_vec().into(),
+        r2: Array1::ones(alignment.len()),
+    };
+    let impact = of(&[50.0, 20.0]).impact(&of(&[40.0, 40.0])).unwrap();
+    assert_eq!(impact.to_vec(), [25.0, -50.0]);
+    let message = of(&[1.0]).impact(&of(&[1.0, 2.0])).unwrap_err().to_string();
+    assert_eq!(message, "alignment without noise: wanted 1 dimensions, got 2");
+}
+
+#[test]
+fn labels_that_samples_say_nothing_of_are_refused() {
+    let (x, _) = problem(60, 8);
+    let one_class = denoising(&x, &[2; 60]).alignment(&Corruption::None);
+    let wanted = "labels: wanted some that vary with the samples, got none that do";
+    assert_eq!(one_class.unwrap_err().to_string(), wanted);
+}

@@ -1,0 +1,153 @@
+//! Section 6.B: images for which the alignment under every noise is known by hand.
+//!
+//! Rows of a Hadamard matrix are sequences that are orthogonal in the sample, so covariances are exact. Of 8 × 8
+//! pixels, a quadrant of 16 holds independent local noise; the other 48 hold one direction that is spread over all of
+//! them and a little noise beside it.
+
+use ndarray::{Array1, Array2};
+
+use super::gap;
+use crate::corruption::Corruption;
+use crate::{Denoising, Moments, Weights};
+
+const SIDE: usize = 8;
+const N: usize = 128;
+
+/// The pixels of the local quadrant, or all the others.
+fn pixels(local: bool) -> Vec<usize> {
+    (0..SIDE * SIDE).filter(|pixel| (pixel / SIDE < 4 && pixel % SIDE < 4) == local).collect()
+}
+
+/// Entry `sample` of a row of the Hadamard matrix.
+fn hadamard(row: usize, sample: usize) -> f64 {
+    if (row & sample).count_ones().is_multiple_of(2) { 1.0 } else { -1.0 }
+}
+
+/// Variances along the spread direction, sequence 1, and of each local pixel, sequences from 49 on; labels are the
+/// signs of one sequence.
+fn toy(spread: f64, local: &[f64], label: usize) -> Denoising {
+    let mut x = Array2::zeros((N, SIDE * SIDE));
+    for sample in 0..N {
+        for (i, &pixel) in pixels(false).iter().enumerate() {
+            x[[sample, pixel]] = hadamard(1, sample) * (spread / 48.0).sqrt();
+            for k in 1..48 {
+                // The rows of Helmert's matrix are orthonormal, and orthogonal to the ones.
+                let entry = if i < k {
+                    1.0
+                } else if i == k {
+                    -(k as f64)
+                } else {
+                    0.0
+                };
+                let entry = entry / ((k * (k + 1)) as f64).sqrt();
+                x[[sample, pixel]] += hadamard(1 + k, sample) * 0.1 * entry;
+            }
+        }
+        for (i, (&pixel, variance)) in pixels(true).iter().zip(local).enumerate() {
+            x[[sample, pixel]] = hadamard(49 + i, sample) * variance.sqrt();
+        }
+    }
+    let labels: Vec<u8> = (0..N).map(|sample| u8::from(hadamard(label, sample) > 0.0)).collect();
+    Denoising::new(&Moments::of(x.view(), &labels, 2).unwrap()).unwrap()
+}
+
+/// The labels follow the direction that is spread over many pixels.
+fn spread_labels() -> Denoising {
+    toy(0.5, &[1.0; 16], 1)
+}
+
+/// The labels follow one local pixel of high variance; what is spread is nuisance.
+fn local_labels() -> Denoising {
+    let mut variances = [0.09; 16];
+    variances[0] = 1.2;
+    toy(0.5, &variances, 49)
+}
+
+fn mask(patch: usize, drop: f64) -> Corruption {
+    Corruption::PatchMask { image: [1, SIDE, SIDE], patch, drop }
+}
+
+fn alignment(toy: &Denoising, corruption: &Corruption) -> Array1<f64> {
+    toy.alignment(corruption).unwrap().alignment
+}
+
+/// `0.5 - 0.5 m / 48 - 0.01 (1 - m / 48)`, by which the energy of the spread direction that patches of `m` pixels
+/// cannot predict falls short of its own.
+fn shared(patch: usize) -> f64 {
+    let m = (patch * patch) as f64;
+    0.5 - 0.5 * m / 48.0 - 0.01 * (1.0 - m / 48.0)
+}
+
+/// Fact B1.
+#[test]
+fn without_noise_the_label_direction_is_the_seventeenth() {
+    let alignment = alignment(&spread_labels(), &Corruption::None);
+    // A root of rounding errors squared.
+    assert!(alignment[15] < 1e-6 && alignment[16] > 100.0 - 1e-6, "{alignment}");
+}
+
+/// Fact B2.
+#[test]
+fn isotropic_noise_changes_nothing() {
+    let toy = spread_labels();
+    let clean = alignment(&toy, &Corruption::None);
+    for std in [0.1, 1.0, 10.0] {
+        assert!(gap(&alignment(&toy, &Corruption::Gaussian { std }), &clean) < 1e-6);
+        let matrix = Corruption::Additive { covariance: std * std * Array2::<f64>::eye(64) };
+        assert!(gap(&alignment(&toy, &matrix), &clean) < 1e-6);
+    }
+}
+
+/// Fact B3.
+#[test]
+fn the_values_of_the_directions_under_a_mask_are_those_by_hand() {
+    for patch in [1, 2, 4] {
+        let m = (patch * patch) as f64;
+        for p in [0.1, 0.5, 0.9] {
+            let alone = 0.5 * m / 48.0 + 0.01 * (1.0 - m / 48.0);
+            let spread = (1.0 - p) * 0.25 / ((1.0 - p) * 0.5 + p * alone);
+            let gains = spread_labels().solve(&mask(patch, p), Weights::RECONSTRUCTION, 17).unwrap().gains;
+            let mut wanted = vec![1.0 - p; 16];
+            wanted.push(spread);
+            wanted.sort_by(|a, b| b.total_cmp(a));
+            // Few operations on numbers below 1, of matrices with a condition of a hundred.
+            assert!(gap(&gains, &wanted.into()) < 1e4 * f64::EPSILON, "{patch} {p}");
+        }
+    }
+}
+
+/// Fact B4.
+#[test]
+fn masks_help_beyond_a_ratio_that_grows_with_the_patch() {
+    let toy = spread_labels();
+    for (patch, known) in [(1, 0.5211), (2, 0.5566), (4, 0.7653)] {
+        let threshold = 0.25 / shared(patch);
+        assert!((threshold - known).abs() < 1e-4);
+        assert!(alignment(&toy, &mask(patch, threshold - 0.003))[0] < 1e-6);
+        assert!(alignment(&toy, &mask(patch, threshold + 0.003))[0] > 100.0 - 1e-6);
+    }
+}
+
+/// Fact B5.
+#[test]
+fn the_same_masks_harm_labels_that_follow_one_pixel() {
+    let toy = local_labels();
+    assert!(alignment(&toy, &Corruption::None)[0] > 100.0 - 1e-6);
+    for (patch, known) in [(1, 0.6079), (2, 0.6494), (4, 0.8929)] {
+        let threshold = (0.5 - 0.25 / 1.2) / shared(patch);
+        assert!((threshold - known).abs() < 1e-4);
+        assert!(alignment(&toy, &mask(patch, threshold - 0.003))[0] > 100.0 - 1e-6);
+        assert!(alignment(&toy, &mask(patch, threshold + 0.003))[0] < 1e-6);
+    }
+}
+
+/// Fact B6.
+#[test]
+fn additive_noise_that_falls_on_the_nuisance_alone_helps() {
+    let mut covariance = Array2::zeros((64, 64));
+    for pixel in pixels(true) {
+        covariance[[pixel, pixel]] = 3.0;
+    }
+    let alignment = alignment(&spread_labels(), &Corruption::Additive { covariance });
+    assert!(alignment[0] > 100.0 - 1e-6, "{alignment}");
+}

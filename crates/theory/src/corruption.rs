@@ -1,0 +1,219 @@
+//! Ways to corrupt samples, of which linear denoising sees two moments only.
+
+use ndarray::{Array2, ArrayView2, Axis};
+
+use crate::{Error, Result, check, linalg};
+
+/// A random corruption of samples that have mean zero: section 2.3 of the LBR specification.
+///
+/// A linear code of corrupted samples depends on `E[x~]` and `E[x~ x~^T]` alone, and both follow from the samples'
+/// own covariance `S`, so nothing is ever sampled. Numbers that a mask drops become zero: the mean of their pixel.
+///
+/// Masks draw once for a patch of `patch × patch` pixels in all channels of an image `[channels, height, width]`.
+/// Patches tile the image from its first pixel. Where an independent mask does not fit, at the right and lower rim,
+/// each pixel is a patch of its own.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Corruption {
+    /// Nothing is changed.
+    None,
+    /// Independent normal noise is added to each number.
+    Gaussian {
+        /// Its standard deviation, in the unit of the samples.
+        std: f64,
+    },
+    /// Noise with mean zero is added.
+    Additive {
+        /// Its covariance, `[d, d]`, symmetric and without negative eigenvalues.
+        covariance: Array2<f64>,
+    },
+    /// Each patch is dropped with the same probability, independently of the others.
+    PatchMask {
+        /// Channels, height and width.
+        image: [usize; 3],
+        /// The side of a patch in pixels.
+        patch: usize,
+        /// The probability that a patch is dropped, at least 0 and below 1.
+        drop: f64,
+    },
+    /// A fixed number of patches is kept, all choices being equally likely, as masked autoencoders do.
+    FixedCount {
+        /// Channels, height and width; patches must tile it.
+        image: [usize; 3],
+        /// The side of a patch in pixels.
+        patch: usize,
+        /// The number of patches that are kept, at least 1.
+        kept: usize,
+    },
+}
+
+/// `E[x~] = mean_factor x` and `E[x~ x~^T] = whole S + same_patch bd(S) + added`, where `bd(S)` is `S` with zeros
+/// between different patches.
+#[derive(Debug)]
+pub(crate) struct NoiseMoments<'a> {
+    pub(crate) mean_factor: f64,
+    pub(crate) whole: f64,
+    pub(crate) same_patch: f64,
+    /// The indices of the numbers of each patch; empty unless `same_patch` is above zero.
+    pub(crate) patches: Vec<Vec<usize>>,
+    pub(crate) added: Added<'a>,
+}
+
+/// The covariance of what is added.
+#[derive(Debug)]
+pub(crate) enum Added<'a> {
+    /// A multiple of the identity.
+    Isotropic(f64),
+    Any(ArrayView2<'a, f64>),
+}
+
+impl Corruption {
+    /// The factor `c` of `E[x~] = c x`.
+    ///
+    /// Errs if the corruption is none of samples of `d` numbers, or if one of its own numbers is out of range.
+    pub fn mean_factor(&self, d: usize) -> Result<f64> {
+        Ok(self.moments(d)?.mean_factor)
+    }
+
+    /// `E[x~ x~^T]`, `[d, d]`, averaged over samples with the covariance `S: [d, d]`.
+    ///
+    /// Errs as [`Corruption::mean_factor`] does, and if `S` is not a square of finite values.
+    pub fn second_moment(&self, covariance: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
+        let d = covariance.nrows();
+        check::samples_of_width("covariance", covariance, d)?;
+        let moments = self.moments(d)?;
+        let mut second = moments.whole * &covariance;
+        for patch in &moments.patches {
+            for (&i, &j) in patch.iter().flat_map(|i| patch.iter().map(move |j| (i, j))) {
+                second[[i, j]] += moments.same_patch * covariance[[i, j]];
+            }
+        }
+        match moments.added {
+            Added::Isotropic(variance) => second.diag_mut().mapv_inplace(|entry| entry + variance),
+            Added::Any(added) => second += &added,
+        }
+        Ok(second)
+    }
+
+    /// Errs as [`Corruption::mean_factor`] does.
+    pub(crate) fn moments(&self, d: usize) -> Result<NoiseMoments<'_>> {
+        let added =
+            |added| NoiseMoments { mean_factor: 1.0, whole: 1.0, same_patch: 0.0, patches: vec![], added };
+        match self {
+            Self::None => Ok(added(Added::Isotropic(0.0))),
+            Self::Gaussian { std } => {
+                if !(*std >= 0.0 && (std * std).is_finite()) {
+                    let wanted = "at least 0, with a finite square";
+                    return Err(Error::out_of_range("standard deviation of the noise", wanted, std));
+                }
+                Ok(added(Added::Isotropic(std * std)))
+            }
+            Self::Additive { covariance } => {
+                check_covariance(covariance.view(), d)?;
+                Ok(added(Added::Any(covariance.view())))
+            }
+            Self::PatchMask { image, patch, drop } => {
+                if !(0.0..1.0).contains(drop) {
+                    let wanted = "at least 0 and below 1";
+                    return Err(Error::out_of_range("probability to drop a patch", wanted, drop));
+                }
+                let kept = 1.0 - drop;
+                masked(patches(*image, *patch, d)?, kept, kept * kept)
+            }
+            Self::FixedCount { image, patch, kept } => {
+                let patches = patches(*image, *patch, d)?;
+                let [_, height, width] = *image;
+                if height % patch != 0 || width % patch != 0 {
+                    let wanted = format!("a side that divides {height} and {width}");
+                    return Err(Error::out_of_range("patch", wanted, patch));
+                }
+                check::dimensions("patches that are kept", *kept, 1..=patches.len())?;
+                let [kept, of] = [*kept, patches.len()].map(|count| count as f64);
+                let both = if of > 1.0 { kept * (kept - 1.0) / (of * (of - 1.0)) } else { 1.0 };
+                masked(patches, kept / of, both)
+            }
+        }
+    }
+}
+
+/// The moments of a mask that keeps a patch with one probability and any two of them with another.
+fn masked<'a>(patches: Vec<Vec<usize>>, one: f64, two: f64) -> Result<NoiseMoments<'a>> {
+    let same_patch = (one - two).max(0.0);
+    let patches = if same_patch > 0.0 { patches } else { vec![] };
+    Ok(NoiseMoments { mean_factor: one, whole: two, same_patch, patches, added: Added::Isotropic(0.0) })
+}
+
+/// The indices of the numbers of each patch: whole patches row by row, then the pixels that none covers.
+fn patches([channels, height, width]: [usize; 3], patch: usize, d: usize) -> Result<Vec<Vec<usize>>> {
+    if channels.checked_mul(height).and_then(|size| size.checked_mul(width)) != Some(d) {
+        let wanted = format!("an image of {d} numbers, as the samples have");
+        return Err(Error::shape("masked image", wanted, format!("{channels} × {height} × {width}")));
+    }
+    check::dimensions("side of a patch", patch, 1..=height.min(width))?;
+    let (rows, columns) = (height / patch, width / patch);
+    let covered = |y: usize, x: usize| y / patch < rows && x / patch < columns;
+    let mut patches = vec![vec![]; rows * columns];
+    for (y, x) in pixels(height, width).filter(|&(y, x)| !covered(y, x)) {
+        patches.push((0..channels).map(|channel| (channel * height + y) * width + x).collect());
+    }
+    for channel in 0..channels {
+        for (y, x) in pixels(height, width).filter(|&(y, x)| covered(y, x)) {
+            patches[y / patch * columns + x / patch].push((channel * height + y) * width + x);
+        }
+    }
+    Ok(patches)
+}
+
+/// Row by row.
+fn pixels(height: usize, width: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..height).flat_map(move |y| (0..width).map(move |x| (y, x)))
+}
+
+/// Errs unless the matrix is `d × d`, symmetric, and positive semi-definite but for rounding.
+fn check_covariance(covariance: ArrayView2<'_, f64>, d: usize) -> Result<()> {
+    let what = "covariance of the noise";
+    check::samples_of_width(what, covariance, d)?;
+    check::rows(what, covariance.nrows(), d)?;
+    let largest = covariance.iter().fold(0.0f64, |largest, entry| largest.max(entry.abs()));
+    let rounding = d as f64 * f64::EPSILON * largest;
+    let skew =
+        covariance.indexed_iter().find(|&((i, j), entry)| (entry - covariance[[j, i]]).abs() > rounding);
+    if let Some(((i, j), entry)) = skew {
+        let got = format!("{entry} in row {i}, column {j} and {} opposite", covariance[[j, i]]);
+        return Err(Error::shape(what, "a symmetric matrix", got));
+    }
+    if largest == 0.0 {
+        return Ok(());
+    }
+    // Rounding may push an eigenvalue of zero below it; twice as much pushes it back.
+    let mut raised = covariance.to_owned();
+    raised.diag_mut().mapv_inplace(|variance| variance + 2.0 * d as f64 * rounding);
+    linalg::cholesky(what, "no noise has a negative variance in any direction", raised.view()).map(|_| ())
+}
+
+impl NoiseMoments<'_> {
+    /// `rows (same_patch bd(S) + added)` for `rows: [r, d]`, unless it is a multiple of the rows, then `None`.
+    pub(crate) fn along(
+        &self,
+        rows: ArrayView2<'_, f64>,
+        covariance: ArrayView2<'_, f64>,
+    ) -> Option<Array2<f64>> {
+        if let Added::Any(added) = self.added {
+            return Some(linalg::dot(rows, added));
+        }
+        if self.patches.is_empty() {
+            return None;
+        }
+        let mut along = Array2::zeros(rows.dim());
+        for patch in &self.patches {
+            let block = covariance.select(Axis(0), patch).select(Axis(1), patch) * self.same_patch;
+            let product = linalg::dot(rows.select(Axis(1), patch).view(), block.view());
+            for (column, &number) in product.columns().into_iter().zip(patch) {
+                along.column_mut(number).assign(&column);
+            }
+        }
+        Some(along)
+    }
+}
+
+#[cfg(test)]
+mod tests;

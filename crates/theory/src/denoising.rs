@@ -1,0 +1,238 @@
+//! The best linear codes of corrupted samples, in closed form.
+
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
+
+use crate::corruption::Corruption;
+use crate::part::{columns, rows};
+use crate::{Error, Moments, Pca, Result, check, linalg};
+
+mod corrupted;
+
+use corrupted::Corrupted;
+
+/// Every optimal linear denoiser of some samples: sections 2.3 to 2.7 of the LBR specification.
+///
+/// A code `V x~` of a corrupted sample is decoded to `W V x~` and classified as `U V x~`, both without noise as target:
+///
+/// ```text
+/// L = a E|W V x~ - x|^2 + b E|U V x~ - y|^2
+/// ```
+///
+/// with means over samples and noise, where the specification sums; samples and one-hot labels without their means;
+/// `a`, `b` the [`Weights`]. With `S = E[x x^T]`, `G = E[x y^T]`, `E[x~] = c x` and `M = E[x~ x~^T]`, the rows of the
+/// best `V` are the generalised eigenvectors of the largest eigenvalues `mu` of
+///
+/// ```text
+/// c^2 (a S^2 + b G G^T) v = mu M v,   and   min L = a tr S + b E|y|^2 - sum of mu
+/// ```
+///
+/// The left side has the square of the condition of `S`, so it is never formed. Along the principal components `S` is
+/// `diag(s)`; there `M = L L^T` and the eigenvectors are those of `T T^T` with `T = L^-1 c [sqrt(a) diag(s), sqrt(b) G]`.
+///
+/// Samples may have no variance along some directions. `T` then lives in the span of the others, and `M` is replaced
+/// by its Schur complement there: the noise that is left once its part outside of the span has predicted what it can.
+#[derive(Debug, Clone)]
+pub struct Denoising {
+    mean: Array1<f64>,
+    frequencies: Array1<f64>,
+    /// `S`, `[d, d]`.
+    covariance: Array2<f64>,
+    /// All principal components as rows, `[d, d]`; the first `r` span the samples.
+    components: Array2<f64>,
+    /// `s`, `[r]`.
+    variances: Array1<f64>,
+    /// `G` along the first `r` components, `[r, classes]`.
+    labels: Array2<f64>,
+    /// `E|y|^2` without the mean of `y`.
+    label_energy: f64,
+}
+
+/// What an error of reconstruction and an error of classification count for; see [`Denoising`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Weights {
+    /// `a`, of the squared distance to the clean sample, summed over its numbers.
+    pub reconstruction: f64,
+    /// `b`, of the squared distance to the one-hot label, summed over classes.
+    pub labels: f64,
+}
+
+impl Weights {
+    /// Reconstruction alone.
+    pub const RECONSTRUCTION: Self = Self { reconstruction: 1.0, labels: 0.0 };
+}
+
+/// An optimal linear denoiser with its heads; see [`Denoising`].
+#[derive(Debug, Clone)]
+pub struct Denoiser {
+    /// `V`, `[k, d]`, the best direction first; the codes of corrupted samples have variance 1 and no correlation.
+    pub encoder: Array2<f64>,
+    /// `W`, `[d, k]`.
+    pub decoder: Array2<f64>,
+    /// `U`, `[classes, k]`.
+    pub classifier: Array2<f64>,
+    /// `mu`, what each direction takes off the loss, falling, `[k]`.
+    pub gains: Array1<f64>,
+    /// `L`.
+    pub loss: f64,
+    /// `E|W V x~ - x|^2`, a mean over samples and a sum over numbers.
+    pub reconstruction_error: f64,
+    /// `E|U V x~ - y|^2`, a mean over samples and a sum over classes.
+    pub label_error: f64,
+}
+
+impl Denoising {
+    /// Prepares for the samples that the moments were taken of: one eigendecomposition, whatever the noise.
+    ///
+    /// Errs if there were no samples, or if they are all the same.
+    pub fn new(moments: &Moments) -> Result<Self> {
+        let pca = Pca::fit(moments)?;
+        let rank = pca.rank();
+        if rank == 0 {
+            return Err(Error::Constant { what: "samples", rows: moments.n() });
+        }
+        let span = rows(pca.components(), ..rank);
+        let frequencies = moments.class_frequencies()?;
+        Ok(Self {
+            labels: linalg::dot(span, moments.label_covariance()?.view()),
+            mean: pca.mean().to_owned(),
+            covariance: moments.covariance()?,
+            variances: pca.variances().iter().take(rank).copied().collect(),
+            label_energy: frequencies.iter().map(|p| p * (1.0 - p)).sum(),
+            frequencies,
+            components: pca.components().to_owned(),
+        })
+    }
+
+    /// The number of directions along which the samples have variance beyond rounding: the most that a code can have.
+    pub fn rank(&self) -> usize {
+        self.variances.len()
+    }
+
+    /// The mean of the samples, `[d]`: it is taken off before they are corrupted, and added after decoding.
+    pub fn mean(&self) -> ArrayView1<'_, f64> {
+        self.mean.view()
+    }
+
+    /// The share of each class, `[classes]`: to be added to the scores.
+    pub fn frequencies(&self) -> ArrayView1<'_, f64> {
+        self.frequencies.view()
+    }
+
+    /// The variances along the principal components, falling, `[rank]`.
+    pub fn variances(&self) -> ArrayView1<'_, f64> {
+        self.variances.view()
+    }
+
+    /// `G` along the components that span the samples, `[rank, classes]`.
+    pub(crate) fn label_covariance(&self) -> &Array2<f64> {
+        &self.labels
+    }
+
+    /// `E|y - E y|^2`
+    pub(crate) fn label_energy(&self) -> f64 {
+        self.label_energy
+    }
+
+    /// See [`Corrupted::decoded`].
+    pub(crate) fn decoded(&self, corruption: &Corruption) -> Result<Option<Array2<f64>>> {
+        Corrupted::new(self, corruption)?.decoded(self)
+    }
+
+    /// The denoiser of `k` dimensions with the smallest loss.
+    ///
+    /// Without a weight on reconstruction, directions beyond the rank of the labels gain nothing and are arbitrary.
+    ///
+    /// Errs if the corruption is none of these samples, if `k` is not within 1 and [`Denoising::rank`], if a weight
+    /// is negative or not finite, or if both are zero.
+    pub fn solve(&self, corruption: &Corruption, weights: Weights, k: usize) -> Result<Denoiser> {
+        let Weights { reconstruction: a, labels: b } = weights;
+        let allowed = |weight: f64| weight >= 0.0 && weight.is_finite();
+        if !(allowed(a) && allowed(b) && a + b > 0.0) {
+            let wanted = "at least 0, finite, one of them above 0";
+            return Err(Error::out_of_range("weights of the loss", wanted, format!("{a} and {b}")));
+        }
+        check::dimensions("dimensions of the code", k, 1..=self.rank())?;
+        let corrupted = Corrupted::new(self, corruption)?;
+        let c = corrupted.mean_factor;
+
+        let (gains, directions) = corrupted.directions(self, a, b)?;
+        let directions = columns(directions.view(), ..k); // [r, k]
+        let along = &directions.t() * &self.variances; // S V^T along the components, [k, r]
+        let span = rows(self.components.view(), ..self.rank());
+        let decoder = c * linalg::dot(along.view(), span).reversed_axes();
+        let classifier = c * linalg::dot(self.labels.t(), directions.to_owned().view());
+        let energy = |of: &Array2<f64>| of.iter().map(|value| value * value).sum::<f64>();
+        let gains = gains.iter().take(k).copied().collect::<Array1<f64>>();
+        Ok(Denoiser {
+            loss: (a * self.variances.sum() + b * self.label_energy - gains.sum()).max(0.0),
+            reconstruction_error: (self.variances.sum() - energy(&decoder)).max(0.0),
+            label_error: (self.label_energy - energy(&classifier)).max(0.0),
+            encoder: corrupted.encoder(self, directions),
+            decoder,
+            classifier,
+            gains,
+        })
+    }
+
+    /// `E|W V x~ - x|^2` of any linear autoencoder with `encoder` `V: [k, d]` and `decoder` `W: [d, k]`, a mean over
+    /// samples and noise and a sum over numbers:
+    ///
+    /// ```text
+    /// tr S - 2 c tr(W V S) + tr(W V M V^T W^T)
+    /// ```
+    ///
+    /// Errs if the corruption is none of these samples, if shapes do not fit, or if a value is not finite.
+    pub fn expected_loss(
+        &self,
+        corruption: &Corruption,
+        encoder: ArrayView2<'_, f64>,
+        decoder: ArrayView2<'_, f64>,
+    ) -> Result<f64> {
+        check::samples_of_width("encoder", encoder, self.mean.len())?;
+        check::samples_of_width("decoder", decoder, encoder.nrows())?;
+        check::rows("decoder", decoder.nrows(), self.mean.len())?;
+        let (v, w) = (encoder.as_standard_layout(), decoder.as_standard_layout());
+        let second = corruption.second_moment(self.covariance.view())?;
+        let codes = linalg::dot(linalg::dot(v.view(), second.view()).view(), v.t()); // V M V^T, [k, k]
+        let cross = linalg::dot(v.view(), self.covariance.view()); // V S, [k, d]
+        let heads = linalg::dot(w.t(), w.view()); // W^T W, [k, k]
+        let c = corruption.mean_factor(self.mean.len())?;
+        let inner = |a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>| (&a * &b).sum();
+        Ok(self.covariance.diag().sum() - 2.0 * c * inner(w.t(), cross.view())
+            + inner(heads.view(), codes.view()))
+    }
+
+    /// The largest angle, in degrees, between the span of the best `k` directions for denoising and that of the first
+    /// `k` principal components, for each `k` of `ks` (section 2.6).
+    ///
+    /// If it is zero for every `k`, training with this noise is of no use whatever the labels: the code of `k`
+    /// dimensions is the one that reconstruction without noise finds, as with noise of one variance in all directions.
+    /// An angle above zero does not say whether the noise helps; [`Denoising::alignment`] does. A gap `e` between two
+    /// neighbouring `mu` leaves an error of about `EPSILON mu_1 / e` radians.
+    ///
+    /// Errs if the corruption is none of these samples, or if a `k` is not within 1 and [`Denoising::rank`].
+    pub fn angles_to_principal_components(&self, corruption: &Corruption, ks: &[usize]) -> Result<Vec<f64>> {
+        for &k in ks {
+            check::dimensions("dimensions of the code", k, 1..=self.rank())?;
+        }
+        let corrupted = Corrupted::new(self, corruption)?;
+        let (_, directions) = corrupted.directions(self, 1.0, 0.0)?;
+        let outside = corrupted.outside(directions.view()); // [q, r]
+        let all = ndarray::concatenate![Axis(0), directions, outside];
+        let basis = linalg::orthonormal(all.view());
+        ks.iter()
+            .map(|&k| {
+                // The sines are the singular values of what lies outside of the first k components.
+                let beside = rows(columns(basis.view(), ..k), k..).as_standard_layout().into_owned();
+                if beside.is_empty() {
+                    return Ok(0.0);
+                }
+                let sine = linalg::singular("directions beside the components", beside.view())?.values[0];
+                Ok(sine.min(1.0).asin().to_degrees())
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+//! The optimum of a linear encoder with a linear decoder and a linear classifier, as sums over samples.
+
+use ndarray::{Array1, Array2, ArrayView2};
+
+use crate::part::{columns, elements, rows};
+use crate::{Error, Result, check, linalg};
+
+/// Every minimum of the joint objective: section 2.1 of the LBR specification.
+///
+/// ```text
+/// L = |X V^T W^T - Y|^2 + lambda |X V^T Z^T - X|^2
+/// ```
+///
+/// in sums over samples, the rows of `X: [n, d]`, and of any targets `Y: [n, m]`; nothing is centred. With the
+/// singular values `X = Q diag(sigma) P^T` that exceed [`JointOptimum::CUT`] of the largest, the best codes are spanned
+/// by the eigenvectors `E` of the largest eigenvalues `mu` of
+///
+/// ```text
+/// H = (Q^T Y) (Q^T Y)^T + lambda diag(sigma)^2,   and   min L = |Y|^2 + lambda |X|^2 - sum of mu
+/// ```
+///
+/// One thin decomposition serves `d < n` and `d >= n`, and no matrix with the square of the condition of `X` is formed.
+/// [`LinearFront`](crate::LinearFront) is the same optimum with other units: of centred samples and one-hot labels, in
+/// means, from moments that a pass over data collects; use it where samples do not fit into memory.
+#[derive(Debug, Clone)]
+pub struct JointOptimum {
+    /// `sigma`, falling, `[r]`.
+    singular: Array1<f64>,
+    /// `P^T`, `[r, d]`.
+    basis: Array2<f64>,
+    /// `Q^T Y`, `[r, m]`.
+    targets: Array2<f64>,
+    /// `|X|^2`
+    energy: f64,
+    /// `|Y|^2`
+    target_energy: f64,
+}
+
+/// A linear code that no other beats; see [`JointOptimum`].
+#[derive(Debug, Clone)]
+pub struct JointCode {
+    /// `V`, `[k, d]`, the best direction first; the codes of the samples are orthonormal, `V X^T X V^T = I`.
+    pub encoder: Array2<f64>,
+    /// `Z`, `[d, k]`.
+    pub decoder: Array2<f64>,
+    /// `W`, `[m, k]`.
+    pub classifier: Array2<f64>,
+    /// `mu`, what each direction takes off the loss, falling, `[k]`.
+    pub gains: Array1<f64>,
+    /// `L`.
+    pub loss: f64,
+}
+
+impl JointOptimum {
+    /// Singular values at or below this share of the largest count as zero.
+    pub const CUT: f64 = 1e-10;
+
+    /// Prepares for all `lambda` and all numbers of dimensions: one singular value decomposition of `x: [n, d]`.
+    ///
+    /// Errs if there are no samples or targets, not as many of both, if a value is not finite, or if all are zero.
+    pub fn new(x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) -> Result<Self> {
+        check::samples("samples", x, 1)?;
+        check::samples("targets", y, 1)?;
+        check::rows("targets", y.nrows(), x.nrows())?;
+        let (x, y) = (x.as_standard_layout(), y.as_standard_layout());
+        let linalg::Singular { left, values, right } = linalg::singular("samples", x.view())?;
+        let rank = values.iter().take_while(|&&value| value > Self::CUT * values[0]).count();
+        if rank == 0 {
+            return Err(Error::Constant { what: "samples", rows: x.nrows() });
+        }
+        let energy = |of: ArrayView2<'_, f64>| of.iter().map(|value| value * value).sum::<f64>();
+        Ok(Self {
+            targets: linalg::dot(columns(left.view(), ..rank).t(), y.view()),
+            singular: elements(values.view(), ..rank).to_owned(),
+            basis: rows(right.view(), ..rank).as_standard_layout().into_owned(),
+            energy: energy(x.view()),
+            target_energy: energy(y.view()),
+        })
+    }
+
+    /// The number of singular values above zero: the most dimensions that a code can have.
+    pub fn rank(&self) -> usize {
+        self.singular.len()
+    }
+
+    /// The best code of `k` dimensions, with its heads. `lambda` weighs the reconstruction.
+    ///
+    /// Without it, directions beyond the rank of the targets gain nothing and are arbitrary.
+    ///
+    /// Errs if `lambda` is negative or not finite, or if `k` is not within 1 and [`JointOptimum::rank`].
+    pub fn solve(&self, lambda: f64, k: usize) -> Result<JointCode> {
+        if !(lambda >= 0.0 && lambda.is_finite()) {
+            return Err(Error::out_of_range("lambda", "at least 0 and finite", lambda));
+        }
+        check::dimensions("dimensions of the code", k, 1..=self.rank())?;
+        let objective = objective(&self.targets, 1.0, &self.singular.mapv(|value| value * value), lambda);
+        let eigen = linalg::eigen("objective in whitened coordinates", objective.view())?;
+        let directions = rows(eigen.vectors.view(), ..k); // E^T, [k, r]
+        let gains = elements(eigen.values.view(), ..k).mapv(|gain| gain.max(0.0));
+        let total = self.target_energy + lambda * self.energy;
+        Ok(JointCode {
+            encoder: linalg::dot((&directions / &self.singular).view(), self.basis.view()),
+            decoder: linalg::dot((&directions * &self.singular).view(), self.basis.view()).reversed_axes(),
+            classifier: linalg::dot(directions, self.targets.view()).reversed_axes(),
+            loss: (total - gains.sum()).max(0.0),
+            gains,
+        })
+    }
+}
+
+/// `b U U^T + a diag(s)`, the lower triangle: what the directions of whitened samples take off a joint objective, given
+/// the targets `U: [r, m]` and the energies `s: [r]` along them.
+pub(crate) fn objective(targets: &Array2<f64>, b: f64, energies: &Array1<f64>, a: f64) -> Array2<f64> {
+    let mut objective = b * linalg::lower_dot(targets.view(), targets.t());
+    objective.diag_mut().scaled_add(a, energies);
+    objective
+}
+
+#[cfg(test)]
+mod tests;
