@@ -17,6 +17,19 @@ pub mod linear_cre;
 pub mod masking_or_mixing;
 pub mod reconstructions;
 
+pub mod alignment;
+pub mod background;
+pub mod bridge;
+pub mod depth_grid;
+pub mod guidance;
+pub mod ill_posed;
+pub mod masking_impact;
+pub mod nonlinear_denoising;
+pub mod pca_images;
+pub mod reconstruction_regulariser;
+pub mod spectrum_over_training;
+pub mod subspace_recognition;
+
 pub mod capacity_confound;
 pub mod label_fraction;
 pub mod mixing_rules;
@@ -31,7 +44,7 @@ use crate::settings::Setting;
 use crate::{Error, Profile, Result};
 
 /// The papers.
-pub const PAPERS: [&str; 1] = ["cre"];
+pub const PAPERS: [&str; 2] = ["cre", "lbr"];
 
 /// An experiment in the list: its name, its claim, and how it is planned.
 pub struct Listed {
@@ -61,7 +74,7 @@ const fn listed<E: Experiment>() -> Listed {
 }
 
 /// All experiments.
-pub const ALL: [Listed; 22] = [
+pub const ALL: [Listed; 34] = [
     listed::<fc_lambda_sweep::FcLambdaSweep>(),
     listed::<paired_synergy::PairedSynergy>(),
     listed::<cnn_s_lambda_sweep::CnnSLambdaSweep>(),
@@ -84,6 +97,18 @@ pub const ALL: [Listed; 22] = [
     listed::<recurrent_cre::RecurrentCre>(),
     listed::<predictive_coding::PredictiveCoding>(),
     listed::<capacity_confound::CapacityConfound>(),
+    listed::<subspace_recognition::SubspaceRecognition>(),
+    listed::<spectrum_over_training::SpectrumOverTraining>(),
+    listed::<guidance::Guidance>(),
+    listed::<ill_posed::IllPosed>(),
+    listed::<alignment::Alignment>(),
+    listed::<background::Background>(),
+    listed::<masking_impact::MaskingImpact>(),
+    listed::<nonlinear_denoising::NonlinearDenoising>(),
+    listed::<pca_images::PcaImages>(),
+    listed::<reconstruction_regulariser::ReconstructionRegulariser>(),
+    listed::<depth_grid::DepthGrid>(),
+    listed::<bridge::Bridge>(),
 ];
 
 /// The experiments of these names, in the order of the list; all of them for no names. The name of a paper stands for
@@ -92,7 +117,7 @@ pub const ALL: [Listed; 22] = [
 /// # Errors
 /// [`Error::Usage`] if there is no experiment of a name.
 pub fn named(names: &[String]) -> Result<Vec<&'static Listed>> {
-    static LIST: [Listed; 22] = ALL;
+    static LIST: [Listed; 34] = ALL;
     let mut known: Vec<&str> = LIST.iter().map(|listed| listed.name).collect();
     known.extend(PAPERS);
     if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {

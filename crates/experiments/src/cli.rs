@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use report::table;
 
+use crate::advise::{self, Advise};
 use crate::claims;
 use crate::engine::{self, Estimate, Places};
 use crate::experiment::Planned;
@@ -40,6 +41,8 @@ enum Command {
     Plan(Selection),
     /// List the experiments and what they show
     List,
+    /// Say which masking, if any, should help with your own labelled images: closed forms, no training
+    Advise(Advise),
 }
 
 #[derive(Args)]
@@ -47,7 +50,7 @@ struct Selection {
     /// How much to run: smoke (seconds), quick (minutes) or full (the paper)
     #[arg(long, default_value = "quick")]
     profile: Profile,
-    /// Only these experiments, or those of a paper: cre
+    /// Only these experiments, or those of a paper: cre, lbr
     #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',')]
     only: Vec<String>,
     /// Where to look for data sets first
@@ -81,6 +84,7 @@ pub fn main() -> ExitCode {
             }
             Ok(ExitCode::SUCCESS)
         }
+        Command::Advise(asked) => advise::command(&asked),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error}");

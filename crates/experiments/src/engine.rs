@@ -190,7 +190,7 @@ fn one(
         }
         None => {}
     }
-    let _share = memory.take(run.memory()?);
+    let _share = memory.take(run.memory(images)?);
     let mut reported = 0;
     let heard = |now: u32| {
         progress.epochs(now.saturating_sub(reported));

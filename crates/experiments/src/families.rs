@@ -42,8 +42,7 @@ pub(crate) fn seeds(profile: Profile, n: u64) -> Vec<u64> {
 
 /// Fashion-MNIST: whole in full, the embedded part otherwise.
 pub(crate) fn fashion(profile: Profile) -> DataConfig {
-    let part =
-        |name: &str, train, validation, test| DataConfig { name: name.into(), train, validation, test };
+    let part = |name: &str, train, validation, test| DataConfig::new(name, train, validation, test);
     match profile {
         Profile::Smoke => part("fashion-mnist-embedded", 1_000, 200, 200),
         Profile::Quick => part("fashion-mnist-embedded", 5_000, 1_000, 1_000),
@@ -53,12 +52,12 @@ pub(crate) fn fashion(profile: Profile) -> DataConfig {
 
 /// MNIST: whole in full, as many images as the embedded set has otherwise.
 pub(crate) fn mnist(profile: Profile) -> DataConfig {
-    DataConfig { name: "mnist".into(), ..DataConfig { ..fashion(profile) } }
+    DataConfig { name: "mnist".into(), ..fashion(profile) }
 }
 
 /// CIFAR-10: whole in full.
 pub(crate) fn cifar10(profile: Profile) -> DataConfig {
-    let part = |train, validation, test| DataConfig { name: "cifar10".into(), train, validation, test };
+    let part = |train, validation, test| DataConfig::new("cifar10", train, validation, test);
     match profile {
         Profile::Smoke => part(300, 100, 100),
         Profile::Quick => part(2_000, 500, 500),

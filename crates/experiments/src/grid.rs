@@ -80,7 +80,7 @@ pub struct Variant<'g> {
 impl Variant<'_> {
     /// A few words.
     pub fn label(&self) -> String {
-        format!("{}, {}", self.data.name, self.family.label)
+        format!("{}, {}", self.data.label(), self.family.label)
     }
 }
 

@@ -1,14 +1,18 @@
 //! The images of a run: which parts of which set, opened once and shared.
 
+mod changes;
+
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use data::Split;
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
-use theory::{Moments, Pca};
+use theory::{Denoising, Moments, Pca};
 
+pub use self::changes::Change;
+use crate::subspaces::Subspaces;
 use crate::{Error, Result};
 
 /// Images that are turned into numbers at once.
@@ -26,6 +30,29 @@ pub struct DataConfig {
     pub validation: usize,
     /// How many images are tested on: the first of the test set.
     pub test: usize,
+    /// How the images are changed before anything else sees them, one change after the other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
+}
+
+impl DataConfig {
+    /// So many images of the set of this name, as they are.
+    pub fn new(name: impl Into<String>, train: usize, validation: usize, test: usize) -> Self {
+        Self { name: name.into(), train, validation, test, changes: vec![] }
+    }
+
+    /// The same with this change after the others.
+    #[must_use]
+    pub fn changed(mut self, change: Change) -> Self {
+        self.changes.push(change);
+        self
+    }
+
+    /// The name of the set and what is changed, in words.
+    pub fn label(&self) -> String {
+        let changes = self.changes.iter().map(|change| format!(", {}", change.label()));
+        std::iter::once(self.name.clone()).chain(changes).collect()
+    }
 }
 
 /// The images of a [`DataConfig`], in memory.
@@ -47,6 +74,9 @@ pub struct Images {
     pub test: Split,
     moments: OnceLock<Arc<Moments>>,
     pca: OnceLock<Arc<Pca>>,
+    subspaces: Mutex<Option<Arc<Subspaces>>>,
+    uncentred: Mutex<Option<Arc<Pca>>>,
+    denoising: Mutex<Option<Arc<Denoising>>>,
 }
 
 /// Data sets that have been opened, so that runs share them.
@@ -66,16 +96,30 @@ impl Images {
                 config.name, config.train, config.validation
             )));
         }
+        let n_test = set.test.len();
+        if config.test > n_test {
+            let what = format!("{} has {n_test} test images; {} are too many", config.name, config.test);
+            return Err(Error::Usage(what));
+        }
+        let mut sets = [set.train, set.test.first(config.test)?];
+        for change in &config.changes {
+            sets = change.apply(sets)?;
+        }
+        let [train, test] = sets;
         Ok(Self {
             config: config.clone(),
             sha256: set.provenance.content_sha256.clone(),
             source: set.provenance.origin.source.clone(),
-            train: set.train.rows(0..config.train)?,
-            validation: set.train.rows(n_train - config.validation..n_train)?,
-            test: set.test.first(config.test)?,
+            train: train.rows(0..config.train)?,
+            // A set without a part that chooses the epoch is asked about its last training image.
+            validation: train.rows(n_train - config.validation.max(1)..n_train)?,
+            test,
             classes: set.classes,
             moments: OnceLock::new(),
             pca: OnceLock::new(),
+            subspaces: Mutex::default(),
+            uncentred: Mutex::default(),
+            denoising: Mutex::default(),
         })
     }
 
@@ -94,6 +138,9 @@ impl Images {
             test: self.test.first(n.min(self.test.len()))?,
             moments: OnceLock::new(),
             pca: OnceLock::new(),
+            subspaces: Mutex::default(),
+            uncentred: Mutex::default(),
+            denoising: Mutex::default(),
         })
     }
 
@@ -131,6 +178,56 @@ impl Images {
         let pca = Pca::fit(&*self.moments()?)?;
         Ok(Arc::clone(self.pca.get_or_init(|| Arc::new(pca))))
     }
+}
+
+impl Images {
+    /// The principal components of the training images at equal contrast; computed once, while others wait.
+    ///
+    /// # Errors
+    /// If they cannot be computed.
+    pub fn subspaces(&self) -> Result<Arc<Subspaces>> {
+        once(&self.subspaces, || Subspaces::of(&self.train))
+    }
+
+    /// The training images as closed forms of denoising see them; computed once, while others wait.
+    ///
+    /// # Errors
+    /// If they cannot be computed.
+    pub fn denoising(&self) -> Result<Arc<Denoising>> {
+        once(&self.denoising, || Ok(Denoising::new(&*self.moments()?)?))
+    }
+
+    /// The eigenvectors of the second moments of the training images in [0, 1], nothing taken off; computed once, while
+    /// others wait.
+    ///
+    /// # Errors
+    /// If they cannot be computed.
+    pub fn uncentred(&self) -> Result<Arc<Pca>> {
+        once(&self.uncentred, || {
+            let d = self.train.image_shape().iter().product();
+            let mut moments = Moments::new(d, self.classes.len())?;
+            let mut start = 0;
+            while start < self.train.len() {
+                let part = self.train.rows(start..(start + CHUNK).min(self.train.len()))?;
+                let pixels: Vec<f64> = part.pixels().iter().map(|&byte| f64::from(byte) / 255.0).collect();
+                let pixels = ArrayView2::from_shape((part.len(), d), &pixels).expect("a split has as many pixels as it says");
+                moments.add(pixels, part.labels())?;
+                start += part.len();
+            }
+            Ok(Pca::uncentred(&moments)?)
+        })
+    }
+}
+
+/// What is known, or is computed now while others wait.
+fn once<T>(known: &Mutex<Option<Arc<T>>>, compute: impl FnOnce() -> Result<T>) -> Result<Arc<T>> {
+    let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = &*known {
+        return Ok(Arc::clone(known));
+    }
+    let computed = Arc::new(compute()?);
+    *known = Some(Arc::clone(&computed));
+    Ok(computed)
 }
 
 /// The pixels of a split from -1 (black) to 1 (white), image after image.

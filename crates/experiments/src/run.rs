@@ -1,10 +1,14 @@
 //! One run: what its numbers depend on, and what the store knows it by.
 
+mod autoencoding;
+mod closed_form;
 mod compute;
 mod finals;
 mod learner;
 mod learning;
 mod observed;
+mod recognition;
+mod spectrum;
 #[cfg(test)]
 mod tests;
 
@@ -13,7 +17,10 @@ use models::{AdamConfig, Architecture, Mixing};
 use serde::{Deserialize, Serialize};
 use tensor::Device;
 
+pub use autoencoding::{Autoencoding, Masked, Network, Objective};
+pub use closed_form::{Noise, Question};
 pub use learner::{Features, Learner};
+pub use recognition::{Recogniser, Recognition, RecognitionLoss};
 
 use crate::images::{DataConfig, Images};
 use crate::store::{DataId, RunSpec};
@@ -45,6 +52,15 @@ pub struct RunConfig {
     /// not name it.
     #[serde(default, skip_serializing_if = "Hardware::is_cpu")]
     pub hardware: Hardware,
+}
+
+impl RunConfig {
+    /// A question about these images that a closed form answers.
+    pub fn closed_form(data: DataConfig, question: Question) -> Self {
+        let (optimiser, hardware) = (AdamConfig::PAPER, Hardware::Cpu);
+        let learner = Learner::ClosedForm { question };
+        Self { data, rotation: None, learner, optimiser, batch: 1, epochs: 0, hardware }
+    }
 }
 
 /// How training images are turned at random (section 4.1 of the CRE specification).
@@ -123,6 +139,13 @@ impl Run {
         }
     }
 
+    /// Whether the same run with fewer epochs begins with the same bits: it reads no other run, and no schedule of
+    /// its learning rate counts its steps.
+    pub fn begins_alike(&self) -> bool {
+        let scheduled = matches!(self.config.learner, Learner::Recognition { .. } | Learner::Autoencoding { .. });
+        self.needs().is_none() && !scheduled
+    }
+
     /// The same run on other hardware.
     #[must_use]
     pub fn on(mut self, hardware: Hardware) -> Self {
@@ -135,7 +158,7 @@ impl Run {
 
     /// Words for a line of progress.
     pub fn label(&self) -> String {
-        format!("{}, {}, seed {}", self.config.data.name, self.config.learner.label(), self.seed)
+        format!("{}, {}, seed {}", self.config.data.label(), self.config.learner.label(), self.seed)
     }
 
     /// Images that go through a forward and a backward pass.
@@ -152,13 +175,25 @@ pub fn cre(model: Architecture, lambda: f64) -> Learner {
 
 impl Run {
     /// Bytes that the run takes at most, by a rough count: parameters, their gradients and optimiser, and what the
-    /// layers keep of a batch.
+    /// layers keep of a batch; or the images as numbers and the square matrices of a closed form.
     ///
     /// # Errors
     /// If the model cannot be built.
-    pub(crate) fn memory(&self) -> crate::Result<u64> {
+    pub(crate) fn memory(&self, images: &Images) -> crate::Result<u64> {
+        let d: usize = images.train.image_shape().iter().product();
+        let (n, d) = (images.train.len() as u64, d as u64);
         let batch = self.config.batch.max(EVALUATED_AT_ONCE) as u64;
-        let (params, kept) = self.config.learner.sizes()?;
-        Ok(4 * (4 * params + 2 * batch * kept))
+        let own = match &self.config.learner {
+            Learner::ClosedForm { .. } => return Ok(MATRICES * 8 * d * d),
+            // Projected images in f64 and f32, and the components.
+            Learner::Recognition { .. } => 12 * n * d + 12 * d * d,
+            Learner::Autoencoding { task } if task.spectrum => 16 * d * d,
+            _ => 0,
+        };
+        let (params, kept) = self.config.learner.sizes(d as usize)?;
+        Ok(own + 4 * (4 * params + 2 * batch * kept))
     }
 }
+
+/// Square matrices that a closed form holds at once.
+const MATRICES: u64 = 7;

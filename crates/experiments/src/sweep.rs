@@ -3,6 +3,7 @@
 //! The experiments differ in data, learners and grid; what is measured and how it is drawn and expected stands here,
 //! and each experiment picks what it shows.
 
+mod along;
 mod collect;
 mod curves;
 mod facts;
@@ -12,7 +13,8 @@ mod measured;
 mod pictures;
 pub mod trends;
 
+pub use along::ALIGNMENT;
 pub use collect::collect;
 pub use curves::Curves;
 pub use facts::{MONOTONE, exact_facts, warnings};
-pub use kept::Kept;
+pub use kept::{Along, Kept};

@@ -114,6 +114,11 @@ impl Style {
         Self { marker: Marker::Nothing, dash: DASHES[2], ..self }
     }
 
+    /// The same colour and dash without markers: for a curve of so many points that they would hide it.
+    pub fn curve(self) -> Self {
+        Self { marker: Marker::Nothing, ..self }
+    }
+
     /// The dash of the `index`-th reference line of a panel; never solid, so that it is no data.
     pub(crate) fn reference_dash(index: usize) -> &'static str {
         DASHES[1 + index % (DASHES.len() - 1)]

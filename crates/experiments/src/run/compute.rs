@@ -9,9 +9,12 @@ use tensor::random::Stream;
 use tensor::{DType, Device, flops};
 
 use super::Run;
-use super::finals::{finals, named};
+use super::finals::named;
+use super::closed_form::Question;
 use super::learner::Learner;
-use super::learning::{Learning, OfCre, OfHeads, OfNetwork, on_features, on_the_processor};
+use super::learning::{
+    Learning, OfAutoencoder, OfCre, OfHeads, OfNetwork, OfRecognition, on_features, on_the_processor,
+};
 use super::observed::{Scalars, is_due};
 use crate::images::Images;
 use crate::store::{Arrays, Checkpoint, FinishedRun, Outcome, RunFolder};
@@ -37,8 +40,14 @@ impl Run {
         mut folder: RunFolder,
         mut heard: impl FnMut(u32),
     ) -> Result<FinishedRun> {
-        let work = |learning: &mut dyn Learning| self.epochs(learning, images, &mut folder, &mut heard);
-        let (outcome, finals) = match self.learn(images, needed, device, work) {
+        let ended = match &self.config.learner {
+            Learner::ClosedForm { question } => self.answer(question, images, &mut folder, &mut heard),
+            _ => {
+                let work = |learning: &mut dyn Learning| self.epochs(learning, images, &mut folder, &mut heard);
+                self.learn(images, needed, device, work)
+            }
+        };
+        let (outcome, finals) = match ended {
             Ok(finals) => (Outcome::Finished, finals),
             Err(Ended::Diverged { epoch, reason }) => (Outcome::Diverged { epoch, reason }, Arrays::new()),
             Err(Ended::Error(Error::Store(error))) => return Err(error.into()),
@@ -96,7 +105,35 @@ impl Run {
                 let network = Recurrent::new(network, &init).map_err(Error::from)?;
                 work(&mut OfNetwork::new(network, self, images)?)
             }
+            Learner::Recognition { task } => {
+                on_the_processor(self)?;
+                let (shape, classes) = (images.train.image_shape(), images.classes.len());
+                let model = task.network.build(shape, classes, &init).map_err(Error::from)?;
+                work(&mut OfRecognition::new(self, task, images, &model)?)
+            }
+            Learner::Autoencoding { task } => {
+                on_the_processor(self)?;
+                let model = task.build(images.train.image_shape(), images.classes.len(), &init);
+                work(&mut OfAutoencoder::new(self, task, images, &model.map_err(Error::from)?)?)
+            }
+            Learner::ClosedForm { .. } => unreachable!("a closed form does not learn"),
         }
+    }
+
+    /// Answers a question that needs no learning, as one epoch.
+    fn answer(
+        &self,
+        question: &Question,
+        images: &Images,
+        folder: &mut RunFolder,
+        heard: &mut dyn FnMut(u32),
+    ) -> std::result::Result<Arrays, Ended> {
+        let start = Instant::now();
+        let (scalars, arrays) = question.answer(images)?;
+        let seconds = start.elapsed().as_secs_f64();
+        folder.record_without_checkpoint(0, scalars, seconds).map_err(Error::from)?;
+        heard(1);
+        Ok(arrays)
     }
 
     /// Trains to the end, from the last checkpoint if there is one; gives what is kept.
@@ -130,7 +167,7 @@ impl Run {
             }
             heard(epoch + 1);
         }
-        Ok(finals(learning, images)?)
+        Ok(learning.finals(images)?)
     }
 
     /// Trains for an epoch, except in epoch 0, which is before training, and measures.
@@ -152,6 +189,8 @@ impl Run {
         };
         let (validation, test) = (learning.evaluate(&images.validation)?, learning.evaluate(&images.test)?);
         let mut scalars = scalars(trained.as_ref(), &validation, &test);
+        // What a learner does not have is no number.
+        scalars.retain(|_, value| !value.is_nan());
         if is_due(epoch, self.config.epochs) {
             scalars.extend(learning.observe()?);
         }

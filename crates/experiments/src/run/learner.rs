@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use tensor::DType;
 use tensor::random::Stream;
 
-use super::RunConfig;
+use super::{Autoencoding, Question, Recognition, RunConfig};
 use crate::Result;
 
 /// What learns in a run.
@@ -43,6 +43,21 @@ pub enum Learner {
         /// Where the heads come from; for features that are no network its encoder is one affine layer.
         model: Architecture,
     },
+    /// A classifier of what is left of images (experiment E3 of the LBR specification).
+    Recognition {
+        /// The classifier, and what it sees.
+        task: Recognition,
+    },
+    /// An autoencoder with probes (experiments E4 and E6 to E8 of the LBR specification).
+    Autoencoding {
+        /// The autoencoder, and what it minimises.
+        task: Autoencoding,
+    },
+    /// Nothing learns: a closed form of the training images. Optimiser, batch and epochs mean nothing.
+    ClosedForm {
+        /// What is asked.
+        question: Question,
+    },
 }
 
 /// An encoder that does not learn.
@@ -76,7 +91,7 @@ impl Learner {
             Self::Readout { of: Features::Trained { run }, .. } => {
                 run.learner = run.learner.with_lambda(value);
             }
-            Self::Readout { .. } => {}
+            _ => {}
         }
         other
     }
@@ -88,7 +103,7 @@ impl Learner {
             Self::PredictiveCoding { network } => network.lambda,
             Self::Recurrent { network } => network.lambda,
             Self::Readout { of: Features::Trained { run }, .. } => run.learner.lambda(),
-            Self::Readout { .. } => 0.5,
+            _ => 0.5,
         }
     }
 
@@ -100,15 +115,18 @@ impl Learner {
         }
     }
 
-    /// How many parameters it has, and about how many numbers its layers keep of an image.
+    /// How many parameters it has, and about how many numbers its layers keep of an image of `d` numbers.
     ///
     /// # Errors
     /// If the model cannot be built.
-    pub(super) fn sizes(&self) -> Result<(u64, u64)> {
+    pub(super) fn sizes(&self, d: usize) -> Result<(u64, u64)> {
         let of_fc = |hidden: usize| (2 * 784 * hidden as u64, 8 * (784 + hidden as u64));
         let model = match self {
             Self::Cre { model, .. } | Self::Readout { model, .. } => model,
             Self::PredictiveCoding { .. } | Self::Recurrent { .. } => return Ok(of_fc(1_024)),
+            Self::Recognition { task } => return Ok(task.network.sizes(d)),
+            Self::Autoencoding { task } => return Ok(task.sizes(d)),
+            Self::ClosedForm { .. } => return Ok((0, 0)),
         };
         let params = model.build(&Stream::new(0, "init"), DType::F32)?;
         let params = params.params().iter().map(|(_, param)| param.len() as u64).sum();
@@ -136,6 +154,9 @@ impl Learner {
                 Features::Random => format!("heads on {} random projections", model.latent_len()),
                 Features::Trained { run } => format!("new heads on {}", run.learner.label()),
             },
+            Self::Recognition { task } => task.label(),
+            Self::Autoencoding { task } => task.label(),
+            Self::ClosedForm { question } => question.label(),
         }
     }
 }

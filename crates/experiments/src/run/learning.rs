@@ -1,6 +1,8 @@
 //! What a run asks of whatever learns in it, and the kinds of learning that answer.
 
+mod autoencoding;
 mod batches;
+mod recognition;
 
 use data::Split;
 use models::predictive_coding::PredictiveCoding;
@@ -10,12 +12,15 @@ use ndarray_rand::rand_distr::{Distribution, StandardNormal};
 use tensor::random::Stream;
 use tensor::{DType, Device, Indices, Tensor};
 
+pub(super) use self::autoencoding::OfAutoencoder;
 use self::batches::Source;
+pub(super) use self::recognition::OfRecognition;
+use super::finals::of_representation;
 use super::learner::{Features, Learner};
 use super::observed::{self, Scalars};
 use super::{EVALUATED_AT_ONCE, Hardware, Run};
 use crate::images::Images;
-use crate::store::FinishedRun;
+use crate::store::{Arrays, FinishedRun};
 use crate::{Error, Result};
 
 /// Something that learns both tasks, epoch by epoch.
@@ -27,7 +32,17 @@ pub(super) trait Learning {
     fn evaluate(&self, split: &Split) -> Result<Evaluation>;
 
     /// Latent, reconstruction and class scores of a batch of images, on the processor.
-    fn represent(&self, images: &Tensor) -> Result<Representation>;
+    ///
+    /// # Errors
+    /// If what learns has no representation.
+    fn represent(&self, _images: &Tensor) -> Result<Representation> {
+        Err(Error::Missing("representation of a classifier".into()))
+    }
+
+    /// What is kept at the end beside the numbers of the epochs.
+    fn finals(&self, images: &Images) -> Result<Arrays> {
+        of_representation(self, images)
+    }
 
     /// What is measured now and then beside the losses.
     fn observe(&self) -> Result<Scalars> {

@@ -6,6 +6,7 @@ use ndarray::ArrayView2;
 use serde_json::json;
 use theory::LinearFront;
 
+use super::along;
 use super::kept::Kept;
 use super::measured::{MEASURES, measured};
 use super::pictures;
@@ -22,6 +23,10 @@ pub(super) const POINT: [&str; 4] = ["variant", "member", "lambda", "seed"];
 /// Numbers per epoch of a point, as they stand in the journal.
 const BY_EPOCH: [&str; 5] =
     ["test_mse", "test_cross_entropy", "test_accuracy", "gradient_cosine", "gradient_norm_ratio"];
+
+/// How the names of what is measured now and then begin.
+const OBSERVED: [&str; 7] =
+    ["layer_", "listening/", "mode_rank/", "energy/", "reconstructed_energy/", "modes_learned", "last_mode"];
 
 /// The share of the variance in which the exact linear CRE is computed, since pixels that never change have none.
 const SHARE: f64 = 0.999;
@@ -50,8 +55,15 @@ pub fn collect(grid: &Grid, finished: &Finished<'_>, kept: Kept) -> Result<Resul
     if kept.linear_front {
         collected.linear_front()?;
     }
+    collected.scalars(kept.scalars)?;
+    if let Some(along) = kept.along {
+        along::collect(&mut collected, along)?;
+    }
     if kept.images {
         pictures::images(&mut collected)?;
+    }
+    if kept.bands {
+        pictures::bands(&mut collected)?;
     }
     if kept.latents {
         pictures::latents(&mut collected)?;
@@ -104,7 +116,7 @@ impl<'a> Collected<'a> {
     }
 
     /// Calls this for every place of the grid, those without a run too.
-    fn each_point<E>(
+    pub(super) fn each_point<E>(
         &self,
         mut call: impl FnMut(&Variant<'a>, [usize; 3]) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
@@ -141,7 +153,7 @@ impl<'a> Collected<'a> {
                 let steps = variant.data.train / family.batch * family.epochs as usize;
                 json!({
                     "member": family.member, "members": members, "epochs": family.epochs, "steps": steps,
-                    "data": variant.data.name, "train": variant.data.train, "test": variant.data.test,
+                    "data": variant.data.label(), "train": variant.data.train, "test": variant.data.test,
                 })
             })
             .collect();
@@ -182,12 +194,12 @@ impl<'a> Collected<'a> {
         let mut columns: BTreeMap<&'static str, Vec<f64>> = BTreeMap::new();
         let mut references = BTreeMap::new();
         for variant in &self.variants {
-            references.insert(variant.data.name.clone(), self.references(variant)?);
+            references.insert(variant.data.label(), self.references(variant)?);
         }
         self.each_point(|variant, place @ [member, lambda, seed]| -> Result<()> {
             let run = self.grid.run(variant, member, lambda, seed);
             let of_run = match (run, self.run(variant, place)) {
-                (Some(run), Some(done)) => measured(&run, done, references[&variant.data.name])?,
+                (Some(run), Some(done)) => measured(&run, done, references[&variant.data.label()])?,
                 _ => BTreeMap::new(),
             };
             for (name, _, _) in MEASURES {
@@ -243,12 +255,26 @@ impl<'a> Collected<'a> {
         Ok(())
     }
 
-    /// What was measured now and then: by layer, and by principal component.
+    /// Numbers of the last epoch.
+    fn scalars(&mut self, scalars: &[(&str, &str)]) -> Result<()> {
+        for (name, description) in scalars {
+            let mut values = Vec::new();
+            self.each_point(|variant, place| -> Result<()> {
+                let last = self.run(variant, place).and_then(|done| done.epochs.last());
+                values.push(last.and_then(|line| line.scalars.get(*name)).copied().unwrap_or(f64::NAN));
+                Ok(())
+            })?;
+            self.add(name, &POINT, description, "1", Values::F64(values));
+        }
+        Ok(())
+    }
+
+    /// What was measured now and then: by layer, by principal component, and of the spectrum.
     fn observed(&mut self) -> Result<()> {
         let mut names = BTreeSet::new();
         self.each_point(|variant, place| -> Result<()> {
             for line in self.run(variant, place).iter().flat_map(|done| &done.epochs) {
-                let observed = |name: &&String| name.starts_with("layer_") || name.starts_with("listening/");
+                let observed = |name: &&String| OBSERVED.iter().any(|start| name.starts_with(start));
                 names.extend(line.scalars.keys().filter(observed).cloned());
             }
             Ok(())
@@ -258,6 +284,11 @@ impl<'a> Collected<'a> {
                 Some("listening") => {
                     "mean of |J v|^2 over test images, J = dz/dx, v this principal component"
                 }
+                Some("mode_rank") => "mean rank of the eigenvectors of a group",
+                Some("energy") => "mean square of the images along these eigenvectors, uncentred, in [0, 1]",
+                Some("reconstructed_energy") => "the same of the reconstructions",
+                Some("modes_learned") => "eigenvectors along which reconstructions miss at most half of the energy",
+                Some("last_mode") => "the rank of the last eigenvector that is learned",
                 Some("layer_cosine") => "cosine of both losses' gradients by this weight, on one batch",
                 _ => "norm of the MSE's gradient by this weight over the cross-entropy's, on one batch",
             };

@@ -127,6 +127,20 @@ impl<'a> Curves<'a> {
         Ok(finite(&all.iter().skip(epoch).step_by(self.n_epochs).copied().collect::<Vec<f64>>()))
     }
 
+    /// The values of an array at one point, over the array's own coordinate, one for each seed.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] if there is no such array.
+    pub fn along(&self, measure: &str, [member, lambda]: [usize; 2]) -> Result<Vec<(f64, Vec<f64>)>> {
+        let missing = || Error::Missing(measure.into());
+        let dimensions = &self.results.variables.get(measure).ok_or_else(missing)?.dimensions;
+        let along = numbers(self.results, dimensions.last().ok_or_else(missing)?)?;
+        let all = self.slice(measure, self.point(member, lambda), self.n_seeds * along.len())?;
+        let at = |place: usize| finite(&all.iter().skip(place).step_by(along.len()).copied().collect::<Vec<f64>>());
+        let points = along.iter().enumerate().map(|(place, &coordinate)| (coordinate, at(place)));
+        Ok(points.filter(|(_, values)| !values.is_empty()).collect())
+    }
+
     /// The names of the measures that begin so.
     pub fn measures(&self, start: &str) -> Vec<String> {
         self.results.variables.keys().filter(|name| name.starts_with(start)).cloned().collect()
@@ -150,7 +164,7 @@ impl<'a> Curves<'a> {
     /// # Errors
     /// [`Error::Missing`] if these are not the results of a grid.
     pub fn n(&self, member: usize, lambda: usize) -> Result<usize> {
-        Ok(self.at("test_mse", member, lambda)?.len())
+        Ok(self.at("diverged", member, lambda)?.into_iter().filter(|&diverged| diverged == 0.0).count())
     }
 
     /// The largest number of seeds at a point.

@@ -101,7 +101,8 @@ pub fn warnings(results: &Results) -> Result<Vec<String>> {
         if diverged > 0.0 {
             lost.push(format!("{}: {diverged:.0}", curves.variant));
         }
-        if seeds < ENOUGH_SEEDS {
+        // Without training there is nothing that another seed would change.
+        if seeds < ENOUGH_SEEDS && curves.epochs > 0 {
             few.push(format!("{}: {seeds}", curves.variant));
         }
     }

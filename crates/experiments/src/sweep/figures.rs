@@ -1,7 +1,9 @@
 //! What the figures of experiments are made of: lines over λ, over members and over epochs, and fronts.
 
+mod families;
 mod plane;
 
+pub use families::families_over_members;
 pub use plane::{latents, reconstructions};
 
 use report::{Axis, Figure, Panel, Plate, Point, Reference, Scale, Series, Shape, Style, Tick};
@@ -182,6 +184,14 @@ pub fn over_epochs(
     }
     let title = format!("{title} ({})", curves.variant);
     Ok(figure(format!("{name}-{}", curves.index), title, caption.into(), panels))
+}
+
+/// What has no seeds.
+const EXACT: &str = "Closed forms: without seeds and without spread.";
+
+/// A figure of closed forms alone, unless nothing is in it.
+pub fn exact_figure(name: String, title: String, caption: String, panels: Vec<Panel>) -> Option<Figure> {
+    figure(name, title, caption, panels).map(|figure| Figure { note: EXACT.into(), ..figure })
 }
 
 /// The figure, unless nothing is in it.

@@ -11,11 +11,34 @@ pub struct Kept {
     pub epochs: bool,
     /// The exact linear CRE at every point.
     pub linear_front: bool,
+    /// Images in bands of variance.
+    pub bands: bool,
+    /// Numbers of the last epoch beside those that every run has: name and description.
+    pub scalars: &'static [(&'static str, &'static str)],
+    /// Arrays over a coordinate of their own.
+    pub along: Option<Along>,
+}
+
+/// Arrays that a run keeps at its end, over a coordinate that it keeps beside them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Along {
+    /// The name of the array that holds the coordinate, and what it is.
+    pub coordinate: (&'static str, &'static str),
+    /// The arrays: name, description, unit. Those that a run does not have are left out.
+    pub arrays: &'static [(&'static str, &'static str, &'static str)],
 }
 
 impl Kept {
     /// Nothing.
-    pub const NUMBERS: Self = Self { images: false, latents: false, epochs: false, linear_front: false };
+    pub const NUMBERS: Self = Self {
+        images: false,
+        latents: false,
+        epochs: false,
+        linear_front: false,
+        bands: false,
+        scalars: &[],
+        along: None,
+    };
     /// With images.
     pub const IMAGES: Self = Self { images: true, ..Self::NUMBERS };
     /// With latents.
@@ -24,4 +47,14 @@ impl Kept {
     pub const EPOCHS: Self = Self { epochs: true, ..Self::NUMBERS };
     /// With the exact linear CRE.
     pub const LINEAR_FRONT: Self = Self { linear_front: true, ..Self::NUMBERS };
+
+    /// With these numbers of the last epoch.
+    pub const fn scalars(scalars: &'static [(&'static str, &'static str)]) -> Self {
+        Self { scalars, ..Self::NUMBERS }
+    }
+
+    /// With these arrays.
+    pub const fn along(along: Along) -> Self {
+        Self { along: Some(along), ..Self::NUMBERS }
+    }
 }

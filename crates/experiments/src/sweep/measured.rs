@@ -99,6 +99,10 @@ pub(super) fn measured(
             measured.insert(name, value[0]);
         }
     }
+    if !done.finals.contains_key("test_latent") {
+        // It has no latent, as a classifier or a closed form.
+        return Ok(measured);
+    }
     let (latents, labels) = latents(done)?;
     let of_z = of_latents(latents, labels);
     measured.insert("dead_units", of_z.dead_units as f64);

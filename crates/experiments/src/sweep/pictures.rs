@@ -7,7 +7,7 @@ use super::collect::Collected;
 use super::measured::latents as latents_of;
 use crate::Result;
 use crate::images::first_of_each_class;
-use crate::store::{FinishedRun, Values};
+use crate::store::{Array, FinishedRun, Values};
 
 /// Test images whose latents are kept.
 const LATENTS: usize = 500;
@@ -51,6 +51,25 @@ pub(super) fn images(collected: &mut Collected<'_>) -> Result<()> {
         collected.add(&name, &dimensions, description, "1", Values::U8(reconstructions));
         let shape = [c, h, w].map(|n| n.to_string()).join(" ");
         collected.results.attributes.insert(format!("image_shape_{index}"), shape);
+    }
+    Ok(())
+}
+
+/// The images in bands of variance that the first run of each variant kept.
+pub(super) fn bands(collected: &mut Collected<'_>) -> Result<()> {
+    for (index, variant) in collected.variants.clone().iter().enumerate() {
+        let kept = collected.run(variant, [0, 0, 0]).and_then(|done| done.finals.get("bands"));
+        let Some(Array { shape, values }) = kept else { continue };
+        let [bands, pixel] = [format!("band_{index}"), format!("band_pixel_{index}")];
+        let n_pixels = shape.iter().skip(1).product::<usize>();
+        collected.dimension(&bands, "band", ["original", "bottom", "top"].map(String::from).to_vec());
+        let places = (0..n_pixels).map(|place| place as f64).collect::<Vec<f64>>();
+        let attribute = shape.iter().map(usize::to_string).collect::<Vec<_>>().join(" ");
+        let description = format!("pixel, of images {}", attribute.replace(' ', " x "));
+        collected.dimension(&pixel, &description, places);
+        collected.results.attributes.insert(format!("band_shape_{index}"), attribute);
+        let description = "images, each from its own darkest to its own brightest value";
+        collected.add(&format!("bands_{index}"), &[&bands, &pixel], description, "1", values.clone());
     }
     Ok(())
 }

@@ -90,6 +90,11 @@ pub fn judged(source: &str, claim: String, expected: String, finding: Option<Fin
     Row { source: source.into(), claim, expected, got, n, verdict }
 }
 
+/// The verdict on a finding of closed forms, which no seed changes: `n` is the number of statements behind it.
+pub fn exactly(source: &str, claim: String, expected: String, finding: Option<Finding>, n: usize) -> Row {
+    Row { n, ..judged(source, claim, expected, finding, ENOUGH_SEEDS) }
+}
+
 /// Whether all of some statements are true: false as soon as one is, open while one is open.
 pub fn all_hold(statements: impl IntoIterator<Item = Option<bool>>) -> Option<bool> {
     let mut all = Some(true);

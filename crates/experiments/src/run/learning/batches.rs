@@ -146,8 +146,8 @@ mod tests {
     use crate::run::{Hardware, Learner, Rotation, RunConfig, cre};
 
     fn images() -> Images {
-        let name = "fashion-mnist-embedded".into();
-        Images::open(&DataConfig { name, train: 60, validation: 10, test: 10 }, None).unwrap()
+        let name = "fashion-mnist-embedded";
+        Images::open(&DataConfig::new(name, 60, 10, 10), None).unwrap()
     }
 
     fn run(rotation: Option<Rotation>, labelled: Option<usize>) -> Run {

@@ -1,0 +1,113 @@
+//! E1 of the LBR paper: how much of what a linear probe finds in the pixels is left in the best code of K numbers?
+
+use report::{Axis, Plate, Point, Row, Scale, Series, Shape, Style};
+
+use crate::experiment::Experiment;
+use crate::grid::Grid;
+use crate::lbr::{aligned_sets, alignments, grid, tiny_imagenet};
+use crate::run::Noise;
+use crate::store::Results;
+use crate::sweep::figures::{exact_figure, panel};
+use crate::sweep::trends::{Finding, exactly, listed};
+use crate::sweep::{ALIGNMENT, Curves, Kept};
+use crate::{Profile, Result};
+
+/// Section 3, E1.
+pub struct Alignment;
+
+/// The size of code at which data sets are compared.
+const COMPARED: f64 = 64.0;
+
+/// Sets whose images are photographs.
+const NATURAL: [&str; 4] = ["cifar10", "cifar100", "svhn", "tiny-imagenet"];
+
+impl Experiment for Alignment {
+    const NAME: &'static str = "alignment";
+    const TITLE: &'static str = "Task alignment of reconstruction (LBR E1)";
+    const SHOWS: &'static str = "The best linear code for reconstruction keeps most of what a linear probe finds in \
+                                 characters and clothing with few numbers, and little of it in photographs.";
+    const PAPER: &'static str = "lbr";
+    const KEPT: Kept = Kept::along(ALIGNMENT);
+
+    fn grid(profile: Profile) -> Grid {
+        let mut sets = aligned_sets(profile);
+        if profile != Profile::Smoke {
+            sets.push(tiny_imagenet(profile));
+        }
+        grid(vec![alignments("reconstruction", "noise", [(0.0, Noise::None)], sets)], vec![0])
+    }
+
+    fn plates(results: &Results) -> Result<Vec<Plate>> {
+        let (mut by_number, mut by_share) = (Vec::new(), Vec::new());
+        for curves in &Curves::all(results)? {
+            let points = means(curves)?;
+            let Some(&(d, _)) = points.last() else { continue };
+            let style = Style::category(curves.index).curve();
+            let line = |points: Vec<Point>| Series {
+                label: curves.data.clone(),
+                points,
+                style,
+                shape: Shape::Line,
+            };
+            let few = points.iter().filter(|(k, _)| *k <= 256.0);
+            by_number.push(line(few.map(|&(k, a)| Point::new(k, a)).collect()));
+            by_share.push(line(points.iter().map(|&(k, a)| Point::new(100.0 * k / d, a)).collect()));
+        }
+        let axes = [Axis::new("K, numbers in the code", "", Scale::Log2), Axis::new("K over D", "%", Scale::Linear)];
+        let [number, share] = axes;
+        let panels = vec![
+            panel("By size of the code", number, "task alignment (%)", by_number),
+            panel("By share of all dimensions", share, "task alignment (%)", by_share),
+        ];
+        let caption = "What a least-squares probe explains of the one-hot labels from the K principal components, as a \
+                       share of what it explains from all pixels: 100 times the root of the ratio, as in the paper's \
+                       code. Closed form, training images; nothing is learned.";
+        let title = "Task alignment of linear reconstruction".to_owned();
+        Ok(exact_figure("alignment-curves".into(), title, caption.into(), panels).map(Plate::Figure).into_iter().collect())
+    }
+
+    fn rows(results: &Results) -> Result<Vec<Row>> {
+        let (mut monotone, mut n) = (true, 0);
+        let (mut drawn, mut natural) = (Vec::new(), Vec::new());
+        for curves in &Curves::all(results)? {
+            let points = means(curves)?;
+            monotone &= points.windows(2).all(|pair| pair[1].1 >= pair[0].1 - 1e-8);
+            monotone &= points.last().is_some_and(|(_, a)| (a - 100.0).abs() < 1e-6);
+            n += 1;
+            if let Some((_, a)) = points.iter().find(|(k, _)| *k == COMPARED) {
+                let is_natural = NATURAL.iter().any(|name| curves.data.starts_with(name));
+                if is_natural { &mut natural } else { &mut drawn }.push((curves.data.clone(), *a));
+            }
+        }
+        let words = |of: &[(String, f64)]| listed(of.iter().map(|(name, a)| format!("{name} {a:.1}")));
+        let lowest = drawn.iter().map(|(_, a)| *a).fold(f64::INFINITY, f64::min);
+        let highest = natural.iter().map(|(_, a)| *a).fold(f64::NEG_INFINITY, f64::max);
+        let compared = (!drawn.is_empty() && !natural.is_empty()).then(|| Finding {
+            holds: Some(lowest > highest),
+            got: format!("{} % against {} %", words(&drawn), words(&natural)),
+        });
+        let rises = Finding { holds: Some(monotone), got: format!("{n} curves") };
+        Ok(vec![
+            exactly(
+                "LBR 6",
+                "alignment rises with the size of the code and ends at 100 %".into(),
+                "each curve is non-decreasing, and 100 at K = D".into(),
+                (n > 0).then_some(rises),
+                n,
+            ),
+            exactly(
+                "LBR 7",
+                "reconstruction is better aligned with characters and clothing than with photographs".into(),
+                "a(64) of each such set above that of every set of photographs".into(),
+                compared,
+                drawn.len() + natural.len(),
+            ),
+        ])
+    }
+}
+
+/// The alignment over the size of the code.
+fn means(curves: &Curves<'_>) -> Result<Vec<(f64, f64)>> {
+    let along = curves.along("alignment", [0, 0])?;
+    Ok(along.into_iter().map(|(k, values)| (k, values[0])).collect())
+}

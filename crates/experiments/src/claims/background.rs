@@ -1,0 +1,141 @@
+//! Claim 7 of the LBR paper: does a background make reconstruction spend its code on what nobody asks for?
+
+use report::{Axis, Plate, Point, Row, Scale, Series, Shape, Style};
+
+use crate::experiment::Experiment;
+use crate::families::seeds;
+use crate::grid::Grid;
+use crate::images::{Change, DataConfig};
+use crate::lbr::{alignments, fashion, grid, mnist, recognition};
+use crate::run::{Noise, Recogniser};
+use crate::statistics::mean;
+use crate::store::Results;
+use crate::subspaces::{Bound, Seen};
+use crate::sweep::figures::{exact_figure, panel};
+use crate::sweep::trends::{Finding, exactly, judged, listed};
+use crate::sweep::{ALIGNMENT, Along, Curves, Kept};
+use crate::{Profile, Result};
+
+/// Facts C6 to C8 of section 6.
+pub struct Background;
+
+/// The size of code at which alignments are compared: as many numbers as the background has modes.
+const MODES: f64 = 6.0;
+
+/// The background in percent of the variance with which networks are trained.
+const TRAINED: u32 = 90;
+
+fn with(set: DataConfig, percent: u32) -> DataConfig {
+    if percent == 0 { set } else { set.changed(Change::Background { percent }) }
+}
+
+impl Experiment for Background {
+    const NAME: &'static str = "background";
+    const TITLE: &'static str = "A background that nobody asks for (LBR C6 to C8)";
+    const SHOWS: &'static str = "With a background of large variance the bottom of the spectrum beats the top; on clean \
+                                 images it is the other way round.";
+    const PAPER: &'static str = "lbr";
+    const KEPT: Kept = Kept {
+        along: Some(Along { ..ALIGNMENT }),
+        ..Kept::scalars(&[("variance", "the share of the variance that is kept"), ("components", "how many are kept")])
+    };
+
+    fn grid(profile: Profile) -> Grid {
+        let sets = if profile == Profile::Smoke { vec![fashion(profile)] } else { vec![fashion(profile), mnist(profile)] };
+        let percents: &[u32] = if profile == Profile::Smoke { &[0, TRAINED] } else { &[0, 50, TRAINED, 99] };
+        let all = |percents: &[u32]| -> Vec<DataConfig> {
+            sets.iter().flat_map(|set| percents.iter().map(|&percent| with(set.clone(), percent))).collect()
+        };
+        let aligned = alignments("alignment", "noise", [(0.0, Noise::None)], all(percents));
+        let training = if profile == Profile::Smoke { [50, 1] } else { [100, 10] };
+        let bound = Bound { place: 2, of: 5 };
+        let seen = [("whole", Seen::Whole), ("top", Seen::Top(bound)), ("bottom", Seen::Bottom(bound))];
+        let seen = seen.into_iter().enumerate().map(|(at, (label, seen))| (label.to_owned(), at as f64, seen));
+        let mlp = recognition("MLP", Recogniser::Mlp { depth: 3 }, seen, all(&[0, TRAINED]), training);
+        grid(vec![aligned, mlp], seeds(profile, 3))
+    }
+
+    fn plates(results: &Results) -> Result<Vec<Plate>> {
+        let all = Curves::all(results)?;
+        let (mut panels, mut names) = (Vec::new(), Vec::new());
+        let aligned: Vec<&Curves<'_>> = all.iter().filter(|curves| curves.variant.ends_with("alignment")).collect();
+        for curves in &aligned {
+            let set = set_of(curves);
+            if names.contains(&set) {
+                continue;
+            }
+            names.push(set.clone());
+            let mut series = Vec::new();
+            for other in aligned.iter().filter(|other| set_of(other) == set) {
+                let points = other.along("alignment", [0, 0])?;
+                let points = points.iter().filter(|(k, _)| *k <= 64.0).map(|(k, a)| Point::new(*k, a[0])).collect();
+                let label = other.data.trim_start_matches(&set).trim_start_matches(", ");
+                let label = if label.is_empty() { "as it is" } else { label }.to_owned();
+                let style = Style::ordered(series.len(), 4).curve();
+                series.push(Series { label, points, style, shape: Shape::Line });
+            }
+            let axis = Axis::new("K, numbers in the code", "", Scale::Log2);
+            panels.push(panel(&set, axis, "task alignment (%)", series));
+        }
+        let caption = "Images with six smooth waves of random weights added, which hold the given share of the variance \
+                       and say nothing of the class: the code of the best reconstruction takes them first.";
+        let title = "Alignment with a background".to_owned();
+        Ok(exact_figure("background-alignment".into(), title, caption.into(), panels).map(Plate::Figure).into_iter().collect())
+    }
+
+    fn rows(results: &Results) -> Result<Vec<Row>> {
+        let all = Curves::all(results)?;
+        let mut rows = Vec::new();
+        for clean in all.iter().filter(|curves| curves.variant.ends_with("alignment") && set_of(curves) == curves.data) {
+            let (mut falls, mut got) = (true, Vec::new());
+            let mut before = f64::INFINITY;
+            for other in all.iter().filter(|other| other.variant.ends_with("alignment") && set_of(other) == clean.data) {
+                let along = other.along("alignment", [0, 0])?;
+                let Some((_, a)) = along.iter().find(|(k, _)| *k == MODES) else { continue };
+                falls &= a[0] <= before + 2.0;
+                before = a[0];
+                got.push(format!("{}: {:.1} %", other.data, a[0]));
+            }
+            let n = got.len();
+            let finding = (n > 1).then(|| Finding { holds: Some(falls), got: listed(got) });
+            let claim = format!("a background takes the first numbers of the code ({})", clean.data);
+            rows.push(exactly("LBR 7", claim, "a(6) falls with the background's share".into(), finding, n));
+        }
+        for curves in all.iter().filter(|curves| curves.variant.ends_with("MLP")) {
+            let of = |name: &str, label: &str| -> Result<Option<f64>> {
+                let Some(member) = curves.labelled(label) else { return Ok(None) };
+                let values = curves.at(name, member, 0)?;
+                Ok((!values.is_empty()).then(|| mean(&values)))
+            };
+            let accuracies = [of("test_accuracy", "top")?, of("test_accuracy", "bottom")?, of("test_accuracy", "whole")?];
+            let variances = [of("variance", "top")?, of("variance", "bottom")?];
+            let background = set_of(curves) != curves.data;
+            let finding = match (accuracies, variances) {
+                ([Some(top), Some(bottom), Some(whole)], [Some(of_top), Some(of_bottom)]) => Some(Finding {
+                    holds: Some(if background { bottom > top } else { top > bottom }),
+                    got: format!(
+                        "top ({:.0} % of the variance) {:.1} %, bottom ({:.0} %) {:.1} %, whole {:.1} %",
+                        100.0 * of_top,
+                        100.0 * top,
+                        100.0 * of_bottom,
+                        100.0 * bottom,
+                        100.0 * whole
+                    ),
+                }),
+                _ => None,
+            };
+            let claim = match background {
+                true => format!("with a background the bottom of the spectrum beats the top ({})", curves.data),
+                false => format!("on clean images the top beats the bottom ({})", curves.data),
+            };
+            let expected = "test accuracy of an MLP, means over seeds".to_owned();
+            rows.push(judged("LBR 7", claim, expected, finding, curves.most_seeds()?));
+        }
+        Ok(rows)
+    }
+}
+
+/// The set without its changes.
+fn set_of(curves: &Curves<'_>) -> String {
+    curves.data.split(", ").next().unwrap_or_default().to_owned()
+}

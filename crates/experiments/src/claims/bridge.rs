@@ -1,0 +1,116 @@
+//! Both papers in one figure: λ of the exact linear optimum beside λ of the trained CRE.
+
+use report::{Axis, Plate, Point, Row, Scale, Series, Shape, Style};
+
+use crate::experiment::Experiment;
+use crate::families::{coarse, fc_m, seeds};
+use crate::grid::Grid;
+use crate::statistics::mean;
+use crate::store::Results;
+use crate::sweep::figures::{figure, lambda_axis, panel};
+use crate::sweep::trends::{Finding, judged, listed};
+use crate::sweep::{Curves, Kept};
+use crate::{Profile, Result};
+
+/// The closed form of section 2.1 and the sweep E1 of the CRE paper.
+pub struct Bridge;
+
+impl Experiment for Bridge {
+    const NAME: &'static str = "bridge";
+    const TITLE: &'static str = "The same λ in both papers";
+    const SHOWS: &'static str = "The exact linear optimum gives up classification for reconstruction over λ in the same \
+                                 direction as the trained network, and more of it where the code is small.";
+    const PAPER: &'static str = "lbr";
+    const KEPT: Kept = Kept::LINEAR_FRONT;
+
+    fn grid(profile: Profile) -> Grid {
+        let latents: &[usize] = if profile == Profile::Smoke { &[4] } else { &[4, 16, 64] };
+        Grid { families: vec![fc_m(profile, latents)], lambdas: coarse(profile), seeds: seeds(profile, 3) }
+    }
+
+    fn plates(results: &Results) -> Result<Vec<Plate>> {
+        let mut plates = Vec::new();
+        for curves in &Curves::all(results)? {
+            let mut panels = Vec::new();
+            for (title, label, trained, exact) in [
+                ("Reconstruction", "test MSE over that at λ = 1", "test_mse", "linear_mse"),
+                ("Classification", "test accuracy less that at λ = 0", "test_accuracy", "linear_accuracy"),
+            ] {
+                let mut series = Vec::new();
+                for (member, (of, _)) in curves.members.iter().enumerate() {
+                    for (kind, values) in [("trained", along(curves, trained, member)?), ("exact linear", exactly(curves, exact, member)?)] {
+                        let (first, last) = (values[0], values[values.len() - 1]);
+                        let points = curves.lambdas.iter().zip(&values).filter(|(_, value)| value.is_finite());
+                        let relative = |value: f64| if trained == "test_mse" { value / last } else { value - first };
+                        let points = points.map(|(&lambda, &value)| Point::new(lambda, relative(value))).collect();
+                        let style = Style::ordered(member, curves.members.len());
+                        let style = if kind == "trained" { style } else { style.without_markers() };
+                        series.push(Series { label: format!("{kind}, {of}"), points, style, shape: Shape::Line });
+                    }
+                }
+                panels.push(panel(title, lambda_axis(curves), label, series));
+            }
+            let frontier = both_fronts(curves)?;
+            panels.push(panel("The trade-off", Axis::new("test MSE", "", Scale::Log2), "test accuracy", frontier));
+            let caption = "With markers: the trained CRE (FC-M), means over seeds. Without: the exact optimum of linear \
+                           codes of the same size for the same λ. Left and middle relative to the pure ends, so that \
+                           the shapes compare; right as they are.";
+            let title = format!("λ in the closed form and in training ({})", curves.variant);
+            plates.extend(figure(format!("bridge-{}", curves.index), title, caption.into(), panels));
+        }
+        Ok(plates.into_iter().map(Plate::Figure).collect())
+    }
+
+    fn rows(results: &Results) -> Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        for curves in &Curves::all(results)? {
+            let (mut holds, mut got) = (true, Vec::new());
+            let mut before = [f64::INFINITY; 2];
+            for (member, (label, _)) in curves.members.iter().enumerate() {
+                let gap = |values: Vec<f64>| values[0] - values[values.len() - 1];
+                let gaps = [
+                    gap(along(curves, "test_accuracy", member)?),
+                    gap(exactly(curves, "linear_accuracy", member)?),
+                ];
+                holds &= gaps.iter().zip(before).all(|(gap, before)| *gap > 0.0 && *gap <= before + 0.02);
+                before = gaps;
+                let [trained, exact] = gaps.map(|gap| 100.0 * gap);
+                got.push(format!("{label}: trained {trained:.1}, exact {exact:.1} points"));
+            }
+            let finding = (!got.is_empty()).then(|| Finding { holds: Some(holds), got: listed(got) });
+            rows.push(judged(
+                "C4/LBR 1",
+                format!("the linear optimum gives up classification as the trained network does ({})", curves.variant),
+                "accuracy lost from λ = 0 to 1 positive, and falling with k, in both".into(),
+                finding,
+                curves.most_seeds()?,
+            ));
+        }
+        Ok(rows)
+    }
+}
+
+/// Means over seeds, λ by λ.
+fn along(curves: &Curves<'_>, measure: &str, member: usize) -> Result<Vec<f64>> {
+    (0..curves.lambdas.len()).map(|lambda| Ok(mean(&curves.at(measure, member, lambda)?))).collect()
+}
+
+fn exactly(curves: &Curves<'_>, measure: &str, member: usize) -> Result<Vec<f64>> {
+    (0..curves.lambdas.len()).map(|lambda| curves.exact(measure, member, lambda)).collect()
+}
+
+fn both_fronts(curves: &Curves<'_>) -> Result<Vec<Series>> {
+    let mut series = Vec::new();
+    for (member, (of, _)) in curves.members.iter().enumerate() {
+        let trained = (along(curves, "test_mse", member)?, along(curves, "test_accuracy", member)?);
+        let exact = (exactly(curves, "linear_mse", member)?, exactly(curves, "linear_accuracy", member)?);
+        for (kind, (mse, accuracy)) in [("trained", trained), ("exact linear", exact)] {
+            let points = mse.iter().zip(&accuracy).filter(|(mse, accuracy)| mse.is_finite() && accuracy.is_finite());
+            let points = points.map(|(&mse, &accuracy)| Point::new(mse, accuracy)).collect();
+            let style = Style::ordered(member, curves.members.len());
+            let style = if kind == "trained" { style } else { style.without_markers() };
+            series.push(Series { label: format!("{kind}, {of}"), points, style, shape: Shape::Line });
+        }
+    }
+    Ok(series)
+}

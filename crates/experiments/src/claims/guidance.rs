@@ -1,0 +1,132 @@
+//! E6 of the LBR paper: how much recognition does a little supervision bring at no cost in reconstruction?
+
+use report::{Plate, Row};
+
+use crate::experiment::Experiment;
+use crate::families::seeds;
+use crate::grid::{Family, Grid};
+use crate::lbr::{autoencoders, cifar10, fashion, grid, mlpae};
+use crate::run::{Network, Objective};
+use crate::statistics::{interval, mean};
+use crate::store::Results;
+use crate::sweep::figures::{Measure, families_over_members};
+use crate::sweep::trends::{Finding, above, all_hold, judged, listed};
+use crate::sweep::{Curves, Kept};
+use crate::{Profile, Result};
+
+/// Section 3, E6.
+pub struct Guidance;
+
+/// The weight of the probes' losses in the paper.
+const WEIGHT: f64 = 0.01;
+const PLAIN: &str = "without guidance";
+
+/// A reconstruction error that differs by less is the same (D12).
+const SAME: f64 = 0.05;
+
+/// The same autoencoders with and without guidance.
+fn both(networks: &[(usize, Network)], data: Vec<crate::images::DataConfig>, training: [u32; 2]) -> [Family; 2] {
+    [(PLAIN.to_owned(), Objective::Reconstruction), (format!("guided by {WEIGHT}"), Objective::Guided { weight: WEIGHT })].map(
+        |(label, objective)| {
+            let networks = networks
+                .iter()
+                .map(|&(latent, network)| (format!("L = {latent}"), latent as f64, network, objective));
+            autoencoders(&label, "latent size L", networks, data.clone(), training)
+        },
+    )
+}
+
+impl Experiment for Guidance {
+    const NAME: &'static str = "guidance";
+    const TITLE: &'static str = "Supervised guidance of autoencoders (LBR E6)";
+    const SHOWS: &'static str = "Equally good autoencoders differ widely in what can be recognised from their latent: a \
+                                 small weight on labels lifts accuracy and leaves the reconstruction as it is.";
+    const PAPER: &'static str = "lbr";
+    const KEPT: Kept = Kept::scalars(&[(
+        "test_nonlinear_accuracy",
+        "share of test images that the non-linear probe classifies rightly after the last epoch",
+    )]);
+
+    fn grid(profile: Profile) -> Grid {
+        let mlp = |latents: &[usize]| latents.iter().map(|&latent| (latent, mlpae(latent, 3))).collect::<Vec<_>>();
+        let families: Vec<Family> = match profile {
+            Profile::Smoke => both(&mlp(&[8]), vec![fashion(profile)], [50, 1]).into(),
+            Profile::Quick => [
+                both(&mlp(&[4, 16, 64]), vec![fashion(profile)], [100, 12]),
+                both(&mlp(&[64, 256]), vec![cifar10(profile)], [100, 8]),
+            ]
+            .concat(),
+            Profile::Full => {
+                let resnet = |latent| (latent, Network::Resnet { latent, narrower: 1 });
+                let imagenette = crate::images::DataConfig::new("imagenette", 9_468, 1, 3_925);
+                [
+                    both(&mlp(&[16, 64, 256, 512]), vec![fashion(profile), cifar10(profile)], [256, 50]),
+                    both(&[128, 512, 2_048].map(resnet), vec![imagenette], [128, 100]),
+                ]
+                .concat()
+            }
+        };
+        grid(families, seeds(profile, 3))
+    }
+
+    fn plates(results: &Results) -> Result<Vec<Plate>> {
+        let measures = [
+            Measure { name: "test_mse", title: "Reconstruction", label: "test MSE" },
+            Measure { name: "test_accuracy", title: "Linear probe", label: "test accuracy" },
+            Measure { name: "test_nonlinear_accuracy", title: "Non-linear probe", label: "test accuracy" },
+        ];
+        families_over_members(
+            results,
+            "guidance",
+            "Autoencoders with and without guidance",
+            "Both probes read the latent. With guidance their cross-entropies, weighted by 0.01, reach the encoder too; \
+             without, they learn at full strength from a latent that does not listen to them.",
+            &measures,
+        )
+    }
+
+    fn rows(results: &Results) -> Result<Vec<Row>> {
+        let all = Curves::all(results)?;
+        let mut rows = Vec::new();
+        for plain in all.iter().filter(|curves| curves.variant.ends_with(PLAIN)) {
+            let Some(guided) = all.iter().find(|other| other.data == plain.data && !other.variant.ends_with(PLAIN))
+            else {
+                continue;
+            };
+            let (mut holds, mut got) = (Vec::new(), Vec::new());
+            for (member, (label, _)) in plain.members.iter().enumerate() {
+                let pairs = |name: &str| -> Result<Vec<(f64, f64)>> {
+                    Ok(plain.at(name, member, 0)?.into_iter().zip(guided.at(name, member, 0)?).collect())
+                };
+                let [mse, linear, nonlinear] = ["test_mse", "test_accuracy", "test_nonlinear_accuracy"].map(pairs);
+                let mse: Vec<f64> = mse?.into_iter().map(|(a, b)| b / a - 1.0).collect();
+                let gains = |pairs: Vec<(f64, f64)>| pairs.into_iter().map(|(a, b)| b - a).collect::<Vec<f64>>();
+                let [linear, nonlinear] = [gains(linear?), gains(nonlinear?)];
+                if mse.is_empty() || linear.is_empty() {
+                    continue;
+                }
+                let (change, gain) = (interval(&mse), interval(&linear));
+                holds.extend([above(&gain, 0.0), Some(change.mean < SAME)]);
+                got.push(format!(
+                    "{label}: MSE {:+.1} % [{:+.1}, {:+.1}], linear probe {:+.1} [{:+.1}, {:+.1}] points, non-linear {:+.1}",
+                    100.0 * change.mean,
+                    100.0 * change.low,
+                    100.0 * change.high,
+                    100.0 * gain.mean,
+                    100.0 * gain.low,
+                    100.0 * gain.high,
+                    100.0 * mean(&nonlinear)
+                ));
+            }
+            let finding = (!got.is_empty()).then(|| Finding { holds: all_hold(holds), got: listed(got) });
+            rows.push(judged(
+                "LBR 3",
+                format!("a small weight on labels lifts accuracy at no cost in reconstruction ({})", plain.data),
+                "MSE within 5 %, linear probe better by the 95 % interval, at every L".into(),
+                finding,
+                plain.most_seeds()?,
+            ));
+        }
+        Ok(rows)
+    }
+}

@@ -1,0 +1,127 @@
+//! Claim 3 of the LBR paper for linear models: codes that reconstruct as well can classify very differently.
+
+use report::{Axis, Plate, Point, Reference, Row, Scale, Series, Shape, Style, Tick};
+
+use crate::experiment::Experiment;
+use crate::grid::Grid;
+use crate::lbr::{fashion, grid, mnist, questions};
+use crate::run::Question;
+use crate::store::Results;
+use crate::sweep::figures::{exact_figure, panel};
+use crate::sweep::trends::{Finding, exactly, listed};
+use crate::sweep::{Along, Curves, Kept};
+use crate::{Profile, Result};
+
+/// Facts C9 and C10 of section 6.
+pub struct IllPosed;
+
+/// Excesses of reconstruction error, and what share of the gap to the floor they must close (C10).
+const BUDGETS: [(f64, f64); 2] = [(0.01, 0.25), (0.05, 0.5)];
+
+impl Experiment for IllPosed {
+    const NAME: &'static str = "ill-posed";
+    const TITLE: &'static str = "Equally good reconstructions, different recognition (LBR claim 3, exact)";
+    const SHOWS: &'static str = "Giving up one percent of reconstruction buys a large part of what a linear code of the \
+                                 same size could know of the class.";
+    const PAPER: &'static str = "lbr";
+    const KEPT: Kept = Kept {
+        along: Some(Along {
+            coordinate: ("weight", "weight of reconstruction in the exact linear trade-off"),
+            arrays: &[
+                ("excess_mse", "reconstruction error over that of the principal components, less 1", "1"),
+                ("label_error", "squared error to one-hot labels, over that of the class frequencies", "1"),
+            ],
+        }),
+        ..Kept::scalars(&[("floor", "the least of that error for codes of any size")])
+    };
+
+    fn grid(profile: Profile) -> Grid {
+        let sizes: &[usize] = if profile == Profile::Smoke { &[8] } else { &[8, 16, 32, 64] };
+        let asked = sizes.iter().map(|&k| (format!("K = {k}"), k as f64, Question::Front { k }));
+        let sets = if profile == Profile::Smoke { vec![fashion(profile)] } else { vec![fashion(profile), mnist(profile)] };
+        grid(vec![questions("exact linear front", "numbers K in the code", asked, sets)], vec![0])
+    }
+
+    fn plates(results: &Results) -> Result<Vec<Plate>> {
+        let mut plates = Vec::new();
+        for curves in &Curves::all(results)? {
+            let mut series = Vec::new();
+            for (member, (label, _)) in curves.members.iter().enumerate() {
+                let points = front(curves, member)?.into_iter().filter(|(excess, _)| *excess <= 0.3);
+                series.push(Series {
+                    label: label.clone(),
+                    points: points.map(|(excess, labels)| Point::new(100.0 * excess, labels)).collect(),
+                    style: Style::ordered(member, curves.members.len()),
+                    shape: Shape::Line,
+                });
+            }
+            let axis = Axis::new("reconstruction error above the least", "%", Scale::Linear);
+            let mut panel = panel("", axis, "error to labels, share of the most", series);
+            if let Some(&floor) = curves.at("floor", 0, 0)?.first() {
+                panel.references = vec![Reference::Horizontal(Tick { at: floor, label: "all dimensions".into() })];
+            }
+            let caption = "The exact front of linear codes of K numbers, from principal components at the left: what \
+                           more reconstruction error buys in classification. Closed form, training images.";
+            let title = format!("What a little reconstruction error buys ({})", curves.data);
+            plates.extend(exact_figure(format!("front-{}", curves.index), title, caption.into(), vec![panel]));
+        }
+        Ok(plates.into_iter().map(Plate::Figure).collect())
+    }
+
+    fn rows(results: &Results) -> Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        for curves in &Curves::all(results)? {
+            for (budget, wanted) in BUDGETS {
+                let (mut holds, mut got) = (true, Vec::new());
+                for (member, (label, _)) in curves.members.iter().enumerate() {
+                    let front = front(curves, member)?;
+                    let (Some(&(_, pca)), Some(&floor)) = (front.first(), curves.at("floor", member, 0)?.first()) else {
+                        continue;
+                    };
+                    let reached = within(&front, budget);
+                    let closed = (pca - reached) / (pca - floor);
+                    holds &= closed >= wanted;
+                    got.push(format!("{label}: {pca:.3} to {reached:.3}, floor {floor:.3}, {:.0} %", 100.0 * closed));
+                }
+                let n = got.len();
+                let finding = (n > 0).then(|| Finding { holds: Some(holds), got: listed(got) });
+                let percent = 100.0 * budget;
+                let claim = format!("{percent:.0} % more reconstruction error buys much recognition ({})", curves.data);
+                let expected = format!("at least {:.0} % of the gap between PCA and the floor, every K", 100.0 * wanted);
+                rows.push(exactly("LBR 3", claim, expected, finding, n));
+            }
+        }
+        Ok(rows)
+    }
+}
+
+/// Excess of reconstruction and error to labels, by rising excess.
+fn front(curves: &Curves<'_>, member: usize) -> Result<Vec<(f64, f64)>> {
+    let excess = curves.along("excess_mse", [member, 0])?;
+    let labels = curves.along("label_error", [member, 0])?;
+    let mut front: Vec<(f64, f64)> =
+        excess.into_iter().zip(labels).map(|((_, excess), (_, labels))| (excess[0].max(0.0), labels[0])).collect();
+    front.sort_by(|a, b| a.0.total_cmp(&b.0).then(b.1.total_cmp(&a.1)));
+    Ok(front)
+}
+
+/// The error to labels that a budget of reconstruction error buys, between the points of the front.
+fn within(front: &[(f64, f64)], budget: f64) -> f64 {
+    let after = front.iter().position(|(excess, _)| *excess > budget).unwrap_or(front.len());
+    match (after.checked_sub(1).map(|before| front[before]), front.get(after)) {
+        (Some((low, a)), Some(&(high, b))) => a + (b - a) * (budget - low) / (high - low),
+        (Some((_, a)), None) => a,
+        _ => f64::NAN,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_is_read_between_the_points_of_the_front() {
+        let front = [(0.0, 0.5), (0.02, 0.3), (0.1, 0.2)];
+        assert_eq!([0.0, 0.01, 0.02, 0.5].map(|budget| within(&front, budget)), [0.5, 0.4, 0.3, 0.2]);
+    }
+}

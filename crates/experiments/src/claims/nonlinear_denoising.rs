@@ -1,0 +1,144 @@
+//! Beyond the LBR paper: does the closed form of linear denoising foretell what masks do to a trained network?
+
+use report::{Axis, Plate, Reference, Row, Scale, Series, Shape, Style, Tick};
+
+use crate::experiment::Experiment;
+use crate::families::seeds;
+use crate::grid::{Grid, Member};
+use crate::lbr::{alignments, autoencoders, fashion, grid, mlpae, mnist};
+use crate::run::{Learner, Masked, Noise, Objective};
+use crate::statistics::interval;
+use crate::store::Results;
+use crate::sweep::figures::{figure, panel, spread};
+use crate::sweep::trends::{Finding, judged, listed};
+use crate::sweep::{ALIGNMENT, Along, Curves, Kept};
+use crate::{Profile, Result};
+
+/// Trained masked autoencoders beside the exact impact of the same masks.
+pub struct NonlinearDenoising;
+
+/// The size of the latent.
+const LATENT: usize = 32;
+
+const TRAINED: &str = "MLPAE";
+const EXACT: &str = "exact linear";
+
+impl Experiment for NonlinearDenoising {
+    const NAME: &'static str = "nonlinear-denoising";
+    const TITLE: &'static str = "Masked autoencoders, trained and linear (beyond LBR)";
+    const SHOWS: &'static str = "Whether a mask helps or hurts a linear code says whether it helps or hurts a trained \
+                                 autoencoder of the same size.";
+    const PAPER: &'static str = "lbr";
+    const KEPT: Kept = Kept { along: Some(Along { ..ALIGNMENT }), ..Kept::NUMBERS };
+
+    fn grid(profile: Profile) -> Grid {
+        let masks: &[(usize, f64)] = match profile {
+            Profile::Smoke => &[(2, 0.5)],
+            _ => &[(1, 0.33), (1, 0.66), (2, 0.33), (2, 0.66), (4, 0.33), (4, 0.66)],
+        };
+        let sets = if profile == Profile::Smoke { vec![fashion(profile)] } else { vec![fashion(profile), mnist(profile)] };
+        let noises = std::iter::once(Noise::None).chain(masks.iter().map(|&(patch, drop)| Noise::Mask { patch, drop }));
+        let numbered = noises.enumerate().map(|(place, noise)| (place as f64, noise));
+        let exact = alignments(EXACT, "mask", numbered, sets.clone());
+        let networks = std::iter::once(("no noise".to_owned(), 0.0, mlpae(LATENT, 3), Objective::Reconstruction));
+        let training = if profile == Profile::Smoke { [50, 1] } else { [100, 12] };
+        let mut trained = autoencoders(TRAINED, "mask", networks, sets, training);
+        let plain = trained.members[0].learner.clone();
+        for (place, &(patch, drop)) in masks.iter().enumerate() {
+            let mut learner = plain.clone();
+            if let Learner::Autoencoding { task } = &mut learner {
+                task.masked = Some(Masked { patch, drop });
+            }
+            let label = Noise::Mask { patch, drop }.label();
+            trained.members.push(Member::new(label, place as f64 + 1.0, learner));
+        }
+        grid(vec![exact, trained], seeds(profile, 5))
+    }
+
+    fn plates(results: &Results) -> Result<Vec<Plate>> {
+        let all = Curves::all(results)?;
+        let mut plates = Vec::new();
+        for (exact, trained) in pairs(&all) {
+            let ticks: Vec<Tick> = trained.members.iter().skip(1).map(|(label, at)| {
+                Tick { at: *at, label: label.trim_start_matches("masks of ").to_owned() }
+            }).collect();
+            let (mut of_exact, mut of_trained) = (Vec::new(), Vec::new());
+            for (member, (_, number)) in trained.members.iter().enumerate().skip(1) {
+                of_exact.extend(impact(exact, member)?.and_then(|impact| spread(*number, &[impact])));
+                of_trained.extend(spread(*number, &gains(trained, member)?));
+            }
+            let axis = || Axis::new("patch and share p that is dropped", "", Scale::Positions(ticks.clone()));
+            let points = |label: &str, points, index| Series {
+                label: label.into(),
+                points,
+                style: Style::category(index),
+                shape: Shape::Points,
+            };
+            let mut panels = vec![
+                panel("Exact linear code", axis(), "change of the alignment (%)", vec![points(EXACT, of_exact, 0)]),
+                panel("Trained autoencoder", axis(), "change of the probe's accuracy (%)", vec![points(TRAINED, of_trained, 1)]),
+            ];
+            for panel in &mut panels {
+                panel.references = vec![Reference::Horizontal(Tick { at: 0.0, label: "no mask".into() })];
+            }
+            let caption = "What masking changes, in percent of the value without it: left in the exact linear code of 32 \
+                           numbers, right in the linear probe of a trained autoencoder's latent of 32 numbers.";
+            let title = format!("Masks, linear and trained ({})", exact.data);
+            plates.extend(figure(format!("denoising-{}", exact.index), title, caption.into(), panels));
+        }
+        Ok(plates.into_iter().map(Plate::Figure).collect())
+    }
+
+    fn rows(results: &Results) -> Result<Vec<Row>> {
+        let all = Curves::all(results)?;
+        let mut rows = Vec::new();
+        for (exact, trained) in pairs(&all) {
+            let (mut right, mut decided, mut got) = (0, 0, Vec::new());
+            for (member, (label, _)) in trained.members.iter().enumerate().skip(1) {
+                let (Some(foretold), gains) = (impact(exact, member)?, gains(trained, member)?) else { continue };
+                if gains.is_empty() {
+                    continue;
+                }
+                let of = interval(&gains);
+                got.push(format!("{label}: foretold {foretold:+.2} %, trained {:+.2} [{:+.2}, {:+.2}] %", of.mean, of.low, of.high));
+                if of.low > 0.0 || of.high < 0.0 {
+                    decided += 1;
+                    right += usize::from((of.mean > 0.0) == (foretold > 0.0));
+                }
+            }
+            let holds = if decided == 0 { None } else { Some(right == decided) };
+            let finding = (!got.is_empty()).then(|| Finding {
+                holds,
+                got: format!("{right} of {decided} decided signs agree; {}", listed(got)),
+            });
+            rows.push(judged(
+                "beyond",
+                format!("the closed form's sign foretells the trained result ({})", exact.data),
+                "the same sign wherever the trained change is decided by its 95 % interval".into(),
+                finding,
+                trained.most_seeds()?,
+            ));
+        }
+        Ok(rows)
+    }
+}
+
+fn pairs<'c, 'r>(all: &'c [Curves<'r>]) -> impl Iterator<Item = (&'c Curves<'r>, &'c Curves<'r>)> {
+    let trained = |data: &str| all.iter().find(|other| other.data == data && other.variant.ends_with(TRAINED));
+    all.iter().filter(|curves| curves.variant.ends_with(EXACT)).filter_map(move |exact| Some((exact, trained(&exact.data)?)))
+}
+
+/// The change of the exact alignment at the size of the latent, in percent of itself.
+fn impact(exact: &Curves<'_>, member: usize) -> Result<Option<f64>> {
+    let at = |member| -> Result<Option<f64>> {
+        let along = exact.along("alignment", [member, 0])?;
+        Ok(along.iter().find(|(k, _)| *k == LATENT as f64).map(|(_, values)| values[0]))
+    };
+    Ok(at(0)?.zip(at(member)?).map(|(without, with)| 100.0 * (with - without) / without))
+}
+
+/// The change of the accuracy of a ridge probe of the latent by seed, in percent of that without masks.
+fn gains(trained: &Curves<'_>, member: usize) -> Result<Vec<f64>> {
+    let pairs = trained.paired("ridge_accuracy", [[0, 0], [member, 0]])?;
+    Ok(pairs.into_iter().map(|[without, with]| 100.0 * (with - without) / without).collect())
+}

@@ -1,0 +1,99 @@
+//! E5 of the LBR paper: what do images look like in the parts of their variance?
+
+use report::{GridRow, Image, ImageGrid, Plate, Row};
+
+use crate::experiment::Experiment;
+use crate::grid::Grid;
+use crate::images::DataConfig;
+use crate::lbr::{fashion, grid, questions};
+use crate::run::Question;
+use crate::store::{Results, Values};
+use crate::sweep::trends::{Finding, exactly};
+use crate::sweep::{Curves, Kept};
+use crate::{Error, Profile, Result};
+
+/// Section 3, E5.
+pub struct PcaImages;
+
+/// How many images are shown.
+const SHOWN: usize = 8;
+
+impl Experiment for PcaImages {
+    const NAME: &'static str = "pca-images";
+    const TITLE: &'static str = "Images in bands of variance (LBR E5)";
+    const SHOWS: &'static str = "The components that hold three quarters of the variance show blurred blobs of colour; \
+                                 what one recognises is in the rest.";
+    const PAPER: &'static str = "lbr";
+    const KEPT: Kept = Kept {
+        bands: true,
+        ..Kept::scalars(&[
+            ("top_components", "components that hold the upper three quarters of the variance"),
+            ("top_share", "the same as a share of all components"),
+        ])
+    };
+
+    fn grid(profile: Profile) -> Grid {
+        let sets = match profile {
+            Profile::Smoke => vec![fashion(profile)],
+            // Their own size: the Gram matrix of 2,000 images does not mind how many pixels they have.
+            _ => vec![DataConfig::new("tiny-imagenet", 2_000, 1, 10), DataConfig::new("imagenette", 9_468, 1, 10)],
+        };
+        let asked = [("bands".to_owned(), 0.0, Question::Bands { shown: SHOWN })];
+        grid(vec![questions("training images", "", asked, sets)], vec![0])
+    }
+
+    fn plates(results: &Results) -> Result<Vec<Plate>> {
+        let mut plates = Vec::new();
+        for curves in &Curves::all(results)? {
+            let missing = || Error::Missing("images in bands".into());
+            let variable = results.variables.get(&format!("bands_{}", curves.index)).ok_or_else(missing)?;
+            let shape = results.attributes.get(&format!("band_shape_{}", curves.index)).ok_or_else(missing)?;
+            let shape: Vec<usize> = shape.split(' ').filter_map(|n| n.parse().ok()).collect();
+            let (Values::U8(bytes), &[_, shown, c, h, w]) = (&variable.values, shape.as_slice()) else {
+                return Err(missing());
+            };
+            let mut rows = Vec::new();
+            for (label, bytes) in
+                ["original", "bottom 25 %", "top 75 %"].into_iter().zip(bytes.chunks_exact(shown * c * h * w))
+            {
+                let image = |bytes: &[u8]| {
+                    let values: Vec<f32> = bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect();
+                    Ok(Image::from_planes(c, h, w, &values)?)
+                };
+                let images = bytes.chunks_exact(c * h * w).map(image).collect::<Result<_>>()?;
+                rows.push(GridRow { label: label.into(), note: String::new(), images });
+            }
+            plates.push(Plate::Grid(ImageGrid {
+                name: format!("bands-{}", curves.index),
+                title: format!("Images in bands of variance ({})", curves.data),
+                caption: "Training images; what is left of them in the components of the smallest variance that hold a \
+                          quarter of it together; and in the others. The mean image is in all of them, and each image \
+                          is drawn from its own darkest to its own brightest value."
+                    .into(),
+                columns: (1..=shown).map(|n| n.to_string()).collect(),
+                rows,
+            }));
+        }
+        Ok(plates)
+    }
+
+    fn rows(results: &Results) -> Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        for curves in &Curves::all(results)? {
+            let [n, share] = ["top_components", "top_share"].map(|name| curves.at(name, 0, 0));
+            let (n, share) = (n?, share?);
+            let finding = n.first().zip(share.first()).map(|(n, share)| Finding {
+                holds: Some(*share < 0.05),
+                got: format!("{n} components, {:.1} %", 100.0 * share),
+            });
+            rows.push(exactly(
+                "LBR E5",
+                format!("few components hold three quarters of the variance ({})", curves.data),
+                "fewer than 5 % of the components (D13)".into(),
+                finding,
+                1,
+            ));
+        }
+        Ok(rows)
+    }
+}

@@ -1,0 +1,96 @@
+//! E7 of the LBR paper's code: does reconstruction help an encoder that is trained on labels?
+
+use report::{Plate, Row};
+
+use crate::experiment::Experiment;
+use crate::families::seeds;
+use crate::grid::{Family, Grid};
+use crate::lbr::{autoencoders, cifar10, fashion, grid, mlpae};
+use crate::run::Objective;
+use crate::statistics::interval;
+use crate::store::Results;
+use crate::sweep::figures::{Measure, families_over_members};
+use crate::sweep::trends::{Finding, above, all_hold, judged, listed};
+use crate::sweep::{Curves, Kept};
+use crate::{Profile, Result};
+
+/// Section 3, E7.
+pub struct ReconstructionRegulariser;
+
+const ALONE: &str = "labels alone";
+
+impl Experiment for ReconstructionRegulariser {
+    const NAME: &'static str = "reconstruction-regulariser";
+    const TITLE: &'static str = "Reconstruction as a regulariser (LBR E7)";
+    const SHOWS: &'static str = "An encoder trained on labels does not classify better for having to reconstruct too.";
+    const PAPER: &'static str = "lbr";
+    const KEPT: Kept = Kept::scalars(&[(
+        "test_nonlinear_accuracy",
+        "share of test images that the non-linear probe classifies rightly after the last epoch",
+    )]);
+
+    fn grid(profile: Profile) -> Grid {
+        let (latents, training): (&[usize], _) = match profile {
+            Profile::Smoke => (&[8], [50, 1]),
+            Profile::Quick => (&[16, 64], [100, 12]),
+            Profile::Full => (&[128, 512, 1_024, 2_048], [256, 100]),
+        };
+        let data = if profile == Profile::Full { vec![fashion(profile), cifar10(profile)] } else { vec![fashion(profile)] };
+        let objectives =
+            [(ALONE, Objective::Supervised), ("labels and reconstruction", Objective::Guided { weight: 1.0 })];
+        let families = objectives.map(|(label, objective)| -> Family {
+            let networks =
+                latents.iter().map(|&latent| (format!("L = {latent}"), latent as f64, mlpae(latent, 3), objective));
+            autoencoders(label, "latent size L", networks, data.clone(), training)
+        });
+        grid(families.into(), seeds(profile, 5))
+    }
+
+    fn plates(results: &Results) -> Result<Vec<Plate>> {
+        let measures = [
+            Measure { name: "test_accuracy", title: "Linear head", label: "test accuracy" },
+            Measure { name: "test_nonlinear_accuracy", title: "Non-linear head", label: "test accuracy" },
+        ];
+        families_over_members(
+            results,
+            "regulariser",
+            "Encoders that learn from labels, with and without reconstruction",
+            "Both heads learn with the encoder. With reconstruction its squared error has weight 1.",
+            &measures,
+        )
+    }
+
+    fn rows(results: &Results) -> Result<Vec<Row>> {
+        let all = Curves::all(results)?;
+        let mut rows = Vec::new();
+        for alone in all.iter().filter(|curves| curves.variant.ends_with(ALONE)) {
+            let Some(both) = all.iter().find(|other| other.data == alone.data && !other.variant.ends_with(ALONE))
+            else {
+                continue;
+            };
+            let (mut holds, mut got) = (Vec::new(), Vec::new());
+            for (member, (label, _)) in alone.members.iter().enumerate() {
+                let accuracies = [alone, both].map(|curves| curves.at("test_accuracy", member, 0));
+                let [without, with] = accuracies;
+                let gains: Vec<f64> = with?.iter().zip(without?).map(|(with, without)| with - without).collect();
+                if gains.is_empty() {
+                    continue;
+                }
+                let gain = interval(&gains);
+                // That it does not help is that a gain is excluded.
+                holds.push(above(&gain, 0.0).map(|helps| !helps));
+                let [mean, low, high] = [gain.mean, gain.low, gain.high].map(|x| 100.0 * x);
+                got.push(format!("{label}: {mean:+.1} [{low:+.1}, {high:+.1}] points"));
+            }
+            let finding = (!got.is_empty()).then(|| Finding { holds: all_hold(holds), got: listed(got) });
+            rows.push(judged(
+                "LBR E7",
+                format!("reconstruction does not help an encoder that learns from labels ({})", alone.data),
+                "accuracy of the linear head no better with reconstruction, 95 % interval, every L".into(),
+                finding,
+                alone.most_seeds()?,
+            ));
+        }
+        Ok(rows)
+    }
+}

@@ -1,0 +1,145 @@
+//! E4 of the LBR paper: which features does an autoencoder learn when?
+
+use report::{Axis, Plate, Point, Row, Scale, Series, Shape, Style};
+
+use crate::experiment::Experiment;
+use crate::families::seeds;
+use crate::grid::{Family, Grid};
+use crate::lbr::{autoencoders, cifar10, fashion, grid, mlpae};
+use crate::run::{Network, Objective};
+use crate::statistics::median;
+use crate::store::Results;
+use crate::sweep::figures::{figure, panel};
+use crate::sweep::trends::{Finding, judged, listed};
+use crate::sweep::{Curves, Kept};
+use crate::{Profile, Result};
+
+/// Section 3, E4.
+pub struct SpectrumOverTraining;
+
+/// Autoencoders of images in [0, 1] whose reconstructions' spectra are measured.
+fn family(label: &str, networks: Vec<(String, f64, Network)>, data: Vec<crate::images::DataConfig>, training: [u32; 2]) -> Family {
+    let networks =
+        networks.into_iter().map(|(label, number, network)| (label, number, network, Objective::Reconstruction));
+    autoencoders(label, "latent size", networks, data, training).autoencoding(|task| task.spectrum = true)
+}
+
+impl Experiment for SpectrumOverTraining {
+    const NAME: &'static str = "spectrum-over-training";
+    const TITLE: &'static str = "Which features are learned when (LBR E4)";
+    const SHOWS: &'static str = "An autoencoder learns the eigenvectors of large variance first and moves downward; \
+                                 what it has not reached by the end it never reconstructs.";
+    const PAPER: &'static str = "lbr";
+    const KEPT: Kept = Kept::EPOCHS;
+
+    fn grid(profile: Profile) -> Grid {
+        let mlp = |latent: usize, depth| (format!("latent {latent}, depth {depth}"), latent as f64, mlpae(latent, depth));
+        let conv = |latent: usize, depth| {
+            (format!("latent {latent}, depth {depth}"), latent as f64, Network::Dcae { latent, depth })
+        };
+        let families = match profile {
+            Profile::Smoke => vec![family("MLPAE", vec![mlp(8, 3)], vec![fashion(profile)], [50, 2])],
+            Profile::Quick => vec![
+                family("MLPAE", vec![mlp(16, 3), mlp(64, 3)], vec![fashion(profile)], [100, 32]),
+                family("MLPAE", vec![mlp(128, 3)], vec![cifar10(profile)], [100, 16]).with_seeds(1),
+                family("DCAE", vec![conv(128, 5)], vec![cifar10(profile)], [100, 16]).with_seeds(1),
+            ],
+            Profile::Full => vec![
+                family("MLPAE", vec![mlp(512, 3), mlp(512, 5)], vec![cifar10(profile)], [256, 50]),
+                family("DCAE", vec![conv(512, 3), conv(512, 5)], vec![cifar10(profile)], [256, 50]),
+            ],
+        };
+        grid(families, seeds(profile, 3))
+    }
+
+    fn plates(results: &Results) -> Result<Vec<Plate>> {
+        let mut plates = Vec::new();
+        for curves in &Curves::all(results)? {
+            let mut panels = Vec::new();
+            for (member, (label, _)) in curves.members.iter().enumerate() {
+                let epochs = observed(curves, member)?;
+                let mut series = Vec::new();
+                let Some(&last) = epochs.last() else { continue };
+                let mut energies = vec![("images".to_owned(), spectrum(curves, "energy", member, last)?)];
+                for &epoch in &epochs {
+                    let label = if epoch == 0 { "untrained".to_owned() } else { format!("epoch {epoch}") };
+                    energies.push((label, spectrum(curves, "reconstructed_energy", member, epoch)?));
+                }
+                for (index, (label, points)) in energies.into_iter().enumerate() {
+                    let style = match index {
+                        0 => Style::category(0),
+                        _ => Style::ordered(index - 1, epochs.len()),
+                    };
+                    series.push(Series { label, points, style: style.curve(), shape: Shape::Line });
+                }
+                let axis = Axis::new("rank of the eigenvector", "", Scale::Log2);
+                let mut panel = panel(label, axis, "mean square along it", series);
+                panel.y.scale = Scale::Log10;
+                panels.push(panel);
+            }
+            let caption = "Mean square of training images, and of their reconstructions after some epochs, along the \
+                           eigenvectors of the uncentred second moments, from the largest: means over groups of \
+                           neighbouring ranks, first seed. Where a line has come up to that of the images, these \
+                           directions are reconstructed.";
+            let title = format!("Spectrum of the reconstructions over training ({})", curves.variant);
+            plates.extend(figure(format!("spectrum-{}", curves.index), title, caption.into(), panels));
+        }
+        Ok(plates.into_iter().map(Plate::Figure).collect())
+    }
+
+    fn rows(results: &Results) -> Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        for curves in &Curves::all(results)? {
+            let (mut holds, mut got) = (true, Vec::new());
+            for (member, (label, _)) in curves.members.iter().enumerate() {
+                let epochs = observed(curves, member)?;
+                let mut learned = Vec::new();
+                for &epoch in &epochs {
+                    let of = |name: &str| curves.after(name, [member, 0], epoch).map(|values| median(&values));
+                    let [count, last] = [of("modes_learned")?, of("last_mode")?];
+                    learned.push((epoch, count, last));
+                }
+                let trained: Vec<_> = learned.iter().filter(|(epoch, ..)| *epoch > 0).collect();
+                let (Some(first), Some(end)) = (trained.first(), trained.last()) else { continue };
+                // From the top: few gaps among the ranks that are learned.
+                holds &= end.1 > first.1 && end.2 <= 1.5 * end.1 + 2.0;
+                holds &= trained.windows(2).all(|pair| pair[1].1 >= 0.9 * pair[0].1);
+                let words = learned.iter().map(|(epoch, count, last)| format!("{count:.0} up to rank {last:.0} after {epoch}"));
+                got.push(format!("{label}: {}", words.collect::<Vec<_>>().join(", ")));
+            }
+            let finding = (!got.is_empty()).then(|| Finding { holds: Some(holds), got: listed(got) });
+            let expected = "the number of eigenvectors of which at most half is missed grows over epochs, and their last \
+                            rank is at most 1.5 times their number";
+            let claim = format!("eigenvectors are learned from the largest downward ({})", curves.variant);
+            rows.push(judged("LBR 2", claim, expected.into(), finding, curves.most_seeds()?));
+        }
+        Ok(rows)
+    }
+}
+
+/// The epochs after which the spectrum was measured.
+fn observed(curves: &Curves<'_>, member: usize) -> Result<Vec<usize>> {
+    let mut epochs = Vec::new();
+    for epoch in 0..=curves.epochs {
+        if !curves.after("modes_learned", [member, 0], epoch)?.is_empty() {
+            epochs.push(epoch);
+        }
+    }
+    Ok(epochs)
+}
+
+/// The energy of the groups of eigenvectors over their rank, by the first seed.
+fn spectrum(curves: &Curves<'_>, of: &str, member: usize, epoch: usize) -> Result<Vec<Point>> {
+    let mut points = Vec::new();
+    for name in curves.measures("mode_rank/") {
+        let group = name.trim_start_matches("mode_rank/");
+        let rank = curves.after(&name, [member, 0], epoch)?;
+        let energy = curves.after(&format!("{of}/{group}"), [member, 0], epoch)?;
+        if let (Some(&rank), Some(&energy)) = (rank.first(), energy.first())
+            && energy > 0.0
+        {
+            points.push(Point::new(rank, energy));
+        }
+    }
+    Ok(points)
+}

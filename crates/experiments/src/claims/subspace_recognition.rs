@@ -1,0 +1,177 @@
+//! E3 of the LBR paper: what can be recognised from the parts of the image that reconstruction learns first and last?
+
+use report::{Axis, Plate, Row, Scale, Series, Shape, Style};
+
+use crate::experiment::Experiment;
+use crate::families::seeds;
+use crate::grid::{Family, Grid};
+use crate::lbr::{cifar10, fashion, grid, recognition, tiny_imagenet};
+use crate::run::{Recogniser, RecognitionLoss};
+use crate::statistics::{interval, mean};
+use crate::store::Results;
+use crate::subspaces::{Bound, Seen};
+use crate::sweep::figures::{crossed, figure, panel};
+use crate::sweep::trends::{Finding, above, judged};
+use crate::sweep::{Curves, Kept};
+use crate::{Profile, Result};
+
+/// Section 3, E3.
+pub struct SubspaceRecognition;
+
+const TOP: &str = "top";
+const BOTTOM: &str = "bottom";
+
+// The bounds of the paper's abstract, as shares of the variance.
+const NEAR_ALL: f64 = 0.9;
+const A_FIFTH: f64 = 0.2;
+
+/// The top and the bottom of the variance, and whole images beside the top, at so many bounds.
+fn both(label: &str, network: Recogniser, of: usize, training: [u32; 2]) -> [Family; 2] {
+    let seen = |side: fn(Bound) -> Seen, name: &'static str| {
+        (0..of).map(move |place| {
+            (format!("{name} {} of {of}", place + 1), place as f64, side(Bound { place, of }))
+        })
+    };
+    let whole = [("whole images".to_owned(), of as f64, Seen::Whole)];
+    let top = seen(Seen::Top, TOP).chain(whole);
+    [
+        recognition(&format!("{label}, {TOP}"), network, top, vec![], training),
+        recognition(&format!("{label}, {BOTTOM}"), network, seen(Seen::Bottom, BOTTOM), vec![], training),
+    ]
+}
+
+impl Experiment for SubspaceRecognition {
+    const NAME: &'static str = "subspace-recognition";
+    const TITLE: &'static str = "Recognition on PCA subspaces (LBR E3)";
+    const SHOWS: &'static str = "The subspace that holds nearly all of the pixels' variance is poor for recognition, \
+                                 and what it leaves out is good, in natural images.";
+    const PAPER: &'static str = "lbr";
+    const KEPT: Kept = Kept::scalars(&[
+        ("components", "principal components that are kept"),
+        ("share", "the place on the paper's axis: the bound for the top, 1 minus the bound for the bottom"),
+        ("variance", "the share of the variance that is kept"),
+    ]);
+
+    fn grid(profile: Profile) -> Grid {
+        let mlp = Recogniser::Mlp { depth: 4 };
+        let resnet9 = |narrower| Recogniser::Resnet9 { narrower };
+        let on = |families: [Family; 2], data: Vec<_>| families.map(|family| family.on(data.clone()));
+        let families: Vec<Family> = match profile {
+            Profile::Smoke => on(both("MLP", mlp, 2, [50, 1]), vec![fashion(profile)]).into(),
+            Profile::Quick => [
+                on(both("MLP", mlp, 6, [100, 10]), vec![fashion(profile)]),
+                on(both("MLP", mlp, 4, [100, 8]), vec![cifar10(profile)]),
+                on(both("ResNet9/8", resnet9(8), 4, [100, 8]), vec![cifar10(profile), tiny_imagenet(profile)])
+                    .map(|family| family.with_seeds(1)),
+            ]
+            .concat(),
+            Profile::Full => {
+                let plain = [("MLP", mlp), ("ResNet9", resnet9(1))].map(|(label, network)| {
+                    on(both(label, network, 8, [512, 50]), vec![fashion(profile), cifar10(profile), tiny_imagenet(profile)])
+                });
+                let cropped = plain.clone().map(|families| families.map(|family| {
+                    let label = format!("cropped and mirrored, {}", family.label);
+                    Family { label, ..family }.recognising(|task| task.crop = Some(4))
+                }));
+                let squared = plain.clone().map(|families| families.map(|family| {
+                    let label = format!("one-hot MSE, {}", family.label);
+                    Family { label, ..family }.recognising(|task| task.loss = RecognitionLoss::OneHotMse)
+                }));
+                [plain, cropped, squared].concat().concat()
+            }
+        };
+        grid(families, seeds(profile, 3))
+    }
+
+    fn plates(results: &Results) -> Result<Vec<Plate>> {
+        let all = Curves::all(results)?;
+        let mut plates = Vec::new();
+        for (top, bottom) in pairs(&all) {
+            let mut series = Vec::new();
+            for (index, (label, curves)) in [("top", top), ("bottom", bottom)].into_iter().enumerate() {
+                let mut points = Vec::new();
+                for member in 0..curves.members.len() {
+                    let [share, accuracy] = ["share", "test_accuracy"].map(|name| curves.at(name, member, 0));
+                    let percent: Vec<f64> = share?.iter().map(|share| 100.0 * share).collect();
+                    points.extend(crossed(&percent, &accuracy?));
+                }
+                points.sort_by(|a, b| a.x.total_cmp(&b.x));
+                series.push(Series { label: label.into(), points, style: Style::category(index), shape: Shape::Line });
+            }
+            let axis = Axis::new("explained variance", "%", Scale::Linear);
+            let name = top.variant.trim_end_matches(&format!(", {TOP}"));
+            let caption = "Networks that were trained and tested on images of which only the components of large \
+                           variance are left (top), or only the others (bottom). Images have equal contrast before \
+                           and after. The axis is that of the paper's first figure.";
+            plates.extend(figure(
+                format!("subspaces-{}", top.index),
+                format!("Recognition from a part of the variance ({name})"),
+                caption.into(),
+                vec![panel("", axis, "test accuracy", series)],
+            ));
+        }
+        Ok(plates.into_iter().map(Plate::Figure).collect())
+    }
+
+    fn rows(results: &Results) -> Result<Vec<Row>> {
+        let all = Curves::all(results)?;
+        let mut rows = Vec::new();
+        for (top, bottom) in pairs(&all) {
+            let name = top.variant.trim_end_matches(&format!(", {TOP}"));
+            let [high, low] = [nearest(top, NEAR_ALL)?, nearest(bottom, A_FIFTH)?];
+            let finding = match (high, low) {
+                (Some(high), Some(low)) => {
+                    let [of_top, of_bottom] = [top.at("test_accuracy", high, 0)?, bottom.at("test_accuracy", low, 0)?];
+                    let gaps: Vec<f64> = of_bottom.iter().zip(&of_top).map(|(bottom, top)| bottom - top).collect();
+                    let gap = interval(&gaps);
+                    let shares = [mean(&top.at("share", high, 0)?), mean(&bottom.at("share", low, 0)?)];
+                    Some(Finding {
+                        holds: above(&gap, 0.0),
+                        got: format!(
+                            "bottom at {:.0} %: {:.1} %, top at {:.0} %: {:.1} %; gap {:+.1} [{:+.1}, {:+.1}] points",
+                            100.0 * shares[1],
+                            100.0 * mean(&of_bottom),
+                            100.0 * shares[0],
+                            100.0 * mean(&of_top),
+                            100.0 * gap.mean,
+                            100.0 * gap.low,
+                            100.0 * gap.high
+                        ),
+                    })
+                }
+                _ => None,
+            };
+            let n = top.most_seeds()?;
+            rows.push(judged(
+                "LBR 1",
+                format!("a fifth of the variance from below beats nine tenths from above ({name})"),
+                "accuracy of the bottom nearest 20 % above that of the top nearest 90 %, 95 % interval".into(),
+                finding,
+                n,
+            ));
+        }
+        Ok(rows)
+    }
+}
+
+/// The family of the top with that of the bottom.
+fn pairs<'c, 'r>(all: &'c [Curves<'r>]) -> impl Iterator<Item = (&'c Curves<'r>, &'c Curves<'r>)> {
+    all.iter().filter_map(|top| {
+        let name = top.variant.strip_suffix(TOP)?;
+        Some((top, all.iter().find(|other| other.variant == format!("{name}{BOTTOM}"))?))
+    })
+}
+
+/// The member whose place on the axis is nearest to a share of the variance; not the whole image.
+fn nearest(curves: &Curves<'_>, share: f64) -> Result<Option<usize>> {
+    let mut best: Option<(f64, usize)> = None;
+    for member in 0..curves.members.len() {
+        let at = curves.at("share", member, 0)?;
+        let away = if at.is_empty() { continue } else { (mean(&at) - share).abs() };
+        let whole = curves.members[member].0.starts_with("whole");
+        if !whole && best.is_none_or(|(nearest, _)| away < nearest) {
+            best = Some((away, member));
+        }
+    }
+    Ok(best.map(|(_, member)| member))
+}

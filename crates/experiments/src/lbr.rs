@@ -1,0 +1,179 @@
+//! The learners and data that experiments of the LBR paper share.
+
+use models::AdamConfig;
+
+use crate::Profile;
+use crate::grid::{Family, Grid, Member};
+use crate::images::{Change, DataConfig};
+use crate::run::{
+    Autoencoding, Learner, Network, Noise, Objective, Question, Recogniser, Recognition, RecognitionLoss,
+};
+use crate::subspaces::Seen;
+
+/// AdamW's decay in the paper.
+const WEIGHT_DECAY: f64 = 1e-3;
+
+/// The one weight of a grid whose learners do not mix losses.
+pub(crate) const NO_LAMBDA: [f64; 1] = [1.0];
+
+/// So many images of a set in smoke, quick and full.
+fn parts(profile: Profile, name: &str, [smoke, quick, full]: [[usize; 2]; 3]) -> DataConfig {
+    let [train, test] = match profile {
+        Profile::Smoke => smoke,
+        Profile::Quick => quick,
+        Profile::Full => full,
+    };
+    DataConfig::new(name, train, 1, test)
+}
+
+/// Fashion-MNIST: whole in full, the embedded part otherwise.
+pub(crate) fn fashion(profile: Profile) -> DataConfig {
+    let name = if profile == Profile::Full { "fashion-mnist" } else { "fashion-mnist-embedded" };
+    parts(profile, name, [[500, 200], [5_999, 1_000], [59_999, 10_000]])
+}
+
+/// CIFAR-10: whole in full.
+pub(crate) fn cifar10(profile: Profile) -> DataConfig {
+    parts(profile, "cifar10", [[100, 50], [5_000, 1_000], [49_999, 10_000]])
+}
+
+/// MNIST: whole in full.
+pub(crate) fn mnist(profile: Profile) -> DataConfig {
+    parts(profile, "mnist", [[200, 100], [5_999, 1_000], [59_999, 10_000]])
+}
+
+/// TinyImageNet at 32 x 32: as many images as the part at hand has, whole and at its own size in full.
+pub(crate) fn tiny_imagenet(profile: Profile) -> DataConfig {
+    let set = parts(profile, "tiny-imagenet", [[400, 200], [9_999, 2_000], [99_999, 10_000]]);
+    if profile == Profile::Full { set } else { set.changed(Change::Halved) }
+}
+
+/// The sets of E1 and E2, as many training images as there are: a closed form sees each once.
+pub(crate) fn aligned_sets(profile: Profile) -> Vec<DataConfig> {
+    if profile == Profile::Smoke {
+        return vec![fashion(profile)];
+    }
+    let whole = |name: &str, train| DataConfig::new(name, train, 1, 100);
+    vec![
+        whole("arabic-characters", 13_439),
+        whole("arabic-characters-binary", 13_439),
+        whole("arabic-digits", 59_999),
+        whole("arabic-digits-binary", 59_999),
+        whole("mnist", 59_999),
+        fashion(profile),
+        whole("svhn", 73_256),
+        whole("cifar10", 49_999),
+        whole("cifar100", 49_999),
+    ]
+}
+
+fn family(label: &str, member: &str, members: Vec<Member>, data: Vec<DataConfig>) -> Family {
+    Family {
+        label: label.into(),
+        member: member.into(),
+        members,
+        data,
+        rotation: None,
+        optimiser: AdamConfig::PAPER,
+        batch: 1,
+        epochs: 0,
+        seeds: Some(1),
+    }
+}
+
+/// A closed form on each of these sets, with a member for each question.
+pub(crate) fn questions(
+    label: &str,
+    member: &str,
+    asked: impl IntoIterator<Item = (String, f64, Question)>,
+    data: Vec<DataConfig>,
+) -> Family {
+    let members = asked.into_iter().map(|(label, number, question)| {
+        Member::new(label, number, Learner::ClosedForm { question })
+    });
+    family(label, member, members.collect(), data)
+}
+
+/// The alignment of codes under each of these noises, with the number behind each.
+pub(crate) fn alignments(
+    label: &str,
+    member: &str,
+    noises: impl IntoIterator<Item = (f64, Noise)>,
+    data: Vec<DataConfig>,
+) -> Family {
+    let asked = noises.into_iter().map(|(number, noise)| (noise.label(), number, Question::Alignment { noise }));
+    questions(label, member, asked, data)
+}
+
+/// Training as in the paper: AdamW, one cycle.
+fn trained(label: &str, member: &str, members: Vec<Member>, data: Vec<DataConfig>, [batch, epochs]: [u32; 2]) -> Family {
+    Family { batch: batch as usize, epochs, seeds: None, ..family(label, member, members, data) }
+}
+
+/// A classifier with a member for each part of the variance that it sees.
+pub(crate) fn recognition(
+    label: &str,
+    network: Recogniser,
+    seen: impl IntoIterator<Item = (String, f64, Seen)>,
+    data: Vec<DataConfig>,
+    training: [u32; 2],
+) -> Family {
+    let members = seen.into_iter().map(|(label, number, seen)| {
+        let task = Recognition {
+            network,
+            loss: RecognitionLoss::CrossEntropy,
+            seen,
+            crop: None,
+            weight_decay: WEIGHT_DECAY,
+        };
+        Member::new(label, number, Learner::Recognition { task })
+    });
+    trained(label, "what is seen", members.collect(), data, training)
+}
+
+/// Autoencoders with a member for each network and objective.
+pub(crate) fn autoencoders(
+    label: &str,
+    member: &str,
+    networks: impl IntoIterator<Item = (String, f64, Network, Objective)>,
+    data: Vec<DataConfig>,
+    training: [u32; 2],
+) -> Family {
+    let members = networks.into_iter().map(|(label, number, network, objective)| {
+        let task = Autoencoding { network, objective, masked: None, weight_decay: WEIGHT_DECAY, spectrum: false };
+        Member::new(label, number, Learner::Autoencoding { task })
+    });
+    trained(label, member, members.collect(), data, training)
+}
+
+/// MLPAE with the paper's sigmoid, as deep on both sides.
+pub(crate) fn mlpae(latent: usize, depth: usize) -> Network {
+    Network::Mlpae { latent, encoder_depth: depth, decoder_depth: depth, sigmoid: true }
+}
+
+impl Family {
+    /// The same classifiers with another loss, or with cropped and mirrored images.
+    pub(crate) fn recognising(mut self, change: impl Fn(&mut Recognition)) -> Self {
+        for member in &mut self.members {
+            if let Learner::Recognition { task } = &mut member.learner {
+                change(task);
+            }
+        }
+        self
+    }
+
+    /// The same autoencoders with something changed.
+    pub(crate) fn autoencoding(mut self, change: impl Fn(&mut Autoencoding)) -> Self {
+        for member in &mut self.members {
+            if let Learner::Autoencoding { task } = &mut member.learner {
+                change(task);
+            }
+        }
+        self
+    }
+}
+
+/// A grid of these families without weights of reconstruction.
+pub(crate) fn grid(families: Vec<Family>, seeds: Vec<u64>) -> Grid {
+    Grid { families, lambdas: NO_LAMBDA.to_vec(), seeds }
+}

@@ -1,0 +1,163 @@
+//! Autoencoders with probes on their latent (experiments E4 and E6 to E8 of the LBR specification).
+
+use models::guidance::{PROBE_WIDTH, linear_probe, nonlinear_probe};
+use models::{Autoencoder, Guided, Result, dcae, mlpae, resnet_autoencoder};
+use serde::{Deserialize, Serialize};
+use tensor::DType;
+use tensor::random::Stream;
+
+/// An autoencoder, what it minimises, and how it learns: by AdamW in one cycle of the learning rate.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Autoencoding {
+    /// The network.
+    pub network: Network,
+    /// What it minimises.
+    pub objective: Objective,
+    /// What is done to training images before the encoder sees them; the whole image is to be reconstructed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub masked: Option<Masked>,
+    /// AdamW's decay.
+    pub weight_decay: f64,
+    /// Whether the spectrum of the reconstructions is measured as it learns.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub spectrum: bool,
+}
+
+/// The networks of the experiments (section 3.10).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Network {
+    /// The fully connected autoencoder.
+    Mlpae {
+        /// The size of the latent.
+        latent: usize,
+        /// The number of widths of the encoder.
+        encoder_depth: usize,
+        /// The number of widths of the decoder.
+        decoder_depth: usize,
+        /// Whether the last layer is a sigmoid.
+        sigmoid: bool,
+    },
+    /// The convolutional autoencoder.
+    Dcae {
+        /// The channels of the latent.
+        latent: usize,
+        /// The number of convolutions.
+        depth: usize,
+    },
+    /// The residual autoencoder of the 34-layer plan.
+    Resnet {
+        /// The size of the latent.
+        latent: usize,
+        /// What the widths of the paper are divided by.
+        narrower: usize,
+    },
+}
+
+/// What an autoencoder and its two probes minimise.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Objective {
+    /// The reconstruction error alone; the probes learn from the detached latent.
+    Reconstruction,
+    /// The reconstruction error and so many times the cross-entropies of both probes.
+    Guided {
+        /// The weight of the cross-entropies.
+        weight: f64,
+    },
+    /// The cross-entropies alone; the decoder does not learn.
+    Supervised,
+}
+
+/// Patches that are set to the mean of the training images, each by itself with the same probability.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Masked {
+    /// The side of a patch, which covers all channels.
+    pub patch: usize,
+    /// The probability that a patch is dropped.
+    pub drop: f64,
+}
+
+impl Network {
+    /// Words for a label.
+    pub fn label(self) -> String {
+        match self {
+            Self::Mlpae { latent, encoder_depth, decoder_depth, .. } => {
+                format!("MLPAE, latent {latent}, depths {encoder_depth} and {decoder_depth}")
+            }
+            Self::Dcae { latent, depth } => format!("DCAE, latent {latent}, depth {depth}"),
+            Self::Resnet { latent, .. } => format!("ResNet autoencoder, latent {latent}"),
+        }
+    }
+
+    fn build(self, image: [usize; 3], stream: &Stream) -> Result<Autoencoder> {
+        match self {
+            Self::Mlpae { latent, encoder_depth, decoder_depth, sigmoid } => {
+                let config = mlpae::Config { image, latent, encoder_depth, decoder_depth, sigmoid };
+                mlpae::autoencoder(&config, stream, DType::F32)
+            }
+            Self::Dcae { latent, depth } => {
+                dcae::autoencoder(&dcae::Config { image, latent, depth }, stream, DType::F32)
+            }
+            Self::Resnet { latent, narrower } => {
+                let plan = resnet_autoencoder::Plan::ResNet34;
+                let config = resnet_autoencoder::Config { plan, image, latent, narrower };
+                resnet_autoencoder::autoencoder(&config, stream, DType::F32)
+            }
+        }
+    }
+
+    /// How many numbers the latent has.
+    fn code(self, [_, h, w]: [usize; 3]) -> usize {
+        match self {
+            Self::Mlpae { latent, .. } | Self::Resnet { latent, .. } => latent,
+            Self::Dcae { latent, depth } => latent * (h >> depth) * (w >> depth),
+        }
+    }
+}
+
+impl Autoencoding {
+    /// Builds the autoencoder with its probes, for images `[c, h, w]`.
+    ///
+    /// # Errors
+    /// If a size is zero or does not fit the images.
+    pub fn build(&self, image: [usize; 3], classes: usize, stream: &Stream) -> Result<Guided> {
+        let (network, code) = (self.network, self.network.code(image));
+        Ok(Guided::new(
+            network.build(image, &stream.child("autoencoder"))?,
+            linear_probe(code, classes, &stream.child("linear"), DType::F32)?,
+            nonlinear_probe(code, PROBE_WIDTH.min(4 * code), classes, &stream.child("nonlinear"), DType::F32)?,
+        ))
+    }
+
+    /// Words for a line of progress.
+    pub fn label(&self) -> String {
+        let objective = match self.objective {
+            Objective::Reconstruction => String::new(),
+            Objective::Guided { weight } => format!(", guided by {weight}"),
+            Objective::Supervised => ", supervised".into(),
+        };
+        let masked = self.masked.map_or(String::new(), |Masked { patch, drop }| {
+            format!(", patches of {patch} x {patch} masked with probability {drop}")
+        });
+        format!("{}{objective}{masked}", self.network.label())
+    }
+
+    /// About how many parameters it has, and how many numbers its layers keep of an image of `d` numbers.
+    pub(super) fn sizes(&self, d: usize) -> (u64, u64) {
+        let d = d as u64;
+        match self.network {
+            Network::Mlpae { encoder_depth, decoder_depth, .. } => {
+                let depth = (encoder_depth + decoder_depth) as u64;
+                (depth * d * d / 3, 3 * depth * d)
+            }
+            Network::Dcae { latent, .. } => (20 * (latent * latent) as u64, 80 * d),
+            Network::Resnet { narrower, .. } => {
+                let narrower = narrower.max(1) as u64;
+                (90_000_000 / narrower.pow(2), 400 * d / narrower)
+            }
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Questions about images that closed forms answer (section 2 of the LBR specification).
+
+use ndarray::{Array2, ArrayView1, Axis};
+use serde::{Deserialize, Serialize};
+use theory::{Corruption, LinearFront, Pca};
+
+use super::observed::Scalars;
+use crate::Result;
+use crate::images::Images;
+use crate::store::{Array, Arrays, Values};
+
+/// A question about the training images, answered without learning.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "asked", deny_unknown_fields)]
+pub enum Question {
+    /// How well codes that denoise best classify: the alignment of section 2.7 over the size of the code.
+    Alignment {
+        /// What is done to the images before they are encoded.
+        noise: Noise,
+    },
+    /// What the exact linear trade-off is: errors over λ for codes of this size (fact C9).
+    Front {
+        /// The size of the code.
+        k: usize,
+    },
+    /// What the components of the smallest and the largest variance look like (experiment E5).
+    Bands {
+        /// How many images are shown.
+        shown: usize,
+    },
+}
+
+/// A corruption of images of which two moments are known (section 2.3).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Noise {
+    /// None.
+    None,
+    /// Independent normal noise on each pixel.
+    Gaussian {
+        /// Its standard deviation, in that of all pixels.
+        deviation: f64,
+    },
+    /// Patches that are dropped independently.
+    Mask {
+        /// The side of a patch in pixels.
+        patch: usize,
+        /// The probability that a patch is dropped.
+        drop: f64,
+    },
+    /// Patches of which a fixed share is kept, as in masked autoencoders.
+    FixedCount {
+        /// The side of a patch in pixels.
+        patch: usize,
+        /// The share that is kept.
+        kept: f64,
+    },
+}
+
+impl Noise {
+    /// Words for a label.
+    pub fn label(self) -> String {
+        match self {
+            Self::None => "no noise".into(),
+            Self::Gaussian { deviation } => format!("Gaussian, σ = {deviation}"),
+            Self::Mask { patch, drop } => format!("masks of {patch} x {patch}, p = {drop}"),
+            Self::FixedCount { patch, kept } => format!("{kept} of the patches of {patch} x {patch} kept"),
+        }
+    }
+
+    /// The corruption of images `[c, h, w]` whose numbers have this deviation.
+    fn corruption(self, image: [usize; 3], deviation_of_pixels: f64) -> Corruption {
+        let [_, h, w] = image;
+        match self {
+            Self::None => Corruption::None,
+            Self::Gaussian { deviation } => Corruption::Gaussian { std: deviation * deviation_of_pixels },
+            Self::Mask { patch, drop } => Corruption::PatchMask { image, patch, drop },
+            Self::FixedCount { patch, kept } => {
+                let patches = (h / patch.max(1) * (w / patch.max(1))) as f64;
+                Corruption::FixedCount { image, patch, kept: (kept * patches).round() as usize }
+            }
+        }
+    }
+}
+
+/// The weights of reconstruction at which the exact front is solved: dense where the first percent of error is.
+const WEIGHTS: [f64; 17] = [
+    0.0, 0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.993, 0.995, 0.997, 0.999, 0.9999, 1.0,
+];
+
+impl Question {
+    /// Words for a line of progress.
+    pub fn label(&self) -> String {
+        match self {
+            Self::Alignment { noise } => format!("alignment, {}", noise.label()),
+            Self::Front { k } => format!("exact linear front, k = {k}"),
+            Self::Bands { .. } => "images in bands of variance".into(),
+        }
+    }
+
+    /// Numbers and arrays that answer it.
+    pub(super) fn answer(&self, images: &Images) -> Result<(Scalars, Arrays)> {
+        match *self {
+            Self::Alignment { noise } => alignment(images, noise),
+            Self::Front { k } => front(images, k),
+            Self::Bands { shown } => bands(images, shown),
+        }
+    }
+}
+
+/// The sizes of codes at which curves are kept: all up to 64, then in steps of about 8 percent, and the largest.
+fn sizes(largest: usize) -> Vec<usize> {
+    let mut sizes: Vec<usize> = (1..=largest.min(64)).collect();
+    let mut size = 64.0f64;
+    while (size as usize) < largest {
+        size = (size * 1.08).ceil();
+        sizes.push((size as usize).min(largest));
+    }
+    sizes
+}
+
+fn front(images: &Images, k: usize) -> Result<(Scalars, Arrays)> {
+    let front = LinearFront::new(&*images.moments()?, LinearFront::SHARE)?;
+    let (mut mse, mut one_hot) = (Vec::new(), Vec::new());
+    for weight in WEIGHTS {
+        let solved = front.solve(weight, k)?;
+        mse.push(solved.mse);
+        one_hot.push(solved.one_hot_mse);
+    }
+    // With every dimension both errors are least at once: the floor of classification.
+    let floor = front.solve(0.5, front.rank())?.one_hot_mse;
+    let frequencies = images.moments()?.class_frequencies()?;
+    let nothing = frequencies.mapv(|p| p * (1.0 - p)).mean().unwrap_or(f64::NAN);
+    let scalars = Scalars::from([("floor".into(), floor / nothing)]);
+    let share = one_hot.iter().map(|error| error / nothing).collect();
+    let excess = mse.iter().map(|error| error / mse[WEIGHTS.len() - 1] - 1.0).collect();
+    let arrays = [("weight", WEIGHTS.to_vec()), ("excess_mse", excess), ("label_error", share)];
+    Ok((scalars, arrays.into_iter().map(|(name, values)| column(name, values)).collect()))
+}
+
+/// The images shown, what is left of them below the share, and what lies above it, as bytes: three rows of as many.
+fn bands(images: &Images, shown: usize) -> Result<(Scalars, Arrays)> {
+    let shown = shown.min(images.train.len());
+    let d: usize = images.train.image_shape().iter().product();
+    let pixels: Vec<f64> = images.train.pixels().iter().map(|&byte| f64::from(byte) / 255.0).collect();
+    let x = Array2::from_shape_vec((images.train.len(), d), pixels).expect("a split has as many pixels as it says");
+    let pca = Pca::of_few(x.view())?;
+    // Spread over the set, which may be sorted by class.
+    let picked: Vec<usize> = (0..shown).map(|place| place * images.train.len() / shown).collect();
+    let originals = x.select(Axis(0), &picked);
+    let total = pca.variances().sum();
+    let mut below = 0.0;
+    let variances = pca.variances();
+    let n_bottom = variances.iter().rev().take_while(|&&variance| {
+        below += variance / total;
+        below < BOTTOM
+    });
+    let n_top = variances.len() - n_bottom.count();
+    let top = pca.reconstruct(pca.project(originals.view(), n_top)?.view())?;
+    let bottom = &originals - &top + &pca.mean();
+    let bytes = [&originals, &bottom, &top].into_iter().flat_map(|rows| rows.outer_iter().flat_map(stretched)).collect();
+    let [c, h, w] = images.train.image_shape();
+    let array = Array { shape: vec![3, shown, c, h, w], values: Values::U8(bytes) };
+    let share = n_top as f64 / variances.len() as f64;
+    let scalars = Scalars::from([("top_components".into(), n_top as f64), ("top_share".into(), share)]);
+    Ok((scalars, Arrays::from([("bands".into(), array)])))
+}
+
+/// The components of the smallest variance that hold less than this together are the bottom.
+const BOTTOM: f64 = 0.25;
+
+/// An image from its own least to its own largest value.
+fn stretched(image: ArrayView1<'_, f64>) -> Vec<u8> {
+    let (low, high) = image.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &x| (low.min(x), high.max(x)));
+    let scale = 255.0 / (high - low).max(f64::MIN_POSITIVE);
+    image.iter().map(|x| ((x - low) * scale).round() as u8).collect()
+}
+
+fn column(name: &str, values: Vec<f64>) -> (String, Array) {
+    (name.into(), Array { shape: vec![values.len()], values: Values::F64(values) })
+}
+
+/// The largest principal angles are measured at these sizes of codes, which are few because each is a factorisation.
+const ANGLES: [usize; 4] = [4, 16, 64, 256];
+
+fn alignment(images: &Images, noise: Noise) -> Result<(Scalars, Arrays)> {
+    let denoising = images.denoising()?;
+    let (d, total) = (images.train.image_shape().iter().product::<usize>(), denoising.variances().sum());
+    let corruption = noise.corruption(images.train.image_shape(), (total / d as f64).sqrt());
+    let curve = denoising.alignment(&corruption)?;
+    let sizes = sizes(denoising.rank());
+    let at: Vec<usize> = ANGLES.into_iter().filter(|&k| k < denoising.rank()).collect();
+    let of_angles = denoising.angles_to_principal_components(&corruption, &at)?;
+    let angle = |k: &usize| at.iter().position(|known| known == k).map_or(f64::NAN, |place| of_angles[place]);
+    let ratio = curve.r2_ratio();
+    let of = |curve: &ndarray::Array1<f64>| sizes.iter().map(|&k| curve[k - 1]).collect::<Vec<f64>>();
+    let arrays = [
+        ("k", sizes.iter().map(|&k| k as f64).collect()),
+        ("alignment", of(&curve.alignment)),
+        ("explained", of(&(ratio / 100.0))),
+        ("angle", sizes.iter().map(angle).collect()),
+    ];
+    let scalars = Scalars::from([("rank".into(), denoising.rank() as f64), ("r2".into(), curve.r2[curve.r2.len() - 1])]);
+    Ok((scalars, arrays.into_iter().map(|(name, values)| column(name, values)).collect()))
+}

@@ -1,0 +1,272 @@
+//! Images of which only a part of the variance is left (experiment E3 of the LBR specification).
+
+use data::Split;
+use ndarray::{Array1, Array2, ArrayView2, Axis, Slice};
+use serde::{Deserialize, Serialize};
+use theory::{Moments, Pca};
+
+use crate::{Error, Result};
+
+/// Images that are turned into numbers at once.
+const CHUNK: usize = 1_000;
+
+/// Added to the deviation of an image before it is divided by it.
+const FLAT: f64 = 1e-6;
+
+/// Which principal components are left of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kept", deny_unknown_fields)]
+pub enum Seen {
+    /// All of them: the image itself.
+    Whole,
+    /// Those of large variance, up to a bound.
+    Top(Bound),
+    /// The others.
+    Bottom(Bound),
+}
+
+/// One of so many bounds between the share of variance of the two largest components and all of it: evenly spaced for
+/// the top, and by the fourth root for the bottom, as in the paper.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bound {
+    /// Which, from 0.
+    pub place: usize,
+    /// Of how many, at least 2.
+    pub of: usize,
+}
+
+/// The principal components of training images at equal contrast.
+///
+/// Each image is divided by its own standard deviation, over all pixels and channels, then the mean of the training
+/// images is taken off. Means are taken in f64.
+#[derive(Debug)]
+pub struct Subspaces {
+    mean: Array1<f64>,
+    /// Rows of falling variance, `[d, d]`.
+    components: Array2<f32>,
+    /// The share of the variance of each component and all before it.
+    explained: Vec<f64>,
+}
+
+/// The components that are kept, and what they hold.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Kept {
+    /// The first so many are kept, or all but these.
+    first: usize,
+    top: bool,
+    /// How many are kept.
+    pub n: usize,
+    /// The place on the axis of the paper's figure: the bound for the top, 1 minus the bound for the bottom.
+    pub share: f64,
+    /// The share of the variance that is kept.
+    pub variance: f64,
+}
+
+impl Subspaces {
+    /// Of these training images.
+    ///
+    /// # Errors
+    /// If the images are all the same.
+    pub fn of(train: &Split) -> Result<Self> {
+        let d = train.image_shape().iter().product();
+        let mut moments = Moments::new(d, train.n_classes())?;
+        let mut start = 0;
+        while start < train.len() {
+            let part = train.rows(start..(start + CHUNK).min(train.len()))?;
+            moments.add(contrast(&part).view(), part.labels())?;
+            start += part.len();
+        }
+        let pca = Pca::fit(&moments)?;
+        let total = pca.variances().sum();
+        let mut sum = 0.0;
+        let variances = pca.variances();
+        let explained = variances.iter().map(|variance| {
+            sum += variance / total;
+            sum
+        });
+        Ok(Self {
+            explained: explained.collect(),
+            mean: pca.mean().to_owned(),
+            components: pca.components().mapv(|x| x as f32),
+        })
+    }
+
+    /// The share of the variance of the first `k` components.
+    pub fn explained(&self, k: usize) -> f64 {
+        if k == 0 { 0.0 } else { self.explained[k - 1] }
+    }
+
+    /// The components that are left; at the first bound the top is one component, and the bottom all but this one.
+    ///
+    /// # Errors
+    /// If there are no two bounds, or the place is not among them, or the images have fewer than three components.
+    pub fn kept(&self, seen: Seen) -> Result<Kept> {
+        let d = self.explained.len();
+        let (Seen::Top(bound) | Seen::Bottom(bound)) = seen else {
+            return Ok(Kept { first: d, top: true, n: d, share: 1.0, variance: 1.0 });
+        };
+        let Bound { place, of } = bound;
+        if of < 2 || place >= of {
+            let what = format!("bound {place} of {of}: wanted at least 2 bounds, and a place below their number");
+            return Err(Error::Usage(what));
+        }
+        // What is missing of 1 by rounding alone is nothing.
+        let rounding = d as f64 * f64::EPSILON;
+        let (low, high) = match (self.explained.get(1), self.explained.iter().rev().find(|&&e| e < 1.0 - rounding)) {
+            (Some(&low), Some(&high)) if low < high => (low, high),
+            _ => return Err(Error::Usage("images whose variance lies in two components have no subspaces".into())),
+        };
+        let step = place as f64 / (of - 1) as f64;
+        let top = matches!(seen, Seen::Top(_));
+        let at = low + (high - low) * if top { step } else { step.powf(0.25) };
+        let first = self.explained.iter().filter(|&&explained| explained < at).count();
+        let held = self.explained(first);
+        Ok(match top {
+            true => Kept { first, top, n: first, share: at, variance: held },
+            false => Kept { first, top, n: d - first, share: 1.0 - at, variance: 1.0 - held },
+        })
+    }
+
+    /// The images at equal contrast without the mean, and of them what lies in the components that are kept,
+    /// `[n, d]`.
+    pub fn project(&self, images: &Split, kept: Kept) -> Array2<f32> {
+        let d = self.mean.len();
+        let mut projected = Array2::zeros((images.len(), d));
+        for (chunk, mut of) in projected.axis_chunks_iter_mut(Axis(0), CHUNK).enumerate() {
+            let start = chunk * CHUNK;
+            let part = images.rows(start..(start + CHUNK).min(images.len())).expect("chunks are within the split");
+            let x = (contrast(&part) - &self.mean).mapv(|x| x as f32);
+            of.assign(&self.project_rows(x, kept));
+        }
+        projected
+    }
+
+    /// With the fewer components: those that are kept, or all without the others.
+    fn project_rows(&self, x: Array2<f32>, kept: Kept) -> Array2<f32> {
+        let d = self.mean.len();
+        if kept.n == d {
+            return x;
+        }
+        let rows = if 2 * kept.first <= d { Slice::from(..kept.first) } else { Slice::from(kept.first..) };
+        let asked_for = (2 * kept.first <= d) == kept.top;
+        let components: ArrayView2<'_, f32> = self.components.slice_axis(Axis(0), rows);
+        let within = x.dot(&components.t()).dot(&components);
+        if asked_for { within } else { x - within }
+    }
+}
+
+/// Images divided by their own standard deviations, `[n, d]`.
+fn contrast(images: &Split) -> Array2<f64> {
+    let d = images.image_shape().iter().product();
+    let pixels = images.pixels().iter().map(|&byte| f64::from(byte) / 255.0).collect();
+    let mut x = Array2::from_shape_vec((images.len(), d), pixels).expect("a split has as many pixels as it says");
+    at_equal_contrast(&mut x);
+    x
+}
+
+/// Divides each row by its own standard deviation.
+fn at_equal_contrast(x: &mut Array2<f64>) {
+    for mut image in x.outer_iter_mut() {
+        let deviation = image.std(0.0);
+        image /= FLAT + deviation;
+    }
+}
+
+/// Projected images as a network sees them: at equal contrast again, without the mean of the training images.
+#[derive(Debug)]
+pub struct Normaliser {
+    mean: Array1<f64>,
+}
+
+impl Normaliser {
+    /// With the mean of these training images `[n, d]`, which it normalises.
+    pub fn fit(train: Array2<f32>) -> (Self, Array2<f32>) {
+        let mut x = train.mapv(f64::from);
+        at_equal_contrast(&mut x);
+        let mean = x.mean_axis(Axis(0)).expect("there are training images");
+        let normalised = (&x - &mean).mapv(|x| x as f32);
+        (Self { mean }, normalised)
+    }
+
+    /// Normalises other images.
+    pub fn apply(&self, images: Array2<f32>) -> Array2<f32> {
+        let mut x = images.mapv(f64::from);
+        at_equal_contrast(&mut x);
+        (x - &self.mean).mapv(|x| x as f32)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn images() -> Split {
+        data::open("fashion-mnist-embedded", None).unwrap().train.first(300).unwrap()
+    }
+
+    const fn at(place: usize) -> Bound {
+        Bound { place, of: 8 }
+    }
+
+    /// Fact C15 of the LBR specification.
+    #[test]
+    fn at_the_first_bound_the_top_is_one_component_and_the_bottom_all_but_this() {
+        let subspaces = Subspaces::of(&images()).unwrap();
+        let [top, bottom] = [Seen::Top(at(0)), Seen::Bottom(at(0))].map(|seen| subspaces.kept(seen).unwrap());
+        assert_eq!([top.n, bottom.n], [1, 783]);
+        assert!((top.variance + bottom.variance - 1.0).abs() < 1e-12);
+        let last = subspaces.kept(Seen::Bottom(at(7))).unwrap();
+        assert!(last.variance < 1e-3, "{last:?}");
+    }
+
+    #[test]
+    fn bounds_rise_for_the_top_and_fall_for_the_bottom() {
+        let subspaces = Subspaces::of(&images()).unwrap();
+        for place in 1..8 {
+            let [before, here] = [place - 1, place].map(|place| subspaces.kept(Seen::Top(at(place))).unwrap());
+            assert!(before.n <= here.n && before.share < here.share && here.variance <= here.share);
+            let [before, here] = [place - 1, place].map(|place| subspaces.kept(Seen::Bottom(at(place))).unwrap());
+            assert!(before.n >= here.n && before.share > here.share && here.variance >= here.share - 1e-12);
+        }
+    }
+
+    /// Fact C15 of the LBR specification.
+    #[test]
+    fn projections_are_idempotent_and_add_up_to_the_image() {
+        let images = images();
+        let subspaces = Subspaces::of(&images).unwrap();
+        let part = images.first(20).unwrap();
+        let whole = subspaces.project(&part, subspaces.kept(Seen::Whole).unwrap());
+        for place in [0, 3, 7] {
+            let kept = subspaces.kept(Seen::Top(at(place))).unwrap();
+            let rest = Kept { top: false, n: 784 - kept.n, ..kept };
+            let [top, bottom] = [kept, rest].map(|kept| subspaces.project(&part, kept));
+            assert!((&top + &bottom - &whole).iter().all(|gap| gap.abs() < 1e-5));
+            let again = subspaces.project_rows(top.clone(), kept);
+            assert!((&again - &top).iter().all(|gap| gap.abs() < 1e-4));
+        }
+    }
+
+    #[test]
+    fn normalised_images_have_equal_contrast_and_training_images_no_mean() {
+        let images = images();
+        let subspaces = Subspaces::of(&images).unwrap();
+        let (normaliser, train) =
+            Normaliser::fit(subspaces.project(&images, subspaces.kept(Seen::Bottom(at(4))).unwrap()));
+        let mean = train.mapv(f64::from).mean_axis(Axis(0)).unwrap();
+        assert!(mean.iter().all(|mean| mean.abs() < 1e-6));
+        let first = subspaces.project(&images.first(1).unwrap(), subspaces.kept(Seen::Bottom(at(4))).unwrap());
+        let gap = normaliser.apply(first) - train.slice_axis(Axis(0), Slice::from(..1));
+        assert!(gap.iter().all(|gap| gap.abs() < 1e-5));
+    }
+
+    #[test]
+    fn bounds_that_do_not_exist_are_refused() {
+        let subspaces = Subspaces::of(&images()).unwrap();
+        for (place, of) in [(8, 8), (0, 1)] {
+            let message = subspaces.kept(Seen::Top(Bound { place, of })).unwrap_err().to_string();
+            assert!(message.starts_with(&format!("bound {place} of {of}: wanted")), "{message}");
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Arrays that runs keep, over a coordinate of their own.
+
+use std::collections::BTreeMap;
+
+use super::collect::{Collected, POINT};
+use super::kept::Along;
+use crate::Result;
+use crate::store::{Array, FinishedRun, Values};
+
+/// The curves of an alignment.
+pub const ALIGNMENT: Along = Along {
+    coordinate: ("k", "numbers in the code"),
+    arrays: &[
+        ("alignment", "root of what a probe explains of the labels over what it explains from all pixels", "%"),
+        ("explained", "what a probe explains of the one-hot labels, over what it explains from all pixels", "1"),
+        ("angle", "largest principal angle to the subspace of as many principal components", "degree"),
+    ],
+};
+
+/// Adds the arrays over all values that the coordinate takes in any run; NaN where a run has none.
+pub(super) fn collect(collected: &mut Collected<'_>, along: Along) -> Result<()> {
+    let (coordinate, description) = along.coordinate;
+    // The coordinates are sorted as numbers: of numbers that are not negative the bits are in the same order.
+    let mut places: BTreeMap<u64, usize> = BTreeMap::new();
+    collected.each_point(|variant, place| -> Result<()> {
+        if let Some(values) = collected.run(variant, place).and_then(|done| numbers(done, coordinate)) {
+            places.extend(values.iter().map(|value| (value.to_bits(), 0)));
+        }
+        Ok(())
+    })?;
+    places.values_mut().enumerate().for_each(|(index, place)| *place = index);
+    let coordinates: Vec<f64> = places.keys().map(|&bits| f64::from_bits(bits)).collect();
+    for (name, description, unit) in along.arrays {
+        let mut all = Vec::new();
+        collected.each_point(|variant, place| -> Result<()> {
+            let mut row = vec![f64::NAN; coordinates.len()];
+            if let Some(done) = collected.run(variant, place)
+                && let (Some(at), Some(values)) = (numbers(done, coordinate), numbers(done, name))
+            {
+                at.iter().zip(values).for_each(|(at, value)| row[places[&at.to_bits()]] = *value);
+            }
+            all.extend(row);
+            Ok(())
+        })?;
+        collected.add(name, &[&POINT[..], &[coordinate]].concat(), description, unit, Values::F64(all));
+    }
+    collected.dimension(coordinate, description, coordinates);
+    Ok(())
+}
+
+fn numbers<'r>(done: &'r FinishedRun, name: &str) -> Option<&'r [f64]> {
+    match done.finals.get(name) {
+        Some(Array { values: Values::F64(values), .. }) => Some(values),
+        _ => None,
+    }
+}

@@ -1,0 +1,49 @@
+//! Families on the same data beside each other.
+
+use report::{Axis, Plate, Scale, Series, Shape, Style};
+
+use super::{Measure, figure, panel, spread};
+use crate::Result;
+use crate::store::Results;
+use crate::sweep::Curves;
+
+/// For each data set these measures over the members, with a line for each family; the first λ.
+///
+/// # Errors
+/// If the results are not those of a grid.
+pub fn families_over_members(
+    results: &Results,
+    name: &str,
+    title: &str,
+    caption: &str,
+    measures: &[Measure],
+) -> Result<Vec<Plate>> {
+    let all = Curves::all(results)?;
+    let mut sets: Vec<&str> = Vec::new();
+    for curves in &all {
+        if !sets.contains(&curves.data.as_str()) {
+            sets.push(&curves.data);
+        }
+    }
+    let mut plates = Vec::new();
+    for (set, data) in sets.into_iter().enumerate() {
+        let families: Vec<&Curves<'_>> = all.iter().filter(|curves| curves.data == data).collect();
+        let mut panels = Vec::new();
+        for measure in measures {
+            let mut series = Vec::new();
+            for (index, curves) in families.iter().enumerate() {
+                let mut points = Vec::new();
+                for (member, (_, number)) in curves.members.iter().enumerate() {
+                    points.extend(spread(*number, &curves.at(measure.name, member, 0)?));
+                }
+                let label = curves.variant.trim_start_matches(&format!("{data}, ")).to_owned();
+                series.push(Series { label, points, style: Style::category(index), shape: Shape::Line });
+            }
+            let numbers: Vec<f64> = families[0].members.iter().map(|(_, number)| *number).collect();
+            let axis = Axis::new(&families[0].member, "", Scale::positions(&numbers));
+            panels.push(panel(measure.title, axis, measure.label, series));
+        }
+        plates.extend(figure(format!("{name}-{set}"), format!("{title} ({data})"), caption.into(), panels));
+    }
+    Ok(plates.into_iter().map(Plate::Figure).collect())
+}
