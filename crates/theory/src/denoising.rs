@@ -27,7 +27,8 @@ use corrupted::Corrupted;
 /// ```
 ///
 /// The left side has the square of the condition of `S`, so it is never formed. Along the principal components `S` is
-/// `diag(s)`; there `M = L L^T` and the eigenvectors are those of `T T^T` with `T = L^-1 c [sqrt(a) diag(s), sqrt(b) G]`.
+/// `diag(s)`; there `M = L L^T`, and the eigenvectors are those of `T T^T` with
+/// `T = L^-1 c [sqrt(a) diag(s), sqrt(b) G]`.
 ///
 /// Samples may have no variance along some directions. `T` then lives in the span of the others, and `M` is replaced
 /// by its Schur complement there: the noise that is left once its part outside of the span has predicted what it can.

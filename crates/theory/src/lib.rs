@@ -1,10 +1,11 @@
 //! Closed forms and exact measures in f64: what data and representations are worth, with nothing trained.
 //!
 //! Samples are the rows of a matrix. Reading order: [`Moments`] is one pass over data, from which follow [`Pca`] and
-//! [`LinearFront`], the exact trade-off of classification and reconstruction for linear models, and [`Denoising`], the
-//! best linear codes of samples under a [`Corruption`] with their task [`Alignment`]; [`JointOptimum`] is that trade-off
-//! for any targets, as sums over samples. [`Ridge`] is a probe of a representation in closed form; [`effective_rank`]
-//! and [`participation_ratio`] count the dimensions that it uses, [`debiased_cka`] compares two, and
+//! [`LinearFront`], the exact trade-off of classification and reconstruction for linear models; [`JointOptimum`] is that
+//! trade-off for any targets, as sums over samples, and [`GramPca`] is for few samples with many numbers. [`Denoising`]
+//! holds the best linear codes of samples under a [`Corruption`], with their task [`Alignment`]; [`half_energy_step`]
+//! says when gradient descent learns which component. [`Ridge`] is a probe of a representation in closed form;
+//! [`effective_rank`] and [`participation_ratio`] count the dimensions that it uses, [`debiased_cka`] compares two, and
 //! [`RandomProjection`] is the code that knows nothing.
 //!
 //! Nothing here draws random numbers or starts threads, so equal input gives equal bits.
@@ -15,9 +16,11 @@ mod part;
 mod pca;
 mod linear_cre;
 mod joint;
+mod gram_pca;
 mod corruption;
 mod denoising;
 mod alignment;
+mod learning_order;
 mod ridge;
 mod spectrum;
 mod cka;
@@ -38,7 +41,9 @@ pub use corruption::Corruption;
 pub use denoising::{Denoiser, Denoising, Weights};
 pub use error::{Error, Result};
 pub use evaluation::Evaluation;
+pub use gram_pca::GramPca;
 pub use joint::{JointCode, JointOptimum};
+pub use learning_order::half_energy_step;
 pub use linear_cre::{LinearCre, LinearFront};
 pub use moments::Moments;
 pub use pca::Pca;

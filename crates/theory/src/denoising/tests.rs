@@ -132,7 +132,8 @@ fn the_expected_loss_at_the_optimum_is_the_optimum_and_no_change_lowers_it() {
     }
 }
 
-/// Fact A10, in the scaled form of section 4.2 and smaller, with 4 draws a step beside 1: training sees draws, the loss is the expected one.
+/// Fact A10, in the scaled form of section 4.2 and smaller, with 4 draws a step beside 1: training sees draws, the loss
+/// is the expected one.
 #[test]
 fn training_on_draws_of_the_noise_approaches_the_optimum_from_above() {
     let (n, d, k) = (64, 16, 4);
