@@ -87,6 +87,13 @@ fn a_page_with_an_explorer_loads_nothing() {
 }
 
 #[test]
+fn without_javascript_a_sentence_says_what_is_missing_and_nothing_else_is_shown() {
+    let html = html(small());
+    assert!(html.contains("<noscript><p class=\"warning\">Without JavaScript the explorer is missing"));
+    assert!(html.contains("data-part=\"body\" hidden>"));
+}
+
+#[test]
 fn a_page_grows_by_the_encoded_length_and_without_an_explorer_has_nothing_of_it() {
     let without = page(None).html().unwrap();
     assert!(!without.to_lowercase().contains("explorer"));

@@ -18,7 +18,7 @@ const GARMENTS: [&str; 10] = [
 ];
 const N_LATENTS: usize = 400;
 
-/// Two data sets. The second has colours and few λ; what its last model lacks is shown as missing.
+/// Two data sets. The second has colours and few λ; the second model of each lacks something, the last one most of it.
 pub(crate) fn explorer() -> Explorer {
     let garments = || GARMENTS.map(String::from).to_vec();
     let model =
@@ -34,6 +34,9 @@ pub(crate) fn explorer() -> Explorer {
     lacking.sizes.truncate(1);
     lacking.sizes[0] = Size { linear: vec![], pictures: None, latents: None, ..lacking.sizes[0].clone() };
     lacking.sizes[0].trained[0].cross_entropy = Spread::MISSING;
+    let mut patchy = model("Garments", "CNN-S, ReLU latent", garments(), &LAMBDAS, 1, 0.6);
+    patchy.sizes[0] = Size { pictures: None, latents: None, ..patchy.sizes[0].clone() };
+    forget(&mut patchy.sizes[2], 0);
     Explorer {
         lead: "One encoder serves two heads, and λ says whose gradient it follows. Move it from 0, where only the \
                classifier teaches the encoder, to 1, where only the decoder does, and see what the latent keeps."
@@ -42,11 +45,18 @@ pub(crate) fn explorer() -> Explorer {
             .into(),
         models: vec![
             model("Garments", "FC-M, ReLU latent", garments(), &LAMBDAS, 1, 1.0),
-            model("Garments", "CNN-S, ReLU latent", garments(), &LAMBDAS, 1, 0.6),
+            patchy,
             model("Flowers", "CNN-L, identity latent", shapes(), &[0.0, 0.5, 1.0], 3, 1.3),
             lacking,
         ],
     }
+}
+
+/// Takes away all there is at one λ.
+fn forget(size: &mut Size, lambda: usize) {
+    size.trained[lambda] = Trained::NOTHING;
+    size.pictures.iter_mut().for_each(|pictures| pictures.reconstructions[lambda] = None);
+    size.latents.iter_mut().for_each(|latents| latents.places[lambda] = None);
 }
 
 /// A number in [0, 1) that only looks random.

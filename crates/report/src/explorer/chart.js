@@ -3,6 +3,8 @@
 const MARGIN = {left: 46, right: 14, top: 26, bottom: 42};
 /** How near the pointer must come to a point, in pixels. */
 const REACH = 40;
+/** How far a hint may stand out above the chart, in pixels. */
+const HEADING = 30;
 
 class Chart {
   /** `onPick(index)` is called with the λ of a point that is clicked. */
@@ -147,7 +149,8 @@ class Chart {
     this.hint.replaceChildren(...point.says.map((text, i) => element(i ? "span" : "strong", {text})));
     const half = this.hint.offsetWidth / 2;
     const x = Math.min(Math.max(point.x, half), this.width - half);
-    const above = point.y > this.hint.offsetHeight + 14;
+    // The heading above may be covered, the curve below had better not.
+    const above = point.y + HEADING > this.hint.offsetHeight;
     this.hint.style.left = `${x - half}px`;
     this.hint.style.top = `${above ? point.y - this.hint.offsetHeight - 12 : point.y + 12}px`;
   }

@@ -144,6 +144,6 @@ new ResizeObserver(() => {
   if (section.clientWidth === width) return;
   width = section.clientWidth;
   thinMarks();
-  if (!latents.figure.hidden) latents.paint();
+  latents.paint();
   for (const plot of plots) plot.draw();
 }).observe(section);

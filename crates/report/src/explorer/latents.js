@@ -30,7 +30,6 @@ class Latents {
     this.shown = null;
     this.frame = 0;
     dark.addEventListener("change", () => {
-      if (this.figure.hidden) return;
       this.legend();
       this.paint();
     });
@@ -39,8 +38,16 @@ class Latents {
   /** Sets up the model's latents and its legend. */
   draw() {
     const {latents} = size();
-    this.figure.hidden = latents === null;
-    if (latents === null) return;
+    this.figure.hidden = model().sizes.every((other) => other.latents === null);
+    this.canvas.hidden = latents === null;
+    if (latents === null) {
+      this.labels = new Uint8Array();
+      this.clouds = [];
+      this.say(`No latents were kept${elsewhere("latents")}.`);
+      this.legend();
+      this.show(null);
+      return;
+    }
     this.labels = bytes(latents.labels);
     this.clouds = latents.clouds.map((cloud) => cloud && unit(cloud));
     this.shown = null;
@@ -94,17 +101,15 @@ class Latents {
 
   /** Lets the points glide to where they are at the picked λ. They are the same images at every λ. */
   move() {
-    if (this.figure.hidden) return;
+    if (size().latents === null) return;
     const to = this.clouds[picked.lambda];
     const lambda = lambdaText(model().lambdas[picked.lambda]);
     const what = `${size().latents.what} at ${lambda}`;
-    this.caption.textContent = to ? `${what}, ${this.labels.length} test images.` : `There are no latents at ${lambda}.`;
-    this.canvas.setAttribute("aria-label", to ? `${what}, one marker for each class` : this.caption.textContent);
+    this.say(to ? `${what}, ${this.labels.length} test images.` : `There are no latents at ${lambda}.`);
     cancelAnimationFrame(this.frame);
     const from = this.shown;
     if (!from || !to || still.matches) {
-      this.shown = to;
-      this.paint();
+      this.show(to);
       return;
     }
     const start = performance.now();
@@ -112,14 +117,25 @@ class Latents {
       const t = Math.min(1, Math.max(0, (now - start) / GLIDE));
       const eased = t * t * (3 - 2 * t);
       // A place that was missing has nowhere to come from.
-      this.shown = to.map((x, i) => (Number.isNaN(from[i]) ? x : from[i] + eased * (x - from[i])));
-      this.paint();
+      this.show(to.map((x, i) => (Number.isNaN(from[i]) ? x : from[i] + eased * (x - from[i]))));
       if (t < 1) this.frame = requestAnimationFrame(step);
     };
     this.frame = requestAnimationFrame(step);
   }
 
+  /** The same for those who see the plane and those who do not. */
+  say(text) {
+    this.caption.textContent = text;
+    this.canvas.setAttribute("aria-label", text);
+  }
+
+  show(places) {
+    this.shown = places;
+    this.paint();
+  }
+
   paint() {
+    if (this.figure.hidden) return;
     const {canvas} = this;
     const ratio = window.devicePixelRatio || 1;
     const side = canvas.clientWidth;

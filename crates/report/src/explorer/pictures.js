@@ -11,9 +11,13 @@ class Pictures {
   /** Sets up a pair of canvases for each image; the sheet with all of them is decoded in the background. */
   draw() {
     const {pictures} = size();
-    this.figure.hidden = pictures === null;
+    this.figure.hidden = model().sizes.every((other) => other.pictures === null);
     this.sheet = null;
-    if (pictures === null) return;
+    part("strip").replaceChildren();
+    if (pictures === null) {
+      if (!this.figure.hidden) this.caption.textContent = `No images were kept${elsewhere("pictures")}.`;
+      return;
+    }
     this.pairs = pictures.labels.map((label) => ({name: model().classes[label], original: this.canvas(), made: this.canvas()}));
     const cells = this.pairs.map(({name, original, made}) =>
       element("div", {className: "pair", children: [original, made, element("span", {text: name})]}));
@@ -44,7 +48,7 @@ class Pictures {
 
   /** Shows the reconstructions of the picked λ. */
   move() {
-    if (this.figure.hidden) return;
+    if (size().pictures === null) return;
     const row = size().pictures.rows[picked.lambda];
     const lambda = lambdaText(model().lambdas[picked.lambda]);
     this.pairs.forEach(({name, original, made}, column) => {

@@ -12,7 +12,8 @@ function range(name) {
   return values;
 }
 
-const lambdaText = (lambda) => `λ = ${short(lambda, 4)}`;
+/** `λ = 0.5` on one line. */
+const lambdaText = (lambda) => `λ\u00a0=\u00a0${short(lambda, 4)}`;
 
 /** `[mse, accuracy]` of a trained or a linear point; null where one is missing. */
 const pair = (mse, accuracy) => (mse == null || accuracy == null ? null : [mse, accuracy]);
@@ -40,6 +41,7 @@ class TradeOff {
     const {chart} = this;
     const x = new Axis(mse, {mayBeLogarithmic: true});
     chart.begin(x, new Axis(accuracy, {scale: 100}), x.logarithmic ? "test MSE (log scale)" : "test MSE", "test accuracy, %", this.description());
+    this.names = there(size().trained.map(trainedPair)).map((pair) => chart.place(pair));
     for (const other of model().sizes) {
       if (other !== size()) this.other(other);
     }
@@ -61,14 +63,17 @@ class TradeOff {
     this.move();
   }
 
+  /** Another size, faint; its name stands at the first of its points that has room for it. */
   other({k, trained}) {
     const pairs = trained.map(trainedPair);
     this.chart.line(pairs, "other");
-    const first = pairs.find((pair) => pair !== null);
-    if (!first) return;
-    const [x, y] = this.chart.place(first);
-    const outside = x > this.chart.width - 90;
-    this.chart.text(`k = ${k}`, outside ? x - 6 : x + 6, y - 8, outside ? "other-label end" : "other-label");
+    const places = there(pairs).map((pair) => this.chart.place(pair));
+    const isFree = ([x, y]) => this.names.every(([a, b]) => Math.abs(a - x) > 45 || Math.abs(b - y) > 14);
+    const place = places.find(isFree);
+    if (!place) return;
+    this.names.push(place);
+    const outside = place[0] > this.chart.width - 70;
+    this.chart.text(`k = ${k}`, place[0] + (outside ? -6 : 6), place[1] - 8, outside ? "other-label end" : "other-label");
   }
 
   point(point, i) {
