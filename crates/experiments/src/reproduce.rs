@@ -170,6 +170,7 @@ fn write_page(
         title: format!("Agon: antagonists or allies? ({} profile)", options.profile),
         question: QUESTION.into(),
         rows: rows.to_vec(),
+        explorer: None,
         sections,
         provenance,
     };

@@ -310,6 +310,7 @@ fn page() -> report::Result<Page> {
                    All numbers on this page are made up. It shows what the drawing can do."
             .into(),
         rows: rows(),
+        explorer: None,
         sections: vec![
             section(
                 "sweep",

@@ -31,7 +31,7 @@ pub enum Error {
         of: String,
         /// The index of the point.
         point: usize,
-        /// `"x"` or `"y"`.
+        /// `"x"`, `"y"`, or what was measured.
         axis: &'static str,
         /// The value of the point.
         value: f64,

@@ -15,6 +15,7 @@ mod grid;
 mod raster;
 
 mod page;
+pub mod explorer;
 pub mod table;
 
 mod font;
@@ -31,6 +32,7 @@ mod ticks;
 
 pub use draw::draw;
 pub use error::{Error, Result};
+pub use explorer::Explorer;
 pub use figure::{Axis, Figure, Panel, Point, Reference, Scale, Series, Shape, Tick};
 pub use grid::{GridRow, Image, ImageGrid};
 pub use page::{Page, Plate, Section};

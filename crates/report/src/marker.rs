@@ -16,6 +16,42 @@ pub(crate) fn draw_marker(
     opacity: f64,
 ) {
     let (x, y, opacity) = (Num(at.x), Num(at.y), Num(opacity));
+    if style.marker == Marker::Circle {
+        let r = Num(radius);
+        let place: [(&str, &dyn Display); 5] =
+            [("class", &"point"), ("cx", &x), ("cy", &y), ("r", &r), ("fill", &style.colour)];
+        let edge: [(&str, &dyn Display); 3] =
+            [("stroke", &edge), ("stroke-width", &0.8), ("opacity", &opacity)];
+        canvas.element("circle", &[place.as_slice(), edge.as_slice()].concat());
+        return;
+    }
+    let d = outline(style.marker, at, radius);
+    if d.is_empty() {
+        return;
+    }
+    let (fill, stroke, width) = if is_open(style.marker) {
+        ("none".to_owned(), style.colour, Num(0.55 * radius))
+    } else {
+        (style.colour.to_string(), edge, Num(0.8))
+    };
+    let attributes: [(&str, &dyn Display); 6] = [
+        ("class", &"point"),
+        ("d", &d),
+        ("fill", &fill),
+        ("stroke", &stroke),
+        ("stroke-width", &width),
+        ("opacity", &opacity),
+    ];
+    canvas.element("path", &attributes);
+}
+
+/// Is the marker made of strokes and not of a filled shape?
+pub(crate) fn is_open(marker: Marker) -> bool {
+    matches!(marker, Marker::Plus | Marker::Cross)
+}
+
+/// The `d` of a path around a marker, which is filled unless it is open; empty for [`Marker::Nothing`].
+pub(crate) fn outline(marker: Marker, at: At, radius: f64) -> String {
     let corners = |count: usize, turn: f64, radii: [f64; 2]| -> String {
         let corner = |i: usize| {
             let angle = TAU * (i as f64 / count as f64 + turn);
@@ -33,16 +69,11 @@ pub(crate) fn draw_marker(
         };
         turns.iter().map(stroke).collect()
     };
-    let d = match style.marker {
-        Marker::Nothing => return,
+    match marker {
+        Marker::Nothing => String::new(),
         Marker::Circle => {
-            let r = Num(radius);
-            let place: [(&str, &dyn Display); 5] =
-                [("class", &"point"), ("cx", &x), ("cy", &y), ("r", &r), ("fill", &style.colour)];
-            let edge: [(&str, &dyn Display); 3] =
-                [("stroke", &edge), ("stroke-width", &0.8), ("opacity", &opacity)];
-            canvas.element("circle", &[place.as_slice(), edge.as_slice()].concat());
-            return;
+            let (left, right, y, r) = (Num(at.x - radius), Num(at.x + radius), Num(at.y), Num(radius));
+            format!("M{left} {y}A{r} {r} 0 0 1 {right} {y}A{r} {r} 0 0 1 {left} {y}Z")
         }
         // The radii give all shapes about the area of the circle.
         Marker::Square => corners(4, 0.125, [1.25; 2]),
@@ -60,20 +91,5 @@ pub(crate) fn draw_marker(
                 true,
             )
         }
-    };
-    let is_open = matches!(style.marker, Marker::Plus | Marker::Cross);
-    let (fill, stroke, width) = if is_open {
-        ("none".to_owned(), style.colour, Num(0.55 * radius))
-    } else {
-        (style.colour.to_string(), edge, Num(0.8))
-    };
-    let attributes: [(&str, &dyn Display); 6] = [
-        ("class", &"point"),
-        ("d", &d),
-        ("fill", &fill),
-        ("stroke", &stroke),
-        ("stroke-width", &width),
-        ("opacity", &opacity),
-    ];
-    canvas.element("path", &attributes);
+    }
 }

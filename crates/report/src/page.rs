@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use crate::draw::draw;
 use crate::error::{Error, Result};
+use crate::explorer::Explorer;
 use crate::figure::{Figure, check_name};
 use crate::grid::ImageGrid;
 use crate::numbers;
@@ -14,7 +15,7 @@ use crate::table::{self, Row};
 const STYLE: &str = include_str!("../assets/page.css");
 
 /// The ids that the page itself uses; no section or figure may take them.
-const OWN_IDS: [&str; 5] = ["content", "question", "verdicts", "experiments", "provenance"];
+const OWN_IDS: [&str; 6] = ["content", "question", "verdicts", "explorer", "experiments", "provenance"];
 
 /// Everything a stranger needs to judge the results.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +26,8 @@ pub struct Page {
     pub question: String,
     /// The verdicts.
     pub rows: Vec<Row>,
+    /// What a reader can try out, if there is something.
+    pub explorer: Option<Explorer>,
     /// The experiments, in the order they are told.
     pub sections: Vec<Section>,
     /// What made the results, as names and values: commit, config, seeds, checksums, device, time.
@@ -78,6 +81,8 @@ impl Page {
         let title = escape(&self.title);
         let question = paragraphs("question", &self.question);
         let verdicts = table::html(&self.rows);
+        let [explorer_style, explorer_link, explorer] =
+            self.explorer.as_ref().map(Explorer::parts).transpose()?.unwrap_or_default();
         let first_link = link("verdicts", "Verdicts");
         let last_link = link("provenance", "Provenance");
         Ok(format!(
@@ -89,7 +94,7 @@ impl Page {
 <link rel="icon" href="data:,">
 <title>{title}</title>
 <style>
-{STYLE}</style>
+{STYLE}{explorer_style}</style>
 </head>
 <body>
 <a class="skip" href="#content">Skip to the results</a>
@@ -97,7 +102,7 @@ impl Page {
 <h1>{title}</h1>
 <nav aria-label="Contents">
 <ul>
-{first_link}{links}{last_link}</ul>
+{first_link}{explorer_link}{links}{last_link}</ul>
 </nav>
 </header>
 <main id="content">
@@ -109,7 +114,7 @@ impl Page {
 <div class="scroll" role="group" aria-label="Table of verdicts" tabindex="0">
 {verdicts}</div>
 </section>
-<section aria-labelledby="experiments">
+{explorer}<section aria-labelledby="experiments">
 <h2 id="experiments">Experiments</h2>
 {sections}</section>
 <section aria-labelledby="provenance">
@@ -180,11 +185,11 @@ impl Plate {
     }
 }
 
-fn link(id: &str, text: &str) -> String {
+pub(crate) fn link(id: &str, text: &str) -> String {
     format!("<li><a href=\"#{}\">{}</a></li>\n", escape(id), escape(text))
 }
 
-fn paragraphs(class: &str, text: &str) -> String {
+pub(crate) fn paragraphs(class: &str, text: &str) -> String {
     let texts = text.split("\n\n").map(str::trim).filter(|text| !text.is_empty());
     texts.map(|text| format!("<p class=\"{class}\">{}</p>\n", escape(text))).collect()
 }

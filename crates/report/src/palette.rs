@@ -41,6 +41,20 @@ const CATEGORIES: [Colour; 10] = [
     Colour([0xd9, 0xc9, 0x00]), // yellow
 ];
 
+/// The same hues where the paper is dark: those that would drown in it are lighter, and black is white.
+const CATEGORIES_ON_DARK: [Colour; 10] = [
+    Colour([0x3d, 0x9b, 0xe0]), // blue
+    Colour([0xf0, 0x71, 0x2c]), // vermilion
+    Colour([0x2c, 0xc9, 0x9a]), // bluish green
+    Colour([0xdb, 0x8d, 0xba]), // reddish purple
+    Colour([0xf0, 0xb0, 0x2e]), // orange
+    Colour([0x86, 0xd0, 0xfa]), // sky blue
+    Colour([0xff, 0xff, 0xff]), // white
+    Colour([0xb0, 0x70, 0x42]), // brown
+    Colour([0x87, 0x79, 0xe8]), // indigo
+    Colour([0xf2, 0xe6, 0x5c]), // yellow
+];
+
 /// From dark to light; the light end still stands out from white paper.
 const RAMP: [Colour; 4] = [
     Colour([0x1d, 0x10, 0x55]),
@@ -100,6 +114,11 @@ impl Style {
             marker: MARKERS[(index + turn) % MARKERS.len()],
             dash: DASHES[(index + turn) % DASHES.len()],
         }
+    }
+
+    /// The colour of [`Style::category`] where the paper is dark.
+    pub(crate) fn category_on_dark(index: usize) -> Colour {
+        CATEGORIES_ON_DARK[index % CATEGORIES_ON_DARK.len()]
     }
 
     /// The look of the `index`-th of `count` things in order, dark first; the index stops at the last one.
@@ -223,14 +242,30 @@ mod tests {
     /// legend.
     #[test]
     fn every_pair_of_categories_differs_for_every_kind_of_colour_vision() {
-        for (who, matrix) in &DEFICIENCIES {
-            let seen = CATEGORIES.map(|colour| from_linear(times(matrix, linear(colour))));
-            for a in 0..seen.len() {
-                for b in 0..a {
-                    let d = distance(seen[a], seen[b]);
-                    assert!(d > 0.04, "{who}: {} and {} are {d:.3} apart", CATEGORIES[a], CATEGORIES[b]);
+        for colours in [CATEGORIES, CATEGORIES_ON_DARK] {
+            for (who, matrix) in &DEFICIENCIES {
+                let seen = colours.map(|colour| from_linear(times(matrix, linear(colour))));
+                for a in 0..seen.len() {
+                    for b in 0..a {
+                        let d = distance(seen[a], seen[b]);
+                        assert!(d > 0.04, "{who}: {} and {} are {d:.3} apart", colours[a], colours[b]);
+                    }
                 }
             }
+        }
+    }
+
+    /// Ratios of luminance as WCAG 2 defines them; 3 is what it asks of graphics.
+    #[test]
+    fn every_category_stands_out_from_dark_paper() {
+        let luminance = |colour| {
+            let [red, green, blue] = linear(colour);
+            0.2126 * red + 0.7152 * green + 0.0722 * blue
+        };
+        let dark = luminance(Colour([0x20, 0x22, 0x25]));
+        for colour in CATEGORIES_ON_DARK {
+            let ratio = (luminance(colour) + 0.05) / (dark + 0.05);
+            assert!(ratio > 3.0, "{colour}: {ratio:.2}");
         }
     }
 

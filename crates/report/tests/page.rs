@@ -56,6 +56,7 @@ fn page() -> Page {
         title: HOSTILE.into(),
         question: format!("{HOSTILE}\n\n{HOSTILE}"),
         rows: vec![row],
+        explorer: None,
         sections: vec![section("one", &["a", "b"]), section("two", &["c"])],
         provenance: vec![(HOSTILE.into(), HOSTILE.into())],
     }

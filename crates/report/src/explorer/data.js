@@ -1,0 +1,70 @@
+// What the page knows, what is picked of it, and how picks travel in the address.
+
+const section = document.querySelector(".explorer");
+
+/** The element of the explorer with this part. */
+const part = (name) => section.querySelector(`[data-part="${name}"]`);
+
+const {models, markers} = JSON.parse(part("json").textContent);
+
+/** Indices: a model, a size of it and a λ of it. */
+const picked = {model: 0, size: 0, lambda: 0};
+
+const model = () => models[picked.model];
+const size = () => model().sizes[picked.size];
+
+/** Says for which k the picked model has something that the picked size lacks: ` for k = 4, but for k = 2, 16`. */
+function elsewhere(name) {
+  const others = model().sizes.filter((other) => other[name] !== null).map(({k}) => k);
+  return ` for k = ${size().k}, but for k = ${others.join(", ")}`;
+}
+
+/** The index of the value that is nearest to `wanted`, the first of equals. */
+function nearest(values, wanted) {
+  const distances = values.map((value) => Math.abs(value - wanted));
+  return distances.indexOf(Math.min(...distances));
+}
+
+/** Picks a model, and of it the size and the λ nearest to these. */
+function pickModel(index, k, lambda) {
+  picked.model = index;
+  picked.size = nearest(model().sizes.map((size) => size.k), k);
+  picked.lambda = nearest(model().lambdas, lambda);
+}
+
+/** The model of a data set and family; the first one of the data set if it does not have that family. */
+function find(data, family) {
+  const exact = models.findIndex((model) => model.data === data && model.family === family);
+  return exact >= 0 ? exact : models.findIndex((model) => model.data === data);
+}
+
+/** Where a stranger starts: the λ in the middle, where both objectives have a say. */
+function pickFirst() {
+  const {sizes, lambdas} = models[0];
+  pickModel(0, sizes[Math.floor(sizes.length / 2)].k, lambdas[Math.floor(lambdas.length / 2)]);
+}
+
+/** Picks what the address asks for. Says whether it asks for anything here; what it leaves open stays. */
+function readAddress() {
+  const asked = new URLSearchParams(location.hash.slice(1));
+  if (!asked.has("explorer") || [...asked].length === 1) return false;
+  const number = (name, otherwise) => {
+    const value = Number.parseFloat(asked.get(name));
+    return Number.isFinite(value) ? value : otherwise;
+  };
+  const index = find(asked.get("data") ?? model().data, asked.get("family") ?? model().family);
+  const [k, lambda] = [number("k", size().k), number("lambda", model().lambdas[picked.lambda])];
+  pickModel(index >= 0 ? index : picked.model, k, lambda);
+  return true;
+}
+
+/** Writes the picks into the address, so that it can be sent to somebody; the way back is not crowded with them. */
+function writeAddress() {
+  const {data, family, lambdas} = model();
+  const asked = new URLSearchParams({data, family, k: size().k, lambda: lambdas[picked.lambda]});
+  history.replaceState(null, "", `#explorer&${asked}`);
+}
+
+/** The bytes of a base64 text. */
+const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+

@@ -1,0 +1,149 @@
+// Puts the parts together: what is picked changes what is shown.
+
+const pictures = new Pictures();
+const latents = new Latents();
+const plots = [new TradeOff(pickLambda), new Loss("mse", pickLambda), new Loss("entropy", pickLambda)];
+
+/** Everything, after another model or size was picked. */
+function drawAll() {
+  drawPickers();
+  drawTable();
+  for (const shown of [pictures, latents, ...plots]) shown.draw();
+  drawNumbers();
+}
+
+/** What changes with λ alone. */
+function moveAll() {
+  for (const shown of [pictures, latents, ...plots]) shown.move();
+  drawNumbers();
+}
+
+function pickLambda(index) {
+  picked.lambda = index;
+  moveAll();
+  writeAddress();
+}
+
+function pick(index, k) {
+  pickModel(index, k, model().lambdas[picked.lambda]);
+  drawAll();
+  writeAddress();
+}
+
+/** The options of a picker, of which one is chosen. */
+function options(select, names, chosen) {
+  const made = names.map((name) => Object.assign(element("option", {text: name}), {value: name, selected: name === chosen}));
+  select.replaceChildren(...made);
+  select.disabled = names.length === 1;
+}
+
+function drawPickers() {
+  const {data, family, sizes, lambdas} = model();
+  options(part("data"), [...new Set(models.map((model) => model.data))], data);
+  options(part("family"), models.filter((model) => model.data === data).map((model) => model.family), family);
+  const focused = part("sizes").contains(document.activeElement);
+  const choices = sizes.map(({k}, i) => {
+    const input = Object.assign(element("input"), {type: "radio", name: "explorer-k", checked: i === picked.size});
+    input.addEventListener("change", () => pick(picked.model, k));
+    return element("label", {children: [input, element("span", {text: k})]});
+  });
+  part("sizes").replaceChildren(...choices);
+  if (focused) choices[picked.size].querySelector("input").focus();
+  const slider = part("slider");
+  slider.max = lambdas.length - 1;
+  slider.disabled = lambdas.length === 1;
+  const marks = lambdas.map((lambda, i) => {
+    const mark = element("span", {className: "mark", text: short(lambda, 4)});
+    mark.style.setProperty("--share", lambdas.length === 1 ? 0.5 : share(i));
+    mark.addEventListener("click", () => pickLambda(i));
+    return mark;
+  });
+  part("marks").replaceChildren(...marks);
+  thinMarks();
+}
+
+/** Where λ lie too close for all their names, only the ends and the picked one keep theirs. */
+function thinMarks() {
+  part("marks").classList.toggle("sparse", part("marks").clientWidth < 40 * model().lambdas.length);
+}
+
+/** The numbers at the picked λ, and the slider that they belong to. */
+function drawNumbers() {
+  const {lambdas} = model();
+  const point = size().trained[picked.lambda];
+  const lambda = short(lambdas[picked.lambda], 4);
+  const slider = part("slider");
+  slider.value = picked.lambda;
+  const aloud = Object.keys(MEASURES).map((name) => `${MEASURES[name].name} ${mean(name, point[name] && point[name][0])}`);
+  slider.setAttribute("aria-valuetext", `λ = ${lambda}: ${aloud.join(", ")}`);
+  part("lambda").textContent = lambda;
+  [...part("marks").children].forEach((mark, i) => mark.classList.toggle("picked", i === picked.lambda));
+  const results = Object.keys(MEASURES).map((name) => {
+    const value = point[name];
+    const linear = linearNow()?.[name] ?? null;
+    const lines = [element("dd", {className: "mean", text: mean(name, value && value[0])})];
+    const between = spread(name, value).trim().slice(1, -1);
+    lines.push(element("dd", {text: between || "\u00a0"}));
+    if (size().linear.length > 0 && name !== "entropy") {
+      lines.push(element("dd", {className: "of-linear", text: `exact linear: ${mean(name, linear)}`}));
+    }
+    return element("div", {className: `result ${name}`, children: [element("dt", {text: MEASURES[name].name}), ...lines]});
+  });
+  const seeds = point.n === 0 ? "not trained" : `${point.n} ${point.n === 1 ? "seed" : "seeds"}`;
+  const of = [element("dt", {text: lambdaText(lambdas[picked.lambda])}), element("dd", {className: "mean", text: seeds})];
+  part("results").replaceChildren(element("div", {className: "result of", children: of}), ...results);
+  part("table").querySelectorAll("tbody tr").forEach((row, i) => {
+    row.classList.toggle("picked", i === picked.lambda);
+  });
+}
+
+/** Every number of the picked model and size, for those who do not see the plots. */
+function drawTable() {
+  const {data, family, lambdas} = model();
+  const hasLinear = size().linear.length > 0;
+  const names = [...Object.keys(MEASURES)];
+  const head = ["λ", ...names.map((name) => MEASURES[name].name + (MEASURES[name].unit && `,${MEASURES[name].unit}`)), "seeds"];
+  if (hasLinear) head.push("exact linear MSE", "exact linear accuracy, %");
+  const rows = lambdas.map((lambda, i) => {
+    const point = size().trained[i];
+    const texts = names.map((name) => MEASURES[name].write(point[name] && point[name][0]) + spread(name, point[name]));
+    texts.push(String(point.n));
+    if (hasLinear) {
+      const linear = size().linear.find((point) => point.lambda === lambda);
+      texts.push(precise(linear?.mse ?? null), percent(linear?.accuracy ?? null));
+    }
+    const first = element("th", {text: short(lambda, 4)});
+    first.scope = "row";
+    return element("tr", {children: [first, ...texts.map((text) => element("td", {text}))]});
+  });
+  const heads = head.map((text) => Object.assign(element("th", {text}), {scope: "col"}));
+  part("table").replaceChildren(
+    element("caption", {text: `${data}, ${family}, k = ${size().k}`}),
+    element("thead", {children: [element("tr", {children: heads})]}),
+    element("tbody", {children: rows}),
+  );
+}
+
+part("data").addEventListener("change", ({target}) => pick(find(target.value, model().family), size().k));
+part("family").addEventListener("change", ({target}) => pick(find(model().data, target.value), size().k));
+part("slider").addEventListener("input", ({target}) => pickLambda(Number(target.value)));
+addEventListener("hashchange", () => {
+  if (readAddress()) drawAll();
+});
+
+pickFirst();
+const asked = readAddress();
+part("body").hidden = false;
+drawAll();
+// The browser knows no place of that name, so it stayed at the top.
+if (asked) section.scrollIntoView({behavior: "instant"});
+
+// Charts are drawn in pixels, so another width needs another drawing.
+let width = section.clientWidth;
+new ResizeObserver(() => {
+  if (section.clientWidth === width) return;
+  width = section.clientWidth;
+  thinMarks();
+  latents.paint();
+  for (const plot of plots) plot.draw();
+}).observe(section);

@@ -1,0 +1,121 @@
+//! Latents in the plane over λ, a byte for each coordinate.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::Model;
+use super::check::{for_each_lambda, mismatch};
+use super::encode::rounded;
+use crate::error::{Error, Result};
+
+/// The byte of a coordinate that is missing; the others count from 0 to the one below.
+const MISSING: u8 = 255;
+
+/// Where the latents of some test images lie in the plane.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Latents {
+    /// What the plane is, such as `The first two principal components of the latent`.
+    pub what: String,
+    /// The class of each image, an index of the model's classes; at most 256 classes.
+    pub labels: Vec<u8>, // [n]
+    /// The places of the images for each λ of the model; `None` where there are none. A place with a coordinate
+    /// that is NaN or infinite is not shown.
+    pub places: Vec<Option<Vec<[f32; 2]>>>, // λ: [n, 2]
+}
+
+impl Latents {
+    pub(super) fn check(&self, of: &str, model: &Model) -> Result<()> {
+        let (of, n) = (format!("{of}, latents"), self.labels.len());
+        if n == 0 {
+            return Err(Error::Empty { of, expected: "latent" });
+        }
+        if let Some(label) = self.labels.iter().find(|&&label| usize::from(label) >= model.classes.len()) {
+            let expected = format!("labels below {}, the number of classes", model.classes.len());
+            return Err(mismatch(&of, &expected, label.to_string()));
+        }
+        if self.places.len() != model.lambdas.len() {
+            let got = format!("{} sets of places", self.places.len());
+            return Err(mismatch(&of, &for_each_lambda(model.lambdas.len()), got));
+        }
+        match self.places.iter().flatten().find(|places| places.len() != n) {
+            Some(places) => {
+                Err(mismatch(&of, &format!("{n} places, one for each label"), places.len().to_string()))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// `clouds` holds for each λ the lowest and highest value of both coordinates and the bytes between them.
+    pub(super) fn json(&self) -> Value {
+        let clouds: Vec<Option<Value>> = self.places.iter().map(|places| cloud(places.as_ref()?)).collect();
+        json!({ "what": self.what, "labels": STANDARD.encode(&self.labels), "clouds": clouds })
+    }
+}
+
+/// `None` where no place has both coordinates.
+fn cloud(places: &[[f32; 2]]) -> Option<Value> {
+    let is_there = |place: &[f32; 2]| place.iter().all(|x| x.is_finite());
+    let there: Vec<&[f32; 2]> = places.iter().filter(|place| is_there(place)).collect();
+    let [x, y] = [0, 1].map(|axis| {
+        let values = || there.iter().map(|place| f64::from(place[axis]));
+        (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max))
+    });
+    let bytes: Vec<u8> = (places.iter())
+        .flat_map(|place| match is_there(place) {
+            true => [byte(place[0], x), byte(place[1], y)],
+            false => [MISSING; 2],
+        })
+        .collect();
+    let frame = [x.0, x.1, y.0, y.1].map(rounded);
+    (!there.is_empty()).then(|| json!({ "frame": frame, "places": STANDARD.encode(bytes) }))
+}
+
+/// The nearest of 255 steps from `low` to `high`; the middle if they are the same.
+fn byte(value: f32, (low, high): (f64, f64)) -> u8 {
+    let steps = f64::from(MISSING - 1);
+    if low == high {
+        return MISSING / 2;
+    }
+    ((f64::from(value) - low) / (high - low) * steps).round() as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(places: &[[f32; 2]]) -> Vec<u8> {
+        let cloud = cloud(places).unwrap();
+        STANDARD.decode(cloud["places"].as_str().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_place_is_off_by_half_a_step_at_most() {
+        let places: Vec<[f32; 2]> = (0..100).map(|i| [i as f32 * 0.37 - 5.0, (i * i) as f32]).collect();
+        let (x, y) = ((-5.0, f64::from(places[99][0])), (0.0, 9_801.0));
+        for (place, bytes) in places.iter().zip(bytes(&places).chunks(2)) {
+            for ((value, byte), (low, high)) in place.iter().zip(bytes).zip([x, y]) {
+                let step: f64 = (high - low) / 254.0;
+                let shown = low + f64::from(*byte) * step;
+                assert!(
+                    (shown - f64::from(*value)).abs() <= 0.5 * step * (1.0 + 1e-9),
+                    "{shown} for {value}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_place_without_a_number_is_missing_and_moves_no_other() {
+        assert_eq!(
+            bytes(&[[0.0, 1.0], [f32::NAN, 9.0], [2.0, f32::INFINITY], [1.0, 3.0]]),
+            [0, 0, 255, 255, 255, 255, 254, 254]
+        );
+        assert_eq!(cloud(&[[f32::NAN, 1.0]]), None);
+    }
+
+    #[test]
+    fn latents_at_one_place_lie_in_the_middle() {
+        assert_eq!(bytes(&[[4.0, -1.0]; 2]), [127; 4]);
+    }
+}
