@@ -68,7 +68,7 @@ pub fn fashion_mnist() -> Result<Dataset> {
         ),
         licence: FASHION_MNIST.licence.to_owned(),
     };
-    Dataset::new(NAME, &FASHION_MNIST.classes, train, test, origin)
+    Dataset::new(NAME, FASHION_MNIST.classes, train, test, origin)
 }
 
 #[cfg(test)]

@@ -71,7 +71,7 @@ fn unknown(name: &str) -> Error {
     Error::UnknownSet {
         name: name.to_owned(),
         nearest: nearest.expect("there are known sets"),
-        known: names().map(|known| format!("`{known}`")).join(", "),
+        known: names().iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", "),
     }
 }
 
@@ -128,7 +128,8 @@ mod tests {
         assert_eq!(
             message,
             "no data set is called `fashion_minst`; did you mean `fashion-mnist`? \
-             known are `mnist`, `fashion-mnist`, `cifar10`, `fashion-mnist-embedded`"
+             known are `mnist`, `fashion-mnist`, `cifar10`, `cifar100`, `arabic-characters`, \
+             `arabic-characters-binary`, `arabic-digits`, `arabic-digits-binary`, `fashion-mnist-embedded`"
         );
     }
 

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use ndarray::Array4;
 
 use crate::{
-    Dataset, Error, Origin, Result, Split, StoredFile, cifar,
+    Dataset, Error, Origin, Result, Split, StoredFile,
+    cifar::{self, Version},
     idx::{self, Idx},
-    known::{KNOWN, KnownSet, Layout},
+    known::{Ink, KNOWN, KnownSet, Layout},
 };
 
 /// The usual names of a set's files, split by split; each may end in `.gz`.
@@ -24,7 +25,12 @@ impl Layout {
                 train: &["train-images-idx3-ubyte", "train-labels-idx1-ubyte"],
                 test: &["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"],
             },
-            Self::Cifar => Files {
+            Self::IdxTest => Files {
+                train: &["train-images-idx3-ubyte", "train-labels-idx1-ubyte"],
+                test: &["test-images-idx3-ubyte", "test-labels-idx1-ubyte"],
+            },
+            Self::Cifar100 => Files { train: &["train.bin"], test: &["test.bin"] },
+            Self::Cifar10 => Files {
                 train: &[
                     "data_batch_1.bin",
                     "data_batch_2.bin",
@@ -38,16 +44,18 @@ impl Layout {
     }
 
     /// One split from its files, and the SHA-256 of each of them.
-    fn read(self, paths: &[PathBuf], n_classes: usize) -> Result<(Split, Vec<String>)> {
+    fn read(self, ink: Ink, paths: &[PathBuf], n_classes: usize) -> Result<(Split, Vec<String>)> {
         match self {
-            Self::Idx => {
+            Self::Idx | Self::IdxTest => {
                 let [images, labels] = paths else { unreachable!("an idx split has two files") };
-                let (images, labels) = (idx::read(images)?, idx::read(labels)?);
+                let (mut images, labels) = (idx::read(images)?, idx::read(labels)?);
+                images.values.iter_mut().for_each(|pixel| *pixel = ink.of(*pixel));
                 let hashes = vec![images.sha256.clone(), labels.sha256.clone()];
                 Ok((split(images, labels, n_classes)?, hashes))
             }
-            Self::Cifar => {
-                let records = cifar::read(paths)?;
+            Self::Cifar10 | Self::Cifar100 => {
+                let version = if let Self::Cifar10 = self { Version::Cifar10 } else { Version::Cifar100 };
+                let records = cifar::read(version, paths)?;
                 let [c, h, w] = cifar::IMAGE_SHAPE;
                 let images = Array4::from_shape_vec((records.labels.len(), c, h, w), records.pixels)
                     .expect("the reader gives the pixels of one image for each label");
@@ -76,7 +84,7 @@ pub(crate) fn read(known: &'static KnownSet, folder: &Path) -> Result<Option<Dat
     let paths: Vec<PathBuf> = found.into_iter().flatten().collect();
     let (train_paths, test_paths) = paths.split_at(files.train.len());
     let read = |split, paths| {
-        known.layout.read(paths, known.classes.len()).map_err(|cause| match cause {
+        known.layout.read(known.ink, paths, known.classes.len()).map_err(|cause| match cause {
             // Errors of a file name it; those of a split do not say whose it is.
             Error::Mismatch { .. } => {
                 Error::Split { set: folder.display().to_string(), split, cause: Box::new(cause) }
@@ -93,7 +101,7 @@ pub(crate) fn read(known: &'static KnownSet, folder: &Path) -> Result<Option<Dat
         selection: "all images of the files".to_owned(),
         licence: known.licence.to_owned(),
     };
-    let dataset = Dataset::new(known.name, &known.classes, train, test, origin)?;
+    let dataset = Dataset::new(known.name, known.classes, train, test, origin)?;
 
     let content = Some(&*dataset.provenance.content_sha256);
     match KNOWN.iter().find(|other| other.name != known.name && other.content_sha256 == content) {
@@ -126,7 +134,9 @@ pub(crate) mod tests {
     use std::fs;
 
     use super::*;
-    use crate::known::{CIFAR10, MNIST};
+    use crate::known::{
+        ARABIC_CHARACTERS, ARABIC_CHARACTERS_BINARY, ARABIC_DIGITS, ARABIC_DIGITS_BINARY, CIFAR10, CIFAR100, MNIST,
+    };
 
     fn names(layout: Layout) -> Vec<&'static str> {
         let files = layout.files();
@@ -153,10 +163,38 @@ pub(crate) mod tests {
     /// One image a file, its label the number of the file.
     pub(crate) fn write_tiny_cifar(folder: &Path) {
         fs::create_dir_all(folder).unwrap();
-        for (label, file) in (1..).zip(names(Layout::Cifar)) {
+        for (label, file) in (1..).zip(names(Layout::Cifar10)) {
             let planes = PLANES.map(|plane| [plane + label; 32 * 32]);
             fs::write(folder.join(file), [&[label], planes.as_flattened()].concat()).unwrap();
         }
+    }
+
+    #[test]
+    fn ink_that_is_dark_on_white_becomes_light_on_black() {
+        let folder = tempfile::tempdir().unwrap();
+        write_tiny(folder.path());
+        for file in ["images-idx3-ubyte", "labels-idx1-ubyte"] {
+            let [from, to] = ["t10k", "test"].map(|split| folder.path().join(format!("{split}-{file}")));
+            fs::rename(from, to).unwrap();
+        }
+        let pixels = |known| read(known, folder.path()).unwrap().unwrap().train.pixels()[..4].to_vec();
+        assert_eq!(pixels(&ARABIC_DIGITS), [255, 254, 253, 252]);
+        assert_eq!(pixels(&ARABIC_DIGITS_BINARY), [255; 4]);
+        assert_eq!(pixels(&ARABIC_CHARACTERS), [0, 1, 2, 3]);
+        assert_eq!(pixels(&ARABIC_CHARACTERS_BINARY), [0, 255, 255, 255]);
+    }
+
+    #[test]
+    fn a_set_of_a_hundred_classes_has_a_coarse_label_before_the_fine_one() {
+        let folder = tempfile::tempdir().unwrap();
+        for (file, fine) in [("train.bin", 99), ("test.bin", 3)] {
+            fs::write(folder.path().join(file), [&[19, fine][..], &[7; 3_072]].concat()).unwrap();
+        }
+        let set = read(&CIFAR100, folder.path()).unwrap().unwrap();
+        assert_eq!((set.train.labels(), set.test.labels(), set.classes.len()), (&[99][..], &[3][..], 100));
+        fs::write(folder.path().join("test.bin"), [&[19, 100][..], &[7; 3_072]].concat()).unwrap();
+        let message = read(&CIFAR100, folder.path()).unwrap_err().to_string();
+        assert!(message.contains("label: expected below 100, got 100 in record 0"), "{message}");
     }
 
     #[test]
@@ -181,7 +219,7 @@ pub(crate) mod tests {
             assert_eq!(set.train.images()[[2, channel, 31, 0]], plane + 3);
         }
         let files: Vec<_> = set.provenance.origin.files.iter().map(|file| file.name.as_str()).collect();
-        assert_eq!(files, names(Layout::Cifar));
+        assert_eq!(files, names(Layout::Cifar10));
         assert_eq!(set.classes[2..4], ["bird", "cat"]);
     }
 

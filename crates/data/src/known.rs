@@ -9,7 +9,8 @@ pub(crate) struct KnownSet {
     /// What the folder of its files may be called.
     pub(crate) folders: &'static [&'static str],
     pub(crate) layout: Layout,
-    pub(crate) classes: [&'static str; 10],
+    pub(crate) ink: Ink,
+    pub(crate) classes: &'static [&'static str],
     pub(crate) licence: &'static str,
     /// The content checksum of the whole published set, see [`crate::Dataset::new`]; none if only copies with another
     /// order of the images were at hand.
@@ -21,17 +22,49 @@ pub(crate) struct KnownSet {
 /// The format of a set's files.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Layout {
-    /// Two IDX files for each split, see [`crate::idx`].
+    /// Two IDX files for each split, see [`crate::idx`], the test files called `t10k`.
     Idx,
+    /// The same with test files that are called `test`.
+    IdxTest,
     /// The binary version of CIFAR-10, see [`crate::cifar`].
-    Cifar,
+    Cifar10,
+    /// The binary version of CIFAR-100, with its fine labels.
+    Cifar100,
 }
+
+/// What is made of the pixels as they are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ink {
+    /// Nothing.
+    AsStored,
+    /// Light where it was dark: for ink that is dark on white.
+    Inverted,
+    /// White where there is any light.
+    Binary,
+    /// White where there is any ink that is dark on white.
+    InvertedBinary,
+}
+
+impl Ink {
+    /// The pixel that a stored pixel becomes.
+    pub(crate) fn of(self, stored: u8) -> u8 {
+        match self {
+            Self::AsStored => stored,
+            Self::Inverted => 255 - stored,
+            Self::Binary => 255 * u8::from(stored > 0),
+            Self::InvertedBinary => 255 * u8::from(stored < 255),
+        }
+    }
+}
+
+static DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
 pub(crate) static MNIST: KnownSet = KnownSet {
     name: "mnist",
     folders: &["mnist"],
     layout: Layout::Idx,
-    classes: ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
+    ink: Ink::AsStored,
+    classes: &DIGITS,
     licence: "none stated by the publishers",
     content_sha256: Some("8d3be2d40c41b8c707f10f3ae6e5d0792026f86e310b6a74c844d8a8cd5755a0"),
     hint: "pass the folder of the four MNIST files with `--data DIR`",
@@ -41,7 +74,8 @@ pub(crate) static FASHION_MNIST: KnownSet = KnownSet {
     name: "fashion-mnist",
     folders: &["fashion-mnist"],
     layout: Layout::Idx,
-    classes: [
+    ink: Ink::AsStored,
+    classes: &[
         "T-shirt/top",
         "Trouser",
         "Pullover",
@@ -62,17 +96,88 @@ pub(crate) static FASHION_MNIST: KnownSet = KnownSet {
 pub(crate) static CIFAR10: KnownSet = KnownSet {
     name: "cifar10",
     folders: &["cifar10", "cifar-10-batches-bin"],
-    layout: Layout::Cifar,
-    classes: ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"],
+    layout: Layout::Cifar10,
+    ink: Ink::AsStored,
+    classes: &["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"],
     licence: "none stated by the publishers",
     content_sha256: None,
     hint: "pass the folder of the six files of the binary version with `--data DIR`",
 };
 
+pub(crate) static CIFAR100: KnownSet = KnownSet {
+    name: "cifar100",
+    folders: &["cifar100", "cifar-100-binary"],
+    layout: Layout::Cifar100,
+    ink: Ink::AsStored,
+    classes: &[
+        "apple", "aquarium_fish", "baby", "bear", "beaver", "bed", "bee", "beetle", "bicycle", "bottle",
+        "bowl", "boy", "bridge", "bus", "butterfly", "camel", "can", "castle", "caterpillar", "cattle",
+        "chair", "chimpanzee", "clock", "cloud", "cockroach", "couch", "crab", "crocodile", "cup",
+        "dinosaur", "dolphin", "elephant", "flatfish", "forest", "fox", "girl", "hamster", "house",
+        "kangaroo", "keyboard", "lamp", "lawn_mower", "leopard", "lion", "lizard", "lobster", "man",
+        "maple_tree", "motorcycle", "mountain", "mouse", "mushroom", "oak_tree", "orange", "orchid",
+        "otter", "palm_tree", "pear", "pickup_truck", "pine_tree", "plain", "plate", "poppy", "porcupine",
+        "possum", "rabbit", "raccoon", "ray", "road", "rocket", "rose", "sea", "seal", "shark", "shrew",
+        "skunk", "skyscraper", "snail", "snake", "spider", "squirrel", "streetcar", "sunflower",
+        "sweet_pepper", "table", "tank", "telephone", "television", "tiger", "tractor", "train", "trout",
+        "tulip", "turtle", "wardrobe", "whale", "willow_tree", "wolf", "woman", "worm",
+    ],
+    licence: "none stated by the publishers",
+    content_sha256: None,
+    hint: "pass the folder of the two files of the binary version with `--data DIR`",
+};
+
+static LETTERS: [&str; 28] = [
+    "alef", "beh", "teh", "theh", "jeem", "hah", "khah", "dal", "thal", "reh", "zain", "seen", "sheen",
+    "sad", "dad", "tah", "zah", "ain", "ghain", "feh", "qaf", "kaf", "lam", "meem", "noon", "heh", "waw",
+    "yeh",
+];
+
+/// AHCD, the Arabic handwritten characters; light ink on black.
+pub(crate) static ARABIC_CHARACTERS: KnownSet = KnownSet {
+    name: "arabic-characters",
+    folders: &["arabic-characters"],
+    layout: Layout::IdxTest,
+    ink: Ink::AsStored,
+    classes: &LETTERS,
+    licence: "none stated by the publishers",
+    content_sha256: None,
+    hint: "pass the folder of the four IDX files with `--data DIR`; labels run from 0 to 27, images stand upright",
+};
+
+/// The same as public loaders give it: any ink is white.
+pub(crate) static ARABIC_CHARACTERS_BINARY: KnownSet =
+    KnownSet { name: "arabic-characters-binary", ink: Ink::Binary, ..ARABIC_CHARACTERS };
+
+/// MADBase, the Arabic handwritten digits, stored as dark ink on white and given as light ink on black.
+pub(crate) static ARABIC_DIGITS: KnownSet = KnownSet {
+    name: "arabic-digits",
+    folders: &["arabic-digits"],
+    layout: Layout::IdxTest,
+    ink: Ink::Inverted,
+    classes: &DIGITS,
+    licence: "none stated by the publishers",
+    content_sha256: None,
+    hint: "pass the folder of the four IDX files with `--data DIR`",
+};
+
+/// The same as public loaders give it: any ink is white.
+pub(crate) static ARABIC_DIGITS_BINARY: KnownSet =
+    KnownSet { name: "arabic-digits-binary", ink: Ink::InvertedBinary, ..ARABIC_DIGITS };
+
 /// The sets that are read from folders.
-pub(crate) static KNOWN: [&KnownSet; 3] = [&MNIST, &FASHION_MNIST, &CIFAR10];
+pub(crate) static KNOWN: [&KnownSet; 8] = [
+    &MNIST,
+    &FASHION_MNIST,
+    &CIFAR10,
+    &CIFAR100,
+    &ARABIC_CHARACTERS,
+    &ARABIC_CHARACTERS_BINARY,
+    &ARABIC_DIGITS,
+    &ARABIC_DIGITS_BINARY,
+];
 
 /// All names that [`crate::open`] takes.
-pub fn names() -> [&'static str; 4] {
-    [MNIST.name, FASHION_MNIST.name, CIFAR10.name, embedded::NAME]
+pub fn names() -> Vec<&'static str> {
+    KNOWN.iter().map(|known| known.name).chain([embedded::NAME]).collect()
 }

@@ -3,7 +3,7 @@
 
 use std::{fs, io::Write};
 
-use data::cifar::{parse, read};
+use data::cifar::{Version::Cifar10, parse, read};
 use data::{Batches, Split, gather, reference, transform::NORMALISED};
 use flate2::{Compression, write::GzEncoder};
 use ndarray::Array4;
@@ -26,14 +26,14 @@ fn records(labels: &[u8]) -> Vec<u8> {
 }
 
 fn complaint(bytes: &[u8]) -> String {
-    parse("batch", bytes).unwrap_err().to_string()
+    parse(Cifar10, "batch", bytes).unwrap_err().to_string()
 }
 
 #[test]
 fn labels_are_parted_from_pixels_plain_and_packed() {
     let bytes = records(&[3, 9]);
     for stored in [bytes.clone(), gzip(&bytes)] {
-        let got = parse("batch", &stored).unwrap();
+        let got = parse(Cifar10, "batch", &stored).unwrap();
         assert_eq!(got.labels, [3, 9]);
         assert_eq!(got.pixels, [&bytes[1..][..PIXELS], &bytes[PIXELS + 2..]].concat());
     }
@@ -45,7 +45,7 @@ fn files_are_read_one_after_the_other_packed_or_not() {
     let [plain, packed] = ["plain", "packed"].map(|name| folder.path().join(name));
     fs::write(&plain, records(&[1, 2])).unwrap();
     fs::write(&packed, gzip(&records(&[0]))).unwrap();
-    let got = read(&[&plain, &packed, &plain]).unwrap();
+    let got = read(Cifar10, &[&plain, &packed, &plain]).unwrap();
     assert_eq!((got.labels, got.pixels.len()), (vec![1, 2, 0, 1, 2], 5 * PIXELS));
     assert_eq!(got.sha256[0], got.sha256[2]);
     assert_ne!(got.sha256[0], got.sha256[1]);
@@ -53,7 +53,7 @@ fn files_are_read_one_after_the_other_packed_or_not() {
 
 #[test]
 fn a_file_that_is_not_there_is_named() {
-    let message = read(&["/absent/test_batch.bin"]).unwrap_err().to_string();
+    let message = read(Cifar10, &["/absent/test_batch.bin"]).unwrap_err().to_string();
     assert!(message.starts_with("cannot read `/absent/test_batch.bin`: "), "{message}");
 }
 
@@ -107,7 +107,7 @@ proptest! {
                 bytes[place] = byte;
             }
         }
-        if let Ok(got) = parse("batch", &bytes) {
+        if let Ok(got) = parse(Cifar10, "batch", &bytes) {
             prop_assert_eq!(got.pixels.len(), got.labels.len() * PIXELS);
             prop_assert!(!got.labels.is_empty() && got.labels.iter().all(|&label| label < 10));
         }
