@@ -38,11 +38,12 @@ const OBJECTIVES: [(&str, usize); 2] = [("reconstruction", 0), ("classification"
 ///
 /// # Bytes
 ///
-/// All of it lies in the page. A number takes about 8 bytes, so a λ takes about 100. A picture has 8 bits a
-/// channel; the pictures of a latent size are one PNG, at most their `c · h · w` bytes each and usually half of
-/// that. A latent takes 2 bytes for each λ, and 1 for its class. PNG and latents are written in base64, which
-/// has four characters for three bytes. So ten grey pictures of 28 x 28 and 500 latents at six λ take about
-/// 50 kB a latent size. [`Explorer::encoded_len`] is the exact sum.
+/// All of it lies in the page, beside script and style of about 50 kB. A number takes about 8 bytes, so a λ
+/// takes about 120. A picture has 8 bits a channel; the pictures of a latent size are one PNG, at most their
+/// `c · h · w` bytes each and usually half of that. A latent takes 2 bytes for each λ, and 1 for its class. PNG
+/// and latents are written in base64, which has four characters for three bytes. So at five λ, ten grey pictures
+/// of 28 x 28 with 500 latents are about 45 kB, and ten of 32 x 32 in colour about 140 kB.
+/// [`Explorer::encoded_len`] is the exact sum.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Explorer {
     /// What can be found out here; an empty line starts a new paragraph.

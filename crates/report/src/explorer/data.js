@@ -13,10 +13,10 @@ const picked = {model: 0, size: 0, lambda: 0};
 const model = () => models[picked.model];
 const size = () => model().sizes[picked.size];
 
-/** Says for which k the picked model has something that the picked size lacks: ` for k = 4, but for k = 2, 16`. */
+/** Says for which k the picked model has something that the picked size lacks: `for k = 2, 16, not for k = 4`. */
 function elsewhere(name) {
   const others = model().sizes.filter((other) => other[name] !== null).map(({k}) => k);
-  return ` for k = ${size().k}, but for k = ${others.join(", ")}`;
+  return `for k = ${others.join(", ")}, not for k = ${size().k}`;
 }
 
 /** The index of the value that is nearest to `wanted`, the first of equals. */

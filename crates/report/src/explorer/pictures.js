@@ -15,7 +15,7 @@ class Pictures {
     this.sheet = null;
     part("strip").replaceChildren();
     if (pictures === null) {
-      if (!this.figure.hidden) this.caption.textContent = `No images were kept${elsewhere("pictures")}.`;
+      if (!this.figure.hidden) this.caption.textContent = `Images were kept ${elsewhere("pictures")}.`;
       return;
     }
     this.pairs = pictures.labels.map((label) => ({name: model().classes[label], original: this.canvas(), made: this.canvas()}));
