@@ -56,7 +56,7 @@ pub struct Advise {
 pub fn command(asked: &Advise) -> Result<ExitCode> {
     let images = match &asked.set {
         Some(name) => data::open(name, Some(&asked.data))?.train,
-        None => folder(asked)?,
+        None => return Err(Error::Usage("folders of images cannot be read yet; give `--set NAME`".into())),
     };
     let start = Instant::now();
     let advice = advise(&images, |step| {

@@ -20,6 +20,7 @@ pub mod engine;
 pub mod store;
 pub mod measures;
 pub mod statistics;
+mod explore;
 pub mod reproduce;
 pub mod cli;
 pub mod settings;

@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::claims::Listed;
 use crate::engine::{self, Data, Done, Places};
 use crate::experiment::{Finished, Planned, Reading};
+use crate::explore::explorer;
 use crate::progress::Progress;
 use crate::provenance::provenance;
 use crate::run::{Hardware, Run};
@@ -170,7 +171,7 @@ fn write_page(
         title: format!("Agon: antagonists or allies? ({} profile)", options.profile),
         question: QUESTION.into(),
         rows: rows.to_vec(),
-        explorer: None,
+        explorer: explorer(folder)?,
         sections,
         provenance,
     };

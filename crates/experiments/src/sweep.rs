@@ -5,7 +5,7 @@
 
 mod along;
 mod collect;
-mod curves;
+pub(crate) mod curves;
 mod facts;
 pub mod figures;
 mod kept;

@@ -1,8 +1,8 @@
 //! Questions about images that closed forms answer (section 2 of the LBR specification).
 
-use ndarray::{Array2, ArrayView1, Axis};
+use ndarray::{ArrayView1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
-use theory::{Corruption, LinearFront, Pca};
+use theory::{Corruption, GramPca, LinearFront};
 
 use super::observed::Scalars;
 use crate::Result;
@@ -140,28 +140,21 @@ fn front(images: &Images, k: usize) -> Result<(Scalars, Arrays)> {
 
 /// The images shown, what is left of them below the share, and what lies above it, as bytes: three rows of as many.
 fn bands(images: &Images, shown: usize) -> Result<(Scalars, Arrays)> {
-    let shown = shown.min(images.train.len());
+    let n = images.train.len();
+    let shown = shown.min(n);
     let d: usize = images.train.image_shape().iter().product();
-    let pixels: Vec<f64> = images.train.pixels().iter().map(|&byte| f64::from(byte) / 255.0).collect();
-    let x = Array2::from_shape_vec((images.train.len(), d), pixels).expect("a split has as many pixels as it says");
-    let pca = Pca::of_few(x.view())?;
-    // Spread over the set, which may be sorted by class.
-    let picked: Vec<usize> = (0..shown).map(|place| place * images.train.len() / shown).collect();
-    let originals = x.select(Axis(0), &picked);
-    let total = pca.variances().sum();
-    let mut below = 0.0;
-    let variances = pca.variances();
-    let n_bottom = variances.iter().rev().take_while(|&&variance| {
-        below += variance / total;
-        below < BOTTOM
-    });
-    let n_top = variances.len() - n_bottom.count();
-    let top = pca.reconstruct(pca.project(originals.view(), n_top)?.view())?;
-    let bottom = &originals - &top + &pca.mean();
+    let x = ArrayView2::from_shape((n, d), images.train.pixels()).expect("a split has as many pixels as it says");
+    let pca = GramPca::fit(x)?;
+    // Spread over the set.
+    let picked: Vec<usize> = (0..shown).map(|place| place * n / shown).collect();
+    let (rank, n_top) = (pca.rank(), pca.top_without(BOTTOM)?);
+    let originals = x.select(Axis(0), &picked).mapv(f64::from);
+    let [top, bottom] = [0..n_top, n_top..rank].map(|range| pca.part(&picked, range));
+    let [top, bottom] = [top? + pca.mean(), bottom? + pca.mean()];
     let bytes = [&originals, &bottom, &top].into_iter().flat_map(|rows| rows.outer_iter().flat_map(stretched)).collect();
     let [c, h, w] = images.train.image_shape();
     let array = Array { shape: vec![3, shown, c, h, w], values: Values::U8(bytes) };
-    let share = n_top as f64 / variances.len() as f64;
+    let share = n_top as f64 / rank as f64;
     let scalars = Scalars::from([("top_components".into(), n_top as f64), ("top_share".into(), share)]);
     Ok((scalars, Arrays::from([("bands".into(), array)])))
 }

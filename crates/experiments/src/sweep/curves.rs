@@ -223,7 +223,7 @@ fn finite(values: &[f64]) -> Vec<f64> {
 ///
 /// # Errors
 /// [`Error::Missing`] if it is not there, or is no JSON.
-pub(super) fn attribute(results: &Results, name: &str) -> Result<Value> {
+pub(crate) fn attribute(results: &Results, name: &str) -> Result<Value> {
     let text = results.attributes.get(name).ok_or_else(|| Error::Missing(name.into()))?;
     serde_json::from_str(text).map_err(|error| Error::Missing(format!("{name} as JSON: {error}")))
 }
@@ -232,7 +232,7 @@ pub(super) fn attribute(results: &Results, name: &str) -> Result<Value> {
 ///
 /// # Errors
 /// [`Error::Missing`] if there is no such axis.
-pub(super) fn numbers<'a>(results: &'a Results, dimension: &str) -> Result<&'a [f64]> {
+pub(crate) fn numbers<'a>(results: &'a Results, dimension: &str) -> Result<&'a [f64]> {
     match results.dimensions.get(dimension).map(|dimension| &dimension.coordinates) {
         Some(Coordinates::Numbers(values)) => Ok(values),
         _ => Err(Error::Missing(format!("axis {dimension}"))),
@@ -243,7 +243,7 @@ pub(super) fn numbers<'a>(results: &'a Results, dimension: &str) -> Result<&'a [
 ///
 /// # Errors
 /// [`Error::Missing`] if there is no such axis.
-pub(super) fn texts<'a>(results: &'a Results, dimension: &str) -> Result<&'a [String]> {
+pub(crate) fn texts<'a>(results: &'a Results, dimension: &str) -> Result<&'a [String]> {
     match results.dimensions.get(dimension).map(|dimension| &dimension.coordinates) {
         Some(Coordinates::Texts(values)) => Ok(values),
         _ => Err(Error::Missing(format!("axis {dimension}"))),
