@@ -14,7 +14,7 @@ use crate::{Error, Result, check};
 
 mod products;
 
-pub(crate) use products::{add_lower_dot, dot, gram_of_lower, lower_dot};
+pub(crate) use products::{add_lower_dot, dot, gram_of_lower, lower_dot, mirrored};
 use products::{view, view_mut};
 
 /// The eigenvalues of a symmetric matrix, falling, and its orthonormal eigenvectors as rows.

@@ -3,7 +3,7 @@
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
-use crate::{Error, Result, centred::centred, check};
+use crate::{Error, Result, centred::centred, check, linalg};
 
 /// The rows that are centred and multiplied at a time: enough for the matrix product, little memory.
 const BLOCK: usize = 4_096;
@@ -21,7 +21,7 @@ const BLOCK: usize = 4_096;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Moments {
     mean: Array1<f64>,
-    /// The sum of `(x - mean) (x - mean)^T`, `[d, d]`.
+    /// The sum of `(x - mean) (x - mean)^T`, `[d, d]`: the lower triangle, zeros above.
     scatter: Array2<f64>,
     /// The sum of `(y - frequencies) (x - mean)^T`, `[classes, d]`.
     label_scatter: Array2<f64>,
@@ -78,7 +78,7 @@ impl Moments {
             let mut sum = self.label_scatter.row_mut(class);
             sum += &row;
         }
-        general_mat_mul(1.0, &centred.t(), &centred, 1.0, &mut self.scatter);
+        linalg::add_lower_dot(&mut self.scatter, centred.t(), centred.view(), 1.0);
 
         let [before, new] = [self.n, labels.len()].map(|n| n as f64);
         let share = new / (before + new);
@@ -87,7 +87,7 @@ impl Moments {
         let label_step = Array2::from_shape_fn((self.classes(), 1), |(class, _)| {
             frequency(class_counts[class], new) - frequency(self.class_counts[class], before)
         });
-        general_mat_mul(before * share, &step, &step.t(), 1.0, &mut self.scatter);
+        linalg::add_lower_dot(&mut self.scatter, step.view(), step.t(), before * share);
         general_mat_mul(before * share, &label_step, &step.t(), 1.0, &mut self.label_scatter);
         self.mean.scaled_add(share, &step.column(0));
         for (count, new) in self.class_counts.iter_mut().zip(class_counts) {
@@ -120,7 +120,7 @@ impl Moments {
     ///
     /// Errs before the first sample.
     pub fn covariance(&self) -> Result<Array2<f64>> {
-        Ok(&self.scatter / self.some()?)
+        Ok(linalg::mirrored(&self.scatter / self.some()?))
     }
 
     /// `Sxy`, the mean of `(x - mean) (y - frequencies)^T` for one-hot labels `y`, `[d, classes]`.

@@ -2,7 +2,7 @@
 
 use faer::linalg::matmul::{matmul, triangular};
 use faer::{Accum, MatMut, MatRef, get_global_parallelism};
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, CowArray, Ix2};
 use triangular::BlockStructure::{Rectangular, TriangularLower, TriangularUpper};
 
 /// A matrix for `faer`, not copied; its rows or its columns must lie in memory one after another.
@@ -24,11 +24,21 @@ pub(crate) fn view_mut(x: &mut Array2<f64>) -> MatMut<'_, f64> {
     MatMut::from_row_major_slice_mut(slice, rows, columns)
 }
 
+/// The transposed matrix row by row, copied unless it lies so: products take half as long if the columns of the right
+/// factor have no gaps (14 against 30 GFlop/s for 2,000 × 2,000 on one core), and a copy is little beside them.
+fn by_columns(x: ArrayView2<'_, f64>) -> CowArray<'_, f64, Ix2> {
+    let transposed = x.reversed_axes();
+    match transposed.to_slice() {
+        Some(_) => transposed.into(),
+        None => transposed.as_standard_layout().into_owned().into(),
+    }
+}
+
 /// `a b`
 pub(crate) fn dot(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Array2<f64> {
     let mut product = Array2::zeros((a.nrows(), b.ncols()));
-    let par = get_global_parallelism();
-    matmul(view_mut(&mut product), Accum::Replace, view(a), view(b), 1.0, par);
+    let (b, par) = (by_columns(b), get_global_parallelism());
+    matmul(view_mut(&mut product), Accum::Replace, view(a), view(b.t()), 1.0, par);
     product
 }
 
@@ -46,8 +56,8 @@ pub(crate) fn add_lower_dot(
     b: ArrayView2<'_, f64>,
     scale: f64,
 ) {
-    let (a, b, par) = (view(a), view(b), get_global_parallelism());
-    let (sum, into) = (view_mut(sum), TriangularLower);
+    let (b, par) = (by_columns(b), get_global_parallelism());
+    let (sum, into, a, b) = (view_mut(sum), TriangularLower, view(a), view(b.t()));
     triangular::matmul(sum, into, Accum::Add, a, Rectangular, b, Rectangular, scale, par);
 }
 
@@ -67,6 +77,16 @@ pub(crate) fn gram_of_lower(l: ArrayView2<'_, f64>) -> Array2<f64> {
         par,
     );
     gram
+}
+
+/// The symmetric matrix whose lower triangle is given, with zeros above.
+pub(crate) fn mirrored(mut lower: Array2<f64>) -> Array2<f64> {
+    for i in 0..lower.nrows() {
+        for j in 0..i {
+            lower[[j, i]] = lower[[i, j]];
+        }
+    }
+    lower
 }
 
 #[cfg(test)]
@@ -100,5 +120,6 @@ mod tests {
     fn the_gram_matrix_of_a_triangle_needs_only_the_triangle() {
         let l = lower(Noise::new(2).normal(40, 40));
         assert_close(&gram_of_lower(l.view()), &lower(l.t().dot(&l)));
+        assert_eq!(mirrored(lower(&l + &l.t())), &l + &l.t());
     }
 }
