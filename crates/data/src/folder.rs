@@ -112,6 +112,15 @@ pub(crate) fn read(known: &'static KnownSet, folder: &Path) -> Result<Option<Dat
     }
 }
 
+/// The files of a set that a folder does not hold; `None` if it holds none of them.
+pub(crate) fn missing(known: &KnownSet, folder: &Path) -> Option<Vec<&'static str>> {
+    let files = known.layout.files();
+    let mut names = [files.train, files.test].concat();
+    let n_files = names.len();
+    names.retain(|file| locate(folder, file).is_none());
+    (names.len() < n_files).then_some(names)
+}
+
 /// Images of one channel, with their labels.
 pub(crate) fn split(images: Idx<3>, labels: Idx<1>, n_classes: usize) -> Result<Split> {
     let [n, h, w] = images.dims;
