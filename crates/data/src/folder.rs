@@ -135,7 +135,8 @@ pub(crate) mod tests {
 
     use super::*;
     use crate::known::{
-        ARABIC_CHARACTERS, ARABIC_CHARACTERS_BINARY, ARABIC_DIGITS, ARABIC_DIGITS_BINARY, CIFAR10, CIFAR100, MNIST,
+        ARABIC_CHARACTERS, ARABIC_CHARACTERS_BINARY, ARABIC_DIGITS, ARABIC_DIGITS_BINARY, CIFAR10, CIFAR100,
+        MNIST,
     };
 
     fn names(layout: Layout) -> Vec<&'static str> {
