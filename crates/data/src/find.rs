@@ -129,7 +129,8 @@ mod tests {
             message,
             "no data set is called `fashion_minst`; did you mean `fashion-mnist`? \
              known are `mnist`, `fashion-mnist`, `cifar10`, `cifar100`, `arabic-characters`, \
-             `arabic-characters-binary`, `arabic-digits`, `arabic-digits-binary`, `fashion-mnist-embedded`"
+             `arabic-characters-binary`, `arabic-digits`, `arabic-digits-binary`, \
+             `tiny-imagenet`, `fashion-mnist-embedded`"
         );
     }
 

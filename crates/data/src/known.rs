@@ -10,6 +10,7 @@ pub(crate) struct KnownSet {
     pub(crate) folders: &'static [&'static str],
     pub(crate) layout: Layout,
     pub(crate) ink: Ink,
+    /// The name of each class; none if the files of the set say them.
     pub(crate) classes: &'static [&'static str],
     pub(crate) licence: &'static str,
     /// The content checksum of the whole published set, see [`crate::Dataset::new`]; none if only copies with another
@@ -19,9 +20,18 @@ pub(crate) struct KnownSet {
     pub(crate) hint: &'static str,
 }
 
-/// The format of a set's files.
+/// How a set lies on disk.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Layout {
+    /// A few files.
+    Files(Format),
+    /// Folders of small images and texts that say what they show, see `tiny_imagenet`.
+    TinyImageNet,
+}
+
+/// The format of a few files.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Format {
     /// Two IDX files for each split, see [`crate::idx`], the test files called `t10k`.
     Idx,
     /// The same with test files that are called `test`.
@@ -62,7 +72,7 @@ static DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 pub(crate) static MNIST: KnownSet = KnownSet {
     name: "mnist",
     folders: &["mnist"],
-    layout: Layout::Idx,
+    layout: Layout::Files(Format::Idx),
     ink: Ink::AsStored,
     classes: &DIGITS,
     licence: "none stated by the publishers",
@@ -73,7 +83,7 @@ pub(crate) static MNIST: KnownSet = KnownSet {
 pub(crate) static FASHION_MNIST: KnownSet = KnownSet {
     name: "fashion-mnist",
     folders: &["fashion-mnist"],
-    layout: Layout::Idx,
+    layout: Layout::Files(Format::Idx),
     ink: Ink::AsStored,
     classes: &[
         "T-shirt/top",
@@ -96,7 +106,7 @@ pub(crate) static FASHION_MNIST: KnownSet = KnownSet {
 pub(crate) static CIFAR10: KnownSet = KnownSet {
     name: "cifar10",
     folders: &["cifar10", "cifar-10-batches-bin"],
-    layout: Layout::Cifar10,
+    layout: Layout::Files(Format::Cifar10),
     ink: Ink::AsStored,
     classes: &["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"],
     licence: "none stated by the publishers",
@@ -107,7 +117,7 @@ pub(crate) static CIFAR10: KnownSet = KnownSet {
 pub(crate) static CIFAR100: KnownSet = KnownSet {
     name: "cifar100",
     folders: &["cifar100", "cifar-100-binary"],
-    layout: Layout::Cifar100,
+    layout: Layout::Files(Format::Cifar100),
     ink: Ink::AsStored,
     classes: &[
         "apple",
@@ -226,7 +236,7 @@ static LETTERS: [&str; 28] = [
 pub(crate) static ARABIC_CHARACTERS: KnownSet = KnownSet {
     name: "arabic-characters",
     folders: &["arabic-characters"],
-    layout: Layout::IdxTest,
+    layout: Layout::Files(Format::IdxTest),
     ink: Ink::AsStored,
     classes: &LETTERS,
     licence: "none stated by the publishers",
@@ -242,7 +252,7 @@ pub(crate) static ARABIC_CHARACTERS_BINARY: KnownSet =
 pub(crate) static ARABIC_DIGITS: KnownSet = KnownSet {
     name: "arabic-digits",
     folders: &["arabic-digits"],
-    layout: Layout::IdxTest,
+    layout: Layout::Files(Format::IdxTest),
     ink: Ink::Inverted,
     classes: &DIGITS,
     licence: "none stated by the publishers",
@@ -254,8 +264,19 @@ pub(crate) static ARABIC_DIGITS: KnownSet = KnownSet {
 pub(crate) static ARABIC_DIGITS_BINARY: KnownSet =
     KnownSet { name: "arabic-digits-binary", ink: Ink::InvertedBinary, ..ARABIC_DIGITS };
 
+pub(crate) static TINY_IMAGENET: KnownSet = KnownSet {
+    name: "tiny-imagenet",
+    folders: &["tiny-imagenet", "tiny-imagenet-200"],
+    layout: Layout::TinyImageNet,
+    ink: Ink::AsStored,
+    classes: &[],
+    licence: "none stated by the publishers",
+    content_sha256: None,
+    hint: "pass the folder of the unpacked archive, `tiny-imagenet-200`, with `--data DIR`",
+};
+
 /// The sets that are read from folders.
-pub(crate) static KNOWN: [&KnownSet; 8] = [
+pub(crate) static KNOWN: [&KnownSet; 9] = [
     &MNIST,
     &FASHION_MNIST,
     &CIFAR10,
@@ -264,6 +285,7 @@ pub(crate) static KNOWN: [&KnownSet; 8] = [
     &ARABIC_CHARACTERS_BINARY,
     &ARABIC_DIGITS,
     &ARABIC_DIGITS_BINARY,
+    &TINY_IMAGENET,
 ];
 
 /// All names that [`crate::open`] takes.

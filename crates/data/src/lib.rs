@@ -1,7 +1,7 @@
 //! Data sets as bytes N×C×H×W with their provenance: readers, the embedded set, transforms and batches.
 //!
 //! Reading order: a [`Split`] is images with labels, a [`Dataset`] two of them and their provenance;
-//! [`idx`] and [`cifar`] read a file, `folder` those of a set, and [`open`] finds the folder by the set's name, or
+//! [`idx`] and [`cifar`] read a file, `picture` a JPEG or PNG image, `folder` all of a set, and [`open`] finds the folder by the set's name, or
 //! takes the set that is [`embedded`]; [`Batches`] feeds training, on a GPU [`Resident`], [`in_order`] evaluation;
 //! [`Augmentation`] changes training images at random; [`mod@reference`] says what errors need no model at all.
 #![forbid(unsafe_code)]
@@ -13,14 +13,18 @@ pub mod cifar;
 mod dataset;
 pub mod embedded;
 mod error;
+mod files;
 mod find;
 mod folder;
 pub mod idx;
 mod known;
+mod picture;
+mod pictures;
 pub mod reference;
 mod resident;
 mod split;
 mod stored;
+mod tiny_imagenet;
 pub mod transform;
 
 pub use augmentation::Augmentation;

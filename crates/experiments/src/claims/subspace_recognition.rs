@@ -60,7 +60,6 @@ impl Experiment for SubspaceRecognition {
             Profile::Smoke => on(both("MLP", mlp, 2, [50, 1]), vec![fashion(profile)]).into(),
             Profile::Quick => [
                 on(both("MLP", mlp, 6, [100, 10]), vec![fashion(profile)]),
-                on(both("MLP", mlp, 4, [100, 8]), vec![cifar10(profile)]),
                 on(
                     both("ResNet9/8", resnet9(8), 4, [100, 8]),
                     vec![cifar10(profile), tiny_imagenet(profile)],
