@@ -61,7 +61,7 @@ impl Experiment for SubspaceRecognition {
             Profile::Quick => [
                 on(both("MLP", mlp, 6, [100, 10]), vec![fashion(profile)]),
                 on(
-                    both("ResNet9/8", resnet9(8), 4, [100, 8]),
+                    both("ResNet9/8", resnet9(8), 4, [100, 5]),
                     vec![cifar10(profile), tiny_imagenet(profile)],
                 )
                 .map(|family| family.with_seeds(1)),
