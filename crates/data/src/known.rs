@@ -1,6 +1,6 @@
 //! The published sets that can be asked for by name.
 
-use crate::embedded;
+use crate::{embedded, imagenette};
 
 /// What is known about a set before it is found.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub(crate) enum Layout {
     Files(Format),
     /// Folders of small images and texts that say what they show, see `tiny_imagenet`.
     TinyImageNet,
+    /// Folders of photographs, see `imagenette`.
+    Imagenette,
 }
 
 /// The format of a few files.
@@ -275,8 +277,20 @@ pub(crate) static TINY_IMAGENET: KnownSet = KnownSet {
     hint: "pass the folder of the unpacked archive, `tiny-imagenet-200`, with `--data DIR`",
 };
 
+/// At 224x224, whichever of the published sizes is there.
+pub(crate) static IMAGENETTE: KnownSet = KnownSet {
+    name: "imagenette",
+    folders: &["imagenette", "imagenette2", "imagenette2-320", "imagenette2-160"],
+    layout: Layout::Imagenette,
+    ink: Ink::AsStored,
+    classes: &imagenette::CLASSES,
+    licence: "none stated by the publishers",
+    content_sha256: None,
+    hint: "pass the folder of the unpacked archive, such as `imagenette2-320`, with `--data DIR`",
+};
+
 /// The sets that are read from folders.
-pub(crate) static KNOWN: [&KnownSet; 9] = [
+pub(crate) static KNOWN: [&KnownSet; 10] = [
     &MNIST,
     &FASHION_MNIST,
     &CIFAR10,
@@ -286,6 +300,7 @@ pub(crate) static KNOWN: [&KnownSet; 9] = [
     &ARABIC_DIGITS,
     &ARABIC_DIGITS_BINARY,
     &TINY_IMAGENET,
+    &IMAGENETTE,
 ];
 
 /// All names that [`crate::open`] takes.

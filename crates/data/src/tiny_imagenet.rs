@@ -55,8 +55,7 @@ pub(crate) fn read(root: &Path) -> Result<Content> {
     let mut train = Vec::new();
     for (label, code) in (0..=u8::MAX).zip(&codes) {
         let folder = root.join("train").join(code).join("images");
-        let images = pictures::images_in(root, &folder)?;
-        train.extend(images.into_iter().map(|path| Picture { path, label }));
+        train.extend(pictures::of_class(root, &folder, label)?);
     }
     let mut test = parse_annotations(&at(root, ANNOTATIONS), &annotations, &codes)?;
     for picture in &mut test {
