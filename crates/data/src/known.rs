@@ -42,6 +42,8 @@ pub(crate) enum Format {
     Cifar10,
     /// The binary version of CIFAR-100, with its fine labels.
     Cifar100,
+    /// A MATLAB file for each split, see `svhn`.
+    Svhn,
 }
 
 /// What is made of the pixels as they are stored.
@@ -266,6 +268,18 @@ pub(crate) static ARABIC_DIGITS: KnownSet = KnownSet {
 pub(crate) static ARABIC_DIGITS_BINARY: KnownSet =
     KnownSet { name: "arabic-digits-binary", ink: Ink::InvertedBinary, ..ARABIC_DIGITS };
 
+/// The cropped digits, without the additional training images.
+pub(crate) static SVHN: KnownSet = KnownSet {
+    name: "svhn",
+    folders: &["svhn"],
+    layout: Layout::Files(Format::Svhn),
+    ink: Ink::AsStored,
+    classes: &DIGITS,
+    licence: "for non-commercial use only, say the publishers",
+    content_sha256: None,
+    hint: "pass the folder of `train_32x32.mat` and `test_32x32.mat` with `--data DIR`",
+};
+
 pub(crate) static TINY_IMAGENET: KnownSet = KnownSet {
     name: "tiny-imagenet",
     folders: &["tiny-imagenet", "tiny-imagenet-200"],
@@ -290,7 +304,7 @@ pub(crate) static IMAGENETTE: KnownSet = KnownSet {
 };
 
 /// The sets that are read from folders.
-pub(crate) static KNOWN: [&KnownSet; 10] = [
+pub(crate) static KNOWN: [&KnownSet; 11] = [
     &MNIST,
     &FASHION_MNIST,
     &CIFAR10,
@@ -299,6 +313,7 @@ pub(crate) static KNOWN: [&KnownSet; 10] = [
     &ARABIC_CHARACTERS_BINARY,
     &ARABIC_DIGITS,
     &ARABIC_DIGITS_BINARY,
+    &SVHN,
     &TINY_IMAGENET,
     &IMAGENETTE,
 ];

@@ -121,6 +121,26 @@ fn the_middle_of_the_resized_image_is_taken() {
 }
 
 #[test]
+fn photographs_are_turned_upright_as_their_exif_data_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let class = folder.path().join("a");
+    fs::create_dir(&class).unwrap();
+    let path = class.join("0.jpg");
+    GrayImage::from_fn(16, 16, |x, _| Luma([if x < 8 { 0 } else { 255 }])).save(&path).unwrap();
+    let stored = fs::read(&path).unwrap();
+    // One entry: orientation (0x0112), one short, 6: what is stored on the left belongs to the top.
+    let entry = [0x12, 1, 3, 0, 1, 0, 0, 0, 6, 0, 0, 0];
+    let exif = [&b"Exif\0\0II*\0\x08\0\0\0\x01\0"[..], &entry, &[0; 4]].concat();
+    let turned = [&stored[..2], &[0xff, 0xe1, 0, exif.len() as u8 + 2], &exif, &stored[2..]].concat();
+    for number in 0..5 {
+        fs::write(class.join(format!("{number}.jpg")), &turned).unwrap();
+    }
+    let (set, _) = image_folder(folder.path(), &FolderOptions { side: 16, colour: false }).unwrap();
+    let at = |row, column| set.test.images()[[0, 0, row, column]];
+    assert_eq!([at(2, 2), at(2, 13), at(13, 2), at(13, 13)], [0, 0, 255, 255]);
+}
+
+#[test]
 fn a_class_none_of_whose_images_can_be_read_is_an_error() {
     let folder = two_classes();
     for number in 0..10 {
