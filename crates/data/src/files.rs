@@ -9,6 +9,7 @@ use crate::{
     cifar::{self, Version},
     idx::{self, Idx},
     known::{Format, Ink},
+    svhn,
 };
 
 /// The usual names of a set's files, split by split; each may end in `.gz`.
@@ -31,6 +32,7 @@ impl Format {
                 test: &["test-images-idx3-ubyte", "test-labels-idx1-ubyte"],
             },
             Self::Cifar100 => Files { train: &["train.bin"], test: &["test.bin"] },
+            Self::Svhn => Files { train: &["train_32x32.mat"], test: &["test_32x32.mat"] },
             Self::Cifar10 => Files {
                 train: &[
                     "data_batch_1.bin",
@@ -53,6 +55,11 @@ impl Format {
                 images.values.iter_mut().for_each(|pixel| *pixel = ink.of(*pixel));
                 let hashes = vec![images.sha256.clone(), labels.sha256.clone()];
                 Ok((split(images, labels, n_classes)?, hashes))
+            }
+            Self::Svhn => {
+                let [path] = paths else { unreachable!("a split of SVHN is one file") };
+                let (split, sha256) = svhn::read(path)?;
+                Ok((split, vec![sha256]))
             }
             Self::Cifar10 | Self::Cifar100 => {
                 let version = if let Self::Cifar10 = self { Version::Cifar10 } else { Version::Cifar100 };

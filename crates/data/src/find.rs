@@ -130,7 +130,7 @@ mod tests {
             "no data set is called `fashion_minst`; did you mean `fashion-mnist`? \
              known are `mnist`, `fashion-mnist`, `cifar10`, `cifar100`, `arabic-characters`, \
              `arabic-characters-binary`, `arabic-digits`, `arabic-digits-binary`, \
-             `tiny-imagenet`, `fashion-mnist-embedded`"
+             `svhn`, `tiny-imagenet`, `imagenette`, `fashion-mnist-embedded`"
         );
     }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::{
-    Dataset, Error, Origin, Result, Split, StoredFile,
+    Dataset, Error, Origin, Result, Split, StoredFile, imagenette,
     known::{Format, KNOWN, KnownSet, Layout},
     tiny_imagenet,
 };
@@ -20,10 +20,12 @@ pub(crate) struct Content {
 
 impl Layout {
     /// The files and folders that make a set.
-    fn parts(self) -> Vec<&'static str> {
+    fn parts(self) -> Vec<String> {
+        let owned = |parts: &[&str]| parts.iter().map(|&part| part.to_owned()).collect();
         match self {
-            Self::Files(format) => [format.files().train, format.files().test].concat(),
-            Self::TinyImageNet => tiny_imagenet::PARTS.to_vec(),
+            Self::Files(format) => owned(&[format.files().train, format.files().test].concat()),
+            Self::TinyImageNet => owned(&tiny_imagenet::PARTS),
+            Self::Imagenette => imagenette::parts(),
         }
     }
 }
@@ -35,7 +37,7 @@ pub(crate) fn read(known: &'static KnownSet, folder: &Path) -> Result<Option<Dat
     let parts = known.layout.parts();
     let found: Vec<Option<PathBuf>> = parts.iter().map(|part| locate(folder, part)).collect();
     let missing: Vec<_> =
-        parts.iter().zip(&found).filter(|(_, at)| at.is_none()).map(|(&part, _)| part).collect();
+        parts.iter().zip(&found).filter(|(_, at)| at.is_none()).map(|(part, _)| part.clone()).collect();
     if missing.len() == parts.len() {
         return Ok(None);
     }
@@ -49,6 +51,7 @@ pub(crate) fn read(known: &'static KnownSet, folder: &Path) -> Result<Option<Dat
             read_files(known, format, folder, &paths)?
         }
         Layout::TinyImageNet => tiny_imagenet::read(folder)?,
+        Layout::Imagenette => imagenette::read(folder)?,
     };
     let origin = Origin {
         source: folder.display().to_string(),
@@ -113,7 +116,7 @@ pub(crate) mod tests {
         },
     };
 
-    fn names(format: Format) -> Vec<&'static str> {
+    fn names(format: Format) -> Vec<String> {
         Layout::Files(format).parts()
     }
 
@@ -214,7 +217,7 @@ pub(crate) mod tests {
         let folder = tempfile::tempdir().unwrap();
         write_tiny(folder.path());
         let plain = read(&MNIST, folder.path()).unwrap().unwrap().provenance;
-        let images = names(Format::Idx)[0];
+        let images = &names(Format::Idx)[0];
         let file = fs::File::create(folder.path().join(format!("{images}.gz"))).unwrap();
         let mut gzip = flate2::write::GzEncoder::new(file, flate2::Compression::best());
         std::io::copy(&mut fs::File::open(folder.path().join(images)).unwrap(), &mut gzip).unwrap();

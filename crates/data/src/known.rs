@@ -1,6 +1,6 @@
 //! The published sets that can be asked for by name.
 
-use crate::embedded;
+use crate::{embedded, imagenette};
 
 /// What is known about a set before it is found.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub(crate) enum Layout {
     Files(Format),
     /// Folders of small images and texts that say what they show, see `tiny_imagenet`.
     TinyImageNet,
+    /// Folders of photographs, see `imagenette`.
+    Imagenette,
 }
 
 /// The format of a few files.
@@ -40,6 +42,8 @@ pub(crate) enum Format {
     Cifar10,
     /// The binary version of CIFAR-100, with its fine labels.
     Cifar100,
+    /// A MATLAB file for each split, see `svhn`.
+    Svhn,
 }
 
 /// What is made of the pixels as they are stored.
@@ -264,6 +268,18 @@ pub(crate) static ARABIC_DIGITS: KnownSet = KnownSet {
 pub(crate) static ARABIC_DIGITS_BINARY: KnownSet =
     KnownSet { name: "arabic-digits-binary", ink: Ink::InvertedBinary, ..ARABIC_DIGITS };
 
+/// The cropped digits, without the additional training images.
+pub(crate) static SVHN: KnownSet = KnownSet {
+    name: "svhn",
+    folders: &["svhn"],
+    layout: Layout::Files(Format::Svhn),
+    ink: Ink::AsStored,
+    classes: &DIGITS,
+    licence: "for non-commercial use only, say the publishers",
+    content_sha256: None,
+    hint: "pass the folder of `train_32x32.mat` and `test_32x32.mat` with `--data DIR`",
+};
+
 pub(crate) static TINY_IMAGENET: KnownSet = KnownSet {
     name: "tiny-imagenet",
     folders: &["tiny-imagenet", "tiny-imagenet-200"],
@@ -275,8 +291,20 @@ pub(crate) static TINY_IMAGENET: KnownSet = KnownSet {
     hint: "pass the folder of the unpacked archive, `tiny-imagenet-200`, with `--data DIR`",
 };
 
+/// At 224x224, whichever of the published sizes is there.
+pub(crate) static IMAGENETTE: KnownSet = KnownSet {
+    name: "imagenette",
+    folders: &["imagenette", "imagenette2", "imagenette2-320", "imagenette2-160"],
+    layout: Layout::Imagenette,
+    ink: Ink::AsStored,
+    classes: &imagenette::CLASSES,
+    licence: "none stated by the publishers",
+    content_sha256: None,
+    hint: "pass the folder of the unpacked archive, such as `imagenette2-320`, with `--data DIR`",
+};
+
 /// The sets that are read from folders.
-pub(crate) static KNOWN: [&KnownSet; 9] = [
+pub(crate) static KNOWN: [&KnownSet; 11] = [
     &MNIST,
     &FASHION_MNIST,
     &CIFAR10,
@@ -285,7 +313,9 @@ pub(crate) static KNOWN: [&KnownSet; 9] = [
     &ARABIC_CHARACTERS_BINARY,
     &ARABIC_DIGITS,
     &ARABIC_DIGITS_BINARY,
+    &SVHN,
     &TINY_IMAGENET,
+    &IMAGENETTE,
 ];
 
 /// All names that [`crate::open`] takes.

@@ -36,8 +36,8 @@ pub(crate) struct Decoded {
     pub(crate) labels: Vec<u8>,
     /// Their files, named from the set's folder on.
     pub(crate) files: Vec<StoredFile>,
-    /// The files that could not be read, and why.
-    pub(crate) broken: Vec<(PathBuf, Error)>,
+    /// Those that could not be read, and why.
+    pub(crate) broken: Vec<(Picture, Error)>,
 }
 
 /// The pictures in the order of the fixed stream `"order"` of seed 0, so that the first few show all classes.
@@ -74,7 +74,7 @@ pub(crate) fn decode(root: &Path, pictures: &[Picture], form: Form) -> Result<De
                 let name = picture.path.strip_prefix(root).unwrap_or(&picture.path).display().to_string();
                 files.push(StoredFile { name, sha256 });
             }
-            Err(error) => broken.push((picture.path.clone(), error)),
+            Err(error) => broken.push((picture.clone(), error)),
         }
     }
     pixels.truncate(labels.len() * size);
@@ -97,8 +97,18 @@ pub(crate) fn split(
     }
 }
 
+/// The pictures of a class from its folder; errs if there are none.
+pub(crate) fn of_class(root: &Path, folder: &Path, label: u8) -> Result<Vec<Picture>> {
+    let images = images_in(root, folder)?;
+    if images.is_empty() {
+        let expected = "at least one that ends in .jpg, .jpeg or .png";
+        return Err(wrong(&folder.display().to_string(), "images of a class", expected, "none"));
+    }
+    Ok(images.into_iter().map(|path| Picture { path, label }).collect())
+}
+
 /// The image files of a folder, by name: what ends in `jpg`, `jpeg` or `png` and does not start with a dot.
-pub(crate) fn images_in(root: &Path, folder: &Path) -> Result<Vec<PathBuf>> {
+fn images_in(root: &Path, folder: &Path) -> Result<Vec<PathBuf>> {
     let mut listed = entries(root, folder)?;
     listed.retain(|path| {
         let ending = path.extension().unwrap_or_default();

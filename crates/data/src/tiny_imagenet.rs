@@ -55,8 +55,7 @@ pub(crate) fn read(root: &Path) -> Result<Content> {
     let mut train = Vec::new();
     for (label, code) in (0..=u8::MAX).zip(&codes) {
         let folder = root.join("train").join(code).join("images");
-        let images = pictures::images_in(root, &folder)?;
-        train.extend(images.into_iter().map(|path| Picture { path, label }));
+        train.extend(pictures::of_class(root, &folder, label)?);
     }
     let mut test = parse_annotations(&at(root, ANNOTATIONS), &annotations, &codes)?;
     for picture in &mut test {
@@ -286,6 +285,38 @@ mod tests {
             (ANNOTATIONS, b"a", "class of an image: expected a code of `wnids.txt`, got \"\" in line 1"),
         ] {
             assert_eq!(with(name, text), format!("`{name}`: {expected}"));
+        }
+    }
+
+    /// All that a text can be cut to, and all that it is with one other bit, as far as these are texts.
+    fn damaged(text: &str) -> Vec<String> {
+        let cuts = (0..text.len()).map(|end| text.as_bytes()[..end].to_vec());
+        let flips = (0..8 * text.len()).map(|bit| {
+            let mut bytes = text.as_bytes().to_vec();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            bytes
+        });
+        cuts.chain(flips).filter_map(|bytes| String::from_utf8(bytes).ok()).collect()
+    }
+
+    #[test]
+    fn damaged_texts_are_refused_or_name_files_within_the_folder_and_classes_that_there_are() {
+        let codes = parse_codes(CODES, CODES_OF_TWO).unwrap();
+        for text in damaged(CODES_OF_TWO) {
+            let codes = parse_codes(CODES, &text).unwrap_or_default();
+            assert!(codes.len() <= 3 && !codes.iter().any(|code| code.contains(['/', '.'])), "{text:?}");
+        }
+        for text in damaged(WORDS_OF_TWO) {
+            let names = parse_words(WORDS, &text, &codes);
+            assert!(names.is_err() || names.is_ok_and(|names| names.len() == 2), "{text:?}");
+        }
+        for text in damaged(ANNOTATIONS_OF_TWO) {
+            for Picture { path, label } in parse_annotations(ANNOTATIONS, &text, &codes).unwrap_or_default() {
+                assert!(
+                    label < 2 && path.components().count() == 1 && path.file_name().is_some(),
+                    "{text:?}"
+                );
+            }
         }
     }
 }
