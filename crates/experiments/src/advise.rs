@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Args;
-use data::Split;
+use data::{FolderOptions, Split};
 use serde::Serialize;
 use theory::{Alignment, Corruption, Denoising, Moments};
 
@@ -56,7 +56,14 @@ pub struct Advise {
 pub fn command(asked: &Advise) -> Result<ExitCode> {
     let images = match &asked.set {
         Some(name) => data::open(name, Some(&asked.data))?.train,
-        None => return Err(Error::Usage("folders of images cannot be read yet; give `--set NAME`".into())),
+        None => {
+            let options = FolderOptions { side: asked.side, colour: asked.colour };
+            let (set, skipped) = data::image_folder(&asked.data, &options)?;
+            for image in &skipped {
+                eprintln!("left out: {image}");
+            }
+            set.train
+        }
     };
     let start = Instant::now();
     let advice = advise(&images, |step| {
