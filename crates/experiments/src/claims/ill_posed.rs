@@ -15,6 +15,9 @@ use crate::{Profile, Result};
 /// Facts C9 and C10 of section 6.
 pub struct IllPosed;
 
+/// Smaller codes are shown and not judged: the fact is stated of 16 and 64 numbers.
+const SMALLEST: f64 = 16.0;
+
 /// Excesses of reconstruction error, and what share of the gap to the floor they must close (C10).
 const BUDGETS: [(f64, f64); 2] = [(0.01, 0.25), (0.05, 0.5)];
 
@@ -92,7 +95,7 @@ impl Experiment for IllPosed {
                     };
                     let reached = within(&front, budget);
                     let closed = (pca - reached) / (pca - floor);
-                    holds &= closed >= wanted;
+                    holds &= closed >= wanted || curves.members[member].1 < SMALLEST;
                     got.push(format!(
                         "{label}: {pca:.3} to {reached:.3}, floor {floor:.3}, {:.0} %",
                         100.0 * closed
@@ -105,8 +108,10 @@ impl Experiment for IllPosed {
                     "{percent:.0} % more reconstruction error buys much recognition ({})",
                     curves.data
                 );
-                let expected =
-                    format!("at least {:.0} % of the gap between PCA and the floor, every K", 100.0 * wanted);
+                let expected = format!(
+                    "at least {:.0} % of the gap between PCA and the floor, every K >= 16",
+                    100.0 * wanted
+                );
                 rows.push(exactly("LBR 3", claim, expected, finding, n));
             }
         }
