@@ -57,7 +57,7 @@ impl Form {
 /// Reads a file into the planes `[c, h, w]` of its image, and gives the SHA-256 of the file.
 ///
 /// Errs if it is no regular file, too large, or neither a JPEG nor a PNG image that is whole. Which of the two is
-/// seen from its bytes.
+/// seen from its bytes. Decoders of JPEG differ by a few levels, so the content checksum of a set is that of this one.
 pub(crate) fn read(path: &Path, form: Form, planes: &mut [u8]) -> Result<String> {
     let name = path.display().to_string();
     let io = |cause| Error::Io { file: name.clone(), cause };
