@@ -111,7 +111,7 @@ fn decode(name: &str, bytes: &[u8]) -> Result<DynamicImage> {
         let most = format!("at most {MAX_BYTES} bytes of pixels");
         return Err(wrong(name, "size of the image", most, format!("{w} x {h} pixels")));
     }
-    if w.max(h) > w.min(h).saturating_mul(MAX_RATIO) {
+    if w.min(h) == 0 || w.max(h) > w.min(h).saturating_mul(MAX_RATIO) {
         let most = format!("one at most {MAX_RATIO} times the other");
         return Err(wrong(name, "sides of the image", most, format!("{w} x {h} pixels")));
     }
