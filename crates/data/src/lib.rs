@@ -1,8 +1,9 @@
 //! Data sets as bytes N×C×H×W with their provenance: readers, the embedded set, transforms and batches.
 //!
 //! Reading order: a [`Split`] is images with labels, a [`Dataset`] two of them and their provenance;
-//! [`idx`], [`cifar`] and [`mat`] read a file, `picture` a JPEG or PNG image, `folder` all of a set, and [`open`] finds the folder by the set's name, or
-//! takes the set that is [`embedded`]; [`image_folder`] reads anybody's images; [`Batches`] feeds training, on a GPU [`Resident`], [`in_order`] evaluation;
+//! [`idx`], [`cifar`] and [`mat`] read a file, `picture` a JPEG or PNG image and `pictures` many of them, `folder` all
+//! of a set, and [`open`] finds the folder by the set's name, or takes the set that is [`embedded`]; [`image_folder`]
+//! reads anybody's images; [`Batches`] feeds training, on a GPU [`Resident`], [`in_order`] evaluation;
 //! [`Augmentation`] changes training images at random; [`mod@reference`] says what errors need no model at all.
 #![forbid(unsafe_code)]
 

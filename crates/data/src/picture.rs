@@ -57,7 +57,7 @@ impl Form {
 /// Reads a file into the planes `[c, h, w]` of its image, and gives the SHA-256 of the file.
 ///
 /// Errs if it is no regular file, too large, or neither a JPEG nor a PNG image that is whole. Which of the two is
-/// seen from its bytes.
+/// seen from its bytes. Decoders of JPEG differ by a few levels, so the content checksum of a set is that of this one.
 pub(crate) fn read(path: &Path, form: Form, planes: &mut [u8]) -> Result<String> {
     let name = path.display().to_string();
     let io = |cause| Error::Io { file: name.clone(), cause };
@@ -111,7 +111,7 @@ fn decode(name: &str, bytes: &[u8]) -> Result<DynamicImage> {
         let most = format!("at most {MAX_BYTES} bytes of pixels");
         return Err(wrong(name, "size of the image", most, format!("{w} x {h} pixels")));
     }
-    if w.max(h) > w.min(h).saturating_mul(MAX_RATIO) {
+    if w.min(h) == 0 || w.max(h) > w.min(h).saturating_mul(MAX_RATIO) {
         let most = format!("one at most {MAX_RATIO} times the other");
         return Err(wrong(name, "sides of the image", most, format!("{w} x {h} pixels")));
     }

@@ -45,11 +45,9 @@ const MAX_CLASSES: usize = 256;
 ///
 /// Errs if a file is missing, broken or of another size than 64x64, or if a text is not of its form.
 pub(crate) fn read(root: &Path) -> Result<Content> {
-    let texts = [CODES, WORDS, ANNOTATIONS].map(|name| text(root, name));
-    let [(codes, codes_file), (words, words_file), (annotations, annotations_file)] = {
-        let [codes, words, annotations] = texts;
-        [codes?, words?, annotations?]
-    };
+    let (codes, codes_file) = text(root, CODES)?;
+    let (words, words_file) = text(root, WORDS)?;
+    let (annotations, annotations_file) = text(root, ANNOTATIONS)?;
     let codes = parse_codes(&at(root, CODES), &codes)?;
     let classes = parse_words(&at(root, WORDS), &words, &codes)?;
     let mut train = Vec::new();
@@ -147,6 +145,9 @@ fn parse_annotations(file: &str, text: &str, codes: &[String]) -> Result<Vec<Pic
             )
         })?;
         pictures.push(Picture { path: path.to_owned(), label });
+    }
+    if pictures.is_empty() {
+        return Err(wrong(file, "images", "a line for each", "no line"));
     }
     Ok(pictures)
 }
@@ -282,6 +283,7 @@ mod tests {
                 b"a\tn03\t0\n",
                 "class of an image: expected a code of `wnids.txt`, got \"n03\" in line 1",
             ),
+            (ANNOTATIONS, b"", "images: expected a line for each, got no line"),
             (ANNOTATIONS, b"a", "class of an image: expected a code of `wnids.txt`, got \"\" in line 1"),
         ] {
             assert_eq!(with(name, text), format!("`{name}`: {expected}"));
