@@ -16,6 +16,7 @@ mod mutants;
 mod gpu;
 mod kernels;
 
+mod book;
 mod peers;
 
 use std::ffi::OsString;
@@ -32,7 +33,7 @@ struct Command {
     run: fn(&Repo, &[OsString]) -> anyhow::Result<ExitCode>,
 }
 
-const COMMANDS: [Command; 9] = [
+const COMMANDS: [Command; 10] = [
     Command {
         name: "setup",
         arguments: "",
@@ -80,6 +81,12 @@ const COMMANDS: [Command; 9] = [
         arguments: "",
         what: "plant gradient bugs in a copy, one at a time; fails if the tests miss one",
         run: mutants::run,
+    },
+    Command {
+        name: "book",
+        arguments: "",
+        what: "redraw a figure from HDF5 in Python, without our code (`book/`); needs a network once",
+        run: book::run,
     },
     Command {
         name: "peers",

@@ -48,8 +48,8 @@ pub enum Place {
     Incomplete {
         /// The folder.
         folder: PathBuf,
-        /// The files that are not there, without `.gz`.
-        missing: Vec<&'static str>,
+        /// The files and folders that are not there, without `.gz`.
+        missing: Vec<String>,
     },
     /// In none of the folders.
     Absent,
@@ -95,6 +95,9 @@ fn size(name: &str) -> Option<Size> {
         "cifar100" => of(50_000, 10_000, [3, 32, 32], 100),
         "arabic-characters" | "arabic-characters-binary" => of(13_440, 3_360, [1, 32, 32], 28),
         "arabic-digits" | "arabic-digits-binary" => of(60_000, 10_000, [1, 28, 28], 10),
+        "svhn" => of(73_257, 26_032, [3, 32, 32], 10),
+        "tiny-imagenet" => of(100_000, 10_000, [3, 64, 64], 200),
+        "imagenette" => of(9_469, 3_925, [3, 224, 224], 10),
         embedded::NAME => {
             of(10 * embedded::TRAIN_OF_EACH_CLASS, 10 * embedded::TEST_OF_EACH_CLASS, [1, 28, 28], 10)
         }
@@ -128,7 +131,7 @@ mod tests {
         write_tiny(&folder);
         assert_eq!(in_folder(dir.path(), "mnist"), Place::Folder(folder.clone()));
         std::fs::remove_file(folder.join("t10k-images-idx3-ubyte")).unwrap();
-        let missing = vec!["t10k-images-idx3-ubyte"];
+        let missing = vec!["t10k-images-idx3-ubyte".to_owned()];
         assert_eq!(in_folder(dir.path(), "mnist"), Place::Incomplete { folder, missing });
     }
 

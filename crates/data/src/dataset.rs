@@ -48,7 +48,7 @@ pub struct Origin {
 /// A file that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredFile {
-    /// The name, without its folder.
+    /// The name from the set's folder on.
     pub name: String,
     /// The SHA-256 of the file as it is stored, in hexadecimal.
     pub sha256: String,
@@ -61,8 +61,14 @@ impl Dataset {
     /// little-endian u64, then the pixels, then the labels. It does not depend on how files are packed.
     ///
     /// Errs if the two splits differ in image shape, or the class names in number from the splits' classes.
-    pub fn new(name: &str, classes: &[&str], train: Split, test: Split, origin: Origin) -> Result<Self> {
-        let classes = classes.iter().map(|&class| class.to_owned()).collect();
+    pub fn new(
+        name: &str,
+        classes: &[impl AsRef<str>],
+        train: Split,
+        test: Split,
+        origin: Origin,
+    ) -> Result<Self> {
+        let classes = classes.iter().map(|class| class.as_ref().to_owned()).collect();
         Self::assemble(name.to_owned(), classes, train, test, origin)
     }
 

@@ -1,6 +1,6 @@
 //! A class-balanced part of Fashion-MNIST inside the binary, so that everything runs with no download.
 
-use crate::{Dataset, Error, Origin, Result, StoredFile, folder, idx, known::FASHION_MNIST};
+use crate::{Dataset, Error, Origin, Result, StoredFile, files, idx, known::FASHION_MNIST};
 
 /// The name the embedded set is asked for by.
 pub const NAME: &str = "fashion-mnist-embedded";
@@ -58,8 +58,8 @@ const TEST_LABELS: Pinned = Pinned {
 /// Errs only if the files that were compiled in are not the ones that were pinned.
 pub fn fashion_mnist() -> Result<Dataset> {
     let n_classes = FASHION_MNIST.classes.len();
-    let train = folder::split(TRAIN_IMAGES.read()?, TRAIN_LABELS.read()?, n_classes)?;
-    let test = folder::split(TEST_IMAGES.read()?, TEST_LABELS.read()?, n_classes)?;
+    let train = files::split(TRAIN_IMAGES.read()?, TRAIN_LABELS.read()?, n_classes)?;
+    let test = files::split(TEST_IMAGES.read()?, TEST_LABELS.read()?, n_classes)?;
     let origin = Origin {
         source: "compiled in; made from the Debian package dataset-fashion-mnist".to_owned(),
         files: [TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS]

@@ -83,8 +83,8 @@ pub enum Error {
         name: &'static str,
         /// The folder.
         folder: PathBuf,
-        /// The files that are not there, without `.gz`.
-        missing: Vec<&'static str>,
+        /// The files and folders that are not there, without `.gz`.
+        missing: Vec<String>,
         /// What to do.
         hint: String,
     },

@@ -43,7 +43,11 @@ impl Places {
 
 /// Opens the data set `name`, one of [`names`], from the first of these that has it:
 /// `dir/NAME` or `dir`, the same for the variable `AGON_DATA`, the user's cache, the system's package
-/// folder. `NAME` may also be what the publisher's archive calls its folder (`cifar-10-batches-bin`). The embedded set is in the binary and needs none of them.
+/// folder. `NAME` may also be what the publisher's archive calls its folder (`cifar-10-batches-bin`). The embedded
+/// set is in the binary and needs none of them.
+///
+/// Images of sets that lie on disk class by class (`tiny-imagenet`, `imagenette`) are given in a fixed random order,
+/// so that the first few of them show all classes; [`Origin`](crate::Origin) says so.
 ///
 /// Errs for an unknown name, if the set is nowhere, and if what is there is damaged, incomplete or another
 /// set.
@@ -129,7 +133,8 @@ mod tests {
             message,
             "no data set is called `fashion_minst`; did you mean `fashion-mnist`? \
              known are `mnist`, `fashion-mnist`, `cifar10`, `cifar100`, `arabic-characters`, \
-             `arabic-characters-binary`, `arabic-digits`, `arabic-digits-binary`, `fashion-mnist-embedded`"
+             `arabic-characters-binary`, `arabic-digits`, `arabic-digits-binary`, \
+             `svhn`, `tiny-imagenet`, `imagenette`, `fashion-mnist-embedded`"
         );
     }
 

@@ -1,66 +1,31 @@
-//! The folder of a known set: its files, and the set that they make.
+//! The folder of a known set: whether all of it is there, and the set that it holds.
 
 use std::path::{Path, PathBuf};
 
-use ndarray::Array4;
-
 use crate::{
-    Dataset, Error, Origin, Result, Split, StoredFile,
-    cifar::{self, Version},
-    idx::{self, Idx},
-    known::{Ink, KNOWN, KnownSet, Layout},
+    Dataset, Error, Origin, Result, Split, StoredFile, imagenette,
+    known::{Format, KNOWN, KnownSet, Layout},
+    tiny_imagenet,
 };
 
-/// The usual names of a set's files, split by split; each may end in `.gz`.
-struct Files {
-    train: &'static [&'static str],
-    test: &'static [&'static str],
+/// What a folder holds.
+pub(crate) struct Content {
+    pub(crate) classes: Vec<String>,
+    pub(crate) train: Split,
+    pub(crate) test: Split,
+    pub(crate) files: Vec<StoredFile>,
+    /// Which of the published images these are.
+    pub(crate) selection: String,
 }
 
 impl Layout {
-    fn files(self) -> Files {
+    /// The files and folders that make a set.
+    fn parts(self) -> Vec<String> {
+        let owned = |parts: &[&str]| parts.iter().map(|&part| part.to_owned()).collect();
         match self {
-            // Images before labels.
-            Self::Idx => Files {
-                train: &["train-images-idx3-ubyte", "train-labels-idx1-ubyte"],
-                test: &["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"],
-            },
-            Self::IdxTest => Files {
-                train: &["train-images-idx3-ubyte", "train-labels-idx1-ubyte"],
-                test: &["test-images-idx3-ubyte", "test-labels-idx1-ubyte"],
-            },
-            Self::Cifar100 => Files { train: &["train.bin"], test: &["test.bin"] },
-            Self::Cifar10 => Files {
-                train: &[
-                    "data_batch_1.bin",
-                    "data_batch_2.bin",
-                    "data_batch_3.bin",
-                    "data_batch_4.bin",
-                    "data_batch_5.bin",
-                ],
-                test: &["test_batch.bin"],
-            },
-        }
-    }
-
-    /// One split from its files, and the SHA-256 of each of them.
-    fn read(self, ink: Ink, paths: &[PathBuf], n_classes: usize) -> Result<(Split, Vec<String>)> {
-        match self {
-            Self::Idx | Self::IdxTest => {
-                let [images, labels] = paths else { unreachable!("an idx split has two files") };
-                let (mut images, labels) = (idx::read(images)?, idx::read(labels)?);
-                images.values.iter_mut().for_each(|pixel| *pixel = ink.of(*pixel));
-                let hashes = vec![images.sha256.clone(), labels.sha256.clone()];
-                Ok((split(images, labels, n_classes)?, hashes))
-            }
-            Self::Cifar10 | Self::Cifar100 => {
-                let version = if let Self::Cifar10 = self { Version::Cifar10 } else { Version::Cifar100 };
-                let records = cifar::read(version, paths)?;
-                let [c, h, w] = cifar::IMAGE_SHAPE;
-                let images = Array4::from_shape_vec((records.labels.len(), c, h, w), records.pixels)
-                    .expect("the reader gives the pixels of one image for each label");
-                Ok((Split::new(images, records.labels, n_classes)?, records.sha256))
-            }
+            Self::Files(format) => owned(&[format.files().train, format.files().test].concat()),
+            Self::TinyImageNet => owned(&tiny_imagenet::PARTS),
+            Self::Imagenette => imagenette::parts(),
         }
     }
 }
@@ -69,39 +34,32 @@ impl Layout {
 ///
 /// A folder that holds only some of the files is an error, as is one that holds another known set.
 pub(crate) fn read(known: &'static KnownSet, folder: &Path) -> Result<Option<Dataset>> {
-    let files = known.layout.files();
-    let names = [files.train, files.test].concat();
-    let found: Vec<Option<PathBuf>> = names.iter().map(|file| locate(folder, file)).collect();
+    let parts = known.layout.parts();
+    let found: Vec<Option<PathBuf>> = parts.iter().map(|part| locate(folder, part)).collect();
     let missing: Vec<_> =
-        names.iter().zip(&found).filter(|(_, at)| at.is_none()).map(|(&file, _)| file).collect();
-    if missing.len() == names.len() {
+        parts.iter().zip(&found).filter(|(_, at)| at.is_none()).map(|(part, _)| part.clone()).collect();
+    if missing.len() == parts.len() {
         return Ok(None);
     }
     if !missing.is_empty() {
         let hint = known.hint.to_owned();
         return Err(Error::Incomplete { name: known.name, folder: folder.to_owned(), missing, hint });
     }
-    let paths: Vec<PathBuf> = found.into_iter().flatten().collect();
-    let (train_paths, test_paths) = paths.split_at(files.train.len());
-    let read = |split, paths| {
-        known.layout.read(known.ink, paths, known.classes.len()).map_err(|cause| match cause {
-            // Errors of a file name it; those of a split do not say whose it is.
-            Error::Mismatch { .. } => {
-                Error::Split { set: folder.display().to_string(), split, cause: Box::new(cause) }
-            }
-            _ => cause,
-        })
+    let content = match known.layout {
+        Layout::Files(format) => {
+            let paths: Vec<PathBuf> = found.into_iter().flatten().collect();
+            read_files(known, format, folder, &paths)?
+        }
+        Layout::TinyImageNet => tiny_imagenet::read(folder)?,
+        Layout::Imagenette => imagenette::read(folder)?,
     };
-    let (train, train_hashes) = read("train", train_paths)?;
-    let (test, test_hashes) = read("test", test_paths)?;
-    let hashes = train_hashes.into_iter().chain(test_hashes);
     let origin = Origin {
         source: folder.display().to_string(),
-        files: paths.iter().zip(hashes).map(|(path, sha256)| stored(path, sha256)).collect(),
-        selection: "all images of the files".to_owned(),
+        files: content.files,
+        selection: content.selection,
         licence: known.licence.to_owned(),
     };
-    let dataset = Dataset::new(known.name, known.classes, train, test, origin)?;
+    let dataset = Dataset::new(known.name, &content.classes, content.train, content.test, origin)?;
 
     let content = Some(&*dataset.provenance.content_sha256);
     match KNOWN.iter().find(|other| other.name != known.name && other.content_sha256 == content) {
@@ -112,25 +70,40 @@ pub(crate) fn read(known: &'static KnownSet, folder: &Path) -> Result<Option<Dat
     }
 }
 
-/// The files of a set that a folder does not hold; `None` if it holds none of them.
-pub(crate) fn missing(known: &KnownSet, folder: &Path) -> Option<Vec<&'static str>> {
-    let files = known.layout.files();
-    let mut names = [files.train, files.test].concat();
-    let n_files = names.len();
-    names.retain(|file| locate(folder, file).is_none());
-    (names.len() < n_files).then_some(names)
+/// The files and folders of a set that a folder does not hold; `None` if it holds none of them.
+pub(crate) fn missing(known: &KnownSet, folder: &Path) -> Option<Vec<String>> {
+    let mut parts = known.layout.parts();
+    let n_parts = parts.len();
+    parts.retain(|part| locate(folder, part).is_none());
+    (parts.len() < n_parts).then_some(parts)
 }
 
-/// Images of one channel, with their labels.
-pub(crate) fn split(images: Idx<3>, labels: Idx<1>, n_classes: usize) -> Result<Split> {
-    let [n, h, w] = images.dims;
-    let images = Array4::from_shape_vec((n, 1, h, w), images.values)
-        .expect("the reader gives exactly as many values as the dimensions say");
-    Split::new(images, labels.values, n_classes)
+/// A set of a few files, those of the training split first.
+fn read_files(known: &KnownSet, format: Format, folder: &Path, paths: &[PathBuf]) -> Result<Content> {
+    let (train_paths, test_paths) = paths.split_at(format.files().train.len());
+    let read = |split, paths| {
+        format.read(known.ink, paths, known.classes.len()).map_err(|cause| match cause {
+            // Errors of a file name it; those of a split do not say whose it is.
+            Error::Mismatch { .. } => {
+                Error::Split { set: folder.display().to_string(), split, cause: Box::new(cause) }
+            }
+            _ => cause,
+        })
+    };
+    let (train, train_hashes) = read("train", train_paths)?;
+    let (test, test_hashes) = read("test", test_paths)?;
+    let hashes = train_hashes.into_iter().chain(test_hashes);
+    Ok(Content {
+        classes: known.classes.iter().map(|&class| class.to_owned()).collect(),
+        train,
+        test,
+        files: paths.iter().zip(hashes).map(|(path, sha256)| stored(path, sha256)).collect(),
+        selection: "all images of the files".to_owned(),
+    })
 }
 
 fn locate(folder: &Path, file: &str) -> Option<PathBuf> {
-    [folder.join(file), folder.join(format!("{file}.gz"))].into_iter().find(|path| path.is_file())
+    [folder.join(file), folder.join(format!("{file}.gz"))].into_iter().find(|path| path.exists())
 }
 
 fn stored(path: &Path, sha256: String) -> StoredFile {
@@ -143,13 +116,16 @@ pub(crate) mod tests {
     use std::fs;
 
     use super::*;
-    use crate::known::{
-        ARABIC_CHARACTERS, ARABIC_CHARACTERS_BINARY, ARABIC_DIGITS, ARABIC_DIGITS_BINARY, CIFAR10, CIFAR100, MNIST,
+    use crate::{
+        idx,
+        known::{
+            ARABIC_CHARACTERS, ARABIC_CHARACTERS_BINARY, ARABIC_DIGITS, ARABIC_DIGITS_BINARY, CIFAR10,
+            CIFAR100, MNIST,
+        },
     };
 
-    fn names(layout: Layout) -> Vec<&'static str> {
-        let files = layout.files();
-        [files.train, files.test].concat()
+    fn names(format: Format) -> Vec<String> {
+        Layout::Files(format).parts()
     }
 
     /// Two training images and one test image of 2×2 pixels.
@@ -161,7 +137,7 @@ pub(crate) mod tests {
             idx::encode([1, 2, 2], &[8, 9, 10, 11]).unwrap(),
             idx::encode([1], &[5]).unwrap(),
         ];
-        for (file, content) in names(Layout::Idx).iter().zip(contents) {
+        for (file, content) in names(Format::Idx).iter().zip(contents) {
             fs::write(folder.join(file), content).unwrap();
         }
     }
@@ -172,7 +148,7 @@ pub(crate) mod tests {
     /// One image a file, its label the number of the file.
     pub(crate) fn write_tiny_cifar(folder: &Path) {
         fs::create_dir_all(folder).unwrap();
-        for (label, file) in (1..).zip(names(Layout::Cifar10)) {
+        for (label, file) in (1..).zip(names(Format::Cifar10)) {
             let planes = PLANES.map(|plane| [plane + label; 32 * 32]);
             fs::write(folder.join(file), [&[label], planes.as_flattened()].concat()).unwrap();
         }
@@ -214,7 +190,7 @@ pub(crate) mod tests {
         assert_eq!(set.train.image_shape(), [1, 2, 2]);
         assert_eq!((set.train.labels(), set.test.pixels()), (&[9, 0][..], &[8, 9, 10, 11][..]));
         let files: Vec<_> = set.provenance.origin.files.iter().map(|file| file.name.as_str()).collect();
-        assert_eq!(files, names(Layout::Idx));
+        assert_eq!(files, names(Format::Idx));
     }
 
     #[test]
@@ -228,7 +204,7 @@ pub(crate) mod tests {
             assert_eq!(set.train.images()[[2, channel, 31, 0]], plane + 3);
         }
         let files: Vec<_> = set.provenance.origin.files.iter().map(|file| file.name.as_str()).collect();
-        assert_eq!(files, names(Layout::Cifar10));
+        assert_eq!(files, names(Format::Cifar10));
         assert_eq!(set.classes[2..4], ["bird", "cat"]);
     }
 
@@ -249,7 +225,7 @@ pub(crate) mod tests {
         let folder = tempfile::tempdir().unwrap();
         write_tiny(folder.path());
         let plain = read(&MNIST, folder.path()).unwrap().unwrap().provenance;
-        let images = names(Layout::Idx)[0];
+        let images = &names(Format::Idx)[0];
         let file = fs::File::create(folder.path().join(format!("{images}.gz"))).unwrap();
         let mut gzip = flate2::write::GzEncoder::new(file, flate2::Compression::best());
         std::io::copy(&mut fs::File::open(folder.path().join(images)).unwrap(), &mut gzip).unwrap();

@@ -1,6 +1,6 @@
 //! The published sets that can be asked for by name.
 
-use crate::embedded;
+use crate::{embedded, imagenette};
 
 /// What is known about a set before it is found.
 #[derive(Debug)]
@@ -10,6 +10,7 @@ pub(crate) struct KnownSet {
     pub(crate) folders: &'static [&'static str],
     pub(crate) layout: Layout,
     pub(crate) ink: Ink,
+    /// The name of each class; none if the files of the set say them.
     pub(crate) classes: &'static [&'static str],
     pub(crate) licence: &'static str,
     /// The content checksum of the whole published set, see [`crate::Dataset::new`]; none if only copies with another
@@ -19,9 +20,20 @@ pub(crate) struct KnownSet {
     pub(crate) hint: &'static str,
 }
 
-/// The format of a set's files.
+/// How a set lies on disk.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Layout {
+    /// A few files.
+    Files(Format),
+    /// Folders of small images and texts that say what they show, see `tiny_imagenet`.
+    TinyImageNet,
+    /// Folders of photographs, see `imagenette`.
+    Imagenette,
+}
+
+/// The format of a few files.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Format {
     /// Two IDX files for each split, see [`crate::idx`], the test files called `t10k`.
     Idx,
     /// The same with test files that are called `test`.
@@ -30,6 +42,8 @@ pub(crate) enum Layout {
     Cifar10,
     /// The binary version of CIFAR-100, with its fine labels.
     Cifar100,
+    /// A MATLAB file for each split, see `svhn`.
+    Svhn,
 }
 
 /// What is made of the pixels as they are stored.
@@ -62,7 +76,7 @@ static DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 pub(crate) static MNIST: KnownSet = KnownSet {
     name: "mnist",
     folders: &["mnist"],
-    layout: Layout::Idx,
+    layout: Layout::Files(Format::Idx),
     ink: Ink::AsStored,
     classes: &DIGITS,
     licence: "none stated by the publishers",
@@ -73,7 +87,7 @@ pub(crate) static MNIST: KnownSet = KnownSet {
 pub(crate) static FASHION_MNIST: KnownSet = KnownSet {
     name: "fashion-mnist",
     folders: &["fashion-mnist"],
-    layout: Layout::Idx,
+    layout: Layout::Files(Format::Idx),
     ink: Ink::AsStored,
     classes: &[
         "T-shirt/top",
@@ -96,7 +110,7 @@ pub(crate) static FASHION_MNIST: KnownSet = KnownSet {
 pub(crate) static CIFAR10: KnownSet = KnownSet {
     name: "cifar10",
     folders: &["cifar10", "cifar-10-batches-bin"],
-    layout: Layout::Cifar10,
+    layout: Layout::Files(Format::Cifar10),
     ink: Ink::AsStored,
     classes: &["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"],
     licence: "none stated by the publishers",
@@ -107,20 +121,109 @@ pub(crate) static CIFAR10: KnownSet = KnownSet {
 pub(crate) static CIFAR100: KnownSet = KnownSet {
     name: "cifar100",
     folders: &["cifar100", "cifar-100-binary"],
-    layout: Layout::Cifar100,
+    layout: Layout::Files(Format::Cifar100),
     ink: Ink::AsStored,
     classes: &[
-        "apple", "aquarium_fish", "baby", "bear", "beaver", "bed", "bee", "beetle", "bicycle", "bottle",
-        "bowl", "boy", "bridge", "bus", "butterfly", "camel", "can", "castle", "caterpillar", "cattle",
-        "chair", "chimpanzee", "clock", "cloud", "cockroach", "couch", "crab", "crocodile", "cup",
-        "dinosaur", "dolphin", "elephant", "flatfish", "forest", "fox", "girl", "hamster", "house",
-        "kangaroo", "keyboard", "lamp", "lawn_mower", "leopard", "lion", "lizard", "lobster", "man",
-        "maple_tree", "motorcycle", "mountain", "mouse", "mushroom", "oak_tree", "orange", "orchid",
-        "otter", "palm_tree", "pear", "pickup_truck", "pine_tree", "plain", "plate", "poppy", "porcupine",
-        "possum", "rabbit", "raccoon", "ray", "road", "rocket", "rose", "sea", "seal", "shark", "shrew",
-        "skunk", "skyscraper", "snail", "snake", "spider", "squirrel", "streetcar", "sunflower",
-        "sweet_pepper", "table", "tank", "telephone", "television", "tiger", "tractor", "train", "trout",
-        "tulip", "turtle", "wardrobe", "whale", "willow_tree", "wolf", "woman", "worm",
+        "apple",
+        "aquarium_fish",
+        "baby",
+        "bear",
+        "beaver",
+        "bed",
+        "bee",
+        "beetle",
+        "bicycle",
+        "bottle",
+        "bowl",
+        "boy",
+        "bridge",
+        "bus",
+        "butterfly",
+        "camel",
+        "can",
+        "castle",
+        "caterpillar",
+        "cattle",
+        "chair",
+        "chimpanzee",
+        "clock",
+        "cloud",
+        "cockroach",
+        "couch",
+        "crab",
+        "crocodile",
+        "cup",
+        "dinosaur",
+        "dolphin",
+        "elephant",
+        "flatfish",
+        "forest",
+        "fox",
+        "girl",
+        "hamster",
+        "house",
+        "kangaroo",
+        "keyboard",
+        "lamp",
+        "lawn_mower",
+        "leopard",
+        "lion",
+        "lizard",
+        "lobster",
+        "man",
+        "maple_tree",
+        "motorcycle",
+        "mountain",
+        "mouse",
+        "mushroom",
+        "oak_tree",
+        "orange",
+        "orchid",
+        "otter",
+        "palm_tree",
+        "pear",
+        "pickup_truck",
+        "pine_tree",
+        "plain",
+        "plate",
+        "poppy",
+        "porcupine",
+        "possum",
+        "rabbit",
+        "raccoon",
+        "ray",
+        "road",
+        "rocket",
+        "rose",
+        "sea",
+        "seal",
+        "shark",
+        "shrew",
+        "skunk",
+        "skyscraper",
+        "snail",
+        "snake",
+        "spider",
+        "squirrel",
+        "streetcar",
+        "sunflower",
+        "sweet_pepper",
+        "table",
+        "tank",
+        "telephone",
+        "television",
+        "tiger",
+        "tractor",
+        "train",
+        "trout",
+        "tulip",
+        "turtle",
+        "wardrobe",
+        "whale",
+        "willow_tree",
+        "wolf",
+        "woman",
+        "worm",
     ],
     licence: "none stated by the publishers",
     content_sha256: None,
@@ -137,7 +240,7 @@ static LETTERS: [&str; 28] = [
 pub(crate) static ARABIC_CHARACTERS: KnownSet = KnownSet {
     name: "arabic-characters",
     folders: &["arabic-characters"],
-    layout: Layout::IdxTest,
+    layout: Layout::Files(Format::IdxTest),
     ink: Ink::AsStored,
     classes: &LETTERS,
     licence: "none stated by the publishers",
@@ -153,7 +256,7 @@ pub(crate) static ARABIC_CHARACTERS_BINARY: KnownSet =
 pub(crate) static ARABIC_DIGITS: KnownSet = KnownSet {
     name: "arabic-digits",
     folders: &["arabic-digits"],
-    layout: Layout::IdxTest,
+    layout: Layout::Files(Format::IdxTest),
     ink: Ink::Inverted,
     classes: &DIGITS,
     licence: "none stated by the publishers",
@@ -165,8 +268,43 @@ pub(crate) static ARABIC_DIGITS: KnownSet = KnownSet {
 pub(crate) static ARABIC_DIGITS_BINARY: KnownSet =
     KnownSet { name: "arabic-digits-binary", ink: Ink::InvertedBinary, ..ARABIC_DIGITS };
 
+/// The cropped digits, without the additional training images.
+pub(crate) static SVHN: KnownSet = KnownSet {
+    name: "svhn",
+    folders: &["svhn"],
+    layout: Layout::Files(Format::Svhn),
+    ink: Ink::AsStored,
+    classes: &DIGITS,
+    licence: "for non-commercial use only, say the publishers",
+    content_sha256: None,
+    hint: "pass the folder of `train_32x32.mat` and `test_32x32.mat` with `--data DIR`",
+};
+
+pub(crate) static TINY_IMAGENET: KnownSet = KnownSet {
+    name: "tiny-imagenet",
+    folders: &["tiny-imagenet", "tiny-imagenet-200"],
+    layout: Layout::TinyImageNet,
+    ink: Ink::AsStored,
+    classes: &[],
+    licence: "none stated by the publishers",
+    content_sha256: None,
+    hint: "pass the folder of the unpacked archive, `tiny-imagenet-200`, with `--data DIR`",
+};
+
+/// At 224x224, whichever of the published sizes is there.
+pub(crate) static IMAGENETTE: KnownSet = KnownSet {
+    name: "imagenette",
+    folders: &["imagenette", "imagenette2", "imagenette2-320", "imagenette2-160"],
+    layout: Layout::Imagenette,
+    ink: Ink::AsStored,
+    classes: &imagenette::CLASSES,
+    licence: "none stated by the publishers",
+    content_sha256: None,
+    hint: "pass the folder of the unpacked archive, such as `imagenette2-320`, with `--data DIR`",
+};
+
 /// The sets that are read from folders.
-pub(crate) static KNOWN: [&KnownSet; 8] = [
+pub(crate) static KNOWN: [&KnownSet; 11] = [
     &MNIST,
     &FASHION_MNIST,
     &CIFAR10,
@@ -175,6 +313,9 @@ pub(crate) static KNOWN: [&KnownSet; 8] = [
     &ARABIC_CHARACTERS_BINARY,
     &ARABIC_DIGITS,
     &ARABIC_DIGITS_BINARY,
+    &SVHN,
+    &TINY_IMAGENET,
+    &IMAGENETTE,
 ];
 
 /// All names that [`crate::open`] takes.

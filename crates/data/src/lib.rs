@@ -1,9 +1,10 @@
 //! Data sets as bytes N×C×H×W with their provenance: readers, the embedded set, transforms and batches.
 //!
 //! Reading order: a [`Split`] is images with labels, a [`Dataset`] two of them and their provenance;
-//! [`idx`] and [`cifar`] read a file, `folder` those of a set, and [`open`] finds the folder by the set's name, or
-//! takes the set that is [`embedded`]; [`catalogue`](fn@catalogue) lists what
-//! can be asked for; [`Batches`] feeds training, on a GPU [`Resident`], [`in_order`] evaluation;
+//! [`idx`], [`cifar`] and [`mat`] read a file, `picture` a JPEG or PNG image and `pictures` many of them, `folder` all
+//! of a set, and [`open`] finds the folder by the set's name, or takes the set that is [`embedded`];
+//! [`catalogue`](fn@catalogue) lists the sets; [`image_folder`] reads anybody's images; [`Batches`] feeds training, on a
+//! GPU [`Resident`], [`in_order`] evaluation;
 //! [`Augmentation`] changes training images at random; [`mod@reference`] says what errors need no model at all.
 #![forbid(unsafe_code)]
 
@@ -15,14 +16,22 @@ pub mod cifar;
 mod dataset;
 pub mod embedded;
 mod error;
+mod files;
 mod find;
 mod folder;
 pub mod idx;
+mod image_folder;
+mod imagenette;
 mod known;
+pub mod mat;
+mod picture;
+mod pictures;
 pub mod reference;
 mod resident;
 mod split;
 mod stored;
+mod svhn;
+mod tiny_imagenet;
 pub mod transform;
 
 pub use augmentation::Augmentation;
@@ -31,6 +40,7 @@ pub use catalogue::{Listed, Place, Size, catalogue};
 pub use dataset::{Dataset, Origin, Provenance, StoredFile};
 pub use error::{Error, Result};
 pub use find::{Places, open, open_in};
+pub use image_folder::{FolderOptions, Skipped, image_folder};
 pub use known::names;
 pub use resident::Resident;
 pub use split::Split;

@@ -13,7 +13,7 @@ use crate::{Error, Result, checksum::Hashing};
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// The most a deflate stream can grow: a match of 258 bytes takes at least two bits.
-const MAX_EXPANSION: u64 = 258 * 8 / 2;
+pub(crate) const MAX_EXPANSION: u64 = 258 * 8 / 2;
 
 /// What is known about the length of a file's content before it is read, in bytes.
 #[derive(Debug, Clone, Copy)]

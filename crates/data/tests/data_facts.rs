@@ -91,3 +91,17 @@ fn the_full_cifar10_has_the_published_size_and_the_known_means_and_deviations() 
         assert!((deviation - deviations[channel]).abs() < 1e-6, "channel {channel}: deviation {deviation}");
     }
 }
+
+#[test]
+#[ignore = "needs TinyImageNet, or a part of it"]
+fn the_images_of_tiny_imagenet_are_as_many_as_its_folders_hold() {
+    let set = open("tiny-imagenet", None).unwrap();
+    assert_eq!((set.train.image_shape(), set.classes.len()), ([3, 64, 64], 200));
+    assert_eq!(set.test.class_counts(), [50; 200]);
+    let counts = set.train.class_counts();
+    assert!(counts.iter().all(|&count| count == counts[0] && count <= 500), "{counts:?}");
+    assert_eq!((&*set.classes[0], &*set.classes[3]), ("Egyptian cat", "rocking chair"));
+    // The chance that a class is not among 2,000 images in a random order is below 200 * exp(-10), 1 %.
+    assert!(set.train.first(2_000).unwrap().class_counts().iter().all(|&count| count > 0));
+    println!("{}: content {}", set.provenance.origin.selection, set.provenance.content_sha256);
+}

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Args;
-use data::Split;
+use data::{FolderOptions, Split};
 use serde::Serialize;
 use theory::{Alignment, Corruption, Denoising, Moments};
 
@@ -56,7 +56,14 @@ pub struct Advise {
 pub fn command(asked: &Advise) -> Result<ExitCode> {
     let images = match &asked.set {
         Some(name) => data::open(name, Some(&asked.data))?.train,
-        None => return Err(Error::Usage("folders of images cannot be read yet; give `--set NAME`".into())),
+        None => {
+            let options = FolderOptions { side: asked.side, colour: asked.colour };
+            let (set, skipped) = data::image_folder(&asked.data, &options)?;
+            for image in &skipped {
+                eprintln!("left out: {image}");
+            }
+            set.train
+        }
     };
     let start = Instant::now();
     let advice = advise(&images, |step| {
@@ -132,7 +139,8 @@ pub fn advise(images: &Split, mut heard: impl FnMut(&str)) -> Result<Advice> {
     let clean = denoising.alignment(&Corruption::None)?;
     let sizes: Vec<usize> = SIZES.into_iter().filter(|&k| k <= denoising.rank()).collect();
     let mut masks = Vec::new();
-    for patch in PATCHES.into_iter().filter(|patch| h % patch == 0 && w % patch == 0 && 2 * patch <= h.min(w)) {
+    for patch in PATCHES.into_iter().filter(|patch| h % patch == 0 && w % patch == 0 && 2 * patch <= h.min(w))
+    {
         for drop in DROPPED {
             heard(&format!("patches of {patch} x {patch}, {:.0} % dropped", 100.0 * drop));
             let of = denoising.alignment(&Corruption::PatchMask { image: shape, patch, drop })?;
@@ -193,12 +201,21 @@ impl Advice {
         let mut text = String::new();
         let [c, h, w] = self.shape;
         let mut line = |of: String| writeln!(text, "{of}").expect("a string takes every line");
-        line(format!("{} images of {c} x {h} x {w} in {} classes; they vary along {} directions.", self.images, self.classes, self.rank));
+        line(format!(
+            "{} images of {c} x {h} x {w} in {} classes; they vary along {} directions.",
+            self.images, self.classes, self.rank
+        ));
         let held: Vec<String> = self.components.iter().map(|(share, n)| format!("{share} %: {n}")).collect();
         line(format!("Principal components that hold so much of the variance: {}.", held.join(", ")));
-        line(format!("A linear probe of all pixels explains {:.1} % of the labels' variance (training images).", 100.0 * self.explained));
+        line(format!(
+            "A linear probe of all pixels explains {:.1} % of the labels' variance (training images).",
+            100.0 * self.explained
+        ));
         line(String::new());
-        line("Task alignment of reconstruction, in percent of what that probe finds, by size of the code:".into());
+        line(
+            "Task alignment of reconstruction, in percent of what that probe finds, by size of the code:"
+                .into(),
+        );
         line(row("no mask", &self.alignment, |a| format!("{a:.1}")));
         line(header(&self.alignment));
         if !self.masks.is_empty() {
@@ -289,7 +306,8 @@ mod tests {
 
     #[test]
     fn one_class_is_refused() {
-        let images = Split::new(Array4::from_shape_fn((4, 1, 2, 2), |(n, ..)| n as u8), vec![0; 4], 3).unwrap();
+        let images =
+            Split::new(Array4::from_shape_fn((4, 1, 2, 2), |(n, ..)| n as u8), vec![0; 4], 3).unwrap();
         let message = advise(&images, |_| ()).unwrap_err().to_string();
         assert_eq!(message, "there is one class only, and nothing to classify");
     }

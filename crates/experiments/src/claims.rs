@@ -23,6 +23,7 @@ pub mod bridge;
 pub mod depth_grid;
 pub mod guidance;
 pub mod ill_posed;
+pub mod linear_optimum;
 pub mod masking_impact;
 pub mod nonlinear_denoising;
 pub mod pca_images;
@@ -74,7 +75,7 @@ const fn listed<E: Experiment>() -> Listed {
 }
 
 /// All experiments.
-pub const ALL: [Listed; 34] = [
+pub const ALL: [Listed; 35] = [
     listed::<fc_lambda_sweep::FcLambdaSweep>(),
     listed::<paired_synergy::PairedSynergy>(),
     listed::<cnn_s_lambda_sweep::CnnSLambdaSweep>(),
@@ -109,6 +110,7 @@ pub const ALL: [Listed; 34] = [
     listed::<reconstruction_regulariser::ReconstructionRegulariser>(),
     listed::<depth_grid::DepthGrid>(),
     listed::<bridge::Bridge>(),
+    listed::<linear_optimum::LinearOptima>(),
 ];
 
 /// The experiments of these names, in the order of the list; all of them for no names. The name of a paper stands for
@@ -117,7 +119,7 @@ pub const ALL: [Listed; 34] = [
 /// # Errors
 /// [`Error::Usage`] if there is no experiment of a name.
 pub fn named(names: &[String]) -> Result<Vec<&'static Listed>> {
-    static LIST: [Listed; 34] = ALL;
+    static LIST: [Listed; 35] = ALL;
     let mut known: Vec<&str> = LIST.iter().map(|listed| listed.name).collect();
     known.extend(PAPERS);
     if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {

@@ -50,8 +50,11 @@ fn add(models: &mut Vec<Model>, results: &Results) -> Result<()> {
     let variants: Vec<_> = grid.variants().collect();
     let classes = attribute(results, "classes")?;
     for curves in &Curves::all(results)? {
-        let Some(variant) = variants.iter().find(|variant| variant.label() == curves.variant) else { continue };
-        let at = models.iter().position(|model| model.data == curves.data && model.family == variant.family.label);
+        let Some(variant) = variants.iter().find(|variant| variant.label() == curves.variant) else {
+            continue;
+        };
+        let at =
+            models.iter().position(|model| model.data == curves.data && model.family == variant.family.label);
         let at = at.unwrap_or_else(|| {
             models.push(Model {
                 data: curves.data.clone(),
@@ -72,8 +75,9 @@ fn add(models: &mut Vec<Model>, results: &Results) -> Result<()> {
             let place = match place {
                 Some(place) => place,
                 None => {
-                    let trained: Vec<Trained> =
-                        (0..curves.lambdas.len()).map(|lambda| trained(curves, member, lambda)).collect::<Result<_>>()?;
+                    let trained: Vec<Trained> = (0..curves.lambdas.len())
+                        .map(|lambda| trained(curves, member, lambda))
+                        .collect::<Result<_>>()?;
                     if trained.iter().all(|trained| trained.n == 0) {
                         continue;
                     }
@@ -123,7 +127,8 @@ fn trained(curves: &Curves<'_>, member: usize, lambda: usize) -> Result<Trained>
 fn linear(curves: &Curves<'_>, member: usize) -> Result<Vec<Linear>> {
     let mut front = Vec::new();
     for (at, &lambda) in curves.lambdas.iter().enumerate() {
-        let [mse, accuracy] = ["linear_mse", "linear_accuracy"].map(|measure| curves.exact(measure, member, at));
+        let [mse, accuracy] =
+            ["linear_mse", "linear_accuracy"].map(|measure| curves.exact(measure, member, at));
         front.push(Linear { lambda, mse: mse?, accuracy: accuracy? });
     }
     front.retain(|point| point.mse.is_finite());

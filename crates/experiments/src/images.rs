@@ -210,7 +210,8 @@ impl Images {
             while start < self.train.len() {
                 let part = self.train.rows(start..(start + CHUNK).min(self.train.len()))?;
                 let pixels: Vec<f64> = part.pixels().iter().map(|&byte| f64::from(byte) / 255.0).collect();
-                let pixels = ArrayView2::from_shape((part.len(), d), &pixels).expect("a split has as many pixels as it says");
+                let pixels = ArrayView2::from_shape((part.len(), d), &pixels)
+                    .expect("a split has as many pixels as it says");
                 moments.add(pixels, part.labels())?;
                 start += part.len();
             }

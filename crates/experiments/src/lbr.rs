@@ -88,9 +88,9 @@ pub(crate) fn questions(
     asked: impl IntoIterator<Item = (String, f64, Question)>,
     data: Vec<DataConfig>,
 ) -> Family {
-    let members = asked.into_iter().map(|(label, number, question)| {
-        Member::new(label, number, Learner::ClosedForm { question })
-    });
+    let members = asked
+        .into_iter()
+        .map(|(label, number, question)| Member::new(label, number, Learner::ClosedForm { question }));
     family(label, member, members.collect(), data)
 }
 
@@ -101,12 +101,19 @@ pub(crate) fn alignments(
     noises: impl IntoIterator<Item = (f64, Noise)>,
     data: Vec<DataConfig>,
 ) -> Family {
-    let asked = noises.into_iter().map(|(number, noise)| (noise.label(), number, Question::Alignment { noise }));
+    let asked =
+        noises.into_iter().map(|(number, noise)| (noise.label(), number, Question::Alignment { noise }));
     questions(label, member, asked, data)
 }
 
 /// Training as in the paper: AdamW, one cycle.
-fn trained(label: &str, member: &str, members: Vec<Member>, data: Vec<DataConfig>, [batch, epochs]: [u32; 2]) -> Family {
+fn trained(
+    label: &str,
+    member: &str,
+    members: Vec<Member>,
+    data: Vec<DataConfig>,
+    [batch, epochs]: [u32; 2],
+) -> Family {
     Family { batch: batch as usize, epochs, seeds: None, ..family(label, member, members, data) }
 }
 
@@ -140,7 +147,8 @@ pub(crate) fn autoencoders(
     training: [u32; 2],
 ) -> Family {
     let members = networks.into_iter().map(|(label, number, network, objective)| {
-        let task = Autoencoding { network, objective, masked: None, weight_decay: WEIGHT_DECAY, spectrum: false };
+        let task =
+            Autoencoding { network, objective, masked: None, weight_decay: WEIGHT_DECAY, spectrum: false };
         Member::new(label, number, Learner::Autoencoding { task })
     });
     trained(label, member, members.collect(), data, training)

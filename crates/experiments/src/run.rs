@@ -6,6 +6,7 @@ mod compute;
 mod finals;
 mod learner;
 mod learning;
+mod linear_optimum;
 mod observed;
 mod recognition;
 mod spectrum;
@@ -20,6 +21,7 @@ use tensor::Device;
 pub use autoencoding::{Autoencoding, Masked, Network, Objective};
 pub use closed_form::{Noise, Question};
 pub use learner::{Features, Learner};
+pub use linear_optimum::{LinearOptimum, Problem};
 pub use recognition::{Recogniser, Recognition, RecognitionLoss};
 
 use crate::images::{DataConfig, Images};
@@ -142,7 +144,8 @@ impl Run {
     /// Whether the same run with fewer epochs begins with the same bits: it reads no other run, and no schedule of
     /// its learning rate counts its steps.
     pub fn begins_alike(&self) -> bool {
-        let scheduled = matches!(self.config.learner, Learner::Recognition { .. } | Learner::Autoencoding { .. });
+        let scheduled =
+            matches!(self.config.learner, Learner::Recognition { .. } | Learner::Autoencoding { .. });
         self.needs().is_none() && !scheduled
     }
 

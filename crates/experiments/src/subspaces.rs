@@ -108,15 +108,21 @@ impl Subspaces {
         };
         let Bound { place, of } = bound;
         if of < 2 || place >= of {
-            let what = format!("bound {place} of {of}: wanted at least 2 bounds, and a place below their number");
+            let what =
+                format!("bound {place} of {of}: wanted at least 2 bounds, and a place below their number");
             return Err(Error::Usage(what));
         }
         // What is missing of 1 by rounding alone is nothing.
         let rounding = d as f64 * f64::EPSILON;
-        let (low, high) = match (self.explained.get(1), self.explained.iter().rev().find(|&&e| e < 1.0 - rounding)) {
-            (Some(&low), Some(&high)) if low < high => (low, high),
-            _ => return Err(Error::Usage("images whose variance lies in two components have no subspaces".into())),
-        };
+        let (low, high) =
+            match (self.explained.get(1), self.explained.iter().rev().find(|&&e| e < 1.0 - rounding)) {
+                (Some(&low), Some(&high)) if low < high => (low, high),
+                _ => {
+                    return Err(Error::Usage(
+                        "images whose variance lies in two components have no subspaces".into(),
+                    ));
+                }
+            };
         let step = place as f64 / (of - 1) as f64;
         let top = matches!(seen, Seen::Top(_));
         let at = low + (high - low) * if top { step } else { step.powf(0.25) };
@@ -135,7 +141,8 @@ impl Subspaces {
         let mut projected = Array2::zeros((images.len(), d));
         for (chunk, mut of) in projected.axis_chunks_iter_mut(Axis(0), CHUNK).enumerate() {
             let start = chunk * CHUNK;
-            let part = images.rows(start..(start + CHUNK).min(images.len())).expect("chunks are within the split");
+            let part =
+                images.rows(start..(start + CHUNK).min(images.len())).expect("chunks are within the split");
             let x = (contrast(&part) - &self.mean).mapv(|x| x as f32);
             of.assign(&self.project_rows(x, kept));
         }
@@ -160,7 +167,8 @@ impl Subspaces {
 fn contrast(images: &Split) -> Array2<f64> {
     let d = images.image_shape().iter().product();
     let pixels = images.pixels().iter().map(|&byte| f64::from(byte) / 255.0).collect();
-    let mut x = Array2::from_shape_vec((images.len(), d), pixels).expect("a split has as many pixels as it says");
+    let mut x =
+        Array2::from_shape_vec((images.len(), d), pixels).expect("a split has as many pixels as it says");
     at_equal_contrast(&mut x);
     x
 }
@@ -224,9 +232,11 @@ mod tests {
     fn bounds_rise_for_the_top_and_fall_for_the_bottom() {
         let subspaces = Subspaces::of(&images()).unwrap();
         for place in 1..8 {
-            let [before, here] = [place - 1, place].map(|place| subspaces.kept(Seen::Top(at(place))).unwrap());
+            let [before, here] =
+                [place - 1, place].map(|place| subspaces.kept(Seen::Top(at(place))).unwrap());
             assert!(before.n <= here.n && before.share < here.share && here.variance <= here.share);
-            let [before, here] = [place - 1, place].map(|place| subspaces.kept(Seen::Bottom(at(place))).unwrap());
+            let [before, here] =
+                [place - 1, place].map(|place| subspaces.kept(Seen::Bottom(at(place))).unwrap());
             assert!(before.n >= here.n && before.share > here.share && here.variance >= here.share - 1e-12);
         }
     }
@@ -256,7 +266,8 @@ mod tests {
             Normaliser::fit(subspaces.project(&images, subspaces.kept(Seen::Bottom(at(4))).unwrap()));
         let mean = train.mapv(f64::from).mean_axis(Axis(0)).unwrap();
         assert!(mean.iter().all(|mean| mean.abs() < 1e-6));
-        let first = subspaces.project(&images.first(1).unwrap(), subspaces.kept(Seen::Bottom(at(4))).unwrap());
+        let first =
+            subspaces.project(&images.first(1).unwrap(), subspaces.kept(Seen::Bottom(at(4))).unwrap());
         let gap = normaliser.apply(first) - train.slice_axis(Axis(0), Slice::from(..1));
         assert!(gap.iter().all(|gap| gap.abs() < 1e-5));
     }

@@ -43,17 +43,14 @@ impl Experiment for Alignment {
             let points = means(curves)?;
             let Some(&(d, _)) = points.last() else { continue };
             let style = Style::category(curves.index).curve();
-            let line = |points: Vec<Point>| Series {
-                label: curves.data.clone(),
-                points,
-                style,
-                shape: Shape::Line,
-            };
+            let line =
+                |points: Vec<Point>| Series { label: curves.data.clone(), points, style, shape: Shape::Line };
             let few = points.iter().filter(|(k, _)| *k <= 256.0);
             by_number.push(line(few.map(|&(k, a)| Point::new(k, a)).collect()));
             by_share.push(line(points.iter().map(|&(k, a)| Point::new(100.0 * k / d, a)).collect()));
         }
-        let axes = [Axis::new("K, numbers in the code", "", Scale::Log2), Axis::new("K over D", "%", Scale::Linear)];
+        let axes =
+            [Axis::new("K, numbers in the code", "", Scale::Log2), Axis::new("K over D", "%", Scale::Linear)];
         let [number, share] = axes;
         let panels = vec![
             panel("By size of the code", number, "task alignment (%)", by_number),
@@ -63,7 +60,10 @@ impl Experiment for Alignment {
                        share of what it explains from all pixels: 100 times the root of the ratio, as in the paper's \
                        code. Closed form, training images; nothing is learned.";
         let title = "Task alignment of linear reconstruction".to_owned();
-        Ok(exact_figure("alignment-curves".into(), title, caption.into(), panels).map(Plate::Figure).into_iter().collect())
+        Ok(exact_figure("alignment-curves".into(), title, caption.into(), panels)
+            .map(Plate::Figure)
+            .into_iter()
+            .collect())
     }
 
     fn rows(results: &Results) -> Result<Vec<Row>> {

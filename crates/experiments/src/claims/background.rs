@@ -37,11 +37,18 @@ impl Experiment for Background {
     const PAPER: &'static str = "lbr";
     const KEPT: Kept = Kept {
         along: Some(Along { ..ALIGNMENT }),
-        ..Kept::scalars(&[("variance", "the share of the variance that is kept"), ("components", "how many are kept")])
+        ..Kept::scalars(&[
+            ("variance", "the share of the variance that is kept"),
+            ("components", "how many are kept"),
+        ])
     };
 
     fn grid(profile: Profile) -> Grid {
-        let sets = if profile == Profile::Smoke { vec![fashion(profile)] } else { vec![fashion(profile), mnist(profile)] };
+        let sets = if profile == Profile::Smoke {
+            vec![fashion(profile)]
+        } else {
+            vec![fashion(profile), mnist(profile)]
+        };
         let percents: &[u32] = if profile == Profile::Smoke { &[0, TRAINED] } else { &[0, 50, TRAINED, 99] };
         let all = |percents: &[u32]| -> Vec<DataConfig> {
             sets.iter().flat_map(|set| percents.iter().map(|&percent| with(set.clone(), percent))).collect()
@@ -50,7 +57,8 @@ impl Experiment for Background {
         let training = if profile == Profile::Smoke { [50, 1] } else { [100, 10] };
         let bound = Bound { place: 2, of: 5 };
         let seen = [("whole", Seen::Whole), ("top", Seen::Top(bound)), ("bottom", Seen::Bottom(bound))];
-        let seen = seen.into_iter().enumerate().map(|(at, (label, seen))| (label.to_owned(), at as f64, seen));
+        let seen =
+            seen.into_iter().enumerate().map(|(at, (label, seen))| (label.to_owned(), at as f64, seen));
         let mlp = recognition("MLP", Recogniser::Mlp { depth: 3 }, seen, all(&[0, TRAINED]), training);
         grid(vec![aligned, mlp], seeds(profile, 3))
     }
@@ -58,7 +66,8 @@ impl Experiment for Background {
     fn plates(results: &Results) -> Result<Vec<Plate>> {
         let all = Curves::all(results)?;
         let (mut panels, mut names) = (Vec::new(), Vec::new());
-        let aligned: Vec<&Curves<'_>> = all.iter().filter(|curves| curves.variant.ends_with("alignment")).collect();
+        let aligned: Vec<&Curves<'_>> =
+            all.iter().filter(|curves| curves.variant.ends_with("alignment")).collect();
         for curves in &aligned {
             let set = set_of(curves);
             if names.contains(&set) {
@@ -68,7 +77,8 @@ impl Experiment for Background {
             let mut series = Vec::new();
             for other in aligned.iter().filter(|other| set_of(other) == set) {
                 let points = other.along("alignment", [0, 0])?;
-                let points = points.iter().filter(|(k, _)| *k <= 64.0).map(|(k, a)| Point::new(*k, a[0])).collect();
+                let points =
+                    points.iter().filter(|(k, _)| *k <= 64.0).map(|(k, a)| Point::new(*k, a[0])).collect();
                 let label = other.data.trim_start_matches(&set).trim_start_matches(", ");
                 let label = if label.is_empty() { "as it is" } else { label }.to_owned();
                 let style = Style::ordered(series.len(), 4).curve();
@@ -80,16 +90,23 @@ impl Experiment for Background {
         let caption = "Images with six smooth waves of random weights added, which hold the given share of the variance \
                        and say nothing of the class: the code of the best reconstruction takes them first.";
         let title = "Alignment with a background".to_owned();
-        Ok(exact_figure("background-alignment".into(), title, caption.into(), panels).map(Plate::Figure).into_iter().collect())
+        Ok(exact_figure("background-alignment".into(), title, caption.into(), panels)
+            .map(Plate::Figure)
+            .into_iter()
+            .collect())
     }
 
     fn rows(results: &Results) -> Result<Vec<Row>> {
         let all = Curves::all(results)?;
         let mut rows = Vec::new();
-        for clean in all.iter().filter(|curves| curves.variant.ends_with("alignment") && set_of(curves) == curves.data) {
+        for clean in
+            all.iter().filter(|curves| curves.variant.ends_with("alignment") && set_of(curves) == curves.data)
+        {
             let (mut falls, mut got) = (true, Vec::new());
             let mut before = f64::INFINITY;
-            for other in all.iter().filter(|other| other.variant.ends_with("alignment") && set_of(other) == clean.data) {
+            for other in
+                all.iter().filter(|other| other.variant.ends_with("alignment") && set_of(other) == clean.data)
+            {
                 let along = other.along("alignment", [0, 0])?;
                 let Some((_, a)) = along.iter().find(|(k, _)| *k == MODES) else { continue };
                 falls &= a[0] <= before + 2.0;
@@ -107,7 +124,8 @@ impl Experiment for Background {
                 let values = curves.at(name, member, 0)?;
                 Ok((!values.is_empty()).then(|| mean(&values)))
             };
-            let accuracies = [of("test_accuracy", "top")?, of("test_accuracy", "bottom")?, of("test_accuracy", "whole")?];
+            let accuracies =
+                [of("test_accuracy", "top")?, of("test_accuracy", "bottom")?, of("test_accuracy", "whole")?];
             let variances = [of("variance", "top")?, of("variance", "bottom")?];
             let background = set_of(curves) != curves.data;
             let finding = match (accuracies, variances) {
@@ -125,7 +143,9 @@ impl Experiment for Background {
                 _ => None,
             };
             let claim = match background {
-                true => format!("with a background the bottom of the spectrum beats the top ({})", curves.data),
+                true => {
+                    format!("with a background the bottom of the spectrum beats the top ({})", curves.data)
+                }
                 false => format!("on clean images the top beats the bottom ({})", curves.data),
             };
             let expected = "test accuracy of an MLP, means over seeds".to_owned();

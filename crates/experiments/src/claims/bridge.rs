@@ -38,20 +38,36 @@ impl Experiment for Bridge {
             ] {
                 let mut series = Vec::new();
                 for (member, (of, _)) in curves.members.iter().enumerate() {
-                    for (kind, values) in [("trained", along(curves, trained, member)?), ("exact linear", exactly(curves, exact, member)?)] {
+                    for (kind, values) in [
+                        ("trained", along(curves, trained, member)?),
+                        ("exact linear", exactly(curves, exact, member)?),
+                    ] {
                         let (first, last) = (values[0], values[values.len() - 1]);
-                        let points = curves.lambdas.iter().zip(&values).filter(|(_, value)| value.is_finite());
-                        let relative = |value: f64| if trained == "test_mse" { value / last } else { value - first };
-                        let points = points.map(|(&lambda, &value)| Point::new(lambda, relative(value))).collect();
+                        let points =
+                            curves.lambdas.iter().zip(&values).filter(|(_, value)| value.is_finite());
+                        let relative =
+                            |value: f64| if trained == "test_mse" { value / last } else { value - first };
+                        let points =
+                            points.map(|(&lambda, &value)| Point::new(lambda, relative(value))).collect();
                         let style = Style::ordered(member, curves.members.len());
                         let style = if kind == "trained" { style } else { style.without_markers() };
-                        series.push(Series { label: format!("{kind}, {of}"), points, style, shape: Shape::Line });
+                        series.push(Series {
+                            label: format!("{kind}, {of}"),
+                            points,
+                            style,
+                            shape: Shape::Line,
+                        });
                     }
                 }
                 panels.push(panel(title, lambda_axis(curves), label, series));
             }
             let frontier = both_fronts(curves)?;
-            panels.push(panel("The trade-off", Axis::new("test MSE", "", Scale::Log2), "test accuracy", frontier));
+            panels.push(panel(
+                "The trade-off",
+                Axis::new("test MSE", "", Scale::Log2),
+                "test accuracy",
+                frontier,
+            ));
             let caption = "With markers: the trained CRE (FC-M), means over seeds. Without: the exact optimum of linear \
                            codes of the same size for the same λ. Left and middle relative to the pure ends, so that \
                            the shapes compare; right as they are.";
@@ -80,7 +96,10 @@ impl Experiment for Bridge {
             let finding = (!got.is_empty()).then(|| Finding { holds: Some(holds), got: listed(got) });
             rows.push(judged(
                 "C4/LBR 1",
-                format!("the linear optimum gives up classification as the trained network does ({})", curves.variant),
+                format!(
+                    "the linear optimum gives up classification as the trained network does ({})",
+                    curves.variant
+                ),
                 "accuracy lost from λ = 0 to 1 positive, and falling with k, in both".into(),
                 finding,
                 curves.most_seeds()?,
@@ -105,7 +124,8 @@ fn both_fronts(curves: &Curves<'_>) -> Result<Vec<Series>> {
         let trained = (along(curves, "test_mse", member)?, along(curves, "test_accuracy", member)?);
         let exact = (exactly(curves, "linear_mse", member)?, exactly(curves, "linear_accuracy", member)?);
         for (kind, (mse, accuracy)) in [("trained", trained), ("exact linear", exact)] {
-            let points = mse.iter().zip(&accuracy).filter(|(mse, accuracy)| mse.is_finite() && accuracy.is_finite());
+            let points =
+                mse.iter().zip(&accuracy).filter(|(mse, accuracy)| mse.is_finite() && accuracy.is_finite());
             let points = points.map(|(&mse, &accuracy)| Point::new(mse, accuracy)).collect();
             let style = Style::ordered(member, curves.members.len());
             let style = if kind == "trained" { style } else { style.without_markers() };

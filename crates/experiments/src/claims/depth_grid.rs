@@ -81,8 +81,8 @@ impl Experiment for DepthGrid {
             for curves in all.iter().filter(|curves| curves.data == data) {
                 n = curves.most_seeds()?;
                 for (member, (encoder, _)) in curves.members.iter().enumerate() {
-                    let [accuracy, mse] =
-                        ["ridge_accuracy", "test_mse"].map(|name| curves.at(name, member, 0).map(|x| mean(&x)));
+                    let [accuracy, mse] = ["ridge_accuracy", "test_mse"]
+                        .map(|name| curves.at(name, member, 0).map(|x| mean(&x)));
                     let decoder = curves.variant.trim_start_matches(&format!("{data}, "));
                     points.push((accuracy?, mse?, format!("encoder of {encoder}, {decoder}")));
                 }

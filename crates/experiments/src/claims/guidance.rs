@@ -25,15 +25,21 @@ const PLAIN: &str = "without guidance";
 const SAME: f64 = 0.05;
 
 /// The same autoencoders with and without guidance.
-fn both(networks: &[(usize, Network)], data: Vec<crate::images::DataConfig>, training: [u32; 2]) -> [Family; 2] {
-    [(PLAIN.to_owned(), Objective::Reconstruction), (format!("guided by {WEIGHT}"), Objective::Guided { weight: WEIGHT })].map(
-        |(label, objective)| {
-            let networks = networks
-                .iter()
-                .map(|&(latent, network)| (format!("L = {latent}"), latent as f64, network, objective));
-            autoencoders(&label, "latent size L", networks, data.clone(), training)
-        },
-    )
+fn both(
+    networks: &[(usize, Network)],
+    data: Vec<crate::images::DataConfig>,
+    training: [u32; 2],
+) -> [Family; 2] {
+    [
+        (PLAIN.to_owned(), Objective::Reconstruction),
+        (format!("guided by {WEIGHT}"), Objective::Guided { weight: WEIGHT }),
+    ]
+    .map(|(label, objective)| {
+        let networks = networks
+            .iter()
+            .map(|&(latent, network)| (format!("L = {latent}"), latent as f64, network, objective));
+        autoencoders(&label, "latent size L", networks, data.clone(), training)
+    })
 }
 
 impl Experiment for Guidance {
@@ -48,7 +54,8 @@ impl Experiment for Guidance {
     )]);
 
     fn grid(profile: Profile) -> Grid {
-        let mlp = |latents: &[usize]| latents.iter().map(|&latent| (latent, mlpae(latent, 3))).collect::<Vec<_>>();
+        let mlp =
+            |latents: &[usize]| latents.iter().map(|&latent| (latent, mlpae(latent, 3))).collect::<Vec<_>>();
         let families: Vec<Family> = match profile {
             Profile::Smoke => both(&mlp(&[8]), vec![fashion(profile)], [50, 1]).into(),
             Profile::Quick => [
@@ -89,7 +96,8 @@ impl Experiment for Guidance {
         let all = Curves::all(results)?;
         let mut rows = Vec::new();
         for plain in all.iter().filter(|curves| curves.variant.ends_with(PLAIN)) {
-            let Some(guided) = all.iter().find(|other| other.data == plain.data && !other.variant.ends_with(PLAIN))
+            let Some(guided) =
+                all.iter().find(|other| other.data == plain.data && !other.variant.ends_with(PLAIN))
             else {
                 continue;
             };
@@ -98,9 +106,11 @@ impl Experiment for Guidance {
                 let pairs = |name: &str| -> Result<Vec<(f64, f64)>> {
                     Ok(plain.at(name, member, 0)?.into_iter().zip(guided.at(name, member, 0)?).collect())
                 };
-                let [mse, linear, nonlinear] = ["test_mse", "test_accuracy", "test_nonlinear_accuracy"].map(pairs);
+                let [mse, linear, nonlinear] =
+                    ["test_mse", "test_accuracy", "test_nonlinear_accuracy"].map(pairs);
                 let mse: Vec<f64> = mse?.into_iter().map(|(a, b)| b / a - 1.0).collect();
-                let gains = |pairs: Vec<(f64, f64)>| pairs.into_iter().map(|(a, b)| b - a).collect::<Vec<f64>>();
+                let gains =
+                    |pairs: Vec<(f64, f64)>| pairs.into_iter().map(|(a, b)| b - a).collect::<Vec<f64>>();
                 let [linear, nonlinear] = [gains(linear?), gains(nonlinear?)];
                 if mse.is_empty() || linear.is_empty() {
                     continue;
@@ -121,7 +131,10 @@ impl Experiment for Guidance {
             let finding = (!got.is_empty()).then(|| Finding { holds: all_hold(holds), got: listed(got) });
             rows.push(judged(
                 "LBR 3",
-                format!("a small weight on labels lifts accuracy at no cost in reconstruction ({})", plain.data),
+                format!(
+                    "a small weight on labels lifts accuracy at no cost in reconstruction ({})",
+                    plain.data
+                ),
                 "MSE within 5 %, linear probe better by the 95 % interval, at every L".into(),
                 finding,
                 plain.most_seeds()?,

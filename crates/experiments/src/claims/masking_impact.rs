@@ -45,7 +45,12 @@ impl Experiment for MaskingImpact {
         let mut families = vec![alignments(BASELINE, "noise", [(0.0, Noise::None)], sets.clone())];
         for &patch in patches {
             let masks = ratios.iter().map(|&drop| (drop, Noise::Mask { patch, drop }));
-            families.push(alignments(&format!("masks of {patch} x {patch}"), "p, share dropped", masks, sets.clone()));
+            families.push(alignments(
+                &format!("masks of {patch} x {patch}"),
+                "p, share dropped",
+                masks,
+                sets.clone(),
+            ));
         }
         let deviations: &[f64] = if profile == Profile::Smoke { &[1.0] } else { &[0.3, 1.0, 3.0] };
         let gaussian = deviations.iter().map(|&deviation| (deviation, Noise::Gaussian { deviation }));
@@ -85,13 +90,14 @@ impl Experiment for MaskingImpact {
                 for (member, (label, _)) in curves.members.iter().enumerate() {
                     let impact = impact(baseline, curves, member)?;
                     let angle = largest_angle(curves, member)?;
+                    let measured = angle.is_finite();
                     if is(curves, GAUSSIAN) {
                         gaussian = impact.iter().fold(gaussian, |most, (_, i)| most.max(i.abs()));
-                        of_gaussian = of_gaussian.max(angle);
+                        of_gaussian = if measured { of_gaussian.max(angle) } else { of_gaussian };
                         continue;
                     }
                     n_masks += 1;
-                    angles = angles.min(angle);
+                    angles = if measured { angles.min(angle) } else { angles };
                     at_the_end = impact.last().map_or(at_the_end, |(_, i)| at_the_end.max(i.abs()));
                     for (k, i) in impact.into_iter().filter(|(k, _)| *k >= SMALLEST) {
                         let words = || format!("{label}, K = {k}");
@@ -138,10 +144,13 @@ impl Experiment for MaskingImpact {
             exactly(
                 "LBR 10",
                 "without labels one sees that Gaussian noise is never useful, and that masks may be".into(),
-                "subspaces at the angle 0 to those of reconstruction for Gaussian noise, not for masks".into(),
+                "subspaces at the angle 0 to those of reconstruction for Gaussian noise, not for masks"
+                    .into(),
                 found(
                     of_gaussian < 1e-3 && angles > 1.0,
-                    format!("largest angle {of_gaussian:.1e} degrees for Gaussian noise; at least {angles:.1} for masks"),
+                    format!(
+                        "largest angle {of_gaussian:.1e} degrees for Gaussian noise; at least {angles:.1} for masks"
+                    ),
                 ),
                 n_masks,
             ),
@@ -160,10 +169,11 @@ fn is(curves: &Curves<'_>, family: &str) -> bool {
     curves.variant.ends_with(family)
 }
 
-/// The largest principal angle, in degrees, between the subspaces of denoising and of reconstruction at any size.
+/// The largest principal angle, in degrees, between the subspaces of denoising and of reconstruction at any size; NaN
+/// where it was not measured.
 fn largest_angle(curves: &Curves<'_>, member: usize) -> Result<f64> {
     let angles = curves.along("angle", [member, 0])?;
-    Ok(angles.iter().flat_map(|(_, values)| values).fold(0.0f64, |most, &angle| most.max(angle)))
+    Ok(angles.iter().flat_map(|(_, values)| values).fold(f64::NAN, |most: f64, &angle| most.max(angle)))
 }
 
 /// The change of the alignment in percent of itself, over the size of the code.

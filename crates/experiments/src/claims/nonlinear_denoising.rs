@@ -36,11 +36,17 @@ impl Experiment for NonlinearDenoising {
             Profile::Smoke => &[(2, 0.5)],
             _ => &[(1, 0.33), (1, 0.66), (2, 0.33), (2, 0.66), (4, 0.33), (4, 0.66)],
         };
-        let sets = if profile == Profile::Smoke { vec![fashion(profile)] } else { vec![fashion(profile), mnist(profile)] };
-        let noises = std::iter::once(Noise::None).chain(masks.iter().map(|&(patch, drop)| Noise::Mask { patch, drop }));
+        let sets = if profile == Profile::Smoke {
+            vec![fashion(profile)]
+        } else {
+            vec![fashion(profile), mnist(profile)]
+        };
+        let noises = std::iter::once(Noise::None)
+            .chain(masks.iter().map(|&(patch, drop)| Noise::Mask { patch, drop }));
         let numbered = noises.enumerate().map(|(place, noise)| (place as f64, noise));
         let exact = alignments(EXACT, "mask", numbered, sets.clone());
-        let networks = std::iter::once(("no noise".to_owned(), 0.0, mlpae(LATENT, 3), Objective::Reconstruction));
+        let networks =
+            std::iter::once(("no noise".to_owned(), 0.0, mlpae(LATENT, 3), Objective::Reconstruction));
         let training = if profile == Profile::Smoke { [50, 1] } else { [100, 12] };
         let mut trained = autoencoders(TRAINED, "mask", networks, sets, training);
         let plain = trained.members[0].learner.clone();
@@ -59,9 +65,12 @@ impl Experiment for NonlinearDenoising {
         let all = Curves::all(results)?;
         let mut plates = Vec::new();
         for (exact, trained) in pairs(&all) {
-            let ticks: Vec<Tick> = trained.members.iter().skip(1).map(|(label, at)| {
-                Tick { at: *at, label: label.trim_start_matches("masks of ").to_owned() }
-            }).collect();
+            let ticks: Vec<Tick> = trained
+                .members
+                .iter()
+                .skip(1)
+                .map(|(label, at)| Tick { at: *at, label: label.trim_start_matches("masks of ").to_owned() })
+                .collect();
             let (mut of_exact, mut of_trained) = (Vec::new(), Vec::new());
             for (member, (_, number)) in trained.members.iter().enumerate().skip(1) {
                 of_exact.extend(impact(exact, member)?.and_then(|impact| spread(*number, &[impact])));
@@ -75,8 +84,18 @@ impl Experiment for NonlinearDenoising {
                 shape: Shape::Points,
             };
             let mut panels = vec![
-                panel("Exact linear code", axis(), "change of the alignment (%)", vec![points(EXACT, of_exact, 0)]),
-                panel("Trained autoencoder", axis(), "change of the probe's accuracy (%)", vec![points(TRAINED, of_trained, 1)]),
+                panel(
+                    "Exact linear code",
+                    axis(),
+                    "change of the alignment (%)",
+                    vec![points(EXACT, of_exact, 0)],
+                ),
+                panel(
+                    "Trained autoencoder",
+                    axis(),
+                    "change of the probe's accuracy (%)",
+                    vec![points(TRAINED, of_trained, 1)],
+                ),
             ];
             for panel in &mut panels {
                 panel.references = vec![Reference::Horizontal(Tick { at: 0.0, label: "no mask".into() })];
@@ -95,12 +114,17 @@ impl Experiment for NonlinearDenoising {
         for (exact, trained) in pairs(&all) {
             let (mut right, mut decided, mut got) = (0, 0, Vec::new());
             for (member, (label, _)) in trained.members.iter().enumerate().skip(1) {
-                let (Some(foretold), gains) = (impact(exact, member)?, gains(trained, member)?) else { continue };
+                let (Some(foretold), gains) = (impact(exact, member)?, gains(trained, member)?) else {
+                    continue;
+                };
                 if gains.is_empty() {
                     continue;
                 }
                 let of = interval(&gains);
-                got.push(format!("{label}: foretold {foretold:+.2} %, trained {:+.2} [{:+.2}, {:+.2}] %", of.mean, of.low, of.high));
+                got.push(format!(
+                    "{label}: foretold {foretold:+.2} %, trained {:+.2} [{:+.2}, {:+.2}] %",
+                    of.mean, of.low, of.high
+                ));
                 if of.low > 0.0 || of.high < 0.0 {
                     decided += 1;
                     right += usize::from((of.mean > 0.0) == (foretold > 0.0));
@@ -124,8 +148,11 @@ impl Experiment for NonlinearDenoising {
 }
 
 fn pairs<'c, 'r>(all: &'c [Curves<'r>]) -> impl Iterator<Item = (&'c Curves<'r>, &'c Curves<'r>)> {
-    let trained = |data: &str| all.iter().find(|other| other.data == data && other.variant.ends_with(TRAINED));
-    all.iter().filter(|curves| curves.variant.ends_with(EXACT)).filter_map(move |exact| Some((exact, trained(&exact.data)?)))
+    let trained =
+        |data: &str| all.iter().find(|other| other.data == data && other.variant.ends_with(TRAINED));
+    all.iter()
+        .filter(|curves| curves.variant.ends_with(EXACT))
+        .filter_map(move |exact| Some((exact, trained(&exact.data)?)))
 }
 
 /// The change of the exact alignment at the size of the latent, in percent of itself.

@@ -36,7 +36,10 @@ impl Experiment for PcaImages {
         let sets = match profile {
             Profile::Smoke => vec![fashion(profile)],
             // Their own size: the Gram matrix of 2,000 images does not mind how many pixels they have.
-            _ => vec![DataConfig::new("tiny-imagenet", 2_000, 1, 10), DataConfig::new("imagenette", 9_468, 1, 10)],
+            _ => vec![
+                DataConfig::new("tiny-imagenet", 2_000, 1, 10),
+                DataConfig::new("imagenette", 9_468, 1, 10),
+            ],
         };
         let asked = [("bands".to_owned(), 0.0, Question::Bands { shown: SHOWN })];
         grid(vec![questions("training images", "", asked, sets)], vec![0])
@@ -47,7 +50,8 @@ impl Experiment for PcaImages {
         for curves in &Curves::all(results)? {
             let missing = || Error::Missing("images in bands".into());
             let variable = results.variables.get(&format!("bands_{}", curves.index)).ok_or_else(missing)?;
-            let shape = results.attributes.get(&format!("band_shape_{}", curves.index)).ok_or_else(missing)?;
+            let shape =
+                results.attributes.get(&format!("band_shape_{}", curves.index)).ok_or_else(missing)?;
             let shape: Vec<usize> = shape.split(' ').filter_map(|n| n.parse().ok()).collect();
             let (Values::U8(bytes), &[_, shown, c, h, w]) = (&variable.values, shape.as_slice()) else {
                 return Err(missing());

@@ -18,9 +18,15 @@ use crate::{Profile, Result};
 pub struct SpectrumOverTraining;
 
 /// Autoencoders of images in [0, 1] whose reconstructions' spectra are measured.
-fn family(label: &str, networks: Vec<(String, f64, Network)>, data: Vec<crate::images::DataConfig>, training: [u32; 2]) -> Family {
-    let networks =
-        networks.into_iter().map(|(label, number, network)| (label, number, network, Objective::Reconstruction));
+fn family(
+    label: &str,
+    networks: Vec<(String, f64, Network)>,
+    data: Vec<crate::images::DataConfig>,
+    training: [u32; 2],
+) -> Family {
+    let networks = networks
+        .into_iter()
+        .map(|(label, number, network)| (label, number, network, Objective::Reconstruction));
     autoencoders(label, "latent size", networks, data, training).autoencoding(|task| task.spectrum = true)
 }
 
@@ -33,7 +39,9 @@ impl Experiment for SpectrumOverTraining {
     const KEPT: Kept = Kept::EPOCHS;
 
     fn grid(profile: Profile) -> Grid {
-        let mlp = |latent: usize, depth| (format!("latent {latent}, depth {depth}"), latent as f64, mlpae(latent, depth));
+        let mlp = |latent: usize, depth| {
+            (format!("latent {latent}, depth {depth}"), latent as f64, mlpae(latent, depth))
+        };
         let conv = |latent: usize, depth| {
             (format!("latent {latent}, depth {depth}"), latent as f64, Network::Dcae { latent, depth })
         };
@@ -95,7 +103,8 @@ impl Experiment for SpectrumOverTraining {
                 let epochs = observed(curves, member)?;
                 let mut learned = Vec::new();
                 for &epoch in &epochs {
-                    let of = |name: &str| curves.after(name, [member, 0], epoch).map(|values| median(&values));
+                    let of =
+                        |name: &str| curves.after(name, [member, 0], epoch).map(|values| median(&values));
                     let [count, last] = [of("modes_learned")?, of("last_mode")?];
                     learned.push((epoch, count, last));
                 }
@@ -104,7 +113,9 @@ impl Experiment for SpectrumOverTraining {
                 // From the top: few gaps among the ranks that are learned.
                 holds &= end.1 > first.1 && end.2 <= 1.5 * end.1 + 2.0;
                 holds &= trained.windows(2).all(|pair| pair[1].1 >= 0.9 * pair[0].1);
-                let words = learned.iter().map(|(epoch, count, last)| format!("{count:.0} up to rank {last:.0} after {epoch}"));
+                let words = learned
+                    .iter()
+                    .map(|(epoch, count, last)| format!("{count:.0} up to rank {last:.0} after {epoch}"));
                 got.push(format!("{label}: {}", words.collect::<Vec<_>>().join(", ")));
             }
             let finding = (!got.is_empty()).then(|| Finding { holds: Some(holds), got: listed(got) });

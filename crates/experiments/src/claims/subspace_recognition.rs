@@ -60,23 +60,32 @@ impl Experiment for SubspaceRecognition {
             Profile::Smoke => on(both("MLP", mlp, 2, [50, 1]), vec![fashion(profile)]).into(),
             Profile::Quick => [
                 on(both("MLP", mlp, 6, [100, 10]), vec![fashion(profile)]),
-                on(both("MLP", mlp, 4, [100, 8]), vec![cifar10(profile)]),
-                on(both("ResNet9/8", resnet9(8), 4, [100, 8]), vec![cifar10(profile), tiny_imagenet(profile)])
-                    .map(|family| family.with_seeds(1)),
+                on(
+                    both("ResNet9/8", resnet9(8), 4, [100, 5]),
+                    vec![cifar10(profile), tiny_imagenet(profile)],
+                )
+                .map(|family| family.with_seeds(1)),
             ]
             .concat(),
             Profile::Full => {
                 let plain = [("MLP", mlp), ("ResNet9", resnet9(1))].map(|(label, network)| {
-                    on(both(label, network, 8, [512, 50]), vec![fashion(profile), cifar10(profile), tiny_imagenet(profile)])
+                    on(
+                        both(label, network, 8, [512, 50]),
+                        vec![fashion(profile), cifar10(profile), tiny_imagenet(profile)],
+                    )
                 });
-                let cropped = plain.clone().map(|families| families.map(|family| {
-                    let label = format!("cropped and mirrored, {}", family.label);
-                    Family { label, ..family }.recognising(|task| task.crop = Some(4))
-                }));
-                let squared = plain.clone().map(|families| families.map(|family| {
-                    let label = format!("one-hot MSE, {}", family.label);
-                    Family { label, ..family }.recognising(|task| task.loss = RecognitionLoss::OneHotMse)
-                }));
+                let cropped = plain.clone().map(|families| {
+                    families.map(|family| {
+                        let label = format!("cropped and mirrored, {}", family.label);
+                        Family { label, ..family }.recognising(|task| task.crop = Some(4))
+                    })
+                });
+                let squared = plain.clone().map(|families| {
+                    families.map(|family| {
+                        let label = format!("one-hot MSE, {}", family.label);
+                        Family { label, ..family }.recognising(|task| task.loss = RecognitionLoss::OneHotMse)
+                    })
+                });
                 [plain, cropped, squared].concat().concat()
             }
         };
@@ -96,7 +105,12 @@ impl Experiment for SubspaceRecognition {
                     points.extend(crossed(&percent, &accuracy?));
                 }
                 points.sort_by(|a, b| a.x.total_cmp(&b.x));
-                series.push(Series { label: label.into(), points, style: Style::category(index), shape: Shape::Line });
+                series.push(Series {
+                    label: label.into(),
+                    points,
+                    style: Style::category(index),
+                    shape: Shape::Line,
+                });
             }
             let axis = Axis::new("explained variance", "%", Scale::Linear);
             let name = top.variant.trim_end_matches(&format!(", {TOP}"));
@@ -121,8 +135,10 @@ impl Experiment for SubspaceRecognition {
             let [high, low] = [nearest(top, NEAR_ALL)?, nearest(bottom, A_FIFTH)?];
             let finding = match (high, low) {
                 (Some(high), Some(low)) => {
-                    let [of_top, of_bottom] = [top.at("test_accuracy", high, 0)?, bottom.at("test_accuracy", low, 0)?];
-                    let gaps: Vec<f64> = of_bottom.iter().zip(&of_top).map(|(bottom, top)| bottom - top).collect();
+                    let [of_top, of_bottom] =
+                        [top.at("test_accuracy", high, 0)?, bottom.at("test_accuracy", low, 0)?];
+                    let gaps: Vec<f64> =
+                        of_bottom.iter().zip(&of_top).map(|(bottom, top)| bottom - top).collect();
                     let gap = interval(&gaps);
                     let shares = [mean(&top.at("share", high, 0)?), mean(&bottom.at("share", low, 0)?)];
                     Some(Finding {
@@ -145,7 +161,8 @@ impl Experiment for SubspaceRecognition {
             rows.push(judged(
                 "LBR 1",
                 format!("a fifth of the variance from below beats nine tenths from above ({name})"),
-                "accuracy of the bottom nearest 20 % above that of the top nearest 90 %, 95 % interval".into(),
+                "accuracy of the bottom nearest 20 % above that of the top nearest 90 %, 95 % interval"
+                    .into(),
                 finding,
                 n,
             ));

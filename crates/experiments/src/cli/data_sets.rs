@@ -65,7 +65,7 @@ struct Entry {
     #[serde(skip_serializing_if = "Option::is_none")]
     folder: Option<PathBuf>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    missing: Vec<&'static str>,
+    missing: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     size: Option<Counts>,
     licence: &'static str,

@@ -32,6 +32,12 @@ pub(super) struct Export {
 }
 
 pub(super) fn command(asked: &Export) -> Result<ExitCode> {
+    say(&export(asked)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the file and says what is in it.
+fn export(asked: &Export) -> Result<String> {
     let folder = asked.out.join("runs");
     if !folder.is_dir() {
         let what = format!(
@@ -53,8 +59,7 @@ pub(super) fn command(asked: &Export) -> Result<ExitCode> {
     weights::write(&asked.file, &parameters)?;
     let numbers: usize = parameters.iter().map(|(_, tensor)| tensor.shape().iter().product::<usize>()).sum();
     let file = asked.file.display();
-    say(&format!("{file}: {} tensors, {numbers} numbers, of run {key}\n", parameters.len()))?;
-    Ok(ExitCode::SUCCESS)
+    Ok(format!("{file}: {numbers} numbers in {} tensors, of run {key}\n", parameters.len()))
 }
 
 /// The run whose key begins like this.
@@ -139,15 +144,16 @@ mod tests {
         folder
     }
 
-    fn export(folder: &tempfile::TempDir, key: &str) -> Result<ExitCode> {
+    fn exported(folder: &tempfile::TempDir, key: &str) -> Result<String> {
         let file = folder.path().join("w.safetensors");
-        command(&Export { key: key.to_owned(), file, out: folder.path().to_owned() })
+        export(&Export { key: key.to_owned(), file, out: folder.path().to_owned() })
     }
 
     #[test]
     fn what_was_learned_is_written_under_the_names_of_the_layers() {
         let folder = stored();
-        export(&folder, &spec(0).key()[..12]).unwrap();
+        let said = exported(&folder, &spec(0).key()[..12]).unwrap();
+        assert!(said.contains("2 numbers in 1 tensors, of run "), "{said}");
         let written = weights::read(&folder.path().join("w.safetensors")).unwrap();
         assert_eq!(written.keys().collect::<Vec<_>>(), ["encoder.0.weight"]);
         assert_eq!(written["encoder.0.weight"].as_slice::<f32>().unwrap(), [1.0, 2.0]);
@@ -157,7 +163,7 @@ mod tests {
     #[test]
     fn a_run_that_learned_nothing_or_is_not_finished_is_refused() {
         let folder = stored();
-        let message = |seed| export(&folder, &spec(seed).key()).unwrap_err().to_string();
+        let message = |seed| exported(&folder, &spec(seed).key()).unwrap_err().to_string();
         assert!(message(1).contains("nothing was learned"), "{}", message(1));
         assert!(message(2).contains("is not finished"), "{}", message(2));
         assert!(!folder.path().join("w.safetensors").exists());
@@ -168,12 +174,12 @@ mod tests {
         let folder = stored();
         let mut slip = spec(0).folder_name();
         slip.replace_range(3..4, "x");
-        let error = export(&folder, &slip).unwrap_err();
+        let error = exported(&folder, &slip).unwrap_err();
         assert!(matches!(error, Error::Usage(_)));
         assert!(error.to_string().contains(&format!("did you mean `{}`", spec(0).folder_name())), "{error}");
-        let error = export(&folder, "").unwrap_err();
+        let error = exported(&folder, "").unwrap_err();
         assert!(error.to_string().starts_with("3 runs begin with ``"), "{error}");
         let nowhere = tempfile::tempdir().unwrap();
-        assert!(matches!(export(&nowhere, "ab"), Err(Error::Usage(_))));
+        assert!(matches!(exported(&nowhere, "ab"), Err(Error::Usage(_))));
     }
 }

@@ -72,17 +72,20 @@ struct Described {
 }
 
 pub(super) fn command(asked: &Inspect) -> Result<ExitCode> {
-    let file = &asked.file;
-    if !file.is_file() {
-        return Err(Error::Usage(no_file(file)));
-    }
-    let inspected = Inspected::new(&read_results(file)?)?;
+    let inspected = inspected(&asked.file)?;
     if asked.json {
         say_json(&inspected)?;
     } else {
         say(&inspected.text())?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn inspected(file: &Path) -> Result<Inspected> {
+    if !file.is_file() {
+        return Err(Error::Usage(no_file(file)));
+    }
+    Inspected::new(&read_results(file)?)
 }
 
 /// Why there is nothing to read, with the nearest name in the same folder.
@@ -153,6 +156,7 @@ impl Inspected {
 impl Axis {
     fn row(&self) -> [String; 5] {
         let range = match &self.coordinates {
+            Range::Numbers(Some([one, other])) if one == other => number(*one),
             Range::Numbers(Some([least, greatest])) => format!("{} to {}", number(*least), number(*greatest)),
             Range::Numbers(None) => "none".to_owned(),
             Range::Texts(texts) => {
@@ -185,7 +189,11 @@ impl Described {
             true => "(one number)".to_owned(),
             false => self.dimensions.join(" x "),
         };
-        let (unit, nan) = (self.unit.clone(), self.nan.to_string());
+        let nan = match self.nan {
+            0 => "0".to_owned(),
+            n => format!("{n} of {}", self.shape.iter().product::<usize>()),
+        };
+        let unit = self.unit.clone();
         [self.name.clone(), dimensions, unit, nan, least, mean, greatest, self.description.clone()]
     }
 }

@@ -54,21 +54,23 @@ impl Change {
                 Err(Error::Usage(format!("images of {h} x {w} cannot be padded to {side} x {side}")))
             }
             Self::Background { percent } if percent < 100 => with_background(sets, percent),
-            Self::Background { percent } => {
-                Err(Error::Usage(format!("a background cannot hold {percent} % of the variance; give less than 100")))
-            }
+            Self::Background { percent } => Err(Error::Usage(format!(
+                "a background cannot hold {percent} % of the variance; give less than 100"
+            ))),
         }
     }
 }
 
 fn each(sets: [Split; 2], change: impl Fn(&Array4<u8>) -> Array4<u8>) -> Result<[Split; 2]> {
-    let [train, test] = sets.map(|set| Split::new(change(&pixels(&set)), set.labels().to_vec(), set.n_classes()));
+    let [train, test] =
+        sets.map(|set| Split::new(change(&pixels(&set)), set.labels().to_vec(), set.n_classes()));
     Ok([train?, test?])
 }
 
 fn pixels(set: &Split) -> Array4<u8> {
     let [c, h, w] = set.image_shape();
-    Array4::from_shape_vec((set.len(), c, h, w), set.pixels().to_vec()).expect("a split has as many pixels as it says")
+    Array4::from_shape_vec((set.len(), c, h, w), set.pixels().to_vec())
+        .expect("a split has as many pixels as it says")
 }
 
 fn halved(images: &Array4<u8>) -> Array4<u8> {
@@ -84,7 +86,9 @@ fn padded(images: &Array4<u8>, side: usize) -> Array4<u8> {
     let [down, right] = [h, w].map(|length| (side - length) / 2);
     Array4::from_shape_fn((n, c, side, side), |(image, channel, row, column)| {
         let inside = row.checked_sub(down).zip(column.checked_sub(right));
-        inside.filter(|&(row, column)| row < h && column < w).map_or(0, |(row, column)| images[[image, channel, row, column]])
+        inside
+            .filter(|&(row, column)| row < h && column < w)
+            .map_or(0, |(row, column)| images[[image, channel, row, column]])
     })
 }
 
@@ -97,20 +101,27 @@ fn with_background(sets: [Split; 2], percent: u32) -> Result<[Split; 2]> {
     let mut sums = Vec::new();
     for (set, purpose) in sets.iter().zip(["background of training", "background of testing"]) {
         let stream = Stream::new(0, purpose);
-        let mut sum: Array2<f64> = pixels(set).mapv(f64::from).into_shape_with_order((set.len() * c, h * w)).expect("channels of images");
+        let mut sum: Array2<f64> = pixels(set)
+            .mapv(f64::from)
+            .into_shape_with_order((set.len() * c, h * w))
+            .expect("channels of images");
         for (image, mut channels) in sum.axis_chunks_iter_mut(Axis(0), c).enumerate() {
             let mut words = stream.sequence(image as u64);
             for mode in modes.outer_iter() {
                 let weight: f64 = StandardNormal.sample(&mut words);
-                channels.outer_iter_mut().for_each(|mut channel| channel.scaled_add(deviation * weight, &mode));
+                channels
+                    .outer_iter_mut()
+                    .for_each(|mut channel| channel.scaled_add(deviation * weight, &mode));
             }
         }
         sums.push(sum);
     }
-    let (low, high) = sums[0].iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &x| (low.min(x), high.max(x)));
+    let (low, high) =
+        sums[0].iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &x| (low.min(x), high.max(x)));
     let scale = 255.0 / (high - low).max(f64::MIN_POSITIVE);
     let scaled = sums.iter().zip(&sets).map(|(sum, set)| {
-        let bytes: Vec<u8> = sum.iter().map(|x| ((x - low) * scale).round().clamp(0.0, 255.0) as u8).collect();
+        let bytes: Vec<u8> =
+            sum.iter().map(|x| ((x - low) * scale).round().clamp(0.0, 255.0) as u8).collect();
         let images = Array4::from_shape_vec((set.len(), c, h, w), bytes).expect("as many pixels as before");
         Split::new(images, set.labels().to_vec(), set.n_classes())
     });

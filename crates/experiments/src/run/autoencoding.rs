@@ -128,7 +128,13 @@ impl Autoencoding {
         Ok(Guided::new(
             network.build(image, &stream.child("autoencoder"))?,
             linear_probe(code, classes, &stream.child("linear"), DType::F32)?,
-            nonlinear_probe(code, PROBE_WIDTH.min(4 * code), classes, &stream.child("nonlinear"), DType::F32)?,
+            nonlinear_probe(
+                code,
+                PROBE_WIDTH.min(4 * code),
+                classes,
+                &stream.child("nonlinear"),
+                DType::F32,
+            )?,
         ))
     }
 

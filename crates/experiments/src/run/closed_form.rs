@@ -4,12 +4,13 @@ use ndarray::{ArrayView1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 use theory::{Corruption, GramPca, LinearFront};
 
+use super::linear_optimum::LinearOptimum;
 use super::observed::Scalars;
 use crate::Result;
 use crate::images::Images;
 use crate::store::{Array, Arrays, Values};
 
-/// A question about the training images, answered without learning.
+/// A question about the training images that a closed form answers, or that is put to a closed form.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "asked", deny_unknown_fields)]
 pub enum Question {
@@ -22,6 +23,11 @@ pub enum Question {
     Front {
         /// The size of the code.
         k: usize,
+    },
+    /// Whether gradient descent comes to the optimum of a linear model (section 4).
+    Optimum {
+        /// The model, and how it is trained.
+        task: LinearOptimum,
     },
     /// What the components of the smallest and the largest variance look like (experiment E5).
     Bands {
@@ -69,7 +75,7 @@ impl Noise {
     }
 
     /// The corruption of images `[c, h, w]` whose numbers have this deviation.
-    fn corruption(self, image: [usize; 3], deviation_of_pixels: f64) -> Corruption {
+    pub(super) fn corruption(self, image: [usize; 3], deviation_of_pixels: f64) -> Corruption {
         let [_, h, w] = image;
         match self {
             Self::None => Corruption::None,
@@ -84,9 +90,8 @@ impl Noise {
 }
 
 /// The weights of reconstruction at which the exact front is solved: dense where the first percent of error is.
-const WEIGHTS: [f64; 17] = [
-    0.0, 0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.993, 0.995, 0.997, 0.999, 0.9999, 1.0,
-];
+const WEIGHTS: [f64; 17] =
+    [0.0, 0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.993, 0.995, 0.997, 0.999, 0.9999, 1.0];
 
 impl Question {
     /// Words for a line of progress.
@@ -94,6 +99,7 @@ impl Question {
         match self {
             Self::Alignment { noise } => format!("alignment, {}", noise.label()),
             Self::Front { k } => format!("exact linear front, k = {k}"),
+            Self::Optimum { task } => task.label(),
             Self::Bands { .. } => "images in bands of variance".into(),
         }
     }
@@ -103,6 +109,7 @@ impl Question {
         match *self {
             Self::Alignment { noise } => alignment(images, noise),
             Self::Front { k } => front(images, k),
+            Self::Optimum { task } => task.train(images),
             Self::Bands { shown } => bands(images, shown),
         }
     }
@@ -143,7 +150,8 @@ fn bands(images: &Images, shown: usize) -> Result<(Scalars, Arrays)> {
     let n = images.train.len();
     let shown = shown.min(n);
     let d: usize = images.train.image_shape().iter().product();
-    let x = ArrayView2::from_shape((n, d), images.train.pixels()).expect("a split has as many pixels as it says");
+    let x =
+        ArrayView2::from_shape((n, d), images.train.pixels()).expect("a split has as many pixels as it says");
     let pca = GramPca::fit(x)?;
     // Spread over the set.
     let picked: Vec<usize> = (0..shown).map(|place| place * n / shown).collect();
@@ -151,7 +159,10 @@ fn bands(images: &Images, shown: usize) -> Result<(Scalars, Arrays)> {
     let originals = x.select(Axis(0), &picked).mapv(f64::from);
     let [top, bottom] = [0..n_top, n_top..rank].map(|range| pca.part(&picked, range));
     let [top, bottom] = [top? + pca.mean(), bottom? + pca.mean()];
-    let bytes = [&originals, &bottom, &top].into_iter().flat_map(|rows| rows.outer_iter().flat_map(stretched)).collect();
+    let bytes = [&originals, &bottom, &top]
+        .into_iter()
+        .flat_map(|rows| rows.outer_iter().flat_map(stretched))
+        .collect();
     let [c, h, w] = images.train.image_shape();
     let array = Array { shape: vec![3, shown, c, h, w], values: Values::U8(bytes) };
     let share = n_top as f64 / rank as f64;
@@ -164,17 +175,20 @@ const BOTTOM: f64 = 0.25;
 
 /// An image from its own least to its own largest value.
 fn stretched(image: ArrayView1<'_, f64>) -> Vec<u8> {
-    let (low, high) = image.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &x| (low.min(x), high.max(x)));
+    let (low, high) =
+        image.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &x| (low.min(x), high.max(x)));
     let scale = 255.0 / (high - low).max(f64::MIN_POSITIVE);
     image.iter().map(|x| ((x - low) * scale).round() as u8).collect()
 }
 
-fn column(name: &str, values: Vec<f64>) -> (String, Array) {
+pub(super) fn column(name: &str, values: Vec<f64>) -> (String, Array) {
     (name.into(), Array { shape: vec![values.len()], values: Values::F64(values) })
 }
 
-/// The largest principal angles are measured at these sizes of codes, which are few because each is a factorisation.
+/// The largest principal angles are measured at these sizes of codes, which are few because each is a factorisation,
+/// and up to this rank, because another eigendecomposition comes with them.
 const ANGLES: [usize; 4] = [4, 16, 64, 256];
+const LARGEST_WITH_ANGLES: usize = 1_100;
 
 fn alignment(images: &Images, noise: Noise) -> Result<(Scalars, Arrays)> {
     let denoising = images.denoising()?;
@@ -182,7 +196,8 @@ fn alignment(images: &Images, noise: Noise) -> Result<(Scalars, Arrays)> {
     let corruption = noise.corruption(images.train.image_shape(), (total / d as f64).sqrt());
     let curve = denoising.alignment(&corruption)?;
     let sizes = sizes(denoising.rank());
-    let at: Vec<usize> = ANGLES.into_iter().filter(|&k| k < denoising.rank()).collect();
+    let rank = denoising.rank();
+    let at: Vec<usize> = ANGLES.into_iter().filter(|&k| k < rank && rank <= LARGEST_WITH_ANGLES).collect();
     let of_angles = denoising.angles_to_principal_components(&corruption, &at)?;
     let angle = |k: &usize| at.iter().position(|known| known == k).map_or(f64::NAN, |place| of_angles[place]);
     let ratio = curve.r2_ratio();
@@ -193,6 +208,9 @@ fn alignment(images: &Images, noise: Noise) -> Result<(Scalars, Arrays)> {
         ("explained", of(&(ratio / 100.0))),
         ("angle", sizes.iter().map(angle).collect()),
     ];
-    let scalars = Scalars::from([("rank".into(), denoising.rank() as f64), ("r2".into(), curve.r2[curve.r2.len() - 1])]);
+    let scalars = Scalars::from([
+        ("rank".into(), denoising.rank() as f64),
+        ("r2".into(), curve.r2[curve.r2.len() - 1]),
+    ]);
     Ok((scalars, arrays.into_iter().map(|(name, values)| column(name, values)).collect()))
 }

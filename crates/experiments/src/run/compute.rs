@@ -9,8 +9,8 @@ use tensor::random::Stream;
 use tensor::{DType, Device, flops};
 
 use super::Run;
-use super::finals::named;
 use super::closed_form::Question;
+use super::finals::named;
 use super::learner::Learner;
 use super::learning::{
     Learning, OfAutoencoder, OfCre, OfHeads, OfNetwork, OfRecognition, on_features, on_the_processor,
@@ -43,7 +43,8 @@ impl Run {
         let ended = match &self.config.learner {
             Learner::ClosedForm { question } => self.answer(question, images, &mut folder, &mut heard),
             _ => {
-                let work = |learning: &mut dyn Learning| self.epochs(learning, images, &mut folder, &mut heard);
+                let work =
+                    |learning: &mut dyn Learning| self.epochs(learning, images, &mut folder, &mut heard);
                 self.learn(images, needed, device, work)
             }
         };

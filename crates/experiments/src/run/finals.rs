@@ -47,9 +47,7 @@ pub(super) fn of_representation<L: Learning + ?Sized>(learning: &L, images: &Ima
 }
 
 /// Ridge regression from frozen latents of training images to labels and to pixels, judged on test images.
-fn probes<L: Learning + ?Sized>(
-    learning: &L,
-    images: &Images, test: &[f32]) -> Result<[(String, f64); 2]> {
+fn probes<L: Learning + ?Sized>(learning: &L, images: &Images, test: &[f32]) -> Result<[(String, f64); 2]> {
     let train = images.train.first(PROBED.min(images.train.len()))?;
     let of_train = codes(learning, &train)?;
     let wide = |z: &[f32], n: usize| -> Array2<f64> {

@@ -53,7 +53,8 @@ pub enum Learner {
         /// The autoencoder, and what it minimises.
         task: Autoencoding,
     },
-    /// Nothing learns: a closed form of the training images. Optimiser, batch and epochs mean nothing.
+    /// A closed form of the training images, or a linear model held against one. Optimiser, batch and epochs mean
+    /// nothing.
     ClosedForm {
         /// What is asked.
         question: Question,

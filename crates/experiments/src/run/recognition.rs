@@ -67,7 +67,9 @@ impl Recogniser {
     /// If a size is zero.
     pub fn build(self, [c, h, w]: [usize; 3], classes: usize, stream: &Stream) -> Result<Sequential> {
         match self {
-            Self::Mlp { depth } => mlp::classifier(&mlp::Config { inputs: c * h * w, classes, depth }, stream, DType::F32),
+            Self::Mlp { depth } => {
+                mlp::classifier(&mlp::Config { inputs: c * h * w, classes, depth }, stream, DType::F32)
+            }
             Self::Resnet9 { narrower } => {
                 let widths = resnet9::WIDTHS.map(|width| width / narrower.max(1));
                 resnet9::classifier(&resnet9::Config { channels: c, widths, classes }, stream, DType::F32)

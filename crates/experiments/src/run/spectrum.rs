@@ -43,7 +43,8 @@ impl Spectrum {
         for (batch, _) in in_order(images)? {
             let reconstructed = reconstruct(&batch)?;
             let pixels = batch.as_slice::<f32>()?.iter().map(|&x| (f64::from(x) + 1.0) / 2.0).collect();
-            let original = Array2::from_shape_vec(reconstructed.dim(), pixels).expect("reconstructions of these images");
+            let original =
+                Array2::from_shape_vec(reconstructed.dim(), pixels).expect("reconstructions of these images");
             for (sums, x) in [(&mut missed, &reconstructed - &original), (&mut energy, reconstructed)] {
                 for row in x.dot(&self.modes.components().t()).outer_iter() {
                     sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += x * x);
@@ -113,7 +114,8 @@ mod tests {
             // Pixels are in f32, and energies of images of 784 pixels up to some hundred.
             assert!((reconstructed - value).abs() < 1e-4 * value + 1e-5, "{name}: {reconstructed} {value}");
         }
-        let basis = spectrum.modes.components().slice_axis(ndarray::Axis(0), ndarray::Slice::from(..7)).to_owned();
+        let basis =
+            spectrum.modes.components().slice_axis(ndarray::Axis(0), ndarray::Slice::from(..7)).to_owned();
         let project = |batch: &Tensor| Ok(unit(batch).dot(&basis.t()).dot(&basis));
         let part = spectrum.measure(&images.train, project).unwrap();
         assert_eq!([part["modes_learned"], part["last_mode"]], [7.0, 7.0]);

@@ -8,8 +8,8 @@ use tensor::Device;
 use super::compute::Ended;
 use super::learning::Learning;
 use super::{
-    Autoencoding, Features, Hardware, Learner, Masked, Network, Noise, Objective, Question, Recogniser, Recognition,
-    RecognitionLoss, Rotation, Run, RunConfig, cre,
+    Autoencoding, Features, Hardware, Learner, Masked, Network, Noise, Objective, Question, Recogniser,
+    Recognition, RecognitionLoss, Rotation, Run, RunConfig, cre,
 };
 use crate::images::{DataConfig, Images};
 use crate::store::{Arrays, FinishedRun, Outcome, Store, Values};
@@ -97,7 +97,11 @@ fn every_kind_of_run_ends_with_finite_losses_and_the_same_bits_again() {
         assert_eq!(first.finals, second.finals, "{}", run.label());
         for (a, b) in first.epochs.iter().zip(&second.epochs) {
             assert_eq!(a.difference(b), None, "{}", run.label());
-            assert!(a.scalars["test_cross_entropy"].is_finite() && a.scalars["flops"] > 0.0, "{}", run.label());
+            assert!(
+                a.scalars["test_cross_entropy"].is_finite() && a.scalars["flops"] > 0.0,
+                "{}",
+                run.label()
+            );
             let reconstructs = !matches!(run.config.learner, Learner::Recognition { .. });
             assert_eq!(a.scalars.contains_key("test_mse"), reconstructs, "{}", run.label());
         }
@@ -175,7 +179,8 @@ fn closed_forms_are_runs_without_epochs() {
     assert_eq!((done.outcome.clone(), done.epochs.len()), (Outcome::Finished, 1));
     let excess = numbers(&done, "excess_mse");
     assert!(excess.iter().all(|excess| *excess > -1e-12) && excess.last() == Some(&0.0), "{excess:?}");
-    let alignment = |noise| numbers(&computed(&ask(Question::Alignment { noise }), &images, None), "alignment");
+    let alignment =
+        |noise| numbers(&computed(&ask(Question::Alignment { noise }), &images, None), "alignment");
     let clean = alignment(Noise::None);
     assert!((clean.last().unwrap() - 100.0).abs() < 1e-9);
     // Gaussian noise changes no subspace (claim 8); masks do.

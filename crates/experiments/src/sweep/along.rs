@@ -11,8 +11,16 @@ use crate::store::{Array, FinishedRun, Values};
 pub const ALIGNMENT: Along = Along {
     coordinate: ("k", "numbers in the code"),
     arrays: &[
-        ("alignment", "root of what a probe explains of the labels over what it explains from all pixels", "%"),
-        ("explained", "what a probe explains of the one-hot labels, over what it explains from all pixels", "1"),
+        (
+            "alignment",
+            "root of what a probe explains of the labels over what it explains from all pixels",
+            "%",
+        ),
+        (
+            "explained",
+            "what a probe explains of the one-hot labels, over what it explains from all pixels",
+            "1",
+        ),
         ("angle", "largest principal angle to the subspace of as many principal components", "degree"),
     ],
 };

@@ -287,7 +287,9 @@ impl<'a> Collected<'a> {
                 Some("mode_rank") => "mean rank of the eigenvectors of a group",
                 Some("energy") => "mean square of the images along these eigenvectors, uncentred, in [0, 1]",
                 Some("reconstructed_energy") => "the same of the reconstructions",
-                Some("modes_learned") => "eigenvectors along which reconstructions miss at most half of the energy",
+                Some("modes_learned") => {
+                    "eigenvectors along which reconstructions miss at most half of the energy"
+                }
                 Some("last_mode") => "the rank of the last eigenvector that is learned",
                 Some("layer_cosine") => "cosine of both losses' gradients by this weight, on one batch",
                 _ => "norm of the MSE's gradient by this weight over the cross-entropy's, on one batch",

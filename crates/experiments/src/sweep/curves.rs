@@ -136,7 +136,9 @@ impl<'a> Curves<'a> {
         let dimensions = &self.results.variables.get(measure).ok_or_else(missing)?.dimensions;
         let along = numbers(self.results, dimensions.last().ok_or_else(missing)?)?;
         let all = self.slice(measure, self.point(member, lambda), self.n_seeds * along.len())?;
-        let at = |place: usize| finite(&all.iter().skip(place).step_by(along.len()).copied().collect::<Vec<f64>>());
+        let at = |place: usize| {
+            finite(&all.iter().skip(place).step_by(along.len()).copied().collect::<Vec<f64>>())
+        };
         let points = along.iter().enumerate().map(|(place, &coordinate)| (coordinate, at(place)));
         Ok(points.filter(|(_, values)| !values.is_empty()).collect())
     }

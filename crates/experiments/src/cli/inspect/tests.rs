@@ -44,7 +44,7 @@ fn axes_have_their_range_and_arrays_what_is_in_them() {
     assert_eq!(line("lambda"), "lambda 3 0 to 1 1 an axis");
     assert_eq!(line("model"), "model 5 FC-S, FC-M, FC-L, CNN-S, … an axis");
     assert_eq!(line("nobody"), "nobody 0 none 1 an axis");
-    assert_eq!(line("loss"), "loss lambda 1 1 1 1.5000 2 measured");
+    assert_eq!(line("loss"), "loss lambda 1 1 of 3 1 1.5000 2 measured");
     assert_eq!(line("labels"), "labels model 1 0 0 2 4 measured");
     assert_eq!(line("nothing"), "nothing nobody 1 0 - - - measured");
     assert_eq!(line("one"), "one (one number) 1 0 0.5000 0.5000 0.5000 measured");
@@ -67,7 +67,7 @@ fn programs_get_the_same_with_null_for_what_is_no_number() {
 #[test]
 fn a_file_that_was_written_can_be_inspected_and_no_other() {
     let folder = tempfile::tempdir().unwrap();
-    let ask = |name: &str| command(&Inspect { file: folder.path().join(name), json: false });
+    let ask = |name: &str| inspected(&folder.path().join(name));
     write_results(&folder.path().join("sweep.h5"), &results()).unwrap();
     assert!(ask("sweep.h5").is_ok());
 

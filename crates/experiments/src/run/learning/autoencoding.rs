@@ -2,20 +2,20 @@
 
 use data::{Batches, Split};
 use models::{
-    Adam, Conflict, EpochReport, Evaluation, Example, Guided, Learner, Mode, Module, Representation, Schedule,
-    count_correct, mean_cross_entropy,
+    Adam, Conflict, EpochReport, Evaluation, Example, Guided, Learner, Mode, Module, Representation,
+    Schedule, count_correct, mean_cross_entropy,
 };
 use ndarray::{Array2, ArrayView2};
-use tensor::random::Stream;
 use tensor::Tensor;
+use tensor::random::Stream;
 
 use super::{Learning, in_order};
+use crate::Result;
 use crate::images::Images;
 use crate::run::Run;
 use crate::run::autoencoding::{Autoencoding, Masked, Objective};
 use crate::run::observed::Scalars;
 use crate::run::spectrum::Spectrum;
-use crate::Result;
 
 /// The ratio of mean squared errors in the range of other learners, [-1, 1], to those in [0, 1].
 const RANGE: f64 = 4.0;

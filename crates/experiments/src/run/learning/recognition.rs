@@ -46,7 +46,9 @@ impl<'a> OfRecognition<'a> {
     ) -> Result<Self> {
         let (batch, n) = (run.config.batch, images.train.len());
         if batch == 0 || batch > n {
-            return Err(Error::Usage(format!("batches of {batch} images: wanted 1 to {n}, the number of images")));
+            return Err(Error::Usage(format!(
+                "batches of {batch} images: wanted 1 to {n}, the number of images"
+            )));
         }
         let subspaces = images.subspaces()?;
         let kept = subspaces.kept(config.seen)?;
@@ -82,7 +84,9 @@ impl<'a> OfRecognition<'a> {
                     let crop = Augmentation::CropAndFlip { border };
                     let sources = crop.sources(&self.augment, [step, place as u64], [h, w]);
                     for channel in image.chunks_exact(h * w) {
-                        pixels.extend(sources.iter().map(|source| source.map_or(0.0, |source| channel[source])));
+                        pixels.extend(
+                            sources.iter().map(|source| source.map_or(0.0, |source| channel[source])),
+                        );
                     }
                 }
             }

@@ -1,0 +1,82 @@
+//! The sets that are a few files: what the files are called, and what is in them.
+
+use std::path::PathBuf;
+
+use ndarray::Array4;
+
+use crate::{
+    Result, Split,
+    cifar::{self, Version},
+    idx::{self, Idx},
+    known::{Format, Ink},
+    svhn,
+};
+
+/// The usual names of a set's files, split by split; each may end in `.gz`.
+pub(crate) struct Files {
+    pub(crate) train: &'static [&'static str],
+    pub(crate) test: &'static [&'static str],
+}
+
+impl Format {
+    /// What the files are called.
+    pub(crate) fn files(self) -> Files {
+        match self {
+            // Images before labels.
+            Self::Idx => Files {
+                train: &["train-images-idx3-ubyte", "train-labels-idx1-ubyte"],
+                test: &["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"],
+            },
+            Self::IdxTest => Files {
+                train: &["train-images-idx3-ubyte", "train-labels-idx1-ubyte"],
+                test: &["test-images-idx3-ubyte", "test-labels-idx1-ubyte"],
+            },
+            Self::Cifar100 => Files { train: &["train.bin"], test: &["test.bin"] },
+            Self::Svhn => Files { train: &["train_32x32.mat"], test: &["test_32x32.mat"] },
+            Self::Cifar10 => Files {
+                train: &[
+                    "data_batch_1.bin",
+                    "data_batch_2.bin",
+                    "data_batch_3.bin",
+                    "data_batch_4.bin",
+                    "data_batch_5.bin",
+                ],
+                test: &["test_batch.bin"],
+            },
+        }
+    }
+
+    /// One split from its files, and the SHA-256 of each of them.
+    pub(crate) fn read(self, ink: Ink, paths: &[PathBuf], n_classes: usize) -> Result<(Split, Vec<String>)> {
+        match self {
+            Self::Idx | Self::IdxTest => {
+                let [images, labels] = paths else { unreachable!("an idx split has two files") };
+                let (mut images, labels) = (idx::read(images)?, idx::read(labels)?);
+                images.values.iter_mut().for_each(|pixel| *pixel = ink.of(*pixel));
+                let hashes = vec![images.sha256.clone(), labels.sha256.clone()];
+                Ok((split(images, labels, n_classes)?, hashes))
+            }
+            Self::Svhn => {
+                let [path] = paths else { unreachable!("a split of SVHN is one file") };
+                let (split, sha256) = svhn::read(path)?;
+                Ok((split, vec![sha256]))
+            }
+            Self::Cifar10 | Self::Cifar100 => {
+                let version = if let Self::Cifar10 = self { Version::Cifar10 } else { Version::Cifar100 };
+                let records = cifar::read(version, paths)?;
+                let [c, h, w] = cifar::IMAGE_SHAPE;
+                let images = Array4::from_shape_vec((records.labels.len(), c, h, w), records.pixels)
+                    .expect("the reader gives the pixels of one image for each label");
+                Ok((Split::new(images, records.labels, n_classes)?, records.sha256))
+            }
+        }
+    }
+}
+
+/// Images of one channel, with their labels.
+pub(crate) fn split(images: Idx<3>, labels: Idx<1>, n_classes: usize) -> Result<Split> {
+    let [n, h, w] = images.dims;
+    let images = Array4::from_shape_vec((n, 1, h, w), images.values)
+        .expect("the reader gives exactly as many values as the dimensions say");
+    Split::new(images, labels.values, n_classes)
+}

@@ -1,0 +1,78 @@
+//! The layout of Imagenette: ten classes of photographs of any size, a folder for each.
+
+use std::path::Path;
+
+use crate::{
+    Result,
+    folder::Content,
+    picture::{Fit, Form},
+    pictures,
+};
+
+/// The folder of each class, in the order of the classes.
+const CODES: [&str; 10] = [
+    "n01440764",
+    "n02102040",
+    "n02979186",
+    "n03000684",
+    "n03028079",
+    "n03394916",
+    "n03417042",
+    "n03425413",
+    "n03445777",
+    "n03888257",
+];
+
+/// What each class shows.
+pub(crate) const CLASSES: [&str; 10] = [
+    "tench",
+    "English springer",
+    "cassette player",
+    "chain saw",
+    "church",
+    "French horn",
+    "garbage truck",
+    "gas pump",
+    "golf ball",
+    "parachute",
+];
+
+/// Shorter side 256, the middle 224x224, in colour: section 3, E5 and E6 of the specification of the LBR experiments.
+const FORM: Form = Form { fit: Fit::Middle { shorter: 256, side: 224 }, colour: true };
+
+/// The published numbers of training and of validation images.
+const PUBLISHED: [usize; 2] = [9_469, 3_925];
+
+/// What must be in the folder: `train/CODE` and `val/CODE` for each class.
+pub(crate) fn parts() -> Vec<String> {
+    ["train", "val"].iter().flat_map(|split| CODES.map(|code| format!("{split}/{code}"))).collect()
+}
+
+/// Reads the set from its folder; the validation images are the test split.
+///
+/// Images lie there class by class. Both splits are given in a fixed random order, that of
+/// `Stream::new(0, "order").permutation(n, epoch)` over the images sorted by class and then by name, with epoch 0 for
+/// training and 1 for test images, so that the first few of them show all classes.
+///
+/// Errs if a class has no images or an image is broken.
+pub(crate) fn read(root: &Path) -> Result<Content> {
+    let split = |name, epoch| {
+        let mut listed = Vec::new();
+        for (label, code) in (0..).zip(CODES) {
+            listed.extend(pictures::of_class(root, &root.join(name).join(code), label)?);
+        }
+        pictures::split(root, &pictures::shuffled(&listed, epoch), FORM, CODES.len())
+    };
+    let (train, train_files) = split("train", 0)?;
+    let (test, test_files) = split("val", 1)?;
+    let selection = format!(
+        "{} of the {} published training images and as test images {} of the {} published validation images, both in a \
+         fixed random order; shorter side resized to 256, the middle 224 x 224 pixels",
+        train.len(),
+        PUBLISHED[0],
+        test.len(),
+        PUBLISHED[1],
+    );
+    let classes = CLASSES.map(str::to_owned).to_vec();
+    Ok(Content { classes, train, test, files: [train_files, test_files].concat(), selection })
+}

@@ -1,0 +1,335 @@
+//! Numeric arrays in MATLAB's files of level 5 (version 5 to 7.2), plain or compressed.
+//!
+//! A file is 128 bytes of header and then elements: a tag of two little-endian u32, type and size in bytes, and the
+//! data, filled up to a multiple of eight. Data of at most four bytes may stand in the tag's second half, their size
+//! in the upper half of its first. An array is an element that consists of elements: flags, dimensions, name, values.
+//! A compressed element is a zlib stream of another element, and not filled up. Values are in column-major order.
+
+use std::{
+    io::{self, Read},
+    mem,
+    path::Path,
+};
+
+use flate2::read::ZlibDecoder;
+
+use crate::{
+    Error, Result,
+    stored::{self, MAX_EXPANSION, Size, wrong},
+};
+
+/// What a file holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mat {
+    /// The arrays in their order, at least one.
+    pub arrays: Vec<Array>,
+    /// The SHA-256 of the file as it is stored.
+    pub sha256: String,
+}
+
+/// A real array of a file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Array {
+    /// The name of its variable.
+    pub name: String,
+    /// At least two sizes, none of them zero.
+    pub dims: Vec<usize>,
+    /// First dimension fastest, exactly as many as the sizes say.
+    pub values: Values,
+}
+
+/// Values as they are stored: MATLAB stores doubles that are small whole numbers as bytes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Values {
+    /// Type 2.
+    Bytes(Vec<u8>),
+    /// Type 9.
+    Doubles(Vec<f64>),
+}
+
+/// The types of elements.
+const BYTES: u32 = 2;
+const DOUBLES: u32 = 9;
+const CHARACTERS: u32 = 1;
+const INTEGERS: u32 = 5;
+const FLAGS: u32 = 6;
+const ARRAY: u32 = 14;
+const COMPRESSED: u32 = 15;
+
+/// The classes of arrays, in the lowest byte of their flags, and the flag of an imaginary part.
+const DOUBLE_CLASS: u32 = 6;
+const BYTE_CLASS: u32 = 9;
+const COMPLEX: u32 = 1 << 11;
+
+/// The most dimensions, bytes of a name, and values of an array that are read.
+const MAX_RANK: u64 = 32;
+const MAX_NAME: u64 = 63;
+const MAX_VALUES: u64 = 1 << 32;
+
+/// Reads a file. Memory is taken as values arrive.
+///
+/// Errs, with the place in the file, if it is of another version or byte order, damaged, or holds anything but real
+/// arrays of bytes and doubles.
+pub fn read(path: &Path) -> Result<Mat> {
+    let (arrays, sha256) = stored::read(path, content)?;
+    Ok(Mat { arrays, sha256 })
+}
+
+/// Reads a file that is already in memory; `name` is what errors call it.
+pub fn parse(name: &str, bytes: &[u8]) -> Result<Mat> {
+    let (arrays, sha256) = stored::decode(name, bytes, bytes.len() as u64, content)?;
+    Ok(Mat { arrays, sha256 })
+}
+
+fn content(name: &str, reader: &mut dyn Read, size: Size) -> Result<Vec<Array>> {
+    let (Size::Exactly(end) | Size::AtMost(end)) = size;
+    let mut source = Source { file: name, reader, within: String::new(), at: 0, end };
+    source.header()?;
+    let mut arrays = Vec::new();
+    while let Some(tag) = source.next_tag()? {
+        let array = match tag.kind {
+            ARRAY => source.array(tag)?,
+            COMPRESSED => source.compressed(tag)?,
+            other => return Err(source.wrong("element", "type 14 (array) or 15 (compressed)", other)),
+        };
+        arrays.push(array);
+    }
+    if arrays.is_empty() {
+        return Err(source.wrong("arrays", "at least one", "the end"));
+    }
+    Ok(arrays)
+}
+
+/// The file, or what a compressed element unpacks to, and how far it is read.
+struct Source<'a> {
+    file: &'a str,
+    reader: &'a mut dyn Read,
+    /// Which compressed element this is; nothing for the file.
+    within: String,
+    at: u64,
+    /// Where the element that is being read must end; what lies behind cannot be claimed.
+    end: u64,
+}
+
+/// The head of an element.
+struct Tag {
+    kind: u32,
+    size: u64,
+    /// The bytes behind the data.
+    filling: u64,
+}
+
+impl Source<'_> {
+    fn header(&mut self) -> Result<()> {
+        let header: [u8; 128] = self.bytes("header")?;
+        let [.., minor, major, first, second] = header;
+        if [first, second] != *b"IM" {
+            let got = format!("{first:02x} {second:02x}");
+            return Err(self.wrong("byte order", "49 4d (little-endian)", got));
+        }
+        if [major, minor] != [1, 0] {
+            return Err(self.wrong("version", "01 00 (level 5)", format!("{major:02x} {minor:02x}")));
+        }
+        Ok(())
+    }
+
+    /// The next array, which is compressed.
+    fn compressed(&mut self, tag: Tag) -> Result<Array> {
+        let start = self.at;
+        let mut stored = (&mut *self.reader).take(tag.size);
+        let mut unpacked = ZlibDecoder::new(&mut stored);
+        let mut source = Source {
+            file: self.file,
+            reader: &mut unpacked,
+            within: format!(" of what the element at byte {start} unpacks to"),
+            at: 0,
+            end: tag.size.saturating_mul(MAX_EXPANSION),
+        };
+        let array = match source.next_tag()? {
+            Some(tag) if tag.kind == ARRAY => source.array(tag)?,
+            other => {
+                let got = other.map_or("the end".to_owned(), |tag| tag.kind.to_string());
+                return Err(source.wrong("compressed element", "type 14 (array)", got));
+            }
+        };
+        // The decoder compares the checksum only when it is asked for more than there is.
+        if source.next_tag()?.is_some() {
+            return Err(source.wrong("compressed element", "one array", "more"));
+        }
+        io::copy(&mut stored, &mut io::sink()).map_err(|error| self.failed("compressed element", error))?;
+        self.at += tag.size;
+        Ok(array)
+    }
+
+    fn array(&mut self, Tag { size, .. }: Tag) -> Result<Array> {
+        let end = mem::replace(&mut self.end, self.at + size);
+        self.flags()?;
+        let dims = self.dimensions()?;
+        let name = self.name()?;
+        let values = self.values(&dims)?;
+        if self.at != self.end {
+            let left = format!("{} bytes more", self.end - self.at);
+            return Err(self.wrong("end of the array", "nothing behind the values", left));
+        }
+        self.end = end;
+        Ok(Array { name, dims, values })
+    }
+
+    fn flags(&mut self) -> Result<()> {
+        let tag = self.tag("flags")?;
+        if (tag.kind, tag.size) != (FLAGS, 8) {
+            return Err(self.wrong("flags", "8 bytes of type 6", tag.described()));
+        }
+        let [flags, _] = [self.word("flags")?, self.word("flags")?];
+        if ![DOUBLE_CLASS, BYTE_CLASS].contains(&(flags & 0xff)) {
+            return Err(self.wrong("class of the array", "6 (double) or 9 (bytes)", flags & 0xff));
+        }
+        if flags & COMPLEX != 0 {
+            return Err(self.wrong("array", "real numbers", "complex ones"));
+        }
+        Ok(())
+    }
+
+    fn dimensions(&mut self) -> Result<Vec<usize>> {
+        let tag = self.tag("dimensions")?;
+        let rank = tag.size / 4;
+        if tag.kind != INTEGERS || tag.size % 4 != 0 || !(2..=MAX_RANK).contains(&rank) {
+            let expected = format!("between 2 and {MAX_RANK} of 4 bytes of type 5");
+            return Err(self.wrong("dimensions", expected, tag.described()));
+        }
+        let dims: Vec<u32> = (0..rank).map(|_| self.word("dimensions")).collect::<Result<_>>()?;
+        self.skip(tag.filling)?;
+        let count = dims.iter().try_fold(1, |product: u64, &dim| product.checked_mul(u64::from(dim)));
+        if !count.is_some_and(|count| (1..=MAX_VALUES).contains(&count)) {
+            let expected = format!("a product between 1 and {MAX_VALUES}");
+            return Err(self.wrong("dimensions", expected, format!("{dims:?}")));
+        }
+        Ok(dims.into_iter().map(|dim| dim as usize).collect())
+    }
+
+    fn name(&mut self) -> Result<String> {
+        let tag = self.tag("name")?;
+        if tag.kind != CHARACTERS || tag.size > MAX_NAME {
+            let expected = format!("at most {MAX_NAME} bytes of type 1");
+            return Err(self.wrong("name", expected, tag.described()));
+        }
+        let name = self.data("name", &tag)?;
+        String::from_utf8(name).map_err(|error| self.wrong("name", "text", error.utf8_error()))
+    }
+
+    fn values(&mut self, dims: &[usize]) -> Result<Values> {
+        let tag = self.tag("values")?;
+        let width = match tag.kind {
+            BYTES => 1,
+            DOUBLES => 8,
+            other => return Err(self.wrong("values", "type 2 (bytes) or 9 (doubles)", other)),
+        };
+        // The product is at most MAX_VALUES.
+        let size = width * dims.iter().map(|&dim| dim as u64).product::<u64>();
+        if tag.size != size {
+            let expected = format!("{size} bytes for the dimensions {dims:?}");
+            return Err(self.wrong("values", expected, tag.described()));
+        }
+        let bytes = self.data("values", &tag)?;
+        Ok(if width == 1 {
+            Values::Bytes(bytes)
+        } else {
+            let (doubles, _) = bytes.as_chunks();
+            Values::Doubles(doubles.iter().map(|&double| f64::from_le_bytes(double)).collect())
+        })
+    }
+
+    /// The head of an element that must be there.
+    fn tag(&mut self, field: &'static str) -> Result<Tag> {
+        let first = self.word(field)?;
+        self.tag_from(first)
+    }
+
+    /// The head of the next element, or nothing at the end of what is read.
+    fn next_tag(&mut self) -> Result<Option<Tag>> {
+        let mut word = Vec::new();
+        (&mut *self.reader).take(4).read_to_end(&mut word).map_err(|error| self.failed("element", error))?;
+        self.at += word.len() as u64;
+        match *word {
+            [] => Ok(None),
+            [a, b, c, d] => self.tag_from(u32::from_le_bytes([a, b, c, d])).map(Some),
+            _ => Err(self.wrong("element", "a tag of 8 bytes", "the end")),
+        }
+    }
+
+    fn tag_from(&mut self, first: u32) -> Result<Tag> {
+        let tag = match (first >> 16, first & 0xffff) {
+            (0, kind) => {
+                let size = u64::from(self.word("size of an element")?);
+                let filling = if kind == COMPRESSED { 0 } else { size.next_multiple_of(8) - size };
+                Tag { kind, size, filling }
+            }
+            (size @ 1..=4, kind) => Tag { kind, size: u64::from(size), filling: u64::from(4 - size) },
+            (size, _) => return Err(self.wrong("size of a short element", "at most 4 bytes", size)),
+        };
+        let left = self.end.saturating_sub(self.at);
+        if tag.size + tag.filling > left {
+            return Err(self.wrong("size of an element", format!("at most {left} bytes"), tag.described()));
+        }
+        Ok(tag)
+    }
+
+    /// The data of an element, without what they are filled up with.
+    fn data(&mut self, field: &'static str, tag: &Tag) -> Result<Vec<u8>> {
+        let mut data = Vec::new();
+        (&mut *self.reader)
+            .take(tag.size)
+            .read_to_end(&mut data)
+            .map_err(|error| self.failed(field, error))?;
+        self.at += data.len() as u64;
+        if data.len() as u64 != tag.size {
+            return Err(self.wrong(
+                field,
+                format!("{} bytes", tag.size),
+                format!("{} and then the end", data.len()),
+            ));
+        }
+        self.skip(tag.filling)?;
+        Ok(data)
+    }
+
+    fn skip(&mut self, n: u64) -> Result<()> {
+        (0..n).try_for_each(|_| self.bytes("filling").map(|[_]: [u8; 1]| ()))
+    }
+
+    fn word(&mut self, field: &'static str) -> Result<u32> {
+        self.bytes(field).map(u32::from_le_bytes)
+    }
+
+    fn bytes<const N: usize>(&mut self, field: &'static str) -> Result<[u8; N]> {
+        let mut bytes = [0; N];
+        self.reader.read_exact(&mut bytes).map_err(|error| self.failed(field, error))?;
+        self.at += N as u64;
+        if self.at > self.end {
+            return Err(self.wrong(field, format!("at most {} bytes", self.end), "more"));
+        }
+        Ok(bytes)
+    }
+
+    fn wrong(&self, field: &'static str, expected: impl ToString, got: impl ToString) -> Error {
+        let Self { file, within, at, .. } = self;
+        wrong(file, field, expected, format!("{} at byte {at}{within}", got.to_string()))
+    }
+
+    /// Damage to the data is told apart from trouble with the disk.
+    fn failed(&self, field: &'static str, error: io::Error) -> Error {
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof => self.wrong(field, "more bytes", "the end"),
+            io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
+                self.wrong(field, "an undamaged compressed stream", error)
+            }
+            _ => Error::Io { file: self.file.to_owned(), cause: error },
+        }
+    }
+}
+
+impl Tag {
+    fn described(&self) -> String {
+        format!("{} bytes of type {}", self.size, self.kind)
+    }
+}

@@ -1,0 +1,161 @@
+//! Many image files as one split, decoded side by side in an order that does not depend on it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use ndarray::Array4;
+use rayon::prelude::*;
+use tensor::random::Stream;
+
+use crate::{
+    Error, Result, Split, StoredFile,
+    picture::{self, Form},
+    stored::wrong,
+};
+
+/// The most bytes that the pixels of a split may take.
+const MAX_BYTES: usize = 1 << 34;
+
+/// The most files and folders that are listed in one folder.
+const MAX_ENTRIES: usize = 1 << 24;
+
+/// An image file and the class that it shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Picture {
+    pub(crate) path: PathBuf,
+    pub(crate) label: u8,
+}
+
+/// What became of a list of pictures.
+#[derive(Debug)]
+pub(crate) struct Decoded {
+    /// The images that could be read, `[n, c, h, w]`, in the order of the list.
+    pub(crate) images: Array4<u8>,
+    pub(crate) labels: Vec<u8>,
+    /// Their files, named from the set's folder on.
+    pub(crate) files: Vec<StoredFile>,
+    /// Those that could not be read, and why.
+    pub(crate) broken: Vec<(Picture, Error)>,
+}
+
+/// The pictures in the order of the fixed stream `"order"` of seed 0, so that the first few show all classes.
+///
+/// `epoch` tells the orders of a set's splits apart.
+pub(crate) fn shuffled(pictures: &[Picture], epoch: u64) -> Vec<Picture> {
+    let order = Stream::new(0, "order").permutation(pictures.len(), epoch);
+    order.into_iter().map(|at| pictures[at as usize].clone()).collect()
+}
+
+/// Reads the pictures, whose paths start with the set's folder `root`.
+///
+/// Errs only if they would take too much memory; what else is wrong is told file by file.
+pub(crate) fn decode(root: &Path, pictures: &[Picture], form: Form) -> Result<Decoded> {
+    let (size, [c, h, w]) = (form.bytes(), form.shape());
+    let total = pictures.len().checked_mul(size).filter(|&total| total <= MAX_BYTES).ok_or_else(|| {
+        let got = format!("{} of {size} bytes", pictures.len());
+        wrong(&root.display().to_string(), "images", format!("at most {MAX_BYTES} bytes"), got)
+    })?;
+    let mut pixels = vec![0; total];
+    let outcomes: Vec<Result<String>> = pixels
+        .par_chunks_mut(size)
+        .zip(pictures)
+        .map(|(planes, picture)| picture::read(&picture.path, form, planes))
+        .collect();
+
+    let (mut labels, mut files, mut broken) = (Vec::new(), Vec::new(), Vec::new());
+    for (row, (picture, outcome)) in pictures.iter().zip(outcomes).enumerate() {
+        match outcome {
+            Ok(sha256) => {
+                // Images move up into the places of those that could not be read.
+                pixels.copy_within(row * size..(row + 1) * size, labels.len() * size);
+                labels.push(picture.label);
+                let name = picture.path.strip_prefix(root).unwrap_or(&picture.path).display().to_string();
+                files.push(StoredFile { name, sha256 });
+            }
+            Err(error) => broken.push((picture.clone(), error)),
+        }
+    }
+    pixels.truncate(labels.len() * size);
+    let images = Array4::from_shape_vec((labels.len(), c, h, w), pixels)
+        .expect("there are the pixels of one image for each label");
+    Ok(Decoded { images, labels, files, broken })
+}
+
+/// The same for a set in which every file must be readable.
+pub(crate) fn split(
+    root: &Path,
+    pictures: &[Picture],
+    form: Form,
+    n_classes: usize,
+) -> Result<(Split, Vec<StoredFile>)> {
+    let decoded = decode(root, pictures, form)?;
+    match decoded.broken.into_iter().next() {
+        Some((_, error)) => Err(error),
+        None => Ok((Split::new(decoded.images, decoded.labels, n_classes)?, decoded.files)),
+    }
+}
+
+/// The pictures of a class from its folder; errs if there are none.
+pub(crate) fn of_class(root: &Path, folder: &Path, label: u8) -> Result<Vec<Picture>> {
+    let images = images_in(root, folder)?;
+    if images.is_empty() {
+        let expected = "at least one that ends in .jpg, .jpeg or .png";
+        return Err(wrong(&folder.display().to_string(), "images of a class", expected, "none"));
+    }
+    Ok(images.into_iter().map(|path| Picture { path, label }).collect())
+}
+
+/// The image files of a folder, by name: what ends in `jpg`, `jpeg` or `png` and does not start with a dot.
+fn images_in(root: &Path, folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut listed = entries(root, folder)?;
+    listed.retain(|path| {
+        let ending = path.extension().unwrap_or_default();
+        ["jpg", "jpeg", "png"].iter().any(|known| ending.eq_ignore_ascii_case(known))
+    });
+    Ok(listed)
+}
+
+/// The folders in a folder, by name; those that start with a dot are left out.
+pub(crate) fn folders_in(root: &Path, folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut listed = entries(root, folder)?;
+    listed.retain(|path| path.is_dir());
+    Ok(listed)
+}
+
+/// What is in a folder, by name; errs at a link that leads out of the set's folder `root`.
+fn entries(root: &Path, folder: &Path) -> Result<Vec<PathBuf>> {
+    let io = |at: &Path| {
+        let file = at.display().to_string();
+        move |cause| Error::Io { file, cause }
+    };
+    let mut listed = Vec::new();
+    for entry in fs::read_dir(folder).map_err(io(folder))? {
+        let entry = entry.map_err(io(folder))?;
+        let path = entry.path();
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        if listed.len() == MAX_ENTRIES {
+            let most = format!("at most {MAX_ENTRIES}");
+            return Err(wrong(&folder.display().to_string(), "entries of the folder", most, "more"));
+        }
+        if entry.file_type().map_err(io(&path))?.is_symlink() {
+            let [target, root] = [path.as_path(), root].map(|at| at.canonicalize().map_err(io(at)));
+            let (target, root) = (target?, root?);
+            if !target.starts_with(&root) {
+                let [within, got] = [root, target].map(|at| format!("`{}`", at.display()));
+                return Err(wrong(
+                    &path.display().to_string(),
+                    "link",
+                    format!("a target within {within}"),
+                    got,
+                ));
+            }
+        }
+        listed.push(path);
+    }
+    listed.sort();
+    Ok(listed)
+}

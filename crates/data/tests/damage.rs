@@ -1,0 +1,87 @@
+//! Image files and records of CIFAR with any byte cut off or any bit changed are read, or refused with a reason.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::fs;
+
+use data::{
+    FolderOptions, Skipped,
+    cifar::{self, Version},
+    image_folder,
+};
+use image::{Rgb, RgbImage};
+
+const OPTIONS: FolderOptions = FolderOptions { side: 8, colour: true };
+
+/// The whole file, all it can be cut to, and all that it is with one other bit.
+struct Damaged {
+    whole: Vec<u8>,
+    cuts: Vec<Vec<u8>>,
+    flips: Vec<Vec<u8>>,
+}
+
+impl Damaged {
+    fn new(whole: Vec<u8>) -> Self {
+        let cuts = (0..whole.len()).map(|end| whole[..end].to_vec()).collect();
+        let flip = |bit: usize| {
+            let mut bytes = whole.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            bytes
+        };
+        let flips = (0..8 * whole.len()).map(flip).collect();
+        Self { whole, cuts, flips }
+    }
+
+    fn of_image(ending: &str) -> Self {
+        let file = tempfile::Builder::new().suffix(ending).tempfile().unwrap();
+        let image = RgbImage::from_fn(8, 8, |x, y| Rgb([20 * x as u8, 30 * y as u8, (x * y) as u8]));
+        image.save(file.path()).unwrap();
+        Self::new(fs::read(file.path()).unwrap())
+    }
+}
+
+/// The images of a class of these files, the first of which is whole, and what is said about the others.
+fn read(whole: &[u8], damaged: &[Vec<u8>]) -> (Vec<Vec<u8>>, Vec<Skipped>) {
+    let folder = tempfile::tempdir().unwrap();
+    for split in ["train", "test"] {
+        let class = folder.path().join(split).join("a");
+        fs::create_dir_all(&class).unwrap();
+        fs::write(class.join("whole.png"), whole).unwrap();
+    }
+    for (number, bytes) in damaged.iter().enumerate() {
+        fs::write(folder.path().join(format!("train/a/{number}.png")), bytes).unwrap();
+    }
+    let (set, skipped) = image_folder(folder.path(), &OPTIONS).unwrap();
+    assert_eq!(set.train.len() + skipped.len(), damaged.len() + 1);
+    assert!(skipped.iter().all(|one| !one.reason.is_empty()));
+    (set.train.pixels().chunks(3 * 8 * 8).map(<[u8]>::to_vec).collect(), skipped)
+}
+
+#[test]
+fn a_jpeg_file_that_is_cut_is_refused_and_one_with_another_bit_read_or_refused() {
+    let Damaged { whole, cuts, flips } = Damaged::of_image(".jpg");
+    assert_eq!(read(&whole, &cuts).1.len(), cuts.len());
+    // JPEG has no checksums: most changes give another image.
+    assert!(!read(&whole, &flips).1.is_empty());
+}
+
+#[test]
+fn a_damaged_png_file_is_refused_or_gives_its_own_pixels() {
+    let Damaged { whole, cuts, flips } = Damaged::of_image(".png");
+    for damaged in [cuts, flips] {
+        let (images, _) = read(&whole, &damaged);
+        assert!(images.iter().all(|image| *image == images[0]));
+    }
+}
+
+#[test]
+fn records_that_are_cut_anywhere_but_between_them_are_refused() {
+    let record: Vec<u8> = (0..3_073_usize).map(|at| (at % 10) as u8).collect();
+    let Damaged { cuts, .. } = Damaged::new([&*record, &*record].concat());
+    for (end, bytes) in cuts.iter().enumerate() {
+        assert_eq!(
+            cifar::parse(Version::Cifar10, "batch", bytes).is_ok(),
+            end == record.len(),
+            "cut at {end}"
+        );
+    }
+}
