@@ -109,7 +109,9 @@ fn text(set: &Listed) -> String {
         Place::Absent => format!("not here; {}", set.hint),
     };
     let size = set.size.map_or(String::new(), |Size { train, test, shape: [c, h, w], classes }| {
-        format!("{train} training and {test} test images of {c} x {h} x {w} in {classes} classes; ")
+        format!(
+            "the whole set: {train} training and {test} test images of {c} x {h} x {w}, {classes} classes; "
+        )
     });
     format!("{}: {place}\n    {size}licence: {}\n", set.name, set.licence)
 }
