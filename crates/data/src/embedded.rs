@@ -5,6 +5,9 @@ use crate::{Dataset, Error, Origin, Result, StoredFile, files, idx, known::FASHI
 /// The name the embedded set is asked for by.
 pub const NAME: &str = "fashion-mnist-embedded";
 
+/// The content checksum of the set, see [`Dataset::new`].
+pub(crate) const CONTENT_SHA256: &str = "554934e1ead4b17f1707489e77842a2b797db36b2a6af83200f0fb99f988a47d";
+
 /// The training images taken of each class.
 pub const TRAIN_OF_EACH_CLASS: usize = 600;
 
@@ -81,10 +84,7 @@ mod tests {
         assert_eq!(set.train.class_counts(), [TRAIN_OF_EACH_CLASS; 10]);
         assert_eq!(set.test.class_counts(), [TEST_OF_EACH_CLASS; 10]);
         assert_eq!(set.train.image_shape(), [1, 28, 28]);
-        assert_eq!(
-            set.provenance.content_sha256,
-            "554934e1ead4b17f1707489e77842a2b797db36b2a6af83200f0fb99f988a47d"
-        );
+        assert_eq!(set.provenance.content_sha256, CONTENT_SHA256);
     }
 
     #[test]

@@ -34,7 +34,7 @@ impl Places {
         }
     }
 
-    fn folders(&self, known: &KnownSet) -> Vec<PathBuf> {
+    pub(crate) fn folders(&self, known: &KnownSet) -> Vec<PathBuf> {
         let below = |dir: &PathBuf| known.folders.iter().map(|name| dir.join(name)).collect::<Vec<_>>();
         let named = self.named.iter().flat_map(|dir| [below(dir), vec![dir.clone()]].concat());
         named.chain(self.shelves.iter().flat_map(below)).collect()

@@ -94,6 +94,14 @@ fn read_files(known: &KnownSet, format: Format, folder: &Path, paths: &[PathBuf]
     })
 }
 
+/// The files and folders of a set that a folder does not hold; `None` if it holds none of them.
+pub(crate) fn missing(known: &KnownSet, folder: &Path) -> Option<Vec<String>> {
+    let mut parts = known.layout.parts();
+    let n_parts = parts.len();
+    parts.retain(|part| locate(folder, part).is_none());
+    (parts.len() < n_parts).then_some(parts)
+}
+
 fn locate(folder: &Path, file: &str) -> Option<PathBuf> {
     [folder.join(file), folder.join(format!("{file}.gz"))].into_iter().find(|path| path.exists())
 }

@@ -3,12 +3,13 @@
 //! Reading order: a [`Split`] is images with labels, a [`Dataset`] two of them and their provenance;
 //! [`idx`], [`cifar`] and [`mat`] read a file, `picture` a JPEG or PNG image and `pictures` many of them, `folder` all
 //! of a set, and [`open`] finds the folder by the set's name, or takes the set that is [`embedded`]; [`image_folder`]
-//! reads anybody's images; [`Batches`] feeds training, on a GPU [`Resident`], [`in_order`] evaluation;
+//! reads anybody's images, [`catalogue`](fn@catalogue) lists what can be asked for; [`Batches`] feeds training, on a GPU [`Resident`], [`in_order`] evaluation;
 //! [`Augmentation`] changes training images at random; [`mod@reference`] says what errors need no model at all.
 #![forbid(unsafe_code)]
 
 mod augmentation;
 mod batches;
+mod catalogue;
 mod checksum;
 pub mod cifar;
 mod dataset;
@@ -34,6 +35,7 @@ pub mod transform;
 
 pub use augmentation::Augmentation;
 pub use batches::{Batch, Batches, Epoch, gather, in_order};
+pub use catalogue::{Listed, Place, Size, catalogue};
 pub use dataset::{Dataset, Origin, Provenance, StoredFile};
 pub use error::{Error, Result};
 pub use find::{Places, open, open_in};

@@ -24,6 +24,14 @@ pub(crate) fn open(ordinal: usize) -> Result<Arc<Gpu>> {
     Ok(Gpu::new(Cuda { queue: Arc::new(Queue { context, stream }), staging }))
 }
 
+/// How many entry points the program carries, or why there are none.
+pub(crate) fn kernels() -> std::result::Result<usize, &'static str> {
+    match images::IMAGES.iter().map(|image| image.kernels.len()).sum() {
+        0 => Err(images::MISSING),
+        n => Ok(n),
+    }
+}
+
 /// One queue of work on a card.
 #[derive(Debug)]
 struct Cuda {

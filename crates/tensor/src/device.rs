@@ -28,6 +28,14 @@ impl Device {
     }
 }
 
+/// How many entry points of CUDA kernels this program carries.
+///
+/// # Errors
+/// Why it carries none, and what to do.
+pub fn cuda_kernels() -> std::result::Result<usize, &'static str> {
+    crate::cuda::kernels()
+}
+
 impl PartialEq for Device {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {

@@ -25,7 +25,7 @@ pub mod vector;
 mod widest;
 pub mod math;
 
-pub use device::Device;
+pub use device::{Device, cuda_kernels};
 pub use dtype::{DType, Element, Real};
 pub use epilogue::Epilogue;
 pub use error::{Error, Result};
@@ -35,4 +35,4 @@ pub use kernel::{Kernel, Slice, Stored, Update};
 pub use memory::{MemoryStatistics, memory_statistics, release_cached_memory};
 pub use run::{run, run_reference, update, update_all};
 pub use tensor::Tensor;
-pub use widest::{Widest, widest};
+pub use widest::{Vectors, Widest, widest};

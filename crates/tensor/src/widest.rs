@@ -1,5 +1,7 @@
 //! Code that is compiled for the widest vectors that the processor has.
 
+use std::fmt;
+
 /// Work that is compiled for AVX-512, for AVX2 and for any processor.
 ///
 /// `run` and what it calls in its loops must be `#[inline(always)]`, or they stay compiled for any processor:
@@ -10,6 +12,47 @@ pub trait Widest {
 
     /// Does the work.
     fn run(self) -> Self::Output;
+}
+
+/// The vectors that work is compiled for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Vectors {
+    /// 512 bits: AVX-512 with its F, BW, DQ and VL parts.
+    Avx512,
+    /// 256 bits: AVX2.
+    Avx2,
+    /// Those that any processor has.
+    Any,
+}
+
+impl Vectors {
+    /// The widest that this processor has.
+    #[inline]
+    pub fn widest() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512dq")
+                && is_x86_feature_detected!("avx512vl")
+            {
+                return Self::Avx512;
+            }
+            if is_x86_feature_detected!("avx2") {
+                return Self::Avx2;
+            }
+        }
+        Self::Any
+    }
+}
+
+impl fmt::Display for Vectors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Avx512 => "AVX-512",
+            Self::Avx2 => "AVX2",
+            Self::Any => "no wide vectors",
+        })
+    }
 }
 
 /// Does the work with the widest vectors that the processor has.
@@ -25,16 +68,12 @@ pub fn widest<W: Widest>(work: W) -> W::Output {
         fn avx2<W: Widest>(work: W) -> W::Output {
             work.run()
         }
-        if is_x86_feature_detected!("avx512bw")
-            && is_x86_feature_detected!("avx512dq")
-            && is_x86_feature_detected!("avx512vl")
-        {
+        match Vectors::widest() {
             // SAFETY: the processor has just been asked for these features.
-            return unsafe { avx512(work) };
-        }
-        if is_x86_feature_detected!("avx2") {
+            Vectors::Avx512 => return unsafe { avx512(work) },
             // SAFETY: the processor has just been asked for this feature.
-            return unsafe { avx2(work) };
+            Vectors::Avx2 => return unsafe { avx2(work) },
+            Vectors::Any => {}
         }
     }
     work.run()
