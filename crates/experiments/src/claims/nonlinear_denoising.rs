@@ -58,7 +58,7 @@ impl Experiment for NonlinearDenoising {
             let label = Noise::Mask { patch, drop }.label();
             trained.members.push(Member::new(label, place as f64 + 1.0, learner));
         }
-        grid(vec![exact, trained], seeds(profile, 5))
+        grid(vec![exact, trained], seeds(profile, 3))
     }
 
     fn plates(results: &Results) -> Result<Vec<Plate>> {
