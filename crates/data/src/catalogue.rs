@@ -48,7 +48,7 @@ pub enum Place {
     Incomplete {
         /// The folder.
         folder: PathBuf,
-        /// The files that are not there, without `.gz`.
+        /// The files and folders that are not there, without `.gz`.
         missing: Vec<String>,
     },
     /// In none of the folders.

@@ -70,6 +70,14 @@ pub(crate) fn read(known: &'static KnownSet, folder: &Path) -> Result<Option<Dat
     }
 }
 
+/// The files and folders of a set that a folder does not hold; `None` if it holds none of them.
+pub(crate) fn missing(known: &KnownSet, folder: &Path) -> Option<Vec<String>> {
+    let mut parts = known.layout.parts();
+    let n_parts = parts.len();
+    parts.retain(|part| locate(folder, part).is_none());
+    (parts.len() < n_parts).then_some(parts)
+}
+
 /// A set of a few files, those of the training split first.
 fn read_files(known: &KnownSet, format: Format, folder: &Path, paths: &[PathBuf]) -> Result<Content> {
     let (train_paths, test_paths) = paths.split_at(format.files().train.len());
@@ -92,14 +100,6 @@ fn read_files(known: &KnownSet, format: Format, folder: &Path, paths: &[PathBuf]
         files: paths.iter().zip(hashes).map(|(path, sha256)| stored(path, sha256)).collect(),
         selection: "all images of the files".to_owned(),
     })
-}
-
-/// The files and folders of a set that a folder does not hold; `None` if it holds none of them.
-pub(crate) fn missing(known: &KnownSet, folder: &Path) -> Option<Vec<String>> {
-    let mut parts = known.layout.parts();
-    let n_parts = parts.len();
-    parts.retain(|part| locate(folder, part).is_none());
-    (parts.len() < n_parts).then_some(parts)
 }
 
 fn locate(folder: &Path, file: &str) -> Option<PathBuf> {

@@ -2,8 +2,9 @@
 //!
 //! Reading order: a [`Split`] is images with labels, a [`Dataset`] two of them and their provenance;
 //! [`idx`], [`cifar`] and [`mat`] read a file, `picture` a JPEG or PNG image and `pictures` many of them, `folder` all
-//! of a set, and [`open`] finds the folder by the set's name, or takes the set that is [`embedded`]; [`image_folder`]
-//! reads anybody's images, [`catalogue`](fn@catalogue) lists what can be asked for; [`Batches`] feeds training, on a GPU [`Resident`], [`in_order`] evaluation;
+//! of a set, and [`open`] finds the folder by the set's name, or takes the set that is [`embedded`];
+//! [`catalogue`](fn@catalogue) lists the sets; [`image_folder`] reads anybody's images; [`Batches`] feeds training, on a
+//! GPU [`Resident`], [`in_order`] evaluation;
 //! [`Augmentation`] changes training images at random; [`mod@reference`] says what errors need no model at all.
 #![forbid(unsafe_code)]
 

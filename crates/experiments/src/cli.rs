@@ -1,24 +1,41 @@
-//! The command line of the program `agon`.
+//! The command line of the program `agon`: what it can be asked, and who answers.
 
-use std::collections::HashSet;
-use std::path::PathBuf;
+// What all answers share.
+mod output;
+mod columns;
+mod selection;
+
+// The main job, and what goes with it.
+mod reproduce;
+mod draw;
+mod plan;
+
+// Looking around.
+mod list;
+mod data_sets;
+mod doctor;
+
+// What is stored.
+mod inspect;
+mod runs;
+mod export;
+
+mod completions;
+
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
-use report::table;
+use clap::{Parser, Subcommand};
 
+use self::completions::Completions;
+use self::data_sets::DataSets;
+use self::doctor::Doctor;
+use self::export::Export;
+use self::inspect::Inspect;
+use self::list::List;
+use self::runs::Runs;
+use self::selection::Selection;
 use crate::advise::{self, Advise};
-use crate::claims;
-use crate::engine::{self, Estimate, Places};
-use crate::experiment::Planned;
-use crate::reproduce::{Options, Outcome, redraw, reproduce};
-use crate::run::Run;
-use crate::settings::Setting;
-use crate::store::Store;
-use crate::{Error, Profile, Result};
-
-/// Width of the verdict table on a terminal of unknown width.
-const TABLE_WIDTH: usize = 160;
+use crate::{Error, Result};
 
 /// Do classification and reconstruction help or hurt each other inside a shared representation?
 ///
@@ -40,140 +57,84 @@ enum Command {
     /// Say what would be run and for how long, and write nothing
     Plan(Selection),
     /// List the experiments and what they show
-    List,
+    List(List),
+    /// Say which data sets are here, and whether they are the published ones
+    Data(DataSets),
+    /// Say whether the main job can run on this machine, and what to do if not
+    ///
+    /// A line that says `note` costs speed or results, one that says `problem` stops the main job, `agon reproduce`:
+    /// then the exit code is 1.
+    Doctor(Doctor),
+    /// Say what a results file holds: its axes and arrays, with their units, ranges and gaps
+    Inspect(Inspect),
+    /// Say what the run store holds
+    Runs(Runs),
+    /// Write the parameters of a finished run to a safetensors file, under the names that PyTorch uses
+    ///
+    /// A name is the place of a layer in a part of the model, as in `encoder.0.weight`: a PyTorch module with the same
+    /// layers at the same places takes the file as its `state_dict`. An older file of that name is replaced.
+    Export(Export),
     /// Say which masking, if any, should help with your own labelled images: closed forms, no training
     Advise(Advise),
-}
-
-#[derive(Args)]
-struct Selection {
-    /// How much to run: smoke (seconds), quick (minutes) or full (the paper)
-    #[arg(long, default_value = "quick")]
-    profile: Profile,
-    /// Only these experiments, or those of a paper: cre, lbr
-    #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',')]
-    only: Vec<String>,
-    /// Where to look for data sets first
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
-    /// Where to write
-    #[arg(long, value_name = "DIR", default_value = "out")]
-    out: PathBuf,
-    /// Runs at once; as many as there are processors by default
-    #[arg(long, value_name = "N")]
-    jobs: Option<usize>,
-    /// The device to train on
-    #[arg(long, default_value = "cpu")]
-    device: String,
-    /// Set one value of the config, as in `seeds=[0,1,2]`; may be given several times
-    #[arg(short = 's', long = "set", value_name = "KEY=VALUE")]
-    settings: Vec<String>,
+    /// Print the completions for a shell
+    ///
+    /// Save them where the shell looks: ~/.local/share/bash-completion/completions/agon for bash, _agon in a folder of
+    /// $fpath for zsh, ~/.config/fish/completions/agon.fish for fish.
+    Completions(Completions),
 }
 
 /// Reads the command line and does what it says.
 pub fn main() -> ExitCode {
     // Errors of usage end here with exit code 2.
-    let cli = Cli::parse();
-    let outcome = match cli.command {
-        Command::Reproduce(selection) => run(&selection),
-        Command::Draw(selection) => draw(&selection),
-        Command::Plan(selection) => plan(&selection),
-        Command::List => {
-            for listed in &claims::ALL {
-                println!("{}\n    {}", listed.name, listed.shows);
-            }
-            Ok(ExitCode::SUCCESS)
-        }
-        Command::Advise(asked) => advise::command(&asked),
-    };
-    outcome.unwrap_or_else(|error| {
+    answer(&Cli::parse().command).unwrap_or_else(|error| {
         eprintln!("error: {error}");
         ExitCode::from(if matches!(error, Error::Usage(_)) { 2 } else { 1 })
     })
 }
 
-fn planned(selection: &Selection) -> Result<Vec<Planned>> {
-    let _: tensor::Device =
-        selection.device.parse().map_err(|error: tensor::Error| Error::Usage(error.to_string()))?;
-    let settings: Vec<Setting> =
-        selection.settings.iter().map(|text| text.parse().map_err(Error::Usage)).collect::<Result<_>>()?;
-    let listed = claims::named(&selection.only)?;
-    listed.into_iter().map(|listed| (listed.plan)(selection.profile, &settings)).collect()
-}
-
-fn options(selection: &Selection) -> Options {
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    Options {
-        profile: selection.profile,
-        out: selection.out.clone(),
-        data: selection.data.clone(),
-        places: Places { jobs: selection.jobs.unwrap_or(processors), device: selection.device.clone() },
-        settings: selection.settings.clone(),
+fn answer(command: &Command) -> Result<ExitCode> {
+    match command {
+        Command::Reproduce(selection) => reproduce::command(selection),
+        Command::Draw(selection) => draw::command(selection),
+        Command::Plan(selection) => plan::command(selection),
+        Command::List(asked) => list::command(asked),
+        Command::Data(asked) => data_sets::command(asked),
+        Command::Doctor(asked) => doctor::command(asked),
+        Command::Inspect(asked) => inspect::command(asked),
+        Command::Runs(asked) => runs::command(asked),
+        Command::Export(asked) => export::command(asked),
+        Command::Advise(asked) => advise::command(asked),
+        Command::Completions(asked) => completions::command(asked),
     }
 }
 
-fn run(selection: &Selection) -> Result<ExitCode> {
-    let outcome = reproduce(&planned(selection)?, &options(selection))?;
-    Ok(said(&outcome))
-}
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+    use clap::error::ErrorKind;
 
-fn draw(selection: &Selection) -> Result<ExitCode> {
-    let outcome = redraw(&claims::named(&selection.only)?, &options(selection))?;
-    Ok(said(&outcome))
-}
+    use super::*;
 
-/// Prints the verdicts, and fails for exact facts that were missed.
-fn said(outcome: &Outcome) -> ExitCode {
-    let Outcome { rows, page, images_trained, seconds } = outcome;
-    println!("{}", table::text(rows, TABLE_WIDTH));
-    if *images_trained > 0.0 {
-        let rate = images_trained / seconds;
-        println!("trained on {images_trained:.0} images in {seconds:.0} s, {rate:.0} images/s");
-    }
-    println!("the page: {}", page.display());
-    let failures = rows.iter().filter(|row| row.verdict.is_failure()).count();
-    if failures > 0 {
-        eprintln!("error: {failures} exact fact(s) missed; the rows are marked above");
-        return ExitCode::FAILURE;
-    }
-    ExitCode::SUCCESS
-}
-
-fn plan(selection: &Selection) -> Result<ExitCode> {
-    let options = options(selection);
-    let planned = planned(selection)?;
-    let all: Vec<Run> = planned.iter().flat_map(|planned| planned.runs.clone()).collect();
-    let data = engine::open_data(&all, options.data.as_deref())?;
-    let folder = options.out.join("runs");
-    let store = folder.is_dir().then(|| Store::open(&folder)).transpose()?;
-    let (mut estimate, mut known) = (Estimate::new(&data, options.places.device()?), HashSet::new());
-    let mut seconds_in_all = 0.0;
-    for planned in planned {
-        let runs = engine::with_needed(&planned.runs);
-        let (mut stored, mut shared, mut absent, mut seconds) = (0, 0, 0, 0.0);
-        for run in &runs {
-            let Some(images) = data.open.get(&run.config.data) else {
-                absent += 1;
-                continue;
-            };
-            let spec = run.spec(images);
-            if store.as_ref().map(|store| store.find(&spec)).transpose()?.flatten().is_some() {
-                stored += 1;
-            } else if !known.insert(spec.key()) {
-                shared += 1;
-            } else {
-                seconds += estimate.seconds(run)?;
+    #[test]
+    fn the_commands_fit_together_and_each_says_what_it_does() {
+        let mut program = Cli::command();
+        program.build();
+        program.clone().debug_assert();
+        for command in program.get_subcommands() {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "{} {}", command.get_name(), argument.get_id());
             }
         }
-        let jobs = options.places.jobs.max(1);
-        seconds_in_all += seconds / jobs as f64;
-        println!("{}: {}", planned.name, planned.title);
-        print!("  {} runs, {stored} stored, {shared} shared with experiments above", runs.len());
-        println!(", {absent} without their data; about {:.0} s for {jobs} at once", seconds / jobs as f64);
     }
-    for (name, why) in &data.absent {
-        println!("{name} is not here: {why}");
+
+    #[test]
+    fn a_slip_in_a_command_is_answered_with_the_nearest() {
+        for (slip, meant) in [("docter", "doctor"), ("inspekt", "inspect"), ("completion", "completions")] {
+            let error = Cli::try_parse_from(["agon", slip]).err().unwrap();
+            assert_eq!(error.kind(), ErrorKind::InvalidSubcommand);
+            assert!(error.to_string().contains(&format!("'{meant}'")), "{error}");
+            assert_eq!(error.exit_code(), 2);
+        }
     }
-    println!("in all about {:.0} minutes of training", (seconds_in_all / 60.0).ceil());
-    Ok(ExitCode::SUCCESS)
 }

@@ -14,6 +14,7 @@ use tensor::Device;
 
 pub use self::estimate::Estimate;
 use self::memory::Memory;
+pub(crate) use self::memory::free_memory;
 use crate::images::{DataConfig, Images, OpenData};
 use crate::progress::Progress;
 use crate::run::Run;

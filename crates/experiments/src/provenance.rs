@@ -30,7 +30,8 @@ fn commit() -> String {
     }
 }
 
-fn processor() -> String {
+/// The name of the processor, as the system gives it.
+pub(crate) fn processor() -> String {
     let described = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = described.lines().find_map(|line| line.strip_prefix("model name"));
     model.and_then(|rest| rest.split_once(':')).map_or("unknown", |(_, name)| name.trim()).to_owned()

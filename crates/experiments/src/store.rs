@@ -94,6 +94,11 @@ impl Store {
         Ok(Store { root, disk, provenance: Map::new() })
     }
 
+    /// The store in a folder, for reading only: nothing is made, and it may be that nothing is there.
+    pub fn reading(root: impl Into<PathBuf>) -> Store {
+        Store { root: root.into(), disk: Arc::new(RealDisk), provenance: Map::new() }
+    }
+
     /// Says what computes the runs from here on: commit, device, versions, hashes. It goes into the
     /// header of each journal, and has no part in the key.
     #[must_use]

@@ -33,6 +33,55 @@ fn what_does_not_exist_is_refused_with_exit_code_2_and_the_nearest_name() {
     refused(&["reproduce", "--device", "cuda:0"], 2, &["cuda:0", "`cpu`"]);
     refused(&["reproduce", "--device", "tpu"], 2, &["tpu"]);
     refused(&["frobnicate"], 2, &["frobnicate"]);
+    refused(&["docter"], 2, &["'doctor'"]);
+    refused(&["data", "verify", "mnits"], 2, &["did you mean `mnist`"]);
+    refused(&["data", "verify"], 2, &["NAME"]);
+    refused(&["completions", "bsh"], 2, &["'bash'"]);
+    refused(&["inspect", "tests/cly.rs"], 2, &["did you mean `cli.rs`"]);
+    refused(&["inspect", "tests/cli.rs"], 1, &["tests/cli.rs", "a whole HDF5 file"]);
+    refused(&["export", "0123", "w.safetensors", "--out", "/nonexistent"], 2, &["/nonexistent", "--out"]);
+}
+
+fn said(arguments: &[&str]) -> String {
+    let output = agon(arguments);
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(!text.contains('\u{1b}'), "colours for a program: {text}");
+    text
+}
+
+fn json(arguments: &[&str]) -> serde_json::Value {
+    serde_json::from_str(&said(&[arguments, &["--json"]].concat())).unwrap()
+}
+
+#[test]
+fn what_is_listed_for_people_is_listed_for_programs() {
+    for arguments in [&["list"][..], &["data", "list"]] {
+        let text = said(arguments);
+        let entries = json(arguments);
+        assert!(!entries.as_array().unwrap().is_empty());
+        for entry in entries.as_array().unwrap() {
+            assert!(text.contains(entry["name"].as_str().unwrap()), "{entry}");
+        }
+    }
+    assert_eq!(json(&["runs", "--out", "/nonexistent"])["runs"], serde_json::json!([]));
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_fails_the_doctor_and_the_others_lines_are_still_said() {
+    let output = agon(&["doctor", "--out", "/dev/null/here"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("problem  results folder") && text.contains("ok       HDF5"), "{text}");
+}
+
+#[test]
+fn the_embedded_set_is_verified() {
+    let text = said(&["data", "verify", "fashion-mnist-embedded"]);
+    assert!(
+        text.contains("6000 images of 1 x 28 x 28") && text.contains("belongs to this program"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -92,6 +141,18 @@ fn a_smoke_run_writes_everything_and_a_second_one_finds_it_all() {
     }
     let page = std::fs::read_to_string(out.join("smoke/index.html")).unwrap();
     assert!(page.contains("fc-lambda-sweep") && page.contains("undecided"));
+
+    // What it stored can be looked at and taken out.
+    let (out_text, file) = (out.to_str().unwrap(), folder.path().join("w.safetensors"));
+    let runs = json(&["runs", "--out", out_text]);
+    let run = &runs["runs"][0];
+    assert_eq!((&run["state"], &run["data"]), (&"finished".into(), &"fashion-mnist-embedded".into()));
+    let key = run["key"].as_str().unwrap();
+    assert!(said(&["runs", "--each", "--out", out_text]).contains(key));
+    said(&["export", key, file.to_str().unwrap(), "--out", out_text]);
+    assert!(models::weights::read(&file).unwrap().contains_key("encoder.0.weight"));
+    let results = json(&["inspect", sweep.join("fc-lambda-sweep.h5").to_str().unwrap()]);
+    assert!(results["dimensions"].as_array().unwrap().iter().any(|axis| axis["name"] == "lambda"));
 
     let svg = std::fs::read(sweep.join("fc-trade-off-0.svg")).unwrap();
     let second = smoke(&out, "1");

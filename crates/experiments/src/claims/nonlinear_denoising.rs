@@ -34,7 +34,8 @@ impl Experiment for NonlinearDenoising {
     fn grid(profile: Profile) -> Grid {
         let masks: &[(usize, f64)] = match profile {
             Profile::Smoke => &[(2, 0.5)],
-            _ => &[(1, 0.33), (1, 0.66), (2, 0.33), (2, 0.66), (4, 0.33), (4, 0.66)],
+            Profile::Quick => &[(1, 0.66), (2, 0.66), (4, 0.33), (4, 0.66)],
+            Profile::Full => &[(1, 0.33), (1, 0.66), (2, 0.33), (2, 0.66), (4, 0.33), (4, 0.66)],
         };
         let sets = if profile == Profile::Smoke {
             vec![fashion(profile)]

@@ -25,8 +25,7 @@ pub(super) struct Share<'m> {
 impl Memory {
     /// What the machine has free now; without bounds where it does not say.
     pub(super) fn of_machine() -> Self {
-        let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-        Self::of(available(&text).map_or(u64::MAX, |bytes| (SHARE * bytes as f64) as u64))
+        Self::of(free_memory().map_or(u64::MAX, |bytes| (SHARE * bytes as f64) as u64))
     }
 
     fn of(free: u64) -> Self {
@@ -59,6 +58,11 @@ impl Drop for Share<'_> {
         drop(state);
         self.memory.returned.notify_all();
     }
+}
+
+/// Bytes of memory that the machine has free now; `None` where it does not say.
+pub(crate) fn free_memory() -> Option<u64> {
+    available(&std::fs::read_to_string("/proc/meminfo").unwrap_or_default())
 }
 
 /// The line `MemAvailable` of `/proc/meminfo`, in bytes.

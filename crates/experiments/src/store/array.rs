@@ -73,6 +73,17 @@ impl Values {
         self.len() == 0
     }
 
+    /// The values as 64-bit numbers, in order; whole numbers over 2^53 are rounded.
+    pub fn to_f64(&self) -> Vec<f64> {
+        match self {
+            Values::F32(values) => values.iter().map(|&value| f64::from(value)).collect(),
+            Values::F64(values) => values.clone(),
+            Values::U8(values) => values.iter().map(|&value| f64::from(value)).collect(),
+            Values::U32(values) => values.iter().map(|&value| f64::from(value)).collect(),
+            Values::U64(values) => values.iter().map(|&value| value as f64).collect(),
+        }
+    }
+
     fn dtype(&self) -> Dtype {
         match self {
             Values::F32(_) => Dtype::F32,

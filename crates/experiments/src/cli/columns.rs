@@ -1,0 +1,35 @@
+//! Texts in aligned columns, without colours.
+
+const GAP: &str = "  ";
+
+/// Rows below a header; columns in which every text begins with a digit or a sign stand to the right.
+pub(super) fn columns<const N: usize>(header: [&str; N], rows: &[[String; N]]) -> String {
+    let widths: [usize; N] = std::array::from_fn(|column| {
+        let texts = rows.iter().map(|row| row[column].as_str()).chain([header[column]]);
+        texts.map(|text| text.chars().count()).max().unwrap_or(0)
+    });
+    let right: [bool; N] = std::array::from_fn(|column| {
+        rows.iter().all(|row| row[column].starts_with(|c: char| c.is_ascii_digit() || c == '-'))
+    });
+    let line = |cells: [&str; N]| {
+        let cells: [String; N] = std::array::from_fn(|column| match (widths[column], right[column]) {
+            (width, true) => format!("{:>width$}", cells[column]),
+            (width, false) => format!("{:<width$}", cells[column]),
+        });
+        cells.join(GAP).trim_end().to_owned() + "\n"
+    };
+    let rows = rows.iter().map(|row| line(std::array::from_fn(|column| row[column].as_str())));
+    std::iter::once(line(header)).chain(rows).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_stand_to_the_right_and_words_to_the_left() {
+        let rows = [["λ".to_owned(), "1.5 s".to_owned()], ["latent".to_owned(), "10 min".to_owned()]];
+        let text = columns(["name", "time"], &rows);
+        assert_eq!(text, "name      time\nλ        1.5 s\nlatent  10 min\n");
+    }
+}

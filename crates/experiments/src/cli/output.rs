@@ -1,0 +1,66 @@
+//! What a command prints: plain text or JSON on standard output, and sizes and times in words.
+
+use std::io::{ErrorKind, Write};
+
+use serde::Serialize;
+
+use crate::{Error, Result};
+
+/// Prints a text as it is.
+///
+/// # Errors
+/// [`Error::Write`] if standard output cannot be written; that its reader has gone is fine.
+pub(super) fn say(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        // Whoever reads only the first lines has seen enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        Err(source) => Err(Error::Write { path: "standard output".into(), source }),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Prints JSON for programs; what is no finite number is `null`.
+///
+/// # Errors
+/// As [`say`].
+pub(super) fn say_json(value: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string_pretty(value).expect("answers are plain data");
+    say(&(text + "\n"))
+}
+
+/// A number of bytes in words.
+pub(super) fn bytes(n: u64) -> String {
+    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+    if n < 1024 {
+        return format!("{n} B");
+    }
+    let mut size = n as f64 / 1024.0;
+    let mut unit = 0;
+    while size >= 1024.0 && unit + 1 < UNITS.len() {
+        size /= 1024.0;
+        unit += 1;
+    }
+    format!("{size:.1} {}", UNITS[unit])
+}
+
+/// A number of seconds in words.
+pub(super) fn duration(seconds: f64) -> String {
+    match seconds {
+        s if s < 120.0 => format!("{s:.1} s"),
+        s if s < 7_200.0 => format!("{:.0} min", s / 60.0),
+        s => format!("{:.1} h", s / 3_600.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_times_are_said_in_units_that_fit() {
+        assert_eq!([0, 1_023, 1_024, 1_572_864].map(bytes), ["0 B", "1023 B", "1.0 KiB", "1.5 MiB"]);
+        assert_eq!(bytes(u64::MAX), "16384.0 PiB");
+        assert_eq!([0.04, 119.0, 600.0, 9_000.0].map(duration), ["0.0 s", "119.0 s", "10 min", "2.5 h"]);
+    }
+}

@@ -1,0 +1,64 @@
+//! Which experiments, how much of them, from where and to where: what the main job's commands share.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::claims;
+use crate::engine::Places;
+use crate::experiment::Planned;
+use crate::reproduce::Options;
+use crate::settings::Setting;
+use crate::{Error, Profile, Result};
+
+#[derive(Debug, Args)]
+pub(super) struct Selection {
+    /// How much to run: smoke (seconds), quick (minutes) or full (the paper)
+    #[arg(long, default_value = "quick")]
+    profile: Profile,
+    /// Only these experiments, or those of a paper: cre, lbr
+    #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',')]
+    pub(super) only: Vec<String>,
+    /// Where to look for data sets first
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Where to write
+    #[arg(long, value_name = "DIR", default_value = "out")]
+    out: PathBuf,
+    /// Runs at once; as many as there are processors by default
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+    /// The device to train on
+    #[arg(long, default_value = "cpu")]
+    device: String,
+    /// Set one value of the config, as in `seeds=[0,1,2]`; may be given several times
+    #[arg(short = 's', long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+}
+
+impl Selection {
+    /// The experiments with their configs resolved.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if a device, an experiment or a setting does not exist.
+    pub(super) fn planned(&self) -> Result<Vec<Planned>> {
+        let _: tensor::Device =
+            self.device.parse().map_err(|error: tensor::Error| Error::Usage(error.to_string()))?;
+        let settings: Vec<Setting> =
+            self.settings.iter().map(|text| text.parse().map_err(Error::Usage)).collect::<Result<_>>()?;
+        let listed = claims::named(&self.only)?;
+        listed.into_iter().map(|listed| (listed.plan)(self.profile, &settings)).collect()
+    }
+
+    /// How they are run.
+    pub(super) fn options(&self) -> Options {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Options {
+            profile: self.profile,
+            out: self.out.clone(),
+            data: self.data.clone(),
+            places: Places { jobs: self.jobs.unwrap_or(processors), device: self.device.clone() },
+            settings: self.settings.clone(),
+        }
+    }
+}
