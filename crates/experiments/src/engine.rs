@@ -62,11 +62,7 @@ pub fn open_data<'r>(runs: impl IntoIterator<Item = &'r Run>, folder: Option<&Pa
         }
         match Images::open(config, folder) {
             Ok(images) => drop(data.open.insert(config.clone(), Arc::new(images))),
-            Err(Error::Data(
-                error @ (data::Error::NotFound { .. }
-                | data::Error::Incomplete { .. }
-                | data::Error::UnknownSet { .. }),
-            )) => {
+            Err(Error::Data(error @ (data::Error::NotFound { .. } | data::Error::Incomplete { .. }))) => {
                 data.absent.insert(config.name.clone(), error.to_string());
             }
             Err(error) => return Err(error),

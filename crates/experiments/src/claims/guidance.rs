@@ -60,7 +60,7 @@ impl Experiment for Guidance {
             Profile::Smoke => both(&mlp(&[8]), vec![fashion(profile)], [50, 1]).into(),
             Profile::Quick => [
                 both(&mlp(&[4, 16, 64]), vec![fashion(profile)], [100, 12]),
-                both(&mlp(&[64, 256]), vec![cifar10(profile)], [100, 8]),
+                both(&mlp(&[64]), vec![cifar10(profile)], [100, 8]),
             ]
             .concat(),
             Profile::Full => {

@@ -34,7 +34,8 @@ impl Experiment for NonlinearDenoising {
     fn grid(profile: Profile) -> Grid {
         let masks: &[(usize, f64)] = match profile {
             Profile::Smoke => &[(2, 0.5)],
-            _ => &[(1, 0.33), (1, 0.66), (2, 0.33), (2, 0.66), (4, 0.33), (4, 0.66)],
+            Profile::Quick => &[(1, 0.66), (2, 0.66), (4, 0.33), (4, 0.66)],
+            Profile::Full => &[(1, 0.33), (1, 0.66), (2, 0.33), (2, 0.66), (4, 0.33), (4, 0.66)],
         };
         let sets = if profile == Profile::Smoke {
             vec![fashion(profile)]
@@ -58,7 +59,7 @@ impl Experiment for NonlinearDenoising {
             let label = Noise::Mask { patch, drop }.label();
             trained.members.push(Member::new(label, place as f64 + 1.0, learner));
         }
-        grid(vec![exact, trained], seeds(profile, 5))
+        grid(vec![exact, trained], seeds(profile, 3))
     }
 
     fn plates(results: &Results) -> Result<Vec<Plate>> {
