@@ -4,12 +4,17 @@
 mod source_hash;
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 use std::{env, fs};
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let (sources, compiled) = (root.join("kernels"), root.join("target/kernels/images.rs"));
+    // Cargo takes a file that is not there for one that changed, and would build everything each time.
+    if !compiled.exists() {
+        let _ = placeholder(&compiled);
+    }
     for path in [&sources, &compiled] {
         println!("cargo::rerun-if-changed={}", path.display());
     }
@@ -17,11 +22,18 @@ fn main() {
     fs::write(&out, images(&sources, &compiled)).expect("the folder for what is built can be written");
 }
 
+/// An empty file that is older than any build.
+fn placeholder(path: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(path.parent().expect("the file is in a folder"))?;
+    fs::File::create(path)?.set_modified(SystemTime::UNIX_EPOCH)
+}
+
 /// The text of `images.rs`.
 fn images(sources: &Path, compiled: &Path) -> String {
     let again = "run `cargo xtask kernels`, build again, or use the device `cpu`";
     let missing = match (fs::read_to_string(compiled), source_hash::of(sources)) {
         (Err(_), _) => format!("this program was built without CUDA kernels; {again}"),
+        (Ok(text), _) if text.is_empty() => format!("this program was built without CUDA kernels; {again}"),
         (Ok(text), Ok(hash)) if text.contains(&source_hash::line(hash)) => {
             return format!(
                 "include!({:?});\npub(super) const MISSING: &str = \"\";\n",
