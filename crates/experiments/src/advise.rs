@@ -26,6 +26,9 @@ const DROPPED: [f64; 3] = [0.25, 0.5, 0.75];
 /// A change of the alignment by less, in percent, is none.
 const SOME: f64 = 0.5;
 
+/// Images for each of their numbers, below which what is said is about these images rather than about others.
+const ENOUGH: usize = 5;
+
 /// An alignment above this, in percent, is as good as the pixels themselves.
 const ALIGNED: f64 = 90.0;
 
@@ -268,6 +271,14 @@ impl Advice {
                 -change
             ));
         }
+        let d: usize = self.shape.iter().product();
+        if self.images < ENOUGH * d {
+            said.push(format!(
+                "There are few images for {d} numbers each, so a linear probe can learn them by heart: trust this with {} \
+                 images, or with smaller ones (--side).",
+                ENOUGH * d
+            ));
+        }
         said.push("Additive Gaussian noise changes no linear code, whatever the classes.".into());
         said.push("All of this is exact for linear codes, and a first guess for networks.".into());
         said
@@ -301,6 +312,7 @@ mod tests {
         assert!(advice.components.windows(2).all(|pair| pair[0].1 <= pair[1].1));
         let text = advice.text();
         assert!(text.contains("1500 images of 1 x 28 x 28 in 10 classes"), "{text}");
+        assert!(text.contains("There are few images for 784 numbers each"), "{text}");
         assert!(text.contains("Masking should help") || text.contains("masking should not help"), "{text}");
     }
 
