@@ -53,7 +53,7 @@ impl Experiment for MaskingImpact {
             ));
         }
         let deviations: &[f64] = if profile == Profile::Smoke { &[1.0] } else { &[0.3, 1.0, 3.0] };
-        let gaussian = deviations.iter().map(|&deviation| (deviation, Noise::Gaussian { deviation }));
+        let gaussian = deviations.iter().map(|&deviation| (deviation, Noise::Isotropic { deviation }));
         families.push(alignments(GAUSSIAN, "σ, in that of all pixels", gaussian, sets.clone()));
         if profile != Profile::Smoke {
             let counted = [0.25, 0.5, 0.75].map(|kept| (1.0 - kept, Noise::FixedCount { patch: 4, kept }));

@@ -1,6 +1,6 @@
 //! Questions about images that closed forms answer (section 2 of the LBR specification).
 
-use ndarray::{ArrayView1, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 use theory::{Corruption, GramPca, LinearFront};
 
@@ -47,6 +47,12 @@ pub enum Noise {
         /// Its standard deviation, in that of all pixels.
         deviation: f64,
     },
+    /// The same, given as a covariance that nobody says is a multiple of the identity, so that what it changes is
+    /// computed and not known beforehand (claim 8).
+    Isotropic {
+        /// Its standard deviation, in that of all pixels.
+        deviation: f64,
+    },
     /// Patches that are dropped independently.
     Mask {
         /// The side of a patch in pixels.
@@ -68,7 +74,9 @@ impl Noise {
     pub fn label(self) -> String {
         match self {
             Self::None => "no noise".into(),
-            Self::Gaussian { deviation } => format!("Gaussian, σ = {deviation}"),
+            Self::Gaussian { deviation } | Self::Isotropic { deviation } => {
+                format!("Gaussian, σ = {deviation}")
+            }
             Self::Mask { patch, drop } => format!("masks of {patch} x {patch}, p = {drop}"),
             Self::FixedCount { patch, kept } => format!("{kept} of the patches of {patch} x {patch} kept"),
         }
@@ -80,6 +88,10 @@ impl Noise {
         match self {
             Self::None => Corruption::None,
             Self::Gaussian { deviation } => Corruption::Gaussian { std: deviation * deviation_of_pixels },
+            Self::Isotropic { deviation } => {
+                let variance = (deviation * deviation_of_pixels).powi(2);
+                Corruption::Additive { covariance: variance * Array2::<f64>::eye(image.iter().product()) }
+            }
             Self::Mask { patch, drop } => Corruption::PatchMask { image, patch, drop },
             Self::FixedCount { patch, kept } => {
                 let patches = (h / patch.max(1) * (w / patch.max(1))) as f64;

@@ -185,6 +185,6 @@ fn closed_forms_are_runs_without_epochs() {
     assert!((clean.last().unwrap() - 100.0).abs() < 1e-9);
     // Gaussian noise changes no subspace (claim 8); masks do.
     let gap = |noise| clean.iter().zip(alignment(noise)).fold(0.0f64, |most, (a, b)| most.max((a - b).abs()));
-    assert!(gap(Noise::Gaussian { deviation: 1.0 }) < 1e-6);
+    assert!(gap(Noise::Isotropic { deviation: 1.0 }) < 1e-6);
     assert!(gap(Noise::Mask { patch: 1, drop: 0.5 }) > 0.1);
 }
