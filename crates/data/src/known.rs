@@ -244,13 +244,17 @@ pub(crate) static ARABIC_CHARACTERS: KnownSet = KnownSet {
     ink: Ink::AsStored,
     classes: &LETTERS,
     licence: "none stated by the publishers",
-    content_sha256: None,
+    content_sha256: Some("c932154329d7d6433487822ccabb5d7959cc0a7555e1536872109aa164503c02"),
     hint: "pass the folder of the four IDX files with `--data DIR`; labels run from 0 to 27, images stand upright",
 };
 
 /// The same as public loaders give it: any ink is white.
-pub(crate) static ARABIC_CHARACTERS_BINARY: KnownSet =
-    KnownSet { name: "arabic-characters-binary", ink: Ink::Binary, ..ARABIC_CHARACTERS };
+pub(crate) static ARABIC_CHARACTERS_BINARY: KnownSet = KnownSet {
+    name: "arabic-characters-binary",
+    ink: Ink::Binary,
+    content_sha256: Some("ac372438a69cae2ee03d448fda440caf9cee223bd6c1870164789a3617aafb80"),
+    ..ARABIC_CHARACTERS
+};
 
 /// MADBase, the Arabic handwritten digits, stored as dark ink on white and given as light ink on black.
 pub(crate) static ARABIC_DIGITS: KnownSet = KnownSet {
@@ -260,13 +264,17 @@ pub(crate) static ARABIC_DIGITS: KnownSet = KnownSet {
     ink: Ink::Inverted,
     classes: &DIGITS,
     licence: "none stated by the publishers",
-    content_sha256: None,
+    content_sha256: Some("19dd46c6cb64fd3e55aca90a823f234413f0c0beeaae232cfb526bdd5243b3b2"),
     hint: "pass the folder of the four IDX files with `--data DIR`",
 };
 
 /// The same as public loaders give it: any ink is white.
-pub(crate) static ARABIC_DIGITS_BINARY: KnownSet =
-    KnownSet { name: "arabic-digits-binary", ink: Ink::InvertedBinary, ..ARABIC_DIGITS };
+pub(crate) static ARABIC_DIGITS_BINARY: KnownSet = KnownSet {
+    name: "arabic-digits-binary",
+    ink: Ink::InvertedBinary,
+    content_sha256: Some("5af4f8c46394c0a19b6617f6e46c9e8820849e2fe8294f67281a336138a5a23b"),
+    ..ARABIC_DIGITS
+};
 
 /// The cropped digits, without the additional training images.
 pub(crate) static SVHN: KnownSet = KnownSet {

@@ -8,13 +8,10 @@ use std::time::Instant;
 use clap::Args;
 use data::{FolderOptions, Split};
 use serde::Serialize;
-use theory::{Alignment, Corruption, Denoising, Moments};
+use theory::{Alignment, Corruption, Denoising};
 
-use crate::images::normalised;
+use crate::images::{moments_of, normalised, rows};
 use crate::{Error, Result};
-
-/// Images that are turned into numbers at once.
-const CHUNK: usize = 1_000;
 
 /// Sizes of codes that are reported.
 const SIZES: [usize; 6] = [4, 8, 16, 32, 64, 128];
@@ -120,7 +117,6 @@ pub struct Impact {
 /// If there is one class only, or the images are all the same.
 pub fn advise(images: &Split, mut heard: impl FnMut(&str)) -> Result<Advice> {
     let shape @ [_, h, w] = images.image_shape();
-    let d: usize = shape.iter().product();
     let mut present: Vec<u8> = images.labels().to_vec();
     present.sort_unstable();
     present.dedup();
@@ -128,15 +124,7 @@ pub fn advise(images: &Split, mut heard: impl FnMut(&str)) -> Result<Advice> {
         return Err(Error::Usage("there is one class only, and nothing to classify".into()));
     }
     heard("moments of the images");
-    let mut moments = Moments::new(d, images.n_classes())?;
-    let mut start = 0;
-    while start < images.len() {
-        let part = images.rows(start..(start + CHUNK).min(images.len()))?;
-        let pixels = ndarray::Array2::from_shape_vec((part.len(), d), normalised(&part))
-            .expect("a split has as many pixels as it says");
-        moments.add(pixels.view(), part.labels())?;
-        start += part.len();
-    }
+    let moments = moments_of(images, |part| rows(part, normalised(part)))?;
     heard("principal components");
     let denoising = Denoising::new(&moments)?;
     let clean = denoising.alignment(&Corruption::None)?;

@@ -44,8 +44,30 @@ impl Places {
 pub struct Data {
     /// Those that are here.
     pub open: OpenData,
-    /// Those that are nowhere, by name, with what to do.
-    pub absent: BTreeMap<String, String>,
+    /// Those that are nowhere, by name.
+    pub absent: BTreeMap<String, Absent>,
+}
+
+/// Why a data set is not here.
+pub struct Absent {
+    /// Everything, with the folders of this machine that were looked into.
+    pub told: String,
+    /// What goes into results, which others read: what is missing and what to do.
+    pub kept: String,
+}
+
+impl Absent {
+    /// `None` for errors of a set that is there.
+    fn of(error: &data::Error) -> Option<Self> {
+        let kept = match error {
+            data::Error::NotFound { hint, .. } => format!("not here; {hint}"),
+            data::Error::Incomplete { missing, hint, .. } => {
+                format!("{} missing; {hint}", missing.join(", "))
+            }
+            _ => return None,
+        };
+        Some(Self { told: error.to_string(), kept })
+    }
 }
 
 /// Opens every data set that the runs read, each once. A set that is nowhere is no error: whatever needs it is not
@@ -55,18 +77,24 @@ pub struct Data {
 /// If one is there and cannot be read, or has too few images.
 pub fn open_data<'r>(runs: impl IntoIterator<Item = &'r Run>, folder: Option<&Path>) -> Result<Data> {
     let mut data = Data { open: OpenData::new(), absent: BTreeMap::new() };
+    // Several configs take parts of one set, and some sets take seconds to read.
+    let mut sets: HashMap<&str, data::Dataset> = HashMap::new();
     for run in runs {
         let config: &DataConfig = &run.config.data;
         if data.open.contains_key(config) || data.absent.contains_key(&config.name) {
             continue;
         }
-        match Images::open(config, folder) {
-            Ok(images) => drop(data.open.insert(config.clone(), Arc::new(images))),
-            Err(Error::Data(error @ (data::Error::NotFound { .. } | data::Error::Incomplete { .. }))) => {
-                data.absent.insert(config.name.clone(), error.to_string());
+        if !sets.contains_key(config.name.as_str()) {
+            match data::open(&config.name, folder) {
+                Ok(set) => drop(sets.insert(&config.name, set)),
+                Err(error) => {
+                    let absent = Absent::of(&error).ok_or(error)?;
+                    data.absent.insert(config.name.clone(), absent);
+                    continue;
+                }
             }
-            Err(error) => return Err(error),
         }
+        data.open.insert(config.clone(), Arc::new(Images::of(config, &sets[config.name.as_str()])?));
     }
     Ok(data)
 }

@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use data::Split;
-use ndarray::ArrayView2;
+use data::{Dataset, Split};
+use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use theory::{Denoising, Moments, Pca};
 
@@ -88,7 +88,14 @@ impl Images {
     /// # Errors
     /// If the set cannot be found or read, or has too few images.
     pub fn open(config: &DataConfig, folder: Option<&Path>) -> Result<Self> {
-        let set = data::open(&config.name, folder)?;
+        Self::of(config, &data::open(&config.name, folder)?)
+    }
+
+    /// Takes these parts of a set that is open.
+    ///
+    /// # Errors
+    /// If the set has too few images, or they cannot be changed as asked.
+    pub fn of(config: &DataConfig, set: &Dataset) -> Result<Self> {
         let n_train = set.train.len();
         if config.train + config.validation > n_train {
             return Err(Error::Usage(format!(
@@ -101,11 +108,14 @@ impl Images {
             let what = format!("{} has {n_test} test images; {} are too many", config.name, config.test);
             return Err(Error::Usage(what));
         }
-        let mut sets = [set.train, set.test.first(config.test)?];
+        let test = set.test.first(config.test)?;
+        // What is not changed is not copied whole.
+        let mut changed: Option<[Split; 2]> = None;
         for change in &config.changes {
-            sets = change.apply(sets)?;
+            let sets = changed.take().unwrap_or_else(|| [set.train.clone(), test.clone()]);
+            changed = Some(change.apply(sets)?);
         }
-        let [train, test] = sets;
+        let [train, test] = changed.as_ref().map_or([&set.train, &test], |[train, test]| [train, test]);
         Ok(Self {
             config: config.clone(),
             sha256: set.provenance.content_sha256.clone(),
@@ -113,8 +123,8 @@ impl Images {
             train: train.rows(0..config.train)?,
             // A set without a part that chooses the epoch is asked about its last training image.
             validation: train.rows(n_train - config.validation.max(1)..n_train)?,
-            test,
-            classes: set.classes,
+            test: test.clone(),
+            classes: set.classes.clone(),
             moments: OnceLock::new(),
             pca: OnceLock::new(),
             subspaces: Mutex::default(),
@@ -152,18 +162,7 @@ impl Images {
         if let Some(known) = self.moments.get() {
             return Ok(Arc::clone(known));
         }
-        let n_pixels = self.train.image_shape().iter().product();
-        let mut moments = Moments::new(n_pixels, self.classes.len())?;
-        let mut start = 0;
-        while start < self.train.len() {
-            let end = (start + CHUNK).min(self.train.len());
-            let part = self.train.rows(start..end)?;
-            let pixels = normalised(&part);
-            let pixels = ArrayView2::from_shape((end - start, n_pixels), &pixels)
-                .expect("a split has as many pixels as its shape says");
-            moments.add(pixels, part.labels())?;
-            start = end;
-        }
+        let moments = moments_of(&self.train, |part| rows(part, normalised(part)))?;
         Ok(Arc::clone(self.moments.get_or_init(|| Arc::new(moments))))
     }
 
@@ -204,18 +203,8 @@ impl Images {
     /// If they cannot be computed.
     pub fn uncentred(&self) -> Result<Arc<Pca>> {
         once(&self.uncentred, || {
-            let d = self.train.image_shape().iter().product();
-            let mut moments = Moments::new(d, self.classes.len())?;
-            let mut start = 0;
-            while start < self.train.len() {
-                let part = self.train.rows(start..(start + CHUNK).min(self.train.len()))?;
-                let pixels: Vec<f64> = part.pixels().iter().map(|&byte| f64::from(byte) / 255.0).collect();
-                let pixels = ArrayView2::from_shape((part.len(), d), &pixels)
-                    .expect("a split has as many pixels as it says");
-                moments.add(pixels, part.labels())?;
-                start += part.len();
-            }
-            Ok(Pca::uncentred(&moments)?)
+            let unit = |part: &Split| part.pixels().iter().map(|&byte| f64::from(byte) / 255.0).collect();
+            Ok(Pca::uncentred(&moments_of(&self.train, |part| rows(part, unit(part)))?)?)
         })
     }
 }
@@ -229,6 +218,27 @@ fn once<T>(known: &Mutex<Option<Arc<T>>>, compute: impl FnOnce() -> Result<T>) -
     let computed = Arc::new(compute()?);
     *known = Some(Arc::clone(&computed));
     Ok(computed)
+}
+
+/// The moments of images and their labels, in one pass over parts of them as numbers, `[n, d]`.
+///
+/// # Errors
+/// If the numbers are not finite.
+pub(crate) fn moments_of(images: &Split, numbers: impl Fn(&Split) -> Array2<f64>) -> Result<Moments> {
+    let mut moments = Moments::new(images.image_shape().iter().product(), images.n_classes())?;
+    let mut start = 0;
+    while start < images.len() {
+        let part = images.rows(start..(start + CHUNK).min(images.len()))?;
+        moments.add(numbers(&part).view(), part.labels())?;
+        start += part.len();
+    }
+    Ok(moments)
+}
+
+/// Numbers of images, image after image, as rows.
+pub(crate) fn rows(images: &Split, numbers: Vec<f64>) -> Array2<f64> {
+    let d = images.image_shape().iter().product();
+    Array2::from_shape_vec((images.len(), d), numbers).expect("as many numbers as a split has pixels")
 }
 
 /// The pixels of a split from -1 (black) to 1 (white), image after image.

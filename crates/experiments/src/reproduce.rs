@@ -9,7 +9,7 @@ use report::{Page, Plate, Row, Section, Verdict, table};
 use serde_json::Value;
 
 use crate::claims::Listed;
-use crate::engine::{self, Data, Done, Places};
+use crate::engine::{self, Absent, Data, Done, Places};
 use crate::experiment::{Finished, Planned, Reading};
 use crate::explore::explorer;
 use crate::progress::Progress;
@@ -70,7 +70,7 @@ pub fn reproduce(planned: &[Planned], options: &Options) -> Result<Outcome> {
         planned.iter().flat_map(|planned| &planned.runs).map(|run| run.clone().on(hardware)).collect();
     let data = engine::open_data(&asked, options.data.as_deref())?;
     for (name, why) in &data.absent {
-        eprintln!("{name} is not here, and what needs it is reported as not run: {why}");
+        eprintln!("{name} is not here, and what needs it is reported as not run: {}", why.told);
     }
     let mut runs = engine::with_needed(&asked);
     runs.retain(|run| data.open.contains_key(&run.config.data));
@@ -184,11 +184,11 @@ fn write_page(
 /// A row for each data set that an experiment asks for and that is not here.
 fn not_run(planned: &Planned, data: &Data) -> Vec<Row> {
     let absent = planned.data_sets().into_iter().filter_map(|name| Some((data.absent.get(&name)?, name)));
-    let row = |(why, name): (&String, String)| Row {
+    let row = |(why, name): (&Absent, String)| Row {
         source: planned.name.into(),
         claim: format!("{} on {name}", planned.title),
         expected: "the data set".into(),
-        got: why.clone(),
+        got: why.kept.clone(),
         n: 0,
         verdict: Verdict::NotRun,
     };

@@ -3,8 +3,9 @@
 use data::Split;
 use ndarray::{Array1, Array2, ArrayView2, Axis, Slice};
 use serde::{Deserialize, Serialize};
-use theory::{Moments, Pca};
+use theory::Pca;
 
+use crate::images::{moments_of, rows};
 use crate::{Error, Result};
 
 /// Images that are turned into numbers at once.
@@ -69,14 +70,7 @@ impl Subspaces {
     /// # Errors
     /// If the images are all the same.
     pub fn of(train: &Split) -> Result<Self> {
-        let d = train.image_shape().iter().product();
-        let mut moments = Moments::new(d, train.n_classes())?;
-        let mut start = 0;
-        while start < train.len() {
-            let part = train.rows(start..(start + CHUNK).min(train.len()))?;
-            moments.add(contrast(&part).view(), part.labels())?;
-            start += part.len();
-        }
+        let moments = moments_of(train, contrast)?;
         let pca = Pca::fit(&moments)?;
         let total = pca.variances().sum();
         let mut sum = 0.0;
@@ -165,10 +159,7 @@ impl Subspaces {
 
 /// Images divided by their own standard deviations, `[n, d]`.
 fn contrast(images: &Split) -> Array2<f64> {
-    let d = images.image_shape().iter().product();
-    let pixels = images.pixels().iter().map(|&byte| f64::from(byte) / 255.0).collect();
-    let mut x =
-        Array2::from_shape_vec((images.len(), d), pixels).expect("a split has as many pixels as it says");
+    let mut x = rows(images, images.pixels().iter().map(|&byte| f64::from(byte) / 255.0).collect());
     at_equal_contrast(&mut x);
     x
 }

@@ -48,7 +48,7 @@ pub(super) fn command(selection: &Selection) -> Result<ExitCode> {
         ))?;
     }
     for (name, why) in &data.absent {
-        say(&format!("{name} is not here: {why}\n"))?;
+        say(&format!("{name} is not here: {}\n", why.told))?;
     }
     say(&format!("in all about {:.0} minutes of training\n", (seconds_in_all / 60.0).ceil()))?;
     Ok(ExitCode::SUCCESS)

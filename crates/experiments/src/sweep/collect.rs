@@ -165,7 +165,10 @@ impl<'a> Collected<'a> {
         self.results.attributes.insert("families".into(), json!(families).to_string());
         let absent: Vec<_> = absent
             .iter()
-            .map(|variant| json!([variant.label(), self.finished.data.absent.get(&variant.data.name)]))
+            .map(|variant| {
+                let why = self.finished.data.absent.get(&variant.data.name).map(|absent| &absent.kept);
+                json!([variant.label(), why])
+            })
             .collect();
         self.results.attributes.insert("absent".into(), json!(absent).to_string());
         let (mut of_mean, mut of_class) = (vec![], vec![]);

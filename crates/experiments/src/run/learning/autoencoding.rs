@@ -66,8 +66,9 @@ impl<'a> OfAutoencoder<'a> {
         let [c, h, w] = self.images.train.image_shape();
         let across = w.div_ceil(patch.max(1));
         let mut pixels = images.as_slice::<f32>()?.to_vec();
+        let of_step = self.mask.child(&step.to_string());
         for (place, image) in pixels.chunks_exact_mut(c * h * w).enumerate() {
-            let mut words = self.mask.child(&step.to_string()).sequence(place as u64);
+            let mut words = of_step.sequence(place as u64);
             let dropped: Vec<bool> =
                 (0..across * h.div_ceil(patch.max(1))).map(|_| words.uniform() < drop).collect();
             for (index, (pixel, mean)) in image.iter_mut().zip(&self.mean).enumerate() {
