@@ -7,8 +7,10 @@ use models::{Adam, AdamConfig};
 use tensor::random::Stream;
 use tensor::{DType, Device, Indices, Tensor};
 
+use crate::{Result, closed_forms};
+
 /// The names of all operations. Products are forward only; an optimiser is a step; all else is forward and backward.
-pub const OPERATIONS: [&str; 15] = [
+pub const OPERATIONS: [&str; 17] = [
     "matmul_256",
     "matmul_512",
     "matmul_1024",
@@ -24,20 +26,27 @@ pub const OPERATIONS: [&str; 15] = [
     "cross_entropy",
     "mse",
     "adam",
+    "components_3072",
+    "alignment_3072",
 ];
 
 /// One operation with its inputs, to be run over and over.
 pub struct Operation {
-    run: Box<dyn FnMut() -> models::Result<()>>,
+    run: Box<dyn FnMut() -> Result<()>>,
     numbers: usize,
 }
 
 impl Operation {
+    /// What is run, and how many numbers it is given.
+    pub(crate) fn new(numbers: usize, run: impl FnMut() -> Result<()> + 'static) -> Self {
+        Self { run: Box::new(run), numbers }
+    }
+
     /// One of [`OPERATIONS`] on that device; nothing for other names.
     ///
     /// # Errors
     /// If the device fails or has no memory.
-    pub fn named(name: &str, device: &Device) -> models::Result<Option<Self>> {
+    pub fn named(name: &str, device: &Device) -> Result<Option<Self>> {
         let product = |m, k, n, dtype| matmul(device, [m, k, n], dtype);
         Ok(Some(match name {
             "matmul_256" => product(256, 256, 256, DType::F32)?,
@@ -56,6 +65,9 @@ impl Operation {
             "cross_entropy" => cross_entropy(device)?,
             "mse" => mse(device)?,
             "adam" => adam(device)?,
+            // On the processor, wherever the others are.
+            "components_3072" => closed_forms::components()?,
+            "alignment_3072" => closed_forms::alignment()?,
             _ => return Ok(None),
         }))
     }
@@ -64,7 +76,7 @@ impl Operation {
     ///
     /// # Errors
     /// If a kernel fails.
-    pub fn run(&mut self) -> models::Result<()> {
+    pub fn run(&mut self) -> Result<()> {
         (self.run)()
     }
 
@@ -75,20 +87,20 @@ impl Operation {
 }
 
 /// Numbers in [-1, 1).
-fn random(device: &Device, shape: &[usize], dtype: DType) -> models::Result<Tensor> {
+fn random(device: &Device, shape: &[usize], dtype: DType) -> Result<Tensor> {
     let mut words = Stream::new(0, "operations").sequence(0);
     let numbers = (0..shape.iter().product()).map(|_| (2.0 * words.uniform() - 1.0) as f32).collect();
     Ok(Tensor::from_vec(numbers, shape)?.to_dtype(dtype).to_device(device)?)
 }
 
-fn matmul(device: &Device, [m, k, n]: [usize; 3], dtype: DType) -> models::Result<Operation> {
+fn matmul(device: &Device, [m, k, n]: [usize; 3], dtype: DType) -> Result<Operation> {
     let (a, b) = (random(device, &[m, k], dtype)?, random(device, &[k, n], dtype)?);
     let numbers = a.len() + b.len();
     let run = move || {
         tensor::run(&MatMul::default(), [&a, &b])?;
         Ok(())
     };
-    Ok(Operation { run: Box::new(run), numbers })
+    Ok(Operation::new(numbers, run))
 }
 
 /// The gradients of the sum of `output` by all `inputs`, which are asked for.
@@ -112,11 +124,11 @@ fn differentiated(
         inputs.iter().try_for_each(|input| gradients.of(input).map(drop))?;
         Ok(())
     };
-    Operation { run: Box::new(run), numbers }
+    Operation::new(numbers, run)
 }
 
 /// 3 x 3 with padding 1 over `[n, c, side, side]` to `o` channels.
-fn convolution(device: &Device, [n, c, side]: [usize; 3], o: usize) -> models::Result<Operation> {
+fn convolution(device: &Device, [n, c, side]: [usize; 3], o: usize) -> Result<Operation> {
     let x = random(device, &[n, c, side, side], DType::F32)?;
     let weight = random(device, &[o, c, 3, 3], DType::F32)?;
     let bias = random(device, &[o], DType::F32)?;
@@ -126,20 +138,20 @@ fn convolution(device: &Device, [n, c, side]: [usize; 3], o: usize) -> models::R
 }
 
 /// 64 examples, 12 heads of 64, in bf16 on a GPU.
-fn attention(device: &Device, tokens: usize) -> models::Result<Operation> {
+fn attention(device: &Device, tokens: usize) -> Result<Operation> {
     let dtype = if *device == Device::Cpu { DType::F32 } else { DType::BF16 };
     let qkv = random(device, &[64, tokens, 3 * 12 * 64], dtype)?;
     Ok(differentiated(vec![qkv], |inputs| inputs[0].attention(12)))
 }
 
-fn cross_entropy(device: &Device) -> models::Result<Operation> {
+fn cross_entropy(device: &Device) -> Result<Operation> {
     const ROWS: usize = 16_384;
     let logits = random(device, &[ROWS, 1000], DType::F32)?;
     let labels = Indices::new((0..ROWS as u32).map(|row| row * 31 % 1000).collect());
     Ok(differentiated(vec![logits], move |inputs| inputs[0].softmax_cross_entropy(&labels)))
 }
 
-fn mse(device: &Device) -> models::Result<Operation> {
+fn mse(device: &Device) -> Result<Operation> {
     let [x, y] = [random(device, &[1 << 24], DType::F32)?, random(device, &[1 << 24], DType::F32)?];
     let constant = y.clone();
     let run = differentiated(vec![x], move |inputs| inputs[0].mse(&inputs[0].tape().constant(&constant)));
@@ -147,7 +159,7 @@ fn mse(device: &Device) -> models::Result<Operation> {
 }
 
 /// A step over ten million parameters.
-fn adam(device: &Device) -> models::Result<Operation> {
+fn adam(device: &Device) -> Result<Operation> {
     const N: usize = 10_000_000;
     let param = Param::new(random(device, &[N], DType::F32)?);
     let gradients = {
@@ -157,6 +169,6 @@ fn adam(device: &Device) -> models::Result<Operation> {
     };
     let mut adam = Adam::new(&[("p".into(), &param)], AdamConfig::PAPER);
     adam.follow(&[("p".into(), &param)])?;
-    let run = move || adam.step(&[("p".into(), &param)], &gradients);
-    Ok(Operation { run: Box::new(run), numbers: N })
+    let run = move || Ok(adam.step(&[("p".into(), &param)], &gradients)?);
+    Ok(Operation::new(N, run))
 }

@@ -6,12 +6,15 @@
 use std::io::{BufRead, Write};
 use std::time::Instant;
 
-use benches::{NAMES, OPERATIONS, Operation, Workload};
+use benches::{NAMES, OPERATIONS, Operation, Result, Workload};
 use serde_json::json;
 use tensor::Device;
 
 /// At least this many steps and this many seconds before the first window.
 const WARM_UP: (usize, f64) = (3, 1.5);
+
+/// Steps that take longer than this together are warm before there are three.
+const WARM: f64 = 20.0;
 
 fn main() {
     let argument = |name: &str| {
@@ -49,14 +52,14 @@ fn refuse(why: &str) -> ! {
 /// Steps that a recorded run makes before anyone waits for them.
 const RECORDED_STEPS: usize = 20;
 
-fn serve(workload: &Workload, mode: &str, variant: &str) -> models::Result<()> {
+fn serve(workload: &Workload, mode: &str, variant: &str) -> Result<()> {
     let mut training = workload.training()?;
     // A recorded step finds the labels where the first one has left them.
     let loss = if mode == "infer" { workload.infer()? } else { training.step()? };
     let some_steps = || match (mode, variant) {
         ("infer", _) => Ok((1, workload.infer()?)),
         (_, "graph") => Ok((RECORDED_STEPS, training.steps_recorded(RECORDED_STEPS)?)),
-        _ => models::Result::Ok((1, training.step()?)),
+        _ => Result::Ok((1, training.step()?)),
     };
     let (params, batch) = (workload.n_params(), workload.batch());
     answer(
@@ -66,7 +69,7 @@ fn serve(workload: &Workload, mode: &str, variant: &str) -> models::Result<()> {
 }
 
 /// An operation has no loss and no batch, and its `params` are the numbers that it is given.
-fn serve_operation(name: &str, device: &Device) -> models::Result<()> {
+fn serve_operation(name: &str, device: &Device) -> Result<()> {
     let mut operation = Operation::named(name, device)?.expect("the name is in the list");
     let ready = json!({ "variant": "default", "mode": "train", "params": operation.numbers(), "batch": 1, "loss": 0.0 });
     let at_once = if *device == Device::Cpu { 1 } else { RECORDED_STEPS };
@@ -81,12 +84,10 @@ fn serve_operation(name: &str, device: &Device) -> models::Result<()> {
 
 /// Warms up, says that it is ready, and answers until it is told to quit. Some steps return how many they were, and
 /// the last loss.
-fn answer(
-    ready: &serde_json::Value,
-    mut some_steps: impl FnMut() -> models::Result<(usize, f64)>,
-) -> models::Result<()> {
+fn answer(ready: &serde_json::Value, mut some_steps: impl FnMut() -> Result<(usize, f64)>) -> Result<()> {
     let (start, mut steps) = (Instant::now(), 0);
-    while steps < WARM_UP.0 || start.elapsed().as_secs_f64() < WARM_UP.1 {
+    let elapsed = || start.elapsed().as_secs_f64();
+    while (steps < WARM_UP.0 && elapsed() < WARM) || elapsed() < WARM_UP.1 {
         steps += some_steps()?.0;
     }
     let mut line = json!({ "ready": true, "peer": "agon", "version": env!("CARGO_PKG_VERSION") });
@@ -94,7 +95,7 @@ fn answer(
         line.extend(ready.clone());
     }
     say(&line);
-    for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+    for line in std::io::stdin().lock().lines().map_while(|line| line.ok()) {
         let Some(seconds) = line.strip_prefix("window ").and_then(|s| s.trim().parse::<f64>().ok()) else {
             say(&json!({ "peak_rss_mib": peak_rss_mib() }));
             break;

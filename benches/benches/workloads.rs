@@ -2,10 +2,14 @@
 //! on one random batch.
 #![forbid(unsafe_code)]
 
+mod closed_forms;
 mod operations;
 mod vision;
 
 pub use operations::{OPERATIONS, Operation};
+
+/// What can go wrong in any of the crates that are timed.
+pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 use autograd::{Tape, Var};
 use models::fc::{self, Config, Size};

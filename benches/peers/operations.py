@@ -58,6 +58,52 @@ def adam(device):
     return step, p.numel()
 
 
+# Closed forms, always on the processor in double precision, by LAPACK.
+IMAGE, D, SAMPLES, CLASSES, PATCH = (3, 32, 32), 3072, 4000, 10, 4
+
+
+def moments():
+    """Covariance, covariance with centred one-hot labels, and class frequencies of smooth random samples."""
+    x = torch.rand(SAMPLES, D, dtype=torch.float64) - 0.5
+    for i in range(1, D):
+        x[:, i] += 0.95 * x[:, i - 1]
+    y = F.one_hot(x[:, [c * D // CLASSES for c in range(CLASSES)]].argmax(1), CLASSES).double()
+    frequencies = y.mean(0)
+    x -= x.mean(0)
+    return x.T @ x / SAMPLES, x.T @ (y - frequencies) / SAMPLES, frequencies
+
+
+def components(_):
+    covariance, _, _ = moments()
+    return lambda: torch.linalg.eigh(covariance), D * D
+
+
+def alignment(_):
+    """Two noise settings: the factorisations that our side makes of the same matrices."""
+    covariance, labels, frequencies = moments()
+    s, e = torch.linalg.eigh(covariance)
+    s, e = s.flip(0), e.flip(1)
+    labels = e.T @ labels
+    c, h, w = IMAGE
+    patch = (torch.arange(h) // PATCH)[:, None] * (w // PATCH) + torch.arange(w) // PATCH
+    patch = patch.flatten().repeat(c)
+    same = torch.where(patch[:, None] == patch, covariance, 0.0)
+
+    def one(drop):
+        keep = 1 - drop
+        noise = torch.linalg.multi_dot([e.T, keep * drop * same, e])
+        noise.diagonal().add_(keep * keep * s)
+        lower = torch.linalg.cholesky(noise)
+        t = torch.linalg.solve_triangular(lower, torch.diag(s), upper=False)
+        _, vectors = torch.linalg.eigh(t.T @ t)
+        reflectors, tau = torch.geqrf(vectors.flip(1) / s.sqrt()[:, None])
+        along = torch.ormqr(reflectors, tau, labels / s.sqrt()[:, None], transpose=True)
+        held = (along**2 @ frequencies).cumsum(0)
+        return 100 * (held / held[-1]).sqrt()
+
+    return lambda: [one(drop) for drop in (0.5, 0.75)], D * D
+
+
 OPERATIONS = {
     "matmul_256": lambda device: matmul(device, 256, 256, 256),
     "matmul_512": lambda device: matmul(device, 512, 512, 512),
@@ -74,4 +120,6 @@ OPERATIONS = {
     "cross_entropy": cross_entropy,
     "mse": mse,
     "adam": adam,
+    "components_3072": components,
+    "alignment_3072": alignment,
 }

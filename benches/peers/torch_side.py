@@ -97,10 +97,10 @@ def loss_of_training(losses):
             return loss
 
 
-def window(step, loss_of, seconds, least=1):
-    """Whole steps for at least `seconds` and at least `least` of them."""
+def window(step, loss_of, seconds, least=1, most=float("inf")):
+    """Whole steps for at least `seconds` and at least `least` of them, or until `most` seconds are over."""
     steps, cpu, start = 0, time.process_time(), time.perf_counter()
-    while steps < least or time.perf_counter() - start < seconds:
+    while (steps < least and time.perf_counter() - start < most) or time.perf_counter() - start < seconds:
         for _ in range(STEPS_AT_ONCE):
             result = step()
         wait()
@@ -149,7 +149,7 @@ def main():
 
 def answer(step, loss_of, params, batch):
     """Warms up, says so, and runs windows until it is told to quit."""
-    warm = window(step, loss_of, 1.5, least=3)
+    warm = window(step, loss_of, 1.5, least=3, most=20)
     say({"ready": True, "peer": "torch", "version": torch.__version__, "variant": ARGS.variant, "mode": ARGS.mode,
          "params": params, "batch": batch, "loss": warm["loss"]})
     for line in iter(sys.stdin.readline, ""):

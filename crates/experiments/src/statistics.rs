@@ -1,5 +1,7 @@
 //! Numbers over seeds: medians, means, and intervals for paired differences.
 
+use std::fmt::{self, Display, Formatter};
+
 /// A mean with a 95 % interval from Student's t distribution.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Interval {
@@ -9,6 +11,31 @@ pub struct Interval {
     pub low: f64,
     /// The upper end; infinity for one value.
     pub high: f64,
+}
+
+impl Interval {
+    /// The same in other units; turned round by a factor below 0.
+    #[must_use]
+    pub fn times(self, factor: f64) -> Self {
+        let [one, other] = [factor * self.low, factor * self.high];
+        Self { mean: factor * self.mean, low: one.min(other), high: one.max(other) }
+    }
+}
+
+/// The mean and the interval in brackets, all three with the asked precision and sign; the mean alone where one value
+/// leaves the interval without ends.
+impl Display for Interval {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.mean.fmt(f)?;
+        if self.low.is_finite() && self.high.is_finite() {
+            f.write_str(" [")?;
+            self.low.fmt(f)?;
+            f.write_str(", ")?;
+            self.high.fmt(f)?;
+            f.write_str("]")?;
+        }
+        Ok(())
+    }
 }
 
 /// The mean.
@@ -80,6 +107,14 @@ mod tests {
         assert_eq!(mean, 3.0);
         assert!((high - (3.0 + 2.776 * 0.5f64.sqrt())).abs() < 1e-12 && (low + high - 6.0).abs() < 1e-12);
         assert_eq!(interval(&[1.0]).high, f64::INFINITY);
+    }
+
+    #[test]
+    fn an_interval_is_written_with_its_ends_where_it_has_any() {
+        let of = interval(&[0.01, 0.02, 0.03]);
+        assert_eq!(format!("{:+.1}", of.times(100.0)), "+2.0 [-0.5, +4.5]");
+        assert_eq!(format!("{:+.1}", of.times(-100.0)), "-2.0 [-4.5, +0.5]");
+        assert_eq!(format!("{:.2}", interval(&[0.5])), "0.50");
     }
 
     #[test]

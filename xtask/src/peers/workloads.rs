@@ -37,7 +37,7 @@ pub(super) const WORKLOADS: [Workload; 13] = [
 ];
 
 /// Single operations, as `benches/benches/operations.rs` and `benches/peers/operations.py` have them.
-pub(super) const OPERATIONS: [Workload; 15] = [
+pub(super) const OPERATIONS: [Workload; 17] = [
     operation("matmul_256"),
     operation("matmul_512"),
     operation("matmul_1024"),
@@ -53,6 +53,8 @@ pub(super) const OPERATIONS: [Workload; 15] = [
     operation("cross_entropy"),
     operation("mse"),
     operation("adam"),
+    operation("components_3072"),
+    operation("alignment_3072"),
 ];
 
 const fn operation(name: &'static str) -> Workload {

@@ -7,7 +7,7 @@ use crate::experiment::Experiment;
 use crate::families::{THREE, cnn_s, fc_m, seeds, vit};
 use crate::grid::{Family, Grid, Member};
 use crate::run::{Features, Hardware, Learner, RunConfig};
-use crate::statistics::{Interval, interval, median};
+use crate::statistics::{interval, median};
 use crate::store::Results;
 use crate::sweep::Curves;
 use crate::sweep::figures::{figure, lambda_axis, panel, spread};
@@ -87,13 +87,9 @@ impl Experiment for FrozenEncoders {
                 }
                 n = mse.len();
                 let (mse, accuracy) = (interval(&mse), interval(&accuracy));
-                let lost = Interval { mean: -accuracy.mean, low: -accuracy.high, high: -accuracy.low };
-                holds.extend([above(&mse, 0.0), above(&lost, 0.0)]);
-                let [mean, low, high] = [accuracy.mean, accuracy.low, accuracy.high].map(|x| 100.0 * x);
-                got.push(format!(
-                    "{label}: MSE {:+.3} [{:+.3}, {:+.3}], accuracy {mean:+.1} [{low:+.1}, {high:+.1}] points",
-                    mse.mean, mse.low, mse.high
-                ));
+                holds.extend([above(&mse, 0.0), above(&accuracy.times(-1.0), 0.0)]);
+                let points = accuracy.times(100.0);
+                got.push(format!("{label}: MSE {mse:+.3}, accuracy {points:+.1} points"));
             }
             let finding = (!got.is_empty()).then(|| Finding { holds: all_hold(holds), got: listed(got) });
             let claim = format!("new heads on a frozen encoder do not close the gap ({})", online.variant);

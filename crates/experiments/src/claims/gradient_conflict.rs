@@ -6,7 +6,7 @@ use report::{Axis, Figure, Plate, Row, Scale, Series, Shape, Style};
 use crate::experiment::Experiment;
 use crate::families::{cnn_s, coarse, fc_m, seeds, vit};
 use crate::grid::Grid;
-use crate::statistics::{Interval, interval};
+use crate::statistics::interval;
 use crate::store::Results;
 use crate::sweep::figures::{figure, lambda_axis, of_each, over_epochs, panel, spread};
 use crate::sweep::trends::{Finding, above, all_hold, judged, listed};
@@ -70,9 +70,8 @@ impl Experiment for GradientConflict {
                 }
                 let of = interval(&cosines);
                 n = n.max(cosines.len());
-                let turned = Interval { mean: -of.mean, low: -of.high, high: -of.low };
-                holds.extend([above(&of, -NEAR_ZERO), above(&turned, -NEAR_ZERO)]);
-                got.push(format!("{label}: {:+.3} [{:+.3}, {:+.3}]", of.mean, of.low, of.high));
+                holds.extend([above(&of, -NEAR_ZERO), above(&of.times(-1.0), -NEAR_ZERO)]);
+                got.push(format!("{label}: {of:+.3}"));
             }
             let finding = (!got.is_empty()).then(|| Finding { holds: all_hold(holds), got: listed(got) });
             let claim = format!("the gradients at z are nearly orthogonal ({})", curves.variant);

@@ -118,13 +118,9 @@ impl Experiment for Guidance {
                 let (change, gain) = (interval(&mse), interval(&linear));
                 holds.extend([above(&gain, 0.0), Some(change.mean < SAME)]);
                 got.push(format!(
-                    "{label}: MSE {:+.1} % [{:+.1}, {:+.1}], linear probe {:+.1} [{:+.1}, {:+.1}] points, non-linear {:+.1}",
-                    100.0 * change.mean,
-                    100.0 * change.low,
-                    100.0 * change.high,
-                    100.0 * gain.mean,
-                    100.0 * gain.low,
-                    100.0 * gain.high,
+                    "{label}: MSE {:+.1} %, linear probe {:+.1} points, non-linear {:+.1}",
+                    change.times(100.0),
+                    gain.times(100.0),
                     100.0 * mean(&nonlinear)
                 ));
             }

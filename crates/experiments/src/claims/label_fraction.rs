@@ -74,8 +74,7 @@ impl Experiment for LabelFraction {
                 if *number == 0.01 {
                     (holds, n) = (above(&of, MARGIN), pairs.len());
                 }
-                let [mean, low, high] = [of.mean, of.low, of.high].map(|x| 100.0 * x);
-                got.push(format!("{label}: {mean:+.1} [{low:+.1}, {high:+.1}] points"));
+                got.push(format!("{label}: {:+.1} points", of.times(100.0)));
             }
             let finding = (!got.is_empty()).then(|| Finding { holds, got: listed(got) });
             let claim = format!("with few labels reconstruction helps classification ({})", curves.variant);

@@ -122,10 +122,7 @@ impl Experiment for NonlinearDenoising {
                     continue;
                 }
                 let of = interval(&gains);
-                got.push(format!(
-                    "{label}: foretold {foretold:+.2} %, trained {:+.2} [{:+.2}, {:+.2}] %",
-                    of.mean, of.low, of.high
-                ));
+                got.push(format!("{label}: foretold {foretold:+.2} %, trained {of:+.2} %"));
                 if of.low > 0.0 || of.high < 0.0 {
                     decided += 1;
                     right += usize::from((of.mean > 0.0) == (foretold > 0.0));

@@ -96,8 +96,7 @@ impl Experiment for ReconstructionRegulariser {
                     _ if gain.high < WORTH_HAVING => Some(true),
                     _ => None,
                 });
-                let [mean, low, high] = [gain.mean, gain.low, gain.high].map(|x| 100.0 * x);
-                got.push(format!("{label}: {mean:+.1} [{low:+.1}, {high:+.1}] points"));
+                got.push(format!("{label}: {:+.1} points", gain.times(100.0)));
             }
             let finding = (!got.is_empty()).then(|| Finding { holds: all_hold(holds), got: listed(got) });
             rows.push(judged(

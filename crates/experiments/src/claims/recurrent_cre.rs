@@ -79,10 +79,8 @@ pub(super) fn smaller_cost(
         costs(of)?.into_iter().zip(costs(than)?).map(|(first, second)| first - second).collect();
     let finding = (!gains.is_empty()).then(|| {
         let gain = interval(&gains);
-        let [mean, low, high] = [gain.mean, gain.low, gain.high].map(|x| 100.0 * x);
         let (first, second) = (&curves.members[of].0, &curves.members[than].0);
-        let got =
-            format!("{first} to {second}: the loss shrinks by {mean:+.1} [{low:+.1}, {high:+.1}] points");
+        let got = format!("{first} to {second}: the loss shrinks by {:+.1} points", gain.times(100.0));
         Finding { holds: above(&gain, 0.0), got }
     });
     let expected = "accuracy(0) - accuracy(1) shrinks, 95 % interval above 0".to_owned();

@@ -126,13 +126,7 @@ impl Experiment for RepresentationSimilarity {
                 n = n.max(ends.len());
                 let of = interval(&ends);
                 holds.push(above(&of, median(&between)).map(|nearer| !nearer));
-                got.push(format!(
-                    "{label}: {:.2} [{:.2}, {:.2}] between the ends, {:.2} between seeds",
-                    of.mean,
-                    of.low,
-                    of.high,
-                    median(&between)
-                ));
+                got.push(format!("{label}: {of:.2} between the ends, {:.2} between seeds", median(&between)));
             }
             let finding = (!got.is_empty()).then(|| Finding { holds: all_hold(holds), got: listed(got) });
             let claim =

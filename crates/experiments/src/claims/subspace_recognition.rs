@@ -144,14 +144,12 @@ impl Experiment for SubspaceRecognition {
                     Some(Finding {
                         holds: above(&gap, 0.0),
                         got: format!(
-                            "bottom at {:.0} %: {:.1} %, top at {:.0} %: {:.1} %; gap {:+.1} [{:+.1}, {:+.1}] points",
+                            "bottom at {:.0} %: {:.1} %, top at {:.0} %: {:.1} %; gap {:+.1} points",
                             100.0 * shares[1],
                             100.0 * mean(&of_bottom),
                             100.0 * shares[0],
                             100.0 * mean(&of_top),
-                            100.0 * gap.mean,
-                            100.0 * gap.low,
-                            100.0 * gap.high
+                            gap.times(100.0)
                         ),
                     })
                 }

@@ -86,11 +86,7 @@ fn synergy_and_cost(curves: &Curves<'_>) -> Result<String> {
             if values.len() < 2 {
                 return Ok(None);
             }
-            let [mean, low, high] = {
-                let of = interval(&values);
-                [of.mean, of.low, of.high].map(|x| 100.0 * x)
-            };
-            Ok(Some(format!("{mean:+.1} [{low:+.1}, {high:+.1}]")))
+            Ok(Some(format!("{:+.1}", interval(&values).times(100.0))))
         };
         let [Some(s_r), Some(s_c), Some(t_mse), Some(t_accuracy)] = [
             of("synergy_for_reconstruction")?,

@@ -105,11 +105,8 @@ pub const C8: Trend = Trend {
             };
             let (Some(mse), Some(accuracy)) = (of("test_mse")?, of("test_accuracy")?) else { continue };
             holds.extend([above(&mse, 0.0), above(&accuracy, 0.0)]);
-            let [mean, low, high] = [accuracy.mean, accuracy.low, accuracy.high].map(|x| 100.0 * x);
-            got.push(format!(
-                "{label}: MSE {:+.3} [{:+.3}, {:+.3}], accuracy {mean:+.1} [{low:+.1}, {high:+.1}] points",
-                mse.mean, mse.low, mse.high
-            ));
+            let points = accuracy.times(100.0);
+            got.push(format!("{label}: MSE {mse:+.3}, accuracy {points:+.1} points"));
         }
         Ok((!got.is_empty()).then(|| Finding { holds: all_hold(holds), got: listed(got) }))
     },
@@ -151,9 +148,9 @@ pub fn no_synergy(curves: &Curves<'_>) -> Result<Row> {
             }
         }
         if let Some((gain, label, lambda)) = best {
-            let [mean, low, high] = [gain.mean, gain.low, gain.high].map(|x| 100.0 * x);
             got.push(format!(
-                "best for {name}: {mean:+.1} [{low:+.1}, {high:+.1}] {} ({label}, λ = {lambda})",
+                "best for {name}: {:+.1} {} ({label}, λ = {lambda})",
+                gain.times(100.0),
                 if measure == "test_mse" { "%" } else { "points" }
             ));
         }
