@@ -117,3 +117,14 @@ fn the_alignment_of_digits_is_that_of_the_specification() {
         assert_eq!([at_32 > 0.0, at_128 > 0.0], [helps; 2]);
     }
 }
+
+/// The speed and memory section of the closed forms: 12,288 numbers an image. `/usr/bin/time -v` tells the peak.
+#[test]
+#[ignore = "needs TinyImageNet in AGON_DATA, 24 GiB and a quarter of an hour"]
+fn images_of_64_pixels_in_colour_have_an_alignment_too() {
+    let set = open("tiny-imagenet", None).unwrap();
+    let of = Denoising::new(&moments(&set, usize::MAX)).unwrap().alignment(&Corruption::None).unwrap();
+    println!("rank {}, alignment at 64 numbers {:.2} %", of.alignment.len(), of.alignment[63]);
+    assert!(of.alignment.windows(2).into_iter().all(|pair| pair[1] >= pair[0]));
+    assert!((of.alignment.last().unwrap() - 100.0).abs() < 1e-6);
+}
