@@ -4,11 +4,19 @@
 mod output;
 mod columns;
 mod selection;
+mod pictures;
+mod fitting;
+mod stored;
 
 // The main job, and what goes with it.
 mod reproduce;
-mod draw;
+mod report;
 mod plan;
+
+// One run, and what came of it.
+mod train;
+mod eval;
+mod probe;
 
 // Looking around.
 mod list;
@@ -29,11 +37,15 @@ use clap::{Parser, Subcommand};
 use self::completions::Completions;
 use self::data_sets::DataSets;
 use self::doctor::Doctor;
+use self::eval::Eval;
 use self::export::Export;
 use self::inspect::Inspect;
 use self::list::List;
+use self::probe::Probe;
+use self::report::Report;
 use self::runs::Runs;
 use self::selection::Selection;
+use self::train::Train;
 use crate::advise::{self, Advise};
 use crate::{Error, Result};
 
@@ -52,10 +64,20 @@ struct Cli {
 enum Command {
     /// Run what is missing, draw the figures, judge the claims, write the page
     Reproduce(Selection),
-    /// Draw and judge again from stored results, without data and without a run
-    Draw(Selection),
+    /// Draw, judge and write the page again from stored results, without data and without a run
+    #[command(visible_alias = "draw")]
+    Report(Report),
     /// Say what would be run and for how long, and write nothing
     Plan(Selection),
+    /// Train one model on one data set, and keep it where `agon reproduce` keeps its runs
+    ///
+    /// A run is found again by its config, its seed and its images: what was computed before is not computed twice, and
+    /// what was stopped goes on where it was.
+    Train(Train),
+    /// Say how a finished run does on test images, class by class
+    Eval(Eval),
+    /// Say what simple probes find in the frozen latent of a finished run
+    Probe(Probe),
     /// List the experiments and what they show
     List(List),
     /// Say which data sets are here, and whether they are the published ones
@@ -69,9 +91,9 @@ enum Command {
     Inspect(Inspect),
     /// Say what the run store holds
     Runs(Runs),
-    /// Write the parameters of a finished run to a safetensors file, under the names that PyTorch uses
+    /// Write a finished run for other programs: its parameters for PyTorch, or its curves for TensorBoard
     ///
-    /// A name is the place of a layer in a part of the model, as in `encoder.0.weight`: a PyTorch module with the same
+    /// Parameters go to a safetensors file. A name is the place of a layer in a part of the model, as in `encoder.0.weight`: a PyTorch module with the same
     /// layers at the same places takes the file as its `state_dict`. An older file of that name is replaced.
     Export(Export),
     /// Say which masking, if any, should help with your own labelled images: closed forms, no training
@@ -95,7 +117,10 @@ pub fn main() -> ExitCode {
 fn answer(command: &Command) -> Result<ExitCode> {
     match command {
         Command::Reproduce(selection) => reproduce::command(selection),
-        Command::Draw(selection) => draw::command(selection),
+        Command::Report(asked) => report::command(asked),
+        Command::Train(asked) => train::command(asked),
+        Command::Eval(asked) => eval::command(asked),
+        Command::Probe(asked) => probe::command(asked),
         Command::Plan(selection) => plan::command(selection),
         Command::List(asked) => list::command(asked),
         Command::Data(asked) => data_sets::command(asked),

@@ -16,9 +16,9 @@ pub use self::estimate::Estimate;
 use self::memory::Memory;
 pub(crate) use self::memory::free_memory;
 use crate::images::{DataConfig, Images, OpenData};
-use crate::progress::Progress;
-use crate::run::Run;
-use crate::store::{FinishedRun, Outcome, Store};
+use crate::progress::Watch;
+use crate::run::{Keep, Run};
+use crate::store::{Epoch, FinishedRun, Outcome, Store};
 use crate::{Error, Result};
 
 /// Where runs are computed.
@@ -26,8 +26,12 @@ use crate::{Error, Result};
 pub struct Places {
     /// Runs at once.
     pub jobs: usize,
+    /// Threads of each run, which change no bit.
+    pub threads: usize,
     /// The device, as in `cuda:0`.
     pub device: String,
+    /// What is kept of what learned.
+    pub keep: Keep,
 }
 
 impl Places {
@@ -141,14 +145,14 @@ pub fn run_all(
     data: &OpenData,
     runs: &[Run],
     places: &Places,
-    progress: &Progress,
+    watch: &dyn Watch,
 ) -> Result<Done> {
     let mut done = Done::default();
     let here = |run: &&Run| data.contains_key(&run.config.data);
     let (first, second): (Vec<&Run>, Vec<&Run>) =
         runs.iter().filter(here).partition(|run| run.needs().is_none());
     for wave in [first, second] {
-        let finished = at_once(store, data, &wave, &done, places, progress)?;
+        let finished = at_once(store, data, &wave, &done, places, watch)?;
         done.0.extend(wave.into_iter().map(name).zip(finished));
     }
     Ok(done)
@@ -160,19 +164,19 @@ fn at_once(
     runs: &[&Run],
     done: &Done,
     places: &Places,
-    progress: &Progress,
+    watch: &dyn Watch,
 ) -> Result<Vec<FinishedRun>> {
     let finished: Vec<Mutex<Option<FinishedRun>>> = runs.iter().map(|_| Mutex::new(None)).collect();
     let failure: Mutex<Option<Error>> = Mutex::new(None);
     let (next, memory) = (AtomicUsize::new(0), Memory::of_machine());
     let work = || {
-        let Ok(pool) = ThreadPoolBuilder::new().num_threads(1).build() else { return };
+        let Ok(pool) = ThreadPoolBuilder::new().num_threads(places.threads.max(1)).build() else { return };
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             if index >= runs.len() || locked(&failure).is_some() {
                 return;
             }
-            let work = || pool.install(|| one(store, data, runs[index], done, places, &memory, progress));
+            let work = || pool.install(|| one(store, data, runs[index], done, places, &memory, watch));
             let outcome = std::panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
                 let why = panic.downcast_ref::<String>().map(String::as_str);
                 let why =
@@ -205,30 +209,33 @@ fn one(
     done: &Done,
     places: &Places,
     memory: &Memory,
-    progress: &Progress,
+    watch: &dyn Watch,
 ) -> Result<FinishedRun> {
     let images = data.get(&run.config.data).expect("the data of every run was opened");
     let spec = run.spec(images);
-    let epochs = run.config.epochs + 1;
     match store.find(&spec)? {
         // What failed it may have been mended.
         Some(FinishedRun { outcome: Outcome::Failed { .. }, .. }) => store.forget(&spec)?,
+        // The same bits again, and this time with what was learned.
+        Some(found) if places.keep == Keep::EveryParameter && run.lacks_parameters(&found) => {
+            store.forget(&spec)?;
+        }
         Some(found) => {
-            progress.found(epochs);
+            watch.found(run, &found);
             return Ok(found);
         }
         None => {}
     }
     let _share = memory.take(run.memory(images)?);
-    let mut reported = 0;
-    let heard = |now: u32| {
-        progress.epochs(now.saturating_sub(reported));
-        reported = reported.max(now);
+    let mut known = 0;
+    let heard = |epochs: &[Epoch]| {
+        watch.epochs(run, epochs, epochs.len().saturating_sub(known));
+        known = epochs.len();
     };
     let needed = run.needs();
     let needed = needed.as_ref().and_then(|run| done.get(run));
-    let finished = run.compute(images, needed, &places.device()?, store.run(&spec)?, heard)?;
-    progress.finished(run, &finished);
+    let finished = run.compute(images, needed, &places.device()?, store.run(&spec)?, places.keep, heard)?;
+    watch.finished(run, &finished);
     Ok(finished)
 }
 

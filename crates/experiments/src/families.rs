@@ -111,13 +111,16 @@ pub(crate) fn cnn_s(profile: Profile, channels: &[usize]) -> Family {
     Family { epochs, ..family(profile, "CNN-S", "latent size", members.collect()) }
 }
 
+/// Adam's rate for transformers.
+pub(crate) const VIT_RATE: f64 = 3e-3;
+
 /// ViTs, named, with Adam's rate for transformers.
 pub(crate) fn vit(profile: Profile, models: &[(&str, vit::Config)]) -> Family {
     let members = models.iter().map(|(label, config)| {
         Member::new(*label, config.encoder.width as f64, cre(Architecture::Vit(*config), 0.5))
     });
     let label = if let [(label, _)] = models { label } else { "ViT" };
-    let optimiser = AdamConfig { learning_rate: 3e-3, ..AdamConfig::PAPER };
+    let optimiser = AdamConfig { learning_rate: VIT_RATE, ..AdamConfig::PAPER };
     Family { optimiser, ..family(profile, label, "width D of a token", members.collect()) }
 }
 

@@ -11,7 +11,7 @@ use crate::run::{
 use crate::subspaces::Seen;
 
 /// AdamW's decay in the paper.
-const WEIGHT_DECAY: f64 = 1e-3;
+pub(crate) const WEIGHT_DECAY: f64 = 1e-3;
 
 /// The one weight of a grid whose learners do not mix losses.
 pub(crate) const NO_LAMBDA: [f64; 1] = [1.0];

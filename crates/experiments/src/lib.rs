@@ -24,6 +24,8 @@ mod explore;
 pub mod reproduce;
 pub mod cli;
 pub mod settings;
+pub mod starts;
+mod tensorboard;
 pub mod advise;
 mod nearest;
 pub mod progress;

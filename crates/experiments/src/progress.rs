@@ -1,16 +1,32 @@
 //! What a person sees while runs are computed: a bar on a terminal, plain lines elsewhere.
 
-use std::io::IsTerminal;
+mod screen;
+mod view;
+
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+pub(crate) use self::screen::Screen;
+pub(crate) use self::view::{Losses, View};
 use crate::run::Run;
-use crate::store::{FinishedRun, Outcome};
+use crate::store::{Epoch, FinishedRun, Outcome};
 
 /// Plain lines come no more often than this.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
+
+/// Whoever is told what becomes of runs, by several threads.
+pub trait Watch: Sync {
+    /// A run was in the store already.
+    fn found(&self, run: &Run, found: &FinishedRun);
+
+    /// A run has come this far; so many of its epochs, the last, have not been told before.
+    fn epochs(&self, run: &Run, epochs: &[Epoch], fresh: usize);
+
+    /// A run was computed.
+    fn finished(&self, run: &Run, finished: &FinishedRun);
+}
 
 /// Progress over all runs of a command, counted in epochs.
 pub struct Progress {
@@ -29,8 +45,9 @@ struct Lines {
 impl Progress {
     /// Progress over this many runs with this many epochs in all.
     pub fn new(n_runs: usize, n_epochs: u64) -> Self {
-        let terminal = std::io::stderr().is_terminal();
-        let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target = ProgressDrawTarget::stderr();
+        // Also on a terminal that cannot move its cursor there are lines.
+        let terminal = !target.is_hidden();
         let bar = ProgressBar::with_draw_target(Some(n_epochs), target);
         let style = ProgressStyle::with_template(
             "{elapsed_precise} [{bar:32}] {pos}/{len} epochs, {eta} to go  {msg}",
@@ -40,26 +57,6 @@ impl Progress {
         let now = Instant::now();
         let lines = Lines { start: now, last: now, computed: 0, n_runs, finished: 0 };
         Self { bar, plain: (!terminal).then(|| Mutex::new(lines)) }
-    }
-
-    /// A run was in the store already.
-    pub fn found(&self, epochs: u32) {
-        self.bar.set_length(self.bar.length().unwrap_or(0).saturating_sub(u64::from(epochs)));
-        self.count_run(None);
-    }
-
-    /// Some more epochs are done.
-    pub fn epochs(&self, epochs: u32) {
-        self.bar.inc(u64::from(epochs));
-        if let Some(plain) = &self.plain {
-            lock(plain).computed += u64::from(epochs);
-        }
-        self.say_now_and_then(false);
-    }
-
-    /// A run was computed.
-    pub fn finished(&self, run: &Run, finished: &FinishedRun) {
-        self.count_run(Some(describe(run, finished)));
     }
 
     /// Nothing more will come.
@@ -96,6 +93,26 @@ impl Progress {
             "{:4.0} s  {}/{} runs, {}/{total} epochs, about {left:.0} s to go",
             elapsed, lines.finished, lines.n_runs, lines.computed
         );
+    }
+}
+
+impl Watch for Progress {
+    fn found(&self, run: &Run, _: &FinishedRun) {
+        let epochs = u64::from(run.config.epochs) + 1;
+        self.bar.set_length(self.bar.length().unwrap_or(0).saturating_sub(epochs));
+        self.count_run(None);
+    }
+
+    fn epochs(&self, _: &Run, _: &[Epoch], fresh: usize) {
+        self.bar.inc(fresh as u64);
+        if let Some(plain) = &self.plain {
+            lock(plain).computed += fresh as u64;
+        }
+        self.say_now_and_then(false);
+    }
+
+    fn finished(&self, run: &Run, finished: &FinishedRun) {
+        self.count_run(Some(describe(run, finished)));
     }
 }
 

@@ -14,7 +14,7 @@ use crate::experiment::{Finished, Planned, Reading};
 use crate::explore::explorer;
 use crate::progress::Progress;
 use crate::provenance::provenance;
-use crate::run::{Hardware, Run};
+use crate::run::{Hardware, Keep, Run};
 use crate::store::{FinishedRun, Results, Store, read_results, write_results};
 use crate::{Error, Profile, Result};
 
@@ -211,11 +211,12 @@ fn same_bits_again(run: &Run, data: &Data, places: &Places, stored: &FinishedRun
     let device = places.device()?;
     let mut again = run.clone();
     again.config.epochs = 1;
-    let images = &data.open[&run.config.data];
+    let (images, keep) = (&data.open[&run.config.data], Keep::WhatIsReread);
     let folder = std::env::temp_dir().join(format!("agon-again-{}", std::process::id()));
     let recomputed = Store::open(&folder).and_then(|store| store.run(&again.spec(images)));
-    let recomputed =
-        recomputed.map_err(Error::from).and_then(|run| again.compute(images, None, &device, run, |_| ()));
+    let recomputed = recomputed
+        .map_err(Error::from)
+        .and_then(|run| again.compute(images, None, &device, run, keep, |_| ()));
     let _ = std::fs::remove_dir_all(&folder);
     let recomputed = recomputed?;
     let differs = stored.epochs.iter().zip(&recomputed.epochs).find_map(|(was, is)| was.difference(is));

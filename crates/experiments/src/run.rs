@@ -3,6 +3,7 @@
 mod autoencoding;
 mod closed_form;
 mod compute;
+mod judged;
 mod finals;
 mod learner;
 mod learning;
@@ -20,6 +21,10 @@ use tensor::Device;
 
 pub use autoencoding::{Autoencoding, Masked, Network, Objective};
 pub use closed_form::{Noise, Question};
+pub use compute::Keep;
+pub(crate) use compute::PARAMETERS;
+pub(crate) use finals::{LARGEST_PROBED, PENALTY, PROBED};
+pub use judged::Judged;
 pub use learner::{Features, Learner};
 pub use linear_optimum::{LinearOptimum, Problem};
 pub use recognition::{Recogniser, Recognition, RecognitionLoss};

@@ -47,9 +47,51 @@ pub fn with_settings<C: Serialize + DeserializeOwned>(config: C, settings: &[Set
         set(&mut whole, key, &parts, value)?;
     }
     serde_json::from_value(whole).map_err(|error| {
+        let message = error.to_string();
+        let names = quoted(&message);
+        let unknown = names.first().filter(|_| message.starts_with("unknown field"));
+        let key = |unknown: &&str| {
+            settings
+                .iter()
+                .map(|setting| &setting.key)
+                .find(|key| key.split('.').any(|part| part == *unknown))
+        };
+        if let Some((name, key)) = unknown.and_then(|name| Some((name, key(name)?))) {
+            let hint = nearest(name, &names[1..]);
+            return Error::Usage(format!("no config key `{key}`{hint}; there are {}", names[1..].join(", ")));
+        }
         let keys: Vec<&str> = settings.iter().map(|setting| setting.key.as_str()).collect();
-        Error::Usage(format!("the config with {} set is not valid: {error}", keys.join(", ")))
+        Error::Usage(format!(
+            "the config with {} set is not valid: {}",
+            keys.join(", "),
+            with_nearest(&message)
+        ))
     })
+}
+
+/// What is said of a config that does not fit, with the name that was probably meant where one is unknown.
+pub(crate) fn with_nearest(message: &str) -> String {
+    match quoted(message).split_first() {
+        Some((unknown, known)) if message.starts_with("unknown") => {
+            format!("{message}{}", nearest(unknown, known))
+        }
+        _ => message.to_owned(),
+    }
+}
+
+/// The names between backticks.
+fn quoted(message: &str) -> Vec<&str> {
+    message.split('`').skip(1).step_by(2).collect()
+}
+
+/// The keys of everything in a config, `data` and `data.name` alike.
+pub(crate) fn keys(config: &Value) -> Vec<String> {
+    let Value::Object(fields) = config else { return vec![] };
+    let below = |(name, value): (&String, &Value)| {
+        let deeper = keys(value).into_iter().map(|key| format!("{name}.{key}"));
+        std::iter::once(name.clone()).chain(deeper).collect::<Vec<_>>()
+    };
+    fields.iter().flat_map(below).collect()
 }
 
 /// Sets what the parts of a key lead to, from here down.
@@ -66,14 +108,11 @@ fn set(place: &mut Value, key: &str, parts: &[&str], value: &Value) -> Result<()
         Value::Array(elements) if *part == "*" => {
             elements.iter_mut().try_for_each(|element| set(element, key, rest, value))
         }
-        Value::Object(fields) => {
-            let names: Vec<String> = fields.keys().cloned().collect();
-            let field = fields.get_mut(*part).ok_or_else(|| {
-                let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                let hint = nearest(part, &names);
-                Error::Usage(format!("no config key `{key}`{hint}; there are {}", names.join(", ")))
-            })?;
-            set(field, key, rest, value)
+        // What is left out of a config may be set too; a name that it does not know is refused when it is read.
+        Value::Object(fields) => set(fields.entry(*part).or_insert(Value::Null), key, rest, value),
+        Value::Null => {
+            *place = Value::Object(Map::new());
+            set(place, key, parts, value)
         }
         _ => Err(Error::Usage(format!("no config key `{key}`: there is nothing below `{part}`"))),
     }
@@ -92,17 +131,30 @@ mod tests {
         rate: f64,
         latents: Vec<usize>,
         data: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        turned: Option<Turned>,
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Turned {
+        degrees: f64,
+    }
+
+    fn config() -> Config {
+        Config { epochs: 1, rate: 0.5, latents: vec![4], data: "a".into(), turned: None }
     }
 
     fn set(texts: &[&str]) -> Result<Config> {
         let settings: Vec<Setting> = texts.iter().map(|text| text.parse().unwrap()).collect();
-        with_settings(Config { epochs: 1, rate: 0.5, latents: vec![4], data: "a".into() }, &settings)
+        with_settings(config(), &settings)
     }
 
     #[test]
     fn values_are_set_by_key() {
         let config = set(&["epochs=3", "rate=1", "latents=[2, 8]", "data=mnist-part"]).unwrap();
-        let expected = Config { epochs: 3, rate: 1.0, latents: vec![2, 8], data: "mnist-part".into() };
+        let expected =
+            Config { epochs: 3, rate: 1.0, latents: vec![2, 8], data: "mnist-part".into(), turned: None };
         assert_eq!(config, expected);
     }
 
@@ -112,10 +164,26 @@ mod tests {
         struct Outer {
             parts: Vec<Config>,
         }
-        let part = || Config { epochs: 1, rate: 0.5, latents: vec![4], data: "a".into() };
         let settings = ["parts.*.epochs=7".parse().unwrap()];
-        let set = with_settings(Outer { parts: vec![part(), part()] }, &settings).unwrap();
+        let set = with_settings(Outer { parts: vec![config(), config()] }, &settings).unwrap();
         assert!(set.parts.iter().all(|part| part.epochs == 7));
+    }
+
+    #[test]
+    fn what_a_config_leaves_out_can_be_set_whole_or_in_parts() {
+        for text in ["turned.degrees=15", "turned={degrees = 15.0}"] {
+            assert_eq!(set(&[text]).unwrap().turned, Some(Turned { degrees: 15.0 }));
+        }
+        let message = set(&["turned.degree=15"]).unwrap_err().to_string();
+        assert!(message.contains("no config key `turned.degree`, did you mean `degrees`?"), "{message}");
+        assert!(set(&["turned={}"]).unwrap_err().to_string().contains("missing field `degrees`"));
+        assert!(set(&["data.name=b"]).unwrap_err().to_string().contains("nothing below"));
+    }
+
+    #[test]
+    fn the_keys_of_a_config_are_those_of_its_parts_too() {
+        let nested = serde_json::json!({ "data": { "name": "a" }, "epochs": 3 });
+        assert_eq!(keys(&nested), ["data", "data.name", "epochs"]);
     }
 
     #[test]

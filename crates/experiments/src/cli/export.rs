@@ -1,34 +1,41 @@
-//! `agon export`: the parameters of a finished run, for other programs.
+//! `agon export`: the parameters or the curves of a finished run, for other programs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use models::weights;
 use tensor::Tensor;
 
 use super::output::say;
-use crate::nearest::nearest;
-use crate::store::{FinishedRun, Outcome, RunSpec, Store};
+use super::stored;
+use crate::run::PARAMETERS;
+use crate::store::FinishedRun;
+use crate::tensorboard::EventFile;
 use crate::{Error, Result};
-
-/// Where a run keeps what was learned.
-const PARAMETERS: &str = "parameters/";
-
-/// Candidates that a message lists.
-const MOST_LISTED: usize = 5;
 
 /// What `agon export` is asked.
 #[derive(Debug, Args)]
 pub(super) struct Export {
     /// The run: its key as `agon runs --each` prints it, or so much of it as no other run begins with
     key: String,
-    /// The file to write
-    #[arg(value_name = "FILE.safetensors")]
+    /// The file to write, or for TensorBoard the folder to which a folder of the run is added
+    #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// The folder that `agon reproduce` wrote to
+    /// What to write
+    #[arg(long, value_enum, default_value = "safetensors")]
+    to: Format,
+    /// The folder that `agon train` or `agon reproduce` wrote to
     #[arg(long, value_name = "DIR", default_value = "out")]
     out: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    /// The parameters, under the names that PyTorch uses
+    Safetensors,
+    /// The numbers of every epoch, as an event file
+    Tensorboard,
 }
 
 pub(super) fn command(asked: &Export) -> Result<ExitCode> {
@@ -38,65 +45,31 @@ pub(super) fn command(asked: &Export) -> Result<ExitCode> {
 
 /// Writes the file and says what is in it.
 fn export(asked: &Export) -> Result<String> {
-    let folder = asked.out.join("runs");
-    if !folder.is_dir() {
-        let what = format!(
-            "no runs in {}; name the folder that `agon reproduce` wrote to with --out",
-            folder.display()
-        );
-        return Err(Error::Usage(what));
+    let run = stored::finished(&asked.out, &asked.key)?;
+    match asked.to {
+        Format::Safetensors => safetensors(&run, &asked.file),
+        Format::Tensorboard => tensorboard(&run, &asked.file),
     }
-    let store = Store::reading(folder);
-    // A damaged run has no key, and hides no other.
-    let specs: Vec<RunSpec> =
-        store.list()?.into_iter().filter_map(|(_, summary)| Some(summary.ok()?.spec)).collect();
-    let spec = named(&specs, &asked.key)?;
-    let key = spec.folder_name();
-    let run = store.find(spec)?.ok_or_else(|| {
-        Error::Usage(format!("the run {key} is not finished; `agon reproduce` goes on with it"))
-    })?;
-    let parameters = parameters(&run)?;
-    weights::write(&asked.file, &parameters)?;
+}
+
+fn safetensors(run: &FinishedRun, file: &Path) -> Result<String> {
+    let parameters = parameters(run)?;
+    weights::write(file, &parameters)?;
     let numbers: usize = parameters.iter().map(|(_, tensor)| tensor.shape().iter().product::<usize>()).sum();
-    let file = asked.file.display();
+    let (file, key) = (file.display(), run.spec.folder_name());
     Ok(format!("{file}: {numbers} numbers in {} tensors, of run {key}\n", parameters.len()))
 }
 
-/// The run whose key begins like this.
-fn named<'s>(specs: &'s [RunSpec], text: &str) -> Result<&'s RunSpec> {
-    let found: Vec<&RunSpec> = specs.iter().filter(|spec| spec.key().starts_with(text)).collect();
-    match found[..] {
-        [one] => Ok(one),
-        [] => {
-            let begins: Vec<String> =
-                specs.iter().map(|spec| spec.key().chars().take(text.chars().count()).collect()).collect();
-            let begins: Vec<&str> = begins.iter().map(String::as_str).collect();
-            let hint = nearest(text, &begins);
-            Err(Error::Usage(format!("no run `{text}`{hint}; `agon runs --each` lists {} runs", specs.len())))
-        }
-        _ => {
-            let listed: Vec<String> = found.iter().take(MOST_LISTED).map(|spec| spec.folder_name()).collect();
-            let what = format!(
-                "{} runs begin with `{text}`, as do {}; write more of the key",
-                found.len(),
-                listed.join(", ")
-            );
-            Err(Error::Usage(what))
-        }
-    }
+fn tensorboard(run: &FinishedRun, folder: &Path) -> Result<String> {
+    let mut events = EventFile::create(&folder.join(run.spec.folder_name()))?;
+    run.epochs.iter().try_for_each(|epoch| events.write(epoch))?;
+    let (file, n) = (events.path().display(), run.epochs.len());
+    Ok(format!("{file}: {n} epochs; `tensorboard --logdir {}` shows them\n", folder.display()))
 }
 
 /// What the run learned, by the names of [`models::weights`].
 fn parameters(run: &FinishedRun) -> Result<Vec<(String, Tensor)>> {
     let key = run.spec.folder_name();
-    match &run.outcome {
-        Outcome::Finished => {}
-        Outcome::Diverged { reason, .. } | Outcome::Failed { reason } => {
-            return Err(Error::Missing(format!(
-                "parameters of run {key}, which did not come to its end: {reason}"
-            )));
-        }
-    }
     let learned: Vec<(String, Tensor)> = run
         .finals
         .iter()
@@ -104,7 +77,8 @@ fn parameters(run: &FinishedRun) -> Result<Vec<(String, Tensor)>> {
         .collect();
     if learned.is_empty() {
         return Err(Error::Missing(format!(
-            "parameters of run {key}: nothing was learned in it, or nothing was kept"
+            "parameters of run {key}: nothing was learned in it, or `agon reproduce` kept nothing; \
+             `agon train` with the same config keeps all"
         )));
     }
     Ok(learned)
@@ -115,7 +89,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::store::{Array, Arrays, DataId, Values};
+    use crate::store::{Array, Arrays, DataId, Outcome, RunSpec, Store, Values};
 
     fn spec(seed: u64) -> RunSpec {
         let data = DataId { name: "digits".into(), sha256: "00".repeat(32) };
@@ -136,7 +110,7 @@ mod tests {
         let store = Store::open(folder.path().join("runs")).unwrap();
         for (seed, finals) in [(0, Some(finals())), (1, Some(Arrays::new())), (2, None)] {
             let mut run = store.run(&spec(seed)).unwrap();
-            run.record_without_checkpoint(0, Default::default(), 1.0).unwrap();
+            run.record_without_checkpoint(0, [("test_mse".to_owned(), 0.25)].into(), 1.0).unwrap();
             if let Some(finals) = finals {
                 run.finish(Outcome::Finished, &finals).unwrap();
             }
@@ -146,7 +120,7 @@ mod tests {
 
     fn exported(folder: &tempfile::TempDir, key: &str) -> Result<String> {
         let file = folder.path().join("w.safetensors");
-        export(&Export { key: key.to_owned(), file, out: folder.path().to_owned() })
+        export(&Export { key: key.to_owned(), file, to: Format::Safetensors, out: folder.path().to_owned() })
     }
 
     #[test]
@@ -158,6 +132,21 @@ mod tests {
         assert_eq!(written.keys().collect::<Vec<_>>(), ["encoder.0.weight"]);
         assert_eq!(written["encoder.0.weight"].as_slice::<f32>().unwrap(), [1.0, 2.0]);
         assert_eq!(written["encoder.0.weight"].shape(), [1, 2]);
+    }
+
+    #[test]
+    fn the_numbers_of_every_epoch_are_written_for_tensorboard() {
+        let folder = stored();
+        let (key, file) = (spec(0).folder_name(), folder.path().join("board"));
+        let asked = Export {
+            key: key.clone(),
+            file: file.clone(),
+            to: Format::Tensorboard,
+            out: folder.path().to_owned(),
+        };
+        assert!(export(&asked).unwrap().contains("1 epochs"));
+        let events = std::fs::read(file.join(key).join("events.out.tfevents.0.agon")).unwrap();
+        assert_eq!(crate::tensorboard::tests::read(&events), [(0, [("mse/test".to_owned(), 0.25)].into())]);
     }
 
     #[test]

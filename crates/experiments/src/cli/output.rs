@@ -29,6 +29,15 @@ pub(super) fn say_json(value: &impl Serialize) -> Result<()> {
     say(&(text + "\n"))
 }
 
+/// Prints JSON for programs on a line of its own, as [`say_json`].
+///
+/// # Errors
+/// As [`say`].
+pub(super) fn say_json_line(value: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string(value).expect("answers are plain data");
+    say(&(text + "\n"))
+}
+
 /// A number of bytes in words.
 pub(super) fn bytes(n: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];

@@ -1,4 +1,4 @@
-//! `agon reproduce`: the main job, and the table of verdicts that `agon draw` prints too.
+//! `agon reproduce`: the main job, and the table of verdicts that `agon report` prints too.
 
 use std::fmt::Write;
 use std::process::ExitCode;

@@ -8,6 +8,7 @@ use crate::claims;
 use crate::engine::Places;
 use crate::experiment::Planned;
 use crate::reproduce::Options;
+use crate::run::Keep;
 use crate::settings::Setting;
 use crate::{Error, Profile, Result};
 
@@ -57,7 +58,12 @@ impl Selection {
             profile: self.profile,
             out: self.out.clone(),
             data: self.data.clone(),
-            places: Places { jobs: self.jobs.unwrap_or(processors), device: self.device.clone() },
+            places: Places {
+                jobs: self.jobs.unwrap_or(processors),
+                threads: 1,
+                device: self.device.clone(),
+                keep: Keep::WhatIsReread,
+            },
             settings: self.settings.clone(),
         }
     }

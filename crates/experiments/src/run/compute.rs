@@ -17,15 +17,15 @@ use super::learning::{
 };
 use super::observed::{Scalars, is_due};
 use crate::images::Images;
-use crate::store::{Arrays, Checkpoint, FinishedRun, Outcome, RunFolder};
+use crate::store::{Arrays, Checkpoint, Epoch, FinishedRun, Outcome, RunFolder};
 use crate::{Error, Result};
 
 /// Work that may be lost in a kill: a checkpoint is written once this much time has passed since the last.
 const CHECKPOINT_AFTER: Duration = Duration::from_secs(10);
 
 impl Run {
-    /// Computes the run on this device, or goes on with it, and hears about every epoch. `needed` is the run of
-    /// [`Run::needs`].
+    /// Computes the run on this device, or goes on with it. `needed` is the run of [`Run::needs`]; `heard` is told the
+    /// epochs that are computed by now, after each, and once before the first that is computed here.
     ///
     /// A loss that is no longer a number ends the run as diverged, and what the model or its data refuse ends it as
     /// failed; both are results with a reason, and no errors.
@@ -38,13 +38,20 @@ impl Run {
         needed: Option<&FinishedRun>,
         device: &Device,
         mut folder: RunFolder,
-        mut heard: impl FnMut(u32),
+        keep: Keep,
+        mut heard: impl FnMut(&[Epoch]),
     ) -> Result<FinishedRun> {
         let ended = match &self.config.learner {
             Learner::ClosedForm { question } => self.answer(question, images, &mut folder, &mut heard),
             _ => {
-                let work =
-                    |learning: &mut dyn Learning| self.epochs(learning, images, &mut folder, &mut heard);
+                let work = |learning: &mut dyn Learning| {
+                    let mut finals = self.epochs(learning, images, &mut folder, &mut heard)?;
+                    if keep == Keep::EveryParameter || self.config.learner.is_reread() {
+                        let learned = learning.learned();
+                        finals.extend(learned.iter().map(|(name, value)| named(&parameter(name), value)));
+                    }
+                    Ok(finals)
+                };
                 self.learn(images, needed, device, work)
             }
         };
@@ -127,13 +134,13 @@ impl Run {
         question: &Question,
         images: &Images,
         folder: &mut RunFolder,
-        heard: &mut dyn FnMut(u32),
+        heard: &mut dyn FnMut(&[Epoch]),
     ) -> std::result::Result<Arrays, Ended> {
         let start = Instant::now();
         let (scalars, arrays) = question.answer(images)?;
         let seconds = start.elapsed().as_secs_f64();
         folder.record_without_checkpoint(0, scalars, seconds).map_err(Error::from)?;
-        heard(1);
+        heard(folder.epochs());
         Ok(arrays)
     }
 
@@ -143,7 +150,7 @@ impl Run {
         learning: &mut dyn Learning,
         images: &Images,
         folder: &mut RunFolder,
-        heard: &mut dyn FnMut(u32),
+        heard: &mut dyn FnMut(&[Epoch]),
     ) -> std::result::Result<Arrays, Ended> {
         let (mut next, last) = (0, self.config.epochs);
         if let Some(checkpoint) = folder.resume().map_err(Error::from)? {
@@ -151,7 +158,7 @@ impl Run {
             learning.load(&stored).map_err(Error::from)?;
             next = checkpoint.epoch + 1;
         }
-        heard(next);
+        heard(before(folder, next));
         let mut last_checkpoint = Instant::now();
         for epoch in next..=last {
             let start = Instant::now();
@@ -166,7 +173,7 @@ impl Run {
             } else {
                 folder.record_without_checkpoint(epoch, scalars, seconds).map_err(Error::from)?;
             }
-            heard(epoch + 1);
+            heard(before(folder, epoch + 1));
         }
         Ok(learning.finals(images)?)
     }
@@ -198,6 +205,30 @@ impl Run {
         Ok(scalars)
     }
 }
+
+/// The epochs of the journal before this one; those after it are about to be computed again.
+fn before(folder: &RunFolder, next: u32) -> &[Epoch] {
+    let epochs = folder.epochs();
+    &epochs[..epochs.partition_point(|epoch| epoch.epoch < next)]
+}
+
+/// Which parameters are kept of what learned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// Those that other runs and figures read again; of autoencoders and classifiers of subspaces there are none, and
+    /// a hundred runs of them would fill a disk.
+    WhatIsReread,
+    /// All.
+    EveryParameter,
+}
+
+/// The name under which a run keeps a parameter.
+pub(crate) fn parameter(name: &str) -> String {
+    format!("{PARAMETERS}{name}")
+}
+
+/// Where a run keeps what was learned.
+pub(crate) const PARAMETERS: &str = "parameters/";
 
 /// Why a run did not come to its end.
 pub(super) enum Ended {

@@ -11,16 +11,15 @@ use crate::images::{Images, first_of_each_class};
 use crate::store::{Array, Arrays, Values};
 
 /// Training images that closed-form probes are fitted to.
-const PROBED: usize = 2_000;
+pub(crate) const PROBED: usize = 2_000;
 
 /// Latents of more numbers are not probed: the closed form would take longer than the training.
-const LARGEST_PROBED: usize = 1_024;
+pub(crate) const LARGEST_PROBED: usize = 1_024;
 
 /// The penalty of the probes, relative to the mean variance of a latent unit.
-const PENALTY: f64 = 1e-3;
+pub(crate) const PENALTY: f64 = 1e-3;
 
-/// The test latents and labels, closed-form probes, a reconstruction of the first test image of each class, and
-/// all that was learned.
+/// The test latents and labels, closed-form probes, and a reconstruction of the first test image of each class.
 pub(super) fn of_representation<L: Learning + ?Sized>(learning: &L, images: &Images) -> Result<Arrays> {
     let n = images.test.len();
     let latents = codes(learning, &images.test)?;
@@ -40,9 +39,6 @@ pub(super) fn of_representation<L: Learning + ?Sized>(learning: &L, images: &Ima
         named("shown_image", &shown.images),
         named("shown_reconstruction", &reconstruction),
     ]);
-    for (name, value) in learning.learned() {
-        finals.extend([named(&format!("parameters/{name}"), &value)]);
-    }
     Ok(finals)
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use tensor::DType;
 use tensor::random::Stream;
 
-use super::{Autoencoding, Question, Recognition, RunConfig};
+use super::{Autoencoding, Objective, Question, Recognition, RunConfig};
 use crate::Result;
 
 /// What learns in a run.
@@ -105,6 +105,23 @@ impl Learner {
             Self::Recurrent { network } => network.lambda,
             Self::Readout { of: Features::Trained { run }, .. } => run.learner.lambda(),
             _ => 0.5,
+        }
+    }
+
+    /// Whether what it learned is read again by other runs, figures or the page.
+    pub(super) fn is_reread(&self) -> bool {
+        !matches!(self, Self::Recognition { .. } | Self::Autoencoding { .. } | Self::ClosedForm { .. })
+    }
+
+    /// What the encoder minimises, from the two losses, where it is a weighted sum of them or one of them alone.
+    pub fn loss(&self, mse: Option<f64>, cross_entropy: Option<f64>) -> Option<f64> {
+        let sum = |weight: f64| Some(weight * mse? + (1.0 - weight) * cross_entropy?);
+        match self {
+            Self::Cre { lambda, mixing: Mixing::Weighted, .. } => sum(*lambda),
+            Self::Recurrent { network } => sum(network.lambda),
+            Self::Recognition { .. } => cross_entropy,
+            Self::Autoencoding { task } if task.objective == Objective::Reconstruction => mse,
+            _ => None,
         }
     }
 

@@ -8,7 +8,7 @@ use tensor::Device;
 use super::compute::Ended;
 use super::learning::Learning;
 use super::{
-    Autoencoding, Features, Hardware, Learner, Masked, Network, Noise, Objective, Question, Recogniser,
+    Autoencoding, Features, Hardware, Keep, Learner, Masked, Network, Noise, Objective, Question, Recogniser,
     Recognition, RecognitionLoss, Rotation, Run, RunConfig, cre,
 };
 use crate::images::{DataConfig, Images};
@@ -85,7 +85,8 @@ fn computed(run: &Run, images: &Images, needed: Option<&FinishedRun>) -> Finishe
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
     let spec = run.spec(images);
-    run.compute(images, needed, &Device::Cpu, store.run(&spec).unwrap(), |_| ()).unwrap()
+    run.compute(images, needed, &Device::Cpu, store.run(&spec).unwrap(), Keep::EveryParameter, |_| ())
+        .unwrap()
 }
 
 #[test]
@@ -133,6 +134,29 @@ fn every_kind_of_run_goes_on_from_its_state_with_the_same_bits() {
         };
         // What has no error of reconstruction has none both times.
         assert_eq!(format!("{got:?}"), format!("{expected:?}"), "{}", run.label());
+    }
+}
+
+#[test]
+fn what_every_kind_of_run_learned_is_judged_again_with_the_numbers_that_were_stored() {
+    let images = images();
+    for run in every_kind() {
+        let done = computed(&run, &images, None);
+        let judged = run.judge(&done, None, &images, &images.test).unwrap();
+        let stored = |name: &str| done.epochs.last().unwrap().scalars.get(name).copied();
+        let number = |x: f64| Some(x).filter(|x| !x.is_nan());
+        assert_eq!(number(judged.whole.mse), stored("test_mse"), "{}", run.label());
+        assert_eq!(number(judged.whole.cross_entropy), stored("test_cross_entropy"), "{}", run.label());
+        assert_eq!(number(judged.whole.accuracy), stored("test_accuracy"), "{}", run.label());
+        // The means over classes, weighted by their sizes, are those over all.
+        let classes = judged.classes.iter().flatten();
+        let right: f64 = classes.clone().map(|of| of.accuracy * of.n as f64).sum();
+        assert_eq!(classes.map(|of| of.n).sum::<usize>(), 40, "{}", run.label());
+        assert!((right / 40.0 - judged.whole.accuracy).abs() < 1e-12, "{}", run.label());
+        // What was not kept is refused, and not taken as it was before training.
+        let mut bare = done;
+        bare.finals.retain(|name, _| !name.starts_with("parameters/"));
+        assert!(run.lacks_parameters(&bare) && run.judge(&bare, None, &images, &images.test).is_err());
     }
 }
 

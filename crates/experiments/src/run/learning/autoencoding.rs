@@ -181,7 +181,8 @@ impl Learning for OfAutoencoder<'_> {
     }
 
     fn learned(&self) -> Vec<(String, Tensor)> {
-        vec![]
+        let learned = self.model.params().into_iter().chain(self.model.buffers());
+        learned.map(|(name, param)| (name, param.value())).collect()
     }
 }
 

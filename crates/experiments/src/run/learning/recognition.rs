@@ -160,6 +160,7 @@ impl Learning for OfRecognition<'_> {
     }
 
     fn learned(&self) -> Vec<(String, Tensor)> {
-        vec![]
+        let learned = self.model.params().into_iter().chain(self.model.buffers());
+        learned.map(|(name, param)| (name, param.value())).collect()
     }
 }

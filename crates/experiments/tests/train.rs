@@ -1,0 +1,170 @@
+//! One run from the command line: trained, found again, judged, probed, exported; and every slip answered with a name.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// Few enough images for a run of a fraction of a second.
+const TINY: [&str; 4] = ["train=200", "validation=20", "data.test=50", "batch=20"];
+
+fn agon(folder: &Path, arguments: &[&str]) -> Output {
+    // The search for data sets must not depend on the machine.
+    Command::new(env!("CARGO_BIN_EXE_agon"))
+        .args(arguments)
+        .current_dir(folder)
+        .env_remove("AGON_DATA")
+        .env("HOME", "/nonexistent")
+        .env_remove("XDG_CACHE_HOME")
+        .output()
+        .unwrap()
+}
+
+/// Standard output and standard error of a command that goes well.
+fn said(folder: &Path, arguments: &[&str]) -> [String; 2] {
+    let output = agon(folder, arguments);
+    let texts = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", texts[1]);
+    assert!(texts.iter().all(|text| !text.contains('\u{1b}')), "colours for a program: {texts:?}");
+    texts
+}
+
+fn json(folder: &Path, arguments: &[&str]) -> Value {
+    serde_json::from_str(&said(folder, &[arguments, &["--json"]].concat())[0]).unwrap()
+}
+
+fn refused(folder: &Path, arguments: &[&str], words: &[&str]) {
+    let output = agon(folder, arguments);
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {message}");
+    assert!(words.iter().all(|word| message.contains(word)), "{arguments:?}: {message}");
+    assert!(message.lines().count() <= 24 && !message.contains("panicked"), "{message}");
+}
+
+fn train<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    [&["train", "--model", "fc-s"], arguments, &TINY, &["--epochs", "2"]].concat()
+}
+
+#[test]
+fn a_run_is_trained_once_and_then_found_judged_probed_and_exported() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let [first, progress] = said(folder, &train(&["--tensorboard", "board"]));
+    assert!(first.contains("finished: 2 of 2 epochs") && first.contains("test: "), "{first}");
+    let lines: Vec<&str> = progress.lines().collect();
+    assert_eq!(lines.len(), 4, "the run and a line for each epoch: {progress}");
+    assert!(lines[1].contains("epoch 0/2 (before training)") && lines[3].contains("epoch 2/2"), "{progress}");
+
+    // What it says to type next can be typed.
+    let next = first.lines().find_map(|line| line.strip_prefix("next: agon eval ")).unwrap();
+    let key = next.split_whitespace().next().unwrap();
+    let eval = json(folder, &["eval", &key[..6]]);
+    assert_eq!((&eval["as_stored"], &eval["n"]), (&Value::Bool(true), &Value::from(50)));
+    let of_classes = eval["classes"].as_array().unwrap().iter().map(|of| of["n"].as_u64().unwrap());
+    assert_eq!(of_classes.sum::<u64>(), 50);
+    assert!(said(folder, &["eval", key])[0].contains("Ankle boot"));
+    let probe = json(folder, &["probe", key]);
+    let value = |name: &str| {
+        let found = probe["found"].as_array().unwrap().iter().find(|found| found["name"] == name);
+        found.unwrap()["value"].as_f64().unwrap()
+    };
+    assert!((0.0..=1.0).contains(&value("ridge accuracy")) && value("effective rank") >= 1.0, "{probe}");
+    assert!(said(folder, &["probe", key])[0].contains("5 nearest of the first 25 test images"));
+    said(folder, &["export", key, "model.safetensors"]);
+    assert!(
+        models::weights::read(&folder.join("model.safetensors")).unwrap().contains_key("encoder.0.weight")
+    );
+    said(folder, &["export", key, "--to", "tensorboard", "exported"]);
+    let events =
+        |of: &str| std::fs::read(folder.join(of).join(key).join("events.out.tfevents.0.agon")).unwrap();
+    assert_eq!(events("board"), events("exported"));
+
+    // The second time nothing is computed, and a program is told the same.
+    let output = said(folder, &train(&["--json"]));
+    let objects: Vec<Value> = output[0].lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((objects.len(), output[1].as_str()), (4, ""));
+    assert_eq!(objects[3]["found"], true);
+    assert_eq!((&objects[3]["key"], &objects[2]["epoch"]), (&Value::from(key), &Value::from(2)));
+    assert_eq!(objects[3]["scalars"]["test_accuracy"], eval["accuracy"]);
+    assert!(said(folder, &train(&[]))[0].contains("found in the store"));
+}
+
+#[test]
+fn a_printed_config_gives_the_same_run_and_settings_change_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let [config, _] = said(folder, &train(&["--print-config", "--seed", "3", "lambda=0.25"]));
+    assert!(config.contains("lambda = 0.25") && config.contains("seed = 3"), "{config}");
+    std::fs::write(folder.join("run.toml"), &config).unwrap();
+    let printed = |more: &[&str]| {
+        said(folder, &[&["train", "--config", "run.toml", "--print-config"], more].concat())[0].clone()
+    };
+    assert_eq!(printed(&[]), config);
+    assert!(
+        printed(&["learner.mixing.rule=surgery", "rotation={degrees=15, shared=true, turned_target=false}"])
+            .contains("surgery")
+    );
+    assert!(printed(&["--seed", "4", "latent=3"]).contains("latent = 3"));
+    // Parts of a file stand above a named start.
+    std::fs::write(folder.join("part.toml"), "batch = 25\n").unwrap();
+    let [mixed, _] = said(folder, &["train", "--model", "cnn-s", "--config", "part.toml", "--print-config"]);
+    assert!(mixed.contains("batch = 25") && mixed.contains("cnn-s"), "{mixed}");
+}
+
+#[test]
+fn an_autoencoder_keeps_its_parameters_and_a_run_that_diverges_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let mlpae = ["train", "--model", "mlpae", "latent=2", "encoder_depth=2", "decoder_depth=2"];
+    let [out, _] = said(folder, &[&mlpae[..], &TINY, &["--epochs", "1"]].concat());
+    let key = out.split_whitespace().nth(1).unwrap().trim_end_matches(':');
+    assert_eq!(json(folder, &["eval", key])["as_stored"], true);
+    let diverged = agon(folder, &train(&["optimiser.learning_rate=1e30"]));
+    let message = String::from_utf8(diverged.stderr).unwrap();
+    assert_eq!(diverged.status.code(), Some(1), "{message}");
+    assert!(message.lines().last().unwrap().starts_with("error: "), "{message}");
+}
+
+#[test]
+fn every_slip_is_answered_with_what_was_probably_meant() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    refused(folder, &["train", "--model", "fcm"], &["'fcm'", "'fc-m'"]);
+    refused(folder, &["train", "--data-set", "mnits"], &["did you mean `mnist`", "--images"]);
+    refused(folder, &["train", "--data-set", "mnist"], &["--data"]);
+    refused(folder, &["train", "--images", "photos"], &["no folder photos"]);
+    refused(folder, &train(&["lamda=0.5"]), &["`lamda`", "did you mean `lambda`"]);
+    refused(
+        folder,
+        &train(&["learner.model.latnet=4"]),
+        &["`learner.model.latnet`", "did you mean `latent`"],
+    );
+    refused(folder, &train(&["rotation.degree=15"]), &["did you mean `degrees`"]);
+    refused(folder, &train(&["lambda"]), &["KEY=VALUE"]);
+    refused(folder, &train(&["epochs=many"]), &["epochs"]);
+    refused(folder, &train(&["learner.mixing.rule=surgry"]), &["did you mean `surgery`"]);
+    refused(folder, &["train", "--model", "vit-s", "width=16"], &["encoder.width or", "decoder.width"]);
+    refused(folder, &["train", "--model", "cnn-l"], &["3 x 32 x 32", "1 x 28 x 28", "fc-m"]);
+    refused(folder, &train(&["pixels=100"]), &["100 numbers", "1 x 28 x 28"]);
+    refused(folder, &["train", "data.train=70000"], &["6000 training images"]);
+    refused(folder, &train(&["--device", "cuda:0"]), &["cuda:0"]);
+    refused(folder, &["train", "--config", "none.toml"], &["none.toml"]);
+    for (text, words) in [
+        ("epochs = = 3", &["line 1", "--print-config"][..]),
+        ("epochs = 3", &["missing field"]),
+        ("epoch = 3", &["did you mean `epochs`"]),
+        ("seed = -1", &["seed"]),
+    ] {
+        std::fs::write(folder.join("run.toml"), text).unwrap();
+        refused(folder, &["train", "--config", "run.toml"], words);
+    }
+    for command in ["eval", "probe"] {
+        refused(folder, &[command, "abcd"], &["no runs in out/runs", "--out"]);
+    }
+    for seed in ["0", "1"] {
+        said(folder, &[&["train", "--model", "fc-s", "--seed", seed, "--epochs", "0"], &TINY[..]].concat());
+    }
+    refused(folder, &["eval", "xyz"], &["no run `xyz`", "agon runs --each"]);
+    refused(folder, &["probe", ""], &["2 runs begin with ``"]);
+}
