@@ -98,6 +98,30 @@ pub enum Error {
         /// The set that is there.
         got: &'static str,
     },
+    /// A set has no address that it could be fetched from.
+    #[error("`{name}` has no address that it can be fetched from; {hint}")]
+    NoSource {
+        /// The set.
+        name: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// The files of a set could not be fetched. Nothing is left of them.
+    #[error("cannot fetch `{name}`: {at}: {what}: wanted {wanted}, got {got}; {hint}")]
+    Fetch {
+        /// The set.
+        name: &'static str,
+        /// The address or the folder.
+        at: String,
+        /// The part that is wrong.
+        what: &'static str,
+        /// What should have come.
+        wanted: String,
+        /// What came.
+        got: String,
+        /// What to do.
+        hint: &'static str,
+    },
     /// A batch could not become a tensor.
     #[error(transparent)]
     Tensor(#[from] tensor::Error),

@@ -22,15 +22,9 @@ pub struct Places {
 impl Places {
     /// `dir` and `AGON_DATA`; then `agon` in the user's cache folder and the system's package folder.
     pub fn from_environment(dir: Option<&Path>) -> Self {
-        let variable = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let cache = variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")));
         Self {
             named: dir.map(Path::to_owned).into_iter().chain(variable("AGON_DATA")).collect(),
-            shelves: cache
-                .map(|cache| cache.join("agon"))
-                .into_iter()
-                .chain([PathBuf::from("/usr/share/datasets")])
-                .collect(),
+            shelves: shelf().into_iter().chain([PathBuf::from("/usr/share/datasets")]).collect(),
         }
     }
 
@@ -39,6 +33,16 @@ impl Places {
         let named = self.named.iter().flat_map(|dir| [below(dir), vec![dir.clone()]].concat());
         named.chain(self.shelves.iter().flat_map(below)).collect()
     }
+}
+
+/// The user's own folder of data sets, `agon` in the cache folder; `None` if the environment names no such folder.
+pub fn shelf() -> Option<PathBuf> {
+    let cache = variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")));
+    cache.map(|cache| cache.join("agon"))
+}
+
+fn variable(name: &str) -> Option<PathBuf> {
+    env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 /// Opens the data set `name`, one of [`names`], from the first of these that has it:
@@ -60,7 +64,7 @@ pub fn open_in(name: &str, places: &Places) -> Result<Dataset> {
     if name == embedded::NAME {
         return embedded::fashion_mnist();
     }
-    let known = *KNOWN.iter().find(|known| known.name == name).ok_or_else(|| unknown(name))?;
+    let known = known(name)?;
     let looked = places.folders(known);
     for folder in &looked {
         if let Some(dataset) = folder::read(known, folder)? {
@@ -68,6 +72,11 @@ pub fn open_in(name: &str, places: &Places) -> Result<Dataset> {
         }
     }
     Err(Error::NotFound { name: known.name, looked, hint: known.hint.to_owned() })
+}
+
+/// The set that is read from a folder and has this name.
+pub(crate) fn known(name: &str) -> Result<&'static KnownSet> {
+    KNOWN.iter().find(|known| known.name == name).copied().ok_or_else(|| unknown(name))
 }
 
 fn unknown(name: &str) -> Error {
@@ -121,7 +130,8 @@ mod tests {
         assert_eq!(
             message,
             "`fashion-mnist` is in none of `/absent/a/fashion-mnist`, `/absent/a`, \
-             `/absent/b/fashion-mnist`; run `apt-get install dataset-fashion-mnist`, \
+             `/absent/b/fashion-mnist`; run `agon data fetch fashion-mnist` or \
+             `apt-get install dataset-fashion-mnist`, \
              or pass the folder of the four files with `--data DIR`"
         );
     }

@@ -20,7 +20,7 @@ pub(crate) struct Content {
 
 impl Layout {
     /// The files and folders that make a set.
-    fn parts(self) -> Vec<String> {
+    pub(crate) fn parts(self) -> Vec<String> {
         let owned = |parts: &[&str]| parts.iter().map(|&part| part.to_owned()).collect();
         match self {
             Self::Files(format) => owned(&[format.files().train, format.files().test].concat()),
@@ -216,7 +216,8 @@ pub(crate) mod tests {
             fs::remove_file(folder.path().join(file)).unwrap();
         }
         let message = read(&CIFAR10, folder.path()).unwrap_err().to_string();
-        let start = "only a part of `cifar10`: data_batch_4.bin, test_batch.bin missing; pass the folder";
+        let start =
+            "only a part of `cifar10`: data_batch_4.bin, test_batch.bin missing; run `agon data fetch";
         assert!(message.contains(start), "{message}");
     }
 

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     Dataset, Error, Origin, Result, Split,
-    picture::{Fit, Form},
+    picture::{self, Fit, Form},
     pictures::{self, Picture},
     stored::wrong,
 };
@@ -67,12 +67,7 @@ impl fmt::Display for Skipped {
 /// Errs if there are no classes or more than 256, if a folder holds no images, if none of a class's training images
 /// or no test image at all can be read, if a class has test images alone, or if a link leads out of the folder.
 pub fn image_folder(dir: &Path, options: &FolderOptions) -> Result<(Dataset, Vec<Skipped>)> {
-    let &FolderOptions { side, colour } = options;
-    if !(1..=MAX_SIDE).contains(&side) {
-        let expected = format!("between 1 and {MAX_SIDE}");
-        return Err(Error::Mismatch { what: "side of the images", expected, got: side.to_string() });
-    }
-    let form = Form { fit: Fit::Middle { shorter: side as u32, side: side as u32 }, colour };
+    let form = form(options)?;
     let Listed { classes, train, test, how } = list(dir)?;
     let found = train.len() + test.len();
     let train = pictures::decode(dir, &pictures::shuffled(&train, 0), form)?;
@@ -111,6 +106,28 @@ pub fn image_folder(dir: &Path, options: &FolderOptions) -> Result<(Dataset, Vec
     let test = Split::new(test.images, test.labels, classes.len())?;
     let path = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
     Ok((Dataset::new(&name_of(&path), &classes, train, test, origin)?, skipped))
+}
+
+/// One image as [`image_folder`] reads it, from a file that is already in memory: its planes `[c, side, side]`, where `c`
+/// is three or one. `name` is what errors call it.
+///
+/// # Errors
+/// [`Error::Mismatch`] for another `side` than [`FolderOptions`] allow; [`Error::Format`] if it is neither a JPEG nor a
+/// PNG image that is whole, or too large for the size of its file.
+pub fn parse_image(name: &str, bytes: &[u8], options: &FolderOptions) -> Result<Vec<u8>> {
+    let form = form(options)?;
+    let mut planes = vec![0; form.bytes()];
+    picture::parse(name, bytes, form, &mut planes)?;
+    Ok(planes)
+}
+
+/// The form that images get.
+fn form(&FolderOptions { side, colour }: &FolderOptions) -> Result<Form> {
+    if !(1..=MAX_SIDE).contains(&side) {
+        let expected = format!("between 1 and {MAX_SIDE}");
+        return Err(Error::Mismatch { what: "side of the images", expected, got: side.to_string() });
+    }
+    Ok(Form { fit: Fit::Middle { shorter: side as u32, side: side as u32 }, colour })
 }
 
 /// What is wrong with a file, without its name.

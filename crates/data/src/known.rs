@@ -81,7 +81,7 @@ pub(crate) static MNIST: KnownSet = KnownSet {
     classes: &DIGITS,
     licence: "none stated by the publishers",
     content_sha256: Some("8d3be2d40c41b8c707f10f3ae6e5d0792026f86e310b6a74c844d8a8cd5755a0"),
-    hint: "pass the folder of the four MNIST files with `--data DIR`",
+    hint: "run `agon data fetch mnist`, or pass the folder of the four MNIST files with `--data DIR`",
 };
 
 pub(crate) static FASHION_MNIST: KnownSet = KnownSet {
@@ -103,7 +103,7 @@ pub(crate) static FASHION_MNIST: KnownSet = KnownSet {
     ],
     licence: "MIT, copyright 2017 Zalando SE",
     content_sha256: Some("c9372598d842c3095a390f67b1a9356bf03dbe62852e760e322138b0486fe813"),
-    hint: "run `apt-get install dataset-fashion-mnist`, \
+    hint: "run `agon data fetch fashion-mnist` or `apt-get install dataset-fashion-mnist`, \
            or pass the folder of the four files with `--data DIR`",
 };
 
@@ -115,7 +115,7 @@ pub(crate) static CIFAR10: KnownSet = KnownSet {
     classes: &["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"],
     licence: "none stated by the publishers",
     content_sha256: None,
-    hint: "pass the folder of the six files of the binary version with `--data DIR`",
+    hint: "run `agon data fetch cifar10`, or pass the folder of the six files of the binary version with `--data DIR`",
 };
 
 pub(crate) static CIFAR100: KnownSet = KnownSet {
@@ -227,7 +227,7 @@ pub(crate) static CIFAR100: KnownSet = KnownSet {
     ],
     licence: "none stated by the publishers",
     content_sha256: None,
-    hint: "pass the folder of the two files of the binary version with `--data DIR`",
+    hint: "run `agon data fetch cifar100`, or pass the folder of the two files of the binary version with `--data DIR`",
 };
 
 static LETTERS: [&str; 28] = [
@@ -308,7 +308,8 @@ pub(crate) static IMAGENETTE: KnownSet = KnownSet {
     classes: &imagenette::CLASSES,
     licence: "none stated by the publishers",
     content_sha256: None,
-    hint: "pass the folder of the unpacked archive, such as `imagenette2-320`, with `--data DIR`",
+    hint: "run `agon data fetch imagenette`, \
+           or pass the folder of the unpacked archive, such as `imagenette2-320`, with `--data DIR`",
 };
 
 /// The sets that are read from folders.

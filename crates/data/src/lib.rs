@@ -3,7 +3,7 @@
 //! Reading order: a [`Split`] is images with labels, a [`Dataset`] two of them and their provenance;
 //! [`idx`], [`cifar`] and [`mat`] read a file, `picture` a JPEG or PNG image and `pictures` many of them, `folder` all
 //! of a set, and [`open`] finds the folder by the set's name, or takes the set that is [`embedded`];
-//! [`catalogue`](fn@catalogue) lists the sets; [`image_folder`] reads anybody's images; [`Batches`] feeds training, on a
+//! `fetch`, a feature, downloads them; [`catalogue`](fn@catalogue) lists the sets; [`image_folder`] reads anybody's images; [`Batches`] feeds training, on a
 //! GPU [`Resident`], [`in_order`] evaluation;
 //! [`Augmentation`] changes training images at random; [`mod@reference`] says what errors need no model at all.
 #![forbid(unsafe_code)]
@@ -16,6 +16,8 @@ pub mod cifar;
 mod dataset;
 pub mod embedded;
 mod error;
+#[cfg(feature = "fetch")]
+mod fetch;
 mod files;
 mod find;
 mod folder;
@@ -31,6 +33,7 @@ mod resident;
 mod split;
 mod stored;
 mod svhn;
+pub mod tar;
 mod tiny_imagenet;
 pub mod transform;
 
@@ -39,8 +42,10 @@ pub use batches::{Batch, Batches, Epoch, gather, in_order};
 pub use catalogue::{Listed, Place, Size, catalogue};
 pub use dataset::{Dataset, Origin, Provenance, StoredFile};
 pub use error::{Error, Result};
-pub use find::{Places, open, open_in};
-pub use image_folder::{FolderOptions, Skipped, image_folder};
+#[cfg(feature = "fetch")]
+pub use fetch::fetch;
+pub use find::{Places, open, open_in, shelf};
+pub use image_folder::{FolderOptions, Skipped, image_folder, parse_image};
 pub use known::names;
 pub use resident::Resident;
 pub use split::Split;

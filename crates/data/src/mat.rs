@@ -15,7 +15,7 @@ use flate2::read::ZlibDecoder;
 
 use crate::{
     Error, Result,
-    stored::{self, MAX_EXPANSION, Size, wrong},
+    stored::{self, Size, may_unpack_to, wrong},
 };
 
 /// What a file holds.
@@ -82,8 +82,11 @@ pub fn parse(name: &str, bytes: &[u8]) -> Result<Mat> {
 }
 
 fn content(name: &str, reader: &mut dyn Read, size: Size) -> Result<Vec<Array>> {
-    let (Size::Exactly(end) | Size::AtMost(end)) = size;
-    let mut source = Source { file: name, reader, within: String::new(), at: 0, end };
+    let (end, room) = match size {
+        Size::Exactly(end) => (end, may_unpack_to(end)),
+        Size::AtMost(end) => (end, end),
+    };
+    let mut source = Source { file: name, reader, within: String::new(), at: 0, end, room };
     source.header()?;
     let mut arrays = Vec::new();
     while let Some(tag) = source.next_tag()? {
@@ -109,6 +112,8 @@ struct Source<'a> {
     at: u64,
     /// Where the element that is being read must end; what lies behind cannot be claimed.
     end: u64,
+    /// The most bytes that the compressed elements still to come may unpack to, all of them together.
+    room: u64,
 }
 
 /// The head of an element.
@@ -143,7 +148,8 @@ impl Source<'_> {
             reader: &mut unpacked,
             within: format!(" of what the element at byte {start} unpacks to"),
             at: 0,
-            end: tag.size.saturating_mul(MAX_EXPANSION),
+            end: self.room,
+            room: 0,
         };
         let array = match source.next_tag()? {
             Some(tag) if tag.kind == ARRAY => source.array(tag)?,
@@ -156,6 +162,8 @@ impl Source<'_> {
         if source.next_tag()?.is_some() {
             return Err(source.wrong("compressed element", "one array", "more"));
         }
+        let unpacked = source.at;
+        self.room = self.room.saturating_sub(unpacked);
         io::copy(&mut stored, &mut io::sink()).map_err(|error| self.failed("compressed element", error))?;
         self.at += tag.size;
         Ok(array)

@@ -9,9 +9,12 @@ use std::{
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits, imageops::FilterType};
 use sha2::{Digest, Sha256};
 
-use crate::{Error, Result, checksum, stored::wrong};
+use crate::{
+    Error, Result, checksum,
+    stored::{may_unpack_to, wrong},
+};
 
-/// The largest file that is read, and the most that it may unpack to, in bytes.
+/// The largest file that is read, and the most that any may unpack to, in bytes.
 const MAX_BYTES: u64 = 1 << 28;
 
 /// The largest width and height, in pixels.
@@ -97,18 +100,19 @@ fn decode(name: &str, bytes: &[u8]) -> Result<DynamicImage> {
     if bytes.starts_with(&[0xff, 0xd8]) && !ends(bytes) {
         return Err(wrong(name, "JPEG image", "an end-of-image marker behind the last scan", "none"));
     }
+    let most = may_unpack_to(bytes.len() as u64).min(MAX_BYTES);
     let broken = |error: image::ImageError| wrong(name, "image", "a whole JPEG or PNG image", error);
     let mut limits = Limits::default();
     (limits.max_image_width, limits.max_image_height) = (Some(MAX_SIDE), Some(MAX_SIDE));
-    limits.max_alloc = Some(MAX_BYTES);
+    limits.max_alloc = Some(most);
     let mut reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
         .map_err(|cause| Error::Io { file: name.to_owned(), cause })?;
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(broken)?;
     let (w, h) = decoder.dimensions();
-    if decoder.total_bytes() > MAX_BYTES {
-        let most = format!("at most {MAX_BYTES} bytes of pixels");
+    if decoder.total_bytes() > most {
+        let most = format!("at most {most} bytes of pixels for a file of {} bytes", bytes.len());
         return Err(wrong(name, "size of the image", most, format!("{w} x {h} pixels")));
     }
     if w.min(h) == 0 || w.max(h) > w.min(h).saturating_mul(MAX_RATIO) {

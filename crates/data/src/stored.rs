@@ -12,8 +12,13 @@ use crate::{Error, Result, checksum::Hashing};
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-/// The most a deflate stream can grow: a match of 258 bytes takes at least two bits.
-pub(crate) const MAX_EXPANSION: u64 = 258 * 8 / 2;
+/// The most bytes that `packed` bytes may unpack to: 64 times as many, and 4 MiB.
+///
+/// Deflate alone would allow a thousand times as many. Of the published sets none grows tenfold; what is given up is a
+/// large image of one colour, what is won is that a small file takes little memory.
+pub(crate) const fn may_unpack_to(packed: u64) -> u64 {
+    packed.saturating_mul(64).saturating_add(4 << 20)
+}
 
 /// What is known about the length of a file's content before it is read, in bytes.
 #[derive(Debug, Clone, Copy)]
@@ -47,12 +52,36 @@ pub(crate) fn decode<T>(
     let mut stored = BufReader::new(Hashing::new(stored));
     let first = stored.fill_buf().map_err(|error| unreadable(name, "first bytes", error))?;
     let content = if first.starts_with(&GZIP_MAGIC) {
-        let most = Size::AtMost(size.saturating_mul(MAX_EXPANSION));
-        parse(name, &mut MultiGzDecoder::new(&mut stored), most)
+        let most = may_unpack_to(size);
+        parse(name, &mut Limited::new(MultiGzDecoder::new(&mut stored), most), Size::AtMost(most))
     } else {
         parse(name, &mut stored, Size::Exactly(size))
     }?;
     Ok((content, stored.into_inner().finish()))
+}
+
+/// A reader of unpacked bytes that fails at the first one too many.
+pub(crate) struct Limited<R> {
+    inner: R,
+    most: u64,
+    left: u64,
+}
+
+impl<R: Read> Limited<R> {
+    pub(crate) fn new(inner: R, most: u64) -> Self {
+        Self { inner, most, left: most }
+    }
+}
+
+impl<R: Read> Read for Limited<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(buffer)?;
+        self.left = self.left.checked_sub(n as u64).ok_or_else(|| {
+            let most = format!("one that unpacks to more than {} bytes", self.most);
+            io::Error::new(io::ErrorKind::InvalidData, most)
+        })?;
+        Ok(n)
+    }
 }
 
 /// A part of a file is not what its format asks for.

@@ -74,6 +74,25 @@ pub struct Summary {
     pub outcome: Option<Outcome>,
 }
 
+impl Summary {
+    /// What the bytes of a journal say; `file` is what errors call them.
+    ///
+    /// # Errors
+    /// [`Error::DamagedLine`] for a line that is not whole and not the last, and for lines in an order that is never
+    /// written.
+    pub fn parse(file: &Path, bytes: &[u8]) -> Result<Summary> {
+        journal::Journal::parse(file, bytes).map(Summary::new)
+    }
+
+    fn new(journal: journal::Journal) -> Summary {
+        Summary {
+            spec: journal.header.spec,
+            epochs: journal.epochs,
+            outcome: journal.finish.map(|finish| finish.outcome),
+        }
+    }
+}
+
 impl Store {
     /// Opens a store, making the folder where needed, and proves that it can be written.
     ///
@@ -156,11 +175,7 @@ impl Store {
         for folder in names.into_iter().map(|name| self.root.join(name)).filter(|path| path.is_dir()) {
             let summary = match journal::Journal::read(&*self.disk, &folder.join("journal.jsonl")) {
                 Ok(None) => continue,
-                Ok(Some(journal)) => Ok(Summary {
-                    spec: journal.header.spec,
-                    epochs: journal.epochs,
-                    outcome: journal.finish.map(|finish| finish.outcome),
-                }),
+                Ok(Some(journal)) => Ok(Summary::new(journal)),
                 Err(error) => Err(error),
             };
             runs.push((folder, summary));

@@ -113,7 +113,15 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
 /// than f64, f32, f16 and bf16.
 pub fn read(path: &Path) -> Result<BTreeMap<String, Tensor>> {
     let bytes = fs::read(path).map_err(|error| failure(path, "read", error))?;
-    parse(&bytes).map_err(|reason| failure(path, "read", reason))
+    read_from(path, &bytes)
+}
+
+/// The same of bytes that are already in memory; `path` is what errors call them.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_from(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, Tensor>> {
+    parse(bytes).map_err(|reason| failure(path, "read", reason))
 }
 
 fn parse(bytes: &[u8]) -> std::result::Result<BTreeMap<String, Tensor>, String> {

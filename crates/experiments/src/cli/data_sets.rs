@@ -1,5 +1,7 @@
 //! `agon data`: which data sets are here, and whether they are the published ones.
 
+#[cfg(feature = "fetch")]
+mod fetch;
 mod verify;
 
 use std::path::PathBuf;
@@ -24,6 +26,9 @@ pub(super) struct DataSets {
 enum Command {
     /// List the known sets: where each is or how to come by it, what it holds, its licence
     List(List),
+    /// Download the published files of a set, verify them, and say what is in them
+    #[cfg(feature = "fetch")]
+    Fetch(fetch::Fetch),
     /// Read sets whole, and say what is in them and whether they are the published ones
     Verify(Verify),
 }
@@ -41,6 +46,8 @@ struct List {
 pub(super) fn command(asked: &DataSets) -> Result<ExitCode> {
     match &asked.command {
         Command::List(asked) => list(asked),
+        #[cfg(feature = "fetch")]
+        Command::Fetch(asked) => fetch::command(asked),
         Command::Verify(asked) => verify::command(asked),
     }
 }

@@ -25,6 +25,16 @@ impl Checkpoint {
         Ok((bytes, hash))
     }
 
+    /// The checkpoint in the bytes of its file; `file` is what errors call them.
+    ///
+    /// # Errors
+    /// [`Error::DamagedFile`] for anything that this store does not write.
+    pub fn parse(file: &Path, bytes: &[u8]) -> Result<Checkpoint> {
+        let (arrays, epoch) = from_safetensors(file, bytes)?;
+        let epoch = epoch.ok_or_else(|| Error::damaged(file, "the number of an epoch", "none"))?;
+        Ok(Checkpoint { epoch, arrays })
+    }
+
     /// Reads the checkpoint of `epoch`, whose file must have this SHA-256.
     ///
     /// # Errors

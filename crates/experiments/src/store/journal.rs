@@ -60,7 +60,11 @@ impl Journal {
         disk::read_if_there(disk, file)?.map(|bytes| Journal::parse(file, &bytes)).transpose()
     }
 
-    fn parse(file: &Path, bytes: &[u8]) -> Result<Journal> {
+    /// The journal in these bytes.
+    ///
+    /// # Errors
+    /// As [`Journal::read`].
+    pub(super) fn parse(file: &Path, bytes: &[u8]) -> Result<Journal> {
         let damaged = |line, reason: String| Error::DamagedLine { file: file.to_path_buf(), line, reason };
         let mut lines = bytes.split_inclusive(|&byte| byte == b'\n').zip(1..).peekable();
         let (first, _) = lines.next().ok_or_else(|| damaged(1, "expected a header, got no line".into()))?;

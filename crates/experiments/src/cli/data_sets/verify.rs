@@ -42,7 +42,14 @@ pub(super) fn command(asked: &Verify) -> Result<ExitCode> {
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn named<'l>(all: &'l [Listed], name: &str) -> Result<&'l Listed> {
+/// What is in a set, and whether it is the published one.
+#[cfg(feature = "fetch")]
+pub(super) fn describe(listed: &Listed, set: &Dataset) -> String {
+    text(listed, set, Verdict::of(listed, set))
+}
+
+/// The set of this name.
+pub(super) fn named<'l>(all: &'l [Listed], name: &str) -> Result<&'l Listed> {
     all.iter().find(|listed| listed.name == name).ok_or_else(|| {
         let known: Vec<&str> = all.iter().map(|listed| listed.name).collect();
         let hint = nearest(name, &known);

@@ -1,0 +1,270 @@
+//! One file over HTTP: gone on with when it breaks, never larger than it should be, compared with its SHA-256.
+
+use std::{
+    fs::File,
+    io::{self, Read, Seek, SeekFrom, Write},
+    net::IpAddr,
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
+
+use ureq::{
+    Agent, Body,
+    http::{Response, StatusCode, Uri, header, uri::Scheme},
+};
+
+use super::{partial::about, sources::Remote};
+use crate::{Error, Result, checksum::Hashing};
+
+/// How often an answer may point to another address.
+const MOST_REDIRECTS: usize = 5;
+
+/// How long things may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// For finding the host, and for connecting to it.
+    pub(super) connect: Duration,
+    /// For a silence.
+    pub(super) silence: Duration,
+    /// Fewer bytes a second than this, over at least a silence, are no better than one.
+    pub(super) least_per_second: u64,
+    /// Attempts in a row that may bring nothing.
+    pub(super) attempts: u32,
+    /// Between the first two attempts, and longer and longer after that.
+    pub(super) pause: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(15),
+            silence: Duration::from_secs(30),
+            least_per_second: 1_024,
+            attempts: 5,
+            pause: Duration::from_secs(1),
+        }
+    }
+}
+
+/// Asks one folder in the network for the files of one set.
+pub(super) struct Client {
+    set: &'static str,
+    /// The address of the folder, with `/` at the end.
+    base: String,
+    agent: Agent,
+    patience: Patience,
+}
+
+/// Why an attempt ended before the file did; another may do better.
+struct Broken(String);
+
+impl Client {
+    /// Errs if the address is not `https://`, or `http://` with a host that is this machine.
+    pub(super) fn new(set: &'static str, base: &str, patience: Patience) -> Result<Self> {
+        let base = format!("{}/", base.trim_end_matches('/'));
+        let uri =
+            base.parse().ok().filter(|uri| is_safe(uri) || is_own(uri)).ok_or_else(|| Error::Fetch {
+                name: set,
+                at: base.clone(),
+                what: "address",
+                wanted: "https://HOST/FOLDER, as http is for this machine alone".to_owned(),
+                got: "another one".to_owned(),
+                hint: "say another address with `--from URL`",
+            })?;
+        let config = Agent::config_builder()
+            .user_agent(concat!("agon/", env!("CARGO_PKG_VERSION")))
+            .http_status_as_error(false)
+            // Redirects are followed here, where each can be judged.
+            .max_redirects(0)
+            .timeout_resolve(Some(patience.connect))
+            .timeout_connect(Some(patience.connect))
+            .timeout_per_read(Some(patience.silence))
+            .timeout_recv_response(Some(patience.silence))
+            .max_idle_connections(0);
+        // What lies on this machine needs nobody between.
+        let config = if is_own(&uri) { config.proxy(None) } else { config };
+        Ok(Self { set, base, agent: config.build().new_agent(), patience })
+    }
+
+    /// Downloads a file to `path`, going on with what is there; `tell` is given the bytes that are here.
+    ///
+    /// Errs with [`Error::Fetch`] if the file cannot be had whole or has another size or SHA-256.
+    pub(super) fn download(&self, remote: &Remote, path: &Path, tell: &mut dyn FnMut(u64)) -> Result<()> {
+        let here = File::options().read(true).write(true).create(true).truncate(false).open(path);
+        let mut file = here.map_err(about(path))?;
+        let mut have = file.metadata().map_err(about(path))?.len();
+        if have > remote.bytes {
+            have = 0;
+        }
+        let (mut furthest, mut fruitless) = (have, 0);
+        while have < remote.bytes {
+            let Broken(why) = match self.attempt(remote, path, &mut file, &mut have, tell)? {
+                Ok(()) => break,
+                Err(broken) => broken,
+            };
+            fruitless = if have > furthest { 0 } else { fruitless + 1 };
+            furthest = furthest.max(have);
+            if fruitless == self.patience.attempts {
+                let got = format!("{have}, then {why}, {fruitless} times without progress");
+                return Err(self.failed(remote, "download", format!("{} bytes", remote.bytes), got, LATER));
+            }
+            thread::sleep(self.patience.pause * fruitless);
+        }
+        file.set_len(remote.bytes).and_then(|()| file.sync_all()).map_err(about(path))?;
+
+        file.rewind().map_err(about(path))?;
+        let mut hashing = Hashing::new(&mut file);
+        io::copy(&mut hashing, &mut io::sink()).map_err(about(path))?;
+        let got = hashing.finish();
+        if got != remote.sha256 {
+            let wanted = remote.sha256.to_owned();
+            return Err(self.failed(remote, "SHA-256", wanted, got, ELSEWHERE));
+        }
+        Ok(())
+    }
+
+    /// One request, from byte `have` on, and all that it brings; `have` follows.
+    fn attempt(
+        &self,
+        remote: &Remote,
+        path: &Path,
+        file: &mut File,
+        have: &mut u64,
+        tell: &mut dyn FnMut(u64),
+    ) -> Result<std::result::Result<(), Broken>> {
+        let mut response = match self.answer(remote, *have)? {
+            Ok(response) => response,
+            Err(broken) => return Ok(Err(broken)),
+        };
+        match response.status() {
+            StatusCode::PARTIAL_CONTENT => self.check_range(remote, *have, &response)?,
+            // Whoever does not know of ranges sends all of it.
+            StatusCode::OK => *have = 0,
+            StatusCode::RANGE_NOT_SATISFIABLE if *have > 0 => {
+                *have = 0;
+                return Ok(Err(Broken("that it has no such range".to_owned())));
+            }
+            status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
+                return Ok(Err(Broken(format!("the status {status}"))));
+            }
+            status => {
+                let got = status.to_string();
+                return Err(self.failed(remote, "status", "200 OK".to_owned(), got, ELSEWHERE));
+            }
+        }
+        let left = remote.bytes - *have;
+        if let Some(length) = response.body().content_length().filter(|&length| length != left) {
+            let got = format!("{length} announced");
+            return Err(self.failed(remote, "size", format!("{left} bytes"), got, ELSEWHERE));
+        }
+
+        file.set_len(*have).and_then(|()| file.seek(SeekFrom::Start(*have))).map_err(about(path))?;
+        let mut body = response.body_mut().as_reader();
+        let (start, first) = (Instant::now(), *have);
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            let n = match body.read(&mut buffer) {
+                Ok(0) if *have == remote.bytes => return Ok(Ok(())),
+                Ok(0) => return Ok(Err(Broken("the end of the connection".to_owned()))),
+                Ok(n) => n,
+                Err(error) => return Ok(Err(Broken(error.to_string()))),
+            };
+            if n as u64 > remote.bytes - *have {
+                let wanted = format!("{} bytes", remote.bytes);
+                return Err(self.failed(remote, "size", wanted, "more".to_owned(), ELSEWHERE));
+            }
+            file.write_all(&buffer[..n]).map_err(about(path))?;
+            *have += n as u64;
+            tell(*have);
+            let took = start.elapsed();
+            let enough = self.patience.least_per_second as f64 * took.as_secs_f64();
+            if took > self.patience.silence && ((*have - first) as f64) < enough {
+                let least = self.patience.least_per_second;
+                return Ok(Err(Broken(format!("less than {least} bytes a second"))));
+            }
+        }
+    }
+
+    /// The answer to a request, wherever redirects lead.
+    fn answer(&self, remote: &Remote, have: u64) -> Result<std::result::Result<Response<Body>, Broken>> {
+        let address = format!("{}{}", self.base, remote.name);
+        let mut uri: Uri = address.parse().map_err(|error| {
+            let wanted = "one of RFC 3986".to_owned();
+            self.failed(remote, "address", wanted, format!("{error}"), ELSEWHERE)
+        })?;
+        for _ in 0..=MOST_REDIRECTS {
+            let mut request = self.agent.get(&uri);
+            if have > 0 {
+                request = request.header(header::RANGE, format!("bytes={have}-"));
+            }
+            match request.call() {
+                Ok(response) if response.status().is_redirection() => {
+                    uri = self.redirected(remote, &uri, &response)?;
+                }
+                Ok(response) => return Ok(Ok(response)),
+                Err(error) => return Ok(Err(Broken(error.to_string()))),
+            }
+        }
+        let wanted = format!("at most {MOST_REDIRECTS}");
+        Err(self.failed(remote, "redirects", wanted, "more".to_owned(), ELSEWHERE))
+    }
+
+    /// Where an answer points to; errs if that is without TLS, or no whole address.
+    fn redirected(&self, remote: &Remote, from: &Uri, response: &Response<Body>) -> Result<Uri> {
+        let location = response.headers().get(header::LOCATION);
+        let location = location.and_then(|location| location.to_str().ok()).unwrap_or_default();
+        let whole = match (location.starts_with('/') && !location.starts_with("//"), from.authority()) {
+            (true, Some(host)) => format!("{}://{host}{location}", from.scheme_str().unwrap_or_default()),
+            _ => location.to_owned(),
+        };
+        whole.parse().ok().filter(|to| is_safe(to) || (is_own(from) && is_own(to))).ok_or_else(|| {
+            let wanted = "one to https://HOST/PATH".to_owned();
+            self.failed(
+                remote,
+                "redirect",
+                wanted,
+                format!("one to `{}`", location.escape_debug()),
+                ELSEWHERE,
+            )
+        })
+    }
+
+    /// Errs if another part of the file comes than was asked for.
+    fn check_range(&self, remote: &Remote, have: u64, response: &Response<Body>) -> Result<()> {
+        let range = response.headers().get(header::CONTENT_RANGE);
+        let range = range.and_then(|range| range.to_str().ok()).unwrap_or_default();
+        let wanted = format!("bytes {have}-{}/{}", remote.bytes - 1, remote.bytes);
+        if range == wanted {
+            return Ok(());
+        }
+        Err(self.failed(remote, "range", wanted, format!("`{}`", range.escape_debug()), ELSEWHERE))
+    }
+
+    fn failed(
+        &self,
+        remote: &Remote,
+        what: &'static str,
+        wanted: String,
+        got: String,
+        hint: &'static str,
+    ) -> Error {
+        let at = format!("{}{}", self.base, remote.name);
+        Error::Fetch { name: self.set, at, what, wanted, got, hint }
+    }
+}
+
+const LATER: &str = "try again later, or name a folder with copies of the files with `--from URL`";
+const ELSEWHERE: &str = "name a folder with copies of the published files with `--from URL`";
+
+/// Whether nobody between can read or change what comes from there.
+fn is_safe(uri: &Uri) -> bool {
+    uri.scheme() == Some(&Scheme::HTTPS) && uri.host().is_some()
+}
+
+/// Whether it is a server on this machine, without TLS.
+fn is_own(uri: &Uri) -> bool {
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    let own = host == "localhost" || host.parse().is_ok_and(|host: IpAddr| host.is_loopback());
+    uri.scheme() == Some(&Scheme::HTTP) && own
+}

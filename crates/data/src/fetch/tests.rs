@@ -1,0 +1,342 @@
+//! Servers and archives that misbehave: each gives a clear error and leaves nothing, or is put up with.
+
+mod archives;
+mod server;
+
+use std::{
+    collections::HashMap,
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use flate2::{Compression, write::GzEncoder};
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+use self::server::{Reply, Request, Server};
+use super::{sources::Remote, *};
+use crate::{checksum, idx, known::MNIST, tar::Limits};
+
+/// Quick ones, so that tests are.
+const PATIENCE: Patience = Patience {
+    connect: Duration::from_secs(5),
+    silence: Duration::from_millis(200),
+    least_per_second: 1_024,
+    attempts: 2,
+    pause: Duration::ZERO,
+};
+
+/// MNIST with whatever content.
+static TINY: KnownSet = KnownSet { content_sha256: None, ..MNIST };
+
+fn gzip(content: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(content).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// The files of a set of two training images and a test image, by name.
+fn files() -> Vec<(&'static str, Vec<u8>)> {
+    vec![
+        ("train-images-idx3-ubyte.gz", gzip(&idx::encode([2, 2, 2], &[0, 1, 2, 3, 4, 5, 6, 7]).unwrap())),
+        ("train-labels-idx1-ubyte.gz", gzip(&idx::encode([2], &[9, 0]).unwrap())),
+        ("t10k-images-idx3-ubyte.gz", gzip(&idx::encode([1, 2, 2], &[8, 9, 10, 11]).unwrap())),
+        ("t10k-labels-idx1-ubyte.gz", gzip(&idx::encode([1], &[5]).unwrap())),
+    ]
+}
+
+/// A shelf, what is fetched onto it, and from whom.
+struct Bench {
+    shelf: TempDir,
+    server: Server,
+    pins: Vec<(&'static str, u64, String)>,
+    known: &'static KnownSet,
+    archive: Option<Limits>,
+}
+
+impl Bench {
+    /// `answer` is given each request for one of these files, and the file.
+    fn new(
+        files: Vec<(&'static str, Vec<u8>)>,
+        answer: impl Fn(&mut Reply, &[u8]) + Send + Sync + 'static,
+    ) -> Self {
+        let hash = |bytes: &[u8]| checksum::hex(Sha256::new_with_prefix(bytes));
+        let pins = files.iter().map(|(name, bytes)| (*name, bytes.len() as u64, hash(bytes))).collect();
+        let files: HashMap<String, Vec<u8>> =
+            files.into_iter().map(|(name, bytes)| (format!("/{name}"), bytes)).collect();
+        let files = Arc::new(files);
+        let server = Server::new(move |mut reply| {
+            let file = files.get(&reply.request.path).cloned().unwrap_or_default();
+            answer(&mut reply, &file);
+        });
+        Self { shelf: tempfile::tempdir().unwrap(), server, pins, known: &TINY, archive: None }
+    }
+
+    fn target(&self) -> PathBuf {
+        self.shelf.path().join("mnist")
+    }
+
+    fn fetch(&self) -> Result<Dataset> {
+        let files: Vec<_> =
+            self.pins.iter().map(|(name, bytes, sha256)| Remote { name, bytes: *bytes, sha256 }).collect();
+        let source = Source { base: &self.server.address, files: &files, archive: self.archive };
+        let client = Client::new(self.known.name, &self.server.address, PATIENCE)?;
+        fetch_with(&client, self.known, &source, &self.target(), &mut |_, _| {})
+    }
+
+    /// What is said about it, and that nothing is left.
+    fn refused(&self) -> String {
+        let message = self.fetch().unwrap_err().to_string();
+        assert_eq!(left(self.shelf.path()), Vec::<PathBuf>::new(), "after: {message}");
+        message
+    }
+}
+
+fn left(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+#[test]
+fn a_set_arrives_whole_under_its_name_and_is_only_read_the_next_time() {
+    let bench = Bench::new(files(), |reply, file| reply.file(file));
+    let set = bench.fetch().unwrap();
+    assert_eq!((set.train.labels(), set.test.labels()), (&[9, 0][..], &[5][..]));
+    assert_eq!(set.provenance.origin.source, bench.target().display().to_string());
+    assert_eq!(left(bench.shelf.path()), [bench.target()]);
+    assert_eq!(left(&bench.target()).len(), 4);
+    assert_eq!(bench.server.requests().len(), 4);
+    assert_eq!(bench.fetch().unwrap().train.labels(), [9, 0]);
+    assert_eq!(bench.server.requests().len(), 4);
+}
+
+#[test]
+fn a_file_with_another_checksum_is_refused_with_both() {
+    let bench = Bench::new(files(), |reply, file| {
+        let mut changed = file.to_vec();
+        changed[15] ^= 1;
+        reply.file(&changed);
+    });
+    let message = bench.refused();
+    let wanted = format!("/train-images-idx3-ubyte.gz: SHA-256: wanted {}, got ", bench.pins[0].2);
+    assert!(message.starts_with("cannot fetch `mnist`: http://127.0.0.1:"), "{message}");
+    assert!(message.contains(&wanted) && message.contains("--from URL"), "{message}");
+}
+
+#[test]
+fn files_with_other_images_than_the_published_are_refused() {
+    static PINNED: KnownSet = KnownSet { content_sha256: Some("0123"), ..MNIST };
+    let bench = Bench { known: &PINNED, ..Bench::new(files(), |reply, file| reply.file(file)) };
+    assert!(bench.refused().contains("SHA-256 of the content: wanted 0123, got "));
+}
+
+#[test]
+fn a_connection_that_breaks_is_gone_on_with_from_where_it_broke() {
+    let bench = Bench::new(files(), |reply, file| {
+        let end = reply.request.from.unwrap_or(0) + 10;
+        reply.cut(file, end.min(file.len()));
+    });
+    bench.fetch().unwrap();
+    let from: Vec<_> = bench.server.requests().iter().map(|request| request.from).take(4).collect();
+    assert_eq!(from, [None, Some(10), Some(20), Some(30)]);
+}
+
+#[test]
+fn a_server_that_knows_no_ranges_is_asked_again_from_the_beginning() {
+    let bench = Bench::new(files(), |reply, file| {
+        reply.request.from = None;
+        let end = if reply.number == 0 { 10 } else { file.len() };
+        reply.cut(file, end);
+    });
+    assert_eq!(bench.fetch().unwrap().train.labels(), [9, 0]);
+    assert_eq!(bench.server.requests()[1].from, Some(10));
+}
+
+#[test]
+fn a_connection_that_always_breaks_at_the_same_byte_is_given_up() {
+    let bench = Bench::new(files(), |reply, file| {
+        reply.request.from = None;
+        reply.cut(file, 10);
+    });
+    let message = bench.refused();
+    assert!(message.contains("download: wanted ") && message.contains("got 10, then "), "{message}");
+    assert!(message.contains("2 times without progress; try again later"), "{message}");
+    assert_eq!(bench.server.requests().len(), 3);
+}
+
+#[test]
+fn another_range_than_asked_for_is_refused() {
+    let bench = Bench::new(files(), |reply, file| match reply.request.from {
+        None => reply.cut(file, 10),
+        Some(_) => {
+            let fields = format!(
+                "Content-Length: {0}\r\nContent-Range: bytes 0-{1}/{0}\r\n",
+                file.len(),
+                file.len() - 1
+            );
+            reply.head("206 Partial Content", &fields);
+            reply.send(file);
+        }
+    });
+    let message = bench.refused();
+    assert!(message.contains("range: wanted bytes 10-") && message.contains("got `bytes 0-"), "{message}");
+}
+
+#[test]
+fn a_server_that_stops_in_the_middle_or_never_answers_is_given_up() {
+    let middle = Bench::new(files(), |reply, file| {
+        reply.request.from = None;
+        reply.cut(file, 10);
+        reply.stall();
+    });
+    let message = middle.refused();
+    assert!(message.contains("got 10, then ") && message.contains("timeout"), "{message}");
+    let silent = Bench::new(files(), |reply, _| reply.stall());
+    assert!(silent.refused().contains("got 0, then timeout"));
+}
+
+#[test]
+fn a_server_that_drips_is_given_up() {
+    let bench = Bench::new(vec![("train-images-idx3-ubyte.gz", vec![1; 4_096])], |reply, file| {
+        reply.request.from = None;
+        reply.cut(file, 1);
+        while reply.send([1]) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    });
+    let message = bench.refused();
+    assert!(message.contains("less than 1024 bytes a second"), "{message}");
+}
+
+#[test]
+fn a_body_without_end_is_refused_at_the_first_byte_too_many() {
+    let bench = Bench::new(files(), |reply, _| {
+        reply.head("200 OK", "Transfer-Encoding: chunked\r\n");
+        while reply.send(format!("1000\r\n{}\r\n", "x".repeat(0x1000))) {}
+    });
+    let message = bench.refused();
+    let size = bench.pins[0].1;
+    assert!(message.contains(&format!("size: wanted {size} bytes, got more")), "{message}");
+}
+
+#[test]
+fn an_announced_length_that_is_not_that_of_the_file_is_refused_before_anything_is_read() {
+    for announced in [u64::MAX, 1 << 40, 3] {
+        let bench = Bench::new(files(), move |reply, file| {
+            reply.head("200 OK", &format!("Content-Length: {announced}\r\n"));
+            reply.send(file);
+        });
+        let message = bench.refused();
+        let size = bench.pins[0].1;
+        let expected = format!("size: wanted {size} bytes, got {announced} announced");
+        assert!(message.contains(&expected), "{message}");
+        assert_eq!(bench.server.requests().len(), 1);
+    }
+}
+
+#[test]
+fn redirects_are_followed_a_few_times_and_not_for_ever() {
+    let bench = Bench::new(files(), |reply, file| match reply.request.path.strip_prefix("/moved") {
+        None if file.is_empty() => reply.head("404 Not Found", ""),
+        None if reply.number % 2 == 0 => {
+            let location = format!("Location: {}\r\n", reply.request.path);
+            reply.head("302 Found", &location);
+        }
+        _ => reply.file(file),
+    });
+    assert_eq!(bench.fetch().unwrap().train.len(), 2);
+    let bench = Bench::new(files(), |reply, _| {
+        let location = format!("Location: {}\r\n", reply.request.path);
+        reply.head("301 Moved Permanently", &location);
+    });
+    assert!(bench.refused().contains("redirects: wanted at most 5, got more"));
+    assert_eq!(bench.server.requests().len(), 6);
+}
+
+#[test]
+fn a_redirect_to_an_address_without_tls_is_refused() {
+    for location in
+        ["http://example.org/x", "ftp://example.org/x", "//example.org/x", "file:///etc/passwd", ""]
+    {
+        let bench = Bench::new(files(), move |reply, _| {
+            reply.head("302 Found", &format!("Location: {location}\r\n"));
+        });
+        let expected = format!("redirect: wanted one to https://HOST/PATH, got one to `{location}`");
+        let message = bench.refused();
+        assert!(message.contains(&expected), "{message}");
+    }
+}
+
+#[test]
+fn a_status_that_is_no_success_is_named() {
+    for (status, n_requests) in [("404 Not Found", 1), ("403 Forbidden", 1), ("500 Internal Server Error", 2)]
+    {
+        let bench = Bench::new(files(), move |reply, _| reply.head(status, "Content-Length: 0\r\n"));
+        let message = bench.refused();
+        assert!(message.contains(status), "{message}");
+        assert_eq!(bench.server.requests().len(), n_requests, "{status}");
+    }
+}
+
+#[test]
+fn what_is_no_http_is_refused() {
+    let bench = Bench::new(files(), |reply, _| {
+        reply.send("220 ftp ready\r\n");
+    });
+    assert!(bench.refused().contains("got 0, then "));
+}
+
+#[test]
+fn what_a_kill_left_is_gone_on_with() {
+    let bench = Bench::new(files(), |reply, file| reply.file(file));
+    let set = bench.shelf.path().join("mnist.partial/set");
+    fs::create_dir_all(&set).unwrap();
+    let (name, first) = &files()[0];
+    fs::write(set.join(name), &first[..12]).unwrap();
+    bench.fetch().unwrap();
+    let expected = Request { path: format!("/{name}"), from: Some(12) };
+    assert_eq!(bench.server.requests()[0], expected);
+    assert_eq!(left(bench.shelf.path()), [bench.target()]);
+}
+
+#[test]
+fn two_at_once_and_something_else_in_the_place_are_refused() {
+    let bench = Bench::new(files(), |reply, file| reply.file(file));
+    let first = Partial::open("mnist", &bench.target()).unwrap();
+    let message = bench.fetch().unwrap_err().to_string();
+    assert!(message.contains("lock: wanted to hold it, got another process that does"), "{message}");
+    drop(first);
+    fs::create_dir(bench.target()).unwrap();
+    fs::write(bench.target().join("thesis.tex"), "").unwrap();
+    let message = bench.fetch().unwrap_err().to_string();
+    assert!(message.contains("wanted nothing there, or the whole set, got other files"), "{message}");
+    assert_eq!(left(&bench.target()).len(), 1);
+}
+
+#[test]
+fn an_address_without_tls_elsewhere_is_refused_before_anything_is_asked() {
+    for from in [
+        "http://example.org/mnist",
+        "ftp://127.0.0.1/",
+        "127.0.0.1",
+        "",
+        "https://",
+        "http://127.0.0.1.example.org/",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let message =
+            fetch("mnist", Some(folder.path()), Some(from), &mut |_, _| {}).unwrap_err().to_string();
+        assert!(message.contains("address: wanted https://HOST/FOLDER"), "{from}: {message}");
+        assert!(left(folder.path()).is_empty());
+    }
+}
+
+#[test]
+fn a_set_without_an_address_says_how_else_to_come_by_it() {
+    let fetched = |name| fetch(name, None, None, &mut |_, _| {}).unwrap_err().to_string();
+    assert!(fetched("svhn").contains("no address that it can be fetched from; pass the folder"));
+    assert!(fetched("fashion-mnist-embedded").ends_with("it is in the program"));
+    assert!(fetched("mnits").contains("did you mean `mnist`"));
+}

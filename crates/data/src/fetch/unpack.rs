@@ -1,0 +1,64 @@
+//! Unpacking an archive: only the files of the set, only into its folder, and only so many.
+
+use std::{
+    fs::{self, File},
+    io::{self, BufReader},
+    path::Path,
+};
+
+use flate2::bufread::MultiGzDecoder;
+
+use super::partial::about;
+use crate::{
+    Result,
+    known::Layout,
+    stored::{Limited, may_unpack_to, unreadable, wrong},
+    tar::{self, Limits},
+};
+
+/// Writes those files of a `.tar.gz` archive that belong to a set of this layout; the folder in which the archive holds
+/// all of them is left out of their paths.
+///
+/// Errs as [`tar::read`], if the archive unpacks to much more than its size, and if it holds a file twice.
+pub(super) fn unpack(layout: Layout, archive: &Path, limits: Limits, into: &Path) -> Result<()> {
+    // A kill may have left some of it.
+    fs::remove_dir_all(into).and_then(|()| fs::create_dir(into)).map_err(about(into))?;
+    let name = archive.display().to_string();
+    let file = File::open(archive).map_err(about(archive))?;
+    let size = file.metadata().map_err(about(archive))?.len();
+    let most = may_unpack_to(size).min(limits.bytes + (limits.entries + 2) * 1_024);
+    let mut unpacked = Limited::new(MultiGzDecoder::new(BufReader::new(file)), most);
+    tar::read(&name, &mut unpacked, limits, |path, _, content| {
+        let Some((_, inner)) = path.split_once('/') else { return Ok(()) };
+        if !belongs(layout, inner) {
+            return Ok(());
+        }
+        let path = into.join(inner);
+        fs::create_dir_all(path.parent().unwrap_or(into)).map_err(about(&path))?;
+        let mut file = match File::create_new(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(wrong(&name, "entries", "each file once", format!("`{inner}` twice")));
+            }
+            created => created.map_err(about(&path))?,
+        };
+        // Damage to the archive is told apart from trouble with the disk where the content is read next.
+        io::copy(content, &mut file).map_err(|error| unreadable(&name, "content", error))?;
+        file.sync_all().map_err(about(&path))
+    })?;
+    // What is behind the end must unpack too: only then was the checksum of the stream compared.
+    io::copy(&mut unpacked, &mut io::sink()).map_err(|error| unreadable(&name, "end", error))?;
+    Ok(())
+}
+
+/// Whether a file of this path, which has plain names alone, is a part of the set.
+fn belongs(layout: Layout, path: &str) -> bool {
+    let parts = layout.parts();
+    let is = |path: &str| parts.iter().any(|part| part == path);
+    match layout {
+        Layout::Files(_) => is(path),
+        // Images in the folders that are its parts.
+        Layout::Imagenette | Layout::TinyImageNet => {
+            path.rsplit_once('/').is_some_and(|(folder, file)| is(folder) && file.ends_with(".JPEG"))
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Tar archives from somebody else: regular files and folders with plain names, and nothing that could lead elsewhere.
+//!
+//! An archive is blocks of 512 bytes: a header for each entry, its content filled up to whole blocks, and at the end
+//! blocks of zeros. A header gives the name (100 bytes, in POSIX's form after a prefix of 155), the size in octal and
+//! the kind. Longer names and other attributes, which tar programs write as entries of their own, are passed over: such
+//! a file goes by the short name in its header.
+
+use std::{
+    io::{self, Read},
+    path::{Component, Path},
+};
+
+use crate::{
+    Result,
+    stored::{unreadable, wrong},
+};
+
+/// The bytes of a block.
+const BLOCK: usize = 512;
+
+/// What an archive may hold at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Entries of any kind.
+    pub entries: u64,
+    /// Bytes of all their contents.
+    pub bytes: u64,
+}
+
+/// Gives every regular file to `each`: its path, whose parts are plain names with `/` between them, its size in bytes,
+/// and its content, of which `each` may read as much as it likes.
+///
+/// `name` is what errors call the archive.
+///
+/// # Errors
+/// [`Error::Format`](crate::Error::Format) if the archive is damaged or ends early, holds more than `limits` allow, a link, a device or a
+/// pipe, or a path that is absolute or has `..` in it; [`Error::Io`](crate::Error::Io); and those of `each`.
+pub fn read(
+    name: &str,
+    archive: &mut dyn Read,
+    limits: Limits,
+    mut each: impl FnMut(&str, u64, &mut dyn Read) -> Result<()>,
+) -> Result<()> {
+    let mut left = limits;
+    loop {
+        let mut block = [0; BLOCK];
+        archive.read_exact(&mut block).map_err(|error| unreadable(name, "header of an entry", error))?;
+        if block == [0; BLOCK] {
+            return Ok(());
+        }
+        let header = Header::parse(name, &block)?;
+        left.entries = left
+            .entries
+            .checked_sub(1)
+            .ok_or_else(|| wrong(name, "entries", format!("at most {}", limits.entries), "more"))?;
+        left.bytes = left.bytes.checked_sub(header.size).ok_or_else(|| {
+            let got = format!("`{}` of {} bytes behind others", header.path, header.size);
+            wrong(name, "content", format!("at most {} bytes in all", limits.bytes), got)
+        })?;
+        let mut content = (&mut *archive).take(header.size);
+        if header.kind == Kind::File {
+            each(&header.path, header.size, &mut content)?;
+        }
+        io::copy(&mut content, &mut io::sink()).map_err(|error| unreadable(name, "content", error))?;
+        if content.limit() > 0 {
+            let got = format!("the end of the archive, {} bytes too early", content.limit());
+            return Err(wrong(name, "content", format!("{} bytes of `{}`", header.size, header.path), got));
+        }
+        let filling = header.size.next_multiple_of(BLOCK as u64) - header.size;
+        let filling = &mut block[..filling as usize];
+        archive.read_exact(filling).map_err(|error| unreadable(name, "filling", error))?;
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    File,
+    /// A folder, or a note of a tar program: its content is passed over.
+    Other,
+}
+
+struct Header {
+    path: String,
+    size: u64,
+    kind: Kind,
+}
+
+impl Header {
+    fn parse(name: &str, block: &[u8; BLOCK]) -> Result<Self> {
+        let sum: u64 = block.iter().map(|&byte| u64::from(byte)).sum();
+        // The sum is taken as if its own field held blanks.
+        let own: u64 = block[148..156].iter().map(|&byte| u64::from(byte)).sum();
+        let sum = sum - own + 8 * u64::from(b' ');
+        let noted = octal(&block[148..156]);
+        if noted != Some(sum) {
+            let got = noted.map_or("no octal number".to_owned(), |noted| noted.to_string());
+            return Err(wrong(name, "checksum of a header", sum, got));
+        }
+        // GNU's form has other things where POSIX's has the prefix.
+        let prefix = if block[257..263] == *b"ustar\0" { text(&block[345..500]) } else { &[] };
+        let stored = [prefix, text(&block[..100])].into_iter().filter(|part| !part.is_empty());
+        let stored = stored.collect::<Vec<_>>().join(&b'/');
+        let shown = stored.escape_ascii().to_string();
+        let size = octal(&block[124..136]).ok_or_else(|| {
+            wrong(name, "size of an entry", "an octal number", format!("another one for `{shown}`"))
+        })?;
+        let kind = match block[156] {
+            0 | b'0' | b'7' => Kind::File,
+            b'5' | b'x' | b'g' | b'L' | b'K' => Kind::Other,
+            other => {
+                let what = match other {
+                    b'1' => "a hard link".to_owned(),
+                    b'2' => "a symbolic link".to_owned(),
+                    b'3' | b'4' => "a device".to_owned(),
+                    b'6' => "a pipe".to_owned(),
+                    _ => format!("kind {other:#04x}"),
+                };
+                let got = format!("{what} called `{shown}`");
+                return Err(wrong(name, "kind of an entry", "a regular file or a folder", got));
+            }
+        };
+        let path = plain(&stored).ok_or_else(|| {
+            wrong(name, "path of an entry", "a relative path of plain names", format!("`{shown}`"))
+        })?;
+        Ok(Self { path, size, kind })
+    }
+}
+
+/// The path without `.`; nothing if it is absolute, has `..` in it or is no text.
+fn plain(stored: &[u8]) -> Option<String> {
+    let stored = std::str::from_utf8(stored).ok()?;
+    let mut parts = Vec::new();
+    for part in Path::new(stored).components() {
+        match part {
+            Component::Normal(part) => parts.push(part.to_str()?),
+            Component::CurDir => {}
+            Component::RootDir | Component::ParentDir | Component::Prefix(_) => return None,
+        }
+    }
+    Some(parts.join("/"))
+}
+
+/// A field up to its first zero byte.
+fn text(field: &[u8]) -> &[u8] {
+    field.split(|&byte| byte == 0).next().unwrap_or_default()
+}
+
+/// An octal number between blanks; nothing if it is anything else, such as GNU's binary form for 8 GiB and more.
+fn octal(field: &[u8]) -> Option<u64> {
+    let digits = std::str::from_utf8(text(field)).ok()?.trim_matches(' ');
+    let plain = digits.bytes().all(|digit| digit.is_ascii_digit());
+    if plain { u64::from_str_radix(digits, 8).ok() } else { None }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;
