@@ -4,9 +4,11 @@
 mod output;
 mod columns;
 mod selection;
+mod engine;
 
 // The main job, and what goes with it.
 mod reproduce;
+mod run;
 mod draw;
 mod plan;
 
@@ -32,6 +34,8 @@ use self::doctor::Doctor;
 use self::export::Export;
 use self::inspect::Inspect;
 use self::list::List;
+use self::reproduce::Reproduce;
+use self::run::ComputeRuns;
 use self::runs::Runs;
 use self::selection::Selection;
 use crate::advise::{self, Advise};
@@ -51,7 +55,9 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Run what is missing, draw the figures, judge the claims, write the page
-    Reproduce(Selection),
+    Reproduce(Reproduce),
+    /// Run what is missing, here or on a cluster, and draw nothing
+    Run(ComputeRuns),
     /// Draw and judge again from stored results, without data and without a run
     Draw(Selection),
     /// Say what would be run and for how long, and write nothing
@@ -94,7 +100,8 @@ pub fn main() -> ExitCode {
 
 fn answer(command: &Command) -> Result<ExitCode> {
     match command {
-        Command::Reproduce(selection) => reproduce::command(selection),
+        Command::Reproduce(asked) => reproduce::command(asked),
+        Command::Run(asked) => run::command(asked),
         Command::Draw(selection) => draw::command(selection),
         Command::Plan(selection) => plan::command(selection),
         Command::List(asked) => list::command(asked),

@@ -17,6 +17,7 @@ pub mod images;
 pub mod subspaces;
 pub mod run;
 pub mod engine;
+pub mod cluster;
 pub mod store;
 pub mod measures;
 pub mod statistics;
