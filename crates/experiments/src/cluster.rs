@@ -21,7 +21,7 @@ use self::commands::{Answer, Commands, States};
 pub use self::error::Error;
 use self::jobs::{Job, Jobs};
 use self::script::{Array, Resources};
-pub use self::tasks::{Read, Task, grouped};
+pub use self::tasks::{MOST, Read, SHORTEST, Task, grouped};
 pub use self::units::{Shard, Unit, units};
 pub use self::work::{PATIENCE, Report, compute};
 use crate::Result;
@@ -228,7 +228,7 @@ impl<'a> Estimated<'a> {
             }
             timed.push((unit, seconds));
         }
-        Ok(grouped(timed, tasks::SHORTEST * self.cores as f64, tasks::MOST))
+        Ok(grouped(timed, SHORTEST * self.cores as f64, MOST))
     }
 }
 

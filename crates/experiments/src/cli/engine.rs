@@ -6,9 +6,10 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::selection::Selection;
+use crate::asked::Asked;
 use crate::cluster::{self, Engine, Slurm};
 use crate::experiment::Planned;
-use crate::reproduce::{Asked, Options};
+use crate::reproduce::Options;
 use crate::{Error, Result};
 
 #[derive(Debug, Args)]

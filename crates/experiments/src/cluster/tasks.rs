@@ -12,10 +12,10 @@ use crate::images::OpenData;
 use crate::run::{Run, RunConfig};
 
 /// A task takes at least so many seconds, for starting one costs the scheduler and the node some.
-pub(super) const SHORTEST: f64 = 300.0;
+pub const SHORTEST: f64 = 300.0;
 
 /// Clusters refuse arrays with more tasks than this unless they are configured otherwise (`MaxArraySize`).
-pub(super) const MOST: usize = 1_000;
+pub const MOST: usize = 1_000;
 
 /// What one task computes.
 #[derive(Debug, Clone)]

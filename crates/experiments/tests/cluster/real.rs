@@ -73,8 +73,11 @@ fn half_done(out: &Path) -> usize {
     begun.filter(|run| run.outcome.is_none() && run.epochs.len() > 1).count()
 }
 
-/// The bits of every epoch's measurements and of the final arrays, by run.
-fn bits(out: &Path) -> BTreeMap<String, (Vec<Vec<(String, u64)>>, Arrays)> {
+/// The bits of every epoch's measurements, and the final arrays.
+type Bits = (Vec<Vec<(String, u64)>>, Arrays);
+
+/// The bits of every run, by its key.
+fn bits(out: &Path) -> BTreeMap<String, Bits> {
     let store = Store::reading(out.join("runs"));
     let runs = store.list().unwrap().into_iter();
     runs.map(|(_, run)| {
