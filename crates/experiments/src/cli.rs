@@ -4,12 +4,14 @@
 mod output;
 mod columns;
 mod selection;
+mod engine;
 mod pictures;
 mod fitting;
 mod stored;
 
 // The main job, and what goes with it.
 mod reproduce;
+mod run;
 mod report;
 mod plan;
 
@@ -43,6 +45,8 @@ use self::inspect::Inspect;
 use self::list::List;
 use self::probe::Probe;
 use self::report::Report;
+use self::reproduce::Reproduce;
+use self::run::ComputeRuns;
 use self::runs::Runs;
 use self::selection::Selection;
 use self::train::Train;
@@ -63,7 +67,9 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Run what is missing, draw the figures, judge the claims, write the page
-    Reproduce(Selection),
+    Reproduce(Reproduce),
+    /// Run what is missing, here or on a cluster, and draw nothing
+    Run(ComputeRuns),
     /// Draw, judge and write the page again from stored results, without data and without a run
     #[command(visible_alias = "draw")]
     Report(Report),
@@ -116,7 +122,8 @@ pub fn main() -> ExitCode {
 
 fn answer(command: &Command) -> Result<ExitCode> {
     match command {
-        Command::Reproduce(selection) => reproduce::command(selection),
+        Command::Reproduce(asked) => reproduce::command(asked),
+        Command::Run(asked) => run::command(asked),
         Command::Report(asked) => report::command(asked),
         Command::Train(asked) => train::command(asked),
         Command::Eval(asked) => eval::command(asked),

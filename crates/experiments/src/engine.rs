@@ -126,7 +126,8 @@ pub fn with_needed(runs: &[Run]) -> Vec<Run> {
     needed.chain(runs.iter().cloned()).filter(|run| known.insert(name(run), ()).is_none()).collect()
 }
 
-fn name(run: &Run) -> String {
+/// What a run is known by before its data are open: equal for equal runs.
+pub(crate) fn name(run: &Run) -> String {
     let config = serde_json::to_string(&run.config).expect("a config is plain data");
     format!("{} {config}", run.seed)
 }
@@ -154,6 +155,21 @@ pub fn run_all(
     for wave in [first, second] {
         let finished = at_once(store, data, &wave, &done, places, watch)?;
         done.0.extend(wave.into_iter().map(name).zip(finished));
+    }
+    Ok(done)
+}
+
+/// The runs that are in the store, read and not computed.
+///
+/// # Errors
+/// If the store cannot be read.
+pub fn stored(store: &Store, data: &OpenData, runs: &[Run]) -> Result<Done> {
+    let mut done = Done::default();
+    for run in runs {
+        let Some(images) = data.get(&run.config.data) else { continue };
+        if let Some(found) = store.find(&run.spec(images))? {
+            done.0.insert(name(run), found);
+        }
     }
     Ok(done)
 }
@@ -226,7 +242,8 @@ fn one(
         }
         None => {}
     }
-    let _share = memory.take(run.memory(images)?);
+    // A model that cannot be built takes none: the run ends as failed with the reason.
+    let _share = memory.take(run.memory(images).unwrap_or(0));
     let mut known = 0;
     let heard = |epochs: &[Epoch]| {
         watch.epochs(run, epochs, epochs.len().saturating_sub(known));

@@ -15,6 +15,9 @@ pub enum Error {
     /// The run store.
     #[error(transparent)]
     Store(#[from] crate::store::Error),
+    /// A cluster, or a task on one of its nodes.
+    #[error(transparent)]
+    Cluster(#[from] crate::cluster::Error),
     /// A data set.
     #[error(transparent)]
     Data(#[from] data::Error),

@@ -17,6 +17,8 @@ pub mod images;
 pub mod subspaces;
 pub mod run;
 pub mod engine;
+pub mod cluster;
+pub mod asked;
 pub mod store;
 pub mod measures;
 pub mod statistics;

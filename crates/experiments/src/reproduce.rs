@@ -8,12 +8,13 @@ use rayon::prelude::*;
 use report::{Page, Plate, Row, Section, Verdict, table};
 use serde_json::Value;
 
+use crate::asked::Asked;
 use crate::claims::Listed;
-use crate::engine::{self, Absent, Data, Done, Places};
+use crate::cluster::Engine;
+use crate::engine::{Absent, Data, Done, Places};
 use crate::experiment::{Finished, Planned, Reading};
 use crate::explore::explorer;
-use crate::progress::Progress;
-use crate::provenance::provenance;
+use crate::provenance::{processor, provenance};
 use crate::run::{Hardware, Keep, Run};
 use crate::store::{FinishedRun, Results, Store, read_results, write_results};
 use crate::{Error, Profile, Result};
@@ -40,6 +41,19 @@ pub struct Options {
     pub places: Places,
     /// What was set besides the profile, as on the command line.
     pub settings: Vec<String>,
+    /// Who computes the runs.
+    pub engine: Engine,
+}
+
+impl Options {
+    /// What runs are computed on. A cluster's nodes may have what this machine has not.
+    pub(crate) fn hardware(&self) -> Result<Hardware> {
+        match self.engine {
+            Engine::Local => Ok(Hardware::of(&self.places.device()?)),
+            Engine::Slurm(_) if self.places.device.starts_with("cuda") => Ok(Hardware::Cuda),
+            Engine::Slurm(_) => Ok(Hardware::Cpu),
+        }
+    }
 }
 
 /// What came of it.
@@ -64,29 +78,21 @@ pub fn reproduce(planned: &[Planned], options: &Options) -> Result<Outcome> {
     let provenance = provenance();
     let folder = options.out.join(options.profile.name());
     create(&folder)?;
-    let store = Store::open(options.out.join("runs"))?.with_provenance(provenance.clone());
-    let hardware = Hardware::of(&options.places.device()?);
-    let asked: Vec<Run> =
-        planned.iter().flat_map(|planned| &planned.runs).map(|run| run.clone().on(hardware)).collect();
-    let data = engine::open_data(&asked, options.data.as_deref())?;
-    for (name, why) in &data.absent {
-        eprintln!("{name} is not here, and what needs it is reported as not run: {}", why.told);
-    }
-    let mut runs = engine::with_needed(&asked);
-    runs.retain(|run| data.open.contains_key(&run.config.data));
-
-    let images = missing(&store, &data, &runs)?.iter().map(|run| run.images_trained()).sum();
-    let epochs = runs.iter().map(|run| u64::from(run.config.epochs) + 1).sum();
-    let progress = Progress::new(runs.len(), epochs);
+    let asked = Asked::by(planned, options)?;
+    let images =
+        missing(&asked.store, &asked.data, &asked.runs)?.iter().map(|run| run.images_trained()).sum();
     let start = Instant::now();
-    let done = engine::run_all(&store, &data.open, &runs, &options.places, &progress);
-    progress.end();
-    let (done, seconds) = (done?, start.elapsed().as_secs_f64());
+    let done = asked.done(options)?;
+    let seconds = start.elapsed().as_secs_f64();
+    let Asked { runs, data, hardware, .. } = asked;
 
     let mut rows = Vec::new();
     if let Some(first) = runs.iter().find(|run| run.begins_alike()) {
         let stored = done.get(first).ok_or_else(|| Error::Missing(first.label()))?;
-        rows.push(same_bits_again(first, &data, &options.places, stored)?);
+        rows.push(match elsewhere(stored, options) {
+            Some(why) => not_asked_again(why),
+            None => same_bits_again(first, &data, &options.places, stored)?,
+        });
     }
     let mut sections = Vec::new();
     for planned in planned {
@@ -228,6 +234,28 @@ fn same_bits_again(run: &Run, data: &Data, places: &Places, stored: &FinishedRun
         n: 2,
         verdict: if differs.is_none() { Verdict::ExactMet } else { Verdict::ExactMissed },
     })
+}
+
+/// Why a run of a cluster cannot be computed again here with the same bits, if it cannot.
+fn elsewhere(stored: &FinishedRun, options: &Options) -> Option<String> {
+    let Engine::Slurm(_) = options.engine else { return None };
+    let (there, here) = (stored.provenance.get("processor").and_then(Value::as_str), processor());
+    if options.places.device().is_err() {
+        return Some(format!("stored by a node with {}, which is not here", options.places.device));
+    }
+    (there != Some(&here)).then(|| format!("stored by {}; this is {here}", there.unwrap_or("unknown")))
+}
+
+/// Fact A13 where the machine that draws is another than those that computed.
+fn not_asked_again(why: String) -> Row {
+    Row {
+        source: "A13".into(),
+        claim: "the same seed gives the same bits".into(),
+        expected: "a processor of the same kind as that of the nodes".into(),
+        got: why,
+        n: 0,
+        verdict: Verdict::NotRun,
+    }
 }
 
 fn describe(results: &mut Results, planned: &Planned, provenance: &serde_json::Map<String, Value>) {

@@ -149,6 +149,20 @@ impl Store {
         finished::find(&*self.disk, &self.folder(spec), spec)
     }
 
+    /// How the run ended, from its journal alone; `None` if it has not begun or not ended. One file is read, where
+    /// [`Store::find`] reads all.
+    ///
+    /// # Errors
+    /// [`Error::DamagedLine`], [`Error::OtherRun`], [`Error::Io`].
+    pub fn ended(&self, spec: &RunSpec) -> Result<Option<Outcome>> {
+        let folder = self.folder(spec);
+        let Some(journal) = journal::Journal::read(&*self.disk, &folder.join("journal.jsonl"))? else {
+            return Ok(None);
+        };
+        finished::check_key(&folder, &journal, spec)?;
+        Ok(journal.finish.map(|finish| finish.outcome))
+    }
+
     /// Forgets a run, so that it is computed anew: for one that failed, because what failed it may have been mended.
     ///
     /// # Errors

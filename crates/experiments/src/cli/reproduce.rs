@@ -3,8 +3,10 @@
 use std::fmt::Write;
 use std::process::ExitCode;
 
+use clap::Args;
 use report::table;
 
+use super::engine::Computed;
 use super::output::say;
 use super::selection::Selection;
 use crate::Result;
@@ -13,8 +15,22 @@ use crate::reproduce::{Outcome, reproduce};
 /// Width of the verdict table on a terminal of unknown width.
 const TABLE_WIDTH: usize = 160;
 
-pub(super) fn command(selection: &Selection) -> Result<ExitCode> {
-    said(&reproduce(&selection.planned()?, &selection.options())?)
+/// What `agon reproduce` is asked.
+#[derive(Debug, Args)]
+pub(super) struct Reproduce {
+    #[command(flatten)]
+    selection: Selection,
+    #[command(flatten)]
+    computed: Computed,
+}
+
+pub(super) fn command(asked: &Reproduce) -> Result<ExitCode> {
+    let planned = asked.computed.planned(&asked.selection)?;
+    let options = asked.selection.options_of(asked.computed.engine());
+    match asked.computed.dry_run(&planned, &options)? {
+        Some(text) => say(&text).map(|()| ExitCode::SUCCESS),
+        None => said(&reproduce(&planned, &options)?),
+    }
 }
 
 /// Prints the verdicts, and fails for exact facts that were missed.

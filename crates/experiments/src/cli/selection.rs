@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::claims;
+use crate::cluster::Engine;
 use crate::engine::Places;
 use crate::experiment::Planned;
 use crate::reproduce::Options;
@@ -43,8 +44,24 @@ impl Selection {
     /// # Errors
     /// [`Error::Usage`] if a device, an experiment or a setting does not exist.
     pub(super) fn planned(&self) -> Result<Vec<Planned>> {
-        let _: tensor::Device =
-            self.device.parse().map_err(|error: tensor::Error| Error::Usage(error.to_string()))?;
+        self.check_device()?;
+        self.planned_elsewhere()
+    }
+
+    /// That this machine has the device.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if it does not.
+    pub(super) fn check_device(&self) -> Result<()> {
+        let device = self.device.parse::<tensor::Device>();
+        device.map(drop).map_err(|error| Error::Usage(error.to_string()))
+    }
+
+    /// The same for another machine, whose devices are not known here.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if an experiment or a setting does not exist.
+    pub(super) fn planned_elsewhere(&self) -> Result<Vec<Planned>> {
         let settings: Vec<Setting> =
             self.settings.iter().map(|text| text.parse().map_err(Error::Usage)).collect::<Result<_>>()?;
         let listed = claims::named(&self.only)?;
@@ -65,6 +82,16 @@ impl Selection {
                 keep: Keep::WhatIsReread,
             },
             settings: self.settings.clone(),
+            engine: Engine::Local,
         }
+    }
+
+    /// How they are run by this engine: one core for each task of a cluster where nothing else is asked for.
+    pub(super) fn options_of(&self, engine: Engine) -> Options {
+        let mut options = self.options();
+        if let Engine::Slurm(_) = engine {
+            options.places.jobs = self.jobs.unwrap_or(1);
+        }
+        Options { engine, ..options }
     }
 }
