@@ -184,10 +184,10 @@ impl Run {
             },
         };
         let (validation, test) = (learning.evaluate(&images.validation)?, learning.evaluate(&images.test)?);
-        if let Some(report) = &trained {
-            if let Some(reason) = no_number(learning, report, [&validation, &test]) {
-                return Err(self.diverged(epoch, reason));
-            }
+        if let Some(report) = &trained
+            && let Some(reason) = no_number(learning, report, [&validation, &test])
+        {
+            return Err(self.diverged(epoch, reason));
         }
         let mut scalars = scalars(trained.as_ref(), &validation, &test);
         // What a learner does not have is no number.
