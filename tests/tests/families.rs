@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use autograd::Tape;
+use reliability::Measurement;
 use tensor::random::Stream;
 use tensor::{DType, Tensor};
 use tests::families::{FAMILIES, Instance};
@@ -82,6 +83,8 @@ fn leave_the_start(instance: &dyn Instance) {
 /// there is one within reach, and the next direction is taken.
 #[test]
 fn whole_models_have_the_gradients_that_finite_differences_say() {
+    let measured = Measurement::of("R5", "the gradients of whole models are what finite differences say");
+    let mut slopes_compared = 0;
     for family in FAMILIES {
         let instance = (family.instance)(DType::F64, IMAGES);
         leave_the_start(&*instance);
@@ -114,10 +117,13 @@ fn whole_models_have_the_gradients_that_finite_differences_say() {
                         family.name,
                         descent.name
                     );
+                    slopes_compared += 1;
                 }
             }
         }
     }
+    let figure = format!("{} families: {slopes_compared} slopes within 1e-7", FAMILIES.len());
+    measured.passed(slopes_compared, figure);
 }
 
 /// Row R6. At both ends nothing is mixed in, to the last bit, and lambda never reaches a head. Between them the
@@ -126,6 +132,8 @@ fn whole_models_have_the_gradients_that_finite_differences_say() {
 /// depth does not keep.
 #[test]
 fn the_gradients_of_the_encoder_are_linear_in_lambda() {
+    let measured = Measurement::of("R6", "the encoder's gradient is linear in lambda");
+    let (mut n, mut worst_of_all) = (0, 0.0f64);
     for family in FAMILIES {
         let instance = (family.instance)(DType::F64, IMAGES);
         if instance.descents(0.5).len() == 1 {
@@ -147,10 +155,15 @@ fn the_gradients_of_the_encoder_are_linear_in_lambda() {
                 worst = worst.max((0.3 * at_1 + 0.7 * at_0 - mixed).abs() / (f64::EPSILON * largest));
             }
         }
-        println!("{}: the encoder's gradient is linear in lambda within {worst:.2} epsilons", family.name);
         let allowed = 4.0 * at_0[0].len() as f64;
         assert!(worst <= allowed, "{}: {worst} epsilons, allowed are {allowed}", family.name);
+        n += 1;
+        worst_of_all = worst_of_all.max(worst);
     }
+    measured.passed(
+        n,
+        format!("{n} families: both ends to the last bit, between them within {worst_of_all:.1} epsilons"),
+    );
 }
 
 /// Row R9, for steps of training.

@@ -13,6 +13,7 @@ mod test;
 mod ci;
 mod tidy;
 mod mutants;
+mod prove;
 mod gpu;
 mod kernels;
 
@@ -33,7 +34,7 @@ struct Command {
     run: fn(&Repo, &[OsString]) -> anyhow::Result<ExitCode>,
 }
 
-const COMMANDS: [Command; 10] = [
+const COMMANDS: [Command; 12] = [
     Command {
         name: "setup",
         arguments: "",
@@ -81,6 +82,18 @@ const COMMANDS: [Command; 10] = [
         arguments: "",
         what: "plant gradient bugs in a copy, one at a time; fails if the tests miss one",
         run: mutants::run,
+    },
+    Command {
+        name: "prove",
+        arguments: "[OPTION...]",
+        what: "run the reliability programme R1 to R22 and write its card; `prove --help` lists the options",
+        run: prove::run,
+    },
+    Command {
+        name: "address-sanitizer",
+        arguments: "",
+        what: "run the tests of the crate with unsafe code under AddressSanitizer",
+        run: prove::address_sanitizer,
     },
     Command {
         name: "book",

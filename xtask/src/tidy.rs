@@ -7,6 +7,7 @@ mod length;
 mod lists;
 mod manifests;
 mod openings;
+mod reliability_card;
 mod text;
 mod unfinished;
 mod unsafe_code;
@@ -43,7 +44,7 @@ impl fmt::Display for Finding {
     }
 }
 
-const RULES: [fn(&Tree) -> Vec<Finding>; 9] = [
+const RULES: [fn(&Tree) -> Vec<Finding>; 10] = [
     arrows::of_every_manifest,
     manifests::take_versions_from_the_workspace,
     openings::of_every_file,
@@ -53,6 +54,7 @@ const RULES: [fn(&Tree) -> Vec<Finding>; 9] = [
     lists::of_operations,
     lists::of_claims,
     text::hygiene,
+    reliability_card::is_that_of_its_figures,
 ];
 
 /// `cargo xtask tidy`.

@@ -21,6 +21,7 @@
 
 mod error;
 mod tape;
+mod watch;
 mod gradients;
 mod var;
 mod param;
@@ -38,3 +39,4 @@ pub use op::Op;
 pub use param::Param;
 pub use tape::Tape;
 pub use var::Var;
+pub use watch::NotFinite;

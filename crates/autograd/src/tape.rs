@@ -6,6 +6,7 @@ use std::fmt;
 
 use tensor::{DType, Device, Tensor};
 
+use crate::watch::{NotFinite, Watch};
 use crate::{Error, Gradients, Op, Param, Result, Var, ops};
 
 /// The operations of one step, in the order they were computed.
@@ -18,6 +19,7 @@ pub struct Tape {
     forgetful: bool,
     /// The type in which parameters take part, where it is not their own.
     mixed: Option<DType>,
+    watch: Option<RefCell<Watch>>,
 }
 
 #[derive(Default)]
@@ -90,8 +92,22 @@ impl Tape {
         Self { mixed: Some(dtype), ..self }
     }
 
+    /// The same tape, looking at every number on it, which is slow: for finding where a computation stopped giving
+    /// numbers.
+    pub fn watching(self) -> Self {
+        Self { watch: Some(RefCell::default()), ..self }
+    }
+
+    /// What a [watching](Self::watching) tape found.
+    pub fn first_not_finite(&self) -> Option<NotFinite> {
+        self.watch.as_ref()?.borrow().found()
+    }
+
     /// A value with no gradient.
     pub fn constant<'t>(&'t self, value: &Tensor) -> Var<'t> {
+        if let Some(watch) = &self.watch {
+            watch.borrow_mut().look(None, std::slice::from_ref(value));
+        }
         Var { tape: self, value: value.clone(), slot: None }
     }
 
@@ -123,6 +139,9 @@ impl Tape {
 
     /// A parameter in its own type.
     fn own_param<'t>(&'t self, param: &Param) -> Var<'t> {
+        if let Some(watch) = &self.watch {
+            watch.borrow_mut().param(param);
+        }
         let known = self.state.borrow().params.get(&param.id()).copied();
         if let Some(slot) = known {
             return Var { tape: self, value: param.value(), slot: Some(slot) };
@@ -157,6 +176,9 @@ impl Tape {
             return Err(Error::MixedTapes { op: O::NAME });
         }
         let (outputs, saved) = op.forward(inputs.map(|input| &input.value))?;
+        if let Some(watch) = &self.watch {
+            watch.borrow_mut().look(Some(O::NAME), &outputs);
+        }
         let slots = inputs.map(|input| input.slot);
         if slots.iter().all(Option::is_none) {
             return Ok(outputs.map(|value| Var { tape: self, value, slot: None }));

@@ -3,6 +3,7 @@
 // What all answers share.
 mod output;
 mod columns;
+mod limited;
 mod selection;
 mod engine;
 mod pictures;
@@ -50,13 +51,14 @@ use self::run::ComputeRuns;
 use self::runs::Runs;
 use self::selection::Selection;
 use self::train::Train;
+use crate::Result;
 use crate::advise::{self, Advise};
-use crate::{Error, Result};
 
 /// Do classification and reconstruction help or hurt each other inside a shared representation?
 ///
 /// Exit codes: 0 when all runs and exact facts are good, whatever the verdicts on the papers' claims; 1 on a
-/// failure; 2 when the command asks for something that does not exist.
+/// failure; 2 when the command asks for something that does not exist; 4 when the disk is full: free some space and
+/// call it again.
 #[derive(Parser)]
 #[command(name = "agon", version)]
 struct Cli {
@@ -116,7 +118,7 @@ pub fn main() -> ExitCode {
     // Errors of usage end here with exit code 2.
     answer(&Cli::parse().command).unwrap_or_else(|error| {
         eprintln!("error: {error}");
-        ExitCode::from(if matches!(error, Error::Usage(_)) { 2 } else { 1 })
+        ExitCode::from(error.exit_code())
     })
 }
 

@@ -1,5 +1,6 @@
 //! What can go wrong in experiments.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 /// The result of everything in this crate that can fail.
@@ -49,7 +50,39 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// A file from elsewhere on which the library that reads it hung or crashed, in a process of its own.
+    #[error("{} cannot be read: {why}; it is damaged, or was made to do this", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// How the reading ended.
+        why: String,
+    },
     /// Stored results lack something that a figure or an expectation reads.
     #[error("the results have no {0}")]
     Missing(String),
+}
+
+impl Error {
+    /// What the program ends with: 2 for a command that asks for what does not exist, 4 for a full disk, else 1.
+    pub fn exit_code(&self) -> u8 {
+        use crate::store::Error as Stored;
+        let is_full = |source: &std::io::Error| {
+            matches!(
+                source.kind(),
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
+            )
+        };
+        match self {
+            Self::Usage(_) => 2,
+            Self::Store(Stored::DiskFull { .. }) => 4,
+            Self::Store(Stored::NotWritable { source, .. })
+                if matches!(**source, Stored::DiskFull { .. }) =>
+            {
+                4
+            }
+            Self::Write { source, .. } if is_full(source) => 4,
+            _ => 1,
+        }
+    }
 }

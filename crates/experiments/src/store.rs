@@ -40,6 +40,7 @@ mod error;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
@@ -61,7 +62,11 @@ pub struct Store {
     root: PathBuf,
     disk: Arc<dyn Disk>,
     provenance: Map<String, Value>,
+    checkpoint_after: Duration,
 }
+
+/// Work that may be lost in a kill, unless [`Store::checkpointing_after`] says otherwise.
+const CHECKPOINT_AFTER: Duration = Duration::from_secs(10);
 
 /// What a store knows of a run without reading its arrays.
 #[derive(Debug, Clone)]
@@ -110,12 +115,13 @@ impl Store {
         let root = root.into();
         prove_writable(&*disk, &root)
             .map_err(|source| Error::NotWritable { root: root.clone(), source: Box::new(source) })?;
-        Ok(Store { root, disk, provenance: Map::new() })
+        Ok(Store { root, disk, provenance: Map::new(), checkpoint_after: CHECKPOINT_AFTER })
     }
 
     /// The store in a folder, for reading only: nothing is made, and it may be that nothing is there.
     pub fn reading(root: impl Into<PathBuf>) -> Store {
-        Store { root: root.into(), disk: Arc::new(RealDisk), provenance: Map::new() }
+        let disk = Arc::new(RealDisk);
+        Store { root: root.into(), disk, provenance: Map::new(), checkpoint_after: CHECKPOINT_AFTER }
     }
 
     /// Says what computes the runs from here on: commit, device, versions, hashes. It goes into the
@@ -123,6 +129,12 @@ impl Store {
     #[must_use]
     pub fn with_provenance(self, provenance: Map<String, Value>) -> Store {
         Store { provenance, ..self }
+    }
+
+    /// Asks runs for a checkpoint once so much time has passed since the last one; 10 seconds otherwise.
+    #[must_use]
+    pub fn checkpointing_after(self, time: Duration) -> Store {
+        Store { checkpoint_after: time, ..self }
     }
 
     /// The folder of this store.
@@ -136,7 +148,8 @@ impl Store {
     /// [`Error::Locked`] if another process computes it; [`Error::DamagedLine`],
     /// [`Error::OtherRun`], [`Error::Io`], [`Error::DiskFull`].
     pub fn run(&self, spec: &RunSpec) -> Result<RunFolder> {
-        RunFolder::open(self.disk.clone(), self.folder(spec), spec, &self.provenance)
+        let folder = RunFolder::open(self.disk.clone(), self.folder(spec), spec, &self.provenance)?;
+        Ok(folder.checkpointing_after(self.checkpoint_after))
     }
 
     /// The run if it is whole; `None` if it has not begun or not ended. Takes no lock, unless

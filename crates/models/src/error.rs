@@ -16,7 +16,10 @@ pub enum Error {
     #[error(transparent)]
     Tensor(#[from] tensor::Error),
     /// A loss is no longer a number.
-    #[error("training diverged at step {step}: {loss} is {value}; try a smaller learning rate")]
+    #[error(
+        "training diverged at step {step}: {loss} is {value}{}; try a smaller learning rate",
+        found(first)
+    )]
     Diverged {
         /// The step from 0: within the epoch of a [`Trainer`](crate::Trainer), since the start of a
         /// [`Learner`](crate::Learner).
@@ -25,6 +28,9 @@ pub enum Error {
         loss: &'static str,
         /// Its value.
         value: f64,
+        /// The first operation of the step whose result was not finite, with the parameter before it, in words; `None`
+        /// where nobody looked.
+        first: Option<String>,
     },
     /// A setting that no model can be built from.
     #[error("{setting}: wanted {wanted}, got {got}")]
@@ -67,6 +73,10 @@ pub enum Error {
     /// There was nothing to train on or to evaluate.
     #[error("no batches were given; is the data set smaller than one batch?")]
     NoBatches,
+}
+
+fn found(first: &Option<String>) -> String {
+    first.as_ref().map_or(String::new(), |first| format!(", first in {first}"))
 }
 
 /// Refuses a setting of zero, by its name.

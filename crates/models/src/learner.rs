@@ -5,6 +5,7 @@ use tensor::gpu::Recording;
 use tensor::{DType, Device, Tensor};
 
 use crate::cre::fitting;
+use crate::tally::in_words;
 use crate::{Error, Mode, Optimiser, Result, Schedule};
 
 /// Parameters in training: their optimiser, and the schedule of its learning rate.
@@ -67,16 +68,20 @@ impl<'m, O: Optimiser> Learner<'m, O> {
     /// # Errors
     /// Whatever the loss returns; [`Error::Diverged`] if it is not a finite number; an error if it does not
     /// depend on one of the parameters. In the first two cases no parameter has moved.
-    pub fn step(&mut self, loss: impl for<'t> FnOnce(&'t Tape, Mode) -> Result<Var<'t>>) -> Result<f64> {
+    pub fn step(&mut self, mut loss: impl for<'t> FnMut(&'t Tape, Mode) -> Result<Var<'t>>) -> Result<f64> {
         let (gradients, value) = {
-            let tape = Tape::new();
-            let loss = loss(&tape, Mode::Training { step: self.steps })?;
-            let value = loss.value().item()?;
+            let (tape, mode) = (Tape::new(), Mode::Training { step: self.steps });
+            let of_batch = loss(&tape, mode)?;
+            let value = of_batch.value().item()?;
             if !value.is_finite() {
-                return Err(Error::Diverged { step: self.steps as usize, loss: "the loss", value });
+                // Again, with an eye on every result.
+                let tape = Tape::without_gradients().watching();
+                loss(&tape, mode)?;
+                let first = in_words(&tape, &self.params);
+                return Err(Error::Diverged { step: self.steps as usize, loss: "the loss", value, first });
             }
             // The tape ends here, so that the optimiser finds the parameters' storage its own.
-            (tape.backward(&loss)?, value)
+            (tape.backward(&of_batch)?, value)
         };
         self.optimiser.descend(&self.params, &gradients, self.schedule.at(self.steps))?;
         self.steps += 1;

@@ -61,7 +61,7 @@ impl LossScale {
         (self.scale, self.good_steps) = (self.scale / 2.0, 0);
         if self.scale < Self::SMALLEST {
             let (loss, value) = ("the gradient", f64::NAN);
-            return Err(Error::Diverged { step: step as usize, loss, value });
+            return Err(Error::Diverged { step: step as usize, loss, value, first: None });
         }
         Ok(None)
     }

@@ -1,6 +1,6 @@
 //! What training and evaluation add up: the steps of an epoch, the images of a data set.
 
-use autograd::Tape;
+use autograd::{Param, Tape};
 use tensor::{Indices, Tensor};
 
 use crate::{Conflict, EpochReport, Error, Evaluation, Representation, Result};
@@ -32,8 +32,20 @@ pub(crate) struct StepReport {
 pub(crate) fn finite(step: usize, loss: &'static str, value: f64) -> Result<f64> {
     match value.is_finite() {
         true => Ok(value),
-        false => Err(Error::Diverged { step, loss, value }),
+        false => Err(Error::Diverged { step, loss, value, first: None }),
     }
+}
+
+/// What a watching tape found first, with the name of the parameter; `None` if everything on it is finite.
+pub(crate) fn in_words(tape: &Tape, params: &[(String, &Param)]) -> Option<String> {
+    let first = tape.first_not_finite()?;
+    let param = params.iter().find(|(_, param)| first.is_at(param)).map(|(name, _)| name);
+    Some(match (first.op(), param) {
+        (Some(op), Some(name)) => format!("`{op}` behind `{name}`"),
+        (Some(op), None) => format!("`{op}`"),
+        (None, Some(name)) => format!("the parameter `{name}`"),
+        (None, None) => "what the model was given".into(),
+    })
 }
 
 /// The sums over the steps of an epoch.

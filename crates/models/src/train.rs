@@ -11,7 +11,7 @@ use tensor::{DType, Indices, Tensor};
 
 use crate::cre::Losses;
 use crate::mixing::{Mixer, Mixing};
-use crate::tally::{EpochTally, StepReport, finite};
+use crate::tally::{EpochTally, StepReport, in_words};
 use crate::{Adam, AdamConfig, Cre, Error, Example, Mode, Module, Part, Result};
 use on_gpu::OnGpu;
 
@@ -96,7 +96,7 @@ impl<'m> Trainer<'m> {
 
     /// One step on a batch: images `[n, ...]` and their classes.
     ///
-    /// Returns the MSE, the cross-entropy, and the two gradients at z.
+    /// Returns the MSE, the cross-entropy, and the two gradients at z. Where a loss is not finite, nothing has moved.
     ///
     /// # Errors
     /// If a shape does not fit.
@@ -128,6 +128,9 @@ impl<'m> Trainer<'m> {
             // The tape ends here, so that the optimisers find the parameters' storage their own.
             (gradients, report)
         };
+        if !(report.0.is_finite() && report.1.is_finite()) {
+            return Ok(report);
+        }
         for (part, optimiser) in Part::ALL.into_iter().zip(&mut self.optimisers) {
             optimiser.step(&self.model.part(part).params(), &gradients)?;
         }
@@ -170,12 +173,26 @@ impl<'m> Trainer<'m> {
     ) -> Result<EpochReport> {
         let mut tally = EpochTally::default();
         for (step, batch) in batches.into_iter().enumerate() {
-            let (mse, cross_entropy, conflict) = self.step_on(&batch.into())?;
-            let mse = finite(step, "the MSE", mse)?;
-            let cross_entropy = finite(step, "the cross-entropy", cross_entropy)?;
+            let example = batch.into();
+            let (mse, cross_entropy, conflict) = self.step_on(&example)?;
+            for (loss, value) in [("the MSE", mse), ("the cross-entropy", cross_entropy)] {
+                if !value.is_finite() {
+                    let first = self.first_not_finite(&example)?;
+                    return Err(Error::Diverged { step, loss, value, first });
+                }
+            }
             tally.add(StepReport { mse, cross_entropy, conflict });
         }
         tally.report(epoch)
+    }
+
+    /// The first operation of the step that comes next whose result is not finite, in words.
+    fn first_not_finite(&self, example: &Example) -> Result<Option<String>> {
+        let (tape, example) = self.begin_on(example)?;
+        let tape = tape.watching();
+        let mode = Mode::Training { step: self.optimisers[0].steps() };
+        self.model.losses_of(&tape, &example, self.lambda, mode)?;
+        Ok(in_words(&tape, &self.model.params()))
     }
 
     /// Trains for `epochs` epochs and reports after each; a report may break off.

@@ -10,7 +10,8 @@ use toml::{Table, Value};
 use super::bugs::{Bug, SWITCH};
 use crate::repo::Repo;
 
-const MEMBERS: [&str; 4] = ["crates/tensor", "crates/autograd", "crates/models", "tests"];
+const MEMBERS: [&str; 5] =
+    ["crates/reliability", "crates/tensor", "crates/autograd", "crates/models", "tests"];
 
 /// Writes the copy and returns its folder. A file that would not change is left alone, so that a second
 /// build has little to do.

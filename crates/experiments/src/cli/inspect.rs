@@ -3,11 +3,13 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
 
 use super::columns::columns;
+use super::limited;
 use super::output::{say, say_json};
 use crate::nearest::nearest;
 use crate::store::{Coordinates, Results, Variable, read_results};
@@ -28,6 +30,9 @@ pub(super) struct Inspect {
     /// Print JSON for programs
     #[arg(long)]
     json: bool,
+    /// Give up on a file that takes longer to read
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    time_limit: u64,
 }
 
 /// A results file, without its arrays.
@@ -72,7 +77,11 @@ struct Described {
 }
 
 pub(super) fn command(asked: &Inspect) -> Result<ExitCode> {
-    let inspected = inspected(&asked.file)?;
+    let file = is_there(&asked.file)?;
+    if let Some(code) = limited::answer_of_child(file, Duration::from_secs(asked.time_limit))? {
+        return Ok(code);
+    }
+    let inspected = Inspected::new(&read_results(file)?)?;
     if asked.json {
         say_json(&inspected)?;
     } else {
@@ -81,11 +90,8 @@ pub(super) fn command(asked: &Inspect) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn inspected(file: &Path) -> Result<Inspected> {
-    if !file.is_file() {
-        return Err(Error::Usage(no_file(file)));
-    }
-    Inspected::new(&read_results(file)?)
+fn is_there(file: &Path) -> Result<&Path> {
+    if file.is_file() { Ok(file) } else { Err(Error::Usage(no_file(file))) }
 }
 
 /// Why there is nothing to read, with the nearest name in the same folder.

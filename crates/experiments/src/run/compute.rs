@@ -1,12 +1,12 @@
 //! How a run is computed: epoch by epoch, each acknowledged by the store before the next begins.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use models::predictive_coding::PredictiveCoding;
 use models::recurrent::Recurrent;
 use models::{EpochReport, Evaluation};
 use tensor::random::Stream;
-use tensor::{DType, Device, flops};
+use tensor::{DType, Device, Tensor, flops};
 
 use super::Run;
 use super::closed_form::Question;
@@ -19,9 +19,6 @@ use super::observed::{Scalars, is_due};
 use crate::images::Images;
 use crate::store::{Arrays, Checkpoint, Epoch, FinishedRun, Outcome, RunFolder};
 use crate::{Error, Result};
-
-/// Work that may be lost in a kill: a checkpoint is written once this much time has passed since the last.
-const CHECKPOINT_AFTER: Duration = Duration::from_secs(10);
 
 impl Run {
     /// Computes the run on this device, or goes on with it. `needed` is the run of [`Run::needs`]; `heard` is told the
@@ -159,17 +156,15 @@ impl Run {
             next = checkpoint.epoch + 1;
         }
         heard(before(folder, next));
-        let mut last_checkpoint = Instant::now();
         for epoch in next..=last {
             let start = Instant::now();
             let (scalars, flops) = flops::count(|| self.one_epoch(learning, images, epoch));
             let mut scalars = scalars?;
             scalars.insert("flops".into(), flops as f64);
             let seconds = start.elapsed().as_secs_f64();
-            if last_checkpoint.elapsed() >= CHECKPOINT_AFTER && epoch < last {
+            if folder.wants_checkpoint() && epoch < last {
                 let arrays = learning.state().iter().map(|(name, tensor)| named(name, tensor)).collect();
                 folder.record(&Checkpoint { epoch, arrays }, scalars, seconds).map_err(Error::from)?;
-                last_checkpoint = Instant::now();
             } else {
                 folder.record_without_checkpoint(epoch, scalars, seconds).map_err(Error::from)?;
             }
@@ -190,12 +185,17 @@ impl Run {
             _ => match learning.epoch(epoch) {
                 Ok(report) => Some(report),
                 Err(error @ models::Error::Diverged { .. }) => {
-                    return Err(Ended::Diverged { epoch, reason: error.to_string() });
+                    return Err(self.diverged(epoch, error.to_string()));
                 }
                 Err(error) => return Err(Ended::Error(error.into())),
             },
         };
         let (validation, test) = (learning.evaluate(&images.validation)?, learning.evaluate(&images.test)?);
+        if let Some(report) = &trained
+            && let Some(reason) = no_number(learning, report, [&validation, &test])
+        {
+            return Err(self.diverged(epoch, reason));
+        }
         let mut scalars = scalars(trained.as_ref(), &validation, &test);
         // What a learner does not have is no number.
         scalars.retain(|_, value| !value.is_nan());
@@ -204,6 +204,37 @@ impl Run {
         }
         Ok(scalars)
     }
+
+    fn diverged(&self, epoch: u32, reason: String) -> Ended {
+        Ended::Diverged { epoch, reason: format!("{reason} (λ = {})", self.config.learner.lambda()) }
+    }
+}
+
+/// What is no finite number after an epoch whose losses all were: a parameter, because rectifiers hide it or the last
+/// step made it so; or a loss on other images.
+fn no_number(
+    learning: &dyn Learning,
+    trained: &EpochReport,
+    evaluations: [&Evaluation; 2],
+) -> Option<String> {
+    let is_finite = |tensor: &Tensor| match tensor.as_slice::<f32>() {
+        Ok(values) => values.iter().all(|x| x.is_finite()),
+        Err(_) => tensor.to_f64_vec().iter().all(|x| x.is_finite()),
+    };
+    if let Some((name, _)) = learning.learned().iter().find(|(_, tensor)| !is_finite(tensor)) {
+        return Some(format!("training diverged: the parameter `{name}` is not finite after the last step"));
+    }
+    let Evaluation { mse, cross_entropy, .. } = evaluations[0];
+    let Evaluation { mse: test_mse, cross_entropy: test_cross_entropy, .. } = evaluations[1];
+    // A learner that has no such loss has none in training either.
+    let losses = [
+        ("validation MSE", trained.mse, mse),
+        ("validation cross-entropy", trained.cross_entropy, cross_entropy),
+        ("test MSE", trained.mse, test_mse),
+        ("test cross-entropy", trained.cross_entropy, test_cross_entropy),
+    ];
+    let bad = losses.into_iter().find(|(_, trained, value)| trained.is_finite() && !value.is_finite());
+    bad.map(|(name, _, value)| format!("training diverged: the {name} is {value} after the last step"))
 }
 
 /// The epochs of the journal before this one; those after it are about to be computed again.

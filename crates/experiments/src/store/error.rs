@@ -20,7 +20,7 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
-    /// The disk has no room left, or a quota is used up.
+    /// The disk has no room left, a quota is used up, or a file may not grow further (`ulimit -f`).
     #[error(
         "the disk is full: could not {action} {}; nothing stored before is lost: free some space and run the same command again",
         file.display()
@@ -152,7 +152,9 @@ impl Error {
     pub(super) fn io(action: &'static str, file: &Path, source: io::Error) -> Error {
         let file = file.to_path_buf();
         match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::DiskFull { action, file },
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+                Error::DiskFull { action, file }
+            }
             _ => Error::Io { action, file, source },
         }
     }

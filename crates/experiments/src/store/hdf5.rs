@@ -35,6 +35,9 @@ use super::spec::sha256;
 
 pub(super) use scales::LONGEST_NAME;
 
+/// What the library says of a full disk and of a file that may not grow: all that it passes on of the system's error.
+const IS_FULL: [&str; 2] = ["No space left on device", "File too large"];
+
 const FORMAT: &str = "agon_format";
 const FORMAT_VERSION: i64 = 1;
 const TITLE: &str = "title";
@@ -69,7 +72,10 @@ pub fn read_results(file: &Path) -> Result<Results> {
 pub(super) fn write_on(disk: &dyn Disk, file: &Path, results: &Results) -> Result<String> {
     results.check()?;
     let partial = disk::beside(file);
-    let failed = |message: String| Error::Hdf5 { file: partial.clone(), message };
+    let failed = |message: String| match IS_FULL.iter().any(|full| message.contains(full)) {
+        true => Error::DiskFull { action: "write", file: partial.clone() },
+        false => Error::Hdf5 { file: partial.clone(), message },
+    };
     disk.write(&partial, scales::TEMPLATE).map_err(|source| Error::io("write", &partial, source))?;
     write::write(&partial, results).map_err(|e| failed(e.to_string()))?;
     disk.sync(&partial).map_err(|source| Error::io("sync", &partial, source))?;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 
@@ -33,6 +34,9 @@ pub struct RunFolder {
     torn: Option<Torn>,
     /// The epoch that this process has reached, by [`RunFolder::resume`] or [`RunFolder::record`].
     at: Option<u32>,
+    /// When the last checkpoint was written, or the folder opened, and how long after that the next one is due.
+    last_checkpoint: Instant,
+    checkpoint_after: Duration,
     _lock: Lock,
 }
 
@@ -70,7 +74,26 @@ impl RunFolder {
                 journal.append(&*disk, Entry::Continued { provenance: provenance.clone() })?;
             }
         }
-        Ok(RunFolder { disk, folder, journal, torn, at: None, _lock: lock })
+        let (last_checkpoint, checkpoint_after) = (Instant::now(), Duration::ZERO);
+        Ok(RunFolder {
+            disk,
+            folder,
+            journal,
+            torn,
+            at: None,
+            last_checkpoint,
+            checkpoint_after,
+            _lock: lock,
+        })
+    }
+
+    pub(super) fn checkpointing_after(self, checkpoint_after: Duration) -> RunFolder {
+        RunFolder { checkpoint_after, ..self }
+    }
+
+    /// Whether enough work would be lost in a kill that the next epoch is worth a checkpoint.
+    pub fn wants_checkpoint(&self) -> bool {
+        self.last_checkpoint.elapsed() >= self.checkpoint_after
     }
 
     /// Where it is.
@@ -144,6 +167,7 @@ impl RunFolder {
         let newest: Vec<u32> =
             self.journal.epochs.iter().rev().filter(named).map(|line| line.epoch).collect();
         checkpoint::prune(&*self.disk, &self.folder, |kept| newest.iter().take(2).any(|&of| of == kept))?;
+        self.last_checkpoint = Instant::now();
         self.at = Some(epoch);
         Ok(())
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use experiments::store::{Disk, Outcome, RealDisk, Store};
+use reliability::Measurement;
 
 use crate::toy::{Toy, assert_same, assert_same_epochs, compute, names_in, open, spec};
 
@@ -154,6 +155,11 @@ const EPOCHS: u32 = 4;
 
 #[test]
 fn after_any_failing_call_the_run_is_old_or_new_and_goes_on_with_the_same_bits() {
+    let measured = Measurement::of(
+        "R11",
+        "after any file operation fails in any way, what is found is the old state or the new",
+    );
+    let mut all = 0;
     let base = tempfile::tempdir().unwrap();
     let reference = compute(&open(&base.path().join("reference")), &spec(3), EPOCHS, |_| {}).unwrap();
     for fault in FAULTS {
@@ -192,9 +198,13 @@ fn after_any_failing_call_the_run_is_old_or_new_and_goes_on_with_the_same_bits()
             assert_same(&run, &reference);
             assert_eq!(names_in(&root), [spec(3).folder_name()], "{place}");
         }
-        println!("{fault:?}: each of {calls} calls failed once");
-        assert!(calls > 40, "{calls}");
+        assert!(calls > 40, "{fault:?}: {calls}");
+        all += calls;
     }
+    measured.passed(
+        all,
+        format!("{all} faults: each call of a whole run failed once in each of {} ways", FAULTS.len()),
+    );
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use reliability::{Measurement, size};
+
 use crate::toy::{assert_same, assert_same_epochs, compute, open, spec};
 
 const EPOCHS: u32 = 40;
@@ -41,6 +43,7 @@ fn run_child(root: &Path, kill_after: Option<Duration>) -> Option<u32> {
 
 #[test]
 fn a_killed_run_goes_on_with_the_same_bits() {
+    let measured = Measurement::of("R10", "a run that is killed at any instant goes on with the same bits");
     let base = tempfile::tempdir().unwrap();
     let reference = compute(&open(&base.path().join("reference")), &spec(5), EPOCHS, |_| {}).unwrap();
 
@@ -48,13 +51,14 @@ fn a_killed_run_goes_on_with_the_same_bits() {
     assert_eq!(run_child(&base.path().join("whole"), None), Some(EPOCHS));
     let life = begin.elapsed();
 
-    let mut interrupted = 0;
-    for round in 0..30u32 {
+    let (mut kills, mut interrupted) = (0, 0);
+    for round in 0..size(30, 300) as u32 {
         let root = base.path().join(format!("round-{round}"));
         // Instants spread evenly over the child's life, by the golden ratio; every third run is
         // killed a second time.
         for kill in 0..=u32::from(round % 3 == 0) {
             let fraction = (f64::from(round + 17 * kill) * 0.618_033_988_75).fract();
+            kills += 1;
             let acknowledged = run_child(&root, Some(life.mul_f64(fraction)));
             let store = open(&root);
             let listed = store.list().unwrap();
@@ -73,5 +77,6 @@ fn a_killed_run_goes_on_with_the_same_bits() {
         let run = compute(&open(&root), &spec(5), EPOCHS, |_| {}).unwrap();
         assert_same(&run, &reference);
     }
-    println!("{interrupted} of 40 kills fell between the first and the last epoch");
+    let figure = format!("{kills} of a journal written without pause ({interrupted} between two epochs)");
+    measured.part("journal").passed(kills, figure);
 }

@@ -155,7 +155,7 @@ fn report(epoch: u32, steps: usize, sums: &[f64]) -> Result<EpochReport> {
     };
     for (loss, value) in [("the MSE", mse), ("the cross-entropy", cross_entropy)] {
         if !value.is_finite() {
-            return Err(Error::Diverged { step: finite as usize, loss, value });
+            return Err(Error::Diverged { step: finite as usize, loss, value, first: None });
         }
     }
     let n = steps as f64;

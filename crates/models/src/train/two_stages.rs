@@ -31,12 +31,16 @@ impl Trainer<'_> {
     pub(super) fn step_in_two_stages(&mut self, example: &Example) -> Result<(f64, f64, Conflict)> {
         let Differentiated { at_latent, of_encoder } = self.differentiate_in_two_stages(example)?;
         let AtLatent { losses, of_heads, by_z: [of_mse, of_cross_entropy], .. } = at_latent;
+        let conflict = Conflict::between(&[&of_mse], &[&of_cross_entropy]);
+        if losses.iter().any(|loss| !loss.is_finite()) {
+            return Ok((losses[0], losses[1], conflict));
+        }
         self.mixer.learn(losses)?;
         for (part, optimiser) in Part::ALL.into_iter().zip(&mut self.optimisers) {
             let gradients = if part == Part::Encoder { &of_encoder } else { &of_heads };
             optimiser.step(&self.model.part(part).params(), gradients)?;
         }
-        Ok((losses[0], losses[1], Conflict::between(&[&of_mse], &[&of_cross_entropy])))
+        Ok((losses[0], losses[1], conflict))
     }
 
     fn differentiate_in_two_stages(&self, example: &Example) -> Result<Differentiated> {

@@ -67,7 +67,7 @@ fn programs_get_the_same_with_null_for_what_is_no_number() {
 #[test]
 fn a_file_that_was_written_can_be_inspected_and_no_other() {
     let folder = tempfile::tempdir().unwrap();
-    let ask = |name: &str| inspected(&folder.path().join(name));
+    let ask = |name: &str| Inspected::new(&read_results(is_there(&folder.path().join(name))?)?);
     write_results(&folder.path().join("sweep.h5"), &results()).unwrap();
     assert!(ask("sweep.h5").is_ok());
 

@@ -1,0 +1,130 @@
+//! Every command in the README and the book is run, or stands on a short list with what runs it instead (row R22).
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
+
+use image::{GrayImage, Luma};
+use reliability::Measurement;
+
+use crate::program::{SMALL, SWEEP, agon, sweep};
+
+/// **To add a command** to the README or the book, write it into a block marked `sh`. It is run as it stands, in a
+/// folder with some stored runs and results, where `cargo xtask reproduce` is the smoke profile on few images. What
+/// cannot be run there in seconds is named here by its beginning, with what runs it instead.
+const INSTEAD: [(&str, &str); 7] = [
+    ("cargo xtask test", "this test is one of them"),
+    ("cargo xtask reproduce --profile smoke", "`cargo xtask ci`"),
+    ("cargo xtask reproduce --profile full", "days of training; its plan is run here"),
+    ("cargo xtask reproduce --device cuda:0", "`cargo xtask gpu`, on a GPU"),
+    ("cargo xtask kernels", "`cargo xtask ci`"),
+    ("cargo xtask gpu", "a machine with a GPU"),
+    ("cargo xtask prove", "this test is a part of it"),
+];
+
+/// Words that stand for what the reader has; each is a file or folder of the scratch folder, or `KEY`.
+const PLACEHOLDERS: [(&str, &str); 2] = [("DIR", "data-sets"), ("FOLDER", "labelled-images")];
+
+/// Puts `cargo xtask reproduce` in the place of cargo, on few images.
+fn stand_in_for_cargo() -> String {
+    format!(
+        "#!/bin/sh\n[ \"$1 $2\" = 'xtask reproduce' ] || {{ echo \"no stand-in for cargo $*\" >&2; exit 9; }}\n\
+         shift 2\nexec target/release/agon reproduce --profile smoke --only {SWEEP} -s '{SMALL}' \"$@\"\n"
+    )
+}
+
+/// The commands of the blocks marked `sh`, each with its file and line; one that ends with `\` goes on.
+fn commands(file: &Path) -> Vec<(String, String)> {
+    let (text, mut inside) = (fs::read_to_string(file).unwrap(), false);
+    let mut commands: Vec<(String, String)> = vec![];
+    let mut goes_on = false;
+    for (number, line) in text.lines().enumerate() {
+        if line.starts_with("```") {
+            inside = !inside && line.trim_end() == "```sh";
+            continue;
+        }
+        if !inside || line.trim().is_empty() {
+            continue;
+        }
+        match commands.last_mut() {
+            Some((_, last)) if goes_on => *last = format!("{}{line}", last.trim_end_matches('\\')),
+            _ => commands.push((format!("{}:{}", file.display(), number + 1), line.to_owned())),
+        }
+        goes_on = line.ends_with('\\');
+    }
+    commands
+}
+
+/// What a command reads: the program, stored runs, stored results, data sets (none) and labelled images.
+fn scratch(root: &Path, repository: &Path) -> String {
+    let make = |path: &str| fs::create_dir_all(root.join(path)).unwrap();
+    ["target/release", "bin", "data-sets", "results"].iter().for_each(|path| make(path));
+    symlink(env!("CARGO_BIN_EXE_agon"), root.join("target/release/agon")).unwrap();
+    fs::write(root.join("bin/cargo"), stand_in_for_cargo()).unwrap();
+    assert!(Command::new("chmod").arg("+x").arg(root.join("bin/cargo")).status().unwrap().success());
+    assert!(agon(&sweep(Path::new("out"))).current_dir(root).output().unwrap().status.success());
+    for name in [SWEEP, "bridge"] {
+        for folder in [format!("out/quick/{name}"), format!("results/quick/{name}")] {
+            make(&folder);
+            let file = format!("{name}.h5");
+            fs::copy(repository.join("results/quick").join(name).join(&file), root.join(folder).join(file))
+                .unwrap();
+        }
+    }
+    for (class, least) in [("dark", 0), ("light", 100)] {
+        make(&format!("labelled-images/{class}"));
+        for number in 0..20u8 {
+            let file = root.join(format!("labelled-images/{class}/{number:02}.png"));
+            let pixel =
+                |x: u32, y: u32| Luma([least + (x * y * 7 + u32::from(number) * (x + 3 * y)) as u8 % 100]);
+            GrayImage::from_fn(8, 8, pixel).save(file).unwrap();
+        }
+    }
+    let listed = agon(&["runs", "--json"]).current_dir(root).output().unwrap();
+    let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+    listed["runs"][0]["key"].as_str().unwrap().to_owned()
+}
+
+/// The command with what a reader would put in the place of the words in capitals.
+fn filled(command: &str, key: &str) -> String {
+    let fill = |word: &str| match PLACEHOLDERS.iter().find(|(name, _)| *name == word) {
+        Some((_, path)) => (*path).to_owned(),
+        None if word == "KEY" => key.to_owned(),
+        None => word.to_owned(),
+    };
+    command.split(' ').map(fill).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn every_command_that_is_written_down_runs() {
+    let measured = Measurement::of("R22", "every command in the README and the book runs");
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut files = vec![repository.join("README.md")];
+    let book = fs::read_dir(repository.join("book")).unwrap().map(|entry| entry.unwrap().path());
+    files.extend(book.filter(|file| file.extension().is_some_and(|kind| kind == "md")));
+    files.sort();
+    let all: Vec<(String, String)> = files.iter().flat_map(|file| commands(file)).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let key = scratch(folder.path(), &repository);
+    let path = format!("{}:{}", folder.path().join("bin").display(), std::env::var("PATH").unwrap());
+    let (mut run, mut instead) = (0, 0);
+    for (place, command) in &all {
+        let bare = command.split(" #").next().unwrap_or(command).trim();
+        // The two commands at the top are the whole job; what they do in full is in `results/`.
+        if bare == "cargo xtask reproduce" || INSTEAD.iter().any(|(beginning, _)| bare.starts_with(beginning))
+        {
+            instead += 1;
+            continue;
+        }
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &filled(command, &key)]).current_dir(folder.path()).env("PATH", &path);
+        shell.env_remove("AGON_DATA").env_remove("XDG_CACHE_HOME").env("HOME", "/nonexistent");
+        let output = shell.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{place}: `{command}` ended with {}: {said}", output.status);
+        run += 1;
+    }
+    assert!(run >= 10, "only {run} commands were found");
+    measured.passed(run, format!("{run} commands run as written, {instead} on the list of long ones"));
+}

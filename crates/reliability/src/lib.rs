@@ -1,0 +1,176 @@
+//! What a reliability test leaves behind: its figure, for the row of the programme R1 to R22 that it proves.
+//!
+//! A test measures as ever. Where the variable `AGON_RELIABILITY` names a folder, which `cargo xtask prove` does, it
+//! leaves one file there; without it nothing is written. A test that fails leaves none.
+//!
+//! ```
+//! # use reliability::{Measurement, size};
+//! let measured = Measurement::of("R10", "a run killed at any instant goes on with the same bits");
+//! let n = size(100, 1_000);
+//! // … n kills …
+//! measured.passed(n, format!("{n} kills, 0 epochs lost"));
+//! ```
+#![forbid(unsafe_code)]
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use std::{env, fs, io};
+
+use serde_json::{Value, json};
+
+/// The variable that names the folder of the figures.
+pub const FOLDER: &str = "AGON_RELIABILITY";
+
+/// The variable that says how much is asked: `long`, or nothing for the size of CI.
+pub const SIZE: &str = "AGON_PROVE";
+
+/// How many cases a test goes through: `ci` of them, or `long` where `AGON_PROVE=long`.
+pub fn size(ci: usize, long: usize) -> usize {
+    if env::var(SIZE).is_ok_and(|size| size == "long") { long } else { ci }
+}
+
+/// A measurement that has begun.
+#[derive(Debug)]
+pub struct Measurement {
+    id: &'static str,
+    what: &'static str,
+    part: Option<&'static str>,
+    begin: Instant,
+}
+
+impl Measurement {
+    /// Begins to measure: the row, such as `R10`, and what is promised in one plain sentence.
+    pub fn of(id: &'static str, what: &'static str) -> Self {
+        Self { id, what, part: None, begin: Instant::now() }
+    }
+
+    /// The same as one of several parts of a row, which `cargo xtask prove` adds up.
+    #[must_use]
+    pub fn part(self, part: &'static str) -> Self {
+        Self { part: Some(part), ..self }
+    }
+
+    /// Ends it well: `n` cases, no failure, and what was found in a few words.
+    ///
+    /// # Panics
+    /// If the figure cannot be written.
+    pub fn passed(self, n: usize, figure: impl Into<String>) {
+        self.leave(n as u64, Some(figure.into()), None);
+    }
+
+    /// Ends it without a result, because this machine lacks what it needs.
+    ///
+    /// # Panics
+    /// If that cannot be written.
+    pub fn not_run(self, reason: impl Into<String>) {
+        self.leave(0, None, Some(reason.into()));
+    }
+
+    fn leave(self, n: u64, figure: Option<String>, not_run: Option<String>) {
+        let Some(folder) = env::var_os(FOLDER) else { return };
+        let figure = Figure {
+            id: self.id.into(),
+            what: self.what.into(),
+            n,
+            failures: 0,
+            figure: figure.unwrap_or_default(),
+            seconds: self.begin.elapsed().as_secs_f64(),
+            not_run,
+        };
+        let file = Path::new(&folder).join(match self.part {
+            Some(part) => format!("{}-{part}.json", self.id),
+            None => format!("{}.json", self.id),
+        });
+        figure.write(&file).unwrap_or_else(|error| panic!("cannot write {}: {error}", file.display()));
+    }
+}
+
+/// What one test found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Figure {
+    /// The row, such as `R10`.
+    pub id: String,
+    /// What is promised, in one plain sentence.
+    pub what: String,
+    /// How many cases were gone through.
+    pub n: u64,
+    /// How many of them failed.
+    pub failures: u64,
+    /// What was found, in a few words.
+    pub figure: String,
+    /// Wall time, in seconds.
+    pub seconds: f64,
+    /// Why there is no result, where there is none.
+    pub not_run: Option<String>,
+}
+
+impl Figure {
+    fn write(&self, file: &Path) -> io::Result<()> {
+        let Self { id, what, n, failures, figure, seconds, not_run } = self;
+        let mut value = json!({
+            "id": id, "what": what, "n": n, "failures": failures, "figure": figure, "seconds": seconds,
+        });
+        if let (Some(reason), Some(fields)) = (not_run, value.as_object_mut()) {
+            fields.insert("not_run".into(), reason.as_str().into());
+        }
+        fs::write(file, format!("{value:#}\n"))
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let value: Value = serde_json::from_str(text).ok()?;
+        let text = |key: &str| value[key].as_str().map(str::to_owned);
+        Some(Self {
+            id: text("id")?,
+            what: text("what")?,
+            n: value["n"].as_u64()?,
+            failures: value["failures"].as_u64()?,
+            figure: text("figure")?,
+            seconds: value["seconds"].as_f64()?,
+            not_run: text("not_run"),
+        })
+    }
+
+    /// Every figure in a folder, in the order of the files' names.
+    ///
+    /// # Errors
+    /// If the folder or a file cannot be read, or a file holds something else; it is named.
+    pub fn read_all(folder: &Path) -> io::Result<Vec<Self>> {
+        let mut files: Vec<PathBuf> =
+            fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
+        files.retain(|file| file.extension().is_some_and(|kind| kind == "json"));
+        files.sort();
+        let read = |file: &PathBuf| {
+            let holds = || format!("{}: wanted a figure, got another text", file.display());
+            Self::parse(&fs::read_to_string(file)?).ok_or_else(|| io::Error::other(holds()))
+        };
+        files.iter().map(read).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_what_is_read_and_another_text_is_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let figure = |id: &str, not_run| Figure {
+            id: id.into(),
+            what: "λ \"holds\"".into(),
+            n: 3,
+            failures: 0,
+            figure: "3 of 3".into(),
+            seconds: 0.25,
+            not_run,
+        };
+        let figures = [figure("R1", None), figure("R2", Some("no GPU".into()))];
+        for figure in &figures {
+            figure.write(&folder.path().join(format!("{}.json", figure.id))).unwrap();
+        }
+        assert_eq!(Figure::read_all(folder.path()).unwrap(), figures);
+        fs::write(folder.path().join("R3.json"), "{\"id\": 3}").unwrap();
+        assert!(Figure::read_all(folder.path()).unwrap_err().to_string().contains("R3.json"));
+    }
+}

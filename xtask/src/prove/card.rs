@@ -1,0 +1,230 @@
+//! `RELIABILITY.json` and the card in the README that is made from it.
+
+use anyhow::{Context, ensure};
+use serde_json::{Value, json};
+
+use super::rows::ROWS;
+
+/// The figures, by row.
+pub(crate) const RELIABILITY: &str = "RELIABILITY.json";
+
+/// Where the card stands.
+pub(crate) const README: &str = "README.md";
+
+const BEGIN: &str = "<!-- reliability: written by `cargo xtask prove` from RELIABILITY.json -->";
+const END: &str = "<!-- reliability: end -->";
+
+/// How a row ended.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Ended {
+    Passed { n: u64 },
+    Failed { n: u64, failures: u64 },
+    NotRun,
+}
+
+/// A row of the card.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Entry {
+    pub(super) id: String,
+    pub(super) promise: String,
+    pub(super) ended: Ended,
+    /// What was found, or why nothing was run.
+    pub(super) figure: String,
+    pub(super) seconds: f64,
+    /// `ci` or `long`.
+    pub(super) size: String,
+    pub(super) commit: String,
+    pub(super) machine: String,
+}
+
+impl Entry {
+    fn never_run(id: &str, promise: &str) -> Self {
+        let text = String::new;
+        let (id, promise) = (id.to_owned(), promise.to_owned());
+        let figure = format!("`cargo xtask prove --only {id}` has not been called");
+        let (size, commit, machine) = (text(), text(), text());
+        Self { id, promise, ended: Ended::NotRun, figure, seconds: 0.0, size, commit, machine }
+    }
+
+    pub(super) fn in_words(&self) -> String {
+        match self.ended {
+            Ended::Passed { n } => format!("passed, n = {n}: {}", self.figure),
+            Ended::Failed { n, failures } => format!("FAILED, {failures} of {n}: {}", self.figure),
+            Ended::NotRun => format!("not run: {}", self.figure),
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        let Self { id, promise, ended, figure, seconds, size, commit, machine } = self;
+        let (status, n, failures) = match ended {
+            Ended::Passed { n } => ("passed", Some(*n), Some(0)),
+            Ended::Failed { n, failures } => ("failed", Some(*n), Some(*failures)),
+            Ended::NotRun => ("not run", None, None),
+        };
+        json!({
+            "id": id, "what": promise, "status": status, "n": n, "failures": failures, "figure": figure,
+            "seconds": (seconds * 10.0).round() / 10.0, "size": size, "commit": commit, "machine": machine,
+        })
+    }
+
+    fn parse(value: &Value) -> Option<Self> {
+        let text = |key: &str| value[key].as_str().map(str::to_owned);
+        let number = |key: &str| value[key].as_u64();
+        let ended = match value["status"].as_str()? {
+            "passed" => Ended::Passed { n: number("n")? },
+            "failed" => Ended::Failed { n: number("n")?, failures: number("failures")? },
+            "not run" => Ended::NotRun,
+            _ => return None,
+        };
+        Some(Self {
+            id: text("id")?,
+            promise: text("what")?,
+            ended,
+            figure: text("figure")?,
+            seconds: value["seconds"].as_f64()?,
+            size: text("size")?,
+            commit: text("commit")?,
+            machine: text("machine")?,
+        })
+    }
+
+    fn line(&self) -> String {
+        let (n, failures) = match self.ended {
+            Ended::Passed { n } => (n.to_string(), "0".to_owned()),
+            Ended::Failed { n, failures } => (n.to_string(), format!("**{failures}**")),
+            Ended::NotRun => (String::new(), "not run".to_owned()),
+        };
+        let long = if self.size == "long" && self.ended != Ended::NotRun { " (long)" } else { "" };
+        format!(
+            "| {} | {} | {n}{long} | {failures} | {} |",
+            self.id,
+            self.promise,
+            self.figure.replace('|', "/")
+        )
+    }
+}
+
+/// All rows that have been asked for at some time.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Card {
+    entries: Vec<Entry>,
+}
+
+impl Card {
+    pub(super) fn parse(text: &str) -> anyhow::Result<Self> {
+        let value: Value = serde_json::from_str(text)?;
+        let rows = value["rows"].as_array().context("there are no `rows`")?;
+        let entry =
+            |value: &Value| Entry::parse(value).with_context(|| format!("a row lacks something: {value}"));
+        Ok(Self { entries: rows.iter().map(entry).collect::<anyhow::Result<_>>()? })
+    }
+
+    pub(super) fn to_json(&self) -> String {
+        let rows: Vec<Value> = self.entries.iter().map(Entry::to_json).collect();
+        format!("{:#}\n", json!({ "rows": rows }))
+    }
+
+    /// Puts a row in the place of what was known of it.
+    pub(super) fn put(&mut self, entry: Entry) {
+        self.entries.retain(|known| known.id != entry.id);
+        self.entries.push(entry);
+    }
+
+    /// Brings the rows into their order, with a line for those that were never asked for.
+    pub(super) fn complete(&mut self) {
+        let entries = ROWS.iter().map(|row| {
+            let known = self.entries.iter().find(|entry| entry.id == row.id).cloned();
+            known.unwrap_or_else(|| Entry::never_run(row.id, row.promise))
+        });
+        self.entries = entries.collect();
+    }
+
+    fn to_markdown(&self) -> String {
+        let mut text = String::from(
+            "| row | what is promised | n | failures | figure |\n| --- | --- | --- | --- | --- |\n",
+        );
+        self.entries.iter().for_each(|entry| text += &format!("{}\n", entry.line()));
+        let run = || self.entries.iter().filter(|entry| entry.ended != Ended::NotRun);
+        let distinct = |of: fn(&Entry) -> &str| {
+            let mut texts: Vec<&str> = run().map(of).collect();
+            texts.sort_unstable();
+            texts.dedup();
+            texts.join("; ")
+        };
+        let (commits, machines) = (distinct(|entry| &entry.commit), distinct(|entry| &entry.machine));
+        text + &format!("\nOf commit {commits}, on {machines}.\n")
+    }
+}
+
+/// The README with this card between its marks.
+pub(super) fn placed(readme: &str, card: &Card) -> anyhow::Result<String> {
+    let begin = readme.find(BEGIN).with_context(|| format!("{README} has no line {BEGIN}"))? + BEGIN.len();
+    let end = readme.find(END).with_context(|| format!("{README} has no line {END}"))?;
+    ensure!(begin <= end, "{README}: {END} stands before {BEGIN}");
+    Ok(format!("{}\n{}{}", &readme[..begin], card.to_markdown(), &readme[end..]))
+}
+
+/// Whether the README's card is that of the figures, and no row is missing; else what is wrong.
+pub(crate) fn is_current(readme: &str, figures: &str) -> Result<(), String> {
+    let card = Card::parse(figures).map_err(|error| format!("{RELIABILITY}: {error:#}"))?;
+    let ids = || card.entries.iter().map(|entry| entry.id.as_str());
+    if !ids().eq(ROWS.iter().map(|row| row.id)) {
+        return Err(format!(
+            "{RELIABILITY} wants the rows R1 to R22 in order, got {}",
+            ids().collect::<Vec<_>>().join(", ")
+        ));
+    }
+    let wanted = placed(readme, &card).map_err(|error| format!("{error:#}"))?;
+    match wanted == readme {
+        true => Ok(()),
+        false => Err(format!("the card is not that of {RELIABILITY}; run `cargo xtask prove --only R3`")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(id: &str, ended: Ended) -> Entry {
+        let (promise, figure) = ("it holds".into(), "0 of 3".into());
+        let (size, commit, machine) = ("long".into(), "0123abc".into(), "a processor, 2 cores".into());
+        Entry { id: id.into(), promise, ended, figure, seconds: 0.5, size, commit, machine }
+    }
+
+    fn readme() -> String {
+        format!("# Agon\n\n{BEGIN}\nold\n{END}\n\nmore\n")
+    }
+
+    #[test]
+    fn what_is_written_is_what_is_read() {
+        let mut card = Card::default();
+        card.put(entry("R2", Ended::Failed { n: 3, failures: 1 }));
+        card.put(entry("R1", Ended::Passed { n: 3 }));
+        card.put(entry("R2", Ended::NotRun));
+        card.complete();
+        assert_eq!(Card::parse(&card.to_json()).unwrap(), card);
+        assert_eq!(card.entries.len(), ROWS.len());
+        assert_eq!((card.entries[0].ended, card.entries[1].ended), (Ended::Passed { n: 3 }, Ended::NotRun));
+    }
+
+    #[test]
+    fn a_row_that_was_not_run_or_failed_does_not_look_like_one_that_passed() {
+        assert_eq!(entry("R1", Ended::Passed { n: 3 }).line(), "| R1 | it holds | 3 (long) | 0 | 0 of 3 |");
+        assert_eq!(entry("R1", Ended::NotRun).line(), "| R1 | it holds |  | not run | 0 of 3 |");
+        let failed = entry("R1", Ended::Failed { n: 3, failures: 2 });
+        assert_eq!(failed.line(), "| R1 | it holds | 3 (long) | **2** | 0 of 3 |");
+    }
+
+    #[test]
+    fn a_card_that_is_stale_or_lacks_a_row_is_found() {
+        let mut card = Card::default();
+        card.put(entry("R1", Ended::Passed { n: 3 }));
+        assert!(is_current(&readme(), &card.to_json()).unwrap_err().contains("got R1"));
+        card.complete();
+        assert!(is_current(&readme(), &card.to_json()).unwrap_err().contains("cargo xtask prove"));
+        let current = placed(&readme(), &card).unwrap();
+        assert_eq!(is_current(&current, &card.to_json()), Ok(()));
+        assert!(is_current("# Agon\n", &card.to_json()).is_err() && is_current(&current, "{}").is_err());
+        assert!(current.ends_with(&format!("{END}\n\nmore\n")));
+    }
+}

@@ -1,0 +1,185 @@
+//! The table of the programme: each row's promise and the commands that prove it.
+
+use super::figures::Outcome;
+use super::steps::Step::{self, Absent, Ours, Program, Tests, Tool};
+use crate::repo::Repo;
+
+/// A row of section 4.3 of the reliability specification.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) id: &'static str,
+    /// What is promised, in one plain sentence.
+    pub(crate) promise: &'static str,
+    /// All of these must pass.
+    pub(super) steps: &'static [Step],
+}
+
+impl Row {
+    /// Runs its steps and puts their figures together.
+    pub(super) fn run(&self, repo: &Repo, long: bool) -> anyhow::Result<Outcome> {
+        super::steps::run(repo, self.id, self.steps, long)
+    }
+
+    /// The commands, one a line.
+    pub(super) fn commands(&self) -> String {
+        self.steps.iter().map(|step| format!("       {step}\n")).collect()
+    }
+}
+
+const fn row(id: &'static str, promise: &'static str, steps: &'static [Step]) -> Row {
+    Row { id, promise, steps }
+}
+
+/// To add a test to a row, add its command here and let it leave a figure with `reliability::Measurement`; a test that
+/// leaves none counts as one case.
+pub(crate) const ROWS: [Row; 22] = [
+    row(
+        "R1",
+        "every operation's gradient is what finite differences say, in 64 bits",
+        &[Tests(&["-p", "autograd", "--test", "every_op", "gradients_agree_with_finite_differences"])],
+    ),
+    row(
+        "R2",
+        "every element type stays within the bound that its epsilon and the number of terms give",
+        &[Tests(&["-p", "autograd", "--test", "every_op", "agrees_with_f64"])],
+    ),
+    row(
+        "R3",
+        "operations that are linear are adjoint to their derivatives",
+        &[Tests(&["-p", "autograd", "--test", "every_op", "the_adjoint_identity"])],
+    ),
+    row(
+        "R4",
+        "no gradient is dropped in silence",
+        &[Tests(&["-p", "autograd", "--test", "every_op", "every_recorded_input"])],
+    ),
+    row(
+        "R5",
+        "the gradients of whole models are what finite differences say",
+        &[Tests(&["-p", "tests", "--test", "families", "whole_models"])],
+    ),
+    row(
+        "R6",
+        "the encoder's gradient is linear in lambda",
+        &[Tests(&["-p", "tests", "--test", "families", "linear_in_lambda"])],
+    ),
+    row(
+        "R7",
+        "training reaches the closed forms and never goes below them",
+        &[Tests(&["-p", "tests", "--test", "closed_forms"]), Tests(&["-p", "theory", "--lib"])],
+    ),
+    row(
+        "R8",
+        "outputs, gradients and 50 steps of training are those of PyTorch",
+        &[Tests(&["-p", "models", "--test", "parity"])],
+    ),
+    row(
+        "R9",
+        "threads, repetitions and stops change no bit (on one build of one machine)",
+        &[
+            Tests(&["-p", "experiments", "--test", "reliability", "determinism::"]),
+            Tests(&["-p", "tests", "--test", "families", "same_bits"]),
+        ],
+    ),
+    row(
+        "R10",
+        "a run or a whole reproduction that is killed at any instant loses nothing and ends with the same bits",
+        &[
+            Tests(&["-p", "experiments", "--test", "store", "kills::"]),
+            Tests(&["-p", "experiments", "--test", "reliability", "storm::"]),
+        ],
+    ),
+    row(
+        "R11",
+        "after any file operation fails in any way, what is found is the old state or the new",
+        &[Tests(&["-p", "experiments", "--test", "store", "faults::"])],
+    ),
+    row(
+        "R12",
+        "a full disk ends with exit code 4 and costs no bit once there is room",
+        &[Tests(&["-p", "experiments", "--test", "reliability", "disk_full::"])],
+    ),
+    row(
+        "R13",
+        "no input panics, hangs or bloats a reader",
+        &[Program { package: "fuzz", program: "mutate", inputs: ["100000", "10000000"] }],
+    ),
+    row(
+        "R14",
+        "no results file from elsewhere hangs or crashes the program",
+        &[Tests(&["-p", "experiments", "--test", "reliability", "hostile::"])],
+    ),
+    row(
+        "R15",
+        "a run that stops giving numbers says what, where and when, and is never averaged in",
+        &[Tests(&["-p", "experiments", "--test", "reliability", "divergence::"])],
+    ),
+    row("R16", "planted gradient bugs are caught by the tests", &[Ours(&["mutants"])]),
+    row(
+        "R17",
+        "the unsafe code makes no memory error that AddressSanitizer sees",
+        &[Ours(&["address-sanitizer"])],
+    ),
+    row(
+        "R18",
+        "the kernels pass the memory, race, initialisation and barrier checkers on a GPU",
+        &[Absent("no GPU has run this; `cargo xtask gpu` does")],
+    ),
+    row(
+        "R19",
+        "what a machine lacks is named on one screen, with a next step and a documented exit code",
+        &[
+            Tests(&["-p", "experiments", "--test", "reliability", "missing::"]),
+            Tests(&["-p", "experiments", "--test", "cli"]),
+        ],
+    ),
+    row(
+        "R20",
+        "measures keep their invariances and agree with brute force",
+        &[
+            Tests(&["-p", "theory", "--test", "metamorphics"]),
+            Tests(&["-p", "experiments", "--test", "reliability", "trade_offs::"]),
+        ],
+    ),
+    row(
+        "R21",
+        "dependencies are licensed, known to be sound, and from the registry alone",
+        &[Tool { tool: "cargo-deny", reads: "deny.toml", arguments: &["deny", "check"] }],
+    ),
+    row(
+        "R22",
+        "every command in the README and the book runs, and the examples compile",
+        &[
+            Tests(&["-p", "experiments", "--test", "reliability", "documentation::"]),
+            Tests(&["-p", "tests", "--doc"]),
+            Ours(&["book"]),
+        ],
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_rows_are_there_once_and_in_order() {
+        for (number, row) in ROWS.iter().enumerate() {
+            assert_eq!(row.id, format!("R{}", number + 1));
+            assert!(!row.steps.is_empty() && !row.promise.contains('|'), "{}", row.id);
+        }
+    }
+
+    #[test]
+    fn every_test_file_that_a_row_names_is_there() {
+        let repo = Repo::of_this_program();
+        for row in &ROWS {
+            for step in row.steps {
+                let Tests(["-p", package, "--test", name, ..]) = step else { continue };
+                let folder = if *package == "tests" { "tests".into() } else { format!("crates/{package}") };
+                let file = repo.join(format!("{folder}/tests/{name}.rs"));
+                let main = repo.join(format!("{folder}/tests/{name}/main.rs"));
+                assert!(file.is_file() || main.is_file(), "{}: no test `{name}` in {package}", row.id);
+            }
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The commands behind a row: tests, our own commands, and programs of packages that may not be there yet.
+
+use std::fmt;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, bail};
+
+use super::figures::{Counts, Outcome, together};
+use crate::repo::{Repo, on_path};
+
+/// One command of a row.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// `cargo test --release ARGUMENTS`
+    Tests(&'static [&'static str]),
+    /// `cargo xtask ARGUMENTS`
+    Ours(&'static [&'static str]),
+    /// `cargo run --release -p PACKAGE --bin PROGRAM`, with `AGON_PROVE_INPUTS` for CI and for the long size.
+    Program { package: &'static str, program: &'static str, inputs: [&'static str; 2] },
+    /// `cargo ARGUMENTS`, of a tool that is installed or not and reads a file of ours.
+    Tool { tool: &'static str, reads: &'static str, arguments: &'static [&'static str] },
+    /// Nothing that could be run here, and why.
+    Absent(&'static str),
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tests(arguments) => write!(f, "cargo test --release {}", arguments.join(" ")),
+            Self::Ours(arguments) => write!(f, "cargo xtask {}", arguments.join(" ")),
+            Self::Program { package, program, .. } => {
+                write!(f, "cargo run --release -p {package} --bin {program}")
+            }
+            Self::Tool { arguments, .. } => write!(f, "cargo {}", arguments.join(" ")),
+            Self::Absent(reason) => write!(f, "not run: {reason}"),
+        }
+    }
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub(super) enum Ran {
+    Passed(Counts),
+    Failed { step: String, counts: Counts },
+    NotRun(String),
+}
+
+/// Our commands that are no commands of `cargo xtask` in CI: only the long size asks for them.
+const LONG_ONLY: [&str; 1] = ["address-sanitizer"];
+
+/// Runs the steps of a row and collects what they left.
+pub(super) fn run(repo: &Repo, id: &str, steps: &[Step], long: bool) -> anyhow::Result<Outcome> {
+    let folder = repo.join(format!("target/prove/{id}"));
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+    }
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let mut ran = vec![];
+    for step in steps {
+        let mut command = match step {
+            Step::Absent(reason) => {
+                ran.push(Ran::NotRun((*reason).to_owned()));
+                continue;
+            }
+            Step::Ours([name, ..]) if LONG_ONLY.contains(name) && !long => {
+                ran.push(Ran::NotRun(format!("`cargo xtask prove --long --only {id}` runs it")));
+                continue;
+            }
+            Step::Program { package, .. } if !has_package(repo, package)? => {
+                ran.push(Ran::NotRun(format!("there is no package `{package}` yet")));
+                continue;
+            }
+            Step::Tool { reads, .. } if !repo.join(reads).is_file() => {
+                ran.push(Ran::NotRun(format!("there is no {reads} yet")));
+                continue;
+            }
+            Step::Tool { tool, .. } if on_path(tool).is_none() => {
+                ran.push(Ran::NotRun(format!(
+                    "`{tool}` is not installed; `cargo install {tool} --locked` does"
+                )));
+                continue;
+            }
+            Step::Tool { arguments, .. } => {
+                let mut command = repo.cargo();
+                command.args(*arguments);
+                command
+            }
+            Step::Tests(arguments) => {
+                let mut command = repo.cargo();
+                command.args(["test", "--release"]).args(*arguments);
+                if !arguments.contains(&"--doc") {
+                    command.args(["--", "--nocapture"]);
+                }
+                command
+            }
+            Step::Ours(arguments) => {
+                let mut command = Command::new(std::env::current_exe().context("this program has no path")?);
+                command.args(*arguments);
+                command
+            }
+            Step::Program { package, program, inputs } => {
+                let mut command = repo.cargo();
+                command.args(["run", "--release", "-p", package, "--bin", program]);
+                command.env("AGON_PROVE_INPUTS", inputs[usize::from(long)]);
+                command
+            }
+        };
+        command.current_dir(repo.root()).env(reliability::FOLDER, &folder);
+        // The same word sizes both the reliability tests and the cases of the gradient checks.
+        match long {
+            true => command.env(reliability::SIZE, "long").env("AGON_CASES", "256"),
+            false => command.env_remove(reliability::SIZE),
+        };
+        println!("prove: {id}: {step}");
+        let (good, counts) = counted(&mut command)?;
+        // A filter that names no test proves nothing.
+        let ran_something = !matches!(step, Step::Tests(_)) || counts.passed > 0;
+        ran.push(match good && counts.failed == 0 && ran_something {
+            true => Ran::Passed(counts),
+            false => Ran::Failed { step: step.to_string(), counts },
+        });
+    }
+    let figures = reliability::Figure::read_all(&folder).context("a test left an unreadable figure")?;
+    if let Some(figure) = figures.iter().find(|figure| figure.id != id) {
+        bail!("a test of {id} left a figure of {}", figure.id);
+    }
+    Ok(together(&ran, &figures))
+}
+
+fn has_package(repo: &Repo, package: &str) -> anyhow::Result<bool> {
+    let text = std::fs::read_to_string(repo.join("Cargo.lock")).context("cannot read Cargo.lock")?;
+    Ok(text.contains(&format!("\nname = \"{package}\"\n")))
+}
+
+/// Runs a command, shows what it prints, and counts the tests that it speaks of.
+fn counted(command: &mut Command) -> anyhow::Result<(bool, Counts)> {
+    let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start a step")?;
+    let mut counts = Counts::default();
+    for line in BufReader::new(child.stdout.take().context("a step has no output")?).split(b'\n') {
+        let line = String::from_utf8_lossy(&line.context("cannot read what a step prints")?).into_owned();
+        counts.add(&line);
+        // What a reader who has gone misses is in the figures too.
+        let _ = writeln!(std::io::stdout(), "    {line}");
+    }
+    let status = child.wait().context("a step did not end")?;
+    Ok((status.success(), counts))
+}
