@@ -5,7 +5,7 @@ use super::manifests::{Manifest, manifests};
 use super::tree::Tree;
 
 /// Each crate with the ones it may depend on.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("tensor", &[]),
     ("autograd", &["tensor"]),
     ("models", &["autograd", "tensor"]),
@@ -18,6 +18,8 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("xtask", &[]),
     ("tests", &["tensor", "autograd", "models", "data", "theory", "report", "experiments"]),
     ("benches", &["tensor", "autograd", "models", "data", "theory", "report", "experiments"]),
+    // Whatever reads foreign bytes.
+    ("fuzz", &["tensor", "models", "data", "experiments"]),
 ];
 
 pub(super) fn of_every_manifest(tree: &Tree) -> Vec<Finding> {

@@ -1,3 +1,5 @@
+//! Archives made byte by byte, good and hostile.
+
 use super::*;
 
 /// An entry of this kind, in POSIX's form.

@@ -1,3 +1,5 @@
+//! Archives that unpack to a set, and such as would write elsewhere, or too much.
+
 use super::*;
 use crate::{
     known::CIFAR10,
