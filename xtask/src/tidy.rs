@@ -4,10 +4,12 @@ mod tree;
 
 mod arrows;
 mod length;
+mod licences;
 mod lists;
 mod manifests;
 mod openings;
 mod reliability_card;
+mod sources;
 mod text;
 mod unfinished;
 mod unsafe_code;
@@ -25,7 +27,7 @@ use crate::repo::Repo;
 use tree::Tree;
 
 /// A place that breaks a rule; `what` says also what to do about it.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 struct Finding {
     file: String,
     line: usize,
@@ -44,7 +46,7 @@ impl fmt::Display for Finding {
     }
 }
 
-const RULES: [fn(&Tree) -> Vec<Finding>; 10] = [
+const RULES: [fn(&Tree) -> Vec<Finding>; 11] = [
     arrows::of_every_manifest,
     manifests::take_versions_from_the_workspace,
     openings::of_every_file,
@@ -53,6 +55,7 @@ const RULES: [fn(&Tree) -> Vec<Finding>; 10] = [
     unsafe_code::outside_its_crates,
     lists::of_operations,
     lists::of_claims,
+    sources::of_every_package,
     text::hygiene,
     reliability_card::is_that_of_its_figures,
 ];
@@ -67,12 +70,12 @@ pub(crate) fn run(repo: &Repo, arguments: &[OsString]) -> anyhow::Result<ExitCod
 /// Prints every finding; an error if there is one.
 pub(crate) fn check(repo: &Repo) -> anyhow::Result<()> {
     let tree = Tree::read(repo.root())?;
-    let findings = findings(&tree);
+    let findings = [findings(&tree), licences::of_every_package(repo)?].concat();
     for finding in &findings {
         println!("{finding}");
     }
     match findings.len() {
-        0 => println!("tidy: {} rules, {} files, no findings", RULES.len(), tree.len()),
+        0 => println!("tidy: {} rules, {} files, no findings", RULES.len() + 1, tree.len()),
         1 => bail!("tidy: 1 finding"),
         n => bail!("tidy: {n} findings"),
     }

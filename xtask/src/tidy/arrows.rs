@@ -8,7 +8,7 @@ use super::tree::Tree;
 const FIGURES: &str = "reliability";
 
 /// Each crate with the ones it may depend on.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     (FIGURES, &[]),
     ("tensor", &[]),
     ("autograd", &["tensor"]),
@@ -22,6 +22,8 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("xtask", &[]),
     ("tests", &["tensor", "autograd", "models", "data", "theory", "report", "experiments"]),
     ("benches", &["tensor", "autograd", "models", "data", "theory", "report", "experiments"]),
+    // Whatever reads foreign bytes.
+    ("fuzz", &["tensor", "models", "data", "experiments"]),
 ];
 
 pub(super) fn of_every_manifest(tree: &Tree) -> Vec<Finding> {

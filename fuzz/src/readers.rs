@@ -1,0 +1,112 @@
+//! The readers, each as a function of bytes that must neither panic nor take long, nor more memory than they justify.
+
+use std::path::Path;
+
+use data::cifar::Version;
+use data::tar::Limits;
+use data::{FolderOptions, cifar, idx, mat, parse_image, tar};
+use experiments::settings::{Setting, with_settings};
+use experiments::store::{Checkpoint, Summary};
+use experiments::{Experiment, Profile, claims};
+
+use crate::{envelope, hostile};
+
+/// Makes of some bytes a form of them.
+pub type Envelope = fn(&[u8]) -> Vec<u8>;
+
+/// A reader, and what is known of its format.
+#[derive(Debug, Clone, Copy)]
+pub struct Reader {
+    /// The name of its target and of its folder in the corpus.
+    pub name: &'static str,
+    /// Reads the bytes and drops what comes of it; that it refuses them is no failure.
+    pub read: fn(&[u8]),
+    /// Puts bytes into forms in which more of them are read: checksums are mended, plain content is compressed.
+    pub envelopes: &'static [Envelope],
+    /// Inputs that were thought of.
+    pub hostile: fn() -> Vec<Vec<u8>>,
+}
+
+/// All of them.
+pub const READERS: [Reader; 9] = [
+    Reader { name: "idx", read: idx, envelopes: &[envelope::gzip], hostile: hostile::idx },
+    Reader { name: "cifar", read: cifar, envelopes: &[envelope::gzip], hostile: hostile::cifar },
+    Reader {
+        name: "mat",
+        read: mat,
+        envelopes: &[envelope::gzip, envelope::compressed_array],
+        hostile: hostile::mat,
+    },
+    Reader { name: "image", read: image, envelopes: &[envelope::png], hostile: hostile::image },
+    Reader { name: "tar", read: tar, envelopes: &[envelope::tar], hostile: hostile::tar },
+    Reader {
+        name: "weights",
+        read: weights,
+        envelopes: &[envelope::safetensors],
+        hostile: hostile::safetensors,
+    },
+    Reader {
+        name: "checkpoint",
+        read: checkpoint,
+        envelopes: &[envelope::safetensors],
+        hostile: hostile::safetensors,
+    },
+    Reader { name: "journal", read: journal, envelopes: &[envelope::journal], hostile: hostile::journal },
+    Reader { name: "settings", read: settings, envelopes: &[], hostile: hostile::settings },
+];
+
+/// Images and labels in IDX, plain or with gzip.
+pub fn idx(bytes: &[u8]) {
+    let _ = idx::parse::<3>("images", bytes);
+    let _ = idx::parse::<1>("labels", bytes);
+}
+
+/// Both versions of CIFAR's records, plain or with gzip.
+pub fn cifar(bytes: &[u8]) {
+    let _ = cifar::parse(Version::Cifar10, "batch", bytes);
+    let _ = cifar::parse(Version::Cifar100, "batch", bytes);
+}
+
+/// MATLAB's files of level 5.
+pub fn mat(bytes: &[u8]) {
+    let _ = mat::parse("file", bytes);
+}
+
+/// An image of somebody's folder; in grey if the number of bytes is odd.
+pub fn image(bytes: &[u8]) {
+    let colour = bytes.len().is_multiple_of(2);
+    let _ = parse_image("image", bytes, &FolderOptions { side: 8, colour });
+}
+
+/// A tar archive, already unpacked.
+pub fn tar(bytes: &[u8]) {
+    let limits = Limits { entries: 64, bytes: 1 << 20 };
+    let _ = tar::read("archive", &mut &*bytes, limits, |_, _, content| {
+        let mut first = [0; 8];
+        // What cannot be read here is noticed by the reader.
+        let _ = content.read(&mut first);
+        Ok(())
+    });
+}
+
+/// The parameters of a model, as `agon export` writes them and PyTorch may.
+pub fn weights(bytes: &[u8]) {
+    let _ = models::weights::read_from(Path::new("w.safetensors"), bytes);
+}
+
+/// A checkpoint of the run store.
+pub fn checkpoint(bytes: &[u8]) {
+    let _ = Checkpoint::parse(Path::new("checkpoint-1.safetensors"), bytes);
+}
+
+/// The journal of a run.
+pub fn journal(bytes: &[u8]) {
+    let _ = Summary::parse(Path::new("journal.jsonl"), bytes);
+}
+
+/// Values of a config, a line each, set in that of an experiment.
+pub fn settings(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let settings: Vec<Setting> = text.lines().filter_map(|line| line.parse().ok()).collect();
+    let _ = with_settings(claims::fc_lambda_sweep::FcLambdaSweep::grid(Profile::Smoke), &settings);
+}
