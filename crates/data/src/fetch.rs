@@ -26,7 +26,7 @@ use crate::{Dataset, Error, Result, embedded, find, folder, known::KnownSet, she
 /// are asked for, while they arrive.
 ///
 /// Connecting may take 15 s, a silence 30 s, and what comes slower than 1 KiB/s counts as silence. A download that
-/// breaks is gone on with, up to five times without progress.
+/// breaks is gone on with, up to five times in a row for less than 64 KiB.
 ///
 /// # Errors
 /// [`Error::UnknownSet`]; [`Error::NoSource`]; [`Error::Fetch`] with the address, what was wanted and what came;

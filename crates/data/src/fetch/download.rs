@@ -29,8 +29,9 @@ pub(super) struct Patience {
     pub(super) silence: Duration,
     /// Fewer bytes a second than this, over at least a silence, are no better than one.
     pub(super) least_per_second: u64,
-    /// Attempts in a row that may bring nothing.
+    /// Attempts in a row that may bring fewer bytes than `progress`.
     pub(super) attempts: u32,
+    pub(super) progress: u64,
     /// Between the first two attempts, and longer and longer after that.
     pub(super) pause: Duration,
 }
@@ -42,6 +43,7 @@ impl Default for Patience {
             silence: Duration::from_secs(30),
             least_per_second: 1_024,
             attempts: 5,
+            progress: 1 << 16,
             pause: Duration::from_secs(1),
         }
     }
@@ -103,10 +105,10 @@ impl Client {
                 Ok(()) => break,
                 Err(broken) => broken,
             };
-            fruitless = if have > furthest { 0 } else { fruitless + 1 };
+            fruitless = if have >= furthest + self.patience.progress { 0 } else { fruitless + 1 };
             furthest = furthest.max(have);
             if fruitless == self.patience.attempts {
-                let got = format!("{have}, then {why}, {fruitless} times without progress");
+                let got = format!("{have}, then {why}, {fruitless} times with little or no progress");
                 return Err(self.failed(remote, "download", format!("{} bytes", remote.bytes), got, LATER));
             }
             thread::sleep(self.patience.pause * fruitless);

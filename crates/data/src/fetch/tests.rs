@@ -26,6 +26,7 @@ const PATIENCE: Patience = Patience {
     silence: Duration::from_millis(200),
     least_per_second: 1_024,
     attempts: 2,
+    progress: 10,
     pause: Duration::ZERO,
 };
 
@@ -162,7 +163,7 @@ fn a_connection_that_always_breaks_at_the_same_byte_is_given_up() {
     });
     let message = bench.refused();
     assert!(message.contains("download: wanted ") && message.contains("got 10, then "), "{message}");
-    assert!(message.contains("2 times without progress; try again later"), "{message}");
+    assert!(message.contains("2 times with little or no progress; try again later"), "{message}");
     assert_eq!(bench.server.requests().len(), 3);
 }
 
