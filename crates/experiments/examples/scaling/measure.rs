@@ -29,7 +29,7 @@ pub(crate) struct Cost {
     pub(crate) of_checkpoint: f64,
     bytes: [f64; 3],
     /// Seconds that a metadata operation took here.
-    here: f64,
+    pub(crate) here: f64,
 }
 
 /// A disk that counts what it is asked for.

@@ -12,8 +12,6 @@ use crate::measure::Cost;
 const CORES: usize = 16;
 /// Assumed: seconds of the scheduler for each task that it starts.
 const SCHEDULING: f64 = 0.1;
-/// Assumed: seconds of the file server for each metadata operation.
-const OPERATION: f64 = 1e-3;
 /// Assumed: runs take up to this share longer or shorter than estimated.
 const SPREAD: f64 = 0.2;
 /// Seconds of training between two checkpoints, as in `run/compute.rs`.
@@ -22,6 +20,8 @@ const BETWEEN_CHECKPOINTS: f64 = 10.0;
 /// What the work is done by.
 pub(crate) struct Machine {
     pub(crate) nodes: usize,
+    /// Seconds of the file server for each metadata operation.
+    pub(crate) operation: f64,
 }
 
 /// A run.
@@ -91,7 +91,7 @@ pub(crate) fn simulate(tasks: &[TaskLoad], cost: &Cost, machine: &Machine) -> Si
         let mut ask = |n: f64| {
             operations += n;
             *by_second.entry(now as u64).or_default() += n;
-            files.ask(now, n * OPERATION)
+            files.ask(now, n * machine.operation)
         };
         let (then, what) = match next[core] {
             Next::Task => {
