@@ -10,10 +10,10 @@ use reliability::Measurement;
 
 use crate::program::{SMALL, SWEEP, agon, sweep};
 
-/// **To add a command** to the README or the book, write it into a block marked `sh`. It is run as it stands, in a
-/// folder with some stored runs and results, where `cargo xtask reproduce` is the smoke profile on few images. What
-/// cannot be run there in seconds is named here by its beginning, with what runs it instead.
-const INSTEAD: [(&str, &str); 7] = [
+/// **To add a command** to the README or the book, write it into a block marked `sh`. A block is run as it stands, line
+/// by line in one shell, in a folder with some stored runs and results, where `cargo xtask reproduce` is the smoke
+/// profile on few images. What cannot be run there in seconds is named here by its beginning, with what runs it instead.
+const INSTEAD: [(&str, &str); 11] = [
     ("cargo xtask test", "this test is one of them"),
     ("cargo xtask reproduce --profile smoke", "`cargo xtask ci`"),
     ("cargo xtask reproduce --profile full", "days of training; its plan is run here"),
@@ -21,6 +21,10 @@ const INSTEAD: [(&str, &str); 7] = [
     ("cargo xtask kernels", "`cargo xtask ci`"),
     ("cargo xtask gpu", "a machine with a GPU"),
     ("cargo xtask prove", "this test is a part of it"),
+    ("target/release/agon data fetch", "a network; tests of `data` ask a server of their own"),
+    ("$agon train --model cnn-s", "the tests of `agon train`, on fewer images"),
+    ("$agon train --config", "the tests of `agon train`, on fewer images"),
+    ("$agon train --images", "the tests of `agon train`, on fewer images"),
 ];
 
 /// Words that stand for what the reader has; each is a file or folder of the scratch folder, or `KEY`.
@@ -34,26 +38,28 @@ fn stand_in_for_cargo() -> String {
     )
 }
 
-/// The commands of the blocks marked `sh`, each with its file and line; one that ends with `\` goes on.
-fn commands(file: &Path) -> Vec<(String, String)> {
-    let (text, mut inside) = (fs::read_to_string(file).unwrap(), false);
-    let mut commands: Vec<(String, String)> = vec![];
-    let mut goes_on = false;
+/// The lines of each block marked `sh`, with its file and line.
+fn blocks(file: &Path) -> Vec<(String, Vec<String>)> {
+    let text = fs::read_to_string(file).unwrap();
+    let mut blocks: Vec<(String, Vec<String>)> = vec![];
+    let mut inside = false;
     for (number, line) in text.lines().enumerate() {
         if line.starts_with("```") {
             inside = !inside && line.trim_end() == "```sh";
-            continue;
+            if inside {
+                blocks.push((format!("{}:{}", file.display(), number + 1), vec![]));
+            }
+        } else if let (true, Some((_, lines))) = (inside, blocks.last_mut()) {
+            lines.push(line.to_owned());
         }
-        if !inside || line.trim().is_empty() {
-            continue;
-        }
-        match commands.last_mut() {
-            Some((_, last)) if goes_on => *last = format!("{}{line}", last.trim_end_matches('\\')),
-            _ => commands.push((format!("{}:{}", file.display(), number + 1), line.to_owned())),
-        }
-        goes_on = line.ends_with('\\');
     }
-    commands
+    blocks
+}
+
+/// Whether something else runs this line. The command at the top is the whole job, whose results are in `results/`.
+fn is_run_elsewhere(line: &str) -> bool {
+    let bare = line.split(" #").next().unwrap_or(line).trim();
+    bare == "cargo xtask reproduce" || INSTEAD.iter().any(|(beginning, _)| bare.starts_with(beginning))
 }
 
 /// What a command reads: the program, stored runs, stored results, data sets (none) and labelled images.
@@ -104,26 +110,24 @@ fn every_command_that_is_written_down_runs() {
     let book = fs::read_dir(repository.join("book")).unwrap().map(|entry| entry.unwrap().path());
     files.extend(book.filter(|file| file.extension().is_some_and(|kind| kind == "md")));
     files.sort();
-    let all: Vec<(String, String)> = files.iter().flat_map(|file| commands(file)).collect();
     let folder = tempfile::tempdir().unwrap();
     let key = scratch(folder.path(), &repository);
     let path = format!("{}:{}", folder.path().join("bin").display(), std::env::var("PATH").unwrap());
     let (mut run, mut instead) = (0, 0);
-    for (place, command) in &all {
-        let bare = command.split(" #").next().unwrap_or(command).trim();
-        // The two commands at the top are the whole job; what they do in full is in `results/`.
-        if bare == "cargo xtask reproduce" || INSTEAD.iter().any(|(beginning, _)| bare.starts_with(beginning))
-        {
-            instead += 1;
-            continue;
-        }
+    for (place, lines) in files.iter().flat_map(|file| blocks(file)) {
+        let (elsewhere, here): (Vec<&String>, Vec<&String>) =
+            lines.iter().partition(|line| is_run_elsewhere(line));
+        let here: Vec<String> = here.into_iter().map(|line| filled(line, &key)).collect();
         let mut shell = Command::new("sh");
-        shell.args(["-c", &filled(command, &key)]).current_dir(folder.path()).env("PATH", &path);
+        // Each command is said before it is run, and the first that fails ends the block.
+        shell.args(["-euxc", &here.join("\n")]).current_dir(folder.path()).env("PATH", &path);
         shell.env_remove("AGON_DATA").env_remove("XDG_CACHE_HOME").env("HOME", "/nonexistent");
         let output = shell.output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "{place}: `{command}` ended with {}: {said}", output.status);
-        run += 1;
+        assert!(output.status.success(), "{place}: {}: {said}", output.status);
+        let is_command = |line: &&String| !line.trim().is_empty() && !line.trim().starts_with('#');
+        run += here.iter().filter(is_command).count();
+        instead += elsewhere.len();
     }
     assert!(run >= 10, "only {run} commands were found");
     measured.passed(run, format!("{run} commands run as written, {instead} on the list of long ones"));

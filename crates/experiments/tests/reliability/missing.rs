@@ -64,14 +64,13 @@ fn what_is_missing_is_named_with_a_next_step_on_one_screen() {
     );
     refused(agon(&["inspect", "/nonexistent/a.h5"]), 2, &["/nonexistent/a.h5"]);
     refused(agon(&["advise", "--data", "/nonexistent"]), 1, &["/nonexistent"]);
-    refused(agon(&["draw", "--out", "/nonexistent"]), 1, &["agon reproduce"]);
 
     let mut holder = hold_a_run(&out);
     refused(agon(&sweep(&out)), 1, &["in use by another process", "run the same command again"]);
     drop(holder.stdin.take());
     holder.wait().unwrap();
     assert!(reproduce(&out).status.success());
-    assert_eq!(Left::read(&out), reference);
+    assert!(Left::read(&out) == reference, "other results or figures after the lock");
 
     let absent = ["reproduce", "--profile", "smoke", "--only", "cnn-l-lambda-sweep", "--out"];
     let absent =
@@ -87,10 +86,10 @@ fn what_is_missing_is_named_with_a_next_step_on_one_screen() {
     if jump {
         walk(&jumped.join("runs"));
         assert!(reproduce(&jumped).status.success());
-        assert_eq!(Left::read(&jumped), reference);
+        assert!(Left::read(&jumped) == reference, "other results or figures after the jump");
     }
     let clock = if jump { "a clock that jumped, " } else { "" };
     let figure =
         format!("unwritable folders, two writers, {clock}absent data, no font, no GPU: all as documented");
-    measured.passed(10 + usize::from(jump), figure);
+    measured.passed(9 + usize::from(jump), figure);
 }

@@ -86,9 +86,10 @@ impl Bits {
     }
 }
 
-/// What is in a results file, but for times.
+/// What is in a results file, but for times, and for the commit of a checkout that may be worked on meanwhile.
 pub(crate) fn untimed(file: &Path) -> Results {
     let mut results = read_results(file).unwrap();
     results.variables.remove("seconds");
+    results.provenance.remove("commit");
     results
 }

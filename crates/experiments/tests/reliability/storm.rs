@@ -9,17 +9,37 @@ use experiments::store::{Epoch, Store, read_results};
 use reliability::{Measurement, size};
 
 use crate::program::{Left, SWEEP, agon, files_below, strays, sweep};
-use crate::real::{Bits, EPOCHS, compute, fc_s, open, run_of};
+use crate::real::{Bits, EPOCHS, compute, fc_s, images, open, run_of};
 
 const ROOT: &str = "AGON_TEST_STORM_ROOT";
 
 /// Kills before a run may come to its end.
 const KILLS_A_ROUND: usize = 4;
 
-/// Lets a child live for a part of `life`; how the golden ratio spreads the instants.
-fn killed(child: &mut Command, life: Duration, number: usize, before: impl FnOnce()) {
+/// When a child is killed.
+enum Moment {
+    /// After this time.
+    After(Duration),
+    /// As soon as this file has so many lines, or at the child's end.
+    AtLine(PathBuf, usize),
+}
+
+/// The part of a whole that the golden ratio gives to a number, so that many are spread evenly.
+fn part(number: usize) -> f64 {
+    (number as f64 * 0.618_033_988_75).fract()
+}
+
+/// Starts a child, waits for the instant, looks, and kills it.
+fn killed(child: &mut Command, instant: Moment, before: impl FnOnce()) {
     let mut child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    std::thread::sleep(life.mul_f64((number as f64 * 0.618_033_988_75).fract()));
+    match instant {
+        Moment::After(time) => std::thread::sleep(time),
+        Moment::AtLine(file, n) => {
+            let lines =
+                || std::fs::read(&file).map_or(0, |text| text.iter().filter(|&&byte| byte == b'\n').count());
+            while lines() < n && child.try_wait().unwrap().is_none() {}
+        }
+    }
     before();
     child.kill().unwrap();
     child.wait().unwrap();
@@ -64,7 +84,13 @@ fn a_killed_training_run_goes_on_with_the_same_bits() {
     for kill in 0..kills {
         let root = base.path().join(format!("round-{}", kill / KILLS_A_ROUND));
         let mut before = BTreeMap::new();
-        killed(&mut child(&root), life, kill, || before = acknowledged(&root));
+        // By turns anywhere in the child's life, and as soon as the journal has a header and some epochs.
+        let lines = 1 + kill / 2 % (EPOCHS as usize + 1);
+        let moment = match kill % 2 {
+            0 => Moment::After(life.mul_f64(part(kill))),
+            _ => Moment::AtLine(root.join(run.spec(images()).folder_name()).join("journal.jsonl"), lines),
+        };
+        killed(&mut child(&root), moment, || before = acknowledged(&root));
         let after = acknowledged(&root);
         assert_none_lost(&before, &after);
         let reached = after.values().next().map_or(0, Vec::len);
@@ -99,7 +125,7 @@ fn a_killed_reproduction_goes_on_to_the_same_results_and_figures() {
         let out = base.path().join(format!("round-{}", kill / KILLS_A_ROUND));
         let runs = out.join("runs");
         let mut before = BTreeMap::new();
-        killed(&mut command(&out), life, kill, || before = acknowledged(&runs));
+        killed(&mut command(&out), Moment::After(life.mul_f64(part(kill))), || before = acknowledged(&runs));
         assert_none_lost(&before, &acknowledged(&runs));
         // Whatever has its name is whole; results that are only half there do not have it.
         for file in files_below(&out).iter().filter(|file| file.extension().is_some_and(|kind| kind == "h5"))
@@ -110,7 +136,7 @@ fn a_killed_reproduction_goes_on_to_the_same_results_and_figures() {
         if kill % KILLS_A_ROUND == KILLS_A_ROUND - 1 || kill == kills - 1 {
             let output = command(&out).output().unwrap();
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-            assert_eq!(Left::read(&out), reference);
+            assert!(Left::read(&out) == reference, "other results or figures in {}", out.display());
             assert_eq!(strays(&out), Vec::<PathBuf>::new());
             std::fs::remove_dir_all(&out).unwrap();
         }
