@@ -57,14 +57,14 @@ pub fn compute(
         if open.is_empty() || Instant::now() >= end {
             break;
         }
-        eprintln!("{} are held by another process; waiting for it", runs_in(&open));
+        eprintln!("waiting for another process, which holds {}", runs_in(&open));
         std::thread::sleep(BETWEEN_LOOKS.min(patience));
     }
     let outcomes = ended(store, data, runs)?;
     report.whole = outcomes.len();
     report.failed = outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Failed { .. })).count();
     if !open.is_empty() {
-        report.errors.push(format!("{} are left to the process that holds them", runs_in(&open)));
+        report.errors.push(format!("left to another process, which holds them: {}", runs_in(&open)));
     }
     Ok(report)
 }
@@ -109,5 +109,38 @@ fn runs_in(units: &[Unit]) -> String {
     match units.iter().map(Vec::len).sum() {
         1_usize => "1 run".into(),
         n => format!("{n} runs"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use models::{AdamConfig, Architecture};
+
+    use super::*;
+    use crate::images::DataConfig;
+    use crate::run::{Hardware, RunConfig, cre};
+
+    #[test]
+    fn a_run_that_another_process_holds_is_left_to_it_and_the_others_are_computed() {
+        let learner = cre(Architecture::CnnS { latent_channels: 4 }, 0.5);
+        let data = DataConfig::new("fashion-mnist-embedded", 20, 10, 10);
+        let (optimiser, hardware) = (AdamConfig::PAPER, Hardware::Cpu);
+        let config = RunConfig { data, rotation: None, learner, optimiser, batch: 10, epochs: 0, hardware };
+        let runs: Vec<Run> = (0..3).map(|seed| Run { config: config.clone(), seed }).collect();
+        let data = engine::open_data(&runs, None).unwrap().open;
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let places = Places { jobs: 2, device: "cpu".into() };
+        let computed = || {
+            let progress = Progress::new(runs.len(), 0);
+            compute(&store, &data, &runs, &places, Duration::ZERO, &progress).unwrap()
+        };
+        let held = store.run(&runs[1].spec(&data[&runs[1].config.data])).unwrap();
+        let report = computed();
+        assert_eq!((report.found, report.whole), (0, 2), "{report:?}");
+        assert_eq!(report.errors, ["left to another process, which holds them: 1 run"]);
+        drop(held);
+        let report = computed();
+        assert_eq!((report.found, report.whole, report.errors.len()), (2, 3, 0), "{report:?}");
     }
 }
