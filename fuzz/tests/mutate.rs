@@ -1,8 +1,7 @@
 //! R13: no reader panics, hangs, or takes memory that its input does not justify.
 //!
 //! `AGON_PROVE_INPUTS` says how many changed inputs each reader is given, beside those that were thought of and every
-//! truncation of the good ones. Where `AGON_RELIABILITY` names a folder, the result is written there. One test alone in
-//! its file: the memory that is measured is that of the whole process.
+//! truncation of the good ones. One test alone in its file: the memory that is measured is that of the whole process.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::fs;
@@ -17,14 +16,17 @@ use fuzz::mutation::{MOST_BYTES, mutated};
 use fuzz::readers::{READERS, Reader};
 use peak_alloc::PeakAlloc;
 use rand::RngCore;
-use serde_json::json;
+use reliability::{Measurement, size};
 use tensor::random::Stream;
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
 
 /// Changed inputs for each reader, if nobody says how many.
-const INPUTS: u64 = 50_000;
+const INPUTS: usize = 50_000;
+
+/// The same in the long programme: more than ten million over all readers.
+const LONG: usize = 1_200_000;
 
 /// The longest that a reader may take for one input.
 const LONGEST: Duration = Duration::from_secs(1);
@@ -156,8 +158,13 @@ fn watch(work: &thread::JoinHandle<Tally>) {
 #[test]
 fn no_reader_panics_hangs_or_takes_memory_that_its_input_does_not_justify() {
     planted_faults_are_found();
-    let inputs = std::env::var("AGON_PROVE_INPUTS").map_or(INPUTS, |text| text.parse().unwrap());
-    let start = Instant::now();
+    let measured = Measurement::of(
+        "R13",
+        "changed and hostile files make no reader panic, take over a second, or take more memory than four times the \
+         file and 16 MiB (files over 17 KiB: three times what they may unpack to)",
+    );
+    let inputs = std::env::var("AGON_PROVE_INPUTS")
+        .map_or_else(|_| size(INPUTS, LONG) as u64, |text| text.parse().unwrap());
     let work = thread::spawn(move || {
         let mut tally = Tally::new(LONGEST);
         for (number, reader) in READERS.iter().enumerate() {
@@ -177,24 +184,11 @@ fn no_reader_panics_hangs_or_takes_memory_that_its_input_does_not_justify() {
         most as f64 / f64::from(1 << 20)
     );
     println!("{n} inputs, {} failures; {figure}", failures.len());
-    if let Some(folder) = std::env::var_os("AGON_RELIABILITY") {
-        let what = "Changed and hostile files make no reader panic, take over a second, or take more memory than \
-                    four times the file and 16 MiB (files over 17 KiB: three times what they may unpack to).";
-        let result = json!({
-            "id": "R13",
-            "what": what,
-            "n": n,
-            "failures": failures.len(),
-            "figure": figure,
-            "seconds": start.elapsed().as_secs_f64(),
-        });
-        fs::create_dir_all(&folder).unwrap();
-        fs::write(Path::new(&folder).join("R13.json"), result.to_string()).unwrap();
-    }
     assert!(
         failures.is_empty(),
         "{} failures:\n{}",
         failures.len(),
         failures[..failures.len().min(20)].join("\n")
     );
+    measured.passed(n as usize, figure);
 }

@@ -1,4 +1,4 @@
-//! The commands behind a row: tests, our own commands, and programs of packages that may not be there yet.
+//! The commands behind a row: tests, our own commands, and tools that may not be there.
 
 use std::fmt;
 use std::io::{BufRead, BufReader, Write};
@@ -16,8 +16,6 @@ pub(super) enum Step {
     Tests(&'static [&'static str]),
     /// `cargo xtask ARGUMENTS`
     Ours(&'static [&'static str]),
-    /// `cargo run --release -p PACKAGE --bin PROGRAM`, with `AGON_PROVE_INPUTS` for CI and for the long size.
-    Program { package: &'static str, program: &'static str, inputs: [&'static str; 2] },
     /// `cargo ARGUMENTS`, of a tool that is installed or not and reads a file of ours.
     Tool { tool: &'static str, reads: &'static str, arguments: &'static [&'static str] },
     /// Nothing that could be run here, and why.
@@ -29,9 +27,6 @@ impl fmt::Display for Step {
         match self {
             Self::Tests(arguments) => write!(f, "cargo test --release {}", arguments.join(" ")),
             Self::Ours(arguments) => write!(f, "cargo xtask {}", arguments.join(" ")),
-            Self::Program { package, program, .. } => {
-                write!(f, "cargo run --release -p {package} --bin {program}")
-            }
             Self::Tool { arguments, .. } => write!(f, "cargo {}", arguments.join(" ")),
             Self::Absent(reason) => write!(f, "not run: {reason}"),
         }
@@ -67,10 +62,6 @@ pub(super) fn run(repo: &Repo, id: &str, steps: &[Step], long: bool) -> anyhow::
                 ran.push(Ran::NotRun(format!("`cargo xtask prove --long --only {id}` runs it")));
                 continue;
             }
-            Step::Program { package, .. } if !has_package(repo, package)? => {
-                ran.push(Ran::NotRun(format!("there is no package `{package}` yet")));
-                continue;
-            }
             Step::Tool { reads, .. } if !repo.join(reads).is_file() => {
                 ran.push(Ran::NotRun(format!("there is no {reads} yet")));
                 continue;
@@ -99,12 +90,6 @@ pub(super) fn run(repo: &Repo, id: &str, steps: &[Step], long: bool) -> anyhow::
                 command.args(*arguments);
                 command
             }
-            Step::Program { package, program, inputs } => {
-                let mut command = repo.cargo();
-                command.args(["run", "--release", "-p", package, "--bin", program]);
-                command.env("AGON_PROVE_INPUTS", inputs[usize::from(long)]);
-                command
-            }
         };
         command.current_dir(repo.root()).env(reliability::FOLDER, &folder);
         // The same word sizes both the reliability tests and the cases of the gradient checks.
@@ -126,11 +111,6 @@ pub(super) fn run(repo: &Repo, id: &str, steps: &[Step], long: bool) -> anyhow::
         bail!("a test of {id} left a figure of {}", figure.id);
     }
     Ok(together(&ran, &figures))
-}
-
-fn has_package(repo: &Repo, package: &str) -> anyhow::Result<bool> {
-    let text = std::fs::read_to_string(repo.join("Cargo.lock")).context("cannot read Cargo.lock")?;
-    Ok(text.contains(&format!("\nname = \"{package}\"\n")))
 }
 
 /// Runs a command, shows what it prints, and counts the tests that it speaks of.
