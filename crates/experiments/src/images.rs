@@ -18,6 +18,10 @@ use crate::{Error, Result};
 /// Images that are turned into numbers at once.
 const CHUNK: usize = 1_000;
 
+/// What needs the principal components of images of more numbers than this is left out where it is not asked for: the
+/// eigendecomposition takes a time that grows with the cube, and would be longer than the training.
+pub(crate) const LARGEST_DECOMPOSED: usize = 4_096;
+
 /// Which images of which set.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -86,6 +86,23 @@ impl Subspaces {
         })
     }
 
+    /// Of these training images, for those who see them whole: the components are not computed.
+    ///
+    /// # Errors
+    /// If there are no images.
+    pub fn undivided(train: &Split) -> Result<Self> {
+        let d = train.image_shape().iter().product();
+        let mut sum = Array1::<f64>::zeros(d);
+        let mut start = 0;
+        while start < train.len() {
+            let part = train.rows(start..(start + CHUNK).min(train.len()))?;
+            sum += &contrast(&part).sum_axis(Axis(0));
+            start += part.len();
+        }
+        let mean = sum / train.len() as f64;
+        Ok(Self { mean, components: Array2::zeros((0, d)), explained: vec![1.0; d] })
+    }
+
     /// The share of the variance of the first `k` components.
     pub fn explained(&self, k: usize) -> f64 {
         if k == 0 { 0.0 } else { self.explained[k - 1] }
@@ -230,6 +247,17 @@ mod tests {
                 [place - 1, place].map(|place| subspaces.kept(Seen::Bottom(at(place))).unwrap());
             assert!(before.n >= here.n && before.share > here.share && here.variance >= here.share - 1e-12);
         }
+    }
+
+    #[test]
+    fn whole_images_need_no_components() {
+        let images = images();
+        let [divided, undivided] = [Subspaces::of(&images), Subspaces::undivided(&images)]
+            .map(Result::unwrap)
+            .map(|subspaces| subspaces.project(&images, subspaces.kept(Seen::Whole).unwrap()));
+        // The two means are sums of 300 terms in f64, so they may differ in the last bit of f32.
+        let same = |(a, b): (&f32, &f32)| (a - b).abs() <= f32::EPSILON * a.abs().max(1.0);
+        assert!(divided.iter().zip(&undivided).all(same));
     }
 
     /// Fact C15 of the LBR specification.

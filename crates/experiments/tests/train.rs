@@ -110,6 +110,11 @@ fn a_printed_config_gives_the_same_run_and_settings_change_it() {
     std::fs::write(folder.join("part.toml"), "batch = 25\n").unwrap();
     let [mixed, _] = said(folder, &["train", "--model", "cnn-s", "--config", "part.toml", "--print-config"]);
     assert!(mixed.contains("batch = 25") && mixed.contains("cnn-s"), "{mixed}");
+    // A model is built for the images as they are changed.
+    let halved = "[data]\nname = \"fashion-mnist-embedded\"\ntrain = 50\nvalidation = 5\ntest = 5\nchanges = [\"halved\"]\n";
+    std::fs::write(folder.join("part.toml"), halved).unwrap();
+    let [halved, _] = said(folder, &["train", "--model", "fc-s", "--config", "part.toml", "--print-config"]);
+    assert!(halved.contains("pixels = 196"), "{halved}");
 }
 
 #[test]
@@ -141,6 +146,7 @@ fn every_slip_is_answered_with_what_was_probably_meant() {
         &["`learner.model.latnet`", "did you mean `latent`"],
     );
     refused(folder, &train(&["rotation.degree=15"]), &["did you mean `degrees`"]);
+    refused(folder, &train(&["rotation=15"]), &["rotation", "not valid"]);
     refused(folder, &train(&["lambda"]), &["KEY=VALUE"]);
     refused(folder, &train(&["epochs=many"]), &["epochs"]);
     refused(folder, &train(&["learner.mixing.rule=surgry"]), &["did you mean `surgery`"]);

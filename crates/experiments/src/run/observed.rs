@@ -8,7 +8,7 @@ use tensor::random::Stream;
 
 use super::Run;
 use crate::Result;
-use crate::images::Images;
+use crate::images::{Images, LARGEST_DECOMPOSED};
 
 /// Numbers by name, as they stand in the journal.
 pub(super) type Scalars = BTreeMap<String, f64>;
@@ -30,7 +30,8 @@ pub(crate) fn listening_name(component: usize) -> String {
 }
 
 /// The conflict of the two losses in each layer of the encoder on the first training images, and the mean of
-/// ‖J v‖² over test images for each of the first principal components v, where J is the derivative of z by the image.
+/// ‖J v‖² over test images for each of the first principal components v, where J is the derivative of z by the image;
+/// the latter for images whose principal components take no longer than the training.
 pub(super) fn of_cre(run: &Run, images: &Images, model: &Cre, trainer: &Trainer<'_>) -> Result<Scalars> {
     let mut scalars = Scalars::new();
     let batch: Vec<u32> = (0..run.config.batch.min(images.train.len()) as u32).collect();
@@ -38,6 +39,9 @@ pub(super) fn of_cre(run: &Run, images: &Images, model: &Cre, trainer: &Trainer<
     for (layer, conflict) in trainer.layer_conflicts(&batch.images, &batch.labels)? {
         scalars.insert(format!("layer_cosine/{layer}"), conflict.cosine);
         scalars.insert(format!("layer_norm_ratio/{layer}"), conflict.norm_ratio);
+    }
+    if images.train.image_shape().iter().product::<usize>() > LARGEST_DECOMPOSED {
+        return Ok(scalars);
     }
     let shown: Vec<u32> = (0..IMAGES.min(images.test.len()) as u32).collect();
     let shown = data::gather(&images.test, shown)?;

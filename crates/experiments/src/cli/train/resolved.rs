@@ -34,35 +34,45 @@ pub(super) fn resolve(asked: &Train) -> Result<(Run, Images, String)> {
     let in_settings = settings.iter().find(|setting| setting.key == "data.name" || setting.key == "name");
     let name = in_settings.and_then(|setting| setting.value.as_str()).or(in_file).unwrap_or(DATA_SET);
     let (name, set) = asked.pictures.open(name)?;
-    let kind = Kind { image: set.train.image_shape(), classes: set.classes.len() };
-
-    let data = starts::whole(&name, &set);
+    let data = match fields.get("data").filter(|_| !asked.pictures.named()) {
+        Some(data) => serde_json::from_value(data.clone()).map_err(|error| refused(asked, &error))?,
+        None => starts::whole(&name, &set),
+    };
+    let kind = match data.changes.is_empty() {
+        true => Kind { image: set.train.image_shape(), classes: set.classes.len() },
+        false => kind(&Images::of(&data, &set)?),
+    };
     let mut whole = match (&asked.model, &asked.config) {
         (None, Some(_)) => Map::new(),
         (model, _) => start(model.as_deref().unwrap_or(MODEL), data.clone(), &kind)?,
     };
     whole.extend(fields);
-    if asked.pictures.named() || !whole.contains_key("data") {
-        whole.insert("data".into(), serde_json::to_value(data).expect("a config is plain data"));
-    }
+    whole.insert("data".into(), serde_json::to_value(data).expect("a config is plain data"));
     if let Some(epochs) = asked.epochs {
         whole.insert("epochs".into(), epochs.into());
     }
-    let config: RunConfig = serde_json::from_value(Value::Object(whole)).map_err(|error| {
-        let file = asked.config.as_deref().unwrap_or("the config".as_ref()).display();
-        let error = settings::with_nearest(&error.to_string());
-        Error::Usage(format!(
-            "{file}: {error}\n`agon train --model NAME --print-config` writes a whole config to begin with"
-        ))
-    })?;
+    let config = serde_json::from_value(Value::Object(whole)).map_err(|error| refused(asked, &error))?;
     let config = set_all(config, settings)?;
-    fits(&config.learner, &kind, &name)
-        .map_err(|why| Error::Usage(format!("{why}; `--model NAME` starts from one that fits")))?;
     let images = Images::of(&config.data, &set)?;
+    fits(&config.learner, &self::kind(&images), &name)
+        .map_err(|why| Error::Usage(format!("{why}; `--model NAME` starts from one that fits")))?;
 
     let device = device(asked.device.as_deref(), config.hardware)?;
     let hardware = if device == "cpu" { Hardware::Cpu } else { Hardware::Cuda };
     Ok((Run { config, seed: asked.seed.unwrap_or(seed) }.on(hardware), images, device))
+}
+
+fn kind(images: &Images) -> Kind {
+    Kind { image: images.train.image_shape(), classes: images.classes.len() }
+}
+
+/// What is said of a config that does not fit.
+fn refused(asked: &Train, error: &serde_json::Error) -> Error {
+    let file = asked.config.as_deref().unwrap_or("the config".as_ref()).display();
+    let error = settings::with_nearest(&error.to_string());
+    Error::Usage(format!(
+        "{file}: {error}\n`agon train --model NAME --print-config` writes a whole config to begin with"
+    ))
 }
 
 fn start(name: &str, data: crate::images::DataConfig, kind: &Kind) -> Result<Map<String, Value>> {
@@ -96,7 +106,7 @@ fn set_all(config: RunConfig, mut settings: Vec<Setting>) -> Result<RunConfig> {
     }
     with_settings(config, &settings).map_err(|error| match unknown {
         // Somebody who leaves out the beginning of a key hears of all ends.
-        Some(key) if !key.contains('.') => {
+        Some(key) if !key.contains('.') && refuses(&error, &key) => {
             let mut ends: Vec<&str> = keys.iter().filter_map(|key| key.rsplit('.').next()).collect();
             ends.sort_unstable();
             ends.dedup();
@@ -105,4 +115,9 @@ fn set_all(config: RunConfig, mut settings: Vec<Setting>) -> Result<RunConfig> {
         }
         _ => error,
     })
+}
+
+/// Whether it is the name of this key that is wrong, and not a value.
+fn refuses(error: &Error, key: &str) -> bool {
+    error.to_string().starts_with(&format!("no config key `{key}`"))
 }

@@ -27,7 +27,7 @@ pub(in crate::run) struct OfAutoencoder<'a> {
     learner: Learner<'a, Adam>,
     batches: Batches<'a>,
     images: &'a Images,
-    /// The mean of the training images in [0, 1], which fills what is masked.
+    /// The mean of the training images in [0, 1], which fills what is masked; empty where nothing is.
     mean: Vec<f32>,
     mask: Stream,
     spectrum: Option<Spectrum>,
@@ -49,7 +49,10 @@ impl<'a> OfAutoencoder<'a> {
             params.retain(|(name, _)| !name.starts_with("autoencoder.decoder."));
         }
         let adam = Adam::new(&params, run.config.optimiser).with_weight_decay(config.weight_decay);
-        let mean = images.moments()?.mean().iter().map(|x| ((x + 1.0) / 2.0) as f32).collect();
+        let mean = match config.masked {
+            Some(_) => images.moments()?.mean().iter().map(|x| ((x + 1.0) / 2.0) as f32).collect(),
+            None => vec![],
+        };
         Ok(Self {
             config: *config,
             model,

@@ -1,5 +1,7 @@
 //! A classifier that learns from projected images.
 
+use std::sync::Arc;
+
 use data::{Augmentation, Split};
 use models::{
     Adam, Conflict, EpochReport, Evaluation, Learner, Mode, Module, Schedule, Sequential, count_correct,
@@ -10,12 +12,12 @@ use tensor::random::Stream;
 use tensor::{Indices, Tensor};
 
 use super::Learning;
-use crate::images::Images;
+use crate::images::{Images, LARGEST_DECOMPOSED};
 use crate::run::observed::Scalars;
 use crate::run::recognition::{Recognition, RecognitionLoss};
 use crate::run::{EVALUATED_AT_ONCE, Run};
 use crate::store::Arrays;
-use crate::subspaces::{Kept, Normaliser, Subspaces};
+use crate::subspaces::{Kept, Normaliser, Seen, Subspaces};
 use crate::{Error, Result};
 
 /// A classifier with the images as it sees them.
@@ -27,7 +29,7 @@ pub(in crate::run) struct OfRecognition<'a> {
     train: Array2<f32>,
     labels: &'a [u8],
     shape: [usize; 3],
-    subspaces: std::sync::Arc<Subspaces>,
+    subspaces: Arc<Subspaces>,
     kept: Kept,
     normaliser: Normaliser,
     batch: usize,
@@ -50,7 +52,11 @@ impl<'a> OfRecognition<'a> {
                 "batches of {batch} images: wanted 1 to {n}, the number of images"
             )));
         }
-        let subspaces = images.subspaces()?;
+        let large = images.train.image_shape().iter().product::<usize>() > LARGEST_DECOMPOSED;
+        let subspaces = match config.seen {
+            Seen::Whole if large => Arc::new(Subspaces::undivided(&images.train)?),
+            _ => images.subspaces()?,
+        };
         let kept = subspaces.kept(config.seen)?;
         let (normaliser, train) = Normaliser::fit(subspaces.project(&images.train, kept));
         let steps = (n / batch) as u64 * u64::from(run.config.epochs);
