@@ -10,8 +10,7 @@ use toml::{Table, Value};
 use super::bugs::{Bug, SWITCH};
 use crate::repo::Repo;
 
-const MEMBERS: [&str; 5] =
-    ["crates/reliability", "crates/tensor", "crates/autograd", "crates/models", "tests"];
+const MEMBERS: [&str; 4] = ["crates/reliability", "crates/tensor", "crates/autograd", "crates/models"];
 
 /// Writes the copy and returns its folder. A file that would not change is left alone, so that a second
 /// build has little to do.
@@ -79,7 +78,7 @@ fn manifest(text: &str) -> anyhow::Result<String> {
     let release = manifest.get_mut("profile").and_then(|profile| profile.get_mut("release"));
     let release = release.and_then(Value::as_table_mut).context("Cargo.toml has no [profile.release]")?;
     let mut packages = Table::new();
-    for name in ["autograd", "models", "tests"] {
+    for name in ["autograd", "models"] {
         let less =
             Table::from_iter([("opt-level".to_owned(), Value::from(0)), ("debug".to_owned(), false.into())]);
         packages.insert(name.into(), less.into());

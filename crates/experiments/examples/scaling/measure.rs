@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use experiments::cluster;
 use experiments::engine::{self, Places};
 use experiments::progress::Progress;
-use experiments::run::Run;
+use experiments::run::{Keep, Run};
 use experiments::store::{Checkpoint, Disk, RealDisk, Store};
 use experiments::{Error, Profile, Result, claims};
 
@@ -139,7 +139,7 @@ fn swept(epochs: u32) -> Result<Swept> {
     let data = engine::open_data(&runs, None)?;
     let opened = start.elapsed().as_secs_f64();
     let (before, spent) = (disk.counted(), disk.nanoseconds.load(Ordering::Relaxed));
-    let places = Places { jobs: 1, device: "cpu".into() };
+    let places = Places { jobs: 1, threads: 1, device: "cpu".into(), keep: Keep::WhatIsReread };
     let (start, n) = (Instant::now(), runs.len() as f64);
     cluster::compute(&store, &data.open, &runs, &places, Duration::ZERO, &Progress::new(runs.len(), 0))?;
     let wall = start.elapsed().as_secs_f64();

@@ -118,7 +118,7 @@ mod tests {
 
     use super::*;
     use crate::images::DataConfig;
-    use crate::run::{Hardware, RunConfig, cre};
+    use crate::run::{Hardware, Keep, RunConfig, cre};
 
     #[test]
     fn a_run_that_another_process_holds_is_left_to_it_and_the_others_are_computed() {
@@ -130,7 +130,7 @@ mod tests {
         let data = engine::open_data(&runs, None).unwrap().open;
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
-        let places = Places { jobs: 2, device: "cpu".into() };
+        let places = Places { jobs: 2, threads: 1, device: "cpu".into(), keep: Keep::WhatIsReread };
         let computed = || {
             let progress = Progress::new(runs.len(), 0);
             compute(&store, &data, &runs, &places, Duration::ZERO, &progress).unwrap()
