@@ -13,7 +13,7 @@ use crate::program::{SMALL, SWEEP, agon, sweep};
 /// **To add a command** to the README or the book, write it into a block marked `sh`. A block is run as it stands, line
 /// by line in one shell, in a folder with some stored runs and results, where `cargo xtask reproduce` is the smoke
 /// profile on few images. What cannot be run there in seconds is named here by its beginning, with what runs it instead.
-const INSTEAD: [(&str, &str); 11] = [
+const INSTEAD: [(&str, &str); 13] = [
     ("cargo xtask test", "this test is one of them"),
     ("cargo xtask reproduce --profile smoke", "`cargo xtask ci`"),
     ("cargo xtask reproduce --profile full", "days of training; its plan is run here"),
@@ -22,6 +22,8 @@ const INSTEAD: [(&str, &str); 11] = [
     ("cargo xtask gpu", "a machine with a GPU"),
     ("cargo xtask prove", "this test is a part of it"),
     ("target/release/agon data fetch", "a network; tests of `data` ask a server of their own"),
+    ("agon run --profile full", "a cluster; `tests/cluster` plays one"),
+    ("agon reproduce --profile full", "a cluster; `tests/cluster` plays one"),
     ("$agon train --model cnn-s", "the tests of `agon train`, on fewer images"),
     ("$agon train --config", "the tests of `agon train`, on fewer images"),
     ("$agon train --images", "the tests of `agon train`, on fewer images"),
@@ -121,6 +123,8 @@ fn every_command_that_is_written_down_runs() {
         let mut shell = Command::new("sh");
         // Each command is said before it is run, and the first that fails ends the block.
         shell.args(["-euxc", &here.join("\n")]).current_dir(folder.path()).env("PATH", &path);
+        // A reader of a later block has it from an earlier one.
+        shell.env("agon", "target/release/agon");
         shell.env_remove("AGON_DATA").env_remove("XDG_CACHE_HOME").env("HOME", "/nonexistent");
         let output = shell.output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
