@@ -7,6 +7,9 @@ use serde_json::{Map, Value};
 use crate::nearest::nearest;
 use crate::{Error, Result};
 
+/// The most parts of a key.
+const DEEPEST: usize = 32;
+
 /// One `key=value` of the command line; the key may name a part of a part, as in `model.latent`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Setting {
@@ -44,6 +47,13 @@ pub fn with_settings<C: Serialize + DeserializeOwned>(config: C, settings: &[Set
     let mut whole = serde_json::to_value(config).expect("a config is plain data");
     for Setting { key, value } in settings {
         let parts: Vec<&str> = key.split('.').collect();
+        // Each part that the config lacks nests it once more, and what reads it nests as deep.
+        if parts.len() > DEEPEST {
+            let start: String = key.chars().take(40).collect();
+            let what =
+                format!("the key `{start}…` has {} parts; no config has more than {DEEPEST}", parts.len());
+            return Err(Error::Usage(what));
+        }
         set(&mut whole, key, &parts, value)?;
     }
     serde_json::from_value(whole).map_err(|error| {
@@ -123,6 +133,13 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
+
+    #[test]
+    fn a_key_of_thousands_of_parts_is_refused_and_exhausts_no_stack() {
+        let setting = Setting { key: "a.".repeat(100_000), value: Value::from(1) };
+        let message = with_settings(Value::Null, &[setting]).unwrap_err().to_string();
+        assert!(message.contains("has 100001 parts") && message.len() < 200, "{message}");
+    }
 
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     #[serde(deny_unknown_fields)]

@@ -162,7 +162,7 @@ mod tests {
         assert_eq!(chosen.collect::<Vec<_>>(), [("fc_s", 2), ("fc_l", 1)]);
         assert_eq!((options.threads, options.window_s), (vec![4], 0.5));
         let operations = compare(&["--only", "operations,fc_s/train"]).unwrap().choices;
-        assert_eq!((operations.len(), operations[0].modes().len()), (16, 1));
+        assert_eq!((operations.len(), operations[0].modes().len()), (18, 1));
         let peers = compare(&["--peer", "candle=python3 it.py", "--peer", "burn=./burn"]).unwrap().peers;
         let command = |words: &[&str]| words.iter().map(OsString::from).collect();
         let expected = [("candle", command(&["python3", "it.py"])), ("burn", command(&["./burn"]))];

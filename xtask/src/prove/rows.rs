@@ -171,7 +171,10 @@ mod tests {
         for row in &ROWS {
             for step in row.steps {
                 let Tests(["-p", package, "--test", name, ..]) = step else { continue };
-                let folder = if *package == "tests" { "tests".into() } else { format!("crates/{package}") };
+                let folder = match *package {
+                    "tests" | "fuzz" => (*package).to_owned(),
+                    _ => format!("crates/{package}"),
+                };
                 let file = repo.join(format!("{folder}/tests/{name}.rs"));
                 let main = repo.join(format!("{folder}/tests/{name}/main.rs"));
                 assert!(file.is_file() || main.is_file(), "{}: no test `{name}` in {package}", row.id);
