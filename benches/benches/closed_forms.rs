@@ -14,7 +14,7 @@ const D: usize = 3 * 32 * 32;
 const SAMPLES: usize = 4_000;
 const CLASSES: usize = 10;
 
-/// Patches of 4 x 4 pixels, dropped with these probabilities: two noise settings, as many as the machine has cores.
+/// Patches of 4 x 4 pixels, dropped with these probabilities: two noise settings, one for each of two threads.
 const DROPS: [f64; 2] = [0.5, 0.75];
 
 /// Samples whose neighbouring numbers are alike, as those of images are: sums of noise along each sample. The class is
