@@ -12,6 +12,9 @@ use crate::repo::Repo;
 
 const MEMBERS: [&str; 4] = ["crates/reliability", "crates/tensor", "crates/autograd", "crates/models"];
 
+/// What the build script of `tensor` takes in from another crate.
+const BESIDE: &str = "kernels/source_hash.rs";
+
 /// Writes the copy and returns its folder. A file that would not change is left alone, so that a second
 /// build has little to do.
 pub(super) fn with_planted(repo: &Repo, bugs: &[Bug]) -> anyhow::Result<PathBuf> {
@@ -19,6 +22,7 @@ pub(super) fn with_planted(repo: &Repo, bugs: &[Bug]) -> anyhow::Result<PathBuf>
     for member in MEMBERS {
         read(repo.root(), Path::new(member), &mut files)?;
     }
+    files.insert(BESIDE.into(), fs::read_to_string(repo.join(BESIDE))?);
     for (number, bug) in bugs.iter().enumerate() {
         let source = files.get_mut(Path::new(&bug.file)).with_context(|| {
             format!("a bug is planted in {}, which is not in {}", bug.file, MEMBERS.join(", "))
@@ -90,6 +94,14 @@ fn manifest(text: &str) -> anyhow::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_file_that_the_copy_includes_from_elsewhere_is_in_it() {
+        let repo = Repo::of_this_program();
+        let script = fs::read_to_string(repo.join("crates/tensor/build.rs")).unwrap();
+        assert_eq!(script.matches("#[path").count(), 1);
+        assert!(script.contains(&format!("#[path = \"../../{BESIDE}\"]")));
+    }
 
     #[test]
     fn the_copy_knows_its_own_members_only() {

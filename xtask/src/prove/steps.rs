@@ -12,7 +12,8 @@ use crate::repo::{Repo, on_path};
 /// One command of a row.
 #[derive(Debug)]
 pub(super) enum Step {
-    /// `cargo test --release ARGUMENTS`
+    /// `cargo test --release --workspace ARGUMENTS`: the whole workspace, since `-p` would choose other features of the
+    /// crates it shares with the rest and compile them anew.
     Tests(&'static [&'static str]),
     /// `cargo xtask ARGUMENTS`
     Ours(&'static [&'static str]),
@@ -25,7 +26,7 @@ pub(super) enum Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tests(arguments) => write!(f, "cargo test --release {}", arguments.join(" ")),
+            Self::Tests(arguments) => write!(f, "cargo test --release --workspace {}", arguments.join(" ")),
             Self::Ours(arguments) => write!(f, "cargo xtask {}", arguments.join(" ")),
             Self::Tool { arguments, .. } => write!(f, "cargo {}", arguments.join(" ")),
             Self::Absent(reason) => write!(f, "not run: {reason}"),
@@ -79,7 +80,7 @@ pub(super) fn run(repo: &Repo, id: &str, steps: &[Step], long: bool) -> anyhow::
             }
             Step::Tests(arguments) => {
                 let mut command = repo.cargo();
-                command.args(["test", "--release"]).args(*arguments);
+                command.args(["test", "--release", "--workspace"]).args(*arguments);
                 if !arguments.contains(&"--doc") {
                     command.args(["--", "--nocapture"]);
                 }
