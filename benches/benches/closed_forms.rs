@@ -1,7 +1,6 @@
 //! Closed forms of samples as wide as CIFAR-10's images, which others compute by LAPACK.
 
 use ndarray::Array2;
-use rayon::prelude::*;
 use tensor::random::Stream;
 use theory::{Corruption, Denoising, Moments, Pca};
 
@@ -14,8 +13,15 @@ const D: usize = 3 * 32 * 32;
 const SAMPLES: usize = 4_000;
 const CLASSES: usize = 10;
 
-/// Patches of 4 x 4 pixels, dropped with these probabilities: two noise settings, one for each of two threads.
+/// Patches of 4 x 4 pixels, dropped with these probabilities.
 const DROPS: [f64; 2] = [0.5, 0.75];
+
+/// Sides of patches and how many probabilities of each, for the thirty noise settings of [`alignment_of_photographs`].
+const PATCHES: [usize; 3] = [2, 4, 8];
+const PROBABILITIES: usize = 10;
+
+/// Photographs that are turned into numbers at once.
+const CHUNK: usize = 2_000;
 
 /// Samples whose neighbouring numbers are alike, as those of images are: sums of noise along each sample. The class is
 /// the place of the largest of ten numbers.
@@ -46,13 +52,38 @@ pub(crate) fn components() -> Result<Operation> {
     Ok(Operation::new(D * D, run))
 }
 
-/// The task alignment at every size of the code for two noise settings, one on each thread where there are two.
+/// The task alignment at every size of the code for two noise settings.
 pub(crate) fn alignment() -> Result<Operation> {
     let denoising = Denoising::new(&moments()?)?;
     Ok(Operation::new(D * D, move || {
-        let masked =
-            |&drop: &f64| denoising.alignment(&Corruption::PatchMask { image: IMAGE, patch: 4, drop });
-        DROPS.par_iter().map(masked).collect::<theory::Result<Vec<_>>>()?;
-        Ok(())
+        DROPS.iter().try_for_each(|&drop| {
+            denoising.alignment(&Corruption::PatchMask { image: IMAGE, patch: 4, drop })?;
+            Ok(())
+        })
     }))
+}
+
+/// The same for the training images of CIFAR-10 (`AGON_DATA` names the folder that holds it) from their bytes on: one
+/// pass over 50,000 photographs, the preparation, thirty noise settings.
+pub(crate) fn alignment_of_photographs() -> Result<Operation> {
+    let train = data::open("cifar-10", None)?.train;
+    let numbers = train.pixels().len();
+    let run = move || {
+        let mut moments = Moments::new(D, CLASSES)?;
+        for start in (0..train.len()).step_by(CHUNK) {
+            let part = train.rows(start..(start + CHUNK).min(train.len()))?;
+            let pixels = part.pixels().iter().map(|&byte| f64::from(byte)).collect();
+            moments.add(Array2::from_shape_vec((part.len(), D), pixels)?.view(), part.labels())?;
+        }
+        let denoising = Denoising::new(&moments)?;
+        drop(moments);
+        for patch in PATCHES {
+            for step in 0..PROBABILITIES {
+                let drop = (step as f64 + 0.5) / PROBABILITIES as f64;
+                denoising.alignment(&Corruption::PatchMask { image: IMAGE, patch, drop })?;
+            }
+        }
+        Ok(())
+    };
+    Ok(Operation::new(numbers, run))
 }

@@ -28,6 +28,7 @@ pub const OPERATIONS: [&str; 17] = [
     "adam",
     "components_3072",
     "alignment_3072",
+    "alignment_cifar10",
 ];
 
 /// One operation with its inputs, to be run over and over.
@@ -68,6 +69,7 @@ impl Operation {
             // On the processor, wherever the others are.
             "components_3072" => closed_forms::components()?,
             "alignment_3072" => closed_forms::alignment()?,
+            "alignment_cifar10" => closed_forms::alignment_of_photographs()?,
             _ => return Ok(None),
         }))
     }

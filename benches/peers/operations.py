@@ -1,5 +1,8 @@
 """Single operations, under the names that our own side uses too."""
 
+import os
+from pathlib import Path
+
 import torch
 from torch.nn import functional as F
 
@@ -78,18 +81,19 @@ def components(_):
     return lambda: torch.linalg.eigh(covariance), D * D
 
 
-def alignment(_):
-    """Two noise settings: the factorisations that our side makes of the same matrices."""
-    covariance, labels, frequencies = moments()
+def alignments(moments, settings):
+    """The task alignment for each side of patches and probability: the factorisations that our side makes of the same
+    matrices."""
+    covariance, labels, frequencies = moments
     s, e = torch.linalg.eigh(covariance)
     s, e = s.flip(0), e.flip(1)
     labels = e.T @ labels
     c, h, w = IMAGE
-    patch = (torch.arange(h) // PATCH)[:, None] * (w // PATCH) + torch.arange(w) // PATCH
-    patch = patch.flatten().repeat(c)
-    same = torch.where(patch[:, None] == patch, covariance, 0.0)
 
-    def one(drop):
+    def one(side, drop):
+        patch = (torch.arange(h) // side)[:, None] * (w // side) + torch.arange(w) // side
+        patch = patch.flatten().repeat(c)
+        same = torch.where(patch[:, None] == patch, covariance, 0.0)
         keep = 1 - drop
         noise = torch.linalg.multi_dot([e.T, keep * drop * same, e])
         noise.diagonal().add_(keep * keep * s)
@@ -101,7 +105,37 @@ def alignment(_):
         held = (along**2 @ frequencies).cumsum(0)
         return 100 * (held / held[-1]).sqrt()
 
-    return lambda: [one(drop) for drop in (0.5, 0.75)], D * D
+    return lambda: [one(side, drop) for side, drop in settings]
+
+
+def alignment(_):
+    return alignments(moments(), [(4, 0.5), (4, 0.75)]), D * D
+
+
+def alignment_cifar10(_):
+    """From the bytes on: the moments of 50,000 photographs in chunks, the preparation, thirty noise settings."""
+    if "AGON_DATA" not in os.environ:
+        raise SystemExit("alignment_cifar10 reads CIFAR-10: set AGON_DATA to the folder of cifar-10-batches-bin")
+    folder = Path(os.environ["AGON_DATA"]) / "cifar-10-batches-bin"
+    files = [bytearray((folder / f"data_batch_{i}.bin").read_bytes()) for i in range(1, 6)]
+    records = torch.cat([torch.frombuffer(file, dtype=torch.uint8).view(-1, 1 + D) for file in files])
+    settings = [(side, (step + 0.5) / 10) for side in (2, 4, 8) for step in range(10)]
+
+    def run():
+        n, mean = len(records), torch.zeros(D, dtype=torch.float64)
+        y = F.one_hot(records[:, 0].long(), CLASSES).double()
+        frequencies = y.mean(0)
+        for part in records.split(2000):
+            mean += part[:, 1:].double().sum(0) / n
+        covariance = torch.zeros(D, D, dtype=torch.float64)
+        labels = torch.zeros(D, CLASSES, dtype=torch.float64)
+        for part, one_hot in zip(records.split(2000), y.split(2000)):
+            x = part[:, 1:].double() - mean
+            covariance.addmm_(x.T, x, alpha=1 / n)
+            labels.addmm_(x.T, one_hot - frequencies, alpha=1 / n)
+        return alignments((covariance, labels, frequencies), settings)()
+
+    return run, len(records) * D
 
 
 OPERATIONS = {
@@ -122,4 +156,5 @@ OPERATIONS = {
     "adam": adam,
     "components_3072": components,
     "alignment_3072": alignment,
+    "alignment_cifar10": alignment_cifar10,
 }

@@ -54,7 +54,7 @@ impl Denoising {
         let to_unit = self.variances().mapv(|variance| variance.sqrt().recip()).insert_axis(Axis(1));
         let labels = self.label_covariance() * &to_unit; // [r, classes]
         let labels = match self.decoded(corruption)? {
-            Some(decoded) => linalg::onto_columns((decoded * &to_unit).view(), labels),
+            Some(decoded) => linalg::onto_columns(decoded * &to_unit, labels),
             None => labels,
         };
         let weighted = labels.mapv(|product| product * product).dot(&self.frequencies());

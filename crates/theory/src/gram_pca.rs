@@ -56,7 +56,7 @@ impl<'a, T: Copy + Into<f64>> GramPca<'a, T> {
             block -= &mean;
             linalg::add_lower_dot(&mut gram, block.view(), block.t(), 1.0);
         }
-        let linalg::Eigen { values, vectors } = linalg::eigen("Gram matrix", gram.view())?;
+        let linalg::Eigen { values, vectors } = linalg::eigen("Gram matrix", gram)?;
         let rank = values.iter().take_while(|&&value| value > Self::CUT * values[0]).count();
         if values[0] <= 0.0 {
             return Err(Error::Constant { what: "samples", rows: n });

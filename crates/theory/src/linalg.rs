@@ -1,14 +1,20 @@
-//! The factorisations that closed forms need, by `faer` on one thread.
+//! The factorisations that closed forms need, by `faer`, in the memory of what is factored where that may be large.
 
-use faer::dyn_stack::{MemBuffer, MemStack};
-use faer::linalg::householder::{
-    apply_block_householder_sequence_transpose_on_the_left_in_place_scratch as apply_scratch,
-    apply_block_householder_sequence_transpose_on_the_left_in_place_with_conj as apply,
-};
+use std::num::NonZeroUsize;
+use std::sync::Once;
+
+use faer::diag::{Diag, DiagRef};
+use faer::dyn_stack::{MemBuffer, MemStack, StackReq};
+use faer::linalg::cholesky::llt::factor::{LltRegularization, cholesky_in_place, cholesky_in_place_scratch};
+use faer::linalg::evd::tridiag::{tridiag_in_place, tridiag_in_place_scratch};
+use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd_scratch, tridiagonal_self_adjoint_evd};
+use faer::linalg::householder;
+use faer::linalg::qr::no_pivoting::factor::{qr_in_place, qr_in_place_scratch, recommended_block_size};
 use faer::linalg::solvers::Solve;
 use faer::linalg::{triangular_inverse, triangular_solve};
-use faer::{Conj, Mat, MatRef, Side, get_global_parallelism};
-use ndarray::{Array1, Array2, ArrayView2, Axis, ShapeBuilder};
+use faer::reborrow::ReborrowMut;
+use faer::{Conj, Mat, MatRef, Par, Side};
+use ndarray::{Array1, Array2, ArrayView2, Axis, CowArray, Ix2, ShapeBuilder};
 
 use crate::{Error, Result, check};
 
@@ -16,6 +22,17 @@ mod products;
 
 pub(crate) use products::{add_lower_dot, dot, gram_of_lower, lower_dot, mirrored};
 use products::{view, view_mut};
+
+/// The parts into which `faer` cuts its work, on any number of threads: sums over parts then have the same bits on one
+/// thread and on many. More than four help little before memory is the limit, and cost one thread more.
+const PARTS: NonZeroUsize = NonZeroUsize::new(4).expect("four is not zero");
+
+/// To be asked before anything of `faer` is, some of which reads it as a setting of the process.
+fn parts() -> Par {
+    static SET: Once = Once::new();
+    SET.call_once(|| faer::set_global_parallelism(Par::Rayon(PARTS)));
+    Par::Rayon(PARTS)
+}
 
 /// The eigenvalues of a symmetric matrix, falling, and its orthonormal eigenvectors as rows.
 pub(crate) struct Eigen {
@@ -25,20 +42,50 @@ pub(crate) struct Eigen {
 
 /// Factors a symmetric matrix, of which the lower triangle is read.
 ///
+/// A matrix that is given away is overwritten: at most four of its size are then held at a time.
 /// An eigenvector has two signs; here its largest entry is positive, so that pictures do not flip.
 ///
 /// Errs if a value is not finite.
-pub(crate) fn eigen(what: &'static str, symmetric: ArrayView2<'_, f64>) -> Result<Eigen> {
-    check::finite(what, symmetric)?;
-    let n = symmetric.nrows();
-    let factored =
-        view(symmetric).self_adjoint_eigen(Side::Lower).map_err(|_| Error::NoConvergence { what, n })?;
-    let (rising, columns) = (factored.S().column_vector(), factored.U());
-    let values = Array1::from_shape_fn(n, |i| rising[n - 1 - i]);
+pub(crate) fn eigen<'a>(what: &'static str, symmetric: impl Into<CowArray<'a, f64, Ix2>>) -> Result<Eigen> {
+    let symmetric = symmetric.into();
+    check::finite(what, symmetric.view())?;
+    let (n, par) = (symmetric.nrows(), parts());
+    let mut factored = by_columns_in_place(mirrored(symmetric.into_owned()));
+    let mut factors = Mat::zeros(recommended_block_size::<f64>(n, n), n.saturating_sub(1));
+    let scratch = tridiag_in_place_scratch::<f64>(n, par, Default::default());
+    let mut memory = MemBuffer::new(scratch);
+    let stack = MemStack::new(&mut memory);
+    tridiag_in_place(view_mut(&mut factored), factors.as_mut(), par, stack, Default::default());
+    let diagonal = factored.diag().to_vec();
+    let beside: Vec<f64> = (0..n).map(|i| if i + 1 < n { factored[[i + 1, i]] } else { 0.0 }).collect();
+
+    let mut rising = Diag::zeros(n);
     let mut vectors = Array2::zeros((n, n));
-    for (i, mut vector) in vectors.axis_iter_mut(Axis(0)).enumerate() {
-        let column = columns.col(n - 1 - i);
-        vector.iter_mut().zip(column.iter()).for_each(|(to, &from)| *to = from);
+    let mut columns = view_mut(&mut vectors).transpose_mut();
+    // Its size for the whole; what is not used is never touched.
+    let scratch = self_adjoint_evd_scratch::<f64>(n, ComputeEigenvectors::Yes, par, Default::default());
+    let mut memory = MemBuffer::new(scratch);
+    let stack = MemStack::new(&mut memory);
+    let (diagonal, beside) = (DiagRef::from_slice(&diagonal), DiagRef::from_slice(&beside));
+    let into = Some(columns.rb_mut());
+    tridiagonal_self_adjoint_evd(diagonal, beside, rising.as_mut(), into, par, stack, Default::default())
+        .map_err(|_| Error::NoConvergence { what, n })?;
+    if n > 1 {
+        let reflectors = view(factored.view()).submatrix(1, 0, n - 1, n - 1);
+        let columns = columns.subrows_mut(1, n - 1);
+        householder::apply_block_householder_sequence_on_the_left_in_place_with_conj(
+            reflectors,
+            factors.as_ref(),
+            Conj::No,
+            columns,
+            par,
+            MemStack::new(&mut memory),
+        );
+    }
+
+    let values = Array1::from_shape_fn(n, |i| rising[n - 1 - i]);
+    reverse_rows(&mut vectors);
+    for mut vector in vectors.rows_mut() {
         let largest = vector.iter().copied().max_by(|a, b| a.abs().total_cmp(&b.abs()));
         if largest.is_some_and(|largest| largest < 0.0) {
             vector.mapv_inplace(|entry| -entry);
@@ -60,6 +107,7 @@ pub(crate) struct Singular {
 /// Errs if a value is not finite.
 pub(crate) fn singular(what: &'static str, x: ArrayView2<'_, f64>) -> Result<Singular> {
     check::finite(what, x)?;
+    parts();
     let n = x.nrows().max(x.ncols());
     let factored = view(x).thin_svd().map_err(|_| Error::NoConvergence { what, n })?;
     let values = factored.S().column_vector();
@@ -70,18 +118,27 @@ pub(crate) fn singular(what: &'static str, x: ArrayView2<'_, f64>) -> Result<Sin
     })
 }
 
-/// The lower triangular `l` with `l l^T = a` for a positive definite `a`, of which the lower triangle is read.
+/// The lower triangular `l` with `l l^T = a` for a positive definite `a`, of which the lower triangle is read; it is
+/// overwritten if it is given away.
 ///
 /// Errs if a value is not finite, or `a` is not positive definite; `hint` says what to do then.
-pub(crate) fn cholesky(
+pub(crate) fn cholesky<'a>(
     what: &'static str,
     hint: &'static str,
-    a: ArrayView2<'_, f64>,
+    a: impl Into<CowArray<'a, f64, Ix2>>,
 ) -> Result<Array2<f64>> {
-    check::finite(what, a)?;
-    let n = a.nrows();
-    let factored = view(a).llt(Side::Lower).map_err(|_| Error::NotPositiveDefinite { what, n, hint })?;
-    Ok(array(factored.L()))
+    let a = a.into();
+    check::finite(what, a.view())?;
+    let (n, par) = (a.nrows(), parts());
+    let mut l = by_columns_in_place(mirrored(a.into_owned()));
+    let mut memory = MemBuffer::new(cholesky_in_place_scratch::<f64>(n, par, Default::default()));
+    let (stack, raise) = (MemStack::new(&mut memory), LltRegularization::default());
+    cholesky_in_place(view_mut(&mut l), raise, par, stack, Default::default())
+        .map_err(|_| Error::NotPositiveDefinite { what, n, hint })?;
+    for (column, mut entries) in l.columns_mut().into_iter().enumerate() {
+        entries.iter_mut().take(column).for_each(|above| *above = 0.0);
+    }
+    Ok(l)
 }
 
 /// The `x` with `a x = b` for a positive definite `a`, of which the lower triangle is read.
@@ -96,6 +153,7 @@ pub(crate) fn solve_positive(
     check::finite(what, a)?;
     check::finite("right-hand side", b)?;
     let n = a.nrows();
+    parts();
     let right = Mat::from_fn(b.nrows(), b.ncols(), |i, j| b[[i, j]]);
     let factored = view(a.as_standard_layout().view())
         .llt(Side::Lower)
@@ -105,31 +163,63 @@ pub(crate) fn solve_positive(
 
 /// `l^-1` of a lower triangular matrix without zeros on its diagonal.
 pub(crate) fn inverse_of_lower(l: ArrayView2<'_, f64>) -> Array2<f64> {
-    let mut inverse = Mat::zeros(l.nrows(), l.ncols());
-    triangular_inverse::invert_lower_triangular(inverse.as_mut(), view(l), get_global_parallelism());
-    array(inverse.as_ref())
+    let mut inverse = Array2::zeros(l.dim().f());
+    triangular_inverse::invert_lower_triangular(view_mut(&mut inverse), view(l), parts());
+    inverse
 }
 
 /// `l^-T b` for a lower triangular `l` without zeros on its diagonal.
 pub(crate) fn solve_transposed_lower(l: ArrayView2<'_, f64>, mut b: Array2<f64>) -> Array2<f64> {
-    let par = get_global_parallelism();
-    triangular_solve::solve_upper_triangular_in_place(view(l).transpose(), view_mut(&mut b), par);
+    triangular_solve::solve_upper_triangular_in_place(view(l).transpose(), view_mut(&mut b), parts());
     b
 }
 
-/// `Q^T b` for the orthonormal `Q` of a square `a = Q R`, which is never written out.
-pub(crate) fn onto_columns(a: ArrayView2<'_, f64>, mut b: Array2<f64>) -> Array2<f64> {
-    let factored = view(a).qr();
-    let (basis, factor) = (factored.Q_basis(), factored.Q_coeff());
-    let mut memory = MemBuffer::new(apply_scratch::<f64>(basis.nrows(), factor.nrows(), b.ncols()));
-    let (stack, par) = (MemStack::new(&mut memory), get_global_parallelism());
-    apply(basis, factor, Conj::No, view_mut(&mut b), par, stack);
+/// `Q^T b` for the orthonormal `Q` of a square `a = Q R`, which is never written out; `a` is overwritten.
+pub(crate) fn onto_columns(mut a: Array2<f64>, mut b: Array2<f64>) -> Array2<f64> {
+    let ((n, k), par) = (a.dim(), parts());
+    let block = recommended_block_size::<f64>(n, k);
+    let mut factors = Mat::zeros(block, n.min(k));
+    let mut memory = MemBuffer::new(StackReq::any_of(&[
+        qr_in_place_scratch::<f64>(n, k, block, par, Default::default()),
+        householder::apply_block_householder_sequence_transpose_on_the_left_in_place_scratch::<f64>(
+            n,
+            block,
+            b.ncols(),
+        ),
+    ]));
+    qr_in_place(view_mut(&mut a), factors.as_mut(), par, MemStack::new(&mut memory), Default::default());
+    householder::apply_block_householder_sequence_transpose_on_the_left_in_place_with_conj(
+        view(a.view()),
+        factors.as_ref(),
+        Conj::No,
+        view_mut(&mut b),
+        par,
+        MemStack::new(&mut memory),
+    );
     b
 }
 
 /// The orthonormal `Q: [n, k]` of `a = Q R`, where `a: [n, k]` has no more columns than rows.
 pub(crate) fn orthonormal(a: ArrayView2<'_, f64>) -> Array2<f64> {
+    parts();
     array(view(a).qr().compute_thin_Q().as_ref())
+}
+
+/// A symmetric matrix whose columns lie in memory one after another, with nothing moved: its rows are its columns.
+fn by_columns_in_place(symmetric: Array2<f64>) -> Array2<f64> {
+    if symmetric.is_standard_layout() { symmetric.reversed_axes() } else { symmetric }
+}
+
+/// The last row first, in place; rows lie in memory one after another.
+fn reverse_rows(x: &mut Array2<f64>) {
+    let (rows, width) = x.dim();
+    let mut left = x.as_slice_mut().expect("these rows have no gaps");
+    for _ in 0..rows / 2 {
+        let (first, rest) = left.split_at_mut(width);
+        let (rest, last) = rest.split_at_mut(rest.len() - width);
+        first.swap_with_slice(last);
+        left = rest;
+    }
 }
 
 /// A copy with its columns one after another, as `faer` keeps them.
@@ -158,6 +248,30 @@ mod tests {
         assert!(again.iter().zip(&symmetric).all(|(got, wanted)| (got - wanted).abs() < tolerance));
         let gram = vectors.dot(&vectors.t());
         assert!(gram.indexed_iter().all(|((i, j), g)| (g - f64::from(i == j)).abs() < 60.0 * f64::EPSILON));
+    }
+
+    #[test]
+    fn threads_change_no_bit() {
+        let mut noise = Noise::new(6);
+        // Large enough for every one of these to be cut into parts.
+        let (x, b) = (noise.normal(600, 400), noise.normal(400, 3));
+        let a = dot(x.t(), x.view());
+        let on = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let Eigen { values, vectors } = eigen("a", a.view()).unwrap();
+                let l = cholesky("a", "", a.view()).unwrap();
+                let solved = solve_transposed_lower(l.view(), a.clone());
+                let onto = onto_columns(a.clone(), b.clone());
+                let Singular { left, right, .. } = singular("x", x.view()).unwrap();
+                let products = [dot(x.t(), x.view()), lower_dot(x.t(), x.view()), gram_of_lower(l.view())];
+                let all = [vectors, inverse_of_lower(l.view()), l, solved, onto, left, right];
+                let numbers = all.into_iter().chain(products).flatten().chain(values);
+                numbers.map(f64::to_bits).collect::<Vec<u64>>()
+            })
+        };
+        let one = on(1);
+        assert!([2, 3, 7].into_iter().all(|threads| on(threads) == one));
     }
 
     #[test]
@@ -197,7 +311,7 @@ mod tests {
         assert_close(&q.t().dot(&q), &Array2::eye(7));
         let r = q.t().dot(&a);
         assert!(r.indexed_iter().all(|((i, j), value)| j >= i || value.abs() < TOLERANCE));
-        assert_close(&onto_columns(a.view(), b.clone()), &q.t().dot(&b));
+        assert_close(&onto_columns(a.clone(), b.clone()), &q.t().dot(&b));
     }
 
     #[test]

@@ -22,7 +22,7 @@ impl Pca {
     ///
     /// Errs if there were none, or if their covariance overflows.
     pub fn fit(moments: &Moments) -> Result<Self> {
-        let eigen = linalg::eigen("covariance", moments.covariance()?.view())?;
+        let eigen = linalg::eigen("covariance", moments.covariance()?)?;
         Ok(Self {
             mean: moments.mean().to_owned(),
             // Those of directions without variance are rounding errors of either sign.
@@ -38,7 +38,7 @@ impl Pca {
     pub fn uncentred(moments: &Moments) -> Result<Self> {
         let mean = moments.mean().insert_axis(Axis(1));
         let second = moments.covariance()? + mean.dot(&mean.t());
-        let eigen = linalg::eigen("second moments", second.view())?;
+        let eigen = linalg::eigen("second moments", second)?;
         Ok(Self {
             mean: Array1::zeros(moments.d()),
             variances: eigen.values.mapv(|energy| energy.max(0.0)),

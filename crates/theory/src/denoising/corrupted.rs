@@ -44,12 +44,19 @@ impl Corrupted {
             return Ok(Self { mean_factor: moments.mean_factor, second, outside: None });
         };
         let noise = linalg::lower_dot(along.view(), components.t());
-        let mut second = block(noise.view(), 0, 0, [r, r]);
+        drop(along);
+        let (mut second, outside) = match r < d {
+            true => {
+                let mut second = block(noise.view(), 0, 0, [r, r]);
+                let outside = take_outside(&mut second, noise.view(), samples)?;
+                (second, Some(outside))
+            }
+            false => (noise, None),
+        };
         second.diag_mut().scaled_add(1.0, &diagonal);
-        let outside = if r < d { Some(take_outside(&mut second, noise.view(), samples)?) } else { None };
         let what = "second moment of the corrupted samples";
         let hint = "this corruption leaves directions empty; add a little noise to the samples";
-        let second = Second::Factored(linalg::cholesky(what, hint, second.view())?);
+        let second = Second::Factored(linalg::cholesky(what, hint, second)?);
         Ok(Self { mean_factor: moments.mean_factor, second, outside })
     }
 
@@ -95,14 +102,16 @@ impl Corrupted {
     /// With `T = L^-1 diag(s) = U sigma W^T` the best encoder is `L^-T U`, so a whitened clean sample sees it as
     /// `diag(s)^(1/2) L^-T U = diag(s)^(-1/2) T^T U = diag(s)^(-1/2) W sigma`: there is no need of `U`, nor to undo
     /// `L`. `None` if the order is that of the components.
-    pub(super) fn decoded(&self, samples: &Denoising) -> Result<Option<Array2<f64>>> {
-        match &self.second {
+    pub(super) fn decoded(self, samples: &Denoising) -> Result<Option<Array2<f64>>> {
+        match self.second {
             // s^2 / (whole s + variance) rises with s.
             Second::Diagonal(_) => Ok(None),
             Second::Factored(l) => {
                 let t = linalg::inverse_of_lower(l.view()) * &samples.variances;
+                drop(l);
                 let gram = linalg::gram_of_lower(t.view());
-                let vectors = linalg::eigen("denoised second moment", gram.view())?.vectors;
+                drop(t);
+                let vectors = linalg::eigen("denoised second moment", gram)?.vectors;
                 Ok(Some(vectors.reversed_axes()))
             }
         }
@@ -138,7 +147,7 @@ fn take_outside(
     samples: &Denoising,
 ) -> Result<Outside> {
     let (r, d) = (samples.rank(), samples.mean.len());
-    let eigen = linalg::eigen("noise outside of the samples", block(noise, r, r, [d - r, d - r]).view())?;
+    let eigen = linalg::eigen("noise outside of the samples", block(noise, r, r, [d - r, d - r]))?;
     let rounding = d as f64 * f64::EPSILON * samples.variances[0].max(eigen.values[0]);
     let q = eigen.values.iter().take_while(|&&variance| variance > rounding).count();
     let directions = rows(eigen.vectors.view(), ..q);
@@ -157,7 +166,7 @@ fn block(x: ArrayView2<'_, f64>, row: usize, column: usize, [height, width]: [us
 /// The eigenvalues of `t t^T`, falling and at least 0, and its eigenvectors as rows.
 fn left_vectors(t: ArrayView2<'_, f64>) -> Result<(Array1<f64>, Array2<f64>)> {
     let product = linalg::lower_dot(t, t.t());
-    let eigen = linalg::eigen("whitened second moment", product.view())?;
+    let eigen = linalg::eigen("whitened second moment", product)?;
     Ok((eigen.values.mapv(|gain| gain.max(0.0)), eigen.vectors))
 }
 

@@ -1,9 +1,11 @@
 //! Products of large matrices by `faer`, which for f64 is several times faster than `ndarray`'s own.
 
 use faer::linalg::matmul::{matmul, triangular};
-use faer::{Accum, MatMut, MatRef, get_global_parallelism};
+use faer::{Accum, MatMut, MatRef};
 use ndarray::{Array2, ArrayView2, CowArray, Ix2};
 use triangular::BlockStructure::{Rectangular, TriangularLower, TriangularUpper};
+
+use super::parts;
 
 /// A matrix for `faer`, not copied; its rows or its columns must lie in memory one after another.
 pub(crate) fn view(x: ArrayView2<'_, f64>) -> MatRef<'_, f64> {
@@ -17,11 +19,14 @@ pub(crate) fn view(x: ArrayView2<'_, f64>) -> MatRef<'_, f64> {
     }
 }
 
-/// The same to be written, row by row.
+/// The same to be written.
 pub(crate) fn view_mut(x: &mut Array2<f64>) -> MatMut<'_, f64> {
-    let (rows, columns) = x.dim();
-    let slice = x.as_slice_mut().expect("the rows of a matrix that is written have no gaps");
-    MatMut::from_row_major_slice_mut(slice, rows, columns)
+    let ((rows, columns), by_rows) = (x.dim(), x.is_standard_layout());
+    let slice = x.as_slice_memory_order_mut().expect("a matrix that is written has no gaps");
+    match by_rows {
+        true => MatMut::from_row_major_slice_mut(slice, rows, columns),
+        false => MatMut::from_column_major_slice_mut(slice, rows, columns),
+    }
 }
 
 /// The transposed matrix row by row, copied unless it lies so: products take half as long if the columns of the right
@@ -37,7 +42,7 @@ fn by_columns(x: ArrayView2<'_, f64>) -> CowArray<'_, f64, Ix2> {
 /// `a b`
 pub(crate) fn dot(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Array2<f64> {
     let mut product = Array2::zeros((a.nrows(), b.ncols()));
-    let (b, par) = (by_columns(b), get_global_parallelism());
+    let (b, par) = (by_columns(b), parts());
     matmul(view_mut(&mut product), Accum::Replace, view(a), view(b.t()), 1.0, par);
     product
 }
@@ -56,7 +61,7 @@ pub(crate) fn add_lower_dot(
     b: ArrayView2<'_, f64>,
     scale: f64,
 ) {
-    let (b, par) = (by_columns(b), get_global_parallelism());
+    let (b, par) = (by_columns(b), parts());
     let (sum, into, a, b) = (view_mut(sum), TriangularLower, view(a), view(b.t()));
     triangular::matmul(sum, into, Accum::Add, a, Rectangular, b, Rectangular, scale, par);
 }
@@ -64,7 +69,7 @@ pub(crate) fn add_lower_dot(
 /// The lower triangle of `l^T l` for a lower triangular `l`, with zeros above: a third of the work of [`lower_dot`].
 pub(crate) fn gram_of_lower(l: ArrayView2<'_, f64>) -> Array2<f64> {
     let mut gram = Array2::zeros(l.dim());
-    let (l, par) = (view(l), get_global_parallelism());
+    let (l, par) = (view(l), parts());
     triangular::matmul(
         view_mut(&mut gram),
         TriangularLower,
