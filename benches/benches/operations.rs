@@ -10,7 +10,7 @@ use tensor::{DType, Device, Indices, Tensor};
 use crate::{Result, closed_forms};
 
 /// The names of all operations. Products are forward only; an optimiser is a step; all else is forward and backward.
-pub const OPERATIONS: [&str; 17] = [
+pub const OPERATIONS: [&str; 18] = [
     "matmul_256",
     "matmul_512",
     "matmul_1024",
