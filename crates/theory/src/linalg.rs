@@ -23,15 +23,23 @@ mod products;
 pub(crate) use products::{add_lower_dot, dot, gram_of_lower, lower_dot, mirrored};
 use products::{view, view_mut};
 
-/// The parts into which `faer` cuts its work, on any number of threads: sums over parts then have the same bits on one
-/// thread and on many. More than four help little before memory is the limit, and cost one thread more.
+/// The parts into which work on a large matrix is cut, on any number of threads: sums over parts then have the same bits
+/// on one thread and on many. More than four help little before memory is the limit, and cost one thread more.
 const PARTS: NonZeroUsize = NonZeroUsize::new(4).expect("four is not zero");
 
-/// To be asked before anything of `faer` is, some of which reads it as a setting of the process.
-fn parts() -> Par {
+/// Matrices of fewer rows or columns are done before other threads have woken up.
+const LARGE: usize = 256;
+
+/// How to cut the work on matrices of this many rows or columns.
+fn parts(size: usize) -> Par {
+    if size < LARGE { Par::Seq } else { Par::Rayon(PARTS) }
+}
+
+/// To be asked before those parts of `faer` that read how to cut as a setting of the process: they use one thread,
+/// since all cores would mean other bits on every machine.
+fn on_one_thread() {
     static SET: Once = Once::new();
-    SET.call_once(|| faer::set_global_parallelism(Par::Rayon(PARTS)));
-    Par::Rayon(PARTS)
+    SET.call_once(|| faer::set_global_parallelism(Par::Seq));
 }
 
 /// The eigenvalues of a symmetric matrix, falling, and its orthonormal eigenvectors as rows.
@@ -49,7 +57,7 @@ pub(crate) struct Eigen {
 pub(crate) fn eigen<'a>(what: &'static str, symmetric: impl Into<CowArray<'a, f64, Ix2>>) -> Result<Eigen> {
     let symmetric = symmetric.into();
     check::finite(what, symmetric.view())?;
-    let (n, par) = (symmetric.nrows(), parts());
+    let (n, par) = (symmetric.nrows(), parts(symmetric.nrows()));
     let mut factored = by_columns_in_place(mirrored(symmetric.into_owned()));
     let mut factors = Mat::zeros(recommended_block_size::<f64>(n, n), n.saturating_sub(1));
     let scratch = tridiag_in_place_scratch::<f64>(n, par, Default::default());
@@ -107,7 +115,7 @@ pub(crate) struct Singular {
 /// Errs if a value is not finite.
 pub(crate) fn singular(what: &'static str, x: ArrayView2<'_, f64>) -> Result<Singular> {
     check::finite(what, x)?;
-    parts();
+    on_one_thread();
     let n = x.nrows().max(x.ncols());
     let factored = view(x).thin_svd().map_err(|_| Error::NoConvergence { what, n })?;
     let values = factored.S().column_vector();
@@ -129,7 +137,7 @@ pub(crate) fn cholesky<'a>(
 ) -> Result<Array2<f64>> {
     let a = a.into();
     check::finite(what, a.view())?;
-    let (n, par) = (a.nrows(), parts());
+    let (n, par) = (a.nrows(), parts(a.nrows()));
     let mut l = by_columns_in_place(mirrored(a.into_owned()));
     let mut memory = MemBuffer::new(cholesky_in_place_scratch::<f64>(n, par, Default::default()));
     let (stack, raise) = (MemStack::new(&mut memory), LltRegularization::default());
@@ -153,7 +161,7 @@ pub(crate) fn solve_positive(
     check::finite(what, a)?;
     check::finite("right-hand side", b)?;
     let n = a.nrows();
-    parts();
+    on_one_thread();
     let right = Mat::from_fn(b.nrows(), b.ncols(), |i, j| b[[i, j]]);
     let factored = view(a.as_standard_layout().view())
         .llt(Side::Lower)
@@ -164,19 +172,20 @@ pub(crate) fn solve_positive(
 /// `l^-1` of a lower triangular matrix without zeros on its diagonal.
 pub(crate) fn inverse_of_lower(l: ArrayView2<'_, f64>) -> Array2<f64> {
     let mut inverse = Array2::zeros(l.dim().f());
-    triangular_inverse::invert_lower_triangular(view_mut(&mut inverse), view(l), parts());
+    triangular_inverse::invert_lower_triangular(view_mut(&mut inverse), view(l), parts(l.nrows()));
     inverse
 }
 
 /// `l^-T b` for a lower triangular `l` without zeros on its diagonal.
 pub(crate) fn solve_transposed_lower(l: ArrayView2<'_, f64>, mut b: Array2<f64>) -> Array2<f64> {
-    triangular_solve::solve_upper_triangular_in_place(view(l).transpose(), view_mut(&mut b), parts());
+    let par = parts(l.nrows());
+    triangular_solve::solve_upper_triangular_in_place(view(l).transpose(), view_mut(&mut b), par);
     b
 }
 
 /// `Q^T b` for the orthonormal `Q` of a square `a = Q R`, which is never written out; `a` is overwritten.
 pub(crate) fn onto_columns(mut a: Array2<f64>, mut b: Array2<f64>) -> Array2<f64> {
-    let ((n, k), par) = (a.dim(), parts());
+    let ((n, k), par) = (a.dim(), parts(a.nrows()));
     let block = recommended_block_size::<f64>(n, k);
     let mut factors = Mat::zeros(block, n.min(k));
     let mut memory = MemBuffer::new(StackReq::any_of(&[
@@ -201,7 +210,7 @@ pub(crate) fn onto_columns(mut a: Array2<f64>, mut b: Array2<f64>) -> Array2<f64
 
 /// The orthonormal `Q: [n, k]` of `a = Q R`, where `a: [n, k]` has no more columns than rows.
 pub(crate) fn orthonormal(a: ArrayView2<'_, f64>) -> Array2<f64> {
-    parts();
+    on_one_thread();
     array(view(a).qr().compute_thin_Q().as_ref())
 }
 

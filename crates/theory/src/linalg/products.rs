@@ -42,7 +42,7 @@ fn by_columns(x: ArrayView2<'_, f64>) -> CowArray<'_, f64, Ix2> {
 /// `a b`
 pub(crate) fn dot(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Array2<f64> {
     let mut product = Array2::zeros((a.nrows(), b.ncols()));
-    let (b, par) = (by_columns(b), parts());
+    let (b, par) = (by_columns(b), parts(a.nrows().max(b.ncols())));
     matmul(view_mut(&mut product), Accum::Replace, view(a), view(b.t()), 1.0, par);
     product
 }
@@ -61,7 +61,7 @@ pub(crate) fn add_lower_dot(
     b: ArrayView2<'_, f64>,
     scale: f64,
 ) {
-    let (b, par) = (by_columns(b), parts());
+    let (b, par) = (by_columns(b), parts(sum.nrows()));
     let (sum, into, a, b) = (view_mut(sum), TriangularLower, view(a), view(b.t()));
     triangular::matmul(sum, into, Accum::Add, a, Rectangular, b, Rectangular, scale, par);
 }
@@ -69,7 +69,7 @@ pub(crate) fn add_lower_dot(
 /// The lower triangle of `l^T l` for a lower triangular `l`, with zeros above: a third of the work of [`lower_dot`].
 pub(crate) fn gram_of_lower(l: ArrayView2<'_, f64>) -> Array2<f64> {
     let mut gram = Array2::zeros(l.dim());
-    let (l, par) = (view(l), parts());
+    let (l, par) = (view(l), parts(l.nrows()));
     triangular::matmul(
         view_mut(&mut gram),
         TriangularLower,
