@@ -6,14 +6,14 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 /// What computes from here on, for the headers of runs and for result files.
-pub fn provenance() -> Map<String, Value> {
+pub fn provenance(device: &str) -> Map<String, Value> {
     let lock = Sha256::digest(include_bytes!("../../../Cargo.lock"));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let entries = [
         ("agon_version", env!("CARGO_PKG_VERSION").to_owned()),
         ("commit", commit()),
         ("cargo_lock_sha256", format!("{lock:x}")),
-        ("device", "cpu".to_owned()),
+        ("device", device.to_owned()),
         ("processor", processor()),
         ("processors", threads.to_string()),
         ("dtype", "f32".to_owned()),

@@ -75,7 +75,7 @@ pub struct Outcome {
 /// # Errors
 /// If data cannot be read, the store fails, or something cannot be written; all that was stored stays.
 pub fn reproduce(planned: &[Planned], options: &Options) -> Result<Outcome> {
-    let provenance = provenance();
+    let provenance = provenance(&options.places.device);
     let folder = options.out.join(options.profile.name());
     create(&folder)?;
     let asked = Asked::by(planned, options)?;

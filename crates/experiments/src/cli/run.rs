@@ -58,7 +58,8 @@ pub(super) fn command(asked: &ComputeRuns) -> Result<ExitCode> {
             let read = cluster::Read::open(list, asked.task)?;
             let data = engine::open_data(&read.runs, options.data.as_deref())?;
             read.check(&data)?;
-            let store = Store::open(options.out.join("runs"))?.with_provenance(provenance());
+            let provenance = provenance(&options.places.device);
+            let store = Store::open(options.out.join("runs"))?.with_provenance(provenance);
             computed(&store, &data, &read.runs, &options)
         }
         None => {

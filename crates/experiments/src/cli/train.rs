@@ -72,7 +72,7 @@ pub(super) fn command(asked: &Train) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let key = run.spec(&images).folder_name();
-    let store = Store::open(asked.out.join("runs"))?.with_provenance(provenance());
+    let store = Store::open(asked.out.join("runs"))?.with_provenance(provenance(&device));
     let runs = engine::with_needed(std::slice::from_ref(&run));
     let data = OpenData::from([(run.config.data.clone(), Arc::new(images))]);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
