@@ -27,7 +27,8 @@ impl Asked {
     /// # Errors
     /// If data cannot be read, or the store cannot be written.
     pub fn by(planned: &[Planned], options: &Options) -> Result<Self> {
-        let store = Store::open(options.out.join("runs"))?.with_provenance(provenance(&options.places.device));
+        let store =
+            Store::open(options.out.join("runs"))?.with_provenance(provenance(&options.places.device));
         Self::of(planned, options, store)
     }
 
