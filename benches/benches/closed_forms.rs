@@ -66,7 +66,7 @@ pub(crate) fn alignment() -> Result<Operation> {
 /// The same for the training images of CIFAR-10 (`AGON_DATA` names the folder that holds it) from their bytes on: one
 /// pass over 50,000 photographs, the preparation, thirty noise settings.
 pub(crate) fn alignment_of_photographs() -> Result<Operation> {
-    let train = data::open("cifar-10", None)?.train;
+    let train = data::open("cifar10", None)?.train;
     let numbers = train.pixels().len();
     let run = move || {
         let mut moments = Moments::new(D, CLASSES)?;
