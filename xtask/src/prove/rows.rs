@@ -1,7 +1,7 @@
 //! The table of the programme: each row's promise and the commands that prove it.
 
 use super::figures::Outcome;
-use super::steps::Step::{self, Absent, Ours, Tests, Tool};
+use super::steps::Step::{self, Absent, Database, Ours, Tests, Tool};
 use crate::repo::Repo;
 
 /// A row of section 4.3 of the reliability specification.
@@ -129,7 +129,18 @@ pub(crate) const ROWS: [Row; 22] = [
     row(
         "R21",
         "dependencies are licensed, known to be sound, and from the registry alone",
-        &[Tool { tool: "cargo-deny", reads: "deny.toml", arguments: &["deny", "check"] }],
+        &[
+            Tool {
+                tool: "cargo-deny",
+                reads: "deny.toml",
+                arguments: &["deny", "--log-level", "error", "check", "licenses", "bans", "sources"],
+            },
+            Database {
+                tool: "cargo-deny",
+                fetch: &["deny", "fetch", "db"],
+                arguments: &["deny", "--log-level", "error", "check", "advisories"],
+            },
+        ],
     ),
     row(
         "R22",

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, bail};
 
 use super::figures::{Counts, Outcome, together};
-use crate::repo::{Repo, on_path};
+use crate::repo::{Repo, on_path, succeeds};
 
 /// One command of a row.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub(super) enum Step {
     Ours(&'static [&'static str]),
     /// `cargo ARGUMENTS`, of a tool that is installed or not and reads a file of ours.
     Tool { tool: &'static str, reads: &'static str, arguments: &'static [&'static str] },
+    /// The same of a tool that must first fetch a database, which a machine without a network cannot.
+    Database { tool: &'static str, fetch: &'static [&'static str], arguments: &'static [&'static str] },
     /// Nothing that could be run here, and why.
     Absent(&'static str),
 }
@@ -28,7 +30,9 @@ impl fmt::Display for Step {
         match self {
             Self::Tests(arguments) => write!(f, "cargo test --release --workspace {}", arguments.join(" ")),
             Self::Ours(arguments) => write!(f, "cargo xtask {}", arguments.join(" ")),
-            Self::Tool { arguments, .. } => write!(f, "cargo {}", arguments.join(" ")),
+            Self::Tool { arguments, .. } | Self::Database { arguments, .. } => {
+                write!(f, "cargo {}", arguments.join(" "))
+            }
             Self::Absent(reason) => write!(f, "not run: {reason}"),
         }
     }
@@ -67,13 +71,19 @@ pub(super) fn run(repo: &Repo, id: &str, steps: &[Step], long: bool) -> anyhow::
                 ran.push(Ran::NotRun(format!("there is no {reads} yet")));
                 continue;
             }
-            Step::Tool { tool, .. } if on_path(tool).is_none() => {
+            Step::Tool { tool, .. } | Step::Database { tool, .. } if on_path(tool).is_none() => {
                 ran.push(Ran::NotRun(format!(
                     "`{tool}` is not installed; `cargo install {tool} --locked` does"
                 )));
                 continue;
             }
-            Step::Tool { arguments, .. } => {
+            Step::Database { fetch, .. }
+                if !succeeds(repo.cargo().args(*fetch).current_dir(repo.root()))? =>
+            {
+                ran.push(Ran::NotRun(format!("`cargo {}` could not fetch the database", fetch.join(" "))));
+                continue;
+            }
+            Step::Tool { arguments, .. } | Step::Database { arguments, .. } => {
                 let mut command = repo.cargo();
                 command.args(*arguments);
                 command

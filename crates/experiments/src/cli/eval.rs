@@ -1,6 +1,5 @@
 //! `agon eval`: how a finished run does on images, class by class.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -11,7 +10,7 @@ use super::columns::columns;
 use super::fitting;
 use super::output::{say, say_json};
 use super::pictures::Pictures;
-use super::stored;
+use super::stored::{self, Stored};
 use crate::images::{DataConfig, Images};
 use crate::run::{Judged, Run};
 use crate::starts::Kind;
@@ -21,16 +20,13 @@ use crate::{Error, Result};
 /// What `agon eval` is asked.
 #[derive(Debug, Args)]
 pub(super) struct Eval {
-    /// The run: its key as `agon runs --each` prints it, or so much of it as no other run begins with
-    key: String,
+    #[command(flatten)]
+    run: Stored,
     #[command(flatten)]
     pictures: Pictures,
     /// Only so many test images, the first
     #[arg(long, value_name = "N")]
     test: Option<usize>,
-    /// The folder that `agon train` or `agon reproduce` wrote to
-    #[arg(long, value_name = "DIR", default_value = "out")]
-    out: PathBuf,
     /// Print JSON for programs
     #[arg(long)]
     json: bool,
@@ -79,10 +75,10 @@ pub(super) fn command(asked: &Eval) -> Result<ExitCode> {
 }
 
 fn answer(asked: &Eval) -> Result<Answer> {
-    let finished = stored::finished(&asked.out, &asked.key)?;
+    let finished = asked.run.finished()?;
     let run = stored::asked_for(&finished)?;
     let key = finished.spec.folder_name();
-    let needed = stored::needed(&asked.out, &run, &finished)?;
+    let needed = stored::needed(&asked.run.out, &run, &finished)?;
     if run.lacks_parameters(&finished) {
         return Err(Error::Missing(format!(
             "parameters of run {key}: `agon reproduce` keeps none of {}; `agon train` with the same config computes it \

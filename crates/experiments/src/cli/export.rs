@@ -8,7 +8,7 @@ use models::weights;
 use tensor::Tensor;
 
 use super::output::say;
-use super::stored;
+use super::stored::Stored;
 use crate::run::PARAMETERS;
 use crate::store::FinishedRun;
 use crate::tensorboard::EventFile;
@@ -17,17 +17,14 @@ use crate::{Error, Result};
 /// What `agon export` is asked.
 #[derive(Debug, Args)]
 pub(super) struct Export {
-    /// The run: its key as `agon runs --each` prints it, or so much of it as no other run begins with
-    key: String,
+    #[command(flatten)]
+    run: Stored,
     /// The file to write, or for TensorBoard the folder to which a folder of the run is added
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// What to write
     #[arg(long, value_enum, default_value = "safetensors")]
     to: Format,
-    /// The folder that `agon train` or `agon reproduce` wrote to
-    #[arg(long, value_name = "DIR", default_value = "out")]
-    out: PathBuf,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -45,7 +42,7 @@ pub(super) fn command(asked: &Export) -> Result<ExitCode> {
 
 /// Writes the file and says what is in it.
 fn export(asked: &Export) -> Result<String> {
-    let run = stored::finished(&asked.out, &asked.key)?;
+    let run = asked.run.finished()?;
     match asked.to {
         Format::Safetensors => safetensors(&run, &asked.file),
         Format::Tensorboard => tensorboard(&run, &asked.file),
@@ -120,7 +117,8 @@ mod tests {
 
     fn exported(folder: &tempfile::TempDir, key: &str) -> Result<String> {
         let file = folder.path().join("w.safetensors");
-        export(&Export { key: key.to_owned(), file, to: Format::Safetensors, out: folder.path().to_owned() })
+        let run = Stored { key: key.to_owned(), out: folder.path().to_owned() };
+        export(&Export { run, file, to: Format::Safetensors })
     }
 
     #[test]
@@ -138,12 +136,8 @@ mod tests {
     fn the_numbers_of_every_epoch_are_written_for_tensorboard() {
         let folder = stored();
         let (key, file) = (spec(0).folder_name(), folder.path().join("board"));
-        let asked = Export {
-            key: key.clone(),
-            file: file.clone(),
-            to: Format::Tensorboard,
-            out: folder.path().to_owned(),
-        };
+        let run = Stored { key: key.clone(), out: folder.path().to_owned() };
+        let asked = Export { run, file: file.clone(), to: Format::Tensorboard };
         assert!(export(&asked).unwrap().contains("1 epochs"));
         let events = std::fs::read(file.join(key).join("events.out.tfevents.0.agon")).unwrap();
         assert_eq!(crate::tensorboard::tests::read(&events), [(0, [("mse/test".to_owned(), 0.25)].into())]);

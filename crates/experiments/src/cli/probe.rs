@@ -1,6 +1,5 @@
 //! `agon probe`: what simple probes find in the frozen latent of a finished run.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -8,7 +7,7 @@ use ndarray::ArrayView2;
 use serde::Serialize;
 
 use super::output::{say, say_json};
-use super::stored;
+use super::stored::{self, Stored};
 use crate::measures::of_latents;
 use crate::run::{LARGEST_PROBED, PENALTY, PROBED};
 use crate::store::{FinishedRun, Values};
@@ -17,11 +16,8 @@ use crate::{Error, Result};
 /// What `agon probe` is asked.
 #[derive(Debug, Args)]
 pub(super) struct Probe {
-    /// The run: its key as `agon runs --each` prints it, or so much of it as no other run begins with
-    key: String,
-    /// The folder that `agon train` or `agon reproduce` wrote to
-    #[arg(long, value_name = "DIR", default_value = "out")]
-    out: PathBuf,
+    #[command(flatten)]
+    run: Stored,
     /// Print JSON for programs
     #[arg(long)]
     json: bool,
@@ -49,7 +45,7 @@ struct Found {
 }
 
 pub(super) fn command(asked: &Probe) -> Result<ExitCode> {
-    let finished = stored::finished(&asked.out, &asked.key)?;
+    let finished = asked.run.finished()?;
     let answer = answer(&finished)?;
     if asked.json {
         say_json(&answer)?

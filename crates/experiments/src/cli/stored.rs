@@ -1,6 +1,8 @@
 //! Finished runs by their keys: so much of a key is enough as no other run begins with.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
 
 use crate::nearest::nearest;
 use crate::run::{Run, RunConfig};
@@ -10,12 +12,29 @@ use crate::{Error, Result};
 /// Candidates that a message lists.
 const MOST_LISTED: usize = 5;
 
+/// A run, as a command that reads one is told it.
+#[derive(Debug, Args)]
+pub(super) struct Stored {
+    /// The run: its key as `agon runs --each` prints it, or so much of it as no other run begins with
+    pub(super) key: String,
+    /// The folder that `agon train` or `agon reproduce` wrote to
+    #[arg(long, value_name = "DIR", default_value = "out")]
+    pub(super) out: PathBuf,
+}
+
+impl Stored {
+    /// The finished run whose key begins like this.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if there is no such run, several, or one that is not finished; [`Error::Missing`] if it did
+    /// not come to a good end.
+    pub(super) fn finished(&self) -> Result<FinishedRun> {
+        finished(&self.out, &self.key)
+    }
+}
+
 /// The finished run in `out/runs` whose key begins like this.
-///
-/// # Errors
-/// [`Error::Usage`] if there is no such run, several, or one that is not finished; [`Error::Missing`] if it did not
-/// come to a good end.
-pub(super) fn finished(out: &Path, key: &str) -> Result<FinishedRun> {
+fn finished(out: &Path, key: &str) -> Result<FinishedRun> {
     let folder = out.join("runs");
     if !folder.is_dir() {
         let what = format!(
