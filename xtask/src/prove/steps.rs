@@ -103,6 +103,10 @@ pub(super) fn run(repo: &Repo, id: &str, steps: &[Step], long: bool) -> anyhow::
             }
         };
         command.current_dir(repo.root()).env(reliability::FOLDER, &folder);
+        // A measurement in an example of the documentation is no figure.
+        if matches!(step, Step::Tests(arguments) if arguments.contains(&"--doc")) {
+            command.env_remove(reliability::FOLDER);
+        }
         // The same word sizes both the reliability tests and the cases of the gradient checks.
         match long {
             true => command.env(reliability::SIZE, "long").env("AGON_CASES", "256"),
