@@ -120,7 +120,7 @@ fn the_alignment_of_digits_is_that_of_the_specification() {
 
 /// The speed and memory section of the closed forms: 12,288 numbers an image. `/usr/bin/time -v` tells the peak.
 #[test]
-#[ignore = "needs TinyImageNet in AGON_DATA, 24 GiB and a quarter of an hour"]
+#[ignore = "needs TinyImageNet in AGON_DATA, 6 GiB and a quarter of an hour"]
 fn images_of_64_pixels_in_colour_have_an_alignment_too() {
     let set = open("tiny-imagenet", None).unwrap();
     let of = Denoising::new(&moments(&set, usize::MAX)).unwrap().alignment(&Corruption::None).unwrap();
