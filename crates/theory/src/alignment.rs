@@ -24,7 +24,7 @@ impl Alignment {
     /// `R^2(k)` over the last `R^2`, that of the samples themselves, in percent. With balanced classes it is
     /// `a(k)^2 / 100`.
     pub fn r2_ratio(&self) -> Array1<f64> {
-        let full = self.r2.last().copied().expect("samples have a direction");
+        let full = self.r2.last().copied().unwrap_or(f64::NAN);
         100.0 * &self.r2 / full
     }
 

@@ -80,18 +80,7 @@ impl Corruption {
     pub fn second_moment(&self, covariance: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
         let d = covariance.nrows();
         check::samples_of_width("covariance", covariance, d)?;
-        let moments = self.moments(d)?;
-        let mut second = moments.whole * &covariance;
-        for patch in &moments.patches {
-            for (&i, &j) in patch.iter().flat_map(|i| patch.iter().map(move |j| (i, j))) {
-                second[[i, j]] += moments.same_patch * covariance[[i, j]];
-            }
-        }
-        match moments.added {
-            Added::Isotropic(variance) => second.diag_mut().mapv_inplace(|entry| entry + variance),
-            Added::Any(added) => second += &added,
-        }
-        Ok(second)
+        Ok(self.moments(d)?.second_moment(covariance))
     }
 
     /// Errs as [`Corruption::mean_factor`] does.
@@ -172,7 +161,9 @@ fn pixels(height: usize, width: usize) -> impl Iterator<Item = (usize, usize)> {
 fn check_covariance(covariance: ArrayView2<'_, f64>, d: usize) -> Result<()> {
     let what = "covariance of the noise";
     check::samples_of_width(what, covariance, d)?;
-    check::rows(what, covariance.nrows(), d)?;
+    if covariance.nrows() != d {
+        return Err(Error::shape(what, format!("{d} rows"), covariance.nrows()));
+    }
     let largest = covariance.iter().fold(0.0f64, |largest, entry| largest.max(entry.abs()));
     let rounding = d as f64 * f64::EPSILON * largest;
     let skew =
@@ -187,10 +178,25 @@ fn check_covariance(covariance: ArrayView2<'_, f64>, d: usize) -> Result<()> {
     // Rounding may push an eigenvalue of zero below it; twice as much pushes it back.
     let mut raised = covariance.to_owned();
     raised.diag_mut().mapv_inplace(|variance| variance + 2.0 * d as f64 * rounding);
-    linalg::cholesky(what, "no noise has a negative variance in any direction", raised.view()).map(|_| ())
+    linalg::cholesky(what, "no noise has a negative variance in any direction", raised).map(|_| ())
 }
 
 impl NoiseMoments<'_> {
+    /// `whole S + same_patch bd(S) + added`, `[d, d]`.
+    pub(crate) fn second_moment(&self, covariance: ArrayView2<'_, f64>) -> Array2<f64> {
+        let mut second = self.whole * &covariance;
+        for patch in &self.patches {
+            for (&i, &j) in patch.iter().flat_map(|i| patch.iter().map(move |j| (i, j))) {
+                second[[i, j]] += self.same_patch * covariance[[i, j]];
+            }
+        }
+        match self.added {
+            Added::Isotropic(variance) => second.diag_mut().mapv_inplace(|entry| entry + variance),
+            Added::Any(added) => second += &added,
+        }
+        second
+    }
+
     /// `rows (same_patch bd(S) + added)` for `rows: [r, d]`, unless it is a multiple of the rows, then `None`.
     pub(crate) fn along(
         &self,

@@ -191,13 +191,16 @@ impl Denoising {
     ) -> Result<f64> {
         check::samples_of_width("encoder", encoder, self.mean.len())?;
         check::samples_of_width("decoder", decoder, encoder.nrows())?;
-        check::rows("decoder", decoder.nrows(), self.mean.len())?;
+        if decoder.nrows() != self.mean.len() {
+            return Err(Error::shape("decoder", format!("{} rows", self.mean.len()), decoder.nrows()));
+        }
         let (v, w) = (encoder.as_standard_layout(), decoder.as_standard_layout());
-        let second = corruption.second_moment(self.covariance.view())?;
+        let noise = corruption.moments(self.mean.len())?;
+        let second = noise.second_moment(self.covariance.view());
         let codes = linalg::dot(linalg::dot(v.view(), second.view()).view(), v.t()); // V M V^T, [k, k]
         let cross = linalg::dot(v.view(), self.covariance.view()); // V S, [k, d]
         let heads = linalg::dot(w.t(), w.view()); // W^T W, [k, k]
-        let c = corruption.mean_factor(self.mean.len())?;
+        let c = noise.mean_factor;
         let inner = |a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>| (&a * &b).sum();
         Ok(self.covariance.diag().sum() - 2.0 * c * inner(w.t(), cross.view())
             + inner(heads.view(), codes.view()))

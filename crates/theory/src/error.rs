@@ -84,6 +84,16 @@ impl Error {
         Self::Shape { what, wanted: wanted.to_string(), got: got.to_string() }
     }
 
+    /// The same, of a block of columns that begins with this one.
+    pub(crate) fn columns_later(self, first: usize) -> Self {
+        match self {
+            Self::NotFinite { what, row, column, got } => {
+                Self::NotFinite { what, row, column: column + first, got }
+            }
+            other => other,
+        }
+    }
+
     pub(crate) fn out_of_range(what: &'static str, wanted: impl ToString, got: impl ToString) -> Self {
         Self::OutOfRange { what, wanted: wanted.to_string(), got: got.to_string() }
     }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
+use crate::centred::centred;
 use crate::part::{columns, elements, rows};
 use crate::{Error, Result, check, linalg};
 
@@ -47,13 +48,12 @@ impl<'a, T: Copy + Into<f64>> GramPca<'a, T> {
         }
         let mut mean = Array1::zeros(x.ncols());
         let mut gram = Array2::zeros((n, n));
-        for (block, mut mean) in
-            x.axis_chunks_iter(Axis(1), BLOCK).zip(mean.axis_chunks_iter_mut(Axis(0), BLOCK))
-        {
-            let mut block = block.mapv(Into::into).as_standard_layout().into_owned();
-            check::finite("samples", block.view())?;
-            mean.assign(&(block.sum_axis(Axis(0)) / n as f64));
-            block -= &mean;
+        for start in (0..x.ncols()).step_by(BLOCK) {
+            let range = start..x.ncols().min(start + BLOCK);
+            let block = columns(x, range.clone()).mapv(Into::into);
+            check::finite("samples", block.view()).map_err(|error| error.columns_later(start))?;
+            let (of_block, block) = centred(block.view());
+            mean.slice_axis_mut(Axis(0), range.into()).assign(&of_block);
             linalg::add_lower_dot(&mut gram, block.view(), block.t(), 1.0);
         }
         let linalg::Eigen { values, vectors } = linalg::eigen("Gram matrix", gram)?;
@@ -118,12 +118,17 @@ impl<'a, T: Copy + Into<f64>> GramPca<'a, T> {
     /// Errs if the share is not within 0 and 1.
     pub fn top_without(&self, share: f64) -> Result<usize> {
         check::share("share of the variance", share)?;
-        let total = self.energies.sum();
-        let cumulated = self.energies.iter().rev().scan(0.0, |held, energy| {
-            *held += energy / total;
-            Some(*held)
-        });
-        Ok(self.rank() - cumulated.take_while(|&held| held < share).count())
+        let held: Vec<f64> = self
+            .energies
+            .iter()
+            .rev()
+            .scan(0.0, |held, energy| {
+                *held += energy;
+                Some(*held)
+            })
+            .collect();
+        let total = held.last().copied().unwrap_or(0.0);
+        Ok(self.rank() - held.iter().take_while(|&&held| held < share * total).count())
     }
 
     /// `weights (X - mean)` for `weights: [m, n]`, block by block of columns.
@@ -196,6 +201,7 @@ mod tests {
         let variances = gram.variances();
         let below = |from: usize| variances.iter().skip(from).sum::<f64>() / variances.sum();
         assert!(below(top) < 0.25 && below(top - 1) >= 0.25);
+        assert_eq!((gram.top_without(0.0).unwrap(), gram.top_without(1.0).unwrap()), (19, 1));
         let samples = [7, 3];
         let [upper, lower] = [0..top, top..19].map(|range| gram.part(&samples, range).unwrap());
         let whole = images.mapv(f64::from).select(Axis(0), &samples);
@@ -210,10 +216,12 @@ mod tests {
     #[test]
     fn what_has_no_components_is_refused() {
         let complaint = |x: ArrayView2<'_, f32>| GramPca::fit(x).map(|_| ()).unwrap_err().to_string();
-        let same = complaint(Array2::ones((3, 5)).view());
+        let same = complaint(Array2::from_elem((3, 5), 0.1).view());
         assert_eq!(same, "samples: wanted samples that differ, got 3 equal rows");
         assert!(complaint(Array2::zeros((0, 5)).view()).starts_with("samples: wanted a matrix"));
-        assert!(complaint(Array2::from_elem((2, 2), f32::NAN).view()).contains("NaN"));
+        let mut broken = Array2::ones((3, 1_500));
+        broken[[1, 1_300]] = f32::NAN;
+        assert_eq!(complaint(broken.view()), "samples: wanted finite values, got NaN in row 1, column 1300");
         let images = images();
         let gram = GramPca::fit(images.view()).unwrap();
         let message = gram.components(3..20).unwrap_err().to_string();

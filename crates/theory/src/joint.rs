@@ -94,7 +94,7 @@ impl JointOptimum {
         }
         check::dimensions("dimensions of the code", k, 1..=self.rank())?;
         let objective = objective(&self.targets, 1.0, &self.singular.mapv(|value| value * value), lambda);
-        let eigen = linalg::eigen("objective in whitened coordinates", objective.view())?;
+        let eigen = linalg::eigen("objective in whitened coordinates", objective)?;
         let directions = rows(eigen.vectors.view(), ..k); // E^T, [k, r]
         let gains = elements(eigen.values.view(), ..k).mapv(|gain| gain.max(0.0));
         let total = self.target_energy + lambda * self.energy;

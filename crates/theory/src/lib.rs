@@ -8,7 +8,8 @@
 //! [`effective_rank`] and [`participation_ratio`] count the dimensions that it uses, [`debiased_cka`] compares two, and
 //! [`RandomProjection`] is the code that knows nothing.
 //!
-//! Nothing here draws random numbers or starts threads, so equal input gives equal bits.
+//! Nothing here draws random numbers, and work on large matrices is always cut into the same parts for the threads of
+//! rayon, so equal input gives equal bits on any number of them.
 #![forbid(unsafe_code)]
 
 mod moments;

@@ -1,7 +1,6 @@
 //! The factorisations that closed forms need, by `faer`, in the memory of what is factored where that may be large.
 
 use std::num::NonZeroUsize;
-use std::sync::Once;
 
 use faer::diag::{Diag, DiagRef};
 use faer::dyn_stack::{MemBuffer, MemStack, StackReq};
@@ -10,10 +9,9 @@ use faer::linalg::evd::tridiag::{tridiag_in_place, tridiag_in_place_scratch};
 use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd_scratch, tridiagonal_self_adjoint_evd};
 use faer::linalg::householder;
 use faer::linalg::qr::no_pivoting::factor::{qr_in_place, qr_in_place_scratch, recommended_block_size};
-use faer::linalg::solvers::Solve;
 use faer::linalg::{triangular_inverse, triangular_solve};
 use faer::reborrow::ReborrowMut;
-use faer::{Conj, Mat, MatRef, Par, Side};
+use faer::{Conj, Mat, MatRef, Par};
 use ndarray::{Array1, Array2, ArrayView2, Axis, CowArray, Ix2, ShapeBuilder};
 
 use crate::{Error, Result, check};
@@ -38,8 +36,7 @@ fn parts(size: usize) -> Par {
 /// To be asked before those parts of `faer` that read how to cut as a setting of the process: they use one thread,
 /// since all cores would mean other bits on every machine.
 fn on_one_thread() {
-    static SET: Once = Once::new();
-    SET.call_once(|| faer::set_global_parallelism(Par::Seq));
+    faer::set_global_parallelism(Par::Seq);
 }
 
 /// The eigenvalues of a symmetric matrix, falling, and its orthonormal eigenvectors as rows.
@@ -151,22 +148,25 @@ pub(crate) fn cholesky<'a>(
 
 /// The `x` with `a x = b` for a positive definite `a`, of which the lower triangle is read.
 ///
-/// Errs if a value is not finite, or `a` is not positive definite; `hint` says what to do then.
+/// Errs if a value is not finite, or `a` is not positive definite by more than rounding errors; `hint` says what to do
+/// then.
 pub(crate) fn solve_positive(
     what: &'static str,
     hint: &'static str,
     a: ArrayView2<'_, f64>,
     b: ArrayView2<'_, f64>,
 ) -> Result<Array2<f64>> {
-    check::finite(what, a)?;
     check::finite("right-hand side", b)?;
+    let l = cholesky(what, hint, a)?;
     let n = a.nrows();
-    on_one_thread();
-    let right = Mat::from_fn(b.nrows(), b.ncols(), |i, j| b[[i, j]]);
-    let factored = view(a.as_standard_layout().view())
-        .llt(Side::Lower)
-        .map_err(|_| Error::NotPositiveDefinite { what, n, hint })?;
-    Ok(array(factored.solve(right).as_ref()))
+    // A pivot is what the rows before leave of a diagonal entry: of a row that depends on them, rounding errors.
+    let rounding = n as f64 * f64::EPSILON;
+    if l.diag().iter().zip(a.diag()).any(|(pivot, &entry)| pivot * pivot <= rounding * entry) {
+        return Err(Error::NotPositiveDefinite { what, n, hint });
+    }
+    let mut x = b.to_owned();
+    triangular_solve::solve_lower_triangular_in_place(view(l.view()), view_mut(&mut x), parts(n));
+    Ok(solve_transposed_lower(l.view(), x))
 }
 
 /// `l^-1` of a lower triangular matrix without zeros on its diagonal.

@@ -130,7 +130,7 @@ impl LinearFront {
     /// The first `k` eigenvectors of `H` as rows, `[k, r]`.
     fn directions(&self, a: f64, b: f64, k: usize) -> Result<Array2<f64>> {
         let h = objective(&self.labels, b, &self.variances, a);
-        let eigen = linalg::eigen("objective in whitened coordinates", h.view())?;
+        let eigen = linalg::eigen("objective in whitened coordinates", h)?;
         let rounding = self.rank() as f64 * f64::EPSILON * eigen.values[0];
         let decided = eigen.values.iter().take_while(|&&gain| gain > rounding).count();
         if a > 0.0 || k <= decided {
@@ -138,7 +138,7 @@ impl LinearFront {
         }
         let (of_labels, rest) = eigen.vectors.view().split_at(Axis(0), decided);
         let variances = (&rest * &self.variances).dot(&rest.t());
-        let order = linalg::eigen("variance beside the labels", variances.view())?.vectors;
+        let order = linalg::eigen("variance beside the labels", variances)?.vectors;
         let of_variance = rows(order.view(), ..k - decided).dot(&rest);
         Ok(concatenate![Axis(0), of_labels, of_variance])
     }

@@ -8,6 +8,9 @@ use crate::{Error, Result, centred::centred, check, linalg};
 /// The rows that are centred and multiplied at a time: enough for the matrix product, little memory.
 const BLOCK: usize = 4_096;
 
+/// The most numbers of a sample: a covariance of more is eight terabytes.
+const MOST: usize = 1 << 20;
+
 /// The first two moments of samples `x` and of their labels `y`, written as one-hot vectors.
 ///
 /// Every block is centred by its own mean and then merged with the ones before (Chan, Golub and LeVeque): of two
@@ -32,11 +35,9 @@ pub struct Moments {
 impl Moments {
     /// Of no samples yet; they will have `d` numbers each and labels below `classes`.
     ///
-    /// Errs if either is zero, or `classes` is more than 256.
+    /// Errs if either is zero, `d` is more than a million, or `classes` is more than 256.
     pub fn new(d: usize, classes: usize) -> Result<Self> {
-        if d == 0 {
-            return Err(Error::out_of_range("numbers of a sample", "at least 1", d));
-        }
+        check::dimensions("numbers of a sample", d, 1..=MOST)?;
         check::dimensions("classes", classes, 1..=256)?;
         Ok(Self {
             mean: Array1::zeros(d),

@@ -114,7 +114,7 @@ fn weight(mut covariance: Array2<f64>, cross: Array2<f64>, penalty: f64) -> Resu
 
 #[cfg(test)]
 mod tests {
-    use ndarray::{Axis, array};
+    use ndarray::{Axis, array, concatenate};
 
     use super::*;
     use crate::noise::Noise;
@@ -184,15 +184,17 @@ mod tests {
 
     #[test]
     fn inputs_that_are_all_the_same_predict_the_mean() {
-        let ridge = Ridge::fit_classes(Array2::zeros((4, 2)).view(), &[0, 1, 1, 1], 2, 1e-3).unwrap();
-        assert_eq!(ridge.predict(array![[5.0, 5.0]].view()).unwrap(), array![[0.25, 0.75]]);
-        assert_eq!(ridge.accuracy(Array2::zeros((4, 2)).view(), &[0, 1, 1, 1]).unwrap(), 0.75);
+        let same = Array2::from_elem((6, 2), 0.1);
+        let ridge = Ridge::fit_classes(same.view(), &[0, 1, 1, 1, 0, 1], 2, 1e-3).unwrap();
+        let shares = ridge.predict(array![[5.0, 5.0]].view()).unwrap();
+        assert_eq!(shares, array![[2.0 / 6.0, 4.0 / 6.0]]);
+        assert_eq!(ridge.accuracy(same.view(), &[0, 1, 1, 1, 0, 1]).unwrap(), 4.0 / 6.0);
     }
 
     #[test]
     fn dead_columns_need_a_penalty_and_what_does_not_fit_is_refused() {
         let mut x = Noise::new(5).normal(6, 2);
-        x.column_mut(1).fill(0.0);
+        x.column_mut(1).fill(0.1);
         let y = Array2::ones((6, 1));
         let complaint = |x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>, penalty| {
             Ridge::fit(x, y, penalty).map(|_| ()).unwrap_err().to_string()
@@ -200,6 +202,11 @@ mod tests {
         let singular = "covariance of the inputs: wanted a positive definite 2 × 2 matrix, got one that is singular \
                         or indefinite; give a penalty above 0 if columns depend on each other";
         assert_eq!(complaint(x.view(), y.view(), 0.0), singular);
+        for seed in 0..20 {
+            let column = Noise::new(seed).normal(6, 1);
+            let twins = concatenate![Axis(1), column, column];
+            assert_eq!(complaint(twins.view(), y.view(), 0.0), singular);
+        }
         assert!(Ridge::fit(x.view(), y.view(), 1e-6).is_ok());
         let few = complaint(x.view(), rows(y.view(), 1..), 1.0);
         assert_eq!(few, "targets: wanted 6, one for each sample, got 5");

@@ -49,6 +49,7 @@ impl Corrupted {
             true => {
                 let mut second = block(noise.view(), 0, 0, [r, r]);
                 let outside = take_outside(&mut second, noise.view(), samples)?;
+                drop(noise);
                 (second, Some(outside))
             }
             false => (noise, None),
