@@ -78,12 +78,14 @@ fn covariances_give_the_alignment_that_samples_give() {
 /// Fact A12: codes of all dimensions hold what the samples themselves do, by a route that knows no code.
 #[test]
 fn alignment_never_falls_and_ends_with_what_least_squares_explain_from_the_samples() {
-    let (x, labels) = problem(300, 4);
+    let (x, mut labels) = problem(300, 4);
+    // Samples that are known by their class as they are would be explained whole by any wrong formula that ends at 1.
+    labels.iter_mut().step_by(3).enumerate().for_each(|(i, label)| *label = (i % CLASSES) as u8);
     let y = one_hot(&labels, CLASSES);
     let energy = (&y - &y.mean_axis(Axis(0)).unwrap()).mapv(|value| value * value).sum();
     let left = Ridge::fit(x.view(), y.view(), 0.0).unwrap().mse(x.view(), y.view()).unwrap();
     let explained = 1.0 - left * y.len() as f64 / energy;
-    assert!(explained > 0.1 && explained < 0.99, "{explained}");
+    assert!(explained > 0.1 && explained < 0.9, "{explained}");
     for corruption in corruptions() {
         let Alignment { alignment, r2 } = denoising(&x, &labels).alignment(&corruption).unwrap();
         assert_eq!((alignment.len(), alignment[49]), (50, 100.0));
