@@ -60,7 +60,9 @@ where
 /// the accumulator times the partial sum, which is taken to be no larger than four times the largest number
 /// of the result: `2 n epsilon`. Inputs, gradients handed down and results are rounded to the stored type:
 /// four roundings of it are allowed. A gradient that reads a stored output moves with that output's rounding
-/// by [`Cases::OUTPUT_SENSITIVITY`]. A number that is as close as the type can be is right, also where it
+/// by [`Cases::OUTPUT_SENSITIVITY`]. Where terms cancel, their sums are larger than what is left of them: a result that
+/// is further off is compared again with what it moves by when each number that goes in moves by its own size
+/// ([`moved`]). A number that is as close as the type can be is right, also where it
 /// overflows, and below the smallest normal number a fast path may give zero.
 ///
 /// # Errors
@@ -73,8 +75,8 @@ where
     let wide = narrow.each_ref().map(|input| input.to_dtype(DType::F64));
     let (narrow_outputs, narrow_saved) = case.op.forward(narrow.each_ref())?;
     let (wide_outputs, wide_saved) = case.op.forward(wide.each_ref())?;
-    let within = |what: String, got: &Tensor, expected: &Tensor, from_output: f64| {
-        let largest = largest(expected);
+    let within = |what: String, got: &Tensor, expected: &Tensor, (from_output, size): (f64, f64)| {
+        let largest = largest(expected).max(size);
         let roundings = 2.0 * case.reduced as f64 * dtype.accumulator().epsilon() + 4.0 * dtype.epsilon();
         let allowed = roundings * largest + from_output + f64::from(f32::MIN_POSITIVE);
         let rounded = expected.to_dtype(got.dtype()).to_f64_vec();
@@ -89,7 +91,10 @@ where
         Ok(())
     };
     for (output, (got, expected)) in narrow_outputs.iter().zip(&wide_outputs).enumerate() {
-        within(format!("output {output}"), got, expected, 0.0)?;
+        let judge = |size| within(format!("output {output}"), got, expected, (0.0, size));
+        let outputs =
+            |inputs: [&Tensor; N], _: &[Tensor; M]| Ok(case.op.forward(inputs)?.0[output].to_f64_vec());
+        judge(0.0).or_else(|_| judge(moved(outputs, wide.each_ref(), &numbered(&wide_outputs))?))?;
     }
     // The weights are rounded first, so that both sides differentiate in the same direction.
     let weights = numbered(&wide_outputs);
@@ -101,10 +106,54 @@ where
     let from_output: f64 =
         wide_outputs.iter().zip(&wide_weights).map(|(output, dout)| largest(output) * largest(dout)).sum();
     let from_output = O::OUTPUT_SENSITIVITY * dtype.epsilon() / 2.0 * from_output;
-    for (input, (got, expected)) in got.iter().flatten().zip(expected.iter().flatten()).enumerate() {
-        within(format!("the gradient by input {input}"), got, expected, from_output)?;
+    for (input, (got, expected)) in got.iter().zip(&expected).enumerate() {
+        let (Some(got), Some(expected)) = (got, expected) else { continue };
+        let judge =
+            |size| within(format!("the gradient by input {input}"), got, expected, (from_output, size));
+        let gradient = |inputs: [&Tensor; N], douts: &[Tensor; M]| {
+            let (_, saved) = case.op.forward(inputs)?;
+            let gradients = gradients(&case.op, &saved, douts, [true; N])?;
+            Ok(gradients[input].as_ref().map_or_else(Vec::new, Tensor::to_f64_vec))
+        };
+        judge(0.0).or_else(|_| judge(moved(gradient, wide.each_ref(), &wide_weights)?))?;
     }
     Ok(())
+}
+
+/// The most that a result moves, per unit, when each number that goes into it moves by a small share of its size, up or
+/// down: about the size of the terms that it is a sum of, also where they cancel. Where it jumps, as at a tie, it says
+/// nothing: zero.
+fn moved<const N: usize, const M: usize>(
+    result: impl Fn([&Tensor; N], &[Tensor; M]) -> Result<Vec<f64>>,
+    inputs: [&Tensor; N],
+    douts: &[Tensor; M],
+) -> Result<f64> {
+    let steps = [1.0 / 1_048_576.0, 1.0 / 4_194_304.0];
+    let here = result(inputs, douts)?;
+    let mut most: f64 = 0.0;
+    for pattern in 0..4 {
+        let shaken = |tensor: &Tensor, number: usize, step: f64| {
+            let signs = weights(tensor.shape(), (pattern * (N + M) + number) as u64).to_f64_vec();
+            let numbers = tensor.to_f64_vec().into_iter().zip(signs);
+            let numbers = numbers.map(|(x, sign)| x * (1.0 + step * sign.signum())).collect();
+            Tensor::from_vec::<f64>(numbers, tensor.shape())
+        };
+        let mut slopes = [0.0f64; 2];
+        for (slope, step) in slopes.iter_mut().zip(steps) {
+            let mut near = Vec::with_capacity(N + M);
+            for (number, tensor) in inputs.into_iter().chain(douts).enumerate() {
+                near.push(shaken(tensor, number, step)?);
+            }
+            let douts = std::array::from_fn(|output| near[N + output].clone());
+            let there = result(std::array::from_fn(|input| &near[input]), &douts)?;
+            let gaps = here.iter().zip(&there).map(|(here, there)| (here - there).abs());
+            *slope = gaps.fold(0.0, f64::max) / step;
+        }
+        if slopes[1] < 2.0 * slopes[0] {
+            most = most.max(slopes[0]);
+        }
+    }
+    Ok(most)
 }
 
 /// The largest size of a number in the tensor.
@@ -192,6 +241,16 @@ mod tests {
         let mut runner = proptest::test_runner::TestRunner::deterministic();
         let mut tensor = || values(&[3, 2]).new_tree(&mut runner).unwrap().current();
         Case { op: Planted(mistake), inputs: [tensor(), tensor()], reduced: 1 }
+    }
+
+    #[test]
+    fn what_cancels_counts_by_the_size_of_its_terms_and_a_jump_by_nothing() {
+        let [x, y] = [3.0, -2.999].map(|value| Tensor::from_vec::<f64>(vec![value], &[1]).unwrap());
+        let first = |tensor: &Tensor| tensor.to_f64_vec()[0];
+        let sum = |[x, y]: [&Tensor; 2], _: &[Tensor; 0]| Ok(vec![first(x) + first(y)]);
+        assert!((moved(sum, [&x, &y], &[]).unwrap() - 5.999).abs() < 1e-6);
+        let jump = |[x, _]: [&Tensor; 2], _: &[Tensor; 0]| Ok(vec![f64::from(first(x) > 3.0)]);
+        assert_eq!(moved(jump, [&x, &y], &[]).unwrap(), 0.0);
     }
 
     #[test]

@@ -272,6 +272,9 @@ pub(crate) mod cases {
     use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<3> for LayerNorm {
+        // `backward` reads the normalised numbers. Rows here spread by 1 or more, and the weights are below 2.
+        const OUTPUT_SENSITIVITY: f64 = 4.0;
+
         const LINEAR: [bool; 3] = [false, true, true];
 
         fn claim(class: ShapeClass) -> Claim {
