@@ -60,10 +60,10 @@ where
 /// the accumulator times the partial sum, which is taken to be no larger than four times the largest number
 /// of the result: `2 n epsilon`. Inputs, gradients handed down and results are rounded to the stored type:
 /// four roundings of it are allowed. A gradient that reads a stored output moves with that output's rounding
-/// by [`Cases::OUTPUT_SENSITIVITY`]. Where terms cancel, their sums are larger than what is left of them: a result that
-/// is further off is compared again with what it moves by when each number that goes in moves by its own size
-/// ([`moved`]). A number that is as close as the type can be is right, also where it
-/// overflows, and below the smallest normal number a fast path may give zero.
+/// by [`Cases::OUTPUT_SENSITIVITY`]. Where terms cancel, their sums are larger than what is left of them: a result
+/// that is further off is compared again with what it moves by when each number that goes in moves by its own size.
+/// A number that is as close as the type can be is right, also where it overflows, and below the smallest normal
+/// number a fast path may give zero.
 ///
 /// # Errors
 /// [`Error::Imprecise`] with the place and both numbers.
