@@ -8,10 +8,9 @@
 //! Threads share the images. Each output is one sum in one order, and the gradient by the weight adds up the
 //! sums of fixed groups of images in order, so the number of threads changes no bit.
 
-#[cfg(target_arch = "x86_64")]
-mod avx512;
-mod product;
 mod reads;
+mod panels;
+mod product;
 mod weave;
 
 use std::borrow::Cow;
@@ -19,9 +18,10 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use self::product::{Left, Output, Right, floats, sum_over_pixels};
+use self::product::{Left, Output, Right, sum_over_pixels};
 use self::reads::{Columns, Reads};
 use self::weave::weave;
+use crate::gemm::{Tiles, floats};
 use crate::{Epilogue, Start, planes};
 
 /// The sizes of a convolution of images `[n, c, image]` with a weight `[o, c, kernel]` to `[n, o, out]`.
@@ -89,16 +89,16 @@ impl Convolution {
     }
 
     /// The product that gives the convolution.
-    fn forward<'a>(&self, weight: &'a [f32], may_be_avx512: bool) -> Phase<'a> {
+    fn forward<'a>(&self, weight: &'a [f32], tiles: Tiles) -> Phase<'a> {
         let reads = Reads::new(self.c, self.image, self.out, self.stride, &self.taps());
-        let left = left(Cow::Borrowed(weight), self.o, reads.steps.len(), may_be_avx512);
+        let left = left(Cow::Borrowed(weight), self.o, reads.steps.len(), tiles);
         Phase { reads, left, step: [1; 2] }
     }
 
     /// The products that give the gradient by the input: pixel `p` of it adds up what the taps `t` with
     /// `p + padding - t = stride q` have sent to output `q`. With `p = first + stride i`, these taps are the
     /// same for all `i`, and `q = i + (first + padding - t) / stride`.
-    fn backward(&self, weight: &[f32], may_be_avx512: bool) -> Vec<Phase<'static>> {
+    fn backward(&self, weight: &[f32], tiles: Tiles) -> Vec<Phase<'static>> {
         let mut phases = Vec::new();
         for first in (0..self.stride[0]).flat_map(|row| (0..self.stride[1]).map(move |column| [row, column]))
         {
@@ -123,15 +123,15 @@ impl Convolution {
                 }
             }
             let reads = Reads::new(self.o, self.out, grid, [1; 2], &offsets);
-            let left = left(Cow::Owned(turned), self.c, reads.steps.len(), may_be_avx512);
+            let left = left(Cow::Owned(turned), self.c, reads.steps.len(), tiles);
             phases.push(Phase { reads, left, step: self.stride });
         }
         phases
     }
 }
 
-fn left(numbers: Cow<'_, [f32]>, rows: usize, steps: usize, may_be_avx512: bool) -> Option<Left<'_>> {
-    (rows * steps > 0).then(|| Left::new(numbers, rows, steps, may_be_avx512))
+fn left(numbers: Cow<'_, [f32]>, rows: usize, steps: usize, tiles: Tiles) -> Option<Left<'_>> {
+    (rows * steps > 0).then(|| Left::new(numbers, rows, steps, tiles))
 }
 
 /// What comes before and after a product: a bias for each channel, and a function of each result.
@@ -151,7 +151,7 @@ impl Around<'_> {
 /// `y = epilogue(bias + x * weight)`
 pub fn conv2d_f32(y: &mut [f32], x: &[f32], weight: &[f32], around: Around<'_>, sizes: Convolution) {
     sizes.check(x, weight, y);
-    each_image(y, [sizes.n, sizes.o], sizes.out, x, &[sizes.forward(weight, true)], around);
+    each_image(y, [sizes.n, sizes.o], sizes.out, x, &[sizes.forward(weight, Tiles::fastest())], around);
 }
 
 /// The gradient by the images from the gradient `dy` by the output; with something around it, a transposed
@@ -164,7 +164,7 @@ pub fn conv2d_grad_input_f32(
     sizes: Convolution,
 ) {
     sizes.check(dx, weight, dy);
-    each_image(dx, [sizes.n, sizes.c], sizes.image, dy, &sizes.backward(weight, true), around);
+    each_image(dx, [sizes.n, sizes.c], sizes.image, dy, &sizes.backward(weight, Tiles::fastest()), around);
 }
 
 /// Computes the output `[n, channels, image]` by its phases, some images at a time.
@@ -246,10 +246,10 @@ impl Phase<'_> {
 
 /// The gradient by the weight from the images and the gradient `dy` by the output.
 pub fn conv2d_grad_weight_f32(dweight: &mut [f32], x: &[f32], dy: &[f32], sizes: Convolution) {
-    grad_weight(dweight, x, dy, sizes, true);
+    grad_weight(dweight, x, dy, sizes, Tiles::fastest());
 }
 
-fn grad_weight(dweight: &mut [f32], x: &[f32], dy: &[f32], sizes: Convolution, may_be_avx512: bool) {
+fn grad_weight(dweight: &mut [f32], x: &[f32], dy: &[f32], sizes: Convolution, tiles: Tiles) {
     sizes.check(x, dweight, dy);
     dweight.fill(0.0);
     if dweight.is_empty() || dy.is_empty() {
@@ -266,9 +266,7 @@ fn grad_weight(dweight: &mut [f32], x: &[f32], dy: &[f32], sizes: Convolution, m
         .collect();
     let sums: Vec<_> = tasks
         .par_iter()
-        .map(|[channels, images]| {
-            part_of_grad_weight(x, dy, sizes, channels.clone(), images.clone(), may_be_avx512)
-        })
+        .map(|[channels, images]| part_of_grad_weight(x, dy, sizes, channels.clone(), images.clone(), tiles))
         .collect();
     for ([channels, _], sum) in tasks.iter().zip(&sums) {
         let sum: &[f32] = bytemuck::cast_slice(sum.bytes());
@@ -287,7 +285,7 @@ fn part_of_grad_weight(
     sizes: Convolution,
     channels: Range<usize>,
     images: Range<usize>,
-    may_be_avx512: bool,
+    tiles: Tiles,
 ) -> crate::memory::Buffer {
     let (x_plane, pixels) = (Convolution::area(sizes.image), Convolution::area(sizes.out));
     let reads = Reads::new(channels.len(), sizes.image, sizes.out, sizes.stride, &sizes.taps());
@@ -311,7 +309,7 @@ fn part_of_grad_weight(
         let left = if here.len() == 1 { of_dy } else { by_channels(turned, of_dy, sizes.o, pixels) };
         let right = Right { source: source.numbers(), columns: &columns, steps: &reads.steps };
         let out = Output { numbers: &mut *numbers, row_stride: steps };
-        sum_over_pixels(out, left, sizes.o, right, start, may_be_avx512);
+        sum_over_pixels(out, left, sizes.o, right, start, tiles);
         start = Start::Output;
     }
     sum

@@ -1,11 +1,95 @@
-//! Matrix products in `f32`: our own for AVX-512, the `gemm` crate's elsewhere.
+//! Matrix products in `f32`: our own tiles for processors with AVX-512 or AVX2, the `gemm` crate's for others.
 
+pub(crate) mod simd;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512;
-#[cfg(target_arch = "x86_64")]
-pub(crate) mod pack;
+#[cfg(test)]
+pub(crate) mod plain;
+mod tile;
+mod pack;
+mod product;
 
 use gemm::Parallelism;
+
+pub(crate) use self::pack::pack_rows;
+pub(crate) use self::product::{Output, balanced, floats, of_panels};
+pub(crate) use self::simd::{Simd, compiled_for};
+
+/// Who computes products.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tiles {
+    /// Ours, for AVX-512.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    /// Ours, for AVX2 with fused multiply-adds.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// Ours, without vectors, in the sizes of AVX-512.
+    #[cfg(test)]
+    Plain,
+    /// The `gemm` crate.
+    Foreign,
+}
+
+impl Tiles {
+    /// The fastest on this processor.
+    pub(crate) fn fastest() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx512f") {
+                return Self::Avx512;
+            }
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                return Self::Avx2;
+            }
+        }
+        Self::Foreign
+    }
+
+    /// All that this processor can run.
+    #[cfg(test)]
+    pub(crate) fn all_here() -> Vec<Self> {
+        let mut all = vec![Self::Foreign, Self::Plain];
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx512f") {
+                all.push(Self::Avx512);
+            }
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                all.push(Self::Avx2);
+            }
+        }
+        all
+    }
+}
+
+/// `with_tiles!(tiles, S => ours, foreign)`: the first expression with the kind of processor that `tiles` are for as
+/// the type `S`, or the second.
+macro_rules! with_tiles {
+    ($tiles:expr, $S:ident => $ours:expr, $foreign:expr) => {
+        match $tiles {
+            #[cfg(target_arch = "x86_64")]
+            $crate::gemm::Tiles::Avx512 => {
+                type $S = $crate::gemm::avx512::Avx512;
+                $ours
+            }
+            #[cfg(target_arch = "x86_64")]
+            $crate::gemm::Tiles::Avx2 => {
+                type $S = $crate::gemm::avx2::Avx2;
+                $ours
+            }
+            #[cfg(test)]
+            $crate::gemm::Tiles::Plain => {
+                type $S = $crate::gemm::plain::Plain;
+                $ours
+            }
+            $crate::gemm::Tiles::Foreign => $foreign,
+        }
+    };
+}
+pub(crate) use with_tiles;
 
 /// A matrix in row-major storage, or the transpose of one.
 #[derive(Debug, Clone, Copy)]
@@ -77,26 +161,29 @@ pub fn gemm_f32(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, start: Start<'_>)
     if m * n == 0 {
         return;
     }
-    #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx512f") {
-        return shared_avx512(out, a, b, start);
-    }
-    portable(out, a, b, start);
+    by_tiles(Tiles::fastest(), out, a, b, start);
+}
+
+/// The product by these tiles, which the processor can run.
+fn by_tiles(tiles: Tiles, out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, start: Start<'_>) {
+    // SAFETY: tiles are named only where the processor has been asked for what they need.
+    with_tiles!(tiles, S => unsafe { shared::<S>(out, a, b, start) }, foreign(out, a, b, start));
 }
 
 /// Below this many multiply-adds waking another thread costs more than it saves.
-#[cfg(target_arch = "x86_64")]
 const WORTH_SHARING: usize = 1 << 20;
 
 /// Gives each thread some of the rows, or some of the columns where there are more of them.
-#[cfg(target_arch = "x86_64")]
-fn shared_avx512(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, start: Start<'_>) {
+///
+/// # Safety
+/// The processor is of the kind `S`.
+unsafe fn shared<S: Simd>(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, start: Start<'_>) {
     let (m, k, n) = (a.rows, a.columns, b.columns);
     let threads = if m * k * n < WORTH_SHARING { 1 } else { rayon::current_num_threads() };
-    let whole = avx512::Output { start: out.as_mut_ptr(), row_stride: n };
+    let whole = Output { start: out.as_mut_ptr(), row_stride: n };
     if threads == 1 {
-        // SAFETY: the processor was asked for AVX-512F; `out` has `m` rows of `n` numbers and is ours.
-        return unsafe { avx512::product(whole, a, b, start) };
+        // SAFETY: `out` has `m` rows of `n` numbers and is ours; the caller vouches for the processor.
+        return unsafe { product::product::<S>(whole, a, b, start) };
     }
     let by_rows = m >= n;
     let (length, grain) = if by_rows { (m, 1) } else { (n, 16) };
@@ -109,7 +196,7 @@ fn shared_avx512(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, start: Start<'_>
                 let offset = if by_rows { range.start * n } else { range.start };
                 // SAFETY: the offset lies within `out`.
                 let begin = unsafe { (address as *mut f32).add(offset) };
-                let part = avx512::Output { start: begin, row_stride: n };
+                let part = Output { start: begin, row_stride: n };
                 let (a, b, start) = match by_rows {
                     true => (a.rows(range), b, start),
                     false => {
@@ -120,16 +207,16 @@ fn shared_avx512(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, start: Start<'_>
                         (a, b.columns(range), start)
                     }
                 };
-                // SAFETY: the processor was asked for AVX-512F; the parts do not overlap, and the scope ends
-                // before `out` is given back.
-                unsafe { avx512::product(part, a, b, start) };
+                // SAFETY: the caller vouches for the processor; the parts do not overlap, and the scope ends before
+                // `out` is given back.
+                unsafe { product::product::<S>(part, a, b, start) };
             });
         }
     });
 }
 
-/// The product for any processor.
-fn portable(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, start: Start<'_>) {
+/// The product by the `gemm` crate.
+fn foreign(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, start: Start<'_>) {
     let (m, k, n) = (a.rows, a.columns, b.columns);
     if let Start::Bias(bias) = start {
         out.chunks_exact_mut(n).for_each(|row| row.copy_from_slice(bias));
@@ -182,9 +269,9 @@ mod tests {
         );
         let before = numbers(m * n, 3);
         for start in [Start::Zero, Start::Output, Start::Bias(&bias)] {
-            for product in [gemm_f32, portable] {
+            for tiles in Tiles::all_here() {
                 let mut out = before.clone();
-                product(&mut out, of_a, of_b, start);
+                by_tiles(tiles, &mut out, of_a, of_b, start);
                 for (place, &got) in out.iter().enumerate() {
                     let (i, j) = (place / n, place % n);
                     let sum: f64 = (0..k).map(|l| at(i, l) * bt(l, j)).sum();
@@ -199,7 +286,7 @@ mod tests {
                     let error = (f64::from(got) - expected).abs();
                     assert!(
                         error <= allowed,
-                        "{m}x{k}x{n} {transpose:?} {start:?} at {i}, {j}: {got} {expected}"
+                        "{tiles:?} {m}x{k}x{n} {transpose:?} {start:?} at {i}, {j}: {got} {expected}"
                     );
                 }
             }
@@ -208,8 +295,8 @@ mod tests {
 
     #[test]
     fn every_edge_of_a_tile_agrees_with_plain_loops() {
-        for m in [1, 2, 13, 14, 15, 29] {
-            for n in [1, 15, 16, 17, 31, 32, 33, 65] {
+        for m in [1, 2, 5, 6, 7, 13, 14, 15, 29] {
+            for n in [1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 65] {
                 for (transpose_a, transpose_b) in [(false, false), (true, false), (false, true), (true, true)]
                 {
                     check(m, 7, n, [transpose_a, transpose_b]);
@@ -220,12 +307,14 @@ mod tests {
 
     #[test]
     fn every_edge_of_a_block_agrees_with_plain_loops() {
-        for k in [0, 1, 8, 9, 391, 392, 393, 800] {
+        for k in [0, 1, 7, 8, 9, 256, 257, 391, 392, 393, 800] {
             check(3, k, 5, [false, true]);
             check(3, k, 5, [true, false]);
         }
         check(16, 20, 321, [false, false]);
         check(30, 20, 700, [true, true]);
+        check(150, 3, 40, [false, true]);
+        check(3, 2, 2070, [false, false]);
     }
 
     #[test]

@@ -4,14 +4,9 @@ use std::borrow::Cow;
 
 use gemm::Parallelism;
 
-#[cfg(target_arch = "x86_64")]
-use super::avx512;
+use super::panels::{pack_pixels, pack_steps};
 use super::reads::{Columns, LANES};
-#[cfg(target_arch = "x86_64")]
-use crate::gemm::{
-    avx512::{INNER_BLOCK, TILE_ROWS, balanced},
-    pack::pack_rows,
-};
+use crate::gemm::{self as products, Simd, Tiles, balanced, floats, of_panels, pack_rows, with_tiles};
 use crate::memory::Buffer;
 use crate::{Matrix, Start};
 
@@ -37,56 +32,63 @@ pub(super) struct Output<'a> {
 /// The matrix on the left of a product over channels and taps, ready to be multiplied.
 pub(super) struct Left<'a> {
     numbers: Cow<'a, [f32]>,
-    pub(super) rows: usize,
-    /// Panels of all blocks of steps, one behind the other, where the processor has AVX-512.
+    rows: usize,
+    tiles: Tiles,
+    /// Panels of all blocks of steps, one behind the other, where the tiles are ours.
     panels: Option<Buffer>,
 }
 
-pub(super) fn has_avx512() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    return is_x86_feature_detected!("avx512f");
-    #[cfg(not(target_arch = "x86_64"))]
-    return false;
+impl Output<'_> {
+    /// The product of panels.
+    ///
+    /// # Safety
+    /// The processor is of the kind `S`.
+    unsafe fn product<S: Simd>(self, sizes: [usize; 3], panels: [&[f32]; 2], start: Start<'_>) {
+        let [m, _, n] = sizes;
+        assert!(self.numbers.len() >= (m - 1) * self.row_stride + n, "the output holds the product");
+        let out = products::Output { start: self.numbers.as_mut_ptr(), row_stride: self.row_stride };
+        // SAFETY: the assert vouches for the output, the caller for the processor.
+        unsafe { of_panels::<S>(out, sizes, panels, start) };
+    }
 }
 
-pub(super) fn floats(len: usize) -> Buffer {
-    Buffer::of(size_of::<f32>() * len)
+/// # Safety
+/// The processor is of the kind `S`.
+unsafe fn panels_of<S: Simd>(numbers: &[f32], rows: usize, steps: usize) -> Buffer {
+    let mut buffer = floats(rows * steps);
+    let to: &mut [f32] = bytemuck::cast_slice_mut(buffer.bytes_mut());
+    let inner = balanced(steps, S::INNER_BLOCK);
+    let matrix = Matrix::new(numbers, rows, steps, false);
+    for first in (0..steps).step_by(inner) {
+        let here = inner.min(steps - first);
+        let block = &mut to[first * rows..(first + here) * rows];
+        // SAFETY: the caller vouches for the processor.
+        unsafe { pack_rows::<S>(block, matrix, first, here, balanced(rows, S::TILE_ROWS)) };
+    }
+    buffer
 }
 
 impl<'a> Left<'a> {
-    /// `numbers` has `rows` rows of `steps` numbers, neither of them zero.
-    pub(super) fn new(numbers: Cow<'a, [f32]>, rows: usize, steps: usize, may_be_avx512: bool) -> Self {
-        let mut panels = None;
-        #[cfg(target_arch = "x86_64")]
-        if may_be_avx512 && has_avx512() {
-            let mut buffer = floats(rows * steps);
-            let to: &mut [f32] = bytemuck::cast_slice_mut(buffer.bytes_mut());
-            let inner = balanced(steps, INNER_BLOCK);
-            let matrix = Matrix::new(&numbers, rows, steps, false);
-            for first in (0..steps).step_by(inner) {
-                let here = inner.min(steps - first);
-                let block = &mut to[first * rows..(first + here) * rows];
-                // SAFETY: the processor was asked for AVX-512F.
-                unsafe { pack_rows(block, matrix, first, here, balanced(rows, TILE_ROWS)) };
-            }
-            panels = Some(buffer);
-        }
-        Self { numbers, rows, panels }
+    /// `numbers` has `rows` rows of `steps` numbers, neither of them zero; the processor can run the tiles.
+    pub(super) fn new(numbers: Cow<'a, [f32]>, rows: usize, steps: usize, tiles: Tiles) -> Self {
+        // SAFETY: tiles are named only where the processor has been asked for what they need.
+        let panels = with_tiles!(tiles, S => Some(unsafe { panels_of::<S>(&numbers, rows, steps) }), None);
+        Self { numbers, rows, tiles, panels }
     }
 
     /// `out[row][pixel] = start + sum over steps of self[row][step] right[step][pixel]`
     pub(super) fn times_pixels(&self, out: Output<'_>, right: Right<'_>, start: Start<'_>) {
-        match &self.panels {
-            #[cfg(target_arch = "x86_64")]
-            Some(panels) => self.times_pixels_avx512(bytemuck::cast_slice(panels.bytes()), out, right, start),
-            _ => self.times_pixels_portable(out, right, start),
-        }
+        // SAFETY: as in `new`.
+        with_tiles!(self.tiles, S => unsafe { self.by_tiles::<S>(out, right, start) },
+            self.times_pixels_foreign(out, right, start));
     }
 
-    #[cfg(target_arch = "x86_64")]
-    fn times_pixels_avx512(&self, of_left: &[f32], out: Output<'_>, right: Right<'_>, start: Start<'_>) {
+    /// # Safety
+    /// The processor is of the kind `S`.
+    unsafe fn by_tiles<S: Simd>(&self, out: Output<'_>, right: Right<'_>, start: Start<'_>) {
+        let of_left: &[f32] = bytemuck::cast_slice(self.panels.as_ref().expect("tiles have panels").bytes());
         let Right { columns, steps, .. } = right;
-        let inner = balanced(steps.len(), INNER_BLOCK);
+        let inner = balanced(steps.len(), S::INNER_BLOCK);
         let mut panels = floats(inner * LANES * VECTORS.min(columns.vectors.len()));
         let panels: &mut [f32] = bytemuck::cast_slice_mut(panels.bytes_mut());
         for (block, vectors) in columns.vectors.chunks(VECTORS).enumerate() {
@@ -95,20 +97,18 @@ impl<'a> Left<'a> {
             for first in (0..steps.len()).step_by(inner) {
                 let steps = &steps[first..steps.len().min(first + inner)];
                 let start = if first == 0 { start } else { Start::Output };
-                let tile_rows = balanced(self.rows, TILE_ROWS);
                 let part = Output { numbers: &mut out.numbers[column..], row_stride: out.row_stride };
                 let of_left = &of_left[first * self.rows..];
-                // SAFETY: panels of the left matrix are there only where the processor has AVX-512F.
+                // SAFETY: the caller vouches for the processor.
                 unsafe {
-                    avx512::pack_pixels(panels, Right { steps, ..right }, vectors);
-                    let sizes = [self.rows, steps.len(), width];
-                    avx512::product(part, sizes, tile_rows, [of_left, panels], start);
+                    pack_pixels::<S>(panels, Right { steps, ..right }, vectors);
+                    part.product::<S>([self.rows, steps.len(), width], [of_left, panels], start);
                 }
             }
         }
     }
 
-    fn times_pixels_portable(&self, out: Output<'_>, right: Right<'_>, start: Start<'_>) {
+    fn times_pixels_foreign(&self, out: Output<'_>, right: Right<'_>, start: Start<'_>) {
         let steps = right.steps.len();
         let mut read = floats(steps * LANES * VECTORS);
         let read: &mut [f32] = bytemuck::cast_slice_mut(read.bytes_mut());
@@ -117,7 +117,7 @@ impl<'a> Left<'a> {
             let a = Strided { numbers: &self.numbers, row_stride: steps, column_stride: 1 };
             let b = Strided { numbers: read, row_stride: width, column_stride: 1 };
             let part = Output { numbers: &mut out.numbers[first * LANES..], row_stride: out.row_stride };
-            portable(part, [self.rows, steps, width], [a, b], start);
+            foreign(part, [self.rows, steps, width], [a, b], start);
         }
     }
 }
@@ -130,18 +130,16 @@ pub(super) fn sum_over_pixels(
     rows: usize,
     right: Right<'_>,
     start: Start<'_>,
-    may_be_avx512: bool,
+    tiles: Tiles,
 ) {
-    #[cfg(target_arch = "x86_64")]
-    if may_be_avx512 && has_avx512() {
-        return sum_over_pixels_avx512(out, left, rows, right, start);
-    }
-    let _ = may_be_avx512;
-    sum_over_pixels_portable(out, left, rows, right, start);
+    // SAFETY: tiles are named only where the processor has been asked for what they need.
+    with_tiles!(tiles, S => unsafe { sum_by_tiles::<S>(out, left, rows, right, start) },
+        sum_over_pixels_foreign(out, left, rows, right, start));
 }
 
-#[cfg(target_arch = "x86_64")]
-fn sum_over_pixels_avx512(
+/// # Safety
+/// The processor is of the kind `S`.
+unsafe fn sum_by_tiles<S: Simd>(
     out: Output<'_>,
     left: &[f32],
     rows: usize,
@@ -157,19 +155,24 @@ fn sum_over_pixels_avx512(
     for (block, vectors) in columns.vectors.chunks(INNER_VECTORS).enumerate() {
         let first = block * INNER_VECTORS * LANES;
         let pixels = (columns.len - first).min(INNER_VECTORS * LANES);
-        let tile_rows = balanced(rows, TILE_ROWS);
         let part = Output { numbers: &mut *out.numbers, row_stride: out.row_stride };
-        // SAFETY: the processor was asked for AVX-512F.
+        // SAFETY: the caller vouches for the processor.
         unsafe {
-            pack_rows(&mut of_left[..rows * pixels], matrix, first, pixels, tile_rows);
-            avx512::pack_steps(panels, right, vectors);
-            avx512::product(part, [rows, pixels, steps], tile_rows, [of_left, panels], start);
+            pack_rows::<S>(
+                &mut of_left[..rows * pixels],
+                matrix,
+                first,
+                pixels,
+                balanced(rows, S::TILE_ROWS),
+            );
+            pack_steps::<S>(panels, right, vectors);
+            part.product::<S>([rows, pixels, steps], [of_left, panels], start);
         }
         start = Start::Output;
     }
 }
 
-fn sum_over_pixels_portable(
+fn sum_over_pixels_foreign(
     out: Output<'_>,
     left: &[f32],
     rows: usize,
@@ -184,7 +187,7 @@ fn sum_over_pixels_portable(
         let a = Strided { numbers: &left[first * LANES..], row_stride: right.columns.len, column_stride: 1 };
         let b = Strided { numbers: read, row_stride: 1, column_stride: pixels };
         let part = Output { numbers: &mut *out.numbers, row_stride: out.row_stride };
-        portable(part, [rows, pixels, steps], [a, b], start);
+        foreign(part, [rows, pixels, steps], [a, b], start);
         start = Start::Output;
     }
 }
@@ -209,8 +212,8 @@ struct Strided<'a> {
     column_stride: usize,
 }
 
-/// `out = start + a b` for any processor, on this thread.
-fn portable(out: Output<'_>, [m, k, n]: [usize; 3], [a, b]: [Strided<'_>; 2], start: Start<'_>) {
+/// `out = start + a b` by the `gemm` crate, on this thread.
+fn foreign(out: Output<'_>, [m, k, n]: [usize; 3], [a, b]: [Strided<'_>; 2], start: Start<'_>) {
     let last = |x: &Strided<'_>, rows: usize, columns: usize| {
         (rows - 1) * x.row_stride + (columns - 1) * x.column_stride
     };
@@ -218,7 +221,7 @@ fn portable(out: Output<'_>, [m, k, n]: [usize; 3], [a, b]: [Strided<'_>; 2], st
     assert!((m - 1) * out.row_stride + n <= out.numbers.len(), "the output holds the product");
     // SAFETY: the asserts vouch for every element of the three matrices.
     unsafe {
-        gemm::gemm(
+        ::gemm::gemm(
             m,
             n,
             k,

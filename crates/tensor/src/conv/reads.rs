@@ -129,7 +129,7 @@ pub(super) struct Vector {
 }
 
 /// With more runs than this a gather is faster.
-const MOST_RUNS: usize = 6;
+pub(super) const MOST_RUNS: usize = 6;
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Run {

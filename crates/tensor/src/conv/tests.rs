@@ -1,4 +1,4 @@
-//! The products against plain loops in 64 bits, by our tiles and by the `gemm` crate.
+//! The products against plain loops in 64 bits, by all tiles that the processor can run.
 
 use super::*;
 
@@ -57,20 +57,20 @@ fn check(s: Convolution) {
         dx[at_x] += dy * weight;
         dweight[at_weight] += x * dy;
     });
-    for may_be_avx512 in [true, false] {
+    for tiles in Tiles::all_here() {
         let mut got = vec![f32::NAN; y.len()];
         let around = Around { bias: Some(&bias), epilogue: Epilogue::Identity };
-        each_image(&mut got, [s.n, s.o], s.out, &x, &[s.forward(&weight, may_be_avx512)], around);
+        each_image(&mut got, [s.n, s.o], s.out, &x, &[s.forward(&weight, tiles)], around);
         assert_close("y", s, &got, &y, s.c * area(s.kernel) + 1);
         let rectified: Vec<f32> = got.iter().map(|y| y.max(0.0)).collect();
         let around = Around { epilogue: Epilogue::Relu, ..around };
-        each_image(&mut got, [s.n, s.o], s.out, &x, &[s.forward(&weight, may_be_avx512)], around);
+        each_image(&mut got, [s.n, s.o], s.out, &x, &[s.forward(&weight, tiles)], around);
         assert_eq!(got, rectified);
         let mut got = vec![f32::NAN; dx.len()];
-        each_image(&mut got, [s.n, s.c], s.image, &dy, &s.backward(&weight, may_be_avx512), Around::NOTHING);
+        each_image(&mut got, [s.n, s.c], s.image, &dy, &s.backward(&weight, tiles), Around::NOTHING);
         assert_close("dx", s, &got, &dx, s.o * area(s.kernel));
         let mut got = vec![f32::NAN; weight.len()];
-        grad_weight(&mut got, &x, &dy, s, may_be_avx512);
+        grad_weight(&mut got, &x, &dy, s, tiles);
         assert_close("dweight", s, &got, &dweight, s.n * area(s.out));
     }
 }

@@ -1,0 +1,119 @@
+//! Packs what [`Reads`](super::reads::Reads) names into panels for the tiles of the matrix product.
+
+use super::product::Right;
+use super::reads::{LANES, MOST_RUNS, Vector};
+use crate::gemm::{Simd, compiled_for};
+
+/// How the lanes of one register are read: some of the pixels of a [`Vector`], from `first` on.
+struct Lanes<'a, S: Simd> {
+    /// The lanes of each run of neighbours and where its lane 0 would lie; without any the places are gathered.
+    runs: [(S::Mask, isize); MOST_RUNS],
+    n_runs: usize,
+    places: &'a [i32],
+}
+
+impl<'a, S: Simd> Lanes<'a, S> {
+    /// # Safety
+    /// The processor is of the kind `S`.
+    #[inline(always)]
+    unsafe fn new(vector: &'a Vector, first: usize) -> Self {
+        // SAFETY: handed on.
+        let mut runs = [(unsafe { S::mask(0) }, 0); MOST_RUNS];
+        let mut n_runs = 0;
+        for run in &vector.runs[..vector.n_runs] {
+            let lanes = run.lanes >> first & (u16::MAX >> (16 - S::LANES));
+            if lanes != 0 {
+                // SAFETY: handed on.
+                runs[n_runs] = (unsafe { S::mask(lanes) }, run.origin as isize + first as isize);
+                n_runs += 1;
+            }
+        }
+        Self { runs, n_runs, places: &vector.places[first..first + S::LANES] }
+    }
+
+    /// The numbers of these pixels for one step.
+    ///
+    /// # Safety
+    /// The processor is of the kind `S`; every place of the vector can be read from `source` on.
+    #[inline(always)]
+    unsafe fn read(&self, source: *const f32) -> S::Vector {
+        // SAFETY: masked lanes are not read, and the others are places of the vector.
+        unsafe {
+            if self.n_runs == 0 {
+                return S::gather(source, self.places.as_ptr());
+            }
+            let at = |run: usize| source.wrapping_offset(self.runs[run].1);
+            let mut numbers = S::load_some(self.runs[0].0, at(0));
+            for run in 1..self.n_runs {
+                numbers = S::load_into(numbers, self.runs[run].0, at(run));
+            }
+            numbers
+        }
+    }
+}
+
+compiled_for! {
+    /// Panels of the columns of a tile: for each step the numbers of the pixels beside each other.
+    ///
+    /// # Safety
+    /// The processor is of the kind `S`; `vectors` are some of the columns' and the steps some of those that their
+    /// `reach` was computed with.
+    pub(super) unsafe fn pack_pixels<S: Simd>(panels: &mut [f32], right: Right<'_>, vectors: &[Vector]) {
+        let Right { source, columns, steps } = right;
+        assert!(columns.reach < source.len(), "the source holds what is read");
+        for (panel, vectors) in
+            panels.chunks_mut(S::TILE_COLUMNS * steps.len()).zip(vectors.chunks(S::TILE_COLUMNS / LANES))
+        {
+            let width = LANES * vectors.len();
+            assert!(panel.len() >= width * steps.len(), "a panel holds all pixels of all steps");
+            let parts = vectors.iter().flat_map(|vector| (0..LANES).step_by(S::LANES).map(move |first| (vector, first)));
+            for (place, (vector, first)) in parts.enumerate() {
+                let to = panel.as_mut_ptr().wrapping_add(place * S::LANES);
+                // SAFETY: the two asserts vouch for what is read and written.
+                unsafe {
+                    let lanes = Lanes::<S>::new(vector, first);
+                    for (step, &of_step) in steps.iter().enumerate() {
+                        S::store(to.add(step * width), lanes.read(source.as_ptr().add(of_step)));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Panels of as many steps as a tile has columns: for each pixel the numbers of the steps beside each other.
+    ///
+    /// # Safety
+    /// As [`pack_pixels`].
+    pub(super) unsafe fn pack_steps<S: Simd>(panels: &mut [f32], right: Right<'_>, vectors: &[Vector]) {
+        let Right { source, columns, steps } = right;
+        assert!(columns.reach < source.len(), "the source holds what is read");
+        let pixels: usize = vectors.iter().map(|vector| vector.len).sum();
+        for (panel, steps) in panels.chunks_mut(S::TILE_COLUMNS * pixels).zip(steps.chunks(S::TILE_COLUMNS)) {
+            let width = steps.len().next_multiple_of(LANES);
+            assert!(panel.len() >= width * pixels, "a panel holds all steps of all pixels");
+            for place in (0..width).step_by(S::LANES) {
+                let steps = steps.get(place..steps.len().min(place + S::LANES)).unwrap_or_default();
+                let mut pixel = 0;
+                for vector in vectors {
+                    for first in (0..vector.len).step_by(S::LANES) {
+                        let here = S::LANES.min(vector.len - first);
+                        // SAFETY: the first assert vouches for every place of every vector and step, the second for
+                        // `(pixel + here - 1) * width + place + S::LANES` numbers of the panel.
+                        unsafe {
+                            let lanes = Lanes::<S>::new(vector, first);
+                            let mut square = S::square();
+                            for (row, &of_step) in square.as_mut().iter_mut().zip(steps) {
+                                *row = lanes.read(source.as_ptr().add(of_step));
+                            }
+                            S::transpose(&mut square);
+                            for (line, &numbers) in square.as_ref()[..here].iter().enumerate() {
+                                S::store(panel.as_mut_ptr().add((pixel + line) * width + place), numbers);
+                            }
+                        }
+                        pixel += here;
+                    }
+                }
+            }
+        }
+    }
+}

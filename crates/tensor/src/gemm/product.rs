@@ -1,0 +1,96 @@
+//! A product in blocks that suit the caches, from panels that suit the tiles.
+//!
+//! Each number of the output is one chain of multiply-adds for each block of the inner size, in order; no choice that
+//! depends on the number of threads changes it.
+
+use super::pack::{pack_columns, pack_rows};
+use super::simd::Simd;
+use super::tile::{PANEL_GRAIN, tile};
+use super::{Matrix, Start};
+use crate::memory::Buffer;
+
+/// Where the output lies: a row-major matrix of which this product writes some rows and columns.
+#[derive(Clone, Copy)]
+pub(crate) struct Output {
+    pub(crate) start: *mut f32,
+    pub(crate) row_stride: usize,
+}
+
+/// `out = a b` for the rows of `a` and the columns of `b`, starting from what `start` says.
+///
+/// # Safety
+/// The processor is of the kind `S`. `out` points to `a.rows` rows of at least `b.columns` numbers, `row_stride` apart,
+/// which nobody else touches meanwhile. A bias in `start` has `b.columns` numbers.
+pub(super) unsafe fn product<S: Simd>(out: Output, a: Matrix<'_>, b: Matrix<'_>, start: Start<'_>) {
+    let (m, k, n) = (a.rows, a.columns, b.columns);
+    let inner = balanced(k.max(1), S::INNER_BLOCK);
+    let tile_rows = balanced(m, S::TILE_ROWS);
+    let mut packed_a = floats(m * inner);
+    let mut packed_b = floats(inner * S::COLUMN_BLOCK.min(n.next_multiple_of(PANEL_GRAIN)));
+    let packed_a: &mut [f32] = bytemuck::cast_slice_mut(packed_a.bytes_mut());
+    let packed_b: &mut [f32] = bytemuck::cast_slice_mut(packed_b.bytes_mut());
+    for first in (0..k.max(1)).step_by(inner) {
+        let steps = inner.min(k - first);
+        // SAFETY: the processor is of the kind `S`, as the caller vouches.
+        unsafe { pack_rows::<S>(packed_a, a, first, steps, tile_rows) };
+        for column in (0..n).step_by(S::COLUMN_BLOCK) {
+            let columns = S::COLUMN_BLOCK.min(n - column);
+            // After the first block of the inner size every tile goes on from what it has written.
+            let start = if first == 0 { start.at_column(column) } else { Start::Output };
+            // SAFETY: as above; these columns lie within the output.
+            unsafe {
+                pack_columns::<S>(packed_b, b, first, steps, column, columns);
+                let out = Output { start: out.start.add(column), ..out };
+                of_panels::<S>(out, [m, steps, columns], [packed_a, packed_b], start);
+            }
+        }
+    }
+}
+
+/// `out = start + a b` for packed panels: `m` rows and `n` columns, summed over `k`.
+///
+/// # Safety
+/// The processor is of the kind `S`. `out` points to `m` rows of at least `n` numbers, `row_stride` apart, which nobody
+/// else touches meanwhile. A bias in `start` has `n` numbers.
+pub(crate) unsafe fn of_panels<S: Simd>(
+    out: Output,
+    [m, k, n]: [usize; 3],
+    [a, b]: [&[f32]; 2],
+    start: Start<'_>,
+) {
+    assert!(a.len() >= m * k, "the panels on the left hold all steps of all rows");
+    assert!(
+        b.len() >= n.next_multiple_of(PANEL_GRAIN) * k,
+        "the panels on the right hold all steps of all columns"
+    );
+    let tile_rows = balanced(m, S::TILE_ROWS);
+    let one = |row: usize, column: usize| {
+        let (rows, width) = (tile_rows.min(m - row), S::TILE_COLUMNS.min(n - column));
+        let (of_a, of_b) = (a[row * k..].as_ptr(), b[column * k..].as_ptr());
+        // SAFETY: the tile's rows and columns lie within the output; its panels hold `k` steps each.
+        unsafe {
+            let to = out.start.add(row * out.row_stride + column);
+            tile::<S>(rows, width, k, of_a, of_b, to, out.row_stride, start.at_column(column));
+        }
+    };
+    let rows_at_once = (S::ROW_BLOCK / tile_rows).max(1) * tile_rows;
+    for first in (0..m).step_by(rows_at_once.min(m).max(1)) {
+        let rows = || (first..m.min(first.saturating_add(rows_at_once))).step_by(tile_rows);
+        let columns = || (0..n).step_by(S::TILE_COLUMNS);
+        if S::RIGHT_STAYS {
+            columns().for_each(|column| rows().for_each(|row| one(row, column)));
+        } else {
+            rows().for_each(|row| columns().for_each(|column| one(row, column)));
+        }
+    }
+}
+
+/// The size of equal parts that are at most `most` long.
+pub(crate) fn balanced(whole: usize, most: usize) -> usize {
+    whole.div_ceil(whole.div_ceil(most).max(1)).max(1)
+}
+
+/// Memory for so many numbers.
+pub(crate) fn floats(len: usize) -> Buffer {
+    Buffer::of(size_of::<f32>() * len)
+}

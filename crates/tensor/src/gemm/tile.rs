@@ -1,0 +1,99 @@
+//! One tile of a product: a few rows and columns that stay in registers while they are summed.
+
+use super::Start;
+use super::simd::{Simd, compiled_for};
+
+/// Panels of the matrix on the right have a multiple of so many columns.
+pub(crate) const PANEL_GRAIN: usize = 16;
+
+compiled_for! {
+    /// `c = start + a b` for a tile of `rows` rows and `width` columns, by the kernel of its size.
+    ///
+    /// # Safety
+    /// The processor is of the kind `S`; `a` points to `steps * rows` numbers, `b` to `steps` times `width` numbers,
+    /// rounded up to a multiple of [`PANEL_GRAIN`]; the tile's rows at `c`, `row_stride` apart, can be written, and read
+    /// where `start` says so; a bias has the tile's columns.
+    pub(crate) unsafe fn tile<S: Simd>(
+        rows: usize,
+        width: usize,
+        steps: usize,
+        a: *const f32,
+        b: *const f32,
+        c: *mut f32,
+        row_stride: usize,
+        start: Start<'_>,
+    ) {
+        macro_rules! of_size {
+            ($($rows:literal)*) => {
+                match (rows, width > S::LANES) {
+                    $(
+                        // SAFETY: handed on.
+                        ($rows, false) => unsafe { kernel::<S, $rows, 1>(width, steps, a, b, c, row_stride, start) },
+                        // SAFETY: handed on.
+                        ($rows, true) => unsafe { kernel::<S, $rows, 2>(width, steps, a, b, c, row_stride, start) },
+                    )*
+                    _ => unreachable!("a tile has 1 to 14 rows"),
+                }
+            };
+        }
+        of_size!(1 2 3 4 5 6 7 8 9 10 11 12 13 14)
+    }
+}
+
+/// `c = start + a b` for a tile of `ROWS` rows and `VECTORS` vectors of columns.
+///
+/// # Safety
+/// As [`tile`].
+#[inline(always)]
+unsafe fn kernel<S: Simd, const ROWS: usize, const VECTORS: usize>(
+    width: usize,
+    steps: usize,
+    a: *const f32,
+    b: *const f32,
+    c: *mut f32,
+    row_stride: usize,
+    start: Start<'_>,
+) {
+    if ROWS > S::TILE_ROWS {
+        unreachable!("tiles have no more rows than suit the processor");
+    }
+    let b_step = if VECTORS * S::LANES <= PANEL_GRAIN { PANEL_GRAIN } else { 2 * PANEL_GRAIN };
+    // SAFETY: every pointer stays within what the caller vouches for; vectors at the right edge are read and written
+    // under the mask.
+    unsafe {
+        let mut sums = [[S::zero(); VECTORS]; ROWS];
+        for step in 0..steps {
+            let mut of_b = [S::zero(); VECTORS];
+            for (v, of_b) in of_b.iter_mut().enumerate() {
+                *of_b = S::load(b.add(step * b_step + v * S::LANES));
+            }
+            for (row, sums) in sums.iter_mut().enumerate() {
+                let of_a = S::splat(*a.add(step * ROWS + row));
+                for (sum, of_b) in sums.iter_mut().zip(of_b) {
+                    *sum = S::multiply_add(of_a, of_b, *sum);
+                }
+            }
+        }
+        let last = S::first(width - (VECTORS - 1) * S::LANES);
+        let whole = width == VECTORS * S::LANES;
+        for (row, sums) in sums.iter().enumerate() {
+            for (v, &sum) in sums.iter().enumerate() {
+                let to = c.add(row * row_stride + v * S::LANES);
+                let masked = v + 1 == VECTORS && !whole;
+                let read = |from: *const f32| match masked {
+                    true => S::load_some(last, from),
+                    false => S::load(from),
+                };
+                let sum = match start {
+                    Start::Zero => sum,
+                    Start::Output => S::add(sum, read(to)),
+                    Start::Bias(bias) => S::add(sum, read(bias.as_ptr().add(v * S::LANES))),
+                };
+                match masked {
+                    true => S::store_some(last, to, sum),
+                    false => S::store(to, sum),
+                }
+            }
+        }
+    }
+}
