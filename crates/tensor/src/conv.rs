@@ -13,7 +13,6 @@ mod panels;
 mod product;
 mod weave;
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -55,9 +54,9 @@ const PARTS: usize = 16;
 
 /// One product that gives every `step`-th row and column of the output. The first ones of all phases follow
 /// each other in row-major order.
-struct Phase<'a> {
+struct Phase {
     reads: Reads,
-    left: Option<Left<'a>>,
+    left: Option<Left>,
     step: [usize; 2],
 }
 
@@ -89,16 +88,16 @@ impl Convolution {
     }
 
     /// The product that gives the convolution.
-    fn forward<'a>(&self, weight: &'a [f32], tiles: Tiles) -> Phase<'a> {
+    fn forward(&self, weight: &[f32], tiles: Tiles) -> Phase {
         let reads = Reads::new(self.c, self.image, self.out, self.stride, &self.taps());
-        let left = left(Cow::Borrowed(weight), self.o, reads.steps.len(), tiles);
+        let left = left(weight, self.o, reads.steps.len(), tiles);
         Phase { reads, left, step: [1; 2] }
     }
 
     /// The products that give the gradient by the input: pixel `p` of it adds up what the taps `t` with
     /// `p + padding - t = stride q` have sent to output `q`. With `p = first + stride i`, these taps are the
     /// same for all `i`, and `q = i + (first + padding - t) / stride`.
-    fn backward(&self, weight: &[f32], tiles: Tiles) -> Vec<Phase<'static>> {
+    fn backward(&self, weight: &[f32], tiles: Tiles) -> Vec<Phase> {
         let mut phases = Vec::new();
         for first in (0..self.stride[0]).flat_map(|row| (0..self.stride[1]).map(move |column| [row, column]))
         {
@@ -123,14 +122,14 @@ impl Convolution {
                 }
             }
             let reads = Reads::new(self.o, self.out, grid, [1; 2], &offsets);
-            let left = left(Cow::Owned(turned), self.c, reads.steps.len(), tiles);
+            let left = left(&turned, self.c, reads.steps.len(), tiles);
             phases.push(Phase { reads, left, step: self.stride });
         }
         phases
     }
 }
 
-fn left(numbers: Cow<'_, [f32]>, rows: usize, steps: usize, tiles: Tiles) -> Option<Left<'_>> {
+fn left(numbers: &[f32], rows: usize, steps: usize, tiles: Tiles) -> Option<Left> {
     (rows * steps > 0).then(|| Left::new(numbers, rows, steps, tiles))
 }
 
@@ -173,7 +172,7 @@ fn each_image(
     [n, channels]: [usize; 2],
     image: [usize; 2],
     x: &[f32],
-    phases: &[Phase<'_>],
+    phases: &[Phase],
     Around { bias, epilogue }: Around<'_>,
 ) {
     assert!(bias.is_none_or(|bias| bias.len() == channels), "a bias has a number for each channel");
@@ -222,7 +221,7 @@ fn each_image(
     });
 }
 
-impl Phase<'_> {
+impl Phase {
     /// `[channels, images, pixels of this phase]`
     fn compute(&self, numbers: &mut [f32], columns: &Columns, images: &[&[f32]], bias: Option<&[f32]>) {
         if columns.len == 0 {

@@ -1,17 +1,14 @@
-//! Matrix products in `f32`: our own tiles for processors with AVX-512 or AVX2, the `gemm` crate's for others.
+//! Matrix products in `f32`, by tiles for processors with AVX-512, with AVX2, and for any.
 
 pub(crate) mod simd;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512;
-#[cfg(test)]
 pub(crate) mod plain;
 mod tile;
 mod pack;
 mod product;
-
-use gemm::Parallelism;
 
 pub(crate) use self::pack::pack_rows;
 pub(crate) use self::product::{Output, balanced, floats, of_panels};
@@ -20,17 +17,17 @@ pub(crate) use self::simd::{Simd, compiled_for};
 /// Who computes products.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tiles {
-    /// Ours, for AVX-512.
+    /// For AVX-512.
     #[cfg(target_arch = "x86_64")]
     Avx512,
-    /// Ours, for AVX2 with fused multiply-adds.
+    /// For AVX2 with fused multiply-adds.
     #[cfg(target_arch = "x86_64")]
     Avx2,
-    /// Ours, without vectors, in the sizes of AVX-512.
-    #[cfg(test)]
+    /// For any processor.
     Plain,
-    /// The `gemm` crate.
-    Foreign,
+    /// For any processor, in the sizes of AVX-512.
+    #[cfg(test)]
+    Wide,
 }
 
 impl Tiles {
@@ -45,13 +42,13 @@ impl Tiles {
                 return Self::Avx2;
             }
         }
-        Self::Foreign
+        Self::Plain
     }
 
     /// All that this processor can run.
     #[cfg(test)]
     pub(crate) fn all_here() -> Vec<Self> {
-        let mut all = vec![Self::Foreign, Self::Plain];
+        let mut all = vec![Self::Plain, Self::Wide];
         #[cfg(target_arch = "x86_64")]
         {
             if is_x86_feature_detected!("avx512f") {
@@ -65,27 +62,29 @@ impl Tiles {
     }
 }
 
-/// `with_tiles!(tiles, S => ours, foreign)`: the first expression with the kind of processor that `tiles` are for as
-/// the type `S`, or the second.
+/// `with_tiles!(tiles, S => expression)`: the expression with the kind of processor that `tiles` are for as the type `S`.
 macro_rules! with_tiles {
-    ($tiles:expr, $S:ident => $ours:expr, $foreign:expr) => {
+    ($tiles:expr, $S:ident => $expression:expr) => {
         match $tiles {
             #[cfg(target_arch = "x86_64")]
             $crate::gemm::Tiles::Avx512 => {
                 type $S = $crate::gemm::avx512::Avx512;
-                $ours
+                $expression
             }
             #[cfg(target_arch = "x86_64")]
             $crate::gemm::Tiles::Avx2 => {
                 type $S = $crate::gemm::avx2::Avx2;
-                $ours
+                $expression
+            }
+            $crate::gemm::Tiles::Plain => {
+                type $S = $crate::gemm::plain::Plain<8>;
+                $expression
             }
             #[cfg(test)]
-            $crate::gemm::Tiles::Plain => {
-                type $S = $crate::gemm::plain::Plain;
-                $ours
+            $crate::gemm::Tiles::Wide => {
+                type $S = $crate::gemm::plain::Plain<16>;
+                $expression
             }
-            $crate::gemm::Tiles::Foreign => $foreign,
         }
     };
 }
@@ -167,7 +166,7 @@ pub fn gemm_f32(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, start: Start<'_>)
 /// The product by these tiles, which the processor can run.
 fn by_tiles(tiles: Tiles, out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, start: Start<'_>) {
     // SAFETY: tiles are named only where the processor has been asked for what they need.
-    with_tiles!(tiles, S => unsafe { shared::<S>(out, a, b, start) }, foreign(out, a, b, start));
+    with_tiles!(tiles, S => unsafe { shared::<S>(out, a, b, start) });
 }
 
 /// Below this many multiply-adds waking another thread costs more than it saves.
@@ -213,39 +212,6 @@ unsafe fn shared<S: Simd>(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, start: 
             });
         }
     });
-}
-
-/// The product by the `gemm` crate.
-fn foreign(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, start: Start<'_>) {
-    let (m, k, n) = (a.rows, a.columns, b.columns);
-    if let Start::Bias(bias) = start {
-        out.chunks_exact_mut(n).for_each(|row| row.copy_from_slice(bias));
-    }
-    // SAFETY: the strides come from `Matrix::new`, which checked them against the slices' lengths; `out`
-    // has `m * n` elements and is borrowed alone.
-    unsafe {
-        gemm::gemm(
-            m,
-            n,
-            k,
-            out.as_mut_ptr(),
-            1,
-            n as isize,
-            !matches!(start, Start::Zero),
-            a.data.as_ptr(),
-            a.column_stride as isize,
-            a.row_stride as isize,
-            b.data.as_ptr(),
-            b.column_stride as isize,
-            b.row_stride as isize,
-            1.0,
-            1.0,
-            false,
-            false,
-            false,
-            Parallelism::Rayon(0),
-        );
-    }
 }
 
 #[cfg(test)]

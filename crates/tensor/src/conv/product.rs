@@ -1,8 +1,4 @@
-//! Products of a matrix in memory with numbers that are read from images: by our tiles or the `gemm` crate.
-
-use std::borrow::Cow;
-
-use gemm::Parallelism;
+//! Products of a matrix in memory with numbers that are read from images while they are packed.
 
 use super::panels::{pack_pixels, pack_steps};
 use super::reads::{Columns, LANES};
@@ -30,12 +26,11 @@ pub(super) struct Output<'a> {
 }
 
 /// The matrix on the left of a product over channels and taps, ready to be multiplied.
-pub(super) struct Left<'a> {
-    numbers: Cow<'a, [f32]>,
+pub(super) struct Left {
     rows: usize,
     tiles: Tiles,
-    /// Panels of all blocks of steps, one behind the other, where the tiles are ours.
-    panels: Option<Buffer>,
+    /// Panels of all blocks of steps, one behind the other.
+    panels: Buffer,
 }
 
 impl Output<'_> {
@@ -68,25 +63,24 @@ unsafe fn panels_of<S: Simd>(numbers: &[f32], rows: usize, steps: usize) -> Buff
     buffer
 }
 
-impl<'a> Left<'a> {
+impl Left {
     /// `numbers` has `rows` rows of `steps` numbers, neither of them zero; the processor can run the tiles.
-    pub(super) fn new(numbers: Cow<'a, [f32]>, rows: usize, steps: usize, tiles: Tiles) -> Self {
+    pub(super) fn new(numbers: &[f32], rows: usize, steps: usize, tiles: Tiles) -> Self {
         // SAFETY: tiles are named only where the processor has been asked for what they need.
-        let panels = with_tiles!(tiles, S => Some(unsafe { panels_of::<S>(&numbers, rows, steps) }), None);
-        Self { numbers, rows, tiles, panels }
+        let panels = with_tiles!(tiles, S => unsafe { panels_of::<S>(numbers, rows, steps) });
+        Self { rows, tiles, panels }
     }
 
     /// `out[row][pixel] = start + sum over steps of self[row][step] right[step][pixel]`
     pub(super) fn times_pixels(&self, out: Output<'_>, right: Right<'_>, start: Start<'_>) {
         // SAFETY: as in `new`.
-        with_tiles!(self.tiles, S => unsafe { self.by_tiles::<S>(out, right, start) },
-            self.times_pixels_foreign(out, right, start));
+        with_tiles!(self.tiles, S => unsafe { self.by_tiles::<S>(out, right, start) });
     }
 
     /// # Safety
     /// The processor is of the kind `S`.
     unsafe fn by_tiles<S: Simd>(&self, out: Output<'_>, right: Right<'_>, start: Start<'_>) {
-        let of_left: &[f32] = bytemuck::cast_slice(self.panels.as_ref().expect("tiles have panels").bytes());
+        let of_left: &[f32] = bytemuck::cast_slice(self.panels.bytes());
         let Right { columns, steps, .. } = right;
         let inner = balanced(steps.len(), S::INNER_BLOCK);
         let mut panels = floats(inner * LANES * VECTORS.min(columns.vectors.len()));
@@ -107,19 +101,6 @@ impl<'a> Left<'a> {
             }
         }
     }
-
-    fn times_pixels_foreign(&self, out: Output<'_>, right: Right<'_>, start: Start<'_>) {
-        let steps = right.steps.len();
-        let mut read = floats(steps * LANES * VECTORS);
-        let read: &mut [f32] = bytemuck::cast_slice_mut(read.bytes_mut());
-        for first in (0..right.columns.vectors.len()).step_by(VECTORS) {
-            let width = right.read(read, first, VECTORS);
-            let a = Strided { numbers: &self.numbers, row_stride: steps, column_stride: 1 };
-            let b = Strided { numbers: read, row_stride: width, column_stride: 1 };
-            let part = Output { numbers: &mut out.numbers[first * LANES..], row_stride: out.row_stride };
-            foreign(part, [self.rows, steps, width], [a, b], start);
-        }
-    }
 }
 
 /// `out[row][step] = start + sum over pixels of left[row][pixel] right[step][pixel]`, for a matrix of `rows`
@@ -133,8 +114,7 @@ pub(super) fn sum_over_pixels(
     tiles: Tiles,
 ) {
     // SAFETY: tiles are named only where the processor has been asked for what they need.
-    with_tiles!(tiles, S => unsafe { sum_by_tiles::<S>(out, left, rows, right, start) },
-        sum_over_pixels_foreign(out, left, rows, right, start));
+    with_tiles!(tiles, S => unsafe { sum_by_tiles::<S>(out, left, rows, right, start) });
 }
 
 /// # Safety
@@ -169,78 +149,5 @@ unsafe fn sum_by_tiles<S: Simd>(
             part.product::<S>([rows, pixels, steps], [of_left, panels], start);
         }
         start = Start::Output;
-    }
-}
-
-fn sum_over_pixels_foreign(
-    out: Output<'_>,
-    left: &[f32],
-    rows: usize,
-    right: Right<'_>,
-    mut start: Start<'_>,
-) {
-    let steps = right.steps.len();
-    let mut read = floats(steps * LANES * INNER_VECTORS);
-    let read: &mut [f32] = bytemuck::cast_slice_mut(read.bytes_mut());
-    for first in (0..right.columns.vectors.len()).step_by(INNER_VECTORS) {
-        let pixels = right.read(read, first, INNER_VECTORS);
-        let a = Strided { numbers: &left[first * LANES..], row_stride: right.columns.len, column_stride: 1 };
-        let b = Strided { numbers: read, row_stride: 1, column_stride: pixels };
-        let part = Output { numbers: &mut *out.numbers, row_stride: out.row_stride };
-        foreign(part, [rows, pixels, steps], [a, b], start);
-        start = Start::Output;
-    }
-}
-
-impl Right<'_> {
-    /// Writes the numbers of up to `count` vectors of pixels, a row for each step, and says how many pixels
-    /// these are.
-    fn read(&self, to: &mut [f32], first: usize, count: usize) -> usize {
-        let vectors = &self.columns.vectors[first..self.columns.vectors.len().min(first + count)];
-        let pixels: usize = vectors.iter().map(|vector| vector.len).sum();
-        for (row, &step) in to.chunks_exact_mut(pixels).zip(self.steps) {
-            let places = vectors.iter().flat_map(|vector| &vector.places[..vector.len]);
-            row.iter_mut().zip(places).for_each(|(to, &place)| *to = self.source[step + place as usize]);
-        }
-        pixels
-    }
-}
-
-struct Strided<'a> {
-    numbers: &'a [f32],
-    row_stride: usize,
-    column_stride: usize,
-}
-
-/// `out = start + a b` by the `gemm` crate, on this thread.
-fn foreign(out: Output<'_>, [m, k, n]: [usize; 3], [a, b]: [Strided<'_>; 2], start: Start<'_>) {
-    let last = |x: &Strided<'_>, rows: usize, columns: usize| {
-        (rows - 1) * x.row_stride + (columns - 1) * x.column_stride
-    };
-    assert!(last(&a, m, k) < a.numbers.len() && last(&b, k, n) < b.numbers.len(), "the matrices are whole");
-    assert!((m - 1) * out.row_stride + n <= out.numbers.len(), "the output holds the product");
-    // SAFETY: the asserts vouch for every element of the three matrices.
-    unsafe {
-        ::gemm::gemm(
-            m,
-            n,
-            k,
-            out.numbers.as_mut_ptr(),
-            1,
-            out.row_stride as isize,
-            matches!(start, Start::Output),
-            a.numbers.as_ptr(),
-            a.column_stride as isize,
-            a.row_stride as isize,
-            b.numbers.as_ptr(),
-            b.column_stride as isize,
-            b.row_stride as isize,
-            1.0,
-            1.0,
-            false,
-            false,
-            false,
-            Parallelism::None,
-        );
     }
 }

@@ -1,85 +1,109 @@
-//! Vectors of 16 numbers for any processor, as slow as they are plain: with them the tests go through what is written
-//! over [`Simd`] in the sizes of AVX-512, whatever the processor.
+//! Any processor: vectors are arrays, and the compiler makes of them what it can.
+//!
+//! With 8 lanes these are the products of processors that have no tiles of their own. With 16 they have the sizes of
+//! AVX-512, so that tests go through what is written over [`Simd`] in those sizes on any machine.
 
 use super::simd::Simd;
 use crate::Widest;
 
-/// No vectors at all.
+/// Vectors of so many numbers, 8 or 16, without asking for anything of the processor.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Plain;
+pub(crate) struct Plain<const LANES: usize>;
 
-const LANES: usize = 16;
+/// `a b + c`, rounded once where the processor always can.
+#[inline(always)]
+fn multiply_add(a: f32, b: f32, c: f32) -> f32 {
+    if cfg!(any(target_arch = "aarch64", target_feature = "fma")) { a.mul_add(b, c) } else { a * b + c }
+}
 
 #[allow(clippy::undocumented_unsafe_blocks, reason = "each hands on what the trait's caller vouches for")]
-impl Simd for Plain {
+impl<const LANES: usize> Simd for Plain<LANES> {
     type Vector = [f32; LANES];
     type Mask = u16;
     type Square = [[f32; LANES]; LANES];
 
     const LANES: usize = LANES;
-    const TILE_ROWS: usize = 14;
-    const INNER_BLOCK: usize = 392;
-    const COLUMN_BLOCK: usize = 320;
-    const ROW_BLOCK: usize = usize::MAX;
-    const RIGHT_STAYS: bool = false;
+    const TILE_ROWS: usize = if LANES == 16 { 14 } else { 6 };
+    const INNER_BLOCK: usize = if LANES == 16 { 392 } else { 256 };
+    const COLUMN_BLOCK: usize = if LANES == 16 { 320 } else { 2048 };
+    const ROW_BLOCK: usize = if LANES == 16 { usize::MAX } else { 144 };
+    const RIGHT_STAYS: bool = LANES != 16;
 
+    #[inline(always)]
     unsafe fn compiled<W: Widest>(work: W) -> W::Output {
         work.run()
     }
 
+    #[inline(always)]
     unsafe fn mask(bits: u16) -> u16 {
         bits
     }
 
+    #[inline(always)]
     unsafe fn zero() -> [f32; LANES] {
         [0.0; LANES]
     }
 
+    #[inline(always)]
     unsafe fn splat(number: f32) -> [f32; LANES] {
         [number; LANES]
     }
 
+    #[inline(always)]
     unsafe fn load(from: *const f32) -> [f32; LANES] {
-        unsafe { Self::load_some(u16::MAX, from) }
+        unsafe { from.cast::<[f32; LANES]>().read() }
     }
 
+    #[inline(always)]
     unsafe fn load_some(mask: u16, from: *const f32) -> [f32; LANES] {
         unsafe { Self::load_into([0.0; LANES], mask, from) }
     }
 
+    #[inline(always)]
     unsafe fn load_into(mut numbers: [f32; LANES], mask: u16, from: *const f32) -> [f32; LANES] {
-        for (lane, number) in numbers.iter_mut().enumerate().filter(|(lane, _)| mask >> lane & 1 == 1) {
-            *number = unsafe { from.wrapping_add(lane).read() };
+        for (lane, number) in numbers.iter_mut().enumerate() {
+            if mask >> lane & 1 == 1 {
+                *number = unsafe { from.wrapping_add(lane).read() };
+            }
         }
         numbers
     }
 
+    #[inline(always)]
     unsafe fn gather(from: *const f32, places: *const i32) -> [f32; LANES] {
         std::array::from_fn(|lane| unsafe { *from.wrapping_offset(*places.add(lane) as isize) })
     }
 
+    #[inline(always)]
     unsafe fn store(to: *mut f32, numbers: [f32; LANES]) {
-        unsafe { Self::store_some(u16::MAX, to, numbers) }
+        unsafe { to.cast::<[f32; LANES]>().write(numbers) }
     }
 
+    #[inline(always)]
     unsafe fn store_some(mask: u16, to: *mut f32, numbers: [f32; LANES]) {
-        for (lane, number) in numbers.into_iter().enumerate().filter(|(lane, _)| mask >> lane & 1 == 1) {
-            unsafe { to.wrapping_add(lane).write(number) };
+        for (lane, number) in numbers.into_iter().enumerate() {
+            if mask >> lane & 1 == 1 {
+                unsafe { to.wrapping_add(lane).write(number) };
+            }
         }
     }
 
+    #[inline(always)]
     unsafe fn add(a: [f32; LANES], b: [f32; LANES]) -> [f32; LANES] {
         std::array::from_fn(|lane| a[lane] + b[lane])
     }
 
+    #[inline(always)]
     unsafe fn multiply_add(a: [f32; LANES], b: [f32; LANES], c: [f32; LANES]) -> [f32; LANES] {
-        std::array::from_fn(|lane| a[lane].mul_add(b[lane], c[lane]))
+        std::array::from_fn(|lane| multiply_add(a[lane], b[lane], c[lane]))
     }
 
+    #[inline(always)]
     unsafe fn square() -> [[f32; LANES]; LANES] {
         [[0.0; LANES]; LANES]
     }
 
+    #[inline(always)]
     unsafe fn transpose(square: &mut [[f32; LANES]; LANES]) {
         let rows = *square;
         *square = std::array::from_fn(|i| std::array::from_fn(|j| rows[j][i]));
