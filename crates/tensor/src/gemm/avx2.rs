@@ -1,8 +1,8 @@
 //! Processors with AVX2 and fused multiply-adds: 16 registers of 8 numbers.
 //!
 //! A tile of 6 x 16 numbers fills 12 of the registers; each step loads two vectors of the right and broadcasts 6
-//! numbers of the left for 12 multiply-adds. A panel of the right (16 columns, 16 KiB) stays in the first cache, a block
-//! of the left (144 rows, 144 KiB) in the second, a block of the right (2 MiB) in the third.
+//! numbers of the left for 12 multiply-adds. A panel of the right (16 columns, 24 KiB) stays in the first cache, a block
+//! of the left (144 rows, 216 KiB) in the second, a block of the right (3 MiB) in the third.
 
 use std::arch::x86_64::{
     __m256, __m256i, _mm256_add_ps, _mm256_and_si256, _mm256_broadcast_ss, _mm256_cmpeq_epi32,
@@ -28,7 +28,7 @@ impl Simd for Avx2 {
 
     const LANES: usize = LANES;
     const TILE_ROWS: usize = 6;
-    const INNER_BLOCK: usize = 256;
+    const INNER_BLOCK: usize = 384;
     const COLUMN_BLOCK: usize = 2048;
     const ROW_BLOCK: usize = 144;
     const RIGHT_STAYS: bool = true;

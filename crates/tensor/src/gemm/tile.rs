@@ -1,7 +1,7 @@
 //! One tile of a product: a few rows and columns that stay in registers while they are summed.
 
 use super::Start;
-use super::simd::{Simd, compiled_for};
+use super::simd::{Simd, compiled_for, fetch};
 
 /// Panels of the matrix on the right have a multiple of so many columns.
 pub(crate) const PANEL_GRAIN: usize = 16;
@@ -61,6 +61,11 @@ unsafe fn kernel<S: Simd, const ROWS: usize, const VECTORS: usize>(
     // SAFETY: every pointer stays within what the caller vouches for; vectors at the right edge are read and written
     // under the mask.
     unsafe {
+        for row in 0..ROWS {
+            // Where it is written, while there is time: both ends, since a row need not begin with a line of the cache.
+            fetch(c.wrapping_add(row * row_stride));
+            fetch(c.wrapping_add(row * row_stride + VECTORS * S::LANES - 1));
+        }
         let mut sums = [[S::zero(); VECTORS]; ROWS];
         for step in 0..steps {
             let mut of_b = [S::zero(); VECTORS];
