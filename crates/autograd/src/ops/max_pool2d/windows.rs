@@ -113,21 +113,24 @@ impl Kernel<1, 2> for Largest {
         let (count, width) = (x.shape[0] * x.shape[1], self.image[1]);
         let (out, pairs) = (self.columns.len(), pairs_of(&self.columns));
         let all = steps_of(&self.columns);
-        let apart = [0..pairs.start, pairs.end..out].map(|of| (of.clone(), steps_of(&self.columns[of])));
+        let apart = || (0..pairs.start).chain(pairs.end..out);
         planes::for_each(count, [x.data], [y, place_of], |[image], [y, place_of]| {
             let lines = y.chunks_exact_mut(out).zip(place_of.chunks_exact_mut(out));
             for (rows, (y, place_of)) in self.rows.iter().zip(lines) {
-                let (lines, first) = (&image[rows.start * width..rows.end * width], rows.start * width);
-                if rows.len() != 2 || pairs.is_empty() {
-                    largest_of_windows(lines, width, first, &all, [y, place_of]);
+                if rows.len() > 2 || pairs.is_empty() {
+                    let lines = &image[rows.start * width..rows.end * width];
+                    largest_of_windows(lines, width, rows.start * width, &all, [y, place_of]);
                     continue;
                 }
-                let column = self.columns[pairs.start].start;
+                // A row that stands alone is met twice, which changes nothing.
+                let [top, bottom] =
+                    [rows.start, rows.end - 1].map(|row| &image[row * width..(row + 1) * width]);
+                let first = [rows.start, rows.end - 1].map(|row| row * width);
                 let out = [&mut y[pairs.clone()], &mut place_of[pairs.clone()]];
-                largest_of_pairs(lines, column, first, out);
-                for (of, steps) in &apart {
-                    let out = [&mut y[of.clone()], &mut place_of[of.clone()]];
-                    largest_of_windows(lines, width, first, steps, out);
+                largest_of_pairs([top, bottom], self.columns[pairs.start].start, first, out);
+                for j in apart() {
+                    (y[j], place_of[j]) =
+                        largest_of_window(image, width, rows.clone(), self.columns[j].clone());
                 }
             }
         });
@@ -143,6 +146,20 @@ fn steps_of(columns: &[Range<usize>]) -> Vec<Vec<u32>> {
         |step: usize| columns.iter().map(|range| (range.start + step).min(range.end - 1) as u32).collect();
     (0..longest).map(step).collect()
 }
+
+/// The largest number of one window and its place.
+fn largest_of_window(image: &[f32], width: usize, rows: Range<usize>, columns: Range<usize>) -> (f32, f32) {
+    let mut place = rows.start * width + columns.start;
+    for row in rows {
+        for at in row * width + columns.start..row * width + columns.end {
+            place = if replaces(image[at], image[place]) { at } else { place };
+        }
+    }
+    (image[place], place as f32)
+}
+
+/// Windows that are computed at once: an AVX2 register.
+const LANES: usize = 8;
 
 /// The longest run of windows that are two columns wide and lie beside each other.
 fn pairs_of(columns: &[Range<usize>]) -> Range<usize> {
@@ -161,22 +178,42 @@ fn pairs_of(columns: &[Range<usize>]) -> Range<usize> {
 }
 
 tensor::each_processor! {
-    /// The largest numbers of windows two rows high and two columns wide, from this column on; `image` holds
-    /// the two rows and begins at place `first` of the whole.
-    fn largest_of_pairs(image: &[f32], column: usize, first: usize, out: [&mut [f32]; 2]) {
-        let (width, [y, place_of]) = (image.len() / 2, out);
+    /// The largest numbers of windows two columns wide, from this column on, of two rows that begin at the places
+    /// `first` of the image.
+    fn largest_of_pairs(rows: [&[f32]; 2], column: usize, first: [usize; 2], out: [&mut [f32]; 2]) {
+        let [y, place_of] = out;
         let count = y.len();
-        let [top, bottom] = [0, width].map(|row| &image[row + column..row + width].as_chunks::<2>().0[..count]);
-        let (place_of, first) = (&mut place_of[..count], (first + column) as f32);
-        for j in 0..count {
-            // Pairs without branches, so that many windows are computed at once.
-            let larger = |[x, place]: [f32; 2], [other, other_place]: [f32; 2]| match replaces(other, x) {
-                true => [other, other_place],
-                false => [x, place],
-            };
+        let [top, bottom] = rows.map(|row| &row[column..].as_chunks::<2>().0[..count]);
+        let (place_of, below) = (&mut place_of[..count], (first[1] - first[0]) as f32);
+        let first = (first[0] + column) as f32;
+        // Whole vectors of windows; the last one goes back over some that are done where it would not fill.
+        for start in (0..count / LANES * LANES).step_by(LANES).chain((count > LANES).then(|| count - LANES)) {
+            let (mut corners, mut largest, mut place) = ([[0.0; LANES]; 3], [0.0; LANES], [0.0; LANES]);
+            for lane in 0..LANES {
+                [largest[lane], corners[0][lane]] = top[start + lane];
+                [corners[1][lane], corners[2][lane]] = bottom[start + lane];
+                place[lane] = first + (2 * (start + lane) as i32) as f32;
+            }
+            let origin = place;
+            for (other, further) in corners.iter().zip([1.0, below, below + 1.0]) {
+                for lane in 0..LANES {
+                    // Without branches, so that all windows are computed at once.
+                    let taken = replaces(other[lane], largest[lane]);
+                    place[lane] = if taken { origin[lane] + further } else { place[lane] };
+                    largest[lane] = if taken { other[lane] } else { largest[lane] };
+                }
+            }
+            y[start..start + LANES].copy_from_slice(&largest);
+            place_of[start..start + LANES].copy_from_slice(&place);
+        }
+        for j in if count < LANES { 0..count } else { 0..0 } {
             let place = first + (2 * j as i32) as f32;
-            let of_row = |[left, right]: [f32; 2], place| larger([left, place], [right, place + 1.0]);
-            [y[j], place_of[j]] = larger(of_row(top[j], place), of_row(bottom[j], place + width as f32));
+            [y[j], place_of[j]] = [top[j][0], place];
+            for (other, further) in [(top[j][1], 1.0), (bottom[j][0], below), (bottom[j][1], below + 1.0)] {
+                if replaces(other, y[j]) {
+                    [y[j], place_of[j]] = [other, place + further];
+                }
+            }
         }
     }
 
