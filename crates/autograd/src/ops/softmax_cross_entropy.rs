@@ -1,8 +1,10 @@
 //! Softmax and cross-entropy to class labels, fused: the probabilities are never stored.
 
+mod fast;
+
 use ndarray::{ArrayD, ArrayView1, ArrayViewD, Axis, IxDyn, Zip};
 use tensor::gpu::{Argument, Call, Grid};
-use tensor::{DType, Indices, Kernel, Real, Slice, Stored, Tensor, math};
+use tensor::{DType, Indices, Kernel, Real, Slice, Stored, Tensor};
 
 use crate::launch::parts::mean_of_parts;
 use crate::op::if_wanted;
@@ -20,11 +22,6 @@ pub struct SoftmaxCrossEntropy {
 fn largest_and_sum<A: Real>(row: ArrayView1<'_, A>) -> (A, A) {
     let largest = row.iter().copied().fold(A::neg_infinity(), A::max);
     (largest, row.iter().map(|&x| (x - largest).exp()).sum())
-}
-
-fn largest_and_sum_f32(row: &[f32]) -> (f32, f32) {
-    let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    (largest, row.iter().map(|&x| math::exp(x - largest)).sum())
 }
 
 /// Threads for the kernels of a GPU, which go round if there are more rows.
@@ -97,13 +94,7 @@ impl Kernel<1, 1> for SoftmaxCrossEntropy {
     }
 
     fn fast(&self, [logits]: [Slice<'_>; 1], [loss]: [&mut [f32]; 1]) -> bool {
-        let rows = logits.data.chunks_exact(logits.shape[1]).zip(self.labels.as_slice());
-        let sum: f64 = rows
-            .map(|(row, &label)| {
-                let (largest, sum) = largest_and_sum_f32(row);
-                f64::from(sum.ln() - (row[label as usize] - largest))
-            })
-            .sum();
+        let sum = fast::sum_of_losses(logits.data, logits.shape[1], self.labels.as_slice());
         loss[0] = (sum / self.labels.len() as f64) as f32;
         true
     }
@@ -162,14 +153,8 @@ impl Kernel<2, 1> for SoftmaxCrossEntropyGrad<'_> {
     }
 
     fn fast(&self, [logits, dloss]: [Slice<'_>; 2], [dx]: [&mut [f32]; 1]) -> bool {
-        let classes = logits.shape[1];
         let weight = dloss.data[0] / self.labels.len() as f32;
-        let rows = logits.data.chunks_exact(classes).zip(dx.chunks_exact_mut(classes));
-        for ((row, dx), &label) in rows.zip(self.labels.as_slice()) {
-            let (largest, sum) = largest_and_sum_f32(row);
-            dx.iter_mut().zip(row).for_each(|(dx, &x)| *dx = weight * (math::exp(x - largest) / sum));
-            dx[label as usize] -= weight;
-        }
+        fast::gradient(logits.data, dx, logits.shape[1], self.labels.as_slice(), weight);
         true
     }
 }

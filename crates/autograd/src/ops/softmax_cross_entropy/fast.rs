@@ -1,0 +1,67 @@
+//! Softmax and cross-entropy in `f32`: rows on all threads, the classes of a row in vectors.
+
+use tensor::{each_processor, math};
+
+use crate::rows;
+
+/// Rows of a task: what the losses of so many come to is one partial sum.
+const ROWS: usize = 64;
+/// Numbers that are compared beside each other.
+const LANES: usize = 16;
+
+/// The largest number that is one.
+#[inline(always)]
+fn largest(row: &[f32]) -> f32 {
+    let larger = |a: f32, b: f32| if b > a { b } else { a };
+    let (lines, rest) = row.as_chunks::<LANES>();
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    for line in lines {
+        for lane in 0..LANES {
+            lanes[lane] = larger(lanes[lane], line[lane]);
+        }
+    }
+    lanes.into_iter().chain(rest.iter().copied()).fold(f32::NEG_INFINITY, larger)
+}
+
+each_processor! {
+    /// The sum of the losses of these rows.
+    fn losses_of_rows(logits: &[f32], classes: usize, labels: &[u32]) -> f64 {
+        let mut losses = 0.0;
+        for (row, &label) in logits.chunks_exact(classes).zip(labels) {
+            let most = largest(row);
+            let sum = rows::sum(row, row, |x, _| math::exp(x - most));
+            losses += f64::from(sum.ln() - (row[label as usize] - most));
+        }
+        losses
+    }
+
+    /// `dx = weight (softmax(x) - one_hot(label))` for these rows.
+    fn gradient_of_rows(logits: &[f32], dx: &mut [f32], classes: usize, labels: &[u32], weight: f32) {
+        let rows = logits.chunks_exact(classes).zip(dx.chunks_exact_mut(classes));
+        for ((row, dx), &label) in rows.zip(labels) {
+            let most = largest(row);
+            dx.iter_mut().zip(row).for_each(|(dx, &x)| *dx = math::exp(x - most));
+            let sum = rows::sum(dx, dx, |exponential, _| exponential);
+            dx.iter_mut().for_each(|dx| *dx = weight * (*dx / sum));
+            dx[label as usize] -= weight;
+        }
+    }
+}
+
+/// The sum of the losses of all rows.
+pub(super) fn sum_of_losses(logits: &[f32], classes: usize, labels: &[u32]) -> f64 {
+    let mut parts = vec![0.0; labels.len().div_ceil(ROWS)];
+    let tasks = parts.iter_mut().zip(logits.chunks(ROWS * classes)).zip(labels.chunks(ROWS));
+    rows::each(logits.len(), tasks, |((part, logits), labels)| {
+        *part = losses_of_rows(logits, classes, labels)
+    });
+    parts.iter().sum()
+}
+
+/// `dx = weight (softmax(x) - one_hot(label))` for all rows.
+pub(super) fn gradient(logits: &[f32], dx: &mut [f32], classes: usize, labels: &[u32], weight: f32) {
+    let tasks = logits.chunks(ROWS * classes).zip(dx.chunks_mut(ROWS * classes)).zip(labels.chunks(ROWS));
+    rows::each(logits.len(), tasks, |((logits, dx), labels)| {
+        gradient_of_rows(logits, dx, classes, labels, weight)
+    });
+}
