@@ -26,6 +26,18 @@ pub(crate) mod cases {
     use proptest::prelude::*;
     use tensor::{Epilogue, Tensor};
 
+    use crate::gradcheck::cases::Kink;
+
+    /// A call whose three sums, of one product and a bias each, are zero, one and minus two: behind a rectifier only the
+    /// second lets its gradient through.
+    pub(crate) fn sum_of_zero<O>(op: O, x: &[usize], weight: &[usize]) -> Kink<O, 3> {
+        let of = |values: Vec<f64>, shape: &[usize]| {
+            Tensor::from_vec(values, shape).expect("the values fill the shape")
+        };
+        let inputs = [of(vec![1.0], x), of(vec![1.0, 2.0, -1.0], weight), of(vec![-1.0, -1.0, -1.0], &[3])];
+        Kink { op, inputs, gradients: [vec![2.0], vec![0.0, 1.0, 0.0], vec![0.0, 1.0, 0.0]] }
+    }
+
     /// A bias with its epilogue. Before a rectifier, each is further from zero than a sum of `terms` products
     /// of numbers in [-2, 2) can be, so that finite differences meet no kink; either sign occurs.
     pub(crate) fn bias(outputs: usize, terms: usize) -> BoxedStrategy<(Tensor, Epilogue)> {

@@ -287,16 +287,19 @@ mod tests {
     fn the_number_of_threads_does_not_change_a_bit() {
         for (m, k, n) in [(512, 784, 616), (616, 512, 784), (512, 616, 16), (16, 512, 616)] {
             let (a, b, bias) = (numbers(m * k, 5), numbers(n * k, 6), numbers(n, 7));
-            let product = |threads| {
+            let product = |tiles, threads| {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
                 let mut out = vec![0.0; m * n];
                 let (a, b) = (Matrix::new(&a, m, k, false), Matrix::new(&b, n, k, true));
-                pool.install(|| gemm_f32(&mut out, a, b, Start::Bias(&bias)));
+                pool.install(|| by_tiles(tiles, &mut out, a, b, Start::Bias(&bias)));
                 out
             };
-            let one = product(1);
-            for threads in [2, 3, 7] {
-                assert!(one == product(threads), "{threads} threads gave other bits than one");
+            for tiles in Tiles::all_here() {
+                let one = product(tiles, 1);
+                for threads in [2, 3, 7] {
+                    let same = one == product(tiles, threads);
+                    assert!(same, "{tiles:?}: {threads} threads gave other bits than one");
+                }
             }
         }
     }

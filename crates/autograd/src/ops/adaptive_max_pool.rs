@@ -55,7 +55,7 @@ impl<'t> Var<'t> {
     /// The largest numbers of `size` windows that cover these images `[n, c, h, w]`.
     ///
     /// # Errors
-    /// If these are not images, or the image or the size is empty.
+    /// If these are not images, the image or the size is empty, or an image has more than 2^24 pixels.
     pub fn adaptive_max_pool(&self, size: [usize; 2]) -> Result<Self> {
         let [y] = self.tape.apply(AdaptiveMaxPool { size }, [self])?;
         Ok(y)

@@ -82,8 +82,8 @@ impl<'t> Var<'t> {
     /// The largest number of each window of these images `[n, c, h, w]`.
     ///
     /// # Errors
-    /// If the kernel does not fit into the padded image, the padding is over half the kernel, or a stride or
-    /// a size of the kernel is zero.
+    /// If the kernel does not fit into the padded image, the padding is over half the kernel, a stride or a size
+    /// of the kernel is zero, or an image has more than 2^24 pixels.
     pub fn max_pool2d(&self, pool: MaxPool2d) -> Result<Self> {
         let [y] = self.tape.apply(pool, [self])?;
         Ok(y)
@@ -221,6 +221,45 @@ mod tests {
             let fast = tensor::run(&kernel, [&x]).unwrap().map(|y| y.to_f64_vec());
             assert_eq!(fast, tensor::run_reference(&kernel, [&x]).unwrap().map(|y| y.to_f64_vec()));
         }
+    }
+
+    #[test]
+    fn windows_that_are_computed_at_once_choose_the_places_of_the_reference() {
+        use super::windows::{Largest, Windows};
+        let odd = [f32::NAN, f32::NEG_INFINITY, f32::INFINITY];
+        for width in [2, 15, 16, 17, 18, 33, 34, 35] {
+            for period in [1, 3, 7] {
+                let number = |i: usize| if i % 5 == 0 { odd[i / 5 % 3] } else { (i * 5 % period) as f32 };
+                let x = Tensor::from_vec((0..5 * width).map(number).collect(), &[1, 1, 5, width]).unwrap();
+                for [kernel, stride, padding] in
+                    [[2, 2, 0], [2, 2, 1], [2, 1, 0], [2, 3, 0], [2, 3, 1], [3, 2, 1], [1, 1, 0]]
+                {
+                    let pool = MaxPool2d::square(kernel, stride, padding);
+                    if width < kernel {
+                        continue;
+                    }
+                    let [rows, columns] = pool.windows(x.shape()).unwrap();
+                    let kernel = Largest { image: [5, width], windows: Windows::Moving(pool), rows, columns };
+                    let bits = |tensors: [Tensor; 2]| {
+                        tensors.map(|y| y.to_f64_vec().into_iter().map(f64::to_bits).collect::<Vec<_>>())
+                    };
+                    let fast = bits(tensor::run(&kernel, [&x]).unwrap());
+                    let reference = bits(tensor::run_reference(&kernel, [&x]).unwrap());
+                    assert_eq!(fast, reference, "width {width}, {pool:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_image_whose_places_no_number_holds_is_refused() {
+        let tape = Tape::new();
+        let x = tape.input(&Tensor::zeros(&[1, 1, 1, (1 << 24) + 1], DType::F16));
+        let message = x.max_pool2d(MaxPool2d::square(1, 1, 0)).unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "largest_of_windows: wanted images of at most 16777216 pixels, got [1, 1, 1, 16777217]"
+        );
     }
 
     #[test]

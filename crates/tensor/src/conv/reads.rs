@@ -85,8 +85,8 @@ impl Reads {
                 places.extend((0..columns).map(|j| (start + j * self.stride[1]) as i32));
             }
         }
-        let reach =
-            places.last().map_or(0, |&last| last as usize + self.steps.last().map_or(0, |&step| step));
+        let furthest = self.steps.iter().max().map_or(0, |&step| step);
+        let reach = places.last().map_or(0, |&last| last as usize + furthest);
         Columns { vectors: places.chunks(LANES).map(Vector::new).collect(), len: places.len(), reach }
     }
 }
@@ -111,7 +111,7 @@ impl Source<'_> {
 pub(super) struct Columns {
     pub(super) vectors: Vec<Vector>,
     pub(super) len: usize,
-    /// The last place that a pixel reads with the last step; with it every other one is in bounds.
+    /// The place that the last pixel reads with the furthest step; with it every other one is in bounds.
     pub(super) reach: usize,
 }
 

@@ -112,21 +112,24 @@ fn the_number_of_threads_does_not_change_a_bit() {
         let area = Convolution::area;
         let (x, weight) = (numbers(s.n * s.c * area(s.image), 1), numbers(s.o * s.c * area(s.kernel), 2));
         let dy = numbers(s.n * s.o * area(s.out), 3);
-        let all = |threads| {
+        let all = |tiles, threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let (mut y, mut dx, mut dweight) = (dy.clone(), x.clone(), weight.clone());
             let mut db = vec![0.0; s.o];
             pool.install(|| {
-                conv2d_f32(&mut y, &x, &weight, Around::NOTHING, s);
-                conv2d_grad_input_f32(&mut dx, &dy, &weight, Around::NOTHING, s);
-                conv2d_grad_weight_f32(&mut dweight, &x, &dy, s);
+                each_image(&mut y, [s.n, s.o], s.out, &x, &[s.forward(&weight, tiles)], Around::NOTHING);
+                each_image(&mut dx, [s.n, s.c], s.image, &dy, &s.backward(&weight, tiles), Around::NOTHING);
+                grad_weight(&mut dweight, &x, &dy, s, tiles);
                 sum_of_channels_f32(&mut db, &dy, area(s.out));
             });
             [y, dx, dweight, db]
         };
-        let one = all(1);
-        for threads in [2, 3, 7] {
-            assert!(one == all(threads), "{threads} threads gave other bits than one: {s:?}");
+        for tiles in Tiles::all_here() {
+            let one = all(tiles, 1);
+            for threads in [2, 3, 7] {
+                let same = one == all(tiles, threads);
+                assert!(same, "{tiles:?}: {threads} threads gave other bits than one: {s:?}");
+            }
         }
     }
 }

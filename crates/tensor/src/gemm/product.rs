@@ -25,16 +25,20 @@ pub(super) unsafe fn product<S: Simd>(out: Output, a: Matrix<'_>, b: Matrix<'_>,
     let (m, k, n) = (a.rows, a.columns, b.columns);
     let inner = balanced(k.max(1), S::INNER_BLOCK);
     let tile_rows = balanced(m, S::TILE_ROWS);
+    // Few rows go through each panel of the right once, so that it is copied when its turn comes and never leaves the
+    // first cache.
+    let few = S::RIGHT_STAYS && m <= S::ROW_BLOCK;
+    let column_block = if few { S::TILE_COLUMNS } else { S::COLUMN_BLOCK };
     let mut packed_a = floats(m * inner);
-    let mut packed_b = floats(inner * S::COLUMN_BLOCK.min(n.next_multiple_of(PANEL_GRAIN)));
+    let mut packed_b = floats(inner * column_block.min(n.next_multiple_of(PANEL_GRAIN)));
     let packed_a: &mut [f32] = bytemuck::cast_slice_mut(packed_a.bytes_mut());
     let packed_b: &mut [f32] = bytemuck::cast_slice_mut(packed_b.bytes_mut());
     for first in (0..k.max(1)).step_by(inner) {
         let steps = inner.min(k - first);
         // SAFETY: the processor is of the kind `S`, as the caller vouches.
         unsafe { pack_rows::<S>(packed_a, a, first, steps, tile_rows) };
-        for column in (0..n).step_by(S::COLUMN_BLOCK) {
-            let columns = S::COLUMN_BLOCK.min(n - column);
+        for column in (0..n).step_by(column_block) {
+            let columns = column_block.min(n - column);
             // After the first block of the inner size every tile goes on from what it has written.
             let start = if first == 0 { start.at_column(column) } else { Start::Output };
             // SAFETY: as above; these columns lie within the output.

@@ -11,8 +11,11 @@ use tensor::{Matrix, Start, gemm_f32, math, vector};
 
 use crate::rows;
 
-/// The most queries and the most keys of a tile: 64 KiB of scores.
-const TILE: usize = 128;
+/// The most queries of a tile.
+const QUERIES: usize = 128;
+/// The most keys of a tile. Two or three tiles of 144 KiB stay in the second cache; wider ones are copied into panels less
+/// often for the work that they bring.
+const KEYS: usize = 288;
 const TOGETHER: &str = "the features of a head lie together";
 
 /// `[t, d]` without gaps.
@@ -62,16 +65,15 @@ impl Rows {
     }
 }
 
-/// `0..t` in parts of nearly one length, at most `TILE`.
-fn tiles(t: usize) -> impl Iterator<Item = Range<usize>> {
-    let length = t.div_ceil(t.div_ceil(TILE).max(1)).max(1);
+/// `0..t` in parts of nearly one length.
+fn tiles(t: usize, most: usize) -> impl Iterator<Item = Range<usize>> {
+    let length = t.div_ceil(t.div_ceil(most).max(1)).max(1);
     (0..t).step_by(length).map(move |first| first..t.min(first + length))
 }
 
 /// Memory for one tile.
 fn tile_of_scores(t: usize) -> Vec<f32> {
-    let length = t.min(TILE);
-    vec![0.0; length * length]
+    vec![0.0; t.min(QUERIES) * t.min(KEYS)]
 }
 
 fn largest(x: &[f32]) -> f32 {
@@ -96,10 +98,10 @@ pub(super) fn forward([q, k, v]: &[Rows; 3], mut y: ArrayViewMut2<'_, f32>, log_
     let (t, d) = (log_sums.len(), q.d);
     let (mut scores, mut weights) = (tile_of_scores(t), tile_of_scores(t));
     let mut out = Rows::zeros(t, d);
-    for queries in tiles(t) {
+    for queries in tiles(t, QUERIES) {
         let mut most = vec![f32::NEG_INFINITY; queries.len()];
         let mut sums = vec![0.0; queries.len()];
-        for keys in tiles(t) {
+        for keys in tiles(t, KEYS) {
             let scores = &mut scores[..queries.len() * keys.len()];
             let weights = &mut weights[..queries.len() * keys.len()];
             gemm_f32(scores, q.matrix(&queries, false), k.matrix(&keys, true), Start::Zero);
@@ -108,7 +110,8 @@ pub(super) fn forward([q, k, v]: &[Rows; 3], mut y: ArrayViewMut2<'_, f32>, log_
             for ((scores, weights), (out, (most, sum))) in per_key.zip(per_query) {
                 let before = *most;
                 *most = before.max(largest(scores));
-                let shift = *most;
+                // While no score has been more than minus infinity there is nothing to scale.
+                let shift = if *most == f32::NEG_INFINITY { 0.0 } else { *most };
                 vector::map(scores, weights, move |score| math::exp(score - shift));
                 let shrink = math::exp(before - shift);
                 *sum = *sum * shrink + rows::sum(weights, weights, |weight, _| weight);
@@ -138,8 +141,8 @@ pub(super) fn backward(
     let [mut scores, mut weights, mut dweights] = [(); 3].map(|()| tile_of_scores(t));
     let [mut dq, mut dk, mut dv] = [(); 3].map(|()| Rows::zeros(t, d));
     let inner: Vec<f32> = (0..t).map(|i| rows::sum(dy.row(i), y.row(i), |dy, y| dy * y)).collect();
-    for queries in tiles(t) {
-        for keys in tiles(t) {
+    for queries in tiles(t, QUERIES) {
+        for keys in tiles(t, KEYS) {
             let size = queries.len() * keys.len();
             let (scores, weights, dweights) =
                 (&mut scores[..size], &mut weights[..size], &mut dweights[..size]);

@@ -50,6 +50,9 @@ impl Windows {
     }
 }
 
+/// Places in an image that a number of 32 bits can name.
+const MOST_PLACES: usize = 1 << 24;
+
 /// Whether `x` takes the place of `largest`: a NaN does, so that it is not lost, and keeps it.
 #[inline(always)]
 fn replaces<A: Real>(x: A, largest: A) -> bool {
@@ -63,6 +66,10 @@ impl Kernel<1, 2> for Largest {
 
     fn shapes(&self, [x]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 2]> {
         match x {
+            &[_, _, h, w] if [h, w] == self.image && h.saturating_mul(w) > MOST_PLACES => {
+                let wanted = format!("images of at most {MOST_PLACES} pixels");
+                Err(tensor::Error::shape(self.name(), &wanted, &[x]))
+            }
             &[n, c, h, w] if [h, w] == self.image => {
                 let out = vec![n, c, self.rows.len(), self.columns.len()];
                 Ok([out.clone(), out])
@@ -74,7 +81,7 @@ impl Kernel<1, 2> for Largest {
         }
     }
 
-    /// Places are whole numbers up to 2^24, which 32 bits hold exactly and 16 do not.
+    /// Places are whole numbers up to [`MOST_PLACES`], which 32 bits hold exactly and 16 do not.
     fn stored(&self) -> [Stored; 2] {
         [Stored::AsInput, Stored::AsAccumulator]
     }
@@ -113,11 +120,13 @@ impl Kernel<1, 2> for Largest {
         let (count, width) = (x.shape[0] * x.shape[1], self.image[1]);
         let (out, pairs) = (self.columns.len(), pairs_of(&self.columns));
         let all = steps_of(&self.columns);
+        // What is left beside the pairs is computed window by window.
+        let worth_pairing = 2 * pairs.len() > out;
         let apart = || (0..pairs.start).chain(pairs.end..out);
         planes::for_each(count, [x.data], [y, place_of], |[image], [y, place_of]| {
             let lines = y.chunks_exact_mut(out).zip(place_of.chunks_exact_mut(out));
             for (rows, (y, place_of)) in self.rows.iter().zip(lines) {
-                if rows.len() > 2 || pairs.is_empty() {
+                if rows.len() > 2 || !worth_pairing {
                     let lines = &image[rows.start * width..rows.end * width];
                     largest_of_windows(lines, width, rows.start * width, &all, [y, place_of]);
                     continue;

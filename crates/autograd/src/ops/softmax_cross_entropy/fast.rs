@@ -4,12 +4,12 @@ use tensor::{each_processor, math};
 
 use crate::rows;
 
-/// Rows of a task: what the losses of so many come to is one partial sum.
-const ROWS: usize = 64;
+/// Numbers of a task; what the losses of its rows come to is one partial sum.
+const NUMBERS: usize = 4096;
 /// Numbers that are compared beside each other.
 const LANES: usize = 16;
 
-/// The largest number that is one.
+/// The largest number, whatever is NaN beside it.
 #[inline(always)]
 fn largest(row: &[f32]) -> f32 {
     let larger = |a: f32, b: f32| if b > a { b } else { a };
@@ -48,10 +48,16 @@ each_processor! {
     }
 }
 
+/// Rows of a task. It depends on nothing but the number of classes, and so do the sums.
+fn rows_of_task(classes: usize) -> usize {
+    (NUMBERS / classes).max(1)
+}
+
 /// The sum of the losses of all rows.
 pub(super) fn sum_of_losses(logits: &[f32], classes: usize, labels: &[u32]) -> f64 {
-    let mut parts = vec![0.0; labels.len().div_ceil(ROWS)];
-    let tasks = parts.iter_mut().zip(logits.chunks(ROWS * classes)).zip(labels.chunks(ROWS));
+    let rows = rows_of_task(classes);
+    let mut parts = vec![0.0; labels.len().div_ceil(rows)];
+    let tasks = parts.iter_mut().zip(logits.chunks(rows * classes)).zip(labels.chunks(rows));
     rows::each(logits.len(), tasks, |((part, logits), labels)| {
         *part = losses_of_rows(logits, classes, labels)
     });
@@ -60,7 +66,8 @@ pub(super) fn sum_of_losses(logits: &[f32], classes: usize, labels: &[u32]) -> f
 
 /// `dx = weight (softmax(x) - one_hot(label))` for all rows.
 pub(super) fn gradient(logits: &[f32], dx: &mut [f32], classes: usize, labels: &[u32], weight: f32) {
-    let tasks = logits.chunks(ROWS * classes).zip(dx.chunks_mut(ROWS * classes)).zip(labels.chunks(ROWS));
+    let rows = rows_of_task(classes);
+    let tasks = logits.chunks(rows * classes).zip(dx.chunks_mut(rows * classes)).zip(labels.chunks(rows));
     rows::each(logits.len(), tasks, |((logits, dx), labels)| {
         gradient_of_rows(logits, dx, classes, labels, weight)
     });
