@@ -65,12 +65,12 @@ impl Kernel<1, 2> for Largest {
     }
 
     fn shapes(&self, [x]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 2]> {
-        match x {
-            &[_, _, h, w] if [h, w] == self.image && h.saturating_mul(w) > MOST_PLACES => {
+        match *x {
+            [_, _, h, w] if [h, w] == self.image && h.saturating_mul(w) > MOST_PLACES => {
                 let wanted = format!("images of at most {MOST_PLACES} pixels");
                 Err(tensor::Error::shape(self.name(), &wanted, &[x]))
             }
-            &[n, c, h, w] if [h, w] == self.image => {
+            [n, c, h, w] if [h, w] == self.image => {
                 let out = vec![n, c, self.rows.len(), self.columns.len()];
                 Ok([out.clone(), out])
             }
