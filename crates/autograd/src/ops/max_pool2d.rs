@@ -229,7 +229,8 @@ mod tests {
         let odd = [f32::NAN, f32::NEG_INFINITY, f32::INFINITY];
         for width in [2, 15, 16, 17, 18, 33, 34, 35] {
             for period in [1, 3, 7] {
-                let number = |i: usize| if i.is_multiple_of(5) { odd[i / 5 % 3] } else { (i * 5 % period) as f32 };
+                let number =
+                    |i: usize| if i.is_multiple_of(5) { odd[i / 5 % 3] } else { (i * 5 % period) as f32 };
                 let x = Tensor::from_vec((0..5 * width).map(number).collect(), &[1, 1, 5, width]).unwrap();
                 for [kernel, stride, padding] in
                     [[2, 2, 0], [2, 2, 1], [2, 1, 0], [2, 3, 0], [2, 3, 1], [3, 2, 1], [1, 1, 0]]
