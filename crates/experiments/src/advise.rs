@@ -54,6 +54,12 @@ pub struct Advise {
 /// # Errors
 /// If the images cannot be read, or as [`advise`].
 pub fn command(asked: &Advise) -> Result<ExitCode> {
+    if !asked.data.is_dir() {
+        return Err(Error::Usage(format!(
+            "no folder {}; --data takes a folder with a folder of images for each class, or with the set that --set names",
+            asked.data.display()
+        )));
+    }
     let images = match &asked.set {
         Some(name) => data::open(name, Some(&asked.data))?.train,
         None => {

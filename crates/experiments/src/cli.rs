@@ -8,6 +8,7 @@ mod selection;
 mod engine;
 mod pictures;
 mod fitting;
+mod values;
 mod stored;
 
 // The main job, and what goes with it.
@@ -44,12 +45,12 @@ use self::eval::Eval;
 use self::export::Export;
 use self::inspect::Inspect;
 use self::list::List;
+use self::plan::Plan;
 use self::probe::Probe;
 use self::report::Report;
 use self::reproduce::Reproduce;
 use self::run::ComputeRuns;
 use self::runs::Runs;
-use self::selection::Selection;
 use self::train::Train;
 use crate::Result;
 use crate::advise::{self, Advise};
@@ -76,7 +77,7 @@ enum Command {
     #[command(visible_alias = "draw")]
     Report(Report),
     /// Say what would be run and for how long, and write nothing
-    Plan(Selection),
+    Plan(Plan),
     /// Train one model on one data set, and keep it where `agon reproduce` keeps its runs
     ///
     /// A run is found again by its config, its seed and its images: what was computed before is not computed twice, and
@@ -130,7 +131,7 @@ fn answer(command: &Command) -> Result<ExitCode> {
         Command::Train(asked) => train::command(asked),
         Command::Eval(asked) => eval::command(asked),
         Command::Probe(asked) => probe::command(asked),
-        Command::Plan(selection) => plan::command(selection),
+        Command::Plan(asked) => plan::command(asked),
         Command::List(asked) => list::command(asked),
         Command::Data(asked) => data_sets::command(asked),
         Command::Doctor(asked) => doctor::command(asked),

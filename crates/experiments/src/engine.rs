@@ -242,8 +242,7 @@ fn one(
         }
         None => {}
     }
-    // A model that cannot be built takes none: the run ends as failed with the reason.
-    let _share = memory.take(run.memory(images).unwrap_or(0));
+    let _share = memory.take(run.memory(images));
     let mut known = 0;
     let heard = |epochs: &[Epoch]| {
         watch.epochs(run, epochs, epochs.len().saturating_sub(known));

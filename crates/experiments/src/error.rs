@@ -74,7 +74,12 @@ impl Error {
             )
         };
         match self {
-            Self::Usage(_) => 2,
+            Self::Usage(_)
+            | Self::Data(
+                data::Error::UnknownSet { .. }
+                | data::Error::NotFound { .. }
+                | data::Error::Incomplete { .. },
+            ) => 2,
             Self::Store(Stored::DiskFull { .. }) => 4,
             Self::Store(Stored::NotWritable { source, .. })
                 if matches!(**source, Stored::DiskFull { .. }) =>

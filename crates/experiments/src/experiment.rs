@@ -116,9 +116,10 @@ impl Planned {
     /// Resolves an experiment's config.
     ///
     /// # Errors
-    /// [`Error::Usage`](crate::Error::Usage) if a setting does not exist or has the wrong type.
+    /// [`Error::Usage`](crate::Error::Usage) if a setting does not exist, has the wrong type, or makes no grid.
     pub fn new<E: Experiment>(profile: Profile, settings: &[Setting]) -> Result<Self> {
         let grid = with_settings(E::grid(profile), settings)?;
+        grid.check().map_err(|error| crate::Error::Usage(format!("{}: {error}", E::NAME)))?;
         Ok(Self {
             name: E::NAME,
             title: E::TITLE,

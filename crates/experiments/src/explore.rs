@@ -15,7 +15,8 @@ use crate::{Error, Result};
 
 /// The experiments whose models can be tried out. The first that has a model gives its numbers; pictures, latents and
 /// the exact linear front come from whichever keeps them.
-const SOURCES: [&str; 3] = ["fc-lambda-sweep", "reconstructions", "latent-space"];
+const SOURCES: [&str; 5] =
+    ["fc-lambda-sweep", "cnn-s-lambda-sweep", "vit-lambda-sweep", "reconstructions", "latent-space"];
 
 const LEAD: &str = "Pick a model and move λ, the weight of reconstruction in what the encoder learns: 0 is a pure \
                     classifier, 1 a pure autoencoder. Decoder and classifier always learn their own task at full \

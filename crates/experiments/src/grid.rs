@@ -1,9 +1,12 @@
 //! The grid of an experiment: families of learners on data sets, over λ and seeds.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::images::DataConfig;
 use crate::run::{Hardware, Learner, Rotation, Run, RunConfig};
+use crate::{Error, Result};
 
 /// The config of an experiment, with every value written out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -85,6 +88,45 @@ impl Variant<'_> {
 }
 
 impl Grid {
+    /// That there is something to run and to compare, and that every run can be trained.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] with the key if a list is empty, a weight or a seed is not there once and in order, or a run's
+    /// config is out of range.
+    pub fn check(&self) -> Result<()> {
+        let usage = |what: String| Err(Error::Usage(what));
+        let empty = |(key, is_empty): (&str, bool)| is_empty.then(|| key.to_owned());
+        let of_family = |(at, family): (usize, &Family)| {
+            let lists = [("members", family.members.is_empty()), ("data", family.data.is_empty())];
+            lists.into_iter().find_map(empty).map(|list| format!("families.{at}.{list}"))
+        };
+        let own = [
+            ("families", self.families.is_empty()),
+            ("lambdas", self.lambdas.is_empty()),
+            ("seeds", self.seeds.is_empty()),
+        ];
+        let list = own.into_iter().find_map(empty);
+        if let Some(list) = list.or_else(|| self.families.iter().enumerate().find_map(of_family)) {
+            return usage(format!("`{list}` is an empty list; leave the setting out or name at least one"));
+        }
+        if let Some(pair) = self.lambdas.windows(2).find(|pair| pair[0] >= pair[1]) {
+            let [first, second] = [pair[0], pair[1]];
+            return usage(format!("`lambdas` has {second} after {first}; write them once each, ascending"));
+        }
+        let mut known = HashSet::new();
+        if let Some(seed) = self.seeds.iter().find(|seed| !known.insert(**seed)) {
+            return usage(format!("`seeds` has {seed} twice; the same seed gives the same run"));
+        }
+        let runs = self.runs();
+        if runs.is_empty() {
+            return usage(
+                "no point of the grid has a run; `seeds` of a family or `lambdas` of a member leave none"
+                    .into(),
+            );
+        }
+        runs.iter().try_for_each(|run| run.config.check())
+    }
+
     /// Every family on each of its data sets.
     pub fn variants(&self) -> impl Iterator<Item = Variant<'_>> {
         self.families.iter().flat_map(|family| family.data.iter().map(move |data| Variant { family, data }))

@@ -1,6 +1,6 @@
 //! The main job: plan, run, draw, judge, and write what people look at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -106,10 +106,10 @@ pub fn reproduce(planned: &[Planned], options: &Options) -> Result<Outcome> {
         create(&folder.join(planned.name))?;
         write_results(&file, &results)?;
         // Figures and verdicts are made from what was stored, so that they can be made again from it.
-        let (section, of_section) =
+        let (section, _) =
             told(planned.name, [planned.title, planned.shows], planned.reading, &folder, options)?;
+        rows.extend(section.rows.iter().cloned());
         sections.push(section);
-        rows.extend(of_section);
     }
     let provenance = page_provenance(planned, &data, &provenance, &done);
     let page = write_page(&folder, options, &rows, sections, provenance)?;
@@ -122,19 +122,28 @@ pub fn reproduce(planned: &[Planned], options: &Options) -> Result<Outcome> {
 /// If no results are there, or one cannot be read or drawn.
 pub fn redraw(listed: &[&Listed], options: &Options) -> Result<Outcome> {
     let folder = options.out.join(options.profile.name());
-    let (mut rows, mut sections) = (Vec::new(), Vec::new());
+    let (mut rows, mut sections, mut origins) = (Vec::new(), Vec::new(), BTreeMap::new());
     let start = Instant::now();
     for listed in listed.iter().filter(|listed| results_file(&folder, listed.name).is_file()) {
-        let (section, of_section) =
+        let (section, described) =
             told(listed.name, [listed.title, listed.shows], listed.reading, &folder, options)?;
+        rows.extend(section.rows.iter().cloned());
         sections.push(section);
-        rows.extend(of_section);
+        for (name, value) in described {
+            let values: &mut BTreeSet<String> = origins.entry(name).or_default();
+            values.insert(value);
+        }
     }
     if sections.is_empty() {
         let what = format!("results in {}; run `agon reproduce` first", folder.display());
         return Err(Error::Missing(what));
     }
-    let provenance = vec![("drawn".into(), "again from stored results".into())];
+    let mut provenance = vec![("drawn".into(), "again from stored results".into())];
+    provenance.extend(
+        origins.into_iter().map(|(name, values)| {
+            (name.replace('_', " "), values.into_iter().collect::<Vec<_>>().join("; "))
+        }),
+    );
     let page = write_page(&folder, options, &rows, sections, provenance)?;
     Ok(Outcome { rows, page, images_trained: 0.0, seconds: start.elapsed().as_secs_f64() })
 }
@@ -143,14 +152,17 @@ fn results_file(folder: &Path, name: &str) -> PathBuf {
     folder.join(name).join(format!("{name}.h5"))
 }
 
-/// The section and the verdicts of an experiment, from its stored results.
+/// Where results come from: names and values.
+type Described = BTreeMap<String, String>;
+
+/// The section of an experiment with its verdicts, and where its results come from, from those that are stored.
 fn told(
     name: &str,
     [title, claim]: [&str; 2],
     reading: Reading,
     folder: &Path,
     options: &Options,
-) -> Result<(Section, Vec<Row>)> {
+) -> Result<(Section, Described)> {
     let results = read_results(&results_file(folder, name))?;
     let plates = (reading.plates)(&results)?;
     write_plates(&plates, &folder.join(name))?;
@@ -161,9 +173,10 @@ fn told(
         claim: claim.into(),
         plates,
         warnings,
+        rows: (reading.rows)(&results)?,
         command: command(options, name),
     };
-    Ok((section, (reading.rows)(&results)?))
+    Ok((section, results.provenance))
 }
 
 fn write_page(

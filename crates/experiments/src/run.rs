@@ -9,6 +9,7 @@ mod learner;
 mod learning;
 mod linear_optimum;
 mod observed;
+mod ranges;
 mod recognition;
 mod spectrum;
 #[cfg(test)]
@@ -184,22 +185,19 @@ pub fn cre(model: Architecture, lambda: f64) -> Learner {
 impl Run {
     /// Bytes that the run takes at most, by a rough count: parameters, their gradients and optimiser, and what the
     /// layers keep of a batch; or the images as numbers and the square matrices of a closed form.
-    ///
-    /// # Errors
-    /// If the model cannot be built.
-    pub(crate) fn memory(&self, images: &Images) -> crate::Result<u64> {
+    pub(crate) fn memory(&self, images: &Images) -> u64 {
         let d: usize = images.train.image_shape().iter().product();
         let (n, d) = (images.train.len() as u64, d as u64);
         let batch = self.config.batch.max(EVALUATED_AT_ONCE) as u64;
         let own = match &self.config.learner {
-            Learner::ClosedForm { .. } => return Ok(MATRICES * 8 * d * d),
+            Learner::ClosedForm { .. } => return MATRICES * 8 * d * d,
             // Projected images in f64 and f32, and the components.
             Learner::Recognition { .. } => 12 * n * d + 12 * d * d,
             Learner::Autoencoding { task } if task.spectrum => 16 * d * d,
             _ => 0,
         };
-        let (params, kept) = self.config.learner.sizes(d as usize)?;
-        Ok(own + 4 * (4 * params + 2 * batch * kept))
+        let (params, kept) = self.config.learner.sizes(d as usize);
+        own.saturating_add(params.saturating_mul(16)).saturating_add(8 * batch * kept)
     }
 }
 

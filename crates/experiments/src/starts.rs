@@ -140,7 +140,8 @@ impl Start {
             _ => AdamConfig::PAPER,
         };
         let [batch, epochs] = self.training;
-        let (batch, hardware) = (batch as usize, Hardware::Cpu);
+        // A folder of few images still fills one batch.
+        let (batch, hardware) = ((batch as usize).min(data.train.max(1)), Hardware::Cpu);
         Ok(RunConfig { data, rotation: None, learner, optimiser, batch, epochs, hardware })
     }
 }

@@ -38,8 +38,35 @@ fn what_does_not_exist_is_refused_with_exit_code_2_and_the_nearest_name() {
     refused(&["data", "verify"], 2, &["NAME"]);
     refused(&["completions", "bsh"], 2, &["'bash'"]);
     refused(&["inspect", "tests/cly.rs"], 2, &["did you mean `cli.rs`"]);
+    refused(&["inspect", "/dev/null"], 2, &["/dev/null", "no regular file"]);
     refused(&["inspect", "tests/cli.rs"], 1, &["tests/cli.rs", "a whole HDF5 file"]);
     refused(&["export", "0123", "w.safetensors", "--out", "/nonexistent"], 2, &["/nonexistent", "--out"]);
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_with_exit_code_2_before_anything_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let smoke =
+        ["reproduce", "--profile", "smoke", "--only", "fc-lambda-sweep", "--out", out.to_str().unwrap()];
+    for (more, words) in [
+        (["-s", "lambdas=[]"], ["`lambdas`", "empty"]),
+        (["-s", "lambdas=[0, 2]"], ["`learner.lambda` is 2", "from 0 to 1"]),
+        (["-s", "lambdas=[1, 0]"], ["0 after 1", "ascending"]),
+        (["-s", "seeds=[]"], ["`seeds`", "empty"]),
+        (["-s", "seeds=[3, 3]"], ["`seeds`", "3 twice"]),
+        (["-s", "families.*.data=[]"], ["`families.0.data`", "empty"]),
+        (["-s", "families.*.batch=0"], ["`batch` is 0", "from 1"]),
+        (["-s", "families.*.optimiser.learning_rate=-1"], ["`optimiser.learning_rate` is -1", "above 0"]),
+        (["--jobs", "0"], ["--jobs", "from 1"]),
+        (["--jobs", "-1"], ["--jobs", "from 1"]),
+        (["--data", "/nonexistent"], ["/nonexistent", "no such folder"]),
+        (["--rounds", "2"], ["`--rounds`", "--engine slurm"]),
+        (["--seconds-per-run", "0"], ["--seconds-per-run", "above 0"]),
+    ] {
+        refused(&[&smoke[..], &more].concat(), 2, &words);
+    }
+    assert!(!out.exists());
 }
 
 fn said(arguments: &[&str]) -> String {
@@ -65,6 +92,18 @@ fn what_is_listed_for_people_is_listed_for_programs() {
         }
     }
     assert_eq!(json(&["runs", "--out", "/nonexistent"])["runs"], serde_json::json!([]));
+    let verified = json(&["data", "verify", "fashion-mnist-embedded"]);
+    assert_eq!(
+        (&verified[0]["verdict"], &verified[0]["train"]["images"]),
+        (&"published".into(), &6_000.into())
+    );
+    let plan = ["plan", "--profile", "smoke", "--only", "fc-lambda-sweep", "--out", "/nonexistent"];
+    let planned = json(&plan);
+    assert_eq!(planned["experiments"][0]["name"], "fc-lambda-sweep");
+    assert!(
+        planned["experiments"][0]["runs"].as_u64().unwrap() > 0 && planned["seconds"].as_f64().unwrap() > 0.0
+    );
+    assert!(said(&plan).contains("in all about 1 minutes"));
 }
 
 #[test]

@@ -106,6 +106,7 @@ fn a_printed_config_gives_the_same_run_and_settings_change_it() {
             .contains("surgery")
     );
     assert!(printed(&["--seed", "4", "latent=3"]).contains("latent = 3"));
+    assert!(printed(&["-s", "latent=3", "--set", "lambda=1"]).contains("latent = 3"));
     // Parts of a file stand above a named start.
     std::fs::write(folder.join("part.toml"), "batch = 25\n").unwrap();
     let [mixed, _] = said(folder, &["train", "--model", "cnn-s", "--config", "part.toml", "--print-config"]);
@@ -155,6 +156,25 @@ fn every_slip_is_answered_with_what_was_probably_meant() {
     refused(folder, &train(&["pixels=100"]), &["100 numbers", "1 x 28 x 28"]);
     refused(folder, &["train", "data.train=70000"], &["6000 training images"]);
     refused(folder, &train(&["--device", "cuda:0"]), &["cuda:0"]);
+    for (setting, words) in [
+        ("batch=0", ["`batch` is 0", "from 1"]),
+        ("data.train=10", ["`batch` is 20", "10 images"]),
+        ("latent=0", ["`learner.model.latent` is 0", "from 1"]),
+        ("latent=99999999999", ["`learner.model.latent` is 99999999999", "65536"]),
+        ("latent=-1", ["learner.model.latent", "-1"]),
+        ("lambda=2", ["`learner.lambda` is 2", "from 0 to 1"]),
+        ("lambda=nan", ["learner.lambda", "not valid"]),
+        ("learning_rate=-1", ["`optimiser.learning_rate` is -1", "above 0"]),
+        ("beta1=2", ["`optimiser.beta1` is 2", "below 1"]),
+    ] {
+        refused(folder, &[&train(&[])[..], &[setting]].concat(), &words);
+    }
+    let enormous = ["train", "--model", "vit-s", "encoder.width=65536", "encoder.depth=200"];
+    refused(folder, &enormous, &["parameters", "GiB", "free"]);
+    for option in ["--seed", "--epochs"] {
+        refused(folder, &["train", "--model", "fc-s", option, "-1"], &["'-1'", option]);
+    }
+    assert!(!folder.join("out").exists(), "something was stored for what was refused");
     refused(folder, &["train", "--config", "none.toml"], &["none.toml"]);
     for (text, words) in [
         ("epochs = = 3", &["line 1", "--print-config"][..]),

@@ -1,5 +1,7 @@
 //! A description of any CRE of the specification, from which it is built.
 
+mod size;
+
 use serde::{Deserialize, Serialize};
 use tensor::DType;
 use tensor::random::Stream;

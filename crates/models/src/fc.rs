@@ -78,6 +78,21 @@ impl Config {
             latent_activation: Activation::Relu,
         }
     }
+
+    /// The widths that encoder, decoder and classifier lead through.
+    pub(crate) fn widths(&self) -> [Vec<usize>; 3] {
+        let Self { pixels, classes, latent, .. } = *self;
+        let of_classifier = self.classified.unwrap_or(latent);
+        let of_decoder = self.classified.map_or(latent, |classified| latent.saturating_sub(classified));
+        let widths = |first, hidden: &mut dyn Iterator<Item = usize>, last| -> Vec<usize> {
+            std::iter::once(first).chain(hidden).chain([last]).collect()
+        };
+        [
+            widths(pixels, &mut self.encoder.hidden().iter().copied(), latent),
+            widths(of_decoder, &mut self.decoder.hidden().iter().copied().rev(), pixels),
+            widths(of_classifier, &mut self.classifier.classifier_hidden().iter().copied(), classes),
+        ]
+    }
 }
 
 /// Builds the model; every parameter comes from a stream of its own.
@@ -91,21 +106,11 @@ pub fn cre(config: &Config, stream: &Stream, dtype: DType) -> Result<Cre> {
         let (wanted, got) = ("relu or identity", format!("{latent_activation:?}").to_lowercase());
         return Err(Error::Setting { setting: "latent_activation", wanted, got });
     }
-    let [of_decoder, of_classifier] = match config.classified {
-        None => [latent, latent],
-        Some(classified) if (1..latent).contains(&classified) => [latent - classified, classified],
-        Some(classified) => {
-            let (wanted, got) = ("at least 1 and less than the latent", classified.to_string());
-            return Err(Error::Setting { setting: "classified", wanted, got });
-        }
-    };
-    let widths = |first, hidden: &mut dyn Iterator<Item = usize>, last| -> Vec<usize> {
-        std::iter::once(first).chain(hidden).chain([last]).collect()
-    };
-    let encoder = widths(pixels, &mut config.encoder.hidden().iter().copied(), latent);
-    let decoder = widths(of_decoder, &mut config.decoder.hidden().iter().copied().rev(), pixels);
-    let classifier =
-        widths(of_classifier, &mut config.classifier.classifier_hidden().iter().copied(), classes);
+    if let Some(classified) = config.classified.filter(|classified| !(1..latent).contains(classified)) {
+        let (wanted, got) = ("at least 1 and less than the latent", classified.to_string());
+        return Err(Error::Setting { setting: "classified", wanted, got });
+    }
+    let [encoder, decoder, classifier] = config.widths();
     let part = |name, widths: &[usize], last| stack(widths, last, &stream.child(name), dtype);
     let model = Cre::new(
         part("encoder", &encoder, latent_activation),

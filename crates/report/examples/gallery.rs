@@ -300,6 +300,7 @@ fn page() -> report::Result<Page> {
         claim: claim.into(),
         plates,
         warnings: warnings.iter().map(|&text| text.into()).collect(),
+        rows: vec![],
         command: format!("cargo xtask reproduce --profile quick --only {name}"),
     };
     Ok(Page {

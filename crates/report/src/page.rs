@@ -47,6 +47,8 @@ pub struct Section {
     pub plates: Vec<Plate>,
     /// What a reader must know before believing the pictures.
     pub warnings: Vec<String>,
+    /// Its verdicts; those of all experiments together are the page's.
+    pub rows: Vec<Row>,
     /// The command that makes it.
     pub command: String,
 }
@@ -155,8 +157,9 @@ impl Section {
             .collect();
         let (name, title, command) = (&self.name, escape(&self.title), escape(&self.command));
         let claim = paragraphs("claim", &self.claim);
+        let found = table::found(&self.rows);
         Ok(format!(
-            "<article aria-labelledby=\"{name}\">\n<h3 id=\"{name}\">{title}</h3>\n{claim}{plates}{warnings}\
+            "<article aria-labelledby=\"{name}\">\n<h3 id=\"{name}\">{title}</h3>\n{claim}{found}{plates}{warnings}\
              <p>To make it again:</p>\n<pre tabindex=\"0\"><code>{command}</code></pre>\n</article>\n"
         ))
     }

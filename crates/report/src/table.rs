@@ -208,6 +208,24 @@ pub fn html(rows: &[Row]) -> String {
     out + "</tbody>\n</table>\n"
 }
 
+/// The verdicts of one experiment as a list, to stand beside its figures.
+pub(crate) fn found(rows: &[Row]) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut out = String::from("<ul class=\"found\">\n");
+    for row in rows {
+        let [source, claim, _, got, n, _] = cells(row).map(|cell| escape(&cell));
+        out += &format!(
+            "<li><span class=\"verdict {}\"><span aria-hidden=\"true\">{}</span> {}</span>: {claim} ({source}): {got}, n = {n}</li>\n",
+            row.verdict.class(),
+            row.verdict.symbol(),
+            row.verdict.words()
+        );
+    }
+    out + "</ul>\n"
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -269,6 +287,17 @@ mod tests {
             "{csv}"
         );
         assert!(csv.ends_with(",slope > 0,0.21 ± 0.03,5,holds\r\n"), "{csv}");
+    }
+
+    #[test]
+    fn the_list_of_an_experiment_has_every_verdict_and_is_escaped() {
+        let list = found(&rows());
+        assert_eq!(list.matches("<li>").count(), Verdict::ALL.len());
+        assert!(list.contains("&lt;classification&gt;") && !list.contains("<classification>"));
+        for verdict in Verdict::ALL {
+            assert!(list.contains(&format!("</span> {}</span>: ", verdict.words())));
+        }
+        assert_eq!(found(&[]), "");
     }
 
     #[test]

@@ -201,6 +201,7 @@ fn no_section_takes_the_explorers_place() {
         claim: String::new(),
         plates: vec![],
         warnings: vec![],
+        rows: vec![],
         command: String::new(),
     };
     let page = Page { sections: vec![section], ..page(None) };

@@ -39,23 +39,27 @@ fn section(name: &str, figures: &[&str]) -> Section {
         claim: HOSTILE.into(),
         plates: figures.iter().map(|name| Plate::Figure(figure(name))).collect(),
         warnings: vec![HOSTILE.into()],
+        rows: vec![row()],
         command: HOSTILE.into(),
     }
 }
 
-fn page() -> Page {
-    let row = Row {
+fn row() -> Row {
+    Row {
         source: HOSTILE.into(),
         claim: HOSTILE.into(),
         expected: HOSTILE.into(),
         got: HOSTILE.into(),
         n: 5,
         verdict: Verdict::Holds,
-    };
+    }
+}
+
+fn page() -> Page {
     Page {
         title: HOSTILE.into(),
         question: format!("{HOSTILE}\n\n{HOSTILE}"),
-        rows: vec![row],
+        rows: vec![row()],
         explorer: None,
         sections: vec![section("one", &["a", "b"]), section("two", &["c"])],
         provenance: vec![(HOSTILE.into(), HOSTILE.into())],

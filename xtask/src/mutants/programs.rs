@@ -27,7 +27,7 @@ impl Programs {
         let mut build = repo.cargo();
         build.env("CARGO_TARGET_DIR", repo.join(shared));
         build.current_dir(copy).args(["test", "--release", "--no-run", "--lib"]);
-        build.args(["--package=autograd", "--package=models"]);
+        build.args(["--package=tensor", "--package=autograd", "--package=models"]);
         build.args(["--test=every_op", "--test=golden", "--test=routing"]);
         build.args(["--message-format=json", "--quiet"]).stderr(Stdio::inherit());
         let output = build.output().context("cannot start cargo")?;

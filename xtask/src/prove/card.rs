@@ -17,8 +17,17 @@ const END: &str = "<!-- reliability: end -->";
 /// How a row ended.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Ended {
-    Passed { n: u64 },
-    Failed { n: u64, failures: u64 },
+    Passed {
+        n: u64,
+    },
+    /// What could be run passed.
+    Partly {
+        n: u64,
+    },
+    Failed {
+        n: u64,
+        failures: u64,
+    },
     NotRun,
 }
 
@@ -49,6 +58,7 @@ impl Entry {
     pub(super) fn in_words(&self) -> String {
         match self.ended {
             Ended::Passed { n } => format!("passed, n = {n}: {}", self.figure),
+            Ended::Partly { n } => format!("passed in part, n = {n}: {}", self.figure),
             Ended::Failed { n, failures } => format!("FAILED, {failures} of {n}: {}", self.figure),
             Ended::NotRun => format!("not run: {}", self.figure),
         }
@@ -58,6 +68,7 @@ impl Entry {
         let Self { id, promise, ended, figure, seconds, size, commit, machine } = self;
         let (status, n, failures) = match ended {
             Ended::Passed { n } => ("passed", Some(*n), Some(0)),
+            Ended::Partly { n } => ("passed in part", Some(*n), Some(0)),
             Ended::Failed { n, failures } => ("failed", Some(*n), Some(*failures)),
             Ended::NotRun => ("not run", None, None),
         };
@@ -72,6 +83,7 @@ impl Entry {
         let number = |key: &str| value[key].as_u64();
         let ended = match value["status"].as_str()? {
             "passed" => Ended::Passed { n: number("n")? },
+            "passed in part" => Ended::Partly { n: number("n")? },
             "failed" => Ended::Failed { n: number("n")?, failures: number("failures")? },
             "not run" => Ended::NotRun,
             _ => return None,
@@ -91,6 +103,7 @@ impl Entry {
     fn line(&self) -> String {
         let (n, failures) = match self.ended {
             Ended::Passed { n } => (n.to_string(), "0".to_owned()),
+            Ended::Partly { n } => (n.to_string(), "0, in part".to_owned()),
             Ended::Failed { n, failures } => (n.to_string(), format!("**{failures}**")),
             Ended::NotRun => (String::new(), "not run".to_owned()),
         };
@@ -201,6 +214,7 @@ mod tests {
         card.put(entry("R2", Ended::Failed { n: 3, failures: 1 }));
         card.put(entry("R1", Ended::Passed { n: 3 }));
         card.put(entry("R2", Ended::NotRun));
+        card.put(entry("R3", Ended::Partly { n: 3 }));
         card.complete();
         assert_eq!(Card::parse(&card.to_json()).unwrap(), card);
         assert_eq!(card.entries.len(), ROWS.len());
@@ -211,6 +225,10 @@ mod tests {
     fn a_row_that_was_not_run_or_failed_does_not_look_like_one_that_passed() {
         assert_eq!(entry("R1", Ended::Passed { n: 3 }).line(), "| R1 | it holds | 3 (long) | 0 | 0 of 3 |");
         assert_eq!(entry("R1", Ended::NotRun).line(), "| R1 | it holds |  | not run | 0 of 3 |");
+        assert_eq!(
+            entry("R1", Ended::Partly { n: 3 }).line(),
+            "| R1 | it holds | 3 (long) | 0, in part | 0 of 3 |"
+        );
         let failed = entry("R1", Ended::Failed { n: 3, failures: 2 });
         assert_eq!(failed.line(), "| R1 | it holds | 3 (long) | **2** | 0 of 3 |");
     }

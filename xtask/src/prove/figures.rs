@@ -39,7 +39,8 @@ pub(super) struct Outcome {
     pub(super) figure: String,
 }
 
-/// A failure of any step fails the row; where no step passed, it was not run. What some steps could not do is said.
+/// A failure of any step fails the row; where no step passed, it was not run, and where some could not be, it passed in
+/// part, with what they could not do.
 pub(super) fn together(ran: &[Ran], figures: &[Figure]) -> Outcome {
     let mut counts = Counts::default();
     let (mut failed, mut reasons) = (vec![], vec![]);
@@ -73,7 +74,8 @@ pub(super) fn together(ran: &[Ran], figures: &[Figure]) -> Outcome {
         true => vec![format!("{} of {n} tests passed", counts.passed)],
         false => measured.iter().map(|figure| figure.figure.clone()).collect(),
     };
-    Outcome { ended: Ended::Passed { n }, figure: words(own) }
+    let ended = if reasons.is_empty() { Ended::Passed { n } } else { Ended::Partly { n } };
+    Outcome { ended, figure: words(own) }
 }
 
 #[cfg(test)]
@@ -124,6 +126,6 @@ mod tests {
         let silent = together(&[passed(1)], &[figure(0, Some("no mount"))]);
         assert_eq!((silent.ended, &*silent.figure), (Ended::NotRun, "no mount"));
         let half = together(&[passed(1), reason()], &[figure(4, None)]);
-        assert_eq!((half.ended, &*half.figure), (Ended::Passed { n: 4 }, "4 cases; not run: no GPU"));
+        assert_eq!((half.ended, &*half.figure), (Ended::Partly { n: 4 }, "4 cases; not run: no GPU"));
     }
 }

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use self::verify::Verify;
 use super::output::{say, say_json};
+use super::values::existing_folder;
 use crate::Result;
 
 /// What `agon data` is asked.
@@ -36,7 +37,7 @@ enum Command {
 #[derive(Debug, Args)]
 struct List {
     /// Where to look for data sets first
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = existing_folder)]
     data: Option<PathBuf>,
     /// Print JSON for programs
     #[arg(long)]

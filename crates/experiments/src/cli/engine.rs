@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::selection::Selection;
+use super::values::{at_least_one, seconds};
 use crate::asked::Asked;
 use crate::cluster::{self, Engine, Slurm};
 use crate::experiment::Planned;
@@ -23,17 +24,17 @@ pub(super) struct Computed {
     /// More options of sbatch, as in "--partition=long --account=me"; they win over those of the script
     #[arg(long, value_name = "OPTIONS", allow_hyphen_values = true, help_heading = "Cluster")]
     sbatch: Vec<String>,
-    /// Tasks at once, at most; each has as many cores as --jobs says, 1 by default
-    #[arg(long, value_name = "N", default_value = "64", value_parser = at_least_one, help_heading = "Cluster")]
-    at_once: usize,
-    /// Job arrays after each other, at most: what a dead node or a time limit took away is submitted again
-    #[arg(long, value_name = "N", default_value = "5", value_parser = at_least_one, help_heading = "Cluster")]
-    rounds: usize,
-    /// Seconds between two questions to the scheduler
-    #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = at_least_one, help_heading = "Cluster")]
-    poll: usize,
+    /// Tasks at once, at most, 64 by default; each has as many cores as --jobs says, 1 by default
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Cluster")]
+    at_once: Option<usize>,
+    /// Job arrays after each other, at most, 5 by default: what a dead node or a time limit took away is submitted again
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Cluster")]
+    rounds: Option<usize>,
+    /// Seconds between two questions to the scheduler, 15 by default
+    #[arg(long, value_name = "SECONDS", value_parser = at_least_one, help_heading = "Cluster")]
+    poll: Option<usize>,
     /// Seconds that a run takes on a node, instead of an estimate from a few steps here
-    #[arg(long, value_name = "SECONDS", help_heading = "Cluster")]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = "Cluster")]
     seconds_per_run: Option<f64>,
     /// Where Slurm's commands are, if not on the PATH
     #[arg(long, value_name = "DIR", help_heading = "Cluster")]
@@ -54,11 +55,25 @@ impl Computed {
     pub(super) fn planned(&self, selection: &Selection) -> Result<Vec<Planned>> {
         match self.engine {
             Name::Slurm => selection.planned_elsewhere(),
-            Name::Local if self.dry_run || !self.sbatch.is_empty() => {
-                Err(Error::Usage("`--dry-run` and `--sbatch` are for `--engine slurm`".into()))
-            }
-            Name::Local => selection.planned(),
+            Name::Local => match self.for_a_cluster() {
+                Some(option) => Err(Error::Usage(format!("`{option}` is for `--engine slurm`"))),
+                None => selection.planned(),
+            },
         }
+    }
+
+    /// The first option that means nothing on this machine alone.
+    fn for_a_cluster(&self) -> Option<&'static str> {
+        let given = [
+            ("--dry-run", self.dry_run),
+            ("--sbatch", !self.sbatch.is_empty()),
+            ("--at-once", self.at_once.is_some()),
+            ("--rounds", self.rounds.is_some()),
+            ("--poll", self.poll.is_some()),
+            ("--seconds-per-run", self.seconds_per_run.is_some()),
+            ("--slurm-bin", self.slurm_bin.is_some()),
+        ];
+        given.into_iter().find_map(|(option, given)| given.then_some(option))
     }
 
     /// Who computes.
@@ -73,9 +88,9 @@ impl Computed {
                     .flat_map(|text| text.split_whitespace())
                     .map(str::to_owned)
                     .collect(),
-                at_once: self.at_once,
-                rounds: self.rounds,
-                poll: Duration::from_secs(self.poll as u64),
+                at_once: self.at_once.unwrap_or(64),
+                rounds: self.rounds.unwrap_or(5),
+                poll: Duration::from_secs(self.poll.unwrap_or(15) as u64),
                 seconds_per_run: self.seconds_per_run,
             }),
         }
@@ -94,8 +109,4 @@ impl Computed {
             _ => Ok(None),
         }
     }
-}
-
-fn at_least_one(text: &str) -> std::result::Result<usize, String> {
-    text.parse().ok().filter(|&n| n > 0).ok_or_else(|| "expected a whole number from 1 up".into())
 }

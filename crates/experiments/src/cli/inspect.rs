@@ -99,6 +99,9 @@ fn no_file(file: &Path) -> String {
     if file.is_dir() {
         return format!("{} is a folder; name a results file in it", file.display());
     }
+    if file.exists() {
+        return format!("{} is no regular file; name a results file", file.display());
+    }
     let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let entries = std::fs::read_dir(parent).into_iter().flatten().flatten();
     let names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();

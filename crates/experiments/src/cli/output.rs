@@ -55,7 +55,8 @@ pub(super) fn bytes(n: u64) -> String {
 
 /// A number of seconds in words.
 pub(super) fn duration(seconds: f64) -> String {
-    match seconds {
+    // The sum of no numbers is -0.
+    match seconds + 0.0 {
         s if s < 120.0 => format!("{s:.1} s"),
         s if s < 7_200.0 => format!("{:.0} min", s / 60.0),
         s => format!("{:.1} h", s / 3_600.0),
@@ -70,6 +71,7 @@ mod tests {
     fn sizes_and_times_are_said_in_units_that_fit() {
         assert_eq!([0, 1_023, 1_024, 1_572_864].map(bytes), ["0 B", "1023 B", "1.0 KiB", "1.5 MiB"]);
         assert_eq!(bytes(u64::MAX), "16384.0 PiB");
+        assert_eq!(duration([].iter().sum::<f64>()), "0.0 s");
         assert_eq!([0.04, 119.0, 600.0, 9_000.0].map(duration), ["0.0 s", "119.0 s", "10 min", "2.5 h"]);
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use data::{Dataset, FolderOptions};
 
+use super::values::existing_folder;
 use crate::{Error, Result};
 
 #[derive(Debug, Args)]
@@ -13,7 +14,7 @@ pub(super) struct Pictures {
     #[arg(long, value_name = "NAME", conflicts_with = "images")]
     data_set: Option<String>,
     /// Where to look for data sets first
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = existing_folder)]
     data: Option<PathBuf>,
     /// Your own images: a folder with a folder of JPEG or PNG images for each class
     #[arg(long, value_name = "DIR")]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::values::{at_least_one, existing_folder};
 use crate::claims;
 use crate::cluster::Engine;
 use crate::engine::Places;
@@ -22,13 +23,13 @@ pub(super) struct Selection {
     #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',')]
     pub(super) only: Vec<String>,
     /// Where to look for data sets first
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = existing_folder)]
     data: Option<PathBuf>,
     /// Where to write
     #[arg(long, value_name = "DIR", default_value = "out")]
     out: PathBuf,
     /// Runs at once; as many as there are processors by default
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one, allow_negative_numbers = true)]
     jobs: Option<usize>,
     /// The device to train on
     #[arg(long, default_value = "cpu")]

@@ -30,6 +30,9 @@ pub(super) struct Train {
     /// Single values of the config, as in `lambda=0.5` or `learner.model.latent=64`
     #[arg(value_name = "KEY=VALUE")]
     settings: Vec<String>,
+    /// The same as KEY=VALUE alone, as the other commands have it
+    #[arg(short = 's', long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
     /// The model to start from; fc-m where neither this nor a file is named
     #[arg(long, value_name = "NAME", value_parser = models())]
     model: Option<String>,
@@ -39,10 +42,10 @@ pub(super) struct Train {
     #[command(flatten)]
     pictures: Pictures,
     /// The seed of the initial parameters and of the order of the images
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     seed: Option<u64>,
     /// How often the training images are gone through
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     epochs: Option<u32>,
     /// The device to train on, as in cuda:0
     #[arg(long)]

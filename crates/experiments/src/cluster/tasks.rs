@@ -100,6 +100,11 @@ impl Read {
                 why: error.to_string(),
             })?;
             for Listed { key, seed, config } in listed {
+                config.check().map_err(|error| Error::NoList {
+                    file: list.into(),
+                    line: lines,
+                    why: error.to_string(),
+                })?;
                 read.runs.push(Run { config, seed });
                 read.keys.push(key);
             }

@@ -90,6 +90,7 @@ impl Run {
         work: impl FnOnce(&mut dyn Learning) -> std::result::Result<T, Ended>,
     ) -> std::result::Result<T, Ended> {
         let init = Stream::new(self.seed, "init");
+        self.config.learner.check_room()?;
         match &self.config.learner {
             Learner::Cre { model, .. } => {
                 let model = model.build(&init, DType::F32).map_err(Error::from)?;

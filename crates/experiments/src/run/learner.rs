@@ -2,11 +2,10 @@
 
 use models::{Architecture, Mixing, predictive_coding, recurrent};
 use serde::{Deserialize, Serialize};
-use tensor::DType;
-use tensor::random::Stream;
 
 use super::{Autoencoding, Objective, Question, Recognition, RunConfig};
-use crate::Result;
+use crate::engine::free_memory;
+use crate::{Error, Result};
 
 /// What learns in a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -133,30 +132,52 @@ impl Learner {
         }
     }
 
-    /// How many parameters it has, and about how many numbers its layers keep of an image of `d` numbers.
-    ///
-    /// # Errors
-    /// If the model cannot be built.
-    pub(super) fn sizes(&self, d: usize) -> Result<(u64, u64)> {
-        let of_fc = |hidden: usize| (2 * 784 * hidden as u64, 8 * (784 + hidden as u64));
-        let model = match self {
-            Self::Cre { model, .. } | Self::Readout { model, .. } => model,
-            Self::PredictiveCoding { .. } | Self::Recurrent { .. } => return Ok(of_fc(1_024)),
-            Self::Recognition { task } => return Ok(task.network.sizes(d)),
-            Self::Autoencoding { task } => return Ok(task.sizes(d)),
-            Self::ClosedForm { .. } => return Ok((0, 0)),
+    /// The CRE that it trains, or whose heads it trains.
+    fn architecture(&self) -> Option<Architecture> {
+        match self {
+            Self::Cre { model, .. } | Self::Readout { model, .. } => Some(*model),
+            Self::PredictiveCoding { network } => Some(Architecture::Fc(network.model)),
+            Self::Recurrent { network } => Some(Architecture::Fc(network.model)),
+            _ => None,
+        }
+    }
+
+    /// About how many parameters it has, and how many numbers its layers keep of an image of `d` numbers.
+    pub(super) fn sizes(&self, d: usize) -> (u64, u64) {
+        let Some(model) = self.architecture() else {
+            return match self {
+                Self::Recognition { task } => task.network.sizes(d),
+                Self::Autoencoding { task } => task.sizes(d),
+                _ => (0, 0),
+            };
         };
-        let params = model.build(&Stream::new(0, "init"), DType::F32)?;
-        let params = params.params().iter().map(|(_, param)| param.len() as u64).sum();
         let [c, h, w] = model.image_shape();
-        let pixels = (c * h * w) as u64;
         let layers = match model {
             Architecture::Fc(_) | Architecture::Linear { .. } => 10,
             Architecture::CnnS { .. } => 60,
-            Architecture::CnnL { narrower, .. } => 400 / (*narrower).max(1) as u64,
+            Architecture::CnnL { narrower, .. } => 400 / narrower.max(1) as u64,
             Architecture::Vit(config) => (config.encoder.width * 2) as u64,
         };
-        Ok((params, layers * pixels))
+        (model.n_params(), layers * (c * h * w) as u64)
+    }
+
+    /// That its parameters, their gradients and the optimiser's two means have room in the memory that is free now.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] with both numbers if they surely have not.
+    pub(crate) fn check_room(&self) -> Result<()> {
+        let (Some(model), Some(free)) = (self.architecture(), free_memory()) else { return Ok(()) };
+        let (n, bytes_each) = (model.n_params(), 16);
+        if n.saturating_mul(bytes_each) <= free {
+            return Ok(());
+        }
+        let gibibytes = |bytes: f64| bytes / f64::from(1 << 30);
+        Err(Error::Usage(format!(
+            "{} has {n} parameters, which take {:.1} GiB with their gradients and Adam's means; {:.1} GiB of memory are free",
+            model.label(),
+            gibibytes(n as f64 * bytes_each as f64),
+            gibibytes(free as f64)
+        )))
     }
 
     /// A few words.

@@ -13,7 +13,7 @@ use crate::program::{SMALL, SWEEP, agon, sweep};
 /// **To add a command** to the README or the book, write it into a block marked `sh`. A block is run as it stands, line
 /// by line in one shell, in a folder with some stored runs and results, where `cargo xtask reproduce` is the smoke
 /// profile on few images. What cannot be run there in seconds is named here by its beginning, with what runs it instead.
-const INSTEAD: [(&str, &str); 13] = [
+const INSTEAD: [(&str, &str); 10] = [
     ("cargo xtask test", "this test is one of them"),
     ("cargo xtask reproduce --profile smoke", "`cargo xtask ci`"),
     ("cargo xtask reproduce --profile full", "days of training; its plan is run here"),
@@ -24,9 +24,6 @@ const INSTEAD: [(&str, &str); 13] = [
     ("target/release/agon data fetch", "a network; tests of `data` ask a server of their own"),
     ("agon run --profile full", "a cluster; `tests/cluster` plays one"),
     ("agon reproduce --profile full", "a cluster; `tests/cluster` plays one"),
-    ("$agon train --model cnn-s", "the tests of `agon train`, on fewer images"),
-    ("$agon train --config", "the tests of `agon train`, on fewer images"),
-    ("$agon train --images", "the tests of `agon train`, on fewer images"),
 ];
 
 /// Words that stand for what the reader has; each is a file or folder of the scratch folder, or `KEY`.
@@ -89,6 +86,7 @@ fn scratch(root: &Path, repository: &Path) -> String {
             GrayImage::from_fn(8, 8, pixel).save(file).unwrap();
         }
     }
+    symlink("labelled-images", root.join("photos")).unwrap();
     let listed = agon(&["runs", "--json"]).current_dir(root).output().unwrap();
     let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
     listed["runs"][0]["key"].as_str().unwrap().to_owned()

@@ -63,7 +63,7 @@ fn what_is_missing_is_named_with_a_next_step_on_one_screen() {
         &["/nonexistent", "--out"],
     );
     refused(agon(&["inspect", "/nonexistent/a.h5"]), 2, &["/nonexistent/a.h5"]);
-    refused(agon(&["advise", "--data", "/nonexistent"]), 1, &["/nonexistent"]);
+    refused(agon(&["advise", "--data", "/nonexistent"]), 2, &["/nonexistent"]);
 
     let mut holder = hold_a_run(&out);
     refused(agon(&sweep(&out)), 1, &["in use by another process", "run the same command again"]);

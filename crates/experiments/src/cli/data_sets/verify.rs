@@ -5,8 +5,11 @@ use std::process::ExitCode;
 
 use clap::Args;
 use data::{Dataset, Listed, Place, Places, Size, Split};
+use serde::Serialize;
+use serde_json::{Value, json};
 
-use super::super::output::say;
+use super::super::output::{say, say_json};
+use super::super::values::existing_folder;
 use crate::nearest::nearest;
 use crate::{Error, Result};
 
@@ -16,28 +19,40 @@ pub(super) struct Verify {
     #[arg(required = true, value_name = "NAME")]
     names: Vec<String>,
     /// Where to look for data sets first
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = existing_folder)]
     data: Option<PathBuf>,
+    /// Print JSON for programs
+    #[arg(long)]
+    json: bool,
 }
 
 /// Reads one set after the other; fails if one is not there, is damaged, or is not the published one.
 pub(super) fn command(asked: &Verify) -> Result<ExitCode> {
     let places = Places::from_environment(asked.data.as_deref());
     let all = data::catalogue(&places);
-    let asked = asked.names.iter().map(|name| named(&all, name)).collect::<Result<Vec<_>>>()?;
-    let mut good = true;
-    for listed in asked {
+    let sets = asked.names.iter().map(|name| named(&all, name)).collect::<Result<Vec<_>>>()?;
+    let (mut good, mut entries) = (true, vec![]);
+    for listed in sets {
         match data::open_in(listed.name, &places) {
             Ok(set) => {
                 let verdict = Verdict::of(listed, &set);
                 good &= verdict != Verdict::Differs;
-                say(&text(listed, &set, verdict))?;
+                match asked.json {
+                    true => entries.push(entry(&set, verdict)),
+                    false => say(&text(listed, &set, verdict))?,
+                }
             }
             Err(error) => {
                 good = false;
-                say(&format!("{}: cannot be read\n    {error}\n", listed.name))?;
+                match asked.json {
+                    true => entries.push(json!({ "name": listed.name, "error": error.to_string() })),
+                    false => say(&format!("{}: cannot be read\n    {error}\n", listed.name))?,
+                }
             }
         }
+    }
+    if asked.json {
+        say_json(&entries)?;
     }
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -58,7 +73,8 @@ pub(super) fn named<'l>(all: &'l [Listed], name: &str) -> Result<&'l Listed> {
 }
 
 /// Whether a set is the published one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 enum Verdict {
     Published,
     /// The content of the published set is known, and this is another.
@@ -80,6 +96,19 @@ impl Verdict {
             None => Self::OtherSize,
         }
     }
+}
+
+/// What is in a set, for programs.
+fn entry(set: &Dataset, verdict: Verdict) -> Value {
+    let of = |split: &Split| json!({ "images": split.len(), "shape": split.image_shape(), "images_of_classes": split.class_counts() });
+    json!({
+        "name": set.name,
+        "source": set.provenance.origin.source,
+        "train": of(&set.train),
+        "test": of(&set.test),
+        "content_sha256": set.provenance.content_sha256,
+        "verdict": verdict,
+    })
 }
 
 fn text(listed: &Listed, set: &Dataset, verdict: Verdict) -> String {
@@ -130,6 +159,8 @@ mod tests {
         assert_eq!(Verdict::of(&listed, &part), Verdict::Differs);
         let said = text(&listed, &part, Verdict::Differs);
         assert!(said.contains("NOT the published set") && said.contains(" to "), "{said}");
+        let told = entry(&part, Verdict::Differs);
+        assert_eq!((&told["verdict"], &told["train"]["images"]), (&json!("differs"), &json!(10)));
 
         let unknown = Listed { content_sha256: None, ..listed };
         assert_eq!(Verdict::of(&unknown, &set), Verdict::SameSize);
@@ -138,7 +169,8 @@ mod tests {
 
     #[test]
     fn an_unknown_name_is_refused_with_the_nearest_before_anything_is_read() {
-        let asked = Verify { names: vec!["fashion-mnist-embedded".into(), "mnits".into()], data: None };
+        let asked =
+            Verify { names: vec!["fashion-mnist-embedded".into(), "mnits".into()], data: None, json: false };
         let error = command(&asked).unwrap_err();
         assert!(
             matches!(error, Error::Usage(_)) && error.to_string().contains("did you mean `mnist`"),

@@ -28,7 +28,8 @@ pub(super) fn resolve(asked: &Train) -> Result<(Run, Images, String)> {
         })?,
     };
     let settings: Vec<Setting> =
-        asked.settings.iter().map(|text| text.parse().map_err(Error::Usage)).collect::<Result<_>>()?;
+        (asked.settings.iter().chain(&asked.set).map(|text| text.parse().map_err(Error::Usage)))
+            .collect::<Result<_>>()?;
 
     let in_file = fields.get("data").and_then(|data| data.get("name")).and_then(Value::as_str);
     let in_settings = settings.iter().find(|setting| setting.key == "data.name" || setting.key == "name");
@@ -53,9 +54,11 @@ pub(super) fn resolve(asked: &Train) -> Result<(Run, Images, String)> {
     }
     let config = serde_json::from_value(Value::Object(whole)).map_err(|error| refused(asked, &error))?;
     let config = set_all(config, settings)?;
+    config.check()?;
     let images = Images::of(&config.data, &set)?;
     fits(&config.learner, &self::kind(&images), &name)
         .map_err(|why| Error::Usage(format!("{why}; `--model NAME` starts from one that fits")))?;
+    config.learner.check_room()?;
 
     let device = device(asked.device.as_deref(), config.hardware)?;
     let hardware = if device == "cpu" { Hardware::Cpu } else { Hardware::Cuda };
