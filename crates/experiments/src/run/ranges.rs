@@ -92,7 +92,7 @@ fn check(place: &Value, key: &mut String) -> Result<()> {
 
 fn range(key: &str) -> Option<Range> {
     let ends = |end: &&str| key.strip_suffix(end).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-    RANGES.iter().find(|(names, _)| names.iter().any(|name| ends(&name))).map(|(_, range)| *range)
+    RANGES.iter().find(|(names, _)| names.iter().any(|name| ends(name))).map(|(_, range)| *range)
 }
 
 fn words((least, most): Range) -> String {
