@@ -117,7 +117,8 @@ fn what_was_lost_with_its_node_is_submitted_again_and_nothing_else() {
 #[test]
 fn what_fails_for_its_own_reason_is_recorded_and_not_submitted_again() {
     let played = Played::new();
-    let (code, said) = played.said("run", &["-s", "families.*.members.*.learner.model.latent_activation=tanh"]);
+    let (code, said) =
+        played.said("run", &["-s", "families.*.members.*.learner.model.latent_activation=tanh"]);
     assert_eq!((code, played.submissions()), (Some(0), 1), "{said}");
     assert!(said.contains("failed for reasons of their own"), "{said}");
     let outcomes = played.outcomes();
