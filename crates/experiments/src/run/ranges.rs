@@ -91,7 +91,7 @@ fn check(place: &Value, key: &mut String) -> Result<()> {
 }
 
 fn range(key: &str) -> Option<Range> {
-    let ends = |end: &&str| key.strip_suffix(end).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    let ends = |end: &str| key.strip_suffix(end).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
     RANGES.iter().find(|(names, _)| names.iter().any(|name| ends(name))).map(|(_, range)| *range)
 }
 
