@@ -11,11 +11,6 @@ use crate::setup;
 /// `cargo xtask reproduce ARGUMENT...`: every argument is handed on, and so is the exit code of `agon`
 /// (0 good, 1 a failure, 2 a call that makes no sense; 101 where cargo could not build it).
 pub(crate) fn run(repo: &Repo, arguments: &[OsString]) -> anyhow::Result<ExitCode> {
-    Ok(ExitCode::from(agon(repo, arguments)?))
-}
-
-/// Runs `agon reproduce` and returns its exit code; a process that a signal ended has none and counts as 1.
-pub(crate) fn agon(repo: &Repo, arguments: &[OsString]) -> anyhow::Result<u8> {
     setup::ensure(repo)?;
     let status = repo
         .cargo()
@@ -23,5 +18,6 @@ pub(crate) fn agon(repo: &Repo, arguments: &[OsString]) -> anyhow::Result<u8> {
         .args(arguments)
         .status()
         .context("cannot start cargo to run `agon`")?;
-    Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
+    // A process that a signal ended has no code.
+    Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
 }
