@@ -98,8 +98,7 @@ fn mutants(repo: &Repo) -> anyhow::Result<()> {
 /// The whole path from data to page, at its smallest, into a folder that is thrown away, by the program that the tests have
 /// built: `cargo xtask reproduce` would build it again, since tests ask for more features of what it shares with them.
 fn smoke(repo: &Repo) -> anyhow::Result<()> {
-    let target = env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
-    let agon = repo.join(target).join("release/agon");
+    let agon = repo.target().join("release/agon");
     ensure!(agon.is_file(), "there is no {}; `cargo xtask test` builds it", agon.display());
     let out = env::temp_dir().join(format!("agon-smoke-{}", std::process::id()));
     let good = succeeds(Command::new(&agon).args(["reproduce", "--profile", "smoke", "--out"]).arg(&out))?;

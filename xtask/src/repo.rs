@@ -30,6 +30,11 @@ impl Repo {
         self.root.join(path)
     }
 
+    /// Where cargo builds.
+    pub(crate) fn target(&self) -> PathBuf {
+        self.join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
+    }
+
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }

@@ -119,12 +119,13 @@ impl Planned {
     /// [`Error::Usage`](crate::Error::Usage) if a setting does not exist, has the wrong type, or makes no grid.
     pub fn new<E: Experiment>(profile: Profile, settings: &[Setting]) -> Result<Self> {
         let grid = with_settings(E::grid(profile), settings)?;
-        grid.check().map_err(|error| crate::Error::Usage(format!("{}: {error}", E::NAME)))?;
+        let runs =
+            grid.checked_runs().map_err(|error| crate::Error::Usage(format!("{}: {error}", E::NAME)))?;
         Ok(Self {
             name: E::NAME,
             title: E::TITLE,
             shows: E::SHOWS,
-            runs: grid.runs(),
+            runs,
             config: serde_json::to_value(&grid).expect("a config is plain data"),
             reading: Reading::of::<E>(),
             grid,

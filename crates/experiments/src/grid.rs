@@ -88,12 +88,12 @@ impl Variant<'_> {
 }
 
 impl Grid {
-    /// That there is something to run and to compare, and that every run can be trained.
+    /// Every run, where there is something to run and to compare, and every run can be trained.
     ///
     /// # Errors
     /// [`Error::Usage`] with the key if a list is empty, a weight or a seed is not there once and in order, or a run's
     /// config is out of range.
-    pub fn check(&self) -> Result<()> {
+    pub fn checked_runs(&self) -> Result<Vec<Run>> {
         let usage = |what: String| Err(Error::Usage(what));
         let empty = |(key, is_empty): (&str, bool)| is_empty.then(|| key.to_owned());
         let of_family = |(at, family): (usize, &Family)| {
@@ -124,7 +124,8 @@ impl Grid {
                     .into(),
             );
         }
-        runs.iter().try_for_each(|run| run.config.check())
+        runs.iter().try_for_each(|run| run.config.check())?;
+        Ok(runs)
     }
 
     /// Every family on each of its data sets.

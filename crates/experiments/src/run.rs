@@ -197,7 +197,7 @@ impl Run {
             _ => 0,
         };
         let (params, kept) = self.config.learner.sizes(d as usize);
-        own.saturating_add(params.saturating_mul(16)).saturating_add(8 * batch * kept)
+        own.saturating_add(params.saturating_mul(16)).saturating_add(kept.saturating_mul(8 * batch))
     }
 }
 

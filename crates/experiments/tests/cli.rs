@@ -103,7 +103,7 @@ fn what_is_listed_for_people_is_listed_for_programs() {
     assert!(
         planned["experiments"][0]["runs"].as_u64().unwrap() > 0 && planned["seconds"].as_f64().unwrap() > 0.0
     );
-    assert!(said(&plan).contains("in all about 1 minutes"));
+    assert!(said(&plan).contains("minutes of training"));
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! The test programs of the copy, built once, and one run of some of their tests.
 
 use std::collections::BTreeMap;
-use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -23,9 +22,8 @@ pub(super) enum Outcome {
 impl Programs {
     /// Builds them in release into the usual target folder, to find the dependencies there that other tests use.
     pub(super) fn build(repo: &Repo, copy: &Path) -> anyhow::Result<Self> {
-        let shared = env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
         let mut build = repo.cargo();
-        build.env("CARGO_TARGET_DIR", repo.join(shared));
+        build.env("CARGO_TARGET_DIR", repo.target());
         build.current_dir(copy).args(["test", "--release", "--no-run", "--lib"]);
         build.args(["--package=tensor", "--package=autograd", "--package=models"]);
         build.args(["--test=every_op", "--test=golden", "--test=routing"]);

@@ -10,13 +10,8 @@ use crate::starts::Kind;
 /// # Errors
 /// In words if it does not.
 pub(super) fn fits(learner: &Learner, kind: &Kind, name: &str) -> Result<(), String> {
-    let model = match learner {
-        Learner::Cre { model, .. } | Learner::Readout { model, .. } => *model,
-        Learner::PredictiveCoding { network } => Architecture::Fc(network.model),
-        Learner::Recurrent { network } => Architecture::Fc(network.model),
-        // The others are built for the images that they get.
-        _ => return Ok(()),
-    };
+    // The others are built for the images that they get.
+    let Some(model) = learner.architecture() else { return Ok(()) };
     let (pixels, classes) = match model {
         Architecture::Fc(config) => (Some(config.pixels), config.classes),
         Architecture::Linear { pixels, classes, .. } => (Some(pixels), classes),

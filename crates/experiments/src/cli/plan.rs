@@ -95,6 +95,6 @@ pub(super) fn command(Plan { selection, json }: &Plan) -> Result<ExitCode> {
     for (name, why) in &data.absent {
         say(&format!("{name} is not here: {}\n", why.told))?;
     }
-    say(&format!("in all about {:.0} minutes of training\n", (seconds / 60.0 + 0.0).ceil()))?;
+    say(&format!("in all about {:.0} minutes of training\n", (seconds / 60.0).ceil()))?;
     Ok(ExitCode::SUCCESS)
 }

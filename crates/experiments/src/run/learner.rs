@@ -133,7 +133,7 @@ impl Learner {
     }
 
     /// The CRE that it trains, or whose heads it trains.
-    fn architecture(&self) -> Option<Architecture> {
+    pub(crate) fn architecture(&self) -> Option<Architecture> {
         match self {
             Self::Cre { model, .. } | Self::Readout { model, .. } => Some(*model),
             Self::PredictiveCoding { network } => Some(Architecture::Fc(network.model)),

@@ -33,22 +33,22 @@ pub(super) fn command(asked: &Verify) -> Result<ExitCode> {
     let sets = asked.names.iter().map(|name| named(&all, name)).collect::<Result<Vec<_>>>()?;
     let (mut good, mut entries) = (true, vec![]);
     for listed in sets {
-        match data::open_in(listed.name, &places) {
+        let (told, entry) = match data::open_in(listed.name, &places) {
             Ok(set) => {
                 let verdict = Verdict::of(listed, &set);
                 good &= verdict != Verdict::Differs;
-                match asked.json {
-                    true => entries.push(entry(&set, verdict)),
-                    false => say(&text(listed, &set, verdict))?,
-                }
+                (text(listed, &set, verdict), entry(&set, verdict))
             }
             Err(error) => {
                 good = false;
-                match asked.json {
-                    true => entries.push(json!({ "name": listed.name, "error": error.to_string() })),
-                    false => say(&format!("{}: cannot be read\n    {error}\n", listed.name))?,
-                }
+                let entry = json!({ "name": listed.name, "error": error.to_string() });
+                (format!("{}: cannot be read\n    {error}\n", listed.name), entry)
             }
+        };
+        entries.push(entry);
+        if !asked.json {
+            // Each set as soon as it is read: some take seconds.
+            say(&told)?;
         }
     }
     if asked.json {
@@ -100,7 +100,10 @@ impl Verdict {
 
 /// What is in a set, for programs.
 fn entry(set: &Dataset, verdict: Verdict) -> Value {
-    let of = |split: &Split| json!({ "images": split.len(), "shape": split.image_shape(), "images_of_classes": split.class_counts() });
+    let of = |split: &Split| {
+        let (shape, counts) = (split.image_shape(), split.class_counts());
+        json!({ "images": split.len(), "shape": shape, "images_of_classes": counts })
+    };
     json!({
         "name": set.name,
         "source": set.provenance.origin.source,
