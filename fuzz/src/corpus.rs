@@ -5,10 +5,10 @@ use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 
 use data::idx;
-use experiments::store::{Array, Checkpoint, DataId, Outcome, RunSpec, Store, Values};
 use experiments::{Experiment, Profile, claims};
 use flate2::{Compression, write::GzEncoder};
 use image::{DynamicImage, ImageFormat};
+use runs::store::{Array, Checkpoint, DataId, Outcome, RunSpec, Store, Values};
 use tensor::{DType, Tensor};
 
 use crate::envelope;

@@ -5,9 +5,9 @@ use std::path::Path;
 use data::cifar::Version;
 use data::tar::Limits;
 use data::{FolderOptions, cifar, idx, mat, parse_image, tar};
-use experiments::settings::{Setting, with_settings};
-use experiments::store::{Checkpoint, Summary};
 use experiments::{Experiment, Profile, claims};
+use runs::settings::{Setting, with_settings};
+use runs::store::{Checkpoint, Summary};
 
 use crate::{envelope, hostile};
 

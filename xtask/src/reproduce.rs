@@ -14,7 +14,7 @@ pub(crate) fn run(repo: &Repo, arguments: &[OsString]) -> anyhow::Result<ExitCod
     setup::ensure(repo)?;
     let status = repo
         .cargo()
-        .args(["run", "--release", "--package", "experiments", "--bin", "agon", "--", "reproduce"])
+        .args(["run", "--release", "--package", "cli", "--bin", "agon", "--", "reproduce"])
         .args(arguments)
         .status()
         .context("cannot start cargo to run `agon`")?;

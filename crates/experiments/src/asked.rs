@@ -1,14 +1,13 @@
 //! What a command's experiments ask for: their runs, the runs that those need, and the data that are here.
 
 use crate::Result;
-use crate::cluster::{self, Engine, Sweep};
-use crate::engine::{self, Data, Done};
 use crate::experiment::Planned;
-use crate::progress::Progress;
-use crate::provenance::provenance;
 use crate::reproduce::Options;
-use crate::run::{Hardware, Run};
-use crate::store::Store;
+use runs::local::{self, Data, Done, Observer};
+use runs::provenance::provenance;
+use runs::run::{Hardware, Run};
+use runs::slurm::{self, Engine, Sweep};
+use runs::store::Store;
 
 /// Runs that are asked for, with those that they need and what they read.
 pub struct Asked {
@@ -26,29 +25,30 @@ impl Asked {
     ///
     /// # Errors
     /// If data cannot be read, or the store cannot be written.
-    pub fn by(planned: &[Planned], options: &Options) -> Result<Self> {
+    pub fn by(planned: &[Planned], options: &Options, observer: &dyn Observer) -> Result<Self> {
         let store =
             Store::open(options.out.join("runs"))?.with_provenance(provenance(&options.places.device));
-        Self::of(planned, options, store)
+        Self::of(planned, options, store, observer)
     }
 
     /// The same for reading only: no folder is made.
     ///
     /// # Errors
     /// If data cannot be read.
-    pub fn to_look_at(planned: &[Planned], options: &Options) -> Result<Self> {
-        Self::of(planned, options, Store::reading(options.out.join("runs")))
+    pub fn to_look_at(planned: &[Planned], options: &Options, observer: &dyn Observer) -> Result<Self> {
+        Self::of(planned, options, Store::reading(options.out.join("runs")), observer)
     }
 
-    fn of(planned: &[Planned], options: &Options, store: Store) -> Result<Self> {
+    fn of(planned: &[Planned], options: &Options, store: Store, observer: &dyn Observer) -> Result<Self> {
         let hardware = options.hardware()?;
         let asked: Vec<Run> =
             planned.iter().flat_map(|planned| &planned.runs).map(|run| run.clone().on(hardware)).collect();
-        let data = engine::open_data(&asked, options.data.as_deref())?;
+        let data = local::open_data(&asked, options.data.as_deref())?;
         for (name, why) in &data.absent {
-            eprintln!("{name} is not here, and what needs it is reported as not run: {}", why.told);
+            observer
+                .note(&format!("{name} is not here, and what needs it is reported as not run: {}", why.told));
         }
-        let mut runs = engine::with_needed(&asked);
+        let mut runs = local::with_needed(&asked);
         runs.retain(|run| data.open.contains_key(&run.config.data));
         Ok(Self { runs, data, store, hardware })
     }
@@ -67,19 +67,18 @@ impl Asked {
     }
 
     /// All of the runs, finished: from the store where they are there, else computed now.
-    pub(crate) fn done(&self, options: &Options) -> Result<Done> {
+    pub(crate) fn done(&self, options: &Options, observer: &dyn Observer) -> Result<Done> {
         let Self { runs, data, store, .. } = self;
         match &options.engine {
             Engine::Local => {
-                let epochs = runs.iter().map(|run| u64::from(run.config.epochs) + 1).sum();
-                let progress = Progress::new(runs.len(), epochs);
-                let done = engine::run_all(store, &data.open, runs, &options.places, &progress);
-                progress.end();
-                done
+                observer.begin(runs);
+                let done = local::run_all(store, &data.open, runs, &options.places, observer);
+                observer.end();
+                Ok(done?)
             }
             Engine::Slurm(slurm) => {
-                cluster::complete(&self.sweep(options), slurm)?;
-                engine::stored(store, &data.open, runs)
+                slurm::complete(&self.sweep(options), slurm, observer)?;
+                Ok(local::stored(store, &data.open, runs)?)
             }
         }
     }

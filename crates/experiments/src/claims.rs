@@ -40,9 +40,9 @@ pub mod representation_similarity;
 pub mod split_latent;
 
 use crate::experiment::{Experiment, Planned, Reading};
-use crate::nearest::nearest;
-use crate::settings::Setting;
 use crate::{Error, Profile, Result};
+use runs::nearest::nearest;
+use runs::settings::Setting;
 
 /// The papers.
 pub const PAPERS: [&str; 2] = ["cre", "lbr"];

@@ -1,4 +1,4 @@
-//! What can go wrong in experiments.
+//! Errors of experiments.
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -6,39 +6,16 @@ use std::path::PathBuf;
 /// The result of everything in this crate that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What can go wrong in experiments.
+/// An error of an experiment, its figures or its files.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The command asks for something that does not exist; exit code 2.
     #[error("{0}")]
     Usage(String),
-    /// The run store.
+    /// A run, its store or its scheduler.
     #[error(transparent)]
-    Store(#[from] crate::store::Error),
-    /// A cluster, or a task on one of its nodes.
-    #[error(transparent)]
-    Cluster(#[from] crate::cluster::Error),
-    /// A data set.
-    #[error(transparent)]
-    Data(#[from] data::Error),
-    /// A model or its training.
-    #[error(transparent)]
-    Models(#[from] models::Error),
-    /// A tensor.
-    #[error(transparent)]
-    Tensor(#[from] tensor::Error),
-    /// A closed form.
-    #[error(transparent)]
-    Theory(#[from] theory::Error),
-    /// A run stopped where it must not: a fault of ours. What had been recorded of it stays.
-    #[error("{run}: stopped by a fault of this program: {why}; runs before it are stored")]
-    Panicked {
-        /// The run.
-        run: String,
-        /// What the program said.
-        why: String,
-    },
+    Runs(runs::Error),
     /// A figure or the page.
     #[error(transparent)]
     Report(#[from] report::Error),
@@ -50,7 +27,7 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
-    /// A file from elsewhere on which the library that reads it hung or crashed, in a process of its own.
+    /// A file on which the HDF5 library hung or crashed in a process of its own.
     #[error("{} cannot be read: {why}; it is damaged, or was made to do this", path.display())]
     Unreadable {
         /// The file.
@@ -58,15 +35,14 @@ pub enum Error {
         /// How the reading ended.
         why: String,
     },
-    /// Stored results lack something that a figure or an expectation reads.
+    /// Stored results lack something that a figure or a verdict reads.
     #[error("the results have no {0}")]
     Missing(String),
 }
 
 impl Error {
-    /// What the program ends with: 2 for a command that asks for what does not exist, 4 for a full disk, else 1.
+    /// The exit code of the program: 2 for a command that asks for what does not exist, 4 for a full disk, else 1.
     pub fn exit_code(&self) -> u8 {
-        use crate::store::Error as Stored;
         let is_full = |source: &std::io::Error| {
             matches!(
                 source.kind(),
@@ -74,20 +50,33 @@ impl Error {
             )
         };
         match self {
-            Self::Usage(_)
-            | Self::Data(
-                data::Error::UnknownSet { .. }
-                | data::Error::NotFound { .. }
-                | data::Error::Incomplete { .. },
-            ) => 2,
-            Self::Store(Stored::DiskFull { .. }) => 4,
-            Self::Store(Stored::NotWritable { source, .. })
-                if matches!(**source, Stored::DiskFull { .. }) =>
-            {
-                4
-            }
+            Self::Usage(_) => 2,
+            Self::Runs(error) => error.exit_code(),
             Self::Write { source, .. } if is_full(source) => 4,
             _ => 1,
         }
     }
 }
+
+impl From<runs::Error> for Error {
+    fn from(error: runs::Error) -> Self {
+        match error {
+            runs::Error::Usage(what) => Self::Usage(what),
+            runs::Error::Missing(what) => Self::Missing(what),
+            error => Self::Runs(error),
+        }
+    }
+}
+
+/// Errors of the crates below are those of the runs that use them.
+macro_rules! of_runs {
+    ($($error:ty),*) => {$(
+        impl From<$error> for Error {
+            fn from(error: $error) -> Self {
+                Self::Runs(error.into())
+            }
+        }
+    )*};
+}
+
+of_runs!(runs::store::Error, runs::slurm::Error, data::Error, models::Error, tensor::Error, theory::Error);

@@ -3,13 +3,13 @@
 use report::{Plate, Row};
 use serde_json::Value;
 
-use crate::engine::{Data, Done};
 use crate::grid::Grid;
-use crate::run::Run;
-use crate::settings::{Setting, with_settings};
-use crate::store::{FinishedRun, Results};
 use crate::sweep::{self, Kept};
 use crate::{Profile, Result};
+use runs::local::{Data, Done};
+use runs::run::Run;
+use runs::settings::{Setting, with_settings};
+use runs::store::{FinishedRun, Results};
 
 /// One claim, in one file.
 ///
@@ -66,7 +66,7 @@ pub struct Finished<'a> {
     /// The data sets.
     pub data: &'a Data,
     /// What they were computed on.
-    pub hardware: crate::run::Hardware,
+    pub hardware: runs::run::Hardware,
 }
 
 impl Finished<'_> {

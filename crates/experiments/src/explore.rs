@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use crate::grid::Grid;
 use crate::statistics::{mean, range};
-use crate::store::{Results, Values, read_results};
 use crate::sweep::Curves;
 use crate::sweep::curves::{attribute, numbers, texts};
 use crate::{Error, Result};
+use runs::store::{Results, Values, read_results};
 
 /// The experiments whose models can be tried out. The first that has a model gives its numbers; pictures, latents and
 /// the exact linear front come from whichever keeps them.

@@ -5,8 +5,8 @@ use models::{Activation, AdamConfig, Architecture, fc, vit};
 
 use crate::Profile;
 use crate::grid::{Family, Member};
-use crate::images::DataConfig;
-use crate::run::{Rotation, cre};
+use runs::images::DataConfig;
+use runs::run::{Rotation, cre};
 
 /// The weights that every trade-off is seen at (section 4.2).
 const COARSE: [f64; 5] = [0.0, 0.5, 0.9, 0.99, 1.0];

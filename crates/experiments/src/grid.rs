@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::images::DataConfig;
-use crate::run::{Hardware, Learner, Rotation, Run, RunConfig};
 use crate::{Error, Result};
+use runs::images::DataConfig;
+use runs::run::{Hardware, Learner, Rotation, Run, RunConfig};
 
 /// The config of an experiment, with every value written out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

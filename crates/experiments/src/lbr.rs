@@ -4,11 +4,11 @@ use models::AdamConfig;
 
 use crate::Profile;
 use crate::grid::{Family, Grid, Member};
-use crate::images::{Change, DataConfig};
-use crate::run::{
+use runs::images::{Change, DataConfig};
+use runs::run::{
     Autoencoding, Learner, Network, Noise, Objective, Question, Recogniser, Recognition, RecognitionLoss,
 };
-use crate::subspaces::Seen;
+use runs::subspaces::Seen;
 
 /// AdamW's decay in the paper.
 pub(crate) const WEIGHT_DECAY: f64 = 1e-3;

@@ -1,8 +1,7 @@
-//! One file for each claim; runs, the run store, and the program `agon`.
+//! One file for each claim of the two papers: its grid of runs, its figures and its verdicts.
 //!
-//! Reading order: an [`Experiment`] is a claim with the grid of runs that decides it; [`claims`] is the list; a
-//! [`Run`](run::Run) is one training run; [`engine`] computes runs and [`store`] keeps them; [`sweep`] reads what they
-//! gave; [`reproduce`] does all of it and writes what people look at.
+//! Reading order: an [`Experiment`] is a claim with the grid of runs that decides it; [`claims`] is the list; [`sweep`]
+//! turns finished runs into labelled arrays, figures and verdicts; [`reproduce`] does all of it and writes the page.
 #![forbid(unsafe_code)]
 
 mod error;
@@ -13,25 +12,12 @@ pub mod sweep;
 pub mod grid;
 mod families;
 mod lbr;
-pub mod images;
-pub mod subspaces;
-pub mod run;
-pub mod engine;
-pub mod cluster;
 pub mod asked;
-pub mod store;
 pub mod measures;
 pub mod statistics;
 mod explore;
 pub mod reproduce;
-pub mod cli;
-pub mod settings;
 pub mod starts;
-mod tensorboard;
-pub mod advise;
-mod nearest;
-pub mod progress;
-pub mod provenance;
 
 pub use error::{Error, Result};
 pub use experiment::{Experiment, Finished, Planned, Reading};

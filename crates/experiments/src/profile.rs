@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::nearest::nearest;
+use runs::nearest::nearest;
 
 /// How much of an experiment is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

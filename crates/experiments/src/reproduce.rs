@@ -10,14 +10,14 @@ use serde_json::Value;
 
 use crate::asked::Asked;
 use crate::claims::Listed;
-use crate::cluster::Engine;
-use crate::engine::{Absent, Data, Done, Places};
 use crate::experiment::{Finished, Planned, Reading};
 use crate::explore::explorer;
-use crate::provenance::{processor, provenance};
-use crate::run::{Hardware, Keep, Run};
-use crate::store::{FinishedRun, Results, Store, read_results, write_results};
 use crate::{Error, Profile, Result};
+use runs::local::{Absent, Data, Done, Observer, Places};
+use runs::provenance::{processor, provenance};
+use runs::run::{Hardware, Keep, Run};
+use runs::slurm::Engine;
+use runs::store::{FinishedRun, Results, Store, read_results, write_results};
 
 /// What is asked at the top of the page.
 const QUESTION: &str = "Do classification and reconstruction help or hurt each other inside a shared \
@@ -74,15 +74,15 @@ pub struct Outcome {
 ///
 /// # Errors
 /// If data cannot be read, the store fails, or something cannot be written; all that was stored stays.
-pub fn reproduce(planned: &[Planned], options: &Options) -> Result<Outcome> {
+pub fn reproduce(planned: &[Planned], options: &Options, observer: &dyn Observer) -> Result<Outcome> {
     let provenance = provenance(&options.places.device);
     let folder = options.out.join(options.profile.name());
     create(&folder)?;
-    let asked = Asked::by(planned, options)?;
+    let asked = Asked::by(planned, options, observer)?;
     let images =
         missing(&asked.store, &asked.data, &asked.runs)?.iter().map(|run| run.images_trained()).sum();
     let start = Instant::now();
-    let done = asked.done(options)?;
+    let done = asked.done(options, observer)?;
     let seconds = start.elapsed().as_secs_f64();
     let Asked { runs, data, hardware, .. } = asked;
 
@@ -234,7 +234,7 @@ fn same_bits_again(run: &Run, data: &Data, places: &Places, stored: &FinishedRun
     let folder = std::env::temp_dir().join(format!("agon-again-{}", std::process::id()));
     let recomputed = Store::open(&folder).and_then(|store| store.run(&again.spec(images)));
     let recomputed = recomputed
-        .map_err(Error::from)
+        .map_err(runs::Error::from)
         .and_then(|run| again.compute(images, None, &device, run, keep, |_| ()));
     let _ = std::fs::remove_dir_all(&folder);
     let recomputed = recomputed?;
@@ -306,7 +306,7 @@ fn page_provenance(
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let mut lines: Vec<(String, String)> =
         provenance.iter().map(|(name, value)| (name.replace('_', " "), text(value))).collect();
-    let sets: BTreeMap<&str, &crate::images::Images> =
+    let sets: BTreeMap<&str, &runs::images::Images> =
         data.open.values().map(|data| (data.config.name.as_str(), &**data)).collect();
     for (name, set) in sets {
         lines.push((

@@ -6,14 +6,14 @@ use models::recurrent::{self, LossAt};
 use models::{AdamConfig, Architecture, fc, vit};
 
 use crate::families::VIT_RATE;
-use crate::images::DataConfig;
 use crate::lbr::{WEIGHT_DECAY, mlpae};
-use crate::run::{
+use crate::{Error, Result};
+use runs::images::DataConfig;
+use runs::run::{
     Autoencoding, Features, Hardware, Learner, Network, Objective, Recogniser, Recognition, RecognitionLoss,
     RunConfig, cre,
 };
-use crate::subspaces::Seen;
-use crate::{Error, Result};
+use runs::subspaces::Seen;
 
 /// A starting point.
 pub struct Start {

@@ -8,7 +8,7 @@ use super::tree::Tree;
 const FIGURES: &str = "reliability";
 
 /// Each crate with the ones it may depend on.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     (FIGURES, &[]),
     ("tensor", &[]),
     ("autograd", &["tensor"]),
@@ -16,14 +16,16 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("data", &["tensor"]),
     ("theory", &[]),
     ("report", &[]),
-    ("experiments", &["tensor", "autograd", "models", "data", "theory", "report"]),
+    ("runs", &["tensor", "models", "data", "theory"]),
+    ("experiments", &["tensor", "models", "data", "theory", "report", "runs"]),
+    ("cli", &["tensor", "models", "data", "theory", "report", "runs", "experiments"]),
     // Its tests alone: what they launch is held against the references of these.
     ("kernels", &["tensor", "autograd", "models", "data"]),
     ("xtask", &[]),
-    ("tests", &["tensor", "autograd", "models", "data", "theory", "report", "experiments"]),
-    ("benches", &["tensor", "autograd", "models", "data", "theory", "report", "experiments"]),
+    ("tests", &["tensor", "autograd", "models", "data", "theory", "report", "runs", "experiments"]),
+    ("benches", &["tensor", "autograd", "models", "data", "theory", "report", "runs", "experiments"]),
     // Whatever reads foreign bytes.
-    ("fuzz", &["tensor", "models", "data", "experiments"]),
+    ("fuzz", &["tensor", "models", "data", "runs", "experiments"]),
 ];
 
 pub(super) fn of_every_manifest(tree: &Tree) -> Vec<Finding> {

@@ -5,12 +5,12 @@ use report::{Axis, Plate, Point, Row, Scale, Series, Shape, Style};
 use crate::experiment::Experiment;
 use crate::grid::Grid;
 use crate::lbr::{aligned_sets, alignments, grid, tiny_imagenet};
-use crate::run::Noise;
-use crate::store::Results;
 use crate::sweep::figures::{exact_figure, panel};
 use crate::sweep::trends::{Finding, exactly, listed};
 use crate::sweep::{ALIGNMENT, Curves, Kept};
 use crate::{Profile, Result};
+use runs::run::Noise;
+use runs::store::Results;
 
 /// Section 3, E1.
 pub struct Alignment;

@@ -5,11 +5,11 @@ use report::{Plate, Row};
 use crate::experiment::Experiment;
 use crate::families::{cnn_l, coarse, seeds};
 use crate::grid::Grid;
-use crate::run::Rotation;
-use crate::store::Results;
 use crate::sweep::figures::{of_each, trade_off};
 use crate::sweep::trends;
 use crate::{Profile, Result};
+use runs::run::Rotation;
+use runs::store::Results;
 
 /// Section 4.2, E12: CIFAR-10 without and with rotations, of the input alone or of the target too, without and with
 /// channel dropout.

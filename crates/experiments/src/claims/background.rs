@@ -5,16 +5,16 @@ use report::{Axis, Plate, Point, Row, Scale, Series, Shape, Style};
 use crate::experiment::Experiment;
 use crate::families::seeds;
 use crate::grid::Grid;
-use crate::images::{Change, DataConfig};
 use crate::lbr::{alignments, fashion, grid, mnist, recognition};
-use crate::run::{Noise, Recogniser};
 use crate::statistics::mean;
-use crate::store::Results;
-use crate::subspaces::{Bound, Seen};
 use crate::sweep::figures::{exact_figure, panel};
 use crate::sweep::trends::{Finding, exactly, judged, listed};
 use crate::sweep::{ALIGNMENT, Along, Curves, Kept};
 use crate::{Profile, Result};
+use runs::images::{Change, DataConfig};
+use runs::run::{Noise, Recogniser};
+use runs::store::Results;
+use runs::subspaces::{Bound, Seen};
 
 /// Facts C6 to C8 of section 6.
 pub struct Background;

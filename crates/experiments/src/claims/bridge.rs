@@ -6,11 +6,11 @@ use crate::experiment::Experiment;
 use crate::families::{coarse, fc_m, seeds};
 use crate::grid::Grid;
 use crate::statistics::mean;
-use crate::store::Results;
 use crate::sweep::figures::{figure, lambda_axis, panel};
 use crate::sweep::trends::{Finding, judged, listed};
 use crate::sweep::{Curves, Kept};
 use crate::{Profile, Result};
+use runs::store::Results;
 
 /// The closed form of section 2.1 and the sweep E1 of the CRE paper.
 pub struct Bridge;

@@ -8,11 +8,11 @@ use super::recurrent_cre::smaller_cost;
 use crate::experiment::Experiment;
 use crate::families::{THREE, fc_m, seeds};
 use crate::grid::{Family, Grid, Member};
-use crate::run::cre;
-use crate::store::Results;
 use crate::sweep::Curves;
 use crate::sweep::figures::{Measure, of_each};
 use crate::{Profile, Result};
+use runs::run::cre;
+use runs::store::Results;
 
 /// Section 5, item 10: FC-M with its encoder, decoder or classifier alone as deep as FC-L's.
 pub struct CapacityConfound;

@@ -6,11 +6,11 @@ use super::cnn_s_lambda_sweep::rows_of_architecture;
 use crate::experiment::Experiment;
 use crate::families::{cnn_l, coarse, seeds};
 use crate::grid::Grid;
-use crate::run::Rotation;
-use crate::store::Results;
 use crate::sweep::Kept;
 use crate::sweep::figures::{of_each, trade_off};
 use crate::{Profile, Result};
+use runs::run::Rotation;
+use runs::store::Results;
 
 /// Section 4.2, E3: CNN-L over λ, with the paper's rotations.
 pub struct CnnLLambdaSweep;

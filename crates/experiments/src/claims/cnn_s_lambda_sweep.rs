@@ -6,10 +6,10 @@ use super::fc_lambda_sweep::{OF_LATENT, OF_LATENT_CAPTION};
 use crate::experiment::Experiment;
 use crate::families::{cnn_s, fashion, lambdas, mnist, seeds};
 use crate::grid::Grid;
-use crate::store::Results;
 use crate::sweep::figures::{measures_over_lambda, of_each, trade_off};
 use crate::sweep::{self, Curves, Kept, trends};
 use crate::{Profile, Result};
+use runs::store::Results;
 
 /// Section 4.2, E2: CNN-S over λ.
 pub struct CnnSLambdaSweep;

@@ -8,11 +8,11 @@ use super::latent_size::fronts;
 use crate::experiment::Experiment;
 use crate::families::{fc as fc_family, few, seeds, vit};
 use crate::grid::{Family, Grid, Member};
-use crate::run::cre;
-use crate::store::Results;
 use crate::sweep::figures::{ACCURACY, MSE, measures_over_members, of_each};
 use crate::sweep::{Kept, trends};
 use crate::{Profile, Result};
+use runs::run::cre;
+use runs::store::Results;
 
 /// Section 4.2, E6: FC-S, FC-M, FC-L at the same k; ViT-S, ViT-M, ViT-L.
 pub struct Complexity;

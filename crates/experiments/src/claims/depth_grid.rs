@@ -5,15 +5,15 @@ use report::{Plate, Row};
 use crate::experiment::Experiment;
 use crate::families::seeds;
 use crate::grid::{Family, Grid};
-use crate::images::DataConfig;
 use crate::lbr::{autoencoders, fashion, grid};
-use crate::run::{Network, Objective};
 use crate::statistics::{interval, mean};
-use crate::store::Results;
 use crate::sweep::figures::{Measure, families_over_members};
 use crate::sweep::trends::{Finding, above, judged};
 use crate::sweep::{Curves, Kept};
 use crate::{Profile, Result};
+use runs::images::DataConfig;
+use runs::run::{Network, Objective};
+use runs::store::Results;
 
 /// Section 3, E8.
 pub struct DepthGrid;

@@ -7,10 +7,10 @@ use report::{Plate, Row};
 use crate::experiment::Experiment;
 use crate::families::{fashion, fc, fc_m, lambdas, mnist, seeds};
 use crate::grid::Grid;
-use crate::store::Results;
 use crate::sweep::figures::{self, Measure, measures_over_lambda, of_each, trade_off};
 use crate::sweep::{self, Curves, Kept, MONOTONE, trends};
 use crate::{Profile, Result};
+use runs::store::Results;
 
 /// Section 4.2, E1: FC-M at k = 4, 16 and 64 over λ.
 pub struct FcLambdaSweep;

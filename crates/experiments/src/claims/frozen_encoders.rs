@@ -6,13 +6,13 @@ use report::{Figure, Plate, Reference, Row, Series, Shape, Style, Tick};
 use crate::experiment::Experiment;
 use crate::families::{THREE, cnn_s, fc_m, seeds, vit};
 use crate::grid::{Family, Grid, Member};
-use crate::run::{Features, Hardware, Learner, RunConfig};
 use crate::statistics::{interval, median};
-use crate::store::Results;
 use crate::sweep::Curves;
 use crate::sweep::figures::{figure, lambda_axis, panel, spread};
 use crate::sweep::trends::{Finding, above, all_hold, judged, listed};
 use crate::{Profile, Result};
+use runs::run::{Features, Hardware, Learner, RunConfig};
+use runs::store::Results;
 
 /// Section 4.2, E9: encoders of the sweeps, frozen, with heads learned anew.
 pub struct FrozenEncoders;

@@ -7,11 +7,11 @@ use crate::experiment::Experiment;
 use crate::families::{cnn_s, coarse, fc_m, seeds, vit};
 use crate::grid::Grid;
 use crate::statistics::interval;
-use crate::store::Results;
 use crate::sweep::figures::{figure, lambda_axis, of_each, over_epochs, panel, spread};
 use crate::sweep::trends::{Finding, above, all_hold, judged, listed};
 use crate::sweep::{Curves, Kept};
 use crate::{Profile, Result};
+use runs::store::Results;
 
 /// Section 4.2, E13: the cosine and the ratio of norms of the two gradients, at z in every step and per layer now and
 /// then, and what the encoder listens to.

@@ -6,13 +6,13 @@ use crate::experiment::Experiment;
 use crate::families::seeds;
 use crate::grid::{Family, Grid};
 use crate::lbr::{autoencoders, cifar10, fashion, grid, mlpae};
-use crate::run::{Network, Objective};
 use crate::statistics::{interval, mean};
-use crate::store::Results;
 use crate::sweep::figures::{Measure, families_over_members};
 use crate::sweep::trends::{Finding, above, all_hold, judged, listed};
 use crate::sweep::{Curves, Kept};
 use crate::{Profile, Result};
+use runs::run::{Network, Objective};
+use runs::store::Results;
 
 /// Section 3, E6.
 pub struct Guidance;
@@ -27,7 +27,7 @@ const SAME: f64 = 0.05;
 /// The same autoencoders with and without guidance.
 fn both(
     networks: &[(usize, Network)],
-    data: Vec<crate::images::DataConfig>,
+    data: Vec<runs::images::DataConfig>,
     training: [u32; 2],
 ) -> [Family; 2] {
     [
@@ -65,7 +65,7 @@ impl Experiment for Guidance {
             .concat(),
             Profile::Full => {
                 let resnet = |latent| (latent, Network::Resnet { latent, narrower: 1 });
-                let imagenette = crate::images::DataConfig::new("imagenette", 9_468, 1, 3_925);
+                let imagenette = runs::images::DataConfig::new("imagenette", 9_468, 1, 3_925);
                 [
                     both(&mlp(&[16, 64, 256, 512]), vec![fashion(profile), cifar10(profile)], [256, 50]),
                     both(&[128, 512, 2_048].map(resnet), vec![imagenette], [128, 100]),

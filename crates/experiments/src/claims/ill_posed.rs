@@ -5,12 +5,12 @@ use report::{Axis, Plate, Point, Reference, Row, Scale, Series, Shape, Style, Ti
 use crate::experiment::Experiment;
 use crate::grid::Grid;
 use crate::lbr::{fashion, grid, mnist, questions};
-use crate::run::Question;
-use crate::store::Results;
 use crate::sweep::figures::{exact_figure, panel};
 use crate::sweep::trends::{Finding, exactly, listed};
 use crate::sweep::{Along, Curves, Kept};
 use crate::{Profile, Result};
+use runs::run::Question;
+use runs::store::Results;
 
 /// Facts C9 and C10 of section 6.
 pub struct IllPosed;

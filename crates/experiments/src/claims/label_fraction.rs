@@ -6,13 +6,13 @@ use report::{Plate, Row};
 use crate::experiment::Experiment;
 use crate::families::{THREE, fashion, fc_m, seeds, vit as vit_family};
 use crate::grid::{Family, Grid, Member};
-use crate::run::Learner;
 use crate::statistics::interval;
-use crate::store::Results;
 use crate::sweep::Curves;
 use crate::sweep::figures::{of_each, trade_off};
 use crate::sweep::trends::{Finding, above, judged, listed};
 use crate::{Profile, Result};
+use runs::run::Learner;
+use runs::store::Results;
 
 /// Question 6 of section 7: 1, 10 and 100 % of the labels, for λ and for masks.
 pub struct LabelFraction;

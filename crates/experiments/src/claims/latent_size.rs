@@ -6,10 +6,10 @@ use report::{Plate, Row};
 use crate::experiment::Experiment;
 use crate::families::{cnn_s, fashion, fc, fc_m, few, mnist, seeds, vit};
 use crate::grid::{Family, Grid};
-use crate::store::Results;
 use crate::sweep::figures::{ACCURACY, MSE, Measure, front, measures_over_members, of_each};
 use crate::sweep::{Curves, Kept, figures, trends};
 use crate::{Profile, Result};
+use runs::store::Results;
 
 /// Section 4.2, E5: FC-M over k, CNN-S over channels, ViT over the width of a token.
 pub struct LatentSize;

@@ -7,12 +7,12 @@ use report::{Axis, Plate, Row, Scale, Series, Shape, Style};
 use crate::experiment::Experiment;
 use crate::families::{fc_m, seeds};
 use crate::grid::{Family, Grid, Member};
-use crate::run::{Features, Learner};
-use crate::store::Results;
 use crate::sweep::Curves;
 use crate::sweep::figures::{figure, panel, spread};
 use crate::sweep::trends::{Finding, judged, listed};
 use crate::{Profile, Result};
+use runs::run::{Features, Learner};
+use runs::store::Results;
 
 /// Section 4.2, E10: heads on principal components and on random projections.
 pub struct LinearCodes;

@@ -6,12 +6,12 @@ use report::{Plate, Row, Verdict};
 use crate::experiment::Experiment;
 use crate::families::{coarse, fc_m, seeds};
 use crate::grid::{Family, Grid, Member};
-use crate::run::cre;
-use crate::store::Results;
 use crate::sweep::figures::{of_each, trade_off};
 use crate::sweep::trends::listed;
 use crate::sweep::{Curves, Kept};
 use crate::{Profile, Result};
+use runs::run::cre;
+use runs::store::Results;
 
 /// Section 6.3, T13: affine encoder and heads, squared error to one-hot labels.
 pub struct LinearCre;

@@ -4,14 +4,14 @@ use report::{Axis, Plate, Point, Row, Scale, Series, Shape, Style, Verdict};
 
 use crate::experiment::Experiment;
 use crate::grid::{Family, Grid};
-use crate::images::DataConfig;
 use crate::lbr::{fashion, grid, questions};
-use crate::run::{LinearOptimum, Noise, Problem, Question};
-use crate::store::Results;
 use crate::sweep::figures::{exact_figure, panel};
 use crate::sweep::trends::listed;
 use crate::sweep::{Along, Curves, Kept};
 use crate::{Profile, Result};
+use runs::images::DataConfig;
+use runs::run::{LinearOptimum, Noise, Problem, Question};
+use runs::store::Results;
 
 /// Section 4: validation 4.1, and 4.2 scaled so that it converges.
 pub struct LinearOptima;

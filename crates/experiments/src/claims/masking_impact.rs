@@ -6,12 +6,12 @@ use crate::experiment::Experiment;
 use crate::families::seeds;
 use crate::grid::Grid;
 use crate::lbr::{aligned_sets, alignments, grid};
-use crate::run::Noise;
-use crate::store::Results;
 use crate::sweep::figures::{exact_figure, panel};
 use crate::sweep::trends::{Finding, exactly, listed};
 use crate::sweep::{ALIGNMENT, Curves, Kept};
 use crate::{Profile, Result};
+use runs::run::Noise;
+use runs::store::Results;
 
 /// Section 3, E2, with Gaussian noise and masks of a fixed count beside it.
 pub struct MaskingImpact;

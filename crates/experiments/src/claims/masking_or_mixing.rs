@@ -6,12 +6,12 @@ use report::{Plate, Row};
 use crate::experiment::Experiment;
 use crate::families::{coarse, fashion, mnist, seeds, vit as vit_family};
 use crate::grid::{Family, Grid, Member};
-use crate::run::cre;
-use crate::store::Results;
 use crate::sweep::figures::{crossed, figure, of_each, panel};
 use crate::sweep::{Curves, trends};
 use crate::{Profile, Result};
 use report::{Axis, Figure, Scale, Series, Shape, Style};
+use runs::run::cre;
+use runs::store::Results;
 
 /// Section 4.2, E11: masks at λ = 1 against λ without masks.
 pub struct MaskingOrMixing;

@@ -7,12 +7,12 @@ use super::latent_size::fronts;
 use crate::experiment::Experiment;
 use crate::families::{THREE, fc_m, seeds};
 use crate::grid::{Family, Grid, Member};
-use crate::run::Learner;
-use crate::store::Results;
 use crate::sweep::Curves;
 use crate::sweep::figures::of_each;
 use crate::sweep::trends::{Finding, judged, listed};
 use crate::{Profile, Result};
+use runs::run::Learner;
+use runs::store::Results;
 
 /// Question 7 of section 7: gradient surgery, uncertainty weighting, normalised losses, turns.
 pub struct MixingRules;

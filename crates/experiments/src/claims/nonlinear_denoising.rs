@@ -6,13 +6,13 @@ use crate::experiment::Experiment;
 use crate::families::seeds;
 use crate::grid::{Grid, Member};
 use crate::lbr::{alignments, autoencoders, fashion, grid, mlpae, mnist};
-use crate::run::{Learner, Masked, Noise, Objective};
 use crate::statistics::interval;
-use crate::store::Results;
 use crate::sweep::figures::{figure, panel, spread};
 use crate::sweep::trends::{Finding, judged, listed};
 use crate::sweep::{ALIGNMENT, Along, Curves, Kept};
 use crate::{Profile, Result};
+use runs::run::{Learner, Masked, Noise, Objective};
+use runs::store::Results;
 
 /// Trained masked autoencoders beside the exact impact of the same masks.
 pub struct NonlinearDenoising;

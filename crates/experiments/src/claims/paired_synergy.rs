@@ -5,10 +5,10 @@ use report::{Plate, Row};
 use crate::experiment::Experiment;
 use crate::families::{fashion, fc_m, mnist, seeds};
 use crate::grid::Grid;
-use crate::store::Results;
 use crate::sweep::figures::{of_each, trade_off};
 use crate::sweep::{self, Curves, MONOTONE, trends};
 use crate::{Profile, Result};
+use runs::store::Results;
 
 /// Claim C1 at k = 16, with enough seeds to see a gain of a point.
 pub struct PairedSynergy;

@@ -4,13 +4,13 @@ use report::{GridRow, Image, ImageGrid, Plate, Row};
 
 use crate::experiment::Experiment;
 use crate::grid::Grid;
-use crate::images::DataConfig;
 use crate::lbr::{fashion, grid, questions};
-use crate::run::Question;
-use crate::store::{Results, Values};
 use crate::sweep::trends::{Finding, exactly};
 use crate::sweep::{Curves, Kept};
 use crate::{Error, Profile, Result};
+use runs::images::DataConfig;
+use runs::run::Question;
+use runs::store::{Results, Values};
 
 /// Section 3, E5.
 pub struct PcaImages;

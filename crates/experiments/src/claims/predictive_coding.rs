@@ -8,12 +8,12 @@ use super::latent_size::fronts;
 use crate::experiment::Experiment;
 use crate::families::{fc_m, few, seeds};
 use crate::grid::{Family, Grid, Member};
-use crate::run::{Learner, cre};
-use crate::store::Results;
 use crate::sweep::Curves;
 use crate::sweep::figures::{of_each, trade_off};
 use crate::sweep::{self, trends};
 use crate::{Profile, Result};
+use runs::run::{Learner, cre};
+use runs::store::Results;
 
 /// Question 1 of section 7: energy relaxation and local updates in place of backpropagation, λ as the ratio of two
 /// precisions.

@@ -6,13 +6,13 @@ use crate::experiment::Experiment;
 use crate::families::seeds;
 use crate::grid::{Family, Grid};
 use crate::lbr::{autoencoders, cifar10, fashion, grid, mlpae};
-use crate::run::Objective;
 use crate::statistics::interval;
-use crate::store::Results;
 use crate::sweep::figures::{Measure, families_over_members};
 use crate::sweep::trends::{Finding, above, all_hold, judged, listed};
 use crate::sweep::{Curves, Kept};
 use crate::{Profile, Result};
+use runs::run::Objective;
+use runs::store::Results;
 
 /// Section 3, E7.
 pub struct ReconstructionRegulariser;

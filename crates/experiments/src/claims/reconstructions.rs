@@ -6,11 +6,11 @@ use report::{Plate, Row};
 use crate::experiment::Experiment;
 use crate::families::{cnn_l, cnn_s, coarse, fashion, fc_m, mnist, seeds, vit};
 use crate::grid::Grid;
-use crate::run::Rotation;
-use crate::store::Results;
 use crate::sweep::figures;
 use crate::sweep::{Kept, trends};
 use crate::{Profile, Result};
+use runs::run::Rotation;
+use runs::store::Results;
 
 /// Section 4.2, E8: a reconstruction of each class for each λ.
 pub struct Reconstructions;

@@ -8,13 +8,13 @@ use super::latent_size::fronts;
 use crate::experiment::Experiment;
 use crate::families::{THREE, fc_m, seeds};
 use crate::grid::{Family, Grid, Member};
-use crate::run::Learner;
 use crate::statistics::interval;
-use crate::store::Results;
 use crate::sweep::Curves;
 use crate::sweep::figures::{ACCURACY, MSE, measures_over_members, of_each};
 use crate::sweep::trends::{Finding, above, judged};
 use crate::{Profile, Result};
+use runs::run::Learner;
+use runs::store::Results;
 
 /// Question 9 of section 7: z at each step from the image, the last z and the last reconstruction's error.
 pub struct RecurrentCre;

@@ -11,13 +11,13 @@ use tensor::{DType, Tensor};
 use crate::experiment::{Experiment, Finished};
 use crate::families::{coarse, fc_m, seeds};
 use crate::grid::{Grid, Variant};
-use crate::run::Learner;
 use crate::statistics::{interval, median};
-use crate::store::{Coordinates, Dimension, FinishedRun, Results, Values, Variable};
 use crate::sweep::figures::{figure, lambda_axis, of_each, panel, spread};
 use crate::sweep::trends::{Finding, above, all_hold, judged, listed};
 use crate::sweep::{self, Curves, Kept};
 use crate::{Error, Profile, Result};
+use runs::run::Learner;
+use runs::store::{Coordinates, Dimension, FinishedRun, Results, Values, Variable};
 
 /// Section 7: debiased linear CKA over λ, layers and seeds.
 pub struct RepresentationSimilarity;

@@ -6,13 +6,13 @@ use crate::experiment::Experiment;
 use crate::families::seeds;
 use crate::grid::{Family, Grid};
 use crate::lbr::{autoencoders, cifar10, fashion, grid, mlpae};
-use crate::run::{Network, Objective};
 use crate::statistics::median;
-use crate::store::Results;
 use crate::sweep::figures::{figure, panel};
 use crate::sweep::trends::{Finding, judged, listed};
 use crate::sweep::{Curves, Kept};
 use crate::{Profile, Result};
+use runs::run::{Network, Objective};
+use runs::store::Results;
 
 /// Section 3, E4.
 pub struct SpectrumOverTraining;
@@ -21,7 +21,7 @@ pub struct SpectrumOverTraining;
 fn family(
     label: &str,
     networks: Vec<(String, f64, Network)>,
-    data: Vec<crate::images::DataConfig>,
+    data: Vec<runs::images::DataConfig>,
     training: [u32; 2],
 ) -> Family {
     let networks = networks

@@ -7,12 +7,12 @@ use super::latent_size::fronts;
 use crate::experiment::Experiment;
 use crate::families::{THREE, fc_m, seeds};
 use crate::grid::{Family, Grid, Member};
-use crate::run::cre;
-use crate::store::Results;
 use crate::sweep::Curves;
 use crate::sweep::figures::of_each;
 use crate::sweep::trends::{Finding, judged};
 use crate::{Profile, Result};
+use runs::run::cre;
+use runs::store::Results;
 
 /// Question 5 of section 7: k_c numbers see the classification alone, the others the reconstruction alone.
 pub struct SplitLatent;

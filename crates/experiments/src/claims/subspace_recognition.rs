@@ -6,14 +6,14 @@ use crate::experiment::Experiment;
 use crate::families::seeds;
 use crate::grid::{Family, Grid};
 use crate::lbr::{cifar10, fashion, grid, recognition, tiny_imagenet};
-use crate::run::{Recogniser, RecognitionLoss};
 use crate::statistics::{interval, mean};
-use crate::store::Results;
-use crate::subspaces::{Bound, Seen};
 use crate::sweep::figures::{crossed, figure, panel};
 use crate::sweep::trends::{Finding, above, judged};
 use crate::sweep::{Curves, Kept};
 use crate::{Profile, Result};
+use runs::run::{Recogniser, RecognitionLoss};
+use runs::store::Results;
+use runs::subspaces::{Bound, Seen};
 
 /// Section 3, E3.
 pub struct SubspaceRecognition;

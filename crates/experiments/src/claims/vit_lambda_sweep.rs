@@ -7,10 +7,10 @@ use super::cnn_s_lambda_sweep::rows_of_architecture;
 use crate::experiment::Experiment;
 use crate::families::{fashion, lambdas, mnist, seeds, vit};
 use crate::grid::Grid;
-use crate::store::Results;
 use crate::sweep::figures::{of_each, trade_off};
 use crate::sweep::{Kept, trends};
 use crate::{Profile, Result};
+use runs::store::Results;
 
 /// Section 4.2, E4: ViT-S and ViT-M over λ.
 pub struct VitLambdaSweep;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::collect::{Collected, POINT};
 use super::kept::Along;
 use crate::Result;
-use crate::store::{Array, FinishedRun, Values};
+use runs::store::{Array, FinishedRun, Values};
 
 /// The curves of an alignment.
 pub const ALIGNMENT: Along = Along {

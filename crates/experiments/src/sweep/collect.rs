@@ -12,10 +12,10 @@ use super::measured::{MEASURES, measured};
 use super::pictures;
 use crate::experiment::Finished;
 use crate::grid::{Grid, Variant};
-use crate::images::{DataConfig, Images, normalised};
 use crate::measures::{TRADE_OFFS, trade_off};
-use crate::store::{Coordinates, Dimension, FinishedRun, Results, Values, Variable};
 use crate::{Error, Result};
+use runs::images::{DataConfig, Images, normalised};
+use runs::store::{Coordinates, Dimension, FinishedRun, Results, Values, Variable};
 
 /// The axes of a point, the slowest first.
 pub(super) const POINT: [&str; 4] = ["variant", "member", "lambda", "seed"];

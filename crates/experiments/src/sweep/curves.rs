@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use crate::statistics::median;
-use crate::store::{Coordinates, Results, Values};
 use crate::{Error, Result};
+use runs::store::{Coordinates, Results, Values};
 
 /// The results of one variant of a grid.
 #[derive(Clone)]

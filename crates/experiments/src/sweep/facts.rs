@@ -7,7 +7,7 @@ use super::curves::attribute;
 use super::trends::{ENOUGH_SEEDS, listed};
 use crate::Result;
 use crate::statistics::{median, range};
-use crate::store::Results;
+use runs::store::Results;
 
 /// After fewer steps a head need not have learned anything yet.
 const ENOUGH_STEPS: usize = 200;

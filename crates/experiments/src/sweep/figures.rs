@@ -11,7 +11,7 @@ use report::{Axis, Figure, Panel, Plate, Point, Reference, Scale, Series, Shape,
 use super::Curves;
 use crate::Result;
 use crate::statistics::{interval, mean, range};
-use crate::store::Results;
+use runs::store::Results;
 
 /// An exact linear front that reconstructs this many times as well is not drawn.
 const LARGE: f64 = 4.0;

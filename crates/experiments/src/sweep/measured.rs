@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use ndarray::ArrayView2;
 
 use crate::measures::of_latents;
-use crate::run::Run;
-use crate::store::{Array, Epoch, FinishedRun, Outcome, Values};
 use crate::{Error, Result};
+use runs::run::Run;
+use runs::store::{Array, Epoch, FinishedRun, Outcome, Values};
 
 /// Numbers per point: name, description with the protocol, unit.
 pub(super) const MEASURES: [(&str, &str, &str); 26] = [

@@ -6,8 +6,8 @@ use theory::{Moments, Pca};
 use super::collect::Collected;
 use super::measured::latents as latents_of;
 use crate::Result;
-use crate::images::first_of_each_class;
-use crate::store::{Array, FinishedRun, Values};
+use runs::images::first_of_each_class;
+use runs::store::{Array, FinishedRun, Values};
 
 /// Test images whose latents are kept.
 const LATENTS: usize = 500;

@@ -13,7 +13,7 @@ use report::{Row, Verdict};
 use super::Curves;
 use crate::Result;
 use crate::statistics::Interval;
-use crate::store::Results;
+use runs::store::Results;
 
 /// Fewer seeds decide nothing (section 6.3).
 pub const ENOUGH_SEEDS: usize = 3;

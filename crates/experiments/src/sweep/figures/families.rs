@@ -4,8 +4,8 @@ use report::{Axis, Plate, Scale, Series, Shape, Style};
 
 use super::{Measure, figure, panel, spread};
 use crate::Result;
-use crate::store::Results;
 use crate::sweep::Curves;
+use runs::store::Results;
 
 /// For each data set these measures over the members, with a line for each family; the first λ.
 ///

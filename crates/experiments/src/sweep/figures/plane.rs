@@ -4,10 +4,10 @@ use report::{Axis, Figure, GridRow, Image, ImageGrid, Panel, Plate, Point, Scale
 
 use serde_json::Value;
 
-use crate::store::{Results, Values};
 use crate::sweep::Curves;
 use crate::sweep::curves::{attribute, numbers, texts};
 use crate::{Error, Result};
+use runs::store::{Results, Values};
 
 /// The latents of the first seed, a panel for each λ and a colour for each class: one figure for each variant and
 /// member.

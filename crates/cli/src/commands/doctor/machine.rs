@@ -1,0 +1,100 @@
+//! What computes: the processor, its memory, and a GPU.
+
+use std::time::{Duration, Instant};
+
+use tensor::{Device, Matrix, Start, Vectors, cuda_kernels, gemm_f32};
+
+use super::super::output::bytes;
+use super::Check;
+use runs::local::free_memory;
+use runs::provenance;
+
+/// With less free memory than this, runs of larger models wait for each other or fail.
+const LITTLE_MEMORY: u64 = 2 << 30;
+
+/// The side of the matrices that are multiplied.
+const SIDE: usize = 512;
+
+pub(super) fn processor() -> Check {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let said = format!("{}, {cores} logical cores, {}", provenance::processor(), Vectors::widest());
+    match Vectors::widest() {
+        Vectors::Any => {
+            Check::note("processor", said + ": training is slow on it; use one with AVX2 or AVX-512")
+        }
+        Vectors::Avx2 | Vectors::Avx512 => Check::ok("processor", said),
+    }
+}
+
+pub(super) fn memory() -> Check {
+    match free_memory() {
+        None => Check::note("memory", "the system does not say how much is free; runs begin without asking"),
+        Some(free) if free < LITTLE_MEMORY => {
+            let said = format!(
+                "{} free: stop other programs, or run one thing at a time with --jobs 1",
+                bytes(free)
+            );
+            Check::note("memory", said)
+        }
+        Some(free) => Check::ok("memory", format!("{} free", bytes(free))),
+    }
+}
+
+/// Multiplies two matrices again and again for this time, on all cores, and looks at what comes out.
+pub(super) fn product(time: Duration) -> Check {
+    let ones = vec![1.0; SIDE * SIDE];
+    let ones = Matrix::new(&ones, SIDE, SIDE, false);
+    let mut out = vec![0.0; SIDE * SIDE];
+    let start = Instant::now();
+    let mut times = 0;
+    while times == 0 || start.elapsed() < time {
+        gemm_f32(&mut out, ones, ones, Start::Zero);
+        times += 1;
+    }
+    let flops = 2.0 * (SIDE * SIDE * SIDE) as f64 * f64::from(times);
+    let rate = flops / start.elapsed().as_secs_f64() / 1e9;
+    // Sums of ones are exact.
+    match out.iter().find(|&&x| x != SIDE as f32) {
+        Some(wrong) => Check::problem(
+            "matrix product",
+            format!(
+                "a sum of {SIDE} ones came out as {wrong}: do not trust this machine, or report this as a fault"
+            ),
+        ),
+        None => Check::ok("matrix product", format!("{rate:.1} GFLOP/s, {SIDE} x {SIDE} in f32, all cores")),
+    }
+}
+
+pub(super) fn kernels() -> Check {
+    match cuda_kernels() {
+        Ok(n) => Check::ok("CUDA kernels", format!("{n} entry points in this program")),
+        Err(why) => Check::note("CUDA kernels", why),
+    }
+}
+
+pub(super) fn gpu() -> Check {
+    match Device::cuda(0) {
+        Ok(device) => Check::ok("GPU", format!("{device} opens; `--device {device}` trains on it")),
+        Err(error) => Check::note("GPU", error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::State;
+    use super::*;
+
+    #[test]
+    fn nothing_about_the_machine_is_a_problem_where_tests_run() {
+        for check in [processor(), memory(), kernels(), gpu(), product(Duration::from_millis(5))] {
+            assert_ne!(check.state, State::Problem, "{check:?}");
+            assert!(!check.said.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_gpu_that_is_not_there_is_a_note_that_says_why() {
+        let check = gpu();
+        assert!(check.said.contains("cuda:0"), "{check:?}");
+    }
+}

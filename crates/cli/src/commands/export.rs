@@ -1,0 +1,168 @@
+//! `agon export`: the parameters or the curves of a finished run, for other programs.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use models::weights;
+use tensor::Tensor;
+
+use super::output::say;
+use super::stored::Stored;
+use crate::tensorboard::EventFile;
+use crate::{Error, Result};
+use runs::run::PARAMETERS;
+use runs::store::FinishedRun;
+
+/// What `agon export` is asked.
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    #[command(flatten)]
+    run: Stored,
+    /// The file to write, or for TensorBoard the folder to which a folder of the run is added
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// What to write
+    #[arg(long, value_enum, default_value = "safetensors")]
+    to: Format,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    /// The parameters, under the names that PyTorch uses
+    Safetensors,
+    /// The numbers of every epoch, as an event file
+    Tensorboard,
+}
+
+pub(crate) fn command(asked: &Export) -> Result<ExitCode> {
+    say(&export(asked)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the file and says what is in it.
+fn export(asked: &Export) -> Result<String> {
+    let run = asked.run.finished()?;
+    match asked.to {
+        Format::Safetensors => safetensors(&run, &asked.file),
+        Format::Tensorboard => tensorboard(&run, &asked.file),
+    }
+}
+
+fn safetensors(run: &FinishedRun, file: &Path) -> Result<String> {
+    let parameters = parameters(run)?;
+    weights::write(file, &parameters)?;
+    let numbers: usize = parameters.iter().map(|(_, tensor)| tensor.shape().iter().product::<usize>()).sum();
+    let (file, key) = (file.display(), run.spec.folder_name());
+    Ok(format!("{file}: {numbers} numbers in {} tensors, of run {key}\n", parameters.len()))
+}
+
+fn tensorboard(run: &FinishedRun, folder: &Path) -> Result<String> {
+    let mut events = EventFile::create(&folder.join(run.spec.folder_name()))?;
+    run.epochs.iter().try_for_each(|epoch| events.write(epoch))?;
+    let (file, n) = (events.path().display(), run.epochs.len());
+    Ok(format!("{file}: {n} epochs; `tensorboard --logdir {}` shows them\n", folder.display()))
+}
+
+/// What the run learned, by the names of [`models::weights`].
+fn parameters(run: &FinishedRun) -> Result<Vec<(String, Tensor)>> {
+    let key = run.spec.folder_name();
+    let learned: Vec<(String, Tensor)> = run
+        .finals
+        .iter()
+        .filter_map(|(name, array)| Some((name.strip_prefix(PARAMETERS)?.to_owned(), array.to_tensor()?)))
+        .collect();
+    if learned.is_empty() {
+        return Err(Error::Missing(format!(
+            "parameters of run {key}: nothing was learned in it, or `agon reproduce` kept nothing; \
+             `agon train` with the same config keeps all"
+        )));
+    }
+    Ok(learned)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use runs::store::{Array, Arrays, DataId, Outcome, RunSpec, Store, Values};
+
+    fn spec(seed: u64) -> RunSpec {
+        let data = DataId { name: "digits".into(), sha256: "00".repeat(32) };
+        RunSpec { config: json!({}), seed, data, schema: 1 }
+    }
+
+    fn finals() -> Arrays {
+        let of = |values: Vec<f32>| Array { shape: vec![1, values.len()], values: Values::F32(values) };
+        Arrays::from([
+            ("parameters/encoder.0.weight".into(), of(vec![1.0, 2.0])),
+            ("test_latent".into(), of(vec![3.0])),
+        ])
+    }
+
+    /// `--out` with three runs: a finished one, one that learned nothing, and one that was stopped.
+    fn stored() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path().join("runs")).unwrap();
+        for (seed, finals) in [(0, Some(finals())), (1, Some(Arrays::new())), (2, None)] {
+            let mut run = store.run(&spec(seed)).unwrap();
+            run.record_without_checkpoint(0, [("test_mse".to_owned(), 0.25)].into(), 1.0).unwrap();
+            if let Some(finals) = finals {
+                run.finish(Outcome::Finished, &finals).unwrap();
+            }
+        }
+        folder
+    }
+
+    fn exported(folder: &tempfile::TempDir, key: &str) -> Result<String> {
+        let file = folder.path().join("w.safetensors");
+        let run = Stored { key: key.to_owned(), out: folder.path().to_owned() };
+        export(&Export { run, file, to: Format::Safetensors })
+    }
+
+    #[test]
+    fn what_was_learned_is_written_under_the_names_of_the_layers() {
+        let folder = stored();
+        let said = exported(&folder, &spec(0).key()[..12]).unwrap();
+        assert!(said.contains("2 numbers in 1 tensors, of run "), "{said}");
+        let written = weights::read(&folder.path().join("w.safetensors")).unwrap();
+        assert_eq!(written.keys().collect::<Vec<_>>(), ["encoder.0.weight"]);
+        assert_eq!(written["encoder.0.weight"].as_slice::<f32>().unwrap(), [1.0, 2.0]);
+        assert_eq!(written["encoder.0.weight"].shape(), [1, 2]);
+    }
+
+    #[test]
+    fn the_numbers_of_every_epoch_are_written_for_tensorboard() {
+        let folder = stored();
+        let (key, file) = (spec(0).folder_name(), folder.path().join("board"));
+        let run = Stored { key: key.clone(), out: folder.path().to_owned() };
+        let asked = Export { run, file: file.clone(), to: Format::Tensorboard };
+        assert!(export(&asked).unwrap().contains("1 epochs"));
+        let events = std::fs::read(file.join(key).join("events.out.tfevents.0.agon")).unwrap();
+        assert_eq!(crate::tensorboard::tests::read(&events), [(0, [("mse/test".to_owned(), 0.25)].into())]);
+    }
+
+    #[test]
+    fn a_run_that_learned_nothing_or_is_not_finished_is_refused() {
+        let folder = stored();
+        let message = |seed| exported(&folder, &spec(seed).key()).unwrap_err().to_string();
+        assert!(message(1).contains("nothing was learned"), "{}", message(1));
+        assert!(message(2).contains("is not finished"), "{}", message(2));
+        assert!(!folder.path().join("w.safetensors").exists());
+    }
+
+    #[test]
+    fn an_unknown_key_is_answered_with_the_nearest_and_one_of_several_with_all() {
+        let folder = stored();
+        let mut slip = spec(0).folder_name();
+        slip.replace_range(3..4, "x");
+        let error = exported(&folder, &slip).unwrap_err();
+        assert!(matches!(error, Error::Usage(_)));
+        assert!(error.to_string().contains(&format!("did you mean `{}`", spec(0).folder_name())), "{error}");
+        let error = exported(&folder, "").unwrap_err();
+        assert!(error.to_string().starts_with("3 runs begin with ``"), "{error}");
+        let nowhere = tempfile::tempdir().unwrap();
+        assert!(matches!(exported(&nowhere, "ab"), Err(Error::Usage(_))));
+    }
+}

@@ -1,0 +1,238 @@
+//! `agon inspect`: what a results file holds.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::columns::columns;
+use super::limited;
+use super::output::{say, say_json};
+use crate::{Error, Result};
+use runs::nearest::nearest;
+use runs::store::{Coordinates, Results, Variable, read_results};
+
+/// Characters of an attribute that are printed.
+const SHORT: usize = 72;
+
+/// Words among the coordinates of an axis that are printed.
+const MOST_WORDS: usize = 4;
+
+/// What `agon inspect` is asked.
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    /// A file that this program wrote: results of an experiment, or `run.h5` of a run
+    #[arg(value_name = "FILE.h5")]
+    file: PathBuf,
+    /// Print JSON for programs
+    #[arg(long)]
+    json: bool,
+    /// Give up on a file that takes longer to read
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    time_limit: u64,
+}
+
+/// A results file, without its arrays.
+#[derive(Debug, Serialize)]
+struct Inspected {
+    title: String,
+    attributes: Vec<(String, String)>,
+    provenance: Vec<(String, String)>,
+    dimensions: Vec<Axis>,
+    variables: Vec<Described>,
+}
+
+#[derive(Debug, Serialize)]
+struct Axis {
+    name: String,
+    length: usize,
+    unit: String,
+    description: String,
+    coordinates: Range,
+}
+
+/// The coordinates of an axis.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Range {
+    /// The least and the greatest; none on an empty axis.
+    Numbers(Option<[f64; 2]>),
+    /// All of them.
+    Texts(Vec<String>),
+}
+
+#[derive(Debug, Serialize)]
+struct Described {
+    name: String,
+    dimensions: Vec<String>,
+    shape: Vec<usize>,
+    unit: String,
+    description: String,
+    nan: usize,
+    /// Least, mean and greatest of what is no NaN; none where there is nothing.
+    spread: Option<[f64; 3]>,
+}
+
+pub(crate) fn command(asked: &Inspect) -> Result<ExitCode> {
+    let file = is_there(&asked.file)?;
+    if let Some(code) = limited::answer_of_child(file, Duration::from_secs(asked.time_limit))? {
+        return Ok(code);
+    }
+    let inspected = Inspected::new(&read_results(file)?)?;
+    if asked.json {
+        say_json(&inspected)?;
+    } else {
+        say(&inspected.text())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn is_there(file: &Path) -> Result<&Path> {
+    if file.is_file() { Ok(file) } else { Err(Error::Usage(no_file(file))) }
+}
+
+/// Why there is nothing to read, with the nearest name in the same folder.
+fn no_file(file: &Path) -> String {
+    if file.is_dir() {
+        return format!("{} is a folder; name a results file in it", file.display());
+    }
+    if file.exists() {
+        return format!("{} is no regular file; name a results file", file.display());
+    }
+    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let entries = std::fs::read_dir(parent).into_iter().flatten().flatten();
+    let names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let name = file.file_name().unwrap_or(OsStr::new("")).to_string_lossy();
+    format!("no file {}{}", file.display(), nearest(&name, &names))
+}
+
+impl Inspected {
+    fn new(results: &Results) -> Result<Self> {
+        let pairs = |map: &std::collections::BTreeMap<String, String>| {
+            map.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+        };
+        let axis = |(name, dimension): (&String, &runs::store::Dimension)| Axis {
+            name: name.clone(),
+            length: dimension.coordinates.len(),
+            unit: dimension.unit.clone(),
+            description: dimension.description.clone(),
+            coordinates: match &dimension.coordinates {
+                Coordinates::Numbers(values) => {
+                    Range::Numbers(spread(values).map(|[least, _, greatest]| [least, greatest]))
+                }
+                Coordinates::Texts(texts) => Range::Texts(texts.clone()),
+            },
+        };
+        let variables = results.variables.iter().map(|(name, variable)| {
+            let shape = results.shape(name, variable)?;
+            Ok(Described::new(name, variable, shape))
+        });
+        Ok(Self {
+            title: results.title.clone(),
+            attributes: pairs(&results.attributes),
+            provenance: pairs(&results.provenance),
+            dimensions: results.dimensions.iter().map(axis).collect(),
+            variables: variables.collect::<Result<_>>()?,
+        })
+    }
+
+    fn text(&self) -> String {
+        let mut text = format!("{}\n", self.title);
+        for (head, pairs) in [("attribute", &self.attributes), ("provenance", &self.provenance)] {
+            if !pairs.is_empty() {
+                let rows: Vec<_> = pairs.iter().map(|(name, value)| [name.clone(), short(value)]).collect();
+                text += &format!("\n{}", columns([head, "value"], &rows));
+            }
+        }
+        if !self.dimensions.is_empty() {
+            let rows: Vec<_> = self.dimensions.iter().map(Axis::row).collect();
+            let header = ["dimension", "length", "coordinates", "unit", "description"];
+            text += &format!("\n{}", columns(header, &rows));
+        }
+        if !self.variables.is_empty() {
+            let rows: Vec<_> = self.variables.iter().map(Described::row).collect();
+            let header = ["variable", "dimensions", "unit", "NaN", "min", "mean", "max", "description"];
+            text += &format!("\n{}", columns(header, &rows));
+        }
+        text
+    }
+}
+
+impl Axis {
+    fn row(&self) -> [String; 5] {
+        let range = match &self.coordinates {
+            Range::Numbers(Some([one, other])) if one == other => number(*one),
+            Range::Numbers(Some([least, greatest])) => format!("{} to {}", number(*least), number(*greatest)),
+            Range::Numbers(None) => "none".to_owned(),
+            Range::Texts(texts) => {
+                let more = if texts.len() > MOST_WORDS { ", …" } else { "" };
+                short(&(texts[..texts.len().min(MOST_WORDS)].join(", ") + more))
+            }
+        };
+        [self.name.clone(), self.length.to_string(), range, self.unit.clone(), self.description.clone()]
+    }
+}
+
+impl Described {
+    fn new(name: &str, variable: &Variable, shape: Vec<usize>) -> Self {
+        let values = variable.values.to_f64();
+        Self {
+            name: name.to_owned(),
+            dimensions: variable.dimensions.clone(),
+            shape,
+            unit: variable.unit.clone(),
+            description: variable.description.clone(),
+            nan: values.iter().filter(|value| value.is_nan()).count(),
+            spread: spread(&values),
+        }
+    }
+
+    fn row(&self) -> [String; 8] {
+        let [least, mean, greatest] =
+            self.spread.map_or(["-", "-", "-"].map(String::from), |spread| spread.map(number));
+        let dimensions = match self.dimensions.is_empty() {
+            true => "(one number)".to_owned(),
+            false => self.dimensions.join(" x "),
+        };
+        let nan = match self.nan {
+            0 => "0".to_owned(),
+            n => format!("{n} of {}", self.shape.iter().product::<usize>()),
+        };
+        let unit = self.unit.clone();
+        [self.name.clone(), dimensions, unit, nan, least, mean, greatest, self.description.clone()]
+    }
+}
+
+/// Least, mean and greatest of what is no NaN.
+fn spread(values: &[f64]) -> Option<[f64; 3]> {
+    let numbers = || values.iter().copied().filter(|value| !value.is_nan());
+    let n = numbers().count();
+    let [least, greatest] = [numbers().reduce(f64::min)?, numbers().reduce(f64::max)?];
+    Some([least, numbers().sum::<f64>() / n as f64, greatest])
+}
+
+/// Four or five significant digits.
+fn number(x: f64) -> String {
+    match x.abs() {
+        _ if x == x.trunc() && x.abs() < 1e6 => format!("{x:.0}"),
+        size if (1e-3..1e5).contains(&size) => format!("{x:.4}"),
+        _ => format!("{x:.3e}"),
+    }
+}
+
+/// The first line of a text, cut off where it is long.
+fn short(text: &str) -> String {
+    let line = text.lines().next().unwrap_or("");
+    match line.char_indices().nth(SHORT) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None if line.len() < text.len() => format!("{line}…"),
+        None => line.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

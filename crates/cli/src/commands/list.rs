@@ -1,0 +1,71 @@
+//! `agon list`: the experiments and what they show.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::output::{say, say_json};
+use crate::Result;
+use experiments::claims::{ALL, Listed};
+
+/// What `agon list` is asked.
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Print JSON for programs
+    #[arg(long)]
+    json: bool,
+}
+
+/// An experiment as it is printed.
+#[derive(Serialize)]
+struct Entry {
+    name: &'static str,
+    paper: &'static str,
+    title: &'static str,
+    claim: &'static str,
+}
+
+impl Entry {
+    fn new(listed: &Listed) -> Self {
+        let Listed { name, title, shows: claim, paper, .. } = *listed;
+        Self { name, paper, title, claim }
+    }
+
+    fn text(&self) -> String {
+        let Self { name, paper, title, claim } = self;
+        format!("{name} ({paper}): {title}\n    {claim}\n")
+    }
+}
+
+pub(crate) fn command(asked: &List) -> Result<ExitCode> {
+    let entries: Vec<Entry> = ALL.iter().map(Entry::new).collect();
+    if asked.json {
+        say_json(&entries)?;
+    } else {
+        say(&entries.iter().map(Entry::text).collect::<String>())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_has_the_paper_the_title_and_the_claim_in_both_forms() {
+        for listed in &ALL {
+            let entry = Entry::new(listed);
+            let json = serde_json::to_value(&entry).unwrap();
+            for (key, value) in [
+                ("name", listed.name),
+                ("paper", listed.paper),
+                ("title", listed.title),
+                ("claim", listed.shows),
+            ] {
+                assert_eq!(json[key], value);
+                assert!(entry.text().contains(value), "{value}");
+            }
+        }
+    }
+}

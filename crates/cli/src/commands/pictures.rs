@@ -1,0 +1,71 @@
+//! Which images a command is asked about: a known data set, or a folder of somebody's own.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use data::{Dataset, FolderOptions};
+
+use super::values::existing_folder;
+use crate::{Error, Result};
+
+#[derive(Debug, Args)]
+pub(crate) struct Pictures {
+    /// The data set; `agon data list` says which there are
+    #[arg(long, value_name = "NAME", conflicts_with = "images")]
+    data_set: Option<String>,
+    /// Where to look for data sets first
+    #[arg(long, value_name = "DIR", value_parser = existing_folder)]
+    data: Option<PathBuf>,
+    /// Your own images: a folder with a folder of JPEG or PNG images for each class
+    #[arg(long, value_name = "DIR")]
+    images: Option<PathBuf>,
+    /// The side in pixels that your own images are brought to
+    #[arg(long, value_name = "PIXELS", default_value_t = 32, requires = "images")]
+    side: usize,
+    /// Keep the colours of your own images
+    #[arg(long, requires = "images")]
+    colour: bool,
+}
+
+impl Pictures {
+    /// Whether any images are named.
+    pub(super) fn named(&self) -> bool {
+        self.data_set.is_some() || self.images.is_some()
+    }
+
+    /// The images that are named, else those of this set, with their name.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if there is no such set, or it is not here; or if it cannot be read.
+    pub(super) fn open(&self, otherwise: &str) -> Result<(String, Dataset)> {
+        let Some(dir) = &self.images else {
+            let name = self.data_set.as_deref().unwrap_or(otherwise);
+            return Ok((name.to_owned(), self.open_set(name)?));
+        };
+        // A folder such as `.` has no name of its own.
+        let whole = dir.canonicalize().ok().filter(|dir| dir.is_dir());
+        let Some(name) = whole.as_deref().and_then(|dir| Some(dir.file_name()?.to_string_lossy())) else {
+            let what =
+                format!("no folder {}; --images takes a folder with a folder for each class", dir.display());
+            return Err(Error::Usage(what));
+        };
+        let (set, skipped) =
+            data::image_folder(dir, &FolderOptions { side: self.side, colour: self.colour })?;
+        skipped.iter().for_each(|image| eprintln!("left out: {image}"));
+        Ok((name.into_owned(), set))
+    }
+
+    /// The set of this name.
+    ///
+    /// # Errors
+    /// As [`Pictures::open`].
+    pub(super) fn open_set(&self, name: &str) -> Result<Dataset> {
+        data::open(name, self.data.as_deref()).map_err(|error| match error {
+            data::Error::UnknownSet { .. } => {
+                Error::Usage(format!("{error}; images of your own are given with --images DIR"))
+            }
+            data::Error::NotFound { .. } | data::Error::Incomplete { .. } => Error::Usage(error.to_string()),
+            error => error.into(),
+        })
+    }
+}

@@ -1,0 +1,100 @@
+//! `agon plan`: what would be run and for how long.
+
+use std::collections::{BTreeMap, HashSet};
+use std::process::ExitCode;
+
+use clap::Args;
+use serde::Serialize;
+use serde_json::json;
+
+use super::output::{say, say_json};
+use super::selection::Selection;
+use crate::Result;
+use experiments::Planned;
+use runs::local::{self, Estimate};
+use runs::run::Run;
+use runs::store::Store;
+
+/// What `agon plan` is asked.
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    #[command(flatten)]
+    selection: Selection,
+    /// Print JSON for programs
+    #[arg(long)]
+    json: bool,
+}
+
+/// What an experiment would take.
+#[derive(Debug, Serialize)]
+struct Entry {
+    name: &'static str,
+    title: &'static str,
+    runs: usize,
+    /// Found in the store.
+    stored: usize,
+    /// Shared with experiments before it.
+    shared: usize,
+    without_data: usize,
+    /// Seconds, by an estimate from a few steps of each model.
+    seconds: f64,
+}
+
+impl Entry {
+    fn text(&self, jobs: usize) -> String {
+        let Self { name, title, runs, stored, shared, without_data, seconds } = self;
+        format!(
+            "{name}: {title}\n  {runs} runs, {stored} stored, {shared} shared with experiments above, {without_data} \
+             without their data; about {seconds:.0} s for {jobs} at once\n"
+        )
+    }
+}
+
+pub(crate) fn command(Plan { selection, json }: &Plan) -> Result<ExitCode> {
+    let options = selection.options();
+    let planned = selection.planned()?;
+    let all: Vec<Run> = planned.iter().flat_map(|planned| planned.runs.clone()).collect();
+    let data = local::open_data(&all, options.data.as_deref())?;
+    let store = Store::reading(options.out.join("runs"));
+    let (mut estimate, mut known) = (Estimate::new(&data, options.places.device()?), HashSet::new());
+    let jobs = options.places.jobs;
+    let mut entries: Vec<Entry> = vec![];
+    for planned in planned {
+        let runs = local::with_needed(&planned.runs);
+        let (mut stored, mut shared, mut absent, mut seconds) = (0, 0, 0, 0.0);
+        for run in &runs {
+            let Some(images) = data.open.get(&run.config.data) else {
+                absent += 1;
+                continue;
+            };
+            let spec = run.spec(images);
+            if store.find(&spec)?.is_some() {
+                stored += 1;
+            } else if !known.insert(spec.key()) {
+                shared += 1;
+            } else {
+                seconds += estimate.seconds(run)?;
+            }
+        }
+        let Planned { name, title, .. } = planned;
+        let seconds = seconds / jobs as f64;
+        let entry = Entry { name, title, runs: runs.len(), stored, shared, without_data: absent, seconds };
+        if !json {
+            // Each line as soon as it is known: timing the models takes a while.
+            say(&entry.text(jobs))?;
+        }
+        entries.push(entry);
+    }
+    let seconds: f64 = entries.iter().map(|entry| entry.seconds).sum();
+    if *json {
+        let absent: BTreeMap<&String, &String> =
+            data.absent.iter().map(|(name, why)| (name, &why.told)).collect();
+        say_json(&json!({ "experiments": entries, "at_once": jobs, "seconds": seconds, "absent": absent }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for (name, why) in &data.absent {
+        say(&format!("{name} is not here: {}\n", why.told))?;
+    }
+    say(&format!("in all about {:.0} minutes of training\n", (seconds / 60.0).ceil()))?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,296 @@
+//! `agon runs`: what the run store holds.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::columns::columns;
+use super::output::{bytes, duration, say, say_json};
+use crate::Result;
+use runs::run::{Learner, Run, RunConfig};
+use runs::store::{Outcome, RunSpec, Store, Summary};
+
+/// What `agon runs` is asked.
+#[derive(Debug, Args)]
+pub(crate) struct Runs {
+    /// The folder that `agon reproduce` wrote to
+    #[arg(long, value_name = "DIR", default_value = "out")]
+    out: PathBuf,
+    /// Print a line for each run, which begins with its key, instead of one for each kind
+    #[arg(long)]
+    each: bool,
+    /// Print JSON for programs: every run
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a store holds.
+#[derive(Debug, Serialize)]
+struct Held {
+    runs: Vec<HeldRun>,
+    damaged: Vec<Damaged>,
+}
+
+/// A run.
+#[derive(Debug, Serialize)]
+struct HeldRun {
+    key: String,
+    state: State,
+    /// Why it diverged or failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    data: String,
+    learner: String,
+    label: String,
+    seed: u64,
+    /// How many epochs are in its journal, that before training among them.
+    epochs: usize,
+    seconds: f64,
+    bytes: u64,
+}
+
+/// A run whose journal cannot be read.
+#[derive(Debug, Serialize)]
+struct Damaged {
+    folder: PathBuf,
+    why: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Finished,
+    Diverged,
+    Failed,
+    /// It is being computed, or was stopped; `agon reproduce` goes on with it.
+    Partial,
+}
+
+impl State {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Finished => "finished",
+            Self::Diverged => "diverged",
+            Self::Failed => "failed",
+            Self::Partial => "partial",
+        }
+    }
+}
+
+pub(crate) fn command(asked: &Runs) -> Result<ExitCode> {
+    let folder = asked.out.join("runs");
+    let held = if folder.is_dir() { held(&folder)? } else { Held { runs: vec![], damaged: vec![] } };
+    match (asked.json, asked.each) {
+        (true, _) => say_json(&held)?,
+        (false, true) => say(&(held.each() + &held.summary(&folder)))?,
+        (false, false) => say(&(held.kinds() + &held.summary(&folder)))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn held(folder: &Path) -> Result<Held> {
+    let mut held = Held { runs: vec![], damaged: vec![] };
+    for (folder, summary) in Store::reading(folder).list()? {
+        match summary {
+            Ok(summary) => held.runs.push(HeldRun::new(&summary, bytes_in(&folder))),
+            Err(error) => held.damaged.push(Damaged { folder, why: error.to_string() }),
+        }
+    }
+    Ok(held)
+}
+
+/// The bytes of all files in a folder; those that go while they are counted count nothing.
+fn bytes_in(folder: &Path) -> u64 {
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    files.filter_map(|file| file.metadata().ok()).map(|file| file.len()).sum()
+}
+
+impl HeldRun {
+    fn new(summary: &Summary, bytes: u64) -> Self {
+        let Summary { spec, epochs, outcome } = summary;
+        let (state, reason) = match outcome {
+            Some(Outcome::Finished) => (State::Finished, None),
+            Some(Outcome::Diverged { reason, .. }) => (State::Diverged, Some(reason.clone())),
+            Some(Outcome::Failed { reason }) => (State::Failed, Some(reason.clone())),
+            None => (State::Partial, None),
+        };
+        let [data, learner, label] = words(spec);
+        Self {
+            key: spec.folder_name(),
+            state,
+            reason,
+            data,
+            learner,
+            label,
+            seed: spec.seed,
+            epochs: epochs.len(),
+            seconds: epochs.iter().map(|epoch| epoch.seconds).sum(),
+            bytes,
+        }
+    }
+}
+
+/// The data set, the kind of learner, and the run. What an older version of the program stored may have a config that
+/// this one does not know.
+fn words(spec: &RunSpec) -> [String; 3] {
+    let kind = spec.config["learner"]["kind"].as_str().unwrap_or("unknown");
+    let Ok(config) = serde_json::from_value::<RunConfig>(spec.config.clone()) else {
+        let label = format!("{}, {kind}, config of another version, seed {}", spec.data.name, spec.seed);
+        return [spec.data.name.clone(), kind.to_owned(), label];
+    };
+    let learner = match &config.learner {
+        Learner::Cre { model, .. } => model.label(),
+        Learner::Readout { model, .. } => format!("new heads, {}", model.label()),
+        _ => kind.to_owned(),
+    };
+    [config.data.label(), learner, Run { config, seed: spec.seed }.label()]
+}
+
+impl Held {
+    /// A line for each data set and kind of learner.
+    fn kinds(&self) -> String {
+        let mut kinds: BTreeMap<[&str; 2], Vec<&HeldRun>> = BTreeMap::new();
+        for run in &self.runs {
+            kinds.entry([&run.data, &run.learner]).or_default().push(run);
+        }
+        if kinds.is_empty() {
+            return String::new();
+        }
+        let rows: Vec<[String; 9]> = kinds
+            .into_iter()
+            .map(|([data, learner], runs)| {
+                let of = |state| runs.iter().filter(|run| run.state == state).count().to_string();
+                [
+                    data.to_owned(),
+                    learner.to_owned(),
+                    runs.len().to_string(),
+                    of(State::Finished),
+                    of(State::Diverged),
+                    of(State::Failed),
+                    of(State::Partial),
+                    duration(runs.iter().map(|run| run.seconds).sum()),
+                    bytes(runs.iter().map(|run| run.bytes).sum()),
+                ]
+            })
+            .collect();
+        let header =
+            ["data", "learner", "runs", "finished", "diverged", "failed", "partial", "time", "on disk"];
+        columns(header, &rows)
+    }
+
+    /// A line for each run.
+    fn each(&self) -> String {
+        if self.runs.is_empty() {
+            return String::new();
+        }
+        let row = |run: &HeldRun| {
+            let why = run.reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
+            let label = format!("{}{why}", run.label);
+            let (epochs, time) = (run.epochs.to_string(), duration(run.seconds));
+            [run.key.clone(), run.state.words().into(), epochs, time, bytes(run.bytes), label]
+        };
+        let rows: Vec<_> = self.runs.iter().map(row).collect();
+        columns(["key", "state", "epochs", "time", "on disk", "run"], &rows)
+    }
+
+    /// What there is in all, and what cannot be read.
+    fn summary(&self, folder: &Path) -> String {
+        if self.runs.is_empty() && self.damaged.is_empty() {
+            return format!("no runs in {}; `agon reproduce` computes some\n", folder.display());
+        }
+        let of = |state| self.runs.iter().filter(|run| run.state == state).count();
+        let states = [State::Finished, State::Diverged, State::Failed, State::Partial];
+        let states = states.map(|state| format!("{} {}", of(state), state.words())).join(", ");
+        let time = duration(self.runs.iter().map(|run| run.seconds).sum());
+        let size = bytes(self.runs.iter().map(|run| run.bytes).sum());
+        let mut text = format!("{} runs: {states}; {time} of training, {size} on disk\n", self.runs.len());
+        for Damaged { why, .. } in &self.damaged {
+            writeln!(text, "damaged: {why}").expect("a string takes every line");
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use runs::store::{Arrays, DataId};
+
+    fn spec(seed: u64) -> RunSpec {
+        let data = DataId { name: "digits".into(), sha256: "00".repeat(32) };
+        RunSpec { config: json!({ "learner": { "kind": "toy" } }), seed, data, schema: 1 }
+    }
+
+    fn stored() -> (tempfile::TempDir, Held) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let reason = "the loss is no number".to_owned();
+        let outcomes = [
+            Some(Outcome::Finished),
+            Some(Outcome::Diverged { epoch: 1, reason: reason.clone() }),
+            Some(Outcome::Failed { reason }),
+            None,
+        ];
+        for (seed, outcome) in (0..).zip(outcomes) {
+            let mut run = store.run(&spec(seed)).unwrap();
+            run.record_without_checkpoint(0, BTreeMap::new(), 2.0).unwrap();
+            if let Some(outcome) = outcome {
+                run.finish(outcome, &Arrays::new()).unwrap();
+            }
+        }
+        let held = held(folder.path()).unwrap();
+        (folder, held)
+    }
+
+    #[test]
+    fn runs_are_counted_by_how_they_ended() {
+        let (folder, held) = stored();
+        assert_eq!((held.runs.len(), held.damaged.len()), (4, 0));
+        let kinds = held.kinds();
+        let counts: Vec<&str> = kinds.lines().nth(1).unwrap().split_whitespace().collect();
+        assert_eq!(counts[..9], ["digits", "toy", "4", "1", "1", "1", "1", "8.0", "s"], "{kinds}");
+        let summary = held.summary(folder.path());
+        assert!(
+            summary.starts_with("4 runs: 1 finished, 1 diverged, 1 failed, 1 partial; 8.0 s"),
+            "{summary}"
+        );
+        assert!(held.runs.iter().all(|run| run.bytes > 0 && run.epochs == 1));
+    }
+
+    #[test]
+    fn each_run_has_its_key_and_its_reason() {
+        let (_folder, held) = stored();
+        let each = held.each();
+        for seed in 0..4 {
+            let key = spec(seed).folder_name();
+            assert_eq!(each.lines().filter(|line| line.starts_with(&key)).count(), 1, "{each}");
+        }
+        assert_eq!(each.matches("config of another version, seed").count(), 4);
+        assert_eq!(each.matches(": the loss is no number").count(), 2);
+    }
+
+    #[test]
+    fn a_damaged_run_is_said_and_the_others_are_counted() {
+        let (folder, _) = stored();
+        std::fs::write(folder.path().join(spec(0).folder_name()).join("journal.jsonl"), "not a journal")
+            .unwrap();
+        let held = held(folder.path()).unwrap();
+        assert_eq!((held.runs.len(), held.damaged.len()), (3, 1));
+        let summary = held.summary(folder.path());
+        assert!(summary.contains("damaged: ") && summary.contains("line 1"), "{summary}");
+    }
+
+    #[test]
+    fn a_folder_without_runs_says_how_to_get_some() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = held(folder.path()).unwrap();
+        assert!(held.kinds().is_empty() && held.each().is_empty());
+        assert!(held.summary(folder.path()).contains("`agon reproduce`"));
+    }
+}

@@ -1,0 +1,98 @@
+//! Which experiments, how much of them, from where and to where: what the main job's commands share.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::values::{at_least_one, existing_folder};
+use crate::{Error, Profile, Result};
+use experiments::Planned;
+use experiments::claims;
+use experiments::reproduce::Options;
+use runs::local::Places;
+use runs::run::Keep;
+use runs::settings::Setting;
+use runs::slurm::Engine;
+
+#[derive(Debug, Args)]
+pub(crate) struct Selection {
+    /// How much to run: smoke (seconds), quick (minutes) or full (the paper)
+    #[arg(long, default_value = "quick")]
+    profile: Profile,
+    /// Only these experiments, or those of a paper: cre, lbr
+    #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',')]
+    pub(super) only: Vec<String>,
+    /// Where to look for data sets first
+    #[arg(long, value_name = "DIR", value_parser = existing_folder)]
+    data: Option<PathBuf>,
+    /// Where to write
+    #[arg(long, value_name = "DIR", default_value = "out")]
+    out: PathBuf,
+    /// Runs at once; as many as there are processors by default
+    #[arg(long, value_name = "N", value_parser = at_least_one, allow_negative_numbers = true)]
+    jobs: Option<usize>,
+    /// The device to train on
+    #[arg(long, default_value = "cpu")]
+    device: String,
+    /// Set one value of the config, as in `seeds=[0,1,2]`; may be given several times
+    #[arg(short = 's', long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+}
+
+impl Selection {
+    /// The experiments with their configs resolved.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if a device, an experiment or a setting does not exist.
+    pub(super) fn planned(&self) -> Result<Vec<Planned>> {
+        self.check_device()?;
+        self.planned_elsewhere()
+    }
+
+    /// That this machine has the device.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if it does not.
+    pub(super) fn check_device(&self) -> Result<()> {
+        let device = self.device.parse::<tensor::Device>();
+        device.map(drop).map_err(|error| Error::Usage(error.to_string()))
+    }
+
+    /// The same for another machine, whose devices are not known here.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if an experiment or a setting does not exist.
+    pub(super) fn planned_elsewhere(&self) -> Result<Vec<Planned>> {
+        let settings: Vec<Setting> =
+            self.settings.iter().map(|text| text.parse().map_err(Error::Usage)).collect::<Result<_>>()?;
+        let listed = claims::named(&self.only)?;
+        listed.into_iter().map(|listed| (listed.plan)(self.profile, &settings)).collect()
+    }
+
+    /// How they are run.
+    pub(super) fn options(&self) -> Options {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Options {
+            profile: self.profile,
+            out: self.out.clone(),
+            data: self.data.clone(),
+            places: Places {
+                jobs: self.jobs.unwrap_or(processors),
+                threads: 1,
+                device: self.device.clone(),
+                keep: Keep::WhatIsReread,
+            },
+            settings: self.settings.clone(),
+            engine: Engine::Local,
+        }
+    }
+
+    /// How they are run by this engine: one core for each task of a cluster where nothing else is asked for.
+    pub(super) fn options_of(&self, engine: Engine) -> Options {
+        let mut options = self.options();
+        if let Engine::Slurm(_) = engine {
+            options.places.jobs = self.jobs.unwrap_or(1);
+        }
+        Options { engine, ..options }
+    }
+}

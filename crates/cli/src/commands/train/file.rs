@@ -1,0 +1,74 @@
+//! The config of a run as a TOML file: the fields of [`RunConfig`](runs::run::RunConfig), and `seed`.
+
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use crate::{Error, Result};
+use runs::run::Run;
+
+/// The run as a file that [`read`] takes again.
+///
+/// # Errors
+/// [`Error::Usage`] for a seed that TOML has no number for.
+pub(super) fn text(run: &Run) -> Result<String> {
+    let mut whole = serde_json::to_value(&run.config).expect("a config is plain data");
+    whole["seed"] = run.seed.into();
+    toml::to_string(&whole).map_err(|error| {
+        Error::Usage(format!("the config cannot be written as TOML, whose numbers end at 2^63 - 1: {error}"))
+    })
+}
+
+/// The fields of a file; what they mean is not looked at yet.
+///
+/// # Errors
+/// [`Error::Usage`] if it cannot be read or is no TOML, with the line.
+pub(super) fn read(path: &Path) -> Result<Map<String, Value>> {
+    let refused = |error: &dyn std::fmt::Display| {
+        Error::Usage(format!(
+            "{}: {}\n`agon train --model NAME --print-config` writes a whole config to begin with",
+            path.display(),
+            error.to_string().trim_end()
+        ))
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| refused(&error))?;
+    toml::from_str(&text).map_err(|error| refused(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use experiments::starts::{ALL, Kind};
+    use runs::images::DataConfig;
+    use runs::run::{Rotation, RunConfig};
+
+    #[test]
+    fn every_start_comes_back_from_its_file_with_the_same_json_and_so_the_same_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.toml");
+        for start in &ALL {
+            let config = [[1, 28, 28], [3, 32, 32]].into_iter().find_map(|image| {
+                start.config(DataConfig::new("set", 100, 10, 10), &Kind { image, classes: 10 }).ok()
+            });
+            let mut config = config.unwrap();
+            config.rotation = Some(Rotation::PAPER);
+            let run = Run { config, seed: 7 };
+            std::fs::write(&path, text(&run).unwrap()).unwrap();
+            let mut fields = read(&path).unwrap();
+            assert_eq!(fields.remove("seed"), Some(Value::from(7)), "{}", start.name);
+            let again: RunConfig = serde_json::from_value(Value::Object(fields)).unwrap();
+            let json = |config: &RunConfig| serde_json::to_value(config).unwrap();
+            assert_eq!(json(&again), json(&run.config), "{}", start.name);
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_no_toml_is_refused_with_its_line_and_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.toml");
+        std::fs::write(&path, "epochs = 3\nbatch = = 4\n").unwrap();
+        let message = read(&path).unwrap_err().to_string();
+        assert!(message.contains("run.toml") && message.contains("line 2"), "{message}");
+        assert!(message.contains("--print-config") && message.lines().count() < 10, "{message}");
+    }
+}

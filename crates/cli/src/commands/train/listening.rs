@@ -1,0 +1,102 @@
+//! Who is told how a run goes: a person at the screen, a program, and TensorBoard.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde_json::json;
+
+use super::super::output::say_json_line;
+use super::Train;
+use crate::Result;
+use crate::progress::{Screen, View};
+use crate::tensorboard::EventFile;
+use runs::local::Observer;
+use runs::run::Run;
+use runs::store::{Epoch, FinishedRun};
+
+pub(super) struct Listening<'r> {
+    run: &'r Run,
+    key: &'r str,
+    screen: Screen,
+    json: bool,
+    found: AtomicBool,
+    state: Mutex<State>,
+}
+
+struct State {
+    view: View,
+    events: Option<EventFile>,
+    /// The first thing that went wrong in telling; the run itself is not stopped by it.
+    told: Result<()>,
+}
+
+impl<'r> Listening<'r> {
+    /// # Errors
+    /// If the folder for TensorBoard cannot be written.
+    pub(super) fn new(run: &'r Run, key: &'r str, asked: &Train) -> Result<Self> {
+        let events = asked.tensorboard.as_deref().map(|folder| EventFile::create(&folder.join(key)));
+        let (view, events) = (View::new(run), events.transpose()?);
+        let screen = if asked.json { Screen::Dark } else { Screen::of_stderr(run.config.epochs) };
+        screen.begin(&view);
+        let state = Mutex::new(State { view, events, told: Ok(()) });
+        Ok(Self { run, key, screen, json: asked.json, found: AtomicBool::new(false), state })
+    }
+
+    /// Nothing more will come; gives whether the run was in the store already.
+    ///
+    /// # Errors
+    /// What went wrong in telling.
+    pub(super) fn end(&self) -> Result<bool> {
+        self.screen.end();
+        std::mem::replace(&mut self.state().told, Ok(()))?;
+        Ok(self.found.load(Ordering::Relaxed))
+    }
+
+    /// Tells programs and TensorBoard of these epochs.
+    fn tell(&self, state: &mut State, epochs: &[Epoch]) {
+        for epoch in epochs {
+            let program = if self.json { say_json_line(&self.object(epoch)) } else { Ok(()) };
+            let events = state.events.as_mut().map_or(Ok(()), |events| events.write(epoch));
+            if state.told.is_ok() {
+                state.told = program.and(events);
+            }
+        }
+    }
+
+    fn object(&self, epoch: &Epoch) -> serde_json::Value {
+        let Epoch { epoch, seconds, scalars, .. } = epoch;
+        let last = self.run.config.epochs;
+        json!({
+            "event": "epoch", "key": self.key, "epoch": epoch, "last": last, "seconds": seconds, "scalars": scalars,
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A run whose encoder is read comes first, and is not shown.
+impl Observer for Listening<'_> {
+    fn found(&self, run: &Run, found: &FinishedRun) {
+        if run == self.run {
+            self.found.store(true, Ordering::Relaxed);
+            self.tell(&mut self.state(), &found.epochs);
+        }
+    }
+
+    fn epochs(&self, run: &Run, epochs: &[Epoch], fresh: usize) {
+        if run == self.run && fresh > 0 {
+            let mut state = self.state();
+            self.tell(&mut state, &epochs[epochs.len() - fresh..]);
+            state.view.hear(epochs);
+            self.screen.epoch(&state.view);
+        }
+    }
+
+    fn finished(&self, _: &Run, _: &FinishedRun) {}
+
+    fn note(&self, text: &str) {
+        eprintln!("{text}");
+    }
+}

@@ -1,0 +1,126 @@
+//! From what `agon train` is asked to a run and its images.
+
+use serde_json::{Map, Value};
+
+use super::super::fitting::fits;
+use super::{Train, device, file};
+use crate::{Error, Result};
+use experiments::starts::{self, Kind};
+use runs::images::Images;
+use runs::nearest::nearest;
+use runs::run::{Hardware, Run, RunConfig};
+use runs::settings::{self, Setting, with_settings};
+
+/// What is trained where nothing is named.
+const MODEL: &str = "fc-m";
+const DATA_SET: &str = "fashion-mnist-embedded";
+
+/// The run that is asked for, its images, and the device.
+///
+/// # Errors
+/// [`Error::Usage`] for whatever does not exist or does not fit, with what does; or if the images cannot be read.
+pub(super) fn resolve(asked: &Train) -> Result<(Run, Images, String)> {
+    let mut fields = asked.config.as_deref().map(file::read).transpose()?.unwrap_or_default();
+    let seed = match fields.remove("seed") {
+        None => 0,
+        Some(seed) => seed.as_u64().ok_or_else(|| {
+            Error::Usage(format!("`seed` of the config is {seed}: wanted a whole number from 0 on"))
+        })?,
+    };
+    let settings: Vec<Setting> =
+        (asked.settings.iter().chain(&asked.set).map(|text| text.parse().map_err(Error::Usage)))
+            .collect::<Result<_>>()?;
+
+    let in_file = fields.get("data").and_then(|data| data.get("name")).and_then(Value::as_str);
+    let in_settings = settings.iter().find(|setting| setting.key == "data.name" || setting.key == "name");
+    let name = in_settings.and_then(|setting| setting.value.as_str()).or(in_file).unwrap_or(DATA_SET);
+    let (name, set) = asked.pictures.open(name)?;
+    let data = match fields.get("data").filter(|_| !asked.pictures.named()) {
+        Some(data) => serde_json::from_value(data.clone()).map_err(|error| refused(asked, &error))?,
+        None => starts::whole(&name, &set),
+    };
+    let kind = match data.changes.is_empty() {
+        true => Kind { image: set.train.image_shape(), classes: set.classes.len() },
+        false => kind(&Images::of(&data, &set)?),
+    };
+    let mut whole = match (&asked.model, &asked.config) {
+        (None, Some(_)) => Map::new(),
+        (model, _) => start(model.as_deref().unwrap_or(MODEL), data.clone(), &kind)?,
+    };
+    whole.extend(fields);
+    whole.insert("data".into(), serde_json::to_value(data).expect("a config is plain data"));
+    if let Some(epochs) = asked.epochs {
+        whole.insert("epochs".into(), epochs.into());
+    }
+    let config = serde_json::from_value(Value::Object(whole)).map_err(|error| refused(asked, &error))?;
+    let config = set_all(config, settings)?;
+    config.check()?;
+    let images = Images::of(&config.data, &set)?;
+    fits(&config.learner, &self::kind(&images), &name)
+        .map_err(|why| Error::Usage(format!("{why}; `--model NAME` starts from one that fits")))?;
+    config.learner.check_room()?;
+
+    let device = device(asked.device.as_deref(), config.hardware)?;
+    let hardware = if device == "cpu" { Hardware::Cpu } else { Hardware::Cuda };
+    Ok((Run { config, seed: asked.seed.unwrap_or(seed) }.on(hardware), images, device))
+}
+
+fn kind(images: &Images) -> Kind {
+    Kind { image: images.train.image_shape(), classes: images.classes.len() }
+}
+
+/// What is said of a config that does not fit.
+fn refused(asked: &Train, error: &serde_json::Error) -> Error {
+    let file = asked.config.as_deref().unwrap_or("the config".as_ref()).display();
+    let error = settings::with_nearest(&error.to_string());
+    Error::Usage(format!(
+        "{file}: {error}\n`agon train --model NAME --print-config` writes a whole config to begin with"
+    ))
+}
+
+fn start(name: &str, data: runs::images::DataConfig, kind: &Kind) -> Result<Map<String, Value>> {
+    let start =
+        starts::ALL.iter().find(|start| start.name == name).expect("the command line knows the names");
+    match serde_json::to_value(start.config(data, kind)?) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        _ => unreachable!("a config is a struct of plain data"),
+    }
+}
+
+/// The config with these values. Where only one key ends in what is written, its end is enough, as in `lambda=0.5`.
+fn set_all(config: RunConfig, mut settings: Vec<Setting>) -> Result<RunConfig> {
+    let keys = settings::keys(&serde_json::to_value(&config).expect("a config is plain data"));
+    let mut unknown = None;
+    for setting in &mut settings {
+        let end = format!(".{}", setting.key);
+        let ends: Vec<&String> = keys.iter().filter(|key| key.ends_with(&end)).collect();
+        match ends[..] {
+            _ if keys.contains(&setting.key) => {}
+            [one] => setting.key.clone_from(one),
+            // It may be one that a config leaves out.
+            [] => unknown = unknown.or_else(|| Some(setting.key.clone())),
+            _ => {
+                let listed: Vec<&str> = ends.iter().map(|key| key.as_str()).collect();
+                let what =
+                    format!("`{}` may be {}; write the one that is meant", setting.key, listed.join(" or "));
+                return Err(Error::Usage(what));
+            }
+        }
+    }
+    with_settings(config, &settings).map_err(Error::from).map_err(|error| match unknown {
+        // Somebody who leaves out the beginning of a key hears of all ends.
+        Some(key) if !key.contains('.') && refuses(&error, &key) => {
+            let mut ends: Vec<&str> = keys.iter().filter_map(|key| key.rsplit('.').next()).collect();
+            ends.sort_unstable();
+            ends.dedup();
+            let hint = nearest(&key, &ends);
+            Error::Usage(format!("no config key `{key}`{hint}; there are {}", keys.join(", ")))
+        }
+        _ => error,
+    })
+}
+
+/// Whether it is the name of this key that is wrong, and not a value.
+fn refuses(error: &Error, key: &str) -> bool {
+    error.to_string().starts_with(&format!("no config key `{key}`"))
+}

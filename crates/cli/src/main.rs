@@ -1,0 +1,6 @@
+//! The program `agon`: see `agon --help`.
+#![forbid(unsafe_code)]
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

@@ -1,0 +1,95 @@
+//! A run of a real model that is small enough to be computed a thousand times, and all of its bits.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::Path;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use models::fc::{Config, Size};
+use models::{AdamConfig, Architecture};
+use runs::images::{DataConfig, Images};
+use runs::run::{Hardware, Keep, Run, RunConfig, cre};
+use runs::store::{Arrays, Epoch, FinishedRun, Results, Store, read_results};
+use tensor::Device;
+
+pub(crate) const EPOCHS: u32 = 6;
+
+pub(crate) fn images() -> &'static Images {
+    static IMAGES: LazyLock<Images> =
+        LazyLock::new(|| Images::open(&DataConfig::new("fashion-mnist-embedded", 40, 10, 20), None).unwrap());
+    &IMAGES
+}
+
+/// A run of this model.
+pub(crate) fn run_of(model: Architecture, lambda: f64) -> Run {
+    let (data, learner) = (images().config.clone(), cre(model, lambda));
+    let (optimiser, hardware) = (AdamConfig::PAPER, Hardware::Cpu);
+    let config = RunConfig { data, rotation: None, learner, optimiser, batch: 10, epochs: EPOCHS, hardware };
+    Run { config, seed: 3 }
+}
+
+pub(crate) fn fc_s() -> Architecture {
+    Architecture::Fc(Config::of(Size::S, 4))
+}
+
+/// A store that has a checkpoint of every epoch.
+pub(crate) fn open(root: &Path) -> Store {
+    Store::open(root).unwrap().checkpointing_after(Duration::ZERO)
+}
+
+/// Finds the run, or goes on with it to its end; hears the number of the next epoch.
+pub(crate) fn compute(store: &Store, run: &Run, mut heard: impl FnMut(u32)) -> FinishedRun {
+    let heard = |epochs: &[Epoch]| heard(epochs.last().map_or(0, |last| last.epoch + 1));
+    let spec = run.spec(images());
+    match store.find(&spec).unwrap() {
+        Some(found) => found,
+        None => {
+            let folder = store.run(&spec).unwrap();
+            run.compute(images(), None, &Device::Cpu, folder, Keep::WhatIsReread, heard).unwrap()
+        }
+    }
+}
+
+/// Begins the run, or goes on with it, and leaves it after so many epochs.
+pub(crate) fn compute_until(store: &Store, run: &Run, epochs: u32) {
+    struct Left;
+    let heard = |now| {
+        if now > epochs {
+            resume_unwind(Box::new(Left));
+        }
+    };
+    let left = catch_unwind(AssertUnwindSafe(|| compute(store, run, heard)));
+    assert!(left.is_err_and(|panic| panic.is::<Left>()), "the run was left by something else");
+}
+
+/// All bits of a run but the seconds it took: parameters, measurements, the hash of each checkpoint, which holds the
+/// optimisers, and what is in its HDF5 file.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Bits {
+    finals: Arrays,
+    epochs: Vec<(u32, BTreeMap<String, u64>, Option<String>)>,
+    hdf5: Results,
+}
+
+impl Bits {
+    pub(crate) fn of(run: &FinishedRun) -> Self {
+        let of_scalars = |scalars: &BTreeMap<String, f64>| {
+            scalars.iter().map(|(name, value)| (name.clone(), value.to_bits())).collect()
+        };
+        let epochs = run.epochs.iter().map(|epoch| {
+            let checkpoint = epoch.checkpoint.clone();
+            (epoch.epoch, of_scalars(&epoch.scalars), checkpoint)
+        });
+        let epochs = epochs.collect();
+        Self { finals: run.finals.clone(), epochs, hdf5: untimed(&run.hdf5_file()) }
+    }
+}
+
+/// What is in a results file, but for times, and for the commit of a checkout that may be worked on meanwhile.
+pub(crate) fn untimed(file: &Path) -> Results {
+    let mut results = read_results(file).unwrap();
+    results.variables.remove("seconds");
+    results.provenance.remove("commit");
+    results
+}

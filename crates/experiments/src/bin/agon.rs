@@ -1,6 +1,0 @@
-//! The program `agon`: see `agon --help`.
-#![forbid(unsafe_code)]
-
-fn main() -> std::process::ExitCode {
-    experiments::cli::main()
-}

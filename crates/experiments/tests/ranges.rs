@@ -1,0 +1,69 @@
+//! Every number of every preset and of every experiment has a range, and lies in it.
+
+use experiments::starts::{self, Kind};
+use experiments::{Profile, claims};
+use runs::Error;
+use runs::images::DataConfig;
+use runs::run::RunConfig;
+use serde_json::Value;
+
+/// The config of every start, and of every run of every experiment and profile.
+fn all() -> Vec<RunConfig> {
+    let mut all = Vec::new();
+    for start in &starts::ALL {
+        for image in [[1, 28, 28], [3, 32, 32]] {
+            all.extend(
+                start.config(DataConfig::new("set", 60_000, 100, 10), &Kind { image, classes: 10 }).ok(),
+            );
+        }
+    }
+    for listed in &claims::ALL {
+        for profile in Profile::ALL {
+            let runs = (listed.plan)(profile, &[]).unwrap().runs;
+            all.extend(runs.into_iter().map(|run| run.config));
+        }
+    }
+    all
+}
+
+#[test]
+fn every_number_of_every_config_has_a_range_and_lies_in_it() {
+    let all = all();
+    assert!(all.len() > 1_000);
+    for config in all {
+        config.check().unwrap();
+        assert!(config.without_range().is_empty(), "{:?}", config.without_range());
+    }
+}
+
+#[test]
+fn a_number_out_of_its_range_is_refused_with_its_key_and_what_was_wanted() {
+    let (data, kind) = (DataConfig::new("set", 100, 10, 10), Kind { image: [1, 28, 28], classes: 10 });
+    let start = starts::ALL.iter().find(|start| start.name == "fc-m").unwrap();
+    let config = serde_json::to_value(start.config(data, &kind).unwrap()).unwrap();
+    let with = |pointer: &str, value: Value| {
+        let mut config = config.clone();
+        config["batch"] = 50.into();
+        *config.pointer_mut(pointer).unwrap() = value;
+        serde_json::from_value::<RunConfig>(config).unwrap().check()
+    };
+    with("/learner/lambda", 1.0.into()).unwrap();
+    for (pointer, value, expected) in [
+        ("/batch", 0.into(), "`batch` is 0: wanted a number from 1 to 1000000000"),
+        ("/batch", 101.into(), "`batch` is 101, and there are 100 images to train on"),
+        ("/learner/lambda", 2.0.into(), "`learner.lambda` is 2.0: wanted a number from 0 to 1"),
+        ("/learner/model/latent", 0.into(), "`learner.model.latent` is 0: wanted a number from 1 to 65536"),
+        ("/learner/model/latent", 99_999_999_999u64.into(), "`learner.model.latent` is 99999999999"),
+        (
+            "/optimiser/learning_rate",
+            (-1.0).into(),
+            "`optimiser.learning_rate` is -1.0: wanted a number above 0",
+        ),
+        ("/optimiser/beta1", 1.0.into(), "`optimiser.beta1` is 1.0: wanted a number from 0 and below 1"),
+        ("/data/validation", u64::MAX.into(), "`data.validation` is 18446744073709551615"),
+    ] {
+        let error = with(pointer, value).unwrap_err();
+        assert!(matches!(error, Error::Usage(_)));
+        assert!(error.to_string().starts_with(expected), "{error}");
+    }
+}

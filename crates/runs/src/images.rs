@@ -1,0 +1,257 @@
+//! The images of a run: which parts of which set, opened once and shared.
+
+mod changes;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use data::{Dataset, Split};
+use ndarray::Array2;
+use serde::{Deserialize, Serialize};
+use theory::{Denoising, Moments, Pca};
+
+pub use self::changes::Change;
+use crate::subspaces::Subspaces;
+use crate::{Error, Result};
+
+/// Images that are turned into numbers at once.
+const CHUNK: usize = 1_000;
+
+/// What needs the principal components of images of more numbers than this is left out where it is not asked for: the
+/// eigendecomposition takes a time that grows with the cube, and would be longer than the training.
+pub const LARGEST_DECOMPOSED: usize = 4_096;
+
+/// Which images of which set.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// The name of the set.
+    pub name: String,
+    /// How many images are trained on: the first of the training set.
+    pub train: usize,
+    /// How many images choose the epoch: the last of the training set.
+    pub validation: usize,
+    /// How many images are tested on: the first of the test set.
+    pub test: usize,
+    /// How the images are changed before anything else sees them, one change after the other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
+}
+
+impl DataConfig {
+    /// So many images of the set of this name, as they are.
+    pub fn new(name: impl Into<String>, train: usize, validation: usize, test: usize) -> Self {
+        Self { name: name.into(), train, validation, test, changes: vec![] }
+    }
+
+    /// The same with this change after the others.
+    #[must_use]
+    pub fn changed(mut self, change: Change) -> Self {
+        self.changes.push(change);
+        self
+    }
+
+    /// The name of the set and what is changed, in words.
+    pub fn label(&self) -> String {
+        let changes = self.changes.iter().map(|change| format!(", {}", change.label()));
+        std::iter::once(self.name.clone()).chain(changes).collect()
+    }
+}
+
+/// The images of a [`DataConfig`], in memory.
+#[derive(Debug)]
+pub struct Images {
+    /// The config.
+    pub config: DataConfig,
+    /// SHA-256 of all images and labels of the set.
+    pub sha256: String,
+    /// Where the set comes from, in words.
+    pub source: String,
+    /// The names of the classes.
+    pub classes: Vec<String>,
+    /// Trained on.
+    pub train: Split,
+    /// Chooses the epoch.
+    pub validation: Split,
+    /// Tested on.
+    pub test: Split,
+    moments: OnceLock<Arc<Moments>>,
+    pca: OnceLock<Arc<Pca>>,
+    subspaces: Mutex<Option<Arc<Subspaces>>>,
+    uncentred: Mutex<Option<Arc<Pca>>>,
+    denoising: Mutex<Option<Arc<Denoising>>>,
+}
+
+/// Data sets that have been opened, so that runs share them.
+pub type OpenData = HashMap<DataConfig, Arc<Images>>;
+
+impl Images {
+    /// Opens the set and takes these parts of it.
+    ///
+    /// # Errors
+    /// If the set cannot be found or read, or has too few images.
+    pub fn open(config: &DataConfig, folder: Option<&Path>) -> Result<Self> {
+        Self::of(config, &data::open(&config.name, folder)?)
+    }
+
+    /// Takes these parts of a set that is open.
+    ///
+    /// # Errors
+    /// If the set has too few images, or they cannot be changed as asked.
+    pub fn of(config: &DataConfig, set: &Dataset) -> Result<Self> {
+        let n_train = set.train.len();
+        if config.train + config.validation > n_train {
+            return Err(Error::Usage(format!(
+                "{} has {n_train} training images; {} to train on and {} to choose the epoch are too many",
+                config.name, config.train, config.validation
+            )));
+        }
+        let n_test = set.test.len();
+        if config.test > n_test {
+            let what = format!("{} has {n_test} test images; {} are too many", config.name, config.test);
+            return Err(Error::Usage(what));
+        }
+        let test = set.test.first(config.test)?;
+        // What is not changed is not copied whole.
+        let mut changed: Option<[Split; 2]> = None;
+        for change in &config.changes {
+            let sets = changed.take().unwrap_or_else(|| [set.train.clone(), test.clone()]);
+            changed = Some(change.apply(sets)?);
+        }
+        let [train, test] = changed.as_ref().map_or([&set.train, &test], |[train, test]| [train, test]);
+        Ok(Self {
+            config: config.clone(),
+            sha256: set.provenance.content_sha256.clone(),
+            source: set.provenance.origin.source.clone(),
+            train: train.rows(0..config.train)?,
+            // A set without a part that chooses the epoch is asked about its last training image.
+            validation: train.rows(n_train - config.validation.max(1)..n_train)?,
+            test: test.clone(),
+            classes: set.classes.clone(),
+            moments: OnceLock::new(),
+            pca: OnceLock::new(),
+            subspaces: Mutex::default(),
+            uncentred: Mutex::default(),
+            denoising: Mutex::default(),
+        })
+    }
+
+    /// The same with the first `n` training and test images, for trying something.
+    ///
+    /// # Errors
+    /// If there are no images.
+    pub fn first(&self, n: usize) -> Result<Self> {
+        Ok(Self {
+            config: self.config.clone(),
+            sha256: self.sha256.clone(),
+            source: self.source.clone(),
+            classes: self.classes.clone(),
+            train: self.train.first(n.min(self.train.len()))?,
+            validation: self.validation.first(n.min(self.validation.len()))?,
+            test: self.test.first(n.min(self.test.len()))?,
+            moments: OnceLock::new(),
+            pca: OnceLock::new(),
+            subspaces: Mutex::default(),
+            uncentred: Mutex::default(),
+            denoising: Mutex::default(),
+        })
+    }
+
+    /// Mean and covariances of the training images and their labels.
+    ///
+    /// # Errors
+    /// If they cannot be computed.
+    pub fn moments(&self) -> Result<Arc<Moments>> {
+        if let Some(known) = self.moments.get() {
+            return Ok(Arc::clone(known));
+        }
+        let moments = moments_of(&self.train, |part| rows(part, normalised(part)))?;
+        Ok(Arc::clone(self.moments.get_or_init(|| Arc::new(moments))))
+    }
+
+    /// The principal components of the training images.
+    ///
+    /// # Errors
+    /// If they cannot be computed.
+    pub fn pca(&self) -> Result<Arc<Pca>> {
+        if let Some(known) = self.pca.get() {
+            return Ok(Arc::clone(known));
+        }
+        let pca = Pca::fit(&*self.moments()?)?;
+        Ok(Arc::clone(self.pca.get_or_init(|| Arc::new(pca))))
+    }
+}
+
+impl Images {
+    /// The principal components of the training images at equal contrast; computed once, while others wait.
+    ///
+    /// # Errors
+    /// If they cannot be computed.
+    pub fn subspaces(&self) -> Result<Arc<Subspaces>> {
+        once(&self.subspaces, || Subspaces::of(&self.train))
+    }
+
+    /// The training images as closed forms of denoising see them; computed once, while others wait.
+    ///
+    /// # Errors
+    /// If they cannot be computed.
+    pub fn denoising(&self) -> Result<Arc<Denoising>> {
+        once(&self.denoising, || Ok(Denoising::new(&*self.moments()?)?))
+    }
+
+    /// The eigenvectors of the second moments of the training images in [0, 1], nothing taken off; computed once, while
+    /// others wait.
+    ///
+    /// # Errors
+    /// If they cannot be computed.
+    pub fn uncentred(&self) -> Result<Arc<Pca>> {
+        once(&self.uncentred, || {
+            let unit = |part: &Split| part.pixels().iter().map(|&byte| f64::from(byte) / 255.0).collect();
+            Ok(Pca::uncentred(&moments_of(&self.train, |part| rows(part, unit(part)))?)?)
+        })
+    }
+}
+
+/// What is known, or is computed now while others wait.
+fn once<T>(known: &Mutex<Option<Arc<T>>>, compute: impl FnOnce() -> Result<T>) -> Result<Arc<T>> {
+    let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = &*known {
+        return Ok(Arc::clone(known));
+    }
+    let computed = Arc::new(compute()?);
+    *known = Some(Arc::clone(&computed));
+    Ok(computed)
+}
+
+/// The moments of images and their labels, in one pass over parts of them as numbers, `[n, d]`.
+///
+/// # Errors
+/// If the numbers are not finite.
+pub fn moments_of(images: &Split, numbers: impl Fn(&Split) -> Array2<f64>) -> Result<Moments> {
+    let mut moments = Moments::new(images.image_shape().iter().product(), images.n_classes())?;
+    let mut start = 0;
+    while start < images.len() {
+        let part = images.rows(start..(start + CHUNK).min(images.len()))?;
+        moments.add(numbers(&part).view(), part.labels())?;
+        start += part.len();
+    }
+    Ok(moments)
+}
+
+/// Numbers of images, image after image, as rows.
+pub fn rows(images: &Split, numbers: Vec<f64>) -> Array2<f64> {
+    let d = images.image_shape().iter().product();
+    Array2::from_shape_vec((images.len(), d), numbers).expect("as many numbers as a split has pixels")
+}
+
+/// The pixels of a split from -1 (black) to 1 (white), image after image.
+pub fn normalised(split: &Split) -> Vec<f64> {
+    split.pixels().iter().map(|&byte| f64::from(byte) / 127.5 - 1.0).collect()
+}
+
+/// The row of the first image of each class, in the order of the classes; classes without one are left out.
+pub fn first_of_each_class(split: &Split) -> Vec<u32> {
+    let first = |class| split.labels().iter().position(|&label| usize::from(label) == class);
+    (0..split.n_classes()).filter_map(first).map(|row| row as u32).collect()
+}

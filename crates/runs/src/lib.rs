@@ -1,0 +1,19 @@
+//! Training runs: what one is, how it is computed, stored and scheduled.
+//!
+//! Reading order: a [`Run`](run::Run) is a config and a seed, and its result is a pure function of both and of the data;
+//! [`images`] opens the data; [`local`] computes many runs in parallel on this machine and [`slurm`] on a cluster;
+//! [`store`] keeps each under its key, through any interruption.
+#![forbid(unsafe_code)]
+
+mod error;
+pub mod nearest;
+pub mod provenance;
+pub mod settings;
+pub mod subspaces;
+pub mod images;
+pub mod store;
+pub mod run;
+pub mod local;
+pub mod slurm;
+
+pub use error::{Error, Result};

@@ -1,0 +1,262 @@
+//! Schedules runs in parallel on this machine: each is computed once and found again by its key.
+
+mod estimate;
+mod memory;
+mod observer;
+
+use std::collections::{BTreeMap, HashMap};
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rayon::ThreadPoolBuilder;
+use tensor::Device;
+
+pub use self::estimate::Estimate;
+use self::memory::Memory;
+pub use self::memory::free_memory;
+pub use self::observer::{Observer, Quiet};
+use crate::images::{DataConfig, Images, OpenData};
+
+use crate::run::{Keep, Run};
+use crate::store::{Epoch, FinishedRun, Outcome, Store};
+use crate::{Error, Result};
+
+/// Where runs are computed.
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// Runs at once.
+    pub jobs: usize,
+    /// Threads of each run, which change no bit.
+    pub threads: usize,
+    /// The device, as in `cuda:0`.
+    pub device: String,
+    /// What is kept of what learned.
+    pub keep: Keep,
+}
+
+impl Places {
+    /// The device; on a GPU a queue that no other run shares.
+    ///
+    /// # Errors
+    /// If there is no such device.
+    pub fn device(&self) -> Result<Device> {
+        Ok(self.device.parse()?)
+    }
+}
+
+/// The data sets that were found, and why others were not.
+pub struct Data {
+    /// Those that are here.
+    pub open: OpenData,
+    /// Those that are nowhere, by name.
+    pub absent: BTreeMap<String, Absent>,
+}
+
+/// Why a data set is not here.
+pub struct Absent {
+    /// Everything, with the folders of this machine that were looked into.
+    pub told: String,
+    /// What goes into results, which others read: what is missing and what to do.
+    pub kept: String,
+}
+
+impl Absent {
+    /// `None` for errors of a set that is there.
+    fn of(error: &data::Error) -> Option<Self> {
+        let kept = match error {
+            data::Error::NotFound { hint, .. } => format!("not here; {hint}"),
+            data::Error::Incomplete { missing, hint, .. } => {
+                format!("{} missing; {hint}", missing.join(", "))
+            }
+            _ => return None,
+        };
+        Some(Self { told: error.to_string(), kept })
+    }
+}
+
+/// Opens every data set that the runs read, each once. A set that is nowhere is no error: whatever needs it is not
+/// run, and says so.
+///
+/// # Errors
+/// If one is there and cannot be read, or has too few images.
+pub fn open_data<'r>(runs: impl IntoIterator<Item = &'r Run>, folder: Option<&Path>) -> Result<Data> {
+    let mut data = Data { open: OpenData::new(), absent: BTreeMap::new() };
+    // Several configs take parts of one set, and some sets take seconds to read.
+    let mut sets: HashMap<&str, data::Dataset> = HashMap::new();
+    for run in runs {
+        let config: &DataConfig = &run.config.data;
+        if data.open.contains_key(config) || data.absent.contains_key(&config.name) {
+            continue;
+        }
+        if !sets.contains_key(config.name.as_str()) {
+            match data::open(&config.name, folder) {
+                Ok(set) => drop(sets.insert(&config.name, set)),
+                Err(error) => {
+                    let absent = Absent::of(&error).ok_or(error)?;
+                    data.absent.insert(config.name.clone(), absent);
+                    continue;
+                }
+            }
+        }
+        data.open.insert(config.clone(), Arc::new(Images::of(config, &sets[config.name.as_str()])?));
+    }
+    Ok(data)
+}
+
+/// Finished runs, found again by what they are.
+#[derive(Default)]
+pub struct Done(HashMap<String, FinishedRun>);
+
+impl Done {
+    /// The finished run, if it is here.
+    pub fn get(&self, run: &Run) -> Option<&FinishedRun> {
+        self.0.get(&name(run))
+    }
+
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = &FinishedRun> {
+        self.0.values()
+    }
+}
+
+/// The runs and those that they need, each once, those that are needed first.
+pub fn with_needed(runs: &[Run]) -> Vec<Run> {
+    let mut known = HashMap::new();
+    let needed = runs.iter().filter_map(Run::needs);
+    needed.chain(runs.iter().cloned()).filter(|run| known.insert(name(run), ()).is_none()).collect()
+}
+
+/// What a run is known by before its data are open: equal for equal runs.
+pub fn name(run: &Run) -> String {
+    let config = serde_json::to_string(&run.config).expect("a config is plain data");
+    format!("{} {config}", run.seed)
+}
+
+/// The runs whose data are here, finished: from the store where they are there, else computed now. A run that diverges
+/// or fails is recorded with its reason, and the rest goes on.
+///
+/// Each of so many threads takes the next run that nobody has; small models run one on each core rather than one over
+/// all, and on a GPU each in a queue of its own. A run begins only while the memory of the machine is enough for it.
+/// The bits of a run do not depend on how many there are.
+///
+/// # Errors
+/// The first error of the store or the device; what had begun is finished first, and all that is stored stays.
+pub fn run_all(
+    store: &Store,
+    data: &OpenData,
+    runs: &[Run],
+    places: &Places,
+    observer: &dyn Observer,
+) -> Result<Done> {
+    let mut done = Done::default();
+    let here = |run: &&Run| data.contains_key(&run.config.data);
+    let (first, second): (Vec<&Run>, Vec<&Run>) =
+        runs.iter().filter(here).partition(|run| run.needs().is_none());
+    for wave in [first, second] {
+        let finished = at_once(store, data, &wave, &done, places, observer)?;
+        done.0.extend(wave.into_iter().map(name).zip(finished));
+    }
+    Ok(done)
+}
+
+/// The runs that are in the store, read and not computed.
+///
+/// # Errors
+/// If the store cannot be read.
+pub fn stored(store: &Store, data: &OpenData, runs: &[Run]) -> Result<Done> {
+    let mut done = Done::default();
+    for run in runs {
+        let Some(images) = data.get(&run.config.data) else { continue };
+        if let Some(found) = store.find(&run.spec(images))? {
+            done.0.insert(name(run), found);
+        }
+    }
+    Ok(done)
+}
+
+fn at_once(
+    store: &Store,
+    data: &OpenData,
+    runs: &[&Run],
+    done: &Done,
+    places: &Places,
+    observer: &dyn Observer,
+) -> Result<Vec<FinishedRun>> {
+    let finished: Vec<Mutex<Option<FinishedRun>>> = runs.iter().map(|_| Mutex::new(None)).collect();
+    let failure: Mutex<Option<Error>> = Mutex::new(None);
+    let (next, memory) = (AtomicUsize::new(0), Memory::of_machine());
+    let work = || {
+        let Ok(pool) = ThreadPoolBuilder::new().num_threads(places.threads.max(1)).build() else { return };
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            if index >= runs.len() || locked(&failure).is_some() {
+                return;
+            }
+            let work = || pool.install(|| one(store, data, runs[index], done, places, &memory, observer));
+            let outcome = std::panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+                let why = panic.downcast_ref::<String>().map(String::as_str);
+                let why =
+                    why.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("for no stated reason");
+                Err(Error::Panicked { run: runs[index].label(), why: why.to_owned() })
+            });
+            match outcome {
+                Ok(run) => *locked(&finished[index]) = Some(run),
+                Err(error) => *locked(&failure) = Some(error),
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        (0..places.jobs.max(1)).for_each(|_| drop(scope.spawn(work)));
+    });
+    if let Some(error) = locked(&failure).take() {
+        return Err(error);
+    }
+    let whole = |run: Mutex<Option<FinishedRun>>| run.into_inner().unwrap_or_else(PoisonError::into_inner);
+    finished
+        .into_iter()
+        .map(|run| whole(run).ok_or_else(|| Error::Missing("run, because a worker could not start".into())))
+        .collect()
+}
+
+fn one(
+    store: &Store,
+    data: &OpenData,
+    run: &Run,
+    done: &Done,
+    places: &Places,
+    memory: &Memory,
+    observer: &dyn Observer,
+) -> Result<FinishedRun> {
+    let images = data.get(&run.config.data).expect("the data of every run was opened");
+    let spec = run.spec(images);
+    match store.find(&spec)? {
+        // What failed it may have been mended.
+        Some(FinishedRun { outcome: Outcome::Failed { .. }, .. }) => store.forget(&spec)?,
+        // The same bits again, and this time with what was learned.
+        Some(found) if places.keep == Keep::EveryParameter && run.lacks_parameters(&found) => {
+            store.forget(&spec)?;
+        }
+        Some(found) => {
+            observer.found(run, &found);
+            return Ok(found);
+        }
+        None => {}
+    }
+    let _share = memory.take(run.memory(images));
+    let mut known = 0;
+    let heard = |epochs: &[Epoch]| {
+        observer.epochs(run, epochs, epochs.len().saturating_sub(known));
+        known = epochs.len();
+    };
+    let needed = run.needs();
+    let needed = needed.as_ref().and_then(|run| done.get(run));
+    let finished = run.compute(images, needed, &places.device()?, store.run(&spec)?, places.keep, heard)?;
+    observer.finished(run, &finished);
+    Ok(finished)
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

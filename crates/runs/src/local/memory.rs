@@ -1,0 +1,110 @@
+//! The memory of the machine, shared out to runs before they begin.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+/// Of what is free, this share is given to runs.
+const SHARE: f64 = 0.8;
+
+/// Bytes that runs may still take.
+pub(super) struct Memory {
+    state: Mutex<State>,
+    returned: Condvar,
+}
+
+struct State {
+    free: u64,
+    running: usize,
+}
+
+/// The memory of a run, given back when dropped.
+pub(super) struct Share<'m> {
+    memory: &'m Memory,
+    bytes: u64,
+}
+
+impl Memory {
+    /// What the machine has free now; without bounds where it does not say.
+    pub(super) fn of_machine() -> Self {
+        Self::of(free_memory().map_or(u64::MAX, |bytes| (SHARE * bytes as f64) as u64))
+    }
+
+    fn of(free: u64) -> Self {
+        Self { state: Mutex::new(State { free, running: 0 }), returned: Condvar::new() }
+    }
+
+    /// Waits until there is room for so many bytes, or nobody else is running: a run that is too large for the machine
+    /// runs alone.
+    pub(super) fn take(&self, bytes: u64) -> Share<'_> {
+        let mut state = self.state();
+        while state.free < bytes && state.running > 0 {
+            state = self.returned.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        let bytes = bytes.min(state.free);
+        state.free -= bytes;
+        state.running += 1;
+        Share { memory: self, bytes }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Share<'_> {
+    fn drop(&mut self) {
+        let mut state = self.memory.state();
+        state.free += self.bytes;
+        state.running -= 1;
+        drop(state);
+        self.memory.returned.notify_all();
+    }
+}
+
+/// Bytes of memory that the machine has free now; `None` where it does not say.
+pub fn free_memory() -> Option<u64> {
+    available(&std::fs::read_to_string("/proc/meminfo").unwrap_or_default())
+}
+
+/// The line `MemAvailable` of `/proc/meminfo`, in bytes.
+fn available(meminfo: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn the_line_of_the_kernel_is_read() {
+        assert_eq!(available("MemTotal: 9 kB\nMemAvailable:   12 kB\n"), Some(12 * 1024));
+        assert_eq!(available("MemTotal: 9 kB\n"), None);
+    }
+
+    #[test]
+    fn what_fits_runs_at_once_and_what_does_not_waits() {
+        let memory = Memory::of(10);
+        let (running, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        std::thread::scope(|scope| {
+            for _ in 0..6 {
+                scope.spawn(|| {
+                    let _share = memory.take(4);
+                    most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                    std::thread::sleep(std::time::Duration::from_millis(5));
+                    running.fetch_sub(1, Ordering::SeqCst);
+                });
+            }
+        });
+        assert!(most.into_inner() <= 2);
+        assert_eq!(memory.state().free, 10);
+    }
+
+    #[test]
+    fn a_run_that_is_too_large_runs_alone() {
+        let memory = Memory::of(10);
+        drop(memory.take(100));
+        assert_eq!(memory.state().free, 10);
+    }
+}

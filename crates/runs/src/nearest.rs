@@ -1,0 +1,21 @@
+//! The name that somebody probably meant.
+
+/// `, did you mean ...` for the nearest of `names`, or nothing if none is near.
+pub fn nearest(text: &str, names: &[&str]) -> String {
+    let by_distance = names.iter().map(|name| (strsim::levenshtein(text, name), name)).min();
+    match by_distance {
+        Some((distance, name)) if distance <= 1 + name.len() / 3 => format!(", did you mean `{name}`?"),
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_is_recognised_and_another_word_is_not() {
+        assert_eq!(nearest("quikc", &["smoke", "quick"]), ", did you mean `quick`?");
+        assert_eq!(nearest("elephant", &["smoke", "quick"]), "");
+    }
+}

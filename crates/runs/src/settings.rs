@@ -1,0 +1,214 @@
+//! An experiment's config, and single values of it set on the command line.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::nearest::nearest;
+use crate::{Error, Result};
+
+/// The most parts of a key.
+const DEEPEST: usize = 32;
+
+/// One `key=value` of the command line; the key may name a part of a part, as in `model.latent`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Setting {
+    /// The key.
+    pub key: String,
+    /// The value.
+    pub value: Value,
+}
+
+impl std::str::FromStr for Setting {
+    type Err = String;
+
+    /// The value is written as in TOML; a bare word is taken as a string.
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let Some((key, value)) = text.split_once('=') else {
+            return Err(format!("`{text}` is not a setting; write KEY=VALUE"));
+        };
+        let (key, value) = (key.trim().to_owned(), value.trim());
+        let parsed = toml::from_str::<Map<String, Value>>(&format!("value = {value}"))
+            .or_else(|error| match value.chars().all(|c| c.is_alphanumeric() || "-_".contains(c)) {
+                true => Ok(Map::from_iter([("value".to_owned(), Value::from(value))])),
+                false => Err(error),
+            })
+            .map_err(|error| format!("`{value}` is not a value for {key}: {}", error.message()))?;
+        let value = parsed.get("value").cloned().unwrap_or_default();
+        Ok(Self { key, value })
+    }
+}
+
+/// The config with these values set; `*` in a key stands for every element of a list, as in `families.*.epochs`.
+///
+/// # Errors
+/// [`Error::Usage`] if a key does not exist or a value has the wrong type.
+pub fn with_settings<C: Serialize + DeserializeOwned>(config: C, settings: &[Setting]) -> Result<C> {
+    let mut whole = serde_json::to_value(config).expect("a config is plain data");
+    for Setting { key, value } in settings {
+        let parts: Vec<&str> = key.split('.').collect();
+        // Each part that the config lacks nests it once more, and what reads it nests as deep.
+        if parts.len() > DEEPEST {
+            let start: String = key.chars().take(40).collect();
+            let what =
+                format!("the key `{start}…` has {} parts; no config has more than {DEEPEST}", parts.len());
+            return Err(Error::Usage(what));
+        }
+        set(&mut whole, key, &parts, value)?;
+    }
+    serde_json::from_value(whole).map_err(|error| {
+        let message = error.to_string();
+        let names = quoted(&message);
+        let unknown = names.first().filter(|_| message.starts_with("unknown field"));
+        let key = |unknown: &&str| {
+            settings
+                .iter()
+                .map(|setting| &setting.key)
+                .find(|key| key.split('.').any(|part| part == *unknown))
+        };
+        if let Some((name, key)) = unknown.and_then(|name| Some((name, key(name)?))) {
+            let hint = nearest(name, &names[1..]);
+            return Error::Usage(format!("no config key `{key}`{hint}; there are {}", names[1..].join(", ")));
+        }
+        let keys: Vec<&str> = settings.iter().map(|setting| setting.key.as_str()).collect();
+        Error::Usage(format!(
+            "the config with {} set is not valid: {}",
+            keys.join(", "),
+            with_nearest(&message)
+        ))
+    })
+}
+
+/// What is said of a config that does not fit, with the name that was probably meant where one is unknown.
+pub fn with_nearest(message: &str) -> String {
+    match quoted(message).split_first() {
+        Some((unknown, known)) if message.starts_with("unknown") => {
+            format!("{message}{}", nearest(unknown, known))
+        }
+        _ => message.to_owned(),
+    }
+}
+
+/// The names between backticks.
+fn quoted(message: &str) -> Vec<&str> {
+    message.split('`').skip(1).step_by(2).collect()
+}
+
+/// The keys of everything in a config, `data` and `data.name` alike.
+pub fn keys(config: &Value) -> Vec<String> {
+    let Value::Object(fields) = config else { return vec![] };
+    let below = |(name, value): (&String, &Value)| {
+        let deeper = keys(value).into_iter().map(|key| format!("{name}.{key}"));
+        std::iter::once(name.clone()).chain(deeper).collect::<Vec<_>>()
+    };
+    fields.iter().flat_map(below).collect()
+}
+
+/// Sets what the parts of a key lead to, from here down.
+fn set(place: &mut Value, key: &str, parts: &[&str], value: &Value) -> Result<()> {
+    let Some((part, rest)) = parts.split_first() else {
+        // A number that is written 1 is as good as 1.0 where the config holds 1.0.
+        *place = match (value.as_f64(), place.is_f64()) {
+            (Some(number), true) => Value::from(number),
+            _ => value.clone(),
+        };
+        return Ok(());
+    };
+    match place {
+        Value::Array(elements) if *part == "*" => {
+            elements.iter_mut().try_for_each(|element| set(element, key, rest, value))
+        }
+        // What is left out of a config may be set too; a name that it does not know is refused when it is read.
+        Value::Object(fields) => set(fields.entry(*part).or_insert(Value::Null), key, rest, value),
+        Value::Null => {
+            *place = Value::Object(Map::new());
+            set(place, key, parts, value)
+        }
+        _ => Err(Error::Usage(format!("no config key `{key}`: there is nothing below `{part}`"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[test]
+    fn a_key_of_thousands_of_parts_is_refused_and_exhausts_no_stack() {
+        let setting = Setting { key: "a.".repeat(100_000), value: Value::from(1) };
+        let message = with_settings(Value::Null, &[setting]).unwrap_err().to_string();
+        assert!(message.contains("has 100001 parts") && message.len() < 200, "{message}");
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Config {
+        epochs: u32,
+        rate: f64,
+        latents: Vec<usize>,
+        data: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        turned: Option<Turned>,
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Turned {
+        degrees: f64,
+    }
+
+    fn config() -> Config {
+        Config { epochs: 1, rate: 0.5, latents: vec![4], data: "a".into(), turned: None }
+    }
+
+    fn set(texts: &[&str]) -> Result<Config> {
+        let settings: Vec<Setting> = texts.iter().map(|text| text.parse().unwrap()).collect();
+        with_settings(config(), &settings)
+    }
+
+    #[test]
+    fn values_are_set_by_key() {
+        let config = set(&["epochs=3", "rate=1", "latents=[2, 8]", "data=mnist-part"]).unwrap();
+        let expected =
+            Config { epochs: 3, rate: 1.0, latents: vec![2, 8], data: "mnist-part".into(), turned: None };
+        assert_eq!(config, expected);
+    }
+
+    #[test]
+    fn a_star_stands_for_every_element() {
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        struct Outer {
+            parts: Vec<Config>,
+        }
+        let settings = ["parts.*.epochs=7".parse().unwrap()];
+        let set = with_settings(Outer { parts: vec![config(), config()] }, &settings).unwrap();
+        assert!(set.parts.iter().all(|part| part.epochs == 7));
+    }
+
+    #[test]
+    fn what_a_config_leaves_out_can_be_set_whole_or_in_parts() {
+        for text in ["turned.degrees=15", "turned={degrees = 15.0}"] {
+            assert_eq!(set(&[text]).unwrap().turned, Some(Turned { degrees: 15.0 }));
+        }
+        let message = set(&["turned.degree=15"]).unwrap_err().to_string();
+        assert!(message.contains("no config key `turned.degree`, did you mean `degrees`?"), "{message}");
+        assert!(set(&["turned={}"]).unwrap_err().to_string().contains("missing field `degrees`"));
+        assert!(set(&["data.name=b"]).unwrap_err().to_string().contains("nothing below"));
+    }
+
+    #[test]
+    fn the_keys_of_a_config_are_those_of_its_parts_too() {
+        let nested = serde_json::json!({ "data": { "name": "a" }, "epochs": 3 });
+        assert_eq!(keys(&nested), ["data", "data.name", "epochs"]);
+    }
+
+    #[test]
+    fn an_unknown_key_and_a_wrong_type_are_refused_by_name() {
+        let message = set(&["epoch=3"]).unwrap_err().to_string();
+        assert!(message.contains("`epoch`") && message.contains("did you mean `epochs`"), "{message}");
+        assert!(set(&["epochs=many"]).unwrap_err().to_string().contains("epochs"));
+        assert!("epochs".parse::<Setting>().unwrap_err().contains("KEY=VALUE"));
+        assert!("epochs=[1".parse::<Setting>().is_err());
+    }
+}

@@ -1,0 +1,178 @@
+//! The list of tasks of a job array: a line for each task, which holds all that the task must know.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::{Error, Result};
+use super::units::Unit;
+use crate::images::OpenData;
+use crate::run::{Run, RunConfig};
+
+/// A task takes at least so many seconds, for starting one costs the scheduler and the node some.
+pub const SHORTEST: f64 = 300.0;
+
+/// Clusters refuse arrays with more tasks than this unless they are configured otherwise (`MaxArraySize`).
+pub const MOST: usize = 1_000;
+
+/// What one task computes.
+#[derive(Debug, Clone)]
+pub struct Task {
+    /// Its units.
+    pub units: Vec<Unit>,
+    /// Seconds on one core, by an estimate.
+    pub seconds: f64,
+    /// Of these, the seconds of the longest unit, which no number of cores makes shorter.
+    pub longest: f64,
+}
+
+/// Shares units out to tasks that take at least `shortest` seconds each, and longer where there would be more than
+/// `most`. The longest come first, so that the end of the array does not wait for one of them.
+pub fn grouped(mut units: Vec<(Unit, f64)>, shortest: f64, most: usize) -> Vec<Task> {
+    let in_all: f64 = units.iter().map(|(_, seconds)| seconds).sum();
+    // All tasks but the last are full, so that there is at most one more than what is divided here.
+    let full = shortest.max(in_all / most.saturating_sub(1).max(1) as f64);
+    units.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+    let mut tasks: Vec<Task> = Vec::new();
+    for (unit, seconds) in units {
+        match tasks.last_mut() {
+            Some(task) if task.seconds < full => {
+                task.units.push(unit);
+                task.seconds += seconds;
+            }
+            _ => tasks.push(Task { units: vec![unit], seconds, longest: seconds }),
+        }
+    }
+    tasks
+}
+
+/// A run as a line of the list holds it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Listed {
+    /// The name of its folder in the store.
+    key: String,
+    seed: u64,
+    config: RunConfig,
+}
+
+/// The text of a list, whose line `i` is task `i`, counted from 1.
+pub(super) fn text(tasks: &[Task], data: &OpenData) -> String {
+    let listed = |run: &Run| {
+        let key = run.spec(&data[&run.config.data]).folder_name();
+        Listed { key, seed: run.seed, config: run.config.clone() }
+    };
+    let line = |task: &Task| {
+        let runs: Vec<Listed> = task.units.iter().flatten().map(listed).collect();
+        serde_json::to_string(&runs).expect("a config is plain data") + "\n"
+    };
+    tasks.iter().map(line).collect()
+}
+
+/// Runs of a list with the keys that whoever wrote it found for them.
+#[derive(Debug)]
+pub struct Read {
+    /// The runs.
+    pub runs: Vec<Run>,
+    keys: Vec<String>,
+}
+
+impl Read {
+    /// The runs of one task, or of all where none is named.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is no list, or has no such task.
+    pub fn open(list: &Path, task: Option<usize>) -> Result<Self> {
+        let unreadable = |source| Error::Unreadable { file: list.into(), source };
+        let file = BufReader::new(File::open(list).map_err(unreadable)?);
+        let (mut read, mut lines) = (Self { runs: vec![], keys: vec![] }, 0);
+        for line in file.lines() {
+            let line = line.map_err(unreadable)?;
+            lines += 1;
+            if task.is_some_and(|task| task != lines) {
+                continue;
+            }
+            let listed: Vec<Listed> = serde_json::from_str(&line).map_err(|error| Error::NoList {
+                file: list.into(),
+                line: lines,
+                why: error.to_string(),
+            })?;
+            for Listed { key, seed, config } in listed {
+                config.check().map_err(|error| Error::NoList {
+                    file: list.into(),
+                    line: lines,
+                    why: error.to_string(),
+                })?;
+                read.runs.push(Run { config, seed });
+                read.keys.push(key);
+            }
+            if task.is_some() {
+                return Ok(read);
+            }
+        }
+        match task {
+            Some(task) => Err(Error::NoTask { file: list.into(), task, lines }),
+            None => Ok(read),
+        }
+    }
+
+    /// That these data and this program give the keys that the list was written with.
+    ///
+    /// # Errors
+    /// [`Error::OtherKey`] where they do not; [`Error::NoData`] where the data are not here.
+    pub fn check(&self, data: &crate::local::Data) -> Result<()> {
+        for (run, listed) in self.runs.iter().zip(&self.keys) {
+            let name = &run.config.data.name;
+            let Some(images) = data.open.get(&run.config.data) else {
+                let why = data.absent.get(name).map_or_else(String::new, |absent| absent.told.clone());
+                return Err(Error::NoData { name: name.clone(), why });
+            };
+            let here = run.spec(images).folder_name();
+            if here != *listed {
+                let (run, data) = (run.label(), name.clone());
+                return Err(Error::OtherKey { run, data, listed: listed.clone(), here });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sizes(seconds: &[f64], shortest: f64, most: usize) -> Vec<usize> {
+        let units = seconds.iter().map(|&seconds| (Unit::new(), seconds)).collect();
+        grouped(units, shortest, most).iter().map(|task| task.units.len()).collect()
+    }
+
+    #[test]
+    fn short_runs_share_a_task_and_long_ones_come_first_and_alone() {
+        assert_eq!(sizes(&[10.0, 400.0, 10.0, 290.0, 20.0], 300.0, 1_000), [1, 2, 2]);
+        assert_eq!(sizes(&[], 300.0, 1_000), Vec::<usize>::new());
+    }
+
+    #[test]
+    fn there_are_never_more_tasks_than_the_cluster_takes() {
+        for most in [1, 2, 7, 1_000] {
+            let sizes = sizes(&vec![500.0; 5_000], 300.0, most);
+            assert!(sizes.len() <= most, "{} tasks for at most {most}", sizes.len());
+            assert_eq!(sizes.iter().sum::<usize>(), 5_000);
+        }
+    }
+
+    #[test]
+    fn a_task_that_is_not_in_the_list_is_refused_with_how_many_there_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let list = folder.path().join("tasks.jsonl");
+        std::fs::write(&list, "[]\n[]\n").unwrap();
+        assert!(Read::open(&list, Some(2)).unwrap().runs.is_empty());
+        let message = Read::open(&list, Some(3)).unwrap_err().to_string();
+        assert!(message.contains("tasks.jsonl") && message.contains("2 lines"), "{message}");
+        std::fs::write(&list, "0123456789abcdef\n").unwrap();
+        let message = Read::open(&list, None).unwrap_err().to_string();
+        assert!(message.contains("line 1"), "{message}");
+    }
+}

@@ -1,0 +1,142 @@
+//! One process's share of the work: its runs one after the other, whatever becomes of single ones.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::units::{Unit, units};
+use crate::images::OpenData;
+use crate::local::{self, Observer, Places};
+use crate::run::Run;
+use crate::store::{Outcome, Store};
+use crate::{Error, Result, store};
+
+/// How long runs that another process holds are waited for. A file server takes up to a minute and a half to notice
+/// that the machine which held a lock has died.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How long between two looks at runs that another process holds.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(5);
+
+/// What became of the runs.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// How many were asked for.
+    pub runs: usize,
+    /// Of these, how many were whole before.
+    pub found: usize,
+    /// How many are whole now.
+    pub whole: usize,
+    /// Of these, how many failed for a reason of their own, which the store holds.
+    pub failed: usize,
+    /// Errors that stopped a run without becoming its result: of the store, or faults of ours.
+    pub errors: Vec<String>,
+}
+
+/// Computes the runs whose data are here, so many at once, and stores them. What is whole is found; what another
+/// process holds is waited for, at most so long, and then left to it; an error stops its own run and no other.
+///
+/// # Errors
+/// If the store cannot be read.
+pub fn compute(
+    store: &Store,
+    data: &OpenData,
+    runs: &[Run],
+    places: &Places,
+    patience: Duration,
+    observer: &dyn Observer,
+) -> Result<Report> {
+    let mut report = Report { runs: runs.len(), found: ended(store, data, runs)?.len(), ..Report::default() };
+    let end = Instant::now() + patience;
+    let mut open = units(runs);
+    loop {
+        let Pass { held, errors } = pass(store, data, &open, places, observer);
+        report.errors.extend(errors);
+        open = held;
+        if open.is_empty() || Instant::now() >= end {
+            break;
+        }
+        observer.note(&format!("waiting for another process, which holds {}", runs_in(&open)));
+        std::thread::sleep(BETWEEN_LOOKS.min(patience));
+    }
+    let outcomes = ended(store, data, runs)?;
+    report.whole = outcomes.len();
+    report.failed = outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Failed { .. })).count();
+    if !open.is_empty() {
+        report.errors.push(format!("left to another process, which holds them: {}", runs_in(&open)));
+    }
+    Ok(report)
+}
+
+/// What one look at every unit left over.
+struct Pass {
+    held: Vec<Unit>,
+    errors: Vec<String>,
+}
+
+fn pass(store: &Store, data: &OpenData, units: &[Unit], places: &Places, observer: &dyn Observer) -> Pass {
+    let (next, left) = (AtomicUsize::new(0), Mutex::new(Pass { held: vec![], errors: vec![] }));
+    let alone = Places { jobs: 1, ..places.clone() };
+    let work = || {
+        while let Some(unit) = units.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let Err(error) = local::run_all(store, data, unit, &alone, observer) else { continue };
+            let mut left = left.lock().unwrap_or_else(PoisonError::into_inner);
+            match error {
+                Error::Store(store::Error::Locked { .. }) => left.held.push(unit.clone()),
+                error => left.errors.push(error.to_string()),
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        (0..places.jobs.max(1)).for_each(|_| drop(scope.spawn(work)));
+    });
+    left.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How those of the runs ended that did.
+fn ended(store: &Store, data: &OpenData, runs: &[Run]) -> Result<Vec<Outcome>> {
+    let here = runs.iter().filter_map(|run| Some(run.spec(data.get(&run.config.data)?)));
+    Ok(here
+        .map(|spec| store.ended(&spec))
+        .collect::<store::Result<Vec<_>>>()?
+        .into_iter()
+        .flatten()
+        .collect())
+}
+
+fn runs_in(units: &[Unit]) -> String {
+    match units.iter().map(Vec::len).sum() {
+        1_usize => "1 run".into(),
+        n => format!("{n} runs"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use models::{AdamConfig, Architecture};
+
+    use super::*;
+    use crate::images::DataConfig;
+    use crate::run::{Hardware, Keep, RunConfig, cre};
+
+    #[test]
+    fn a_run_that_another_process_holds_is_left_to_it_and_the_others_are_computed() {
+        let learner = cre(Architecture::CnnS { latent_channels: 4 }, 0.5);
+        let data = DataConfig::new("fashion-mnist-embedded", 20, 10, 10);
+        let (optimiser, hardware) = (AdamConfig::PAPER, Hardware::Cpu);
+        let config = RunConfig { data, rotation: None, learner, optimiser, batch: 10, epochs: 0, hardware };
+        let runs: Vec<Run> = (0..3).map(|seed| Run { config: config.clone(), seed }).collect();
+        let data = local::open_data(&runs, None).unwrap().open;
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let places = Places { jobs: 2, threads: 1, device: "cpu".into(), keep: Keep::WhatIsReread };
+        let computed = || compute(&store, &data, &runs, &places, Duration::ZERO, &local::Quiet).unwrap();
+        let held = store.run(&runs[1].spec(&data[&runs[1].config.data])).unwrap();
+        let report = computed();
+        assert_eq!((report.found, report.whole), (0, 2), "{report:?}");
+        assert_eq!(report.errors, ["left to another process, which holds them: 1 run"]);
+        drop(held);
+        let report = computed();
+        assert_eq!((report.found, report.whole, report.errors.len()), (2, 3, 0), "{report:?}");
+    }
+}
