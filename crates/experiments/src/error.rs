@@ -35,6 +35,9 @@ pub enum Error {
         /// How the reading ended.
         why: String,
     },
+    /// A verdict needs a point that was not run; what is missing, in words.
+    #[error("not run: {0}")]
+    NotRun(String),
     /// Stored results lack something that a figure or a verdict reads.
     #[error("the results have no {0}")]
     Missing(String),

@@ -85,6 +85,9 @@ fn family(profile: Profile, label: &str, member: &str, members: Vec<Member>) -> 
     }
 }
 
+/// What the members of a family over k differ in; results keep it, and verdicts about k are found by it.
+pub(crate) const OVER_K: &str = "latent size k";
+
 /// Fully connected CREs over k.
 pub(crate) fn fc(profile: Profile, size: Size, latents: &[usize], activation: Activation) -> Family {
     let members = latents.iter().map(|&k| {
@@ -93,7 +96,7 @@ pub(crate) fn fc(profile: Profile, size: Size, latents: &[usize], activation: Ac
     });
     let latent = if activation == Activation::Relu { "ReLU" } else { "identity" };
     let label = format!("FC-{size:?}, {latent} latent");
-    family(profile, &label, "latent size k", members.collect())
+    family(profile, &label, OVER_K, members.collect())
 }
 
 /// FC-M with the paper's ReLU latent.

@@ -14,7 +14,7 @@ use runs::run::{Hardware, Learner, Rotation, Run, RunConfig};
 pub struct Grid {
     /// The families of learners.
     pub families: Vec<Family>,
-    /// The weights of reconstruction, ascending from 0 to 1.
+    /// The weights of reconstruction, ascending, within [0, 1].
     pub lambdas: Vec<f64>,
     /// The seeds, which all points share, so that differences between points are paired.
     pub seeds: Vec<u64>,

@@ -98,14 +98,23 @@ pub const TRADE_OFFS: [(&str, &str); 8] = [
     ("half_way_accuracy", "the lambda at which half of accuracy(0) - accuracy(1) is lost"),
 ];
 
-/// The trade-off of one seed ([`TRADE_OFFS`]), from its test errors and accuracies over ascending λ from 0 to 1, and
-/// the error of the mean image. Not numbers where an end point is missing.
+/// The trade-off of one seed ([`TRADE_OFFS`]), from its test errors and accuracies over ascending λ, and the error of
+/// the mean image. NaN everywhere where λ = 0 or λ = 1 was not run or has no finite value; the synergies are NaN too
+/// where no λ between them has one.
 pub fn trade_off(lambdas: &[f64], mse: &[f64], accuracy: &[f64], of_mean: f64) -> [f64; TRADE_OFFS.len()] {
-    let (mse_0, mse_1) = (mse[0], mse[mse.len() - 1]);
-    let (accuracy_0, accuracy_1) = (accuracy[0], accuracy[accuracy.len() - 1]);
+    let at = |values: &[f64], end: f64| {
+        let place = lambdas.iter().position(|&lambda| lambda == end);
+        place.and_then(|place| values.get(place)).copied().unwrap_or(f64::NAN)
+    };
+    let (mse_0, mse_1) = (at(mse, 0.0), at(mse, 1.0));
+    let (accuracy_0, accuracy_1) = (at(accuracy, 0.0), at(accuracy, 1.0));
     if [mse_0, mse_1, accuracy_0, accuracy_1].iter().any(|x| !x.is_finite()) {
         return [f64::NAN; TRADE_OFFS.len()];
     }
+    let mixed = |values: &[f64]| {
+        lambdas.iter().zip(values).any(|(&lambda, value)| 0.0 < lambda && lambda < 1.0 && value.is_finite())
+    };
+    let of_mixtures = |synergy: f64| if mixed(mse) && mixed(accuracy) { synergy } else { f64::NAN };
     let lowest = mse.iter().copied().fold(f64::INFINITY, f64::min);
     let highest = accuracy.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let scaled = mse.iter().zip(accuracy).map(|(mse, accuracy)| {
@@ -114,8 +123,8 @@ pub fn trade_off(lambdas: &[f64], mse: &[f64], accuracy: &[f64], of_mean: f64) -
     let of_chance =
         mse.iter().zip(accuracy).map(|(mse, accuracy)| (mse / of_mean, (1.0 - accuracy) / CHANCE));
     [
-        (mse_1 - lowest) / mse_1,
-        highest - accuracy_0,
+        of_mixtures((mse_1 - lowest) / mse_1),
+        of_mixtures(highest - accuracy_0),
         (mse_0 - mse_1) / mse_1,
         accuracy_0 - accuracy_1,
         front_area(scaled.collect()),
@@ -209,6 +218,20 @@ mod tests {
             assert!((of[index] - expected).abs() < 1e-12, "{}: {}", TRADE_OFFS[index].0, of[index]);
         }
         assert!(trade_off(&lambdas, &[f64::NAN; 4], &[0.5; 4], 0.4).iter().all(|x| x.is_nan()));
+    }
+
+    #[test]
+    fn without_its_end_points_a_trade_off_has_no_numbers_and_without_a_mixture_no_synergy() {
+        let (mse, accuracy) = ([0.2, 0.1], [0.8, 0.6]);
+        for lambdas in [[0.4, 0.5], [0.0, 0.5], [0.5, 1.0]] {
+            let of = trade_off(&lambdas, &mse, &accuracy, 0.4);
+            assert!(of.iter().all(|x| x.is_nan()), "{lambdas:?}: {of:?}");
+        }
+        assert!(trade_off(&[], &[], &[], 0.4).iter().all(|x| x.is_nan()));
+        let of = trade_off(&[0.0, 1.0], &mse, &accuracy, 0.4);
+        assert!(of[..2].iter().all(|x| x.is_nan()) && of[2..].iter().all(|x| x.is_finite()), "{of:?}");
+        let of = trade_off(&[0.0, 0.5, 1.0], &[0.2, f64::NAN, 0.1], &[0.8, f64::NAN, 0.6], 0.4);
+        assert!(of[0].is_nan() && of[1].is_nan() && of[3].is_finite(), "{of:?}");
     }
 
     #[test]

@@ -20,6 +20,12 @@ impl Profile {
     /// All profiles, smallest first.
     pub const ALL: [Self; 3] = [Self::Smoke, Self::Quick, Self::Full];
 
+    /// Whether its numbers say anything of a claim. Where they do not, every claim is undecided; exact facts are checked
+    /// all the same.
+    pub fn decides(self) -> bool {
+        self != Self::Smoke
+    }
+
     /// The name on the command line and of the output folder.
     pub fn name(self) -> &'static str {
         match self {

@@ -173,10 +173,20 @@ fn told(
         claim: claim.into(),
         plates,
         warnings,
-        rows: (reading.rows)(&results)?,
+        rows: (reading.rows)(&results)?.into_iter().map(|row| stated(row, options.profile)).collect(),
         command: command(options, name),
     };
     Ok((section, results.provenance))
+}
+
+/// The row as a profile may state it: one that decides nothing leaves every claim undecided.
+fn stated(row: Row, profile: Profile) -> Row {
+    match row.verdict {
+        Verdict::Holds | Verdict::DoesNotHold if !profile.decides() => {
+            Row { verdict: Verdict::Undecided, ..row }
+        }
+        _ => row,
+    }
 }
 
 fn write_page(

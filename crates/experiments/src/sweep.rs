@@ -6,6 +6,7 @@
 mod along;
 mod collect;
 pub(crate) mod curves;
+mod evidence;
 mod facts;
 pub mod figures;
 mod kept;
@@ -13,8 +14,12 @@ mod measured;
 mod pictures;
 pub mod trends;
 
+#[cfg(test)]
+mod tests;
+
 pub use along::ALIGNMENT;
 pub use collect::collect;
 pub use curves::Curves;
+pub use evidence::Evidence;
 pub use facts::{MONOTONE, exact_facts, warnings};
 pub use kept::{Along, Kept};

@@ -29,7 +29,8 @@ pub enum Verdict {
     Holds,
     /// The claim does not hold.
     DoesNotHold,
-    /// Too few seeds to tell.
+    /// The numbers decide nothing: too few seeds, an interval that leaves it open, or a profile that only shows that
+    /// everything works.
     Undecided,
     /// The exact fact is met.
     ExactMet,

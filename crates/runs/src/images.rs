@@ -30,7 +30,7 @@ pub struct DataConfig {
     pub name: String,
     /// How many images are trained on: the first of the training set.
     pub train: usize,
-    /// How many images choose the epoch: the last of the training set.
+    /// How many images choose the epoch: the last of the training set. 0 is none, and nothing is measured on any then.
     pub validation: usize,
     /// How many images are tested on: the first of the test set.
     pub test: usize,
@@ -50,6 +50,12 @@ impl DataConfig {
     pub fn changed(mut self, change: Change) -> Self {
         self.changes.push(change);
         self
+    }
+
+    /// The same with so many of the training images held out to choose the epoch.
+    #[must_use]
+    pub fn holding_out(self, n: usize) -> Self {
+        Self { train: self.train.saturating_sub(n), validation: n, ..self }
     }
 
     /// The name of the set and what is changed, in words.
@@ -72,8 +78,8 @@ pub struct Images {
     pub classes: Vec<String>,
     /// Trained on.
     pub train: Split,
-    /// Chooses the epoch.
-    pub validation: Split,
+    /// Chooses the epoch, where the config has such a part.
+    pub validation: Option<Split>,
     /// Tested on.
     pub test: Split,
     moments: OnceLock<Arc<Moments>>,
@@ -101,7 +107,7 @@ impl Images {
     /// If the set has too few images, or they cannot be changed as asked.
     pub fn of(config: &DataConfig, set: &Dataset) -> Result<Self> {
         let n_train = set.train.len();
-        if config.train + config.validation > n_train {
+        if config.train.saturating_add(config.validation) > n_train {
             return Err(Error::Usage(format!(
                 "{} has {n_train} training images; {} to train on and {} to choose the epoch are too many",
                 config.name, config.train, config.validation
@@ -119,14 +125,14 @@ impl Images {
             let sets = changed.take().unwrap_or_else(|| [set.train.clone(), test.clone()]);
             changed = Some(change.apply(sets)?);
         }
+        let held_out = n_train - config.validation..n_train;
         let [train, test] = changed.as_ref().map_or([&set.train, &test], |[train, test]| [train, test]);
         Ok(Self {
             config: config.clone(),
             sha256: set.provenance.content_sha256.clone(),
             source: set.provenance.origin.source.clone(),
             train: train.rows(0..config.train)?,
-            // A set without a part that chooses the epoch is asked about its last training image.
-            validation: train.rows(n_train - config.validation.max(1)..n_train)?,
+            validation: (!held_out.is_empty()).then(|| train.rows(held_out)).transpose()?,
             test: test.clone(),
             classes: set.classes.clone(),
             moments: OnceLock::new(),
@@ -142,14 +148,15 @@ impl Images {
     /// # Errors
     /// If there are no images.
     pub fn first(&self, n: usize) -> Result<Self> {
+        let first = |split: &Split| split.first(n.min(split.len()));
         Ok(Self {
             config: self.config.clone(),
             sha256: self.sha256.clone(),
             source: self.source.clone(),
             classes: self.classes.clone(),
-            train: self.train.first(n.min(self.train.len()))?,
-            validation: self.validation.first(n.min(self.validation.len()))?,
-            test: self.test.first(n.min(self.test.len()))?,
+            train: first(&self.train)?,
+            validation: self.validation.as_ref().map(first).transpose()?,
+            test: first(&self.test)?,
             moments: OnceLock::new(),
             pca: OnceLock::new(),
             subspaces: Mutex::default(),

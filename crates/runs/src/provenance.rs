@@ -1,7 +1,5 @@
 //! What made a result: commit, versions, machine.
 
-use std::process::Command;
-
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -11,7 +9,7 @@ pub fn provenance(device: &str) -> Map<String, Value> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let entries = [
         ("agon_version", env!("CARGO_PKG_VERSION").to_owned()),
-        ("commit", commit()),
+        ("commit", COMMIT.to_owned()),
         ("cargo_lock_sha256", format!("{lock:x}")),
         ("device", device.to_owned()),
         ("processor", processor()),
@@ -21,14 +19,9 @@ pub fn provenance(device: &str) -> Map<String, Value> {
     entries.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
 }
 
-/// The commit of the folder that the program is run in, marked where files differ from it.
-fn commit() -> String {
-    let described = Command::new("git").args(["describe", "--always", "--dirty", "--abbrev=40"]).output();
-    match described {
-        Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout).trim().to_owned(),
-        _ => "unknown".to_owned(),
-    }
-}
+/// The commit that this program was built from, with `-dirty` where its sources differed from it; `unknown` where they
+/// were in no repository of their own.
+pub const COMMIT: &str = env!("AGON_COMMIT");
 
 /// The name of the processor, as the system gives it.
 pub fn processor() -> String {

@@ -36,6 +36,9 @@ use crate::store::{DataId, RunSpec};
 /// Raised when the same config would give other numbers than before.
 const SCHEMA: u32 = 2;
 
+/// The same for trained runs without validation images, which were evaluated on a training image before.
+const SCHEMA_WITHOUT_VALIDATION: u32 = 3;
+
 /// Images that are evaluated at once.
 const EVALUATED_AT_ONCE: usize = 500;
 
@@ -133,7 +136,14 @@ impl Run {
             config: serde_json::to_value(&self.config).expect("a config is plain data"),
             seed: self.seed,
             data: DataId { name: images.config.name.clone(), sha256: images.sha256.clone() },
-            schema: SCHEMA,
+            schema: self.schema(),
+        }
+    }
+
+    fn schema(&self) -> u32 {
+        match (&self.config.learner, self.config.data.validation) {
+            (Learner::ClosedForm { .. }, _) | (_, 1..) => SCHEMA,
+            (_, 0) => SCHEMA_WITHOUT_VALIDATION,
         }
     }
 

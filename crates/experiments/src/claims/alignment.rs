@@ -6,7 +6,7 @@ use crate::experiment::Experiment;
 use crate::grid::Grid;
 use crate::lbr::{aligned_sets, alignments, grid, tiny_imagenet};
 use crate::sweep::figures::{exact_figure, panel};
-use crate::sweep::trends::{Finding, exactly, listed};
+use crate::sweep::trends::{Finding, exactly, found, listed};
 use crate::sweep::{ALIGNMENT, Curves, Kept};
 use crate::{Profile, Result};
 use runs::run::Noise;
@@ -22,7 +22,7 @@ const COMPARED: f64 = 64.0;
 const DIFFERENT: f64 = 10.0;
 
 /// Sets whose images are photographs.
-const NATURAL: [&str; 4] = ["cifar10", "cifar100", "svhn", "tiny-imagenet"];
+const NATURAL: [&str; 5] = ["cifar10", "cifar100", "svhn", "tiny-imagenet", "imagenette"];
 
 impl Experiment for Alignment {
     const NAME: &'static str = "alignment";
@@ -92,21 +92,25 @@ impl Experiment for Alignment {
             holds: Some(most.1 - least.1 > DIFFERENT),
             got: format!("{} {:.1} % to {} {:.1} %", least.0, least.1, most.0, most.1),
         });
+        let missing = match (drawn.is_empty(), natural.is_empty()) {
+            (true, _) => "the grid has no set of characters or clothing",
+            (false, _) => "the grid has no set of photographs",
+        };
         Ok(vec![
             exactly(
                 "LBR 6",
                 "how well reconstruction is aligned depends on the data set".into(),
                 format!("a(64) differs by more than {DIFFERENT} points between sets"),
-                differs,
+                found(differs, "the grid has no two data sets with codes of 64 numbers"),
                 all.len(),
-            ),
+            )?,
             exactly(
                 "LBR 7",
                 "reconstruction is better aligned with characters and clothing than with photographs".into(),
                 "a(64) of each such set above that of every set of photographs".into(),
-                compared,
+                found(compared, missing),
                 drawn.len() + natural.len(),
-            ),
+            )?,
         ])
     }
 }

@@ -8,8 +8,8 @@ use crate::grid::Grid;
 use crate::lbr::{alignments, fashion, grid, mnist, recognition};
 use crate::statistics::mean;
 use crate::sweep::figures::{exact_figure, panel};
-use crate::sweep::trends::{Finding, exactly, judged, listed};
-use crate::sweep::{ALIGNMENT, Along, Curves, Kept};
+use crate::sweep::trends::{Finding, exactly, found, judged, listed};
+use crate::sweep::{ALIGNMENT, Along, Curves, Evidence, Kept};
 use crate::{Profile, Result};
 use runs::images::{Change, DataConfig};
 use runs::run::{Noise, Recogniser};
@@ -116,32 +116,13 @@ impl Experiment for Background {
             let n = got.len();
             let finding = (n > 1).then(|| Finding { holds: Some(falls), got: listed(got) });
             let claim = format!("a background takes the first numbers of the code ({})", clean.data);
-            rows.push(exactly("LBR 7", claim, "a(6) falls with the background's share".into(), finding, n));
+            let finding = found(finding, "the grid has no two shares of the background on this set");
+            rows.push(exactly("LBR 7", claim, "a(6) falls with the background's share".into(), finding, n)?);
         }
         for curves in all.iter().filter(|curves| curves.variant.ends_with("MLP")) {
-            let of = |name: &str, label: &str| -> Result<Option<f64>> {
-                let Some(member) = curves.labelled(label) else { return Ok(None) };
-                let values = curves.at(name, member, 0)?;
-                Ok((!values.is_empty()).then(|| mean(&values)))
-            };
-            let accuracies =
-                [of("test_accuracy", "top")?, of("test_accuracy", "bottom")?, of("test_accuracy", "whole")?];
-            let variances = [of("variance", "top")?, of("variance", "bottom")?];
+            let of = Evidence::of(curves);
             let background = set_of(curves) != curves.data;
-            let finding = match (accuracies, variances) {
-                ([Some(top), Some(bottom), Some(whole)], [Some(of_top), Some(of_bottom)]) => Some(Finding {
-                    holds: Some(if background { bottom > top } else { top > bottom }),
-                    got: format!(
-                        "top ({:.0} % of the variance) {:.1} %, bottom ({:.0} %) {:.1} %, whole {:.1} %",
-                        100.0 * of_top,
-                        100.0 * top,
-                        100.0 * of_bottom,
-                        100.0 * bottom,
-                        100.0 * whole
-                    ),
-                }),
-                _ => None,
-            };
+            let finding = top_and_bottom(&of, background);
             let claim = match background {
                 true => {
                     format!("with a background the bottom of the spectrum beats the top ({})", curves.data)
@@ -149,10 +130,29 @@ impl Experiment for Background {
                 false => format!("on clean images the top beats the bottom ({})", curves.data),
             };
             let expected = "test accuracy of an MLP, means over seeds".to_owned();
-            rows.push(judged("LBR 7", claim, expected, finding, curves.most_seeds()?));
+            rows.push(judged("LBR 7", claim, expected, finding, of.n())?);
         }
         Ok(rows)
     }
+}
+
+/// Whether the bottom of the spectrum beats the top with a background, or the top the bottom without one.
+fn top_and_bottom(of: &Evidence<'_, '_>, background: bool) -> Result<Finding> {
+    let average = |name: &str, label: &str| -> Result<f64> { Ok(mean(&of.at(name, of.labelled(label)?, 0)?)) };
+    let accuracy = |label| average("test_accuracy", label);
+    let (top, bottom, whole) = (accuracy("top")?, accuracy("bottom")?, accuracy("whole")?);
+    let (of_top, of_bottom) = (average("variance", "top")?, average("variance", "bottom")?);
+    Ok(Finding {
+        holds: Some(if background { bottom > top } else { top > bottom }),
+        got: format!(
+            "top ({:.0} % of the variance) {:.1} %, bottom ({:.0} %) {:.1} %, whole {:.1} %",
+            100.0 * of_top,
+            100.0 * top,
+            100.0 * of_bottom,
+            100.0 * bottom,
+            100.0 * whole
+        ),
+    })
 }
 
 /// The set without its changes.

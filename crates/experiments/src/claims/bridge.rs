@@ -8,8 +8,8 @@ use crate::grid::Grid;
 use crate::statistics::mean;
 use crate::sweep::figures::{figure, lambda_axis, panel};
 use crate::sweep::trends::{Finding, judged, listed};
-use crate::sweep::{Curves, Kept};
-use crate::{Profile, Result};
+use crate::sweep::{Curves, Evidence, Kept};
+use crate::{Error, Profile, Result};
 use runs::store::Results;
 
 /// The closed form of section 2.1 and the sweep E1 of the CRE paper.
@@ -32,21 +32,26 @@ impl Experiment for Bridge {
         let mut plates = Vec::new();
         for curves in &Curves::all(results)? {
             let mut panels = Vec::new();
-            for (title, label, trained, exact) in [
+            // Without the pure ends there is nothing that the shapes could be relative to.
+            let ends = curves.lambda(0.0).zip(curves.lambda(1.0));
+            let relative = [
                 ("Reconstruction", "test MSE over that at λ = 1", "test_mse", "linear_mse"),
                 ("Classification", "test accuracy less that at λ = 0", "test_accuracy", "linear_accuracy"),
-            ] {
+            ];
+            for ((title, label, trained, exact), (at_0, at_1)) in
+                relative.into_iter().filter_map(|panel| Some((panel, ends?)))
+            {
                 let mut series = Vec::new();
                 for (member, (of, _)) in curves.members.iter().enumerate() {
                     for (kind, values) in [
                         ("trained", along(curves, trained, member)?),
                         ("exact linear", exactly(curves, exact, member)?),
                     ] {
-                        let (first, last) = (values[0], values[values.len() - 1]);
-                        let points =
-                            curves.lambdas.iter().zip(&values).filter(|(_, value)| value.is_finite());
+                        let (first, last) = (values[at_0], values[at_1]);
                         let relative =
                             |value: f64| if trained == "test_mse" { value / last } else { value - first };
+                        let points = curves.lambdas.iter().zip(&values);
+                        let points = points.filter(|(_, value)| relative(**value).is_finite());
                         let points =
                             points.map(|(&lambda, &value)| Point::new(lambda, relative(value))).collect();
                         let style = Style::ordered(member, curves.members.len());
@@ -80,20 +85,8 @@ impl Experiment for Bridge {
     fn rows(results: &Results) -> Result<Vec<Row>> {
         let mut rows = Vec::new();
         for curves in &Curves::all(results)? {
-            let (mut holds, mut got) = (true, Vec::new());
-            let mut before = [f64::INFINITY; 2];
-            for (member, (label, _)) in curves.members.iter().enumerate() {
-                let gap = |values: Vec<f64>| values[0] - values[values.len() - 1];
-                let gaps = [
-                    gap(along(curves, "test_accuracy", member)?),
-                    gap(exactly(curves, "linear_accuracy", member)?),
-                ];
-                holds &= gaps.iter().zip(before).all(|(gap, before)| *gap > 0.0 && *gap <= before + 0.02);
-                before = gaps;
-                let [trained, exact] = gaps.map(|gap| 100.0 * gap);
-                got.push(format!("{label}: trained {trained:.1}, exact {exact:.1} points"));
-            }
-            let finding = (!got.is_empty()).then(|| Finding { holds: Some(holds), got: listed(got) });
+            let of = Evidence::of(curves);
+            let finding = gaps(&of);
             rows.push(judged(
                 "C4/LBR 1",
                 format!(
@@ -102,11 +95,31 @@ impl Experiment for Bridge {
                 ),
                 "accuracy lost from λ = 0 to 1 positive, and falling with k, in both".into(),
                 finding,
-                curves.most_seeds()?,
-            ));
+                of.n(),
+            )?);
         }
         Ok(rows)
     }
+}
+
+/// Whether the accuracy that is lost from λ = 0 to 1 is positive and falls with k, trained and exact.
+fn gaps(of: &Evidence<'_, '_>) -> Result<Finding> {
+    let (mut holds, mut got) = (true, Vec::new());
+    let mut before = [f64::INFINITY; 2];
+    let [first, last] = of.lambdas([0.0, 1.0])?;
+    if of.curves.members.len() < 2 {
+        return Err(Error::NotRun(format!("the grid has no second {}", of.curves.member)));
+    }
+    for (member, (label, _)) in of.curves.members.iter().enumerate() {
+        let trained = |lambda| Ok::<f64, Error>(mean(&of.at("test_accuracy", member, lambda)?));
+        let exact = |lambda| of.exact("linear_accuracy", member, lambda);
+        let gaps = [trained(first)? - trained(last)?, exact(first)? - exact(last)?];
+        holds &= gaps.iter().zip(before).all(|(gap, before)| *gap > 0.0 && *gap <= before + 0.02);
+        before = gaps;
+        let [trained, exact] = gaps.map(|gap| 100.0 * gap);
+        got.push(format!("{label}: trained {trained:.1}, exact {exact:.1} points"));
+    }
+    Ok(Finding { holds: Some(holds), got: listed(got) })
 }
 
 /// Means over seeds, λ by λ.

@@ -17,6 +17,10 @@ use runs::store::Results;
 /// Section 5, item 10: FC-M with its encoder, decoder or classifier alone as deep as FC-L's.
 pub struct CapacityConfound;
 
+/// The members of which one part alone is larger, with that part.
+const PARTS: [(&str, &str); 3] =
+    [("deeper encoder", "encoder"), ("deeper decoder", "decoder"), ("wider classifier", "classifier")];
+
 impl Experiment for CapacityConfound {
     const NAME: &'static str = "capacity-confound";
     const TITLE: &'static str = "Which part is larger (beyond the paper)";
@@ -30,9 +34,9 @@ impl Experiment for CapacityConfound {
             let base = fc::Config::of(Size::M, k);
             let models = [
                 ("FC-M", base),
-                ("deeper encoder", fc::Config { encoder: Size::L, ..base }),
-                ("deeper decoder", fc::Config { decoder: Size::L, ..base }),
-                ("wider classifier", fc::Config { classifier: Size::L, ..base }),
+                (PARTS[0].0, fc::Config { encoder: Size::L, ..base }),
+                (PARTS[1].0, fc::Config { decoder: Size::L, ..base }),
+                (PARTS[2].0, fc::Config { classifier: Size::L, ..base }),
                 ("FC-L", fc::Config::of(Size::L, k)),
             ];
             let members = models.into_iter().enumerate().map(|(place, (label, model))| {
@@ -59,9 +63,9 @@ impl Experiment for CapacityConfound {
     fn rows(results: &Results) -> Result<Vec<Row>> {
         let mut rows = Vec::new();
         for curves in &Curves::all(results)? {
-            for (member, part) in [(1, "encoder"), (2, "decoder"), (3, "classifier")] {
+            for (larger, part) in PARTS {
                 let claim = format!("a larger {part} alone eases the trade-off ({})", curves.variant);
-                rows.push(smaller_cost(curves, (0, member), ("C5", claim))?);
+                rows.push(smaller_cost(curves, ["FC-M", larger], ("C5", claim))?);
             }
         }
         Ok(rows)

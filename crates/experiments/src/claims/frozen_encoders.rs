@@ -6,11 +6,11 @@ use report::{Figure, Plate, Reference, Row, Series, Shape, Style, Tick};
 use crate::experiment::Experiment;
 use crate::families::{THREE, cnn_s, fc_m, seeds, vit};
 use crate::grid::{Family, Grid, Member};
-use crate::statistics::{interval, median};
-use crate::sweep::Curves;
+use crate::statistics::{Interval, interval, median};
 use crate::sweep::figures::{figure, lambda_axis, panel, spread};
 use crate::sweep::trends::{Finding, above, all_hold, judged, listed};
-use crate::{Profile, Result};
+use crate::sweep::{Curves, Evidence};
+use crate::{Error, Profile, Result};
 use runs::run::{Features, Hardware, Learner, RunConfig};
 use runs::store::Results;
 
@@ -73,42 +73,49 @@ impl Experiment for FrozenEncoders {
     fn rows(results: &Results) -> Result<Vec<Row>> {
         let curves = Curves::all(results)?;
         let mut rows = Vec::new();
-        for (online, refitted) in pairs(&curves) {
-            let (mut holds, mut got, mut n) = (Vec::new(), Vec::new(), 0);
-            for (member, (label, _)) in online.members.iter().enumerate() {
-                let last = online.last();
-                let gap = |measure: &str, at: usize, best: usize| -> Result<Vec<f64>> {
-                    let new = refitted.at(measure, member, at)?;
-                    Ok(new.into_iter().zip(online.at(measure, member, best)?).map(|(a, b)| a - b).collect())
-                };
-                let (mse, accuracy) = (gap("test_mse", 0, last)?, gap("test_accuracy", last, 0)?);
-                if mse.is_empty() || accuracy.is_empty() {
-                    continue;
-                }
-                n = mse.len();
-                let (mse, accuracy) = (interval(&mse), interval(&accuracy));
-                holds.extend([above(&mse, 0.0), above(&accuracy.times(-1.0), 0.0)]);
-                let points = accuracy.times(100.0);
-                got.push(format!("{label}: MSE {mse:+.3}, accuracy {points:+.1} points"));
-            }
-            let finding = (!got.is_empty()).then(|| Finding { holds: all_hold(holds), got: listed(got) });
+        for online in curves.iter().filter(|curves| !curves.variant.ends_with(REFITTED)) {
+            let of = Evidence::of(online);
+            let finding = gaps(&of, refitted_of(&curves, online));
             let claim = format!("new heads on a frozen encoder do not close the gap ({})", online.variant);
             let expected =
                 "new decoder at λ = 0 worse than λ = 1's own, new classifier at λ = 1 worse than λ = 0's \
                             own, by 95 % intervals"
                     .to_owned();
-            rows.push(judged("C3", claim, expected, finding, n));
+            rows.push(judged("C3", claim, expected, finding, of.n())?);
         }
         Ok(rows)
     }
 }
 
+/// Whether the new heads are worse than the heads that learned beside the encoder of the other end, by paired seeds.
+fn gaps(of: &Evidence<'_, '_>, refitted: Option<&Curves<'_>>) -> Result<Finding> {
+    let refitted =
+        refitted.ok_or_else(|| Error::NotRun("the grid has no new heads on these encoders".into()))?;
+    let [first, last] = of.lambdas([0.0, 1.0])?;
+    let (mut holds, mut got) = (Vec::new(), Vec::new());
+    for (member, (label, _)) in of.curves.members.iter().enumerate() {
+        let new = Evidence::of(refitted).labelled(label)?;
+        let gap = |measure: &str, at: usize, best: usize| -> Result<Interval> {
+            let pairs = of.paired_with(measure, [member, best], refitted, [new, at])?;
+            Ok(interval(&pairs.iter().map(|[own, new]| new - own).collect::<Vec<f64>>()))
+        };
+        let (mse, accuracy) = (gap("test_mse", first, last)?, gap("test_accuracy", last, first)?);
+        holds.extend([above(&mse, 0.0), above(&accuracy.times(-1.0), 0.0)]);
+        let points = accuracy.times(100.0);
+        got.push(format!("{label}: MSE {mse:+.3}, accuracy {points:+.1} points"));
+    }
+    Ok(Finding { holds: all_hold(holds), got: listed(got) })
+}
+
+/// The family of new heads on the encoders of a family.
+fn refitted_of<'c, 'r>(all: &'c [Curves<'r>], online: &Curves<'_>) -> Option<&'c Curves<'r>> {
+    let name = format!("{}{REFITTED}", online.variant);
+    all.iter().find(|other| other.variant == name)
+}
+
 /// Each family with its refitted one.
 fn pairs<'c, 'r>(curves: &'c [Curves<'r>]) -> impl Iterator<Item = (&'c Curves<'r>, &'c Curves<'r>)> {
-    curves.iter().filter_map(|online| {
-        let name = format!("{}{REFITTED}", online.variant);
-        Some((online, curves.iter().find(|other| other.variant == name)?))
-    })
+    curves.iter().filter_map(|online| Some((online, refitted_of(curves, online)?)))
 }
 
 fn compared(online: &Curves<'_>, refitted: &Curves<'_>, member: usize) -> Result<Option<Figure>> {
@@ -142,9 +149,11 @@ fn compared(online: &Curves<'_>, refitted: &Curves<'_>, member: usize) -> Result
         at(online.of_variant("class_mean_mse")?, "class-mean image"),
         at(online.of_variant("mean_image_mse")?, "mean image"),
     ];
-    let best = median(&online.at("test_accuracy", member, 0)?);
-    if best.is_finite() {
-        panels[1].references = vec![at(best, "supervised")];
+    if let Some(first) = online.lambda(0.0) {
+        let best = median(&online.at("test_accuracy", member, first)?);
+        if best.is_finite() {
+            panels[1].references = vec![at(best, "supervised")];
+        }
     }
     let label = &online.members[member].0;
     Ok(figure(

@@ -9,7 +9,7 @@ use crate::grid::Grid;
 use crate::statistics::interval;
 use crate::sweep::figures::{figure, lambda_axis, of_each, over_epochs, panel, spread};
 use crate::sweep::trends::{Finding, above, all_hold, judged, listed};
-use crate::sweep::{Curves, Kept};
+use crate::sweep::{Curves, Evidence, Kept};
 use crate::{Profile, Result};
 use runs::store::Results;
 
@@ -61,25 +61,26 @@ impl Experiment for GradientConflict {
     fn rows(results: &Results) -> Result<Vec<Row>> {
         let mut rows = Vec::new();
         for curves in &Curves::all(results)? {
-            let (mut holds, mut got, mut n) = (Vec::new(), Vec::new(), 0);
-            for (member, (label, _)) in curves.members.iter().enumerate() {
-                let Some(lambda) = curves.lambda(0.9) else { continue };
-                let cosines = curves.at("gradient_cosine", member, lambda)?;
-                if cosines.is_empty() {
-                    continue;
-                }
-                let of = interval(&cosines);
-                n = n.max(cosines.len());
-                holds.extend([above(&of, -NEAR_ZERO), above(&of.times(-1.0), -NEAR_ZERO)]);
-                got.push(format!("{label}: {of:+.3}"));
-            }
-            let finding = (!got.is_empty()).then(|| Finding { holds: all_hold(holds), got: listed(got) });
+            let of = Evidence::of(curves);
+            let finding = orthogonal(&of);
             let claim = format!("the gradients at z are nearly orthogonal ({})", curves.variant);
             let expected = format!("95 % interval of the last epoch's cosine at λ = 0.9 within ±{NEAR_ZERO}");
-            rows.push(judged("E13", claim, expected, finding, n));
+            rows.push(judged("E13", claim, expected, finding, of.n())?);
         }
         Ok(rows)
     }
+}
+
+/// Whether the cosine at λ = 0.9 is near zero for every member.
+fn orthogonal(of: &Evidence<'_, '_>) -> Result<Finding> {
+    let (mut holds, mut got) = (Vec::new(), Vec::new());
+    let [lambda] = of.lambdas([0.9])?;
+    for (member, (label, _)) in of.curves.members.iter().enumerate() {
+        let cosine = interval(&of.at("gradient_cosine", member, lambda)?);
+        holds.extend([above(&cosine, -NEAR_ZERO), above(&cosine.times(-1.0), -NEAR_ZERO)]);
+        got.push(format!("{label}: {cosine:+.3}"));
+    }
+    Ok(Finding { holds: all_hold(holds), got: listed(got) })
 }
 
 /// The cosine in each layer of the encoder after the last epoch, over λ; one panel for each member.

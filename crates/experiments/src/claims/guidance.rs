@@ -6,11 +6,11 @@ use crate::experiment::Experiment;
 use crate::families::seeds;
 use crate::grid::{Family, Grid};
 use crate::lbr::{autoencoders, cifar10, fashion, grid, mlpae};
-use crate::statistics::{interval, mean};
+use crate::statistics::interval;
 use crate::sweep::figures::{Measure, families_over_members};
 use crate::sweep::trends::{Finding, above, all_hold, judged, listed};
-use crate::sweep::{Curves, Kept};
-use crate::{Profile, Result};
+use crate::sweep::{Curves, Evidence, Kept};
+use crate::{Error, Profile, Result};
 use runs::run::{Network, Objective};
 use runs::store::Results;
 
@@ -65,7 +65,7 @@ impl Experiment for Guidance {
             .concat(),
             Profile::Full => {
                 let resnet = |latent| (latent, Network::Resnet { latent, narrower: 1 });
-                let imagenette = runs::images::DataConfig::new("imagenette", 9_468, 1, 3_925);
+                let imagenette = runs::images::DataConfig::new("imagenette", 9_469, 0, 3_925);
                 [
                     both(&mlp(&[16, 64, 256, 512]), vec![fashion(profile), cifar10(profile)], [256, 50]),
                     both(&[128, 512, 2_048].map(resnet), vec![imagenette], [128, 100]),
@@ -96,35 +96,9 @@ impl Experiment for Guidance {
         let all = Curves::all(results)?;
         let mut rows = Vec::new();
         for plain in all.iter().filter(|curves| curves.variant.ends_with(PLAIN)) {
-            let Some(guided) =
-                all.iter().find(|other| other.data == plain.data && !other.variant.ends_with(PLAIN))
-            else {
-                continue;
-            };
-            let (mut holds, mut got) = (Vec::new(), Vec::new());
-            for (member, (label, _)) in plain.members.iter().enumerate() {
-                let pairs = |name: &str| -> Result<Vec<(f64, f64)>> {
-                    Ok(plain.at(name, member, 0)?.into_iter().zip(guided.at(name, member, 0)?).collect())
-                };
-                let [mse, linear, nonlinear] =
-                    ["test_mse", "test_accuracy", "test_nonlinear_accuracy"].map(pairs);
-                let mse: Vec<f64> = mse?.into_iter().map(|(a, b)| b / a - 1.0).collect();
-                let gains =
-                    |pairs: Vec<(f64, f64)>| pairs.into_iter().map(|(a, b)| b - a).collect::<Vec<f64>>();
-                let [linear, nonlinear] = [gains(linear?), gains(nonlinear?)];
-                if mse.is_empty() || linear.is_empty() {
-                    continue;
-                }
-                let (change, gain) = (interval(&mse), interval(&linear));
-                holds.extend([above(&gain, 0.0), Some(change.mean < SAME)]);
-                got.push(format!(
-                    "{label}: MSE {:+.1} %, linear probe {:+.1} points, non-linear {:+.1}",
-                    change.times(100.0),
-                    gain.times(100.0),
-                    100.0 * mean(&nonlinear)
-                ));
-            }
-            let finding = (!got.is_empty()).then(|| Finding { holds: all_hold(holds), got: listed(got) });
+            let guided = all.iter().find(|other| other.data == plain.data && !other.variant.ends_with(PLAIN));
+            let of = Evidence::of(plain);
+            let finding = gains(&of, guided);
             rows.push(judged(
                 "LBR 3",
                 format!(
@@ -133,9 +107,33 @@ impl Experiment for Guidance {
                 ),
                 "MSE within 5 %, linear probe better by the 95 % interval, at every L".into(),
                 finding,
-                plain.most_seeds()?,
-            ));
+                of.n(),
+            )?);
         }
         Ok(rows)
     }
+}
+
+/// Whether guidance lifts the linear probe of every autoencoder and leaves its error as it is, by paired seeds.
+fn gains(of: &Evidence<'_, '_>, guided: Option<&Curves<'_>>) -> Result<Finding> {
+    let guided = guided.ok_or_else(|| Error::NotRun("the grid has no guided autoencoders".into()))?;
+    let (mut holds, mut got) = (Vec::new(), Vec::new());
+    for (member, (label, _)) in of.curves.members.iter().enumerate() {
+        let other = Evidence::of(guided).labelled(label)?;
+        let change = |name: &str, change: fn([f64; 2]) -> f64| -> Result<_> {
+            let pairs = of.paired_with(name, [member, 0], guided, [other, 0])?;
+            Ok(interval(&pairs.into_iter().map(change).collect::<Vec<f64>>()))
+        };
+        let mse = change("test_mse", |[plain, guided]| guided / plain - 1.0)?;
+        let gain = |name| change(name, |[plain, guided]| guided - plain);
+        let (linear, nonlinear) = (gain("test_accuracy")?, gain("test_nonlinear_accuracy")?);
+        holds.extend([above(&linear, 0.0), Some(mse.mean < SAME)]);
+        got.push(format!(
+            "{label}: MSE {:+.1} %, linear probe {:+.1} points, non-linear {:+.1}",
+            mse.times(100.0),
+            linear.times(100.0),
+            100.0 * nonlinear.mean
+        ));
+    }
+    Ok(Finding { holds: all_hold(holds), got: listed(got) })
 }

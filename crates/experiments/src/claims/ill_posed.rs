@@ -7,8 +7,8 @@ use crate::grid::Grid;
 use crate::lbr::{fashion, grid, mnist, questions};
 use crate::sweep::figures::{exact_figure, panel};
 use crate::sweep::trends::{Finding, exactly, listed};
-use crate::sweep::{Along, Curves, Kept};
-use crate::{Profile, Result};
+use crate::sweep::{Along, Curves, Evidence, Kept};
+use crate::{Error, Profile, Result};
 use runs::run::Question;
 use runs::store::Results;
 
@@ -85,24 +85,7 @@ impl Experiment for IllPosed {
         let mut rows = Vec::new();
         for curves in &Curves::all(results)? {
             for (budget, wanted) in BUDGETS {
-                let (mut holds, mut got) = (true, Vec::new());
-                for (member, (label, _)) in curves.members.iter().enumerate() {
-                    let front = front(curves, member)?;
-                    let (Some(&(_, pca)), Some(&floor)) =
-                        (front.first(), curves.at("floor", member, 0)?.first())
-                    else {
-                        continue;
-                    };
-                    let reached = within(&front, budget);
-                    let closed = (pca - reached) / (pca - floor);
-                    holds &= closed >= wanted || curves.members[member].1 < SMALLEST;
-                    got.push(format!(
-                        "{label}: {pca:.3} to {reached:.3}, floor {floor:.3}, {:.0} %",
-                        100.0 * closed
-                    ));
-                }
-                let n = got.len();
-                let finding = (n > 0).then(|| Finding { holds: Some(holds), got: listed(got) });
+                let finding = closed(curves, budget, wanted);
                 let percent = 100.0 * budget;
                 let claim = format!(
                     "{percent:.0} % more reconstruction error buys much recognition ({})",
@@ -112,11 +95,31 @@ impl Experiment for IllPosed {
                     "at least {:.0} % of the gap between PCA and the floor, every K >= 16",
                     100.0 * wanted
                 );
-                rows.push(exactly("LBR 3", claim, expected, finding, n));
+                rows.push(exactly("LBR 3", claim, expected, finding, curves.members.len())?);
             }
         }
         Ok(rows)
     }
+}
+
+/// Whether this excess of reconstruction error closes the wanted share of the gap to the floor, for every code that is
+/// judged.
+fn closed(curves: &Curves<'_>, budget: f64, wanted: f64) -> Result<Finding> {
+    if curves.members.iter().all(|(_, k)| *k < SMALLEST) {
+        return Err(Error::NotRun(format!("the grid has no K >= {SMALLEST}")));
+    }
+    let (mut holds, mut got) = (true, Vec::new());
+    for (member, (label, k)) in curves.members.iter().enumerate() {
+        let front = front(curves, member)?;
+        let floor = Evidence::of(curves).at("floor", member, 0)?[0];
+        let pca = front.first().ok_or_else(|| Error::NotRun(format!("no front of {label}")))?.1;
+        let reached = within(&front, budget);
+        let closed = (pca - reached) / (pca - floor);
+        holds &= closed >= wanted || *k < SMALLEST;
+        let percent = 100.0 * closed;
+        got.push(format!("{label}: {pca:.3} to {reached:.3}, floor {floor:.3}, {percent:.0} %"));
+    }
+    Ok(Finding { holds: Some(holds), got: listed(got) })
 }
 
 /// Excess of reconstruction and error to labels, by rising excess.

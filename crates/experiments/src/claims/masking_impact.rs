@@ -7,7 +7,7 @@ use crate::families::seeds;
 use crate::grid::Grid;
 use crate::lbr::{aligned_sets, alignments, grid};
 use crate::sweep::figures::{exact_figure, panel};
-use crate::sweep::trends::{Finding, exactly, listed};
+use crate::sweep::trends::{Finding, exactly, found, listed};
 use crate::sweep::{ALIGNMENT, Curves, Kept};
 use crate::{Profile, Result};
 use runs::run::Noise;
@@ -81,9 +81,9 @@ impl Experiment for MaskingImpact {
 
     fn rows(results: &Results) -> Result<Vec<Row>> {
         let all = Curves::all(results)?;
-        let (mut gaussian, mut n_masks) = (0.0f64, 0);
+        let (mut gaussian, mut n_gaussian, mut n_masks) = (0.0f64, 0, 0);
         let (mut helps, mut hurts) = (Vec::new(), Vec::new());
-        let (mut angles, mut of_gaussian) = (f64::INFINITY, 0.0f64);
+        let (mut angles, mut of_gaussian, mut of_gaussian_measured) = (f64::INFINITY, 0.0f64, false);
         for baseline in all.iter().filter(|curves| is(curves, BASELINE)) {
             let (mut best, mut worst) = ((0.0, String::new()), (0.0, String::new()));
             for curves in all.iter().filter(|curves| curves.data == baseline.data && !is(curves, BASELINE)) {
@@ -92,11 +92,13 @@ impl Experiment for MaskingImpact {
                     let angle = largest_angle(curves, member)?;
                     let measured = angle.is_finite();
                     if is(curves, GAUSSIAN) {
+                        n_gaussian += usize::from(!impact.is_empty());
                         gaussian = impact.iter().fold(gaussian, |most, (_, i)| most.max(i.abs()));
                         of_gaussian = if measured { of_gaussian.max(angle) } else { of_gaussian };
+                        of_gaussian_measured |= measured;
                         continue;
                     }
-                    n_masks += 1;
+                    n_masks += usize::from(!impact.is_empty());
                     angles = if measured { angles.min(angle) } else { angles };
                     for (k, i) in impact.into_iter().filter(|(k, _)| *k >= SMALLEST) {
                         let words = || format!("{label}, K = {k}");
@@ -117,42 +119,48 @@ impl Experiment for MaskingImpact {
             listed(of.iter().map(|(data, (i, at))| format!("{data} {i:+.2} % ({at})")))
         };
         let any = |of: &[(String, (f64, String))]| of.iter().any(|(_, (i, _))| i.abs() > SOME);
-        let found = |holds: bool, got: String| (n_masks > 0).then_some(Finding { holds: Some(holds), got });
+        let with = |n: usize, what: &str, holds: bool, got: String| {
+            let finding = (n > 0).then_some(Finding { holds: Some(holds), got });
+            found(finding, format!("the grid has no {what} beside reconstruction without noise"))
+        };
+        let measured = if of_gaussian_measured && angles.is_finite() { n_masks.min(n_gaussian) } else { 0 };
         Ok(vec![
             exactly(
                 "LBR 8",
                 "additive Gaussian noise never changes what a linear code keeps of the classes".into(),
                 "alignment changes by less than 0.05 % at every K and σ".into(),
-                found(gaussian < 0.05, format!("largest change {gaussian:.1e} %")),
+                with(n_gaussian, GAUSSIAN, gaussian < 0.05, format!("largest change {gaussian:.1e} %")),
                 n,
-            ),
+            )?,
             exactly(
                 "LBR 8",
                 "masking can help".into(),
                 format!("an impact above +{SOME} % on some set"),
-                found(any(&helps), words(&helps)),
+                with(n_masks, "masks", any(&helps), words(&helps)),
                 n,
-            ),
+            )?,
             exactly(
                 "LBR 9",
                 "whether masking helps depends on patch, ratio, size and data set".into(),
                 format!("an impact below -{SOME} % on some set too"),
-                found(any(&helps) && any(&hurts), words(&hurts)),
+                with(n_masks, "masks", any(&helps) && any(&hurts), words(&hurts)),
                 n,
-            ),
+            )?,
             exactly(
                 "LBR 10",
                 "without labels one sees that Gaussian noise is never useful, and that masks may be".into(),
                 "subspaces at the angle 0 to those of reconstruction for Gaussian noise, not for masks"
                     .into(),
-                found(
+                with(
+                    measured,
+                    "angles of Gaussian noise and of masks",
                     of_gaussian < 1e-3 && angles > 1.0,
                     format!(
                         "largest angle {of_gaussian:.1e} degrees for Gaussian noise; at least {angles:.1} for masks"
                     ),
                 ),
                 n_masks,
-            ),
+            )?,
         ])
     }
 }
@@ -172,8 +180,9 @@ fn largest_angle(curves: &Curves<'_>, member: usize) -> Result<f64> {
 fn impact(baseline: &Curves<'_>, curves: &Curves<'_>, member: usize) -> Result<Vec<(f64, f64)>> {
     let without = baseline.along("alignment", [0, 0])?;
     let with = curves.along("alignment", [member, 0])?;
-    let pairs = without.iter().zip(with);
-    Ok(pairs.map(|((k, a), (_, b))| (*k, 100.0 * (b[0] - a[0]) / a[0])).collect())
+    let with_at = |at: f64| with.iter().find(|(k, _)| *k == at).map(|(_, values)| values[0]);
+    let pairs = without.iter().filter_map(|(k, a)| Some((*k, a[0], with_at(*k)?)));
+    Ok(pairs.map(|(k, a, b)| (k, 100.0 * (b - a) / a)).collect())
 }
 
 fn of_family(baseline: &Curves<'_>, curves: &Curves<'_>) -> Result<Panel> {

@@ -19,7 +19,7 @@ pub struct MaskingOrMixing;
 /// The model without a mask at every λ, then with masks at λ = 1.
 fn masks(profile: Profile, label: &str, config: vit::Config, ratios: &[f64]) -> Family {
     let family = vit_family(profile, &[(label, config)]);
-    let mut members = vec![Member::new("no mask", 0.0, cre(Architecture::Vit(config), 0.5))];
+    let mut members = vec![Member::new(trends::NO_MASK, 0.0, cre(Architecture::Vit(config), 0.5))];
     for (loss, name) in [(MaskedLoss::Removed, "removed"), (MaskedLoss::Whole, "whole")] {
         for &ratio in ratios {
             let model = Architecture::Vit(vit::Config { masking: Masking { ratio, loss }, ..config });
@@ -68,24 +68,28 @@ impl Experiment for MaskingOrMixing {
 
 /// One path over λ, and one over the share of hidden patches for each loss.
 fn paths(curves: &Curves<'_>) -> Result<Option<Figure>> {
+    // Without these there are no paths to compare.
+    let (Some(plain), Some(last)) = (curves.labelled(trends::NO_MASK), curves.lambda(1.0)) else {
+        return Ok(None);
+    };
     let at = |member: usize, lambda: usize, label: String| -> Result<Option<report::Point>> {
         let of = |measure| curves.at(measure, member, lambda);
         Ok(crossed(&of("test_mse")?, &of("test_accuracy")?).map(|point| point.labelled(label)))
     };
     let mut mixing = Vec::new();
     for (lambda, value) in curves.lambdas.iter().enumerate() {
-        mixing.extend(at(0, lambda, format!("λ = {value}"))?);
+        mixing.extend(at(plain, lambda, format!("λ = {value}"))?);
     }
     let mut series = vec![("mixing, nothing hidden", mixing)];
     for (name, words) in
         [("removed", "hiding, loss on hidden patches"), ("whole", "hiding, loss on the whole image")]
     {
-        let mut points: Vec<report::Point> = at(0, curves.last(), String::new())?.into_iter().collect();
+        let mut points: Vec<report::Point> = at(plain, last, String::new())?.into_iter().collect();
         for (member, (label, _)) in curves.members.iter().enumerate() {
             if let Some((ratio, loss)) = label.split_once(", ")
                 && loss == name
             {
-                points.extend(at(member, curves.last(), ratio.to_owned())?);
+                points.extend(at(member, last, ratio.to_owned())?);
             }
         }
         series.push((words, points));

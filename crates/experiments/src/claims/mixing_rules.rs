@@ -7,10 +7,10 @@ use super::latent_size::fronts;
 use crate::experiment::Experiment;
 use crate::families::{THREE, fc_m, seeds};
 use crate::grid::{Family, Grid, Member};
-use crate::sweep::Curves;
 use crate::sweep::figures::of_each;
 use crate::sweep::trends::{Finding, judged, listed};
-use crate::{Profile, Result};
+use crate::sweep::{Curves, Evidence};
+use crate::{Error, Profile, Result};
 use runs::run::Learner;
 use runs::store::Results;
 
@@ -19,6 +19,9 @@ pub struct MixingRules;
 
 /// How near to both ends counts as the corner: relative in MSE, and in accuracy.
 const CORNER: [f64; 2] = [0.03, 0.01];
+
+/// The plain mixture, which alone is run at both ends.
+const WEIGHTED: &str = "weighted";
 
 impl Experiment for MixingRules {
     const NAME: &'static str = "mixing-rules";
@@ -37,7 +40,7 @@ impl Experiment for MixingRules {
             // The error of the mean image of Fashion-MNIST (section 6.2).
             let normalised = Mixing::Normalised { mse: 0.3466 };
             let members = vec![
-                Member::new("weighted", 0.0, learner(Mixing::Weighted)),
+                Member::new(WEIGHTED, 0.0, learner(Mixing::Weighted)),
                 Member::new("surgery", 1.0, learner(Mixing::Surgery)).only_at(&[0.9]),
                 Member::new("uncertainty", 2.0, learner(Mixing::Uncertainty)).only_at(&[0.9]),
                 Member::new("normalised", 3.0, learner(normalised)).only_at(&[0.9]),
@@ -56,22 +59,31 @@ impl Experiment for MixingRules {
     fn rows(results: &Results) -> Result<Vec<Row>> {
         let mut rows = Vec::new();
         for curves in &Curves::all(results)? {
-            let Some(at) = curves.lambda(0.9) else { continue };
-            let mse_1 = curves.median("test_mse", 0, curves.last())?;
-            let accuracy_0 = curves.median("test_accuracy", 0, 0)?;
-            let (mut reached, mut got) = (false, Vec::new());
-            for (member, (label, _)) in curves.members.iter().enumerate() {
-                let (mse, accuracy) =
-                    (curves.median("test_mse", member, at)?, curves.median("test_accuracy", member, at)?);
-                reached |= mse <= (1.0 + CORNER[0]) * mse_1 && accuracy >= accuracy_0 - CORNER[1];
-                got.push(format!("{label} {mse:.3}, {:.1} %", 100.0 * accuracy));
-            }
-            got.push(format!("corner {mse_1:.3}, {:.1} %", 100.0 * accuracy_0));
-            let finding = mse_1.is_finite().then(|| Finding { holds: Some(!reached), got: listed(got) });
+            let of = Evidence::of(curves);
+            let finding = corner(&of);
             let claim = format!("no rule of mixing reaches the corner ({})", curves.variant);
             let expected = "no median within 3 % of MSE(1) and 1 point of accuracy(0) at once".to_owned();
-            rows.push(judged("Q7", claim, expected, finding, curves.n(0, at)?));
+            rows.push(judged("Q7", claim, expected, finding, of.n())?);
         }
         Ok(rows)
     }
+}
+
+/// Whether every rule stays away from the error of the pure autoencoder and the accuracy of the pure classifier at once.
+fn corner(of: &Evidence<'_, '_>) -> Result<Finding> {
+    let [first, at, last] = of.lambdas([0.0, 0.9, 1.0])?;
+    let weighted = of.labelled(WEIGHTED)?;
+    if of.curves.members.len() < 2 {
+        return Err(Error::NotRun("the grid has no other rule".into()));
+    }
+    let mse_1 = of.median("test_mse", weighted, last)?;
+    let accuracy_0 = of.median("test_accuracy", weighted, first)?;
+    let (mut reached, mut got) = (false, Vec::new());
+    for (member, (label, _)) in of.curves.members.iter().enumerate() {
+        let (mse, accuracy) = (of.median("test_mse", member, at)?, of.median("test_accuracy", member, at)?);
+        reached |= mse <= (1.0 + CORNER[0]) * mse_1 && accuracy >= accuracy_0 - CORNER[1];
+        got.push(format!("{label} {mse:.3}, {:.1} %", 100.0 * accuracy));
+    }
+    got.push(format!("corner {mse_1:.3}, {:.1} %", 100.0 * accuracy_0));
+    Ok(Finding { holds: Some(!reached), got: listed(got) })
 }

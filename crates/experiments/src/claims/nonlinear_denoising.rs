@@ -9,8 +9,8 @@ use crate::lbr::{alignments, autoencoders, fashion, grid, mlpae, mnist};
 use crate::statistics::interval;
 use crate::sweep::figures::{figure, panel, spread};
 use crate::sweep::trends::{Finding, judged, listed};
-use crate::sweep::{ALIGNMENT, Along, Curves, Kept};
-use crate::{Profile, Result};
+use crate::sweep::{ALIGNMENT, Along, Curves, Evidence, Kept};
+use crate::{Error, Profile, Result};
 use runs::run::{Learner, Masked, Noise, Objective};
 use runs::store::Results;
 
@@ -47,7 +47,7 @@ impl Experiment for NonlinearDenoising {
         let numbered = noises.enumerate().map(|(place, noise)| (place as f64, noise));
         let exact = alignments(EXACT, "mask", numbered, sets.clone());
         let networks =
-            std::iter::once(("no noise".to_owned(), 0.0, mlpae(LATENT, 3), Objective::Reconstruction));
+            std::iter::once((Noise::None.label(), 0.0, mlpae(LATENT, 3), Objective::Reconstruction));
         let training = if profile == Profile::Smoke { [50, 1] } else { [100, 12] };
         let mut trained = autoencoders(TRAINED, "mask", networks, sets, training);
         let plain = trained.members[0].learner.clone();
@@ -74,7 +74,9 @@ impl Experiment for NonlinearDenoising {
                 .collect();
             let (mut of_exact, mut of_trained) = (Vec::new(), Vec::new());
             for (member, (_, number)) in trained.members.iter().enumerate().skip(1) {
-                of_exact.extend(impact(exact, member)?.and_then(|impact| spread(*number, &[impact])));
+                let here = exact.labelled(&trained.members[member].0);
+                let of = here.map(|member| impact(exact, member)).transpose()?.flatten();
+                of_exact.extend(of.and_then(|impact| spread(*number, &[impact])));
                 of_trained.extend(spread(*number, &gains(trained, member)?));
             }
             let axis = || Axis::new("patch and share p that is dropped", "", Scale::Positions(ticks.clone()));
@@ -113,36 +115,45 @@ impl Experiment for NonlinearDenoising {
         let all = Curves::all(results)?;
         let mut rows = Vec::new();
         for (exact, trained) in pairs(&all) {
-            let (mut right, mut decided, mut got) = (0, 0, Vec::new());
-            for (member, (label, _)) in trained.members.iter().enumerate().skip(1) {
-                let (Some(foretold), gains) = (impact(exact, member)?, gains(trained, member)?) else {
-                    continue;
-                };
-                if gains.is_empty() {
-                    continue;
-                }
-                let of = interval(&gains);
-                got.push(format!("{label}: foretold {foretold:+.2} %, trained {of:+.2} %"));
-                if of.low > 0.0 || of.high < 0.0 {
-                    decided += 1;
-                    right += usize::from((of.mean > 0.0) == (foretold > 0.0));
-                }
-            }
-            let holds = if decided == 0 { None } else { Some(right == decided) };
-            let finding = (!got.is_empty()).then(|| Finding {
-                holds,
-                got: format!("{right} of {decided} decided signs agree; {}", listed(got)),
-            });
+            let of = Evidence::of(trained);
+            let finding = signs(&of, exact);
             rows.push(judged(
                 "beyond",
                 format!("the closed form's sign foretells the trained result ({})", exact.data),
                 "the same sign wherever the trained change is decided by its 95 % interval".into(),
                 finding,
-                trained.most_seeds()?,
-            ));
+                of.n(),
+            )?);
         }
         Ok(rows)
     }
+}
+
+/// Whether the exact change has the sign of every trained change that is decided.
+fn signs(of: &Evidence<'_, '_>, exact: &Curves<'_>) -> Result<Finding> {
+    let (mut right, mut decided, mut got) = (0, 0, Vec::new());
+    let plain = of.labelled(&Noise::None.label())?;
+    for (member, (label, _)) in of.curves.members.iter().enumerate().filter(|(member, _)| *member != plain) {
+        let missing = || Error::NotRun(format!("no exact alignment of {LATENT} numbers under {label}"));
+        let foretold = impact(exact, Evidence::of(exact).labelled(label)?)?.ok_or_else(missing)?;
+        let pairs = of.paired("ridge_accuracy", [[plain, 0], [member, 0]])?;
+        let change = interval(&pairs.into_iter().map(relative).collect::<Vec<f64>>());
+        got.push(format!("{label}: foretold {foretold:+.2} %, trained {change:+.2} %"));
+        if change.low > 0.0 || change.high < 0.0 {
+            decided += 1;
+            right += usize::from((change.mean > 0.0) == (foretold > 0.0));
+        }
+    }
+    if got.is_empty() {
+        return Err(Error::NotRun("the grid has no mask".into()));
+    }
+    let holds = (decided > 0).then_some(right == decided);
+    Ok(Finding { holds, got: format!("{right} of {decided} decided signs agree; {}", listed(got)) })
+}
+
+/// A change in percent of the value without noise.
+fn relative([without, with]: [f64; 2]) -> f64 {
+    100.0 * (with - without) / without
 }
 
 fn pairs<'c, 'r>(all: &'c [Curves<'r>]) -> impl Iterator<Item = (&'c Curves<'r>, &'c Curves<'r>)> {
@@ -159,11 +170,13 @@ fn impact(exact: &Curves<'_>, member: usize) -> Result<Option<f64>> {
         let along = exact.along("alignment", [member, 0])?;
         Ok(along.iter().find(|(k, _)| *k == LATENT as f64).map(|(_, values)| values[0]))
     };
-    Ok(at(0)?.zip(at(member)?).map(|(without, with)| 100.0 * (with - without) / without))
+    let plain = exact.labelled(&Noise::None.label()).map(at).transpose()?.flatten();
+    Ok(plain.zip(at(member)?).map(|(without, with)| relative([without, with])))
 }
 
 /// The change of the accuracy of a ridge probe of the latent by seed, in percent of that without masks.
 fn gains(trained: &Curves<'_>, member: usize) -> Result<Vec<f64>> {
-    let pairs = trained.paired("ridge_accuracy", [[0, 0], [member, 0]])?;
-    Ok(pairs.into_iter().map(|[without, with]| 100.0 * (with - without) / without).collect())
+    let Some(plain) = trained.labelled(&Noise::None.label()) else { return Ok(vec![]) };
+    let pairs = trained.paired("ridge_accuracy", [plain, 0], trained, [member, 0])?;
+    Ok(pairs.into_iter().map(relative).collect())
 }

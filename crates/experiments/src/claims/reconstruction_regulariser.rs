@@ -9,8 +9,8 @@ use crate::lbr::{autoencoders, cifar10, fashion, grid, mlpae};
 use crate::statistics::interval;
 use crate::sweep::figures::{Measure, families_over_members};
 use crate::sweep::trends::{Finding, above, all_hold, judged, listed};
-use crate::sweep::{Curves, Kept};
-use crate::{Profile, Result};
+use crate::sweep::{Curves, Evidence, Kept};
+use crate::{Error, Profile, Result};
 use runs::run::Objective;
 use runs::store::Results;
 
@@ -75,38 +75,35 @@ impl Experiment for ReconstructionRegulariser {
         let all = Curves::all(results)?;
         let mut rows = Vec::new();
         for alone in all.iter().filter(|curves| curves.variant.ends_with(ALONE)) {
-            let Some(both) =
-                all.iter().find(|other| other.data == alone.data && !other.variant.ends_with(ALONE))
-            else {
-                continue;
-            };
-            let (mut holds, mut got) = (Vec::new(), Vec::new());
-            for (member, (label, _)) in alone.members.iter().enumerate() {
-                let accuracies = [alone, both].map(|curves| curves.at("test_accuracy", member, 0));
-                let [without, with] = accuracies;
-                let gains: Vec<f64> =
-                    with?.iter().zip(without?).map(|(with, without)| with - without).collect();
-                if gains.is_empty() {
-                    continue;
-                }
-                let gain = interval(&gains);
-                // That it does not help is that a gain worth having is excluded.
-                holds.push(match above(&gain, 0.0) {
-                    Some(true) => Some(false),
-                    _ if gain.high < WORTH_HAVING => Some(true),
-                    _ => None,
-                });
-                got.push(format!("{label}: {:+.1} points", gain.times(100.0)));
-            }
-            let finding = (!got.is_empty()).then(|| Finding { holds: all_hold(holds), got: listed(got) });
+            let both = all.iter().find(|other| other.data == alone.data && !other.variant.ends_with(ALONE));
+            let of = Evidence::of(alone);
+            let finding = gains(&of, both);
             rows.push(judged(
                 "LBR E7",
                 format!("reconstruction does not help an encoder that learns from labels ({})", alone.data),
                 "accuracy of the linear head less than half a point better with reconstruction, by the 95 % interval, every L".into(),
                 finding,
-                alone.most_seeds()?,
-            ));
+                of.n(),
+            )?);
         }
         Ok(rows)
     }
+}
+
+/// Whether a gain worth having is excluded for every encoder, by paired seeds.
+fn gains(of: &Evidence<'_, '_>, both: Option<&Curves<'_>>) -> Result<Finding> {
+    let both = both.ok_or_else(|| Error::NotRun("the grid has no encoders with reconstruction".into()))?;
+    let (mut holds, mut got) = (Vec::new(), Vec::new());
+    for (member, (label, _)) in of.curves.members.iter().enumerate() {
+        let other = Evidence::of(both).labelled(label)?;
+        let pairs = of.paired_with("test_accuracy", [member, 0], both, [other, 0])?;
+        let gain = interval(&pairs.iter().map(|[without, with]| with - without).collect::<Vec<f64>>());
+        holds.push(match above(&gain, 0.0) {
+            Some(true) => Some(false),
+            _ if gain.high < WORTH_HAVING => Some(true),
+            _ => None,
+        });
+        got.push(format!("{label}: {:+.1} points", gain.times(100.0)));
+    }
+    Ok(Finding { holds: all_hold(holds), got: listed(got) })
 }

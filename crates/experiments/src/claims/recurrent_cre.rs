@@ -9,10 +9,10 @@ use crate::experiment::Experiment;
 use crate::families::{THREE, fc_m, seeds};
 use crate::grid::{Family, Grid, Member};
 use crate::statistics::interval;
-use crate::sweep::Curves;
 use crate::sweep::figures::{ACCURACY, MSE, measures_over_members, of_each};
 use crate::sweep::trends::{Finding, above, judged};
-use crate::{Profile, Result};
+use crate::sweep::{Curves, Evidence};
+use crate::{Error, Profile, Result};
 use runs::run::Learner;
 use runs::store::Results;
 
@@ -62,27 +62,30 @@ impl Experiment for RecurrentCre {
             .iter()
             .map(|curves| {
                 let claim = format!("feedback of the error eases the trade-off ({})", curves.variant);
-                smaller_cost(curves, (0, curves.members.len() - 1), ("Q9", claim))
+                let ends = [curves.members.first(), curves.members.last()];
+                smaller_cost(curves, ends.map(|of| of.map_or("", |(label, _)| label)), ("Q9", claim))
             })
             .collect()
     }
 }
 
-/// The claim that one member's loss of accuracy from λ = 0 to λ = 1 is smaller than another's, by paired seeds.
+/// The claim that the second member's loss of accuracy from λ = 0 to λ = 1 is smaller than the first's, by paired seeds.
 pub(super) fn smaller_cost(
     curves: &Curves<'_>,
-    (of, than): (usize, usize),
+    [first, second]: [&str; 2],
     (source, claim): (&str, String),
 ) -> Result<Row> {
-    let costs = |member| curves.of_member("cost_in_accuracy", member);
-    let gains: Vec<f64> =
-        costs(of)?.into_iter().zip(costs(than)?).map(|(first, second)| first - second).collect();
-    let finding = (!gains.is_empty()).then(|| {
-        let gain = interval(&gains);
-        let (first, second) = (&curves.members[of].0, &curves.members[than].0);
+    let of = Evidence::of(curves);
+    let shrinks = || -> Result<Finding> {
+        if first == second {
+            return Err(Error::NotRun(format!("the grid has nothing but {first} to compare")));
+        }
+        let members = [of.labelled(first)?, of.labelled(second)?];
+        let pairs = of.paired_members("cost_in_accuracy", members)?;
+        let gain = interval(&pairs.iter().map(|[first, second]| first - second).collect::<Vec<f64>>());
         let got = format!("{first} to {second}: the loss shrinks by {:+.1} points", gain.times(100.0));
-        Finding { holds: above(&gain, 0.0), got }
-    });
+        Ok(Finding { holds: above(&gain, 0.0), got })
+    };
     let expected = "accuracy(0) - accuracy(1) shrinks, 95 % interval above 0".to_owned();
-    Ok(judged(source, claim, expected, finding, gains.len()))
+    judged(source, claim, expected, shrinks(), of.n())
 }

@@ -14,7 +14,7 @@ use crate::grid::{Grid, Variant};
 use crate::statistics::{interval, median};
 use crate::sweep::figures::{figure, lambda_axis, of_each, panel, spread};
 use crate::sweep::trends::{Finding, above, all_hold, judged, listed};
-use crate::sweep::{self, Curves, Kept};
+use crate::sweep::{self, Curves, Evidence, Kept};
 use crate::{Error, Profile, Result};
 use runs::run::Learner;
 use runs::store::{Coordinates, Dimension, FinishedRun, Results, Values, Variable};
@@ -46,6 +46,8 @@ impl Experiment for RepresentationSimilarity {
     fn results(grid: &Grid, finished: &Finished<'_>) -> Result<Results> {
         let mut results = sweep::collect(grid, finished, Kept::NUMBERS)?;
         let (mut columns, mut layers) = (BTreeMap::<&str, Vec<f64>>::new(), Vec::new());
+        let place = |end: f64| grid.lambdas.iter().position(|&lambda| lambda == end);
+        let [classifier, autoencoder] = [0.0, 1.0].map(place);
         for variant in grid.variants().filter(|variant| finished.data.open.contains_key(variant.data)) {
             for member in 0..grid.n_members() {
                 let of = Of { grid, finished, variant: &variant, member };
@@ -60,16 +62,17 @@ impl Experiment for RepresentationSimilarity {
                 for layer in 0..layers.len() {
                     for lambda in 0..grid.lambdas.len() {
                         for seed in 0..grid.seeds.len() {
+                            let next = (seed + 1) % grid.seeds.len();
                             let others = [
-                                (0, seed),
-                                (grid.lambdas.len() - 1, seed),
-                                (lambda, (seed + 1) % grid.seeds.len()),
+                                classifier.map(|end| (end, seed)),
+                                autoencoder.map(|end| (end, seed)),
+                                (next != seed).then_some((lambda, next)),
                             ];
                             for ((name, _), other) in TO.into_iter().zip(others) {
-                                let both = [(lambda, seed), other]
-                                    .map(|at| all.get(&at).and_then(|of| of.get(layer)));
+                                let both = [Some((lambda, seed)), other]
+                                    .map(|at| all.get(&at?).and_then(|of| of.get(layer)));
                                 let alike = match both {
-                                    [Some((_, x)), Some((_, y))] if name != TO[2].0 || other.1 != seed => {
+                                    [Some((_, x)), Some((_, y))] => {
                                         theory::debiased_cka(x.view(), y.view())?
                                     }
                                     _ => f64::NAN,
@@ -115,27 +118,30 @@ impl Experiment for RepresentationSimilarity {
         for curves in &Curves::all(results)? {
             let Some(last) = curves.measures("to_autoencoder/").pop() else { continue };
             let seeds = last.replace("to_autoencoder", "to_other_seed");
-            let (mut holds, mut got, mut n) = (Vec::new(), Vec::new(), 0);
-            for (member, (label, _)) in curves.members.iter().enumerate() {
-                let ends = curves.at(&last, member, 0)?;
-                let mut between = curves.at(&seeds, member, 0)?;
-                between.extend(curves.at(&seeds, member, curves.last())?);
-                if ends.is_empty() || between.is_empty() {
-                    continue;
-                }
-                n = n.max(ends.len());
-                let of = interval(&ends);
-                holds.push(above(&of, median(&between)).map(|nearer| !nearer));
-                got.push(format!("{label}: {of:.2} between the ends, {:.2} between seeds", median(&between)));
-            }
-            let finding = (!got.is_empty()).then(|| Finding { holds: all_hold(holds), got: listed(got) });
+            let of = Evidence::of(curves);
+            let finding = differ(&of, [&last, &seeds]);
             let claim =
                 format!("classifier and autoencoder differ more than two seeds do ({})", curves.variant);
             let expected = "CKA of z at λ = 0 and 1 below that of two seeds, 95 % interval".to_owned();
-            rows.push(judged("C7", claim, expected, finding, n));
+            rows.push(judged("C7", claim, expected, finding, of.n())?);
         }
         Ok(rows)
     }
+}
+
+/// Whether the latents of both ends are less alike than those of two seeds, for every member.
+fn differ(of: &Evidence<'_, '_>, [to_autoencoder, to_other_seed]: [&str; 2]) -> Result<Finding> {
+    let (mut holds, mut got) = (Vec::new(), Vec::new());
+    let [first, last] = of.lambdas([0.0, 1.0])?;
+    for (member, (label, _)) in of.curves.members.iter().enumerate() {
+        let ends = interval(&of.at(to_autoencoder, member, first)?);
+        let mut between = of.at(to_other_seed, member, first)?;
+        between.extend(of.at(to_other_seed, member, last)?);
+        let between = median(&between);
+        holds.push(above(&ends, between).map(|nearer| !nearer));
+        got.push(format!("{label}: {ends:.2} between the ends, {between:.2} between seeds"));
+    }
+    Ok(Finding { holds: all_hold(holds), got: listed(got) })
 }
 
 /// The runs of one member.

@@ -9,8 +9,8 @@ use crate::lbr::{autoencoders, cifar10, fashion, grid, mlpae};
 use crate::statistics::median;
 use crate::sweep::figures::{figure, panel};
 use crate::sweep::trends::{Finding, judged, listed};
-use crate::sweep::{Curves, Kept};
-use crate::{Profile, Result};
+use crate::sweep::{Curves, Evidence, Kept};
+use crate::{Error, Profile, Result};
 use runs::run::{Network, Objective};
 use runs::store::Results;
 
@@ -98,39 +98,48 @@ impl Experiment for SpectrumOverTraining {
     fn rows(results: &Results) -> Result<Vec<Row>> {
         let mut rows = Vec::new();
         for curves in &Curves::all(results)? {
-            let (mut holds, mut got) = (true, Vec::new());
-            for (member, (label, _)) in curves.members.iter().enumerate() {
-                let epochs = observed(curves, member)?;
-                let mut learned = Vec::new();
-                for &epoch in &epochs {
-                    let of =
-                        |name: &str| curves.after(name, [member, 0], epoch).map(|values| median(&values));
-                    let [count, last] = [of("modes_learned")?, of("last_mode")?];
-                    learned.push((epoch, count, last));
-                }
-                let trained: Vec<_> = learned.iter().filter(|(epoch, ..)| *epoch > 0).collect();
-                let (Some(first), Some(end)) = (trained.first(), trained.last()) else { continue };
-                // From the top: few gaps among the ranks that are learned.
-                holds &= end.1 > first.1 && end.2 <= 1.5 * end.1 + 2.0;
-                holds &= trained.windows(2).all(|pair| pair[1].1 >= 0.9 * pair[0].1);
-                let words = learned
-                    .iter()
-                    .map(|(epoch, count, last)| format!("{count:.0} up to rank {last:.0} after {epoch}"));
-                got.push(format!("{label}: {}", words.collect::<Vec<_>>().join(", ")));
-            }
-            let finding = (!got.is_empty()).then(|| Finding { holds: Some(holds), got: listed(got) });
+            let of = Evidence::of(curves);
+            let finding = downward(&of);
             let expected = "the number of eigenvectors of which at most half is missed grows over epochs, and their last \
                             rank is at most 1.5 times their number";
             let claim = format!("eigenvectors are learned from the largest downward ({})", curves.variant);
-            rows.push(judged("LBR 2", claim, expected.into(), finding, curves.most_seeds()?));
+            rows.push(judged("LBR 2", claim, expected.into(), finding, of.n())?);
         }
         Ok(rows)
     }
 }
 
+/// Whether every autoencoder learns more eigenvectors over the epochs, and those of the largest variance first.
+fn downward(of: &Evidence<'_, '_>) -> Result<Finding> {
+    let (curves, mut holds, mut got) = (of.curves, true, Vec::new());
+    for (member, (label, _)) in curves.members.iter().enumerate() {
+        of.at("test_mse", member, 0)?;
+        let mut learned = Vec::new();
+        for epoch in observed(curves, member)? {
+            let after = |name: &str| curves.after(name, [member, 0], epoch).map(|values| median(&values));
+            learned.push((epoch, after("modes_learned")?, after("last_mode")?));
+        }
+        let trained: Vec<_> = learned.iter().filter(|(epoch, ..)| *epoch > 0).collect();
+        let [first, .., end] = trained.as_slice() else {
+            return Err(Error::NotRun(format!("the grid has no two epochs of {label} that were measured")));
+        };
+        // From the top: few gaps among the ranks that are learned.
+        holds &= end.1 > first.1 && end.2 <= 1.5 * end.1 + 2.0;
+        holds &= trained.windows(2).all(|pair| pair[1].1 >= 0.9 * pair[0].1);
+        let words = learned
+            .iter()
+            .map(|(epoch, count, last)| format!("{count:.0} up to rank {last:.0} after {epoch}"));
+        got.push(format!("{label}: {}", words.collect::<Vec<_>>().join(", ")));
+    }
+    Ok(Finding { holds: Some(holds), got: listed(got) })
+}
+
 /// The epochs after which the spectrum was measured.
 fn observed(curves: &Curves<'_>, member: usize) -> Result<Vec<usize>> {
     let mut epochs = Vec::new();
+    if !curves.has("modes_learned") {
+        return Ok(epochs);
+    }
     for epoch in 0..=curves.epochs {
         if !curves.after("modes_learned", [member, 0], epoch)?.is_empty() {
             epochs.push(epoch);

@@ -5,12 +5,12 @@ use report::{Axis, Plate, Row, Scale, Series, Shape, Style};
 use crate::experiment::Experiment;
 use crate::families::seeds;
 use crate::grid::{Family, Grid};
-use crate::lbr::{cifar10, fashion, grid, recognition, tiny_imagenet};
+use crate::lbr::{cifar10, fashion, grid, held_out, recognition, tiny_imagenet};
 use crate::statistics::{interval, mean};
 use crate::sweep::figures::{crossed, figure, panel};
 use crate::sweep::trends::{Finding, above, judged};
-use crate::sweep::{Curves, Kept};
-use crate::{Profile, Result};
+use crate::sweep::{Curves, Evidence, Kept};
+use crate::{Error, Profile, Result};
 use runs::run::{Recogniser, RecognitionLoss};
 use runs::store::Results;
 use runs::subspaces::{Bound, Seen};
@@ -55,7 +55,8 @@ impl Experiment for SubspaceRecognition {
     fn grid(profile: Profile) -> Grid {
         let mlp = Recogniser::Mlp { depth: 4 };
         let resnet9 = |narrower| Recogniser::Resnet9 { narrower };
-        let on = |families: [Family; 2], data: Vec<_>| families.map(|family| family.on(data.clone()));
+        let on =
+            |families: [Family; 2], data: Vec<_>| families.map(|family| family.on(held_out(data.clone())));
         let families: Vec<Family> = match profile {
             Profile::Smoke => on(both("MLP", mlp, 2, [50, 1]), vec![fashion(profile)]).into(),
             Profile::Quick => [
@@ -132,41 +133,40 @@ impl Experiment for SubspaceRecognition {
         let mut rows = Vec::new();
         for (top, bottom) in pairs(&all) {
             let name = top.variant.trim_end_matches(&format!(", {TOP}"));
-            let [high, low] = [nearest(top, NEAR_ALL)?, nearest(bottom, A_FIFTH)?];
-            let finding = match (high, low) {
-                (Some(high), Some(low)) => {
-                    let [of_top, of_bottom] =
-                        [top.at("test_accuracy", high, 0)?, bottom.at("test_accuracy", low, 0)?];
-                    let gaps: Vec<f64> =
-                        of_bottom.iter().zip(&of_top).map(|(bottom, top)| bottom - top).collect();
-                    let gap = interval(&gaps);
-                    let shares = [mean(&top.at("share", high, 0)?), mean(&bottom.at("share", low, 0)?)];
-                    Some(Finding {
-                        holds: above(&gap, 0.0),
-                        got: format!(
-                            "bottom at {:.0} %: {:.1} %, top at {:.0} %: {:.1} %; gap {:+.1} points",
-                            100.0 * shares[1],
-                            100.0 * mean(&of_bottom),
-                            100.0 * shares[0],
-                            100.0 * mean(&of_top),
-                            gap.times(100.0)
-                        ),
-                    })
-                }
-                _ => None,
-            };
-            let n = top.most_seeds()?;
+            let of = Evidence::of(top);
+            let finding = gap(&of, bottom);
             rows.push(judged(
                 "LBR 1",
                 format!("a fifth of the variance from below beats nine tenths from above ({name})"),
                 "accuracy of the bottom nearest 20 % above that of the top nearest 90 %, 95 % interval"
                     .into(),
                 finding,
-                n,
-            ));
+                of.n(),
+            )?);
         }
         Ok(rows)
     }
+}
+
+/// Whether the bottom of the spectrum is recognised better than the top, by paired seeds.
+fn gap(top: &Evidence<'_, '_>, bottom: &Curves<'_>) -> Result<Finding> {
+    let missing = |what: &str| Error::NotRun(format!("the grid has no {what} of the variance"));
+    let high = nearest(top.curves, NEAR_ALL)?.ok_or_else(|| missing(TOP))?;
+    let low = nearest(bottom, A_FIFTH)?.ok_or_else(|| missing(BOTTOM))?;
+    let pairs = top.paired_with("test_accuracy", [high, 0], bottom, [low, 0])?;
+    let gap = interval(&pairs.iter().map(|[top, bottom]| bottom - top).collect::<Vec<f64>>());
+    let average = |of: &Curves<'_>, name, member| Ok::<f64, Error>(100.0 * mean(&of.at(name, member, 0)?));
+    Ok(Finding {
+        holds: above(&gap, 0.0),
+        got: format!(
+            "bottom at {:.0} %: {:.1} %, top at {:.0} %: {:.1} %; gap {:+.1} points",
+            average(bottom, "share", low)?,
+            average(bottom, "test_accuracy", low)?,
+            average(top.curves, "share", high)?,
+            average(top.curves, "test_accuracy", high)?,
+            gap.times(100.0)
+        ),
+    })
 }
 
 /// The family of the top with that of the bottom.

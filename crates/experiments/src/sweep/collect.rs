@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ndarray::ArrayView2;
-use serde_json::json;
+use serde_json::{Value, json};
 use theory::LinearFront;
 
 use super::along;
@@ -143,26 +143,12 @@ impl<'a> Collected<'a> {
         self.dimension("seed", "seed, shared by all points", seeds);
         let epochs = (0..=grid.n_epochs()).map(f64::from).collect::<Vec<f64>>();
         self.dimension("epoch", "epochs of training", epochs);
-        let families: Vec<_> = self
-            .variants
-            .iter()
-            .map(|variant| {
-                let family = variant.family;
-                let members: Vec<_> =
-                    family.members.iter().map(|member| json!([member.label, member.number])).collect();
-                let steps = variant.data.train / family.batch * family.epochs as usize;
-                json!({
-                    "member": family.member, "members": members, "epochs": family.epochs, "steps": steps,
-                    "data": variant.data.label(), "train": variant.data.train, "test": variant.data.test,
-                })
-            })
-            .collect();
         let mut classes = Vec::new();
         for variant in &self.variants {
             classes.push(json!(self.images(variant)?.classes));
         }
         self.results.attributes.insert("classes".into(), json!(classes).to_string());
-        self.results.attributes.insert("families".into(), json!(families).to_string());
+        self.results.attributes.insert("families".into(), families(&self.variants).to_string());
         let absent: Vec<_> = absent
             .iter()
             .map(|variant| {
@@ -337,8 +323,22 @@ impl<'a> Collected<'a> {
     }
 }
 
+/// What [`Curves`](super::Curves) reads of every variant.
+pub(super) fn families(variants: &[Variant<'_>]) -> Value {
+    let families = variants.iter().map(|Variant { family, data }| {
+        let members: Vec<_> =
+            family.members.iter().map(|member| json!([member.label, member.number])).collect();
+        let steps = data.train / family.batch * family.epochs as usize;
+        json!({
+            "member": family.member, "members": members, "epochs": family.epochs, "steps": steps,
+            "data": data.label(), "train": data.train, "test": data.test,
+        })
+    });
+    families.collect()
+}
+
 /// Numbers of the exact linear CRE of the same latent size: name and description.
-const LINEAR: [(&str, &str); 4] = [
+pub(super) const LINEAR: [(&str, &str); 4] = [
     ("linear_mse", "test MSE of the exact linear CRE of the same latent size"),
     ("linear_accuracy", "test accuracy of the exact linear CRE of the same latent size"),
     ("linear_train_mse", "its MSE on the training images"),

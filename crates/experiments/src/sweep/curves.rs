@@ -83,15 +83,30 @@ impl<'a> Curves<'a> {
         self.slice(measure, self.point(member, lambda), self.n_seeds).map(finite)
     }
 
-    /// Pairs of values of a measure at two points, for the seeds that both have.
+    /// Pairs of values of a measure at a point `[member, λ]` and at one of another variant of the grid, or of this one,
+    /// for the seeds that both have.
     ///
     /// # Errors
     /// [`Error::Missing`] if there is no such measure.
-    pub fn paired(&self, measure: &str, points: [[usize; 2]; 2]) -> Result<Vec<[f64; 2]>> {
-        let of = |[member, lambda]: [usize; 2]| self.slice(measure, self.point(member, lambda), self.n_seeds);
-        let [a, b] = points.map(of);
-        let pairs = a?.iter().zip(b?).map(|(&a, &b)| [a, b]);
-        Ok(pairs.filter(|pair| pair.iter().all(|x| x.is_finite())).collect())
+    pub fn paired(
+        &self,
+        measure: &str,
+        own: [usize; 2],
+        other: &Curves<'_>,
+        others: [usize; 2],
+    ) -> Result<Vec<[f64; 2]>> {
+        let own = self.slice(measure, self.point(own[0], own[1]), self.n_seeds)?;
+        Ok(pairs(own, other.slice(measure, other.point(others[0], others[1]), other.n_seeds)?))
+    }
+
+    /// Pairs of values of a trade-off of two members, for the seeds that both have.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] if there is no such measure.
+    pub fn paired_members(&self, measure: &str, members: [usize; 2]) -> Result<Vec<[f64; 2]>> {
+        let of = |member| self.slice(measure, self.index * self.n_members + member, self.n_seeds);
+        let [a, b] = members.map(of);
+        Ok(pairs(a?, b?))
     }
 
     /// The values of a trade-off of one member, one for each seed.
@@ -169,20 +184,6 @@ impl<'a> Curves<'a> {
         Ok(self.at("diverged", member, lambda)?.into_iter().filter(|&diverged| diverged == 0.0).count())
     }
 
-    /// The largest number of seeds at a point.
-    ///
-    /// # Errors
-    /// As [`Curves::n`].
-    pub fn most_seeds(&self) -> Result<usize> {
-        let mut most = 0;
-        for member in 0..self.members.len() {
-            for lambda in 0..self.lambdas.len() {
-                most = most.max(self.n(member, lambda)?);
-            }
-        }
-        Ok(most)
-    }
-
     /// The place of a member by its number.
     pub fn member(&self, number: f64) -> Option<usize> {
         self.members.iter().position(|(_, own)| *own == number)
@@ -198,11 +199,6 @@ impl<'a> Curves<'a> {
         self.lambdas.iter().position(|&lambda| lambda == value)
     }
 
-    /// The place of λ = 1.
-    pub fn last(&self) -> usize {
-        self.lambdas.len() - 1
-    }
-
     fn point(&self, member: usize, lambda: usize) -> usize {
         (self.index * self.n_members + member) * self.lambdas.len() + lambda
     }
@@ -215,6 +211,12 @@ impl<'a> Curves<'a> {
             _ => Err(Error::Missing(measure.into())),
         }
     }
+}
+
+/// Pairs of values that stand at the same seed; those of which one is not finite are left out.
+fn pairs(a: &[f64], b: &[f64]) -> Vec<[f64; 2]> {
+    let pairs = a.iter().zip(b).map(|(&a, &b)| [a, b]);
+    pairs.filter(|pair| pair.iter().all(|x| x.is_finite())).collect()
 }
 
 fn finite(values: &[f64]) -> Vec<f64> {

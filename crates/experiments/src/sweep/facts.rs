@@ -2,11 +2,11 @@
 
 use report::{Row, Verdict};
 
-use super::Curves;
 use super::curves::attribute;
 use super::trends::{ENOUGH_SEEDS, listed};
-use crate::Result;
+use super::{Curves, Evidence};
 use crate::statistics::{median, range};
+use crate::{Error, Result};
 use runs::store::Results;
 
 /// After fewer steps a head need not have learned anything yet.
@@ -28,44 +28,76 @@ pub fn exact_facts(curves: &Curves<'_>) -> Result<Vec<Row>> {
     };
     let exact = |met| if met { Verdict::ExactMet } else { Verdict::ExactMissed };
     let (mut entropies, mut accuracies) = (Vec::new(), Vec::new());
-    let (mut heads_learn, mut learned) = (true, Vec::new());
-    for (member, (label, _)) in curves.members.iter().enumerate() {
+    for member in 0..curves.members.len() {
         for lambda in 0..curves.lambdas.len() {
             entropies.extend(curves.at("initial_cross_entropy", member, lambda)?);
             accuracies.extend(curves.at("initial_accuracy", member, lambda)?);
         }
-        let [before, after] = ["initial_mse", "test_mse"].map(|name| curves.median(name, member, 0));
-        let entropy = curves.median("train_cross_entropy", member, curves.last())?;
-        let (before, after) = (before?, after?);
-        if before.is_nan() || entropy.is_nan() {
-            continue;
-        }
-        heads_learn &= after < before && entropy < 10f64.ln();
-        learned.push(format!("{label}: MSE {before:.3} -> {after:.3}, CE {entropy:.2}"));
     }
     let ((low, high), accuracy, n) = (range(&entropies), median(&accuracies), entropies.len());
-    let got = format!("cross-entropy {low:.2} to {high:.2}, median accuracy {accuracy:.3}");
     let untrained = low >= 2.2 && high <= 2.6 && (0.05..=0.2).contains(&accuracy);
-    let mut facts = vec![fact(
+    let (got, verdict) = match n {
+        0 => ("no run finished".into(), Verdict::NotRun),
+        _ => {
+            let got = format!("cross-entropy {low:.2} to {high:.2}, median accuracy {accuracy:.3}");
+            (got, exact(untrained))
+        }
+    };
+    let untrained = fact(
         "A6",
         "before training nothing is known",
         "cross-entropy within 2.2 to 2.6, accuracy within 0.05 to 0.2",
         got,
         n,
-        exact(untrained),
-    )];
-    if !learned.is_empty() {
-        let n = learned.len();
-        facts.push(fact(
-            "A5",
-            "heads learn also when λ hides their loss from the encoder",
-            "MSE falls at λ = 0; cross-entropy below ln 10 at λ = 1",
-            listed(learned),
-            n,
-            if curves.steps < ENOUGH_STEPS { Verdict::NotRun } else { exact(heads_learn) },
-        ));
+        verdict,
+    );
+    let (got, n, verdict) = match heads_learn(curves) {
+        Err(Error::NotRun(missing)) => (missing, 0, Verdict::NotRun),
+        Err(error) => return Err(error),
+        Ok((_, learned)) if curves.steps < ENOUGH_STEPS => {
+            let n = learned.len();
+            (format!("{}; {} steps are too few", listed(learned), curves.steps), n, Verdict::Undecided)
+        }
+        Ok((met, learned)) => {
+            let n = learned.len();
+            (listed(learned), n, exact(met))
+        }
+    };
+    let heads = fact(
+        "A5",
+        "heads learn also when λ hides their loss from the encoder",
+        "MSE falls at λ = 0; cross-entropy below ln 10 at λ = 1",
+        got,
+        n,
+        verdict,
+    );
+    Ok(vec![untrained, heads])
+}
+
+/// Whether both heads of every member learned at the λ that hides their loss from the encoder, with the numbers; a
+/// member without a finished run is left out while there is another.
+fn heads_learn(curves: &Curves<'_>) -> Result<(bool, Vec<String>)> {
+    let of = Evidence::of(curves);
+    let [first, last] = of.lambdas([0.0, 1.0])?;
+    let (mut met, mut learned, mut missing) = (true, Vec::new(), None);
+    for (member, (label, _)) in curves.members.iter().enumerate() {
+        let one = || -> Result<[f64; 3]> {
+            let [before, after] = ["initial_mse", "test_mse"].map(|name| of.median(name, member, first));
+            Ok([before?, after?, of.median("train_cross_entropy", member, last)?])
+        };
+        match one() {
+            Err(error @ Error::NotRun(_)) => missing = Some(error),
+            other => {
+                let [before, after, entropy] = other?;
+                met &= after < before && entropy < 10f64.ln();
+                learned.push(format!("{label}: MSE {before:.3} -> {after:.3}, CE {entropy:.2}"));
+            }
+        }
     }
-    Ok(facts)
+    match missing {
+        Some(missing) if learned.is_empty() => Err(missing),
+        _ => Ok((met, learned)),
+    }
 }
 
 /// What a reader must know before trusting the curves.

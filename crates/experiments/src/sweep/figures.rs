@@ -88,18 +88,19 @@ fn synergy_and_cost(curves: &Curves<'_>) -> Result<String> {
             }
             Ok(Some(format!("{:+.1}", interval(&values).times(100.0))))
         };
-        let [Some(s_r), Some(s_c), Some(t_mse), Some(t_accuracy)] = [
-            of("synergy_for_reconstruction")?,
-            of("synergy_for_classification")?,
-            of("cost_in_mse")?,
-            of("cost_in_accuracy")?,
-        ] else {
+        let (Some(t_mse), Some(t_accuracy), Some(last)) =
+            (of("cost_in_mse")?, of("cost_in_accuracy")?, curves.lambda(1.0))
+        else {
             continue;
         };
-        let dead = curves.median("dead_units", member, curves.last())?;
+        let dead = curves.median("dead_units", member, last)?;
+        // Without a mixture of the two tasks there is no synergy to speak of.
+        let synergies = match (of("synergy_for_reconstruction")?, of("synergy_for_classification")?) {
+            (Some(s_r), Some(s_c)) => format!("S_r {s_r} %, S_c {s_c} points, "),
+            _ => String::new(),
+        };
         text += &format!(
-            " {label}: S_r {s_r} %, S_c {s_c} points, T {t_mse} % of MSE(1) and {t_accuracy} points; {dead:.0} dead \
-             units at λ = 1."
+            " {label}: {synergies}T {t_mse} % of MSE(1) and {t_accuracy} points; {dead:.0} dead units at λ = 1."
         );
     }
     if !text.is_empty() {
@@ -262,8 +263,9 @@ fn linear_fronts(curves: &Curves<'_>) -> Result<Vec<Series>> {
                 points.push(Point::new(mse, accuracy));
             }
         }
-        let reached = curves.at("test_mse", member, curves.last())?;
-        let exact = curves.exact("linear_mse", member, curves.last())?;
+        let most = curves.lambdas.len() - 1;
+        let reached = curves.at("test_mse", member, most)?;
+        let exact = curves.exact("linear_mse", member, most)?;
         // So many linear numbers hold nearly the whole image, and would only squeeze the figure.
         if !reached.is_empty() && LARGE * exact < mean(&reached) {
             continue;

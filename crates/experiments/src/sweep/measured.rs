@@ -85,10 +85,12 @@ pub(super) fn measured(
     for (set, mse, accuracy) in
         [("validation", "selected_mse", "selected_accuracy"), ("test", "faithful_mse", "faithful_accuracy")]
     {
-        let trained = done.epochs.iter().skip(1);
-        let best = trained.min_by(|a, b| loss(a, set).total_cmp(&loss(b, set))).unwrap_or(last);
-        measured.insert(mse, at(best, "test_mse"));
-        measured.insert(accuracy, at(best, "test_accuracy"));
+        let trained = done.epochs.iter().skip(1).filter(|epoch| loss(epoch, set).is_finite());
+        // Without such images no epoch is selected.
+        if let Some(best) = trained.min_by(|a, b| loss(a, set).total_cmp(&loss(b, set))) {
+            measured.insert(mse, at(best, "test_mse"));
+            measured.insert(accuracy, at(best, "test_accuracy"));
+        }
     }
     let [of_mean, of_class_mean] = references;
     let mse = at(last, "test_mse");

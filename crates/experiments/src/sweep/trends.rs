@@ -6,13 +6,13 @@ mod latent;
 
 pub use capacity::{T5, T6, T7, T9};
 pub use lambda::{C8, T1, T2, T3, T4, no_synergy};
-pub use latent::{DETAIL, T8, T10, T11};
+pub use latent::{DETAIL, NO_MASK, T8, T10, T11};
 
 use report::{Row, Verdict};
 
-use super::Curves;
-use crate::Result;
+use super::{Curves, Evidence};
 use crate::statistics::Interval;
+use crate::{Error, Result};
 use runs::store::Results;
 
 /// Fewer seeds decide nothing (section 6.3).
@@ -52,9 +52,9 @@ pub struct Trend {
     /// The claim.
     pub claim: &'static str,
     /// What is expected.
-    pub expected: fn(&Tier) -> String,
-    /// What the medians say; `None` if the grid lacks the points.
-    pub find: fn(&Curves<'_>, &Tier) -> Result<Option<Finding>>,
+    pub expected: fn(&Curves<'_>, &Tier) -> String,
+    /// What the medians say; `None` for a family that the claim is not about.
+    pub find: fn(&Evidence<'_, '_>, &Tier) -> Result<Option<Finding>>,
 }
 
 /// The verdicts of these trends on every variant.
@@ -62,37 +62,69 @@ pub struct Trend {
 /// # Errors
 /// If the results are not those of a grid.
 pub fn rows(results: &Results, trends: &[&Trend]) -> Result<Vec<Row>> {
-    let mut rows: Vec<(&str, Row)> = Vec::new();
+    let mut rows: Vec<(&str, bool, Row)> = Vec::new();
     for curves in &Curves::all(results)? {
         let tier = Tier::of(curves);
         for trend in trends {
             let claim = format!("{} ({}, {})", trend.claim, curves.variant, tier.name);
-            let finding = (trend.find)(curves, &tier)?;
-            let expected = (trend.expected)(&tier);
-            rows.push((trend.source, judged(trend.source, claim, expected, finding, curves.most_seeds()?)));
+            let expected = (trend.expected)(curves, &tier);
+            let of = Evidence::of(curves);
+            let finding = (trend.find)(&of, &tier).transpose();
+            let speaks = finding.is_some();
+            let finding = finding.unwrap_or_else(|| Err(Error::NotRun("the grid has no such family".into())));
+            rows.push((trend.source, speaks, judged(trend.source, claim, expected, finding, of.n())?));
         }
     }
-    // A trend that speaks of some families is not missing from the others.
-    let ran = |source: &str| rows.iter().any(|(of, row)| *of == source && row.verdict != Verdict::NotRun);
-    let kept: Vec<bool> = rows.iter().map(|(of, row)| row.verdict != Verdict::NotRun || !ran(of)).collect();
-    Ok(rows.into_iter().zip(kept).filter(|(_, kept)| *kept).map(|((_, row), _)| row).collect())
+    // A trend that is not about some families is not missing from them.
+    let spoken = |source: &str| rows.iter().any(|(of, speaks, _)| *of == source && *speaks);
+    let kept: Vec<bool> = rows.iter().map(|(of, speaks, _)| *speaks || !spoken(of)).collect();
+    Ok(rows.into_iter().zip(kept).filter(|(_, kept)| *kept).map(|((.., row), _)| row).collect())
 }
 
-/// The verdict on a finding: undecided below [`ENOUGH_SEEDS`], not run where there is none.
-pub fn judged(source: &str, claim: String, expected: String, finding: Option<Finding>, n: usize) -> Row {
-    let (got, verdict) = match finding {
-        None => ("the grid lacks the points".into(), Verdict::NotRun),
-        Some(Finding { got, .. }) if n < ENOUGH_SEEDS => (got, Verdict::Undecided),
-        Some(Finding { holds: Some(true), got }) => (got, Verdict::Holds),
-        Some(Finding { holds: Some(false), got }) => (got, Verdict::DoesNotHold),
-        Some(Finding { holds: None, got }) => (got, Verdict::Undecided),
+/// The verdict on a finding over `n` seeds: undecided below [`ENOUGH_SEEDS`], not run where something is missing, which
+/// is then named.
+///
+/// # Errors
+/// If the finding failed for any reason but [`Error::NotRun`].
+pub fn judged(
+    source: &str,
+    claim: String,
+    expected: String,
+    finding: Result<Finding>,
+    n: usize,
+) -> Result<Row> {
+    let (got, n, verdict) = match finding {
+        Err(Error::NotRun(missing)) => (missing, 0, Verdict::NotRun),
+        Err(error) => return Err(error),
+        Ok(Finding { got, .. }) if n < ENOUGH_SEEDS => (got, n, Verdict::Undecided),
+        Ok(Finding { holds: Some(true), got }) => (got, n, Verdict::Holds),
+        Ok(Finding { holds: Some(false), got }) => (got, n, Verdict::DoesNotHold),
+        Ok(Finding { holds: None, got }) => (got, n, Verdict::Undecided),
     };
-    Row { source: source.into(), claim, expected, got, n, verdict }
+    Ok(Row { source: source.into(), claim, expected, got, n, verdict })
 }
 
 /// The verdict on a finding of closed forms, which no seed changes: `n` is the number of statements behind it.
-pub fn exactly(source: &str, claim: String, expected: String, finding: Option<Finding>, n: usize) -> Row {
-    Row { n, ..judged(source, claim, expected, finding, ENOUGH_SEEDS) }
+///
+/// # Errors
+/// As [`judged`].
+pub fn exactly(
+    source: &str,
+    claim: String,
+    expected: String,
+    finding: Result<Finding>,
+    n: usize,
+) -> Result<Row> {
+    let row = judged(source, claim, expected, finding, ENOUGH_SEEDS)?;
+    Ok(if row.verdict == Verdict::NotRun { row } else { Row { n, ..row } })
+}
+
+/// The finding, or what is missing for it.
+///
+/// # Errors
+/// [`Error::NotRun`] if it is missing.
+pub fn found(finding: Option<Finding>, missing: impl Into<String>) -> Result<Finding> {
+    finding.ok_or_else(|| Error::NotRun(missing.into()))
 }
 
 /// Whether all of some statements are true: false as soon as one is, open while one is open.
@@ -117,18 +149,9 @@ pub fn above(of: &Interval, bound: f64) -> Option<bool> {
     }
 }
 
-/// The members that a trend speaks of: those with these numbers, or all of a family that has none of them.
-pub fn members_among(curves: &Curves<'_>, numbers: &[f64]) -> Vec<usize> {
-    let some: Vec<usize> = numbers.iter().filter_map(|&number| curves.member(number)).collect();
-    if some.is_empty() { (0..curves.members.len()).collect() } else { some }
-}
-
-/// The medians of one measure at λ = 0 and λ = 1.
-///
-/// # Errors
-/// If there is no such measure.
-pub fn ends(curves: &Curves<'_>, measure: &str, member: usize) -> Result<[f64; 2]> {
-    Ok([curves.median(measure, member, 0)?, curves.median(measure, member, curves.last())?])
+/// Whether the numbers of a family's members are sizes k of a latent: other families have other numbers.
+fn is_over_k(curves: &Curves<'_>) -> bool {
+    curves.member == crate::families::OVER_K
 }
 
 /// Texts one after another.

@@ -191,13 +191,18 @@ impl Run {
                 Err(error) => return Err(Ended::Error(error.into())),
             },
         };
-        let (validation, test) = (learning.evaluate(&images.validation)?, learning.evaluate(&images.test)?);
+        let mut evaluations = Vec::new();
+        for (set, split) in [("validation", images.validation.as_ref()), ("test", Some(&images.test))] {
+            if let Some(split) = split {
+                evaluations.push((set, learning.evaluate(split)?));
+            }
+        }
         if let Some(report) = &trained
-            && let Some(reason) = no_number(learning, report, [&validation, &test])
+            && let Some(reason) = no_number(learning, report, &evaluations)
         {
             return Err(self.diverged(epoch, reason));
         }
-        let mut scalars = scalars(trained.as_ref(), &validation, &test);
+        let mut scalars = scalars(trained.as_ref(), &evaluations);
         // What a learner does not have is no number.
         scalars.retain(|_, value| !value.is_nan());
         if is_due(epoch, self.config.epochs) {
@@ -216,7 +221,7 @@ impl Run {
 fn no_number(
     learning: &dyn Learning,
     trained: &EpochReport,
-    evaluations: [&Evaluation; 2],
+    evaluations: &[(&str, Evaluation)],
 ) -> Option<String> {
     let is_finite = |tensor: &Tensor| match tensor.as_slice::<f32>() {
         Ok(values) => values.iter().all(|x| x.is_finite()),
@@ -225,17 +230,14 @@ fn no_number(
     if let Some((name, _)) = learning.learned().iter().find(|(_, tensor)| !is_finite(tensor)) {
         return Some(format!("training diverged: the parameter `{name}` is not finite after the last step"));
     }
-    let Evaluation { mse, cross_entropy, .. } = evaluations[0];
-    let Evaluation { mse: test_mse, cross_entropy: test_cross_entropy, .. } = evaluations[1];
     // A learner that has no such loss has none in training either.
-    let losses = [
-        ("validation MSE", trained.mse, mse),
-        ("validation cross-entropy", trained.cross_entropy, cross_entropy),
-        ("test MSE", trained.mse, test_mse),
-        ("test cross-entropy", trained.cross_entropy, test_cross_entropy),
-    ];
-    let bad = losses.into_iter().find(|(_, trained, value)| trained.is_finite() && !value.is_finite());
-    bad.map(|(name, _, value)| format!("training diverged: the {name} is {value} after the last step"))
+    let losses = evaluations.iter().flat_map(|(set, Evaluation { mse, cross_entropy, .. })| {
+        [(set, "MSE", trained.mse, *mse), (set, "cross-entropy", trained.cross_entropy, *cross_entropy)]
+    });
+    let mut bad = losses.filter(|(.., trained, value)| trained.is_finite() && !value.is_finite());
+    bad.next().map(|(set, name, _, value)| {
+        format!("training diverged: the {set} {name} is {value} after the last step")
+    })
 }
 
 /// The epochs of the journal before this one; those after it are about to be computed again.
@@ -275,7 +277,7 @@ impl From<Error> for Ended {
 }
 
 /// What is measured in an epoch; training measures are missing in epoch 0.
-fn scalars(trained: Option<&EpochReport>, validation: &Evaluation, test: &Evaluation) -> Scalars {
+fn scalars(trained: Option<&EpochReport>, evaluations: &[(&str, Evaluation)]) -> Scalars {
     let mut scalars = Scalars::new();
     if let Some(report) = trained {
         scalars.insert("train_mse".into(), report.mse);
@@ -283,7 +285,7 @@ fn scalars(trained: Option<&EpochReport>, validation: &Evaluation, test: &Evalua
         scalars.insert("gradient_cosine".into(), report.conflict.cosine);
         scalars.insert("gradient_norm_ratio".into(), report.conflict.norm_ratio);
     }
-    for (set, evaluation) in [("validation", validation), ("test", test)] {
+    for (set, evaluation) in evaluations {
         scalars.insert(format!("{set}_mse"), evaluation.mse);
         scalars.insert(format!("{set}_cross_entropy"), evaluation.cross_entropy);
         scalars.insert(format!("{set}_accuracy"), evaluation.accuracy);

@@ -1,31 +1,25 @@
 //! Over capacity: latent sizes, sizes of models, and the linear code of the same size (claims C4 to C6).
 
-use super::{Finding, Trend, ends, listed};
-use crate::Result;
-use crate::sweep::Curves;
-
-/// The places of members with these numbers, if the family has all of them.
-fn places<const N: usize>(curves: &Curves<'_>, numbers: [f64; N]) -> Option<[usize; N]> {
-    let places = numbers.map(|number| curves.member(number));
-    places.iter().all(Option::is_some).then(|| places.map(Option::unwrap_or_default))
-}
+use super::{Finding, Trend, is_over_k, listed};
+use crate::{Error, Result};
 
 /// Over k = 4, 16, 64.
 pub const T5: Trend = Trend {
     source: "C4,C6/T5",
     claim: "a larger latent helps reconstruction on and on, classification soon no more",
-    expected: |_| {
+    expected: |_, _| {
         "MSE(1) falls over k = 4, 16, 64; accuracy(0) moves <= 2 points from 16 to 64; the gap shrinks".into()
     },
-    find: |curves, _| {
-        let Some(places @ [small, middle, large]) = places(curves, [4.0, 16.0, 64.0]) else {
+    find: |of, _| {
+        if !is_over_k(of.curves) {
             return Ok(None);
-        };
-        let at_1 = |member| ends(curves, "test_mse", member).map(|[_, at_1]| at_1);
+        }
+        let places @ [small, middle, large] = of.members([4.0, 16.0, 64.0])?;
+        let at_1 = |member| of.ends("test_mse", member).map(|[_, at_1]| at_1);
         let mse: Vec<f64> = places.into_iter().map(at_1).collect::<Result<_>>()?;
-        let at_0 = |member| ends(curves, "test_accuracy", member).map(|[at_0, _]| at_0);
+        let at_0 = |member| of.ends("test_accuracy", member).map(|[at_0, _]| at_0);
         let moved = (at_0(large)? - at_0(middle)?).abs();
-        let gap = |member| ends(curves, "test_accuracy", member).map(|[at_0, at_1]| at_0 - at_1);
+        let gap = |member| of.ends("test_accuracy", member).map(|[at_0, at_1]| at_0 - at_1);
         let (gap_small, gap_large) = (gap(small)?, gap(large)?);
         let falls = mse.windows(2).all(|pair| pair[1] < pair[0]);
         let got = format!(
@@ -41,15 +35,18 @@ pub const T5: Trend = Trend {
     },
 };
 
-/// At k = 64, or the largest member.
+/// At k = 64.
 pub const T6: Trend = Trend {
     source: "C4/T6",
     claim: "a larger latent does not remove the trade-off",
-    expected: |_| "MSE(0) > 1.25 MSE(1), accuracy(0) - accuracy(1) > 1 point at k = 64".into(),
-    find: |curves, _| {
-        let Some([member]) = places(curves, [64.0]) else { return Ok(None) };
-        let [mse_0, mse_1] = ends(curves, "test_mse", member)?;
-        let [accuracy_0, accuracy_1] = ends(curves, "test_accuracy", member)?;
+    expected: |_, _| "MSE(0) > 1.25 MSE(1), accuracy(0) - accuracy(1) > 1 point at k = 64".into(),
+    find: |of, _| {
+        if !is_over_k(of.curves) {
+            return Ok(None);
+        }
+        let [member] = of.members([64.0])?;
+        let [mse_0, mse_1] = of.ends("test_mse", member)?;
+        let [accuracy_0, accuracy_1] = of.ends("test_accuracy", member)?;
         let (ratio, gap) = (mse_0 / mse_1, accuracy_0 - accuracy_1);
         let got = format!("ratio {ratio:.2}, gap {:.1} points", 100.0 * gap);
         Ok(Some(Finding { holds: Some(ratio > 1.25 && gap > 0.01), got }))
@@ -60,17 +57,18 @@ pub const T6: Trend = Trend {
 pub const T7: Trend = Trend {
     source: "C5/T7",
     claim: "a more complex network eases the trade-off and does not remove it",
-    expected: |_| {
+    expected: |_, _| {
         "MSE(1) of the second size below 0.8 of the first; its accuracy gap smaller; all gaps above 0".into()
     },
-    find: |curves, _| {
-        if curves.members.len() < 2 {
-            return Ok(None);
+    find: |of, _| {
+        let members = &of.curves.members;
+        if members.len() < 2 {
+            return Err(Error::NotRun(format!("the grid has no second {}", of.curves.member)));
         }
         let mut sizes = Vec::new();
-        for (member, (label, _)) in curves.members.iter().enumerate() {
-            let [mse_0, mse_1] = ends(curves, "test_mse", member)?;
-            let [accuracy_0, accuracy_1] = ends(curves, "test_accuracy", member)?;
+        for (member, (label, _)) in members.iter().enumerate() {
+            let [mse_0, mse_1] = of.ends("test_mse", member)?;
+            let [accuracy_0, accuracy_1] = of.ends("test_accuracy", member)?;
             sizes.push((label, mse_1, mse_0 - mse_1, accuracy_0 - accuracy_1));
         }
         let remain = sizes.iter().all(|(_, _, mse, gap)| *mse > 0.0 && *gap > 0.0);
@@ -86,18 +84,18 @@ pub const T7: Trend = Trend {
 pub const T9: Trend = Trend {
     source: "T9",
     claim: "a trained autoencoder reconstructs better than PCA of the same size",
-    expected: |_| "MSE(1) below that of k principal components, k = 4 and 16".into(),
-    find: |curves, _| {
-        let Some(places) = places(curves, [4.0, 16.0]) else { return Ok(None) };
-        if !curves.has("linear_mse") {
+    expected: |_, _| "MSE(1) below that of k principal components, k = 4 and 16".into(),
+    find: |of, _| {
+        if !is_over_k(of.curves) {
             return Ok(None);
         }
         let (mut holds, mut got) = (true, Vec::new());
-        for member in places {
-            let [_, trained] = ends(curves, "test_mse", member)?;
-            let linear = curves.exact("linear_mse", member, curves.last())?;
+        let [last] = of.lambdas([1.0])?;
+        for member in of.members([4.0, 16.0])? {
+            let trained = of.median("test_mse", member, last)?;
+            let linear = of.exact("linear_mse", member, last)?;
             holds &= trained < linear;
-            got.push(format!("{}: {trained:.3} against {linear:.3}", curves.members[member].0));
+            got.push(format!("{}: {trained:.3} against {linear:.3}", of.curves.members[member].0));
         }
         Ok(Some(Finding { holds: Some(holds), got: listed(got) }))
     },

@@ -1,11 +1,11 @@
 //! Over λ: the trade-off, its ends, and no synergy (claims C1 to C3 and C8).
 
-use report::{Row, Verdict};
+use report::Row;
 
-use super::{ENOUGH_SEEDS, Finding, Tier, Trend, above, all_hold, ends, listed, members_among};
+use super::{Finding, Tier, Trend, above, all_hold, is_over_k, judged, listed};
 use crate::Result;
 use crate::statistics::{Interval, interval, median};
-use crate::sweep::Curves;
+use crate::sweep::{Curves, Evidence};
 
 /// The margin below which a gain in reconstruction is no synergy, relative to MSE(1).
 const MARGIN_MSE: f64 = 0.03;
@@ -14,14 +14,15 @@ const MARGIN_MSE: f64 = 0.03;
 pub const T1: Trend = Trend {
     source: "C2/T1",
     claim: "more weight on reconstruction: lower error, lower accuracy",
-    expected: |_| "each step over λ within 3 % and 1.5 points; most accuracy lost above λ = 0.9".into(),
-    find: |curves, _| {
-        let (Some(&member), Some(at_09)) = (members_among(curves, &[16.0]).first(), curves.lambda(0.9))
-        else {
-            return Ok(None);
-        };
+    expected: |_, _| {
+        "each step over λ from 0 to 1 within 3 % and 1.5 points; most accuracy lost above λ = 0.9".into()
+    },
+    find: |of, _| {
+        let curves = of.curves;
+        let [_, at_09, _] = of.lambdas([0.0, 0.9, 1.0])?;
+        let member = curves.member(16.0).filter(|_| is_over_k(curves)).unwrap_or(0);
         let along = |measure| -> Result<Vec<f64>> {
-            (0..curves.lambdas.len()).map(|lambda| curves.median(measure, member, lambda)).collect()
+            (0..curves.lambdas.len()).map(|lambda| of.median(measure, member, lambda)).collect()
         };
         let (mse, accuracy) = (along("test_mse")?, along("test_accuracy")?);
         let falling = |values: &[f64], may_rise: fn(f64) -> f64| {
@@ -42,11 +43,11 @@ pub const T1: Trend = Trend {
 pub const T2: Trend = Trend {
     source: "C3/T2",
     claim: "a classifier's latent reconstructs worse",
-    expected: |_| "MSE(0) >= 1.25 MSE(1), every member".into(),
-    find: |curves, _| {
+    expected: |_, _| "MSE(0) >= 1.25 MSE(1), every member".into(),
+    find: |of, _| {
         let mut ratios = Vec::new();
-        for (member, (label, _)) in curves.members.iter().enumerate() {
-            let [at_0, at_1] = ends(curves, "test_mse", member)?;
+        for (member, (label, _)) in of.curves.members.iter().enumerate() {
+            let [at_0, at_1] = of.ends("test_mse", member)?;
             ratios.push((label, at_0 / at_1));
         }
         let holds = ratios.iter().all(|(_, ratio)| *ratio >= 1.25);
@@ -59,11 +60,19 @@ pub const T2: Trend = Trend {
 pub const T3: Trend = Trend {
     source: "C3/T3",
     claim: "an autoencoder's latent classifies worse",
-    expected: |tier| format!("accuracy(0) - accuracy(1) >= {:.0} points, k = 4 and 16", 100.0 * tier.gap),
-    find: |curves, tier| {
+    expected: |curves, tier| {
+        let members = if is_over_k(curves) { "k = 4 and 16" } else { "every member" };
+        format!("accuracy(0) - accuracy(1) >= {:.0} points, {members}", 100.0 * tier.gap)
+    },
+    find: |of, tier| {
+        let curves = of.curves;
+        let members = match is_over_k(curves) {
+            true => of.members([4.0, 16.0])?.into(),
+            false => (0..curves.members.len()).collect::<Vec<usize>>(),
+        };
         let mut gaps = Vec::new();
-        for member in members_among(curves, &[4.0, 16.0]) {
-            let [at_0, at_1] = ends(curves, "test_accuracy", member)?;
+        for member in members {
+            let [at_0, at_1] = of.ends("test_accuracy", member)?;
             gaps.push((&curves.members[member].0, at_0 - at_1));
         }
         let holds = gaps.iter().all(|(_, gap)| *gap >= tier.gap);
@@ -76,12 +85,13 @@ pub const T3: Trend = Trend {
 pub const T4: Trend = Trend {
     source: "C1/T4",
     claim: "no synergy, by medians",
-    expected: |tier| format!("S_r <= {MARGIN_MSE}, S_c <= {}, every member", tier.margin_accuracy),
-    find: |curves, tier| {
+    expected: |_, tier| format!("S_r <= {MARGIN_MSE}, S_c <= {}, every member", tier.margin_accuracy),
+    find: |of, tier| {
         let (mut holds, mut got) = (true, Vec::new());
-        for (member, (label, _)) in curves.members.iter().enumerate() {
-            let of_mse = curves.of_member("synergy_for_reconstruction", member)?;
-            let of_accuracy = curves.of_member("synergy_for_classification", member)?;
+        of.mixtures()?;
+        for (member, (label, _)) in of.curves.members.iter().enumerate() {
+            let of_mse = of.of_member("synergy_for_reconstruction", member)?;
+            let of_accuracy = of.of_member("synergy_for_classification", member)?;
             let (s_r, s_c) = (median(&of_mse), median(&of_accuracy));
             holds &= s_r <= MARGIN_MSE && s_c <= tier.margin_accuracy;
             got.push(format!("{label}: S_r {s_r:.3}, S_c {s_c:.3}"));
@@ -94,21 +104,21 @@ pub const T4: Trend = Trend {
 pub const C8: Trend = Trend {
     source: "C8",
     claim: "the two ends differ in the same direction, by paired seeds",
-    expected: |_| "95 % intervals of MSE(0) - MSE(1) and of accuracy(0) - accuracy(1) above 0".into(),
-    find: |curves, _| {
+    expected: |_, _| "95 % intervals of MSE(0) - MSE(1) and of accuracy(0) - accuracy(1) above 0".into(),
+    find: |of, _| {
         let (mut holds, mut got) = (Vec::new(), Vec::new());
-        for (member, (label, _)) in curves.members.iter().enumerate() {
-            let of = |measure: &str| -> Result<Option<Interval>> {
-                let pairs = curves.paired(measure, [[member, 0], [member, curves.last()]])?;
-                let gaps: Vec<f64> = pairs.iter().map(|[at_0, at_1]| at_0 - at_1).collect();
-                Ok((!gaps.is_empty()).then(|| interval(&gaps)))
+        let [first, last] = of.lambdas([0.0, 1.0])?;
+        for (member, (label, _)) in of.curves.members.iter().enumerate() {
+            let gap = |measure: &str| -> Result<Interval> {
+                let pairs = of.paired(measure, [[member, first], [member, last]])?;
+                Ok(interval(&pairs.iter().map(|[at_0, at_1]| at_0 - at_1).collect::<Vec<f64>>()))
             };
-            let (Some(mse), Some(accuracy)) = (of("test_mse")?, of("test_accuracy")?) else { continue };
+            let (mse, accuracy) = (gap("test_mse")?, gap("test_accuracy")?);
             holds.extend([above(&mse, 0.0), above(&accuracy, 0.0)]);
             let points = accuracy.times(100.0);
             got.push(format!("{label}: MSE {mse:+.3}, accuracy {points:+.1} points"));
         }
-        Ok((!got.is_empty()).then(|| Finding { holds: all_hold(holds), got: listed(got) }))
+        Ok(Some(Finding { holds: all_hold(holds), got: listed(got) }))
     },
 };
 
@@ -118,32 +128,36 @@ pub const C8: Trend = Trend {
 /// # Errors
 /// If the results are not those of a grid.
 pub fn no_synergy(curves: &Curves<'_>) -> Result<Row> {
-    let tier = Tier::of(curves);
-    let (mut excluded, mut shown, mut n) = (true, false, 0);
-    let mut got = Vec::new();
+    let (tier, of) = (Tier::of(curves), Evidence::of(curves));
+    let (mse, accuracy) = (100.0 * MARGIN_MSE, 100.0 * tier.margin_accuracy);
+    let claim = format!("no synergy, by paired seeds ({}, {})", curves.variant, tier.name);
+    let expected = format!("every gain's 95 % interval below {mse:.0} % of MSE and {accuracy:.0} points");
+    let finding = gains(&of, &tier);
+    judged("C1", claim, expected, finding, of.n())
+}
+
+/// Whether every mixture's gain is excluded, or some gain is shown.
+fn gains(of: &Evidence<'_, '_>, tier: &Tier) -> Result<Finding> {
+    let (mut excluded, mut shown, mut got) = (true, false, Vec::new());
+    let ([first, last], mixtures) = (of.lambdas([0.0, 1.0])?, of.mixtures()?);
     let tasks = [
-        ("test_mse", curves.last(), MARGIN_MSE, "MSE"),
-        ("test_accuracy", 0, tier.margin_accuracy, "accuracy"),
+        ("test_mse", last, MARGIN_MSE, "MSE"),
+        ("test_accuracy", first, tier.margin_accuracy, "accuracy"),
     ];
     for (measure, end, margin, name) in tasks {
         let mut best: Option<(Interval, &str, f64)> = None;
-        for (member, (label, _)) in curves.members.iter().enumerate() {
-            for lambda in 1..curves.last() {
+        for (member, (label, _)) in of.curves.members.iter().enumerate() {
+            for &lambda in &mixtures {
                 let gain = |[mixed, pure]: [f64; 2]| match measure {
                     "test_mse" => (pure - mixed) / pure,
                     _ => mixed - pure,
                 };
-                let pairs = curves.paired(measure, [[member, lambda], [member, end]])?;
-                let gains: Vec<f64> = pairs.into_iter().map(gain).collect();
-                if gains.is_empty() {
-                    continue;
-                }
-                let gain = interval(&gains);
-                n = n.max(gains.len());
+                let pairs = of.paired(measure, [[member, lambda], [member, end]])?;
+                let gain = interval(&pairs.into_iter().map(gain).collect::<Vec<f64>>());
                 excluded &= gain.high <= margin;
                 shown |= gain.low > margin;
                 if best.is_none_or(|(known, ..)| gain.mean > known.mean) {
-                    best = Some((gain, label, curves.lambdas[lambda]));
+                    best = Some((gain, label, of.curves.lambdas[lambda]));
                 }
             }
         }
@@ -155,20 +169,10 @@ pub fn no_synergy(curves: &Curves<'_>) -> Result<Row> {
             ));
         }
     }
-    let verdict = match () {
-        () if got.is_empty() => Verdict::NotRun,
-        () if n < ENOUGH_SEEDS => Verdict::Undecided,
-        () if shown => Verdict::DoesNotHold,
-        () if excluded => Verdict::Holds,
-        () => Verdict::Undecided,
+    let holds = match () {
+        () if shown => Some(false),
+        () if excluded => Some(true),
+        () => None,
     };
-    let (mse, accuracy) = (100.0 * MARGIN_MSE, 100.0 * tier.margin_accuracy);
-    Ok(Row {
-        source: "C1".into(),
-        claim: format!("no synergy, by paired seeds ({}, {})", curves.variant, tier.name),
-        expected: format!("every gain's 95 % interval below {mse:.0} % of MSE and {accuracy:.0} points"),
-        got: listed(got),
-        n,
-        verdict,
-    })
+    Ok(Finding { holds, got: listed(got) })
 }

@@ -1,26 +1,30 @@
 //! What the latent holds, and masking against mixing (claims C7 and C9).
 
-use super::{Finding, Trend, ends, listed};
-use crate::Result;
+use super::{Finding, Trend, is_over_k, listed};
+use crate::{Error, Result};
 
 /// Class-typical images at k = 4.
 pub const T8: Trend = Trend {
     source: "C7/T8",
     claim: "a classifier's latent of 4 gives class-typical images",
-    expected: |tier| {
+    expected: |_, tier| {
         let share = 100.0 * tier.class_mean;
         format!("MSE(1) < MSE(0) < mean image; MSE(0) within {share:.0} % of the class mean at k = 4")
     },
-    find: |curves, tier| {
-        let Some(small) = curves.member(4.0) else { return Ok(None) };
+    find: |of, tier| {
+        let curves = of.curves;
+        if !is_over_k(curves) {
+            return Ok(None);
+        }
+        let [small] = of.members([4.0])?;
         let (of_mean, of_class) =
             (curves.of_variant("mean_image_mse")?, curves.of_variant("class_mean_mse")?);
         let mut holds = true;
         for member in 0..curves.members.len() {
-            let [at_0, at_1] = ends(curves, "test_mse", member)?;
+            let [at_0, at_1] = of.ends("test_mse", member)?;
             holds &= at_1 < at_0 && at_0 < of_mean;
         }
-        let [at_0, _] = ends(curves, "test_mse", small)?;
+        let [at_0, _] = of.ends("test_mse", small)?;
         let distance = at_0 / of_class - 1.0;
         holds &= distance.abs() <= tier.class_mean;
         let percent = 100.0 * distance;
@@ -35,13 +39,13 @@ pub const T8: Trend = Trend {
 pub const DETAIL: Trend = Trend {
     source: "C7/E8",
     claim: "individual detail grows with λ",
-    expected: |_| {
+    expected: |_, _| {
         "share of the variance within classes that is reconstructed 0.1 higher at λ = 1 than at 0".into()
     },
-    find: |curves, _| {
+    find: |of, _| {
         let (mut holds, mut got) = (true, Vec::new());
-        for (member, (label, _)) in curves.members.iter().enumerate() {
-            let [at_0, at_1] = ends(curves, "beyond_class_variance", member)?;
+        for (member, (label, _)) in of.curves.members.iter().enumerate() {
+            let [at_0, at_1] = of.ends("beyond_class_variance", member)?;
             holds &= at_1 - at_0 >= 0.1;
             got.push(format!("{label}: {at_0:.2} -> {at_1:.2}"));
         }
@@ -53,20 +57,20 @@ pub const DETAIL: Trend = Trend {
 pub const T10: Trend = Trend {
     source: "C7/T10",
     claim: "the two objectives want different latents",
-    expected: |_| {
+    expected: |_, _| {
         "at λ = 0 k-NN accuracy >= 3 points higher; in FC between-class share higher too; every member".into()
     },
-    find: |curves, _| {
+    find: |of, _| {
         // Section 6.3 expects it of FC-M and CNN-S, and the share of FC-M alone.
-        let of = |family: &str| curves.variant.contains(family);
-        if !(of("FC-") || of("CNN-S")) {
+        let is = |family: &str| of.curves.variant.contains(family);
+        if !(is("FC-") || is("CNN-S")) {
             return Ok(None);
         }
         let (mut holds, mut got) = (true, Vec::new());
-        for (member, (label, _)) in curves.members.iter().enumerate() {
-            let [knn_0, knn_1] = ends(curves, "knn_accuracy", member)?;
-            let [share_0, share_1] = ends(curves, "between_class_share", member)?;
-            holds &= knn_0 - knn_1 >= 0.03 && (share_0 > share_1 || of("CNN-S"));
+        for (member, (label, _)) in of.curves.members.iter().enumerate() {
+            let [knn_0, knn_1] = of.ends("knn_accuracy", member)?;
+            let [share_0, share_1] = of.ends("between_class_share", member)?;
+            holds &= knn_0 - knn_1 >= 0.03 && (share_0 > share_1 || is("CNN-S"));
             let points = 100.0 * (knn_0 - knn_1);
             got.push(format!("{label}: k-NN {points:+.1} points, share {share_0:.2} against {share_1:.2}"));
         }
@@ -74,32 +78,36 @@ pub const T10: Trend = Trend {
     },
 };
 
-/// Mixing at λ = 0.9 against every mask at λ = 1; the first member is the one without a mask.
+/// The member without a mask in the families of T11.
+pub const NO_MASK: &str = "no mask";
+
+/// Mixing at λ = 0.9 against every mask at λ = 1.
 pub const T11: Trend = Trend {
     source: "C9/T11",
     claim: "mixing in some classification does better than masking",
-    expected: |_| {
+    expected: |_, _| {
         "λ = 0.9 unmasked is 10 points above every λ = 1 run, and none of those beats it in both".into()
     },
-    find: |curves, _| {
-        let Some(mixed) = curves.lambda(0.9) else { return Ok(None) };
-        let of = |member, lambda| -> Result<[f64; 2]> {
-            let median = |measure| curves.median(measure, member, lambda);
+    find: |of, _| {
+        let [mixed, last] = of.lambdas([0.9, 1.0])?;
+        let plain = of.labelled(NO_MASK)?;
+        let both = |member, lambda| -> Result<[f64; 2]> {
+            let median = |measure| of.median(measure, member, lambda);
             Ok([median("test_mse")?, median("test_accuracy")?])
         };
-        let [mse, accuracy] = of(0, mixed)?;
+        if of.curves.members.len() < 2 {
+            return Err(Error::NotRun("the grid has no mask".into()));
+        }
+        let [mse, accuracy] = both(plain, mixed)?;
         let (mut best, mut beaten) = ((f64::NEG_INFINITY, String::new()), false);
-        for (member, (label, _)) in curves.members.iter().enumerate() {
-            let [of_mse, of_accuracy] = of(member, curves.last())?;
-            if of_accuracy.is_nan() {
-                return Ok(None);
-            }
+        for (member, (label, _)) in of.curves.members.iter().enumerate() {
+            let [of_mse, of_accuracy] = both(member, last)?;
             beaten |= of_mse < mse && of_accuracy > accuracy;
             if of_accuracy > best.0 {
                 best = (of_accuracy, label.clone());
             }
         }
-        let unmasked = curves.median("test_accuracy", 0, curves.last())?;
+        let unmasked = of.median("test_accuracy", plain, last)?;
         let got = format!(
             "mixing {:.1} %, best of λ = 1 {:.1} % ({}), unmasked λ = 1 {:.1} %",
             100.0 * accuracy,

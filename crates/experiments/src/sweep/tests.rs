@@ -1,0 +1,263 @@
+//! Every verdict of every experiment, from made-up results: none is passed on what was not run.
+
+mod made_up;
+
+use report::{Row, Verdict};
+
+use self::made_up::{MadeUp, Place};
+use crate::Profile;
+use crate::claims::{ALL, Listed};
+use crate::grid::Grid;
+use crate::run::Learner;
+
+fn grid(listed: &Listed, profile: Profile) -> Grid {
+    serde_json::from_value((listed.plan)(profile, &[]).unwrap().config).unwrap()
+}
+
+fn rows(listed: &Listed, grid: &Grid, made_up: &MadeUp) -> Vec<Row> {
+    let rows = (listed.reading.rows)(&made_up.results(grid));
+    let rows = rows.unwrap_or_else(|error| panic!("{}: {error}", listed.name));
+    for row in &rows {
+        assert!(!row.got.is_empty(), "{}: {row:?}", listed.name);
+        assert_eq!(row.verdict == Verdict::NotRun, row.n == 0, "{}: {row:?}", listed.name);
+    }
+    // Figures are drawn of any grid.
+    (listed.reading.warnings)(&made_up.results(grid)).unwrap();
+    rows
+}
+
+fn is_decided(row: &Row) -> bool {
+    matches!(row.verdict, Verdict::Holds | Verdict::DoesNotHold)
+}
+
+/// Whether a row is there as it was.
+fn is_among(row: &Row, rows: &[Row]) -> bool {
+    rows.iter().any(|other| (&other.claim, &other.got, other.verdict) == (&row.claim, &row.got, row.verdict))
+}
+
+/// The rows that come to something else when values at some places are others.
+fn depending(listed: &Listed, grid: &Grid, places: fn(&Place<'_>, &str) -> bool, on: &str) -> Vec<Row> {
+    let mut before = rows(listed, grid, &MadeUp::default());
+    let after = rows(listed, grid, &MadeUp { moved: Some((places, on)), ..MadeUp::default() });
+    before.retain(|row| !is_among(row, &after));
+    before
+}
+
+fn at_lambda(place: &Place<'_>, lambda: &str) -> bool {
+    lambda.parse() == Ok(place.lambda)
+}
+
+fn of_family(place: &Place<'_>, variant: &str) -> bool {
+    place.variant == variant
+}
+
+/// The numbers that a row names behind one of these words.
+fn named(row: &Row, words: &[&str]) -> Vec<f64> {
+    let claim = row.claim.split(" (").next().unwrap_or_default();
+    let text = format!("{claim}; {}", row.expected);
+    let number = |rest: &str| {
+        let end = rest.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(rest.len());
+        Some((rest[..end].trim_end_matches('.').parse().ok()?, rest[end..].to_owned()))
+    };
+    let mut numbers = Vec::new();
+    for word in words {
+        for (at, _) in text.match_indices(word) {
+            let mut rest = text[at + word.len()..].to_owned();
+            while let Some((value, behind)) = number(&rest) {
+                numbers.push(value);
+                let next = ["; ", ", ", " and "].iter().skip(1).find_map(|comma| behind.strip_prefix(comma));
+                rest = next.unwrap_or_default().to_owned();
+            }
+        }
+    }
+    numbers
+}
+
+/// The weights that a row is about.
+fn lambdas_of(row: &Row) -> Vec<f64> {
+    let mut lambdas = named(row, &["MSE(", "accuracy(", "λ = "]);
+    if row.expected.contains("S_r") || row.source == "C1" {
+        lambdas.extend([0.0, 1.0]);
+    }
+    lambdas
+}
+
+/// Whether λ plays a role in what is trained.
+fn mixes(grid: &Grid) -> bool {
+    grid.lambdas.len() > 1
+}
+
+#[test]
+fn a_row_about_a_weight_that_the_grid_lacks_is_not_run_and_names_it() {
+    let (mut missing, starved) =
+        (0, [&[0.4, 0.5][..], &[0.0, 0.5], &[0.5, 1.0], &[0.0, 0.9], &[0.9, 1.0], &[0.9], &[0.0, 1.0]]);
+    for listed in &ALL {
+        for profile in [Profile::Quick, Profile::Full] {
+            let grid = grid(listed, profile);
+            for lambdas in starved.iter().filter(|_| mixes(&grid)) {
+                let grid = Grid { lambdas: lambdas.to_vec(), ..grid.clone() };
+                for row in rows(listed, &grid, &MadeUp::default()) {
+                    let wanted = lambdas_of(&row).into_iter().find(|lambda| !lambdas.contains(lambda));
+                    let Some(wanted) = wanted else { continue };
+                    missing += 1;
+                    assert_eq!(row.verdict, Verdict::NotRun, "{}, λ {lambdas:?}: {row:?}", listed.name);
+                    let names = row.got.contains(&format!("λ = {wanted}")) || row.got.starts_with("the grid has no");
+                    assert!(names, "{}, λ {lambdas:?}: {row:?}", listed.name);
+                }
+            }
+        }
+    }
+    assert!(missing > 500, "{missing} rows are about a weight");
+}
+
+#[test]
+fn what_depends_on_an_end_point_is_not_run_without_it() {
+    let mut dependent = 0;
+    for listed in &ALL {
+        let grid = grid(listed, Profile::Quick);
+        for end in ["0", "1"].into_iter().filter(|_| mixes(&grid)) {
+            let lambdas = grid.lambdas.iter().copied().filter(|lambda| end.parse() != Ok(*lambda)).collect();
+            let starved = rows(listed, &Grid { lambdas, ..grid.clone() }, &MadeUp::default());
+            for row in depending(listed, &grid, at_lambda, end) {
+                // These are about every point that there is.
+                if ["A6", "T13"].contains(&row.source.as_str()) {
+                    continue;
+                }
+                dependent += 1;
+                let without = starved.iter().find(|other| other.claim == row.claim).unwrap();
+                assert_eq!(without.verdict, Verdict::NotRun, "{}, no λ = {end}: {without:?}", listed.name);
+            }
+        }
+    }
+    assert!(dependent > 80, "{dependent} rows depend on an end point");
+}
+
+#[test]
+fn a_row_about_a_size_of_the_latent_that_the_family_lacks_is_not_run_and_names_it() {
+    let mut missing = 0;
+    for listed in &ALL {
+        let grid = grid(listed, Profile::Full);
+        for k in [4.0, 16.0, 64.0] {
+            let mut starved = grid.clone();
+            for family in starved.families.iter_mut().filter(|family| family.members.len() > 1) {
+                family.members.retain(|member| member.number != k);
+            }
+            for row in rows(listed, &starved, &MadeUp::default()) {
+                if named(&row, &["k = "]).contains(&k) {
+                    missing += 1;
+                    assert_eq!(row.verdict, Verdict::NotRun, "{}, no k = {k}: {row:?}", listed.name);
+                    assert!(row.got.contains(&format!("k = {k}")), "{}: {row:?}", listed.name);
+                }
+            }
+        }
+    }
+    assert!(missing > 20, "{missing} rows are about a size");
+}
+
+#[test]
+fn nothing_is_compared_with_what_is_not_there() {
+    /// What compares members, and would hold or fail of one alone.
+    const OF_MEMBERS: [&str; 9] = ["C5/T7", "C9/T11", "Q7", "Q5", "Q9", "C5", "beyond", "C4/LBR 1", "LBR E8"];
+    /// What is said of whatever sets or shares are there, and lists them.
+    const OF_WHAT_IS_THERE: [&str; 5] = ["LBR 6", "LBR 7", "LBR 8", "LBR 9", "LBR E8"];
+    let (mut alone, mut dependent) = (0, 0);
+    for listed in &ALL {
+        let grid = grid(listed, Profile::Quick);
+        let mut single = grid.clone();
+        single.families.iter_mut().for_each(|family| family.members.truncate(1));
+        if listed.name == "depth-grid" {
+            single.families.truncate(1);
+        }
+        for row in rows(listed, &single, &MadeUp::default()) {
+            let compares = OF_MEMBERS.contains(&row.source.as_str());
+            alone += usize::from(compares);
+            assert!(!compares || row.verdict == Verdict::NotRun, "{}, one member: {row:?}", listed.name);
+        }
+        for at in 0..grid.families.len().saturating_sub(1) + usize::from(grid.families.len() > 1) {
+            let mut starved = grid.clone();
+            let removed = starved.families.remove(at);
+            let here = rows(listed, &starved, &MadeUp::default());
+            for data in &removed.data {
+                let variant = format!("{}, {}", data.label(), removed.label);
+                for row in depending(listed, &grid, of_family, &variant) {
+                    if OF_WHAT_IS_THERE.contains(&row.source.as_str()) {
+                        continue;
+                    }
+                    dependent += 1;
+                    let without = here.iter().find(|other| other.claim == row.claim);
+                    let decided = without.is_some_and(is_decided);
+                    assert!(!decided, "{}, without {variant}: {without:?}", listed.name);
+                }
+            }
+        }
+    }
+    assert!(alone > 8 && dependent > 60, "{alone} rows compare members, {dependent} depend on a family");
+}
+
+#[test]
+fn masks_and_gaussian_noise_are_judged_only_where_they_were_computed() {
+    let listed = ALL.iter().find(|listed| listed.name == "masking-impact").unwrap();
+    let grid = grid(listed, Profile::Quick);
+    let judged = |keep: fn(&str) -> bool| -> Vec<bool> {
+        let mut grid = grid.clone();
+        grid.families.retain(|family| keep(&family.label));
+        rows(listed, &grid, &MadeUp::default()).iter().map(is_decided).collect()
+    };
+    assert_eq!(judged(|_| true), [true; 4]);
+    assert_eq!(judged(|label| !label.contains("Gaussian")), [false, true, true, false]);
+    assert_eq!(judged(|label| ["no noise", "Gaussian noise"].contains(&label)), [true, false, false, false]);
+    assert_eq!(judged(|label| label != "no noise"), [false; 4]);
+}
+
+#[test]
+fn fewer_seeds_than_three_decide_nothing_that_was_trained() {
+    let mut undecided = 0;
+    for listed in &ALL {
+        let grid = grid(listed, Profile::Quick);
+        for seeds in [vec![0], vec![0, 1]] {
+            for row in rows(listed, &Grid { seeds, ..grid.clone() }, &MadeUp::default()) {
+                let exact = |family: &crate::grid::Family| {
+                    family.members.iter().all(|member| matches!(member.learner, Learner::ClosedForm { .. }))
+                };
+                let closed = grid.families.iter().all(exact) || row.expected.starts_with("a(6)");
+                undecided += usize::from(row.verdict == Verdict::Undecided);
+                assert!(closed || !is_decided(&row), "{}: {row:?}", listed.name);
+            }
+        }
+    }
+    assert!(undecided > 100, "{undecided} rows are undecided");
+}
+
+#[test]
+fn a_diverged_run_in_the_middle_leaves_the_other_seeds_paired() {
+    for (name, diverged, compared) in [
+        ("guidance", "guided by 0.01", "MSE"),
+        ("frozen-encoders", "new heads", "MSE"),
+        ("recurrent-cre", "T = 3", "shrinks"),
+        ("capacity-confound", "deeper encoder", "shrinks"),
+        ("capacity-confound", "FC-M", "shrinks"),
+        ("reconstruction-regulariser", "labels and reconstruction", "points"),
+        ("depth-grid", "decoder of depth 6", "gain"),
+        ("depth-grid", "decoder of depth 2", "gain"),
+        ("subspace-recognition", "MLP, bottom", "gap"),
+        ("nonlinear-denoising", "MLPAE", "foretold"),
+        ("label-fraction", "few labels", "points"),
+    ] {
+        let listed = ALL.iter().find(|listed| listed.name == name).unwrap();
+        let grid = Grid { seeds: vec![0, 1, 2, 3, 4], ..grid(listed, Profile::Quick) };
+        let judged = |diverged| -> Vec<(String, Verdict, Option<String>)> {
+            let rows = rows(listed, &grid, &MadeUp { diverged: Some(diverged), ..MadeUp::default() });
+            let part = |got: &str| got.find(compared).map(|at| got[at..].to_owned());
+            rows.into_iter().map(|row| (row.claim.clone(), row.verdict, part(&row.got))).collect()
+        };
+        // Where a seed is missing everywhere, there is nothing to mispair.
+        let (some, all) = (judged(diverged), judged(""));
+        let differing: Vec<_> = some.iter().zip(&all).filter(|(some, all)| some != all).collect();
+        assert!(some.iter().any(|(.., part)| part.is_some()), "{name}: {some:?}");
+        // Rows that the diverged runs are not in keep all five seeds.
+        let undisturbed = judged("nothing is called this");
+        for (some, all) in differing {
+            assert!(undisturbed.contains(some), "{name}, {diverged}: {some:?} and {all:?}");
+        }
+    }
+}
