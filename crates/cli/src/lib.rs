@@ -3,6 +3,7 @@
 
 mod commands;
 mod progress;
+pub mod provenance;
 mod tensorboard;
 
 use std::process::ExitCode;

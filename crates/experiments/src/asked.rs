@@ -4,7 +4,6 @@ use crate::Result;
 use crate::experiment::Planned;
 use crate::reproduce::Options;
 use runs::local::{self, Data, Done, Observer};
-use runs::provenance::provenance;
 use runs::run::{Hardware, Run};
 use runs::slurm::{self, Engine, Sweep};
 use runs::store::Store;
@@ -27,7 +26,7 @@ impl Asked {
     /// If data cannot be read, or the store cannot be written.
     pub fn by(planned: &[Planned], options: &Options, observer: &dyn Observer) -> Result<Self> {
         let store =
-            Store::open(options.out.join("runs"))?.with_provenance(provenance(&options.places.device));
+            Store::open(options.out.join("runs"))?.with_provenance(options.provenance.clone());
         Self::of(planned, options, store, observer)
     }
 

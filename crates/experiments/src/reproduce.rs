@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 use report::{Page, Plate, Row, Section, Verdict, table};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::asked::Asked;
 use crate::claims::Listed;
@@ -14,7 +14,7 @@ use crate::experiment::{Finished, Planned, Reading};
 use crate::explore::explorer;
 use crate::{Error, Profile, Result};
 use runs::local::{Absent, Data, Done, Observer, Places};
-use runs::provenance::{processor, provenance};
+use runs::provenance::cpu_name;
 use runs::run::{Hardware, Keep, Run};
 use runs::slurm::Engine;
 use runs::store::{FinishedRun, Results, Store, read_results, write_results};
@@ -43,6 +43,8 @@ pub struct Options {
     pub settings: Vec<String>,
     /// Who computes the runs.
     pub engine: Engine,
+    /// What makes the results: commit, versions, machine; stored with every run and results file.
+    pub provenance: Map<String, Value>,
 }
 
 impl Options {
@@ -75,7 +77,7 @@ pub struct Outcome {
 /// # Errors
 /// If data cannot be read, the store fails, or something cannot be written; all that was stored stays.
 pub fn reproduce(planned: &[Planned], options: &Options, observer: &dyn Observer) -> Result<Outcome> {
-    let provenance = provenance(&options.places.device);
+    let provenance = options.provenance.clone();
     let folder = options.out.join(options.profile.name());
     create(&folder)?;
     let asked = Asked::by(planned, options, observer)?;
@@ -262,7 +264,7 @@ fn same_bits_again(run: &Run, data: &Data, places: &Places, stored: &FinishedRun
 /// Why a run of a cluster cannot be computed again here with the same bits, if it cannot.
 fn elsewhere(stored: &FinishedRun, options: &Options) -> Option<String> {
     let Engine::Slurm(_) = options.engine else { return None };
-    let (there, here) = (stored.provenance.get("processor").and_then(Value::as_str), processor());
+    let (there, here) = (stored.provenance.get("processor").and_then(Value::as_str), cpu_name());
     if options.places.device().is_err() {
         return Some(format!("stored by a node with {}, which is not here", options.places.device));
     }

@@ -1,30 +1,7 @@
-//! What made a result: commit, versions, machine.
+//! The machine on which a run is computed.
 
-use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
-
-/// What computes from here on, for the headers of runs and for result files.
-pub fn provenance(device: &str) -> Map<String, Value> {
-    let lock = Sha256::digest(include_bytes!("../../../Cargo.lock"));
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let entries = [
-        ("agon_version", env!("CARGO_PKG_VERSION").to_owned()),
-        ("commit", COMMIT.to_owned()),
-        ("cargo_lock_sha256", format!("{lock:x}")),
-        ("device", device.to_owned()),
-        ("processor", processor()),
-        ("processors", threads.to_string()),
-        ("dtype", "f32".to_owned()),
-    ];
-    entries.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
-}
-
-/// The commit that this program was built from, with `-dirty` where its sources differed from it; `unknown` where they
-/// were in no repository of their own.
-pub const COMMIT: &str = env!("AGON_COMMIT");
-
-/// The name of the processor, as the system gives it.
-pub fn processor() -> String {
+/// The model name of the CPU, as the system gives it.
+pub fn cpu_name() -> String {
     let described = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = described.lines().find_map(|line| line.strip_prefix("model name"));
     model.and_then(|rest| rest.split_once(':')).map_or("unknown", |(_, name)| name.trim()).to_owned()

@@ -13,7 +13,6 @@ use crate::{Error, Result};
 use experiments::asked::Asked;
 use experiments::reproduce::Options;
 use runs::local::{self, Data, Observer};
-use runs::provenance::provenance;
 use runs::run::Run;
 use runs::slurm::{self, Engine, Shard, units};
 use runs::store::Store;
@@ -58,8 +57,7 @@ pub(crate) fn command(asked: &ComputeRuns) -> Result<ExitCode> {
             let read = slurm::Read::open(list, asked.task)?;
             let data = local::open_data(&read.runs, options.data.as_deref())?;
             read.check(&data)?;
-            let provenance = provenance(&options.places.device);
-            let store = Store::open(options.out.join("runs"))?.with_provenance(provenance);
+            let store = Store::open(options.out.join("runs"))?.with_provenance(options.provenance.clone());
             computed(&store, &data, &read.runs, &options)
         }
         None => {

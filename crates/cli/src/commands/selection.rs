@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::provenance::provenance;
 use clap::Args;
 
 use super::values::{at_least_one, existing_folder};
@@ -84,6 +85,7 @@ impl Selection {
             },
             settings: self.settings.clone(),
             engine: Engine::Local,
+            provenance: provenance(&self.device),
         }
     }
 

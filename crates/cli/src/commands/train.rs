@@ -20,7 +20,7 @@ use crate::{Error, Result};
 use experiments::starts;
 use runs::images::OpenData;
 use runs::local::{self, Places};
-use runs::provenance::provenance;
+use crate::provenance::provenance;
 use runs::run::{Hardware, Keep, Run};
 use runs::store::{FinishedRun, Outcome, Store};
 

@@ -17,7 +17,7 @@ const SIDE: usize = 512;
 
 pub(super) fn processor() -> Check {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let said = format!("{}, {cores} logical cores, {}", provenance::processor(), Vectors::widest());
+    let said = format!("{}, {cores} logical cores, {}", provenance::cpu_name(), Vectors::widest());
     match Vectors::widest() {
         Vectors::Any => {
             Check::note("processor", said + ": training is slow on it; use one with AVX2 or AVX-512")
