@@ -14,7 +14,7 @@ use tensor::Device;
 
 pub use self::estimate::Estimate;
 use self::memory::Memory;
-pub(crate) use self::memory::free_memory;
+pub(crate) use self::memory::{check_room, free_memory};
 use crate::images::{DataConfig, Images, OpenData};
 use crate::progress::Watch;
 use crate::run::{Keep, Run};

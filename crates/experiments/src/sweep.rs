@@ -9,7 +9,7 @@ pub(crate) mod curves;
 mod facts;
 pub mod figures;
 mod kept;
-mod measured;
+pub(crate) mod measured;
 mod pictures;
 pub mod trends;
 

@@ -70,7 +70,7 @@ impl Experiment for RepresentationSimilarity {
                                     .map(|at| all.get(&at).and_then(|of| of.get(layer)));
                                 let alike = match both {
                                     [Some((_, x)), Some((_, y))] if name != TO[2].0 || other.1 != seed => {
-                                        theory::debiased_cka(x.view(), y.view())?
+                                        similarity(x, y)?
                                     }
                                     _ => f64::NAN,
                                 };
@@ -135,6 +135,15 @@ impl Experiment for RepresentationSimilarity {
             rows.push(judged("C7", claim, expected, finding, n));
         }
         Ok(rows)
+    }
+}
+
+/// Their similarity; not a number where one of them is the same for all images, or for all but one.
+fn similarity(x: &Array2<f64>, y: &Array2<f64>) -> Result<f64> {
+    match theory::debiased_cka(x.view(), y.view()) {
+        Ok(similarity) => Ok(similarity),
+        Err(theory::Error::Constant { .. } | theory::Error::Undetermined { .. }) => Ok(f64::NAN),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -213,4 +222,21 @@ fn alike(curves: &Curves<'_>) -> Result<Option<Figure>> {
             .into(),
         panels,
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_layer_that_says_the_same_of_all_images_is_similar_to_none_and_ends_nothing() {
+        let x = Array2::from_shape_fn((300, 4), |(row, column)| ((7 * row + 3 * column) % 11) as f64);
+        let mut dead = Array2::from_elem((300, 4), 0.3);
+        for change in [0.0, 0.3] {
+            dead[[5, 1]] += change;
+            assert!(similarity(&x, &dead).unwrap().is_nan() && similarity(&dead, &dead).unwrap().is_nan());
+        }
+        assert!((similarity(&x, &x).unwrap() - 1.0).abs() < 1e-12);
+        assert!(similarity(&x, &Array2::from_elem((300, 4), f64::NAN)).is_err());
+    }
 }
