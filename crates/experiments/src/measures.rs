@@ -1,6 +1,8 @@
 //! What is measured of a latent space and of a trade-off (section 2.5 of the CRE specification).
 
-use ndarray::ArrayView2;
+use std::ops::Range;
+
+use ndarray::{Array1, Array2, ArrayView2, Axis, Slice};
 
 /// A unit is dead if its standard deviation over the test set is below this.
 const DEAD: f64 = 1e-6;
@@ -10,30 +12,42 @@ const DEAD: f64 = 1e-6;
 pub struct LatentMeasures {
     /// Units that say the same for every image.
     pub dead_units: usize,
-    /// The trace of the between-class scatter over that of the total scatter.
-    pub between_class_share: f64,
-    /// The accuracy of a vote of five neighbours, half of the images against the other half.
-    pub knn_accuracy: f64,
-    /// `(sum s_i^2)^2 / sum s_i^4` for the singular values of the centred latents: dimensions in use.
+    /// The trace of the between-class scatter over that of the total scatter; `None` for latents that are all the same.
+    pub between_class_share: Option<f64>,
+    /// The accuracy of a vote of [`NEIGHBOURS`] neighbours, half of the images against the other half; `None` without a
+    /// half that votes.
+    pub knn_accuracy: Option<f64>,
+    /// `(sum s_i^2)^2 / sum s_i^4` for the singular values of the centred latents: dimensions in use; 0 for latents that
+    /// are all the same.
     pub participation_ratio: f64,
 }
 
-/// Measures latents `[n, k]` of images with these classes.
-pub fn of_latents(z: ArrayView2<'_, f32>, labels: &[u32]) -> LatentMeasures {
-    let z = z.mapv(f64::from);
-    let (n, k) = z.dim();
-    let mean = z.mean_axis(ndarray::Axis(0)).expect("a test set is not empty");
-    let centred = &z - &mean;
-    let total: Vec<f64> = centred.columns().into_iter().map(|column| column.dot(&column)).collect();
-    let scatter: f64 = total.iter().sum();
+/// How many neighbours vote, where there are as many.
+pub const NEIGHBOURS: usize = 5;
 
+/// The latents that are held in f64 at a time.
+const BLOCK: usize = 1 << 24;
+
+/// Measures latents `[n, k]` of images with these classes; `None` without images or numbers.
+///
+/// Latents are in f32, so sums over images of a number that is always the same are exact in f64, and what never changes
+/// has a scatter of exactly zero.
+pub fn of_latents(z: ArrayView2<'_, f32>, labels: &[u32]) -> Option<LatentMeasures> {
+    let (n, k) = z.dim();
+    let latents = Latents::new(z, BLOCK)?;
     let n_classes = labels.iter().max().map_or(0, |&largest| largest as usize + 1);
     let mut sums = vec![vec![0.0; k]; n_classes];
     let mut counts = vec![0usize; n_classes];
-    for (row, &label) in centred.rows().into_iter().zip(labels) {
-        counts[label as usize] += 1;
-        sums[label as usize].iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
+    labels.iter().for_each(|&label| counts[label as usize] += 1);
+    let mut total: Vec<f64> = Vec::with_capacity(k);
+    for columns in latents.column_blocks() {
+        let centred = latents.centred(0..n, columns.clone());
+        total.extend(centred.columns().into_iter().map(|column| column.dot(&column)));
+        for (row, &label) in centred.rows().into_iter().zip(labels) {
+            sums[label as usize][columns.clone()].iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
+        }
     }
+    let scatter: f64 = total.iter().sum();
     let between: f64 = sums
         .iter()
         .zip(&counts)
@@ -41,22 +55,89 @@ pub fn of_latents(z: ArrayView2<'_, f32>, labels: &[u32]) -> LatentMeasures {
         .map(|(sum, &count)| sum.iter().map(|x| x * x).sum::<f64>() / count as f64)
         .sum();
 
-    // The squared singular values are the eigenvalues of C = Z^T Z, so their sum is the trace of C and the
-    // sum of their squares is the squared Frobenius norm of C.
-    let gram = centred.t().dot(&centred);
-    let squares: f64 = gram.iter().map(|x| x * x).sum();
-    LatentMeasures {
+    let differs = scatter > 0.0;
+    Some(LatentMeasures {
         dead_units: total.iter().filter(|square| (*square / n as f64).sqrt() < DEAD).count(),
-        between_class_share: between / scatter,
-        knn_accuracy: knn_accuracy(z.view(), labels),
-        participation_ratio: scatter * scatter / squares,
+        between_class_share: differs.then(|| between / scatter),
+        knn_accuracy: knn_accuracy(z, labels),
+        participation_ratio: if differs { scatter * scatter / latents.gram_squares() } else { 0.0 },
+    })
+}
+
+/// Latents of which blocks are widened and centred when they are needed.
+struct Latents<'z> {
+    z: ArrayView2<'z, f32>,
+    mean: Array1<f64>,
+    /// How many are held in f64 at a time.
+    block: usize,
+}
+
+impl<'z> Latents<'z> {
+    fn new(z: ArrayView2<'z, f32>, block: usize) -> Option<Self> {
+        if z.is_empty() {
+            return None;
+        }
+        let mut latents = Self { z, mean: Array1::zeros(z.ncols()), block };
+        let mut mean = Array1::zeros(z.ncols());
+        for columns in latents.column_blocks() {
+            let block = latents.centred(0..z.nrows(), columns.clone());
+            mean.slice_axis_mut(Axis(0), Slice::from(columns)).assign(&block.mean_axis(Axis(0))?);
+        }
+        latents.mean = mean;
+        Some(latents)
+    }
+
+    /// Ranges of columns that together are all of them.
+    fn column_blocks(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let (n, k) = self.z.dim();
+        blocks(k, self.block / n)
+    }
+
+    fn centred(&self, rows: Range<usize>, columns: Range<usize>) -> Array2<f64> {
+        let mean = self.mean.slice_axis(Axis(0), Slice::from(columns.clone()));
+        let block = self.z.slice_axis(Axis(0), Slice::from(rows));
+        block.slice_axis(Axis(1), Slice::from(columns)).mapv(f64::from) - &mean
+    }
+
+    /// The sum of the squares of the squared singular values of the centred latents `Z`: these are the eigenvalues of
+    /// `Z^T Z` and of `Z Z^T`, so it is the squared Frobenius norm of either, of which blocks exist at a time.
+    fn gram_squares(&self) -> f64 {
+        let (n, k) = self.z.dim();
+        let square = |product: Array2<f64>| product.iter().map(|x| x * x).sum::<f64>();
+        let mut sum = 0.0;
+        if k <= n {
+            for left in self.column_blocks() {
+                let left = self.centred(0..n, left);
+                for right in self.column_blocks() {
+                    sum += square(left.t().dot(&self.centred(0..n, right)));
+                }
+            }
+            return sum;
+        }
+        let rows = || blocks(n, self.block / k);
+        for left in rows() {
+            let left = self.centred(left, 0..k);
+            for right in rows() {
+                sum += square(left.dot(&self.centred(right, 0..k).t()));
+            }
+        }
+        sum
     }
 }
 
-/// Every image of the second half asks its five nearest of the first half; ties go to the nearer voter.
-fn knn_accuracy(z: ArrayView2<'_, f64>, labels: &[u32]) -> f64 {
-    const NEIGHBOURS: usize = 5;
+/// `0..n` in ranges of this size, at least 1.
+fn blocks(n: usize, size: usize) -> impl Iterator<Item = Range<usize>> + use<> {
+    let size = size.max(1);
+    (0..n).step_by(size).map(move |start| start..n.min(start + size))
+}
+
+/// Every image of the second half is classified by a vote of its nearest of the first half; ties go to the nearer voter.
+fn knn_accuracy(z: ArrayView2<'_, f32>, labels: &[u32]) -> Option<f64> {
     let half = z.nrows() / 2;
+    if half == 0 {
+        return None;
+    }
+    let gap = |a: f32, b: f32| (f64::from(a) - f64::from(b)).powi(2);
     let (voters, asking) = z.split_at(ndarray::Axis(0), half);
     let mut correct = 0usize;
     for (row, &label) in asking.rows().into_iter().zip(&labels[half..]) {
@@ -64,7 +145,7 @@ fn knn_accuracy(z: ArrayView2<'_, f64>, labels: &[u32]) -> f64 {
             .rows()
             .into_iter()
             .enumerate()
-            .map(|(index, voter)| (voter.iter().zip(row).map(|(a, b)| (a - b).powi(2)).sum(), index))
+            .map(|(index, voter)| (voter.iter().zip(row).map(|(&a, &b)| gap(a, b)).sum(), index))
             .collect();
         let nearest = NEIGHBOURS.min(distances.len());
         let by_distance = |a: &(f64, usize), b: &(f64, usize)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
@@ -77,7 +158,7 @@ fn knn_accuracy(z: ArrayView2<'_, f64>, labels: &[u32]) -> f64 {
         let winner = votes.iter().rev().max_by_key(|&&class| count(class));
         correct += usize::from(winner == Some(&label));
     }
-    correct as f64 / asking.nrows() as f64
+    Some(correct as f64 / asking.nrows() as f64)
 }
 
 /// Numbers per seed of a sweep over λ: name and description.
@@ -117,19 +198,23 @@ pub fn trade_off(lambdas: &[f64], mse: &[f64], accuracy: &[f64], of_mean: f64) -
     let of_mixtures = |synergy: f64| if mixed(mse) && mixed(accuracy) { synergy } else { f64::NAN };
     let lowest = mse.iter().copied().fold(f64::INFINITY, f64::min);
     let highest = accuracy.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    // A span that is nothing but rounding (losses are in f32) scales nothing, and no rectangle has a side of zero.
+    let differ = (mse_0 - mse_1).abs() > f64::from(f32::EPSILON) * mse_0.abs().max(mse_1.abs());
+    let spans = differ && accuracy_0 != accuracy_1;
+    let of = |is_defined: bool, value: f64| if is_defined { value } else { f64::NAN };
     let scaled = mse.iter().zip(accuracy).map(|(mse, accuracy)| {
         ((mse - mse_1) / (mse_0 - mse_1), (accuracy_0 - accuracy) / (accuracy_0 - accuracy_1))
     });
     let of_chance =
         mse.iter().zip(accuracy).map(|(mse, accuracy)| (mse / of_mean, (1.0 - accuracy) / CHANCE));
     [
-        of_mixtures((mse_1 - lowest) / mse_1),
+        of(mse_1 > 0.0, of_mixtures((mse_1 - lowest) / mse_1)),
         of_mixtures(highest - accuracy_0),
-        (mse_0 - mse_1) / mse_1,
+        of(mse_1 > 0.0, (mse_0 - mse_1) / mse_1),
         accuracy_0 - accuracy_1,
-        front_area(scaled.collect()),
-        hypervolume(of_chance.collect()),
-        half_way(lambdas, mse),
+        of(spans, front_area(scaled.collect())),
+        of(of_mean > 0.0, hypervolume(of_chance.collect())),
+        of(differ, half_way(lambdas, mse)),
         half_way(lambdas, accuracy),
     ]
 }
@@ -185,18 +270,18 @@ mod tests {
     #[test]
     fn a_latent_that_holds_only_the_class_has_share_one_and_one_dimension() {
         let z = array![[1.0f32, 0.0], [1.0, 0.0], [-1.0, 0.0], [-1.0, 0.0]];
-        let measures = of_latents(z.view(), &[0, 0, 1, 1]);
+        let measures = of_latents(z.view(), &[0, 0, 1, 1]).unwrap();
         assert_eq!(measures.dead_units, 1);
-        assert!((measures.between_class_share - 1.0).abs() < 1e-12);
+        assert!((measures.between_class_share.unwrap() - 1.0).abs() < 1e-12);
         assert!((measures.participation_ratio - 1.0).abs() < 1e-12);
     }
 
     #[test]
     fn a_latent_without_classes_has_share_zero_and_all_its_dimensions() {
         let z = array![[1.0f32, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]];
-        let measures = of_latents(z.view(), &[0, 0, 1, 1]);
+        let measures = of_latents(z.view(), &[0, 0, 1, 1]).unwrap();
         assert_eq!(measures.dead_units, 0);
-        assert!(measures.between_class_share.abs() < 1e-12);
+        assert!(measures.between_class_share.unwrap().abs() < 1e-12);
         assert!((measures.participation_ratio - 2.0).abs() < 1e-12);
     }
 
@@ -204,10 +289,42 @@ mod tests {
     fn neighbours_vote_and_the_nearer_wins_a_tie() {
         let z = array![[0.0], [0.1], [5.0], [5.1], [0.05], [5.05]];
         // All three voters are asked by everybody, and two of them say 0: one of three is classified rightly.
-        assert_eq!(knn_accuracy(z.view(), &[0, 0, 1, 1, 0, 1]), 1.0 / 3.0);
+        assert_eq!(knn_accuracy(z.view(), &[0, 0, 1, 1, 0, 1]), Some(1.0 / 3.0));
         // One vote for each class: the nearest decides.
         let z = array![[0.0], [1.0], [2.0], [2.2], [0.1], [1.9]];
-        assert_eq!(knn_accuracy(z.view(), &[0, 1, 2, 2, 0, 2]), 1.0);
+        assert_eq!(knn_accuracy(z.view(), &[0, 1, 2, 2, 0, 2]), Some(1.0));
+    }
+
+    #[test]
+    fn few_latents_and_latents_that_are_all_the_same_are_measured_as_far_as_they_can_be() {
+        assert_eq!(of_latents(ArrayView2::from_shape((0, 3), &[]).unwrap(), &[]), None);
+        let same = |n: usize| of_latents(Array2::from_elem((n, 3), 0.3f32).view(), &vec![0; n]).unwrap();
+        for n in [1, 2, 3, 1_000, 5_001] {
+            let voted = (n > 1).then_some(1.0);
+            let wanted = LatentMeasures {
+                dead_units: 3,
+                between_class_share: None,
+                knn_accuracy: voted,
+                participation_ratio: 0.0,
+            };
+            assert_eq!(same(n), wanted, "{n}");
+        }
+        let two = of_latents(array![[1.0f32, 2.0], [3.0, 2.0]].view(), &[0, 1]).unwrap();
+        assert_eq!((two.knn_accuracy, two.between_class_share), (Some(0.0), Some(1.0)));
+    }
+
+    #[test]
+    fn latents_in_several_blocks_have_the_measures_of_the_whole() {
+        for (n, k, block) in [(30, 60, 100), (60, 30, 500), (60, 30, 1)] {
+            let z = Array2::from_shape_fn((n, k), |(row, column)| {
+                f32::from(u8::from(row % 2 == 0)) * (column % 3) as f32
+            });
+            let latents = Latents::new(z.view(), block).unwrap();
+            assert!(latents.column_blocks().count() > 1);
+            // One direction of variance n (0 + 1 + 4) / 4 k / 3, whatever the block.
+            let variance = n as f64 / 4.0 * 5.0 * (k / 3) as f64;
+            assert!((latents.gram_squares() / variance.powi(2) - 1.0).abs() < 1e-12);
+        }
     }
 
     #[test]
@@ -232,6 +349,19 @@ mod tests {
         assert!(of[..2].iter().all(|x| x.is_nan()) && of[2..].iter().all(|x| x.is_finite()), "{of:?}");
         let of = trade_off(&[0.0, 0.5, 1.0], &[0.2, f64::NAN, 0.1], &[0.8, f64::NAN, 0.6], 0.4);
         assert!(of[0].is_nan() && of[1].is_nan() && of[3].is_finite(), "{of:?}");
+    }
+
+    #[test]
+    fn a_trade_off_without_a_span_scales_nothing_rather_than_rounding() {
+        let lambdas = [0.0, 0.5, 0.9, 1.0];
+        let rounded = [0.1, 0.1 + 1e-9, 0.1 - 1e-9, 0.1 + 2e-9];
+        for (mse, accuracy) in
+            [(rounded, [0.8, 0.85, 0.7, 0.6]), ([0.2, 0.1, 0.08, 0.1], [0.8, 0.85, 0.7, 0.8])]
+        {
+            assert!(trade_off(&lambdas, &mse, &accuracy, 0.4)[4].is_nan(), "{mse:?}");
+        }
+        let nothing = trade_off(&lambdas, &[0.0; 4], &[0.8, 0.85, 0.7, 0.6], 0.0);
+        assert!([0, 2, 4, 5, 6].iter().all(|&index: &usize| nothing[index].is_nan()), "{nothing:?}");
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod evidence;
 mod facts;
 pub mod figures;
 mod kept;
-mod measured;
+pub(crate) mod measured;
 mod pictures;
 pub mod trends;
 

@@ -3,20 +3,25 @@
 mod changes;
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use data::{Dataset, Split};
-use ndarray::Array2;
+use ndarray::{Array1, Array2, Axis, Slice};
 use serde::{Deserialize, Serialize};
 use theory::{Denoising, Moments, Pca};
 
 pub use self::changes::Change;
+use crate::local::check_room;
 use crate::subspaces::Subspaces;
 use crate::{Error, Result};
 
 /// Images that are turned into numbers at once.
 const CHUNK: usize = 1_000;
+
+/// The pixels of all images whose mean is taken at once.
+const COLUMNS_OF_MEAN: usize = 256;
 
 /// What needs the principal components of images of more numbers than this is left out where it is not asked for: the
 /// eigendecomposition takes a time that grows with the cube, and would be longer than the training.
@@ -177,6 +182,25 @@ impl Images {
         Ok(Arc::clone(self.moments.get_or_init(|| Arc::new(moments))))
     }
 
+    /// The mean of the training images, the same bits as that of [`Images::moments`], without the memory of a covariance.
+    ///
+    /// # Errors
+    /// If it cannot be computed.
+    pub fn mean(&self) -> Result<Array1<f64>> {
+        let d = self.train.image_shape().iter().product();
+        let mut mean = Array1::zeros(d);
+        for start in (0..d).step_by(COLUMNS_OF_MEAN) {
+            let columns = start..d.min(start + COLUMNS_OF_MEAN);
+            let mut moments = Moments::new(columns.len(), self.train.n_classes())?;
+            for rows in chunks(self.train.len()) {
+                let part = normalised_part(&self.train, rows.clone(), columns.clone());
+                moments.add(part.view(), &self.train.labels()[rows])?;
+            }
+            mean.slice_axis_mut(Axis(0), Slice::from(columns)).assign(&moments.mean());
+        }
+        Ok(mean)
+    }
+
     /// The principal components of the training images.
     ///
     /// # Errors
@@ -234,16 +258,31 @@ fn once<T>(known: &Mutex<Option<Arc<T>>>, compute: impl FnOnce() -> Result<T>) -
 /// The moments of images and their labels, in one pass over parts of them as numbers, `[n, d]`.
 ///
 /// # Errors
-/// If the numbers are not finite.
+/// If the numbers are not finite, or there is no memory for what is computed from the moments.
 pub fn moments_of(images: &Split, numbers: impl Fn(&Split) -> Array2<f64>) -> Result<Moments> {
-    let mut moments = Moments::new(images.image_shape().iter().product(), images.n_classes())?;
-    let mut start = 0;
-    while start < images.len() {
-        let part = images.rows(start..(start + CHUNK).min(images.len()))?;
+    let d = images.image_shape().iter().product();
+    let hint = "bring the images to a smaller side or to grey";
+    check_room(&format!("a closed form of images of {d} numbers"), matrices(d), hint)?;
+    let mut moments = Moments::new(d, images.n_classes())?;
+    for rows in chunks(images.len()) {
+        let part = images.rows(rows)?;
         moments.add(numbers(&part).view(), part.labels())?;
-        start += part.len();
     }
     Ok(moments)
+}
+
+/// The square matrices that are held at once where principal components are computed: a covariance, and what its
+/// eigendecomposition takes.
+const MATRICES: u64 = 4;
+
+/// Their bytes for images of `d` numbers.
+pub fn matrices(d: usize) -> u64 {
+    (d as u64).saturating_mul(d as u64).saturating_mul(8 * MATRICES)
+}
+
+/// The rows of so many images that are turned into numbers at once, one range after the other.
+pub fn chunks(n: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..n).step_by(CHUNK).map(move |start| start..n.min(start + CHUNK))
 }
 
 /// Numbers of images, image after image, as rows.
@@ -254,7 +293,21 @@ pub fn rows(images: &Split, numbers: Vec<f64>) -> Array2<f64> {
 
 /// The pixels of a split from -1 (black) to 1 (white), image after image.
 pub fn normalised(split: &Split) -> Vec<f64> {
-    split.pixels().iter().map(|&byte| f64::from(byte) / 127.5 - 1.0).collect()
+    split.pixels().iter().map(|&byte| normal(byte)).collect()
+}
+
+/// Some of the pixels of some of the images, from -1 (black) to 1 (white), `[rows, columns]`.
+pub fn normalised_part(split: &Split, rows: Range<usize>, columns: Range<usize>) -> Array2<f64> {
+    let d = split.image_shape().iter().product::<usize>();
+    let images = split.pixels()[rows.start * d..rows.end * d].chunks_exact(d);
+    let numbers = images.flat_map(|image| &image[columns.clone()]).map(|&byte| normal(byte)).collect();
+    Array2::from_shape_vec((rows.len(), columns.len()), numbers)
+        .expect("a split has as many pixels as it says")
+}
+
+/// A pixel from -1 (black) to 1 (white).
+fn normal(byte: u8) -> f64 {
+    f64::from(byte) / 127.5 - 1.0
 }
 
 /// The row of the first image of each class, in the order of the classes; classes without one are left out.

@@ -15,7 +15,7 @@ use tensor::Device;
 
 pub use self::estimate::Estimate;
 use self::memory::Memory;
-pub use self::memory::free_memory;
+pub use self::memory::{check_room, free_memory};
 pub use self::observer::{Observer, Quiet};
 use crate::images::{DataConfig, Images, OpenData};
 

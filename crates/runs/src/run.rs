@@ -24,7 +24,7 @@ pub use autoencoding::{Autoencoding, Masked, Network, Objective};
 pub use closed_form::{Noise, Question};
 pub use compute::Keep;
 pub use compute::PARAMETERS;
-pub use finals::{LARGEST_PROBED, PENALTY, PROBED};
+pub use finals::{LARGEST_PROBED, LATENT, PENALTY, PROBED, PROBES, why_absent};
 pub use judged::Judged;
 pub use learner::{Features, Learner};
 pub use linear_optimum::{LinearOptimum, Problem};
@@ -201,13 +201,14 @@ impl Run {
         let batch = self.config.batch.max(EVALUATED_AT_ONCE) as u64;
         let own = match &self.config.learner {
             Learner::ClosedForm { .. } => return MATRICES * 8 * d * d,
-            // Projected images in f64 and f32, and the components.
-            Learner::Recognition { .. } => 12 * n * d + 12 * d * d,
+            // Projected images, and the components.
+            Learner::Recognition { .. } => 4 * n * d + 12 * d * d,
             Learner::Autoencoding { task } if task.spectrum => 16 * d * d,
             _ => 0,
         };
         let (params, kept) = self.config.learner.sizes(d as usize);
-        own.saturating_add(params.saturating_mul(16)).saturating_add(kept.saturating_mul(8 * batch))
+        let layers = kept.saturating_mul(8 * batch).max(self.config.learner.final_bytes(images));
+        own.saturating_add(params.saturating_mul(16)).saturating_add(layers)
     }
 }
 

@@ -1,15 +1,14 @@
 //! Images of which only a part of the variance is left (experiment E3 of the LBR specification).
 
+use std::ops::Range;
+
 use data::Split;
 use ndarray::{Array1, Array2, ArrayView2, Axis, Slice};
 use serde::{Deserialize, Serialize};
 use theory::Pca;
 
-use crate::images::{moments_of, rows};
+use crate::images::{chunks, moments_of, rows};
 use crate::{Error, Result};
-
-/// Images that are turned into numbers at once.
-const CHUNK: usize = 1_000;
 
 /// Added to the deviation of an image before it is divided by it.
 const FLAT: f64 = 1e-6;
@@ -68,10 +67,15 @@ impl Subspaces {
     /// Of these training images.
     ///
     /// # Errors
-    /// If the images are all the same.
+    /// If the images are all the same at equal contrast.
     pub fn of(train: &Split) -> Result<Self> {
         let moments = moments_of(train, contrast)?;
         let pca = Pca::fit(&moments)?;
+        if pca.rank() == 0 {
+            let what =
+                format!("{} images that are all the same at equal contrast have no components", train.len());
+            return Err(Error::Usage(what));
+        }
         let total = pca.variances().sum();
         let mut sum = 0.0;
         let variances = pca.variances();
@@ -93,11 +97,8 @@ impl Subspaces {
     pub fn undivided(train: &Split) -> Result<Self> {
         let d = train.image_shape().iter().product();
         let mut sum = Array1::<f64>::zeros(d);
-        let mut start = 0;
-        while start < train.len() {
-            let part = train.rows(start..(start + CHUNK).min(train.len()))?;
-            sum += &contrast(&part).sum_axis(Axis(0));
-            start += part.len();
+        for rows in chunks(train.len()) {
+            sum += &contrast(&train.rows(rows)?).sum_axis(Axis(0));
         }
         let mean = sum / train.len() as f64;
         Ok(Self { mean, components: Array2::zeros((0, d)), explained: vec![1.0; d] })
@@ -150,12 +151,10 @@ impl Subspaces {
     pub fn project(&self, images: &Split, kept: Kept) -> Array2<f32> {
         let d = self.mean.len();
         let mut projected = Array2::zeros((images.len(), d));
-        for (chunk, mut of) in projected.axis_chunks_iter_mut(Axis(0), CHUNK).enumerate() {
-            let start = chunk * CHUNK;
-            let part =
-                images.rows(start..(start + CHUNK).min(images.len())).expect("chunks are within the split");
+        for rows in chunks(images.len()) {
+            let part = images.rows(rows.clone()).expect("chunks are within the split");
             let x = (contrast(&part) - &self.mean).mapv(|x| x as f32);
-            of.assign(&self.project_rows(x, kept));
+            projected.slice_axis_mut(Axis(0), Slice::from(rows)).assign(&self.project_rows(x, kept));
         }
         projected
     }
@@ -189,6 +188,13 @@ fn at_equal_contrast(x: &mut Array2<f64>) {
     }
 }
 
+/// Some images at equal contrast in f64.
+fn wide(images: &Array2<f32>, rows: Range<usize>) -> Array2<f64> {
+    let mut x = images.slice_axis(Axis(0), Slice::from(rows)).mapv(f64::from);
+    at_equal_contrast(&mut x);
+    x
+}
+
 /// Projected images as a network sees them: at equal contrast again, without the mean of the training images.
 #[derive(Debug)]
 pub struct Normaliser {
@@ -198,18 +204,23 @@ pub struct Normaliser {
 impl Normaliser {
     /// With the mean of these training images `[n, d]`, which it normalises.
     pub fn fit(train: Array2<f32>) -> (Self, Array2<f32>) {
-        let mut x = train.mapv(f64::from);
-        at_equal_contrast(&mut x);
-        let mean = x.mean_axis(Axis(0)).expect("there are training images");
-        let normalised = (&x - &mean).mapv(|x| x as f32);
-        (Self { mean }, normalised)
+        let mut sum = Array1::<f64>::zeros(train.ncols());
+        for rows in chunks(train.nrows()) {
+            // One image after another, whatever the chunks.
+            wide(&train, rows).outer_iter().for_each(|image| sum += &image);
+        }
+        let normaliser = Self { mean: sum / train.nrows() as f64 };
+        let normalised = normaliser.apply(train);
+        (normaliser, normalised)
     }
 
-    /// Normalises other images.
-    pub fn apply(&self, images: Array2<f32>) -> Array2<f32> {
-        let mut x = images.mapv(f64::from);
-        at_equal_contrast(&mut x);
-        (x - &self.mean).mapv(|x| x as f32)
+    /// Normalises images, in their place.
+    pub fn apply(&self, mut images: Array2<f32>) -> Array2<f32> {
+        for rows in chunks(images.nrows()) {
+            let x = (wide(&images, rows.clone()) - &self.mean).mapv(|x| x as f32);
+            images.slice_axis_mut(Axis(0), Slice::from(rows)).assign(&x);
+        }
+        images
     }
 }
 

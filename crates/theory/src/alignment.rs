@@ -13,10 +13,11 @@ use crate::{Error, Result, linalg};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alignment {
     /// `a(k)` in percent, not falling, the last is 100: the root of the share of `sum of n_c (q y_c)^2` that the first
-    /// `k` of all orthonormal code sequences `q` hold, where `y_c` marks the `n_c` samples of class `c`.
+    /// `k` of all orthonormal code sequences `q` hold, where `y_c` marks the `n_c` samples of class `c`. It is exactly
+    /// zero where those `k` explain no more of the labels than rounding alone may make of nothing.
     pub alignment: Array1<f64>,
     /// `R^2(k)`, within 0 and 1, not falling: the share of the energy of centred one-hot labels that least squares
-    /// explain from the code.
+    /// explain from the code; exactly zero as the alignment is.
     pub r2: Array1<f64>,
 }
 
@@ -59,11 +60,15 @@ impl Denoising {
         };
         let weighted = labels.mapv(|product| product * product).dot(&self.frequencies());
         let plain = labels.mapv(|product| product * product).sum_axis(Axis(1));
-        let (weighted, plain) = (cumulated(weighted), cumulated(plain));
+        let (mut weighted, mut plain) = (cumulated(weighted), cumulated(plain));
         let last = self.rank() - 1;
-        let rounding = self.mean().len() as f64 * f64::EPSILON * self.label_energy();
-        if self.label_energy() == 0.0 || plain[last] <= rounding {
+        if self.label_energy() == 0.0 || plain[last] <= self.label_rounding() {
             return Err(Error::shape("labels", "some that vary with the samples", "none that do"));
+        }
+        for (weighted, plain) in weighted.iter_mut().zip(&mut plain) {
+            if *plain <= self.label_rounding() {
+                (*weighted, *plain) = (0.0, 0.0);
+            }
         }
         let full = weighted[last];
         Ok(Alignment {

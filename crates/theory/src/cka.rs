@@ -23,16 +23,19 @@ const BLOCK: usize = 512;
 /// ones, where the plain estimator rises towards 1 as `d` and `e` approach `n`; single values may lie below 0.
 /// Neither of the two Gram matrices is ever formed whole.
 ///
-/// Errs if there are fewer than four samples or not as many of both, if a value is not finite, or if all codes of
-/// one representation are the same.
+/// Errs if there are fewer than four samples or not as many of both, if a value is not finite, or if `HSIC(K, K)` or
+/// `HSIC(L, L)` is no more than rounding makes of zero: it is zero not only if all codes are the same, but also if all
+/// but one are, since the estimator then cancels whatever that one is.
 pub fn debiased_cka(x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) -> Result<f64> {
     check::rows("second representation", y.nrows(), x.nrows())?;
     let (x, y) = (Kernel::new("first representation", x)?, Kernel::new("second representation", y)?);
-    Ok(hsic(&x, &y) / (hsic(&x, &x) * hsic(&y, &y)).sqrt())
+    Ok(hsic(&x, &y) / (x.own()? * y.own()?).sqrt())
 }
 
 /// A linear kernel by its features, and what the estimator asks of each of the two alone.
 struct Kernel {
+    /// What to call it in errors.
+    what: &'static str,
     /// `X`, `[n, d]`, with mean zero: shifts change no term by more than they change another.
     features: Array2<f64>,
     /// The diagonal of `K`.
@@ -54,7 +57,33 @@ impl Kernel {
         let features = features / largest;
         let diagonal = features.map_axis(Axis(1), |row| row.dot(&row));
         let row_sums = features.dot(&features.sum_axis(Axis(0))) - &diagonal;
-        Ok(Self { features, diagonal, row_sums })
+        Ok(Self { what, features, diagonal, row_sums })
+    }
+
+    /// `HSIC(K, K)`, in the units of [`hsic`].
+    fn own(&self) -> Result<f64> {
+        let (got, rounding) = (hsic(self, self), self.rounding());
+        if got > rounding {
+            return Ok(got);
+        }
+        let wanted = "codes whose debiased HSIC with themselves is above 0, so more than one that differs";
+        Err(Error::Undetermined { what: self.what, wanted, got, rounding })
+    }
+
+    /// A bound of the rounding error of `hsic(K, K)`.
+    ///
+    /// With `t` the trace of `K`, `|K_ij| <= sqrt(K_ii K_jj)` bounds the sums of the absolute values of what is added:
+    /// `tr(K K)` and the sum of the squared diagonal by `t^2`, each row sum by `sqrt(n t K_ii) + K_ii`, hence the other
+    /// two terms by `(n + 1)^2 t^2 / ((n - 1)(n - 2))` and `4 (n + 1) t^2 / (n - 2)`. A number that `m` roundings led
+    /// to errs by at most `m` epsilons of the sum of absolute values, its square by twice as many.
+    fn rounding(&self) -> f64 {
+        let ((n, d), trace) = (self.features.dim(), self.diagonal.sum());
+        let of_gram = if by_features(n, d, d) { n + d * d } else { d + n * n };
+        // Scaling and centring round each feature twice; a sum is squared, scaled and added.
+        let roundings = (of_gram + n + d + 8) as f64;
+        let n = n as f64;
+        let terms = 2.0 + (n + 1.0).powi(2) / ((n - 1.0) * (n - 2.0)) + 4.0 * (n + 1.0) / (n - 2.0);
+        2.0 * roundings * f64::EPSILON * terms * trace * trace
     }
 }
 
@@ -69,12 +98,16 @@ fn hsic(k: &Kernel, l: &Kernel) -> f64 {
 /// `tr(X X^T Y Y^T)`, as the squared norm of `X^T Y` or by blocks of rows of the Gram matrices, whichever multiplies
 /// less.
 fn gram_product(x: &Array2<f64>, y: &Array2<f64>) -> f64 {
-    let (n, d, e) = (x.nrows(), x.ncols(), y.ncols());
-    if d * e <= n * (d + e) {
+    if by_features(x.nrows(), x.ncols(), y.ncols()) {
         return x.t().dot(y).iter().map(|value| value * value).sum();
     }
     let blocks = x.axis_chunks_iter(Axis(0), BLOCK).zip(y.axis_chunks_iter(Axis(0), BLOCK));
     blocks.map(|(of_x, of_y)| (of_x.dot(&x.t()) * of_y.dot(&y.t())).sum()).sum()
+}
+
+/// Whether `X^T Y` takes fewer products than `X X^T` and `Y Y^T`.
+fn by_features(n: usize, d: usize, e: usize) -> bool {
+    d * e <= n * (d + e)
 }
 
 #[cfg(test)]
@@ -163,6 +196,40 @@ mod tests {
         let [x, y] = [50, 60].map(|columns| noise.normal(BLOCK.min(20), columns));
         let by_features: f64 = x.t().dot(&y).iter().map(|value| value * value).sum();
         assert!((gram_product(&x, &y) / by_features - 1.0).abs() < TOLERANCE);
+    }
+
+    /// The debiased HSIC of such codes with themselves is 0 exactly, and their similarity to anything 0 / 0.
+    #[test]
+    fn codes_of_which_only_one_differs_are_refused_whatever_rounding_makes_of_zero() {
+        let mut noise = Noise::new(8);
+        for (n, columns) in [(4, 1), (5, 3), (50, 16), (1_000, 16), (1_000, 100), (20, 300)] {
+            let other = noise.normal(n, 3);
+            for trial in 0..8 {
+                let common = noise.normal(1, columns) * if trial % 2 == 0 { 0.0 } else { 1.0 };
+                let mut x = Array2::from_shape_fn((n, columns), |(_, column)| common[[0, column]]);
+                for column in 0..columns.min(trial + 1) {
+                    x[[(7 * trial) % n, column]] += if trial < 4 { 0.3 } else { noise.normal(1, 1)[[0, 0]] };
+                }
+                for scale in [1.0, 1e-150, 1e150] {
+                    let x = scale * &x;
+                    for [x, y] in [[x.view(), x.view()], [x.view(), other.view()], [other.view(), x.view()]] {
+                        let refused = debiased_cka(x, y).unwrap_err();
+                        assert!(matches!(refused, Error::Undetermined { .. }), "{n} x {columns}: {refused}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn two_samples_that_differ_from_a_thousand_are_enough() {
+        let mut x = Array2::zeros((1_000, 16));
+        (x[[3, 1]], x[[500, 1]]) = (0.3, -0.3);
+        assert!((cka(&x, &x) - 1.0).abs() < TOLERANCE);
+        // An outlier a thousand times as far as the others are apart hides nothing of them.
+        let mut y = Noise::new(9).normal(1_000, 16);
+        y[[7, 0]] = 1e3;
+        assert!((cka(&y, &y) - 1.0).abs() < TOLERANCE);
     }
 
     #[test]

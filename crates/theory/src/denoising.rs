@@ -46,6 +46,8 @@ pub struct Denoising {
     labels: Array2<f64>,
     /// `E|y|^2` without the mean of `y`.
     label_energy: f64,
+    /// What rounding alone may make of an `E|prediction of y|^2` that is zero.
+    label_rounding: f64,
 }
 
 /// What an error of reconstruction and an error of classification count for; see [`Denoising`].
@@ -93,12 +95,22 @@ impl Denoising {
         }
         let span = rows(pca.components(), ..rank);
         let frequencies = moments.class_frequencies()?;
+        let label_energy = frequencies.iter().map(|p| p * (1.0 - p)).sum();
+        let variances: Array1<f64> = pca.variances().iter().take(rank).copied().collect();
+        // An entry of the label covariance of pixel j errs by `relative sqrt(S_jj)`, so along any component by
+        // `relative sqrt(tr S)` at most, and is divided by the deviation there. The energies of `d` directions are then
+        // added up.
+        let d = moments.d() as f64;
+        let relative = (moments.n_roundings() as f64 + d) * f64::EPSILON;
+        let label_rounding = d * f64::EPSILON * label_energy
+            + relative * relative * variances.sum() * variances.mapv(f64::recip).sum();
         Ok(Self {
             labels: linalg::dot(span, moments.label_covariance()?.view()),
             mean: pca.mean().to_owned(),
             covariance: moments.covariance()?,
-            variances: pca.variances().iter().take(rank).copied().collect(),
-            label_energy: frequencies.iter().map(|p| p * (1.0 - p)).sum(),
+            variances,
+            label_energy,
+            label_rounding,
             frequencies,
             components: pca.components().to_owned(),
         })
@@ -132,6 +144,11 @@ impl Denoising {
     /// `E|y - E y|^2`
     pub(crate) fn label_energy(&self) -> f64 {
         self.label_energy
+    }
+
+    /// What rounding alone may make of an `E|prediction of y|^2` that is zero.
+    pub(crate) fn label_rounding(&self) -> f64 {
+        self.label_rounding
     }
 
     /// See [`Corrupted::decoded`].

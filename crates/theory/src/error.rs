@@ -57,6 +57,18 @@ pub enum Error {
         /// Their number.
         rows: usize,
     },
+    /// What a ratio would be divided by is no more than the rounding errors of its computation.
+    #[error("{what}: wanted {wanted}, got {got:e}, which rounding alone can be (up to {rounding:e})")]
+    Undetermined {
+        /// The input.
+        what: &'static str,
+        /// What would be determined.
+        wanted: &'static str,
+        /// What was computed.
+        got: f64,
+        /// The most that rounding makes of zero.
+        rounding: f64,
+    },
     /// A symmetric matrix that must be positive definite is not.
     #[error(
         "{what}: wanted a positive definite {n} × {n} matrix, got one that is singular or indefinite; {hint}"

@@ -49,5 +49,5 @@ pub use linear_cre::{LinearCre, LinearFront};
 pub use moments::Moments;
 pub use pca::Pca;
 pub use random_projection::RandomProjection;
-pub use ridge::Ridge;
+pub use ridge::{Ridge, RidgeInputs};
 pub use spectrum::{effective_rank, participation_ratio};

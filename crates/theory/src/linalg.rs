@@ -146,17 +146,15 @@ pub(crate) fn cholesky<'a>(
     Ok(l)
 }
 
-/// The `x` with `a x = b` for a positive definite `a`, of which the lower triangle is read.
+/// The lower triangular `l` with `l l^T = a`, as [`cholesky`], for a system of equations.
 ///
 /// Errs if a value is not finite, or `a` is not positive definite by more than rounding errors; `hint` says what to do
 /// then.
-pub(crate) fn solve_positive(
+pub(crate) fn factor_positive(
     what: &'static str,
     hint: &'static str,
     a: ArrayView2<'_, f64>,
-    b: ArrayView2<'_, f64>,
 ) -> Result<Array2<f64>> {
-    check::finite("right-hand side", b)?;
     let l = cholesky(what, hint, a)?;
     let n = a.nrows();
     // A pivot is what the rows before leave of a diagonal entry: of a row that depends on them, rounding errors.
@@ -164,9 +162,16 @@ pub(crate) fn solve_positive(
     if l.diag().iter().zip(a.diag()).any(|(pivot, &entry)| pivot * pivot <= rounding * entry) {
         return Err(Error::NotPositiveDefinite { what, n, hint });
     }
-    let mut x = b.to_owned();
-    triangular_solve::solve_lower_triangular_in_place(view(l.view()), view_mut(&mut x), parts(n));
-    Ok(solve_transposed_lower(l.view(), x))
+    Ok(l)
+}
+
+/// The `x` with `l l^T x = b` for a lower triangular `l` without zeros on its diagonal.
+///
+/// Errs if a value of `b` is not finite.
+pub(crate) fn solve_factored(l: ArrayView2<'_, f64>, mut b: Array2<f64>) -> Result<Array2<f64>> {
+    check::finite("right-hand side", b.view())?;
+    triangular_solve::solve_lower_triangular_in_place(view(l), view_mut(&mut b), parts(l.nrows()));
+    Ok(solve_transposed_lower(l, b))
 }
 
 /// `l^-1` of a lower triangular matrix without zeros on its diagonal.
@@ -309,7 +314,8 @@ mod tests {
         assert_close(&l.dot(&l.t()), &a);
         assert_close(&inverse_of_lower(l.view()).dot(&l), &Array2::eye(7));
         assert_close(&solve_transposed_lower(l.view(), l.t().to_owned()), &Array2::eye(7));
-        assert_close(&solve_positive("a", "", a.view(), a.view()).unwrap(), &Array2::eye(7));
+        let factored = factor_positive("a", "", a.view()).unwrap();
+        assert_close(&solve_factored(factored.view(), a.clone()).unwrap(), &Array2::eye(7));
     }
 
     #[test]
@@ -342,7 +348,7 @@ mod tests {
         assert!(singular("x", a.view()).is_err());
         a[[2, 1]] = 0.0;
         a[[1, 1]] = -1.0;
-        let message = solve_positive("a", "help", a.view(), Array2::eye(3).view()).unwrap_err().to_string();
+        let message = factor_positive("a", "help", a.view()).unwrap_err().to_string();
         let wanted =
             "a: wanted a positive definite 3 × 3 matrix, got one that is singular or indefinite; help";
         assert_eq!(message, wanted);

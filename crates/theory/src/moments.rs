@@ -139,6 +139,11 @@ impl Moments {
         Ok(self.class_counts.iter().map(|&count| count as f64 / n).collect())
     }
 
+    /// The most roundings that an entry of the label covariance went through: the sums of a block and of the blocks.
+    pub(crate) fn n_roundings(&self) -> usize {
+        self.n.min(BLOCK) + self.n.div_ceil(BLOCK)
+    }
+
     fn some(&self) -> Result<f64> {
         if self.n == 0 {
             return Err(Error::TooFew { what: "moments", wanted: 1, got: [0, self.d()] });

@@ -22,19 +22,49 @@ pub struct Ridge {
     weight: Array2<f64>,
 }
 
+/// Inputs whose covariance is factored, for ridge regressions of any number of targets from them: targets of many
+/// columns, as pixels, can be fitted a block of columns after the other.
+#[derive(Debug, Clone)]
+pub struct RidgeInputs {
+    mean: Array1<f64>,
+    /// Without their mean, `[n, d]`.
+    x: Array2<f64>,
+    /// `L` with `L L^T = Sx + penalty * (tr Sx / d) I`.
+    factor: Array2<f64>,
+}
+
+impl RidgeInputs {
+    /// Of `x: [n, d]`.
+    ///
+    /// Errs as [`Ridge::fit`] does.
+    pub fn new(x: ArrayView2<'_, f64>, penalty: f64) -> Result<Self> {
+        check::samples("inputs", x, 1)?;
+        let n = x.nrows() as f64;
+        let (mean, x) = centred(x);
+        let factor = factored(x.t().dot(&x) / n, penalty)?;
+        Ok(Self { mean, x, factor })
+    }
+
+    /// The regression to `y: [n, m]`.
+    ///
+    /// Errs if there are not as many rows of `y`, or if a value is not finite.
+    pub fn fit(&self, y: ArrayView2<'_, f64>) -> Result<Ridge> {
+        check::samples("targets", y, 1)?;
+        check::rows("targets", y.nrows(), self.x.nrows())?;
+        let (mean_y, y) = centred(y);
+        let cross = self.x.t().dot(&y) / self.x.nrows() as f64;
+        let weight = linalg::solve_factored(self.factor.view(), cross)?;
+        Ok(Ridge { mean_x: self.mean.clone(), mean_y, weight })
+    }
+}
+
 impl Ridge {
     /// Fits `y: [n, m]` to `x: [n, d]`.
     ///
     /// Errs if there are no rows or not as many of `y`, if a value is not finite, if the penalty is negative or not
     /// finite, and, without a penalty, if the columns of `x` depend on each other.
     pub fn fit(x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>, penalty: f64) -> Result<Self> {
-        check::samples("inputs", x, 1)?;
-        check::samples("targets", y, 1)?;
-        check::rows("targets", y.nrows(), x.nrows())?;
-        let n = x.nrows() as f64;
-        let ((mean_x, x), (mean_y, y)) = (centred(x), centred(y));
-        let weight = weight(x.t().dot(&x) / n, x.t().dot(&y) / n, penalty)?;
-        Ok(Self { mean_x, mean_y, weight })
+        RidgeInputs::new(x, penalty)?.fit(y)
     }
 
     /// Fits one-hot labels to `x: [n, d]`.
@@ -48,10 +78,11 @@ impl Ridge {
     ///
     /// Errs as [`Ridge::fit`] does.
     pub fn of_moments(moments: &Moments, penalty: f64) -> Result<Self> {
+        let factor = factored(moments.covariance()?, penalty)?;
         Ok(Self {
             mean_x: moments.mean().to_owned(),
             mean_y: moments.class_frequencies()?,
-            weight: weight(moments.covariance()?, moments.label_covariance()?, penalty)?,
+            weight: linalg::solve_factored(factor.view(), moments.label_covariance()?)?,
         })
     }
 
@@ -91,6 +122,25 @@ impl Ridge {
         Ok(mean_squared_error(self.predict(x)?.view(), y))
     }
 
+    /// Adds the squared errors of the predictions for `x: [n, d]`, whose targets are `y: [n, m]`, to a sum, one after
+    /// another: parts of the rows give the bits of the whole.
+    ///
+    /// Errs as [`Ridge::mse`] does.
+    pub fn add_squared_errors(
+        &self,
+        x: ArrayView2<'_, f64>,
+        y: ArrayView2<'_, f64>,
+        sum: &mut f64,
+    ) -> Result<()> {
+        check::samples_of_width("targets", y, self.mean_y.len())?;
+        check::rows("targets", y.nrows(), x.nrows())?;
+        let predictions = self.predict(x)?;
+        for (prediction, target) in predictions.iter().zip(y) {
+            *sum += (prediction - target) * (prediction - target);
+        }
+        Ok(())
+    }
+
     /// The same for one-hot labels.
     ///
     /// Errs as [`Ridge::accuracy`] does.
@@ -100,7 +150,8 @@ impl Ridge {
     }
 }
 
-fn weight(mut covariance: Array2<f64>, cross: Array2<f64>, penalty: f64) -> Result<Array2<f64>> {
+/// The factor of the covariance of the inputs with the penalty on its diagonal.
+fn factored(mut covariance: Array2<f64>, penalty: f64) -> Result<Array2<f64>> {
     if !(penalty >= 0.0 && penalty.is_finite()) {
         return Err(crate::Error::out_of_range("penalty", "at least 0 and finite", penalty));
     }
@@ -109,7 +160,7 @@ fn weight(mut covariance: Array2<f64>, cross: Array2<f64>, penalty: f64) -> Resu
     let scale = if mean_eigenvalue > 0.0 { mean_eigenvalue } else { 1.0 };
     covariance.diag_mut().mapv_inplace(|variance| variance + penalty * scale);
     let hint = "give a penalty above 0 if columns depend on each other";
-    linalg::solve_positive("covariance of the inputs", hint, covariance.view(), cross.view())
+    linalg::factor_positive("covariance of the inputs", hint, covariance.view())
 }
 
 #[cfg(test)]
@@ -118,7 +169,7 @@ mod tests {
 
     use super::*;
     use crate::noise::Noise;
-    use crate::part::rows;
+    use crate::part::{self, rows};
 
     fn assert_close(got: ArrayView2<'_, f64>, wanted: ArrayView2<'_, f64>, tolerance: f64) {
         let worst = (&got - &wanted).iter().fold(0.0f64, |worst, gap| worst.max(gap.abs()));
@@ -180,6 +231,31 @@ mod tests {
         let by_hand = of_targets.mse(x.view(), one_hot(&labels, 3).view()).unwrap();
         assert!((of_classes.one_hot_mse(x.view(), &labels).unwrap() - by_hand).abs() < TOLERANCE);
         assert!(of_classes.accuracy(x.view(), &labels).unwrap() > 0.7);
+    }
+
+    #[test]
+    fn targets_may_come_in_blocks_of_columns_and_tests_in_blocks_of_rows() {
+        let mut noise = Noise::new(6);
+        let [x, y] = [12, 700].map(|columns| noise.normal(90, columns));
+        let whole = Ridge::fit(x.view(), y.view(), 0.1).unwrap();
+        let inputs = RidgeInputs::new(x.view(), 0.1).unwrap();
+        let mut by_columns = 0.0;
+        for start in (0..700).step_by(300) {
+            let of_block = part::columns(y.view(), start..700.min(start + 300));
+            let fitted = inputs.fit(of_block).unwrap();
+            let wanted = part::columns(whole.weight(), start..700.min(start + 300));
+            assert_close(fitted.weight(), wanted, TOLERANCE);
+            fitted.add_squared_errors(x.view(), of_block, &mut by_columns).unwrap();
+        }
+        let mse = whole.mse(x.view(), y.view()).unwrap();
+        assert!((by_columns / y.len() as f64 - mse).abs() < TOLERANCE);
+        // Rows change no bit: each has its own chain of products, and the sum goes on where it was.
+        let mut by_rows = 0.0;
+        for start in (0..90).step_by(32) {
+            let [x, y] = [&x, &y].map(|of| rows(of.view(), start..90.min(start + 32)));
+            whole.add_squared_errors(x, y, &mut by_rows).unwrap();
+        }
+        assert_eq!(by_rows / y.len() as f64, mse);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! How many of its dimensions a representation uses.
 
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2};
 
 use crate::{Result, centred::centred, check, linalg};
 
@@ -12,9 +12,7 @@ use crate::{Result, centred::centred, check, linalg};
 /// Errs if there are no codes, or values that are not finite.
 pub fn effective_rank(codes: ArrayView2<'_, f64>) -> Result<f64> {
     check::samples("codes", codes, 1)?;
-    let (_, x) = centred(codes);
-    // Both products have the same eigenvalues above zero.
-    let product = if x.ncols() <= x.nrows() { x.t().dot(&x) } else { x.dot(&x.t()) };
+    let product = product(codes);
     let values = linalg::eigen("covariance of the codes", product)?.values;
     let positive = || values.iter().filter(|&&value| value > 0.0);
     let sum: f64 = positive().sum();
@@ -34,8 +32,7 @@ pub fn effective_rank(codes: ArrayView2<'_, f64>) -> Result<f64> {
 /// Errs if there are no codes, or values that are not finite.
 pub fn participation_ratio(codes: ArrayView2<'_, f64>) -> Result<f64> {
     check::samples("codes", codes, 1)?;
-    let (_, x) = centred(codes);
-    let product = if x.ncols() <= x.nrows() { x.t().dot(&x) } else { x.dot(&x.t()) };
+    let product = product(codes);
     check::finite("covariance of the codes", product.view())?;
     let trace = product.diag().sum();
     if trace == 0.0 {
@@ -45,9 +42,21 @@ pub fn participation_ratio(codes: ArrayView2<'_, f64>) -> Result<f64> {
     Ok(1.0 / squares)
 }
 
+/// The covariance of the codes or the products of the codes without their mean, whichever is smaller: both have the
+/// same eigenvalues above zero, up to a factor.
+fn product(codes: ArrayView2<'_, f64>) -> Array2<f64> {
+    let (_, mut x) = centred(codes);
+    let largest = x.iter().fold(0.0f64, |largest, value| largest.max(value.abs()));
+    // Squares of squares would leave the range of f64, and codes without variance would seem to be there.
+    if largest > 0.0 && !(1e-70..1e70).contains(&largest) {
+        x /= largest;
+    }
+    if x.ncols() <= x.nrows() { x.t().dot(&x) } else { x.dot(&x.t()) }
+}
+
 #[cfg(test)]
 mod tests {
-    use ndarray::{Array2, Axis, array, concatenate};
+    use ndarray::{Axis, array, concatenate};
 
     use super::*;
     use crate::noise::Noise;
@@ -81,6 +90,18 @@ mod tests {
     }
 
     #[test]
+    fn the_scale_of_the_codes_changes_nothing_however_small_or_large() {
+        let codes = Noise::new(2).normal(20, 4);
+        for measure in [effective_rank, participation_ratio] {
+            let wanted = measure(codes.view()).unwrap();
+            for scale in [1e-200, 1e-90, 1e-3, 1e90, 1e200] {
+                let got = measure((scale * &codes).view()).unwrap();
+                assert!((got - wanted).abs() < TOLERANCE, "{scale:e}: {got} {wanted}");
+            }
+        }
+    }
+
+    #[test]
     fn more_dimensions_than_codes_change_nothing() {
         let narrow = Noise::new(1).normal(6, 3);
         let wide = concatenate![Axis(1), narrow, Array2::zeros((6, 7))];
@@ -93,7 +114,9 @@ mod tests {
     #[test]
     fn codes_that_are_all_the_same_use_no_dimension() {
         for measure in [effective_rank, participation_ratio] {
-            assert_eq!(measure(Array2::from_elem((6, 3), 0.1).view()).unwrap(), 0.0);
+            for n in [1, 2, 6, 1_000, 5_001] {
+                assert_eq!(measure(Array2::from_elem((n, 3), 0.1).view()).unwrap(), 0.0);
+            }
             assert!(measure(Array2::zeros((0, 3)).view()).is_err());
             assert!(measure(array![[f64::NAN]].view()).is_err());
         }

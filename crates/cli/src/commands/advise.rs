@@ -1,5 +1,6 @@
 //! Advice for somebody's own labelled images, by closed forms and without training: which masks, if any, should help.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,8 +14,11 @@ use theory::{Alignment, Corruption, Denoising};
 use crate::{Error, Result};
 use runs::images::{moments_of, normalised, rows};
 
-/// Sizes of codes that are reported.
+/// Sizes of codes that are reported, as far as there are so many directions.
 const SIZES: [usize; 6] = [4, 8, 16, 32, 64, 128];
+
+/// Masks are judged by codes from this size on, where the images vary along more directions than that.
+const JUDGED_FROM: usize = 16;
 
 /// Masks that are tried: patches that divide the sides of the images, and shares that are dropped.
 const PATCHES: [usize; 5] = [1, 2, 4, 8, 16];
@@ -113,8 +117,10 @@ pub(crate) struct Impact {
     pub(crate) patch: usize,
     /// The probability that a patch is dropped.
     pub(crate) drop: f64,
-    /// The change in percent, by size of code.
-    pub(crate) change: Vec<(usize, f64)>,
+    /// The alignment in percent, by size of code.
+    pub(crate) alignment: Vec<(usize, f64)>,
+    /// Its change in percent of the alignment without a mask, by size of code; `None` where that is zero.
+    pub(crate) change: Vec<(usize, Option<f64>)>,
 }
 
 /// Computes the advice; hears before each step what is done now.
@@ -134,14 +140,21 @@ pub(crate) fn advise(images: &Split, mut heard: impl FnMut(&str)) -> Result<Advi
     heard("principal components");
     let denoising = Denoising::new(&moments)?;
     let clean = denoising.alignment(&Corruption::None)?;
-    let sizes: Vec<usize> = SIZES.into_iter().filter(|&k| k <= denoising.rank()).collect();
+    let sizes = sizes(denoising.rank());
     let mut masks = Vec::new();
     for patch in PATCHES.into_iter().filter(|patch| h % patch == 0 && w % patch == 0 && 2 * patch <= h.min(w))
     {
         for drop in DROPPED {
             heard(&format!("patches of {patch} x {patch}, {:.0} % dropped", 100.0 * drop));
             let of = denoising.alignment(&Corruption::PatchMask { image: shape, patch, drop })?;
-            masks.push(Impact { patch, drop, change: change(&of, &clean, &sizes)? });
+            let impact = of.impact(&clean)?;
+            let change = |k: usize| Some(impact[k - 1]).filter(|change| change.is_finite());
+            masks.push(Impact {
+                patch,
+                drop,
+                alignment: at(&sizes, &of),
+                change: sizes.iter().map(|&k| (k, change(k))).collect(),
+            });
         }
     }
     let total = denoising.variances().sum();
@@ -160,18 +173,31 @@ pub(crate) fn advise(images: &Split, mut heard: impl FnMut(&str)) -> Result<Advi
         rank: denoising.rank(),
         components: [50, 90, 95, 99].map(held).into(),
         explained: clean.r2[clean.r2.len() - 1],
-        alignment: sizes.iter().map(|&k| (k, clean.alignment[k - 1])).collect(),
+        alignment: at(&sizes, &clean),
         masks,
     })
 }
 
-fn change(of: &Alignment, clean: &Alignment, sizes: &[usize]) -> Result<Vec<(usize, f64)>> {
-    let impact = of.impact(clean)?;
-    Ok(sizes.iter().map(|&k| (k, impact[k - 1])).collect())
+/// The sizes of codes of images that vary along so many directions, at least one: a code of all directions is among them
+/// unless it is larger than all that are asked for.
+fn sizes(rank: usize) -> Vec<usize> {
+    let largest = SIZES[SIZES.len() - 1];
+    SIZES
+        .into_iter()
+        .filter(|&k| k < rank)
+        .chain([rank.min(largest)])
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect()
+}
+
+fn at(sizes: &[usize], of: &Alignment) -> Vec<(usize, f64)> {
+    sizes.iter().map(|&k| (k, of.alignment[k - 1])).collect()
 }
 
 impl Advice {
-    /// The mask that changes most for the better at any size of code from 16 on, with that size and change.
+    /// The mask that changes most for the better at any size of code that is judged, with that size and the change in
+    /// percent; it is infinite where there is no alignment without a mask.
     pub(crate) fn best(&self) -> Option<(&Impact, usize, f64)> {
         self.extreme(|a, b| a > b)
     }
@@ -183,14 +209,23 @@ impl Advice {
 
     fn extreme(&self, beats: impl Fn(f64, f64) -> bool) -> Option<(&Impact, usize, f64)> {
         let mut found: Option<(&Impact, usize, f64)> = None;
+        let least = self.judged_from();
         for mask in &self.masks {
-            for &(k, change) in mask.change.iter().filter(|(k, change)| *k >= 16 && change.is_finite()) {
-                if found.is_none_or(|(_, _, best)| beats(change, best)) {
+            for (&(k, with), &(_, change)) in mask.alignment.iter().zip(&mask.change) {
+                let change = change.unwrap_or(if with > 0.0 { f64::INFINITY } else { 0.0 });
+                if k >= least && found.is_none_or(|(_, _, best)| beats(change, best)) {
                     found = Some((mask, k, change));
                 }
             }
         }
         found
+    }
+
+    /// The least size of code by which masks are judged: all sizes count where none from [`JUDGED_FROM`] on is smaller
+    /// than the number of directions, since no mask changes a code of all of them.
+    fn judged_from(&self) -> usize {
+        let is_judged = |&(k, _): &(usize, f64)| k >= JUDGED_FROM && k < self.rank;
+        if self.alignment.iter().any(is_judged) { JUDGED_FROM } else { 1 }
     }
 
     /// The advice in words and small tables.
@@ -220,7 +255,8 @@ impl Advice {
             line("What learning to fill in masked patches changes of it, in percent of itself:".into());
             for mask in &self.masks {
                 let label = format!("{0} x {0}, {1:.0} % dropped", mask.patch, 100.0 * mask.drop);
-                line(row(&label, &mask.change, |change| format!("{change:+.2}")));
+                let text = |change: Option<f64>| change.map_or("-".into(), |change| format!("{change:+.2}"));
+                line(row(&label, &mask.change, text));
             }
             line(header(&self.alignment));
         }
@@ -237,7 +273,7 @@ impl Advice {
         let enough = self.alignment.iter().find(|(_, a)| *a >= ALIGNED);
         said.push(match enough {
             Some((k, a)) => format!(
-                "Reconstruction is well aligned with these classes: a code of {k} numbers keeps {a:.0} % of what a linear \
+                "Reconstruction is well aligned with these classes: a code of size {k} keeps {a:.0} % of what a linear \
                  probe finds in the pixels."
             ),
             None => {
@@ -249,13 +285,29 @@ impl Advice {
             }
         });
         said.push(match self.best() {
+            Some((mask, k, change)) if change.is_infinite() => format!(
+                "Masking should help: patches of {0} x {0} with {1:.0} % dropped raise the alignment of a code of size {k} from 0 to \
+                 {2:.0} %.",
+                mask.patch,
+                100.0 * mask.drop,
+                mask.alignment.iter().find(|(size, _)| *size == k).map_or(0.0, |(_, a)| *a)
+            ),
             Some((mask, k, change)) if change > SOME => format!(
                 "Masking should help: patches of {0} x {0} with {1:.0} % dropped raise the alignment of a code of {k} by \
                  {change:.1} %.",
                 mask.patch,
                 100.0 * mask.drop
             ),
-            _ => format!("No mask that was tried raises the alignment by more than {SOME} %: masking should not help."),
+            Some(_) => {
+                format!("No mask that was tried raises the alignment by more than {SOME} %: masking should not help.")
+            }
+            None => {
+                let [_, h, w] = self.shape;
+                format!(
+                    "No mask was tried, for no patch of 1 to 16 pixels fits twice into images of {h} x {w} and divides both sides: \
+                     choose another side (--side)."
+                )
+            }
         });
         if let Some((mask, k, change)) = self.worst().filter(|(_, _, change)| *change < -SOME) {
             said.push(format!(
@@ -279,7 +331,7 @@ impl Advice {
     }
 }
 
-fn row(label: &str, values: &[(usize, f64)], text: impl Fn(f64) -> String) -> String {
+fn row<T: Copy>(label: &str, values: &[(usize, T)], text: impl Fn(T) -> String) -> String {
     let cells = values.iter().map(|(_, value)| format!("{:>9}", text(*value)));
     format!("  {label:<24}{}", cells.collect::<String>())
 }
@@ -290,31 +342,4 @@ fn header(values: &[(usize, f64)]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use ndarray::Array4;
-
-    use super::*;
-
-    #[test]
-    fn clothes_are_told_well_from_few_numbers_and_the_words_say_so() {
-        let set = data::open("fashion-mnist-embedded", None).unwrap();
-        let mut steps = 0;
-        let advice = advise(&set.train.first(1_500).unwrap(), |_| steps += 1).unwrap();
-        assert_eq!((advice.classes, advice.masks.len()), (10, 9));
-        assert_eq!(steps, 2 + advice.masks.len());
-        assert!(advice.alignment.windows(2).all(|pair| pair[0].1 <= pair[1].1), "{:?}", advice.alignment);
-        assert!(advice.components.windows(2).all(|pair| pair[0].1 <= pair[1].1));
-        let text = advice.text();
-        assert!(text.contains("1500 images of 1 x 28 x 28 in 10 classes"), "{text}");
-        assert!(text.contains("There are few images for 784 numbers each"), "{text}");
-        assert!(text.contains("Masking should help") || text.contains("masking should not help"), "{text}");
-    }
-
-    #[test]
-    fn one_class_is_refused() {
-        let images =
-            Split::new(Array4::from_shape_fn((4, 1, 2, 2), |(n, ..)| n as u8), vec![0; 4], 3).unwrap();
-        let message = advise(&images, |_| ()).unwrap_err().to_string();
-        assert_eq!(message, "there is one class only, and nothing to classify");
-    }
-}
+mod tests;

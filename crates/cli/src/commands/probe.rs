@@ -8,9 +8,10 @@ use serde::Serialize;
 
 use super::output::{say, say_json};
 use super::stored::{self, Stored};
+use crate::sweep::measured::LARGEST_RANKED;
 use crate::{Error, Result};
-use experiments::measures::of_latents;
-use runs::run::{LARGEST_PROBED, PENALTY, PROBED};
+use experiments::measures::{NEIGHBOURS, of_latents};
+use runs::run::{LARGEST_PROBED, LATENT, PENALTY, PROBED, PROBES, why_absent};
 use runs::store::{FinishedRun, Values};
 
 /// What `agon probe` is asked.
@@ -58,25 +59,32 @@ pub(crate) fn command(asked: &Probe) -> Result<ExitCode> {
 fn answer(finished: &FinishedRun) -> Result<Answer> {
     let run = stored::asked_for(finished)?;
     let key = finished.spec.folder_name();
-    let arrays = (finished.finals.get("test_latent"), finished.finals.get("test_label"));
+    let arrays = (finished.finals.get(LATENT), finished.finals.get("test_label"));
     let (Some(latent), Some(labels)) = arrays else {
-        return Err(Error::Usage(format!("run {key} has no latent to probe: {}", run.label())));
+        let why = why_absent(finished, LATENT).map_or(String::new(), |why| format!("; {why}"));
+        return Err(Error::Usage(format!("run {key} has no latent to probe: {}{why}", run.label())));
     };
+    let missing = || Error::Missing(format!("latents [n, k] of run {key} with a label each"));
     let (Values::F32(z), Values::U32(labels), &[n, k]) = (&latent.values, &labels.values, &latent.shape[..])
     else {
-        return Err(Error::Missing(format!("latents [n, k] of run {key}")));
+        return Err(missing());
     };
-    let z = ArrayView2::from_shape((n, k), z).map_err(|_| Error::Missing(format!("latents of run {key}")))?;
-    let wide = z.mapv(f64::from);
-    let measured = of_latents(z, labels);
+    let z = ArrayView2::from_shape((n, k), z).map_err(|_| missing())?;
+    let measured = of_latents(z, labels).filter(|_| labels.len() == n).ok_or_else(missing)?;
+    let effective_rank = match k <= LARGEST_RANKED {
+        true => Some(theory::effective_rank(z.mapv(f64::from).view())?),
+        false => None,
+    };
     let fitted_to = PROBED.min(run.config.data.train);
     let scalar = |name: &str| match &finished.finals.get(name)?.values {
         Values::F64(values) => values.first().copied(),
         _ => None,
     };
-    let ridge = |what: &str| match k > LARGEST_PROBED {
-        true => format!("not fitted: {k} numbers are more than {LARGEST_PROBED}"),
-        false => format!(
+    let not_fitted = why_absent(finished, PROBES);
+    let ridge = |what: &str| match &not_fitted {
+        Some(why) => format!("not fitted: {why}"),
+        None if k > LARGEST_PROBED => format!("not fitted: {k} numbers are more than {LARGEST_PROBED}"),
+        None => format!(
             "ridge regression to {what} with a penalty of {PENALTY} times the mean variance of a unit, fitted to the \
              first {fitted_to} training images, judged on {n} test images"
         ),
@@ -86,29 +94,29 @@ fn answer(finished: &FinishedRun) -> Result<Answer> {
     let mut found = vec![
         Found { name: "ridge accuracy", value: scalar("probes/ridge_accuracy"), protocol: ridge("labels") },
         Found { name: "ridge MSE", value: scalar("probes/ridge_mse"), protocol: ridge("pixels") },
-        Found {
-            name: "k-NN accuracy",
-            value: Some(measured.knn_accuracy),
-            protocol: format!(
-                "a vote of the 5 nearest of the first {} test images on each of the other {}",
-                n / 2,
-                n - n / 2
-            ),
-        },
+        Found { name: "k-NN accuracy", value: measured.knn_accuracy, protocol: neighbours(n) },
         Found {
             name: "effective rank",
-            value: Some(theory::effective_rank(wide.view())?),
-            protocol: format!("exp of the entropy of the eigenvalues of the covariance, {n} test images"),
+            value: effective_rank,
+            protocol: match effective_rank {
+                Some(_) => {
+                    format!("exp of the entropy of the eigenvalues of the covariance, {n} test images")
+                }
+                None => format!("not computed: {k} numbers are more than {LARGEST_RANKED}"),
+            },
         },
         Found {
             name: "participation ratio",
-            value: Some(theory::participation_ratio(wide.view())?),
+            value: Some(measured.participation_ratio),
             protocol: format!("(sum v)^2 / sum v^2 of the same eigenvalues, {n} test images"),
         },
         Found {
             name: "between-class share",
-            value: Some(measured.between_class_share).filter(|share| !share.is_nan()),
-            protocol: format!("of the variance of the latent, {n} test images"),
+            value: measured.between_class_share,
+            protocol: match measured.between_class_share {
+                Some(_) => format!("of the variance of the latent, {n} test images"),
+                None => format!("not defined: the latent is the same for all of {n} test images"),
+            },
         },
         Found {
             name: "dead units",
@@ -122,6 +130,21 @@ fn answer(finished: &FinishedRun) -> Result<Answer> {
         found.insert(2, Found { name: "non-linear accuracy", value: nonlinear, protocol });
     }
     Ok(Answer { key, label: run.label(), n, latent: k, fitted_to, found })
+}
+
+/// Who votes on whom, of `n` test images.
+fn neighbours(n: usize) -> String {
+    let (voters, asking) = (n / 2, n - n / 2);
+    match voters {
+        0 => format!("not computed: {n} test image cannot be halved into voters and images to classify"),
+        voters if voters < NEIGHBOURS => format!(
+            "a vote of all {voters} of the first half of the test images, fewer than the {NEIGHBOURS} that are meant, on each \
+             of the other {asking}"
+        ),
+        voters => format!(
+            "a vote of the {NEIGHBOURS} nearest of the first {voters} test images on each of the other {asking}"
+        ),
+    }
 }
 
 impl Answer {

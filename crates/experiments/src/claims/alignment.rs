@@ -1,13 +1,15 @@
 //! E1 of the LBR paper: how much of what a linear probe finds in the pixels is left in the best code of K numbers?
 
 use report::{Axis, Plate, Point, Row, Scale, Series, Shape, Style};
+use serde_json::json;
 
-use crate::experiment::Experiment;
+use crate::experiment::{Experiment, Finished};
 use crate::grid::Grid;
 use crate::lbr::{aligned_sets, alignments, grid, tiny_imagenet};
+use crate::sweep::curves::attribute;
 use crate::sweep::figures::{exact_figure, panel};
 use crate::sweep::trends::{Finding, exactly, found, listed};
-use crate::sweep::{ALIGNMENT, Curves, Kept};
+use crate::sweep::{self, ALIGNMENT, Curves, Kept};
 use crate::{Profile, Result};
 use runs::run::Noise;
 use runs::store::Results;
@@ -17,6 +19,9 @@ pub struct Alignment;
 
 /// The size of code at which data sets are compared.
 const COMPARED: f64 = 64.0;
+
+/// The attribute that holds the pixels of an image of each variant, D.
+const DIMENSIONS: &str = "dimensions_of_images";
 
 /// A difference of fewer points in alignment is none.
 const DIFFERENT: f64 = 10.0;
@@ -40,28 +45,40 @@ impl Experiment for Alignment {
         grid(vec![alignments("reconstruction", "noise", [(0.0, Noise::None)], sets)], vec![0])
     }
 
+    fn results(grid: &Grid, finished: &Finished<'_>) -> Result<Results> {
+        let mut results = sweep::collect(grid, finished, Self::KEPT)?;
+        let open = grid.variants().filter_map(|variant| finished.data.open.get(variant.data));
+        let d: Vec<usize> = open.map(|images| images.train.image_shape().iter().product()).collect();
+        results.attributes.insert(DIMENSIONS.into(), json!(d).to_string());
+        Ok(results)
+    }
+
     fn plates(results: &Results) -> Result<Vec<Plate>> {
         let (mut by_number, mut by_share) = (Vec::new(), Vec::new());
+        // Older results do not say how many numbers an image has.
+        let dimensions = attribute(results, DIMENSIONS).unwrap_or_default();
         for curves in &Curves::all(results)? {
             let points = means(curves)?;
-            let Some(&(d, _)) = points.last() else { continue };
             let style = Style::category(curves.index).curve();
             let line =
                 |points: Vec<Point>| Series { label: curves.data.clone(), points, style, shape: Shape::Line };
             let few = points.iter().filter(|(k, _)| *k <= 256.0);
             by_number.push(line(few.map(|&(k, a)| Point::new(k, a)).collect()));
-            by_share.push(line(points.iter().map(|&(k, a)| Point::new(100.0 * k / d, a)).collect()));
+            if let Some(d) = dimensions[curves.index].as_f64() {
+                by_share.push(line(points.iter().map(|&(k, a)| Point::new(100.0 * k / d, a)).collect()));
+            }
         }
         let axes =
             [Axis::new("K, numbers in the code", "", Scale::Log2), Axis::new("K over D", "%", Scale::Linear)];
         let [number, share] = axes;
-        let panels = vec![
-            panel("By size of the code", number, "task alignment (%)", by_number),
-            panel("By share of all dimensions", share, "task alignment (%)", by_share),
-        ];
+        let mut panels = vec![panel("By size of the code", number, "task alignment (%)", by_number)];
+        if !by_share.is_empty() {
+            panels.push(panel("By share of the D pixels", share, "task alignment (%)", by_share));
+        }
         let caption = "What a least-squares probe explains of the one-hot labels from the K principal components, as a \
                        share of what it explains from all pixels: 100 times the root of the ratio, as in the paper's \
-                       code. Closed form, training images; nothing is learned.";
+                       code. A curve ends where the code holds every direction that the images vary along, which pixels that \
+                       never change make fewer than D. Closed form, training images; nothing is learned.";
         let title = "Task alignment of linear reconstruction".to_owned();
         Ok(exact_figure("alignment-curves".into(), title, caption.into(), panels)
             .map(Plate::Figure)
@@ -73,7 +90,9 @@ impl Experiment for Alignment {
         let (mut drawn, mut natural) = (Vec::new(), Vec::new());
         for curves in &Curves::all(results)? {
             let points = means(curves)?;
-            if let Some((_, a)) = points.iter().find(|(k, _)| *k == COMPARED) {
+            // A code of more numbers than there are directions holds what all of these hold.
+            let compared = points.iter().find(|(k, _)| *k == COMPARED);
+            if let Some((_, a)) = compared.or(points.last().filter(|(k, _)| *k < COMPARED)) {
                 let is_natural = NATURAL.iter().any(|name| curves.data.starts_with(name));
                 if is_natural { &mut natural } else { &mut drawn }.push((curves.data.clone(), *a));
             }

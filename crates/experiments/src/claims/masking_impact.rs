@@ -81,26 +81,25 @@ impl Experiment for MaskingImpact {
 
     fn rows(results: &Results) -> Result<Vec<Row>> {
         let all = Curves::all(results)?;
+        // What nothing was measured of stays empty, and is not judged.
         let (mut gaussian, mut n_gaussian, mut n_masks) = (0.0f64, 0, 0);
         let (mut helps, mut hurts) = (Vec::new(), Vec::new());
-        let (mut angles, mut of_gaussian, mut of_gaussian_measured) = (f64::INFINITY, 0.0f64, false);
+        let (mut angles, mut of_gaussian) = (Vec::new(), Vec::new());
         for baseline in all.iter().filter(|curves| is(curves, BASELINE)) {
             let (mut best, mut worst) = ((0.0, String::new()), (0.0, String::new()));
             for curves in all.iter().filter(|curves| curves.data == baseline.data && !is(curves, BASELINE)) {
                 for (member, (label, _)) in curves.members.iter().enumerate() {
                     let impact = impact(baseline, curves, member)?;
-                    let angle = largest_angle(curves, member)?;
-                    let measured = angle.is_finite();
+                    let angle = Some(largest_angle(curves, member)?).filter(|angle| angle.is_finite());
                     if is(curves, GAUSSIAN) {
-                        n_gaussian += usize::from(!impact.is_empty());
+                        n_gaussian += impact.len();
                         gaussian = impact.iter().fold(gaussian, |most, (_, i)| most.max(i.abs()));
-                        of_gaussian = if measured { of_gaussian.max(angle) } else { of_gaussian };
-                        of_gaussian_measured |= measured;
+                        of_gaussian.extend(angle);
                         continue;
                     }
-                    n_masks += usize::from(!impact.is_empty());
-                    angles = if measured { angles.min(angle) } else { angles };
+                    angles.extend(angle);
                     for (k, i) in impact.into_iter().filter(|(k, _)| *k >= SMALLEST) {
+                        n_masks += 1;
                         let words = || format!("{label}, K = {k}");
                         if i > best.0 {
                             best = (i, words());
@@ -123,7 +122,8 @@ impl Experiment for MaskingImpact {
             let finding = (n > 0).then_some(Finding { holds: Some(holds), got });
             found(finding, format!("the grid has no {what} beside reconstruction without noise"))
         };
-        let measured = if of_gaussian_measured && angles.is_finite() { n_masks.min(n_gaussian) } else { 0 };
+        let least = angles.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = of_gaussian.iter().copied().fold(0.0, f64::max);
         Ok(vec![
             exactly(
                 "LBR 8",
@@ -152,14 +152,14 @@ impl Experiment for MaskingImpact {
                 "subspaces at the angle 0 to those of reconstruction for Gaussian noise, not for masks"
                     .into(),
                 with(
-                    measured,
+                    angles.len().min(of_gaussian.len()),
                     "angles of Gaussian noise and of masks",
-                    of_gaussian < 1e-3 && angles > 1.0,
+                    most < 1e-3 && least > 1.0,
                     format!(
-                        "largest angle {of_gaussian:.1e} degrees for Gaussian noise; at least {angles:.1} for masks"
+                        "largest angle {most:.1e} degrees for Gaussian noise; at least {least:.1} for masks"
                     ),
                 ),
-                n_masks,
+                angles.len(),
             )?,
         ])
     }
@@ -176,12 +176,13 @@ fn largest_angle(curves: &Curves<'_>, member: usize) -> Result<f64> {
     Ok(angles.iter().flat_map(|(_, values)| values).fold(f64::NAN, |most: f64, &angle| most.max(angle)))
 }
 
-/// The change of the alignment in percent of itself, over the size of the code.
+/// The change of the alignment in percent of itself, over the size of the code; codes whose alignment is zero without
+/// noise are left out, for nothing is a percent of that.
 fn impact(baseline: &Curves<'_>, curves: &Curves<'_>, member: usize) -> Result<Vec<(f64, f64)>> {
     let without = baseline.along("alignment", [0, 0])?;
     let with = curves.along("alignment", [member, 0])?;
     let with_at = |at: f64| with.iter().find(|(k, _)| *k == at).map(|(_, values)| values[0]);
-    let pairs = without.iter().filter_map(|(k, a)| Some((*k, a[0], with_at(*k)?)));
+    let pairs = without.iter().filter_map(|(k, a)| Some((*k, a[0], with_at(*k)?))).filter(|(_, a, _)| *a > 0.0);
     Ok(pairs.map(|(k, a, b)| (k, 100.0 * (b - a) / a)).collect())
 }
 

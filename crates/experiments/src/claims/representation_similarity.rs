@@ -72,9 +72,7 @@ impl Experiment for RepresentationSimilarity {
                                 let both = [Some((lambda, seed)), other]
                                     .map(|at| all.get(&at?).and_then(|of| of.get(layer)));
                                 let alike = match both {
-                                    [Some((_, x)), Some((_, y))] => {
-                                        theory::debiased_cka(x.view(), y.view())?
-                                    }
+                                    [Some((_, x)), Some((_, y))] => similarity(x, y)?,
                                     _ => f64::NAN,
                                 };
                                 columns.entry(name).or_default().push(alike);
@@ -142,6 +140,15 @@ fn differ(of: &Evidence<'_, '_>, [to_autoencoder, to_other_seed]: [&str; 2]) -> 
         got.push(format!("{label}: {ends:.2} between the ends, {between:.2} between seeds"));
     }
     Ok(Finding { holds: all_hold(holds), got: listed(got) })
+}
+
+/// Their similarity; not a number where one of them is the same for all images, or for all but one.
+fn similarity(x: &Array2<f64>, y: &Array2<f64>) -> Result<f64> {
+    match theory::debiased_cka(x.view(), y.view()) {
+        Ok(similarity) => Ok(similarity),
+        Err(theory::Error::Constant { .. } | theory::Error::Undetermined { .. }) => Ok(f64::NAN),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The runs of one member.
@@ -219,4 +226,21 @@ fn alike(curves: &Curves<'_>) -> Result<Option<Figure>> {
             .into(),
         panels,
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_layer_that_says_the_same_of_all_images_is_similar_to_none_and_ends_nothing() {
+        let x = Array2::from_shape_fn((300, 4), |(row, column)| ((7 * row + 3 * column) % 11) as f64);
+        let mut dead = Array2::from_elem((300, 4), 0.3);
+        for change in [0.0, 0.3] {
+            dead[[5, 1]] += change;
+            assert!(similarity(&x, &dead).unwrap().is_nan() && similarity(&dead, &dead).unwrap().is_nan());
+        }
+        assert!((similarity(&x, &x).unwrap() - 1.0).abs() < 1e-12);
+        assert!(similarity(&x, &Array2::from_elem((300, 4), f64::NAN)).is_err());
+    }
 }

@@ -97,10 +97,14 @@ impl Experiment for SubspaceRecognition {
         let all = Curves::all(results)?;
         let mut plates = Vec::new();
         for (top, bottom) in pairs(&all) {
-            let mut series = Vec::new();
+            let (mut series, mut left_out) = (Vec::new(), "");
             for (index, (label, curves)) in [("top", top), ("bottom", bottom)].into_iter().enumerate() {
                 let mut points = Vec::new();
                 for member in 0..curves.members.len() {
+                    if means_nothing(curves, member)? {
+                        left_out = LEFT_OUT;
+                        continue;
+                    }
                     let [share, accuracy] = ["share", "test_accuracy"].map(|name| curves.at(name, member, 0));
                     let percent: Vec<f64> = share?.iter().map(|share| 100.0 * share).collect();
                     points.extend(crossed(&percent, &accuracy?));
@@ -121,7 +125,7 @@ impl Experiment for SubspaceRecognition {
             plates.extend(figure(
                 format!("subspaces-{}", top.index),
                 format!("Recognition from a part of the variance ({name})"),
-                caption.into(),
+                format!("{caption}{left_out}"),
                 vec![panel("", axis, "test accuracy", series)],
             ));
         }
@@ -169,6 +173,20 @@ fn gap(top: &Evidence<'_, '_>, bottom: &Curves<'_>) -> Result<Finding> {
     })
 }
 
+/// What the last bound leaves at the bottom: the smallest component, or the smallest two, as rounding decides.
+const LAST_LEAVES: f64 = 2.0;
+
+/// Said of a figure without its last point.
+const LEFT_OUT: &str = " Of the bottom the last bound is left out: some pixels never change, and which of the directions \
+                        without variance it keeps is decided by rounding.";
+
+/// Whether a point shows nothing but rounding: the last bound of the bottom, where directions without variance are kept
+/// beside the smallest components.
+fn means_nothing(curves: &Curves<'_>, member: usize) -> Result<bool> {
+    let is_last = curves.variant.ends_with(BOTTOM) && member + 1 == curves.members.len();
+    Ok(is_last && curves.at("components", member, 0)?.iter().any(|&kept| kept > LAST_LEAVES))
+}
+
 /// The family of the top with that of the bottom.
 fn pairs<'c, 'r>(all: &'c [Curves<'r>]) -> impl Iterator<Item = (&'c Curves<'r>, &'c Curves<'r>)> {
     all.iter().filter_map(|top| {
@@ -184,7 +202,7 @@ fn nearest(curves: &Curves<'_>, share: f64) -> Result<Option<usize>> {
         let at = curves.at("share", member, 0)?;
         let away = if at.is_empty() { continue } else { (mean(&at) - share).abs() };
         let whole = curves.members[member].0.starts_with("whole");
-        if !whole && best.is_none_or(|(nearest, _)| away < nearest) {
+        if !whole && !means_nothing(curves, member)? && best.is_none_or(|(nearest, _)| away < nearest) {
             best = Some((away, member));
         }
     }

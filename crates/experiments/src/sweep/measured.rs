@@ -44,7 +44,11 @@ pub(super) const MEASURES: [(&str, &str, &str); 26] = [
 ];
 
 /// Latents with more numbers than this are not asked for their effective rank.
-const LARGEST_RANKED: usize = 1_024;
+pub(crate) const LARGEST_RANKED: usize = 1_024;
+
+/// The square of what rounding makes of the difference of two equal pixels in [-1, 1], each by a sum of whole numbers, a
+/// division and a subtraction.
+const REFERENCE_ROUNDING: f64 = (4.0 * f64::EPSILON) * (4.0 * f64::EPSILON);
 
 /// Everything that is measured of one run; little more than the flag for one that diverged.
 pub(super) fn measured(
@@ -94,8 +98,12 @@ pub(super) fn measured(
     }
     let [of_mean, of_class_mean] = references;
     let mse = at(last, "test_mse");
-    measured.insert("retained_variance", 1.0 - mse / of_mean);
-    measured.insert("beyond_class_variance", 1.0 - mse / of_class_mean);
+    for (name, reference) in [("retained_variance", of_mean), ("beyond_class_variance", of_class_mean)] {
+        // Images that are all their mean leave an error of rounding, to which nothing can be compared.
+        if reference > REFERENCE_ROUNDING {
+            measured.insert(name, 1.0 - mse / reference);
+        }
+    }
     for (name, probe) in [("ridge_accuracy", "probes/ridge_accuracy"), ("ridge_mse", "probes/ridge_mse")] {
         if let Some(Array { values: Values::F64(value), .. }) = done.finals.get(probe) {
             measured.insert(name, value[0]);
@@ -106,10 +114,10 @@ pub(super) fn measured(
         return Ok(measured);
     }
     let (latents, labels) = latents(done)?;
-    let of_z = of_latents(latents, labels);
+    let Some(of_z) = of_latents(latents, labels) else { return Ok(measured) };
     measured.insert("dead_units", of_z.dead_units as f64);
-    measured.insert("between_class_share", of_z.between_class_share);
-    measured.insert("knn_accuracy", of_z.knn_accuracy);
+    measured.extend(of_z.between_class_share.map(|share| ("between_class_share", share)));
+    measured.extend(of_z.knn_accuracy.map(|accuracy| ("knn_accuracy", accuracy)));
     measured.insert("participation_ratio", of_z.participation_ratio);
     if latents.ncols() <= LARGEST_RANKED {
         measured.insert("effective_rank", theory::effective_rank(latents.mapv(f64::from).view())?);

@@ -110,7 +110,7 @@ impl Network {
     }
 
     /// How many numbers the latent has.
-    fn code(self, [_, h, w]: [usize; 3]) -> usize {
+    pub(super) fn code(self, [_, h, w]: [usize; 3]) -> usize {
         match self {
             Self::Mlpae { latent, .. } | Self::Resnet { latent, .. } => latent,
             Self::Dcae { latent, depth } => latent * (h >> depth) * (w >> depth),

@@ -6,9 +6,9 @@ use theory::{Corruption, GramPca, LinearFront};
 
 use super::linear_optimum::LinearOptimum;
 use super::observed::Scalars;
-use crate::Result;
-use crate::images::Images;
+use crate::images::{Images, matrices};
 use crate::store::{Array, Arrays, Values};
+use crate::{Error, Result};
 
 /// A question about the training images that a closed form answers, or that is put to a closed form.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -116,6 +116,18 @@ impl Question {
         }
     }
 
+    /// About the bytes that the answer takes beside the images: square matrices of as many rows as an image has numbers,
+    /// or as there are images.
+    pub(super) fn bytes(&self, images: &Images) -> u64 {
+        match self {
+            Self::Alignment { .. } | Self::Front { .. } => {
+                matrices(images.train.image_shape().iter().product())
+            }
+            Self::Bands { .. } => matrices(images.train.len()),
+            Self::Optimum { .. } => 0,
+        }
+    }
+
     /// Numbers and arrays that answer it.
     pub(super) fn answer(&self, images: &Images) -> Result<(Scalars, Arrays)> {
         match *self {
@@ -139,20 +151,32 @@ fn sizes(largest: usize) -> Vec<usize> {
 }
 
 fn front(images: &Images, k: usize) -> Result<(Scalars, Arrays)> {
-    let front = LinearFront::new(&*images.moments()?, LinearFront::SHARE)?;
+    let moments = images.moments()?;
+    let front = LinearFront::new(&moments, LinearFront::SHARE)?;
     let (mut mse, mut one_hot) = (Vec::new(), Vec::new());
     for weight in WEIGHTS {
         let solved = front.solve(weight, k)?;
         mse.push(solved.mse);
         one_hot.push(solved.one_hot_mse);
     }
+    // Two errors that are nothing but rounding have any ratio.
+    let d = moments.d() as f64;
+    let rounding = d * f64::EPSILON * moments.covariance()?.diag().sum() / d;
+    let least = mse[WEIGHTS.len() - 1];
+    if least <= rounding {
+        return Err(Error::Usage(format!(
+            "codes of {k} numbers lose nothing of these images, which vary along {} directions: no excess over that error; \
+             take a smaller k",
+            front.rank()
+        )));
+    }
     // With every dimension both errors are least at once: the floor of classification.
     let floor = front.solve(0.5, front.rank())?.one_hot_mse;
-    let frequencies = images.moments()?.class_frequencies()?;
+    let frequencies = moments.class_frequencies()?;
     let nothing = frequencies.mapv(|p| p * (1.0 - p)).mean().unwrap_or(f64::NAN);
     let scalars = Scalars::from([("floor".into(), floor / nothing)]);
     let share = one_hot.iter().map(|error| error / nothing).collect();
-    let excess = mse.iter().map(|error| error / mse[WEIGHTS.len() - 1] - 1.0).collect();
+    let excess = mse.iter().map(|error| error / least - 1.0).collect();
     let arrays = [("weight", WEIGHTS.to_vec()), ("excess_mse", excess), ("label_error", share)];
     Ok((scalars, arrays.into_iter().map(|(name, values)| column(name, values)).collect()))
 }

@@ -28,7 +28,7 @@ impl Run {
     /// failed; both are results with a reason, and no errors.
     ///
     /// # Errors
-    /// If the store fails.
+    /// If the store fails, or there is no memory to go on with what was begun.
     pub fn compute(
         &self,
         images: &Images,
@@ -38,9 +38,14 @@ impl Run {
         keep: Keep,
         mut heard: impl FnMut(&[Epoch]),
     ) -> Result<FinishedRun> {
-        let ended = match &self.config.learner {
-            Learner::ClosedForm { question } => self.answer(question, images, &mut folder, &mut heard),
-            _ => {
+        let ended = match (self.config.learner.check_room(images), &self.config.learner) {
+            (Err(error), _) if folder.epochs().is_empty() => Err(Ended::Error(error)),
+            // What was trained where there was room can be finished there, and is not given up here.
+            (Err(error), _) => return Err(error),
+            (Ok(()), Learner::ClosedForm { question }) => {
+                self.answer(question, images, &mut folder, &mut heard)
+            }
+            (Ok(()), _) => {
                 let work = |learning: &mut dyn Learning| {
                     let mut finals = self.epochs(learning, images, &mut folder, &mut heard)?;
                     if keep == Keep::EveryParameter || self.config.learner.is_reread() {
@@ -90,7 +95,7 @@ impl Run {
         work: impl FnOnce(&mut dyn Learning) -> std::result::Result<T, Ended>,
     ) -> std::result::Result<T, Ended> {
         let init = Stream::new(self.seed, "init");
-        self.config.learner.check_room()?;
+        self.config.learner.check_parameters(images)?;
         match &self.config.learner {
             Learner::Cre { model, .. } => {
                 let model = model.build(&init, DType::F32).map_err(Error::from)?;
@@ -171,7 +176,7 @@ impl Run {
             }
             heard(before(folder, epoch + 1));
         }
-        Ok(learning.finals(images)?)
+        Ok(learning.finals(images))
     }
 
     /// Trains for an epoch, except in epoch 0, which is before training, and measures.

@@ -3,12 +3,14 @@
 use models::Representation;
 use ndarray::{Array2, ArrayView2};
 use tensor::Tensor;
-use theory::Ridge;
+use theory::{Ridge, RidgeInputs};
 
+use super::EVALUATED_AT_ONCE;
 use super::learning::{Learning, in_order};
-use crate::Result;
-use crate::images::{Images, first_of_each_class};
-use crate::store::{Array, Arrays, Values};
+use crate::engine::check_room;
+use crate::images::{Images, first_of_each_class, normalised_part};
+use crate::store::{Array, Arrays, FinishedRun, Values};
+use crate::{Error, Result};
 
 /// Training images that closed-form probes are fitted to.
 pub const PROBED: usize = 2_000;
@@ -19,57 +21,161 @@ pub const LARGEST_PROBED: usize = 1_024;
 /// The penalty of the probes, relative to the mean variance of a latent unit.
 pub const PENALTY: f64 = 1e-3;
 
-/// The test latents and labels, closed-form probes, and a reconstruction of the first test image of each class.
-pub(super) fn of_representation<L: Learning + ?Sized>(learning: &L, images: &Images) -> Result<Arrays> {
-    let n = images.test.len();
-    let latents = codes(learning, &images.test)?;
-    let shown = data::gather(&images.test, first_of_each_class(&images.test))?;
-    let reconstruction = learning.represent(&shown.images)?.reconstruction;
-    let labels: Vec<u32> = images.test.labels().iter().map(|&label| u32::from(label)).collect();
-    let mut finals = Arrays::new();
-    let k = latents.len() / n;
-    if k <= LARGEST_PROBED {
-        for (name, value) in probes(learning, images, &latents)? {
-            finals.insert(name, Array { shape: vec![], values: Values::F64(vec![value]) });
-        }
+/// The pixels that are fitted at once. Images of fewer are fitted whole, so the sum of their errors has one order.
+const COLUMNS: usize = 4_096;
+
+/// The test images whose pixels are predicted at once.
+const ROWS: usize = 512;
+
+/// The bytes of test latents that are kept; more would fill memory and disk with what nothing reads.
+const MOST_LATENTS: usize = 512 << 20;
+
+/// How the names of arrays begin that hold, as UTF-8, why something was not measured.
+const ABSENT: &str = "absent/";
+
+/// The names of what is kept, and of the reasons why it is not.
+pub(crate) const LATENT: &str = "test_latent";
+pub(crate) const PROBES: &str = "probes";
+const RECONSTRUCTION: &str = "shown_reconstruction";
+
+/// Why the training ended without this final measure, if it did.
+pub(crate) fn why_absent(run: &FinishedRun, what: &str) -> Option<String> {
+    match &run.finals.get(&format!("{ABSENT}{what}"))?.values {
+        Values::U8(reason) => Some(String::from_utf8_lossy(reason).into_owned()),
+        _ => None,
     }
-    finals.extend([
-        ("test_latent".into(), Array { shape: vec![n, k], values: Values::F32(latents) }),
-        ("test_label".into(), Array { shape: vec![n], values: Values::U32(labels) }),
-        named("shown_image", &shown.images),
-        named("shown_reconstruction", &reconstruction),
-    ]);
-    Ok(finals)
 }
 
-/// Ridge regression from frozen latents of training images to labels and to pixels, judged on test images.
-fn probes<L: Learning + ?Sized>(learning: &L, images: &Images, test: &[f32]) -> Result<[(String, f64); 2]> {
-    let train = images.train.first(PROBED.min(images.train.len()))?;
-    let of_train = codes(learning, &train)?;
-    let wide = |z: &[f32], n: usize| -> Array2<f64> {
-        let z = ArrayView2::from_shape((n, z.len() / n), z).expect("there are as many latents as images");
-        z.mapv(f64::from)
+/// The test latents and labels, closed-form probes, and a reconstruction of the first test image of each class; where one
+/// of them cannot be computed, the reason.
+pub(super) fn of_representation<L: Learning + ?Sized>(learning: &L, images: &Images) -> Arrays {
+    let mut finals = Arrays::new();
+    let mut keep = |what: &str, found: Result<Arrays>| match found {
+        Ok(arrays) => finals.extend(arrays),
+        Err(error) => {
+            let reason = error.to_string().into_bytes();
+            let array = Array { shape: vec![reason.len()], values: Values::U8(reason) };
+            finals.insert(format!("{ABSENT}{what}"), array);
+        }
     };
-    let (x, x_test) = (wide(&of_train, train.len()), wide(test, images.test.len()));
-    let d = images.test.image_shape().iter().product();
-    let pixels = |split: &data::Split| {
-        Array2::from_shape_vec((split.len(), d), crate::images::normalised(split))
-            .expect("a split has as many pixels as its shape says")
-    };
-    let classes = Ridge::fit_classes(x.view(), train.labels(), images.classes.len(), PENALTY)?;
-    let decoder = Ridge::fit(x.view(), pixels(&train).view(), PENALTY)?;
-    Ok([
-        ("probes/ridge_accuracy".into(), classes.accuracy(x_test.view(), images.test.labels())?),
-        ("probes/ridge_mse".into(), decoder.mse(x_test.view(), pixels(&images.test).view())?),
+    keep(RECONSTRUCTION, shown(learning, images));
+    match codes(learning, &images.test) {
+        Ok(latents) => {
+            let k = latents.len() / images.test.len();
+            if k <= LARGEST_PROBED {
+                keep(PROBES, probes(learning, images, &latents));
+            }
+            keep(LATENT, Ok(with_labels(latents, &images.test)));
+        }
+        Err(error) => keep(LATENT, Err(error)),
+    }
+    finals
+}
+
+/// The first test image of each class and its reconstruction.
+fn shown<L: Learning + ?Sized>(learning: &L, images: &Images) -> Result<Arrays> {
+    let shown = data::gather(&images.test, first_of_each_class(&images.test))?;
+    let reconstruction = learning.represent(&shown.images)?.reconstruction;
+    Ok(Arrays::from([named("shown_image", &shown.images), named(RECONSTRUCTION, &reconstruction)]))
+}
+
+fn with_labels(latents: Vec<f32>, test: &data::Split) -> Arrays {
+    let (n, k) = (test.len(), latents.len() / test.len());
+    let labels: Vec<u32> = test.labels().iter().map(|&label| u32::from(label)).collect();
+    Arrays::from([
+        (LATENT.into(), Array { shape: vec![n, k], values: Values::F32(latents) }),
+        ("test_label".into(), Array { shape: vec![n], values: Values::U32(labels) }),
     ])
 }
 
+/// Ridge regression from frozen latents of training images to labels and to pixels, judged on test images. Of pixels
+/// in f64 there is only a block at a time.
+fn probes<L: Learning + ?Sized>(learning: &L, images: &Images, test: &[f32]) -> Result<Arrays> {
+    let (n_test, d) = (images.test.len(), images.test.image_shape().iter().product::<usize>());
+    let k = test.len() / n_test;
+    check_room(
+        "fitting the ridge probes",
+        bytes_of_probes(images, k),
+        "training it again where more is free measures them",
+    )?;
+    let train = images.train.first(PROBED.min(images.train.len()))?;
+    let of_train = wide(&codes(learning, &train)?, k);
+
+    let classes = Ridge::fit_classes(of_train.view(), train.labels(), images.classes.len(), PENALTY)?;
+    let accuracy = classes.accuracy(wide(test, k).view(), images.test.labels())?;
+
+    let inputs = RidgeInputs::new(of_train.view(), PENALTY)?;
+    let mut squares = 0.0;
+    for start in (0..d).step_by(COLUMNS) {
+        let columns = start..d.min(start + COLUMNS);
+        let pixels = normalised_part(&train, 0..train.len(), columns.clone());
+        let decoder = inputs.fit(pixels.view())?;
+        drop(pixels);
+        for start in (0..n_test).step_by(ROWS) {
+            let rows = start..n_test.min(start + ROWS);
+            let codes = wide(&test[rows.start * k..rows.end * k], k);
+            let pixels = normalised_part(&images.test, rows, columns.clone());
+            decoder.add_squared_errors(codes.view(), pixels.view(), &mut squares)?;
+        }
+    }
+    let number = |value: f64| Array { shape: vec![], values: Values::F64(vec![value]) };
+    Ok(Arrays::from([
+        ("probes/ridge_accuracy".into(), number(accuracy)),
+        ("probes/ridge_mse".into(), number(squares / (n_test * d) as f64)),
+    ]))
+}
+
+/// Codes of `k` numbers as rows in f64.
+fn wide(codes: &[f32], k: usize) -> Array2<f64> {
+    let codes = ArrayView2::from_shape((codes.len() / k, k), codes).expect("codes of one length");
+    codes.mapv(f64::from)
+}
+
+/// About the most bytes that are held at once for what is kept at the end, with latents of `k` numbers.
+pub(super) fn bytes(images: &Images, k: usize) -> u64 {
+    let d: usize = images.test.image_shape().iter().product();
+    let latents = images.test.len().saturating_mul(k).saturating_mul(4).min(MOST_LATENTS);
+    let probes = if k <= LARGEST_PROBED { bytes_of_probes(images, k) } else { 0 };
+    // A batch as bytes, in f32, and reconstructed.
+    let batch = EVALUATED_AT_ONCE.min(images.test.len()).saturating_mul(9 * d);
+    (latents as u64).saturating_add(probes.max(batch as u64))
+}
+
+/// The same for the probes alone: codes with and without their mean, the factor and what it is made of; a block of the
+/// pixels of training images with and without their mean, what is fitted to them, and a block of test images, predicted
+/// and as they are.
+fn bytes_of_probes(images: &Images, k: usize) -> u64 {
+    let d: usize = images.test.image_shape().iter().product();
+    let (columns, n) = (d.min(COLUMNS), PROBED.min(images.train.len()));
+    let codes = (2 * n + 2 * images.test.len()) * k + 3 * k * k;
+    let pixels = (2 * n + 2 * k + 3 * ROWS.min(images.test.len())) * columns;
+    8 * (codes + pixels) as u64
+}
+
 /// The latents of all images of a split, row after row.
+///
+/// # Errors
+/// If there is no representation, or if they are more than are kept.
 fn codes<L: Learning + ?Sized>(learning: &L, split: &data::Split) -> Result<Vec<f32>> {
     let mut codes = Vec::new();
-    for (images, _) in in_order(split)? {
+    for (images, labels) in in_order(split)? {
         let Representation { z, .. } = learning.represent(&images)?;
-        codes.extend(z.to_f64_vec().into_iter().map(|x| x as f32));
+        if codes.is_empty() {
+            let all = (z.len() / labels.len()).saturating_mul(split.len());
+            if all > MOST_LATENTS / size_of::<f32>() {
+                let k = z.len() / labels.len();
+                return Err(Error::Usage(format!(
+                    "{} latents of {k} numbers take more than the {} MiB that are kept; test on fewer images (`data.test`)",
+                    split.len(),
+                    MOST_LATENTS >> 20
+                )));
+            }
+            codes.reserve_exact(all);
+        }
+        match z.as_slice::<f32>() {
+            Ok(z) => codes.extend_from_slice(z),
+            Err(_) => codes.extend(z.to_f64_vec().into_iter().map(|x| x as f32)),
+        }
     }
     Ok(codes)
 }
@@ -82,3 +188,6 @@ pub(super) fn named(name: &str, tensor: &Tensor) -> (String, Array) {
     };
     (name.to_owned(), Array { shape: tensor.shape().to_vec(), values })
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,9 +3,11 @@
 use models::{Architecture, Mixing, predictive_coding, recurrent};
 use serde::{Deserialize, Serialize};
 
-use super::{Autoencoding, Objective, Question, Recognition, RunConfig};
-use crate::local::free_memory;
-use crate::{Error, Result};
+use super::{Autoencoding, Objective, Question, Recognition, RunConfig, finals};
+use crate::Result;
+use crate::images::{Images, matrices};
+use crate::local::check_room;
+use crate::subspaces::Seen;
 
 /// What learns in a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -161,23 +163,57 @@ impl Learner {
         (model.n_params(), layers * (c * h * w) as u64)
     }
 
-    /// That its parameters, their gradients and the optimiser's two means have room in the memory that is free now.
+    /// That its parameters, their gradients and Adam's moments have room in the memory that is free now.
     ///
     /// # Errors
-    /// [`Error::Usage`] with both numbers if they surely have not.
-    pub fn check_room(&self) -> Result<()> {
-        let (Some(model), Some(free)) = (self.architecture(), free_memory()) else { return Ok(()) };
-        let (n, bytes_each) = (model.n_params(), 16);
-        if n.saturating_mul(bytes_each) <= free {
-            return Ok(());
+    /// [`Error::Usage`](crate::Error::Usage) with both numbers if they surely have not.
+    pub fn check_parameters(&self, images: &Images) -> Result<()> {
+        self.check(images, 0)
+    }
+
+    /// The same with what is computed of the images before the first epoch and after the last beside them: asked before a
+    /// training begins that could not end.
+    ///
+    /// # Errors
+    /// As [`Learner::check_parameters`].
+    pub fn check_room(&self, images: &Images) -> Result<()> {
+        let d = images.train.image_shape().iter().product();
+        let decomposes = match self {
+            Self::Recognition { task } => task.seen != Seen::Whole,
+            Self::Autoencoding { task } => task.spectrum,
+            Self::Readout { of, .. } => *of == Features::Pca,
+            _ => false,
+        };
+        self.check(images, self.final_bytes(images).max(if decomposes { matrices(d) } else { 0 }))
+    }
+
+    fn check(&self, images: &Images, beside: u64) -> Result<()> {
+        let d: usize = images.train.image_shape().iter().product();
+        let (n, bytes_each) = match (self, self.architecture()) {
+            (Self::ClosedForm { question }, _) => {
+                let what = format!("{} of {} images of {d} numbers", self.label(), images.train.len());
+                return check_room(&what, question.bytes(images), "take fewer or smaller images");
+            }
+            (_, Some(model)) => (model.n_params(), 16),
+            // Counted roughly, so the moments are left out.
+            (_, None) => (self.sizes(d).0, 8),
+        };
+        let what = format!("{} with {n} parameters, on images of {d} numbers,", self.label());
+        let needed = n.saturating_mul(bytes_each).saturating_add(beside);
+        check_room(&what, needed, "take a smaller model or smaller images")
+    }
+
+    /// About the bytes that are taken by what is measured after the last epoch.
+    pub(super) fn final_bytes(&self, images: &Images) -> u64 {
+        self.code_len(images.train.image_shape()).map_or(0, |k| finals::bytes(images, k))
+    }
+
+    /// The number of dimensions of its latent, where it has one.
+    fn code_len(&self, image: [usize; 3]) -> Option<usize> {
+        match self {
+            Self::Autoencoding { task } => Some(task.network.code(image)),
+            _ => self.architecture().map(|model| model.latent_len()),
         }
-        let gibibytes = |bytes: f64| bytes / f64::from(1 << 30);
-        Err(Error::Usage(format!(
-            "{} has {n} parameters, which take {:.1} GiB with their gradients and Adam's means; {:.1} GiB of memory are free",
-            model.label(),
-            gibibytes(n as f64 * bytes_each as f64),
-            gibibytes(free as f64)
-        )))
     }
 
     /// A few words.

@@ -39,8 +39,9 @@ pub(super) trait Learning {
         Err(Error::Missing("representation of a classifier".into()))
     }
 
-    /// What is kept at the end beside the numbers of the epochs.
-    fn finals(&self, images: &Images) -> Result<Arrays> {
+    /// What is kept at the end beside the numbers of the epochs. What cannot be measured is no reason to lose a training:
+    /// it is absent, with the reason.
+    fn finals(&self, images: &Images) -> Arrays {
         of_representation(self, images)
     }
 

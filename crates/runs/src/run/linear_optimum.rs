@@ -111,6 +111,15 @@ impl LinearOptimum {
                 let deviation = (denoising.variances().sum() / d as f64).sqrt();
                 let corruption = noise.corruption([1, self.side, self.side], deviation);
                 let optimum = denoising.solve(&corruption, theory::Weights::RECONSTRUCTION, self.k)?.loss;
+                // A gap is told as a share of the optimum, which rounding alone makes of one that is zero.
+                let rounding = (d * d) as f64 * f64::EPSILON * denoising.variances().sum();
+                if optimum <= rounding {
+                    return Err(Error::Usage(format!(
+                        "a code of {} numbers loses nothing of these images under {}: no share of that error; take a smaller k",
+                        self.k,
+                        noise.label()
+                    )));
+                }
                 let target =
                     tensor(&ndarray::concatenate(Axis(0), &vec![x.view(); views]).expect("equal widths"))?;
                 let measure = |model: &Model| -> Result<f64> {

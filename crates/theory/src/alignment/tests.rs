@@ -151,3 +151,41 @@ fn labels_that_samples_say_nothing_of_are_refused() {
     let wanted = "labels: wanted some that vary with the samples, got none that do";
     assert_eq!(one_class.unwrap_err().to_string(), wanted);
 }
+
+/// Each sample stands in both of its classes, so the labels vary with nothing; what sums of many roundings make of it
+/// is divided by deviations down to the smallest that count.
+#[test]
+fn labels_that_only_rounding_makes_vary_are_refused() {
+    for (n, seed, falls) in [(40, 11, 0.9), (3_000, 12, 0.9), (3_000, 13, 0.51), (9_000, 14, 0.5)] {
+        let mut noise = Noise::new(seed);
+        let scales = Array1::from_shape_fn(50, |i| f64::powi(falls, i as i32));
+        let once = noise.normal(n, 50).dot(&noise.normal(50, 50)) * &scales + 3.0;
+        // The second halves come in another order.
+        let twice =
+            ndarray::concatenate![Axis(0), once, once.select(Axis(0), &(0..n).rev().collect::<Vec<_>>())];
+        let labels: Vec<u8> = (0..2 * n).map(|row| u8::from(row >= n)).collect();
+        for corruption in corruptions() {
+            if matches!(corruption, Corruption::Additive { .. }) {
+                continue;
+            }
+            let refused = denoising(&twice, &labels).alignment(&corruption).map(|of| of.r2[of.r2.len() - 1]);
+            assert!(refused.is_err(), "{n} {falls} {corruption:?}: {refused:?}");
+        }
+    }
+}
+
+/// The label lies along the last component alone: an impact relative to what rounding leaves before it would be huge.
+#[test]
+fn an_alignment_that_only_rounding_makes_is_exactly_zero() {
+    let n = 64;
+    let sign = |row: usize, bit: usize| if row >> bit & 1 == 0 { 1.0 } else { -1.0 };
+    let x = Array2::from_shape_fn((n, 4), |(row, column)| (4.0 - column as f64) * sign(row, column) + 0.1);
+    let labels: Vec<u8> = (0..n).map(|row| (row >> 3 & 1) as u8).collect();
+    let rotation = crate::linalg::orthonormal(Noise::new(15).normal(4, 4).view());
+    let rotated = x.dot(&rotation);
+    let moments = Moments::of(rotated.view(), &labels, 2).unwrap();
+    let got = Denoising::new(&moments).unwrap().alignment(&Corruption::None).unwrap();
+    assert_eq!(got.alignment.to_vec(), [0.0, 0.0, 0.0, 100.0]);
+    assert_eq!(got.r2.iter().take(3).sum::<f64>(), 0.0);
+    assert_eq!(got.impact(&got).unwrap()[3], 0.0);
+}

@@ -58,7 +58,7 @@ pub(super) fn resolve(asked: &Train) -> Result<(Run, Images, String)> {
     let images = Images::of(&config.data, &set)?;
     fits(&config.learner, &self::kind(&images), &name)
         .map_err(|why| Error::Usage(format!("{why}; `--model NAME` starts from one that fits")))?;
-    config.learner.check_room()?;
+    config.learner.check_room(&images)?;
 
     let device = device(asked.device.as_deref(), config.hardware)?;
     let hardware = if device == "cpu" { Hardware::Cpu } else { Hardware::Cuda };

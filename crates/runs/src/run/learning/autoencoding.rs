@@ -50,7 +50,7 @@ impl<'a> OfAutoencoder<'a> {
         }
         let adam = Adam::new(&params, run.config.optimiser).with_weight_decay(config.weight_decay);
         let mean = match config.masked {
-            Some(_) => images.moments()?.mean().iter().map(|x| ((x + 1.0) / 2.0) as f32).collect(),
+            Some(_) => images.mean()?.iter().map(|x| ((x + 1.0) / 2.0) as f32).collect(),
             None => vec![],
         };
         Ok(Self {

@@ -1,0 +1,110 @@
+//! Final measures: the same bits in blocks as at once, and a reason where there is none.
+
+use models::{EpochReport, Evaluation, Representation};
+
+use super::*;
+use crate::images::{DataConfig, normalised, rows};
+
+/// Reads pixels as a code of this many of them, until the batch of images at which it fails.
+struct Pixels {
+    k: usize,
+    fails_at: Option<usize>,
+}
+
+impl Learning for Pixels {
+    fn epoch(&mut self, _: u32) -> models::Result<EpochReport> {
+        unreachable!("nothing is trained")
+    }
+
+    fn evaluate(&self, _: &data::Split) -> Result<Evaluation> {
+        unreachable!("nothing is evaluated")
+    }
+
+    fn represent(&self, images: &Tensor) -> Result<Representation> {
+        let n = images.shape()[0];
+        if self.fails_at == Some(n) {
+            return Err(Error::Missing("memory for a batch".into()));
+        }
+        let d = images.len() / n;
+        let z = images
+            .to_f64_vec()
+            .chunks(d)
+            .flat_map(|image| &image[300..300 + self.k])
+            .map(|&x| x as f32)
+            .collect();
+        let z = Tensor::from_vec(z, &[n, self.k])?;
+        Ok(Representation { logits: z.clone(), reconstruction: images.reshape(&[n, d])?, z })
+    }
+
+    fn state(&self) -> Vec<(String, Tensor)> {
+        vec![]
+    }
+
+    fn load(&mut self, _: &dyn Fn(&str) -> Option<Tensor>) -> models::Result<()> {
+        Ok(())
+    }
+
+    fn learned(&self) -> Vec<(String, Tensor)> {
+        vec![]
+    }
+}
+
+fn images(test: usize) -> Images {
+    Images::open(&DataConfig::new("fashion-mnist-embedded", 2_100, 1, test), None).unwrap()
+}
+
+fn number(finals: &Arrays, name: &str) -> f64 {
+    match &finals[name].values {
+        Values::F64(values) => values[0],
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn probes_in_blocks_have_the_bits_of_those_of_all_pixels_at_once() {
+    let images = images(700);
+    let finals = of_representation(&Pixels { k: 12, fails_at: None }, &images);
+    let train = images.train.first(PROBED).unwrap();
+    let codes = |split: &data::Split| wide(&codes(&Pixels { k: 12, fails_at: None }, split).unwrap(), 12);
+    let pixels = |split: &data::Split| rows(split, normalised(split));
+    let (x, x_test) = (codes(&train), codes(&images.test));
+    let classes = Ridge::fit_classes(x.view(), train.labels(), 10, PENALTY).unwrap();
+    let decoder = Ridge::fit(x.view(), pixels(&train).view(), PENALTY).unwrap();
+    let accuracy = classes.accuracy(x_test.view(), images.test.labels()).unwrap();
+    assert_eq!(number(&finals, "probes/ridge_accuracy"), accuracy);
+    let mse = decoder.mse(x_test.view(), pixels(&images.test).view()).unwrap();
+    assert_eq!(number(&finals, "probes/ridge_mse"), mse);
+    assert_eq!(finals.keys().filter(|name| name.starts_with(ABSENT)).count(), 0);
+}
+
+#[test]
+fn one_test_image_is_measured_as_any_number_is() {
+    let images = images(1);
+    let finals = of_representation(&Pixels { k: 3, fails_at: None }, &images);
+    assert_eq!(finals[LATENT].shape, [1, 3]);
+    assert!(number(&finals, "probes/ridge_mse").is_finite());
+}
+
+#[test]
+fn what_cannot_be_measured_is_absent_with_its_reason_and_the_rest_is_kept() {
+    let images = images(40);
+    // Test images come in one batch of 40, training images in batches of 500, and of each class one is shown.
+    let shown = first_of_each_class(&images.test).len();
+    for (fails_at, absent, kept) in [
+        (500, PROBES, [LATENT, "test_label", RECONSTRUCTION].as_slice()),
+        (40, LATENT, &[RECONSTRUCTION]),
+        (shown, RECONSTRUCTION, &[LATENT, "probes/ridge_accuracy", "probes/ridge_mse"]),
+    ] {
+        let finals = of_representation(&Pixels { k: 3, fails_at: Some(fails_at) }, &images);
+        let why = &finals[&format!("{ABSENT}{absent}")];
+        assert_eq!(why.values, Values::U8(b"the results have no memory for a batch".to_vec()), "{fails_at}");
+        assert_eq!(finals.keys().filter(|name| name.starts_with(ABSENT)).count(), 1);
+        assert!(kept.iter().all(|name| finals.contains_key(*name)), "{:?}", finals.keys());
+    }
+}
+
+#[test]
+fn the_mean_image_has_the_bits_of_that_of_the_moments() {
+    let images = images(1);
+    assert_eq!(images.mean().unwrap(), images.moments().unwrap().mean());
+}

@@ -1,0 +1,67 @@
+//! What is measured after the last epoch takes memory that does not grow with the square, or many times the number, of
+//! the pixels of all images.
+//!
+//! One test alone in its file: the memory that is measured is that of the whole process.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use data::{Dataset, Origin, Split};
+use experiments::images::{DataConfig, Images};
+use experiments::run::{Hardware, Keep, Run, RunConfig, cre};
+use experiments::store::{Outcome, Store};
+use models::{AdamConfig, Architecture};
+use ndarray::Array4;
+use peak_alloc::PeakAlloc;
+use tensor::Device;
+
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
+
+/// Colour images of 64 x 64, as many as the probes are fitted to.
+const SIDE: usize = 64;
+const D: usize = 3 * SIDE * SIDE;
+const N: usize = 2_000;
+
+/// All pixels of the training images in f64, with and without their mean, would be 393 MB. A block of 4,096
+/// pixels takes 131 MB with and without its mean; beside it there is room for the images that are probed as bytes (25 MB)
+/// and for batches of 500 of them in f32 with what is computed from them (25 MB each).
+const BOUND: usize = 262 << 20;
+
+fn split(n: usize) -> Split {
+    // Few enough different bytes that each class has a mean of its own.
+    let pixel = |(image, channel, y, x): (usize, usize, usize, usize)| {
+        ((image * 7919 + channel * 31 + y * y * 17 + x * 5 + image % 2 * x) % 251) as u8
+    };
+    let labels = (0..n).map(|image| (image % 2) as u8).collect();
+    Split::new(Array4::from_shape_fn((n, 3, SIDE, SIDE), pixel), labels, 2).unwrap()
+}
+
+#[test]
+fn large_colour_images_are_probed_in_blocks() {
+    let origin =
+        Origin { source: "made".into(), files: vec![], selection: "all".into(), licence: "none".into() };
+    let set = Dataset::new("made", &["a", "b"], split(N + 1), split(30), origin).unwrap();
+    let data = DataConfig::new("made", N, 1, 30);
+    let images = Images::of(&data, &set).unwrap();
+    drop(set);
+    let model = Architecture::Linear { pixels: D, classes: 2, latent: 4 };
+    let config = RunConfig {
+        data,
+        rotation: None,
+        learner: cre(model, 0.5),
+        optimiser: AdamConfig::PAPER,
+        batch: 10,
+        epochs: 0,
+        hardware: Hardware::Cpu,
+    };
+    let run = Run { config, seed: 0 };
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let of_run = store.run(&run.spec(&images)).unwrap();
+    let before = MEMORY.current_usage();
+    MEMORY.reset_peak_usage();
+    let done = run.compute(&images, None, &Device::Cpu, of_run, Keep::WhatIsReread, |_| ()).unwrap();
+    let taken = MEMORY.peak_usage() - before;
+    assert_eq!(done.outcome, Outcome::Finished);
+    assert!(done.finals.contains_key("probes/ridge_mse"), "{:?}", done.finals.keys());
+    assert!(taken < BOUND, "{} MiB", taken >> 20);
+}
