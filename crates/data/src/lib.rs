@@ -24,6 +24,7 @@ mod folder;
 pub mod idx;
 mod image_folder;
 mod imagenette;
+mod jpeg;
 mod known;
 pub mod mat;
 mod picture;
