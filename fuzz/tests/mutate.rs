@@ -41,9 +41,9 @@ const fn most_bytes(input: usize) -> usize {
     if input <= MOST_BYTES + 1_024 { 4 * input + (16 << 20) } else { 3 * (64 * input + (4 << 20)) }
 }
 
-/// [`most_bytes`] of this reader.
-fn most_bytes_of(reader: &Reader, input: usize) -> usize {
-    most_bytes(input) + if reader.name == "image" { 3 * 1_032 * input } else { 0 }
+/// The most bytes of pixels that an input can encode for this reader.
+fn pixels(reader: &Reader, input: usize) -> usize {
+    if reader.name == "image" { 1_032 * input } else { 0 }
 }
 
 /// Which input is being read, for whoever watches: the reader's number in the upper 16 bits.
@@ -67,6 +67,8 @@ impl Tally {
 
     fn try_input(&mut self, reader: &Reader, what: &str, input: &[u8]) {
         self.n += 1;
+        // Each 2 MiB of pixels take as long again: they are decoded and resized.
+        let allowed = self.allowed * (1 + (pixels(reader, input.len()) >> 21) as u32);
         let (mut took, mut taken) = (Duration::MAX, usize::MAX);
         // A second and a third time if it was slow, since the machine may be busy with something else.
         for _ in 0..3 {
@@ -78,15 +80,15 @@ impl Tally {
             }
             took = took.min(start.elapsed());
             taken = taken.min(MEMORY.peak_usage().saturating_sub(before));
-            if took <= self.allowed {
+            if took <= allowed {
                 break;
             }
         }
         (self.longest, self.most) = (self.longest.max(took), self.most.max(taken));
-        if took > self.allowed {
+        if took > allowed {
             self.fail(reader, what, input, &format!("it takes {:.1} s", took.as_secs_f64()));
         }
-        let most = most_bytes_of(reader, input.len());
+        let most = most_bytes(input.len()) + 3 * pixels(reader, input.len());
         if taken > most {
             self.fail(reader, what, input, &format!("it takes {taken} bytes and may take {most}"));
         }

@@ -26,6 +26,7 @@ mod explore;
 pub mod reproduce;
 pub mod cli;
 pub mod settings;
+mod shell;
 pub mod starts;
 mod tensorboard;
 pub mod advise;

@@ -28,7 +28,7 @@ pub trait Watch: Sync {
     fn finished(&self, run: &Run, finished: &FinishedRun);
 }
 
-/// Progress over all runs of a command, counted in epochs.
+/// Progress over all runs of a command, counted in evaluations: one before training and one after each epoch.
 pub struct Progress {
     bar: ProgressBar,
     plain: Option<Mutex<Lines>>,
@@ -43,14 +43,14 @@ struct Lines {
 }
 
 impl Progress {
-    /// Progress over this many runs with this many epochs in all.
+    /// Progress over this many runs with this many evaluations in all.
     pub fn new(n_runs: usize, n_epochs: u64) -> Self {
         let target = ProgressDrawTarget::stderr();
         // Also on a terminal that cannot move its cursor there are lines.
         let terminal = !target.is_hidden();
         let bar = ProgressBar::with_draw_target(Some(n_epochs), target);
         let style = ProgressStyle::with_template(
-            "{elapsed_precise} [{bar:32}] {pos}/{len} epochs, {eta} to go  {msg}",
+            "{elapsed_precise} [{bar:32}] {pos}/{len} evaluations, {eta} to go  {msg}",
         );
         bar.set_style(style.expect("the template is well formed").progress_chars("=> "));
         bar.enable_steady_tick(Duration::from_millis(500));
@@ -90,7 +90,7 @@ impl Progress {
         let elapsed = lines.start.elapsed().as_secs_f64();
         let left = elapsed / lines.computed as f64 * total.saturating_sub(lines.computed) as f64;
         eprintln!(
-            "{:4.0} s  {}/{} runs, {}/{total} epochs, about {left:.0} s to go",
+            "{:4.0} s  {}/{} runs, {}/{total} evaluations, about {left:.0} s to go",
             elapsed, lines.finished, lines.n_runs, lines.computed
         );
     }

@@ -22,11 +22,13 @@ const fn between(least: f64, most: f64) -> Range {
 
 /// A number has the range of the first entry that its key ends in. Bounds of sizes are far above what any of the papers
 /// needs, and low enough that no product of them overflows.
-const RANGES: [(&[&str], Range); 17] = [
+const RANGES: [(&[&str], Range); 18] = [
     // A weight beside a supervised term, no share.
     (&["joint.lambda"], FROM_ZERO),
     (&["lambda"], SHARE),
-    (&["learning_rate", "rate", "epsilon", "output_precision", "mse"], ABOVE_ZERO),
+    // Adam moves every parameter by about this much in a step, and the initial ones are below 1.
+    (&["learning_rate", "rate"], (Excluded(0.0), Included(10.0))),
+    (&["epsilon", "output_precision", "mse"], ABOVE_ZERO),
     (&["beta1", "beta2", "dropout", "drop", "ratio"], BELOW_ONE),
     (&["kept"], (Excluded(0.0), Included(1.0))),
     (&["weight_decay", "weight", "deviation"], FROM_ZERO),
@@ -186,7 +188,12 @@ mod tests {
             (
                 "/optimiser/learning_rate",
                 (-1.0).into(),
-                "`optimiser.learning_rate` is -1.0: wanted a number above 0",
+                "`optimiser.learning_rate` is -1.0: wanted a number above 0 to 10",
+            ),
+            (
+                "/optimiser/learning_rate",
+                1e10.into(),
+                "`optimiser.learning_rate` is 10000000000.0: wanted a number above 0 to 10",
             ),
             ("/optimiser/beta1", 1.0.into(), "`optimiser.beta1` is 1.0: wanted a number from 0 and below 1"),
             ("/data/validation", u64::MAX.into(), "`data.validation` is 18446744073709551615"),
