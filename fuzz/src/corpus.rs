@@ -153,7 +153,7 @@ fn stored() -> (Files, Files) {
     let spec = RunSpec {
         config: serde_json::json!({ "model": { "latent": 4 }, "lambda": 0.5, "epochs": 2 }),
         seed: 1,
-        data: DataId { name: "fashion-mnist-embedded".into(), sha256: "5a".repeat(32) },
+        data: DataId { name: "fashion-mnist-embedded".into(), sha256: "5a".repeat(32), classes: vec![] },
         schema: 1,
     };
     let mut run = Store::open(root.path()).and_then(|store| store.run(&spec)).expect(promise);

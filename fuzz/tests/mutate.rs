@@ -31,12 +31,19 @@ const LONG: usize = 1_200_000;
 /// The longest that a reader may take for one input.
 const LONGEST: Duration = Duration::from_secs(1);
 
-/// The most bytes that a reader may take for an input of this length.
+/// The most bytes that a reader may take for an input of this length; readers of images take more, for each byte of a
+/// file can encode 1,032 bytes of pixels, which a progressive JPEG holds three times for a moment: decoded, and as
+/// coefficients of 16 bits.
 ///
 /// A compressed file may unpack to 64 times its size and 4 MiB, and a vector that grows holds up to three times its
 /// content for a moment. That is the bound for the few inputs that are larger than any changed one.
 const fn most_bytes(input: usize) -> usize {
     if input <= MOST_BYTES + 1_024 { 4 * input + (16 << 20) } else { 3 * (64 * input + (4 << 20)) }
+}
+
+/// The most bytes of pixels that an input can encode for this reader.
+fn pixels(reader: &Reader, input: usize) -> usize {
+    if reader.name == "image" { 1_032 * input } else { 0 }
 }
 
 /// Which input is being read, for whoever watches: the reader's number in the upper 16 bits.
@@ -60,6 +67,8 @@ impl Tally {
 
     fn try_input(&mut self, reader: &Reader, what: &str, input: &[u8]) {
         self.n += 1;
+        // Each 2 MiB of pixels take as long again: they are decoded and resized.
+        let allowed = self.allowed * (1 + (pixels(reader, input.len()) >> 21) as u32);
         let (mut took, mut taken) = (Duration::MAX, usize::MAX);
         // A second and a third time if it was slow, since the machine may be busy with something else.
         for _ in 0..3 {
@@ -71,16 +80,16 @@ impl Tally {
             }
             took = took.min(start.elapsed());
             taken = taken.min(MEMORY.peak_usage().saturating_sub(before));
-            if took <= self.allowed {
+            if took <= allowed {
                 break;
             }
         }
         (self.longest, self.most) = (self.longest.max(took), self.most.max(taken));
-        if took > self.allowed {
+        if took > allowed {
             self.fail(reader, what, input, &format!("it takes {:.1} s", took.as_secs_f64()));
         }
-        if taken > most_bytes(input.len()) {
-            let most = most_bytes(input.len());
+        let most = most_bytes(input.len()) + 3 * pixels(reader, input.len());
+        if taken > most {
             self.fail(reader, what, input, &format!("it takes {taken} bytes and may take {most}"));
         }
     }

@@ -20,7 +20,7 @@ const TICK: Duration = Duration::from_millis(500);
 /// Plain lines come no more often than this.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
 
-/// Progress over all runs of a command, counted in epochs.
+/// Progress over all runs of a command, counted in evaluations: one before training and one after each epoch.
 pub(crate) struct Progress {
     bar: ProgressBar,
     plain: Option<Mutex<Lines>>,
@@ -42,7 +42,7 @@ impl Progress {
         let terminal = !target.is_hidden();
         let bar = ProgressBar::with_draw_target(Some(0), target);
         let style = ProgressStyle::with_template(
-            "{elapsed_precise} [{bar:32}] {pos}/{len} epochs, {eta} to go  {msg}",
+            "{elapsed_precise} [{bar:32}] {pos}/{len} evaluations, {eta} to go  {msg}",
         );
         bar.set_style(style.expect("the template is well formed").progress_chars("=> "));
         let now = Instant::now();
@@ -75,7 +75,7 @@ impl Progress {
         let elapsed = lines.start.elapsed().as_secs_f64();
         let left = elapsed / lines.computed as f64 * total.saturating_sub(lines.computed) as f64;
         eprintln!(
-            "{:4.0} s  {}/{} runs, {}/{total} epochs, about {left:.0} s to go",
+            "{:4.0} s  {}/{} runs, {}/{total} evaluations, about {left:.0} s to go",
             elapsed, lines.finished, lines.n_runs, lines.computed
         );
     }

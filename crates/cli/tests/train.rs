@@ -126,10 +126,68 @@ fn an_autoencoder_keeps_its_parameters_and_a_run_that_diverges_says_so() {
     let [out, _] = said(folder, &[&mlpae[..], &TINY, &["--epochs", "1"]].concat());
     let key = out.split_whitespace().nth(1).unwrap().trim_end_matches(':');
     assert_eq!(json(folder, &["eval", key])["as_stored"], true);
-    let diverged = agon(folder, &train(&["optimiser.learning_rate=1e30"]));
+    let wild = ["train", "--model", "fc-l", "learning_rate=10", "--epochs", "2"];
+    let diverged = agon(folder, &[&wild[..], &TINY].concat());
     let message = String::from_utf8(diverged.stderr).unwrap();
     assert_eq!(diverged.status.code(), Some(1), "{message}");
     assert!(message.lines().last().unwrap().starts_with("error: "), "{message}");
+    // It ends with numbers, and they are worse than those it began with.
+    let [worse, _] = said(folder, &train(&["optimiser.learning_rate=10"]));
+    assert!(worse.contains("note: the test loss grew from "), "{worse}");
+}
+
+#[test]
+fn an_epoch_is_the_same_to_whoever_counts_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let [trained, _] = said(folder, &train(&[]));
+    assert!(trained.contains("finished: 2 of 2 epochs"), "{trained}");
+    let runs = json(folder, &["runs"]);
+    assert_eq!(runs["runs"][0]["epochs"], 2);
+    let key = runs["runs"][0]["key"].as_str().unwrap();
+    let [each, _] = said(folder, &["runs", "--each"]);
+    assert_eq!(each.lines().nth(1).unwrap().split_whitespace().nth(2), Some("2"), "{each}");
+    assert!(said(folder, &["export", key, "board", "--to", "tensorboard"])[0].contains(": 2 epochs"));
+}
+
+#[test]
+fn what_contradicts_itself_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let [config, _] = said(folder, &train(&["--print-config"]));
+    std::fs::write(folder.join("run.toml"), &config).unwrap();
+    let with = |more: &[&'static str]| [&["train", "--config", "run.toml"], more].concat();
+    refused(folder, &with(&["--model", "cnn-s"]), &["`--model cnn-s`", "`learner` of run.toml"]);
+    refused(folder, &with(&["--data-set", "mnist", "--data", "."]), &["mnist"]);
+    let other = config.replace("\"fashion-mnist-embedded\"", "\"mnist\"");
+    std::fs::write(folder.join("other.toml"), other).unwrap();
+    let embedded = ["train", "--config", "other.toml", "--data-set", "fashion-mnist-embedded"];
+    refused(folder, &embedded, &["is for mnist", "fashion-mnist-embedded"]);
+    for (settings, words) in [
+        (&["lambda=0.5", "learner.lambda=0.7"][..], &["`learner.lambda` is set twice"][..]),
+        (&["latent=4", "-s", "latent=8"], &["`learner.model.latent` is set twice"]),
+        (&["latent=4", "-s", "latent=4"], &["set twice"]),
+        (
+            &["rotation={degrees=1, shared=true, turned_target=false}", "rotation.degrees=2"],
+            &["part of the other"],
+        ),
+        (&["epochs=3"], &["`epochs=`", "--epochs"]),
+        (&["hardware=cuda", "--device", "cpu"], &["`hardware=`", "--device"]),
+        (&["--data-set", "fashion-mnist-embedded", "data.name=mnist"], &["`data.name=`", "--data-set"]),
+        (&["optimiser.learning_rate=1e10"], &["`optimiser.learning_rate` is 10000000000.0", "to 10"]),
+        (&["--print-config", "--json"], &["--print-config", "--json"]),
+    ] {
+        refused(folder, &train(settings), words);
+    }
+    let whole = r#"data={name="mnist", train=100, validation=10, test=10}"#;
+    refused(folder, &["train", "--model", "fc-s", whole], &["mnist"]);
+    said(folder, &train(&[]));
+    refused(folder, &["export", "", "x.h5"], &["x.h5 ends in .h5", ".safetensors"]);
+    refused(folder, &["export", "", "x.h5", "--to", "tensorboard"], &["folder"]);
+    refused(folder, &["report", "-o", "page.pdf"], &["page.pdf", ".html"]);
+    refused(folder, &["run", "--keys", "tasks.jsonl", "--only", "cre"], &["--keys", "--only"]);
+    refused(folder, &["advise", "--data", ".", "--set", "mnist", "--side", "8"], &["--set", "--side"]);
+    assert!(!folder.join("x.h5").exists());
 }
 
 #[test]
@@ -152,7 +210,11 @@ fn every_slip_is_answered_with_what_was_probably_meant() {
     refused(folder, &train(&["epochs=many"]), &["epochs"]);
     refused(folder, &train(&["learner.mixing.rule=surgry"]), &["did you mean `surgery`"]);
     refused(folder, &["train", "--model", "vit-s", "width=16"], &["encoder.width or", "decoder.width"]);
-    refused(folder, &["train", "--model", "cnn-l"], &["3 x 32 x 32", "1 x 28 x 28", "fc-m"]);
+    refused(
+        folder,
+        &["train", "--model", "cnn-l"],
+        &["3 x 32 x 32", "1 x 28 x 28", "cifar10 or svhn", "fc-m"],
+    );
     refused(folder, &train(&["pixels=100"]), &["100 numbers", "1 x 28 x 28"]);
     refused(folder, &["train", "data.train=70000"], &["6000 training images"]);
     refused(folder, &train(&["--device", "cuda:0"]), &["cuda:0"]);

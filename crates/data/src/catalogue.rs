@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::{
     Places, embedded, folder,
-    known::{FASHION_MNIST, KNOWN, KnownSet},
+    known::{FASHION_MNIST, KNOWN, KnownSet, names},
 };
 
 /// A set that can be asked for by name.
@@ -75,6 +75,12 @@ pub fn catalogue(places: &Places) -> Vec<Listed> {
     all
 }
 
+/// The names of the sets whose images `[c, h, w]` have this shape and which have so many classes.
+pub fn named_by_size(shape: [usize; 3], classes: usize) -> Vec<&'static str> {
+    let fits = |name: &&str| size(name).is_some_and(|size| size.shape == shape && size.classes == classes);
+    names().into_iter().filter(fits).collect()
+}
+
 fn place(known: &KnownSet, places: &Places) -> Place {
     for folder in places.folders(known) {
         match folder::missing(known, &folder) {
@@ -108,7 +114,7 @@ fn size(name: &str) -> Option<Size> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{folder::tests::write_tiny, names};
+    use crate::folder::tests::write_tiny;
 
     fn in_folder(folder: &std::path::Path, name: &str) -> Place {
         let places = Places { named: vec![folder.to_owned()], shelves: Vec::new() };

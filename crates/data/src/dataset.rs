@@ -82,6 +82,41 @@ impl Dataset {
         Self::assemble(self.name.clone(), self.classes.clone(), train, test, origin)
     }
 
+    /// The same images with labels that are indices into `classes`, by the names of the classes; classes without an
+    /// image here are kept.
+    ///
+    /// Errs with the names of all classes here that are not among `classes`.
+    pub fn labelled_by(&self, classes: &[String]) -> Result<Self> {
+        let place = |name: &String| classes.iter().position(|class| class == name);
+        let unknown: Vec<String> = self
+            .classes
+            .iter()
+            .filter(|name| place(name).is_none())
+            .map(|name| format!("`{}`", name.escape_debug()))
+            .collect();
+        if !unknown.is_empty() {
+            return Err(Error::Mismatch {
+                what: "names of the classes",
+                expected: format!(
+                    "some of {}",
+                    classes
+                        .iter()
+                        .map(|name| format!("`{}`", name.escape_debug()))
+                        .collect::<Vec<_>>()
+                        .join(", ")
+                ),
+                got: format!("{} too", unknown.join(", ")),
+            });
+        }
+        let places: Vec<u8> = self.classes.iter().filter_map(place).map(|at| at as u8).collect();
+        let split = |of: &Split| {
+            let labels = of.labels().iter().map(|&label| places[usize::from(label)]).collect();
+            Split::new(of.images().to_owned(), labels, classes.len())
+        };
+        let (train, test) = (split(&self.train)?, split(&self.test)?);
+        Self::assemble(self.name.clone(), classes.to_vec(), train, test, self.provenance.origin.clone())
+    }
+
     fn assemble(
         name: String,
         classes: Vec<String>,
@@ -166,6 +201,20 @@ mod tests {
         let selection = "all images; of these the first 2 training and 1 test images";
         assert_eq!(part.provenance.origin.selection, selection);
         assert!(whole.first(3, 1).is_err());
+    }
+
+    #[test]
+    fn labels_follow_the_names_of_the_classes() {
+        let set = dataset(split(&[0, 2, 1]), split(&[2])).unwrap();
+        let named = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        let other = set.labelled_by(&named(&["z", "c", "b", "a"])).unwrap();
+        assert_eq!((other.train.labels(), other.test.labels()), (&[3, 1, 2][..], &[1][..]));
+        assert_eq!(
+            (other.classes.len(), other.train.n_classes(), other.train.pixels()),
+            (4, 4, set.train.pixels())
+        );
+        let message = set.labelled_by(&named(&["a", "B", "C"])).unwrap_err().to_string();
+        assert_eq!(message, "names of the classes: expected some of `a`, `B`, `C`, got `b`, `c` too");
     }
 
     #[test]

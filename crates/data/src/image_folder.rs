@@ -1,6 +1,7 @@
 //! Anybody's images: a folder for each class.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     path::{Path, PathBuf},
 };
@@ -8,7 +9,7 @@ use std::{
 use crate::{
     Dataset, Error, Origin, Result, Split,
     picture::{self, Fit, Form},
-    pictures::{self, Picture},
+    pictures::{self, InFolder, Picture},
     stored::wrong,
 };
 
@@ -37,12 +38,13 @@ impl Default for FolderOptions {
     }
 }
 
-/// An image file that could not be read.
+/// A file or a folder that was left out: an image that could not be read, images of a kind that is not read, or a
+/// folder that is no class.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skipped {
-    /// The file.
+    /// The file or folder.
     pub file: PathBuf,
-    /// What is wrong with it, without its name.
+    /// Why, without its name.
     pub reason: String,
 }
 
@@ -52,11 +54,11 @@ impl fmt::Display for Skipped {
     }
 }
 
-/// Reads the JPEG and PNG files `DIR/CLASS/*.{jpg,jpeg,png}`; also gives those that could not be read, by name.
+/// Reads the JPEG and PNG files `DIR/CLASS/*.{jpg,jpeg,png}`; also gives what was left out, by name.
 ///
-/// Classes are the folders in the order of their names. If there is a folder `train` and a folder `test` or `val`,
-/// classes are the folders in `train`, and the other holds the test images; else every fifth image of each class, in
-/// the order of the names, is a test image. What starts with a dot is left out.
+/// Classes are the folders that hold an image, in the order of their names. If there is a folder `train` and a folder
+/// `test` or `val`, classes are the folders in `train`, and the other holds the test images; else every fifth image of
+/// each class, in the order of the names, is a test image. What starts with a dot and `__MACOSX` are left out.
 ///
 /// An image is turned upright as its Exif data say, its shorter side is resized to `side` with a triangle filter, and
 /// the square in the middle is taken. Grey is the Rec. 709 luma; transparency is left out. Both splits are in a fixed
@@ -64,11 +66,11 @@ impl fmt::Display for Skipped {
 /// epoch 0 for training and 1 for test images, so that the first few of them show all classes. Images are given in
 /// memory; `side` and their number must fit into 16 GiB.
 ///
-/// Errs if there are no classes or more than 256, if a folder holds no images, if none of a class's training images
-/// or no test image at all can be read, if a class has test images alone, or if a link leads out of the folder.
+/// Errs if there are no classes or more than 256, if none of a class's training images or no test image at all can be
+/// read, if a class has test images alone, or if a link leads out of the folder.
 pub fn image_folder(dir: &Path, options: &FolderOptions) -> Result<(Dataset, Vec<Skipped>)> {
     let form = form(options)?;
-    let Listed { classes, train, test, how } = list(dir)?;
+    let Listed { classes, train, test, how, skipped } = list(dir)?;
     let found = train.len() + test.len();
     let train = pictures::decode(dir, &pictures::shuffled(&train, 0), form)?;
     let test = pictures::decode(dir, &pictures::shuffled(&test, 1), form)?;
@@ -89,11 +91,11 @@ pub fn image_folder(dir: &Path, options: &FolderOptions) -> Result<(Dataset, Vec
         ));
     }
 
+    let read = train.labels.len() + test.labels.len();
     let broken = train.broken.into_iter().chain(test.broken);
-    let mut skipped: Vec<_> =
-        broken.map(|(picture, error)| Skipped { file: picture.path, reason: reason(error) }).collect();
+    let broken = broken.map(|(picture, error)| Skipped { file: picture.path, reason: reason(error) });
+    let mut skipped: Vec<_> = skipped.into_iter().chain(broken).collect();
     skipped.sort_by(|one, other| one.file.cmp(&other.file));
-    let read = found - skipped.len();
     let origin = Origin {
         source: dir.display().to_string(),
         files: [train.files, test.files].concat(),
@@ -146,6 +148,14 @@ struct Listed {
     test: Vec<Picture>,
     /// Which of them are test images.
     how: String,
+    /// What is no class or of a kind that is not read.
+    skipped: Vec<Skipped>,
+}
+
+/// The images of a folder within the set.
+struct Class {
+    folder: PathBuf,
+    images: Vec<PathBuf>,
 }
 
 fn list(dir: &Path) -> Result<Listed> {
@@ -153,35 +163,41 @@ fn list(dir: &Path) -> Result<Listed> {
     let called = |name| folders.iter().find(|folder| folder.ends_with(name));
     match (called("train"), called("test").or_else(|| called("val"))) {
         (Some(train), Some(test)) => list_splits(dir, train, test),
-        _ => list_classes(dir, &folders),
+        _ => list_classes(dir),
     }
 }
 
 /// Training and test images in folders of their own.
 fn list_splits(dir: &Path, train: &Path, test: &Path) -> Result<Listed> {
-    let folders = pictures::folders_in(dir, train)?;
+    let mut skipped = hidden(dir)?;
+    let classes = classes(dir, train, &mut skipped)?;
     let how = format!("those in `{}` test images", name_of(test));
-    let mut listed = Listed { classes: names(train, &folders)?, train: vec![], test: vec![], how };
-    for (label, folder) in (0..=u8::MAX).zip(&folders) {
-        listed.train.extend(pictures::of_class(dir, folder, label)?);
+    let names = names(train, &classes, &skipped)?;
+    let mut listed = Listed { classes: names, train: vec![], test: vec![], how, skipped };
+    for (label, class) in (0..=u8::MAX).zip(&classes) {
+        listed.train.extend(pictures_of(class, label));
     }
-    for folder in pictures::folders_in(dir, test)? {
-        let known = (0..=u8::MAX).zip(&folders).find(|(_, known)| known.file_name() == folder.file_name());
+    for class in self::classes(dir, test, &mut listed.skipped)? {
+        let name = class.folder.file_name();
+        let known = (0..=u8::MAX).zip(&classes).find(|(_, known)| known.folder.file_name() == name);
         let Some((label, _)) = known else {
-            let expected = format!("a folder of the same name in `{}`", train.display());
-            return Err(wrong(&folder.display().to_string(), "class of test images", expected, "none"));
+            let expected = format!("a folder of the same name with images in `{}`", train.display());
+            return Err(wrong(&class.folder.display().to_string(), "class of test images", expected, "none"));
         };
-        listed.test.extend(pictures::of_class(dir, &folder, label)?);
+        listed.test.extend(pictures_of(&class, label));
     }
     Ok(listed)
 }
 
 /// Training and test images in the same folders.
-fn list_classes(dir: &Path, folders: &[PathBuf]) -> Result<Listed> {
+fn list_classes(dir: &Path) -> Result<Listed> {
+    let mut skipped = vec![];
+    let classes = classes(dir, dir, &mut skipped)?;
     let how = format!("every {TEST_OF}th of each class a test image");
-    let mut listed = Listed { classes: names(dir, folders)?, train: vec![], test: vec![], how };
-    for (label, folder) in (0..=u8::MAX).zip(folders) {
-        for (number, picture) in (1..).zip(pictures::of_class(dir, folder, label)?) {
+    let names = names(dir, &classes, &skipped)?;
+    let mut listed = Listed { classes: names, train: vec![], test: vec![], how, skipped };
+    for (label, class) in (0..=u8::MAX).zip(&classes) {
+        for (number, picture) in (1..).zip(pictures_of(class, label)) {
             let split = if number % TEST_OF == 0 { &mut listed.test } else { &mut listed.train };
             split.push(picture);
         }
@@ -193,13 +209,64 @@ fn list_classes(dir: &Path, folders: &[PathBuf]) -> Result<Listed> {
     Ok(listed)
 }
 
-/// The names of the classes whose folders these are.
-fn names(dir: &Path, folders: &[PathBuf]) -> Result<Vec<String>> {
-    if !(1..=MAX_CLASSES).contains(&folders.len()) {
-        let expected = format!("between 1 and {MAX_CLASSES} folders of images");
-        return Err(wrong(&dir.display().to_string(), "classes", expected, folders.len()));
+/// The folders in `folder` that hold an image, by name; what is left out goes to `skipped`.
+fn classes(dir: &Path, folder: &Path, skipped: &mut Vec<Skipped>) -> Result<Vec<Class>> {
+    skipped.extend(hidden(folder)?);
+    let mut classes = vec![];
+    for folder in pictures::folders_in(dir, folder)? {
+        let InFolder { images, others } = pictures::images_in(dir, &folder)?;
+        let others = kinds(&others);
+        let reason = match (images.is_empty(), others) {
+            (false, None) => None,
+            (false, Some(others)) => Some(others),
+            (true, None) => Some("no class: it holds no JPEG or PNG image".to_owned()),
+            (true, Some(others)) => Some(format!("no class: it holds no JPEG or PNG image, but {others}")),
+        };
+        skipped.extend(reason.map(|reason| Skipped { file: folder.clone(), reason }));
+        if !images.is_empty() {
+            classes.push(Class { folder, images });
+        }
     }
-    Ok(folders.iter().map(|folder| name_of(folder)).collect())
+    Ok(classes)
+}
+
+/// The hidden folders in a folder, which are no classes.
+fn hidden(folder: &Path) -> Result<Vec<Skipped>> {
+    let skipped = |file| Skipped { file, reason: "no class: a hidden folder".to_owned() };
+    Ok(pictures::hidden_folders_in(folder)?.into_iter().map(skipped).collect())
+}
+
+/// How many images of each kind that is not read, in words; `None` if there are none.
+fn kinds(others: &[PathBuf]) -> Option<String> {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for path in others {
+        let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        *counts.entry(ending).or_default() += 1;
+    }
+    let first = name_of(others.first()?);
+    let counts: Vec<String> = counts.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
+    Some(format!(
+        "{} of kinds that are not read ({}), the first is `{first}`; convert them to JPEG or PNG",
+        others.len(),
+        counts.join(", ")
+    ))
+}
+
+fn pictures_of(class: &Class, label: u8) -> impl Iterator<Item = Picture> {
+    class.images.iter().map(move |path| Picture { path: path.clone(), label })
+}
+
+/// The names of these classes.
+fn names(dir: &Path, classes: &[Class], skipped: &[Skipped]) -> Result<Vec<String>> {
+    if !(1..=MAX_CLASSES).contains(&classes.len()) {
+        let expected = format!("between 1 and {MAX_CLASSES} folders of JPEG or PNG images");
+        let got = match skipped.first() {
+            Some(first) => format!("{}; the first that is left out is {first}", classes.len()),
+            None => classes.len().to_string(),
+        };
+        return Err(wrong(&dir.display().to_string(), "classes", expected, got));
+    }
+    Ok(classes.iter().map(|class| name_of(&class.folder)).collect())
 }
 
 fn name_of(path: &Path) -> String {

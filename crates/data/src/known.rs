@@ -331,3 +331,12 @@ pub(crate) static KNOWN: [&KnownSet; 11] = [
 pub fn names() -> Vec<&'static str> {
     KNOWN.iter().map(|known| known.name).chain([embedded::NAME]).collect()
 }
+
+/// The classes of a known set, in the order of its labels; none for a set whose files say them, and for other names.
+pub fn classes(name: &str) -> &'static [&'static str] {
+    match KNOWN.iter().find(|known| known.name == name) {
+        Some(known) => known.classes,
+        None if name == embedded::NAME => FASHION_MNIST.classes,
+        None => &[],
+    }
+}

@@ -24,6 +24,7 @@ mod folder;
 pub mod idx;
 mod image_folder;
 mod imagenette;
+mod jpeg;
 mod known;
 pub mod mat;
 mod picture;
@@ -39,13 +40,13 @@ pub mod transform;
 
 pub use augmentation::Augmentation;
 pub use batches::{Batch, Batches, Epoch, gather, in_order};
-pub use catalogue::{Listed, Place, Size, catalogue};
+pub use catalogue::{Listed, Place, Size, catalogue, named_by_size};
 pub use dataset::{Dataset, Origin, Provenance, StoredFile};
 pub use error::{Error, Result};
 #[cfg(feature = "fetch")]
 pub use fetch::fetch;
 pub use find::{Places, open, open_in, shelf};
 pub use image_folder::{FolderOptions, Skipped, image_folder, parse_image};
-pub use known::names;
+pub use known::{classes, names};
 pub use resident::Resident;
 pub use split::Split;

@@ -4,18 +4,27 @@ use std::{
     fs::File,
     io::{Cursor, Read},
     path::Path,
+    sync::{Mutex, PoisonError},
 };
 
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits, imageops::FilterType};
 use sha2::{Digest, Sha256};
 
-use crate::{
-    Error, Result, checksum,
-    stored::{may_unpack_to, wrong},
-};
+use crate::{Error, Result, checksum, jpeg, stored::wrong};
 
 /// The largest file that is read, and the most that any may unpack to, in bytes.
 const MAX_BYTES: u64 = 1 << 28;
+
+/// The most bytes of pixels that a byte of a file can encode: deflate codes at best 258 bytes in two bits, and a JPEG
+/// image spends at least a bit on each block of 8 x 8, of which colour images of the common kind have 6 for 16 x 16
+/// pixels. A file that claims more is damaged or made to take memory; how dark or plain an image is does not matter.
+const MOST_OF_A_BYTE: u64 = 1_032;
+
+/// A pixel of one bit in a PNG file may be decoded to four bytes: colours and transparency of a palette.
+const MOST_EXPANDED: u64 = 32;
+
+/// Images of more bytes than this are decoded one at a time, so that many threads do not take many times the memory.
+const ONE_AT_A_TIME: u64 = 1 << 26;
 
 /// The largest width and height, in pixels.
 const MAX_SIDE: u32 = 1 << 14;
@@ -95,42 +104,65 @@ pub(crate) fn parse(name: &str, bytes: &[u8], form: Form, planes: &mut [u8]) -> 
     Ok(())
 }
 
+/// Held while a large image is decoded.
+static LARGE: Mutex<()> = Mutex::new(());
+
 /// The image upright, its sizes checked before memory is taken for it.
 fn decode(name: &str, bytes: &[u8]) -> Result<DynamicImage> {
-    if bytes.starts_with(&[0xff, 0xd8]) && !ends(bytes) {
-        return Err(wrong(name, "JPEG image", "an end-of-image marker behind the last scan", "none"));
-    }
-    let most = may_unpack_to(bytes.len() as u64).min(MAX_BYTES);
+    let bytes = match jpeg::is_jpeg(bytes) {
+        // The decoder would fill up with grey what is missing.
+        true => jpeg::image(bytes).ok_or_else(|| {
+            wrong(name, "JPEG image", "an end-of-image marker behind the last scan", "none")
+        })?,
+        false => bytes,
+    };
     let broken = |error: image::ImageError| wrong(name, "image", "a whole JPEG or PNG image", error);
     let mut limits = Limits::default();
     (limits.max_image_width, limits.max_image_height) = (Some(MAX_SIDE), Some(MAX_SIDE));
-    limits.max_alloc = Some(most);
+    limits.max_alloc = Some(can_hold(bytes).saturating_mul(MOST_EXPANDED).min(MAX_BYTES));
     let mut reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
         .map_err(|cause| Error::Io { file: name.to_owned(), cause })?;
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(broken)?;
     let (w, h) = decoder.dimensions();
-    if decoder.total_bytes() > most {
-        let most = format!("at most {most} bytes of pixels for a file of {} bytes", bytes.len());
-        return Err(wrong(name, "size of the image", most, format!("{w} x {h} pixels")));
+    let size = |most: String| wrong(name, "size of the image", most, format!("{w} x {h} pixels"));
+    if decoder.total_bytes() > MAX_BYTES {
+        return Err(size(format!("at most {MAX_BYTES} bytes of pixels")));
+    }
+    let encoded = png_bytes(bytes, [w, h]).unwrap_or(decoder.total_bytes());
+    if encoded > can_hold(bytes) {
+        return Err(size(format!("no more pixels than a file of {} bytes can encode", bytes.len())));
     }
     if w.min(h) == 0 || w.max(h) > w.min(h).saturating_mul(MAX_RATIO) {
         let most = format!("one at most {MAX_RATIO} times the other");
         return Err(wrong(name, "sides of the image", most, format!("{w} x {h} pixels")));
     }
     let orientation = decoder.orientation().map_err(broken)?;
+    let _alone =
+        (decoder.total_bytes() > ONE_AT_A_TIME).then(|| LARGE.lock().unwrap_or_else(PoisonError::into_inner));
     let mut image = DynamicImage::from_decoder(decoder).map_err(broken)?;
     image.apply_orientation(orientation);
     Ok(image)
 }
 
-/// Whether a JPEG file reaches its end: the decoder would fill up with grey what is missing.
-///
-/// Within a scan, ff is never followed by da or d9, so the last `ff da` starts the last scan or lies behind it.
-fn ends(bytes: &[u8]) -> bool {
-    let scan = bytes.windows(2).rposition(|marker| marker == [0xff, 0xda]);
-    scan.is_none_or(|scan| bytes[scan..].windows(2).any(|marker| marker == [0xff, 0xd9]))
+/// The most bytes of pixels that a file can encode.
+fn can_hold(bytes: &[u8]) -> u64 {
+    (bytes.len() as u64).saturating_mul(MOST_OF_A_BYTE)
+}
+
+/// The bytes of pixels as a PNG file encodes them; `None` for other files.
+fn png_bytes(bytes: &[u8], [w, h]: [u32; 2]) -> Option<u64> {
+    // The header is the first chunk: 8 bytes of signature, 8 of length and name, width, height, depth, kind of colour.
+    let (depth, kind) = (*bytes.get(24)?, *bytes.get(25)?);
+    let samples = match kind {
+        2 => 3,
+        4 => 2,
+        6 => 4,
+        _ => 1,
+    };
+    let bits = u64::from(w).saturating_mul(u64::from(depth) * samples);
+    bytes.starts_with(b"\x89PNG").then(|| bits.div_ceil(8).saturating_mul(u64::from(h)))
 }
 
 fn fitted(name: &str, image: DynamicImage, fit: Fit) -> Result<DynamicImage> {

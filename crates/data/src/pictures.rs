@@ -1,6 +1,7 @@
 //! Many image files as one split, decoded side by side in an order that does not depend on it.
 
 use std::{
+    ffi::OsStr,
     fs,
     path::{Path, PathBuf},
 };
@@ -99,7 +100,7 @@ pub(crate) fn split(
 
 /// The pictures of a class from its folder; errs if there are none.
 pub(crate) fn of_class(root: &Path, folder: &Path, label: u8) -> Result<Vec<Picture>> {
-    let images = images_in(root, folder)?;
+    let images = images_in(root, folder)?.images;
     if images.is_empty() {
         let expected = "at least one that ends in .jpg, .jpeg or .png";
         return Err(wrong(&folder.display().to_string(), "images of a class", expected, "none"));
@@ -107,21 +108,57 @@ pub(crate) fn of_class(root: &Path, folder: &Path, label: u8) -> Result<Vec<Pict
     Ok(images.into_iter().map(|path| Picture { path, label }).collect())
 }
 
-/// The image files of a folder, by name: what ends in `jpg`, `jpeg` or `png` and does not start with a dot.
-fn images_in(root: &Path, folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut listed = entries(root, folder)?;
-    listed.retain(|path| {
-        let ending = path.extension().unwrap_or_default();
-        ["jpg", "jpeg", "png"].iter().any(|known| ending.eq_ignore_ascii_case(known))
-    });
-    Ok(listed)
+/// What a folder of images holds.
+#[derive(Debug)]
+pub(crate) struct InFolder {
+    /// The image files, by name: what ends in `jpg`, `jpeg` or `png` and is not [hidden](is_hidden).
+    pub(crate) images: Vec<PathBuf>,
+    /// Image files of kinds that are not read.
+    pub(crate) others: Vec<PathBuf>,
 }
 
-/// The folders in a folder, by name; those that start with a dot are left out.
+pub(crate) fn images_in(root: &Path, folder: &Path) -> Result<InFolder> {
+    let mut listed = entries(root, folder)?;
+    let of = |path: &Path, endings: &[&str]| {
+        let ending = path.extension().unwrap_or_default();
+        endings.iter().any(|known| ending.eq_ignore_ascii_case(known))
+    };
+    let others = listed.extract_if(.., |path| of(path, &NOT_READ) && path.is_file()).collect();
+    listed.retain(|path| of(path, &["jpg", "jpeg", "png"]));
+    Ok(InFolder { images: listed, others })
+}
+
+/// Endings of image files that are not read.
+const NOT_READ: [&str; 22] = [
+    "webp", "gif", "bmp", "tif", "tiff", "heic", "heif", "avif", "jxl", "jp2", "jfif", "jpe", "svg", "ico",
+    "tga", "ppm", "pgm", "pnm", "psd", "dng", "cr2", "nef",
+];
+
+/// The folders in a folder, by name; [hidden](is_hidden) ones are left out.
 pub(crate) fn folders_in(root: &Path, folder: &Path) -> Result<Vec<PathBuf>> {
     let mut listed = entries(root, folder)?;
     listed.retain(|path| path.is_dir());
     Ok(listed)
+}
+
+/// The hidden folders in a folder, by name.
+pub(crate) fn hidden_folders_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let io = |cause| Error::Io { file: folder.display().to_string(), cause };
+    let mut hidden = Vec::new();
+    for entry in fs::read_dir(folder).map_err(io)? {
+        let entry = entry.map_err(io)?;
+        // Not through a link, wherever it leads.
+        if is_hidden(&entry.file_name()) && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            hidden.push(entry.path());
+        }
+    }
+    hidden.sort();
+    Ok(hidden)
+}
+
+/// Whether a file or a folder is no part of a set: what starts with a dot, and what macOS adds to archives.
+fn is_hidden(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(b".") || name == "__MACOSX"
 }
 
 /// What is in a folder, by name; errs at a link that leads out of the set's folder `root`.
@@ -134,7 +171,7 @@ fn entries(root: &Path, folder: &Path) -> Result<Vec<PathBuf>> {
     for entry in fs::read_dir(folder).map_err(io(folder))? {
         let entry = entry.map_err(io(folder))?;
         let path = entry.path();
-        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+        if is_hidden(&entry.file_name()) {
             continue;
         }
         if listed.len() == MAX_ENTRIES {

@@ -1,10 +1,10 @@
 //! What becomes of folders of images, good and broken.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::{fs, path::Path};
+use std::{fs, io::Cursor, path::Path};
 
-use data::{Dataset, FolderOptions, Result, Skipped, image_folder, open};
-use image::{GrayImage, Luma, Rgb, RgbImage};
+use data::{Dataset, FolderOptions, Result, Skipped, image_folder, open, parse_image};
+use image::{DynamicImage, GrayImage, ImageFormat, Luma, Rgb, RgbImage};
 
 const SMALL: FolderOptions = FolderOptions { side: 4, colour: false };
 
@@ -69,7 +69,7 @@ fn folders_of_training_and_test_images_are_taken_as_they_are() {
         assert_eq!((set.train.class_counts(), set.test.class_counts()), (vec![2, 1], vec![0, 3]));
         write_class(&folder.path().join(name).join("c"), 1, 0);
         let expected = format!(
-            "`DIR/{name}/c`: class of test images: expected a folder of the same name in `DIR/train`, got none"
+            "`DIR/{name}/c`: class of test images: expected a folder of the same name with images in `DIR/train`, got none"
         );
         assert_eq!(complaint(folder.path()), expected);
     }
@@ -98,6 +98,135 @@ fn broken_images_are_listed_with_reasons() {
     }
     assert_eq!(set.train.len() + set.test.len(), 18);
     assert!(set.provenance.origin.selection.starts_with("18 of 22 images"));
+}
+
+/// What is left out of a folder: the names from it on, and why.
+fn left_out(folder: &Path) -> Vec<(String, String)> {
+    let skipped = read(folder).unwrap().1;
+    let name = |one: &Skipped| one.file.strip_prefix(folder).unwrap().display().to_string();
+    skipped.iter().map(|one| (name(one), one.reason.clone())).collect()
+}
+
+#[test]
+fn folders_that_are_no_classes_and_images_of_other_kinds_are_left_out_with_a_note() {
+    let folder = two_classes();
+    let whole = read(folder.path()).unwrap().0;
+    for name in ["__MACOSX/cats", ".hidden", "empty"] {
+        fs::create_dir_all(folder.path().join(name)).unwrap();
+    }
+    write_class(&folder.path().join(".hidden"), 3, 0);
+    fs::write(folder.path().join("__MACOSX/._cats"), "of a Macintosh").unwrap();
+    fs::write(folder.path().join("cats/._01.png"), "of a Macintosh").unwrap();
+    for name in ["cats/a.webp", "cats/b.GIF", "cats/c.webp", "dogs/d.bmp"] {
+        fs::create_dir_all(folder.path().join(name).parent().unwrap()).unwrap();
+        fs::write(folder.path().join(name), "an image").unwrap();
+    }
+    let left_out = left_out(folder.path());
+    let kinds = "of kinds that are not read";
+    let expected = [
+        (".hidden", "no class: a hidden folder".to_owned()),
+        ("__MACOSX", "no class: a hidden folder".to_owned()),
+        ("cats", format!("3 {kinds} (1 gif, 2 webp), the first is `a.webp`; convert them to JPEG or PNG")),
+        (
+            "dogs",
+            format!(
+                "no class: it holds no JPEG or PNG image, but 1 {kinds} (1 bmp), the first is `d.bmp`; convert them to \
+                 JPEG or PNG"
+            ),
+        ),
+        ("empty", "no class: it holds no JPEG or PNG image".to_owned()),
+    ];
+    assert_eq!(left_out, expected.map(|(name, reason)| (name.to_owned(), reason)));
+    let set = read(folder.path()).unwrap().0;
+    assert_eq!((&set.classes, &set.provenance), (&whole.classes, &whole.provenance));
+}
+
+#[test]
+fn splits_may_hold_hidden_and_empty_folders_too_and_a_folder_of_none_but_other_kinds_says_which() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["train/a", "test/a"] {
+        write_class(&folder.path().join(name), 2, 0);
+    }
+    for name in ["__MACOSX/train", "train/__MACOSX", "test/.DS", "test/empty", "test/b"] {
+        fs::create_dir_all(folder.path().join(name)).unwrap();
+    }
+    let names: Vec<String> = left_out(folder.path()).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["__MACOSX", "test/.DS", "test/b", "test/empty", "train/__MACOSX"]);
+
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("a")).unwrap();
+    fs::write(folder.path().join("a/1.webp"), "an image").unwrap();
+    let message = complaint(folder.path());
+    assert!(
+        message.contains("got 0; the first that is left out is `DIR/a`: no class")
+            && message.contains("1 webp"),
+        "{message}"
+    );
+}
+
+/// The bytes of an image as a file of this kind.
+fn encoded(image: &DynamicImage, kind: ImageFormat) -> Vec<u8> {
+    let mut bytes = Cursor::new(Vec::new());
+    image.write_to(&mut bytes, kind).unwrap();
+    bytes.into_inner()
+}
+
+const IN_COLOUR: FolderOptions = FolderOptions { side: 8, colour: true };
+
+#[test]
+fn what_lies_behind_the_end_of_an_image_is_no_part_of_it() {
+    let image = RgbImage::from_fn(8, 8, |x, y| Rgb([20 * x as u8, 30 * y as u8, (x * y) as u8])).into();
+    for kind in [ImageFormat::Jpeg, ImageFormat::Png] {
+        let whole = encoded(&image, kind);
+        let expected = parse_image("whole", &whole, &IN_COLOUR).unwrap();
+        // As of a motion photo, which holds by chance what starts a scan; and another whole image.
+        let video = [&b"\0\0\0\x18ftypmp42\xff\xda\0\x08"[..], &[7; 5_000]].concat();
+        for behind in [&b"\0"[..], &video, &whole] {
+            let file = [&whole[..], behind].concat();
+            assert_eq!(parse_image("motion", &file, &IN_COLOUR).unwrap(), expected);
+        }
+    }
+}
+
+#[test]
+fn inks_become_the_colours_that_other_decoders_make_of_them() {
+    // Two halves of one colour each, as Pillow 13.0 gives them: the same bytes as inks, and as luma and chroma of inks.
+    for (name, colours) in [("cmyk", [[46, 190, 207], [159, 68, 23]]), ("ycck", [[30, 215, 24], [91, 0, 33]])]
+    {
+        let file = format!("{}/tests/adobe/{name}.jpg", env!("CARGO_MANIFEST_DIR"));
+        let planes = parse_image(name, &fs::read(file).unwrap(), &IN_COLOUR).unwrap();
+        // The middle square of 16 x 8 pixels, four columns of each half.
+        for (column, colour) in [(0, colours[0]), (7, colours[1])] {
+            for (channel, value) in colour.into_iter().enumerate() {
+                let got = planes[channel * 64 + column];
+                assert!(
+                    got.abs_diff(value) <= 1,
+                    "{name}, column {column}, channel {channel}: {got} for {value}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_photograph_may_be_as_dark_and_plain_as_it_likes() {
+    let side = [4_000, 3_000];
+    let noise =
+        |x: u32, y: u32| u8::from(x.wrapping_mul(2_654_435_761) ^ y.wrapping_mul(40_503) & 0x7_0000 == 0);
+    let dark = RgbImage::from_fn(side[0], side[1], |x, y| Rgb([noise(x, y); 3]));
+    let plain = RgbImage::new(side[0], side[1]);
+    let mut worst = Vec::new();
+    let encoder = image::codecs::png::PngEncoder::new_with_quality(
+        &mut worst,
+        image::codecs::png::CompressionType::Best,
+        image::codecs::png::FilterType::NoFilter,
+    );
+    plain.write_with_encoder(encoder).unwrap();
+    for file in [encoded(&dark.into(), ImageFormat::Jpeg), worst, encoded(&plain.into(), ImageFormat::Jpeg)] {
+        let read = parse_image("dark", &file, &IN_COLOUR)
+            .unwrap_or_else(|error| panic!("{} bytes: {error}", file.len()));
+        assert!(file.len() < 600_000 && read.iter().all(|&pixel| pixel < 3), "{} bytes", file.len());
+    }
 }
 
 #[test]
@@ -157,24 +286,19 @@ fn folders_without_classes_images_or_tests_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(
         complaint(folder.path()),
-        "`DIR`: classes: expected between 1 and 256 folders of images, got 0"
+        "`DIR`: classes: expected between 1 and 256 folders of JPEG or PNG images, got 0"
     );
     write_class(&folder.path().join("a"), 4, 0);
     assert_eq!(
         complaint(folder.path()),
         "`DIR`: test images: expected folders `train` and `test`, or a class of at least 5 images, got neither"
     );
-    fs::create_dir(folder.path().join("b")).unwrap();
-    assert_eq!(
-        complaint(folder.path()),
-        "`DIR/b`: images of a class: expected at least one that ends in .jpg, .jpeg or .png, got none"
-    );
     for number in 0..257 {
-        fs::create_dir(folder.path().join(format!("c{number}"))).unwrap();
+        write_class(&folder.path().join(format!("c{number:03}")), 1, 0);
     }
     assert_eq!(
         complaint(folder.path()),
-        "`DIR`: classes: expected between 1 and 256 folders of images, got 259"
+        "`DIR`: classes: expected between 1 and 256 folders of JPEG or PNG images, got 258"
     );
     assert!(complaint("/absent".as_ref()).starts_with("cannot read `DIR`: "));
 }

@@ -12,12 +12,12 @@ use crate::asked::Asked;
 use crate::claims::Listed;
 use crate::experiment::{Finished, Planned, Reading};
 use crate::explore::explorer;
-use crate::{Error, Profile, Result};
+use crate::{Error, Profile, Result, shell};
 use runs::local::{Absent, Data, Done, Observer, Places};
 use runs::provenance::cpu_name;
 use runs::run::{Hardware, Keep, Run};
 use runs::slurm::Engine;
-use runs::store::{FinishedRun, Results, Store, read_results, write_results};
+use runs::store::{FinishedRun, Results, Store, checksum, read_results, write_results};
 
 /// What is asked at the top of the page.
 const QUESTION: &str = "Do classification and reconstruction help or hurt each other inside a shared \
@@ -28,6 +28,9 @@ verdicts below are findings about the claims of the paper (arXiv 2401.09237): on
 good a result as one that does. Exact facts are checks of this implementation.\n\nThe second paper (arXiv \
 2402.11337) asks the same of linear codes and autoencoders by closed forms and by training: its claims are those \
 marked LBR.";
+
+/// What the page calls results that carry no checksum.
+const WITHOUT_CHECKSUM: &str = "results without a checksum, as older versions wrote them";
 
 /// How the main job is run.
 pub struct Options {
@@ -64,6 +67,8 @@ pub struct Outcome {
     pub rows: Vec<Row>,
     /// The page.
     pub page: PathBuf,
+    /// The experiments whose results an older version wrote without a checksum, so that damage may go unnoticed.
+    pub unchecked: Vec<String>,
     /// Training images that went through a forward and a backward pass, in runs computed now.
     pub images_trained: f64,
     /// Wall time in which they did, in seconds.
@@ -115,7 +120,7 @@ pub fn reproduce(planned: &[Planned], options: &Options, observer: &dyn Observer
     }
     let provenance = page_provenance(planned, &data, &provenance, &done);
     let page = write_page(&folder, options, &rows, sections, provenance)?;
-    Ok(Outcome { rows, page, images_trained: images, seconds })
+    Ok(Outcome { rows, page, unchecked: vec![], images_trained: images, seconds })
 }
 
 /// Draws and judges again from what is stored in the results' files, without data and without a run.
@@ -131,7 +136,9 @@ pub fn redraw(listed: &[&Listed], options: &Options) -> Result<Outcome> {
             told(listed.name, [listed.title, listed.shows], listed.reading, &folder, options)?;
         rows.extend(section.rows.iter().cloned());
         sections.push(section);
-        for (name, value) in described {
+        let unchecked = checksum(&results_file(&folder, listed.name))?.is_none();
+        let unchecked = unchecked.then(|| (WITHOUT_CHECKSUM.to_owned(), listed.name.to_owned()));
+        for (name, value) in described.into_iter().chain(unchecked) {
             let values: &mut BTreeSet<String> = origins.entry(name).or_default();
             values.insert(value);
         }
@@ -140,6 +147,7 @@ pub fn redraw(listed: &[&Listed], options: &Options) -> Result<Outcome> {
         let what = format!("results in {}; run `agon reproduce` first", folder.display());
         return Err(Error::Missing(what));
     }
+    let unchecked = origins.get(WITHOUT_CHECKSUM).cloned().unwrap_or_default();
     let mut provenance = vec![("drawn".into(), "again from stored results".into())];
     provenance.extend(
         origins.into_iter().map(|(name, values)| {
@@ -147,7 +155,8 @@ pub fn redraw(listed: &[&Listed], options: &Options) -> Result<Outcome> {
         }),
     );
     let page = write_page(&folder, options, &rows, sections, provenance)?;
-    Ok(Outcome { rows, page, images_trained: 0.0, seconds: start.elapsed().as_secs_f64() })
+    let (unchecked, seconds) = (unchecked.into_iter().collect(), start.elapsed().as_secs_f64());
+    Ok(Outcome { rows, page, unchecked, images_trained: 0.0, seconds })
 }
 
 fn results_file(folder: &Path, name: &str) -> PathBuf {
@@ -305,7 +314,8 @@ fn write_plates(plates: &[Plate], folder: &Path) -> Result<()> {
 
 /// The command that makes one experiment of the page again.
 fn command(options: &Options, name: &str) -> String {
-    let settings = options.settings.iter().map(|setting| format!(" -s '{setting}'")).collect::<String>();
+    let settings =
+        options.settings.iter().map(|setting| shell::option("-s", setting.as_ref())).collect::<String>();
     format!("cargo xtask reproduce --profile {} --only {name}{settings}", options.profile)
 }
 

@@ -125,10 +125,12 @@ impl Start {
                 .map(|start| start.name)
                 .collect();
             return Err(Error::Usage(format!(
-                "{} takes images of {c} x {h} x {w} and 10 classes, {} has {}; choose one of {}",
+                "{} takes images of {c} x {h} x {w} and 10 classes, {} has {}; name images that fit, as those of {} do, \
+                 with --data-set, or choose one of {}",
                 self.name,
                 data.name,
                 kind.words(),
+                data::named_by_size([c, h, w], 10).join(" or "),
                 others.join(", ")
             )));
         }
@@ -254,11 +256,12 @@ mod tests {
     fn a_model_of_other_images_is_refused_with_those_that_take_them() {
         let cnn_s = ALL.iter().find(|start| start.name == "cnn-s").unwrap();
         let message = cnn_s.config(DataConfig::new("cifar10", 1, 1, 1), &COLOUR).unwrap_err().to_string();
-        let (wanted, others) = message.split_once("; choose one of ").unwrap();
+        let (wanted, others) = message.split_once(", or choose one of ").unwrap();
         assert!(
             wanted.contains("1 x 28 x 28") && wanted.contains("cifar10 has images of 3 x 32 x 32"),
             "{wanted}"
         );
+        assert!(wanted.contains("those of mnist or fashion-mnist or"), "{wanted}");
         assert!(others.contains("cnn-l") && !others.contains("cnn-s"), "{others}");
     }
 

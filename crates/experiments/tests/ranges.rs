@@ -57,7 +57,12 @@ fn a_number_out_of_its_range_is_refused_with_its_key_and_what_was_wanted() {
         (
             "/optimiser/learning_rate",
             (-1.0).into(),
-            "`optimiser.learning_rate` is -1.0: wanted a number above 0",
+            "`optimiser.learning_rate` is -1.0: wanted a number above 0 to 10",
+        ),
+        (
+            "/optimiser/learning_rate",
+            1e10.into(),
+            "`optimiser.learning_rate` is 10000000000.0: wanted a number above 0 to 10",
         ),
         ("/optimiser/beta1", 1.0.into(), "`optimiser.beta1` is 1.0: wanted a number from 0 and below 1"),
         ("/data/validation", u64::MAX.into(), "`data.validation` is 18446744073709551615"),

@@ -135,7 +135,11 @@ impl Run {
         RunSpec {
             config: serde_json::to_value(&self.config).expect("a config is plain data"),
             seed: self.seed,
-            data: DataId { name: images.config.name.clone(), sha256: images.sha256.clone() },
+            data: DataId {
+                name: images.config.name.clone(),
+                sha256: images.sha256.clone(),
+                classes: images.classes.clone(),
+            },
             schema: self.schema(),
         }
     }

@@ -42,8 +42,9 @@ impl std::str::FromStr for Setting {
 /// The config with these values set; `*` in a key stands for every element of a list, as in `families.*.epochs`.
 ///
 /// # Errors
-/// [`Error::Usage`] if a key does not exist or a value has the wrong type.
+/// [`Error::Usage`] if a key does not exist or is set twice, or a value has the wrong type.
 pub fn with_settings<C: Serialize + DeserializeOwned>(config: C, settings: &[Setting]) -> Result<C> {
+    each_once(settings)?;
     let mut whole = serde_json::to_value(config).expect("a config is plain data");
     for Setting { key, value } in settings {
         let parts: Vec<&str> = key.split('.').collect();
@@ -77,6 +78,27 @@ pub fn with_settings<C: Serialize + DeserializeOwned>(config: C, settings: &[Set
             with_nearest(&message)
         ))
     })
+}
+
+/// That no value is set twice, alone or as a part of another.
+fn each_once(settings: &[Setting]) -> Result<()> {
+    for (place, Setting { key, .. }) in settings.iter().enumerate() {
+        for Setting { key: other, .. } in &settings[..place] {
+            let [parts, others] = [key, other].map(|key| key.split('.').count());
+            let same = |(part, other): (&str, &str)| part == other || part == "*" || other == "*";
+            if !key.split('.').zip(other.split('.')).all(same) {
+                continue;
+            }
+            return Err(Error::Usage(match parts == others {
+                true if key == other => format!("`{key}` is set twice; set it once"),
+                true => format!("`{other}` and `{key}` set the same value; set it once"),
+                false => {
+                    format!("`{other}` and `{key}` are set, and one is a part of the other; set one of them")
+                }
+            }));
+        }
+    }
+    Ok(())
 }
 
 /// What is said of a config that does not fit, with the name that was probably meant where one is unknown.
@@ -195,6 +217,23 @@ mod tests {
         assert!(message.contains("no config key `turned.degree`, did you mean `degrees`?"), "{message}");
         assert!(set(&["turned={}"]).unwrap_err().to_string().contains("missing field `degrees`"));
         assert!(set(&["data.name=b"]).unwrap_err().to_string().contains("nothing below"));
+    }
+
+    #[test]
+    fn what_is_set_twice_whole_or_in_part_is_refused() {
+        for (texts, words) in [
+            (["epochs=3", "epochs=4"], "`epochs` is set twice"),
+            (["epochs=3", "epochs=3"], "`epochs` is set twice"),
+            (["turned={degrees=1}", "turned.degrees=2"], "one is a part of the other"),
+            (["turned.degrees=2", "turned={degrees=1}"], "one is a part of the other"),
+        ] {
+            let message = set(&texts).unwrap_err().to_string();
+            assert!(message.contains(words), "{message}");
+        }
+        let settings = ["parts.*.epochs=7", "parts.0.epochs=8"].map(|text| text.parse().unwrap());
+        let message = with_settings(Value::Null, &settings).unwrap_err().to_string();
+        assert!(message.contains("`parts.*.epochs` and `parts.0.epochs` set the same value"), "{message}");
+        assert!(set(&["epochs=3", "rate=1"]).is_ok());
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub use self::work::{PATIENCE, Report, compute};
 use crate::Result;
 use crate::local::{Data, Estimate, Observer, Places};
 use crate::run::Run;
+use crate::shell::{quoted, shown};
 use crate::store::{Outcome, Store};
 
 /// Who computes runs.
@@ -143,12 +144,12 @@ pub fn dry_run(sweep: &Sweep<'_>, slurm: &Slurm) -> Result<String> {
     let seconds: f64 = tasks.iter().map(|task| task.seconds).sum();
     let (folder, name) = Jobs::next(&absolute(&Jobs::folder(sweep.out)));
     let script = sweep.script(slurm, &folder, &name, &tasks)?;
-    let extra: String = slurm.sbatch.iter().map(|option| format!(" {option}")).collect();
+    let extra: String = slurm.sbatch.iter().map(|option| format!(" {}", quoted(option))).collect();
     Ok(format!(
         "{script}\n{} tasks of {runs} runs, about {:.1} core hours; submitted by: sbatch --parsable{extra} {}\n",
         tasks.len(),
         seconds / 3_600.0,
-        folder.join("script.sh").display()
+        shown(folder.join("script.sh").as_os_str())
     ))
 }
 
@@ -174,12 +175,16 @@ impl Sweep<'_> {
 
     fn script(&self, slurm: &Slurm, folder: &Path, name: &str, tasks: &[Task]) -> Result<String> {
         let program = std::env::current_exe().map_err(|source| Error::NoProgram { source })?;
-        let said = |path: &Path| absolute(path).display().to_string();
-        let mut arguments = vec!["run".into(), "--out".into(), said(self.out)];
+        // A path that is no UTF-8 would be another one in the script.
+        let said = |path: &Path| match absolute(path).to_str() {
+            Some(path) => Ok(path.to_owned()),
+            None => Err(Error::Unnamable { path: path.into() }),
+        };
+        let mut arguments = vec!["run".into(), "--out".into(), said(self.out)?];
         if let Some(data) = self.data_folder {
-            arguments.extend(["--data".into(), said(data)]);
+            arguments.extend(["--data".into(), said(data)?]);
         }
-        let (jobs, list) = (self.places.jobs.max(1).to_string(), said(&folder.join("tasks.jsonl")));
+        let (jobs, list) = (self.places.jobs.max(1).to_string(), said(&folder.join("tasks.jsonl"))?);
         arguments.extend(["--device".into(), self.places.device.clone(), "--jobs".into(), jobs]);
         arguments.extend(["--keys".into(), list]);
         let array = Array {
@@ -187,8 +192,8 @@ impl Sweep<'_> {
             tasks: tasks.len(),
             at_once: slurm.at_once,
             resources: Resources::of(tasks, self.data, self.places)?,
-            folder,
-            program: &program,
+            folder: &said(folder)?,
+            program: &said(&program)?,
             arguments: &arguments,
         };
         Ok(array.script())

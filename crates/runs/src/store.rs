@@ -47,10 +47,10 @@ use serde_json::{Map, Value};
 pub use array::{Array, Arrays, Values};
 pub use checkpoint::Checkpoint;
 pub use disk::{Disk, RealDisk};
-pub use entry::{Epoch, Outcome};
+pub use entry::{Epoch, Outcome, trained};
 pub use error::{Error, Result};
 pub use finished::FinishedRun;
-pub use hdf5::{read_results, write_results};
+pub use hdf5::{checksum, read_results, write_results};
 pub use journal::Torn;
 pub use results::{Coordinates, Dimension, Results, Variable};
 pub use run::RunFolder;
@@ -174,6 +174,20 @@ impl Store {
         };
         finished::check_key(&folder, &journal, spec)?;
         Ok(journal.finish.map(|finish| finish.outcome))
+    }
+
+    /// The spec of a run as it was begun, with the names of the classes that it was given then; `None` if it has not
+    /// begun.
+    ///
+    /// # Errors
+    /// As [`Store::ended`].
+    pub fn begun(&self, spec: &RunSpec) -> Result<Option<RunSpec>> {
+        let folder = self.folder(spec);
+        let Some(journal) = journal::Journal::read(&*self.disk, &folder.join("journal.jsonl"))? else {
+            return Ok(None);
+        };
+        finished::check_key(&folder, &journal, spec)?;
+        Ok(Some(journal.header.spec))
     }
 
     /// Forgets a run, so that it is computed anew: for one that failed, because what failed it may have been mended.

@@ -97,7 +97,7 @@ pub(crate) const ROWS: [Row; 22] = [
     row("R13", "no input panics, hangs or bloats a reader", &[Tests(&["--test", "mutate"])]),
     row(
         "R14",
-        "no results file from elsewhere hangs or crashes the program",
+        "no results file from elsewhere hangs or crashes the program, and none that was altered gives a verdict",
         &[Tests(&["--test", "reliability", "hostile::"])],
     ),
     row(

@@ -43,10 +43,10 @@ pub(crate) struct Advise {
     #[arg(long, value_name = "NAME")]
     set: Option<String>,
     /// The side in pixels that images of a folder are brought to; the time grows with its sixth power
-    #[arg(long, value_name = "PIXELS", default_value_t = 32)]
+    #[arg(long, value_name = "PIXELS", default_value_t = 32, conflicts_with = "set")]
     side: usize,
     /// Keep the colours of images of a folder: three times the numbers, 27 times the time
-    #[arg(long)]
+    #[arg(long, conflicts_with = "set")]
     colour: bool,
     /// Print JSON for programs
     #[arg(long)]

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use data::Dataset;
 use models::Evaluation;
 use serde::Serialize;
 
@@ -15,7 +16,7 @@ use crate::{Error, Result};
 use experiments::starts::Kind;
 use runs::images::{DataConfig, Images};
 use runs::run::{Judged, Run};
-use runs::store::FinishedRun;
+use runs::store::{DataId, FinishedRun};
 
 /// What `agon eval` is asked.
 #[derive(Debug, Args)]
@@ -96,6 +97,15 @@ fn answer(asked: &Eval) -> Result<Answer> {
         )));
     }
     let own_data = &run.config.data;
+    // Labels are places among the run's classes. Its own images are in their order, whatever their folders are called now.
+    let set = match own {
+        true => set,
+        false => set.labelled_by(&classes_of(asked, &finished)?).map_err(|error| {
+            Error::Usage(format!(
+                "{name} and run {key} are of different classes: {error}; rename the folders that differ"
+            ))
+        })?,
+    };
     let data = match own {
         true => DataConfig { test: asked.test.unwrap_or(own_data.test), ..own_data.clone() },
         // Of another set nothing is trained on; a model that learns from batches is built with one.
@@ -109,21 +119,55 @@ fn answer(asked: &Eval) -> Result<Answer> {
     };
     let images = Images::of(&data, &set)?;
     let trained_on = match !own && run.reads_training_images() {
-        true => Some(Images::of(own_data, &asked.pictures.open_set(&own_data.name)?)?),
+        true => Some(Images::of(own_data, &trained_on(asked, &finished)?)?),
         false => None,
     };
     fits(&images, trained_on.as_ref(), &run)?;
     let judged =
         run.judge(&finished, needed.as_ref(), trained_on.as_ref().unwrap_or(&images), &images.test)?;
     let as_stored = (own && data == *own_data).then(|| as_stored(&judged.whole, &finished));
+    let names = match &finished.spec.data.classes {
+        stored if own && !stored.is_empty() => stored,
+        _ => &images.classes,
+    };
     Ok(Answer {
         key,
         label: run.label(),
         data: data.label(),
         whole: Scores::of(&judged.whole),
-        classes: classes(&images.classes, &judged),
+        classes: classes(names, &judged),
         as_stored,
     })
+}
+
+/// The names of the classes that a run was trained on, in the order of its labels.
+fn classes_of(asked: &Eval, finished: &FinishedRun) -> Result<Vec<String>> {
+    let DataId { name, classes, .. } = &finished.spec.data;
+    if !classes.is_empty() {
+        return Ok(classes.clone());
+    }
+    // An older version stored the run without them; those of published sets are known.
+    match data::classes(name) {
+        [] => Ok(trained_on(asked, finished)?.classes),
+        known => Ok(known.iter().map(|&class| class.to_owned()).collect()),
+    }
+}
+
+/// The set that a run was trained on.
+fn trained_on(asked: &Eval, finished: &FinishedRun) -> Result<Dataset> {
+    let DataId { name, sha256, .. } = &finished.spec.data;
+    let needed = format!(
+        "the images that run {} was trained on are needed to judge it on others",
+        finished.spec.folder_name()
+    );
+    let set = asked.pictures.open_set(name).map_err(|error| Error::Usage(format!("{needed}: {error}")))?;
+    match set.provenance.content_sha256 == *sha256 {
+        true => Ok(set),
+        false => Err(Error::Usage(format!(
+            "{needed}: {name} here has the checksum {}, wanted {sha256}",
+            set.provenance.content_sha256
+        ))),
+    }
 }
 
 /// That the run takes images of this shape and as many classes; those that it was trained on are known where it reads

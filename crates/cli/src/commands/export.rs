@@ -12,7 +12,7 @@ use super::stored::Stored;
 use crate::tensorboard::EventFile;
 use crate::{Error, Result};
 use runs::run::PARAMETERS;
-use runs::store::FinishedRun;
+use runs::store::{FinishedRun, trained};
 
 /// What `agon export` is asked.
 #[derive(Debug, Args)]
@@ -35,6 +35,47 @@ enum Format {
     Tensorboard,
 }
 
+/// Endings by which files of other formats are known.
+const FORMATS: [&str; 18] = [
+    "safetensors",
+    "h5",
+    "hdf5",
+    "pt",
+    "pth",
+    "bin",
+    "ckpt",
+    "onnx",
+    "pb",
+    "npz",
+    "npy",
+    "pkl",
+    "pickle",
+    "mat",
+    "csv",
+    "json",
+    "txt",
+    "zip",
+];
+
+impl Format {
+    /// That the name of the file does not say another format.
+    fn goes_with(self, file: &Path) -> Result<()> {
+        let Some(ending) = file.extension().map(|ending| ending.to_string_lossy().to_lowercase()) else {
+            return Ok(());
+        };
+        let what = match self {
+            Self::Safetensors if ending != "safetensors" => {
+                "parameters are written as safetensors; give the file the ending .safetensors, or none"
+            }
+            Self::Tensorboard if FORMATS.contains(&ending.as_str()) => {
+                "event files for TensorBoard are written to a folder; name one, or leave out `--to tensorboard`"
+            }
+            _ => return Ok(()),
+        };
+        Err(Error::Usage(format!("{} ends in .{ending}, and {what}", file.display())))
+    }
+}
+
 pub(crate) fn command(asked: &Export) -> Result<ExitCode> {
     say(&export(asked)?)?;
     Ok(ExitCode::SUCCESS)
@@ -42,6 +83,7 @@ pub(crate) fn command(asked: &Export) -> Result<ExitCode> {
 
 /// Writes the file and says what is in it.
 fn export(asked: &Export) -> Result<String> {
+    asked.to.goes_with(&asked.file)?;
     let run = asked.run.finished()?;
     match asked.to {
         Format::Safetensors => safetensors(&run, &asked.file),
@@ -60,7 +102,7 @@ fn safetensors(run: &FinishedRun, file: &Path) -> Result<String> {
 fn tensorboard(run: &FinishedRun, folder: &Path) -> Result<String> {
     let mut events = EventFile::create(&folder.join(run.spec.folder_name()))?;
     run.epochs.iter().try_for_each(|epoch| events.write(epoch))?;
-    let (file, n) = (events.path().display(), run.epochs.len());
+    let (file, n) = (events.path().display(), trained(&run.epochs));
     Ok(format!("{file}: {n} epochs; `tensorboard --logdir {}` shows them\n", folder.display()))
 }
 
@@ -89,7 +131,7 @@ mod tests {
     use runs::store::{Array, Arrays, DataId, Outcome, RunSpec, Store, Values};
 
     fn spec(seed: u64) -> RunSpec {
-        let data = DataId { name: "digits".into(), sha256: "00".repeat(32) };
+        let data = DataId { name: "digits".into(), sha256: "00".repeat(32), classes: vec![] };
         RunSpec { config: json!({}), seed, data, schema: 1 }
     }
 
@@ -138,9 +180,23 @@ mod tests {
         let (key, file) = (spec(0).folder_name(), folder.path().join("board"));
         let run = Stored { key: key.clone(), out: folder.path().to_owned() };
         let asked = Export { run, file: file.clone(), to: Format::Tensorboard };
-        assert!(export(&asked).unwrap().contains("1 epochs"));
+        assert!(export(&asked).unwrap().contains("0 epochs"));
         let events = std::fs::read(file.join(key).join("events.out.tfevents.0.agon")).unwrap();
         assert_eq!(crate::tensorboard::tests::read(&events), [(0, [("mse/test".to_owned(), 0.25)].into())]);
+    }
+
+    #[test]
+    fn a_file_whose_name_says_another_format_is_refused() {
+        let file = |name: &str, to: Format| to.goes_with(Path::new(name)).map_err(|error| error.to_string());
+        for name in ["w.h5", "w.PT", "w.onnx", "w.safetensors.gz", "w.1"] {
+            let message = file(name, Format::Safetensors).unwrap_err();
+            assert!(message.contains(".safetensors") && message.starts_with(name), "{message}");
+        }
+        for name in ["w", "w.safetensors", "a.h5/w", "W.SafeTensors", "/dev/stdout"] {
+            file(name, Format::Safetensors).unwrap();
+        }
+        assert!(file("w.safetensors", Format::Tensorboard).unwrap_err().contains("folder"));
+        file("board.2024", Format::Tensorboard).unwrap();
     }
 
     #[test]

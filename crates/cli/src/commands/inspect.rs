@@ -13,7 +13,7 @@ use super::limited;
 use super::output::{say, say_json};
 use crate::{Error, Result};
 use runs::nearest::nearest;
-use runs::store::{Coordinates, Results, Variable, read_results};
+use runs::store::{Coordinates, Results, Variable, checksum, read_results};
 
 /// Characters of an attribute that are printed.
 const SHORT: usize = 72;
@@ -39,6 +39,8 @@ pub(crate) struct Inspect {
 #[derive(Debug, Serialize)]
 struct Inspected {
     title: String,
+    /// The SHA-256 that the file carries of its own bytes, and that they have; none in files of older versions.
+    sha256: Option<String>,
     attributes: Vec<(String, String)>,
     provenance: Vec<(String, String)>,
     dimensions: Vec<Axis>,
@@ -60,6 +62,8 @@ struct Axis {
 enum Range {
     /// The least and the greatest; none on an empty axis.
     Numbers(Option<[f64; 2]>),
+    /// The same of whole numbers.
+    Integers(Option<[u64; 2]>),
     /// All of them.
     Texts(Vec<String>),
 }
@@ -81,7 +85,7 @@ pub(crate) fn command(asked: &Inspect) -> Result<ExitCode> {
     if let Some(code) = limited::answer_of_child(file, Duration::from_secs(asked.time_limit))? {
         return Ok(code);
     }
-    let inspected = Inspected::new(&read_results(file)?)?;
+    let inspected = Inspected::of(file)?;
     if asked.json {
         say_json(&inspected)?;
     } else {
@@ -111,7 +115,12 @@ fn no_file(file: &Path) -> String {
 }
 
 impl Inspected {
-    fn new(results: &Results) -> Result<Self> {
+    fn of(file: &Path) -> Result<Self> {
+        let sha256 = checksum(file)?;
+        Self::new(&read_results(file)?, sha256)
+    }
+
+    fn new(results: &Results, sha256: Option<String>) -> Result<Self> {
         let pairs = |map: &std::collections::BTreeMap<String, String>| {
             map.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
         };
@@ -124,6 +133,9 @@ impl Inspected {
                 Coordinates::Numbers(values) => {
                     Range::Numbers(spread(values).map(|[least, _, greatest]| [least, greatest]))
                 }
+                Coordinates::Integers(values) => {
+                    Range::Integers(values.iter().min().zip(values.iter().max()).map(|(&a, &b)| [a, b]))
+                }
                 Coordinates::Texts(texts) => Range::Texts(texts.clone()),
             },
         };
@@ -133,6 +145,7 @@ impl Inspected {
         });
         Ok(Self {
             title: results.title.clone(),
+            sha256,
             attributes: pairs(&results.attributes),
             provenance: pairs(&results.provenance),
             dimensions: results.dimensions.iter().map(axis).collect(),
@@ -141,7 +154,13 @@ impl Inspected {
     }
 
     fn text(&self) -> String {
-        let mut text = format!("{}\n", self.title);
+        let mut text = match &self.sha256 {
+            Some(sha256) => format!("{}\nthe file is as it was written: SHA-256 {sha256}\n", self.title),
+            None => format!(
+                "{}\nthe file carries no checksum, as an older version wrote it: damage may go unnoticed\n",
+                self.title
+            ),
+        };
         for (head, pairs) in [("attribute", &self.attributes), ("provenance", &self.provenance)] {
             if !pairs.is_empty() {
                 let rows: Vec<_> = pairs.iter().map(|(name, value)| [name.clone(), short(value)]).collect();
@@ -167,7 +186,9 @@ impl Axis {
         let range = match &self.coordinates {
             Range::Numbers(Some([one, other])) if one == other => number(*one),
             Range::Numbers(Some([least, greatest])) => format!("{} to {}", number(*least), number(*greatest)),
-            Range::Numbers(None) => "none".to_owned(),
+            Range::Integers(Some([one, other])) if one == other => one.to_string(),
+            Range::Integers(Some([least, greatest])) => format!("{least} to {greatest}"),
+            Range::Numbers(None) | Range::Integers(None) => "none".to_owned(),
             Range::Texts(texts) => {
                 let more = if texts.len() > MOST_WORDS { ", …" } else { "" };
                 short(&(texts[..texts.len().min(MOST_WORDS)].join(", ") + more))

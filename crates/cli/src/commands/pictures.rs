@@ -6,7 +6,10 @@ use clap::Args;
 use data::{Dataset, FolderOptions};
 
 use super::values::existing_folder;
-use crate::{Error, Result};
+use crate::{Error, Result, shell};
+
+/// The side of images of a folder where none is given.
+const SIDE: usize = 32;
 
 #[derive(Debug, Args)]
 pub(crate) struct Pictures {
@@ -20,7 +23,7 @@ pub(crate) struct Pictures {
     #[arg(long, value_name = "DIR")]
     images: Option<PathBuf>,
     /// The side in pixels that your own images are brought to
-    #[arg(long, value_name = "PIXELS", default_value_t = 32, requires = "images")]
+    #[arg(long, value_name = "PIXELS", default_value_t = SIDE, requires = "images")]
     side: usize,
     /// Keep the colours of your own images
     #[arg(long, requires = "images")]
@@ -28,6 +31,24 @@ pub(crate) struct Pictures {
 }
 
 impl Pictures {
+    /// The options that name the same images to another command, each with a blank before it.
+    pub(super) fn arguments(&self) -> String {
+        let Self { data_set, data, images, side, colour } = self;
+        let mut text = String::new();
+        if let Some(name) = data_set {
+            text += &shell::option("--data-set", name.as_ref());
+        }
+        for (name, folder) in [("--data", data), ("--images", images)] {
+            if let Some(folder) = folder {
+                text += &shell::option(name, folder.as_os_str());
+            }
+        }
+        if *side != SIDE {
+            text += &format!(" --side {side}");
+        }
+        text + if *colour { " --colour" } else { "" }
+    }
+
     /// Whether any images are named.
     pub(super) fn named(&self) -> bool {
         self.data_set.is_some() || self.images.is_some()

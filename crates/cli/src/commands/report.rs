@@ -1,6 +1,6 @@
 //! `agon report`: figures, verdicts and the page again, from stored results alone.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -23,6 +23,14 @@ pub(crate) struct Report {
 
 pub(crate) fn command(asked: &Report) -> Result<ExitCode> {
     let selection = &asked.selection;
+    let ending = asked.page.as_deref().and_then(Path::extension);
+    if let (Some(page), Some(ending)) = (&asked.page, ending)
+        && !["html", "htm"].iter().any(|known| ending.eq_ignore_ascii_case(known))
+    {
+        let what =
+            format!("{} does not end in .html, and the page is HTML; give it that ending", page.display());
+        return Err(Error::Usage(what));
+    }
     let mut outcome = redraw(&claims::named(&selection.only)?, &selection.options())?;
     if let Some(page) = &asked.page {
         // Read before it is written: the file may be the page itself.

@@ -36,12 +36,18 @@ pub(crate) fn command(asked: &Reproduce) -> Result<ExitCode> {
 
 /// Prints the verdicts, and fails for exact facts that were missed.
 pub(super) fn said(outcome: &Outcome) -> Result<ExitCode> {
-    let Outcome { rows, page, images_trained, seconds } = outcome;
+    let Outcome { rows, page, unchecked, images_trained, seconds } = outcome;
     let mut text = table::text(rows, TABLE_WIDTH) + "\n";
     let mut line = |of: String| writeln!(text, "{of}").expect("a string takes every line");
     if *images_trained > 0.0 {
         let rate = images_trained / seconds;
         line(format!("trained on {images_trained:.0} images in {seconds:.0} s, {rate:.0} images/s"));
+    }
+    if !unchecked.is_empty() {
+        let names = unchecked.join(", ");
+        line(format!(
+            "an older version wrote these results without a checksum, so damage to them may go unnoticed: {names}"
+        ));
     }
     line(format!("the page: {}", page.display()));
     say(&text)?;

@@ -28,7 +28,7 @@ pub(crate) struct ComputeRuns {
     #[arg(long, value_name = "I/N", conflicts_with = "keys")]
     shard: Option<Shard>,
     /// The runs of a list of tasks, as `--engine slurm` writes it, instead of those of experiments
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["profile", "only", "settings"])]
     keys: Option<PathBuf>,
     /// Only this line of the list, counted from 1
     #[arg(long, value_name = "N", requires = "keys")]

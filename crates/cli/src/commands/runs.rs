@@ -12,7 +12,7 @@ use super::columns::columns;
 use super::output::{bytes, duration, say, say_json};
 use crate::Result;
 use runs::run::{Learner, Run, RunConfig};
-use runs::store::{Outcome, RunSpec, Store, Summary};
+use runs::store::{Outcome, RunSpec, Store, Summary, trained};
 
 /// What `agon runs` is asked.
 #[derive(Debug, Args)]
@@ -47,8 +47,8 @@ struct HeldRun {
     learner: String,
     label: String,
     seed: u64,
-    /// How many epochs are in its journal, that before training among them.
-    epochs: usize,
+    /// Epochs of training that are in its journal.
+    epochs: u32,
     seconds: f64,
     bytes: u64,
 }
@@ -127,7 +127,7 @@ impl HeldRun {
             learner,
             label,
             seed: spec.seed,
-            epochs: epochs.len(),
+            epochs: trained(epochs),
             seconds: epochs.iter().map(|epoch| epoch.seconds).sum(),
             bytes,
         }
@@ -223,7 +223,7 @@ mod tests {
     use runs::store::{Arrays, DataId};
 
     fn spec(seed: u64) -> RunSpec {
-        let data = DataId { name: "digits".into(), sha256: "00".repeat(32) };
+        let data = DataId { name: "digits".into(), sha256: "00".repeat(32), classes: vec![] };
         RunSpec { config: json!({ "learner": { "kind": "toy" } }), seed, data, schema: 1 }
     }
 
@@ -260,7 +260,7 @@ mod tests {
             summary.starts_with("4 runs: 1 finished, 1 diverged, 1 failed, 1 partial; 8.0 s"),
             "{summary}"
         );
-        assert!(held.runs.iter().all(|run| run.bytes > 0 && run.epochs == 1));
+        assert!(held.runs.iter().all(|run| run.bytes > 0 && run.epochs == 0));
     }
 
     #[test]

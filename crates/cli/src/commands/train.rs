@@ -4,7 +4,7 @@ mod file;
 mod listening;
 mod resolved;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -16,11 +16,12 @@ use self::listening::Listening;
 use super::output::{duration, say, say_json_line};
 use super::pictures::Pictures;
 use crate::progress::{Losses, View};
-use crate::{Error, Result};
-use experiments::starts;
-use runs::images::OpenData;
-use runs::local::{self, Places};
 use crate::provenance::provenance;
+use crate::{Error, Result};
+use experiments::shell;
+use experiments::starts;
+use runs::images::{Images, OpenData};
+use runs::local::{self, Places};
 use runs::run::{Hardware, Keep, Run};
 use runs::store::{FinishedRun, Outcome, Store};
 
@@ -36,7 +37,7 @@ pub(crate) struct Train {
     /// The model to start from; fc-m where neither this nor a file is named
     #[arg(long, value_name = "NAME", value_parser = models())]
     model: Option<String>,
-    /// A config as --print-config writes it; beside --model it replaces the parts that it holds
+    /// A config as --print-config writes it; beside --model it must not hold a learner, and replaces the parts that it holds
     #[arg(long, value_name = "FILE.toml")]
     config: Option<PathBuf>,
     #[command(flatten)]
@@ -57,7 +58,7 @@ pub(crate) struct Train {
     #[arg(long, value_name = "DIR")]
     tensorboard: Option<PathBuf>,
     /// Print the config with every value and train nothing
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["json", "tensorboard"])]
     print_config: bool,
     /// Print JSON for programs: an object for each epoch, and one at the end
     #[arg(long)]
@@ -76,6 +77,7 @@ pub(crate) fn command(asked: &Train) -> Result<ExitCode> {
     }
     let key = run.spec(&images).folder_name();
     let store = Store::open(asked.out.join("runs"))?.with_provenance(provenance(&device));
+    same_classes(&store, &run, &images)?;
     let runs = local::with_needed(std::slice::from_ref(&run));
     let data = OpenData::from([(run.config.data.clone(), Arc::new(images))]);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -90,7 +92,7 @@ pub(crate) fn command(asked: &Train) -> Result<ExitCode> {
     })?;
     match asked.json {
         true => say_json_line(&summary(&run, &key, finished, found))?,
-        false => say(&words(&run, &key, finished, found, &asked.out))?,
+        false => say(&words(&run, &key, finished, found, asked))?,
     }
     match &finished.outcome {
         Outcome::Finished => Ok(ExitCode::SUCCESS),
@@ -99,6 +101,22 @@ pub(crate) fn command(asked: &Train) -> Result<ExitCode> {
             Ok(ExitCode::FAILURE)
         }
     }
+}
+
+/// That the run, if it has begun, was begun with the same names of classes: images and labels alone are its key.
+fn same_classes(store: &Store, run: &Run, images: &Images) -> Result<()> {
+    let spec = run.spec(images);
+    let begun = store.begun(&spec)?.map(|begun| begun.data.classes).unwrap_or_default();
+    let mut differ = begun.iter().zip(&spec.data.classes).filter(|(then, now)| then != now);
+    let Some((then, now)) = differ.next() else { return Ok(()) };
+    Err(Error::Usage(format!(
+        "run {} is stored with the same images and other names of {} classes: `{}` was `{}`; give the folders their \
+         old names, or write to another folder with --out",
+        spec.folder_name(),
+        1 + differ.count(),
+        now.escape_debug(),
+        then.escape_debug()
+    )))
 }
 
 /// How the run ended, for programs.
@@ -114,12 +132,13 @@ fn summary(run: &Run, key: &str, finished: &FinishedRun, found: bool) -> serde_j
         "epochs": view.done(),
         "seconds": seconds(finished),
         "images_per_second": view.images_per_second(),
+        "note": view.worse(),
         "scalars": finished.epochs.last().map(|epoch| &epoch.scalars),
     })
 }
 
 /// How the run ended, and what to type next.
-fn words(run: &Run, key: &str, finished: &FinishedRun, found: bool, out: &Path) -> String {
+fn words(run: &Run, key: &str, finished: &FinishedRun, found: bool, asked: &Train) -> String {
     let mut view = View::new(run);
     view.hear(&finished.epochs);
     let ended = match (&finished.outcome, found) {
@@ -132,6 +151,7 @@ fn words(run: &Run, key: &str, finished: &FinishedRun, found: bool, out: &Path) 
     let mut lines = vec![format!("run {key}: {}", run.label())];
     let time = duration(seconds(finished));
     lines.push(format!("{ended}: {} of {} epochs, {time}{speed}", view.done(), view.last()));
+    lines.extend(view.worse().map(|worse| format!("note: {worse}")));
     for set in ["train", "validation", "test"] {
         let epoch = finished.epochs.last();
         let words =
@@ -141,15 +161,21 @@ fn words(run: &Run, key: &str, finished: &FinishedRun, found: bool, out: &Path) 
         }
     }
     if finished.outcome == Outcome::Finished && !finished.finals.is_empty() && view.last() > 0 {
-        let out = match out.to_str() {
+        let out = match asked.out.to_str() {
             Some("out") => String::new(),
-            _ => format!(" --out '{}'", out.display()),
+            _ => shell::option("--out", asked.out.as_os_str()),
         };
-        lines.push(format!("next: agon eval {key}{out}                       # accuracy class by class"));
+        let images = asked.pictures.arguments();
+        let mut next = vec![(format!("eval {key}{images}{out}"), "accuracy class by class")];
         if finished.finals.contains_key("test_latent") {
-            lines.push(format!("      agon probe {key}{out}                      # what its latent holds"));
+            next.push((format!("probe {key}{out}"), "what its latent holds"));
         }
-        lines.push(format!("      agon export {key} model.safetensors{out}   # the parameters, for PyTorch"));
+        next.push((format!("export {key} model.safetensors{out}"), "the parameters, for PyTorch"));
+        let width = next.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);
+        for (place, (command, what)) in next.iter().enumerate() {
+            let head = if place == 0 { "next:" } else { "" };
+            lines.push(format!("{head:5} agon {command:width$}   # {what}"));
+        }
     }
     lines.join("\n") + "\n"
 }

@@ -1,7 +1,7 @@
 //! What a person wants to know of a run in training, as text; nothing here draws.
 
 use runs::run::{Learner, Run};
-use runs::store::Epoch;
+use runs::store::{Epoch, trained};
 
 /// The eight heights of a sparkline.
 const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
@@ -73,12 +73,37 @@ impl View {
 
     /// Epochs of training that are done.
     pub(crate) fn done(&self) -> u32 {
-        self.epochs.last().map_or(0, |epoch| epoch.epoch)
+        trained(&self.epochs)
     }
 
     /// Epochs of training that there will be.
     pub(crate) fn last(&self) -> u32 {
         self.last
+    }
+
+    /// That training made the loss larger than it was before, in words.
+    pub(crate) fn worse(&self) -> Option<String> {
+        let [first, last] = [self.epochs.first()?, self.epochs.last()?];
+        if first.epoch != 0 {
+            return None;
+        }
+        // The same set is judged before training and after it.
+        let grown = ["test", "validation"].into_iter().find_map(|set| {
+            let [was, is] = [first, last].map(|epoch| Losses::of(&self.learner, epoch, set));
+            let of = |name, was: Option<f64>, is: Option<f64>| {
+                let (was, is) = (was?, is?);
+                (is > was).then(|| format!("the {set} {name} grew from {was:.4} to {}", size(is)))
+            };
+            // A loss that is a sum may fall while one of its terms grows.
+            match (was.loss, was.mse) {
+                (Some(_), _) => of("loss", was.loss, is.loss),
+                (None, Some(_)) => of("MSE", was.mse, is.mse),
+                (None, None) => of("cross-entropy", was.cross_entropy, is.cross_entropy),
+            }
+        })?;
+        Some(format!(
+            "{grown}: this run is worse than an untrained one; a smaller `optimiser.learning_rate` may help"
+        ))
     }
 
     /// Training images a second over all epochs so far, their evaluation included.
@@ -175,6 +200,11 @@ fn sparkline(values: &[f64], width: usize) -> String {
     means.into_iter().map(height).collect()
 }
 
+/// A number in few digits.
+fn size(x: f64) -> String {
+    if x < 1e6 { format!("{x:.4}") } else { format!("{x:.2e}") }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -229,6 +259,14 @@ mod tests {
         // 100 images fill whole batches of 10; 2 seconds an epoch, 3 of 4 to go.
         assert_eq!((view.images_per_second(), view.left()), (Some(50.0), Some(6.0)));
         assert_eq!((view.done(), view.last()), (1, 4));
+    }
+
+    #[test]
+    fn a_loss_that_is_larger_than_before_training_is_said() {
+        assert_eq!(after(&[epoch(0, 1.0), epoch(1, 0.5)]).worse(), None);
+        assert_eq!(after(&[epoch(0, 1.0)]).worse(), None);
+        let worse = after(&[epoch(0, 1.0), epoch(1, 2e20)]).worse().unwrap();
+        assert!(worse.starts_with("the test loss grew from 1.5000 to 3.00e20"), "{worse}");
     }
 
     #[test]

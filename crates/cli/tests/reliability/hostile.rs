@@ -3,14 +3,18 @@
 use std::time::{Duration, Instant};
 
 use reliability::{Measurement, size};
+use sha2::Digest;
 use tensor::random::Stream;
 
-use crate::program::agon;
+use crate::program::{SWEEP, agon, reproduce};
 use crate::real::{compute, fc_s, open, run_of};
 
 /// What the program is given, in seconds, and what it may take at most, on a machine that does other things too.
 const TIME_LIMIT: &str = "1";
 const MOST: Duration = Duration::from_secs(20);
+
+const WHAT: &str =
+    "no results file from elsewhere hangs or crashes the program, and none that was altered gives a verdict";
 
 /// A copy with some bytes changed, cut off, or blanked, more often near its beginning, where the structure lies.
 fn mutated(bytes: &[u8], number: u64) -> Vec<u8> {
@@ -39,17 +43,28 @@ fn mutated(bytes: &[u8], number: u64) -> Vec<u8> {
     copy
 }
 
+/// The bytes before the last line of a results file, which holds their checksum.
+fn unsealed(bytes: &[u8]) -> &[u8] {
+    let start = bytes.windows(13).rposition(|window| window == b"\nagon sha256 ").unwrap();
+    &bytes[..start]
+}
+
+/// The bytes with a last line that fits them, as somebody who alters a file on purpose would write it.
+fn sealed(bytes: &[u8]) -> Vec<u8> {
+    [bytes, format!("\nagon sha256 {:x}\n", sha2::Sha256::digest(bytes)).as_bytes()].concat()
+}
+
 #[test]
 fn a_hostile_results_file_never_hangs_or_fails_the_program_that_reads_it() {
-    let measured = Measurement::of("R14", "no results file from elsewhere hangs or crashes the program");
+    let measured = Measurement::of("R14", WHAT).part("hostile");
     let folder = tempfile::tempdir().unwrap();
     let run = compute(&open(&folder.path().join("runs")), &run_of(fc_s(), 0.5), |_| ());
-    let bytes = std::fs::read(run.hdf5_file()).unwrap();
+    let bytes = unsealed(&std::fs::read(run.hdf5_file()).unwrap()).to_vec();
     let file = folder.path().join("hostile.h5");
     let n = size(500, 10_000);
     let (mut read, mut refused, mut stopped) = (0, 0, 0);
     for number in 0..n as u64 {
-        std::fs::write(&file, mutated(&bytes, number)).unwrap();
+        std::fs::write(&file, sealed(&mutated(&bytes, number))).unwrap();
         let begin = Instant::now();
         let output = agon(&["inspect", file.to_str().unwrap(), "--time-limit", TIME_LIMIT]).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -66,4 +81,47 @@ fn a_hostile_results_file_never_hangs_or_fails_the_program_that_reads_it() {
         "{n} mutated files: {read} read, {refused} refused, {stopped} hung or crashed the child alone"
     );
     measured.passed(n, figure);
+}
+
+#[test]
+fn results_in_which_a_bit_is_another_give_no_verdict_and_older_ones_are_said_to_carry_no_checksum() {
+    let measured = Measurement::of("R14", WHAT).part("altered");
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path();
+    assert!(reproduce(out).status.success());
+    let file = out.join("smoke").join(SWEEP).join(format!("{SWEEP}.h5"));
+    let (whole, verdicts) = (std::fs::read(&file).unwrap(), out.join("smoke/verdicts.csv"));
+    let judged = std::fs::read(&verdicts).unwrap();
+    let report = || agon(&["report", "--profile", "smoke", "--out", out.to_str().unwrap()]).output().unwrap();
+    let inspect = || agon(&["inspect", file.to_str().unwrap()]).output().unwrap();
+    let n = size(40, 1_000);
+    let mut words = Stream::new(14, "alter").sequence(0);
+    for number in 0..n {
+        let mut bytes = whole.clone();
+        // The first is the bit that was once found to turn verdicts round.
+        let place = match number {
+            0 => 8_321 + 6,
+            _ => ((words.uniform() * bytes.len() as f64) as usize).min(bytes.len() - 1),
+        };
+        bytes[place] ^= 1 << (number % 8);
+        std::fs::write(&file, bytes).unwrap();
+        for output in [report(), inspect()] {
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.code(), Some(1), "byte {place}: {said}");
+            assert!(said.contains("was altered or damaged") && said.contains(SWEEP), "byte {place}: {said}");
+        }
+    }
+    assert!(judged == std::fs::read(&verdicts).unwrap(), "altered results changed the verdicts");
+
+    std::fs::write(&file, unsealed(&whole)).unwrap();
+    let older = hdf5::File::open_rw(&file).unwrap();
+    older.attr("agon_format").unwrap().write_scalar(&1i64).unwrap();
+    older.close().unwrap();
+    for (output, words) in [(report(), "without a checksum"), (inspect(), "carries no checksum")] {
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success() && said.contains(words), "{said}");
+    }
+    assert!(judged == std::fs::read(&verdicts).unwrap(), "the same results gave other verdicts");
+    measured
+        .passed(n, format!("{n} files with another bit: all refused by `agon report` and `agon inspect`"));
 }

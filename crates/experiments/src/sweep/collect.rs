@@ -139,8 +139,7 @@ impl<'a> Collected<'a> {
         let members = (0..grid.n_members()).map(|place| place as f64).collect::<Vec<f64>>();
         self.dimension("member", "place within the family; the attribute `families` names them", members);
         self.dimension("lambda", "weight of reconstruction: 1 is a pure autoencoder", grid.lambdas.clone());
-        let seeds = grid.seeds.iter().map(|&seed| seed as f64).collect::<Vec<f64>>();
-        self.dimension("seed", "seed, shared by all points", seeds);
+        self.dimension("seed", "seed, shared by all points", grid.seeds.clone());
         let epochs = (0..=grid.n_epochs()).map(f64::from).collect::<Vec<f64>>();
         self.dimension("epoch", "epochs of training", epochs);
         let mut classes = Vec::new();
@@ -351,6 +350,12 @@ pub(super) struct CoordinatesOf(Coordinates, &'static str);
 impl From<Vec<f64>> for CoordinatesOf {
     fn from(values: Vec<f64>) -> Self {
         Self(Coordinates::Numbers(values), "1")
+    }
+}
+
+impl From<Vec<u64>> for CoordinatesOf {
+    fn from(values: Vec<u64>) -> Self {
+        Self(Coordinates::Integers(values), "1")
     }
 }
 

@@ -42,10 +42,10 @@ impl<'a> Curves<'a> {
     /// [`Error::Missing`] if these are not the results of a grid.
     pub fn all(results: &'a Results) -> Result<Vec<Self>> {
         let variants = texts(results, "variant")?;
-        let [members, lambdas, seeds, epochs] =
-            ["member", "lambda", "seed", "epoch"].map(|dimension| numbers(results, dimension));
+        let [members, lambdas, epochs] =
+            ["member", "lambda", "epoch"].map(|dimension| numbers(results, dimension));
         let (lambdas, n_members) = (lambdas?.to_vec(), members?.len());
-        let (n_seeds, n_epochs) = (seeds?.len(), epochs?.len());
+        let (n_seeds, n_epochs) = (length(results, "seed")?, epochs?.len());
         let families = attribute(results, "families")?;
         let missing = || Error::Missing("families".into());
         let mut curves = Vec::new();
@@ -241,6 +241,13 @@ pub(crate) fn numbers<'a>(results: &'a Results, dimension: &str) -> Result<&'a [
         Some(Coordinates::Numbers(values)) => Ok(values),
         _ => Err(Error::Missing(format!("axis {dimension}"))),
     }
+}
+
+/// The length of an axis, whatever its coordinates are.
+fn length(results: &Results, dimension: &str) -> Result<usize> {
+    let found =
+        results.dimensions.get(dimension).ok_or_else(|| Error::Missing(format!("axis {dimension}")))?;
+    Ok(found.coordinates.len())
 }
 
 /// The texts along an axis.

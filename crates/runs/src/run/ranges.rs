@@ -23,11 +23,13 @@ const fn between(least: f64, most: f64) -> Range {
 
 /// A number has the range of the first entry that its key ends in. Bounds of sizes are far above what any of the papers
 /// needs, and low enough that no product of them overflows.
-const RANGES: [(&[&str], Range); 17] = [
+const RANGES: [(&[&str], Range); 18] = [
     // A weight beside a supervised term, no share.
     (&["joint.lambda"], FROM_ZERO),
     (&["lambda"], SHARE),
-    (&["learning_rate", "rate", "epsilon", "output_precision", "mse"], ABOVE_ZERO),
+    // Adam moves every parameter by about this much in a step, and the initial ones are below 1.
+    (&["learning_rate", "rate"], (Excluded(0.0), Included(10.0))),
+    (&["epsilon", "output_precision", "mse"], ABOVE_ZERO),
     (&["beta1", "beta2", "dropout", "drop", "ratio"], BELOW_ONE),
     (&["kept"], (Excluded(0.0), Included(1.0))),
     (&["weight_decay", "weight", "deviation"], FROM_ZERO),

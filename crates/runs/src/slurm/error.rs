@@ -47,6 +47,12 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// A path cannot stand in the batch script.
+    #[error("a batch script holds UTF-8 alone, and {} is none; choose another name for the folder", path.display())]
+    Unnamable {
+        /// The path.
+        path: PathBuf,
+    },
     /// A file of the jobs cannot be written.
     #[error("cannot write {}: {source}; nothing stored before is lost", file.display())]
     Unwritable {

@@ -1,10 +1,9 @@
 //! The batch script of a job array, and what each of its tasks asks of a node.
 
-use std::path::Path;
-
 use super::tasks::Task;
 use crate::local::{Data, Places};
 use crate::run::Run;
+use crate::shell::quoted;
 use crate::{Result, images::DataConfig};
 
 /// A task is given this many times the estimate: nodes may be slower than the machine that estimated.
@@ -78,9 +77,9 @@ pub(super) struct Array<'a> {
     /// What each asks for.
     pub resources: Resources,
     /// The folder of the list and the logs.
-    pub folder: &'a Path,
+    pub folder: &'a str,
     /// The program.
-    pub program: &'a Path,
+    pub program: &'a str,
     /// Its arguments, but the task.
     pub arguments: &'a [String],
 }
@@ -90,11 +89,15 @@ impl Array<'_> {
     pub(super) fn script(&self) -> String {
         let Self { name, tasks, at_once, resources, folder, program, arguments } = self;
         let Resources { minutes, cores, mebibytes, gpu } = resources;
-        // Slurm reads `%` in the name of a log as the beginning of a pattern.
-        let log = folder.display().to_string().replace('%', "%%");
+        let log = log_name(folder);
+        // The shell opens a log that Slurm cannot; what Slurm itself says of such a task is lost.
+        let own_log = match log {
+            Some(_) => String::new(),
+            None => format!("exec >> {}/task-\"$SLURM_ARRAY_TASK_ID\".log 2>&1\n", quoted(folder)),
+        };
+        let log = log.as_deref().unwrap_or("/dev/null");
         let gpu = if *gpu { "#SBATCH --gpus=1\n" } else { "" };
-        let program = quoted(&program.display().to_string());
-        let folder = quoted(&folder.display().to_string());
+        let [program, folder] = [program, folder].map(|path| quoted(path));
         let arguments: String = arguments.iter().map(|argument| format!(" {}", quoted(argument))).collect();
         format!(
             "#!/bin/sh\n\
@@ -106,8 +109,9 @@ impl Array<'_> {
              #SBATCH --mem={mebibytes}M\n\
              #SBATCH --requeue\n\
              #SBATCH --open-mode=append\n\
-             #SBATCH --output=\"{log}/task-%a.log\"\n\
+             #SBATCH --output={log}\n\
              \n\
+             {own_log}\
              # A task may be started any number of times: what is whole is found, what was cut off goes on.\n\
              program={program}\n\
              for needed in \"$program\" {folder}; do\n\
@@ -122,13 +126,11 @@ impl Array<'_> {
     }
 }
 
-/// The text as one word of a shell.
-fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
+/// What Slurm reads as the name of a log in this folder; `None` where a line of the script cannot hold it.
+fn log_name(folder: &str) -> Option<String> {
+    let breaks = |c: char| c.is_control() || matches!(c, '"' | '\\');
+    // Slurm reads `%` in the name of a log as the beginning of a pattern.
+    (!folder.contains(breaks)).then(|| format!("\"{}/task-%a.log\"", folder.replace('%', "%%")))
 }
 
 #[cfg(test)]
@@ -138,7 +140,7 @@ mod tests {
     fn script(folder: &str, gpu: bool) -> String {
         let resources = Resources { minutes: 30, cores: 2, mebibytes: 900, gpu };
         let arguments = ["run".to_owned(), "--keys".to_owned(), format!("{folder}/tasks.jsonl")];
-        let (folder, program) = (Path::new(folder), Path::new("/opt/agon"));
+        let program = "/opt/agon";
         let array = Array {
             name: "agon-1",
             tasks: 12,
@@ -178,5 +180,17 @@ mod tests {
         let script = script("/50% of/it's", false);
         assert!(script.contains("--output=\"/50%% of/it's/task-%a.log\""), "{script}");
         assert!(script.contains(r"'/50% of/it'\''s/tasks.jsonl'"), "{script}");
+    }
+
+    #[test]
+    fn names_with_line_breaks_and_double_quotes_break_no_line_that_slurm_reads() {
+        for folder in ["/a\n#SBATCH --time=1\n", "/a \"b\" $(c)", "/a\\b", "/\u{1b}[2J"] {
+            let script = script(folder, false);
+            let read: Vec<&str> = script.lines().take_while(|line| line.starts_with('#')).collect();
+            assert!(read.contains(&"#SBATCH --output=/dev/null"), "{script}");
+            assert_eq!(read.iter().filter(|line| line.contains("--time")).count(), 1, "{script}");
+            assert!(read.iter().all(|line| !line.contains(folder)), "{script}");
+            assert!(script.contains(&format!("exec >> {}/task-", quoted(folder))), "{script}");
+        }
     }
 }

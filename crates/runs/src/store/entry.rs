@@ -22,6 +22,11 @@ pub struct Epoch {
     pub checkpoint: Option<String>,
 }
 
+/// Epochs of training in these: epoch 0 is what was measured before training.
+pub fn trained(epochs: &[Epoch]) -> u32 {
+    epochs.last().map_or(0, |epoch| epoch.epoch)
+}
+
 impl Epoch {
     /// Where the same epoch computed again differs, in words; `None` if it is the same but for
     /// [`Epoch::seconds`].

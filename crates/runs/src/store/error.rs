@@ -134,6 +134,20 @@ pub enum Error {
         /// What this one holds.
         got: String,
     },
+    /// A results file is not as it was written.
+    #[error(
+        "{} was altered or damaged after it was written: expected {expected}, got {got}; compute it again with the \
+         command that wrote it, or restore it from a copy",
+        file.display()
+    )]
+    Altered {
+        /// The file.
+        file: PathBuf,
+        /// What it should hold.
+        expected: String,
+        /// What it holds.
+        got: String,
+    },
     /// The HDF5 library could not write a file.
     #[error(
         "could not write {}: {message}; nothing stored before is lost: check the free space and run the same command again",

@@ -1,9 +1,9 @@
 //! The one place that names HDF5 groups, data sets and attributes: the layout of a results file.
 //!
 //! ```text
-//! /                   attributes: agon_format = 1 (integer), title, those of the results (texts),
+//! /                   attributes: agon_format = 2 (integer), title, those of the results (texts),
 //!                     and provenance_NAME (texts)
-//! /DIMENSION          [n] f64 or text: the coordinates of an axis, a dimension scale
+//! /DIMENSION          [n] f64, u64 or text: the coordinates of an axis, a dimension scale
 //! /VARIABLE           f64, f32, u8, u32 or u64 over its dimensions, little-endian
 //! ```
 //!
@@ -15,6 +15,10 @@
 //! over `axisI_N`, the positions on an I-th axis of length N, and the attributes `key`, `spec` and
 //! `outcome`.
 //!
+//! **Checksum.** Behind the end of the HDF5 data stands a line, `agon sha256 ` and the SHA-256 of all bytes before the
+//! line, which is compared before anything is read. Files of format 1, which older versions wrote, have none;
+//! everything else is the same in them.
+//!
 //! **Dimension scales.** A dimension has `CLASS = "DIMENSION_SCALE"` and `NAME`; a variable has
 //! `DIMENSION_LIST`, a list of references to its dimensions. h5py (`variable.dims[0]`), xarray and
 //! netCDF4 read the names of axes and their coordinates from these. What the HDF5 library's own
@@ -24,6 +28,7 @@
 
 mod read;
 mod scales;
+mod seal;
 mod write;
 
 use std::path::Path;
@@ -39,7 +44,9 @@ pub(super) use scales::LONGEST_NAME;
 const IS_FULL: [&str; 2] = ["No space left on device", "File too large"];
 
 const FORMAT: &str = "agon_format";
-const FORMAT_VERSION: i64 = 1;
+const FORMAT_VERSION: i64 = 2;
+/// The format of older versions, whose files carry no checksum.
+const WITHOUT_CHECKSUM: i64 = 1;
 const TITLE: &str = "title";
 const PROVENANCE: &str = "provenance_";
 const UNITS: &str = "units";
@@ -63,9 +70,19 @@ pub fn write_results(file: &Path, results: &Results) -> Result<()> {
 /// library can hang on a damaged one.
 ///
 /// # Errors
-/// [`Error::Io`] if it can't be opened, [`Error::NotResults`] if it is not one of ours, or cut off.
+/// [`Error::Io`] if it can't be opened, [`Error::Altered`] if it is not as it was written, [`Error::NotResults`] if it is
+/// not one of ours, or cut off.
 pub fn read_results(file: &Path) -> Result<Results> {
     read::read(file)
+}
+
+/// The SHA-256 that a results file carries of its own bytes, after they were compared with it; `None` for a file
+/// of an older version, which carries none: damage to it may go unnoticed.
+///
+/// # Errors
+/// [`Error::Io`], [`Error::Altered`].
+pub fn checksum(file: &Path) -> Result<Option<String>> {
+    seal::check(file)
 }
 
 /// [`write_results`], giving the SHA-256 of the file.
@@ -79,10 +96,12 @@ pub(super) fn write_on(disk: &dyn Disk, file: &Path, results: &Results) -> Resul
     disk.write(&partial, scales::TEMPLATE).map_err(|source| Error::io("write", &partial, source))?;
     write::write(&partial, results).map_err(|e| failed(e.to_string()))?;
     disk.sync(&partial).map_err(|source| Error::io("sync", &partial, source))?;
+    let bytes = disk.read(&partial).map_err(|source| Error::io("read", &partial, source))?;
+    let line = seal::line(&bytes);
+    disk.append(&partial, &line).map_err(|source| Error::io("append to", &partial, source))?;
     if read::read(&partial)? != *results {
         return Err(failed("what was read back differs from what was written".into()));
     }
-    let bytes = disk.read(&partial).map_err(|source| Error::io("read", &partial, source))?;
     disk::publish(disk, file)?;
-    Ok(sha256(&bytes))
+    Ok(sha256(&[bytes, line].concat()))
 }

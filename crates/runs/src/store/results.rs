@@ -40,6 +40,8 @@ pub struct Dimension {
 pub enum Coordinates {
     /// Such as values of λ, or numbers of epochs.
     Numbers(Vec<f64>),
+    /// Such as seeds: whole numbers that `f64` does not hold exactly above 2^53.
+    Integers(Vec<u64>),
     /// Such as names of models.
     Texts(Vec<String>),
 }
@@ -62,6 +64,7 @@ impl Coordinates {
     pub fn len(&self) -> usize {
         match self {
             Coordinates::Numbers(values) => values.len(),
+            Coordinates::Integers(values) => values.len(),
             Coordinates::Texts(values) => values.len(),
         }
     }

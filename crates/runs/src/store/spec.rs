@@ -27,6 +27,10 @@ pub struct DataId {
     pub name: String,
     /// SHA-256 of the data in memory, 64 hex digits.
     pub sha256: String,
+    /// The names of the classes in the order of the labels, which are no part of the key; empty where an older version
+    /// stored the run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<String>,
 }
 
 impl RunSpec {
@@ -90,7 +94,7 @@ mod tests {
         RunSpec {
             config: serde_json::from_str(config).unwrap(),
             seed,
-            data: DataId { name: "digits".into(), sha256: "00".repeat(32) },
+            data: DataId { name: "digits".into(), sha256: "00".repeat(32), classes: vec![] },
             schema: 1,
         }
     }
@@ -114,6 +118,19 @@ mod tests {
         for (i, key) in keys.iter().enumerate() {
             assert!(!keys[..i].contains(key), "{keys:?}");
         }
+    }
+
+    #[test]
+    fn the_names_of_the_classes_are_kept_and_change_no_key() {
+        let base = spec("{}", 0);
+        let text = serde_json::to_string(&base).unwrap();
+        assert!(!text.contains("classes"), "{text}");
+        let mut named = base.clone();
+        named.data.classes = vec!["ant".into(), "bee".into()];
+        assert_eq!(named.key(), base.key());
+        let again =
+            |spec: &RunSpec| serde_json::from_str::<RunSpec>(&serde_json::to_string(spec).unwrap()).unwrap();
+        assert_eq!((again(&named), again(&base)), (named, base));
     }
 
     #[test]

@@ -5,7 +5,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use runs::store::{Coordinates, Dimension, Error, Results, Values, Variable, read_results, write_results};
+use runs::store::{
+    Coordinates, Dimension, Error, Results, Values, Variable, checksum, read_results, write_results,
+};
+use sha2::Digest;
 
 use crate::toy::{compute, names_in, open, spec};
 
@@ -25,7 +28,8 @@ fn results() -> Results {
     let dimensions = BTreeMap::from([
         ("λ".to_owned(), dimension("1", Coordinates::Numbers(vec![0.0, 0.5, 1.0]))),
         ("model".to_owned(), dimension("", Coordinates::Texts(models))),
-        ("seed".to_owned(), dimension("1", numbers(2))),
+        // Two numbers that are one as f64.
+        ("seed".to_owned(), dimension("1", Coordinates::Integers(vec![1 << 53, (1 << 53) + 1]))),
         ("row".to_owned(), dimension("px", numbers(28))),
         ("column".to_owned(), dimension("px", numbers(30))),
         ("nothing".to_owned(), dimension("s", numbers(0))),
@@ -123,11 +127,61 @@ fn a_file_that_is_not_ours_or_cut_off_is_refused_in_one_sentence() {
         refusal("a whole HDF5 file");
     }
     hdf5::File::create(&file).unwrap();
-    refusal("the attribute agon_format = 1, got none");
+    refusal("the attribute agon_format = 1 or 2, got none");
     let newer = hdf5::File::create(&file).unwrap();
-    newer.new_attr::<i64>().create("agon_format").unwrap().write_scalar(&2i64).unwrap();
+    newer.new_attr::<i64>().create("agon_format").unwrap().write_scalar(&3i64).unwrap();
     newer.close().unwrap();
-    refusal("the attribute agon_format = 1, got 2");
+    refusal("the attribute agon_format = 1 or 2, got 3");
+}
+
+/// The bytes before the last line of a results file.
+fn unsealed(bytes: &[u8]) -> &[u8] {
+    let start = bytes.windows(13).rposition(|window| window == b"\nagon sha256 ").unwrap();
+    &bytes[..start]
+}
+
+/// The bytes with a last line that fits them.
+fn sealed(bytes: &[u8]) -> Vec<u8> {
+    [bytes, format!("\nagon sha256 {:x}\n", sha2::Sha256::digest(bytes)).as_bytes()].concat()
+}
+
+#[test]
+fn a_file_in_which_any_bit_is_another_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("results.h5");
+    let small = Results { dimensions: results().dimensions, ..Results::default() };
+    write_results(&file, &small).unwrap();
+    let whole = fs::read(&file).unwrap();
+    assert_eq!(sealed(unsealed(&whole)), whole);
+    let noted = checksum(&file).unwrap().unwrap();
+    assert!(whole.ends_with(format!("{noted}\n").as_bytes()));
+    // All bits of the last line, and some of every byte.
+    let line = 8 * unsealed(&whole).len()..8 * whole.len();
+    for bit in (0..line.start).step_by(37).chain(line) {
+        let mut bytes = whole.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        fs::write(&file, &bytes).unwrap();
+        let error = read_results(&file).unwrap_err();
+        assert!(matches!(error, Error::Altered { .. }), "bit {bit}: {error}");
+    }
+    for bytes in [&whole[..whole.len() - 1], &[&whole[..], b"\n"].concat(), unsealed(&whole)] {
+        fs::write(&file, bytes).unwrap();
+        let message = read_results(&file).unwrap_err().to_string();
+        assert!(message.contains("was altered or damaged") && message.contains("results.h5"), "{message}");
+    }
+}
+
+#[test]
+fn a_file_of_an_older_version_is_read_and_has_no_checksum() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("results.h5");
+    write_results(&file, &results()).unwrap();
+    fs::write(&file, unsealed(&fs::read(&file).unwrap())).unwrap();
+    let older = hdf5::File::open_rw(&file).unwrap();
+    older.attr("agon_format").unwrap().write_scalar(&1i64).unwrap();
+    older.close().unwrap();
+    assert_eq!(read_results(&file).unwrap(), results());
+    assert_eq!(checksum(&file).unwrap(), None);
 }
 
 #[test]
@@ -146,6 +200,7 @@ fn a_huge_shape_in_a_small_file_is_refused_before_it_is_allocated() {
     huge.new_attr::<hdf5::types::FixedAscii<16>>().create("CLASS").unwrap().write_scalar(&class).unwrap();
     file.close().unwrap();
     drop(huge);
+    fs::write(&path, sealed(&fs::read(&path).unwrap())).unwrap();
     let error = read_results(&path).unwrap_err().to_string();
     assert!(error.contains("expected `huge` to fit into a file of"), "{error}");
 }
@@ -170,18 +225,18 @@ const SCRIPT: &str = r#"
 import sys, h5py, xarray, numpy as np
 path = sys.argv[1]
 with h5py.File(path) as f:
-    assert f.attrs["agon_format"] == 1 and f.attrs["title"] == "do λ and K agree?"
+    assert f.attrs["agon_format"] == 2 and f.attrs["title"] == "do λ and K agree?"
     loss = f["loss"]
     assert loss.is_scale is False and f["λ"].is_scale is True
     assert [d.keys() for d in loss.dims] == [["model"], ["λ"], ["seed"]], [d.keys() for d in loss.dims]
-    assert list(loss.dims[1][0][...]) == [0, 0.5, 1]
+    assert list(loss.dims[1][0][...]) == [0, 0.5, 1] and list(f["seed"][...]) == [2**53, 2**53 + 1]
     assert loss.attrs["units"] == "nat" and loss.attrs["description"] == "größer ist besser"
     assert f["picture"].compression == "gzip" and f["picture"].compression_opts == 4 and f["picture"].shuffle
     assert list(f["model"].asstr()[...]) == ["fc", "vit", "µ-net ✓", ""]
 for engine in sys.argv[2:]:
     with xarray.open_dataset(path, engine=engine) as d:
         assert d["loss"].dims == ("model", "λ", "seed"), d["loss"].dims
-        assert float(d["loss"].sel({"model": "vit", "λ": 0.5, "seed": 1})) == 1 / 9
+        assert float(d["loss"].sel({"model": "vit", "λ": 0.5, "seed": 2**53 + 1})) == 1 / 9
         assert d["picture"].shape == (3, 4, 2, 28, 30) and d["loss"].attrs["units"] == "nat"
     with xarray.open_datatree(path, engine=engine) as t:
         assert t["deep/er/f32"].dims == ("seed",), t["deep/er/f32"].dims

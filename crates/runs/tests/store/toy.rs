@@ -12,7 +12,7 @@ pub(crate) fn spec(seed: u64) -> RunSpec {
     RunSpec {
         config: json!({ "model": "toy", "lambda": 0.1, "epochs": 12 }),
         seed,
-        data: DataId { name: "none".into(), sha256: "00".repeat(32) },
+        data: DataId { name: "none".into(), sha256: "00".repeat(32), classes: vec![] },
         schema: 1,
     }
 }

@@ -23,6 +23,7 @@ fn results() -> Results {
             ("lambda".into(), dimension("1", Coordinates::Numbers(vec![1.0, 0.0, 0.25]))),
             ("model".into(), dimension("", Coordinates::Texts(models))),
             ("nobody".into(), dimension("1", Coordinates::Numbers(vec![]))),
+            ("seed".into(), dimension("1", Coordinates::Integers(vec![u64::MAX, (1 << 53) + 1]))),
         ]),
         variables: BTreeMap::from([
             ("loss".into(), variable(&["lambda"], Values::F64(vec![1.0, f64::NAN, 2.0]))),
@@ -35,7 +36,7 @@ fn results() -> Results {
 
 #[test]
 fn axes_have_their_range_and_arrays_what_is_in_them() {
-    let text = Inspected::new(&results()).unwrap().text();
+    let text = Inspected::new(&results(), None).unwrap().text();
     let line = |name: &str| {
         let line = text.lines().find(|line| line.starts_with(&format!("{name} "))).unwrap();
         line.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -44,6 +45,7 @@ fn axes_have_their_range_and_arrays_what_is_in_them() {
     assert_eq!(line("lambda"), "lambda 3 0 to 1 1 an axis");
     assert_eq!(line("model"), "model 5 FC-S, FC-M, FC-L, CNN-S, … an axis");
     assert_eq!(line("nobody"), "nobody 0 none 1 an axis");
+    assert_eq!(line("seed"), "seed 2 9007199254740993 to 18446744073709551615 1 an axis");
     assert_eq!(line("loss"), "loss lambda 1 1 of 3 1 1.5000 2 measured");
     assert_eq!(line("labels"), "labels model 1 0 0 2 4 measured");
     assert_eq!(line("nothing"), "nothing nobody 1 0 - - - measured");
@@ -54,7 +56,7 @@ fn axes_have_their_range_and_arrays_what_is_in_them() {
 
 #[test]
 fn programs_get_the_same_with_null_for_what_is_no_number() {
-    let json = serde_json::to_value(Inspected::new(&results()).unwrap()).unwrap();
+    let json = serde_json::to_value(Inspected::new(&results(), None).unwrap()).unwrap();
     let loss =
         json["variables"].as_array().unwrap().iter().find(|variable| variable["name"] == "loss").unwrap();
     assert_eq!((&loss["nan"], &loss["shape"]), (&1.into(), &serde_json::json!([3])));
@@ -67,9 +69,12 @@ fn programs_get_the_same_with_null_for_what_is_no_number() {
 #[test]
 fn a_file_that_was_written_can_be_inspected_and_no_other() {
     let folder = tempfile::tempdir().unwrap();
-    let ask = |name: &str| Inspected::new(&read_results(is_there(&folder.path().join(name))?)?);
+    let ask = |name: &str| Inspected::of(is_there(&folder.path().join(name))?);
     write_results(&folder.path().join("sweep.h5"), &results()).unwrap();
-    assert!(ask("sweep.h5").is_ok());
+    let inspected = ask("sweep.h5").unwrap();
+    let sha256 = inspected.sha256.clone().unwrap();
+    assert!(inspected.text().contains(&format!("the file is as it was written: SHA-256 {sha256}\n")));
+    assert!(Inspected::new(&results(), None).unwrap().text().contains("the file carries no checksum"));
 
     let slip = ask("sweap.h5").unwrap_err();
     assert!(

@@ -8,7 +8,7 @@ use crate::{Error, Result};
 use experiments::starts::{self, Kind};
 use runs::images::Images;
 use runs::nearest::nearest;
-use runs::run::{Hardware, Run, RunConfig};
+use runs::run::{Hardware, Learner, Run, RunConfig};
 use runs::settings::{self, Setting, with_settings};
 
 /// What is trained where nothing is named.
@@ -31,18 +31,33 @@ pub(super) fn resolve(asked: &Train) -> Result<(Run, Images, String)> {
         (asked.settings.iter().chain(&asked.set).map(|text| text.parse().map_err(Error::Usage)))
             .collect::<Result<_>>()?;
 
-    let in_file = fields.get("data").and_then(|data| data.get("name")).and_then(Value::as_str);
-    let in_settings = settings.iter().find(|setting| setting.key == "data.name" || setting.key == "name");
-    let name = in_settings.and_then(|setting| setting.value.as_str()).or(in_file).unwrap_or(DATA_SET);
-    let (name, set) = asked.pictures.open(name)?;
-    let data = match fields.get("data").filter(|_| !asked.pictures.named()) {
+    let in_file = data_set(fields.get("data"));
+    let in_settings = settings.iter().find_map(|Setting { key, value }| match key.as_str() {
+        "data.name" | "name" => value.as_str(),
+        "data" => data_set(Some(value)),
+        _ => None,
+    });
+    let (name, set) = asked.pictures.open(in_settings.or(in_file).unwrap_or(DATA_SET))?;
+    let data = match fields.get("data") {
         Some(data) => serde_json::from_value(data.clone()).map_err(|error| refused(asked, &error))?,
         None => starts::whole(&name, &set),
     };
+    if let Some(other) = in_file.filter(|other| *other != name && asked.pictures.named()) {
+        return Err(Error::Usage(format!(
+            "the config is for {other}, and the command line names {name}; leave one of them out (a config without \
+             `data` is for any set)"
+        )));
+    }
     let kind = match data.changes.is_empty() {
         true => Kind { image: set.train.image_shape(), classes: set.classes.len() },
         false => kind(&Images::of(&data, &set)?),
     };
+    if let (Some(model), Some(file), true) = (&asked.model, &asked.config, fields.contains_key("learner")) {
+        return Err(Error::Usage(format!(
+            "`--model {model}` and the `learner` of {} both say what is trained; leave one of them out",
+            file.display()
+        )));
+    }
     let mut whole = match (&asked.model, &asked.config) {
         (None, Some(_)) => Map::new(),
         (model, _) => start(model.as_deref().unwrap_or(MODEL), data.clone(), &kind)?,
@@ -53,9 +68,22 @@ pub(super) fn resolve(asked: &Train) -> Result<(Run, Images, String)> {
         whole.insert("epochs".into(), epochs.into());
     }
     let config = serde_json::from_value(Value::Object(whole)).map_err(|error| refused(asked, &error))?;
-    let config = set_all(config, settings)?;
+    let config: RunConfig = set_all(config, settings, asked)?;
     config.check()?;
+    if config.data.name != name {
+        return Err(Error::Usage(format!(
+            "`data.name` is {}, and the images are those of {name}; name them once",
+            config.data.name
+        )));
+    }
     let images = Images::of(&config.data, &set)?;
+    if images.classes.len() < 2
+        && !matches!(config.learner, Learner::Autoencoding { .. } | Learner::ClosedForm { .. })
+    {
+        return Err(Error::Usage(format!(
+            "{name} has one class only, and nothing to classify; add a folder of another class, or train an autoencoder"
+        )));
+    }
     fits(&config.learner, &self::kind(&images), &name)
         .map_err(|why| Error::Usage(format!("{why}; `--model NAME` starts from one that fits")))?;
     config.learner.check_room(&images)?;
@@ -63,6 +91,11 @@ pub(super) fn resolve(asked: &Train) -> Result<(Run, Images, String)> {
     let device = device(asked.device.as_deref(), config.hardware)?;
     let hardware = if device == "cpu" { Hardware::Cpu } else { Hardware::Cuda };
     Ok((Run { config, seed: asked.seed.unwrap_or(seed) }.on(hardware), images, device))
+}
+
+/// The name of the set that a config of data names.
+fn data_set(data: Option<&Value>) -> Option<&str> {
+    data?.get("name")?.as_str()
 }
 
 fn kind(images: &Images) -> Kind {
@@ -88,7 +121,7 @@ fn start(name: &str, data: runs::images::DataConfig, kind: &Kind) -> Result<Map<
 }
 
 /// The config with these values. Where only one key ends in what is written, its end is enough, as in `lambda=0.5`.
-fn set_all(config: RunConfig, mut settings: Vec<Setting>) -> Result<RunConfig> {
+fn set_all(config: RunConfig, mut settings: Vec<Setting>, asked: &Train) -> Result<RunConfig> {
     let keys = settings::keys(&serde_json::to_value(&config).expect("a config is plain data"));
     let mut unknown = None;
     for setting in &mut settings {
@@ -105,6 +138,17 @@ fn set_all(config: RunConfig, mut settings: Vec<Setting>) -> Result<RunConfig> {
                     format!("`{}` may be {}; write the one that is meant", setting.key, listed.join(" or "));
                 return Err(Error::Usage(what));
             }
+        }
+    }
+    let options = [
+        ("--epochs", asked.epochs.is_some(), "epochs"),
+        ("--device", asked.device.is_some(), "hardware"),
+        ("--data-set or --images", asked.pictures.named(), "data.name"),
+        ("--data-set or --images", asked.pictures.named(), "data"),
+    ];
+    for (option, _, key) in options.iter().filter(|(_, given, _)| *given) {
+        if settings.iter().any(|setting| setting.key == *key) {
+            return Err(Error::Usage(format!("`{key}=` and {option} say the same; give one of them")));
         }
     }
     with_settings(config, &settings).map_err(Error::from).map_err(|error| match unknown {

@@ -9,7 +9,9 @@ use super::super::array::Values;
 use super::super::error::{Error, Result};
 use super::super::results::{Coordinates, Dimension, Results, Variable};
 use super::scales::is_scale;
-use super::{DESCRIPTION, DIMENSION_LIST, FORMAT, FORMAT_VERSION, PROVENANCE, TITLE, UNITS};
+use super::{
+    DESCRIPTION, DIMENSION_LIST, FORMAT, FORMAT_VERSION, PROVENANCE, TITLE, UNITS, WITHOUT_CHECKSUM, seal,
+};
 
 /// Deflate makes data at most this many times smaller, so a file can't hold more than that.
 const MOST_COMPRESSION: u64 = 1032;
@@ -20,8 +22,9 @@ const MOST_GROUPS: usize = 16;
 pub(super) fn read(path: &Path) -> Result<Results> {
     let length = std::fs::metadata(path).map_err(|source| Error::io("read", path, source))?.len();
     let reader = Reader { path, length };
+    let sealed = seal::check(path)?.is_some();
     let file = reader.expect("a whole HDF5 file", open(path))?;
-    reader.check_format(&file)?;
+    reader.check_format(&file, sealed)?;
     let mut results = Results { title: reader.text(&file, TITLE)?, ..Results::default() };
     for name in reader.expect("attributes", file.attr_names())? {
         if name == FORMAT || name == TITLE {
@@ -49,10 +52,15 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn check_format(&self, file: &File) -> Result<()> {
-        let expected = format!("the attribute {FORMAT} = {FORMAT_VERSION}");
+    fn check_format(&self, file: &File, sealed: bool) -> Result<()> {
+        let expected = format!("the attribute {FORMAT} = {WITHOUT_CHECKSUM} or {FORMAT_VERSION}");
         let got = match file.attr(FORMAT).and_then(|attribute| attribute.read_scalar::<i64>()) {
-            Ok(FORMAT_VERSION) => return Ok(()),
+            Ok(WITHOUT_CHECKSUM) => return Ok(()),
+            Ok(FORMAT_VERSION) if sealed => return Ok(()),
+            Ok(FORMAT_VERSION) => {
+                let (expected, got) = ("its SHA-256 in the last line".to_owned(), "another end".to_owned());
+                return Err(Error::Altered { file: self.path.into(), expected, got });
+            }
             Ok(version) => version.to_string(),
             Err(_) => "none".to_owned(),
         };
@@ -114,6 +122,7 @@ impl Reader<'_> {
                 Ok(Coordinates::Texts(texts))
             }
             TypeDescriptor::Float(FloatSize::U8) => Ok(Coordinates::Numbers(self.data(dataset, name)?)),
+            TypeDescriptor::Unsigned(IntSize::U8) => Ok(Coordinates::Integers(self.data(dataset, name)?)),
             other => Err(self.error(&format!("numbers or texts in `{name}`"), other.to_string())),
         }
     }

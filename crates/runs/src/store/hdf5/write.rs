@@ -47,6 +47,7 @@ pub(super) fn write(path: &Path, results: &Results) -> Result<()> {
 fn write_dimension(file: &File, scales: &Scales, name: &str, dimension: &Dimension) -> Result<()> {
     let dataset = match &dimension.coordinates {
         Coordinates::Numbers(values) => dataset(file, name, vec![values.len()], values)?,
+        Coordinates::Integers(values) => dataset(file, name, vec![values.len()], values)?,
         Coordinates::Texts(values) => {
             let values = values.iter().map(|value| text(value)).collect::<Result<Vec<_>>>()?;
             dataset(file, name, vec![values.len()], &values)?

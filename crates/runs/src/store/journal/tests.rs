@@ -11,7 +11,7 @@ use super::super::spec::{DataId, RunSpec};
 use super::*;
 
 fn header() -> Header {
-    let data = DataId { name: "digits".into(), sha256: "00".into() };
+    let data = DataId { name: "digits".into(), sha256: "00".into(), classes: vec![] };
     let spec = RunSpec { config: json!({ "latent": 8 }), seed: 1, data, schema: 1 };
     Header { format: FORMAT, key: spec.key(), spec, provenance: Map::new() }
 }

@@ -1,0 +1,179 @@
+//! Somebody's own images from the command line: classes are told apart by their names, and what is printed to be typed
+//! next can be typed.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use data::idx;
+use image::{Rgb, RgbImage};
+use serde_json::Value;
+
+/// The program in a folder, where no data set but the embedded one is found.
+fn command(program: &str, folder: &Path) -> Command {
+    let mut command = Command::new(program);
+    command
+        .current_dir(folder)
+        .env_remove("AGON_DATA")
+        .env_remove("XDG_CACHE_HOME")
+        .env("HOME", "/nonexistent");
+    command
+}
+
+fn agon(folder: &Path, arguments: &[&str]) -> Output {
+    command(env!("CARGO_BIN_EXE_agon"), folder).args(arguments).output().unwrap()
+}
+
+fn said(folder: &Path, arguments: &[&str]) -> String {
+    let output = agon(folder, arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn json(folder: &Path, arguments: &[&str]) -> Value {
+    serde_json::from_str(&said(folder, &[arguments, &["--json"]].concat())).unwrap()
+}
+
+fn refused(folder: &Path, arguments: &[&str], words: &[&str]) {
+    let output = agon(folder, arguments);
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {message}");
+    assert!(words.iter().all(|word| message.contains(word)), "{arguments:?}: {message}");
+}
+
+/// Twenty images of 8 x 8 pixels, bright on the left or on the right, for each of these classes.
+fn images(folder: &Path, classes: &[(&str, u32)]) {
+    for &(class, place) in classes {
+        std::fs::create_dir_all(folder.join(class)).unwrap();
+        for number in 0..20_u32 {
+            let pixel = |x: u32, y: u32| 35 * u32::from(x / 3 == place) + (number * 7 + x * y) % 13;
+            let image = RgbImage::from_fn(8, 8, |x, y| Rgb([5 * pixel(x, y) as u8; 3]));
+            image.save(folder.join(class).join(format!("{number:02}.png"))).unwrap();
+        }
+    }
+}
+
+/// What trains on these images until it tells nearly all of them apart.
+const TRAIN: [&str; 7] = ["train", "--model", "fc-s", "--side", "8", "batch=10", "lambda=0.1"];
+
+fn trained(folder: &Path, more: &[&str]) -> String {
+    let said = said(folder, &[&TRAIN[..], &["--epochs", "15", "learning_rate=0.01"], more].concat());
+    said.split_whitespace().nth(1).unwrap().trim_end_matches(':').to_owned()
+}
+
+#[test]
+fn images_of_other_folders_are_judged_by_the_names_of_their_classes() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    images(&folder.join("a"), &[("ant", 0), ("bee", 1), ("cat", 2)]);
+    let key = trained(folder, &["--images", "a"]);
+    let eval = |images: &str| json(folder, &["eval", &key, "--side", "8", "--images", images]);
+    let own = eval("a");
+    assert_eq!(own["as_stored"], true);
+    let accuracy = own["accuracy"].as_f64().unwrap();
+    assert!(accuracy > 0.9, "{own}");
+
+    // A part of the classes: labels are other places here, and names are the same.
+    images(&folder.join("part"), &[("bee", 1), ("cat", 2)]);
+    let part = eval("part");
+    assert!(part["accuracy"].as_f64().unwrap() > 0.9, "{part}");
+    let n = |class: usize| part["classes"][class]["n"].as_u64().unwrap();
+    assert_eq!((part["classes"].as_array().unwrap().len(), n(0), n(1), n(2)), (3, 0, 4, 4));
+    assert_eq!(part["classes"][2]["class"], "cat");
+
+    // One folder is called otherwise, so that it comes last.
+    images(&folder.join("b"), &[("zebra", 0), ("bee", 1), ("cat", 2)]);
+    refused(folder, &["eval", &key, "--side", "8", "--images", "b"], &["`zebra`", "`ant`", "rename"]);
+    refused(folder, &["eval", &key, "--data-set", "fashion-mnist-embedded"], &["`Trouser`", "`ant`"]);
+
+    // The same images in the same order: what they are called in the run stays.
+    std::fs::rename(folder.join("a/ant"), folder.join("a/ants")).unwrap();
+    let renamed = eval("a");
+    assert_eq!((&renamed["as_stored"], &renamed["classes"][0]["class"]), (&Value::Bool(true), &"ant".into()));
+    let again = [&TRAIN[..], &["--epochs", "15", "learning_rate=0.01", "--images", "a"]].concat();
+    refused(folder, &again, &["`ants` was `ant`", "--out"]);
+}
+
+/// A run of a learner that reads its training images again is judged on others with these at hand, or not at all.
+#[test]
+fn a_run_that_needs_its_training_images_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    for name in ["a", "b"] {
+        images(&folder.join(name), &[("ant", 0), ("bee", if name == "a" { 1 } else { 2 })]);
+    }
+    let arguments = ["train", "--model", "mlp", "--side", "8", "--images", "a", "--epochs", "1", "batch=10"];
+    let said = said(folder, &arguments);
+    let key = said.split_whitespace().nth(1).unwrap().trim_end_matches(':');
+    refused(folder, &["eval", key, "--side", "8", "--images", "b"], &["was trained on are needed", "`a`"]);
+}
+
+/// The commands that are printed after `next:`, without what is said of them.
+fn printed(said: &str) -> Vec<String> {
+    let lines =
+        said.lines().filter_map(|line| line.trim_start_matches("next:").trim_start().strip_prefix("agon "));
+    let commands: Vec<String> =
+        lines.map(|line| line.split("   #").next().unwrap().trim_end().to_owned()).collect();
+    assert!(commands.len() >= 2, "{said}");
+    commands
+}
+
+/// Types what was printed into a shell.
+fn typed(folder: &Path, said: &str) {
+    for line in printed(said) {
+        let script = format!("agon() {{ {} \"$@\"; }}; agon {line}", env!("CARGO_BIN_EXE_agon"));
+        let output = command("bash", folder).args(["-c", &script]).output().unwrap();
+        assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn what_is_printed_to_be_typed_next_keeps_what_was_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let own = "it's a \"folder\" of $HOME";
+    images(&folder.join(own), &[("ant", 0), ("bee", 1)]);
+    let out = "out\nof two lines \u{1b}[31m";
+    let trained =
+        said(folder, &[&TRAIN[..], &["--images", own, "--colour", "--out", out, "--epochs", "1"]].concat());
+    assert!(!trained.contains('\u{1b}'), "{trained:?}");
+    typed(folder, &trained);
+
+    // A published set in a folder of its own.
+    let mnist = folder.join("sets/mnist");
+    std::fs::create_dir_all(&mnist).unwrap();
+    let pixels = |n: usize| (0..n * 784).map(|at| (at * 31 % 251) as u8).collect::<Vec<u8>>();
+    let labels = |n: usize| (0..n).map(|at| (at % 10) as u8).collect::<Vec<u8>>();
+    for (split, n) in [("train", 60), ("t10k", 20)] {
+        std::fs::write(
+            mnist.join(format!("{split}-images-idx3-ubyte")),
+            idx::encode([n, 28, 28], &pixels(n)).unwrap(),
+        )
+        .unwrap();
+        std::fs::write(
+            mnist.join(format!("{split}-labels-idx1-ubyte")),
+            idx::encode([n], &labels(n)).unwrap(),
+        )
+        .unwrap();
+    }
+    let arguments =
+        ["train", "--model", "fc-s", "--data-set", "mnist", "--data", "sets", "--epochs", "1", "batch=10"];
+    let trained = said(folder, &arguments);
+    assert!(printed(&trained)[0].ends_with("--data-set mnist --data sets"), "{trained}");
+    typed(folder, &trained);
+}
+
+#[test]
+fn folders_that_are_no_classes_are_said_and_one_class_is_nothing_to_classify() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    images(&folder.join("a"), &[("ant", 0)]);
+    std::fs::create_dir_all(folder.join("a/__MACOSX")).unwrap();
+    std::fs::create_dir_all(folder.join("a/bee")).unwrap();
+    std::fs::write(folder.join("a/bee/1.webp"), "an image").unwrap();
+    let one = [&TRAIN[..], &["--images", "a"]].concat();
+    refused(folder, &one, &["one class only", "__MACOSX", "1 webp", "`1.webp`"]);
+    let autoencoder =
+        ["train", "--model", "mlpae", "--side", "8", "--images", "a", "--epochs", "1", "batch=10"];
+    said(folder, &autoencoder);
+}

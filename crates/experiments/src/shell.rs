@@ -1,0 +1,96 @@
+//! Words of a shell: paths and names as something that can be typed, whatever they hold.
+
+use std::ffi::OsStr;
+use std::fmt::Write;
+
+/// The text as one word of any POSIX shell, in a script.
+pub fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// The text as one word of bash and zsh, to be printed and typed again. Control characters, characters that change the
+/// direction of text, and bytes that are no UTF-8 are written as escapes, for they would change what is seen.
+pub fn shown(text: &OsStr) -> String {
+    let unseen = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if let Some(text) = text.to_str().filter(|text| !text.contains(unseen)) {
+        return quoted(text);
+    }
+    let mut word = String::from("$'");
+    for chunk in text.as_encoded_bytes().utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\'' | '\\' => word.extend(['\\', c]),
+                c if unseen(c) => bytes(&mut word, c.encode_utf8(&mut [0; 4]).as_bytes()),
+                c => word.push(c),
+            }
+        }
+        bytes(&mut word, chunk.invalid());
+    }
+    word + "'"
+}
+
+/// An option with its value, with a blank before it.
+pub fn option(name: &str, value: &OsStr) -> String {
+    // A value that looks like an option is taken for one where it stands alone.
+    let between = if value.as_encoded_bytes().starts_with(b"-") { '=' } else { ' ' };
+    format!(" {name}{between}{}", shown(value))
+}
+
+fn bytes(word: &mut String, bytes: &[u8]) {
+    for byte in bytes {
+        write!(word, "\\x{byte:02x}").expect("a string takes every text");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStrExt;
+    use std::process::Command;
+
+    use super::*;
+
+    const AWKWARD: [&[u8]; 10] = [
+        b"out",
+        b"",
+        b"it's of 50% \"quoted\" `ls` $HOME \\ * ?",
+        b"two\nlines\r\n",
+        b"\x1b[31mred\x07",
+        "größe \u{202e}txt".as_bytes(),
+        b"no utf-8 \xff\xfe'",
+        b"!history",
+        b"~",
+        b"#",
+    ];
+
+    /// What a shell makes of a word.
+    fn read(shell: &str, word: &str) -> Vec<u8> {
+        let output = Command::new(shell).args(["-c", &format!("printf %s {word}")]).output().unwrap();
+        assert!(output.status.success(), "{word}");
+        output.stdout
+    }
+
+    #[test]
+    fn a_shell_reads_a_word_as_it_was() {
+        for text in AWKWARD {
+            if let Ok(text) = std::str::from_utf8(text) {
+                assert_eq!(read("sh", &quoted(text)), text.as_bytes());
+            }
+            let word = shown(OsStr::from_bytes(text));
+            assert_eq!(read("bash", &word), text, "{word}");
+            assert!(!word.contains(char::is_control) && !word.contains('\u{202e}'), "{word:?}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_looks_like_an_option_is_joined_to_its_own() {
+        assert_eq!(option("--out", OsStr::new("-x")), " --out=-x");
+        assert_eq!(option("--out", OsStr::new("a b")), " --out 'a b'");
+    }
+}

@@ -1,0 +1,56 @@
+//! The last line of a results file: the SHA-256 of all bytes before it.
+//!
+//! HDF5 ends a file where its superblock says and ignores what lies behind, so other readers see nothing of the line.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use super::super::error::{Error, Result};
+
+const HEAD: &[u8] = b"\nagon sha256 ";
+const TAIL: &[u8] = b"\n";
+const DIGITS: usize = 64;
+const LENGTH: usize = HEAD.len() + DIGITS + TAIL.len();
+
+/// The line that seals these bytes, and the checksum in it.
+pub(super) fn line(bytes: &[u8]) -> Vec<u8> {
+    [HEAD, format!("{:x}", Sha256::digest(bytes)).as_bytes(), TAIL].concat()
+}
+
+/// The checksum at the end of a file, after the bytes before it were compared with it; `None` if there is none. The file
+/// may be of any size: it is read in parts.
+///
+/// # Errors
+/// [`Error::Altered`] if the bytes have another checksum; [`Error::Io`].
+pub(super) fn check(path: &Path) -> Result<Option<String>> {
+    let io = |source| Error::io("read", path, source);
+    let mut file = File::open(path).map_err(io)?;
+    let Some(body) = file.metadata().map_err(io)?.len().checked_sub(LENGTH as u64) else { return Ok(None) };
+    let mut line = [0; LENGTH];
+    file.seek(SeekFrom::Start(body)).and_then(|_| file.read_exact(&mut line)).map_err(io)?;
+    let Some(expected) = line.strip_prefix(HEAD).and_then(|rest| rest.strip_suffix(TAIL)) else {
+        return Ok(None);
+    };
+    file.rewind().map_err(io)?;
+    let (mut hasher, mut part, mut body) = (Sha256::new(), vec![0; 1 << 16], file.take(body));
+    loop {
+        match body.read(&mut part) {
+            Ok(0) => break,
+            Ok(n) => hasher.update(&part[..n]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(io(error)),
+        }
+    }
+    let got = format!("{:x}", hasher.finalize());
+    match got.as_bytes() == expected {
+        true => Ok(Some(got)),
+        false => {
+            let expected =
+                format!("the SHA-256 at its end, {}", String::from_utf8_lossy(expected).escape_debug());
+            Err(Error::Altered { file: path.into(), expected, got })
+        }
+    }
+}
