@@ -25,8 +25,7 @@ impl Asked {
     /// # Errors
     /// If data cannot be read, or the store cannot be written.
     pub fn by(planned: &[Planned], options: &Options, observer: &dyn Observer) -> Result<Self> {
-        let store =
-            Store::open(options.out.join("runs"))?.with_provenance(options.provenance.clone());
+        let store = Store::open(options.out.join("runs"))?.with_provenance(options.provenance.clone());
         Self::of(planned, options, store, observer)
     }
 

@@ -17,7 +17,6 @@ pub mod measures;
 pub mod statistics;
 mod explore;
 pub mod reproduce;
-pub mod shell;
 pub mod starts;
 
 pub use error::{Error, Result};

@@ -12,10 +12,11 @@ use crate::asked::Asked;
 use crate::claims::Listed;
 use crate::experiment::{Finished, Planned, Reading};
 use crate::explore::explorer;
-use crate::{Error, Profile, Result, shell};
+use crate::{Error, Profile, Result};
 use runs::local::{Absent, Data, Done, Observer, Places};
 use runs::provenance::cpu_name;
 use runs::run::{Hardware, Keep, Run};
+use runs::shell;
 use runs::slurm::Engine;
 use runs::store::{FinishedRun, Results, Store, checksum, read_results, write_results};
 

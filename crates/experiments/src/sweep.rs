@@ -10,7 +10,7 @@ mod evidence;
 mod facts;
 pub mod figures;
 mod kept;
-pub(crate) mod measured;
+pub mod measured;
 mod pictures;
 pub mod trends;
 

@@ -14,6 +14,7 @@ pub mod images;
 pub mod store;
 pub mod run;
 pub mod local;
+pub mod shell;
 pub mod slurm;
 
 pub use error::{Error, Result};

@@ -6,7 +6,8 @@ use clap::Args;
 use data::{Dataset, FolderOptions};
 
 use super::values::existing_folder;
-use crate::{Error, Result, shell};
+use crate::{Error, Result};
+use runs::shell;
 
 /// The side of images of a folder where none is given.
 const SIDE: usize = 32;

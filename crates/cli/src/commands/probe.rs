@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use super::output::{say, say_json};
 use super::stored::{self, Stored};
-use crate::sweep::measured::LARGEST_RANKED;
 use crate::{Error, Result};
 use experiments::measures::{NEIGHBOURS, of_latents};
+use experiments::sweep::measured::LARGEST_RANKED;
 use runs::run::{LARGEST_PROBED, LATENT, PENALTY, PROBED, PROBES, why_absent};
 use runs::store::{FinishedRun, Values};
 

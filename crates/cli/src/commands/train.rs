@@ -18,11 +18,11 @@ use super::pictures::Pictures;
 use crate::progress::{Losses, View};
 use crate::provenance::provenance;
 use crate::{Error, Result};
-use experiments::shell;
 use experiments::starts;
 use runs::images::{Images, OpenData};
 use runs::local::{self, Places};
 use runs::run::{Hardware, Keep, Run};
+use runs::shell;
 use runs::store::{FinishedRun, Outcome, Store};
 
 /// What `agon train` is asked.

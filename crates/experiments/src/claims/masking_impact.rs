@@ -182,7 +182,8 @@ fn impact(baseline: &Curves<'_>, curves: &Curves<'_>, member: usize) -> Result<V
     let without = baseline.along("alignment", [0, 0])?;
     let with = curves.along("alignment", [member, 0])?;
     let with_at = |at: f64| with.iter().find(|(k, _)| *k == at).map(|(_, values)| values[0]);
-    let pairs = without.iter().filter_map(|(k, a)| Some((*k, a[0], with_at(*k)?))).filter(|(_, a, _)| *a > 0.0);
+    let pairs =
+        without.iter().filter_map(|(k, a)| Some((*k, a[0], with_at(*k)?))).filter(|(_, a, _)| *a > 0.0);
     Ok(pairs.map(|(k, a, b)| (k, 100.0 * (b - a) / a)).collect())
 }
 

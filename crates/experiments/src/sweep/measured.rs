@@ -44,7 +44,7 @@ pub(super) const MEASURES: [(&str, &str, &str); 26] = [
 ];
 
 /// Latents with more numbers than this are not asked for their effective rank.
-pub(crate) const LARGEST_RANKED: usize = 1_024;
+pub const LARGEST_RANKED: usize = 1_024;
 
 /// The square of what rounding makes of the difference of two equal pixels in [-1, 1], each by a sum of whole numbers, a
 /// division and a subtraction.

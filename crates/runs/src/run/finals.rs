@@ -7,8 +7,8 @@ use theory::{Ridge, RidgeInputs};
 
 use super::EVALUATED_AT_ONCE;
 use super::learning::{Learning, in_order};
-use crate::engine::check_room;
 use crate::images::{Images, first_of_each_class, normalised_part};
+use crate::local::check_room;
 use crate::store::{Array, Arrays, FinishedRun, Values};
 use crate::{Error, Result};
 
@@ -33,13 +33,14 @@ const MOST_LATENTS: usize = 512 << 20;
 /// How the names of arrays begin that hold, as UTF-8, why something was not measured.
 const ABSENT: &str = "absent/";
 
-/// The names of what is kept, and of the reasons why it is not.
-pub(crate) const LATENT: &str = "test_latent";
-pub(crate) const PROBES: &str = "probes";
+/// The name under which the latents of test images are stored.
+pub const LATENT: &str = "test_latent";
+/// The name under which the closed-form probes are stored.
+pub const PROBES: &str = "probes";
 const RECONSTRUCTION: &str = "shown_reconstruction";
 
 /// Why the training ended without this final measure, if it did.
-pub(crate) fn why_absent(run: &FinishedRun, what: &str) -> Option<String> {
+pub fn why_absent(run: &FinishedRun, what: &str) -> Option<String> {
     match &run.finals.get(&format!("{ABSENT}{what}"))?.values {
         Values::U8(reason) => Some(String::from_utf8_lossy(reason).into_owned()),
         _ => None,

@@ -5,12 +5,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use data::{Dataset, Origin, Split};
-use experiments::images::{DataConfig, Images};
-use experiments::run::{Hardware, Keep, Run, RunConfig, cre};
-use experiments::store::{Outcome, Store};
 use models::{AdamConfig, Architecture};
 use ndarray::Array4;
 use peak_alloc::PeakAlloc;
+use runs::images::{DataConfig, Images};
+use runs::run::{Hardware, Keep, Run, RunConfig, cre};
+use runs::store::{Outcome, Store};
 use tensor::Device;
 
 #[global_allocator]
