@@ -74,7 +74,7 @@ impl<'a> OfCre<'a> {
         let Learner::Cre { lambda, mixing, labelled, .. } = run.config.learner else {
             unreachable!("a CRE was asked for")
         };
-        let mut trainer = Trainer::new(model, run.config.optimiser, lambda).mixing(mixing)?;
+        let mut trainer = Trainer::new(model, run.config.optimiser, lambda)?.mixing(mixing)?;
         trainer.to_device(device)?;
         let source = Source::new(run, images, labelled, device)?;
         Ok(Self { run, images, model, trainer, source, device: device.clone() })
@@ -124,7 +124,7 @@ pub(super) struct OfHeads<'a> {
 
 impl<'a> OfHeads<'a> {
     pub(super) fn new(run: &'a Run, images: &'a Images, model: &'a Cre) -> Result<Self> {
-        let trainer = HeadTrainer::new(model, run.config.optimiser);
+        let trainer = HeadTrainer::new(model, run.config.optimiser)?;
         Ok(Self { model, trainer, source: Source::new(run, images, None, &Device::Cpu)? })
     }
 }
