@@ -134,7 +134,7 @@ fn adam_decays_a_part_of_the_parameters_on_a_device_as_on_the_processor() {
 }
 
 /// A list that has its first parameter again at its end.
-fn tied(params: &Named<'_>) -> Named<'_> {
+fn tied<'a>(params: &Named<'a>) -> Named<'a> {
     params.iter().chain(&params[..1]).cloned().collect()
 }
 

@@ -210,7 +210,7 @@ fn the_flops_of_a_recorded_step_are_counted_for_every_replay() {
     let mut of_gpu = |epoch: u32| {
         resident.begin(u64::from(epoch)).unwrap();
         let steps = resident.per_epoch();
-        let one =
+        let mut one =
             || trainer.epoch_on_gpu(epoch, steps, |s| resident.seek(s), |number| resident.gather(number));
         flops::count(|| one().unwrap()).1
     };

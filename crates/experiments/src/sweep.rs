@@ -11,6 +11,7 @@ pub mod figures;
 mod kept;
 mod measured;
 mod pictures;
+mod protocol;
 pub mod trends;
 
 pub use along::ALIGNMENT;
