@@ -1,4 +1,4 @@
-//! Named starting points: a learner with the settings that the experiments train it with, for images of any set.
+//! Named starting points: a learner with the settings of the experiments and the paper's Adam, for images of any set.
 
 use models::fc::Size;
 use models::predictive_coding::{self, Relaxation};

@@ -7,8 +7,8 @@ use tensor::{DType, Tensor};
 
 use crate::{Activation, Mode, Module, Result, init};
 
-/// `y = x W^T + b` for each row of `x: [.., inputs]`, which may be the only one, with `W: [outputs, inputs]` and `b: [outputs]`, which may be
-/// missing.
+/// `y = x W^T + b` for each row of `x: [.., inputs]`, with `W: [outputs, inputs]` and `b: [outputs]`, which may be
+/// missing. A single row `[inputs]` gives `[outputs]`.
 ///
 /// The weight is stored the way PyTorch stores it, so that parameters move over unchanged.
 pub struct Linear {

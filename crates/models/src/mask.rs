@@ -211,6 +211,27 @@ mod tests {
     }
 
     #[test]
+    fn training_alone_may_count_the_whole_image_and_nothing_counts_patches_where_none_is_removed() {
+        let of = |ratio, loss| Masks::new(Masking { ratio, loss }, 7, 16, Stream::new(1, "mask")).unwrap();
+        let evaluation = Mode::MaskedEvaluation { batch: 0 };
+        for (loss, ratio, mode, counts_removed) in [
+            (MaskedLoss::Removed, 0.5, TRAINING, true),
+            (MaskedLoss::Whole, 0.5, TRAINING, false),
+            (MaskedLoss::Removed, 0.5, evaluation, true),
+            (MaskedLoss::Whole, 0.5, evaluation, true),
+            (MaskedLoss::Removed, 0.0, evaluation, false),
+            (MaskedLoss::Removed, 0.5, Mode::Evaluation, false),
+        ] {
+            let counted = of(ratio, loss).counted(mode, 2);
+            assert_eq!(
+                counted.map(|(side, of)| (side, of.len())),
+                counts_removed.then_some((7, 16)),
+                "{loss:?}"
+            );
+        }
+    }
+
+    #[test]
     fn every_patch_is_kept_equally_often() {
         let masks = masks(0.75, 16).unwrap();
         let mut counts = [0u32; 16];

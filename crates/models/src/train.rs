@@ -329,7 +329,8 @@ pub fn mean_cross_entropy(scores: &Tensor, labels: &Indices) -> Result<f64> {
 /// How many rows of scores `[n, classes]` have their first largest score at their label.
 pub fn count_correct(logits: &Tensor, labels: &Indices) -> usize {
     let scores = logits.to_f64_vec();
-    let rows = scores.chunks_exact(logits.shape()[1]).zip(labels.as_slice());
+    let classes = logits.shape().last().copied().unwrap_or(1).max(1);
+    let rows = scores.chunks_exact(classes).zip(labels.as_slice());
     rows.filter(|(row, label)| {
         let first_largest = (0..row.len()).rev().max_by(|&a, &b| row[a].total_cmp(&row[b]));
         first_largest == Some(**label as usize)
