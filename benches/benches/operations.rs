@@ -169,7 +169,7 @@ fn adam(device: &Device) -> Result<Operation> {
         let p = tape.param(&param)?;
         tape.backward_from(&p, random(device, &[N], DType::F32)?)?
     };
-    let mut adam = Adam::new(&[("p".into(), &param)], AdamConfig::PAPER);
+    let mut adam = Adam::new(&[("p".into(), &param)], AdamConfig::PAPER)?;
     adam.follow(&[("p".into(), &param)])?;
     let run = move || Ok(adam.step(&[("p".into(), &param)], &gradients)?);
     Ok(Operation::new(N, run))

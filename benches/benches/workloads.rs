@@ -126,7 +126,7 @@ impl Workload {
     /// # Errors
     /// If a device fails or has no memory.
     pub fn training(&self) -> models::Result<Training<'_>> {
-        let mut training = self.training_on_cpu();
+        let mut training = self.training_on_cpu()?;
         let device = self.images.device();
         match &mut training {
             Training::Trainer(_, trainer) => trainer.to_device(&device)?,
@@ -135,14 +135,15 @@ impl Workload {
         Ok(training)
     }
 
-    fn training_on_cpu(&self) -> Training<'_> {
+    fn training_on_cpu(&self) -> models::Result<Training<'_>> {
         let config = AdamConfig { learning_rate: self.learning_rate, ..AdamConfig::PAPER };
         let learner = |params: Vec<_>, buffers| {
-            let adam = Adam::new(&params, config);
-            Training::Learner(self, Box::new(Learner::new(params, buffers, adam, Schedule::Constant)))
+            let adam = Adam::new(&params, config)?;
+            let learner = Learner::new(params, buffers, adam, Schedule::Constant)?;
+            Ok(Training::Learner(self, Box::new(learner)))
         };
         match &self.model {
-            Model::Routed(cre) => Training::Trainer(self, Box::new(Trainer::new(cre, config, 0.5))),
+            Model::Routed(cre) => Ok(Training::Trainer(self, Box::new(Trainer::new(cre, config, 0.5)?))),
             Model::Both(cre) => learner(cre.params(), cre.buffers()),
             Model::Reconstruction(autoencoder) => learner(autoencoder.params(), autoencoder.buffers()),
             Model::OneHot(classifier) => learner(classifier.params(), classifier.buffers()),

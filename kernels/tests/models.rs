@@ -95,7 +95,8 @@ struct Step {
 fn step(model: &impl Trained, image: &[usize], n: usize, device: &Device) -> Step {
     let (params, buffers) = (model.params(), model.buffers());
     // Unlike Adam's, its steps are as close to each other as the gradients are.
-    let mut sgd = Sgd::new(&params, SgdConfig { learning_rate: 0.5, momentum: 0.9, nesterov: true });
+    let config = SgdConfig { learning_rate: 0.5, momentum: 0.9, nesterov: true };
+    let mut sgd = Sgd::new(&params, config).expect("the settings are legal");
     to_device(params.iter().chain(&buffers).cloned(), device).expect("the shapes fit, and the device works");
     sgd.follow(&params).expect("the shapes fit, and the device works");
     let (images, labels) = batch(image, n);
@@ -157,7 +158,7 @@ fn trained(device: &Device) -> (Vec<f64>, Evaluation) {
     let latent_activation = Activation::Identity;
     let config = fc::Config { pixels: 30, classes: 3, latent_activation, ..fc::Config::of(Size::S, 7) };
     let model = fc::cre(&config, &init(), DType::F32).expect("the shapes fit, and the device works");
-    let mut trainer = Trainer::new(&model, AdamConfig::PAPER, 0.7);
+    let mut trainer = Trainer::new(&model, AdamConfig::PAPER, 0.7).expect("the settings are legal");
     trainer.to_device(device).expect("the shapes fit, and the device works");
     let (images, labels) = batch(&[30], 5);
     let images = images.to_device(device).expect("the shapes fit, and the device works");
@@ -182,9 +183,10 @@ fn a_learner_takes_its_model_along_and_saves_and_loads_it() {
     let config = mlp::Config { inputs: 20, classes: 3, depth: 3 };
     let losses = |device: &Device| {
         let model = mlp::classifier(&config, &init(), DType::F32).unwrap();
-        let adam = Adam::new(&Trained::params(&model), AdamConfig::PAPER);
+        let adam = Adam::new(&Trained::params(&model), AdamConfig::PAPER).unwrap();
         let mut learner =
-            Learner::new(Trained::params(&model), Trained::buffers(&model), adam, Schedule::Constant);
+            Learner::new(Trained::params(&model), Trained::buffers(&model), adam, Schedule::Constant)
+                .unwrap();
         learner.to_device(device).unwrap();
         let (images, labels) = batch(&[20], 6);
         let images = images.to_device(device).unwrap();

@@ -91,9 +91,10 @@ fn goes_on_elsewhere<O: Optimiser>(made: impl Fn(&Named<'_>) -> O) {
     let (here, there) = (named(&here), named(&there));
     let mut of_here = made(&here);
     descend(&mut of_here, &here, 0..STEPS / 2);
-    let state = of_here.state(&here);
+    let state = of_here.state();
     for ((_, from), (_, to)) in here.iter().zip(&there) {
-        to.set(from.value().to_device(&device).expect("the shapes fit, and the device works"));
+        to.set(from.value().to_device(&device).expect("the shapes fit, and the device works"))
+            .expect("the shapes fit, and the device works");
     }
     let mut of_there = made(&there);
     let stored = |name: &str| state.iter().find(|(own, _)| own == name).map(|(_, tensor)| tensor.clone());
@@ -103,25 +104,52 @@ fn goes_on_elsewhere<O: Optimiser>(made: impl Fn(&Named<'_>) -> O) {
     assert_equal(&there, &here, &device);
     // What the optimiser keeps has followed, and can be stored again.
     let devices = |(name, tensor): &(String, Tensor)| name == "steps" || tensor.device() == device;
-    assert!(of_there.state(&there).iter().all(devices));
+    assert!(of_there.state().iter().all(devices));
     of_here
-        .load(&here, &|name| of_there.state(&there).into_iter().find(|(own, _)| own == name).map(|(_, t)| t))
+        .load(&here, &|name| of_there.state().into_iter().find(|(own, _)| own == name).map(|(_, t)| t))
         .expect("the shapes fit, and the device works");
     descend(&mut of_here, &here, STEPS..STEPS + 1);
 }
 
 fn adam(params: &Named<'_>) -> Adam {
     Adam::new(params, AdamConfig { learning_rate: 0.01, ..AdamConfig::PAPER })
+        .expect("the settings are legal")
 }
 
 fn sgd(params: &Named<'_>, momentum: f64, nesterov: bool) -> Sgd {
-    Sgd::new(params, SgdConfig { learning_rate: 0.01, momentum, nesterov })
+    Sgd::new(params, SgdConfig { learning_rate: 0.01, momentum, nesterov }).expect("the settings are legal")
 }
 
 #[test]
 fn adam_and_adamw_step_on_a_device_as_on_the_processor() {
     steps_as_on_the_processor(adam);
-    steps_as_on_the_processor(|params| adam(params).with_weight_decay(0.1));
+    steps_as_on_the_processor(|params| adam(params).with_weight_decay(0.1).expect("a legal decay"));
+}
+
+#[test]
+fn adam_decays_a_part_of_the_parameters_on_a_device_as_on_the_processor() {
+    steps_as_on_the_processor(|params| {
+        adam(params).with_weight_decay_where(0.1, |name, _| name != "p1").expect("a legal decay")
+    });
+}
+
+/// A list that has its first parameter again at its end.
+fn tied<'a>(params: &Named<'a>) -> Named<'a> {
+    params.iter().chain(&params[..1]).cloned().collect()
+}
+
+#[test]
+fn tied_weights_are_stepped_once_on_a_device_as_on_the_processor() {
+    let (here, there, device) = (params(), params(), Setting::ALL[1].device());
+    let (here, there) = (named(&here), named(&there));
+    let (mut of_here, mut of_there) = (adam(&here), adam(&tied(&there)));
+    to_device(there.iter().cloned(), &device).unwrap();
+    of_there.follow(&tied(&there)).unwrap();
+    for step in 0..STEPS {
+        of_here.step(&here, &gradients(&here, step)).unwrap();
+        of_there.step(&tied(&there), &gradients(&there, step)).unwrap();
+    }
+    assert_equal(&there, &here, &device);
 }
 
 #[test]

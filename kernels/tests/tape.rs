@@ -19,7 +19,7 @@ fn step(device: &Device, dtype: DType) -> Result<[Tensor; 3]> {
     let y = x.to_dtype(dtype)?.tanh()?.mul(&tape.param(&weight)?)?;
     let [y, _] = y.split(0.25)?;
     let mean = y.mean_axes(&[0, 1], false)?;
-    let gradients = LossScale::starting_at(4, 1).backward(&tape, &mean)?.expect("finite gradients");
+    let gradients = LossScale::starting_at(4, 1)?.backward(&tape, &mean)?.expect("finite gradients");
     Ok([mean.value().clone(), gradients.of(&x)?.clone(), gradients.param(&weight)?.clone()])
 }
 

@@ -8,7 +8,7 @@ use models::{Activation, AdamConfig, Cre, EpochReport, Trainer, fc};
 use ndarray::Array4;
 use tensor::gpu::Gpu;
 use tensor::random::Stream;
-use tensor::{DType, Device, Error, Tensor};
+use tensor::{DType, Device, Error, Tensor, flops};
 
 const SIDE: usize = 6;
 const BATCH: usize = 8;
@@ -86,7 +86,7 @@ fn recorded(gpu: &Arc<Gpu>, model: &Cre) -> EpochReport {
 }
 
 fn trainer(precision: DType, model: &Cre) -> Trainer<'_> {
-    let trainer = Trainer::new(model, AdamConfig::PAPER, 0.3);
+    let trainer = Trainer::new(model, AdamConfig::PAPER, 0.3).expect("the settings are legal");
     trainer.computing_in(precision).expect("the shapes fit, and the device works")
 }
 
@@ -134,7 +134,7 @@ fn recorded_steps_have_the_bits_of_steps_that_are_launched_one_by_one() {
 fn an_epoch_is_that_of_the_processor() {
     let split = split();
     let on_cpu = model();
-    let mut trainer = Trainer::new(&on_cpu, AdamConfig::PAPER, 0.3);
+    let mut trainer = Trainer::new(&on_cpu, AdamConfig::PAPER, 0.3).unwrap();
     let batches = Batches::new(&split, BATCH, shuffle()).unwrap();
     let mut epoch = |number: u32| {
         let pairs = batches.epoch(u64::from(number)).map(|batch| {
@@ -171,13 +171,13 @@ fn an_epoch_in_bf16_is_near_that_in_f32_and_its_parameters_are_not_rounded() {
     assert!((wide.mse - narrow.mse).abs() <= 0.02 * wide.mse, "{wide:?} {narrow:?}");
     assert!((wide.cross_entropy - narrow.cross_entropy).abs() <= 0.02, "{wide:?} {narrow:?}");
     assert!(unrounded > 100, "{unrounded}");
-    assert!(Trainer::new(&model(), AdamConfig::PAPER, 0.3).computing_in(DType::F16).is_err());
+    assert!(Trainer::new(&model(), AdamConfig::PAPER, 0.3).unwrap().computing_in(DType::F16).is_err());
 }
 
 #[test]
 fn replays_ask_the_driver_for_no_memory() {
     let (gpu, model) = (gpu(Setting::ALL[0]), model());
-    let mut trainer = Trainer::new(&model, AdamConfig::PAPER, 0.3);
+    let mut trainer = Trainer::new(&model, AdamConfig::PAPER, 0.3).unwrap();
     trainer.to_device(&Device::Cuda(Arc::clone(&gpu))).unwrap();
     let resident = resident(&gpu, &split(), Augmentation::None);
     let mut epoch = |number: u32| {
@@ -188,6 +188,38 @@ fn replays_ask_the_driver_for_no_memory() {
     };
     let first = epoch(1);
     assert_eq!(epoch(2), first);
+}
+
+/// The kernels of a recorded step run in every replay, so an epoch has the operations of its steps on the processor.
+#[test]
+fn the_flops_of_a_recorded_step_are_counted_for_every_replay() {
+    let (split, on_cpu) = (split(), model());
+    let batches = Batches::new(&split, BATCH, shuffle()).unwrap();
+    let mut trainer = Trainer::new(&on_cpu, AdamConfig::PAPER, 0.3).unwrap();
+    let mut of_cpu = |epoch: u32| {
+        let batches = batches.epoch(u64::from(epoch)).map(|batch| {
+            let batch = batch.unwrap();
+            (batch.images, batch.labels)
+        });
+        flops::count(|| trainer.epoch(epoch, batches).unwrap()).1
+    };
+    let (gpu, on_gpu) = (gpu(Setting::ALL[0]), model());
+    let mut trainer = Trainer::new(&on_gpu, AdamConfig::PAPER, 0.3).unwrap();
+    trainer.to_device(&Device::Cuda(Arc::clone(&gpu))).unwrap();
+    let resident = resident(&gpu, &split, Augmentation::None);
+    let mut of_gpu = |epoch: u32| {
+        resident.begin(u64::from(epoch)).unwrap();
+        let steps = resident.per_epoch();
+        let mut one =
+            || trainer.epoch_on_gpu(epoch, steps, |s| resident.seek(s), |number| resident.gather(number));
+        flops::count(|| one().unwrap()).1
+    };
+    // The first epoch records its first step, the second replays all.
+    for epoch in [1, 2] {
+        let expected = of_cpu(epoch);
+        assert!(expected > 0 && resident.per_epoch() > 1);
+        assert_eq!(of_gpu(epoch), expected, "epoch {epoch}");
+    }
 }
 
 #[test]

@@ -151,7 +151,7 @@ impl Instance for CreInstance {
     }
 
     fn train(&self, steps: usize, after: &mut dyn FnMut(&[f64])) -> Result<()> {
-        let mut trainer = Trainer::new(&self.model, AdamConfig::PAPER, 0.7);
+        let mut trainer = Trainer::new(&self.model, AdamConfig::PAPER, 0.7)?;
         for _ in 0..steps {
             let (mse, cross_entropy, _) = trainer.step(&self.images, &self.labels)?;
             after(&[mse, cross_entropy]);
@@ -254,9 +254,9 @@ impl<M: Module> Instance for Single<M> {
     }
 
     fn train(&self, steps: usize, after: &mut dyn FnMut(&[f64])) -> Result<()> {
-        let adam = Adam::new(&self.model.params(), AdamConfig::PAPER);
+        let adam = Adam::new(&self.model.params(), AdamConfig::PAPER)?;
         let (params, buffers) = (self.model.params(), self.model.buffers());
-        let mut learner = Learner::new(params, buffers, adam, Schedule::Constant);
+        let mut learner = Learner::new(params, buffers, adam, Schedule::Constant)?;
         for _ in 0..steps {
             after(&[learner.step(|tape, mode| self.loss(tape, mode))?]);
         }

@@ -68,8 +68,8 @@ impl Problem {
         let [inputs, targets] =
             [&self.inputs, &self.targets].map(|x| Tensor::from_array(&x.clone().into_dyn()));
         let config = SgdConfig { learning_rate: 0.2, momentum: 0.9, nesterov: true };
-        let sgd = Sgd::new(&model.params(), config);
-        let mut learner = Learner::new(model.params(), vec![], sgd, Schedule::Constant);
+        let sgd = Sgd::new(&model.params(), config).unwrap();
+        let mut learner = Learner::new(model.params(), vec![], sgd, Schedule::Constant).unwrap();
         let mut error = f64::INFINITY;
         for _ in 0..MOST_STEPS {
             if error <= optimum + GAP / 10.0 {
@@ -193,7 +193,8 @@ fn a_linear_cre_descends_to_the_exact_front() {
         let model = model.build(&Stream::new(4, "init"), DType::F64).unwrap();
         let mut reached = f64::INFINITY;
         for learning_rate in [2e-2, 1e-3] {
-            let mut trainer = Trainer::new(&model, AdamConfig { learning_rate, ..AdamConfig::PAPER }, lambda);
+            let mut trainer =
+                Trainer::new(&model, AdamConfig { learning_rate, ..AdamConfig::PAPER }, lambda).unwrap();
             for _ in 0..3_000 {
                 let (mse, labels, _) = trainer.step(&images, &classes).unwrap();
                 reached = lambda * mse + (1.0 - lambda) * labels;

@@ -5,6 +5,8 @@ use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 
 use tensor::Tensor;
 
+use crate::Result;
+
 /// A tensor that is learned: it keeps its identity while its value changes from step to step.
 #[derive(Debug)]
 pub struct Param {
@@ -34,12 +36,29 @@ impl Param {
         self.len() == 0
     }
 
-    /// Takes another value of the same shape.
-    pub fn set(&self, value: Tensor) {
-        self.update(|own| *own = value);
+    /// Takes another value of the same shape and type, which may be on another device.
+    ///
+    /// # Errors
+    /// If it has another shape or type; then the parameter keeps its value.
+    pub fn set(&self, value: Tensor) -> Result<()> {
+        let mut own = self.write();
+        if own.shape() != value.shape() {
+            let shapes = [own.shape(), value.shape()];
+            return Err(
+                tensor::Error::shape("Param::set", "a value of the parameter's shape", &shapes).into()
+            );
+        }
+        if own.dtype() != value.dtype() {
+            let got =
+                format!("{} for a parameter of {}; convert it with `to_dtype`", value.dtype(), own.dtype());
+            return Err(tensor::Error::MixedDTypes { op: "Param::set".into(), got }.into());
+        }
+        *own = value;
+        Ok(())
     }
 
-    /// Changes the value, in place where nobody else holds it: drop the tape of the step first.
+    /// Changes the value, in place where nobody else holds it: drop the tape of the step first. It keeps its shape and type;
+    /// [`Param::set`] checks that.
     pub fn update<R>(&self, change: impl FnOnce(&mut Tensor) -> R) -> R {
         change(&mut self.write())
     }
@@ -51,5 +70,29 @@ impl Param {
 
     pub(crate) fn id(&self) -> u64 {
         self.id
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tensor::DType;
+
+    use super::*;
+
+    #[test]
+    fn a_value_of_another_shape_or_type_is_refused_and_nothing_changes() {
+        let param = Param::new(Tensor::full(1.0, &[2, 3], DType::F32));
+        for other in [Tensor::zeros(&[3, 2], DType::F32), Tensor::zeros(&[6], DType::F32)] {
+            let message = param.set(other).unwrap_err().to_string();
+            assert!(
+                message.starts_with("Param::set: wanted a value of the parameter's shape, got [2, 3]"),
+                "{message}"
+            );
+        }
+        let message = param.set(Tensor::zeros(&[2, 3], DType::F64)).unwrap_err().to_string();
+        assert!(message.contains("f64 for a parameter of f32"), "{message}");
+        assert_eq!(param.value().to_f64_vec(), [1.0; 6]);
+        param.set(Tensor::full(2.0, &[2, 3], DType::F32)).unwrap();
+        assert_eq!(param.value().to_f64_vec(), [2.0; 6]);
     }
 }

@@ -12,7 +12,7 @@ pub enum Augmentation {
     /// Turned about the centre by an angle that is uniform in plus and minus `degrees`; each pixel is that nearest
     /// to where it comes from, and what comes from outside is black (section 4.1 of the CRE specification).
     Rotation {
-        /// The largest angle.
+        /// The largest angle, from 0 to 360.
         degrees: f32,
         /// Whether all images of a batch turn by one angle, as in the paper's code.
         shared: bool,

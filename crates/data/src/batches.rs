@@ -42,7 +42,7 @@ impl<'a> Batches<'a> {
 
     /// The same images changed at random, as the augmentation and its stream say.
     ///
-    /// Errs if the images are too small for it.
+    /// Errs if the images are too small for it, or an angle is no number of degrees from 0 to 360.
     pub fn with_augmentation(self, augmentation: Augmentation, stream: Stream) -> Result<Self> {
         let [_, h, w] = self.split.image_shape();
         if let Augmentation::CropAndFlip { border } = augmentation
@@ -50,6 +50,12 @@ impl<'a> Batches<'a> {
         {
             let expected = format!("below {}, the shorter side of the images", h.min(w));
             return Err(Error::Mismatch { what: "border of a crop", expected, got: border.to_string() });
+        }
+        if let Augmentation::Rotation { degrees, .. } = augmentation
+            && !(0.0..=360.0).contains(&degrees)
+        {
+            let (what, expected) = ("degrees of a rotation", "a number from 0 to 360".into());
+            return Err(Error::Mismatch { what, expected, got: degrees.to_string() });
         }
         Ok(Self { augmentation: (augmentation, stream), ..self })
     }

@@ -1,7 +1,7 @@
 //! The order and content of batches.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use data::{Batches, Split, gather, in_order, transform::NORMALISED};
+use data::{Augmentation, Batches, Split, gather, in_order, transform::NORMALISED};
 use ndarray::Array4;
 use tensor::random::Stream;
 
@@ -91,6 +91,20 @@ fn a_split_smaller_than_a_batch_is_refused() {
     assert_eq!(message, "batch size: expected between 1 and 99, the number of images, got 100");
     assert!(Batches::new(&split(99), 0, shuffle(1)).is_err());
     assert!(in_order(&split(99), 0).is_err());
+}
+
+#[test]
+fn an_angle_that_is_no_number_of_degrees_is_refused_with_its_range() {
+    let split = split(10);
+    for degrees in [f32::NAN, f32::INFINITY, -1.0, 361.0] {
+        let rotation = Augmentation::Rotation { degrees, shared: true };
+        let refused = Batches::new(&split, 5, shuffle(1)).unwrap().with_augmentation(rotation, shuffle(2));
+        let message = refused.err().unwrap().to_string();
+        assert!(
+            message.starts_with("degrees of a rotation: expected a number from 0 to 360, got "),
+            "{message}"
+        );
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The learners and data that experiments of the LBR paper share.
 
-use models::AdamConfig;
+use models::{AdamConfig, Decayed};
 
 use crate::Profile;
 use crate::grid::{Family, Grid, Member};
@@ -138,6 +138,7 @@ pub(crate) fn recognition(
             seen,
             crop: None,
             weight_decay: WEIGHT_DECAY,
+            decayed: Decayed::All,
         };
         Member::new(label, number, Learner::Recognition { task })
     });
@@ -153,8 +154,14 @@ pub(crate) fn autoencoders(
     training: [u32; 2],
 ) -> Family {
     let members = networks.into_iter().map(|(label, number, network, objective)| {
-        let task =
-            Autoencoding { network, objective, masked: None, weight_decay: WEIGHT_DECAY, spectrum: false };
+        let task = Autoencoding {
+            network,
+            objective,
+            masked: None,
+            weight_decay: WEIGHT_DECAY,
+            spectrum: false,
+            decayed: Decayed::All,
+        };
         Member::new(label, number, Learner::Autoencoding { task })
     });
     trained(label, member, members.collect(), data, training)

@@ -1,11 +1,10 @@
-//! Named starting points: a learner with the settings that the experiments train it with, for images of any set.
+//! Named starting points: a learner with the settings of the experiments and the paper's Adam, for images of any set.
 
 use models::fc::Size;
 use models::predictive_coding::{self, Relaxation};
 use models::recurrent::{self, LossAt};
-use models::{AdamConfig, Architecture, fc, vit};
+use models::{AdamConfig, Architecture, Decayed, fc, vit};
 
-use crate::families::VIT_RATE;
 use crate::lbr::{WEIGHT_DECAY, mlpae};
 use crate::{Error, Result};
 use runs::images::DataConfig;
@@ -135,12 +134,7 @@ impl Start {
             )));
         }
         let learner = (self.learner)(kind);
-        let optimiser = match learner {
-            Learner::Cre { model: Architecture::Vit(_), .. } => {
-                AdamConfig { learning_rate: VIT_RATE, ..AdamConfig::PAPER }
-            }
-            _ => AdamConfig::PAPER,
-        };
+        let optimiser = AdamConfig::PAPER;
         let [batch, epochs] = self.training;
         // A folder of few images still fills one batch.
         let (batch, hardware) = ((batch as usize).min(data.train.max(1)), Hardware::Cpu);
@@ -225,14 +219,15 @@ fn heads(of: Features, kind: &Kind) -> Learner {
 }
 
 fn recogniser(network: Recogniser) -> Learner {
-    let (loss, weight_decay) = (RecognitionLoss::CrossEntropy, WEIGHT_DECAY);
-    Learner::Recognition { task: Recognition { network, loss, seen: Seen::Whole, crop: None, weight_decay } }
+    let (loss, weight_decay, decayed) = (RecognitionLoss::CrossEntropy, WEIGHT_DECAY, Decayed::All);
+    let seen = Seen::Whole;
+    Learner::Recognition { task: Recognition { network, loss, seen, crop: None, weight_decay, decayed } }
 }
 
 fn autoencoder(network: Network) -> Learner {
-    let (objective, weight_decay) = (Objective::Reconstruction, WEIGHT_DECAY);
+    let (objective, weight_decay, decayed) = (Objective::Reconstruction, WEIGHT_DECAY, Decayed::All);
     Learner::Autoencoding {
-        task: Autoencoding { network, objective, masked: None, weight_decay, spectrum: false },
+        task: Autoencoding { network, objective, masked: None, weight_decay, spectrum: false, decayed },
     }
 }
 
@@ -263,6 +258,15 @@ mod tests {
         );
         assert!(wanted.contains("those of mnist or fashion-mnist or"), "{wanted}");
         assert!(others.contains("cnn-l") && !others.contains("cnn-s"), "{others}");
+    }
+
+    #[test]
+    fn transformers_start_with_the_learning_rate_of_the_paper() {
+        for name in ["vit-s", "vit-m", "vit-l"] {
+            let start = ALL.iter().find(|start| start.name == name).unwrap();
+            let config = start.config(DataConfig::new("set", 100, 10, 10), &GREY).unwrap();
+            assert_eq!(config.optimiser, AdamConfig::PAPER, "{name}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub mod figures;
 mod kept;
 pub mod measured;
 mod pictures;
+mod protocol;
 pub mod trends;
 
 #[cfg(test)]

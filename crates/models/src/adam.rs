@@ -6,74 +6,131 @@ use serde::{Deserialize, Serialize};
 use tensor::gpu::{Call, Cell};
 use tensor::{DType, Real, Tensor, Update, vector};
 
-use crate::Result;
 use crate::cre::fitting;
-use crate::optimiser::{cell_for, launch_all, step_all};
+use crate::decay::Decayed;
+use crate::error::{below_one, finite_from_zero, require};
+use crate::optimiser::{cell_for, launch_all};
 use crate::schedule::{Phase, Schedule};
+use crate::slots::Slots;
+use crate::{Error, Result};
 
 /// The settings of [`Adam`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AdamConfig {
-    /// The learning rate.
+    /// The learning rate: finite, at least 0.
     pub learning_rate: f64,
-    /// How much of the mean gradient is kept from step to step.
+    /// The decay of the mean gradient, in [0, 1).
     pub beta1: f64,
-    /// How much of the mean squared gradient is kept from step to step.
+    /// The decay of the mean squared gradient, in [0, 1).
     pub beta2: f64,
-    /// Added to the root of the mean square.
+    /// Added to the root of the mean square: above 0 in f32, or a gradient of zero divides zero by zero.
     pub epsilon: f64,
 }
 
 impl AdamConfig {
     /// The settings of the CRE paper (section 2.3): rate 1e-3, betas 0.9 and 0.999, epsilon 1e-8.
     pub const PAPER: Self = Self { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
+
+    /// Refuses numbers that no step can be computed with.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] with the setting and its range.
+    pub fn check(&self) -> Result<()> {
+        let Self { learning_rate, beta1, beta2, epsilon } = *self;
+        finite_from_zero("learning_rate", learning_rate)?;
+        below_one("beta1", beta1)?;
+        below_one("beta2", beta2)?;
+        let in_range = epsilon.is_finite() && epsilon >= f64::from(f32::MIN_POSITIVE);
+        require(in_range, "epsilon", "a finite number, at least 1.2e-38", epsilon)
+    }
 }
 
-/// Adam (Kingma and Ba, 2015) with its running means, for a fixed list of parameters.
+/// Adam (Kingma and Ba, 2015) with its moments, for a fixed list of parameters.
 #[derive(Debug)]
 pub struct Adam {
     config: AdamConfig,
     weight_decay: f64,
+    /// For each distinct parameter, which of the two kernels of a step is its own: 0 decays, 1 does not.
+    kernels: Vec<usize>,
     phase: Phase,
     steps: u64,
-    moments: Vec<[Tensor; 2]>,
-    /// The numbers of the step, where the parameters live on a GPU.
-    cell: Option<Cell>,
+    moments: Slots<2>,
+    /// The numbers of a step with and without decay, where the parameters live on a GPU.
+    cells: [Option<Cell>; 2],
 }
 
-impl Adam {
-    /// An optimiser that has seen no gradient yet.
-    ///
-    /// On the processor; [`Adam::follow`] takes it to where the parameters live.
-    pub fn new(params: &[(String, &Param)], config: AdamConfig) -> Self {
-        let zeros = |param: &Param| {
-            let value = param.value();
-            Tensor::zeros(value.shape(), value.dtype())
-        };
-        let moments = params.iter().map(|(_, param)| [zeros(param), zeros(param)]).collect();
-        Self { config, weight_decay: 0.0, phase: Schedule::Constant.at(0), steps: 0, moments, cell: None }
-    }
+/// The names of the moments in a stored state.
+const MOMENTS: [&str; 2] = ["mean", "square"];
 
-    /// Moves what is kept for each parameter to the device that the parameter lives on now.
+impl Adam {
+    /// An optimiser that has seen no gradient yet. A parameter that stands in the list twice (tied weights) has one state
+    /// and moves once in a step.
+    ///
+    /// On the CPU; [`Adam::follow`] takes it to where the parameters live.
     ///
     /// # Errors
-    /// If a device fails or has no memory.
+    /// [`Error::Setting`] as [`AdamConfig::check`].
+    pub fn new(params: &[(String, &Param)], config: AdamConfig) -> Result<Self> {
+        config.check()?;
+        Ok(Self {
+            config,
+            weight_decay: 0.0,
+            kernels: vec![],
+            phase: Schedule::Constant.at(0),
+            steps: 0,
+            moments: Slots::new("adam", params),
+            cells: [None, None],
+        })
+    }
+
+    /// Moves the moments of each parameter to the device that the parameter lives on now.
+    ///
+    /// # Errors
+    /// [`Error::OtherParams`] if it was made for another list; or if a device fails or has no memory.
     pub fn follow(&mut self, params: &[(String, &Param)]) -> Result<()> {
-        for ((_, param), moments) in params.iter().zip(&mut self.moments) {
-            let device = param.value().device();
-            for moment in moments {
-                *moment = moment.to_device(&device)?;
-            }
+        self.moments.follow(params)?;
+        for cell in &mut self.cells {
+            *cell = cell_for(params, AdamStep::WORDS, AdamStep::KIND)?;
         }
-        self.cell = cell_for(params, AdamStep::WORDS, AdamStep::KIND)?;
         Ok(())
     }
 
     /// The same as AdamW (Loshchilov and Hutter, 2019): before each step every parameter loses
     /// `rate * weight_decay` of itself, whatever its gradient.
-    pub fn with_weight_decay(self, weight_decay: f64) -> Self {
-        Self { weight_decay, ..self }
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if the decay is negative or not finite.
+    pub fn with_weight_decay(self, weight_decay: f64) -> Result<Self> {
+        self.with_weight_decay_where(weight_decay, |name, shape| Decayed::All.includes(name, shape))
+    }
+
+    /// [`Adam::with_weight_decay`] of those parameters alone of whose name and shape `decays` says so.
+    ///
+    /// [`Decayed::Weights`] leaves out biases and the scales and shifts of norms:
+    ///
+    /// ```
+    /// use models::{Adam, AdamConfig, Decayed, Module, mlp};
+    /// use tensor::DType;
+    /// use tensor::random::Stream;
+    ///
+    /// let config = mlp::Config { inputs: 4, classes: 2, depth: 3 };
+    /// let model = mlp::classifier(&config, &Stream::new(0, "init"), DType::F32)?;
+    /// let adam = Adam::new(&model.params(), AdamConfig::PAPER)?;
+    /// let adam = adam.with_weight_decay_where(1e-2, |name, shape| Decayed::Weights.includes(name, shape))?;
+    /// # Ok::<(), models::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if the decay is negative or not finite.
+    pub fn with_weight_decay_where(
+        self,
+        weight_decay: f64,
+        decays: impl Fn(&str, &[usize]) -> bool,
+    ) -> Result<Self> {
+        finite_from_zero("weight_decay", weight_decay)?;
+        let kernels = self.moments.map(|name, shape| usize::from(!decays(name, shape)));
+        Ok(Self { weight_decay, kernels, ..self })
     }
 
     /// The number of steps so far.
@@ -89,7 +146,7 @@ impl Adam {
     /// Moves the parameters, which are those it was made for, against the gradients.
     ///
     /// # Errors
-    /// If a parameter has no gradient.
+    /// [`Error::OtherParams`] if it was made for another list; or if a parameter has no gradient. Then nothing has moved.
     pub fn step(&mut self, params: &[(String, &Param)], gradients: &Gradients) -> Result<()> {
         self.begin_step()?;
         self.apply(params, gradients)
@@ -98,60 +155,87 @@ impl Adam {
     /// Counts a step, and writes its numbers where the kernels of a GPU read them.
     ///
     /// # Errors
-    /// If the GPU fails.
+    /// [`Error::Setting`] if the phase of the schedule has a rate or a beta out of its range; or if the GPU fails.
     pub fn begin_step(&mut self) -> Result<()> {
+        self.scheduled().check()?;
         self.steps += 1;
-        match &self.cell {
-            Some(cell) => Ok(cell.write(&self.numbers(None).words())?),
-            None => Ok(()),
+        for (step, cell) in self.kernel_steps().iter().zip(&self.cells) {
+            if let Some(cell) = cell {
+                cell.write(&step.words())?;
+            }
         }
+        Ok(())
     }
 
     /// Moves the parameters by the step that [`Adam::begin_step`] has counted: what a recorded step runs again.
     ///
     /// # Errors
-    /// If a parameter has no gradient.
+    /// As [`Adam::step`]; [`Error::Setting`] if no step was begun.
     pub fn apply(&mut self, params: &[(String, &Param)], gradients: &Gradients) -> Result<()> {
-        let step = self.numbers(self.cell.clone());
-        step_all(&step, params, &mut self.moments, gradients)
+        require(self.steps > 0, "steps of adam", "a step that `begin_step` has begun", 0.0)?;
+        self.moments.step(&self.kernel_steps(), &self.kernels, params, gradients)
     }
 
-    fn numbers(&self, cell: Option<Cell>) -> AdamStep {
-        let config = AdamConfig {
+    /// The settings in this phase of the schedule.
+    fn scheduled(&self) -> AdamConfig {
+        AdamConfig {
             learning_rate: self.config.learning_rate * self.phase.rate,
             beta1: self.phase.beta1.unwrap_or(self.config.beta1),
             ..self.config
+        }
+    }
+
+    /// This step with and without decay.
+    fn kernel_steps(&self) -> [AdamStep; 2] {
+        let of = |weight_decay, cell: &Option<Cell>| AdamStep {
+            cell: cell.clone(),
+            ..AdamStep::at(&self.scheduled(), weight_decay, self.steps)
         };
-        AdamStep { cell, ..AdamStep::at(&config, self.weight_decay, self.steps) }
+        [of(self.weight_decay, &self.cells[0]), of(0.0, &self.cells[1])]
     }
 
     /// What has to be stored to go on later, named after the parameters.
-    pub fn state(&self, params: &[(String, &Param)]) -> Vec<(String, Tensor)> {
-        let steps = Tensor::full(self.steps as f64, &[], DType::F64);
-        let moments = params.iter().zip(&self.moments).flat_map(|((name, _), [mean, square])| {
-            [(format!("{name}.mean"), mean.clone()), (format!("{name}.square"), square.clone())]
-        });
-        std::iter::once(("steps".to_owned(), steps)).chain(moments).collect()
+    pub fn state(&self) -> Vec<(String, Tensor)> {
+        std::iter::once((STEPS.to_owned(), self.steps_stored())).chain(self.moments.stored(MOMENTS)).collect()
+    }
+
+    fn steps_stored(&self) -> Tensor {
+        Tensor::full(self.steps as f64, &[], DType::F64)
     }
 
     /// Takes over what [`Adam::state`] gave, and follows the parameters to their device.
     ///
     /// # Errors
-    /// [`Error::State`](crate::Error::State) if a tensor is missing or does not fit; then nothing has changed.
-    /// As [`Adam::follow`].
+    /// [`Error::State`] if a tensor is missing or does not fit; then nothing has changed. As [`Adam::follow`].
     pub fn load(
         &mut self,
         params: &[(String, &Param)],
         stored: impl Fn(&str) -> Option<Tensor>,
     ) -> Result<()> {
-        let own: Vec<(String, Tensor)> = self.state(params);
-        let fitted: Vec<Tensor> =
-            own.iter().map(|(name, own)| fitting(name, own, stored(name))).collect::<Result<_>>()?;
-        let (steps, moments) = fitted.split_first().expect("a state holds its steps");
-        self.steps = steps.item()? as u64;
-        self.moments = moments.chunks_exact(2).map(|pair| [pair[0].clone(), pair[1].clone()]).collect();
+        let steps = count(STEPS, &fitting(STEPS, &self.steps_stored(), stored(STEPS))?)?;
+        let moments = self.moments.fitting(MOMENTS, stored)?;
+        self.moments.set(moments);
+        self.steps = steps;
         self.follow(params)
     }
+}
+
+/// Where the number of steps is stored.
+const STEPS: &str = "steps";
+
+/// A stored number of steps.
+///
+/// # Errors
+/// [`Error::State`] unless it is a whole number.
+pub(crate) fn count(name: &str, stored: &Tensor) -> Result<u64> {
+    /// Whole numbers below this are exact in 64 bits.
+    const MOST: f64 = (1u64 << 53) as f64;
+    let steps = stored.item()?;
+    if (0.0..=MOST).contains(&steps) && steps.fract() == 0.0 {
+        return Ok(steps as u64);
+    }
+    let wanted = "a whole number, at least 0".into();
+    Err(Error::State { name: name.into(), wanted, got: steps.to_string() })
 }
 
 /// With gradient g: `p = kept p`, `m = b1 m + (1 - b1) g`, `v = b2 v + (1 - b2) g^2`, and
@@ -234,7 +318,7 @@ mod tests {
     fn descend(dtype: DType) -> (Param, Adam) {
         let param = Param::new(Tensor::from_vec(vec![1.0f64, -2.0, 0.5], &[3]).unwrap().to_dtype(dtype));
         let params = [("p".to_owned(), &param)];
-        let mut adam = Adam::new(&params, AdamConfig { learning_rate: 0.1, ..AdamConfig::PAPER });
+        let mut adam = Adam::new(&params, AdamConfig { learning_rate: 0.1, ..AdamConfig::PAPER }).unwrap();
         for _ in 0..10 {
             let tape = Tape::new();
             let p = tape.param(&param).unwrap();
@@ -271,9 +355,9 @@ mod tests {
     fn a_stored_state_goes_on_where_it_was_and_one_that_does_not_fit_is_refused() {
         let (param, adam) = descend(DType::F64);
         let params = [("p".to_owned(), &param)];
-        let state = adam.state(&params);
+        let state = adam.state();
         let stored = |name: &str| state.iter().find(|(own, _)| own == name).map(|(_, t)| t.clone());
-        let mut other = Adam::new(&params, AdamConfig::PAPER);
+        let mut other = Adam::new(&params, AdamConfig::PAPER).unwrap();
         other.load(&params, stored).unwrap();
         assert_eq!(other.steps, 10);
         assert_eq!(format!("{:?}", other.moments), format!("{:?}", adam.moments));

@@ -3,7 +3,7 @@
 use tensor::DType;
 use tensor::random::Stream;
 
-use crate::error::positive;
+use crate::error::{below_one, positive};
 use crate::{
     Activation, BatchNorm, ChannelDropout, Conv2d, ConvTranspose2d, Cre, Error, Flatten, Linear, MaxPool,
     Result, Sequential,
@@ -109,10 +109,7 @@ pub fn cnn_l(narrower: usize, dropout: f64, stream: &Stream, dtype: DType) -> Re
         let got = narrower.to_string();
         return Err(Error::Setting { setting: "narrower", wanted: "a divisor of 64", got });
     }
-    if !(0.0..1.0).contains(&dropout) {
-        let got = dropout.to_string();
-        return Err(Error::Setting { setting: "dropout", wanted: "a number in [0, 1)", got });
-    }
+    below_one("dropout", dropout)?;
     let width = |channels: usize| channels / narrower;
     let (narrow, wide, widest) = (width(64), width(128), width(256));
     let pool = Some(MaxPool::HALVING);
@@ -222,7 +219,7 @@ mod tests {
         let batch = || [(images.clone(), labels.clone())];
         let config = AdamConfig { learning_rate: 1e-2, ..AdamConfig::PAPER };
         let model = cnn_s(16, &Stream::new(0, "init"), DType::F32).unwrap();
-        let mut trainer = Trainer::new(&model, config, 0.5);
+        let mut trainer = Trainer::new(&model, config, 0.5).unwrap();
         let first = trainer.epoch(1, batch()).unwrap();
         for epoch in 2..30 {
             trainer.epoch(epoch, batch()).unwrap();
@@ -232,7 +229,7 @@ mod tests {
         assert!(last.mse < first.mse && last.cross_entropy < first.cross_entropy, "{first:?} {last:?}");
 
         let other = cnn_s(16, &Stream::new(1, "init"), DType::F32).unwrap();
-        let mut resumed = Trainer::new(&other, config, 0.5);
+        let mut resumed = Trainer::new(&other, config, 0.5).unwrap();
         resumed.load(|name| state.iter().find(|(own, _)| own == name).map(|(_, t)| t.clone())).unwrap();
         assert_eq!(resumed.epoch(30, batch()).unwrap(), last);
         assert_eq!(evaluate(&other, batch()).unwrap(), evaluate(&model, batch()).unwrap());

@@ -3,6 +3,7 @@
 use autograd::{Param, Tape, Var};
 use tensor::{Indices, Tensor};
 
+use crate::error::weight_of_reconstruction;
 use crate::{Error, Example, Flatten, Masks, Mode, Module, Result, Sequential};
 
 /// An encoder `z = e(x)`, a decoder `d(z)` and a classifier `c(z)` (section 2.1 of the CRE specification).
@@ -111,6 +112,11 @@ impl Cre {
         [&[n], self.image.as_slice()].concat()
     }
 
+    /// Whether training hides patches of its images from the encoder: then masked evaluation says more than evaluation.
+    pub fn is_masked(&self) -> bool {
+        self.masks.is_some_and(|masks| masks.remove_any())
+    }
+
     /// Whether each head reads a part of the latent alone.
     pub(crate) fn is_split(&self) -> bool {
         self.classified.is_some()
@@ -193,7 +199,7 @@ impl Cre {
         lambda: f64,
         mode: Mode,
     ) -> Result<Losses<'t>> {
-        check_lambda(lambda)?;
+        weight_of_reconstruction(lambda)?;
         let z = self.encode(&tape.constant(&example.images), mode)?;
         let handed_out = match self.classified {
             None => z.split(lambda)?,
@@ -279,18 +285,8 @@ impl Cre {
             let own = param.value();
             values.push((param, fitting(&name, &own, stored(&name))?));
         }
-        values.into_iter().for_each(|(param, value)| param.set(value));
-        Ok(())
+        values.into_iter().try_for_each(|(param, value)| Ok(param.set(value)?))
     }
-}
-
-/// Refuses a weight of reconstruction outside [0, 1].
-pub(crate) fn check_lambda(lambda: f64) -> Result<()> {
-    if (0.0..=1.0).contains(&lambda) {
-        return Ok(());
-    }
-    let got = lambda.to_string();
-    Err(Error::Setting { setting: "lambda", wanted: "a number in [0, 1]", got })
 }
 
 /// The stored tensor, on the device of our own, if it has the same shape and type.

@@ -42,6 +42,29 @@ pub enum Error {
         /// What it was.
         got: String,
     },
+    /// An optimiser was handed another list of parameters than the one that it was made for.
+    #[error(
+        "{optimiser}: expected {expected}, got {got}; hand it the list that it was made for, in the same order"
+    )]
+    OtherParams {
+        /// The optimiser.
+        optimiser: &'static str,
+        /// What it was made for.
+        expected: String,
+        /// What it was handed.
+        got: String,
+    },
+    /// Two parts of a model share a parameter, and each part has an optimiser of its own.
+    #[error(
+        "`{first}` and `{second}` are one parameter, which the optimisers of both parts would step; expected parts that \
+         share none, so tie weights within a part or train with one optimiser (`Learner`)"
+    )]
+    Shared {
+        /// Its name in the first part.
+        first: String,
+        /// Its name in the other part.
+        second: String,
+    },
     /// Stored numbers do not belong to this model.
     #[error("the stored state does not fit the model: {name}: wanted {wanted}, got {got}")]
     State {
@@ -87,13 +110,25 @@ pub(crate) fn positive(settings: &[(&'static str, usize)]) -> Result<()> {
     }
 }
 
-/// Refuses a weight of reconstruction that is not one.
-pub(crate) fn weight_of_reconstruction(lambda: f64) -> Result<()> {
-    match (0.0..=1.0).contains(&lambda) {
+/// Refuses a number outside of its range, by its name; `legal` says whether it is within.
+pub(crate) fn require(legal: bool, setting: &'static str, wanted: &'static str, got: f64) -> Result<()> {
+    match legal {
         true => Ok(()),
-        false => {
-            let got = lambda.to_string();
-            Err(Error::Setting { setting: "lambda", wanted: "a number in [0, 1]", got })
-        }
+        false => Err(Error::Setting { setting, wanted, got: got.to_string() }),
     }
+}
+
+/// Refuses what is no finite number, or below 0.
+pub(crate) fn finite_from_zero(setting: &'static str, value: f64) -> Result<()> {
+    require(value.is_finite() && value >= 0.0, setting, "a finite number, at least 0", value)
+}
+
+/// Refuses what is outside of [0, 1), as a probability to be dropped or the decay of a moving average.
+pub(crate) fn below_one(setting: &'static str, value: f64) -> Result<()> {
+    require((0.0..1.0).contains(&value), setting, "a number in [0, 1)", value)
+}
+
+/// Refuses a weight of reconstruction outside of [0, 1].
+pub(crate) fn weight_of_reconstruction(lambda: f64) -> Result<()> {
+    require((0.0..=1.0).contains(&lambda), "lambda", "a number in [0, 1]", lambda)
 }

@@ -4,11 +4,9 @@ use autograd::{Param, Tape, Var};
 use tensor::random::Stream;
 use tensor::{DType, Indices, Tensor};
 
-use crate::error::positive;
+use crate::error::{finite_from_zero, positive};
 use crate::module::within;
-use crate::{
-    Activation, Autoencoder, BatchNorm, Error, Example, Flatten, Linear, Mode, Module, Result, Sequential,
-};
+use crate::{Activation, Autoencoder, BatchNorm, Example, Flatten, Linear, Mode, Module, Result, Sequential};
 
 /// The width of the non-linear probe in the paper.
 pub const PROBE_WIDTH: usize = 1024;
@@ -146,10 +144,7 @@ impl Guided {
         guidance: f64,
         mode: Mode,
     ) -> Result<GuidedLosses<'t>> {
-        if !(guidance.is_finite() && guidance >= 0.0) {
-            let (setting, got) = ("guidance", guidance.to_string());
-            return Err(Error::Setting { setting, wanted: "a finite number, at least 0", got });
-        }
+        finite_from_zero("guidance", guidance)?;
         let target = tape.constant(example.target());
         let h = self.autoencoder.encoder().forward(&tape.constant(&example.images), mode)?;
         let mse = self.autoencoder.decoder().forward(&h, mode)?.mse(&target)?;

@@ -3,6 +3,7 @@
 use autograd::Tape;
 use tensor::Tensor;
 
+use crate::slots::refuse_shared;
 use crate::tally::{EpochTally, StepReport, finite};
 use crate::train::differentiate;
 use crate::{Adam, AdamConfig, Conflict, Cre, EpochReport, Example, Mode, Module, Part, Result};
@@ -19,9 +20,14 @@ pub struct HeadTrainer<'m> {
 
 impl<'m> HeadTrainer<'m> {
     /// Heads that have not been trained yet.
-    pub fn new(model: &'m Cre, config: AdamConfig) -> Self {
-        let optimisers = HEADS.map(|part| Adam::new(&model.part(part).params(), config));
-        Self { model, optimisers }
+    ///
+    /// # Errors
+    /// [`Error::Setting`](crate::Error::Setting) as [`AdamConfig::check`]; [`Error::Shared`](crate::Error::Shared) if two
+    /// parts share a parameter.
+    pub fn new(model: &'m Cre, config: AdamConfig) -> Result<Self> {
+        refuse_shared(Part::ALL.map(|part| (part.name(), model.part(part).params())))?;
+        let [decoder, classifier] = HEADS.map(|part| Adam::new(&model.part(part).params(), config));
+        Ok(Self { model, optimisers: [decoder?, classifier?] })
     }
 
     /// One epoch over these batches.
@@ -71,7 +77,7 @@ impl<'m> HeadTrainer<'m> {
         let params = self.model.params().into_iter().chain(self.model.buffers());
         let params = params.map(|(name, param)| (name, param.value()));
         let optimisers = HEADS.into_iter().zip(&self.optimisers).flat_map(|(part, optimiser)| {
-            let state = optimiser.state(&self.model.part(part).params()).into_iter();
+            let state = optimiser.state().into_iter();
             state.map(move |(name, tensor)| (format!("adam.{}.{name}", part.name()), tensor))
         });
         params.chain(optimisers).collect()
@@ -112,7 +118,8 @@ mod tests {
             params.iter().map(|(_, param)| param.value().to_f64_vec()).collect()
         };
         let before = encoder(&model);
-        let mut trainer = HeadTrainer::new(&model, AdamConfig { learning_rate: 1e-2, ..AdamConfig::PAPER });
+        let mut trainer =
+            HeadTrainer::new(&model, AdamConfig { learning_rate: 1e-2, ..AdamConfig::PAPER }).unwrap();
         let first = trainer.epoch(1, batch()).unwrap();
         for epoch in 2..40 {
             trainer.epoch(epoch, batch()).unwrap();

@@ -7,27 +7,47 @@ use ndarray_rand::rand_distr::{Distribution, Normal, Uniform};
 use tensor::random::Stream;
 use tensor::{DType, Tensor};
 
-/// Uniform in `+-1 / sqrt(fan_in)`, for weights and biases alike (section 3.6 of the CRE specification).
+use crate::Result;
+use crate::error::finite_from_zero;
+
+/// Uniform in `+-1 / sqrt(fan_in)`, for weights and biases alike (section 3.6 of the CRE specification); zero where
+/// `fan_in` is zero.
 ///
-/// `fan_in` counts the numbers that one output is a sum over. This and the other draws are made in 64 bits,
+/// `fan_in` counts the elements that one output is a sum over. This and the other draws are made in 64 bits,
 /// so a model of another element type starts from the same numbers, rounded.
 pub fn uniform_by_fan_in(shape: &[usize], fan_in: usize, stream: &Stream, dtype: DType) -> Param {
-    let bound = 1.0 / (fan_in as f64).sqrt();
-    drawn(shape, Uniform::new(-bound, bound).expect("the bound is positive"), stream, dtype)
+    uniform(shape, 1.0 / (fan_in as f64).sqrt(), stream, dtype)
 }
 
 /// Xavier's draw for a weight `[outputs, inputs]`: uniform in `+-sqrt(6 / (inputs + outputs))`, as the affine
 /// layers of the ViT start (section 3.4 of the CRE specification).
 pub fn xavier_uniform([outputs, inputs]: [usize; 2], stream: &Stream, dtype: DType) -> Param {
-    let bound = (6.0 / (inputs + outputs) as f64).sqrt();
-    let uniform = Uniform::new(-bound, bound).expect("the bound is positive");
-    drawn(&[outputs, inputs], uniform, stream, dtype)
+    uniform(&[outputs, inputs], (6.0 / (inputs as f64 + outputs as f64)).sqrt(), stream, dtype)
 }
 
 /// Normal with mean 0 and this standard deviation, as the learned tokens of the ViT start (section 3.4 of the
 /// CRE specification).
-pub fn normal(shape: &[usize], deviation: f64, stream: &Stream, dtype: DType) -> Param {
-    drawn(shape, Normal::new(0.0, deviation).expect("the deviation is finite"), stream, dtype)
+///
+/// # Errors
+/// [`Error::Setting`](crate::Error::Setting) if the deviation is negative or not finite.
+pub fn normal(shape: &[usize], deviation: f64, stream: &Stream, dtype: DType) -> Result<Param> {
+    finite_from_zero("standard deviation", deviation)?;
+    Ok(drawn(shape, Normal::new(0.0, deviation).expect("the deviation is finite"), stream, dtype))
+}
+
+/// The start of a learned token of `d` features.
+pub(crate) fn token(d: usize, stream: &Stream, dtype: DType) -> Param {
+    /// The standard deviation that learned tokens start with.
+    const DEVIATION: f64 = 0.02;
+    normal(&[d], DEVIATION, stream, dtype).expect("the deviation is finite")
+}
+
+/// Uniform in `+-bound`; zero where the bound is infinite, because there is nothing to sum over.
+fn uniform(shape: &[usize], bound: f64, stream: &Stream, dtype: DType) -> Param {
+    match Uniform::new(-bound, bound) {
+        Ok(uniform) => drawn(shape, uniform, stream, dtype),
+        Err(_) => Param::new(Tensor::zeros(shape, dtype)),
+    }
 }
 
 /// A draw in 64 bits, rounded to the element type.
@@ -62,7 +82,8 @@ mod tests {
 
     #[test]
     fn the_normal_draw_has_its_mean_deviation_and_tails() {
-        let values = normal(&[20_000], 0.02, &Stream::new(1, "init"), DType::F64).value().to_f64_vec();
+        let values =
+            normal(&[20_000], 0.02, &Stream::new(1, "init"), DType::F64).unwrap().value().to_f64_vec();
         let n = values.len() as f64;
         let mean = values.iter().sum::<f64>() / n;
         let variance = values.iter().map(|x| x * x).sum::<f64>() / n;

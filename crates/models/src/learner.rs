@@ -4,6 +4,7 @@ use autograd::{Param, Tape, Var};
 use tensor::gpu::Recording;
 use tensor::{DType, Device, Tensor};
 
+use crate::adam::count;
 use crate::cre::fitting;
 use crate::tally::in_words;
 use crate::{Error, Mode, Optimiser, Result, Schedule};
@@ -20,9 +21,9 @@ use crate::{Error, Mode, Optimiser, Result, Schedule};
 ///
 /// let config = mlp::Config { inputs: 4, classes: 2, depth: 3 };
 /// let model = mlp::classifier(&config, &Stream::new(0, "init"), DType::F32)?;
-/// let adam = Adam::new(&model.params(), AdamConfig::PAPER).with_weight_decay(1e-3);
+/// let adam = Adam::new(&model.params(), AdamConfig::PAPER)?.with_weight_decay(1e-3)?;
 /// let schedule = Schedule::OneCycle { steps: 100 };
-/// let mut learner = Learner::new(model.params(), model.buffers(), adam, schedule);
+/// let mut learner = Learner::new(model.params(), model.buffers(), adam, schedule)?;
 ///
 /// let images = Tensor::from_vec(vec![0.0f32, 1.0, 2.0, 3.0, 3.0, 2.0, 1.0, 0.0], &[2, 4])?;
 /// let labels = Indices::new(vec![0, 1]);
@@ -47,13 +48,17 @@ impl<'m, O: Optimiser> Learner<'m, O> {
     /// Parameters that have not been trained yet, with an optimiser that was made for them.
     ///
     /// The buffers are what the model learns without a gradient; they are here to be stored and loaded.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if the schedule has no steps.
     pub fn new(
         params: Vec<(String, &'m Param)>,
         buffers: Vec<(String, &'m Param)>,
         optimiser: O,
         schedule: Schedule,
-    ) -> Self {
-        Self { params, buffers, optimiser, schedule, steps: 0, recorded: None }
+    ) -> Result<Self> {
+        schedule.check()?;
+        Ok(Self { params, buffers, optimiser, schedule, steps: 0, recorded: None })
     }
 
     /// The number of steps so far.
@@ -142,7 +147,7 @@ impl<'m, O: Optimiser> Learner<'m, O> {
     pub fn state(&self) -> Vec<(String, Tensor)> {
         let learned = self.params.iter().chain(&self.buffers);
         let learned = learned.map(|(name, param)| (name.clone(), param.value()));
-        let optimiser = self.optimiser.state(&self.params).into_iter();
+        let optimiser = self.optimiser.state().into_iter();
         let optimiser = optimiser.map(|(name, tensor)| (optimiser_name(&name), tensor));
         learned.chain(optimiser).chain([(STEPS.to_owned(), self.steps_stored())]).collect()
     }
@@ -156,9 +161,9 @@ impl<'m, O: Optimiser> Learner<'m, O> {
         for (name, param) in self.params.iter().chain(&self.buffers) {
             values.push((*param, fitting(name, &param.value(), stored(name))?));
         }
-        let steps = fitting(STEPS, &self.steps_stored(), stored(STEPS))?.item()? as u64;
+        let steps = count(STEPS, &fitting(STEPS, &self.steps_stored(), stored(STEPS))?)?;
         self.optimiser.load(&self.params, &|name| stored(&optimiser_name(name)))?;
-        values.into_iter().for_each(|(param, value)| param.set(value));
+        values.into_iter().try_for_each(|(param, value)| param.set(value))?;
         // What was recorded rewrites the parameters that were there.
         self.recorded = None;
         self.steps = steps;
@@ -194,16 +199,17 @@ mod tests {
     }
 
     fn adam(model: &Autoencoder) -> Adam {
-        Adam::new(&model.params(), AdamConfig { learning_rate: 1e-2, ..AdamConfig::PAPER })
-            .with_weight_decay(1e-3)
+        let config = AdamConfig { learning_rate: 1e-2, ..AdamConfig::PAPER };
+        Adam::new(&model.params(), config).unwrap().with_weight_decay(1e-3).unwrap()
     }
 
     fn sgd(model: &Autoencoder) -> Sgd {
-        Sgd::new(&model.params(), SgdConfig { learning_rate: 0.5, momentum: 0.9, nesterov: true })
+        let config = SgdConfig { learning_rate: 0.5, momentum: 0.9, nesterov: true };
+        Sgd::new(&model.params(), config).unwrap()
     }
 
     fn learner<O: Optimiser>(model: &Autoencoder, optimiser: O) -> Learner<'_, O> {
-        Learner::new(model.params(), model.buffers(), optimiser, SCHEDULE)
+        Learner::new(model.params(), model.buffers(), optimiser, SCHEDULE).unwrap()
     }
 
     fn step<O: Optimiser>(learner: &mut Learner<'_, O>, model: &Autoencoder) -> f64 {

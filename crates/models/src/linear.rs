@@ -8,7 +8,7 @@ use tensor::{DType, Tensor};
 use crate::{Activation, Mode, Module, Result, init};
 
 /// `y = x W^T + b` for each row of `x: [.., inputs]`, with `W: [outputs, inputs]` and `b: [outputs]`, which may be
-/// missing.
+/// missing. A single row `[inputs]` gives `[outputs]`.
 ///
 /// The weight is stored the way PyTorch stores it, so that parameters move over unchanged.
 pub struct Linear {
@@ -63,7 +63,7 @@ impl Module for Linear {
 
     fn forward_activated<'t>(&self, x: &Var<'t>, activation: Activation, mode: Mode) -> Result<Var<'t>> {
         match x.shape() {
-            [rows @ .., inputs] if rows.len() > 1 => {
+            [rows @ .., inputs] if rows.len() != 1 => {
                 let y = self.of_rows(&x.reshape(&[rows.iter().product(), *inputs])?, activation, mode)?;
                 Ok(y.reshape(&[rows, &y.shape()[1..]].concat())?)
             }
@@ -132,6 +132,11 @@ mod tests {
         let of = |x: &Tensor| layer.forward(&tape.constant(x), Mode::Evaluation).unwrap().value().clone();
         let (flat, tokens) = (of(&rows), of(&rows.reshape(&[2, 4, 3]).unwrap()));
         assert_eq!((tokens.shape(), tokens.to_f64_vec()), ([2, 4, 2].as_slice(), flat.to_f64_vec()));
+        let one = Tensor::from_vec(rows.to_f64_vec()[3..6].to_vec(), &[3]).unwrap();
+        assert_eq!(
+            (of(&one).shape(), of(&one).to_f64_vec()),
+            ([2].as_slice(), flat.to_f64_vec()[2..4].to_vec())
+        );
         let number = tape.constant(&Tensor::full(1.0, &[], DType::F64));
         assert!(layer.forward(&number, Mode::Evaluation).is_err());
     }

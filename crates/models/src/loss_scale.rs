@@ -3,6 +3,7 @@
 use autograd::{Gradients, Tape, Var};
 use serde::{Deserialize, Serialize};
 
+use crate::error::require;
 use crate::{Error, Result};
 
 /// Multiplies a loss before its gradients are computed and divides the gradients afterwards: in `DType::F16`, which
@@ -28,12 +29,25 @@ impl LossScale {
 
     /// Starts at 2^16 and doubles after 2,000 good steps: what most implementations take.
     pub fn new() -> Self {
-        Self::starting_at(16, 2000)
+        Self { scale: 2f64.powi(16), patience: 2000, good_steps: 0, steps: 0 }
     }
 
-    /// Starts at 2^`exponent` and doubles after `patience` good steps.
-    pub fn starting_at(exponent: i32, patience: u64) -> Self {
-        Self { scale: 2f64.powi(exponent), patience, good_steps: 0, steps: 0 }
+    /// Starts at 2^`exponent`, from -24 to 127, and doubles after `patience` good steps, at least one.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for other numbers.
+    pub fn starting_at(exponent: i32, patience: u64) -> Result<Self> {
+        let (wanted, got) = ("a whole number from -24 to 127", f64::from(exponent));
+        require((-24..=127).contains(&exponent), "exponent of the loss scale", wanted, got)?;
+        let scale = Self { scale: 2f64.powi(exponent), patience, good_steps: 0, steps: 0 };
+        scale.check().map(|()| scale)
+    }
+
+    /// Refuses what no loss can be scaled by, as a stored state may hold.
+    fn check(&self) -> Result<()> {
+        let in_range = (Self::SMALLEST..=f64::from(f32::MAX)).contains(&self.scale);
+        require(in_range, "loss scale", "a number from 2^-24 to 3.4e38", self.scale)?;
+        require(self.patience > 0, "patience of the loss scale", "at least 1", self.patience as f64)
     }
 
     /// What the next loss is multiplied by.
@@ -45,8 +59,10 @@ impl LossScale {
     /// finite. Then the step is to be left out, and the next one is scaled less.
     ///
     /// # Errors
-    /// As [`Tape::backward`]; [`Error::Diverged`] if the gradients are not finite for any scale.
+    /// As [`Tape::backward`]; [`Error::Diverged`] if the gradients are not finite for any scale; [`Error::Setting`] if a
+    /// state was stored with a scale or a patience that makes no sense.
     pub fn backward(&mut self, tape: &Tape, loss: &Var<'_>) -> Result<Option<Gradients>> {
+        self.check()?;
         let scaled = tape.backward(&loss.scale(self.scale)?)?;
         let step = self.steps;
         self.steps += 1;
@@ -54,7 +70,8 @@ impl LossScale {
             let gradients = scaled.times(1.0 / self.scale)?;
             self.good_steps += 1;
             if self.good_steps >= self.patience {
-                (self.scale, self.good_steps) = (2.0 * self.scale, 0);
+                let most = 2f64.powi(127);
+                (self.scale, self.good_steps) = ((2.0 * self.scale).min(most), 0);
             }
             return Ok(Some(gradients));
         }
@@ -92,7 +109,7 @@ mod tests {
     #[test]
     fn a_gradient_below_the_smallest_number_arrives_all_the_same() {
         let tiny = 2f64.powi(-30);
-        assert_eq!(of_square(&mut LossScale::starting_at(0, 1), 1.0, tiny), Ok(Some(0.0)));
+        assert_eq!(of_square(&mut LossScale::starting_at(0, 1).unwrap(), 1.0, tiny), Ok(Some(0.0)));
         assert_eq!(of_square(&mut LossScale::new(), 1.0, tiny), Ok(Some(2.0 * tiny)));
     }
 
@@ -110,7 +127,7 @@ mod tests {
 
     #[test]
     fn good_steps_in_a_row_double_the_scale_and_a_bad_one_begins_the_row_again() {
-        let mut scale = LossScale::starting_at(4, 3);
+        let mut scale = LossScale::starting_at(4, 3).unwrap();
         let mut scales = vec![];
         for good in [true, true, false, true, true, true, true] {
             let gradient = of_square(&mut scale, if good { 1.0 } else { 60_000.0 }, 1.0).unwrap();
@@ -122,7 +139,7 @@ mod tests {
 
     #[test]
     fn gradients_that_are_never_finite_are_an_error() {
-        let mut scale = LossScale::starting_at(-22, 1);
+        let mut scale = LossScale::starting_at(-22, 1).unwrap();
         assert_eq!(of_square(&mut scale, 1.0, f64::INFINITY), Ok(None));
         assert_eq!(of_square(&mut scale, 1.0, f64::INFINITY), Ok(None));
         let error = of_square(&mut scale, 1.0, f64::INFINITY).unwrap_err();

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use tensor::random::Stream;
 use tensor::{DType, Indices};
 
-use crate::tokens::{DEVIATION, for_each_example};
+use crate::tokens::for_each_example;
 use crate::{Error, Mode, Module, Result, init};
 
-/// How many patches are hidden in training, and which of them the reconstruction loss counts.
+/// How many patches are hidden in training, and which of them its reconstruction loss counts.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Masking {
@@ -19,7 +19,8 @@ pub struct Masking {
     pub loss: MaskedLoss,
 }
 
-/// What the reconstruction loss counts where patches are removed; where none are, it is the whole image.
+/// What the reconstruction loss of training counts where patches are removed; where none are, it is the whole image.
+/// Masked evaluation counts the removed patches whatever this says (section 2.4 of the CRE specification).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MaskedLoss {
@@ -93,10 +94,16 @@ impl Masks {
         Some(Mask { kept, removed, restore })
     }
 
+    /// Whether any patch is removed.
+    pub(crate) fn remove_any(&self) -> bool {
+        self.kept < self.patches
+    }
+
     /// The side of a patch and, of `n` images, the patches that the reconstruction loss counts; none where it
     /// counts them all.
     pub(crate) fn counted(&self, mode: Mode, n: usize) -> Option<(usize, Indices)> {
-        if self.loss == MaskedLoss::Whole || self.kept == self.patches {
+        let whole = matches!(mode, Mode::Training { .. }) && self.loss == MaskedLoss::Whole;
+        if whole || !self.remove_any() {
             return None;
         }
         Some((self.side, self.of(mode, n)?.removed))
@@ -134,7 +141,7 @@ pub struct MaskTokens {
 impl MaskTokens {
     /// A token of `d` features that starts by [`init::normal`].
     pub fn new(d: usize, masks: Masks, stream: &Stream, dtype: DType) -> Self {
-        Self { token: init::normal(&[d], DEVIATION, stream, dtype), masks }
+        Self { token: init::token(d, stream, dtype), masks }
     }
 }
 
@@ -201,6 +208,27 @@ mod tests {
         assert_ne!(masks.of(Mode::MaskedEvaluation { batch: 3 }, 4).unwrap(), mask);
         assert_eq!(masks.of(TRAINING, 2).unwrap().kept.as_slice(), &mask.kept.as_slice()[..16]);
         assert_eq!(masks.of(Mode::Evaluation, 4), None);
+    }
+
+    #[test]
+    fn training_alone_may_count_the_whole_image_and_nothing_counts_patches_where_none_is_removed() {
+        let of = |ratio, loss| Masks::new(Masking { ratio, loss }, 7, 16, Stream::new(1, "mask")).unwrap();
+        let evaluation = Mode::MaskedEvaluation { batch: 0 };
+        for (loss, ratio, mode, counts_removed) in [
+            (MaskedLoss::Removed, 0.5, TRAINING, true),
+            (MaskedLoss::Whole, 0.5, TRAINING, false),
+            (MaskedLoss::Removed, 0.5, evaluation, true),
+            (MaskedLoss::Whole, 0.5, evaluation, true),
+            (MaskedLoss::Removed, 0.0, evaluation, false),
+            (MaskedLoss::Removed, 0.5, Mode::Evaluation, false),
+        ] {
+            let counted = of(ratio, loss).counted(mode, 2);
+            assert_eq!(
+                counted.map(|(side, of)| (side, of.len())),
+                counts_removed.then_some((7, 16)),
+                "{loss:?}"
+            );
+        }
     }
 
     #[test]

@@ -67,8 +67,8 @@ pub(crate) struct Step {
 
 impl Mixer {
     /// The paper's rule.
-    pub(crate) fn weighted(config: AdamConfig) -> Self {
-        Self { rule: Mixing::Weighted, log_variances: LogVariances::new(config) }
+    pub(crate) fn weighted(config: AdamConfig) -> Result<Self> {
+        Self::new(Mixing::Weighted, config)
     }
 
     /// A rule that has learned nothing yet.
@@ -79,7 +79,7 @@ impl Mixer {
             let (wanted, got) = ("a finite number above 0", mse.to_string());
             return Err(Error::Setting { setting: "mixing.mse", wanted, got });
         }
-        Ok(Self { rule, log_variances: LogVariances::new(config) })
+        Ok(Self { rule, log_variances: LogVariances::new(config)? })
     }
 
     pub(crate) fn rule(&self) -> Mixing {
@@ -162,10 +162,10 @@ struct LogVariances {
 impl LogVariances {
     const NAME: &'static str = "mixing.log_variances";
 
-    fn new(config: AdamConfig) -> Self {
+    fn new(config: AdamConfig) -> Result<Self> {
         let param = Param::new(Tensor::zeros(&[2], DType::F64));
-        let adam = Adam::new(&Self::named(&param), config);
-        Self { param, adam }
+        let adam = Adam::new(&Self::named(&param), config)?;
+        Ok(Self { param, adam })
     }
 
     fn named(param: &Param) -> [(String, &Param); 1] {
@@ -190,7 +190,7 @@ impl LogVariances {
     }
 
     fn state(&self) -> Vec<(String, Tensor)> {
-        let adam = self.adam.state(&Self::named(&self.param)).into_iter();
+        let adam = self.adam.state().into_iter();
         let adam = adam.map(|(name, tensor)| (optimiser_name(&name), tensor));
         std::iter::once((Self::NAME.to_owned(), self.param.value())).chain(adam).collect()
     }
@@ -198,8 +198,7 @@ impl LogVariances {
     fn load(&mut self, stored: impl Fn(&str) -> Option<Tensor>) -> Result<()> {
         let value = fitting(Self::NAME, &self.param.value(), stored(Self::NAME))?;
         self.adam.load(&Self::named(&self.param), |name| stored(&optimiser_name(name)))?;
-        self.param.set(value);
-        Ok(())
+        Ok(self.param.set(value)?)
     }
 }
 

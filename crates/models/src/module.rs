@@ -1,5 +1,7 @@
 //! What every layer and model can do, and layers one after another.
 
+use std::collections::HashSet;
+
 use autograd::{Param, Tape, Var};
 use serde::{Deserialize, Serialize};
 use tensor::Tensor;
@@ -17,7 +19,8 @@ pub enum Mode {
     },
     /// Batch norms use what they have learned; nothing is dropped or removed.
     Evaluation,
-    /// As [`Mode::Evaluation`], with patches removed as in training (section 3.5 of the CRE specification).
+    /// As [`Mode::Evaluation`], with patches removed as in training (section 3.5 of the CRE specification) and a
+    /// reconstruction loss of the removed patches only (section 2.4).
     MaskedEvaluation {
         /// The place of the batch in the data set: it chooses what is removed.
         batch: u64,
@@ -68,9 +71,12 @@ pub trait Module: Send + Sync {
         Ok(self.forward(&tape.constant(x), Mode::Evaluation)?.value().clone())
     }
 
-    /// The number of numbers that are learned.
+    /// The number of learned elements; a parameter that is listed twice (tied weights) counts once.
     fn n_params(&self) -> usize {
-        self.params().iter().map(|(_, param)| param.len()).sum()
+        let mut known = HashSet::new();
+        let params = self.params();
+        let distinct = params.iter().filter(|(_, param)| known.insert(std::ptr::from_ref(*param)));
+        distinct.map(|(_, param)| param.len()).sum()
     }
 }
 

@@ -2,11 +2,14 @@
 
 use autograd::{Gradients, Param};
 use tensor::gpu::{Argument, Call, Cell, Grid};
-use tensor::{Device, Tensor, Update};
+use tensor::{Device, Tensor};
 
 use crate::{Adam, Phase, Result, Sgd};
 
-/// An optimiser for a fixed list of parameters, which is handed to each of these functions.
+/// An optimiser for a fixed list of parameters, which is handed to each of these functions: the same list in the same
+/// order, or they return [`Error::OtherParams`](crate::Error::OtherParams).
+///
+/// A parameter may stand in the list more than once, as tied weights do: it has one state and moves once in a step.
 pub trait Optimiser {
     /// Moves the parameters against the gradients, as [`Adam::step`] and [`Sgd::step`], in this phase of a
     /// schedule.
@@ -22,7 +25,7 @@ pub trait Optimiser {
     /// it.
     ///
     /// # Errors
-    /// If a GPU fails.
+    /// [`Error::Setting`](crate::Error::Setting) if the phase has a rate or a beta out of its range; or if a GPU fails.
     fn begin(&mut self, phase: Phase) -> Result<()>;
 
     /// The second half, which a recorded step runs again.
@@ -38,36 +41,13 @@ pub trait Optimiser {
     fn follow(&mut self, params: &[(String, &Param)]) -> Result<()>;
 
     /// What has to be stored to go on later, named after the parameters.
-    fn state(&self, params: &[(String, &Param)]) -> Vec<(String, Tensor)>;
+    fn state(&self) -> Vec<(String, Tensor)>;
 
     /// Takes over what [`Optimiser::state`] gave.
     ///
     /// # Errors
     /// [`Error::State`](crate::Error::State) if a tensor is missing or does not fit; then nothing has changed.
     fn load(&mut self, params: &[(String, &Param)], stored: &dyn Fn(&str) -> Option<Tensor>) -> Result<()>;
-}
-
-/// Steps all parameters, each with the running means `own` that the optimiser keeps for it: one launch on a GPU.
-pub(crate) fn step_all<K, const S: usize, const R: usize>(
-    step: &K,
-    params: &[(String, &Param)],
-    own: &mut [[Tensor; R]],
-    gradients: &Gradients,
-) -> Result<()>
-where
-    K: Update<S, 1>,
-{
-    assert_eq!(S, 1 + R, "the value and what is kept for it");
-    assert_eq!(params.len(), own.len(), "an optimiser steps the parameters it was made for");
-    let gradients =
-        params.iter().map(|(_, param)| Ok(gradients.param(param)?)).collect::<Result<Vec<_>>>()?;
-    let mut values: Vec<_> = params.iter().map(|(_, param)| param.write()).collect();
-    let all = values.iter_mut().zip(own).zip(gradients).map(|((value, own), gradient)| {
-        let mut state: Vec<&mut Tensor> = std::iter::once(&mut **value).chain(own).collect();
-        let state = std::array::from_fn(|_| state.remove(0));
-        (state, [gradient])
-    });
-    Ok(tensor::update_all(step, all.collect())?)
 }
 
 /// The numbers of a step on the GPU that the parameters live on; `None` on the processor, which needs no copy.
@@ -126,8 +106,8 @@ impl Optimiser for Adam {
         self.follow(params)
     }
 
-    fn state(&self, params: &[(String, &Param)]) -> Vec<(String, Tensor)> {
-        self.state(params)
+    fn state(&self) -> Vec<(String, Tensor)> {
+        self.state()
     }
 
     fn load(&mut self, params: &[(String, &Param)], stored: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
@@ -148,8 +128,8 @@ impl Optimiser for Sgd {
         self.follow(params)
     }
 
-    fn state(&self, params: &[(String, &Param)]) -> Vec<(String, Tensor)> {
-        self.state(params)
+    fn state(&self) -> Vec<(String, Tensor)> {
+        self.state()
     }
 
     fn load(&mut self, params: &[(String, &Param)], stored: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {

@@ -3,6 +3,7 @@
 use autograd::{Gradients, Param};
 use tensor::Tensor;
 
+use crate::slots::refuse_shared;
 use crate::{Adam, AdamConfig, Part, Result};
 
 /// An Adam for each part (section 2.3 of the CRE specification); whoever asks says which parameters a part has.
@@ -11,8 +12,17 @@ pub(crate) struct PartOptimisers([Adam; 3]);
 
 impl PartOptimisers {
     /// Optimisers that have seen no gradient yet.
-    pub(crate) fn new<'m>(params: impl Fn(Part) -> Vec<(String, &'m Param)>, config: AdamConfig) -> Self {
-        Self(Part::ALL.map(|part| Adam::new(&params(part), config)))
+    ///
+    /// # Errors
+    /// [`Error::Setting`](crate::Error::Setting) as [`AdamConfig::check`]; [`Error::Shared`](crate::Error::Shared) if two
+    /// parts share a parameter.
+    pub(crate) fn new<'m>(
+        params: impl Fn(Part) -> Vec<(String, &'m Param)>,
+        config: AdamConfig,
+    ) -> Result<Self> {
+        refuse_shared(Part::ALL.map(|part| (part.name(), params(part))))?;
+        let [encoder, decoder, classifier] = Part::ALL.map(|part| Adam::new(&params(part), config));
+        Ok(Self([encoder?, decoder?, classifier?]))
     }
 
     /// Moves all parameters against these gradients.
@@ -28,12 +38,9 @@ impl PartOptimisers {
     }
 
     /// What has to be stored, named as by a [`Trainer`](crate::Trainer).
-    pub(crate) fn state<'m>(
-        &self,
-        params: impl Fn(Part) -> Vec<(String, &'m Param)>,
-    ) -> Vec<(String, Tensor)> {
+    pub(crate) fn state(&self) -> Vec<(String, Tensor)> {
         let of_part = |(part, adam): (Part, &Adam)| {
-            let state = adam.state(&params(part)).into_iter();
+            let state = adam.state().into_iter();
             state.map(move |(name, tensor)| (stored_name(part, &name), tensor)).collect::<Vec<_>>()
         };
         Part::ALL.into_iter().zip(&self.0).flat_map(of_part).collect()

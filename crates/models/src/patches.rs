@@ -67,8 +67,9 @@ mod tests {
     fn it_is_the_convolution_whose_weight_has_its_channels_first() {
         let (side, c, d) = (2, 3, 5);
         let layer = PatchEmbedding::new(side, c, d, &Stream::new(2, "init"), DType::F64);
-        let numbers =
-            |shape: &[usize], name| init::normal(shape, 1.0, &Stream::new(3, name), DType::F64).value();
+        let numbers = |shape: &[usize], name| {
+            init::normal(shape, 1.0, &Stream::new(3, name), DType::F64).unwrap().value()
+        };
         let tape = Tape::new();
         let images = tape.constant(&numbers(&[2, c, 4, 6], "images"));
         let tokens = layer.forward(&images, Mode::Evaluation).unwrap();

@@ -4,6 +4,7 @@ use autograd::ops::max_pool2d::MaxPool2d;
 use autograd::{Param, Var};
 use tensor::random::Stream;
 
+use crate::error::below_one;
 use crate::{Mode, Module, Result};
 
 /// The largest number of each square window.
@@ -57,6 +58,7 @@ pub struct ChannelDropout {
 
 impl Module for ChannelDropout {
     fn forward<'t>(&self, x: &Var<'t>, mode: Mode) -> Result<Var<'t>> {
+        below_one("dropout", self.p)?;
         match mode {
             Mode::Training { step } if self.p > 0.0 => Ok(x.channel_dropout(self.p, self.stream, step)?),
             _ => Ok(x.clone()),
@@ -75,7 +77,7 @@ pub struct Flatten;
 impl Module for Flatten {
     fn forward<'t>(&self, x: &Var<'t>, _: Mode) -> Result<Var<'t>> {
         let n = x.shape().first().copied().unwrap_or(0);
-        Ok(x.reshape(&[n, x.value().len() / n.max(1)])?)
+        Ok(x.reshape(&[n, x.shape().iter().skip(1).product()])?)
     }
 
     fn params(&self) -> Vec<(String, &Param)> {
@@ -122,6 +124,8 @@ mod tests {
         let back = Unflatten(vec![3, 2, 1]).output(&flat).unwrap();
         assert_eq!((back.shape(), back.to_f64_vec()), (x.shape(), x.to_f64_vec()));
         assert!(Unflatten(vec![5]).output(&flat).is_err());
+        // A batch of no images keeps their size.
+        assert_eq!(Flatten.output(&Tensor::zeros(&[0, 3, 2, 1], DType::F64)).unwrap().shape(), [0, 6]);
     }
 
     #[test]
@@ -133,5 +137,9 @@ mod tests {
         let [first, second] = [0, 1].map(|step| of(Mode::Training { step }));
         assert!(first.contains(&0.0) && first.contains(&2.0) && first != second);
         assert_eq!(of(Mode::Evaluation), x.value().to_f64_vec());
+        for p in [-0.1, 1.0, f64::NAN] {
+            let refused = ChannelDropout { p, ..layer }.forward(&x, Mode::Training { step: 0 }).unwrap_err();
+            assert_eq!(refused.to_string(), format!("dropout: wanted a number in [0, 1), got {p}"));
+        }
     }
 }

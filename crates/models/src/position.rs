@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use autograd::{Param, Var};
 use tensor::{DType, Device, Tensor};
 
+use crate::error::require;
 use crate::{Mode, Module, Result};
 
 /// Adds to each token of `[n, t, d]` the two-dimensional sine-cosine code of its place (section 3.4 of the CRE
@@ -20,21 +21,28 @@ pub struct PositionCode {
 
 impl PositionCode {
     /// The codes of the patches of a square grid in row-major order, with `d` a multiple of 4.
-    pub fn of_patches(grid: usize, d: usize, dtype: DType) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::Setting`](crate::Error::Setting) if `d` is not.
+    pub fn of_patches(grid: usize, d: usize, dtype: DType) -> Result<Self> {
         Self::from_rows((0..grid * grid).map(|patch| code_of(patch, grid, d)), d, dtype)
     }
 
     /// A code of zero for the class token, then those of the patches.
-    pub fn of_tokens(grid: usize, d: usize, dtype: DType) -> Self {
+    ///
+    /// # Errors
+    /// As [`PositionCode::of_patches`].
+    pub fn of_tokens(grid: usize, d: usize, dtype: DType) -> Result<Self> {
         let patches = (0..grid * grid).map(|patch| code_of(patch, grid, d));
         Self::from_rows(std::iter::once(vec![0.0; d]).chain(patches), d, dtype)
     }
 
-    fn from_rows(rows: impl Iterator<Item = Vec<f64>>, d: usize, dtype: DType) -> Self {
+    fn from_rows(rows: impl Iterator<Item = Vec<f64>>, d: usize, dtype: DType) -> Result<Self> {
+        let in_range = d > 0 && d.is_multiple_of(4);
+        require(in_range, "width of a position code", "a multiple of 4, above 0", d as f64)?;
         let values: Vec<f64> = rows.flatten().collect();
-        let shape = [values.len() / d.max(1), d];
-        let code = Tensor::from_vec(values, &shape).expect("every code has d numbers").to_dtype(dtype);
-        Self { code: Mutex::new(code) }
+        let shape = [values.len() / d, d];
+        Ok(Self { code: Mutex::new(Tensor::from_vec(values, &shape)?.to_dtype(dtype)) })
     }
 
     /// The codes on this device, where they stay.
@@ -80,7 +88,7 @@ mod tests {
     #[test]
     fn a10_the_class_row_is_zero_and_every_other_row_is_distinct_with_squares_that_sum_to_half_the_width() {
         for (grid, d) in [(4, 8), (4, 4), (1, 12), (8, 64)] {
-            let rows = rows(&PositionCode::of_tokens(grid, d, DType::F64));
+            let rows = rows(&PositionCode::of_tokens(grid, d, DType::F64).unwrap());
             assert_eq!(rows.len(), 1 + grid * grid);
             assert!(rows[0].iter().all(|&x| x == 0.0));
             for (place, row) in rows.iter().enumerate().skip(1) {
@@ -98,7 +106,8 @@ mod tests {
 
     #[test]
     fn the_column_comes_first_and_sines_come_before_cosines() {
-        let rows = rows(&PositionCode::of_patches(3, 8, DType::F64));
+        let rows = rows(&PositionCode::of_patches(3, 8, DType::F64).unwrap());
+        assert!(PositionCode::of_patches(3, 6, DType::F64).is_err());
         // Row 1, column 2; the two frequencies are 1 and 1 / 100.
         let expected = [2f64.sin(), 0.02f64.sin(), 2f64.cos(), 0.02f64.cos()];
         assert_eq!(rows[5][..4], expected);

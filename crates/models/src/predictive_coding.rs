@@ -143,7 +143,7 @@ impl PredictiveCoding {
     fn of_type(config: &Config, stream: &Stream, dtype: DType) -> Result<Self> {
         config.check()?;
         let model = fc::cre(&config.model, stream, dtype)?;
-        let optimisers = PartOptimisers::new(|part| model.part(part).params(), config.optimiser);
+        let optimisers = PartOptimisers::new(|part| model.part(part).params(), config.optimiser)?;
         Ok(Self { model, config: config.clone(), optimisers })
     }
 
@@ -283,7 +283,7 @@ impl PredictiveCoding {
     /// [`Trainer`](crate::Trainer).
     pub fn state(&self) -> Vec<(String, Tensor)> {
         let params = self.params().into_iter().map(|(name, param)| (name, param.value()));
-        params.chain(self.optimisers.state(|part| self.model.part(part).params())).collect()
+        params.chain(self.optimisers.state()).collect()
     }
 
     /// Takes over what [`PredictiveCoding::state`] gave.

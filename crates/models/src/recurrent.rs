@@ -131,7 +131,7 @@ impl Recurrent {
             latent: map("latent", config.model.latent),
             error: map("error", config.model.pixels),
         });
-        let optimisers = PartOptimisers::new(|part| params(&model, &feedback, part), config.optimiser);
+        let optimisers = PartOptimisers::new(|part| params(&model, &feedback, part), config.optimiser)?;
         Ok(Self { model, feedback, config: config.clone(), optimisers })
     }
 
@@ -281,7 +281,7 @@ impl Recurrent {
     /// [`Trainer`](crate::Trainer).
     pub fn state(&self) -> Vec<(String, Tensor)> {
         let values = self.params().into_iter().map(|(name, param)| (name, param.value()));
-        values.chain(self.optimisers.state(|part| params(&self.model, &self.feedback, part))).collect()
+        values.chain(self.optimisers.state()).collect()
     }
 
     /// Takes over what [`Recurrent::state`] gave.
@@ -291,7 +291,7 @@ impl Recurrent {
     pub fn load(&mut self, stored: impl Fn(&str) -> Option<Tensor>) -> Result<()> {
         let fitted = |(name, param): (String, &Param)| fitting(&name, &param.value(), stored(&name));
         let values: Vec<Tensor> = self.params().into_iter().map(fitted).collect::<Result<_>>()?;
-        self.params().into_iter().zip(values).for_each(|((_, param), value)| param.set(value));
+        self.params().into_iter().zip(values).try_for_each(|((_, param), value)| param.set(value))?;
         self.optimisers.load(|part| params(&self.model, &self.feedback, part), stored)
     }
 }

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Result;
+use crate::error::require;
+
 /// How the learning rate changes from step to step, as a function of the step alone.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -10,14 +13,14 @@ pub enum Schedule {
     Constant,
     /// From the full rate down to zero along half a cosine.
     Cosine {
-        /// The number of steps until zero.
+        /// The number of steps until zero, at least 1.
         steps: u64,
     },
     /// Up from a 25th of the full rate over the first 30 % of the steps, then down to a 250,000th, both along
     /// half a cosine; meanwhile Adam's first beta goes from 0.95 to 0.85 and back (section 3 of the LBR
     /// specification).
     OneCycle {
-        /// The number of steps of the whole cycle.
+        /// The number of steps of the whole cycle, at least 1.
         steps: u64,
     },
 }
@@ -32,6 +35,19 @@ pub struct Phase {
 }
 
 impl Schedule {
+    /// Refuses a schedule of no steps.
+    ///
+    /// # Errors
+    /// [`Error::Setting`](crate::Error::Setting) if it has none.
+    pub fn check(self) -> Result<()> {
+        match self {
+            Self::Constant => Ok(()),
+            Self::Cosine { steps } | Self::OneCycle { steps } => {
+                require(steps > 0, "steps of the schedule", "at least 1", steps as f64)
+            }
+        }
+    }
+
     /// The phase of a step, counted from 0; after its last step a schedule stays where it is.
     pub fn at(&self, step: u64) -> Phase {
         match *self {

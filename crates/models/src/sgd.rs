@@ -7,49 +7,64 @@ use tensor::gpu::{Call, Cell};
 use tensor::{Real, Tensor, Update};
 
 use crate::Result;
-use crate::cre::fitting;
-use crate::optimiser::{cell_for, launch_all, step_all};
+use crate::error::{below_one, finite_from_zero, require};
+use crate::optimiser::{cell_for, launch_all};
 use crate::schedule::Phase;
+use crate::slots::Slots;
 
 /// The settings of [`Sgd`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SgdConfig {
-    /// The learning rate.
+    /// The learning rate: finite, at least 0.
     pub learning_rate: f64,
-    /// How much of the velocity is kept from step to step; 0 is plain descent.
+    /// How much of the velocity is kept from step to step, in [0, 1); 0 is plain descent.
     pub momentum: f64,
-    /// Whether the step looks ahead along the velocity (Nesterov).
+    /// Whether the step looks ahead along the velocity (Nesterov), which takes a momentum above 0.
     pub nesterov: bool,
+}
+
+impl SgdConfig {
+    /// Refuses numbers that no step can be computed with.
+    ///
+    /// # Errors
+    /// [`Error::Setting`](crate::Error::Setting) with the setting and its range.
+    pub fn check(&self) -> Result<()> {
+        let Self { learning_rate, momentum, nesterov } = *self;
+        finite_from_zero("learning_rate", learning_rate)?;
+        below_one("momentum", momentum)?;
+        let wanted = "a number above 0 and below 1 where `nesterov` is set";
+        require(!nesterov || momentum > 0.0, "momentum", wanted, momentum)
+    }
 }
 
 /// Stochastic gradient descent with momentum, for a fixed list of parameters.
 #[derive(Debug)]
 pub struct Sgd {
     config: SgdConfig,
-    velocities: Vec<[Tensor; 1]>,
+    velocities: Slots<1>,
     /// The numbers of the step, where the parameters live on a GPU.
     cell: Option<Cell>,
 }
 
 impl Sgd {
-    /// An optimiser at rest.
-    pub fn new(params: &[(String, &Param)], config: SgdConfig) -> Self {
-        let at_rest = |(_, param): &(String, &Param)| {
-            let value = param.value();
-            [Tensor::zeros(value.shape(), value.dtype())]
-        };
-        Self { config, velocities: params.iter().map(at_rest).collect(), cell: None }
-    }
-
-    /// Moves what is kept for each parameter to the device that the parameter lives on now.
+    /// An optimiser at rest. A parameter that stands in the list twice (tied weights) has one velocity and moves once in a
+    /// step.
     ///
     /// # Errors
-    /// If a device fails or has no memory.
+    /// [`Error::Setting`](crate::Error::Setting) as [`SgdConfig::check`].
+    pub fn new(params: &[(String, &Param)], config: SgdConfig) -> Result<Self> {
+        config.check()?;
+        Ok(Self { config, velocities: Slots::new("sgd", params), cell: None })
+    }
+
+    /// Moves the velocity of each parameter to the device that the parameter lives on now.
+    ///
+    /// # Errors
+    /// [`Error::OtherParams`](crate::Error::OtherParams) if it was made for another list; or if a device fails or has no
+    /// memory.
     pub fn follow(&mut self, params: &[(String, &Param)]) -> Result<()> {
-        for ((_, param), [velocity]) in params.iter().zip(&mut self.velocities) {
-            *velocity = velocity.to_device(&param.value().device())?;
-        }
+        self.velocities.follow(params)?;
         self.cell = cell_for(params, SgdStep::WORDS, SgdStep::KIND)?;
         Ok(())
     }
@@ -57,7 +72,8 @@ impl Sgd {
     /// Moves the parameters, which are those it was made for, against the gradients.
     ///
     /// # Errors
-    /// If a parameter has no gradient.
+    /// [`Error::OtherParams`](crate::Error::OtherParams) if it was made for another list; or if a parameter has no
+    /// gradient. Then nothing has moved.
     pub fn step(&mut self, params: &[(String, &Param)], gradients: &Gradients, phase: Phase) -> Result<()> {
         self.begin_step(phase)?;
         self.apply(params, gradients, phase)
@@ -66,8 +82,9 @@ impl Sgd {
     /// Writes the numbers of a step where the kernels of a GPU read them.
     ///
     /// # Errors
-    /// If the GPU fails.
+    /// [`Error::Setting`](crate::Error::Setting) if the phase has a rate out of its range; or if the GPU fails.
     pub fn begin_step(&mut self, phase: Phase) -> Result<()> {
+        finite_from_zero("learning_rate", self.config.learning_rate * phase.rate)?;
         match &self.cell {
             Some(cell) => Ok(cell.write(&self.numbers(phase).words())?),
             None => Ok(()),
@@ -77,10 +94,10 @@ impl Sgd {
     /// Moves the parameters by the step that [`Sgd::begin_step`] has begun: what a recorded step runs again.
     ///
     /// # Errors
-    /// If a parameter has no gradient.
+    /// As [`Sgd::step`].
     pub fn apply(&mut self, params: &[(String, &Param)], gradients: &Gradients, phase: Phase) -> Result<()> {
         let step = SgdStep { cell: self.cell.clone(), ..self.numbers(phase) };
-        step_all(&step, params, &mut self.velocities, gradients)
+        self.velocities.step(&[step], &[], params, gradients)
     }
 
     fn numbers(&self, phase: Phase) -> SgdStep {
@@ -89,9 +106,8 @@ impl Sgd {
     }
 
     /// What has to be stored to go on later, named after the parameters.
-    pub fn state(&self, params: &[(String, &Param)]) -> Vec<(String, Tensor)> {
-        let named = params.iter().zip(&self.velocities);
-        named.map(|((name, _), [velocity])| (format!("{name}.velocity"), velocity.clone())).collect()
+    pub fn state(&self) -> Vec<(String, Tensor)> {
+        self.velocities.stored(VELOCITY)
     }
 
     /// Takes over what [`Sgd::state`] gave, and follows the parameters to their device.
@@ -104,12 +120,14 @@ impl Sgd {
         params: &[(String, &Param)],
         stored: impl Fn(&str) -> Option<Tensor>,
     ) -> Result<()> {
-        let own = self.state(params);
-        self.velocities =
-            own.iter().map(|(name, own)| Ok([fitting(name, own, stored(name))?])).collect::<Result<_>>()?;
+        let velocities = self.velocities.fitting(VELOCITY, stored)?;
+        self.velocities.set(velocities);
         self.follow(params)
     }
 }
+
+/// The name of the velocity in a stored state.
+const VELOCITY: [&str; 1] = ["velocity"];
 
 /// With gradient g: `v = momentum v + g`, then `p = p - rate (g + momentum v)` looking ahead, or
 /// `p = p - rate v`.
@@ -181,7 +199,7 @@ mod tests {
         let mut sgd: Option<Sgd> = None;
         let config = SgdConfig { learning_rate: 0.1, momentum, nesterov };
         descend(|params, gradients, number| {
-            let sgd = sgd.get_or_insert_with(|| Sgd::new(params, config));
+            let sgd = sgd.get_or_insert_with(|| Sgd::new(params, config).unwrap());
             sgd.step(params, gradients, schedule.at(number)).unwrap();
         })
     }
@@ -204,7 +222,8 @@ mod tests {
         let mut adam: Option<Adam> = None;
         let config = AdamConfig { learning_rate: 0.1, ..AdamConfig::PAPER };
         let decayed = descend(|params, gradients, _| {
-            let adam = adam.get_or_insert_with(|| Adam::new(params, config).with_weight_decay(0.01));
+            let adam = adam
+                .get_or_insert_with(|| Adam::new(params, config).unwrap().with_weight_decay(0.01).unwrap());
             adam.step(params, gradients).unwrap();
         });
         assert_close(&decayed, [0.6989111862731542, -1.6949445159154282, 0.20371238932728067]);
@@ -218,7 +237,8 @@ mod tests {
                 momentum: 0.0,
                 nesterov: false,
             };
-            Sgd::new(params, config).step(params, gradients, Schedule::Constant.at(0)).unwrap();
+            let mut sgd = Sgd::new(params, config).unwrap();
+            sgd.step(params, gradients, Schedule::Constant.at(0)).unwrap();
         });
         assert_eq!(sgd(0.0, false, Schedule::Cosine { steps: 3 }), expected);
     }

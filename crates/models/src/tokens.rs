@@ -6,9 +6,6 @@ use tensor::random::Stream;
 
 use crate::{Mode, Module, Result, init};
 
-/// The standard deviation that learned tokens start with.
-pub(crate) const DEVIATION: f64 = 0.02;
-
 /// Puts one learned token before those of each example: `[n, t, d]` to `[n, 1 + t, d]`.
 pub struct ClassToken {
     token: Param,
@@ -17,7 +14,7 @@ pub struct ClassToken {
 impl ClassToken {
     /// A token of `d` features that starts by [`init::normal`].
     pub fn new(d: usize, stream: &Stream, dtype: DType) -> Self {
-        Self { token: init::normal(&[d], DEVIATION, stream, dtype) }
+        Self { token: init::token(d, stream, dtype) }
     }
 }
 

@@ -10,7 +10,9 @@ use autograd::{Gradients, Tape, Var};
 use tensor::{DType, Indices, Tensor};
 
 use crate::cre::Losses;
+use crate::error::weight_of_reconstruction;
 use crate::mixing::{Mixer, Mixing};
+use crate::slots::refuse_shared;
 use crate::tally::{EpochTally, StepReport, in_words};
 use crate::{Adam, AdamConfig, Cre, Error, Example, Mode, Module, Part, Result};
 use on_gpu::OnGpu;
@@ -58,10 +60,17 @@ pub struct Evaluation {
 
 impl<'m> Trainer<'m> {
     /// A model that has not been trained yet. `lambda` is the weight of reconstruction in [0, 1].
-    pub fn new(model: &'m Cre, config: AdamConfig, lambda: f64) -> Self {
-        let optimisers = Part::ALL.map(|part| Adam::new(&model.part(part).params(), config));
-        let mixer = Mixer::weighted(config);
-        Self { model, optimisers, config, lambda, mixer, precision: DType::F32, on_gpu: None }
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if `lambda` is outside of it or as [`AdamConfig::check`]; [`Error::Shared`] if two parts share a
+    /// parameter, which the optimisers of both would step.
+    pub fn new(model: &'m Cre, config: AdamConfig, lambda: f64) -> Result<Self> {
+        weight_of_reconstruction(lambda)?;
+        refuse_shared(Part::ALL.map(|part| (part.name(), model.part(part).params())))?;
+        let [encoder, decoder, classifier] =
+            Part::ALL.map(|part| Adam::new(&model.part(part).params(), config));
+        let (optimisers, mixer) = ([encoder?, decoder?, classifier?], Mixer::weighted(config)?);
+        Ok(Self { model, optimisers, config, lambda, mixer, precision: DType::F32, on_gpu: None })
     }
 
     /// The same with an encoder that descends what this rule makes of the two losses; [`Mixing::Weighted`] is the
@@ -226,7 +235,7 @@ impl<'m> Trainer<'m> {
             .chain(self.model.buffers())
             .map(|(name, param)| (name, param.value()));
         let optimisers = Part::ALL.into_iter().zip(&self.optimisers).flat_map(|(part, optimiser)| {
-            let state = optimiser.state(&self.model.part(part).params()).into_iter();
+            let state = optimiser.state().into_iter();
             state.map(move |(name, tensor)| (optimiser_name(part, &name), tensor))
         });
         params.chain(optimisers).chain(self.mixer.state()).collect()
@@ -267,7 +276,8 @@ pub fn evaluate(model: &Cre, batches: impl IntoIterator<Item = (Tensor, Indices)
     evaluate_in(|_| Mode::Evaluation, model, batches)
 }
 
-/// The same with patches removed as in training, always the same ones of the same batch.
+/// The same with patches removed as in training, always the same ones of the same batch. The MSE is that of the removed
+/// patches only, whatever [`MaskedLoss`](crate::MaskedLoss) training counts; of the whole image where none is removed.
 ///
 /// # Errors
 /// As [`evaluate`].
@@ -319,7 +329,8 @@ pub fn mean_cross_entropy(scores: &Tensor, labels: &Indices) -> Result<f64> {
 /// How many rows of scores `[n, classes]` have their first largest score at their label.
 pub fn count_correct(logits: &Tensor, labels: &Indices) -> usize {
     let scores = logits.to_f64_vec();
-    let rows = scores.chunks_exact(logits.shape()[1]).zip(labels.as_slice());
+    let classes = logits.shape().last().copied().unwrap_or(1).max(1);
+    let rows = scores.chunks_exact(classes).zip(labels.as_slice());
     rows.filter(|(row, label)| {
         let first_largest = (0..row.len()).rev().max_by(|&a, &b| row[a].total_cmp(&row[b]));
         first_largest == Some(**label as usize)

@@ -118,35 +118,37 @@ pub fn cre(config: &Config, stream: &Stream, dtype: DType) -> Result<Cre> {
     config.check()?;
     let (side, patches) = (config.side, config.grid() * config.grid());
     let masks = Masks::new(config.masking, config.patch, patches, stream.child("mask"))?;
-    let encoder = encoder(config, masks, &stream.child("encoder"), dtype);
-    let decoder = decoder(config, masks, &stream.child("decoder"), dtype);
+    let encoder = encoder(config, masks, &stream.child("encoder"), dtype)?;
+    let decoder = decoder(config, masks, &stream.child("decoder"), dtype)?;
     let classifier = classifier(config, &stream.child("classifier"), dtype);
     Ok(Cre::new(encoder, decoder, classifier, &[config.channels, side, side]).with_masks(masks))
 }
 
-fn encoder(config: &Config, masks: Masks, stream: &Stream, dtype: DType) -> Sequential {
+fn encoder(config: &Config, masks: Masks, stream: &Stream, dtype: DType) -> Result<Sequential> {
     let Config { patch, channels, encoder: Stack { width, .. }, .. } = *config;
     let layers = Sequential::new()
         .then(PatchEmbedding::new(patch, channels, width, &stream.child("patches"), dtype))
-        .then(PositionCode::of_patches(config.grid(), width, dtype))
+        .then(PositionCode::of_patches(config.grid(), width, dtype)?)
         .then(KeepPatches { masks })
         // The class token's position code is zero.
         .then(ClassToken::new(width, &stream.child("class token"), dtype));
-    blocks(layers, config.encoder, config.mlp_ratio, stream, dtype).then(LayerNorm::new(width, dtype))
+    let layers = blocks(layers, config.encoder, config.mlp_ratio, stream, dtype);
+    Ok(layers.then(LayerNorm::new(width, dtype)))
 }
 
-fn decoder(config: &Config, masks: Masks, stream: &Stream, dtype: DType) -> Sequential {
+fn decoder(config: &Config, masks: Masks, stream: &Stream, dtype: DType) -> Result<Sequential> {
     let Config { side, patch, channels, decoder: Stack { width, .. }, .. } = *config;
     let layers = Sequential::new()
         .then(Linear::xavier(config.encoder.width, width, &stream.child("embedding"), dtype))
         .then(MaskTokens::new(width, masks, &stream.child("mask token"), dtype))
-        .then(PositionCode::of_tokens(config.grid(), width, dtype));
-    blocks(layers, config.decoder, config.mlp_ratio, stream, dtype)
+        .then(PositionCode::of_tokens(config.grid(), width, dtype)?);
+    let layers = blocks(layers, config.decoder, config.mlp_ratio, stream, dtype);
+    Ok(layers
         // The last two layers see each token alone, so the class token may go before them.
         .then(WithoutClassToken)
         .then(LayerNorm::new(width, dtype))
         .then(Linear::xavier(width, patch * patch * channels, &stream.child("prediction"), dtype))
-        .then(Unpatchify { patch, side })
+        .then(Unpatchify { patch, side }))
 }
 
 fn classifier(config: &Config, stream: &Stream, dtype: DType) -> Sequential {

@@ -22,7 +22,7 @@ fn ten_losses(model: &Cre, dtype: DType) -> Vec<(f64, f64)> {
     let pixels = (0..8 * 784).map(|_| 2.0 * words.uniform() - 1.0).collect();
     let images = Tensor::from_vec::<f64>(pixels, &[8, 784]).unwrap().to_dtype(dtype);
     let labels = Indices::new((0..8).collect());
-    let mut trainer = Trainer::new(model, AdamConfig::PAPER, 0.5);
+    let mut trainer = Trainer::new(model, AdamConfig::PAPER, 0.5).unwrap();
     let mut step = || {
         let (mse, cross_entropy, _) = trainer.step(&images, &labels).unwrap();
         (mse, cross_entropy)

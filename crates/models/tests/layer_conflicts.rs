@@ -45,7 +45,7 @@ fn the_conflicts_are_those_of_the_two_losses_and_of_every_matrix_and_kernel_of_t
     let dot = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>();
     for (architecture, names) in cases {
         let (model, (images, labels)) = (model(architecture), batch());
-        let trainer = Trainer::new(&model, AdamConfig::PAPER, 0.5);
+        let trainer = Trainer::new(&model, AdamConfig::PAPER, 0.5).unwrap();
         let conflicts = trainer.layer_conflicts(&images, &labels).unwrap();
         assert!(conflicts.iter().map(|(name, _)| name).eq(&names), "{conflicts:?}");
         let (of_mse, of_cross_entropy) = (gradients(&model, 1.0), gradients(&model, 0.0));
@@ -70,7 +70,7 @@ fn the_conflicts_are_those_of_the_two_losses_and_of_every_matrix_and_kernel_of_t
 fn asking_for_the_conflicts_changes_no_bit_of_the_model_and_of_its_training() {
     let trained = |asks: bool| {
         let (model, (images, labels)) = (model(Architecture::CnnS { latent_channels: 2 }), batch());
-        let mut trainer = Trainer::new(&model, AdamConfig::PAPER, 0.5);
+        let mut trainer = Trainer::new(&model, AdamConfig::PAPER, 0.5).unwrap();
         for _ in 0..2 {
             trainer.step(&images, &labels).unwrap();
             if asks {

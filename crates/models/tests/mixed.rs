@@ -28,7 +28,7 @@ fn train(dtype: DType) -> Trained {
     let labels = Indices::new((0..24).map(|image| image % 3).collect());
 
     let config = SgdConfig { learning_rate: 0.5, momentum: 0.9, nesterov: false };
-    let mut sgd = Sgd::new(&model.params(), config);
+    let mut sgd = Sgd::new(&model.params(), config).unwrap();
     let mut scale = LossScale::new();
     let (mut losses, mut largest_score) = (vec![], 0.0f64);
     for step in 0..STEPS {
@@ -100,7 +100,7 @@ fn gradients_arrive(
         let tape = Tape::new().mixed(dtype);
         let loss = loss(&tape, &images.to_dtype(dtype), Mode::Training { step: 0 }).unwrap();
         assert_eq!(loss.value().dtype(), DType::F32);
-        let gradients = LossScale::starting_at(4, 1).backward(&tape, &loss).unwrap().unwrap();
+        let gradients = LossScale::starting_at(4, 1).unwrap().backward(&tape, &loss).unwrap().unwrap();
         for (name, param) in &params {
             let gradient = gradients.param(param).unwrap();
             assert_eq!((gradient.dtype(), gradient.shape()), (DType::F32, param.value().shape()), "{name}");

@@ -25,7 +25,10 @@ fn model() -> Cre {
 }
 
 fn trainer(model: &Cre, rule: Mixing, lambda: f64) -> Trainer<'_> {
-    Trainer::new(model, AdamConfig { learning_rate: 1e-2, ..AdamConfig::PAPER }, lambda).mixing(rule).unwrap()
+    Trainer::new(model, AdamConfig { learning_rate: 1e-2, ..AdamConfig::PAPER }, lambda)
+        .unwrap()
+        .mixing(rule)
+        .unwrap()
 }
 
 fn batch() -> (Tensor, Indices) {
@@ -128,10 +131,11 @@ fn an_epoch_on_a_gpu_and_a_split_latent_refuse_every_rule_but_the_paper_s() {
         let gather = |_| Ok((images.clone(), labels.clone()));
         let refused = trainer.epoch_on_gpu(1, 1, |_| Ok(()), gather).unwrap_err().to_string();
         assert_eq!(refused, format!("mixing: wanted weighted in an epoch on a GPU, got {}", rule.name()));
-        let refused = Trainer::new(&split, AdamConfig::PAPER, 0.5).mixing(*rule).err().unwrap().to_string();
+        let refused =
+            Trainer::new(&split, AdamConfig::PAPER, 0.5).unwrap().mixing(*rule).err().unwrap().to_string();
         assert!(refused.starts_with("mixing: wanted weighted, as nothing is mixed"), "{refused}");
     }
-    assert!(Trainer::new(&split, AdamConfig::PAPER, 0.5).mixing(Mixing::Weighted).is_ok());
+    assert!(Trainer::new(&split, AdamConfig::PAPER, 0.5).unwrap().mixing(Mixing::Weighted).is_ok());
 }
 
 #[test]

@@ -208,7 +208,7 @@ fn compare(model: &dyn Subject, image: &[usize], fixture: &Fixture, decay: f64, 
     let largest =
         stored.iter().flat_map(|(_, gradient)| gradient.to_f64_vec()).fold(0.0, |a: f64, b| a.max(b.abs()));
     let ten = fixture.get("losses").to_f64_vec();
-    let mut adam = Adam::new(&model.params(), fixture.adam()).with_weight_decay(decay);
+    let mut adam = Adam::new(&model.params(), fixture.adam()).unwrap().with_weight_decay(decay).unwrap();
     let n_steps = if fixture.below("after.").is_empty() { 10 } else { 50 };
     let mut losses = Vec::new();
     for step in 0..n_steps {
@@ -244,7 +244,7 @@ fn check_cre(name: &'static str, image: &[usize], build: impl Fn(DType) -> Cre) 
         compare(&model, image, &fixture, 0.0, TRAINING);
         fixture.load_into(&model);
         let (x, y) = fixture.batch(image);
-        let mut trainer = Trainer::new(&model, fixture.adam(), LAMBDA);
+        let mut trainer = Trainer::new(&model, fixture.adam(), LAMBDA).unwrap();
         let mut step = || trainer.step(&x, &y).map(|(mse, cross_entropy, _)| [mse, cross_entropy]).unwrap();
         let losses: Vec<f64> = (0..10).flat_map(|_| step()).collect();
         compare_losses(&fixture, &losses, &fixture.get("losses").to_f64_vec());

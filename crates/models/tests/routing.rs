@@ -108,7 +108,7 @@ fn a14_the_gradients_of_the_whole_model_agree_with_finite_differences() {
         let analytic = gradients(&model, part, if matches!(loss, Of::Sum) { 0.5 } else { 0.3 }, loss);
         let analytic = &analytic[analytic.len() - value.len()..];
         let at = |moved: Vec<f64>| {
-            param.set(Tensor::from_vec(moved, value.shape()).unwrap());
+            param.set(Tensor::from_vec(moved, value.shape()).unwrap()).unwrap();
             let tape = Tape::without_gradients();
             let losses = model.losses(&tape, &images, &labels, 0.5, Mode::Evaluation).unwrap();
             let [mse, ce] = [&losses.mse, &losses.cross_entropy].map(|loss| loss.value().item().unwrap());
@@ -129,7 +129,7 @@ fn a14_the_gradients_of_the_whole_model_agree_with_finite_differences() {
             let at = format!("{} {name} {place}", part.name());
             assert!((analytic - numeric).abs() < 1e-9, "{at}: {analytic} {numeric}");
         }
-        param.set(value);
+        param.set(value).unwrap();
     }
     // The public checker sees the same function through its own door.
     let weight = Tensor::from_vec(vec![0.1; 8], &[2, 4]).unwrap();
@@ -144,7 +144,7 @@ fn a5_the_heads_learn_also_when_lambda_hides_their_loss_from_the_encoder() {
     for lambda in [0.0, 1.0] {
         let model = model(Size::S, DType::F32);
         let config = AdamConfig { learning_rate: 1e-2, ..AdamConfig::PAPER };
-        let mut trainer = Trainer::new(&model, config, lambda);
+        let mut trainer = Trainer::new(&model, config, lambda).unwrap();
         let before = evaluate(&model, [(images.clone(), labels.clone())]).unwrap();
         for _ in 0..200 {
             trainer.step(&images, &labels).unwrap();
@@ -162,15 +162,15 @@ fn a_stored_trainer_goes_on_with_the_same_bits() {
         (0..steps).map(|_| trainer.step(&images, &labels).unwrap().0).collect()
     };
     let whole = model(Size::M, DType::F32);
-    let mut uninterrupted = Trainer::new(&whole, AdamConfig::PAPER, 0.7);
+    let mut uninterrupted = Trainer::new(&whole, AdamConfig::PAPER, 0.7).unwrap();
     let expected = losses(&mut uninterrupted, 8);
 
     let first = model(Size::M, DType::F32);
-    let mut before = Trainer::new(&first, AdamConfig::PAPER, 0.7);
+    let mut before = Trainer::new(&first, AdamConfig::PAPER, 0.7).unwrap();
     losses(&mut before, 3);
     let state = before.state();
     let second = model(Size::M, DType::F32);
-    let mut after = Trainer::new(&second, AdamConfig::PAPER, 0.7);
+    let mut after = Trainer::new(&second, AdamConfig::PAPER, 0.7).unwrap();
     after.load(|name| state.iter().find(|(own, _)| own == name).map(|(_, tensor)| tensor.clone())).unwrap();
     assert_eq!(losses(&mut after, 5), expected[3..]);
 }
@@ -179,7 +179,7 @@ fn a_stored_trainer_goes_on_with_the_same_bits() {
 fn fitting_reports_every_epoch_and_stops_when_it_is_told_to() {
     let (images, labels) = batch(DType::F32);
     let model = model(Size::S, DType::F32);
-    let mut trainer = Trainer::new(&model, AdamConfig::PAPER, 0.5);
+    let mut trainer = Trainer::new(&model, AdamConfig::PAPER, 0.5).unwrap();
     let mut reports = Vec::new();
     let batches = |_epoch| vec![(images.clone(), labels.clone()); 3];
     trainer
@@ -198,7 +198,7 @@ fn a_loss_that_is_no_longer_a_number_ends_the_epoch_and_names_itself() {
     let (_, labels) = batch(DType::F32);
     let images = Tensor::full(f64::NAN, &[N, PIXELS], DType::F32);
     let model = model(Size::S, DType::F32);
-    let outcome = Trainer::new(&model, AdamConfig::PAPER, 0.5).epoch(1, [(images, labels)]);
+    let outcome = Trainer::new(&model, AdamConfig::PAPER, 0.5).unwrap().epoch(1, [(images, labels)]);
     assert!(matches!(outcome, Err(Error::Diverged { step: 0, loss: "the MSE", .. })));
 }
 

@@ -91,7 +91,7 @@ fn the_representation_holds_the_whole_latent_and_each_head_reads_its_own_part() 
 fn training_a_split_latent_lowers_both_losses_and_knows_no_conflict() {
     let (model, (images, labels)) = (model(), batch());
     let config = AdamConfig { learning_rate: 1e-2, ..AdamConfig::PAPER };
-    let mut trainer = Trainer::new(&model, config, 1.0);
+    let mut trainer = Trainer::new(&model, config, 1.0).unwrap();
     let mut step = || trainer.step(&images, &labels).unwrap();
     let (first_mse, first_cross_entropy, conflict) = step();
     assert!(conflict.cosine == 0.0 && conflict.norm_ratio > 0.0, "{conflict:?}");

@@ -23,7 +23,7 @@ use tensor::Device;
 pub use autoencoding::{Autoencoding, Masked, Network, Objective};
 pub use closed_form::{Noise, Question};
 pub use compute::Keep;
-pub use compute::PARAMETERS;
+pub use compute::{MASKED_TEST, PARAMETERS};
 pub use finals::{LARGEST_PROBED, LATENT, PENALTY, PROBED, PROBES, why_absent};
 pub use judged::Judged;
 pub use learner::{Features, Learner};
@@ -34,7 +34,7 @@ use crate::images::{DataConfig, Images};
 use crate::store::{DataId, RunSpec};
 
 /// Raised when the same config would give other numbers than before.
-const SCHEMA: u32 = 2;
+const SCHEMA: u32 = 3;
 
 /// The same for trained runs without validation images, which were evaluated on a training image before.
 const SCHEMA_WITHOUT_VALIDATION: u32 = 3;

@@ -10,8 +10,8 @@ thread_local! {
 /// Does some work, and counts the operations of every kernel that [`run`](crate::run) runs for it on this thread, as
 /// [`Kernel::flops`](crate::Kernel::flops) states them. Counts may be nested: the outer one includes the inner.
 ///
-/// It counts kernels and not threads: how many of them share one kernel does not matter. Recording a step on a GPU
-/// counts its kernels once, replaying it counts nothing.
+/// It counts kernels and not threads: how many of them share one kernel does not matter. A step that is recorded on a GPU
+/// counts its kernels when it is recorded, and again in every replay.
 pub fn count<T>(work: impl FnOnce() -> T) -> (T, u64) {
     let before = TOTAL.get();
     let result = work();

@@ -21,7 +21,7 @@ pub use pool::GpuMemoryStatistics;
 pub(crate) use pool::Memory;
 pub use recording::Recording;
 
-use crate::{DType, Error, Result, Tensor};
+use crate::{DType, Error, Result, Tensor, flops};
 use pool::Pool;
 use recording::Recorder;
 
@@ -196,9 +196,9 @@ impl Gpu {
     ) -> std::result::Result<(T, Recording), E> {
         self.refuse_while_recording("begin another recording")?;
         self.state().recorder = Some(Recorder::new(Pool::below(&self.pool), number));
-        let outcome = step();
+        let (outcome, flops) = flops::count(step);
         let recorder = self.state().recorder.take().expect("only this function ends a recording");
-        let recording = Recording::of(self, recorder)?;
+        let recording = Recording::of(self, recorder, flops)?;
         Ok((outcome?, recording))
     }
 

@@ -69,7 +69,7 @@ fn recorded_steps_have_the_bits_of_steps_that_are_launched_one_by_one_on_a_gpu()
     let [launched, replayed] = [false, true].map(|is_recorded| {
         let (device, model) = (device(), model());
         let (images, labels) = batch(&device);
-        let mut trainer = Trainer::new(&model, AdamConfig::PAPER, 0.5);
+        let mut trainer = Trainer::new(&model, AdamConfig::PAPER, 0.5).unwrap();
         trainer.to_device(&device).unwrap();
         trainer.step(&images, &labels).unwrap();
         if is_recorded {
@@ -91,7 +91,7 @@ fn training_on_a_gpu_is_training_on_the_processor_to_rounding() {
     let [on_cpu, on_gpu] = [Device::Cpu, device()].map(|device| {
         let model = model();
         let (images, labels) = batch(&device);
-        let mut trainer = Trainer::new(&model, AdamConfig::PAPER, 0.5);
+        let mut trainer = Trainer::new(&model, AdamConfig::PAPER, 0.5).unwrap();
         trainer.to_device(&device).unwrap();
         let steps: Vec<_> = (0..STEPS).map(|_| trainer.step(&images, &labels).unwrap()).collect();
         steps.iter().map(|(mse, cross_entropy, _)| mse + cross_entropy).collect::<Vec<f64>>()

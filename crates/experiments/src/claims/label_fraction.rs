@@ -7,11 +7,11 @@ use crate::experiment::Experiment;
 use crate::families::{THREE, fashion, fc_m, seeds, vit as vit_family};
 use crate::grid::{Family, Grid, Member};
 use crate::statistics::interval;
-use crate::sweep::figures::{of_each, trade_off};
+use crate::sweep::figures::{masked_evaluation, of_each, trade_off};
 use crate::sweep::trends::{Finding, above, judged, listed};
-use crate::sweep::{Curves, Evidence};
+use crate::sweep::{Curves, Evidence, Kept};
 use crate::{Error, Profile, Result};
-use runs::run::Learner;
+use runs::run::{Learner, MASKED_TEST};
 use runs::store::Results;
 
 /// Question 6 of section 7: 1, 10 and 100 % of the labels, for λ and for masks.
@@ -46,6 +46,7 @@ impl Experiment for LabelFraction {
     const TITLE: &'static str = "Few labels (beyond the paper)";
     const SHOWS: &'static str = "Hypothesis: with 1 % of the labels the answer turns, and mixing in reconstruction \
                                  raises accuracy over a pure classifier.";
+    const KEPT: Kept = Kept::scalars(&MASKED_TEST);
 
     fn grid(profile: Profile) -> Grid {
         let n_train = fashion(profile).train;
@@ -60,7 +61,9 @@ impl Experiment for LabelFraction {
     }
 
     fn plates(results: &Results) -> Result<Vec<Plate>> {
-        of_each(results, |curves| trade_off(curves, "label-fraction"))
+        let mut plates = of_each(results, |curves| trade_off(curves, "label-fraction"))?;
+        plates.extend(of_each(results, |curves| masked_evaluation(curves, "label-fraction-masked"))?);
+        Ok(plates)
     }
 
     fn rows(results: &Results) -> Result<Vec<Row>> {

@@ -6,11 +6,11 @@ use report::{Plate, Row};
 use crate::experiment::Experiment;
 use crate::families::{coarse, fashion, mnist, seeds, vit as vit_family};
 use crate::grid::{Family, Grid, Member};
-use crate::sweep::figures::{crossed, figure, of_each, panel};
-use crate::sweep::{Curves, trends};
+use crate::sweep::figures::{crossed, figure, masked_evaluation, of_each, panel};
+use crate::sweep::{Curves, Kept, trends};
 use crate::{Profile, Result};
 use report::{Axis, Figure, Scale, Series, Shape, Style};
-use runs::run::cre;
+use runs::run::{MASKED_TEST, cre};
 use runs::store::Results;
 
 /// Section 4.2, E11: masks at λ = 1 against λ without masks.
@@ -36,6 +36,7 @@ impl Experiment for MaskingOrMixing {
     const TITLE: &'static str = "Masking against mixing (E11)";
     const SHOWS: &'static str = "Hiding patches makes an autoencoder's latent a little more useful for classification; \
                                  mixing in some classification does far better.";
+    const KEPT: Kept = Kept::scalars(&MASKED_TEST);
 
     fn grid(profile: Profile) -> Grid {
         let families = match profile {
@@ -58,7 +59,9 @@ impl Experiment for MaskingOrMixing {
     }
 
     fn plates(results: &Results) -> Result<Vec<Plate>> {
-        of_each(results, paths)
+        let mut plates = of_each(results, paths)?;
+        plates.extend(of_each(results, |curves| masked_evaluation(curves, "masked-evaluation"))?);
+        Ok(plates)
     }
 
     fn rows(results: &Results) -> Result<Vec<Row>> {

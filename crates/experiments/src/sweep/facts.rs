@@ -152,6 +152,7 @@ pub fn warnings(results: &Results) -> Result<Vec<String>> {
         warnings
             .push(format!("Fewer seeds than the {ENOUGH_SEEDS} that a verdict needs: {}.", few.join("; ")));
     }
+    warnings.extend(super::protocol::warnings(results)?);
     Ok(warnings)
 }
 

@@ -1,9 +1,11 @@
 //! What the figures of experiments are made of: lines over λ, over members and over epochs, and fronts.
 
 mod families;
+mod masked;
 mod plane;
 
 pub use families::families_over_members;
+pub use masked::masked_evaluation;
 pub use plane::{latents, reconstructions};
 
 use report::{Axis, Figure, Panel, Plate, Point, Reference, Scale, Series, Shape, Style, Tick};

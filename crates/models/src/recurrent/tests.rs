@@ -50,7 +50,7 @@ fn one_recurrent_step_is_an_ordinary_cre_bit_for_bit() {
         let config = config(size, 1);
         let mut network = network(&config, DType::F32);
         let model = fc::cre(&config.model, &Stream::new(11, "init"), DType::F32).unwrap();
-        let mut trainer = Trainer::new(&model, config.optimiser, config.lambda);
+        let mut trainer = Trainer::new(&model, config.optimiser, config.lambda).unwrap();
         assert_eq!(network.evaluate(batches(1)), evaluate(&model, batches(1)));
         assert_eq!(network.epoch(1, batches(5)), trainer.epoch(1, batches(5)));
         let stored = |state: Vec<(String, Tensor)>| format!("{state:?}");
@@ -96,7 +96,7 @@ fn the_recurrent_encoder_descends_the_mixture_through_all_steps() {
                 let moved = |steps: f64| {
                     let mut values = value.to_f64_vec();
                     values[place] += steps * STEP;
-                    param.set(Tensor::from_vec(values, value.shape()).unwrap());
+                    param.set(Tensor::from_vec(values, value.shape()).unwrap()).unwrap();
                     mixture()
                 };
                 let numeric = (8.0 * (moved(1.0) - moved(-1.0)) - (moved(2.0) - moved(-2.0))) / (12.0 * STEP);
@@ -104,7 +104,7 @@ fn the_recurrent_encoder_descends_the_mixture_through_all_steps() {
                 // Rounding adds 1.5 epsilon / STEP times a loss of about 1: 3e-10.
                 assert!((analytic - numeric).abs() < 1e-9, "{name} {place}: {analytic} {numeric}");
             }
-            param.set(value);
+            param.set(value).unwrap();
         }
     }
 }

@@ -4,7 +4,6 @@ use autograd::{Gradients, Var};
 use tensor::Tensor;
 
 use super::{Conflict, Trainer, differentiate};
-use crate::cre::check_lambda;
 use crate::mixing::Step;
 use crate::{Example, Mode, Module, Part, Result};
 
@@ -44,7 +43,6 @@ impl Trainer<'_> {
     }
 
     fn differentiate_in_two_stages(&self, example: &Example) -> Result<Differentiated> {
-        check_lambda(self.lambda)?;
         let number = self.optimisers[0].steps();
         let mode = Mode::Training { step: number };
         let (tape, example) = self.begin_on(example)?;
@@ -97,7 +95,7 @@ mod tests {
         let images = Tensor::from_vec::<f64>(images, &[6, 784]).unwrap();
         let labels = Indices::new((0..6).collect());
         for lambda in [0.0, 0.7, 1.0] {
-            let trainer = Trainer::new(&model, AdamConfig::PAPER, lambda);
+            let trainer = Trainer::new(&model, AdamConfig::PAPER, lambda).unwrap();
             let Differentiated { at_latent, of_encoder } =
                 trainer.differentiate_in_two_stages(&(images.clone(), labels.clone()).into()).unwrap();
             let tape = Tape::new();

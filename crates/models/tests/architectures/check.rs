@@ -58,14 +58,14 @@ fn differences(subject: &impl Subject, mode: Mode, along: &[(&Param, Vec<f64>)])
         for ((param, direction), start) in along.iter().zip(&start) {
             let values = start.to_f64_vec();
             let values = values.iter().zip(direction).map(|(value, d)| value + steps * STEP * d).collect();
-            param.set(Tensor::from_vec(values, start.shape()).unwrap());
+            param.set(Tensor::from_vec(values, start.shape()).unwrap()).unwrap();
         }
         let tape = Tape::without_gradients();
         subject.loss(&tape, mode).unwrap().value().item().unwrap()
     };
     let slope = (8.0 * (moved(1.0) - moved(-1.0)) - (moved(2.0) - moved(-2.0))) / (12.0 * STEP);
     for ((param, _), start) in along.iter().zip(start) {
-        param.set(start);
+        param.set(start).unwrap();
     }
     slope
 }
@@ -73,8 +73,8 @@ fn differences(subject: &impl Subject, mode: Mode, along: &[(&Param, Vec<f64>)])
 /// The subject's model with AdamW.
 fn learner(subject: &impl Subject, rate: f64) -> Learner<'_, Adam> {
     let config = AdamConfig { learning_rate: rate, ..AdamConfig::PAPER };
-    let adam = Adam::new(&subject.params(), config).with_weight_decay(1e-3);
-    Learner::new(subject.params(), subject.buffers(), adam, Schedule::Constant)
+    let adam = Adam::new(&subject.params(), config).unwrap().with_weight_decay(1e-3).unwrap();
+    Learner::new(subject.params(), subject.buffers(), adam, Schedule::Constant).unwrap()
 }
 
 /// The loss before each of these many steps.

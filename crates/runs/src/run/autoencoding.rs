@@ -1,7 +1,7 @@
 //! Autoencoders with probes on their latent (experiments E4 and E6 to E8 of the LBR specification).
 
 use models::guidance::{PROBE_WIDTH, linear_probe, nonlinear_probe};
-use models::{Autoencoder, Guided, Result, dcae, mlpae, resnet_autoencoder};
+use models::{Autoencoder, Decayed, Guided, Result, dcae, mlpae, resnet_autoencoder};
 use serde::{Deserialize, Serialize};
 use tensor::DType;
 use tensor::random::Stream;
@@ -19,6 +19,9 @@ pub struct Autoencoding {
     pub masked: Option<Masked>,
     /// AdamW's decay.
     pub weight_decay: f64,
+    /// Which parameters it applies to: all, or `weights`, which leaves out biases and norms.
+    #[serde(default, skip_serializing_if = "Decayed::is_all")]
+    pub decayed: Decayed,
     /// Whether the spectrum of the reconstructions is measured as it learns.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub spectrum: bool,

@@ -208,12 +208,23 @@ impl Run {
             return Err(self.diverged(epoch, reason));
         }
         let mut scalars = scalars(trained.as_ref(), &evaluations);
+        if let Some(masked) = learning.evaluate_masked(&images.test)? {
+            scalars.extend(self.masked_scalars(&masked));
+        }
         // What a learner does not have is no number.
         scalars.retain(|_, value| !value.is_nan());
         if is_due(epoch, self.config.epochs) {
             scalars.extend(learning.observe()?);
         }
         Ok(scalars)
+    }
+
+    /// The four metrics of the test images with removed patches (section 2.4 of the CRE specification).
+    fn masked_scalars(&self, masked: &Evaluation) -> [(String, f64); 4] {
+        let Evaluation { mse, cross_entropy, accuracy, .. } = *masked;
+        let loss = self.config.learner.loss(Some(mse), Some(cross_entropy)).unwrap_or(f64::NAN);
+        let values = [loss, mse, cross_entropy, accuracy];
+        std::array::from_fn(|metric| (MASKED_TEST[metric].0.to_owned(), values[metric]))
     }
 
     fn diverged(&self, epoch: u32, reason: String) -> Ended {
@@ -250,6 +261,20 @@ fn before(folder: &RunFolder, next: u32) -> &[Epoch] {
     let epochs = folder.epochs();
     &epochs[..epochs.partition_point(|epoch| epoch.epoch < next)]
 }
+
+/// What is measured with removed patches, where training removes some: names and descriptions.
+pub const MASKED_TEST: [(&str, &str); 4] = [
+    (
+        "test_masked_loss",
+        "L(lambda) on the test images with patches removed as in training, the MSE of removed patches only",
+    ),
+    (
+        "test_masked_mse",
+        "mean squared error of the removed patches of the test images, whatever training counts",
+    ),
+    ("test_masked_cross_entropy", "cross-entropy on the test images with patches removed as in training"),
+    ("test_masked_accuracy", "top-1 accuracy on the test images with patches removed as in training"),
+];
 
 /// Which parameters are kept of what learned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

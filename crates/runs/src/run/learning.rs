@@ -7,7 +7,10 @@ mod recognition;
 use data::Split;
 use models::predictive_coding::PredictiveCoding;
 use models::recurrent::Recurrent;
-use models::{Architecture, Cre, EpochReport, Evaluation, HeadTrainer, Representation, Trainer, evaluate};
+use models::{
+    Architecture, Cre, EpochReport, Evaluation, HeadTrainer, Representation, Trainer, evaluate,
+    evaluate_masked,
+};
 use ndarray_rand::rand_distr::{Distribution, StandardNormal};
 use tensor::random::Stream;
 use tensor::{DType, Device, Indices, Tensor};
@@ -30,6 +33,12 @@ pub(super) trait Learning {
 
     /// How it does on these images.
     fn evaluate(&self, split: &Split) -> Result<Evaluation>;
+
+    /// How it does on these images where it sees them as in training, with patches removed; `None` if training removes
+    /// none.
+    fn evaluate_masked(&self, _split: &Split) -> Result<Option<Evaluation>> {
+        Ok(None)
+    }
 
     /// Latent, reconstruction and class scores of a batch of images, on the processor.
     ///
@@ -75,7 +84,7 @@ impl<'a> OfCre<'a> {
         let Learner::Cre { lambda, mixing, labelled, .. } = run.config.learner else {
             unreachable!("a CRE was asked for")
         };
-        let mut trainer = Trainer::new(model, run.config.optimiser, lambda).mixing(mixing)?;
+        let mut trainer = Trainer::new(model, run.config.optimiser, lambda)?.mixing(mixing)?;
         trainer.to_device(device)?;
         let source = Source::new(run, images, labelled, device)?;
         Ok(Self { run, images, model, trainer, source, device: device.clone() })
@@ -89,6 +98,13 @@ impl Learning for OfCre<'_> {
 
     fn evaluate(&self, split: &Split) -> Result<Evaluation> {
         evaluate_on(self.model, &self.device, split)
+    }
+
+    fn evaluate_masked(&self, split: &Split) -> Result<Option<Evaluation>> {
+        match self.model.is_masked() {
+            true => Ok(Some(evaluate_masked(self.model, in_order_on(&self.device, split)?)?)),
+            false => Ok(None),
+        }
     }
 
     fn represent(&self, images: &Tensor) -> Result<Representation> {
@@ -125,7 +141,7 @@ pub(super) struct OfHeads<'a> {
 
 impl<'a> OfHeads<'a> {
     pub(super) fn new(run: &'a Run, images: &'a Images, model: &'a Cre) -> Result<Self> {
-        let trainer = HeadTrainer::new(model, run.config.optimiser);
+        let trainer = HeadTrainer::new(model, run.config.optimiser)?;
         Ok(Self { model, trainer, source: Source::new(run, images, None, &Device::Cpu)? })
     }
 }
@@ -261,11 +277,16 @@ fn learned_by(model: &Cre) -> Vec<(String, Tensor)> {
 }
 
 fn evaluate_on(model: &Cre, device: &Device, split: &Split) -> Result<Evaluation> {
+    Ok(evaluate(model, in_order_on(device, split)?)?)
+}
+
+/// The images of a split in batches on a device, with their labels.
+fn in_order_on(device: &Device, split: &Split) -> Result<Vec<(Tensor, Indices)>> {
     let mut batches = Vec::new();
     for (images, labels) in in_order(split)? {
         batches.push((images.to_device(device)?, labels));
     }
-    Ok(evaluate(model, batches)?)
+    Ok(batches)
 }
 
 fn represent_on(model: &Cre, device: &Device, images: &Tensor) -> Result<Representation> {

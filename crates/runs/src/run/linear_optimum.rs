@@ -157,8 +157,8 @@ impl LinearOptimum {
                 of.params().into_iter().map(move |(name, param)| (format!("{part}.{name}"), param))
             })
             .collect();
-        let adam = Adam::new(&params, AdamConfig { learning_rate: self.rate, ..AdamConfig::PAPER });
-        let mut learner = Learner::new(params, vec![], adam, Schedule::Cosine { steps: self.steps });
+        let adam = Adam::new(&params, AdamConfig { learning_rate: self.rate, ..AdamConfig::PAPER })?;
+        let mut learner = Learner::new(params, vec![], adam, Schedule::Cosine { steps: self.steps })?;
         let (mut at, mut gaps) = (Vec::new(), Vec::new());
         for now in 0..self.steps {
             step(&mut learner, model, now)?;
@@ -210,7 +210,9 @@ impl Model {
             let stream = stream.child(name);
             let layer = Linear::without_bias(inputs, outputs, &stream, DType::F32);
             for (_, param) in layer.params() {
-                param.set(tensor(&(normal(&stream, outputs, inputs) * deviation))?);
+                param
+                    .set(tensor(&(normal(&stream, outputs, inputs) * deviation))?)
+                    .map_err(models::Error::from)?;
             }
             Ok(layer)
         };

@@ -1,6 +1,6 @@
 //! Classifiers of images of which only a part of the variance is left (experiment E3 of the LBR specification).
 
-use models::{Result, Sequential, mlp, resnet9};
+use models::{Decayed, Result, Sequential, mlp, resnet9};
 use serde::{Deserialize, Serialize};
 use tensor::DType;
 use tensor::random::Stream;
@@ -23,6 +23,9 @@ pub struct Recognition {
     pub crop: Option<u32>,
     /// AdamW's decay.
     pub weight_decay: f64,
+    /// Which parameters it applies to: all, or `weights`, which leaves out biases and norms.
+    #[serde(default, skip_serializing_if = "Decayed::is_all")]
+    pub decayed: Decayed,
 }
 
 /// The networks of the experiment (section 3.10).

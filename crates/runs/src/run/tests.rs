@@ -2,7 +2,7 @@
 
 use models::predictive_coding::{self, Relaxation};
 use models::recurrent::{self, LossAt};
-use models::{AdamConfig, Architecture, Mixing, fc, fc::Size, vit};
+use models::{AdamConfig, Architecture, Decayed, MaskedLoss, Masking, Mixing, fc, fc::Size, vit};
 use tensor::Device;
 
 use super::compute::Ended;
@@ -68,6 +68,7 @@ fn every_kind() -> Vec<Run> {
         seen: Seen::Bottom(Bound { place: 1, of: 3 }),
         crop: Some(2),
         weight_decay: 1e-3,
+        decayed: Decayed::Weights,
     };
     runs.push(run(Learner::Recognition { task: seen }));
     (seen.network, seen.loss) = (Recogniser::Resnet9 { narrower: 32 }, RecognitionLoss::OneHotMse);
@@ -75,7 +76,14 @@ fn every_kind() -> Vec<Run> {
     let network = Network::Mlpae { latent: 3, encoder_depth: 3, decoder_depth: 2, sigmoid: true };
     let masked = Some(Masked { patch: 4, drop: 0.5 });
     for objective in [Objective::Reconstruction, Objective::Guided { weight: 0.01 }, Objective::Supervised] {
-        let task = Autoencoding { network, objective, masked, weight_decay: 1e-3, spectrum: false };
+        let task = Autoencoding {
+            network,
+            objective,
+            masked,
+            weight_decay: 1e-3,
+            spectrum: false,
+            decayed: Decayed::All,
+        };
         runs.push(run(Learner::Autoencoding { task }));
     }
     runs
@@ -87,6 +95,35 @@ fn computed(run: &Run, images: &Images, needed: Option<&FinishedRun>) -> Finishe
     let spec = run.spec(images);
     run.compute(images, needed, &Device::Cpu, store.run(&spec).unwrap(), Keep::EveryParameter, |_| ())
         .unwrap()
+}
+
+/// Section 2.4 of the CRE specification: the four test metrics with masked input, whose MSE counts removed patches only.
+#[test]
+fn a_run_that_removes_patches_in_training_has_the_four_masked_test_metrics_after_every_epoch() {
+    const NAMES: [&str; 4] =
+        ["test_masked_loss", "test_masked_mse", "test_masked_cross_entropy", "test_masked_accuracy"];
+    let images = images();
+    let of = |ratio: f64, loss: MaskedLoss| {
+        let model = Architecture::Vit(vit::Config { masking: Masking { ratio, loss }, ..vit::Config::S });
+        computed(&run(cre(model, 0.25)), &images, None)
+    };
+    let [removed, whole] = [MaskedLoss::Removed, MaskedLoss::Whole].map(|loss| of(0.5, loss));
+    for done in [&removed, &whole] {
+        assert_eq!(done.epochs.len(), 3);
+        for epoch in &done.epochs {
+            let [loss, mse, cross_entropy, accuracy] = NAMES.map(|name| epoch.scalars[name]);
+            assert_eq!(loss, 0.25 * mse + 0.75 * cross_entropy);
+            assert!(mse != epoch.scalars["test_mse"] && (0.0..=1.0).contains(&accuracy));
+        }
+    }
+    // Before training both have the same parameters, and what training will count plays no role.
+    for name in NAMES {
+        assert_eq!(removed.epochs[0].scalars[name], whole.epochs[0].scalars[name], "{name}");
+    }
+    let none_removed = of(0.0, MaskedLoss::Removed);
+    assert!(
+        none_removed.epochs.iter().all(|epoch| NAMES.iter().all(|name| !epoch.scalars.contains_key(*name)))
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::pool::{Memory, Pool};
 use super::{Address, Command, Gpu, Replay};
-use crate::{Error, Result};
+use crate::{Error, Result, flops};
 
 /// What a recording is made of while it is made.
 pub(super) struct Recorder {
@@ -49,6 +49,8 @@ pub struct Recording {
     // Dropped before the memory that it reaches.
     replay: Box<dyn Replay>,
     commands: usize,
+    /// The floating-point operations of its kernels.
+    flops: u64,
     reads_number: bool,
     gpu: Arc<Gpu>,
     _kept: Kept,
@@ -67,13 +69,13 @@ impl fmt::Debug for Kept {
 }
 
 impl Recording {
-    pub(super) fn of(gpu: &Arc<Gpu>, recorder: Recorder) -> Result<Self> {
+    pub(super) fn of(gpu: &Arc<Gpu>, recorder: Recorder, flops: u64) -> Result<Self> {
         let Recorder { pool, commands, given, reads_number, .. } = recorder;
         let count = commands.len();
         // SAFETY: what the step allocated came from the pool, and both that and what it was given are kept.
         let replay = unsafe { gpu.driver.prepare(commands) }?;
         let kept = Kept { _own: pool, given };
-        Ok(Self { replay, commands: count, reads_number, gpu: Arc::clone(gpu), _kept: kept })
+        Ok(Self { replay, commands: count, flops, reads_number, gpu: Arc::clone(gpu), _kept: kept })
     }
 
     /// How many kernels and copies it is.
@@ -94,6 +96,8 @@ impl Recording {
         if self.reads_number {
             self.gpu.step(number)?;
         }
-        self.replay.replay()
+        self.replay.replay()?;
+        flops::add(self.flops);
+        Ok(())
     }
 }

@@ -43,12 +43,15 @@ impl<'a> OfAutoencoder<'a> {
         model: &'a Guided,
     ) -> Result<Self> {
         let batches = Batches::new(&images.train, run.config.batch, Stream::new(run.seed, "shuffle"))?;
-        let steps = batches.per_epoch() as u64 * u64::from(run.config.epochs);
+        // A run of no epochs asks no schedule.
+        let steps = (batches.per_epoch() as u64 * u64::from(run.config.epochs)).max(1);
         let mut params = model.params();
         if config.objective == Objective::Supervised {
             params.retain(|(name, _)| !name.starts_with("autoencoder.decoder."));
         }
-        let adam = Adam::new(&params, run.config.optimiser).with_weight_decay(config.weight_decay);
+        let adam = Adam::new(&params, run.config.optimiser)?;
+        let decays = |name: &str, shape: &[usize]| config.decayed.includes(name, shape);
+        let adam = adam.with_weight_decay_where(config.weight_decay, decays)?;
         let mean = match config.masked {
             Some(_) => images.mean()?.iter().map(|x| ((x + 1.0) / 2.0) as f32).collect(),
             None => vec![],
@@ -56,7 +59,7 @@ impl<'a> OfAutoencoder<'a> {
         Ok(Self {
             config: *config,
             model,
-            learner: Learner::new(params, model.buffers(), adam, Schedule::OneCycle { steps }),
+            learner: Learner::new(params, model.buffers(), adam, Schedule::OneCycle { steps })?,
             batches,
             images,
             mean,

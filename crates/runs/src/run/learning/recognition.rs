@@ -59,12 +59,15 @@ impl<'a> OfRecognition<'a> {
         };
         let kept = subspaces.kept(config.seen)?;
         let (normaliser, train) = Normaliser::fit(subspaces.project(&images.train, kept));
-        let steps = (n / batch) as u64 * u64::from(run.config.epochs);
-        let adam = Adam::new(&model.params(), run.config.optimiser).with_weight_decay(config.weight_decay);
+        // A run of no epochs asks no schedule.
+        let steps = ((n / batch) as u64 * u64::from(run.config.epochs)).max(1);
+        let adam = Adam::new(&model.params(), run.config.optimiser)?;
+        let decays = |name: &str, shape: &[usize]| config.decayed.includes(name, shape);
+        let adam = adam.with_weight_decay_where(config.weight_decay, decays)?;
         Ok(Self {
             config: *config,
             model,
-            learner: Learner::new(model.params(), model.buffers(), adam, Schedule::OneCycle { steps }),
+            learner: Learner::new(model.params(), model.buffers(), adam, Schedule::OneCycle { steps })?,
             train,
             labels: images.train.labels(),
             shape: images.train.image_shape(),

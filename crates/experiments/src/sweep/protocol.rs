@@ -1,0 +1,77 @@
+//! Where the protocol of a run differs from the authors', in words beside the result.
+
+use models::AdamConfig;
+use serde_json::Value;
+
+use crate::Result;
+use crate::store::Results;
+use crate::sweep::trends::listed;
+
+/// A sentence for transformers that were trained at another learning rate than the authors'.
+///
+/// # Errors
+/// If the stored config is no JSON.
+pub(super) fn warnings(results: &Results) -> Result<Vec<String>> {
+    if !results.attributes.contains_key("config") {
+        return Ok(vec![]);
+    }
+    let config = super::curves::attribute(results, "config")?;
+    let authors = AdamConfig::PAPER.learning_rate;
+    let mut others = Vec::new();
+    for family in config["families"].as_array().into_iter().flatten() {
+        let rate = family["optimiser"]["learning_rate"].as_f64().unwrap_or(authors);
+        if rate != authors && holds_transformer(&family["members"]) {
+            others.push(format!("{} at {rate:e}", family["label"].as_str().unwrap_or("ViT")));
+        }
+    }
+    others.dedup();
+    if others.is_empty() {
+        return Ok(vec![]);
+    }
+    Ok(vec![format!(
+        "Transformers were trained by Adam with another learning rate than the authors' {authors:e}: {}. A run of this \
+         profile takes hundreds of steps in place of thousands, and small reference runs have this rate (section 6.4 of \
+         the CRE specification); the profile `full` has {authors:e}.",
+        listed(others)
+    )])
+}
+
+/// Whether an architecture of the family `vit` stands anywhere in a config.
+fn holds_transformer(config: &Value) -> bool {
+    match config {
+        Value::Object(fields) => {
+            fields.get("family").and_then(Value::as_str) == Some("vit")
+                || fields.values().any(holds_transformer)
+        }
+        Value::Array(elements) => elements.iter().any(holds_transformer),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use models::vit;
+
+    use super::*;
+    use crate::Profile;
+    use crate::families::{fc_m, vit as vit_family};
+    use crate::grid::Grid;
+
+    fn warned(profile: Profile) -> Vec<String> {
+        let families = vec![fc_m(profile, &[16]), vit_family(profile, &[("ViT-S", vit::Config::S)])];
+        let grid = Grid { families, lambdas: vec![0.0, 1.0], seeds: vec![0] };
+        let mut results = Results::default();
+        results.attributes.insert("config".into(), serde_json::to_value(&grid).unwrap().to_string());
+        warnings(&results).unwrap()
+    }
+
+    #[test]
+    fn another_learning_rate_than_the_authors_is_said_beside_the_result_and_full_has_theirs() {
+        for profile in [Profile::Smoke, Profile::Quick] {
+            let warned = warned(profile);
+            assert!(warned.len() == 1 && warned[0].contains("authors' 1e-3: ViT-S at 3e-3."), "{warned:?}");
+        }
+        assert!(warned(Profile::Full).is_empty());
+        assert!(warnings(&Results::default()).unwrap().is_empty());
+    }
+}

@@ -1,0 +1,194 @@
+//! What an optimiser keeps: one state for each distinct parameter of its list.
+
+use std::collections::HashMap;
+
+use autograd::{Gradients, Param};
+use tensor::{Tensor, Update};
+
+use crate::cre::fitting;
+use crate::{Error, Result};
+
+/// `R` tensors for each distinct parameter of a fixed list. A parameter that stands in the list more than once, as tied
+/// weights do, has one state and is stepped once.
+#[derive(Debug)]
+pub(crate) struct Slots<const R: usize> {
+    optimiser: &'static str,
+    /// For each entry of the list, its parameter's index among the distinct ones.
+    of_entries: Vec<usize>,
+    /// The name under which the list has each distinct parameter first.
+    names: Vec<String>,
+    state: Vec<[Tensor; R]>,
+}
+
+impl<const R: usize> Slots<R> {
+    /// A state of zeros; `optimiser` is for errors.
+    pub(crate) fn new(optimiser: &'static str, params: &[(String, &Param)]) -> Self {
+        let of_entries = indices(params);
+        let (mut names, mut state) = (Vec::new(), Vec::new());
+        for ((name, param), &slot) in params.iter().zip(&of_entries) {
+            if slot == names.len() {
+                let value = param.value();
+                names.push(name.clone());
+                state.push([(); R].map(|()| Tensor::zeros(value.shape(), value.dtype())));
+            }
+        }
+        Self { optimiser, of_entries, names, state }
+    }
+
+    /// What `of` says of the name and the shape of each distinct parameter.
+    pub(crate) fn map<T>(&self, of: impl Fn(&str, &[usize]) -> T) -> Vec<T> {
+        self.names.iter().zip(&self.state).map(|(name, state)| of(name, state[0].shape())).collect()
+    }
+
+    /// The distinct parameters of a list, in the order of the slots.
+    ///
+    /// # Errors
+    /// [`Error::OtherParams`] unless it is the list that the optimiser was made for.
+    fn distinct<'a>(&self, params: &[(String, &'a Param)]) -> Result<Vec<&'a Param>> {
+        let refused = |expected: String, got: String| {
+            Err(Error::OtherParams { optimiser: self.optimiser, expected, got })
+        };
+        if params.len() != self.of_entries.len() {
+            return refused(format!("{} parameters", self.of_entries.len()), params.len().to_string());
+        }
+        let mut distinct: Vec<&Param> = Vec::new();
+        for ((slot, &expected), (name, param)) in indices(params).iter().zip(&self.of_entries).zip(params) {
+            if *slot != expected {
+                // Below: an earlier entry has it. Above: an earlier entry should have it.
+                let (expected, got) = match *slot < expected {
+                    true => (format!("`{name}` once"), "it twice".into()),
+                    false => {
+                        (format!("`{name}` tied to `{}`", self.names[expected]), "two parameters".into())
+                    }
+                };
+                return refused(expected, got);
+            }
+            if expected == distinct.len() {
+                let (own, value) = (&self.state[expected][0], param.value());
+                if own.shape() != value.shape() || own.dtype() != value.dtype() {
+                    let words = |tensor: &Tensor| format!("{} {:?}", tensor.dtype(), tensor.shape());
+                    return refused(format!("`{name}` of {}", words(own)), words(&value));
+                }
+                distinct.push(param);
+            }
+        }
+        Ok(distinct)
+    }
+
+    /// Moves the state to the device that each parameter lives on now.
+    ///
+    /// # Errors
+    /// If it is another list, or a device fails or has no memory.
+    pub(crate) fn follow(&mut self, params: &[(String, &Param)]) -> Result<()> {
+        for (param, state) in self.distinct(params)?.into_iter().zip(&mut self.state) {
+            let device = param.value().device();
+            for tensor in state {
+                *tensor = tensor.to_device(&device)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The state of each distinct parameter, named after the parameter and these suffixes.
+    pub(crate) fn stored(&self, suffixes: [&str; R]) -> Vec<(String, Tensor)> {
+        let of_slot = |(name, state): (&String, &[Tensor; R])| {
+            let named = suffixes.iter().zip(state);
+            named.map(|(suffix, tensor)| (format!("{name}.{suffix}"), tensor.clone())).collect::<Vec<_>>()
+        };
+        self.names.iter().zip(&self.state).flat_map(of_slot).collect()
+    }
+
+    /// The state that [`Slots::stored`] gave.
+    ///
+    /// # Errors
+    /// [`Error::State`] if a tensor is missing or does not fit.
+    pub(crate) fn fitting(
+        &self,
+        suffixes: [&str; R],
+        stored: impl Fn(&str) -> Option<Tensor>,
+    ) -> Result<Vec<[Tensor; R]>> {
+        let mut all = Vec::with_capacity(self.state.len());
+        for (name, own) in self.names.iter().zip(&self.state) {
+            let mut state = own.clone();
+            for (tensor, suffix) in state.iter_mut().zip(suffixes) {
+                let name = format!("{name}.{suffix}");
+                *tensor = fitting(&name, tensor, stored(&name))?;
+            }
+            all.push(state);
+        }
+        Ok(all)
+    }
+
+    /// Takes over a state of [`Slots::fitting`].
+    pub(crate) fn set(&mut self, state: Vec<[Tensor; R]>) {
+        self.state = state;
+    }
+
+    /// Steps each distinct parameter once, by the kernel of its index in `which`, or by the first where `which` ends: one
+    /// launch for each kernel on a GPU.
+    ///
+    /// # Errors
+    /// If it is another list, or a parameter has no gradient; then nothing has moved.
+    pub(crate) fn step<K, const S: usize>(
+        &mut self,
+        kernels: &[K],
+        which: &[usize],
+        params: &[(String, &Param)],
+        gradients: &Gradients,
+    ) -> Result<()>
+    where
+        K: Update<S, 1>,
+    {
+        const { assert!(S == 1 + R, "the value and its state") };
+        let params = self.distinct(params)?;
+        let gradients = params.iter().map(|param| Ok(gradients.param(param)?)).collect::<Result<Vec<_>>>()?;
+        let mut values: Vec<_> = params.iter().map(|param| param.write()).collect();
+        let mut groups: Vec<Vec<_>> = kernels.iter().map(|_| Vec::new()).collect();
+        for (slot, ((value, state), gradient)) in
+            values.iter_mut().zip(&mut self.state).zip(gradients).enumerate()
+        {
+            let mut tensors = std::iter::once(&mut **value).chain(state);
+            let tensors = std::array::from_fn(|_| tensors.next().expect("as many as the kernel rewrites"));
+            groups[which.get(slot).copied().unwrap_or(0)].push((tensors, [gradient]));
+        }
+        for (kernel, group) in kernels.iter().zip(groups) {
+            tensor::update_all(kernel, group)?;
+        }
+        Ok(())
+    }
+}
+
+/// For each entry of a list, its parameter's index among the distinct ones.
+fn indices(params: &[(String, &Param)]) -> Vec<usize> {
+    let mut known: HashMap<*const Param, usize> = HashMap::new();
+    let index = |(_, param): &(String, &Param)| {
+        let next = known.len();
+        *known.entry(std::ptr::from_ref(*param)).or_insert(next)
+    };
+    params.iter().map(index).collect()
+}
+
+/// Refuses a parameter that two lists share, each of which has an optimiser of its own: it would be stepped twice.
+///
+/// # Errors
+/// [`Error::Shared`] with both names.
+pub(crate) fn refuse_shared<'a>(
+    lists: impl IntoIterator<Item = (&'a str, Vec<(String, &'a Param)>)>,
+) -> Result<()> {
+    let mut known: HashMap<*const Param, (&str, String)> = HashMap::new();
+    for (part, params) in lists {
+        for (name, param) in params {
+            let of = std::ptr::from_ref(param);
+            match known.get(&of) {
+                Some((other, first)) if *other != part => {
+                    return Err(Error::Shared {
+                        first: format!("{other}.{first}"),
+                        second: format!("{part}.{name}"),
+                    });
+                }
+                _ => drop(known.insert(of, (part, name))),
+            }
+        }
+    }
+    Ok(())
+}
