@@ -8,18 +8,20 @@ use super::tree::Tree;
 const FIGURES: &str = "reliability";
 
 /// Each crate with the ones it may depend on.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     (FIGURES, &[]),
+    // Terminal output and files that a user names: whatever prints or reads such files may know it.
+    ("system", &[]),
     ("tensor", &[]),
     ("autograd", &["tensor"]),
-    ("models", &["autograd", "tensor"]),
-    ("data", &["tensor"]),
+    ("models", &["autograd", "tensor", "system"]),
+    ("data", &["tensor", "system"]),
     ("theory", &[]),
     ("report", &[]),
-    ("experiments", &["tensor", "autograd", "models", "data", "theory", "report"]),
+    ("experiments", &["tensor", "autograd", "models", "data", "theory", "report", "system"]),
     // Its tests alone: what they launch is held against the references of these.
     ("kernels", &["tensor", "autograd", "models", "data"]),
-    ("xtask", &[]),
+    ("xtask", &["system"]),
     ("tests", &["tensor", "autograd", "models", "data", "theory", "report", "experiments"]),
     ("benches", &["tensor", "autograd", "models", "data", "theory", "report", "experiments"]),
     // Whatever reads foreign bytes.
