@@ -1,5 +1,7 @@
 //! What a command's experiments ask for: their runs, the runs that those need, and the data that are here.
 
+use system::note;
+
 use crate::Result;
 use crate::cluster::{self, Engine, Sweep};
 use crate::engine::{self, Data, Done};
@@ -46,7 +48,7 @@ impl Asked {
             planned.iter().flat_map(|planned| &planned.runs).map(|run| run.clone().on(hardware)).collect();
         let data = engine::open_data(&asked, options.data.as_deref())?;
         for (name, why) in &data.absent {
-            eprintln!("{name} is not here, and what needs it is reported as not run: {}", why.told);
+            note!("{name} is not here, and what needs it is reported as not run: {}", why.told);
         }
         let mut runs = engine::with_needed(&asked);
         runs.retain(|run| data.open.contains_key(&run.config.data));

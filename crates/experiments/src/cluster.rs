@@ -17,6 +17,8 @@ mod error;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use system::note;
+
 use self::commands::{Answer, Commands, States};
 pub use self::error::Error;
 use self::jobs::{Job, Jobs};
@@ -86,7 +88,7 @@ pub fn complete(sweep: &Sweep<'_>, slurm: &Slurm) -> Result<usize> {
     // What failed before may have been mended, unless the job that tries it again is just being waited for.
     let mut failed_too = true;
     if let Some(mut job) = jobs.unfinished(&commands)? {
-        eprintln!("job {} of an earlier call is not over; nothing is submitted until it is", named(&job));
+        note!("job {} of an earlier call is not over; nothing is submitted until it is", named(&job));
         wait(&commands, &mut job, slurm.poll)?;
         failed_too = false;
     }
@@ -101,7 +103,7 @@ pub fn complete(sweep: &Sweep<'_>, slurm: &Slurm) -> Result<usize> {
         let states = wait(&commands, &mut job, slurm.poll)?;
         missing = sweep.missing(false)?;
         let now = runs_in(&missing);
-        eprintln!("round {round}: {} of {before} missing runs are stored; tasks: {states}", before - now);
+        note!("round {round}: {} of {before} missing runs are stored; tasks: {states}", before - now);
         // Runs that nobody took from their tasks, and that did not come, will not come next time.
         let hopeless = now == before && states.by_themselves();
         last = Some((round, job, states));
@@ -252,7 +254,7 @@ fn submit(
         }
     }
     let n = tasks.len();
-    eprintln!("job {}: {n} tasks; an interrupt leaves it running, and the next call finds it", named(&job));
+    note!("job {}: {n} tasks; an interrupt leaves it running, and the next call finds it", named(&job));
     Ok(job)
 }
 
@@ -273,7 +275,7 @@ fn wait(commands: &Commands, job: &mut Job, poll: Duration) -> Result<States> {
             Answer::Silent(words) => format!("squeue does not answer and is asked again: {words}"),
         };
         if words != said {
-            eprintln!("  job {number}: {words}");
+            note!("  job {number}: {words}");
             said = words;
         }
         std::thread::sleep(poll);

@@ -1,7 +1,8 @@
 //! What can go wrong in experiments.
 
-use std::io::ErrorKind;
 use std::path::PathBuf;
+
+use system::{files, text};
 
 /// The result of everything in this crate that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -13,6 +14,17 @@ pub enum Error {
     /// The command asks for something that does not exist; exit code 2.
     #[error("{0}")]
     Usage(String),
+    /// A config file cannot be read, is no TOML, or holds what no run has; exit code 2.
+    #[error(
+        "{}: {why}\n`agon train --model NAME --print-config` writes a whole config to begin with",
+        text::path(file)
+    )]
+    Config {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong, with the lines of the file that are.
+        why: String,
+    },
     /// The run store.
     #[error(transparent)]
     Store(#[from] crate::store::Error),
@@ -50,8 +62,27 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// The system starts no more threads.
+    #[error(
+        "cannot start {wanted} threads: {why}; end other programs, raise the limit (`ulimit -u`), or ask for fewer \
+         with `--jobs`"
+    )]
+    Threads {
+        /// How many were wanted at once.
+        wanted: usize,
+        /// What the system said.
+        why: String,
+    },
+    /// The process that reads a file from elsewhere could not be started or limited; nothing is known of the file.
+    #[error("cannot start a process to read {}: {source}; end other programs and run the same command again", path.display())]
+    Reader {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// A file from elsewhere on which the library that reads it hung or crashed, in a process of its own.
-    #[error("{} cannot be read: {why}; it is damaged, or was made to do this", path.display())]
+    #[error("{} cannot be read: {why}; it is damaged, was made to do this, or needs a longer `--time-limit`", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -66,28 +97,76 @@ pub enum Error {
 impl Error {
     /// What the program ends with: 2 for a command that asks for what does not exist, 4 for a full disk, else 1.
     pub fn exit_code(&self) -> u8 {
-        use crate::store::Error as Stored;
-        let is_full = |source: &std::io::Error| {
-            matches!(
-                source.kind(),
-                ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
-            )
-        };
         match self {
             Self::Usage(_)
+            | Self::Config { .. }
             | Self::Data(
                 data::Error::UnknownSet { .. }
                 | data::Error::NotFound { .. }
                 | data::Error::Incomplete { .. },
             ) => 2,
-            Self::Store(Stored::DiskFull { .. }) => 4,
-            Self::Store(Stored::NotWritable { source, .. })
-                if matches!(**source, Stored::DiskFull { .. }) =>
-            {
-                4
-            }
-            Self::Write { source, .. } if is_full(source) => 4,
+            _ if self.is_disk_full() => 4,
             _ => 1,
         }
+    }
+
+    /// Whether there was no room for what was written.
+    fn is_disk_full(&self) -> bool {
+        use crate::store::Error as Stored;
+        match self {
+            Self::Store(Stored::DiskFull { .. }) | Self::Models(models::Error::DiskFull { .. }) => true,
+            Self::Store(Stored::NotWritable { source, .. }) => matches!(**source, Stored::DiskFull { .. }),
+            Self::Write { source, .. }
+            | Self::Cluster(crate::cluster::Error::Unwritable { file: _, source })
+            | Self::Data(data::Error::Io { cause: source, .. }) => files::is_full(source),
+            _ => false,
+        }
+    }
+
+    /// The message for a terminal: one line, whatever is in the names of files and classes; only what is wrong with a
+    /// config has several, which quote its lines.
+    pub fn message(&self) -> String {
+        match self {
+            Self::Config { .. } => text::lines(&self.to_string()).into_owned(),
+            error => text::line(&error.to_string()).into_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_full_disk_has_exit_code_4_whoever_wrote_to_it() {
+        let full = || io::Error::from(rustix::io::Errno::NOSPC);
+        let (path, reason) = (PathBuf::from("f"), String::new());
+        for error in [
+            Error::Write { path: path.clone(), source: full() },
+            Error::Write { path: path.clone(), source: rustix::io::Errno::FBIG.into() },
+            Error::Cluster(crate::cluster::Error::Unwritable { file: path.clone(), source: full() }),
+            Error::Data(data::Error::Io { file: "f".into(), cause: full() }),
+            Error::Models(models::Error::DiskFull { path: path.clone(), reason }),
+        ] {
+            assert_eq!(error.exit_code(), 4, "{error}");
+        }
+        let denied = io::Error::from(io::ErrorKind::PermissionDenied);
+        assert_eq!(Error::Write { path, source: denied }.exit_code(), 1);
+    }
+
+    #[test]
+    fn a_name_adds_no_line_to_a_message() {
+        let path = PathBuf::from("a\nok\u{1b}[2J");
+        let message = Error::Unreadable { path, why: "it ends early".into() }.message();
+        assert!(
+            message.starts_with("a\\nok\\u{1b}[2J cannot be read") && message.lines().count() == 1,
+            "{message}"
+        );
+        assert_eq!(Error::Usage("no run `a\nb`".into()).message(), "no run `a\\nb`");
+        let config = Error::Config { file: "a\nb".into(), why: "line 1\nx = \u{1b}[2J".into() };
+        let lines: Vec<String> = config.message().lines().map(str::to_owned).collect();
+        assert_eq!((lines.len(), &*lines[0], &*lines[1]), (3, "a\\nb: line 1", "x = \\u{1b}[2J"));
     }
 }

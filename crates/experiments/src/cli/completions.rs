@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, ValueEnum};
 
-use super::{Cli, output::say};
+use super::{Cli, output::say_as_is};
 use crate::Result;
 
 /// What `agon completions` is asked.
@@ -22,7 +22,7 @@ enum Shell {
 }
 
 pub(super) fn command(asked: &Completions) -> Result<ExitCode> {
-    say(&completions(asked.shell))?;
+    say_as_is(completions(asked.shell).as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
+use system::text::line;
 
 use super::columns::columns;
 use super::limited;
 use super::output::{say, say_json};
+use super::values::at_least_one;
 use crate::nearest::nearest;
 use crate::store::{Coordinates, Results, Variable, read_results};
 use crate::{Error, Result};
@@ -31,8 +33,8 @@ pub(super) struct Inspect {
     #[arg(long)]
     json: bool,
     /// Give up on a file that takes longer to read
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    time_limit: u64,
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = at_least_one)]
+    time_limit: usize,
 }
 
 /// A results file, without its arrays.
@@ -78,7 +80,7 @@ struct Described {
 
 pub(super) fn command(asked: &Inspect) -> Result<ExitCode> {
     let file = is_there(&asked.file)?;
-    if let Some(code) = limited::answer_of_child(file, Duration::from_secs(asked.time_limit))? {
+    if let Some(code) = limited::answer_of_child(file, Duration::from_secs(asked.time_limit as u64))? {
         return Ok(code);
     }
     let inspected = Inspected::new(&read_results(file)?)?;
@@ -141,7 +143,7 @@ impl Inspected {
     }
 
     fn text(&self) -> String {
-        let mut text = format!("{}\n", self.title);
+        let mut text = format!("{}\n", line(&self.title));
         for (head, pairs) in [("attribute", &self.attributes), ("provenance", &self.provenance)] {
             if !pairs.is_empty() {
                 let rows: Vec<_> = pairs.iter().map(|(name, value)| [name.clone(), short(value)]).collect();

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use serde_json::json;
+use system::{note, text};
 
 use self::listening::Listening;
 use super::output::{duration, say, say_json_line};
@@ -95,7 +96,7 @@ pub(super) fn command(asked: &Train) -> Result<ExitCode> {
     match &finished.outcome {
         Outcome::Finished => Ok(ExitCode::SUCCESS),
         Outcome::Diverged { reason, .. } | Outcome::Failed { reason } => {
-            eprintln!("error: {}: {reason}", run.label());
+            note!("error: {}: {reason}", run.label());
             Ok(ExitCode::FAILURE)
         }
     }
@@ -143,7 +144,7 @@ fn words(run: &Run, key: &str, finished: &FinishedRun, found: bool, out: &Path) 
     if finished.outcome == Outcome::Finished && !finished.finals.is_empty() && view.last() > 0 {
         let out = match out.to_str() {
             Some("out") => String::new(),
-            _ => format!(" --out '{}'", out.display()),
+            _ => format!(" --out '{}'", text::path(out)),
         };
         lines.push(format!("next: agon eval {key}{out}                       # accuracy class by class"));
         if finished.finals.contains_key("test_latent") {

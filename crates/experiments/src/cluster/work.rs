@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use system::note;
+
 use super::units::{Unit, units};
 use crate::engine::{self, Places};
 use crate::images::OpenData;
@@ -57,7 +59,7 @@ pub fn compute(
         if open.is_empty() || Instant::now() >= end {
             break;
         }
-        eprintln!("waiting for another process, which holds {}", runs_in(&open));
+        note!("waiting for another process, which holds {}", runs_in(&open));
         std::thread::sleep(BETWEEN_LOOKS.min(patience));
     }
     let outcomes = ended(store, data, runs)?;
@@ -88,8 +90,8 @@ fn pass(store: &Store, data: &OpenData, units: &[Unit], places: &Places, progres
             }
         }
     };
-    std::thread::scope(|scope| {
-        (0..places.jobs.max(1)).for_each(|_| drop(scope.spawn(work)));
+    engine::on_threads(places.jobs, work, |error| {
+        left.lock().unwrap_or_else(PoisonError::into_inner).errors.push(error.to_string());
     });
     left.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
