@@ -7,6 +7,7 @@ use std::time::Instant;
 use std::{env, fs};
 
 use anyhow::{Context, ensure};
+use system::tell;
 
 use crate::args;
 use crate::repo::{Repo, succeeds};
@@ -48,16 +49,16 @@ pub(crate) fn run(repo: &Repo, arguments: &[OsString]) -> anyhow::Result<ExitCod
 fn run_steps(repo: &Repo, steps: &[Step]) -> anyhow::Result<()> {
     let start = Instant::now();
     for (number, Step { name, alone, run }) in steps.iter().enumerate() {
-        println!("ci: step {} of {}: {name}", number + 1, steps.len());
+        tell!("ci: step {} of {}: {name}", number + 1, steps.len());
         let step_start = Instant::now();
         let outcome = run(repo);
         let seconds = step_start.elapsed().as_secs_f64();
         outcome.with_context(|| {
             format!("ci: step `{name}` failed after {seconds:.1} s; `{alone}` runs it alone")
         })?;
-        println!("ci: {name} passed in {seconds:.1} s");
+        tell!("ci: {name} passed in {seconds:.1} s");
     }
-    println!("ci: all {} steps passed in {:.1} s", steps.len(), start.elapsed().as_secs_f64());
+    tell!("ci: all {} steps passed in {:.1} s", steps.len(), start.elapsed().as_secs_f64());
     Ok(())
 }
 

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, ensure};
+use system::tell;
+use system::terminal::tell;
 
 use crate::args::{Reader, Usage};
 use crate::repo::{Repo, succeeds};
@@ -67,7 +69,7 @@ pub(crate) fn run(repo: &Repo, arguments: &[OsString]) -> anyhow::Result<ExitCod
     while let Some(option) = reader.option()? {
         match option {
             "--help" | "-h" => {
-                print!("{HELP}");
+                tell(HELP);
                 return Ok(ExitCode::SUCCESS);
             }
             "--bundle" => bundle = Some(reader.value::<PathBuf>(option, "a folder")?),
@@ -79,13 +81,13 @@ pub(crate) fn run(repo: &Repo, arguments: &[OsString]) -> anyhow::Result<ExitCod
     let folder = bundle.unwrap_or_else(|| repo.join(HERE));
     put_together(repo, &folder)?;
     if only_bundle {
-        println!("gpu: copy {} to a machine with a GPU and call its run.sh", folder.display());
+        tell!("gpu: copy {} to a machine with a GPU and call its run.sh", folder.display());
         return Ok(ExitCode::SUCCESS);
     }
     let passed = succeeds(Command::new("sh").arg(folder.join("run.sh")).arg(&device))?;
     let results = peers::folder_of_today(repo, &device)?;
     copy_all(&folder.join("results"), &results)?;
-    println!("gpu: the results are in {}", results.display());
+    tell!("gpu: the results are in {}", results.display());
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -109,7 +111,7 @@ fn put_together(repo: &Repo, folder: &Path) -> anyhow::Result<()> {
 
 /// Builds one program in the release profile and asks cargo where it is.
 fn build(repo: &Repo, what: &[&str]) -> anyhow::Result<PathBuf> {
-    println!("gpu: building {}", what.join(" "));
+    tell!("gpu: building {}", what.join(" "));
     let built = repo
         .cargo()
         .arg(if what.contains(&"--test") { "test" } else { "build" })

@@ -14,8 +14,10 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use serde_json::{Value, json};
+use system::tell;
+use system::terminal::tell;
 
 use crate::args::{Reader, Usage};
 use crate::repo::Repo;
@@ -50,7 +52,7 @@ pub(crate) fn run(repo: &Repo, arguments: &[OsString]) -> anyhow::Result<ExitCod
     while let Some(option) = reader.option()? {
         match option {
             "--help" | "-h" => {
-                print!("{HELP}");
+                tell(HELP);
                 return Ok(ExitCode::SUCCESS);
             }
             "--install" => Compiler::install(repo)?,
@@ -64,13 +66,13 @@ pub(crate) fn run(repo: &Repo, arguments: &[OsString]) -> anyhow::Result<ExitCod
 /// Compiles all of them: an error if one does not compile, or a hot one spills registers.
 pub(crate) fn build(repo: &Repo) -> anyhow::Result<()> {
     let compiler = Compiler::find(repo)?;
-    println!("kernels: {}", compiler.version());
+    tell!("kernels: {}", compiler.version());
     let out = repo.join(OUT);
     fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
     let hash = source_hash::of(&repo.join("kernels")).context("cannot read the kernels")?;
     let files = compile_all(&compiler, &sources(repo)?, &out)?;
     let all: Vec<&Resources> = files.iter().flat_map(|file| &file.kernels).collect();
-    print!("{}", resources::table(&all));
+    tell(&resources::table(&all));
     let manifest = json!({
         "compiler": compiler.version(),
         "architectures": ARCHITECTURES,
@@ -79,7 +81,7 @@ pub(crate) fn build(repo: &Repo) -> anyhow::Result<()> {
     });
     write(&out.join("manifest.json"), &format!("{manifest:#}\n"))?;
     write(&out.join("images.rs"), &images(hash, &files))?;
-    println!("kernels: {} entry points, in {OUT}", all.len() / ARCHITECTURES.len());
+    tell!("kernels: {} entry points, in {OUT}", all.len() / ARCHITECTURES.len());
     refuse_spills(&all)
 }
 
@@ -101,9 +103,11 @@ fn compile_all(compiler: &Compiler, sources: &[PathBuf], out: &Path) -> anyhow::
         Ok(done)
     };
     let outcomes: Vec<anyhow::Result<Vec<Compiled>>> = thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().map(|worker| worker.join().expect("a worker returns its errors")).collect()
-    });
+        let start = |_| thread::Builder::new().spawn_scoped(scope, work);
+        let workers: Vec<_> = (0..threads).map(start).collect::<std::io::Result<_>>()?;
+        Ok(workers.into_iter().map(|worker| worker.join().expect("a worker returns its errors")).collect())
+    })
+    .map_err(|error: std::io::Error| anyhow!("cannot start {threads} threads: {error}"))?;
     let mut files: Vec<Compiled> =
         outcomes.into_iter().collect::<anyhow::Result<Vec<_>>>()?.into_iter().flatten().collect();
     files.sort_by(|a, b| a.stem.cmp(&b.stem));

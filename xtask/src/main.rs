@@ -23,6 +23,8 @@ mod peers;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use system::terminal::{notes, tell};
+
 use args::Usage;
 use repo::Repo;
 
@@ -115,11 +117,11 @@ fn main() -> ExitCode {
     match dispatch(&arguments) {
         Ok(code) => code,
         Err(error) if error.is::<Usage>() => {
-            eprintln!("error: {error}");
+            notes(&format!("error: {error}"));
             ExitCode::from(2)
         }
         Err(error) => {
-            eprintln!("error: {error:#}");
+            notes(&format!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -131,7 +133,7 @@ fn dispatch(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
     };
     let name = name.to_string_lossy();
     if matches!(&*name, "help" | "--help" | "-h") {
-        print!("{}", usage());
+        tell(&usage());
         return Ok(ExitCode::SUCCESS);
     }
     match COMMANDS.iter().find(|command| command.name == name) {

@@ -14,6 +14,7 @@ use std::thread;
 use std::time::Instant;
 
 use anyhow::bail;
+use system::tell;
 
 use crate::args;
 use crate::repo::Repo;
@@ -28,7 +29,7 @@ pub(crate) fn run(repo: &Repo, arguments: &[OsString]) -> anyhow::Result<ExitCod
     let bugs = bugs::read(repo)?;
     let copy = copy::with_planted(repo, &bugs)?;
     let programs = Programs::build(repo, &copy)?;
-    println!("mutants: {} bugs are planted and built after {:.0} s", bugs.len(), seconds(start));
+    tell!("mutants: {} bugs are planted and built after {:.0} s", bugs.len(), seconds(start));
 
     let tests: Vec<(&str, &str)> = bugs.iter().map(Bug::tests).collect::<BTreeSet<_>>().into_iter().collect();
     let healthy = side_by_side(&tests, |tests| programs.run(*tests, None))?;
@@ -37,7 +38,7 @@ pub(crate) fn run(repo: &Repo, arguments: &[OsString]) -> anyhow::Result<ExitCod
             bail!("without a planted bug, `{filter}` of {program} does not pass:\n{last_words}");
         }
     }
-    println!("mutants: without a bug all tests pass after {:.0} s", seconds(start));
+    tell!("mutants: without a bug all tests pass after {:.0} s", seconds(start));
 
     let numbers: Vec<usize> = (0..bugs.len()).collect();
     let outcomes = side_by_side(&numbers, |&number| programs.run(bugs[number].tests(), Some(number)))?;
@@ -47,9 +48,9 @@ pub(crate) fn run(repo: &Repo, arguments: &[OsString]) -> anyhow::Result<ExitCod
         let survives = matches!(outcome, Outcome::Passed);
         survivors += usize::from(survives);
         let verdict = if survives { "SURVIVES" } else { "caught" };
-        println!("{number:4} {verdict:9} {file}: {name} ({caught_by})");
+        tell!("{number:4} {verdict:9} {file}: {name} ({caught_by})");
     }
-    println!("mutants: {} of {} are caught, in {:.0} s", bugs.len() - survivors, bugs.len(), seconds(start));
+    tell!("mutants: {} of {} are caught, in {:.0} s", bugs.len() - survivors, bugs.len(), seconds(start));
     if survivors > 0 {
         bail!("{survivors} planted bugs survive: the tests that should see them do not");
     }
@@ -68,17 +69,23 @@ fn side_by_side<T: Sync, R: Send>(
     let next = AtomicUsize::new(0);
     let answers = Mutex::new(Vec::new());
     let cores = thread::available_parallelism().map_or(1, usize::from);
+    let take = || {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        Some((number, items.get(number)?))
+    };
     thread::scope(|scope| {
-        for _ in 0..cores {
-            scope.spawn(|| {
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(item) = items.get(number) else { break };
-                    let answer = f(item);
-                    answers.lock().expect("nobody panics with the lock").push((number, answer));
-                }
-            });
+        let work = || {
+            while let Some((number, item)) = take() {
+                let answer = f(item);
+                answers.lock().expect("nobody panics with the lock").push((number, answer));
+            }
+        };
+        // Where no more threads can be started, those that there are do the work, this one at least.
+        let started = (1..cores).all(|_| thread::Builder::new().spawn_scoped(scope, work).is_ok());
+        if !started {
+            tell!("mutants: fewer than {cores} threads could be started");
         }
+        work();
     });
     let mut answers = answers.into_inner().expect("nobody panics with the lock");
     answers.sort_by_key(|(number, _)| *number);

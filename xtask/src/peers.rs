@@ -23,6 +23,8 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, ensure};
 use serde_json::Value;
+use system::tell;
+use system::terminal::tell;
 
 use crate::repo::{Repo, capture, succeeds};
 use options::{Call, Options, Peer};
@@ -39,7 +41,7 @@ const TORCH: &str = "benches/peers/torch_side.py";
 /// `cargo xtask peers`.
 pub(crate) fn run(repo: &Repo, arguments: &[OsString]) -> anyhow::Result<ExitCode> {
     match options::read(arguments, machine::cores())? {
-        Call::Help => print!("{}", options::HELP),
+        Call::Help => tell(options::HELP),
         Call::Setup => install_torch(repo)?,
         Call::Compare(options) => compare(repo, &options)?,
     }
@@ -51,7 +53,7 @@ fn install_torch(repo: &Repo) -> anyhow::Result<()> {
     let venv = repo.join(".tools/peers");
     let made = succeeds(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv))?;
     ensure!(made, "python3 could not make .tools/peers; run `apt-get install python3-venv`");
-    println!("peers: pip installs torch and numpy into .tools/peers (several hundred MB)");
+    tell!("peers: pip installs torch and numpy into .tools/peers (several hundred MB)");
     let mut pip = Command::new(venv.join("bin/python"));
     pip.args(["-m", "pip", "install", "--disable-pip-version-check", "--quiet", "torch", "numpy"]);
     ensure!(succeeds(&mut pip)?, "pip could not install torch and numpy (is there a network?)");
@@ -73,11 +75,11 @@ fn compare(repo: &Repo, options: &Options) -> anyhow::Result<()> {
     let mut cells = Vec::new();
     for work in works(options) {
         let cell = rounds::run(work, &launches(repo, &ours, &python, &work, options), options)?;
-        print!("{}", table::every_program(std::slice::from_ref(&cell)));
+        tell(&table::every_program(std::slice::from_ref(&cell)));
         cells.push(cell);
     }
     let written = record::write(repo, options, &cells)?;
-    println!("peers: wrote {} and its table beside it", written.display());
+    tell!("peers: wrote {} and its table beside it", written.display());
     require_all(&cells)
 }
 
@@ -132,7 +134,7 @@ fn launches(repo: &Repo, ours: &Path, python: &Path, work: &Work, options: &Opti
 
 /// Builds our side and asks cargo where it is.
 fn build_ours(repo: &Repo) -> anyhow::Result<PathBuf> {
-    println!("peers: building {OURS}");
+    tell!("peers: building {OURS}");
     let built = repo
         .cargo()
         .args(["build", "--release", "--package", "benches", "--bench", OURS])

@@ -12,6 +12,8 @@ use std::time::Instant;
 use std::{env, fs};
 
 use anyhow::{Context, bail};
+use system::tell;
+use system::terminal::tell;
 
 use crate::args::{Reader, Usage, nearest};
 use crate::repo::{Repo, capture};
@@ -45,11 +47,11 @@ pub(crate) fn run(repo: &Repo, arguments: &[OsString]) -> anyhow::Result<ExitCod
     while let Some(option) = reader.option()? {
         match option {
             "--help" | "-h" => {
-                print!("{HELP}");
+                tell(HELP);
                 return Ok(ExitCode::SUCCESS);
             }
             "--list" => {
-                ROWS.iter().for_each(|row| println!("{:4} {}\n{}", row.id, row.promise, row.commands()));
+                ROWS.iter().for_each(|row| tell!("{:4} {}\n{}", row.id, row.promise, row.commands()));
                 return Ok(ExitCode::SUCCESS);
             }
             "--long" => options.long = true,
@@ -82,7 +84,7 @@ fn prove(repo: &Repo, options: &Options) -> anyhow::Result<ExitCode> {
     let size = if options.long { "long" } else { "ci" };
     let mut failed = vec![];
     for row in &options.only {
-        println!("prove: {}: {}", row.id, row.promise);
+        tell!("prove: {}: {}", row.id, row.promise);
         let begin = Instant::now();
         let outcome = row.run(repo, options.long)?;
         let seconds = begin.elapsed().as_secs_f64();
@@ -99,7 +101,7 @@ fn prove(repo: &Repo, options: &Options) -> anyhow::Result<ExitCode> {
             commit: commit.clone(),
             machine: machine.clone(),
         };
-        println!("prove: {} in {seconds:.0} s: {}", row.id, entry.in_words());
+        tell!("prove: {} in {seconds:.0} s: {}", row.id, entry.in_words());
         card.put(entry);
         // After each row, so that a stop loses one.
         card.complete();

@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::process::{Command, ExitCode};
 
 use anyhow::bail;
+use system::tell;
 
 use crate::args;
 use crate::repo::{Repo, capture};
@@ -29,13 +30,13 @@ pub(crate) fn ensure(repo: &Repo) -> anyhow::Result<()> {
 fn make_ready(repo: &Repo) -> anyhow::Result<()> {
     let checks = [rust(), c_compiler(), cpp_compiler()];
     for found in checks.iter().flatten() {
-        println!("setup: {found}");
+        tell!("setup: {found}");
     }
     let missing: Vec<&str> = checks.iter().filter_map(|check| check.as_ref().err()).map(|m| &**m).collect();
     if !missing.is_empty() {
         bail!("this machine is not ready to build\n  {}", missing.join("\n  "));
     }
-    println!("setup: {}", cmake::install(repo)?);
+    tell!("setup: {}", cmake::install(repo)?);
     Ok(())
 }
 

@@ -8,6 +8,7 @@ mod licences;
 mod lists;
 mod manifests;
 mod openings;
+mod printing;
 mod reliability_card;
 mod sources;
 mod text;
@@ -21,6 +22,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use anyhow::bail;
+use system::tell;
 
 use crate::args;
 use crate::repo::Repo;
@@ -46,12 +48,13 @@ impl fmt::Display for Finding {
     }
 }
 
-const RULES: [fn(&Tree) -> Vec<Finding>; 11] = [
+const RULES: [fn(&Tree) -> Vec<Finding>; 12] = [
     arrows::of_every_manifest,
     manifests::take_versions_from_the_workspace,
     openings::of_every_file,
     length::of_every_file,
     unfinished::macros,
+    printing::through_the_terminal_module,
     unsafe_code::outside_its_crates,
     lists::of_operations,
     lists::of_claims,
@@ -72,10 +75,10 @@ pub(crate) fn check(repo: &Repo) -> anyhow::Result<()> {
     let tree = Tree::read(repo.root())?;
     let findings = [findings(&tree), licences::of_every_package(repo)?].concat();
     for finding in &findings {
-        println!("{finding}");
+        tell!("{finding}");
     }
     match findings.len() {
-        0 => println!("tidy: {} rules, {} files, no findings", RULES.len() + 1, tree.len()),
+        0 => tell!("tidy: {} rules, {} files, no findings", RULES.len() + 1, tree.len()),
         1 => bail!("tidy: 1 finding"),
         n => bail!("tidy: {n} findings"),
     }

@@ -7,8 +7,10 @@ pub mod provenance;
 mod tensorboard;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
+use system::{terminal, text};
 
 use self::commands::advise::Advise;
 use self::commands::completions::Completions;
@@ -26,6 +28,7 @@ use self::commands::run::ComputeRuns;
 use self::commands::runs::Runs;
 use self::commands::train::Train;
 pub use experiments::{Error, Profile, Result};
+use runs::local::start_threads;
 
 /// Do classification and reconstruction help or hurt each other inside a shared representation?
 ///
@@ -88,11 +91,46 @@ enum Command {
 
 /// Reads the command line and does what it says.
 pub fn main() -> ExitCode {
-    // Errors of usage end here with exit code 2.
-    answer(&Cli::parse().command).unwrap_or_else(|error| {
-        eprintln!("error: {error}");
+    // Without a handler the system would end the program where a file reaches `ulimit -f`; with one, the write is an
+    // error like that of a full disk. Where the system takes no handler, all else works.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
+    let answered = match Cli::try_parse() {
+        Ok(Cli { command }) => started(&command).and_then(|()| answer(&command)),
+        Err(message) => told(&message),
+    };
+    answered.unwrap_or_else(|error| {
+        terminal::notes(&format!("error: {}", error.message()));
         ExitCode::from(error.exit_code())
     })
+}
+
+/// Prints help, the version or what is wrong with the command line, where errors of usage have exit code 2.
+fn told(message: &clap::Error) -> Result<ExitCode> {
+    match message.use_stderr() {
+        // It repeats what was typed, which may be the name of a file from anywhere: asked again with each argument as
+        // one line, it says the same of the escaped ones.
+        true => {
+            let shown = std::env::args_os().map(|typed| text::line(&typed.to_string_lossy()).into_owned());
+            let again = Cli::try_parse_from(shown).err();
+            terminal::notes(again.as_ref().unwrap_or(message).render().to_string().trim_end());
+        }
+        false => output::say_help(message)?,
+    }
+    Ok(ExitCode::from(u8::try_from(message.exit_code()).unwrap_or(2)))
+}
+
+/// Starts the threads that computing commands share.
+fn started(command: &Command) -> Result<()> {
+    match command {
+        Command::List(_)
+        | Command::Runs(_)
+        | Command::Inspect(_)
+        | Command::Export(_)
+        | Command::Completions(_) => Ok(()),
+        // It reports what is missing itself.
+        Command::Doctor(_) => Ok(()),
+        _ => start_threads(),
+    }
 }
 
 fn answer(command: &Command) -> Result<ExitCode> {

@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use system::{note, text};
 
 pub(crate) use self::screen::Screen;
 pub(crate) use self::view::{Losses, View};
@@ -57,8 +58,8 @@ impl Progress {
             (lines.finished, lines.n_runs)
         });
         match (line, finished) {
-            (Some(line), Some((finished, n_runs))) => eprintln!("  {finished}/{n_runs} {line}"),
-            (Some(line), None) => self.bar.set_message(line),
+            (Some(line), Some((finished, n_runs))) => note!("  {finished}/{n_runs} {line}"),
+            (Some(line), None) => self.bar.set_message(text::line(&line).into_owned()),
             (None, _) => {}
         }
         self.say_now_and_then(false);
@@ -74,9 +75,12 @@ impl Progress {
         let total = self.bar.length().unwrap_or(0);
         let elapsed = lines.start.elapsed().as_secs_f64();
         let left = elapsed / lines.computed as f64 * total.saturating_sub(lines.computed) as f64;
-        eprintln!(
+        note!(
             "{:4.0} s  {}/{} runs, {}/{total} evaluations, about {left:.0} s to go",
-            elapsed, lines.finished, lines.n_runs, lines.computed
+            elapsed,
+            lines.finished,
+            lines.n_runs,
+            lines.computed
         );
     }
 }
@@ -131,6 +135,14 @@ fn describe(run: &Run, finished: &FinishedRun) -> String {
         }
         (Outcome::Finished, ..) => format!("{what}: finished"),
         (Outcome::Diverged { reason, .. } | Outcome::Failed { reason }, ..) => format!("{what}: {reason}"),
+    }
+}
+
+/// Redraws a bar on a terminal from time to time; where no thread can be started, it moves with the work alone.
+pub(crate) fn tick(bar: &ProgressBar, between: Duration) {
+    // The bar itself would panic.
+    if !bar.is_hidden() && std::thread::Builder::new().spawn(|| ()).is_ok() {
+        bar.enable_steady_tick(between);
     }
 }
 

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use system::files;
+
 use crate::{Error, Result};
 use runs::store::Epoch;
 
@@ -25,7 +27,9 @@ impl EventFile {
     /// [`Error::Write`].
     pub(crate) fn create(folder: &Path) -> Result<Self> {
         let path = folder.join(NAME);
-        let created = std::fs::create_dir_all(folder).and_then(|()| File::create(&path));
+        let mut options = File::options();
+        options.write(true).create(true).truncate(true);
+        let created = std::fs::create_dir_all(folder).and_then(|()| files::regular(&mut options, &path));
         let file = created.map_err(|source| Error::Write { path: path.clone(), source })?;
         let mut events = Self { path, file, seconds: 0.0 };
         events.append(&version())?;

@@ -1,14 +1,14 @@
 //! One JPEG or PNG file as the bytes of a square image, plane after plane.
 
 use std::{
-    fs::File,
-    io::{Cursor, Read},
+    io::Cursor,
     path::Path,
     sync::{Mutex, PoisonError},
 };
 
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits, imageops::FilterType};
 use sha2::{Digest, Sha256};
+use system::files;
 
 use crate::{Error, Result, checksum, jpeg, stored::wrong};
 
@@ -72,17 +72,7 @@ impl Form {
 /// seen from its bytes. Decoders of JPEG differ by a few levels, so the content checksum of a set is that of this one.
 pub(crate) fn read(path: &Path, form: Form, planes: &mut [u8]) -> Result<String> {
     let name = path.display().to_string();
-    let io = |cause| Error::Io { file: name.clone(), cause };
-    // Asked before it is opened: opening a pipe would wait for somebody to write into it.
-    let about = path.metadata().map_err(io)?;
-    if !about.is_file() {
-        return Err(wrong(&name, "kind", "a regular file", "another kind of file"));
-    }
-    let mut bytes = Vec::new();
-    File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes)).map_err(io)?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(wrong(&name, "size", format!("at most {MAX_BYTES} bytes"), "more"));
-    }
+    let bytes = files::read(path, MAX_BYTES).map_err(|cause| Error::Io { file: name.clone(), cause })?;
     parse(&name, &bytes, form, planes)?;
     Ok(checksum::hex(Sha256::new_with_prefix(&bytes)))
 }

@@ -1,12 +1,12 @@
 //! A file as it is stored: plain or compressed with gzip, its SHA-256 taken while it is read.
 
 use std::{
-    fs::File,
     io::{self, BufRead, BufReader, Read},
     path::Path,
 };
 
 use flate2::bufread::MultiGzDecoder;
+use system::files;
 
 use crate::{Error, Result, checksum::Hashing};
 
@@ -35,7 +35,9 @@ pub(crate) fn read<T>(
     parse: impl FnOnce(&str, &mut dyn Read, Size) -> Result<T>,
 ) -> Result<(T, String)> {
     let name = path.display().to_string();
-    let opened = File::open(path).and_then(|file| file.metadata().map(|about| (file, about.len())));
+    // How long it may be depends on its format, which is asked before anything is allocated.
+    let opened =
+        files::open(path, u64::MAX).and_then(|file| file.metadata().map(|about| (file, about.len())));
     match opened {
         Ok((file, size)) => decode(&name, file, size, parse),
         Err(cause) => Err(Error::Io { file: name, cause }),

@@ -1,7 +1,8 @@
-//! Errors of experiments.
+//! Errors of experiments and of the program.
 
-use std::io::ErrorKind;
 use std::path::PathBuf;
+
+use system::{files, text};
 
 /// The result of everything in this crate that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -13,6 +14,17 @@ pub enum Error {
     /// The command asks for something that does not exist; exit code 2.
     #[error("{0}")]
     Usage(String),
+    /// A config file cannot be read, is no TOML, or holds what no run has; exit code 2.
+    #[error(
+        "{}: {why}\n`agon train --model NAME --print-config` writes a whole config to begin with",
+        text::path(file)
+    )]
+    Config {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong, with the lines of the file that are.
+        why: String,
+    },
     /// A run, its store or its scheduler.
     #[error(transparent)]
     Runs(runs::Error),
@@ -27,8 +39,16 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// The process that reads a file from elsewhere could not be started or limited; nothing is known of the file.
+    #[error("cannot start a process to read {}: {source}; end other programs and run the same command again", path.display())]
+    Reader {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// A file on which the HDF5 library hung or crashed in a process of its own.
-    #[error("{} cannot be read: {why}; it is damaged, or was made to do this", path.display())]
+    #[error("{} cannot be read: {why}; it is damaged, was made to do this, or needs a longer `--time-limit`", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -46,17 +66,20 @@ pub enum Error {
 impl Error {
     /// The exit code of the program: 2 for a command that asks for what does not exist, 4 for a full disk, else 1.
     pub fn exit_code(&self) -> u8 {
-        let is_full = |source: &std::io::Error| {
-            matches!(
-                source.kind(),
-                ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
-            )
-        };
         match self {
-            Self::Usage(_) => 2,
+            Self::Usage(_) | Self::Config { .. } => 2,
             Self::Runs(error) => error.exit_code(),
-            Self::Write { source, .. } if is_full(source) => 4,
+            Self::Write { source, .. } if files::is_full(source) => 4,
             _ => 1,
+        }
+    }
+
+    /// The message for a terminal: one line, whatever is in the names of files and classes; only what is wrong with a
+    /// config has several, which quote its lines.
+    pub fn message(&self) -> String {
+        match self {
+            Self::Config { .. } => text::lines(&self.to_string()).into_owned(),
+            error => text::line(&error.to_string()).into_owned(),
         }
     }
 }
@@ -83,3 +106,41 @@ macro_rules! of_runs {
 }
 
 of_runs!(runs::store::Error, runs::slurm::Error, data::Error, models::Error, tensor::Error, theory::Error);
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_full_disk_has_exit_code_4_whoever_wrote_to_it() {
+        let full = || io::Error::from(io::ErrorKind::StorageFull);
+        let (path, reason) = (PathBuf::from("f"), String::new());
+        for error in [
+            Error::Write { path: path.clone(), source: full() },
+            Error::Write { path: path.clone(), source: io::ErrorKind::FileTooLarge.into() },
+            runs::slurm::Error::Unwritable { file: path.clone(), source: full() }.into(),
+            data::Error::Io { file: "f".into(), cause: full() }.into(),
+            models::Error::DiskFull { path: path.clone(), reason }.into(),
+        ] {
+            assert_eq!(error.exit_code(), 4, "{error}");
+        }
+        let denied = io::Error::from(io::ErrorKind::PermissionDenied);
+        assert_eq!(Error::Write { path, source: denied }.exit_code(), 1);
+    }
+
+    #[test]
+    fn a_name_adds_no_line_to_a_message() {
+        let path = PathBuf::from("a\nok\u{1b}[2J");
+        let message = Error::Unreadable { path, why: "it ends early".into() }.message();
+        assert!(
+            message.starts_with("a\\nok\\u{1b}[2J cannot be read") && message.lines().count() == 1,
+            "{message}"
+        );
+        assert_eq!(Error::Usage("no run `a\nb`".into()).message(), "no run `a\\nb`");
+        let config = Error::Config { file: "a\nb".into(), why: "line 1\nx = \u{1b}[2J".into() };
+        let lines: Vec<String> = config.message().lines().map(str::to_owned).collect();
+        assert_eq!((lines.len(), &*lines[0], &*lines[1]), (3, "a\\nb: line 1", "x = \\u{1b}[2J"));
+    }
+}

@@ -7,6 +7,7 @@ use std::time::Instant;
 use rayon::prelude::*;
 use report::{Page, Plate, Row, Section, Verdict, table};
 use serde_json::{Map, Value};
+use system::files;
 
 use crate::asked::Asked;
 use crate::claims::Listed;
@@ -352,9 +353,7 @@ fn create(folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(|source| Error::Write { path: folder.into(), source })
 }
 
-/// Writes beside and renames, so that a reader never sees half a file.
+/// Writes a file so that a reader never sees half of it.
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let beside = path.with_extension("partial");
-    let written = std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path));
-    written.map_err(|source| Error::Write { path: path.into(), source })
+    files::replace(path, bytes).map_err(|source| Error::Write { path: path.into(), source })
 }

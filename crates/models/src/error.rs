@@ -85,6 +85,14 @@ pub enum Error {
         /// What the system or the file's format says.
         reason: String,
     },
+    /// There is no room for a file of weights.
+    #[error("the disk is full: cannot write {}: {reason}; free some space and run the same command again", path.display())]
+    DiskFull {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        reason: String,
+    },
     /// The weights in a file are not those of the model.
     #[error("{} does not fit the model: {}", path.display(), misfits.join("; "))]
     Weights {

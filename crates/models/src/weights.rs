@@ -20,16 +20,18 @@
 //! architecture with these places.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use autograd::Param;
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use system::files;
 use tensor::{DType, Device, Element, Tensor};
 
 use crate::{Error, Result};
+
+/// The largest file that is read, in bytes: more parameters than this would not fit into memory either.
+const MOST_BYTES: u64 = 1 << 36;
 
 /// Counts batches in PyTorch's batch norms, in whole numbers.
 const PASSED_OVER: &str = "num_batches_tracked";
@@ -37,7 +39,7 @@ const PASSED_OVER: &str = "num_batches_tracked";
 /// Writes the parameters and buffers of a model, whatever their device; the file appears whole or not at all, in place of an earlier one.
 ///
 /// # Errors
-/// [`Error::File`] if it cannot be written.
+/// [`Error::File`] if it cannot be written, [`Error::DiskFull`] if there is no room for it.
 pub fn save<'a>(path: &Path, model: impl IntoIterator<Item = (String, &'a Param)>) -> Result<()> {
     let tensors: Vec<_> = model.into_iter().map(|(name, param)| (name, param.value())).collect();
     write(path, &tensors)
@@ -77,7 +79,7 @@ fn kind(tensor: &Tensor) -> String {
 /// Writes named tensors, as [`save`] does.
 ///
 /// # Errors
-/// [`Error::File`] if it cannot be written.
+/// As [`save`].
 pub fn write(path: &Path, tensors: &[(String, Tensor)]) -> Result<()> {
     let here = |tensor: &Tensor| Ok(to_bytes(&tensor.to_device(&Device::Cpu)?));
     let bytes: Vec<Vec<u8>> = tensors.iter().map(|(_, tensor)| here(tensor)).collect::<Result<_>>()?;
@@ -87,21 +89,9 @@ pub fn write(path: &Path, tensors: &[(String, Tensor)]) -> Result<()> {
     });
     let whole = safetensors::serialize(views, None);
     let whole = whole.map_err(|error| failure(path, "serialise", error))?;
-    replace(path, &whole)
-}
-
-/// Writes beside the target first, so that a reader never meets half a file.
-fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".partial-{}", std::process::id()));
-    let beside = PathBuf::from(beside);
-    let written = File::create(&beside)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&beside, path));
-    written.map_err(|error| {
-        // What is left of it is of no use; that it cannot be removed says nothing new.
-        let _ = fs::remove_file(&beside);
-        failure(path, "write", error)
+    files::replace(path, &whole).map_err(|error| match files::is_full(&error) {
+        true => Error::DiskFull { path: path.into(), reason: error.to_string() },
+        false => failure(path, "write", error),
     })
 }
 
@@ -111,7 +101,7 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
 /// [`Error::File`] if the file cannot be read, is not a whole safetensors file, or holds numbers of a type other
 /// than f64, f32, f16 and bf16.
 pub fn read(path: &Path) -> Result<BTreeMap<String, Tensor>> {
-    let bytes = fs::read(path).map_err(|error| failure(path, "read", error))?;
+    let bytes = files::read(path, MOST_BYTES).map_err(|error| failure(path, "read", error))?;
     read_from(path, &bytes)
 }
 

@@ -1,5 +1,7 @@
 //! Errors of runs, their store and their schedulers.
 
+use system::files;
+
 /// The result of everything in this crate that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -36,15 +38,25 @@ pub enum Error {
         /// What the program said.
         why: String,
     },
+    /// The system starts no more threads.
+    #[error(
+        "cannot start {wanted} threads: {why}; end other programs, raise the limit (`ulimit -u`), or ask for fewer \
+         with `--jobs`"
+    )]
+    Threads {
+        /// How many were wanted at once.
+        wanted: usize,
+        /// What the system said.
+        why: String,
+    },
     /// Stored results lack something that a figure or an expectation reads.
     #[error("the results have no {0}")]
     Missing(String),
 }
 
 impl Error {
-    /// What the program ends with: 2 for a command that asks for what does not exist, 4 for a full disk, else 1.
+    /// The exit code of the program: 2 for a command that asks for what does not exist, 4 for a full disk, else 1.
     pub fn exit_code(&self) -> u8 {
-        use crate::store::Error as Stored;
         match self {
             Self::Usage(_)
             | Self::Data(
@@ -52,13 +64,20 @@ impl Error {
                 | data::Error::NotFound { .. }
                 | data::Error::Incomplete { .. },
             ) => 2,
-            Self::Store(Stored::DiskFull { .. }) => 4,
-            Self::Store(Stored::NotWritable { source, .. })
-                if matches!(**source, Stored::DiskFull { .. }) =>
-            {
-                4
-            }
+            _ if self.is_disk_full() => 4,
             _ => 1,
+        }
+    }
+
+    /// Whether there was no room for what was written.
+    fn is_disk_full(&self) -> bool {
+        use crate::store::Error as Stored;
+        match self {
+            Self::Store(Stored::DiskFull { .. }) | Self::Models(models::Error::DiskFull { .. }) => true,
+            Self::Store(Stored::NotWritable { source, .. }) => matches!(**source, Stored::DiskFull { .. }),
+            Self::Cluster(crate::slurm::Error::Unwritable { file: _, source })
+            | Self::Data(data::Error::Io { cause: source, .. }) => files::is_full(source),
+            _ => false,
         }
     }
 }

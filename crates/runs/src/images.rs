@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use data::{Dataset, Split};
 use ndarray::{Array1, Array2, Axis, Slice};
 use serde::{Deserialize, Serialize};
+use system::text;
 use theory::{Denoising, Moments, Pca};
 
 pub use self::changes::Change;
@@ -66,7 +67,7 @@ impl DataConfig {
     /// The name of the set and what is changed, in words.
     pub fn label(&self) -> String {
         let changes = self.changes.iter().map(|change| format!(", {}", change.label()));
-        std::iter::once(self.name.clone()).chain(changes).collect()
+        std::iter::once(text::line(&self.name).into_owned()).chain(changes).collect()
     }
 }
 

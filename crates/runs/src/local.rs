@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rayon::ThreadPoolBuilder;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use tensor::Device;
 
 pub use self::estimate::Estimate;
@@ -176,6 +176,42 @@ pub fn stored(store: &Store, data: &OpenData, runs: &[Run]) -> Result<Done> {
     Ok(done)
 }
 
+/// Starts the threads that all commands share, one for each logical core.
+///
+/// # Errors
+/// [`Error::Threads`].
+pub(crate) fn start_threads() -> Result<()> {
+    ThreadPoolBuilder::new().build_global().map_err(|error| no_threads(cores(), &error))
+}
+
+/// As many threads for a part of a command.
+///
+/// # Errors
+/// [`Error::Threads`].
+pub(crate) fn pool() -> Result<ThreadPool> {
+    ThreadPoolBuilder::new().build().map_err(|error| no_threads(cores(), &error))
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Does the same work on `n` threads at once. If one of them cannot start, no more are, and `failed` is told at once,
+/// while the others work.
+pub(crate) fn on_threads(n: usize, work: impl Fn() + Copy + Send + Sync, failed: impl FnOnce(Error)) {
+    let n = n.max(1);
+    std::thread::scope(|scope| {
+        let start = || std::thread::Builder::new().spawn_scoped(scope, work).map(drop);
+        if let Err(error) = (0..n).try_for_each(|_| start()) {
+            failed(no_threads(n, &error));
+        }
+    });
+}
+
+fn no_threads(wanted: usize, error: &impl std::fmt::Display) -> Error {
+    Error::Threads { wanted, why: error.to_string() }
+}
+
 fn at_once(
     store: &Store,
     data: &OpenData,
@@ -188,7 +224,14 @@ fn at_once(
     let failure: Mutex<Option<Error>> = Mutex::new(None);
     let (next, memory) = (AtomicUsize::new(0), Memory::of_machine());
     let work = || {
-        let Ok(pool) = ThreadPoolBuilder::new().num_threads(places.threads.max(1)).build() else { return };
+        let threads = places.threads.max(1);
+        let pool = match ThreadPoolBuilder::new().num_threads(threads).build() {
+            Ok(pool) => pool,
+            Err(error) => {
+                *locked(&failure) = Some(no_threads(threads, &error));
+                return;
+            }
+        };
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             if index >= runs.len() || locked(&failure).is_some() {
@@ -207,16 +250,14 @@ fn at_once(
             }
         }
     };
-    std::thread::scope(|scope| {
-        (0..places.jobs.max(1)).for_each(|_| drop(scope.spawn(work)));
-    });
+    on_threads(places.jobs, work, |error| *locked(&failure) = Some(error));
     if let Some(error) = locked(&failure).take() {
         return Err(error);
     }
     let whole = |run: Mutex<Option<FinishedRun>>| run.into_inner().unwrap_or_else(PoisonError::into_inner);
     finished
         .into_iter()
-        .map(|run| whole(run).ok_or_else(|| Error::Missing("run, because a worker could not start".into())))
+        .map(|run| Ok(whole(run).expect("without a failure, every run was taken and finished")))
         .collect()
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, bail, ensure};
+use system::tell;
 
 use crate::repo::{Repo, capture, on_path, succeeds};
 
@@ -51,7 +52,7 @@ impl Compiler {
             let made = succeeds(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
             ensure!(made, "python3 could not make .tools/venv; run `apt-get install python3-venv`");
         }
-        println!("kernels: pip installs NVIDIA's compiler into .tools/venv (several hundred MB)");
+        tell!("kernels: pip installs NVIDIA's compiler into .tools/venv (several hundred MB)");
         let mut pip = Command::new(venv.join("bin/pip"));
         pip.args(["install", "--disable-pip-version-check", "--quiet"]).args(PACKAGES);
         ensure!(succeeds(&mut pip)?, "pip could not install {} (is there a network?)", PACKAGES.join(" "));

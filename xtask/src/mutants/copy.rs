@@ -10,7 +10,8 @@ use toml::{Table, Value};
 use super::bugs::{Bug, SWITCH};
 use crate::repo::Repo;
 
-const MEMBERS: [&str; 4] = ["crates/reliability", "crates/tensor", "crates/autograd", "crates/models"];
+const MEMBERS: [&str; 5] =
+    ["crates/reliability", "crates/system", "crates/tensor", "crates/autograd", "crates/models"];
 
 /// What the build script of `tensor` takes in from another crate.
 const BESIDE: &str = "kernels/source_hash.rs";

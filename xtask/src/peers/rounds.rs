@@ -4,6 +4,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
+use system::tell;
 
 use super::machine::busy_s;
 use super::options::Options;
@@ -50,7 +51,7 @@ pub(super) fn run(work: Work, launches: &[Launch], options: &Options) -> anyhow:
     let mut entries = Vec::new();
     let mut programs = Vec::new();
     for launch in launches {
-        println!("peers: {work}: warming up {} {}", launch.peer, launch.variant);
+        tell!("peers: {work}: warming up {} {}", launch.peer, launch.variant);
         let started = Program::start(launch, &work);
         entries.push(Entry {
             peer: launch.peer.clone(),

@@ -91,14 +91,14 @@ pub(crate) const ROWS: [Row; 22] = [
     ),
     row(
         "R12",
-        "a full disk ends with exit code 4 and costs no bit once there is room",
-        &[Tests(&["--test", "reliability", "disk_full::"])],
+        "a full disk ends with exit code 4 and costs no bit once there is room; a log that cannot be written ends nothing",
+        &[Tests(&["--test", "reliability", "disk_full::"]), Tests(&["--test", "reliability", "streams::"])],
     ),
     row("R13", "no input panics, hangs or bloats a reader", &[Tests(&["--test", "mutate"])]),
     row(
         "R14",
-        "no results file from elsewhere hangs or crashes the program, and none that was altered gives a verdict",
-        &[Tests(&["--test", "reliability", "hostile::"])],
+        "no file from elsewhere hangs or crashes the program, no altered one gives a verdict, and no name in one writes to the terminal as it likes",
+        &[Tests(&["--test", "reliability", "hostile::"]), Tests(&["--test", "reliability", "names::"])],
     ),
     row(
         "R15",

@@ -1,10 +1,11 @@
 //! The commands behind a row: tests, our own commands, and tools that may not be there.
 
 use std::fmt;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
+use system::tell;
 
 use super::figures::{Counts, Outcome, together};
 use crate::repo::{Repo, on_path, succeeds};
@@ -112,7 +113,7 @@ pub(super) fn run(repo: &Repo, id: &str, steps: &[Step], long: bool) -> anyhow::
             true => command.env(reliability::SIZE, "long").env("AGON_CASES", "256"),
             false => command.env_remove(reliability::SIZE),
         };
-        println!("prove: {id}: {step}");
+        tell!("prove: {id}: {step}");
         let (good, counts) = counted(&mut command)?;
         // A filter that names no test proves nothing.
         let ran_something = !matches!(step, Step::Tests(_)) || counts.passed > 0;
@@ -136,7 +137,7 @@ fn counted(command: &mut Command) -> anyhow::Result<(bool, Counts)> {
         let line = String::from_utf8_lossy(&line.context("cannot read what a step prints")?).into_owned();
         counts.add(&line);
         // What a reader who has gone misses is in the figures too.
-        let _ = writeln!(std::io::stdout(), "    {line}");
+        tell!("    {line}");
     }
     let status = child.wait().context("a step did not end")?;
     Ok((status.success(), counts))

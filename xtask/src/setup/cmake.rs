@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, bail};
+use system::tell;
 
 use super::version_in;
 use crate::repo::{Repo, capture, on_path};
@@ -61,7 +62,7 @@ fn by_pip(repo: &Repo) -> anyhow::Result<String> {
     remove(&folder)?;
     let python = python_with_pip(&venv)?;
     let packages: &[&str] = if on_path("make").is_some() { &[CMAKE] } else { &[CMAKE, NINJA] };
-    println!("setup: pip installs {} into .tools", packages.join(" and "));
+    tell!("setup: pip installs {} into .tools", packages.join(" and "));
     capture(
         Command::new(python)
             .args(["-m", "pip", "install", "--disable-pip-version-check", "--quiet", "--retries", "2"])
@@ -117,7 +118,7 @@ fn by_pip_after_apt(repo: &Repo) -> anyhow::Result<String> {
     if python_with_pip(&repo.join(".tools/venv")).is_ok() {
         bail!("apt-get has nothing to add: python3 has pip");
     }
-    println!("setup: apt-get installs python3-venv");
+    tell!("setup: apt-get installs python3-venv");
     capture(Command::new("apt-get").arg("update"))?;
     capture(Command::new("apt-get").args([
         "install",

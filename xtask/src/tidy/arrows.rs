@@ -8,20 +8,22 @@ use super::tree::Tree;
 const FIGURES: &str = "reliability";
 
 /// Each crate with the ones it may depend on.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     (FIGURES, &[]),
+    // Terminal output and files that a user names: whatever prints or reads such files may know it.
+    ("system", &[]),
     ("tensor", &[]),
     ("autograd", &["tensor"]),
-    ("models", &["autograd", "tensor"]),
-    ("data", &["tensor"]),
+    ("models", &["autograd", "tensor", "system"]),
+    ("data", &["tensor", "system"]),
     ("theory", &[]),
     ("report", &[]),
-    ("runs", &["tensor", "models", "data", "theory"]),
-    ("experiments", &["tensor", "models", "data", "theory", "report", "runs"]),
-    ("cli", &["tensor", "models", "data", "theory", "report", "runs", "experiments"]),
+    ("runs", &["tensor", "models", "data", "theory", "system"]),
+    ("experiments", &["tensor", "models", "data", "theory", "report", "runs", "system"]),
+    ("cli", &["tensor", "models", "data", "theory", "report", "runs", "experiments", "system"]),
     // Its tests alone: what they launch is held against the references of these.
     ("kernels", &["tensor", "autograd", "models", "data"]),
-    ("xtask", &[]),
+    ("xtask", &["system"]),
     ("tests", &["tensor", "autograd", "models", "data", "theory", "report", "runs", "experiments"]),
     ("benches", &["tensor", "autograd", "models", "data", "theory", "report", "runs", "experiments"]),
     // Whatever reads foreign bytes.

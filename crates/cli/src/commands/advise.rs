@@ -9,6 +9,7 @@ use std::time::Instant;
 use clap::Args;
 use data::{FolderOptions, Split};
 use serde::Serialize;
+use system::{note, terminal, text};
 use theory::{Alignment, Corruption, Denoising};
 
 use crate::{Error, Result};
@@ -61,7 +62,7 @@ pub(crate) fn command(asked: &Advise) -> Result<ExitCode> {
     if !asked.data.is_dir() {
         return Err(Error::Usage(format!(
             "no folder {}; --data takes a folder with a folder of images for each class, or with the set that --set names",
-            asked.data.display()
+            text::path(&asked.data)
         )));
     }
     let images = match &asked.set {
@@ -70,7 +71,7 @@ pub(crate) fn command(asked: &Advise) -> Result<ExitCode> {
             let options = FolderOptions { side: asked.side, colour: asked.colour };
             let (set, skipped) = data::image_folder(&asked.data, &options)?;
             for image in &skipped {
-                eprintln!("left out: {image}");
+                note!("left out: {image}");
             }
             set.train
         }
@@ -78,14 +79,16 @@ pub(crate) fn command(asked: &Advise) -> Result<ExitCode> {
     let start = Instant::now();
     let advice = advise(&images, |step| {
         if !asked.json {
-            eprintln!("{:>5.0} s  {step}", start.elapsed().as_secs_f64());
+            note!("{:>5.0} s  {step}", start.elapsed().as_secs_f64());
         }
     })?;
-    if asked.json {
-        println!("{}", serde_json::to_string_pretty(&advice).expect("advice is plain data"));
-    } else {
-        print!("{}", advice.text());
-    }
+    let printed = match asked.json {
+        true => terminal::print_json(
+            &(serde_json::to_string_pretty(&advice).expect("advice is plain data") + "\n"),
+        ),
+        false => terminal::print(&advice.text()),
+    };
+    printed.map_err(|source| Error::Write { path: "standard output".into(), source })?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, ValueEnum};
 
-use super::output::say;
+use super::output::say_as_is;
 use crate::Cli;
 use crate::Result;
 
@@ -23,7 +23,7 @@ enum Shell {
 }
 
 pub(crate) fn command(asked: &Completions) -> Result<ExitCode> {
-    say(&completions(asked.shell))?;
+    say_as_is(completions(asked.shell).as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 

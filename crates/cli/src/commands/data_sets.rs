@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use data::{Listed, Place, Places, Size};
 use serde::Serialize;
+use system::text;
 
 use self::verify::Verify;
 use super::output::{say, say_json};
@@ -58,7 +59,7 @@ fn list(asked: &List) -> Result<ExitCode> {
     if asked.json {
         say_json(&sets.iter().map(Entry::new).collect::<Vec<_>>())?;
     } else {
-        let sets: String = sets.iter().map(text).collect();
+        let sets: String = sets.iter().map(words).collect();
         say(&(sets + "files are found by their names; `agon data verify NAME` reads them\n"))?;
     }
     Ok(ExitCode::SUCCESS)
@@ -71,7 +72,7 @@ struct Entry {
     /// `embedded`, `found`, `incomplete` or `absent`.
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    folder: Option<PathBuf>,
+    folder: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     missing: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -93,10 +94,12 @@ struct Counts {
 
 impl Entry {
     fn new(set: &Listed) -> Self {
+        // JSON is Unicode, paths need not be.
+        let of = |folder: &PathBuf| folder.to_string_lossy().into_owned();
         let (state, folder, missing) = match &set.place {
             Place::Embedded => ("embedded", None, vec![]),
-            Place::Folder(folder) => ("found", Some(folder.clone()), vec![]),
-            Place::Incomplete { folder, missing } => ("incomplete", Some(folder.clone()), missing.clone()),
+            Place::Folder(folder) => ("found", Some(of(folder)), vec![]),
+            Place::Incomplete { folder, missing } => ("incomplete", Some(of(folder)), missing.clone()),
             Place::Absent => ("absent", None, vec![]),
         };
         let &Listed { name, licence, content_sha256, hint, .. } = set;
@@ -107,12 +110,12 @@ impl Entry {
 }
 
 /// A set as people get it.
-fn text(set: &Listed) -> String {
+fn words(set: &Listed) -> String {
     let place = match &set.place {
         Place::Embedded => "in the program".to_owned(),
-        Place::Folder(folder) => format!("in {}", folder.display()),
+        Place::Folder(folder) => format!("in {}", text::path(folder)),
         Place::Incomplete { folder, missing } => {
-            format!("incomplete in {}: {} missing; {}", folder.display(), missing.join(", "), set.hint)
+            format!("incomplete in {}: {} missing; {}", text::path(folder), missing.join(", "), set.hint)
         }
         Place::Absent => format!("not here; {}", set.hint),
     };
@@ -138,7 +141,7 @@ mod tests {
         std::fs::write(folder.path().join("train-images-idx3-ubyte.gz"), "").unwrap();
         let sets = data::catalogue(&places(folder.path()));
         for set in &sets {
-            let (text, entry) = (text(set), serde_json::to_value(Entry::new(set)).unwrap());
+            let (text, entry) = (words(set), serde_json::to_value(Entry::new(set)).unwrap());
             assert!(text.contains(set.name) && text.contains(set.licence), "{text}");
             match &set.place {
                 Place::Embedded => assert_eq!(entry["state"], "embedded"),

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
+use system::text::line;
 
 use super::output::{say, say_json};
 use crate::Result;
@@ -65,16 +66,20 @@ impl Check {
 }
 
 pub(crate) fn command(asked: &Doctor) -> Result<ExitCode> {
+    let (threads, computing) =
+        machine::on_threads(|| [machine::product(TIMED), storage::hdf5(), storage::embedded()]);
+    let [product, hdf5, embedded] = computing;
     let checks = [
         machine::processor(),
+        threads,
         machine::memory(),
-        machine::product(TIMED),
+        product,
         machine::kernels(),
         machine::gpu(),
         storage::space(&asked.out),
         storage::writable(&asked.out),
-        storage::hdf5(),
-        storage::embedded(),
+        hdf5,
+        embedded,
         storage::data_sets(asked.data.as_deref()),
     ];
     let healthy = healthy(&checks);
@@ -92,15 +97,15 @@ fn healthy(checks: &[Check]) -> bool {
 
 fn text(checks: &[Check]) -> String {
     let width = checks.iter().map(|check| check.what.chars().count()).max().unwrap_or(0);
-    let line = |Check { what, state, said }: &Check| {
+    let row = |Check { what, state, said }: &Check| {
         let state = match state {
             State::Ok => "ok",
             State::Note => "note",
             State::Problem => "problem",
         };
-        format!("{state:<7}  {what:<width$}  {said}\n")
+        format!("{state:<7}  {what:<width$}  {}\n", line(said))
     };
-    let lines: String = checks.iter().map(line).collect();
+    let lines: String = checks.iter().map(row).collect();
     let verdict = match checks.iter().filter(|check| check.state == State::Problem).count() {
         0 => "the main job can run here: `agon reproduce`".to_owned(),
         1 => "the main job cannot run here: mend the problem above".to_owned(),

@@ -5,9 +5,10 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use models::weights;
+use system::text;
 use tensor::Tensor;
 
-use super::output::say;
+use super::output::say_beside;
 use super::stored::Stored;
 use crate::tensorboard::EventFile;
 use crate::{Error, Result};
@@ -77,7 +78,7 @@ impl Format {
 }
 
 pub(crate) fn command(asked: &Export) -> Result<ExitCode> {
-    say(&export(asked)?)?;
+    say_beside(&asked.file, &export(asked)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -95,15 +96,16 @@ fn safetensors(run: &FinishedRun, file: &Path) -> Result<String> {
     let parameters = parameters(run)?;
     weights::write(file, &parameters)?;
     let numbers: usize = parameters.iter().map(|(_, tensor)| tensor.shape().iter().product::<usize>()).sum();
-    let (file, key) = (file.display(), run.spec.folder_name());
+    let (file, key) = (text::path(file), run.spec.folder_name());
     Ok(format!("{file}: {numbers} numbers in {} tensors, of run {key}\n", parameters.len()))
 }
 
 fn tensorboard(run: &FinishedRun, folder: &Path) -> Result<String> {
     let mut events = EventFile::create(&folder.join(run.spec.folder_name()))?;
     run.epochs.iter().try_for_each(|epoch| events.write(epoch))?;
-    let (file, n) = (events.path().display(), trained(&run.epochs));
-    Ok(format!("{file}: {n} epochs; `tensorboard --logdir {}` shows them\n", folder.display()))
+    let (file, n) = (text::path(events.path()), trained(&run.epochs));
+    Ok(format!("{file}: {n} epochs; `tensorboard --logdir {}` shows them\
+", text::path(folder)))
 }
 
 /// What the run learned, by the names of [`models::weights`].

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
+use system::text::line;
 
 use super::columns::columns;
 use super::limited;
 use super::output::{say, say_json};
+use super::values::at_least_one;
 use crate::{Error, Result};
 use runs::nearest::nearest;
 use runs::store::{Coordinates, Results, Variable, checksum, read_results};
@@ -31,8 +33,8 @@ pub(crate) struct Inspect {
     #[arg(long)]
     json: bool,
     /// Give up on a file that takes longer to read
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    time_limit: u64,
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = at_least_one)]
+    time_limit: usize,
 }
 
 /// A results file, without its arrays.
@@ -82,7 +84,7 @@ struct Described {
 
 pub(crate) fn command(asked: &Inspect) -> Result<ExitCode> {
     let file = is_there(&asked.file)?;
-    if let Some(code) = limited::answer_of_child(file, Duration::from_secs(asked.time_limit))? {
+    if let Some(code) = limited::answer_of_child(file, Duration::from_secs(asked.time_limit as u64))? {
         return Ok(code);
     }
     let inspected = Inspected::of(file)?;
@@ -154,11 +156,15 @@ impl Inspected {
     }
 
     fn text(&self) -> String {
+        let title = line(&self.title);
         let mut text = match &self.sha256 {
-            Some(sha256) => format!("{}\nthe file is as it was written: SHA-256 {sha256}\n", self.title),
+            Some(sha256) => format!("{title}
+the file is as it was written: SHA-256 {sha256}
+"),
             None => format!(
-                "{}\nthe file carries no checksum, as an older version wrote it: damage may go unnoticed\n",
-                self.title
+                "{title}
+the file carries no checksum, as an older version wrote it: damage may go unnoticed
+"
             ),
         };
         for (head, pairs) in [("attribute", &self.attributes), ("provenance", &self.provenance)] {

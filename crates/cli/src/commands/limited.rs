@@ -15,6 +15,9 @@ const IN_CHILD: &str = "AGON_IN_LIMITED_CHILD";
 /// Address space of the child: room for our largest results, and no more than a machine can spare.
 const MOST_MEMORY: u64 = 4 << 30;
 
+/// What Rust's programs end with after a panic.
+const PANICKED: i32 = 101;
+
 /// How often the parent looks whether the child has ended.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
 
@@ -22,22 +25,25 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
 /// `None` is for the child itself, which now has these limits and goes on to read `file`.
 ///
 /// # Errors
-/// [`Error::Unreadable`] if the child had to be stopped or crashed, or could not be started or limited.
+/// [`Error::Unreadable`] if the child had to be stopped or crashed, [`Error::Reader`] if it could not be started or
+/// limited.
 pub(super) fn answer_of_child(file: &Path, most: Duration) -> Result<Option<ExitCode>> {
     let unreadable = |why: String| Error::Unreadable { path: file.into(), why };
+    let no_reader = |source| Error::Reader { path: file.into(), source };
     if std::env::var_os(IN_CHILD).is_some() {
-        limit_this_process(most).map_err(|error| unreadable(format!("no limits could be set: {error}")))?;
+        limit_this_process(most).map_err(|error| no_reader(error.into()))?;
         return Ok(None);
     }
     let started = std::env::current_exe().and_then(|program| {
         Command::new(program).args(std::env::args_os().skip(1)).env(IN_CHILD, "1").spawn()
     });
-    let mut child = started.map_err(|error| unreadable(format!("no reader could be started: {error}")))?;
-    let status = wait(&mut child, most).map_err(|error| unreadable(error.to_string()))?;
+    let mut child = started.map_err(no_reader)?;
+    let status = wait(&mut child, most).map_err(no_reader)?;
     match status.map(|status| (status.code(), status.signal())) {
         None => Err(unreadable(format!("the reader had not ended after {} s", most.as_secs()))),
-        Some((Some(code @ 0..=2), _)) => Ok(Some(ExitCode::from(code as u8))),
-        Some((Some(code), _)) => Err(unreadable(format!("the reader gave up with exit code {code}"))),
+        Some((Some(PANICKED), _)) => Err(unreadable("the reader panicked".into())),
+        // It said why; a code has 8 bits.
+        Some((Some(code), _)) => Ok(Some(ExitCode::from(code as u8))),
         Some((None, signal)) => {
             Err(unreadable(format!("the reader crashed (signal {})", signal.unwrap_or(0))))
         }
@@ -61,7 +67,7 @@ fn wait(child: &mut Child, most: Duration) -> std::io::Result<Option<ExitStatus>
 /// The processor's time is limited too, for a child whose parent has gone; and a crash leaves no copy of the memory.
 fn limit_this_process(most: Duration) -> rustix::io::Result<()> {
     for (resource, wanted) in
-        [(Resource::As, MOST_MEMORY), (Resource::Cpu, most.as_secs() + 1), (Resource::Core, 0)]
+        [(Resource::As, MOST_MEMORY), (Resource::Cpu, most.as_secs().saturating_add(1)), (Resource::Core, 0)]
     {
         let Rlimit { current, maximum } = getrlimit(resource);
         let lower = |known: Option<u64>| Some(known.map_or(wanted, |known| known.min(wanted)));

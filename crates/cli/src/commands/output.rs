@@ -1,23 +1,50 @@
 //! What a command prints: plain text or JSON on standard output, and sizes and times in words.
 
-use std::io::{ErrorKind, Write};
+use std::io;
+use std::path::Path;
 
 use serde::Serialize;
+use system::terminal;
 
 use crate::{Error, Result};
 
-/// Prints a text as it is.
+/// Prints lines of text.
 ///
 /// # Errors
 /// [`Error::Write`] if standard output cannot be written; that its reader has gone is fine.
 pub(super) fn say(text: &str) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        // Whoever reads only the first lines has seen enough.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        Err(source) => Err(Error::Write { path: "standard output".into(), source }),
-        Ok(()) => Ok(()),
+    said(terminal::print(text))
+}
+
+/// Prints a script as it is.
+///
+/// # Errors
+/// As [`say`].
+pub(super) fn say_as_is(script: &[u8]) -> Result<()> {
+    said(terminal::print_as_is(script))
+}
+
+/// Prints the help or the version, in colour on a terminal.
+///
+/// # Errors
+/// As [`say`].
+pub(super) fn say_help(message: &clap::Error) -> Result<()> {
+    said(message.print().or_else(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(error),
+    }))
+}
+
+/// Prints lines about a file that was written: to standard error if that file is standard output itself.
+///
+/// # Errors
+/// As [`say`].
+pub(super) fn say_beside(file: &Path, text: &str) -> Result<()> {
+    if terminal::is_stdout(file) {
+        terminal::notes(text.trim_end());
+        return Ok(());
     }
+    say(text)
 }
 
 /// Prints JSON for programs; what is no finite number is `null`.
@@ -26,7 +53,7 @@ pub(super) fn say(text: &str) -> Result<()> {
 /// As [`say`].
 pub(super) fn say_json(value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(value).expect("answers are plain data");
-    say(&(text + "\n"))
+    said(terminal::print_json(&(text + "\n")))
 }
 
 /// Prints JSON for programs on a line of its own, as [`say_json`].
@@ -35,7 +62,11 @@ pub(super) fn say_json(value: &impl Serialize) -> Result<()> {
 /// As [`say`].
 pub(super) fn say_json_line(value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string(value).expect("answers are plain data");
-    say(&(text + "\n"))
+    said(terminal::print_json(&(text + "\n")))
+}
+
+fn said(printed: io::Result<()>) -> Result<()> {
+    printed.map_err(|source| Error::Write { path: "standard output".into(), source })
 }
 
 /// A number of bytes in words.

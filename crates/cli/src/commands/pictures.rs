@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use data::{Dataset, FolderOptions};
+use system::{note, text};
 
 use super::values::existing_folder;
 use crate::{Error, Result};
@@ -73,8 +74,9 @@ impl Pictures {
         };
         let (set, skipped) =
             data::image_folder(dir, &FolderOptions { side: self.side, colour: self.colour })?;
-        skipped.iter().for_each(|image| eprintln!("left out: {image}"));
-        Ok((name.into_owned(), set))
+        skipped.iter().for_each(|image| note!("left out: {image}"));
+        // The set is called like its folder, in configs and logs too.
+        Ok((text::line(&name).into_owned(), set))
     }
 
     /// The set of this name.

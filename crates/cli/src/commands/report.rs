@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use system::files;
 
 use super::reproduce::said;
 use super::selection::Selection;
@@ -34,7 +35,7 @@ pub(crate) fn command(asked: &Report) -> Result<ExitCode> {
     let mut outcome = redraw(&claims::named(&selection.only)?, &selection.options())?;
     if let Some(page) = &asked.page {
         // Read before it is written: the file may be the page itself.
-        let copied = std::fs::read(&outcome.page).and_then(|bytes| std::fs::write(page, bytes));
+        let copied = std::fs::read(&outcome.page).and_then(|bytes| files::replace(page, &bytes));
         copied.map_err(|source| Error::Write { path: page.clone(), source })?;
         outcome.page.clone_from(page);
     }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use report::table;
+use system::{note, text};
 
 use super::engine::Computed;
 use super::output::say;
@@ -37,8 +38,9 @@ pub(crate) fn command(asked: &Reproduce) -> Result<ExitCode> {
 /// Prints the verdicts, and fails for exact facts that were missed.
 pub(super) fn said(outcome: &Outcome) -> Result<ExitCode> {
     let Outcome { rows, page, unchecked, images_trained, seconds } = outcome;
-    let mut text = table::text(rows, TABLE_WIDTH) + "\n";
-    let mut line = |of: String| writeln!(text, "{of}").expect("a string takes every line");
+    let mut lines = table::text(rows, TABLE_WIDTH) + "
+";
+    let mut line = |of: String| writeln!(lines, "{of}").expect("a string takes every line");
     if *images_trained > 0.0 {
         let rate = images_trained / seconds;
         line(format!("trained on {images_trained:.0} images in {seconds:.0} s, {rate:.0} images/s"));
@@ -49,11 +51,11 @@ pub(super) fn said(outcome: &Outcome) -> Result<ExitCode> {
             "an older version wrote these results without a checksum, so damage to them may go unnoticed: {names}"
         ));
     }
-    line(format!("the page: {}", page.display()));
-    say(&text)?;
+    line(format!("the page: {}", text::path(page)));
+    say(&lines)?;
     let failures = rows.iter().filter(|row| row.verdict.is_failure()).count();
     if failures > 0 {
-        eprintln!("error: {failures} exact fact(s) missed; the rows are marked above");
+        note!("error: {failures} exact fact(s) missed; the rows are marked above");
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)

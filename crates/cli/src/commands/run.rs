@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use system::note;
 
 use super::engine::Computed;
 use super::output::say;
@@ -81,7 +82,7 @@ fn computed(store: &Store, data: &Data, runs: &[Run], options: &Options) -> Resu
     let (now, failed) = (whole - found, of_their_own(failed));
     say(&format!("{runs} runs: {found} were stored before, {now} are stored now{failed}\n"))?;
     for error in &errors {
-        eprintln!("error: {error}");
+        note!("error: {error}");
     }
     Ok(if whole == runs { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

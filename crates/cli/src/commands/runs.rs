@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use serde::Serialize;
+use system::text;
 
 use super::columns::columns;
 use super::output::{bytes, duration, say, say_json};
@@ -56,7 +57,7 @@ struct HeldRun {
 /// A run whose journal cannot be read.
 #[derive(Debug, Serialize)]
 struct Damaged {
-    folder: PathBuf,
+    folder: String,
     why: String,
 }
 
@@ -97,7 +98,11 @@ fn held(folder: &Path) -> Result<Held> {
     for (folder, summary) in Store::reading(folder).list()? {
         match summary {
             Ok(summary) => held.runs.push(HeldRun::new(&summary, bytes_in(&folder))),
-            Err(error) => held.damaged.push(Damaged { folder, why: error.to_string() }),
+            Err(error) => {
+                // JSON is Unicode, paths need not be.
+                let folder = folder.to_string_lossy().into_owned();
+                held.damaged.push(Damaged { folder, why: error.to_string() });
+            }
         }
     }
     Ok(held)
@@ -200,18 +205,18 @@ impl Held {
     /// What there is in all, and what cannot be read.
     fn summary(&self, folder: &Path) -> String {
         if self.runs.is_empty() && self.damaged.is_empty() {
-            return format!("no runs in {}; `agon reproduce` computes some\n", folder.display());
+            return format!("no runs in {}; `agon reproduce` computes some\n", text::path(folder));
         }
         let of = |state| self.runs.iter().filter(|run| run.state == state).count();
         let states = [State::Finished, State::Diverged, State::Failed, State::Partial];
         let states = states.map(|state| format!("{} {}", of(state), state.words())).join(", ");
         let time = duration(self.runs.iter().map(|run| run.seconds).sum());
         let size = bytes(self.runs.iter().map(|run| run.bytes).sum());
-        let mut text = format!("{} runs: {states}; {time} of training, {size} on disk\n", self.runs.len());
+        let mut lines = format!("{} runs: {states}; {time} of training, {size} on disk\n", self.runs.len());
         for Damaged { why, .. } in &self.damaged {
-            writeln!(text, "damaged: {why}").expect("a string takes every line");
+            writeln!(lines, "damaged: {}", text::line(why)).expect("a string takes every line");
         }
-        text
+        lines
     }
 }
 

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use serde_json::json;
+use system::{note, text};
 
 use self::listening::Listening;
 use super::output::{duration, say, say_json_line};
@@ -97,7 +98,7 @@ pub(crate) fn command(asked: &Train) -> Result<ExitCode> {
     match &finished.outcome {
         Outcome::Finished => Ok(ExitCode::SUCCESS),
         Outcome::Diverged { reason, .. } | Outcome::Failed { reason } => {
-            eprintln!("error: {}: {reason}", run.label());
+            note!("error: {}: {reason}", run.label());
             Ok(ExitCode::FAILURE)
         }
     }

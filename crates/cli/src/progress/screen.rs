@@ -4,8 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use system::terminal::note;
+use system::text;
 
-use super::View;
+use super::{View, tick};
 
 /// How often the clock of the view moves.
 const TICK: Duration = Duration::from_millis(250);
@@ -32,15 +34,15 @@ impl Screen {
         let bar = ProgressBar::with_draw_target(Some(epochs.into()), target);
         let colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         bar.set_style(style(colour, Arc::clone(&end)));
-        bar.enable_steady_tick(TICK);
+        tick(&bar, TICK);
         Self::Terminal { bar, end }
     }
 
     /// A new run.
     pub(crate) fn begin(&self, view: &View) {
         match self {
-            Self::Terminal { bar, .. } => bar.set_message(view.block()),
-            Self::Lines => eprintln!("{}", view.label()),
+            Self::Terminal { bar, .. } => bar.set_message(text::lines(&view.block()).into_owned()),
+            Self::Lines => note(view.label()),
             Self::Dark => {}
         }
     }
@@ -52,9 +54,9 @@ impl Screen {
                 let left = view.left().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
                 *end.lock().unwrap_or_else(PoisonError::into_inner) = left.map(|left| Instant::now() + left);
                 bar.set_position(view.done().into());
-                bar.set_message(view.block());
+                bar.set_message(text::lines(&view.block()).into_owned());
             }
-            Self::Lines => view.line().into_iter().for_each(|line| eprintln!("  {line}")),
+            Self::Lines => view.line().into_iter().for_each(|line| note(&format!("  {line}"))),
             Self::Dark => {}
         }
     }
@@ -65,7 +67,7 @@ impl Screen {
             *end.lock().unwrap_or_else(PoisonError::into_inner) = None;
             bar.abandon();
             // The last line of the view has no end of its own.
-            eprintln!();
+            note("");
         }
     }
 }

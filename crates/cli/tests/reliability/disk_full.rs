@@ -51,7 +51,7 @@ impl Limit {
             Self::Disk(_) => reproduce(out),
             Self::FileSize(kib) => {
                 let program = agon(&sweep(out));
-                let script = format!("trap '' XFSZ; ulimit -f {kib}; exec \"$0\" \"$@\"");
+                let script = format!("ulimit -f {kib}; exec \"$0\" \"$@\"");
                 let mut shell = Command::new("bash");
                 shell.args(["-c", &script]).arg(program.get_program()).args(program.get_args());
                 shell.env("HOME", "/nonexistent").output().unwrap()

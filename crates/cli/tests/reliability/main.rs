@@ -10,5 +10,7 @@ mod divergence;
 mod documentation;
 mod hostile;
 mod missing;
+mod names;
 mod storm;
+mod streams;
 mod trade_offs;

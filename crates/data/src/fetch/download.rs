@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use system::files;
 use ureq::{
     Agent, Body,
     http::{Response, StatusCode, Uri, header, uri::Scheme},
@@ -93,7 +94,8 @@ impl Client {
     ///
     /// Errs with [`Error::Fetch`] if the file cannot be had whole or has another size or SHA-256.
     pub(super) fn download(&self, remote: &Remote, path: &Path, tell: &mut dyn FnMut(u64)) -> Result<()> {
-        let here = File::options().read(true).write(true).create(true).truncate(false).open(path);
+        let mut options = File::options();
+        let here = files::regular(options.read(true).write(true).create(true).truncate(false), path);
         let mut file = here.map_err(about(path))?;
         let mut have = file.metadata().map_err(about(path))?.len();
         if have > remote.bytes {

@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use system::files;
+
 use crate::{Error, Result};
 
 /// `NAME.partial` beside the target.
@@ -31,7 +33,8 @@ impl Partial {
         let folder = PathBuf::from(folder);
         fs::create_dir_all(folder.join(SET)).map_err(about(&folder))?;
         let lock = folder.join("lock");
-        let file = File::create(&lock).map_err(about(&lock))?;
+        let file = files::regular(File::options().write(true).create(true).truncate(false), &lock)
+            .map_err(about(&lock))?;
         match file.try_lock() {
             Ok(()) => Ok(Self { folder, _lock: file }),
             Err(TryLockError::WouldBlock) => Err(Error::Fetch {

@@ -1,13 +1,18 @@
 //! The folder of submitted jobs, by which the next call finds what an interrupted one has left running.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use system::files;
 
 use super::commands::Commands;
 use super::error::{Error, Result};
+
+/// The most that is read of a record or of a log of a task, in bytes.
+const MOST_BYTES: u64 = 1 << 26;
 
 /// `jobs/` beside the run store: a folder for each submission, and a lock for whoever submits.
 ///
@@ -59,7 +64,7 @@ impl Jobs {
         let unwritable = |file: &Path, source| Error::Unwritable { file: file.into(), source };
         fs::create_dir_all(&folder).map_err(|source| unwritable(&folder, source))?;
         let path = folder.join("lock");
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+        let lock = files::regular(OpenOptions::new().create(true).truncate(false).write(true), &path);
         let lock = lock.map_err(|source| unwritable(&path, source))?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { folder, _lock: lock }),
@@ -77,7 +82,10 @@ impl Jobs {
         let Some(newest) = numbers(&self.folder).into_iter().max() else { return Ok(None) };
         let folder = self.folder.join(number(newest));
         let file = folder.join("job.json");
-        let Ok(text) = fs::read(&file) else { return Ok(None) };
+        let text = match files::read(&file, MOST_BYTES) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            read => read.map_err(|source| Error::Unreadable { file: file.clone(), source })?,
+        };
         let record: Record = serde_json::from_slice(&text)
             .map_err(|error| Error::Unreadable { file: file.clone(), source: error.into() })?;
         if record.over {
@@ -159,7 +167,7 @@ impl Job {
         logs.sort();
         let said: Vec<(PathBuf, String)> = logs
             .into_iter()
-            .filter_map(|path| Some((path.clone(), fs::read_to_string(path).ok()?)))
+            .filter_map(|path| Some((path.clone(), files::read_text(&path, MOST_BYTES).ok()?)))
             .collect();
         let complains = |(_, text): &&(PathBuf, String)| text.contains("error:");
         match said.iter().find(complains).or(said.iter().find(|(_, text)| !text.is_empty())) {
@@ -184,13 +192,7 @@ impl Job {
 /// # Errors
 /// [`Error::Unwritable`].
 pub(super) fn write(file: &Path, text: &str) -> Result<()> {
-    use std::io::Write as _;
-
-    let beside = file.with_extension("partial");
-    let written = File::create(&beside)
-        .and_then(|mut to| to.write_all(text.as_bytes()).and_then(|()| to.sync_all()))
-        .and_then(|()| fs::rename(&beside, file));
-    written.map_err(|source| Error::Unwritable { file: file.into(), source })
+    files::replace(file, text.as_bytes()).map_err(|source| Error::Unwritable { file: file.into(), source })
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! The list of tasks of a job array: a line for each task, which holds all that the task must know.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use system::files;
 
 use super::error::{Error, Result};
 use super::units::Unit;
@@ -16,6 +16,9 @@ pub const SHORTEST: f64 = 300.0;
 
 /// Clusters refuse arrays with more tasks than this unless they are configured otherwise (`MaxArraySize`).
 pub const MOST: usize = 1_000;
+
+/// The largest list that is read, in bytes.
+const MOST_BYTES: u64 = 1 << 30;
 
 /// What one task computes.
 #[derive(Debug, Clone)]
@@ -86,7 +89,7 @@ impl Read {
     /// If the file cannot be read, is no list, or has no such task.
     pub fn open(list: &Path, task: Option<usize>) -> Result<Self> {
         let unreadable = |source| Error::Unreadable { file: list.into(), source };
-        let file = BufReader::new(File::open(list).map_err(unreadable)?);
+        let file = BufReader::new(files::open(list, MOST_BYTES).map_err(unreadable)?);
         let (mut read, mut lines) = (Self { runs: vec![], keys: vec![] }, 0);
         for line in file.lines() {
             let line = line.map_err(unreadable)?;

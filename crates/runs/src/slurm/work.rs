@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use system::note;
+
 use super::units::{Unit, units};
 use crate::images::OpenData;
 use crate::local::{self, Observer, Places};
@@ -87,8 +89,8 @@ fn pass(store: &Store, data: &OpenData, units: &[Unit], places: &Places, observe
             }
         }
     };
-    std::thread::scope(|scope| {
-        (0..places.jobs.max(1)).for_each(|_| drop(scope.spawn(work)));
+    local::on_threads(places.jobs, work, |error| {
+        left.lock().unwrap_or_else(PoisonError::into_inner).errors.push(error.to_string());
     });
     left.into_inner().unwrap_or_else(PoisonError::into_inner)
 }

@@ -6,6 +6,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use system::files;
+
 use super::error::{Error, Result};
 
 /// What the run store asks of a file system. A call that returned `Ok` is on the disk, except for
@@ -64,7 +66,7 @@ pub struct RealDisk;
 
 impl Disk for RealDisk {
     fn read(&self, file: &Path) -> io::Result<Vec<u8>> {
-        fs::read(file)
+        files::read(file, most_bytes(file))
     }
 
     fn names(&self, folder: &Path) -> io::Result<Vec<OsString>> {
@@ -79,19 +81,19 @@ impl Disk for RealDisk {
     }
 
     fn write(&self, file: &Path, bytes: &[u8]) -> io::Result<()> {
-        let mut file = File::create(file)?;
+        let mut file = files::regular(OpenOptions::new().write(true).create(true).truncate(true), file)?;
         file.write_all(bytes)?;
         file.sync_all()
     }
 
     fn append(&self, file: &Path, bytes: &[u8]) -> io::Result<()> {
-        let mut file = OpenOptions::new().append(true).open(file)?;
+        let mut file = files::regular(OpenOptions::new().append(true), file)?;
         file.write_all(bytes)?;
         file.sync_data()
     }
 
     fn cut(&self, file: &Path, length: u64) -> io::Result<()> {
-        let file = OpenOptions::new().write(true).open(file)?;
+        let file = files::regular(OpenOptions::new().write(true), file)?;
         file.set_len(length)?;
         file.sync_all()
     }
@@ -106,6 +108,14 @@ impl Disk for RealDisk {
 
     fn remove(&self, file: &Path) -> io::Result<()> {
         fs::remove_file(file)
+    }
+}
+
+/// The most that is read of a file: a journal has a line for each epoch, the others hold parameters.
+fn most_bytes(file: &Path) -> u64 {
+    match file.extension().is_some_and(|ending| ending == "jsonl") {
+        true => 1 << 28,
+        false => 1 << 34,
     }
 }
 

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use system::files;
+
 /// The result of a call to the run store.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -165,11 +167,9 @@ impl Error {
     /// An [`Error::Io`], or [`Error::DiskFull`] where that is the reason.
     pub(super) fn io(action: &'static str, file: &Path, source: io::Error) -> Error {
         let file = file.to_path_buf();
-        match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-                Error::DiskFull { action, file }
-            }
-            _ => Error::Io { action, file, source },
+        match files::is_full(&source) {
+            true => Error::DiskFull { action, file },
+            false => Error::Io { action, file, source },
         }
     }
 

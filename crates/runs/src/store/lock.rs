@@ -3,6 +3,8 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
 
+use system::files;
+
 use super::error::{Error, Result};
 
 /// Holds a run's folder until it is dropped, or until the process ends in whatever way: the lock is
@@ -24,11 +26,7 @@ impl Lock {
     /// Takes the folder; `None` where somebody holds it.
     pub(super) fn try_take(folder: &Path) -> Result<Option<Lock>> {
         let path = folder.join("lock");
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
+        let file = files::regular(OpenOptions::new().create(true).truncate(false).write(true), &path)
             .map_err(|source| Error::io("open", &path, source))?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Lock { file })),

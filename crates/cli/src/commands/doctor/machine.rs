@@ -6,7 +6,7 @@ use tensor::{Device, Matrix, Start, Vectors, cuda_kernels, gemm_f32};
 
 use super::super::output::bytes;
 use super::Check;
-use runs::local::free_memory;
+use runs::local::{free_memory, pool};
 use runs::provenance;
 
 /// With less free memory than this, runs of larger models wait for each other or fail.
@@ -23,6 +23,25 @@ pub(super) fn processor() -> Check {
             Check::note("processor", said + ": training is slow on it; use one with AVX2 or AVX-512")
         }
         Vectors::Avx2 | Vectors::Avx512 => Check::ok("processor", said),
+    }
+}
+
+/// Runs the checks on as many threads as there are logical cores; where they cannot be started, on this thread alone,
+/// and says so.
+pub(super) fn on_threads<T: Send>(checks: impl FnOnce() -> T + Send) -> (Check, T) {
+    const WHAT: &str = "threads";
+    match pool() {
+        Ok(pool) => {
+            let said = format!("{} were started", pool.current_num_threads());
+            (Check::ok(WHAT, said), pool.install(checks))
+        }
+        Err(error) => {
+            // This thread becomes the only one of a pool, which needs no other; without it nothing could be computed.
+            let alone = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build();
+            let checked = checks();
+            drop(alone);
+            (Check::problem(WHAT, error.to_string()), checked)
+        }
     }
 }
 

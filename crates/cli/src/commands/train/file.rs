@@ -3,9 +3,13 @@
 use std::path::Path;
 
 use serde_json::{Map, Value};
+use system::files;
 
 use crate::{Error, Result};
 use runs::run::Run;
+
+/// The largest config, in bytes; ours have a few hundred.
+const MOST_BYTES: u64 = 1 << 20;
 
 /// The run as a file that [`read`] takes again.
 ///
@@ -22,16 +26,13 @@ pub(super) fn text(run: &Run) -> Result<String> {
 /// The fields of a file; what they mean is not looked at yet.
 ///
 /// # Errors
-/// [`Error::Usage`] if it cannot be read or is no TOML, with the line.
+/// [`Error::Config`] if it cannot be read or is no TOML, with the line.
 pub(super) fn read(path: &Path) -> Result<Map<String, Value>> {
-    let refused = |error: &dyn std::fmt::Display| {
-        Error::Usage(format!(
-            "{}: {}\n`agon train --model NAME --print-config` writes a whole config to begin with",
-            path.display(),
-            error.to_string().trim_end()
-        ))
+    let refused = |error: &dyn std::fmt::Display| Error::Config {
+        file: path.into(),
+        why: error.to_string().trim_end().into(),
     };
-    let text = std::fs::read_to_string(path).map_err(|error| refused(&error))?;
+    let text = files::read_text(path, MOST_BYTES).map_err(|error| refused(&error))?;
     toml::from_str(&text).map_err(|error| refused(&error))
 }
 

@@ -104,11 +104,8 @@ fn kind(images: &Images) -> Kind {
 
 /// What is said of a config that does not fit.
 fn refused(asked: &Train, error: &serde_json::Error) -> Error {
-    let file = asked.config.as_deref().unwrap_or("the config".as_ref()).display();
-    let error = settings::with_nearest(&error.to_string());
-    Error::Usage(format!(
-        "{file}: {error}\n`agon train --model NAME --print-config` writes a whole config to begin with"
-    ))
+    let file = asked.config.clone().unwrap_or_else(|| "the config".into());
+    Error::Config { file, why: settings::with_nearest(&error.to_string()) }
 }
 
 fn start(name: &str, data: runs::images::DataConfig, kind: &Kind) -> Result<Map<String, Value>> {

@@ -5,6 +5,8 @@ use std::path::Path;
 use ::hdf5::types::{FloatSize, IntSize, TypeDescriptor, VarLenArray, VarLenUnicode};
 use ::hdf5::{Container, Dataset, File, Group, H5Type, Location, ObjectReference1, ReferencedObject};
 
+use system::files;
+
 use super::super::array::Values;
 use super::super::error::{Error, Result};
 use super::super::results::{Coordinates, Dimension, Results, Variable};
@@ -20,7 +22,8 @@ const MOST_COMPRESSION: u64 = 1032;
 const MOST_GROUPS: usize = 16;
 
 pub(super) fn read(path: &Path) -> Result<Results> {
-    let length = std::fs::metadata(path).map_err(|source| Error::io("read", path, source))?.len();
+    let about = files::open(path, u64::MAX).and_then(|file| file.metadata());
+    let length = about.map_err(|source| Error::io("read", path, source))?.len();
     let reader = Reader { path, length };
     let sealed = seal::check(path)?.is_some();
     let file = reader.expect("a whole HDF5 file", open(path))?;

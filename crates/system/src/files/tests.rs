@@ -1,0 +1,106 @@
+//! Pipes, devices, folders, links and files that are too large.
+
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::process::Command;
+
+use super::*;
+
+/// A pipe that nobody writes to or reads from.
+fn pipe(folder: &Path) -> PathBuf {
+    let pipe = folder.join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    pipe
+}
+
+#[test]
+fn only_regular_files_of_a_limited_size_are_read_and_nothing_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "12345").unwrap();
+    assert_eq!(read(&file, 5).unwrap(), b"12345");
+    assert!(read(&file, 4).unwrap_err().to_string().contains("at most 4 bytes, got 5"));
+    let sparse = folder.path().join("sparse");
+    File::create(&sparse).unwrap().set_len(1 << 40).unwrap();
+    assert_eq!(read(&sparse, 1 << 30).unwrap_err().kind(), ErrorKind::InvalidInput);
+    for (path, kind) in
+        [(&*pipe(folder.path()), "a pipe"), (Path::new("/dev/zero"), "a device"), (folder.path(), "a folder")]
+    {
+        for error in [
+            read(path, 9).unwrap_err(),
+            regular(OpenOptions::new().append(true), path).unwrap_err(),
+            regular(OpenOptions::new().write(true).create(true), path).unwrap_err(),
+        ] {
+            assert!(error.to_string().ends_with(kind), "{}: {error}", path.display());
+        }
+    }
+    assert_eq!(read(&folder.path().join("nothing"), 9).unwrap_err().kind(), ErrorKind::NotFound);
+    fs::write(&file, [0xff]).unwrap();
+    assert_eq!(read_text(&file, 9).unwrap_err().kind(), ErrorKind::InvalidData);
+}
+
+#[test]
+fn a_link_stays_and_the_file_at_its_end_is_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir(at("inner")).unwrap();
+    fs::write(at("inner/file"), "old").unwrap();
+    fs::set_permissions(at("inner/file"), fs::Permissions::from_mode(0o640)).unwrap();
+    symlink("inner/file", at("link")).unwrap();
+    symlink("link", at("second")).unwrap();
+    symlink("inner/new", at("dangling")).unwrap();
+    symlink("loop", at("loop")).unwrap();
+
+    replace(&at("second"), b"new").unwrap();
+    assert_eq!(fs::read(at("inner/file")).unwrap(), b"new");
+    assert_eq!(fs::metadata(at("inner/file")).unwrap().permissions().mode() & 0o777, 0o640);
+    replace(&at("dangling"), b"made").unwrap();
+    assert_eq!(fs::read(at("inner/new")).unwrap(), b"made");
+    replace(&at("loop"), b"x").unwrap_err();
+    for link in ["link", "second", "dangling", "loop"] {
+        assert!(fs::symlink_metadata(at(link)).unwrap().is_symlink(), "{link}");
+    }
+    // A longer file becomes a shorter one, and nothing is left beside it.
+    replace(&at("inner/new"), b"m").unwrap();
+    assert_eq!(fs::read(at("inner/new")).unwrap(), b"m");
+    assert_eq!(fs::read_dir(at("inner")).unwrap().count(), 2);
+}
+
+#[test]
+fn what_is_no_regular_file_is_written_into_and_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let (link, pipe) = (folder.path().join("null"), pipe(folder.path()));
+    symlink("/dev/null", &link).unwrap();
+    for path in [Path::new("/dev/null"), &link] {
+        replace(path, b"gone").unwrap();
+    }
+    assert!(fs::metadata("/dev/null").unwrap().file_type().is_char_device());
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    let error = replace(Path::new("/dev/full"), b"x").unwrap_err();
+    assert!(is_full(&error), "{error}");
+    assert!(fs::metadata("/dev/full").unwrap().file_type().is_char_device());
+    assert!(replace(folder.path(), b"x").unwrap_err().to_string().ends_with("a folder"));
+
+    let reader = Command::new("cat").arg(&pipe).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    replace(&pipe, b"through").unwrap();
+    assert_eq!(reader.wait_with_output().unwrap().stdout, b"through");
+    assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo());
+}
+
+#[test]
+fn a_file_that_another_process_is_writing_is_left_to_it_and_one_that_a_kill_left_is_taken_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, beside) = (folder.path().join("file"), folder.path().join("file.partial"));
+    let other = File::create(&beside).unwrap();
+    other.lock().unwrap();
+    assert_eq!(replace(&file, b"x").unwrap_err().kind(), ErrorKind::ResourceBusy);
+    assert!(beside.exists() && !file.exists());
+    (&other).write_all(b"half of it").unwrap();
+    drop(other);
+    replace(&file, b"x").unwrap();
+    assert!(!beside.exists());
+    assert_eq!(fs::read(&file).unwrap(), b"x");
+    // A link in its place is not followed.
+    symlink("file", &beside).unwrap();
+    replace(&file, b"y").unwrap_err();
+    assert_eq!(fs::read(&file).unwrap(), b"x");
+}

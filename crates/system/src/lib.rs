@@ -1,0 +1,10 @@
+//! Terminal output that cannot panic or deceive, and files that a user names.
+//!
+//! [`terminal`] is the only place that writes to standard output and standard error; [`text`] escapes what a terminal
+//! would take for a command; [`files`] reads regular files of a limited size, and replaces files without destroying
+//! links or devices.
+#![forbid(unsafe_code)]
+
+pub mod files;
+pub mod terminal;
+pub mod text;
