@@ -114,7 +114,7 @@ fn told(message: &clap::Error) -> Result<ExitCode> {
             let again = Cli::try_parse_from(shown).err();
             terminal::notes(again.as_ref().unwrap_or(message).render().to_string().trim_end());
         }
-        false => output::say_help(message)?,
+        false => commands::output::say_help(message)?,
     }
     Ok(ExitCode::from(u8::try_from(message.exit_code()).unwrap_or(2)))
 }
@@ -129,7 +129,7 @@ fn started(command: &Command) -> Result<()> {
         | Command::Completions(_) => Ok(()),
         // It reports what is missing itself.
         Command::Doctor(_) => Ok(()),
-        _ => start_threads(),
+        _ => Ok(start_threads()?),
     }
 }
 

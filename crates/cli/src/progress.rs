@@ -89,7 +89,7 @@ impl Observer for Progress {
     fn begin(&self, runs: &[Run]) {
         let epochs = runs.iter().map(|run| u64::from(run.config.epochs) + 1).sum();
         self.bar.set_length(epochs);
-        self.bar.enable_steady_tick(TICK);
+        tick(&self.bar, TICK);
         if let Some(plain) = &self.plain {
             let mut lines = lock(plain);
             (lines.n_runs, lines.start, lines.last) = (runs.len(), Instant::now(), Instant::now());
@@ -120,7 +120,7 @@ impl Observer for Progress {
     }
 
     fn note(&self, text: &str) {
-        eprintln!("{text}");
+        note!("{text}");
     }
 }
 

@@ -1,7 +1,5 @@
 //! What a command's experiments ask for: their runs, the runs that those need, and the data that are here.
 
-use system::note;
-
 use crate::Result;
 use crate::experiment::Planned;
 use crate::reproduce::Options;

@@ -180,7 +180,7 @@ pub fn stored(store: &Store, data: &OpenData, runs: &[Run]) -> Result<Done> {
 ///
 /// # Errors
 /// [`Error::Threads`].
-pub(crate) fn start_threads() -> Result<()> {
+pub fn start_threads() -> Result<()> {
     ThreadPoolBuilder::new().build_global().map_err(|error| no_threads(cores(), &error))
 }
 
@@ -188,7 +188,7 @@ pub(crate) fn start_threads() -> Result<()> {
 ///
 /// # Errors
 /// [`Error::Threads`].
-pub(crate) fn pool() -> Result<ThreadPool> {
+pub fn pool() -> Result<ThreadPool> {
     ThreadPoolBuilder::new().build().map_err(|error| no_threads(cores(), &error))
 }
 

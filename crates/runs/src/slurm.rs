@@ -17,8 +17,6 @@ mod error;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use system::note;
-
 use self::commands::{Answer, Commands, States};
 pub use self::error::Error;
 use self::jobs::{Job, Jobs};

@@ -104,8 +104,11 @@ fn tensorboard(run: &FinishedRun, folder: &Path) -> Result<String> {
     let mut events = EventFile::create(&folder.join(run.spec.folder_name()))?;
     run.epochs.iter().try_for_each(|epoch| events.write(epoch))?;
     let (file, n) = (text::path(events.path()), trained(&run.epochs));
-    Ok(format!("{file}: {n} epochs; `tensorboard --logdir {}` shows them\
-", text::path(folder)))
+    Ok(format!(
+        "{file}: {n} epochs; `tensorboard --logdir {}` shows them\
+",
+        text::path(folder)
+    ))
 }
 
 /// What the run learned, by the names of [`models::weights`].

@@ -158,9 +158,11 @@ impl Inspected {
     fn text(&self) -> String {
         let title = line(&self.title);
         let mut text = match &self.sha256 {
-            Some(sha256) => format!("{title}
+            Some(sha256) => format!(
+                "{title}
 the file is as it was written: SHA-256 {sha256}
-"),
+"
+            ),
             None => format!(
                 "{title}
 the file carries no checksum, as an older version wrote it: damage may go unnoticed

@@ -28,7 +28,7 @@ pub(super) fn say_as_is(script: &[u8]) -> Result<()> {
 ///
 /// # Errors
 /// As [`say`].
-pub(super) fn say_help(message: &clap::Error) -> Result<()> {
+pub(crate) fn say_help(message: &clap::Error) -> Result<()> {
     said(message.print().or_else(|error| match error.kind() {
         io::ErrorKind::BrokenPipe => Ok(()),
         _ => Err(error),

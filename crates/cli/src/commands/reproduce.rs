@@ -38,7 +38,8 @@ pub(crate) fn command(asked: &Reproduce) -> Result<ExitCode> {
 /// Prints the verdicts, and fails for exact facts that were missed.
 pub(super) fn said(outcome: &Outcome) -> Result<ExitCode> {
     let Outcome { rows, page, unchecked, images_trained, seconds } = outcome;
-    let mut lines = table::text(rows, TABLE_WIDTH) + "
+    let mut lines = table::text(rows, TABLE_WIDTH)
+        + "
 ";
     let mut line = |of: String| writeln!(lines, "{of}").expect("a string takes every line");
     if *images_trained > 0.0 {

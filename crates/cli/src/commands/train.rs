@@ -11,7 +11,7 @@ use std::sync::Arc;
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use serde_json::json;
-use system::{note, text};
+use system::note;
 
 use self::listening::Listening;
 use super::output::{duration, say, say_json_line};

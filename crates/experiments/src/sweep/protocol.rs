@@ -4,8 +4,8 @@ use models::AdamConfig;
 use serde_json::Value;
 
 use crate::Result;
-use crate::store::Results;
 use crate::sweep::trends::listed;
+use runs::store::Results;
 
 /// A sentence for transformers that were trained at another learning rate than the authors'.
 ///

@@ -4,8 +4,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use system::note;
-
 use super::units::{Unit, units};
 use crate::images::OpenData;
 use crate::local::{self, Observer, Places};

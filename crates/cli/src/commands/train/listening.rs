@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::json;
+use system::note;
 
 use super::super::output::say_json_line;
 use super::Train;
@@ -97,6 +98,6 @@ impl Observer for Listening<'_> {
     fn finished(&self, _: &Run, _: &FinishedRun) {}
 
     fn note(&self, text: &str) {
-        eprintln!("{text}");
+        note!("{text}");
     }
 }

@@ -4,8 +4,8 @@ use report::{Axis, Figure, Scale, Series, Shape, Style, Tick};
 
 use super::{figure, panel, spread};
 use crate::Result;
-use crate::run::MASKED_TEST;
 use crate::sweep::Curves;
+use runs::run::MASKED_TEST;
 
 /// The titles and axis labels of the panels, in the order of [`MASKED_TEST`].
 const PANELS: [[&str; 2]; 4] = [
