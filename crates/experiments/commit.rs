@@ -15,12 +15,12 @@ const NOT_BUILT: [&str; 3] = ["tests", "benches", "examples"];
 
 /// The commit of the repository whose root this folder is, with `-dirty` where a source of the program differs from it
 /// or is not in it. `unknown` where the folder is in no repository, or is a mere part of another one.
-pub fn commit(root: &Path) -> String {
+pub(crate) fn commit(root: &Path) -> String {
     describe(root).unwrap_or_else(|| UNKNOWN.to_owned())
 }
 
 /// The files and folders that make the program: a change of one may make the sources differ from their commit.
-pub fn sources(root: &Path) -> Vec<PathBuf> {
+pub(crate) fn sources(root: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = BESIDE.iter().map(|name| root.join(name)).collect();
     for package in entries(&root.join("crates")) {
         paths.extend(entries(&package).into_iter().filter(|path| {
@@ -33,7 +33,7 @@ pub fn sources(root: &Path) -> Vec<PathBuf> {
 
 /// The files of git that change when another commit is checked out or made; none without a repository. The index is not
 /// among them: it is rewritten by a mere `git status`, and what it holds does not say whether files differ from a commit.
-pub fn references(root: &Path) -> Vec<PathBuf> {
+pub(crate) fn references(root: &Path) -> Vec<PathBuf> {
     if !is_own(root) {
         return vec![];
     }
