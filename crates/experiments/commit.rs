@@ -23,9 +23,11 @@ pub(crate) fn commit(root: &Path) -> String {
 pub(crate) fn sources(root: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = BESIDE.iter().map(|name| root.join(name)).collect();
     for package in entries(&root.join("crates")) {
-        paths.extend(entries(&package).into_iter().filter(|path| {
-            !NOT_BUILT.iter().any(|name| path.file_name().is_some_and(|own| own == *name))
-        }));
+        paths.extend(
+            entries(&package).into_iter().filter(|path| {
+                !NOT_BUILT.iter().any(|name| path.file_name().is_some_and(|own| own == *name))
+            }),
+        );
     }
     paths.retain(|path| path.exists());
     paths
@@ -38,7 +40,9 @@ pub(crate) fn references(root: &Path) -> Vec<PathBuf> {
         return vec![];
     }
     let mut paths = Vec::new();
-    for (folder, names) in [("--git-dir", &["HEAD"][..]), ("--git-common-dir", &["refs/heads", "packed-refs"])] {
+    for (folder, names) in
+        [("--git-dir", &["HEAD"][..]), ("--git-common-dir", &["refs/heads", "packed-refs"])]
+    {
         if let Some(folder) = git(root, &["rev-parse", folder]) {
             paths.extend(names.iter().map(|name| root.join(&folder).join(name)));
         }

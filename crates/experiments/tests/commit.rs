@@ -55,7 +55,9 @@ fn the_commit_is_that_of_the_sources_and_is_marked_where_they_differ() {
         write(root, file, "2");
         assert_eq!(commit(root), first, "{file}");
     }
-    for file in ["crates/a/src/lib.rs", "crates/a/src/new.rs", "crates/a/build.rs", "kernels/add.cu", "Cargo.lock"] {
+    for file in
+        ["crates/a/src/lib.rs", "crates/a/src/new.rs", "crates/a/build.rs", "kernels/add.cu", "Cargo.lock"]
+    {
         write(root, file, "2");
         assert_eq!(commit(root), format!("{first}-dirty"), "{file}");
         git(root, &["stash", "--quiet", "--include-untracked"]);
@@ -100,7 +102,8 @@ fn a_run_notes_the_commit_of_the_program_in_whatever_repository_it_is_started() 
     git(folder.path(), &["init", "--quiet"]);
     fs::write(folder.path().join("a"), "1").unwrap();
     let foreign = committed(folder.path());
-    let data = r#"families.*.data=[{name = "fashion-mnist-embedded", train = 40, validation = 0, test = 20}]"#;
+    let data =
+        r#"families.*.data=[{name = "fashion-mnist-embedded", train = 40, validation = 0, test = 20}]"#;
     let arguments = ["reproduce", "--profile", "smoke", "--only", "pca-images", "--out", "out", "-s", data];
     let mut program = Command::new(env!("CARGO_BIN_EXE_agon"));
     program.args(arguments).current_dir(folder.path()).env("HOME", "/nonexistent");

@@ -96,12 +96,24 @@ fn without_validation_images_nothing_is_said_of_any() {
     let folder = folder.path();
     let with = |n: &str| {
         let n = format!("validation={n}");
-        let arguments =
-            ["train", "--model", "fc-s", "train=200", "data.test=50", "batch=20", "epochs=1", "--json", n.as_str()];
+        let arguments = [
+            "train",
+            "--model",
+            "fc-s",
+            "train=200",
+            "data.test=50",
+            "batch=20",
+            "epochs=1",
+            "--json",
+            n.as_str(),
+        ];
         let output = said(folder, &arguments)[0].clone();
         let end: Value = serde_json::from_str(output.lines().last().unwrap()).unwrap();
         let names: Vec<String> = end["scalars"].as_object().unwrap().keys().cloned().collect();
-        (names, said(folder, &arguments.map(|word| if word == "--json" { "--quiet" } else { word }))[0].clone())
+        (
+            names,
+            said(folder, &arguments.map(|word| if word == "--json" { "--quiet" } else { word }))[0].clone(),
+        )
     };
     let (names, text) = with("0");
     assert!(names.iter().any(|name| name == "test_accuracy"), "{names:?}");

@@ -44,8 +44,7 @@ fn loss_after_training(factors: [f64; 2]) -> f64 {
 /// divides the factor out again but for its epsilon of 1e-8, which counts where a gradient is as small.
 #[test]
 fn the_authors_doubled_gradients_of_the_heads_change_the_loss_a_little_and_not_nothing() {
-    let (ours, theirs) =
-        (loss_after_training([1.0, 1.0]), loss_after_training([1.0 + LAMBDA, 2.0 - LAMBDA]));
+    let (ours, theirs) = (loss_after_training([1.0, 1.0]), loss_after_training([1.0 + LAMBDA, 2.0 - LAMBDA]));
     let change = (theirs / ours - 1.0).abs();
     // Far above what rounding in 64 bits can do in five steps, and far below what any claim rests on.
     assert!((1e-9..1e-2).contains(&change), "{ours} and {theirs}: {change}");

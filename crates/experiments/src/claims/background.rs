@@ -138,7 +138,8 @@ impl Experiment for Background {
 
 /// Whether the bottom of the spectrum beats the top with a background, or the top the bottom without one.
 fn top_and_bottom(of: &Evidence<'_, '_>, background: bool) -> Result<Finding> {
-    let average = |name: &str, label: &str| -> Result<f64> { Ok(mean(&of.at(name, of.labelled(label)?, 0)?)) };
+    let average =
+        |name: &str, label: &str| -> Result<f64> { Ok(mean(&of.at(name, of.labelled(label)?, 0)?)) };
     let accuracy = |label| average("test_accuracy", label);
     let (top, bottom, whole) = (accuracy("top")?, accuracy("bottom")?, accuracy("whole")?);
     let (of_top, of_bottom) = (average("variance", "top")?, average("variance", "bottom")?);

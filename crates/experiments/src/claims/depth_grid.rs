@@ -119,12 +119,10 @@ fn best(all: &[Curves<'_>], data: &str) -> Result<(Finding, usize)> {
         return Err(nothing());
     }
     let other = [closest.member, 0];
-    let both =
-        telling.of.paired_with("ridge_accuracy", [telling.member, 0], closest.of.curves, other)?;
+    let both = telling.of.paired_with("ridge_accuracy", [telling.member, 0], closest.of.curves, other)?;
     let gain = interval(&both.iter().map(|[telling, closest]| telling - closest).collect::<Vec<f64>>());
-    let words = |pair: &Pair<'_, '_>| {
-        format!("{:.1} % ({}, MSE {:.3})", 100.0 * pair.accuracy, pair.name, pair.mse)
-    };
+    let words =
+        |pair: &Pair<'_, '_>| format!("{:.1} % ({}, MSE {:.3})", 100.0 * pair.accuracy, pair.name, pair.mse);
     let finding = Finding {
         holds: if closest.name == telling.name { Some(false) } else { above(&gain, 0.0) },
         got: format!(

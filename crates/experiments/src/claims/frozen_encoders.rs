@@ -9,9 +9,9 @@ use crate::grid::{Family, Grid, Member};
 use crate::run::{Features, Hardware, Learner, RunConfig};
 use crate::statistics::{Interval, interval, median};
 use crate::store::Results;
-use crate::sweep::{Curves, Evidence};
 use crate::sweep::figures::{figure, lambda_axis, panel, spread};
 use crate::sweep::trends::{Finding, above, all_hold, judged, listed};
+use crate::sweep::{Curves, Evidence};
 use crate::{Error, Profile, Result};
 
 /// Section 4.2, E9: encoders of the sweeps, frozen, with heads learned anew.
@@ -89,7 +89,8 @@ impl Experiment for FrozenEncoders {
 
 /// Whether the new heads are worse than the heads that learned beside the encoder of the other end, by paired seeds.
 fn gaps(of: &Evidence<'_, '_>, refitted: Option<&Curves<'_>>) -> Result<Finding> {
-    let refitted = refitted.ok_or_else(|| Error::NotRun("the grid has no new heads on these encoders".into()))?;
+    let refitted =
+        refitted.ok_or_else(|| Error::NotRun("the grid has no new heads on these encoders".into()))?;
     let [first, last] = of.lambdas([0.0, 1.0])?;
     let (mut holds, mut got) = (Vec::new(), Vec::new());
     for (member, (label, _)) in of.curves.members.iter().enumerate() {

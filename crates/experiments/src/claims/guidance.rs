@@ -96,8 +96,7 @@ impl Experiment for Guidance {
         let all = Curves::all(results)?;
         let mut rows = Vec::new();
         for plain in all.iter().filter(|curves| curves.variant.ends_with(PLAIN)) {
-            let guided =
-                all.iter().find(|other| other.data == plain.data && !other.variant.ends_with(PLAIN));
+            let guided = all.iter().find(|other| other.data == plain.data && !other.variant.ends_with(PLAIN));
             let of = Evidence::of(plain);
             let finding = gains(&of, guided);
             rows.push(judged(

@@ -9,9 +9,9 @@ use crate::grid::{Family, Grid, Member};
 use crate::run::Learner;
 use crate::statistics::interval;
 use crate::store::Results;
-use crate::sweep::{Curves, Evidence};
 use crate::sweep::figures::{of_each, trade_off};
 use crate::sweep::trends::{Finding, above, judged, listed};
+use crate::sweep::{Curves, Evidence};
 use crate::{Error, Profile, Result};
 
 /// Question 6 of section 7: 1, 10 and 100 % of the labels, for λ and for masks.

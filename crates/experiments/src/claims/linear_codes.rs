@@ -9,9 +9,9 @@ use crate::families::{fc_m, seeds};
 use crate::grid::{Family, Grid, Member};
 use crate::run::{Features, Learner};
 use crate::store::Results;
-use crate::sweep::{Curves, Evidence};
 use crate::sweep::figures::{figure, panel, spread};
 use crate::sweep::trends::{Finding, judged, listed};
+use crate::sweep::{Curves, Evidence};
 use crate::{Error, Profile, Result};
 
 /// Section 4.2, E10: heads on principal components and on random projections.

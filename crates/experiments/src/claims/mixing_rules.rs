@@ -9,9 +9,9 @@ use crate::families::{THREE, fc_m, seeds};
 use crate::grid::{Family, Grid, Member};
 use crate::run::Learner;
 use crate::store::Results;
-use crate::sweep::{Curves, Evidence};
 use crate::sweep::figures::of_each;
 use crate::sweep::trends::{Finding, judged, listed};
+use crate::sweep::{Curves, Evidence};
 use crate::{Error, Profile, Result};
 
 /// Question 7 of section 7: gradient surgery, uncertainty weighting, normalised losses, turns.

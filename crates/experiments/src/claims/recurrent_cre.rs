@@ -11,9 +11,9 @@ use crate::grid::{Family, Grid, Member};
 use crate::run::Learner;
 use crate::statistics::interval;
 use crate::store::Results;
-use crate::sweep::{Curves, Evidence};
 use crate::sweep::figures::{ACCURACY, MSE, measures_over_members, of_each};
 use crate::sweep::trends::{Finding, above, judged};
+use crate::sweep::{Curves, Evidence};
 use crate::{Error, Profile, Result};
 
 /// Question 9 of section 7: z at each step from the image, the last z and the last reconstruction's error.

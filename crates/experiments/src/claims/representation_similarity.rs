@@ -72,9 +72,7 @@ impl Experiment for RepresentationSimilarity {
                                 let both = [Some((lambda, seed)), other]
                                     .map(|at| all.get(&at?).and_then(|of| of.get(layer)));
                                 let alike = match both {
-                                    [Some((_, x)), Some((_, y))] => {
-                                        theory::debiased_cka(x.view(), y.view())?
-                                    }
+                                    [Some((_, x)), Some((_, y))] => theory::debiased_cka(x.view(), y.view())?,
                                     _ => f64::NAN,
                                 };
                                 columns.entry(name).or_default().push(alike);

@@ -9,9 +9,9 @@ use crate::families::{THREE, fc_m, seeds};
 use crate::grid::{Family, Grid, Member};
 use crate::run::cre;
 use crate::store::Results;
-use crate::sweep::{Curves, Evidence};
 use crate::sweep::figures::of_each;
 use crate::sweep::trends::{Finding, found, judged};
+use crate::sweep::{Curves, Evidence};
 use crate::{Profile, Result};
 
 /// Question 5 of section 7: k_c numbers see the classification alone, the others the reconstruction alone.

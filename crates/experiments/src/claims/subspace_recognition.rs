@@ -55,7 +55,8 @@ impl Experiment for SubspaceRecognition {
     fn grid(profile: Profile) -> Grid {
         let mlp = Recogniser::Mlp { depth: 4 };
         let resnet9 = |narrower| Recogniser::Resnet9 { narrower };
-        let on = |families: [Family; 2], data: Vec<_>| families.map(|family| family.on(held_out(data.clone())));
+        let on =
+            |families: [Family; 2], data: Vec<_>| families.map(|family| family.on(held_out(data.clone())));
         let families: Vec<Family> = match profile {
             Profile::Smoke => on(both("MLP", mlp, 2, [50, 1]), vec![fashion(profile)]).into(),
             Profile::Quick => [

@@ -95,7 +95,10 @@ impl<'c, 'r> Evidence<'c, 'r> {
     pub fn exact(&self, measure: &str, member: usize, lambda: usize) -> Result<f64> {
         let value = self.curves.exact(measure, member, lambda)?;
         let point = || self.point(member, lambda);
-        value.is_finite().then_some(value).ok_or_else(|| Error::NotRun(format!("no {measure} of {}", point())))
+        value
+            .is_finite()
+            .then_some(value)
+            .ok_or_else(|| Error::NotRun(format!("no {measure} of {}", point())))
     }
 
     /// Pairs of values of a measure at two points `[member, λ]`, for the seeds that both have.

@@ -2,9 +2,9 @@
 
 use report::{Row, Verdict};
 
-use super::{Curves, Evidence};
 use super::curves::attribute;
 use super::trends::{ENOUGH_SEEDS, listed};
+use super::{Curves, Evidence};
 use crate::statistics::{median, range};
 use crate::store::Results;
 use crate::{Error, Result};

@@ -5,10 +5,10 @@ mod made_up;
 use report::{Row, Verdict};
 
 use self::made_up::{MadeUp, Place};
-use crate::{Error, Profile};
 use crate::claims::{ALL, Listed};
 use crate::grid::Grid;
 use crate::run::Learner;
+use crate::{Error, Profile};
 
 fn grid(listed: &Listed, profile: Profile) -> Grid {
     serde_json::from_value((listed.plan)(profile, &[]).unwrap().config).unwrap()
@@ -104,7 +104,8 @@ fn a_row_about_a_weight_that_the_grid_lacks_is_not_run_and_names_it() {
                     let Some(wanted) = wanted else { continue };
                     missing += 1;
                     assert_eq!(row.verdict, Verdict::NotRun, "{}, λ {lambdas:?}: {row:?}", listed.name);
-                    let names = row.got.contains(&format!("λ = {wanted}")) || row.got.starts_with("the grid has no");
+                    let names =
+                        row.got.contains(&format!("λ = {wanted}")) || row.got.starts_with("the grid has no");
                     assert!(names, "{}, λ {lambdas:?}: {row:?}", listed.name);
                 }
             }

@@ -99,9 +99,14 @@ impl MadeUp<'_> {
                         for (seed, &number) in grid.seeds.iter().enumerate() {
                             let run = grid.run(variant, member, lambda, seed);
                             let name = variant.family.members.get(member).map_or("", |of| &of.label);
-                            let place =
-                                Place { variant: label, member: name, lambda: grid.lambdas[lambda], seed: number };
-                            let value = |&at| run.as_ref().map_or(f64::NAN, |_| self.value(&place, measure, at));
+                            let place = Place {
+                                variant: label,
+                                member: name,
+                                lambda: grid.lambdas[lambda],
+                                seed: number,
+                            };
+                            let value =
+                                |&at| run.as_ref().map_or(f64::NAN, |_| self.value(&place, measure, at));
                             values.extend(coordinates.iter().map(value));
                         }
                     }
@@ -140,7 +145,12 @@ impl MadeUp<'_> {
         for start in (0..mse.len()).step_by(n_lambdas * n_seeds) {
             for seed in 0..n_seeds {
                 let along = |values: &[f64]| -> Vec<f64> {
-                    values[start..start + n_lambdas * n_seeds].iter().skip(seed).step_by(n_seeds).copied().collect()
+                    values[start..start + n_lambdas * n_seeds]
+                        .iter()
+                        .skip(seed)
+                        .step_by(n_seeds)
+                        .copied()
+                        .collect()
                 };
                 let of = trade_off(&grid.lambdas, &along(&mse), &along(&accuracy), 0.5);
                 columns.iter_mut().zip(of).for_each(|(column, value)| column.push(value));

@@ -140,10 +140,8 @@ pub fn no_synergy(curves: &Curves<'_>) -> Result<Row> {
 fn gains(of: &Evidence<'_, '_>, tier: &Tier) -> Result<Finding> {
     let (mut excluded, mut shown, mut got) = (true, false, Vec::new());
     let ([first, last], mixtures) = (of.lambdas([0.0, 1.0])?, of.mixtures()?);
-    let tasks = [
-        ("test_mse", last, MARGIN_MSE, "MSE"),
-        ("test_accuracy", first, tier.margin_accuracy, "accuracy"),
-    ];
+    let tasks =
+        [("test_mse", last, MARGIN_MSE, "MSE"), ("test_accuracy", first, tier.margin_accuracy, "accuracy")];
     for (measure, end, margin, name) in tasks {
         let mut best: Option<(Interval, &str, f64)> = None;
         for (member, (label, _)) in of.curves.members.iter().enumerate() {
