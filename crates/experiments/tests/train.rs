@@ -112,7 +112,8 @@ fn without_validation_images_nothing_is_said_of_any() {
         let names: Vec<String> = end["scalars"].as_object().unwrap().keys().cloned().collect();
         (
             names,
-            said(folder, &arguments.map(|word| if word == "--json" { "--quiet" } else { word }))[0].clone(),
+            said(folder, &arguments.map(|word| if word == "--json" { "lambda=0.5" } else { word }))[0]
+                .clone(),
         )
     };
     let (names, text) = with("0");

@@ -3,7 +3,7 @@
 
 use autograd::Tape;
 use models::fc::{self, Config, Size};
-use models::{Adam, AdamConfig, Mode, Part};
+use models::{Adam, AdamConfig, Mode, Module, Part};
 use tensor::random::Stream;
 use tensor::{DType, Indices, Tensor};
 
