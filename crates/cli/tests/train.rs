@@ -91,6 +91,39 @@ fn a_run_is_trained_once_and_then_found_judged_probed_and_exported() {
 }
 
 #[test]
+fn without_validation_images_nothing_is_said_of_any() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let with = |n: &str| {
+        let n = format!("validation={n}");
+        let arguments = [
+            "train",
+            "--model",
+            "fc-s",
+            "train=200",
+            "data.test=50",
+            "batch=20",
+            "epochs=1",
+            "--json",
+            n.as_str(),
+        ];
+        let output = said(folder, &arguments)[0].clone();
+        let end: Value = serde_json::from_str(output.lines().last().unwrap()).unwrap();
+        let names: Vec<String> = end["scalars"].as_object().unwrap().keys().cloned().collect();
+        (
+            names,
+            said(folder, &arguments.map(|word| if word == "--json" { "lambda=0.5" } else { word }))[0]
+                .clone(),
+        )
+    };
+    let (names, text) = with("0");
+    assert!(names.iter().any(|name| name == "test_accuracy"), "{names:?}");
+    assert!(names.iter().all(|name| !name.contains("validation")) && !text.contains("validation"), "{text}");
+    let (names, text) = with("20");
+    assert!(names.iter().any(|name| name == "validation_accuracy") && text.contains("validation"), "{text}");
+}
+
+#[test]
 fn a_printed_config_gives_the_same_run_and_settings_change_it() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

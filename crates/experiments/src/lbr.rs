@@ -198,3 +198,44 @@ impl Family {
 pub(crate) fn grid(families: Vec<Family>, seeds: Vec<u64>) -> Grid {
     Grid { families, lambdas: NO_LAMBDA.to_vec(), seeds }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::claims::ALL;
+
+    /// Training images of the published sets.
+    const PUBLISHED: [(&str, usize); 11] = [
+        ("arabic-characters", 13_440),
+        ("arabic-characters-binary", 13_440),
+        ("arabic-digits", 60_000),
+        ("arabic-digits-binary", 60_000),
+        ("mnist", 60_000),
+        ("fashion-mnist", 60_000),
+        ("svhn", 73_257),
+        ("cifar10", 50_000),
+        ("cifar100", 50_000),
+        ("tiny-imagenet", 100_000),
+        ("imagenette", 9_469),
+    ];
+
+    #[test]
+    fn closed_forms_see_whole_sets_and_every_other_run_holds_images_out() {
+        let (mut closed, mut trained) = (0, 0);
+        for listed in ALL.iter().filter(|listed| listed.paper == "lbr") {
+            for run in (listed.plan)(Profile::Full, &[]).unwrap().runs {
+                let data = &run.config.data;
+                let n = PUBLISHED.iter().find(|(name, _)| *name == data.name).unwrap().1;
+                let is_closed = matches!(run.config.learner, Learner::ClosedForm { .. });
+                // A part of TinyImageNet at its own size is called a part.
+                let is_part = listed.name == "pca-images" && data.name == "tiny-imagenet";
+                let whole = data.train + data.validation == n;
+                assert!(whole || is_part, "{}: {data:?}", listed.name);
+                assert_eq!(data.validation == 0, is_closed, "{}: {data:?}", listed.name);
+                closed += usize::from(is_closed);
+                trained += usize::from(!is_closed);
+            }
+        }
+        assert!(closed > 100 && trained > 100, "{closed} closed forms, {trained} trained");
+    }
+}

@@ -316,3 +316,20 @@ pub fn first_of_each_class(split: &Split) -> Vec<u32> {
     let first = |class| split.labels().iter().position(|&label| usize::from(label) == class);
     (0..split.n_classes()).filter_map(first).map(|row| row as u32).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_validation_images_are_none_and_a_whole_set_is_trained_on() {
+        let whole = DataConfig::new("fashion-mnist-embedded", 6_000, 0, 10);
+        let images = Images::open(&whole, None).unwrap();
+        assert!(images.validation.is_none() && images.train.len() == 6_000);
+        assert!(images.first(5).unwrap().validation.is_none());
+        let images = Images::open(&whole.holding_out(7), None).unwrap();
+        assert_eq!((images.train.len(), images.validation.map(|split| split.len())), (5_993, Some(7)));
+        let more = DataConfig::new("fashion-mnist-embedded", usize::MAX, 1, 10);
+        assert!(matches!(Images::open(&more, None), Err(Error::Usage(_))));
+    }
+}
