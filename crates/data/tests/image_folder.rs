@@ -89,7 +89,7 @@ fn broken_images_are_listed_with_reasons() {
     assert_eq!(names, ["ants/04.png", "ants/a.jpg", "cats/01.png", "cats/narrow.png"].map(Path::new));
     let starts = [
         "image: expected a whole JPEG or PNG image, got ",
-        "kind: expected a regular file, got another kind of file",
+        "expected a regular file, got a folder",
         "image: expected a whole JPEG or PNG image, got ",
         "sides of the image: expected one at most 16 times the other, got 100 x 2 pixels",
     ];
