@@ -302,7 +302,8 @@ fn write_plates(plates: &[Plate], folder: &Path) -> Result<()> {
 
 /// The command that makes one experiment of the page again.
 fn command(options: &Options, name: &str) -> String {
-    let settings = options.settings.iter().map(|setting| shell::option("-s", setting.as_ref())).collect::<String>();
+    let settings =
+        options.settings.iter().map(|setting| shell::option("-s", setting.as_ref())).collect::<String>();
     format!("cargo xtask reproduce --profile {} --only {name}{settings}", options.profile)
 }
 
