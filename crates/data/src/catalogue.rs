@@ -75,9 +75,9 @@ pub fn catalogue(places: &Places) -> Vec<Listed> {
     all
 }
 
-/// The names of the sets whose images `[c, h, w]` have this shape and which have so many classes.
-pub fn named_by_size(shape: [usize; 3], classes: usize) -> Vec<&'static str> {
-    let fits = |name: &&str| size(name).is_some_and(|size| size.shape == shape && size.classes == classes);
+/// The names of the sets that fit by the shape `[c, h, w]` of their images and the number of their classes.
+pub fn named_by_size(fits: impl Fn([usize; 3], usize) -> bool) -> Vec<&'static str> {
+    let fits = |name: &&str| size(name).is_some_and(|size| fits(size.shape, size.classes));
     names().into_iter().filter(fits).collect()
 }
 

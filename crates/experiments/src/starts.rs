@@ -25,6 +25,8 @@ pub struct Start {
     training: [u32; 2],
     /// The images `[c, h, w]` that it takes, if it does not take all.
     only: Option<[usize; 3]>,
+    /// What divides the sides of images that it takes.
+    divisor: usize,
 }
 
 /// What a model has to know of a set.
@@ -94,12 +96,15 @@ pub const ALL: [Start; 18] = [
         |_| autoencoder(Network::Dcae { latent: 32, depth: 2 }),
         LBR,
     ),
-    start(
-        "resnet-ae",
-        "residual autoencoder with two probes, sides divisible by 32",
-        |_| autoencoder(Network::Resnet { latent: 64, narrower: 4 }),
-        LBR,
-    ),
+    Start {
+        divisor: 32,
+        ..start(
+            "resnet-ae",
+            "residual autoencoder with two probes, sides divisible by 32",
+            |_| autoencoder(Network::Resnet { latent: 64, narrower: 4 }),
+            LBR,
+        )
+    },
 ];
 
 const fn start(
@@ -108,28 +113,36 @@ const fn start(
     learner: fn(&Kind) -> Learner,
     training: [u32; 2],
 ) -> Start {
-    Start { name, what, learner, training, only: None }
+    Start { name, what, learner, training, only: None, divisor: 1 }
 }
 
 impl Start {
+    fn takes(&self, kind: &Kind) -> bool {
+        let [_, h, w] = kind.image;
+        self.only.is_none_or(|only| only == kind.image && kind.classes == 10)
+            && [h, w].iter().all(|side| side.is_multiple_of(self.divisor))
+    }
+
     /// The config on these images.
     ///
     /// # Errors
     /// [`Error::Usage`] if the model does not take such images, with those that do.
     pub fn config(&self, data: DataConfig, kind: &Kind) -> Result<RunConfig> {
-        if let Some([c, h, w]) = self.only.filter(|only| *only != kind.image || kind.classes != 10) {
-            let others: Vec<&str> = ALL
-                .iter()
-                .filter(|start| start.only.is_none_or(|only| only == kind.image && kind.classes == 10))
-                .map(|start| start.name)
-                .collect();
+        if !self.takes(kind) {
+            let others: Vec<&str> =
+                ALL.iter().filter(|start| start.takes(kind)).map(|start| start.name).collect();
+            let wanted = match self.only {
+                Some([c, h, w]) => format!("images of {c} x {h} x {w} and 10 classes"),
+                None => format!("images whose sides {} divides", self.divisor),
+            };
+            let fit = data::named_by_size(|image, classes| self.takes(&Kind { image, classes }));
             return Err(Error::Usage(format!(
-                "{} takes images of {c} x {h} x {w} and 10 classes, {} has {}; name images that fit, as those of {} do, \
-                 with --data-set, or choose one of {}",
+                "{} takes {wanted}, {} has {}; name images that fit, as those of {} do, with --data-set, or choose one \
+                 of {}",
                 self.name,
                 data.name,
                 kind.words(),
-                data::named_by_size([c, h, w], 10).join(" or "),
+                fit.join(" or "),
                 others.join(", ")
             )));
         }
@@ -257,6 +270,10 @@ mod tests {
             "{wanted}"
         );
         assert!(wanted.contains("those of mnist or fashion-mnist or"), "{wanted}");
+        let residual = ALL.iter().find(|start| start.name == "resnet-ae").unwrap();
+        let message = residual.config(DataConfig::new("mnist", 1, 1, 1), &GREY).unwrap_err().to_string();
+        assert!(message.contains("sides 32 divides, mnist has images of 1 x 28 x 28"), "{message}");
+        assert!(message.contains("those of cifar10 or cifar100 or"), "{message}");
         assert!(others.contains("cnn-l") && !others.contains("cnn-s"), "{others}");
     }
 

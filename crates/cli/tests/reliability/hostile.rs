@@ -91,8 +91,9 @@ fn results_in_which_a_bit_is_another_give_no_verdict_and_older_ones_are_said_to_
     assert!(reproduce(out).status.success());
     let file = out.join("smoke").join(SWEEP).join(format!("{SWEEP}.h5"));
     let (whole, verdicts) = (std::fs::read(&file).unwrap(), out.join("smoke/verdicts.csv"));
-    let judged = std::fs::read(&verdicts).unwrap();
     let report = || agon(&["report", "--profile", "smoke", "--out", out.to_str().unwrap()]).output().unwrap();
+    assert!(report().status.success());
+    let judged = std::fs::read(&verdicts).unwrap();
     let inspect = || agon(&["inspect", file.to_str().unwrap()]).output().unwrap();
     let n = size(40, 1_000);
     let mut words = Stream::new(14, "alter").sequence(0);
