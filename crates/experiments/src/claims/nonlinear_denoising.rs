@@ -153,17 +153,18 @@ fn pairs<'c, 'r>(all: &'c [Curves<'r>]) -> impl Iterator<Item = (&'c Curves<'r>,
         .filter_map(move |exact| Some((exact, trained(&exact.data)?)))
 }
 
-/// The change of the exact alignment at the size of the latent, in percent of itself.
+/// The change of the exact alignment at the size of the latent, in percent of itself; nothing is a percent of zero.
 fn impact(exact: &Curves<'_>, member: usize) -> Result<Option<f64>> {
     let at = |member| -> Result<Option<f64>> {
         let along = exact.along("alignment", [member, 0])?;
         Ok(along.iter().find(|(k, _)| *k == LATENT as f64).map(|(_, values)| values[0]))
     };
-    Ok(at(0)?.zip(at(member)?).map(|(without, with)| 100.0 * (with - without) / without))
+    let both = at(0)?.filter(|&without| without > 0.0).zip(at(member)?);
+    Ok(both.map(|(without, with)| 100.0 * (with - without) / without))
 }
 
 /// The change of the accuracy of a ridge probe of the latent by seed, in percent of that without masks.
 fn gains(trained: &Curves<'_>, member: usize) -> Result<Vec<f64>> {
-    let pairs = trained.paired("ridge_accuracy", [[0, 0], [member, 0]])?;
-    Ok(pairs.into_iter().map(|[without, with]| 100.0 * (with - without) / without).collect())
+    let pairs = trained.paired("ridge_accuracy", [[0, 0], [member, 0]])?.into_iter();
+    Ok(pairs.filter(|[without, _]| *without > 0.0).map(|[without, with]| 100.0 * (with - without) / without).collect())
 }
