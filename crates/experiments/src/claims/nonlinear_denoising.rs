@@ -166,5 +166,8 @@ fn impact(exact: &Curves<'_>, member: usize) -> Result<Option<f64>> {
 /// The change of the accuracy of a ridge probe of the latent by seed, in percent of that without masks.
 fn gains(trained: &Curves<'_>, member: usize) -> Result<Vec<f64>> {
     let pairs = trained.paired("ridge_accuracy", [[0, 0], [member, 0]])?.into_iter();
-    Ok(pairs.filter(|[without, _]| *without > 0.0).map(|[without, with]| 100.0 * (with - without) / without).collect())
+    Ok(pairs
+        .filter(|[without, _]| *without > 0.0)
+        .map(|[without, with]| 100.0 * (with - without) / without)
+        .collect())
 }
