@@ -289,3 +289,28 @@ fn every_slip_is_answered_with_what_was_probably_meant() {
     refused(folder, &["eval", "xyz"], &["no run `xyz`", "agon runs --each"]);
     refused(folder, &["probe", ""], &["2 runs begin with ``"]);
 }
+
+#[test]
+fn a_latent_of_one_or_a_few_test_images_is_probed_and_what_cannot_be_said_of_so_few_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    for (n, neighbours) in [
+        (1, "not computed: 1 test image cannot be halved"),
+        (2, "a vote of all 1 of the first half"),
+        (9, "a vote of all 4 of the first half of the test images, fewer than the 5"),
+        (10, "a vote of the 5 nearest of the first 5 test images on each of the other 5"),
+    ] {
+        let test = format!("data.test={n}");
+        let of = ["train", "--model", "fc-s", "train=40", "validation=5", "batch=20", "--epochs", "0", &test];
+        let key = json(folder, &of)["key"].as_str().unwrap().to_owned();
+        let text = &said(folder, &["probe", &key])[0];
+        assert!(text.contains(neighbours), "{n}: {text}");
+        let found = json(folder, &["probe", &key])["found"].as_array().unwrap().clone();
+        let value = |name: &str| found.iter().find(|found| found["name"] == name).unwrap()["value"].as_f64();
+        assert_eq!(value("k-NN accuracy").is_some(), n > 1);
+        assert_eq!(value("between-class share").is_some(), n > 1);
+        assert!(value("ridge accuracy").is_some() && value("ridge MSE").is_some());
+        let [rank, ratio] = ["effective rank", "participation ratio"].map(|name| value(name).unwrap());
+        assert!(if n == 1 { (rank, ratio) == (0.0, 0.0) } else { rank > 0.99 && ratio > 0.99 }, "{text}");
+    }
+}

@@ -300,8 +300,11 @@ pub fn normalised(split: &Split) -> Vec<f64> {
 /// Some of the pixels of some of the images, from -1 (black) to 1 (white), `[rows, columns]`.
 pub fn normalised_part(split: &Split, rows: Range<usize>, columns: Range<usize>) -> Array2<f64> {
     let d = split.image_shape().iter().product::<usize>();
-    let images = split.pixels()[rows.start * d..rows.end * d].chunks_exact(d);
-    let numbers = images.flat_map(|image| &image[columns.clone()]).map(|&byte| normal(byte)).collect();
+    // Reserved at once: a vector that grows would take three times as much.
+    let mut numbers = Vec::with_capacity(rows.len() * columns.len());
+    for image in split.pixels()[rows.start * d..rows.end * d].chunks_exact(d) {
+        numbers.extend(image[columns.clone()].iter().map(|&byte| normal(byte)));
+    }
     Array2::from_shape_vec((rows.len(), columns.len()), numbers)
         .expect("a split has as many pixels as it says")
 }

@@ -22,9 +22,8 @@ const D: usize = 3 * SIDE * SIDE;
 const N: usize = 2_000;
 
 /// All pixels of the training images in f64, with and without their mean, would be 393 MB. A block of 4,096
-/// pixels takes 131 MB with and without its mean; beside it there is room for the images that are probed as bytes (25 MB)
-/// and for batches of 500 of them in f32 with what is computed from them (25 MB each).
-const BOUND: usize = 262 << 20;
+/// pixels takes 131 MB with and without its mean; as much again as half of that is room for what is small.
+const BOUND: usize = 200_000_000;
 
 fn split(n: usize) -> Split {
     // Few enough different bytes that each class has a mean of its own.

@@ -164,13 +164,13 @@ fn pairs<'c, 'r>(all: &'c [Curves<'r>]) -> impl Iterator<Item = (&'c Curves<'r>,
         .filter_map(move |exact| Some((exact, trained(&exact.data)?)))
 }
 
-/// The change of the exact alignment at the size of the latent, in percent of itself.
+/// The change of the exact alignment at the size of the latent, in percent of itself; nothing is a percent of zero.
 fn impact(exact: &Curves<'_>, member: usize) -> Result<Option<f64>> {
     let at = |member| -> Result<Option<f64>> {
         let along = exact.along("alignment", [member, 0])?;
         Ok(along.iter().find(|(k, _)| *k == LATENT as f64).map(|(_, values)| values[0]))
     };
-    let plain = exact.labelled(&Noise::None.label()).map(at).transpose()?.flatten();
+    let plain = exact.labelled(&Noise::None.label()).map(at).transpose()?.flatten().filter(|&plain| plain > 0.0);
     Ok(plain.zip(at(member)?).map(|(without, with)| relative([without, with])))
 }
 
@@ -178,5 +178,5 @@ fn impact(exact: &Curves<'_>, member: usize) -> Result<Option<f64>> {
 fn gains(trained: &Curves<'_>, member: usize) -> Result<Vec<f64>> {
     let Some(plain) = trained.labelled(&Noise::None.label()) else { return Ok(vec![]) };
     let pairs = trained.paired("ridge_accuracy", [plain, 0], trained, [member, 0])?;
-    Ok(pairs.into_iter().map(relative).collect())
+    Ok(pairs.into_iter().filter(|[without, _]| *without > 0.0).map(relative).collect())
 }

@@ -13,7 +13,7 @@ use crate::store::{Array, Arrays, FinishedRun, Values};
 use crate::{Error, Result};
 
 /// Training images that closed-form probes are fitted to.
-pub const PROBED: usize = 2_000;
+pub const PROBED: usize = 4 * EVALUATED_AT_ONCE;
 
 /// Latents of more numbers are not probed: the closed form would take longer than the training.
 pub const LARGEST_PROBED: usize = 1_024;
@@ -60,7 +60,7 @@ pub(super) fn of_representation<L: Learning + ?Sized>(learning: &L, images: &Ima
         }
     };
     keep(RECONSTRUCTION, shown(learning, images));
-    match codes(learning, &images.test) {
+    match codes(learning, &images.test, images.test.len()) {
         Ok(latents) => {
             let k = latents.len() / images.test.len();
             if k <= LARGEST_PROBED {
@@ -99,17 +99,18 @@ fn probes<L: Learning + ?Sized>(learning: &L, images: &Images, test: &[f32]) -> 
         bytes_of_probes(images, k),
         "training it again where more is free measures them",
     )?;
-    let train = images.train.first(PROBED.min(images.train.len()))?;
-    let of_train = wide(&codes(learning, &train)?, k);
+    let n = PROBED.min(images.train.len());
+    let of_train = wide(&codes(learning, &images.train, n)?, k);
 
-    let classes = Ridge::fit_classes(of_train.view(), train.labels(), images.classes.len(), PENALTY)?;
+    let labels = &images.train.labels()[..n];
+    let classes = Ridge::fit_classes(of_train.view(), labels, images.classes.len(), PENALTY)?;
     let accuracy = classes.accuracy(wide(test, k).view(), images.test.labels())?;
 
     let inputs = RidgeInputs::new(of_train.view(), PENALTY)?;
     let mut squares = 0.0;
     for start in (0..d).step_by(COLUMNS) {
         let columns = start..d.min(start + COLUMNS);
-        let pixels = normalised_part(&train, 0..train.len(), columns.clone());
+        let pixels = normalised_part(&images.train, 0..n, columns.clone());
         let decoder = inputs.fit(pixels.view())?;
         drop(pixels);
         for start in (0..n_test).step_by(ROWS) {
@@ -153,21 +154,24 @@ fn bytes_of_probes(images: &Images, k: usize) -> u64 {
     8 * (codes + pixels) as u64
 }
 
-/// The latents of all images of a split, row after row.
+/// The latents of the first `n` images of a split, row after row: of all, or of whole batches.
 ///
 /// # Errors
 /// If there is no representation, or if they are more than are kept.
-fn codes<L: Learning + ?Sized>(learning: &L, split: &data::Split) -> Result<Vec<f32>> {
-    let mut codes = Vec::new();
+fn codes<L: Learning + ?Sized>(learning: &L, split: &data::Split, n: usize) -> Result<Vec<f32>> {
+    let (mut codes, mut n_done) = (Vec::new(), 0);
     for (images, labels) in in_order(split)? {
+        if n_done == n {
+            break;
+        }
+        n_done += labels.len();
         let Representation { z, .. } = learning.represent(&images)?;
         if codes.is_empty() {
-            let all = (z.len() / labels.len()).saturating_mul(split.len());
+            let all = (z.len() / labels.len()).saturating_mul(n);
             if all > MOST_LATENTS / size_of::<f32>() {
                 let k = z.len() / labels.len();
                 return Err(Error::Usage(format!(
-                    "{} latents of {k} numbers take more than the {} MiB that are kept; test on fewer images (`data.test`)",
-                    split.len(),
+                    "{n} latents of {k} numbers take more than the {} MiB that are kept; test on fewer images (`data.test`)",
                     MOST_LATENTS >> 20
                 )));
             }

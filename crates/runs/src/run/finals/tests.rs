@@ -65,7 +65,9 @@ fn probes_in_blocks_have_the_bits_of_those_of_all_pixels_at_once() {
     let images = images(700);
     let finals = of_representation(&Pixels { k: 12, fails_at: None }, &images);
     let train = images.train.first(PROBED).unwrap();
-    let codes = |split: &data::Split| wide(&codes(&Pixels { k: 12, fails_at: None }, split).unwrap(), 12);
+    let codes = |split: &data::Split| {
+        wide(&codes(&Pixels { k: 12, fails_at: None }, split, split.len()).unwrap(), 12)
+    };
     let pixels = |split: &data::Split| rows(split, normalised(split));
     let (x, x_test) = (codes(&train), codes(&images.test));
     let classes = Ridge::fit_classes(x.view(), train.labels(), 10, PENALTY).unwrap();
