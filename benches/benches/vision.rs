@@ -210,7 +210,7 @@ struct Positions(Param);
 
 impl Positions {
     fn new(tokens: usize, stream: &Stream) -> Self {
-        Self(init::normal(&[tokens, WIDTH], 0.02, stream, DTYPE).expect("0.02 is a deviation"))
+        Self(init::normal(&[tokens, WIDTH], 0.02, stream, DTYPE).expect("a finite deviation"))
     }
 }
 
