@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
-use tensor::{DType, Device, Tensor};
+use tensor::{DType, Tensor};
 
+use crate::op::Layout;
 use crate::watch::{NotFinite, Watch};
 use crate::{Error, Gradients, Op, Param, Result, Var, ops};
 
@@ -25,7 +26,7 @@ pub struct Tape {
 #[derive(Default)]
 struct State {
     nodes: Vec<Node>,
-    slots: Vec<Slot>,
+    slots: Vec<Layout>,
     params: HashMap<u64, usize>,
     /// On a mixed tape, parameters as they take part: the value and its slot.
     cast: HashMap<u64, (Tensor, Option<usize>)>,
@@ -41,17 +42,11 @@ struct Node {
     first_output: usize,
 }
 
-/// What a gradient of zero for this value would look like.
-struct Slot {
-    shape: Vec<usize>,
-    dtype: DType,
-    device: Device,
-}
-
 /// An [`Op`] together with what it saved, with the counts of inputs and outputs hidden.
 trait Backward: Send {
     fn backward(&self, douts: &[Tensor], wanted: &[Option<usize>]) -> Result<Vec<Option<Tensor>>>;
     fn n_outputs(&self) -> usize;
+    fn name(&self) -> &'static str;
 }
 
 struct Recorded<O: Op<N, M>, const N: usize, const M: usize> {
@@ -68,6 +63,10 @@ impl<O: Op<N, M>, const N: usize, const M: usize> Backward for Recorded<O, N, M>
 
     fn n_outputs(&self) -> usize {
         M
+    }
+
+    fn name(&self) -> &'static str {
+        O::NAME
     }
 }
 
@@ -209,11 +208,20 @@ impl Tape {
     /// The gradients of `sum(weight * output)`: a vector-Jacobian product.
     ///
     /// # Errors
-    /// If `weight` does not have the shape of `output`, or a kernel fails.
+    /// If `weight` does not have the shape, the element type and the device of `output`; [`Error::InvalidGradient`] if
+    /// an operation's `backward` returns what cannot be a gradient; or if a kernel fails.
     pub fn backward_from(&self, output: &Var<'_>, weight: Tensor) -> Result<Gradients> {
         if output.shape() != weight.shape() {
             let got = [output.shape(), weight.shape()];
             return Err(tensor::Error::shape("backward", "a weight of the output's shape", &got).into());
+        }
+        if output.value.dtype() != weight.dtype() {
+            let got = format!("an output of {} and a weight of {}", output.value.dtype(), weight.dtype());
+            return Err(tensor::Error::MixedDTypes { op: "backward".into(), got }.into());
+        }
+        if output.value.device() != weight.device() {
+            let got = format!("an output on {} and a weight on {}", output.value.device(), weight.device());
+            return Err(tensor::Error::MixedDevices { op: "backward".into(), got }.into());
         }
         self.walk_back(output, weight, ops::add::sum)
     }
@@ -246,18 +254,20 @@ impl Tape {
             }
             let known_or_zero = |(slot, dout): (usize, Option<Tensor>)| match dout {
                 Some(dout) => Ok(dout),
-                None => state.slots[slot].zero(),
+                None => {
+                    let Layout { shape, dtype, device } = &state.slots[slot];
+                    Ok(Tensor::zeros_on(device, shape, *dtype)?)
+                }
             };
             let douts: Vec<Tensor> = outputs.zip(douts).map(known_or_zero).collect::<Result<_>>()?;
             let contributions = node.backward.backward(&douts, &node.inputs)?;
-            for (slot, contribution) in node.inputs.iter().zip(contributions) {
-                if let (Some(slot), Some(contribution)) = (*slot, contribution) {
-                    let sum = match &pending[slot] {
-                        None => contribution,
-                        Some(before) => sum(before, &contribution)?,
-                    };
-                    pending[slot] = Some(sum);
-                }
+            for (input, (slot, contribution)) in node.inputs.iter().zip(contributions).enumerate() {
+                let Some(slot) = *slot else { continue };
+                let contribution = state.slots[slot].admit(node.backward.name(), input, contribution)?;
+                pending[slot] = Some(match pending[slot].take() {
+                    None => contribution,
+                    Some(before) => sum(&before, &contribution)?,
+                });
             }
         }
         pending.iter().enumerate().for_each(|(slot, gradient)| keep(slot, gradient));
@@ -267,15 +277,8 @@ impl Tape {
 
 impl State {
     fn new_slot(&mut self, value: &Tensor) -> usize {
-        let (shape, dtype, device) = (value.shape().to_vec(), value.dtype(), value.device());
-        self.slots.push(Slot { shape, dtype, device });
+        self.slots.push(Layout::of(value));
         self.slots.len() - 1
-    }
-}
-
-impl Slot {
-    fn zero(&self) -> Result<Tensor> {
-        Ok(Tensor::zeros_on(&self.device, &self.shape, self.dtype)?)
     }
 }
 
@@ -372,6 +375,58 @@ mod tests {
         let x = tape.input(&Tensor::zeros(&[2], DType::F64));
         assert_eq!(tape.backward(&x).unwrap_err(), Error::NotALoss { shape: vec![2] });
         assert!(tape.backward_from(&x, number(1.0)).is_err());
+    }
+
+    #[test]
+    fn an_upstream_gradient_has_the_type_of_the_output() {
+        for (of_output, of_weight) in [(DType::F64, DType::F32), (DType::F32, DType::F64), (DType::BF16, DType::F16)] {
+            let tape = Tape::new();
+            let x = tape.input(&Tensor::zeros(&[2], of_output));
+            let y = x.scale(2.0).unwrap();
+            let error = tape.backward_from(&y, Tensor::zeros(&[2], of_weight)).unwrap_err();
+            assert!(matches!(error, Error::Tensor(tensor::Error::MixedDTypes { .. })), "{error}");
+            let gradients = tape.backward_from(&y, Tensor::zeros(&[2], of_output)).unwrap();
+            assert_eq!(gradients.of(&x).unwrap().dtype(), of_output);
+        }
+    }
+
+    /// The identity, with something else for a gradient.
+    #[derive(Debug)]
+    struct Dishonest(fn(&Tensor) -> Option<Tensor>);
+
+    impl Op<1> for Dishonest {
+        const NAME: &'static str = "dishonest";
+        type Saved = ();
+        fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], ())> {
+            Ok(([x.clone()], ()))
+        }
+        fn backward(&self, (): &(), [dy]: [&Tensor; 1], _: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
+            Ok([self.0(dy)])
+        }
+    }
+
+    #[test]
+    fn a_backward_that_returns_no_gradient_of_its_input_is_an_error_that_names_the_operation() {
+        let returned: [(fn(&Tensor) -> Option<Tensor>, &str); 4] = [
+            (|_| None, "none"),
+            (|dy| Some(dy.to_dtype(DType::F32)), "f32 [2, 3] on"),
+            (|dy| Some(dy.reshape(&[3, 2]).unwrap()), "f64 [3, 2] on"),
+            (|_| Some(Tensor::zeros(&[], DType::F64)), "f64 [] on"),
+        ];
+        for (backward, shown) in returned {
+            let tape = Tape::new();
+            let x = tape.input(&Tensor::zeros(&[2, 3], DType::F64));
+            // In the middle of a graph too, where an operation before it would be blamed.
+            let [y] = tape.apply(Dishonest(backward), [&x.tanh().unwrap()]).unwrap();
+            let error = tape.backward_from(&y, Tensor::zeros(&[2, 3], DType::F64)).unwrap_err();
+            assert!(matches!(error, Error::InvalidGradient { op: "dishonest", input: 0, .. }), "{error}");
+            let message = error.to_string();
+            assert!(message.contains("f64 [2, 3] on") && message.contains(&format!("got {shown}")), "{message}");
+        }
+        // Nobody wants it: nothing is missing.
+        let tape = Tape::new();
+        let x = tape.constant(&Tensor::zeros(&[2], DType::F64));
+        assert!(tape.apply(Dishonest(|_| None), [&x]).is_ok());
     }
 
     #[test]

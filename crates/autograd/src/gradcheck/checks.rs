@@ -3,7 +3,8 @@
 use tensor::{DType, Tensor};
 
 use super::cases::{Case, Cases};
-use super::{Checked, compare, dot, weights};
+use super::{Checked, compare, weights};
+use crate::op::Layout;
 use crate::{Error, Op, Result};
 
 /// Compares every element of every gradient with finite differences, and asks for every subset of them.
@@ -17,10 +18,10 @@ where
     let inputs = case.inputs.each_ref();
     let (outputs, saved) = case.op.forward(inputs)?;
     let weights = numbered(&outputs);
-    let all = gradients(&case.op, &saved, &weights, [true; N])?;
+    let all = gradients(&case.op, inputs, &saved, &weights, [true; N])?;
     for subset in 0..1u32 << N {
         let wanted = std::array::from_fn(|input| subset >> input & 1 == 1);
-        let some = gradients(&case.op, &saved, &weights, wanted)?;
+        let some = gradients(&case.op, inputs, &saved, &weights, wanted)?;
         for (input, gradient) in some.iter().enumerate() {
             let alone = gradient.as_ref().map(Tensor::to_f64_vec);
             if alone.is_some() && alone != all[input].as_ref().map(Tensor::to_f64_vec) {
@@ -29,16 +30,19 @@ where
         }
     }
     let analytic = all.map(|gradient| gradient.map_or_else(Vec::new, |gradient| gradient.to_f64_vec()));
-    let value = |inputs: [&Tensor; N]| {
-        let outputs = case.op.differentiated(inputs)?;
-        Ok(outputs.iter().zip(&weights).map(|(output, weight)| dot(output, weight)).sum())
-    };
-    compare(value, inputs, &analytic)
+    let value = |inputs: [&Tensor; N]| Ok(flat(&case.op.differentiated(inputs)?));
+    Ok(compare(value, &flat(&weights), inputs, &analytic)?.checked)
 }
 
-/// Asks for gradients and compares which came with which were wanted.
+/// The numbers of all tensors, one after the other.
+pub(super) fn flat(tensors: &[Tensor]) -> Vec<f64> {
+    tensors.iter().flat_map(Tensor::to_f64_vec).collect()
+}
+
+/// Asks for gradients and compares which came with which were wanted, and each with its input.
 pub(super) fn gradients<O, const N: usize, const M: usize>(
     op: &O,
+    inputs: [&Tensor; N],
     saved: &O::Saved,
     douts: &[Tensor; M],
     wanted: [bool; N],
@@ -46,12 +50,15 @@ pub(super) fn gradients<O, const N: usize, const M: usize>(
 where
     O: Op<N, M>,
 {
-    let gradients = op.backward(saved, douts.each_ref(), wanted)?;
+    let mut gradients = op.backward(saved, douts.each_ref(), wanted)?;
     let got = gradients.each_ref().map(Option::is_some);
-    match got == wanted {
-        true => Ok(gradients),
-        false => Err(Error::WrongGradients { op: O::NAME, wanted: wanted.into(), got: got.into() }),
+    if got != wanted {
+        return Err(Error::WrongGradients { op: O::NAME, wanted: wanted.into(), got: got.into() });
     }
+    for (input, gradient) in gradients.iter_mut().enumerate().filter(|(_, gradient)| gradient.is_some()) {
+        *gradient = Some(Layout::of(inputs[input]).admit(O::NAME, input, gradient.take())?);
+    }
+    Ok(gradients)
 }
 
 /// Compares the outputs and gradients in `dtype` with those in 64 bits, for the same rounded inputs.
@@ -83,7 +90,8 @@ where
         let numbers = got.to_f64_vec().into_iter().zip(expected.to_f64_vec());
         for (place, (got, expected)) in numbers.enumerate() {
             let difference = if got == rounded[place] { 0.0 } else { (got - expected).abs() };
-            if difference.is_nan() || difference > allowed {
+            // In 64 bits every result is finite: the inputs are no larger than 10,000.
+            if !(expected.is_finite() && super::within(difference, allowed)) {
                 let op = O::NAME;
                 return Err(Error::Imprecise { op, dtype, what, place, got, expected, difference, allowed });
             }
@@ -101,8 +109,8 @@ where
     let narrow_weights: [Tensor; M] =
         std::array::from_fn(|output| weights[output].to_dtype(narrow_outputs[output].dtype()));
     let wide_weights = narrow_weights.each_ref().map(|weight| weight.to_dtype(DType::F64));
-    let got = gradients(&case.op, &narrow_saved, &narrow_weights, [true; N])?;
-    let expected = gradients(&case.op, &wide_saved, &wide_weights, [true; N])?;
+    let got = gradients(&case.op, narrow.each_ref(), &narrow_saved, &narrow_weights, [true; N])?;
+    let expected = gradients(&case.op, wide.each_ref(), &wide_saved, &wide_weights, [true; N])?;
     let from_output: f64 =
         wide_outputs.iter().zip(&wide_weights).map(|(output, dout)| largest(output) * largest(dout)).sum();
     let from_output = O::OUTPUT_SENSITIVITY * dtype.epsilon() / 2.0 * from_output;
@@ -112,7 +120,7 @@ where
             |size| within(format!("the gradient by input {input}"), got, expected, (from_output, size));
         let gradient = |inputs: [&Tensor; N], douts: &[Tensor; M]| {
             let (_, saved) = case.op.forward(inputs)?;
-            let gradients = gradients(&case.op, &saved, douts, [true; N])?;
+            let gradients = gradients(&case.op, inputs, &saved, douts, [true; N])?;
             Ok(gradients[input].as_ref().map_or_else(Vec::new, Tensor::to_f64_vec))
         };
         judge(0.0).or_else(|_| judge(moved(gradient, wide.each_ref(), &wide_weights)?))?;
@@ -123,7 +131,7 @@ where
 /// The most that a result moves, per unit, when each number that goes into it moves by a small share of its size, up or
 /// down: about the size of the terms that it is a sum of, also where they cancel. Where it jumps, as at a tie, it says
 /// nothing: zero.
-fn moved<const N: usize, const M: usize>(
+pub(super) fn moved<const N: usize, const M: usize>(
     result: impl Fn([&Tensor; N], &[Tensor; M]) -> Result<Vec<f64>>,
     inputs: [&Tensor; N],
     douts: &[Tensor; M],
@@ -157,7 +165,7 @@ fn moved<const N: usize, const M: usize>(
 }
 
 /// The largest size of a number in the tensor.
-fn largest(tensor: &Tensor) -> f64 {
+pub(super) fn largest(tensor: &Tensor) -> f64 {
     tensor.to_f64_vec().into_iter().fold(0.0, |largest: f64, x| largest.max(x.abs()))
 }
 
@@ -173,7 +181,7 @@ mod tests {
     use super::*;
     use crate::gradcheck::cases::values;
     use crate::gradcheck::classes::{self, Claim, ShapeClass};
-    use crate::gradcheck::{extremes, linear, routing};
+    use crate::gradcheck::{directional, extremes, linear, routing};
 
     /// `x + y` with a planted mistake.
     #[derive(Debug, Clone, Copy)]
@@ -187,6 +195,17 @@ mod tests {
         ForgetsOne,
         DependsOnTheOther,
         NarrowSum,
+        Infinite,
+        Nan,
+        Zero,
+        WrongShape,
+        WrongType,
+        OffAbove100,
+    }
+
+    fn mapped(x: &Tensor, f: fn(f64) -> f64) -> Tensor {
+        let numbers = x.to_f64_vec().into_iter().map(f).collect();
+        Tensor::from_vec::<f64>(numbers, x.shape()).unwrap().to_dtype(x.dtype())
     }
 
     impl Op<2> for Planted {
@@ -209,6 +228,15 @@ mod tests {
             };
             let scaled = dz.to_f64_vec().iter().map(|dz| factor * dz).collect();
             let scaled = Tensor::from_vec::<f64>(scaled, dz.shape())?.to_dtype(dz.dtype());
+            let scaled = match self.0 {
+                Mistake::Infinite => mapped(&scaled, |dz| dz / 0.0),
+                Mistake::Nan => mapped(&scaled, |dz| 0.0 * dz / 0.0),
+                Mistake::Zero => mapped(&scaled, |dz| 0.0 * dz),
+                Mistake::WrongShape => scaled.reshape(&[scaled.len()])?,
+                Mistake::WrongType => scaled.to_dtype(DType::F16),
+                Mistake::OffAbove100 if scaled.len() > 100 => mapped(&scaled, |dz| 1.001 * dz),
+                _ => scaled,
+            };
             Ok(match self.0 {
                 Mistake::IgnoresWanted => [Some(scaled.clone()), Some(scaled)],
                 Mistake::ForgetsOne => [wanted[0].then_some(scaled), None],
@@ -235,11 +263,19 @@ mod tests {
         fn long_cases() -> BoxedStrategy<Case<Self, 2>> {
             Self::cases()
         }
+
+        fn swept() -> Vec<BoxedStrategy<Case<Self, 2>>> {
+            vec![Self::cases()]
+        }
     }
 
     fn case(mistake: Mistake) -> Case<Planted, 2> {
+        case_of(mistake, &[3, 2])
+    }
+
+    fn case_of(mistake: Mistake, shape: &[usize]) -> Case<Planted, 2> {
         let mut runner = proptest::test_runner::TestRunner::deterministic();
-        let mut tensor = || values(&[3, 2]).new_tree(&mut runner).unwrap().current();
+        let mut tensor = || values(shape).new_tree(&mut runner).unwrap().current();
         Case { op: Planted(mistake), inputs: [tensor(), tensor()], reduced: 1 }
     }
 
@@ -262,6 +298,34 @@ mod tests {
     #[test]
     fn a_derivative_off_by_a_tenth_of_a_percent_is_refused() {
         assert!(matches!(finite_differences(&case(Mistake::TooLarge)), Err(Error::WrongGradient { .. })));
+    }
+
+    #[test]
+    fn infinite_missing_and_misshapen_gradients_are_refused_by_every_check() {
+        for mistake in [Mistake::Infinite, Mistake::Nan, Mistake::Zero, Mistake::WrongShape, Mistake::WrongType] {
+            let case = case(mistake);
+            let outcomes = [
+                finite_differences(&case).map(drop),
+                linear::adjoint(&case),
+                directional::directional(&case, DType::F64),
+                directional::directional(&case, DType::F32),
+            ];
+            assert!(outcomes.iter().all(Result::is_err), "{mistake:?}: {outcomes:?}");
+            // Wrong in both types alike, a gradient of zero is as precise as any.
+            assert_eq!(precision(&case, DType::F32).is_ok(), matches!(mistake, Mistake::Zero), "{mistake:?}");
+        }
+    }
+
+    #[test]
+    fn directions_see_what_is_wrong_in_large_calls_only() {
+        for (shape, found) in [(&[10, 10][..], false), (&[101], true), (&[300, 200], true)] {
+            for dtype in [DType::F64, DType::F32] {
+                let right = directional::directional(&case_of(Mistake::None, shape), dtype);
+                assert_eq!(right, Ok(()));
+                let off = directional::directional(&case_of(Mistake::OffAbove100, shape), dtype);
+                assert_eq!(matches!(off, Err(Error::Broken { .. })), found, "{shape:?} in {dtype}");
+            }
+        }
     }
 
     #[test]
@@ -296,7 +360,7 @@ mod tests {
         assert_eq!(routing::no_silent_detach(&case(Mistake::None)), Ok(()));
         assert_eq!(routing::fan_out(&case(Mistake::None)), Ok(()));
         let detached = routing::no_silent_detach(&case(Mistake::ForgetsOne));
-        assert!(matches!(detached, Err(Error::Broken { .. })));
+        assert!(matches!(detached, Err(Error::InvalidGradient { op: "planted", input: 1, .. })));
     }
 
     #[test]
