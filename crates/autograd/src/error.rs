@@ -102,7 +102,9 @@ pub enum Error {
         second: f64,
     },
     /// An operation's `backward` returned what cannot be the gradient by one of its inputs.
-    #[error("{op}: backward must give input {input} a gradient of {expected}, got {got}; mend the operation's `backward`")]
+    #[error(
+        "{op}: backward must give input {input} a gradient of {expected}, got {got}; mend the operation's `backward`"
+    )]
     InvalidGradient {
         /// The operation.
         op: &'static str,

@@ -56,7 +56,9 @@ fn large_calls<O: Cases<N, M>, const N: usize, const M: usize>() {
     seen.0 += 1;
     seen.1 += n;
     let (operations, calls) = *seen;
-    measured.part("large").passed(calls, format!("{operations} operations, {calls} large calls along directions"));
+    measured
+        .part("large")
+        .passed(calls, format!("{operations} operations, {calls} large calls along directions"));
 }
 
 fn precision<O: Cases<N, M>, const N: usize, const M: usize>(dtype: DType) {

@@ -186,9 +186,8 @@ fn for_some<C: std::fmt::Debug>(cases: BoxedStrategy<C>, times: u32, property: i
     for stream in streams(name) {
         let count = stream.cases(count.saturating_mul(times));
         let config = Config { cases: count, failure_persistence: None, ..Config::default() };
-        let outcome = TestRunner::new_with_rng(config, stream.rng()).run(&cases, |case| {
-            property(&case).map_err(|error| TestCaseError::fail(error.to_string()))
-        });
+        let outcome = TestRunner::new_with_rng(config, stream.rng())
+            .run(&cases, |case| property(&case).map_err(|error| TestCaseError::fail(error.to_string())));
         if let Err(failure) = outcome {
             panic!("{failure}{}", stream.failed(name, count));
         }

@@ -44,7 +44,7 @@ where
         }
         Ok(flat(&case.op.differentiated(inputs.each_ref())?))
     };
-    let lines = stencil::along(&at(0.0)?, STEP, at)?;
+    let lines = stencil::along(&at(0.0)?, STEP, &at)?;
     let of_output = flat(&wide_douts);
     let (mut numeric, mut noise) = (0.0, 0.0);
     for (output, line) in &lines {
@@ -54,7 +54,8 @@ where
 
     let roundings = 2.0 * case.reduced as f64 * dtype.accumulator().epsilon() + 4.0 * dtype.epsilon();
     let from_output: f64 = outputs.iter().zip(&wide_douts).map(|(y, dy)| largest(y) * largest(dy)).sum();
-    let from_output = O::OUTPUT_SENSITIVITY * dtype.epsilon() / 2.0 * from_output + f64::from(f32::MIN_POSITIVE);
+    let from_output =
+        O::OUTPUT_SENSITIVITY * dtype.epsilon() / 2.0 * from_output + f64::from(f32::MIN_POSITIVE);
     let (mut analytic, mut allowed, mut lengths) = (0.0, noise, [0.0; N]);
     for input in 0..N {
         let Some(gradient) = &got[input] else { continue };
@@ -71,7 +72,7 @@ where
                 let gradients = gradients(&case.op, inputs, &saved, douts, [true; N])?;
                 Ok(gradients[input].as_ref().map_or_else(Vec::new, Tensor::to_f64_vec))
             };
-            allowed += roundings * moved(gradient, wide.each_ref(), &wide_douts)? * lengths[input];
+            allowed += roundings * moved(&gradient, wide.each_ref(), &wide_douts)? * lengths[input];
         }
     }
     if !within(difference, allowed) {

@@ -62,7 +62,8 @@ where
     douts.iter_mut().skip(1).for_each(|dout| *dout = Tensor::zeros(dout.shape(), DType::F64));
     // A tape takes a gradient in the type of its output, which may be narrow.
     douts[0] = douts[0].to_dtype(outputs[0].dtype());
-    let once = gradients(&case.op, case.inputs.each_ref(), &saved, &douts, [true; N])?.map(|gradient| numbers(gradient.as_ref()));
+    let once = gradients(&case.op, case.inputs.each_ref(), &saved, &douts, [true; N])?
+        .map(|gradient| numbers(gradient.as_ref()));
 
     let tape = Tape::new();
     let vars = case.inputs.each_ref().map(|input| tape.input(input));

@@ -48,7 +48,7 @@ impl Moved {
 pub(super) fn along(
     centre: &[f64],
     step: f64,
-    at: impl Fn(f64) -> Result<Vec<f64>>,
+    at: &dyn Fn(f64) -> Result<Vec<f64>>,
 ) -> Result<Vec<(usize, Moved)>> {
     let mut ahead = Vec::with_capacity(REACH);
     let mut behind = Vec::with_capacity(REACH);
@@ -85,14 +85,18 @@ mod tests {
     const STEP: f64 = 1.0 / 1024.0;
 
     fn along_line(f: impl Fn(f64) -> f64, x: f64) -> Moved {
-        let mut moved = along(&[f(x)], STEP, |j| Ok(vec![f(x + j * STEP)])).unwrap();
+        let mut moved = along(&[f(x)], STEP, &|j| Ok(vec![f(x + j * STEP)])).unwrap();
         moved.remove(0).1
     }
 
     #[test]
     fn slopes_are_exact_up_to_what_is_allowed() {
-        let functions: [(fn(f64) -> f64, fn(f64) -> f64); 4] =
-            [(f64::exp, f64::exp), (f64::sin, f64::cos), (f64::sqrt, |x| 0.5 / x.sqrt()), (|x| x * x, |x| x + x)];
+        let functions: [(fn(f64) -> f64, fn(f64) -> f64); 4] = [
+            (f64::exp, f64::exp),
+            (f64::sin, f64::cos),
+            (f64::sqrt, |x| 0.5 / x.sqrt()),
+            (|x| x * x, |x| x + x),
+        ];
         for (f, slope) in functions {
             for x in [0.5, 1.0, 3.25] {
                 let moved = along_line(f, x);
@@ -118,7 +122,7 @@ mod tests {
 
     #[test]
     fn what_does_not_move_is_left_out() {
-        let moved = along(&[1.0, 2.0], STEP, |j| Ok(vec![1.0, 2.0 + j])).unwrap();
+        let moved = along(&[1.0, 2.0], STEP, &|j| Ok(vec![1.0, 2.0 + j])).unwrap();
         assert_eq!(moved.iter().map(|(place, _)| *place).collect::<Vec<_>>(), [1]);
     }
 }

@@ -136,7 +136,9 @@ pub(crate) mod cases {
         }
 
         fn swept() -> Vec<BoxedStrategy<Case<Self, 1>>> {
-            swept([&BATCHES, &BATCHES, &LENGTHS[..78], &LENGTHS[..78]], &[3, 2, 7, 4], |shape| of_images(shape, apart))
+            swept([&BATCHES, &BATCHES, &LENGTHS[..78], &LENGTHS[..78]], &[3, 2, 7, 4], |shape| {
+                of_images(shape, apart)
+            })
         }
     }
 

@@ -102,7 +102,9 @@ mod cases {
     use tensor::Tensor;
 
     use super::Relu;
-    use crate::gradcheck::cases::{Case, Cases, Kink, long_shape, shape, swept_lengths, values_away_from_zero};
+    use crate::gradcheck::cases::{
+        Case, Cases, Kink, long_shape, shape, swept_lengths, values_away_from_zero,
+    };
     use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<1> for Relu {

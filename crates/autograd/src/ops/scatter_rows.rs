@@ -126,7 +126,9 @@ mod cases {
         }
 
         fn swept() -> Vec<BoxedStrategy<Case<Self, 1>>> {
-            swept([&BATCHES, &LENGTHS, &LENGTHS, &LENGTHS], &[2, 3, 1, 5], |[n, t, k, d]| of_sizes(n, t, k, d))
+            swept([&BATCHES, &LENGTHS, &LENGTHS, &LENGTHS], &[2, 3, 1, 5], |[n, t, k, d]| {
+                of_sizes(n, t, k, d)
+            })
         }
     }
 
