@@ -202,15 +202,16 @@ fn within(difference: f64, allowed: f64) -> bool {
 /// What a wrong derivative looks like.
 fn hint(numeric: &Numeric, analytic: f64) -> String {
     let ratio = analytic / numeric.slope;
-    match () {
-        () if numeric.moved.iter().any(|(_, moved)| moved.rough) => {
-            "; the function has a kink, a jump or a very steep slope there, so move the input away from it"
-                .into()
-        }
-        () if analytic == 0.0 => "; the gradient is missing".into(),
-        () if (ratio + 1.0).abs() < RESOLUTION => "; the sign is wrong".into(),
-        () if ratio.is_finite() => format!("; it is {ratio:.4} times what it should be"),
-        () => String::new(),
+    if numeric.moved.iter().any(|(_, moved)| moved.rough) {
+        "; the function has a kink, a jump or a very steep slope there, so move the input away from it".into()
+    } else if analytic == 0.0 {
+        "; the gradient is missing".into()
+    } else if (ratio + 1.0).abs() < RESOLUTION {
+        "; the sign is wrong".into()
+    } else if ratio.is_finite() {
+        format!("; it is {ratio:.4} times what it should be")
+    } else {
+        String::new()
     }
 }
 

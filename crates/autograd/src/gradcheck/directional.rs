@@ -33,7 +33,9 @@ where
     let douts = std::array::from_fn(|output| numbered[output].to_dtype(outputs[output].dtype()));
     let got = gradients(&case.op, narrow.each_ref(), &saved, &douts, [true; N])?;
     let wide_douts: [Tensor; M] = douts.each_ref().map(|dout| dout.to_dtype(DType::F64));
-    let directions = wide.each_ref().map(|input| weights(input.shape(), 400));
+    // One of its own for each input: two inputs that move alike may not move the output at all.
+    let directions: [Tensor; N] =
+        std::array::from_fn(|input| weights(wide[input].shape(), 400 + input as u64));
 
     let at = |steps: f64| {
         let mut inputs = wide.clone();

@@ -64,15 +64,15 @@ pub(super) fn along(
             return None;
         }
         let (mut slope, mut odd, mut even) = (0.0, 0.0, EVEN[0] * here);
-        for j in 0..REACH {
-            let (ahead, behind) = (ahead[j][place], behind[j][place]);
+        for (j, (ahead, behind)) in ahead.iter().zip(&behind).enumerate() {
+            let (ahead, behind) = (ahead[place], behind[place]);
             slope += SLOPE[j] * (ahead - behind) / step;
             odd += ODD[j] * (ahead - behind);
             even += EVEN[j + 1] * (ahead + behind);
         }
         let size = values().fold(here.abs(), |size, value| size.max(value.abs()));
         let noise = (odd.abs() / LENGTHS[0]).max(even.abs() / LENGTHS[1]);
-        let rough = !(noise <= ROUNDING_AT_MOST * size);
+        let rough = !noise.is_finite() || noise > ROUNDING_AT_MOST * size;
         Some((place, Moved { slope, size, noise: if rough { 0.0 } else { noise }, rough }))
     };
     Ok((0..centre.len()).filter_map(moved).collect())
