@@ -121,14 +121,15 @@ fn try_reader(reader: &Reader, inputs: u64, tally: &mut Tally) {
             tally.try_input(reader, &format!("seed {number} cut at {end}"), &seed[..end]);
         }
     }
-    let (stream, choices) = (Stream::new(13, reader.name), Stream::new(13, "envelope"));
+    let seed = reliability::seed(13);
+    let (stream, choices) = (Stream::new(seed, reader.name), Stream::new(seed, "envelope"));
     for number in 0..inputs {
         CURRENT.fetch_add(1, Ordering::Relaxed);
         let input = mutated(&seeds, &stream, number);
         // Half of them as they are.
         let choice = choices.sequence(number).next_u32() as usize % (2 * reader.envelopes.len()).max(1);
         let input = reader.envelopes.get(choice).map_or_else(|| input.clone(), |envelope| envelope(&input));
-        tally.try_input(reader, &format!("changed input {number}"), &input);
+        tally.try_input(reader, &format!("changed input {number} of seed {seed}"), &input);
     }
 }
 

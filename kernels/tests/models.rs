@@ -137,6 +137,7 @@ fn assert_close(what: &str, got: &[(String, Vec<f64>)], wanted: &[(String, Vec<f
     let largest =
         wanted.iter().flat_map(|(_, numbers)| numbers).fold(0.0f64, |largest, x| largest.max(x.abs()));
     let allowed = 10.0 * wanted.len().max(25) as f64 * f64::from(f32::EPSILON) * largest;
+    assert!(allowed.is_finite(), "{what}: what is wanted is not finite");
     for ((name, got), (_, wanted)) in got.iter().zip(wanted) {
         for (got, wanted) in got.iter().zip(wanted) {
             assert!((got - wanted).abs() <= allowed, "{what} {name}: {got} {wanted}, {allowed} is allowed");

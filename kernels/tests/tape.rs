@@ -34,6 +34,7 @@ fn a_step_on_a_gpu_is_the_step_of_the_processor() {
             let largest = cpu.to_f64_vec().iter().fold(0.0f64, |largest, x| largest.max(x.abs()));
             // Either may round each of some ten intermediate numbers the other way.
             let allowed = 10.0 * dtype.epsilon() * largest;
+            assert!(allowed.is_finite());
             for (gpu, cpu) in gpu.to_f64_vec().iter().zip(cpu.to_f64_vec()) {
                 assert!((gpu - cpu).abs() <= allowed, "{dtype}: {gpu} and {cpu}");
             }

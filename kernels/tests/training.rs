@@ -148,13 +148,15 @@ fn an_epoch_is_that_of_the_processor() {
     let on_gpu = model();
     let got = recorded(&gpu(Setting::ALL[2]), &on_gpu);
     // Ten steps in f32, each with sums of some hundred terms in another order.
-    let close = |got: f64, expected: f64| (got - expected).abs() <= 1e-4 * expected.abs().max(1.0);
+    let close = |got: f64, expected: f64| {
+        expected.is_finite() && (got - expected).abs() <= 1e-4 * expected.abs().max(1.0)
+    };
     assert!(close(got.mse, expected.mse) && close(got.cross_entropy, expected.cross_entropy), "{got:?}");
     let conflicts = [got.conflict, expected.conflict];
     assert!(close(conflicts[0].cosine, conflicts[1].cosine), "{conflicts:?}");
     assert!(close(conflicts[0].norm_ratio, conflicts[1].norm_ratio), "{conflicts:?}");
-    let worst = params(&on_gpu).iter().zip(params(&on_cpu)).map(|(x, y)| (x - y).abs()).fold(0.0, f64::max);
-    assert!(worst <= 1e-4, "{worst}");
+    // Not by the largest difference: a maximum leaves NaN out.
+    assert!(params(&on_gpu).iter().zip(params(&on_cpu)).all(|(x, y)| (x - y).abs() <= 1e-4));
 }
 
 #[test]

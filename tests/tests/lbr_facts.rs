@@ -23,7 +23,9 @@ fn moments(set: &Dataset, n: usize) -> Moments {
 }
 
 fn largest_gap(a: &Alignment, b: &Alignment) -> f64 {
-    a.alignment.iter().zip(&b.alignment).fold(0.0, |most, (a, b)| most.max((a - b).abs()))
+    a.alignment.iter().zip(&b.alignment).fold(0.0, |most, (a, b)| {
+        most.max(if a.is_finite() && b.is_finite() { (a - b).abs() } else { f64::INFINITY })
+    })
 }
 
 /// Facts A12, C3 and the sign of C4: on the embedded clothes.

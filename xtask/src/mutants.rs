@@ -16,22 +16,44 @@ use std::time::Instant;
 use anyhow::bail;
 use system::tell;
 
-use crate::args;
+use crate::args::{Reader, Usage};
 use crate::repo::Repo;
 use bugs::Bug;
 use programs::{Outcome, Programs};
 
+const HELP: &str = "\
+usage: cargo xtask mutants [OPTION...]
+
+  --only TEXT        the bugs whose file, name or test holds TEXT
+";
+
 /// `cargo xtask mutants`: one build holds every bug behind a switch, so that asking about one costs a run of
 /// the tests that should fail and nothing else.
 pub(crate) fn run(repo: &Repo, arguments: &[OsString]) -> anyhow::Result<ExitCode> {
-    args::none("mutants", arguments)?;
+    let mut only = String::new();
+    let mut reader = Reader::new(arguments);
+    while let Some(option) = reader.option()? {
+        match option {
+            "--help" | "-h" => {
+                print!("{HELP}");
+                return Ok(ExitCode::SUCCESS);
+            }
+            "--only" => only = reader.value(option, "a part of a file, a name or a test")?,
+            other => return Err(Usage(format!("no option `{other}`\n\n{HELP}")).into()),
+        }
+    }
     let start = Instant::now();
     let bugs = bugs::read(repo)?;
     let copy = copy::with_planted(repo, &bugs)?;
     let programs = Programs::build(repo, &copy)?;
     tell!("mutants: {} bugs are planted and built after {:.0} s", bugs.len(), seconds(start));
+    let numbers: Vec<usize> = (0..bugs.len()).filter(|&number| bugs[number].mentions(&only)).collect();
+    if numbers.is_empty() {
+        bail!("wanted a part of a file, a name or a test of a planted bug, got `{only}`");
+    }
 
-    let tests: Vec<(&str, &str)> = bugs.iter().map(Bug::tests).collect::<BTreeSet<_>>().into_iter().collect();
+    let tests = numbers.iter().map(|&number| bugs[number].tests()).collect::<BTreeSet<_>>();
+    let tests: Vec<(&str, &str)> = tests.into_iter().collect();
     let healthy = side_by_side(&tests, |tests| programs.run(*tests, None))?;
     for ((program, filter), outcome) in tests.iter().zip(healthy) {
         if let Outcome::Failed { last_words } = outcome {
@@ -40,17 +62,17 @@ pub(crate) fn run(repo: &Repo, arguments: &[OsString]) -> anyhow::Result<ExitCod
     }
     tell!("mutants: without a bug all tests pass after {:.0} s", seconds(start));
 
-    let numbers: Vec<usize> = (0..bugs.len()).collect();
     let outcomes = side_by_side(&numbers, |&number| programs.run(bugs[number].tests(), Some(number)))?;
     let mut survivors = 0;
-    for (number, (bug, outcome)) in bugs.iter().zip(outcomes).enumerate() {
-        let Bug { file, name, caught_by, .. } = bug;
+    for (&number, outcome) in numbers.iter().zip(outcomes) {
+        let Bug { file, name, caught_by, .. } = &bugs[number];
         let survives = matches!(outcome, Outcome::Passed);
         survivors += usize::from(survives);
         let verdict = if survives { "SURVIVES" } else { "caught" };
         tell!("{number:4} {verdict:9} {file}: {name} ({caught_by})");
     }
-    tell!("mutants: {} of {} are caught, in {:.0} s", bugs.len() - survivors, bugs.len(), seconds(start));
+    let caught = numbers.len() - survivors;
+    tell!("mutants: {caught} of {} are caught, in {:.0} s", numbers.len(), seconds(start));
     if survivors > 0 {
         bail!("{survivors} planted bugs survive: the tests that should see them do not");
     }

@@ -28,21 +28,25 @@ const HELP: &str = "\
 usage: cargo xtask prove [OPTION...]
 
   --long             the long sizes: hours, and what CI leaves out (AddressSanitizer)
+  --fresh            random cases that nobody has seen, from a seed that is printed; failing seeds are kept and asked
+                     again by every later run. Writes nothing else: for a run each night
   --only R10,R13     these rows alone; the others keep what RELIABILITY.json says of them
   --list             only say which tests stand behind each row
 
-Writes RELIABILITY.json and the card in README.md. Fails if a row fails; a row that cannot run here says why.
+Otherwise writes RELIABILITY.json and the card in README.md. Fails if a row fails; a row that cannot run here says why.
 ";
 
 /// What was asked for.
 struct Options {
     long: bool,
+    /// The seed of fresh cases.
+    fresh: Option<u64>,
     only: Vec<&'static Row>,
 }
 
 /// `cargo xtask prove`.
 pub(crate) fn run(repo: &Repo, arguments: &[OsString]) -> anyhow::Result<ExitCode> {
-    let mut options = Options { long: false, only: ROWS.iter().collect() };
+    let mut options = Options { long: false, fresh: None, only: ROWS.iter().collect() };
     let mut reader = Reader::new(arguments);
     while let Some(option) = reader.option()? {
         match option {
@@ -55,6 +59,7 @@ pub(crate) fn run(repo: &Repo, arguments: &[OsString]) -> anyhow::Result<ExitCod
                 return Ok(ExitCode::SUCCESS);
             }
             "--long" => options.long = true,
+            "--fresh" => options.fresh = Some(reliability::random_seed()),
             "--only" => {
                 let ids: Vec<String> = reader.values(option, "rows such as R10,R13")?;
                 options.only = ids.iter().map(|id| row(id)).collect::<Result<_, Usage>>()?;
@@ -80,13 +85,16 @@ fn prove(repo: &Repo, options: &Options) -> anyhow::Result<ExitCode> {
         Ok(text) => Card::parse(&text).with_context(|| format!("{RELIABILITY} is not what this writes"))?,
         Err(_) => Card::default(),
     };
+    if let Some(seed) = options.fresh {
+        tell!("prove: fresh cases from `{}={seed}`", reliability::SEED);
+    }
     let (commit, machine) = (commit(repo), machine());
     let size = if options.long { "long" } else { "ci" };
     let mut failed = vec![];
     for row in &options.only {
         tell!("prove: {}: {}", row.id, row.promise);
         let begin = Instant::now();
-        let outcome = row.run(repo, options.long)?;
+        let outcome = row.run(repo, options.long, options.fresh)?;
         let seconds = begin.elapsed().as_secs_f64();
         if let Ended::Failed { .. } = outcome.ended {
             failed.push(row.id);
@@ -102,6 +110,9 @@ fn prove(repo: &Repo, options: &Options) -> anyhow::Result<ExitCode> {
             machine: machine.clone(),
         };
         tell!("prove: {} in {seconds:.0} s: {}", row.id, entry.in_words());
+        if options.fresh.is_some() {
+            continue;
+        }
         card.put(entry);
         // After each row, so that a stop loses one.
         card.complete();

@@ -41,7 +41,7 @@ pub enum Error {
     /// A derivative does not agree with finite differences.
     #[error(
         "the gradient by input {input} at {element:?} is {analytic:e}, finite differences say {numeric:e}; \
-         they differ by {difference:e}, allowed is {allowed:e}"
+         they differ by {difference:e}, allowed is {allowed:e}{hint}"
     )]
     WrongGradient {
         /// Which input, counted from 0.
@@ -56,6 +56,64 @@ pub enum Error {
         difference: f64,
         /// How far they may be apart.
         allowed: f64,
+        /// What the numbers look like, such as a constant factor or a kink; empty where nothing stands out.
+        hint: String,
+    },
+    /// A gradient or its finite difference is infinite or NaN.
+    #[error(
+        "the gradient by input {input} at {element:?} is {analytic:e}, finite differences say {numeric:e}; both must be \
+         finite, so move the input to where the function is finite or mend the operation's `backward`"
+    )]
+    NonFiniteGradient {
+        /// Which input, counted from 0.
+        input: usize,
+        /// The index of the element.
+        element: Vec<usize>,
+        /// What `backward` says.
+        analytic: f64,
+        /// What finite differences say.
+        numeric: f64,
+    },
+    /// Finite differences resolve no derivative, so that comparing proves nothing.
+    #[error(
+        "gradcheck: wanted a derivative that finite differences resolve to 0.1 %, got none of {elements}: the largest is \
+         {largest:e}, and rounding alone may give {noise:e}; scale the function, or leave out what does not depend on \
+         the inputs"
+    )]
+    Unresolved {
+        /// The number of derivatives.
+        elements: usize,
+        /// The largest of their sizes, by finite differences.
+        largest: f64,
+        /// What rounding may add to it.
+        noise: f64,
+    },
+    /// A function gave two results for the same inputs.
+    #[error(
+        "gradcheck: wanted the same output for the same inputs, got {first:e} and {second:e} at place {place}; fix the \
+         random seed, and change no state inside the function"
+    )]
+    NonDeterministic {
+        /// Where in the output, in row-major order.
+        place: usize,
+        /// The first result.
+        first: f64,
+        /// The second one.
+        second: f64,
+    },
+    /// An operation's `backward` returned what cannot be the gradient by one of its inputs.
+    #[error(
+        "{op}: backward must give input {input} a gradient of {expected}, got {got}; mend the operation's `backward`"
+    )]
+    InvalidGradient {
+        /// The operation.
+        op: &'static str,
+        /// Which input, counted from 0.
+        input: usize,
+        /// The shape, element type and device of the input.
+        expected: String,
+        /// What was returned.
+        got: String,
     },
     /// An operation's `backward` did not return the gradients that it was asked for.
     #[error("{op}: backward was asked for the gradients {wanted:?} and returned {got:?}")]

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use tensor::Tensor;
+use tensor::{DType, Device, Tensor};
 
-use crate::Result;
+use crate::{Error, Result};
 
 /// A differentiable operation from `N` inputs to `M` outputs.
 ///
@@ -26,7 +26,8 @@ pub trait Op<const N: usize, const M: usize = 1>: fmt::Debug + Send + 'static {
     /// The contributions to the gradients of the wanted inputs, from the gradients of the outputs.
     ///
     /// It returns `Some` for exactly the wanted inputs. It adds nothing up and never asks who else uses an
-    /// input: that is [`Tape::backward`](crate::Tape::backward)'s work.
+    /// input: that is [`Tape::backward`](crate::Tape::backward)'s work. Each contribution has the shape, the element
+    /// type and the device of its input; anything else is an [`Error::InvalidGradient`].
     ///
     /// # Errors
     /// If a kernel fails.
@@ -41,4 +42,37 @@ pub trait Op<const N: usize, const M: usize = 1>: fmt::Debug + Send + 'static {
 /// Computes a contribution if it is wanted.
 pub(crate) fn if_wanted(wanted: bool, compute: impl FnOnce() -> Result<Tensor>) -> Result<Option<Tensor>> {
     wanted.then(compute).transpose()
+}
+
+/// What a gradient must agree with its value in.
+#[derive(Debug, Clone)]
+pub(crate) struct Layout {
+    pub(crate) shape: Vec<usize>,
+    pub(crate) dtype: DType,
+    pub(crate) device: Device,
+}
+
+impl Layout {
+    pub(crate) fn of(value: &Tensor) -> Self {
+        Self { shape: value.shape().to_vec(), dtype: value.dtype(), device: value.device() }
+    }
+
+    /// The gradient that `backward` of `op` gave input number `input`, a value of this layout; refused if it cannot be.
+    pub(crate) fn admit(&self, op: &'static str, input: usize, gradient: Option<Tensor>) -> Result<Tensor> {
+        let Self { shape, dtype, device } = self;
+        match gradient {
+            Some(g) if g.shape() == shape && g.dtype() == *dtype && g.device() == *device => Ok(g),
+            got => {
+                let expected = self.to_string();
+                let got = got.map_or("none".to_owned(), |got| Self::of(&got).to_string());
+                Err(Error::InvalidGradient { op, input, expected, got })
+            }
+        }
+    }
+}
+
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?} on {}", self.dtype, self.shape, self.device)
+    }
 }

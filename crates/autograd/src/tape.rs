@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
-use tensor::{DType, Device, Tensor};
+use tensor::{DType, Tensor};
 
+use crate::op::Layout;
 use crate::watch::{NotFinite, Watch};
 use crate::{Error, Gradients, Op, Param, Result, Var, ops};
 
@@ -25,7 +26,7 @@ pub struct Tape {
 #[derive(Default)]
 struct State {
     nodes: Vec<Node>,
-    slots: Vec<Slot>,
+    slots: Vec<Layout>,
     params: HashMap<u64, usize>,
     /// On a mixed tape, parameters as they take part: the value and its slot.
     cast: HashMap<u64, (Tensor, Option<usize>)>,
@@ -41,17 +42,11 @@ struct Node {
     first_output: usize,
 }
 
-/// What a gradient of zero for this value would look like.
-struct Slot {
-    shape: Vec<usize>,
-    dtype: DType,
-    device: Device,
-}
-
 /// An [`Op`] together with what it saved, with the counts of inputs and outputs hidden.
 trait Backward: Send {
     fn backward(&self, douts: &[Tensor], wanted: &[Option<usize>]) -> Result<Vec<Option<Tensor>>>;
     fn n_outputs(&self) -> usize;
+    fn name(&self) -> &'static str;
 }
 
 struct Recorded<O: Op<N, M>, const N: usize, const M: usize> {
@@ -68,6 +63,10 @@ impl<O: Op<N, M>, const N: usize, const M: usize> Backward for Recorded<O, N, M>
 
     fn n_outputs(&self) -> usize {
         M
+    }
+
+    fn name(&self) -> &'static str {
+        O::NAME
     }
 }
 
@@ -209,11 +208,20 @@ impl Tape {
     /// The gradients of `sum(weight * output)`: a vector-Jacobian product.
     ///
     /// # Errors
-    /// If `weight` does not have the shape of `output`, or a kernel fails.
+    /// If `weight` does not have the shape, the element type and the device of `output`; [`Error::InvalidGradient`] if
+    /// an operation's `backward` returns what cannot be a gradient; or if a kernel fails.
     pub fn backward_from(&self, output: &Var<'_>, weight: Tensor) -> Result<Gradients> {
         if output.shape() != weight.shape() {
             let got = [output.shape(), weight.shape()];
             return Err(tensor::Error::shape("backward", "a weight of the output's shape", &got).into());
+        }
+        if output.value.dtype() != weight.dtype() {
+            let got = format!("an output of {} and a weight of {}", output.value.dtype(), weight.dtype());
+            return Err(tensor::Error::MixedDTypes { op: "backward".into(), got }.into());
+        }
+        if output.value.device() != weight.device() {
+            let got = format!("an output on {} and a weight on {}", output.value.device(), weight.device());
+            return Err(tensor::Error::MixedDevices { op: "backward".into(), got }.into());
         }
         self.walk_back(output, weight, ops::add::sum)
     }
@@ -246,18 +254,20 @@ impl Tape {
             }
             let known_or_zero = |(slot, dout): (usize, Option<Tensor>)| match dout {
                 Some(dout) => Ok(dout),
-                None => state.slots[slot].zero(),
+                None => {
+                    let Layout { shape, dtype, device } = &state.slots[slot];
+                    Ok(Tensor::zeros_on(device, shape, *dtype)?)
+                }
             };
             let douts: Vec<Tensor> = outputs.zip(douts).map(known_or_zero).collect::<Result<_>>()?;
             let contributions = node.backward.backward(&douts, &node.inputs)?;
-            for (slot, contribution) in node.inputs.iter().zip(contributions) {
-                if let (Some(slot), Some(contribution)) = (*slot, contribution) {
-                    let sum = match &pending[slot] {
-                        None => contribution,
-                        Some(before) => sum(before, &contribution)?,
-                    };
-                    pending[slot] = Some(sum);
-                }
+            for (input, (slot, contribution)) in node.inputs.iter().zip(contributions).enumerate() {
+                let Some(slot) = *slot else { continue };
+                let contribution = state.slots[slot].admit(node.backward.name(), input, contribution)?;
+                pending[slot] = Some(match pending[slot].take() {
+                    None => contribution,
+                    Some(before) => sum(&before, &contribution)?,
+                });
             }
         }
         pending.iter().enumerate().for_each(|(slot, gradient)| keep(slot, gradient));
@@ -267,15 +277,8 @@ impl Tape {
 
 impl State {
     fn new_slot(&mut self, value: &Tensor) -> usize {
-        let (shape, dtype, device) = (value.shape().to_vec(), value.dtype(), value.device());
-        self.slots.push(Slot { shape, dtype, device });
+        self.slots.push(Layout::of(value));
         self.slots.len() - 1
-    }
-}
-
-impl Slot {
-    fn zero(&self) -> Result<Tensor> {
-        Ok(Tensor::zeros_on(&self.device, &self.shape, self.dtype)?)
     }
 }
 
@@ -286,98 +289,4 @@ impl fmt::Debug for Tape {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn number(value: f64) -> Tensor {
-        Tensor::full(value, &[], DType::F64)
-    }
-
-    #[test]
-    fn an_input_used_twice_is_counted_twice() {
-        let tape = Tape::new();
-        let x = tape.input(&number(3.0));
-        let y = x.add(&x).unwrap().add(&x).unwrap();
-        assert_eq!(tape.backward(&y).unwrap().of(&x).unwrap().item(), Ok(3.0));
-    }
-
-    #[test]
-    fn a_parameter_asked_for_twice_is_one_variable() {
-        let (tape, param) = (Tape::new(), Param::new(number(2.0)));
-        let y = tape.param(&param).unwrap().add(&tape.param(&param).unwrap()).unwrap();
-        assert_eq!(tape.backward(&y).unwrap().param(&param).unwrap().item(), Ok(2.0));
-    }
-
-    #[test]
-    fn on_a_mixed_tape_a_parameter_is_cast_once_and_its_gradient_arrives_in_its_own_type() {
-        let (tape, param) = (Tape::new().mixed(DType::BF16), Param::new(number(0.1).to_dtype(DType::F32)));
-        let [x, again] = [(); 2].map(|()| tape.param(&param).unwrap());
-        assert_eq!((x.value().dtype(), x.slot), (DType::BF16, again.slot));
-        assert_eq!(x.value().to_f64_vec(), param.value().to_dtype(DType::BF16).to_f64_vec());
-        let gradients = tape.backward(&x.add(&again).unwrap()).unwrap();
-        let gradient = gradients.param(&param).unwrap();
-        assert_eq!((gradient.dtype(), gradient.item()), (DType::F32, Ok(2.0)));
-        // In evaluation too, with nothing recorded.
-        let tape = Tape::without_gradients().mixed(DType::F16);
-        assert_eq!(tape.param(&param).unwrap().value().dtype(), DType::F16);
-        assert!(tape.state.borrow().nodes.is_empty());
-    }
-
-    #[test]
-    fn nothing_is_recorded_for_constants() {
-        let tape = Tape::new();
-        let x = tape.constant(&number(1.0));
-        let y = x.add(&x).unwrap().tanh().unwrap();
-        assert!(tape.state.borrow().nodes.is_empty());
-        assert!(tape.backward(&y).unwrap().of(&x).is_err());
-        let tape = Tape::without_gradients();
-        let _ = tape.param(&Param::new(number(1.0))).unwrap().tanh().unwrap();
-        assert!(tape.state.borrow().nodes.is_empty());
-    }
-
-    #[test]
-    fn a_gradient_that_does_not_exist_is_an_error_and_never_zero() {
-        let tape = Tape::new();
-        let (x, unrelated) = (tape.input(&number(1.0)), tape.input(&number(1.0)));
-        let middle = x.tanh().unwrap();
-        let y = middle.tanh().unwrap();
-        let gradients = tape.backward(&y).unwrap();
-        assert!(gradients.of(&unrelated).is_err());
-        assert!(gradients.of(&middle).is_err());
-        tape.keep(&middle);
-        assert!(tape.backward(&y).unwrap().of(&middle).is_ok());
-    }
-
-    #[test]
-    fn detaching_stops_the_gradient_and_keeps_the_value() {
-        let tape = Tape::new();
-        let x = tape.input(&number(3.0));
-        let y = x.add(&x.detach()).unwrap();
-        assert_eq!(y.value().item(), Ok(6.0));
-        assert_eq!(tape.backward(&y).unwrap().of(&x).unwrap().item(), Ok(1.0));
-    }
-
-    #[test]
-    fn backward_reads_the_tape_and_can_be_called_again() {
-        let tape = Tape::new();
-        let x = tape.input(&number(0.5));
-        let y = x.tanh().unwrap();
-        let first = tape.backward(&y).unwrap().of(&x).unwrap().item();
-        assert_eq!(first, tape.backward(&y).unwrap().of(&x).unwrap().item());
-    }
-
-    #[test]
-    fn backward_from_many_numbers_is_refused() {
-        let tape = Tape::new();
-        let x = tape.input(&Tensor::zeros(&[2], DType::F64));
-        assert_eq!(tape.backward(&x).unwrap_err(), Error::NotALoss { shape: vec![2] });
-        assert!(tape.backward_from(&x, number(1.0)).is_err());
-    }
-
-    #[test]
-    fn variables_of_two_tapes_do_not_mix() {
-        let (one, other) = (Tape::new(), Tape::new());
-        let error = one.input(&number(1.0)).add(&other.input(&number(1.0)).detach());
-        assert_eq!(error.unwrap_err(), Error::MixedTapes { op: "add" });
-    }
-}
+mod tests;

@@ -1,15 +1,19 @@
 //! The checks that each operation gets from its line in the list.
 
+use std::cell::Cell;
 use std::sync::Mutex;
 
 use autograd::for_each_op;
-use autograd::gradcheck::cases::{Cases, for_all, for_many};
-use autograd::gradcheck::{checks, classes, extremes, linear, routing};
+use autograd::gradcheck::cases::{Cases, for_all, for_each, for_many};
+use autograd::gradcheck::{checks, classes, directional, extremes, linear, routing};
 use reliability::Measurement;
 use tensor::DType;
 
 /// What the comparisons with finite differences have seen so far, over all operations (row R1).
 static SEEN: Mutex<Seen> = Mutex::new(Seen { operations: 0, cases: 0, derivatives: 0, worst: 0.0 });
+
+/// The operations and calls whose gradients were compared with differences along directions (row R1 too).
+static LARGE: Mutex<(usize, usize)> = Mutex::new((0, 0));
 
 struct Seen {
     operations: usize,
@@ -20,14 +24,17 @@ struct Seen {
 
 fn finite_differences<O: Cases<N, M>, const N: usize, const M: usize>() {
     let measured = Measurement::of("R1", "every operation's gradient is what finite differences say");
+    let resolved = Cell::new(0);
     for_many(O::cases(), |case| {
         let checked = checks::finite_differences(case)?;
+        resolved.set(resolved.get() + checked.resolved);
         let mut seen = SEEN.lock().expect("nobody panics with the lock");
         seen.cases += 1;
         seen.derivatives += checked.elements;
         seen.worst = seen.worst.max(checked.worst);
         Ok(())
     });
+    assert!(resolved.get() > 0, "{}: no derivative of any case rises above the noise", O::NAME);
     // The last operation leaves the figure of all.
     let mut seen = SEEN.lock().expect("nobody panics with the lock");
     seen.operations += 1;
@@ -35,6 +42,23 @@ fn finite_differences<O: Cases<N, M>, const N: usize, const M: usize>() {
     let figure =
         format!("{operations} operations, {derivatives} derivatives, worst relative error {worst:.0e}");
     measured.passed(*cases, figure);
+}
+
+fn large_calls<O: Cases<N, M>, const N: usize, const M: usize>() {
+    let measured = Measurement::of("R1", "every operation's gradient is what finite differences say");
+    let calls = O::swept();
+    let n = for_each(&calls, |case| {
+        directional::directional(case, DType::F64)?;
+        directional::directional(case, DType::F32)?;
+        checks::precision(case, DType::F32)
+    });
+    let mut seen = LARGE.lock().expect("nobody panics with the lock");
+    seen.0 += 1;
+    seen.1 += n;
+    let (operations, calls) = *seen;
+    measured
+        .part("large")
+        .passed(calls, format!("{operations} operations, {calls} large calls along directions"));
 }
 
 fn precision<O: Cases<N, M>, const N: usize, const M: usize>(dtype: DType) {
@@ -72,6 +96,11 @@ macro_rules! checks_of {
             #[test]
             fn gradients_agree_with_finite_differences_for_every_element_and_every_subset() {
                 super::finite_differences::<$op, _, _>();
+            }
+
+            #[test]
+            fn gradients_of_large_calls_are_the_slopes_along_directions() {
+                super::large_calls::<$op, _, _>();
             }
 
             #[test]

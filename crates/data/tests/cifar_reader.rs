@@ -7,6 +7,7 @@ use data::cifar::{Version::Cifar10, parse, read};
 use data::{Batches, Split, gather, reference, transform::NORMALISED};
 use flate2::{Compression, write::GzEncoder};
 use ndarray::Array4;
+use proptest::test_runner::{FailurePersistence, FileFailurePersistence};
 use proptest::{collection::vec, prelude::*, sample::Index};
 use tensor::random::Stream;
 
@@ -89,8 +90,13 @@ fn a_label_of_another_set_is_named_with_its_record() {
     assert_eq!(complaint(&records(&[1, 9, 10])), "`batch`: label: expected below 10, got 10 in record 2");
 }
 
+/// Failing seeds are kept beside this file and asked first by later runs.
+fn kept_seeds() -> Option<Box<dyn FailurePersistence>> {
+    Some(Box::new(FileFailurePersistence::WithSource("proptest-regressions")))
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: kept_seeds(), ..ProptestConfig::default() })]
 
     #[test]
     fn a_damaged_file_gives_whole_records_or_an_error(

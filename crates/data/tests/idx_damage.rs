@@ -8,6 +8,7 @@ use std::io::Write;
 use data::idx::{encode, parse};
 use flate2::{Compression, write::GzEncoder};
 use peak_alloc::PeakAlloc;
+use proptest::test_runner::{FailurePersistence, FileFailurePersistence};
 use proptest::{collection::vec, prelude::*, sample::Index};
 
 #[global_allocator]
@@ -53,8 +54,13 @@ fn damaged() -> impl Strategy<Value = Vec<u8>> {
     )
 }
 
+/// Failing seeds are kept beside this file and asked first by later runs.
+fn kept_seeds() -> Option<Box<dyn FailurePersistence>> {
+    Some(Box::new(FileFailurePersistence::WithSource("proptest-regressions")))
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4_096, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 4_096, failure_persistence: kept_seeds(), ..ProptestConfig::default() })]
 
     #[test]
     fn a_damaged_file_gives_its_values_or_an_error_within_bounded_memory(bytes in damaged()) {

@@ -8,6 +8,7 @@ use std::io::Write;
 use data::mat::{Values, parse};
 use flate2::{Compression, write::ZlibEncoder};
 use peak_alloc::PeakAlloc;
+use proptest::test_runner::{FailurePersistence, FileFailurePersistence};
 use proptest::{collection::vec, prelude::*, sample::Index};
 
 #[global_allocator]
@@ -49,8 +50,13 @@ fn any_file() -> impl Strategy<Value = (Vec<u8>, bool)> {
         .prop_map(|((array, valid), packed)| (file(&array, packed), valid))
 }
 
+/// Failing seeds are kept beside this file and asked first by later runs.
+fn kept_seeds() -> Option<Box<dyn FailurePersistence>> {
+    Some(Box::new(FileFailurePersistence::WithSource("proptest-regressions")))
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_048, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 2_048, failure_persistence: kept_seeds(), ..ProptestConfig::default() })]
 
     #[test]
     fn a_damaged_file_gives_arrays_or_an_error_within_bounded_memory(

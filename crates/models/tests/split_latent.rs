@@ -63,6 +63,7 @@ fn below_the_latent_both_losses_add_up_at_full_strength() {
     let [of_cross_entropy, _] = gradients(&model, 0.5, [0.0, 1.0]);
     let [of_both, _] = gradients(&model, 0.3, [1.0, 1.0]);
     let largest = of_both.iter().fold(0.0f64, |largest, gradient| largest.max(gradient.abs()));
+    assert!(largest.is_finite());
     for ((x, y), both) in of_mse.iter().zip(of_cross_entropy).zip(of_both) {
         // One sum of some hundred products in another order.
         assert!((x + y - both).abs() <= 100.0 * f64::EPSILON * largest, "{x} + {y}, got {both}");

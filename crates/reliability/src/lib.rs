@@ -12,7 +12,10 @@
 //! ```
 #![forbid(unsafe_code)]
 
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Instant;
 use std::{env, fs, io};
 
@@ -23,6 +26,29 @@ pub const FOLDER: &str = "AGON_RELIABILITY";
 
 /// The variable that says how much is asked: `long`, or nothing for the size of CI.
 pub const SIZE: &str = "AGON_PROVE";
+
+/// The variable that chooses the random cases: a number, or `random`; unset, they are the same in every run.
+pub const SEED: &str = "AGON_SEED";
+
+/// The seed of a test's random cases: `fixed`, unless `AGON_SEED` names another.
+///
+/// # Panics
+/// If it is set to something else than a number or `random`.
+pub fn seed(fixed: u64) -> u64 {
+    match env::var(SEED).as_deref() {
+        Err(_) => fixed,
+        Ok("random") => random_seed(),
+        Ok(text) => {
+            text.parse().unwrap_or_else(|_| panic!("{SEED}: wanted a number or `random`, got `{text}`"))
+        }
+    }
+}
+
+/// A seed that nobody has seen, the same in the whole program: the keys of a hash map are random.
+pub fn random_seed() -> u64 {
+    static DRAWN: OnceLock<u64> = OnceLock::new();
+    *DRAWN.get_or_init(|| RandomState::new().build_hasher().finish())
+}
 
 /// How many cases a test goes through: `ci` of them, or `long` where `AGON_PROVE=long`.
 pub fn size(ci: usize, long: usize) -> usize {

@@ -165,7 +165,9 @@ mod tests {
     }
 
     fn assert_close(got: &Array2<f64>, wanted: &Array2<f64>, tolerance: f64) {
-        let worst = (got - wanted).iter().fold(0.0f64, |worst, gap| worst.max(gap.abs()));
+        let worst = (got - wanted)
+            .iter()
+            .fold(0.0f64, |worst, gap| worst.max(if gap.is_nan() { f64::INFINITY } else { gap.abs() }));
         assert!(worst <= tolerance, "{worst:e} from {wanted}");
     }
 

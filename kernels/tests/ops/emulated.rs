@@ -104,6 +104,13 @@ impl<O: Cases<N, M>, const N: usize, const M: usize> Cases<N, M> for Emulated<O>
         O::long_cases().prop_map(|case| on_device(&case, Setting::ALL[0])).boxed()
     }
 
+    fn swept() -> Vec<BoxedStrategy<Case<Self, N>>> {
+        let of = |calls: BoxedStrategy<Case<O, N>>| {
+            calls.prop_map(|case| on_device(&case, Setting::ALL[0])).boxed()
+        };
+        O::swept().into_iter().map(of).collect()
+    }
+
     fn differentiated(&self, inputs: [&Tensor; N]) -> Result<[Tensor; M]> {
         self.op.differentiated(inputs)
     }

@@ -63,6 +63,11 @@ impl Bug {
         self.caught_by.split_once(' ').expect("the list was checked")
     }
 
+    /// Whether `text` stands in its file, its name or its test.
+    pub(super) fn mentions(&self, text: &str) -> bool {
+        [&self.file, &self.name, &self.caught_by].iter().any(|of_bug| of_bug.contains(text))
+    }
+
     /// `source` with both versions of the line in it.
     pub(super) fn plant(&self, number: usize, source: &str) -> String {
         let Self { find, replace, .. } = self;
@@ -94,6 +99,7 @@ mod tests {
         let text = format!("{ENTRY}caught_by = 'every_op add::'\n");
         let bug = &parse(&text).unwrap()[0];
         assert_eq!(bug.tests(), ("every_op", "add::"));
+        assert!(bug.mentions("add::") && bug.mentions("f.rs") && !bug.mentions("sub::"));
         assert_eq!(bug.plant(3, "2 * a + b"), "2 * (if crate::planted(3) { a } else { a + b })");
         let statement = Bug { find: "x = 1;".into(), replace: String::new(), ..bug.clone() };
         assert_eq!(statement.plant(4, "{ x = 1; }"), "{ if crate::planted(4) {  } else { x = 1; } }");

@@ -65,8 +65,8 @@ fn read(root: &Path, folder: &Path, files: &mut BTreeMap<PathBuf, String>) -> an
     Ok(())
 }
 
-/// The workspace's manifest for these members alone. Their code is not optimised: most of the time goes into
-/// building it, and the tests of one bug are short.
+/// The workspace's manifest for these members alone. Their code is optimised little: most of the time goes into
+/// building it, and the tests of one bug are short. Those of large calls are not so short.
 fn manifest(text: &str) -> anyhow::Result<String> {
     let mut manifest: Table = text.parse()?;
     let workspace = manifest.get_mut("workspace").and_then(Value::as_table_mut);
@@ -83,9 +83,9 @@ fn manifest(text: &str) -> anyhow::Result<String> {
     let release = manifest.get_mut("profile").and_then(|profile| profile.get_mut("release"));
     let release = release.and_then(Value::as_table_mut).context("Cargo.toml has no [profile.release]")?;
     let mut packages = Table::new();
-    for name in ["autograd", "models"] {
-        let less =
-            Table::from_iter([("opt-level".to_owned(), Value::from(0)), ("debug".to_owned(), false.into())]);
+    for (name, level) in [("autograd", 1), ("models", 0)] {
+        let level = ("opt-level".to_owned(), Value::from(level));
+        let less = Table::from_iter([level, ("debug".to_owned(), false.into())]);
         packages.insert(name.into(), less.into());
     }
     release.insert("package".into(), packages.into());

@@ -55,6 +55,8 @@ impl Programs {
         command.env("PROPTEST_MAX_SHRINK_ITERS", "0").env("RUST_BACKTRACE", "0").env_remove("AGON_PLANTED");
         // What they measure under a planted bug is no figure of a row.
         command.env_remove(reliability::FOLDER).env_remove(reliability::SIZE);
+        // Nor is a failure under one a seed to keep.
+        command.env_remove(reliability::SEED);
         command.envs(bug.map(|number| ("AGON_PLANTED", number.to_string())));
         let output = command.output().with_context(|| format!("cannot start {}", path.display()))?;
         let said = String::from_utf8_lossy(&output.stdout);

@@ -16,8 +16,8 @@ pub(crate) struct Row {
 
 impl Row {
     /// Runs its steps and puts their figures together.
-    pub(super) fn run(&self, repo: &Repo, long: bool) -> anyhow::Result<Outcome> {
-        super::steps::run(repo, self.id, self.steps, long)
+    pub(super) fn run(&self, repo: &Repo, long: bool, fresh: Option<u64>) -> anyhow::Result<Outcome> {
+        super::steps::run(repo, self.id, self.steps, long, fresh)
     }
 
     /// The commands, one a line.
@@ -35,8 +35,13 @@ const fn row(id: &'static str, promise: &'static str, steps: &'static [Step]) ->
 pub(crate) const ROWS: [Row; 22] = [
     row(
         "R1",
-        "every operation's gradient is what finite differences say, in 64 bits",
-        &[Tests(&["--test", "every_op", "gradients_agree_with_finite_differences"])],
+        "every operation's gradient is what finite differences say: element by element in small calls, along directions \
+         in calls of every size, in 64 and 32 bits",
+        &[
+            Tests(&["--test", "every_op", "gradients_agree_with_finite_differences"]),
+            Tests(&["--test", "every_op", "gradients_of_large_calls"]),
+            Tests(&["--lib", "gradcheck::"]),
+        ],
     ),
     row(
         "R2",

@@ -51,7 +51,13 @@ pub(super) enum Ran {
 const LONG_ONLY: [&str; 1] = ["address-sanitizer"];
 
 /// Runs the steps of a row and collects what they left.
-pub(super) fn run(repo: &Repo, id: &str, steps: &[Step], long: bool) -> anyhow::Result<Outcome> {
+pub(super) fn run(
+    repo: &Repo,
+    id: &str,
+    steps: &[Step],
+    long: bool,
+    fresh: Option<u64>,
+) -> anyhow::Result<Outcome> {
     let folder = repo.join(format!("target/prove/{id}"));
     if folder.exists() {
         std::fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
@@ -113,6 +119,10 @@ pub(super) fn run(repo: &Repo, id: &str, steps: &[Step], long: bool) -> anyhow::
             true => command.env(reliability::SIZE, "long").env("AGON_CASES", "256"),
             false => command.env_remove(reliability::SIZE),
         };
+        if let Some(seed) = fresh {
+            // Ours, and that of tests which leave their cases to proptest.
+            command.env(reliability::SEED, seed.to_string()).env("PROPTEST_RNG_SEED", seed.to_string());
+        }
         tell!("prove: {id}: {step}");
         let (good, counts) = counted(&mut command)?;
         // A filter that names no test proves nothing.

@@ -4,10 +4,11 @@ use std::ops::{Range, RangeInclusive};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use proptest::test_runner::{Config, TestRunner};
 use tensor::Tensor;
 
 use super::classes::{Claim, ShapeClass};
+use super::seeds::streams;
 use crate::{Op, Result};
 
 /// One legal call of an operation.
@@ -66,6 +67,11 @@ pub trait Cases<const N: usize, const M: usize = 1>: Op<N, M> + Clone {
     /// accumulator, and small inputs do not reach every branch of a fast path.
     fn long_cases() -> BoxedStrategy<Case<Self, N>>;
 
+    /// Calls of listed sizes, usually from [`swept`]: every remainder of a tile and a vector, equal sides, batches and
+    /// offsets of more than one block. Their gradients are compared with differences along directions, so they must be
+    /// smooth within 0.001 of their inputs.
+    fn swept() -> Vec<BoxedStrategy<Case<Self, N>>>;
+
     /// The function that `backward` differentiates, where it is not `forward`.
     ///
     /// # Errors
@@ -115,9 +121,56 @@ fn filled(shape: &[usize], number: BoxedStrategy<f64>) -> BoxedStrategy<Tensor> 
         .boxed()
 }
 
+/// Lengths with every remainder by the sizes of tiles (14 x 32, 6 x 16) and of vectors (8, 16), below and above one of
+/// them, and around the sizes of blocks and of sums above 1,000.
+pub const LENGTHS: [usize; 79] = {
+    let mut lengths = [0; 79];
+    let mut length = 0;
+    while length < 66 {
+        lengths[length] = length + 1;
+        length += 1;
+    }
+    let long = [95, 96, 97, 127, 128, 129, 130, 255, 256, 257, 1000, 1001, 1025];
+    while length < lengths.len() {
+        lengths[length] = long[length - 66];
+        length += 1;
+    }
+    lengths
+};
+
+/// Numbers of images and of channels: around the sizes of blocks and one tile with all that may be left of a second.
+pub const BATCHES: [usize; 12] = [1, 2, 31, 32, 33, 34, 63, 64, 65, 66, 128, 130];
+
+/// Calls of sizes that are listed, not drawn: each axis in turn takes all of `lengths`, while the others take some of
+/// `others`; then all axes are equal.
+pub fn swept<const D: usize, C>(
+    lengths: [&[usize]; D],
+    others: &[usize],
+    of: impl Fn([usize; D]) -> BoxedStrategy<C>,
+) -> Vec<BoxedStrategy<C>> {
+    let mut cases = vec![];
+    for (axis, lengths) in lengths.iter().enumerate() {
+        for (number, &length) in lengths.iter().enumerate() {
+            // Steps that no length of a short list divides, so that neighbours meet in every combination.
+            let other = |place: usize| others[(number + 5 * place + number / others.len()) % others.len()];
+            cases.push(of(std::array::from_fn(|place| if place == axis { length } else { other(place) })));
+        }
+    }
+    let equal = [2, 3, 8, 13, 16, 17, 33].iter().filter(|&side| lengths.iter().all(|all| all.contains(side)));
+    cases.extend(equal.map(|&side| of([side; D])));
+    cases
+}
+
+/// [`swept`] of one axis and all of [`LENGTHS`].
+pub fn swept_lengths<C>(of: impl Fn(usize) -> BoxedStrategy<C>) -> Vec<BoxedStrategy<C>> {
+    swept([&LENGTHS], &[1], |[length]| of(length))
+}
+
 /// Asks `property` of random cases and panics with the smallest one that fails.
 ///
-/// The cases are the same in every run; `AGON_CASES` sets how many there are (8 otherwise).
+/// The cases are the same in every run unless `AGON_SEED` is set, to a number or to `random`: then failing seeds are kept
+/// in `crates/autograd/tests/seeds.txt`, and later runs ask them first. `AGON_CASES` sets how many cases there are (8
+/// otherwise).
 pub fn for_all<C: std::fmt::Debug>(cases: BoxedStrategy<C>, property: impl Fn(&C) -> Result<()>) {
     for_some(cases, 1, property);
 }
@@ -129,12 +182,32 @@ pub fn for_many<C: std::fmt::Debug>(cases: BoxedStrategy<C>, property: impl Fn(&
 
 fn for_some<C: std::fmt::Debug>(cases: BoxedStrategy<C>, times: u32, property: impl Fn(&C) -> Result<()>) {
     let count: u32 = std::env::var("AGON_CASES").ok().and_then(|count| count.parse().ok()).unwrap_or(8);
-    let count = count.saturating_mul(times);
-    let config = Config { cases: count, failure_persistence: None, ..Config::default() };
-    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
-    let outcome =
-        runner.run(&cases, |case| property(&case).map_err(|error| TestCaseError::fail(error.to_string())));
-    if let Err(failure) = outcome {
-        panic!("{failure}");
+    let name = std::any::type_name::<C>();
+    for stream in streams(name) {
+        let count = stream.cases(count.saturating_mul(times));
+        let config = Config { cases: count, failure_persistence: None, ..Config::default() };
+        let outcome = TestRunner::new_with_rng(config, stream.rng())
+            .run(&cases, |case| property(&case).map_err(|error| TestCaseError::fail(error.to_string())));
+        if let Err(failure) = outcome {
+            panic!("{failure}{}", stream.failed(name, count));
+        }
     }
+}
+
+/// Asks `property` of one case of each kind, in order, and panics with the first that fails; returns how many there were.
+pub fn for_each<C: std::fmt::Debug>(
+    kinds: &[BoxedStrategy<C>],
+    property: impl Fn(&C) -> Result<()>,
+) -> usize {
+    let name = std::any::type_name::<C>();
+    for stream in streams(name) {
+        let mut runner = TestRunner::new_with_rng(Config::default(), stream.rng());
+        for kind in kinds {
+            let case = kind.new_tree(&mut runner).expect("a case of listed sizes can be drawn").current();
+            if let Err(error) = property(&case) {
+                panic!("{error}\nfor {case:?}{}", stream.failed(name, 1));
+            }
+        }
+    }
+    kinds.len()
 }

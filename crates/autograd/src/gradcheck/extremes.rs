@@ -60,7 +60,7 @@ where
     let (outputs, saved) = case.op.forward(inputs.each_ref())?;
     let weights = numbered(&outputs);
     let douts = std::array::from_fn(|output| weights[output].to_dtype(outputs[output].dtype()));
-    let gradients = gradients(&case.op, &saved, &douts, [true; N])?;
+    let gradients = gradients(&case.op, inputs.each_ref(), &saved, &douts, [true; N])?;
     Ok(outputs.into_iter().chain(gradients.into_iter().flatten()).collect())
 }
 
@@ -77,7 +77,7 @@ where
             let inputs = kink.inputs.each_ref().map(|input| input.to_dtype(dtype));
             let (outputs, saved) = kink.op.forward(inputs.each_ref())?;
             let ones = outputs.each_ref().map(|output| Tensor::full(1.0, output.shape(), output.dtype()));
-            let gradients = gradients(&kink.op, &saved, &ones, [true; N])?;
+            let gradients = gradients(&kink.op, inputs.each_ref(), &saved, &ones, [true; N])?;
             for (input, (gradient, documented)) in gradients.iter().flatten().zip(&kink.gradients).enumerate()
             {
                 let got = gradient.to_f64_vec();

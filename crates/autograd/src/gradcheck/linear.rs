@@ -6,7 +6,7 @@ use tensor::{DType, Tensor};
 
 use super::cases::{Case, Cases, for_many};
 use super::checks::{gradients, numbered};
-use super::{dot, weights};
+use super::{dot, weights, within};
 use crate::{Error, Result};
 
 /// What is allowed, relative to the sum of the sizes of all terms. Sums of up to 10^5 terms in 64 bits are
@@ -30,7 +30,7 @@ where
         let at_u = with(case, input, &u)?;
         let at_zero = with(case, input, &Tensor::zeros(shape, DType::F64))?;
         let wanted = std::array::from_fn(|other| other == input);
-        let gradients = gradients(&case.op, &saved, &v, wanted)?;
+        let gradients = gradients(&case.op, case.inputs.each_ref(), &saved, &v, wanted)?;
         let pulled = gradients[input].as_ref().expect("the wanted gradient came");
         let (mut forward, mut sizes) = (0.0, 0.0);
         for ((at_u, at_zero), v) in at_u.iter().zip(&at_zero).zip(&v) {
@@ -43,7 +43,7 @@ where
         let backward = dot(pulled, &u);
         sizes += pulled.to_f64_vec().iter().zip(u.to_f64_vec()).map(|(x, u)| (x * u).abs()).sum::<f64>();
         let difference = (forward - backward).abs();
-        if difference.is_nan() || difference > TOLERANCE * sizes {
+        if !within(difference, TOLERANCE * sizes) {
             let promise = "it is linear and <J u, v> = <u, J^T v>";
             let found = format!("by input {input} they are {forward:e} and {backward:e}");
             return Err(Error::Broken { op: O::NAME, promise, found });

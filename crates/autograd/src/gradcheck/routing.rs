@@ -25,7 +25,7 @@ where
         });
         let outputs: [Var<'_>; M] = tape.apply(case.op.clone(), vars.each_ref())?;
         for (output, var) in outputs.iter().enumerate() {
-            let gradients = tape.backward_from(var, Tensor::full(1.0, var.shape(), DType::F64))?;
+            let gradients = tape.backward_from(var, Tensor::full(1.0, var.shape(), var.value().dtype()))?;
             for (input, var) in vars.iter().enumerate() {
                 let right = match (recorded(input), gradients.of(var)) {
                     (true, Ok(gradient)) => gradient.shape() == var.shape(),
@@ -60,7 +60,10 @@ where
     // The first output alone, as the other uses on the tape below.
     let mut douts = numbered(&outputs);
     douts.iter_mut().skip(1).for_each(|dout| *dout = Tensor::zeros(dout.shape(), DType::F64));
-    let once = gradients(&case.op, &saved, &douts, [true; N])?.map(|gradient| numbers(gradient.as_ref()));
+    // A tape takes a gradient in the type of its output, which may be narrow.
+    douts[0] = douts[0].to_dtype(outputs[0].dtype());
+    let once = gradients(&case.op, case.inputs.each_ref(), &saved, &douts, [true; N])?
+        .map(|gradient| numbers(gradient.as_ref()));
 
     let tape = Tape::new();
     let vars = case.inputs.each_ref().map(|input| tape.input(input));
@@ -83,7 +86,7 @@ where
         inputs[second] = inputs[0];
         // The other input may be no legal value there, such as a matrix that does not fit itself.
         let Ok((_, saved)) = case.op.forward(inputs) else { continue };
-        let both = gradients(&case.op, &saved, &douts, [true; N])?;
+        let both = gradients(&case.op, inputs, &saved, &douts, [true; N])?;
         let [Some(x), Some(y)] = [&both[0], &both[second]] else { continue };
         let expected = add::sum(x, y)?;
         let tape = Tape::new();

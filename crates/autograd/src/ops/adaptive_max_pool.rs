@@ -67,11 +67,12 @@ mod cases {
     use std::ops::Range;
 
     use proptest::prelude::*;
+    use tensor::Tensor;
 
     use super::AdaptiveMaxPool;
-    use crate::gradcheck::cases::{Case, Cases, Kink, length};
+    use crate::gradcheck::cases::{BATCHES, Case, Cases, Kink, LENGTHS, length, swept};
     use crate::gradcheck::classes::{self, Claim, ShapeClass};
-    use crate::ops::max_pool2d::cases::{distinct, two_ties};
+    use crate::ops::max_pool2d::cases::{apart, distinct, two_ties};
 
     impl Cases<1> for AdaptiveMaxPool {
         const LINEAR: [bool; 1] = [false];
@@ -94,14 +95,24 @@ mod cases {
         fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
             of_size(20..60, 20..40)
         }
+
+        fn swept() -> Vec<BoxedStrategy<Case<Self, 1>>> {
+            swept([&BATCHES, &BATCHES, &LENGTHS[..78], &LENGTHS[..78]], &[3, 2, 7, 4], |shape| {
+                (apart(shape), [1..9usize, 1..9]).prop_map(of).boxed()
+            })
+        }
     }
 
     /// Sizes up to a little more than the side of the image, where windows overlap.
     fn of_size(planes: Range<usize>, side: Range<usize>) -> BoxedStrategy<Case<AdaptiveMaxPool, 1>> {
         (length(planes), 1..3usize, [side.clone(), side], [1..9usize, 1..9])
-            .prop_flat_map(|(n, c, [h, w], size)| (distinct([n, c, h, w]), Just(AdaptiveMaxPool { size })))
-            .prop_map(|(x, op)| Case { op, inputs: [x], reduced: op.size[0] * op.size[1] })
+            .prop_flat_map(|(n, c, [h, w], size)| (distinct([n, c, h, w]), Just(size)))
+            .prop_map(of)
             .boxed()
+    }
+
+    fn of((x, size): (Tensor, [usize; 2])) -> Case<AdaptiveMaxPool, 1> {
+        Case { op: AdaptiveMaxPool { size }, inputs: [x], reduced: size[0] * size[1] }
     }
 }
 

@@ -177,7 +177,7 @@ pub(crate) mod cases {
     use tensor::Tensor;
 
     use super::BatchNorm;
-    use crate::gradcheck::cases::{Case, Cases, tile, values};
+    use crate::gradcheck::cases::{Case, Cases, LENGTHS, swept, tile, values};
     use crate::gradcheck::classes::{self, Claim, ShapeClass};
     use crate::ops::layer_norm::cases::values_around;
 
@@ -199,6 +199,10 @@ pub(crate) mod cases {
         fn long_cases() -> BoxedStrategy<Case<Self, 3>> {
             let flat = (100..300usize, 60..200usize).prop_map(|(n, c)| vec![n, c]);
             of_shape(prop_oneof![flat, vec(tile(), 2), shapes_of_images(20..40, 5..20)].boxed())
+        }
+
+        fn swept() -> Vec<BoxedStrategy<Case<Self, 3>>> {
+            swept([&LENGTHS; 3], &[2, 3, 17], |shape| of_shape(Just(shape.to_vec()).boxed()))
         }
     }
 

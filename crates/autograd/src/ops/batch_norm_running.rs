@@ -202,7 +202,7 @@ mod cases {
     use tensor::{DType, Tensor};
 
     use super::BatchNormRunning;
-    use crate::gradcheck::cases::{Case, Cases, shape, tile, values};
+    use crate::gradcheck::cases::{Case, Cases, LENGTHS, shape, swept, tile, values};
     use crate::gradcheck::classes::{self, Claim, ShapeClass};
     use crate::ops::batch_norm::cases::shapes_of_images;
     use crate::ops::layer_norm::cases::values_around;
@@ -221,6 +221,10 @@ mod cases {
         fn long_cases() -> BoxedStrategy<Case<Self, 3>> {
             let flat = (100..300usize, 60..200usize).prop_map(|(n, c)| vec![n, c]);
             of_shape(prop_oneof![flat, vec(tile(), 2), shapes_of_images(20..40, 5..20)].boxed())
+        }
+
+        fn swept() -> Vec<BoxedStrategy<Case<Self, 3>>> {
+            swept([&LENGTHS; 3], &[2, 3, 17], |shape| of_shape(Just(shape.to_vec()).boxed()))
         }
     }
 

@@ -165,7 +165,7 @@ mod cases {
     use proptest::prelude::*;
 
     use super::BroadcastTo;
-    use crate::gradcheck::cases::{Case, Cases, TILES, shape, tile, values};
+    use crate::gradcheck::cases::{Case, Cases, LENGTHS, TILES, shape, swept, tile, values};
     use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<1> for BroadcastTo {
@@ -192,6 +192,10 @@ mod cases {
 
         fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
             of_shape((prop_oneof![256..1024usize, tile()], 1..4usize).prop_map(|(n, d)| vec![n, d]).boxed())
+        }
+
+        fn swept() -> Vec<BoxedStrategy<Case<Self, 1>>> {
+            swept([&LENGTHS; 3], &[3, 1, 2, 17], |shape| of_shape(Just(shape.to_vec()).boxed()))
         }
     }
 

@@ -89,7 +89,7 @@ mod cases {
 
     use super::Cast;
     use crate::Result;
-    use crate::gradcheck::cases::{Case, Cases, long_shape, shape, values};
+    use crate::gradcheck::cases::{Case, Cases, long_shape, shape, swept_lengths, values};
     use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<1> for Cast {
@@ -105,6 +105,10 @@ mod cases {
 
         fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
             of_shape(long_shape())
+        }
+
+        fn swept() -> Vec<BoxedStrategy<Case<Self, 1>>> {
+            swept_lengths(|n| of_shape(Just(vec![n]).boxed()))
         }
 
         /// The identity: rounding has steps, whose derivative is zero or none.

@@ -105,7 +105,7 @@ mod cases {
     use proptest::prelude::*;
 
     use super::ChannelDropout;
-    use crate::gradcheck::cases::{Case, Cases, shape, tile, values};
+    use crate::gradcheck::cases::{Case, Cases, LENGTHS, shape, swept, tile, values};
     use crate::gradcheck::classes::{self, Claim, ShapeClass};
     use crate::ops::dropout::cases::masks;
 
@@ -122,6 +122,10 @@ mod cases {
 
         fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
             of_shape(prop_oneof![shape(4..=4, 11..14), vec(tile(), 2)].boxed())
+        }
+
+        fn swept() -> Vec<BoxedStrategy<Case<Self, 1>>> {
+            swept([&LENGTHS; 3], &[3, 2, 5, 7], |shape| of_shape(Just(shape.to_vec()).boxed()))
         }
     }
 

@@ -112,7 +112,7 @@ mod cases {
     use proptest::prelude::*;
 
     use super::Concat;
-    use crate::gradcheck::cases::{Case, Cases, shape, tile, values};
+    use crate::gradcheck::cases::{Case, Cases, LENGTHS, shape, swept, tile, values};
     use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<2> for Concat {
@@ -128,6 +128,10 @@ mod cases {
 
         fn long_cases() -> BoxedStrategy<Case<Self, 2>> {
             of_shape(prop_oneof![shape(3..=3, 1..40), vec(tile(), 2)].boxed(), 40)
+        }
+
+        fn swept() -> Vec<BoxedStrategy<Case<Self, 2>>> {
+            swept([&LENGTHS; 2], &[5, 1, 70, 3], |shape| of_shape(Just(shape.to_vec()).boxed(), 140))
         }
     }
 

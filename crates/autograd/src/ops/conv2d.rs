@@ -159,7 +159,7 @@ pub(crate) mod cases {
 
     use super::{Conv2d, Geometry};
     use crate::epilogue::cases::{bias, sum_of_zero};
-    use crate::gradcheck::cases::{Case, Cases, Kink, length, values};
+    use crate::gradcheck::cases::{BATCHES, Case, Cases, Kink, LENGTHS, length, swept, values};
     use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<3> for Conv2d {
@@ -194,29 +194,38 @@ pub(crate) mod cases {
         fn long_cases() -> BoxedStrategy<Case<Self, 3>> {
             of_sizes(long())
         }
+
+        fn swept() -> Vec<BoxedStrategy<Case<Self, 3>>> {
+            swept_sizes().into_iter().map(of_sizes).collect()
+        }
     }
 
     /// Kernels of 1 to 3, often not square; strides up to 3, so also over the kernel; padding of up to 2 on
     /// one axis or both; images as small as the kernel allows, and often of one pixel below a kernel of one.
     pub(crate) fn small() -> BoxedStrategy<(Geometry, Convolution)> {
-        let windows = sizes(length(1..3), 1..3, [1..4, 1..4], 1..4);
-        prop_oneof![3 => windows, 1 => sizes(length(1..3), 1..3, [1..2, 1..2], 1..2)].boxed()
+        let counts = || (length(1..3), 1..3usize, 1..3usize).boxed();
+        prop_oneof![3 => sizes(counts(), 1..4, 1..4), 1 => sizes(counts(), 1..2, 1..2)].boxed()
     }
 
     /// Sums of 256 terms and more, and more pixels than a tile has.
     pub(crate) fn long() -> BoxedStrategy<(Geometry, Convolution)> {
-        sizes((1..6usize).boxed(), 20..40, [3..6, 3..6], 1..18)
+        sizes((1..6usize, 20..40usize, 1..40usize).boxed(), 3..6, 1..18)
     }
 
+    /// Batches of more than 32 and 64, every number of channels beside a tile, every small side.
+    pub(crate) fn swept_sizes() -> Vec<BoxedStrategy<(Geometry, Convolution)>> {
+        let counts: [&[usize]; 4] = [&[1, 33, 66], &[32, 65], &LENGTHS[..34], &LENGTHS[..20]];
+        swept(counts, &[3, 2, 4, 1], |[n, c, o, side]| sizes(Just((n, c, o)).boxed(), 1..4, side..side + 1))
+    }
+
+    /// Numbers of images, input channels and output channels; lengths of a kernel's sides and of an image's.
     fn sizes(
-        images: BoxedStrategy<usize>,
-        channels: Range<usize>,
-        kernel: [Range<usize>; 2],
+        counts: BoxedStrategy<(usize, usize, usize)>,
+        kernel: Range<usize>,
         side: Range<usize>,
     ) -> BoxedStrategy<(Geometry, Convolution)> {
-        let [kh, kw] = kernel;
-        let counts = (images, channels.clone(), 1..channels.end);
-        (counts, [kh, kw], [1..4usize, 1..4], [0..3usize, 0..3], [side.clone(), side])
+        let kernel = [kernel.clone(), kernel];
+        (counts, kernel, [1..4usize, 1..4], [0..3usize, 0..3], [side.clone(), side])
             .prop_map(|((n, c, o), kernel, stride, padding, side)| {
                 let along =
                     |axis: usize| side[axis].max(kernel[axis].saturating_sub(2 * padding[axis])).max(1);

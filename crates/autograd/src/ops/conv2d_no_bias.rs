@@ -84,7 +84,7 @@ mod cases {
     use crate::gradcheck::cases::{Case, Cases};
     use crate::gradcheck::classes::{self, Claim, ShapeClass};
     use crate::ops::conv2d::Geometry;
-    use crate::ops::conv2d::cases::{images_and_weight, long, reduced, small, window_shows};
+    use crate::ops::conv2d::cases::{images_and_weight, long, reduced, small, swept_sizes, window_shows};
 
     impl Cases<2> for Conv2dNoBias {
         const LINEAR: [bool; 2] = [true; 2];
@@ -105,6 +105,10 @@ mod cases {
 
         fn long_cases() -> BoxedStrategy<Case<Self, 2>> {
             of_sizes(long())
+        }
+
+        fn swept() -> Vec<BoxedStrategy<Case<Self, 2>>> {
+            swept_sizes().into_iter().map(of_sizes).collect()
         }
     }
 

@@ -194,7 +194,7 @@ pub(crate) mod cases {
     use crate::gradcheck::cases::{Case, Cases, Kink, values};
     use crate::gradcheck::classes::{self, Claim, ShapeClass};
     use crate::ops::conv2d::Geometry;
-    use crate::ops::conv2d::cases::{long, reduced, small, window_shows};
+    use crate::ops::conv2d::cases::{long, reduced, small, swept_sizes, window_shows};
 
     impl Cases<3> for ConvTranspose2d {
         const LINEAR: [bool; 3] = [true; 3];
@@ -227,6 +227,10 @@ pub(crate) mod cases {
 
         fn long_cases() -> BoxedStrategy<Case<Self, 3>> {
             of_sizes(long())
+        }
+
+        fn swept() -> Vec<BoxedStrategy<Case<Self, 3>>> {
+            swept_sizes().into_iter().map(of_sizes).collect()
         }
     }
 

@@ -88,7 +88,7 @@ mod cases {
     use crate::gradcheck::classes::{self, Claim, ShapeClass};
     use crate::ops::conv_transpose2d::cases::{attributes, images_and_weight};
     use crate::ops::conv2d::Geometry;
-    use crate::ops::conv2d::cases::{long, reduced, small, window_shows};
+    use crate::ops::conv2d::cases::{long, reduced, small, swept_sizes, window_shows};
 
     impl Cases<2> for ConvTranspose2dNoBias {
         const LINEAR: [bool; 2] = [true; 2];
@@ -109,6 +109,10 @@ mod cases {
 
         fn long_cases() -> BoxedStrategy<Case<Self, 2>> {
             of_sizes(long())
+        }
+
+        fn swept() -> Vec<BoxedStrategy<Case<Self, 2>>> {
+            swept_sizes().into_iter().map(of_sizes).collect()
         }
     }
 

@@ -146,7 +146,7 @@ pub(crate) mod cases {
     use tensor::random::Stream;
 
     use super::Dropout;
-    use crate::gradcheck::cases::{Case, Cases, long_shape, shape, values};
+    use crate::gradcheck::cases::{Case, Cases, long_shape, shape, swept_lengths, values};
     use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<1> for Dropout {
@@ -162,6 +162,10 @@ pub(crate) mod cases {
 
         fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
             of_shape(long_shape())
+        }
+
+        fn swept() -> Vec<BoxedStrategy<Case<Self, 1>>> {
+            swept_lengths(|n| of_shape(Just(vec![n]).boxed()))
         }
     }
 

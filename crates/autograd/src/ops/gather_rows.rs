@@ -123,7 +123,7 @@ mod cases {
     use tensor::Indices;
 
     use super::GatherRows;
-    use crate::gradcheck::cases::{Case, Cases, values};
+    use crate::gradcheck::cases::{BATCHES, Case, Cases, LENGTHS, swept, values};
     use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<1> for GatherRows {
@@ -141,11 +141,20 @@ mod cases {
         fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
             of_size(1..4, 256..1024, 31..34)
         }
+
+        fn swept() -> Vec<BoxedStrategy<Case<Self, 1>>> {
+            swept([&BATCHES, &LENGTHS, &LENGTHS, &LENGTHS], &[2, 3, 1, 5], |[n, t, k, d]| {
+                of_sizes(n, t, k, d)
+            })
+        }
     }
 
     fn of_size(t: Range<usize>, k: Range<usize>, d: Range<usize>) -> BoxedStrategy<Case<GatherRows, 1>> {
-        (1..4usize, t, k, d)
-            .prop_flat_map(|(n, t, k, d)| (values(&[n, t, d]), vec(0..t as u32, n * k), Just(k)))
+        (1..4usize, t, k, d).prop_flat_map(|(n, t, k, d)| of_sizes(n, t, k, d)).boxed()
+    }
+
+    fn of_sizes(n: usize, t: usize, k: usize, d: usize) -> BoxedStrategy<Case<GatherRows, 1>> {
+        (values(&[n, t, d]), vec(0..t as u32, n * k), Just(k))
             .prop_map(|(x, rows, k)| Case {
                 op: GatherRows { rows: Indices::new(rows) },
                 inputs: [x],

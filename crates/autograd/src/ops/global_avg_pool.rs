@@ -126,7 +126,7 @@ mod cases {
     use proptest::prelude::*;
 
     use super::GlobalAvgPool;
-    use crate::gradcheck::cases::{Case, Cases, length, values};
+    use crate::gradcheck::cases::{BATCHES, Case, Cases, LENGTHS, length, swept, values};
     use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<1> for GlobalAvgPool {
@@ -142,6 +142,14 @@ mod cases {
 
         fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
             of_size(10..40, 24..36)
+        }
+
+        fn swept() -> Vec<BoxedStrategy<Case<Self, 1>>> {
+            let of = |[n, c, h, w]: [usize; 4]| {
+                let of = move |x| Case { op: GlobalAvgPool, inputs: [x], reduced: h * w + 1 };
+                values(&[n, c, h, w]).prop_map(of).boxed()
+            };
+            swept([&BATCHES, &BATCHES, &LENGTHS, &LENGTHS], &[3, 2, 7, 4], of)
         }
     }
 

@@ -268,7 +268,7 @@ pub(crate) mod cases {
     use tensor::Tensor;
 
     use super::LayerNorm;
-    use crate::gradcheck::cases::{Case, Cases, shape, tile, values};
+    use crate::gradcheck::cases::{Case, Cases, LENGTHS, shape, swept, tile, values};
     use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<3> for LayerNorm {
@@ -292,6 +292,10 @@ pub(crate) mod cases {
                 of_shape(vec(tile(), 1).boxed(), 31..34)
             ]
             .boxed()
+        }
+
+        fn swept() -> Vec<BoxedStrategy<Case<Self, 3>>> {
+            swept([&LENGTHS; 2], &[3, 9, 2, 18], |[n, d]| of_shape(Just(vec![n]).boxed(), d..d + 1))
         }
     }
 

@@ -161,7 +161,7 @@ pub(crate) mod cases {
     use proptest::prelude::*;
 
     use super::MatMul;
-    use crate::gradcheck::cases::{Case, Cases, length, tile, values};
+    use crate::gradcheck::cases::{Case, Cases, LENGTHS, length, swept, tile, values};
     use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<2> for MatMul {
@@ -172,20 +172,22 @@ pub(crate) mod cases {
         }
 
         fn cases() -> BoxedStrategy<Case<Self, 2>> {
-            products(length(1..5), length(1..5))
+            products((length(1..5), length(1..5), length(1..5)).boxed())
         }
 
         fn long_cases() -> BoxedStrategy<Case<Self, 2>> {
-            products(prop_oneof![1..40usize, tile()].boxed(), (256..1024usize).boxed())
+            let side = prop_oneof![1..40usize, tile()];
+            products((side.clone(), 256..1024usize, side).boxed())
+        }
+
+        fn swept() -> Vec<BoxedStrategy<Case<Self, 2>>> {
+            swept([&LENGTHS; 3], &[35, 18, 9, 70], |[m, k, n]| products(Just((m, k, n)).boxed()))
         }
     }
 
-    pub(crate) fn products(
-        side: BoxedStrategy<usize>,
-        inner: BoxedStrategy<usize>,
-    ) -> BoxedStrategy<Case<MatMul, 2>> {
-        (side.clone(), inner, side, any::<(bool, bool)>())
-            .prop_flat_map(|(m, k, n, (transpose_a, transpose_b))| {
+    pub(crate) fn products(sizes: BoxedStrategy<(usize, usize, usize)>) -> BoxedStrategy<Case<MatMul, 2>> {
+        (sizes, any::<(bool, bool)>())
+            .prop_flat_map(|((m, k, n), (transpose_a, transpose_b))| {
                 let a = if transpose_a { [k, m] } else { [m, k] };
                 let b = if transpose_b { [n, k] } else { [k, n] };
                 let op = MatMul { transpose_a, transpose_b };

@@ -143,6 +143,10 @@ mod cases {
         fn long_cases() -> BoxedStrategy<Case<Self, 3>> {
             with_bias(MatMul::long_cases())
         }
+
+        fn swept() -> Vec<BoxedStrategy<Case<Self, 3>>> {
+            MatMul::swept().into_iter().map(with_bias).collect()
+        }
     }
 
     fn with_bias(products: BoxedStrategy<Case<MatMul, 2>>) -> BoxedStrategy<Case<MatMulBias, 3>> {

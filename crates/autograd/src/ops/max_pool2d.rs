@@ -98,7 +98,7 @@ pub(crate) mod cases {
     use tensor::{DType, Tensor};
 
     use super::MaxPool2d;
-    use crate::gradcheck::cases::{Case, Cases, Kink, length};
+    use crate::gradcheck::cases::{BATCHES, Case, Cases, Kink, LENGTHS, length, swept};
     use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<1> for MaxPool2d {
@@ -134,6 +134,12 @@ pub(crate) mod cases {
         fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
             of_size(20..60, 20..40)
         }
+
+        fn swept() -> Vec<BoxedStrategy<Case<Self, 1>>> {
+            swept([&BATCHES, &BATCHES, &LENGTHS[..78], &LENGTHS[..78]], &[3, 2, 7, 4], |shape| {
+                of_images(shape, apart)
+            })
+        }
     }
 
     /// Different numbers, at least 0.01 from each other within an image where it has up to 400: far enough
@@ -147,6 +153,15 @@ pub(crate) mod cases {
             .boxed()
     }
 
+    /// Different numbers all over, 0.01 from each other.
+    pub(crate) fn apart(shape: [usize; 4]) -> BoxedStrategy<Tensor> {
+        let len: usize = shape.iter().product();
+        Just((0..len).map(|i| (i as f64 - len as f64 / 2.0) / 100.0).collect::<Vec<f64>>())
+            .prop_shuffle()
+            .prop_map(move |values| Tensor::from_vec(values, &shape).expect("the values fill the shape"))
+            .boxed()
+    }
+
     /// Two windows of 2 x 2 side by side on an image of equal numbers: the first of each takes its gradient.
     pub(crate) fn two_ties<O>(op: O) -> Kink<O, 1> {
         let x = Tensor::zeros(&[1, 1, 2, 3], DType::F64);
@@ -154,13 +169,22 @@ pub(crate) mod cases {
     }
 
     fn of_size(planes: Range<usize>, side: Range<usize>) -> BoxedStrategy<Case<MaxPool2d, 1>> {
+        (length(planes), 1..3usize, side.clone(), side)
+            .prop_flat_map(|(n, c, h, w)| of_images([n, c, h, w], distinct))
+            .boxed()
+    }
+
+    fn of_images(
+        shape: [usize; 4],
+        images: fn([usize; 4]) -> BoxedStrategy<Tensor>,
+    ) -> BoxedStrategy<Case<MaxPool2d, 1>> {
         let kernel = 1..4usize;
-        (length(planes), 1..3usize, [side.clone(), side], [kernel.clone(), kernel], [1..5usize, 1..5])
-            .prop_flat_map(|(n, c, [h, w], kernel, stride)| {
-                let kernel = [kernel[0].min(h), kernel[1].min(w)];
+        ([kernel.clone(), kernel], [1..5usize, 1..5])
+            .prop_flat_map(move |(kernel, stride)| {
+                let kernel = [kernel[0].min(shape[2]), kernel[1].min(shape[3])];
                 let padding = [0..=kernel[0] / 2, 0..=kernel[1] / 2];
                 let op = padding.prop_map(move |padding| MaxPool2d { kernel, stride, padding });
-                (op, distinct([n, c, h, w]))
+                (op, images(shape))
             })
             .prop_map(|(op, x)| Case { op, inputs: [x], reduced: op.kernel[0] * op.kernel[1] })
             .boxed()

@@ -85,7 +85,7 @@ mod cases {
     use proptest::prelude::*;
 
     use super::MeanAxes;
-    use crate::gradcheck::cases::{Case, Cases, shape, tile, values};
+    use crate::gradcheck::cases::{Case, Cases, LENGTHS, shape, swept, tile, values};
     use crate::gradcheck::classes::{self, Claim, ShapeClass};
     use crate::ops::sum_axes::SumAxes;
     use crate::ops::sum_axes::cases::shape_and_axes;
@@ -106,6 +106,10 @@ mod cases {
         fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
             let lengths = (1..3usize, prop_oneof![256..750usize, tile()], 1..3usize);
             means(lengths.prop_flat_map(|(a, b, c)| Just(vec![a, b, c]).prop_shuffle()).boxed())
+        }
+
+        fn swept() -> Vec<BoxedStrategy<Case<Self, 1>>> {
+            swept([&LENGTHS; 3], &[3, 2, 17, 1], |shape| means(Just(shape.to_vec()).boxed()))
         }
     }
 

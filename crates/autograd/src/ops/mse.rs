@@ -133,7 +133,7 @@ mod cases {
     use proptest::prelude::*;
 
     use super::Mse;
-    use crate::gradcheck::cases::{Case, Cases, tile, values};
+    use crate::gradcheck::cases::{Case, Cases, LENGTHS, swept, tile, values};
     use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<2> for Mse {
@@ -153,13 +153,23 @@ mod cases {
         fn long_cases() -> BoxedStrategy<Case<Self, 2>> {
             of_length(prop_oneof![256..1024usize, tile()].boxed())
         }
+
+        fn swept() -> Vec<BoxedStrategy<Case<Self, 2>>> {
+            swept([&LENGTHS; 2], &[3, 1, 17, 70], |shape| of_shape(&shape))
+        }
     }
 
     fn of_length(length: BoxedStrategy<usize>) -> BoxedStrategy<Case<Mse, 2>> {
         (1..4usize, length, any::<bool>())
             .prop_map(|(n, d, flat)| if flat { vec![n * d] } else { vec![n, d] })
-            .prop_flat_map(|shape| (values(&shape), values(&shape), Just(shape.iter().product())))
-            .prop_map(|(x, y, reduced)| Case { op: Mse, inputs: [x, y], reduced })
+            .prop_flat_map(|shape| of_shape(&shape))
+            .boxed()
+    }
+
+    fn of_shape(shape: &[usize]) -> BoxedStrategy<Case<Mse, 2>> {
+        let reduced = shape.iter().product();
+        (values(shape), values(shape))
+            .prop_map(move |(x, y)| Case { op: Mse, inputs: [x, y], reduced })
             .boxed()
     }
 }

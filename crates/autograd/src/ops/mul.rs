@@ -80,7 +80,7 @@ mod cases {
     use proptest::prelude::*;
 
     use super::Mul;
-    use crate::gradcheck::cases::{Case, Cases, long_shape, shape, values};
+    use crate::gradcheck::cases::{Case, Cases, long_shape, shape, swept_lengths, values};
     use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<2> for Mul {
@@ -96,6 +96,10 @@ mod cases {
 
         fn long_cases() -> BoxedStrategy<Case<Self, 2>> {
             of_shape(long_shape())
+        }
+
+        fn swept() -> Vec<BoxedStrategy<Case<Self, 2>>> {
+            swept_lengths(|n| of_shape(Just(vec![n]).boxed()))
         }
     }
 

@@ -192,7 +192,7 @@ mod cases {
     use tensor::Indices;
 
     use super::OneHotMse;
-    use crate::gradcheck::cases::{Case, Cases, tile, values};
+    use crate::gradcheck::cases::{Case, Cases, LENGTHS, swept, tile, values};
     use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<1> for OneHotMse {
@@ -209,12 +209,20 @@ mod cases {
         fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
             of_size(prop_oneof![2..100usize, tile()].boxed(), 64..256)
         }
+
+        fn swept() -> Vec<BoxedStrategy<Case<Self, 1>>> {
+            swept([&LENGTHS; 2], &[3, 2, 17, 7], |[n, c]| of_size(Just(n).boxed(), c..c + 1))
+        }
     }
 
     fn of_size(rows: BoxedStrategy<usize>, classes: Range<usize>) -> BoxedStrategy<Case<OneHotMse, 1>> {
         (rows, classes)
-            .prop_flat_map(|(n, c)| (values(&[n, c]), vec(0..c as u32, n), Just(n * c)))
-            .prop_map(|(x, labels, reduced)| {
+            .prop_flat_map(|(n, c)| (values(&[n, c]), vec(0..c as u32, n), any::<bool>(), Just(n * c)))
+            .prop_map(|(x, mut labels, ends_with_last, reduced)| {
+                // Often the ends of what there is: the last class in the last row.
+                if ends_with_last && let Some(last) = labels.last_mut() {
+                    *last = x.shape()[1] as u32 - 1;
+                }
                 let op = OneHotMse { labels: Indices::new(labels) };
                 Case { op, inputs: [x], reduced }
             })

@@ -141,7 +141,7 @@ pub(crate) mod cases {
     use proptest::prelude::*;
 
     use super::Patchify;
-    use crate::gradcheck::cases::{Case, Cases, values};
+    use crate::gradcheck::cases::{BATCHES, Case, Cases, LENGTHS, swept, values};
     use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<1> for Patchify {
@@ -158,13 +158,30 @@ pub(crate) mod cases {
         fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
             of_size(31..34)
         }
+
+        fn swept() -> Vec<BoxedStrategy<Case<Self, 1>>> {
+            swept_images().into_iter().map(of_images).collect()
+        }
     }
 
     fn of_size(n: Range<usize>) -> BoxedStrategy<Case<Patchify, 1>> {
-        images(n)
+        of_images(images(n))
+    }
+
+    fn of_images(images: BoxedStrategy<(usize, [usize; 4])>) -> BoxedStrategy<Case<Patchify, 1>> {
+        images
             .prop_flat_map(|(side, shape)| (Just(Patchify { side }), values(&shape)))
             .prop_map(|(op, x)| Case { op, inputs: [x], reduced: 1 })
             .boxed()
+    }
+
+    /// Listed sides of patches, and images that they tile.
+    pub(crate) fn swept_images() -> Vec<BoxedStrategy<(usize, [usize; 4])>> {
+        let lengths: [&[usize]; 5] =
+            [&LENGTHS[..18], &BATCHES, &LENGTHS[..66], &LENGTHS[..40], &LENGTHS[..40]];
+        swept(lengths, &[2, 3, 1], |[side, n, c, rows, columns]| {
+            Just((side, [n, c, rows * side, columns * side])).boxed()
+        })
     }
 
     /// The side of a patch and a shape of images that it tiles.

@@ -102,7 +102,9 @@ mod cases {
     use tensor::Tensor;
 
     use super::Relu;
-    use crate::gradcheck::cases::{Case, Cases, Kink, long_shape, shape, values_away_from_zero};
+    use crate::gradcheck::cases::{
+        Case, Cases, Kink, long_shape, shape, swept_lengths, values_away_from_zero,
+    };
     use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<1> for Relu {
@@ -126,6 +128,10 @@ mod cases {
 
         fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
             of_shape(long_shape())
+        }
+
+        fn swept() -> Vec<BoxedStrategy<Case<Self, 1>>> {
+            swept_lengths(|n| of_shape(Just(vec![n]).boxed()))
         }
     }
 

@@ -48,7 +48,7 @@ mod cases {
     use proptest::prelude::*;
 
     use super::Reshape;
-    use crate::gradcheck::cases::{Case, Cases, length, values};
+    use crate::gradcheck::cases::{Case, Cases, LENGTHS, length, swept, values};
     use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<1> for Reshape {
@@ -70,6 +70,13 @@ mod cases {
 
         fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
             Self::cases()
+        }
+
+        fn swept() -> Vec<BoxedStrategy<Case<Self, 1>>> {
+            swept([&LENGTHS; 3], &[3, 1, 2], |[a, b, c]| {
+                let of = move |x| Case { op: Reshape { shape: vec![b * c, a] }, inputs: [x], reduced: 1 };
+                values(&[a, b, c]).prop_map(of).boxed()
+            })
         }
     }
 }

@@ -106,7 +106,7 @@ mod cases {
     use tensor::Indices;
 
     use super::ScatterRows;
-    use crate::gradcheck::cases::{Case, Cases, values};
+    use crate::gradcheck::cases::{BATCHES, Case, Cases, LENGTHS, swept, values};
     use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<1> for ScatterRows {
@@ -124,11 +124,20 @@ mod cases {
         fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
             of_size(1..4, 256..1024, 31..34)
         }
+
+        fn swept() -> Vec<BoxedStrategy<Case<Self, 1>>> {
+            swept([&BATCHES, &LENGTHS, &LENGTHS, &LENGTHS], &[2, 3, 1, 5], |[n, t, k, d]| {
+                of_sizes(n, t, k, d)
+            })
+        }
     }
 
     fn of_size(t: Range<usize>, k: Range<usize>, d: Range<usize>) -> BoxedStrategy<Case<ScatterRows, 1>> {
-        (1..4usize, t, k, d)
-            .prop_flat_map(|(n, t, k, d)| (values(&[n, k, d]), vec(0..t as u32, n * k), Just((t, k))))
+        (1..4usize, t, k, d).prop_flat_map(|(n, t, k, d)| of_sizes(n, t, k, d)).boxed()
+    }
+
+    fn of_sizes(n: usize, t: usize, k: usize, d: usize) -> BoxedStrategy<Case<ScatterRows, 1>> {
+        (values(&[n, k, d]), vec(0..t as u32, n * k), Just((t, k)))
             .prop_map(|(x, rows, (t, k))| Case {
                 op: ScatterRows { rows: Indices::new(rows), t },
                 inputs: [x],

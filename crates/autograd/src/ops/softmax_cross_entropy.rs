@@ -203,7 +203,7 @@ mod cases {
     use tensor::Indices;
 
     use super::SoftmaxCrossEntropy;
-    use crate::gradcheck::cases::{Case, Cases, tile, values};
+    use crate::gradcheck::cases::{Case, Cases, LENGTHS, swept, tile, values};
     use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<1> for SoftmaxCrossEntropy {
@@ -221,6 +221,10 @@ mod cases {
         fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
             of_size(prop_oneof![64..200usize, tile()].boxed(), 256..1024)
         }
+
+        fn swept() -> Vec<BoxedStrategy<Case<Self, 1>>> {
+            swept([&LENGTHS; 2], &[3, 2, 17, 7], |[n, c]| of_size(Just(n).boxed(), c..c + 1))
+        }
     }
 
     fn of_size(
@@ -228,8 +232,12 @@ mod cases {
         classes: Range<usize>,
     ) -> BoxedStrategy<Case<SoftmaxCrossEntropy, 1>> {
         (rows, classes)
-            .prop_flat_map(|(n, c)| (values(&[n, c]), vec(0..c as u32, n), Just(n + c)))
-            .prop_map(|(logits, labels, reduced)| {
+            .prop_flat_map(|(n, c)| (values(&[n, c]), vec(0..c as u32, n), any::<bool>(), Just(n + c)))
+            .prop_map(|(logits, mut labels, ends_with_last, reduced)| {
+                // Often the ends of what there is: the last class in the last row.
+                if ends_with_last && let Some(last) = labels.last_mut() {
+                    *last = logits.shape()[1] as u32 - 1;
+                }
                 let op = SoftmaxCrossEntropy { labels: Indices::new(labels) };
                 Case { op, inputs: [logits], reduced }
             })

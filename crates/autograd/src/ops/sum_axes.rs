@@ -205,7 +205,7 @@ pub(crate) mod cases {
     use proptest::sample::subsequence;
 
     use super::SumAxes;
-    use crate::gradcheck::cases::{Case, Cases, shape, tile, values};
+    use crate::gradcheck::cases::{Case, Cases, LENGTHS, shape, swept, tile, values};
     use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<1> for SumAxes {
@@ -222,6 +222,10 @@ pub(crate) mod cases {
         fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
             let lengths = (1..4usize, prop_oneof![256..1024usize, tile()], 1..20usize);
             sums(lengths.prop_flat_map(|(a, b, c)| Just(vec![a, b, c]).prop_shuffle()).boxed())
+        }
+
+        fn swept() -> Vec<BoxedStrategy<Case<Self, 1>>> {
+            swept([&LENGTHS; 3], &[3, 2, 17, 1], |shape| sums(Just(shape.to_vec()).boxed()))
         }
     }
 

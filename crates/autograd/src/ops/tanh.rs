@@ -100,7 +100,7 @@ mod cases {
     use proptest::prelude::*;
 
     use super::Tanh;
-    use crate::gradcheck::cases::{Case, Cases, long_shape, shape, values};
+    use crate::gradcheck::cases::{Case, Cases, long_shape, shape, swept_lengths, values};
     use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<1> for Tanh {
@@ -119,6 +119,10 @@ mod cases {
 
         fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
             of_shape(long_shape())
+        }
+
+        fn swept() -> Vec<BoxedStrategy<Case<Self, 1>>> {
+            swept_lengths(|n| of_shape(Just(vec![n]).boxed()))
         }
     }
 

@@ -211,7 +211,7 @@ mod cases {
     use proptest::prelude::*;
 
     use super::Transpose;
-    use crate::gradcheck::cases::{Case, Cases, shape, values};
+    use crate::gradcheck::cases::{BATCHES, Case, Cases, LENGTHS, shape, swept, values};
     use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<1> for Transpose {
@@ -227,6 +227,13 @@ mod cases {
 
         fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
             of_shape(prop_oneof![shape(4..=4, 1..20), of_lengths(2..5, 17..40)].boxed())
+        }
+
+        fn swept() -> Vec<BoxedStrategy<Case<Self, 1>>> {
+            let of = |shape: &[usize]| of_shape(Just(shape.to_vec()).boxed());
+            let mut calls = swept([&LENGTHS; 3], &[3, 17, 2, 9], |shape| of(&shape));
+            calls.extend(swept([&BATCHES; 4], &[2, 3, 1, 5], |shape| of(&shape)));
+            calls
         }
     }
 

@@ -104,7 +104,7 @@ mod cases {
     use super::Unpatchify;
     use crate::gradcheck::cases::{Case, Cases, values};
     use crate::gradcheck::classes::{self, Claim, ShapeClass};
-    use crate::ops::patchify::cases::images;
+    use crate::ops::patchify::cases::{images, swept_images};
 
     impl Cases<1> for Unpatchify {
         const LINEAR: [bool; 1] = [true];
@@ -120,10 +120,18 @@ mod cases {
         fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
             of_size(31..34)
         }
+
+        fn swept() -> Vec<BoxedStrategy<Case<Self, 1>>> {
+            swept_images().into_iter().map(of_images).collect()
+        }
     }
 
     fn of_size(n: Range<usize>) -> BoxedStrategy<Case<Unpatchify, 1>> {
-        images(n)
+        of_images(images(n))
+    }
+
+    fn of_images(images: BoxedStrategy<(usize, [usize; 4])>) -> BoxedStrategy<Case<Unpatchify, 1>> {
+        images
             .prop_flat_map(|(side, [n, c, h, w])| {
                 let tokens = [n, (h / side) * (w / side), side * side * c];
                 (Just(Unpatchify { side, size: [h, w] }), values(&tokens))

@@ -107,6 +107,7 @@ mod tests {
             let (got, expected) =
                 (of_part(&model, Part::Encoder, &of_encoder), of_part(&model, Part::Encoder, &expected));
             let largest = expected.iter().fold(0.0f64, |largest, gradient| largest.max(gradient.abs()));
+            assert!(largest.is_finite());
             for (got, expected) in got.iter().zip(&expected) {
                 // One mixture whose products may be rounded once more, summed over some thousand places.
                 assert!((got - expected).abs() <= 1e3 * f64::EPSILON * largest, "{got} {expected}");

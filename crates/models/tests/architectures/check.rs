@@ -93,8 +93,8 @@ pub(crate) fn ten_golden_losses_are_kept<S: Subject>(
         let subject = subject(dtype);
         let losses = losses(&mut learner(&subject, 1e-3), &subject, 10);
         let off = |(loss, golden): (&f64, f64)| ((loss - golden) / golden).abs();
-        let worst = losses.iter().zip(golden).map(off).fold(0.0, f64::max);
-        assert!(worst <= allowed, "{dtype}: {worst:e} off: {losses:#?}");
+        // Not by the largest of them: a maximum leaves NaN out.
+        assert!(losses.iter().zip(golden).map(off).all(|off| off <= allowed), "{dtype}: {losses:#?}");
     }
 }
 

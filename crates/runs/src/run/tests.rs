@@ -245,7 +245,11 @@ fn closed_forms_are_runs_without_epochs() {
     let clean = alignment(Noise::None);
     assert!((clean.last().unwrap() - 100.0).abs() < 1e-9);
     // Gaussian noise changes no subspace (claim 8); masks do.
-    let gap = |noise| clean.iter().zip(alignment(noise)).fold(0.0f64, |most, (a, b)| most.max((a - b).abs()));
+    let gap = |noise| {
+        clean.iter().zip(alignment(noise)).fold(0.0f64, |most, (a, b)| {
+            most.max(if a.is_finite() && b.is_finite() { (a - b).abs() } else { f64::INFINITY })
+        })
+    };
     assert!(gap(Noise::Isotropic { deviation: 1.0 }) < 1e-6);
     assert!(gap(Noise::Mask { patch: 1, drop: 0.5 }) > 0.1);
 }

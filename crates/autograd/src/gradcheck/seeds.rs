@@ -1,0 +1,153 @@
+//! Which random streams the property tests draw their cases from: a fixed one, a fresh one, and those that once failed.
+
+use std::collections::hash_map::RandomState;
+use std::fs::{self, OpenOptions};
+use std::hash::{BuildHasher, Hasher};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use proptest::test_runner::{RngAlgorithm, TestRng};
+
+/// The variable that chooses the stream: a number, or `random` for a fresh one; unset, the stream is fixed.
+const SEED: &str = "AGON_SEED";
+
+/// The streams of a run, one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stream {
+    /// One that failed before, with the number of cases that it takes to meet the failure.
+    Kept { seed: u64, cases: u32 },
+    /// The same in every run.
+    Fixed,
+    /// The one that `AGON_SEED` chooses.
+    Chosen(u64),
+}
+
+impl Stream {
+    /// Its random words.
+    pub(super) fn rng(self) -> TestRng {
+        match self {
+            Self::Fixed => TestRng::deterministic_rng(RngAlgorithm::ChaCha),
+            Self::Kept { seed, .. } | Self::Chosen(seed) => {
+                let mut bytes = [0; 32];
+                bytes[..8].copy_from_slice(&seed.to_le_bytes());
+                TestRng::from_seed(RngAlgorithm::ChaCha, &bytes)
+            }
+        }
+    }
+
+    /// How many cases it gives where a run takes `cases`.
+    pub(super) fn cases(self, cases: u32) -> u32 {
+        match self {
+            Self::Kept { cases, .. } => cases,
+            Self::Fixed | Self::Chosen(_) => cases,
+        }
+    }
+
+    /// After a failure of the test of `name`: keeps a chosen seed, and says how to repeat it.
+    pub(super) fn failed(self, name: &str, cases: u32) -> String {
+        match self {
+            Self::Fixed => String::new(),
+            Self::Kept { seed, .. } => format!("\nseed {seed} of {} fails again", file().display()),
+            Self::Chosen(seed) => {
+                let repeat = format!("\n`{SEED}={seed}` repeats this");
+                match keep(&file(), seed, cases, name) {
+                    Ok(()) => format!("{repeat}; it is kept in {}", file().display()),
+                    Err(error) => format!("{repeat}; it could not be kept in {}: {error}", file().display()),
+                }
+            }
+        }
+    }
+}
+
+/// The streams of the test of `name`: the kept ones first.
+///
+/// # Panics
+/// If `AGON_SEED` is neither a number nor `random`, or the file of kept seeds is damaged.
+pub(super) fn streams(name: &str) -> Vec<Stream> {
+    let mut streams = match fs::read_to_string(file()) {
+        Ok(text) => kept(&text, name).unwrap_or_else(|line| {
+            panic!("{}: wanted a seed, a number of cases and a name, got `{line}`", file().display())
+        }),
+        Err(_) => vec![],
+    };
+    streams.push(chosen().map_or(Stream::Fixed, Stream::Chosen));
+    streams
+}
+
+/// The seed that `AGON_SEED` chooses, one for the whole program.
+fn chosen() -> Option<u64> {
+    static CHOSEN: OnceLock<Option<u64>> = OnceLock::new();
+    *CHOSEN.get_or_init(|| {
+        let text = std::env::var(SEED).ok()?;
+        if text == "random" {
+            // The keys of a hash map are random.
+            let seed = RandomState::new().build_hasher().finish();
+            let _ = writeln!(io::stderr(), "{SEED}={seed}");
+            return Some(seed);
+        }
+        let seed = text.parse();
+        Some(seed.unwrap_or_else(|_| panic!("{SEED}: wanted a number or `random`, got `{text}`")))
+    })
+}
+
+/// Where failing seeds are kept, one a line.
+fn file() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/seeds.txt")
+}
+
+/// The kept streams of `name`, or the first line that is none.
+fn kept<'t>(text: &'t str, name: &str) -> Result<Vec<Stream>, &'t str> {
+    let mut streams = vec![];
+    for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let mut words = line.splitn(3, ' ');
+        let seed = words.next().and_then(|seed| seed.parse().ok()).ok_or(line)?;
+        let cases = words.next().and_then(|cases| cases.parse().ok()).ok_or(line)?;
+        if words.next().ok_or(line)? == name {
+            streams.push(Stream::Kept { seed, cases });
+        }
+    }
+    Ok(streams)
+}
+
+fn keep(file: &Path, seed: u64, cases: u32, name: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().create(true).append(true).open(file)?;
+    // One call, so that tests that fail at once do not tear each other's lines.
+    file.write_all(format!("{seed} {cases} {name}\n").as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::Rng;
+
+    use super::*;
+
+    #[test]
+    fn a_kept_seed_gives_the_words_again_and_another_seed_others() {
+        let file = std::env::temp_dir().join(format!("agon-seeds-{}.txt", std::process::id()));
+        let _ = fs::remove_file(&file);
+        keep(&file, 7, 32, "Case<Add, 2>").unwrap();
+        keep(&file, 8, 8, "Case<Sub, 2>").unwrap();
+        let text = format!("# a comment\n\n{}", fs::read_to_string(&file).unwrap());
+        fs::remove_file(&file).unwrap();
+        let streams = kept(&text, "Case<Add, 2>").unwrap();
+        assert_eq!(streams, [Stream::Kept { seed: 7, cases: 32 }]);
+        assert_eq!(streams[0].cases(8), 32);
+        let word = |stream: Stream| stream.rng().next_u64();
+        assert_eq!(word(streams[0]), word(Stream::Chosen(7)));
+        assert_ne!(word(streams[0]), word(Stream::Chosen(8)));
+        assert_ne!(word(streams[0]), word(Stream::Fixed));
+    }
+
+    #[test]
+    fn a_line_that_is_no_seed_is_shown() {
+        for bad in ["x 8 name", "7 name", "7 8"] {
+            assert_eq!(kept(bad, "name"), Err(bad));
+        }
+    }
+
+    #[test]
+    fn the_file_of_the_repository_can_be_read() {
+        assert!(kept(&fs::read_to_string(file()).unwrap(), "").is_ok());
+    }
+}

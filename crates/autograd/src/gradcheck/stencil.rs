@@ -1,0 +1,128 @@
+//! Slopes along a line by central differences, and what rounding does to them.
+
+use crate::Result;
+
+/// How many steps the stencil reaches to either side.
+pub(super) const REACH: usize = 4;
+
+/// The weights of the differences `f(x + j h) - f(x - j h)`, j = 1 to 4, that give the slope up to `h^8 / 630` times a
+/// ninth derivative (Fornberg, Generation of finite difference formulas, 1988).
+const SLOPE: [f64; REACH] = [4.0 / 5.0, -1.0 / 5.0, 4.0 / 105.0, -1.0 / 280.0];
+
+/// Seventh differences of the odd part and eighth differences of the even part leave of a smooth function nothing but
+/// `h^7` and `h^8` times a derivative; what else there is is rounding. Divided by the length of their weights, each is one
+/// sample of the rounding of one evaluation (Moré and Wild, Estimating computational noise, 2011).
+const ODD: [f64; REACH] = [14.0, -14.0, 6.0, -1.0];
+const EVEN: [f64; REACH + 1] = [70.0, -56.0, 28.0, -8.0, 1.0];
+/// `sqrt(2 * (14^2 + 14^2 + 6^2 + 1))` and `sqrt(binomial(16, 8))`
+const LENGTHS: [f64; 2] = [29.3, 113.4];
+
+/// More than this of an output's size is no rounding, not even that of a function in 32 bits: a kink, a jump or a slope
+/// that is too steep for the step.
+const ROUNDING_AT_MOST: f64 = 1e-6;
+
+/// How often the rounding of one evaluation may be in a slope: the weights of [`SLOPE`] add up to 1.04 for each side, and
+/// an evaluation may be off by eight times `epsilon` of its size, or by eight times what was seen of its noise.
+const ALLOWED: f64 = 16.0;
+
+/// What one output did along a line.
+pub(super) struct Moved {
+    /// Its slope.
+    pub(super) slope: f64,
+    /// The largest size of a value of it.
+    pub(super) size: f64,
+    /// The size of the rounding of one evaluation, as far as it was seen; zero if it is [rough](Self::rough).
+    pub(super) noise: f64,
+    /// Whether it is not smooth within reach.
+    pub(super) rough: bool,
+}
+
+impl Moved {
+    /// What rounding may add to the slope.
+    pub(super) fn allowed(&self, noise: f64, step: f64) -> f64 {
+        ALLOWED * (f64::EPSILON * self.size).max(noise) / step
+    }
+}
+
+/// The outputs that moved along a line, with their places. `at(j)` evaluates at `j` steps; `centre` is `at(0)`.
+pub(super) fn along(
+    centre: &[f64],
+    step: f64,
+    at: &dyn Fn(f64) -> Result<Vec<f64>>,
+) -> Result<Vec<(usize, Moved)>> {
+    let mut ahead = Vec::with_capacity(REACH);
+    let mut behind = Vec::with_capacity(REACH);
+    for j in 1..=REACH {
+        ahead.push(at(j as f64)?);
+        behind.push(at(-(j as f64))?);
+    }
+    let moved = |place: usize| {
+        let here = centre[place];
+        let values = || ahead.iter().chain(&behind).map(|values| values[place]);
+        // Comparing bits: NaN has moved.
+        if values().all(|value| value.to_bits() == here.to_bits()) && here.is_finite() {
+            return None;
+        }
+        let (mut slope, mut odd, mut even) = (0.0, 0.0, EVEN[0] * here);
+        for (j, (ahead, behind)) in ahead.iter().zip(&behind).enumerate() {
+            let (ahead, behind) = (ahead[place], behind[place]);
+            slope += SLOPE[j] * (ahead - behind) / step;
+            odd += ODD[j] * (ahead - behind);
+            even += EVEN[j + 1] * (ahead + behind);
+        }
+        let size = values().fold(here.abs(), |size, value| size.max(value.abs()));
+        let noise = (odd.abs() / LENGTHS[0]).max(even.abs() / LENGTHS[1]);
+        let rough = !noise.is_finite() || noise > ROUNDING_AT_MOST * size;
+        Some((place, Moved { slope, size, noise: if rough { 0.0 } else { noise }, rough }))
+    };
+    Ok((0..centre.len()).filter_map(moved).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STEP: f64 = 1.0 / 1024.0;
+
+    fn along_line(f: impl Fn(f64) -> f64, x: f64) -> Moved {
+        let mut moved = along(&[f(x)], STEP, &|j| Ok(vec![f(x + j * STEP)])).unwrap();
+        moved.remove(0).1
+    }
+
+    #[test]
+    fn slopes_are_exact_up_to_what_is_allowed() {
+        let functions: [(fn(f64) -> f64, fn(f64) -> f64); 4] = [
+            (f64::exp, f64::exp),
+            (f64::sin, f64::cos),
+            (f64::sqrt, |x| 0.5 / x.sqrt()),
+            (|x| x * x, |x| x + x),
+        ];
+        for (f, slope) in functions {
+            for x in [0.5, 1.0, 3.25] {
+                let moved = along_line(f, x);
+                let allowed = moved.allowed(moved.noise, STEP) + 256.0 * f64::EPSILON * slope(x).abs();
+                assert!(!moved.rough && (moved.slope - slope(x)).abs() <= allowed, "{x} {}", moved.slope);
+                assert!(allowed < 1e-10);
+            }
+        }
+    }
+
+    #[test]
+    fn the_rounding_of_what_cancels_is_seen() {
+        let moved = along_line(|x| (x / 3.0 + 1e8) - 1e8, 0.3);
+        assert!(!moved.rough && moved.noise > 1e-9, "{}", moved.noise);
+        assert!((moved.slope - 1.0 / 3.0).abs() <= moved.allowed(moved.noise, STEP));
+    }
+
+    #[test]
+    fn kinks_jumps_and_infinities_are_rough() {
+        assert!(along_line(f64::abs, STEP).rough && along_line(|x| x.floor(), 0.001).rough);
+        assert!(along_line(f64::ln, 0.0).rough && along_line(|_| f64::NAN, 0.0).rough);
+    }
+
+    #[test]
+    fn what_does_not_move_is_left_out() {
+        let moved = along(&[1.0, 2.0], STEP, &|j| Ok(vec![1.0, 2.0 + j])).unwrap();
+        assert_eq!(moved.iter().map(|(place, _)| *place).collect::<Vec<_>>(), [1]);
+    }
+}

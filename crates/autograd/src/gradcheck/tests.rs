@@ -1,0 +1,188 @@
+//! The checker is checked: derivatives that are wrong in many ways, beside small, ordinary and large values.
+
+use super::*;
+use crate::Op;
+use crate::op::if_wanted;
+
+fn row(values: &[f64]) -> Tensor {
+    Tensor::from_slice(values, &[values.len()]).unwrap()
+}
+
+/// `x + x`, with what `backward` makes of its gradient.
+#[derive(Debug)]
+struct Double(fn(Vec<f64>) -> Vec<f64>);
+
+impl Op<1> for Double {
+    const NAME: &'static str = "double";
+    type Saved = ();
+    fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], ())> {
+        Ok(([crate::ops::add::sum(x, x)?], ()))
+    }
+    fn backward(&self, (): &(), [dy]: [&Tensor; 1], [wanted]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
+        let doubled = dy.to_f64_vec().iter().map(|dy| 2.0 * dy).collect();
+        Ok([if_wanted(wanted, || Ok(Tensor::from_vec::<f64>(self.0(doubled), dy.shape())?))?])
+    }
+}
+
+fn check_double(backward: fn(Vec<f64>) -> Vec<f64>, x: &[f64]) -> Result<Checked> {
+    gradcheck(|[x]| Ok(x.tape().apply(Double(backward), [&x])?[0].clone()), [&row(x)])
+}
+
+/// `backward` with a function of the gradient of the last element.
+fn last(mut dx: Vec<f64>, change: fn(f64) -> f64) -> Vec<f64> {
+    dx.iter_mut().rev().take(1).for_each(|dx| *dx = change(*dx));
+    dx
+}
+
+#[test]
+fn a_right_derivative_is_accepted() {
+    for x in [&[0.2, -0.4][..], &[1e8, -0.4], &[1e-9, 3.0], &[1e-300, 1e300]] {
+        let checked = check_double(|dx| dx, x).unwrap();
+        assert_eq!((checked.elements, checked.resolved), (2, 2), "{x:?}");
+        assert!(checked.worst < 1e-10, "{x:?} {}", checked.worst);
+    }
+}
+
+#[test]
+fn dishonest_derivatives_are_refused() {
+    let planted: [(&str, fn(Vec<f64>) -> Vec<f64>); 9] = [
+        ("zero", |dx| last(dx, |_| 0.0)),
+        ("all zero", |dx| vec![0.0; dx.len()]),
+        ("twice", |dx| last(dx, |dx| 2.0 * dx)),
+        ("5 % off", |dx| last(dx, |dx| 1.05 * dx)),
+        ("0.1 % off", |dx| last(dx, |dx| 1.001 * dx)),
+        ("of the wrong sign", |dx| last(dx, |dx| -dx)),
+        ("huge", |dx| last(dx, |_| 1e300)),
+        ("in the wrong order", |dx| dx.into_iter().rev().collect()),
+        ("a millionth off", |dx| last(dx, |dx| dx * 1.000_001)),
+    ];
+    // Beside ordinary, tiny and large values: what is allowed an element is its own.
+    for x in [&[0.2, 0.3, -0.4][..], &[1e8, 0.3, -0.4], &[-1e12, 1e8, 0.1], &[1e-9, 1e-12, 1e-9]] {
+        for (how, backward) in planted {
+            let error = check_double(backward, x);
+            assert!(matches!(error, Err(Error::WrongGradient { .. })), "{how} at {x:?}: {error:?}");
+        }
+        let infinite: [fn(Vec<f64>) -> Vec<f64>; 3] = [
+            |dx| last(dx, |_| f64::INFINITY),
+            |dx| last(dx, |_| f64::NEG_INFINITY),
+            |dx| last(dx, |_| f64::NAN),
+        ];
+        for backward in infinite {
+            let error = check_double(backward, x);
+            assert!(matches!(error, Err(Error::NonFiniteGradient { .. })), "{x:?}: {error:?}");
+        }
+    }
+}
+
+#[test]
+fn a_refusal_has_the_element_both_numbers_and_what_they_look_like() {
+    let hint_of = |backward| match check_double(backward, &[0.2, -0.4]) {
+        Err(Error::WrongGradient { input: 0, element, analytic, numeric, hint, .. }) => {
+            assert_eq!(element, [1]);
+            (analytic / numeric, hint)
+        }
+        other => panic!("the planted error was not found: {other:?}"),
+    };
+    let (ratio, hint) = hint_of(|dx| last(dx, |dx| 1.001 * dx));
+    assert!((ratio - 1.001).abs() < 1e-6 && hint.contains("1.0010 times"), "{hint}");
+    assert!(hint_of(|dx| last(dx, |_| 0.0)).1.contains("missing"));
+    assert!(hint_of(|dx| last(dx, |dx| -dx)).1.contains("sign"));
+    let error = gradcheck(|[x]| x.relu(), [&row(&[0.5, 0.0])]).unwrap_err();
+    assert!(error.to_string().contains("kink"), "{error}");
+}
+
+#[test]
+fn slopes_far_below_one_are_compared_all_the_same() {
+    // The largest slope is 1e-12: beside 1 + |f| it would vanish.
+    let small = |scale: f64, x: &[f64]| {
+        gradcheck(
+            move |[x]| {
+                let [y] = x.tape().apply(Double(|dx| last(dx, |_| 0.0)), [&x])?;
+                y.scale(scale)
+            },
+            [&row(x)],
+        )
+    };
+    for scale in [1.0, 1e-6, 1e-12, 1e-100, 1e12] {
+        let error = small(scale, &[0.2, -0.4]);
+        assert!(matches!(error, Err(Error::WrongGradient { .. })), "{scale}: {error:?}");
+    }
+}
+
+#[test]
+fn five_per_cent_are_found_in_a_sum_of_1e8() {
+    fn summed(backward: fn(Vec<f64>) -> Vec<f64>) -> Result<Checked> {
+        gradcheck(
+            move |[x, large]| {
+                let [y] = x.tape().apply(Double(backward), [&x])?;
+                y.sum_axes(&[0], false)?.add(&large)
+            },
+            [&row(&[0.2, -0.4]), &Tensor::full(1e8, &[], DType::F64)],
+        )
+    }
+    assert_eq!(summed(|dx| dx).unwrap().resolved, 3);
+    let error = summed(|dx| last(dx, |dx| 1.05 * dx));
+    assert!(matches!(error, Err(Error::WrongGradient { input: 0, .. })), "{error:?}");
+}
+
+#[test]
+fn a_check_that_resolves_nothing_is_refused() {
+    let far_above = row(&[1e17]);
+    let hidden = gradcheck(
+        move |[x]| {
+            let [y] = x.tape().apply(Double(|dx| vec![0.0; dx.len()]), [&x])?;
+            y.scale(1e-6)?.add(&x.tape().constant(&far_above))
+        },
+        [&row(&[0.2])],
+    );
+    assert!(matches!(hidden, Err(Error::Unresolved { elements: 1, .. })), "{hidden:?}");
+    let constant = gradcheck(|[x]| x.scale(0.0), [&row(&[0.2, 0.3])]);
+    assert!(matches!(constant, Err(Error::Unresolved { elements: 2, .. })), "{constant:?}");
+    let empty = gradcheck(|[x]| x.tanh(), [&row(&[])]);
+    assert!(matches!(empty, Err(Error::Unresolved { elements: 0, .. })), "{empty:?}");
+}
+
+#[test]
+fn a_function_that_changes_is_refused() {
+    let calls = std::cell::Cell::new(0.0);
+    let changing = gradcheck(
+        |[x]| {
+            calls.set(calls.get() + 1.0);
+            x.scale(calls.get())
+        },
+        [&row(&[1.0])],
+    );
+    assert_eq!(changing, Err(Error::NonDeterministic { place: 0, first: 1.0, second: 2.0 }));
+}
+
+#[test]
+fn a_forgotten_addition_is_refused() {
+    fn used_twice<'t>([x]: [Var<'t>; 1]) -> Result<Var<'t>> {
+        x.tanh()?.add(&x)
+    }
+    let x = row(&[0.3, 1.5]);
+    assert!(gradcheck_with(used_twice, [&x], crate::ops::add::sum).is_ok());
+    let forgetful = gradcheck_with(used_twice, [&x], |_, new| Ok(new.clone()));
+    assert!(matches!(forgetful, Err(Error::WrongGradient { .. })));
+}
+
+#[test]
+fn a_silent_detach_is_refused() {
+    let detached = gradcheck(|[x]| x.detach().tanh(), [&row(&[0.3])]);
+    assert!(matches!(detached, Err(Error::WrongGradient { analytic: 0.0, .. })));
+    assert!(gradcheck(|[x, _unused]| x.tanh(), [&row(&[0.3]), &row(&[1.0])]).is_ok());
+}
+
+#[test]
+fn a_narrow_input_or_output_is_refused() {
+    let narrow = Tensor::zeros(&[1], DType::F32);
+    assert!(matches!(gradcheck(|[x]| x.tanh(), [&narrow]), Err(Error::Tensor(_))));
+    let narrowed = gradcheck(|[x]| x.to_dtype(DType::F32), [&row(&[1.0])]);
+    assert!(matches!(narrowed, Err(Error::Tensor(tensor::Error::DType { .. }))));
+}
+
+#[test]
+fn places_become_indices() {
+    assert_eq!(unravel(7, &[2, 3, 2]), [1, 0, 1]);
+    assert_eq!(unravel(0, &[]), Vec::<usize>::new());
+}
