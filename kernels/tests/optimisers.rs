@@ -93,7 +93,8 @@ fn goes_on_elsewhere<O: Optimiser>(made: impl Fn(&Named<'_>) -> O) {
     descend(&mut of_here, &here, 0..STEPS / 2);
     let state = of_here.state(&here);
     for ((_, from), (_, to)) in here.iter().zip(&there) {
-        to.set(from.value().to_device(&device).expect("the shapes fit, and the device works"));
+        let value = from.value().to_device(&device).expect("the shapes fit, and the device works");
+        to.set(value).expect("the shapes fit");
     }
     let mut of_there = made(&there);
     let stored = |name: &str| state.iter().find(|(own, _)| own == name).map(|(_, tensor)| tensor.clone());

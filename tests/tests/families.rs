@@ -57,13 +57,13 @@ fn slopes(instance: &dyn Instance, part: usize, direction: &[Vec<f64>], step: f6
     let at = |steps: f64| -> Vec<f64> {
         for ((param, start), direction) in params.iter().zip(&start).zip(direction) {
             let moved = start.to_f64_vec().iter().zip(direction).map(|(x, d)| x + steps * step * d).collect();
-            param.set(Tensor::from_vec::<f64>(moved, start.shape()).unwrap());
+            param.set(Tensor::from_vec::<f64>(moved, start.shape()).unwrap()).unwrap();
         }
         let tape = Tape::without_gradients();
         instance.losses(&tape, 0.5).unwrap().iter().map(|loss| loss.value().item().unwrap()).collect()
     };
     let [ahead, behind, far_ahead, far_behind] = [1.0, -1.0, 2.0, -2.0].map(at);
-    params.iter().zip(&start).for_each(|(param, start)| param.set(start.clone()));
+    params.iter().zip(&start).for_each(|(param, start)| param.set(start.clone()).unwrap());
     let slope = |loss: usize| 8.0 * (ahead[loss] - behind[loss]) - (far_ahead[loss] - far_behind[loss]);
     (0..ahead.len()).map(|loss| slope(loss) / (12.0 * step)).collect()
 }
@@ -75,7 +75,7 @@ fn leave_the_start(instance: &dyn Instance) {
     for (_, param) in instance.descents(0.5).iter().flat_map(|descent| &descent.params) {
         let start = param.value();
         let moved = start.to_f64_vec().iter().map(|x| x + 0.02 * (2.0 * words.uniform() - 1.0)).collect();
-        param.set(Tensor::from_vec::<f64>(moved, start.shape()).unwrap());
+        param.set(Tensor::from_vec::<f64>(moved, start.shape()).unwrap()).unwrap();
     }
 }
 

@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 
-use tensor::Tensor;
+use tensor::{Error, Tensor};
+
+use crate::Result;
 
 /// A tensor that is learned: it keeps its identity while its value changes from step to step.
 #[derive(Debug)]
@@ -34,9 +36,20 @@ impl Param {
         self.len() == 0
     }
 
-    /// Takes another value of the same shape.
-    pub fn set(&self, value: Tensor) {
-        self.update(|own| *own = value);
+    /// Takes another value of the same shape and type, on any device.
+    ///
+    /// # Errors
+    /// If the value has another shape or type; then nothing has changed.
+    pub fn set(&self, value: Tensor) -> Result<()> {
+        self.update(|own| {
+            if (own.shape(), own.dtype()) != (value.shape(), value.dtype()) {
+                let of = |tensor: &Tensor| format!("{} {:?}", tensor.dtype(), tensor.shape());
+                let wanted = format!("a value of the parameter's type and shape {}", of(own));
+                return Err(Error::Shape { op: "param".into(), wanted, got: of(&value) }.into());
+            }
+            *own = value;
+            Ok(())
+        })
     }
 
     /// Changes the value, in place where nobody else holds it: drop the tape of the step first.
@@ -51,5 +64,27 @@ impl Param {
 
     pub(crate) fn id(&self) -> u64 {
         self.id
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tensor::DType;
+
+    use super::*;
+
+    #[test]
+    fn a_value_of_another_shape_or_type_is_refused_and_changes_nothing() {
+        let param = Param::new(Tensor::zeros(&[2, 3], DType::F32));
+        for (shape, dtype) in [(&[3, 2][..], DType::F32), (&[6], DType::F32), (&[2, 3], DType::F64)] {
+            let message = param.set(Tensor::full(1.0, shape, dtype)).unwrap_err().to_string();
+            assert!(
+                message.contains("f32 [2, 3]") && message.contains(&format!("{dtype} {shape:?}")),
+                "{message}"
+            );
+            assert_eq!(param.value().to_f64_vec(), [0.0; 6]);
+        }
+        param.set(Tensor::full(1.0, &[2, 3], DType::F32)).unwrap();
+        assert_eq!(param.value().to_f64_vec(), [1.0; 6]);
     }
 }

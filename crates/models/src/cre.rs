@@ -279,7 +279,7 @@ impl Cre {
             let own = param.value();
             values.push((param, fitting(&name, &own, stored(&name))?));
         }
-        values.into_iter().for_each(|(param, value)| param.set(value));
+        values.into_iter().try_for_each(|(param, value)| param.set(value))?;
         Ok(())
     }
 }

@@ -25,6 +25,6 @@ use crate::Result;
 pub fn to_device<'a>(learned: impl IntoIterator<Item = (String, &'a Param)>, device: &Device) -> Result<()> {
     let moved = learned.into_iter().map(|(_, param)| Ok((param, param.value().to_device(device)?)));
     let moved: Vec<_> = moved.collect::<Result<_>>()?;
-    moved.into_iter().for_each(|(param, value)| param.set(value));
+    moved.into_iter().try_for_each(|(param, value)| param.set(value))?;
     Ok(())
 }

@@ -158,7 +158,7 @@ impl<'m, O: Optimiser> Learner<'m, O> {
         }
         let steps = fitting(STEPS, &self.steps_stored(), stored(STEPS))?.item()? as u64;
         self.optimiser.load(&self.params, &|name| stored(&optimiser_name(name)))?;
-        values.into_iter().for_each(|(param, value)| param.set(value));
+        values.into_iter().try_for_each(|(param, value)| param.set(value))?;
         // What was recorded rewrites the parameters that were there.
         self.recorded = None;
         self.steps = steps;

@@ -198,8 +198,7 @@ impl LogVariances {
     fn load(&mut self, stored: impl Fn(&str) -> Option<Tensor>) -> Result<()> {
         let value = fitting(Self::NAME, &self.param.value(), stored(Self::NAME))?;
         self.adam.load(&Self::named(&self.param), |name| stored(&optimiser_name(name)))?;
-        self.param.set(value);
-        Ok(())
+        Ok(self.param.set(value)?)
     }
 }
 

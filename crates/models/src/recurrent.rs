@@ -291,7 +291,7 @@ impl Recurrent {
     pub fn load(&mut self, stored: impl Fn(&str) -> Option<Tensor>) -> Result<()> {
         let fitted = |(name, param): (String, &Param)| fitting(&name, &param.value(), stored(&name));
         let values: Vec<Tensor> = self.params().into_iter().map(fitted).collect::<Result<_>>()?;
-        self.params().into_iter().zip(values).for_each(|((_, param), value)| param.set(value));
+        self.params().into_iter().zip(values).try_for_each(|((_, param), value)| param.set(value))?;
         self.optimisers.load(|part| params(&self.model, &self.feedback, part), stored)
     }
 }

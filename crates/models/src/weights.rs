@@ -67,7 +67,7 @@ pub fn load<'a>(path: &Path, model: impl IntoIterator<Item = (String, &'a Param)
     if !misfits.is_empty() {
         return Err(Error::Weights { path: path.into(), misfits });
     }
-    fitting.into_iter().for_each(|(param, tensor)| param.set(tensor));
+    fitting.into_iter().try_for_each(|(param, tensor)| param.set(tensor))?;
     Ok(())
 }
 

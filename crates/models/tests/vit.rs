@@ -129,11 +129,11 @@ fn a14_the_gradient_of_every_parameter_agrees_with_finite_differences() {
                 let at = |steps: f64| {
                     let values = value.to_f64_vec().into_iter().zip(&direction);
                     let moved = values.map(|(value, d)| value + steps * step * d).collect();
-                    param.set(Tensor::from_vec(moved, value.shape()).unwrap());
+                    param.set(Tensor::from_vec(moved, value.shape()).unwrap()).unwrap();
                     descended()
                 };
                 let numeric = (8.0 * (at(1.0) - at(-1.0)) - (at(2.0) - at(-2.0))) / (12.0 * step);
-                param.set(value.clone());
+                param.set(value.clone()).unwrap();
                 // Rounding adds 1.5 epsilon over the step, 8e-6 at least, times losses below 3: 1.3e-10.
                 let difference = (analytic - numeric).abs();
                 let at = format!("{}.{name}, lambda {lambda}, {loss:?}", part.name());

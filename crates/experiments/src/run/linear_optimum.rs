@@ -201,7 +201,7 @@ impl Model {
             let stream = stream.child(name);
             let layer = Linear::without_bias(inputs, outputs, &stream, DType::F32);
             for (_, param) in layer.params() {
-                param.set(tensor(&(normal(&stream, outputs, inputs) * deviation))?);
+                param.set(tensor(&(normal(&stream, outputs, inputs) * deviation))?)?;
             }
             Ok(layer)
         };

@@ -58,14 +58,14 @@ fn differences(subject: &impl Subject, mode: Mode, along: &[(&Param, Vec<f64>)])
         for ((param, direction), start) in along.iter().zip(&start) {
             let values = start.to_f64_vec();
             let values = values.iter().zip(direction).map(|(value, d)| value + steps * STEP * d).collect();
-            param.set(Tensor::from_vec(values, start.shape()).unwrap());
+            param.set(Tensor::from_vec(values, start.shape()).unwrap()).unwrap();
         }
         let tape = Tape::without_gradients();
         subject.loss(&tape, mode).unwrap().value().item().unwrap()
     };
     let slope = (8.0 * (moved(1.0) - moved(-1.0)) - (moved(2.0) - moved(-2.0))) / (12.0 * STEP);
     for ((param, _), start) in along.iter().zip(start) {
-        param.set(start);
+        param.set(start).unwrap();
     }
     slope
 }
