@@ -80,7 +80,8 @@ impl Convolution {
         // The gradient by the input reads the output as far outside as the kernel reaches.
         let reach = [0, 1].map(|axis| 2 * (self.kernel[axis].div_ceil(self.stride[axis]) + 1));
         let (image, out) = (padded(self.image, twice(self.padding)), padded(self.out, reach));
-        let is_counted = |channels: usize, pixels: usize| channels.saturating_mul(pixels) <= i32::MAX as usize;
+        let is_counted =
+            |channels: usize, pixels: usize| channels.saturating_mul(pixels) <= i32::MAX as usize;
         let near = (Self::area(self.image) + Self::area(self.out)).saturating_mul(8).saturating_add(1 << 16);
         image <= near && is_counted(self.c, image) && is_counted(self.o, out)
     }
