@@ -195,7 +195,8 @@ const WORTH_SHARING: usize = 1 << 20;
 /// The processor is of the kind `S`.
 unsafe fn shared<S: Simd>(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, start: Start<'_>) {
     let (m, k, n) = (a.rows, a.columns, b.columns);
-    let threads = if m.saturating_mul(k).saturating_mul(n) < WORTH_SHARING { 1 } else { rayon::current_num_threads() };
+    let threads =
+        if m.saturating_mul(k).saturating_mul(n) < WORTH_SHARING { 1 } else { rayon::current_num_threads() };
     let whole = Output { start: out.as_mut_ptr(), row_stride: n };
     if threads == 1 {
         // SAFETY: `out` has `m` rows of `n` numbers and is ours; the caller vouches for the processor.

@@ -164,16 +164,16 @@ where
 {
     let dtype = dtype_of_call(kernel, inputs)?;
     let shapes = kernel.shapes(inputs.map(Tensor::shape))?;
+    if shapes.iter().all(|shape| shape.contains(&0)) {
+        // Nothing to compute; and nobody could walk along an empty axis' neighbour that is longer than any memory.
+        return empty(&shapes, kernel.stored().map(|stored| stored.dtype(dtype)));
+    }
     match dtype {
         DType::F64 => by_reference::<f64, K, N, M>(kernel, inputs, &shapes),
         DType::F32 => {
             let is_f32 = |stored: Stored| stored.dtype(dtype) == DType::F32;
             if may_be_fast && kernel.loaded().into_iter().chain(kernel.stored()).all(is_f32) {
-                let mut outputs = Vec::with_capacity(M);
-                for shape in &shapes {
-                    outputs.push(Tensor::try_uninitialised(shape, DType::F32)?);
-                }
-                let mut outputs: [Tensor; M] = outputs.try_into().expect("one tensor for each shape");
+                let mut outputs = empty(&shapes, [DType::F32; M])?;
                 let slices = inputs.map(|tensor| Slice { data: tensor.own(), shape: tensor.shape() });
                 if kernel.fast(slices, outputs.each_mut().map(|output| output.own_mut())) {
                     return Ok(outputs);
@@ -184,6 +184,13 @@ where
         DType::F16 => by_reference::<f16, K, N, M>(kernel, inputs, &shapes),
         DType::BF16 => by_reference::<bf16, K, N, M>(kernel, inputs, &shapes),
     }
+}
+
+/// Tensors whose elements are to be written.
+fn empty<const M: usize>(shapes: &[Vec<usize>; M], dtypes: [DType; M]) -> Result<[Tensor; M]> {
+    let tensors = shapes.iter().zip(dtypes).map(|(shape, dtype)| Tensor::try_uninitialised(shape, dtype));
+    let tensors: Vec<Tensor> = tensors.collect::<Result<_>>()?;
+    Ok(tensors.try_into().expect("one tensor for each shape"))
 }
 
 /// Widens, computes, narrows.

@@ -56,6 +56,12 @@ pub fn pairwise<A: Real>(terms: impl IntoIterator<Item = A>) -> A {
 /// The sum along an axis, which is left out: of each half on its own, down to blocks.
 pub fn sum_axis<A: Real>(x: ArrayViewD<'_, A>, axis: Axis) -> ArrayD<A> {
     let length = x.len_of(axis);
+    if x.is_empty() {
+        // Also of an axis that is longer than anyone could walk.
+        let mut shape = x.raw_dim();
+        shape[axis.index()] = 1;
+        return ArrayD::zeros(shape).remove_axis(axis);
+    }
     if length <= BLOCK {
         return x.sum_axis(axis);
     }
