@@ -14,16 +14,14 @@ struct Sums {
 template <class T>
 __device__ void account_step(Sums* sums, const float* mse, const float* cross_entropy, const T* x, const T* y,
                              unsigned n) {
-    float xx = 0.0f, yy = 0.0f, xy = 0.0f;
+    Sum of_xx, of_yy, of_xy;
     for (unsigned i = threadIdx.x; i < n; i += blockDim.x) {
         const float of_x = widen(x[i]), of_y = widen(y[i]);
-        xx += of_x * of_x;
-        yy += of_y * of_y;
-        xy += of_x * of_y;
+        of_xx.add(of_x * of_x);
+        of_yy.add(of_y * of_y);
+        of_xy.add(of_x * of_y);
     }
-    xx = block_sum(xx);
-    yy = block_sum(yy);
-    xy = block_sum(xy);
+    const float xx = block_sum(of_xx.total), yy = block_sum(of_yy.total), xy = block_sum(of_xy.total);
     if (threadIdx.x > 0) return;
     Sums sum = *sums;
     sum.mse += *mse;

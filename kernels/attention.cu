@@ -17,7 +17,7 @@ __device__ void attention_plain(T* y, float* log_sums, const T* qkv, const Heads
         const float score = head.scale * dot(qkv + head.query(query), qkv + head.key(key), width);
         const float before = largest;
         largest = fmaxf(largest, score);
-        const float shrink = expf(before - largest), weight = expf(score - largest);
+        const float shift = shift_of(largest), shrink = expf(before - shift), weight = expf(score - shift);
         sum = sum * shrink + weight;
         const T* v = qkv + head.value(key);
         for (unsigned i = 0; i < width; i++) values[i] = values[i] * shrink + weight * widen(v[i]);
@@ -56,11 +56,11 @@ __device__ void attention_tiled(T* y, float* log_sums, const T* qkv, const Heads
                 now = fmaxf(now, scores[i][j]);
             }
             now = max_of_16(now);
-            const float shrink = expf(largest[i] - now);
+            const float shift = shift_of(now), shrink = expf(largest[i] - shift);
             largest[i] = now;
 #pragma unroll
             for (unsigned j = 0; j < COLUMNS; j++) {
-                const float weight = expf(scores[i][j] - now);
+                const float weight = expf(scores[i][j] - shift);
                 weights[row + i][x + ACROSS * j] = weight;
                 sum += weight;
             }

@@ -50,6 +50,10 @@ __device__ float warp_dot(const T* x, const T* y, unsigned width) {
     return warp_sum(dot);
 }
 
+// What is taken off the scores of a row before they are exponents: the largest, or nothing while none has been more than
+// minus infinity.
+__device__ __forceinline__ float shift_of(float largest) { return largest == -INFINITY ? 0.0f : largest; }
+
 constexpr unsigned ACROSS = 16;
 
 __device__ inline float sum_of_16(float x) {

@@ -3,25 +3,33 @@
 #include "channels.cuh"
 
 // Of each channel the mean, the unbiased variance, and `1 / sqrt(variance + eps)` with the variance over the full
-// count. The deviations are taken from the mean in a second pass, which loses no digits where the mean is large.
+// count. The terms of the mean are divided before they are added, so that no sum overflows; the second pass takes off the
+// mean what the first has rounded, so that equal numbers have no deviation. Deviations are divided by `scale_of` them
+// before they are squared.
 template <class T>
 __device__ void batch_norm_statistics(float* means, float* variances, float* inverses, const T* x, float eps,
                                       unsigned n, unsigned c, unsigned plane) {
     const ShareOfChannel share = share_of_thread(n, c, plane);
     const float count = float(n * plane);
-    float sum = 0.0f;
-    for (unsigned i = share.first; i < share.count; i += share.step) sum += widen(x[share(i)]);
-    const float mean = sum_of_channel(share, sum) / count;
-    float squares = 0.0f;
+    Sum sum, rest, of_squares;
+    for (unsigned i = share.first; i < share.count; i += share.step) sum.add(widen(x[share(i)]) / count);
+    const float first = sum_of_channel(share, sum.total);
+    for (unsigned i = share.first; i < share.count; i += share.step) rest.add((widen(x[share(i)]) - first) / count);
+    const float mean = first + sum_of_channel(share, rest.total);
+    float largest = 0.0f;
     for (unsigned i = share.first; i < share.count; i += share.step) {
-        const float deviation = widen(x[share(i)]) - mean;
-        squares += deviation * deviation;
+        largest = fmaxf(largest, fabsf(widen(x[share(i)]) - mean));
     }
-    squares = sum_of_channel(share, squares);
+    const float scale = scale_of(max_of_channel(share, largest));
+    for (unsigned i = share.first; i < share.count; i += share.step) {
+        const float deviation = (widen(x[share(i)]) - mean) / scale;
+        of_squares.add(deviation * deviation);
+    }
+    const float squares = sum_of_channel(share, of_squares.total);
     if (!writes(share)) return;
     means[share.channel] = mean;
-    variances[share.channel] = squares / (count - 1.0f);
-    inverses[share.channel] = 1.0f / sqrtf(squares / count + eps);
+    variances[share.channel] = squares / (count - 1.0f) * scale * scale;
+    inverses[share.channel] = 1.0f / (sqrtf(squares / count + eps / scale / scale) * scale);
 }
 
 // `y = (x - mean) inverse weight + bias`
@@ -41,16 +49,15 @@ __device__ void batch_norm_grad_affine(float* dweight, float* dbias, const T* x,
                                        const float* inverses, const T* dy, unsigned n, unsigned c, unsigned plane) {
     const ShareOfChannel share = share_of_thread(n, c, plane);
     const unsigned channel = share.channel < c ? share.channel : 0;
-    float with_z = 0.0f, plain = 0.0f;
+    Sum of_weight, of_bias;
     for (unsigned i = share.first; i < share.count; i += share.step) {
         const float of_y = widen(dy[share(i)]);
-        with_z += of_y * (widen(x[share(i)]) - means[channel]);
-        plain += of_y;
+        of_weight.add(of_y * ((widen(x[share(i)]) - means[channel]) * inverses[channel]));
+        of_bias.add(of_y);
     }
-    with_z = sum_of_channel(share, with_z);
-    plain = sum_of_channel(share, plain);
+    const float with_z = sum_of_channel(share, of_weight.total), plain = sum_of_channel(share, of_bias.total);
     if (!writes(share)) return;
-    dweight[channel] = with_z * inverses[channel];
+    dweight[channel] = with_z;
     dbias[channel] = plain;
 }
 

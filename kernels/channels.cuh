@@ -28,14 +28,29 @@ __device__ inline ShareOfChannel share_of_thread(unsigned n, unsigned c, unsigne
 // Whether this thread writes for its channel.
 __device__ inline bool writes(const ShareOfChannel& share) { return share.first == 0 && share.channel < share.c; }
 
-// The sum over the threads of each channel, the same for all of them.
-__device__ inline float sum_of_channel(const ShareOfChannel& share, float part) {
-    if (!side_by_side(share.plane)) return block_sum(part);
+// What `combine` makes of `nothing` and the parts of the threads of each channel that stand side by side, the same for all
+// of them.
+template <class Combine>
+__device__ __forceinline__ float over_side_by_side(float part, float nothing, Combine combine) {
     SHARED(float, parts, [1024]);
     __syncthreads();
     parts[threadIdx.x] = part;
     __syncthreads();
-    float sum = 0.0f;
-    for (unsigned i = threadIdx.x % CHANNELS_OF_BLOCK; i < blockDim.x; i += CHANNELS_OF_BLOCK) sum += parts[i];
-    return sum;
+    float all = nothing;
+    for (unsigned i = threadIdx.x % CHANNELS_OF_BLOCK; i < blockDim.x; i += CHANNELS_OF_BLOCK) {
+        all = combine(all, parts[i]);
+    }
+    return all;
+}
+
+// The sum over the threads of each channel, the same for all of them.
+__device__ inline float sum_of_channel(const ShareOfChannel& share, float part) {
+    if (!side_by_side(share.plane)) return block_sum(part);
+    return over_side_by_side(part, 0.0f, [](float a, float b) { return a + b; });
+}
+
+// The largest of them.
+__device__ inline float max_of_channel(const ShareOfChannel& share, float part) {
+    if (!side_by_side(share.plane)) return block_max(part);
+    return over_side_by_side(part, -INFINITY, [](float a, float b) { return fmaxf(a, b); });
 }

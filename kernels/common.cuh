@@ -51,6 +51,23 @@ __device__ __forceinline__ unsigned threads_in_grid() { return gridDim.x * block
 
 __device__ __forceinline__ unsigned lane_in_warp() { return threadIdx.x % WARP; }
 
+// A sum of any number of terms whose rounding error does not grow with their number (Kahan, 1965): `rest` is what the last
+// addition has rounded away, and is taken off the next term.
+struct Sum {
+    float total = 0.0f, rest = 0.0f;
+
+    __device__ __forceinline__ void add(float x) {
+        const float term = x - rest, after = total + term;
+        // Of infinity there is no rest.
+        rest = isfinite(after) ? (after - total) - term : 0.0f;
+        total = after;
+    }
+};
+
+// What deviations are divided by before they are squared, where `largest` is the largest: 1, or `largest` where up to
+// 2^32 squares might overflow.
+__device__ __forceinline__ float scale_of(float largest) { return largest > 0x1p46f ? largest : 1.0f; }
+
 // The sum over the lanes of a warp, the same bits in each lane: pairs, pairs of pairs, and so on.
 __device__ __forceinline__ float warp_sum(float x) {
     for (unsigned apart = WARP / 2; apart > 0; apart /= 2) x += __shfl_xor_sync(EVERY_LANE, x, apart);

@@ -5,9 +5,9 @@ template <class T>
 __device__ void global_avg_pool(T* y, const T* x, unsigned planes, unsigned pixels) {
     const unsigned plane = thread_in_grid() / WARP;
     if (plane >= planes) return;
-    float sum = 0.0f;
-    for (unsigned i = lane_in_warp(); i < pixels; i += WARP) sum += widen(x[size_t(plane) * pixels + i]);
-    sum = warp_sum(sum);
+    Sum part;
+    for (unsigned i = lane_in_warp(); i < pixels; i += WARP) part.add(widen(x[size_t(plane) * pixels + i]));
+    const float sum = warp_sum(part.total);
     if (lane_in_warp() == 0) y[plane] = narrow<T>(sum / float(pixels));
 }
 

@@ -13,14 +13,21 @@ __device__ void layer_norm(T* y, float* means, float* inverses, const T* x, cons
     if (row >= rows) return;
     x += size_t(row) * d;
     y += size_t(row) * d;
-    float sum = 0.0f, squares = 0.0f;
-    for (unsigned i = lane_in_warp(); i < d; i += WARP) sum += widen(x[i]);
-    const float mean = warp_sum(sum) / float(d);
+    // The terms of a mean are divided before they are added, so that no sum overflows; the second pass takes off the mean
+    // what the first has rounded, so that equal numbers have no deviation.
+    Sum sum, rest, squares;
+    for (unsigned i = lane_in_warp(); i < d; i += WARP) sum.add(widen(x[i]) / float(d));
+    const float first = warp_sum(sum.total);
+    for (unsigned i = lane_in_warp(); i < d; i += WARP) rest.add((widen(x[i]) - first) / float(d));
+    const float mean = first + warp_sum(rest.total);
+    float largest = 0.0f;
+    for (unsigned i = lane_in_warp(); i < d; i += WARP) largest = fmaxf(largest, fabsf(widen(x[i]) - mean));
+    const float scale = scale_of(warp_max(largest));
     for (unsigned i = lane_in_warp(); i < d; i += WARP) {
-        const float deviation = widen(x[i]) - mean;
-        squares += deviation * deviation;
+        const float deviation = (widen(x[i]) - mean) / scale;
+        squares.add(deviation * deviation);
     }
-    const float inverse = 1.0f / sqrtf(warp_sum(squares) / float(d) + eps);
+    const float inverse = 1.0f / (sqrtf(warp_sum(squares.total) / float(d) + eps / scale / scale) * scale);
     for (unsigned i = lane_in_warp(); i < d; i += WARP) {
         y[i] = narrow<T>((widen(x[i]) - mean) * inverse * widen(weight[i]) + widen(bias[i]));
     }
@@ -40,13 +47,13 @@ __device__ void layer_norm_grad_input(T* dx, const T* x, const T* weight, const 
     dx += size_t(row) * d;
     dy += size_t(row) * d;
     const float mean = means[row], inverse = inverses[row];
-    float sum_g = 0.0f, sum_gz = 0.0f;
+    Sum sum_g, sum_gz;
     for (unsigned i = lane_in_warp(); i < d; i += WARP) {
         const float g = widen(dy[i]) * widen(weight[i]);
-        sum_g += g;
-        sum_gz += g * (widen(x[i]) - mean) * inverse;
+        sum_g.add(g);
+        sum_gz.add(g * ((widen(x[i]) - mean) * inverse));
     }
-    const float mean_g = warp_sum(sum_g) / float(d), mean_gz = warp_sum(sum_gz) / float(d);
+    const float mean_g = warp_sum(sum_g.total) / float(d), mean_gz = warp_sum(sum_gz.total) / float(d);
     for (unsigned i = lane_in_warp(); i < d; i += WARP) {
         const float g = widen(dy[i]) * widen(weight[i]), z = (widen(x[i]) - mean) * inverse;
         dx[i] = narrow<T>((g - mean_g - z * mean_gz) * inverse);
@@ -64,22 +71,22 @@ __device__ void layer_norm_grad_affine(float* dweight, float* dbias, const T* x,
     const unsigned lane = threadIdx.x % WARP, warp = threadIdx.x / WARP;
     const unsigned column = blockIdx.x * WARP + lane;
     const unsigned end = min(rows, (blockIdx.y + 1) * rows_of_part);
-    float with_z = 0.0f, plain = 0.0f;
+    Sum with_z, plain;
     for (unsigned row = blockIdx.y * rows_of_part + warp; column < d && row < end; row += 8) {
         const size_t i = size_t(row) * d + column;
-        with_z += widen(dy[i]) * (widen(x[i]) - means[row]) * inverses[row];
-        plain += widen(dy[i]);
+        with_z.add(widen(dy[i]) * ((widen(x[i]) - means[row]) * inverses[row]));
+        plain.add(widen(dy[i]));
     }
-    of_weight[warp][lane] = with_z;
-    of_bias[warp][lane] = plain;
+    of_weight[warp][lane] = with_z.total;
+    of_bias[warp][lane] = plain.total;
     __syncthreads();
     if (warp > 0 || column >= d) return;
     for (unsigned other = 1; other < 8; other++) {
-        with_z += of_weight[other][lane];
-        plain += of_bias[other][lane];
+        with_z.add(of_weight[other][lane]);
+        plain.add(of_bias[other][lane]);
     }
-    dweight[size_t(blockIdx.y) * d + column] = with_z;
-    dbias[size_t(blockIdx.y) * d + column] = plain;
+    dweight[size_t(blockIdx.y) * d + column] = with_z.total;
+    dbias[size_t(blockIdx.y) * d + column] = plain.total;
 }
 
 #define ENTRY(dtype, T)                                                                                      \

@@ -2,8 +2,8 @@
 #include "common.cuh"
 
 KERNEL(mean_of_parts, (float* mean, const float* parts, unsigned count, float factor)) {
-    float sum = 0.0f;
-    for (unsigned i = threadIdx.x; i < count; i += blockDim.x) sum += parts[i];
-    sum = block_sum(sum);
+    Sum part;
+    for (unsigned i = threadIdx.x; i < count; i += blockDim.x) part.add(parts[i]);
+    const float sum = block_sum(part.total);
     if (threadIdx.x == 0) *mean = factor * sum;
 }

@@ -12,18 +12,18 @@ __device__ __forceinline__ float difference(const T* x, const T* y, unsigned i) 
 // `(x - y)^2`, summed up over the block's share of the elements.
 template <class T>
 __device__ void mse_parts(float* parts, const T* x, const T* y, unsigned n) {
-    float sum = 0.0f;
+    Sum sum;
     for (unsigned i = thread_in_grid(); i < n / PACK; i += threads_in_grid()) {
         const Pack<T> of_x = pack_at(x, i), of_y = pack_at(y, i);
         for (unsigned j = 0; j < PACK; j++) {
             const float d = widen(of_x.values[j]) - widen(of_y.values[j]);
-            sum += d * d;
+            sum.add(d * d);
         }
     }
     const unsigned rest = n / PACK * PACK + thread_in_grid();
-    if (rest < n) sum += difference(x, y, rest) * difference(x, y, rest);
-    sum = block_sum(sum);
-    if (threadIdx.x == 0) parts[blockIdx.x] = sum;
+    if (rest < n) sum.add(difference(x, y, rest) * difference(x, y, rest));
+    const float of_block = block_sum(sum.total);
+    if (threadIdx.x == 0) parts[blockIdx.x] = of_block;
 }
 
 // `dx = 2 (x - y) dloss / n`
@@ -37,14 +37,14 @@ __device__ void mse_grad(T* dx, const T* x, const T* y, const float* dloss, unsi
 template <class T>
 __device__ void mse_with_grad(float* parts, T* dx, const T* x, const T* y, const float* dloss, unsigned n) {
     const float factor = 2.0f * *dloss / float(n);
-    float sum = 0.0f;
+    Sum sum;
     for (unsigned i = thread_in_grid(); i < n / PACK; i += threads_in_grid()) {
         const Pack<T> of_x = pack_at(x, i), of_y = pack_at(y, i);
         Pack<T> of_dx;
         for (unsigned j = 0; j < PACK; j++) {
             const float d = widen(of_x.values[j]) - widen(of_y.values[j]);
             of_dx.values[j] = narrow<T>(factor * d);
-            sum += d * d;
+            sum.add(d * d);
         }
         reinterpret_cast<Pack<T>*>(dx)[i] = of_dx;
     }
@@ -52,10 +52,10 @@ __device__ void mse_with_grad(float* parts, T* dx, const T* x, const T* y, const
     if (rest < n) {
         const float d = difference(x, y, rest);
         dx[rest] = narrow<T>(factor * d);
-        sum += d * d;
+        sum.add(d * d);
     }
-    sum = block_sum(sum);
-    if (threadIdx.x == 0) parts[blockIdx.x] = sum;
+    const float of_block = block_sum(sum.total);
+    if (threadIdx.x == 0) parts[blockIdx.x] = of_block;
 }
 
 #define ENTRY(dtype, T)                                                                                            \

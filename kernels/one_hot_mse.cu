@@ -9,13 +9,13 @@ __device__ __forceinline__ float from_label(const T* x, const unsigned* labels, 
 // Each block leaves the sum of its squares; mean_of_parts adds them up.
 template <class T>
 __device__ void one_hot_mse_parts(float* parts, const T* x, const unsigned* labels, unsigned n, unsigned c) {
-    float sum = 0.0f;
+    Sum sum;
     for (unsigned i = thread_in_grid(); i < n; i += threads_in_grid()) {
         const float d = from_label(x, labels, i, c);
-        sum += d * d;
+        sum.add(d * d);
     }
-    sum = block_sum(sum);
-    if (threadIdx.x == 0) parts[blockIdx.x] = sum;
+    const float of_block = block_sum(sum.total);
+    if (threadIdx.x == 0) parts[blockIdx.x] = of_block;
 }
 
 // `dx = 2 (x - one_hot(label)) dloss / n`

@@ -8,11 +8,11 @@ __device__ void scatter_rows(T* y, const T* x, const unsigned* rows, unsigned n,
     const unsigned elements = n * t * d;
     for (unsigned i = thread_in_grid(); i < elements; i += threads_in_grid()) {
         const unsigned row = i / d, image = row / t;
-        float sum = 0.0f;
+        Sum sum;
         for (unsigned place = image * k; place < (image + 1) * k; place++) {
-            if (rows[place] == row % t) sum += widen(x[place * d + i % d]);
+            if (rows[place] == row % t) sum.add(widen(x[place * d + i % d]));
         }
-        y[i] = narrow<T>(sum);
+        y[i] = narrow<T>(sum.total);
     }
 }
 

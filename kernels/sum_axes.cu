@@ -11,9 +11,9 @@ __device__ void sum_axes_along(T* y, const T* x, unsigned n, Axes outputs, unsig
     const unsigned warps = threads_in_grid() / WARP;
     for (unsigned output = thread_in_grid() / WARP; output < n; output += warps) {
         const T* first = x + outputs.place(output);
-        float sum = 0.0f;
-        for (unsigned term = lane_in_warp(); term < count; term += WARP) sum += widen(first[summed.place(term)]);
-        sum = warp_sum(sum);
+        Sum part;
+        for (unsigned term = lane_in_warp(); term < count; term += WARP) part.add(widen(first[summed.place(term)]));
+        const float sum = warp_sum(part.total);
         if (lane_in_warp() == 0) y[output] = narrow<T>(factor * sum);
     }
 }
@@ -25,12 +25,12 @@ __device__ void sum_axes_across(T* y, const T* x, unsigned n, Axes outputs, unsi
     constexpr unsigned PARTS = 8;
     SHARED(float, parts, [PARTS][WARP]);
     const unsigned output = blockIdx.x * WARP + threadIdx.x;
-    float part = 0.0f;
+    Sum part;
     if (output < n) {
         const T* first = x + outputs.place(output);
-        for (unsigned term = threadIdx.y; term < count; term += PARTS) part += widen(first[summed.place(term)]);
+        for (unsigned term = threadIdx.y; term < count; term += PARTS) part.add(widen(first[summed.place(term)]));
     }
-    parts[threadIdx.y][threadIdx.x] = part;
+    parts[threadIdx.y][threadIdx.x] = part.total;
     __syncthreads();
     if (threadIdx.y != 0 || output >= n) return;
     float sum = 0.0f;

@@ -5,9 +5,9 @@
 template <class T>
 __device__ void sum_of_channels(T* y, const T* x, unsigned n, unsigned c, unsigned plane) {
     const ShareOfChannel share = share_of_thread(n, c, plane);
-    float sum = 0.0f;
-    for (unsigned i = share.first; i < share.count; i += share.step) sum += widen(x[share(i)]);
-    sum = sum_of_channel(share, sum);
+    Sum part;
+    for (unsigned i = share.first; i < share.count; i += share.step) part.add(widen(x[share(i)]));
+    const float sum = sum_of_channel(share, part.total);
     if (writes(share)) y[share.channel] = narrow<T>(sum);
 }
 

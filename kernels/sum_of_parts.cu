@@ -5,9 +5,9 @@
 template <class T>
 __device__ void sum_of_parts(T* sums, const float* parts, unsigned n_parts, unsigned n) {
     for (unsigned i = thread_in_grid(); i < n; i += threads_in_grid()) {
-        float sum = 0.0f;
-        for (unsigned part = 0; part < n_parts; part++) sum += parts[size_t(part) * n + i];
-        sums[i] = narrow<T>(sum);
+        Sum sum;
+        for (unsigned part = 0; part < n_parts; part++) sum.add(parts[size_t(part) * n + i]);
+        sums[i] = narrow<T>(sum.total);
     }
 }
 

@@ -67,6 +67,7 @@ inline unsigned __umulhi(unsigned x, unsigned y) { return unsigned(uint64_t(x) *
 inline unsigned __float_as_uint(float x) { return emulator::bits_of(x); }
 inline float __uint_as_float(unsigned bits) { return emulator::of_bits(bits); }
 using std::isfinite;
+using std::isnan;
 using std::max;
 using std::min;
 

@@ -30,6 +30,7 @@ mod epilogue;
 mod launch;
 pub mod ops;
 mod rows;
+mod moments;
 pub mod gradcheck;
 
 pub use error::{Error, Result};

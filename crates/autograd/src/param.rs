@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 
-use tensor::Tensor;
+use tensor::{Error, Tensor};
+
+use crate::Result;
 
 use crate::Result;
 

@@ -17,11 +17,11 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use self::product::{Left, Output, Right, sum_over_pixels};
+use self::product::{Left, Output, Right, SumOverPixels};
 use self::reads::{Columns, Reads};
 use self::weave::weave;
 use crate::gemm::{Tiles, floats};
-use crate::{Epilogue, Start, planes};
+use crate::{Epilogue, Start, vector};
 
 /// The sizes of a convolution of images `[n, c, image]` with a weight `[o, c, kernel]` to `[n, o, out]`.
 /// Who fills it in vouches that `out = (image + 2 padding - kernel) / stride + 1`, rounded down.
@@ -64,8 +64,26 @@ impl Convolution {
     /// The multiplications and additions of the convolution, and of each of its two gradients: one pair for every
     /// image, output pixel, tap and pair of channels, also where the tap reads padding.
     pub fn flops(&self) -> u64 {
-        let pixels = self.n * Self::area(self.out);
-        2 * pixels as u64 * (self.o * self.c * Self::area(self.kernel)) as u64
+        let pixels = (self.n * Self::area(self.out)) as u64;
+        let of_pixel = (self.o * self.c * Self::area(self.kernel)) as u64;
+        pixels.saturating_mul(of_pixel).saturating_mul(2)
+    }
+
+    /// Whether the products suit these sizes: they store the padding of an image, and count its numbers in 32 bits.
+    ///
+    /// A stride and a padding that are far longer than the image would make a small output from a huge copy.
+    pub fn suits_products(&self) -> bool {
+        let padded = |sides: [usize; 2], more: [usize; 2]| {
+            sides[0].saturating_add(more[0]).saturating_mul(sides[1].saturating_add(more[1]))
+        };
+        let twice = |sides: [usize; 2]| sides.map(|side| side.saturating_mul(2));
+        // The gradient by the input reads the output as far outside as the kernel reaches.
+        let reach = [0, 1].map(|axis| 2 * (self.kernel[axis].div_ceil(self.stride[axis]) + 1));
+        let (image, out) = (padded(self.image, twice(self.padding)), padded(self.out, reach));
+        let is_counted =
+            |channels: usize, pixels: usize| channels.saturating_mul(pixels) <= i32::MAX as usize;
+        let near = (Self::area(self.image) + Self::area(self.out)).saturating_mul(8).saturating_add(1 << 16);
+        image <= near && is_counted(self.c, image) && is_counted(self.o, out)
     }
 
     fn area(sides: [usize; 2]) -> usize {
@@ -99,8 +117,9 @@ impl Convolution {
     /// same for all `i`, and `q = i + (first + padding - t) / stride`.
     fn backward(&self, weight: &[f32], tiles: Tiles) -> Vec<Phase> {
         let mut phases = Vec::new();
-        for first in (0..self.stride[0]).flat_map(|row| (0..self.stride[1]).map(move |column| [row, column]))
-        {
+        // Where the stride is longer than the image, most remainders have no pixel.
+        let step = [0, 1].map(|axis| self.stride[axis].min(self.image[axis]).max(1));
+        for first in (0..step[0]).flat_map(|row| (0..step[1]).map(move |column| [row, column])) {
             let grid =
                 [0, 1].map(|axis| self.image[axis].saturating_sub(first[axis]).div_ceil(self.stride[axis]));
             let along = |axis: usize| {
@@ -123,7 +142,7 @@ impl Convolution {
             }
             let reads = Reads::new(self.o, self.out, grid, [1; 2], &offsets);
             let left = left(&turned, self.c, reads.steps.len(), tiles);
-            phases.push(Phase { reads, left, step: self.stride });
+            phases.push(Phase { reads, left, step });
         }
         phases
     }
@@ -182,6 +201,7 @@ fn each_image(
     }
     let pixels = phases.iter().map(|phase| phase.reads.pixels()).max().unwrap_or(0).max(1);
     let together = PIXELS_WORTH_A_PRODUCT.div_ceil(pixels).min(n.div_ceil(rayon::current_num_threads()));
+    let together = phases.iter().fold(together, |most, phase| most.min(counted_together(&phase.reads)));
     let columns_of = |count: usize| phases.iter().map(|phase| phase.reads.columns(count)).collect();
     let columns_of_most: Vec<Columns> = columns_of(together);
     out.par_chunks_mut(together * out_len).enumerate().for_each(|(group, out)| {
@@ -290,12 +310,11 @@ fn part_of_grad_weight(
     let reads = Reads::new(channels.len(), sizes.image, sizes.out, sizes.stride, &sizes.taps());
     let steps = reads.steps.len();
     let mut sum = floats(sizes.o * steps);
-    let numbers: &mut [f32] = bytemuck::cast_slice_mut(sum.bytes_mut());
-    let together = PIXELS_WORTH_A_PRODUCT.div_ceil(pixels).min(images.len());
+    let mut total = SumOverPixels::new(bytemuck::cast_slice_mut(sum.bytes_mut()));
+    let together = PIXELS_WORTH_A_PRODUCT.div_ceil(pixels).min(images.len()).min(counted_together(&reads));
     let mut columns = reads.columns(together);
     let mut turned = floats(if together > 1 { sizes.o * together * pixels } else { 0 });
     let turned: &mut [f32] = bytemuck::cast_slice_mut(turned.bytes_mut());
-    let mut start = Start::Zero;
     for first in images.clone().step_by(together) {
         let here = first..images.end.min(first + together);
         if here.len() < together {
@@ -307,11 +326,15 @@ fn part_of_grad_weight(
         let of_dy = &dy[first * sizes.o * pixels..here.end * sizes.o * pixels];
         let left = if here.len() == 1 { of_dy } else { by_channels(turned, of_dy, sizes.o, pixels) };
         let right = Right { source: source.numbers(), columns: &columns, steps: &reads.steps };
-        let out = Output { numbers: &mut *numbers, row_stride: steps };
-        sum_over_pixels(out, left, sizes.o, right, start, tiles);
-        start = Start::Output;
+        total.add(left, sizes.o, right, tiles);
     }
+    total.finish();
     sum
+}
+
+/// Images whose padded copies are counted in 32 bits.
+fn counted_together(reads: &Reads) -> usize {
+    (i32::MAX as usize / reads.padded_len().max(1)).max(1)
 }
 
 /// From `[images, channels, pixels]` to `[channels, images, pixels]`.
@@ -330,7 +353,7 @@ pub fn sum_of_channels_f32(y: &mut [f32], x: &[f32], pixels: usize) {
     let channels = y.len();
     y.par_iter_mut().enumerate().for_each(|(channel, y)| {
         let planes = x.chunks_exact(pixels.max(1)).skip(channel).step_by(channels);
-        *y = planes.map(|plane| f64::from(planes::sum(plane))).sum::<f64>() as f32;
+        *y = planes.map(vector::sum).sum::<f64>() as f32;
     });
 }
 

@@ -53,6 +53,16 @@ pub enum Error {
         /// The number of values given.
         values: usize,
     },
+    /// A shape has more elements than a tensor can.
+    #[error(
+        "the sizes of shape {shape:?} multiply to more than the {max} elements that memory has addresses for; use smaller \
+         sizes",
+        max = crate::shape::MOST_ELEMENTS
+    )]
+    TooManyElements {
+        /// The shape.
+        shape: Vec<usize>,
+    },
     /// `item` was called on a tensor that is not a single number.
     #[error("`item` wants a tensor with one element, got shape {shape:?}")]
     NotAScalar {

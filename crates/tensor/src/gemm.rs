@@ -160,7 +160,24 @@ pub fn gemm_f32(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, start: Start<'_>)
     if m * n == 0 {
         return;
     }
-    by_tiles(Tiles::fastest(), out, a, b, start);
+    in_spans(Tiles::fastest(), out, a, b, start);
+}
+
+/// Steps of the inner size that tiles sum up in one go; longer sums are sums of two halves.
+pub(crate) const SPAN: usize = 1 << 15;
+
+/// The product by these tiles: each half of a long inner size on its own, so that rounding errors do not grow with it.
+fn in_spans(tiles: Tiles, out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, start: Start<'_>) {
+    let k = a.columns;
+    if k <= SPAN {
+        return by_tiles(tiles, out, a, b, start);
+    }
+    let half = (k / 2).next_multiple_of(SPAN);
+    in_spans(tiles, out, a.columns(0..half), b.rows(0..half), start);
+    let mut rest = floats(out.len());
+    let rest: &mut [f32] = bytemuck::cast_slice_mut(rest.bytes_mut());
+    in_spans(tiles, rest, a.columns(half..k), b.rows(half..k), Start::Zero);
+    out.iter_mut().zip(&*rest).for_each(|(out, &rest)| *out += rest);
 }
 
 /// The product by these tiles, which the processor can run.
@@ -178,7 +195,8 @@ const WORTH_SHARING: usize = 1 << 20;
 /// The processor is of the kind `S`.
 unsafe fn shared<S: Simd>(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, start: Start<'_>) {
     let (m, k, n) = (a.rows, a.columns, b.columns);
-    let threads = if m * k * n < WORTH_SHARING { 1 } else { rayon::current_num_threads() };
+    let threads =
+        if m.saturating_mul(k).saturating_mul(n) < WORTH_SHARING { 1 } else { rayon::current_num_threads() };
     let whole = Output { start: out.as_mut_ptr(), row_stride: n };
     if threads == 1 {
         // SAFETY: `out` has `m` rows of `n` numbers and is ours; the caller vouches for the processor.
@@ -281,6 +299,23 @@ mod tests {
         check(30, 20, 700, [true, true]);
         check(150, 3, 40, [false, true]);
         check(3, 2, 2070, [false, false]);
+    }
+
+    #[test]
+    fn a_long_inner_size_is_off_by_the_roundings_of_a_span() {
+        for k in [SPAN + 1, 5 * SPAN + 3] {
+            let (a, b) = (vec![0.1; 2 * k], vec![1.0; 3 * k]);
+            let exact = k as f64 * f64::from(0.1f32);
+            // A block of up to 512 steps, the blocks of a span of at least 64 each, and the halves.
+            let allowed = (512.0 + 512.0 + 3.0) / 2.0 * f64::from(f32::EPSILON) * exact;
+            for tiles in Tiles::all_here() {
+                let mut out = [f32::NAN; 6];
+                let (a, b) = (Matrix::new(&a, 2, k, false), Matrix::new(&b, k, 3, false));
+                in_spans(tiles, &mut out, a, b, Start::Bias(&[0.0; 3]));
+                let off = out.map(|sum| (f64::from(sum) - exact).abs());
+                assert!(off.iter().all(|&off| off <= allowed), "{tiles:?} {k}: {off:?} {allowed}");
+            }
+        }
     }
 
     #[test]

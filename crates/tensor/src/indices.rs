@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::gpu::{Gpu, Memory};
-use crate::{Device, Error, Result};
+use crate::{Device, Error, Result, elements};
 
 /// A shared list of non-negative whole numbers.
 ///
@@ -36,7 +36,7 @@ impl Indices {
     /// # Errors
     /// If there is no memory.
     pub fn written_on(gpu: &Arc<Gpu>, len: usize, below: u32) -> Result<Self> {
-        let memory = Arc::new(gpu.allocate(len * size_of::<u32>())?);
+        let memory = Arc::new(gpu.allocate(elements(&[len])? * size_of::<u32>())?);
         Ok(Self(Arc::new(Place::Gpu { gpu: Arc::clone(gpu), memory, below })))
     }
 

@@ -1,9 +1,11 @@
 //! The caching allocator: memory is asked of the system once and used again for every later step.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::collections::BTreeMap;
 use std::ptr::NonNull;
 use std::sync::Mutex;
+
+use crate::{Error, Result};
 
 /// Every buffer starts on a cache line, which is also the width of the widest vector register.
 const ALIGNMENT: usize = 64;
@@ -64,22 +66,40 @@ fn cache() -> std::sync::MutexGuard<'static, Cache> {
 
 impl Buffer {
     /// Memory for `len` bytes, with whatever was there before.
-    pub(crate) fn of(len: usize) -> Self {
-        let size = size_class(len);
-        let layout = Layout::from_size_align(size, ALIGNMENT).expect("a size class is a legal layout");
-        let mut cache = cache();
-        cache.statistics.used_bytes += size;
-        cache.statistics.peak_bytes = cache.statistics.peak_bytes.max(cache.statistics.used_bytes);
-        if let Some(Piece(start)) = cache.pieces.get_mut(&size).and_then(Vec::pop) {
-            return Self { start, layout, len };
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`] if the system has not as much.
+    pub(crate) fn try_of(len: usize) -> Result<Self> {
+        if len > isize::MAX as usize {
+            return Err(out_of_memory(len));
         }
-        cache.statistics.system_allocations += 1;
-        cache.statistics.held_bytes += size;
-        drop(cache);
-        // SAFETY: the size is at least `ALIGNMENT`, so the layout is not empty.
-        let start = unsafe { alloc_zeroed(layout) };
-        let start = NonNull::new(start).unwrap_or_else(|| handle_alloc_error(layout));
-        Self { start, layout, len }
+        let size = size_class(len);
+        let layout = Layout::from_size_align(size, ALIGNMENT).map_err(|_| out_of_memory(len))?;
+        let known = cache().pieces.get_mut(&size).and_then(Vec::pop);
+        let is_new = known.is_none();
+        let start = match known {
+            Some(Piece(start)) => start,
+            None => {
+                check_room(size)?;
+                // SAFETY: the size is at least `ALIGNMENT`, so the layout is not empty.
+                NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or_else(|| out_of_memory(size))?
+            }
+        };
+        let mut cache = cache();
+        let statistics = &mut cache.statistics;
+        statistics.used_bytes += size;
+        statistics.peak_bytes = statistics.peak_bytes.max(statistics.used_bytes);
+        statistics.system_allocations += u64::from(is_new);
+        statistics.held_bytes += if is_new { size } else { 0 };
+        Ok(Self { start, layout, len })
+    }
+
+    /// [`Buffer::try_of`] where there is no way to return an error.
+    ///
+    /// # Panics
+    /// If the system has not as much memory.
+    pub(crate) fn of(len: usize) -> Self {
+        Self::try_of(len).unwrap_or_else(|error| panic!("{error}"))
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -113,6 +133,49 @@ pub fn release_cached_memory() {
             unsafe { dealloc(start.as_ptr(), layout) };
         }
     }
+}
+
+/// Requests from this size on are compared with the memory that is free: smaller ones are not worth asking.
+const LARGE: usize = 64 << 20;
+
+/// An error if the system has less free memory than a large request wants: it would grant it and end the program when
+/// the memory is written. What waits to be used again is given back first.
+///
+/// # Errors
+/// [`Error::OutOfMemory`].
+fn check_room(bytes: usize) -> Result<()> {
+    let is_enough = || system_memory().is_none_or(|[free, _]| bytes <= free);
+    if bytes < LARGE || is_enough() {
+        return Ok(());
+    }
+    release_cached_memory();
+    if is_enough() { Ok(()) } else { Err(out_of_memory(bytes)) }
+}
+
+/// An error unless memory for so many bytes can be had from the system now: for arrays that end the program where there
+/// is none.
+///
+/// # Errors
+/// [`Error::OutOfMemory`].
+pub(crate) fn check_allocation(bytes: usize) -> Result<()> {
+    check_room(bytes)?;
+    let fits = bytes < LARGE || Vec::<u8>::new().try_reserve_exact(bytes).is_ok();
+    if fits { Ok(()) } else { Err(out_of_memory(bytes)) }
+}
+
+fn out_of_memory(wanted: usize) -> Error {
+    let [free, total] = system_memory().unwrap_or([0; 2]);
+    Error::OutOfMemory { device: "cpu".into(), wanted, used: memory_statistics().used_bytes, free, total }
+}
+
+/// The bytes that are free and those there are, where the system says so.
+fn system_memory() -> Option<[usize; 2]> {
+    let lines = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let bytes = |name: &str| {
+        let line = lines.lines().find_map(|line| line.strip_prefix(name))?;
+        line.split_whitespace().next()?.parse::<usize>().ok()?.checked_mul(1024)
+    };
+    Some([bytes("MemAvailable:")?, bytes("MemTotal:")?])
 }
 
 /// Rounds up to one of eight sizes for each power of two: at most an eighth is wasted, and steps that
@@ -150,5 +213,15 @@ mod tests {
         drop(second);
         release_cached_memory();
         assert!(Buffer::of(size).bytes().iter().all(|&byte| byte == 0));
+    }
+
+    #[test]
+    fn more_than_the_system_has_is_an_error_that_says_how_much_was_wanted() {
+        for bytes in [1 << 50, isize::MAX as usize, usize::MAX] {
+            let message = Buffer::try_of(bytes).unwrap_err().to_string();
+            assert!(message.contains("cpu") && message.contains("bytes"), "{message}");
+        }
+        assert!(check_allocation(1 << 50).is_err());
+        assert!(check_allocation(1 << 20).is_ok());
     }
 }

@@ -2,8 +2,6 @@
 
 /// Below this many numbers waking other threads costs more than it saves.
 const WORTH_SHARING: usize = 1 << 15;
-/// Partial sums that run beside each other: one AVX-512 register.
-const LANES: usize = 16;
 
 /// Cuts every slice into `count` equal pieces and calls `f` for each place, on all threads.
 ///
@@ -52,20 +50,6 @@ fn halved<const N: usize, const M: usize>(
     }
 }
 
-crate::each_processor! {
-    /// The sum of all numbers, in a fixed order: 16 partial sums beside each other, then those, then the rest.
-    pub fn sum(x: &[f32]) -> f32 {
-        let mut lanes = [0.0f32; LANES];
-        let (lines, rest) = x.as_chunks::<LANES>();
-        for line in lines {
-            for lane in 0..LANES {
-                lanes[lane] += line[lane];
-            }
-        }
-        lanes.iter().chain(rest).sum()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,18 +60,11 @@ mod tests {
             let x: Vec<f32> = (0..count * piece).map(|i| i as f32).collect();
             let (mut sums, mut copy) = (vec![0.0; count], vec![0.0; count * piece]);
             for_each(count, [&x], [&mut sums, &mut copy], |[x], [sum_of, copy]| {
-                sum_of[0] += sum(x);
+                sum_of[0] += x.iter().sum::<f32>();
                 copy.iter_mut().zip(x).for_each(|(to, x)| *to += x);
             });
             assert_eq!(copy, x);
-            assert!(sums.iter().zip(x.chunks(piece)).all(|(&s, x)| s == sum(x)));
-        }
-    }
-
-    #[test]
-    fn a_sum_has_all_its_terms() {
-        for n in [0, 1, 15, 16, 17, 100] {
-            assert_eq!(sum(&vec![2.0; n]), 2.0 * n as f32);
+            assert!(sums.iter().zip(x.chunks(piece)).all(|(&s, x)| s == x.iter().sum::<f32>()));
         }
     }
 }

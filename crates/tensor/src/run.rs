@@ -6,7 +6,8 @@ use half::{bf16, f16};
 use ndarray::ArrayViewMutD;
 
 use crate::gpu::{Call, Gpu};
-use crate::{DType, Device, Element, Error, Kernel, Result, Slice, Stored, Tensor, Update, flops};
+use crate::memory::check_allocation;
+use crate::{DType, Device, Element, Error, Kernel, Result, Slice, Stored, Tensor, Update, elements, flops};
 
 /// Runs `kernel` on the device and in the type of its inputs.
 ///
@@ -163,22 +164,33 @@ where
 {
     let dtype = dtype_of_call(kernel, inputs)?;
     let shapes = kernel.shapes(inputs.map(Tensor::shape))?;
+    if shapes.iter().all(|shape| shape.contains(&0)) {
+        // Nothing to compute; and nobody could walk along an empty axis' neighbour that is longer than any memory.
+        return empty(&shapes, kernel.stored().map(|stored| stored.dtype(dtype)));
+    }
     match dtype {
-        DType::F64 => Ok(by_reference::<f64, K, N, M>(kernel, inputs, &shapes)),
+        DType::F64 => by_reference::<f64, K, N, M>(kernel, inputs, &shapes),
         DType::F32 => {
             let is_f32 = |stored: Stored| stored.dtype(dtype) == DType::F32;
             if may_be_fast && kernel.loaded().into_iter().chain(kernel.stored()).all(is_f32) {
-                let mut outputs = shapes.each_ref().map(|shape| Tensor::uninitialised(shape, DType::F32));
+                let mut outputs = empty(&shapes, [DType::F32; M])?;
                 let slices = inputs.map(|tensor| Slice { data: tensor.own(), shape: tensor.shape() });
                 if kernel.fast(slices, outputs.each_mut().map(|output| output.own_mut())) {
                     return Ok(outputs);
                 }
             }
-            Ok(by_reference::<f32, K, N, M>(kernel, inputs, &shapes))
+            by_reference::<f32, K, N, M>(kernel, inputs, &shapes)
         }
-        DType::F16 => Ok(by_reference::<f16, K, N, M>(kernel, inputs, &shapes)),
-        DType::BF16 => Ok(by_reference::<bf16, K, N, M>(kernel, inputs, &shapes)),
+        DType::F16 => by_reference::<f16, K, N, M>(kernel, inputs, &shapes),
+        DType::BF16 => by_reference::<bf16, K, N, M>(kernel, inputs, &shapes),
     }
+}
+
+/// Tensors whose elements are to be written.
+fn empty<const M: usize>(shapes: &[Vec<usize>; M], dtypes: [DType; M]) -> Result<[Tensor; M]> {
+    let tensors = shapes.iter().zip(dtypes).map(|(shape, dtype)| Tensor::try_uninitialised(shape, dtype));
+    let tensors: Vec<Tensor> = tensors.collect::<Result<_>>()?;
+    Ok(tensors.try_into().expect("one tensor for each shape"))
 }
 
 /// Widens, computes, narrows.
@@ -186,11 +198,14 @@ fn by_reference<T, K, const N: usize, const M: usize>(
     kernel: &K,
     inputs: [&Tensor; N],
     shapes: &[Vec<usize>; M],
-) -> [Tensor; M]
+) -> Result<[Tensor; M]>
 where
     T: Element,
     K: Kernel<N, M>,
 {
+    for shape in shapes {
+        check_allocation(elements(shape)? * size_of::<T::Acc>())?;
+    }
     let loaded = kernel.loaded();
     let wide: [_; N] = std::array::from_fn(|input| match loaded[input] {
         Stored::AsInput => view::<T>(inputs[input]).mapv(T::widen),
@@ -199,7 +214,7 @@ where
     });
     let computed = kernel.reference(wide.each_ref().map(|array| array.view()));
     let stored = kernel.stored();
-    std::array::from_fn(|output| {
+    Ok(std::array::from_fn(|output| {
         let array = &computed[output];
         assert_eq!(array.shape(), shapes[output], "{}: the reference keeps its shape rule", kernel.name());
         match stored[output] {
@@ -207,7 +222,7 @@ where
             Stored::AsAccumulator => Tensor::from_array(array),
             Stored::As(dtype) => Tensor::from_array(array).to_dtype(dtype),
         }
-    })
+    }))
 }
 
 fn view<T: Element>(tensor: &Tensor) -> ndarray::ArrayViewD<'_, T> {
@@ -265,7 +280,7 @@ mod tests {
             [Stored::AsAccumulator]
         }
         fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
-            [ArrayD::from_elem(IxDyn(&[]), x.iter().copied().sum())]
+            [ArrayD::from_elem(IxDyn(&[]), crate::sums::pairwise(x.iter().copied()))]
         }
         fn launch(&self, _: Call<'_>, _: [&Tensor; 1], _: [&Tensor; 1]) -> Result<()> {
             unreachable!("this test has no GPU")

@@ -10,7 +10,7 @@ use ndarray::{ArrayD, ArrayViewD};
 
 use crate::gpu::{Gpu, Memory};
 use crate::memory::Buffer;
-use crate::{DType, Device, Element, Error, Result};
+use crate::{DType, Device, Element, Error, Result, elements};
 
 /// An immutable array of numbers: a shape, an element type and shared storage.
 ///
@@ -33,7 +33,7 @@ impl Tensor {
     /// The values in row-major order.
     ///
     /// # Errors
-    /// [`Error::Length`] if there are not exactly as many values as the shape has elements.
+    /// As [`Tensor::from_slice`].
     pub fn from_vec<T: Element>(values: Vec<T>, shape: &[usize]) -> Result<Self> {
         Self::from_slice(&values, shape)
     }
@@ -41,18 +41,22 @@ impl Tensor {
     /// Copies the values, which are in row-major order.
     ///
     /// # Errors
-    /// [`Error::Length`] if there are not exactly as many values as the shape has elements.
+    /// [`Error::Length`] if there are not exactly as many values as the shape has elements;
+    /// [`Error::TooManyElements`] if no tensor has as many; [`Error::OutOfMemory`].
     pub fn from_slice<T: Element>(values: &[T], shape: &[usize]) -> Result<Self> {
-        let wanted = count(shape);
+        let wanted = elements(shape)?;
         if values.len() != wanted {
             return Err(Error::Length { shape: shape.to_vec(), wanted, values: values.len() });
         }
-        let mut tensor = Self::uninitialised(shape, T::DTYPE);
+        let mut tensor = Self::try_uninitialised(shape, T::DTYPE)?;
         tensor.own_mut::<T>().copy_from_slice(values);
         Ok(tensor)
     }
 
     /// Copies an array of any layout.
+    ///
+    /// # Panics
+    /// If there is no memory for the copy.
     pub fn from_array<T: Element>(array: &ArrayD<T>) -> Self {
         let mut tensor = Self::uninitialised(array.shape(), T::DTYPE);
         let values = tensor.own_mut::<T>();
@@ -64,34 +68,57 @@ impl Tensor {
     }
 
     /// The same number everywhere, rounded to `dtype`.
+    ///
+    /// # Panics
+    /// Where [`Tensor::try_full`] is an error.
     pub fn full(value: f64, shape: &[usize], dtype: DType) -> Self {
-        let mut tensor = Self::uninitialised(shape, dtype);
+        Self::try_full(value, shape, dtype).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// [`Tensor::full`] for sizes that come from outside.
+    ///
+    /// # Errors
+    /// [`Error::TooManyElements`] if no tensor has as many elements; [`Error::OutOfMemory`].
+    pub fn try_full(value: f64, shape: &[usize], dtype: DType) -> Result<Self> {
+        let mut tensor = Self::try_uninitialised(shape, dtype)?;
         match dtype {
             DType::F64 => tensor.own_mut::<f64>().fill(value),
             DType::F32 => tensor.own_mut::<f32>().fill(value as f32),
             DType::F16 => tensor.own_mut::<f16>().fill(f16::from_f64(value)),
             DType::BF16 => tensor.own_mut::<bf16>().fill(bf16::from_f64(value)),
         }
-        tensor
+        Ok(tensor)
     }
 
     /// Zero everywhere.
+    ///
+    /// # Panics
+    /// As [`Tensor::full`]; [`Tensor::zeros_on`] is an error there.
     pub fn zeros(shape: &[usize], dtype: DType) -> Self {
         Self::full(0.0, shape, dtype)
     }
 
     /// Memory for a tensor whose elements the caller will write, all of them, before anyone reads.
-    pub(crate) fn uninitialised(shape: &[usize], dtype: DType) -> Self {
-        let storage = Arc::new(Storage::Cpu(Buffer::of(count(shape) * dtype.size())));
-        Self { shape: shape.to_vec(), dtype, storage }
+    ///
+    /// # Errors
+    /// As [`Tensor::try_full`].
+    pub(crate) fn try_uninitialised(shape: &[usize], dtype: DType) -> Result<Self> {
+        // No type is wider than the one that `elements` asks for addresses of.
+        let buffer = Buffer::try_of(elements(shape)? * dtype.size())?;
+        Ok(Self { shape: shape.to_vec(), dtype, storage: Arc::new(Storage::Cpu(buffer)) })
+    }
+
+    /// The same for a shape that a tensor has already.
+    fn uninitialised(shape: &[usize], dtype: DType) -> Self {
+        Self::try_uninitialised(shape, dtype).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// The same on any device.
     pub(crate) fn uninitialised_on(device: &Device, shape: &[usize], dtype: DType) -> Result<Self> {
         match device {
-            Device::Cpu => Ok(Self::uninitialised(shape, dtype)),
+            Device::Cpu => Self::try_uninitialised(shape, dtype),
             Device::Cuda(gpu) => {
-                let memory = gpu.allocate(count(shape) * dtype.size())?;
+                let memory = gpu.allocate(elements(shape)? * dtype.size())?;
                 Ok(Self::on_gpu(gpu, Arc::new(memory), shape, dtype))
             }
         }
@@ -115,7 +142,7 @@ impl Tensor {
 
     /// The number of elements.
     pub fn len(&self) -> usize {
-        count(&self.shape)
+        self.shape.iter().product()
     }
 
     /// Whether there are no elements.
@@ -226,9 +253,10 @@ impl Tensor {
     /// The same elements in another shape; the storage is shared.
     ///
     /// # Errors
-    /// [`Error::Length`] if the shape has another number of elements.
+    /// [`Error::Length`] if the shape has another number of elements; [`Error::TooManyElements`] if no tensor has as
+    /// many.
     pub fn reshape(&self, shape: &[usize]) -> Result<Self> {
-        let wanted = count(shape);
+        let wanted = elements(shape)?;
         if wanted != self.len() {
             return Err(Error::Length { shape: shape.to_vec(), wanted, values: self.len() });
         }
@@ -274,10 +302,6 @@ impl fmt::Debug for Tensor {
     }
 }
 
-fn count(shape: &[usize]) -> usize {
-    shape.iter().product()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -317,6 +341,21 @@ mod tests {
         let tensor = Tensor::from_vec(vec![0.1f32, -3.0, 1e5], &[3]).unwrap();
         assert_eq!(tensor.to_dtype(DType::BF16).to_dtype(DType::F64).to_f64_vec()[1], -3.0);
         assert_eq!(tensor.to_dtype(DType::F16).to_f64_vec()[2], f64::INFINITY);
+    }
+
+    #[test]
+    fn sizes_that_overflow_or_do_not_fit_into_memory_are_errors() {
+        let message = Tensor::from_vec::<f32>(vec![], &[1 << 32, 1 << 32]).unwrap_err().to_string();
+        assert!(message.contains("[4294967296, 4294967296]"), "{message}");
+        assert!(Tensor::from_vec::<f32>(vec![], &[0, 1 << 63]).is_err());
+        let x = Tensor::zeros(&[32], DType::F32);
+        for shape in [[(1 << 63) + 16, 2], [1 << 32, 1 << 32], [usize::MAX, 32]] {
+            assert!(x.reshape(&shape).is_err());
+            assert!(Tensor::try_full(1.0, &shape, DType::F16).is_err());
+            assert!(Tensor::zeros_on(&Device::Cpu, &shape, DType::F64).is_err());
+        }
+        let error = Tensor::try_full(0.0, &[1 << 50], DType::F32).unwrap_err();
+        assert!(matches!(error, Error::OutOfMemory { .. }), "{error}");
     }
 
     #[test]

@@ -14,6 +14,8 @@ use crate::each_processor;
 
 /// Elements that one thread takes at a time, and the span of one partial sum: 16 KiB of `f32`.
 const CHUNK: usize = 4096;
+/// Rows of one partial sum over columns.
+const ROWS: usize = 64;
 /// Below this many elements waking other threads costs more than it saves.
 const WORTH_SHARING: usize = 16 * CHUNK;
 /// Partial sums that run beside each other within a chunk: one AVX-512 register.
@@ -49,6 +51,15 @@ each_processor! {
         }
         let terms = lanes.into_iter().chain(rest.map(|(&x, &y)| f(x, y)));
         terms.map(f64::from).sum()
+    }
+
+    fn add_rows(x: &[f32], sums: &mut [f32]) {
+        sums.fill(0.0);
+        for row in x.chunks_exact(sums.len()) {
+            for (sum, &x) in sums.iter_mut().zip(row) {
+                *sum += x;
+            }
+        }
     }
 
     fn update_chunk<F: Step>(state: [&mut [f32]; 3], input: &[f32], f: F) {
@@ -126,17 +137,26 @@ pub fn update3(state: [&mut [f32]; 3], input: &[f32], f: impl Step) {
         .for_each(|(((a, b), c), input)| update_chunk([a, b, c], input, f));
 }
 
-/// `out[j] = sum over rows of x[row][j]`, each column in the order of the rows.
+/// `sum over i of x[i]`
+pub fn sum(x: &[f32]) -> f64 {
+    sum2(x, x, |x, _| x)
+}
+
+/// `out[j] = sum over rows of x[row][j]`: of each block of rows in 32 bits, of the blocks in 64.
 pub fn sum_rows(x: &[f32], out: &mut [f32]) {
-    out.fill(0.0);
-    if out.is_empty() {
+    let width = out.len();
+    if width == 0 {
         return;
     }
-    for row in x.chunks_exact(out.len()) {
-        for (sum, &x) in out.iter_mut().zip(row) {
-            *sum += x;
-        }
+    if x.len() <= ROWS * width {
+        return add_rows(x, out);
     }
+    let mut total = vec![0.0f64; width];
+    for block in x.chunks(ROWS * width) {
+        add_rows(block, out);
+        total.iter_mut().zip(&*out).for_each(|(total, &sum)| *total += f64::from(sum));
+    }
+    out.iter_mut().zip(total).for_each(|(out, total)| *out = total as f32);
 }
 
 fn shared(len: usize) -> bool {
@@ -184,5 +204,22 @@ mod tests {
         let mut out = [9.0; 2];
         sum_rows(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &mut out);
         assert_eq!(out, [9.0, 12.0]);
+        for rows in [0usize, 63, 64, 65, 200] {
+            let x: Vec<f32> = (0..rows).flat_map(|row| [row as f32, 1.0]).collect();
+            sum_rows(&x, &mut out);
+            assert_eq!(out, [(rows * rows.saturating_sub(1) / 2) as f32, rows as f32]);
+        }
+    }
+
+    #[test]
+    fn columns_of_a_million_tenths_are_off_by_the_roundings_of_a_block() {
+        const N: usize = 1 << 20;
+        let mut out = [0.0; 2];
+        sum_rows(&vec![0.1; 2 * N], &mut out);
+        let exact = N as f64 * f64::from(0.1f32);
+        // 64 additions of a block, each rounded by half an epsilon; those in 64 bits are lost in one more.
+        let allowed = 65.0 / 2.0 * f64::from(f32::EPSILON) * exact;
+        assert!(out.iter().all(|&sum| (f64::from(sum) - exact).abs() <= allowed), "{out:?}");
+        assert!((sum(&vec![0.1; N]) - exact).abs() <= 257.0 / 2.0 * f64::from(f32::EPSILON) * exact);
     }
 }

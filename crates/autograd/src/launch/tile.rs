@@ -27,7 +27,9 @@ const OF_FRAGMENTS: [Tile; 2] =
 
 /// The largest tile of which there are enough to keep all processors busy: it reads memory least often.
 fn choose(tiles: &[Tile], processors: usize, [rows, columns, count]: [usize; 3]) -> Tile {
-    let blocks = |tile: &Tile| rows.div_ceil(tile.side) * columns.div_ceil(tile.side) * count;
+    let blocks = |tile: &Tile| {
+        rows.div_ceil(tile.side).saturating_mul(columns.div_ceil(tile.side)).saturating_mul(count)
+    };
     let enough = tiles.iter().find(|tile| blocks(tile) >= processors);
     *enough.unwrap_or(&tiles[tiles.len() - 1])
 }

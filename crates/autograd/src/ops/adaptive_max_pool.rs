@@ -19,7 +19,10 @@ pub struct AdaptiveMaxPool {
 }
 
 fn ranges(length: usize, size: usize) -> Vec<Range<usize>> {
-    (0..size).map(|i| i * length / size..((i + 1) * length).div_ceil(size)).collect()
+    // Neither product fits into 64 bits for every length and size.
+    let at = |i: usize| i as u128 * length as u128;
+    let range = |i: usize| (at(i) / size as u128) as usize..at(i + 1).div_ceil(size as u128) as usize;
+    (0..size).map(range).collect()
 }
 
 impl Op<1> for AdaptiveMaxPool {
@@ -29,7 +32,8 @@ impl Op<1> for AdaptiveMaxPool {
 
     fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], Places)> {
         match (x.shape(), self.size) {
-            (&[_, _, h, w], [rows, columns]) if h * w * rows * columns > 0 => {
+            (&[n, c, h, w], [rows, columns]) if ![h, w, rows, columns].contains(&0) => {
+                windows::check_count([n, c, rows, columns])?;
                 let ranges = [ranges(h, rows), ranges(w, columns)];
                 let (y, places) = windows::forward(x, Windows::Covering, ranges)?;
                 Ok(([y], places))

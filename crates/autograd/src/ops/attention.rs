@@ -7,6 +7,7 @@ mod launches;
 use ndarray::parallel::prelude::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 use ndarray::{Array3, ArrayD, ArrayView2, ArrayView5, ArrayViewD, ArrayViewMut3, Axis, Ix5};
 use tensor::gpu::Call;
+use tensor::sums::pairwise;
 use tensor::{Error, Kernel, Real, Slice, Stored, Tensor};
 
 use self::fast::Rows;
@@ -18,6 +19,9 @@ use crate::{Op, Result, Var};
 ///
 /// The input `[n, t, 3 d]` holds for each token its queries, its keys and its values, each `d` numbers, head
 /// after head. The output is `[n, t, d]`, again head after head.
+///
+/// A row of scores that are all minus infinity has no softmax, and its output is NaN on every device: scores overflow or
+/// queries and keys are infinite. PyTorch gives zeros there, which would pass for a result.
 #[derive(Debug, Clone, Copy)]
 pub struct Attention {
     /// The number of heads; a divisor of `d`.
@@ -28,11 +32,8 @@ impl Attention {
     /// `[n, t, d]` of a packed input, if the heads divide it.
     fn sizes(&self, qkv: &[usize]) -> Option<[usize; 3]> {
         let &[n, t, packed] = qkv else { return None };
-        (packed > 0 && self.n_heads > 0 && packed.is_multiple_of(3 * self.n_heads)).then_some([
-            n,
-            t,
-            packed / 3,
-        ])
+        let d = packed / 3;
+        (packed == 3 * d && d > 0 && self.n_heads > 0 && d.is_multiple_of(self.n_heads)).then_some([n, t, d])
     }
 
     fn scale(&self, d: usize) -> f64 {
@@ -41,7 +42,9 @@ impl Attention {
 
     /// Of so many products over all pairs of tokens: each sums over the features of a head or over its tokens.
     fn flops_of_products(&self, products: u64, qkv: &[usize]) -> u64 {
-        self.sizes(qkv).map_or(0, |[n, t, d]| 2 * products * (n * t) as u64 * (t * d) as u64)
+        self.sizes(qkv).map_or(0, |[n, t, d]| {
+            ((n * t) as u64).saturating_mul((t * d) as u64).saturating_mul(2 * products)
+        })
     }
 
     /// Splits the last axis: `[n, t, parts, n_heads, d / n_heads]`.
@@ -59,7 +62,7 @@ fn head<'a, A>(x: &ArrayView5<'a, A>, [image, part, head]: [usize; 3]) -> ArrayV
 }
 
 fn dot<'a, A: Real>(x: impl IntoIterator<Item = &'a A>, y: impl IntoIterator<Item = &'a A>) -> A {
-    x.into_iter().zip(y).map(|(&x, &y)| x * y).sum()
+    pairwise(x.into_iter().zip(y).map(|(&x, &y)| x * y))
 }
 
 /// Also gives the logarithm of the sum of exponentials of each row of scores: `[n, n_heads, t]`.
@@ -92,7 +95,7 @@ impl Kernel<1, 2> for Attention {
             let scores: Vec<A> = k.rows().into_iter().map(|k| scale * dot(q.row(query), k)).collect();
             let largest = scores.iter().copied().fold(A::neg_infinity(), A::max);
             let weights: Vec<A> = scores.iter().map(|&score| (score - largest).exp()).collect();
-            let sum: A = weights.iter().copied().sum();
+            let sum = pairwise(weights.iter().copied());
             for feature in 0..width {
                 y[[image, query, of_head * width + feature]] = dot(&weights, v.column(feature)) / sum;
             }
@@ -385,6 +388,8 @@ mod tests {
         let wanted = "attention: wanted queries, keys and values [n, t, 3 * d] with d > 0 for 4 equal heads";
         assert_eq!(message(4, &[1, 2, 18]), format!("{wanted}, got [1, 2, 18]"));
         assert!(message(0, &[1, 2, 6]).contains("0 equal heads"));
+        // Three times this number is one in 64 bits.
+        assert!(message(12_297_829_382_473_034_411, &[1, 2, 6]).contains("[1, 2, 6]"));
         assert!(message(1, &[1, 2, 0]).contains("[1, 2, 0]"));
     }
 }

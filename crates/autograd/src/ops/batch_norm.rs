@@ -11,6 +11,7 @@ use self::fast::Layout;
 pub(crate) use self::gradients::BatchNormGradAffine;
 use self::gradients::BatchNormGradInput;
 use crate::launch::channels::{over_channels, over_numbers};
+use crate::moments::{Moments, check_eps};
 use crate::op::if_wanted;
 use crate::ops::cast::cast;
 use crate::{Op, Result, Var};
@@ -23,7 +24,7 @@ use crate::{Op, Result, Var};
 /// the variance over the full count. All three outputs are differentiable.
 #[derive(Debug, Clone, Copy)]
 pub struct BatchNorm {
-    /// What is added to the variance; above zero.
+    /// What is added to the variance; a positive number of 32 bits.
     pub eps: f64,
 }
 
@@ -34,6 +35,7 @@ impl Kernel<3, 4> for BatchNorm {
     }
 
     fn shapes(&self, inputs: [&[usize]; 3]) -> tensor::Result<[Vec<usize>; 4]> {
+        check_eps("batch_norm", self.eps)?;
         let [x, weight, bias] = inputs;
         let &[n, c, ref plane @ ..] = x else {
             return Err(Error::shape("batch_norm", WANTED, &inputs));
@@ -59,12 +61,11 @@ impl Kernel<3, 4> for BatchNorm {
         let [mut means, mut variances, mut inverses] = [(); 3].map(|()| Array1::zeros(c));
         for (channel, mut y) in y.axis_iter_mut(Axis(1)).enumerate() {
             let count = A::of(y.len());
-            let mean = y.iter().copied().sum::<A>() / count;
-            let squares: A = y.iter().map(|&x| (x - mean) * (x - mean)).sum();
-            let inverse = A::one() / (squares / count + A::from_f64(self.eps)).sqrt();
+            let moments = Moments::of(y.iter().copied());
+            let (mean, inverse) = (moments.mean, moments.inverse(A::from_f64(self.eps)));
             y.mapv_inplace(|x| (x - mean) * inverse * weight[[channel]] + bias[[channel]]);
             means[channel] = mean;
-            variances[channel] = squares / (count - A::one());
+            variances[channel] = moments.variance(count - A::one());
             inverses[channel] = inverse;
         }
         [y, means.into_dyn(), variances.into_dyn(), inverses.into_dyn()]
@@ -147,7 +148,7 @@ impl<'t> Var<'t> {
     /// unbiased variance of each channel in the accumulator type.
     ///
     /// # Errors
-    /// If the shapes are not such, or a channel has a single value: one value has no variance.
+    /// If the shapes are not such, a channel has a single value, which has no variance, or `eps` is not positive.
     pub fn batch_norm(&self, affine: Option<[&Self; 2]>, eps: f64) -> Result<[Self; 3]> {
         let [weight, bias] = self.affine_or_identity(affine)?;
         self.tape.apply(BatchNorm { eps }, [self, &weight, &bias])
@@ -260,6 +261,54 @@ mod tests {
             let [y, mean, _] = x.batch_norm(None, 1e-12).unwrap();
             assert_eq!(mean.value().item(), Ok(10_000.0));
             assert!(y.value().to_f64_vec().iter().all(|y| y.abs() == 1.0), "{shape:?}");
+        }
+    }
+
+    #[test]
+    fn a_constant_channel_is_zero_and_huge_numbers_keep_their_proportions_in_either_layout() {
+        for dtype in [DType::F64, DType::F32, DType::BF16] {
+            for shape in [vec![30, 1], vec![5, 1, 3, 2], vec![1, 1, 30]] {
+                let normed = |value: &dyn Fn(usize) -> f64| {
+                    let values: Vec<f64> = (0..30).map(value).collect();
+                    let tape = Tape::new();
+                    let x = tape.input(&Tensor::from_slice(&values, &shape).unwrap().to_dtype(dtype));
+                    let [weight, bias] =
+                        [1.0, 0.0].map(|value| tape.input(&Tensor::full(value, &[1], dtype)));
+                    let [y, mean, _] = x.batch_norm(Some([&weight, &bias]), 1e-5).unwrap();
+                    let dy = Tensor::full(1.0, &shape, dtype);
+                    let gradients = tape.backward_from(&y.mul(&y).unwrap(), dy).unwrap();
+                    let dweight = gradients.of(&weight).unwrap().item().unwrap();
+                    (y.value().to_f64_vec(), mean.value().item().unwrap(), dweight)
+                };
+                let (y, mean, _) = normed(&|_| 3.3e7);
+                let constant = Tensor::full(3.3e7, &[], dtype).item().unwrap();
+                assert_eq!((y, mean), (vec![0.0; 30], constant), "a constant {shape:?} in {dtype}");
+                for size in [1e20, 1e30] {
+                    let sign = |i: usize| if i % 2 == 0 { 1.0 } else { -1.0 };
+                    let (y, _, dweight) = normed(&|i| sign(i) * size);
+                    let off = |(i, y): (usize, &f64)| (y - sign(i)).abs();
+                    let worst = y.iter().enumerate().map(off).fold(0.0, f64::max);
+                    assert!(worst <= 8.0 * dtype.epsilon(), "{size:e} {shape:?} in {dtype}: {y:?}");
+                    // The gradient of y^2 by the weight is 2 sum(y^2).
+                    assert!(
+                        (dweight - 60.0).abs() <= 60.0 * 8.0 * dtype.epsilon(),
+                        "{size:e} {dtype}: {dweight}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_eps_of_zero_or_below_is_refused() {
+        let tape = Tape::new();
+        let x = tape.input(&Tensor::zeros(&[2, 3], DType::F32));
+        let statistic = Tensor::full(1.0, &[3], DType::F32);
+        for eps in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            let message = x.batch_norm(None, eps).unwrap_err().to_string();
+            assert!(message.starts_with("batch_norm: wanted an eps in"), "{message}");
+            let message = x.batch_norm_running(None, &statistic, &statistic, eps).unwrap_err().to_string();
+            assert!(message.starts_with("batch_norm_running: wanted an eps in"), "{message}");
         }
     }
 

@@ -5,6 +5,7 @@ use tensor::gpu::{Argument, Call, Grid};
 use tensor::{DType, Error, Kernel, Real, Slice, Stored, Tensor};
 
 use crate::launch::channels::over_numbers;
+use crate::moments::check_eps;
 use crate::op::if_wanted;
 use crate::ops::batch_norm::BatchNormGradAffine;
 use crate::ops::batch_norm::fast::{self, Layout};
@@ -19,7 +20,7 @@ pub struct BatchNormRunning {
     pub mean: Tensor,
     /// As the mean.
     pub variance: Tensor,
-    /// What is added to the variance; above zero.
+    /// What is added to the variance; a positive number of 32 bits.
     pub eps: f64,
 }
 
@@ -35,6 +36,7 @@ impl Kernel<5, 2> for Normalise {
     }
 
     fn shapes(&self, inputs: [&[usize]; 5]) -> tensor::Result<[Vec<usize>; 2]> {
+        check_eps(self.name(), self.eps)?;
         let [x, of_channels @ ..] = inputs;
         match x {
             &[_, c, ..] if of_channels.iter().all(|shape| *shape == [c]) => Ok([x.to_vec(), vec![c]]),
@@ -180,7 +182,7 @@ impl<'t> Var<'t> {
     /// weight plus the bias of `affine` if it is given; all `[c]`.
     ///
     /// # Errors
-    /// If the shapes are not such.
+    /// If the shapes are not such, or `eps` is not positive.
     pub fn batch_norm_running(
         &self,
         affine: Option<[&Self; 2]>,
@@ -260,7 +262,7 @@ mod tests {
         let x = tape.input(&Tensor::from_slice(&[5.0f32, -1.0], &[1, 2]).unwrap());
         let mean = Tensor::from_slice(&[3.0f32, 1.0], &[2]).unwrap();
         let variance = Tensor::from_slice(&[4.0f32, 1.0], &[2]).unwrap();
-        let y = x.batch_norm_running(None, &mean, &variance, 0.0).unwrap();
+        let y = x.batch_norm_running(None, &mean, &variance, 1e-30).unwrap();
         assert_eq!(y.value().to_f64_vec(), [1.0, -2.0]);
     }
 

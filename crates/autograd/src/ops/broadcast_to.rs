@@ -2,7 +2,7 @@
 
 use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn};
 use tensor::gpu::{Argument, Call};
-use tensor::{Kernel, Real, Slice, Tensor, vector};
+use tensor::{Kernel, Real, Slice, Tensor, sums, vector};
 
 use crate::launch::axes::{Axes, strides};
 use crate::launch::{elementwise, sum_over};
@@ -73,11 +73,11 @@ impl Kernel<1, 1> for SumTo {
     fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
         let mut sum = x.to_owned();
         while sum.ndim() > self.shape.len() {
-            sum = sum.sum_axis(Axis(0));
+            sum = sums::sum_axis(sum.view(), Axis(0));
         }
         for (axis, &length) in self.shape.iter().enumerate() {
             if length == 1 {
-                sum = sum.sum_axis(Axis(axis)).insert_axis(Axis(axis));
+                sum = sums::sum_axis(sum.view(), Axis(axis)).insert_axis(Axis(axis));
             }
         }
         [sum.into_shape_with_order(IxDyn(&self.shape)).expect("only axes of length 1 were left")]

@@ -29,7 +29,8 @@ impl Kernel<2, 1> for Concat {
             return Err(tensor::Error::shape("concat", &wanted, &[x, y]));
         }
         let mut shape = x.to_vec();
-        shape[axis] += y[axis];
+        // A sum that overflows is refused as a size is.
+        shape[axis] = x[axis].saturating_add(y[axis]);
         Ok([shape])
     }
 
@@ -94,7 +95,11 @@ impl<'t> Var<'t> {
                 let (wanted, got) = ("at least one value".into(), "none".into());
                 Err(tensor::Error::Shape { op: "concat".into(), wanted, got }.into())
             }
-            [only] => Ok(only.clone()),
+            [only] if axis < only.shape().len() => Ok(only.clone()),
+            [only] => {
+                let wanted = format!("shapes that have an axis {axis}");
+                Err(tensor::Error::shape("concat", &wanted, &[only.shape()]).into())
+            }
             // Halves first, so that no number is copied more often than the list can be halved.
             _ => {
                 let (first, second) = parts.split_at(parts.len() / 2);
@@ -189,6 +194,8 @@ mod tests {
         assert_eq!(message(&[2, 3], &[2, 4], 0), wanted);
         assert!(message(&[2], &[2, 1], 0).contains("[2] and [2, 1]"));
         assert!(message(&[2], &[2], 1).contains("axis 1"));
+        let message = Var::concat(&[&of(&[2, 3])], 7).unwrap_err().to_string();
+        assert_eq!(message, "concat: wanted shapes that have an axis 7, got [2, 3]");
         assert_eq!(
             Var::concat(&[], 0).unwrap_err().to_string(),
             "concat: wanted at least one value, got none"

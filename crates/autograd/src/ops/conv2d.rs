@@ -5,10 +5,11 @@
 
 mod geometry;
 mod kernels;
+mod non_finite;
 pub(crate) mod launches;
 
 use ndarray::{ArrayD, ArrayViewD};
-use tensor::conv::{self, Around};
+use tensor::conv::Around;
 use tensor::gpu::Call;
 use tensor::{Epilogue, Kernel, Real, Slice, Tensor};
 
@@ -16,6 +17,7 @@ pub use self::geometry::Geometry;
 pub(crate) use self::geometry::places;
 use self::kernels::SumOfChannels;
 pub(crate) use self::kernels::{ConvGradInput, ConvGradWeight, convolved, of_rank_4, with_bias};
+pub(crate) use self::non_finite::{conv2d as fast_conv2d, grad_input as fast_grad_input};
 use crate::epilogue;
 use crate::op::if_wanted;
 use crate::{Op, Result, Var};
@@ -23,8 +25,8 @@ use crate::{Op, Result, Var};
 /// `y[n, o] = epilogue(bias[o] + sum over c of x[n, c] * weight[o, c])`, for images `[n, c, h, w]`, a weight
 /// `[o, c, kh, kw]` and a bias `[o]`. As everywhere in this field, the kernel is not turned around.
 ///
-/// On the processor's fast path the padding is stored zeros, so an infinite weight over the padding gives NaN; the reference
-/// leaves the padding out.
+/// The padding is left out of every sum, here and in the gradients: a number that is not finite does not spread over it. The
+/// kernels of a GPU multiply it as zeros, so there an infinite weight over the padding gives NaN.
 #[derive(Debug, Clone, Copy)]
 pub struct Conv2d {
     /// Stride and padding.
@@ -69,9 +71,12 @@ impl Kernel<3, 1> for Conv2d {
 
     fn fast(&self, [x, weight, bias]: [Slice<'_>; 3], [y]: [&mut [f32]; 1]) -> bool {
         let sizes = self.geometry.sizes(x.shape, weight.shape).expect("the shape rule was asked");
-        let around = Around { bias: Some(bias.data), epilogue: self.epilogue };
-        conv::conv2d_f32(y, x.data, weight.data, around, sizes);
-        true
+        non_finite::conv2d(
+            y,
+            [x.data, weight.data],
+            Around { bias: Some(bias.data), epilogue: self.epilogue },
+            sizes,
+        )
     }
 }
 
@@ -315,6 +320,25 @@ mod tests {
             ([4, 3, 3, 3], Geometry::square(1, 1)),
         ] {
             assert!(message(weight, geometry).starts_with("conv2d: wanted [n, c, h, w]"));
+        }
+    }
+
+    #[test]
+    fn a_stride_and_a_padding_far_longer_than_the_image_are_legal_and_sizes_that_overflow_are_not() {
+        for dtype in [DType::F32, DType::F64] {
+            let tape = Tape::new();
+            let x = tape.input(&Tensor::full(1.0, &[1, 1, 3, 3], dtype));
+            let [weight, bias] =
+                [&[1, 1, 1, 1][..], &[1]].map(|shape| tape.input(&Tensor::full(2.0, shape, dtype)));
+            let y = x.conv2d(&weight, &bias, Geometry::square(1 << 30, 1 << 31)).unwrap();
+            // Output 2 of 5 along each axis reads the first pixel.
+            let expected: Vec<f64> = (0..25).map(|place| if place == 12 { 4.0 } else { 2.0 }).collect();
+            assert_eq!((y.shape(), y.value().to_f64_vec()), (&[1, 1, 5, 5][..], expected));
+            let gradients = tape.backward_from(&y, Tensor::full(1.0, &[1, 1, 5, 5], dtype)).unwrap();
+            assert_eq!(gradients.of(&weight).unwrap().item(), Ok(1.0));
+            assert_eq!(gradients.of(&x).unwrap().to_f64_vec(), [[2.0].as_slice(), &[0.0; 8]].concat());
+            assert!(x.conv2d(&weight, &bias, Geometry::square(1, 1 << 40)).is_err());
+            assert!(x.conv2d(&weight, &bias, Geometry::square(1, 1 << 62)).is_err());
         }
     }
 

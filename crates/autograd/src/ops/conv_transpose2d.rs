@@ -2,7 +2,7 @@
 //! to make images larger.
 
 use ndarray::{ArrayD, ArrayViewD};
-use tensor::conv::{self, Around, Convolution};
+use tensor::conv::{Around, Convolution};
 use tensor::gpu::Call;
 use tensor::{Epilogue, Kernel, Real, Slice, Tensor};
 
@@ -129,8 +129,7 @@ impl Kernel<3, 1> for ConvTranspose2d {
     fn fast(&self, [x, weight, bias]: [Slice<'_>; 3], [y]: [&mut [f32]; 1]) -> bool {
         let sizes = self.attributes.sizes(x.shape, weight.shape).expect("the shape rule was asked");
         let around = Around { bias: Some(bias.data), epilogue: self.epilogue };
-        conv::conv2d_grad_input_f32(y, x.data, weight.data, around, sizes);
-        true
+        conv2d::fast_grad_input(y, [x.data, weight.data], around, sizes)
     }
 }
 

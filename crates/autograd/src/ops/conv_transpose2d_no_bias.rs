@@ -1,12 +1,12 @@
 //! The transposed convolution without a bias, for decoders that normalise.
 
 use ndarray::{ArrayD, ArrayViewD};
-use tensor::conv::{self, Around};
+use tensor::conv::Around;
 use tensor::gpu::Call;
 use tensor::{Kernel, Real, Slice, Tensor};
 
 use crate::ops::conv_transpose2d::Transposed;
-use crate::ops::conv2d::launches;
+use crate::ops::conv2d::{fast_grad_input, launches};
 use crate::{Op, Result, Var};
 
 /// The input gradient of a convolution: from images `[n, c, h, w]` and a weight `[c, o, kh, kw]` to images
@@ -41,8 +41,7 @@ impl Kernel<2, 1> for ConvTranspose2dNoBias {
 
     fn fast(&self, [x, weight]: [Slice<'_>; 2], [y]: [&mut [f32]; 1]) -> bool {
         let sizes = self.0.sizes(x.shape, weight.shape).expect("the shape rule was asked");
-        conv::conv2d_grad_input_f32(y, x.data, weight.data, Around::NOTHING, sizes);
-        true
+        fast_grad_input(y, [x.data, weight.data], Around::NOTHING, sizes)
     }
 }
 

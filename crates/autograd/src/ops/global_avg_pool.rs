@@ -2,7 +2,8 @@
 
 use ndarray::{Array4, ArrayD, ArrayViewD, Axis};
 use tensor::gpu::{Argument, Call, Grid};
-use tensor::{Kernel, Real, Slice, Tensor, planes};
+use tensor::sums::pairwise;
+use tensor::{Kernel, Real, Slice, Tensor, planes, vector};
 
 use crate::launch::channels::a_warp_for_each;
 use crate::op::if_wanted;
@@ -27,8 +28,8 @@ impl Kernel<1, 1> for GlobalAvgPool {
 
     fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
         let pixels = A::of(x.shape()[2] * x.shape()[3]);
-        [x.map_axis(Axis(3), |row| row.iter().copied().sum::<A>())
-            .map_axis(Axis(2), |sums| sums.iter().copied().sum::<A>() / pixels)]
+        [x.map_axis(Axis(3), |row| pairwise(row.iter().copied()))
+            .map_axis(Axis(2), |sums| pairwise(sums.iter().copied()) / pixels)]
     }
 
     fn launch(&self, call: Call<'_>, [x]: [&Tensor; 1], [y]: [&Tensor; 1]) -> tensor::Result<()> {
@@ -39,7 +40,7 @@ impl Kernel<1, 1> for GlobalAvgPool {
 
     fn fast(&self, [x]: [Slice<'_>; 1], [y]: [&mut [f32]; 1]) -> bool {
         let pixels = (x.shape[2] * x.shape[3]) as f32;
-        planes::for_each(y.len(), [x.data], [y], |[image], [y]| y[0] = planes::sum(image) / pixels);
+        planes::for_each(y.len(), [x.data], [y], |[image], [y]| y[0] = vector::sum(image) as f32 / pixels);
         true
     }
 }

@@ -2,12 +2,14 @@
 
 mod fast;
 
-use ndarray::{Array1, ArrayD, ArrayViewD, IxDyn, Zip};
+use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn};
 use tensor::gpu::{Argument, Call, Grid};
+use tensor::sums::{self, pairwise};
 use tensor::{DType, Error, Kernel, Real, Slice, Stored, Tensor};
 
 use crate::launch::channels::a_warp_for_each;
 use crate::launch::parts::{sum_of_parts, terms_of_part};
+use crate::moments::{Moments, check_eps};
 use crate::op::if_wanted;
 use crate::rows;
 use crate::{Op, Result, Var};
@@ -19,7 +21,7 @@ const BLOCK: usize = 64;
 /// `weight`, `bias: [d]`. The variance is the mean of the squared deviations.
 #[derive(Debug, Clone, Copy)]
 pub struct LayerNorm {
-    /// What is added to the variance; above zero.
+    /// What is added to the variance; a positive number of 32 bits.
     pub eps: f64,
 }
 
@@ -30,6 +32,7 @@ impl Kernel<3, 3> for LayerNorm {
     }
 
     fn shapes(&self, [x, weight, bias]: [&[usize]; 3]) -> tensor::Result<[Vec<usize>; 3]> {
+        check_eps("layer_norm", self.eps)?;
         match x.split_last() {
             Some((&d, rows)) if d > 0 && weight == [d] && bias == [d] => {
                 Ok([x.to_vec(), rows.to_vec(), rows.to_vec()])
@@ -47,13 +50,11 @@ impl Kernel<3, 3> for LayerNorm {
 
     fn reference<A: Real>(&self, [x, weight, bias]: [ArrayViewD<'_, A>; 3]) -> [ArrayD<A>; 3] {
         let rows = IxDyn(&x.shape()[..x.ndim() - 1]);
-        let (d, eps) = (A::of(weight.len()), A::from_f64(self.eps));
         let mut y = x.to_owned();
         let (mut means, mut inverses) = (ArrayD::zeros(rows.clone()), ArrayD::zeros(rows));
         for ((mut row, mean), inverse) in y.rows_mut().into_iter().zip(&mut means).zip(&mut inverses) {
-            *mean = row.iter().copied().sum::<A>() / d;
-            let variance = row.iter().map(|&x| (x - *mean) * (x - *mean)).sum::<A>() / d;
-            *inverse = A::one() / (variance + eps).sqrt();
+            let moments = Moments::of(row.iter().copied());
+            (*mean, *inverse) = (moments.mean, moments.inverse(A::from_f64(self.eps)));
             row.zip_mut_with(&weight, |x, &weight| *x = (*x - *mean) * *inverse * weight);
             row += &bias;
         }
@@ -112,8 +113,8 @@ impl Kernel<5, 1> for LayerNormGradInput {
         for ((mut row, x), (&mean, &inverse)) in dx.rows_mut().into_iter().zip(x.rows()).zip(statistics) {
             let z = x.mapv(|x| (x - mean) * inverse);
             row *= &weight;
-            let mean_g = row.iter().copied().sum::<A>() / d;
-            let mean_gz = row.iter().zip(&z).map(|(&g, &z)| g * z).sum::<A>() / d;
+            let mean_g = pairwise(row.iter().copied()) / d;
+            let mean_gz = pairwise(row.iter().zip(&z).map(|(&g, &z)| g * z)) / d;
             row.zip_mut_with(&z, |g, &z| *g = (*g - mean_g - z * mean_gz) * inverse);
         }
         [dx]
@@ -163,15 +164,17 @@ impl Kernel<4, 2> for LayerNormGradAffine {
 
     fn reference<A: Real>(&self, [x, means, inverses, dy]: [ArrayViewD<'_, A>; 4]) -> [ArrayD<A>; 2] {
         let d = x.shape()[x.ndim() - 1];
-        let (mut dweight, mut dbias) = (Array1::zeros(d), Array1::zeros(d));
+        let mut dweight = dy.to_owned();
         let statistics = means.iter().zip(&inverses);
-        for ((x, dy), (&mean, &inverse)) in x.rows().into_iter().zip(dy.rows()).zip(statistics) {
-            Zip::from(&mut dweight).and(x).and(dy).for_each(|dweight, &x, &dy| {
-                *dweight += dy * (x - mean) * inverse;
-            });
-            dbias += &dy;
+        for ((mut row, x), (&mean, &inverse)) in dweight.rows_mut().into_iter().zip(x.rows()).zip(statistics)
+        {
+            row.zip_mut_with(&x, |dy, &x| *dy *= (x - mean) * inverse);
         }
-        [dweight.into_dyn(), dbias.into_dyn()]
+        let over_rows = |x: ArrayViewD<'_, A>| {
+            let rows = x.into_shape_with_order(IxDyn(&[means.len(), d])).expect("all rows have d numbers");
+            sums::sum_axis(rows, Axis(0))
+        };
+        [over_rows(dweight.view()), over_rows(dy)]
     }
 
     fn launch(&self, call: Call<'_>, inputs: [&Tensor; 4], sums: [&Tensor; 2]) -> tensor::Result<()> {
@@ -199,12 +202,12 @@ impl Kernel<4, 2> for LayerNormGradAffine {
         rows::each(x.len(), partial.chunks_exact_mut(2 * d).zip(blocks), |(sums, ((x, dy), statistics))| {
             fast::add_gradients_of_affine([x, dy], sums, statistics.into());
         });
-        dweight.fill(0.0);
-        dbias.fill(0.0);
-        for sums in partial.chunks_exact(2 * d) {
-            dweight.iter_mut().zip(&sums[..d]).for_each(|(sum, &part)| *sum += part);
-            dbias.iter_mut().zip(&sums[d..]).for_each(|(sum, &part)| *sum += part);
+        let mut sums = vec![0.0f64; 2 * d];
+        for partial in partial.chunks_exact(2 * d) {
+            sums.iter_mut().zip(partial).for_each(|(sum, &part)| *sum += f64::from(part));
         }
+        let outputs = dweight.iter_mut().chain(dbias);
+        outputs.zip(sums).for_each(|(output, sum)| *output = sum as f32);
         true
     }
 }
@@ -252,7 +255,7 @@ impl<'t> Var<'t> {
     /// Each row along the last axis to mean zero and variance one, times `weight` plus `bias`, both `[d]`.
     ///
     /// # Errors
-    /// If `weight` and `bias` do not have the length of the last axis, or it is empty.
+    /// If `weight` and `bias` do not have the length of the last axis, it is empty, or `eps` is not positive.
     pub fn layer_norm(&self, weight: &Self, bias: &Self, eps: f64) -> Result<Self> {
         let [y] = self.tape.apply(LayerNorm { eps }, [self, weight, bias])?;
         Ok(y)
@@ -333,40 +336,4 @@ pub(crate) mod cases {
 }
 
 #[cfg(test)]
-mod tests {
-    use tensor::{DType, Tensor};
-
-    use crate::Tape;
-
-    #[test]
-    fn a_row_far_from_zero_keeps_its_digits() {
-        let tape = Tape::new();
-        let x = tape.input(&Tensor::from_slice(&[10_001.0f32, 9_999.0, 10_001.0, 9_999.0], &[1, 4]).unwrap());
-        let (one, zero) = (Tensor::full(1.0, &[4], DType::F32), Tensor::zeros(&[4], DType::F32));
-        let y = x.layer_norm(&tape.input(&one), &tape.input(&zero), 1e-12).unwrap();
-        assert_eq!(y.value().to_f64_vec(), [1.0, -1.0, 1.0, -1.0]);
-    }
-
-    #[test]
-    fn a_row_of_one_is_the_bias_and_moves_nothing() {
-        let tape = Tape::new();
-        let x = tape.input(&Tensor::from_slice(&[3.0f32, -7.0], &[2, 1]).unwrap());
-        let weight = tape.input(&Tensor::full(2.0, &[1], DType::F32));
-        let bias = tape.input(&Tensor::full(0.25, &[1], DType::F32));
-        let y = x.layer_norm(&weight, &bias, 1e-5).unwrap();
-        assert_eq!(y.value().to_f64_vec(), [0.25, 0.25]);
-        let gradients = tape.backward_from(&y, Tensor::full(1.0, &[2, 1], DType::F32)).unwrap();
-        assert_eq!(gradients.of(&x).unwrap().to_f64_vec(), [0.0, 0.0]);
-    }
-
-    #[test]
-    fn shapes_that_do_not_fit_are_an_error_that_says_which_would() {
-        let tape = Tape::new();
-        let of = |shape: &[usize]| tape.input(&Tensor::zeros(shape, DType::F32));
-        let message = of(&[2, 3]).layer_norm(&of(&[2]), &of(&[3]), 1e-5).unwrap_err().to_string();
-        let wanted = "layer_norm: wanted rows [.., d] with d > 0, a weight [d] and a bias [d]";
-        assert_eq!(message, format!("{wanted}, got [2, 3] and [2] and [3]"));
-        assert!(of(&[2, 0]).layer_norm(&of(&[0]), &of(&[0]), 1e-5).is_err());
-        assert!(of(&[]).layer_norm(&of(&[]), &of(&[]), 1e-5).is_err());
-    }
-}
+mod tests;

@@ -2,6 +2,7 @@
 
 use ndarray::{ArrayD, ArrayView2, ArrayViewD, Ix2};
 use tensor::gpu::{Argument, Call};
+use tensor::sums::pairwise;
 use tensor::{Kernel, Matrix, Real, Slice, Start, Tensor, gemm_f32};
 
 use crate::launch::tile::{Around, around_of, launch_product};
@@ -45,7 +46,7 @@ impl MatMul {
         // Rows of A beside rows of B^T, so that both are read along.
         let (a, b_t) = (turned(a.view(), self.transpose_a), turned(b.view(), !self.transpose_b));
         ArrayD::from_shape_fn(vec![a.nrows(), b_t.nrows()], |at| {
-            a.row(at[0]).iter().zip(b_t.row(at[1])).map(|(&x, &y)| x * y).sum()
+            pairwise(a.row(at[0]).iter().zip(b_t.row(at[1])).map(|(&x, &y)| x * y))
         })
     }
 
@@ -117,7 +118,7 @@ impl Kernel<2, 1> for MatMul {
     }
 
     fn flops(&self, [a, b]: [&[usize]; 2]) -> u64 {
-        self.sizes(a, b).map_or(0, |[m, k, n]| 2 * (m * n) as u64 * k as u64)
+        self.sizes(a, b).map_or(0, |[m, k, n]| ((m * n) as u64).saturating_mul(k as u64).saturating_mul(2))
     }
 
     fn fast(&self, [a, b]: [Slice<'_>; 2], [c]: [&mut [f32]; 1]) -> bool {

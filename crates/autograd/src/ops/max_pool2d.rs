@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use tensor::Tensor;
 
-use self::windows::{Places, Windows};
+use self::windows::{Places, Windows, check_count};
 use crate::ops::conv2d::places;
 use crate::{Op, Result, Var};
 
@@ -30,23 +30,26 @@ impl MaxPool2d {
         Self { kernel: [kernel; 2], stride: [stride; 2], padding: [padding; 2] }
     }
 
-    /// The part of each window along `axis` that lies in an image of this length, if there are windows.
-    fn ranges(&self, axis: usize, length: usize) -> Option<Vec<Range<usize>>> {
+    /// The part of each of `count` windows along `axis` that lies in an image of this length.
+    fn ranges(&self, axis: usize, length: usize, count: usize) -> Vec<Range<usize>> {
         let (kernel, stride, padding) = (self.kernel[axis], self.stride[axis], self.padding[axis]);
-        if padding > kernel / 2 {
-            return None;
-        }
-        let count = places(length, kernel, stride, padding)?;
         let starts = (0..count).map(|place| place * stride);
         let inside = |start: usize| start.saturating_sub(padding)..length.min(start + kernel - padding);
-        Some(starts.map(inside).collect())
+        starts.map(inside).collect()
+    }
+
+    /// The number of windows along `axis`, if there are any.
+    fn count(&self, axis: usize, length: usize) -> Option<usize> {
+        let (kernel, padding) = (self.kernel[axis], self.padding[axis]);
+        places(length, kernel, self.stride[axis], padding).filter(|_| padding <= kernel / 2)
     }
 
     fn windows(&self, x: &[usize]) -> tensor::Result<[Vec<Range<usize>>; 2]> {
-        if let &[_, _, h, w] = x
-            && let (Some(rows), Some(columns)) = (self.ranges(0, h), self.ranges(1, w))
+        if let &[n, c, h, w] = x
+            && let (Some(rows), Some(columns)) = (self.count(0, h), self.count(1, w))
         {
-            return Ok([rows, columns]);
+            check_count([n, c, rows, columns])?;
+            return Ok([self.ranges(0, h, rows), self.ranges(1, w, columns)]);
         }
         let ([kh, kw], [sh, sw], [ph, pw]) = (self.kernel, self.stride, self.padding);
         let wanted = format!(

@@ -2,6 +2,7 @@
 
 use ndarray::{ArrayD, ArrayViewD, IxDyn, Zip};
 use tensor::gpu::{Argument, Call, Grid};
+use tensor::sums::pairwise;
 use tensor::{DType, Kernel, Real, Slice, Stored, Tensor, vector};
 
 use crate::launch::elementwise;
@@ -35,8 +36,7 @@ impl Kernel<2, 1> for Mse {
     }
 
     fn reference<A: Real>(&self, [x, y]: [ArrayViewD<'_, A>; 2]) -> [ArrayD<A>; 1] {
-        let mut sum = A::zero();
-        Zip::from(&x).and(&y).for_each(|&x, &y| sum += (x - y) * (x - y));
+        let sum = pairwise(x.iter().zip(&y).map(|(&x, &y)| (x - y) * (x - y)));
         [ArrayD::from_elem(IxDyn(&[]), sum / A::of(x.len()))]
     }
 

@@ -2,6 +2,7 @@
 
 use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn};
 use tensor::gpu::{Argument, Call, Grid};
+use tensor::sums::PairwiseSum;
 use tensor::{DType, Indices, Kernel, Real, Slice, Stored, Tensor, vector};
 
 use crate::launch::parts::mean_of_parts;
@@ -54,14 +55,14 @@ impl Kernel<1, 1> for OneHotMse {
     }
 
     fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
-        let mut sum = A::zero();
+        let mut sum = PairwiseSum::default();
         for (row, &label) in x.axis_iter(Axis(0)).zip(self.labels.as_slice()) {
             for (class, &x) in row.iter().enumerate() {
                 let target = if class == label as usize { A::one() } else { A::zero() };
-                sum += (x - target) * (x - target);
+                sum.add((x - target) * (x - target));
             }
         }
-        [ArrayD::from_elem(IxDyn(&[]), sum / A::of(x.len()))]
+        [ArrayD::from_elem(IxDyn(&[]), sum.total() / A::of(x.len()))]
     }
 
     fn launch(&self, call: Call<'_>, [x]: [&Tensor; 1], [loss]: [&Tensor; 1]) -> tensor::Result<()> {

@@ -27,8 +27,10 @@ impl Kernel<1, 1> for Patchify {
 
     fn shapes(&self, [x]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 1]> {
         match x {
+            // A product that overflows is refused as a size is.
             &[n, c, h, w] if divides(self.side, [h, w]) => {
-                Ok([vec![n, (h / self.side) * (w / self.side), self.side * self.side * c]])
+                let values = self.side.saturating_mul(self.side).saturating_mul(c);
+                Ok([vec![n, (h / self.side) * (w / self.side), values]])
             }
             _ => {
                 let wanted = format!("images [n, c, h, w] that patches of side {} tile", self.side);

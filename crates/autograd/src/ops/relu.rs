@@ -8,7 +8,7 @@ use crate::launch::elementwise;
 use crate::op::if_wanted;
 use crate::{Op, Result, Var};
 
-/// `max(x, 0)`, element by element; its derivative at 0 is taken to be 0.
+/// `max(x, 0)`, element by element; its derivative at 0 is taken to be 0, and at NaN it is NaN.
 #[derive(Debug, Clone, Copy)]
 pub struct Relu;
 
@@ -36,7 +36,7 @@ impl Kernel<1, 1> for Relu {
     }
 }
 
-/// `dx = dy` where the output is above zero, and 0 elsewhere.
+/// `dx = dy` where the output is above zero, 0 where it is zero, and NaN where it is NaN: a NaN is never lost.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ReluGrad;
 
@@ -53,7 +53,11 @@ impl Kernel<2, 1> for ReluGrad {
     }
 
     fn reference<A: Real>(&self, [y, dy]: [ArrayViewD<'_, A>; 2]) -> [ArrayD<A>; 1] {
-        [Zip::from(&y).and(&dy).map_collect(|&y, &dy| if y > A::zero() { dy } else { A::zero() })]
+        let of = |y: A, dy: A| {
+            let open = if y > A::zero() { dy } else { A::zero() };
+            if y.is_nan() { y } else { open }
+        };
+        [Zip::from(&y).and(&dy).map_collect(|&y, &dy| of(y, dy))]
     }
 
     fn launch(&self, call: Call<'_>, inputs: [&Tensor; 2], [dx]: [&Tensor; 1]) -> tensor::Result<()> {
@@ -61,7 +65,10 @@ impl Kernel<2, 1> for ReluGrad {
     }
 
     fn fast(&self, [y, dy]: [Slice<'_>; 2], [dx]: [&mut [f32]; 1]) -> bool {
-        vector::map2(y.data, dy.data, dx, |y, dy| if y > 0.0 { dy } else { 0.0 });
+        vector::map2(y.data, dy.data, dx, |y, dy| {
+            let open = if y > 0.0 { dy } else { 0.0 };
+            if y.is_nan() { y } else { open }
+        });
         true
     }
 }
@@ -145,17 +152,34 @@ mod cases {
 
 #[cfg(test)]
 mod tests {
-    use tensor::Tensor;
+    use tensor::{DType, Tensor};
 
     use crate::Tape;
+    use crate::ops::conv_transpose2d::Transposed;
+    use crate::ops::conv2d::Geometry;
 
     #[test]
-    fn at_zero_the_derivative_is_zero_and_a_nan_is_handed_on() {
-        let tape = Tape::new();
-        let x = tape.input(&Tensor::from_vec(vec![0.0f32, -0.0, 2.0, f32::NAN], &[4]).unwrap());
-        let y = x.relu().unwrap();
-        assert!(y.value().to_f64_vec()[3].is_nan());
-        let gradients = tape.backward_from(&y, Tensor::full(1.0, &[4], tensor::DType::F32)).unwrap();
-        assert_eq!(gradients.of(&x).unwrap().to_f64_vec()[..3], [0.0, 0.0, 1.0]);
+    fn at_zero_the_derivative_is_zero_and_a_nan_stays_one_forward_and_backward() {
+        for dtype in DType::ALL {
+            // As many numbers as reach the vectors of the fast path, and their rest.
+            let x = Tensor::from_vec([0.0, -0.0, 2.0, f64::NAN].repeat(9), &[36, 1]).unwrap().to_dtype(dtype);
+            let tape = Tape::new();
+            let x = tape.input(&x);
+            let constant = |value, shape: &[usize]| tape.constant(&Tensor::full(value, shape, dtype));
+            let (one, zero) = (constant(1.0, &[1, 1]), constant(0.0, &[1]));
+            let (images, unit) = (x.reshape(&[36, 1, 1, 1]).unwrap(), constant(1.0, &[1; 4]));
+            let convolved = images.conv2d_relu(&unit, &zero, Geometry::square(1, 0)).unwrap();
+            let transposed = images.conv_transpose2d_relu(&unit, &zero, Transposed::square(1, 0, 0)).unwrap();
+            // Alone, and behind products with one.
+            for y in [x.relu().unwrap(), x.linear_relu(&one, &zero).unwrap(), convolved, transposed] {
+                assert!(y.value().to_f64_vec()[3].is_nan());
+                let gradients = tape.backward_from(&y, Tensor::full(1.0, y.shape(), dtype)).unwrap();
+                let dx = gradients.of(&x).unwrap().to_f64_vec();
+                assert!(dx.iter().skip(3).step_by(4).all(|dx| dx.is_nan()), "{dtype}: {dx:?}");
+                for (place, expected) in [0.0, 0.0, 1.0].into_iter().enumerate() {
+                    assert!(dx.iter().skip(place).step_by(4).all(|&dx| dx == expected), "{dtype}: {dx:?}");
+                }
+            }
+        }
     }
 }

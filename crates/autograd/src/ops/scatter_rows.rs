@@ -2,6 +2,7 @@
 
 use ndarray::{Array3, ArrayD, ArrayViewD};
 use tensor::gpu::Call;
+use tensor::sums::PairwiseSum;
 use tensor::{Indices, Kernel, Real, Slice, Tensor};
 
 use crate::op::if_wanted;
@@ -36,16 +37,16 @@ impl Kernel<1, 1> for ScatterRows {
 
     fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
         let (n, k, d) = (x.shape()[0], x.shape()[1], x.shape()[2]);
-        let mut y = Array3::zeros([n, self.t, d]);
+        let mut y = Array3::from_elem([n, self.t, d], PairwiseSum::default());
         for image in 0..n {
             for place in 0..k {
                 let row = self.rows.as_slice()[image * k + place] as usize;
                 for i in 0..d {
-                    y[[image, row, i]] += x[[image, place, i]];
+                    y[[image, row, i]].add(x[[image, place, i]]);
                 }
             }
         }
-        [y.into_dyn()]
+        [y.map(|sum| sum.total()).into_dyn()]
     }
 
     fn launch(&self, call: Call<'_>, [x]: [&Tensor; 1], [y]: [&Tensor; 1]) -> tensor::Result<()> {
@@ -54,13 +55,20 @@ impl Kernel<1, 1> for ScatterRows {
 
     fn fast(&self, [x]: [Slice<'_>; 1], [y]: [&mut [f32]; 1]) -> bool {
         let &[_, k, d] = x.shape else { return false };
-        y.fill(0.0);
         if x.data.is_empty() {
+            y.fill(0.0);
             return true;
         }
-        for (place, (x, &row)) in x.data.chunks_exact(d).zip(self.rows.as_slice()).enumerate() {
-            let y = &mut y[(place / k * self.t + row as usize) * d..][..d];
-            y.iter_mut().zip(x).for_each(|(y, &x)| *y += x);
+        // In 64 bits, since any number of rows may go to one place.
+        let mut sums = vec![0.0f64; self.t * d];
+        let images = x.data.chunks_exact(k * d).zip(self.rows.as_slice().chunks_exact(k));
+        for ((x, rows), y) in images.zip(y.chunks_exact_mut(self.t * d)) {
+            sums.fill(0.0);
+            for (x, &row) in x.chunks_exact(d).zip(rows) {
+                let sums = &mut sums[row as usize * d..][..d];
+                sums.iter_mut().zip(x).for_each(|(sum, &x)| *sum += f64::from(x));
+            }
+            y.iter_mut().zip(&sums).for_each(|(y, &sum)| *y = sum as f32);
         }
         true
     }

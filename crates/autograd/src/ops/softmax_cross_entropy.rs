@@ -4,6 +4,7 @@ mod fast;
 
 use ndarray::{ArrayD, ArrayView1, ArrayViewD, Axis, IxDyn, Zip};
 use tensor::gpu::{Argument, Call, Grid};
+use tensor::sums::pairwise;
 use tensor::{DType, Indices, Kernel, Real, Slice, Stored, Tensor};
 
 use crate::launch::parts::mean_of_parts;
@@ -21,7 +22,7 @@ pub struct SoftmaxCrossEntropy {
 /// lose the digits of the loss where the logits are large.
 fn largest_and_sum<A: Real>(row: ArrayView1<'_, A>) -> (A, A) {
     let largest = row.iter().copied().fold(A::neg_infinity(), A::max);
-    (largest, row.iter().map(|&x| (x - largest).exp()).sum())
+    (largest, pairwise(row.iter().map(|&x| (x - largest).exp())))
 }
 
 /// Threads for the kernels of a GPU, which go round if there are more rows.
@@ -69,14 +70,12 @@ impl Kernel<1, 1> for SoftmaxCrossEntropy {
 
     fn reference<A: Real>(&self, [logits]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
         let rows = logits.axis_iter(Axis(0)).zip(self.labels.as_slice());
-        let sum: A = rows
-            .map(|(row, &label)| {
-                let row = row.into_dimensionality().expect("the shape rule was asked");
-                let (largest, sum) = largest_and_sum(row);
-                sum.ln() - (row[label as usize] - largest)
-            })
-            .sum();
-        [ArrayD::from_elem(IxDyn(&[]), sum / A::of(self.labels.len()))]
+        let losses = rows.map(|(row, &label)| {
+            let row = row.into_dimensionality().expect("the shape rule was asked");
+            let (largest, sum) = largest_and_sum(row);
+            sum.ln() - (row[label as usize] - largest)
+        });
+        [ArrayD::from_elem(IxDyn(&[]), pairwise(losses) / A::of(self.labels.len()))]
     }
 
     fn launch(&self, call: Call<'_>, [logits]: [&Tensor; 1], [loss]: [&Tensor; 1]) -> tensor::Result<()> {

@@ -60,6 +60,10 @@ impl Op<1, 2> for Split {
     type Saved = ();
 
     fn forward(&self, [z]: [&Tensor; 1]) -> Result<([Tensor; 2], ())> {
+        if !(0.0..=1.0).contains(&self.weight) {
+            let (wanted, got) = ("a weight of the first head in [0, 1]".into(), self.weight.to_string());
+            return Err(tensor::Error::Shape { op: "split".into(), wanted, got }.into());
+        }
         Ok(([z.clone(), z.clone()], ()))
     }
 
@@ -81,7 +85,7 @@ impl<'t> Var<'t> {
     /// second's.
     ///
     /// # Errors
-    /// If the operation fails.
+    /// If `weight` is not in [0, 1].
     pub fn split(&self, weight: f64) -> Result<[Self; 2]> {
         self.tape.apply(Split { weight }, [self])
     }
@@ -153,6 +157,16 @@ mod tests {
         let at = |var| gradients.of(var).unwrap().to_f64_vec()[0];
         assert_eq!(at(&first), 2.0 * 2.0 / 3.0);
         assert_eq!(at(&z), 0.25 * at(&first) + 0.75 * at(&second));
+    }
+
+    #[test]
+    fn a_weight_outside_of_0_to_1_is_refused() {
+        let tape = Tape::new();
+        let z = tape.input(&Tensor::full(2.0, &[3], DType::F32));
+        for weight in [2.0, -0.1, f64::NAN, f64::INFINITY] {
+            let message = z.split(weight).unwrap_err().to_string();
+            assert_eq!(message, format!("split: wanted a weight of the first head in [0, 1], got {weight}"));
+        }
     }
 
     #[test]

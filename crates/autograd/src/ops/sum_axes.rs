@@ -2,7 +2,7 @@
 
 use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn};
 use tensor::gpu::{Argument, Call};
-use tensor::{Kernel, Real, Slice, Tensor, vector};
+use tensor::{Kernel, Real, Slice, Tensor, sums, vector};
 
 use crate::launch::axes::{Axes, strides};
 use crate::launch::{elementwise, sum_over};
@@ -56,7 +56,8 @@ impl SumAxes {
 
     /// The sum with its axes kept.
     pub(crate) fn reference_sum<A: Real>(&self, x: &ArrayViewD<'_, A>) -> ArrayD<A> {
-        self.axes.iter().fold(x.to_owned(), |sum, &axis| sum.sum_axis(Axis(axis)).insert_axis(Axis(axis)))
+        let along = |x: &ArrayD<A>, axis| sums::sum_axis(x.view(), Axis(axis)).insert_axis(Axis(axis));
+        self.axes.iter().fold(x.to_owned(), |sum, &axis| along(&sum, axis))
     }
 
     /// The sum, unless the axes lie apart.
@@ -65,7 +66,7 @@ impl SumAxes {
             Some([_, 0, _]) => y.fill(0.0),
             Some([_, summed, 1]) => {
                 let rows = x.data.chunks_exact(summed);
-                y.iter_mut().zip(rows).for_each(|(y, row)| *y = vector::sum2(row, row, |x, _| x) as f32);
+                y.iter_mut().zip(rows).for_each(|(y, row)| *y = vector::sum(row) as f32);
             }
             Some([_, summed, inner]) if inner > 0 => {
                 let blocks = x.data.chunks_exact(summed * inner);

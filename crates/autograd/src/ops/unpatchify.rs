@@ -28,10 +28,11 @@ impl Kernel<1, 1> for Unpatchify {
     fn shapes(&self, [tokens]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 1]> {
         let &Self { side, size: [h, w] } = self;
         if let (&[n, t, values], true) = (tokens, divides(side, self.size))
-            && t == (h / side) * (w / side)
-            && values.is_multiple_of(side * side)
+            && Some(t) == (h / side).checked_mul(w / side)
+            && let Some(area) = side.checked_mul(side)
+            && values.is_multiple_of(area)
         {
-            return Ok([vec![n, values / (side * side), h, w]]);
+            return Ok([vec![n, values / area, h, w]]);
         }
         let wanted = format!("tokens [n, t, {side} * {side} * c], t the number of such patches in {h} x {w}");
         Err(Error::shape("unpatchify", &wanted, &[tokens]))

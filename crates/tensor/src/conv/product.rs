@@ -103,29 +103,57 @@ impl Left {
     }
 }
 
-/// `out[row][step] = start + sum over pixels of left[row][pixel] right[step][pixel]`, for a matrix of `rows`
-/// rows with a number for each pixel.
-pub(super) fn sum_over_pixels(
-    out: Output<'_>,
-    left: &[f32],
-    rows: usize,
-    right: Right<'_>,
-    start: Start<'_>,
-    tiles: Tiles,
-) {
-    // SAFETY: tiles are named only where the processor has been asked for what they need.
-    with_tiles!(tiles, S => unsafe { sum_by_tiles::<S>(out, left, rows, right, start) });
+/// A sum over any number of pixels: of each span in 32 bits, of the spans in 64, so that rounding errors do not grow
+/// with their number.
+pub(super) struct SumOverPixels<'a> {
+    /// The sum of this span.
+    span: &'a mut [f32],
+    pixels: usize,
+    /// The sum of the spans before it, once there are any.
+    total: Vec<f64>,
+}
+
+impl<'a> SumOverPixels<'a> {
+    /// A sum that is written to `out`, `[rows, steps]`.
+    pub(super) fn new(out: &'a mut [f32]) -> Self {
+        Self { span: out, pixels: 0, total: vec![] }
+    }
+
+    /// Adds `sum over pixels of left[row][pixel] right[step][pixel]` for a matrix of `rows` rows with a number for each
+    /// pixel.
+    pub(super) fn add(&mut self, left: &[f32], rows: usize, right: Right<'_>, tiles: Tiles) {
+        // SAFETY: tiles are named only where the processor has been asked for what they need.
+        with_tiles!(tiles, S => unsafe { sum_by_tiles::<S>(self, left, rows, right) });
+    }
+
+    /// Ends a span before these pixels if they would make it longer than a span is; says from what they start.
+    fn start(&mut self, pixels: usize) -> Start<'static> {
+        if self.pixels > 0 && self.pixels + pixels > products::SPAN {
+            self.end_span();
+        }
+        let start = if self.pixels == 0 { Start::Zero } else { Start::Output };
+        self.pixels += pixels;
+        start
+    }
+
+    fn end_span(&mut self) {
+        self.total.resize(self.span.len(), 0.0);
+        self.total.iter_mut().zip(&*self.span).for_each(|(total, &sum)| *total += f64::from(sum));
+        self.pixels = 0;
+    }
+
+    /// Writes the sum.
+    pub(super) fn finish(mut self) {
+        if !self.total.is_empty() {
+            self.end_span();
+            self.span.iter_mut().zip(&self.total).for_each(|(out, &total)| *out = total as f32);
+        }
+    }
 }
 
 /// # Safety
 /// The processor is of the kind `S`.
-unsafe fn sum_by_tiles<S: Simd>(
-    out: Output<'_>,
-    left: &[f32],
-    rows: usize,
-    right: Right<'_>,
-    mut start: Start<'_>,
-) {
+unsafe fn sum_by_tiles<S: Simd>(sum: &mut SumOverPixels<'_>, left: &[f32], rows: usize, right: Right<'_>) {
     let (columns, steps) = (right.columns, right.steps.len());
     let most = INNER_VECTORS.min(columns.vectors.len()) * LANES;
     let (mut of_left, mut panels) = (floats(rows * most), floats(most * steps.next_multiple_of(LANES)));
@@ -135,7 +163,8 @@ unsafe fn sum_by_tiles<S: Simd>(
     for (block, vectors) in columns.vectors.chunks(INNER_VECTORS).enumerate() {
         let first = block * INNER_VECTORS * LANES;
         let pixels = (columns.len - first).min(INNER_VECTORS * LANES);
-        let part = Output { numbers: &mut *out.numbers, row_stride: out.row_stride };
+        let start = sum.start(pixels);
+        let part = Output { numbers: &mut *sum.span, row_stride: steps };
         // SAFETY: the caller vouches for the processor.
         unsafe {
             pack_rows::<S>(
@@ -148,6 +177,5 @@ unsafe fn sum_by_tiles<S: Simd>(
             pack_steps::<S>(panels, right, vectors);
             part.product::<S>([rows, pixels, steps], [of_left, panels], start);
         }
-        start = Start::Output;
     }
 }

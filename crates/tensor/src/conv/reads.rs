@@ -51,7 +51,7 @@ impl Reads {
     }
 
     /// The length of a padded image.
-    fn padded_len(&self) -> usize {
+    pub(super) fn padded_len(&self) -> usize {
         self.channels * self.padded[0] * self.padded[1]
     }
 

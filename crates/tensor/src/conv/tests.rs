@@ -104,6 +104,38 @@ fn sums_longer_than_a_block_agree_with_plain_loops() {
 }
 
 #[test]
+fn a_stride_longer_than_the_image_agrees_with_plain_loops() {
+    check(sizes(2, [2, 3], [3, 4], [1, 2], [5, 7], [4, 4]));
+    check(sizes(3, [1, 2], [2, 9], [2, 3], [9, 4], [6, 1]));
+}
+
+#[test]
+fn products_do_not_suit_a_padding_far_longer_than_the_image_nor_places_beyond_32_bits() {
+    let far = sizes(1, [1, 1], [3, 3], [1, 1], [1 << 30; 2], [1 << 31; 2]);
+    assert!(!far.suits_products());
+    assert!(!Convolution { c: 1 << 30, ..sizes(1, [1, 1], [3, 3], [3, 3], [1, 1], [1, 1]) }.suits_products());
+    assert!(sizes(1, [64, 64], [224, 224], [7, 7], [2, 2], [3, 3]).suits_products());
+    assert_eq!(Convolution { o: usize::MAX, ..far }.flops(), u64::MAX);
+}
+
+#[test]
+fn a_weight_gradient_over_many_pixels_is_off_by_the_roundings_of_a_span() {
+    for (n, image) in [(1, [500, 400]), (48, [100, 120])] {
+        let s = sizes(n, [1, 2], image, [1, 1], [1, 1], [0, 0]);
+        let pixels = n * Convolution::area(image);
+        let exact = pixels as f64 * f64::from(0.1f32);
+        // A block of up to 512 pixels, the blocks of a span of at least 64 each, and the parts.
+        let allowed = (512.0 + 512.0 + PARTS as f64) / 2.0 * f64::from(f32::EPSILON) * exact;
+        for tiles in Tiles::all_here() {
+            let mut got = [f32::NAN; 2];
+            grad_weight(&mut got, &vec![0.1; pixels], &vec![1.0; 2 * pixels], s, tiles);
+            let off = got.map(|sum| (f64::from(sum) - exact).abs());
+            assert!(off.iter().all(|&off| off <= allowed), "{tiles:?}: {off:?} {allowed}");
+        }
+    }
+}
+
+#[test]
 fn the_number_of_threads_does_not_change_a_bit() {
     for s in [
         sizes(37, [3, 16], [9, 9], [3, 3], [1, 1], [1, 1]),

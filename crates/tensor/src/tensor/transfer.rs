@@ -11,7 +11,7 @@ impl Tensor {
     /// # Errors
     /// If the device fails or has no memory.
     pub fn zeros_on(device: &Device, shape: &[usize], dtype: DType) -> Result<Self> {
-        let Device::Cuda(gpu) = device else { return Ok(Self::zeros(shape, dtype)) };
+        let Device::Cuda(gpu) = device else { return Self::try_full(0.0, shape, dtype) };
         let zeros = Self::uninitialised_on(device, shape, dtype)?;
         let (_, memory) = zeros.gpu_memory().expect("it was allocated there");
         gpu.clear(memory)?;
@@ -48,7 +48,7 @@ impl Tensor {
         let on_cpu = match &*self.storage {
             Storage::Cpu(_) => self.clone(),
             Storage::Gpu(gpu, memory) => {
-                let mut copy = Self::uninitialised(&self.shape, self.dtype);
+                let mut copy = Self::try_uninitialised(&self.shape, self.dtype)?;
                 gpu.download(memory, copy.buffer_mut().bytes_mut())?;
                 copy
             }

@@ -3,6 +3,7 @@
 //! `x` is `[n, c, plane]`. With planes of more than one element a channel is a list of rows; with planes of
 //! one it is a column, and a strip of columns is read at once. Every sum has one order.
 
+use crate::moments::Moments as Exact;
 use crate::rows;
 
 /// Columns that are summed beside each other.
@@ -46,12 +47,22 @@ pub(crate) struct Moments {
 impl Moments {
     /// Joins a group of numbers whose own moments are known. Both means enter by their difference, so
     /// numbers far from zero lose nothing.
-    fn join(&mut self, count: usize, mean: f32, squares: f32) {
-        let (count, step) = (count as f64, f64::from(mean) - self.mean);
+    fn join(&mut self, count: usize, mean: f64, squares: f64) {
+        let (count, step) = (count as f64, mean - self.mean);
         let total = self.count + count;
         self.mean += step * count / total;
-        self.squares += f64::from(squares) + step * step * self.count * count / total;
+        self.squares += squares + step * step * self.count * count / total;
         self.count = total;
+    }
+
+    /// Joins a group by its moments in 32 bits, or by its numbers where their squares overflow those.
+    #[inline(always)]
+    fn join_group(&mut self, mean: f32, squares: f32, x: impl ExactSizeIterator<Item = f32> + Clone) {
+        if squares.is_finite() {
+            return self.join(x.len(), f64::from(mean), f64::from(squares));
+        }
+        let exact = Exact::of(x.clone().map(f64::from));
+        self.join(x.len(), exact.mean, exact.variance(1.0));
     }
 }
 
@@ -70,16 +81,16 @@ pub(crate) fn moments(x: &[f32], layout: Layout) -> Vec<Moments> {
     moments
 }
 
-/// `[sum(dy (x - mean)), sum(dy)]` of each channel.
-pub(crate) fn sums(x: &[f32], dy: &[f32], mean: &[f32], layout: Layout) -> Vec<[f64; 2]> {
+/// `[sum(dy z), sum(dy)]` of each channel, with `z = (x - mean) inverse`.
+pub(crate) fn sums(x: &[f32], dy: &[f32], [mean, inverse]: [&[f32]; 2], layout: Layout) -> Vec<[f64; 2]> {
     let mut sums = vec![[0.0; 2]; layout.channels];
     if layout.plane == 1 {
         rows::each(x.len(), sums.chunks_mut(STRIP).enumerate(), |(strip, sums)| {
-            sums_of_columns([x, dy], mean, strip * STRIP, sums);
+            sums_of_columns([x, dy], [mean, inverse], strip * STRIP, sums);
         });
     } else {
-        rows::each(x.len(), sums.iter_mut().zip(mean).enumerate(), |(channel, (sums, &mean))| {
-            *sums = sums_of_planes([x, dy], mean, layout, channel);
+        rows::each(x.len(), sums.iter_mut().enumerate(), |(channel, sums)| {
+            *sums = sums_of_planes([x, dy], [mean[channel], inverse[channel]], layout, channel);
         });
     }
     sums
@@ -91,19 +102,23 @@ pub(crate) fn normalise(x: &[f32], y: &mut [f32], channels: [&[f32]; 3], layout:
     rows::each(x.len(), tasks, |(x, y)| normalise_task(x, y, channels, layout));
 }
 
-/// What `dx` is made of in one channel: `of_dy dy + of_x (x - mean) + shift`.
+/// What `dx` is made of in one channel: `of_dy dy + of_z z + of_x (x - mean) + shift`, with `z = (x - mean) inverse`.
+/// `z` stays whole: where `x` is huge, `of_z inverse` has no digits left.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Gradient {
     pub(crate) of_dy: f32,
+    pub(crate) of_z: f32,
     pub(crate) of_x: f32,
     pub(crate) mean: f32,
+    pub(crate) inverse: f32,
     pub(crate) shift: f32,
 }
 
 impl Gradient {
     #[inline(always)]
     fn at(&self, x: f32, dy: f32) -> f32 {
-        self.of_dy * dy + self.of_x * (x - self.mean) + self.shift
+        let deviation = x - self.mean;
+        self.of_dy * dy + self.of_z * (deviation * self.inverse) + self.of_x * deviation + self.shift
     }
 }
 
@@ -117,8 +132,11 @@ pub(crate) fn gradient(x: &[f32], dy: &[f32], dx: &mut [f32], channels: &[Gradie
 tensor::each_processor! {
     fn moments_of_planes(x: &[f32], layout: Layout, channel: usize, moments: &mut Moments) {
         for x in layout.planes(x, channel) {
-            let mean = rows::sum(x, x, |x, _| x) / x.len() as f32;
-            moments.join(x.len(), mean, rows::sum(x, x, |x, _| (x - mean) * (x - mean)));
+            let first = rows::sum(x, x, |x, _| x) / x.len() as f32;
+            // What the first sum has rounded, so that equal numbers have no deviation.
+            let mean = first + rows::sum(x, x, |x, _| x - first) / x.len() as f32;
+            let squares = rows::sum(x, x, |x, _| (x - mean) * (x - mean));
+            moments.join_group(mean, squares, x.iter().copied());
         }
     }
 
@@ -126,47 +144,55 @@ tensor::each_processor! {
         let width = moments.len();
         for block in x.chunks(BLOCK * columns) {
             let rows = || block.chunks_exact(columns).map(|row| &row[first..first + width]);
-            let count = block.len() / columns;
-            let (mut means, mut squares) = ([0.0f32; STRIP], [0.0f32; STRIP]);
+            let count = (block.len() / columns) as f32;
+            let (mut means, mut rests, mut squares) = ([0.0f32; STRIP], [0.0f32; STRIP], [0.0f32; STRIP]);
             for row in rows() {
                 means.iter_mut().zip(row).for_each(|(mean, &x)| *mean += x);
             }
-            means.iter_mut().for_each(|mean| *mean /= count as f32);
+            means.iter_mut().for_each(|mean| *mean /= count);
+            // What the first sums have rounded, so that equal numbers have no deviation.
+            for row in rows() {
+                let terms = rests.iter_mut().zip(&means).zip(row);
+                terms.for_each(|((rest, &mean), &x)| *rest += x - mean);
+            }
+            means.iter_mut().zip(&rests).for_each(|(mean, rest)| *mean += rest / count);
             for row in rows() {
                 for ((squares, &mean), &x) in squares.iter_mut().zip(&means).zip(row) {
                     *squares += (x - mean) * (x - mean);
                 }
             }
-            for ((moments, mean), squares) in moments.iter_mut().zip(means).zip(squares) {
-                moments.join(count, mean, squares);
+            for (column, moments) in moments.iter_mut().enumerate() {
+                moments.join_group(means[column], squares[column], rows().map(move |row| row[column]));
             }
         }
     }
 
-    fn sums_of_planes(x_and_dy: [&[f32]; 2], mean: f32, layout: Layout, channel: usize) -> [f64; 2] {
+    fn sums_of_planes(x_and_dy: [&[f32]; 2], statistics: [f32; 2], layout: Layout, channel: usize) -> [f64; 2] {
+        let [mean, inverse] = statistics;
         let [x, dy] = x_and_dy.map(|x| layout.planes(x, channel));
         let mut sums = [0.0; 2];
         for (x, dy) in x.zip(dy) {
-            sums[0] += f64::from(rows::sum(x, dy, |x, dy| dy * (x - mean)));
+            sums[0] += f64::from(rows::sum(x, dy, |x, dy| dy * ((x - mean) * inverse)));
             sums[1] += f64::from(rows::sum(dy, dy, |dy, _| dy));
         }
         sums
     }
 
-    fn sums_of_columns(x_and_dy: [&[f32]; 2], mean: &[f32], first: usize, sums: &mut [[f64; 2]]) {
-        let [x, dy] = x_and_dy;
+    fn sums_of_columns(x_and_dy: [&[f32]; 2], statistics: [&[f32]; 2], first: usize, sums: &mut [[f64; 2]]) {
+        let ([x, dy], [mean, inverse]) = (x_and_dy, statistics);
         let (columns, strip) = (mean.len(), first..first + sums.len());
         for (x, dy) in x.chunks(BLOCK * columns).zip(dy.chunks(BLOCK * columns)) {
-            let (mut with_x, mut plain) = ([0.0f32; STRIP], [0.0f32; STRIP]);
+            let (mut with_z, mut plain) = ([0.0f32; STRIP], [0.0f32; STRIP]);
             for (x, dy) in x.chunks_exact(columns).zip(dy.chunks_exact(columns)) {
-                let row = x[strip.clone()].iter().zip(&dy[strip.clone()]).zip(&mean[strip.clone()]);
-                for ((with_x, plain), ((&x, &dy), &mean)) in with_x.iter_mut().zip(&mut plain).zip(row) {
-                    *with_x += dy * (x - mean);
+                let row = x[strip.clone()].iter().zip(&dy[strip.clone()]);
+                let row = row.zip(mean[strip.clone()].iter().zip(&inverse[strip.clone()]));
+                for ((with_z, plain), ((&x, &dy), (&mean, &inverse))) in with_z.iter_mut().zip(&mut plain).zip(row) {
+                    *with_z += dy * ((x - mean) * inverse);
                     *plain += dy;
                 }
             }
-            for (sums, (with_x, plain)) in sums.iter_mut().zip(with_x.into_iter().zip(plain)) {
-                sums[0] += f64::from(with_x);
+            for (sums, (with_z, plain)) in sums.iter_mut().zip(with_z.into_iter().zip(plain)) {
+                sums[0] += f64::from(with_z);
                 sums[1] += f64::from(plain);
             }
         }

@@ -2,6 +2,7 @@
 
 use ndarray::{Array1, ArrayD, ArrayViewD, Axis, Zip};
 use tensor::gpu::Call;
+use tensor::sums::pairwise;
 use tensor::{Error, Kernel, Real, Slice, Stored, Tensor};
 
 use super::fast::{self, Gradient, Layout};
@@ -40,10 +41,10 @@ impl Kernel<4, 2> for BatchNormGradAffine {
         let of_channels = x.axis_iter(Axis(1)).zip(dy.axis_iter(Axis(1))).zip(statistics);
         let dweight: Array1<A> = of_channels
             .map(|((x, dy), (&mean, &inverse))| {
-                x.iter().zip(&dy).map(|(&x, &dy)| dy * (x - mean) * inverse).sum()
+                pairwise(x.iter().zip(&dy).map(|(&x, &dy)| dy * ((x - mean) * inverse)))
             })
             .collect();
-        let dbias: Array1<A> = dy.axis_iter(Axis(1)).map(|dy| dy.iter().copied().sum()).collect();
+        let dbias: Array1<A> = dy.axis_iter(Axis(1)).map(|dy| pairwise(dy.iter().copied())).collect();
         [dweight.into_dyn(), dbias.into_dyn()]
     }
 
@@ -55,9 +56,9 @@ impl Kernel<4, 2> for BatchNormGradAffine {
         if x.data.is_empty() {
             return false;
         }
-        let sums = fast::sums(x.data, dy.data, mean.data, Layout::of(x.shape));
-        for (channel, [with_x, plain]) in sums.into_iter().enumerate() {
-            dweight[channel] = (with_x * f64::from(inverse.data[channel])) as f32;
+        let sums = fast::sums(x.data, dy.data, [mean.data, inverse.data], Layout::of(x.shape));
+        for (channel, [with_z, plain]) in sums.into_iter().enumerate() {
+            dweight[channel] = with_z as f32;
             dbias[channel] = plain as f32;
         }
         true
@@ -119,11 +120,12 @@ impl Kernel<9, 1> for BatchNormGradInput {
         let gradients: Vec<Gradient> = (0..mean.len())
             .map(|channel| {
                 let (inverse, of_dy) = (inverse[channel], weight[channel] * inverse[channel]);
-                let through_variance = 2.0 * dvariance[channel] / (count - 1.0);
                 Gradient {
                     of_dy,
-                    of_x: through_variance - of_dy * inverse * (dweight[channel] / count),
+                    of_z: -of_dy * (dweight[channel] / count),
+                    of_x: 2.0 * dvariance[channel] / (count - 1.0),
                     mean: mean[channel],
+                    inverse,
                     shift: (dmean[channel] - of_dy * dbias[channel]) / count,
                 }
             })

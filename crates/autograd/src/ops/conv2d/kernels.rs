@@ -5,10 +5,11 @@
 use ndarray::{Array1, Array4, ArrayD, ArrayView4, ArrayViewD, Axis, Ix4, IxDyn};
 use tensor::conv::{self, Around, Convolution};
 use tensor::gpu::Call;
+use tensor::sums::{PairwiseSum, pairwise};
 use tensor::{Kernel, Real, Slice, Tensor};
 
 use super::geometry::Geometry;
-use super::launches;
+use super::{launches, non_finite};
 use crate::launch::channels::over_channels;
 
 /// `y[n, o, i, j] = sum over c, tap of x[n, c, pixel(i, j, tap)] weight[o, c, tap]`
@@ -117,8 +118,7 @@ impl Kernel<2, 1> for ConvGradInput {
 
     fn fast(&self, [dy, weight]: [Slice<'_>; 2], [dx]: [&mut [f32]; 1]) -> bool {
         let sizes = self.sizes(dy.shape, weight.shape).expect("the shape rule was asked");
-        conv::conv2d_grad_input_f32(dx, dy.data, weight.data, Around::NOTHING, sizes);
-        true
+        non_finite::grad_input(dx, [dy.data, weight.data], Around::NOTHING, sizes)
     }
 }
 
@@ -155,13 +155,14 @@ impl Kernel<2, 1> for ConvGradWeight {
     fn reference<A: Real>(&self, [x, dy]: [ArrayViewD<'_, A>; 2]) -> [ArrayD<A>; 1] {
         let sizes = self.sizes(x.shape(), dy.shape()).expect("the shape rule was asked");
         let (x, dy) = (of_rank_4(x), of_rank_4(dy));
-        let mut dweight = Array4::zeros([sizes.o, sizes.c, sizes.kernel[0], sizes.kernel[1]]);
+        let shape = [sizes.o, sizes.c, sizes.kernel[0], sizes.kernel[1]];
+        let mut dweight = Array4::from_elem(shape, PairwiseSum::default());
         for_each_read(self.geometry, sizes, |(o, c), [i, j], [ki, kj], [row, column]| {
             for n in 0..sizes.n {
-                dweight[[o, c, ki, kj]] += x[[n, c, row, column]] * dy[[n, o, i, j]];
+                dweight[[o, c, ki, kj]].add(x[[n, c, row, column]] * dy[[n, o, i, j]]);
             }
         });
-        [dweight.into_dyn()]
+        [dweight.map(|sum| sum.total()).into_dyn()]
     }
 
     fn launch(&self, call: Call<'_>, [x, dy]: [&Tensor; 2], [dweight]: [&Tensor; 1]) -> tensor::Result<()> {
@@ -175,8 +176,7 @@ impl Kernel<2, 1> for ConvGradWeight {
 
     fn fast(&self, [x, dy]: [Slice<'_>; 2], [dweight]: [&mut [f32]; 1]) -> bool {
         let sizes = self.sizes(x.shape, dy.shape).expect("the shape rule was asked");
-        conv::conv2d_grad_weight_f32(dweight, x.data, dy.data, sizes);
-        true
+        non_finite::grad_weight(dweight, [x.data, dy.data], sizes)
     }
 }
 
@@ -197,7 +197,7 @@ impl Kernel<1, 1> for SumOfChannels {
     }
 
     fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
-        let sums: Array1<A> = x.axis_iter(Axis(1)).map(|channel| channel.iter().copied().sum()).collect();
+        let sums: Array1<A> = x.axis_iter(Axis(1)).map(|channel| pairwise(channel.iter().copied())).collect();
         [sums.into_dyn().into_shape_with_order(IxDyn(&[x.shape()[1]])).expect("one sum for each channel")]
     }
 

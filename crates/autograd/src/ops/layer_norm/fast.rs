@@ -1,5 +1,6 @@
 //! Layer normalisation and its gradients in `f32`, for a block of rows.
 
+use crate::moments::Moments;
 use crate::rows;
 
 tensor::each_processor! {
@@ -8,9 +9,15 @@ tensor::each_processor! {
         let d = weight.len();
         let rows = x.chunks_exact(d).zip(y.chunks_exact_mut(d));
         for ((x, y), (mean_out, inverse_out)) in rows.zip(means.iter_mut().zip(inverses)) {
-            let mean = rows::sum(x, x, |x, _| x) / d as f32;
+            let first = rows::sum(x, x, |x, _| x) / d as f32;
+            // What the first sum has rounded, so that equal numbers have no deviation.
+            let mut mean = first + rows::sum(x, x, |x, _| x - first) / d as f32;
             let variance = rows::sum(x, x, |x, _| (x - mean) * (x - mean)) / d as f32;
-            let inverse = 1.0 / (variance + eps).sqrt();
+            let mut inverse = 1.0 / (variance + eps).sqrt();
+            if !variance.is_finite() {
+                let moments = Moments::of(x.iter().copied());
+                (mean, inverse) = (moments.mean, moments.inverse(eps));
+            }
             (*mean_out, *inverse_out) = (mean, inverse);
             for (((y, &x), &weight), &bias) in y.iter_mut().zip(x).zip(weight).zip(bias) {
                 *y = (x - mean) * inverse * weight + bias;

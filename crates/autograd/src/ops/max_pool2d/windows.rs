@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use ndarray::{Array4, ArrayD, ArrayViewD};
 use tensor::gpu::{Argument, Call, Grid};
-use tensor::{Kernel, Real, Slice, Stored, Tensor, planes};
+use tensor::{Kernel, Real, Slice, Stored, Tensor, elements, planes};
 
 use super::MaxPool2d;
 use crate::Result;
@@ -48,6 +48,20 @@ impl Windows {
         }
         sizes.concat().into_iter().map(|size| call.size(size)).collect()
     }
+}
+
+/// The most rows and columns of windows: each of them is listed.
+const MOST_LISTED: usize = 2 * MOST_PLACES;
+
+/// An error unless so many windows are a legal size and their rows and columns can be listed, also where there are no
+/// images.
+pub(crate) fn check_count([n, c, rows, columns]: [usize; 4]) -> tensor::Result<()> {
+    elements(&[n, c, rows, columns])?;
+    if rows.max(columns) > MOST_LISTED {
+        let wanted = format!("at most {MOST_LISTED} rows and columns of windows");
+        return Err(tensor::Error::shape("largest_of_windows", &wanted, &[&[rows, columns]]));
+    }
+    Ok(())
 }
 
 /// Places in an image that a number of 32 bits can name.

@@ -1,0 +1,218 @@
+//! The fast paths of a convolution and its gradients, which leave the padding out also where numbers are not finite.
+//!
+//! The products store the padding as zeros, and zero times infinity is NaN. So what is not finite of the factor that meets
+//! the padding is replaced by one of its sign in the products, and added afterwards where it meets an image, which outweighs
+//! its stand-in. All functions return `false` if products do not suit the sizes.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use tensor::conv::{self, Around, Convolution};
+use tensor::{Epilogue, vector};
+
+/// `y = epilogue(bias + x * weight)`
+pub(crate) fn conv2d(
+    y: &mut [f32],
+    [x, weight]: [&[f32]; 2],
+    around: Around<'_>,
+    sizes: Convolution,
+) -> bool {
+    if !sizes.suits_products() {
+        return false;
+    }
+    if sizes.padding == [0; 2] {
+        conv::conv2d_f32(y, x, weight, around, sizes);
+        return true;
+    }
+    let Parts { finite, others } = Parts::of(weight);
+    conv::conv2d_f32(y, x, &finite, others.of_products(around), sizes);
+    for &place in &others.0 {
+        for_each_run(sizes, place, |in_y, in_x, len| {
+            let x = x[in_x..].iter().step_by(sizes.stride[1]);
+            y[in_y..in_y + len].iter_mut().zip(x).for_each(|(y, &x)| *y += x * weight[place]);
+        });
+    }
+    others.finish(around, y);
+    true
+}
+
+/// The gradient by the images from `dy`; with something around it, a transposed convolution.
+pub(crate) fn grad_input(
+    dx: &mut [f32],
+    [dy, weight]: [&[f32]; 2],
+    around: Around<'_>,
+    sizes: Convolution,
+) -> bool {
+    if !sizes.suits_products() {
+        return false;
+    }
+    let Parts { finite, others } = Parts::of(weight);
+    conv::conv2d_grad_input_f32(dx, dy, &finite, others.of_products(around), sizes);
+    for &place in &others.0 {
+        for_each_run(sizes, place, |in_y, in_x, len| {
+            let dx = dx[in_x..].iter_mut().step_by(sizes.stride[1]);
+            dx.zip(&dy[in_y..in_y + len]).for_each(|(dx, &dy)| *dx += dy * weight[place]);
+        });
+    }
+    others.finish(around, dx);
+    true
+}
+
+/// The gradient by the weight from the images and `dy`.
+pub(super) fn grad_weight(dweight: &mut [f32], [x, dy]: [&[f32]; 2], sizes: Convolution) -> bool {
+    if !sizes.suits_products() {
+        return false;
+    }
+    if sizes.padding == [0; 2] {
+        conv::conv2d_grad_weight_f32(dweight, x, dy, sizes);
+        return true;
+    }
+    let Parts { finite, others } = Parts::of(dy);
+    conv::conv2d_grad_weight_f32(dweight, x, &finite, sizes);
+    let Convolution {
+        c: channels, image: [h, w], o: outputs, kernel: [kh, kw], stride, padding, out, ..
+    } = sizes;
+    for place in others.0 {
+        let [n, o, i, j] = indices(place, [outputs, out[0], out[1]]);
+        let first = [i * stride[0], j * stride[1]];
+        let taps = |axis: usize| -> Range<usize> {
+            let inside = (sizes.image[axis] + padding[axis]).saturating_sub(first[axis]);
+            padding[axis].saturating_sub(first[axis])..sizes.kernel[axis].min(inside)
+        };
+        let (rows, columns) = (taps(0), taps(1));
+        for c in 0..channels {
+            for row in rows.clone() {
+                for column in columns.clone() {
+                    let pixel = (first[0] + row - padding[0]) * w + first[1] + column - padding[1];
+                    dweight[((o * channels + c) * kh + row) * kw + column] +=
+                        x[(n * channels + c) * h * w + pixel] * dy[place];
+                }
+            }
+        }
+    }
+    true
+}
+
+/// The numbers with one or minus one for those that are not finite, and where those are. Zero would not do: it makes NaN of
+/// an infinity on the other side.
+struct Parts<'a> {
+    finite: Cow<'a, [f32]>,
+    others: Others,
+}
+
+struct Others(Vec<usize>);
+
+impl<'a> Parts<'a> {
+    fn of(numbers: &'a [f32]) -> Self {
+        // Zero times a finite number is zero, times any other NaN.
+        if vector::sum2(numbers, numbers, |x, _| 0.0 * x) == 0.0 {
+            return Self { finite: Cow::Borrowed(numbers), others: Others(vec![]) };
+        }
+        let others = (0..numbers.len()).filter(|&place| !numbers[place].is_finite()).collect();
+        let finite = numbers.iter().map(|&x| if x.is_finite() { x } else { 1f32.copysign(x) }).collect();
+        Self { finite: Cow::Owned(finite), others: Others(others) }
+    }
+}
+
+impl Others {
+    /// What the products may do already: an epilogue waits for what is added afterwards.
+    fn of_products<'a>(&self, around: Around<'a>) -> Around<'a> {
+        if self.0.is_empty() { around } else { Around { epilogue: Epilogue::Identity, ..around } }
+    }
+
+    fn finish(&self, around: Around<'_>, out: &mut [f32]) {
+        if !self.0.is_empty() {
+            around.epilogue.apply(out);
+        }
+    }
+}
+
+/// Calls `run` with each run of neighbouring output pixels whose tap reads the image, for the weight in this place: where it
+/// begins in the output and in the images, where neighbours are a stride apart, and its length.
+fn for_each_run(sizes: Convolution, place: usize, mut run: impl FnMut(usize, usize, usize)) {
+    let Convolution { n: images, c: channels, image: [h, w], o: outputs, kernel, stride, padding, out } =
+        sizes;
+    let [o, c, row, column] = indices(place, [channels, kernel[0], kernel[1]]);
+    let tap = [row, column];
+    let reading = |axis: usize| -> Range<usize> {
+        let inside = (sizes.image[axis] + padding[axis]).saturating_sub(tap[axis]);
+        padding[axis].saturating_sub(tap[axis]).div_ceil(stride[axis])
+            ..inside.div_ceil(stride[axis]).min(out[axis])
+    };
+    let (rows, columns) = (reading(0), reading(1));
+    if columns.is_empty() {
+        return;
+    }
+    for n in 0..images {
+        for i in rows.clone() {
+            let in_y = ((n * outputs + o) * out[0] + i) * out[1] + columns.start;
+            let line = (n * channels + c) * h + i * stride[0] + tap[0] - padding[0];
+            run(in_y, line * w + columns.start * stride[1] + tap[1] - padding[1], columns.len());
+        }
+    }
+}
+
+/// The four indices of a place, for these lengths of the last three axes.
+fn indices(place: usize, [a, b, c]: [usize; 3]) -> [usize; 4] {
+    [place / (a * b * c), place / (b * c) % a, place / c % b, place % c]
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::select;
+    use tensor::{DType, Tensor, run, run_reference};
+
+    use crate::ops::conv_transpose2d::{ConvTranspose2d, Transposed};
+    use crate::ops::conv2d::{Conv2d, ConvGradInput, ConvGradWeight, Geometry};
+    use tensor::Epilogue;
+
+    /// Numbers of one decimal, a few of them not finite.
+    fn numbers(shape: &[usize]) -> BoxedStrategy<Tensor> {
+        let shape = shape.to_vec();
+        let odd = select(vec![f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.0]);
+        let number = prop_oneof![20 => (-20..20i32).prop_map(|x| x as f32 / 10.0), 1 => odd];
+        proptest::collection::vec(number, shape.iter().product::<usize>())
+            .prop_map(move |values| Tensor::from_vec(values, &shape).expect("the values fill the shape"))
+            .boxed()
+    }
+
+    /// Finite numbers may differ by rounding; what is not finite may not differ at all.
+    fn agree(what: &str, [fast]: [Tensor; 1], [slow]: [Tensor; 1]) {
+        for (fast, slow) in fast.to_f64_vec().into_iter().zip(slow.to_f64_vec()) {
+            let same = fast == slow || fast.is_nan() && slow.is_nan() || (fast - slow).abs() < 1e-3;
+            assert!(same, "{what}: {fast} and {slow}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_is_not_finite_does_not_spread_over_the_padding(
+            (x, weight, dy, bias, geometry) in ([1..3usize, 1..3], [1..6usize, 1..20], [1..4usize, 1..4], [1..4usize, 1..4], [0..3usize, 0..3])
+                .prop_filter_map("the kernel fits", |([c, o], image, kernel, stride, padding)| {
+                    let geometry = Geometry { stride, padding };
+                    let (x, weight) = ([2, c, image[0], image[1]], [o, c, kernel[0], kernel[1]]);
+                    geometry.sizes(&x, &weight).map(|sizes| (x, weight, [2, o, sizes.out[0], sizes.out[1]], geometry))
+                })
+                .prop_flat_map(|(x, weight, dy, geometry)| {
+                    (numbers(&x), numbers(&weight), numbers(&dy), numbers(&[weight[0]]), Just(geometry))
+                })
+        ) {
+            let epilogue = Epilogue::Relu;
+            let forward = Conv2d { geometry, epilogue };
+            agree("forward", run(&forward, [&x, &weight, &bias]).unwrap(), run_reference(&forward, [&x, &weight, &bias]).unwrap());
+            let image = [x.shape()[2], x.shape()[3]];
+            let by_input = ConvGradInput { geometry, image };
+            agree("by the input", run(&by_input, [&dy, &weight]).unwrap(), run_reference(&by_input, [&dy, &weight]).unwrap());
+            let by_weight = ConvGradWeight { geometry, kernel: [weight.shape()[2], weight.shape()[3]] };
+            agree("by the weight", run(&by_weight, [&x, &dy]).unwrap(), run_reference(&by_weight, [&x, &dy]).unwrap());
+            let transposed = ConvTranspose2d { attributes: Transposed { geometry, output_padding: [0; 2] }, epilogue };
+            let bias = Tensor::zeros(&[weight.shape()[1]], DType::F32);
+            if let Ok(fast) = run(&transposed, [&dy, &weight, &bias]) {
+                agree("transposed", fast, run_reference(&transposed, [&dy, &weight, &bias]).unwrap());
+            }
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! The number of elements of a shape: the one place where the sizes of a shape are multiplied.
+
+use crate::{Error, Result};
+
+/// The most elements of a tensor: those of the widest type must have addresses.
+pub(crate) const MOST_ELEMENTS: usize = isize::MAX as usize / size_of::<f64>();
+
+/// The number of elements of a shape.
+///
+/// Of a legal shape every product of some axes fits too, so what multiplies axes of one tensor need not check again.
+///
+/// # Errors
+/// [`Error::TooManyElements`] if the axes that are not empty multiply to more elements than memory has addresses for.
+pub fn elements(shape: &[usize]) -> Result<usize> {
+    let lengths = shape.iter().filter(|&&length| length > 0);
+    match lengths.into_iter().try_fold(1usize, |product, &length| product.checked_mul(length)) {
+        Some(product) if product <= MOST_ELEMENTS => Ok(if shape.contains(&0) { 0 } else { product }),
+        _ => Err(Error::TooManyElements { shape: shape.to_vec() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_product_that_overflows_or_has_no_addresses_is_an_error_also_beside_an_empty_axis() {
+        assert_eq!(elements(&[]), Ok(1));
+        assert_eq!(elements(&[2, 3, 4]), Ok(24));
+        assert_eq!(elements(&[MOST_ELEMENTS]), Ok(MOST_ELEMENTS));
+        assert_eq!(elements(&[0, MOST_ELEMENTS]), Ok(0));
+        for shape in [
+            &[MOST_ELEMENTS + 1][..],
+            &[1 << 32, 1 << 32],
+            &[(1 << 63) + 16, 2],
+            &[0, 1 << 63],
+            &[1 << 62, 0, 1 << 62],
+            &[usize::MAX; 5],
+        ] {
+            let message = elements(shape).unwrap_err().to_string();
+            assert!(message.contains(&format!("{shape:?}")), "{message}");
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Long sums, huge numbers and numbers that are not finite, where what the checks of operations allow would hide a mistake.
+
+use autograd::{Result, Tape, Var};
+use kernels::Setting;
+use tensor::{DType, Device, Indices, Tensor};
+
+type Function<'f> = dyn for<'t> Fn(&[Var<'t>]) -> Result<Var<'t>> + 'f;
+
+/// What `f` gives for these inputs on a device, and the gradients by all of them for weights of ones.
+fn results(device: &Device, inputs: &[Tensor], f: &Function<'_>) -> Vec<Vec<f64>> {
+    let tape = Tape::new();
+    let there = |input: &Tensor| tape.input(&input.to_device(device).expect("the device works"));
+    let inputs: Vec<Var<'_>> = inputs.iter().map(there).collect();
+    let y = f(&inputs).expect("the shapes fit");
+    let ones = Tensor::full(1.0, y.shape(), y.value().dtype()).to_device(device).expect("the device works");
+    let gradients = tape.backward_from(&y, ones).expect("the kernels run");
+    let of_inputs = inputs.iter().map(|input| gradients.of(input).expect("all are used").to_f64_vec());
+    std::iter::once(y.value().to_f64_vec()).chain(of_inputs).collect()
+}
+
+/// Terms of each sum.
+const N: usize = 200_003;
+
+/// Inputs of tenths in these shapes: the device in 32 bits against the processor in 64. A compensated sum is off by an
+/// epsilon or two, the sums of lanes, warps and parts by as many roundings as their trees are high, whatever `N` is.
+fn check_sums(what: &str, shapes: &[&[usize]], f: &Function<'_>) {
+    let tenths = |shape: &&[usize]| Tensor::full(f64::from(0.1f32), shape, DType::F32);
+    let narrow: Vec<Tensor> = shapes.iter().map(tenths).collect();
+    let wide: Vec<Tensor> = narrow.iter().map(|tensor| tensor.to_dtype(DType::F64)).collect();
+    let got = results(&Setting::ALL[0].device(), &narrow, f);
+    for (which, (got, expected)) in got.iter().zip(results(&Device::Cpu, &wide, f)).enumerate() {
+        for (got, expected) in got.iter().zip(expected) {
+            let allowed = 16.0 * f64::from(f32::EPSILON) * expected.abs().max(0.1);
+            assert!((got - expected).abs() <= allowed, "{what}, result {which}: {got:e}, not {expected:e}");
+        }
+    }
+}
+
+#[test]
+fn sums_of_many_terms_are_off_by_a_few_roundings() {
+    check_sums("the leading axis", &[&[N, 2]], &|x| x[0].sum_axes(&[0], false));
+    check_sums("the last axis", &[&[2, N]], &|x| x[0].sum_axes(&[1], false));
+    check_sums("a broadcast", &[&[N, 2], &[2]], &|x| x[0].add(&x[1]));
+    check_sums("layer norm", &[&[N, 2], &[2], &[2]], &|x| x[0].layer_norm(&x[1], &x[2], 0.5));
+    for shape in [&[N, 2][..], &[4, 2, N / 4]] {
+        check_sums("batch norm", &[shape, &[2], &[2]], &|x| {
+            let [y, ..] = x[0].batch_norm(Some([&x[1], &x[2]]), 0.5)?;
+            Ok(y)
+        });
+    }
+    check_sums("a pooling", &[&[1, 2, 500, 400]], &|x| x[0].global_avg_pool());
+    check_sums("mse", &[&[N], &[N]], &|x| x[0].mse(&x[1].scale(3.0)?));
+    let rows = Indices::new(vec![1; N / 10]);
+    check_sums("all to one row", &[&[1, 2, 2]], &|x| x[0].gather_rows(&rows));
+}
+
+/// `f` on the device in every order of threads, for inputs of these numbers.
+fn in_every_order(inputs: &[(&[f64], &[usize])], f: &Function<'_>, check: impl Fn(Vec<Vec<f64>>)) {
+    let of = |(values, shape): &(&[f64], &[usize])| {
+        Tensor::from_slice(values, shape).expect("the values fill the shape").to_dtype(DType::F32)
+    };
+    let inputs: Vec<Tensor> = inputs.iter().map(of).collect();
+    for setting in Setting::ALL {
+        check(results(&setting.device(), &inputs, f));
+    }
+}
+
+#[test]
+fn norms_of_equal_numbers_are_zero_and_of_huge_ones_keep_their_proportions() {
+    let close = |got: &[f64], expected: &[f64]| {
+        for (got, expected) in got.iter().zip(expected) {
+            assert!((got - expected).abs() <= 8.0 * f64::from(f32::EPSILON) * 2.0, "{got}, not {expected}");
+        }
+    };
+    let three = 3f64.sqrt();
+    in_every_order(
+        &[
+            (&[3.3e7, 3.3e7, 3.3e7, 1e30, 0.0, 0.0, 0.0, 1e20, 0.0], &[3, 3]),
+            (&[1.0; 3], &[3]),
+            (&[0.0; 3], &[3]),
+        ],
+        &|x| x[0].layer_norm(&x[1], &x[2], 1e-5),
+        |results| {
+            let (high, low) = (2.0 / 2f64.sqrt(), -1.0 / 2f64.sqrt());
+            assert_eq!(results[0][..3], [0.0; 3]);
+            close(&results[0][3..], &[high, low, low, low, high, low]);
+        },
+    );
+    for shape in [[4, 1, 1], [2, 1, 2], [1, 1, 4]] {
+        let norm: &Function<'_> = &|x| {
+            let [y, ..] = x[0].batch_norm(Some([&x[1], &x[2]]), 1e-5)?;
+            Ok(y)
+        };
+        let (one, zero): (&[f64], &[f64]) = (&[1.0], &[0.0]);
+        in_every_order(&[(&[3.3e7; 4], &shape), (one, &[1]), (zero, &[1])], norm, |results| {
+            assert_eq!(results[0], [0.0; 4]);
+        });
+        for size in [1e20, 1e30] {
+            in_every_order(&[(&[size, 0.0, 0.0, 0.0], &shape), (one, &[1]), (zero, &[1])], norm, |results| {
+                close(&results[0], &[three, -1.0 / three, -1.0 / three, -1.0 / three]);
+            });
+        }
+    }
+    // A plane that takes a whole block.
+    let values: Vec<f64> = (0..40).map(|i| if i % 2 == 0 { 1e20 } else { -1e20 }).collect();
+    in_every_order(
+        &[(&values, &[1, 1, 40]), (&[1.0], &[1]), (&[0.0], &[1])],
+        &|x| {
+            let [y, ..] = x[0].batch_norm(Some([&x[1], &x[2]]), 1e-5)?;
+            y.mul(&y)
+        },
+        |results| {
+            close(&results[0], &[1.0; 40]);
+            close(&[results[2][0] / 80.0], &[1.0]);
+        },
+    );
+}
+
+#[test]
+fn the_gradient_of_a_rectifier_at_nan_is_nan() {
+    let x = [-1.0, 0.0, 2.0, f64::NAN, 1.0];
+    in_every_order(&[(&x, &[5])], &|x| x[0].relu(), |results| {
+        assert_eq!(results[1][..3], [0.0, 0.0, 1.0]);
+        assert!(results[1][3].is_nan() && results[1][4] == 1.0);
+    });
+    in_every_order(
+        &[(&x, &[5, 1]), (&[1.0], &[1, 1]), (&[0.0], &[1])],
+        &|x| x[0].linear_relu(&x[1], &x[2]),
+        |results| assert!(results[1][3].is_nan() && results[1][..3] == [0.0, 0.0, 1.0]),
+    );
+}
+
+#[test]
+fn keys_of_minus_infinity_have_no_weight_and_a_row_of_nothing_else_is_nan() {
+    for (t, width) in [(5, 2), (70, 20), (40, 70)] {
+        for masked in [1, t - 2, t] {
+            let number = |i: usize| match (i / (3 * width), i % (3 * width)) {
+                (token, place) if place == width && token < masked => f64::NEG_INFINITY,
+                (_, 0) => 1.0,
+                (token, place) if place >= 2 * width => token as f64,
+                _ => 0.0,
+            };
+            let values: Vec<f64> = (0..t * 3 * width).map(number).collect();
+            in_every_order(&[(&values, &[1, t, 3 * width])], &|x| x[0].attention(1), |results| {
+                let expected = (masked + t - 1) as f64 / 2.0;
+                let allowed = (t * t) as f64 * f64::from(f32::EPSILON);
+                let fits = |y: &f64| if masked == t { y.is_nan() } else { (y - expected).abs() <= allowed };
+                assert!(results[0].iter().all(fits), "{masked} of {t} x {width}: {:?}", &results[0][..2]);
+            });
+        }
+    }
+}
