@@ -3,9 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 
-use tensor::{Error, Tensor};
-
-use crate::Result;
+use tensor::Tensor;
 
 use crate::Result;
 

@@ -36,9 +36,6 @@ use crate::store::{DataId, RunSpec};
 /// Raised when the same config would give other numbers than before.
 const SCHEMA: u32 = 3;
 
-/// The same for trained runs without validation images, which were evaluated on a training image before.
-const SCHEMA_WITHOUT_VALIDATION: u32 = 3;
-
 /// Images that are evaluated at once.
 const EVALUATED_AT_ONCE: usize = 500;
 
@@ -140,14 +137,7 @@ impl Run {
                 sha256: images.sha256.clone(),
                 classes: images.classes.clone(),
             },
-            schema: self.schema(),
-        }
-    }
-
-    fn schema(&self) -> u32 {
-        match (&self.config.learner, self.config.data.validation) {
-            (Learner::ClosedForm { .. }, _) | (_, 1..) => SCHEMA,
-            (_, 0) => SCHEMA_WITHOUT_VALIDATION,
+            schema: SCHEMA,
         }
     }
 

@@ -170,7 +170,8 @@ fn impact(exact: &Curves<'_>, member: usize) -> Result<Option<f64>> {
         let along = exact.along("alignment", [member, 0])?;
         Ok(along.iter().find(|(k, _)| *k == LATENT as f64).map(|(_, values)| values[0]))
     };
-    let plain = exact.labelled(&Noise::None.label()).map(at).transpose()?.flatten().filter(|&plain| plain > 0.0);
+    let plain =
+        exact.labelled(&Noise::None.label()).map(at).transpose()?.flatten().filter(|&plain| plain > 0.0);
     Ok(plain.zip(at(member)?).map(|(without, with)| relative([without, with])))
 }
 

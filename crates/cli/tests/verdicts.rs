@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use experiments::store::{Results, Values, read_results};
+use runs::store::{Results, Values, read_results};
 
 const SMALL: &str =
     r#"families.*.data=[{name = "fashion-mnist-embedded", train = 100, validation = 20, test = 40}]"#;
