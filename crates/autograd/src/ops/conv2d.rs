@@ -159,7 +159,7 @@ pub(crate) mod cases {
 
     use super::{Conv2d, Geometry};
     use crate::epilogue::cases::{bias, sum_of_zero};
-    use crate::gradcheck::cases::{BATCHES, Case, Cases, Kink, LENGTHS, length, swept, values};
+    use crate::gradcheck::cases::{Case, Cases, Kink, LENGTHS, length, swept, values};
     use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<3> for Conv2d {
