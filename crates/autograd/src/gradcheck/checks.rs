@@ -128,11 +128,15 @@ where
     Ok(())
 }
 
+/// What follows from inputs and the gradients of outputs.
+pub(super) type Derived<'a, const N: usize, const M: usize> =
+    dyn Fn([&Tensor; N], &[Tensor; M]) -> Result<Vec<f64>> + 'a;
+
 /// The most that a result moves, per unit, when each number that goes into it moves by a small share of its size, up or
 /// down: about the size of the terms that it is a sum of, also where they cancel. Where it jumps, as at a tie, it says
 /// nothing: zero.
 pub(super) fn moved<const N: usize, const M: usize>(
-    result: &dyn Fn([&Tensor; N], &[Tensor; M]) -> Result<Vec<f64>>,
+    result: &Derived<'_, N, M>,
     inputs: [&Tensor; N],
     douts: &[Tensor; M],
 ) -> Result<f64> {
