@@ -139,10 +139,7 @@ fn an_epoch_on_a_gpu_and_a_split_latent_refuse_every_rule_but_the_paper_s() {
 }
 
 #[test]
-fn a_lambda_outside_its_range_is_refused_under_every_rule() {
-    let (model, (images, labels)) = (model(), batch());
-    for rule in RULES {
-        let refused = trainer(&model, rule, 1.5).step(&images, &labels).unwrap_err().to_string();
-        assert_eq!(refused, "lambda: wanted a number in [0, 1], got 1.5");
-    }
+fn a_lambda_outside_its_range_is_refused_whatever_the_rule_will_be() {
+    let refused = Trainer::new(&model(), AdamConfig::PAPER, 1.5).err().unwrap().to_string();
+    assert_eq!(refused, "lambda: wanted a number in [0, 1], got 1.5");
 }

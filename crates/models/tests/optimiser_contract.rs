@@ -1,5 +1,6 @@
 //! Optimisers with tied weights, with other lists than their own, with settings that make no sense, and with decay of a part
 //! of the parameters.
+#![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
 
