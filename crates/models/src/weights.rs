@@ -171,6 +171,8 @@ fn to_tensor(view: &TensorView<'_>) -> std::result::Result<Tensor, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use tensor::random::Stream;
 
     use super::*;
