@@ -96,7 +96,7 @@ impl<'z> Latents<'z> {
     fn centred(&self, rows: Range<usize>, columns: Range<usize>) -> Array2<f64> {
         let mean = self.mean.slice_axis(Axis(0), Slice::from(columns.clone()));
         let block = self.z.slice_axis(Axis(0), Slice::from(rows));
-        block.slice_axis(Axis(1), Slice::from(columns)).mapv(f64::from) - &mean
+        block.slice_axis(Axis(1), Slice::from(columns)).mapv(f64::from) - mean
     }
 
     /// The sum of the squares of the squared singular values of the centred latents `Z`: these are the eigenvalues of

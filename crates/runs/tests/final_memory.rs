@@ -21,9 +21,10 @@ const SIDE: usize = 64;
 const D: usize = 3 * SIDE * SIDE;
 const N: usize = 2_000;
 
-/// All pixels of the training images in f64, with and without their mean, would be 393 MB. A block of 4,096
-/// pixels takes 131 MB with and without its mean; as much again as half of that is room for what is small.
-const BOUND: usize = 200_000_000;
+/// All pixels of the training images in f64, with and without their mean, would be 393 MB. A block of 4,096 pixels takes 131 MB
+/// with and without its mean. A batch of 500 images in f32 is 25 MB; of it the allocator of tensors keeps up to six times as
+/// much: the images, what is computed of them, and what it is computed from.
+const BOUND: usize = 131_072_000 + 6 * 500 * D * 4;
 
 fn split(n: usize) -> Split {
     // Few enough different bytes that each class has a mean of its own.
