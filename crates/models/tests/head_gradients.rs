@@ -19,7 +19,7 @@ fn loss_after_training(factors: [f64; 2]) -> f64 {
     let pixels = (0..N * PIXELS).map(|_| 2.0 * words.uniform() - 1.0).collect();
     let images = Tensor::from_vec::<f64>(pixels, &[N, PIXELS]).unwrap();
     let labels = Indices::new((0..N as u32).collect());
-    let mut optimisers = Part::ALL.map(|part| Adam::new(&model.part(part).params(), AdamConfig::PAPER));
+    let mut optimisers = Part::ALL.map(|part| Adam::new(&model.part(part).params(), AdamConfig::PAPER).unwrap());
     for step in 0..STEPS {
         let gradients = [[1.0, 1.0], factors].map(|[of_mse, of_cross_entropy]| {
             let tape = Tape::new();
