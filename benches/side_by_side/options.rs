@@ -145,7 +145,7 @@ mod tests {
         for (arguments, reason) in [
             (&["--only", "fc_x"][..], "no workload `fc_x`"),
             (&["--threads", "0"], "non-zero"),
-            (&["--window-s", "-1"], "--window-s"),
+            (&["--window-s=-1"], "above 0"),
             (&["--window-s", "0"], "above 0"),
             (&["--rounds"], "a value is required"),
             (&["--peer", "candle"], "expected NAME=COMMAND"),

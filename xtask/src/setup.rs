@@ -13,8 +13,8 @@ use crate::repo::Repo;
 /// The oldest compiler that the workspace accepts, such as `1.95`.
 const OLDEST_RUST: &str = env!("CARGO_PKG_RUST_VERSION");
 
-/// For the bundled HDF5, which wants cmake 3.26 or later; ninja stands in for make, which a bare machine lacks. Both are
-/// programs in wheels of the Python package index, so that neither root nor a compiler is needed.
+/// For the bundled HDF5, which wants cmake 3.26 or later; ninja stands in for make where there is none. Both are programs
+/// in wheels of the Python package index, so that neither root nor a compiler is needed.
 const PACKAGES: [&str; 2] = ["cmake==3.31.10", "ninja==1.13.0"];
 
 const VENV: &str = ".tools/venv";
@@ -22,15 +22,15 @@ const VENV: &str = ".tools/venv";
 /// Where `.cargo/config.toml` says that cmake is.
 const CMAKE: &str = ".tools/venv/bin/cmake";
 
-/// Takes the place of pip's own script, which does not put ninja on the PATH. It is written last, so a half-made
-/// environment is not ready.
-const WRAPPER: &str = "\
-#!/bin/sh
+/// Takes the place of pip's own script, which does not find ninja. It is written last, so a half-made environment is not
+/// ready.
+const WRAPPER: &str = r#"#!/bin/sh
 # Written by `cargo xtask setup`.
-here=$(cd \"$(dirname \"$0\")\" && pwd)
-export PATH=\"$here:$PATH\" CMAKE_GENERATOR=\"${CMAKE_GENERATOR:-Ninja}\"
-exec \"$here/python\" -m cmake \"$@\"
-";
+here=$(cd "${0%/*}" && pwd)
+command -v make >/dev/null || export CMAKE_GENERATOR=Ninja
+export PATH="$here:$PATH"
+exec "$here/python" -m cmake "$@"
+"#;
 
 /// What commands that build call first; costs one start of cmake where there is nothing to do.
 pub(crate) fn ensure(repo: &Repo) -> anyhow::Result<()> {
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wrapper_passes_its_arguments_on_and_puts_ninja_on_the_path() {
+    fn without_make_the_wrapper_chooses_ninja_and_passes_its_arguments_on() {
         let folder = tempfile::tempdir().unwrap();
         let repo = Repo::at(folder.path()).unwrap();
         repo.sh.write_file(CMAKE, WRAPPER).unwrap();
@@ -121,7 +121,7 @@ mod tests {
         repo.sh.write_file(&python, "#!/bin/sh\necho \"$CMAKE_GENERATOR ${PATH%%:*} $*\"\n").unwrap();
         fs::set_permissions(&python, PermissionsExt::from_mode(0o755)).unwrap();
         let cmake = repo.join(CMAKE);
-        let said = cmd!(repo.sh, "sh {cmake} --build 'a b'").env_remove("CMAKE_GENERATOR").read().unwrap();
+        let said = cmd!(repo.sh, "/bin/sh {cmake} --build 'a b'").env("PATH", "/nowhere").read().unwrap();
         let bin = folder.path().canonicalize().unwrap().join(VENV).join("bin");
         assert_eq!(said, format!("Ninja {} -m cmake --build a b", bin.display()));
     }
