@@ -143,7 +143,7 @@ fn run_steps(
         println!("ci: {name} {line}");
         summary += &format!("  {name:8} {line}\n");
     }
-    print!("{summary}ci: {} s in all\n", elapsed().as_secs());
+    println!("{summary}ci: {} s in all", elapsed().as_secs());
     failure.map_or(Ok(()), Err)
 }
 
