@@ -3,6 +3,8 @@
 //! It warms up, prints a line that says it is ready, then for each line `window SECONDS` on its input runs
 //! whole steps for at least that long and prints what they took; `quit` ends it.
 
+#![forbid(unsafe_code)]
+
 use std::io::{BufRead, Write};
 use std::time::Instant;
 
@@ -22,8 +24,7 @@ fn main() {
         arguments.nth(1)
     };
     let Some(name) = argument("--workload") else {
-        // `cargo bench` calls every benchmark; this one only answers to `cargo xtask peers`.
-        return;
+        refuse("expected `--workload NAME`; `cargo xtask peers` calls this program")
     };
     let threads = argument("--threads").and_then(|threads| threads.parse().ok()).unwrap_or(1);
     let batch = argument("--batch").and_then(|batch| batch.parse().ok());

@@ -11,6 +11,8 @@
 //! Nothing depends on this package. It exists for its tests, which hold every kernel against the reference of its
 //! operation.
 
+#![allow(unsafe_code)]
+
 mod error;
 mod memory;
 mod launch;

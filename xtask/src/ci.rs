@@ -1,134 +1,273 @@
-//! Everything that must pass, cheapest first, with the seconds that each step took.
+//! Every check, in one list: what contributors run, and what CI runs within a budget of time.
 
-use std::ffi::OsString;
-use std::path::Path;
-use std::process::{Command, ExitCode};
-use std::time::Instant;
-use std::{env, fs};
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail};
+use clap::Args;
+use xshell::cmd;
+
 use system::tell;
+use crate::repo::Repo;
+use crate::{book, kernels, mutants, setup, tidy};
 
-use crate::args;
-use crate::repo::{Repo, succeeds};
-use crate::{kernels, setup, tidy};
+/// The options of `cargo xtask ci`.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Skip the steps that would end after this time, such as 30m, 90s or 2h; the required ones run anyway
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    budget: Option<Duration>,
+    /// Print the steps with their costs and the command that runs each alone
+    #[arg(long)]
+    list: bool,
+}
 
-/// One step: what it is called, what to type to see it alone, and what it does.
+fn duration(text: &str) -> Result<Duration, String> {
+    let refused = || format!("expected a whole number and h, m or s, such as 30m, got `{text}`");
+    let unit = text.chars().next_back().and_then(|unit| Some((unit, [1, 60, 3600]["smh".find(unit)?])));
+    let (unit, seconds) = unit.ok_or_else(refused)?;
+    let number = text.strip_suffix(unit).and_then(|number| number.parse::<u64>().ok());
+    number.and_then(|number| number.checked_mul(seconds)).map(Duration::from_secs).ok_or_else(refused)
+}
+
+/// One step of the list.
 struct Step {
     name: &'static str,
+    /// The command that runs it alone.
     alone: &'static str,
+    /// Seconds on 2 cores from a clean checkout, rounded up.
+    cost_s: u64,
+    need: Need,
     run: fn(&Repo) -> anyhow::Result<()>,
 }
 
-// Everything that compiles does so in the release profile: checks, tests and the program then share the
-// C library, the build scripts and the macros, and tests and program share all dependencies too.
-const STEPS: [Step; 9] = [
-    Step { name: "format", alone: "cargo fmt --all --check", run: format },
-    Step { name: "tidy", alone: "cargo xtask tidy", run: tidy::check },
-    Step { name: "setup", alone: "cargo xtask setup", run: setup::ensure },
-    // Before everything that is built, since programs carry the kernels.
-    Step { name: "kernels", alone: "cargo xtask kernels --install", run: kernels::install_and_build },
+/// When a step is skipped.
+enum Need {
+    /// Never.
+    Required,
+    /// Where the budget does not allow it.
+    IfTime,
+    /// There too, and where this program is not installed.
+    IfInstalled { program: &'static str, by: &'static str },
+}
+
+/// The profile of everything that is built here, so that checks and tests share the C library, the build scripts and the
+/// macros. Each test runs once: less optimisation, sooner done, the same bits.
+const PROFILE: [&str; 3] = ["--release", "--config", ".ci/tests.toml"];
+
+/// What is kept of a budget for the compilation of this program, which comes first, and for a step that takes longer than
+/// it should.
+const RESERVE: Duration = Duration::from_secs(90);
+
+// The required steps first, then what the budget allows; both cheapest first, but for the documentation, which uses what
+// clippy has compiled.
+const STEPS: [Step; 11] = [
+    Step { name: "format", alone: "cargo fmt --all --check", cost_s: 5, need: Need::Required, run: format },
+    Step { name: "tidy", alone: "cargo xtask tidy", cost_s: 5, need: Need::Required, run: tidy::run },
+    Step {
+        name: "deny",
+        alone: "cargo deny check licenses bans sources",
+        cost_s: 10,
+        need: Need::IfInstalled { program: "cargo-deny", by: "cargo install cargo-deny --locked" },
+        run: deny,
+    },
+    Step { name: "setup", alone: "cargo xtask setup", cost_s: 30, need: Need::Required, run: setup::ensure },
+    Step { name: "book", alone: "cargo xtask book", cost_s: 60, need: Need::Required, run: book::run },
+    Step { name: "test", alone: "cargo xtask test", cost_s: 960, need: Need::Required, run: test },
+    Step {
+        name: "smoke",
+        alone: "cargo xtask reproduce --profile smoke",
+        cost_s: 100,
+        need: Need::IfTime,
+        run: smoke,
+    },
+    Step {
+        name: "kernels",
+        alone: "cargo xtask kernels --install",
+        cost_s: 260,
+        need: Need::IfTime,
+        run: |repo| kernels::run(repo, &kernels::Options { install: true }),
+    },
     Step {
         name: "clippy",
         alone: "cargo clippy --release --workspace --all-targets -- -D warnings",
+        cost_s: 320,
+        need: Need::IfInstalled { program: "cargo-clippy", by: "rustup component add clippy" },
         run: clippy,
     },
-    Step { name: "docs", alone: "cargo doc --release --workspace --no-deps", run: docs },
-    Step { name: "test", alone: "cargo xtask test", run: test },
-    Step { name: "mutants", alone: "cargo xtask mutants", run: mutants },
-    Step { name: "smoke", alone: "cargo xtask reproduce --profile smoke", run: smoke },
+    Step {
+        name: "docs",
+        alone: "cargo doc --release --workspace --no-deps",
+        cost_s: 150,
+        need: Need::IfTime,
+        run: docs,
+    },
+    Step {
+        name: "mutants",
+        alone: "cargo xtask mutants",
+        cost_s: 1200,
+        need: Need::IfTime,
+        run: |repo| mutants::run(repo, &mutants::Options::default()),
+    },
 ];
 
-/// `cargo xtask ci`: stops at the first step that fails and names it.
-pub(crate) fn run(repo: &Repo, arguments: &[OsString]) -> anyhow::Result<ExitCode> {
-    args::none("ci", arguments)?;
-    run_steps(repo, &STEPS)?;
-    Ok(ExitCode::SUCCESS)
+/// `cargo xtask ci`: stops at the first step that fails; a skipped step does not fail.
+pub(crate) fn run(repo: &Repo, options: &Options) -> anyhow::Result<()> {
+    if options.list {
+        for Step { name, alone, cost_s, need, .. } in &STEPS {
+            let required = if matches!(need, Need::Required) { "required" } else { "" };
+            tell!("{name:8} {:>4} min  {required:8}  {alone}", cost_s.div_ceil(60));
+        }
+        return Ok(());
+    }
+    let start = Instant::now();
+    let budget = options.budget.map(|budget| budget.saturating_sub(RESERVE));
+    run_steps(repo, &STEPS, budget, &|| start.elapsed())
 }
 
-fn run_steps(repo: &Repo, steps: &[Step]) -> anyhow::Result<()> {
-    let start = Instant::now();
-    for (number, Step { name, alone, run }) in steps.iter().enumerate() {
-        tell!("ci: step {} of {}: {name}", number + 1, steps.len());
-        let step_start = Instant::now();
-        let outcome = run(repo);
-        let seconds = step_start.elapsed().as_secs_f64();
-        outcome.with_context(|| {
-            format!("ci: step `{name}` failed after {seconds:.1} s; `{alone}` runs it alone")
-        })?;
-        tell!("ci: {name} passed in {seconds:.1} s");
+fn run_steps(
+    repo: &Repo,
+    steps: &[Step],
+    budget: Option<Duration>,
+    elapsed: &dyn Fn() -> Duration,
+) -> anyhow::Result<()> {
+    let mut summary = String::from("ci: summary\n");
+    let mut failure = None;
+    for step in steps {
+        let Step { name, alone, run, .. } = step;
+        let begin = elapsed();
+        let line = if failure.is_some() {
+            "not run".to_owned()
+        } else if let Some(reason) = reason_to_skip(repo, step, begin, budget) {
+            format!("SKIPPED: {reason}; `{alone}` runs it alone")
+        } else {
+            tell!("ci: {name}: {alone}");
+            let outcome = run(repo);
+            let verdict = if outcome.is_ok() { "passed" } else { "FAILED" };
+            failure = outcome.err().map(|error| error.context(format!("ci: `{name}` failed")));
+            format!("{verdict} in {} s", (elapsed() - begin).as_secs())
+        };
+        tell!("ci: {name} {line}");
+        summary += &format!("  {name:8} {line}\n");
     }
-    tell!("ci: all {} steps passed in {:.1} s", steps.len(), start.elapsed().as_secs_f64());
-    Ok(())
+    tell!("{summary}ci: {} s in all", elapsed().as_secs());
+    failure.map_or(Ok(()), Err)
+}
+
+/// Why a step is not run; `None` if it is.
+fn reason_to_skip(repo: &Repo, step: &Step, elapsed: Duration, budget: Option<Duration>) -> Option<String> {
+    if let Need::Required = step.need {
+        return None;
+    }
+    if let Need::IfInstalled { program, by } = step.need
+        && !repo.has(program)
+    {
+        return Some(format!("{program} is not installed (`{by}`)"));
+    }
+    let left = budget?.saturating_sub(elapsed).as_secs();
+    (step.cost_s > left).then(|| format!("it takes about {} s and the budget has {left} s left", step.cost_s))
 }
 
 fn format(repo: &Repo) -> anyhow::Result<()> {
-    let mut fmt = repo.cargo();
-    ensure!(
-        succeeds(fmt.args(["fmt", "--all", "--check"]))?,
-        "run `cargo fmt --all` (or `rustup component add rustfmt` if it is not there)"
-    );
-    Ok(())
+    let fmt = cmd!(repo.sh, "cargo fmt --all --check").run();
+    fmt.context("run `cargo fmt --all` (or `rustup component add rustfmt` if it is not there)")
+}
+
+/// Advisories need a database from the network; `cargo xtask prove --only R21` asks for them.
+fn deny(repo: &Repo) -> anyhow::Result<()> {
+    let deny = cmd!(repo.sh, "cargo deny --log-level error check licenses bans sources").run();
+    deny.context("a dependency breaks the policy of deny.toml")
+}
+
+fn test(repo: &Repo) -> anyhow::Result<()> {
+    cmd!(repo.sh, "cargo test --workspace {PROFILE...}").run().context("a test failed")
 }
 
 fn clippy(repo: &Repo) -> anyhow::Result<()> {
-    let mut clippy = repo.cargo();
-    clippy.args(["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"]);
-    ensure!(
-        succeeds(&mut clippy)?,
-        "clippy found something (or is not there: `rustup component add clippy`)"
-    );
+    cmd!(repo.sh, "cargo clippy --workspace --all-targets {PROFILE...} -- -D warnings").run()?;
     Ok(())
 }
 
 fn docs(repo: &Repo) -> anyhow::Result<()> {
-    let mut doc = repo.cargo();
-    doc.args(["doc", "--release", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
-    ensure!(succeeds(&mut doc)?, "the documentation does not build without warnings");
-    Ok(())
-}
-
-fn test(repo: &Repo) -> anyhow::Result<()> {
-    crate::test::run(repo, &[]).map(|_| ())
-}
-
-fn mutants(repo: &Repo) -> anyhow::Result<()> {
-    crate::mutants::run(repo, &[]).map(|_| ())
+    let doc = cmd!(repo.sh, "cargo doc --workspace --no-deps {PROFILE...}");
+    doc.env("RUSTDOCFLAGS", "-D warnings").run().context("the documentation has errors")
 }
 
 /// The whole path from data to page, at its smallest, into a folder that is thrown away, by the program that the tests have
 /// built: `cargo xtask reproduce` would build it again, since tests ask for more features of what it shares with them.
 fn smoke(repo: &Repo) -> anyhow::Result<()> {
-    let agon = repo.target().join("release/agon");
-    ensure!(agon.is_file(), "there is no {}; `cargo xtask test` builds it", agon.display());
-    let out = env::temp_dir().join(format!("agon-smoke-{}", std::process::id()));
-    let good = succeeds(Command::new(&agon).args(["reproduce", "--profile", "smoke", "--out"]).arg(&out))?;
-    remove(&out)?;
-    ensure!(good, "`agon reproduce --profile smoke` failed");
-    Ok(())
-}
-
-fn remove(folder: &Path) -> anyhow::Result<()> {
-    if folder.exists() {
-        fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+    let (agon, out) = (repo.target().join("release/agon"), repo.sh.create_temp_dir()?);
+    if !agon.is_file() {
+        bail!("there is no {}; `cargo xtask test` builds it", agon.display());
     }
+    let out = out.path();
+    cmd!(repo.sh, "{agon} reproduce --profile smoke --out {out}").run()?;
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
+
+    const fn step(name: &'static str, cost_s: u64, need: Need, run: fn(&Repo) -> anyhow::Result<()>) -> Step {
+        Step { name, alone: "cargo it", cost_s, need, run }
+    }
+
+    /// Runs the steps on a clock that moves by 10 s with each look.
+    fn outcome(steps: &[Step], budget_s: u64) -> anyhow::Result<()> {
+        let clock = Cell::new(0);
+        let elapsed = || Duration::from_secs(clock.replace(clock.get() + 10));
+        run_steps(&Repo::of_this_program()?, steps, Some(Duration::from_secs(budget_s)), &elapsed)
+    }
 
     #[test]
     fn the_first_failing_step_is_named_and_the_later_ones_are_not_run() {
         let steps = [
-            Step { name: "good", alone: "good", run: |_| Ok(()) },
-            Step { name: "bad", alone: "cargo bad", run: |_| anyhow::bail!("no luck") },
-            Step { name: "later", alone: "later", run: |_| panic!("must not be run") },
+            step("good", 1, Need::Required, |_| Ok(())),
+            step("bad", 1, Need::Required, |_| bail!("no luck")),
+            step("later", 1, Need::Required, |_| unreachable!("must not be run")),
         ];
-        let error = run_steps(&Repo::of_this_program(), &steps).unwrap_err();
-        let text = format!("{error:#}");
-        assert!(text.contains("step `bad` failed after"), "{text}");
-        assert!(text.ends_with("`cargo bad` runs it alone: no luck"), "{text}");
+        assert_eq!(format!("{:#}", outcome(&steps, 60).unwrap_err()), "ci: `bad` failed: no luck");
+    }
+
+    #[test]
+    fn a_step_beyond_the_budget_is_skipped_unless_it_is_required() {
+        let slow = step("slow", 100, Need::IfTime, |_| bail!("run"));
+        assert!(outcome(&[slow], 99).is_ok());
+        for (cost_s, need) in [(100, Need::Required), (60, Need::IfTime)] {
+            assert!(outcome(&[step("fits", cost_s, need, |_| bail!("run"))], 60).is_err(), "{cost_s}");
+        }
+        // Before the second step some of the 60 s are gone.
+        let [quick, long] = [10, 60].map(|cost_s| step("it", cost_s, Need::IfTime, |_| Ok(())));
+        let long = Step { run: |_| bail!("run"), ..long };
+        assert!(outcome(&[quick, long], 60).is_ok());
+    }
+
+    #[test]
+    fn a_step_whose_program_is_not_installed_is_skipped_with_the_way_to_install_it() {
+        let need = Need::IfInstalled { program: "no-such-program", by: "cargo install it" };
+        let step = step("it", 0, need, |_| unreachable!("must not be run"));
+        let repo = Repo::of_this_program().unwrap();
+        let reason = reason_to_skip(&repo, &step, Duration::ZERO, None).unwrap();
+        assert_eq!(reason, "no-such-program is not installed (`cargo install it`)");
+        assert!(run_steps(&repo, &[step], None, &|| Duration::ZERO).is_ok());
+    }
+
+    #[test]
+    fn the_required_steps_come_first_and_the_cheapest_first_among_them() {
+        let optional = STEPS.iter().position(|step| matches!(step.need, Need::IfTime)).unwrap();
+        assert!(STEPS[..optional].is_sorted_by_key(|step| step.cost_s));
+        assert!(STEPS[optional..].iter().all(|step| !matches!(step.need, Need::Required)));
+    }
+
+    #[test]
+    fn budgets_are_numbers_with_a_unit() {
+        let seconds = |text| duration(text).map(|duration| duration.as_secs());
+        assert_eq!([seconds("30m"), seconds("90s"), seconds("2h")], [Ok(1800), Ok(90), Ok(7200)]);
+        for text in ["", "m", "30", "soon", "-1m", "1.5h", "30é"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+        assert!(duration(&format!("{}h", u64::MAX)).is_err());
     }
 }

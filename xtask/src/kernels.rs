@@ -6,20 +6,16 @@ mod resources;
 mod source_hash;
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
-use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use anyhow::{Context, anyhow, bail, ensure};
+use anyhow::{Context, bail, ensure};
+use clap::Args;
 use serde_json::{Value, json};
-use system::tell;
-use system::terminal::tell;
 
-use crate::args::{Reader, Usage};
+use system::tell;
 use crate::repo::Repo;
 use compiler::Compiler;
 use resources::{Resources, of_report};
@@ -40,55 +36,36 @@ struct Compiled {
     kernels: Vec<Resources>,
 }
 
-const HELP: &str = "\
-usage: cargo xtask kernels [OPTION]
-
-  --install    install NVIDIA's compiler into .tools/venv first, if there is none (several hundred MB, no GPU needed)
-";
-
-/// `cargo xtask kernels`.
-pub(crate) fn run(repo: &Repo, arguments: &[OsString]) -> anyhow::Result<ExitCode> {
-    let mut reader = Reader::new(arguments);
-    while let Some(option) = reader.option()? {
-        match option {
-            "--help" | "-h" => {
-                tell(HELP);
-                return Ok(ExitCode::SUCCESS);
-            }
-            "--install" => Compiler::install(repo)?,
-            other => return Err(Usage(format!("no option `{other}`\n\n{HELP}")).into()),
-        }
-    }
-    build(repo)?;
-    Ok(ExitCode::SUCCESS)
+/// The options of `cargo xtask kernels`.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Options {
+    /// Install NVIDIA's compiler into .tools/venv first, if there is none (several hundred MB, no GPU needed)
+    #[arg(long)]
+    pub(crate) install: bool,
 }
 
 /// Compiles all of them: an error if one does not compile, or a hot one spills registers.
-pub(crate) fn build(repo: &Repo) -> anyhow::Result<()> {
+pub(crate) fn run(repo: &Repo, options: &Options) -> anyhow::Result<()> {
+    if options.install {
+        Compiler::install(repo)?;
+    }
     let compiler = Compiler::find(repo)?;
     tell!("kernels: {}", compiler.version());
-    let out = repo.join(OUT);
-    fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
+    let out = repo.sh.create_dir(OUT)?;
     let hash = source_hash::of(&repo.join("kernels")).context("cannot read the kernels")?;
     let files = compile_all(&compiler, &sources(repo)?, &out)?;
     let all: Vec<&Resources> = files.iter().flat_map(|file| &file.kernels).collect();
-    tell(&resources::table(&all));
+    print!("{}", resources::table(&all));
     let manifest = json!({
         "compiler": compiler.version(),
         "architectures": ARCHITECTURES,
         "sources": format!("{hash:016x}"),
         "files": files.iter().map(Compiled::json).collect::<Vec<_>>(),
     });
-    write(&out.join("manifest.json"), &format!("{manifest:#}\n"))?;
-    write(&out.join("images.rs"), &images(hash, &files))?;
+    repo.sh.write_file(out.join("manifest.json"), format!("{manifest:#}\n"))?;
+    repo.sh.write_file(out.join("images.rs"), images(hash, &files))?;
     tell!("kernels: {} entry points, in {OUT}", all.len() / ARCHITECTURES.len());
     refuse_spills(&all)
-}
-
-/// What CI calls: the compiler is installed if it is not there.
-pub(crate) fn install_and_build(repo: &Repo) -> anyhow::Result<()> {
-    Compiler::install(repo)?;
-    build(repo)
 }
 
 /// Compiles on every core; the files come back in order.
@@ -103,11 +80,9 @@ fn compile_all(compiler: &Compiler, sources: &[PathBuf], out: &Path) -> anyhow::
         Ok(done)
     };
     let outcomes: Vec<anyhow::Result<Vec<Compiled>>> = thread::scope(|scope| {
-        let start = |_| thread::Builder::new().spawn_scoped(scope, work);
-        let workers: Vec<_> = (0..threads).map(start).collect::<std::io::Result<_>>()?;
-        Ok(workers.into_iter().map(|worker| worker.join().expect("a worker returns its errors")).collect())
-    })
-    .map_err(|error: std::io::Error| anyhow!("cannot start {threads} threads: {error}"))?;
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().map(|worker| worker.join().expect("a worker returns its errors")).collect()
+    });
     let mut files: Vec<Compiled> =
         outcomes.into_iter().collect::<anyhow::Result<Vec<_>>>()?.into_iter().flatten().collect();
     files.sort_by(|a, b| a.stem.cmp(&b.stem));
@@ -147,10 +122,6 @@ fn images(hash: u64, files: &[Compiled]) -> String {
     format!("{}\npub(super) static IMAGES: &[Image] = &[\n{list}];\n", source_hash::line(hash))
 }
 
-fn write(path: &Path, text: &str) -> anyhow::Result<()> {
-    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
-}
-
 fn refuse_spills(kernels: &[&Resources]) -> anyhow::Result<()> {
     let is_hot = |kernel: &&&Resources| HOT.iter().any(|hot| kernel.name.starts_with(hot));
     let spilling: Vec<String> = (kernels.iter().filter(|kernel| kernel.spilled > 0).filter(is_hot))
@@ -164,16 +135,15 @@ fn refuse_spills(kernels: &[&Resources]) -> anyhow::Result<()> {
 
 /// The `.cu` files of `kernels/`, in order.
 fn sources(repo: &Repo) -> anyhow::Result<Vec<PathBuf>> {
-    let folder = repo.join("kernels");
-    let entries = fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
-    let mut files = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<PathBuf>>>()?;
+    let mut files = repo.sh.read_dir("kernels")?;
     files.retain(|path| path.extension().is_some_and(|found| found == "cu"));
-    files.sort();
     Ok(files)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn kernel(name: &str, spilled: u32) -> Resources {

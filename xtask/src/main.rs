@@ -1,14 +1,12 @@
-//! `cargo xtask`: what people and CI call to set up, reproduce, test, check and compare this project.
+//! `cargo xtask`: the commands that set up, run, test and check this repository.
 
 #![forbid(unsafe_code)]
 
-mod args;
 mod repo;
 
 mod setup;
 
-mod reproduce;
-mod test;
+mod forward;
 
 mod ci;
 mod tidy;
@@ -18,179 +16,140 @@ mod gpu;
 mod kernels;
 
 mod book;
-mod peers;
 
+use system::note;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use system::terminal::{notes, tell};
+use clap::{Args, Parser, Subcommand};
 
-use args::Usage;
 use repo::Repo;
 
-/// One thing that `cargo xtask` can do.
-struct Command {
-    name: &'static str,
-    arguments: &'static str,
-    what: &'static str,
-    run: fn(&Repo, &[OsString]) -> anyhow::Result<ExitCode>,
+/// Sets up, runs, tests and checks this repository
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask", disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
 }
 
-const COMMANDS: [Command; 12] = [
-    Command {
-        name: "setup",
-        arguments: "",
-        what: "check the compilers and put cmake into .tools (the others call it when needed)",
-        run: setup::run,
-    },
-    Command {
-        name: "reproduce",
-        arguments: "[ARGUMENT...]",
-        what: "build the program `agon` and run `agon reproduce ARGUMENT...`",
-        run: reproduce::run,
-    },
-    Command {
-        name: "test",
-        arguments: "[ARGUMENT...]",
-        what: "run all tests: `cargo test --release --workspace ARGUMENT...`",
-        run: test::run,
-    },
-    Command {
-        name: "ci",
-        arguments: "",
-        what: "run everything that must pass, cheapest first; stops at the first failure",
-        run: ci::run,
-    },
-    Command {
-        name: "tidy",
-        arguments: "",
-        what: "check the house rules that the compiler does not know",
-        run: tidy::run,
-    },
-    Command {
-        name: "kernels",
-        arguments: "[--install]",
-        what: "compile the CUDA kernels into target/kernels, without a GPU; fails if a hot one spills",
-        run: kernels::run,
-    },
-    Command {
-        name: "gpu",
-        arguments: "[OPTION...]",
-        what: "ask a GPU everything: tests, checkers, side by side with PyTorch; `gpu --help` lists the options",
-        run: gpu::run,
-    },
-    Command {
-        name: "mutants",
-        arguments: "[--only TEXT]",
-        what: "plant gradient bugs in a copy, one at a time; fails if the tests miss one",
-        run: mutants::run,
-    },
-    Command {
-        name: "prove",
-        arguments: "[OPTION...]",
-        what: "run the reliability programme R1 to R22 and write its card; `prove --help` lists the options",
-        run: prove::run,
-    },
-    Command {
-        name: "address-sanitizer",
-        arguments: "",
-        what: "run the tests of the crate with unsafe code under AddressSanitizer",
-        run: prove::address_sanitizer,
-    },
-    Command {
-        name: "book",
-        arguments: "",
-        what: "redraw a figure from HDF5 in Python, without our code (`book/`); needs a network once",
-        run: book::run,
-    },
-    Command {
-        name: "peers",
-        arguments: "[OPTION...]",
-        what: "time our training step beside PyTorch's; `peers --help` lists the options",
-        run: peers::run,
-    },
-];
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check the compilers and install cmake into .tools (commands that build do this when needed)
+    Setup,
+    /// Build the program `agon` and run `agon reproduce ARGUMENT...`
+    #[command(disable_help_flag = true)]
+    Reproduce(Forwarded),
+    /// Run all tests: `cargo test --release --workspace ARGUMENT...`
+    #[command(disable_help_flag = true)]
+    Test(Forwarded),
+    /// Run every check; stops at the first failure
+    Ci(ci::Options),
+    /// Check the rules that no standard tool knows, such as the dependencies between our crates
+    Tidy,
+    /// Compile the CUDA kernels into target/kernels, without a GPU; fails if a hot kernel spills registers
+    Kernels(kernels::Options),
+    /// Run the GPU tests, the memory checkers and the comparison with PyTorch on a GPU
+    Gpu(gpu::Options),
+    /// Plant gradient bugs in a copy of the sources, one at a time; fails if the tests miss one
+    Mutants(mutants::Options),
+    /// Run the reliability tests and write RELIABILITY.json and its table in README.md
+    Prove(prove::Options),
+    /// Run the tests of the crate with unsafe code under AddressSanitizer
+    AddressSanitizer,
+    /// Redraw a figure from HDF5 in Python, without our code (`book/`); needs a network once
+    Book,
+    /// Time our training steps beside PyTorch's: builds and runs the program `side-by-side` of `benches`
+    #[command(disable_help_flag = true)]
+    Peers(Forwarded),
+}
 
-/// Exit codes: 0 good, 1 a failure, 2 a call that makes no sense; `reproduce` passes on the code of `agon`.
+/// Arguments for another program, `--help` included.
+#[derive(Debug, Args)]
+struct Forwarded {
+    /// Passed on unchanged
+    #[arg(value_name = "ARGUMENT", trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<OsString>,
+}
+
+/// Exit codes: 0 success, 1 a failure, 2 a usage error; `reproduce` and `peers` pass on the code of their program.
 fn main() -> ExitCode {
-    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-    match dispatch(&arguments) {
-        Ok(code) => code,
-        Err(error) if error.is::<Usage>() => {
-            notes(&format!("error: {error}"));
-            ExitCode::from(2)
-        }
-        Err(error) => {
-            notes(&format!("error: {error:#}"));
-            ExitCode::FAILURE
-        }
-    }
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let command = parse(&words).unwrap_or_else(|error| error.exit());
+    run(command).unwrap_or_else(|error| {
+        note!("error: {error:#}");
+        ExitCode::FAILURE
+    })
 }
 
-fn dispatch(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
-    let Some((name, rest)) = arguments.split_first() else {
-        return Err(Usage(format!("no command\n\n{}", usage())).into());
-    };
-    let name = name.to_string_lossy();
-    if matches!(&*name, "help" | "--help" | "-h") {
-        tell(&usage());
-        return Ok(ExitCode::SUCCESS);
+fn parse(words: &[OsString]) -> Result<Command, clap::Error> {
+    let mut command = Cli::try_parse_from(words)?.command;
+    if let Command::Reproduce(to) | Command::Test(to) | Command::Peers(to) = &mut command {
+        // clap drops a first `--`, which `cargo xtask test -- --nocapture` needs.
+        to.arguments = words[2..].to_vec();
     }
-    match COMMANDS.iter().find(|command| command.name == name) {
-        Some(command) => (command.run)(&Repo::of_this_program(), rest),
-        None => Err(unknown(&name).into()),
-    }
+    Ok(command)
 }
 
-fn unknown(name: &str) -> Usage {
-    match args::nearest(name, COMMANDS.iter().map(|command| command.name)) {
-        Some(near) => Usage(format!("no command `{name}`; did you mean `cargo xtask {near}`?")),
-        None => Usage(format!("no command `{name}`\n\n{}", usage())),
-    }
-}
-
-fn usage() -> String {
-    let mut text = String::from("usage: cargo xtask COMMAND\n\n");
-    for Command { name, arguments, what, .. } in &COMMANDS {
-        text += &format!("  {:24} {what}\n", format!("{name} {arguments}"));
-    }
-    text
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    let repo = Repo::of_this_program()?;
+    match command {
+        Command::Reproduce(Forwarded { arguments }) => return forward::reproduce(&repo, &arguments),
+        Command::Peers(Forwarded { arguments }) => return forward::peers(&repo, &arguments),
+        Command::Setup => setup::run(&repo),
+        Command::Test(Forwarded { arguments }) => forward::test(&repo, &arguments),
+        Command::Ci(options) => ci::run(&repo, &options),
+        Command::Tidy => tidy::run(&repo),
+        Command::Kernels(options) => kernels::run(&repo, &options),
+        Command::Gpu(options) => gpu::run(&repo, &options),
+        Command::Mutants(options) => mutants::run(&repo, &options),
+        Command::Prove(options) => prove::run(&repo, &options),
+        Command::AddressSanitizer => prove::address_sanitizer(&repo),
+        Command::Book => book::run(&repo),
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
 
-    fn call(arguments: &[&str]) -> anyhow::Result<ExitCode> {
-        dispatch(&arguments.iter().map(OsString::from).collect::<Vec<_>>())
+    fn parsed(line: &str) -> Result<Command, clap::Error> {
+        let words: Vec<OsString> =
+            ["xtask"].into_iter().chain(line.split_whitespace()).map(Into::into).collect();
+        parse(&words)
     }
 
     #[test]
-    fn an_unknown_command_is_a_usage_error_that_names_the_nearest_one() {
-        let error = call(&["reproduse"]).unwrap_err();
-        assert!(error.is::<Usage>());
-        assert_eq!(error.to_string(), "no command `reproduse`; did you mean `cargo xtask reproduce`?");
+    fn the_command_line_is_well_defined() {
+        Cli::command().debug_assert();
     }
 
     #[test]
-    fn a_far_off_or_missing_command_is_answered_with_the_usage() {
-        for arguments in [&["frobnicate"][..], &[]] {
-            let error = call(arguments).unwrap_err();
-            assert!(error.is::<Usage>());
-            assert!(error.to_string().contains(&usage()), "{error}");
+    fn every_argument_reaches_the_program_behind_a_command() {
+        for line in ["--help", "--only fc -s seeds=[7]", "-- --nocapture"] {
+            for command in ["reproduce", "test", "peers"] {
+                let (Command::Reproduce(Forwarded { arguments })
+                | Command::Test(Forwarded { arguments })
+                | Command::Peers(Forwarded { arguments })) = parsed(&format!("{command} {line}")).unwrap()
+                else {
+                    unreachable!("these commands forward their arguments")
+                };
+                assert!(arguments.iter().eq(line.split_whitespace()), "{command} {line}: {arguments:?}");
+            }
         }
     }
 
     #[test]
-    fn commands_without_arguments_refuse_them() {
-        for name in ["setup", "ci", "tidy"] {
-            let error = call(&[name, "--fast"]).unwrap_err();
-            assert!(error.is::<Usage>(), "{error}");
+    fn usage_errors_have_exit_code_2_and_suggest_the_nearest_command() {
+        let error = parsed("reproduse").unwrap_err();
+        assert!(error.to_string().contains("'reproduce'") && error.exit_code() == 2, "{error}");
+        for line in
+            ["", "setup --fast", "tidy --fast", "mutants --fast", "prove --only R99", "ci --budget soon"]
+        {
+            assert_eq!(parsed(line).unwrap_err().exit_code(), 2, "{line}");
         }
-    }
-
-    #[test]
-    fn the_usage_names_every_command() {
-        assert!(COMMANDS.iter().all(|command| usage().contains(&format!("\n  {}", command.name))));
     }
 }

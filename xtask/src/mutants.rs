@@ -6,50 +6,39 @@ mod copy;
 mod programs;
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
-use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
 use anyhow::bail;
-use system::tell;
+use clap::Args;
 
-use crate::args::{Reader, Usage};
+use system::tell;
 use crate::repo::Repo;
 use bugs::Bug;
 use programs::{Outcome, Programs};
 
-const HELP: &str = "\
-usage: cargo xtask mutants [OPTION...]
-
-  --only TEXT        the bugs whose file, name or test holds TEXT
-";
+/// The options of `cargo xtask mutants`.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Options {
+    /// Only the bugs whose file, name or test contains this text
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    only: String,
+}
 
 /// `cargo xtask mutants`: one build holds every bug behind a switch, so that asking about one costs a run of
 /// the tests that should fail and nothing else.
-pub(crate) fn run(repo: &Repo, arguments: &[OsString]) -> anyhow::Result<ExitCode> {
-    let mut only = String::new();
-    let mut reader = Reader::new(arguments);
-    while let Some(option) = reader.option()? {
-        match option {
-            "--help" | "-h" => {
-                print!("{HELP}");
-                return Ok(ExitCode::SUCCESS);
-            }
-            "--only" => only = reader.value(option, "a part of a file, a name or a test")?,
-            other => return Err(Usage(format!("no option `{other}`\n\n{HELP}")).into()),
-        }
-    }
+pub(crate) fn run(repo: &Repo, options: &Options) -> anyhow::Result<()> {
+    let only = &options.only;
     let start = Instant::now();
     let bugs = bugs::read(repo)?;
     let copy = copy::with_planted(repo, &bugs)?;
     let programs = Programs::build(repo, &copy)?;
     tell!("mutants: {} bugs are planted and built after {:.0} s", bugs.len(), seconds(start));
-    let numbers: Vec<usize> = (0..bugs.len()).filter(|&number| bugs[number].mentions(&only)).collect();
+    let numbers: Vec<usize> = (0..bugs.len()).filter(|&number| bugs[number].mentions(only)).collect();
     if numbers.is_empty() {
-        bail!("wanted a part of a file, a name or a test of a planted bug, got `{only}`");
+        bail!("expected a part of a file, a name or a test of a planted bug, got `{only}`");
     }
 
     let tests = numbers.iter().map(|&number| bugs[number].tests()).collect::<BTreeSet<_>>();
@@ -76,7 +65,7 @@ pub(crate) fn run(repo: &Repo, arguments: &[OsString]) -> anyhow::Result<ExitCod
     if survivors > 0 {
         bail!("{survivors} planted bugs survive: the tests that should see them do not");
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 fn seconds(start: Instant) -> f64 {
@@ -91,23 +80,17 @@ fn side_by_side<T: Sync, R: Send>(
     let next = AtomicUsize::new(0);
     let answers = Mutex::new(Vec::new());
     let cores = thread::available_parallelism().map_or(1, usize::from);
-    let take = || {
-        let number = next.fetch_add(1, Ordering::Relaxed);
-        Some((number, items.get(number)?))
-    };
     thread::scope(|scope| {
-        let work = || {
-            while let Some((number, item)) = take() {
-                let answer = f(item);
-                answers.lock().expect("nobody panics with the lock").push((number, answer));
-            }
-        };
-        // Where no more threads can be started, those that there are do the work, this one at least.
-        let started = (1..cores).all(|_| thread::Builder::new().spawn_scoped(scope, work).is_ok());
-        if !started {
-            tell!("mutants: fewer than {cores} threads could be started");
+        for _ in 0..cores {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(item) = items.get(number) else { break };
+                    let answer = f(item);
+                    answers.lock().expect("nobody panics with the lock").push((number, answer));
+                }
+            });
         }
-        work();
     });
     let mut answers = answers.into_inner().expect("nobody panics with the lock");
     answers.sort_by_key(|(number, _)| *number);

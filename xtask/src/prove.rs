@@ -6,95 +6,70 @@ mod rows;
 mod sanitizer;
 mod steps;
 
-use std::ffi::OsString;
-use std::process::{Command, ExitCode};
+use std::env;
 use std::time::Instant;
-use std::{env, fs};
 
 use anyhow::{Context, bail};
-use system::tell;
-use system::terminal::tell;
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+use xshell::cmd;
 
-use crate::args::{Reader, Usage, nearest};
-use crate::repo::{Repo, capture};
+use system::tell;
+use crate::repo::Repo;
 use crate::setup;
 use card::{Card, Ended, Entry};
-use rows::{ROWS, Row};
+use rows::ROWS;
 
 pub(crate) use card::{README, RELIABILITY, is_current};
 pub(crate) use sanitizer::run as address_sanitizer;
 
-const HELP: &str = "\
-usage: cargo xtask prove [OPTION...]
-
-  --long             the long sizes: hours, and what CI leaves out (AddressSanitizer)
-  --fresh            random cases that nobody has seen, from a seed that is printed; failing seeds are kept and asked
-                     again by every later run. Writes nothing else: for a run each night
-  --only R10,R13     these rows alone; the others keep what RELIABILITY.json says of them
-  --list             only say which tests stand behind each row
-
-Otherwise writes RELIABILITY.json and the card in README.md. Fails if a row fails; a row that cannot run here says why.
-";
-
-/// What was asked for.
-struct Options {
+/// The options of `cargo xtask prove`. It fails if a row fails; a row that cannot run here says why.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// The long sizes: hours, and what CI leaves out (AddressSanitizer)
+    #[arg(long)]
     long: bool,
-    /// The seed of fresh cases.
-    fresh: Option<u64>,
-    only: Vec<&'static Row>,
+    /// These rows alone, such as R10,R13; the others keep what RELIABILITY.json says of them
+    #[arg(long, value_name = "ROW,...", value_delimiter = ',', hide_possible_values = true)]
+    #[arg(value_parser = PossibleValuesParser::new(ROWS.iter().map(|row| row.id)))]
+    only: Vec<String>,
+    /// Random cases that were never tried, from a seed that is printed; failing seeds are kept and run first by every
+    /// later run. Writes nothing else: for a run each night
+    #[arg(long)]
+    fresh: bool,
+    /// Only print which tests stand behind each row
+    #[arg(long)]
+    list: bool,
 }
 
 /// `cargo xtask prove`.
-pub(crate) fn run(repo: &Repo, arguments: &[OsString]) -> anyhow::Result<ExitCode> {
-    let mut options = Options { long: false, fresh: None, only: ROWS.iter().collect() };
-    let mut reader = Reader::new(arguments);
-    while let Some(option) = reader.option()? {
-        match option {
-            "--help" | "-h" => {
-                tell(HELP);
-                return Ok(ExitCode::SUCCESS);
-            }
-            "--list" => {
-                ROWS.iter().for_each(|row| tell!("{:4} {}\n{}", row.id, row.promise, row.commands()));
-                return Ok(ExitCode::SUCCESS);
-            }
-            "--long" => options.long = true,
-            "--fresh" => options.fresh = Some(reliability::random_seed()),
-            "--only" => {
-                let ids: Vec<String> = reader.values(option, "rows such as R10,R13")?;
-                options.only = ids.iter().map(|id| row(id)).collect::<Result<_, Usage>>()?;
-            }
-            other => return Err(Usage(format!("no option `{other}`\n\n{HELP}")).into()),
-        }
+pub(crate) fn run(repo: &Repo, options: &Options) -> anyhow::Result<()> {
+    if options.list {
+        ROWS.iter().for_each(|row| tell!("{:4} {}\n{}", row.id, row.promise, row.commands()));
+        return Ok(());
     }
     setup::ensure(repo)?;
-    prove(repo, &options)
+    prove(repo, options)
 }
 
-fn row(id: &str) -> Result<&'static Row, Usage> {
-    let known = || ROWS.iter().map(|row| row.id);
-    ROWS.iter().find(|row| row.id == id).ok_or_else(|| match nearest(id, known()) {
-        Some(near) => Usage(format!("no row `{id}`; did you mean `{near}`?")),
-        None => Usage(format!("no row `{id}`; there are R1 to R22")),
-    })
-}
-
-fn prove(repo: &Repo, options: &Options) -> anyhow::Result<ExitCode> {
-    let file = repo.join(RELIABILITY);
-    let mut card = match fs::read_to_string(&file) {
+fn prove(repo: &Repo, options: &Options) -> anyhow::Result<()> {
+    let sh = &repo.sh;
+    let mut card = match sh.read_file(RELIABILITY) {
         Ok(text) => Card::parse(&text).with_context(|| format!("{RELIABILITY} is not what this writes"))?,
         Err(_) => Card::default(),
     };
-    if let Some(seed) = options.fresh {
-        tell!("prove: fresh cases from `{}={seed}`", reliability::SEED);
-    }
     let (commit, machine) = (commit(repo), machine());
     let size = if options.long { "long" } else { "ci" };
     let mut failed = vec![];
-    for row in &options.only {
+    let fresh = options.fresh.then(reliability::random_seed);
+    if let Some(seed) = fresh {
+        tell!("prove: fresh cases from `{}={seed}`", reliability::SEED);
+    }
+    let chosen = |id: &str| options.only.is_empty() || options.only.iter().any(|only| only == id);
+    for row in ROWS.iter().filter(|row| chosen(row.id)) {
         tell!("prove: {}: {}", row.id, row.promise);
         let begin = Instant::now();
-        let outcome = row.run(repo, options.long, options.fresh)?;
+        let outcome = row.run(repo, options.long, fresh)?;
         let seconds = begin.elapsed().as_secs_f64();
         if let Ended::Failed { .. } = outcome.ended {
             failed.push(row.id);
@@ -110,51 +85,36 @@ fn prove(repo: &Repo, options: &Options) -> anyhow::Result<ExitCode> {
             machine: machine.clone(),
         };
         tell!("prove: {} in {seconds:.0} s: {}", row.id, entry.in_words());
-        if options.fresh.is_some() {
+        if fresh.is_some() {
             continue;
         }
         card.put(entry);
         // After each row, so that a stop loses one.
         card.complete();
-        fs::write(&file, card.to_json()).with_context(|| format!("cannot write {RELIABILITY}"))?;
-        let readme =
-            fs::read_to_string(repo.join(README)).with_context(|| format!("cannot read {README}"))?;
-        let readme = card::placed(&readme, &card)?;
-        fs::write(repo.join(README), readme).with_context(|| format!("cannot write {README}"))?;
+        sh.write_file(RELIABILITY, card.to_json())?;
+        sh.write_file(README, card::placed(&sh.read_file(README)?, &card)?)?;
     }
     if !failed.is_empty() {
         bail!("failed: {}", failed.join(", "));
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// The commit of the checkout, marked where files differ from it.
 fn commit(repo: &Repo) -> String {
-    let git = |arguments: &[&str]| capture(Command::new("git").args(arguments).current_dir(repo.root()));
-    let Ok(head) = git(&["rev-parse", "--short=12", "HEAD"]) else { return "unknown".into() };
+    let sh = &repo.sh;
+    let Ok(head) = cmd!(sh, "git rev-parse --short=12 HEAD").quiet().read() else { return "unknown".into() };
+    let status = cmd!(sh, "git status --porcelain --untracked-files=no").quiet().read();
     let written = [RELIABILITY, README];
-    let changed = git(&["status", "--porcelain", "--untracked-files=no"])
-        .is_ok_and(|text| text.lines().any(|line| !written.iter().any(|file| line.ends_with(file))));
-    format!("{}{}", head.trim(), if changed { " with changes" } else { "" })
+    let changed =
+        status.is_ok_and(|text| text.lines().any(|line| !written.iter().any(|file| line.ends_with(file))));
+    format!("{head}{}", if changed { " with changes" } else { "" })
 }
 
 /// The processor and the number of its cores.
 fn machine() -> String {
-    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = text.lines().find_map(|line| line.strip_prefix("model name")?.split(':').nth(1));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     format!("{}, {cores} cores", model.map_or(env::consts::ARCH, str::trim))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_slip_in_a_row_is_answered_with_the_nearest() {
-        assert_eq!(row("R10").unwrap().id, "R10");
-        assert!(row("R100").unwrap_err().to_string().contains("did you mean `R10`"));
-        let error = run(&Repo::of_this_program(), &["--fast".into()]).unwrap_err();
-        assert!(error.is::<Usage>() && error.to_string().contains("no option `--fast`"));
-    }
 }

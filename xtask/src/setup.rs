@@ -1,81 +1,97 @@
-//! Makes a machine ready to build: checks the compilers and puts cmake where `.cargo/config.toml` looks for it.
-
-mod cmake;
+//! Makes a machine ready to build: checks the compilers and installs cmake where `.cargo/config.toml` expects it.
 
 use std::env;
-use std::ffi::OsString;
-use std::process::{Command, ExitCode};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 
-use anyhow::bail;
+use anyhow::{Context, ensure};
+use xshell::cmd;
+
 use system::tell;
-
-use crate::args;
-use crate::repo::{Repo, capture};
+use crate::repo::Repo;
 
 /// The oldest compiler that the workspace accepts, such as `1.95`.
 const OLDEST_RUST: &str = env!("CARGO_PKG_RUST_VERSION");
 
-/// `cargo xtask setup`: may be called again at any time, also after a kill; does only what is not done.
-pub(crate) fn run(repo: &Repo, arguments: &[OsString]) -> anyhow::Result<ExitCode> {
-    args::none("setup", arguments)?;
-    make_ready(repo)?;
-    Ok(ExitCode::SUCCESS)
-}
+/// For the bundled HDF5, which wants cmake 3.26 or later; ninja stands in for make where there is none. Both are programs
+/// in wheels of the Python package index, so that neither root nor a compiler is needed.
+const PACKAGES: [&str; 2] = ["cmake==3.31.10", "ninja==1.13.0"];
 
-/// What the building commands call first; costs one start of cmake where there is nothing to do.
+const VENV: &str = ".tools/venv";
+
+/// Where `.cargo/config.toml` says that cmake is.
+const CMAKE: &str = ".tools/venv/bin/cmake";
+
+/// Takes the place of pip's own script, which does not find ninja. It is written last, so a half-made environment is not
+/// ready.
+const WRAPPER: &str = r#"#!/bin/sh
+# Written by `cargo xtask setup`.
+here=$(cd "${0%/*}" && pwd)
+command -v make >/dev/null || export CMAKE_GENERATOR=Ninja
+export PATH="$here:$PATH"
+exec "$here/python" -m cmake "$@"
+"#;
+
+/// What commands that build call first; costs one start of cmake where there is nothing to do.
 pub(crate) fn ensure(repo: &Repo) -> anyhow::Result<()> {
-    if cmake::is_ready(repo) { Ok(()) } else { make_ready(repo) }
+    if cmake_is_ready(repo) { Ok(()) } else { run(repo) }
 }
 
-fn make_ready(repo: &Repo) -> anyhow::Result<()> {
-    let checks = [rust(), c_compiler(), cpp_compiler()];
-    for found in checks.iter().flatten() {
-        tell!("setup: {found}");
-    }
-    let missing: Vec<&str> = checks.iter().filter_map(|check| check.as_ref().err()).map(|m| &**m).collect();
-    if !missing.is_empty() {
-        bail!("this machine is not ready to build\n  {}", missing.join("\n  "));
-    }
-    tell!("setup: {}", cmake::install(repo)?);
+/// `cargo xtask setup`: may be called again at any time, also after a kill.
+pub(crate) fn run(repo: &Repo) -> anyhow::Result<()> {
+    check_rust(repo)?;
+    compiler(repo, "CC", "cc", "gcc libc6-dev")?;
+    compiler(repo, "CXX", "c++", "g++")?;
+    install_cmake(repo)?;
+    tell!("setup: this machine is ready to build");
     Ok(())
 }
 
-/// What was found, or one line that says what is missing and how to install it.
-type Check = Result<String, String>;
+fn check_rust(repo: &Repo) -> anyhow::Result<()> {
+    let found = cmd!(repo.sh, "rustc --version").quiet().read()?;
+    ensure!(
+        version_in(&found) >= version_in(OLDEST_RUST),
+        "rustc {OLDEST_RUST} or later is needed, found {found}; run `rustup toolchain install {OLDEST_RUST}`"
+    );
+    Ok(())
+}
 
-fn rust() -> Check {
-    let install = format!("run `rustup toolchain install {OLDEST_RUST}` (rustup is at https://rustup.rs)");
-    let said = capture(Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())).arg("--version"))
-        .map_err(|_| format!("rustc is not installed; {install}"))?;
-    match (version_in(&said), version_in(OLDEST_RUST)) {
-        (Some(found), Some(oldest)) if found >= oldest => Ok(said.trim().to_owned()),
-        _ => Err(format!("rustc {OLDEST_RUST} or later is needed, found {}; {install}", said.trim())),
+fn compiler(repo: &Repo, variable: &str, name: &str, packages: &str) -> anyhow::Result<()> {
+    let named = env::var_os(variable).map_or_else(|| name.into(), PathBuf::from);
+    ensure!(
+        repo.has(&named),
+        "the compiler {} is not installed; run `apt-get install {packages}`",
+        named.display()
+    );
+    Ok(())
+}
+
+fn install_cmake(repo: &Repo) -> anyhow::Result<()> {
+    repo.sh.create_dir(".tools")?;
+    let lock = fs::File::create(repo.join(".tools/setup.lock")).context("cannot write .tools/setup.lock")?;
+    lock.lock().context("cannot lock .tools/setup.lock")?;
+    if cmake_is_ready(repo) {
+        return Ok(());
     }
+    tell!("setup: pip installs {} into {VENV}", PACKAGES.join(" and "));
+    let cmake = repo.join(CMAKE);
+    // pip would write through a link.
+    let _ = fs::remove_file(&cmake);
+    repo.pip_install(VENV, &PACKAGES)
+        .context("cannot install cmake (the variable CMAKE may name cmake 3.26 or later instead)")?;
+    repo.sh.write_file(&cmake, WRAPPER)?;
+    fs::set_permissions(&cmake, PermissionsExt::from_mode(0o755)).context("cannot make cmake executable")?;
+    ensure!(cmake_is_ready(repo), "{CMAKE} --version fails; remove {VENV} and call this again");
+    Ok(())
 }
 
-/// HDF5 is written in C.
-fn c_compiler() -> Check {
-    compiler("C", "CC", ["cc", "gcc"], "gcc libc6-dev")
-}
-
-/// The kernels run on the host as C++.
-fn cpp_compiler() -> Check {
-    compiler("C++", "CXX", ["c++", "g++"], "g++")
-}
-
-fn compiler(language: &str, variable: &str, names: [&str; 2], packages: &str) -> Check {
-    let named = env::var_os(variable);
-    named
-        .into_iter()
-        .chain(names.map(OsString::from))
-        .find_map(|compiler| capture(Command::new(compiler).arg("--version")).ok())
-        .map(|said| format!("{language} compiler: {}", said.lines().next().unwrap_or_default()))
-        .ok_or_else(|| {
-            let [one, other] = names;
-            format!(
-                "no {language} compiler ({one} or {other}) is installed; run `apt-get install {packages}`"
-            )
-        })
+/// Is it ours, or the one that the variable CMAKE names, and does it answer?
+fn cmake_is_ready(repo: &Repo) -> bool {
+    let ours = repo.join(CMAKE);
+    // Under `cargo xtask` cargo sets the variable, to ours unless the caller has set it.
+    let named = env::var_os("CMAKE").map_or_else(|| ours.clone(), PathBuf::from);
+    (named != ours || repo.sh.read_file(&ours).is_ok_and(|text| text == WRAPPER)) && repo.has(named)
 }
 
 /// The first `MAJOR.MINOR` in a text, as numbers: `rustc 1.95.0 (...)` gives `(1, 95)`.
@@ -93,15 +109,21 @@ mod tests {
     #[test]
     fn versions_are_compared_as_numbers() {
         assert_eq!(version_in("rustc 1.95.0 (f2d3ce0bd 2026-03-21)"), Some((1, 95)));
-        assert_eq!(version_in("cmake version 3.31.10\n\nCMake suite"), Some((3, 31)));
         assert_eq!(version_in("command not found"), None);
         assert!(version_in("1.100.0") > version_in(OLDEST_RUST));
     }
 
     #[test]
-    fn the_machine_that_builds_this_has_what_is_asked_for() {
-        assert!(rust().is_ok() && c_compiler().is_ok() && cpp_compiler().is_ok());
-        let missing = compiler("X", "AGON_NO_SUCH_VARIABLE", ["no-x", "no-y"], "x").unwrap_err();
-        assert_eq!(missing, "no X compiler (no-x or no-y) is installed; run `apt-get install x`");
+    fn without_make_the_wrapper_chooses_ninja_and_passes_its_arguments_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let repo = Repo::at(folder.path()).unwrap();
+        repo.sh.write_file(CMAKE, WRAPPER).unwrap();
+        let python = repo.join(VENV).join("bin/python");
+        repo.sh.write_file(&python, "#!/bin/sh\necho \"$CMAKE_GENERATOR ${PATH%%:*} $*\"\n").unwrap();
+        fs::set_permissions(&python, PermissionsExt::from_mode(0o755)).unwrap();
+        let cmake = repo.join(CMAKE);
+        let said = cmd!(repo.sh, "/bin/sh {cmake} --build 'a b'").env("PATH", "/nowhere").read().unwrap();
+        let bin = folder.path().canonicalize().unwrap().join(VENV).join("bin");
+        assert_eq!(said, format!("Ninja {} -m cmake --build a b", bin.display()));
     }
 }

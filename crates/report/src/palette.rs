@@ -1,8 +1,8 @@
 //! The one place where colours, markers and dashes come from; they are safe for colour-blind readers.
 //!
 //! Categories use the eight colours of Okabe and Ito (2008), the yellow a little darker for white paper, and
-//! two more. Ordered values (k, λ, epochs) use a ramp that only ever grows lighter. Colour is never the only
-//! cue: each index has a marker and a dash too.
+//! two more. Ordered values (k, λ, epochs) go from dark to light. Colour is never the only cue: each index has a
+//! marker and a dash too.
 
 use std::fmt;
 
@@ -55,12 +55,43 @@ const CATEGORIES_ON_DARK: [Colour; 10] = [
     Colour([0xf2, 0xe6, 0x5c]), // yellow
 ];
 
-/// From dark to light; the light end still stands out from white paper.
-const RAMP: [Colour; 4] = [
-    Colour([0x1d, 0x10, 0x55]),
-    Colour([0x7b, 0x1f, 0x86]),
-    Colour([0xd0, 0x3f, 0x62]),
-    Colour([0xf0, 0x8c, 0x2e]),
+/// Row `n - 1` holds the colours of `n` ordered series, as 0xRRGGBB: equal steps in OKLab (Ottosson, 2020) through
+/// 1d1055, 7b1f86, d03f62 and f08c2e, dark to light, with a light end that still stands out from white paper.
+const ORDERED: [&[u32]; 16] = [
+    &[0x1d1055],
+    &[0x1d1055, 0xf08c2e],
+    &[0x1d1055, 0xa43477, 0xf08c2e],
+    &[0x1d1055, 0x7b1f86, 0xd03f62, 0xf08c2e],
+    &[0x1d1055, 0x631e7a, 0xa43477, 0xd8555b, 0xf08c2e],
+    &[0x1d1055, 0x541c72, 0x8b2981, 0xbe3b6b, 0xdd6155, 0xf08c2e],
+    &[0x1d1055, 0x4b1b6d, 0x7b1f86, 0xa43477, 0xd03f62, 0xe06851, 0xf08c2e],
+    &[0x1d1055, 0x441a6a, 0x6d1f7f, 0x922c7e, 0xb6396f, 0xd54c5e, 0xe36e4d, 0xf08c2e],
+    &[0x1d1055, 0x3f1967, 0x631e7a, 0x852683, 0xa43477, 0xc53d68, 0xd8555b, 0xe4724b, 0xf08c2e],
+    &[0x1d1055, 0x3b1865, 0x5b1d75, 0x7b1f86, 0x962e7d, 0xb23871, 0xd03f62, 0xdb5c58, 0xe67548, 0xf08c2e],
+    &[
+        0x1d1055, 0x381763, 0x541c72, 0x711f81, 0x8b2981, 0xa43477, 0xbe3b6b, 0xd3485f, 0xdd6155, 0xe77746,
+        0xf08c2e,
+    ],
+    &[
+        0x1d1055, 0x361762, 0x4f1c6f, 0x691e7d, 0x822484, 0x982f7c, 0xb03772, 0xc83d67, 0xd64f5d, 0xdf6553,
+        0xe87945, 0xf08c2e,
+    ],
+    &[
+        0x1d1055, 0x341661, 0x4b1b6d, 0x631e7a, 0x7b1f86, 0x8f2b7f, 0xa43477, 0xba3a6e, 0xd03f62, 0xd8555b,
+        0xe06851, 0xe87b43, 0xf08c2e,
+    ],
+    &[
+        0x1d1055, 0x321660, 0x471a6b, 0x5d1d77, 0x731f82, 0x872782, 0x9a307b, 0xae3773, 0xc23c69, 0xd34660,
+        0xda5a59, 0xe26b4f, 0xe97c42, 0xf08c2e,
+    ],
+    &[
+        0x1d1055, 0x30165f, 0x441a6a, 0x581d74, 0x6d1f7f, 0x812384, 0x922c7e, 0xa43477, 0xb6396f, 0xca3e66,
+        0xd54c5e, 0xdc5e57, 0xe36e4d, 0xe97d41, 0xf08c2e,
+    ],
+    &[
+        0x1d1055, 0x2f155f, 0x411968, 0x541c72, 0x671e7c, 0x7b1f86, 0x8b2981, 0x9b317a, 0xac3674, 0xbe3b6b,
+        0xd03f62, 0xd7515c, 0xdd6155, 0xe4704c, 0xea7e40, 0xf08c2e,
+    ],
 ];
 
 /// The outline of a point.
@@ -121,11 +152,17 @@ impl Style {
         CATEGORIES_ON_DARK[index % CATEGORIES_ON_DARK.len()]
     }
 
-    /// The look of the `index`-th of `count` things in order, dark first; the index stops at the last one.
+    /// The look of the `index`-th of `count` things in order, dark first; the index stops at the last one. Among more
+    /// than 16 things neighbours share a colour, and only marker and dash tell them apart.
     pub fn ordered(index: usize, count: usize) -> Self {
-        let last = count.saturating_sub(1);
-        let at = if last == 0 { 0.0 } else { index.min(last) as f64 / last as f64 };
-        Self { colour: ramp(at), marker: MARKERS[index % MARKERS.len()], dash: DASHES[index % DASHES.len()] }
+        let row = ORDERED[count.clamp(1, ORDERED.len()) - 1];
+        let last = count.saturating_sub(1).max(row.len() - 1).max(1);
+        let [_, red, green, blue] = row[index.min(last) * (row.len() - 1) / last].to_be_bytes();
+        Self {
+            colour: Colour([red, green, blue]),
+            marker: MARKERS[index % MARKERS.len()],
+            dash: DASHES[index % DASHES.len()],
+        }
     }
 
     /// The same colour dotted and without markers: for what belongs to a series and was not measured, such as theory.
@@ -142,63 +179,6 @@ impl Style {
     pub(crate) fn reference_dash(index: usize) -> &'static str {
         DASHES[1 + index % (DASHES.len() - 1)]
     }
-}
-
-/// The ramp at `at` in [0, 1], mixed in OKLab so that equal steps look equal.
-fn ramp(at: f64) -> Colour {
-    let place = at * (RAMP.len() - 1) as f64;
-    let from = (place as usize).min(RAMP.len() - 2);
-    let t = place - from as f64;
-    let [a, b] = [oklab(RAMP[from]), oklab(RAMP[from + 1])];
-    from_oklab(std::array::from_fn(|i| a[i] + t * (b[i] - a[i])))
-}
-
-fn linear(colour: Colour) -> [f64; 3] {
-    colour.0.map(|byte| {
-        let v = f64::from(byte) / 255.0;
-        if v <= 0.040_45 { v / 12.92 } else { ((v + 0.055) / 1.055).powf(2.4) }
-    })
-}
-
-fn from_linear(rgb: [f64; 3]) -> Colour {
-    Colour(rgb.map(|v| {
-        let v = v.clamp(0.0, 1.0);
-        let v = if v <= 0.003_130_8 { v * 12.92 } else { 1.055 * v.powf(1.0 / 2.4) - 0.055 };
-        (v * 255.0).round() as u8
-    }))
-}
-
-fn times(matrix: &[[f64; 3]; 3], v: [f64; 3]) -> [f64; 3] {
-    matrix.map(|row| row[0] * v[0] + row[1] * v[1] + row[2] * v[2])
-}
-
-/// Lightness and two opponent colours of Ottosson's OKLab (2020).
-fn oklab(colour: Colour) -> [f64; 3] {
-    const TO_LMS: [[f64; 3]; 3] = [
-        [0.412_221_470_8, 0.536_332_536_3, 0.051_445_992_9],
-        [0.211_903_498_2, 0.680_699_545_1, 0.107_396_956_6],
-        [0.088_302_461_9, 0.281_718_837_6, 0.629_978_700_5],
-    ];
-    const TO_LAB: [[f64; 3]; 3] = [
-        [0.210_454_255_3, 0.793_617_785_0, -0.004_072_046_8],
-        [1.977_998_495_1, -2.428_592_205_0, 0.450_593_709_9],
-        [0.025_904_037_1, 0.782_771_766_2, -0.808_675_766_0],
-    ];
-    times(&TO_LAB, times(&TO_LMS, linear(colour)).map(f64::cbrt))
-}
-
-fn from_oklab(lab: [f64; 3]) -> Colour {
-    const TO_LMS: [[f64; 3]; 3] = [
-        [1.0, 0.396_337_777_4, 0.215_803_757_3],
-        [1.0, -0.105_561_345_8, -0.063_854_172_8],
-        [1.0, -0.089_484_177_5, -1.291_485_548_0],
-    ];
-    const TO_RGB: [[f64; 3]; 3] = [
-        [4.076_741_662_1, -3.307_711_591_3, 0.230_969_929_2],
-        [-1.268_438_004_6, 2.609_757_401_1, -0.341_319_396_5],
-        [-0.004_196_086_3, -0.703_418_614_7, 1.707_614_701_0],
-    ];
-    from_linear(times(&TO_RGB, times(&TO_LMS, lab).map(|v| v.powi(3))))
 }
 
 #[cfg(test)]
@@ -232,6 +212,40 @@ mod tests {
             ],
         ),
     ];
+
+    fn linear(colour: Colour) -> [f64; 3] {
+        colour.0.map(|byte| {
+            let v = f64::from(byte) / 255.0;
+            if v <= 0.040_45 { v / 12.92 } else { ((v + 0.055) / 1.055).powf(2.4) }
+        })
+    }
+
+    fn from_linear(rgb: [f64; 3]) -> Colour {
+        Colour(rgb.map(|v| {
+            let v = v.clamp(0.0, 1.0);
+            let v = if v <= 0.003_130_8 { v * 12.92 } else { 1.055 * v.powf(1.0 / 2.4) - 0.055 };
+            (v * 255.0).round() as u8
+        }))
+    }
+
+    fn times(matrix: &[[f64; 3]; 3], v: [f64; 3]) -> [f64; 3] {
+        matrix.map(|row| row[0] * v[0] + row[1] * v[1] + row[2] * v[2])
+    }
+
+    /// Lightness and two opponent colours of Ottosson's OKLab (2020).
+    fn oklab(colour: Colour) -> [f64; 3] {
+        const TO_LMS: [[f64; 3]; 3] = [
+            [0.412_221_470_8, 0.536_332_536_3, 0.051_445_992_9],
+            [0.211_903_498_2, 0.680_699_545_1, 0.107_396_956_6],
+            [0.088_302_461_9, 0.281_718_837_6, 0.629_978_700_5],
+        ];
+        const TO_LAB: [[f64; 3]; 3] = [
+            [0.210_454_255_3, 0.793_617_785_0, -0.004_072_046_8],
+            [1.977_998_495_1, -2.428_592_205_0, 0.450_593_709_9],
+            [0.025_904_037_1, 0.782_771_766_2, -0.808_675_766_0],
+        ];
+        times(&TO_LAB, times(&TO_LMS, linear(colour)).map(f64::cbrt))
+    }
 
     fn distance(a: Colour, b: Colour) -> f64 {
         let [a, b] = [oklab(a), oklab(b)];
@@ -270,18 +284,18 @@ mod tests {
     }
 
     #[test]
-    fn the_ramp_only_grows_lighter_and_stays_off_white() {
-        let lightness: Vec<f64> = (0..=40).map(|i| oklab(ramp(f64::from(i) / 40.0))[0]).collect();
-        assert!(lightness.windows(2).all(|pair| pair[1] > pair[0]), "{lightness:?}");
-        assert!(lightness[40] < 0.75, "{}", lightness[40]);
+    fn ordered_colours_only_grow_lighter_and_stay_off_white() {
+        for count in 1..=40 {
+            let lightness: Vec<f64> = (0..count).map(|i| oklab(Style::ordered(i, count).colour)[0]).collect();
+            let grows = |pair: &[f64]| pair[1] > pair[0] || (count > ORDERED.len() && pair[1] == pair[0]);
+            assert!(lightness.windows(2).all(grows) && lightness[count - 1] < 0.75, "{lightness:?}");
+        }
     }
 
     #[test]
-    fn the_ramp_passes_through_its_own_colours() {
-        for (i, colour) in RAMP.iter().enumerate() {
-            let got = ramp(i as f64 / (RAMP.len() - 1) as f64);
-            assert!((0..3).all(|c| got.0[c].abs_diff(colour.0[c]) <= 1), "{got} is not {colour}");
-        }
+    fn an_index_past_the_end_and_no_things_at_all_have_a_colour() {
+        assert_eq!(Style::ordered(9, 2).colour, Style::ordered(1, 2).colour);
+        assert_eq!(Style::ordered(3, 0).colour, Style::ordered(0, 1).colour);
     }
 
     #[test]

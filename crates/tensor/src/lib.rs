@@ -5,6 +5,8 @@
 //! shape rule, a readable reference and, where it matters, a fast path; [`run`] is the only function
 //! that asks which device and which type. This crate knows nothing of derivatives.
 
+#![allow(unsafe_code)]
+
 mod error;
 mod cuda;
 mod dtype;

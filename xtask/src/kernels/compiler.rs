@@ -5,10 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, bail, ensure};
-use system::tell;
+use anyhow::{Context, bail};
+use xshell::cmd;
 
-use crate::repo::{Repo, capture, on_path, succeeds};
+use system::tell;
+use crate::repo::Repo;
 
 /// The parts of the compiler, all of one version: with newer ones of the second and third it cannot assemble what
 /// it writes itself. The headers for 16-bit types are in the last.
@@ -20,6 +21,8 @@ const PACKAGES: [&str; 5] = [
     "nvidia-cuda-cccl==13.0.85",
 ];
 
+const VENV: &str = ".tools/venv";
+
 /// A compiler that answers.
 pub(super) struct Compiler {
     nvcc: PathBuf,
@@ -30,16 +33,17 @@ impl Compiler {
     /// Looks where the variable NVCC says, then in `.tools/venv`, then on the PATH.
     pub(super) fn find(repo: &Repo) -> anyhow::Result<Self> {
         if let Some(named) = env::var_os("NVCC") {
-            return Self::at(named.into()).context("the variable NVCC does not name a compiler that answers");
+            return Self::at(repo, named.into())
+                .context("the variable NVCC does not name a compiler that answers");
         }
-        let found = in_environment(&repo.join(".tools/venv")).or_else(|| on_path("nvcc"));
-        match found {
-            Some(nvcc) => Self::at(nvcc),
-            None => bail!(
-                "nvcc is neither named by the variable NVCC, nor in .tools/venv, nor on the PATH; it needs no GPU \
-                 and is installed by\n  cargo xtask kernels --install"
-            ),
+        let nvcc = in_environment(&repo.join(VENV)).unwrap_or_else(|| "nvcc".into());
+        if !repo.has(&nvcc) {
+            bail!(
+                "nvcc is neither named by the variable NVCC, nor in {VENV}, nor on the PATH; it needs no GPU and is \
+                 installed by\n  cargo xtask kernels --install"
+            );
         }
+        Self::at(repo, nvcc)
     }
 
     /// Puts the compiler into `.tools/venv`, unless one answers already.
@@ -47,20 +51,12 @@ impl Compiler {
         if Self::find(repo).is_ok() {
             return Ok(());
         }
-        let venv = repo.join(".tools/venv");
-        if !venv.join("bin/pip").is_file() {
-            let made = succeeds(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
-            ensure!(made, "python3 could not make .tools/venv; run `apt-get install python3-venv`");
-        }
-        tell!("kernels: pip installs NVIDIA's compiler into .tools/venv (several hundred MB)");
-        let mut pip = Command::new(venv.join("bin/pip"));
-        pip.args(["install", "--disable-pip-version-check", "--quiet"]).args(PACKAGES);
-        ensure!(succeeds(&mut pip)?, "pip could not install {} (is there a network?)", PACKAGES.join(" "));
-        Ok(())
+        tell!("kernels: pip installs NVIDIA's compiler into {VENV} (several hundred MB)");
+        repo.pip_install(VENV, &PACKAGES)
     }
 
-    fn at(nvcc: PathBuf) -> anyhow::Result<Self> {
-        let said = capture(Command::new(&nvcc).arg("--version"))?;
+    fn at(repo: &Repo, nvcc: PathBuf) -> anyhow::Result<Self> {
+        let said = cmd!(repo.sh, "{nvcc} --version").quiet().read()?;
         let version = said.lines().find(|line| line.contains("release")).unwrap_or("nvcc").trim().to_owned();
         Ok(Self { nvcc, version })
     }

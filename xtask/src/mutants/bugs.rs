@@ -22,13 +22,11 @@ pub(super) struct Bug {
 
 /// Reads the list and asks that every place is there once.
 pub(super) fn read(repo: &Repo) -> anyhow::Result<Vec<Bug>> {
-    let text = std::fs::read_to_string(repo.join(LIST)).with_context(|| format!("cannot read {LIST}"))?;
+    let text = repo.sh.read_file(LIST)?;
     let bugs = parse(&text).with_context(|| format!("{LIST} is not a list of bugs"))?;
     for bug in &bugs {
         let Bug { file, find, .. } = bug;
-        let source =
-            std::fs::read_to_string(repo.join(file)).with_context(|| format!("cannot read {file}"))?;
-        let count = source.matches(find.as_str()).count();
+        let count = repo.sh.read_file(file)?.matches(find.as_str()).count();
         ensure!(count == 1, "{LIST}: `{find}` stands in {file} {count} times, wanted once");
     }
     Ok(bugs)
@@ -113,6 +111,6 @@ mod tests {
 
     #[test]
     fn every_place_of_the_real_list_is_there_once() {
-        assert!(read(&Repo::of_this_program()).unwrap().len() >= 40);
+        assert!(read(&Repo::of_this_program().unwrap()).unwrap().len() >= 40);
     }
 }

@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn every_file_that_the_copy_includes_from_elsewhere_is_in_it() {
-        let repo = Repo::of_this_program();
+        let repo = Repo::of_this_program().unwrap();
         let script = fs::read_to_string(repo.join("crates/tensor/build.rs")).unwrap();
         assert_eq!(script.matches("#[path").count(), 1);
         assert!(script.contains(&format!("#[path = \"../../{BESIDE}\"]")));

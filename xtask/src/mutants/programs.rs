@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail, ensure};
-use serde_json::Value;
+use xshell::cmd;
 
-use crate::repo::Repo;
+use crate::repo::{Repo, executables};
 
 /// The test programs by name: a crate's name for the tests inside it, a file's for the others.
 pub(super) struct Programs(BTreeMap<String, PathBuf>);
@@ -22,24 +22,16 @@ pub(super) enum Outcome {
 impl Programs {
     /// Builds them in release into the usual target folder, to find the dependencies there that other tests use.
     pub(super) fn build(repo: &Repo, copy: &Path) -> anyhow::Result<Self> {
-        let mut build = repo.cargo();
-        build.env("CARGO_TARGET_DIR", repo.target());
-        build.current_dir(copy).args(["test", "--release", "--no-run", "--lib"]);
-        build.args(["--package=tensor", "--package=autograd", "--package=models"]);
-        build.args(["--test=every_op", "--test=golden", "--test=routing"]);
-        build.args(["--message-format=json", "--quiet"]).stderr(Stdio::inherit());
-        let output = build.output().context("cannot start cargo")?;
-        ensure!(output.status.success(), "the copy with planted bugs does not build; see above");
-        let mut programs = BTreeMap::new();
-        for line in String::from_utf8_lossy(&output.stdout).lines() {
-            let Ok(message) = serde_json::from_str::<Value>(line) else { continue };
-            if let (Some(name), Some(path)) =
-                (message["target"]["name"].as_str(), message["executable"].as_str())
-            {
-                programs.insert(name.to_owned(), PathBuf::from(path));
-            }
-        }
-        Ok(Self(programs))
+        let sh = &repo.sh;
+        let _in_copy = sh.push_dir(copy);
+        let packages = ["--package=tensor", "--package=autograd", "--package=models"];
+        let tests = ["--lib", "--test=every_op", "--test=golden", "--test=routing"];
+        let messages =
+            cmd!(sh, "cargo test --release --no-run {packages...} {tests...} --message-format=json --quiet")
+                .env("CARGO_TARGET_DIR", repo.target())
+                .read()
+                .context("the copy with planted bugs does not build")?;
+        Ok(Self(executables(&messages)))
     }
 
     /// Runs the tests of a program whose names hold `filter`, with a bug switched on or none.

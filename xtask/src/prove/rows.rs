@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn every_test_file_that_a_row_names_is_there_once() {
-        let repo = Repo::of_this_program();
+        let repo = Repo::of_this_program().unwrap();
         let crates = std::fs::read_dir(repo.join("crates")).unwrap();
         let folders: Vec<String> = crates
             .map(|entry| format!("crates/{}", entry.unwrap().file_name().to_string_lossy()))

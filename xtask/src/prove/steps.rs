@@ -1,14 +1,15 @@
 //! The commands behind a row: tests, our own commands, and tools that may not be there.
 
 use std::fmt;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
-use system::tell;
+use xshell::cmd;
 
 use super::figures::{Counts, Outcome, together};
-use crate::repo::{Repo, on_path, succeeds};
+use system::tell;
+use crate::repo::Repo;
 
 /// One command of a row.
 #[derive(Debug)]
@@ -51,23 +52,16 @@ pub(super) enum Ran {
 const LONG_ONLY: [&str; 1] = ["address-sanitizer"];
 
 /// Runs the steps of a row and collects what they left.
-pub(super) fn run(
-    repo: &Repo,
-    id: &str,
-    steps: &[Step],
-    long: bool,
-    fresh: Option<u64>,
-) -> anyhow::Result<Outcome> {
+pub(super) fn run(repo: &Repo, id: &str, steps: &[Step], long: bool, fresh: Option<u64>) -> anyhow::Result<Outcome> {
+    let sh = &repo.sh;
     let folder = repo.join(format!("target/prove/{id}"));
-    if folder.exists() {
-        std::fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
-    }
-    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    sh.remove_path(&folder)?;
+    sh.create_dir(&folder)?;
     let mut ran = vec![];
     for step in steps {
-        let mut command = match step {
+        let mut command = match *step {
             Step::Absent(reason) => {
-                ran.push(Ran::NotRun((*reason).to_owned()));
+                ran.push(Ran::NotRun(reason.to_owned()));
                 continue;
             }
             Step::Ours([name, ..]) if LONG_ONLY.contains(name) && !long => {
@@ -78,53 +72,44 @@ pub(super) fn run(
                 ran.push(Ran::NotRun(format!("there is no {reads} yet")));
                 continue;
             }
-            Step::Tool { tool, .. } | Step::Database { tool, .. } if on_path(tool).is_none() => {
+            Step::Tool { tool, .. } | Step::Database { tool, .. } if !repo.has(tool) => {
                 ran.push(Ran::NotRun(format!(
                     "`{tool}` is not installed; `cargo install {tool} --locked` does"
                 )));
                 continue;
             }
-            Step::Database { fetch, .. }
-                if !succeeds(repo.cargo().args(*fetch).current_dir(repo.root()))? =>
-            {
+            Step::Database { fetch, .. } if cmd!(sh, "cargo {fetch...}").run().is_err() => {
                 ran.push(Ran::NotRun(format!("`cargo {}` could not fetch the database", fetch.join(" "))));
                 continue;
             }
             Step::Tool { arguments, .. } | Step::Database { arguments, .. } => {
-                let mut command = repo.cargo();
-                command.args(*arguments);
-                command
+                cmd!(sh, "cargo {arguments...}")
             }
             Step::Tests(arguments) => {
-                let mut command = repo.cargo();
-                command.args(["test", "--release", "--workspace"]).args(*arguments);
-                if !arguments.contains(&"--doc") {
-                    command.args(["--", "--nocapture"]);
-                }
-                command
+                let shown: &[&str] = if arguments.contains(&"--doc") { &[] } else { &["--", "--nocapture"] };
+                cmd!(sh, "cargo test --release --workspace {arguments...} {shown...}")
             }
             Step::Ours(arguments) => {
-                let mut command = Command::new(std::env::current_exe().context("this program has no path")?);
-                command.args(*arguments);
-                command
+                let this = std::env::current_exe().context("this program has no path")?;
+                cmd!(sh, "{this} {arguments...}")
             }
         };
-        command.current_dir(repo.root()).env(reliability::FOLDER, &folder);
+        command = command.env(reliability::FOLDER, &folder);
         // A measurement in an example of the documentation is no figure.
         if matches!(step, Step::Tests(arguments) if arguments.contains(&"--doc")) {
-            command.env_remove(reliability::FOLDER);
+            command = command.env_remove(reliability::FOLDER);
         }
         // The same word sizes both the reliability tests and the cases of the gradient checks.
-        match long {
+        command = match long {
             true => command.env(reliability::SIZE, "long").env("AGON_CASES", "256"),
             false => command.env_remove(reliability::SIZE),
         };
         if let Some(seed) = fresh {
             // Ours, and that of tests which leave their cases to proptest.
-            command.env(reliability::SEED, seed.to_string()).env("PROPTEST_RNG_SEED", seed.to_string());
+            command = command.env(reliability::SEED, seed.to_string()).env("PROPTEST_RNG_SEED", seed.to_string());
         }
         tell!("prove: {id}: {step}");
-        let (good, counts) = counted(&mut command)?;
+        let (good, counts) = counted(command.into())?;
         // A filter that names no test proves nothing.
         let ran_something = !matches!(step, Step::Tests(_)) || counts.passed > 0;
         ran.push(match good && counts.failed == 0 && ran_something {
@@ -140,14 +125,14 @@ pub(super) fn run(
 }
 
 /// Runs a command, shows what it prints, and counts the tests that it speaks of.
-fn counted(command: &mut Command) -> anyhow::Result<(bool, Counts)> {
+fn counted(mut command: Command) -> anyhow::Result<(bool, Counts)> {
     let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start a step")?;
     let mut counts = Counts::default();
     for line in BufReader::new(child.stdout.take().context("a step has no output")?).split(b'\n') {
         let line = String::from_utf8_lossy(&line.context("cannot read what a step prints")?).into_owned();
         counts.add(&line);
         // What a reader who has gone misses is in the figures too.
-        tell!("    {line}");
+        let _ = writeln!(std::io::stdout(), "    {line}");
     }
     let status = child.wait().context("a step did not end")?;
     Ok((status.success(), counts))

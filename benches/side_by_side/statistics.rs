@@ -2,16 +2,16 @@
 
 /// The middle of some values and how far they spread.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Spread {
-    pub(super) min: f64,
-    pub(super) lower_quartile: f64,
-    pub(super) median: f64,
-    pub(super) upper_quartile: f64,
-    pub(super) max: f64,
+pub(crate) struct Spread {
+    pub(crate) min: f64,
+    pub(crate) lower_quartile: f64,
+    pub(crate) median: f64,
+    pub(crate) upper_quartile: f64,
+    pub(crate) max: f64,
 }
 
 /// `None` for no values at all.
-pub(super) fn spread(values: impl IntoIterator<Item = f64>) -> Option<Spread> {
+pub(crate) fn spread(values: impl IntoIterator<Item = f64>) -> Option<Spread> {
     let mut sorted: Vec<f64> = values.into_iter().collect();
     sorted.sort_by(f64::total_cmp);
     (!sorted.is_empty()).then(|| Spread {

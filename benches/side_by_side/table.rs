@@ -1,7 +1,7 @@
 //! The tables of a comparison, in Markdown.
 
-use super::rounds::{Cell, Entry};
-use super::summary::{Row, fastest_peer, row};
+use crate::rounds::{Cell, Entry};
+use crate::summary::{Row, fastest_peer, row};
 
 const BEST_HEAD: &str = "\
 | workload | mode | threads | ours, ms a step | fastest other, ms a step | ours is faster by (quartiles) | peak MiB, ours and it |
@@ -14,7 +14,7 @@ const HEAD: &str = "\
 ";
 
 /// How to read the table; `n` rounds of `window_s` seconds.
-pub(super) fn legend(n: usize, window_s: f64) -> String {
+pub(crate) fn legend(n: usize, window_s: f64) -> String {
     format!(
         "Medians over {n} windows of {window_s} s, taken in turns. `ours is faster by` is the median over rounds of \
          the ratio within the round. `peak` is the most memory that the process held at any time, with building and \
@@ -24,7 +24,7 @@ pub(super) fn legend(n: usize, window_s: f64) -> String {
 }
 
 /// One line a cell: ours beside the fastest of the others.
-pub(super) fn best(cells: &[Cell]) -> String {
+pub(crate) fn best(cells: &[Cell]) -> String {
     let mut text = BEST_HEAD.to_owned();
     for cell in cells {
         let peer = fastest_peer(cell);
@@ -58,7 +58,7 @@ fn peak(entry: &Entry) -> String {
 }
 
 /// One line a program.
-pub(super) fn every_program(cells: &[Cell]) -> String {
+pub(crate) fn every_program(cells: &[Cell]) -> String {
     let mut text = HEAD.to_owned();
     for cell in cells {
         for (index, entry) in cell.entries.iter().enumerate() {
@@ -88,7 +88,7 @@ fn numbers(cell: &Cell, index: usize, row: &Row) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::peers::summary::tests::{cell, entry};
+    use crate::summary::tests::{cell, entry};
 
     #[test]
     fn a_row_has_the_step_the_rate_the_ratio_and_the_disturbed_windows() {

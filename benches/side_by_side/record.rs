@@ -6,31 +6,30 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde_json::{Value, json};
 
-use super::machine;
-use super::options::Options;
-use super::rounds::{Cell, Entry, Reading};
-use super::statistics::Spread;
-use super::summary::row;
-use super::table;
-use crate::repo::Repo;
+use crate::machine;
+use crate::options::Options;
+use crate::rounds::{Cell, Entry, Reading};
+use crate::statistics::Spread;
+use crate::summary::row;
+use crate::table;
 
 /// Returns the path of the JSON file. An earlier one is kept: the new one gets a number.
-pub(super) fn write(repo: &Repo, options: &Options, cells: &[Cell]) -> anyhow::Result<PathBuf> {
+pub(crate) fn write(root: &Path, options: &Options, cells: &[Cell]) -> anyhow::Result<PathBuf> {
     let date = machine::today()?;
     let folder = match &options.out {
         Some(folder) => folder.clone(),
-        None => super::folder_of_today(repo, &options.device)?,
+        None => root.join(format!("benches/runs/{date}-{}", options.device.replace(':', ""))),
     };
     fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
     let file = free_name(&folder, &options.name);
     let record = json!({
         "date": date,
-        "machine": machine::describe(repo),
+        "machine": machine::describe(root)?,
         "rounds": options.rounds,
         "window_s": options.window_s,
         "cells": cells.iter().map(cell).collect::<Vec<_>>(),
     });
-    let legend = table::legend(options.rounds, options.window_s);
+    let legend = table::legend(options.rounds.get(), options.window_s);
     let text = format!("{legend}\n{}\n{}", table::best(cells), table::every_program(cells));
     save(&file, &format!("{record:#}\n"))?;
     save(&file.with_extension("md"), &text)?;
@@ -104,15 +103,16 @@ fn reading(Reading { window, others }: &Reading) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::peers::program::tests::options;
-    use crate::peers::summary::tests::{cell, entry};
+    use crate::program::tests::options;
+    use crate::summary::tests::{cell, entry};
 
     #[test]
     fn a_second_run_of_a_day_does_not_overwrite_the_first() {
         let folder = tempfile::tempdir().unwrap();
-        let options = Options { out: Some(folder.path().to_owned()), ..options() };
+        let mut options = options();
+        options.out = Some(folder.path().to_owned());
         let cells = [cell(vec![entry("agon", &[(100, 0.0)])])];
-        let files = [(); 3].map(|()| write(&Repo::of_this_program(), &options, &cells).unwrap());
+        let files = [(); 3].map(|()| write(Path::new("."), &options, &cells).unwrap());
         let names = ["peers.json", "peers-2.json", "peers-3.json"].map(|name| folder.path().join(name));
         assert_eq!(files, names);
         let record: Value = serde_json::from_str(&fs::read_to_string(&files[0]).unwrap()).unwrap();

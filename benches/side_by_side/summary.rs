@@ -1,7 +1,7 @@
 //! What the windows of a cell say: the time of a step, and how many times as fast ours is.
 
-use super::rounds::{Cell, Entry, Reading};
-use super::statistics::{Spread, spread};
+use crate::rounds::{Cell, Entry, Reading};
+use crate::statistics::{Spread, spread};
 
 /// A window in which other programs used more cores than this is disturbed.
 const DISTURBED_ABOVE: f64 = 0.3;
@@ -11,20 +11,20 @@ const ENOUGH: usize = 5;
 
 /// One row of the table.
 #[derive(Debug)]
-pub(super) struct Row {
+pub(crate) struct Row {
     /// Milliseconds a step.
-    pub(super) step_ms: Spread,
-    pub(super) images_per_s: f64,
+    pub(crate) step_ms: Spread,
+    pub(crate) images_per_s: f64,
     /// How many times as many images a second ours trains, round by round; `None` for ours itself.
-    pub(super) ours_faster: Option<Spread>,
-    pub(super) n_windows: usize,
-    pub(super) n_disturbed: usize,
+    pub(crate) ours_faster: Option<Spread>,
+    pub(crate) n_windows: usize,
+    pub(crate) n_disturbed: usize,
     /// Are the numbers of undisturbed windows only?
-    pub(super) undisturbed_only: bool,
+    pub(crate) undisturbed_only: bool,
 }
 
 /// The row of entry `index`; `None` if it has no windows.
-pub(super) fn row(cell: &Cell, index: usize) -> Option<Row> {
+pub(crate) fn row(cell: &Cell, index: usize) -> Option<Row> {
     let entry = &cell.entries[index];
     let all: Vec<usize> = (0..entry.readings.len()).collect();
     let (rounds, undisturbed_only) = undisturbed_or_all(&all, |round| disturbed(&entry.readings[round]));
@@ -40,7 +40,7 @@ pub(super) fn row(cell: &Cell, index: usize) -> Option<Row> {
 }
 
 /// The index of the fastest program that is not ours; `None` if there is none with a window.
-pub(super) fn fastest_peer(cell: &Cell) -> Option<usize> {
+pub(crate) fn fastest_peer(cell: &Cell) -> Option<usize> {
     let ours = cell.entries.first().map(|entry| entry.peer.as_str());
     let is_other = |entry: &Entry| entry.failed.is_none() && Some(entry.peer.as_str()) != ours;
     let others = (1..cell.entries.len()).filter(|&index| is_other(&cell.entries[index]));
@@ -72,13 +72,13 @@ fn ms(reading: &Reading) -> f64 {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
-    use crate::peers::program::{Ready, Window};
-    use crate::peers::workloads::tests::work;
+    use crate::program::{Ready, Window};
+    use crate::workloads::tests::work;
 
     /// Windows of one second with `steps` steps each; `others` cores were in use elsewhere.
-    pub(in crate::peers) fn entry(peer: &str, windows: &[(u64, f64)]) -> Entry {
+    pub(crate) fn entry(peer: &str, windows: &[(u64, f64)]) -> Entry {
         let reading = |&(steps, others): &(u64, f64)| Reading {
             window: Window { steps, wall_s: 1.0, cpu_s: 1.0, loss: 0.5 },
             others: Some(others),
@@ -93,7 +93,7 @@ pub(super) mod tests {
         }
     }
 
-    pub(in crate::peers) fn cell(entries: Vec<Entry>) -> Cell {
+    pub(crate) fn cell(entries: Vec<Entry>) -> Cell {
         Cell { work: work(), entries }
     }
 

@@ -14,47 +14,47 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use serde_json::Value;
 
-use super::workloads::Work;
+use crate::workloads::Work;
 
 /// How to start a program.
-pub(super) struct Launch {
-    pub(super) peer: String,
-    pub(super) variant: &'static str,
-    pub(super) command: Vec<OsString>,
+pub(crate) struct Launch {
+    pub(crate) peer: String,
+    pub(crate) variant: &'static str,
+    pub(crate) command: Vec<OsString>,
 }
 
 /// What a program says of itself once it is warm.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Ready {
-    pub(super) version: String,
+pub(crate) struct Ready {
+    pub(crate) version: String,
     /// Trainable numbers.
-    pub(super) params: u64,
+    pub(crate) params: u64,
     /// Images a step.
-    pub(super) batch: u64,
-    pub(super) loss: f64,
+    pub(crate) batch: u64,
+    pub(crate) loss: f64,
 }
 
 /// One window: whole steps, and the time they took.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Window {
-    pub(super) steps: u64,
-    pub(super) wall_s: f64,
+pub(crate) struct Window {
+    pub(crate) steps: u64,
+    pub(crate) wall_s: f64,
     /// Of the program itself, over all of its threads.
-    pub(super) cpu_s: f64,
-    pub(super) loss: f64,
+    pub(crate) cpu_s: f64,
+    pub(crate) loss: f64,
 }
 
 /// A running program; it is ended when this goes out of scope.
-pub(super) struct Program {
+pub(crate) struct Program {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
-    pub(super) ready: Ready,
+    pub(crate) ready: Ready,
 }
 
 impl Program {
     /// Starts it and waits until it is warm. Errs if it ends early or does not keep to the protocol.
-    pub(super) fn start(launch: &Launch, work: &Work) -> anyhow::Result<Self> {
+    pub(crate) fn start(launch: &Launch, work: &Work) -> anyhow::Result<Self> {
         let (program, first) = launch.command.split_first().expect("a launch has a program");
         let mut child = Command::new(program)
             .args(first)
@@ -85,7 +85,7 @@ impl Program {
     }
 
     /// Lets it run one window of at least `seconds`.
-    pub(super) fn window(&mut self, seconds: f64) -> anyhow::Result<Window> {
+    pub(crate) fn window(&mut self, seconds: f64) -> anyhow::Result<Window> {
         writeln!(self.input, "window {seconds}").context("the program does not listen any more")?;
         let line = self.line()?;
         let window = Window {
@@ -103,7 +103,7 @@ impl Program {
     }
 
     /// Ends it; returns the most memory that it held at any time, in MiB, if it says so.
-    pub(super) fn quit(mut self) -> Option<f64> {
+    pub(crate) fn quit(mut self) -> Option<f64> {
         writeln!(self.input, "quit").ok()?;
         finite(&self.line().ok()?, "peak_rss_mib").ok()
     }
@@ -141,20 +141,19 @@ fn finite(line: &Value, field: &str) -> anyhow::Result<f64> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
-    use crate::peers::options::{Call, Options, read};
-    use crate::peers::workloads::tests::work;
+    use clap::Parser;
 
-    pub(in crate::peers) fn options() -> Options {
-        match read(&["--rounds", "3", "--window-s", "0.01"].map(OsString::from), 1).unwrap() {
-            Call::Compare(options) => *options,
-            Call::Help | Call::Setup => unreachable!("these are the options of a comparison"),
-        }
+    use crate::options::Options;
+    use crate::workloads::tests::work;
+
+    pub(crate) fn options() -> Options {
+        Options::parse_from(["side-by-side", "--rounds", "3", "--window-s", "0.01"])
     }
 
     /// A program of the protocol in a few lines of shell; it prints `window` for each window.
-    pub(in crate::peers) fn fake(peer: &str, params: u64, window: &str) -> Launch {
+    pub(crate) fn fake(peer: &str, params: u64, window: &str) -> Launch {
         let script = format!(
             "echo '{{\"ready\":true,\"version\":\"1\",\"params\":{params},\"batch\":512,\"loss\":2.3}}'\n\
              while read word seconds; do case $word in window) {window};; \
@@ -167,7 +166,7 @@ pub(super) mod tests {
         }
     }
 
-    pub(in crate::peers) const FAST: &str = r#"echo '{"steps":100,"wall_s":1.0,"cpu_s":0.5,"loss":0.5}'"#;
+    pub(crate) const FAST: &str = r#"echo '{"steps":100,"wall_s":1.0,"cpu_s":0.5,"loss":0.5}'"#;
 
     fn error_of(window: &str) -> String {
         let mut program = Program::start(&fake("x", 1, window), &work()).unwrap();

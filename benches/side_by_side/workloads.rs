@@ -3,14 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::args::{Usage, nearest};
+use anyhow::{Context, anyhow};
 
 /// A model and its batch, as `benches/benches/workloads.rs` and `benches/peers/workloads.py` build it.
 #[derive(Debug, PartialEq)]
-pub(super) struct Workload {
-    pub(super) name: &'static str,
+pub(crate) struct Workload {
+    pub(crate) name: &'static str,
     /// Images a step, where none are asked for.
-    pub(super) batch: usize,
+    pub(crate) batch: usize,
     /// Are there convolutions, to which the layout of an image matters?
     convolutional: bool,
     /// Is it a CRE, which the paper's authors train by three backward passes?
@@ -20,7 +20,7 @@ pub(super) struct Workload {
 }
 
 /// The CRE paper's, the reconstruction paper's, then five that candle and burn run too.
-pub(super) const WORKLOADS: [Workload; 13] = [
+pub(crate) const WORKLOADS: [Workload; 13] = [
     Workload { name: "fc_s", batch: 512, convolutional: false, cre: true, operation: false },
     Workload { name: "fc_m", batch: 512, convolutional: false, cre: true, operation: false },
     Workload { name: "fc_l", batch: 512, convolutional: false, cre: true, operation: false },
@@ -40,7 +40,7 @@ pub(super) const WORKLOADS: [Workload; 13] = [
 const WITH_DATA: &str = "alignment_cifar10";
 
 /// Single operations, as `benches/benches/operations.rs` and `benches/peers/operations.py` have them.
-pub(super) const OPERATIONS: [Workload; 18] = [
+pub(crate) const OPERATIONS: [Workload; 18] = [
     operation("matmul_256"),
     operation("matmul_512"),
     operation("matmul_1024"),
@@ -67,7 +67,7 @@ const fn operation(name: &'static str) -> Workload {
 
 /// What a step is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(crate) enum Mode {
     /// Forward, backward and the optimiser.
     Train,
     /// The forward pass in evaluation mode, with decoder and classifier.
@@ -77,7 +77,7 @@ pub(super) enum Mode {
 impl Mode {
     const ALL: [Self; 2] = [Self::Train, Self::Infer];
 
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Train => "train",
             Self::Infer => "infer",
@@ -87,7 +87,7 @@ impl Mode {
 
 impl Workload {
     /// How PyTorch runs it: every way that may be its fastest, and the authors' own.
-    pub(super) fn torch_variants(&self, mode: Mode, on_gpu: bool) -> Vec<&'static str> {
+    pub(crate) fn torch_variants(&self, mode: Mode, on_gpu: bool) -> Vec<&'static str> {
         if self.operation {
             return vec!["eager"];
         }
@@ -107,24 +107,24 @@ impl Workload {
 
 /// A choice of `--only`: a workload in one mode or in all.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Choice {
-    pub(super) workload: &'static Workload,
+pub(crate) struct Choice {
+    pub(crate) workload: &'static Workload,
     mode: Option<Mode>,
 }
 
 impl Choice {
     /// Every operation that needs no data.
-    pub(super) fn operations() -> Vec<Self> {
+    pub(crate) fn operations() -> Vec<Self> {
         let all = OPERATIONS.iter().filter(|operation| operation.name != WITH_DATA);
         all.map(|workload| Self { workload, mode: None }).collect()
     }
 
     /// Every model.
-    pub(super) fn all() -> Vec<Self> {
+    pub(crate) fn all() -> Vec<Self> {
         WORKLOADS.iter().map(|workload| Self { workload, mode: None }).collect()
     }
 
-    pub(super) fn modes(&self) -> Vec<Mode> {
+    pub(crate) fn modes(&self) -> Vec<Mode> {
         match self.mode {
             Some(mode) => vec![mode],
             None if self.workload.operation => vec![Mode::Train],
@@ -134,34 +134,42 @@ impl Choice {
 }
 
 impl FromStr for Choice {
-    type Err = Usage;
+    type Err = anyhow::Error;
 
     /// `NAME` or `NAME/MODE`.
-    fn from_str(text: &str) -> Result<Self, Usage> {
+    fn from_str(text: &str) -> anyhow::Result<Self> {
         let (name, mode) = text.split_once('/').map_or((text, None), |(name, mode)| (name, Some(mode)));
-        let names = || WORKLOADS.iter().chain(&OPERATIONS).map(|workload| workload.name);
-        let unknown = |kind, word, known: Vec<&'static str>| {
-            let near = nearest(word, known.iter().copied());
-            let hint = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
-            Usage(format!("no {kind} `{word}`{hint} (known: {})", known.join(", ")))
-        };
-        let workload = WORKLOADS.iter().chain(&OPERATIONS).find(|workload| workload.name == name);
-        let workload = workload.ok_or_else(|| unknown("workload", name, names().collect()))?;
+        let all = || WORKLOADS.iter().chain(&OPERATIONS);
+        let workload = all().find(|workload| workload.name == name).ok_or_else(|| {
+            let names: Vec<&str> = all().map(|workload| workload.name).collect();
+            anyhow!("no workload `{name}`; there are {}", names.join(", "))
+        })?;
         let find = |word| Mode::ALL.into_iter().find(|mode| mode.name() == word);
-        let known = || Mode::ALL.map(Mode::name).to_vec();
-        let mode = mode.map(|word| find(word).ok_or_else(|| unknown("mode", word, known()))).transpose()?;
-        Ok(Self { workload, mode })
+        let known = |word| find(word).with_context(|| format!("no mode `{word}`; there are train and infer"));
+        Ok(Self { workload, mode: mode.map(known).transpose()? })
+    }
+}
+
+/// What one word of `--only` selects: a choice, or all `operations`.
+#[derive(Clone, Debug)]
+pub(crate) struct Selection(pub(crate) Vec<Choice>);
+
+impl FromStr for Selection {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        Ok(Self(if text == "operations" { Choice::operations() } else { vec![text.parse()?] }))
     }
 }
 
 /// One workload in one mode on some threads: what the programs of a cell are asked for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Work {
-    pub(super) workload: &'static Workload,
-    pub(super) mode: Mode,
-    pub(super) threads: usize,
+pub(crate) struct Work {
+    pub(crate) workload: &'static Workload,
+    pub(crate) mode: Mode,
+    pub(crate) threads: usize,
     /// Images a step.
-    pub(super) batch: usize,
+    pub(crate) batch: usize,
 }
 
 impl fmt::Display for Work {
@@ -171,11 +179,11 @@ impl fmt::Display for Work {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// FC-M in training on one thread.
-    pub(in crate::peers) fn work() -> Work {
+    pub(crate) fn work() -> Work {
         let workload = "fc_m".parse::<Choice>().unwrap().workload;
         Work { workload, mode: Mode::Train, threads: 1, batch: workload.batch }
     }
@@ -189,10 +197,10 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn an_unknown_name_or_mode_is_refused_with_the_nearest() {
+    fn an_unknown_name_or_mode_is_refused_with_the_known_ones() {
         for (text, reason) in [
-            ("fc_x", "no workload `fc_x`; did you mean fc_s? (known: fc_s, fc_m,"),
-            ("fc_m/trian", "no mode `trian`; did you mean train? (known: train, infer)"),
+            ("fc_x", "no workload `fc_x`; there are fc_s, fc_m,"),
+            ("fc_m/trian", "no mode `trian`; there are train and infer"),
             ("fc_m/", "no mode ``"),
         ] {
             let error = text.parse::<Choice>().unwrap_err().to_string();

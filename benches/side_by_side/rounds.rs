@@ -4,54 +4,53 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use system::tell;
 
-use super::machine::busy_s;
-use super::options::Options;
-use super::program::{Launch, Program, Ready, Window};
-use super::workloads::Work;
+use crate::machine::busy_s;
+use crate::options::Options;
+use crate::program::{Launch, Program, Ready, Window};
+use crate::workloads::Work;
 
 /// OpenMP's idle threads spin for up to 0.2 s after a window; the next one starts when they have stopped.
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// One workload in one mode at one number of threads.
-pub(super) struct Cell {
-    pub(super) work: Work,
+pub(crate) struct Cell {
+    pub(crate) work: Work,
     /// Ours first.
-    pub(super) entries: Vec<Entry>,
+    pub(crate) entries: Vec<Entry>,
 }
 
 /// One program's part in a cell.
-pub(super) struct Entry {
-    pub(super) peer: String,
-    pub(super) variant: &'static str,
+pub(crate) struct Entry {
+    pub(crate) peer: String,
+    pub(crate) variant: &'static str,
     /// `None` if it did not get ready.
-    pub(super) ready: Option<Ready>,
+    pub(crate) ready: Option<Ready>,
     /// One a round, fewer if it failed.
-    pub(super) readings: Vec<Reading>,
+    pub(crate) readings: Vec<Reading>,
     /// The most memory that the program held at any time, in MiB; `None` if it does not say.
-    pub(super) peak_rss_mib: Option<f64>,
+    pub(crate) peak_rss_mib: Option<f64>,
     /// Why it took no further part.
-    pub(super) failed: Option<String>,
+    pub(crate) failed: Option<String>,
 }
 
 /// A window, and what else the machine did meanwhile.
 #[derive(Clone, Debug)]
-pub(super) struct Reading {
-    pub(super) window: Window,
+pub(crate) struct Reading {
+    pub(crate) window: Window,
     /// Cores in use by other programs; `None` where the system does not tell.
-    pub(super) others: Option<f64>,
+    pub(crate) others: Option<f64>,
 }
 
 /// Starts all, then lets each run one window a round, in an order that moves on by one each round.
 ///
 /// A program that fails is left out from there on and its reason is kept. Errs if programs differ in the number
 /// of parameters or in the batch: then they do not do the same work.
-pub(super) fn run(work: Work, launches: &[Launch], options: &Options) -> anyhow::Result<Cell> {
+pub(crate) fn run(work: Work, launches: &[Launch], options: &Options) -> anyhow::Result<Cell> {
     let mut entries = Vec::new();
     let mut programs = Vec::new();
     for launch in launches {
-        tell!("peers: {work}: warming up {} {}", launch.peer, launch.variant);
+        println!("side-by-side: {work}: warming up {} {}", launch.peer, launch.variant);
         let started = Program::start(launch, &work);
         entries.push(Entry {
             peer: launch.peer.clone(),
@@ -64,7 +63,7 @@ pub(super) fn run(work: Work, launches: &[Launch], options: &Options) -> anyhow:
         programs.push(started.ok());
     }
     same_work(&entries)?;
-    for round in 0..options.rounds {
+    for round in 0..options.rounds.get() {
         for turn in 0..programs.len() {
             let next = (round + turn) % programs.len();
             let Some(program) = &mut programs[next] else { continue };
@@ -116,8 +115,8 @@ fn read(program: &mut Program, seconds: f64) -> anyhow::Result<Reading> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::peers::program::tests::{FAST, fake, options};
-    use crate::peers::workloads::tests::work;
+    use crate::program::tests::{FAST, fake, options};
+    use crate::workloads::tests::work;
 
     #[test]
     fn every_program_runs_one_window_a_round() {

@@ -1,23 +1,22 @@
 //! The machine that the numbers come from, and how busy it is.
 
 use std::fs::read_to_string;
-use std::process::Command;
+use std::path::Path;
 use std::thread::available_parallelism;
 
 use serde_json::{Value, json};
-
-use crate::repo::{Repo, capture};
+use xshell::{Shell, cmd};
 
 /// Linux counts processor time for its readers in hundredths of a second.
 const TICKS_A_SECOND: f64 = 100.0;
 
-pub(super) fn cores() -> usize {
+pub(crate) fn cores() -> usize {
     available_parallelism().map_or(1, usize::from)
 }
 
 /// Seconds for which the processors were busy since the start, added up over them, time stolen by other virtual
 /// machines included; `None` where the system does not tell.
-pub(super) fn busy_s() -> Option<f64> {
+pub(crate) fn busy_s() -> Option<f64> {
     busy_in(&read_to_string("/proc/stat").ok()?)
 }
 
@@ -31,12 +30,11 @@ fn busy_in(stat: &str) -> Option<f64> {
 }
 
 /// What a reader needs to judge the numbers: processor, system, compiler, commit.
-pub(super) fn describe(repo: &Repo) -> Value {
-    let said = |program: &str, arguments: &[&str]| {
-        let said = capture(Command::new(program).args(arguments).current_dir(repo.root())).ok();
-        said.map(|text| text.trim().to_owned())
-    };
-    json!({
+pub(crate) fn describe(root: &Path) -> anyhow::Result<Value> {
+    let sh = Shell::new()?;
+    sh.change_dir(root);
+    let said = |program: &str, arguments: &[&str]| sh.cmd(program).args(arguments).quiet().read().ok();
+    Ok(json!({
         "cpu": cpu_model(),
         "cores": cores(),
         "system": said("uname", &["-srm"]),
@@ -44,7 +42,7 @@ pub(super) fn describe(repo: &Repo) -> Value {
         "commit": said("git", &["rev-parse", "HEAD"]),
         "changed_files": said("git", &["status", "--porcelain"]).map(|text| text.lines().count()),
         "load_average": read_to_string("/proc/loadavg").ok().map(|text| text.trim().to_owned()),
-    })
+    }))
 }
 
 fn cpu_model() -> Option<String> {
@@ -54,8 +52,9 @@ fn cpu_model() -> Option<String> {
 }
 
 /// The day, as `YYYY-MM-DD`.
-pub(super) fn today() -> anyhow::Result<String> {
-    Ok(capture(Command::new("date").arg("+%F"))?.trim().to_owned())
+pub(crate) fn today() -> anyhow::Result<String> {
+    let sh = Shell::new()?;
+    Ok(cmd!(sh, "date +%F").quiet().read()?)
 }
 
 #[cfg(test)]
