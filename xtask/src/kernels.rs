@@ -55,7 +55,7 @@ pub(crate) fn run(repo: &Repo, options: &Options) -> anyhow::Result<()> {
     let hash = source_hash::of(&repo.join("kernels")).context("cannot read the kernels")?;
     let files = compile_all(&compiler, &sources(repo)?, &out)?;
     let all: Vec<&Resources> = files.iter().flat_map(|file| &file.kernels).collect();
-    print!("{}", resources::table(&all));
+    system::terminal::tell(&resources::table(&all));
     let manifest = json!({
         "compiler": compiler.version(),
         "architectures": ARCHITECTURES,

@@ -4,7 +4,6 @@ use anyhow::{Context, ensure};
 use reliability::Measurement;
 use xshell::cmd;
 
-use system::tell;
 use crate::repo::Repo;
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
