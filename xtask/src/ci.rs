@@ -6,9 +6,9 @@ use anyhow::{Context, bail};
 use clap::Args;
 use xshell::cmd;
 
-use system::tell;
 use crate::repo::Repo;
 use crate::{book, kernels, mutants, setup, tidy};
+use system::tell;
 
 /// The options of `cargo xtask ci`.
 #[derive(Debug, Args)]

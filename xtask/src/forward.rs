@@ -14,7 +14,7 @@ pub(crate) fn reproduce(repo: &Repo, arguments: &[OsString]) -> anyhow::Result<E
     setup::ensure(repo)?;
     // In the folder of the caller, so that relative paths among the arguments keep their meaning.
     let sh = Shell::new()?;
-    exit_code(cmd!(sh, "cargo run --release --package cli --bin agon -- reproduce {arguments...}"))
+    exit_code(cmd!(sh, "cargo run --release --package agon-cli --bin agon -- reproduce {arguments...}"))
 }
 
 /// `cargo xtask test`, in the profile of `reproduce`, so that nothing is built twice.

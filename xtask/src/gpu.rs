@@ -6,9 +6,9 @@ use anyhow::Context;
 use clap::Args;
 use xshell::cmd;
 
-use system::tell;
 use crate::kernels;
 use crate::repo::{Repo, executables};
+use system::tell;
 
 /// The options of `cargo xtask gpu`.
 #[derive(Debug, Args)]

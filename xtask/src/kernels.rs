@@ -15,10 +15,10 @@ use anyhow::{Context, bail, ensure};
 use clap::Args;
 use serde_json::{Value, json};
 
-use system::tell;
 use crate::repo::Repo;
 use compiler::Compiler;
 use resources::{Resources, of_report};
+use system::tell;
 
 /// What is compiled for: A100 and H100. Newer GPUs get the intermediate code of the first.
 const ARCHITECTURES: [&str; 2] = ["80", "90a"];

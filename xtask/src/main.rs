@@ -17,9 +17,9 @@ mod kernels;
 
 mod book;
 
-use system::note;
 use std::ffi::OsString;
 use std::process::ExitCode;
+use system::note;
 
 use clap::{Args, Parser, Subcommand};
 

@@ -14,10 +14,10 @@ use std::time::Instant;
 use anyhow::bail;
 use clap::Args;
 
-use system::tell;
 use crate::repo::Repo;
 use bugs::Bug;
 use programs::{Outcome, Programs};
+use system::tell;
 
 /// The options of `cargo xtask mutants`.
 #[derive(Debug, Default, Args)]

@@ -14,11 +14,11 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use xshell::cmd;
 
-use system::tell;
 use crate::repo::Repo;
 use crate::setup;
 use card::{Card, Ended, Entry};
 use rows::ROWS;
+use system::tell;
 
 pub(crate) use card::{README, RELIABILITY, is_current};
 pub(crate) use sanitizer::run as address_sanitizer;

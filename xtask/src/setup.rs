@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use anyhow::{Context, ensure};
 use xshell::cmd;
 
-use system::tell;
 use crate::repo::Repo;
+use system::tell;
 
 /// The oldest compiler that the workspace accepts, such as `1.95`.
 const OLDEST_RUST: &str = env!("CARGO_PKG_RUST_VERSION");

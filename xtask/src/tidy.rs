@@ -18,8 +18,8 @@ use anyhow::{Context, bail};
 use serde_json::Value;
 use xshell::cmd;
 
-use system::tell;
 use crate::repo::Repo;
+use system::tell;
 use tree::Tree;
 
 /// A place that breaks a rule; `what` says also what to do about it.

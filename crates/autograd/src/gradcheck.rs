@@ -54,14 +54,14 @@ pub struct Checked {
 /// rounding of the outputs that move with its element.
 ///
 /// ```
-/// use autograd::gradcheck;
+/// use agon_autograd::gradcheck;
 /// use tensor::Tensor;
 ///
 /// let x = Tensor::from_vec(vec![0.3, -1.2, 0.7, 2.0], &[2, 2])?;
 /// let w = Tensor::from_vec(vec![1.0, 0.5, -0.5], &[3, 1])?;
 /// let checked = gradcheck(|[x, w]| w.add(&x.reshape(&[4])?)?.tanh(), [&x, &w])?;
 /// assert_eq!((checked.elements, checked.resolved), (7, 7));
-/// # Ok::<(), autograd::Error>(())
+/// # Ok::<(), agon_autograd::Error>(())
 /// ```
 ///
 /// # Errors

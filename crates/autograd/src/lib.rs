@@ -5,7 +5,7 @@
 //! each in [`ops`]. [`gradcheck()`] compares any function with finite differences.
 //!
 //! ```
-//! use autograd::{Tape, Var};
+//! use agon_autograd::{Tape, Var};
 //! use tensor::Tensor;
 //!
 //! let tape = Tape::new();
@@ -15,7 +15,7 @@
 //! let loss = y.mse(&x)?;
 //! let gradients = tape.backward(&loss)?;
 //! println!("{:?}", gradients.of(&w)?.to_f64_vec());
-//! # Ok::<(), autograd::Error>(())
+//! # Ok::<(), agon_autograd::Error>(())
 //! ```
 #![forbid(unsafe_code)]
 

@@ -3,9 +3,9 @@
 use std::cell::Cell;
 use std::sync::Mutex;
 
-use autograd::for_each_op;
-use autograd::gradcheck::cases::{Cases, for_all, for_each, for_many};
-use autograd::gradcheck::{checks, classes, directional, extremes, linear, routing};
+use agon_autograd::for_each_op;
+use agon_autograd::gradcheck::cases::{Cases, for_all, for_each, for_many};
+use agon_autograd::gradcheck::{checks, classes, directional, extremes, linear, routing};
 use reliability::Measurement;
 use tensor::DType;
 
@@ -90,7 +90,7 @@ fn extreme_numbers<O: Cases<N, M>, const N: usize, const M: usize>() {
 macro_rules! checks_of {
     ($($module:ident::$op:ident,)*) => {$(
         mod $module {
-            use autograd::ops::$module::$op;
+            use agon_autograd::ops::$module::$op;
             use tensor::DType;
 
             #[test]

@@ -1,9 +1,9 @@
 //! The operations that a count finds are those that a hand count says.
 
-use autograd::ops::conv_transpose2d::Transposed;
-use autograd::ops::conv2d::Geometry;
-use autograd::ops::matmul::MatMul;
-use autograd::{Result, Tape, Var};
+use agon_autograd::ops::conv_transpose2d::Transposed;
+use agon_autograd::ops::conv2d::Geometry;
+use agon_autograd::ops::matmul::MatMul;
+use agon_autograd::{Result, Tape, Var};
 use tensor::flops::count;
 use tensor::{DType, Indices, Kernel, Tensor, run};
 

@@ -1,7 +1,7 @@
 //! Attention to keys whose scores are minus infinity: they have no weight, and a row of nothing else is NaN, whichever path
 //! computes it.
 
-use autograd::Tape;
+use agon_autograd::Tape;
 use tensor::{DType, Tensor};
 
 /// Attention of `t` tokens in one head of `width`, of which the first `masked` have infinite keys; the values are the

@@ -3,8 +3,8 @@
 //! A running sum of half a million tenths in 32 bits is off by ten thousand epsilons, which is within `2 n epsilon`, as
 //! the precision checks of `every_op` allow it.
 
-use autograd::ops::conv2d::Geometry;
-use autograd::{Result, Tape, Var};
+use agon_autograd::ops::conv2d::Geometry;
+use agon_autograd::{Result, Tape, Var};
 use tensor::{DType, Indices, Tensor};
 
 /// Terms of each sum.

@@ -1,10 +1,10 @@
 //! Sizes that overflow, that no memory holds, or that nobody could walk are errors or give empty results; none ends the
 //! program.
 
-use autograd::ops::conv_transpose2d::Transposed;
-use autograd::ops::conv2d::Geometry;
-use autograd::ops::max_pool2d::MaxPool2d;
-use autograd::{Result, Tape, Var};
+use agon_autograd::ops::conv_transpose2d::Transposed;
+use agon_autograd::ops::conv2d::Geometry;
+use agon_autograd::ops::max_pool2d::MaxPool2d;
+use agon_autograd::{Result, Tape, Var};
 use tensor::{DType, Indices, Tensor};
 
 /// Longer than any memory, and than anyone could walk.

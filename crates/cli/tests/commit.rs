@@ -111,5 +111,5 @@ fn a_run_notes_the_commit_of_the_program_in_whatever_repository_it_is_started() 
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let file = folder.path().join("out/smoke/pca-images/pca-images.h5");
     let noted = runs::store::read_results(&file).unwrap().provenance["commit"].clone();
-    assert!(noted == cli::provenance::COMMIT && !noted.contains(&foreign), "{noted}");
+    assert!(noted == agon_cli::provenance::COMMIT && !noted.contains(&foreign), "{noted}");
 }

@@ -1,7 +1,7 @@
 //! The order and content of batches.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use data::{Augmentation, Batches, Split, gather, in_order, transform::NORMALISED};
+use agon_data::{Augmentation, Batches, Split, gather, in_order, transform::NORMALISED};
 use ndarray::Array4;
 use tensor::random::Stream;
 

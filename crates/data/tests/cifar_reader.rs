@@ -3,8 +3,8 @@
 
 use std::{fs, io::Write};
 
-use data::cifar::{Version::Cifar10, parse, read};
-use data::{Batches, Split, gather, reference, transform::NORMALISED};
+use agon_data::cifar::{Version::Cifar10, parse, read};
+use agon_data::{Batches, Split, gather, reference, transform::NORMALISED};
 use flate2::{Compression, write::GzEncoder};
 use ndarray::Array4;
 use proptest::test_runner::{FailurePersistence, FileFailurePersistence};

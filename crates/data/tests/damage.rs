@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use data::{
+use agon_data::{
     FolderOptions, Skipped,
     cifar::{self, Version},
     image_folder,

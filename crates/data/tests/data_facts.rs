@@ -1,7 +1,7 @@
 //! Facts about the data that hold without training.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use data::{Dataset, Places, embedded, open, open_in, reference};
+use agon_data::{Dataset, Places, embedded, open, open_in, reference};
 
 /// Errors of black, of the training-mean image and of the class-mean image on the test split.
 fn errors(set: &Dataset) -> [f64; 3] {

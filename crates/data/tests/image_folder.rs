@@ -3,7 +3,7 @@
 
 use std::{fs, io::Cursor, path::Path};
 
-use data::{Dataset, FolderOptions, Result, Skipped, image_folder, open, parse_image};
+use agon_data::{Dataset, FolderOptions, Result, Skipped, image_folder, open, parse_image};
 use image::{DynamicImage, GrayImage, ImageFormat, Luma, Rgb, RgbImage};
 
 const SMALL: FolderOptions = FolderOptions { side: 4, colour: false };
@@ -34,7 +34,7 @@ fn complaint(folder: &Path) -> String {
     read(folder).unwrap_err().to_string().replace(&folder.display().to_string(), "DIR")
 }
 
-fn values(split: &data::Split) -> Vec<u8> {
+fn values(split: &agon_data::Split) -> Vec<u8> {
     let size: usize = split.image_shape().iter().product();
     split.pixels().chunks(size).map(|image| image[0]).collect()
 }

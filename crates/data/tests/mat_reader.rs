@@ -3,7 +3,7 @@
 
 use std::{fs, io::Write};
 
-use data::{
+use agon_data::{
     Result,
     mat::{Array, Values, parse},
     open,

@@ -1,7 +1,7 @@
 //! Every number of every preset and of every experiment has a range, and lies in it.
 
-use experiments::starts::{self, Kind};
-use experiments::{Profile, claims};
+use agon_experiments::starts::{self, Kind};
+use agon_experiments::{Profile, claims};
 use runs::Error;
 use runs::images::DataConfig;
 use runs::run::RunConfig;

@@ -110,7 +110,7 @@ impl Adam {
     /// [`Decayed::Weights`] leaves out biases and the scales and shifts of norms:
     ///
     /// ```
-    /// use models::{Adam, AdamConfig, Decayed, Module, mlp};
+    /// use agon_models::{Adam, AdamConfig, Decayed, Module, mlp};
     /// use tensor::DType;
     /// use tensor::random::Stream;
     ///
@@ -118,7 +118,7 @@ impl Adam {
     /// let model = mlp::classifier(&config, &Stream::new(0, "init"), DType::F32)?;
     /// let adam = Adam::new(&model.params(), AdamConfig::PAPER)?;
     /// let adam = adam.with_weight_decay_where(1e-2, |name, shape| Decayed::Weights.includes(name, shape))?;
-    /// # Ok::<(), models::Error>(())
+    /// # Ok::<(), agon_models::Error>(())
     /// ```
     ///
     /// # Errors

@@ -10,14 +10,14 @@ use crate::Result;
 /// [`Optimiser::follow`](crate::Optimiser::follow).
 ///
 /// ```
-/// use models::{Module, mlp, to_device};
+/// use agon_models::{Module, mlp, to_device};
 /// use tensor::random::Stream;
 /// use tensor::{DType, Device};
 ///
 /// let config = mlp::Config { inputs: 4, classes: 2, depth: 3 };
 /// let model = mlp::classifier(&config, &Stream::new(0, "init"), DType::F32)?;
 /// to_device(model.params().into_iter().chain(model.buffers()), &Device::Cpu)?;
-/// # Ok::<(), models::Error>(())
+/// # Ok::<(), agon_models::Error>(())
 /// ```
 ///
 /// # Errors

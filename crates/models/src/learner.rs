@@ -15,7 +15,7 @@ use crate::{Error, Mode, Optimiser, Result, Schedule};
 /// its own; this trains everything else.
 ///
 /// ```
-/// use models::{Adam, AdamConfig, Learner, Module, Schedule, mlp};
+/// use agon_models::{Adam, AdamConfig, Learner, Module, Schedule, mlp};
 /// use tensor::random::Stream;
 /// use tensor::{DType, Indices, Tensor};
 ///
@@ -32,7 +32,7 @@ use crate::{Error, Mode, Optimiser, Result, Schedule};
 ///     Ok(scores.softmax_cross_entropy(&labels)?)
 /// })?;
 /// assert!(loss > 0.0 && learner.steps() == 1);
-/// # Ok::<(), models::Error>(())
+/// # Ok::<(), agon_models::Error>(())
 /// ```
 pub struct Learner<'m, O> {
     params: Vec<(String, &'m Param)>,

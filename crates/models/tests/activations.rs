@@ -1,8 +1,8 @@
 //! What the layers of an encoder make of images.
 #![allow(clippy::unwrap_used)]
 
-use models::fc::{Config, Size};
-use models::{Activation, Architecture, vit};
+use agon_models::fc::{Config, Size};
+use agon_models::{Activation, Architecture, vit};
 use tensor::random::Stream;
 use tensor::{DType, Tensor};
 

@@ -1,9 +1,9 @@
 //! Batches whose target is not their input, or of which only some images have a label.
 #![allow(clippy::unwrap_used)]
 
+use agon_models::fc::{Config, Size};
+use agon_models::{Architecture, Cre, Example, Mode};
 use autograd::Tape;
-use models::fc::{Config, Size};
-use models::{Architecture, Cre, Example, Mode};
 use tensor::random::Stream;
 use tensor::{DType, Indices, Tensor};
 

@@ -1,9 +1,9 @@
 //! Ten golden losses guard each model: change them only in a commit that says why.
 #![allow(clippy::unwrap_used)]
 
-use models::fc::{self, Config, Size};
-use models::vit;
-use models::{AdamConfig, Cre, MaskedLoss, Masking, Trainer};
+use agon_models::fc::{self, Config, Size};
+use agon_models::vit;
+use agon_models::{AdamConfig, Cre, MaskedLoss, Masking, Trainer};
 use tensor::random::Stream;
 use tensor::{DType, Indices, Tensor};
 

@@ -1,9 +1,9 @@
 //! What the authors' doubled gradients of the heads change in training with Adam: little, and not nothing.
 #![allow(clippy::unwrap_used)]
 
+use agon_models::fc::{self, Config, Size};
+use agon_models::{Adam, AdamConfig, Mode, Module, Part};
 use autograd::Tape;
-use models::fc::{self, Config, Size};
-use models::{Adam, AdamConfig, Mode, Module, Part};
 use tensor::random::Stream;
 use tensor::{DType, Indices, Tensor};
 
@@ -19,7 +19,8 @@ fn loss_after_training(factors: [f64; 2]) -> f64 {
     let pixels = (0..N * PIXELS).map(|_| 2.0 * words.uniform() - 1.0).collect();
     let images = Tensor::from_vec::<f64>(pixels, &[N, PIXELS]).unwrap();
     let labels = Indices::new((0..N as u32).collect());
-    let mut optimisers = Part::ALL.map(|part| Adam::new(&model.part(part).params(), AdamConfig::PAPER).unwrap());
+    let mut optimisers =
+        Part::ALL.map(|part| Adam::new(&model.part(part).params(), AdamConfig::PAPER).unwrap());
     for step in 0..STEPS {
         let gradients = [[1.0, 1.0], factors].map(|[of_mse, of_cross_entropy]| {
             let tape = Tape::new();

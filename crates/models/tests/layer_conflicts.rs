@@ -1,8 +1,8 @@
 //! The conflict of the two losses in each layer of the encoder.
 #![allow(clippy::unwrap_used)]
 
+use agon_models::{AdamConfig, Architecture, Cre, Mode, Trainer, vit};
 use autograd::{Gradients, Tape};
-use models::{AdamConfig, Architecture, Cre, Mode, Trainer, vit};
 use tensor::random::Stream;
 use tensor::{DType, Indices, Tensor};
 

@@ -1,11 +1,11 @@
 //! Training in mixed precision: 16 bits on the way, 32 in the parameters, the optimiser, the norms and the loss.
 #![allow(clippy::unwrap_used)]
 
-use autograd::{Param, Tape, Var};
-use models::{
+use agon_models::{
     LossScale, MaskedLoss, Masking, Mode, Module, Schedule, Sequential, Sgd, SgdConfig, dcae, mlp, resnet9,
     vit,
 };
+use autograd::{Param, Tape, Var};
 use tensor::random::Stream;
 use tensor::{DType, Indices, Tensor};
 
@@ -91,7 +91,7 @@ fn parameters_and_statistics_stay_in_32_bits() {
 fn gradients_arrive(
     params: Vec<(String, &Param)>,
     images: &[usize],
-    loss: impl for<'t> Fn(&'t Tape, &Tensor, Mode) -> models::Result<Var<'t>>,
+    loss: impl for<'t> Fn(&'t Tape, &Tensor, Mode) -> agon_models::Result<Var<'t>>,
 ) {
     let mut words = Stream::new(7, "images").sequence(0);
     let pixels = (0..images.iter().product()).map(|_| words.uniform()).collect();

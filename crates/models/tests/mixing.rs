@@ -1,8 +1,8 @@
 //! What the rules of mixing do to training: the heads never notice, the encoder does, and nothing is forgotten.
 #![allow(clippy::unwrap_used)]
 
-use models::fc::{self, Config, Size};
-use models::{Activation, AdamConfig, Cre, Error, Mixing, Module, Part, Trainer};
+use agon_models::fc::{self, Config, Size};
+use agon_models::{Activation, AdamConfig, Cre, Error, Mixing, Module, Part, Trainer};
 use tensor::random::Stream;
 use tensor::{DType, Indices, Tensor};
 

@@ -4,11 +4,11 @@
 
 use std::sync::Arc;
 
-use autograd::{Gradients, Param, Tape, Var};
-use models::{
+use agon_models::{
     Adam, AdamConfig, Cre, Decayed, Error, HeadTrainer, Learner, Linear, LossScale, Mode, Module, Optimiser,
     PositionCode, Result, Schedule, Sequential, Sgd, SgdConfig, Trainer, init,
 };
+use autograd::{Gradients, Param, Tape, Var};
 use tensor::random::Stream;
 use tensor::{DType, Tensor};
 
@@ -253,13 +253,13 @@ fn settings_out_of_their_range_are_refused_with_it() {
             init::normal(&[2], value, &Stream::new(0, "init"), DType::F32).err().unwrap().to_string();
         assert!(refused.starts_with("standard deviation: wanted a finite number, at least 0"), "{refused}");
         // What a schedule says of a step is asked again in each.
-        let phase = models::Phase { rate: value, beta1: None };
+        let phase = agon_models::Phase { rate: value, beta1: None };
         both(|made| {
             let refused = made(&params).descend(&params, &gradients(&[&w]), phase).unwrap_err().to_string();
             assert!(refused.starts_with("learning_rate: wanted a finite number, at least 0"), "{refused}");
         });
     }
-    let phase = models::Phase { rate: 1.0, beta1: Some(1.0) };
+    let phase = agon_models::Phase { rate: 1.0, beta1: Some(1.0) };
     let refused = Optimiser::begin(&mut Adam::new(&params, paper).unwrap(), phase).unwrap_err().to_string();
     assert_eq!(refused, "beta1: wanted a number in [0, 1), got 1");
     for momentum in [f64::NAN, -0.1, 1.0] {

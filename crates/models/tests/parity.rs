@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use autograd::{Gradients, Param, Tape, Var};
-use models::fc::{self, Size};
-use models::resnet_autoencoder::{self, Plan};
-use models::vit::{self, Stack};
-use models::{
+use agon_models::fc::{self, Size};
+use agon_models::resnet_autoencoder::{self, Plan};
+use agon_models::vit::{self, Stack};
+use agon_models::{
     Adam, AdamConfig, Autoencoder, Cre, MaskedLoss, Masking, Masks, Mode, Module, Sequential, Trainer, cnn,
     dcae, mlp, mlpae, resnet9, weights,
 };
+use autograd::{Gradients, Param, Tape, Var};
 use tensor::random::Stream;
 use tensor::{DType, Indices, Tensor};
 
@@ -252,7 +252,7 @@ fn check_cre(name: &'static str, image: &[usize], build: impl Fn(DType) -> Cre) 
 }
 
 /// A model of one loss, by AdamW with the decay of the reconstruction paper.
-fn check<M: Subject>(name: &'static str, image: &[usize], build: impl Fn(DType) -> models::Result<M>) {
+fn check<M: Subject>(name: &'static str, image: &[usize], build: impl Fn(DType) -> agon_models::Result<M>) {
     for (dtype, allowed) in ALLOWED {
         compare(&build(dtype).unwrap(), image, &Fixture::read(name, dtype, allowed), DECAY, TRAINING);
     }

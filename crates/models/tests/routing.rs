@@ -3,9 +3,9 @@
 
 use std::ops::ControlFlow;
 
+use agon_models::fc::{self, Config, Size};
+use agon_models::{Activation, AdamConfig, Cre, Error, Mode, Part, Trainer, evaluate};
 use autograd::{Param, Tape, gradcheck};
-use models::fc::{self, Config, Size};
-use models::{Activation, AdamConfig, Cre, Error, Mode, Part, Trainer, evaluate};
 use tensor::random::Stream;
 use tensor::{DType, Indices, Tensor};
 
@@ -48,7 +48,7 @@ fn gradients(model: &Cre, part: Part, lambda: f64, of: Of) -> Vec<f64> {
     };
     let gradients = tape.backward(&loss).unwrap();
     let of_param = |(_, param): (String, &Param)| gradients.param(param).unwrap().to_f64_vec();
-    let module: &dyn models::Module = model.part(part);
+    let module: &dyn agon_models::Module = model.part(part);
     module.params().into_iter().flat_map(of_param).collect()
 }
 
@@ -102,7 +102,7 @@ fn a14_the_gradients_of_the_whole_model_agree_with_finite_differences() {
     for (part, loss) in
         [(Part::Decoder, Of::Mse), (Part::Classifier, Of::CrossEntropy), (Part::Encoder, Of::Sum)]
     {
-        let module: &dyn models::Module = model.part(part);
+        let module: &dyn agon_models::Module = model.part(part);
         let (name, param) = module.params().pop().unwrap();
         let value = param.value();
         let analytic = gradients(&model, part, if matches!(loss, Of::Sum) { 0.5 } else { 0.3 }, loss);

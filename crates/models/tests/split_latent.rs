@@ -1,9 +1,9 @@
 //! A latent of which one part is the classifier's alone and the other the decoder's alone.
 #![allow(clippy::unwrap_used)]
 
+use agon_models::fc::{self, Config, Size};
+use agon_models::{Activation, AdamConfig, Cre, Losses, Mode, Module, Part, Trainer};
 use autograd::Tape;
-use models::fc::{self, Config, Size};
-use models::{Activation, AdamConfig, Cre, Losses, Mode, Module, Part, Trainer};
 use tensor::random::Stream;
 use tensor::{DType, Indices, Tensor};
 

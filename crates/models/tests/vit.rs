@@ -1,10 +1,10 @@
 //! The facts of the CRE specification about transformer CREs: A2, A4, A6, A9, A14, learning and exact resuming.
 #![allow(clippy::unwrap_used)]
 
+use agon_models::vit::{self, Config, Stack};
+use agon_models::{AdamConfig, Cre, MaskedLoss, Masking, Masks, Mode, Module, Part, Trainer};
+use agon_models::{evaluate, evaluate_masked};
 use autograd::{Gradients, Tape, Var};
-use models::vit::{self, Config, Stack};
-use models::{AdamConfig, Cre, MaskedLoss, Masking, Masks, Mode, Module, Part, Trainer};
-use models::{evaluate, evaluate_masked};
 use tensor::random::Stream;
 use tensor::{DType, Indices, Tensor};
 

@@ -1,11 +1,11 @@
-//! Draws one of everything from made-up numbers into a folder: `cargo run --release -p report --example
+//! Draws one of everything from made-up numbers into a folder: `cargo run --release -p agon-report --example
 //! gallery DIR`.
 
 use std::error::Error;
 use std::fs;
 use std::path::PathBuf;
 
-use report::{
+use agon_report::{
     Axis, Drawing, Figure, GridRow, Image, ImageGrid, Page, Panel, Plate, Point, Reference, Row, Scale,
     Section, Series, Shape, Style, Tick, Verdict,
 };
@@ -31,15 +31,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let page = page()?;
     for plate in page.sections.iter().flat_map(|section| &section.plates) {
         let (name, drawing): (&str, Drawing) = match plate {
-            Plate::Figure(figure) => (&figure.name, report::draw(figure)?),
+            Plate::Figure(figure) => (&figure.name, agon_report::draw(figure)?),
             Plate::Grid(grid) => (&grid.name, grid.draw()?),
         };
         fs::write(folder.join(name).with_extension("png"), drawing.png()?)?;
         fs::write(folder.join(name).with_extension("svg"), drawing.svg)?;
     }
     fs::write(folder.join("index.html"), page.html()?)?;
-    fs::write(folder.join("verdicts.csv"), report::table::csv(&page.rows))?;
-    print!("{}", report::table::text(&page.rows, 110));
+    fs::write(folder.join("verdicts.csv"), agon_report::table::csv(&page.rows))?;
+    print!("{}", agon_report::table::text(&page.rows, 110));
     Ok(())
 }
 
@@ -193,7 +193,7 @@ fn latents() -> Figure {
     }
 }
 
-fn picture(class: usize, blur: f64) -> report::Result<Image> {
+fn picture(class: usize, blur: f64) -> agon_report::Result<Image> {
     const SIDE: usize = 28;
     let value = |i: usize| {
         let (y, x) = ((i / SIDE) as f64 / 27.0 - 0.5, (i % SIDE) as f64 / 27.0 - 0.5);
@@ -203,9 +203,9 @@ fn picture(class: usize, blur: f64) -> report::Result<Image> {
     Image::new(SIDE, SIDE, 1, (0..SIDE * SIDE).map(|i| value(i) as f32).collect())
 }
 
-fn reconstructions() -> report::Result<ImageGrid> {
+fn reconstructions() -> agon_report::Result<ImageGrid> {
     let row = |label: &str, note: &str, blur: f64| {
-        let images = (0..10).map(|class| picture(class, blur)).collect::<report::Result<_>>()?;
+        let images = (0..10).map(|class| picture(class, blur)).collect::<agon_report::Result<_>>()?;
         Ok(GridRow { label: label.into(), note: note.into(), images })
     };
     Ok(ImageGrid {
@@ -292,7 +292,7 @@ fn rows() -> Vec<Row> {
     ]
 }
 
-fn page() -> report::Result<Page> {
+fn page() -> agon_report::Result<Page> {
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let section = |name: &str, title: &str, claim: &str, plates, warnings: &[&str]| Section {
         name: name.into(),

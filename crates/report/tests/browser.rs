@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::{env, fs};
 
-use report::explorer::Size;
-use report::{Explorer, Page};
+use agon_report::explorer::Size;
+use agon_report::{Explorer, Page};
 
 type Check = (&'static str, fn(&Browser) -> Result<(), String>);
 

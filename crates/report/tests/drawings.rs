@@ -3,11 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "the helpers of a test may fail it")]
 
-use proptest::prelude::*;
-use report::{
+use agon_report::{
     Axis, Drawing, Error, Figure, GridRow, Image, ImageGrid, Panel, Point, Reference, Scale, Series, Shape,
     Style, Tick,
 };
+use proptest::prelude::*;
 use resvg::usvg::roxmltree::{Document, Node};
 
 fn series(label: &str, points: Vec<Point>) -> Series {
@@ -85,7 +85,7 @@ fn decoded_size(drawing: &Drawing) -> (u32, u32) {
 
 #[test]
 fn the_same_description_gives_the_same_bytes() {
-    let [a, b] = [sample(), sample()].map(|figure| report::draw(&figure).unwrap());
+    let [a, b] = [sample(), sample()].map(|figure| agon_report::draw(&figure).unwrap());
     assert_eq!(a, b);
     assert_eq!(a.png().unwrap(), b.png().unwrap());
     let [a, b] = [grid(), grid()].map(|grid| grid.draw().unwrap());
@@ -94,14 +94,14 @@ fn the_same_description_gives_the_same_bytes() {
 
 #[test]
 fn a_png_has_two_pixels_for_each_unit_of_its_svg() {
-    for drawing in [report::draw(&sample()).unwrap(), grid().draw().unwrap()] {
+    for drawing in [agon_report::draw(&sample()).unwrap(), grid().draw().unwrap()] {
         assert_eq!(decoded_size(&drawing), (2 * drawing.width as u32, 2 * drawing.height as u32));
     }
 }
 
 #[test]
 fn every_text_of_a_figure_is_text_in_its_svg() {
-    let drawing = report::draw(&sample()).unwrap();
+    let drawing = agon_report::draw(&sample()).unwrap();
     let document = Document::parse(&drawing.svg).unwrap();
     let texts = texts(&document);
     for text in [
@@ -125,7 +125,7 @@ fn every_text_of_a_figure_is_text_in_its_svg() {
 
 #[test]
 fn an_svg_names_and_describes_itself() {
-    let drawing = report::draw(&sample()).unwrap();
+    let drawing = agon_report::draw(&sample()).unwrap();
     let document = Document::parse(&drawing.svg).unwrap();
     let root = document.root_element();
     assert_eq!(root.attribute("role"), Some("img"));
@@ -137,7 +137,7 @@ fn an_svg_names_and_describes_itself() {
 
 #[test]
 fn texts_stay_inside_the_drawing() {
-    let drawing = report::draw(&sample()).unwrap();
+    let drawing = agon_report::draw(&sample()).unwrap();
     let mut options = resvg::usvg::Options::default();
     options.fontdb_mut().load_font_data(include_bytes!("../assets/DejaVuSans.ttf").to_vec());
     let tree = resvg::usvg::Tree::from_str(&drawing.svg, &options).unwrap();
@@ -157,7 +157,7 @@ proptest! {
         let positions = [0.0, 0.5, 1.0];
         let points = positions.iter().zip(&values);
         let points = points.map(|(&x, &(y, down, up))| Point::new(x, y).y_between(y - down, y + up));
-        let drawing = report::draw(&figure(vec![series("k = 2", points.collect())])).unwrap();
+        let drawing = agon_report::draw(&figure(vec![series("k = 2", points.collect())])).unwrap();
         let document = Document::parse(&drawing.svg).unwrap();
         let line = corners(of_class(&document, "line")[0]);
         let band = corners(of_class(&document, "band")[0]);
@@ -175,7 +175,7 @@ fn a_measured_x_has_bars_and_no_band() {
     let point = |x: f64, y: f64| Point::new(x, y).x_between(x - 0.01, x + 0.01).y_between(y - 0.1, y + 0.1);
     let mut front = figure(vec![series("k = 2", vec![point(0.3, 0.9), point(0.2, 0.7)])]);
     front.panels[0].x.scale = Scale::Linear;
-    let drawing = report::draw(&front).unwrap();
+    let drawing = agon_report::draw(&front).unwrap();
     let document = Document::parse(&drawing.svg).unwrap();
     assert!(of_class(&document, "band").is_empty());
 }
@@ -184,7 +184,7 @@ fn a_measured_x_has_bars_and_no_band() {
 fn panels_with_the_same_series_share_one_legend() {
     let mut twins = sample();
     twins.panels.push(twins.panels[0].clone());
-    let count = |figure: &Figure| report::draw(figure).unwrap().svg.matches(">k = 2</text>").count();
+    let count = |figure: &Figure| agon_report::draw(figure).unwrap().svg.matches(">k = 2</text>").count();
     assert_eq!(count(&twins), 1);
     twins.panels[1].series.truncate(1);
     assert_eq!(count(&twins), 2);
@@ -196,14 +196,14 @@ fn a_cloud_draws_every_point() {
     cloud.shape = Shape::Cloud;
     let mut latent = figure(vec![cloud]);
     latent.panels[0].x.scale = Scale::Linear;
-    let drawing = report::draw(&latent).unwrap();
+    let drawing = agon_report::draw(&latent).unwrap();
     let document = Document::parse(&drawing.svg).unwrap();
     assert_eq!(of_class(&document, "point").len(), 50 + 1, "the points and the legend's key");
 }
 
 #[test]
 fn errors_name_the_figure_the_panel_and_the_series() {
-    let with = |points: Vec<Point>| report::draw(&figure(vec![series("k = 2", points)])).unwrap_err();
+    let with = |points: Vec<Point>| agon_report::draw(&figure(vec![series("k = 2", points)])).unwrap_err();
     let nan = with(vec![Point::new(0.0, f64::NAN)]);
     assert!(matches!(nan, Error::NotFinite { .. }), "{nan}");
     let outside = with(vec![Point::new(0.0, 1.0).y_between(2.0, 3.0)]);
@@ -225,7 +225,7 @@ fn a_figure_that_would_mislead_is_refused() {
     let refused = |change: fn(&mut Figure)| {
         let mut figure = sample();
         change(&mut figure);
-        report::draw(&figure).unwrap_err()
+        agon_report::draw(&figure).unwrap_err()
     };
     assert!(matches!(refused(|f| f.note.clear()), Error::UnexplainedSpread { .. }));
     assert!(matches!(refused(|f| f.title.clear()), Error::NoText { .. }));

@@ -3,8 +3,8 @@
 #[path = "../examples/explorer/made_up.rs"]
 mod made_up;
 
-use report::explorer::{Latents, Model, Pictures, Size, Spread, Trained};
-use report::{Error, Explorer, Page};
+use agon_report::explorer::{Latents, Model, Pictures, Size, Spread, Trained};
+use agon_report::{Error, Explorer, Page};
 
 const HOSTILE: &str = "</script><script>alert(1)</script><!--<script>\u{2028}&'\"\\";
 
@@ -195,7 +195,7 @@ fn latents(explorer: &mut Explorer) -> &mut Latents {
 
 #[test]
 fn no_section_takes_the_explorers_place() {
-    let section = report::Section {
+    let section = agon_report::Section {
         name: "explorer".into(),
         title: String::new(),
         claim: String::new(),

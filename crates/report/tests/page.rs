@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use report::{
+use agon_report::{
     Axis, Error, Figure, Page, Panel, Plate, Point, Row, Scale, Section, Series, Shape, Style, Verdict,
 };
 

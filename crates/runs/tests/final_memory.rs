@@ -4,13 +4,13 @@
 //! One test alone in its file: the memory that is measured is that of the whole process.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use agon_runs::images::{DataConfig, Images};
+use agon_runs::run::{Hardware, Keep, Run, RunConfig, cre};
+use agon_runs::store::{Outcome, Store};
 use data::{Dataset, Origin, Split};
 use models::{AdamConfig, Architecture};
 use ndarray::Array4;
 use peak_alloc::PeakAlloc;
-use runs::images::{DataConfig, Images};
-use runs::run::{Hardware, Keep, Run, RunConfig, cre};
-use runs::store::{Outcome, Store};
 use tensor::Device;
 
 #[global_allocator]

@@ -27,7 +27,7 @@ fn is_hidden(character: char) -> bool {
 /// One line: every hidden character is escaped, line feeds too.
 ///
 /// ```
-/// assert_eq!(system::text::line("cat\n\u{1b}[31m"), "cat\\n\\u{1b}[31m");
+/// assert_eq!(agon_system::text::line("cat\n\u{1b}[31m"), "cat\\n\\u{1b}[31m");
 /// ```
 pub fn line(text: &str) -> Cow<'_, str> {
     escaped(text, is_hidden, |out, character| out.extend(character.escape_default()))

@@ -10,7 +10,7 @@ use rand::RngCore;
 /// A source of random numbers for one purpose.
 ///
 /// ```
-/// use tensor::random::Stream;
+/// use agon_tensor::random::Stream;
 /// let shuffle = Stream::new(7, "shuffle");
 /// assert_eq!(shuffle.permutation(5, 0), Stream::new(7, "shuffle").permutation(5, 0));
 /// assert_ne!(shuffle.block(0, 0), Stream::new(7, "init").block(0, 0));

@@ -83,7 +83,7 @@ pub fn widest<W: Widest>(work: W) -> W::Output {
 /// they are called.
 ///
 /// ```
-/// tensor::each_processor! {
+/// agon_tensor::each_processor! {
 ///     /// The sum of `scale * x`.
 ///     fn scaled_sum(x: &[f32], scale: f32) -> f32 {
 ///         x.iter().map(|x| scale * x).sum()

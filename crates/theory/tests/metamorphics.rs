@@ -1,9 +1,9 @@
 //! Measures of representations on random problems: what must change nothing, and brute force (row R20).
 #![allow(clippy::unwrap_used)] // all of this is tests, also the functions that are not one
 
+use agon_theory::{debiased_cka, effective_rank, participation_ratio};
 use ndarray::{Array1, Array2, Axis};
 use reliability::{Measurement, size};
-use theory::{debiased_cka, effective_rank, participation_ratio};
 
 /// Ratios of sums of a few hundred products.
 const TOLERANCE: f64 = 1e-10;

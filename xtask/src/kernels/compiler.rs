@@ -8,8 +8,8 @@ use std::process::Command;
 use anyhow::{Context, bail};
 use xshell::cmd;
 
-use system::tell;
 use crate::repo::Repo;
+use system::tell;
 
 /// The parts of the compiler, all of one version: with newer ones of the second and third it cannot assemble what
 /// it writes itself. The headers for 16-bit types are in the last.

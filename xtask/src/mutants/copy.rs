@@ -83,7 +83,7 @@ fn manifest(text: &str) -> anyhow::Result<String> {
     let release = manifest.get_mut("profile").and_then(|profile| profile.get_mut("release"));
     let release = release.and_then(Value::as_table_mut).context("Cargo.toml has no [profile.release]")?;
     let mut packages = Table::new();
-    for (name, level) in [("autograd", 1), ("models", 0)] {
+    for (name, level) in [("agon-autograd", 1), ("agon-models", 0)] {
         let level = ("opt-level".to_owned(), Value::from(level));
         let less = Table::from_iter([level, ("debug".to_owned(), false.into())]);
         packages.insert(name.into(), less.into());
@@ -112,6 +112,9 @@ mod tests {
         assert_eq!(manifest["workspace"]["members"].as_array().unwrap().len(), MEMBERS.len());
         assert_eq!(manifest["workspace"]["package"]["version"].as_str(), Some("1.2.3-planted"));
         assert_eq!(manifest["profile"]["release"]["debug"].as_integer(), Some(1));
-        assert_eq!(manifest["profile"]["release"]["package"]["models"]["opt-level"].as_integer(), Some(0));
+        assert_eq!(
+            manifest["profile"]["release"]["package"]["agon-models"]["opt-level"].as_integer(),
+            Some(0)
+        );
     }
 }

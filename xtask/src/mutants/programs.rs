@@ -24,14 +24,15 @@ impl Programs {
     pub(super) fn build(repo: &Repo, copy: &Path) -> anyhow::Result<Self> {
         let sh = &repo.sh;
         let _in_copy = sh.push_dir(copy);
-        let packages = ["--package=tensor", "--package=autograd", "--package=models"];
+        let packages = ["--package=agon-tensor", "--package=agon-autograd", "--package=agon-models"];
         let tests = ["--lib", "--test=every_op", "--test=golden", "--test=routing"];
         let messages =
             cmd!(sh, "cargo test --release --no-run {packages...} {tests...} --message-format=json --quiet")
                 .env("CARGO_TARGET_DIR", repo.target())
                 .read()
                 .context("the copy with planted bugs does not build")?;
-        Ok(Self(executables(&messages)))
+        let short = |name: String| name.strip_prefix("agon_").map_or(name.clone(), str::to_owned);
+        Ok(Self(executables(&messages).into_iter().map(|(name, path)| (short(name), path)).collect()))
     }
 
     /// Runs the tests of a program whose names hold `filter`, with a bug switched on or none.

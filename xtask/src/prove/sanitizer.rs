@@ -31,7 +31,7 @@ pub(crate) fn run(repo: &Repo) -> anyhow::Result<()> {
     let said = String::from_utf8_lossy(&planted.stderr).into_owned();
     let caught = !planted.status.success() && said.contains("AddressSanitizer: heap-buffer-overflow");
     ensure!(caught, "a planted overflow was not seen, so a run without findings would say nothing");
-    let tests = cmd!(sh, "cargo test --release -p tensor --lib --tests --target {TARGET}")
+    let tests = cmd!(sh, "cargo test --release -p agon-tensor --lib --tests --target {TARGET}")
         .env("CARGO_TARGET_DIR", &folder)
         .env("RUSTFLAGS", "-Zsanitizer=address")
         .env("RUSTC_BOOTSTRAP", "1")

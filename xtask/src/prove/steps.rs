@@ -8,8 +8,8 @@ use anyhow::{Context, bail};
 use xshell::cmd;
 
 use super::figures::{Counts, Outcome, together};
-use system::tell;
 use crate::repo::Repo;
+use system::tell;
 
 /// One command of a row.
 #[derive(Debug)]
@@ -52,7 +52,13 @@ pub(super) enum Ran {
 const LONG_ONLY: [&str; 1] = ["address-sanitizer"];
 
 /// Runs the steps of a row and collects what they left.
-pub(super) fn run(repo: &Repo, id: &str, steps: &[Step], long: bool, fresh: Option<u64>) -> anyhow::Result<Outcome> {
+pub(super) fn run(
+    repo: &Repo,
+    id: &str,
+    steps: &[Step],
+    long: bool,
+    fresh: Option<u64>,
+) -> anyhow::Result<Outcome> {
     let sh = &repo.sh;
     let folder = repo.join(format!("target/prove/{id}"));
     sh.remove_path(&folder)?;
@@ -106,7 +112,8 @@ pub(super) fn run(repo: &Repo, id: &str, steps: &[Step], long: bool, fresh: Opti
         };
         if let Some(seed) = fresh {
             // Ours, and that of tests which leave their cases to proptest.
-            command = command.env(reliability::SEED, seed.to_string()).env("PROPTEST_RNG_SEED", seed.to_string());
+            command =
+                command.env(reliability::SEED, seed.to_string()).env("PROPTEST_RNG_SEED", seed.to_string());
         }
         tell!("prove: {id}: {step}");
         let (good, counts) = counted(command.into())?;

@@ -1,6 +1,6 @@
 //! What a sweep costs beside training, measured here, and what follows for 1, 10 and 100 nodes, by simulation.
 //!
-//! `cargo run --release -p cli --example scaling -- [--data DIR]` prints the table of `book/cluster.md`.
+//! `cargo run --release -p agon-cli --example scaling -- [--data DIR]` prints the table of `book/cluster.md`.
 
 mod measure;
 mod simulate;

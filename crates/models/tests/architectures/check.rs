@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
+use agon_models::{Adam, AdamConfig, Learner, Mode, Schedule};
 use autograd::{Param, Tape};
-use models::{Adam, AdamConfig, Learner, Mode, Schedule};
 use tensor::random::Stream;
 use tensor::{DType, Tensor};
 

@@ -1,6 +1,6 @@
 //! DCAE of depth 2.
 
-use models::dcae::{self, Config};
+use agon_models::dcae::{self, Config};
 use tensor::DType;
 use tensor::random::Stream;
 

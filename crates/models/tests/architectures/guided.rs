@@ -1,7 +1,7 @@
 //! An MLPAE guided by its probes.
 
-use models::guidance::{linear_probe, nonlinear_probe};
-use models::{Guided, mlpae};
+use agon_models::guidance::{linear_probe, nonlinear_probe};
+use agon_models::{Guided, mlpae};
 use tensor::DType;
 use tensor::random::Stream;
 

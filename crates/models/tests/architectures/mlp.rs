@@ -1,6 +1,6 @@
 //! The perceptron of depth 4.
 
-use models::mlp::{self, Config};
+use agon_models::mlp::{self, Config};
 use tensor::DType;
 use tensor::random::Stream;
 

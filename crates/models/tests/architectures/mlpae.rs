@@ -1,6 +1,6 @@
 //! MLPAE with an encoder of depth 3 and a decoder of depth 4.
 
-use models::mlpae::{self, Config};
+use agon_models::mlpae::{self, Config};
 use tensor::DType;
 use tensor::random::Stream;
 

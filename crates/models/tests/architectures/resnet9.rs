@@ -1,6 +1,6 @@
 //! ResNet9 with few channels.
 
-use models::resnet9::{self, Config};
+use agon_models::resnet9::{self, Config};
 use tensor::DType;
 use tensor::random::Stream;
 

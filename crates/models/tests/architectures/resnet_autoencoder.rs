@@ -1,6 +1,6 @@
 //! The residual autoencoder on the plan of ResNet-18, with 2 to 16 channels.
 
-use models::resnet_autoencoder::{self, Config, Plan};
+use agon_models::resnet_autoencoder::{self, Config, Plan};
 use tensor::DType;
 use tensor::random::Stream;
 

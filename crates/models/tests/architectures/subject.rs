@@ -1,7 +1,7 @@
 //! A model with a batch and a loss.
 
+use agon_models::{Autoencoder, Guided, Mode, Module, Result, Sequential};
 use autograd::{Param, Tape, Var};
-use models::{Autoencoder, Guided, Mode, Module, Result, Sequential};
 use tensor::random::Stream;
 use tensor::{DType, Indices, Tensor};
 

@@ -1,7 +1,7 @@
 //! An explorer of made-up numbers, with everything that a real one may have and may lack.
 
-use report::Explorer;
-use report::explorer::{Latents, Linear, Model, Pictures, Size, Spread, Trained};
+use agon_report::Explorer;
+use agon_report::explorer::{Latents, Linear, Model, Pictures, Size, Spread, Trained};
 
 const LAMBDAS: [f64; 7] = [0.0, 0.25, 0.5, 0.9, 0.99, 0.999, 1.0];
 const GARMENTS: [&str; 10] = [

@@ -1,4 +1,4 @@
-//! Writes a page with an explorer of made-up numbers into a folder: `cargo run --release -p report --example
+//! Writes a page with an explorer of made-up numbers into a folder: `cargo run --release -p agon-report --example
 //! explorer DIR`.
 
 mod made_up;
@@ -7,7 +7,7 @@ use std::error::Error;
 use std::fs;
 use std::path::PathBuf;
 
-use report::Page;
+use agon_report::Page;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from(std::env::args().nth(1).ok_or("which folder? give it as the argument")?);

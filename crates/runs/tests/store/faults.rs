@@ -5,8 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use agon_runs::store::{Disk, Outcome, RealDisk, Store};
 use reliability::Measurement;
-use runs::store::{Disk, Outcome, RealDisk, Store};
 
 use crate::toy::{Toy, assert_same, assert_same_epochs, compute, names_in, open, spec};
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use runs::store::{
+use agon_runs::store::{
     Coordinates, Dimension, Error, Results, Values, Variable, checksum, read_results, write_results,
 };
 use sha2::Digest;

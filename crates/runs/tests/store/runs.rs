@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use runs::store::{Error, Outcome, Store, Values};
+use agon_runs::store::{Error, Outcome, Store, Values};
 
 use crate::toy::{Toy, assert_same, compute, names_in, open, other_provenance, spec};
 
@@ -152,7 +152,7 @@ fn epochs_without_a_checkpoint_are_computed_again_and_held_against_their_lines()
     drop(folder);
     let again = compute(&store, &spec(1), 6, |_| {}).unwrap();
     assert_eq!((&again.finals, &again.outcome), (&reference.finals, &reference.outcome));
-    let scalars = |run: &runs::store::FinishedRun| {
+    let scalars = |run: &agon_runs::store::FinishedRun| {
         format!("{:?}", run.epochs.iter().map(|e| &e.scalars).collect::<Vec<_>>())
     };
     assert_eq!(scalars(&again), scalars(&reference));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use runs::store::{
+use agon_runs::store::{
     Array, Arrays, Checkpoint, DataId, Epoch, FinishedRun, Outcome, Result, RunSpec, Store, Values,
 };
 use serde_json::{Map, json};
