@@ -34,7 +34,7 @@ pub trait Op<const N: usize, const M: usize = 1>: fmt::Debug + Send + 'static {
     fn backward(
         &self,
         saved: &Self::Saved,
-        douts: [&Tensor; M],
+        grad_outputs: [&Tensor; M],
         wanted: [bool; N],
     ) -> Result<[Option<Tensor>; N]>;
 }
@@ -55,6 +55,11 @@ pub(crate) struct Layout {
 impl Layout {
     pub(crate) fn of(value: &Tensor) -> Self {
         Self { shape: value.shape().to_vec(), dtype: value.dtype(), device: value.device() }
+    }
+
+    /// A gradient of zero: that of an output on which the loss does not depend.
+    pub(crate) fn zeros(&self) -> Result<Tensor> {
+        Ok(Tensor::zeros_on(&self.device, &self.shape, self.dtype)?)
     }
 
     /// The gradient that `backward` of `op` gave input number `input`, a value of this layout; refused if it cannot be.
