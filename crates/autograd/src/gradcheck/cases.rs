@@ -29,13 +29,13 @@ pub struct Kink<O, const N: usize> {
     pub op: O,
     /// Inputs that every element type holds exactly.
     pub inputs: [Tensor; N],
-    /// The documented gradients for a `dout` of ones.
+    /// The documented gradients for a `grad_output` of ones.
     pub gradients: [Vec<f64>; N],
 }
 
 /// An operation that states its legal calls.
 pub trait Cases<const N: usize, const M: usize = 1>: Op<N, M> + Clone {
-    /// How far a gradient moves, for a `dout` of one, when a stored output that `backward` reads moves by
+    /// How far a gradient moves, for a `grad_output` of one, when a stored output that `backward` reads moves by
     /// one: rounding the output moves the gradient with it. Zero where `backward` reads no output.
     const OUTPUT_SENSITIVITY: f64 = 0.0;
 

@@ -46,8 +46,13 @@ impl Op<2> for Add {
         Ok((tensor::run(self, inputs)?, ()))
     }
 
-    fn backward(&self, (): &(), [dout]: [&Tensor; 1], wanted: [bool; 2]) -> Result<[Option<Tensor>; 2]> {
-        Ok(wanted.map(|wanted| wanted.then(|| dout.clone())))
+    fn backward(
+        &self,
+        (): &(),
+        [grad_output]: [&Tensor; 1],
+        wanted: [bool; 2],
+    ) -> Result<[Option<Tensor>; 2]> {
+        Ok(wanted.map(|wanted| wanted.then(|| grad_output.clone())))
     }
 }
 

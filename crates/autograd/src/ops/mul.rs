@@ -48,18 +48,18 @@ impl Op<2> for Mul {
         Ok((tensor::run(self, inputs)?, inputs.map(Tensor::clone)))
     }
 
-    /// The gradient of each factor is the other times `dout`.
+    /// The gradient of each factor is the other times `grad_output`.
     fn backward(
         &self,
         [x, y]: &[Tensor; 2],
-        [dout]: [&Tensor; 1],
+        [grad_output]: [&Tensor; 1],
         [wanted_x, wanted_y]: [bool; 2],
     ) -> Result<[Option<Tensor>; 2]> {
-        let times_dout = |factor| -> Result<Tensor> {
-            let [product] = tensor::run(self, [factor, dout])?;
+        let times_grad_output = |factor| -> Result<Tensor> {
+            let [product] = tensor::run(self, [factor, grad_output])?;
             Ok(product)
         };
-        Ok([if_wanted(wanted_x, || times_dout(y))?, if_wanted(wanted_y, || times_dout(x))?])
+        Ok([if_wanted(wanted_x, || times_grad_output(y))?, if_wanted(wanted_y, || times_grad_output(x))?])
     }
 }
 

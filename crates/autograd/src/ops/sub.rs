@@ -51,10 +51,10 @@ impl Op<2> for Sub {
     fn backward(
         &self,
         (): &(),
-        [dout]: [&Tensor; 1],
+        [grad_output]: [&Tensor; 1],
         [wanted_x, wanted_y]: [bool; 2],
     ) -> Result<[Option<Tensor>; 2]> {
-        Ok([wanted_x.then(|| dout.clone()), if_wanted(wanted_y, || scaled(dout, -1.0))?])
+        Ok([wanted_x.then(|| grad_output.clone()), if_wanted(wanted_y, || scaled(grad_output, -1.0))?])
     }
 }
 
