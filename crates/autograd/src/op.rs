@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use tensor::{DType, Device, Tensor};
+use tensor::{DType, Device, Kernel, Tensor};
 
 use crate::{Error, Result};
 
@@ -42,6 +42,18 @@ pub trait Op<const N: usize, const M: usize = 1>: fmt::Debug + Send + 'static {
 /// Computes a contribution if it is wanted.
 pub(crate) fn if_wanted(wanted: bool, compute: impl FnOnce() -> Result<Tensor>) -> Result<Option<Tensor>> {
     wanted.then(compute).transpose()
+}
+
+/// Runs the kernel of a contribution if it is wanted.
+pub(crate) fn run_if<K: Kernel<N, 1>, const N: usize>(
+    wanted: bool,
+    kernel: &K,
+    inputs: [&Tensor; N],
+) -> Result<Option<Tensor>> {
+    if_wanted(wanted, || {
+        let [contribution] = tensor::run(kernel, inputs)?;
+        Ok(contribution)
+    })
 }
 
 /// What a gradient must agree with its value in.
