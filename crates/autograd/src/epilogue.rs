@@ -28,14 +28,21 @@ pub(crate) mod cases {
 
     use crate::gradcheck::cases::Kink;
 
-    /// A call whose three sums, of one product and a bias each, are zero, one and minus two: behind a rectifier only the
+    /// A call whose three sums, of one product and perhaps a bias each, are zero, one and minus two: behind a ReLU only the
     /// second lets its gradient through.
-    pub(crate) fn sum_of_zero<O>(op: O, x: &[usize], weight: &[usize]) -> Kink<O, 3> {
-        let of = |values: Vec<f64>, shape: &[usize]| {
-            Tensor::from_vec(values, shape).expect("the values fill the shape")
+    pub(crate) fn sum_of_zero<O, const N: usize>(op: O, x: &[usize], weight: &[usize]) -> Kink<O, N> {
+        let of = |values: &[f64], shape: &[usize]| {
+            Tensor::from_slice(values, shape).expect("the values fill the shape")
         };
-        let inputs = [of(vec![1.0], x), of(vec![1.0, 2.0, -1.0], weight), of(vec![-1.0, -1.0, -1.0], &[3])];
-        Kink { op, inputs, gradients: [vec![2.0], vec![0.0, 1.0, 0.0], vec![0.0, 1.0, 0.0]] }
+        let weights = if N == 3 { [1.0, 2.0, -1.0] } else { [0.0, 1.0, -2.0] };
+        let inputs = [of(&[1.0], x), of(&weights, weight), of(&[-1.0; 3], &[3])];
+        let second = vec![0.0, 1.0, 0.0];
+        Kink { op, inputs: first(&inputs), gradients: first(&[vec![weights[1]], second.clone(), second]) }
+    }
+
+    /// What is there for the inputs of an operation that takes three, or two for want of a bias.
+    pub(crate) fn first<T: Clone, const N: usize>(of_inputs: &[T; 3]) -> [T; N] {
+        std::array::from_fn(|input| of_inputs[input].clone())
     }
 
     /// A bias with its epilogue. Before a rectifier, each is further from zero than a sum of `terms` products

@@ -5,6 +5,9 @@
 //! CPU and on the emulated GPU.
 
 /// Calls a macro with the list of operations, each as `module::Type`.
+///
+/// A type that is an operation of two numbers of inputs, such as a convolution without and with a bias, names both:
+/// `module::Type<2, 3>`.
 #[macro_export]
 macro_rules! for_each_op {
     ($then:ident) => {
@@ -34,10 +37,8 @@ macro_rules! for_each_op {
             batch_norm_running::BatchNormRunning,
             dropout::Dropout,
             channel_dropout::ChannelDropout,
-            conv2d::Conv2d,
-            conv2d_no_bias::Conv2dNoBias,
-            conv_transpose2d::ConvTranspose2d,
-            conv_transpose2d_no_bias::ConvTranspose2dNoBias,
+            conv2d::Conv2d<2, 3>,
+            conv_transpose2d::ConvTranspose2d<2, 3>,
             max_pool2d::MaxPool2d,
             adaptive_max_pool::AdaptiveMaxPool,
             global_avg_pool::GlobalAvgPool,
@@ -52,8 +53,21 @@ macro_rules! for_each_op {
     };
 }
 
+/// Calls a function of an operation, `path::function [Type] (arguments)`, once for each number of inputs that its line names.
+#[macro_export]
+macro_rules! for_each_arity {
+    ($($function:ident)::+ [$op:ident] $arguments:tt) => {
+        $($function)::+::<$op, _, _> $arguments;
+    };
+    ($($function:ident)::+ [$op:ident<$n_inputs:tt $(, $more:tt)*>] $arguments:tt) => {
+        $($function)::+::<$op<$n_inputs>, _, _> $arguments;
+        $crate::for_each_arity!($($function)::+ [$op<$($more),*>] $arguments);
+    };
+    ($($function:ident)::+ [$op:ident<>] $arguments:tt) => {};
+}
+
 macro_rules! declare {
-    ($($module:ident::$op:ident,)*) => {$(
+    ($($module:ident::$op:ident $(<$($n_inputs:tt),+>)?,)*) => {$(
         pub mod $module;
     )*};
 }

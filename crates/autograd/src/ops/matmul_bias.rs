@@ -40,7 +40,7 @@ impl Kernel<3, 1> for MatMulBias {
     }
 
     fn launch(&self, call: Call<'_>, [a, b, bias]: [&Tensor; 3], [c]: [&Tensor; 1]) -> tensor::Result<()> {
-        self.product.launch_2d(call, [a, b], c, Some((bias, self.epilogue)))
+        self.product.launch_2d(call, [a, b], c, (Some(bias), self.epilogue))
     }
 
     fn flops(&self, [a, b, _]: [&[usize]; 3]) -> u64 {
