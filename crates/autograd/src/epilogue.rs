@@ -1,11 +1,11 @@
-//! The way back through what an operation did to its result where it wrote it.
+//! The backward pass through the epilogue of an operation.
 
 use tensor::{Epilogue, Tensor};
 
 use crate::Result;
 use crate::ops::relu::ReluGrad;
 
-/// What an operation saves of its output to go back through its epilogue: nothing, or the output.
+/// What an operation saves of its output for the backward pass through its epilogue: nothing, or the output.
 pub(crate) fn saved(epilogue: Epilogue, y: &Tensor) -> Option<Tensor> {
     (epilogue != Epilogue::Identity).then(|| y.clone())
 }
@@ -45,7 +45,7 @@ pub(crate) mod cases {
         std::array::from_fn(|input| of_inputs[input].clone())
     }
 
-    /// A bias with its epilogue. Before a rectifier, each is further from zero than a sum of `terms` products
+    /// A bias with its epilogue. Before a ReLU, each is further from zero than a sum of `terms` products
     /// of numbers in [-2, 2) can be, so that finite differences meet no kink; either sign occurs.
     pub(crate) fn bias(outputs: usize, terms: usize) -> BoxedStrategy<(Tensor, Epilogue)> {
         let far = (4 * terms + 1) as f64;

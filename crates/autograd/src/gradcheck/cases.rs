@@ -42,7 +42,7 @@ pub trait Cases<const N: usize, const M: usize = 1>: Op<N, M> + Clone {
     /// In which inputs it is linear, or affine, while the others are held.
     const LINEAR: [bool; N];
 
-    /// In which inputs this very call is: all of [`Cases::LINEAR`] unless a rectifier follows.
+    /// In which inputs this very call is: all of [`Cases::LINEAR`] unless a ReLU follows.
     fn linear(&self) -> [bool; N] {
         Self::LINEAR
     }

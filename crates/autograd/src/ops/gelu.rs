@@ -105,7 +105,7 @@ mod tests {
     use crate::Tape;
 
     #[test]
-    fn far_from_zero_it_is_the_rectifier() {
+    fn far_from_zero_it_is_relu() {
         for dtype in DType::ALL {
             let tape = Tape::new();
             let x = tape.input(&Tensor::from_vec(vec![-64.0, 0.0, 64.0f64], &[3]).unwrap().to_dtype(dtype));

@@ -1,4 +1,4 @@
-//! A matrix product plus a bias, then perhaps a rectifier: the affine layer in one operation.
+//! A matrix product plus a bias, then perhaps a ReLU: the affine layer in one operation.
 
 use ndarray::{ArrayD, ArrayViewD};
 use tensor::gpu::Call;

@@ -1,4 +1,4 @@
-//! The rectifier.
+//! The rectified linear unit (ReLU).
 
 use tensor::{Map, Map2, Real, Tensor};
 
