@@ -1,11 +1,11 @@
-//! The way back through what an operation did to its result where it wrote it.
+//! The backward pass through the epilogue of an operation.
 
 use tensor::{Epilogue, Tensor};
 
 use crate::Result;
 use crate::ops::relu::ReluGrad;
 
-/// What an operation saves of its output to go back through its epilogue: nothing, or the output.
+/// What an operation saves of its output for the backward pass through its epilogue: nothing, or the output.
 pub(crate) fn saved(epilogue: Epilogue, y: &Tensor) -> Option<Tensor> {
     (epilogue != Epilogue::Identity).then(|| y.clone())
 }
@@ -28,17 +28,24 @@ pub(crate) mod cases {
 
     use crate::gradcheck::cases::Kink;
 
-    /// A call whose three sums, of one product and a bias each, are zero, one and minus two: behind a rectifier only the
+    /// A call whose three sums, of one product and perhaps a bias each, are zero, one and minus two: behind a ReLU only the
     /// second lets its gradient through.
-    pub(crate) fn sum_of_zero<O>(op: O, x: &[usize], weight: &[usize]) -> Kink<O, 3> {
-        let of = |values: Vec<f64>, shape: &[usize]| {
-            Tensor::from_vec(values, shape).expect("the values fill the shape")
+    pub(crate) fn sum_of_zero<O, const N: usize>(op: O, x: &[usize], weight: &[usize]) -> Kink<O, N> {
+        let of = |values: &[f64], shape: &[usize]| {
+            Tensor::from_slice(values, shape).expect("the values fill the shape")
         };
-        let inputs = [of(vec![1.0], x), of(vec![1.0, 2.0, -1.0], weight), of(vec![-1.0, -1.0, -1.0], &[3])];
-        Kink { op, inputs, gradients: [vec![2.0], vec![0.0, 1.0, 0.0], vec![0.0, 1.0, 0.0]] }
+        let weights = if N == 3 { [1.0, 2.0, -1.0] } else { [0.0, 1.0, -2.0] };
+        let inputs = [of(&[1.0], x), of(&weights, weight), of(&[-1.0; 3], &[3])];
+        let second = vec![0.0, 1.0, 0.0];
+        Kink { op, inputs: first(&inputs), gradients: first(&[vec![weights[1]], second.clone(), second]) }
     }
 
-    /// A bias with its epilogue. Before a rectifier, each is further from zero than a sum of `terms` products
+    /// What is there for the inputs of an operation that takes three, or two for want of a bias.
+    pub(crate) fn first<T: Clone, const N: usize>(of_inputs: &[T; 3]) -> [T; N] {
+        std::array::from_fn(|input| of_inputs[input].clone())
+    }
+
+    /// A bias with its epilogue. Before a ReLU, each is further from zero than a sum of `terms` products
     /// of numbers in [-2, 2) can be, so that finite differences meet no kink; either sign occurs.
     pub(crate) fn bias(outputs: usize, terms: usize) -> BoxedStrategy<(Tensor, Epilogue)> {
         let far = (4 * terms + 1) as f64;

@@ -86,7 +86,7 @@ fn gradcheck_with<const N: usize>(
     let output = f(vars.clone())?;
     let recorded = output.value().as_slice::<f64>()?.to_vec();
     let weight = weights(output.shape(), 0);
-    let gradients = tape.walk_back(&output, weight.clone(), sum)?;
+    let gradients = tape.backward_pass(&output, weight.clone(), sum)?;
     let analytic = vars.each_ref().map(|var| match gradients.of(var) {
         Ok(gradient) => gradient.to_f64_vec(),
         // A function that does not depend on an input has derivative zero there, and so it must be.

@@ -1,4 +1,4 @@
-//! What a walk back over the tape has found.
+//! The gradients that a backward pass has found.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -5,25 +5,11 @@ pub(crate) mod channels;
 pub(crate) mod parts;
 pub(crate) mod tile;
 
+pub(crate) use tensor::elementwise::launch as elementwise;
 use tensor::gpu::{Argument, Call, Grid};
 use tensor::{Result, Tensor};
 
 use axes::{Axes, strides};
-
-/// `entry(out, inputs.., n, more..)`, element by element.
-pub(crate) fn elementwise<const N: usize>(
-    call: Call<'_>,
-    entry: &str,
-    out: &Tensor,
-    inputs: [&Tensor; N],
-    more: &[Argument<'_>],
-) -> Result<()> {
-    let mut arguments = vec![Argument::Out(out)];
-    arguments.extend(inputs.map(Argument::In));
-    arguments.push(Argument::Size(out.len()));
-    arguments.extend(more);
-    call.launch(entry, Grid::over(out.len()), &arguments)
-}
 
 /// `y = factor` times the sum of `x` over `axes`, each named once; `y` may have them with length 1 or leave them out.
 pub(crate) fn sum_over(call: Call<'_>, [x, y]: [&Tensor; 2], axes: &[usize], factor: f64) -> Result<()> {

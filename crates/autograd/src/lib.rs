@@ -21,7 +21,6 @@
 
 mod error;
 mod tape;
-mod watch;
 mod gradients;
 mod var;
 mod param;
@@ -39,5 +38,5 @@ pub use gradients::Gradients;
 pub use op::Op;
 pub use param::Param;
 pub use tape::Tape;
+pub use tape::anomaly::NonFinite;
 pub use var::Var;
-pub use watch::NotFinite;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use tensor::{DType, Device, Tensor};
+use tensor::{DType, Device, Kernel, Tensor};
 
 use crate::{Error, Result};
 
@@ -34,7 +34,7 @@ pub trait Op<const N: usize, const M: usize = 1>: fmt::Debug + Send + 'static {
     fn backward(
         &self,
         saved: &Self::Saved,
-        douts: [&Tensor; M],
+        grad_outputs: [&Tensor; M],
         wanted: [bool; N],
     ) -> Result<[Option<Tensor>; N]>;
 }
@@ -42,6 +42,18 @@ pub trait Op<const N: usize, const M: usize = 1>: fmt::Debug + Send + 'static {
 /// Computes a contribution if it is wanted.
 pub(crate) fn if_wanted(wanted: bool, compute: impl FnOnce() -> Result<Tensor>) -> Result<Option<Tensor>> {
     wanted.then(compute).transpose()
+}
+
+/// Runs the kernel of a contribution if it is wanted.
+pub(crate) fn run_if<K: Kernel<N, 1>, const N: usize>(
+    wanted: bool,
+    kernel: &K,
+    inputs: [&Tensor; N],
+) -> Result<Option<Tensor>> {
+    if_wanted(wanted, || {
+        let [contribution] = tensor::run(kernel, inputs)?;
+        Ok(contribution)
+    })
 }
 
 /// What a gradient must agree with its value in.
@@ -55,6 +67,11 @@ pub(crate) struct Layout {
 impl Layout {
     pub(crate) fn of(value: &Tensor) -> Self {
         Self { shape: value.shape().to_vec(), dtype: value.dtype(), device: value.device() }
+    }
+
+    /// A gradient of zero: that of an output on which the loss does not depend.
+    pub(crate) fn zeros(&self) -> Result<Tensor> {
+        Ok(Tensor::zeros_on(&self.device, &self.shape, self.dtype)?)
     }
 
     /// The gradient that `backward` of `op` gave input number `input`, a value of this layout; refused if it cannot be.

@@ -1,49 +1,13 @@
 //! The differentiable operations, one file for each, in the order a newcomer should read them.
 //!
-//! To add one: its file here, and its line in [`for_each_op!`](crate::for_each_op). From that line follow
-//! its checks against finite differences, its precision checks in every element type, and its benchmark.
-
-pub mod add;
-pub mod sub;
-pub mod mul;
-pub mod scale;
-pub mod relu;
-pub mod tanh;
-pub mod sigmoid;
-pub mod gelu;
-pub mod cast;
-pub mod reshape;
-pub mod transpose;
-pub mod slice;
-pub mod concat;
-pub mod broadcast_to;
-pub mod sum_axes;
-pub mod mean_axes;
-pub mod gather_rows;
-pub mod scatter_rows;
-pub mod matmul;
-pub mod matmul_bias;
-pub mod layer_norm;
-pub mod batch_norm;
-pub mod batch_norm_running;
-pub mod dropout;
-pub mod channel_dropout;
-pub mod conv2d;
-pub mod conv2d_no_bias;
-pub mod conv_transpose2d;
-pub mod conv_transpose2d_no_bias;
-pub mod max_pool2d;
-pub mod adaptive_max_pool;
-pub mod global_avg_pool;
-pub mod patchify;
-pub mod unpatchify;
-pub mod attention;
-pub mod mse;
-pub mod one_hot_mse;
-pub mod softmax_cross_entropy;
-pub mod split;
+//! To add one: its file here, its kernel `kernels/<op>.cu`, and its line in [`for_each_op!`](crate::for_each_op). From that
+//! line follow its module, its checks against finite differences, and its precision checks in every element type on the
+//! CPU and on the emulated GPU.
 
 /// Calls a macro with the list of operations, each as `module::Type`.
+///
+/// A type that is an operation of two numbers of inputs, such as a convolution without and with a bias, names both:
+/// `module::Type<2, 3>`.
 #[macro_export]
 macro_rules! for_each_op {
     ($then:ident) => {
@@ -73,10 +37,8 @@ macro_rules! for_each_op {
             batch_norm_running::BatchNormRunning,
             dropout::Dropout,
             channel_dropout::ChannelDropout,
-            conv2d::Conv2d,
-            conv2d_no_bias::Conv2dNoBias,
-            conv_transpose2d::ConvTranspose2d,
-            conv_transpose2d_no_bias::ConvTranspose2dNoBias,
+            conv2d::Conv2d<2, 3>,
+            conv_transpose2d::ConvTranspose2d<2, 3>,
             max_pool2d::MaxPool2d,
             adaptive_max_pool::AdaptiveMaxPool,
             global_avg_pool::GlobalAvgPool,
@@ -90,3 +52,24 @@ macro_rules! for_each_op {
         }
     };
 }
+
+/// Calls a function of an operation, `path::function [Type] (arguments)`, once for each number of inputs that its line names.
+#[macro_export]
+macro_rules! for_each_arity {
+    ($($function:ident)::+ [$op:ident] $arguments:tt) => {
+        $($function)::+::<$op, _, _> $arguments;
+    };
+    ($($function:ident)::+ [$op:ident<$n_inputs:tt $(, $more:tt)*>] $arguments:tt) => {
+        $($function)::+::<$op<$n_inputs>, _, _> $arguments;
+        $crate::for_each_arity!($($function)::+ [$op<$($more),*>] $arguments);
+    };
+    ($($function:ident)::+ [$op:ident<>] $arguments:tt) => {};
+}
+
+macro_rules! declare {
+    ($($module:ident::$op:ident $(<$($n_inputs:tt),+>)?,)*) => {$(
+        pub mod $module;
+    )*};
+}
+
+for_each_op!(declare);

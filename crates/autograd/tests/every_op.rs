@@ -88,54 +88,54 @@ fn extreme_numbers<O: Cases<N, M>, const N: usize, const M: usize>() {
 }
 
 macro_rules! checks_of {
-    ($($module:ident::$op:ident,)*) => {$(
+    ($($module:ident::$op:ident $(<$($n_inputs:tt),+>)?,)*) => {$(
         mod $module {
             use agon_autograd::ops::$module::$op;
             use tensor::DType;
 
             #[test]
             fn gradients_agree_with_finite_differences_for_every_element_and_every_subset() {
-                super::finite_differences::<$op, _, _>();
+                agon_autograd::for_each_arity!(super::finite_differences [$op $(<$($n_inputs),+>)?] ());
             }
 
             #[test]
             fn gradients_of_large_calls_are_the_slopes_along_directions() {
-                super::large_calls::<$op, _, _>();
+                agon_autograd::for_each_arity!(super::large_calls [$op $(<$($n_inputs),+>)?] ());
             }
 
             #[test]
             fn f32_agrees_with_f64() {
-                super::precision::<$op, _, _>(DType::F32);
+                agon_autograd::for_each_arity!(super::precision [$op $(<$($n_inputs),+>)?] (DType::F32));
             }
 
             #[test]
             fn f16_agrees_with_f64() {
-                super::precision::<$op, _, _>(DType::F16);
+                agon_autograd::for_each_arity!(super::precision [$op $(<$($n_inputs),+>)?] (DType::F16));
             }
 
             #[test]
             fn bf16_agrees_with_f64() {
-                super::precision::<$op, _, _>(DType::BF16);
+                agon_autograd::for_each_arity!(super::precision [$op $(<$($n_inputs),+>)?] (DType::BF16));
             }
 
             #[test]
             fn every_shape_class_is_among_the_cases_or_does_not_apply() {
-                super::shape_classes::<$op, _, _>();
+                agon_autograd::for_each_arity!(super::shape_classes [$op $(<$($n_inputs),+>)?] ());
             }
 
             #[test]
             fn the_adjoint_identity_holds_for_its_linear_inputs_and_there_are_no_others() {
-                super::adjoint::<$op, _, _>();
+                agon_autograd::for_each_arity!(super::adjoint [$op $(<$($n_inputs),+>)?] ());
             }
 
             #[test]
             fn every_recorded_input_gets_a_gradient_once_for_each_use() {
-                super::through_the_tape::<$op, _, _>();
+                agon_autograd::for_each_arity!(super::through_the_tape [$op $(<$($n_inputs),+>)?] ());
             }
 
             #[test]
             fn large_numbers_stay_finite_and_kinks_have_the_documented_derivative() {
-                super::extreme_numbers::<$op, _, _>();
+                agon_autograd::for_each_arity!(super::extreme_numbers [$op $(<$($n_inputs),+>)?] ());
             }
         }
     )*};

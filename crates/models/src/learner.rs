@@ -80,7 +80,7 @@ impl<'m, O: Optimiser> Learner<'m, O> {
             let value = of_batch.value().item()?;
             if !value.is_finite() {
                 // Again, with an eye on every result.
-                let tape = Tape::without_gradients().watching();
+                let tape = Tape::without_gradients().detecting_anomalies();
                 loss(&tape, mode)?;
                 let first = in_words(&tape, &self.params);
                 return Err(Error::Diverged { step: self.steps as usize, loss: "the loss", value, first });

@@ -36,9 +36,9 @@ pub(crate) fn finite(step: usize, loss: &'static str, value: f64) -> Result<f64>
     }
 }
 
-/// What a watching tape found first, with the name of the parameter; `None` if everything on it is finite.
+/// What anomaly detection found first, with the name of the parameter; `None` if everything on it is finite.
 pub(crate) fn in_words(tape: &Tape, params: &[(String, &Param)]) -> Option<String> {
-    let first = tape.first_not_finite()?;
+    let first = tape.first_non_finite()?;
     let param = params.iter().find(|(_, param)| first.is_at(param)).map(|(name, _)| name);
     Some(match (first.op(), param) {
         (Some(op), Some(name)) => format!("`{op}` behind `{name}`"),

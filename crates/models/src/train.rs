@@ -186,7 +186,7 @@ impl<'m> Trainer<'m> {
             let (mse, cross_entropy, conflict) = self.step_on(&example)?;
             for (loss, value) in [("the MSE", mse), ("the cross-entropy", cross_entropy)] {
                 if !value.is_finite() {
-                    let first = self.first_not_finite(&example)?;
+                    let first = self.first_non_finite(&example)?;
                     return Err(Error::Diverged { step, loss, value, first });
                 }
             }
@@ -196,9 +196,9 @@ impl<'m> Trainer<'m> {
     }
 
     /// The first operation of the step that comes next whose result is not finite, in words.
-    fn first_not_finite(&self, example: &Example) -> Result<Option<String>> {
+    fn first_non_finite(&self, example: &Example) -> Result<Option<String>> {
         let (tape, example) = self.begin_on(example)?;
-        let tape = tape.watching();
+        let tape = tape.detecting_anomalies();
         let mode = Mode::Training { step: self.optimisers[0].steps() };
         self.model.losses_of(&tape, &example, self.lambda, mode)?;
         Ok(in_words(&tape, &self.model.params()))

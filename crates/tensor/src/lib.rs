@@ -16,6 +16,7 @@ mod shape;
 mod tensor;
 mod indices;
 mod kernel;
+pub mod elementwise;
 mod epilogue;
 mod run;
 pub mod flops;
@@ -31,6 +32,7 @@ pub mod math;
 
 pub use device::{Device, cuda_kernels};
 pub use dtype::{DType, Element, Real};
+pub use elementwise::{Map, Map2};
 pub use epilogue::Epilogue;
 pub use error::{Error, Result};
 pub use gemm::{Matrix, Start, gemm_f32};

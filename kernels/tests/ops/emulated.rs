@@ -58,10 +58,10 @@ impl<O: Cases<N, M>, const N: usize, const M: usize> Op<N, M> for Emulated<O> {
     fn backward(
         &self,
         (device, saved): &Self::Saved,
-        douts: [&Tensor; M],
+        grad_outputs: [&Tensor; M],
         wanted: [bool; N],
     ) -> Result<[Option<Tensor>; N]> {
-        let gradients = self.op.backward(saved, all_to(device, douts)?.each_ref(), wanted)?;
+        let gradients = self.op.backward(saved, all_to(device, grad_outputs)?.each_ref(), wanted)?;
         let moved =
             gradients.into_iter().map(|gradient| gradient.map(|g| g.to_device(&Device::Cpu)).transpose());
         let moved = moved.collect::<tensor::Result<Vec<_>>>()?;

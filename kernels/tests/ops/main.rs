@@ -35,29 +35,29 @@ fn extreme_numbers<O: Cases<N, M>, const N: usize, const M: usize>() {
 }
 
 macro_rules! kernels_of {
-    ($($module:ident::$op:ident,)*) => {$(
+    ($($module:ident::$op:ident $(<$($n_inputs:tt),+>)?,)*) => {$(
         mod $module {
             use autograd::ops::$module::$op;
             use kernels::Setting;
 
             #[test]
             fn the_kernels_agree_with_the_reference() {
-                super::precision::<$op, _, _>(Setting::ALL[0]);
+                autograd::for_each_arity!(super::precision [$op $(<$($n_inputs),+>)?] (Setting::ALL[0]));
             }
 
             #[test]
             fn the_kernels_agree_with_the_reference_when_the_last_thread_runs_first() {
-                super::precision::<$op, _, _>(Setting::ALL[1]);
+                autograd::for_each_arity!(super::precision [$op $(<$($n_inputs),+>)?] (Setting::ALL[1]));
             }
 
             #[test]
             fn the_kernels_agree_with_the_reference_when_threads_run_in_any_order() {
-                super::precision::<$op, _, _>(Setting::ALL[2]);
+                autograd::for_each_arity!(super::precision [$op $(<$($n_inputs),+>)?] (Setting::ALL[2]));
             }
 
             #[test]
             fn the_kernels_keep_large_numbers_finite_and_give_kinks_their_documented_derivative() {
-                super::extreme_numbers::<$op, _, _>();
+                autograd::for_each_arity!(super::extreme_numbers [$op $(<$($n_inputs),+>)?] ());
             }
         }
     )*};
@@ -77,7 +77,7 @@ mod plain {
     fn the_plain_kernels_agree_with_the_reference() {
         super::precision::<Attention, _, _>(Setting::ALL[3]);
         super::precision::<MatMul, _, _>(Setting::ALL[3]);
-        super::precision::<Conv2d, _, _>(Setting::ALL[3]);
-        super::precision::<ConvTranspose2d, _, _>(Setting::ALL[3]);
+        super::precision::<Conv2d<3>, _, _>(Setting::ALL[3]);
+        super::precision::<ConvTranspose2d<3>, _, _>(Setting::ALL[3]);
     }
 }

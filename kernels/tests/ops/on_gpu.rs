@@ -27,12 +27,14 @@ fn precision<O: Cases<N, M>, const N: usize, const M: usize>() {
 }
 
 macro_rules! on_the_gpu {
-    ($($module:ident::$op:ident,)*) => {$(
+    ($($module:ident::$op:ident $(<$($n_inputs:tt),+>)?,)*) => {$(
         mod $module {
+            use autograd::ops::$module::$op;
+
             #[test]
             #[ignore = "needs a CUDA device"]
             fn the_kernels_agree_with_the_reference_on_a_gpu() {
-                super::precision::<autograd::ops::$module::$op, _, _>();
+                autograd::for_each_arity!(super::precision [$op $(<$($n_inputs),+>)?] ());
             }
         }
     )*};

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use tensor::Tensor;
 
-use super::classes::{Claim, ShapeClass};
+use super::classes::{self, Claim, ShapeClass};
 use super::seeds::streams;
 use crate::{Op, Result};
 
@@ -29,20 +29,20 @@ pub struct Kink<O, const N: usize> {
     pub op: O,
     /// Inputs that every element type holds exactly.
     pub inputs: [Tensor; N],
-    /// The documented gradients for a `dout` of ones.
+    /// The documented gradients for a `grad_output` of ones.
     pub gradients: [Vec<f64>; N],
 }
 
 /// An operation that states its legal calls.
 pub trait Cases<const N: usize, const M: usize = 1>: Op<N, M> + Clone {
-    /// How far a gradient moves, for a `dout` of one, when a stored output that `backward` reads moves by
+    /// How far a gradient moves, for a `grad_output` of one, when a stored output that `backward` reads moves by
     /// one: rounding the output moves the gradient with it. Zero where `backward` reads no output.
     const OUTPUT_SENSITIVITY: f64 = 0.0;
 
     /// In which inputs it is linear, or affine, while the others are held.
     const LINEAR: [bool; N];
 
-    /// In which inputs this very call is: all of [`Cases::LINEAR`] unless a rectifier follows.
+    /// In which inputs this very call is: all of [`Cases::LINEAR`] unless a ReLU follows.
     fn linear(&self) -> [bool; N] {
         Self::LINEAR
     }
@@ -79,6 +79,62 @@ pub trait Cases<const N: usize, const M: usize = 1>: Op<N, M> + Clone {
     fn differentiated(&self, inputs: [&Tensor; N]) -> Result<[Tensor; M]> {
         Ok(self.forward(inputs)?.0)
     }
+}
+
+/// An operation that takes inputs of any one shape and computes element by element: its [`Cases`] follow.
+pub trait AnyShape<const N: usize>: Op<N> + Clone + 'static {
+    /// See [`Cases::OUTPUT_SENSITIVITY`].
+    const OUTPUT_SENSITIVITY: f64 = 0.0;
+
+    /// See [`Cases::LINEAR`].
+    const LINEAR: [bool; N];
+
+    /// The operation with its fields.
+    fn op() -> BoxedStrategy<Self>;
+
+    /// An input of this shape, away from kinks.
+    fn input(shape: &[usize]) -> BoxedStrategy<Tensor> {
+        values(shape)
+    }
+
+    /// See [`Cases::kinks`].
+    fn kinks() -> Vec<Kink<Self, N>> {
+        vec![]
+    }
+}
+
+impl<O: AnyShape<N>, const N: usize> Cases<N> for O {
+    const OUTPUT_SENSITIVITY: f64 = O::OUTPUT_SENSITIVITY;
+
+    const LINEAR: [bool; N] = O::LINEAR;
+
+    fn claim(class: ShapeClass) -> Claim {
+        match class {
+            ShapeClass::KinkOrTie if !O::kinks().is_empty() => Claim::Generated,
+            _ => classes::of_any_shape(class),
+        }
+    }
+
+    fn kinks() -> Vec<Kink<Self, N>> {
+        O::kinks()
+    }
+
+    fn cases() -> BoxedStrategy<Case<Self, N>> {
+        of_shape(shape(0..=3, 1..4))
+    }
+
+    fn long_cases() -> BoxedStrategy<Case<Self, N>> {
+        of_shape(long_shape())
+    }
+
+    fn swept() -> Vec<BoxedStrategy<Case<Self, N>>> {
+        swept_lengths(|n| of_shape(Just(vec![n]).boxed()))
+    }
+}
+
+fn of_shape<O: AnyShape<N>, const N: usize>(shape: BoxedStrategy<Vec<usize>>) -> BoxedStrategy<Case<O, N>> {
+    let inputs = shape.prop_flat_map(|shape| std::array::from_fn::<_, N, _>(|_| O::input(&shape)));
+    (O::op(), inputs).prop_map(|(op, inputs)| Case { op, inputs, reduced: 1 }).boxed()
 }
 
 /// Shapes with these numbers of axes of these lengths; now and then an axis is empty.

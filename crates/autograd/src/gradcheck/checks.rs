@@ -44,13 +44,13 @@ pub(super) fn gradients<O, const N: usize, const M: usize>(
     op: &O,
     inputs: [&Tensor; N],
     saved: &O::Saved,
-    douts: &[Tensor; M],
+    grad_outputs: &[Tensor; M],
     wanted: [bool; N],
 ) -> Result<[Option<Tensor>; N]>
 where
     O: Op<N, M>,
 {
-    let mut gradients = op.backward(saved, douts.each_ref(), wanted)?;
+    let mut gradients = op.backward(saved, grad_outputs.each_ref(), wanted)?;
     let got = gradients.each_ref().map(Option::is_some);
     if got != wanted {
         return Err(Error::WrongGradients { op: O::NAME, wanted: wanted.into(), got: got.into() });
@@ -111,16 +111,19 @@ where
     let wide_weights = narrow_weights.each_ref().map(|weight| weight.to_dtype(DType::F64));
     let got = gradients(&case.op, narrow.each_ref(), &narrow_saved, &narrow_weights, [true; N])?;
     let expected = gradients(&case.op, wide.each_ref(), &wide_saved, &wide_weights, [true; N])?;
-    let from_output: f64 =
-        wide_outputs.iter().zip(&wide_weights).map(|(output, dout)| largest(output) * largest(dout)).sum();
+    let from_output: f64 = wide_outputs
+        .iter()
+        .zip(&wide_weights)
+        .map(|(output, grad_output)| largest(output) * largest(grad_output))
+        .sum();
     let from_output = O::OUTPUT_SENSITIVITY * dtype.epsilon() / 2.0 * from_output;
     for (input, (got, expected)) in got.iter().zip(&expected).enumerate() {
         let (Some(got), Some(expected)) = (got, expected) else { continue };
         let judge =
             |size| within(format!("the gradient by input {input}"), got, expected, (from_output, size));
-        let gradient = |inputs: [&Tensor; N], douts: &[Tensor; M]| {
+        let gradient = |inputs: [&Tensor; N], grad_outputs: &[Tensor; M]| {
             let (_, saved) = case.op.forward(inputs)?;
-            let gradients = gradients(&case.op, inputs, &saved, douts, [true; N])?;
+            let gradients = gradients(&case.op, inputs, &saved, grad_outputs, [true; N])?;
             Ok(gradients[input].as_ref().map_or_else(Vec::new, Tensor::to_f64_vec))
         };
         judge(0.0).or_else(|_| judge(moved(&gradient, wide.each_ref(), &wide_weights)?))?;
@@ -138,10 +141,10 @@ pub(super) type Derived<'a, const N: usize, const M: usize> =
 pub(super) fn moved<const N: usize, const M: usize>(
     result: &Derived<'_, N, M>,
     inputs: [&Tensor; N],
-    douts: &[Tensor; M],
+    grad_outputs: &[Tensor; M],
 ) -> Result<f64> {
     let steps = [1.0 / 1_048_576.0, 1.0 / 4_194_304.0];
-    let here = result(inputs, douts)?;
+    let here = result(inputs, grad_outputs)?;
     let mut most: f64 = 0.0;
     for pattern in 0..4 {
         let shaken = |tensor: &Tensor, number: usize, step: f64| {
@@ -153,11 +156,11 @@ pub(super) fn moved<const N: usize, const M: usize>(
         let mut slopes = [0.0f64; 2];
         for (slope, step) in slopes.iter_mut().zip(steps) {
             let mut near = Vec::with_capacity(N + M);
-            for (number, tensor) in inputs.into_iter().chain(douts).enumerate() {
+            for (number, tensor) in inputs.into_iter().chain(grad_outputs).enumerate() {
                 near.push(shaken(tensor, number, step)?);
             }
-            let douts = std::array::from_fn(|output| near[N + output].clone());
-            let there = result(std::array::from_fn(|input| &near[input]), &douts)?;
+            let grad_outputs = std::array::from_fn(|output| near[N + output].clone());
+            let there = result(std::array::from_fn(|input| &near[input]), &grad_outputs)?;
             let gaps = here.iter().zip(&there).map(|(here, there)| (here - there).abs());
             *slope = gaps.fold(0.0, f64::max) / step;
         }

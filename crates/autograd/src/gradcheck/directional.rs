@@ -30,9 +30,10 @@ where
     let (outputs, saved) = case.op.forward(narrow.each_ref())?;
     // The weights are rounded first, so that both sides differentiate the same function.
     let numbered = numbered(&outputs);
-    let douts = std::array::from_fn(|output| numbered[output].to_dtype(outputs[output].dtype()));
-    let got = gradients(&case.op, narrow.each_ref(), &saved, &douts, [true; N])?;
-    let wide_douts: [Tensor; M] = douts.each_ref().map(|dout| dout.to_dtype(DType::F64));
+    let grad_outputs = std::array::from_fn(|output| numbered[output].to_dtype(outputs[output].dtype()));
+    let got = gradients(&case.op, narrow.each_ref(), &saved, &grad_outputs, [true; N])?;
+    let wide_grad_outputs: [Tensor; M] =
+        grad_outputs.each_ref().map(|grad_output| grad_output.to_dtype(DType::F64));
     // One of its own for each input: two inputs that move alike may not move the output at all.
     let directions: [Tensor; N] =
         std::array::from_fn(|input| weights(wide[input].shape(), 400 + input as u64));
@@ -47,7 +48,7 @@ where
         Ok(flat(&case.op.differentiated(inputs.each_ref())?))
     };
     let lines = stencil::along(&at(0.0)?, STEP, &at)?;
-    let of_output = flat(&wide_douts);
+    let of_output = flat(&wide_grad_outputs);
     let (mut numeric, mut noise) = (0.0, 0.0);
     for (output, line) in &lines {
         numeric += of_output[*output] * line.slope;
@@ -55,7 +56,8 @@ where
     }
 
     let roundings = 2.0 * case.reduced as f64 * dtype.accumulator().epsilon() + 4.0 * dtype.epsilon();
-    let from_output: f64 = outputs.iter().zip(&wide_douts).map(|(y, dy)| largest(y) * largest(dy)).sum();
+    let from_output: f64 =
+        outputs.iter().zip(&wide_grad_outputs).map(|(y, dy)| largest(y) * largest(dy)).sum();
     let from_output =
         O::OUTPUT_SENSITIVITY * dtype.epsilon() / 2.0 * from_output + f64::from(f32::MIN_POSITIVE);
     let (mut analytic, mut allowed, mut lengths) = (0.0, noise, [0.0; N]);
@@ -69,12 +71,12 @@ where
     let difference = (analytic - numeric).abs();
     if !within(difference, allowed) && difference.is_finite() {
         for input in 0..N {
-            let gradient = |inputs: [&Tensor; N], douts: &[Tensor; M]| {
+            let gradient = |inputs: [&Tensor; N], grad_outputs: &[Tensor; M]| {
                 let (_, saved) = case.op.forward(inputs)?;
-                let gradients = gradients(&case.op, inputs, &saved, douts, [true; N])?;
+                let gradients = gradients(&case.op, inputs, &saved, grad_outputs, [true; N])?;
                 Ok(gradients[input].as_ref().map_or_else(Vec::new, Tensor::to_f64_vec))
             };
-            allowed += roundings * moved(&gradient, wide.each_ref(), &wide_douts)? * lengths[input];
+            allowed += roundings * moved(&gradient, wide.each_ref(), &wide_grad_outputs)? * lengths[input];
         }
     }
     if !within(difference, allowed) {

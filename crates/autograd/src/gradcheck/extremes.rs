@@ -59,8 +59,8 @@ where
     let inputs = case.inputs.each_ref().map(|input| input.to_dtype(dtype));
     let (outputs, saved) = case.op.forward(inputs.each_ref())?;
     let weights = numbered(&outputs);
-    let douts = std::array::from_fn(|output| weights[output].to_dtype(outputs[output].dtype()));
-    let gradients = gradients(&case.op, inputs.each_ref(), &saved, &douts, [true; N])?;
+    let grad_outputs = std::array::from_fn(|output| weights[output].to_dtype(outputs[output].dtype()));
+    let gradients = gradients(&case.op, inputs.each_ref(), &saved, &grad_outputs, [true; N])?;
     Ok(outputs.into_iter().chain(gradients.into_iter().flatten()).collect())
 }
 

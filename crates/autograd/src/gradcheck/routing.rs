@@ -58,11 +58,14 @@ where
     };
     let (outputs, saved) = case.op.forward(case.inputs.each_ref())?;
     // The first output alone, as the other uses on the tape below.
-    let mut douts = numbered(&outputs);
-    douts.iter_mut().skip(1).for_each(|dout| *dout = Tensor::zeros(dout.shape(), DType::F64));
+    let mut grad_outputs = numbered(&outputs);
+    grad_outputs
+        .iter_mut()
+        .skip(1)
+        .for_each(|grad_output| *grad_output = Tensor::zeros(grad_output.shape(), DType::F64));
     // A tape takes a gradient in the type of its output, which may be narrow.
-    douts[0] = douts[0].to_dtype(outputs[0].dtype());
-    let once = gradients(&case.op, case.inputs.each_ref(), &saved, &douts, [true; N])?
+    grad_outputs[0] = grad_outputs[0].to_dtype(outputs[0].dtype());
+    let once = gradients(&case.op, case.inputs.each_ref(), &saved, &grad_outputs, [true; N])?
         .map(|gradient| numbers(gradient.as_ref()));
 
     let tape = Tape::new();
@@ -70,7 +73,7 @@ where
     let first: [Var<'_>; M] = tape.apply(case.op.clone(), vars.each_ref())?;
     let second: [Var<'_>; M] = tape.apply(case.op.clone(), vars.each_ref())?;
     let [sum] = tape.apply(Add, [&first[0], &second[0]])?;
-    let twice = tape.backward_from(&sum, douts[0].clone())?;
+    let twice = tape.backward_from(&sum, grad_outputs[0].clone())?;
     for input in 0..N {
         let expected: Vec<f64> = once[input].iter().map(|x| 2.0 * x).collect();
         if numbers(Some(twice.of(&vars[input])?)) != expected {
@@ -86,14 +89,14 @@ where
         inputs[second] = inputs[0];
         // The other input may be no legal value there, such as a matrix that does not fit itself.
         let Ok((_, saved)) = case.op.forward(inputs) else { continue };
-        let both = gradients(&case.op, inputs, &saved, &douts, [true; N])?;
+        let both = gradients(&case.op, inputs, &saved, &grad_outputs, [true; N])?;
         let [Some(x), Some(y)] = [&both[0], &both[second]] else { continue };
         let expected = add::sum(x, y)?;
         let tape = Tape::new();
         let mut vars = inputs.map(|input| tape.input(input));
         vars[second] = vars[0].clone();
         let output: [Var<'_>; M] = tape.apply(case.op.clone(), vars.each_ref())?;
-        let gradients = tape.backward_from(&output[0], douts[0].clone())?;
+        let gradients = tape.backward_from(&output[0], grad_outputs[0].clone())?;
         if numbers(Some(gradients.of(&vars[0])?)) != numbers(Some(&expected)) {
             return broken(format!("input 0, which was also input {second}, did not"));
         }

@@ -51,15 +51,18 @@ pub(crate) fn launch_product(
 }
 
 /// What is done to a sum where it is written: a bias, then an epilogue.
-pub(crate) type Around<'a> = Option<(&'a Tensor, Epilogue)>;
+pub(crate) type Around<'a> = (Option<&'a Tensor>, Epilogue);
 
 /// The two arguments that say so; without a bias, `any` stands in its place and is not read.
-pub(crate) fn around_of<'a>(around: Around<'a>, any: &'a Tensor) -> [Argument<'a>; 2] {
-    match around {
-        None => [Argument::In(any), Argument::U32(0)],
-        Some((bias, Epilogue::Identity)) => [Argument::In(bias), Argument::U32(1)],
-        Some((bias, Epilogue::Relu)) => [Argument::In(bias), Argument::U32(3)],
-    }
+pub(crate) fn around_of<'a>((bias, epilogue): Around<'a>, any: &'a Tensor) -> [Argument<'a>; 2] {
+    // The flags of `struct Around` in `kernels/product.cuh`.
+    const BIAS: u32 = 1;
+    const RELU: u32 = 2;
+    let relu = match epilogue {
+        Epilogue::Identity => 0,
+        Epilogue::Relu => RELU,
+    };
+    [Argument::In(bias.unwrap_or(any)), Argument::U32(bias.map_or(0, |_| BIAS) | relu)]
 }
 
 #[cfg(test)]

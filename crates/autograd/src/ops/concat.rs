@@ -72,14 +72,14 @@ impl Op<2> for Concat {
     fn backward(
         &self,
         &middle: &usize,
-        [dout]: [&Tensor; 1],
+        [grad_output]: [&Tensor; 1],
         [wanted_x, wanted_y]: [bool; 2],
     ) -> Result<[Option<Tensor>; 2]> {
         let axis = self.axis;
-        let end = dout.shape()[axis];
+        let end = grad_output.shape()[axis];
         Ok([
-            if_wanted(wanted_x, || part(dout, axis, 0, middle))?,
-            if_wanted(wanted_y, || part(dout, axis, middle, end))?,
+            if_wanted(wanted_x, || part(grad_output, axis, 0, middle))?,
+            if_wanted(wanted_y, || part(grad_output, axis, middle, end))?,
         ])
     }
 }

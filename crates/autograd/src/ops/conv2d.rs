@@ -1,4 +1,4 @@
-//! The convolution of images with a bias for each output channel, then perhaps a rectifier.
+//! The convolution of images, with or without a bias for each output channel, then perhaps a ReLU.
 //!
 //! The three sums of a convolution - forward, by the input, by the weight - are kernels of their own;
 //! the transposed convolution uses the same three in other roles.
@@ -17,86 +17,96 @@ pub use self::geometry::Geometry;
 pub(crate) use self::geometry::places;
 use self::kernels::SumOfChannels;
 pub(crate) use self::kernels::{ConvGradInput, ConvGradWeight, convolved, of_rank_4, with_bias};
-pub(crate) use self::non_finite::{conv2d as fast_conv2d, grad_input as fast_grad_input};
+pub(crate) use self::non_finite::grad_input as fast_grad_input;
 use crate::epilogue;
-use crate::op::if_wanted;
+use crate::op::{if_wanted, run_if};
 use crate::{Op, Result, Var};
 
 /// `y[n, o] = epilogue(bias[o] + sum over c of x[n, c] * weight[o, c])`, for images `[n, c, h, w]`, a weight
 /// `[o, c, kh, kw]` and a bias `[o]`. As everywhere in this field, the kernel is not turned around.
 ///
+/// `N` counts the inputs: `Conv2d<2>` has no bias, for layers that a normalisation follows.
+///
 /// The padding is left out of every sum, here and in the gradients: a number that is not finite does not spread over it. The
 /// kernels of a GPU multiply it as zeros, so there an infinite weight over the padding gives NaN.
 #[derive(Debug, Clone, Copy)]
-pub struct Conv2d {
+pub struct Conv2d<const N: usize = 3> {
     /// Stride and padding.
     pub geometry: Geometry,
     /// What is done to the sum.
     pub epilogue: Epilogue,
 }
 
-impl Kernel<3, 1> for Conv2d {
+impl Conv2d<2> {
+    /// The convolution alone.
+    pub fn without_bias(geometry: Geometry) -> Self {
+        Self { geometry, epilogue: Epilogue::Identity }
+    }
+}
+
+/// Of the inputs of a convolution the images and the weight, and the bias if there are three.
+pub(crate) fn split_inputs<T: Clone, const N: usize>(inputs: &[T; N]) -> ([T; 2], Option<T>) {
+    const { assert!(N == 2 || N == 3, "a convolution has two inputs, and a third if it has a bias") };
+    ([inputs[0].clone(), inputs[1].clone()], inputs.get(2).cloned())
+}
+
+/// The shapes of all inputs are not what `op` takes: `wanted` for the images and the weight, and `[o]` for a bias.
+pub(crate) fn wrong_shapes<const N: usize>(op: &str, wanted: String, inputs: [&[usize]; N]) -> tensor::Error {
+    let bias = if N == 3 { " and a bias [o]" } else { "" };
+    tensor::Error::shape(op, &format!("{wanted}{bias}"), &inputs)
+}
+
+impl<const N: usize> Kernel<N, 1> for Conv2d<N> {
     fn name(&self) -> &'static str {
         "conv2d"
     }
 
-    fn shapes(&self, [x, weight, bias]: [&[usize]; 3]) -> tensor::Result<[Vec<usize>; 1]> {
+    fn shapes(&self, inputs: [&[usize]; N]) -> tensor::Result<[Vec<usize>; 1]> {
+        let ([x, weight], bias) = split_inputs(&inputs);
         match self.geometry.sizes(x, weight) {
-            Some(sizes) if bias == [sizes.o] => Ok([vec![sizes.n, sizes.o, sizes.out[0], sizes.out[1]]]),
-            _ => {
-                let wanted = format!("{} and a bias [o]", self.geometry.wanted_shapes());
-                Err(tensor::Error::shape("conv2d", &wanted, &[x, weight, bias]))
+            Some(sizes) if bias.is_none_or(|bias| bias == [sizes.o]) => {
+                Ok([vec![sizes.n, sizes.o, sizes.out[0], sizes.out[1]]])
             }
+            _ => Err(wrong_shapes("conv2d", self.geometry.wanted_shapes(), inputs)),
         }
     }
 
-    fn reference<A: Real>(&self, [x, weight, bias]: [ArrayViewD<'_, A>; 3]) -> [ArrayD<A>; 1] {
+    fn reference<A: Real>(&self, inputs: [ArrayViewD<'_, A>; N]) -> [ArrayD<A>; 1] {
+        let ([x, weight], bias) = split_inputs(&inputs);
         let sum = with_bias(convolved(self.geometry, x, weight), bias);
         [sum.mapv_into(|x| self.epilogue.of(x))]
     }
 
-    fn launch(
-        &self,
-        call: Call<'_>,
-        [x, weight, bias]: [&Tensor; 3],
-        [y]: [&Tensor; 1],
-    ) -> tensor::Result<()> {
+    fn launch(&self, call: Call<'_>, inputs: [&Tensor; N], [y]: [&Tensor; 1]) -> tensor::Result<()> {
+        let ([x, weight], bias) = split_inputs(&inputs);
         let sizes = self.geometry.sizes(x.shape(), weight.shape()).expect("the shape rule was asked");
-        launches::convolve(call, [x, weight], y, Some((bias, self.epilogue)), sizes)
+        launches::convolve(call, [x, weight], y, (bias, self.epilogue), sizes)
     }
 
-    fn flops(&self, [x, weight, _]: [&[usize]; 3]) -> u64 {
-        self.geometry.sizes(x, weight).map_or(0, |sizes| sizes.flops())
+    fn flops(&self, inputs: [&[usize]; N]) -> u64 {
+        self.geometry.sizes(inputs[0], inputs[1]).map_or(0, |sizes| sizes.flops())
     }
 
-    fn fast(&self, [x, weight, bias]: [Slice<'_>; 3], [y]: [&mut [f32]; 1]) -> bool {
+    fn fast(&self, inputs: [Slice<'_>; N], [y]: [&mut [f32]; 1]) -> bool {
+        let ([x, weight], bias) = split_inputs(&inputs);
         let sizes = self.geometry.sizes(x.shape, weight.shape).expect("the shape rule was asked");
-        non_finite::conv2d(
-            y,
-            [x.data, weight.data],
-            Around { bias: Some(bias.data), epilogue: self.epilogue },
-            sizes,
-        )
+        let around = Around { bias: bias.map(|bias| bias.data), epilogue: self.epilogue };
+        non_finite::conv2d(y, [x.data, weight.data], around, sizes)
     }
 }
 
 /// The gradients by the input and by the weight, each a sum of products again.
-pub(crate) fn gradients(
+fn gradients(
     geometry: Geometry,
     [x, weight]: [&Tensor; 2],
     dy: &Tensor,
     wanted: [bool; 2],
 ) -> Result<[Option<Tensor>; 2]> {
     let trailing = |tensor: &Tensor| [tensor.shape()[2], tensor.shape()[3]];
-    let dx = if_wanted(wanted[0], || {
-        let [dx] = tensor::run(&ConvGradInput { geometry, image: trailing(x) }, [dy, weight])?;
-        Ok(dx)
-    })?;
-    let dweight = if_wanted(wanted[1], || {
-        let [dweight] = tensor::run(&ConvGradWeight { geometry, kernel: trailing(weight) }, [x, dy])?;
-        Ok(dweight)
-    })?;
-    Ok([dx, dweight])
+    Ok([
+        run_if(wanted[0], &ConvGradInput { geometry, image: trailing(x) }, [dy, weight])?,
+        run_if(wanted[1], &ConvGradWeight { geometry, kernel: trailing(weight) }, [x, dy])?,
+    ])
 }
 
 /// The gradient by a bias that was added to every pixel of its channel.
@@ -107,27 +117,30 @@ pub(crate) fn bias_gradient(dy: &Tensor, wanted: bool) -> Result<Option<Tensor>>
     })
 }
 
-impl Op<3> for Conv2d {
+impl<const N: usize> Op<N> for Conv2d<N> {
     const NAME: &'static str = "conv2d";
 
     /// The images and the weight, and what the epilogue needs.
     type Saved = ([Tensor; 2], Option<Tensor>);
 
-    fn forward(&self, [x, weight, bias]: [&Tensor; 3]) -> Result<([Tensor; 1], Self::Saved)> {
-        let [y] = tensor::run(self, [x, weight, bias])?;
+    fn forward(&self, inputs: [&Tensor; N]) -> Result<([Tensor; 1], Self::Saved)> {
+        let [y] = tensor::run(self, inputs)?;
         let of_epilogue = epilogue::saved(self.epilogue, &y);
-        Ok(([y], ([x.clone(), weight.clone()], of_epilogue)))
+        Ok(([y], ([inputs[0].clone(), inputs[1].clone()], of_epilogue)))
     }
 
     fn backward(
         &self,
         (inputs, of_epilogue): &Self::Saved,
         [dy]: [&Tensor; 1],
-        [wanted_x, wanted_weight, wanted_bias]: [bool; 3],
-    ) -> Result<[Option<Tensor>; 3]> {
+        wanted: [bool; N],
+    ) -> Result<[Option<Tensor>; N]> {
         let dsum = epilogue::backward(of_epilogue, dy)?;
-        let [dx, dweight] = gradients(self.geometry, inputs.each_ref(), &dsum, [wanted_x, wanted_weight])?;
-        Ok([dx, dweight, bias_gradient(&dsum, wanted_bias)?])
+        let (wanted, wanted_bias) = split_inputs(&wanted);
+        let [dx, dweight] = gradients(self.geometry, inputs.each_ref(), &dsum, wanted)?;
+        let dbias = bias_gradient(&dsum, wanted_bias.unwrap_or(false))?;
+        let mut contributions = [dx, dweight, dbias].into_iter();
+        Ok(std::array::from_fn(|_| contributions.next().flatten()))
     }
 }
 
@@ -137,7 +150,7 @@ impl<'t> Var<'t> {
     /// # Errors
     /// If the shapes are not such, a stride is zero or the kernel does not fit into the padded image.
     pub fn conv2d(&self, weight: &Self, bias: &Self, geometry: Geometry) -> Result<Self> {
-        let op = Conv2d { geometry, epilogue: Epilogue::Identity };
+        let op = Conv2d::<3> { geometry, epilogue: Epilogue::Identity };
         let [y] = self.tape.apply(op, [self, weight, bias])?;
         Ok(y)
     }
@@ -147,8 +160,17 @@ impl<'t> Var<'t> {
     /// # Errors
     /// As [`Var::conv2d`].
     pub fn conv2d_relu(&self, weight: &Self, bias: &Self, geometry: Geometry) -> Result<Self> {
-        let op = Conv2d { geometry, epilogue: Epilogue::Relu };
+        let op = Conv2d::<3> { geometry, epilogue: Epilogue::Relu };
         let [y] = self.tape.apply(op, [self, weight, bias])?;
+        Ok(y)
+    }
+
+    /// The convolution of these images `[n, c, h, w]` with `weight: [o, c, kh, kw]`.
+    ///
+    /// # Errors
+    /// As [`Var::conv2d`].
+    pub fn conv2d_no_bias(&self, weight: &Self, geometry: Geometry) -> Result<Self> {
+        let [y] = self.tape.apply(Conv2d::without_bias(geometry), [self, weight])?;
         Ok(y)
     }
 }
@@ -163,15 +185,15 @@ pub(crate) mod cases {
     use tensor::conv::Convolution;
 
     use super::{Conv2d, Geometry};
-    use crate::epilogue::cases::{bias, sum_of_zero};
+    use crate::epilogue::cases::{bias, first, sum_of_zero};
     use crate::gradcheck::cases::{Case, Cases, Kink, LENGTHS, length, swept, values};
     use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
-    impl Cases<3> for Conv2d {
-        const LINEAR: [bool; 3] = [true; 3];
+    impl<const N: usize> Cases<N> for Conv2d<N> {
+        const LINEAR: [bool; N] = [true; N];
 
-        fn linear(&self) -> [bool; 3] {
-            [self.epilogue == Epilogue::Identity; 3]
+        fn linear(&self) -> [bool; N] {
+            [self.epilogue == Epilogue::Identity; N]
         }
 
         fn claim(class: ShapeClass) -> Claim {
@@ -181,26 +203,26 @@ pub(crate) mod cases {
             }
         }
 
-        fn kinks() -> Vec<Kink<Self, 3>> {
+        fn kinks() -> Vec<Kink<Self, N>> {
             let op = Conv2d { geometry: Geometry::square(1, 0), epilogue: Epilogue::Relu };
             vec![sum_of_zero(op, &[1; 4], &[3, 1, 1, 1])]
         }
 
-        fn shows(case: &Case<Self, 3>, class: ShapeClass) -> bool {
-            let [x, weight, _] = case.inputs.each_ref();
+        fn shows(case: &Case<Self, N>, class: ShapeClass) -> bool {
+            let [x, weight] = [&case.inputs[0], &case.inputs[1]];
             window_shows(case.op.geometry.sizes(x.shape(), weight.shape()), class)
                 || class.in_shapes(case.inputs.each_ref())
         }
 
-        fn cases() -> BoxedStrategy<Case<Self, 3>> {
+        fn cases() -> BoxedStrategy<Case<Self, N>> {
             of_sizes(small())
         }
 
-        fn long_cases() -> BoxedStrategy<Case<Self, 3>> {
+        fn long_cases() -> BoxedStrategy<Case<Self, N>> {
             of_sizes(long())
         }
 
-        fn swept() -> Vec<BoxedStrategy<Case<Self, 3>>> {
+        fn swept() -> Vec<BoxedStrategy<Case<Self, N>>> {
             swept_sizes().into_iter().map(of_sizes).collect()
         }
     }
@@ -262,15 +284,17 @@ pub(crate) mod cases {
         (taps * sizes.c.max(sizes.o)).max(pixels) + 1
     }
 
-    fn of_sizes(sizes: BoxedStrategy<(Geometry, Convolution)>) -> BoxedStrategy<Case<Conv2d, 3>> {
+    fn of_sizes<const N: usize>(
+        sizes: BoxedStrategy<(Geometry, Convolution)>,
+    ) -> BoxedStrategy<Case<Conv2d<N>, N>> {
         sizes
             .prop_flat_map(|(geometry, sizes)| {
                 let terms = sizes.c * sizes.kernel[0] * sizes.kernel[1];
                 (Just(geometry), images_and_weight(&sizes), bias(sizes.o, terms), Just(sizes))
             })
             .prop_map(|(geometry, [x, weight], (bias, epilogue), sizes)| Case {
-                op: Conv2d { geometry, epilogue },
-                inputs: [x, weight, bias],
+                op: Conv2d { geometry, epilogue: if N == 3 { epilogue } else { Epilogue::Identity } },
+                inputs: first(&[x, weight, bias]),
                 reduced: reduced(&sizes),
             })
             .boxed()
@@ -283,79 +307,4 @@ pub(crate) mod cases {
 }
 
 #[cfg(test)]
-mod tests {
-    use tensor::{DType, Epilogue, Tensor};
-
-    use super::{Conv2d, Geometry};
-    use crate::Tape;
-
-    #[test]
-    fn the_kernel_is_not_turned_around_and_padding_is_zero() {
-        let tape = Tape::new();
-        let x = tape.input(&Tensor::from_slice(&[1.0f64, 2.0, 3.0], &[1, 1, 1, 3]).unwrap());
-        let weight = tape.input(&Tensor::from_slice(&[10.0f64, 1.0], &[1, 1, 1, 2]).unwrap());
-        let bias = tape.input(&Tensor::full(0.5, &[1], DType::F64));
-        let y = x.conv2d(&weight, &bias, Geometry { stride: [1, 1], padding: [0, 1] }).unwrap();
-        assert_eq!(y.value().to_f64_vec(), [1.5, 12.5, 23.5, 30.5]);
-    }
-
-    #[test]
-    fn a_kernel_that_does_not_fit_is_an_error_that_says_what_would() {
-        let [x, bias] = [&[2, 3, 4, 4][..], &[5]].map(|shape| Tensor::zeros(shape, DType::F32));
-        let message = |weight: [usize; 4], geometry| {
-            let weight = Tensor::zeros(&weight, DType::F32);
-            let op = Conv2d { geometry, epilogue: Epilogue::Identity };
-            tensor::run(&op, [&x, &weight, &bias]).unwrap_err().to_string()
-        };
-        assert_eq!(
-            message([5, 3, 7, 1], Geometry::square(1, 1)),
-            "conv2d: wanted [n, c, h, w] and [o, c, kh, kw] with a kernel that fits into the padded image \
-             (stride 1 x 1, padding 1 x 1) and a bias [o], got [2, 3, 4, 4] and [5, 3, 7, 1] and [5]"
-        );
-        for (weight, geometry) in [
-            ([5, 2, 3, 3], Geometry::square(1, 1)),
-            ([5, 3, 3, 3], Geometry::square(0, 1)),
-            ([5, 3, 0, 3], Geometry::square(1, 1)),
-            ([5, 3, 3, 3], Geometry::square(1, usize::MAX)),
-            ([4, 3, 3, 3], Geometry::square(1, 1)),
-        ] {
-            assert!(message(weight, geometry).starts_with("conv2d: wanted [n, c, h, w]"));
-        }
-    }
-
-    #[test]
-    fn a_stride_and_a_padding_far_longer_than_the_image_are_legal_and_sizes_that_overflow_are_not() {
-        for dtype in [DType::F32, DType::F64] {
-            let tape = Tape::new();
-            let x = tape.input(&Tensor::full(1.0, &[1, 1, 3, 3], dtype));
-            let [weight, bias] =
-                [&[1, 1, 1, 1][..], &[1]].map(|shape| tape.input(&Tensor::full(2.0, shape, dtype)));
-            let y = x.conv2d(&weight, &bias, Geometry::square(1 << 30, 1 << 31)).unwrap();
-            // Output 2 of 5 along each axis reads the first pixel.
-            let expected: Vec<f64> = (0..25).map(|place| if place == 12 { 4.0 } else { 2.0 }).collect();
-            assert_eq!((y.shape(), y.value().to_f64_vec()), (&[1, 1, 5, 5][..], expected));
-            let gradients = tape.backward_from(&y, Tensor::full(1.0, &[1, 1, 5, 5], dtype)).unwrap();
-            assert_eq!(gradients.of(&weight).unwrap().item(), Ok(1.0));
-            assert_eq!(gradients.of(&x).unwrap().to_f64_vec(), [[2.0].as_slice(), &[0.0; 8]].concat());
-            assert!(x.conv2d(&weight, &bias, Geometry::square(1, 1 << 40)).is_err());
-            assert!(x.conv2d(&weight, &bias, Geometry::square(1, 1 << 62)).is_err());
-        }
-    }
-
-    #[test]
-    fn no_images_and_no_channels_are_legal() {
-        for (n, c, o) in [(0, 2, 3), (2, 0, 3), (2, 2, 0)] {
-            for dtype in DType::ALL {
-                let tape = Tape::new();
-                let input = |shape: &[usize]| tape.input(&Tensor::full(1.0, shape, dtype));
-                let (x, weight, bias) = (input(&[n, c, 4, 3]), input(&[o, c, 3, 2]), input(&[o]));
-                let y = x.conv2d(&weight, &bias, Geometry::square(1, 1)).unwrap();
-                assert_eq!(y.shape(), [n, o, 4, 4]);
-                assert!(c > 0 || y.value().to_f64_vec().iter().all(|&y| y == 1.0));
-                let gradients = tape.backward_from(&y, Tensor::full(1.0, y.shape(), dtype)).unwrap();
-                assert_eq!(gradients.of(&x).unwrap().shape(), x.shape());
-                assert!(gradients.of(&bias).unwrap().to_f64_vec().iter().all(|&db| db == (n * 16) as f64));
-            }
-        }
-    }
-}
+mod tests;

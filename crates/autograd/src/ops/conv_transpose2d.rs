@@ -1,5 +1,5 @@
-//! The transposed convolution with a bias, then perhaps a rectifier: the input gradient of a convolution, used
-//! to make images larger.
+//! The transposed convolution, with or without a bias, then perhaps a ReLU: the input gradient of a convolution, used to
+//! make images larger.
 
 use ndarray::{ArrayD, ArrayViewD};
 use tensor::conv::{Around, Convolution};
@@ -7,17 +7,17 @@ use tensor::gpu::Call;
 use tensor::{Epilogue, Kernel, Real, Slice, Tensor};
 
 use crate::epilogue;
-use crate::op::if_wanted;
-use crate::ops::conv2d::{self, ConvGradInput, ConvGradWeight, Geometry, launches, with_bias};
-use crate::ops::conv2d_no_bias::Conv2dNoBias;
+use crate::op::run_if;
+use crate::ops::conv2d::{self, Conv2d, ConvGradInput, ConvGradWeight, Geometry, launches, with_bias};
 use crate::{Op, Result, Var};
 
 /// From images `[n, c, h, w]`, a weight `[c, o, kh, kw]` and a bias `[o]` to images `[n, o, ..]` with sides
 /// `(side - 1) stride - 2 padding + kernel + output_padding`.
 ///
-/// It is the input gradient of the convolution whose output has the shape of these images.
+/// It is the input gradient of the convolution whose output has the shape of these images. `N` counts the inputs:
+/// `ConvTranspose2d<2>` has no bias, for decoders that normalise.
 #[derive(Debug, Clone, Copy)]
-pub struct ConvTranspose2d {
+pub struct ConvTranspose2d<const N: usize = 3> {
     /// Stride, padding and output padding.
     pub attributes: Transposed,
     /// What is done to the sum.
@@ -40,7 +40,7 @@ impl Transposed {
     }
 
     /// The convolution whose input gradient this is: `image` is what comes out here and `out` what goes in.
-    pub(crate) fn sizes(&self, x: &[usize], weight: &[usize]) -> Option<Convolution> {
+    fn sizes(&self, x: &[usize], weight: &[usize]) -> Option<Convolution> {
         let (&[_, _, h, w], &[_, _, kh, kw]) = (x, weight) else { return None };
         let side = |axis: usize| -> Option<usize> {
             let Geometry { stride, padding } = self.geometry;
@@ -54,7 +54,7 @@ impl Transposed {
         self.gradient([side(0)?, side(1)?]).sizes(x, weight)
     }
 
-    pub(crate) fn wanted_shapes(&self) -> String {
+    fn wanted_shapes(&self) -> String {
         let Geometry { stride: [sh, sw], padding: [ph, pw] } = self.geometry;
         let [oh, ow] = self.output_padding;
         format!(
@@ -67,93 +67,89 @@ impl Transposed {
         ConvGradInput { geometry: self.geometry, image }
     }
 
-    pub(crate) fn reference_4d<A: Real>(&self, x: ArrayViewD<'_, A>, weight: ArrayViewD<'_, A>) -> ArrayD<A> {
+    fn reference_4d<A: Real>(&self, x: ArrayViewD<'_, A>, weight: ArrayViewD<'_, A>) -> ArrayD<A> {
         let sizes = self.sizes(x.shape(), weight.shape()).expect("the shape rule was asked");
         self.gradient(sizes.image).reference_4d(x, weight)
     }
 
-    /// The way back is the convolution itself; for the weight, image and output change places.
-    pub(crate) fn gradients(
+    /// The gradient by the images is the convolution itself; for the weight, image and output change places.
+    fn gradients(
         &self,
         [x, weight]: [&Tensor; 2],
         dy: &Tensor,
         wanted: [bool; 2],
     ) -> Result<[Option<Tensor>; 2]> {
-        let dx = if_wanted(wanted[0], || {
-            let [dx] = tensor::run(&Conv2dNoBias(self.geometry), [dy, weight])?;
-            Ok(dx)
-        })?;
-        let dweight = if_wanted(wanted[1], || {
-            let kernel = [weight.shape()[2], weight.shape()[3]];
-            let [dweight] = tensor::run(&ConvGradWeight { geometry: self.geometry, kernel }, [dy, x])?;
-            Ok(dweight)
-        })?;
-        Ok([dx, dweight])
+        let kernel = [weight.shape()[2], weight.shape()[3]];
+        Ok([
+            run_if(wanted[0], &Conv2d::without_bias(self.geometry), [dy, weight])?,
+            run_if(wanted[1], &ConvGradWeight { geometry: self.geometry, kernel }, [dy, x])?,
+        ])
     }
 }
 
-impl Kernel<3, 1> for ConvTranspose2d {
+impl<const N: usize> Kernel<N, 1> for ConvTranspose2d<N> {
     fn name(&self) -> &'static str {
         "conv_transpose2d"
     }
 
-    fn shapes(&self, [x, weight, bias]: [&[usize]; 3]) -> tensor::Result<[Vec<usize>; 1]> {
+    fn shapes(&self, inputs: [&[usize]; N]) -> tensor::Result<[Vec<usize>; 1]> {
+        let ([x, weight], bias) = conv2d::split_inputs(&inputs);
         match self.attributes.sizes(x, weight) {
-            Some(sizes) if bias == [sizes.c] => Ok([vec![sizes.n, sizes.c, sizes.image[0], sizes.image[1]]]),
-            _ => {
-                let wanted = format!("{} and a bias [o]", self.attributes.wanted_shapes());
-                Err(tensor::Error::shape("conv_transpose2d", &wanted, &[x, weight, bias]))
+            Some(sizes) if bias.is_none_or(|bias| bias == [sizes.c]) => {
+                Ok([vec![sizes.n, sizes.c, sizes.image[0], sizes.image[1]]])
             }
+            _ => Err(conv2d::wrong_shapes("conv_transpose2d", self.attributes.wanted_shapes(), inputs)),
         }
     }
 
-    fn reference<A: Real>(&self, [x, weight, bias]: [ArrayViewD<'_, A>; 3]) -> [ArrayD<A>; 1] {
+    fn reference<A: Real>(&self, inputs: [ArrayViewD<'_, A>; N]) -> [ArrayD<A>; 1] {
+        let ([x, weight], bias) = conv2d::split_inputs(&inputs);
         let sum = with_bias(self.attributes.reference_4d(x, weight), bias);
         [sum.mapv_into(|x| self.epilogue.of(x))]
     }
 
-    fn launch(
-        &self,
-        call: Call<'_>,
-        [x, weight, bias]: [&Tensor; 3],
-        [y]: [&Tensor; 1],
-    ) -> tensor::Result<()> {
+    fn launch(&self, call: Call<'_>, inputs: [&Tensor; N], [y]: [&Tensor; 1]) -> tensor::Result<()> {
+        let ([x, weight], bias) = conv2d::split_inputs(&inputs);
         let sizes = self.attributes.sizes(x.shape(), weight.shape()).expect("the shape rule was asked");
-        launches::grad_input(call, [x, weight], y, Some((bias, self.epilogue)), sizes)
+        launches::grad_input(call, [x, weight], y, (bias, self.epilogue), sizes)
     }
 
-    fn flops(&self, [x, weight, _]: [&[usize]; 3]) -> u64 {
-        self.attributes.sizes(x, weight).map_or(0, |sizes| sizes.flops())
+    fn flops(&self, inputs: [&[usize]; N]) -> u64 {
+        self.attributes.sizes(inputs[0], inputs[1]).map_or(0, |sizes| sizes.flops())
     }
 
-    fn fast(&self, [x, weight, bias]: [Slice<'_>; 3], [y]: [&mut [f32]; 1]) -> bool {
+    fn fast(&self, inputs: [Slice<'_>; N], [y]: [&mut [f32]; 1]) -> bool {
+        let ([x, weight], bias) = conv2d::split_inputs(&inputs);
         let sizes = self.attributes.sizes(x.shape, weight.shape).expect("the shape rule was asked");
-        let around = Around { bias: Some(bias.data), epilogue: self.epilogue };
+        let around = Around { bias: bias.map(|bias| bias.data), epilogue: self.epilogue };
         conv2d::fast_grad_input(y, [x.data, weight.data], around, sizes)
     }
 }
 
-impl Op<3> for ConvTranspose2d {
+impl<const N: usize> Op<N> for ConvTranspose2d<N> {
     const NAME: &'static str = "conv_transpose2d";
 
     /// The images and the weight, and what the epilogue needs.
     type Saved = ([Tensor; 2], Option<Tensor>);
 
-    fn forward(&self, [x, weight, bias]: [&Tensor; 3]) -> Result<([Tensor; 1], Self::Saved)> {
-        let [y] = tensor::run(self, [x, weight, bias])?;
+    fn forward(&self, inputs: [&Tensor; N]) -> Result<([Tensor; 1], Self::Saved)> {
+        let [y] = tensor::run(self, inputs)?;
         let of_epilogue = epilogue::saved(self.epilogue, &y);
-        Ok(([y], ([x.clone(), weight.clone()], of_epilogue)))
+        Ok(([y], ([inputs[0].clone(), inputs[1].clone()], of_epilogue)))
     }
 
     fn backward(
         &self,
         (inputs, of_epilogue): &Self::Saved,
         [dy]: [&Tensor; 1],
-        [wanted_x, wanted_weight, wanted_bias]: [bool; 3],
-    ) -> Result<[Option<Tensor>; 3]> {
+        wanted: [bool; N],
+    ) -> Result<[Option<Tensor>; N]> {
         let dsum = epilogue::backward(of_epilogue, dy)?;
-        let [dx, dweight] = self.attributes.gradients(inputs.each_ref(), &dsum, [wanted_x, wanted_weight])?;
-        Ok([dx, dweight, conv2d::bias_gradient(&dsum, wanted_bias)?])
+        let (wanted, wanted_bias) = conv2d::split_inputs(&wanted);
+        let [dx, dweight] = self.attributes.gradients(inputs.each_ref(), &dsum, wanted)?;
+        let dbias = conv2d::bias_gradient(&dsum, wanted_bias.unwrap_or(false))?;
+        let mut contributions = [dx, dweight, dbias].into_iter();
+        Ok(std::array::from_fn(|_| contributions.next().flatten()))
     }
 }
 
@@ -165,7 +161,7 @@ impl<'t> Var<'t> {
     /// If the shapes are not such, a stride is zero, an output padding is not below its stride or the
     /// output would be empty.
     pub fn conv_transpose2d(&self, weight: &Self, bias: &Self, attributes: Transposed) -> Result<Self> {
-        let op = ConvTranspose2d { attributes, epilogue: Epilogue::Identity };
+        let op = ConvTranspose2d::<3> { attributes, epilogue: Epilogue::Identity };
         let [y] = self.tape.apply(op, [self, weight, bias])?;
         Ok(y)
     }
@@ -175,31 +171,41 @@ impl<'t> Var<'t> {
     /// # Errors
     /// As [`Var::conv_transpose2d`].
     pub fn conv_transpose2d_relu(&self, weight: &Self, bias: &Self, attributes: Transposed) -> Result<Self> {
-        let op = ConvTranspose2d { attributes, epilogue: Epilogue::Relu };
+        let op = ConvTranspose2d::<3> { attributes, epilogue: Epilogue::Relu };
         let [y] = self.tape.apply(op, [self, weight, bias])?;
+        Ok(y)
+    }
+
+    /// The transposed convolution of these images `[n, c, h, w]` with `weight: [c, o, kh, kw]`.
+    ///
+    /// # Errors
+    /// As [`Var::conv_transpose2d`].
+    pub fn conv_transpose2d_no_bias(&self, weight: &Self, attributes: Transposed) -> Result<Self> {
+        let op = ConvTranspose2d::<2> { attributes, epilogue: Epilogue::Identity };
+        let [y] = self.tape.apply(op, [self, weight])?;
         Ok(y)
     }
 }
 
 #[cfg(feature = "cases")]
-pub(crate) mod cases {
+mod cases {
     use proptest::prelude::*;
     use tensor::Epilogue;
     use tensor::Tensor;
     use tensor::conv::Convolution;
 
     use super::{ConvTranspose2d, Transposed};
-    use crate::epilogue::cases::{bias, sum_of_zero};
+    use crate::epilogue::cases::{bias, first, sum_of_zero};
     use crate::gradcheck::cases::{Case, Cases, Kink, values};
     use crate::gradcheck::classes::{self, Claim, ShapeClass};
     use crate::ops::conv2d::Geometry;
     use crate::ops::conv2d::cases::{long, reduced, small, swept_sizes, window_shows};
 
-    impl Cases<3> for ConvTranspose2d {
-        const LINEAR: [bool; 3] = [true; 3];
+    impl<const N: usize> Cases<N> for ConvTranspose2d<N> {
+        const LINEAR: [bool; N] = [true; N];
 
-        fn linear(&self) -> [bool; 3] {
-            [self.epilogue == Epilogue::Identity; 3]
+        fn linear(&self) -> [bool; N] {
+            [self.epilogue == Epilogue::Identity; N]
         }
 
         fn claim(class: ShapeClass) -> Claim {
@@ -209,26 +215,26 @@ pub(crate) mod cases {
             }
         }
 
-        fn kinks() -> Vec<Kink<Self, 3>> {
+        fn kinks() -> Vec<Kink<Self, N>> {
             let op = ConvTranspose2d { attributes: Transposed::square(1, 0, 0), epilogue: Epilogue::Relu };
             vec![sum_of_zero(op, &[1; 4], &[1, 3, 1, 1])]
         }
 
-        fn shows(case: &Case<Self, 3>, class: ShapeClass) -> bool {
-            let [x, weight, _] = case.inputs.each_ref();
+        fn shows(case: &Case<Self, N>, class: ShapeClass) -> bool {
+            let [x, weight] = [&case.inputs[0], &case.inputs[1]];
             window_shows(case.op.attributes.sizes(x.shape(), weight.shape()), class)
                 || class.in_shapes(case.inputs.each_ref())
         }
 
-        fn cases() -> BoxedStrategy<Case<Self, 3>> {
+        fn cases() -> BoxedStrategy<Case<Self, N>> {
             of_sizes(small())
         }
 
-        fn long_cases() -> BoxedStrategy<Case<Self, 3>> {
+        fn long_cases() -> BoxedStrategy<Case<Self, N>> {
             of_sizes(long())
         }
 
-        fn swept() -> Vec<BoxedStrategy<Case<Self, 3>>> {
+        fn swept() -> Vec<BoxedStrategy<Case<Self, N>>> {
             swept_sizes().into_iter().map(of_sizes).collect()
         }
     }
@@ -236,7 +242,7 @@ pub(crate) mod cases {
     /// The transposed convolution that undoes the sizes of a convolution. The convolution never reads the
     /// last rows and columns of its image where the stride does not divide; the output padding brings them
     /// back.
-    pub(crate) fn attributes(geometry: Geometry, sizes: &Convolution) -> Transposed {
+    fn attributes(geometry: Geometry, sizes: &Convolution) -> Transposed {
         let left = |axis: usize| {
             let padded = sizes.image[axis] + 2 * geometry.padding[axis];
             (padded - sizes.kernel[axis]) % geometry.stride[axis]
@@ -244,12 +250,14 @@ pub(crate) mod cases {
         Transposed { geometry, output_padding: [left(0), left(1)] }
     }
 
-    pub(crate) fn images_and_weight(sizes: &Convolution) -> BoxedStrategy<[Tensor; 2]> {
+    fn images_and_weight(sizes: &Convolution) -> BoxedStrategy<[Tensor; 2]> {
         let Convolution { n, c, o, kernel: [kh, kw], out: [h, w], .. } = *sizes;
         (values(&[n, o, h, w]), values(&[o, c, kh, kw])).prop_map(|(x, weight)| [x, weight]).boxed()
     }
 
-    fn of_sizes(sizes: BoxedStrategy<(Geometry, Convolution)>) -> BoxedStrategy<Case<ConvTranspose2d, 3>> {
+    fn of_sizes<const N: usize>(
+        sizes: BoxedStrategy<(Geometry, Convolution)>,
+    ) -> BoxedStrategy<Case<ConvTranspose2d<N>, N>> {
         sizes
             .prop_flat_map(|(geometry, sizes)| {
                 let attributes = attributes(geometry, &sizes);
@@ -257,8 +265,11 @@ pub(crate) mod cases {
                 (Just(attributes), images_and_weight(&sizes), bias(sizes.c, terms), Just(sizes))
             })
             .prop_map(|(attributes, [x, weight], (bias, epilogue), sizes)| Case {
-                op: ConvTranspose2d { attributes, epilogue },
-                inputs: [x, weight, bias],
+                op: ConvTranspose2d {
+                    attributes,
+                    epilogue: if N == 3 { epilogue } else { Epilogue::Identity },
+                },
+                inputs: first(&[x, weight, bias]),
                 reduced: reduced(&sizes),
             })
             .boxed()

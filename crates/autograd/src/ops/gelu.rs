@@ -2,12 +2,9 @@
 
 use std::f64::consts::{FRAC_1_SQRT_2, TAU};
 
-use ndarray::{ArrayD, ArrayViewD, Zip};
-use tensor::gpu::Call;
-use tensor::{Element, Kernel, Real, Slice, Tensor, math, vector};
+use tensor::{Element, Map, Map2, Real, Tensor, math};
 
-use crate::launch::elementwise;
-use crate::op::if_wanted;
+use crate::op::run_if;
 use crate::{Op, Result, Var};
 
 /// `x P(x)`, element by element, where `P(x)` is the probability that a standard normal number is below `x`.
@@ -24,26 +21,17 @@ fn density<A: Real>(x: A) -> A {
     (-x * x / A::of(2)).exp() / A::from_f64(TAU.sqrt())
 }
 
-impl Kernel<1, 1> for Gelu {
-    fn name(&self) -> &'static str {
-        "gelu"
+impl Map for Gelu {
+    const NAME: &'static str = "gelu";
+
+    #[inline(always)]
+    fn formula<A: Real>(&self, x: A) -> A {
+        x * probability_below(x)
     }
 
-    fn shapes(&self, [x]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 1]> {
-        Ok([x.to_vec()])
-    }
-
-    fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
-        [x.mapv(|x| x * probability_below(x))]
-    }
-
-    fn launch(&self, call: Call<'_>, inputs: [&Tensor; 1], [y]: [&Tensor; 1]) -> tensor::Result<()> {
-        elementwise(call, "gelu", y, inputs, &[])
-    }
-
-    fn fast(&self, [x]: [Slice<'_>; 1], [y]: [&mut [f32]; 1]) -> bool {
-        vector::map(x.data, y, |x| x * (0.5 + 0.5 * math::erf(x * FRAC_1_SQRT_2 as f32)));
-        true
+    #[inline(always)]
+    fn formula_f32(&self, x: f32) -> f32 {
+        x * (0.5 + 0.5 * math::erf(x * FRAC_1_SQRT_2 as f32))
     }
 }
 
@@ -51,33 +39,19 @@ impl Kernel<1, 1> for Gelu {
 #[derive(Debug, Clone, Copy)]
 struct GeluGrad;
 
-impl Kernel<2, 1> for GeluGrad {
-    fn name(&self) -> &'static str {
-        "gelu_grad"
+impl Map2 for GeluGrad {
+    const NAME: &'static str = "gelu_grad";
+
+    #[inline(always)]
+    fn formula<A: Real>(&self, x: A, dy: A) -> A {
+        (probability_below(x) + x * density(x)) * dy
     }
 
-    fn shapes(&self, [x, dy]: [&[usize]; 2]) -> tensor::Result<[Vec<usize>; 1]> {
-        if x != dy {
-            return Err(tensor::Error::shape("gelu_grad", "two equal shapes", &[x, dy]));
-        }
-        Ok([x.to_vec()])
-    }
-
-    fn reference<A: Real>(&self, [x, dy]: [ArrayViewD<'_, A>; 2]) -> [ArrayD<A>; 1] {
-        [Zip::from(&x).and(&dy).map_collect(|&x, &dy| (probability_below(x) + x * density(x)) * dy)]
-    }
-
-    fn launch(&self, call: Call<'_>, inputs: [&Tensor; 2], [dx]: [&Tensor; 1]) -> tensor::Result<()> {
-        elementwise(call, "gelu_grad", dx, inputs, &[])
-    }
-
-    fn fast(&self, [x, dy]: [Slice<'_>; 2], [dx]: [&mut [f32]; 1]) -> bool {
+    #[inline(always)]
+    fn formula_f32(&self, x: f32, dy: f32) -> f32 {
         // Not by `erf`: beside the exponential it makes the loop too long for the compiler to keep in one piece.
-        vector::map2(x.data, dy.data, dx, |x, dy| {
-            let [below, density] = math::normal(x);
-            (below + x * density) * dy
-        });
-        true
+        let [below, density] = math::normal(x);
+        (below + x * density) * dy
     }
 }
 
@@ -92,10 +66,7 @@ impl Op<1> for Gelu {
     }
 
     fn backward(&self, x: &Tensor, [dy]: [&Tensor; 1], [wanted]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
-        Ok([if_wanted(wanted, || {
-            let [dx] = tensor::run(&GeluGrad, [x, dy])?;
-            Ok(dx)
-        })?])
+        Ok([run_if(wanted, &GeluGrad, [x, dy])?])
     }
 }
 
@@ -115,34 +86,14 @@ mod cases {
     use proptest::prelude::*;
 
     use super::Gelu;
-    use crate::gradcheck::cases::{Case, Cases, long_shape, shape, swept_lengths, values};
-    use crate::gradcheck::classes::{self, Claim, ShapeClass};
+    use crate::gradcheck::cases::AnyShape;
 
-    impl Cases<1> for Gelu {
-        const LINEAR: [bool; 1] = [false];
+    impl AnyShape<1> for Gelu {
+        const LINEAR: [bool; 1] = [false; 1];
 
-        fn claim(class: ShapeClass) -> Claim {
-            classes::of_any_shape(class)
+        fn op() -> BoxedStrategy<Self> {
+            Just(Gelu).boxed()
         }
-
-        fn cases() -> BoxedStrategy<Case<Self, 1>> {
-            of_shape(shape(0..=3, 1..4))
-        }
-
-        fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
-            of_shape(long_shape())
-        }
-
-        fn swept() -> Vec<BoxedStrategy<Case<Self, 1>>> {
-            swept_lengths(|n| of_shape(Just(vec![n]).boxed()))
-        }
-    }
-
-    fn of_shape(shape: BoxedStrategy<Vec<usize>>) -> BoxedStrategy<Case<Gelu, 1>> {
-        shape
-            .prop_flat_map(|shape| values(&shape))
-            .prop_map(|x| Case { op: Gelu, inputs: [x], reduced: 1 })
-            .boxed()
     }
 }
 
@@ -154,7 +105,7 @@ mod tests {
     use crate::Tape;
 
     #[test]
-    fn far_from_zero_it_is_the_rectifier() {
+    fn far_from_zero_it_is_relu() {
         for dtype in DType::ALL {
             let tape = Tape::new();
             let x = tape.input(&Tensor::from_vec(vec![-64.0, 0.0, 64.0f64], &[3]).unwrap().to_dtype(dtype));

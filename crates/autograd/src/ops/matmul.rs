@@ -3,7 +3,7 @@
 use ndarray::{ArrayD, ArrayView2, ArrayViewD, Ix2};
 use tensor::gpu::{Argument, Call};
 use tensor::sums::pairwise;
-use tensor::{Kernel, Matrix, Real, Slice, Start, Tensor, gemm_f32};
+use tensor::{Epilogue, Kernel, Matrix, Real, Slice, Start, Tensor, gemm_f32};
 
 use crate::launch::tile::{Around, around_of, launch_product};
 use crate::op::if_wanted;
@@ -114,7 +114,7 @@ impl Kernel<2, 1> for MatMul {
     }
 
     fn launch(&self, call: Call<'_>, [a, b]: [&Tensor; 2], [c]: [&Tensor; 1]) -> tensor::Result<()> {
-        self.launch_2d(call, [a, b], c, None)
+        self.launch_2d(call, [a, b], c, (None, Epilogue::Identity))
     }
 
     fn flops(&self, [a, b]: [&[usize]; 2]) -> u64 {

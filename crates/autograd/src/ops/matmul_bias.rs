@@ -1,4 +1,4 @@
-//! A matrix product plus a bias, then perhaps a rectifier: the affine layer in one operation.
+//! A matrix product plus a bias, then perhaps a ReLU: the affine layer in one operation.
 
 use ndarray::{ArrayD, ArrayViewD};
 use tensor::gpu::Call;
@@ -40,7 +40,7 @@ impl Kernel<3, 1> for MatMulBias {
     }
 
     fn launch(&self, call: Call<'_>, [a, b, bias]: [&Tensor; 3], [c]: [&Tensor; 1]) -> tensor::Result<()> {
-        self.product.launch_2d(call, [a, b], c, Some((bias, self.epilogue)))
+        self.product.launch_2d(call, [a, b], c, (Some(bias), self.epilogue))
     }
 
     fn flops(&self, [a, b, _]: [&[usize]; 3]) -> u64 {

@@ -1,40 +1,20 @@
 //! The product of two tensors of one shape, element by element.
 
-use ndarray::{ArrayD, ArrayViewD};
-use tensor::gpu::Call;
-use tensor::{Kernel, Real, Slice, Tensor, vector};
+use tensor::{Map2, Real, Tensor};
 
-use crate::launch::elementwise;
-use crate::op::if_wanted;
+use crate::op::run_if;
 use crate::{Op, Result, Var};
 
 /// `x y` for two equal shapes.
 #[derive(Debug, Clone, Copy)]
 pub struct Mul;
 
-impl Kernel<2, 1> for Mul {
-    fn name(&self) -> &'static str {
-        "mul"
-    }
+impl Map2 for Mul {
+    const NAME: &'static str = "mul";
 
-    fn shapes(&self, [x, y]: [&[usize]; 2]) -> tensor::Result<[Vec<usize>; 1]> {
-        if x != y {
-            return Err(tensor::Error::shape("mul", "two equal shapes", &[x, y]));
-        }
-        Ok([x.to_vec()])
-    }
-
-    fn reference<A: Real>(&self, [x, y]: [ArrayViewD<'_, A>; 2]) -> [ArrayD<A>; 1] {
-        [&x * &y]
-    }
-
-    fn launch(&self, call: Call<'_>, inputs: [&Tensor; 2], [product]: [&Tensor; 1]) -> tensor::Result<()> {
-        elementwise(call, "mul", product, inputs, &[])
-    }
-
-    fn fast(&self, [x, y]: [Slice<'_>; 2], [out]: [&mut [f32]; 1]) -> bool {
-        vector::map2(x.data, y.data, out, |x, y| x * y);
-        true
+    #[inline(always)]
+    fn formula<A: Real>(&self, x: A, y: A) -> A {
+        x * y
     }
 }
 
@@ -48,18 +28,14 @@ impl Op<2> for Mul {
         Ok((tensor::run(self, inputs)?, inputs.map(Tensor::clone)))
     }
 
-    /// The gradient of each factor is the other times `dout`.
+    /// The gradient of each factor is the other times `grad_output`.
     fn backward(
         &self,
         [x, y]: &[Tensor; 2],
-        [dout]: [&Tensor; 1],
+        [grad_output]: [&Tensor; 1],
         [wanted_x, wanted_y]: [bool; 2],
     ) -> Result<[Option<Tensor>; 2]> {
-        let times_dout = |factor| -> Result<Tensor> {
-            let [product] = tensor::run(self, [factor, dout])?;
-            Ok(product)
-        };
-        Ok([if_wanted(wanted_x, || times_dout(y))?, if_wanted(wanted_y, || times_dout(x))?])
+        Ok([run_if(wanted_x, self, [y, grad_output])?, run_if(wanted_y, self, [x, grad_output])?])
     }
 }
 
@@ -80,34 +56,14 @@ mod cases {
     use proptest::prelude::*;
 
     use super::Mul;
-    use crate::gradcheck::cases::{Case, Cases, long_shape, shape, swept_lengths, values};
-    use crate::gradcheck::classes::{self, Claim, ShapeClass};
+    use crate::gradcheck::cases::AnyShape;
 
-    impl Cases<2> for Mul {
+    impl AnyShape<2> for Mul {
         const LINEAR: [bool; 2] = [true; 2];
 
-        fn claim(class: ShapeClass) -> Claim {
-            classes::of_any_shape(class)
+        fn op() -> BoxedStrategy<Self> {
+            Just(Mul).boxed()
         }
-
-        fn cases() -> BoxedStrategy<Case<Self, 2>> {
-            of_shape(shape(0..=3, 1..4))
-        }
-
-        fn long_cases() -> BoxedStrategy<Case<Self, 2>> {
-            of_shape(long_shape())
-        }
-
-        fn swept() -> Vec<BoxedStrategy<Case<Self, 2>>> {
-            swept_lengths(|n| of_shape(Just(vec![n]).boxed()))
-        }
-    }
-
-    fn of_shape(shape: BoxedStrategy<Vec<usize>>) -> BoxedStrategy<Case<Mul, 2>> {
-        shape
-            .prop_flat_map(|shape| (values(&shape), values(&shape)))
-            .prop_map(|(x, y)| Case { op: Mul, inputs: [x, y], reduced: 1 })
-            .boxed()
     }
 }
 

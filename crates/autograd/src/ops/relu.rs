@@ -1,38 +1,26 @@
-//! The rectifier.
+//! The rectified linear unit (ReLU).
 
-use ndarray::{ArrayD, ArrayViewD, Zip};
-use tensor::gpu::Call;
-use tensor::{Kernel, Real, Slice, Tensor, vector};
+use tensor::{Map, Map2, Real, Tensor};
 
-use crate::launch::elementwise;
-use crate::op::if_wanted;
+use crate::op::run_if;
 use crate::{Op, Result, Var};
 
 /// `max(x, 0)`, element by element; its derivative at 0 is taken to be 0, and at NaN it is NaN.
 #[derive(Debug, Clone, Copy)]
 pub struct Relu;
 
-impl Kernel<1, 1> for Relu {
-    fn name(&self) -> &'static str {
-        "relu"
+impl Map for Relu {
+    const NAME: &'static str = "relu";
+
+    #[inline(always)]
+    fn formula<A: Real>(&self, x: A) -> A {
+        if x > A::zero() || x.is_nan() { x } else { A::zero() }
     }
 
-    fn shapes(&self, [x]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 1]> {
-        Ok([x.to_vec()])
-    }
-
-    fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
-        [x.mapv(|x| if x > A::zero() || x.is_nan() { x } else { A::zero() })]
-    }
-
-    fn launch(&self, call: Call<'_>, inputs: [&Tensor; 1], [y]: [&Tensor; 1]) -> tensor::Result<()> {
-        elementwise(call, "relu", y, inputs, &[])
-    }
-
-    fn fast(&self, [x]: [Slice<'_>; 1], [y]: [&mut [f32]; 1]) -> bool {
+    #[inline(always)]
+    fn formula_f32(&self, x: f32) -> f32 {
         // A NaN fails the comparison and is handed on.
-        vector::map(x.data, y, |x| if x <= 0.0 { 0.0 } else { x });
-        true
+        if x <= 0.0 { 0.0 } else { x }
     }
 }
 
@@ -40,36 +28,13 @@ impl Kernel<1, 1> for Relu {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ReluGrad;
 
-impl Kernel<2, 1> for ReluGrad {
-    fn name(&self) -> &'static str {
-        "relu_grad"
-    }
+impl Map2 for ReluGrad {
+    const NAME: &'static str = "relu_grad";
 
-    fn shapes(&self, [y, dy]: [&[usize]; 2]) -> tensor::Result<[Vec<usize>; 1]> {
-        if y != dy {
-            return Err(tensor::Error::shape("relu_grad", "two equal shapes", &[y, dy]));
-        }
-        Ok([y.to_vec()])
-    }
-
-    fn reference<A: Real>(&self, [y, dy]: [ArrayViewD<'_, A>; 2]) -> [ArrayD<A>; 1] {
-        let of = |y: A, dy: A| {
-            let open = if y > A::zero() { dy } else { A::zero() };
-            if y.is_nan() { y } else { open }
-        };
-        [Zip::from(&y).and(&dy).map_collect(|&y, &dy| of(y, dy))]
-    }
-
-    fn launch(&self, call: Call<'_>, inputs: [&Tensor; 2], [dx]: [&Tensor; 1]) -> tensor::Result<()> {
-        elementwise(call, "relu_grad", dx, inputs, &[])
-    }
-
-    fn fast(&self, [y, dy]: [Slice<'_>; 2], [dx]: [&mut [f32]; 1]) -> bool {
-        vector::map2(y.data, dy.data, dx, |y, dy| {
-            let open = if y > 0.0 { dy } else { 0.0 };
-            if y.is_nan() { y } else { open }
-        });
-        true
+    #[inline(always)]
+    fn formula<A: Real>(&self, y: A, dy: A) -> A {
+        let open = if y > A::zero() { dy } else { A::zero() };
+        if y.is_nan() { y } else { open }
     }
 }
 
@@ -85,10 +50,7 @@ impl Op<1> for Relu {
     }
 
     fn backward(&self, y: &Tensor, [dy]: [&Tensor; 1], [wanted]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
-        Ok([if_wanted(wanted, || {
-            let [dx] = tensor::run(&ReluGrad, [y, dy])?;
-            Ok(dx)
-        })?])
+        Ok([run_if(wanted, &ReluGrad, [y, dy])?])
     }
 }
 
@@ -109,44 +71,23 @@ mod cases {
     use tensor::Tensor;
 
     use super::Relu;
-    use crate::gradcheck::cases::{
-        Case, Cases, Kink, long_shape, shape, swept_lengths, values_away_from_zero,
-    };
-    use crate::gradcheck::classes::{self, Claim, ShapeClass};
+    use crate::gradcheck::cases::{AnyShape, Kink, values_away_from_zero};
 
-    impl Cases<1> for Relu {
-        const LINEAR: [bool; 1] = [false];
+    impl AnyShape<1> for Relu {
+        const LINEAR: [bool; 1] = [false; 1];
 
-        fn claim(class: ShapeClass) -> Claim {
-            match class {
-                ShapeClass::KinkOrTie => Claim::Generated,
-                _ => classes::of_any_shape(class),
-            }
+        fn op() -> BoxedStrategy<Self> {
+            Just(Relu).boxed()
+        }
+
+        fn input(shape: &[usize]) -> BoxedStrategy<Tensor> {
+            values_away_from_zero(shape)
         }
 
         fn kinks() -> Vec<Kink<Self, 1>> {
-            let x = Tensor::from_vec(vec![-1.0, -0.0, 0.0, 1.0], &[4]).expect("four numbers");
+            let x = Tensor::from_vec(vec![-1.0, -0.0, 0.0, 1.0], &[4]).expect("four elements");
             vec![Kink { op: Relu, inputs: [x], gradients: [vec![0.0, 0.0, 0.0, 1.0]] }]
         }
-
-        fn cases() -> BoxedStrategy<Case<Self, 1>> {
-            of_shape(shape(0..=3, 1..4))
-        }
-
-        fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
-            of_shape(long_shape())
-        }
-
-        fn swept() -> Vec<BoxedStrategy<Case<Self, 1>>> {
-            swept_lengths(|n| of_shape(Just(vec![n]).boxed()))
-        }
-    }
-
-    fn of_shape(shape: BoxedStrategy<Vec<usize>>) -> BoxedStrategy<Case<Relu, 1>> {
-        shape
-            .prop_flat_map(|shape| values_away_from_zero(&shape))
-            .prop_map(|x| Case { op: Relu, inputs: [x], reduced: 1 })
-            .boxed()
     }
 }
 

@@ -1,10 +1,7 @@
 //! Multiplication by a constant.
 
-use ndarray::{ArrayD, ArrayViewD};
-use tensor::gpu::{Argument, Call};
-use tensor::{Kernel, Real, Slice, Tensor, vector};
+use tensor::{Map, Real, Tensor};
 
-use crate::launch::elementwise;
 use crate::op::if_wanted;
 use crate::{Op, Result, Var};
 
@@ -15,28 +12,16 @@ pub struct Scale {
     pub factor: f64,
 }
 
-impl Kernel<1, 1> for Scale {
-    fn name(&self) -> &'static str {
-        "scale"
+impl Map for Scale {
+    const NAME: &'static str = "scale";
+
+    #[inline(always)]
+    fn formula<A: Real>(&self, x: A) -> A {
+        A::from_f64(self.factor) * x
     }
 
-    fn shapes(&self, [x]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 1]> {
-        Ok([x.to_vec()])
-    }
-
-    fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
-        let factor = A::from_f64(self.factor);
-        [x.mapv(|x| factor * x)]
-    }
-
-    fn launch(&self, call: Call<'_>, inputs: [&Tensor; 1], [y]: [&Tensor; 1]) -> tensor::Result<()> {
-        elementwise(call, "scale", y, inputs, &[Argument::F32(self.factor as f32)])
-    }
-
-    fn fast(&self, [x]: [Slice<'_>; 1], [y]: [&mut [f32]; 1]) -> bool {
-        let factor = self.factor as f32;
-        vector::map(x.data, y, move |x| factor * x);
-        true
+    fn constant(&self) -> Option<f32> {
+        Some(self.factor as f32)
     }
 }
 
@@ -76,34 +61,15 @@ mod cases {
     use proptest::prelude::*;
 
     use super::Scale;
-    use crate::gradcheck::cases::{Case, Cases, long_shape, shape, swept_lengths, values};
-    use crate::gradcheck::classes::{self, Claim, ShapeClass};
+    use crate::gradcheck::cases::AnyShape;
 
-    impl Cases<1> for Scale {
-        const LINEAR: [bool; 1] = [true];
+    impl AnyShape<1> for Scale {
+        const LINEAR: [bool; 1] = [true; 1];
 
-        fn claim(class: ShapeClass) -> Claim {
-            classes::of_any_shape(class)
+        fn op() -> BoxedStrategy<Self> {
+            let factor = prop_oneof![Just(0.0), Just(1.0), Just(-1.0), -4.0..4.0f64];
+            factor.prop_map(|factor| Scale { factor }).boxed()
         }
-
-        fn cases() -> BoxedStrategy<Case<Self, 1>> {
-            of_shape(shape(0..=3, 1..4))
-        }
-
-        fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
-            of_shape(long_shape())
-        }
-
-        fn swept() -> Vec<BoxedStrategy<Case<Self, 1>>> {
-            swept_lengths(|n| of_shape(Just(vec![n]).boxed()))
-        }
-    }
-
-    fn of_shape(shape: BoxedStrategy<Vec<usize>>) -> BoxedStrategy<Case<Scale, 1>> {
-        let factor = prop_oneof![Just(0.0), Just(1.0), Just(-1.0), -4.0..4.0f64];
-        (factor, shape.prop_flat_map(|shape| values(&shape)))
-            .prop_map(|(factor, x)| Case { op: Scale { factor }, inputs: [x], reduced: 1 })
-            .boxed()
     }
 }
 

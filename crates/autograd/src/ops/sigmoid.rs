@@ -1,45 +1,29 @@
 //! The logistic function.
 
-use ndarray::{ArrayD, ArrayViewD, Zip};
-use tensor::gpu::Call;
-use tensor::{Kernel, Real, Slice, Tensor, math, vector};
+use tensor::{Map, Map2, Real, Tensor, math};
 
-use crate::launch::elementwise;
-use crate::op::if_wanted;
+use crate::op::run_if;
 use crate::{Op, Result, Var};
 
 /// `1 / (1 + e^-x)`, element by element.
 #[derive(Debug, Clone, Copy)]
 pub struct Sigmoid;
 
-impl Kernel<1, 1> for Sigmoid {
-    fn name(&self) -> &'static str {
-        "sigmoid"
-    }
-
-    fn shapes(&self, [x]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 1]> {
-        Ok([x.to_vec()])
-    }
+impl Map for Sigmoid {
+    const NAME: &'static str = "sigmoid";
 
     /// The exponential is taken of `-|x|`, so it never overflows, and small results keep their digits.
-    fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
-        [x.mapv(|x| {
-            let small = (-x.abs()).exp();
-            if x < A::zero() { small / (A::one() + small) } else { A::one() / (A::one() + small) }
-        })]
+    #[inline(always)]
+    fn formula<A: Real>(&self, x: A) -> A {
+        let small = (-x.abs()).exp();
+        if x < A::zero() { small / (A::one() + small) } else { A::one() / (A::one() + small) }
     }
 
-    fn launch(&self, call: Call<'_>, inputs: [&Tensor; 1], [y]: [&Tensor; 1]) -> tensor::Result<()> {
-        elementwise(call, "sigmoid", y, inputs, &[])
-    }
-
-    fn fast(&self, [x]: [Slice<'_>; 1], [y]: [&mut [f32]; 1]) -> bool {
-        vector::map(x.data, y, |x| {
-            let small = math::exp(-x.abs());
-            let above = if x < 0.0 { small } else { 1.0 };
-            above / (1.0 + small)
-        });
-        true
+    #[inline(always)]
+    fn formula_f32(&self, x: f32) -> f32 {
+        let small = math::exp(-x.abs());
+        let above = if x < 0.0 { small } else { 1.0 };
+        above / (1.0 + small)
     }
 }
 
@@ -47,29 +31,12 @@ impl Kernel<1, 1> for Sigmoid {
 #[derive(Debug, Clone, Copy)]
 struct SigmoidGrad;
 
-impl Kernel<2, 1> for SigmoidGrad {
-    fn name(&self) -> &'static str {
-        "sigmoid_grad"
-    }
+impl Map2 for SigmoidGrad {
+    const NAME: &'static str = "sigmoid_grad";
 
-    fn shapes(&self, [y, dy]: [&[usize]; 2]) -> tensor::Result<[Vec<usize>; 1]> {
-        if y != dy {
-            return Err(tensor::Error::shape("sigmoid_grad", "two equal shapes", &[y, dy]));
-        }
-        Ok([y.to_vec()])
-    }
-
-    fn reference<A: Real>(&self, [y, dy]: [ArrayViewD<'_, A>; 2]) -> [ArrayD<A>; 1] {
-        [Zip::from(&y).and(&dy).map_collect(|&y, &dy| y * (A::one() - y) * dy)]
-    }
-
-    fn launch(&self, call: Call<'_>, inputs: [&Tensor; 2], [dx]: [&Tensor; 1]) -> tensor::Result<()> {
-        elementwise(call, "sigmoid_grad", dx, inputs, &[])
-    }
-
-    fn fast(&self, [y, dy]: [Slice<'_>; 2], [dx]: [&mut [f32]; 1]) -> bool {
-        vector::map2(y.data, dy.data, dx, |y, dy| y * (1.0 - y) * dy);
-        true
+    #[inline(always)]
+    fn formula<A: Real>(&self, y: A, dy: A) -> A {
+        y * (A::one() - y) * dy
     }
 }
 
@@ -85,10 +52,7 @@ impl Op<1> for Sigmoid {
     }
 
     fn backward(&self, y: &Tensor, [dy]: [&Tensor; 1], [wanted]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
-        Ok([if_wanted(wanted, || {
-            let [dx] = tensor::run(&SigmoidGrad, [y, dy])?;
-            Ok(dx)
-        })?])
+        Ok([run_if(wanted, &SigmoidGrad, [y, dy])?])
     }
 }
 
@@ -108,37 +72,17 @@ mod cases {
     use proptest::prelude::*;
 
     use super::Sigmoid;
-    use crate::gradcheck::cases::{Case, Cases, long_shape, shape, swept_lengths, values};
-    use crate::gradcheck::classes::{self, Claim, ShapeClass};
+    use crate::gradcheck::cases::AnyShape;
 
-    impl Cases<1> for Sigmoid {
+    impl AnyShape<1> for Sigmoid {
         /// `|d(y - y^2) / dy| = |1 - 2 y|`, and `y` is between 0 and 1.
         const OUTPUT_SENSITIVITY: f64 = 1.0;
 
-        const LINEAR: [bool; 1] = [false];
+        const LINEAR: [bool; 1] = [false; 1];
 
-        fn claim(class: ShapeClass) -> Claim {
-            classes::of_any_shape(class)
+        fn op() -> BoxedStrategy<Self> {
+            Just(Sigmoid).boxed()
         }
-
-        fn cases() -> BoxedStrategy<Case<Self, 1>> {
-            of_shape(shape(0..=3, 1..4))
-        }
-
-        fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
-            of_shape(long_shape())
-        }
-
-        fn swept() -> Vec<BoxedStrategy<Case<Self, 1>>> {
-            swept_lengths(|n| of_shape(Just(vec![n]).boxed()))
-        }
-    }
-
-    fn of_shape(shape: BoxedStrategy<Vec<usize>>) -> BoxedStrategy<Case<Sigmoid, 1>> {
-        shape
-            .prop_flat_map(|shape| values(&shape))
-            .prop_map(|x| Case { op: Sigmoid, inputs: [x], reduced: 1 })
-            .boxed()
     }
 }
 

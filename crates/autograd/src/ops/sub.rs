@@ -1,10 +1,7 @@
 //! The difference of two tensors of one shape.
 
-use ndarray::{ArrayD, ArrayViewD};
-use tensor::gpu::Call;
-use tensor::{Kernel, Real, Slice, Tensor, vector};
+use tensor::{Map2, Real, Tensor};
 
-use crate::launch::elementwise;
 use crate::op::if_wanted;
 use crate::ops::scale::scaled;
 use crate::{Op, Result, Var};
@@ -13,29 +10,12 @@ use crate::{Op, Result, Var};
 #[derive(Debug, Clone, Copy)]
 pub struct Sub;
 
-impl Kernel<2, 1> for Sub {
-    fn name(&self) -> &'static str {
-        "sub"
-    }
+impl Map2 for Sub {
+    const NAME: &'static str = "sub";
 
-    fn shapes(&self, [x, y]: [&[usize]; 2]) -> tensor::Result<[Vec<usize>; 1]> {
-        if x != y {
-            return Err(tensor::Error::shape("sub", "two equal shapes", &[x, y]));
-        }
-        Ok([x.to_vec()])
-    }
-
-    fn reference<A: Real>(&self, [x, y]: [ArrayViewD<'_, A>; 2]) -> [ArrayD<A>; 1] {
-        [&x - &y]
-    }
-
-    fn launch(&self, call: Call<'_>, inputs: [&Tensor; 2], [difference]: [&Tensor; 1]) -> tensor::Result<()> {
-        elementwise(call, "sub", difference, inputs, &[])
-    }
-
-    fn fast(&self, [x, y]: [Slice<'_>; 2], [out]: [&mut [f32]; 1]) -> bool {
-        vector::map2(x.data, y.data, out, |x, y| x - y);
-        true
+    #[inline(always)]
+    fn formula<A: Real>(&self, x: A, y: A) -> A {
+        x - y
     }
 }
 
@@ -51,10 +31,10 @@ impl Op<2> for Sub {
     fn backward(
         &self,
         (): &(),
-        [dout]: [&Tensor; 1],
+        [grad_output]: [&Tensor; 1],
         [wanted_x, wanted_y]: [bool; 2],
     ) -> Result<[Option<Tensor>; 2]> {
-        Ok([wanted_x.then(|| dout.clone()), if_wanted(wanted_y, || scaled(dout, -1.0))?])
+        Ok([wanted_x.then(|| grad_output.clone()), if_wanted(wanted_y, || scaled(grad_output, -1.0))?])
     }
 }
 
@@ -75,34 +55,14 @@ mod cases {
     use proptest::prelude::*;
 
     use super::Sub;
-    use crate::gradcheck::cases::{Case, Cases, long_shape, shape, swept_lengths, values};
-    use crate::gradcheck::classes::{self, Claim, ShapeClass};
+    use crate::gradcheck::cases::AnyShape;
 
-    impl Cases<2> for Sub {
+    impl AnyShape<2> for Sub {
         const LINEAR: [bool; 2] = [true; 2];
 
-        fn claim(class: ShapeClass) -> Claim {
-            classes::of_any_shape(class)
+        fn op() -> BoxedStrategy<Self> {
+            Just(Sub).boxed()
         }
-
-        fn cases() -> BoxedStrategy<Case<Self, 2>> {
-            of_shape(shape(0..=3, 1..4))
-        }
-
-        fn long_cases() -> BoxedStrategy<Case<Self, 2>> {
-            of_shape(long_shape())
-        }
-
-        fn swept() -> Vec<BoxedStrategy<Case<Self, 2>>> {
-            swept_lengths(|n| of_shape(Just(vec![n]).boxed()))
-        }
-    }
-
-    fn of_shape(shape: BoxedStrategy<Vec<usize>>) -> BoxedStrategy<Case<Sub, 2>> {
-        shape
-            .prop_flat_map(|shape| (values(&shape), values(&shape)))
-            .prop_map(|(x, y)| Case { op: Sub, inputs: [x, y], reduced: 1 })
-            .boxed()
     }
 }
 

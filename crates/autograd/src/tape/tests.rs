@@ -1,5 +1,7 @@
 //! The tape adds gradients, and refuses what cannot be one.
 
+use tensor::DType;
+
 use super::*;
 
 fn number(value: f64) -> Tensor {

@@ -6,7 +6,7 @@ use ndarray::{Array1, Array4, ArrayD, ArrayView4, ArrayViewD, Axis, Ix4, IxDyn};
 use tensor::conv::{self, Around, Convolution};
 use tensor::gpu::Call;
 use tensor::sums::{PairwiseSum, pairwise};
-use tensor::{Kernel, Real, Slice, Tensor};
+use tensor::{Epilogue, Kernel, Real, Slice, Tensor};
 
 use super::geometry::Geometry;
 use super::{launches, non_finite};
@@ -50,9 +50,12 @@ pub(crate) fn of_rank_4<A: Real>(x: ArrayViewD<'_, A>) -> ArrayView4<'_, A> {
     x.into_dimensionality::<Ix4>().expect("the shape rule was asked")
 }
 
-/// `x` plus one number for each channel.
-pub(crate) fn with_bias<A: Real>(x: ArrayD<A>, bias: ArrayViewD<'_, A>) -> ArrayD<A> {
-    x + bias.insert_axis(Axis(1)).insert_axis(Axis(2))
+/// `x` plus one number for each channel, if there is a bias.
+pub(crate) fn with_bias<A: Real>(x: ArrayD<A>, bias: Option<ArrayViewD<'_, A>>) -> ArrayD<A> {
+    match bias {
+        Some(bias) => x + bias.insert_axis(Axis(1)).insert_axis(Axis(2)),
+        None => x,
+    }
 }
 
 /// From `dy [n, o, out]` and a weight `[o, c, kernel]`, the gradient by an image `[n, c, image]`.
@@ -109,7 +112,7 @@ impl Kernel<2, 1> for ConvGradInput {
 
     fn launch(&self, call: Call<'_>, [dy, weight]: [&Tensor; 2], [dx]: [&Tensor; 1]) -> tensor::Result<()> {
         let sizes = self.sizes(dy.shape(), weight.shape()).expect("the shape rule was asked");
-        launches::grad_input(call, [dy, weight], dx, None, sizes)
+        launches::grad_input(call, [dy, weight], dx, (None, Epilogue::Identity), sizes)
     }
 
     fn flops(&self, [dy, weight]: [&[usize]; 2]) -> u64 {

@@ -1,0 +1,113 @@
+//! Kernels that compute each element of the output from the elements at the same place of the inputs.
+//!
+//! Such a kernel is a formula: whatever implements [`Map`] or [`Map2`] is a [`Kernel`] with its shape rule, its reference, its
+//! fast path and its launch.
+
+use ndarray::{ArrayD, ArrayViewD, Zip};
+
+use crate::gpu::{Argument, Call, Grid};
+use crate::{Error, Kernel, Real, Result, Slice, Tensor, vector};
+
+/// `y = f(x)`, element by element.
+pub trait Map: Copy + Sync {
+    /// The name, and that of the entry points in `kernels/*.cu`: `NAME_f32(y, x, n)`, `NAME_f16` and `NAME_bf16`.
+    const NAME: &'static str;
+
+    /// The formula, in the type of arithmetic. It should be inlined, since it is the body of a vector loop.
+    fn formula<A: Real>(&self, x: A) -> A;
+
+    /// The formula on the fast path, if other code than that of [`Map::formula`] makes a faster loop.
+    #[inline(always)]
+    fn formula_f32(&self, x: f32) -> f32 {
+        self.formula(x)
+    }
+
+    /// A constant that the entry points take behind `n`.
+    fn constant(&self) -> Option<f32> {
+        None
+    }
+}
+
+/// `z = f(x, y)`, element by element, for two equal shapes.
+pub trait Map2: Copy + Sync {
+    /// The name, and that of the entry points in `kernels/*.cu`: `NAME_f32(z, x, y, n)`, `NAME_f16` and `NAME_bf16`.
+    const NAME: &'static str;
+
+    /// The formula, in the type of arithmetic. It should be inlined, since it is the body of a vector loop.
+    fn formula<A: Real>(&self, x: A, y: A) -> A;
+
+    /// The formula on the fast path, if other code than that of [`Map2::formula`] makes a faster loop.
+    #[inline(always)]
+    fn formula_f32(&self, x: f32, y: f32) -> f32 {
+        self.formula(x, y)
+    }
+}
+
+impl<F: Map> Kernel<1, 1> for F {
+    fn name(&self) -> &'static str {
+        F::NAME
+    }
+
+    fn shapes(&self, [x]: [&[usize]; 1]) -> Result<[Vec<usize>; 1]> {
+        Ok([x.to_vec()])
+    }
+
+    fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
+        [x.mapv(|x| self.formula(x))]
+    }
+
+    fn launch(&self, call: Call<'_>, inputs: [&Tensor; 1], [y]: [&Tensor; 1]) -> Result<()> {
+        launch(call, F::NAME, y, inputs, self.constant().map(Argument::F32).as_slice())
+    }
+
+    fn fast(&self, [x]: [Slice<'_>; 1], [y]: [&mut [f32]; 1]) -> bool {
+        let f = *self;
+        vector::map(x.data, y, move |x| f.formula_f32(x));
+        true
+    }
+}
+
+impl<F: Map2> Kernel<2, 1> for F {
+    fn name(&self) -> &'static str {
+        F::NAME
+    }
+
+    fn shapes(&self, [x, y]: [&[usize]; 2]) -> Result<[Vec<usize>; 1]> {
+        if x != y {
+            return Err(Error::shape(F::NAME, "two equal shapes", &[x, y]));
+        }
+        Ok([x.to_vec()])
+    }
+
+    fn reference<A: Real>(&self, [x, y]: [ArrayViewD<'_, A>; 2]) -> [ArrayD<A>; 1] {
+        [Zip::from(&x).and(&y).map_collect(|&x, &y| self.formula(x, y))]
+    }
+
+    fn launch(&self, call: Call<'_>, inputs: [&Tensor; 2], [z]: [&Tensor; 1]) -> Result<()> {
+        launch(call, F::NAME, z, inputs, &[])
+    }
+
+    fn fast(&self, [x, y]: [Slice<'_>; 2], [z]: [&mut [f32]; 1]) -> bool {
+        let f = *self;
+        vector::map2(x.data, y.data, z, move |x, y| f.formula_f32(x, y));
+        true
+    }
+}
+
+/// Launches `entry(out, inputs.., n, more..)` with a thread for each of the `n` elements of `out`.
+///
+/// # Errors
+/// If the launch fails.
+pub fn launch<const N: usize>(
+    call: Call<'_>,
+    entry: &str,
+    out: &Tensor,
+    inputs: [&Tensor; N],
+    more: &[Argument<'_>],
+) -> Result<()> {
+    let mut arguments = vec![Argument::Out(out)];
+    arguments.extend(inputs.map(Argument::In));
+    arguments.push(Argument::Size(out.len()));
+    arguments.extend(more);
+    call.launch(entry, Grid::over(out.len()), &arguments)
+}
