@@ -5,6 +5,7 @@
 
 use rayon::prelude::*;
 
+use super::rows::each;
 use super::{BLOCK, is_parallel, lane_sums};
 use crate::each_isa;
 
@@ -67,30 +68,19 @@ impl<F: Fn([f32; 3], f32) -> [f32; 3] + Copy + Sync> Step for F {}
 /// `out[i] = f(x[i])`
 pub fn map(x: &[f32], out: &mut [f32], f: impl Unary) {
     assert_eq!(x.len(), out.len(), "input and output have one length");
-    if !is_parallel(out.len()) {
-        return map_chunk(x, out, f);
-    }
-    out.par_chunks_mut(BLOCK).zip(x.par_chunks(BLOCK)).for_each(|(out, x)| map_chunk(x, out, f));
+    each(out.len(), out.chunks_mut(BLOCK).zip(x.chunks(BLOCK)), move |(out, x)| map_chunk(x, out, f));
 }
 
 /// `x[i] = f(x[i])`
 pub fn map_in_place(x: &mut [f32], f: impl Unary) {
-    if !is_parallel(x.len()) {
-        return map_in_place_chunk(x, f);
-    }
-    x.par_chunks_mut(BLOCK).for_each(|x| map_in_place_chunk(x, f));
+    each(x.len(), x.chunks_mut(BLOCK), move |x| map_in_place_chunk(x, f));
 }
 
 /// `out[i] = f(x[i], y[i])`
 pub fn map2(x: &[f32], y: &[f32], out: &mut [f32], f: impl Binary) {
     assert!(x.len() == out.len() && y.len() == out.len(), "inputs and output have one length");
-    if !is_parallel(out.len()) {
-        return map2_chunk(x, y, out, f);
-    }
-    out.par_chunks_mut(BLOCK)
-        .zip(x.par_chunks(BLOCK))
-        .zip(y.par_chunks(BLOCK))
-        .for_each(|((out, x), y)| map2_chunk(x, y, out, f));
+    let blocks = out.chunks_mut(BLOCK).zip(x.chunks(BLOCK)).zip(y.chunks(BLOCK));
+    each(x.len(), blocks, move |((out, x), y)| map2_chunk(x, y, out, f));
 }
 
 /// `sum over i of f(x[i], y[i])`
@@ -109,14 +99,9 @@ pub fn update3(state: [&mut [f32]; 3], input: &[f32], f: impl Step) {
     let [a, b, c] = state;
     let n = input.len();
     assert!(a.len() == n && b.len() == n && c.len() == n, "state and input have one length");
-    if !is_parallel(n) {
-        return update_chunk([a, b, c], input, f);
-    }
-    a.par_chunks_mut(BLOCK)
-        .zip(b.par_chunks_mut(BLOCK))
-        .zip(c.par_chunks_mut(BLOCK))
-        .zip(input.par_chunks(BLOCK))
-        .for_each(|(((a, b), c), input)| update_chunk([a, b, c], input, f));
+    let [a, b, c] = [a, b, c].map(|state| state.chunks_mut(BLOCK));
+    let blocks = a.zip(b).zip(c).zip(input.chunks(BLOCK));
+    each(n, blocks, move |(((a, b), c), input)| update_chunk([a, b, c], input, f));
 }
 
 /// `sum over i of x[i]`
