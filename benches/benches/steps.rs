@@ -4,7 +4,7 @@
 use benches::Workload;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use tensor::random::Stream;
-use tensor::{Matrix, Start, gemm_f32};
+use tensor::{Init, Matrix, gemm_f32};
 
 /// `[m, k, n]` of the products, and which of the two matrices is stored transposed. The last three are
 /// those of FC-M's widest layers: gradient of the input, forward, gradient of the weight.
@@ -33,7 +33,7 @@ fn matmul(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::from_parameter(name), |bencher| {
             bencher.iter(|| {
                 let a = Matrix::new(&a, a_rows, a_columns, a_turned);
-                gemm_f32(&mut out, a, Matrix::new(&b, b_rows, b_columns, b_turned), Start::Zero);
+                gemm_f32(&mut out, a, Matrix::new(&b, b_rows, b_columns, b_turned), Init::Zero);
             });
         });
     }

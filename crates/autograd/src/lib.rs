@@ -28,7 +28,6 @@ mod op;
 mod epilogue;
 mod launch;
 pub mod ops;
-mod rows;
 mod moments;
 pub mod gradcheck;
 

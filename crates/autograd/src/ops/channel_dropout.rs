@@ -3,12 +3,11 @@
 use ndarray::{ArrayD, ArrayViewD};
 use tensor::gpu::{Argument, Call};
 use tensor::random::Stream;
-use tensor::{Error, Kernel, Real, Slice, Tensor};
+use tensor::{Error, Kernel, Real, Slice, Tensor, rows};
 
 use crate::launch::elementwise;
 use crate::op::if_wanted;
 use crate::ops::dropout::Dropout;
-use crate::rows;
 use crate::{Op, Result, Var};
 
 /// [`Dropout`] with one decision for each channel of each example of `x: [n, c, ..]`.

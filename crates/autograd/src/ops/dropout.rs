@@ -3,11 +3,10 @@
 use ndarray::{ArrayD, ArrayViewD};
 use tensor::gpu::{Argument, Call};
 use tensor::random::Stream;
-use tensor::{Error, Kernel, Real, Slice, Tensor};
+use tensor::{Error, Kernel, Real, Slice, Tensor, rows};
 
 use crate::launch::elementwise;
 use crate::op::if_wanted;
-use crate::rows;
 use crate::{Op, Result, Var};
 
 /// Words of random bits in one block of a [`Stream`].

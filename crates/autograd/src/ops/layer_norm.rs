@@ -5,13 +5,12 @@ mod fast;
 use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn};
 use tensor::gpu::{Argument, Call, Grid};
 use tensor::sums::{self, pairwise};
-use tensor::{DType, Error, Kernel, Real, Slice, Stored, Tensor};
+use tensor::{DType, Error, Kernel, Real, Slice, Stored, Tensor, rows};
 
 use crate::launch::channels::a_warp_for_each;
 use crate::launch::parts::{sum_of_parts, terms_of_part};
 use crate::moments::{Moments, check_eps};
 use crate::op::if_wanted;
-use crate::rows;
 use crate::{Op, Result, Var};
 
 /// Rows that one task takes, and the span of one partial sum over rows.

@@ -3,7 +3,7 @@
 use ndarray::{ArrayD, ArrayView2, ArrayViewD, Ix2};
 use tensor::gpu::{Argument, Call};
 use tensor::sums::pairwise;
-use tensor::{Epilogue, Kernel, Matrix, Real, Slice, Start, Tensor, gemm_f32};
+use tensor::{Epilogue, Init, Kernel, Matrix, Real, Slice, Tensor, gemm_f32};
 
 use crate::launch::tile::{Around, around_of, launch_product};
 use crate::op::if_wanted;
@@ -50,11 +50,11 @@ impl MatMul {
         })
     }
 
-    /// `out = start + op(A) op(B)`
-    pub(crate) fn fast_2d(&self, a: Slice<'_>, b: Slice<'_>, out: &mut [f32], start: Start<'_>) {
+    /// `out = init + op(A) op(B)`
+    pub(crate) fn fast_2d(&self, a: Slice<'_>, b: Slice<'_>, out: &mut [f32], init: Init<'_>) {
         let a = Matrix::new(a.data, a.shape[0], a.shape[1], self.transpose_a);
         let b = Matrix::new(b.data, b.shape[0], b.shape[1], self.transpose_b);
-        gemm_f32(out, a, b, start);
+        gemm_f32(out, a, b, init);
     }
 
     /// `out = epilogue(op(A) op(B) + bias)`
@@ -122,7 +122,7 @@ impl Kernel<2, 1> for MatMul {
     }
 
     fn fast(&self, [a, b]: [Slice<'_>; 2], [c]: [&mut [f32]; 1]) -> bool {
-        self.fast_2d(a, b, c, Start::Zero);
+        self.fast_2d(a, b, c, Init::Zero);
         true
     }
 }

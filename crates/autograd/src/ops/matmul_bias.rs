@@ -2,7 +2,7 @@
 
 use ndarray::{ArrayD, ArrayViewD};
 use tensor::gpu::Call;
-use tensor::{Epilogue, Kernel, Real, Slice, Start, Tensor};
+use tensor::{Epilogue, Init, Kernel, Real, Slice, Tensor};
 
 use crate::epilogue;
 use crate::op::if_wanted;
@@ -48,7 +48,7 @@ impl Kernel<3, 1> for MatMulBias {
     }
 
     fn fast(&self, [a, b, bias]: [Slice<'_>; 3], [c]: [&mut [f32]; 1]) -> bool {
-        self.product.fast_2d(a, b, c, Start::Bias(bias.data));
+        self.product.fast_2d(a, b, c, Init::Bias(bias.data));
         self.epilogue.apply(c);
         true
     }

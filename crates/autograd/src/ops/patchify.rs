@@ -2,12 +2,11 @@
 
 use ndarray::{ArrayD, ArrayViewD};
 use tensor::gpu::{Argument, Call};
-use tensor::{Error, Kernel, Real, Slice, Tensor};
+use tensor::{Error, Kernel, Real, Slice, Tensor, rows};
 
 use crate::launch::elementwise;
 use crate::op::if_wanted;
 use crate::ops::unpatchify::Unpatchify;
-use crate::rows;
 use crate::{Op, Result, Var};
 
 /// Square patches of images `[n, c, h, w]` as tokens `[n, t, side * side * c]`.

@@ -2,11 +2,10 @@
 
 use ndarray::{ArrayD, ArrayViewD};
 use tensor::gpu::Call;
-use tensor::{Error, Kernel, Real, Slice, Tensor};
+use tensor::{Error, Kernel, Real, Slice, Tensor, rows};
 
 use crate::op::if_wanted;
 use crate::ops::patchify::{Patchify, divides, launch_patches, runs};
-use crate::rows;
 use crate::{Op, Result, Var};
 
 /// Tokens `[n, t, side * side * c]` as the images `[n, c, h, w]` whose patches they are.

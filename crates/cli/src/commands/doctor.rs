@@ -70,7 +70,7 @@ pub(crate) fn command(asked: &Doctor) -> Result<ExitCode> {
         machine::on_threads(|| [machine::product(TIMED), storage::hdf5(), storage::embedded()]);
     let [product, hdf5, embedded] = computing;
     let checks = [
-        machine::processor(),
+        machine::cpu(),
         threads,
         machine::memory(),
         product,

@@ -7,9 +7,7 @@
 use std::ops::Range;
 
 use ndarray::{ArrayView2, ArrayViewMut2};
-use tensor::{Matrix, Start, gemm_f32, math, vector};
-
-use crate::rows;
+use tensor::{Init, Matrix, gemm_f32, math, rows, vector};
 
 /// The most queries of a tile.
 const QUERIES: usize = 128;
@@ -104,7 +102,7 @@ pub(super) fn forward([q, k, v]: &[Rows; 3], mut y: ArrayViewMut2<'_, f32>, log_
         for keys in tiles(t, KEYS) {
             let scores = &mut scores[..queries.len() * keys.len()];
             let weights = &mut weights[..queries.len() * keys.len()];
-            gemm_f32(scores, q.matrix(&queries, false), k.matrix(&keys, true), Start::Zero);
+            gemm_f32(scores, q.matrix(&queries, false), k.matrix(&keys, true), Init::Zero);
             let per_query = out.tile(&queries).chunks_exact_mut(d).zip(most.iter_mut().zip(&mut sums));
             let per_key = scores.chunks_exact(keys.len()).zip(weights.chunks_exact_mut(keys.len()));
             for ((scores, weights), (out, (most, sum))) in per_key.zip(per_query) {
@@ -118,7 +116,7 @@ pub(super) fn forward([q, k, v]: &[Rows; 3], mut y: ArrayViewMut2<'_, f32>, log_
                 out.iter_mut().for_each(|out| *out *= shrink);
             }
             let weights = Matrix::new(weights, queries.len(), keys.len(), false);
-            gemm_f32(out.tile(&queries), weights, v.matrix(&keys, false), Start::Output);
+            gemm_f32(out.tile(&queries), weights, v.matrix(&keys, false), Init::Accumulate);
         }
         for ((query, most), sum) in queries.zip(most).zip(sums) {
             let inverse = 1.0 / sum;
@@ -146,8 +144,8 @@ pub(super) fn backward(
             let size = queries.len() * keys.len();
             let (scores, weights, dweights) =
                 (&mut scores[..size], &mut weights[..size], &mut dweights[..size]);
-            gemm_f32(scores, q.matrix(&queries, false), k.matrix(&keys, true), Start::Zero);
-            gemm_f32(dweights, dy.matrix(&queries, false), v.matrix(&keys, true), Start::Zero);
+            gemm_f32(scores, q.matrix(&queries, false), k.matrix(&keys, true), Init::Zero);
+            gemm_f32(dweights, dy.matrix(&queries, false), v.matrix(&keys, true), Init::Zero);
             for (row, query) in queries.clone().enumerate() {
                 let places = row * keys.len()..(row + 1) * keys.len();
                 let (log_sum, inner) = (log_sums[query], inner[query]);
@@ -162,9 +160,9 @@ pub(super) fn backward(
             }
             let dscores = |transposed| Matrix::new(scores, queries.len(), keys.len(), transposed);
             let weights = Matrix::new(weights, queries.len(), keys.len(), true);
-            gemm_f32(dv.tile(&keys), weights, dy.matrix(&queries, false), Start::Output);
-            gemm_f32(dk.tile(&keys), dscores(true), q.matrix(&queries, false), Start::Output);
-            gemm_f32(dq.tile(&queries), dscores(false), k.matrix(&keys, false), Start::Output);
+            gemm_f32(dv.tile(&keys), weights, dy.matrix(&queries, false), Init::Accumulate);
+            gemm_f32(dk.tile(&keys), dscores(true), q.matrix(&queries, false), Init::Accumulate);
+            gemm_f32(dq.tile(&queries), dscores(false), k.matrix(&keys, false), Init::Accumulate);
         }
     }
     dq.scatter(into_dq, scale);

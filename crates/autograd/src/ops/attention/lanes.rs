@@ -3,9 +3,7 @@
 //! Matrix products of such heads would be too small to fill a vector. Here the same number of all heads of
 //! some examples lies together, every loop runs over the heads, and nothing is ever summed across them.
 
-use tensor::{each_processor, math};
-
-use crate::rows;
+use tensor::{each_isa, math, rows};
 
 /// Lanes that are worth a task: four AVX-512 registers.
 const LANES: usize = 64;
@@ -116,7 +114,7 @@ fn exp_less(x: &mut [f32], shift: &[f32]) {
     }
 }
 
-each_processor! {
+each_isa! {
     /// Attention of the heads of one task.
     fn forward_task(sizes: Sizes, qkv: &[f32], y: &mut [f32], log_sums: &mut [f32]) {
         let (t, width) = (sizes.t, sizes.width);
@@ -162,7 +160,7 @@ pub(super) fn forward(qkv: &[f32], y: &mut [f32], log_sums: &mut [f32], sizes: S
     rows::each(qkv.len(), tasks, |(qkv, (y, log_sums))| forward_task(sizes, qkv, y, log_sums));
 }
 
-each_processor! {
+each_isa! {
     /// The gradient for the heads of one task.
     fn backward_task(
         sizes: Sizes,

@@ -3,8 +3,9 @@
 //! `x` is `[n, c, plane]`. With planes of more than one element a channel is a list of rows; with planes of
 //! one it is a column, and a strip of columns is read at once. Every sum has one order.
 
+use tensor::rows;
+
 use crate::moments::Moments as Exact;
-use crate::rows;
 
 /// Columns that are summed beside each other.
 const STRIP: usize = 64;
@@ -129,7 +130,7 @@ pub(crate) fn gradient(x: &[f32], dy: &[f32], dx: &mut [f32], channels: &[Gradie
     rows::each(x.len(), tasks, |((x, dy), dx)| gradient_task([x, dy], dx, channels, layout));
 }
 
-tensor::each_processor! {
+tensor::each_isa! {
     fn moments_of_planes(x: &[f32], layout: Layout, channel: usize, moments: &mut Moments) {
         for x in layout.planes(x, channel) {
             let first = rows::sum(x, x, |x, _| x) / x.len() as f32;

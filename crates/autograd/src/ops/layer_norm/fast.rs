@@ -1,9 +1,10 @@
 //! Layer normalisation and its gradients in `f32`, for a block of rows.
 
-use crate::moments::Moments;
-use crate::rows;
+use tensor::rows;
 
-tensor::each_processor! {
+use crate::moments::Moments;
+
+tensor::each_isa! {
     pub(super) fn normalise(x: &[f32], y: &mut [f32], affine: [&[f32]; 2], statistics: [&mut [f32]; 2], eps: f32) {
         let ([weight, bias], [means, inverses]) = (affine, statistics);
         let d = weight.len();

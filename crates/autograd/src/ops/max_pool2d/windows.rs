@@ -200,7 +200,7 @@ fn pairs_of(columns: &[Range<usize>]) -> Range<usize> {
     longest
 }
 
-tensor::each_processor! {
+tensor::each_isa! {
     /// The largest numbers of windows two columns wide, from this column on, of two rows that begin at the places
     /// `first` of the image.
     fn largest_of_pairs(rows: [&[f32]; 2], column: usize, first: [usize; 2], out: [&mut [f32]; 2]) {

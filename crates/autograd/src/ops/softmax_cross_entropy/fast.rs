@@ -1,8 +1,6 @@
 //! Softmax and cross-entropy in `f32`: rows on all threads, the classes of a row in vectors.
 
-use tensor::{each_processor, math};
-
-use crate::rows;
+use tensor::{each_isa, math, rows};
 
 /// Numbers of a task; what the losses of its rows come to is one partial sum.
 const NUMBERS: usize = 4096;
@@ -23,7 +21,7 @@ fn largest(row: &[f32]) -> f32 {
     lanes.into_iter().chain(rest.iter().copied()).fold(f32::NEG_INFINITY, larger)
 }
 
-each_processor! {
+each_isa! {
     /// The sum of the losses of these rows.
     fn losses_of_rows(logits: &[f32], classes: usize, labels: &[u32]) -> f64 {
         let mut losses = 0.0;

@@ -1,8 +1,8 @@
-//! What computes: the processor, its memory, and a GPU.
+//! What computes: the CPU, its memory, and a GPU.
 
 use std::time::{Duration, Instant};
 
-use tensor::{Device, Matrix, Start, Vectors, cuda_kernels, gemm_f32};
+use tensor::{Device, Init, Isa, Matrix, cuda_kernels, gemm_f32};
 
 use super::super::output::bytes;
 use super::Check;
@@ -15,14 +15,12 @@ const LITTLE_MEMORY: u64 = 2 << 30;
 /// The side of the matrices that are multiplied.
 const SIDE: usize = 512;
 
-pub(super) fn processor() -> Check {
+pub(super) fn cpu() -> Check {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let said = format!("{}, {cores} logical cores, {}", provenance::cpu_name(), Vectors::widest());
-    match Vectors::widest() {
-        Vectors::Any => {
-            Check::note("processor", said + ": training is slow on it; use one with AVX2 or AVX-512")
-        }
-        Vectors::Avx2 | Vectors::Avx512 => Check::ok("processor", said),
+    let said = format!("{}, {cores} logical cores, {}", provenance::cpu_name(), Isa::best());
+    match Isa::best() {
+        Isa::Portable => Check::note("CPU", said + ": training is slow on it; use one with AVX2 or AVX-512"),
+        Isa::Avx2 | Isa::Avx512 => Check::ok("CPU", said),
     }
 }
 
@@ -67,7 +65,7 @@ pub(super) fn product(time: Duration) -> Check {
     let start = Instant::now();
     let mut times = 0;
     while times == 0 || start.elapsed() < time {
-        gemm_f32(&mut out, ones, ones, Start::Zero);
+        gemm_f32(&mut out, ones, ones, Init::Zero);
         times += 1;
     }
     let flops = 2.0 * (SIDE * SIDE * SIDE) as f64 * f64::from(times);
@@ -105,7 +103,7 @@ mod tests {
 
     #[test]
     fn nothing_about_the_machine_is_a_problem_where_tests_run() {
-        for check in [processor(), memory(), kernels(), gpu(), product(Duration::from_millis(5))] {
+        for check in [cpu(), memory(), kernels(), gpu(), product(Duration::from_millis(5))] {
             assert_ne!(check.state, State::Problem, "{check:?}");
             assert!(!check.said.is_empty());
         }

@@ -1,8 +1,9 @@
-//! Packs what [`Reads`](super::reads::Reads) names into panels for the tiles of the matrix product.
+//! Packs what [`Im2col`](super::im2col::Im2col) indexes into panels for the tiles of the matrix multiplication.
 
-use super::product::Right;
-use super::reads::{LANES, MOST_RUNS, Vector};
-use crate::gemm::{Simd, compiled_for};
+use super::gemm::Right;
+use super::im2col::{LANES, MOST_RUNS, Vector};
+use crate::cpu::isa::simd::Simd;
+use crate::each_isa;
 
 /// How the lanes of one register are read: some of the pixels of a [`Vector`], from `first` on.
 struct Lanes<'a, S: Simd> {
@@ -14,7 +15,7 @@ struct Lanes<'a, S: Simd> {
 
 impl<'a, S: Simd> Lanes<'a, S> {
     /// # Safety
-    /// The processor is of the kind `S`.
+    /// The CPU supports `S`.
     #[inline(always)]
     unsafe fn new(vector: &'a Vector, first: usize) -> Self {
         // SAFETY: handed on.
@@ -31,10 +32,10 @@ impl<'a, S: Simd> Lanes<'a, S> {
         Self { runs, n_runs, places: &vector.places[first..first + S::LANES] }
     }
 
-    /// The numbers of these pixels for one step.
+    /// The elements of these pixels for one step.
     ///
     /// # Safety
-    /// The processor is of the kind `S`; every place of the vector can be read from `source` on.
+    /// The CPU supports `S`; every place of the vector can be read from `source` on.
     #[inline(always)]
     unsafe fn read(&self, source: *const f32) -> S::Vector {
         // SAFETY: masked lanes are not read, and the others are places of the vector.
@@ -43,20 +44,20 @@ impl<'a, S: Simd> Lanes<'a, S> {
                 return S::gather(source, self.places.as_ptr());
             }
             let at = |run: usize| source.wrapping_offset(self.runs[run].1);
-            let mut numbers = S::load_some(self.runs[0].0, at(0));
+            let mut elements = S::load_some(self.runs[0].0, at(0));
             for run in 1..self.n_runs {
-                numbers = S::load_into(numbers, self.runs[run].0, at(run));
+                elements = S::load_into(elements, self.runs[run].0, at(run));
             }
-            numbers
+            elements
         }
     }
 }
 
-compiled_for! {
-    /// Panels of the columns of a tile: for each step the numbers of the pixels beside each other.
+each_isa! {
+    /// Panels of the columns of a tile: for each step the elements of the pixels beside each other.
     ///
     /// # Safety
-    /// The processor is of the kind `S`; `vectors` are some of the columns' and the steps some of those that their
+    /// The CPU supports `S`; `vectors` are some of the columns' and the steps some of those that their
     /// `reach` was computed with.
     pub(super) unsafe fn pack_pixels<S: Simd>(panels: &mut [f32], right: Right<'_>, vectors: &[Vector]) {
         let Right { source, columns, steps } = right;
@@ -80,7 +81,7 @@ compiled_for! {
         }
     }
 
-    /// Panels of as many steps as a tile has columns: for each pixel the numbers of the steps beside each other.
+    /// Panels of as many steps as a tile has columns: for each pixel the elements of the steps beside each other.
     ///
     /// # Safety
     /// As [`pack_pixels`].
@@ -98,7 +99,7 @@ compiled_for! {
                     for first in (0..vector.len).step_by(S::LANES) {
                         let here = S::LANES.min(vector.len - first);
                         // SAFETY: the first assert vouches for every place of every vector and step, the second for
-                        // `(pixel + here - 1) * width + place + S::LANES` numbers of the panel.
+                        // `(pixel + here - 1) * width + place + S::LANES` elements of the panel.
                         unsafe {
                             let lanes = Lanes::<S>::new(vector, first);
                             let mut square = S::square();
@@ -106,8 +107,8 @@ compiled_for! {
                                 *row = lanes.read(source.as_ptr().add(of_step));
                             }
                             S::transpose(&mut square);
-                            for (line, &numbers) in square.as_ref()[..here].iter().enumerate() {
-                                S::store(panel.as_mut_ptr().add((pixel + line) * width + place), numbers);
+                            for (line, &elements) in square.as_ref()[..here].iter().enumerate() {
+                                S::store(panel.as_mut_ptr().add((pixel + line) * width + place), elements);
                             }
                         }
                         pixel += here;

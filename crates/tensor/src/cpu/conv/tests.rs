@@ -1,8 +1,8 @@
-//! The products against plain loops in 64 bits, by all tiles that the processor can run.
+//! The products against plain loops in 64 bits, by every instruction set that the CPU supports.
 
 use super::*;
 
-fn numbers(count: usize, seed: u32) -> Vec<f32> {
+fn elements(count: usize, seed: u32) -> Vec<f32> {
     (0..count as u32).map(|i| ((i * 37 + seed * 11) % 101) as f32 / 50.0 - 1.0).collect()
 }
 
@@ -18,16 +18,16 @@ fn sizes(
     Convolution { n, c, image, o, kernel, stride, padding, out }
 }
 
-/// Every product of a pixel and a tap, as places in x, weight and y.
+/// Every product of a pixel and a weight, as places in x, weight and y.
 fn for_each_product(s: Convolution, mut product: impl FnMut(usize, usize, usize)) {
     let ([h, w], [kh, kw], [oh, ow]) = (s.image, s.kernel, s.out);
     for (n, o, c) in triples(s.n, s.o, s.c) {
-        for (i, j, tap) in triples(oh, ow, kh * kw) {
-            let (row, column) = (i * s.stride[0] + tap / kw, j * s.stride[1] + tap % kw);
+        for (i, j, offset) in triples(oh, ow, kh * kw) {
+            let (row, column) = (i * s.stride[0] + offset / kw, j * s.stride[1] + offset % kw);
             let inside = |at: usize, padding: usize, len: usize| at >= padding && at < len + padding;
             if inside(row, s.padding[0], h) && inside(column, s.padding[1], w) {
                 let x = ((n * s.c + c) * h + row - s.padding[0]) * w + column - s.padding[1];
-                product(x, (o * s.c + c) * kh * kw + tap, ((n * s.o + o) * oh + i) * ow + j);
+                product(x, (o * s.c + c) * kh * kw + offset, ((n * s.o + o) * oh + i) * ow + j);
             }
         }
     }
@@ -47,8 +47,8 @@ fn assert_close(what: &str, s: Convolution, got: &[f32], expected: &[f64], terms
 
 fn check(s: Convolution) {
     let area = Convolution::area;
-    let (x, weight) = (numbers(s.n * s.c * area(s.image), 1), numbers(s.o * s.c * area(s.kernel), 2));
-    let (dy, bias) = (numbers(s.n * s.o * area(s.out), 3), numbers(s.o, 4));
+    let (x, weight) = (elements(s.n * s.c * area(s.image), 1), elements(s.o * s.c * area(s.kernel), 2));
+    let (dy, bias) = (elements(s.n * s.o * area(s.out), 3), elements(s.o, 4));
     let mut y: Vec<f64> = (0..dy.len()).map(|i| f64::from(bias[i / area(s.out) % s.o])).collect();
     let (mut dx, mut dweight) = (vec![0.0; x.len()], vec![0.0; weight.len()]);
     for_each_product(s, |at_x, at_weight, at_y| {
@@ -57,20 +57,20 @@ fn check(s: Convolution) {
         dx[at_x] += dy * weight;
         dweight[at_weight] += x * dy;
     });
-    for tiles in Tiles::all_here() {
+    for isa in Isa::supported() {
         let mut got = vec![f32::NAN; y.len()];
         let around = Around { bias: Some(&bias), epilogue: Epilogue::Identity };
-        each_image(&mut got, [s.n, s.o], s.out, &x, &[s.forward(&weight, tiles)], around);
+        each_image(&mut got, [s.n, s.o], s.out, &x, &[s.forward(&weight, isa)], around);
         assert_close("y", s, &got, &y, s.c * area(s.kernel) + 1);
         let rectified: Vec<f32> = got.iter().map(|y| y.max(0.0)).collect();
         let around = Around { epilogue: Epilogue::Relu, ..around };
-        each_image(&mut got, [s.n, s.o], s.out, &x, &[s.forward(&weight, tiles)], around);
+        each_image(&mut got, [s.n, s.o], s.out, &x, &[s.forward(&weight, isa)], around);
         assert_eq!(got, rectified);
         let mut got = vec![f32::NAN; dx.len()];
-        each_image(&mut got, [s.n, s.c], s.image, &dy, &s.backward(&weight, tiles), Around::NOTHING);
+        each_image(&mut got, [s.n, s.c], s.image, &dy, &s.backward(&weight, isa), Around::NOTHING);
         assert_close("dx", s, &got, &dx, s.o * area(s.kernel));
         let mut got = vec![f32::NAN; weight.len()];
-        grad_weight(&mut got, &x, &dy, s, tiles);
+        grad_weight(&mut got, &x, &dy, s, isa);
         assert_close("dweight", s, &got, &dweight, s.n * area(s.out));
     }
 }
@@ -126,11 +126,11 @@ fn a_weight_gradient_over_many_pixels_is_off_by_the_roundings_of_a_span() {
         let exact = pixels as f64 * f64::from(0.1f32);
         // A block of up to 512 pixels, the blocks of a span of at least 64 each, and the parts.
         let allowed = (512.0 + 512.0 + PARTS as f64) / 2.0 * f64::from(f32::EPSILON) * exact;
-        for tiles in Tiles::all_here() {
+        for isa in Isa::supported() {
             let mut got = [f32::NAN; 2];
-            grad_weight(&mut got, &vec![0.1; pixels], &vec![1.0; 2 * pixels], s, tiles);
+            grad_weight(&mut got, &vec![0.1; pixels], &vec![1.0; 2 * pixels], s, isa);
             let off = got.map(|sum| (f64::from(sum) - exact).abs());
-            assert!(off.iter().all(|&off| off <= allowed), "{tiles:?}: {off:?} {allowed}");
+            assert!(off.iter().all(|&off| off <= allowed), "{isa:?}: {off:?} {allowed}");
         }
     }
 }
@@ -142,25 +142,25 @@ fn the_number_of_threads_does_not_change_a_bit() {
         sizes(5, [40, 20], [17, 17], [3, 3], [2, 2], [1, 1]),
     ] {
         let area = Convolution::area;
-        let (x, weight) = (numbers(s.n * s.c * area(s.image), 1), numbers(s.o * s.c * area(s.kernel), 2));
-        let dy = numbers(s.n * s.o * area(s.out), 3);
-        let all = |tiles, threads| {
+        let (x, weight) = (elements(s.n * s.c * area(s.image), 1), elements(s.o * s.c * area(s.kernel), 2));
+        let dy = elements(s.n * s.o * area(s.out), 3);
+        let all = |isa, threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let (mut y, mut dx, mut dweight) = (dy.clone(), x.clone(), weight.clone());
             let mut db = vec![0.0; s.o];
             pool.install(|| {
-                each_image(&mut y, [s.n, s.o], s.out, &x, &[s.forward(&weight, tiles)], Around::NOTHING);
-                each_image(&mut dx, [s.n, s.c], s.image, &dy, &s.backward(&weight, tiles), Around::NOTHING);
-                grad_weight(&mut dweight, &x, &dy, s, tiles);
+                each_image(&mut y, [s.n, s.o], s.out, &x, &[s.forward(&weight, isa)], Around::NOTHING);
+                each_image(&mut dx, [s.n, s.c], s.image, &dy, &s.backward(&weight, isa), Around::NOTHING);
+                grad_weight(&mut dweight, &x, &dy, s, isa);
                 sum_of_channels_f32(&mut db, &dy, area(s.out));
             });
             [y, dx, dweight, db]
         };
-        for tiles in Tiles::all_here() {
-            let one = all(tiles, 1);
+        for isa in Isa::supported() {
+            let one = all(isa, 1);
             for threads in [2, 3, 7] {
-                let same = one == all(tiles, threads);
-                assert!(same, "{tiles:?}: {threads} threads gave other bits than one: {s:?}");
+                let same = one == all(isa, threads);
+                assert!(same, "{isa:?}: {threads} threads gave other bits than one: {s:?}");
             }
         }
     }

@@ -1,7 +1,6 @@
 //! Loops over planes: the channels of images, or anything else that is computed piece by piece.
 
-/// Below this many numbers waking other threads costs more than it saves.
-const WORTH_SHARING: usize = 1 << 15;
+use super::is_parallel;
 
 /// Cuts every slice into `count` equal pieces and calls `f` for each place, on all threads.
 ///
@@ -17,14 +16,14 @@ pub fn for_each<const N: usize, const M: usize>(
     }
     let lens = || inputs.iter().map(|x| x.len()).chain(outputs.iter().map(|y| y.len()));
     assert!(lens().all(|len| len % count == 0), "every slice has equal pieces");
-    let worth_sharing = (WORTH_SHARING * count).div_ceil(lens().sum::<usize>().max(1));
-    halved(count, worth_sharing, inputs, outputs, &f);
+    let elements_of_piece = lens().max().unwrap_or(0) / count;
+    halved(count, elements_of_piece, inputs, outputs, &f);
 }
 
 /// Halves the pieces until there is one, on two threads where there are enough of them.
 fn halved<const N: usize, const M: usize>(
     count: usize,
-    worth_sharing: usize,
+    elements_of_piece: usize,
     inputs: [&[f32]; N],
     outputs: [&mut [f32]; M],
     f: &(impl Fn([&[f32]; N], [&mut [f32]; M]) + Sync),
@@ -39,10 +38,10 @@ fn halved<const N: usize, const M: usize>(
         (before[output], after[output]) = (Some(first), Some(second));
     }
     let [before, after] = [before, after].map(|half| half.map(|y| y.expect("every output was cut")));
-    let first = || halved(half, worth_sharing, inputs.map(|x| &x[..x.len() / count * half]), before, f);
+    let first = || halved(half, elements_of_piece, inputs.map(|x| &x[..x.len() / count * half]), before, f);
     let second =
-        || halved(count - half, worth_sharing, inputs.map(|x| &x[x.len() / count * half..]), after, f);
-    if count >= worth_sharing && rayon::current_num_threads() > 1 {
+        || halved(count - half, elements_of_piece, inputs.map(|x| &x[x.len() / count * half..]), after, f);
+    if is_parallel(count * elements_of_piece) {
         rayon::join(first, second);
     } else {
         first();

@@ -1,17 +1,18 @@
-//! Products of a matrix in memory with numbers that are read from images while they are packed.
+//! Matrix multiplication of a matrix in memory with elements that are gathered from images while they are packed.
 
+use super::im2col::{Columns, LANES};
 use super::panels::{pack_pixels, pack_steps};
-use super::reads::{Columns, LANES};
-use crate::gemm::{self as products, Simd, Tiles, balanced, floats, of_panels, pack_rows, with_tiles};
+use crate::cpu::gemm::{self, SPAN, balanced, floats, of_panels, pack_rows};
+use crate::cpu::isa::{simd::Simd, with_isa};
 use crate::memory::Buffer;
-use crate::{Matrix, Start};
+use crate::{Init, Isa, Matrix};
 
 /// Vectors of pixels that are packed at once: with the steps of a block they fit into the second cache.
 const VECTORS: usize = 20;
 /// Vectors of pixels that a weight gradient sums over at once.
 const INNER_VECTORS: usize = 24;
 
-/// Images and what of them is read: for every pixel of `columns` and every one of `steps` a number.
+/// Images and what of them is read: for every pixel of `columns` and every one of `steps` an element.
 #[derive(Clone, Copy)]
 pub(super) struct Right<'a> {
     pub(super) source: &'a [f32],
@@ -19,16 +20,16 @@ pub(super) struct Right<'a> {
     pub(super) steps: &'a [usize],
 }
 
-/// Where a product is written: row-major, with this many numbers from one row to the next.
+/// Where a product is written: row-major, with this many elements from one row to the next.
 pub(super) struct Output<'a> {
-    pub(super) numbers: &'a mut [f32],
+    pub(super) elements: &'a mut [f32],
     pub(super) row_stride: usize,
 }
 
-/// The matrix on the left of a product over channels and taps, ready to be multiplied.
+/// The matrix on the left of a product over channels and kernel offsets, ready to be multiplied.
 pub(super) struct Left {
     rows: usize,
-    tiles: Tiles,
+    isa: Isa,
     /// Panels of all blocks of steps, one behind the other.
     panels: Buffer,
 }
@@ -37,49 +38,49 @@ impl Output<'_> {
     /// The product of panels.
     ///
     /// # Safety
-    /// The processor is of the kind `S`.
-    unsafe fn product<S: Simd>(self, sizes: [usize; 3], panels: [&[f32]; 2], start: Start<'_>) {
+    /// The CPU supports `S`.
+    unsafe fn product<S: Simd>(self, sizes: [usize; 3], panels: [&[f32]; 2], init: Init<'_>) {
         let [m, _, n] = sizes;
-        assert!(self.numbers.len() >= (m - 1) * self.row_stride + n, "the output holds the product");
-        let out = products::Output { start: self.numbers.as_mut_ptr(), row_stride: self.row_stride };
-        // SAFETY: the assert vouches for the output, the caller for the processor.
-        unsafe { of_panels::<S>(out, sizes, panels, start) };
+        assert!(self.elements.len() >= (m - 1) * self.row_stride + n, "the output holds the product");
+        let out = gemm::Output { to: self.elements.as_mut_ptr(), row_stride: self.row_stride };
+        // SAFETY: the assert vouches for the output, the caller for the CPU.
+        unsafe { of_panels::<S>(out, sizes, panels, init) };
     }
 }
 
 /// # Safety
-/// The processor is of the kind `S`.
-unsafe fn panels_of<S: Simd>(numbers: &[f32], rows: usize, steps: usize) -> Buffer {
+/// The CPU supports `S`.
+unsafe fn panels_of<S: Simd>(elements: &[f32], rows: usize, steps: usize) -> Buffer {
     let mut buffer = floats(rows * steps);
     let to: &mut [f32] = bytemuck::cast_slice_mut(buffer.bytes_mut());
     let inner = balanced(steps, S::INNER_BLOCK);
-    let matrix = Matrix::new(numbers, rows, steps, false);
+    let matrix = Matrix::new(elements, rows, steps, false);
     for first in (0..steps).step_by(inner) {
         let here = inner.min(steps - first);
         let block = &mut to[first * rows..(first + here) * rows];
-        // SAFETY: the caller vouches for the processor.
+        // SAFETY: the caller vouches for the CPU.
         unsafe { pack_rows::<S>(block, matrix, first, here, balanced(rows, S::TILE_ROWS)) };
     }
     buffer
 }
 
 impl Left {
-    /// `numbers` has `rows` rows of `steps` numbers, neither of them zero; the processor can run the tiles.
-    pub(super) fn new(numbers: &[f32], rows: usize, steps: usize, tiles: Tiles) -> Self {
-        // SAFETY: tiles are named only where the processor has been asked for what they need.
-        let panels = with_tiles!(tiles, S => unsafe { panels_of::<S>(numbers, rows, steps) });
-        Self { rows, tiles, panels }
+    /// `elements` has `rows` rows of `steps` elements, neither of them zero; the CPU supports `isa`.
+    pub(super) fn new(elements: &[f32], rows: usize, steps: usize, isa: Isa) -> Self {
+        // SAFETY: only instruction sets that the CPU supports are named.
+        let panels = with_isa!(isa, S => unsafe { panels_of::<S>(elements, rows, steps) });
+        Self { rows, isa, panels }
     }
 
-    /// `out[row][pixel] = start + sum over steps of self[row][step] right[step][pixel]`
-    pub(super) fn times_pixels(&self, out: Output<'_>, right: Right<'_>, start: Start<'_>) {
+    /// `out[row][pixel] = init + sum over steps of self[row][step] right[step][pixel]`
+    pub(super) fn times_pixels(&self, out: Output<'_>, right: Right<'_>, init: Init<'_>) {
         // SAFETY: as in `new`.
-        with_tiles!(self.tiles, S => unsafe { self.by_tiles::<S>(out, right, start) });
+        with_isa!(self.isa, S => unsafe { self.by_tiles::<S>(out, right, init) });
     }
 
     /// # Safety
-    /// The processor is of the kind `S`.
-    unsafe fn by_tiles<S: Simd>(&self, out: Output<'_>, right: Right<'_>, start: Start<'_>) {
+    /// The CPU supports `S`.
+    unsafe fn by_tiles<S: Simd>(&self, out: Output<'_>, right: Right<'_>, init: Init<'_>) {
         let of_left: &[f32] = bytemuck::cast_slice(self.panels.bytes());
         let Right { columns, steps, .. } = right;
         let inner = balanced(steps.len(), S::INNER_BLOCK);
@@ -90,13 +91,13 @@ impl Left {
             let width = (columns.len - column).min(VECTORS * LANES);
             for first in (0..steps.len()).step_by(inner) {
                 let steps = &steps[first..steps.len().min(first + inner)];
-                let start = if first == 0 { start } else { Start::Output };
-                let part = Output { numbers: &mut out.numbers[column..], row_stride: out.row_stride };
+                let init = if first == 0 { init } else { Init::Accumulate };
+                let part = Output { elements: &mut out.elements[column..], row_stride: out.row_stride };
                 let of_left = &of_left[first * self.rows..];
-                // SAFETY: the caller vouches for the processor.
+                // SAFETY: the caller vouches for the CPU.
                 unsafe {
                     pack_pixels::<S>(panels, Right { steps, ..right }, vectors);
-                    part.product::<S>([self.rows, steps.len(), width], [of_left, panels], start);
+                    part.product::<S>([self.rows, steps.len(), width], [of_left, panels], init);
                 }
             }
         }
@@ -119,21 +120,21 @@ impl<'a> SumOverPixels<'a> {
         Self { span: out, pixels: 0, total: vec![] }
     }
 
-    /// Adds `sum over pixels of left[row][pixel] right[step][pixel]` for a matrix of `rows` rows with a number for each
+    /// Adds `sum over pixels of left[row][pixel] right[step][pixel]` for a matrix of `rows` rows with an element for each
     /// pixel.
-    pub(super) fn add(&mut self, left: &[f32], rows: usize, right: Right<'_>, tiles: Tiles) {
-        // SAFETY: tiles are named only where the processor has been asked for what they need.
-        with_tiles!(tiles, S => unsafe { sum_by_tiles::<S>(self, left, rows, right) });
+    pub(super) fn add(&mut self, left: &[f32], rows: usize, right: Right<'_>, isa: Isa) {
+        // SAFETY: only instruction sets that the CPU supports are named.
+        with_isa!(isa, S => unsafe { sum_by_tiles::<S>(self, left, rows, right) });
     }
 
-    /// Ends a span before these pixels if they would make it longer than a span is; says from what they start.
-    fn start(&mut self, pixels: usize) -> Start<'static> {
-        if self.pixels > 0 && self.pixels + pixels > products::SPAN {
+    /// Ends a span before these pixels if they would make it longer than a span is; says from what they init.
+    fn init(&mut self, pixels: usize) -> Init<'static> {
+        if self.pixels > 0 && self.pixels + pixels > SPAN {
             self.end_span();
         }
-        let start = if self.pixels == 0 { Start::Zero } else { Start::Output };
+        let init = if self.pixels == 0 { Init::Zero } else { Init::Accumulate };
         self.pixels += pixels;
-        start
+        init
     }
 
     fn end_span(&mut self) {
@@ -152,7 +153,7 @@ impl<'a> SumOverPixels<'a> {
 }
 
 /// # Safety
-/// The processor is of the kind `S`.
+/// The CPU supports `S`.
 unsafe fn sum_by_tiles<S: Simd>(sum: &mut SumOverPixels<'_>, left: &[f32], rows: usize, right: Right<'_>) {
     let (columns, steps) = (right.columns, right.steps.len());
     let most = INNER_VECTORS.min(columns.vectors.len()) * LANES;
@@ -163,9 +164,9 @@ unsafe fn sum_by_tiles<S: Simd>(sum: &mut SumOverPixels<'_>, left: &[f32], rows:
     for (block, vectors) in columns.vectors.chunks(INNER_VECTORS).enumerate() {
         let first = block * INNER_VECTORS * LANES;
         let pixels = (columns.len - first).min(INNER_VECTORS * LANES);
-        let start = sum.start(pixels);
-        let part = Output { numbers: &mut *sum.span, row_stride: steps };
-        // SAFETY: the caller vouches for the processor.
+        let init = sum.init(pixels);
+        let part = Output { elements: &mut *sum.span, row_stride: steps };
+        // SAFETY: the caller vouches for the CPU.
         unsafe {
             pack_rows::<S>(
                 &mut of_left[..rows * pixels],
@@ -175,7 +176,7 @@ unsafe fn sum_by_tiles<S: Simd>(sum: &mut SumOverPixels<'_>, left: &[f32], rows:
                 balanced(rows, S::TILE_ROWS),
             );
             pack_steps::<S>(panels, right, vectors);
-            part.product::<S>([rows, pixels, steps], [of_left, panels], start);
+            part.product::<S>([rows, pixels, steps], [of_left, panels], init);
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Copies matrices into panels, in the order in which tiles read them.
 
 use super::Matrix;
-use super::simd::{Simd, compiled_for, fetch};
 use super::tile::PANEL_GRAIN;
+use crate::cpu::isa::simd::{Simd, prefetch};
+use crate::each_isa;
 
 /// Numbers of a matrix to be packed: `places` beside each other in a line, one line for each step.
 #[derive(Clone, Copy)]
@@ -12,11 +13,11 @@ struct Source<'a> {
     step_stride: usize,
 }
 
-compiled_for! {
-    /// Panels of `tile_rows` rows: for each of `steps` steps, the numbers of the rows beside each other.
+each_isa! {
+    /// Panels of `tile_rows` rows: for each of `steps` steps, the elements of the rows beside each other.
     ///
     /// # Safety
-    /// The processor is of the kind `S`.
+    /// The CPU supports `S`.
     pub(crate) unsafe fn pack_rows<S: Simd>(
         panels: &mut [f32],
         a: Matrix<'_>,
@@ -38,10 +39,10 @@ compiled_for! {
     }
 
     /// Panels of [`Simd::TILE_COLUMNS`] columns, the last one of [`PANEL_GRAIN`] where that is enough: for each of
-    /// `steps` steps, the numbers of the columns beside each other, filled up with zeros.
+    /// `steps` steps, the elements of the columns beside each other, filled up with zeros.
     ///
     /// # Safety
-    /// The processor is of the kind `S`.
+    /// The CPU supports `S`.
     pub(super) unsafe fn pack_columns<S: Simd>(
         panels: &mut [f32],
         b: Matrix<'_>,
@@ -70,7 +71,7 @@ impl Source<'_> {
     /// `panel[step][place] = data[place * place_stride + step * step_stride]`, and zero from `filled` on.
     ///
     /// # Safety
-    /// The processor is of the kind `S`.
+    /// The CPU supports `S`.
     #[inline(always)]
     unsafe fn pack<S: Simd>(&self, panel: &mut [f32], width: usize, filled: usize, steps: usize) {
         assert_eq!(panel.len(), width * steps, "a panel holds all places of all steps");
@@ -86,13 +87,13 @@ impl Source<'_> {
         for place in (0..width).step_by(S::LANES) {
             let filled = filled.saturating_sub(place).min(S::LANES);
             let lines = Lines { start: panel.as_mut_ptr().wrapping_add(place), width, steps };
-            // SAFETY: the asserts vouch for every line and every number that is read and written below; all of them
+            // SAFETY: the asserts vouch for every line and every element that is read and written below; all of them
             // are named by the counts.
             unsafe {
                 let from = self.data.as_ptr().wrapping_add(place * self.place_stride);
                 match self.place_stride {
                     1 => self.copy::<S>(from, filled, lines),
-                    _ => self.turn::<S>(from, filled, lines),
+                    _ => self.transpose::<S>(from, filled, lines),
                 }
             }
         }
@@ -101,14 +102,14 @@ impl Source<'_> {
     /// Places lie beside each other: one vector for each step.
     ///
     /// # Safety
-    /// The processor is of the kind `S`; `filled` numbers can be read at each step, and the lines be written.
+    /// The CPU supports `S`; `filled` elements can be read at each step, and the lines be written.
     #[inline(always)]
     unsafe fn copy<S: Simd>(&self, from: *const f32, filled: usize, lines: Lines) {
         // SAFETY: as the caller vouches.
         unsafe {
             let lanes = S::first(filled);
             for step in 0..lines.steps {
-                fetch(from.wrapping_add((step + STEPS_AHEAD) * self.step_stride));
+                prefetch(from.wrapping_add((step + STEPS_AHEAD) * self.step_stride));
                 let from = from.wrapping_add(step * self.step_stride);
                 let line = if filled == S::LANES { S::load(from) } else { S::load_some(lanes, from) };
                 lines.write::<S>(step, line);
@@ -116,12 +117,12 @@ impl Source<'_> {
         }
     }
 
-    /// Steps lie beside each other: a square of places by steps is turned in registers.
+    /// Steps lie beside each other: a square of places by steps is transposed in registers.
     ///
     /// # Safety
     /// As [`Source::copy`], and `step_stride` is 1.
     #[inline(always)]
-    unsafe fn turn<S: Simd>(&self, from: *const f32, filled: usize, lines: Lines) {
+    unsafe fn transpose<S: Simd>(&self, from: *const f32, filled: usize, lines: Lines) {
         debug_assert_eq!(self.step_stride, 1, "one of the two strides of a matrix is 1");
         // SAFETY: as the caller vouches; steps beyond the last are masked.
         unsafe {
@@ -131,7 +132,7 @@ impl Source<'_> {
                 let mut square = S::square();
                 for (place, row) in square.as_mut()[..filled].iter_mut().enumerate() {
                     let from = from.wrapping_add(place * self.place_stride + step);
-                    fetch(from.wrapping_add(NUMBERS_AHEAD));
+                    prefetch(from.wrapping_add(ELEMENTS_AHEAD));
                     *row = if here == S::LANES { S::load(from) } else { S::load_some(lanes, from) };
                 }
                 S::transpose(&mut square);
@@ -156,7 +157,7 @@ impl Lines {
     /// where that is faster than leaving them alone: they belong to the next lines, which come later.
     ///
     /// # Safety
-    /// The processor is of the kind `S`; the line of `step` and all later ones can be written.
+    /// The CPU supports `S`; the line of `step` and all later ones can be written.
     #[inline(always)]
     unsafe fn write<S: Simd>(self, step: usize, line: S::Vector) {
         // SAFETY: as the caller vouches; what is left of the panel has room for a vector, or the lanes are masked.
@@ -171,7 +172,7 @@ impl Lines {
     }
 }
 
-/// How far ahead memory is asked for: its lines lie too far apart for the processor to see what comes next.
+/// How far ahead memory is asked for: its lines lie too far apart for the CPU to see what comes next.
 const STEPS_AHEAD: usize = 16;
-/// The same, in numbers of a line.
-const NUMBERS_AHEAD: usize = 64;
+/// The same, in elements of a line.
+const ELEMENTS_AHEAD: usize = 64;

@@ -1,48 +1,49 @@
-//! Which numbers of an image a sum over channels and taps reads, and how they are brought side by side.
+//! The im2col indices of a convolution: which element of an image each output pixel and kernel offset reads.
 
 use crate::memory::Buffer;
 
 /// Numbers in a vector register.
 pub(super) const LANES: usize = 16;
 
-/// For each pixel of a grid and each pair of channel and tap, the place of one number in a padded image.
+/// For each pixel of a grid and each pair of channel and kernel offset, the index of one element of a padded image.
 ///
-/// The place is a sum of two parts: one of the pixel, one of the channel and tap. Since the padding is
+/// The place is a sum of two parts: one of the pixel, one of the channel and kernel offset. Since the padding is
 /// stored, no place has to be asked whether it lies in the image.
 #[derive(Debug)]
-pub(super) struct Reads {
+pub(super) struct Im2col {
     channels: usize,
     image: [usize; 2],
     grid: [usize; 2],
     stride: [usize; 2],
     before: [usize; 2],
     padded: [usize; 2],
-    /// The part of each channel and tap, taps fastest.
+    /// The part of each channel and kernel offset, offsets fastest.
     pub(super) steps: Vec<usize>,
 }
 
-impl Reads {
-    /// Pixel `(i, j)` of the grid reads the image at `(i, j) stride + tap`, and zero outside.
+impl Im2col {
+    /// Pixel `(i, j)` of the grid reads the image at `(i, j) stride + offset`, and zero outside.
     pub(super) fn new(
         channels: usize,
         image: [usize; 2],
         grid: [usize; 2],
         stride: [usize; 2],
-        taps: &[[isize; 2]],
+        offsets: &[[isize; 2]],
     ) -> Self {
         let mut before = [0; 2];
         let mut padded = image;
         for axis in 0..2 {
-            let along = || taps.iter().map(|tap| tap[axis]);
-            before[axis] = along().map(|tap| (-tap).max(0) as usize).max().unwrap_or(0);
+            let along = || offsets.iter().map(|offset| offset[axis]);
+            before[axis] = along().map(|offset| (-offset).max(0) as usize).max().unwrap_or(0);
             let last = along().max().unwrap_or(0) + (grid[axis].saturating_sub(1) * stride[axis]) as isize;
             padded[axis] = before[axis] + image[axis].max((last + 1).max(0) as usize);
         }
-        let place = |axis: usize, tap: isize| (before[axis] as isize + tap) as usize;
-        let of_taps = taps.iter().map(|tap| place(0, tap[0]) * padded[1] + place(1, tap[1]));
-        let of_taps: Vec<usize> = of_taps.collect();
+        let place = |axis: usize, offset: isize| (before[axis] as isize + offset) as usize;
+        let of_offsets = offsets.iter().map(|offset| place(0, offset[0]) * padded[1] + place(1, offset[1]));
+        let of_offsets: Vec<usize> = of_offsets.collect();
         let plane = padded[0] * padded[1];
-        let steps = (0..channels).flat_map(|c| of_taps.iter().map(move |tap| c * plane + tap)).collect();
+        let steps =
+            (0..channels).flat_map(|c| of_offsets.iter().map(move |offset| c * plane + offset)).collect();
         Self { channels, image, grid, stride, before, padded, steps }
     }
 
@@ -98,9 +99,9 @@ pub(super) enum Source<'a> {
 }
 
 impl Source<'_> {
-    pub(super) fn numbers(&self) -> &[f32] {
+    pub(super) fn elements(&self) -> &[f32] {
         match self {
-            Self::Borrowed(numbers) => numbers,
+            Self::Borrowed(elements) => elements,
             Self::Padded(buffer) => bytemuck::cast_slice(buffer.bytes()),
         }
     }

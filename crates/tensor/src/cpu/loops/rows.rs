@@ -1,18 +1,13 @@
-//! Loops over rows of `f32`: sums of one shape, and work that is shared between threads.
+//! Loops over rows of `f32`: the sum of a row, and work on rows that is shared between threads.
 
-use ndarray::parallel::prelude::{IntoParallelIterator, ParallelIterator};
+use rayon::prelude::*;
 
-/// Partial sums that run beside each other along a row.
-const LANES: usize = 16;
-/// Numbers of one partial sum.
-const BLOCK: usize = 4096;
-/// Below this many elements waking other threads costs more than it saves.
-const WORTH_SHARING: usize = 1 << 14;
+use super::{BLOCK, LANES, is_parallel, lane_sums};
 
 /// `sum over i of f(x[i], y[i])`, in an order that depends on the length alone: of each block in 32 bits, of the blocks
 /// in 64.
 #[inline(always)]
-pub(crate) fn sum(x: &[f32], y: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
+pub fn sum(x: &[f32], y: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
     if x.len() <= BLOCK {
         return sum_of_block(x, y, f);
     }
@@ -25,18 +20,10 @@ fn sum_of_block(x: &[f32], y: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
     if x.len() < LANES {
         return x.iter().zip(y).map(|(&x, &y)| f(x, y)).sum();
     }
-    let mut lanes = [0.0f32; LANES];
-    let ((x_lines, x_rest), (y_lines, y_rest)) = (x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
-    for (x, y) in x_lines.iter().zip(y_lines) {
-        for lane in 0..LANES {
-            lanes[lane] += f(x[lane], y[lane]);
-        }
-    }
-    // What is indexed by a variable lies in memory: a copy, so that the lanes above are a register.
+    // What is indexed by a variable lies in memory: a copy, so that the lanes are a register.
+    let (lanes, rest) = lane_sums(x, y, f);
     let mut sums = lanes;
-    for (sum, (&x, &y)) in sums.iter_mut().zip(x_rest.iter().zip(y_rest)) {
-        *sum += f(x, y);
-    }
+    sums.iter_mut().zip(rest).for_each(|(sum, term)| *sum += term);
     let mut width = LANES / 2;
     while width > 0 {
         for lane in 0..width {
@@ -47,13 +34,13 @@ fn sum_of_block(x: &[f32], y: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
     sums[0]
 }
 
-/// Does every task, on all threads if there are many `elements` to work on. Tasks do not know of each
-/// other, so neither the threads nor their number change a bit.
-pub(crate) fn each<T: Send>(elements: usize, tasks: impl Iterator<Item = T>, work: impl Fn(T) + Sync) {
-    if elements < WORTH_SHARING {
-        tasks.for_each(work);
-    } else {
+/// Does every task, on all threads if there are many `elements` to work on. Tasks are independent, so the number of
+/// threads changes no bit.
+pub fn each<T: Send>(elements: usize, tasks: impl Iterator<Item = T>, work: impl Fn(T) + Sync) {
+    if is_parallel(elements) {
         tasks.collect::<Vec<T>>().into_par_iter().for_each(&work);
+    } else {
+        tasks.for_each(work);
     }
 }
 
@@ -66,6 +53,16 @@ mod tests {
         // 256 additions in each lane, 5 of lanes, and the rounding of the result.
         let allowed = (256.0 + 5.0 + 1.0) / 2.0 * f64::from(f32::EPSILON) * exact;
         assert!((f64::from(super::sum(&x, &x, |x, _| x)) - exact).abs() <= allowed);
+    }
+
+    #[test]
+    fn every_task_is_done_once_on_any_number_of_threads() {
+        for (threads, elements) in [(1, usize::MAX), (2, 0), (2, usize::MAX), (3, usize::MAX)] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let mut x = [1.0f32; 1000];
+            pool.install(|| super::each(elements, x.iter_mut().enumerate(), |(i, x)| *x += i as f32));
+            assert!(x.iter().enumerate().all(|(i, &x)| x == 1.0 + i as f32), "{threads} threads");
+        }
     }
 
     #[test]

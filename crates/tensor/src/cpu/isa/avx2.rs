@@ -1,7 +1,7 @@
-//! Processors with AVX2 and fused multiply-adds: 16 registers of 8 numbers.
+//! CPUs with AVX2 and fused multiply-adds: 16 registers of 8 elements.
 //!
-//! A tile of 6 x 16 numbers fills 12 of the registers; each step loads two vectors of the right and broadcasts 6
-//! numbers of the left for 12 multiply-adds. A panel of the right (16 columns, 24 KiB) stays in the first cache, a block
+//! A tile of 6 x 16 elements fills 12 of the registers; each step loads two vectors of the right and broadcasts 6
+//! elements of the left for 12 multiply-adds. A panel of the right (16 columns, 24 KiB) stays in the first cache, a block
 //! of the left (144 rows, 216 KiB) in the second, a block of the right (3 MiB) in the third.
 
 use std::arch::x86_64::{
@@ -11,10 +11,10 @@ use std::arch::x86_64::{
     _mm256_setzero_ps, _mm256_shuffle_ps, _mm256_storeu_ps, _mm256_unpackhi_ps, _mm256_unpacklo_ps,
 };
 
+use super::Isa;
 use super::simd::Simd;
-use crate::Widest;
 
-/// AVX2 and FMA.
+/// [`Isa::Avx2`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Avx2;
 
@@ -26,21 +26,13 @@ impl Simd for Avx2 {
     type Mask = __m256i;
     type Square = [__m256; LANES];
 
+    const ISA: Isa = Isa::Avx2;
     const LANES: usize = LANES;
     const TILE_ROWS: usize = 6;
     const INNER_BLOCK: usize = 384;
     const COLUMN_BLOCK: usize = 2048;
     const ROW_BLOCK: usize = 144;
     const RIGHT_STAYS: bool = true;
-
-    #[inline(always)]
-    unsafe fn compiled<W: Widest>(work: W) -> W::Output {
-        #[target_feature(enable = "avx2,fma")]
-        fn avx2<W: Widest>(work: W) -> W::Output {
-            work.run()
-        }
-        unsafe { avx2(work) }
-    }
 
     #[inline(always)]
     unsafe fn mask(bits: u16) -> __m256i {
@@ -56,8 +48,8 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn splat(number: f32) -> __m256 {
-        unsafe { _mm256_broadcast_ss(&number) }
+    unsafe fn splat(value: f32) -> __m256 {
+        unsafe { _mm256_broadcast_ss(&value) }
     }
 
     #[inline(always)]
@@ -71,8 +63,8 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn load_into(numbers: __m256, mask: __m256i, from: *const f32) -> __m256 {
-        unsafe { _mm256_or_ps(numbers, _mm256_maskload_ps(from, mask)) }
+    unsafe fn load_into(elements: __m256, mask: __m256i, from: *const f32) -> __m256 {
+        unsafe { _mm256_or_ps(elements, _mm256_maskload_ps(from, mask)) }
     }
 
     #[inline(always)]
@@ -81,13 +73,13 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn store(to: *mut f32, numbers: __m256) {
-        unsafe { _mm256_storeu_ps(to, numbers) }
+    unsafe fn store(to: *mut f32, elements: __m256) {
+        unsafe { _mm256_storeu_ps(to, elements) }
     }
 
     #[inline(always)]
-    unsafe fn store_some(mask: __m256i, to: *mut f32, numbers: __m256) {
-        unsafe { _mm256_maskstore_ps(to, mask, numbers) }
+    unsafe fn store_some(mask: __m256i, to: *mut f32, elements: __m256) {
+        unsafe { _mm256_maskstore_ps(to, mask, elements) }
     }
 
     #[inline(always)]
@@ -111,7 +103,7 @@ impl Simd for Avx2 {
     }
 }
 
-/// The transpose of a square of 8 by 8 numbers.
+/// The transpose of a square of 8 by 8 elements.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn transposed(rows: [__m256; LANES]) -> [__m256; LANES] {
@@ -120,7 +112,7 @@ fn transposed(rows: [__m256; LANES]) -> [__m256; LANES] {
         pairs[i] = _mm256_unpacklo_ps(rows[i], rows[i + 1]);
         pairs[i + 1] = _mm256_unpackhi_ps(rows[i], rows[i + 1]);
     }
-    // fours[4 i + j] holds in its half h the numbers of column 4 h + j in the rows 4 i to 4 i + 3.
+    // fours[4 i + j] holds in its half h the elements of column 4 h + j in the rows 4 i to 4 i + 3.
     let mut fours = rows;
     for i in (0..LANES).step_by(4) {
         for half in 0..2 {

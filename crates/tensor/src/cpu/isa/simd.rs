@@ -1,14 +1,14 @@
-//! What tiles are made of: the vectors of one kind of processor, and the sizes that suit its caches.
+//! What tiles are made of: the vectors of one instruction set, and the block sizes that suit its caches.
 
-use crate::Widest;
+use super::Isa;
 
-/// Vectors of `f32` of one kind of processor.
+/// Vectors of `f32` of one instruction set.
 ///
-/// Everything that is written over this trait must be `#[inline(always)]` below [`Simd::compiled`], which is where the
-/// compiler learns what the processor can do; [`compiled_for!`](super::compiled_for) takes care of it.
+/// Everything that is written over this trait must be `#[inline(always)]` below [`Isa::run`], which is where the compiler
+/// learns what the CPU supports; [`each_isa!`](crate::each_isa) takes care of it.
 ///
 /// # Safety
-/// Every function may be called only where the processor has what the kind is named after. Pointers are read and
+/// Every function may be called only where the CPU supports [`Simd::ISA`]. Pointers are read and
 /// written for as many lanes as the function or the mask says.
 pub(crate) trait Simd: Copy {
     /// Numbers in a register.
@@ -18,6 +18,8 @@ pub(crate) trait Simd: Copy {
     /// As many vectors as a vector has lanes.
     type Square: AsMut<[Self::Vector]> + AsRef<[Self::Vector]>;
 
+    /// The instruction set.
+    const ISA: Isa;
     /// Numbers in a vector.
     const LANES: usize;
     /// The most rows of a tile; a tile has at most two vectors of columns.
@@ -34,27 +36,24 @@ pub(crate) trait Simd: Copy {
     /// The most columns of a tile.
     const TILE_COLUMNS: usize = 2 * Self::LANES;
 
-    /// Does the work, compiled for this kind of processor.
-    unsafe fn compiled<W: Widest>(work: W) -> W::Output;
-
     /// The lanes whose bits are set.
     unsafe fn mask(bits: u16) -> Self::Mask;
     /// Zero in every lane.
     unsafe fn zero() -> Self::Vector;
-    /// One number in every lane.
-    unsafe fn splat(number: f32) -> Self::Vector;
+    /// One value in every lane.
+    unsafe fn splat(value: f32) -> Self::Vector;
     /// Neighbours in memory.
     unsafe fn load(from: *const f32) -> Self::Vector;
     /// Neighbours in memory, and zero in the other lanes, for which nothing is read.
     unsafe fn load_some(mask: Self::Mask, from: *const f32) -> Self::Vector;
-    /// `numbers`, which is zero in the lanes of `mask`, with these taken from memory.
-    unsafe fn load_into(numbers: Self::Vector, mask: Self::Mask, from: *const f32) -> Self::Vector;
-    /// The numbers at these places from `from` on, one for each lane.
+    /// `elements`, which is zero in the lanes of `mask`, with these taken from memory.
+    unsafe fn load_into(elements: Self::Vector, mask: Self::Mask, from: *const f32) -> Self::Vector;
+    /// The elements at these places from `from` on, one for each lane.
     unsafe fn gather(from: *const f32, places: *const i32) -> Self::Vector;
     /// Writes every lane.
-    unsafe fn store(to: *mut f32, numbers: Self::Vector);
+    unsafe fn store(to: *mut f32, elements: Self::Vector);
     /// Writes the lanes of `mask` and touches nothing else.
-    unsafe fn store_some(mask: Self::Mask, to: *mut f32, numbers: Self::Vector);
+    unsafe fn store_some(mask: Self::Mask, to: *mut f32, elements: Self::Vector);
     /// `a + b`
     unsafe fn add(a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// `a b + c`, rounded once.
@@ -75,7 +74,7 @@ pub(crate) trait Simd: Copy {
 
 /// Asks for the line of memory at this address, which need not be one of ours: nothing is read.
 #[inline(always)]
-pub(crate) fn fetch(address: *const f32) {
+pub(crate) fn prefetch(address: *const f32) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
@@ -85,28 +84,3 @@ pub(crate) fn fetch(address: *const f32) {
     #[cfg(not(target_arch = "x86_64"))]
     let _ = address;
 }
-
-/// Defines functions that are compiled for the processor `S`, with everything that is inlined into them.
-macro_rules! compiled_for {
-    ($($(#[$doc:meta])* $vis:vis unsafe fn $name:ident<$S:ident: Simd>(
-        $($argument:ident: $type:ty),* $(,)?
-    ) $body:block)*) => {$(
-        $(#[$doc])*
-        #[inline]
-        #[allow(clippy::too_many_arguments)]
-        $vis unsafe fn $name<$S: $crate::gemm::simd::Simd>($($argument: $type),*) {
-            struct Work<$S, Arguments>(std::marker::PhantomData<$S>, Arguments);
-            impl<$S: $crate::gemm::simd::Simd> $crate::Widest for Work<$S, ($($type,)*)> {
-                type Output = ();
-                #[inline(always)]
-                fn run(self) {
-                    let Self(_, ($($argument,)*)) = self;
-                    $body
-                }
-            }
-            // SAFETY: the caller vouches for the processor.
-            unsafe { $S::compiled(Work::<$S, _>(std::marker::PhantomData, ($($argument,)*))) }
-        }
-    )*};
-}
-pub(crate) use compiled_for;

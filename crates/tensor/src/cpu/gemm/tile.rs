@@ -1,18 +1,19 @@
-//! One tile of a product: a few rows and columns that stay in registers while they are summed.
+//! One tile of a matrix multiplication: a few rows and columns that stay in registers while they are summed.
 
-use super::Start;
-use super::simd::{Simd, compiled_for, fetch};
+use super::Init;
+use crate::cpu::isa::simd::{Simd, prefetch};
+use crate::each_isa;
 
 /// Panels of the matrix on the right have a multiple of so many columns.
 pub(crate) const PANEL_GRAIN: usize = 16;
 
-compiled_for! {
-    /// `c = start + a b` for a tile of `rows` rows and `width` columns, by the kernel of its size.
+each_isa! {
+    /// `c = init + a b` for a tile of `rows` rows and `width` columns, by the kernel of its size.
     ///
     /// # Safety
-    /// The processor is of the kind `S`; `a` points to `steps * rows` numbers, `b` to `steps` times `width` numbers,
+    /// The CPU supports `S`; `a` points to `steps * rows` elements, `b` to `steps` times `width` elements,
     /// rounded up to a multiple of [`PANEL_GRAIN`]; the tile's rows at `c`, `row_stride` apart, can be written, and read
-    /// where `start` says so; a bias has the tile's columns.
+    /// where `init` says so; a bias has the tile's columns.
     pub(crate) unsafe fn tile<S: Simd>(
         rows: usize,
         width: usize,
@@ -21,16 +22,16 @@ compiled_for! {
         b: *const f32,
         c: *mut f32,
         row_stride: usize,
-        start: Start<'_>,
+        init: Init<'_>,
     ) {
         macro_rules! of_size {
             ($($rows:literal)*) => {
                 match (rows, width > S::LANES) {
                     $(
                         // SAFETY: handed on.
-                        ($rows, false) => unsafe { kernel::<S, $rows, 1>(width, steps, a, b, c, row_stride, start) },
+                        ($rows, false) => unsafe { kernel::<S, $rows, 1>(width, steps, a, b, c, row_stride, init) },
                         // SAFETY: handed on.
-                        ($rows, true) => unsafe { kernel::<S, $rows, 2>(width, steps, a, b, c, row_stride, start) },
+                        ($rows, true) => unsafe { kernel::<S, $rows, 2>(width, steps, a, b, c, row_stride, init) },
                     )*
                     _ => unreachable!("a tile has 1 to 14 rows"),
                 }
@@ -40,7 +41,7 @@ compiled_for! {
     }
 }
 
-/// `c = start + a b` for a tile of `ROWS` rows and `VECTORS` vectors of columns.
+/// `c = init + a b` for a tile of `ROWS` rows and `VECTORS` vectors of columns.
 ///
 /// # Safety
 /// As [`tile`].
@@ -52,10 +53,10 @@ unsafe fn kernel<S: Simd, const ROWS: usize, const VECTORS: usize>(
     b: *const f32,
     c: *mut f32,
     row_stride: usize,
-    start: Start<'_>,
+    init: Init<'_>,
 ) {
     if ROWS > S::TILE_ROWS {
-        unreachable!("tiles have no more rows than suit the processor");
+        unreachable!("tiles have no more rows than suit the CPU");
     }
     let b_step = if VECTORS * S::LANES <= PANEL_GRAIN { PANEL_GRAIN } else { 2 * PANEL_GRAIN };
     // SAFETY: every pointer stays within what the caller vouches for; vectors at the right edge are read and written
@@ -63,8 +64,8 @@ unsafe fn kernel<S: Simd, const ROWS: usize, const VECTORS: usize>(
     unsafe {
         for row in 0..ROWS {
             // Where it is written, while there is time: both ends, since a row need not begin with a line of the cache.
-            fetch(c.wrapping_add(row * row_stride));
-            fetch(c.wrapping_add(row * row_stride + VECTORS * S::LANES - 1));
+            prefetch(c.wrapping_add(row * row_stride));
+            prefetch(c.wrapping_add(row * row_stride + VECTORS * S::LANES - 1));
         }
         let mut sums = [[S::zero(); VECTORS]; ROWS];
         for step in 0..steps {
@@ -89,10 +90,10 @@ unsafe fn kernel<S: Simd, const ROWS: usize, const VECTORS: usize>(
                     true => S::load_some(last, from),
                     false => S::load(from),
                 };
-                let sum = match start {
-                    Start::Zero => sum,
-                    Start::Output => S::add(sum, read(to)),
-                    Start::Bias(bias) => S::add(sum, read(bias.as_ptr().add(v * S::LANES))),
+                let sum = match init {
+                    Init::Zero => sum,
+                    Init::Accumulate => S::add(sum, read(to)),
+                    Init::Bias(bias) => S::add(sum, read(bias.as_ptr().add(v * S::LANES))),
                 };
                 match masked {
                     true => S::store_some(last, to, sum),

@@ -1,27 +1,18 @@
-//! Loops over slices: the widest vectors the processor has, all threads, one order of summation.
-//!
-//! Each loop is compiled for AVX-512, for AVX2 and for any processor, and the fastest one that runs here
-//! is chosen when it is called; [`each_processor!`](crate::each_processor) does so for any function. The
-//! loops hold no fused operations and sums have a fixed shape, so neither the choice nor the number of
-//! threads changes a bit of the result.
+//! Loops over the elements of slices, and sums over all of them, on all threads.
 //!
 //! A function should own what it captures (`move`): behind references the compiler cannot tell that a loop
-//! does not overwrite it, and computes one number at a time.
+//! does not overwrite it, and computes one element at a time.
 
 use rayon::prelude::*;
 
-use crate::each_processor;
+use super::rows::each;
+use super::{BLOCK, is_parallel, lane_sums};
+use crate::each_isa;
 
-/// Elements that one thread takes at a time, and the span of one partial sum: 16 KiB of `f32`.
-const CHUNK: usize = 4096;
 /// Rows of one partial sum over columns.
 const ROWS: usize = 64;
-/// Below this many elements waking other threads costs more than it saves.
-const WORTH_SHARING: usize = 16 * CHUNK;
-/// Partial sums that run beside each other within a chunk: one AVX-512 register.
-const LANES: usize = 16;
 
-each_processor! {
+each_isa! {
     fn map_chunk<F: Unary>(x: &[f32], out: &mut [f32], f: F) {
         for (out, &x) in out.iter_mut().zip(x) {
             *out = f(x);
@@ -41,16 +32,8 @@ each_processor! {
     }
 
     fn sum2_chunk<F: Binary>(x: &[f32], y: &[f32], f: F) -> f64 {
-        let mut lanes = [0.0f32; LANES];
-        let ((x_lines, x_rest), (y_lines, y_rest)) = (x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
-        let rest = x_rest.iter().zip(y_rest);
-        for (x, y) in x_lines.iter().zip(y_lines) {
-            for lane in 0..LANES {
-                lanes[lane] += f(x[lane], y[lane]);
-            }
-        }
-        let terms = lanes.into_iter().chain(rest.map(|(&x, &y)| f(x, y)));
-        terms.map(f64::from).sum()
+        let (lanes, rest) = lane_sums(x, y, f);
+        lanes.into_iter().chain(rest).map(f64::from).sum()
     }
 
     fn add_rows(x: &[f32], sums: &mut [f32]) {
@@ -70,55 +53,44 @@ each_processor! {
     }
 }
 
-/// A function of one number.
+/// A function of one element.
 pub trait Unary: Fn(f32) -> f32 + Copy + Sync {}
 impl<F: Fn(f32) -> f32 + Copy + Sync> Unary for F {}
 
-/// A function of two numbers.
+/// A function of two elements.
 pub trait Binary: Fn(f32, f32) -> f32 + Copy + Sync {}
 impl<F: Fn(f32, f32) -> f32 + Copy + Sync> Binary for F {}
 
-/// A function from three numbers and an input to three new numbers.
+/// A function from three elements of state and one of input to the new state.
 pub trait Step: Fn([f32; 3], f32) -> [f32; 3] + Copy + Sync {}
 impl<F: Fn([f32; 3], f32) -> [f32; 3] + Copy + Sync> Step for F {}
 
 /// `out[i] = f(x[i])`
 pub fn map(x: &[f32], out: &mut [f32], f: impl Unary) {
     assert_eq!(x.len(), out.len(), "input and output have one length");
-    if !shared(out.len()) {
-        return map_chunk(x, out, f);
-    }
-    out.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).for_each(|(out, x)| map_chunk(x, out, f));
+    each(out.len(), out.chunks_mut(BLOCK).zip(x.chunks(BLOCK)), move |(out, x)| map_chunk(x, out, f));
 }
 
 /// `x[i] = f(x[i])`
 pub fn map_in_place(x: &mut [f32], f: impl Unary) {
-    if !shared(x.len()) {
-        return map_in_place_chunk(x, f);
-    }
-    x.par_chunks_mut(CHUNK).for_each(|x| map_in_place_chunk(x, f));
+    each(x.len(), x.chunks_mut(BLOCK), move |x| map_in_place_chunk(x, f));
 }
 
 /// `out[i] = f(x[i], y[i])`
 pub fn map2(x: &[f32], y: &[f32], out: &mut [f32], f: impl Binary) {
     assert!(x.len() == out.len() && y.len() == out.len(), "inputs and output have one length");
-    if !shared(out.len()) {
-        return map2_chunk(x, y, out, f);
-    }
-    out.par_chunks_mut(CHUNK)
-        .zip(x.par_chunks(CHUNK))
-        .zip(y.par_chunks(CHUNK))
-        .for_each(|((out, x), y)| map2_chunk(x, y, out, f));
+    let blocks = out.chunks_mut(BLOCK).zip(x.chunks(BLOCK)).zip(y.chunks(BLOCK));
+    each(x.len(), blocks, move |((out, x), y)| map2_chunk(x, y, out, f));
 }
 
 /// `sum over i of f(x[i], y[i])`
 pub fn sum2(x: &[f32], y: &[f32], f: impl Binary) -> f64 {
     assert_eq!(x.len(), y.len(), "the inputs have one length");
-    if !shared(x.len()) {
-        return x.chunks(CHUNK).zip(y.chunks(CHUNK)).map(|(x, y)| sum2_chunk(x, y, f)).sum();
+    if !is_parallel(x.len()) {
+        return x.chunks(BLOCK).zip(y.chunks(BLOCK)).map(|(x, y)| sum2_chunk(x, y, f)).sum();
     }
     let partial: Vec<f64> =
-        x.par_chunks(CHUNK).zip(y.par_chunks(CHUNK)).map(|(x, y)| sum2_chunk(x, y, f)).collect();
+        x.par_chunks(BLOCK).zip(y.par_chunks(BLOCK)).map(|(x, y)| sum2_chunk(x, y, f)).collect();
     partial.iter().sum()
 }
 
@@ -127,14 +99,9 @@ pub fn update3(state: [&mut [f32]; 3], input: &[f32], f: impl Step) {
     let [a, b, c] = state;
     let n = input.len();
     assert!(a.len() == n && b.len() == n && c.len() == n, "state and input have one length");
-    if !shared(n) {
-        return update_chunk([a, b, c], input, f);
-    }
-    a.par_chunks_mut(CHUNK)
-        .zip(b.par_chunks_mut(CHUNK))
-        .zip(c.par_chunks_mut(CHUNK))
-        .zip(input.par_chunks(CHUNK))
-        .for_each(|(((a, b), c), input)| update_chunk([a, b, c], input, f));
+    let [a, b, c] = [a, b, c].map(|state| state.chunks_mut(BLOCK));
+    let blocks = a.zip(b).zip(c).zip(input.chunks(BLOCK));
+    each(n, blocks, move |(((a, b), c), input)| update_chunk([a, b, c], input, f));
 }
 
 /// `sum over i of x[i]`
@@ -159,12 +126,9 @@ pub fn sum_rows(x: &[f32], out: &mut [f32]) {
     out.iter_mut().zip(total).for_each(|(out, total)| *out = total as f32);
 }
 
-fn shared(len: usize) -> bool {
-    len >= WORTH_SHARING && rayon::current_num_threads() > 1
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::PARALLEL_FROM;
     use super::*;
 
     fn on_threads<R: Send>(threads: usize, f: impl FnOnce() -> R + Send) -> R {
@@ -184,7 +148,7 @@ mod tests {
 
     #[test]
     fn every_element_is_visited_once_whatever_the_length() {
-        for n in [0, 1, 15, 16, 17, CHUNK - 1, CHUNK + 1, WORTH_SHARING + 5] {
+        for n in [0, 1, 15, 16, 17, BLOCK - 1, BLOCK + 1, PARALLEL_FROM + 5] {
             let x: Vec<f32> = (0..n).map(|i| i as f32).collect();
             let mut out = vec![f32::NAN; n];
             on_threads(2, || map(&x, &mut out, |x| x + 1.0));

@@ -1,27 +1,27 @@
-//! A product in blocks that suit the caches, from panels that suit the tiles.
+//! Matrix multiplication in blocks that suit the caches, from panels that suit the tiles.
 //!
-//! Each number of the output is one chain of multiply-adds for each block of the inner size, in order; no choice that
+//! Each element of the output is one chain of multiply-adds for each block of the inner size, in order; no choice that
 //! depends on the number of threads changes it.
 
 use super::pack::{pack_columns, pack_rows};
-use super::simd::Simd;
 use super::tile::{PANEL_GRAIN, tile};
-use super::{Matrix, Start};
+use super::{Init, Matrix};
+use crate::cpu::isa::simd::Simd;
 use crate::memory::Buffer;
 
 /// Where the output lies: a row-major matrix of which this product writes some rows and columns.
 #[derive(Clone, Copy)]
 pub(crate) struct Output {
-    pub(crate) start: *mut f32,
+    pub(crate) to: *mut f32,
     pub(crate) row_stride: usize,
 }
 
-/// `out = a b` for the rows of `a` and the columns of `b`, starting from what `start` says.
+/// `out = a b` for the rows of `a` and the columns of `b`, starting from what `init` says.
 ///
 /// # Safety
-/// The processor is of the kind `S`. `out` points to `a.rows` rows of at least `b.columns` numbers, `row_stride` apart,
-/// which nobody else touches meanwhile. A bias in `start` has `b.columns` numbers.
-pub(super) unsafe fn product<S: Simd>(out: Output, a: Matrix<'_>, b: Matrix<'_>, start: Start<'_>) {
+/// The CPU supports `S`. `out` points to `a.rows` rows of at least `b.columns` elements, `row_stride` apart,
+/// which nobody else touches meanwhile. A bias in `init` has at least `b.columns` elements.
+pub(super) unsafe fn multiply<S: Simd>(out: Output, a: Matrix<'_>, b: Matrix<'_>, init: Init<'_>) {
     let (m, k, n) = (a.rows, a.columns, b.columns);
     let inner = balanced(k.max(1), S::INNER_BLOCK);
     let tile_rows = balanced(m, S::TILE_ROWS);
@@ -35,32 +35,32 @@ pub(super) unsafe fn product<S: Simd>(out: Output, a: Matrix<'_>, b: Matrix<'_>,
     let packed_b: &mut [f32] = bytemuck::cast_slice_mut(packed_b.bytes_mut());
     for first in (0..k.max(1)).step_by(inner) {
         let steps = inner.min(k - first);
-        // SAFETY: the processor is of the kind `S`, as the caller vouches.
+        // SAFETY: the CPU supports `S`, as the caller vouches.
         unsafe { pack_rows::<S>(packed_a, a, first, steps, tile_rows) };
         for column in (0..n).step_by(column_block) {
             let columns = column_block.min(n - column);
             // After the first block of the inner size every tile goes on from what it has written.
-            let start = if first == 0 { start.at_column(column) } else { Start::Output };
+            let init = if first == 0 { init.at_column(column) } else { Init::Accumulate };
             // SAFETY: as above; these columns lie within the output.
             unsafe {
                 pack_columns::<S>(packed_b, b, first, steps, column, columns);
-                let out = Output { start: out.start.add(column), ..out };
-                of_panels::<S>(out, [m, steps, columns], [packed_a, packed_b], start);
+                let out = Output { to: out.to.add(column), ..out };
+                of_panels::<S>(out, [m, steps, columns], [packed_a, packed_b], init);
             }
         }
     }
 }
 
-/// `out = start + a b` for packed panels: `m` rows and `n` columns, summed over `k`.
+/// `out = init + a b` for packed panels: `m` rows and `n` columns, summed over `k`.
 ///
 /// # Safety
-/// The processor is of the kind `S`. `out` points to `m` rows of at least `n` numbers, `row_stride` apart, which nobody
-/// else touches meanwhile. A bias in `start` has `n` numbers.
+/// The CPU supports `S`. `out` points to `m` rows of at least `n` elements, `row_stride` apart, which nobody
+/// else touches meanwhile. A bias in `init` has `n` elements.
 pub(crate) unsafe fn of_panels<S: Simd>(
     out: Output,
     [m, k, n]: [usize; 3],
     [a, b]: [&[f32]; 2],
-    start: Start<'_>,
+    init: Init<'_>,
 ) {
     assert!(a.len() >= m * k, "the panels on the left hold all steps of all rows");
     assert!(
@@ -73,8 +73,8 @@ pub(crate) unsafe fn of_panels<S: Simd>(
         let (of_a, of_b) = (a[row * k..].as_ptr(), b[column * k..].as_ptr());
         // SAFETY: the tile's rows and columns lie within the output; its panels hold `k` steps each.
         unsafe {
-            let to = out.start.add(row * out.row_stride + column);
-            tile::<S>(rows, width, k, of_a, of_b, to, out.row_stride, start.at_column(column));
+            let to = out.to.add(row * out.row_stride + column);
+            tile::<S>(rows, width, k, of_a, of_b, to, out.row_stride, init.at_column(column));
         }
     };
     let rows_at_once = (S::ROW_BLOCK / tile_rows).max(1) * tile_rows;
@@ -94,7 +94,7 @@ pub(crate) fn balanced(whole: usize, most: usize) -> usize {
     whole.div_ceil(whole.div_ceil(most).max(1)).max(1)
 }
 
-/// Memory for so many numbers.
+/// Memory for so many elements.
 pub(crate) fn floats(len: usize) -> Buffer {
     Buffer::of(size_of::<f32>() * len)
 }

@@ -1,38 +1,33 @@
-//! Any processor: vectors are arrays, and the compiler makes of them what it can.
+//! Any CPU: vectors are arrays, and the compiler makes of them what it can.
 //!
-//! With 8 lanes these are the products of processors that have no tiles of their own. With 16 they have the sizes of
-//! AVX-512, so that tests go through what is written over [`Simd`] in those sizes on any machine.
+//! With 8 lanes these are [`Isa::Portable`]. With 16 they are `Isa::Wide` with the sizes of AVX-512, so that tests go through what is written over [`Simd`] in those sizes on any machine.
 
+use super::Isa;
 use super::simd::Simd;
-use crate::Widest;
 
-/// Vectors of so many numbers, 8 or 16, without asking for anything of the processor.
+/// Vectors of 8 or 16 elements that need no instruction set.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Plain<const LANES: usize>;
+pub(crate) struct Portable<const LANES: usize>;
 
-/// `a b + c`, rounded once where the processor always can.
+/// `a b + c`, rounded once where the target always can.
 #[inline(always)]
 fn multiply_add(a: f32, b: f32, c: f32) -> f32 {
     if cfg!(any(target_arch = "aarch64", target_feature = "fma")) { a.mul_add(b, c) } else { a * b + c }
 }
 
 #[allow(clippy::undocumented_unsafe_blocks, reason = "each hands on what the trait's caller vouches for")]
-impl<const LANES: usize> Simd for Plain<LANES> {
+impl<const LANES: usize> Simd for Portable<LANES> {
     type Vector = [f32; LANES];
     type Mask = u16;
     type Square = [[f32; LANES]; LANES];
 
+    const ISA: Isa = Isa::Portable;
     const LANES: usize = LANES;
     const TILE_ROWS: usize = if LANES == 16 { 14 } else { 6 };
     const INNER_BLOCK: usize = if LANES == 16 { 392 } else { 256 };
     const COLUMN_BLOCK: usize = if LANES == 16 { 320 } else { 2048 };
     const ROW_BLOCK: usize = if LANES == 16 { usize::MAX } else { 144 };
     const RIGHT_STAYS: bool = LANES != 16;
-
-    #[inline(always)]
-    unsafe fn compiled<W: Widest>(work: W) -> W::Output {
-        work.run()
-    }
 
     #[inline(always)]
     unsafe fn mask(bits: u16) -> u16 {
@@ -45,8 +40,8 @@ impl<const LANES: usize> Simd for Plain<LANES> {
     }
 
     #[inline(always)]
-    unsafe fn splat(number: f32) -> [f32; LANES] {
-        [number; LANES]
+    unsafe fn splat(value: f32) -> [f32; LANES] {
+        [value; LANES]
     }
 
     #[inline(always)]
@@ -60,13 +55,13 @@ impl<const LANES: usize> Simd for Plain<LANES> {
     }
 
     #[inline(always)]
-    unsafe fn load_into(mut numbers: [f32; LANES], mask: u16, from: *const f32) -> [f32; LANES] {
-        for (lane, number) in numbers.iter_mut().enumerate() {
+    unsafe fn load_into(mut elements: [f32; LANES], mask: u16, from: *const f32) -> [f32; LANES] {
+        for (lane, number) in elements.iter_mut().enumerate() {
             if mask >> lane & 1 == 1 {
                 *number = unsafe { from.wrapping_add(lane).read() };
             }
         }
-        numbers
+        elements
     }
 
     #[inline(always)]
@@ -75,13 +70,13 @@ impl<const LANES: usize> Simd for Plain<LANES> {
     }
 
     #[inline(always)]
-    unsafe fn store(to: *mut f32, numbers: [f32; LANES]) {
-        unsafe { to.cast::<[f32; LANES]>().write(numbers) }
+    unsafe fn store(to: *mut f32, elements: [f32; LANES]) {
+        unsafe { to.cast::<[f32; LANES]>().write(elements) }
     }
 
     #[inline(always)]
-    unsafe fn store_some(mask: u16, to: *mut f32, numbers: [f32; LANES]) {
-        for (lane, number) in numbers.into_iter().enumerate() {
+    unsafe fn store_some(mask: u16, to: *mut f32, elements: [f32; LANES]) {
+        for (lane, number) in elements.into_iter().enumerate() {
             if mask >> lane & 1 == 1 {
                 unsafe { to.wrapping_add(lane).write(number) };
             }

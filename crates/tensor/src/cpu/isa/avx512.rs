@@ -1,7 +1,7 @@
-//! Processors with AVX-512: 32 registers of 16 numbers.
+//! CPUs with AVX-512: 32 registers of 16 elements.
 //!
-//! A tile of 14 x 32 numbers fills 28 of the registers; each step loads two vectors of the right and broadcasts 14
-//! numbers of the left for 28 multiply-adds. A panel of the left (14 rows, 22 KiB) stays in the first cache, a block of
+//! A tile of 14 x 32 elements fills 28 of the registers; each step loads two vectors of the right and broadcasts 14
+//! elements of the left for 28 multiply-adds. A panel of the left (14 rows, 22 KiB) stays in the first cache, a block of
 //! the right (500 KiB) in the second.
 
 use std::arch::x86_64::{
@@ -11,10 +11,10 @@ use std::arch::x86_64::{
     _mm512_unpackhi_pd, _mm512_unpackhi_ps, _mm512_unpacklo_pd, _mm512_unpacklo_ps,
 };
 
+use super::Isa;
 use super::simd::Simd;
-use crate::Widest;
 
-/// AVX-512 with its F part.
+/// [`Isa::Avx512`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Avx512;
 
@@ -26,21 +26,13 @@ impl Simd for Avx512 {
     type Mask = __mmask16;
     type Square = [__m512; LANES];
 
+    const ISA: Isa = Isa::Avx512;
     const LANES: usize = LANES;
     const TILE_ROWS: usize = 14;
     const INNER_BLOCK: usize = 392;
     const COLUMN_BLOCK: usize = 320;
     const ROW_BLOCK: usize = usize::MAX;
     const RIGHT_STAYS: bool = false;
-
-    #[inline(always)]
-    unsafe fn compiled<W: Widest>(work: W) -> W::Output {
-        #[target_feature(enable = "avx512f")]
-        fn avx512<W: Widest>(work: W) -> W::Output {
-            work.run()
-        }
-        unsafe { avx512(work) }
-    }
 
     #[inline(always)]
     unsafe fn mask(bits: u16) -> __mmask16 {
@@ -53,8 +45,8 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn splat(number: f32) -> __m512 {
-        unsafe { _mm512_set1_ps(number) }
+    unsafe fn splat(value: f32) -> __m512 {
+        unsafe { _mm512_set1_ps(value) }
     }
 
     #[inline(always)]
@@ -68,8 +60,8 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn load_into(numbers: __m512, mask: __mmask16, from: *const f32) -> __m512 {
-        unsafe { _mm512_mask_loadu_ps(numbers, mask, from) }
+    unsafe fn load_into(elements: __m512, mask: __mmask16, from: *const f32) -> __m512 {
+        unsafe { _mm512_mask_loadu_ps(elements, mask, from) }
     }
 
     #[inline(always)]
@@ -78,13 +70,13 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn store(to: *mut f32, numbers: __m512) {
-        unsafe { _mm512_storeu_ps(to, numbers) }
+    unsafe fn store(to: *mut f32, elements: __m512) {
+        unsafe { _mm512_storeu_ps(to, elements) }
     }
 
     #[inline(always)]
-    unsafe fn store_some(mask: __mmask16, to: *mut f32, numbers: __m512) {
-        unsafe { _mm512_mask_storeu_ps(to, mask, numbers) }
+    unsafe fn store_some(mask: __mmask16, to: *mut f32, elements: __m512) {
+        unsafe { _mm512_mask_storeu_ps(to, mask, elements) }
     }
 
     #[inline(always)]
@@ -108,7 +100,7 @@ impl Simd for Avx512 {
     }
 }
 
-/// The transpose of a square of 16 by 16 numbers.
+/// The transpose of a square of 16 by 16 elements.
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn transposed(rows: [__m512; LANES]) -> [__m512; LANES] {
@@ -117,7 +109,7 @@ fn transposed(rows: [__m512; LANES]) -> [__m512; LANES] {
         pairs[i] = _mm512_unpacklo_ps(rows[i], rows[i + 1]);
         pairs[i + 1] = _mm512_unpackhi_ps(rows[i], rows[i + 1]);
     }
-    // fours[4 i + j] holds in its quarter q the numbers of column 4 q + j in the rows 4 i to 4 i + 3.
+    // fours[4 i + j] holds in its quarter q the elements of column 4 q + j in the rows 4 i to 4 i + 3.
     let mut fours = rows;
     for i in (0..LANES).step_by(4) {
         for half in 0..2 {

@@ -1,27 +1,28 @@
-//! Convolutions in `f32`: matrix products whose second matrix is read from the images while it is packed.
+//! Convolutions in `f32`: matrix multiplications whose second matrix is gathered from the images while it is packed.
 //!
-//! A convolution is the product of the weight `[o, (c, tap)]` with a matrix that has a column for each output
-//! pixel and a row for each channel and tap. That matrix repeats each number of the image for every tap; here
+//! A convolution is the product of the weight `[o, (c, kernel offset)]` with a matrix that has a column for each output
+//! pixel and a row for each channel and kernel offset (im2col). That matrix repeats each pixel for every offset; here
 //! it exists only in panels of a few hundred pixels that stay in the cache. The gradient by the input is such
 //! a product too, one for each remainder of the stride; the gradient by the weight sums over the pixels.
 //!
 //! Threads share the images. Each output is one sum in one order, and the gradient by the weight adds up the
 //! sums of fixed groups of images in order, so the number of threads changes no bit.
 
-mod reads;
+mod gemm;
+mod im2col;
+mod interleave;
 mod panels;
-mod product;
-mod weave;
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
-use self::product::{Left, Output, Right, SumOverPixels};
-use self::reads::{Columns, Reads};
-use self::weave::weave;
-use crate::gemm::{Tiles, floats};
-use crate::{Epilogue, Start, vector};
+use self::gemm::{Left, Output, Right, SumOverPixels};
+use self::im2col::{Columns, Im2col};
+use self::interleave::interleave;
+use super::gemm::floats;
+use super::loops::vector;
+use crate::{Epilogue, Init, Isa};
 
 /// The sizes of a convolution of images `[n, c, image]` with a weight `[o, c, kernel]` to `[n, o, out]`.
 /// Who fills it in vouches that `out = (image + 2 padding - kernel) / stride + 1`, rounded down.
@@ -47,7 +48,7 @@ pub struct Convolution {
 
 /// Small images are taken together until they have this many pixels.
 const PIXELS_WORTH_A_PRODUCT: usize = 320;
-/// Channels and taps of a weight gradient that are summed at once.
+/// Channels and kernel offsets of a weight gradient that are summed at once.
 const STEPS_AT_ONCE: usize = 320;
 /// The parts that a weight gradient is computed in: enough for many threads, few enough to add up.
 const PARTS: usize = 16;
@@ -55,21 +56,21 @@ const PARTS: usize = 16;
 /// One product that gives every `step`-th row and column of the output. The first ones of all phases follow
 /// each other in row-major order.
 struct Phase {
-    reads: Reads,
+    im2col: Im2col,
     left: Option<Left>,
     step: [usize; 2],
 }
 
 impl Convolution {
     /// The multiplications and additions of the convolution, and of each of its two gradients: one pair for every
-    /// image, output pixel, tap and pair of channels, also where the tap reads padding.
+    /// image, output pixel, kernel offset and pair of channels, also where padding is read.
     pub fn flops(&self) -> u64 {
         let pixels = (self.n * Self::area(self.out)) as u64;
         let of_pixel = (self.o * self.c * Self::area(self.kernel)) as u64;
         pixels.saturating_mul(of_pixel).saturating_mul(2)
     }
 
-    /// Whether the products suit these sizes: they store the padding of an image, and count its numbers in 32 bits.
+    /// Whether the products suit these sizes: they store the padding of an image, and count its elements in 32 bits.
     ///
     /// A stride and a padding that are far longer than the image would make a small output from a huge copy.
     pub fn suits_products(&self) -> bool {
@@ -90,11 +91,11 @@ impl Convolution {
         sides[0] * sides[1]
     }
 
-    /// The taps of the kernel as offsets from the first pixel of a window without padding.
-    fn taps(&self) -> Vec<[isize; 2]> {
+    /// The offsets of the kernel from the first pixel of a window without padding.
+    fn kernel_offsets(&self) -> Vec<[isize; 2]> {
         let along = |axis: usize| {
             let padding = self.padding[axis] as isize;
-            (0..self.kernel[axis] as isize).map(move |tap| tap - padding)
+            (0..self.kernel[axis] as isize).map(move |offset| offset - padding)
         };
         along(0).flat_map(|row| along(1).map(move |column| [row, column])).collect()
     }
@@ -106,16 +107,16 @@ impl Convolution {
     }
 
     /// The product that gives the convolution.
-    fn forward(&self, weight: &[f32], tiles: Tiles) -> Phase {
-        let reads = Reads::new(self.c, self.image, self.out, self.stride, &self.taps());
-        let left = left(weight, self.o, reads.steps.len(), tiles);
-        Phase { reads, left, step: [1; 2] }
+    fn forward(&self, weight: &[f32], isa: Isa) -> Phase {
+        let im2col = Im2col::new(self.c, self.image, self.out, self.stride, &self.kernel_offsets());
+        let left = left(weight, self.o, im2col.steps.len(), isa);
+        Phase { im2col, left, step: [1; 2] }
     }
 
-    /// The products that give the gradient by the input: pixel `p` of it adds up what the taps `t` with
-    /// `p + padding - t = stride q` have sent to output `q`. With `p = first + stride i`, these taps are the
+    /// The products that give the gradient by the input: pixel `p` of it adds up what the kernel places `t` with
+    /// `p + padding - t = stride q` have sent to output `q`. With `p = first + stride i`, these are the
     /// same for all `i`, and `q = i + (first + padding - t) / stride`.
-    fn backward(&self, weight: &[f32], tiles: Tiles) -> Vec<Phase> {
+    fn backward(&self, weight: &[f32], isa: Isa) -> Vec<Phase> {
         let mut phases = Vec::new();
         // Where the stride is longer than the image, most remainders have no pixel.
         let step = [0, 1].map(|axis| self.stride[axis].min(self.image[axis]).max(1));
@@ -125,14 +126,14 @@ impl Convolution {
             let along = |axis: usize| {
                 let origin = (first[axis] + self.padding[axis]) as isize;
                 let stride = self.stride[axis] as isize;
-                let sent = (0..self.kernel[axis]).map(move |tap| (tap, origin - tap as isize));
+                let sent = (0..self.kernel[axis]).map(move |place| (place, origin - place as isize));
                 sent.filter(move |(_, offset)| offset % stride == 0)
-                    .map(move |(tap, offset)| (tap, offset / stride))
+                    .map(move |(place, offset)| (place, offset / stride))
             };
-            let taps = || along(0).flat_map(|row| along(1).map(move |column| (row, column)));
-            let offsets: Vec<[isize; 2]> = taps().map(|(row, column)| [row.1, column.1]).collect();
-            let places: Vec<usize> = taps().map(|(row, column)| row.0 * self.kernel[1] + column.0).collect();
-            // From [o, c, tap] to [c, o, tap].
+            let sent = || along(0).flat_map(|row| along(1).map(move |column| (row, column)));
+            let offsets: Vec<[isize; 2]> = sent().map(|(row, column)| [row.1, column.1]).collect();
+            let places: Vec<usize> = sent().map(|(row, column)| row.0 * self.kernel[1] + column.0).collect();
+            // From [o, c, place] to [c, o, place].
             let area = Self::area(self.kernel);
             let mut turned = Vec::with_capacity(self.c * self.o * places.len());
             for c in 0..self.c {
@@ -140,16 +141,16 @@ impl Convolution {
                     turned.extend(places.iter().map(|place| of_o[c * area + place]));
                 }
             }
-            let reads = Reads::new(self.o, self.out, grid, [1; 2], &offsets);
-            let left = left(&turned, self.c, reads.steps.len(), tiles);
-            phases.push(Phase { reads, left, step });
+            let im2col = Im2col::new(self.o, self.out, grid, [1; 2], &offsets);
+            let left = left(&turned, self.c, im2col.steps.len(), isa);
+            phases.push(Phase { im2col, left, step });
         }
         phases
     }
 }
 
-fn left(numbers: &[f32], rows: usize, steps: usize, tiles: Tiles) -> Option<Left> {
-    (rows * steps > 0).then(|| Left::new(numbers, rows, steps, tiles))
+fn left(elements: &[f32], rows: usize, steps: usize, isa: Isa) -> Option<Left> {
+    (rows * steps > 0).then(|| Left::new(elements, rows, steps, isa))
 }
 
 /// What comes before and after a product: a bias for each channel, and a function of each result.
@@ -169,7 +170,7 @@ impl Around<'_> {
 /// `y = epilogue(bias + x * weight)`
 pub fn conv2d_f32(y: &mut [f32], x: &[f32], weight: &[f32], around: Around<'_>, sizes: Convolution) {
     sizes.check(x, weight, y);
-    each_image(y, [sizes.n, sizes.o], sizes.out, x, &[sizes.forward(weight, Tiles::fastest())], around);
+    each_image(y, [sizes.n, sizes.o], sizes.out, x, &[sizes.forward(weight, Isa::best())], around);
 }
 
 /// The gradient by the images from the gradient `dy` by the output; with something around it, a transposed
@@ -182,7 +183,7 @@ pub fn conv2d_grad_input_f32(
     sizes: Convolution,
 ) {
     sizes.check(dx, weight, dy);
-    each_image(dx, [sizes.n, sizes.c], sizes.image, dy, &sizes.backward(weight, Tiles::fastest()), around);
+    each_image(dx, [sizes.n, sizes.c], sizes.image, dy, &sizes.backward(weight, Isa::best()), around);
 }
 
 /// Computes the output `[n, channels, image]` by its phases, some images at a time.
@@ -194,15 +195,15 @@ fn each_image(
     phases: &[Phase],
     Around { bias, epilogue }: Around<'_>,
 ) {
-    assert!(bias.is_none_or(|bias| bias.len() == channels), "a bias has a number for each channel");
+    assert!(bias.is_none_or(|bias| bias.len() == channels), "a bias has an element for each channel");
     let (out_len, x_len) = (out.len() / n.max(1), x.len() / n.max(1));
     if out.is_empty() {
         return;
     }
-    let pixels = phases.iter().map(|phase| phase.reads.pixels()).max().unwrap_or(0).max(1);
+    let pixels = phases.iter().map(|phase| phase.im2col.pixels()).max().unwrap_or(0).max(1);
     let together = PIXELS_WORTH_A_PRODUCT.div_ceil(pixels).min(n.div_ceil(rayon::current_num_threads()));
-    let together = phases.iter().fold(together, |most, phase| most.min(counted_together(&phase.reads)));
-    let columns_of = |count: usize| phases.iter().map(|phase| phase.reads.columns(count)).collect();
+    let together = phases.iter().fold(together, |most, phase| most.min(counted_together(&phase.im2col)));
+    let columns_of = |count: usize| phases.iter().map(|phase| phase.im2col.columns(count)).collect();
     let columns_of_most: Vec<Columns> = columns_of(together);
     out.par_chunks_mut(together * out_len).enumerate().for_each(|(group, out)| {
         let count = out.len() / out_len;
@@ -222,10 +223,10 @@ fn each_image(
         let mut rest: &mut [f32] = bytemuck::cast_slice_mut(apart.bytes_mut());
         let mut parts: Vec<&[f32]> = Vec::with_capacity(phases.len());
         for (phase, columns) in phases.iter().zip(columns) {
-            let (numbers, after) = rest.split_at_mut(channels * columns.len);
+            let (elements, after) = rest.split_at_mut(channels * columns.len);
             rest = after;
-            phase.compute(numbers, columns, &images, bias);
-            parts.push(numbers);
+            phase.compute(elements, columns, &images, bias);
+            parts.push(elements);
         }
         for (place, plane) in out.chunks_exact_mut(image[0] * image[1]).enumerate() {
             // From [channels, images, pixels of a phase] to [images, channels, all pixels].
@@ -233,9 +234,9 @@ fn each_image(
             let parts: Vec<&[f32]> = parts
                 .iter()
                 .zip(phases)
-                .map(|(part, phase)| &part[place * phase.reads.pixels()..][..phase.reads.pixels()])
+                .map(|(part, phase)| &part[place * phase.im2col.pixels()..][..phase.im2col.pixels()])
                 .collect();
-            weave(plane, image[1], phases[0].step, &parts);
+            interleave(plane, image[1], phases[0].step, &parts);
             epilogue.apply(plane);
         }
     });
@@ -243,21 +244,21 @@ fn each_image(
 
 impl Phase {
     /// `[channels, images, pixels of this phase]`
-    fn compute(&self, numbers: &mut [f32], columns: &Columns, images: &[&[f32]], bias: Option<&[f32]>) {
+    fn compute(&self, elements: &mut [f32], columns: &Columns, images: &[&[f32]], bias: Option<&[f32]>) {
         if columns.len == 0 {
             return;
         }
         if let Some(bias) = bias {
-            numbers.chunks_exact_mut(columns.len).zip(bias).for_each(|(row, &bias)| row.fill(bias));
+            elements.chunks_exact_mut(columns.len).zip(bias).for_each(|(row, &bias)| row.fill(bias));
         }
         match &self.left {
             Some(left) => {
-                let source = self.reads.padded(images);
-                let right = Right { source: source.numbers(), columns, steps: &self.reads.steps };
-                let start = if bias.is_some() { Start::Output } else { Start::Zero };
-                left.times_pixels(Output { numbers, row_stride: columns.len }, right, start);
+                let source = self.im2col.padded(images);
+                let right = Right { source: source.elements(), columns, steps: &self.im2col.steps };
+                let init = if bias.is_some() { Init::Accumulate } else { Init::Zero };
+                left.times_pixels(Output { elements, row_stride: columns.len }, right, init);
             }
-            None if bias.is_none() => numbers.fill(0.0),
+            None if bias.is_none() => elements.fill(0.0),
             None => {}
         }
     }
@@ -265,10 +266,10 @@ impl Phase {
 
 /// The gradient by the weight from the images and the gradient `dy` by the output.
 pub fn conv2d_grad_weight_f32(dweight: &mut [f32], x: &[f32], dy: &[f32], sizes: Convolution) {
-    grad_weight(dweight, x, dy, sizes, Tiles::fastest());
+    grad_weight(dweight, x, dy, sizes, Isa::best());
 }
 
-fn grad_weight(dweight: &mut [f32], x: &[f32], dy: &[f32], sizes: Convolution, tiles: Tiles) {
+fn grad_weight(dweight: &mut [f32], x: &[f32], dy: &[f32], sizes: Convolution, isa: Isa) {
     sizes.check(x, dweight, dy);
     dweight.fill(0.0);
     if dweight.is_empty() || dy.is_empty() {
@@ -285,7 +286,7 @@ fn grad_weight(dweight: &mut [f32], x: &[f32], dy: &[f32], sizes: Convolution, t
         .collect();
     let sums: Vec<_> = tasks
         .par_iter()
-        .map(|[channels, images]| part_of_grad_weight(x, dy, sizes, channels.clone(), images.clone(), tiles))
+        .map(|[channels, images]| part_of_grad_weight(x, dy, sizes, channels.clone(), images.clone(), isa))
         .collect();
     for ([channels, _], sum) in tasks.iter().zip(&sums) {
         let sum: &[f32] = bytemuck::cast_slice(sum.bytes());
@@ -304,37 +305,37 @@ fn part_of_grad_weight(
     sizes: Convolution,
     channels: Range<usize>,
     images: Range<usize>,
-    tiles: Tiles,
+    isa: Isa,
 ) -> crate::memory::Buffer {
     let (x_plane, pixels) = (Convolution::area(sizes.image), Convolution::area(sizes.out));
-    let reads = Reads::new(channels.len(), sizes.image, sizes.out, sizes.stride, &sizes.taps());
-    let steps = reads.steps.len();
+    let im2col = Im2col::new(channels.len(), sizes.image, sizes.out, sizes.stride, &sizes.kernel_offsets());
+    let steps = im2col.steps.len();
     let mut sum = floats(sizes.o * steps);
     let mut total = SumOverPixels::new(bytemuck::cast_slice_mut(sum.bytes_mut()));
-    let together = PIXELS_WORTH_A_PRODUCT.div_ceil(pixels).min(images.len()).min(counted_together(&reads));
-    let mut columns = reads.columns(together);
+    let together = PIXELS_WORTH_A_PRODUCT.div_ceil(pixels).min(images.len()).min(counted_together(&im2col));
+    let mut columns = im2col.columns(together);
     let mut turned = floats(if together > 1 { sizes.o * together * pixels } else { 0 });
     let turned: &mut [f32] = bytemuck::cast_slice_mut(turned.bytes_mut());
     for first in images.clone().step_by(together) {
         let here = first..images.end.min(first + together);
         if here.len() < together {
-            columns = reads.columns(here.len());
+            columns = im2col.columns(here.len());
         }
         let of_x: Vec<&[f32]> =
             here.clone().map(|n| &x[(n * sizes.c + channels.start) * x_plane..]).collect();
-        let source = reads.padded(&of_x);
+        let source = im2col.padded(&of_x);
         let of_dy = &dy[first * sizes.o * pixels..here.end * sizes.o * pixels];
         let left = if here.len() == 1 { of_dy } else { by_channels(turned, of_dy, sizes.o, pixels) };
-        let right = Right { source: source.numbers(), columns: &columns, steps: &reads.steps };
-        total.add(left, sizes.o, right, tiles);
+        let right = Right { source: source.elements(), columns: &columns, steps: &im2col.steps };
+        total.add(left, sizes.o, right, isa);
     }
     total.finish();
     sum
 }
 
 /// Images whose padded copies are counted in 32 bits.
-fn counted_together(reads: &Reads) -> usize {
-    (i32::MAX as usize / reads.padded_len().max(1)).max(1)
+fn counted_together(im2col: &Im2col) -> usize {
+    (i32::MAX as usize / im2col.padded_len().max(1)).max(1)
 }
 
 /// From `[images, channels, pixels]` to `[channels, images, pixels]`.
@@ -348,7 +349,7 @@ fn by_channels<'a>(to: &'a mut [f32], from: &[f32], channels: usize, pixels: usi
     to
 }
 
-/// `y[c] = sum over n and the pixels of x[n, c]`, for planes of `pixels` numbers.
+/// `y[c] = sum over n and the pixels of x[n, c]`, for planes of `pixels` elements.
 pub fn sum_of_channels_f32(y: &mut [f32], x: &[f32], pixels: usize) {
     let channels = y.len();
     y.par_iter_mut().enumerate().for_each(|(channel, y)| {

@@ -1,9 +1,9 @@
-//! Brings the products of the phases of a strided gradient to their rows and columns.
+//! Interleaves the outputs of the phases of a strided gradient into one plane.
 
-crate::each_processor! {
-    /// Writes a plane whose rows have `width` numbers: row `i steps[0] + a`, column `j steps[1] + b` comes
+crate::each_isa! {
+    /// Writes a plane whose rows have `width` elements: row `i steps[0] + a`, column `j steps[1] + b` comes
     /// from row `i`, column `j` of part `a steps[1] + b`.
-    pub(super) fn weave(plane: &mut [f32], width: usize, steps: [usize; 2], parts: &[&[f32]]) {
+    pub(super) fn interleave(plane: &mut [f32], width: usize, steps: [usize; 2], parts: &[&[f32]]) {
         for (row, to) in plane.chunks_exact_mut(width).enumerate() {
             let (phase, row) = (row % steps[0], row / steps[0]);
             let part = |column: usize| {
