@@ -6,11 +6,10 @@ use report::Explorer;
 use report::explorer::{Latents, Linear, Model, Pictures, Size, Spread, Trained};
 use serde_json::Value;
 
+use crate::error::{Error, Result};
 use crate::grid::Grid;
 use crate::statistics::{mean, range};
-use crate::sweep::Curves;
-use crate::sweep::curves::{attribute, numbers, texts};
-use crate::{Error, Result};
+use crate::sweep::curves::{Curves, attribute, numbers, texts};
 use runs::store::{Results, Values, read_results};
 
 /// The experiments whose models can be tried out. The first that has a model gives its numbers; pictures, latents and

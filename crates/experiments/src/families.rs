@@ -3,8 +3,8 @@
 use models::fc::Size;
 use models::{Activation, AdamConfig, Architecture, fc, vit};
 
-use crate::Profile;
 use crate::grid::{Family, Member};
+use crate::profile::Profile;
 use runs::images::DataConfig;
 use runs::run::{Rotation, cre};
 

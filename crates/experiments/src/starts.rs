@@ -5,8 +5,8 @@ use models::predictive_coding::{self, Relaxation};
 use models::recurrent::{self, LossAt};
 use models::{AdamConfig, Architecture, Decayed, fc, vit};
 
+use crate::error::{Error, Result};
 use crate::lbr::{WEIGHT_DECAY, mlpae};
-use crate::{Error, Result};
 use runs::images::DataConfig;
 use runs::run::{
     Autoencoding, Features, Hardware, Learner, Network, Objective, Recogniser, Recognition, RecognitionLoss,
@@ -288,7 +288,7 @@ mod tests {
 
     #[test]
     fn the_start_of_fc_m_is_a_run_of_the_quick_profile() {
-        use crate::Profile;
+        use crate::profile::Profile;
         let (data, fc_m) =
             (crate::families::fashion(Profile::Quick), crate::families::fc_m(Profile::Quick, &[16]));
         let start = ALL.iter().find(|start| start.name == "fc-m").unwrap().config(data, &GREY).unwrap();

@@ -1,5 +1,6 @@
 //! Every number of every preset and of every experiment has a range, and lies in it.
 
+use agon_experiments::experiment::Planned;
 use agon_experiments::starts::{self, Kind};
 use agon_experiments::{Profile, claims};
 use runs::Error;
@@ -17,9 +18,9 @@ fn all() -> Vec<RunConfig> {
             );
         }
     }
-    for listed in &claims::ALL {
+    for &experiment in claims::ALL {
         for profile in Profile::ALL {
-            let runs = (listed.plan)(profile, &[]).unwrap().runs;
+            let runs = Planned::new(experiment, profile, &[]).unwrap().runs;
             all.extend(runs.into_iter().map(|run| run.config));
         }
     }

@@ -1,16 +1,20 @@
 //! Claim 7 of the LBR paper: does a background make reconstruction spend its code on what nobody asks for?
 
-use report::{Axis, Plate, Point, Row, Scale, Series, Shape, Style};
+use report::{Axis, Figure, Point, Scale, Series, Shape, Style, Verdict};
 
-use crate::experiment::Experiment;
+use crate::error::Result;
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::seeds;
 use crate::grid::Grid;
 use crate::lbr::{alignments, fashion, grid, mnist, recognition};
+use crate::profile::Profile;
 use crate::statistics::mean;
+use crate::sweep::along::ALIGNMENT;
+use crate::sweep::curves::Curves;
+use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{exact_figure, panel};
+use crate::sweep::recorded::{Along, Recorded};
 use crate::sweep::trends::{Finding, exactly, found, judged, listed};
-use crate::sweep::{ALIGNMENT, Along, Curves, Evidence, Kept};
-use crate::{Profile, Result};
 use runs::images::{Change, DataConfig};
 use runs::run::{Noise, Recogniser};
 use runs::store::Results;
@@ -29,21 +33,27 @@ fn with(set: DataConfig, percent: u32) -> DataConfig {
     if percent == 0 { set } else { set.changed(Change::Background { percent }) }
 }
 
-impl Experiment for Background {
-    const NAME: &'static str = "background";
-    const TITLE: &'static str = "A background that nobody asks for (LBR C6 to C8)";
-    const SHOWS: &'static str = "With a background of large variance the bottom of the spectrum beats the top; on clean \
-                                 images it is the other way round.";
-    const PAPER: &'static str = "lbr";
-    const KEPT: Kept = Kept {
+static INFO: Info = Info {
+    name: "background",
+    title: "A background that nobody asks for (LBR C6 to C8)",
+    claim: "With a background of large variance the bottom of the spectrum beats the top; on clean \
+            images it is the other way round.",
+    paper: Paper::Lbr,
+    recorded: Recorded {
         along: Some(Along { ..ALIGNMENT }),
-        ..Kept::scalars(&[
+        ..Recorded::scalars(&[
             ("variance", "the share of the variance that is kept"),
             ("components", "how many are kept"),
         ])
-    };
+    },
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for Background {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let sets = if profile == Profile::Smoke {
             vec![fashion(profile)]
         } else {
@@ -63,7 +73,7 @@ impl Experiment for Background {
         grid(vec![aligned, mlp], seeds(profile, 3))
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         let all = Curves::all(results)?;
         let (mut panels, mut names) = (Vec::new(), Vec::new());
         let aligned: Vec<&Curves<'_>> =
@@ -91,12 +101,12 @@ impl Experiment for Background {
                        and say nothing of the class: the code of the best reconstruction takes them first.";
         let title = "Alignment with a background".to_owned();
         Ok(exact_figure("background-alignment".into(), title, caption.into(), panels)
-            .map(Plate::Figure)
+            .map(Figure::Chart)
             .into_iter()
             .collect())
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let all = Curves::all(results)?;
         let mut rows = Vec::new();
         for clean in

@@ -1,35 +1,44 @@
 //! Both papers in one figure: λ of the exact linear optimum beside λ of the trained CRE.
 
-use report::{Axis, Plate, Point, Row, Scale, Series, Shape, Style};
+use report::{Axis, Figure, Point, Scale, Series, Shape, Style, Verdict};
 
-use crate::experiment::Experiment;
+use crate::error::{Error, Result};
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{coarse, fc_m, seeds};
 use crate::grid::Grid;
+use crate::profile::Profile;
 use crate::statistics::mean;
+use crate::sweep::curves::Curves;
+use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{figure, lambda_axis, panel};
+use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{Finding, judged, listed};
-use crate::sweep::{Curves, Evidence, Kept};
-use crate::{Error, Profile, Result};
 use runs::store::Results;
 
 /// The closed form of section 2.1 and the sweep E1 of the CRE paper.
 pub struct Bridge;
 
-impl Experiment for Bridge {
-    const NAME: &'static str = "bridge";
-    const TITLE: &'static str = "The same λ in both papers";
-    const SHOWS: &'static str = "The exact linear optimum gives up classification for reconstruction over λ in the same \
-                                 direction as the trained network, and more of it where the code is small.";
-    const PAPER: &'static str = "lbr";
-    const KEPT: Kept = Kept::LINEAR_FRONT;
+static INFO: Info = Info {
+    name: "bridge",
+    title: "The same λ in both papers",
+    claim: "The exact linear optimum gives up classification for reconstruction over λ in the same \
+            direction as the trained network, and more of it where the code is small.",
+    paper: Paper::Lbr,
+    recorded: Recorded::LINEAR_FRONT,
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for Bridge {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let latents: &[usize] = if profile == Profile::Smoke { &[4] } else { &[4, 16, 64] };
         Grid { families: vec![fc_m(profile, latents)], lambdas: coarse(profile), seeds: seeds(profile, 3) }
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
-        let mut plates = Vec::new();
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
+        let mut figures = Vec::new();
         for curves in &Curves::all(results)? {
             let mut panels = Vec::new();
             // Without the pure ends there is nothing that the shapes could be relative to.
@@ -77,12 +86,12 @@ impl Experiment for Bridge {
                            codes of the same size for the same λ. Left and middle relative to the pure ends, so that \
                            the shapes compare; right as they are.";
             let title = format!("λ in the closed form and in training ({})", curves.variant);
-            plates.extend(figure(format!("bridge-{}", curves.index), title, caption.into(), panels));
+            figures.extend(figure(format!("bridge-{}", curves.index), title, caption.into(), panels));
         }
-        Ok(plates.into_iter().map(Plate::Figure).collect())
+        Ok(figures.into_iter().map(Figure::Chart).collect())
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let mut rows = Vec::new();
         for curves in &Curves::all(results)? {
             let of = Evidence::of(curves);

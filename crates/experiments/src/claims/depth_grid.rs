@@ -1,16 +1,19 @@
 //! E8 of the LBR paper's code: how do the depths of encoder and decoder shape what the latent knows of the class?
 
-use report::{Plate, Row};
+use report::{Figure, Verdict};
 
-use crate::experiment::Experiment;
+use crate::error::{Error, Result};
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::seeds;
 use crate::grid::{Family, Grid};
 use crate::lbr::{autoencoders, fashion, grid};
+use crate::profile::Profile;
 use crate::statistics::{interval, mean};
+use crate::sweep::curves::Curves;
+use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{Measure, families_over_members};
+use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{Finding, above, judged};
-use crate::sweep::{Curves, Evidence, Kept};
-use crate::{Error, Profile, Result};
 use runs::images::DataConfig;
 use runs::run::{Network, Objective};
 use runs::store::Results;
@@ -18,15 +21,21 @@ use runs::store::Results;
 /// Section 3, E8.
 pub struct DepthGrid;
 
-impl Experiment for DepthGrid {
-    const NAME: &'static str = "depth-grid";
-    const TITLE: &'static str = "Depths of encoder and decoder (LBR E8)";
-    const SHOWS: &'static str = "What an autoencoder's latent knows of the class depends on how deep its parts are, not \
-                                 only on how well it reconstructs.";
-    const PAPER: &'static str = "lbr";
-    const KEPT: Kept = Kept::NUMBERS;
+static INFO: Info = Info {
+    name: "depth-grid",
+    title: "Depths of encoder and decoder (LBR E8)",
+    claim: "What an autoencoder's latent knows of the class depends on how deep its parts are, not \
+            only on how well it reconstructs.",
+    paper: Paper::Lbr,
+    recorded: Recorded::NUMBERS,
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for DepthGrid {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let (depths, latent, training): (Vec<usize>, usize, _) = match profile {
             Profile::Smoke => (vec![2, 3], 8, [50, 1]),
             Profile::Quick => (vec![2, 3, 6], 32, [100, 10]),
@@ -55,7 +64,7 @@ impl Experiment for DepthGrid {
         grid(families.collect(), seeds(profile, 3))
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         let measures = [
             Measure { name: "ridge_accuracy", title: "Ridge probe of the latent", label: "test accuracy" },
             Measure { name: "test_accuracy", title: "Linear probe, learned beside", label: "test accuracy" },
@@ -71,7 +80,7 @@ impl Experiment for DepthGrid {
         )
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let all = Curves::all(results)?;
         let mut sets: Vec<&str> = all.iter().map(|curves| curves.data.as_str()).collect();
         sets.dedup();
@@ -89,7 +98,7 @@ struct Pair<'c, 'r> {
 }
 
 /// Whether the autoencoder that reconstructs best is the most telling, on one data set.
-fn row(all: &[Curves<'_>], data: &str) -> Result<Row> {
+fn row(all: &[Curves<'_>], data: &str) -> Result<Verdict> {
     let (finding, n) = match best(all, data) {
         Ok((finding, n)) => (Ok(finding), n),
         Err(error) => (Err(error), 0),

@@ -1,16 +1,19 @@
 //! E9: is the information not there, or had the head not caught up?
 
 use models::vit;
-use report::{Figure, Plate, Reference, Row, Series, Shape, Style, Tick};
+use report::{Chart, Figure, Reference, Series, Shape, Style, Tick, Verdict};
 
-use crate::experiment::Experiment;
+use crate::error::{Error, Result};
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{THREE, cnn_s, fc_m, seeds, vit};
 use crate::grid::{Family, Grid, Member};
+use crate::profile::Profile;
 use crate::statistics::{Interval, interval, median};
+use crate::sweep::curves::Curves;
+use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{figure, lambda_axis, panel, spread};
+use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{Finding, above, all_hold, judged, listed};
-use crate::sweep::{Curves, Evidence};
-use crate::{Error, Profile, Result};
 use runs::run::{Features, Hardware, Learner, RunConfig};
 use runs::store::Results;
 
@@ -40,13 +43,21 @@ fn refitted(family: &Family) -> Family {
     Family { label, members, ..family.clone() }
 }
 
-impl Experiment for FrozenEncoders {
-    const NAME: &'static str = "frozen-encoders";
-    const TITLE: &'static str = "New heads on frozen encoders (E9)";
-    const SHOWS: &'static str = "An encoder of one task fails at the other because the information is not there: heads \
-                                 that are learned anew on the frozen latent do not close the gap.";
+static INFO: Info = Info {
+    name: "frozen-encoders",
+    title: "New heads on frozen encoders (E9)",
+    claim: "An encoder of one task fails at the other because the information is not there: heads \
+            that are learned anew on the frozen latent do not close the gap.",
+    paper: Paper::Cre,
+    recorded: Recorded::NUMBERS,
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for FrozenEncoders {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let trained = match profile {
             Profile::Smoke => vec![fc_m(profile, &[4])],
             _ => vec![
@@ -59,18 +70,18 @@ impl Experiment for FrozenEncoders {
         Grid { families, lambdas: THREE.to_vec(), seeds: seeds(profile, 3) }
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         let curves = Curves::all(results)?;
-        let mut plates = Vec::new();
+        let mut figures = Vec::new();
         for (online, refitted) in pairs(&curves) {
             for member in 0..online.members.len() {
-                plates.extend(compared(online, refitted, member)?.map(Plate::Figure));
+                figures.extend(compared(online, refitted, member)?.map(Figure::Chart));
             }
         }
-        Ok(plates)
+        Ok(figures)
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let curves = Curves::all(results)?;
         let mut rows = Vec::new();
         for online in curves.iter().filter(|curves| !curves.variant.ends_with(REFITTED)) {
@@ -118,7 +129,7 @@ fn pairs<'c, 'r>(curves: &'c [Curves<'r>]) -> impl Iterator<Item = (&'c Curves<'
     curves.iter().filter_map(|online| Some((online, refitted_of(curves, online)?)))
 }
 
-fn compared(online: &Curves<'_>, refitted: &Curves<'_>, member: usize) -> Result<Option<Figure>> {
+fn compared(online: &Curves<'_>, refitted: &Curves<'_>, member: usize) -> Result<Option<Chart>> {
     let mut panels = Vec::new();
     for (title, label, measure, probe) in [
         ("Reconstruction", "test MSE", "test_mse", "ridge_mse"),

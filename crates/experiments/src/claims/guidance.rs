@@ -1,16 +1,19 @@
 //! E6 of the LBR paper: how much recognition does a little supervision bring at no cost in reconstruction?
 
-use report::{Plate, Row};
+use report::{Figure, Verdict};
 
-use crate::experiment::Experiment;
+use crate::error::{Error, Result};
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::seeds;
 use crate::grid::{Family, Grid};
 use crate::lbr::{autoencoders, cifar10, fashion, grid, mlpae};
+use crate::profile::Profile;
 use crate::statistics::interval;
+use crate::sweep::curves::Curves;
+use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{Measure, families_over_members};
+use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{Finding, above, all_hold, judged, listed};
-use crate::sweep::{Curves, Evidence, Kept};
-use crate::{Error, Profile, Result};
 use runs::run::{Network, Objective};
 use runs::store::Results;
 
@@ -42,18 +45,24 @@ fn both(
     })
 }
 
-impl Experiment for Guidance {
-    const NAME: &'static str = "guidance";
-    const TITLE: &'static str = "Supervised guidance of autoencoders (LBR E6)";
-    const SHOWS: &'static str = "Equally good autoencoders differ widely in what can be recognised from their latent: a \
-                                 small weight on labels lifts accuracy and leaves the reconstruction as it is.";
-    const PAPER: &'static str = "lbr";
-    const KEPT: Kept = Kept::scalars(&[(
+static INFO: Info = Info {
+    name: "guidance",
+    title: "Supervised guidance of autoencoders (LBR E6)",
+    claim: "Equally good autoencoders differ widely in what can be recognised from their latent: a \
+            small weight on labels lifts accuracy and leaves the reconstruction as it is.",
+    paper: Paper::Lbr,
+    recorded: Recorded::scalars(&[(
         "test_nonlinear_accuracy",
         "share of test images that the non-linear probe classifies rightly after the last epoch",
-    )]);
+    )]),
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for Guidance {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let mlp =
             |latents: &[usize]| latents.iter().map(|&latent| (latent, mlpae(latent, 3))).collect::<Vec<_>>();
         let families: Vec<Family> = match profile {
@@ -76,7 +85,7 @@ impl Experiment for Guidance {
         grid(families, seeds(profile, 3))
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         let measures = [
             Measure { name: "test_mse", title: "Reconstruction", label: "test MSE" },
             Measure { name: "test_accuracy", title: "Linear probe", label: "test accuracy" },
@@ -92,7 +101,7 @@ impl Experiment for Guidance {
         )
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let all = Curves::all(results)?;
         let mut rows = Vec::new();
         for plain in all.iter().filter(|curves| curves.variant.ends_with(PLAIN)) {

@@ -2,15 +2,18 @@
 
 use models::fc::Size;
 use models::{Activation, Architecture, fc};
-use report::{Axis, Plate, Row, Scale, Series, Shape, Style};
+use report::{Axis, Figure, Scale, Series, Shape, Style, Verdict};
 
-use crate::experiment::Experiment;
+use crate::error::{Error, Result};
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{fc_m, seeds};
 use crate::grid::{Family, Grid, Member};
+use crate::profile::Profile;
+use crate::sweep::curves::Curves;
+use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{figure, panel, spread};
+use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{Finding, judged, listed};
-use crate::sweep::{Curves, Evidence};
-use crate::{Error, Profile, Result};
 use runs::run::{Features, Learner};
 use runs::store::Results;
 
@@ -39,13 +42,21 @@ fn codes(profile: Profile, of: &Features, size: Size, numbers: &[usize]) -> Fami
     Family { label, members: members.collect(), ..fc_m(profile, &[]) }
 }
 
-impl Experiment for LinearCodes {
-    const NAME: &'static str = "linear-codes";
-    const TITLE: &'static str = "Principal components and random projections (E10)";
-    const SHOWS: &'static str = "With few dimensions a trained classifier's latent holds far more of the class than \
-                                 principal components, random projections, or an autoencoder's latent of the same size.";
+static INFO: Info = Info {
+    name: "linear-codes",
+    title: "Principal components and random projections (E10)",
+    claim: "With few dimensions a trained classifier's latent holds far more of the class than \
+            principal components, random projections, or an autoencoder's latent of the same size.",
+    paper: Paper::Cre,
+    recorded: Recorded::NUMBERS,
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for LinearCodes {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let (numbers, sizes): (&[usize], &[Size]) = match profile {
             Profile::Smoke => (&[4], &[Size::M]),
             Profile::Quick => (&[2, 4, 8, 16, 32, 64], &[Size::M]),
@@ -59,7 +70,7 @@ impl Experiment for LinearCodes {
         Grid { families, lambdas: vec![0.0, 1.0], seeds: seeds(profile, 3) }
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         let mut panels = Vec::new();
         for (title, label, measure) in
             [("Classification", "test accuracy", "test_accuracy"), ("Reconstruction", "test MSE", "test_mse")]
@@ -88,12 +99,12 @@ impl Experiment for LinearCodes {
                        of a trained autoencoder, and two linear codes that know no labels."
                 .to_owned();
         Ok(figure("linear-codes-both".into(), title, caption, panels)
-            .map(Plate::Figure)
+            .map(Figure::Chart)
             .into_iter()
             .collect())
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let all = Curves::all(results)?;
         let is_code = |curves: &&Curves<'_>| CODES.iter().any(|kind| curves.variant.contains(kind));
         let (codes, trained): (Vec<&Curves<'_>>, Vec<&Curves<'_>>) = all.iter().partition(is_code);

@@ -1,15 +1,18 @@
 //! T13: does a trained linear CRE reach the exact front?
 
 use models::{AdamConfig, Architecture};
-use report::{Plate, Row};
+use report::{Figure, Verdict};
 
-use crate::experiment::Experiment;
+use crate::error::Result;
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{coarse, fc_m, seeds};
 use crate::grid::{Family, Grid, Member};
+use crate::profile::Profile;
+use crate::sweep::curves::Curves;
+use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{of_each, trade_off};
+use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{Finding, judged, listed};
-use crate::sweep::{Curves, Evidence, Kept};
-use crate::{Profile, Result};
 use runs::run::cre;
 use runs::store::Results;
 
@@ -22,14 +25,21 @@ const TOLERANCE: f64 = 0.02;
 /// After fewer steps the training need not have come to its end.
 const ENOUGH_STEPS: usize = 2_000;
 
-impl Experiment for LinearCre {
-    const NAME: &'static str = "linear-cre";
-    const TITLE: &'static str = "The linear CRE, trained and exact (T13)";
-    const SHOWS: &'static str = "Gradient descent brings an affine encoder with affine heads to the front that the \
-                                 closed form gives, at every λ.";
-    const KEPT: Kept = Kept::LINEAR_FRONT;
+static INFO: Info = Info {
+    name: "linear-cre",
+    title: "The linear CRE, trained and exact (T13)",
+    claim: "Gradient descent brings an affine encoder with affine heads to the front that the \
+            closed form gives, at every λ.",
+    paper: Paper::Cre,
+    recorded: Recorded::LINEAR_FRONT,
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for LinearCre {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let latents: &[usize] = if profile == Profile::Smoke { &[4] } else { &[4, 16] };
         let members = latents.iter().map(|&k| {
             let model = Architecture::Linear { pixels: 784, classes: 10, latent: k };
@@ -46,11 +56,11 @@ impl Experiment for LinearCre {
         Grid { families: vec![family], lambdas: coarse(profile), seeds: seeds(profile, 3) }
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         of_each(results, |curves| trade_off(curves, "linear-trade-off"))
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let mut rows = Vec::new();
         for curves in &Curves::all(results)? {
             let of = Evidence::of(curves);

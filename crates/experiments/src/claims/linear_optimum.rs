@@ -1,14 +1,16 @@
 //! Claim 5 of the LBR paper: gradient descent comes to the optima that the closed forms give.
 
-use report::{Axis, Plate, Point, Row, Scale, Series, Shape, Style, Verdict};
+use report::{Axis, Conclusion, Figure, Point, Scale, Series, Shape, Style, Verdict};
 
-use crate::experiment::Experiment;
+use crate::error::{Error, Result};
+use crate::experiment::{Experiment, Info, Paper};
 use crate::grid::{Family, Grid};
 use crate::lbr::{fashion, grid, questions};
+use crate::profile::Profile;
+use crate::sweep::curves::Curves;
 use crate::sweep::figures::{exact_figure, panel};
+use crate::sweep::recorded::{Along, Recorded};
 use crate::sweep::trends::{Finding, exactly, listed};
-use crate::sweep::{Along, Curves, Kept};
-use crate::{Error, Profile, Result};
 use runs::images::DataConfig;
 use runs::run::{LinearOptimum, Noise, Problem, Question};
 use runs::store::Results;
@@ -41,24 +43,30 @@ fn denoising(noise: Noise, all_views: &[usize], steps: u64, sets: Vec<DataConfig
     questions(&noise.label(), "views", asked, sets)
 }
 
-impl Experiment for LinearOptima {
-    const NAME: &'static str = "linear-optimum";
-    const TITLE: &'static str = "Gradient descent against the closed forms (LBR section 4)";
-    const SHOWS: &'static str = "Adam brings linear models to the exact optimum of reconstruction, supervision and any \
-                                 mix of both, and of denoising; never below it.";
-    const PAPER: &'static str = "lbr";
-    const KEPT: Kept = Kept {
+static INFO: Info = Info {
+    name: "linear-optimum",
+    title: "Gradient descent against the closed forms (LBR section 4)",
+    claim: "Adam brings linear models to the exact optimum of reconstruction, supervision and any \
+            mix of both, and of denoising; never below it.",
+    paper: Paper::Lbr,
+    recorded: Recorded {
         along: Some(Along {
             coordinate: ("step", "steps of Adam"),
             arrays: &[("gap_by_step", "loss above the optimum: absolutely, or relative for denoising", "1")],
         }),
-        ..Kept::scalars(&[
+        ..Recorded::scalars(&[
             ("gap", "loss above the optimum after the last step"),
             ("optimum", "the exact optimum"),
         ])
-    };
+    },
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for LinearOptima {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let sets = vec![fashion(profile)];
         let noises = [Noise::Gaussian { deviation: 0.1 }, Noise::Gaussian { deviation: 1.0 }];
         let masks = Noise::Mask { patch: 1, drop: 0.5 };
@@ -80,7 +88,7 @@ impl Experiment for LinearOptima {
         grid(families, vec![0])
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         let mut panels = [Vec::new(), Vec::new()];
         for curves in &Curves::all(results)? {
             let mut series = Vec::new();
@@ -107,12 +115,12 @@ impl Experiment for LinearOptima {
             ("denoising", "Images from corrupted images, against the optimum of denoising (4.2)", denoising),
         ];
         let figures = both.map(|(name, title, panels)| {
-            exact_figure(format!("optimum-{name}"), title.into(), caption.into(), panels).map(Plate::Figure)
+            exact_figure(format!("optimum-{name}"), title.into(), caption.into(), panels).map(Figure::Chart)
         });
         Ok(figures.into_iter().flatten().collect())
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let mut rows = Vec::new();
         for curves in &Curves::all(results)? {
             let (claims, expected) = statements(curves);
@@ -120,14 +128,14 @@ impl Experiment for LinearOptima {
             let n = gaps.gaps.len();
             // One loss below its optimum is a fault whatever else is missing.
             let below = judge(&gaps, |gap| gap >= -ROUNDING);
-            let verdict = match below.as_ref().map(|finding| finding.holds) {
-                Ok(Some(true)) => Verdict::ExactMet,
-                Ok(_) => Verdict::ExactMissed,
-                Err(_) => Verdict::NotRun,
+            let conclusion = match below.as_ref().map(|finding| finding.holds) {
+                Ok(Some(true)) => Conclusion::ExactMet,
+                Ok(_) => Conclusion::ExactMissed,
+                Err(_) => Conclusion::NotRun,
             };
             let [of_exact, of_training] = claims;
             let [at_least, at_most] = expected;
-            rows.push(Row { verdict, ..exactly("LBR 5", of_exact, at_least, below, n)? });
+            rows.push(Verdict { conclusion, ..exactly("LBR 5", of_exact, at_least, below, n)? });
             let bound = REACHED[usize::from(!curves.variant.contains(JOINT))];
             let reached = judge(&gaps, |gap| gap <= bound);
             rows.push(exactly("LBR 5", of_training, at_most, reached, n)?);

@@ -1,15 +1,18 @@
 //! E2 of the LBR paper: which noise makes the code that denoises best a better code for classification?
 
-use report::{Axis, Panel, Plate, Point, Reference, Row, Scale, Series, Shape, Style, Tick};
+use report::{Axis, Figure, Panel, Point, Reference, Scale, Series, Shape, Style, Tick, Verdict};
 
-use crate::experiment::Experiment;
+use crate::error::Result;
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::seeds;
 use crate::grid::Grid;
 use crate::lbr::{aligned_sets, alignments, grid};
+use crate::profile::Profile;
+use crate::sweep::along::ALIGNMENT;
+use crate::sweep::curves::Curves;
 use crate::sweep::figures::{exact_figure, panel};
+use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{Finding, exactly, found, listed};
-use crate::sweep::{ALIGNMENT, Curves, Kept};
-use crate::{Profile, Result};
 use runs::run::Noise;
 use runs::store::Results;
 
@@ -27,16 +30,22 @@ const SMALLEST: f64 = 8.0;
 /// An impact of less, in percent, is none.
 const SOME: f64 = 0.1;
 
-impl Experiment for MaskingImpact {
-    const NAME: &'static str = "masking-impact";
-    const TITLE: &'static str = "Denoising in closed form: masks and Gaussian noise (LBR E2)";
-    const SHOWS: &'static str = "Learning to fill in masked patches can make a linear code better or worse for \
-                                 classification, by patch, ratio, size and data set; additive Gaussian noise never \
-                                 changes it.";
-    const PAPER: &'static str = "lbr";
-    const KEPT: Kept = Kept::along(ALIGNMENT);
+static INFO: Info = Info {
+    name: "masking-impact",
+    title: "Denoising in closed form: masks and Gaussian noise (LBR E2)",
+    claim: "Learning to fill in masked patches can make a linear code better or worse for \
+            classification, by patch, ratio, size and data set; additive Gaussian noise never \
+            changes it.",
+    paper: Paper::Lbr,
+    recorded: Recorded::along(ALIGNMENT),
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for MaskingImpact {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let sets = aligned_sets(profile);
         let (patches, ratios): (&[usize], Vec<f64>) = match profile {
             Profile::Smoke => (&[2], vec![0.66]),
@@ -62,9 +71,9 @@ impl Experiment for MaskingImpact {
         grid(families, seeds(profile, 1))
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         let all = Curves::all(results)?;
-        let mut plates = Vec::new();
+        let mut figures = Vec::new();
         for baseline in all.iter().filter(|curves| is(curves, BASELINE)) {
             let mut panels = Vec::new();
             for curves in all.iter().filter(|curves| curves.data == baseline.data && !is(curves, BASELINE)) {
@@ -74,12 +83,12 @@ impl Experiment for MaskingImpact {
                            reconstructs best: the change of the task alignment in percent of itself, over the size \
                            of the code. Clean images are encoded either way. Closed forms, training images.";
             let title = format!("Impact of noise on a linear probe ({})", baseline.data);
-            plates.extend(exact_figure(format!("impact-{}", baseline.index), title, caption.into(), panels));
+            figures.extend(exact_figure(format!("impact-{}", baseline.index), title, caption.into(), panels));
         }
-        Ok(plates.into_iter().map(Plate::Figure).collect())
+        Ok(figures.into_iter().map(Figure::Chart).collect())
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let all = Curves::all(results)?;
         // What nothing was measured of stays empty, and is not judged.
         let (mut gaussian, mut n_gaussian, mut n_masks) = (0.0f64, 0, 0);

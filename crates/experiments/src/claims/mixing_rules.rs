@@ -1,16 +1,19 @@
 //! Beyond the paper: can another way of mixing the two gradients reach both best ends at once?
 
 use models::{Architecture, Mixing, fc, fc::Size};
-use report::{Plate, Row};
+use report::{Figure, Verdict};
 
 use super::latent_size::fronts;
-use crate::experiment::Experiment;
+use crate::error::{Error, Result};
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{THREE, fc_m, seeds};
 use crate::grid::{Family, Grid, Member};
+use crate::profile::Profile;
+use crate::sweep::curves::Curves;
+use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::of_each;
+use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{Finding, judged, listed};
-use crate::sweep::{Curves, Evidence};
-use crate::{Error, Profile, Result};
 use runs::run::Learner;
 use runs::store::Results;
 
@@ -23,13 +26,21 @@ const CORNER: [f64; 2] = [0.03, 0.01];
 /// The plain mixture, which alone is run at both ends.
 const WEIGHTED: &str = "weighted";
 
-impl Experiment for MixingRules {
-    const NAME: &'static str = "mixing-rules";
-    const TITLE: &'static str = "Other ways of mixing (beyond the paper)";
-    const SHOWS: &'static str = "Hypothesis: the trade-off is one of capacity. No rule for mixing the two gradients at \
-                                 z reaches the autoencoder's error and the classifier's accuracy at once.";
+static INFO: Info = Info {
+    name: "mixing-rules",
+    title: "Other ways of mixing (beyond the paper)",
+    claim: "Hypothesis: the trade-off is one of capacity. No rule for mixing the two gradients at \
+            z reaches the autoencoder's error and the classifier's accuracy at once.",
+    paper: Paper::Cre,
+    recorded: Recorded::NUMBERS,
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for MixingRules {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let latents: &[usize] = if profile == Profile::Quick { &[16] } else { &[4, 16] };
         let mut families = Vec::new();
         for &k in latents {
@@ -52,11 +63,11 @@ impl Experiment for MixingRules {
         Grid { families, lambdas: THREE.to_vec(), seeds: seeds(profile, 5) }
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         of_each(results, |curves| fronts(curves, "mixing-front", "Rules of mixing the two gradients"))
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let mut rows = Vec::new();
         for curves in &Curves::all(results)? {
             let of = Evidence::of(curves);

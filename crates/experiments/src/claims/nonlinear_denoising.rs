@@ -1,16 +1,20 @@
 //! Beyond the LBR paper: does the closed form of linear denoising foretell what masks do to a trained network?
 
-use report::{Axis, Plate, Reference, Row, Scale, Series, Shape, Style, Tick};
+use report::{Axis, Figure, Reference, Scale, Series, Shape, Style, Tick, Verdict};
 
-use crate::experiment::Experiment;
+use crate::error::{Error, Result};
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::seeds;
 use crate::grid::{Grid, Member};
 use crate::lbr::{alignments, autoencoders, fashion, grid, mlpae, mnist};
+use crate::profile::Profile;
 use crate::statistics::interval;
+use crate::sweep::along::ALIGNMENT;
+use crate::sweep::curves::Curves;
+use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{figure, panel, spread};
+use crate::sweep::recorded::{Along, Recorded};
 use crate::sweep::trends::{Finding, judged, listed};
-use crate::sweep::{ALIGNMENT, Along, Curves, Evidence, Kept};
-use crate::{Error, Profile, Result};
 use runs::run::{Learner, Masked, Noise, Objective};
 use runs::store::Results;
 
@@ -23,15 +27,21 @@ const LATENT: usize = 32;
 const TRAINED: &str = "MLPAE";
 const EXACT: &str = "exact linear";
 
-impl Experiment for NonlinearDenoising {
-    const NAME: &'static str = "nonlinear-denoising";
-    const TITLE: &'static str = "Masked autoencoders, trained and linear (beyond LBR)";
-    const SHOWS: &'static str = "Whether a mask helps or hurts a linear code says whether it helps or hurts a trained \
-                                 autoencoder of the same size.";
-    const PAPER: &'static str = "lbr";
-    const KEPT: Kept = Kept { along: Some(Along { ..ALIGNMENT }), ..Kept::NUMBERS };
+static INFO: Info = Info {
+    name: "nonlinear-denoising",
+    title: "Masked autoencoders, trained and linear (beyond LBR)",
+    claim: "Whether a mask helps or hurts a linear code says whether it helps or hurts a trained \
+            autoencoder of the same size.",
+    paper: Paper::Lbr,
+    recorded: Recorded { along: Some(Along { ..ALIGNMENT }), ..Recorded::NUMBERS },
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for NonlinearDenoising {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let masks: &[(usize, f64)] = match profile {
             Profile::Smoke => &[(2, 0.5)],
             Profile::Quick => &[(1, 0.66), (2, 0.66), (4, 0.33), (4, 0.66)],
@@ -62,9 +72,9 @@ impl Experiment for NonlinearDenoising {
         grid(vec![exact, trained], seeds(profile, 3))
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         let all = Curves::all(results)?;
-        let mut plates = Vec::new();
+        let mut figures = Vec::new();
         for (exact, trained) in pairs(&all) {
             let ticks: Vec<Tick> = trained
                 .members
@@ -106,12 +116,12 @@ impl Experiment for NonlinearDenoising {
             let caption = "What masking changes, in percent of the value without it: left in the exact linear code of 32 \
                            numbers, right in the linear probe of a trained autoencoder's latent of 32 numbers.";
             let title = format!("Masks, linear and trained ({})", exact.data);
-            plates.extend(figure(format!("denoising-{}", exact.index), title, caption.into(), panels));
+            figures.extend(figure(format!("denoising-{}", exact.index), title, caption.into(), panels));
         }
-        Ok(plates.into_iter().map(Plate::Figure).collect())
+        Ok(figures.into_iter().map(Figure::Chart).collect())
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let all = Curves::all(results)?;
         let mut rows = Vec::new();
         for (exact, trained) in pairs(&all) {

@@ -1,16 +1,19 @@
 //! E7 of the LBR paper's code: does reconstruction help an encoder that is trained on labels?
 
-use report::{Plate, Row};
+use report::{Figure, Verdict};
 
-use crate::experiment::Experiment;
+use crate::error::{Error, Result};
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::seeds;
 use crate::grid::{Family, Grid};
 use crate::lbr::{autoencoders, cifar10, fashion, grid, mlpae};
+use crate::profile::Profile;
 use crate::statistics::interval;
+use crate::sweep::curves::Curves;
+use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{Measure, families_over_members};
+use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{Finding, above, all_hold, judged, listed};
-use crate::sweep::{Curves, Evidence, Kept};
-use crate::{Error, Profile, Result};
 use runs::run::Objective;
 use runs::store::Results;
 
@@ -22,18 +25,23 @@ const ALONE: &str = "labels alone";
 /// A gain in accuracy of less is none.
 const WORTH_HAVING: f64 = 0.005;
 
-impl Experiment for ReconstructionRegulariser {
-    const NAME: &'static str = "reconstruction-regulariser";
-    const TITLE: &'static str = "Reconstruction as a regulariser (LBR E7)";
-    const SHOWS: &'static str =
-        "An encoder trained on labels does not classify better for having to reconstruct too.";
-    const PAPER: &'static str = "lbr";
-    const KEPT: Kept = Kept::scalars(&[(
+static INFO: Info = Info {
+    name: "reconstruction-regulariser",
+    title: "Reconstruction as a regulariser (LBR E7)",
+    claim: "An encoder trained on labels does not classify better for having to reconstruct too.",
+    paper: Paper::Lbr,
+    recorded: Recorded::scalars(&[(
         "test_nonlinear_accuracy",
         "share of test images that the non-linear probe classifies rightly after the last epoch",
-    )]);
+    )]),
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for ReconstructionRegulariser {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let (latents, training): (&[usize], _) = match profile {
             Profile::Smoke => (&[8], [50, 1]),
             Profile::Quick => (&[16, 64], [100, 12]),
@@ -57,7 +65,7 @@ impl Experiment for ReconstructionRegulariser {
         grid(families.into(), seeds(profile, 5))
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         let measures = [
             Measure { name: "test_accuracy", title: "Linear head", label: "test accuracy" },
             Measure { name: "test_nonlinear_accuracy", title: "Non-linear head", label: "test accuracy" },
@@ -71,7 +79,7 @@ impl Experiment for ReconstructionRegulariser {
         )
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let all = Curves::all(results)?;
         let mut rows = Vec::new();
         for alone in all.iter().filter(|curves| curves.variant.ends_with(ALONE)) {

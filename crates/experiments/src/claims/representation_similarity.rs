@@ -4,18 +4,23 @@ use std::collections::BTreeMap;
 
 use models::Architecture;
 use ndarray::{Array2, ArrayView2};
-use report::{Figure, Plate, Row, Series, Shape, Style};
+use report::{Chart, Figure, Series, Shape, Style, Verdict};
 use tensor::random::Stream;
 use tensor::{DType, Tensor};
 
-use crate::experiment::{Experiment, Finished};
+use crate::error::{Error, Result};
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{coarse, fc_m, seeds};
 use crate::grid::{Grid, Variant};
+use crate::profile::Profile;
 use crate::statistics::{interval, median};
+use crate::sweep::collect::collect;
+use crate::sweep::curves::Curves;
+use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{figure, lambda_axis, of_each, panel, spread};
+use crate::sweep::finished::FinishedSweep;
+use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{Finding, above, all_hold, judged, listed};
-use crate::sweep::{self, Curves, Evidence, Kept};
-use crate::{Error, Profile, Result};
 use runs::run::Learner;
 use runs::store::{Coordinates, Dimension, FinishedRun, Results, Values, Variable};
 
@@ -32,19 +37,27 @@ const TO: [(&str, &str); 3] = [
     ("to_other_seed", "debiased linear CKA with the same layer at the same lambda, next seed"),
 ];
 
-impl Experiment for RepresentationSimilarity {
-    const NAME: &'static str = "representation-similarity";
-    const TITLE: &'static str = "How alike the encoders are (beyond the paper)";
-    const SHOWS: &'static str = "Hypothesis: the two tasks want different representations. The encoders of a classifier \
-                                 and of an autoencoder differ more than those of two seeds, most in the last layer.";
+static INFO: Info = Info {
+    name: "representation-similarity",
+    title: "How alike the encoders are (beyond the paper)",
+    claim: "Hypothesis: the two tasks want different representations. The encoders of a classifier \
+            and of an autoencoder differ more than those of two seeds, most in the last layer.",
+    paper: Paper::Cre,
+    recorded: Recorded::NUMBERS,
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for RepresentationSimilarity {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let latents: &[usize] = if profile == Profile::Smoke { &[4] } else { &[4, 16, 64] };
         Grid { families: vec![fc_m(profile, latents)], lambdas: coarse(profile), seeds: seeds(profile, 3) }
     }
 
-    fn results(grid: &Grid, finished: &Finished<'_>) -> Result<Results> {
-        let mut results = sweep::collect(grid, finished, Kept::NUMBERS)?;
+    fn collect(&self, grid: &Grid, finished: &FinishedSweep<'_>) -> Result<Results> {
+        let mut results = collect(grid, finished, Recorded::NUMBERS)?;
         let (mut columns, mut layers) = (BTreeMap::<&str, Vec<f64>>::new(), Vec::new());
         let place = |end: f64| grid.lambdas.iter().position(|&lambda| lambda == end);
         let [classifier, autoencoder] = [0.0, 1.0].map(place);
@@ -107,11 +120,11 @@ impl Experiment for RepresentationSimilarity {
         Ok(results)
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         of_each(results, alike)
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let mut rows = Vec::new();
         for curves in &Curves::all(results)? {
             let Some(last) = curves.measures("to_autoencoder/").pop() else { continue };
@@ -154,7 +167,7 @@ fn similarity(x: &Array2<f64>, y: &Array2<f64>) -> Result<f64> {
 /// The runs of one member.
 struct Of<'a> {
     grid: &'a Grid,
-    finished: &'a Finished<'a>,
+    finished: &'a FinishedSweep<'a>,
     variant: &'a Variant<'a>,
     member: usize,
 }
@@ -198,7 +211,7 @@ impl Of<'_> {
 }
 
 /// Similarities over λ, one panel for each member.
-fn alike(curves: &Curves<'_>) -> Result<Option<Figure>> {
+fn alike(curves: &Curves<'_>) -> Result<Option<Chart>> {
     let mut panels = Vec::new();
     for (member, (label, _)) in curves.members.iter().enumerate() {
         let mut series = Vec::new();

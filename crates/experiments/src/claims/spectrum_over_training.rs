@@ -1,16 +1,19 @@
 //! E4 of the LBR paper: which features does an autoencoder learn when?
 
-use report::{Axis, Plate, Point, Row, Scale, Series, Shape, Style};
+use report::{Axis, Figure, Point, Scale, Series, Shape, Style, Verdict};
 
-use crate::experiment::Experiment;
+use crate::error::{Error, Result};
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::seeds;
 use crate::grid::{Family, Grid};
 use crate::lbr::{autoencoders, cifar10, fashion, grid, mlpae};
+use crate::profile::Profile;
 use crate::statistics::median;
+use crate::sweep::curves::Curves;
+use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{figure, panel};
+use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{Finding, judged, listed};
-use crate::sweep::{Curves, Evidence, Kept};
-use crate::{Error, Profile, Result};
 use runs::run::{Network, Objective};
 use runs::store::Results;
 
@@ -30,15 +33,21 @@ fn family(
     autoencoders(label, "latent size", networks, data, training).autoencoding(|task| task.spectrum = true)
 }
 
-impl Experiment for SpectrumOverTraining {
-    const NAME: &'static str = "spectrum-over-training";
-    const TITLE: &'static str = "Which features are learned when (LBR E4)";
-    const SHOWS: &'static str = "An autoencoder learns the eigenvectors of large variance first and moves downward; \
-                                 what it has not reached by the end it never reconstructs.";
-    const PAPER: &'static str = "lbr";
-    const KEPT: Kept = Kept::EPOCHS;
+static INFO: Info = Info {
+    name: "spectrum-over-training",
+    title: "Which features are learned when (LBR E4)",
+    claim: "An autoencoder learns the eigenvectors of large variance first and moves downward; \
+            what it has not reached by the end it never reconstructs.",
+    paper: Paper::Lbr,
+    recorded: Recorded::EPOCHS,
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for SpectrumOverTraining {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let mlp = |latent: usize, depth| {
             (format!("latent {latent}, depth {depth}"), latent as f64, mlpae(latent, depth))
         };
@@ -60,8 +69,8 @@ impl Experiment for SpectrumOverTraining {
         grid(families, seeds(profile, 3))
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
-        let mut plates = Vec::new();
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
+        let mut figures = Vec::new();
         for curves in &Curves::all(results)? {
             let mut panels = Vec::new();
             for (member, (label, _)) in curves.members.iter().enumerate() {
@@ -90,12 +99,12 @@ impl Experiment for SpectrumOverTraining {
                            neighbouring ranks, first seed. Where a line has come up to that of the images, these \
                            directions are reconstructed.";
             let title = format!("Spectrum of the reconstructions over training ({})", curves.variant);
-            plates.extend(figure(format!("spectrum-{}", curves.index), title, caption.into(), panels));
+            figures.extend(figure(format!("spectrum-{}", curves.index), title, caption.into(), panels));
         }
-        Ok(plates.into_iter().map(Plate::Figure).collect())
+        Ok(figures.into_iter().map(Figure::Chart).collect())
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let mut rows = Vec::new();
         for curves in &Curves::all(results)? {
             let of = Evidence::of(curves);

@@ -1,16 +1,19 @@
 //! E3 of the LBR paper: what can be recognised from the parts of the image that reconstruction learns first and last?
 
-use report::{Axis, Plate, Row, Scale, Series, Shape, Style};
+use report::{Axis, Figure, Scale, Series, Shape, Style, Verdict};
 
-use crate::experiment::Experiment;
+use crate::error::{Error, Result};
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::seeds;
 use crate::grid::{Family, Grid};
 use crate::lbr::{cifar10, fashion, grid, held_out, recognition, tiny_imagenet};
+use crate::profile::Profile;
 use crate::statistics::{interval, mean};
+use crate::sweep::curves::Curves;
+use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{crossed, figure, panel};
+use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{Finding, above, judged};
-use crate::sweep::{Curves, Evidence, Kept};
-use crate::{Error, Profile, Result};
 use runs::run::{Recogniser, RecognitionLoss};
 use runs::store::Results;
 use runs::subspaces::{Bound, Seen};
@@ -40,19 +43,25 @@ fn both(label: &str, network: Recogniser, of: usize, training: [u32; 2]) -> [Fam
     ]
 }
 
-impl Experiment for SubspaceRecognition {
-    const NAME: &'static str = "subspace-recognition";
-    const TITLE: &'static str = "Recognition on PCA subspaces (LBR E3)";
-    const SHOWS: &'static str = "The subspace that holds nearly all of the pixels' variance is poor for recognition, \
-                                 and what it leaves out is good, in natural images.";
-    const PAPER: &'static str = "lbr";
-    const KEPT: Kept = Kept::scalars(&[
+static INFO: Info = Info {
+    name: "subspace-recognition",
+    title: "Recognition on PCA subspaces (LBR E3)",
+    claim: "The subspace that holds nearly all of the pixels' variance is poor for recognition, \
+            and what it leaves out is good, in natural images.",
+    paper: Paper::Lbr,
+    recorded: Recorded::scalars(&[
         ("components", "principal components that are kept"),
         ("share", "the place on the paper's axis: the bound for the top, 1 minus the bound for the bottom"),
         ("variance", "the share of the variance that is kept"),
-    ]);
+    ]),
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for SubspaceRecognition {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let mlp = Recogniser::Mlp { depth: 4 };
         let resnet9 = |narrower| Recogniser::Resnet9 { narrower };
         let on =
@@ -93,9 +102,9 @@ impl Experiment for SubspaceRecognition {
         grid(families, seeds(profile, 3))
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         let all = Curves::all(results)?;
-        let mut plates = Vec::new();
+        let mut figures = Vec::new();
         for (top, bottom) in pairs(&all) {
             let (mut series, mut left_out) = (Vec::new(), "");
             for (index, (label, curves)) in [("top", top), ("bottom", bottom)].into_iter().enumerate() {
@@ -122,17 +131,17 @@ impl Experiment for SubspaceRecognition {
             let caption = "Networks that were trained and tested on images of which only the components of large \
                            variance are left (top), or only the others (bottom). Images have equal contrast before \
                            and after. The axis is that of the paper's first figure.";
-            plates.extend(figure(
+            figures.extend(figure(
                 format!("subspaces-{}", top.index),
                 format!("Recognition from a part of the variance ({name})"),
                 format!("{caption}{left_out}"),
                 vec![panel("", axis, "test accuracy", series)],
             ));
         }
-        Ok(plates.into_iter().map(Plate::Figure).collect())
+        Ok(figures.into_iter().map(Figure::Chart).collect())
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let all = Curves::all(results)?;
         let mut rows = Vec::new();
         for (top, bottom) in pairs(&all) {

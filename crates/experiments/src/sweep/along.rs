@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::collect::{Collected, POINT};
-use super::kept::Along;
-use crate::Result;
+use crate::error::Result;
+use crate::sweep::collect::{Collected, POINT};
+use crate::sweep::recorded::Along;
 use runs::store::{Array, FinishedRun, Values};
 
 /// The curves of an alignment.

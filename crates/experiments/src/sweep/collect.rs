@@ -6,14 +6,13 @@ use ndarray::ArrayView2;
 use serde_json::{Value, json};
 use theory::LinearFront;
 
-use super::along;
-use super::kept::Kept;
-use super::measured::{MEASURES, measured};
-use super::pictures;
-use crate::experiment::Finished;
+use crate::error::{Error, Result};
 use crate::grid::{Grid, Variant};
 use crate::measures::{TRADE_OFFS, trade_off};
-use crate::{Error, Result};
+use crate::sweep::finished::FinishedSweep;
+use crate::sweep::measured::{MEASURES, measured};
+use crate::sweep::recorded::Recorded;
+use crate::sweep::{along, pictures};
 use runs::images::{DataConfig, Images, normalised};
 use runs::store::{Coordinates, Dimension, FinishedRun, Results, Values, Variable};
 
@@ -35,7 +34,7 @@ const SHARE: f64 = 0.999;
 ///
 /// # Errors
 /// If a run lacks something that is read.
-pub fn collect(grid: &Grid, finished: &Finished<'_>, kept: Kept) -> Result<Results> {
+pub fn collect(grid: &Grid, finished: &FinishedSweep<'_>, kept: Recorded) -> Result<Results> {
     let here = |variant: &Variant<'_>| finished.data.open.contains_key(variant.data);
     let (variants, absent): (Vec<Variant<'_>>, Vec<Variant<'_>>) = grid.variants().partition(here);
     let mut collected = Collected { grid, finished, variants, results: Results::default() };
@@ -74,7 +73,7 @@ pub fn collect(grid: &Grid, finished: &Finished<'_>, kept: Kept) -> Result<Resul
 /// Results in the making.
 pub(super) struct Collected<'a> {
     pub(super) grid: &'a Grid,
-    pub(super) finished: &'a Finished<'a>,
+    pub(super) finished: &'a FinishedSweep<'a>,
     pub(super) variants: Vec<Variant<'a>>,
     pub(super) results: Results,
 }
@@ -151,7 +150,7 @@ impl<'a> Collected<'a> {
         let absent: Vec<_> = absent
             .iter()
             .map(|variant| {
-                let why = self.finished.data.absent.get(&variant.data.name).map(|absent| &absent.kept);
+                let why = self.finished.data.missing.get(&variant.data.name).map(|missing| &missing.recorded);
                 json!([variant.label(), why])
             })
             .collect();

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
+use crate::error::{Error, Result};
 use crate::statistics::median;
-use crate::{Error, Result};
 use runs::store::{Coordinates, Results, Values};
 
 /// The results of one variant of a grid.

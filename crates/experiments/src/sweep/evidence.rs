@@ -1,10 +1,10 @@
-//! The values behind a verdict: how many seeds they come from, and what the grid lacks for it.
+//! The values behind a conclusion: how many seeds they come from, and what the grid lacks for it.
 
 use std::cell::Cell;
 
-use super::Curves;
+use crate::error::{Error, Result};
 use crate::statistics::median;
-use crate::{Error, Result};
+use crate::sweep::curves::Curves;
 
 /// Reads the values behind one verdict and counts the fewest seeds behind any of them. A point that the grid lacks, or
 /// of which no run finished, is [`Error::NotRun`].

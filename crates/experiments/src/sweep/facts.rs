@@ -1,12 +1,12 @@
 //! What holds in any right implementation, and what a reader must know before trusting the curves.
 
-use report::{Row, Verdict};
+use report::{Conclusion, Verdict};
 
-use super::curves::attribute;
-use super::trends::{ENOUGH_SEEDS, listed};
-use super::{Curves, Evidence};
+use crate::error::{Error, Result};
 use crate::statistics::{median, range};
-use crate::{Error, Result};
+use crate::sweep::curves::{Curves, attribute};
+use crate::sweep::evidence::Evidence;
+use crate::sweep::trends::{ENOUGH_SEEDS, listed};
 use runs::store::Results;
 
 /// After fewer steps a head need not have learned anything yet.
@@ -17,16 +17,17 @@ const ENOUGH_STEPS: usize = 200;
 ///
 /// # Errors
 /// If the results are not those of a grid.
-pub fn exact_facts(curves: &Curves<'_>) -> Result<Vec<Row>> {
-    let fact = |source: &str, claim: &str, expected: &str, got: String, n: usize, verdict: Verdict| Row {
-        source: source.into(),
-        claim: format!("{claim} ({})", curves.variant),
-        expected: expected.into(),
-        got,
-        n,
-        verdict,
-    };
-    let exact = |met| if met { Verdict::ExactMet } else { Verdict::ExactMissed };
+pub fn exact_facts(curves: &Curves<'_>) -> Result<Vec<Verdict>> {
+    let fact =
+        |source: &str, claim: &str, expected: &str, got: String, n: usize, conclusion: Conclusion| Verdict {
+            source: source.into(),
+            claim: format!("{claim} ({})", curves.variant),
+            expected: expected.into(),
+            got,
+            n,
+            conclusion,
+        };
+    let exact = |met| if met { Conclusion::ExactMet } else { Conclusion::ExactMissed };
     let (mut entropies, mut accuracies) = (Vec::new(), Vec::new());
     for member in 0..curves.members.len() {
         for lambda in 0..curves.lambdas.len() {
@@ -36,8 +37,8 @@ pub fn exact_facts(curves: &Curves<'_>) -> Result<Vec<Row>> {
     }
     let ((low, high), accuracy, n) = (range(&entropies), median(&accuracies), entropies.len());
     let untrained = low >= 2.2 && high <= 2.6 && (0.05..=0.2).contains(&accuracy);
-    let (got, verdict) = match n {
-        0 => ("no run finished".into(), Verdict::NotRun),
+    let (got, conclusion) = match n {
+        0 => ("no run finished".into(), Conclusion::NotRun),
         _ => {
             let got = format!("cross-entropy {low:.2} to {high:.2}, median accuracy {accuracy:.3}");
             (got, exact(untrained))
@@ -49,14 +50,14 @@ pub fn exact_facts(curves: &Curves<'_>) -> Result<Vec<Row>> {
         "cross-entropy within 2.2 to 2.6, accuracy within 0.05 to 0.2",
         got,
         n,
-        verdict,
+        conclusion,
     );
-    let (got, n, verdict) = match heads_learn(curves) {
-        Err(Error::NotRun(missing)) => (missing, 0, Verdict::NotRun),
+    let (got, n, conclusion) = match heads_learn(curves) {
+        Err(Error::NotRun(missing)) => (missing, 0, Conclusion::NotRun),
         Err(error) => return Err(error),
         Ok((_, learned)) if curves.steps < ENOUGH_STEPS => {
             let n = learned.len();
-            (format!("{}; {} steps are too few", listed(learned), curves.steps), n, Verdict::Undecided)
+            (format!("{}; {} steps are too few", listed(learned), curves.steps), n, Conclusion::Undecided)
         }
         Ok((met, learned)) => {
             let n = learned.len();
@@ -69,7 +70,7 @@ pub fn exact_facts(curves: &Curves<'_>) -> Result<Vec<Row>> {
         "MSE falls at λ = 0; cross-entropy below ln 10 at λ = 1",
         got,
         n,
-        verdict,
+        conclusion,
     );
     Ok(vec![untrained, heads])
 }

@@ -8,11 +8,11 @@ pub use families::families_over_members;
 pub use masked::masked_evaluation;
 pub use plane::{latents, reconstructions};
 
-use report::{Axis, Figure, Panel, Plate, Point, Reference, Scale, Series, Shape, Style, Tick};
+use report::{Axis, Chart, Figure, Panel, Point, Reference, Scale, Series, Shape, Style, Tick};
 
-use super::Curves;
-use crate::Result;
+use crate::error::Result;
 use crate::statistics::{interval, mean, range};
+use crate::sweep::curves::Curves;
 use runs::store::Results;
 
 /// An exact linear front that reconstructs this many times as well is not drawn.
@@ -44,20 +44,20 @@ pub const ACCURACY: Measure =
 /// If the results are not those of a grid.
 pub fn of_each(
     results: &Results,
-    mut draw: impl FnMut(&Curves<'_>) -> Result<Option<Figure>>,
-) -> Result<Vec<Plate>> {
-    let mut plates = Vec::new();
+    mut draw: impl FnMut(&Curves<'_>) -> Result<Option<Chart>>,
+) -> Result<Vec<Figure>> {
+    let mut figures = Vec::new();
     for curves in &Curves::all(results)? {
-        plates.extend(draw(curves)?.map(Plate::Figure));
+        figures.extend(draw(curves)?.map(Figure::Chart));
     }
-    Ok(plates)
+    Ok(figures)
 }
 
 /// Error and accuracy over λ, and one against the other, with a line for each member; `name` begins its name.
 ///
 /// # Errors
 /// If the results are not those of a grid.
-pub fn trade_off(curves: &Curves<'_>, name: &str) -> Result<Option<Figure>> {
+pub fn trade_off(curves: &Curves<'_>, name: &str) -> Result<Option<Chart>> {
     let mut error = over_lambda(curves, MSE)?;
     let class_mean = Tick { at: curves.of_variant("class_mean_mse")?, label: "class-mean image".into() };
     error.references.push(Reference::Horizontal(class_mean));
@@ -123,7 +123,7 @@ pub fn measures_over_lambda(
     title: &str,
     caption: &str,
     measures: &[Measure],
-) -> Result<Option<Figure>> {
+) -> Result<Option<Chart>> {
     let panels = measures.iter().map(|&measure| over_lambda(curves, measure)).collect::<Result<_>>()?;
     let title = format!("{title} ({})", curves.variant);
     Ok(figure(format!("{name}-{}", curves.index), title, caption.into(), panels))
@@ -139,7 +139,7 @@ pub fn measures_over_members(
     title: &str,
     caption: &str,
     measures: &[Measure],
-) -> Result<Option<Figure>> {
+) -> Result<Option<Chart>> {
     let mut panels = Vec::new();
     for measure in measures {
         let mut series = Vec::new();
@@ -167,7 +167,7 @@ pub fn over_epochs(
     title: &str,
     caption: &str,
     (measure, label): (&str, &str),
-) -> Result<Option<Figure>> {
+) -> Result<Option<Chart>> {
     let mut panels = Vec::new();
     for (member, (of, _)) in curves.members.iter().enumerate() {
         let mut series = Vec::new();
@@ -189,18 +189,18 @@ pub fn over_epochs(
 const EXACT: &str = "Closed forms: without seeds and without spread.";
 
 /// A figure of closed forms alone, unless nothing is in it.
-pub fn exact_figure(name: String, title: String, caption: String, panels: Vec<Panel>) -> Option<Figure> {
-    figure(name, title, caption, panels).map(|figure| Figure { note: EXACT.into(), ..figure })
+pub fn exact_figure(name: String, title: String, caption: String, panels: Vec<Panel>) -> Option<Chart> {
+    figure(name, title, caption, panels).map(|figure| Chart { note: EXACT.into(), ..figure })
 }
 
 /// The figure, unless nothing is in it.
-pub fn figure(name: String, title: String, caption: String, mut panels: Vec<Panel>) -> Option<Figure> {
+pub fn figure(name: String, title: String, caption: String, mut panels: Vec<Panel>) -> Option<Chart> {
     panels.retain(|panel| !panel.series.is_empty());
     if panels.is_empty() {
         return None;
     }
     let columns = panels.len().min(3);
-    Some(Figure { name, title, caption, note: NOTE.into(), columns, panels })
+    Some(Chart { name, title, caption, note: NOTE.into(), columns, panels })
 }
 
 /// A panel of the series that have points.

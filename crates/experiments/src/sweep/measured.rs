@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use ndarray::ArrayView2;
 
+use crate::error::{Error, Result};
 use crate::measures::of_latents;
-use crate::{Error, Result};
 use runs::run::Run;
 use runs::store::{Array, Epoch, FinishedRun, Outcome, Values};
 

@@ -1,10 +1,10 @@
 //! The test metrics of models that see images with patches removed.
 
-use report::{Axis, Figure, Scale, Series, Shape, Style, Tick};
+use report::{Axis, Chart, Scale, Series, Shape, Style, Tick};
 
 use super::{figure, panel, spread};
-use crate::Result;
-use crate::sweep::Curves;
+use crate::error::Result;
+use crate::sweep::curves::Curves;
 use runs::run::MASKED_TEST;
 
 /// The titles and axis labels of the panels, in the order of [`MASKED_TEST`].
@@ -20,7 +20,7 @@ const PANELS: [[&str; 2]; 4] = [
 ///
 /// # Errors
 /// If the results are not those of a grid.
-pub fn masked_evaluation(curves: &Curves<'_>, name: &str) -> Result<Option<Figure>> {
+pub fn masked_evaluation(curves: &Curves<'_>, name: &str) -> Result<Option<Chart>> {
     // Results that were stored by earlier versions do not have them.
     if MASKED_TEST.iter().any(|(measure, _)| !curves.has(measure)) {
         return Ok(None);

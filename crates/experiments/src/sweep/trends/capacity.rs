@@ -1,7 +1,7 @@
 //! Over capacity: latent sizes, sizes of models, and the linear code of the same size (claims C4 to C6).
 
 use super::{Finding, Trend, is_over_k, listed};
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
 /// Over k = 4, 16, 64.
 pub const T5: Trend = Trend {

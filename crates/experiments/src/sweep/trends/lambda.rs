@@ -1,11 +1,12 @@
 //! Over λ: the trade-off, its ends, and no synergy (claims C1 to C3 and C8).
 
-use report::Row;
+use report::Verdict;
 
 use super::{Finding, Tier, Trend, above, all_hold, is_over_k, judged, listed};
-use crate::Result;
+use crate::error::Result;
 use crate::statistics::{Interval, interval, median};
-use crate::sweep::{Curves, Evidence};
+use crate::sweep::curves::Curves;
+use crate::sweep::evidence::Evidence;
 
 /// The margin below which a gain in reconstruction is no synergy, relative to MSE(1).
 const MARGIN_MSE: f64 = 0.03;
@@ -127,7 +128,7 @@ pub const C8: Trend = Trend {
 ///
 /// # Errors
 /// If the results are not those of a grid.
-pub fn no_synergy(curves: &Curves<'_>) -> Result<Row> {
+pub fn no_synergy(curves: &Curves<'_>) -> Result<Verdict> {
     let (tier, of) = (Tier::of(curves), Evidence::of(curves));
     let (mse, accuracy) = (100.0 * MARGIN_MSE, 100.0 * tier.margin_accuracy);
     let claim = format!("no synergy, by paired seeds ({}, {})", curves.variant, tier.name);

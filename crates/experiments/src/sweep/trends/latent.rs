@@ -1,7 +1,7 @@
 //! What the latent holds, and masking against mixing (claims C7 and C9).
 
 use super::{Finding, Trend, is_over_k, listed};
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
 /// Class-typical images at k = 4.
 pub const T8: Trend = Trend {

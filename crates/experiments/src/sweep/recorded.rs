@@ -2,7 +2,7 @@
 
 /// What is kept of each run beside its numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Kept {
+pub struct Recorded {
     /// The first test image of each class and its reconstruction by the first seed.
     pub images: bool,
     /// The first seed's test latents, in two dimensions.
@@ -28,7 +28,7 @@ pub struct Along {
     pub arrays: &'static [(&'static str, &'static str, &'static str)],
 }
 
-impl Kept {
+impl Recorded {
     /// Nothing.
     pub const NUMBERS: Self = Self {
         images: false,
