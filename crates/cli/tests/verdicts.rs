@@ -41,7 +41,7 @@ fn a_sweep_without_its_ends_says_so_and_has_no_trade_off() {
     let decided = |line: &&String| line.ends_with(",holds") || line.ends_with(",does not hold");
     assert_eq!(verdicts.iter().find(decided), None);
     for (name, _) in experiments::measures::TRADE_OFFS {
-        let Values::F64(values) = &results.variables[name].values else {
+        let Values::F64(values) = &results.variables[name.as_str()].values else {
             panic!("{name} is no array of f64")
         };
         assert!(values.iter().all(|value| value.is_nan()), "{name}: {values:?}");

@@ -15,11 +15,14 @@ mod families;
 mod lbr;
 pub mod options;
 pub mod job;
+mod names;
+pub mod claim_id;
+pub mod metric;
 pub mod measures;
 pub mod statistics;
 mod explore;
 pub mod reproduce;
-pub mod starts;
+pub mod presets;
 
 pub use error::{Error, Result};
 pub use profile::Profile;

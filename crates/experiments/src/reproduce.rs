@@ -9,6 +9,7 @@ use report::{Conclusion, Figure, Page, Section, Verdict, table};
 use serde_json::Value;
 use system::files;
 
+use crate::claim_id::ClaimId;
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Info, Planned};
 use crate::explore::explorer;
@@ -233,7 +234,7 @@ fn same_bits_again(run: &Run, data: &Data, resources: &Resources, stored: &Finis
     let recomputed = recomputed?;
     let differs = stored.epochs.iter().zip(&recomputed.epochs).find_map(|(was, is)| was.difference(is));
     Ok(Verdict {
-        source: "A13".into(),
+        source: ClaimId::A13.to_string(),
         claim: "the same seed gives the same bits".into(),
         expected: "the first epochs of the first run, computed again, agree in every bit".into(),
         got: differs.clone().unwrap_or_else(|| format!("{} epochs agree", recomputed.epochs.len())),
@@ -255,7 +256,7 @@ fn elsewhere(stored: &FinishedRun, options: &Options) -> Option<String> {
 /// Fact A13 where the machine that draws is another than those that computed.
 fn not_asked_again(why: String) -> Verdict {
     Verdict {
-        source: "A13".into(),
+        source: ClaimId::A13.to_string(),
         claim: "the same seed gives the same bits".into(),
         expected: "a processor of the same kind as that of the nodes".into(),
         got: why,

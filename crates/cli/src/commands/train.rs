@@ -19,7 +19,7 @@ use super::pictures::Pictures;
 use crate::progress::{Losses, View};
 use crate::provenance::provenance;
 use crate::{Error, Result};
-use experiments::starts;
+use experiments::presets;
 use runs::images::{Images, OpenData};
 use runs::local::{self, Resources};
 use runs::run::{Hardware, Keep, Run};
@@ -67,7 +67,9 @@ pub(crate) struct Train {
 }
 
 fn models() -> PossibleValuesParser {
-    PossibleValuesParser::new(starts::ALL.iter().map(|start| PossibleValue::new(start.name).help(start.what)))
+    PossibleValuesParser::new(
+        presets::ALL.iter().map(|preset| PossibleValue::new(preset.name).help(preset.what)),
+    )
 }
 
 pub(crate) fn command(asked: &Train) -> Result<ExitCode> {

@@ -3,10 +3,12 @@
 use report::{Axis, Figure, Point, Scale, Series, Shape, Style, Verdict};
 use serde_json::json;
 
+use crate::claim_id::ClaimId;
 use crate::error::Result;
 use crate::experiment::{Experiment, Info, Paper};
 use crate::grid::Grid;
 use crate::lbr::{aligned_sets, alignments, grid, tiny_imagenet};
+use crate::metric::ArrayMetric;
 use crate::profile::Profile;
 use crate::sweep::along::ALIGNMENT;
 use crate::sweep::collect::collect;
@@ -127,14 +129,14 @@ impl Experiment for Alignment {
         };
         Ok(vec![
             exactly(
-                "LBR 6",
+                ClaimId::Lbr6,
                 "how well reconstruction is aligned depends on the data set".into(),
                 format!("a(64) differs by more than {DIFFERENT} points between sets"),
                 found(differs, "the grid has no two data sets with codes of 64 numbers"),
                 all.len(),
             )?,
             exactly(
-                "LBR 7",
+                ClaimId::Lbr7,
                 "reconstruction is better aligned with characters and clothing than with photographs".into(),
                 "a(64) of each such set above that of every set of photographs".into(),
                 found(compared, missing),
@@ -146,6 +148,6 @@ impl Experiment for Alignment {
 
 /// The alignment over the size of the code.
 fn means(curves: &Curves<'_>) -> Result<Vec<(f64, f64)>> {
-    let along = curves.along("alignment", [0, 0])?;
+    let along = curves.along(ArrayMetric::Alignment, [0, 0])?;
     Ok(along.into_iter().map(|(k, values)| (k, values[0])).collect())
 }

@@ -2,10 +2,12 @@
 
 use report::{Axis, Figure, Point, Scale, Series, Shape, Style, Verdict};
 
+use crate::claim_id::ClaimId;
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{coarse, fc_m, seeds};
 use crate::grid::Grid;
+use crate::metric::{LinearMetric, Metric};
 use crate::profile::Profile;
 use crate::statistics::mean;
 use crate::sweep::curves::Curves;
@@ -44,8 +46,13 @@ impl Experiment for Bridge {
             // Without the pure ends there is nothing that the shapes could be relative to.
             let ends = curves.lambda(0.0).zip(curves.lambda(1.0));
             let relative = [
-                ("Reconstruction", "test MSE over that at λ = 1", "test_mse", "linear_mse"),
-                ("Classification", "test accuracy less that at λ = 0", "test_accuracy", "linear_accuracy"),
+                ("Reconstruction", "test MSE over that at λ = 1", Metric::TestMse, LinearMetric::Mse),
+                (
+                    "Classification",
+                    "test accuracy less that at λ = 0",
+                    Metric::TestAccuracy,
+                    LinearMetric::Accuracy,
+                ),
             ];
             for ((title, label, trained, exact), (at_0, at_1)) in
                 relative.into_iter().filter_map(|panel| Some((panel, ends?)))
@@ -56,18 +63,19 @@ impl Experiment for Bridge {
                         ("trained", along(curves, trained, member)?),
                         ("exact linear", exactly(curves, exact, member)?),
                     ] {
-                        let (first, last) = (values[at_0], values[at_1]);
-                        let relative =
-                            |value: f64| if trained == "test_mse" { value / last } else { value - first };
+                        let relative = |value: f64| match trained {
+                            Metric::TestMse => values[at_1].map(|last| value / last),
+                            _ => values[at_0].map(|first| value - first),
+                        };
                         let points = curves.lambdas.iter().zip(&values);
-                        let points = points.filter(|(_, value)| relative(**value).is_finite());
-                        let points =
-                            points.map(|(&lambda, &value)| Point::new(lambda, relative(value))).collect();
+                        let points = points.filter_map(|(&lambda, value)| {
+                            Some(Point::new(lambda, relative((*value)?).filter(|x| x.is_finite())?))
+                        });
                         let style = Style::ordered(member, curves.members.len());
                         let style = if kind == "trained" { style } else { style.without_markers() };
                         series.push(Series {
                             label: format!("{kind}, {of}"),
-                            points,
+                            points: points.collect(),
                             style,
                             shape: Shape::Line,
                         });
@@ -97,7 +105,7 @@ impl Experiment for Bridge {
             let of = Evidence::of(curves);
             let finding = gaps(&of);
             rows.push(judged(
-                "C4/LBR 1",
+                ClaimId::C4Lbr1,
                 format!(
                     "the linear optimum gives up classification as the trained network does ({})",
                     curves.variant
@@ -120,8 +128,8 @@ fn gaps(of: &Evidence<'_, '_>) -> Result<Finding> {
         return Err(Error::NotRun(format!("the grid has no second {}", of.curves.member)));
     }
     for (member, (label, _)) in of.curves.members.iter().enumerate() {
-        let trained = |lambda| Ok::<f64, Error>(mean(&of.at("test_accuracy", member, lambda)?));
-        let exact = |lambda| of.exact("linear_accuracy", member, lambda);
+        let trained = |lambda| Ok::<f64, Error>(mean(&of.at(Metric::TestAccuracy, member, lambda)?));
+        let exact = |lambda| of.exact(LinearMetric::Accuracy, member, lambda);
         let gaps = [trained(first)? - trained(last)?, exact(first)? - exact(last)?];
         holds &= gaps.iter().zip(before).all(|(gap, before)| *gap > 0.0 && *gap <= before + 0.02);
         before = gaps;
@@ -131,24 +139,28 @@ fn gaps(of: &Evidence<'_, '_>) -> Result<Finding> {
     Ok(Finding { holds: Some(holds), got: listed(got) })
 }
 
-/// Means over seeds, λ by λ.
-fn along(curves: &Curves<'_>, measure: &str, member: usize) -> Result<Vec<f64>> {
-    (0..curves.lambdas.len()).map(|lambda| Ok(mean(&curves.at(measure, member, lambda)?))).collect()
+/// Means over seeds, λ by λ, where there are any.
+fn along(curves: &Curves<'_>, metric: Metric, member: usize) -> Result<Vec<Option<f64>>> {
+    let at = |lambda| curves.at(metric, member, lambda);
+    (0..curves.lambdas.len())
+        .map(|lambda| Ok(Some(at(lambda)?).filter(|v| !v.is_empty()).map(|v| mean(&v))))
+        .collect()
 }
 
-fn exactly(curves: &Curves<'_>, measure: &str, member: usize) -> Result<Vec<f64>> {
-    (0..curves.lambdas.len()).map(|lambda| curves.exact(measure, member, lambda)).collect()
+fn exactly(curves: &Curves<'_>, metric: LinearMetric, member: usize) -> Result<Vec<Option<f64>>> {
+    (0..curves.lambdas.len()).map(|lambda| curves.exact(metric, member, lambda)).collect()
 }
 
 fn both_fronts(curves: &Curves<'_>) -> Result<Vec<Series>> {
     let mut series = Vec::new();
     for (member, (of, _)) in curves.members.iter().enumerate() {
-        let trained = (along(curves, "test_mse", member)?, along(curves, "test_accuracy", member)?);
-        let exact = (exactly(curves, "linear_mse", member)?, exactly(curves, "linear_accuracy", member)?);
+        let trained = (along(curves, Metric::TestMse, member)?, along(curves, Metric::TestAccuracy, member)?);
+        let exact =
+            (exactly(curves, LinearMetric::Mse, member)?, exactly(curves, LinearMetric::Accuracy, member)?);
         for (kind, (mse, accuracy)) in [("trained", trained), ("exact linear", exact)] {
+            let points = mse.iter().zip(&accuracy);
             let points =
-                mse.iter().zip(&accuracy).filter(|(mse, accuracy)| mse.is_finite() && accuracy.is_finite());
-            let points = points.map(|(&mse, &accuracy)| Point::new(mse, accuracy)).collect();
+                points.filter_map(|(mse, accuracy)| Some(Point::new((*mse)?, (*accuracy)?))).collect();
             let style = Style::ordered(member, curves.members.len());
             let style = if kind == "trained" { style } else { style.without_markers() };
             series.push(Series { label: format!("{kind}, {of}"), points, style, shape: Shape::Line });

@@ -5,10 +5,12 @@ use report::{Figure, Verdict};
 
 use super::latent_size::{costs_over_members, fronts};
 use super::recurrent_cre::smaller_cost;
+use crate::claim_id::ClaimId;
 use crate::error::Result;
 use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{THREE, fc_m, seeds};
 use crate::grid::{Family, Grid, Member};
+use crate::metric::TradeOff;
 use crate::profile::Profile;
 use crate::sweep::curves::Curves;
 use crate::sweep::figures::{Measure, of_each};
@@ -18,6 +20,9 @@ use runs::store::Results;
 
 /// Section 5, item 10: FC-M with its encoder, decoder or classifier alone as deep as FC-L's.
 pub struct CapacityConfound;
+
+/// The member that the others are compared with.
+const MEDIUM: &str = "FC-M";
 
 /// The members of which one part alone is larger, with that part.
 const PARTS: [(&str, &str); 3] =
@@ -43,7 +48,7 @@ impl Experiment for CapacityConfound {
         for &k in latents {
             let base = fc::Config::of(Size::M, k);
             let models = [
-                ("FC-M", base),
+                (MEDIUM, base),
                 (PARTS[0].0, fc::Config { encoder: Size::L, ..base }),
                 (PARTS[1].0, fc::Config { decoder: Size::L, ..base }),
                 (PARTS[2].0, fc::Config { classifier: Size::L, ..base }),
@@ -62,9 +67,9 @@ impl Experiment for CapacityConfound {
         let title = "One front for each network";
         let mut figures = of_each(results, |curves| fronts(curves, "confound-front", title))?;
         let costs = [
-            Measure { name: "cost_in_mse", title: "Error", label: "(MSE(0) - MSE(1)) / MSE(1)" },
-            Measure { name: "cost_in_accuracy", title: "Accuracy", label: "accuracy(0) - accuracy(1)" },
-            Measure { name: "hypervolume", title: "Both at once", label: "hypervolume of the front" },
+            Measure { name: TradeOff::CostInMse, title: "Error", label: "(MSE(0) - MSE(1)) / MSE(1)" },
+            Measure { name: TradeOff::CostInAccuracy, title: "Accuracy", label: "accuracy(0) - accuracy(1)" },
+            Measure { name: TradeOff::Hypervolume, title: "Both at once", label: "hypervolume of the front" },
         ];
         figures.extend(of_each(results, |curves| costs_over_members(curves, "confound-costs", &costs))?);
         Ok(figures)
@@ -75,7 +80,7 @@ impl Experiment for CapacityConfound {
         for curves in &Curves::all(results)? {
             for (larger, part) in PARTS {
                 let claim = format!("a larger {part} alone eases the trade-off ({})", curves.variant);
-                rows.push(smaller_cost(curves, ["FC-M", larger], ("C5", claim))?);
+                rows.push(smaller_cost(curves, [MEDIUM, larger], (ClaimId::C5, claim))?);
             }
         }
         Ok(rows)

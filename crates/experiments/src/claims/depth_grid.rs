@@ -2,11 +2,13 @@
 
 use report::{Figure, Verdict};
 
+use crate::claim_id::ClaimId;
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Info, Paper};
 use crate::families::seeds;
 use crate::grid::{Family, Grid};
 use crate::lbr::{autoencoders, fashion, grid};
+use crate::metric::Metric;
 use crate::profile::Profile;
 use crate::statistics::{interval, mean};
 use crate::sweep::curves::Curves;
@@ -66,9 +68,17 @@ impl Experiment for DepthGrid {
 
     fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         let measures = [
-            Measure { name: "ridge_accuracy", title: "Ridge probe of the latent", label: "test accuracy" },
-            Measure { name: "test_accuracy", title: "Linear probe, learned beside", label: "test accuracy" },
-            Measure { name: "test_mse", title: "Reconstruction", label: "test MSE" },
+            Measure {
+                name: Metric::RidgeAccuracy,
+                title: "Ridge probe of the latent",
+                label: "test accuracy",
+            },
+            Measure {
+                name: Metric::TestAccuracy,
+                title: "Linear probe, learned beside",
+                label: "test accuracy",
+            },
+            Measure { name: Metric::TestMse, title: "Reconstruction", label: "test MSE" },
         ];
         families_over_members(
             results,
@@ -106,17 +116,17 @@ fn row(all: &[Curves<'_>], data: &str) -> Result<Verdict> {
     let expected = "another pair of depths more accurate by a ridge probe, paired 95 % interval above 0 \
                     (the best of all pairs is chosen by the same seeds)";
     let claim = format!("the best reconstruction does not have the most telling latent ({data})");
-    judged("LBR E8", claim, expected.into(), finding, n)
+    judged(ClaimId::LbrE8, claim, expected.into(), finding, n)
 }
 
 /// The most telling pair of depths against the one that reconstructs best, and the fewest seeds of any pair.
 fn best(all: &[Curves<'_>], data: &str) -> Result<(Finding, usize)> {
     let mut pairs = Vec::new();
     for curves in all.iter().filter(|curves| curves.data == data) {
-        let decoder = curves.variant.trim_start_matches(&format!("{data}, "));
+        let decoder = &curves.family;
         for (member, (encoder, _)) in curves.members.iter().enumerate() {
             let of = Evidence::of(curves);
-            let [accuracy, mse] = ["ridge_accuracy", "test_mse"].map(|name| of.at(name, member, 0));
+            let [accuracy, mse] = [Metric::RidgeAccuracy, Metric::TestMse].map(|name| of.at(name, member, 0));
             let (accuracy, mse) = (mean(&accuracy?), mean(&mse?));
             pairs.push(Pair { of, member, accuracy, mse, name: format!("encoder of {encoder}, {decoder}") });
         }
@@ -128,7 +138,8 @@ fn best(all: &[Curves<'_>], data: &str) -> Result<(Finding, usize)> {
         return Err(nothing());
     }
     let other = [closest.member, 0];
-    let both = telling.of.paired_with("ridge_accuracy", [telling.member, 0], closest.of.curves, other)?;
+    let both =
+        telling.of.paired_with(Metric::RidgeAccuracy, [telling.member, 0], closest.of.curves, other)?;
     let gain = interval(&both.iter().map(|[telling, closest]| telling - closest).collect::<Vec<f64>>());
     let words =
         |pair: &Pair<'_, '_>| format!("{:.1} % ({}, MSE {:.3})", 100.0 * pair.accuracy, pair.name, pair.mse);

@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{fashion, fc, fc_m, lambdas, mnist, seeds};
 use crate::grid::Grid;
+use crate::metric::Metric;
 use crate::profile::Profile;
 use crate::sweep::curves::Curves;
 use crate::sweep::facts::{MONOTONE, exact_facts};
@@ -21,9 +22,9 @@ pub struct FcLambdaSweep;
 
 /// What the latent holds, over λ.
 pub(super) const OF_LATENT: [Measure; 3] = [
-    Measure { name: "dead_units", title: "Dead units", label: "units that never change" },
-    Measure { name: "knn_accuracy", title: "Neighbours", label: "5-NN accuracy in z" },
-    Measure { name: "between_class_share", title: "Arrangement", label: "between-class share of z" },
+    Measure { name: Metric::DeadUnits, title: "Dead units", label: "units that never change" },
+    Measure { name: Metric::KnnAccuracy, title: "Neighbours", label: "5-NN accuracy in z" },
+    Measure { name: Metric::BetweenClassShare, title: "Arrangement", label: "between-class share of z" },
 ];
 
 /// What [`OF_LATENT`] shows.
@@ -79,9 +80,13 @@ impl Experiment for FcLambdaSweep {
                        what a linear reader finds without having learned beside the encoder. Right: the effective \
                        rank of the latent, the number of dimensions that its variance is spread over.";
         let measures = [
-            Measure { name: "ridge_mse", title: "Linear decoder", label: "test MSE of ridge" },
-            Measure { name: "ridge_accuracy", title: "Linear classifier", label: "test accuracy of ridge" },
-            Measure { name: "effective_rank", title: "Dimensions", label: "effective rank of z" },
+            Measure { name: Metric::RidgeMse, title: "Linear decoder", label: "test MSE of ridge" },
+            Measure {
+                name: Metric::RidgeAccuracy,
+                title: "Linear classifier",
+                label: "test accuracy of ridge",
+            },
+            Measure { name: Metric::EffectiveRank, title: "Dimensions", label: "effective rank of z" },
         ];
         let probes =
             |curves: &Curves<'_>| measures_over_lambda(curves, "fc-probes", title, caption, &measures);

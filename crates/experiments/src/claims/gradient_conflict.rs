@@ -3,10 +3,12 @@
 use models::vit;
 use report::{Axis, Chart, Figure, Scale, Series, Shape, Style, Verdict};
 
+use crate::claim_id::ClaimId;
 use crate::error::Result;
 use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{cnn_s, coarse, fc_m, seeds, vit};
 use crate::grid::Grid;
+use crate::metric::{EpochMetric, Metric, MetricGroup};
 use crate::profile::Profile;
 use crate::statistics::interval;
 use crate::sweep::curves::Curves;
@@ -54,13 +56,13 @@ impl Experiment for GradientConflict {
             let caption = "The cosine of the two losses' gradients at z, mean over the steps of an epoch: 1 is \
                            agreement, 0 indifference, -1 opposition.";
             let title = "Agreement of the two gradients at z";
-            over_epochs(curves, "conflict-cosine", title, caption, ("gradient_cosine_by_epoch", "cosine"))
+            over_epochs(curves, "conflict-cosine", title, caption, (EpochMetric::GradientCosine, "cosine"))
         })?;
         figures.extend(of_each(results, |curves| {
             let caption = "The norm of the reconstruction's gradient at z over that of the classification's, both \
                            unweighted, mean over the steps of an epoch.";
             let title = "Strength of the two gradients at z";
-            let measure = ("gradient_norm_ratio_by_epoch", "ratio of norms");
+            let measure = (EpochMetric::GradientNormRatio, "ratio of norms");
             over_epochs(curves, "conflict-norms", title, caption, measure)
         })?);
         figures.extend(of_each(results, by_layer)?);
@@ -75,7 +77,7 @@ impl Experiment for GradientConflict {
             let finding = orthogonal(&of);
             let claim = format!("the gradients at z are nearly orthogonal ({})", curves.variant);
             let expected = format!("95 % interval of the last epoch's cosine at λ = 0.9 within ±{NEAR_ZERO}");
-            rows.push(judged("E13", claim, expected, finding, of.n())?);
+            rows.push(judged(ClaimId::E13, claim, expected, finding, of.n())?);
         }
         Ok(rows)
     }
@@ -86,7 +88,7 @@ fn orthogonal(of: &Evidence<'_, '_>) -> Result<Finding> {
     let (mut holds, mut got) = (Vec::new(), Vec::new());
     let [lambda] = of.lambdas([0.9])?;
     for (member, (label, _)) in of.curves.members.iter().enumerate() {
-        let cosine = interval(&of.at("gradient_cosine", member, lambda)?);
+        let cosine = interval(&of.at(Metric::GradientCosine, member, lambda)?);
         holds.extend([above(&cosine, -NEAR_ZERO), above(&cosine.times(-1.0), -NEAR_ZERO)]);
         got.push(format!("{label}: {cosine:+.3}"));
     }
@@ -95,7 +97,7 @@ fn orthogonal(of: &Evidence<'_, '_>) -> Result<Finding> {
 
 /// The cosine in each layer of the encoder after the last epoch, over λ; one panel for each member.
 fn by_layer(curves: &Curves<'_>) -> Result<Option<Chart>> {
-    let layers = curves.measures("layer_cosine/");
+    let layers = curves.indexed(MetricGroup::LayerCosine);
     let mut panels = Vec::new();
     for (member, (label, _)) in curves.members.iter().enumerate() {
         let mut series = Vec::new();
@@ -104,7 +106,7 @@ fn by_layer(curves: &Curves<'_>) -> Result<Option<Chart>> {
             for (lambda, &value) in curves.lambdas.iter().enumerate() {
                 points.extend(spread(value, &curves.after(layer, [member, lambda], curves.epochs)?));
             }
-            let name = layer.trim_start_matches("layer_cosine/").trim_end_matches(".weight");
+            let name = layer.index.trim_end_matches(".weight");
             let style = Style::ordered(index, layers.len());
             series.push(Series { label: name.into(), points, style, shape: Shape::Line });
         }
@@ -121,7 +123,7 @@ fn by_layer(curves: &Curves<'_>) -> Result<Option<Chart>> {
 
 /// How much the encoder listens to each principal component after the last epoch; one panel for each member.
 fn heard(curves: &Curves<'_>) -> Result<Option<Chart>> {
-    let components = curves.measures("listening/");
+    let components = curves.indexed(MetricGroup::InputSensitivity);
     let mut panels = Vec::new();
     for (member, (label, _)) in curves.members.iter().enumerate() {
         let mut series = Vec::new();

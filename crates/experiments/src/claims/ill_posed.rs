@@ -2,10 +2,12 @@
 
 use report::{Axis, Figure, Point, Reference, Scale, Series, Shape, Style, Tick, Verdict};
 
+use crate::claim_id::ClaimId;
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Info, Paper};
 use crate::grid::Grid;
 use crate::lbr::{fashion, grid, mnist, questions};
+use crate::metric::{ArrayMetric, Metric};
 use crate::profile::Profile;
 use crate::sweep::curves::Curves;
 use crate::sweep::evidence::Evidence;
@@ -34,11 +36,19 @@ static INFO: Info = Info {
         along: Some(Along {
             coordinate: ("weight", "weight of reconstruction in the exact linear trade-off"),
             arrays: &[
-                ("excess_mse", "reconstruction error over that of the principal components, less 1", "1"),
-                ("label_error", "squared error to one-hot labels, over that of the class frequencies", "1"),
+                (
+                    ArrayMetric::ExcessMse,
+                    "reconstruction error over that of the principal components, less 1",
+                    "1",
+                ),
+                (
+                    ArrayMetric::LabelError,
+                    "squared error to one-hot labels, over that of the class frequencies",
+                    "1",
+                ),
             ],
         }),
-        ..Recorded::scalars(&[("floor", "the least of that error for codes of any size")])
+        ..Recorded::scalars(&[(Metric::Floor, "the least of that error for codes of any size")])
     },
 };
 
@@ -73,7 +83,7 @@ impl Experiment for IllPosed {
             }
             let axis = Axis::new("reconstruction error above the least", "%", Scale::Linear);
             let mut panel = panel("", axis, "error to labels, share of the most", series);
-            if let Some(&floor) = curves.at("floor", 0, 0)?.first() {
+            if let Some(&floor) = curves.at(Metric::Floor, 0, 0)?.first() {
                 panel.references =
                     vec![Reference::Horizontal(Tick { at: floor, label: "all dimensions".into() })];
             }
@@ -104,7 +114,7 @@ impl Experiment for IllPosed {
                     "at least {:.0} % of the gap between PCA and the floor, every K >= 16",
                     100.0 * wanted
                 );
-                rows.push(exactly("LBR 3", claim, expected, finding, curves.members.len())?);
+                rows.push(exactly(ClaimId::Lbr3, claim, expected, finding, curves.members.len())?);
             }
         }
         Ok(rows)
@@ -120,7 +130,7 @@ fn closed(curves: &Curves<'_>, budget: f64, wanted: f64) -> Result<Finding> {
     let (mut holds, mut n_judged, mut got) = (true, 0, Vec::new());
     for (member, (label, k)) in curves.members.iter().enumerate() {
         let front = front(curves, member)?;
-        let floor = Evidence::of(curves).at("floor", member, 0)?[0];
+        let floor = Evidence::of(curves).at(Metric::Floor, member, 0)?[0];
         let pca = front.first().ok_or_else(|| Error::NotRun(format!("no front of {label}")))?.1;
         let reached = within(&front, budget);
         if pca - floor <= ROUNDING {
@@ -146,8 +156,8 @@ const ROUNDING: f64 = 1e6 * f64::EPSILON;
 
 /// Excess of reconstruction and error to labels, by rising excess.
 fn front(curves: &Curves<'_>, member: usize) -> Result<Vec<(f64, f64)>> {
-    let excess = curves.along("excess_mse", [member, 0])?;
-    let labels = curves.along("label_error", [member, 0])?;
+    let excess = curves.along(ArrayMetric::ExcessMse, [member, 0])?;
+    let labels = curves.along(ArrayMetric::LabelError, [member, 0])?;
     let mut front: Vec<(f64, f64)> = excess
         .into_iter()
         .zip(labels)

@@ -3,10 +3,12 @@
 use models::{Architecture, MaskedLoss, Masking, fc, fc::Size, vit};
 use report::{Figure, Verdict};
 
+use crate::claim_id::ClaimId;
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{THREE, fashion, fc_m, seeds, vit as vit_family};
 use crate::grid::{Family, Grid, Member};
+use crate::metric::Metric;
 use crate::profile::Profile;
 use crate::statistics::interval;
 use crate::sweep::curves::Curves;
@@ -14,7 +16,7 @@ use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{masked_evaluation, of_each, trade_off};
 use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{Finding, above, judged, listed};
-use runs::run::{Learner, MASKED_TEST};
+use runs::run::Learner;
 use runs::store::Results;
 
 /// Question 6 of section 7: 1, 10 and 100 % of the labels, for λ and for masks.
@@ -50,7 +52,7 @@ static INFO: Info = Info {
     claim: "Hypothesis: with 1 % of the labels the answer turns, and mixing in reconstruction \
             raises accuracy over a pure classifier.",
     paper: Paper::Cre,
-    recorded: Recorded::scalars(&MASKED_TEST),
+    recorded: Recorded::MASKED,
 };
 
 impl Experiment for LabelFraction {
@@ -84,7 +86,7 @@ impl Experiment for LabelFraction {
             let claim = format!("with few labels reconstruction helps classification ({})", curves.variant);
             let expected =
                 "accuracy(0.9) - accuracy(0) above 2 points at 1 % of labels, 95 % interval".to_owned();
-            rows.push(judged("Q6", claim, expected, finding, of.n())?);
+            rows.push(judged(ClaimId::Q6, claim, expected, finding, of.n())?);
         }
         Ok(rows)
     }
@@ -94,7 +96,7 @@ impl Experiment for LabelFraction {
 fn gain(of: &Evidence<'_, '_>) -> Result<Finding> {
     let [pure, mixed] = of.lambdas([0.0, 0.9])?;
     let gain = |of: &Evidence<'_, '_>, member| -> Result<_> {
-        let pairs = of.paired("test_accuracy", [[member, mixed], [member, pure]])?;
+        let pairs = of.paired(Metric::TestAccuracy, [[member, mixed], [member, pure]])?;
         Ok(interval(&pairs.iter().map(|[mixed, pure]| mixed - pure).collect::<Vec<f64>>()))
     };
     let [judged] = of.members([FEWEST])?;

@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{cnn_s, fashion, fc, fc_m, few, mnist, seeds, vit};
 use crate::grid::{Family, Grid};
+use crate::metric::TradeOff;
 use crate::profile::Profile;
 use crate::sweep::curves::Curves;
 use crate::sweep::figures::{ACCURACY, MSE, Measure, front, measures_over_members, of_each};
@@ -75,16 +76,16 @@ impl Experiment for LatentSize {
         })?;
         let costs = [
             Measure {
-                name: "cost_in_mse",
+                name: TradeOff::CostInMse,
                 title: "What classification costs",
                 label: "(MSE(0) - MSE(1)) / MSE(1)",
             },
             Measure {
-                name: "cost_in_accuracy",
+                name: TradeOff::CostInAccuracy,
                 title: "What reconstruction costs",
                 label: "accuracy(0) - accuracy(1)",
             },
-            Measure { name: "hypervolume", title: "Both at once", label: "hypervolume of the front" },
+            Measure { name: TradeOff::Hypervolume, title: "Both at once", label: "hypervolume of the front" },
         ];
         figures.extend(of_each(results, |curves| costs_over_members(curves, "size-costs", &costs))?);
         Ok(figures)
@@ -99,7 +100,7 @@ impl Experiment for LatentSize {
 pub(super) fn costs_over_members(
     curves: &Curves<'_>,
     name: &str,
-    measures: &[Measure],
+    measures: &[Measure<TradeOff>],
 ) -> Result<Option<report::Chart>> {
     let mut panels = Vec::new();
     for measure in measures {

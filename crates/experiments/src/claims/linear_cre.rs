@@ -3,10 +3,12 @@
 use models::{AdamConfig, Architecture};
 use report::{Figure, Verdict};
 
+use crate::claim_id::ClaimId;
 use crate::error::Result;
 use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{coarse, fc_m, seeds};
 use crate::grid::{Family, Grid, Member};
+use crate::metric::{LinearMetric, Metric};
 use crate::profile::Profile;
 use crate::sweep::curves::Curves;
 use crate::sweep::evidence::Evidence;
@@ -67,7 +69,7 @@ impl Experiment for LinearCre {
             let claim = format!("a trained linear CRE reaches the exact front ({})", curves.variant);
             let expected = "L(λ) in training within 2 % of the closed form, every k and λ of the grid";
             let finding = gaps(&of);
-            rows.push(judged("T13", claim, expected.into(), finding, of.n())?);
+            rows.push(judged(ClaimId::T13, claim, expected.into(), finding, of.n())?);
         }
         Ok(rows)
     }
@@ -80,12 +82,12 @@ fn gaps(of: &Evidence<'_, '_>) -> Result<Finding> {
         for (lambda, value) in curves.lambdas.iter().enumerate() {
             let weight = |mse: f64, labels: f64| value * mse + (1.0 - value) * labels;
             let trained = weight(
-                of.median("train_mse", member, lambda)?,
-                of.median("train_cross_entropy", member, lambda)?,
+                of.median(Metric::TrainMse, member, lambda)?,
+                of.median(Metric::TrainCrossEntropy, member, lambda)?,
             );
             let exact = weight(
-                of.exact("linear_train_mse", member, lambda)?,
-                of.exact("linear_train_labels", member, lambda)?,
+                of.exact(LinearMetric::TrainMse, member, lambda)?,
+                of.exact(LinearMetric::TrainLabels, member, lambda)?,
             );
             let gap = trained / exact - 1.0;
             worst = if gap.abs() > worst.abs() { gap } else { worst };

@@ -7,13 +7,14 @@ use crate::error::Result;
 use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{coarse, fashion, mnist, seeds, vit as vit_family};
 use crate::grid::{Family, Grid, Member};
+use crate::metric::Metric;
 use crate::profile::Profile;
 use crate::sweep::curves::Curves;
 use crate::sweep::figures::{crossed, figure, masked_evaluation, of_each, panel};
 use crate::sweep::recorded::Recorded;
 use crate::sweep::trends;
 use report::{Axis, Chart, Scale, Series, Shape, Style};
-use runs::run::{MASKED_TEST, cre};
+use runs::run::cre;
 use runs::store::Results;
 
 /// Section 4.2, E11: masks at λ = 1 against λ without masks.
@@ -40,7 +41,7 @@ static INFO: Info = Info {
     claim: "Hiding patches makes an autoencoder's latent a little more useful for classification; \
             mixing in some classification does far better.",
     paper: Paper::Cre,
-    recorded: Recorded::scalars(&MASKED_TEST),
+    recorded: Recorded::MASKED,
 };
 
 impl Experiment for MaskingOrMixing {
@@ -87,7 +88,7 @@ fn paths(curves: &Curves<'_>) -> Result<Option<Chart>> {
     };
     let at = |member: usize, lambda: usize, label: String| -> Result<Option<report::Point>> {
         let of = |measure| curves.at(measure, member, lambda);
-        Ok(crossed(&of("test_mse")?, &of("test_accuracy")?).map(|point| point.labelled(label)))
+        Ok(crossed(&of(Metric::TestMse)?, &of(Metric::TestAccuracy)?).map(|point| point.labelled(label)))
     };
     let mut mixing = Vec::new();
     for (lambda, value) in curves.lambdas.iter().enumerate() {

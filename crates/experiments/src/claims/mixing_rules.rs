@@ -4,10 +4,12 @@ use models::{Architecture, Mixing, fc, fc::Size};
 use report::{Figure, Verdict};
 
 use super::latent_size::fronts;
+use crate::claim_id::ClaimId;
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{THREE, fc_m, seeds};
 use crate::grid::{Family, Grid, Member};
+use crate::metric::Metric;
 use crate::profile::Profile;
 use crate::sweep::curves::Curves;
 use crate::sweep::evidence::Evidence;
@@ -74,7 +76,7 @@ impl Experiment for MixingRules {
             let finding = corner(&of);
             let claim = format!("no rule of mixing reaches the corner ({})", curves.variant);
             let expected = "no median within 3 % of MSE(1) and 1 point of accuracy(0) at once".to_owned();
-            rows.push(judged("Q7", claim, expected, finding, of.n())?);
+            rows.push(judged(ClaimId::Q7, claim, expected, finding, of.n())?);
         }
         Ok(rows)
     }
@@ -87,11 +89,12 @@ fn corner(of: &Evidence<'_, '_>) -> Result<Finding> {
     if of.curves.members.len() < 2 {
         return Err(Error::NotRun("the grid has no other rule".into()));
     }
-    let mse_1 = of.median("test_mse", weighted, last)?;
-    let accuracy_0 = of.median("test_accuracy", weighted, first)?;
+    let mse_1 = of.median(Metric::TestMse, weighted, last)?;
+    let accuracy_0 = of.median(Metric::TestAccuracy, weighted, first)?;
     let (mut reached, mut got) = (false, Vec::new());
     for (member, (label, _)) in of.curves.members.iter().enumerate() {
-        let (mse, accuracy) = (of.median("test_mse", member, at)?, of.median("test_accuracy", member, at)?);
+        let (mse, accuracy) =
+            (of.median(Metric::TestMse, member, at)?, of.median(Metric::TestAccuracy, member, at)?);
         reached |= mse <= (1.0 + CORNER[0]) * mse_1 && accuracy >= accuracy_0 - CORNER[1];
         got.push(format!("{label} {mse:.3}, {:.1} %", 100.0 * accuracy));
     }

@@ -2,10 +2,12 @@
 
 use report::{Figure, GridRow, Image, ImageGrid, Verdict};
 
+use crate::claim_id::ClaimId;
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Info, Paper};
 use crate::grid::Grid;
 use crate::lbr::{fashion, grid, questions};
+use crate::metric::Metric;
 use crate::profile::Profile;
 use crate::sweep::curves::Curves;
 use crate::sweep::recorded::Recorded;
@@ -29,8 +31,8 @@ static INFO: Info = Info {
     recorded: Recorded {
         bands: true,
         ..Recorded::scalars(&[
-            ("top_components", "components that hold the upper three quarters of the variance"),
-            ("top_share", "the same as a share of all components"),
+            (Metric::TopComponents, "components that hold the upper three quarters of the variance"),
+            (Metric::TopShare, "the same as a share of all components"),
         ])
     },
 };
@@ -92,14 +94,14 @@ impl Experiment for PcaImages {
     fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let mut rows = Vec::new();
         for curves in &Curves::all(results)? {
-            let [n, share] = ["top_components", "top_share"].map(|name| curves.at(name, 0, 0));
+            let [n, share] = [Metric::TopComponents, Metric::TopShare].map(|name| curves.at(name, 0, 0));
             let (n, share) = (n?, share?);
             let finding = n.first().zip(share.first()).map(|(n, share)| Finding {
                 holds: Some(*share < 0.05),
                 got: format!("{n} components, {:.1} %", 100.0 * share),
             });
             rows.push(exactly(
-                "LBR E5",
+                ClaimId::LbrE5,
                 format!("few components hold three quarters of the variance ({})", curves.data),
                 "fewer than 5 % of the components (D13)".into(),
                 found(finding, format!("no components of {}", curves.data)),

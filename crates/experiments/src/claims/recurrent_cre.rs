@@ -5,10 +5,12 @@ use models::{AdamConfig, fc, fc::Size};
 use report::{Figure, Verdict};
 
 use super::latent_size::fronts;
+use crate::claim_id::ClaimId;
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{THREE, fc_m, seeds};
 use crate::grid::{Family, Grid, Member};
+use crate::metric::TradeOff;
 use crate::profile::Profile;
 use crate::statistics::interval;
 use crate::sweep::curves::Curves;
@@ -74,7 +76,7 @@ impl Experiment for RecurrentCre {
             .map(|curves| {
                 let claim = format!("feedback of the error eases the trade-off ({})", curves.variant);
                 let ends = [curves.members.first(), curves.members.last()];
-                smaller_cost(curves, ends.map(|of| of.map_or("", |(label, _)| label)), ("Q9", claim))
+                smaller_cost(curves, ends.map(|of| of.map_or("", |(label, _)| label)), (ClaimId::Q9, claim))
             })
             .collect()
     }
@@ -84,7 +86,7 @@ impl Experiment for RecurrentCre {
 pub(super) fn smaller_cost(
     curves: &Curves<'_>,
     [first, second]: [&str; 2],
-    (source, claim): (&str, String),
+    (source, claim): (ClaimId, String),
 ) -> Result<Verdict> {
     let of = Evidence::of(curves);
     let shrinks = || -> Result<Finding> {
@@ -92,7 +94,7 @@ pub(super) fn smaller_cost(
             return Err(Error::NotRun(format!("the grid has nothing but {first} to compare")));
         }
         let members = [of.labelled(first)?, of.labelled(second)?];
-        let pairs = of.paired_members("cost_in_accuracy", members)?;
+        let pairs = of.paired_members(TradeOff::CostInAccuracy, members)?;
         let gain = interval(&pairs.iter().map(|[first, second]| first - second).collect::<Vec<f64>>());
         let got = format!("{first} to {second}: the loss shrinks by {:+.1} points", gain.times(100.0));
         Ok(Finding { holds: above(&gain, 0.0), got })

@@ -8,10 +8,13 @@ use report::{Chart, Figure, Series, Shape, Style, Verdict};
 use tensor::random::Stream;
 use tensor::{DType, Tensor};
 
+use crate::claim_id::ClaimId;
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{coarse, fc_m, seeds};
 use crate::grid::{Grid, Variant};
+use crate::metric::{Indexed, MetricGroup};
+use crate::names::Named;
 use crate::profile::Profile;
 use crate::statistics::{interval, median};
 use crate::sweep::collect::collect;
@@ -31,10 +34,10 @@ pub struct RepresentationSimilarity;
 const COMPARED: usize = 300;
 
 /// The similarities that are stored: to the classifier's encoder, to the autoencoder's, and to the next seed's.
-const TO: [(&str, &str); 3] = [
-    ("to_classifier", "debiased linear CKA with the same layer at lambda = 0, same seed"),
-    ("to_autoencoder", "debiased linear CKA with the same layer at lambda = 1, same seed"),
-    ("to_other_seed", "debiased linear CKA with the same layer at the same lambda, next seed"),
+const TO: [(MetricGroup, &str); 3] = [
+    (MetricGroup::ToClassifier, "debiased linear CKA with the same layer at lambda = 0, same seed"),
+    (MetricGroup::ToAutoencoder, "debiased linear CKA with the same layer at lambda = 1, same seed"),
+    (MetricGroup::ToOtherSeed, "debiased linear CKA with the same layer at the same lambda, next seed"),
 ];
 
 static INFO: Info = Info {
@@ -58,7 +61,7 @@ impl Experiment for RepresentationSimilarity {
 
     fn collect(&self, grid: &Grid, finished: &FinishedSweep<'_>) -> Result<Results> {
         let mut results = collect(grid, finished, Recorded::NUMBERS)?;
-        let (mut columns, mut layers) = (BTreeMap::<&str, Vec<f64>>::new(), Vec::new());
+        let (mut columns, mut layers) = (BTreeMap::<MetricGroup, Vec<f64>>::new(), Vec::new());
         let place = |end: f64| grid.lambdas.iter().position(|&lambda| lambda == end);
         let [classifier, autoencoder] = [0.0, 1.0].map(place);
         for variant in grid.variants().filter(|variant| finished.data.open.contains_key(variant.data)) {
@@ -98,7 +101,7 @@ impl Experiment for RepresentationSimilarity {
         // One variable for each layer, so that they read like any other measure of a point.
         let (n_layers, inner) = (layers.len().max(1), grid.lambdas.len() * grid.seeds.len());
         for (name, description) in TO {
-            let values = columns.remove(name).unwrap_or_default();
+            let values = columns.remove(&name).unwrap_or_default();
             for (place, layer) in layers.iter().enumerate() {
                 let of_layer = values.chunks_exact(inner).skip(place).step_by(n_layers);
                 let values: Vec<f64> = of_layer.flatten().copied().collect();
@@ -109,7 +112,7 @@ impl Experiment for RepresentationSimilarity {
                     unit: "1".into(),
                     values: Values::F64(values),
                 };
-                results.variables.insert(format!("{name}/{layer}"), variable);
+                results.variables.insert(name.of(layer).name().into_owned(), variable);
             }
         }
         let description = "layer of the encoder, from the image to z".into();
@@ -127,21 +130,21 @@ impl Experiment for RepresentationSimilarity {
     fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let mut rows = Vec::new();
         for curves in &Curves::all(results)? {
-            let Some(last) = curves.measures("to_autoencoder/").pop() else { continue };
-            let seeds = last.replace("to_autoencoder", "to_other_seed");
+            let Some(last) = curves.indexed(MetricGroup::ToAutoencoder).pop() else { continue };
+            let seeds = MetricGroup::ToOtherSeed.of(&last.index);
             let of = Evidence::of(curves);
             let finding = differ(&of, [&last, &seeds]);
             let claim =
                 format!("classifier and autoencoder differ more than two seeds do ({})", curves.variant);
             let expected = "CKA of z at λ = 0 and 1 below that of two seeds, 95 % interval".to_owned();
-            rows.push(judged("C7", claim, expected, finding, of.n())?);
+            rows.push(judged(ClaimId::C7, claim, expected, finding, of.n())?);
         }
         Ok(rows)
     }
 }
 
 /// Whether the latents of both ends are less alike than those of two seeds, for every member.
-fn differ(of: &Evidence<'_, '_>, [to_autoencoder, to_other_seed]: [&str; 2]) -> Result<Finding> {
+fn differ(of: &Evidence<'_, '_>, [to_autoencoder, to_other_seed]: [&Indexed; 2]) -> Result<Finding> {
     let (mut holds, mut got) = (Vec::new(), Vec::new());
     let [first, last] = of.lambdas([0.0, 1.0])?;
     for (member, (label, _)) in of.curves.members.iter().enumerate() {
@@ -215,15 +218,17 @@ fn alike(curves: &Curves<'_>) -> Result<Option<Chart>> {
     let mut panels = Vec::new();
     for (member, (label, _)) in curves.members.iter().enumerate() {
         let mut series = Vec::new();
-        for (to, words) in
-            [("to_classifier/", "λ = 0"), ("to_autoencoder/", "λ = 1"), ("to_other_seed/", "another seed")]
-        {
-            for layer in curves.measures(to) {
+        for (to, words) in [
+            (MetricGroup::ToClassifier, "λ = 0"),
+            (MetricGroup::ToAutoencoder, "λ = 1"),
+            (MetricGroup::ToOtherSeed, "another seed"),
+        ] {
+            for layer in curves.indexed(to) {
                 let mut points = Vec::new();
                 for (lambda, &value) in curves.lambdas.iter().enumerate() {
                     points.extend(spread(value, &curves.at(&layer, member, lambda)?));
                 }
-                let name = format!("{}, with {words}", layer.trim_start_matches(to));
+                let name = format!("{}, with {words}", layer.index);
                 let style = Style::category(series.len());
                 series.push(Series { label: name, points, style, shape: Shape::Line });
             }

@@ -2,11 +2,13 @@
 
 use report::{Axis, Figure, Point, Scale, Series, Shape, Style, Verdict};
 
+use crate::claim_id::ClaimId;
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Info, Paper};
 use crate::families::seeds;
 use crate::grid::{Family, Grid};
 use crate::lbr::{autoencoders, cifar10, fashion, grid, mlpae};
+use crate::metric::{EpochMetric, Metric, MetricGroup};
 use crate::profile::Profile;
 use crate::statistics::median;
 use crate::sweep::curves::Curves;
@@ -77,10 +79,12 @@ impl Experiment for SpectrumOverTraining {
                 let epochs = observed(curves, member)?;
                 let mut series = Vec::new();
                 let Some(&last) = epochs.last() else { continue };
-                let mut energies = vec![("images".to_owned(), spectrum(curves, "energy", member, last)?)];
+                let mut energies =
+                    vec![("images".to_owned(), spectrum(curves, MetricGroup::Energy, member, last)?)];
                 for &epoch in &epochs {
                     let label = if epoch == 0 { "untrained".to_owned() } else { format!("epoch {epoch}") };
-                    energies.push((label, spectrum(curves, "reconstructed_energy", member, epoch)?));
+                    energies
+                        .push((label, spectrum(curves, MetricGroup::ReconstructedEnergy, member, epoch)?));
                 }
                 for (index, (label, points)) in energies.into_iter().enumerate() {
                     let style = match index {
@@ -112,7 +116,7 @@ impl Experiment for SpectrumOverTraining {
             let expected = "the number of eigenvectors of which at most half is missed grows over epochs, and their last \
                             rank is at most 1.5 times their number";
             let claim = format!("eigenvectors are learned from the largest downward ({})", curves.variant);
-            rows.push(judged("LBR 2", claim, expected.into(), finding, of.n())?);
+            rows.push(judged(ClaimId::Lbr2, claim, expected.into(), finding, of.n())?);
         }
         Ok(rows)
     }
@@ -122,11 +126,12 @@ impl Experiment for SpectrumOverTraining {
 fn downward(of: &Evidence<'_, '_>) -> Result<Finding> {
     let (curves, mut holds, mut got) = (of.curves, true, Vec::new());
     for (member, (label, _)) in curves.members.iter().enumerate() {
-        of.at("test_mse", member, 0)?;
+        of.at(Metric::TestMse, member, 0)?;
         let mut learned = Vec::new();
         for epoch in observed(curves, member)? {
-            let after = |name: &str| curves.after(name, [member, 0], epoch).map(|values| median(&values));
-            learned.push((epoch, after("modes_learned")?, after("last_mode")?));
+            let after =
+                |name: EpochMetric| curves.after(name, [member, 0], epoch).map(|values| median(&values));
+            learned.push((epoch, after(EpochMetric::ModesLearned)?, after(EpochMetric::LastMode)?));
         }
         let trained: Vec<_> = learned.iter().filter(|(epoch, ..)| *epoch > 0).collect();
         let [first, .., end] = trained.as_slice() else {
@@ -146,11 +151,11 @@ fn downward(of: &Evidence<'_, '_>) -> Result<Finding> {
 /// The epochs after which the spectrum was measured.
 fn observed(curves: &Curves<'_>, member: usize) -> Result<Vec<usize>> {
     let mut epochs = Vec::new();
-    if !curves.has("modes_learned") {
+    if !curves.has(EpochMetric::ModesLearned) {
         return Ok(epochs);
     }
     for epoch in 0..=curves.epochs {
-        if !curves.after("modes_learned", [member, 0], epoch)?.is_empty() {
+        if !curves.after(EpochMetric::ModesLearned, [member, 0], epoch)?.is_empty() {
             epochs.push(epoch);
         }
     }
@@ -158,12 +163,11 @@ fn observed(curves: &Curves<'_>, member: usize) -> Result<Vec<usize>> {
 }
 
 /// The energy of the groups of eigenvectors over their rank, by the first seed.
-fn spectrum(curves: &Curves<'_>, of: &str, member: usize, epoch: usize) -> Result<Vec<Point>> {
+fn spectrum(curves: &Curves<'_>, of: MetricGroup, member: usize, epoch: usize) -> Result<Vec<Point>> {
     let mut points = Vec::new();
-    for name in curves.measures("mode_rank/") {
-        let group = name.trim_start_matches("mode_rank/");
-        let rank = curves.after(&name, [member, 0], epoch)?;
-        let energy = curves.after(&format!("{of}/{group}"), [member, 0], epoch)?;
+    for rank in curves.indexed(MetricGroup::ModeRank) {
+        let energy = curves.after(of.of(&rank.index), [member, 0], epoch)?;
+        let rank = curves.after(rank, [member, 0], epoch)?;
         if let (Some(&rank), Some(&energy)) = (rank.first(), energy.first())
             && energy > 0.0
         {

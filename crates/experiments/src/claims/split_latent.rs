@@ -4,10 +4,12 @@ use models::{Architecture, fc, fc::Size};
 use report::{Figure, Verdict};
 
 use super::latent_size::fronts;
+use crate::claim_id::ClaimId;
 use crate::error::Result;
 use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{THREE, fc_m, seeds};
 use crate::grid::{Family, Grid, Member};
+use crate::metric::Metric;
 use crate::profile::Profile;
 use crate::sweep::curves::Curves;
 use crate::sweep::evidence::Evidence;
@@ -75,7 +77,7 @@ impl Experiment for SplitLatent {
             let claim = format!("sharing pays ({})", curves.variant);
             let expected =
                 "no split is at least as good as the shared latent at λ = 0.9 in both, by medians".into();
-            rows.push(judged("Q5", claim, expected, finding, of.n())?);
+            rows.push(judged(ClaimId::Q5, claim, expected, finding, of.n())?);
         }
         Ok(rows)
     }
@@ -86,7 +88,7 @@ fn pays(of: &Evidence<'_, '_>) -> Result<Finding> {
     let [at] = of.lambdas([0.9])?;
     let shared = of.labelled(SHARED)?;
     let both = |member| -> Result<[f64; 2]> {
-        Ok([of.median("test_mse", member, at)?, of.median("test_accuracy", member, at)?])
+        Ok([of.median(Metric::TestMse, member, at)?, of.median(Metric::TestAccuracy, member, at)?])
     };
     let [mse, accuracy] = both(shared)?;
     let (mut best, mut beaten) = (None::<(String, f64, f64)>, false);

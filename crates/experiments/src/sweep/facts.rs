@@ -2,7 +2,9 @@
 
 use report::{Conclusion, Verdict};
 
+use crate::claim_id::ClaimId;
 use crate::error::{Error, Result};
+use crate::metric::Metric;
 use crate::statistics::{median, range};
 use crate::sweep::curves::{Curves, attribute};
 use crate::sweep::evidence::Evidence;
@@ -19,20 +21,22 @@ const ENOUGH_STEPS: usize = 200;
 /// If the results are not those of a grid.
 pub fn exact_facts(curves: &Curves<'_>) -> Result<Vec<Verdict>> {
     let fact =
-        |source: &str, claim: &str, expected: &str, got: String, n: usize, conclusion: Conclusion| Verdict {
-            source: source.into(),
-            claim: format!("{claim} ({})", curves.variant),
-            expected: expected.into(),
-            got,
-            n,
-            conclusion,
+        |source: ClaimId, claim: &str, expected: &str, got: String, n: usize, conclusion: Conclusion| {
+            Verdict {
+                source: source.to_string(),
+                claim: format!("{claim} ({})", curves.variant),
+                expected: expected.into(),
+                got,
+                n,
+                conclusion,
+            }
         };
     let exact = |met| if met { Conclusion::ExactMet } else { Conclusion::ExactMissed };
     let (mut entropies, mut accuracies) = (Vec::new(), Vec::new());
     for member in 0..curves.members.len() {
         for lambda in 0..curves.lambdas.len() {
-            entropies.extend(curves.at("initial_cross_entropy", member, lambda)?);
-            accuracies.extend(curves.at("initial_accuracy", member, lambda)?);
+            entropies.extend(curves.at(Metric::InitialCrossEntropy, member, lambda)?);
+            accuracies.extend(curves.at(Metric::InitialAccuracy, member, lambda)?);
         }
     }
     let ((low, high), accuracy, n) = (range(&entropies), median(&accuracies), entropies.len());
@@ -45,7 +49,7 @@ pub fn exact_facts(curves: &Curves<'_>) -> Result<Vec<Verdict>> {
         }
     };
     let untrained = fact(
-        "A6",
+        ClaimId::A6,
         "before training nothing is known",
         "cross-entropy within 2.2 to 2.6, accuracy within 0.05 to 0.2",
         got,
@@ -65,7 +69,7 @@ pub fn exact_facts(curves: &Curves<'_>) -> Result<Vec<Verdict>> {
         }
     };
     let heads = fact(
-        "A5",
+        ClaimId::A5,
         "heads learn also when λ hides their loss from the encoder",
         "MSE falls at λ = 0; cross-entropy below ln 10 at λ = 1",
         got,
@@ -83,8 +87,9 @@ fn heads_learn(curves: &Curves<'_>) -> Result<(bool, Vec<String>)> {
     let (mut met, mut learned, mut missing) = (true, Vec::new(), None);
     for (member, (label, _)) in curves.members.iter().enumerate() {
         let one = || -> Result<[f64; 3]> {
-            let [before, after] = ["initial_mse", "test_mse"].map(|name| of.median(name, member, first));
-            Ok([before?, after?, of.median("train_cross_entropy", member, last)?])
+            let [before, after] =
+                [Metric::InitialMse, Metric::TestMse].map(|name| of.median(name, member, first));
+            Ok([before?, after?, of.median(Metric::TrainCrossEntropy, member, last)?])
         };
         match one() {
             Err(error @ Error::NotRun(_)) => missing = Some(error),
@@ -117,12 +122,12 @@ pub fn warnings(results: &Results) -> Result<Vec<String>> {
         let (mut of, mut seeds) = (String::new(), usize::MAX);
         for (member, (label, _)) in curves.members.iter().enumerate() {
             for lambda in 0..curves.lambdas.len() {
-                diverged += curves.at("diverged", member, lambda)?.iter().sum::<f64>();
+                diverged += curves.at(Metric::Diverged, member, lambda)?.iter().sum::<f64>();
                 match curves.n(member, lambda)? {
                     0 => continue,
                     n => seeds = seeds.min(n),
                 }
-                let here = median(&curves.at("dead_units", member, lambda)?);
+                let here = median(&curves.at(Metric::DeadUnits, member, lambda)?);
                 if here > worst {
                     (worst, of) = (here, format!("{label}, λ = {}", curves.lambdas[lambda]));
                 }

@@ -10,6 +10,7 @@ pub use latent::{DETAIL, NO_MASK, T8, T10, T11};
 
 use report::{Conclusion, Verdict};
 
+use crate::claim_id::ClaimId;
 use crate::error::{Error, Result};
 use crate::statistics::Interval;
 use crate::sweep::curves::Curves;
@@ -49,7 +50,7 @@ pub struct Finding {
 /// A claim with what decides it.
 pub struct Trend {
     /// The claim of the paper and the trend of section 6.3.
-    pub source: &'static str,
+    pub source: ClaimId,
     /// The claim.
     pub claim: &'static str,
     /// What is expected.
@@ -63,7 +64,7 @@ pub struct Trend {
 /// # Errors
 /// If the results are not those of a grid.
 pub fn rows(results: &Results, trends: &[&Trend]) -> Result<Vec<Verdict>> {
-    let mut rows: Vec<(&str, bool, Verdict)> = Vec::new();
+    let mut rows: Vec<(ClaimId, bool, Verdict)> = Vec::new();
     for curves in &Curves::all(results)? {
         let tier = Tier::of(curves);
         for trend in trends {
@@ -77,8 +78,8 @@ pub fn rows(results: &Results, trends: &[&Trend]) -> Result<Vec<Verdict>> {
         }
     }
     // A trend that is not about some families is not missing from them.
-    let spoken = |source: &str| rows.iter().any(|(of, speaks, _)| *of == source && *speaks);
-    let kept: Vec<bool> = rows.iter().map(|(of, speaks, _)| *speaks || !spoken(of)).collect();
+    let spoken = |source: ClaimId| rows.iter().any(|(of, speaks, _)| *of == source && *speaks);
+    let kept: Vec<bool> = rows.iter().map(|(of, speaks, _)| *speaks || !spoken(*of)).collect();
     Ok(rows.into_iter().zip(kept).filter(|(_, kept)| *kept).map(|((.., row), _)| row).collect())
 }
 
@@ -88,7 +89,7 @@ pub fn rows(results: &Results, trends: &[&Trend]) -> Result<Vec<Verdict>> {
 /// # Errors
 /// If the finding failed for any reason but [`Error::NotRun`].
 pub fn judged(
-    source: &str,
+    source: ClaimId,
     claim: String,
     expected: String,
     finding: Result<Finding>,
@@ -102,7 +103,7 @@ pub fn judged(
         Ok(Finding { holds: Some(false), got }) => (got, n, Conclusion::DoesNotHold),
         Ok(Finding { holds: None, got }) => (got, n, Conclusion::Undecided),
     };
-    Ok(Verdict { source: source.into(), claim, expected, got, n, conclusion })
+    Ok(Verdict { source: source.to_string(), claim, expected, got, n, conclusion })
 }
 
 /// The verdict on a finding of closed forms, which no seed changes: `n` is the number of statements behind it.
@@ -110,7 +111,7 @@ pub fn judged(
 /// # Errors
 /// As [`judged`].
 pub fn exactly(
-    source: &str,
+    source: ClaimId,
     claim: String,
     expected: String,
     finding: Result<Finding>,

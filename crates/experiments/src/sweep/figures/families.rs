@@ -36,7 +36,7 @@ pub fn families_over_members(
                 for (member, (_, number)) in curves.members.iter().enumerate() {
                     points.extend(spread(*number, &curves.at(measure.name, member, 0)?));
                 }
-                let label = curves.variant.trim_start_matches(&format!("{data}, ")).to_owned();
+                let label = curves.family.clone();
                 series.push(Series { label, points, style: Style::category(index), shape: Shape::Line });
             }
             let numbers: Vec<f64> = families[0].members.iter().map(|(_, number)| *number).collect();

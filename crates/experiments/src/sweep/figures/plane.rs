@@ -5,6 +5,7 @@ use report::{Axis, Chart, Figure, GridRow, Image, ImageGrid, Panel, Point, Scale
 use serde_json::Value;
 
 use crate::error::{Error, Result};
+use crate::metric::Metric;
 use crate::sweep::curves::{Curves, attribute, numbers, texts};
 use runs::store::{Results, Values};
 
@@ -64,8 +65,11 @@ fn cloud(
     names: &Value,
 ) -> Result<Panel> {
     let median = |measure| curves.median(measure, member, lambda);
-    let [share, knn, ratio] =
-        [median("between_class_share")?, median("knn_accuracy")?, median("participation_ratio")?];
+    let [share, knn, ratio] = [
+        median(Metric::BetweenClassShare)?,
+        median(Metric::KnnAccuracy)?,
+        median(Metric::ParticipationRatio)?,
+    ];
     let n_classes = labels.iter().max().map_or(0, |&most| most as usize + 1);
     let series = (0..n_classes).map(|class| {
         let of_class = places.chunks_exact(2).zip(labels).filter(|(_, label)| **label as usize == class);
@@ -116,7 +120,7 @@ pub fn reconstructions(results: &Results, name: &str) -> Result<Vec<Figure>> {
                 }
                 let block = member * curves.lambdas.len() + lambda;
                 let bytes = bytes(results, &format!("shown_reconstruction_{index}"), block, size)?;
-                let note = format!("MSE {:.3}", curves.median("test_mse", member, lambda)?);
+                let note = format!("MSE {:.3}", curves.median(Metric::TestMse, member, lambda)?);
                 rows.push(row(format!("λ = {value}"), note, bytes)?);
             }
             if rows.len() == 1 {
