@@ -5,7 +5,8 @@ use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 
 use data::idx;
-use experiments::{Experiment, Profile, claims};
+use experiments::experiment::Experiment;
+use experiments::{Profile, claims};
 use flate2::{Compression, write::GzEncoder};
 use image::{DynamicImage, ImageFormat};
 use runs::store::{Array, Checkpoint, DataId, Outcome, RunSpec, Store, Values};
@@ -178,7 +179,7 @@ fn stored() -> (Files, Files) {
 }
 
 fn of_settings() -> Files {
-    let grid = claims::fc_lambda_sweep::FcLambdaSweep::grid(Profile::Smoke);
+    let grid = claims::fc_lambda_sweep::FcLambdaSweep.grid(Profile::Smoke);
     let grid = serde_json::to_value(grid).expect("a config is plain data");
     let keys = grid.as_object().expect("a config has keys").keys();
     let all: String = keys.map(|key| format!("{key}=[0.5, 1]\n")).collect();

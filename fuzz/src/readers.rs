@@ -5,7 +5,8 @@ use std::path::Path;
 use data::cifar::Version;
 use data::tar::Limits;
 use data::{FolderOptions, cifar, idx, mat, parse_image, tar};
-use experiments::{Experiment, Profile, claims};
+use experiments::experiment::Experiment;
+use experiments::{Profile, claims};
 use runs::settings::{Setting, with_settings};
 use runs::store::{Checkpoint, Summary};
 
@@ -108,5 +109,5 @@ pub fn journal(bytes: &[u8]) {
 pub fn settings(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let settings: Vec<Setting> = text.lines().filter_map(|line| line.parse().ok()).collect();
-    let _ = with_settings(claims::fc_lambda_sweep::FcLambdaSweep::grid(Profile::Smoke), &settings);
+    let _ = with_settings(claims::fc_lambda_sweep::FcLambdaSweep.grid(Profile::Smoke), &settings);
 }

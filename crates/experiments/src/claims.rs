@@ -1,12 +1,10 @@
 //! The experiments, one file for each claim, in the order in which the results are told.
 
-pub mod cnn_l_lambda_sweep;
-pub mod cnn_s_lambda_sweep;
 pub mod complexity;
 pub mod fc_lambda_sweep;
+pub mod lambda_sweeps;
 pub mod latent_size;
 pub mod paired_synergy;
-pub mod vit_lambda_sweep;
 
 pub mod augmentation;
 pub mod frozen_encoders;
@@ -39,78 +37,47 @@ pub mod recurrent_cre;
 pub mod representation_similarity;
 pub mod split_latent;
 
-use crate::experiment::{Experiment, Planned, Reading};
-use crate::{Error, Profile, Result};
+use crate::error::{Error, Result};
+use crate::experiment::{Experiment, Paper};
 use runs::nearest::nearest;
-use runs::settings::Setting;
 
-/// The papers.
-pub const PAPERS: [&str; 2] = ["cre", "lbr"];
-
-/// An experiment in the list: its name, its claim, and how it is planned.
-pub struct Listed {
-    /// The name.
-    pub name: &'static str,
-    /// A few words.
-    pub title: &'static str,
-    /// The claim.
-    pub shows: &'static str,
-    /// The paper whose question it answers: one of [`PAPERS`].
-    pub paper: &'static str,
-    /// How its results are read.
-    pub reading: Reading,
-    /// Resolves its config for a profile.
-    pub plan: fn(Profile, &[Setting]) -> Result<Planned>,
-}
-
-const fn listed<E: Experiment>() -> Listed {
-    Listed {
-        name: E::NAME,
-        title: E::TITLE,
-        shows: E::SHOWS,
-        paper: E::PAPER,
-        reading: Reading::of::<E>(),
-        plan: Planned::new::<E>,
-    }
-}
-
-/// All experiments.
-pub const ALL: [Listed; 35] = [
-    listed::<fc_lambda_sweep::FcLambdaSweep>(),
-    listed::<paired_synergy::PairedSynergy>(),
-    listed::<cnn_s_lambda_sweep::CnnSLambdaSweep>(),
-    listed::<cnn_l_lambda_sweep::CnnLLambdaSweep>(),
-    listed::<vit_lambda_sweep::VitLambdaSweep>(),
-    listed::<latent_size::LatentSize>(),
-    listed::<complexity::Complexity>(),
-    listed::<latent_space::LatentSpace>(),
-    listed::<reconstructions::Reconstructions>(),
-    listed::<frozen_encoders::FrozenEncoders>(),
-    listed::<linear_codes::LinearCodes>(),
-    listed::<masking_or_mixing::MaskingOrMixing>(),
-    listed::<augmentation::Augmentation>(),
-    listed::<gradient_conflict::GradientConflict>(),
-    listed::<linear_cre::LinearCre>(),
-    listed::<split_latent::SplitLatent>(),
-    listed::<mixing_rules::MixingRules>(),
-    listed::<label_fraction::LabelFraction>(),
-    listed::<representation_similarity::RepresentationSimilarity>(),
-    listed::<recurrent_cre::RecurrentCre>(),
-    listed::<predictive_coding::PredictiveCoding>(),
-    listed::<capacity_confound::CapacityConfound>(),
-    listed::<subspace_recognition::SubspaceRecognition>(),
-    listed::<spectrum_over_training::SpectrumOverTraining>(),
-    listed::<guidance::Guidance>(),
-    listed::<ill_posed::IllPosed>(),
-    listed::<alignment::Alignment>(),
-    listed::<background::Background>(),
-    listed::<masking_impact::MaskingImpact>(),
-    listed::<nonlinear_denoising::NonlinearDenoising>(),
-    listed::<pca_images::PcaImages>(),
-    listed::<reconstruction_regulariser::ReconstructionRegulariser>(),
-    listed::<depth_grid::DepthGrid>(),
-    listed::<bridge::Bridge>(),
-    listed::<linear_optimum::LinearOptima>(),
+/// All experiments, in the order in which the page shows them.
+pub static ALL: &[&dyn Experiment] = &[
+    &fc_lambda_sweep::FcLambdaSweep,
+    &paired_synergy::PairedSynergy,
+    &lambda_sweeps::CNN_S,
+    &lambda_sweeps::CNN_L,
+    &lambda_sweeps::VIT,
+    &latent_size::LatentSize,
+    &complexity::Complexity,
+    &latent_space::LatentSpace,
+    &reconstructions::Reconstructions,
+    &frozen_encoders::FrozenEncoders,
+    &linear_codes::LinearCodes,
+    &masking_or_mixing::MaskingOrMixing,
+    &augmentation::Augmentation,
+    &gradient_conflict::GradientConflict,
+    &linear_cre::LinearCre,
+    &split_latent::SplitLatent,
+    &mixing_rules::MixingRules,
+    &label_fraction::LabelFraction,
+    &representation_similarity::RepresentationSimilarity,
+    &recurrent_cre::RecurrentCre,
+    &predictive_coding::PredictiveCoding,
+    &capacity_confound::CapacityConfound,
+    &subspace_recognition::SubspaceRecognition,
+    &spectrum_over_training::SpectrumOverTraining,
+    &guidance::Guidance,
+    &ill_posed::IllPosed,
+    &alignment::Alignment,
+    &background::Background,
+    &masking_impact::MaskingImpact,
+    &nonlinear_denoising::NonlinearDenoising,
+    &pca_images::PcaImages,
+    &reconstruction_regulariser::ReconstructionRegulariser,
+    &depth_grid::DepthGrid,
+    &bridge::Bridge,
+    &linear_optimum::LinearOptima,
 ];
 
 /// The experiments of these names, in the order of the list; all of them for no names. The name of a paper stands for
@@ -118,10 +85,9 @@ pub const ALL: [Listed; 35] = [
 ///
 /// # Errors
 /// [`Error::Usage`] if there is no experiment of a name.
-pub fn named(names: &[String]) -> Result<Vec<&'static Listed>> {
-    static LIST: [Listed; 35] = ALL;
-    let mut known: Vec<&str> = LIST.iter().map(|listed| listed.name).collect();
-    known.extend(PAPERS);
+pub fn named(names: &[String]) -> Result<Vec<&'static dyn Experiment>> {
+    let mut known: Vec<&str> = ALL.iter().map(|experiment| experiment.info().name).collect();
+    known.extend(Paper::ALL.map(Paper::name));
     if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
         let hint = nearest(unknown, &known);
         return Err(Error::Usage(format!(
@@ -129,15 +95,18 @@ pub fn named(names: &[String]) -> Result<Vec<&'static Listed>> {
             known.join(", ")
         )));
     }
-    let asked = |listed: &&Listed| {
-        names.is_empty() || names.iter().any(|name| name == listed.name || name == listed.paper)
+    let is_named = |experiment: &&dyn Experiment| {
+        let info = experiment.info();
+        names.is_empty() || names.iter().any(|name| name == info.name || name == info.paper.name())
     };
-    Ok(LIST.iter().filter(asked).collect())
+    Ok(ALL.iter().copied().filter(is_named).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::experiment::Planned;
+    use crate::profile::Profile;
 
     #[test]
     fn an_unknown_experiment_is_refused_with_the_nearest_name() {
@@ -147,16 +116,30 @@ mod tests {
     }
 
     #[test]
+    fn every_name_stands_once() {
+        for (place, experiment) in ALL.iter().enumerate() {
+            let name = experiment.info().name;
+            assert!(ALL[..place].iter().all(|other| other.info().name != name), "{name}");
+        }
+    }
+
+    #[test]
     fn the_name_of_a_paper_stands_for_all_of_its_experiments() {
-        let of_cre = named(&["cre".into()]).unwrap();
-        assert_eq!(of_cre.len(), ALL.iter().filter(|listed| listed.paper == "cre").count());
-        assert!(ALL.iter().all(|listed| PAPERS.contains(&listed.paper)));
+        let mut n = 0;
+        for paper in Paper::ALL {
+            let of_paper = named(&[paper.name().into()]).unwrap();
+            assert!(!of_paper.is_empty() && of_paper.iter().all(|one| one.info().paper == paper));
+            n += of_paper.len();
+        }
+        assert_eq!(n, ALL.len());
     }
 
     #[test]
     fn experiments_share_the_runs_of_the_sweeps() {
-        let runs = |name: &str| named(&[name.to_owned()]).unwrap()[0];
-        let runs = |name: &str| (runs(name).plan)(Profile::Quick, &[]).unwrap().runs;
+        let runs = |name: &str| {
+            let experiment = named(&[name.to_owned()]).unwrap()[0];
+            Planned::new(experiment, Profile::Quick, &[]).unwrap().runs
+        };
         let swept = runs("fc-lambda-sweep");
         for (name, at_least) in
             [("paired-synergy", 25), ("gradient-conflict", 75), ("representation-similarity", 45)]
@@ -168,12 +151,13 @@ mod tests {
 
     #[test]
     fn every_profile_of_every_experiment_has_runs_and_unknown_settings_are_refused() {
-        for listed in &ALL {
+        for &experiment in ALL {
+            let name = experiment.info().name;
             for profile in Profile::ALL {
-                assert!(!(listed.plan)(profile, &[]).unwrap().runs.is_empty(), "{}", listed.name);
+                assert!(!Planned::new(experiment, profile, &[]).unwrap().runs.is_empty(), "{name}");
             }
             let setting = "no_such_key=1".parse().unwrap();
-            assert!(matches!((listed.plan)(Profile::Smoke, &[setting]), Err(Error::Usage(_))));
+            assert!(matches!(Planned::new(experiment, Profile::Smoke, &[setting]), Err(Error::Usage(_))));
         }
     }
 }

@@ -6,11 +6,11 @@ use report::Explorer;
 use report::explorer::{Latents, Linear, Model, Pictures, Size, Spread, Trained};
 use serde_json::Value;
 
+use crate::error::{Error, Result};
 use crate::grid::Grid;
+use crate::metric::{LinearMetric, Metric};
 use crate::statistics::{mean, range};
-use crate::sweep::Curves;
-use crate::sweep::curves::{attribute, numbers, texts};
-use crate::{Error, Result};
+use crate::sweep::curves::{Curves, attribute, numbers, texts};
 use runs::store::{Results, Values, read_results};
 
 /// The experiments whose models can be tried out. The first that has a model gives its numbers; pictures, latents and
@@ -87,7 +87,7 @@ fn add(models: &mut Vec<Model>, results: &Results) -> Result<()> {
                 }
             };
             let size = &mut model.sizes[place];
-            if size.linear.is_empty() && curves.has("linear_mse") {
+            if size.linear.is_empty() && curves.has(LinearMetric::Mse) {
                 size.linear = linear(curves, member)?;
             }
             if size.pictures.is_none() {
@@ -106,7 +106,7 @@ fn words(names: &Value) -> Vec<String> {
 }
 
 fn trained(curves: &Curves<'_>, member: usize, lambda: usize) -> Result<Trained> {
-    let of = |measure: &str| -> Result<Spread> {
+    let of = |measure: Metric| -> Result<Spread> {
         let values = curves.at(measure, member, lambda)?;
         if values.is_empty() {
             return Ok(Spread::MISSING);
@@ -118,9 +118,9 @@ fn trained(curves: &Curves<'_>, member: usize, lambda: usize) -> Result<Trained>
         0 => Trained::NOTHING,
         n => Trained {
             n,
-            mse: of("test_mse")?,
-            cross_entropy: of("test_cross_entropy")?,
-            accuracy: of("test_accuracy")?,
+            mse: of(Metric::TestMse)?,
+            cross_entropy: of(Metric::TestCrossEntropy)?,
+            accuracy: of(Metric::TestAccuracy)?,
         },
     })
 }
@@ -129,10 +129,11 @@ fn linear(curves: &Curves<'_>, member: usize) -> Result<Vec<Linear>> {
     let mut front = Vec::new();
     for (at, &lambda) in curves.lambdas.iter().enumerate() {
         let [mse, accuracy] =
-            ["linear_mse", "linear_accuracy"].map(|measure| curves.exact(measure, member, at));
-        front.push(Linear { lambda, mse: mse?, accuracy: accuracy? });
+            [LinearMetric::Mse, LinearMetric::Accuracy].map(|measure| curves.exact(measure, member, at));
+        if let (Some(mse), Some(accuracy)) = (mse?, accuracy?) {
+            front.push(Linear { lambda, mse, accuracy });
+        }
     }
-    front.retain(|point| point.mse.is_finite());
     Ok(front)
 }
 

@@ -3,10 +3,32 @@
 use models::fc::Size;
 use models::{Activation, AdamConfig, Architecture, fc, vit};
 
-use crate::Profile;
 use crate::grid::{Family, Member};
+use crate::names::names;
+use crate::profile::Profile;
 use runs::images::DataConfig;
 use runs::run::{Rotation, cre};
+
+names! {
+    /// The kinds of networks of the CRE paper: how the labels of their families begin.
+    pub(crate) NetworkKind {
+        /// Fully connected.
+        Fc = "FC-",
+        /// The small convolutional network.
+        CnnS = "CNN-S",
+        /// The large convolutional network.
+        CnnL = "CNN-L",
+        /// A vision transformer.
+        Vit = "ViT",
+    }
+}
+
+impl NetworkKind {
+    /// The kind of the family with this label.
+    pub(crate) fn of(label: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| label.starts_with(kind.as_str()))
+    }
+}
 
 /// The weights that every trade-off is seen at (section 4.2).
 const COARSE: [f64; 5] = [0.0, 0.5, 0.9, 0.99, 1.0];
@@ -95,7 +117,7 @@ pub(crate) fn fc(profile: Profile, size: Size, latents: &[usize], activation: Ac
         Member::new(format!("k = {k}"), k as f64, cre(Architecture::Fc(model), 0.5))
     });
     let latent = if activation == Activation::Relu { "ReLU" } else { "identity" };
-    let label = format!("FC-{size:?}, {latent} latent");
+    let label = format!("{}{size:?}, {latent} latent", NetworkKind::Fc);
     family(profile, &label, OVER_K, members.collect())
 }
 
@@ -111,7 +133,7 @@ pub(crate) fn cnn_s(profile: Profile, channels: &[usize]) -> Family {
         Member::new(format!("16 x {latent_channels}"), 16.0 * latent_channels as f64, cre(model, 0.5))
     });
     let epochs = if profile == Profile::Quick { 4 } else { family(profile, "", "", vec![]).epochs };
-    Family { epochs, ..family(profile, "CNN-S", "latent size", members.collect()) }
+    Family { epochs, ..family(profile, NetworkKind::CnnS.as_str(), "latent size", members.collect()) }
 }
 
 /// Adam's learning rate for transformers: the authors' 1e-3 (section 2.3 of the CRE specification), but 3e-3 in the small

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 use runs::images::DataConfig;
 use runs::run::{Hardware, Learner, Rotation, Run, RunConfig};
 

@@ -2,8 +2,8 @@
 
 use models::{AdamConfig, Decayed};
 
-use crate::Profile;
 use crate::grid::{Family, Grid, Member};
+use crate::profile::Profile;
 use runs::images::{Change, DataConfig};
 use runs::run::{
     Autoencoding, Learner, Network, Noise, Objective, Question, Recogniser, Recognition, RecognitionLoss,
@@ -203,6 +203,7 @@ pub(crate) fn grid(families: Vec<Family>, seeds: Vec<u64>) -> Grid {
 mod tests {
     use super::*;
     use crate::claims::ALL;
+    use crate::experiment::{Paper, Planned};
 
     /// Training images of the published sets.
     const PUBLISHED: [(&str, usize); 11] = [
@@ -222,16 +223,17 @@ mod tests {
     #[test]
     fn closed_forms_see_whole_sets_and_every_other_run_holds_images_out() {
         let (mut closed, mut trained) = (0, 0);
-        for listed in ALL.iter().filter(|listed| listed.paper == "lbr") {
-            for run in (listed.plan)(Profile::Full, &[]).unwrap().runs {
+        for &experiment in ALL.iter().filter(|one| one.info().paper == Paper::Lbr) {
+            let name = experiment.info().name;
+            for run in Planned::new(experiment, Profile::Full, &[]).unwrap().runs {
                 let data = &run.config.data;
                 let n = PUBLISHED.iter().find(|(name, _)| *name == data.name).unwrap().1;
                 let is_closed = matches!(run.config.learner, Learner::ClosedForm { .. });
                 // A part of TinyImageNet at its own size is called a part.
-                let is_part = listed.name == "pca-images" && data.name == "tiny-imagenet";
+                let is_part = name == "pca-images" && data.name == "tiny-imagenet";
                 let whole = data.train + data.validation == n;
-                assert!(whole || is_part, "{}: {data:?}", listed.name);
-                assert_eq!(data.validation == 0, is_closed, "{}: {data:?}", listed.name);
+                assert!(whole || is_part, "{name}: {data:?}");
+                assert_eq!(data.validation == 0, is_closed, "{name}: {data:?}");
                 closed += usize::from(is_closed);
                 trained += usize::from(!is_closed);
             }

@@ -1,24 +1,28 @@
 //! One file for each claim of the two papers: its grid of runs, its figures and its verdicts.
 //!
-//! Reading order: an [`Experiment`] is a claim with the grid of runs that decides it; [`claims`] is the list; [`sweep`]
-//! turns finished runs into labelled arrays, figures and verdicts; [`reproduce`] does all of it and writes the page.
+//! Reading order: an [`Experiment`](experiment::Experiment) is a claim with the grid of runs that decides it; [`claims`] is
+//! the list; [`sweep`] turns finished runs into labelled arrays, figures and verdicts; [`reproduce`] does all of it and
+//! writes the page.
 #![forbid(unsafe_code)]
 
 mod error;
 mod profile;
-mod experiment;
+pub mod experiment;
 pub mod claims;
 pub mod sweep;
 pub mod grid;
 mod families;
 mod lbr;
-pub mod asked;
+pub mod options;
+pub mod job;
+mod names;
+pub mod claim_id;
+pub mod metric;
 pub mod measures;
 pub mod statistics;
 mod explore;
 pub mod reproduce;
-pub mod starts;
+pub mod presets;
 
 pub use error::{Error, Result};
-pub use experiment::{Experiment, Finished, Planned, Reading};
 pub use profile::Profile;

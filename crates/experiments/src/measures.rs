@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, Slice};
 
+use crate::metric::TradeOff;
+
 /// A unit is dead if its standard deviation over the test set is below this.
 const DEAD: f64 = 1e-6;
 
@@ -161,22 +163,22 @@ fn knn_accuracy(z: ArrayView2<'_, f32>, labels: &[u32]) -> Option<f64> {
     Some(correct as f64 / asking.nrows() as f64)
 }
 
-/// Numbers per seed of a sweep over λ: name and description.
-pub const TRADE_OFFS: [(&str, &str); 8] = [
-    ("synergy_for_reconstruction", "S_r = (MSE(1) - min over lambda of MSE) / MSE(1)"),
-    ("synergy_for_classification", "S_c = max over lambda of accuracy - accuracy(0)"),
-    ("cost_in_mse", "T: (MSE(0) - MSE(1)) / MSE(1)"),
-    ("cost_in_accuracy", "T: accuracy(0) - accuracy(1)"),
+/// Numbers per seed of a sweep over λ, with descriptions.
+pub const TRADE_OFFS: [(TradeOff, &str); 8] = [
+    (TradeOff::SynergyForReconstruction, "S_r = (MSE(1) - min over lambda of MSE) / MSE(1)"),
+    (TradeOff::SynergyForClassification, "S_c = max over lambda of accuracy - accuracy(0)"),
+    (TradeOff::CostInMse, "T: (MSE(0) - MSE(1)) / MSE(1)"),
+    (TradeOff::CostInAccuracy, "T: accuracy(0) - accuracy(1)"),
     (
-        "front_area",
+        TradeOff::FrontArea,
         "area under the Pareto front of MSE and error rate, scaled by the end points; 1/2 is straight",
     ),
     (
-        "hypervolume",
+        TradeOff::Hypervolume,
         "share of the rectangle below the mean image's MSE and the error rate 0.9 that is dominated",
     ),
-    ("half_way_mse", "the lambda at which half of MSE(0) - MSE(1) is gained"),
-    ("half_way_accuracy", "the lambda at which half of accuracy(0) - accuracy(1) is lost"),
+    (TradeOff::HalfWayMse, "the lambda at which half of MSE(0) - MSE(1) is gained"),
+    (TradeOff::HalfWayAccuracy, "the lambda at which half of accuracy(0) - accuracy(1) is lost"),
 ];
 
 /// The trade-off of one seed ([`TRADE_OFFS`]), from its test errors and accuracies over ascending λ, and the error of

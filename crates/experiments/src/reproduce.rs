@@ -5,18 +5,21 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use rayon::prelude::*;
-use report::{Page, Plate, Row, Section, Verdict, table};
-use serde_json::{Map, Value};
+use report::{Conclusion, Figure, Page, Section, Verdict, table};
+use serde_json::Value;
 use system::files;
 
-use crate::asked::Asked;
-use crate::claims::Listed;
-use crate::experiment::{Finished, Planned, Reading};
+use crate::claim_id::ClaimId;
+use crate::error::{Error, Result};
+use crate::experiment::{Experiment, Info, Planned};
 use crate::explore::explorer;
-use crate::{Error, Profile, Result};
-use runs::local::{Absent, Data, Done, Observer, Places};
+use crate::job::Job;
+use crate::options::Options;
+use crate::profile::Profile;
+use crate::sweep::finished::FinishedSweep;
+use runs::local::{Data, FinishedRuns, Missing, Observer, Resources};
 use runs::provenance::cpu_name;
-use runs::run::{Hardware, Keep, Run};
+use runs::run::{Keep, Run};
 use runs::shell;
 use runs::slurm::Engine;
 use runs::store::{FinishedRun, Results, Store, checksum, read_results, write_results};
@@ -34,39 +37,10 @@ marked LBR.";
 /// What the page calls results that carry no checksum.
 const WITHOUT_CHECKSUM: &str = "results without a checksum, as older versions wrote them";
 
-/// How the main job is run.
-pub struct Options {
-    /// The profile, for names and the command lines on the page.
-    pub profile: Profile,
-    /// Where everything is written.
-    pub out: PathBuf,
-    /// Where data sets are looked for first.
-    pub data: Option<PathBuf>,
-    /// How many runs at once, and on what.
-    pub places: Places,
-    /// What was set besides the profile, as on the command line.
-    pub settings: Vec<String>,
-    /// Who computes the runs.
-    pub engine: Engine,
-    /// What makes the results: commit, versions, machine; stored with every run and results file.
-    pub provenance: Map<String, Value>,
-}
-
-impl Options {
-    /// What runs are computed on. A cluster's nodes may have what this machine has not.
-    pub(crate) fn hardware(&self) -> Result<Hardware> {
-        match self.engine {
-            Engine::Local => Ok(Hardware::of(&self.places.device()?)),
-            Engine::Slurm(_) if self.places.device.starts_with("cuda") => Ok(Hardware::Cuda),
-            Engine::Slurm(_) => Ok(Hardware::Cpu),
-        }
-    }
-}
-
 /// What came of it.
 pub struct Outcome {
     /// All verdicts.
-    pub rows: Vec<Row>,
+    pub rows: Vec<Verdict>,
     /// The page.
     pub page: PathBuf,
     /// The experiments whose results an older version wrote without a checksum, so that damage may go unnoticed.
@@ -87,20 +61,19 @@ pub fn reproduce(planned: &[Planned], options: &Options, observer: &dyn Observer
     let provenance = options.provenance.clone();
     let folder = options.out.join(options.profile.name());
     create(&folder)?;
-    let asked = Asked::by(planned, options, observer)?;
-    let images =
-        missing(&asked.store, &asked.data, &asked.runs)?.iter().map(|run| run.images_trained()).sum();
+    let job = Job::new(planned, options, observer)?;
+    let images = missing(&job.store, &job.data, &job.runs)?.iter().map(|run| run.images_trained()).sum();
     let start = Instant::now();
-    let done = asked.done(options, observer)?;
+    let finished = job.finish(options, observer)?;
     let seconds = start.elapsed().as_secs_f64();
-    let Asked { runs, data, hardware, .. } = asked;
+    let Job { runs, data, hardware, .. } = job;
 
     let mut rows = Vec::new();
     if let Some(first) = runs.iter().find(|run| run.begins_alike()) {
-        let stored = done.get(first).ok_or_else(|| Error::Missing(first.label()))?;
+        let stored = finished.get(first).ok_or_else(|| Error::Missing(first.label()))?;
         rows.push(match elsewhere(stored, options) {
             Some(why) => not_asked_again(why),
-            None => same_bits_again(first, &data, &options.places, stored)?,
+            None => same_bits_again(first, &data, &options.resources, stored)?,
         });
     }
     let mut sections = Vec::new();
@@ -109,18 +82,18 @@ pub fn reproduce(planned: &[Planned], options: &Options, observer: &dyn Observer
         if planned.runs.iter().all(|run| !data.open.contains_key(&run.config.data)) {
             continue;
         }
-        let mut results = planned.results(&Finished { done: &done, data: &data, hardware })?;
+        let name = planned.experiment.info().name;
+        let finished = FinishedSweep { runs: &finished, data: &data, hardware };
+        let mut results = planned.experiment.collect(&planned.grid, &finished)?;
         describe(&mut results, planned, &provenance);
-        let file = results_file(&folder, planned.name);
-        create(&folder.join(planned.name))?;
-        write_results(&file, &results)?;
+        create(&folder.join(name))?;
+        write_results(&results_file(&folder, name), &results)?;
         // Figures and verdicts are made from what was stored, so that they can be made again from it.
-        let (section, _) =
-            told(planned.name, [planned.title, planned.shows], planned.reading, &folder, options)?;
+        let (section, _) = section(planned.experiment, &folder, options)?;
         rows.extend(section.rows.iter().cloned());
         sections.push(section);
     }
-    let provenance = page_provenance(planned, &data, &provenance, &done);
+    let provenance = page_provenance(planned, &data, &provenance, &finished);
     let page = write_page(&folder, options, &rows, sections, provenance)?;
     Ok(Outcome { rows, page, unchecked: vec![], images_trained: images, seconds })
 }
@@ -129,17 +102,20 @@ pub fn reproduce(planned: &[Planned], options: &Options, observer: &dyn Observer
 ///
 /// # Errors
 /// If no results are there, or one cannot be read or drawn.
-pub fn redraw(listed: &[&Listed], options: &Options) -> Result<Outcome> {
+pub fn redraw(experiments: &[&dyn Experiment], options: &Options) -> Result<Outcome> {
     let folder = options.out.join(options.profile.name());
     let (mut rows, mut sections, mut origins) = (Vec::new(), Vec::new(), BTreeMap::new());
     let start = Instant::now();
-    for listed in listed.iter().filter(|listed| results_file(&folder, listed.name).is_file()) {
-        let (section, described) =
-            told(listed.name, [listed.title, listed.shows], listed.reading, &folder, options)?;
+    for &experiment in experiments {
+        let name = experiment.info().name;
+        let file = results_file(&folder, name);
+        if !file.is_file() {
+            continue;
+        }
+        let (section, described) = section(experiment, &folder, options)?;
         rows.extend(section.rows.iter().cloned());
         sections.push(section);
-        let unchecked = checksum(&results_file(&folder, listed.name))?.is_none();
-        let unchecked = unchecked.then(|| (WITHOUT_CHECKSUM.to_owned(), listed.name.to_owned()));
+        let unchecked = checksum(&file)?.is_none().then(|| (WITHOUT_CHECKSUM.to_owned(), name.to_owned()));
         for (name, value) in described.into_iter().chain(unchecked) {
             let values: &mut BTreeSet<String> = origins.entry(name).or_default();
             values.insert(value);
@@ -169,34 +145,29 @@ fn results_file(folder: &Path, name: &str) -> PathBuf {
 type Described = BTreeMap<String, String>;
 
 /// The section of an experiment with its verdicts, and where its results come from, from those that are stored.
-fn told(
-    name: &str,
-    [title, claim]: [&str; 2],
-    reading: Reading,
-    folder: &Path,
-    options: &Options,
-) -> Result<(Section, Described)> {
+fn section(experiment: &dyn Experiment, folder: &Path, options: &Options) -> Result<(Section, Described)> {
+    let &Info { name, title, claim, .. } = experiment.info();
     let results = read_results(&results_file(folder, name))?;
-    let plates = (reading.plates)(&results)?;
-    write_plates(&plates, &folder.join(name))?;
-    let warnings = (reading.warnings)(&results)?;
+    let figures = experiment.figures(&results)?;
+    write_figures(&figures, &folder.join(name))?;
+    let rows = experiment.verdicts(&results)?.into_iter().map(|row| stated(row, options.profile)).collect();
     let section = Section {
         name: name.into(),
         title: title.into(),
         claim: claim.into(),
-        plates,
-        warnings,
-        rows: (reading.rows)(&results)?.into_iter().map(|row| stated(row, options.profile)).collect(),
+        figures,
+        warnings: experiment.warnings(&results)?,
+        rows,
         command: command(options, name),
     };
     Ok((section, results.provenance))
 }
 
 /// The row as a profile may state it: one that decides nothing leaves every claim undecided.
-fn stated(row: Row, profile: Profile) -> Row {
-    match row.verdict {
-        Verdict::Holds | Verdict::DoesNotHold if !profile.decides() => {
-            Row { verdict: Verdict::Undecided, ..row }
+fn stated(row: Verdict, profile: Profile) -> Verdict {
+    match row.conclusion {
+        Conclusion::Holds | Conclusion::DoesNotHold if !profile.decides() => {
+            Verdict { conclusion: Conclusion::Undecided, ..row }
         }
         _ => row,
     }
@@ -205,7 +176,7 @@ fn stated(row: Row, profile: Profile) -> Row {
 fn write_page(
     folder: &Path,
     options: &Options,
-    rows: &[Row],
+    rows: &[Verdict],
     sections: Vec<Section>,
     provenance: Vec<(String, String)>,
 ) -> Result<PathBuf> {
@@ -224,15 +195,15 @@ fn write_page(
 }
 
 /// A row for each data set that an experiment asks for and that is not here.
-fn not_run(planned: &Planned, data: &Data) -> Vec<Row> {
-    let absent = planned.data_sets().into_iter().filter_map(|name| Some((data.absent.get(&name)?, name)));
-    let row = |(why, name): (&Absent, String)| Row {
-        source: planned.name.into(),
-        claim: format!("{} on {name}", planned.title),
+fn not_run(planned: &Planned, data: &Data) -> Vec<Verdict> {
+    let absent = planned.data_sets().into_iter().filter_map(|name| Some((data.missing.get(&name)?, name)));
+    let row = |(why, name): (&Missing, String)| Verdict {
+        source: planned.experiment.info().name.into(),
+        claim: format!("{} on {name}", planned.experiment.info().title),
         expected: "the data set".into(),
-        got: why.kept.clone(),
+        got: why.recorded.clone(),
         n: 0,
-        verdict: Verdict::NotRun,
+        conclusion: Conclusion::NotRun,
     };
     absent.map(row).collect()
 }
@@ -249,8 +220,8 @@ fn missing<'r>(store: &Store, data: &Data, runs: &'r [Run]) -> Result<Vec<&'r Ru
 }
 
 /// Fact A13: the first epochs of the first run, computed again, agree bit for bit with what was stored.
-fn same_bits_again(run: &Run, data: &Data, places: &Places, stored: &FinishedRun) -> Result<Row> {
-    let device = places.device()?;
+fn same_bits_again(run: &Run, data: &Data, resources: &Resources, stored: &FinishedRun) -> Result<Verdict> {
+    let device = resources.device()?;
     let mut again = run.clone();
     again.config.epochs = 1;
     let (images, keep) = (&data.open[&run.config.data], Keep::WhatIsReread);
@@ -262,13 +233,13 @@ fn same_bits_again(run: &Run, data: &Data, places: &Places, stored: &FinishedRun
     let _ = std::fs::remove_dir_all(&folder);
     let recomputed = recomputed?;
     let differs = stored.epochs.iter().zip(&recomputed.epochs).find_map(|(was, is)| was.difference(is));
-    Ok(Row {
-        source: "A13".into(),
+    Ok(Verdict {
+        source: ClaimId::A13.to_string(),
         claim: "the same seed gives the same bits".into(),
         expected: "the first epochs of the first run, computed again, agree in every bit".into(),
         got: differs.clone().unwrap_or_else(|| format!("{} epochs agree", recomputed.epochs.len())),
         n: 2,
-        verdict: if differs.is_none() { Verdict::ExactMet } else { Verdict::ExactMissed },
+        conclusion: if differs.is_none() { Conclusion::ExactMet } else { Conclusion::ExactMissed },
     })
 }
 
@@ -276,38 +247,38 @@ fn same_bits_again(run: &Run, data: &Data, places: &Places, stored: &FinishedRun
 fn elsewhere(stored: &FinishedRun, options: &Options) -> Option<String> {
     let Engine::Slurm(_) = options.engine else { return None };
     let (there, here) = (stored.provenance.get("processor").and_then(Value::as_str), cpu_name());
-    if options.places.device().is_err() {
-        return Some(format!("stored by a node with {}, which is not here", options.places.device));
+    if options.resources.device().is_err() {
+        return Some(format!("stored by a node with {}, which is not here", options.resources.device));
     }
     (there != Some(&here)).then(|| format!("stored by {}; this is {here}", there.unwrap_or("unknown")))
 }
 
 /// Fact A13 where the machine that draws is another than those that computed.
-fn not_asked_again(why: String) -> Row {
-    Row {
-        source: "A13".into(),
+fn not_asked_again(why: String) -> Verdict {
+    Verdict {
+        source: ClaimId::A13.to_string(),
         claim: "the same seed gives the same bits".into(),
         expected: "a processor of the same kind as that of the nodes".into(),
         got: why,
         n: 0,
-        verdict: Verdict::NotRun,
+        conclusion: Conclusion::NotRun,
     }
 }
 
 fn describe(results: &mut Results, planned: &Planned, provenance: &serde_json::Map<String, Value>) {
-    results.title = planned.title.into();
-    results.attributes.insert("experiment".into(), planned.name.into());
-    results.attributes.insert("claim".into(), planned.shows.into());
-    results.attributes.insert("config".into(), planned.config.to_string());
+    results.title = planned.experiment.info().title.into();
+    results.attributes.insert("experiment".into(), planned.experiment.info().name.into());
+    results.attributes.insert("claim".into(), planned.experiment.info().claim.into());
+    results.attributes.insert("config".into(), planned.config().to_string());
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     results.provenance.extend(provenance.iter().map(|(name, value)| (name.clone(), text(value))));
 }
 
-fn write_plates(plates: &[Plate], folder: &Path) -> Result<()> {
-    plates.par_iter().try_for_each(|plate| {
-        let (name, drawing) = match plate {
-            Plate::Figure(figure) => (&figure.name, report::draw(figure)?),
-            Plate::Grid(grid) => (&grid.name, grid.draw()?),
+fn write_figures(figures: &[Figure], folder: &Path) -> Result<()> {
+    figures.par_iter().try_for_each(|figure| {
+        let (name, drawing) = match figure {
+            Figure::Chart(figure) => (&figure.name, report::draw(figure)?),
+            Figure::Grid(grid) => (&grid.name, grid.draw()?),
         };
         write(&folder.join(format!("{name}.svg")), drawing.svg.as_bytes())?;
         write(&folder.join(format!("{name}.png")), &drawing.png()?)
@@ -325,7 +296,7 @@ fn page_provenance(
     planned: &[Planned],
     data: &Data,
     provenance: &serde_json::Map<String, Value>,
-    done: &Done,
+    finished: &FinishedRuns,
 ) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let mut lines: Vec<(String, String)> =
@@ -338,12 +309,15 @@ fn page_provenance(
             format!("{}; SHA-256 of the content {}", set.source, set.sha256),
         ));
     }
-    let names: Vec<&str> = planned.iter().map(|planned| planned.name).collect();
+    let names: Vec<&str> = planned.iter().map(|planned| planned.experiment.info().name).collect();
     lines.push(("config".into(), format!("in the attributes of each results file: {}", names.join(", "))));
-    let seconds: f64 = done.all().flat_map(|run| &run.epochs).map(|epoch| epoch.seconds).sum();
-    let flops =
-        done.all().flat_map(|run| &run.epochs).filter_map(|epoch| epoch.scalars.get("flops")).sum::<f64>();
-    let n = done.all().count();
+    let seconds: f64 = finished.all().flat_map(|run| &run.epochs).map(|epoch| epoch.seconds).sum();
+    let flops = finished
+        .all()
+        .flat_map(|run| &run.epochs)
+        .filter_map(|epoch| epoch.scalars.get("flops"))
+        .sum::<f64>();
+    let n = finished.all().count();
     let text = format!("{n}, {seconds:.0} s on one core in all, {:.1} TFLOP in products", flops / 1e12);
     lines.push(("runs".into(), text));
     lines

@@ -1,25 +1,28 @@
 //! Every number of every preset and of every experiment has a range, and lies in it.
 
-use agon_experiments::starts::{self, Kind};
+use agon_experiments::experiment::Planned;
+use agon_experiments::presets::{self, InputSpec};
 use agon_experiments::{Profile, claims};
 use runs::Error;
 use runs::images::DataConfig;
 use runs::run::RunConfig;
 use serde_json::Value;
 
-/// The config of every start, and of every run of every experiment and profile.
+/// The config of every preset, and of every run of every experiment and profile.
 fn all() -> Vec<RunConfig> {
     let mut all = Vec::new();
-    for start in &starts::ALL {
+    for preset in presets::ALL {
         for image in [[1, 28, 28], [3, 32, 32]] {
             all.extend(
-                start.config(DataConfig::new("set", 60_000, 100, 10), &Kind { image, classes: 10 }).ok(),
+                preset
+                    .config(DataConfig::new("set", 60_000, 100, 10), &InputSpec { image, classes: 10 })
+                    .ok(),
             );
         }
     }
-    for listed in &claims::ALL {
+    for &experiment in claims::ALL {
         for profile in Profile::ALL {
-            let runs = (listed.plan)(profile, &[]).unwrap().runs;
+            let runs = Planned::new(experiment, profile, &[]).unwrap().runs;
             all.extend(runs.into_iter().map(|run| run.config));
         }
     }
@@ -38,9 +41,9 @@ fn every_number_of_every_config_has_a_range_and_lies_in_it() {
 
 #[test]
 fn a_number_out_of_its_range_is_refused_with_its_key_and_what_was_wanted() {
-    let (data, kind) = (DataConfig::new("set", 100, 10, 10), Kind { image: [1, 28, 28], classes: 10 });
-    let start = starts::ALL.iter().find(|start| start.name == "fc-m").unwrap();
-    let config = serde_json::to_value(start.config(data, &kind).unwrap()).unwrap();
+    let (data, kind) = (DataConfig::new("set", 100, 10, 10), InputSpec { image: [1, 28, 28], classes: 10 });
+    let preset = presets::ALL.iter().find(|preset| preset.name == "fc-m").unwrap();
+    let config = serde_json::to_value(preset.config(data, &kind).unwrap()).unwrap();
     let with = |pointer: &str, value: Value| {
         let mut config = config.clone();
         config["batch"] = 50.into();

@@ -6,8 +6,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use agon_report::{
-    Axis, Drawing, Figure, GridRow, Image, ImageGrid, Page, Panel, Plate, Point, Reference, Row, Scale,
-    Section, Series, Shape, Style, Tick, Verdict,
+    Axis, Chart, Conclusion, Drawing, Figure, GridRow, Image, ImageGrid, Page, Panel, Point, Reference,
+    Scale, Section, Series, Shape, Style, Tick, Verdict,
 };
 
 const LAMBDAS: [f64; 11] = [0.0, 0.001, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999, 1.0];
@@ -29,10 +29,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from(std::env::args().nth(1).ok_or("which folder? give it as the argument")?);
     fs::create_dir_all(&folder)?;
     let page = page()?;
-    for plate in page.sections.iter().flat_map(|section| &section.plates) {
-        let (name, drawing): (&str, Drawing) = match plate {
-            Plate::Figure(figure) => (&figure.name, agon_report::draw(figure)?),
-            Plate::Grid(grid) => (&grid.name, grid.draw()?),
+    for figure in page.sections.iter().flat_map(|section| &section.figures) {
+        let (name, drawing): (&str, Drawing) = match figure {
+            Figure::Chart(figure) => (&figure.name, agon_report::draw(figure)?),
+            Figure::Grid(grid) => (&grid.name, grid.draw()?),
         };
         fs::write(folder.join(name).with_extension("png"), drawing.png()?)?;
         fs::write(folder.join(name).with_extension("svg"), drawing.svg)?;
@@ -84,7 +84,7 @@ fn trade_off_point(k: f64, i: usize) -> Point {
     Point::new(x.y, y.y).x_between(x.y_spread.0, x.y_spread.1).y_between(y.y_spread.0, y.y_spread.1)
 }
 
-fn sweep() -> Figure {
+fn sweep() -> Chart {
     let lambda = || Axis::new("λ, the weight of reconstruction", "", Scale::positions(&LAMBDAS));
     let curves = |point: fn(f64, usize) -> Point| (0..3).map(|k| curve(k, |i| point(WIDTHS[k], i))).collect();
     let labelled = |k: usize| {
@@ -95,7 +95,7 @@ fn sweep() -> Figure {
     };
     let chance = Tick { at: 10.0, label: "chance".into() };
     let mean = Tick { at: 0.088, label: "mean image".into() };
-    Figure {
+    Chart {
         name: "lambda_sweep".into(),
         title: "Reconstruction is bought with classification, less dearly with a wider latent".into(),
         caption:
@@ -132,7 +132,7 @@ fn sweep() -> Figure {
     }
 }
 
-fn widths() -> Figure {
+fn widths() -> Chart {
     let ks = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
     let series = |name: &str, index, y: fn(f64) -> f64, shape| Series {
         label: name.into(),
@@ -140,7 +140,7 @@ fn widths() -> Figure {
         style: Style::category(index),
         shape,
     };
-    Figure {
+    Chart {
         name: "widths".into(),
         title: "The gap to the closed form closes with the width".into(),
         caption: "Made-up gaps over the width of the latent, on two logarithmic axes.".into(),
@@ -160,7 +160,7 @@ fn widths() -> Figure {
     }
 }
 
-fn latents() -> Figure {
+fn latents() -> Chart {
     let normal = |seed: usize| {
         (-2.0 * (1.0 - noise(seed)).ln()).sqrt() * (std::f64::consts::TAU * noise(seed + 77)).cos()
     };
@@ -183,7 +183,7 @@ fn latents() -> Figure {
         series: (0..10).map(|c| class(c, tightness)).collect(),
         references: vec![],
     };
-    Figure {
+    Chart {
         name: "latents".into(),
         title: "Classes part in the latent when classification has a say".into(),
         caption: "Made-up latent vectors of 600 test images.".into(),
@@ -223,14 +223,14 @@ fn reconstructions() -> agon_report::Result<ImageGrid> {
     })
 }
 
-fn rows() -> Vec<Row> {
-    let row = |source: &str, claim: &str, expected: &str, got: &str, n, verdict| Row {
+fn rows() -> Vec<Verdict> {
+    let row = |source: &str, claim: &str, expected: &str, got: &str, n, verdict| Verdict {
         source: source.into(),
         claim: claim.into(),
         expected: expected.into(),
         got: got.into(),
         n,
-        verdict,
+        conclusion: verdict,
     };
     vec![
         row(
@@ -239,7 +239,7 @@ fn rows() -> Vec<Row> {
             "no λ beats both ends",
             "0 of 9 λ",
             5,
-            Verdict::Holds,
+            Conclusion::Holds,
         ),
         row(
             "C2/T1",
@@ -247,7 +247,7 @@ fn rows() -> Vec<Row> {
             "slope of accuracy < 0",
             "−3.1 ± 0.4 points",
             5,
-            Verdict::Holds,
+            Conclusion::Holds,
         ),
         row(
             "C4",
@@ -255,7 +255,7 @@ fn rows() -> Vec<Row> {
             "area → 0",
             "0.21 (0.17 to 0.25)",
             5,
-            Verdict::DoesNotHold,
+            Conclusion::DoesNotHold,
         ),
         row(
             "C5",
@@ -263,7 +263,7 @@ fn rows() -> Vec<Row> {
             "area falls",
             "−0.01 ± 0.04",
             3,
-            Verdict::Undecided,
+            Conclusion::Undecided,
         ),
         row(
             "F2",
@@ -271,7 +271,7 @@ fn rows() -> Vec<Row> {
             "gap ≤ 1e−8",
             "3.1e−10",
             100,
-            Verdict::ExactMet,
+            Conclusion::ExactMet,
         ),
         row(
             "F3",
@@ -279,7 +279,7 @@ fn rows() -> Vec<Row> {
             "0 bits differ",
             "2 bits differ",
             4,
-            Verdict::ExactMissed,
+            Conclusion::ExactMissed,
         ),
         row(
             "C9",
@@ -287,18 +287,18 @@ fn rows() -> Vec<Row> {
             "accuracy rises with r",
             "–",
             0,
-            Verdict::NotRun,
+            Conclusion::NotRun,
         ),
     ]
 }
 
 fn page() -> agon_report::Result<Page> {
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    let section = |name: &str, title: &str, claim: &str, plates, warnings: &[&str]| Section {
+    let section = |name: &str, title: &str, claim: &str, figures, warnings: &[&str]| Section {
         name: name.into(),
         title: title.into(),
         claim: claim.into(),
-        plates,
+        figures,
         warnings: warnings.iter().map(|&text| text.into()).collect(),
         rows: vec![],
         command: format!("cargo xtask reproduce --profile quick --only {name}"),
@@ -317,11 +317,11 @@ fn page() -> agon_report::Result<Page> {
                 "sweep",
                 "From one objective to the other",
                 "More weight on reconstruction improves reconstruction and costs classification.",
-                vec![Plate::Figure(sweep()), Plate::Grid(reconstructions()?)],
+                vec![Figure::Chart(sweep()), Figure::Grid(reconstructions()?)],
                 &["With 5 seeds a difference below 0.5 points of accuracy cannot be told from none."],
             ),
-            section("width", "Wider latents", "A wider latent eases the trade-off.", vec![Plate::Figure(widths())], &[]),
-            section("latent", "Looking inside", "The two objectives want different latents.", vec![Plate::Figure(latents())], &[]),
+            section("width", "Wider latents", "A wider latent eases the trade-off.", vec![Figure::Chart(widths())], &[]),
+            section("latent", "Looking inside", "The two objectives want different latents.", vec![Figure::Chart(latents())], &[]),
         ],
         provenance: vec![
             pair("commit", "0000000000000000000000000000000000000000"),

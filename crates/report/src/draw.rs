@@ -1,7 +1,7 @@
 //! A figure as one drawing: title, legend, panels in a grid, note.
 
 use crate::error::Result;
-use crate::figure::{Figure, Panel, Shape};
+use crate::figure::{Chart, Panel, Shape};
 use crate::font;
 use crate::labels::Rect;
 use crate::layout::{LEADING, Layout, OUTER, PANEL_TITLE_SIZE, plot_size, tick_rows};
@@ -15,8 +15,8 @@ use crate::svg::{Anchor, At, Canvas, Type};
 const TITLE_SIZE: f64 = 15.0;
 const NOTE_SIZE: f64 = 11.0;
 
-/// Draws the figure. Errs as [`Figure::check`] does, and where a value has no place on its axis.
-pub fn draw(figure: &Figure) -> Result<Drawing> {
+/// Draws the figure. Errs as [`Chart::check`] does, and where a value has no place on its axis.
+pub fn draw(figure: &Chart) -> Result<Drawing> {
     figure.check()?;
     let (plot_w, plot_h) = plot_size(figure);
     let rulers = (figure.panels.iter().enumerate())
@@ -66,7 +66,7 @@ pub fn draw(figure: &Figure) -> Result<Drawing> {
 }
 
 /// One legend for the figure where all panels would have the same; else each panel has its own.
-fn shared_legend(figure: &Figure) -> Option<Vec<Entry<'_>>> {
+fn shared_legend(figure: &Chart) -> Option<Vec<Entry<'_>>> {
     let mut all = figure.panels.iter().map(|panel| legend::entries(&panel.series));
     let first = all.next()?;
     let same = |other: Vec<Entry<'_>>| {
@@ -98,7 +98,7 @@ fn draw_axis_titles(canvas: &mut Canvas, corner: At, frame: Rect, below: f64, pa
 }
 
 /// The figure in words: caption, note, and for each panel its axes and the ends of its series.
-fn description(figure: &Figure) -> String {
+fn description(figure: &Chart) -> String {
     let mut sentences = vec![figure.caption.clone(), figure.note.clone()];
     for (i, panel) in figure.panels.iter().enumerate() {
         let title = if panel.title.is_empty() { String::new() } else { format!(", {}", panel.title) };

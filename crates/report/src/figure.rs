@@ -6,7 +6,7 @@ use crate::scale::Ruler;
 
 /// One picture with one or more panels.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Figure {
+pub struct Chart {
     /// File name and id: a lower-case letter, then lower-case letters, digits, `_` or `-`.
     pub name: String,
     /// What is seen, in a few words; drawn above the panels.
@@ -242,7 +242,7 @@ impl Panel {
     }
 }
 
-impl Figure {
+impl Chart {
     /// Errs where a reader would be misled or the figure cannot be drawn; names the figure, panel and series.
     pub fn check(&self) -> Result<()> {
         check_name(&self.name)?;

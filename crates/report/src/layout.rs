@@ -1,6 +1,6 @@
 //! Where everything of a figure stands: one size for all plots, margins as wide as the texts in them.
 
-use crate::figure::{Figure, Panel, Reference, Scale};
+use crate::figure::{Chart, Panel, Reference, Scale};
 use crate::font;
 use crate::labels::Rect;
 use crate::legend::Legend;
@@ -20,7 +20,7 @@ const TICK_GAP: f64 = 7.0;
 
 /// Width and height of every plot of a figure: large for one column, smaller for many, and as wide as the
 /// labels of evenly spaced positions need in two rows.
-pub(crate) fn plot_size(figure: &Figure) -> (f64, f64) {
+pub(crate) fn plot_size(figure: &Chart) -> (f64, f64) {
     let (width, height) = match columns(figure) {
         1 => (520.0, 320.0),
         2 => (390.0, 270.0),
@@ -44,7 +44,7 @@ fn width_for_ticks(panel: &Panel, rows: usize) -> f64 {
     step * ticks.len().saturating_sub(1) as f64 / (1.0 - 2.0 * scale::MARGIN)
 }
 
-fn columns(figure: &Figure) -> usize {
+fn columns(figure: &Chart) -> usize {
     figure.columns.min(figure.panels.len())
 }
 
@@ -64,7 +64,7 @@ pub(crate) struct Layout {
 impl Layout {
     /// The room that these panels need with their rulers, wrapped titles and own legends.
     pub(crate) fn new(
-        figure: &Figure,
+        figure: &Chart,
         rulers: &[[Ruler; 2]],
         titles: &[Vec<String>],
         own: &[Legend<'_>],

@@ -1,6 +1,6 @@
 //! Figures, tables and the page that a stranger reads, drawn from plain data.
 //!
-//! Nothing here knows of runs, tensors or files: a caller describes a [`Figure`] or an [`ImageGrid`], gets a
+//! Nothing here knows of runs, tensors or files: a caller describes a [`Chart`] or an [`ImageGrid`], gets a
 //! [`Drawing`] (one SVG, and a PNG rasterised from that very SVG), and hands all of it to a [`Page`].
 //! The same description gives the same bytes on every machine.
 
@@ -33,9 +33,9 @@ mod ticks;
 pub use draw::draw;
 pub use error::{Error, Result};
 pub use explorer::Explorer;
-pub use figure::{Axis, Figure, Panel, Point, Reference, Scale, Series, Shape, Tick};
+pub use figure::{Axis, Chart, Panel, Point, Reference, Scale, Series, Shape, Tick};
 pub use grid::{GridRow, Image, ImageGrid};
-pub use page::{Page, Plate, Section};
+pub use page::{Figure, Page, Section};
 pub use palette::{Colour, Style};
 pub use raster::Drawing;
-pub use table::{Row, Verdict};
+pub use table::{Conclusion, Verdict};

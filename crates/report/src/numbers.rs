@@ -1,11 +1,11 @@
 //! A figure's numbers as HTML tables, for readers who cannot or would rather not look at the picture.
 
-use crate::figure::{Axis, Figure, Panel, Point, Scale, Series, Shape};
+use crate::figure::{Axis, Chart, Panel, Point, Scale, Series, Shape};
 use crate::number::short;
 use crate::svg::escape;
 
 /// One table for each panel.
-pub(crate) fn tables(figure: &Figure) -> String {
+pub(crate) fn tables(figure: &Chart) -> String {
     figure.panels.iter().map(table).collect()
 }
 

@@ -5,11 +5,11 @@ use std::collections::HashSet;
 use crate::draw::draw;
 use crate::error::{Error, Result};
 use crate::explorer::Explorer;
-use crate::figure::{Figure, check_name};
+use crate::figure::{Chart, check_name};
 use crate::grid::ImageGrid;
 use crate::numbers;
 use crate::svg::escape;
-use crate::table::{self, Row};
+use crate::table::{self, Verdict};
 
 /// Typography and colours, light and dark, on screen and on paper.
 const STYLE: &str = include_str!("../assets/page.css");
@@ -25,7 +25,7 @@ pub struct Page {
     /// What was asked and how it was answered; an empty line starts a new paragraph.
     pub question: String,
     /// The verdicts.
-    pub rows: Vec<Row>,
+    pub rows: Vec<Verdict>,
     /// What a reader can try out, if there is something.
     pub explorer: Option<Explorer>,
     /// The experiments, in the order they are told.
@@ -44,28 +44,28 @@ pub struct Section {
     /// What it shows, in one sentence.
     pub claim: String,
     /// The pictures.
-    pub plates: Vec<Plate>,
+    pub figures: Vec<Figure>,
     /// What a reader must know before believing the pictures.
     pub warnings: Vec<String>,
     /// Its verdicts; those of all experiments together are the page's.
-    pub rows: Vec<Row>,
+    pub rows: Vec<Verdict>,
     /// The command that makes it.
     pub command: String,
 }
 
 /// A picture of a section.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Plate {
+pub enum Figure {
     /// A figure with axes; its numbers stand below it as a table.
-    Figure(Figure),
+    Chart(Chart),
     /// A grid of images.
     Grid(ImageGrid),
 }
 
-impl Plate {
+impl Figure {
     fn name(&self) -> &str {
         match self {
-            Self::Figure(figure) => &figure.name,
+            Self::Chart(figure) => &figure.name,
             Self::Grid(grid) => &grid.name,
         }
     }
@@ -137,8 +137,8 @@ impl Page {
     fn check_names(&self) -> Result<()> {
         let mut seen: HashSet<&str> = OWN_IDS.into();
         for section in &self.sections {
-            let plates = section.plates.iter().map(Plate::name);
-            for name in std::iter::once(section.name.as_str()).chain(plates) {
+            let figures = section.figures.iter().map(Figure::name);
+            for name in std::iter::once(section.name.as_str()).chain(figures) {
                 check_name(name)?;
                 if !seen.insert(name) {
                     return Err(Error::NameTwice { name: name.into() });
@@ -151,7 +151,7 @@ impl Page {
 
 impl Section {
     fn html(&self) -> Result<String> {
-        let plates = self.plates.iter().map(Plate::html).collect::<Result<String>>()?;
+        let figures = self.figures.iter().map(Figure::html).collect::<Result<String>>()?;
         let warnings: String = (self.warnings.iter())
             .map(|text| format!("<p class=\"warning\"><strong>Warning:</strong> {}</p>\n", escape(text)))
             .collect();
@@ -159,16 +159,16 @@ impl Section {
         let claim = paragraphs("claim", &self.claim);
         let found = table::found(&self.rows);
         Ok(format!(
-            "<article aria-labelledby=\"{name}\">\n<h3 id=\"{name}\">{title}</h3>\n{claim}{found}{plates}{warnings}\
+            "<article aria-labelledby=\"{name}\">\n<h3 id=\"{name}\">{title}</h3>\n{claim}{found}{figures}{warnings}\
              <p>To make it again:</p>\n<pre tabindex=\"0\"><code>{command}</code></pre>\n</article>\n"
         ))
     }
 }
 
-impl Plate {
+impl Figure {
     fn html(&self) -> Result<String> {
         let (drawing, title, caption, numbers) = match self {
-            Self::Figure(figure) => (draw(figure)?, &figure.title, &figure.caption, numbers::tables(figure)),
+            Self::Chart(figure) => (draw(figure)?, &figure.title, &figure.caption, numbers::tables(figure)),
             Self::Grid(grid) => (grid.draw()?, &grid.title, &grid.caption, String::new()),
         };
         let details = match numbers.is_empty() {

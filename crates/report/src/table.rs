@@ -6,7 +6,7 @@ use crate::svg::escape;
 
 /// What a claim came to, with the numbers that say so.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
+pub struct Verdict {
     /// Where the claim comes from, such as `C2/T1`.
     pub source: String,
     /// The claim, as a sentence.
@@ -17,14 +17,14 @@ pub struct Row {
     pub got: String,
     /// How many seeds or cases stand behind it.
     pub n: usize,
-    /// The outcome.
-    pub verdict: Verdict,
+    /// The conclusion.
+    pub conclusion: Conclusion,
 }
 
-/// The outcome for one row. A claim of a paper holds or not, and either is a finding; an exact fact is met or
+/// The conclusion of a verdict. A claim of a paper holds or not, and either is a finding; an exact fact is met or
 /// missed, and a missed one is a fault of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Conclusion {
     /// The claim holds.
     Holds,
     /// The claim does not hold.
@@ -40,7 +40,7 @@ pub enum Verdict {
     NotRun,
 }
 
-impl Verdict {
+impl Conclusion {
     /// All verdicts, in the order a summary counts them.
     pub const ALL: [Self; 6] =
         [Self::Holds, Self::DoesNotHold, Self::Undecided, Self::ExactMet, Self::ExactMissed, Self::NotRun];
@@ -92,24 +92,24 @@ const LEAST_WIDTH: usize = 16;
 const GAP: usize = 2;
 
 /// How many rows have each verdict, such as `✓ holds: 3`; verdicts without a row are left out.
-pub(crate) fn summary(rows: &[Row]) -> String {
-    let count = |verdict| rows.iter().filter(|row| row.verdict == verdict).count();
-    let counted = Verdict::ALL.into_iter().filter(|&verdict| count(verdict) > 0);
+pub(crate) fn summary(rows: &[Verdict]) -> String {
+    let count = |verdict| rows.iter().filter(|row| row.conclusion == verdict).count();
+    let counted = Conclusion::ALL.into_iter().filter(|&verdict| count(verdict) > 0);
     let parts: Vec<String> = counted
         .map(|verdict| format!("{} {}: {}", verdict.symbol(), verdict.words(), count(verdict)))
         .collect();
     parts.join(" · ")
 }
 
-fn cells(row: &Row) -> [String; 6] {
-    let verdict = format!("{} {}", row.verdict.symbol(), row.verdict.words());
-    let n = if row.verdict == Verdict::NotRun { "–".into() } else { row.n.to_string() };
+fn cells(row: &Verdict) -> [String; 6] {
+    let verdict = format!("{} {}", row.conclusion.symbol(), row.conclusion.words());
+    let n = if row.conclusion == Conclusion::NotRun { "–".into() } else { row.n.to_string() };
     [row.source.clone(), row.claim.clone(), row.expected.clone(), row.got.clone(), n, verdict]
 }
 
 /// Aligned columns for a terminal of this many characters; long texts go on in the next line. Where even that
 /// is too narrow, lines are longer than asked for.
-pub fn text(rows: &[Row], width: usize) -> String {
+pub fn text(rows: &[Verdict], width: usize) -> String {
     let header = HEADER.map(String::from);
     let table: Vec<[String; 6]> = std::iter::once(header).chain(rows.iter().map(cells)).collect();
     let widths = widths(&table, width);
@@ -172,7 +172,7 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
 }
 
 /// Comma-separated values as RFC 4180 has them, with a header.
-pub fn csv(rows: &[Row]) -> String {
+pub fn csv(rows: &[Verdict]) -> String {
     let quoted = |cell: &str| match cell.contains([',', '"', '\n', '\r']) {
         true => format!("\"{}\"", cell.replace('"', "\"\"")),
         false => cell.to_owned(),
@@ -181,13 +181,13 @@ pub fn csv(rows: &[Row]) -> String {
     let mut out = line(HEADER);
     for row in rows {
         let n = row.n.to_string();
-        out += &line([&row.source, &row.claim, &row.expected, &row.got, &n, row.verdict.words()]);
+        out += &line([&row.source, &row.claim, &row.expected, &row.got, &n, row.conclusion.words()]);
     }
     out
 }
 
 /// A table with row and column headers for screen readers.
-pub fn html(rows: &[Row]) -> String {
+pub fn html(rows: &[Verdict]) -> String {
     let mut out = String::from("<table class=\"verdicts\">\n<caption>");
     out += &escape(&summary(rows));
     out += "</caption>\n<thead><tr>";
@@ -201,16 +201,16 @@ pub fn html(rows: &[Row]) -> String {
             "<tr><th scope=\"row\">{source}</th><td>{claim}</td><td>{expected}</td><td>{got}</td>\
              <td class=\"number\">{n}</td><td class=\"verdict {}\">\
              <span aria-hidden=\"true\">{}</span> {}</td></tr>\n",
-            row.verdict.class(),
-            row.verdict.symbol(),
-            row.verdict.words()
+            row.conclusion.class(),
+            row.conclusion.symbol(),
+            row.conclusion.words()
         );
     }
     out + "</tbody>\n</table>\n"
 }
 
 /// The verdicts of one experiment as a list, to stand beside its figures.
-pub(crate) fn found(rows: &[Row]) -> String {
+pub(crate) fn found(rows: &[Verdict]) -> String {
     if rows.is_empty() {
         return String::new();
     }
@@ -219,9 +219,9 @@ pub(crate) fn found(rows: &[Row]) -> String {
         let [source, claim, _, got, n, _] = cells(row).map(|cell| escape(&cell));
         out += &format!(
             "<li><span class=\"verdict {}\"><span aria-hidden=\"true\">{}</span> {}</span>: {claim} ({source}): {got}, n = {n}</li>\n",
-            row.verdict.class(),
-            row.verdict.symbol(),
-            row.verdict.words()
+            row.conclusion.class(),
+            row.conclusion.symbol(),
+            row.conclusion.words()
         );
     }
     out + "</ul>\n"
@@ -231,23 +231,23 @@ pub(crate) fn found(rows: &[Row]) -> String {
 mod tests {
     use super::*;
 
-    fn rows() -> Vec<Row> {
-        let row = |verdict, claim: &str| Row {
+    fn rows() -> Vec<Verdict> {
+        let row = |verdict, claim: &str| Verdict {
             source: "C2/T1".into(),
             claim: claim.into(),
             expected: "slope > 0".into(),
             got: "0.21 ± 0.03".into(),
             n: 5,
-            verdict,
+            conclusion: verdict,
         };
         let long = "more weight on reconstruction improves reconstruction, \"and\" costs <classification>";
-        Verdict::ALL.into_iter().map(|verdict| row(verdict, long)).collect()
+        Conclusion::ALL.into_iter().map(|verdict| row(verdict, long)).collect()
     }
 
     #[test]
     fn every_verdict_has_its_own_symbol_and_words() {
-        for (i, a) in Verdict::ALL.into_iter().enumerate() {
-            for b in Verdict::ALL.into_iter().take(i) {
+        for (i, a) in Conclusion::ALL.into_iter().enumerate() {
+            for b in Conclusion::ALL.into_iter().take(i) {
                 assert_ne!(a.symbol(), b.symbol());
                 assert_ne!(a.words(), b.words());
             }
@@ -256,9 +256,9 @@ mod tests {
 
     #[test]
     fn only_a_missed_exact_fact_is_a_failure() {
-        let failures: Vec<Verdict> =
-            Verdict::ALL.into_iter().filter(|verdict| verdict.is_failure()).collect();
-        assert_eq!(failures, [Verdict::ExactMissed]);
+        let failures: Vec<Conclusion> =
+            Conclusion::ALL.into_iter().filter(|verdict| verdict.is_failure()).collect();
+        assert_eq!(failures, [Conclusion::ExactMissed]);
     }
 
     #[test]
@@ -293,9 +293,9 @@ mod tests {
     #[test]
     fn the_list_of_an_experiment_has_every_verdict_and_is_escaped() {
         let list = found(&rows());
-        assert_eq!(list.matches("<li>").count(), Verdict::ALL.len());
+        assert_eq!(list.matches("<li>").count(), Conclusion::ALL.len());
         assert!(list.contains("&lt;classification&gt;") && !list.contains("<classification>"));
-        for verdict in Verdict::ALL {
+        for verdict in Conclusion::ALL {
             assert!(list.contains(&format!("</span> {}</span>: ", verdict.words())));
         }
         assert_eq!(found(&[]), "");
@@ -305,7 +305,7 @@ mod tests {
     fn html_is_escaped_and_has_words_beside_symbols() {
         let html = html(&rows());
         assert!(html.contains("&lt;classification&gt;") && !html.contains("<classification>"));
-        for verdict in Verdict::ALL {
+        for verdict in Conclusion::ALL {
             assert!(html.contains(&format!("</span> {}</td>", verdict.words())));
         }
     }

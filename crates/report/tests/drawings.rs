@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "the helpers of a test may fail it")]
 
 use agon_report::{
-    Axis, Drawing, Error, Figure, GridRow, Image, ImageGrid, Panel, Point, Reference, Scale, Series, Shape,
+    Axis, Chart, Drawing, Error, GridRow, Image, ImageGrid, Panel, Point, Reference, Scale, Series, Shape,
     Style, Tick,
 };
 use proptest::prelude::*;
@@ -14,8 +14,8 @@ fn series(label: &str, points: Vec<Point>) -> Series {
     Series { label: label.into(), points, style: Style::ordered(0, 2), shape: Shape::Line }
 }
 
-fn figure(series: Vec<Series>) -> Figure {
-    Figure {
+fn figure(series: Vec<Series>) -> Chart {
+    Chart {
         name: "sweep".into(),
         title: "Error & accuracy over <λ>".into(),
         caption: "A \"caption\"".into(),
@@ -34,7 +34,7 @@ fn figure(series: Vec<Series>) -> Figure {
     }
 }
 
-fn sample() -> Figure {
+fn sample() -> Chart {
     let point = |x: f64, y: f64| Point::new(x, y).y_between(y - 0.05, y + 0.1);
     figure(vec![
         series("k = 2", vec![point(0.0, 0.3), point(0.5, 0.2).labelled("knee"), point(1.0, 0.1)]),
@@ -184,7 +184,7 @@ fn a_measured_x_has_bars_and_no_band() {
 fn panels_with_the_same_series_share_one_legend() {
     let mut twins = sample();
     twins.panels.push(twins.panels[0].clone());
-    let count = |figure: &Figure| agon_report::draw(figure).unwrap().svg.matches(">k = 2</text>").count();
+    let count = |figure: &Chart| agon_report::draw(figure).unwrap().svg.matches(">k = 2</text>").count();
     assert_eq!(count(&twins), 1);
     twins.panels[1].series.truncate(1);
     assert_eq!(count(&twins), 2);
@@ -222,7 +222,7 @@ fn errors_name_the_figure_the_panel_and_the_series() {
 
 #[test]
 fn a_figure_that_would_mislead_is_refused() {
-    let refused = |change: fn(&mut Figure)| {
+    let refused = |change: fn(&mut Chart)| {
         let mut figure = sample();
         change(&mut figure);
         agon_report::draw(&figure).unwrap_err()

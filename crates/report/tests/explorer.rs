@@ -199,7 +199,7 @@ fn no_section_takes_the_explorers_place() {
         name: "explorer".into(),
         title: String::new(),
         claim: String::new(),
-        plates: vec![],
+        figures: vec![],
         warnings: vec![],
         rows: vec![],
         command: String::new(),

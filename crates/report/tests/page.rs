@@ -4,14 +4,14 @@
 use std::collections::HashSet;
 
 use agon_report::{
-    Axis, Error, Figure, Page, Panel, Plate, Point, Row, Scale, Section, Series, Shape, Style, Verdict,
+    Axis, Chart, Conclusion, Error, Figure, Page, Panel, Point, Scale, Section, Series, Shape, Style, Verdict,
 };
 
 const HOSTILE: &str = "<script>alert(\"x\")</script> & 'more'";
 
-fn figure(name: &str) -> Figure {
+fn figure(name: &str) -> Chart {
     let points = vec![Point::new(0.0, 0.125), Point::new(1.0, 0.75).y_between(0.5, 1.0).labelled(HOSTILE)];
-    Figure {
+    Chart {
         name: name.into(),
         title: HOSTILE.into(),
         caption: HOSTILE.into(),
@@ -37,21 +37,21 @@ fn section(name: &str, figures: &[&str]) -> Section {
         name: name.into(),
         title: HOSTILE.into(),
         claim: HOSTILE.into(),
-        plates: figures.iter().map(|name| Plate::Figure(figure(name))).collect(),
+        figures: figures.iter().map(|name| Figure::Chart(figure(name))).collect(),
         warnings: vec![HOSTILE.into()],
         rows: vec![row()],
         command: HOSTILE.into(),
     }
 }
 
-fn row() -> Row {
-    Row {
+fn row() -> Verdict {
+    Verdict {
         source: HOSTILE.into(),
         claim: HOSTILE.into(),
         expected: HOSTILE.into(),
         got: HOSTILE.into(),
         n: 5,
-        verdict: Verdict::Holds,
+        conclusion: Conclusion::Holds,
     }
 }
 
@@ -139,7 +139,7 @@ fn the_same_page_has_the_same_bytes() {
 #[test]
 fn a_name_used_twice_is_refused() {
     let mut twice = page();
-    twice.sections[1].plates = vec![Plate::Figure(figure("a"))];
+    twice.sections[1].figures = vec![Figure::Chart(figure("a"))];
     assert_eq!(twice.html(), Err(Error::NameTwice { name: "a".into() }));
     let mut own = page();
     own.sections[0].name = "provenance".into();

@@ -23,9 +23,9 @@ use crate::run::{Keep, Run};
 use crate::store::{Epoch, FinishedRun, Outcome, Store};
 use crate::{Error, Result};
 
-/// Where runs are computed.
+/// How many runs are computed at once, and on what.
 #[derive(Debug, Clone)]
-pub struct Places {
+pub struct Resources {
     /// Runs at once.
     pub jobs: usize,
     /// Threads of each run, which change no bit.
@@ -36,7 +36,7 @@ pub struct Places {
     pub keep: Keep,
 }
 
-impl Places {
+impl Resources {
     /// The device; on a GPU a queue that no other run shares.
     ///
     /// # Errors
@@ -51,28 +51,28 @@ pub struct Data {
     /// Those that are here.
     pub open: OpenData,
     /// Those that are nowhere, by name.
-    pub absent: BTreeMap<String, Absent>,
+    pub missing: BTreeMap<String, Missing>,
 }
 
 /// Why a data set is not here.
-pub struct Absent {
+pub struct Missing {
     /// Everything, with the folders of this machine that were looked into.
-    pub told: String,
-    /// What goes into results, which others read: what is missing and what to do.
-    pub kept: String,
+    pub message: String,
+    /// What results record, which others read: what is missing and what to do.
+    pub recorded: String,
 }
 
-impl Absent {
+impl Missing {
     /// `None` for errors of a set that is there.
     fn of(error: &data::Error) -> Option<Self> {
-        let kept = match error {
+        let recorded = match error {
             data::Error::NotFound { hint, .. } => format!("not here; {hint}"),
             data::Error::Incomplete { missing, hint, .. } => {
                 format!("{} missing; {hint}", missing.join(", "))
             }
             _ => return None,
         };
-        Some(Self { told: error.to_string(), kept })
+        Some(Self { message: error.to_string(), recorded })
     }
 }
 
@@ -82,20 +82,20 @@ impl Absent {
 /// # Errors
 /// If one is there and cannot be read, or has too few images.
 pub fn open_data<'r>(runs: impl IntoIterator<Item = &'r Run>, folder: Option<&Path>) -> Result<Data> {
-    let mut data = Data { open: OpenData::new(), absent: BTreeMap::new() };
+    let mut data = Data { open: OpenData::new(), missing: BTreeMap::new() };
     // Several configs take parts of one set, and some sets take seconds to read.
     let mut sets: HashMap<&str, data::Dataset> = HashMap::new();
     for run in runs {
         let config: &DataConfig = &run.config.data;
-        if data.open.contains_key(config) || data.absent.contains_key(&config.name) {
+        if data.open.contains_key(config) || data.missing.contains_key(&config.name) {
             continue;
         }
         if !sets.contains_key(config.name.as_str()) {
             match data::open(&config.name, folder) {
                 Ok(set) => drop(sets.insert(&config.name, set)),
                 Err(error) => {
-                    let absent = Absent::of(&error).ok_or(error)?;
-                    data.absent.insert(config.name.clone(), absent);
+                    let missing = Missing::of(&error).ok_or(error)?;
+                    data.missing.insert(config.name.clone(), missing);
                     continue;
                 }
             }
@@ -107,9 +107,9 @@ pub fn open_data<'r>(runs: impl IntoIterator<Item = &'r Run>, folder: Option<&Pa
 
 /// Finished runs, found again by what they are.
 #[derive(Default)]
-pub struct Done(HashMap<String, FinishedRun>);
+pub struct FinishedRuns(HashMap<String, FinishedRun>);
 
-impl Done {
+impl FinishedRuns {
     /// The finished run, if it is here.
     pub fn get(&self, run: &Run) -> Option<&FinishedRun> {
         self.0.get(&name(run))
@@ -147,15 +147,15 @@ pub fn run_all(
     store: &Store,
     data: &OpenData,
     runs: &[Run],
-    places: &Places,
+    resources: &Resources,
     observer: &dyn Observer,
-) -> Result<Done> {
-    let mut done = Done::default();
+) -> Result<FinishedRuns> {
+    let mut done = FinishedRuns::default();
     let here = |run: &&Run| data.contains_key(&run.config.data);
     let (first, second): (Vec<&Run>, Vec<&Run>) =
         runs.iter().filter(here).partition(|run| run.needs().is_none());
     for wave in [first, second] {
-        let finished = at_once(store, data, &wave, &done, places, observer)?;
+        let finished = at_once(store, data, &wave, &done, resources, observer)?;
         done.0.extend(wave.into_iter().map(name).zip(finished));
     }
     Ok(done)
@@ -165,8 +165,8 @@ pub fn run_all(
 ///
 /// # Errors
 /// If the store cannot be read.
-pub fn stored(store: &Store, data: &OpenData, runs: &[Run]) -> Result<Done> {
-    let mut done = Done::default();
+pub fn stored(store: &Store, data: &OpenData, runs: &[Run]) -> Result<FinishedRuns> {
+    let mut done = FinishedRuns::default();
     for run in runs {
         let Some(images) = data.get(&run.config.data) else { continue };
         if let Some(found) = store.find(&run.spec(images))? {
@@ -216,15 +216,15 @@ fn at_once(
     store: &Store,
     data: &OpenData,
     runs: &[&Run],
-    done: &Done,
-    places: &Places,
+    done: &FinishedRuns,
+    resources: &Resources,
     observer: &dyn Observer,
 ) -> Result<Vec<FinishedRun>> {
     let finished: Vec<Mutex<Option<FinishedRun>>> = runs.iter().map(|_| Mutex::new(None)).collect();
     let failure: Mutex<Option<Error>> = Mutex::new(None);
     let (next, memory) = (AtomicUsize::new(0), Memory::of_machine());
     let work = || {
-        let threads = places.threads.max(1);
+        let threads = resources.threads.max(1);
         let pool = match ThreadPoolBuilder::new().num_threads(threads).build() {
             Ok(pool) => pool,
             Err(error) => {
@@ -237,7 +237,7 @@ fn at_once(
             if index >= runs.len() || locked(&failure).is_some() {
                 return;
             }
-            let work = || pool.install(|| one(store, data, runs[index], done, places, &memory, observer));
+            let work = || pool.install(|| one(store, data, runs[index], done, resources, &memory, observer));
             let outcome = std::panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
                 let why = panic.downcast_ref::<String>().map(String::as_str);
                 let why =
@@ -250,7 +250,7 @@ fn at_once(
             }
         }
     };
-    on_threads(places.jobs, work, |error| *locked(&failure) = Some(error));
+    on_threads(resources.jobs, work, |error| *locked(&failure) = Some(error));
     if let Some(error) = locked(&failure).take() {
         return Err(error);
     }
@@ -265,8 +265,8 @@ fn one(
     store: &Store,
     data: &OpenData,
     run: &Run,
-    done: &Done,
-    places: &Places,
+    done: &FinishedRuns,
+    resources: &Resources,
     memory: &Memory,
     observer: &dyn Observer,
 ) -> Result<FinishedRun> {
@@ -276,7 +276,7 @@ fn one(
         // What failed it may have been mended.
         Some(FinishedRun { outcome: Outcome::Failed { .. }, .. }) => store.forget(&spec)?,
         // The same bits again, and this time with what was learned.
-        Some(found) if places.keep == Keep::EveryParameter && run.lacks_parameters(&found) => {
+        Some(found) if resources.keep == Keep::EveryParameter && run.lacks_parameters(&found) => {
             store.forget(&spec)?;
         }
         Some(found) => {
@@ -293,7 +293,8 @@ fn one(
     };
     let needed = run.needs();
     let needed = needed.as_ref().and_then(|run| done.get(run));
-    let finished = run.compute(images, needed, &places.device()?, store.run(&spec)?, places.keep, heard)?;
+    let finished =
+        run.compute(images, needed, &resources.device()?, store.run(&spec)?, resources.keep, heard)?;
     observer.finished(run, &finished);
     Ok(finished)
 }

@@ -20,12 +20,12 @@ use std::time::Duration;
 use self::commands::{Answer, Commands, States};
 pub use self::error::Error;
 use self::jobs::{Job, Jobs};
-use self::script::{Array, Resources};
+use self::script::{Allocation, Array};
 pub use self::tasks::{MOST, Read, SHORTEST, Task, grouped};
 pub use self::units::{Shard, Unit, units};
 pub use self::work::{PATIENCE, Report, compute};
 use crate::Result;
-use crate::local::{Data, Estimate, Observer, Places};
+use crate::local::{Data, Estimate, Observer, Resources};
 use crate::run::Run;
 use crate::shell::{quoted, shown};
 use crate::store::{Outcome, Store};
@@ -69,7 +69,7 @@ pub struct Sweep<'a> {
     /// Where everything is written.
     pub out: &'a Path,
     /// Cores for each task, and the device.
-    pub places: &'a Places,
+    pub resources: &'a Resources,
 }
 
 /// Submits what the store lacks as a job array, waits until it is over, and does so again for what was lost on the way:
@@ -184,14 +184,14 @@ impl Sweep<'_> {
         if let Some(data) = self.data_folder {
             arguments.extend(["--data".into(), said(data)?]);
         }
-        let (jobs, list) = (self.places.jobs.max(1).to_string(), said(&folder.join("tasks.jsonl"))?);
-        arguments.extend(["--device".into(), self.places.device.clone(), "--jobs".into(), jobs]);
+        let (jobs, list) = (self.resources.jobs.max(1).to_string(), said(&folder.join("tasks.jsonl"))?);
+        arguments.extend(["--device".into(), self.resources.device.clone(), "--jobs".into(), jobs]);
         arguments.extend(["--keys".into(), list]);
         let array = Array {
             name,
             tasks: tasks.len(),
             at_once: slurm.at_once,
-            resources: Resources::of(tasks, self.data, self.places)?,
+            allocation: Allocation::of(tasks, self.data, self.resources)?,
             folder: &said(folder)?,
             program: &said(&program)?,
             arguments: &arguments,
@@ -220,8 +220,8 @@ struct Estimated<'a> {
 impl<'a> Estimated<'a> {
     /// Timed on this machine's processor where it has no such device: a bound from above for a GPU.
     fn new(sweep: &Sweep<'a>, slurm: &Slurm) -> Self {
-        let device = sweep.places.device().unwrap_or(tensor::Device::Cpu);
-        let (seconds_per_run, cores) = (slurm.seconds_per_run, sweep.places.jobs.max(1));
+        let device = sweep.resources.device().unwrap_or(tensor::Device::Cpu);
+        let (seconds_per_run, cores) = (slurm.seconds_per_run, sweep.resources.jobs.max(1));
         Self { estimate: Estimate::new(sweep.data, device), seconds_per_run, cores }
     }
 

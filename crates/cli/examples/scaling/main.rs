@@ -8,6 +8,7 @@ mod simulate;
 use std::collections::HashMap;
 use std::path::PathBuf;
 
+use experiments::experiment::Planned;
 use experiments::{Error, Profile, Result, claims};
 use runs::local::{self, Estimate};
 use runs::run::Run;
@@ -68,8 +69,8 @@ fn folder(arguments: Vec<String>) -> Result<Option<PathBuf>> {
 /// All runs of a profile and those that they need.
 fn asked(profile: Profile) -> Result<Vec<Run>> {
     let mut runs: Vec<Run> = Vec::new();
-    for listed in claims::named(&[])? {
-        runs.extend((listed.plan)(profile, &[])?.runs);
+    for experiment in claims::named(&[])? {
+        runs.extend(Planned::new(experiment, profile, &[])?.runs);
     }
     Ok(local::with_needed(&runs))
 }

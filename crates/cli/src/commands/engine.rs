@@ -9,9 +9,9 @@ use super::selection::Selection;
 use super::values::{at_least_one, seconds};
 use crate::progress::Progress;
 use crate::{Error, Result};
-use experiments::Planned;
-use experiments::asked::Asked;
-use experiments::reproduce::Options;
+use experiments::experiment::Planned;
+use experiments::job::Job;
+use experiments::options::Options;
 use runs::slurm::{self, Engine, Slurm};
 
 #[derive(Debug, Args)]
@@ -104,7 +104,7 @@ impl Computed {
     pub(super) fn dry_run(&self, planned: &[Planned], options: &Options) -> Result<Option<String>> {
         match &options.engine {
             Engine::Slurm(slurm) if self.dry_run => {
-                let asked = Asked::to_look_at(planned, options, &Progress::new())?;
+                let asked = Job::read_only(planned, options, &Progress::new())?;
                 Ok(Some(slurm::dry_run(&asked.sweep(options), slurm)?))
             }
             _ => Ok(None),

@@ -13,7 +13,7 @@ use super::output::{say, say_json};
 use super::pictures::Pictures;
 use super::stored::{self, Stored};
 use crate::{Error, Result};
-use experiments::starts::Kind;
+use experiments::presets::InputSpec;
 use runs::images::{DataConfig, Images};
 use runs::run::{Judged, Run};
 use runs::store::{DataId, FinishedRun};
@@ -173,7 +173,8 @@ fn trained_on(asked: &Eval, finished: &FinishedRun) -> Result<Dataset> {
 /// That the run takes images of this shape and as many classes; those that it was trained on are known where it reads
 /// them.
 fn fits(images: &Images, trained_on: Option<&Images>, run: &Run) -> Result<()> {
-    let kind = |images: &Images| Kind { image: images.test.image_shape(), classes: images.classes.len() };
+    let kind =
+        |images: &Images| InputSpec { image: images.test.image_shape(), classes: images.classes.len() };
     let (asked, name) = (kind(images), &images.config.name);
     let fit = match trained_on.map(kind) {
         Some(known) if known != asked => {

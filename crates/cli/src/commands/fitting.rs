@@ -2,14 +2,14 @@
 
 use models::Architecture;
 
-use experiments::starts::Kind;
+use experiments::presets::InputSpec;
 use runs::run::Learner;
 
 /// That the learner takes such images.
 ///
 /// # Errors
 /// In words if it does not.
-pub(super) fn fits(learner: &Learner, kind: &Kind, name: &str) -> Result<(), String> {
+pub(super) fn fits(learner: &Learner, kind: &InputSpec, name: &str) -> Result<(), String> {
     // The others are built for the images that they get.
     let Some(model) = learner.architecture() else { return Ok(()) };
     let (pixels, classes) = match model {

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::output::{say, say_json};
 use crate::Result;
-use experiments::claims::{ALL, Listed};
+use experiments::claims::ALL;
+use experiments::experiment::{Experiment, Info};
 
 /// What `agon list` is asked.
 #[derive(Debug, Args)]
@@ -27,9 +28,9 @@ struct Entry {
 }
 
 impl Entry {
-    fn new(listed: &Listed) -> Self {
-        let Listed { name, title, shows: claim, paper, .. } = *listed;
-        Self { name, paper, title, claim }
+    fn new(experiment: &dyn Experiment) -> Self {
+        let &Info { name, title, claim, paper, .. } = experiment.info();
+        Self { name, paper: paper.name(), title, claim }
     }
 
     fn text(&self) -> String {
@@ -39,7 +40,7 @@ impl Entry {
 }
 
 pub(crate) fn command(asked: &List) -> Result<ExitCode> {
-    let entries: Vec<Entry> = ALL.iter().map(Entry::new).collect();
+    let entries: Vec<Entry> = ALL.iter().map(|&experiment| Entry::new(experiment)).collect();
     if asked.json {
         say_json(&entries)?;
     } else {
@@ -54,14 +55,14 @@ mod tests {
 
     #[test]
     fn an_entry_has_the_paper_the_title_and_the_claim_in_both_forms() {
-        for listed in &ALL {
-            let entry = Entry::new(listed);
+        for &experiment in ALL {
+            let (entry, info) = (Entry::new(experiment), experiment.info());
             let json = serde_json::to_value(&entry).unwrap();
             for (key, value) in [
-                ("name", listed.name),
-                ("paper", listed.paper),
-                ("title", listed.title),
-                ("claim", listed.shows),
+                ("name", info.name),
+                ("paper", info.paper.name()),
+                ("title", info.title),
+                ("claim", info.claim),
             ] {
                 assert_eq!(json[key], value);
                 assert!(entry.text().contains(value), "{value}");

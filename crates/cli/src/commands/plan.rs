@@ -10,7 +10,7 @@ use serde_json::json;
 use super::output::{say, say_json};
 use super::selection::Selection;
 use crate::Result;
-use experiments::Planned;
+use experiments::experiment::Info;
 use runs::local::{self, Estimate};
 use runs::run::Run;
 use runs::store::Store;
@@ -56,8 +56,8 @@ pub(crate) fn command(Plan { selection, json }: &Plan) -> Result<ExitCode> {
     let all: Vec<Run> = planned.iter().flat_map(|planned| planned.runs.clone()).collect();
     let data = local::open_data(&all, options.data.as_deref())?;
     let store = Store::reading(options.out.join("runs"));
-    let (mut estimate, mut known) = (Estimate::new(&data, options.places.device()?), HashSet::new());
-    let jobs = options.places.jobs;
+    let (mut estimate, mut known) = (Estimate::new(&data, options.resources.device()?), HashSet::new());
+    let jobs = options.resources.jobs;
     let mut entries: Vec<Entry> = vec![];
     for planned in planned {
         let runs = local::with_needed(&planned.runs);
@@ -76,7 +76,7 @@ pub(crate) fn command(Plan { selection, json }: &Plan) -> Result<ExitCode> {
                 seconds += estimate.seconds(run)?;
             }
         }
-        let Planned { name, title, .. } = planned;
+        let &Info { name, title, .. } = planned.experiment.info();
         let seconds = seconds / jobs as f64;
         let entry = Entry { name, title, runs: runs.len(), stored, shared, without_data: absent, seconds };
         if !json {
@@ -88,12 +88,12 @@ pub(crate) fn command(Plan { selection, json }: &Plan) -> Result<ExitCode> {
     let seconds: f64 = entries.iter().map(|entry| entry.seconds).sum();
     if *json {
         let absent: BTreeMap<&String, &String> =
-            data.absent.iter().map(|(name, why)| (name, &why.told)).collect();
+            data.missing.iter().map(|(name, why)| (name, &why.message)).collect();
         say_json(&json!({ "experiments": entries, "at_once": jobs, "seconds": seconds, "absent": absent }))?;
         return Ok(ExitCode::SUCCESS);
     }
-    for (name, why) in &data.absent {
-        say(&format!("{name} is not here: {}\n", why.told))?;
+    for (name, why) in &data.missing {
+        say(&format!("{name} is not here: {}\n", why.message))?;
     }
     say(&format!("in all about {:.0} minutes of training\n", (seconds / 60.0).ceil()))?;
     Ok(ExitCode::SUCCESS)

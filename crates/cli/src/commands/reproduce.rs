@@ -54,7 +54,7 @@ pub(super) fn said(outcome: &Outcome) -> Result<ExitCode> {
     }
     line(format!("the page: {}", text::path(page)));
     say(&lines)?;
-    let failures = rows.iter().filter(|row| row.verdict.is_failure()).count();
+    let failures = rows.iter().filter(|row| row.conclusion.is_failure()).count();
     if failures > 0 {
         note!("error: {failures} exact fact(s) missed; the rows are marked above");
         return Ok(ExitCode::FAILURE);

@@ -11,8 +11,8 @@ use super::output::say;
 use super::selection::Selection;
 use crate::progress::Progress;
 use crate::{Error, Result};
-use experiments::asked::Asked;
-use experiments::reproduce::Options;
+use experiments::job::Job;
+use experiments::options::Options;
 use runs::local::{self, Data, Observer};
 use runs::run::Run;
 use runs::slurm::{self, Engine, Shard, units};
@@ -47,7 +47,7 @@ pub(crate) fn command(asked: &ComputeRuns) -> Result<ExitCode> {
         if let Some(text) = asked.computed.dry_run(&planned, &options)? {
             return say(&text).map(|()| ExitCode::SUCCESS);
         }
-        let asked = Asked::by(&planned, &options, &Progress::new())?;
+        let asked = Job::new(&planned, &options, &Progress::new())?;
         let failed = slurm::complete(&asked.sweep(&options), slurm, &Progress::new())?;
         let text = format!("all {} runs are stored{}\n", asked.runs.len(), of_their_own(failed));
         return say(&text).map(|()| ExitCode::SUCCESS);
@@ -62,8 +62,8 @@ pub(crate) fn command(asked: &ComputeRuns) -> Result<ExitCode> {
             computed(&store, &data, &read.runs, &options)
         }
         None => {
-            let Asked { mut runs, data, store, .. } =
-                Asked::by(&asked.computed.planned(&asked.selection)?, &options, &Progress::new())?;
+            let Job { mut runs, data, store, .. } =
+                Job::new(&asked.computed.planned(&asked.selection)?, &options, &Progress::new())?;
             if let Some(shard) = asked.shard {
                 runs = shard.take(units(&runs)).concat();
             }
@@ -76,7 +76,7 @@ pub(crate) fn command(asked: &ComputeRuns) -> Result<ExitCode> {
 fn computed(store: &Store, data: &Data, runs: &[Run], options: &Options) -> Result<ExitCode> {
     let progress = Progress::new();
     progress.begin(runs);
-    let report = slurm::compute(store, &data.open, runs, &options.places, slurm::PATIENCE, &progress);
+    let report = slurm::compute(store, &data.open, runs, &options.resources, slurm::PATIENCE, &progress);
     progress.end();
     let slurm::Report { runs, found, whole, failed, errors } = report?;
     let (now, failed) = (whole - found, of_their_own(failed));

@@ -7,10 +7,10 @@ use clap::Args;
 
 use super::values::{at_least_one, existing_folder};
 use crate::{Error, Profile, Result};
-use experiments::Planned;
 use experiments::claims;
-use experiments::reproduce::Options;
-use runs::local::Places;
+use experiments::experiment::Planned;
+use experiments::options::Options;
+use runs::local::Resources;
 use runs::run::Keep;
 use runs::settings::Setting;
 use runs::slurm::Engine;
@@ -66,8 +66,8 @@ impl Selection {
     pub(super) fn planned_elsewhere(&self) -> Result<Vec<Planned>> {
         let settings: Vec<Setting> =
             self.settings.iter().map(|text| text.parse().map_err(Error::Usage)).collect::<Result<_>>()?;
-        let listed = claims::named(&self.only)?;
-        listed.into_iter().map(|listed| (listed.plan)(self.profile, &settings)).collect()
+        let experiments = claims::named(&self.only)?;
+        experiments.into_iter().map(|one| Planned::new(one, self.profile, &settings)).collect()
     }
 
     /// How they are run.
@@ -77,7 +77,7 @@ impl Selection {
             profile: self.profile,
             out: self.out.clone(),
             data: self.data.clone(),
-            places: Places {
+            resources: Resources {
                 jobs: self.jobs.unwrap_or(processors),
                 threads: 1,
                 device: self.device.clone(),
@@ -93,7 +93,7 @@ impl Selection {
     pub(super) fn options_of(&self, engine: Engine) -> Options {
         let mut options = self.options();
         if let Engine::Slurm(_) = engine {
-            options.places.jobs = self.jobs.unwrap_or(1);
+            options.resources.jobs = self.jobs.unwrap_or(1);
         }
         Options { engine, ..options }
     }

@@ -19,9 +19,9 @@ use super::pictures::Pictures;
 use crate::progress::{Losses, View};
 use crate::provenance::provenance;
 use crate::{Error, Result};
-use experiments::starts;
+use experiments::presets;
 use runs::images::{Images, OpenData};
-use runs::local::{self, Places};
+use runs::local::{self, Resources};
 use runs::run::{Hardware, Keep, Run};
 use runs::shell;
 use runs::store::{FinishedRun, Outcome, Store};
@@ -67,7 +67,9 @@ pub(crate) struct Train {
 }
 
 fn models() -> PossibleValuesParser {
-    PossibleValuesParser::new(starts::ALL.iter().map(|start| PossibleValue::new(start.name).help(start.what)))
+    PossibleValuesParser::new(
+        presets::ALL.iter().map(|preset| PossibleValue::new(preset.name).help(preset.what)),
+    )
 }
 
 pub(crate) fn command(asked: &Train) -> Result<ExitCode> {
@@ -82,9 +84,9 @@ pub(crate) fn command(asked: &Train) -> Result<ExitCode> {
     let runs = local::with_needed(std::slice::from_ref(&run));
     let data = OpenData::from([(run.config.data.clone(), Arc::new(images))]);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let places = Places { jobs: 1, threads, device, keep: Keep::EveryParameter };
+    let resources = Resources { jobs: 1, threads, device, keep: Keep::EveryParameter };
     let listening = Listening::new(&run, &key, asked)?;
-    let done = local::run_all(&store, &data, &runs, &places, &listening);
+    let done = local::run_all(&store, &data, &runs, &resources, &listening);
     let found = listening.end()?;
     let done = done?;
     let finished = done.get(&run).ok_or_else(|| {

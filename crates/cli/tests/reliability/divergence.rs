@@ -2,7 +2,7 @@
 
 use models::{Architecture, vit};
 use reliability::{Measurement, size};
-use runs::local::{Places, Quiet, run_all};
+use runs::local::{Quiet, Resources, run_all};
 use runs::run::{Keep, Run};
 use runs::store::{Checkpoint, FinishedRun, Outcome, Store, Values};
 use tensor::random::Stream;
@@ -95,8 +95,8 @@ fn a_learning_rate_that_explodes_is_named_by_its_first_operation_and_the_sweep_g
         runs.extend([run, wild]);
     }
     let data = runs.iter().map(|run| (run.config.data.clone(), std::sync::Arc::new(opened()))).collect();
-    let places = Places { jobs: 2, threads: 1, device: "cpu".into(), keep: Keep::WhatIsReread };
-    let done = run_all(&open(folder.path()), &data, &runs, &places, &Quiet).unwrap();
+    let resources = Resources { jobs: 2, threads: 1, device: "cpu".into(), keep: Keep::WhatIsReread };
+    let done = run_all(&open(folder.path()), &data, &runs, &resources, &Quiet).unwrap();
     let mut named = 0;
     for pair in runs.chunks(2) {
         let [good, wild] = [&pair[0], &pair[1]].map(|run| done.get(run).unwrap());

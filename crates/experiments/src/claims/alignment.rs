@@ -1,16 +1,22 @@
 //! E1 of the LBR paper: how much of what a linear probe finds in the pixels is left in the best code of K numbers?
 
-use report::{Axis, Plate, Point, Row, Scale, Series, Shape, Style};
+use report::{Axis, Figure, Point, Scale, Series, Shape, Style, Verdict};
 use serde_json::json;
 
-use crate::experiment::{Experiment, Finished};
+use crate::claim_id::ClaimId;
+use crate::error::Result;
+use crate::experiment::{Experiment, Info, Paper};
 use crate::grid::Grid;
 use crate::lbr::{aligned_sets, alignments, grid, tiny_imagenet};
-use crate::sweep::curves::attribute;
+use crate::metric::ArrayMetric;
+use crate::profile::Profile;
+use crate::sweep::along::ALIGNMENT;
+use crate::sweep::collect::collect;
+use crate::sweep::curves::{Curves, attribute};
 use crate::sweep::figures::{exact_figure, panel};
+use crate::sweep::finished::FinishedSweep;
+use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{Finding, exactly, found, listed};
-use crate::sweep::{self, ALIGNMENT, Curves, Kept};
-use crate::{Profile, Result};
 use runs::run::Noise;
 use runs::store::Results;
 
@@ -29,15 +35,21 @@ const DIFFERENT: f64 = 10.0;
 /// Sets whose images are photographs.
 const NATURAL: [&str; 5] = ["cifar10", "cifar100", "svhn", "tiny-imagenet", "imagenette"];
 
-impl Experiment for Alignment {
-    const NAME: &'static str = "alignment";
-    const TITLE: &'static str = "Task alignment of reconstruction (LBR E1)";
-    const SHOWS: &'static str = "The best linear code for reconstruction keeps most of what a linear probe finds in \
-                                 characters and clothing with few numbers, and little of it in photographs.";
-    const PAPER: &'static str = "lbr";
-    const KEPT: Kept = Kept::along(ALIGNMENT);
+static INFO: Info = Info {
+    name: "alignment",
+    title: "Task alignment of reconstruction (LBR E1)",
+    claim: "The best linear code for reconstruction keeps most of what a linear probe finds in \
+            characters and clothing with few numbers, and little of it in photographs.",
+    paper: Paper::Lbr,
+    recorded: Recorded::along(ALIGNMENT),
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for Alignment {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let mut sets = aligned_sets(profile);
         if profile != Profile::Smoke {
             sets.push(tiny_imagenet(profile));
@@ -45,15 +57,15 @@ impl Experiment for Alignment {
         grid(vec![alignments("reconstruction", "noise", [(0.0, Noise::None)], sets)], vec![0])
     }
 
-    fn results(grid: &Grid, finished: &Finished<'_>) -> Result<Results> {
-        let mut results = sweep::collect(grid, finished, Self::KEPT)?;
+    fn collect(&self, grid: &Grid, finished: &FinishedSweep<'_>) -> Result<Results> {
+        let mut results = collect(grid, finished, INFO.recorded)?;
         let open = grid.variants().filter_map(|variant| finished.data.open.get(variant.data));
         let d: Vec<usize> = open.map(|images| images.train.image_shape().iter().product()).collect();
         results.attributes.insert(DIMENSIONS.into(), json!(d).to_string());
         Ok(results)
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         let (mut by_number, mut by_share) = (Vec::new(), Vec::new());
         // Older results do not say how many numbers an image has.
         let dimensions = attribute(results, DIMENSIONS).unwrap_or_default();
@@ -81,12 +93,12 @@ impl Experiment for Alignment {
                        never change make fewer than D. Closed form, training images; nothing is learned.";
         let title = "Task alignment of linear reconstruction".to_owned();
         Ok(exact_figure("alignment-curves".into(), title, caption.into(), panels)
-            .map(Plate::Figure)
+            .map(Figure::Chart)
             .into_iter()
             .collect())
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let (mut drawn, mut natural) = (Vec::new(), Vec::new());
         for curves in &Curves::all(results)? {
             let points = means(curves)?;
@@ -117,14 +129,14 @@ impl Experiment for Alignment {
         };
         Ok(vec![
             exactly(
-                "LBR 6",
+                ClaimId::Lbr6,
                 "how well reconstruction is aligned depends on the data set".into(),
                 format!("a(64) differs by more than {DIFFERENT} points between sets"),
                 found(differs, "the grid has no two data sets with codes of 64 numbers"),
                 all.len(),
             )?,
             exactly(
-                "LBR 7",
+                ClaimId::Lbr7,
                 "reconstruction is better aligned with characters and clothing than with photographs".into(),
                 "a(64) of each such set above that of every set of photographs".into(),
                 found(compared, missing),
@@ -136,6 +148,6 @@ impl Experiment for Alignment {
 
 /// The alignment over the size of the code.
 fn means(curves: &Curves<'_>) -> Result<Vec<(f64, f64)>> {
-    let along = curves.along("alignment", [0, 0])?;
+    let along = curves.along(ArrayMetric::Alignment, [0, 0])?;
     Ok(along.into_iter().map(|(k, values)| (k, values[0])).collect())
 }

@@ -1,13 +1,15 @@
 //! E12: what do rotations and dropout do to the trade-off?
 
-use report::{Plate, Row};
+use report::{Figure, Verdict};
 
-use crate::experiment::Experiment;
+use crate::error::Result;
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{cnn_l, coarse, seeds};
 use crate::grid::Grid;
+use crate::profile::Profile;
 use crate::sweep::figures::{of_each, trade_off};
+use crate::sweep::recorded::Recorded;
 use crate::sweep::trends;
-use crate::{Profile, Result};
 use runs::run::Rotation;
 use runs::store::Results;
 
@@ -15,13 +17,21 @@ use runs::store::Results;
 /// channel dropout.
 pub struct Augmentation;
 
-impl Experiment for Augmentation {
-    const NAME: &'static str = "augmentation";
-    const TITLE: &'static str = "Augmentation and dropout (E12)";
-    const SHOWS: &'static str = "Open in the paper: the direction of the trade-off does not depend on rotations or \
-                                 dropout.";
+static INFO: Info = Info {
+    name: "augmentation",
+    title: "Augmentation and dropout (E12)",
+    claim: "Open in the paper: the direction of the trade-off does not depend on rotations or \
+            dropout.",
+    paper: Paper::Cre,
+    recorded: Recorded::NUMBERS,
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for Augmentation {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let turned = Rotation { turned_target: true, ..Rotation::PAPER };
         let rotations = [
             ("no rotation", None),
@@ -42,11 +52,11 @@ impl Experiment for Augmentation {
         Grid { families, lambdas, seeds: seeds(profile, 3) }
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         of_each(results, |curves| trade_off(curves, "augmentation"))
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         trends::rows(results, &[&trends::C8])
     }
 }

@@ -1,16 +1,23 @@
 //! Claim 7 of the LBR paper: does a background make reconstruction spend its code on what nobody asks for?
 
-use report::{Axis, Plate, Point, Row, Scale, Series, Shape, Style};
+use report::{Axis, Figure, Point, Scale, Series, Shape, Style, Verdict};
 
-use crate::experiment::Experiment;
+use crate::claim_id::ClaimId;
+use crate::error::Result;
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::seeds;
 use crate::grid::Grid;
 use crate::lbr::{alignments, fashion, grid, mnist, recognition};
+use crate::metric::{ArrayMetric, Metric};
+use crate::names::names;
+use crate::profile::Profile;
 use crate::statistics::mean;
+use crate::sweep::along::ALIGNMENT;
+use crate::sweep::curves::Curves;
+use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{exact_figure, panel};
+use crate::sweep::recorded::{Along, Recorded};
 use crate::sweep::trends::{Finding, exactly, found, judged, listed};
-use crate::sweep::{ALIGNMENT, Along, Curves, Evidence, Kept};
-use crate::{Profile, Result};
 use runs::images::{Change, DataConfig};
 use runs::run::{Noise, Recogniser};
 use runs::store::Results;
@@ -22,6 +29,28 @@ pub struct Background;
 /// The size of code at which alignments are compared: as many numbers as the background has modes.
 const MODES: f64 = 6.0;
 
+names! {
+    /// The families.
+    Measured {
+        /// Closed forms of the task alignment.
+        Alignment = "alignment",
+        /// Trained classifiers.
+        Mlp = "MLP",
+    }
+}
+
+names! {
+    /// The settings of the classifiers: what is left of the images.
+    Part {
+        /// Everything.
+        Whole = "whole",
+        /// The components of large variance.
+        Top = "top",
+        /// The components of small variance.
+        Bottom = "bottom",
+    }
+}
+
 /// The background in percent of the variance with which networks are trained.
 const TRAINED: u32 = 90;
 
@@ -29,21 +58,27 @@ fn with(set: DataConfig, percent: u32) -> DataConfig {
     if percent == 0 { set } else { set.changed(Change::Background { percent }) }
 }
 
-impl Experiment for Background {
-    const NAME: &'static str = "background";
-    const TITLE: &'static str = "A background that nobody asks for (LBR C6 to C8)";
-    const SHOWS: &'static str = "With a background of large variance the bottom of the spectrum beats the top; on clean \
-                                 images it is the other way round.";
-    const PAPER: &'static str = "lbr";
-    const KEPT: Kept = Kept {
+static INFO: Info = Info {
+    name: "background",
+    title: "A background that nobody asks for (LBR C6 to C8)",
+    claim: "With a background of large variance the bottom of the spectrum beats the top; on clean \
+            images it is the other way round.",
+    paper: Paper::Lbr,
+    recorded: Recorded {
         along: Some(Along { ..ALIGNMENT }),
-        ..Kept::scalars(&[
-            ("variance", "the share of the variance that is kept"),
-            ("components", "how many are kept"),
+        ..Recorded::scalars(&[
+            (Metric::Variance, "the share of the variance that is kept"),
+            (Metric::Components, "how many are kept"),
         ])
-    };
+    },
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for Background {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let sets = if profile == Profile::Smoke {
             vec![fashion(profile)]
         } else {
@@ -53,21 +88,26 @@ impl Experiment for Background {
         let all = |percents: &[u32]| -> Vec<DataConfig> {
             sets.iter().flat_map(|set| percents.iter().map(|&percent| with(set.clone(), percent))).collect()
         };
-        let aligned = alignments("alignment", "noise", [(0.0, Noise::None)], all(percents));
+        let aligned = alignments(Measured::Alignment.as_str(), "noise", [(0.0, Noise::None)], all(percents));
         let training = if profile == Profile::Smoke { [50, 1] } else { [100, 10] };
         let bound = Bound { place: 2, of: 5 };
-        let seen = [("whole", Seen::Whole), ("top", Seen::Top(bound)), ("bottom", Seen::Bottom(bound))];
         let seen =
-            seen.into_iter().enumerate().map(|(at, (label, seen))| (label.to_owned(), at as f64, seen));
-        let mlp = recognition("MLP", Recogniser::Mlp { depth: 3 }, seen, all(&[0, TRAINED]), training);
+            [(Part::Whole, Seen::Whole), (Part::Top, Seen::Top(bound)), (Part::Bottom, Seen::Bottom(bound))];
+        let seen = seen.into_iter().enumerate().map(|(at, (part, seen))| (part.to_string(), at as f64, seen));
+        let mlp = recognition(
+            Measured::Mlp.as_str(),
+            Recogniser::Mlp { depth: 3 },
+            seen,
+            all(&[0, TRAINED]),
+            training,
+        );
         grid(vec![aligned, mlp], seeds(profile, 3))
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         let all = Curves::all(results)?;
         let (mut panels, mut names) = (Vec::new(), Vec::new());
-        let aligned: Vec<&Curves<'_>> =
-            all.iter().filter(|curves| curves.variant.ends_with("alignment")).collect();
+        let aligned = of_family(&all, Measured::Alignment)?;
         for curves in &aligned {
             let set = set_of(curves);
             if names.contains(&set) {
@@ -76,7 +116,7 @@ impl Experiment for Background {
             names.push(set.clone());
             let mut series = Vec::new();
             for other in aligned.iter().filter(|other| set_of(other) == set) {
-                let points = other.along("alignment", [0, 0])?;
+                let points = other.along(ArrayMetric::Alignment, [0, 0])?;
                 let points =
                     points.iter().filter(|(k, _)| *k <= 64.0).map(|(k, a)| Point::new(*k, a[0])).collect();
                 let label = other.data.trim_start_matches(&set).trim_start_matches(", ");
@@ -91,23 +131,20 @@ impl Experiment for Background {
                        and say nothing of the class: the code of the best reconstruction takes them first.";
         let title = "Alignment with a background".to_owned();
         Ok(exact_figure("background-alignment".into(), title, caption.into(), panels)
-            .map(Plate::Figure)
+            .map(Figure::Chart)
             .into_iter()
             .collect())
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let all = Curves::all(results)?;
         let mut rows = Vec::new();
-        for clean in
-            all.iter().filter(|curves| curves.variant.ends_with("alignment") && set_of(curves) == curves.data)
-        {
+        let aligned = of_family(&all, Measured::Alignment)?;
+        for clean in aligned.iter().filter(|curves| set_of(curves) == curves.data) {
             let (mut falls, mut got) = (true, Vec::new());
             let mut before = f64::INFINITY;
-            for other in
-                all.iter().filter(|other| other.variant.ends_with("alignment") && set_of(other) == clean.data)
-            {
-                let along = other.along("alignment", [0, 0])?;
+            for other in aligned.iter().filter(|other| set_of(other) == clean.data) {
+                let along = other.along(ArrayMetric::Alignment, [0, 0])?;
                 let Some((_, a)) = along.iter().find(|(k, _)| *k == MODES) else { continue };
                 falls &= a[0] <= before + 2.0;
                 before = a[0];
@@ -117,9 +154,15 @@ impl Experiment for Background {
             let finding = (n > 1).then(|| Finding { holds: Some(falls), got: listed(got) });
             let claim = format!("a background takes the first numbers of the code ({})", clean.data);
             let finding = found(finding, "the grid has no two shares of the background on this set");
-            rows.push(exactly("LBR 7", claim, "a(6) falls with the background's share".into(), finding, n)?);
+            rows.push(exactly(
+                ClaimId::Lbr7,
+                claim,
+                "a(6) falls with the background's share".into(),
+                finding,
+                n,
+            )?);
         }
-        for curves in all.iter().filter(|curves| curves.variant.ends_with("MLP")) {
+        for curves in of_family(&all, Measured::Mlp)? {
             let of = Evidence::of(curves);
             let background = set_of(curves) != curves.data;
             let finding = top_and_bottom(&of, background);
@@ -130,7 +173,7 @@ impl Experiment for Background {
                 false => format!("on clean images the top beats the bottom ({})", curves.data),
             };
             let expected = "test accuracy of an MLP, means over seeds".to_owned();
-            rows.push(judged("LBR 7", claim, expected, finding, of.n())?);
+            rows.push(judged(ClaimId::Lbr7, claim, expected, finding, of.n())?);
         }
         Ok(rows)
     }
@@ -139,10 +182,11 @@ impl Experiment for Background {
 /// Whether the bottom of the spectrum beats the top with a background, or the top the bottom without one.
 fn top_and_bottom(of: &Evidence<'_, '_>, background: bool) -> Result<Finding> {
     let average =
-        |name: &str, label: &str| -> Result<f64> { Ok(mean(&of.at(name, of.labelled(label)?, 0)?)) };
-    let accuracy = |label| average("test_accuracy", label);
-    let (top, bottom, whole) = (accuracy("top")?, accuracy("bottom")?, accuracy("whole")?);
-    let (of_top, of_bottom) = (average("variance", "top")?, average("variance", "bottom")?);
+        |name: Metric, part: Part| -> Result<f64> { Ok(mean(&of.at(name, of.labelled(part.as_str())?, 0)?)) };
+    let accuracy = |part| average(Metric::TestAccuracy, part);
+    let (top, bottom, whole) = (accuracy(Part::Top)?, accuracy(Part::Bottom)?, accuracy(Part::Whole)?);
+    let (of_top, of_bottom) =
+        (average(Metric::Variance, Part::Top)?, average(Metric::Variance, Part::Bottom)?);
     Ok(Finding {
         holds: Some(if background { bottom > top } else { top > bottom }),
         got: format!(
@@ -154,6 +198,17 @@ fn top_and_bottom(of: &Evidence<'_, '_>, background: bool) -> Result<Finding> {
             100.0 * whole
         ),
     })
+}
+
+/// The results of one family, by data set.
+fn of_family<'c, 'r>(all: &'c [Curves<'r>], family: Measured) -> Result<Vec<&'c Curves<'r>>> {
+    let mut of = Vec::new();
+    for curves in all {
+        if curves.family_id::<Measured>()? == family {
+            of.push(curves);
+        }
+    }
+    Ok(of)
 }
 
 /// The set without its changes.

@@ -1,42 +1,58 @@
 //! Both papers in one figure: λ of the exact linear optimum beside λ of the trained CRE.
 
-use report::{Axis, Plate, Point, Row, Scale, Series, Shape, Style};
+use report::{Axis, Figure, Point, Scale, Series, Shape, Style, Verdict};
 
-use crate::experiment::Experiment;
+use crate::claim_id::ClaimId;
+use crate::error::{Error, Result};
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{coarse, fc_m, seeds};
 use crate::grid::Grid;
+use crate::metric::{LinearMetric, Metric};
+use crate::profile::Profile;
 use crate::statistics::mean;
+use crate::sweep::curves::Curves;
+use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{figure, lambda_axis, panel};
+use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{Finding, judged, listed};
-use crate::sweep::{Curves, Evidence, Kept};
-use crate::{Error, Profile, Result};
 use runs::store::Results;
 
 /// The closed form of section 2.1 and the sweep E1 of the CRE paper.
 pub struct Bridge;
 
-impl Experiment for Bridge {
-    const NAME: &'static str = "bridge";
-    const TITLE: &'static str = "The same λ in both papers";
-    const SHOWS: &'static str = "The exact linear optimum gives up classification for reconstruction over λ in the same \
-                                 direction as the trained network, and more of it where the code is small.";
-    const PAPER: &'static str = "lbr";
-    const KEPT: Kept = Kept::LINEAR_FRONT;
+static INFO: Info = Info {
+    name: "bridge",
+    title: "The same λ in both papers",
+    claim: "The exact linear optimum gives up classification for reconstruction over λ in the same \
+            direction as the trained network, and more of it where the code is small.",
+    paper: Paper::Lbr,
+    recorded: Recorded::LINEAR_FRONT,
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for Bridge {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let latents: &[usize] = if profile == Profile::Smoke { &[4] } else { &[4, 16, 64] };
         Grid { families: vec![fc_m(profile, latents)], lambdas: coarse(profile), seeds: seeds(profile, 3) }
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
-        let mut plates = Vec::new();
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
+        let mut figures = Vec::new();
         for curves in &Curves::all(results)? {
             let mut panels = Vec::new();
             // Without the pure ends there is nothing that the shapes could be relative to.
             let ends = curves.lambda(0.0).zip(curves.lambda(1.0));
             let relative = [
-                ("Reconstruction", "test MSE over that at λ = 1", "test_mse", "linear_mse"),
-                ("Classification", "test accuracy less that at λ = 0", "test_accuracy", "linear_accuracy"),
+                ("Reconstruction", "test MSE over that at λ = 1", Metric::TestMse, LinearMetric::Mse),
+                (
+                    "Classification",
+                    "test accuracy less that at λ = 0",
+                    Metric::TestAccuracy,
+                    LinearMetric::Accuracy,
+                ),
             ];
             for ((title, label, trained, exact), (at_0, at_1)) in
                 relative.into_iter().filter_map(|panel| Some((panel, ends?)))
@@ -47,18 +63,19 @@ impl Experiment for Bridge {
                         ("trained", along(curves, trained, member)?),
                         ("exact linear", exactly(curves, exact, member)?),
                     ] {
-                        let (first, last) = (values[at_0], values[at_1]);
-                        let relative =
-                            |value: f64| if trained == "test_mse" { value / last } else { value - first };
+                        let relative = |value: f64| match trained {
+                            Metric::TestMse => values[at_1].map(|last| value / last),
+                            _ => values[at_0].map(|first| value - first),
+                        };
                         let points = curves.lambdas.iter().zip(&values);
-                        let points = points.filter(|(_, value)| relative(**value).is_finite());
-                        let points =
-                            points.map(|(&lambda, &value)| Point::new(lambda, relative(value))).collect();
+                        let points = points.filter_map(|(&lambda, value)| {
+                            Some(Point::new(lambda, relative((*value)?).filter(|x| x.is_finite())?))
+                        });
                         let style = Style::ordered(member, curves.members.len());
                         let style = if kind == "trained" { style } else { style.without_markers() };
                         series.push(Series {
                             label: format!("{kind}, {of}"),
-                            points,
+                            points: points.collect(),
                             style,
                             shape: Shape::Line,
                         });
@@ -77,18 +94,18 @@ impl Experiment for Bridge {
                            codes of the same size for the same λ. Left and middle relative to the pure ends, so that \
                            the shapes compare; right as they are.";
             let title = format!("λ in the closed form and in training ({})", curves.variant);
-            plates.extend(figure(format!("bridge-{}", curves.index), title, caption.into(), panels));
+            figures.extend(figure(format!("bridge-{}", curves.index), title, caption.into(), panels));
         }
-        Ok(plates.into_iter().map(Plate::Figure).collect())
+        Ok(figures.into_iter().map(Figure::Chart).collect())
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let mut rows = Vec::new();
         for curves in &Curves::all(results)? {
             let of = Evidence::of(curves);
             let finding = gaps(&of);
             rows.push(judged(
-                "C4/LBR 1",
+                ClaimId::C4Lbr1,
                 format!(
                     "the linear optimum gives up classification as the trained network does ({})",
                     curves.variant
@@ -111,8 +128,8 @@ fn gaps(of: &Evidence<'_, '_>) -> Result<Finding> {
         return Err(Error::NotRun(format!("the grid has no second {}", of.curves.member)));
     }
     for (member, (label, _)) in of.curves.members.iter().enumerate() {
-        let trained = |lambda| Ok::<f64, Error>(mean(&of.at("test_accuracy", member, lambda)?));
-        let exact = |lambda| of.exact("linear_accuracy", member, lambda);
+        let trained = |lambda| Ok::<f64, Error>(mean(&of.at(Metric::TestAccuracy, member, lambda)?));
+        let exact = |lambda| of.exact(LinearMetric::Accuracy, member, lambda);
         let gaps = [trained(first)? - trained(last)?, exact(first)? - exact(last)?];
         holds &= gaps.iter().zip(before).all(|(gap, before)| *gap > 0.0 && *gap <= before + 0.02);
         before = gaps;
@@ -122,24 +139,28 @@ fn gaps(of: &Evidence<'_, '_>) -> Result<Finding> {
     Ok(Finding { holds: Some(holds), got: listed(got) })
 }
 
-/// Means over seeds, λ by λ.
-fn along(curves: &Curves<'_>, measure: &str, member: usize) -> Result<Vec<f64>> {
-    (0..curves.lambdas.len()).map(|lambda| Ok(mean(&curves.at(measure, member, lambda)?))).collect()
+/// Means over seeds, λ by λ, where there are any.
+fn along(curves: &Curves<'_>, metric: Metric, member: usize) -> Result<Vec<Option<f64>>> {
+    let at = |lambda| curves.at(metric, member, lambda);
+    (0..curves.lambdas.len())
+        .map(|lambda| Ok(Some(at(lambda)?).filter(|v| !v.is_empty()).map(|v| mean(&v))))
+        .collect()
 }
 
-fn exactly(curves: &Curves<'_>, measure: &str, member: usize) -> Result<Vec<f64>> {
-    (0..curves.lambdas.len()).map(|lambda| curves.exact(measure, member, lambda)).collect()
+fn exactly(curves: &Curves<'_>, metric: LinearMetric, member: usize) -> Result<Vec<Option<f64>>> {
+    (0..curves.lambdas.len()).map(|lambda| curves.exact(metric, member, lambda)).collect()
 }
 
 fn both_fronts(curves: &Curves<'_>) -> Result<Vec<Series>> {
     let mut series = Vec::new();
     for (member, (of, _)) in curves.members.iter().enumerate() {
-        let trained = (along(curves, "test_mse", member)?, along(curves, "test_accuracy", member)?);
-        let exact = (exactly(curves, "linear_mse", member)?, exactly(curves, "linear_accuracy", member)?);
+        let trained = (along(curves, Metric::TestMse, member)?, along(curves, Metric::TestAccuracy, member)?);
+        let exact =
+            (exactly(curves, LinearMetric::Mse, member)?, exactly(curves, LinearMetric::Accuracy, member)?);
         for (kind, (mse, accuracy)) in [("trained", trained), ("exact linear", exact)] {
+            let points = mse.iter().zip(&accuracy);
             let points =
-                mse.iter().zip(&accuracy).filter(|(mse, accuracy)| mse.is_finite() && accuracy.is_finite());
-            let points = points.map(|(&mse, &accuracy)| Point::new(mse, accuracy)).collect();
+                points.filter_map(|(mse, accuracy)| Some(Point::new((*mse)?, (*accuracy)?))).collect();
             let style = Style::ordered(member, curves.members.len());
             let style = if kind == "trained" { style } else { style.without_markers() };
             series.push(Series { label: format!("{kind}, {of}"), points, style, shape: Shape::Line });

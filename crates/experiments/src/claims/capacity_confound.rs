@@ -1,39 +1,54 @@
 //! Beyond the paper: which part must be larger for the trade-off to ease?
 
 use models::{Architecture, fc, fc::Size};
-use report::{Plate, Row};
+use report::{Figure, Verdict};
 
 use super::latent_size::{costs_over_members, fronts};
 use super::recurrent_cre::smaller_cost;
-use crate::experiment::Experiment;
+use crate::claim_id::ClaimId;
+use crate::error::Result;
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{THREE, fc_m, seeds};
 use crate::grid::{Family, Grid, Member};
-use crate::sweep::Curves;
+use crate::metric::TradeOff;
+use crate::profile::Profile;
+use crate::sweep::curves::Curves;
 use crate::sweep::figures::{Measure, of_each};
-use crate::{Profile, Result};
+use crate::sweep::recorded::Recorded;
 use runs::run::cre;
 use runs::store::Results;
 
 /// Section 5, item 10: FC-M with its encoder, decoder or classifier alone as deep as FC-L's.
 pub struct CapacityConfound;
 
+/// The member that the others are compared with.
+const MEDIUM: &str = "FC-M";
+
 /// The members of which one part alone is larger, with that part.
 const PARTS: [(&str, &str); 3] =
     [("deeper encoder", "encoder"), ("deeper decoder", "decoder"), ("wider classifier", "classifier")];
 
-impl Experiment for CapacityConfound {
-    const NAME: &'static str = "capacity-confound";
-    const TITLE: &'static str = "Which part is larger (beyond the paper)";
-    const SHOWS: &'static str = "Hypothesis: it is the encoder. From FC-M to FC-L all parts grow at once; a deeper \
-                                 encoder alone eases the trade-off.";
+static INFO: Info = Info {
+    name: "capacity-confound",
+    title: "Which part is larger (beyond the paper)",
+    claim: "Hypothesis: it is the encoder. From FC-M to FC-L all parts grow at once; a deeper \
+            encoder alone eases the trade-off.",
+    paper: Paper::Cre,
+    recorded: Recorded::NUMBERS,
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for CapacityConfound {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let latents: &[usize] = if profile == Profile::Full { &[4, 16, 64] } else { &[16] };
         let mut families = Vec::new();
         for &k in latents {
             let base = fc::Config::of(Size::M, k);
             let models = [
-                ("FC-M", base),
+                (MEDIUM, base),
                 (PARTS[0].0, fc::Config { encoder: Size::L, ..base }),
                 (PARTS[1].0, fc::Config { decoder: Size::L, ..base }),
                 (PARTS[2].0, fc::Config { classifier: Size::L, ..base }),
@@ -48,24 +63,24 @@ impl Experiment for CapacityConfound {
         Grid { families, lambdas: THREE.to_vec(), seeds: seeds(profile, 3) }
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         let title = "One front for each network";
-        let mut plates = of_each(results, |curves| fronts(curves, "confound-front", title))?;
+        let mut figures = of_each(results, |curves| fronts(curves, "confound-front", title))?;
         let costs = [
-            Measure { name: "cost_in_mse", title: "Error", label: "(MSE(0) - MSE(1)) / MSE(1)" },
-            Measure { name: "cost_in_accuracy", title: "Accuracy", label: "accuracy(0) - accuracy(1)" },
-            Measure { name: "hypervolume", title: "Both at once", label: "hypervolume of the front" },
+            Measure { name: TradeOff::CostInMse, title: "Error", label: "(MSE(0) - MSE(1)) / MSE(1)" },
+            Measure { name: TradeOff::CostInAccuracy, title: "Accuracy", label: "accuracy(0) - accuracy(1)" },
+            Measure { name: TradeOff::Hypervolume, title: "Both at once", label: "hypervolume of the front" },
         ];
-        plates.extend(of_each(results, |curves| costs_over_members(curves, "confound-costs", &costs))?);
-        Ok(plates)
+        figures.extend(of_each(results, |curves| costs_over_members(curves, "confound-costs", &costs))?);
+        Ok(figures)
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let mut rows = Vec::new();
         for curves in &Curves::all(results)? {
             for (larger, part) in PARTS {
                 let claim = format!("a larger {part} alone eases the trade-off ({})", curves.variant);
-                rows.push(smaller_cost(curves, ["FC-M", larger], ("C5", claim))?);
+                rows.push(smaller_cost(curves, [MEDIUM, larger], (ClaimId::C5, claim))?);
             }
         }
         Ok(rows)

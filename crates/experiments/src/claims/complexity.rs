@@ -2,15 +2,17 @@
 
 use models::fc::Size;
 use models::{Activation, Architecture, fc, vit};
-use report::{Plate, Row};
+use report::{Figure, Verdict};
 
 use super::latent_size::fronts;
-use crate::experiment::Experiment;
+use crate::error::Result;
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{fc as fc_family, few, seeds, vit};
 use crate::grid::{Family, Grid, Member};
+use crate::profile::Profile;
 use crate::sweep::figures::{ACCURACY, MSE, measures_over_members, of_each};
-use crate::sweep::{Kept, trends};
-use crate::{Profile, Result};
+use crate::sweep::recorded::Recorded;
+use crate::sweep::trends;
 use runs::run::cre;
 use runs::store::Results;
 
@@ -28,14 +30,20 @@ fn sizes(profile: Profile, latent: usize) -> Family {
     Family { label, member: "size of the network".into(), members: members.collect(), ..family }
 }
 
+static INFO: Info = Info {
+    name: "complexity",
+    title: "A more complex network (E6)",
+    claim: "More layers move the front towards the good corner and do not reach it.",
+    paper: Paper::Cre,
+    recorded: Recorded::LINEAR_FRONT,
+};
+
 impl Experiment for Complexity {
-    const NAME: &'static str = "complexity";
-    const TITLE: &'static str = "A more complex network (E6)";
-    const SHOWS: &'static str = "More layers move the front towards the good corner and do not reach it.";
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
 
-    const KEPT: Kept = Kept::LINEAR_FRONT;
-
-    fn grid(profile: Profile) -> Grid {
+    fn grid(&self, profile: Profile) -> Grid {
         let named = [("ViT-S", vit::Config::S), ("ViT-M", vit::Config::M), ("ViT-L", vit::Config::L)];
         let families = match profile {
             Profile::Smoke => vec![sizes(profile, 16)],
@@ -49,18 +57,18 @@ impl Experiment for Complexity {
         Grid { families, lambdas: few(profile), seeds: seeds(profile, 3) }
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
-        let mut plates =
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
+        let mut figures =
             of_each(results, |curves| fronts(curves, "complexity-front", "One front for each size"))?;
         let caption = "Left: test MSE for each size, one line for each λ. Right: test accuracy.";
-        plates.extend(of_each(results, |curves| {
+        figures.extend(of_each(results, |curves| {
             let title = "Both tasks over the size of the network";
             measures_over_members(curves, "complexity-both", title, caption, &[MSE, ACCURACY])
         })?);
-        Ok(plates)
+        Ok(figures)
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         trends::rows(results, &[&trends::T7, &trends::C8])
     }
 }

@@ -1,16 +1,21 @@
 //! E8 of the LBR paper's code: how do the depths of encoder and decoder shape what the latent knows of the class?
 
-use report::{Plate, Row};
+use report::{Figure, Verdict};
 
-use crate::experiment::Experiment;
+use crate::claim_id::ClaimId;
+use crate::error::{Error, Result};
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::seeds;
 use crate::grid::{Family, Grid};
 use crate::lbr::{autoencoders, fashion, grid};
+use crate::metric::Metric;
+use crate::profile::Profile;
 use crate::statistics::{interval, mean};
+use crate::sweep::curves::Curves;
+use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{Measure, families_over_members};
+use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{Finding, above, judged};
-use crate::sweep::{Curves, Evidence, Kept};
-use crate::{Error, Profile, Result};
 use runs::images::DataConfig;
 use runs::run::{Network, Objective};
 use runs::store::Results;
@@ -18,15 +23,21 @@ use runs::store::Results;
 /// Section 3, E8.
 pub struct DepthGrid;
 
-impl Experiment for DepthGrid {
-    const NAME: &'static str = "depth-grid";
-    const TITLE: &'static str = "Depths of encoder and decoder (LBR E8)";
-    const SHOWS: &'static str = "What an autoencoder's latent knows of the class depends on how deep its parts are, not \
-                                 only on how well it reconstructs.";
-    const PAPER: &'static str = "lbr";
-    const KEPT: Kept = Kept::NUMBERS;
+static INFO: Info = Info {
+    name: "depth-grid",
+    title: "Depths of encoder and decoder (LBR E8)",
+    claim: "What an autoencoder's latent knows of the class depends on how deep its parts are, not \
+            only on how well it reconstructs.",
+    paper: Paper::Lbr,
+    recorded: Recorded::NUMBERS,
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for DepthGrid {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let (depths, latent, training): (Vec<usize>, usize, _) = match profile {
             Profile::Smoke => (vec![2, 3], 8, [50, 1]),
             Profile::Quick => (vec![2, 3, 6], 32, [100, 10]),
@@ -55,11 +66,19 @@ impl Experiment for DepthGrid {
         grid(families.collect(), seeds(profile, 3))
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         let measures = [
-            Measure { name: "ridge_accuracy", title: "Ridge probe of the latent", label: "test accuracy" },
-            Measure { name: "test_accuracy", title: "Linear probe, learned beside", label: "test accuracy" },
-            Measure { name: "test_mse", title: "Reconstruction", label: "test MSE" },
+            Measure {
+                name: Metric::RidgeAccuracy,
+                title: "Ridge probe of the latent",
+                label: "test accuracy",
+            },
+            Measure {
+                name: Metric::TestAccuracy,
+                title: "Linear probe, learned beside",
+                label: "test accuracy",
+            },
+            Measure { name: Metric::TestMse, title: "Reconstruction", label: "test MSE" },
         ];
         families_over_members(
             results,
@@ -71,7 +90,7 @@ impl Experiment for DepthGrid {
         )
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let all = Curves::all(results)?;
         let mut sets: Vec<&str> = all.iter().map(|curves| curves.data.as_str()).collect();
         sets.dedup();
@@ -89,7 +108,7 @@ struct Pair<'c, 'r> {
 }
 
 /// Whether the autoencoder that reconstructs best is the most telling, on one data set.
-fn row(all: &[Curves<'_>], data: &str) -> Result<Row> {
+fn row(all: &[Curves<'_>], data: &str) -> Result<Verdict> {
     let (finding, n) = match best(all, data) {
         Ok((finding, n)) => (Ok(finding), n),
         Err(error) => (Err(error), 0),
@@ -97,17 +116,17 @@ fn row(all: &[Curves<'_>], data: &str) -> Result<Row> {
     let expected = "another pair of depths more accurate by a ridge probe, paired 95 % interval above 0 \
                     (the best of all pairs is chosen by the same seeds)";
     let claim = format!("the best reconstruction does not have the most telling latent ({data})");
-    judged("LBR E8", claim, expected.into(), finding, n)
+    judged(ClaimId::LbrE8, claim, expected.into(), finding, n)
 }
 
 /// The most telling pair of depths against the one that reconstructs best, and the fewest seeds of any pair.
 fn best(all: &[Curves<'_>], data: &str) -> Result<(Finding, usize)> {
     let mut pairs = Vec::new();
     for curves in all.iter().filter(|curves| curves.data == data) {
-        let decoder = curves.variant.trim_start_matches(&format!("{data}, "));
+        let decoder = &curves.family;
         for (member, (encoder, _)) in curves.members.iter().enumerate() {
             let of = Evidence::of(curves);
-            let [accuracy, mse] = ["ridge_accuracy", "test_mse"].map(|name| of.at(name, member, 0));
+            let [accuracy, mse] = [Metric::RidgeAccuracy, Metric::TestMse].map(|name| of.at(name, member, 0));
             let (accuracy, mse) = (mean(&accuracy?), mean(&mse?));
             pairs.push(Pair { of, member, accuracy, mse, name: format!("encoder of {encoder}, {decoder}") });
         }
@@ -119,7 +138,8 @@ fn best(all: &[Curves<'_>], data: &str) -> Result<(Finding, usize)> {
         return Err(nothing());
     }
     let other = [closest.member, 0];
-    let both = telling.of.paired_with("ridge_accuracy", [telling.member, 0], closest.of.curves, other)?;
+    let both =
+        telling.of.paired_with(Metric::RidgeAccuracy, [telling.member, 0], closest.of.curves, other)?;
     let gain = interval(&both.iter().map(|[telling, closest]| telling - closest).collect::<Vec<f64>>());
     let words =
         |pair: &Pair<'_, '_>| format!("{:.1} % ({}, MSE {:.3})", 100.0 * pair.accuracy, pair.name, pair.mse);

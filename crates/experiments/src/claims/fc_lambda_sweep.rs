@@ -2,14 +2,19 @@
 
 use models::Activation;
 use models::fc::Size;
-use report::{Plate, Row};
+use report::{Figure, Verdict};
 
-use crate::experiment::Experiment;
+use crate::error::Result;
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{fashion, fc, fc_m, lambdas, mnist, seeds};
 use crate::grid::Grid;
+use crate::metric::Metric;
+use crate::profile::Profile;
+use crate::sweep::curves::Curves;
+use crate::sweep::facts::{MONOTONE, exact_facts};
 use crate::sweep::figures::{self, Measure, measures_over_lambda, of_each, trade_off};
-use crate::sweep::{self, Curves, Kept, MONOTONE, trends};
-use crate::{Profile, Result};
+use crate::sweep::recorded::Recorded;
+use crate::sweep::{facts, trends};
 use runs::store::Results;
 
 /// Section 4.2, E1: FC-M at k = 4, 16 and 64 over λ.
@@ -17,9 +22,9 @@ pub struct FcLambdaSweep;
 
 /// What the latent holds, over λ.
 pub(super) const OF_LATENT: [Measure; 3] = [
-    Measure { name: "dead_units", title: "Dead units", label: "units that never change" },
-    Measure { name: "knn_accuracy", title: "Neighbours", label: "5-NN accuracy in z" },
-    Measure { name: "between_class_share", title: "Arrangement", label: "between-class share of z" },
+    Measure { name: Metric::DeadUnits, title: "Dead units", label: "units that never change" },
+    Measure { name: Metric::KnnAccuracy, title: "Neighbours", label: "5-NN accuracy in z" },
+    Measure { name: Metric::BetweenClassShare, title: "Arrangement", label: "between-class share of z" },
 ];
 
 /// What [`OF_LATENT`] shows.
@@ -28,15 +33,22 @@ pub(super) const OF_LATENT_CAPTION: &str = "Left: latent units that say the same
                                             neighbours in the latent, class information without a trained head. \
                                             Right: share of the latent's scatter that lies between the classes.";
 
-impl Experiment for FcLambdaSweep {
-    const NAME: &'static str = "fc-lambda-sweep";
-    const TITLE: &'static str = "The trade-off over λ in fully connected networks (E1)";
-    const SHOWS: &'static str = "In a latent that serves both tasks, what is gained in reconstruction is lost \
-                                 in classification and the reverse: a trade-off and no synergy, which a \
-                                 larger latent eases but does not remove.";
-    const KEPT: Kept = Kept::LINEAR_FRONT;
+static INFO: Info = Info {
+    name: "fc-lambda-sweep",
+    title: "The trade-off over λ in fully connected networks (E1)",
+    claim: "In a latent that serves both tasks, what is gained in reconstruction is lost \
+            in classification and the reverse: a trade-off and no synergy, which a \
+            larger latent eases but does not remove.",
+    paper: Paper::Cre,
+    recorded: Recorded::LINEAR_FRONT,
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for FcLambdaSweep {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let latents: &[usize] = if profile == Profile::Smoke { &[4, 16] } else { &[4, 16, 64] };
         let families = match profile {
             Profile::Smoke => vec![fc_m(profile, latents)],
@@ -57,9 +69,9 @@ impl Experiment for FcLambdaSweep {
         Grid { families, lambdas: lambdas(profile), seeds: seeds(profile, 5) }
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
-        let mut plates = of_each(results, |curves| trade_off(curves, "fc-trade-off"))?;
-        plates.extend(of_each(results, |curves| {
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
+        let mut figures = of_each(results, |curves| trade_off(curves, "fc-trade-off"))?;
+        figures.extend(of_each(results, |curves| {
             let title = "What the latent holds over λ";
             measures_over_lambda(curves, "fc-latent", title, OF_LATENT_CAPTION, &OF_LATENT)
         })?);
@@ -68,20 +80,24 @@ impl Experiment for FcLambdaSweep {
                        what a linear reader finds without having learned beside the encoder. Right: the effective \
                        rank of the latent, the number of dimensions that its variance is spread over.";
         let measures = [
-            Measure { name: "ridge_mse", title: "Linear decoder", label: "test MSE of ridge" },
-            Measure { name: "ridge_accuracy", title: "Linear classifier", label: "test accuracy of ridge" },
-            Measure { name: "effective_rank", title: "Dimensions", label: "effective rank of z" },
+            Measure { name: Metric::RidgeMse, title: "Linear decoder", label: "test MSE of ridge" },
+            Measure {
+                name: Metric::RidgeAccuracy,
+                title: "Linear classifier",
+                label: "test accuracy of ridge",
+            },
+            Measure { name: Metric::EffectiveRank, title: "Dimensions", label: "effective rank of z" },
         ];
         let probes =
             |curves: &Curves<'_>| measures_over_lambda(curves, "fc-probes", title, caption, &measures);
-        plates.extend(figures::of_each(results, probes)?);
-        Ok(plates)
+        figures.extend(figures::of_each(results, probes)?);
+        Ok(figures)
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let mut rows = Vec::new();
         for curves in &Curves::all(results)? {
-            rows.extend(sweep::exact_facts(curves)?);
+            rows.extend(exact_facts(curves)?);
             rows.push(trends::no_synergy(curves)?);
         }
         use trends::{T1, T2, T3, T4, T5, T6, T8, T9, T10};
@@ -89,9 +105,9 @@ impl Experiment for FcLambdaSweep {
         Ok(rows)
     }
 
-    fn warnings(results: &Results) -> Result<Vec<String>> {
+    fn warnings(&self, results: &Results) -> Result<Vec<String>> {
         let mut warnings = vec![MONOTONE.to_owned()];
-        warnings.extend(sweep::warnings(results)?);
+        warnings.extend(facts::warnings(results)?);
         Ok(warnings)
     }
 }

@@ -1,16 +1,21 @@
 //! E9: is the information not there, or had the head not caught up?
 
 use models::vit;
-use report::{Figure, Plate, Reference, Row, Series, Shape, Style, Tick};
+use report::{Chart, Figure, Reference, Series, Shape, Style, Tick, Verdict};
 
-use crate::experiment::Experiment;
+use crate::claim_id::ClaimId;
+use crate::error::{Error, Result};
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{THREE, cnn_s, fc_m, seeds, vit};
 use crate::grid::{Family, Grid, Member};
+use crate::metric::{Baseline, Metric};
+use crate::profile::Profile;
 use crate::statistics::{Interval, interval, median};
+use crate::sweep::curves::Curves;
+use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{figure, lambda_axis, panel, spread};
+use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{Finding, above, all_hold, judged, listed};
-use crate::sweep::{Curves, Evidence};
-use crate::{Error, Profile, Result};
 use runs::run::{Features, Hardware, Learner, RunConfig};
 use runs::store::Results;
 
@@ -40,13 +45,21 @@ fn refitted(family: &Family) -> Family {
     Family { label, members, ..family.clone() }
 }
 
-impl Experiment for FrozenEncoders {
-    const NAME: &'static str = "frozen-encoders";
-    const TITLE: &'static str = "New heads on frozen encoders (E9)";
-    const SHOWS: &'static str = "An encoder of one task fails at the other because the information is not there: heads \
-                                 that are learned anew on the frozen latent do not close the gap.";
+static INFO: Info = Info {
+    name: "frozen-encoders",
+    title: "New heads on frozen encoders (E9)",
+    claim: "An encoder of one task fails at the other because the information is not there: heads \
+            that are learned anew on the frozen latent do not close the gap.",
+    paper: Paper::Cre,
+    recorded: Recorded::NUMBERS,
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for FrozenEncoders {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let trained = match profile {
             Profile::Smoke => vec![fc_m(profile, &[4])],
             _ => vec![
@@ -59,21 +72,21 @@ impl Experiment for FrozenEncoders {
         Grid { families, lambdas: THREE.to_vec(), seeds: seeds(profile, 3) }
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         let curves = Curves::all(results)?;
-        let mut plates = Vec::new();
+        let mut figures = Vec::new();
         for (online, refitted) in pairs(&curves) {
             for member in 0..online.members.len() {
-                plates.extend(compared(online, refitted, member)?.map(Plate::Figure));
+                figures.extend(compared(online, refitted, member)?.map(Figure::Chart));
             }
         }
-        Ok(plates)
+        Ok(figures)
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let curves = Curves::all(results)?;
         let mut rows = Vec::new();
-        for online in curves.iter().filter(|curves| !curves.variant.ends_with(REFITTED)) {
+        for online in curves.iter().filter(|curves| !curves.family.ends_with(REFITTED)) {
             let of = Evidence::of(online);
             let finding = gaps(&of, refitted_of(&curves, online));
             let claim = format!("new heads on a frozen encoder do not close the gap ({})", online.variant);
@@ -81,7 +94,7 @@ impl Experiment for FrozenEncoders {
                 "new decoder at λ = 0 worse than λ = 1's own, new classifier at λ = 1 worse than λ = 0's \
                             own, by 95 % intervals"
                     .to_owned();
-            rows.push(judged("C3", claim, expected, finding, of.n())?);
+            rows.push(judged(ClaimId::C3, claim, expected, finding, of.n())?);
         }
         Ok(rows)
     }
@@ -95,11 +108,11 @@ fn gaps(of: &Evidence<'_, '_>, refitted: Option<&Curves<'_>>) -> Result<Finding>
     let (mut holds, mut got) = (Vec::new(), Vec::new());
     for (member, (label, _)) in of.curves.members.iter().enumerate() {
         let new = Evidence::of(refitted).labelled(label)?;
-        let gap = |measure: &str, at: usize, best: usize| -> Result<Interval> {
+        let gap = |measure: Metric, at: usize, best: usize| -> Result<Interval> {
             let pairs = of.paired_with(measure, [member, best], refitted, [new, at])?;
             Ok(interval(&pairs.iter().map(|[own, new]| new - own).collect::<Vec<f64>>()))
         };
-        let (mse, accuracy) = (gap("test_mse", first, last)?, gap("test_accuracy", last, first)?);
+        let (mse, accuracy) = (gap(Metric::TestMse, first, last)?, gap(Metric::TestAccuracy, last, first)?);
         holds.extend([above(&mse, 0.0), above(&accuracy.times(-1.0), 0.0)]);
         let points = accuracy.times(100.0);
         got.push(format!("{label}: MSE {mse:+.3}, accuracy {points:+.1} points"));
@@ -109,8 +122,8 @@ fn gaps(of: &Evidence<'_, '_>, refitted: Option<&Curves<'_>>) -> Result<Finding>
 
 /// The family of new heads on the encoders of a family.
 fn refitted_of<'c, 'r>(all: &'c [Curves<'r>], online: &Curves<'_>) -> Option<&'c Curves<'r>> {
-    let name = format!("{}{REFITTED}", online.variant);
-    all.iter().find(|other| other.variant == name)
+    let is_refitted = |other: &&Curves<'_>| other.family.strip_suffix(REFITTED) == Some(&online.family);
+    all.iter().find(|other| other.data == online.data && is_refitted(other))
 }
 
 /// Each family with its refitted one.
@@ -118,11 +131,11 @@ fn pairs<'c, 'r>(curves: &'c [Curves<'r>]) -> impl Iterator<Item = (&'c Curves<'
     curves.iter().filter_map(|online| Some((online, refitted_of(curves, online)?)))
 }
 
-fn compared(online: &Curves<'_>, refitted: &Curves<'_>, member: usize) -> Result<Option<Figure>> {
+fn compared(online: &Curves<'_>, refitted: &Curves<'_>, member: usize) -> Result<Option<Chart>> {
     let mut panels = Vec::new();
     for (title, label, measure, probe) in [
-        ("Reconstruction", "test MSE", "test_mse", "ridge_mse"),
-        ("Classification", "test accuracy", "test_accuracy", "ridge_accuracy"),
+        ("Reconstruction", "test MSE", Metric::TestMse, Metric::RidgeMse),
+        ("Classification", "test accuracy", Metric::TestAccuracy, Metric::RidgeAccuracy),
     ] {
         let mut series = Vec::new();
         let sources = [
@@ -146,11 +159,11 @@ fn compared(online: &Curves<'_>, refitted: &Curves<'_>, member: usize) -> Result
     }
     let at = |at, label: &str| Reference::Horizontal(Tick { at, label: label.into() });
     panels[0].references = vec![
-        at(online.of_variant("class_mean_mse")?, "class-mean image"),
-        at(online.of_variant("mean_image_mse")?, "mean image"),
+        at(online.of_variant(Baseline::ClassMeanMse)?, "class-mean image"),
+        at(online.of_variant(Baseline::MeanImageMse)?, "mean image"),
     ];
     if let Some(first) = online.lambda(0.0) {
-        let best = median(&online.at("test_accuracy", member, first)?);
+        let best = median(&online.at(Metric::TestAccuracy, member, first)?);
         if best.is_finite() {
             panels[1].references = vec![at(best, "supervised")];
         }

@@ -1,16 +1,21 @@
 //! E13: do the two losses pull the encoder in opposite directions?
 
 use models::vit;
-use report::{Axis, Figure, Plate, Row, Scale, Series, Shape, Style};
+use report::{Axis, Chart, Figure, Scale, Series, Shape, Style, Verdict};
 
-use crate::experiment::Experiment;
+use crate::claim_id::ClaimId;
+use crate::error::Result;
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{cnn_s, coarse, fc_m, seeds, vit};
 use crate::grid::Grid;
+use crate::metric::{EpochMetric, Metric, MetricGroup};
+use crate::profile::Profile;
 use crate::statistics::interval;
+use crate::sweep::curves::Curves;
+use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{figure, lambda_axis, of_each, over_epochs, panel, spread};
+use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{Finding, above, all_hold, judged, listed};
-use crate::sweep::{Curves, Evidence, Kept};
-use crate::{Profile, Result};
 use runs::store::Results;
 
 /// Section 4.2, E13: the cosine and the ratio of norms of the two gradients, at z in every step and per layer now and
@@ -20,14 +25,21 @@ pub struct GradientConflict;
 /// A cosine within this of zero is no opposition and no agreement.
 const NEAR_ZERO: f64 = 0.2;
 
-impl Experiment for GradientConflict {
-    const NAME: &'static str = "gradient-conflict";
-    const TITLE: &'static str = "The conflict of the two gradients (E13)";
-    const SHOWS: &'static str = "Open in the paper: the two gradients at z are nearly orthogonal, so the tasks compete \
-                                 for capacity rather than push against each other.";
-    const KEPT: Kept = Kept::EPOCHS;
+static INFO: Info = Info {
+    name: "gradient-conflict",
+    title: "The conflict of the two gradients (E13)",
+    claim: "Open in the paper: the two gradients at z are nearly orthogonal, so the tasks compete \
+            for capacity rather than push against each other.",
+    paper: Paper::Cre,
+    recorded: Recorded::EPOCHS,
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for GradientConflict {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let families = match profile {
             Profile::Smoke => vec![fc_m(profile, &[4])],
             _ => vec![
@@ -39,33 +51,33 @@ impl Experiment for GradientConflict {
         Grid { families, lambdas: coarse(profile), seeds: seeds(profile, 5) }
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
-        let mut plates = of_each(results, |curves| {
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
+        let mut figures = of_each(results, |curves| {
             let caption = "The cosine of the two losses' gradients at z, mean over the steps of an epoch: 1 is \
                            agreement, 0 indifference, -1 opposition.";
             let title = "Agreement of the two gradients at z";
-            over_epochs(curves, "conflict-cosine", title, caption, ("gradient_cosine_by_epoch", "cosine"))
+            over_epochs(curves, "conflict-cosine", title, caption, (EpochMetric::GradientCosine, "cosine"))
         })?;
-        plates.extend(of_each(results, |curves| {
+        figures.extend(of_each(results, |curves| {
             let caption = "The norm of the reconstruction's gradient at z over that of the classification's, both \
                            unweighted, mean over the steps of an epoch.";
             let title = "Strength of the two gradients at z";
-            let measure = ("gradient_norm_ratio_by_epoch", "ratio of norms");
+            let measure = (EpochMetric::GradientNormRatio, "ratio of norms");
             over_epochs(curves, "conflict-norms", title, caption, measure)
         })?);
-        plates.extend(of_each(results, by_layer)?);
-        plates.extend(of_each(results, heard)?);
-        Ok(plates)
+        figures.extend(of_each(results, by_layer)?);
+        figures.extend(of_each(results, heard)?);
+        Ok(figures)
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let mut rows = Vec::new();
         for curves in &Curves::all(results)? {
             let of = Evidence::of(curves);
             let finding = orthogonal(&of);
             let claim = format!("the gradients at z are nearly orthogonal ({})", curves.variant);
             let expected = format!("95 % interval of the last epoch's cosine at λ = 0.9 within ±{NEAR_ZERO}");
-            rows.push(judged("E13", claim, expected, finding, of.n())?);
+            rows.push(judged(ClaimId::E13, claim, expected, finding, of.n())?);
         }
         Ok(rows)
     }
@@ -76,7 +88,7 @@ fn orthogonal(of: &Evidence<'_, '_>) -> Result<Finding> {
     let (mut holds, mut got) = (Vec::new(), Vec::new());
     let [lambda] = of.lambdas([0.9])?;
     for (member, (label, _)) in of.curves.members.iter().enumerate() {
-        let cosine = interval(&of.at("gradient_cosine", member, lambda)?);
+        let cosine = interval(&of.at(Metric::GradientCosine, member, lambda)?);
         holds.extend([above(&cosine, -NEAR_ZERO), above(&cosine.times(-1.0), -NEAR_ZERO)]);
         got.push(format!("{label}: {cosine:+.3}"));
     }
@@ -84,8 +96,8 @@ fn orthogonal(of: &Evidence<'_, '_>) -> Result<Finding> {
 }
 
 /// The cosine in each layer of the encoder after the last epoch, over λ; one panel for each member.
-fn by_layer(curves: &Curves<'_>) -> Result<Option<Figure>> {
-    let layers = curves.measures("layer_cosine/");
+fn by_layer(curves: &Curves<'_>) -> Result<Option<Chart>> {
+    let layers = curves.indexed(MetricGroup::LayerCosine);
     let mut panels = Vec::new();
     for (member, (label, _)) in curves.members.iter().enumerate() {
         let mut series = Vec::new();
@@ -94,7 +106,7 @@ fn by_layer(curves: &Curves<'_>) -> Result<Option<Figure>> {
             for (lambda, &value) in curves.lambdas.iter().enumerate() {
                 points.extend(spread(value, &curves.after(layer, [member, lambda], curves.epochs)?));
             }
-            let name = layer.trim_start_matches("layer_cosine/").trim_end_matches(".weight");
+            let name = layer.index.trim_end_matches(".weight");
             let style = Style::ordered(index, layers.len());
             series.push(Series { label: name.into(), points, style, shape: Shape::Line });
         }
@@ -110,8 +122,8 @@ fn by_layer(curves: &Curves<'_>) -> Result<Option<Figure>> {
 }
 
 /// How much the encoder listens to each principal component after the last epoch; one panel for each member.
-fn heard(curves: &Curves<'_>) -> Result<Option<Figure>> {
-    let components = curves.measures("listening/");
+fn heard(curves: &Curves<'_>) -> Result<Option<Chart>> {
+    let components = curves.indexed(MetricGroup::InputSensitivity);
     let mut panels = Vec::new();
     for (member, (label, _)) in curves.members.iter().enumerate() {
         let mut series = Vec::new();

@@ -1,16 +1,22 @@
 //! E6 of the LBR paper: how much recognition does a little supervision bring at no cost in reconstruction?
 
-use report::{Plate, Row};
+use report::{Figure, Verdict};
 
-use crate::experiment::Experiment;
+use crate::claim_id::ClaimId;
+use crate::error::{Error, Result};
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::seeds;
 use crate::grid::{Family, Grid};
 use crate::lbr::{autoencoders, cifar10, fashion, grid, mlpae};
+use crate::metric::Metric;
+use crate::names::names;
+use crate::profile::Profile;
 use crate::statistics::interval;
+use crate::sweep::curves::Curves;
+use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{Measure, families_over_members};
+use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{Finding, above, all_hold, judged, listed};
-use crate::sweep::{Curves, Evidence, Kept};
-use crate::{Error, Profile, Result};
 use runs::run::{Network, Objective};
 use runs::store::Results;
 
@@ -19,7 +25,16 @@ pub struct Guidance;
 
 /// The weight of the probes' losses in the paper.
 const WEIGHT: f64 = 0.01;
-const PLAIN: &str = "without guidance";
+
+names! {
+    /// The families.
+    Supervision {
+        /// The encoder learns from the reconstruction alone.
+        Plain = "without guidance",
+        /// The probes' losses reach the encoder too, with [`WEIGHT`].
+        Guided = "guided by 0.01",
+    }
+}
 
 /// A reconstruction error that differs by less is the same (D12).
 const SAME: f64 = 0.05;
@@ -31,29 +46,35 @@ fn both(
     training: [u32; 2],
 ) -> [Family; 2] {
     [
-        (PLAIN.to_owned(), Objective::Reconstruction),
-        (format!("guided by {WEIGHT}"), Objective::Guided { weight: WEIGHT }),
+        (Supervision::Plain, Objective::Reconstruction),
+        (Supervision::Guided, Objective::Guided { weight: WEIGHT }),
     ]
-    .map(|(label, objective)| {
+    .map(|(family, objective)| {
         let networks = networks
             .iter()
             .map(|&(latent, network)| (format!("L = {latent}"), latent as f64, network, objective));
-        autoencoders(&label, "latent size L", networks, data.clone(), training)
+        autoencoders(family.as_str(), "latent size L", networks, data.clone(), training)
     })
 }
 
-impl Experiment for Guidance {
-    const NAME: &'static str = "guidance";
-    const TITLE: &'static str = "Supervised guidance of autoencoders (LBR E6)";
-    const SHOWS: &'static str = "Equally good autoencoders differ widely in what can be recognised from their latent: a \
-                                 small weight on labels lifts accuracy and leaves the reconstruction as it is.";
-    const PAPER: &'static str = "lbr";
-    const KEPT: Kept = Kept::scalars(&[(
-        "test_nonlinear_accuracy",
+static INFO: Info = Info {
+    name: "guidance",
+    title: "Supervised guidance of autoencoders (LBR E6)",
+    claim: "Equally good autoencoders differ widely in what can be recognised from their latent: a \
+            small weight on labels lifts accuracy and leaves the reconstruction as it is.",
+    paper: Paper::Lbr,
+    recorded: Recorded::scalars(&[(
+        Metric::NonlinearAccuracy,
         "share of test images that the non-linear probe classifies rightly after the last epoch",
-    )]);
+    )]),
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for Guidance {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let mlp =
             |latents: &[usize]| latents.iter().map(|&latent| (latent, mlpae(latent, 3))).collect::<Vec<_>>();
         let families: Vec<Family> = match profile {
@@ -76,11 +97,11 @@ impl Experiment for Guidance {
         grid(families, seeds(profile, 3))
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         let measures = [
-            Measure { name: "test_mse", title: "Reconstruction", label: "test MSE" },
-            Measure { name: "test_accuracy", title: "Linear probe", label: "test accuracy" },
-            Measure { name: "test_nonlinear_accuracy", title: "Non-linear probe", label: "test accuracy" },
+            Measure { name: Metric::TestMse, title: "Reconstruction", label: "test MSE" },
+            Measure { name: Metric::TestAccuracy, title: "Linear probe", label: "test accuracy" },
+            Measure { name: Metric::NonlinearAccuracy, title: "Non-linear probe", label: "test accuracy" },
         ];
         families_over_members(
             results,
@@ -92,15 +113,19 @@ impl Experiment for Guidance {
         )
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let all = Curves::all(results)?;
         let mut rows = Vec::new();
-        for plain in all.iter().filter(|curves| curves.variant.ends_with(PLAIN)) {
-            let guided = all.iter().find(|other| other.data == plain.data && !other.variant.ends_with(PLAIN));
+        for plain in &all {
+            if plain.family_id::<Supervision>()? != Supervision::Plain {
+                continue;
+            }
+            let is_guided = |other: &&Curves<'_>| other.family == Supervision::Guided.as_str();
+            let guided = all.iter().find(|other| other.data == plain.data && is_guided(other));
             let of = Evidence::of(plain);
             let finding = gains(&of, guided);
             rows.push(judged(
-                "LBR 3",
+                ClaimId::Lbr3,
                 format!(
                     "a small weight on labels lifts accuracy at no cost in reconstruction ({})",
                     plain.data
@@ -120,13 +145,13 @@ fn gains(of: &Evidence<'_, '_>, guided: Option<&Curves<'_>>) -> Result<Finding> 
     let (mut holds, mut got) = (Vec::new(), Vec::new());
     for (member, (label, _)) in of.curves.members.iter().enumerate() {
         let other = Evidence::of(guided).labelled(label)?;
-        let change = |name: &str, change: fn([f64; 2]) -> f64| -> Result<_> {
+        let change = |name: Metric, change: fn([f64; 2]) -> f64| -> Result<_> {
             let pairs = of.paired_with(name, [member, 0], guided, [other, 0])?;
             Ok(interval(&pairs.into_iter().map(change).collect::<Vec<f64>>()))
         };
-        let mse = change("test_mse", |[plain, guided]| guided / plain - 1.0)?;
+        let mse = change(Metric::TestMse, |[plain, guided]| guided / plain - 1.0)?;
         let gain = |name| change(name, |[plain, guided]| guided - plain);
-        let (linear, nonlinear) = (gain("test_accuracy")?, gain("test_nonlinear_accuracy")?);
+        let (linear, nonlinear) = (gain(Metric::TestAccuracy)?, gain(Metric::NonlinearAccuracy)?);
         holds.extend([above(&linear, 0.0), Some(mse.mean < SAME)]);
         got.push(format!(
             "{label}: MSE {:+.1} %, linear probe {:+.1} points, non-linear {:+.1}",

@@ -1,14 +1,19 @@
 //! Claim 3 of the LBR paper for linear models: codes that reconstruct as well can classify very differently.
 
-use report::{Axis, Plate, Point, Reference, Row, Scale, Series, Shape, Style, Tick};
+use report::{Axis, Figure, Point, Reference, Scale, Series, Shape, Style, Tick, Verdict};
 
-use crate::experiment::Experiment;
+use crate::claim_id::ClaimId;
+use crate::error::{Error, Result};
+use crate::experiment::{Experiment, Info, Paper};
 use crate::grid::Grid;
 use crate::lbr::{fashion, grid, mnist, questions};
+use crate::metric::{ArrayMetric, Metric};
+use crate::profile::Profile;
+use crate::sweep::curves::Curves;
+use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{exact_figure, panel};
+use crate::sweep::recorded::{Along, Recorded};
 use crate::sweep::trends::{Finding, exactly, listed};
-use crate::sweep::{Along, Curves, Evidence, Kept};
-use crate::{Error, Profile, Result};
 use runs::run::Question;
 use runs::store::Results;
 
@@ -21,24 +26,38 @@ const SMALLEST: f64 = 16.0;
 /// Excesses of reconstruction error, and what share of the gap to the floor they must close (C10).
 const BUDGETS: [(f64, f64); 2] = [(0.01, 0.25), (0.05, 0.5)];
 
-impl Experiment for IllPosed {
-    const NAME: &'static str = "ill-posed";
-    const TITLE: &'static str = "Equally good reconstructions, different recognition (LBR claim 3, exact)";
-    const SHOWS: &'static str = "Giving up one percent of reconstruction buys a large part of what a linear code of the \
-                                 same size could know of the class.";
-    const PAPER: &'static str = "lbr";
-    const KEPT: Kept = Kept {
+static INFO: Info = Info {
+    name: "ill-posed",
+    title: "Equally good reconstructions, different recognition (LBR claim 3, exact)",
+    claim: "Giving up one percent of reconstruction buys a large part of what a linear code of the \
+            same size could know of the class.",
+    paper: Paper::Lbr,
+    recorded: Recorded {
         along: Some(Along {
             coordinate: ("weight", "weight of reconstruction in the exact linear trade-off"),
             arrays: &[
-                ("excess_mse", "reconstruction error over that of the principal components, less 1", "1"),
-                ("label_error", "squared error to one-hot labels, over that of the class frequencies", "1"),
+                (
+                    ArrayMetric::ExcessMse,
+                    "reconstruction error over that of the principal components, less 1",
+                    "1",
+                ),
+                (
+                    ArrayMetric::LabelError,
+                    "squared error to one-hot labels, over that of the class frequencies",
+                    "1",
+                ),
             ],
         }),
-        ..Kept::scalars(&[("floor", "the least of that error for codes of any size")])
-    };
+        ..Recorded::scalars(&[(Metric::Floor, "the least of that error for codes of any size")])
+    },
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for IllPosed {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let sizes: &[usize] = if profile == Profile::Smoke { &[8] } else { &[8, 16, 32, 64] };
         let asked = sizes.iter().map(|&k| (format!("K = {k}"), k as f64, Question::Front { k }));
         let sets = if profile == Profile::Smoke {
@@ -49,8 +68,8 @@ impl Experiment for IllPosed {
         grid(vec![questions("exact linear front", "numbers K in the code", asked, sets)], vec![0])
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
-        let mut plates = Vec::new();
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
+        let mut figures = Vec::new();
         for curves in &Curves::all(results)? {
             let mut series = Vec::new();
             for (member, (label, _)) in curves.members.iter().enumerate() {
@@ -64,24 +83,24 @@ impl Experiment for IllPosed {
             }
             let axis = Axis::new("reconstruction error above the least", "%", Scale::Linear);
             let mut panel = panel("", axis, "error to labels, share of the most", series);
-            if let Some(&floor) = curves.at("floor", 0, 0)?.first() {
+            if let Some(&floor) = curves.at(Metric::Floor, 0, 0)?.first() {
                 panel.references =
                     vec![Reference::Horizontal(Tick { at: floor, label: "all dimensions".into() })];
             }
             let caption = "The exact front of linear codes of K numbers, from principal components at the left: what \
                            more reconstruction error buys in classification. Closed form, training images.";
             let title = format!("What a little reconstruction error buys ({})", curves.data);
-            plates.extend(exact_figure(
+            figures.extend(exact_figure(
                 format!("front-{}", curves.index),
                 title,
                 caption.into(),
                 vec![panel],
             ));
         }
-        Ok(plates.into_iter().map(Plate::Figure).collect())
+        Ok(figures.into_iter().map(Figure::Chart).collect())
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let mut rows = Vec::new();
         for curves in &Curves::all(results)? {
             for (budget, wanted) in BUDGETS {
@@ -95,7 +114,7 @@ impl Experiment for IllPosed {
                     "at least {:.0} % of the gap between PCA and the floor, every K >= 16",
                     100.0 * wanted
                 );
-                rows.push(exactly("LBR 3", claim, expected, finding, curves.members.len())?);
+                rows.push(exactly(ClaimId::Lbr3, claim, expected, finding, curves.members.len())?);
             }
         }
         Ok(rows)
@@ -111,7 +130,7 @@ fn closed(curves: &Curves<'_>, budget: f64, wanted: f64) -> Result<Finding> {
     let (mut holds, mut n_judged, mut got) = (true, 0, Vec::new());
     for (member, (label, k)) in curves.members.iter().enumerate() {
         let front = front(curves, member)?;
-        let floor = Evidence::of(curves).at("floor", member, 0)?[0];
+        let floor = Evidence::of(curves).at(Metric::Floor, member, 0)?[0];
         let pca = front.first().ok_or_else(|| Error::NotRun(format!("no front of {label}")))?.1;
         let reached = within(&front, budget);
         if pca - floor <= ROUNDING {
@@ -137,8 +156,8 @@ const ROUNDING: f64 = 1e6 * f64::EPSILON;
 
 /// Excess of reconstruction and error to labels, by rising excess.
 fn front(curves: &Curves<'_>, member: usize) -> Result<Vec<(f64, f64)>> {
-    let excess = curves.along("excess_mse", [member, 0])?;
-    let labels = curves.along("label_error", [member, 0])?;
+    let excess = curves.along(ArrayMetric::ExcessMse, [member, 0])?;
+    let labels = curves.along(ArrayMetric::LabelError, [member, 0])?;
     let mut front: Vec<(f64, f64)> = excess
         .into_iter()
         .zip(labels)

@@ -1,17 +1,22 @@
 //! Beyond the paper: with few labels, does reconstruction help after all?
 
 use models::{Architecture, MaskedLoss, Masking, fc, fc::Size, vit};
-use report::{Plate, Row};
+use report::{Figure, Verdict};
 
-use crate::experiment::Experiment;
+use crate::claim_id::ClaimId;
+use crate::error::{Error, Result};
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{THREE, fashion, fc_m, seeds, vit as vit_family};
 use crate::grid::{Family, Grid, Member};
+use crate::metric::Metric;
+use crate::profile::Profile;
 use crate::statistics::interval;
+use crate::sweep::curves::Curves;
+use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{masked_evaluation, of_each, trade_off};
+use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{Finding, above, judged, listed};
-use crate::sweep::{Curves, Evidence, Kept};
-use crate::{Error, Profile, Result};
-use runs::run::{Learner, MASKED_TEST};
+use runs::run::Learner;
 use runs::store::Results;
 
 /// Question 6 of section 7: 1, 10 and 100 % of the labels, for λ and for masks.
@@ -41,14 +46,21 @@ fn shares(base: Family, architecture: &Architecture, n_train: usize, masks: &[f6
     Family { members, member: "share of training images with a label".into(), ..base }
 }
 
-impl Experiment for LabelFraction {
-    const NAME: &'static str = "label-fraction";
-    const TITLE: &'static str = "Few labels (beyond the paper)";
-    const SHOWS: &'static str = "Hypothesis: with 1 % of the labels the answer turns, and mixing in reconstruction \
-                                 raises accuracy over a pure classifier.";
-    const KEPT: Kept = Kept::scalars(&MASKED_TEST);
+static INFO: Info = Info {
+    name: "label-fraction",
+    title: "Few labels (beyond the paper)",
+    claim: "Hypothesis: with 1 % of the labels the answer turns, and mixing in reconstruction \
+            raises accuracy over a pure classifier.",
+    paper: Paper::Cre,
+    recorded: Recorded::MASKED,
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for LabelFraction {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let n_train = fashion(profile).train;
         let dense = Architecture::Fc(fc::Config::of(Size::M, 16));
         let mut families =
@@ -60,13 +72,13 @@ impl Experiment for LabelFraction {
         Grid { families, lambdas: THREE.to_vec(), seeds: seeds(profile, 3) }
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
-        let mut plates = of_each(results, |curves| trade_off(curves, "label-fraction"))?;
-        plates.extend(of_each(results, |curves| masked_evaluation(curves, "label-fraction-masked"))?);
-        Ok(plates)
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
+        let mut figures = of_each(results, |curves| trade_off(curves, "label-fraction"))?;
+        figures.extend(of_each(results, |curves| masked_evaluation(curves, "label-fraction-masked"))?);
+        Ok(figures)
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let mut rows = Vec::new();
         for curves in &Curves::all(results)? {
             let of = Evidence::of(curves);
@@ -74,7 +86,7 @@ impl Experiment for LabelFraction {
             let claim = format!("with few labels reconstruction helps classification ({})", curves.variant);
             let expected =
                 "accuracy(0.9) - accuracy(0) above 2 points at 1 % of labels, 95 % interval".to_owned();
-            rows.push(judged("Q6", claim, expected, finding, of.n())?);
+            rows.push(judged(ClaimId::Q6, claim, expected, finding, of.n())?);
         }
         Ok(rows)
     }
@@ -84,7 +96,7 @@ impl Experiment for LabelFraction {
 fn gain(of: &Evidence<'_, '_>) -> Result<Finding> {
     let [pure, mixed] = of.lambdas([0.0, 0.9])?;
     let gain = |of: &Evidence<'_, '_>, member| -> Result<_> {
-        let pairs = of.paired("test_accuracy", [[member, mixed], [member, pure]])?;
+        let pairs = of.paired(Metric::TestAccuracy, [[member, mixed], [member, pure]])?;
         Ok(interval(&pairs.iter().map(|[mixed, pure]| mixed - pure).collect::<Vec<f64>>()))
     };
     let [judged] = of.members([FEWEST])?;

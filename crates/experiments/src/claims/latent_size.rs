@@ -1,14 +1,18 @@
 //! E5: does a larger latent ease the trade-off, and does it remove it?
 
 use models::{Activation, fc::Size, vit};
-use report::{Plate, Row};
+use report::{Figure, Verdict};
 
-use crate::experiment::Experiment;
+use crate::error::Result;
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{cnn_s, fashion, fc, fc_m, few, mnist, seeds, vit};
 use crate::grid::{Family, Grid};
+use crate::metric::TradeOff;
+use crate::profile::Profile;
+use crate::sweep::curves::Curves;
 use crate::sweep::figures::{ACCURACY, MSE, Measure, front, measures_over_members, of_each};
-use crate::sweep::{Curves, Kept, figures, trends};
-use crate::{Profile, Result};
+use crate::sweep::recorded::Recorded;
+use crate::sweep::{figures, trends};
 use runs::store::Results;
 
 /// Section 4.2, E5: FC-M over k, CNN-S over channels, ViT over the width of a token.
@@ -26,14 +30,21 @@ fn vits(profile: Profile, widths: &[(&'static str, usize)]) -> Family {
     vit(profile, &models).called("ViT, one block each way")
 }
 
-impl Experiment for LatentSize {
-    const NAME: &'static str = "latent-size";
-    const TITLE: &'static str = "A larger latent (E5)";
-    const SHOWS: &'static str = "Accuracy is full with few latent dimensions while reconstruction gains from every \
-                                 further one; the trade-off shrinks with the latent and does not vanish.";
-    const KEPT: Kept = Kept::LINEAR_FRONT;
+static INFO: Info = Info {
+    name: "latent-size",
+    title: "A larger latent (E5)",
+    claim: "Accuracy is full with few latent dimensions while reconstruction gains from every \
+            further one; the trade-off shrinks with the latent and does not vanish.",
+    paper: Paper::Cre,
+    recorded: Recorded::LINEAR_FRONT,
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for LatentSize {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let widths = [("D = 8", 8), ("D = 16", 16), ("D = 32", 32), ("D = 64", 64)];
         let families = match profile {
             Profile::Smoke => vec![fc_m(profile, &[2, 4, 16])],
@@ -56,31 +67,31 @@ impl Experiment for LatentSize {
         Grid { families, lambdas: few(profile), seeds: seeds(profile, 3) }
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         let caption =
             "Left: test MSE over the size of the latent, one line for each λ. Right: test accuracy.";
         let title = "Both tasks over the size of the latent";
-        let mut plates = of_each(results, |curves| {
+        let mut figures = of_each(results, |curves| {
             measures_over_members(curves, "size-both", title, caption, &[MSE, ACCURACY])
         })?;
         let costs = [
             Measure {
-                name: "cost_in_mse",
+                name: TradeOff::CostInMse,
                 title: "What classification costs",
                 label: "(MSE(0) - MSE(1)) / MSE(1)",
             },
             Measure {
-                name: "cost_in_accuracy",
+                name: TradeOff::CostInAccuracy,
                 title: "What reconstruction costs",
                 label: "accuracy(0) - accuracy(1)",
             },
-            Measure { name: "hypervolume", title: "Both at once", label: "hypervolume of the front" },
+            Measure { name: TradeOff::Hypervolume, title: "Both at once", label: "hypervolume of the front" },
         ];
-        plates.extend(of_each(results, |curves| costs_over_members(curves, "size-costs", &costs))?);
-        Ok(plates)
+        figures.extend(of_each(results, |curves| costs_over_members(curves, "size-costs", &costs))?);
+        Ok(figures)
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         trends::rows(results, &[&trends::T2, &trends::T5, &trends::T6, &trends::T9])
     }
 }
@@ -89,8 +100,8 @@ impl Experiment for LatentSize {
 pub(super) fn costs_over_members(
     curves: &Curves<'_>,
     name: &str,
-    measures: &[Measure],
-) -> Result<Option<report::Figure>> {
+    measures: &[Measure<TradeOff>],
+) -> Result<Option<report::Chart>> {
     let mut panels = Vec::new();
     for measure in measures {
         panels.push(figures::of_members(curves, *measure)?);
@@ -104,7 +115,7 @@ pub(super) fn costs_over_members(
 }
 
 /// One front for each member, beside each other.
-pub(super) fn fronts(curves: &Curves<'_>, name: &str, title: &str) -> Result<Option<report::Figure>> {
+pub(super) fn fronts(curves: &Curves<'_>, name: &str, title: &str) -> Result<Option<report::Chart>> {
     let caption = "Test accuracy over test MSE, points labelled by λ; the corner of low error and high accuracy is at \
                    the upper left.";
     let title = format!("{title} ({})", curves.variant);

@@ -1,28 +1,36 @@
 //! E7: how is the latent arranged?
 
 use models::vit;
-use report::{Plate, Row};
+use report::{Figure, Verdict};
 
-use crate::experiment::Experiment;
+use crate::error::Result;
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{cnn_l, cnn_s, coarse, fashion, fc_m, mnist, seeds, vit};
 use crate::grid::Grid;
-use crate::sweep::figures;
-use crate::sweep::{Kept, trends};
-use crate::{Profile, Result};
+use crate::profile::Profile;
+use crate::sweep::recorded::Recorded;
+use crate::sweep::{figures, trends};
 use runs::run::Rotation;
 use runs::store::Results;
 
 /// Section 4.2, E7: latents in the plane for each λ.
 pub struct LatentSpace;
 
-impl Experiment for LatentSpace {
-    const NAME: &'static str = "latent-space";
-    const TITLE: &'static str = "The latent space (E7)";
-    const SHOWS: &'static str = "The two objectives arrange the latent differently: by class for classification, by \
-                                 looks for reconstruction.";
-    const KEPT: Kept = Kept::LATENTS;
+static INFO: Info = Info {
+    name: "latent-space",
+    title: "The latent space (E7)",
+    claim: "The two objectives arrange the latent differently: by class for classification, by \
+            looks for reconstruction.",
+    paper: Paper::Cre,
+    recorded: Recorded::LATENTS,
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for LatentSpace {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let data = match profile {
             Profile::Full => vec![fashion(profile), mnist(profile)],
             _ => vec![fashion(profile)],
@@ -37,11 +45,11 @@ impl Experiment for LatentSpace {
         Grid { families, lambdas: coarse(profile), seeds: seeds(profile, 3) }
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         figures::latents(results, "latents")
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         trends::rows(results, &[&trends::T10])
     }
 }

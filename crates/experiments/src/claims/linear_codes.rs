@@ -2,23 +2,47 @@
 
 use models::fc::Size;
 use models::{Activation, Architecture, fc};
-use report::{Axis, Plate, Row, Scale, Series, Shape, Style};
+use report::{Axis, Figure, Scale, Series, Shape, Style, Verdict};
 
-use crate::experiment::Experiment;
+use crate::claim_id::ClaimId;
+use crate::error::{Error, Result};
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{fc_m, seeds};
 use crate::grid::{Family, Grid, Member};
+use crate::metric::Metric;
+use crate::names::{Spelled, names};
+use crate::profile::Profile;
+use crate::sweep::curves::Curves;
+use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{figure, panel, spread};
+use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{Finding, judged, listed};
-use crate::sweep::{Curves, Evidence};
-use crate::{Error, Profile, Result};
 use runs::run::{Features, Learner};
 use runs::store::Results;
 
 /// Section 4.2, E10: heads on principal components and on random projections.
 pub struct LinearCodes;
 
-/// The two kinds of codes that nobody trained.
-const CODES: [&str; 2] = ["principal components", "random projections"];
+names! {
+    /// Codes without training: how the labels of their families begin.
+    Code {
+        /// Principal components.
+        Pca = "principal components",
+        /// A Gaussian matrix.
+        Random = "random projections",
+    }
+}
+
+/// What stands between the code and the size of the heads in the label of a family.
+const HEADS: &str = ", heads of FC-";
+
+/// The code of a family; `None` for a trained latent.
+fn code_of(curves: &Curves<'_>) -> Result<Option<Code>> {
+    let Some((code, _)) = curves.family.split_once(HEADS) else { return Ok(None) };
+    Code::parse(code)
+        .map(Some)
+        .ok_or_else(|| curves.unknown_family(Code::ALL.iter().map(|code| code.as_str())))
+}
 
 /// Larger codes are shown and not judged.
 const LARGEST: f64 = 8.0;
@@ -34,18 +58,26 @@ fn codes(profile: Profile, of: &Features, size: Size, numbers: &[usize]) -> Fami
         let member = Member::new(format!("k = {n}"), n as f64, Learner::Readout { of: of.clone(), model });
         member.only_at(&[1.0])
     });
-    let kind = if *of == Features::Pca { CODES[0] } else { CODES[1] };
-    let label = format!("{kind}, heads of FC-{size:?}");
+    let code = if *of == Features::Pca { Code::Pca } else { Code::Random };
+    let label = format!("{code}{HEADS}{size:?}");
     Family { label, members: members.collect(), ..fc_m(profile, &[]) }
 }
 
-impl Experiment for LinearCodes {
-    const NAME: &'static str = "linear-codes";
-    const TITLE: &'static str = "Principal components and random projections (E10)";
-    const SHOWS: &'static str = "With few dimensions a trained classifier's latent holds far more of the class than \
-                                 principal components, random projections, or an autoencoder's latent of the same size.";
+static INFO: Info = Info {
+    name: "linear-codes",
+    title: "Principal components and random projections (E10)",
+    claim: "With few dimensions a trained classifier's latent holds far more of the class than \
+            principal components, random projections, or an autoencoder's latent of the same size.",
+    paper: Paper::Cre,
+    recorded: Recorded::NUMBERS,
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for LinearCodes {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let (numbers, sizes): (&[usize], &[Size]) = match profile {
             Profile::Smoke => (&[4], &[Size::M]),
             Profile::Quick => (&[2, 4, 8, 16, 32, 64], &[Size::M]),
@@ -59,11 +91,12 @@ impl Experiment for LinearCodes {
         Grid { families, lambdas: vec![0.0, 1.0], seeds: seeds(profile, 3) }
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         let mut panels = Vec::new();
-        for (title, label, measure) in
-            [("Classification", "test accuracy", "test_accuracy"), ("Reconstruction", "test MSE", "test_mse")]
-        {
+        for (title, label, measure) in [
+            ("Classification", "test accuracy", Metric::TestAccuracy),
+            ("Reconstruction", "test MSE", Metric::TestMse),
+        ] {
             let mut series = Vec::new();
             for curves in &Curves::all(results)? {
                 for (lambda, value) in curves.lambdas.iter().enumerate() {
@@ -73,7 +106,7 @@ impl Experiment for LinearCodes {
                     }
                     let label = match curves.index {
                         0 => format!("trained, λ = {value}"),
-                        _ => curves.variant.trim_start_matches(&format!("{}, ", curves.data)).to_owned(),
+                        _ => curves.family.clone(),
                     };
                     let style = Style::category(series.len());
                     series.push(Series { label, points, style, shape: Shape::Line });
@@ -88,37 +121,43 @@ impl Experiment for LinearCodes {
                        of a trained autoencoder, and two linear codes that know no labels."
                 .to_owned();
         Ok(figure("linear-codes-both".into(), title, caption, panels)
-            .map(Plate::Figure)
+            .map(Figure::Chart)
             .into_iter()
             .collect())
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let all = Curves::all(results)?;
-        let is_code = |curves: &&Curves<'_>| CODES.iter().any(|kind| curves.variant.contains(kind));
-        let (codes, trained): (Vec<&Curves<'_>>, Vec<&Curves<'_>>) = all.iter().partition(is_code);
+        let (mut codes, mut trained) = (Vec::new(), Vec::new());
+        for curves in &all {
+            match code_of(curves)? {
+                Some(code) => codes.push((code, curves)),
+                None => trained.push(curves),
+            }
+        }
         let mut rows = Vec::new();
         for trained in trained {
             let of = Evidence::of(trained);
-            let codes: Vec<Evidence<'_, '_>> = codes.iter().map(|code| Evidence::of(code)).collect();
+            let codes: Vec<(Code, Evidence<'_, '_>)> =
+                codes.iter().map(|&(code, curves)| (code, Evidence::of(curves))).collect();
             let finding = against(&of, &codes);
-            let n = codes.iter().map(Evidence::n).min().unwrap_or(0).min(of.n());
+            let n = codes.iter().map(|(_, code)| code.n()).min().unwrap_or(0).min(of.n());
             let claim = format!(
                 "few trained dimensions hold more of the class than linear codes ({})",
                 trained.variant
             );
             let expected = "accuracy(0) 5 points above the better linear code, k <= 8".to_owned();
-            rows.push(judged("C3/T15", claim, expected, finding, n)?);
+            rows.push(judged(ClaimId::C3T15, claim, expected, finding, n)?);
         }
         Ok(rows)
     }
 }
 
 /// Whether the trained classifier's latent is read better than codes of both kinds, at every size that is judged.
-fn against(of: &Evidence<'_, '_>, codes: &[Evidence<'_, '_>]) -> Result<Finding> {
+fn against(of: &Evidence<'_, '_>, codes: &[(Code, Evidence<'_, '_>)]) -> Result<Finding> {
     let [pure] = of.lambdas([0.0])?;
-    for kind in CODES {
-        if !codes.iter().any(|code| code.curves.variant.contains(kind)) {
+    for kind in Code::ALL {
+        if !codes.iter().any(|(code, _)| code == kind) {
             return Err(Error::NotRun(format!("the grid has no {kind}")));
         }
     }
@@ -127,11 +166,11 @@ fn against(of: &Evidence<'_, '_>, codes: &[Evidence<'_, '_>]) -> Result<Finding>
         if *number > LARGEST {
             continue;
         }
-        let of_trained = of.median("test_accuracy", member, pure)?;
+        let of_trained = of.median(Metric::TestAccuracy, member, pure)?;
         let mut best = f64::NEG_INFINITY;
-        for code in codes {
+        for (_, code) in codes {
             let ([last], [same]) = (code.lambdas([1.0])?, code.members([*number])?);
-            best = best.max(code.median("test_accuracy", same, last)?);
+            best = best.max(code.median(Metric::TestAccuracy, same, last)?);
         }
         holds &= of_trained - best >= 0.05;
         got.push(format!("{label}: {:.1} against {:.1} %", 100.0 * of_trained, 100.0 * best));

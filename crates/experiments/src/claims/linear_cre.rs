@@ -1,15 +1,20 @@
 //! T13: does a trained linear CRE reach the exact front?
 
 use models::{AdamConfig, Architecture};
-use report::{Plate, Row};
+use report::{Figure, Verdict};
 
-use crate::experiment::Experiment;
+use crate::claim_id::ClaimId;
+use crate::error::Result;
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{coarse, fc_m, seeds};
 use crate::grid::{Family, Grid, Member};
+use crate::metric::{LinearMetric, Metric};
+use crate::profile::Profile;
+use crate::sweep::curves::Curves;
+use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{of_each, trade_off};
+use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{Finding, judged, listed};
-use crate::sweep::{Curves, Evidence, Kept};
-use crate::{Profile, Result};
 use runs::run::cre;
 use runs::store::Results;
 
@@ -22,14 +27,21 @@ const TOLERANCE: f64 = 0.02;
 /// After fewer steps the training need not have come to its end.
 const ENOUGH_STEPS: usize = 2_000;
 
-impl Experiment for LinearCre {
-    const NAME: &'static str = "linear-cre";
-    const TITLE: &'static str = "The linear CRE, trained and exact (T13)";
-    const SHOWS: &'static str = "Gradient descent brings an affine encoder with affine heads to the front that the \
-                                 closed form gives, at every λ.";
-    const KEPT: Kept = Kept::LINEAR_FRONT;
+static INFO: Info = Info {
+    name: "linear-cre",
+    title: "The linear CRE, trained and exact (T13)",
+    claim: "Gradient descent brings an affine encoder with affine heads to the front that the \
+            closed form gives, at every λ.",
+    paper: Paper::Cre,
+    recorded: Recorded::LINEAR_FRONT,
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for LinearCre {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let latents: &[usize] = if profile == Profile::Smoke { &[4] } else { &[4, 16] };
         let members = latents.iter().map(|&k| {
             let model = Architecture::Linear { pixels: 784, classes: 10, latent: k };
@@ -46,18 +58,18 @@ impl Experiment for LinearCre {
         Grid { families: vec![family], lambdas: coarse(profile), seeds: seeds(profile, 3) }
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         of_each(results, |curves| trade_off(curves, "linear-trade-off"))
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let mut rows = Vec::new();
         for curves in &Curves::all(results)? {
             let of = Evidence::of(curves);
             let claim = format!("a trained linear CRE reaches the exact front ({})", curves.variant);
             let expected = "L(λ) in training within 2 % of the closed form, every k and λ of the grid";
             let finding = gaps(&of);
-            rows.push(judged("T13", claim, expected.into(), finding, of.n())?);
+            rows.push(judged(ClaimId::T13, claim, expected.into(), finding, of.n())?);
         }
         Ok(rows)
     }
@@ -70,12 +82,12 @@ fn gaps(of: &Evidence<'_, '_>) -> Result<Finding> {
         for (lambda, value) in curves.lambdas.iter().enumerate() {
             let weight = |mse: f64, labels: f64| value * mse + (1.0 - value) * labels;
             let trained = weight(
-                of.median("train_mse", member, lambda)?,
-                of.median("train_cross_entropy", member, lambda)?,
+                of.median(Metric::TrainMse, member, lambda)?,
+                of.median(Metric::TrainCrossEntropy, member, lambda)?,
             );
             let exact = weight(
-                of.exact("linear_train_mse", member, lambda)?,
-                of.exact("linear_train_labels", member, lambda)?,
+                of.exact(LinearMetric::TrainMse, member, lambda)?,
+                of.exact(LinearMetric::TrainLabels, member, lambda)?,
             );
             let gap = trained / exact - 1.0;
             worst = if gap.abs() > worst.abs() { gap } else { worst };

@@ -1,14 +1,18 @@
 //! Claim 5 of the LBR paper: gradient descent comes to the optima that the closed forms give.
 
-use report::{Axis, Plate, Point, Row, Scale, Series, Shape, Style, Verdict};
+use report::{Axis, Conclusion, Figure, Point, Scale, Series, Shape, Style, Verdict};
 
-use crate::experiment::Experiment;
+use crate::claim_id::ClaimId;
+use crate::error::{Error, Result};
+use crate::experiment::{Experiment, Info, Paper};
 use crate::grid::{Family, Grid};
 use crate::lbr::{fashion, grid, questions};
+use crate::metric::{ArrayMetric, Metric};
+use crate::profile::Profile;
+use crate::sweep::curves::Curves;
 use crate::sweep::figures::{exact_figure, panel};
+use crate::sweep::recorded::{Along, Recorded};
 use crate::sweep::trends::{Finding, exactly, listed};
-use crate::sweep::{Along, Curves, Kept};
-use crate::{Error, Profile, Result};
 use runs::images::DataConfig;
 use runs::run::{LinearOptimum, Noise, Problem, Question};
 use runs::store::Results;
@@ -16,7 +20,15 @@ use runs::store::Results;
 /// Section 4: validation 4.1, and 4.2 scaled so that it converges.
 pub struct LinearOptima;
 
-const JOINT: &str = "joint";
+/// How the labels of families with the joint problem begin; the others are called by their noise.
+const JOINT: &str = "joint, ";
+
+/// The noises of the denoising problem.
+const NOISES: [Noise; 3] = [
+    Noise::Gaussian { deviation: 0.1 },
+    Noise::Gaussian { deviation: 1.0 },
+    Noise::Mask { patch: 1, drop: 0.5 },
+];
 
 /// A trained loss may lie below the optimum by rounding alone (A2).
 const ROUNDING: f64 = 1e-7;
@@ -29,7 +41,7 @@ fn joint(side: usize, k: usize, steps: u64, sets: Vec<DataConfig>) -> Family {
         let task = LinearOptimum { problem: Problem::Joint { lambda }, side, k, rate: 0.01, steps };
         (format!("λ = {lambda}"), lambda, Question::Optimum { task })
     });
-    questions(&format!("{JOINT}, D = {}, K = {k}", side * side), "λ", asked, sets)
+    questions(&format!("{JOINT}D = {}, K = {k}", side * side), "λ", asked, sets)
 }
 
 fn denoising(noise: Noise, all_views: &[usize], steps: u64, sets: Vec<DataConfig>) -> Family {
@@ -41,29 +53,37 @@ fn denoising(noise: Noise, all_views: &[usize], steps: u64, sets: Vec<DataConfig
     questions(&noise.label(), "views", asked, sets)
 }
 
-impl Experiment for LinearOptima {
-    const NAME: &'static str = "linear-optimum";
-    const TITLE: &'static str = "Gradient descent against the closed forms (LBR section 4)";
-    const SHOWS: &'static str = "Adam brings linear models to the exact optimum of reconstruction, supervision and any \
-                                 mix of both, and of denoising; never below it.";
-    const PAPER: &'static str = "lbr";
-    const KEPT: Kept = Kept {
+static INFO: Info = Info {
+    name: "linear-optimum",
+    title: "Gradient descent against the closed forms (LBR section 4)",
+    claim: "Adam brings linear models to the exact optimum of reconstruction, supervision and any \
+            mix of both, and of denoising; never below it.",
+    paper: Paper::Lbr,
+    recorded: Recorded {
         along: Some(Along {
             coordinate: ("step", "steps of Adam"),
-            arrays: &[("gap_by_step", "loss above the optimum: absolutely, or relative for denoising", "1")],
+            arrays: &[(
+                ArrayMetric::GapByStep,
+                "loss above the optimum: absolutely, or relative for denoising",
+                "1",
+            )],
         }),
-        ..Kept::scalars(&[
-            ("gap", "loss above the optimum after the last step"),
-            ("optimum", "the exact optimum"),
+        ..Recorded::scalars(&[
+            (Metric::Gap, "loss above the optimum after the last step"),
+            (Metric::Optimum, "the exact optimum"),
         ])
-    };
+    },
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for LinearOptima {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let sets = vec![fashion(profile)];
-        let noises = [Noise::Gaussian { deviation: 0.1 }, Noise::Gaussian { deviation: 1.0 }];
-        let masks = Noise::Mask { patch: 1, drop: 0.5 };
         let families = match profile {
-            Profile::Smoke => vec![joint(4, 3, 300, sets.clone()), denoising(noises[1], &[1], 300, sets)],
+            Profile::Smoke => vec![joint(4, 3, 300, sets.clone()), denoising(NOISES[1], &[1], 300, sets)],
             _ => {
                 let mut families = vec![
                     joint(4, 3, 10_000, sets.clone()),
@@ -71,7 +91,7 @@ impl Experiment for LinearOptima {
                     joint(28, 3, 10_000, sets.clone()),
                     joint(28, 16, 10_000, sets.clone()),
                 ];
-                for noise in [noises[0], noises[1], masks] {
+                for noise in NOISES {
                     families.push(denoising(noise, &[1, 4, 16], 4_000, sets.clone()));
                 }
                 families
@@ -80,21 +100,20 @@ impl Experiment for LinearOptima {
         grid(families, vec![0])
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         let mut panels = [Vec::new(), Vec::new()];
         for curves in &Curves::all(results)? {
             let mut series = Vec::new();
             for (member, (label, _)) in curves.members.iter().enumerate() {
-                let points = curves.along("gap_by_step", [member, 0])?;
+                let points = curves.along(ArrayMetric::GapByStep, [member, 0])?;
                 let positive = points.iter().filter(|(_, gap)| gap[0] > 1e-15);
                 let points = positive.map(|(step, gap)| Point::new(*step, gap[0])).collect();
                 let style = Style::ordered(member, curves.members.len());
                 series.push(Series { label: label.clone(), points, style, shape: Shape::Line });
             }
-            let title = curves.variant.trim_start_matches(&format!("{}, ", curves.data)).to_owned();
-            let joint = title.starts_with(JOINT);
+            let (title, joint) = (&curves.family, is_joint(curves)?);
             let words = if joint { "loss above the optimum" } else { "the same, relative" };
-            let mut panel = panel(&title, Axis::new("step", "", Scale::Log10), words, series);
+            let mut panel = panel(title, Axis::new("step", "", Scale::Log10), words, series);
             panel.y.scale = Scale::Log10;
             panels[usize::from(!joint)].push(panel);
         }
@@ -107,43 +126,52 @@ impl Experiment for LinearOptima {
             ("denoising", "Images from corrupted images, against the optimum of denoising (4.2)", denoising),
         ];
         let figures = both.map(|(name, title, panels)| {
-            exact_figure(format!("optimum-{name}"), title.into(), caption.into(), panels).map(Plate::Figure)
+            exact_figure(format!("optimum-{name}"), title.into(), caption.into(), panels).map(Figure::Chart)
         });
         Ok(figures.into_iter().flatten().collect())
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let mut rows = Vec::new();
         for curves in &Curves::all(results)? {
-            let (claims, expected) = statements(curves);
+            let (claims, expected) = statements(curves)?;
             let gaps = gaps(curves)?;
             let n = gaps.gaps.len();
             // One loss below its optimum is a fault whatever else is missing.
             let below = judge(&gaps, |gap| gap >= -ROUNDING);
-            let verdict = match below.as_ref().map(|finding| finding.holds) {
-                Ok(Some(true)) => Verdict::ExactMet,
-                Ok(_) => Verdict::ExactMissed,
-                Err(_) => Verdict::NotRun,
+            let conclusion = match below.as_ref().map(|finding| finding.holds) {
+                Ok(Some(true)) => Conclusion::ExactMet,
+                Ok(_) => Conclusion::ExactMissed,
+                Err(_) => Conclusion::NotRun,
             };
             let [of_exact, of_training] = claims;
             let [at_least, at_most] = expected;
-            rows.push(Row { verdict, ..exactly("LBR 5", of_exact, at_least, below, n)? });
-            let bound = REACHED[usize::from(!curves.variant.contains(JOINT))];
+            rows.push(Verdict { conclusion, ..exactly(ClaimId::Lbr5, of_exact, at_least, below, n)? });
+            let bound = REACHED[usize::from(!is_joint(curves)?)];
             let reached = judge(&gaps, |gap| gap <= bound);
-            rows.push(exactly("LBR 5", of_training, at_most, reached, n)?);
+            rows.push(exactly(ClaimId::Lbr5, of_training, at_most, reached, n)?);
         }
         Ok(rows)
     }
 }
 
+/// Whether a family has the joint problem rather than denoising.
+fn is_joint(curves: &Curves<'_>) -> Result<bool> {
+    let joint = curves.family.starts_with(JOINT);
+    if !joint && NOISES.iter().all(|noise| noise.label() != curves.family) {
+        return Err(curves.unknown_family(["joint", "a noise"]));
+    }
+    Ok(joint)
+}
+
 /// The two statements about a variant, and what is expected of each.
-fn statements(curves: &Curves<'_>) -> ([String; 2], [String; 2]) {
-    let bound = REACHED[usize::from(!curves.variant.contains(JOINT))];
+fn statements(curves: &Curves<'_>) -> Result<([String; 2], [String; 2])> {
+    let bound = REACHED[usize::from(!is_joint(curves)?)];
     let claims = ["no trained loss lies below the optimum", "gradient descent comes to the optimum"]
         .map(|claim| format!("{claim} ({})", curves.variant));
     let expected =
         [format!("gap at least -{ROUNDING:.0e}"), format!("gap at most {bound:.0e} after training")];
-    (claims, expected)
+    Ok((claims, expected))
 }
 
 /// The gaps of a variant: label, gap, and the gap in the unit of its bounds; and the members without one.
@@ -155,10 +183,10 @@ struct Gaps<'c> {
 fn gaps<'c>(curves: &'c Curves<'_>) -> Result<Gaps<'c>> {
     let mut found = Gaps { gaps: vec![], missing: vec![] };
     for (member, (label, _)) in curves.members.iter().enumerate() {
-        let [gap, optimum] = ["gap", "optimum"].map(|name| curves.at(name, member, 0));
+        let [gap, optimum] = [Metric::Gap, Metric::Optimum].map(|name| curves.at(name, member, 0));
         match (gap?.as_slice(), optimum?.as_slice()) {
             (&[gap, ..], &[optimum, ..]) => {
-                let unit = if curves.variant.contains(JOINT) { optimum.max(1.0) } else { 1.0 };
+                let unit = if is_joint(curves)? { optimum.max(1.0) } else { 1.0 };
                 found.gaps.push((label, gap, gap / unit));
             }
             _ => found.missing.push(label),

@@ -1,25 +1,44 @@
 //! E2 of the LBR paper: which noise makes the code that denoises best a better code for classification?
 
-use report::{Axis, Panel, Plate, Point, Reference, Row, Scale, Series, Shape, Style, Tick};
+use report::{Axis, Figure, Panel, Point, Reference, Scale, Series, Shape, Style, Tick, Verdict};
 
-use crate::experiment::Experiment;
+use crate::claim_id::ClaimId;
+use crate::error::Result;
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::seeds;
 use crate::grid::Grid;
 use crate::lbr::{aligned_sets, alignments, grid};
+use crate::metric::ArrayMetric;
+use crate::names::names;
+use crate::profile::Profile;
+use crate::sweep::along::ALIGNMENT;
+use crate::sweep::curves::Curves;
 use crate::sweep::figures::{exact_figure, panel};
+use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{Finding, exactly, found, listed};
-use crate::sweep::{ALIGNMENT, Curves, Kept};
-use crate::{Profile, Result};
 use runs::run::Noise;
 use runs::store::Results;
 
 /// Section 3, E2, with Gaussian noise and masks of a fixed count beside it.
 pub struct MaskingImpact;
 
-/// The family that the others are compared with.
-const BASELINE: &str = "no noise";
-/// The family of isotropic noise.
-const GAUSSIAN: &str = "Gaussian noise";
+names! {
+    /// The families of noise.
+    Corruption {
+        /// What the others are compared with.
+        None = "no noise",
+        /// Masked pixels.
+        Masks1 = "masks of 1 x 1",
+        /// Masked patches of 2 x 2.
+        Masks2 = "masks of 2 x 2",
+        /// Masked patches of 4 x 4.
+        Masks4 = "masks of 4 x 4",
+        /// Isotropic noise.
+        Gaussian = "Gaussian noise",
+        /// As many masked patches in each image.
+        FixedCount = "fixed count, 4 x 4",
+    }
+}
 
 /// Smaller codes are not drawn, as in the paper.
 const SMALLEST: f64 = 8.0;
@@ -27,71 +46,81 @@ const SMALLEST: f64 = 8.0;
 /// An impact of less, in percent, is none.
 const SOME: f64 = 0.1;
 
-impl Experiment for MaskingImpact {
-    const NAME: &'static str = "masking-impact";
-    const TITLE: &'static str = "Denoising in closed form: masks and Gaussian noise (LBR E2)";
-    const SHOWS: &'static str = "Learning to fill in masked patches can make a linear code better or worse for \
-                                 classification, by patch, ratio, size and data set; additive Gaussian noise never \
-                                 changes it.";
-    const PAPER: &'static str = "lbr";
-    const KEPT: Kept = Kept::along(ALIGNMENT);
+static INFO: Info = Info {
+    name: "masking-impact",
+    title: "Denoising in closed form: masks and Gaussian noise (LBR E2)",
+    claim: "Learning to fill in masked patches can make a linear code better or worse for \
+            classification, by patch, ratio, size and data set; additive Gaussian noise never \
+            changes it.",
+    paper: Paper::Lbr,
+    recorded: Recorded::along(ALIGNMENT),
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for MaskingImpact {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let sets = aligned_sets(profile);
-        let (patches, ratios): (&[usize], Vec<f64>) = match profile {
-            Profile::Smoke => (&[2], vec![0.66]),
-            _ => (&[1, 2, 4], (1..=9).map(|step| f64::from(11 * step) / 100.0).collect()),
+        let (patches, ratios): (&[(Corruption, usize)], Vec<f64>) = match profile {
+            Profile::Smoke => (&[(Corruption::Masks2, 2)], vec![0.66]),
+            _ => (
+                &[(Corruption::Masks1, 1), (Corruption::Masks2, 2), (Corruption::Masks4, 4)],
+                (1..=9).map(|step| f64::from(11 * step) / 100.0).collect(),
+            ),
         };
-        let mut families = vec![alignments(BASELINE, "noise", [(0.0, Noise::None)], sets.clone())];
-        for &patch in patches {
+        let mut families =
+            vec![alignments(Corruption::None.as_str(), "noise", [(0.0, Noise::None)], sets.clone())];
+        for &(family, patch) in patches {
             let masks = ratios.iter().map(|&drop| (drop, Noise::Mask { patch, drop }));
-            families.push(alignments(
-                &format!("masks of {patch} x {patch}"),
-                "p, share dropped",
-                masks,
-                sets.clone(),
-            ));
+            families.push(alignments(family.as_str(), "p, share dropped", masks, sets.clone()));
         }
         let deviations: &[f64] = if profile == Profile::Smoke { &[1.0] } else { &[0.3, 1.0, 3.0] };
         let gaussian = deviations.iter().map(|&deviation| (deviation, Noise::Isotropic { deviation }));
-        families.push(alignments(GAUSSIAN, "σ, in that of all pixels", gaussian, sets.clone()));
+        families.push(alignments(
+            Corruption::Gaussian.as_str(),
+            "σ, in that of all pixels",
+            gaussian,
+            sets.clone(),
+        ));
         if profile != Profile::Smoke {
             let counted = [0.25, 0.5, 0.75].map(|kept| (1.0 - kept, Noise::FixedCount { patch: 4, kept }));
-            families.push(alignments("fixed count, 4 x 4", "share dropped", counted, sets));
+            families.push(alignments(Corruption::FixedCount.as_str(), "share dropped", counted, sets));
         }
         grid(families, seeds(profile, 1))
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         let all = Curves::all(results)?;
-        let mut plates = Vec::new();
-        for baseline in all.iter().filter(|curves| is(curves, BASELINE)) {
+        let mut figures = Vec::new();
+        for (baseline, noisy) in by_set(&all)? {
             let mut panels = Vec::new();
-            for curves in all.iter().filter(|curves| curves.data == baseline.data && !is(curves, BASELINE)) {
+            for (_, curves) in noisy {
                 panels.push(of_family(baseline, curves)?);
             }
             let caption = "How much better (above 0) or worse the code that denoises best classifies than the code that \
                            reconstructs best: the change of the task alignment in percent of itself, over the size \
                            of the code. Clean images are encoded either way. Closed forms, training images.";
             let title = format!("Impact of noise on a linear probe ({})", baseline.data);
-            plates.extend(exact_figure(format!("impact-{}", baseline.index), title, caption.into(), panels));
+            figures.extend(exact_figure(format!("impact-{}", baseline.index), title, caption.into(), panels));
         }
-        Ok(plates.into_iter().map(Plate::Figure).collect())
+        Ok(figures.into_iter().map(Figure::Chart).collect())
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let all = Curves::all(results)?;
         // What nothing was measured of stays empty, and is not judged.
         let (mut gaussian, mut n_gaussian, mut n_masks) = (0.0f64, 0, 0);
         let (mut helps, mut hurts) = (Vec::new(), Vec::new());
         let (mut angles, mut of_gaussian) = (Vec::new(), Vec::new());
-        for baseline in all.iter().filter(|curves| is(curves, BASELINE)) {
+        for (baseline, noisy) in by_set(&all)? {
             let (mut best, mut worst) = ((0.0, String::new()), (0.0, String::new()));
-            for curves in all.iter().filter(|curves| curves.data == baseline.data && !is(curves, BASELINE)) {
+            for (noise, curves) in noisy {
                 for (member, (label, _)) in curves.members.iter().enumerate() {
                     let impact = impact(baseline, curves, member)?;
-                    let angle = Some(largest_angle(curves, member)?).filter(|angle| angle.is_finite());
-                    if is(curves, GAUSSIAN) {
+                    let angle = largest_angle(curves, member)?;
+                    if noise == Corruption::Gaussian {
                         n_gaussian += impact.len();
                         gaussian = impact.iter().fold(gaussian, |most, (_, i)| most.max(i.abs()));
                         of_gaussian.extend(angle);
@@ -126,28 +155,33 @@ impl Experiment for MaskingImpact {
         let most = of_gaussian.iter().copied().fold(0.0, f64::max);
         Ok(vec![
             exactly(
-                "LBR 8",
+                ClaimId::Lbr8,
                 "additive Gaussian noise never changes what a linear code keeps of the classes".into(),
                 "alignment changes by less than 0.05 % at every K and σ".into(),
-                with(n_gaussian, GAUSSIAN, gaussian < 0.05, format!("largest change {gaussian:.1e} %")),
+                with(
+                    n_gaussian,
+                    Corruption::Gaussian.as_str(),
+                    gaussian < 0.05,
+                    format!("largest change {gaussian:.1e} %"),
+                ),
                 n,
             )?,
             exactly(
-                "LBR 8",
+                ClaimId::Lbr8,
                 "masking can help".into(),
                 format!("an impact above +{SOME} % on some set"),
                 with(n_masks, "masks", any(&helps), words(&helps)),
                 n,
             )?,
             exactly(
-                "LBR 9",
+                ClaimId::Lbr9,
                 "whether masking helps depends on patch, ratio, size and data set".into(),
                 format!("an impact below -{SOME} % on some set too"),
                 with(n_masks, "masks", any(&helps) && any(&hurts), words(&hurts)),
                 n,
             )?,
             exactly(
-                "LBR 10",
+                ClaimId::Lbr10,
                 "without labels one sees that Gaussian noise is never useful, and that masks may be".into(),
                 "subspaces at the angle 0 to those of reconstruction for Gaussian noise, not for masks"
                     .into(),
@@ -165,22 +199,34 @@ impl Experiment for MaskingImpact {
     }
 }
 
-fn is(curves: &Curves<'_>, family: &str) -> bool {
-    curves.variant.ends_with(family)
+/// The results of one data set with noise, by family.
+type Noisy<'c, 'r> = Vec<(Corruption, &'c Curves<'r>)>;
+
+/// Each data set without noise, with its results under noise.
+fn by_set<'c, 'r>(all: &'c [Curves<'r>]) -> Result<Vec<(&'c Curves<'r>, Noisy<'c, 'r>)>> {
+    let (mut baselines, mut noisy) = (Vec::new(), Noisy::new());
+    for curves in all {
+        match curves.family_id()? {
+            Corruption::None => baselines.push(curves),
+            noise => noisy.push((noise, curves)),
+        }
+    }
+    let of = |data: &str| noisy.iter().filter(|(_, curves)| curves.data == data).copied().collect();
+    Ok(baselines.into_iter().map(|baseline| (baseline, of(&baseline.data))).collect())
 }
 
-/// The largest principal angle, in degrees, between the subspaces of denoising and of reconstruction at any size; NaN
-/// where it was not measured.
-fn largest_angle(curves: &Curves<'_>, member: usize) -> Result<f64> {
-    let angles = curves.along("angle", [member, 0])?;
-    Ok(angles.iter().flat_map(|(_, values)| values).fold(f64::NAN, |most: f64, &angle| most.max(angle)))
+/// The largest principal angle, in degrees, between the subspaces of denoising and of reconstruction at any size, where it
+/// was measured.
+fn largest_angle(curves: &Curves<'_>, member: usize) -> Result<Option<f64>> {
+    let angles = curves.along(ArrayMetric::Angle, [member, 0])?;
+    Ok(angles.into_iter().flat_map(|(_, values)| values).reduce(f64::max))
 }
 
 /// The change of the alignment in percent of itself, over the size of the code; codes whose alignment is zero without
 /// noise are left out, for nothing is a percent of that.
 fn impact(baseline: &Curves<'_>, curves: &Curves<'_>, member: usize) -> Result<Vec<(f64, f64)>> {
-    let without = baseline.along("alignment", [0, 0])?;
-    let with = curves.along("alignment", [member, 0])?;
+    let without = baseline.along(ArrayMetric::Alignment, [0, 0])?;
+    let with = curves.along(ArrayMetric::Alignment, [member, 0])?;
     let with_at = |at: f64| with.iter().find(|(k, _)| *k == at).map(|(_, values)| values[0]);
     let pairs =
         without.iter().filter_map(|(k, a)| Some((*k, a[0], with_at(*k)?))).filter(|(_, a, _)| *a > 0.0);
@@ -198,8 +244,7 @@ fn of_family(baseline: &Curves<'_>, curves: &Curves<'_>) -> Result<Panel> {
             shape: Shape::Line,
         });
     }
-    let family = curves.variant.trim_start_matches(&format!("{}, ", curves.data));
-    let title = format!("{family}: {}", curves.member);
+    let title = format!("{}: {}", curves.family, curves.member);
     let mut panel = panel(&title, Axis::new("K, numbers in the code", "", Scale::Log2), "impact (%)", series);
     panel.references = vec![Reference::Horizontal(Tick { at: 0.0, label: "none".into() })];
     Ok(panel)

@@ -1,16 +1,20 @@
 //! E11: does hiding patches make a reconstruction-driven latent more useful, or does mixing do better?
 
 use models::{Architecture, MaskedLoss, Masking, vit};
-use report::{Plate, Row};
+use report::{Figure, Verdict};
 
-use crate::experiment::Experiment;
+use crate::error::Result;
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{coarse, fashion, mnist, seeds, vit as vit_family};
 use crate::grid::{Family, Grid, Member};
+use crate::metric::Metric;
+use crate::profile::Profile;
+use crate::sweep::curves::Curves;
 use crate::sweep::figures::{crossed, figure, masked_evaluation, of_each, panel};
-use crate::sweep::{Curves, Kept, trends};
-use crate::{Profile, Result};
-use report::{Axis, Figure, Scale, Series, Shape, Style};
-use runs::run::{MASKED_TEST, cre};
+use crate::sweep::recorded::Recorded;
+use crate::sweep::trends;
+use report::{Axis, Chart, Scale, Series, Shape, Style};
+use runs::run::cre;
 use runs::store::Results;
 
 /// Section 4.2, E11: masks at λ = 1 against λ without masks.
@@ -31,14 +35,21 @@ fn masks(profile: Profile, label: &str, config: vit::Config, ratios: &[f64]) -> 
     Family { members, member: "share of hidden patches".into(), ..family }
 }
 
-impl Experiment for MaskingOrMixing {
-    const NAME: &'static str = "masking-or-mixing";
-    const TITLE: &'static str = "Masking against mixing (E11)";
-    const SHOWS: &'static str = "Hiding patches makes an autoencoder's latent a little more useful for classification; \
-                                 mixing in some classification does far better.";
-    const KEPT: Kept = Kept::scalars(&MASKED_TEST);
+static INFO: Info = Info {
+    name: "masking-or-mixing",
+    title: "Masking against mixing (E11)",
+    claim: "Hiding patches makes an autoencoder's latent a little more useful for classification; \
+            mixing in some classification does far better.",
+    paper: Paper::Cre,
+    recorded: Recorded::MASKED,
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for MaskingOrMixing {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let families = match profile {
             Profile::Smoke => vec![masks(profile, "ViT-S", vit::Config::S, &[0.5])],
             Profile::Quick => vec![masks(profile, "ViT-S", vit::Config::S, &[0.25, 0.5, 0.75])],
@@ -58,26 +69,26 @@ impl Experiment for MaskingOrMixing {
         Grid { families, lambdas, seeds: seeds(profile, 3) }
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
-        let mut plates = of_each(results, paths)?;
-        plates.extend(of_each(results, |curves| masked_evaluation(curves, "masked-evaluation"))?);
-        Ok(plates)
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
+        let mut figures = of_each(results, paths)?;
+        figures.extend(of_each(results, |curves| masked_evaluation(curves, "masked-evaluation"))?);
+        Ok(figures)
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         trends::rows(results, &[&trends::T11])
     }
 }
 
 /// One path over λ, and one over the share of hidden patches for each loss.
-fn paths(curves: &Curves<'_>) -> Result<Option<Figure>> {
+fn paths(curves: &Curves<'_>) -> Result<Option<Chart>> {
     // Without these there are no paths to compare.
     let (Some(plain), Some(last)) = (curves.labelled(trends::NO_MASK), curves.lambda(1.0)) else {
         return Ok(None);
     };
     let at = |member: usize, lambda: usize, label: String| -> Result<Option<report::Point>> {
         let of = |measure| curves.at(measure, member, lambda);
-        Ok(crossed(&of("test_mse")?, &of("test_accuracy")?).map(|point| point.labelled(label)))
+        Ok(crossed(&of(Metric::TestMse)?, &of(Metric::TestAccuracy)?).map(|point| point.labelled(label)))
     };
     let mut mixing = Vec::new();
     for (lambda, value) in curves.lambdas.iter().enumerate() {

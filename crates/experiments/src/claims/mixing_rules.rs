@@ -1,16 +1,21 @@
 //! Beyond the paper: can another way of mixing the two gradients reach both best ends at once?
 
 use models::{Architecture, Mixing, fc, fc::Size};
-use report::{Plate, Row};
+use report::{Figure, Verdict};
 
 use super::latent_size::fronts;
-use crate::experiment::Experiment;
+use crate::claim_id::ClaimId;
+use crate::error::{Error, Result};
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{THREE, fc_m, seeds};
 use crate::grid::{Family, Grid, Member};
+use crate::metric::Metric;
+use crate::profile::Profile;
+use crate::sweep::curves::Curves;
+use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::of_each;
+use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{Finding, judged, listed};
-use crate::sweep::{Curves, Evidence};
-use crate::{Error, Profile, Result};
 use runs::run::Learner;
 use runs::store::Results;
 
@@ -23,13 +28,21 @@ const CORNER: [f64; 2] = [0.03, 0.01];
 /// The plain mixture, which alone is run at both ends.
 const WEIGHTED: &str = "weighted";
 
-impl Experiment for MixingRules {
-    const NAME: &'static str = "mixing-rules";
-    const TITLE: &'static str = "Other ways of mixing (beyond the paper)";
-    const SHOWS: &'static str = "Hypothesis: the trade-off is one of capacity. No rule for mixing the two gradients at \
-                                 z reaches the autoencoder's error and the classifier's accuracy at once.";
+static INFO: Info = Info {
+    name: "mixing-rules",
+    title: "Other ways of mixing (beyond the paper)",
+    claim: "Hypothesis: the trade-off is one of capacity. No rule for mixing the two gradients at \
+            z reaches the autoencoder's error and the classifier's accuracy at once.",
+    paper: Paper::Cre,
+    recorded: Recorded::NUMBERS,
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for MixingRules {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let latents: &[usize] = if profile == Profile::Quick { &[16] } else { &[4, 16] };
         let mut families = Vec::new();
         for &k in latents {
@@ -52,18 +65,18 @@ impl Experiment for MixingRules {
         Grid { families, lambdas: THREE.to_vec(), seeds: seeds(profile, 5) }
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         of_each(results, |curves| fronts(curves, "mixing-front", "Rules of mixing the two gradients"))
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let mut rows = Vec::new();
         for curves in &Curves::all(results)? {
             let of = Evidence::of(curves);
             let finding = corner(&of);
             let claim = format!("no rule of mixing reaches the corner ({})", curves.variant);
             let expected = "no median within 3 % of MSE(1) and 1 point of accuracy(0) at once".to_owned();
-            rows.push(judged("Q7", claim, expected, finding, of.n())?);
+            rows.push(judged(ClaimId::Q7, claim, expected, finding, of.n())?);
         }
         Ok(rows)
     }
@@ -76,11 +89,12 @@ fn corner(of: &Evidence<'_, '_>) -> Result<Finding> {
     if of.curves.members.len() < 2 {
         return Err(Error::NotRun("the grid has no other rule".into()));
     }
-    let mse_1 = of.median("test_mse", weighted, last)?;
-    let accuracy_0 = of.median("test_accuracy", weighted, first)?;
+    let mse_1 = of.median(Metric::TestMse, weighted, last)?;
+    let accuracy_0 = of.median(Metric::TestAccuracy, weighted, first)?;
     let (mut reached, mut got) = (false, Vec::new());
     for (member, (label, _)) in of.curves.members.iter().enumerate() {
-        let (mse, accuracy) = (of.median("test_mse", member, at)?, of.median("test_accuracy", member, at)?);
+        let (mse, accuracy) =
+            (of.median(Metric::TestMse, member, at)?, of.median(Metric::TestAccuracy, member, at)?);
         reached |= mse <= (1.0 + CORNER[0]) * mse_1 && accuracy >= accuracy_0 - CORNER[1];
         got.push(format!("{label} {mse:.3}, {:.1} %", 100.0 * accuracy));
     }

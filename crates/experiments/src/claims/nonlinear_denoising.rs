@@ -1,16 +1,23 @@
 //! Beyond the LBR paper: does the closed form of linear denoising foretell what masks do to a trained network?
 
-use report::{Axis, Plate, Reference, Row, Scale, Series, Shape, Style, Tick};
+use report::{Axis, Figure, Reference, Scale, Series, Shape, Style, Tick, Verdict};
 
-use crate::experiment::Experiment;
+use crate::claim_id::ClaimId;
+use crate::error::{Error, Result};
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::seeds;
 use crate::grid::{Grid, Member};
 use crate::lbr::{alignments, autoencoders, fashion, grid, mlpae, mnist};
+use crate::metric::{ArrayMetric, Metric};
+use crate::names::names;
+use crate::profile::Profile;
 use crate::statistics::interval;
+use crate::sweep::along::ALIGNMENT;
+use crate::sweep::curves::Curves;
+use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{figure, panel, spread};
+use crate::sweep::recorded::{Along, Recorded};
 use crate::sweep::trends::{Finding, judged, listed};
-use crate::sweep::{ALIGNMENT, Along, Curves, Evidence, Kept};
-use crate::{Error, Profile, Result};
 use runs::run::{Learner, Masked, Noise, Objective};
 use runs::store::Results;
 
@@ -20,18 +27,31 @@ pub struct NonlinearDenoising;
 /// The size of the latent.
 const LATENT: usize = 32;
 
-const TRAINED: &str = "MLPAE";
-const EXACT: &str = "exact linear";
+names! {
+    /// The families.
+    Code {
+        /// The exact linear code.
+        Exact = "exact linear",
+        /// The latent of a trained autoencoder.
+        Trained = "MLPAE",
+    }
+}
+
+static INFO: Info = Info {
+    name: "nonlinear-denoising",
+    title: "Masked autoencoders, trained and linear (beyond LBR)",
+    claim: "Whether a mask helps or hurts a linear code says whether it helps or hurts a trained \
+            autoencoder of the same size.",
+    paper: Paper::Lbr,
+    recorded: Recorded { along: Some(Along { ..ALIGNMENT }), ..Recorded::NUMBERS },
+};
 
 impl Experiment for NonlinearDenoising {
-    const NAME: &'static str = "nonlinear-denoising";
-    const TITLE: &'static str = "Masked autoencoders, trained and linear (beyond LBR)";
-    const SHOWS: &'static str = "Whether a mask helps or hurts a linear code says whether it helps or hurts a trained \
-                                 autoencoder of the same size.";
-    const PAPER: &'static str = "lbr";
-    const KEPT: Kept = Kept { along: Some(Along { ..ALIGNMENT }), ..Kept::NUMBERS };
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
 
-    fn grid(profile: Profile) -> Grid {
+    fn grid(&self, profile: Profile) -> Grid {
         let masks: &[(usize, f64)] = match profile {
             Profile::Smoke => &[(2, 0.5)],
             Profile::Quick => &[(1, 0.66), (2, 0.66), (4, 0.33), (4, 0.66)],
@@ -45,11 +65,11 @@ impl Experiment for NonlinearDenoising {
         let noises = std::iter::once(Noise::None)
             .chain(masks.iter().map(|&(patch, drop)| Noise::Mask { patch, drop }));
         let numbered = noises.enumerate().map(|(place, noise)| (place as f64, noise));
-        let exact = alignments(EXACT, "mask", numbered, sets.clone());
+        let exact = alignments(Code::Exact.as_str(), "mask", numbered, sets.clone());
         let networks =
             std::iter::once((Noise::None.label(), 0.0, mlpae(LATENT, 3), Objective::Reconstruction));
         let training = if profile == Profile::Smoke { [50, 1] } else { [100, 12] };
-        let mut trained = autoencoders(TRAINED, "mask", networks, sets, training);
+        let mut trained = autoencoders(Code::Trained.as_str(), "mask", networks, sets, training);
         let plain = trained.members[0].learner.clone();
         for (place, &(patch, drop)) in masks.iter().enumerate() {
             let mut learner = plain.clone();
@@ -62,10 +82,10 @@ impl Experiment for NonlinearDenoising {
         grid(vec![exact, trained], seeds(profile, 3))
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         let all = Curves::all(results)?;
-        let mut plates = Vec::new();
-        for (exact, trained) in pairs(&all) {
+        let mut figures = Vec::new();
+        for (exact, trained) in pairs(&all)? {
             let ticks: Vec<Tick> = trained
                 .members
                 .iter()
@@ -91,13 +111,13 @@ impl Experiment for NonlinearDenoising {
                     "Exact linear code",
                     axis(),
                     "change of the alignment (%)",
-                    vec![points(EXACT, of_exact, 0)],
+                    vec![points(Code::Exact.as_str(), of_exact, 0)],
                 ),
                 panel(
                     "Trained autoencoder",
                     axis(),
                     "change of the probe's accuracy (%)",
-                    vec![points(TRAINED, of_trained, 1)],
+                    vec![points(Code::Trained.as_str(), of_trained, 1)],
                 ),
             ];
             for panel in &mut panels {
@@ -106,19 +126,19 @@ impl Experiment for NonlinearDenoising {
             let caption = "What masking changes, in percent of the value without it: left in the exact linear code of 32 \
                            numbers, right in the linear probe of a trained autoencoder's latent of 32 numbers.";
             let title = format!("Masks, linear and trained ({})", exact.data);
-            plates.extend(figure(format!("denoising-{}", exact.index), title, caption.into(), panels));
+            figures.extend(figure(format!("denoising-{}", exact.index), title, caption.into(), panels));
         }
-        Ok(plates.into_iter().map(Plate::Figure).collect())
+        Ok(figures.into_iter().map(Figure::Chart).collect())
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let all = Curves::all(results)?;
         let mut rows = Vec::new();
-        for (exact, trained) in pairs(&all) {
+        for (exact, trained) in pairs(&all)? {
             let of = Evidence::of(trained);
             let finding = signs(&of, exact);
             rows.push(judged(
-                "beyond",
+                ClaimId::Beyond,
                 format!("the closed form's sign foretells the trained result ({})", exact.data),
                 "the same sign wherever the trained change is decided by its 95 % interval".into(),
                 finding,
@@ -136,7 +156,7 @@ fn signs(of: &Evidence<'_, '_>, exact: &Curves<'_>) -> Result<Finding> {
     for (member, (label, _)) in of.curves.members.iter().enumerate().filter(|(member, _)| *member != plain) {
         let missing = || Error::NotRun(format!("no exact alignment of {LATENT} numbers under {label}"));
         let foretold = impact(exact, Evidence::of(exact).labelled(label)?)?.ok_or_else(missing)?;
-        let pairs = of.paired("ridge_accuracy", [[plain, 0], [member, 0]])?;
+        let pairs = of.paired(Metric::RidgeAccuracy, [[plain, 0], [member, 0]])?;
         let change = interval(&pairs.into_iter().map(relative).collect::<Vec<f64>>());
         got.push(format!("{label}: foretold {foretold:+.2} %, trained {change:+.2} %"));
         if change.low > 0.0 || change.high < 0.0 {
@@ -156,18 +176,23 @@ fn relative([without, with]: [f64; 2]) -> f64 {
     100.0 * (with - without) / without
 }
 
-fn pairs<'c, 'r>(all: &'c [Curves<'r>]) -> impl Iterator<Item = (&'c Curves<'r>, &'c Curves<'r>)> {
-    let trained =
-        |data: &str| all.iter().find(|other| other.data == data && other.variant.ends_with(TRAINED));
-    all.iter()
-        .filter(|curves| curves.variant.ends_with(EXACT))
-        .filter_map(move |exact| Some((exact, trained(&exact.data)?)))
+/// The exact code and the trained one on each data set that has both.
+fn pairs<'c, 'r>(all: &'c [Curves<'r>]) -> Result<Vec<(&'c Curves<'r>, &'c Curves<'r>)>> {
+    let (mut exact, mut trained) = (Vec::new(), Vec::new());
+    for curves in all {
+        match curves.family_id()? {
+            Code::Exact => exact.push(curves),
+            Code::Trained => trained.push(curves),
+        }
+    }
+    let other = |exact: &Curves<'_>| trained.iter().find(|trained| trained.data == exact.data).copied();
+    Ok(exact.into_iter().filter_map(|exact| Some((exact, other(exact)?))).collect())
 }
 
 /// The change of the exact alignment at the size of the latent, in percent of itself; nothing is a percent of zero.
 fn impact(exact: &Curves<'_>, member: usize) -> Result<Option<f64>> {
     let at = |member| -> Result<Option<f64>> {
-        let along = exact.along("alignment", [member, 0])?;
+        let along = exact.along(ArrayMetric::Alignment, [member, 0])?;
         Ok(along.iter().find(|(k, _)| *k == LATENT as f64).map(|(_, values)| values[0]))
     };
     let plain =
@@ -178,6 +203,6 @@ fn impact(exact: &Curves<'_>, member: usize) -> Result<Option<f64>> {
 /// The change of the accuracy of a ridge probe of the latent by seed, in percent of that without masks.
 fn gains(trained: &Curves<'_>, member: usize) -> Result<Vec<f64>> {
     let Some(plain) = trained.labelled(&Noise::None.label()) else { return Ok(vec![]) };
-    let pairs = trained.paired("ridge_accuracy", [plain, 0], trained, [member, 0])?;
+    let pairs = trained.paired(Metric::RidgeAccuracy, [plain, 0], trained, [member, 0])?;
     Ok(pairs.into_iter().filter(|[without, _]| *without > 0.0).map(relative).collect())
 }

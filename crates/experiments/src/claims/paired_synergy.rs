@@ -1,25 +1,37 @@
 //! Does either task help the other, if only a little? Sixteen paired seeds, and margins declared beforehand.
 
-use report::{Plate, Row};
+use report::{Figure, Verdict};
 
-use crate::experiment::Experiment;
+use crate::error::Result;
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{fashion, fc_m, mnist, seeds};
 use crate::grid::Grid;
+use crate::profile::Profile;
+use crate::sweep::curves::Curves;
+use crate::sweep::facts::MONOTONE;
 use crate::sweep::figures::{of_each, trade_off};
-use crate::sweep::{self, Curves, MONOTONE, trends};
-use crate::{Profile, Result};
+use crate::sweep::recorded::Recorded;
+use crate::sweep::{facts, trends};
 use runs::store::Results;
 
 /// Claim C1 at k = 16, with enough seeds to see a gain of a point.
 pub struct PairedSynergy;
 
-impl Experiment for PairedSynergy {
-    const NAME: &'static str = "paired-synergy";
-    const TITLE: &'static str = "Synergy, by paired seeds";
-    const SHOWS: &'static str = "No mixture reconstructs better than the pure autoencoder by 3 %, or classifies better \
-                                 than the pure classifier by 2 points (1 point on full data).";
+static INFO: Info = Info {
+    name: "paired-synergy",
+    title: "Synergy, by paired seeds",
+    claim: "No mixture reconstructs better than the pure autoencoder by 3 %, or classifies better \
+            than the pure classifier by 2 points (1 point on full data).",
+    paper: Paper::Cre,
+    recorded: Recorded::NUMBERS,
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for PairedSynergy {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let data = match profile {
             Profile::Full => vec![fashion(profile), mnist(profile)],
             _ => vec![fashion(profile)],
@@ -28,17 +40,17 @@ impl Experiment for PairedSynergy {
         Grid { families: vec![fc_m(profile, &[16]).on(data)], lambdas, seeds: seeds(profile, 16) }
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         of_each(results, |curves| trade_off(curves, "paired-trade-off"))
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         Curves::all(results)?.iter().map(trends::no_synergy).collect()
     }
 
-    fn warnings(results: &Results) -> Result<Vec<String>> {
+    fn warnings(&self, results: &Results) -> Result<Vec<String>> {
         let mut warnings = vec![MONOTONE.to_owned()];
-        warnings.extend(sweep::warnings(results)?);
+        warnings.extend(facts::warnings(results)?);
         Ok(warnings)
     }
 }

@@ -1,13 +1,17 @@
 //! E5 of the LBR paper: what do images look like in the parts of their variance?
 
-use report::{GridRow, Image, ImageGrid, Plate, Row};
+use report::{Figure, GridRow, Image, ImageGrid, Verdict};
 
-use crate::experiment::Experiment;
+use crate::claim_id::ClaimId;
+use crate::error::{Error, Result};
+use crate::experiment::{Experiment, Info, Paper};
 use crate::grid::Grid;
 use crate::lbr::{fashion, grid, questions};
+use crate::metric::Metric;
+use crate::profile::Profile;
+use crate::sweep::curves::Curves;
+use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{Finding, exactly, found};
-use crate::sweep::{Curves, Kept};
-use crate::{Error, Profile, Result};
 use runs::images::DataConfig;
 use runs::run::Question;
 use runs::store::{Results, Values};
@@ -18,21 +22,27 @@ pub struct PcaImages;
 /// How many images are shown.
 const SHOWN: usize = 8;
 
-impl Experiment for PcaImages {
-    const NAME: &'static str = "pca-images";
-    const TITLE: &'static str = "Images in bands of variance (LBR E5)";
-    const SHOWS: &'static str = "The components that hold three quarters of the variance show blurred blobs of colour; \
-                                 what one recognises is in the rest.";
-    const PAPER: &'static str = "lbr";
-    const KEPT: Kept = Kept {
+static INFO: Info = Info {
+    name: "pca-images",
+    title: "Images in bands of variance (LBR E5)",
+    claim: "The components that hold three quarters of the variance show blurred blobs of colour; \
+            what one recognises is in the rest.",
+    paper: Paper::Lbr,
+    recorded: Recorded {
         bands: true,
-        ..Kept::scalars(&[
-            ("top_components", "components that hold the upper three quarters of the variance"),
-            ("top_share", "the same as a share of all components"),
+        ..Recorded::scalars(&[
+            (Metric::TopComponents, "components that hold the upper three quarters of the variance"),
+            (Metric::TopShare, "the same as a share of all components"),
         ])
-    };
+    },
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for PcaImages {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let sets = match profile {
             Profile::Smoke => vec![fashion(profile)],
             // Their own size: the Gram matrix of 2,000 images does not mind how many pixels they have.
@@ -45,8 +55,8 @@ impl Experiment for PcaImages {
         grid(vec![questions("training images", "", asked, sets)], vec![0])
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
-        let mut plates = Vec::new();
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
+        let mut figures = Vec::new();
         for curves in &Curves::all(results)? {
             let missing = || Error::Missing("images in bands".into());
             let variable = results.variables.get(&format!("bands_{}", curves.index)).ok_or_else(missing)?;
@@ -67,7 +77,7 @@ impl Experiment for PcaImages {
                 let images = bytes.chunks_exact(c * h * w).map(image).collect::<Result<_>>()?;
                 rows.push(GridRow { label: label.into(), note: String::new(), images });
             }
-            plates.push(Plate::Grid(ImageGrid {
+            figures.push(Figure::Grid(ImageGrid {
                 name: format!("bands-{}", curves.index),
                 title: format!("Images in bands of variance ({})", curves.data),
                 caption: "Training images; what is left of them in the components of the smallest variance that hold a \
@@ -78,20 +88,20 @@ impl Experiment for PcaImages {
                 rows,
             }));
         }
-        Ok(plates)
+        Ok(figures)
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let mut rows = Vec::new();
         for curves in &Curves::all(results)? {
-            let [n, share] = ["top_components", "top_share"].map(|name| curves.at(name, 0, 0));
+            let [n, share] = [Metric::TopComponents, Metric::TopShare].map(|name| curves.at(name, 0, 0));
             let (n, share) = (n?, share?);
             let finding = n.first().zip(share.first()).map(|(n, share)| Finding {
                 holds: Some(*share < 0.05),
                 got: format!("{n} components, {:.1} %", 100.0 * share),
             });
             rows.push(exactly(
-                "LBR E5",
+                ClaimId::LbrE5,
                 format!("few components hold three quarters of the variance ({})", curves.data),
                 "fewer than 5 % of the components (D13)".into(),
                 found(finding, format!("no components of {}", curves.data)),

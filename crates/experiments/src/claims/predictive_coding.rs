@@ -2,16 +2,19 @@
 
 use models::predictive_coding::{self, Relaxation};
 use models::{AdamConfig, Architecture, fc, fc::Size};
-use report::{Plate, Row};
+use report::{Figure, Verdict};
 
 use super::latent_size::fronts;
-use crate::experiment::Experiment;
+use crate::error::Result;
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{fc_m, few, seeds};
 use crate::grid::{Family, Grid, Member};
-use crate::sweep::Curves;
+use crate::profile::Profile;
+use crate::sweep::curves::Curves;
+use crate::sweep::facts::exact_facts;
 use crate::sweep::figures::{of_each, trade_off};
-use crate::sweep::{self, trends};
-use crate::{Profile, Result};
+use crate::sweep::recorded::Recorded;
+use crate::sweep::trends;
 use runs::run::{Learner, cre};
 use runs::store::Results;
 
@@ -19,13 +22,21 @@ use runs::store::Results;
 /// precisions.
 pub struct PredictiveCoding;
 
-impl Experiment for PredictiveCoding {
-    const NAME: &'static str = "predictive-coding";
-    const TITLE: &'static str = "A predictive coding network (beyond the paper)";
-    const SHOWS: &'static str = "Hypothesis: the trade-off is not made by backpropagation. A network that learns by \
-                                 relaxing its activities and by local rules shows it too.";
+static INFO: Info = Info {
+    name: "predictive-coding",
+    title: "A predictive coding network (beyond the paper)",
+    claim: "Hypothesis: the trade-off is not made by backpropagation. A network that learns by \
+            relaxing its activities and by local rules shows it too.",
+    paper: Paper::Cre,
+    recorded: Recorded::NUMBERS,
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for PredictiveCoding {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let latents: &[usize] = if profile == Profile::Full { &[4, 16, 64] } else { &[16] };
         let steps = if profile == Profile::Full { 12 } else { 8 };
         let mut families = Vec::new();
@@ -55,17 +66,17 @@ impl Experiment for PredictiveCoding {
         Grid { families, lambdas: few(profile), seeds: seeds(profile, 3) }
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
-        let mut plates = of_each(results, |curves| trade_off(curves, "pc-trade-off"))?;
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
+        let mut figures = of_each(results, |curves| trade_off(curves, "pc-trade-off"))?;
         let title = "One front for each rule of learning";
-        plates.extend(of_each(results, |curves| fronts(curves, "pc-front", title))?);
-        Ok(plates)
+        figures.extend(of_each(results, |curves| fronts(curves, "pc-front", title))?);
+        Ok(figures)
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let mut rows = Vec::new();
         for curves in &Curves::all(results)? {
-            rows.extend(sweep::exact_facts(curves)?);
+            rows.extend(exact_facts(curves)?);
         }
         rows.extend(trends::rows(results, &[&trends::C8, &trends::T2, &trends::T3])?);
         Ok(rows)

@@ -1,39 +1,58 @@
 //! E7 of the LBR paper's code: does reconstruction help an encoder that is trained on labels?
 
-use report::{Plate, Row};
+use report::{Figure, Verdict};
 
-use crate::experiment::Experiment;
+use crate::claim_id::ClaimId;
+use crate::error::{Error, Result};
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::seeds;
 use crate::grid::{Family, Grid};
 use crate::lbr::{autoencoders, cifar10, fashion, grid, mlpae};
+use crate::metric::Metric;
+use crate::names::names;
+use crate::profile::Profile;
 use crate::statistics::interval;
+use crate::sweep::curves::Curves;
+use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{Measure, families_over_members};
+use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{Finding, above, all_hold, judged, listed};
-use crate::sweep::{Curves, Evidence, Kept};
-use crate::{Error, Profile, Result};
 use runs::run::Objective;
 use runs::store::Results;
 
 /// Section 3, E7.
 pub struct ReconstructionRegulariser;
 
-const ALONE: &str = "labels alone";
+names! {
+    /// The families: what the encoder learns from.
+    LearnsFrom {
+        /// Labels.
+        Labels = "labels alone",
+        /// Labels and reconstruction.
+        Both = "labels and reconstruction",
+    }
+}
 
 /// A gain in accuracy of less is none.
 const WORTH_HAVING: f64 = 0.005;
 
-impl Experiment for ReconstructionRegulariser {
-    const NAME: &'static str = "reconstruction-regulariser";
-    const TITLE: &'static str = "Reconstruction as a regulariser (LBR E7)";
-    const SHOWS: &'static str =
-        "An encoder trained on labels does not classify better for having to reconstruct too.";
-    const PAPER: &'static str = "lbr";
-    const KEPT: Kept = Kept::scalars(&[(
-        "test_nonlinear_accuracy",
+static INFO: Info = Info {
+    name: "reconstruction-regulariser",
+    title: "Reconstruction as a regulariser (LBR E7)",
+    claim: "An encoder trained on labels does not classify better for having to reconstruct too.",
+    paper: Paper::Lbr,
+    recorded: Recorded::scalars(&[(
+        Metric::NonlinearAccuracy,
         "share of test images that the non-linear probe classifies rightly after the last epoch",
-    )]);
+    )]),
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for ReconstructionRegulariser {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let (latents, training): (&[usize], _) = match profile {
             Profile::Smoke => (&[8], [50, 1]),
             Profile::Quick => (&[16, 64], [100, 12]),
@@ -45,22 +64,22 @@ impl Experiment for ReconstructionRegulariser {
             vec![fashion(profile)]
         };
         let objectives = [
-            (ALONE, Objective::Supervised),
-            ("labels and reconstruction", Objective::Guided { weight: 1.0 }),
+            (LearnsFrom::Labels, Objective::Supervised),
+            (LearnsFrom::Both, Objective::Guided { weight: 1.0 }),
         ];
-        let families = objectives.map(|(label, objective)| -> Family {
+        let families = objectives.map(|(family, objective)| -> Family {
             let networks = latents
                 .iter()
                 .map(|&latent| (format!("L = {latent}"), latent as f64, mlpae(latent, 3), objective));
-            autoencoders(label, "latent size L", networks, data.clone(), training)
+            autoencoders(family.as_str(), "latent size L", networks, data.clone(), training)
         });
         grid(families.into(), seeds(profile, 5))
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         let measures = [
-            Measure { name: "test_accuracy", title: "Linear head", label: "test accuracy" },
-            Measure { name: "test_nonlinear_accuracy", title: "Non-linear head", label: "test accuracy" },
+            Measure { name: Metric::TestAccuracy, title: "Linear head", label: "test accuracy" },
+            Measure { name: Metric::NonlinearAccuracy, title: "Non-linear head", label: "test accuracy" },
         ];
         families_over_members(
             results,
@@ -71,15 +90,19 @@ impl Experiment for ReconstructionRegulariser {
         )
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let all = Curves::all(results)?;
         let mut rows = Vec::new();
-        for alone in all.iter().filter(|curves| curves.variant.ends_with(ALONE)) {
-            let both = all.iter().find(|other| other.data == alone.data && !other.variant.ends_with(ALONE));
+        for alone in &all {
+            if alone.family_id::<LearnsFrom>()? != LearnsFrom::Labels {
+                continue;
+            }
+            let is_both = |other: &&Curves<'_>| other.family == LearnsFrom::Both.as_str();
+            let both = all.iter().find(|other| other.data == alone.data && is_both(other));
             let of = Evidence::of(alone);
             let finding = gains(&of, both);
             rows.push(judged(
-                "LBR E7",
+                ClaimId::LbrE7,
                 format!("reconstruction does not help an encoder that learns from labels ({})", alone.data),
                 "accuracy of the linear head less than half a point better with reconstruction, by the 95 % interval, every L".into(),
                 finding,
@@ -96,7 +119,7 @@ fn gains(of: &Evidence<'_, '_>, both: Option<&Curves<'_>>) -> Result<Finding> {
     let (mut holds, mut got) = (Vec::new(), Vec::new());
     for (member, (label, _)) in of.curves.members.iter().enumerate() {
         let other = Evidence::of(both).labelled(label)?;
-        let pairs = of.paired_with("test_accuracy", [member, 0], both, [other, 0])?;
+        let pairs = of.paired_with(Metric::TestAccuracy, [member, 0], both, [other, 0])?;
         let gain = interval(&pairs.iter().map(|[without, with]| with - without).collect::<Vec<f64>>());
         holds.push(match above(&gain, 0.0) {
             Some(true) => Some(false),

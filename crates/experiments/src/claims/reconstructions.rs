@@ -1,28 +1,36 @@
 //! E8: what do the reconstructions look like?
 
 use models::vit;
-use report::{Plate, Row};
+use report::{Figure, Verdict};
 
-use crate::experiment::Experiment;
+use crate::error::Result;
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{cnn_l, cnn_s, coarse, fashion, fc_m, mnist, seeds, vit};
 use crate::grid::Grid;
-use crate::sweep::figures;
-use crate::sweep::{Kept, trends};
-use crate::{Profile, Result};
+use crate::profile::Profile;
+use crate::sweep::recorded::Recorded;
+use crate::sweep::{figures, trends};
 use runs::run::Rotation;
 use runs::store::Results;
 
 /// Section 4.2, E8: a reconstruction of each class for each λ.
 pub struct Reconstructions;
 
-impl Experiment for Reconstructions {
-    const NAME: &'static str = "reconstructions";
-    const TITLE: &'static str = "Reconstructions over λ (E8)";
-    const SHOWS: &'static str = "A pure classifier's latent gives blurred, class-typical images; individual detail \
-                                 grows with λ.";
-    const KEPT: Kept = Kept::IMAGES;
+static INFO: Info = Info {
+    name: "reconstructions",
+    title: "Reconstructions over λ (E8)",
+    claim: "A pure classifier's latent gives blurred, class-typical images; individual detail \
+            grows with λ.",
+    paper: Paper::Cre,
+    recorded: Recorded::IMAGES,
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for Reconstructions {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let data = match profile {
             Profile::Smoke => vec![fashion(profile)],
             _ => vec![fashion(profile), mnist(profile)],
@@ -40,11 +48,11 @@ impl Experiment for Reconstructions {
         Grid { families, lambdas, seeds: seeds(profile, 3) }
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         figures::reconstructions(results, "shown")
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         trends::rows(results, &[&trends::DETAIL])
     }
 }

@@ -2,30 +2,43 @@
 
 use models::recurrent::{self, LossAt};
 use models::{AdamConfig, fc, fc::Size};
-use report::{Plate, Row};
+use report::{Figure, Verdict};
 
 use super::latent_size::fronts;
-use crate::experiment::Experiment;
+use crate::claim_id::ClaimId;
+use crate::error::{Error, Result};
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{THREE, fc_m, seeds};
 use crate::grid::{Family, Grid, Member};
+use crate::metric::TradeOff;
+use crate::profile::Profile;
 use crate::statistics::interval;
+use crate::sweep::curves::Curves;
+use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{ACCURACY, MSE, measures_over_members, of_each};
+use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{Finding, above, judged};
-use crate::sweep::{Curves, Evidence};
-use crate::{Error, Profile, Result};
 use runs::run::Learner;
 use runs::store::Results;
 
 /// Question 9 of section 7: z at each step from the image, the last z and the last reconstruction's error.
 pub struct RecurrentCre;
 
-impl Experiment for RecurrentCre {
-    const NAME: &'static str = "recurrent-cre";
-    const TITLE: &'static str = "A recurrent CRE (beyond the paper)";
-    const SHOWS: &'static str = "Hypothesis: prediction-error feedback eases the trade-off. With more steps the accuracy \
-                                 that a pure autoencoder's latent loses becomes smaller.";
+static INFO: Info = Info {
+    name: "recurrent-cre",
+    title: "A recurrent CRE (beyond the paper)",
+    claim: "Hypothesis: prediction-error feedback eases the trade-off. With more steps the accuracy \
+            that a pure autoencoder's latent loses becomes smaller.",
+    paper: Paper::Cre,
+    recorded: Recorded::NUMBERS,
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for RecurrentCre {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let (k, steps): (usize, &[usize]) = match profile {
             Profile::Smoke => (4, &[1, 2]),
             Profile::Quick => (16, &[1, 3]),
@@ -46,24 +59,24 @@ impl Experiment for RecurrentCre {
         Grid { families: vec![family], lambdas: THREE.to_vec(), seeds: seeds(profile, 3) }
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
-        let mut plates =
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
+        let mut figures =
             of_each(results, |curves| fronts(curves, "recurrent-front", "One front for each T"))?;
         let caption = "Evaluated at the last step: test MSE and test accuracy over the number of steps.";
-        plates.extend(of_each(results, |curves| {
+        figures.extend(of_each(results, |curves| {
             let title = "Both tasks over the number of steps";
             measures_over_members(curves, "recurrent-both", title, caption, &[MSE, ACCURACY])
         })?);
-        Ok(plates)
+        Ok(figures)
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         Curves::all(results)?
             .iter()
             .map(|curves| {
                 let claim = format!("feedback of the error eases the trade-off ({})", curves.variant);
                 let ends = [curves.members.first(), curves.members.last()];
-                smaller_cost(curves, ends.map(|of| of.map_or("", |(label, _)| label)), ("Q9", claim))
+                smaller_cost(curves, ends.map(|of| of.map_or("", |(label, _)| label)), (ClaimId::Q9, claim))
             })
             .collect()
     }
@@ -73,15 +86,15 @@ impl Experiment for RecurrentCre {
 pub(super) fn smaller_cost(
     curves: &Curves<'_>,
     [first, second]: [&str; 2],
-    (source, claim): (&str, String),
-) -> Result<Row> {
+    (source, claim): (ClaimId, String),
+) -> Result<Verdict> {
     let of = Evidence::of(curves);
     let shrinks = || -> Result<Finding> {
         if first == second {
             return Err(Error::NotRun(format!("the grid has nothing but {first} to compare")));
         }
         let members = [of.labelled(first)?, of.labelled(second)?];
-        let pairs = of.paired_members("cost_in_accuracy", members)?;
+        let pairs = of.paired_members(TradeOff::CostInAccuracy, members)?;
         let gain = interval(&pairs.iter().map(|[first, second]| first - second).collect::<Vec<f64>>());
         let got = format!("{first} to {second}: the loss shrinks by {:+.1} points", gain.times(100.0));
         Ok(Finding { holds: above(&gain, 0.0), got })

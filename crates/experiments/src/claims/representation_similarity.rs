@@ -4,18 +4,26 @@ use std::collections::BTreeMap;
 
 use models::Architecture;
 use ndarray::{Array2, ArrayView2};
-use report::{Figure, Plate, Row, Series, Shape, Style};
+use report::{Chart, Figure, Series, Shape, Style, Verdict};
 use tensor::random::Stream;
 use tensor::{DType, Tensor};
 
-use crate::experiment::{Experiment, Finished};
+use crate::claim_id::ClaimId;
+use crate::error::{Error, Result};
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{coarse, fc_m, seeds};
 use crate::grid::{Grid, Variant};
+use crate::metric::{Indexed, MetricGroup};
+use crate::names::Named;
+use crate::profile::Profile;
 use crate::statistics::{interval, median};
+use crate::sweep::collect::collect;
+use crate::sweep::curves::Curves;
+use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{figure, lambda_axis, of_each, panel, spread};
+use crate::sweep::finished::FinishedSweep;
+use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{Finding, above, all_hold, judged, listed};
-use crate::sweep::{self, Curves, Evidence, Kept};
-use crate::{Error, Profile, Result};
 use runs::run::Learner;
 use runs::store::{Coordinates, Dimension, FinishedRun, Results, Values, Variable};
 
@@ -26,26 +34,34 @@ pub struct RepresentationSimilarity;
 const COMPARED: usize = 300;
 
 /// The similarities that are stored: to the classifier's encoder, to the autoencoder's, and to the next seed's.
-const TO: [(&str, &str); 3] = [
-    ("to_classifier", "debiased linear CKA with the same layer at lambda = 0, same seed"),
-    ("to_autoencoder", "debiased linear CKA with the same layer at lambda = 1, same seed"),
-    ("to_other_seed", "debiased linear CKA with the same layer at the same lambda, next seed"),
+const TO: [(MetricGroup, &str); 3] = [
+    (MetricGroup::ToClassifier, "debiased linear CKA with the same layer at lambda = 0, same seed"),
+    (MetricGroup::ToAutoencoder, "debiased linear CKA with the same layer at lambda = 1, same seed"),
+    (MetricGroup::ToOtherSeed, "debiased linear CKA with the same layer at the same lambda, next seed"),
 ];
 
-impl Experiment for RepresentationSimilarity {
-    const NAME: &'static str = "representation-similarity";
-    const TITLE: &'static str = "How alike the encoders are (beyond the paper)";
-    const SHOWS: &'static str = "Hypothesis: the two tasks want different representations. The encoders of a classifier \
-                                 and of an autoencoder differ more than those of two seeds, most in the last layer.";
+static INFO: Info = Info {
+    name: "representation-similarity",
+    title: "How alike the encoders are (beyond the paper)",
+    claim: "Hypothesis: the two tasks want different representations. The encoders of a classifier \
+            and of an autoencoder differ more than those of two seeds, most in the last layer.",
+    paper: Paper::Cre,
+    recorded: Recorded::NUMBERS,
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for RepresentationSimilarity {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let latents: &[usize] = if profile == Profile::Smoke { &[4] } else { &[4, 16, 64] };
         Grid { families: vec![fc_m(profile, latents)], lambdas: coarse(profile), seeds: seeds(profile, 3) }
     }
 
-    fn results(grid: &Grid, finished: &Finished<'_>) -> Result<Results> {
-        let mut results = sweep::collect(grid, finished, Kept::NUMBERS)?;
-        let (mut columns, mut layers) = (BTreeMap::<&str, Vec<f64>>::new(), Vec::new());
+    fn collect(&self, grid: &Grid, finished: &FinishedSweep<'_>) -> Result<Results> {
+        let mut results = collect(grid, finished, Recorded::NUMBERS)?;
+        let (mut columns, mut layers) = (BTreeMap::<MetricGroup, Vec<f64>>::new(), Vec::new());
         let place = |end: f64| grid.lambdas.iter().position(|&lambda| lambda == end);
         let [classifier, autoencoder] = [0.0, 1.0].map(place);
         for variant in grid.variants().filter(|variant| finished.data.open.contains_key(variant.data)) {
@@ -85,7 +101,7 @@ impl Experiment for RepresentationSimilarity {
         // One variable for each layer, so that they read like any other measure of a point.
         let (n_layers, inner) = (layers.len().max(1), grid.lambdas.len() * grid.seeds.len());
         for (name, description) in TO {
-            let values = columns.remove(name).unwrap_or_default();
+            let values = columns.remove(&name).unwrap_or_default();
             for (place, layer) in layers.iter().enumerate() {
                 let of_layer = values.chunks_exact(inner).skip(place).step_by(n_layers);
                 let values: Vec<f64> = of_layer.flatten().copied().collect();
@@ -96,7 +112,7 @@ impl Experiment for RepresentationSimilarity {
                     unit: "1".into(),
                     values: Values::F64(values),
                 };
-                results.variables.insert(format!("{name}/{layer}"), variable);
+                results.variables.insert(name.of(layer).name().into_owned(), variable);
             }
         }
         let description = "layer of the encoder, from the image to z".into();
@@ -107,28 +123,28 @@ impl Experiment for RepresentationSimilarity {
         Ok(results)
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         of_each(results, alike)
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let mut rows = Vec::new();
         for curves in &Curves::all(results)? {
-            let Some(last) = curves.measures("to_autoencoder/").pop() else { continue };
-            let seeds = last.replace("to_autoencoder", "to_other_seed");
+            let Some(last) = curves.indexed(MetricGroup::ToAutoencoder).pop() else { continue };
+            let seeds = MetricGroup::ToOtherSeed.of(&last.index);
             let of = Evidence::of(curves);
             let finding = differ(&of, [&last, &seeds]);
             let claim =
                 format!("classifier and autoencoder differ more than two seeds do ({})", curves.variant);
             let expected = "CKA of z at λ = 0 and 1 below that of two seeds, 95 % interval".to_owned();
-            rows.push(judged("C7", claim, expected, finding, of.n())?);
+            rows.push(judged(ClaimId::C7, claim, expected, finding, of.n())?);
         }
         Ok(rows)
     }
 }
 
 /// Whether the latents of both ends are less alike than those of two seeds, for every member.
-fn differ(of: &Evidence<'_, '_>, [to_autoencoder, to_other_seed]: [&str; 2]) -> Result<Finding> {
+fn differ(of: &Evidence<'_, '_>, [to_autoencoder, to_other_seed]: [&Indexed; 2]) -> Result<Finding> {
     let (mut holds, mut got) = (Vec::new(), Vec::new());
     let [first, last] = of.lambdas([0.0, 1.0])?;
     for (member, (label, _)) in of.curves.members.iter().enumerate() {
@@ -154,7 +170,7 @@ fn similarity(x: &Array2<f64>, y: &Array2<f64>) -> Result<f64> {
 /// The runs of one member.
 struct Of<'a> {
     grid: &'a Grid,
-    finished: &'a Finished<'a>,
+    finished: &'a FinishedSweep<'a>,
     variant: &'a Variant<'a>,
     member: usize,
 }
@@ -198,19 +214,21 @@ impl Of<'_> {
 }
 
 /// Similarities over λ, one panel for each member.
-fn alike(curves: &Curves<'_>) -> Result<Option<Figure>> {
+fn alike(curves: &Curves<'_>) -> Result<Option<Chart>> {
     let mut panels = Vec::new();
     for (member, (label, _)) in curves.members.iter().enumerate() {
         let mut series = Vec::new();
-        for (to, words) in
-            [("to_classifier/", "λ = 0"), ("to_autoencoder/", "λ = 1"), ("to_other_seed/", "another seed")]
-        {
-            for layer in curves.measures(to) {
+        for (to, words) in [
+            (MetricGroup::ToClassifier, "λ = 0"),
+            (MetricGroup::ToAutoencoder, "λ = 1"),
+            (MetricGroup::ToOtherSeed, "another seed"),
+        ] {
+            for layer in curves.indexed(to) {
                 let mut points = Vec::new();
                 for (lambda, &value) in curves.lambdas.iter().enumerate() {
                     points.extend(spread(value, &curves.at(&layer, member, lambda)?));
                 }
-                let name = format!("{}, with {words}", layer.trim_start_matches(to));
+                let name = format!("{}, with {words}", layer.index);
                 let style = Style::category(series.len());
                 series.push(Series { label: name, points, style, shape: Shape::Line });
             }

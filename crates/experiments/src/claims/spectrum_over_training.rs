@@ -1,16 +1,21 @@
 //! E4 of the LBR paper: which features does an autoencoder learn when?
 
-use report::{Axis, Plate, Point, Row, Scale, Series, Shape, Style};
+use report::{Axis, Figure, Point, Scale, Series, Shape, Style, Verdict};
 
-use crate::experiment::Experiment;
+use crate::claim_id::ClaimId;
+use crate::error::{Error, Result};
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::seeds;
 use crate::grid::{Family, Grid};
 use crate::lbr::{autoencoders, cifar10, fashion, grid, mlpae};
+use crate::metric::{EpochMetric, Metric, MetricGroup};
+use crate::profile::Profile;
 use crate::statistics::median;
+use crate::sweep::curves::Curves;
+use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{figure, panel};
+use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{Finding, judged, listed};
-use crate::sweep::{Curves, Evidence, Kept};
-use crate::{Error, Profile, Result};
 use runs::run::{Network, Objective};
 use runs::store::Results;
 
@@ -30,15 +35,21 @@ fn family(
     autoencoders(label, "latent size", networks, data, training).autoencoding(|task| task.spectrum = true)
 }
 
-impl Experiment for SpectrumOverTraining {
-    const NAME: &'static str = "spectrum-over-training";
-    const TITLE: &'static str = "Which features are learned when (LBR E4)";
-    const SHOWS: &'static str = "An autoencoder learns the eigenvectors of large variance first and moves downward; \
-                                 what it has not reached by the end it never reconstructs.";
-    const PAPER: &'static str = "lbr";
-    const KEPT: Kept = Kept::EPOCHS;
+static INFO: Info = Info {
+    name: "spectrum-over-training",
+    title: "Which features are learned when (LBR E4)",
+    claim: "An autoencoder learns the eigenvectors of large variance first and moves downward; \
+            what it has not reached by the end it never reconstructs.",
+    paper: Paper::Lbr,
+    recorded: Recorded::EPOCHS,
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for SpectrumOverTraining {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let mlp = |latent: usize, depth| {
             (format!("latent {latent}, depth {depth}"), latent as f64, mlpae(latent, depth))
         };
@@ -60,18 +71,20 @@ impl Experiment for SpectrumOverTraining {
         grid(families, seeds(profile, 3))
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
-        let mut plates = Vec::new();
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
+        let mut figures = Vec::new();
         for curves in &Curves::all(results)? {
             let mut panels = Vec::new();
             for (member, (label, _)) in curves.members.iter().enumerate() {
                 let epochs = observed(curves, member)?;
                 let mut series = Vec::new();
                 let Some(&last) = epochs.last() else { continue };
-                let mut energies = vec![("images".to_owned(), spectrum(curves, "energy", member, last)?)];
+                let mut energies =
+                    vec![("images".to_owned(), spectrum(curves, MetricGroup::Energy, member, last)?)];
                 for &epoch in &epochs {
                     let label = if epoch == 0 { "untrained".to_owned() } else { format!("epoch {epoch}") };
-                    energies.push((label, spectrum(curves, "reconstructed_energy", member, epoch)?));
+                    energies
+                        .push((label, spectrum(curves, MetricGroup::ReconstructedEnergy, member, epoch)?));
                 }
                 for (index, (label, points)) in energies.into_iter().enumerate() {
                     let style = match index {
@@ -90,12 +103,12 @@ impl Experiment for SpectrumOverTraining {
                            neighbouring ranks, first seed. Where a line has come up to that of the images, these \
                            directions are reconstructed.";
             let title = format!("Spectrum of the reconstructions over training ({})", curves.variant);
-            plates.extend(figure(format!("spectrum-{}", curves.index), title, caption.into(), panels));
+            figures.extend(figure(format!("spectrum-{}", curves.index), title, caption.into(), panels));
         }
-        Ok(plates.into_iter().map(Plate::Figure).collect())
+        Ok(figures.into_iter().map(Figure::Chart).collect())
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let mut rows = Vec::new();
         for curves in &Curves::all(results)? {
             let of = Evidence::of(curves);
@@ -103,7 +116,7 @@ impl Experiment for SpectrumOverTraining {
             let expected = "the number of eigenvectors of which at most half is missed grows over epochs, and their last \
                             rank is at most 1.5 times their number";
             let claim = format!("eigenvectors are learned from the largest downward ({})", curves.variant);
-            rows.push(judged("LBR 2", claim, expected.into(), finding, of.n())?);
+            rows.push(judged(ClaimId::Lbr2, claim, expected.into(), finding, of.n())?);
         }
         Ok(rows)
     }
@@ -113,11 +126,12 @@ impl Experiment for SpectrumOverTraining {
 fn downward(of: &Evidence<'_, '_>) -> Result<Finding> {
     let (curves, mut holds, mut got) = (of.curves, true, Vec::new());
     for (member, (label, _)) in curves.members.iter().enumerate() {
-        of.at("test_mse", member, 0)?;
+        of.at(Metric::TestMse, member, 0)?;
         let mut learned = Vec::new();
         for epoch in observed(curves, member)? {
-            let after = |name: &str| curves.after(name, [member, 0], epoch).map(|values| median(&values));
-            learned.push((epoch, after("modes_learned")?, after("last_mode")?));
+            let after =
+                |name: EpochMetric| curves.after(name, [member, 0], epoch).map(|values| median(&values));
+            learned.push((epoch, after(EpochMetric::ModesLearned)?, after(EpochMetric::LastMode)?));
         }
         let trained: Vec<_> = learned.iter().filter(|(epoch, ..)| *epoch > 0).collect();
         let [first, .., end] = trained.as_slice() else {
@@ -137,11 +151,11 @@ fn downward(of: &Evidence<'_, '_>) -> Result<Finding> {
 /// The epochs after which the spectrum was measured.
 fn observed(curves: &Curves<'_>, member: usize) -> Result<Vec<usize>> {
     let mut epochs = Vec::new();
-    if !curves.has("modes_learned") {
+    if !curves.has(EpochMetric::ModesLearned) {
         return Ok(epochs);
     }
     for epoch in 0..=curves.epochs {
-        if !curves.after("modes_learned", [member, 0], epoch)?.is_empty() {
+        if !curves.after(EpochMetric::ModesLearned, [member, 0], epoch)?.is_empty() {
             epochs.push(epoch);
         }
     }
@@ -149,12 +163,11 @@ fn observed(curves: &Curves<'_>, member: usize) -> Result<Vec<usize>> {
 }
 
 /// The energy of the groups of eigenvectors over their rank, by the first seed.
-fn spectrum(curves: &Curves<'_>, of: &str, member: usize, epoch: usize) -> Result<Vec<Point>> {
+fn spectrum(curves: &Curves<'_>, of: MetricGroup, member: usize, epoch: usize) -> Result<Vec<Point>> {
     let mut points = Vec::new();
-    for name in curves.measures("mode_rank/") {
-        let group = name.trim_start_matches("mode_rank/");
-        let rank = curves.after(&name, [member, 0], epoch)?;
-        let energy = curves.after(&format!("{of}/{group}"), [member, 0], epoch)?;
+    for rank in curves.indexed(MetricGroup::ModeRank) {
+        let energy = curves.after(of.of(&rank.index), [member, 0], epoch)?;
+        let rank = curves.after(rank, [member, 0], epoch)?;
         if let (Some(&rank), Some(&energy)) = (rank.first(), energy.first())
             && energy > 0.0
         {

@@ -1,16 +1,21 @@
 //! Beyond the paper: is a shared latent better than the best split of it?
 
 use models::{Architecture, fc, fc::Size};
-use report::{Plate, Row};
+use report::{Figure, Verdict};
 
 use super::latent_size::fronts;
-use crate::experiment::Experiment;
+use crate::claim_id::ClaimId;
+use crate::error::Result;
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{THREE, fc_m, seeds};
 use crate::grid::{Family, Grid, Member};
+use crate::metric::Metric;
+use crate::profile::Profile;
+use crate::sweep::curves::Curves;
+use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::of_each;
+use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{Finding, found, judged};
-use crate::sweep::{Curves, Evidence};
-use crate::{Profile, Result};
 use runs::run::cre;
 use runs::store::Results;
 
@@ -20,13 +25,21 @@ pub struct SplitLatent;
 /// The member whose latent serves both tasks whole.
 const SHARED: &str = "shared";
 
-impl Experiment for SplitLatent {
-    const NAME: &'static str = "split-latent";
-    const TITLE: &'static str = "A split latent (beyond the paper)";
-    const SHOWS: &'static str = "Hypothesis: sharing pays. No split of k into numbers for the classifier and numbers \
-                                 for the decoder is as good at both tasks as the shared latent at λ = 0.9.";
+static INFO: Info = Info {
+    name: "split-latent",
+    title: "A split latent (beyond the paper)",
+    claim: "Hypothesis: sharing pays. No split of k into numbers for the classifier and numbers \
+            for the decoder is as good at both tasks as the shared latent at λ = 0.9.",
+    paper: Paper::Cre,
+    recorded: Recorded::NUMBERS,
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for SplitLatent {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let k = 16;
         let splits: &[usize] = match profile {
             Profile::Smoke => &[4],
@@ -52,11 +65,11 @@ impl Experiment for SplitLatent {
         }
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         of_each(results, |curves| fronts(curves, "split-front", "A shared latent and splits of it"))
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let mut rows = Vec::new();
         for curves in &Curves::all(results)? {
             let of = Evidence::of(curves);
@@ -64,7 +77,7 @@ impl Experiment for SplitLatent {
             let claim = format!("sharing pays ({})", curves.variant);
             let expected =
                 "no split is at least as good as the shared latent at λ = 0.9 in both, by medians".into();
-            rows.push(judged("Q5", claim, expected, finding, of.n())?);
+            rows.push(judged(ClaimId::Q5, claim, expected, finding, of.n())?);
         }
         Ok(rows)
     }
@@ -75,7 +88,7 @@ fn pays(of: &Evidence<'_, '_>) -> Result<Finding> {
     let [at] = of.lambdas([0.9])?;
     let shared = of.labelled(SHARED)?;
     let both = |member| -> Result<[f64; 2]> {
-        Ok([of.median("test_mse", member, at)?, of.median("test_accuracy", member, at)?])
+        Ok([of.median(Metric::TestMse, member, at)?, of.median(Metric::TestAccuracy, member, at)?])
     };
     let [mse, accuracy] = both(shared)?;
     let (mut best, mut beaten) = (None::<(String, f64, f64)>, false);

@@ -1,16 +1,22 @@
 //! E3 of the LBR paper: what can be recognised from the parts of the image that reconstruction learns first and last?
 
-use report::{Axis, Plate, Row, Scale, Series, Shape, Style};
+use report::{Axis, Figure, Scale, Series, Shape, Style, Verdict};
 
-use crate::experiment::Experiment;
+use crate::claim_id::ClaimId;
+use crate::error::{Error, Result};
+use crate::experiment::{Experiment, Info, Paper};
 use crate::families::seeds;
 use crate::grid::{Family, Grid};
 use crate::lbr::{cifar10, fashion, grid, held_out, recognition, tiny_imagenet};
+use crate::metric::Metric;
+use crate::names::{Spelled, names};
+use crate::profile::Profile;
 use crate::statistics::{interval, mean};
+use crate::sweep::curves::Curves;
+use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{crossed, figure, panel};
+use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{Finding, above, judged};
-use crate::sweep::{Curves, Evidence, Kept};
-use crate::{Error, Profile, Result};
 use runs::run::{Recogniser, RecognitionLoss};
 use runs::store::Results;
 use runs::subspaces::{Bound, Seen};
@@ -18,8 +24,15 @@ use runs::subspaces::{Bound, Seen};
 /// Section 3, E3.
 pub struct SubspaceRecognition;
 
-const TOP: &str = "top";
-const BOTTOM: &str = "bottom";
+names! {
+    /// The part of the variance that the classifiers of a family see: the end of its label.
+    Side {
+        /// The components of large variance.
+        Top = "top",
+        /// The components of small variance.
+        Bottom = "bottom",
+    }
+}
 
 // The bounds of the paper's abstract, as shares of the variance.
 const NEAR_ALL: f64 = 0.9;
@@ -27,32 +40,47 @@ const A_FIFTH: f64 = 0.2;
 
 /// The top and the bottom of the variance, and whole images beside the top, at so many bounds.
 fn both(label: &str, network: Recogniser, of: usize, training: [u32; 2]) -> [Family; 2] {
-    let seen = |side: fn(Bound) -> Seen, name: &'static str| {
+    let seen = |side: fn(Bound) -> Seen, name: Side| {
         (0..of).map(move |place| {
             (format!("{name} {} of {of}", place + 1), place as f64, side(Bound { place, of }))
         })
     };
     let whole = [("whole images".to_owned(), of as f64, Seen::Whole)];
-    let top = seen(Seen::Top, TOP).chain(whole);
+    let top = seen(Seen::Top, Side::Top).chain(whole);
     [
-        recognition(&format!("{label}, {TOP}"), network, top, vec![], training),
-        recognition(&format!("{label}, {BOTTOM}"), network, seen(Seen::Bottom, BOTTOM), vec![], training),
+        recognition(&format!("{label}, {}", Side::Top), network, top, vec![], training),
+        recognition(
+            &format!("{label}, {}", Side::Bottom),
+            network,
+            seen(Seen::Bottom, Side::Bottom),
+            vec![],
+            training,
+        ),
     ]
 }
 
-impl Experiment for SubspaceRecognition {
-    const NAME: &'static str = "subspace-recognition";
-    const TITLE: &'static str = "Recognition on PCA subspaces (LBR E3)";
-    const SHOWS: &'static str = "The subspace that holds nearly all of the pixels' variance is poor for recognition, \
-                                 and what it leaves out is good, in natural images.";
-    const PAPER: &'static str = "lbr";
-    const KEPT: Kept = Kept::scalars(&[
-        ("components", "principal components that are kept"),
-        ("share", "the place on the paper's axis: the bound for the top, 1 minus the bound for the bottom"),
-        ("variance", "the share of the variance that is kept"),
-    ]);
+static INFO: Info = Info {
+    name: "subspace-recognition",
+    title: "Recognition on PCA subspaces (LBR E3)",
+    claim: "The subspace that holds nearly all of the pixels' variance is poor for recognition, \
+            and what it leaves out is good, in natural images.",
+    paper: Paper::Lbr,
+    recorded: Recorded::scalars(&[
+        (Metric::Components, "principal components that are kept"),
+        (
+            Metric::Share,
+            "the place on the paper's axis: the bound for the top, 1 minus the bound for the bottom",
+        ),
+        (Metric::Variance, "the share of the variance that is kept"),
+    ]),
+};
 
-    fn grid(profile: Profile) -> Grid {
+impl Experiment for SubspaceRecognition {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
         let mlp = Recogniser::Mlp { depth: 4 };
         let resnet9 = |narrower| Recogniser::Resnet9 { narrower };
         let on =
@@ -93,10 +121,10 @@ impl Experiment for SubspaceRecognition {
         grid(families, seeds(profile, 3))
     }
 
-    fn plates(results: &Results) -> Result<Vec<Plate>> {
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         let all = Curves::all(results)?;
-        let mut plates = Vec::new();
-        for (top, bottom) in pairs(&all) {
+        let mut figures = Vec::new();
+        for Pair { name, top, bottom } in pairs(&all)? {
             let (mut series, mut left_out) = (Vec::new(), "");
             for (index, (label, curves)) in [("top", top), ("bottom", bottom)].into_iter().enumerate() {
                 let mut points = Vec::new();
@@ -105,7 +133,8 @@ impl Experiment for SubspaceRecognition {
                         left_out = LEFT_OUT;
                         continue;
                     }
-                    let [share, accuracy] = ["share", "test_accuracy"].map(|name| curves.at(name, member, 0));
+                    let [share, accuracy] =
+                        [Metric::Share, Metric::TestAccuracy].map(|name| curves.at(name, member, 0));
                     let percent: Vec<f64> = share?.iter().map(|share| 100.0 * share).collect();
                     points.extend(crossed(&percent, &accuracy?));
                 }
@@ -118,29 +147,27 @@ impl Experiment for SubspaceRecognition {
                 });
             }
             let axis = Axis::new("explained variance", "%", Scale::Linear);
-            let name = top.variant.trim_end_matches(&format!(", {TOP}"));
             let caption = "Networks that were trained and tested on images of which only the components of large \
                            variance are left (top), or only the others (bottom). Images have equal contrast before \
                            and after. The axis is that of the paper's first figure.";
-            plates.extend(figure(
+            figures.extend(figure(
                 format!("subspaces-{}", top.index),
                 format!("Recognition from a part of the variance ({name})"),
                 format!("{caption}{left_out}"),
                 vec![panel("", axis, "test accuracy", series)],
             ));
         }
-        Ok(plates.into_iter().map(Plate::Figure).collect())
+        Ok(figures.into_iter().map(Figure::Chart).collect())
     }
 
-    fn rows(results: &Results) -> Result<Vec<Row>> {
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let all = Curves::all(results)?;
         let mut rows = Vec::new();
-        for (top, bottom) in pairs(&all) {
-            let name = top.variant.trim_end_matches(&format!(", {TOP}"));
+        for Pair { name, top, bottom } in pairs(&all)? {
             let of = Evidence::of(top);
             let finding = gap(&of, bottom);
             rows.push(judged(
-                "LBR 1",
+                ClaimId::Lbr1,
                 format!("a fifth of the variance from below beats nine tenths from above ({name})"),
                 "accuracy of the bottom nearest 20 % above that of the top nearest 90 %, 95 % interval"
                     .into(),
@@ -154,20 +181,20 @@ impl Experiment for SubspaceRecognition {
 
 /// Whether the bottom of the spectrum is recognised better than the top, by paired seeds.
 fn gap(top: &Evidence<'_, '_>, bottom: &Curves<'_>) -> Result<Finding> {
-    let missing = |what: &str| Error::NotRun(format!("the grid has no {what} of the variance"));
-    let high = nearest(top.curves, NEAR_ALL)?.ok_or_else(|| missing(TOP))?;
-    let low = nearest(bottom, A_FIFTH)?.ok_or_else(|| missing(BOTTOM))?;
-    let pairs = top.paired_with("test_accuracy", [high, 0], bottom, [low, 0])?;
+    let missing = |what: Side| Error::NotRun(format!("the grid has no {what} of the variance"));
+    let high = nearest(top.curves, NEAR_ALL)?.ok_or_else(|| missing(Side::Top))?;
+    let low = nearest(bottom, A_FIFTH)?.ok_or_else(|| missing(Side::Bottom))?;
+    let pairs = top.paired_with(Metric::TestAccuracy, [high, 0], bottom, [low, 0])?;
     let gap = interval(&pairs.iter().map(|[top, bottom]| bottom - top).collect::<Vec<f64>>());
     let average = |of: &Curves<'_>, name, member| Ok::<f64, Error>(100.0 * mean(&of.at(name, member, 0)?));
     Ok(Finding {
         holds: above(&gap, 0.0),
         got: format!(
             "bottom at {:.0} %: {:.1} %, top at {:.0} %: {:.1} %; gap {:+.1} points",
-            average(bottom, "share", low)?,
-            average(bottom, "test_accuracy", low)?,
-            average(top.curves, "share", high)?,
-            average(top.curves, "test_accuracy", high)?,
+            average(bottom, Metric::Share, low)?,
+            average(bottom, Metric::TestAccuracy, low)?,
+            average(top.curves, Metric::Share, high)?,
+            average(top.curves, Metric::TestAccuracy, high)?,
             gap.times(100.0)
         ),
     })
@@ -183,23 +210,47 @@ const LEFT_OUT: &str = " Of the bottom the last bound is left out: some pixels n
 /// Whether a point shows nothing but rounding: the last bound of the bottom, where directions without variance are kept
 /// beside the smallest components.
 fn means_nothing(curves: &Curves<'_>, member: usize) -> Result<bool> {
-    let is_last = curves.variant.ends_with(BOTTOM) && member + 1 == curves.members.len();
-    Ok(is_last && curves.at("components", member, 0)?.iter().any(|&kept| kept > LAST_LEAVES))
+    let is_last = side_of(curves)?.1 == Side::Bottom && member + 1 == curves.members.len();
+    Ok(is_last && curves.at(Metric::Components, member, 0)?.iter().any(|&kept| kept > LAST_LEAVES))
 }
 
-/// The family of the top with that of the bottom.
-fn pairs<'c, 'r>(all: &'c [Curves<'r>]) -> impl Iterator<Item = (&'c Curves<'r>, &'c Curves<'r>)> {
-    all.iter().filter_map(|top| {
-        let name = top.variant.strip_suffix(TOP)?;
-        Some((top, all.iter().find(|other| other.variant == format!("{name}{BOTTOM}"))?))
-    })
+/// The network of a family, and the part of the variance that it sees.
+fn side_of<'c>(curves: &'c Curves<'_>) -> Result<(&'c str, Side)> {
+    let parts = curves.family.rsplit_once(", ");
+    let parts = parts.and_then(|(network, side)| Some((network, Side::parse(side)?)));
+    parts.ok_or_else(|| curves.unknown_family(["a network with `top`", "a network with `bottom`"]))
+}
+
+/// One network on one data set.
+struct Pair<'c, 'r> {
+    name: String,
+    top: &'c Curves<'r>,
+    bottom: &'c Curves<'r>,
+}
+
+/// The families of the top with those of the bottom.
+fn pairs<'c, 'r>(all: &'c [Curves<'r>]) -> Result<Vec<Pair<'c, 'r>>> {
+    let (mut tops, mut bottoms) = (Vec::new(), Vec::new());
+    for curves in all {
+        let (network, side) = side_of(curves)?;
+        match side {
+            Side::Top => tops.push((network, curves)),
+            Side::Bottom => bottoms.push((network, curves)),
+        }
+    }
+    let pair = |(network, top): (&str, &'c Curves<'r>)| {
+        let same = |(other, bottom): &&(&str, &Curves<'_>)| *other == network && bottom.data == top.data;
+        let (_, bottom) = *bottoms.iter().find(same)?;
+        Some(Pair { name: format!("{}, {network}", top.data), top, bottom })
+    };
+    Ok(tops.into_iter().filter_map(pair).collect())
 }
 
 /// The member whose place on the axis is nearest to a share of the variance; not the whole image.
 fn nearest(curves: &Curves<'_>, share: f64) -> Result<Option<usize>> {
     let mut best: Option<(f64, usize)> = None;
     for member in 0..curves.members.len() {
-        let at = curves.at("share", member, 0)?;
+        let at = curves.at(Metric::Share, member, 0)?;
         let away = if at.is_empty() { continue } else { (mean(&at) - share).abs() };
         let whole = curves.members[member].0.starts_with("whole");
         if !whole && !means_nothing(curves, member)? && best.is_none_or(|(nearest, _)| away < nearest) {

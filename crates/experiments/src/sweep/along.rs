@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::collect::{Collected, POINT};
-use super::kept::Along;
-use crate::Result;
+use crate::error::Result;
+use crate::metric::ArrayMetric;
+use crate::sweep::collect::{Collected, POINT};
+use crate::sweep::recorded::Along;
 use runs::store::{Array, FinishedRun, Values};
 
 /// The curves of an alignment.
@@ -12,16 +13,20 @@ pub const ALIGNMENT: Along = Along {
     coordinate: ("k", "numbers in the code"),
     arrays: &[
         (
-            "alignment",
+            ArrayMetric::Alignment,
             "root of what a probe explains of the labels over what it explains from all pixels",
             "%",
         ),
         (
-            "explained",
+            ArrayMetric::Explained,
             "what a probe explains of the one-hot labels, over what it explains from all pixels",
             "1",
         ),
-        ("angle", "largest principal angle to the subspace of as many principal components", "degree"),
+        (
+            ArrayMetric::Angle,
+            "largest principal angle to the subspace of as many principal components",
+            "degree",
+        ),
     ],
 };
 
@@ -43,14 +48,20 @@ pub(super) fn collect(collected: &mut Collected<'_>, along: Along) -> Result<()>
         collected.each_point(|variant, place| -> Result<()> {
             let mut row = vec![f64::NAN; coordinates.len()];
             if let Some(done) = collected.run(variant, place)
-                && let (Some(at), Some(values)) = (numbers(done, coordinate), numbers(done, name))
+                && let (Some(at), Some(values)) = (numbers(done, coordinate), numbers(done, name.as_str()))
             {
                 at.iter().zip(values).for_each(|(at, value)| row[places[&at.to_bits()]] = *value);
             }
             all.extend(row);
             Ok(())
         })?;
-        collected.add(name, &[&POINT[..], &[coordinate]].concat(), description, unit, Values::F64(all));
+        collected.add(
+            name.as_str(),
+            &[&POINT[..], &[coordinate]].concat(),
+            description,
+            unit,
+            Values::F64(all),
+        );
     }
     collected.dimension(coordinate, description, coordinates);
     Ok(())

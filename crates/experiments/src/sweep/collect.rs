@@ -6,14 +6,14 @@ use ndarray::ArrayView2;
 use serde_json::{Value, json};
 use theory::LinearFront;
 
-use super::along;
-use super::kept::Kept;
-use super::measured::{MEASURES, measured};
-use super::pictures;
-use crate::experiment::Finished;
+use crate::error::{Error, Result};
 use crate::grid::{Grid, Variant};
 use crate::measures::{TRADE_OFFS, trade_off};
-use crate::{Error, Result};
+use crate::metric::{Baseline, EpochMetric, LinearMetric, Metric, MetricGroup};
+use crate::sweep::finished::FinishedSweep;
+use crate::sweep::measured::{MEASURES, measured};
+use crate::sweep::recorded::Recorded;
+use crate::sweep::{along, pictures};
 use runs::images::{DataConfig, Images, normalised};
 use runs::store::{Coordinates, Dimension, FinishedRun, Results, Values, Variable};
 
@@ -21,12 +21,23 @@ use runs::store::{Coordinates, Dimension, FinishedRun, Results, Values, Variable
 pub(super) const POINT: [&str; 4] = ["variant", "member", "lambda", "seed"];
 
 /// Numbers per epoch of a point, as they stand in the journal.
-const BY_EPOCH: [&str; 5] =
-    ["test_mse", "test_cross_entropy", "test_accuracy", "gradient_cosine", "gradient_norm_ratio"];
+const BY_EPOCH: [(Metric, EpochMetric); 5] = [
+    (Metric::TestMse, EpochMetric::TestMse),
+    (Metric::TestCrossEntropy, EpochMetric::TestCrossEntropy),
+    (Metric::TestAccuracy, EpochMetric::TestAccuracy),
+    (Metric::GradientCosine, EpochMetric::GradientCosine),
+    (Metric::GradientNormRatio, EpochMetric::GradientNormRatio),
+];
 
-/// How the names of what is measured now and then begin.
-const OBSERVED: [&str; 7] =
-    ["layer_", "listening/", "mode_rank/", "energy/", "reconstructed_energy/", "modes_learned", "last_mode"];
+/// What is measured now and then, and stands under the same names in the journal.
+const OBSERVED: [MetricGroup; 6] = [
+    MetricGroup::LayerCosine,
+    MetricGroup::LayerNormRatio,
+    MetricGroup::InputSensitivity,
+    MetricGroup::ModeRank,
+    MetricGroup::Energy,
+    MetricGroup::ReconstructedEnergy,
+];
 
 /// The share of the variance in which the exact linear CRE is computed, since pixels that never change have none.
 const SHARE: f64 = 0.999;
@@ -35,7 +46,7 @@ const SHARE: f64 = 0.999;
 ///
 /// # Errors
 /// If a run lacks something that is read.
-pub fn collect(grid: &Grid, finished: &Finished<'_>, kept: Kept) -> Result<Results> {
+pub fn collect(grid: &Grid, finished: &FinishedSweep<'_>, kept: Recorded) -> Result<Results> {
     let here = |variant: &Variant<'_>| finished.data.open.contains_key(variant.data);
     let (variants, absent): (Vec<Variant<'_>>, Vec<Variant<'_>>) = grid.variants().partition(here);
     let mut collected = Collected { grid, finished, variants, results: Results::default() };
@@ -43,11 +54,11 @@ pub fn collect(grid: &Grid, finished: &Finished<'_>, kept: Kept) -> Result<Resul
     let columns = collected.points()?;
     collected.trade_offs(&columns);
     for (name, description, unit) in MEASURES {
-        collected.add(name, &POINT, description, unit, Values::F64(columns[name].clone()));
+        collected.add(name.as_str(), &POINT, description, unit, Values::F64(columns[&name].clone()));
     }
-    for name in BY_EPOCH {
+    for (scalar, name) in BY_EPOCH {
         let description = "the same, after each epoch; epoch 0 is before training";
-        collected.by_epoch(name, &format!("{name}_by_epoch"), description)?;
+        collected.by_epoch(scalar.as_str(), name.as_str(), description)?;
     }
     if kept.epochs {
         collected.observed()?;
@@ -74,7 +85,7 @@ pub fn collect(grid: &Grid, finished: &Finished<'_>, kept: Kept) -> Result<Resul
 /// Results in the making.
 pub(super) struct Collected<'a> {
     pub(super) grid: &'a Grid,
-    pub(super) finished: &'a Finished<'a>,
+    pub(super) finished: &'a FinishedSweep<'a>,
     pub(super) variants: Vec<Variant<'a>>,
     pub(super) results: Results,
 }
@@ -151,7 +162,7 @@ impl<'a> Collected<'a> {
         let absent: Vec<_> = absent
             .iter()
             .map(|variant| {
-                let why = self.finished.data.absent.get(&variant.data.name).map(|absent| &absent.kept);
+                let why = self.finished.data.missing.get(&variant.data.name).map(|missing| &missing.recorded);
                 json!([variant.label(), why])
             })
             .collect();
@@ -163,9 +174,9 @@ impl<'a> Collected<'a> {
             of_class.push(class);
         }
         let description = "test MSE of the training-mean image";
-        self.add("mean_image_mse", &["variant"], description, "1", Values::F64(of_mean));
+        self.add(Baseline::MeanImageMse.as_str(), &["variant"], description, "1", Values::F64(of_mean));
         let description = "test MSE of the true class's training-mean image";
-        self.add("class_mean_mse", &["variant"], description, "1", Values::F64(of_class));
+        self.add(Baseline::ClassMeanMse.as_str(), &["variant"], description, "1", Values::F64(of_class));
         Ok(())
     }
 
@@ -178,8 +189,8 @@ impl<'a> Collected<'a> {
     }
 
     /// The columns of [`MEASURES`].
-    fn points(&self) -> Result<BTreeMap<&'static str, Vec<f64>>> {
-        let mut columns: BTreeMap<&'static str, Vec<f64>> = BTreeMap::new();
+    fn points(&self) -> Result<BTreeMap<Metric, Vec<f64>>> {
+        let mut columns: BTreeMap<Metric, Vec<f64>> = BTreeMap::new();
         let mut references = BTreeMap::new();
         for variant in &self.variants {
             references.insert(variant.data.label(), self.references(variant)?);
@@ -191,22 +202,22 @@ impl<'a> Collected<'a> {
                 _ => BTreeMap::new(),
             };
             for (name, _, _) in MEASURES {
-                columns.entry(name).or_default().push(of_run.get(name).copied().unwrap_or(f64::NAN));
+                columns.entry(name).or_default().push(of_run.get(&name).copied().unwrap_or(f64::NAN));
             }
             Ok(())
         })?;
         Ok(columns)
     }
 
-    fn trade_offs(&mut self, columns: &BTreeMap<&str, Vec<f64>>) {
+    fn trade_offs(&mut self, columns: &BTreeMap<Metric, Vec<f64>>) {
         let (n_lambdas, n_seeds) = (self.grid.lambdas.len(), self.grid.seeds.len());
         let Some(Values::F64(of_mean)) =
-            self.results.variables.get("mean_image_mse").map(|v| v.values.clone())
+            self.results.variables.get(Baseline::MeanImageMse.as_str()).map(|v| v.values.clone())
         else {
             unreachable!("the references were added first")
         };
         let mut values = vec![Vec::new(); TRADE_OFFS.len()];
-        let [mse, accuracy] = ["test_mse", "test_accuracy"].map(|name| &columns[name]);
+        let [mse, accuracy] = [Metric::TestMse, Metric::TestAccuracy].map(|name| &columns[&name]);
         let per_variant = self.grid.n_members() * n_lambdas * n_seeds;
         for start in (0..mse.len()).step_by(n_lambdas * n_seeds) {
             for seed in 0..n_seeds {
@@ -223,7 +234,7 @@ impl<'a> Collected<'a> {
             }
         }
         for ((name, description), values) in TRADE_OFFS.into_iter().zip(values) {
-            self.add(name, &["variant", "member", "seed"], description, "1", Values::F64(values));
+            self.add(name.as_str(), &["variant", "member", "seed"], description, "1", Values::F64(values));
         }
     }
 
@@ -244,15 +255,16 @@ impl<'a> Collected<'a> {
     }
 
     /// Numbers of the last epoch.
-    fn scalars(&mut self, scalars: &[(&str, &str)]) -> Result<()> {
+    fn scalars(&mut self, scalars: &[(Metric, &str)]) -> Result<()> {
         for (name, description) in scalars {
             let mut values = Vec::new();
             self.each_point(|variant, place| -> Result<()> {
                 let last = self.run(variant, place).and_then(|done| done.epochs.last());
-                values.push(last.and_then(|line| line.scalars.get(*name)).copied().unwrap_or(f64::NAN));
+                values
+                    .push(last.and_then(|line| line.scalars.get(name.as_str())).copied().unwrap_or(f64::NAN));
                 Ok(())
             })?;
-            self.add(name, &POINT, description, "1", Values::F64(values));
+            self.add(name.as_str(), &POINT, description, "1", Values::F64(values));
         }
         Ok(())
     }
@@ -262,26 +274,12 @@ impl<'a> Collected<'a> {
         let mut names = BTreeSet::new();
         self.each_point(|variant, place| -> Result<()> {
             for line in self.run(variant, place).iter().flat_map(|done| &done.epochs) {
-                let observed = |name: &&String| OBSERVED.iter().any(|start| name.starts_with(start));
-                names.extend(line.scalars.keys().filter(observed).cloned());
+                names.extend(line.scalars.keys().filter(|name| observed(name).is_some()).cloned());
             }
             Ok(())
         })?;
         for name in names {
-            let description = match name.split('/').next() {
-                Some("listening") => {
-                    "mean of |J v|^2 over test images, J = dz/dx, v this principal component"
-                }
-                Some("mode_rank") => "mean rank of the eigenvectors of a group",
-                Some("energy") => "mean square of the images along these eigenvectors, uncentred, in [0, 1]",
-                Some("reconstructed_energy") => "the same of the reconstructions",
-                Some("modes_learned") => {
-                    "eigenvectors along which reconstructions miss at most half of the energy"
-                }
-                Some("last_mode") => "the rank of the last eigenvector that is learned",
-                Some("layer_cosine") => "cosine of both losses' gradients by this weight, on one batch",
-                _ => "norm of the MSE's gradient by this weight over the cross-entropy's, on one batch",
-            };
+            let description = observed(&name).unwrap_or_default();
             self.by_epoch(&name, &name, description)?;
         }
         Ok(())
@@ -316,13 +314,36 @@ impl<'a> Collected<'a> {
             }
         }
         for ((name, description), values) in LINEAR.into_iter().zip(columns) {
-            self.add(name, &["variant", "member", "lambda"], description, "1", Values::F64(values));
+            self.add(name.as_str(), &["variant", "member", "lambda"], description, "1", Values::F64(values));
         }
         Ok(())
     }
 }
 
-/// What [`Curves`](super::Curves) reads of every variant.
+/// The description of a scalar that is measured now and then; `None` for any other.
+fn observed(scalar: &str) -> Option<&'static str> {
+    let group = || OBSERVED.iter().find(|group| scalar.split('/').next() == Some(group.as_str()));
+    match scalar {
+        _ if scalar == EpochMetric::ModesLearned.as_str() => {
+            Some("eigenvectors along which reconstructions miss at most half of the energy")
+        }
+        _ if scalar == EpochMetric::LastMode.as_str() => {
+            Some("the rank of the last eigenvector that is learned")
+        }
+        _ => Some(match group()? {
+            MetricGroup::InputSensitivity => {
+                "mean of |J v|^2 over test images, J = dz/dx, v this principal component"
+            }
+            MetricGroup::ModeRank => "mean rank of the eigenvectors of a group",
+            MetricGroup::Energy => "mean square of the images along these eigenvectors, uncentred, in [0, 1]",
+            MetricGroup::ReconstructedEnergy => "the same of the reconstructions",
+            MetricGroup::LayerCosine => "cosine of both losses' gradients by this weight, on one batch",
+            _ => "norm of the MSE's gradient by this weight over the cross-entropy's, on one batch",
+        }),
+    }
+}
+
+/// What [`Curves`](super::curves::Curves) reads of every variant.
 pub(super) fn families(variants: &[Variant<'_>]) -> Value {
     let families = variants.iter().map(|Variant { family, data }| {
         let members: Vec<_> =
@@ -337,11 +358,11 @@ pub(super) fn families(variants: &[Variant<'_>]) -> Value {
 }
 
 /// Numbers of the exact linear CRE of the same latent size: name and description.
-pub(super) const LINEAR: [(&str, &str); 4] = [
-    ("linear_mse", "test MSE of the exact linear CRE of the same latent size"),
-    ("linear_accuracy", "test accuracy of the exact linear CRE of the same latent size"),
-    ("linear_train_mse", "its MSE on the training images"),
-    ("linear_train_labels", "its mean squared error to the one-hot labels of the training images"),
+pub(super) const LINEAR: [(LinearMetric, &str); 4] = [
+    (LinearMetric::Mse, "test MSE of the exact linear CRE of the same latent size"),
+    (LinearMetric::Accuracy, "test accuracy of the exact linear CRE of the same latent size"),
+    (LinearMetric::TrainMse, "its MSE on the training images"),
+    (LinearMetric::TrainLabels, "its mean squared error to the one-hot labels of the training images"),
 ];
 
 /// Coordinates with their unit.

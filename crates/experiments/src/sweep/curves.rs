@@ -2,8 +2,10 @@
 
 use serde_json::Value;
 
+use crate::error::{Error, Result};
+use crate::metric::{ArrayMetric, Baseline, Indexed, LinearMetric, Metric, MetricGroup, TradeOff};
+use crate::names::{Named, Spelled};
 use crate::statistics::median;
-use crate::{Error, Result};
 use runs::store::{Coordinates, Results, Values};
 
 /// The results of one variant of a grid.
@@ -11,6 +13,8 @@ use runs::store::{Coordinates, Results, Values};
 pub struct Curves<'a> {
     /// The data set and the family, in words.
     pub variant: String,
+    /// The label of the family.
+    pub family: String,
     /// The place of the variant.
     pub index: usize,
     /// What the members differ in.
@@ -55,13 +59,15 @@ impl<'a> Curves<'a> {
             let count = |name: &str| family[name].as_u64().map(|n| n as usize).ok_or_else(missing);
             let members = family["members"].as_array().ok_or_else(missing)?;
             let member = |member: &Value| Some((member[0].as_str()?.to_owned(), member[1].as_f64()?));
+            let data = text("data")?;
             curves.push(Self {
+                family: variant.strip_prefix(&format!("{data}, ")).ok_or_else(missing)?.to_owned(),
                 variant: variant.clone(),
                 index,
                 member: text("member")?,
                 members: members.iter().map(|m| member(m).ok_or_else(missing)).collect::<Result<_>>()?,
                 lambdas: lambdas.clone(),
-                data: text("data")?,
+                data,
                 n_train: count("train")?,
                 n_test: count("test")?,
                 steps: count("steps")?,
@@ -75,36 +81,55 @@ impl<'a> Curves<'a> {
         Ok(curves)
     }
 
-    /// The values of a measure at one point, one for each seed; those of diverged runs are left out.
+    /// Which family of an experiment this is.
     ///
     /// # Errors
-    /// [`Error::Missing`] if there is no such measure.
-    pub fn at(&self, measure: &str, member: usize, lambda: usize) -> Result<Vec<f64>> {
-        self.slice(measure, self.point(member, lambda), self.n_seeds).map(finite)
+    /// [`Error::Missing`] for a family that the experiment does not know.
+    pub fn family_id<F: Spelled>(&self) -> Result<F> {
+        F::parse(&self.family).ok_or_else(|| self.unknown_family(F::ALL.iter().map(|id| id.as_str())))
     }
 
-    /// Pairs of values of a measure at a point `[member, λ]` and at one of another variant of the grid, or of this one,
+    /// The error for a family that an experiment does not know.
+    pub fn unknown_family(&self, known: impl IntoIterator<Item = &'static str>) -> Error {
+        let known: Vec<&str> = known.into_iter().collect();
+        Error::Missing(format!(
+            "family of a known label: got `{}`, expected {}",
+            self.family,
+            known.join(" or ")
+        ))
+    }
+
+    /// The values of a metric at one point, one for each seed; those of diverged runs are left out.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] if there is no such metric.
+    pub fn at(&self, metric: impl Named, member: usize, lambda: usize) -> Result<Vec<f64>> {
+        self.slice(&metric.name(), self.point(member, lambda), self.n_seeds).map(finite)
+    }
+
+    /// Pairs of values of a metric at a point `[member, λ]` and at one of another variant of the grid, or of this one,
     /// for the seeds that both have.
     ///
     /// # Errors
-    /// [`Error::Missing`] if there is no such measure.
+    /// [`Error::Missing`] if there is no such metric.
     pub fn paired(
         &self,
-        measure: &str,
+        metric: impl Named,
         own: [usize; 2],
         other: &Curves<'_>,
         others: [usize; 2],
     ) -> Result<Vec<[f64; 2]>> {
-        let own = self.slice(measure, self.point(own[0], own[1]), self.n_seeds)?;
-        Ok(pairs(own, other.slice(measure, other.point(others[0], others[1]), other.n_seeds)?))
+        let name = metric.name();
+        let own = self.slice(&name, self.point(own[0], own[1]), self.n_seeds)?;
+        Ok(pairs(own, other.slice(&name, other.point(others[0], others[1]), other.n_seeds)?))
     }
 
     /// Pairs of values of a trade-off of two members, for the seeds that both have.
     ///
     /// # Errors
-    /// [`Error::Missing`] if there is no such measure.
-    pub fn paired_members(&self, measure: &str, members: [usize; 2]) -> Result<Vec<[f64; 2]>> {
-        let of = |member| self.slice(measure, self.index * self.n_members + member, self.n_seeds);
+    /// [`Error::Missing`] if there is no such metric.
+    pub fn paired_members(&self, trade_off: TradeOff, members: [usize; 2]) -> Result<Vec<[f64; 2]>> {
+        let of = |member| self.slice(trade_off.as_str(), self.index * self.n_members + member, self.n_seeds);
         let [a, b] = members.map(of);
         Ok(pairs(a?, b?))
     }
@@ -112,33 +137,34 @@ impl<'a> Curves<'a> {
     /// The values of a trade-off of one member, one for each seed.
     ///
     /// # Errors
-    /// [`Error::Missing`] if there is no such measure.
-    pub fn of_member(&self, measure: &str, member: usize) -> Result<Vec<f64>> {
-        self.slice(measure, self.index * self.n_members + member, self.n_seeds).map(finite)
+    /// [`Error::Missing`] if there is no such metric.
+    pub fn of_member(&self, trade_off: TradeOff, member: usize) -> Result<Vec<f64>> {
+        self.slice(trade_off.as_str(), self.index * self.n_members + member, self.n_seeds).map(finite)
     }
 
     /// A number of the whole variant.
     ///
     /// # Errors
     /// [`Error::Missing`] if there is no such number.
-    pub fn of_variant(&self, measure: &str) -> Result<f64> {
-        Ok(self.slice(measure, self.index, 1)?[0])
+    pub fn of_variant(&self, reference: Baseline) -> Result<f64> {
+        Ok(self.slice(reference.as_str(), self.index, 1)?[0])
     }
 
-    /// A number that has no seeds, at one point; not finite where there is none.
+    /// A number that has no seeds, at one point, where there is one.
     ///
     /// # Errors
     /// [`Error::Missing`] if there is no such number.
-    pub fn exact(&self, measure: &str, member: usize, lambda: usize) -> Result<f64> {
-        Ok(self.slice(measure, self.point(member, lambda), 1)?[0])
+    pub fn exact(&self, metric: LinearMetric, member: usize, lambda: usize) -> Result<Option<f64>> {
+        let value = self.slice(metric.as_str(), self.point(member, lambda), 1)?[0];
+        Ok(value.is_finite().then_some(value))
     }
 
-    /// The values of a measure at one point after an epoch, one for each seed.
+    /// The values of a metric at one point after an epoch, one for each seed.
     ///
     /// # Errors
-    /// [`Error::Missing`] if there is no such measure.
-    pub fn after(&self, measure: &str, [member, lambda]: [usize; 2], epoch: usize) -> Result<Vec<f64>> {
-        let all = self.slice(measure, self.point(member, lambda), self.n_seeds * self.n_epochs)?;
+    /// [`Error::Missing`] if there is no such metric.
+    pub fn after(&self, metric: impl Named, [member, lambda]: [usize; 2], epoch: usize) -> Result<Vec<f64>> {
+        let all = self.slice(&metric.name(), self.point(member, lambda), self.n_seeds * self.n_epochs)?;
         Ok(finite(&all.iter().skip(epoch).step_by(self.n_epochs).copied().collect::<Vec<f64>>()))
     }
 
@@ -146,11 +172,12 @@ impl<'a> Curves<'a> {
     ///
     /// # Errors
     /// [`Error::Missing`] if there is no such array.
-    pub fn along(&self, measure: &str, [member, lambda]: [usize; 2]) -> Result<Vec<(f64, Vec<f64>)>> {
-        let missing = || Error::Missing(measure.into());
-        let dimensions = &self.results.variables.get(measure).ok_or_else(missing)?.dimensions;
+    pub fn along(&self, metric: ArrayMetric, [member, lambda]: [usize; 2]) -> Result<Vec<(f64, Vec<f64>)>> {
+        let name = metric.as_str();
+        let missing = || Error::Missing(name.into());
+        let dimensions = &self.results.variables.get(name).ok_or_else(missing)?.dimensions;
         let along = numbers(self.results, dimensions.last().ok_or_else(missing)?)?;
-        let all = self.slice(measure, self.point(member, lambda), self.n_seeds * along.len())?;
+        let all = self.slice(name, self.point(member, lambda), self.n_seeds * along.len())?;
         let at = |place: usize| {
             finite(&all.iter().skip(place).step_by(along.len()).copied().collect::<Vec<f64>>())
         };
@@ -158,22 +185,23 @@ impl<'a> Curves<'a> {
         Ok(points.filter(|(_, values)| !values.is_empty()).collect())
     }
 
-    /// The names of the measures that begin so.
-    pub fn measures(&self, start: &str) -> Vec<String> {
-        self.results.variables.keys().filter(|name| name.starts_with(start)).cloned().collect()
+    /// The numbers of a group, by layer, component or group of eigenvectors.
+    pub fn indexed(&self, group: MetricGroup) -> Vec<Indexed> {
+        let index = |name: &String| Some(group.of(name.strip_prefix(group.as_str())?.strip_prefix('/')?));
+        self.results.variables.keys().filter_map(index).collect()
     }
 
-    /// Whether there is a measure of this name.
-    pub fn has(&self, measure: &str) -> bool {
-        self.results.variables.contains_key(measure)
+    /// Whether there is such a metric.
+    pub fn has(&self, metric: impl Named) -> bool {
+        self.results.variables.contains_key(&*metric.name())
     }
 
     /// The median over seeds at one point.
     ///
     /// # Errors
-    /// [`Error::Missing`] if there is no such measure.
-    pub fn median(&self, measure: &str, member: usize, lambda: usize) -> Result<f64> {
-        Ok(median(&self.at(measure, member, lambda)?))
+    /// [`Error::Missing`] if there is no such metric.
+    pub fn median(&self, metric: impl Named, member: usize, lambda: usize) -> Result<f64> {
+        Ok(median(&self.at(metric, member, lambda)?))
     }
 
     /// The number of seeds at a point.
@@ -181,7 +209,7 @@ impl<'a> Curves<'a> {
     /// # Errors
     /// [`Error::Missing`] if these are not the results of a grid.
     pub fn n(&self, member: usize, lambda: usize) -> Result<usize> {
-        Ok(self.at("diverged", member, lambda)?.into_iter().filter(|&diverged| diverged == 0.0).count())
+        Ok(self.at(Metric::Diverged, member, lambda)?.into_iter().filter(|&diverged| diverged == 0.0).count())
     }
 
     /// The place of a member by its number.

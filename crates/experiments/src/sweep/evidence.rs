@@ -1,10 +1,12 @@
-//! The values behind a verdict: how many seeds they come from, and what the grid lacks for it.
+//! The values behind a conclusion: how many seeds they come from, and what the grid lacks for it.
 
 use std::cell::Cell;
 
-use super::Curves;
+use crate::error::{Error, Result};
+use crate::metric::{LinearMetric, Metric, TradeOff};
+use crate::names::Named;
 use crate::statistics::median;
-use crate::{Error, Result};
+use crate::sweep::curves::Curves;
 
 /// Reads the values behind one verdict and counts the fewest seeds behind any of them. A point that the grid lacks, or
 /// of which no run finished, is [`Error::NotRun`].
@@ -63,50 +65,46 @@ impl<'c, 'r> Evidence<'c, 'r> {
         self.curves.labelled(label).ok_or_else(what)
     }
 
-    /// The values of a measure at one point, one for each finished run.
+    /// The values of a metric at one point, one for each finished run.
     ///
     /// # Errors
     /// [`Error::NotRun`] if there are none.
-    pub fn at(&self, measure: &str, member: usize, lambda: usize) -> Result<Vec<f64>> {
-        self.counted(self.curves.at(measure, member, lambda)?, measure, member, lambda)
+    pub fn at(&self, metric: impl Named, member: usize, lambda: usize) -> Result<Vec<f64>> {
+        self.counted(self.curves.at(&metric, member, lambda)?, metric, member, lambda)
     }
 
     /// The median over seeds at one point.
     ///
     /// # Errors
     /// As [`Evidence::at`].
-    pub fn median(&self, measure: &str, member: usize, lambda: usize) -> Result<f64> {
-        Ok(median(&self.at(measure, member, lambda)?))
+    pub fn median(&self, metric: impl Named, member: usize, lambda: usize) -> Result<f64> {
+        Ok(median(&self.at(metric, member, lambda)?))
     }
 
-    /// The medians of a measure at λ = 0 and λ = 1.
+    /// The medians of a metric at λ = 0 and λ = 1.
     ///
     /// # Errors
     /// As [`Evidence::at`].
-    pub fn ends(&self, measure: &str, member: usize) -> Result<[f64; 2]> {
+    pub fn ends(&self, metric: impl Named, member: usize) -> Result<[f64; 2]> {
         let [first, last] = self.lambdas([0.0, 1.0])?;
-        Ok([self.median(measure, member, first)?, self.median(measure, member, last)?])
+        Ok([self.median(&metric, member, first)?, self.median(&metric, member, last)?])
     }
 
     /// A number without seeds at one point.
     ///
     /// # Errors
     /// [`Error::NotRun`] if there is none.
-    pub fn exact(&self, measure: &str, member: usize, lambda: usize) -> Result<f64> {
-        let value = self.curves.exact(measure, member, lambda)?;
-        let point = || self.point(member, lambda);
-        value
-            .is_finite()
-            .then_some(value)
-            .ok_or_else(|| Error::NotRun(format!("no {measure} of {}", point())))
+    pub fn exact(&self, metric: LinearMetric, member: usize, lambda: usize) -> Result<f64> {
+        let missing = || Error::NotRun(format!("no {metric} of {}", self.point(member, lambda)));
+        self.curves.exact(metric, member, lambda)?.ok_or_else(missing)
     }
 
-    /// Pairs of values of a measure at two points `[member, λ]`, for the seeds that both have.
+    /// Pairs of values of a metric at two points `[member, λ]`, for the seeds that both have.
     ///
     /// # Errors
     /// [`Error::NotRun`] if there are none.
-    pub fn paired(&self, measure: &str, [a, b]: [[usize; 2]; 2]) -> Result<Vec<[f64; 2]>> {
-        self.paired_with(measure, a, self.curves, b)
+    pub fn paired(&self, metric: impl Named, [a, b]: [[usize; 2]; 2]) -> Result<Vec<[f64; 2]>> {
+        self.paired_with(metric, a, self.curves, b)
     }
 
     /// The same, with the second point in another variant of the same grid.
@@ -115,48 +113,48 @@ impl<'c, 'r> Evidence<'c, 'r> {
     /// [`Error::NotRun`] if there are none.
     pub fn paired_with(
         &self,
-        measure: &str,
+        metric: impl Named,
         own: [usize; 2],
         other: &Curves<'_>,
         others: [usize; 2],
     ) -> Result<Vec<[f64; 2]>> {
-        let pairs = self.curves.paired(measure, own, other, others)?;
+        let pairs = self.curves.paired(&metric, own, other, others)?;
         if pairs.is_empty() {
             // Where one of the two points has no value, that is what is missing.
-            self.at(measure, own[0], own[1])?;
-            Evidence::of(other).at(measure, others[0], others[1])?;
+            self.at(&metric, own[0], own[1])?;
+            Evidence::of(other).at(&metric, others[0], others[1])?;
         }
-        self.counted(pairs, measure, own[0], own[1])
+        self.counted(pairs, metric, own[0], own[1])
     }
 
     /// Pairs of values of a trade-off of two members, for the seeds that both have.
     ///
     /// # Errors
     /// [`Error::NotRun`] if the grid has no λ = 0 or no λ = 1, or there are none.
-    pub fn paired_members(&self, measure: &str, members: [usize; 2]) -> Result<Vec<[f64; 2]>> {
+    pub fn paired_members(&self, trade_off: TradeOff, members: [usize; 2]) -> Result<Vec<[f64; 2]>> {
         let ends = self.lambdas([0.0, 1.0])?;
-        let pairs = self.curves.paired_members(measure, members)?;
+        let pairs = self.curves.paired_members(trade_off, members)?;
         if pairs.is_empty() {
             for member in members {
-                self.at("test_accuracy", member, ends[0])?;
-                self.at("test_accuracy", member, ends[1])?;
+                self.at(Metric::TestAccuracy, member, ends[0])?;
+                self.at(Metric::TestAccuracy, member, ends[1])?;
             }
         }
-        self.counted(pairs, measure, members[0], ends[0])
+        self.counted(pairs, trade_off, members[0], ends[0])
     }
 
     /// The values of a trade-off of one member, one for each seed.
     ///
     /// # Errors
     /// As [`Evidence::paired_members`].
-    pub fn of_member(&self, measure: &str, member: usize) -> Result<Vec<f64>> {
-        let pairs = self.paired_members(measure, [member, member])?;
+    pub fn of_member(&self, trade_off: TradeOff, member: usize) -> Result<Vec<f64>> {
+        let pairs = self.paired_members(trade_off, [member, member])?;
         Ok(pairs.into_iter().map(|[value, _]| value).collect())
     }
 
-    fn counted<T>(&self, values: Vec<T>, measure: &str, member: usize, lambda: usize) -> Result<Vec<T>> {
+    fn counted<T>(&self, values: Vec<T>, metric: impl Named, member: usize, lambda: usize) -> Result<Vec<T>> {
         if values.is_empty() {
-            return Err(Error::NotRun(self.missing(measure, member, lambda)?));
+            return Err(Error::NotRun(self.missing(&metric.name(), member, lambda)?));
         }
         let fewest = self.fewest.get().map_or(values.len(), |fewest| fewest.min(values.len()));
         self.fewest.set(Some(fewest));
@@ -164,12 +162,12 @@ impl<'c, 'r> Evidence<'c, 'r> {
     }
 
     /// Why a point has no values.
-    fn missing(&self, measure: &str, member: usize, lambda: usize) -> Result<String> {
-        let (runs, point) = (self.curves.at("diverged", member, lambda)?, self.point(member, lambda));
+    fn missing(&self, metric: &str, member: usize, lambda: usize) -> Result<String> {
+        let (runs, point) = (self.curves.at(Metric::Diverged, member, lambda)?, self.point(member, lambda));
         Ok(match runs.iter().filter(|&&diverged| diverged == 0.0).count() {
             _ if runs.is_empty() => format!("the grid has no run of {point}"),
             0 => format!("every run of {point} diverged or failed"),
-            _ => format!("the runs of {point} share no seed that has {measure}"),
+            _ => format!("the runs of {point} share no seed that has {metric}"),
         })
     }
 

@@ -1,12 +1,14 @@
 //! What holds in any right implementation, and what a reader must know before trusting the curves.
 
-use report::{Row, Verdict};
+use report::{Conclusion, Verdict};
 
-use super::curves::attribute;
-use super::trends::{ENOUGH_SEEDS, listed};
-use super::{Curves, Evidence};
+use crate::claim_id::ClaimId;
+use crate::error::{Error, Result};
+use crate::metric::Metric;
 use crate::statistics::{median, range};
-use crate::{Error, Result};
+use crate::sweep::curves::{Curves, attribute};
+use crate::sweep::evidence::Evidence;
+use crate::sweep::trends::{ENOUGH_SEEDS, listed};
 use runs::store::Results;
 
 /// After fewer steps a head need not have learned anything yet.
@@ -17,46 +19,49 @@ const ENOUGH_STEPS: usize = 200;
 ///
 /// # Errors
 /// If the results are not those of a grid.
-pub fn exact_facts(curves: &Curves<'_>) -> Result<Vec<Row>> {
-    let fact = |source: &str, claim: &str, expected: &str, got: String, n: usize, verdict: Verdict| Row {
-        source: source.into(),
-        claim: format!("{claim} ({})", curves.variant),
-        expected: expected.into(),
-        got,
-        n,
-        verdict,
-    };
-    let exact = |met| if met { Verdict::ExactMet } else { Verdict::ExactMissed };
+pub fn exact_facts(curves: &Curves<'_>) -> Result<Vec<Verdict>> {
+    let fact =
+        |source: ClaimId, claim: &str, expected: &str, got: String, n: usize, conclusion: Conclusion| {
+            Verdict {
+                source: source.to_string(),
+                claim: format!("{claim} ({})", curves.variant),
+                expected: expected.into(),
+                got,
+                n,
+                conclusion,
+            }
+        };
+    let exact = |met| if met { Conclusion::ExactMet } else { Conclusion::ExactMissed };
     let (mut entropies, mut accuracies) = (Vec::new(), Vec::new());
     for member in 0..curves.members.len() {
         for lambda in 0..curves.lambdas.len() {
-            entropies.extend(curves.at("initial_cross_entropy", member, lambda)?);
-            accuracies.extend(curves.at("initial_accuracy", member, lambda)?);
+            entropies.extend(curves.at(Metric::InitialCrossEntropy, member, lambda)?);
+            accuracies.extend(curves.at(Metric::InitialAccuracy, member, lambda)?);
         }
     }
     let ((low, high), accuracy, n) = (range(&entropies), median(&accuracies), entropies.len());
     let untrained = low >= 2.2 && high <= 2.6 && (0.05..=0.2).contains(&accuracy);
-    let (got, verdict) = match n {
-        0 => ("no run finished".into(), Verdict::NotRun),
+    let (got, conclusion) = match n {
+        0 => ("no run finished".into(), Conclusion::NotRun),
         _ => {
             let got = format!("cross-entropy {low:.2} to {high:.2}, median accuracy {accuracy:.3}");
             (got, exact(untrained))
         }
     };
     let untrained = fact(
-        "A6",
+        ClaimId::A6,
         "before training nothing is known",
         "cross-entropy within 2.2 to 2.6, accuracy within 0.05 to 0.2",
         got,
         n,
-        verdict,
+        conclusion,
     );
-    let (got, n, verdict) = match heads_learn(curves) {
-        Err(Error::NotRun(missing)) => (missing, 0, Verdict::NotRun),
+    let (got, n, conclusion) = match heads_learn(curves) {
+        Err(Error::NotRun(missing)) => (missing, 0, Conclusion::NotRun),
         Err(error) => return Err(error),
         Ok((_, learned)) if curves.steps < ENOUGH_STEPS => {
             let n = learned.len();
-            (format!("{}; {} steps are too few", listed(learned), curves.steps), n, Verdict::Undecided)
+            (format!("{}; {} steps are too few", listed(learned), curves.steps), n, Conclusion::Undecided)
         }
         Ok((met, learned)) => {
             let n = learned.len();
@@ -64,12 +69,12 @@ pub fn exact_facts(curves: &Curves<'_>) -> Result<Vec<Row>> {
         }
     };
     let heads = fact(
-        "A5",
+        ClaimId::A5,
         "heads learn also when λ hides their loss from the encoder",
         "MSE falls at λ = 0; cross-entropy below ln 10 at λ = 1",
         got,
         n,
-        verdict,
+        conclusion,
     );
     Ok(vec![untrained, heads])
 }
@@ -82,8 +87,9 @@ fn heads_learn(curves: &Curves<'_>) -> Result<(bool, Vec<String>)> {
     let (mut met, mut learned, mut missing) = (true, Vec::new(), None);
     for (member, (label, _)) in curves.members.iter().enumerate() {
         let one = || -> Result<[f64; 3]> {
-            let [before, after] = ["initial_mse", "test_mse"].map(|name| of.median(name, member, first));
-            Ok([before?, after?, of.median("train_cross_entropy", member, last)?])
+            let [before, after] =
+                [Metric::InitialMse, Metric::TestMse].map(|name| of.median(name, member, first));
+            Ok([before?, after?, of.median(Metric::TrainCrossEntropy, member, last)?])
         };
         match one() {
             Err(error @ Error::NotRun(_)) => missing = Some(error),
@@ -116,12 +122,12 @@ pub fn warnings(results: &Results) -> Result<Vec<String>> {
         let (mut of, mut seeds) = (String::new(), usize::MAX);
         for (member, (label, _)) in curves.members.iter().enumerate() {
             for lambda in 0..curves.lambdas.len() {
-                diverged += curves.at("diverged", member, lambda)?.iter().sum::<f64>();
+                diverged += curves.at(Metric::Diverged, member, lambda)?.iter().sum::<f64>();
                 match curves.n(member, lambda)? {
                     0 => continue,
                     n => seeds = seeds.min(n),
                 }
-                let here = median(&curves.at("dead_units", member, lambda)?);
+                let here = median(&curves.at(Metric::DeadUnits, member, lambda)?);
                 if here > worst {
                     (worst, of) = (here, format!("{label}, λ = {}", curves.lambdas[lambda]));
                 }

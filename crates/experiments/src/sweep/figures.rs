@@ -8,11 +8,12 @@ pub use families::families_over_members;
 pub use masked::masked_evaluation;
 pub use plane::{latents, reconstructions};
 
-use report::{Axis, Figure, Panel, Plate, Point, Reference, Scale, Series, Shape, Style, Tick};
+use report::{Axis, Chart, Figure, Panel, Point, Reference, Scale, Series, Shape, Style, Tick};
 
-use super::Curves;
-use crate::Result;
+use crate::error::Result;
+use crate::metric::{Baseline, EpochMetric, LinearMetric, Metric, TradeOff};
 use crate::statistics::{interval, mean, range};
+use crate::sweep::curves::Curves;
 use runs::store::Results;
 
 /// An exact linear front that reconstructs this many times as well is not drawn.
@@ -21,11 +22,11 @@ const LARGE: f64 = 4.0;
 /// What bands and bars are.
 const NOTE: &str = "Lines are means over seeds; bands and bars reach from the lowest to the highest seed.";
 
-/// A measure with the words of its axis.
+/// A metric with the words of its axis.
 #[derive(Debug, Clone, Copy)]
-pub struct Measure {
-    /// The name in the results.
-    pub name: &'static str,
+pub struct Measure<M = Metric> {
+    /// What is drawn.
+    pub name: M,
     /// The title of its panel.
     pub title: &'static str,
     /// The label of its axis.
@@ -33,10 +34,10 @@ pub struct Measure {
 }
 
 /// The reconstruction's error.
-pub const MSE: Measure = Measure { name: "test_mse", title: "Reconstruction", label: "test MSE" };
+pub const MSE: Measure = Measure { name: Metric::TestMse, title: "Reconstruction", label: "test MSE" };
 /// The classification.
 pub const ACCURACY: Measure =
-    Measure { name: "test_accuracy", title: "Classification", label: "test accuracy" };
+    Measure { name: Metric::TestAccuracy, title: "Classification", label: "test accuracy" };
 
 /// One figure for each variant.
 ///
@@ -44,29 +45,30 @@ pub const ACCURACY: Measure =
 /// If the results are not those of a grid.
 pub fn of_each(
     results: &Results,
-    mut draw: impl FnMut(&Curves<'_>) -> Result<Option<Figure>>,
-) -> Result<Vec<Plate>> {
-    let mut plates = Vec::new();
+    mut draw: impl FnMut(&Curves<'_>) -> Result<Option<Chart>>,
+) -> Result<Vec<Figure>> {
+    let mut figures = Vec::new();
     for curves in &Curves::all(results)? {
-        plates.extend(draw(curves)?.map(Plate::Figure));
+        figures.extend(draw(curves)?.map(Figure::Chart));
     }
-    Ok(plates)
+    Ok(figures)
 }
 
 /// Error and accuracy over λ, and one against the other, with a line for each member; `name` begins its name.
 ///
 /// # Errors
 /// If the results are not those of a grid.
-pub fn trade_off(curves: &Curves<'_>, name: &str) -> Result<Option<Figure>> {
+pub fn trade_off(curves: &Curves<'_>, name: &str) -> Result<Option<Chart>> {
     let mut error = over_lambda(curves, MSE)?;
-    let class_mean = Tick { at: curves.of_variant("class_mean_mse")?, label: "class-mean image".into() };
+    let class_mean =
+        Tick { at: curves.of_variant(Baseline::ClassMeanMse)?, label: "class-mean image".into() };
     error.references.push(Reference::Horizontal(class_mean));
     let mut caption = "λ weighs reconstruction in the encoder's loss: 0 is a pure classifier, 1 a pure autoencoder; \
                        decoder and classifier always learn their own task at full strength. Left: test MSE in the \
                        range [-1, 1], lower is better. Middle: test accuracy. Right: one against the other, points \
                        labelled by λ; the corner of low error and high accuracy is at the upper left."
         .to_owned();
-    if curves.has("linear_mse") {
+    if curves.has(LinearMetric::Mse) {
         caption += " Without markers: the exact linear CRE of the same latent size, by closed form, where its latent \
                     is not so large that it reconstructs four times as well.";
     }
@@ -83,7 +85,7 @@ pub fn trade_off(curves: &Curves<'_>, name: &str) -> Result<Option<Figure>> {
 fn synergy_and_cost(curves: &Curves<'_>) -> Result<String> {
     let mut text = String::new();
     for (member, (label, _)) in curves.members.iter().enumerate() {
-        let of = |measure: &str| -> Result<Option<String>> {
+        let of = |measure: TradeOff| -> Result<Option<String>> {
             let values = curves.of_member(measure, member)?;
             if values.len() < 2 {
                 return Ok(None);
@@ -91,16 +93,17 @@ fn synergy_and_cost(curves: &Curves<'_>) -> Result<String> {
             Ok(Some(format!("{:+.1}", interval(&values).times(100.0))))
         };
         let (Some(t_mse), Some(t_accuracy), Some(last)) =
-            (of("cost_in_mse")?, of("cost_in_accuracy")?, curves.lambda(1.0))
+            (of(TradeOff::CostInMse)?, of(TradeOff::CostInAccuracy)?, curves.lambda(1.0))
         else {
             continue;
         };
-        let dead = curves.median("dead_units", member, last)?;
+        let dead = curves.median(Metric::DeadUnits, member, last)?;
         // Without a mixture of the two tasks there is no synergy to speak of.
-        let synergies = match (of("synergy_for_reconstruction")?, of("synergy_for_classification")?) {
-            (Some(s_r), Some(s_c)) => format!("S_r {s_r} %, S_c {s_c} points, "),
-            _ => String::new(),
-        };
+        let synergies =
+            match (of(TradeOff::SynergyForReconstruction)?, of(TradeOff::SynergyForClassification)?) {
+                (Some(s_r), Some(s_c)) => format!("S_r {s_r} %, S_c {s_c} points, "),
+                _ => String::new(),
+            };
         text += &format!(
             " {label}: {synergies}T {t_mse} % of MSE(1) and {t_accuracy} points; {dead:.0} dead units at λ = 1."
         );
@@ -123,7 +126,7 @@ pub fn measures_over_lambda(
     title: &str,
     caption: &str,
     measures: &[Measure],
-) -> Result<Option<Figure>> {
+) -> Result<Option<Chart>> {
     let panels = measures.iter().map(|&measure| over_lambda(curves, measure)).collect::<Result<_>>()?;
     let title = format!("{title} ({})", curves.variant);
     Ok(figure(format!("{name}-{}", curves.index), title, caption.into(), panels))
@@ -139,7 +142,7 @@ pub fn measures_over_members(
     title: &str,
     caption: &str,
     measures: &[Measure],
-) -> Result<Option<Figure>> {
+) -> Result<Option<Chart>> {
     let mut panels = Vec::new();
     for measure in measures {
         let mut series = Vec::new();
@@ -166,15 +169,15 @@ pub fn over_epochs(
     name: &str,
     title: &str,
     caption: &str,
-    (measure, label): (&str, &str),
-) -> Result<Option<Figure>> {
+    (metric, label): (EpochMetric, &str),
+) -> Result<Option<Chart>> {
     let mut panels = Vec::new();
     for (member, (of, _)) in curves.members.iter().enumerate() {
         let mut series = Vec::new();
         for (lambda, value) in curves.lambdas.iter().enumerate() {
             let mut points = Vec::new();
             for epoch in 0..=curves.epochs {
-                points.extend(spread(epoch as f64, &curves.after(measure, [member, lambda], epoch)?));
+                points.extend(spread(epoch as f64, &curves.after(metric, [member, lambda], epoch)?));
             }
             let style = Style::ordered(lambda, curves.lambdas.len());
             series.push(Series { label: format!("λ = {value}"), points, style, shape: Shape::Line });
@@ -189,18 +192,18 @@ pub fn over_epochs(
 const EXACT: &str = "Closed forms: without seeds and without spread.";
 
 /// A figure of closed forms alone, unless nothing is in it.
-pub fn exact_figure(name: String, title: String, caption: String, panels: Vec<Panel>) -> Option<Figure> {
-    figure(name, title, caption, panels).map(|figure| Figure { note: EXACT.into(), ..figure })
+pub fn exact_figure(name: String, title: String, caption: String, panels: Vec<Panel>) -> Option<Chart> {
+    figure(name, title, caption, panels).map(|figure| Chart { note: EXACT.into(), ..figure })
 }
 
 /// The figure, unless nothing is in it.
-pub fn figure(name: String, title: String, caption: String, mut panels: Vec<Panel>) -> Option<Figure> {
+pub fn figure(name: String, title: String, caption: String, mut panels: Vec<Panel>) -> Option<Chart> {
     panels.retain(|panel| !panel.series.is_empty());
     if panels.is_empty() {
         return None;
     }
     let columns = panels.len().min(3);
-    Some(Figure { name, title, caption, note: NOTE.into(), columns, panels })
+    Some(Chart { name, title, caption, note: NOTE.into(), columns, panels })
 }
 
 /// A panel of the series that have points.
@@ -234,8 +237,8 @@ pub fn front(curves: &Curves<'_>) -> Result<Panel> {
     for (member, (label, _)) in curves.members.iter().enumerate() {
         let mut points = Vec::new();
         for (lambda, &value) in curves.lambdas.iter().enumerate() {
-            let mse = curves.at("test_mse", member, lambda)?;
-            let accuracy = curves.at("test_accuracy", member, lambda)?;
+            let mse = curves.at(Metric::TestMse, member, lambda)?;
+            let accuracy = curves.at(Metric::TestAccuracy, member, lambda)?;
             // With a fine grid only the round values are labelled, so that labels stay apart.
             let shown = curves.lambdas.len() <= 6 || [0.0, 0.5, 0.9, 0.99, 1.0].contains(&value);
             let label = if shown { value.to_string() } else { String::new() };
@@ -253,23 +256,25 @@ pub fn front(curves: &Curves<'_>) -> Result<Panel> {
 /// The exact linear front of every member, once for those with the same latent; none where they are not known.
 fn linear_fronts(curves: &Curves<'_>) -> Result<Vec<Series>> {
     let mut series: Vec<Series> = Vec::new();
-    if !curves.has("linear_mse") {
+    if !curves.has(LinearMetric::Mse) {
         return Ok(series);
     }
     for (member, (label, _)) in curves.members.iter().enumerate() {
         let mut points = Vec::new();
         for lambda in 0..curves.lambdas.len() {
             let at = |measure| curves.exact(measure, member, lambda);
-            let (mse, accuracy) = (at("linear_mse")?, at("linear_accuracy")?);
-            if mse.is_finite() && curves.n(member, lambda)? > 0 {
+            let (mse, accuracy) = (at(LinearMetric::Mse)?, at(LinearMetric::Accuracy)?);
+            if let (Some(mse), Some(accuracy)) = (mse, accuracy)
+                && curves.n(member, lambda)? > 0
+            {
                 points.push(Point::new(mse, accuracy));
             }
         }
         let most = curves.lambdas.len() - 1;
-        let reached = curves.at("test_mse", member, most)?;
-        let exact = curves.exact("linear_mse", member, most)?;
+        let reached = curves.at(Metric::TestMse, member, most)?;
+        let exact = curves.exact(LinearMetric::Mse, member, most)?;
         // So many linear numbers hold nearly the whole image, and would only squeeze the figure.
-        if !reached.is_empty() && LARGE * exact < mean(&reached) {
+        if !reached.is_empty() && exact.is_some_and(|exact| LARGE * exact < mean(&reached)) {
             continue;
         }
         if series.iter().all(|known| known.points != points) {
@@ -332,7 +337,7 @@ fn line(curves: &Curves<'_>, member: usize, label: &str, points: Vec<Point>) -> 
 ///
 /// # Errors
 /// If the results have no such trade-off.
-pub fn of_members(curves: &Curves<'_>, measure: Measure) -> Result<Panel> {
+pub fn of_members(curves: &Curves<'_>, measure: Measure<TradeOff>) -> Result<Panel> {
     let mut points = Vec::new();
     for (member, (_, number)) in curves.members.iter().enumerate() {
         points.extend(spread(*number, &curves.of_member(measure.name, member)?));

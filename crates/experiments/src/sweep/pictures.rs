@@ -3,9 +3,9 @@
 use ndarray::{Array2, ArrayView2};
 use theory::{Moments, Pca};
 
-use super::collect::Collected;
-use super::measured::latents as latents_of;
-use crate::Result;
+use crate::error::Result;
+use crate::sweep::collect::Collected;
+use crate::sweep::measured::latents as latents_of;
 use runs::images::first_of_each_class;
 use runs::store::{Array, FinishedRun, Values};
 

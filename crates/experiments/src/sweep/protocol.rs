@@ -3,7 +3,7 @@
 use models::AdamConfig;
 use serde_json::Value;
 
-use crate::Result;
+use crate::error::Result;
 use crate::sweep::trends::listed;
 use runs::store::Results;
 
@@ -53,9 +53,9 @@ mod tests {
     use models::vit;
 
     use super::*;
-    use crate::Profile;
     use crate::families::{fc_m, vit as vit_family};
     use crate::grid::Grid;
+    use crate::profile::Profile;
 
     fn warned(profile: Profile) -> Vec<String> {
         let families = vec![fc_m(profile, &[16]), vit_family(profile, &[("ViT-S", vit::Config::S)])];

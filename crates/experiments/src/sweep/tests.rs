@@ -2,46 +2,55 @@
 
 mod made_up;
 
-use report::{Row, Verdict};
+use report::{Conclusion, Verdict};
 
 use self::made_up::{MadeUp, Place};
-use crate::claims::{ALL, Listed};
+use crate::claims::ALL;
+use crate::error::Error;
+use crate::experiment::{Experiment, Planned};
 use crate::grid::Grid;
-use crate::{Error, Profile};
+use crate::profile::Profile;
 use runs::run::Learner;
 
-fn grid(listed: &Listed, profile: Profile) -> Grid {
-    serde_json::from_value((listed.plan)(profile, &[]).unwrap().config).unwrap()
+/// The grid of a profile as results store it.
+fn grid(experiment: &'static dyn Experiment, profile: Profile) -> Grid {
+    serde_json::from_value(Planned::new(experiment, profile, &[]).unwrap().config()).unwrap()
 }
 
-fn rows(listed: &Listed, grid: &Grid, made_up: &MadeUp) -> Vec<Row> {
-    let rows = (listed.reading.rows)(&made_up.results(grid));
-    let rows = rows.unwrap_or_else(|error| panic!("{}: {error}", listed.name));
+fn rows(experiment: &dyn Experiment, grid: &Grid, made_up: &MadeUp) -> Vec<Verdict> {
+    let rows = experiment.verdicts(&made_up.results(grid));
+    let rows = rows.unwrap_or_else(|error| panic!("{}: {error}", experiment.info().name));
     for row in &rows {
-        assert!(!row.got.is_empty(), "{}: {row:?}", listed.name);
-        assert_eq!(row.verdict == Verdict::NotRun, row.n == 0, "{}: {row:?}", listed.name);
+        assert!(!row.got.is_empty(), "{}: {row:?}", experiment.info().name);
+        assert_eq!(row.conclusion == Conclusion::NotRun, row.n == 0, "{}: {row:?}", experiment.info().name);
     }
     // Figures are made of any grid, or say which images or curves are missing.
-    if let Err(error) = (listed.reading.plates)(&made_up.results(grid)) {
-        assert!(matches!(error, Error::Missing(_)), "{}: {error}", listed.name);
+    if let Err(error) = experiment.figures(&made_up.results(grid)) {
+        assert!(matches!(error, Error::Missing(_)), "{}: {error}", experiment.info().name);
     }
-    (listed.reading.warnings)(&made_up.results(grid)).unwrap();
+    experiment.warnings(&made_up.results(grid)).unwrap();
     rows
 }
 
-fn is_decided(row: &Row) -> bool {
-    matches!(row.verdict, Verdict::Holds | Verdict::DoesNotHold)
+fn is_decided(row: &Verdict) -> bool {
+    matches!(row.conclusion, Conclusion::Holds | Conclusion::DoesNotHold)
 }
 
 /// Whether a row is there as it was.
-fn is_among(row: &Row, rows: &[Row]) -> bool {
-    rows.iter().any(|other| (&other.claim, &other.got, other.verdict) == (&row.claim, &row.got, row.verdict))
+fn is_among(row: &Verdict, rows: &[Verdict]) -> bool {
+    rows.iter()
+        .any(|other| (&other.claim, &other.got, other.conclusion) == (&row.claim, &row.got, row.conclusion))
 }
 
 /// The rows that come to something else when values at some places are others.
-fn depending(listed: &Listed, grid: &Grid, places: fn(&Place<'_>, &str) -> bool, on: &str) -> Vec<Row> {
-    let mut before = rows(listed, grid, &MadeUp::default());
-    let after = rows(listed, grid, &MadeUp { moved: Some((places, on)), ..MadeUp::default() });
+fn depending(
+    experiment: &dyn Experiment,
+    grid: &Grid,
+    places: fn(&Place<'_>, &str) -> bool,
+    on: &str,
+) -> Vec<Verdict> {
+    let mut before = rows(experiment, grid, &MadeUp::default());
+    let after = rows(experiment, grid, &MadeUp { moved: Some((places, on)), ..MadeUp::default() });
     before.retain(|row| !is_among(row, &after));
     before
 }
@@ -55,7 +64,7 @@ fn of_family(place: &Place<'_>, variant: &str) -> bool {
 }
 
 /// The numbers that a row names behind one of these words.
-fn named(row: &Row, words: &[&str]) -> Vec<f64> {
+fn named(row: &Verdict, words: &[&str]) -> Vec<f64> {
     let claim = row.claim.split(" (").next().unwrap_or_default();
     let text = format!("{claim}; {}", row.expected);
     let number = |rest: &str| {
@@ -77,7 +86,7 @@ fn named(row: &Row, words: &[&str]) -> Vec<f64> {
 }
 
 /// The weights that a row is about.
-fn lambdas_of(row: &Row) -> Vec<f64> {
+fn lambdas_of(row: &Verdict) -> Vec<f64> {
     let mut lambdas = named(row, &["MSE(", "accuracy(", "λ = "]);
     if row.expected.contains("S_r") || row.source == "C1" {
         lambdas.extend([0.0, 1.0]);
@@ -94,19 +103,24 @@ fn mixes(grid: &Grid) -> bool {
 fn a_row_about_a_weight_that_the_grid_lacks_is_not_run_and_names_it() {
     let (mut missing, starved) =
         (0, [&[0.4, 0.5][..], &[0.0, 0.5], &[0.5, 1.0], &[0.0, 0.9], &[0.9, 1.0], &[0.9], &[0.0, 1.0]]);
-    for listed in &ALL {
+    for &experiment in ALL {
         for profile in [Profile::Quick, Profile::Full] {
-            let grid = grid(listed, profile);
+            let grid = grid(experiment, profile);
             for lambdas in starved.iter().filter(|_| mixes(&grid)) {
                 let grid = Grid { lambdas: lambdas.to_vec(), ..grid.clone() };
-                for row in rows(listed, &grid, &MadeUp::default()) {
+                for row in rows(experiment, &grid, &MadeUp::default()) {
                     let wanted = lambdas_of(&row).into_iter().find(|lambda| !lambdas.contains(lambda));
                     let Some(wanted) = wanted else { continue };
                     missing += 1;
-                    assert_eq!(row.verdict, Verdict::NotRun, "{}, λ {lambdas:?}: {row:?}", listed.name);
+                    assert_eq!(
+                        row.conclusion,
+                        Conclusion::NotRun,
+                        "{}, λ {lambdas:?}: {row:?}",
+                        experiment.info().name
+                    );
                     let names =
                         row.got.contains(&format!("λ = {wanted}")) || row.got.starts_with("the grid has no");
-                    assert!(names, "{}, λ {lambdas:?}: {row:?}", listed.name);
+                    assert!(names, "{}, λ {lambdas:?}: {row:?}", experiment.info().name);
                 }
             }
         }
@@ -117,19 +131,24 @@ fn a_row_about_a_weight_that_the_grid_lacks_is_not_run_and_names_it() {
 #[test]
 fn what_depends_on_an_end_point_is_not_run_without_it() {
     let mut dependent = 0;
-    for listed in &ALL {
-        let grid = grid(listed, Profile::Quick);
+    for &experiment in ALL {
+        let grid = grid(experiment, Profile::Quick);
         for end in ["0", "1"].into_iter().filter(|_| mixes(&grid)) {
             let lambdas = grid.lambdas.iter().copied().filter(|lambda| end.parse() != Ok(*lambda)).collect();
-            let starved = rows(listed, &Grid { lambdas, ..grid.clone() }, &MadeUp::default());
-            for row in depending(listed, &grid, at_lambda, end) {
+            let starved = rows(experiment, &Grid { lambdas, ..grid.clone() }, &MadeUp::default());
+            for row in depending(experiment, &grid, at_lambda, end) {
                 // These are about every point that there is.
                 if ["A6", "T13"].contains(&row.source.as_str()) {
                     continue;
                 }
                 dependent += 1;
                 let without = starved.iter().find(|other| other.claim == row.claim).unwrap();
-                assert_eq!(without.verdict, Verdict::NotRun, "{}, no λ = {end}: {without:?}", listed.name);
+                assert_eq!(
+                    without.conclusion,
+                    Conclusion::NotRun,
+                    "{}, no λ = {end}: {without:?}",
+                    experiment.info().name
+                );
             }
         }
     }
@@ -139,18 +158,23 @@ fn what_depends_on_an_end_point_is_not_run_without_it() {
 #[test]
 fn a_row_about_a_size_of_the_latent_that_the_family_lacks_is_not_run_and_names_it() {
     let mut missing = 0;
-    for listed in &ALL {
-        let grid = grid(listed, Profile::Full);
+    for &experiment in ALL {
+        let grid = grid(experiment, Profile::Full);
         for k in [4.0, 16.0, 64.0] {
             let mut starved = grid.clone();
             for family in starved.families.iter_mut().filter(|family| family.members.len() > 1) {
                 family.members.retain(|member| member.number != k);
             }
-            for row in rows(listed, &starved, &MadeUp::default()) {
+            for row in rows(experiment, &starved, &MadeUp::default()) {
                 if named(&row, &["k = "]).contains(&k) {
                     missing += 1;
-                    assert_eq!(row.verdict, Verdict::NotRun, "{}, no k = {k}: {row:?}", listed.name);
-                    assert!(row.got.contains(&format!("k = {k}")), "{}: {row:?}", listed.name);
+                    assert_eq!(
+                        row.conclusion,
+                        Conclusion::NotRun,
+                        "{}, no k = {k}: {row:?}",
+                        experiment.info().name
+                    );
+                    assert!(row.got.contains(&format!("k = {k}")), "{}: {row:?}", experiment.info().name);
                 }
             }
         }
@@ -165,32 +189,36 @@ fn nothing_is_compared_with_what_is_not_there() {
     /// What is said of whatever sets or shares are there, and lists them.
     const OF_WHAT_IS_THERE: [&str; 6] = ["LBR 6", "LBR 7", "LBR 8", "LBR 9", "LBR 10", "LBR E8"];
     let (mut alone, mut dependent) = (0, 0);
-    for listed in &ALL {
-        let grid = grid(listed, Profile::Quick);
+    for &experiment in ALL {
+        let grid = grid(experiment, Profile::Quick);
         let mut single = grid.clone();
         single.families.iter_mut().for_each(|family| family.members.truncate(1));
-        if listed.name == "depth-grid" {
+        if experiment.info().name == "depth-grid" {
             single.families.truncate(1);
         }
-        for row in rows(listed, &single, &MadeUp::default()) {
+        for row in rows(experiment, &single, &MadeUp::default()) {
             let compares = OF_MEMBERS.contains(&row.source.as_str());
             alone += usize::from(compares);
-            assert!(!compares || row.verdict == Verdict::NotRun, "{}, one member: {row:?}", listed.name);
+            assert!(
+                !compares || row.conclusion == Conclusion::NotRun,
+                "{}, one member: {row:?}",
+                experiment.info().name
+            );
         }
         for at in (0..grid.families.len()).filter(|_| grid.families.len() > 1) {
             let mut starved = grid.clone();
             let removed = starved.families.remove(at);
-            let here = rows(listed, &starved, &MadeUp::default());
+            let here = rows(experiment, &starved, &MadeUp::default());
             for data in &removed.data {
                 let variant = format!("{}, {}", data.label(), removed.label);
-                for row in depending(listed, &grid, of_family, &variant) {
+                for row in depending(experiment, &grid, of_family, &variant) {
                     if OF_WHAT_IS_THERE.contains(&row.source.as_str()) {
                         continue;
                     }
                     dependent += 1;
                     let without = here.iter().find(|other| other.claim == row.claim);
                     let decided = without.is_some_and(is_decided);
-                    assert!(!decided, "{}, without {variant}: {without:?}", listed.name);
+                    assert!(!decided, "{}, without {variant}: {without:?}", experiment.info().name);
                 }
             }
         }
@@ -200,12 +228,12 @@ fn nothing_is_compared_with_what_is_not_there() {
 
 #[test]
 fn masks_and_gaussian_noise_are_judged_only_where_they_were_computed() {
-    let listed = ALL.iter().find(|listed| listed.name == "masking-impact").unwrap();
-    let grid = grid(listed, Profile::Quick);
+    let experiment = *ALL.iter().find(|one| one.info().name == "masking-impact").unwrap();
+    let grid = grid(experiment, Profile::Quick);
     let judged = |keep: fn(&str) -> bool| -> Vec<bool> {
         let mut grid = grid.clone();
         grid.families.retain(|family| keep(&family.label));
-        rows(listed, &grid, &MadeUp::default()).iter().map(is_decided).collect()
+        rows(experiment, &grid, &MadeUp::default()).iter().map(is_decided).collect()
     };
     assert_eq!(judged(|_| true), [true; 4]);
     assert_eq!(judged(|label| !label.contains("Gaussian")), [false, true, true, false]);
@@ -216,16 +244,16 @@ fn masks_and_gaussian_noise_are_judged_only_where_they_were_computed() {
 #[test]
 fn fewer_seeds_than_three_decide_nothing_that_was_trained() {
     let mut undecided = 0;
-    for listed in &ALL {
-        let grid = grid(listed, Profile::Quick);
+    for &experiment in ALL {
+        let grid = grid(experiment, Profile::Quick);
         for seeds in [vec![0], vec![0, 1]] {
-            for row in rows(listed, &Grid { seeds, ..grid.clone() }, &MadeUp::default()) {
+            for row in rows(experiment, &Grid { seeds, ..grid.clone() }, &MadeUp::default()) {
                 let exact = |family: &crate::grid::Family| {
                     family.members.iter().all(|member| matches!(member.learner, Learner::ClosedForm { .. }))
                 };
                 let closed = grid.families.iter().all(exact) || row.expected.starts_with("a(6)");
-                undecided += usize::from(row.verdict == Verdict::Undecided);
-                assert!(closed || !is_decided(&row), "{}: {row:?}", listed.name);
+                undecided += usize::from(row.conclusion == Conclusion::Undecided);
+                assert!(closed || !is_decided(&row), "{}: {row:?}", experiment.info().name);
             }
         }
     }
@@ -247,12 +275,12 @@ fn a_diverged_run_in_the_middle_leaves_the_other_seeds_paired() {
         ("nonlinear-denoising", "MLPAE", "foretold"),
         ("label-fraction", "few labels", "points"),
     ] {
-        let listed = ALL.iter().find(|listed| listed.name == name).unwrap();
-        let grid = Grid { seeds: vec![0, 1, 2, 3, 4], ..grid(listed, Profile::Quick) };
-        let judged = |diverged| -> Vec<(String, Verdict, Option<String>)> {
-            let rows = rows(listed, &grid, &MadeUp { diverged: Some(diverged), ..MadeUp::default() });
+        let experiment = *ALL.iter().find(|one| one.info().name == name).unwrap();
+        let grid = Grid { seeds: vec![0, 1, 2, 3, 4], ..grid(experiment, Profile::Quick) };
+        let judged = |diverged| -> Vec<(String, Conclusion, Option<String>)> {
+            let rows = rows(experiment, &grid, &MadeUp { diverged: Some(diverged), ..MadeUp::default() });
             let part = |got: &str| got.find(compared).map(|at| got[at..].to_owned());
-            rows.into_iter().map(|row| (row.claim.clone(), row.verdict, part(&row.got))).collect()
+            rows.into_iter().map(|row| (row.claim.clone(), row.conclusion, part(&row.got))).collect()
         };
         // Where a seed is missing everywhere, there is nothing to mispair.
         let (some, all) = (judged(diverged), judged(""));

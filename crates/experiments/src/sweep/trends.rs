@@ -8,11 +8,13 @@ pub use capacity::{T5, T6, T7, T9};
 pub use lambda::{C8, T1, T2, T3, T4, no_synergy};
 pub use latent::{DETAIL, NO_MASK, T8, T10, T11};
 
-use report::{Row, Verdict};
+use report::{Conclusion, Verdict};
 
-use super::{Curves, Evidence};
+use crate::claim_id::ClaimId;
+use crate::error::{Error, Result};
 use crate::statistics::Interval;
-use crate::{Error, Result};
+use crate::sweep::curves::Curves;
+use crate::sweep::evidence::Evidence;
 use runs::store::Results;
 
 /// Fewer seeds decide nothing (section 6.3).
@@ -48,7 +50,7 @@ pub struct Finding {
 /// A claim with what decides it.
 pub struct Trend {
     /// The claim of the paper and the trend of section 6.3.
-    pub source: &'static str,
+    pub source: ClaimId,
     /// The claim.
     pub claim: &'static str,
     /// What is expected.
@@ -61,8 +63,8 @@ pub struct Trend {
 ///
 /// # Errors
 /// If the results are not those of a grid.
-pub fn rows(results: &Results, trends: &[&Trend]) -> Result<Vec<Row>> {
-    let mut rows: Vec<(&str, bool, Row)> = Vec::new();
+pub fn rows(results: &Results, trends: &[&Trend]) -> Result<Vec<Verdict>> {
+    let mut rows: Vec<(ClaimId, bool, Verdict)> = Vec::new();
     for curves in &Curves::all(results)? {
         let tier = Tier::of(curves);
         for trend in trends {
@@ -76,8 +78,8 @@ pub fn rows(results: &Results, trends: &[&Trend]) -> Result<Vec<Row>> {
         }
     }
     // A trend that is not about some families is not missing from them.
-    let spoken = |source: &str| rows.iter().any(|(of, speaks, _)| *of == source && *speaks);
-    let kept: Vec<bool> = rows.iter().map(|(of, speaks, _)| *speaks || !spoken(of)).collect();
+    let spoken = |source: ClaimId| rows.iter().any(|(of, speaks, _)| *of == source && *speaks);
+    let kept: Vec<bool> = rows.iter().map(|(of, speaks, _)| *speaks || !spoken(*of)).collect();
     Ok(rows.into_iter().zip(kept).filter(|(_, kept)| *kept).map(|((.., row), _)| row).collect())
 }
 
@@ -87,21 +89,21 @@ pub fn rows(results: &Results, trends: &[&Trend]) -> Result<Vec<Row>> {
 /// # Errors
 /// If the finding failed for any reason but [`Error::NotRun`].
 pub fn judged(
-    source: &str,
+    source: ClaimId,
     claim: String,
     expected: String,
     finding: Result<Finding>,
     n: usize,
-) -> Result<Row> {
-    let (got, n, verdict) = match finding {
-        Err(Error::NotRun(missing)) => (missing, 0, Verdict::NotRun),
+) -> Result<Verdict> {
+    let (got, n, conclusion) = match finding {
+        Err(Error::NotRun(missing)) => (missing, 0, Conclusion::NotRun),
         Err(error) => return Err(error),
-        Ok(Finding { got, .. }) if n < ENOUGH_SEEDS => (got, n, Verdict::Undecided),
-        Ok(Finding { holds: Some(true), got }) => (got, n, Verdict::Holds),
-        Ok(Finding { holds: Some(false), got }) => (got, n, Verdict::DoesNotHold),
-        Ok(Finding { holds: None, got }) => (got, n, Verdict::Undecided),
+        Ok(Finding { got, .. }) if n < ENOUGH_SEEDS => (got, n, Conclusion::Undecided),
+        Ok(Finding { holds: Some(true), got }) => (got, n, Conclusion::Holds),
+        Ok(Finding { holds: Some(false), got }) => (got, n, Conclusion::DoesNotHold),
+        Ok(Finding { holds: None, got }) => (got, n, Conclusion::Undecided),
     };
-    Ok(Row { source: source.into(), claim, expected, got, n, verdict })
+    Ok(Verdict { source: source.to_string(), claim, expected, got, n, conclusion })
 }
 
 /// The verdict on a finding of closed forms, which no seed changes: `n` is the number of statements behind it.
@@ -109,14 +111,14 @@ pub fn judged(
 /// # Errors
 /// As [`judged`].
 pub fn exactly(
-    source: &str,
+    source: ClaimId,
     claim: String,
     expected: String,
     finding: Result<Finding>,
     n: usize,
-) -> Result<Row> {
+) -> Result<Verdict> {
     let row = judged(source, claim, expected, finding, ENOUGH_SEEDS)?;
-    Ok(if row.verdict == Verdict::NotRun { row } else { Row { n, ..row } })
+    Ok(if row.conclusion == Conclusion::NotRun { row } else { Verdict { n, ..row } })
 }
 
 /// The finding, or what is missing for it.

@@ -1,7 +1,7 @@
 //! The batch script of a job array, and what each of its tasks asks of a node.
 
 use super::tasks::Task;
-use crate::local::{Data, Places};
+use crate::local::{Data, Resources};
 use crate::run::Run;
 use crate::shell::quoted;
 use crate::{Result, images::DataConfig};
@@ -20,7 +20,7 @@ const PROGRAM: u64 = 512 << 20;
 
 /// What each task asks of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Resources {
+pub(super) struct Allocation {
     /// Wall time.
     pub minutes: u64,
     /// Cores, with one run on each.
@@ -31,13 +31,13 @@ pub(super) struct Resources {
     pub gpu: bool,
 }
 
-impl Resources {
+impl Allocation {
     /// What is enough for the longest and the largest of these tasks.
     ///
     /// # Errors
     /// If a model cannot be built.
-    pub(super) fn of(tasks: &[Task], data: &Data, places: &Places) -> Result<Self> {
-        let cores = places.jobs.max(1);
+    pub(super) fn of(tasks: &[Task], data: &Data, resources: &Resources) -> Result<Self> {
+        let cores = resources.jobs.max(1);
         let mut bytes = 0;
         for run in tasks.iter().flat_map(|task| task.units.iter().flatten()) {
             bytes = bytes.max(memory(run, data)?);
@@ -51,7 +51,7 @@ impl Resources {
             minutes: minutes.max(LEAST_MINUTES),
             cores,
             mebibytes: bytes.div_ceil(1 << 20),
-            gpu: places.device.starts_with("cuda"),
+            gpu: resources.device.starts_with("cuda"),
         })
     }
 }
@@ -75,7 +75,7 @@ pub(super) struct Array<'a> {
     /// How many of them at once at most.
     pub at_once: usize,
     /// What each asks for.
-    pub resources: Resources,
+    pub allocation: Allocation,
     /// The folder of the list and the logs.
     pub folder: &'a str,
     /// The program.
@@ -87,8 +87,8 @@ pub(super) struct Array<'a> {
 impl Array<'_> {
     /// The script. Every path in it is whole, for nodes may start it anywhere.
     pub(super) fn script(&self) -> String {
-        let Self { name, tasks, at_once, resources, folder, program, arguments } = self;
-        let Resources { minutes, cores, mebibytes, gpu } = resources;
+        let Self { name, tasks, at_once, allocation, folder, program, arguments } = self;
+        let Allocation { minutes, cores, mebibytes, gpu } = allocation;
         let log = log_name(folder);
         // The shell opens a log that Slurm cannot; what Slurm itself says of such a task is lost.
         let own_log = match log {
@@ -138,14 +138,14 @@ mod tests {
     use super::*;
 
     fn script(folder: &str, gpu: bool) -> String {
-        let resources = Resources { minutes: 30, cores: 2, mebibytes: 900, gpu };
+        let allocation = Allocation { minutes: 30, cores: 2, mebibytes: 900, gpu };
         let arguments = ["run".to_owned(), "--keys".to_owned(), format!("{folder}/tasks.jsonl")];
         let program = "/opt/agon";
         let array = Array {
             name: "agon-1",
             tasks: 12,
             at_once: 4,
-            resources,
+            allocation,
             folder,
             program,
             arguments: &arguments,

@@ -129,7 +129,7 @@ impl Read {
         for (run, listed) in self.runs.iter().zip(&self.keys) {
             let name = &run.config.data.name;
             let Some(images) = data.open.get(&run.config.data) else {
-                let why = data.absent.get(name).map_or_else(String::new, |absent| absent.told.clone());
+                let why = data.missing.get(name).map_or_else(String::new, |missing| missing.message.clone());
                 return Err(Error::NoData { name: name.clone(), why });
             };
             let here = run.spec(images).folder_name();

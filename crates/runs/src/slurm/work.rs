@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::units::{Unit, units};
 use crate::images::OpenData;
-use crate::local::{self, Observer, Places};
+use crate::local::{self, Observer, Resources};
 use crate::run::Run;
 use crate::store::{Outcome, Store};
 use crate::{Error, Result, store};
@@ -42,7 +42,7 @@ pub fn compute(
     store: &Store,
     data: &OpenData,
     runs: &[Run],
-    places: &Places,
+    resources: &Resources,
     patience: Duration,
     observer: &dyn Observer,
 ) -> Result<Report> {
@@ -50,7 +50,7 @@ pub fn compute(
     let end = Instant::now() + patience;
     let mut open = units(runs);
     loop {
-        let Pass { held, errors } = pass(store, data, &open, places, observer);
+        let Pass { held, errors } = pass(store, data, &open, resources, observer);
         report.errors.extend(errors);
         open = held;
         if open.is_empty() || Instant::now() >= end {
@@ -74,9 +74,15 @@ struct Pass {
     errors: Vec<String>,
 }
 
-fn pass(store: &Store, data: &OpenData, units: &[Unit], places: &Places, observer: &dyn Observer) -> Pass {
+fn pass(
+    store: &Store,
+    data: &OpenData,
+    units: &[Unit],
+    resources: &Resources,
+    observer: &dyn Observer,
+) -> Pass {
     let (next, left) = (AtomicUsize::new(0), Mutex::new(Pass { held: vec![], errors: vec![] }));
-    let alone = Places { jobs: 1, ..places.clone() };
+    let alone = Resources { jobs: 1, ..resources.clone() };
     let work = || {
         while let Some(unit) = units.get(next.fetch_add(1, Ordering::Relaxed)) {
             let Err(error) = local::run_all(store, data, unit, &alone, observer) else { continue };
@@ -87,7 +93,7 @@ fn pass(store: &Store, data: &OpenData, units: &[Unit], places: &Places, observe
             }
         }
     };
-    local::on_threads(places.jobs, work, |error| {
+    local::on_threads(resources.jobs, work, |error| {
         left.lock().unwrap_or_else(PoisonError::into_inner).errors.push(error.to_string());
     });
     left.into_inner().unwrap_or_else(PoisonError::into_inner)
@@ -129,8 +135,8 @@ mod tests {
         let data = local::open_data(&runs, None).unwrap().open;
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
-        let places = Places { jobs: 2, threads: 1, device: "cpu".into(), keep: Keep::WhatIsReread };
-        let computed = || compute(&store, &data, &runs, &places, Duration::ZERO, &local::Quiet).unwrap();
+        let resources = Resources { jobs: 2, threads: 1, device: "cpu".into(), keep: Keep::WhatIsReread };
+        let computed = || compute(&store, &data, &runs, &resources, Duration::ZERO, &local::Quiet).unwrap();
         let held = store.run(&runs[1].spec(&data[&runs[1].config.data])).unwrap();
         let report = computed();
         assert_eq!((report.found, report.whole), (0, 2), "{report:?}");

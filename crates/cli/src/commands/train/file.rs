@@ -39,27 +39,27 @@ pub(super) fn read(path: &Path) -> Result<Map<String, Value>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use experiments::starts::{ALL, Kind};
+    use experiments::presets::{ALL, InputSpec};
     use runs::images::DataConfig;
     use runs::run::{Rotation, RunConfig};
 
     #[test]
-    fn every_start_comes_back_from_its_file_with_the_same_json_and_so_the_same_key() {
+    fn every_preset_comes_back_from_its_file_with_the_same_json_and_so_the_same_key() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.toml");
-        for start in &ALL {
+        for preset in ALL {
             let config = [[1, 28, 28], [3, 32, 32]].into_iter().find_map(|image| {
-                start.config(DataConfig::new("set", 100, 10, 10), &Kind { image, classes: 10 }).ok()
+                preset.config(DataConfig::new("set", 100, 10, 10), &InputSpec { image, classes: 10 }).ok()
             });
             let mut config = config.unwrap();
             config.rotation = Some(Rotation::PAPER);
             let run = Run { config, seed: 7 };
             std::fs::write(&path, text(&run).unwrap()).unwrap();
             let mut fields = read(&path).unwrap();
-            assert_eq!(fields.remove("seed"), Some(Value::from(7)), "{}", start.name);
+            assert_eq!(fields.remove("seed"), Some(Value::from(7)), "{}", preset.name);
             let again: RunConfig = serde_json::from_value(Value::Object(fields)).unwrap();
             let json = |config: &RunConfig| serde_json::to_value(config).unwrap();
-            assert_eq!(json(&again), json(&run.config), "{}", start.name);
+            assert_eq!(json(&again), json(&run.config), "{}", preset.name);
         }
     }
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::super::fitting::fits;
 use super::{Train, device, file};
 use crate::{Error, Result};
-use experiments::starts::{self, Kind};
+use experiments::presets::{self, InputSpec};
 use runs::images::Images;
 use runs::nearest::nearest;
 use runs::run::{Hardware, Learner, Run, RunConfig};
@@ -40,7 +40,7 @@ pub(super) fn resolve(asked: &Train) -> Result<(Run, Images, String)> {
     let (name, set) = asked.pictures.open(in_settings.or(in_file).unwrap_or(DATA_SET))?;
     let data = match fields.get("data") {
         Some(data) => serde_json::from_value(data.clone()).map_err(|error| refused(asked, &error))?,
-        None => starts::whole(&name, &set),
+        None => presets::whole(&name, &set),
     };
     if let Some(other) = in_file.filter(|other| *other != name && asked.pictures.named()) {
         return Err(Error::Usage(format!(
@@ -49,7 +49,7 @@ pub(super) fn resolve(asked: &Train) -> Result<(Run, Images, String)> {
         )));
     }
     let kind = match data.changes.is_empty() {
-        true => Kind { image: set.train.image_shape(), classes: set.classes.len() },
+        true => InputSpec { image: set.train.image_shape(), classes: set.classes.len() },
         false => kind(&Images::of(&data, &set)?),
     };
     if let (Some(model), Some(file), true) = (&asked.model, &asked.config, fields.contains_key("learner")) {
@@ -60,7 +60,7 @@ pub(super) fn resolve(asked: &Train) -> Result<(Run, Images, String)> {
     }
     let mut whole = match (&asked.model, &asked.config) {
         (None, Some(_)) => Map::new(),
-        (model, _) => start(model.as_deref().unwrap_or(MODEL), data.clone(), &kind)?,
+        (model, _) => preset(model.as_deref().unwrap_or(MODEL), data.clone(), &kind)?,
     };
     whole.extend(fields);
     whole.insert("data".into(), serde_json::to_value(data).expect("a config is plain data"));
@@ -98,8 +98,8 @@ fn data_set(data: Option<&Value>) -> Option<&str> {
     data?.get("name")?.as_str()
 }
 
-fn kind(images: &Images) -> Kind {
-    Kind { image: images.train.image_shape(), classes: images.classes.len() }
+fn kind(images: &Images) -> InputSpec {
+    InputSpec { image: images.train.image_shape(), classes: images.classes.len() }
 }
 
 /// What is said of a config that does not fit.
@@ -108,10 +108,10 @@ fn refused(asked: &Train, error: &serde_json::Error) -> Error {
     Error::Config { file, why: settings::with_nearest(&error.to_string()) }
 }
 
-fn start(name: &str, data: runs::images::DataConfig, kind: &Kind) -> Result<Map<String, Value>> {
-    let start =
-        starts::ALL.iter().find(|start| start.name == name).expect("the command line knows the names");
-    match serde_json::to_value(start.config(data, kind)?) {
+fn preset(name: &str, data: runs::images::DataConfig, kind: &InputSpec) -> Result<Map<String, Value>> {
+    let preset =
+        presets::ALL.iter().find(|preset| preset.name == name).expect("the command line knows the names");
+    match serde_json::to_value(preset.config(data, kind)?) {
         Ok(Value::Object(fields)) => Ok(fields),
         _ => unreachable!("a config is a struct of plain data"),
     }

@@ -1,10 +1,10 @@
 //! Families on the same data beside each other.
 
-use report::{Axis, Plate, Scale, Series, Shape, Style};
+use report::{Axis, Figure, Scale, Series, Shape, Style};
 
 use super::{Measure, figure, panel, spread};
-use crate::Result;
-use crate::sweep::Curves;
+use crate::error::Result;
+use crate::sweep::curves::Curves;
 use runs::store::Results;
 
 /// For each data set these measures over the members, with a line for each family; the first λ.
@@ -17,7 +17,7 @@ pub fn families_over_members(
     title: &str,
     caption: &str,
     measures: &[Measure],
-) -> Result<Vec<Plate>> {
+) -> Result<Vec<Figure>> {
     let all = Curves::all(results)?;
     let mut sets: Vec<&str> = Vec::new();
     for curves in &all {
@@ -25,7 +25,7 @@ pub fn families_over_members(
             sets.push(&curves.data);
         }
     }
-    let mut plates = Vec::new();
+    let mut figures = Vec::new();
     for (set, data) in sets.into_iter().enumerate() {
         let families: Vec<&Curves<'_>> = all.iter().filter(|curves| curves.data == data).collect();
         let mut panels = Vec::new();
@@ -36,14 +36,14 @@ pub fn families_over_members(
                 for (member, (_, number)) in curves.members.iter().enumerate() {
                     points.extend(spread(*number, &curves.at(measure.name, member, 0)?));
                 }
-                let label = curves.variant.trim_start_matches(&format!("{data}, ")).to_owned();
+                let label = curves.family.clone();
                 series.push(Series { label, points, style: Style::category(index), shape: Shape::Line });
             }
             let numbers: Vec<f64> = families[0].members.iter().map(|(_, number)| *number).collect();
             let axis = Axis::new(&families[0].member, "", Scale::positions(&numbers));
             panels.push(panel(measure.title, axis, measure.label, series));
         }
-        plates.extend(figure(format!("{name}-{set}"), format!("{title} ({data})"), caption.into(), panels));
+        figures.extend(figure(format!("{name}-{set}"), format!("{title} ({data})"), caption.into(), panels));
     }
-    Ok(plates.into_iter().map(Plate::Figure).collect())
+    Ok(figures.into_iter().map(Figure::Chart).collect())
 }

@@ -1,12 +1,12 @@
 //! What is looked at: latents in the plane, and reconstructions.
 
-use report::{Axis, Figure, GridRow, Image, ImageGrid, Panel, Plate, Point, Scale, Series, Shape, Style};
+use report::{Axis, Chart, Figure, GridRow, Image, ImageGrid, Panel, Point, Scale, Series, Shape, Style};
 
 use serde_json::Value;
 
-use crate::sweep::Curves;
-use crate::sweep::curves::{attribute, numbers, texts};
-use crate::{Error, Result};
+use crate::error::{Error, Result};
+use crate::metric::Metric;
+use crate::sweep::curves::{Curves, attribute, numbers, texts};
 use runs::store::{Results, Values};
 
 /// The latents of the first seed, a panel for each λ and a colour for each class: one figure for each variant and
@@ -14,7 +14,7 @@ use runs::store::{Results, Values};
 ///
 /// # Errors
 /// If the results hold no latents.
-pub fn latents(results: &Results, name: &str) -> Result<Vec<Plate>> {
+pub fn latents(results: &Results, name: &str) -> Result<Vec<Figure>> {
     let n = numbers(results, "image")?.len();
     let missing = || Error::Missing("latents in the plane".into());
     let values = |name: &str| results.variables.get(name).map(|variable| &variable.values);
@@ -24,7 +24,7 @@ pub fn latents(results: &Results, name: &str) -> Result<Vec<Plate>> {
         return Err(missing());
     };
     let names = attribute(results, "classes")?;
-    let mut plates = Vec::new();
+    let mut figures = Vec::new();
     let (n_members, n_lambdas) = (numbers(results, "member")?.len(), numbers(results, "lambda")?.len());
     for curves in &Curves::all(results)? {
         let labels = labels.get(curves.index * n..(curves.index + 1) * n).ok_or_else(missing)?;
@@ -40,7 +40,7 @@ pub fn latents(results: &Results, name: &str) -> Result<Vec<Plate>> {
             if panels.is_empty() {
                 continue;
             }
-            plates.push(Plate::Figure(Figure {
+            figures.push(Figure::Chart(Chart {
                 name: format!("{name}-{}-{member}", curves.index),
                 title: format!("The latent space over λ, {label} ({})", curves.variant),
                 caption: "Latents of test images by the first seed's models, one colour and marker for each class: \
@@ -54,7 +54,7 @@ pub fn latents(results: &Results, name: &str) -> Result<Vec<Plate>> {
             }));
         }
     }
-    Ok(plates)
+    Ok(figures)
 }
 
 fn cloud(
@@ -65,8 +65,11 @@ fn cloud(
     names: &Value,
 ) -> Result<Panel> {
     let median = |measure| curves.median(measure, member, lambda);
-    let [share, knn, ratio] =
-        [median("between_class_share")?, median("knn_accuracy")?, median("participation_ratio")?];
+    let [share, knn, ratio] = [
+        median(Metric::BetweenClassShare)?,
+        median(Metric::KnnAccuracy)?,
+        median(Metric::ParticipationRatio)?,
+    ];
     let n_classes = labels.iter().max().map_or(0, |&most| most as usize + 1);
     let series = (0..n_classes).map(|class| {
         let of_class = places.chunks_exact(2).zip(labels).filter(|(_, label)| **label as usize == class);
@@ -88,8 +91,8 @@ fn cloud(
 ///
 /// # Errors
 /// If the results hold no images.
-pub fn reconstructions(results: &Results, name: &str) -> Result<Vec<Plate>> {
-    let mut plates = Vec::new();
+pub fn reconstructions(results: &Results, name: &str) -> Result<Vec<Figure>> {
+    let mut figures = Vec::new();
     for curves in &Curves::all(results)? {
         let index = curves.index;
         let classes = texts(results, &format!("class_{index}"))?;
@@ -117,13 +120,13 @@ pub fn reconstructions(results: &Results, name: &str) -> Result<Vec<Plate>> {
                 }
                 let block = member * curves.lambdas.len() + lambda;
                 let bytes = bytes(results, &format!("shown_reconstruction_{index}"), block, size)?;
-                let note = format!("MSE {:.3}", curves.median("test_mse", member, lambda)?);
+                let note = format!("MSE {:.3}", curves.median(Metric::TestMse, member, lambda)?);
                 rows.push(row(format!("λ = {value}"), note, bytes)?);
             }
             if rows.len() == 1 {
                 continue;
             }
-            plates.push(Plate::Grid(ImageGrid {
+            figures.push(Figure::Grid(ImageGrid {
                 name: format!("{name}-{index}-{member}"),
                 title: format!("Reconstructions, {label} ({})", curves.variant),
                 caption: "The first test image of each class and what the first seed's models make of it. A pure \
@@ -135,7 +138,7 @@ pub fn reconstructions(results: &Results, name: &str) -> Result<Vec<Plate>> {
             }));
         }
     }
-    Ok(plates)
+    Ok(figures)
 }
 
 fn bytes<'r>(results: &'r Results, name: &str, block: usize, size: usize) -> Result<&'r [u8]> {

@@ -4,23 +4,12 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::grid::{Grid, Variant};
 use crate::measures::{TRADE_OFFS, trade_off};
+use crate::metric::Metric;
 use crate::sweep::collect::{LINEAR, POINT, families};
-use crate::sweep::measured::MEASURES;
 use runs::store::{Coordinates, Dimension, Results, Values, Variable};
 
-/// What rows read beside [`MEASURES`].
-const OTHERS: [&str; 10] = [
-    "share",
-    "variance",
-    "floor",
-    "gap",
-    "optimum",
-    "top_components",
-    "top_share",
-    "test_nonlinear_accuracy",
-    "to_autoencoder/z",
-    "to_other_seed/z",
-];
+/// Indexed numbers that verdicts read.
+const INDEXED: [&str; 2] = ["to_autoencoder/z", "to_other_seed/z"];
 
 /// Arrays over a coordinate, and the coordinate's values.
 const ALONG: [(&str, &[f64], &[&str]); 2] = [
@@ -120,7 +109,7 @@ impl MadeUp<'_> {
             let variable = Variable { dimensions, description, unit, values: Values::F64(values) };
             results.variables.insert(name.into(), variable);
         };
-        for name in MEASURES.iter().map(|(name, ..)| *name).chain(OTHERS) {
+        for name in Metric::ALL.iter().map(|metric| metric.as_str()).chain(INDEXED) {
             add(name, &POINT, all(name, &[0.0]));
         }
         for (coordinate, values, arrays) in ALONG {
@@ -133,8 +122,8 @@ impl MadeUp<'_> {
             add(name, &[&POINT[..], &["epoch"]].concat(), all(name, &epochs));
         }
         for (name, _) in LINEAR {
-            let values = all(name, &[0.0]).into_iter().step_by(grid.seeds.len()).collect();
-            add(name, &POINT[..3], values);
+            let values = all(name.as_str(), &[0.0]).into_iter().step_by(grid.seeds.len()).collect();
+            add(name.as_str(), &POINT[..3], values);
         }
         for name in ["mean_image_mse", "class_mean_mse"] {
             add(name, &["variant"], vec![0.5; variants.len()]);
@@ -157,7 +146,7 @@ impl MadeUp<'_> {
             }
         }
         for ((name, _), values) in TRADE_OFFS.into_iter().zip(columns) {
-            add(name, &["variant", "member", "seed"], values);
+            add(name.as_str(), &["variant", "member", "seed"], values);
         }
         results
     }

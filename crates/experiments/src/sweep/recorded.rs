@@ -1,8 +1,11 @@
-//! What is kept of each run beside its numbers.
+//! What results record of each run beside the metrics that all experiments have.
 
-/// What is kept of each run beside its numbers.
+use crate::metric::{ArrayMetric, Metric};
+use runs::run::MASKED_TEST;
+
+/// What results record of each run beside the metrics that all experiments have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Kept {
+pub struct Recorded {
     /// The first test image of each class and its reconstruction by the first seed.
     pub images: bool,
     /// The first seed's test latents, in two dimensions.
@@ -13,8 +16,8 @@ pub struct Kept {
     pub linear_front: bool,
     /// Images in bands of variance.
     pub bands: bool,
-    /// Numbers of the last epoch beside those that every run has: name and description.
-    pub scalars: &'static [(&'static str, &'static str)],
+    /// Numbers of the last epoch beside those that every run has, with descriptions.
+    pub scalars: &'static [(Metric, &'static str)],
     /// Arrays over a coordinate of their own.
     pub along: Option<Along>,
 }
@@ -25,10 +28,10 @@ pub struct Along {
     /// The name of the array that holds the coordinate, and what it is.
     pub coordinate: (&'static str, &'static str),
     /// The arrays: name, description, unit. Those that a run does not have are left out.
-    pub arrays: &'static [(&'static str, &'static str, &'static str)],
+    pub arrays: &'static [(ArrayMetric, &'static str, &'static str)],
 }
 
-impl Kept {
+impl Recorded {
     /// Nothing.
     pub const NUMBERS: Self = Self {
         images: false,
@@ -48,8 +51,16 @@ impl Kept {
     /// With the exact linear CRE.
     pub const LINEAR_FRONT: Self = Self { linear_front: true, ..Self::NUMBERS };
 
+    /// With the test metrics on images with patches removed.
+    pub const MASKED: Self = Self::scalars(&[
+        (Metric::MaskedLoss, MASKED_TEST[0].1),
+        (Metric::MaskedMse, MASKED_TEST[1].1),
+        (Metric::MaskedCrossEntropy, MASKED_TEST[2].1),
+        (Metric::MaskedAccuracy, MASKED_TEST[3].1),
+    ]);
+
     /// With these numbers of the last epoch.
-    pub const fn scalars(scalars: &'static [(&'static str, &'static str)]) -> Self {
+    pub const fn scalars(scalars: &'static [(Metric, &'static str)]) -> Self {
         Self { scalars, ..Self::NUMBERS }
     }
 

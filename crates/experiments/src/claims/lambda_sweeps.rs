@@ -1,0 +1,132 @@
+//! E2 to E4: do classification and reconstruction compete in convolutional networks and transformers too?
+
+use models::vit;
+use report::{Figure, Verdict};
+
+use super::fc_lambda_sweep::{OF_LATENT, OF_LATENT_CAPTION};
+use crate::error::Result;
+use crate::experiment::{Experiment, Info, Paper};
+use crate::families::{cnn_l, cnn_s, coarse, fashion, lambdas, mnist, seeds, vit};
+use crate::grid::{Family, Grid};
+use crate::profile::Profile;
+use crate::sweep::curves::Curves;
+use crate::sweep::facts::exact_facts;
+use crate::sweep::figures::{measures_over_lambda, of_each, trade_off};
+use crate::sweep::recorded::Recorded;
+use crate::sweep::trends::{self, C8, T1, T2, T3, T4, Trend, no_synergy};
+use runs::run::Rotation;
+use runs::store::Results;
+
+/// The sweep of one architecture over λ (section 4.2 of the CRE specification).
+pub struct LambdaSweep {
+    info: &'static Info,
+    grid: fn(Profile) -> Grid,
+    /// How the names of the trade-off figures begin.
+    trade_off: &'static str,
+    /// How the names of the figures of the latent begin, if there are such.
+    latent: Option<&'static str>,
+    /// Trends that are judged beside those of every architecture.
+    trends: &'static [&'static Trend],
+}
+
+/// E2: CNN-S.
+pub static CNN_S: LambdaSweep = LambdaSweep {
+    info: &Info {
+        name: "cnn-s-lambda-sweep",
+        title: "The trade-off over λ in a small convolutional network (E2)",
+        claim: "The trade-off has the same direction in a convolutional network whose latent has 256 numbers.",
+        paper: Paper::Cre,
+        recorded: Recorded::LINEAR_FRONT,
+    },
+    grid: |profile| {
+        let family = cnn_s(profile, &[16]);
+        over_lambda(profile, family.clone(), family)
+    },
+    trade_off: "cnn-s-trade-off",
+    latent: Some("cnn-s-latent"),
+    trends: &[],
+};
+
+/// E3: CNN-L on CIFAR-10, with the paper's rotations.
+pub static CNN_L: LambdaSweep = LambdaSweep {
+    info: &Info {
+        name: "cnn-l-lambda-sweep",
+        title: "The trade-off over λ on CIFAR-10 (E3)",
+        claim: "The trade-off has the same direction on natural images, whose pixels the decoder must recover from a \
+                turned input.",
+        paper: Paper::Cre,
+        recorded: Recorded::LINEAR_FRONT,
+    },
+    grid: |profile| {
+        let lambdas = match profile {
+            Profile::Full => (0..=10).map(|tenth| f64::from(tenth) / 10.0).collect(),
+            _ => coarse(profile),
+        };
+        let families = vec![cnn_l(profile, Some(Rotation::PAPER), 0.2)];
+        Grid { families, lambdas, seeds: seeds(profile, 3) }
+    },
+    trade_off: "cnn-l-trade-off",
+    latent: None,
+    trends: &[],
+};
+
+/// E4: ViT-S, and ViT-M in full.
+pub static VIT: LambdaSweep = LambdaSweep {
+    info: &Info {
+        name: "vit-lambda-sweep",
+        title: "The trade-off over λ in transformers (E4)",
+        claim: "The trade-off has the same direction in a transformer, whose decoder sees all tokens and whose \
+                classifier sees their mean.",
+        paper: Paper::Cre,
+        recorded: Recorded::LINEAR_FRONT,
+    },
+    grid: |profile| {
+        let [small, medium] = [("ViT-S", vit::Config::S), ("ViT-M", vit::Config::M)];
+        over_lambda(profile, vit(profile, &[small]), vit(profile, &[small, medium]))
+    },
+    trade_off: "vit-trade-off",
+    latent: None,
+    trends: &[&T3],
+};
+
+/// A family on Fashion-MNIST, and from the quick profile on with fewer seeds on MNIST; in full another family on both.
+fn over_lambda(profile: Profile, family: Family, full: Family) -> Grid {
+    let families = match profile {
+        Profile::Smoke => vec![family],
+        Profile::Quick => vec![family.clone(), family.on(vec![mnist(profile)]).with_seeds(3)],
+        Profile::Full => vec![full.on(vec![fashion(profile), mnist(profile)])],
+    };
+    Grid { families, lambdas: lambdas(profile), seeds: seeds(profile, 5) }
+}
+
+impl Experiment for LambdaSweep {
+    fn info(&self) -> &'static Info {
+        self.info
+    }
+
+    fn grid(&self, profile: Profile) -> Grid {
+        (self.grid)(profile)
+    }
+
+    fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
+        let mut figures = of_each(results, |curves| trade_off(curves, self.trade_off))?;
+        if let Some(name) = self.latent {
+            let title = "What the latent holds over λ";
+            figures.extend(of_each(results, |curves| {
+                measures_over_lambda(curves, name, title, OF_LATENT_CAPTION, &OF_LATENT)
+            })?);
+        }
+        Ok(figures)
+    }
+
+    fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
+        let mut verdicts = Vec::new();
+        for curves in &Curves::all(results)? {
+            verdicts.extend(exact_facts(curves)?);
+            verdicts.push(no_synergy(curves)?);
+        }
+        verdicts.extend(trends::rows(results, &[&C8, &T1, &T2, &T4])?);
+        verdicts.extend(trends::rows(results, self.trends)?);
+        Ok(verdicts)
+    }
+}

@@ -1,0 +1,254 @@
+//! Names of everything that results hold and that figures and verdicts read.
+//!
+//! A name in results, such as `test_mse`, is spelled here and nowhere else; the rest of the crate uses the enums.
+
+use std::borrow::Cow;
+
+use crate::names::{Named, names};
+
+names! {
+    /// A number of each run.
+    pub Metric {
+        /// Mean squared error on the test images after the last epoch.
+        TestMse = "test_mse",
+        /// Cross-entropy on the test images after the last epoch.
+        TestCrossEntropy = "test_cross_entropy",
+        /// Accuracy on the test images after the last epoch.
+        TestAccuracy = "test_accuracy",
+        /// Mean squared error in the last epoch of training.
+        TrainMse = "train_mse",
+        /// Cross-entropy in the last epoch of training.
+        TrainCrossEntropy = "train_cross_entropy",
+        /// Mean squared error on the test images before training.
+        InitialMse = "initial_mse",
+        /// Cross-entropy on the test images before training.
+        InitialCrossEntropy = "initial_cross_entropy",
+        /// Accuracy on the test images before training.
+        InitialAccuracy = "initial_accuracy",
+        /// Test error at the epoch that the validation images select.
+        SelectedMse = "selected_mse",
+        /// Test accuracy at the epoch that the validation images select.
+        SelectedAccuracy = "selected_accuracy",
+        /// Test error at the epoch that the test images select, as in the authors' code.
+        FaithfulMse = "faithful_mse",
+        /// Test accuracy at the epoch that the test images select, as in the authors' code.
+        FaithfulAccuracy = "faithful_accuracy",
+        /// Explained variance of the test images.
+        RetainedVariance = "retained_variance",
+        /// Explained variance within the classes of the test images.
+        BeyondClassVariance = "beyond_class_variance",
+        /// Cosine of the two losses' gradients at z.
+        GradientCosine = "gradient_cosine",
+        /// Ratio of the norms of the two losses' gradients at z.
+        GradientNormRatio = "gradient_norm_ratio",
+        /// Latent units that are constant over the test images.
+        DeadUnits = "dead_units",
+        /// Between-class share of the scatter of z.
+        BetweenClassShare = "between_class_share",
+        /// k-NN accuracy in z.
+        KnnAccuracy = "knn_accuracy",
+        /// Participation ratio of the variances of z.
+        ParticipationRatio = "participation_ratio",
+        /// Effective rank of z.
+        EffectiveRank = "effective_rank",
+        /// Accuracy of a ridge probe of z.
+        RidgeAccuracy = "ridge_accuracy",
+        /// Mean squared error of a ridge probe of z.
+        RidgeMse = "ridge_mse",
+        /// Wall time of the run.
+        Seconds = "seconds",
+        /// Floating-point operations of the run.
+        Flops = "flops",
+        /// 1 where the run diverged or failed.
+        Diverged = "diverged",
+
+        /// L(λ) on test images with patches removed.
+        MaskedLoss = "test_masked_loss",
+        /// Mean squared error of the removed patches of test images.
+        MaskedMse = "test_masked_mse",
+        /// Cross-entropy on test images with patches removed.
+        MaskedCrossEntropy = "test_masked_cross_entropy",
+        /// Accuracy on test images with patches removed.
+        MaskedAccuracy = "test_masked_accuracy",
+        /// Test accuracy of the non-linear probe.
+        NonlinearAccuracy = "test_nonlinear_accuracy",
+        /// Principal components that are kept.
+        Components = "components",
+        /// Where a bound of the variance stands on the axis of the LBR paper's first figure.
+        Share = "share",
+        /// Share of the variance that is kept.
+        Variance = "variance",
+        /// The least error to labels of linear codes of any size.
+        Floor = "floor",
+        /// Loss above the exact optimum after the last step.
+        Gap = "gap",
+        /// The exact optimum of a loss.
+        Optimum = "optimum",
+        /// Components that hold the upper three quarters of the variance.
+        TopComponents = "top_components",
+        /// The same as a share of all components.
+        TopShare = "top_share",
+    }
+}
+
+names! {
+    /// A number of the exact linear CRE of the same latent size, which has no seeds.
+    pub LinearMetric {
+        /// Test error.
+        Mse = "linear_mse",
+        /// Test accuracy.
+        Accuracy = "linear_accuracy",
+        /// Error on the training images.
+        TrainMse = "linear_train_mse",
+        /// Squared error to the one-hot labels of the training images.
+        TrainLabels = "linear_train_labels",
+    }
+}
+
+names! {
+    /// A number of a sweep over λ, for each setting and seed.
+    pub TradeOff {
+        /// Synergy for reconstruction, S_r.
+        SynergyForReconstruction = "synergy_for_reconstruction",
+        /// Synergy for classification, S_c.
+        SynergyForClassification = "synergy_for_classification",
+        /// (MSE(0) - MSE(1)) / MSE(1).
+        CostInMse = "cost_in_mse",
+        /// accuracy(0) - accuracy(1).
+        CostInAccuracy = "cost_in_accuracy",
+        /// Area under the Pareto front between the end points.
+        FrontArea = "front_area",
+        /// Hypervolume that the front dominates.
+        Hypervolume = "hypervolume",
+        /// The λ at which half of the error is gained.
+        HalfWayMse = "half_way_mse",
+        /// The λ at which half of the accuracy is lost.
+        HalfWayAccuracy = "half_way_accuracy",
+    }
+}
+
+names! {
+    /// A number of a data set, to which errors are compared.
+    pub Baseline {
+        /// Test error of the training-mean image.
+        MeanImageMse = "mean_image_mse",
+        /// Test error of the class means of the training images.
+        ClassMeanMse = "class_mean_mse",
+    }
+}
+
+names! {
+    /// An array of each run over a coordinate of its own.
+    pub ArrayMetric {
+        /// Task alignment of a code, over its size.
+        Alignment = "alignment",
+        /// Explained labels of a code over those of all pixels, over its size.
+        Explained = "explained",
+        /// Largest principal angle to the subspace of reconstruction, over the size of the code.
+        Angle = "angle",
+        /// Excess of the reconstruction error, over the weight of reconstruction.
+        ExcessMse = "excess_mse",
+        /// Error to the labels, over the weight of reconstruction.
+        LabelError = "label_error",
+        /// Loss above the exact optimum, over the steps.
+        GapByStep = "gap_by_step",
+    }
+}
+
+names! {
+    /// A number of each run after each epoch.
+    pub EpochMetric {
+        /// Test error.
+        TestMse = "test_mse_by_epoch",
+        /// Test cross-entropy.
+        TestCrossEntropy = "test_cross_entropy_by_epoch",
+        /// Test accuracy.
+        TestAccuracy = "test_accuracy_by_epoch",
+        /// Cosine of the two losses' gradients at z.
+        GradientCosine = "gradient_cosine_by_epoch",
+        /// Ratio of the norms of the two losses' gradients at z.
+        GradientNormRatio = "gradient_norm_ratio_by_epoch",
+        /// Eigenvectors that are learned.
+        ModesLearned = "modes_learned",
+        /// Rank of the last eigenvector that is learned.
+        LastMode = "last_mode",
+    }
+}
+
+names! {
+    /// Numbers of which there is one for each layer, component or group of eigenvectors: `layer_cosine/encoder.0.weight`.
+    pub MetricGroup {
+        /// Cosine of the two losses' gradients by a weight.
+        LayerCosine = "layer_cosine",
+        /// Ratio of the norms of the two losses' gradients by a weight.
+        LayerNormRatio = "layer_norm_ratio",
+        /// Sensitivity of z to a principal component of the images.
+        InputSensitivity = "listening",
+        /// Mean rank of a group of eigenvectors.
+        ModeRank = "mode_rank",
+        /// Energy of the images along a group of eigenvectors.
+        Energy = "energy",
+        /// Energy of the reconstructions along a group of eigenvectors.
+        ReconstructedEnergy = "reconstructed_energy",
+        /// Similarity of a layer to that of the pure classifier.
+        ToClassifier = "to_classifier",
+        /// Similarity of a layer to that of the pure autoencoder.
+        ToAutoencoder = "to_autoencoder",
+        /// Similarity of a layer to that of another seed.
+        ToOtherSeed = "to_other_seed",
+    }
+}
+
+impl MetricGroup {
+    /// The number of this layer, component or group.
+    pub fn of(self, index: &str) -> Indexed {
+        Indexed { group: self, index: index.to_owned() }
+    }
+}
+
+/// One number of a [`MetricGroup`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Indexed {
+    /// What it is.
+    pub group: MetricGroup,
+    /// The layer, component or group of eigenvectors.
+    pub index: String,
+}
+
+impl Named for Indexed {
+    fn name(&self) -> Cow<'static, str> {
+        Cow::Owned(format!("{}/{}", self.group.as_str(), self.index))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use runs::run::MASKED_TEST;
+
+    #[test]
+    fn no_two_names_are_spelled_alike_but_those_of_one_metric_at_the_end_and_by_epoch() {
+        let mut known = HashSet::new();
+        let names = [
+            Metric::ALL.iter().map(|name| name.as_str()).collect::<Vec<_>>(),
+            LinearMetric::ALL.iter().map(|name| name.as_str()).collect(),
+            TradeOff::ALL.iter().map(|name| name.as_str()).collect(),
+            Baseline::ALL.iter().map(|name| name.as_str()).collect(),
+            ArrayMetric::ALL.iter().map(|name| name.as_str()).collect(),
+            EpochMetric::ALL.iter().map(|name| name.as_str()).collect(),
+            MetricGroup::ALL.iter().map(|name| name.as_str()).collect(),
+        ];
+        for name in names.concat() {
+            assert!(known.insert(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn masked_metrics_are_spelled_as_runs_record_them() {
+        let masked =
+            [Metric::MaskedLoss, Metric::MaskedMse, Metric::MaskedCrossEntropy, Metric::MaskedAccuracy];
+        assert_eq!(masked.map(Metric::as_str), MASKED_TEST.map(|(name, _)| name));
+    }
+}

@@ -1,0 +1,22 @@
+//! The finished runs of a command with the data that they read.
+
+use runs::local::{Data, FinishedRuns};
+use runs::run::{Hardware, Run};
+use runs::store::FinishedRun;
+
+/// The finished runs of a command with the data that they read.
+pub struct FinishedSweep<'a> {
+    /// The runs.
+    pub runs: &'a FinishedRuns,
+    /// The data sets.
+    pub data: &'a Data,
+    /// What the runs were computed on.
+    pub hardware: Hardware,
+}
+
+impl FinishedSweep<'_> {
+    /// The finished run of this config and seed, if there is one.
+    pub fn get(&self, run: &Run) -> Option<&FinishedRun> {
+        self.runs.get(&run.clone().on(self.hardware))
+    }
+}
