@@ -41,8 +41,8 @@ pub mod split_latent;
 
 use crate::experiment::{Experiment, Planned, Reading};
 use crate::{Error, Profile, Result};
-use runs::nearest::nearest;
 use runs::settings::Setting;
+use system::nearest::nearest;
 
 /// The papers.
 pub const PAPERS: [&str; 2] = ["cre", "lbr"];

@@ -6,7 +6,6 @@
 #![forbid(unsafe_code)]
 
 mod error;
-pub mod nearest;
 pub mod provenance;
 pub mod settings;
 pub mod subspaces;
