@@ -8,6 +8,8 @@
 mod error;
 pub mod provenance;
 pub mod settings;
+pub mod memory;
+pub mod pixels;
 pub mod subspaces;
 pub mod images;
 pub mod store;

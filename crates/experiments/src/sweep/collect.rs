@@ -14,7 +14,8 @@ use crate::experiment::Finished;
 use crate::grid::{Grid, Variant};
 use crate::measures::{TRADE_OFFS, trade_off};
 use crate::{Error, Result};
-use runs::images::{DataConfig, Images, normalised};
+use runs::images::{DataConfig, Images};
+use runs::pixels::normalised;
 use runs::store::{Coordinates, Dimension, FinishedRun, Results, Values, Variable};
 
 /// The axes of a point, the slowest first.
