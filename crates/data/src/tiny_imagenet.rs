@@ -159,7 +159,7 @@ mod tests {
     use image::{GrayImage, Luma, Rgb, RgbImage};
 
     use super::*;
-    use crate::{folder, known::TINY_IMAGENET};
+    use crate::{folder, specs::TINY_IMAGENET};
 
     const CODES_OF_TWO: &str = "n02\nn01\n";
     const WORDS_OF_TWO: &str = "n01\tgoldfish, Carassius auratus\nn02\tEgyptian cat\nn03\treel\n";

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::{
+    formats::tar::tests::{archive, entry},
     specs::CIFAR10,
-    tar::tests::{archive, entry},
 };
 
 static SMALL_CIFAR: DatasetSpec = DatasetSpec { content_sha256: None, ..CIFAR10 };
