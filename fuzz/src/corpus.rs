@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 
-use data::idx;
+use data::formats::idx;
 use experiments::experiment::Experiment;
 use experiments::{Profile, claims};
 use flate2::{Compression, write::GzEncoder};

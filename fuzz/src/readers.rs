@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use data::cifar::Version;
-use data::tar::Limits;
-use data::{FolderOptions, cifar, idx, mat, parse_image, tar};
+use data::formats::cifar::{self, Version};
+use data::formats::tar::{self, Limits};
+use data::formats::{idx, mat};
+use data::{FolderOptions, parse_image};
 use experiments::experiment::Experiment;
 use experiments::{Profile, claims};
 use runs::settings::{Setting, with_settings};

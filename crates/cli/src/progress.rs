@@ -1,127 +1,230 @@
-//! What a person sees while runs are computed: a bar on a terminal, plain lines elsewhere.
+//! Progress on standard error: a bar that is redrawn in place on a terminal, plain lines elsewhere.
 
-mod screen;
 mod view;
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use system::{note, text};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use system::{note, terminal, text};
 
-pub(crate) use self::screen::Screen;
 pub(crate) use self::view::{Losses, View};
 use runs::local::Observer;
 use runs::run::Run;
 use runs::store::{Epoch, FinishedRun, Outcome};
 
-/// How often the clock of the bar moves.
+/// The interval at which a bar is redrawn while nothing happens.
 const TICK: Duration = Duration::from_millis(500);
 
-/// Plain lines come no more often than this.
+/// The least time between two plain lines about all runs.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
+
+/// Standard error, as it can show progress.
+enum Display {
+    /// A terminal that can move its cursor.
+    Terminal(ProgressBar),
+    /// No terminal, or a dumb one by `TERM`.
+    Lines,
+}
+
+impl Display {
+    fn of_stderr(length: u64, style: ProgressStyle) -> Self {
+        let target = ProgressDrawTarget::stderr();
+        match target.is_hidden() {
+            true => Self::Lines,
+            false => Self::Terminal(ProgressBar::with_draw_target(Some(length), target).with_style(style)),
+        }
+    }
+}
 
 /// Progress over all runs of a command, counted in evaluations: one before training and one after each epoch.
 pub(crate) struct Progress {
-    bar: ProgressBar,
-    plain: Option<Mutex<Lines>>,
+    display: Display,
+    counts: Mutex<Counts>,
 }
 
-struct Lines {
+struct Counts {
     start: Instant,
-    last: Instant,
+    last_line: Instant,
+    /// Evaluations, those of runs found in the store left out.
+    total: u64,
     computed: u64,
     n_runs: usize,
     finished: usize,
 }
 
+impl Counts {
+    fn of(n_runs: usize, total: u64) -> Self {
+        let now = Instant::now();
+        Self { start: now, last_line: now, total, computed: 0, n_runs, finished: 0 }
+    }
+}
+
 impl Progress {
     /// Progress on standard error.
     pub(crate) fn new() -> Self {
-        let target = ProgressDrawTarget::stderr();
-        // Also on a terminal that cannot move its cursor there are lines.
-        let terminal = !target.is_hidden();
-        let bar = ProgressBar::with_draw_target(Some(0), target);
-        let style = ProgressStyle::with_template(
-            "{elapsed_precise} [{bar:32}] {pos}/{len} evaluations, {eta} to go  {msg}",
-        );
-        bar.set_style(style.expect("the template is well formed").progress_chars("=> "));
-        let now = Instant::now();
-        let lines = Lines { start: now, last: now, computed: 0, n_runs: 0, finished: 0 };
-        Self { bar, plain: (!terminal).then(|| Mutex::new(lines)) }
+        let template = "{elapsed_precise} [{bar:32}] {pos}/{len} evaluations, {eta} to go  {msg}";
+        let display = Display::of_stderr(0, style(template));
+        Self { display, counts: Mutex::new(Counts::of(0, 0)) }
     }
 
-    fn count_run(&self, line: Option<String>) {
-        let finished = self.plain.as_ref().map(|plain| {
-            let mut lines = lock(plain);
-            lines.finished += 1;
-            (lines.finished, lines.n_runs)
-        });
-        match (line, finished) {
-            (Some(line), Some((finished, n_runs))) => note!("  {finished}/{n_runs} {line}"),
-            (Some(line), None) => self.bar.set_message(text::line(&line).into_owned()),
-            (None, _) => {}
-        }
-        self.say_now_and_then(false);
+    fn count_run(&self) {
+        locked(&self.counts).finished += 1;
     }
 
-    fn say_now_and_then(&self, last: bool) {
-        let Some(plain) = &self.plain else { return };
-        let mut lines = lock(plain);
-        if lines.computed == 0 || (!last && lines.last.elapsed() < BETWEEN_LINES) {
+    /// A plain line about all runs, unless the one before it is recent; where something was computed.
+    fn line(&self, last: bool) {
+        let mut counts = locked(&self.counts);
+        let Counts { start, last_line, total, computed, n_runs, finished } = *counts;
+        let is_due = last || last_line.elapsed() >= BETWEEN_LINES;
+        if matches!(self.display, Display::Terminal(_)) || computed == 0 || !is_due {
             return;
         }
-        lines.last = Instant::now();
-        let total = self.bar.length().unwrap_or(0);
-        let elapsed = lines.start.elapsed().as_secs_f64();
-        let left = elapsed / lines.computed as f64 * total.saturating_sub(lines.computed) as f64;
+        counts.last_line = Instant::now();
+        let elapsed = start.elapsed().as_secs_f64();
+        let left = elapsed / computed as f64 * total.saturating_sub(computed) as f64;
         note!(
-            "{:4.0} s  {}/{} runs, {}/{total} evaluations, about {left:.0} s to go",
-            elapsed,
-            lines.finished,
-            lines.n_runs,
-            lines.computed
+            "{elapsed:4.0} s  {finished}/{n_runs} runs, {computed}/{total} evaluations, about {left:.0} s to go"
         );
     }
 }
 
 impl Observer for Progress {
     fn begin(&self, runs: &[Run]) {
-        let epochs = runs.iter().map(|run| u64::from(run.config.epochs) + 1).sum();
-        self.bar.set_length(epochs);
-        tick(&self.bar, TICK);
-        if let Some(plain) = &self.plain {
-            let mut lines = lock(plain);
-            (lines.n_runs, lines.start, lines.last) = (runs.len(), Instant::now(), Instant::now());
+        let total = runs.iter().map(evaluations).sum();
+        *locked(&self.counts) = Counts::of(runs.len(), total);
+        if let Display::Terminal(bar) = &self.display {
+            bar.set_length(total);
+            tick(bar);
         }
     }
 
     fn end(&self) {
-        self.bar.finish_and_clear();
-        self.say_now_and_then(true);
+        if let Display::Terminal(bar) = &self.display {
+            bar.finish_and_clear();
+        }
+        self.line(true);
     }
 
     fn found(&self, run: &Run, _: &FinishedRun) {
-        let epochs = u64::from(run.config.epochs) + 1;
-        self.bar.set_length(self.bar.length().unwrap_or(0).saturating_sub(epochs));
-        self.count_run(None);
+        let total = {
+            let mut counts = locked(&self.counts);
+            counts.total = counts.total.saturating_sub(evaluations(run));
+            counts.total
+        };
+        if let Display::Terminal(bar) = &self.display {
+            bar.set_length(total);
+        }
+        self.count_run();
+        self.line(false);
     }
 
     fn epochs(&self, _: &Run, _: &[Epoch], fresh: usize) {
-        self.bar.inc(fresh as u64);
-        if let Some(plain) = &self.plain {
-            lock(plain).computed += fresh as u64;
+        locked(&self.counts).computed += fresh as u64;
+        if let Display::Terminal(bar) = &self.display {
+            bar.inc(fresh as u64);
         }
-        self.say_now_and_then(false);
+        self.line(false);
     }
 
     fn finished(&self, run: &Run, finished: &FinishedRun) {
-        self.count_run(Some(describe(run, finished)));
+        self.count_run();
+        let described = describe(run, finished);
+        match &self.display {
+            Display::Terminal(bar) => bar.set_message(text::line(&described).into_owned()),
+            Display::Lines => {
+                let Counts { finished, n_runs, .. } = *locked(&self.counts);
+                note!("  {finished}/{n_runs} {described}");
+            }
+        }
+        self.line(false);
     }
 
     fn note(&self, text: &str) {
         note!("{text}");
     }
+}
+
+fn evaluations(run: &Run) -> u64 {
+    u64::from(run.config.epochs) + 1
+}
+
+/// Progress of one run in training: its [`View`], redrawn in place on a terminal, a plain line for each epoch elsewhere.
+pub(crate) struct Screen {
+    /// `None` is quiet.
+    display: Option<Display>,
+    /// The moment at which the run should end.
+    end: Arc<Mutex<Option<Instant>>>,
+}
+
+impl Screen {
+    /// Shows nothing.
+    pub(crate) fn quiet() -> Self {
+        Self { display: None, end: Arc::default() }
+    }
+
+    /// On standard error.
+    pub(crate) fn of_stderr(epochs: u32) -> Self {
+        let end = Arc::default();
+        let colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let display = Display::of_stderr(epochs.into(), view_style(colour, Arc::clone(&end)));
+        if let Display::Terminal(bar) = &display {
+            tick(bar);
+        }
+        Self { display: Some(display), end }
+    }
+
+    /// A new run.
+    pub(crate) fn begin(&self, view: &View) {
+        match &self.display {
+            Some(Display::Terminal(bar)) => bar.set_message(text::lines(&view.block()).into_owned()),
+            Some(Display::Lines) => terminal::note(view.label()),
+            None => {}
+        }
+    }
+
+    /// A new epoch.
+    pub(crate) fn epoch(&self, view: &View) {
+        match &self.display {
+            Some(Display::Terminal(bar)) => {
+                let left = view.left().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+                *locked(&self.end) = left.map(|left| Instant::now() + left);
+                bar.set_position(view.done().into());
+                bar.set_message(text::lines(&view.block()).into_owned());
+            }
+            Some(Display::Lines) => {
+                view.line().into_iter().for_each(|line| terminal::note(&format!("  {line}")));
+            }
+            None => {}
+        }
+    }
+
+    /// Nothing more will come; what is printed from here on stands below the view.
+    pub(crate) fn end(&self) {
+        if let Some(Display::Terminal(bar)) = &self.display {
+            *locked(&self.end) = None;
+            bar.abandon();
+            // The last line of the view has no end of its own.
+            terminal::note("");
+        }
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("the template is well formed").progress_chars("=> ")
+}
+
+fn view_style(colour: bool, end: Arc<Mutex<Option<Instant>>>) -> ProgressStyle {
+    let bar = if colour { "{bar:40.cyan}" } else { "{bar:40}" };
+    let left = move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
+        if let Some(end) = *locked(&end) {
+            let left = end.saturating_duration_since(Instant::now()).as_secs_f64();
+            // A style cannot fail, and a string takes every line.
+            let _ = write!(out, ", about {left:.0} s to go");
+        }
+    };
+    style(&format!("{{msg}}\n[{bar}] {{pos}}/{{len}} epochs, {{elapsed_precise}}{{left}}"))
+        .with_key("left", left)
 }
 
 /// One line about a run that was computed.
@@ -139,13 +242,26 @@ fn describe(run: &Run, finished: &FinishedRun) -> String {
 }
 
 /// Redraws a bar on a terminal from time to time; where no thread can be started, it moves with the work alone.
-pub(crate) fn tick(bar: &ProgressBar, between: Duration) {
+fn tick(bar: &ProgressBar) {
     // The bar itself would panic.
     if !bar.is_hidden() && std::thread::Builder::new().spawn(|| ()).is_ok() {
-        bar.enable_steady_tick(between);
+        bar.enable_steady_tick(TICK);
     }
 }
 
-fn lock(lines: &Mutex<Lines>) -> std::sync::MutexGuard<'_, Lines> {
-    lines.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_templates_are_well_formed() {
+        for colour in [false, true] {
+            let _ = view_style(colour, Arc::default());
+        }
+        let _ = Progress::new();
+    }
 }

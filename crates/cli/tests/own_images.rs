@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use data::idx;
+use data::formats::idx;
 use image::{Rgb, RgbImage};
 use serde_json::Value;
 

@@ -2,7 +2,7 @@
 
 use std::{env, error::Error, fs, io::Write, path::Path};
 
-use agon_data::{Places, Split, embedded, idx, open_in};
+use agon_data::{Places, Split, embedded, formats::idx, open_in};
 use flate2::{Compression, write::GzEncoder};
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -54,6 +54,16 @@ pub struct StoredFile {
     pub sha256: String,
 }
 
+/// What the files of a set hold, before their provenance is added.
+pub(crate) struct Content {
+    pub(crate) classes: Vec<String>,
+    pub(crate) train: Split,
+    pub(crate) test: Split,
+    pub(crate) files: Vec<StoredFile>,
+    /// Which of the published images these are.
+    pub(crate) selection: String,
+}
+
 impl Dataset {
     /// Puts a set together and computes its content checksum.
     ///

@@ -1,18 +1,21 @@
 //! A class-balanced part of Fashion-MNIST inside the binary, so that everything runs with no download.
 
-use crate::{Dataset, Error, Origin, Result, StoredFile, files, idx, known::FASHION_MNIST};
+use crate::{
+    Error, Result,
+    dataset::{Dataset, Origin, StoredFile},
+    files,
+    formats::idx,
+    specs::{EMBEDDED, EMBEDDED_OF_EACH_CLASS},
+};
 
 /// The name the embedded set is asked for by.
-pub const NAME: &str = "fashion-mnist-embedded";
-
-/// The content checksum of the set, see [`Dataset::new`].
-pub(crate) const CONTENT_SHA256: &str = "554934e1ead4b17f1707489e77842a2b797db36b2a6af83200f0fb99f988a47d";
+pub const NAME: &str = EMBEDDED.name;
 
 /// The training images taken of each class.
-pub const TRAIN_OF_EACH_CLASS: usize = 600;
+pub const TRAIN_OF_EACH_CLASS: usize = EMBEDDED_OF_EACH_CLASS[0];
 
 /// The test images taken of each class.
-pub const TEST_OF_EACH_CLASS: usize = 100;
+pub const TEST_OF_EACH_CLASS: usize = EMBEDDED_OF_EACH_CLASS[1];
 
 /// A file of the folder `embedded`, with the SHA-256 it must have.
 struct Pinned {
@@ -57,7 +60,7 @@ const TEST_LABELS: Pinned = Pinned {
 ///
 /// Errs only if the files that were compiled in are not the ones that were pinned.
 pub fn fashion_mnist() -> Result<Dataset> {
-    let n_classes = FASHION_MNIST.classes.len();
+    let n_classes = EMBEDDED.classes.len();
     let train = files::split(TRAIN_IMAGES.read()?, TRAIN_LABELS.read()?, n_classes)?;
     let test = files::split(TEST_IMAGES.read()?, TEST_LABELS.read()?, n_classes)?;
     let origin = Origin {
@@ -69,9 +72,9 @@ pub fn fashion_mnist() -> Result<Dataset> {
             "the first {TRAIN_OF_EACH_CLASS} training and the first {TEST_OF_EACH_CLASS} test images of \
              each class, in file order"
         ),
-        licence: FASHION_MNIST.licence.to_owned(),
+        licence: EMBEDDED.licence.to_owned(),
     };
-    Dataset::new(NAME, FASHION_MNIST.classes, train, test, origin)
+    Dataset::new(NAME, EMBEDDED.classes, train, test, origin)
 }
 
 #[cfg(test)]
@@ -84,7 +87,7 @@ mod tests {
         assert_eq!(set.train.class_counts(), [TRAIN_OF_EACH_CLASS; 10]);
         assert_eq!(set.test.class_counts(), [TEST_OF_EACH_CLASS; 10]);
         assert_eq!(set.train.image_shape(), [1, 28, 28]);
-        assert_eq!(set.provenance.content_sha256, CONTENT_SHA256);
+        assert_eq!(Some(&*set.provenance.content_sha256), EMBEDDED.content_sha256);
     }
 
     #[test]

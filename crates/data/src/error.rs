@@ -57,12 +57,12 @@ pub enum Error {
         got: String,
     },
     /// There is no data set of this name.
-    #[error("no data set is called `{name}`; did you mean `{nearest}`? known are {known}")]
+    #[error("no data set is called `{name}`{hint}; known are {known}")]
     UnknownSet {
         /// The name that was asked for.
         name: String,
-        /// The known name that is spelt most like it.
-        nearest: &'static str,
+        /// `, did you mean …?` with a name that is spelt much like it, or nothing.
+        hint: String,
         /// All known names.
         known: String,
     },

@@ -16,7 +16,13 @@ use self::{
     partial::Partial,
     sources::Source,
 };
-use crate::{Dataset, Error, Result, embedded, find, folder, known::KnownSet, shelf};
+use crate::{
+    Error, Result,
+    dataset::Dataset,
+    find::shelf,
+    folder,
+    specs::{self, DatasetSpec},
+};
 
 /// Fetches the set `name`, one of [`crate::names`], into the folder `to/NAME`, or the one in the user's own [`shelf`],
 /// where [`crate::open`] finds it. A set that is there already is only read.
@@ -37,35 +43,32 @@ pub fn fetch(
     from: Option<&str>,
     tell: &mut dyn FnMut(u64, u64),
 ) -> Result<Dataset> {
-    if name == embedded::NAME {
-        return Err(Error::NoSource { name: name.to_owned(), hint: "it is in the program" });
-    }
-    let known = find::known(name)?;
-    let none = || Error::NoSource { name: name.to_owned(), hint: known.hint };
-    let source = sources::of(known).ok_or_else(none)?;
+    let spec = specs::named(name)?;
+    let none = || Error::NoSource { name: name.to_owned(), hint: spec.hint };
+    let source = sources::of(spec).ok_or_else(none)?;
     let shelf = to.map(Path::to_owned).or_else(shelf).ok_or_else(|| Error::Fetch {
-        name: known.name,
+        name: spec.name,
         at: "the environment".to_owned(),
         what: "cache folder",
         wanted: "XDG_CACHE_HOME or HOME".to_owned(),
         got: "neither".to_owned(),
         hint: "say where it shall go with `--to DIR`",
     })?;
-    let client = Client::new(known.name, from.unwrap_or(source.base), Patience::default())?;
-    fetch_with(&client, known, source, &shelf.join(known.name), tell)
+    let client = Client::new(spec.name, from.unwrap_or(source.base), Patience::default())?;
+    fetch_with(&client, spec, source, &shelf.join(spec.name), tell)
 }
 
 fn fetch_with(
     client: &Client,
-    known: &'static KnownSet,
+    spec: &'static DatasetSpec,
     source: &Source,
     target: &Path,
     tell: &mut dyn FnMut(u64, u64),
 ) -> Result<Dataset> {
-    if let Some(set) = already(known, target)? {
+    if let Some(set) = already(spec, target)? {
         return Ok(set);
     }
-    let partial = Partial::open(known.name, target)?;
+    let partial = Partial::open(spec.name, target)?;
     let total = source.files.iter().map(|file| file.bytes).sum();
     let mut here = 0;
     for file in source.files {
@@ -75,17 +78,17 @@ fn fetch_with(
     }
     if let Some(limits) = source.archive {
         for file in source.files {
-            unpack::unpack(known.layout, &partial.folder().join(file.name), limits, &partial.set())?;
+            unpack::unpack(spec.layout, &partial.folder().join(file.name), limits, &partial.set())?;
         }
     }
-    let set = published(known, &partial.set(), partial.folder())?;
+    let set = published(spec, &partial.set(), partial.folder())?;
     let mut set = set.ok_or_else(|| Error::Fetch {
-        name: known.name,
+        name: spec.name,
         at: source.base.to_owned(),
         what: "files",
         wanted: "those of the set".to_owned(),
         got: "none of them".to_owned(),
-        hint: known.hint,
+        hint: spec.hint,
     })?;
     partial.finish(target)?;
     set.provenance.origin.source = target.display().to_string();
@@ -93,16 +96,16 @@ fn fetch_with(
 }
 
 /// The set, if it is in its place; errs if anything else is.
-fn already(known: &'static KnownSet, target: &Path) -> Result<Option<Dataset>> {
+fn already(spec: &'static DatasetSpec, target: &Path) -> Result<Option<Dataset>> {
     let in_the_way = |got: String| Error::Fetch {
-        name: known.name,
+        name: spec.name,
         at: target.display().to_string(),
         what: "folder",
         wanted: "nothing there, or the whole set".to_owned(),
         got,
         hint: "move it away, or name another place with `--to DIR`",
     };
-    match published(known, target, target) {
+    match published(spec, target, target) {
         Ok(Some(set)) => Ok(Some(set)),
         Ok(None) if target.read_dir().is_ok_and(|mut entries| entries.next().is_some()) => {
             Err(in_the_way("other files".to_owned()))
@@ -114,16 +117,16 @@ fn already(known: &'static KnownSet, target: &Path) -> Result<Option<Dataset>> {
 }
 
 /// The set in a folder, if it is as published as far as that is known; `at` is what errors call the folder.
-fn published(known: &'static KnownSet, folder: &Path, at: &Path) -> Result<Option<Dataset>> {
-    let Some(set) = folder::read(known, folder)? else { return Ok(None) };
-    match known.content_sha256 {
+fn published(spec: &'static DatasetSpec, folder: &Path, at: &Path) -> Result<Option<Dataset>> {
+    let Some(set) = folder::read(spec, folder)? else { return Ok(None) };
+    match spec.content_sha256 {
         Some(wanted) if wanted != set.provenance.content_sha256 => Err(Error::Fetch {
-            name: known.name,
+            name: spec.name,
             at: at.display().to_string(),
             what: "SHA-256 of the content",
             wanted: wanted.to_owned(),
             got: set.provenance.content_sha256,
-            hint: known.hint,
+            hint: spec.hint,
         }),
         _ => Ok(Some(set)),
     }

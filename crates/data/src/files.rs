@@ -6,11 +6,50 @@ use ndarray::Array4;
 
 use crate::{
     Result, Split,
-    cifar::{self, Version},
-    idx::{self, Idx},
-    known::{Format, Ink},
+    formats::cifar::{self, Version},
+    formats::idx::{self, Idx},
     svhn,
 };
+
+/// The format of a few files.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Format {
+    /// Two IDX files for each split, see [`idx`], the test files called `t10k`.
+    Idx,
+    /// The same with test files that are called `test`.
+    IdxTest,
+    /// The binary version of CIFAR-10, see [`cifar`].
+    Cifar10,
+    /// The binary version of CIFAR-100, with its fine labels.
+    Cifar100,
+    /// A MATLAB file for each split, see `svhn`.
+    Svhn,
+}
+
+/// What is made of the pixels as they are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PixelTransform {
+    /// Nothing.
+    AsStored,
+    /// Light where it was dark: for ink that is dark on white.
+    Inverted,
+    /// White where there is any light.
+    Binary,
+    /// White where there is any ink that is dark on white.
+    InvertedBinary,
+}
+
+impl PixelTransform {
+    /// The pixel that a stored pixel becomes.
+    pub(crate) fn of(self, stored: u8) -> u8 {
+        match self {
+            Self::AsStored => stored,
+            Self::Inverted => 255 - stored,
+            Self::Binary => 255 * u8::from(stored > 0),
+            Self::InvertedBinary => 255 * u8::from(stored < 255),
+        }
+    }
+}
 
 /// The usual names of a set's files, split by split; each may end in `.gz`.
 pub(crate) struct Files {
@@ -47,12 +86,17 @@ impl Format {
     }
 
     /// One split from its files, and the SHA-256 of each of them.
-    pub(crate) fn read(self, ink: Ink, paths: &[PathBuf], n_classes: usize) -> Result<(Split, Vec<String>)> {
+    pub(crate) fn read(
+        self,
+        transform: PixelTransform,
+        paths: &[PathBuf],
+        n_classes: usize,
+    ) -> Result<(Split, Vec<String>)> {
         match self {
             Self::Idx | Self::IdxTest => {
                 let [images, labels] = paths else { unreachable!("an idx split has two files") };
                 let (mut images, labels) = (idx::read(images)?, idx::read(labels)?);
-                images.values.iter_mut().for_each(|pixel| *pixel = ink.of(*pixel));
+                images.values.iter_mut().for_each(|pixel| *pixel = transform.of(*pixel));
                 let hashes = vec![images.sha256.clone(), labels.sha256.clone()];
                 Ok((split(images, labels, n_classes)?, hashes))
             }

@@ -6,8 +6,10 @@ use std::{
 };
 
 use crate::{
-    Dataset, Error, Result, embedded, folder,
-    known::{KNOWN, KnownSet, names},
+    Error, Result,
+    dataset::Dataset,
+    embedded, folder,
+    specs::{self, DatasetSpec},
 };
 
 /// The folders that hold data sets, in the order they are looked into.
@@ -28,8 +30,8 @@ impl Places {
         }
     }
 
-    pub(crate) fn folders(&self, known: &KnownSet) -> Vec<PathBuf> {
-        let below = |dir: &PathBuf| known.folders.iter().map(|name| dir.join(name)).collect::<Vec<_>>();
+    pub(crate) fn folders(&self, spec: &DatasetSpec) -> Vec<PathBuf> {
+        let below = |dir: &PathBuf| spec.folders.iter().map(|name| dir.join(name)).collect::<Vec<_>>();
         let named = self.named.iter().flat_map(|dir| [below(dir), vec![dir.clone()]].concat());
         named.chain(self.shelves.iter().flat_map(below)).collect()
     }
@@ -45,7 +47,7 @@ fn variable(name: &str) -> Option<PathBuf> {
     env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
-/// Opens the data set `name`, one of [`names`], from the first of these that has it:
+/// Opens the data set `name`, one of [`names`](crate::names), from the first of these that has it:
 /// `dir/NAME` or `dir`, the same for the variable `AGON_DATA`, the user's cache, the system's package
 /// folder. `NAME` may also be what the publisher's archive calls its folder (`cifar-10-batches-bin`). The embedded
 /// set is in the binary and needs none of them.
@@ -61,31 +63,17 @@ pub fn open(name: &str, dir: Option<&Path>) -> Result<Dataset> {
 
 /// [`open`] with the places spelt out.
 pub fn open_in(name: &str, places: &Places) -> Result<Dataset> {
-    if name == embedded::NAME {
+    let spec = specs::named(name)?;
+    if !spec.is_on_disk() {
         return embedded::fashion_mnist();
     }
-    let known = known(name)?;
-    let looked = places.folders(known);
+    let looked = places.folders(spec);
     for folder in &looked {
-        if let Some(dataset) = folder::read(known, folder)? {
+        if let Some(dataset) = folder::read(spec, folder)? {
             return Ok(dataset);
         }
     }
-    Err(Error::NotFound { name: known.name, looked, hint: known.hint.to_owned() })
-}
-
-/// The set that is read from a folder and has this name.
-pub(crate) fn known(name: &str) -> Result<&'static KnownSet> {
-    KNOWN.iter().find(|known| known.name == name).copied().ok_or_else(|| unknown(name))
-}
-
-fn unknown(name: &str) -> Error {
-    let nearest = names().into_iter().min_by_key(|known| strsim::levenshtein(name, known));
-    Error::UnknownSet {
-        name: name.to_owned(),
-        nearest: nearest.expect("there are known sets"),
-        known: names().iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", "),
-    }
+    Err(Error::NotFound { name: spec.name, looked, hint: spec.hint.to_owned() })
 }
 
 #[cfg(test)]
@@ -141,7 +129,7 @@ mod tests {
         let message = open_in("fashion_minst", &Places::default()).unwrap_err().to_string();
         assert_eq!(
             message,
-            "no data set is called `fashion_minst`; did you mean `fashion-mnist`? \
+            "no data set is called `fashion_minst`, did you mean `fashion-mnist`?; \
              known are `mnist`, `fashion-mnist`, `cifar10`, `cifar100`, `arabic-characters`, \
              `arabic-characters-binary`, `arabic-digits`, `arabic-digits-binary`, \
              `svhn`, `tiny-imagenet`, `imagenette`, `fashion-mnist-embedded`"

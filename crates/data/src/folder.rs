@@ -3,38 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use crate::{
-    Dataset, Error, Origin, Result, Split, StoredFile, imagenette,
-    known::{Format, KNOWN, KnownSet, Layout},
+    Error, Result,
+    dataset::{Content, Dataset, Origin, StoredFile},
+    files::Format,
+    imagenette,
+    specs::{ALL, DatasetSpec, Layout},
     tiny_imagenet,
 };
-
-/// What a folder holds.
-pub(crate) struct Content {
-    pub(crate) classes: Vec<String>,
-    pub(crate) train: Split,
-    pub(crate) test: Split,
-    pub(crate) files: Vec<StoredFile>,
-    /// Which of the published images these are.
-    pub(crate) selection: String,
-}
-
-impl Layout {
-    /// The files and folders that make a set.
-    pub(crate) fn parts(self) -> Vec<String> {
-        let owned = |parts: &[&str]| parts.iter().map(|&part| part.to_owned()).collect();
-        match self {
-            Self::Files(format) => owned(&[format.files().train, format.files().test].concat()),
-            Self::TinyImageNet => owned(&tiny_imagenet::PARTS),
-            Self::Imagenette => imagenette::parts(),
-        }
-    }
-}
 
 /// Reads a set from its folder, or gives nothing if none of its files is there.
 ///
 /// A folder that holds only some of the files is an error, as is one that holds another known set.
-pub(crate) fn read(known: &'static KnownSet, folder: &Path) -> Result<Option<Dataset>> {
-    let parts = known.layout.parts();
+pub(crate) fn read(spec: &'static DatasetSpec, folder: &Path) -> Result<Option<Dataset>> {
+    let parts = spec.layout.parts();
     let found: Vec<Option<PathBuf>> = parts.iter().map(|part| locate(folder, part)).collect();
     let missing: Vec<_> =
         parts.iter().zip(&found).filter(|(_, at)| at.is_none()).map(|(part, _)| part.clone()).collect();
@@ -42,47 +23,49 @@ pub(crate) fn read(known: &'static KnownSet, folder: &Path) -> Result<Option<Dat
         return Ok(None);
     }
     if !missing.is_empty() {
-        let hint = known.hint.to_owned();
-        return Err(Error::Incomplete { name: known.name, folder: folder.to_owned(), missing, hint });
+        let hint = spec.hint.to_owned();
+        return Err(Error::Incomplete { name: spec.name, folder: folder.to_owned(), missing, hint });
     }
-    let content = match known.layout {
+    let content = match spec.layout {
         Layout::Files(format) => {
             let paths: Vec<PathBuf> = found.into_iter().flatten().collect();
-            read_files(known, format, folder, &paths)?
+            read_files(spec, format, folder, &paths)?
         }
         Layout::TinyImageNet => tiny_imagenet::read(folder)?,
         Layout::Imagenette => imagenette::read(folder)?,
+        Layout::Embedded => return Ok(None),
     };
     let origin = Origin {
         source: folder.display().to_string(),
         files: content.files,
         selection: content.selection,
-        licence: known.licence.to_owned(),
+        licence: spec.licence.to_owned(),
     };
-    let dataset = Dataset::new(known.name, &content.classes, content.train, content.test, origin)?;
+    let dataset = Dataset::new(spec.name, &content.classes, content.train, content.test, origin)?;
 
     let content = Some(&*dataset.provenance.content_sha256);
-    match KNOWN.iter().find(|other| other.name != known.name && other.content_sha256 == content) {
+    let is_other = |other: &&&DatasetSpec| other.name != spec.name && other.content_sha256 == content;
+    match ALL.iter().filter(|other| other.is_on_disk()).find(is_other) {
         Some(other) => {
-            Err(Error::OtherSet { folder: folder.to_owned(), expected: known.name, got: other.name })
+            Err(Error::OtherSet { folder: folder.to_owned(), expected: spec.name, got: other.name })
         }
         None => Ok(Some(dataset)),
     }
 }
 
 /// The files and folders of a set that a folder does not hold; `None` if it holds none of them.
-pub(crate) fn missing(known: &KnownSet, folder: &Path) -> Option<Vec<String>> {
-    let mut parts = known.layout.parts();
+pub(crate) fn missing(spec: &DatasetSpec, folder: &Path) -> Option<Vec<String>> {
+    let mut parts = spec.layout.parts();
     let n_parts = parts.len();
     parts.retain(|part| locate(folder, part).is_none());
     (parts.len() < n_parts).then_some(parts)
 }
 
 /// A set of a few files, those of the training split first.
-fn read_files(known: &KnownSet, format: Format, folder: &Path, paths: &[PathBuf]) -> Result<Content> {
+fn read_files(spec: &DatasetSpec, format: Format, folder: &Path, paths: &[PathBuf]) -> Result<Content> {
     let (train_paths, test_paths) = paths.split_at(format.files().train.len());
     let read = |split, paths| {
-        format.read(known.ink, paths, known.classes.len()).map_err(|cause| match cause {
+        format.read(spec.transform, paths, spec.classes.len()).map_err(|cause| match cause {
             // Errors of a file name it; those of a split do not say whose it is.
             Error::Mismatch { .. } => {
                 Error::Split { set: folder.display().to_string(), split, cause: Box::new(cause) }
@@ -94,7 +77,7 @@ fn read_files(known: &KnownSet, format: Format, folder: &Path, paths: &[PathBuf]
     let (test, test_hashes) = read("test", test_paths)?;
     let hashes = train_hashes.into_iter().chain(test_hashes);
     Ok(Content {
-        classes: known.classes.iter().map(|&class| class.to_owned()).collect(),
+        classes: spec.classes.iter().map(|&class| class.to_owned()).collect(),
         train,
         test,
         files: paths.iter().zip(hashes).map(|(path, sha256)| stored(path, sha256)).collect(),
@@ -117,8 +100,8 @@ pub(crate) mod tests {
 
     use super::*;
     use crate::{
-        idx,
-        known::{
+        formats::idx,
+        specs::{
             ARABIC_CHARACTERS, ARABIC_CHARACTERS_BINARY, ARABIC_DIGITS, ARABIC_DIGITS_BINARY, CIFAR10,
             CIFAR100, MNIST,
         },
@@ -162,7 +145,7 @@ pub(crate) mod tests {
             let [from, to] = ["t10k", "test"].map(|split| folder.path().join(format!("{split}-{file}")));
             fs::rename(from, to).unwrap();
         }
-        let pixels = |known| read(known, folder.path()).unwrap().unwrap().train.pixels()[..4].to_vec();
+        let pixels = |spec| read(spec, folder.path()).unwrap().unwrap().train.pixels()[..4].to_vec();
         assert_eq!(pixels(&ARABIC_DIGITS), [255, 254, 253, 252]);
         assert_eq!(pixels(&ARABIC_DIGITS_BINARY), [255; 4]);
         assert_eq!(pixels(&ARABIC_CHARACTERS), [0, 1, 2, 3]);

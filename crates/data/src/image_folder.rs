@@ -8,9 +8,9 @@ use std::{
 
 use crate::{
     Dataset, Error, Origin, Result, Split,
-    picture::{self, Fit, Form},
-    pictures::{self, InFolder, Picture},
-    stored::wrong,
+    formats::images::decode::{self, Fit, Form},
+    formats::images::{self, ImageFile, InFolder},
+    formats::stored::wrong,
 };
 
 /// The most classes, as a label is a byte.
@@ -72,13 +72,13 @@ pub fn image_folder(dir: &Path, options: &FolderOptions) -> Result<(Dataset, Vec
     let form = form(options)?;
     let Listed { classes, train, test, how, skipped } = list(dir)?;
     let found = train.len() + test.len();
-    let train = pictures::decode(dir, &pictures::shuffled(&train, 0), form)?;
-    let test = pictures::decode(dir, &pictures::shuffled(&test, 1), form)?;
+    let train = images::decode_all(dir, &images::shuffled(&train, 0), form)?;
+    let test = images::decode_all(dir, &images::shuffled(&test, 1), form)?;
     if let Some(label) =
         (0..classes.len()).find(|&label| !train.labels.iter().any(|&of| usize::from(of) == label))
     {
         let expected = format!("at least one of class `{}` that can be read", classes[label]);
-        let first = train.broken.iter().find(|(picture, _)| usize::from(picture.label) == label);
+        let first = train.broken.iter().find(|(image_file, _)| usize::from(image_file.label) == label);
         let got = first.map_or("none".to_owned(), |(_, error)| format!("none, the first error is: {error}"));
         return Err(wrong(&dir.display().to_string(), "training images", expected, got));
     }
@@ -93,7 +93,7 @@ pub fn image_folder(dir: &Path, options: &FolderOptions) -> Result<(Dataset, Vec
 
     let read = train.labels.len() + test.labels.len();
     let broken = train.broken.into_iter().chain(test.broken);
-    let broken = broken.map(|(picture, error)| Skipped { file: picture.path, reason: reason(error) });
+    let broken = broken.map(|(image_file, error)| Skipped { file: image_file.path, reason: reason(error) });
     let mut skipped: Vec<_> = skipped.into_iter().chain(broken).collect();
     skipped.sort_by(|one, other| one.file.cmp(&other.file));
     let origin = Origin {
@@ -119,7 +119,7 @@ pub fn image_folder(dir: &Path, options: &FolderOptions) -> Result<(Dataset, Vec
 pub fn parse_image(name: &str, bytes: &[u8], options: &FolderOptions) -> Result<Vec<u8>> {
     let form = form(options)?;
     let mut planes = vec![0; form.bytes()];
-    picture::parse(name, bytes, form, &mut planes)?;
+    decode::parse(name, bytes, form, &mut planes)?;
     Ok(planes)
 }
 
@@ -141,11 +141,11 @@ fn reason(error: Error) -> String {
     }
 }
 
-/// The pictures of a folder, sorted by class and name.
+/// The image files of a folder, sorted by class and name.
 struct Listed {
     classes: Vec<String>,
-    train: Vec<Picture>,
-    test: Vec<Picture>,
+    train: Vec<ImageFile>,
+    test: Vec<ImageFile>,
     /// Which of them are test images.
     how: String,
     /// What is no class or of a kind that is not read.
@@ -159,7 +159,7 @@ struct Class {
 }
 
 fn list(dir: &Path) -> Result<Listed> {
-    let folders = pictures::folders_in(dir, dir)?;
+    let folders = images::folders_in(dir, dir)?;
     let called = |name| folders.iter().find(|folder| folder.ends_with(name));
     match (called("train"), called("test").or_else(|| called("val"))) {
         (Some(train), Some(test)) => list_splits(dir, train, test),
@@ -175,7 +175,7 @@ fn list_splits(dir: &Path, train: &Path, test: &Path) -> Result<Listed> {
     let names = names(train, &classes, &skipped)?;
     let mut listed = Listed { classes: names, train: vec![], test: vec![], how, skipped };
     for (label, class) in (0..=u8::MAX).zip(&classes) {
-        listed.train.extend(pictures_of(class, label));
+        listed.train.extend(files_of(class, label));
     }
     for class in self::classes(dir, test, &mut listed.skipped)? {
         let name = class.folder.file_name();
@@ -184,7 +184,7 @@ fn list_splits(dir: &Path, train: &Path, test: &Path) -> Result<Listed> {
             let expected = format!("a folder of the same name with images in `{}`", train.display());
             return Err(wrong(&class.folder.display().to_string(), "class of test images", expected, "none"));
         };
-        listed.test.extend(pictures_of(&class, label));
+        listed.test.extend(files_of(&class, label));
     }
     Ok(listed)
 }
@@ -197,9 +197,9 @@ fn list_classes(dir: &Path) -> Result<Listed> {
     let names = names(dir, &classes, &skipped)?;
     let mut listed = Listed { classes: names, train: vec![], test: vec![], how, skipped };
     for (label, class) in (0..=u8::MAX).zip(&classes) {
-        for (number, picture) in (1..).zip(pictures_of(class, label)) {
+        for (number, image_file) in (1..).zip(files_of(class, label)) {
             let split = if number % TEST_OF == 0 { &mut listed.test } else { &mut listed.train };
-            split.push(picture);
+            split.push(image_file);
         }
     }
     if listed.test.is_empty() {
@@ -213,8 +213,8 @@ fn list_classes(dir: &Path) -> Result<Listed> {
 fn classes(dir: &Path, folder: &Path, skipped: &mut Vec<Skipped>) -> Result<Vec<Class>> {
     skipped.extend(hidden(folder)?);
     let mut classes = vec![];
-    for folder in pictures::folders_in(dir, folder)? {
-        let InFolder { images, others } = pictures::images_in(dir, &folder)?;
+    for folder in images::folders_in(dir, folder)? {
+        let InFolder { images, others } = images::images_in(dir, &folder)?;
         let others = kinds(&others);
         let reason = match (images.is_empty(), others) {
             (false, None) => None,
@@ -233,7 +233,7 @@ fn classes(dir: &Path, folder: &Path, skipped: &mut Vec<Skipped>) -> Result<Vec<
 /// The hidden folders in a folder, which are no classes.
 fn hidden(folder: &Path) -> Result<Vec<Skipped>> {
     let skipped = |file| Skipped { file, reason: "no class: a hidden folder".to_owned() };
-    Ok(pictures::hidden_folders_in(folder)?.into_iter().map(skipped).collect())
+    Ok(images::hidden_folders_in(folder)?.into_iter().map(skipped).collect())
 }
 
 /// How many images of each kind that is not read, in words; `None` if there are none.
@@ -252,8 +252,8 @@ fn kinds(others: &[PathBuf]) -> Option<String> {
     ))
 }
 
-fn pictures_of(class: &Class, label: u8) -> impl Iterator<Item = Picture> {
-    class.images.iter().map(move |path| Picture { path: path.clone(), label })
+fn files_of(class: &Class, label: u8) -> impl Iterator<Item = ImageFile> {
+    class.images.iter().map(move |path| ImageFile { path: path.clone(), label })
 }
 
 /// The names of these classes.

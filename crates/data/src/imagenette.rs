@@ -4,9 +4,9 @@ use std::path::Path;
 
 use crate::{
     Result,
-    folder::Content,
-    picture::{Fit, Form},
-    pictures,
+    dataset::Content,
+    formats::images,
+    formats::images::decode::{Fit, Form},
 };
 
 /// The folder of each class, in the order of the classes.
@@ -59,9 +59,9 @@ pub(crate) fn read(root: &Path) -> Result<Content> {
     let split = |name, epoch| {
         let mut listed = Vec::new();
         for (label, code) in (0..).zip(CODES) {
-            listed.extend(pictures::of_class(root, &root.join(name).join(code), label)?);
+            listed.extend(images::of_class(root, &root.join(name).join(code), label)?);
         }
-        pictures::split(root, &pictures::shuffled(&listed, epoch), FORM, CODES.len())
+        images::split(root, &images::shuffled(&listed, epoch), FORM, CODES.len())
     };
     let (train, train_files) = split("train", 0)?;
     let (test, test_files) = split("val", 1)?;

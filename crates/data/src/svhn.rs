@@ -6,8 +6,8 @@ use ndarray::Array4;
 
 use crate::{
     Result, Split,
-    mat::{self, Array, Values},
-    stored::wrong,
+    formats::mat::{self, Array, Values},
+    formats::stored::wrong,
 };
 
 const SIDE: usize = 32;

@@ -12,10 +12,10 @@ use std::{
 
 use crate::{
     Result, StoredFile,
-    folder::Content,
-    picture::{Fit, Form},
-    pictures::{self, Picture},
-    stored::{self, Size, unreadable, wrong},
+    dataset::Content,
+    formats::images::decode::{Fit, Form},
+    formats::images::{self, ImageFile},
+    formats::stored::{self, Size, unreadable, wrong},
 };
 
 /// What must be in the folder.
@@ -53,16 +53,16 @@ pub(crate) fn read(root: &Path) -> Result<Content> {
     let mut train = Vec::new();
     for (label, code) in (0..=u8::MAX).zip(&codes) {
         let folder = root.join("train").join(code).join("images");
-        train.extend(pictures::of_class(root, &folder, label)?);
+        train.extend(images::of_class(root, &folder, label)?);
     }
     let mut test = parse_annotations(&at(root, ANNOTATIONS), &annotations, &codes)?;
-    for picture in &mut test {
-        picture.path = root.join("val/images").join(&picture.path);
+    for image_file in &mut test {
+        image_file.path = root.join("val/images").join(&image_file.path);
     }
 
-    let train = pictures::shuffled(&train, 0);
-    let (train, train_files) = pictures::split(root, &train, FORM, codes.len())?;
-    let (test, test_files) = pictures::split(root, &test, FORM, codes.len())?;
+    let train = images::shuffled(&train, 0);
+    let (train, train_files) = images::split(root, &train, FORM, codes.len())?;
+    let (test, test_files) = images::split(root, &test, FORM, codes.len())?;
     let counts = train.class_counts();
     let [fewest, most] = [counts.iter().min(), counts.iter().max()].map(|count| count.copied().unwrap_or(0));
     let selection = format!(
@@ -123,10 +123,10 @@ fn parse_words(file: &str, text: &str, codes: &[String]) -> Result<Vec<String>> 
 }
 
 /// The validation images in the order of their lines, their paths relative to `val/images`.
-fn parse_annotations(file: &str, text: &str, codes: &[String]) -> Result<Vec<Picture>> {
+fn parse_annotations(file: &str, text: &str, codes: &[String]) -> Result<Vec<ImageFile>> {
     let labels: HashMap<&str, u8> = codes.iter().map(String::as_str).zip(0..=u8::MAX).collect();
     let mut seen = HashSet::new();
-    let mut pictures = Vec::new();
+    let mut image_files = Vec::new();
     for (line, text) in (1..).zip(text.lines()) {
         let (name, rest) = text.split_once('\t').unwrap_or((text, ""));
         let path = Path::new(name);
@@ -144,12 +144,12 @@ fn parse_annotations(file: &str, text: &str, codes: &[String]) -> Result<Vec<Pic
                 format!("{code:?} in line {line}"),
             )
         })?;
-        pictures.push(Picture { path: path.to_owned(), label });
+        image_files.push(ImageFile { path: path.to_owned(), label });
     }
-    if pictures.is_empty() {
+    if image_files.is_empty() {
         return Err(wrong(file, "images", "a line for each", "no line"));
     }
-    Ok(pictures)
+    Ok(image_files)
 }
 
 #[cfg(test)]
@@ -159,7 +159,7 @@ mod tests {
     use image::{GrayImage, Luma, Rgb, RgbImage};
 
     use super::*;
-    use crate::{folder, known::TINY_IMAGENET};
+    use crate::{folder, specs::TINY_IMAGENET};
 
     const CODES_OF_TWO: &str = "n02\nn01\n";
     const WORDS_OF_TWO: &str = "n01\tgoldfish, Carassius auratus\nn02\tEgyptian cat\nn03\treel\n";
@@ -313,7 +313,8 @@ mod tests {
             assert!(names.is_err() || names.is_ok_and(|names| names.len() == 2), "{text:?}");
         }
         for text in damaged(ANNOTATIONS_OF_TWO) {
-            for Picture { path, label } in parse_annotations(ANNOTATIONS, &text, &codes).unwrap_or_default() {
+            for ImageFile { path, label } in parse_annotations(ANNOTATIONS, &text, &codes).unwrap_or_default()
+            {
                 assert!(
                     label < 2 && path.components().count() == 1 && path.file_name().is_some(),
                     "{text:?}"

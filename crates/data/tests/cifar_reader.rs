@@ -3,7 +3,7 @@
 
 use std::{fs, io::Write};
 
-use agon_data::cifar::{Version::Cifar10, parse, read};
+use agon_data::formats::cifar::{Version::Cifar10, parse, read};
 use agon_data::{Batches, Split, gather, reference, transform::NORMALISED};
 use flate2::{Compression, write::GzEncoder};
 use ndarray::Array4;

@@ -5,7 +5,7 @@ use std::fs;
 
 use agon_data::{
     FolderOptions, Skipped,
-    cifar::{self, Version},
+    formats::cifar::{self, Version},
     image_folder,
 };
 use image::{Rgb, RgbImage};

@@ -5,7 +5,7 @@
 
 use std::io::Write;
 
-use agon_data::idx::{encode, parse};
+use agon_data::formats::idx::{encode, parse};
 use flate2::{Compression, write::GzEncoder};
 use peak_alloc::PeakAlloc;
 use proptest::test_runner::{FailurePersistence, FileFailurePersistence};

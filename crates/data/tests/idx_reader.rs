@@ -3,7 +3,7 @@
 
 use std::{fs, io::Write};
 
-use agon_data::idx::{Idx, encode, parse, read};
+use agon_data::formats::idx::{Idx, encode, parse, read};
 use flate2::{Compression, write::GzEncoder};
 
 fn gzip(content: &[u8]) -> Vec<u8> {

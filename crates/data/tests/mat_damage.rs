@@ -5,7 +5,7 @@
 
 use std::io::Write;
 
-use agon_data::mat::{Values, parse};
+use agon_data::formats::mat::{Values, parse};
 use flate2::{Compression, write::ZlibEncoder};
 use peak_alloc::PeakAlloc;
 use proptest::test_runner::{FailurePersistence, FileFailurePersistence};

@@ -5,7 +5,7 @@ use std::{fs, io::Write};
 
 use agon_data::{
     Result,
-    mat::{Array, Values, parse},
+    formats::mat::{Array, Values, parse},
     open,
 };
 use flate2::{Compression, write::ZlibEncoder};

@@ -39,7 +39,7 @@ pub mod split_latent;
 
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Paper};
-use runs::nearest::nearest;
+use system::nearest::nearest;
 
 /// All experiments, in the order in which the page shows them.
 pub static ALL: &[&dyn Experiment] = &[

@@ -2,10 +2,11 @@
 //!
 //! Reading order: an [`Experiment`](experiment::Experiment) is a claim with the grid of runs that decides it; [`claims`] is
 //! the list; [`sweep`] turns finished runs into labelled arrays, figures and verdicts; [`reproduce`] does all of it and
-//! writes the page.
+//! writes the page. [`advice`] says which masks should help with other images.
 #![forbid(unsafe_code)]
 
 mod error;
+pub mod advice;
 mod profile;
 pub mod experiment;
 pub mod claims;

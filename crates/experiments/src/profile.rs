@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use runs::nearest::nearest;
+use system::nearest::nearest;
 
 /// How much of an experiment is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -212,7 +212,7 @@ fn not_run(planned: &Planned, data: &Data) -> Vec<Verdict> {
 fn missing<'r>(store: &Store, data: &Data, runs: &'r [Run]) -> Result<Vec<&'r Run>> {
     let mut missing = Vec::new();
     for run in runs {
-        if store.find(&run.spec(&data.open[&run.config.data]))?.is_none() {
+        if store.ended(&run.spec(&data.open[&run.config.data]))?.is_none() {
             missing.push(run);
         }
     }

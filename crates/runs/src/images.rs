@@ -3,23 +3,20 @@
 mod changes;
 
 use std::collections::HashMap;
-use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use data::{Dataset, Split};
-use ndarray::{Array1, Array2, Axis, Slice};
+use ndarray::{Array1, Axis, Slice};
 use serde::{Deserialize, Serialize};
 use system::text;
 use theory::{Denoising, Moments, Pca};
 
 pub use self::changes::Change;
-use crate::local::check_room;
+pub use crate::pixels::matrices;
+use crate::pixels::{chunks, moments_of, normalised, normalised_part, rows};
 use crate::subspaces::Subspaces;
 use crate::{Error, Result};
-
-/// Images that are turned into numbers at once.
-const CHUNK: usize = 1_000;
 
 /// The pixels of all images whose mean is taken at once.
 const COLUMNS_OF_MEAN: usize = 256;
@@ -254,70 +251,6 @@ fn once<T>(known: &Mutex<Option<Arc<T>>>, compute: impl FnOnce() -> Result<T>) -
     let computed = Arc::new(compute()?);
     *known = Some(Arc::clone(&computed));
     Ok(computed)
-}
-
-/// The moments of images and their labels, in one pass over parts of them as numbers, `[n, d]`.
-///
-/// # Errors
-/// If the numbers are not finite, or there is no memory for what is computed from the moments.
-pub fn moments_of(images: &Split, numbers: impl Fn(&Split) -> Array2<f64>) -> Result<Moments> {
-    let d = images.image_shape().iter().product();
-    let hint = "bring the images to a smaller side or to grey";
-    check_room(&format!("a closed form of images of {d} numbers"), matrices(d), hint)?;
-    let mut moments = Moments::new(d, images.n_classes())?;
-    for rows in chunks(images.len()) {
-        let part = images.rows(rows)?;
-        moments.add(numbers(&part).view(), part.labels())?;
-    }
-    Ok(moments)
-}
-
-/// The square matrices that are held at once where principal components are computed: a covariance, and what its
-/// eigendecomposition takes.
-const MATRICES: u64 = 4;
-
-/// Their bytes for images of `d` numbers.
-pub fn matrices(d: usize) -> u64 {
-    (d as u64).saturating_mul(d as u64).saturating_mul(8 * MATRICES)
-}
-
-/// The rows of so many images that are turned into numbers at once, one range after the other.
-pub fn chunks(n: usize) -> impl Iterator<Item = Range<usize>> {
-    (0..n).step_by(CHUNK).map(move |start| start..n.min(start + CHUNK))
-}
-
-/// Numbers of images, image after image, as rows.
-pub fn rows(images: &Split, numbers: Vec<f64>) -> Array2<f64> {
-    let d = images.image_shape().iter().product();
-    Array2::from_shape_vec((images.len(), d), numbers).expect("as many numbers as a split has pixels")
-}
-
-/// The pixels of a split from -1 (black) to 1 (white), image after image.
-pub fn normalised(split: &Split) -> Vec<f64> {
-    split.pixels().iter().map(|&byte| normal(byte)).collect()
-}
-
-/// Some of the pixels of some of the images, from -1 (black) to 1 (white), `[rows, columns]`.
-pub fn normalised_part(split: &Split, rows: Range<usize>, columns: Range<usize>) -> Array2<f64> {
-    let d = split.image_shape().iter().product::<usize>();
-    // Reserved at once: a vector that grows would take three times as much.
-    let mut numbers = Vec::with_capacity(rows.len() * columns.len());
-    for image in split.pixels()[rows.start * d..rows.end * d].chunks_exact(d) {
-        numbers.extend(image[columns.clone()].iter().map(|&byte| normal(byte)));
-    }
-    Array2::from_shape_vec((rows.len(), columns.len()), numbers)
-        .expect("a split has as many pixels as it says")
-}
-
-/// A pixel from -1 (black) to 1 (white).
-fn normal(byte: u8) -> f64 {
-    f64::from(byte) / 127.5 - 1.0
-}
-
-/// The row of the first image of each class, in the order of the classes; classes without one are left out.
-pub fn first_of_each_class(split: &Split) -> Vec<u32> {
-    let first = |class| split.labels().iter().position(|&label| usize::from(label) == class);
-    (0..split.n_classes()).filter_map(first).map(|row| row as u32).collect()
 }
 
 #[cfg(test)]

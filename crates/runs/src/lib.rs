@@ -6,9 +6,10 @@
 #![forbid(unsafe_code)]
 
 mod error;
-pub mod nearest;
 pub mod provenance;
 pub mod settings;
+pub mod memory;
+pub mod pixels;
 pub mod subspaces;
 pub mod images;
 pub mod store;

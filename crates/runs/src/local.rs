@@ -15,10 +15,9 @@ use tensor::Device;
 
 pub use self::estimate::Estimate;
 use self::memory::Memory;
-pub use self::memory::{check_room, free_memory};
 pub use self::observer::{Observer, Quiet};
 use crate::images::{DataConfig, Images, OpenData};
-
+pub use crate::memory::check_room;
 use crate::run::{Keep, Run};
 use crate::store::{Epoch, FinishedRun, Outcome, Store};
 use crate::{Error, Result};

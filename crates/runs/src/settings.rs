@@ -3,8 +3,8 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use system::nearest::nearest;
 
-use crate::nearest::nearest;
 use crate::{Error, Result};
 
 /// The most parts of a key.

@@ -43,6 +43,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+use system::files;
 
 pub use array::{Array, Arrays, Values};
 pub use checkpoint::Checkpoint;
@@ -168,12 +169,7 @@ impl Store {
     /// # Errors
     /// [`Error::DamagedLine`], [`Error::OtherRun`], [`Error::Io`].
     pub fn ended(&self, spec: &RunSpec) -> Result<Option<Outcome>> {
-        let folder = self.folder(spec);
-        let Some(journal) = journal::Journal::read(&*self.disk, &folder.join("journal.jsonl"))? else {
-            return Ok(None);
-        };
-        finished::check_key(&folder, &journal, spec)?;
-        Ok(journal.finish.map(|finish| finish.outcome))
+        Ok(self.journal(spec)?.and_then(|journal| journal.finish).map(|finish| finish.outcome))
     }
 
     /// The spec of a run as it was begun, with the names of the classes that it was given then; `None` if it has not
@@ -182,12 +178,14 @@ impl Store {
     /// # Errors
     /// As [`Store::ended`].
     pub fn begun(&self, spec: &RunSpec) -> Result<Option<RunSpec>> {
+        Ok(self.journal(spec)?.map(|journal| journal.header.spec))
+    }
+
+    fn journal(&self, spec: &RunSpec) -> Result<Option<journal::Journal>> {
         let folder = self.folder(spec);
-        let Some(journal) = journal::Journal::read(&*self.disk, &folder.join("journal.jsonl"))? else {
-            return Ok(None);
-        };
-        finished::check_key(&folder, &journal, spec)?;
-        Ok(Some(journal.header.spec))
+        let journal = journal::Journal::read(&*self.disk, &folder.join("journal.jsonl"))?;
+        journal.iter().try_for_each(|journal| finished::check_key(&folder, journal, spec))?;
+        Ok(journal)
     }
 
     /// Forgets a run, so that it is computed anew: for one that failed, because what failed it may have been mended.
@@ -231,7 +229,7 @@ impl Store {
 
 fn prove_writable(disk: &dyn Disk, root: &Path) -> Result<()> {
     disk.create_folder(root).map_err(|source| Error::io("create", root, source))?;
-    let probe = disk::beside(&root.join("probe"));
+    let probe = files::partial(&root.join("probe"));
     disk.write(&probe, b"this folder can be written").map_err(|source| Error::io("write", &probe, source))?;
     disk::remove(disk, &probe)
 }

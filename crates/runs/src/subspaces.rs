@@ -7,7 +7,7 @@ use ndarray::{Array1, Array2, ArrayView2, Axis, Slice};
 use serde::{Deserialize, Serialize};
 use theory::Pca;
 
-use crate::images::{chunks, moments_of, rows};
+use crate::pixels::{chunks, moments_of, rows};
 use crate::{Error, Result};
 
 /// Added to the deviation of an image before it is divided by it.

@@ -4,7 +4,6 @@
 //! Reading a pipe waits for ever for a writer, and reading `/dev/zero` never ends. Renaming a new file over a link or a
 //! device destroys it.
 
-use std::ffi::OsString;
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
@@ -13,6 +12,9 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 
 use crate::terminal;
+
+/// The ending of a file or a folder that is being written; one that is found later was left by a kill.
+pub const PARTIAL: &str = ".partial";
 
 /// Links that are followed to a file, as many as Linux follows.
 const MOST_LINKS: usize = 40;
@@ -107,6 +109,26 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
 }
 
+/// The name under which a file or a folder is written before it is renamed to `target`: the same with `.partial` behind.
+pub fn partial(target: &Path) -> PathBuf {
+    let mut name = target.file_name().unwrap_or_default().to_owned();
+    name.push(PARTIAL);
+    target.with_file_name(name)
+}
+
+/// Brings the name of a file or a folder to the disk: the last step of writing and renaming.
+///
+/// # Errors
+/// Where the system refuses, as file systems do that cannot sync folders.
+pub fn sync_name(path: &Path) -> io::Result<()> {
+    File::open(folder_of(path))?.sync_all()
+}
+
+/// The folder that holds a file, `.` for a plain name.
+pub fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Writes beside the target and renames, which never follows a link.
 fn put(target: &Path, bytes: &[u8], replaced: Option<&Metadata>) -> io::Result<()> {
     let (beside, mut file) = beside(target)?;
@@ -116,21 +138,19 @@ fn put(target: &Path, bytes: &[u8], replaced: Option<&Metadata>) -> io::Result<(
     }
     let written = file.set_len(0).and_then(|()| file.write_all(bytes)).and_then(|()| file.sync_all());
     let written = written.and_then(|()| fs::rename(&beside, target));
-    match (&written, target.parent().filter(|folder| !folder.as_os_str().is_empty())) {
+    match &written {
         // The file is whole; a file system that cannot sync folders loses at most its new name.
-        (Ok(()), Some(folder)) => drop(File::open(folder).and_then(|folder| folder.sync_all())),
-        (Ok(()), None) => {}
+        Ok(()) => drop(sync_name(target)),
         // What is left of it is of no use; that it cannot be removed says nothing new.
-        (Err(_), _) => drop(fs::remove_file(&beside)),
+        Err(_) => drop(fs::remove_file(&beside)),
     }
     written
 }
 
 /// The file beside the target, which this process alone writes; one that a kill left is taken over.
 fn beside(target: &Path) -> io::Result<(PathBuf, File)> {
-    let mut name = OsString::from(target.file_name().ok_or(ErrorKind::InvalidInput)?);
-    name.push(".partial");
-    let beside = target.with_file_name(name);
+    target.file_name().ok_or(ErrorKind::InvalidInput)?;
+    let beside = partial(target);
     for _ in 0..MOST_LOOKS {
         let mut options = OpenOptions::new();
         let file = regular(options.write(true).create(true).truncate(false), &beside)?;

@@ -75,8 +75,7 @@ struct Entry {
     folder: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     missing: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    size: Option<Counts>,
+    size: Counts,
     licence: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     content_sha256: Option<&'static str>,
@@ -103,8 +102,8 @@ impl Entry {
             Place::Absent => ("absent", None, vec![]),
         };
         let &Listed { name, licence, content_sha256, hint, .. } = set;
-        let size =
-            set.size.map(|Size { train, test, shape, classes }| Counts { train, test, shape, classes });
+        let Size { train, test, shape, classes } = set.size;
+        let size = Counts { train, test, shape, classes };
         Self { name, state, folder, missing, size, licence, content_sha256, hint }
     }
 }
@@ -119,12 +118,12 @@ fn words(set: &Listed) -> String {
         }
         Place::Absent => format!("not here; {}", set.hint),
     };
-    let size = set.size.map_or(String::new(), |Size { train, test, shape: [c, h, w], classes }| {
-        format!(
-            "the whole set: {train} training and {test} test images of {c} x {h} x {w}, {classes} classes; "
-        )
-    });
-    format!("{}: {place}\n    {size}licence: {}\n", set.name, set.licence)
+    let Size { train, test, shape: [c, h, w], classes } = set.size;
+    format!(
+        "{}: {place}\n    the whole set: {train} training and {test} test images of {c} x {h} x {w}, {classes} classes; \
+         licence: {}\n",
+        set.name, set.licence
+    )
 }
 
 #[cfg(test)]

@@ -14,8 +14,8 @@ use super::limited;
 use super::output::{say, say_json};
 use super::values::at_least_one;
 use crate::{Error, Result};
-use runs::nearest::nearest;
 use runs::store::{Coordinates, Results, Variable, checksum, read_results};
+use system::nearest::nearest;
 
 /// Characters of an attribute that are printed.
 const SHORT: usize = 72;

@@ -68,7 +68,7 @@ pub(crate) fn command(Plan { selection, json }: &Plan) -> Result<ExitCode> {
                 continue;
             };
             let spec = run.spec(images);
-            if store.find(&spec)?.is_some() {
+            if store.ended(&spec)?.is_some() {
                 stored += 1;
             } else if !known.insert(spec.key()) {
                 shared += 1;

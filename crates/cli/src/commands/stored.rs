@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::{Error, Result};
-use runs::nearest::nearest;
 use runs::run::{Run, RunConfig};
 use runs::store::{FinishedRun, Outcome, RunSpec, Store};
+use system::nearest::nearest;
 
 /// Candidates that a message lists.
 const MOST_LISTED: usize = 5;

@@ -1,7 +1,7 @@
 //! `agon train`: one run of any learner on any images, with a view of it while it trains.
 
 mod file;
-mod listening;
+mod observer;
 mod resolved;
 
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use serde_json::json;
 use system::note;
 
-use self::listening::Listening;
+use self::observer::TrainObserver;
 use super::output::{duration, say, say_json_line};
 use super::pictures::Pictures;
 use crate::progress::{Losses, View};
@@ -85,9 +85,9 @@ pub(crate) fn command(asked: &Train) -> Result<ExitCode> {
     let data = OpenData::from([(run.config.data.clone(), Arc::new(images))]);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let resources = Resources { jobs: 1, threads, device, keep: Keep::EveryParameter };
-    let listening = Listening::new(&run, &key, asked)?;
-    let done = local::run_all(&store, &data, &runs, &resources, &listening);
-    let found = listening.end()?;
+    let observer = TrainObserver::new(&run, &key, asked)?;
+    let done = local::run_all(&store, &data, &runs, &resources, &observer);
+    let found = observer.end()?;
     let done = done?;
     let finished = done.get(&run).ok_or_else(|| {
         let what = "an encoder is trained on the images that are read from it; give both the same `data`";
@@ -125,7 +125,7 @@ fn same_classes(store: &Store, run: &Run, images: &Images) -> Result<()> {
 /// How the run ended, for programs.
 fn summary(run: &Run, key: &str, finished: &FinishedRun, found: bool) -> serde_json::Value {
     let mut view = View::new(run);
-    view.hear(&finished.epochs);
+    view.update(&finished.epochs);
     json!({
         "event": "end",
         "key": key,
@@ -143,7 +143,7 @@ fn summary(run: &Run, key: &str, finished: &FinishedRun, found: bool) -> serde_j
 /// How the run ended, and what to type next.
 fn words(run: &Run, key: &str, finished: &FinishedRun, found: bool, asked: &Train) -> String {
     let mut view = View::new(run);
-    view.hear(&finished.epochs);
+    view.update(&finished.epochs);
     let ended = match (&finished.outcome, found) {
         (Outcome::Finished, false) => "finished",
         (Outcome::Finished, true) => "found in the store, computed before",

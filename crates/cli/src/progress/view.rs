@@ -62,7 +62,7 @@ impl View {
     }
 
     /// The run has come this far.
-    pub(crate) fn hear(&mut self, epochs: &[Epoch]) {
+    pub(crate) fn update(&mut self, epochs: &[Epoch]) {
         self.epochs = epochs.to_vec();
     }
 
@@ -239,7 +239,7 @@ mod tests {
 
     fn after(epochs: &[Epoch]) -> View {
         let mut view = View::new(&run());
-        view.hear(epochs);
+        view.update(epochs);
         view
     }
 

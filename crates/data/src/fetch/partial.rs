@@ -28,9 +28,7 @@ impl Partial {
     ///
     /// Errs if another process holds it.
     pub(super) fn open(name: &'static str, target: &Path) -> Result<Self> {
-        let mut folder = target.as_os_str().to_owned();
-        folder.push(".partial");
-        let folder = PathBuf::from(folder);
+        let folder = files::partial(target);
         fs::create_dir_all(folder.join(SET)).map_err(about(&folder))?;
         let lock = folder.join("lock");
         let file = files::regular(File::options().write(true).create(true).truncate(false), &lock)
@@ -62,10 +60,7 @@ impl Partial {
     /// Gives the set its final name, and removes the rest.
     pub(super) fn finish(self, target: &Path) -> Result<()> {
         fs::rename(self.set(), target).map_err(about(target))?;
-        // The name lasts once the folder that holds it is on the disk.
-        let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty());
-        let parent = parent.unwrap_or(Path::new("."));
-        File::open(parent).and_then(|folder| folder.sync_all()).map_err(about(parent))
+        files::sync_name(target).map_err(about(files::folder_of(target)))
     }
 }
 

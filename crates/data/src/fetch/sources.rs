@@ -1,6 +1,6 @@
 //! Where the publishers put their sets, and what must come from there.
 
-use crate::{known::KnownSet, tar::Limits};
+use crate::{formats::tar::Limits, specs::DatasetSpec};
 
 /// A folder in the network, and the files that make a set.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +22,7 @@ pub(super) struct Remote<'a> {
 }
 
 /// The source of a set; none if it has no lasting address with TLS, is a zip archive, or wants an account.
-pub(super) fn of(known: &KnownSet) -> Option<&'static Source<'static>> {
+pub(super) fn of(known: &DatasetSpec) -> Option<&'static Source<'static>> {
     match known.name {
         "mnist" => Some(&MNIST),
         "fashion-mnist" => Some(&FASHION_MNIST),
@@ -122,11 +122,11 @@ static IMAGENETTE: Source = Source {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::known::KNOWN;
+    use crate::specs::ALL;
 
     #[test]
     fn every_address_has_tls_and_every_pin_the_form_of_one() {
-        let sources: Vec<_> = KNOWN.iter().filter_map(|known| of(known)).collect();
+        let sources: Vec<_> = ALL.iter().filter_map(|known| of(known)).collect();
         assert_eq!(sources.len(), 5);
         for source in sources {
             assert!(source.base.starts_with("https://") && source.base.ends_with('/'), "{}", source.base);
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn files_that_are_kept_have_the_names_under_which_they_are_looked_for() {
-        for known in KNOWN.iter() {
+        for known in ALL.iter() {
             let Some(source) = of(known).filter(|source| source.archive.is_none()) else { continue };
             let mut wanted = known.layout.parts();
             let mut named: Vec<_> =

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 use self::server::{Reply, Request, Server};
 use super::{sources::Remote, *};
-use crate::{checksum, idx, known::MNIST, tar::Limits};
+use crate::{checksum, formats::idx, formats::tar::Limits, specs::MNIST};
 
 /// Quick ones, so that tests are.
 const PATIENCE: Patience = Patience {
@@ -31,7 +31,7 @@ const PATIENCE: Patience = Patience {
 };
 
 /// MNIST with whatever content.
-static TINY: KnownSet = KnownSet { content_sha256: None, ..MNIST };
+static TINY: DatasetSpec = DatasetSpec { content_sha256: None, ..MNIST };
 
 fn gzip(content: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
@@ -54,7 +54,7 @@ struct Bench {
     shelf: TempDir,
     server: Server,
     pins: Vec<(&'static str, u64, String)>,
-    known: &'static KnownSet,
+    known: &'static DatasetSpec,
     archive: Option<Limits>,
 }
 
@@ -128,7 +128,7 @@ fn a_file_with_another_checksum_is_refused_with_both() {
 
 #[test]
 fn files_with_other_images_than_the_published_are_refused() {
-    static PINNED: KnownSet = KnownSet { content_sha256: Some("0123"), ..MNIST };
+    static PINNED: DatasetSpec = DatasetSpec { content_sha256: Some("0123"), ..MNIST };
     let bench = Bench { known: &PINNED, ..Bench::new(files(), |reply, file| reply.file(file)) };
     assert!(bench.refused().contains("SHA-256 of the content: wanted 0123, got "));
 }

@@ -11,9 +11,9 @@ use flate2::bufread::MultiGzDecoder;
 use super::partial::about;
 use crate::{
     Result,
-    known::Layout,
-    stored::{Limited, may_unpack_to, unreadable, wrong},
-    tar::{self, Limits},
+    formats::stored::{Limited, may_unpack_to, unreadable, wrong},
+    formats::tar::{self, Limits},
+    specs::Layout,
 };
 
 /// Writes those files of a `.tar.gz` archive that belong to a set of this layout; the folder in which the archive holds
@@ -56,6 +56,7 @@ fn belongs(layout: Layout, path: &str) -> bool {
     let is = |path: &str| parts.iter().any(|part| part == path);
     match layout {
         Layout::Files(_) => is(path),
+        Layout::Embedded => false,
         // Images in the folders that are its parts.
         Layout::Imagenette | Layout::TinyImageNet => {
             path.rsplit_once('/').is_some_and(|(folder, file)| is(folder) && file.ends_with(".JPEG"))

@@ -14,7 +14,8 @@ use crate::sweep::finished::FinishedSweep;
 use crate::sweep::measured::{MEASURES, measured};
 use crate::sweep::recorded::Recorded;
 use crate::sweep::{along, pictures};
-use runs::images::{DataConfig, Images, normalised};
+use runs::images::{DataConfig, Images};
+use runs::pixels::normalised;
 use runs::store::{Coordinates, Dimension, FinishedRun, Results, Values, Variable};
 
 /// The axes of a point, the slowest first.

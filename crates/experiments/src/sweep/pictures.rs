@@ -6,7 +6,7 @@ use theory::{Moments, Pca};
 use crate::error::Result;
 use crate::sweep::collect::Collected;
 use crate::sweep::measured::latents as latents_of;
-use runs::images::first_of_each_class;
+use runs::pixels::first_of_each_class;
 use runs::store::{Array, FinishedRun, Values};
 
 /// Test images whose latents are kept.

@@ -6,7 +6,8 @@ use theory::{Corruption, GramPca, LinearFront};
 
 use super::linear_optimum::LinearOptimum;
 use super::observed::Scalars;
-use crate::images::{Images, matrices};
+use crate::images::Images;
+use crate::pixels::matrices;
 use crate::store::{Array, Arrays, Values};
 use crate::{Error, Result};
 

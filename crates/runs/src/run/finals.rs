@@ -7,8 +7,9 @@ use theory::{Ridge, RidgeInputs};
 
 use super::EVALUATED_AT_ONCE;
 use super::learning::{Learning, in_order};
-use crate::images::{Images, first_of_each_class, normalised_part};
-use crate::local::check_room;
+use crate::images::Images;
+use crate::memory::check_room;
+use crate::pixels::{first_of_each_class, normalised_part};
 use crate::store::{Array, Arrays, FinishedRun, Values};
 use crate::{Error, Result};
 

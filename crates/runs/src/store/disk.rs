@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use system::files;
 
@@ -119,39 +119,26 @@ fn most_bytes(file: &Path) -> u64 {
     }
 }
 
-/// The ending of a file that is being written; one that is found later was left by a kill.
-const PARTIAL: &str = ".partial";
-
-/// Where a file is written before it gets its name.
-pub(super) fn beside(file: &Path) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(PARTIAL);
-    PathBuf::from(name)
-}
-
 /// Puts `bytes` in the place of `file`: at every instant, a reader finds the old file or the new one.
 ///
 /// # Errors
 /// [`Error::Io`] or [`Error::DiskFull`]; the old file, or none, is then still there, or the new one is.
 pub(super) fn replace(disk: &dyn Disk, file: &Path, bytes: &[u8]) -> Result<()> {
-    let partial = beside(file);
+    let partial = files::partial(file);
     disk.write(&partial, bytes).map_err(|source| Error::io("write", &partial, source))?;
     publish(disk, file)
 }
 
-/// Gives the synced file [`beside`] `file` its name.
+/// Gives the synced file [beside](files::partial) `file` its name.
 pub(super) fn publish(disk: &dyn Disk, file: &Path) -> Result<()> {
-    let partial = beside(file);
+    let partial = files::partial(file);
     disk.rename(&partial, file).map_err(|source| Error::io("rename", &partial, source))?;
     sync_folder_of(disk, file)
 }
 
 /// Brings the name of `file` to the disk.
 pub(super) fn sync_folder_of(disk: &dyn Disk, file: &Path) -> Result<()> {
-    let folder = match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
+    let folder = files::folder_of(file);
     disk.sync(folder).map_err(|source| Error::io("sync", folder, source))
 }
 
@@ -175,7 +162,7 @@ pub(super) fn read_if_there(disk: &dyn Disk, file: &Path) -> Result<Option<Vec<u
 /// Removes the files in `folder` whose writing was interrupted. Only for the holder of its lock.
 pub(super) fn remove_partials(disk: &dyn Disk, folder: &Path) -> Result<()> {
     for name in disk.names(folder).map_err(|source| Error::io("list", folder, source))? {
-        if name.to_string_lossy().ends_with(PARTIAL) {
+        if name.to_string_lossy().ends_with(files::PARTIAL) {
             remove(disk, &folder.join(name))?;
         }
     }

@@ -33,6 +33,8 @@ mod write;
 
 use std::path::Path;
 
+use system::files;
+
 use super::disk::{self, Disk, RealDisk};
 use super::error::{Error, Result};
 use super::results::Results;
@@ -88,7 +90,7 @@ pub fn checksum(file: &Path) -> Result<Option<String>> {
 /// [`write_results`], giving the SHA-256 of the file.
 pub(super) fn write_on(disk: &dyn Disk, file: &Path, results: &Results) -> Result<String> {
     results.check()?;
-    let partial = disk::beside(file);
+    let partial = files::partial(file);
     let failed = |message: String| match IS_FULL.iter().any(|full| message.contains(full)) {
         true => Error::DiskFull { action: "write", file: partial.clone() },
         false => Error::Hdf5 { file: partial.clone(), message },

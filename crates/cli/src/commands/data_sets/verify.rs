@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::super::output::{say, say_json};
 use super::super::values::existing_folder;
 use crate::{Error, Result};
-use runs::nearest::nearest;
+use system::nearest::nearest;
 
 #[derive(Debug, Args)]
 pub(super) struct Verify {
@@ -92,7 +92,7 @@ impl Verdict {
         match listed.content_sha256 {
             Some(published) if published == set.provenance.content_sha256 => Self::Published,
             Some(_) => Self::Differs,
-            None if listed.size == Some(found) => Self::SameSize,
+            None if listed.size == found => Self::SameSize,
             None => Self::OtherSize,
         }
     }

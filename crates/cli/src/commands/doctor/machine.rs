@@ -6,7 +6,8 @@ use tensor::{Device, Init, Isa, Matrix, cuda_kernels, gemm_f32};
 
 use super::super::output::bytes;
 use super::Check;
-use runs::local::{free_memory, pool};
+use runs::local::pool;
+use runs::memory::free_memory;
 use runs::provenance;
 
 /// With less free memory than this, runs of larger models wait for each other or fail.

@@ -7,9 +7,9 @@ use super::{Train, device, file};
 use crate::{Error, Result};
 use experiments::presets::{self, InputSpec};
 use runs::images::Images;
-use runs::nearest::nearest;
 use runs::run::{Hardware, Learner, Run, RunConfig};
 use runs::settings::{self, Setting, with_settings};
+use system::nearest::nearest;
 
 /// What is trained where nothing is named.
 const MODEL: &str = "fc-m";

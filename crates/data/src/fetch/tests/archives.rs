@@ -2,11 +2,11 @@
 
 use super::*;
 use crate::{
-    known::CIFAR10,
-    tar::tests::{archive, entry},
+    formats::tar::tests::{archive, entry},
+    specs::CIFAR10,
 };
 
-static SMALL_CIFAR: KnownSet = KnownSet { content_sha256: None, ..CIFAR10 };
+static SMALL_CIFAR: DatasetSpec = DatasetSpec { content_sha256: None, ..CIFAR10 };
 
 const FILES: [&str; 6] = [
     "data_batch_1.bin",

@@ -3,7 +3,8 @@
 use models::{EpochReport, Evaluation, Representation};
 
 use super::*;
-use crate::images::{DataConfig, normalised, rows};
+use crate::images::DataConfig;
+use crate::pixels::{normalised, rows};
 
 /// Reads pixels as a code of this many of them, until the batch of images at which it fails.
 struct Pixels {

@@ -1,6 +1,6 @@
-//! The name that somebody probably meant.
+//! The known name that a misspelt one was probably meant to be.
 
-/// `, did you mean ...` for the nearest of `names`, or nothing if none is near.
+/// `, did you mean …?` with the name of the smallest edit distance (Levenshtein 1966), or nothing if none is near.
 pub fn nearest(text: &str, names: &[&str]) -> String {
     let by_distance = names.iter().map(|name| (strsim::levenshtein(text, name), name)).min();
     match by_distance {

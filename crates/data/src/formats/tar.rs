@@ -10,10 +10,8 @@ use std::{
     path::{Component, Path},
 };
 
-use crate::{
-    Result,
-    stored::{unreadable, wrong},
-};
+use super::stored::{unreadable, wrong};
+use crate::Result;
 
 /// The bytes of a block.
 const BLOCK: usize = 512;

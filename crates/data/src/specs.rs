@@ -1,23 +1,44 @@
-//! The published sets that can be asked for by name.
+//! The table of the published sets: names, formats, classes, licences, sizes and checksums.
 
-use crate::{embedded, imagenette};
+use system::nearest::nearest;
+
+use crate::{
+    Error, Result,
+    files::{Format, PixelTransform},
+    imagenette, tiny_imagenet,
+};
 
 /// What is known about a set before it is found.
 #[derive(Debug)]
-pub(crate) struct KnownSet {
+pub(crate) struct DatasetSpec {
     pub(crate) name: &'static str,
     /// What the folder of its files may be called.
     pub(crate) folders: &'static [&'static str],
     pub(crate) layout: Layout,
-    pub(crate) ink: Ink,
+    pub(crate) transform: PixelTransform,
     /// The name of each class; none if the files of the set say them.
     pub(crate) classes: &'static [&'static str],
     pub(crate) licence: &'static str,
+    /// What the whole published set holds.
+    pub(crate) size: Size,
     /// The content checksum of the whole published set, see [`crate::Dataset::new`]; none if only copies with another
     /// order of the images were at hand.
     pub(crate) content_sha256: Option<&'static str>,
     /// How one comes by the files.
     pub(crate) hint: &'static str,
+}
+
+/// What a published set holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Training images.
+    pub train: usize,
+    /// Test images.
+    pub test: usize,
+    /// Channels, rows and columns of an image.
+    pub shape: [usize; 3],
+    /// Classes.
+    pub classes: usize,
 }
 
 /// How a set lies on disk.
@@ -29,66 +50,53 @@ pub(crate) enum Layout {
     TinyImageNet,
     /// Folders of photographs, see `imagenette`.
     Imagenette,
+    /// In the program.
+    Embedded,
 }
 
-/// The format of a few files.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Format {
-    /// Two IDX files for each split, see [`crate::idx`], the test files called `t10k`.
-    Idx,
-    /// The same with test files that are called `test`.
-    IdxTest,
-    /// The binary version of CIFAR-10, see [`crate::cifar`].
-    Cifar10,
-    /// The binary version of CIFAR-100, with its fine labels.
-    Cifar100,
-    /// A MATLAB file for each split, see `svhn`.
-    Svhn,
-}
-
-/// What is made of the pixels as they are stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ink {
-    /// Nothing.
-    AsStored,
-    /// Light where it was dark: for ink that is dark on white.
-    Inverted,
-    /// White where there is any light.
-    Binary,
-    /// White where there is any ink that is dark on white.
-    InvertedBinary,
-}
-
-impl Ink {
-    /// The pixel that a stored pixel becomes.
-    pub(crate) fn of(self, stored: u8) -> u8 {
+impl Layout {
+    /// The files and folders that make a set.
+    pub(crate) fn parts(self) -> Vec<String> {
+        let owned = |parts: &[&str]| parts.iter().map(|&part| part.to_owned()).collect();
         match self {
-            Self::AsStored => stored,
-            Self::Inverted => 255 - stored,
-            Self::Binary => 255 * u8::from(stored > 0),
-            Self::InvertedBinary => 255 * u8::from(stored < 255),
+            Self::Files(format) => owned(&[format.files().train, format.files().test].concat()),
+            Self::TinyImageNet => owned(&tiny_imagenet::PARTS),
+            Self::Imagenette => imagenette::parts(),
+            Self::Embedded => vec![],
         }
     }
 }
 
+impl DatasetSpec {
+    /// Whether the set is read from a folder.
+    pub(crate) fn is_on_disk(&self) -> bool {
+        !matches!(self.layout, Layout::Embedded)
+    }
+}
+
+const fn size(train: usize, test: usize, shape: [usize; 3], classes: usize) -> Size {
+    Size { train, test, shape, classes }
+}
+
 static DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
-pub(crate) static MNIST: KnownSet = KnownSet {
+pub(crate) static MNIST: DatasetSpec = DatasetSpec {
     name: "mnist",
     folders: &["mnist"],
     layout: Layout::Files(Format::Idx),
-    ink: Ink::AsStored,
+    transform: PixelTransform::AsStored,
     classes: &DIGITS,
     licence: "none stated by the publishers",
+    size: size(60_000, 10_000, [1, 28, 28], 10),
     content_sha256: Some("8d3be2d40c41b8c707f10f3ae6e5d0792026f86e310b6a74c844d8a8cd5755a0"),
     hint: "run `agon data fetch mnist`, or pass the folder of the four MNIST files with `--data DIR`",
 };
 
-pub(crate) static FASHION_MNIST: KnownSet = KnownSet {
+pub(crate) static FASHION_MNIST: DatasetSpec = DatasetSpec {
     name: "fashion-mnist",
     folders: &["fashion-mnist"],
     layout: Layout::Files(Format::Idx),
-    ink: Ink::AsStored,
+    transform: PixelTransform::AsStored,
     classes: &[
         "T-shirt/top",
         "Trouser",
@@ -102,27 +110,29 @@ pub(crate) static FASHION_MNIST: KnownSet = KnownSet {
         "Ankle boot",
     ],
     licence: "MIT, copyright 2017 Zalando SE",
+    size: size(60_000, 10_000, [1, 28, 28], 10),
     content_sha256: Some("c9372598d842c3095a390f67b1a9356bf03dbe62852e760e322138b0486fe813"),
     hint: "run `agon data fetch fashion-mnist` or `apt-get install dataset-fashion-mnist`, \
            or pass the folder of the four files with `--data DIR`",
 };
 
-pub(crate) static CIFAR10: KnownSet = KnownSet {
+pub(crate) static CIFAR10: DatasetSpec = DatasetSpec {
     name: "cifar10",
     folders: &["cifar10", "cifar-10-batches-bin"],
     layout: Layout::Files(Format::Cifar10),
-    ink: Ink::AsStored,
+    transform: PixelTransform::AsStored,
     classes: &["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"],
     licence: "none stated by the publishers",
+    size: size(50_000, 10_000, [3, 32, 32], 10),
     content_sha256: None,
     hint: "run `agon data fetch cifar10`, or pass the folder of the six files of the binary version with `--data DIR`",
 };
 
-pub(crate) static CIFAR100: KnownSet = KnownSet {
+pub(crate) static CIFAR100: DatasetSpec = DatasetSpec {
     name: "cifar100",
     folders: &["cifar100", "cifar-100-binary"],
     layout: Layout::Files(Format::Cifar100),
-    ink: Ink::AsStored,
+    transform: PixelTransform::AsStored,
     classes: &[
         "apple",
         "aquarium_fish",
@@ -226,6 +236,7 @@ pub(crate) static CIFAR100: KnownSet = KnownSet {
         "worm",
     ],
     licence: "none stated by the publishers",
+    size: size(50_000, 10_000, [3, 32, 32], 100),
     content_sha256: None,
     hint: "run `agon data fetch cifar100`, or pass the folder of the two files of the binary version with `--data DIR`",
 };
@@ -237,83 +248,102 @@ static LETTERS: [&str; 28] = [
 ];
 
 /// AHCD, the Arabic handwritten characters; light ink on black.
-pub(crate) static ARABIC_CHARACTERS: KnownSet = KnownSet {
+pub(crate) static ARABIC_CHARACTERS: DatasetSpec = DatasetSpec {
     name: "arabic-characters",
     folders: &["arabic-characters"],
     layout: Layout::Files(Format::IdxTest),
-    ink: Ink::AsStored,
+    transform: PixelTransform::AsStored,
     classes: &LETTERS,
     licence: "none stated by the publishers",
+    size: size(13_440, 3_360, [1, 32, 32], 28),
     content_sha256: Some("c932154329d7d6433487822ccabb5d7959cc0a7555e1536872109aa164503c02"),
     hint: "pass the folder of the four IDX files with `--data DIR`; labels run from 0 to 27, images stand upright",
 };
 
 /// The same as public loaders give it: any ink is white.
-pub(crate) static ARABIC_CHARACTERS_BINARY: KnownSet = KnownSet {
+pub(crate) static ARABIC_CHARACTERS_BINARY: DatasetSpec = DatasetSpec {
     name: "arabic-characters-binary",
-    ink: Ink::Binary,
+    transform: PixelTransform::Binary,
     content_sha256: Some("ac372438a69cae2ee03d448fda440caf9cee223bd6c1870164789a3617aafb80"),
     ..ARABIC_CHARACTERS
 };
 
 /// MADBase, the Arabic handwritten digits, stored as dark ink on white and given as light ink on black.
-pub(crate) static ARABIC_DIGITS: KnownSet = KnownSet {
+pub(crate) static ARABIC_DIGITS: DatasetSpec = DatasetSpec {
     name: "arabic-digits",
     folders: &["arabic-digits"],
     layout: Layout::Files(Format::IdxTest),
-    ink: Ink::Inverted,
+    transform: PixelTransform::Inverted,
     classes: &DIGITS,
     licence: "none stated by the publishers",
+    size: size(60_000, 10_000, [1, 28, 28], 10),
     content_sha256: Some("19dd46c6cb64fd3e55aca90a823f234413f0c0beeaae232cfb526bdd5243b3b2"),
     hint: "pass the folder of the four IDX files with `--data DIR`",
 };
 
 /// The same as public loaders give it: any ink is white.
-pub(crate) static ARABIC_DIGITS_BINARY: KnownSet = KnownSet {
+pub(crate) static ARABIC_DIGITS_BINARY: DatasetSpec = DatasetSpec {
     name: "arabic-digits-binary",
-    ink: Ink::InvertedBinary,
+    transform: PixelTransform::InvertedBinary,
     content_sha256: Some("5af4f8c46394c0a19b6617f6e46c9e8820849e2fe8294f67281a336138a5a23b"),
     ..ARABIC_DIGITS
 };
 
 /// The cropped digits, without the additional training images.
-pub(crate) static SVHN: KnownSet = KnownSet {
+pub(crate) static SVHN: DatasetSpec = DatasetSpec {
     name: "svhn",
     folders: &["svhn"],
     layout: Layout::Files(Format::Svhn),
-    ink: Ink::AsStored,
+    transform: PixelTransform::AsStored,
     classes: &DIGITS,
     licence: "for non-commercial use only, say the publishers",
+    size: size(73_257, 26_032, [3, 32, 32], 10),
     content_sha256: None,
     hint: "pass the folder of `train_32x32.mat` and `test_32x32.mat` with `--data DIR`",
 };
 
-pub(crate) static TINY_IMAGENET: KnownSet = KnownSet {
+pub(crate) static TINY_IMAGENET: DatasetSpec = DatasetSpec {
     name: "tiny-imagenet",
     folders: &["tiny-imagenet", "tiny-imagenet-200"],
     layout: Layout::TinyImageNet,
-    ink: Ink::AsStored,
+    transform: PixelTransform::AsStored,
     classes: &[],
     licence: "none stated by the publishers",
+    size: size(100_000, 10_000, [3, 64, 64], 200),
     content_sha256: None,
     hint: "pass the folder of the unpacked archive, `tiny-imagenet-200`, with `--data DIR`",
 };
 
 /// At 224x224, whichever of the published sizes is there.
-pub(crate) static IMAGENETTE: KnownSet = KnownSet {
+pub(crate) static IMAGENETTE: DatasetSpec = DatasetSpec {
     name: "imagenette",
     folders: &["imagenette", "imagenette2", "imagenette2-320", "imagenette2-160"],
     layout: Layout::Imagenette,
-    ink: Ink::AsStored,
+    transform: PixelTransform::AsStored,
     classes: &imagenette::CLASSES,
     licence: "none stated by the publishers",
+    size: size(9_469, 3_925, [3, 224, 224], 10),
     content_sha256: None,
     hint: "run `agon data fetch imagenette`, \
            or pass the folder of the unpacked archive, such as `imagenette2-320`, with `--data DIR`",
 };
 
-/// The sets that are read from folders.
-pub(crate) static KNOWN: [&KnownSet; 11] = [
+/// The training and the test images of each class in the embedded part of Fashion-MNIST.
+pub(crate) const EMBEDDED_OF_EACH_CLASS: [usize; 2] = [600, 100];
+
+/// A part of Fashion-MNIST inside the program.
+pub(crate) static EMBEDDED: DatasetSpec = DatasetSpec {
+    name: "fashion-mnist-embedded",
+    folders: &[],
+    layout: Layout::Embedded,
+    size: size(10 * EMBEDDED_OF_EACH_CLASS[0], 10 * EMBEDDED_OF_EACH_CLASS[1], [1, 28, 28], 10),
+    content_sha256: Some("554934e1ead4b17f1707489e77842a2b797db36b2a6af83200f0fb99f988a47d"),
+    hint: "it is in the program",
+    ..FASHION_MNIST
+};
+
+/// All sets, the embedded one last.
+pub(crate) static ALL: [&DatasetSpec; 12] = [
     &MNIST,
     &FASHION_MNIST,
     &CIFAR10,
@@ -325,18 +355,27 @@ pub(crate) static KNOWN: [&KnownSet; 11] = [
     &SVHN,
     &TINY_IMAGENET,
     &IMAGENETTE,
+    &EMBEDDED,
 ];
 
 /// All names that [`crate::open`] takes.
 pub fn names() -> Vec<&'static str> {
-    KNOWN.iter().map(|known| known.name).chain([embedded::NAME]).collect()
+    ALL.iter().map(|spec| spec.name).collect()
+}
+
+/// The set of this name.
+///
+/// # Errors
+/// [`Error::UnknownSet`] with the nearest name.
+pub(crate) fn named(name: &str) -> Result<&'static DatasetSpec> {
+    ALL.iter().find(|spec| spec.name == name).copied().ok_or_else(|| Error::UnknownSet {
+        name: name.to_owned(),
+        hint: nearest(name, &names()),
+        known: names().iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", "),
+    })
 }
 
 /// The classes of a known set, in the order of its labels; none for a set whose files say them, and for other names.
 pub fn classes(name: &str) -> &'static [&'static str] {
-    match KNOWN.iter().find(|known| known.name == name) {
-        Some(known) => known.classes,
-        None if name == embedded::NAME => FASHION_MNIST.classes,
-        None => &[],
-    }
+    named(name).map_or(&[], |spec| spec.classes)
 }

@@ -1,4 +1,4 @@
-//! Who is told how a run goes: a person at the screen, a program, and TensorBoard.
+//! Reports a run in training to the terminal, to programs as JSON lines, and to TensorBoard.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,7 +15,7 @@ use runs::local::Observer;
 use runs::run::Run;
 use runs::store::{Epoch, FinishedRun};
 
-pub(super) struct Listening<'r> {
+pub(super) struct TrainObserver<'r> {
     run: &'r Run,
     key: &'r str,
     screen: Screen,
@@ -27,39 +27,39 @@ pub(super) struct Listening<'r> {
 struct State {
     view: View,
     events: Option<EventFile>,
-    /// The first thing that went wrong in telling; the run itself is not stopped by it.
-    told: Result<()>,
+    /// The first error of reporting, which does not stop the run.
+    reported: Result<()>,
 }
 
-impl<'r> Listening<'r> {
+impl<'r> TrainObserver<'r> {
     /// # Errors
     /// If the folder for TensorBoard cannot be written.
     pub(super) fn new(run: &'r Run, key: &'r str, asked: &Train) -> Result<Self> {
         let events = asked.tensorboard.as_deref().map(|folder| EventFile::create(&folder.join(key)));
         let (view, events) = (View::new(run), events.transpose()?);
-        let screen = if asked.json { Screen::Dark } else { Screen::of_stderr(run.config.epochs) };
+        let screen = if asked.json { Screen::quiet() } else { Screen::of_stderr(run.config.epochs) };
         screen.begin(&view);
-        let state = Mutex::new(State { view, events, told: Ok(()) });
+        let state = Mutex::new(State { view, events, reported: Ok(()) });
         Ok(Self { run, key, screen, json: asked.json, found: AtomicBool::new(false), state })
     }
 
     /// Nothing more will come; gives whether the run was in the store already.
     ///
     /// # Errors
-    /// What went wrong in telling.
+    /// The first error of reporting.
     pub(super) fn end(&self) -> Result<bool> {
         self.screen.end();
-        std::mem::replace(&mut self.state().told, Ok(()))?;
+        std::mem::replace(&mut self.state().reported, Ok(()))?;
         Ok(self.found.load(Ordering::Relaxed))
     }
 
-    /// Tells programs and TensorBoard of these epochs.
-    fn tell(&self, state: &mut State, epochs: &[Epoch]) {
+    /// Reports these epochs to programs and TensorBoard.
+    fn report(&self, state: &mut State, epochs: &[Epoch]) {
         for epoch in epochs {
             let program = if self.json { say_json_line(&self.object(epoch)) } else { Ok(()) };
             let events = state.events.as_mut().map_or(Ok(()), |events| events.write(epoch));
-            if state.told.is_ok() {
-                state.told = program.and(events);
+            if state.reported.is_ok() {
+                state.reported = program.and(events);
             }
         }
     }
@@ -78,19 +78,19 @@ impl<'r> Listening<'r> {
 }
 
 /// A run whose encoder is read comes first, and is not shown.
-impl Observer for Listening<'_> {
+impl Observer for TrainObserver<'_> {
     fn found(&self, run: &Run, found: &FinishedRun) {
         if run == self.run {
             self.found.store(true, Ordering::Relaxed);
-            self.tell(&mut self.state(), &found.epochs);
+            self.report(&mut self.state(), &found.epochs);
         }
     }
 
     fn epochs(&self, run: &Run, epochs: &[Epoch], fresh: usize) {
         if run == self.run && fresh > 0 {
             let mut state = self.state();
-            self.tell(&mut state, &epochs[epochs.len() - fresh..]);
-            state.view.hear(epochs);
+            self.report(&mut state, &epochs[epochs.len() - fresh..]);
+            state.view.update(epochs);
             self.screen.epoch(&state.view);
         }
     }

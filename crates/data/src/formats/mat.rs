@@ -13,10 +13,8 @@ use std::{
 
 use flate2::read::ZlibDecoder;
 
-use crate::{
-    Error, Result,
-    stored::{self, Size, may_unpack_to, wrong},
-};
+use super::stored::{self, Size, may_unpack_to, wrong};
+use crate::{Error, Result};
 
 /// What a file holds.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,5 +1,8 @@
 //! Many image files as one split, decoded side by side in an order that does not depend on it.
 
+pub(crate) mod decode;
+mod jpeg;
+
 use std::{
     ffi::OsStr,
     fs,
@@ -10,11 +13,9 @@ use ndarray::Array4;
 use rayon::prelude::*;
 use tensor::random::Stream;
 
-use crate::{
-    Error, Result, Split, StoredFile,
-    picture::{self, Form},
-    stored::wrong,
-};
+use self::decode::Form;
+use super::stored::wrong;
+use crate::{Error, Result, Split, dataset::StoredFile};
 
 /// The most bytes that the pixels of a split may take.
 const MAX_BYTES: usize = 1 << 34;
@@ -24,12 +25,12 @@ const MAX_ENTRIES: usize = 1 << 24;
 
 /// An image file and the class that it shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Picture {
+pub(crate) struct ImageFile {
     pub(crate) path: PathBuf,
     pub(crate) label: u8,
 }
 
-/// What became of a list of pictures.
+/// The result of decoding a list of image files.
 #[derive(Debug)]
 pub(crate) struct Decoded {
     /// The images that could be read, `[n, c, h, w]`, in the order of the list.
@@ -38,44 +39,45 @@ pub(crate) struct Decoded {
     /// Their files, named from the set's folder on.
     pub(crate) files: Vec<StoredFile>,
     /// Those that could not be read, and why.
-    pub(crate) broken: Vec<(Picture, Error)>,
+    pub(crate) broken: Vec<(ImageFile, Error)>,
 }
 
-/// The pictures in the order of the fixed stream `"order"` of seed 0, so that the first few show all classes.
+/// The image files in the order of the fixed stream `"order"` of seed 0, so that the first few show all classes.
 ///
 /// `epoch` tells the orders of a set's splits apart.
-pub(crate) fn shuffled(pictures: &[Picture], epoch: u64) -> Vec<Picture> {
-    let order = Stream::new(0, "order").permutation(pictures.len(), epoch);
-    order.into_iter().map(|at| pictures[at as usize].clone()).collect()
+pub(crate) fn shuffled(image_files: &[ImageFile], epoch: u64) -> Vec<ImageFile> {
+    let order = Stream::new(0, "order").permutation(image_files.len(), epoch);
+    order.into_iter().map(|at| image_files[at as usize].clone()).collect()
 }
 
-/// Reads the pictures, whose paths start with the set's folder `root`.
+/// Reads the image files, whose paths start with the set's folder `root`.
 ///
 /// Errs only if they would take too much memory; what else is wrong is told file by file.
-pub(crate) fn decode(root: &Path, pictures: &[Picture], form: Form) -> Result<Decoded> {
+pub(crate) fn decode_all(root: &Path, image_files: &[ImageFile], form: Form) -> Result<Decoded> {
     let (size, [c, h, w]) = (form.bytes(), form.shape());
-    let total = pictures.len().checked_mul(size).filter(|&total| total <= MAX_BYTES).ok_or_else(|| {
-        let got = format!("{} of {size} bytes", pictures.len());
+    let total = image_files.len().checked_mul(size).filter(|&total| total <= MAX_BYTES).ok_or_else(|| {
+        let got = format!("{} of {size} bytes", image_files.len());
         wrong(&root.display().to_string(), "images", format!("at most {MAX_BYTES} bytes"), got)
     })?;
     let mut pixels = vec![0; total];
     let outcomes: Vec<Result<String>> = pixels
         .par_chunks_mut(size)
-        .zip(pictures)
-        .map(|(planes, picture)| picture::read(&picture.path, form, planes))
+        .zip(image_files)
+        .map(|(planes, image_file)| decode::read(&image_file.path, form, planes))
         .collect();
 
     let (mut labels, mut files, mut broken) = (Vec::new(), Vec::new(), Vec::new());
-    for (row, (picture, outcome)) in pictures.iter().zip(outcomes).enumerate() {
+    for (row, (image_file, outcome)) in image_files.iter().zip(outcomes).enumerate() {
         match outcome {
             Ok(sha256) => {
                 // Images move up into the places of those that could not be read.
                 pixels.copy_within(row * size..(row + 1) * size, labels.len() * size);
-                labels.push(picture.label);
-                let name = picture.path.strip_prefix(root).unwrap_or(&picture.path).display().to_string();
+                labels.push(image_file.label);
+                let name =
+                    image_file.path.strip_prefix(root).unwrap_or(&image_file.path).display().to_string();
                 files.push(StoredFile { name, sha256 });
             }
-            Err(error) => broken.push((picture.clone(), error)),
+            Err(error) => broken.push((image_file.clone(), error)),
         }
     }
     pixels.truncate(labels.len() * size);
@@ -84,28 +86,28 @@ pub(crate) fn decode(root: &Path, pictures: &[Picture], form: Form) -> Result<De
     Ok(Decoded { images, labels, files, broken })
 }
 
-/// The same for a set in which every file must be readable.
+/// Decodes the files of a split in which every one must be readable.
 pub(crate) fn split(
     root: &Path,
-    pictures: &[Picture],
+    image_files: &[ImageFile],
     form: Form,
     n_classes: usize,
 ) -> Result<(Split, Vec<StoredFile>)> {
-    let decoded = decode(root, pictures, form)?;
+    let decoded = decode_all(root, image_files, form)?;
     match decoded.broken.into_iter().next() {
         Some((_, error)) => Err(error),
         None => Ok((Split::new(decoded.images, decoded.labels, n_classes)?, decoded.files)),
     }
 }
 
-/// The pictures of a class from its folder; errs if there are none.
-pub(crate) fn of_class(root: &Path, folder: &Path, label: u8) -> Result<Vec<Picture>> {
+/// The image files of a class from its folder; errs if there are none.
+pub(crate) fn of_class(root: &Path, folder: &Path, label: u8) -> Result<Vec<ImageFile>> {
     let images = images_in(root, folder)?.images;
     if images.is_empty() {
         let expected = "at least one that ends in .jpg, .jpeg or .png";
         return Err(wrong(&folder.display().to_string(), "images of a class", expected, "none"));
     }
-    Ok(images.into_iter().map(|path| Picture { path, label }).collect())
+    Ok(images.into_iter().map(|path| ImageFile { path, label }).collect())
 }
 
 /// What a folder of images holds.

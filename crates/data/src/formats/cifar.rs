@@ -5,10 +5,8 @@
 
 use std::{io::Read, path::Path};
 
-use crate::{
-    Result,
-    stored::{self, Size, unreadable, wrong},
-};
+use super::stored::{self, Size, unreadable, wrong};
+use crate::Result;
 
 /// Channels, height and width of every image.
 pub const IMAGE_SHAPE: [usize; 3] = [3, 32, 32];

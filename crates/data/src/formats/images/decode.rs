@@ -10,7 +10,8 @@ use image::{DynamicImage, ImageDecoder, ImageReader, Limits, imageops::FilterTyp
 use sha2::{Digest, Sha256};
 use system::files;
 
-use crate::{Error, Result, checksum, jpeg, stored::wrong};
+use super::jpeg;
+use crate::{Error, Result, checksum, formats::stored::wrong};
 
 /// The largest file that is read, and the most that any may unpack to, in bytes.
 const MAX_BYTES: u64 = 1 << 28;

@@ -5,10 +5,8 @@
 
 use std::{io::Read, path::Path};
 
-use crate::{
-    Error, Result,
-    stored::{self, Size, unreadable, wrong},
-};
+use super::stored::{self, Size, unreadable, wrong};
+use crate::{Error, Result};
 
 /// The content of an IDX file of `R` dimensions.
 #[derive(Debug, Clone, PartialEq, Eq)]

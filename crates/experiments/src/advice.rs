@@ -1,0 +1,179 @@
+//! Which masks, if any, should help reconstruction keep what a classifier needs: closed forms on labelled images, without
+//! training.
+
+use std::collections::BTreeSet;
+
+use data::Split;
+use runs::pixels::{moments_of, normalised, rows};
+use serde::Serialize;
+use theory::{Alignment, Corruption, Denoising};
+
+use crate::{Error, Result};
+
+/// Sizes of codes that are reported, as far as there are so many directions.
+const SIZES: [usize; 6] = [4, 8, 16, 32, 64, 128];
+
+/// Masks are judged by codes from this size on, where the images vary along more directions than that.
+const JUDGED_FROM: usize = 16;
+
+/// Masks that are tried: patches that divide the sides of the images, and shares that are dropped.
+const PATCHES: [usize; 5] = [1, 2, 4, 8, 16];
+const DROPPED: [f64; 3] = [0.25, 0.5, 0.75];
+
+/// What closed forms say of a set of labelled images.
+#[derive(Debug, Clone, Serialize)]
+pub struct Advice {
+    /// Images.
+    pub images: usize,
+    /// Channels, rows and columns.
+    pub shape: [usize; 3],
+    /// Classes that have an image.
+    pub classes: usize,
+    /// Directions along which the images differ.
+    pub rank: usize,
+    /// How many principal components hold 50, 90, 95 and 99 percent of the variance.
+    pub components: Vec<(u32, usize)>,
+    /// What a linear probe of all pixels explains of the labels: R².
+    pub explained: f64,
+    /// The alignment of reconstruction in percent, by size of code (section 2.7 of the LBR specification).
+    pub alignment: Vec<(usize, f64)>,
+    /// The impact of masks.
+    pub masks: Vec<Impact>,
+}
+
+/// What a mask changes of the alignment.
+#[derive(Debug, Clone, Serialize)]
+pub struct Impact {
+    /// The side of a patch in pixels.
+    pub patch: usize,
+    /// The probability that a patch is dropped.
+    pub drop: f64,
+    /// The alignment in percent, by size of code.
+    pub alignment: Vec<(usize, f64)>,
+    /// Its change in percent of the alignment without a mask, by size of code; `None` where that is zero.
+    pub change: Vec<(usize, Option<f64>)>,
+}
+
+/// Computes the advice; `observe` receives the name of each step before it begins.
+///
+/// # Errors
+/// If there is one class only, or the images are all the same.
+pub fn advise(images: &Split, mut observe: impl FnMut(&str)) -> Result<Advice> {
+    let shape @ [_, h, w] = images.image_shape();
+    let mut present: Vec<u8> = images.labels().to_vec();
+    present.sort_unstable();
+    present.dedup();
+    if present.len() < 2 {
+        return Err(Error::Usage("there is one class only, and nothing to classify".into()));
+    }
+    observe("moments of the images");
+    let moments = moments_of(images, |part| rows(part, normalised(part)))?;
+    observe("principal components");
+    let denoising = Denoising::new(&moments)?;
+    let clean = denoising.alignment(&Corruption::None)?;
+    let sizes = sizes(denoising.rank());
+    let mut masks = Vec::new();
+    for patch in PATCHES.into_iter().filter(|patch| h % patch == 0 && w % patch == 0 && 2 * patch <= h.min(w))
+    {
+        for drop in DROPPED {
+            observe(&format!("patches of {patch} x {patch}, {:.0} % dropped", 100.0 * drop));
+            let of = denoising.alignment(&Corruption::PatchMask { image: shape, patch, drop })?;
+            let impact = of.impact(&clean)?;
+            let change = |k: usize| Some(impact[k - 1]).filter(|change| change.is_finite());
+            masks.push(Impact {
+                patch,
+                drop,
+                alignment: at(&sizes, &of),
+                change: sizes.iter().map(|&k| (k, change(k))).collect(),
+            });
+        }
+    }
+    let total = denoising.variances().sum();
+    let held = |share: u32| {
+        let mut sum = 0.0;
+        let mut below = |variance: &f64| {
+            sum += variance / total;
+            sum < f64::from(share) / 100.0
+        };
+        (share, denoising.variances().iter().take_while(|&variance| below(variance)).count() + 1)
+    };
+    Ok(Advice {
+        images: images.len(),
+        shape,
+        classes: present.len(),
+        rank: denoising.rank(),
+        components: [50, 90, 95, 99].map(held).into(),
+        explained: clean.r2[clean.r2.len() - 1],
+        alignment: at(&sizes, &clean),
+        masks,
+    })
+}
+
+/// The sizes of codes of images that vary along so many directions, at least one: a code of all directions is among them
+/// unless it is larger than all that are asked for.
+fn sizes(rank: usize) -> Vec<usize> {
+    let largest = SIZES[SIZES.len() - 1];
+    SIZES
+        .into_iter()
+        .filter(|&k| k < rank)
+        .chain([rank.min(largest)])
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect()
+}
+
+fn at(sizes: &[usize], of: &Alignment) -> Vec<(usize, f64)> {
+    sizes.iter().map(|&k| (k, of.alignment[k - 1])).collect()
+}
+
+impl Advice {
+    /// The mask that changes most for the better at any size of code that is judged, with that size and the change in
+    /// percent; it is infinite where there is no alignment without a mask.
+    pub fn best(&self) -> Option<(&Impact, usize, f64)> {
+        self.extreme(|a, b| a > b)
+    }
+
+    /// The mask that changes most for the worse.
+    pub fn worst(&self) -> Option<(&Impact, usize, f64)> {
+        self.extreme(|a, b| a < b)
+    }
+
+    fn extreme(&self, beats: impl Fn(f64, f64) -> bool) -> Option<(&Impact, usize, f64)> {
+        let mut found: Option<(&Impact, usize, f64)> = None;
+        let least = self.judged_from();
+        for mask in &self.masks {
+            for (&(k, with), &(_, change)) in mask.alignment.iter().zip(&mask.change) {
+                let change = change.unwrap_or(if with > 0.0 { f64::INFINITY } else { 0.0 });
+                if k >= least && found.is_none_or(|(_, _, best)| beats(change, best)) {
+                    found = Some((mask, k, change));
+                }
+            }
+        }
+        found
+    }
+
+    /// The least size of code by which masks are judged: all sizes count where none from [`JUDGED_FROM`] on is smaller
+    /// than the number of directions, since no mask changes a code of all of them.
+    fn judged_from(&self) -> usize {
+        let is_judged = |&(k, _): &(usize, f64)| k >= JUDGED_FROM && k < self.rank;
+        if self.alignment.iter().any(is_judged) { JUDGED_FROM } else { 1 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_of_directions_has_a_code_in_the_table() {
+        for rank in 1..200 {
+            let sizes = sizes(rank);
+            assert!(
+                sizes.is_sorted() && sizes.last() == Some(&rank.min(128)) && sizes[0] >= 1,
+                "{rank}: {sizes:?}"
+            );
+        }
+        assert_eq!(sizes(300), SIZES);
+        assert_eq!(sizes(20), [4, 8, 16, 20]);
+    }
+}
