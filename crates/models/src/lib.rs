@@ -36,6 +36,7 @@ pub mod mlpae;
 pub mod dcae;
 pub mod resnet_autoencoder;
 pub mod guidance;
+pub mod range;
 mod schedule;
 mod slots;
 mod decay;

@@ -95,9 +95,11 @@ pub struct Config {
     /// The widths of the layers, and the activation of z.
     pub model: fc::Config,
     /// The weight of reconstruction at z, in [0, 1].
+    #[serde(serialize_with = "crate::range::probability")]
     pub lambda: f64,
     /// How much the losses of the outputs count against the errors of the layers. At 1 they are the CRE's; at half the
     /// number of pixels the image's is `1/2 |x - prediction|^2`, of one kind with the layers'.
+    #[serde(serialize_with = "crate::range::positive")]
     pub output_precision: f64,
     /// How the activities relax.
     pub relaxation: Relaxation,
@@ -110,9 +112,11 @@ pub struct Config {
 #[serde(deny_unknown_fields)]
 pub struct Relaxation {
     /// The number of steps; an error needs one for each layer that it is to reach.
+    #[serde(serialize_with = "crate::range::steps")]
     pub steps: usize,
     /// How far activities go down the gradient in each. The energy falls for rates below 2 over its largest curvature,
     /// which the widest decoder's weights dominate: 0.05 and less for FC-M.
+    #[serde(serialize_with = "crate::range::learning_rate")]
     pub rate: f64,
 }
 

@@ -77,8 +77,10 @@ pub struct Config {
     /// The widths of the layers, and the activation of z.
     pub model: fc::Config,
     /// The weight of reconstruction, in [0, 1].
+    #[serde(serialize_with = "crate::range::probability")]
     pub lambda: f64,
     /// The number T of times that the encoder runs.
+    #[serde(serialize_with = "crate::range::steps")]
     pub steps: usize,
     /// Which of them have losses.
     pub loss_at: LossAt,

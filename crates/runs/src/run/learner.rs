@@ -18,6 +18,7 @@ pub enum Learner {
         /// The model.
         model: Architecture,
         /// The weight of reconstruction in the encoder's loss, in [0, 1].
+        #[serde(serialize_with = "models::range::probability")]
         lambda: f64,
         /// How the two gradients are mixed at z.
         #[serde(default, skip_serializing_if = "is_weighted")]
@@ -25,6 +26,7 @@ pub enum Learner {
         /// How many training images have a label; all of them where it is left out. A tenth of each batch, at least
         /// two, is then drawn from those, and the others are only reconstructed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(serialize_with = "models::range::positive_count")]
         labelled: Option<usize>,
     },
     /// The fully connected stack as a predictive coding network (section 7, question 1).

@@ -31,12 +31,16 @@ pub struct LinearOptimum {
     /// What it minimises.
     pub problem: Problem,
     /// Images are averaged down to sides of this length.
+    #[serde(serialize_with = "models::range::side")]
     pub side: usize,
     /// The size of the code.
+    #[serde(serialize_with = "models::range::width")]
     pub k: usize,
     /// Adam's rate at the start; it falls to zero along half a cosine.
+    #[serde(serialize_with = "models::range::learning_rate")]
     pub rate: f64,
     /// Steps over all samples.
+    #[serde(serialize_with = "models::range::steps")]
     pub steps: u64,
 }
 
@@ -47,6 +51,7 @@ pub enum Problem {
     /// Targets and, with this weight, the images (section 4.1).
     Joint {
         /// The weight of reconstruction.
+        #[serde(serialize_with = "models::range::non_negative")]
         lambda: f64,
     },
     /// The images from fresh corruptions of them (section 4.2, scaled so that it converges).
@@ -54,6 +59,7 @@ pub enum Problem {
         /// The corruption.
         noise: Noise,
         /// How often each image is corrupted in a step.
+        #[serde(serialize_with = "models::range::steps")]
         views: usize,
     },
 }
