@@ -108,12 +108,12 @@ impl Run {
             }
             Learner::PredictiveCoding { network } => {
                 on_the_processor(self)?;
-                let network = PredictiveCoding::new(network, &init).map_err(Error::from)?;
+                let network = PredictiveCoding::trainer(network, &init).map_err(Error::from)?;
                 work(&mut OfNetwork::new(network, self, images)?)
             }
             Learner::Recurrent { network } => {
                 on_the_processor(self)?;
-                let network = Recurrent::new(network, &init).map_err(Error::from)?;
+                let network = Recurrent::trainer(network, &init).map_err(Error::from)?;
                 work(&mut OfNetwork::new(network, self, images)?)
             }
             Learner::Recognition { task } => {
@@ -228,7 +228,8 @@ impl Run {
     }
 
     fn diverged(&self, epoch: u32, reason: String) -> Ended {
-        Ended::Diverged { epoch, reason: format!("{reason} (λ = {})", self.config.learner.lambda()) }
+        let lambda = self.config.learner.lambda().map_or(String::new(), |lambda| format!(" (λ = {lambda})"));
+        Ended::Diverged { epoch, reason: reason + &lambda }
     }
 }
 

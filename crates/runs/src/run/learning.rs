@@ -8,7 +8,7 @@ use data::Split;
 use models::predictive_coding::PredictiveCoding;
 use models::recurrent::Recurrent;
 use models::{
-    Architecture, Cre, EpochReport, Evaluation, HeadTrainer, Representation, Trainer, evaluate,
+    Architecture, Cre, CreTrainer, EpochReport, Evaluation, ProbeTrainer, Representation, Trainer, evaluate,
     evaluate_masked,
 };
 use ndarray_rand::rand_distr::{Distribution, StandardNormal};
@@ -74,7 +74,7 @@ pub(super) struct OfCre<'a> {
     run: &'a Run,
     images: &'a Images,
     model: &'a Cre,
-    trainer: Trainer<'a>,
+    trainer: CreTrainer<'a>,
     source: Source<'a>,
     device: Device,
 }
@@ -84,7 +84,7 @@ impl<'a> OfCre<'a> {
         let Learner::Cre { lambda, mixing, labelled, .. } = run.config.learner else {
             unreachable!("a CRE was asked for")
         };
-        let mut trainer = Trainer::new(model, run.config.optimiser, lambda)?.mixing(mixing)?;
+        let mut trainer = CreTrainer::new(model, run.config.optimiser, lambda)?.mixing(mixing)?;
         trainer.to_device(device)?;
         let source = Source::new(run, images, labelled, device)?;
         Ok(Self { run, images, model, trainer, source, device: device.clone() })
@@ -135,13 +135,13 @@ impl Learning for OfCre<'_> {
 /// New heads on an encoder that stays as it is.
 pub(super) struct OfHeads<'a> {
     model: &'a Cre,
-    trainer: HeadTrainer<'a>,
+    trainer: ProbeTrainer<'a>,
     source: Source<'a>,
 }
 
 impl<'a> OfHeads<'a> {
     pub(super) fn new(run: &'a Run, images: &'a Images, model: &'a Cre) -> Result<Self> {
-        let trainer = HeadTrainer::new(model, run.config.optimiser)?;
+        let trainer = ProbeTrainer::new(model, run.config.optimiser)?;
         Ok(Self { model, trainer, source: Source::new(run, images, None, &Device::Cpu)? })
     }
 }
@@ -214,8 +214,8 @@ macro_rules! learning_of_network {
         }
     };
 }
-learning_of_network!(PredictiveCoding);
-learning_of_network!(Recurrent);
+learning_of_network!(Trainer<PredictiveCoding>);
+learning_of_network!(Trainer<Recurrent>);
 
 /// A CRE whose encoder is the features that were asked for and whose heads are new.
 ///

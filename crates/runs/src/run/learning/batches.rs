@@ -1,7 +1,7 @@
 //! Where the batches of a run come from.
 
 use data::{Augmentation, Batches, Resident, Split};
-use models::{EpochReport, Example, Trainer};
+use models::{CreTrainer, DeviceBatches, EpochReport, Example};
 use tensor::random::Stream;
 use tensor::{Device, Indices, Tensor};
 
@@ -69,13 +69,18 @@ impl<'a> Source<'a> {
     }
 
     /// Trains a CRE for an epoch.
-    pub(in crate::run) fn train(&self, trainer: &mut Trainer<'_>, epoch: u32) -> models::Result<EpochReport> {
+    pub(in crate::run) fn train(
+        &self,
+        trainer: &mut CreTrainer<'_>,
+        epoch: u32,
+    ) -> models::Result<EpochReport> {
         match self {
             Self::Cpu(_) => trainer.epoch(epoch, self.examples(epoch)),
             Self::Gpu(resident) => {
                 resident.begin(u64::from(epoch))?;
                 let (seek, gather) = (|step| resident.seek(step), |number| resident.gather(number));
-                trainer.epoch_on_gpu(epoch, resident.per_epoch(), seek, gather)
+                let batches = DeviceBatches { steps: resident.per_epoch(), seek: &seek, gather: &gather };
+                trainer.epoch(epoch, batches)
             }
         }
     }
