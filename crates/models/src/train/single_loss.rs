@@ -37,7 +37,7 @@ pub struct SingleLoss<'m> {
 }
 
 /// A loss of a batch, a single number.
-pub type Loss<'m> = dyn for<'t> Fn(&'t Tape, &Example, Mode) -> Result<Var<'t>> + 'm;
+pub type Loss<'m> = dyn for<'t> Fn(&'t Tape, &Example, Mode) -> Result<Var<'t>> + Send + 'm;
 
 impl<'m> LossTrainer<'m> {
     /// Parameters that have not been trained yet, with an optimiser that was made for them.
@@ -51,7 +51,7 @@ impl<'m> LossTrainer<'m> {
         buffers: Vec<(String, &'m Param)>,
         optimiser: impl Optimiser + 'static,
         schedule: Schedule,
-        loss: impl for<'t> Fn(&'t Tape, &Example, Mode) -> Result<Var<'t>> + 'm,
+        loss: impl for<'t> Fn(&'t Tape, &Example, Mode) -> Result<Var<'t>> + Send + 'm,
     ) -> Result<Self> {
         let objective = SingleLoss { params, buffers, loss: Box::new(loss) };
         Self::with_optimisers(objective, vec![Box::new(optimiser)], schedule)
