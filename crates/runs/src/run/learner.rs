@@ -100,14 +100,14 @@ impl Learner {
         other
     }
 
-    /// The weight of reconstruction in the encoder's loss.
-    pub fn lambda(&self) -> f64 {
+    /// The weight of reconstruction in the encoder's loss; `None` where nothing is weighed.
+    pub fn lambda(&self) -> Option<f64> {
         match self {
-            Self::Cre { lambda, .. } => *lambda,
-            Self::PredictiveCoding { network } => network.lambda,
-            Self::Recurrent { network } => network.lambda,
+            Self::Cre { lambda, .. } => Some(*lambda),
+            Self::PredictiveCoding { network } => Some(network.lambda),
+            Self::Recurrent { network } => Some(network.lambda),
             Self::Readout { of: Features::Trained { run }, .. } => run.learner.lambda(),
-            _ => 0.5,
+            _ => None,
         }
     }
 
