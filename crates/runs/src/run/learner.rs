@@ -62,6 +62,9 @@ pub enum Learner {
     },
 }
 
+/// The key of the optimiser that most learners are trained with.
+pub(super) const OPTIMISER: &str = "optimiser";
+
 /// An encoder that does not learn.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "from", rename_all = "kebab-case", deny_unknown_fields)]
@@ -106,6 +109,14 @@ impl Learner {
             Self::Recurrent { network } => network.lambda,
             Self::Readout { of: Features::Trained { run }, .. } => run.learner.lambda(),
             _ => 0.5,
+        }
+    }
+
+    /// The key of the optimiser that trains it, in the config of a run.
+    pub fn optimiser_key(&self) -> &'static str {
+        match self {
+            Self::PredictiveCoding { .. } | Self::Recurrent { .. } => "learner.network.optimiser",
+            _ => OPTIMISER,
         }
     }
 

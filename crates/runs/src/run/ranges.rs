@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use std::ops::Bound::{self, Excluded, Included, Unbounded};
 use std::ops::RangeBounds;
 
+use models::AdamConfig;
 use serde_json::Value;
 
-use super::{Learner, RunConfig};
+use super::learner::OPTIMISER;
+use super::{Features, Learner, RunConfig};
 use crate::{Error, Result};
 
 type Range = (Bound<f64>, Bound<f64>);
@@ -36,8 +38,8 @@ const RANGES: [(&[&str], Range); 18] = [
     (&["degrees"], between(0.0, 360.0)),
     (&["percent"], between(0.0, 99.0)),
     (&["epochs"], between(0.0, 1e6)),
-    (&["data.train", "batch", "labelled"], between(1.0, 1e9)),
-    (&["validation", "test"], between(0.0, 1e9)),
+    (&["data.train", "data.test", "batch", "labelled"], between(1.0, 1e9)),
+    (&["validation"], between(0.0, 1e9)),
     (&["steps", "views", "shown"], between(1.0, 1e8)),
     (&["pixels", "classes"], between(1.0, 1e6)),
     (&["latent", "latent_channels", "classified", "width", "k", "narrower", "heads"], between(1.0, 65_536.0)),
@@ -61,6 +63,7 @@ impl RunConfig {
     pub fn check(&self) -> Result<()> {
         let whole = serde_json::to_value(self).expect("a config is plain data");
         check(&whole, &mut String::new())?;
+        self.check_optimiser()?;
         let (batch, train) = (self.batch, self.data.train);
         if batch > train && !matches!(self.learner, Learner::ClosedForm { .. }) {
             return Err(Error::Usage(format!(
@@ -68,6 +71,23 @@ impl RunConfig {
             )));
         }
         Ok(())
+    }
+
+    /// That the optimiser of the config is left alone where the learner has one of its own; here and in the run whose
+    /// encoder is read.
+    fn check_optimiser(&self) -> Result<()> {
+        if let Learner::Readout { of: Features::Trained { run }, .. } = &self.learner {
+            run.check_optimiser()?;
+        }
+        let key = self.learner.optimiser_key();
+        match key != OPTIMISER && self.optimiser != AdamConfig::PAPER {
+            true => Err(Error::Usage(format!(
+                "`{OPTIMISER}` is not what {} trains with: it has an optimiser of its own; leave `{OPTIMISER}` as it is \
+                 and set `{key}`",
+                self.learner.label()
+            ))),
+            false => Ok(()),
+        }
     }
 }
 
@@ -96,6 +116,24 @@ fn check(place: &Value, key: &mut String) -> Result<()> {
                 None => Ok(()),
             }
         }
+        _ => Ok(()),
+    }
+}
+
+/// Checks that nothing from here down is null: TOML, which knows no null, has NaN and infinity, and JSON has neither.
+///
+/// # Errors
+/// [`Error::Usage`] with the key and what was wanted.
+pub fn check_finite(place: &Value, key: &str) -> Result<()> {
+    match place {
+        Value::Null => Err(Error::Usage(format!(
+            "`{key}` is no finite number: wanted a number{}",
+            range(key).map_or(String::new(), |range| format!(" {}", words(range)))
+        ))),
+        Value::Object(fields) => fields.iter().try_for_each(|(name, value)| {
+            check_finite(value, format!("{key}.{name}").trim_start_matches('.'))
+        }),
+        Value::Array(elements) => elements.iter().try_for_each(|element| check_finite(element, key)),
         _ => Ok(()),
     }
 }
