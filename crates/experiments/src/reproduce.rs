@@ -1,5 +1,8 @@
 //! The main job: plan, run, draw, judge, and write what people look at.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;

@@ -293,3 +293,26 @@ fn a_diverged_run_in_the_middle_leaves_the_other_seeds_paired() {
         }
     }
 }
+
+#[test]
+fn a_family_of_an_unknown_label_is_an_error_and_not_a_verdict_that_was_not_run() {
+    for name in [
+        "background",
+        "guidance",
+        "latent-space",
+        "linear-optimum",
+        "masking-impact",
+        "nonlinear-denoising",
+        "reconstruction-regulariser",
+        "subspace-recognition",
+    ] {
+        let experiment = *ALL.iter().find(|one| one.info().name == name).unwrap();
+        let mut grid = grid(experiment, Profile::Quick);
+        for at in 0..grid.families.len() {
+            let label = std::mem::replace(&mut grid.families[at].label, "reworded".into());
+            let error = experiment.verdicts(&MadeUp::default().results(&grid)).unwrap_err();
+            assert!(error.to_string().contains("got `reworded`"), "{name}, {label}: {error}");
+            grid.families[at].label = label;
+        }
+    }
+}
