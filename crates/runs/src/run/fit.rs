@@ -63,7 +63,7 @@ fn built_for(model: Architecture, image: [usize; 3], n_classes: usize) -> Result
         Architecture::CnnS { .. } | Architecture::CnnL { .. } => (None, 10),
     };
     let is_of_size = match pixels {
-        Some(pixels) => pixels == image.iter().product(),
+        Some(pixels) => pixels == image.iter().product::<usize>(),
         None => model.image_shape() == image,
     };
     match model {
