@@ -60,6 +60,14 @@ impl RunConfig {
     }
 }
 
+impl RunConfig {
+    /// The range of the number with this key, in words; `None` where there is no such number, or it has no range.
+    pub fn range_of(&self, key: &str) -> Option<String> {
+        let number = Numbers::of(self).into_iter().find(|number| number.key == key)?;
+        number.range.map(|range| range.to_string())
+    }
+}
+
 /// A number of a config.
 struct Number {
     /// The path to it, as in `learner.lambda`.

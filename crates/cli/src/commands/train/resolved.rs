@@ -154,6 +154,11 @@ fn set_all(config: RunConfig, mut settings: Vec<Setting>, asked: &Train) -> Resu
             return Err(Error::Usage(format!("`{key}=` and {option} say the same; give one of them")));
         }
     }
+    for Setting { key, .. } in settings.iter().filter(|setting| setting.value.is_null()) {
+        if let Some(range) = config.range_of(key) {
+            return Err(Error::Usage(format!("`{key}` is no finite number: wanted a number {range}")));
+        }
+    }
     with_settings(config, &settings).map_err(Error::from).map_err(|error| match unknown {
         // Somebody who leaves out the beginning of a key hears of all ends.
         Some(key) if !key.contains('.') && refuses(&error, &key) => {
