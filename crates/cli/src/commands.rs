@@ -7,7 +7,6 @@ pub(crate) mod limited;
 pub(crate) mod selection;
 pub(crate) mod engine;
 pub(crate) mod pictures;
-pub(crate) mod fitting;
 pub(crate) mod values;
 pub(crate) mod stored;
 

@@ -94,6 +94,61 @@ fn images_of_other_folders_are_judged_by_the_names_of_their_classes() {
     refused(folder, &again, &["`ants` was `ant`", "--out"]);
 }
 
+/// No training image is needed to judge: there may be fewer than a batch, fewer than have labels, or none.
+#[test]
+fn other_images_may_be_fewer_than_a_batch_or_test_images_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    images(&folder.join("a"), &[("ant", 0), ("bee", 1), ("cat", 2)]);
+    images(&folder.join("few"), &[("bee", 1), ("cat", 2)]);
+    images(&folder.join("alone/test"), &[("bee", 1), ("cat", 2)]);
+    // 40 images to train on, against 32 of the other folder.
+    for (model, more) in [("fc-s", &[][..]), ("fc-s", &["learner.labelled=35"]), ("pca-heads", &[])] {
+        let train = ["train", "--model", model, "--side", "8", "--images", "a", "--epochs", "1", "batch=40"];
+        let said = said(folder, &[&train[..], more].concat());
+        let key = said.split_whitespace().nth(1).unwrap().trim_end_matches(':');
+        for (images, n) in [("few", 4), ("alone", 20)] {
+            let judged = json(folder, &["eval", key, "--side", "8", "--images", images]);
+            let n_of = |class: usize| judged["classes"][class]["n"].as_u64().unwrap();
+            assert_eq!([n_of(0), n_of(1), n_of(2)], [0, n, n], "{judged}");
+        }
+    }
+}
+
+#[test]
+fn images_of_sides_that_a_model_does_not_take_are_refused_before_anything_is_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    images(&folder.join("a"), &[("ant", 0), ("bee", 1)]);
+    for (model, side, nearest) in
+        [("dcae", "7", "--side 8"), ("resnet9", "1", "--side 16"), ("vit-s", "3", "--side 4")]
+    {
+        let train = ["train", "--model", model, "--side", side, "--images", "a"];
+        refused(folder, &train, &[&format!("{model} takes images whose sides"), nearest]);
+    }
+    let deeper = ["train", "--model", "dcae", "--side", "8", "--images", "a", "depth=4"];
+    refused(folder, &deeper, &["images whose sides 16 divides", "1 x 8 x 8"]);
+    let both = [&TRAIN[..], &["--images", "a", "--data", "."]].concat();
+    refused(folder, &both, &["--data", "--images", "give one of them"]);
+    assert!(!folder.join("out").exists());
+}
+
+/// The limit leaves room for the program and for none of the pixels.
+#[test]
+fn images_that_have_no_room_in_memory_are_refused_before_they_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    images(&folder.join("a"), &[("ant", 0), ("bee", 1)]);
+    for copy in 20..420 {
+        std::fs::copy(folder.join("a/ant/00.png"), folder.join(format!("a/ant/{copy}.png"))).unwrap();
+    }
+    let script = "ulimit -v 1000000; exec \"$0\" train --images a --side 1024 --colour";
+    let output = command("bash", folder).args(["-c", script, env!("CARGO_BIN_EXE_agon")]).output().unwrap();
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains("bytes of memory are needed") && message.contains("smaller side"), "{message}");
+}
+
 /// A run of a learner that reads its training images again is judged on others with these at hand, or not at all.
 #[test]
 fn a_run_that_needs_its_training_images_says_so() {

@@ -223,6 +223,24 @@ fn what_contradicts_itself_is_refused() {
     assert!(!folder.join("x.h5").exists());
 }
 
+/// Learners with an optimiser of their own take no other, wherever one is written.
+#[test]
+fn an_optimiser_that_would_not_be_used_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    for model in ["recurrent", "predictive-coding"] {
+        let with = |setting: &'static str| vec!["train", "--model", model, "--print-config", setting];
+        let own = "set `learner.network.optimiser`";
+        refused(folder, &with("optimiser.learning_rate=0.5"), &["`optimiser` is not what", own]);
+        // The end of a key is that of the one that counts.
+        for setting in ["learning_rate=0.5", "optimiser.learning_rate=0.001"] {
+            let [config, _] = said(folder, &with(setting));
+            let rates = config.matches("learning_rate = 0.5").count();
+            assert_eq!(rates, usize::from(setting == "learning_rate=0.5"), "{config}");
+        }
+    }
+}
+
 #[test]
 fn every_slip_is_answered_with_what_was_probably_meant() {
     let folder = tempfile::tempdir().unwrap();
@@ -258,7 +276,10 @@ fn every_slip_is_answered_with_what_was_probably_meant() {
         ("latent=99999999999", ["`learner.model.latent` is 99999999999", "65536"]),
         ("latent=-1", ["learner.model.latent", "-1"]),
         ("lambda=2", ["`learner.lambda` is 2", "from 0 to 1"]),
-        ("lambda=nan", ["learner.lambda", "not valid"]),
+        ("lambda=nan", ["`learner.lambda` is no finite number", "from 0 to 1"]),
+        ("optimiser.learning_rate=inf", ["`optimiser.learning_rate` is no finite number", "to 10"]),
+        ("seed=4", ["no part of the config", "`--seed 4`"]),
+        ("data.test=0", ["`data.test` is 0", "from 1"]),
         ("learning_rate=-1", ["`optimiser.learning_rate` is -1", "above 0"]),
         ("beta1=2", ["`optimiser.beta1` is 2", "below 1"]),
     ] {
@@ -275,6 +296,7 @@ fn every_slip_is_answered_with_what_was_probably_meant() {
         ("epochs = = 3", &["line 1", "--print-config"][..]),
         ("epochs = 3", &["missing field"]),
         ("epoch = 3", &["did you mean `epochs`"]),
+        ("optimiser.epsilon = nan", &["`optimiser.epsilon` is no finite number"]),
         ("seed = -1", &["seed"]),
     ] {
         std::fs::write(folder.join("run.toml"), text).unwrap();
@@ -287,6 +309,7 @@ fn every_slip_is_answered_with_what_was_probably_meant() {
         said(folder, &[&["train", "--model", "fc-s", "--seed", seed, "--epochs", "0"], &TINY[..]].concat());
     }
     refused(folder, &["eval", "xyz"], &["no run `xyz`", "agon runs --each"]);
+    refused(folder, &["eval", "", "--test", "0"], &["'0'", "from 1 up"]);
     refused(folder, &["probe", ""], &["2 runs begin with ``"]);
 }
 

@@ -122,6 +122,18 @@ pub enum Error {
         /// What to do.
         hint: &'static str,
     },
+    /// There is no room for the pixels of a set.
+    #[error(
+        "{what}: {bytes} bytes of memory are needed, and {free} are free; take fewer images or a smaller side"
+    )]
+    Memory {
+        /// The images.
+        what: String,
+        /// The bytes that are needed.
+        bytes: usize,
+        /// The bytes that are free, in words where the system gave none without saying how many there are.
+        free: String,
+    },
     /// A batch could not become a tensor.
     #[error(transparent)]
     Tensor(#[from] tensor::Error),

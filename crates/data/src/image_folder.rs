@@ -1,15 +1,17 @@
 //! Anybody's images: a folder for each class.
 
+mod left_out;
+
 use std::{
-    collections::BTreeMap,
     fmt,
     path::{Path, PathBuf},
 };
 
+use self::left_out::{deeper, hidden, kinds, loose};
 use crate::{
     Dataset, Error, Origin, Result, Split,
     formats::images::decode::{self, Fit, Form},
-    formats::images::{self, ImageFile, InFolder},
+    formats::images::{self, Decoded, ImageFile, InFolder},
     formats::stored::wrong,
 };
 
@@ -17,7 +19,7 @@ use crate::{
 const MAX_CLASSES: usize = 256;
 
 /// The largest side that images are brought to.
-const MAX_SIDE: usize = 1024;
+pub const MAX_SIDE: usize = 1024;
 
 /// One image of so many of each class, in the order of their names, is a test image.
 const TEST_OF: usize = 5;
@@ -54,7 +56,8 @@ impl fmt::Display for Skipped {
     }
 }
 
-/// Reads the JPEG and PNG files `DIR/CLASS/*.{jpg,jpeg,png}`; also gives what was left out, by name.
+/// Reads the JPEG and PNG files `DIR/CLASS/*.{jpg,jpeg,png}`; also gives what was left out, by name. Other endings of
+/// JPEG files are `jpe`, `jfif`, `pjpeg` and `pjp`; capital letters are the same as small ones.
 ///
 /// Classes are the folders that hold an image, in the order of their names. If there is a folder `train` and a folder
 /// `test` or `val`, classes are the folders in `train`, and the other holds the test images; else every fifth image of
@@ -69,13 +72,31 @@ impl fmt::Display for Skipped {
 /// Errs if there are no classes or more than 256, if none of a class's training images or no test image at all can be
 /// read, if a class has test images alone, or if a link leads out of the folder.
 pub fn image_folder(dir: &Path, options: &FolderOptions) -> Result<(Dataset, Vec<Skipped>)> {
+    read(dir, options, list(dir)?)
+}
+
+/// As [`image_folder`], for judging what was trained on other images: a folder with a folder `test` or `val` and none
+/// `train` will do. Its test images then stand in for the training images, which a [`Dataset`] cannot lack.
+pub fn test_folder(dir: &Path, options: &FolderOptions) -> Result<(Dataset, Vec<Skipped>)> {
+    let top = images::folders_in(dir, dir)?;
+    let listed = match (called(&top, "train"), of_tests(&top)) {
+        (None, Some(test)) if is_split(dir, test)? => list_tests(dir, test)?,
+        _ => list(dir)?,
+    };
+    read(dir, options, listed)
+}
+
+/// Decodes the images of a folder.
+fn read(dir: &Path, options: &FolderOptions, listed: Listed) -> Result<(Dataset, Vec<Skipped>)> {
     let form = form(options)?;
-    let Listed { classes, train, test, how, skipped } = list(dir)?;
+    let Listed { classes, train, test, how, skipped } = listed;
     let found = train.len() + test.len();
-    let train = images::decode_all(dir, &images::shuffled(&train, 0), form)?;
-    let test = images::decode_all(dir, &images::shuffled(&test, 1), form)?;
-    if let Some(label) =
-        (0..classes.len()).find(|&label| !train.labels.iter().any(|&of| usize::from(of) == label))
+    let decode = |files: &[ImageFile], epoch| images::decode_all(dir, &images::shuffled(files, epoch), form);
+    let train = (!train.is_empty()).then(|| decode(&train, 0)).transpose()?;
+    let test = decode(&test, 1)?;
+    let has = |train: &Decoded, label: usize| train.labels.iter().any(|&of| usize::from(of) == label);
+    if let Some(train) = &train
+        && let Some(label) = (0..classes.len()).find(|&label| !has(train, label))
     {
         let expected = format!("at least one of class `{}` that can be read", classes[label]);
         let first = train.broken.iter().find(|(image_file, _)| usize::from(image_file.label) == label);
@@ -91,21 +112,33 @@ pub fn image_folder(dir: &Path, options: &FolderOptions) -> Result<(Dataset, Vec
         ));
     }
 
-    let read = train.labels.len() + test.labels.len();
-    let broken = train.broken.into_iter().chain(test.broken);
-    let broken = broken.map(|(image_file, error)| Skipped { file: image_file.path, reason: reason(error) });
+    let (mut files, mut broken) = (vec![], vec![]);
+    let mut split = |of: Decoded| {
+        files.extend(of.files);
+        broken.extend(of.broken);
+        Split::new(of.images, of.labels, classes.len())
+    };
+    let train = train.map(&mut split).transpose()?;
+    let test = split(test)?;
+    let train = match train {
+        Some(train) => train,
+        None => test.first(test.len())?,
+    };
+    let broken = broken.into_iter().map(|(image_file, error): (ImageFile, Error)| Skipped {
+        file: image_file.path,
+        reason: reason(error),
+    });
     let mut skipped: Vec<_> = skipped.into_iter().chain(broken).collect();
     skipped.sort_by(|one, other| one.file.cmp(&other.file));
     let origin = Origin {
         source: dir.display().to_string(),
-        files: [train.files, test.files].concat(),
         selection: format!(
-            "{read} of {found} images, {how}, in a fixed random order; the others cannot be read"
+            "{} of {found} images, {how}, in a fixed random order; the others cannot be read",
+            files.len()
         ),
+        files,
         licence: "that of the images".to_owned(),
     };
-    let train = Split::new(train.images, train.labels, classes.len())?;
-    let test = Split::new(test.images, test.labels, classes.len())?;
     let path = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
     Ok((Dataset::new(&name_of(&path), &classes, train, test, origin)?, skipped))
 }
@@ -144,6 +177,7 @@ fn reason(error: Error) -> String {
 /// The image files of a folder, sorted by class and name.
 struct Listed {
     classes: Vec<String>,
+    /// Empty where the folder is of test images alone.
     train: Vec<ImageFile>,
     test: Vec<ImageFile>,
     /// Which of them are test images.
@@ -159,17 +193,62 @@ struct Class {
 }
 
 fn list(dir: &Path) -> Result<Listed> {
-    let folders = images::folders_in(dir, dir)?;
-    let called = |name| folders.iter().find(|folder| folder.ends_with(name));
-    match (called("train"), called("test").or_else(|| called("val"))) {
-        (Some(train), Some(test)) => list_splits(dir, train, test),
-        _ => list_classes(dir),
+    let top = images::folders_in(dir, dir)?;
+    match (called(&top, "train"), of_tests(&top)) {
+        (Some(train), Some(test)) => list_splits(dir, &top, train, test),
+        _ => {
+            check_no_splits(dir, &top)?;
+            list_classes(dir)
+        }
+    }
+}
+
+/// The folder of this name.
+fn called<'a>(folders: &'a [PathBuf], name: &str) -> Option<&'a PathBuf> {
+    folders.iter().find(|folder| folder.ends_with(name))
+}
+
+/// The folder of test images.
+fn of_tests(folders: &[PathBuf]) -> Option<&PathBuf> {
+    called(folders, "test").or_else(|| called(folders, "val"))
+}
+
+/// Whether a folder holds folders and no images.
+fn is_split(dir: &Path, folder: &Path) -> Result<bool> {
+    let InFolder { images, folders, .. } = images::images_in(dir, folder)?;
+    Ok(images.is_empty() && !folders.is_empty())
+}
+
+/// What folders of training and test images are called elsewhere.
+const CALLED_SPLITS: [&str; 8] =
+    ["train", "training", "test", "testing", "val", "valid", "validation", "evaluation"];
+
+/// Checks that no folder has the name of a split and holds folders, as one that is not called as it must be.
+fn check_no_splits(dir: &Path, top: &[PathBuf]) -> Result<()> {
+    let mut found = vec![];
+    for folder in top {
+        let name = name_of(folder);
+        if CALLED_SPLITS.contains(&name.to_lowercase().as_str()) && is_split(dir, folder)? {
+            found.push(format!("`{name}`"));
+        }
+    }
+    match found.is_empty() {
+        true => Ok(()),
+        false => {
+            let expected = "`train`, and `test` or `val`; rename those that are called otherwise";
+            let dir = dir.display().to_string();
+            Err(wrong(&dir, "folders of training and test images", expected.to_owned(), found.join(", ")))
+        }
     }
 }
 
 /// Training and test images in folders of their own.
-fn list_splits(dir: &Path, train: &Path, test: &Path) -> Result<Listed> {
+fn list_splits(dir: &Path, top: &[PathBuf], train: &Path, test: &Path) -> Result<Listed> {
     let mut skipped = hidden(dir)?;
+    skipped.extend(loose(dir, dir)?);
+    let others = top.iter().filter(|folder| **folder != *train && **folder != *test);
+    let reason = format!("not read: test images are in `{}`", name_of(test));
+    skipped.extend(others.map(|folder| Skipped { file: folder.clone(), reason: reason.clone() }));
     let classes = classes(dir, train, &mut skipped)?;
     let how = format!("those in `{}` test images", name_of(test));
     let names = names(train, &classes, &skipped)?;
@@ -187,6 +266,16 @@ fn list_splits(dir: &Path, train: &Path, test: &Path) -> Result<Listed> {
         listed.test.extend(files_of(&class, label));
     }
     Ok(listed)
+}
+
+/// Test images in a folder of their own, and no others.
+fn list_tests(dir: &Path, test: &Path) -> Result<Listed> {
+    let mut skipped = hidden(dir)?;
+    let classes = classes(dir, test, &mut skipped)?;
+    let how = format!("those in `{}` test images and there are no others", name_of(test));
+    let names = names(test, &classes, &skipped)?;
+    let test = (0..=u8::MAX).zip(&classes).flat_map(|(label, class)| files_of(class, label)).collect();
+    Ok(Listed { classes: names, train: vec![], test, how, skipped })
 }
 
 /// Training and test images in the same folders.
@@ -212,15 +301,16 @@ fn list_classes(dir: &Path) -> Result<Listed> {
 /// The folders in `folder` that hold an image, by name; what is left out goes to `skipped`.
 fn classes(dir: &Path, folder: &Path, skipped: &mut Vec<Skipped>) -> Result<Vec<Class>> {
     skipped.extend(hidden(folder)?);
+    skipped.extend(loose(dir, folder)?);
     let mut classes = vec![];
     for folder in images::folders_in(dir, folder)? {
-        let InFolder { images, others } = images::images_in(dir, &folder)?;
-        let others = kinds(&others);
-        let reason = match (images.is_empty(), others) {
-            (false, None) => None,
-            (false, Some(others)) => Some(others),
+        let InFolder { images, others, folders } = images::images_in(dir, &folder)?;
+        let left: Vec<String> = [kinds(&others), deeper(&folders)].into_iter().flatten().collect();
+        let left = Some(left.join("; and ")).filter(|left| !left.is_empty());
+        let reason = match (images.is_empty(), left) {
+            (false, left) => left,
             (true, None) => Some("no class: it holds no JPEG or PNG image".to_owned()),
-            (true, Some(others)) => Some(format!("no class: it holds no JPEG or PNG image, but {others}")),
+            (true, Some(left)) => Some(format!("no class: it holds no JPEG or PNG image, but {left}")),
         };
         skipped.extend(reason.map(|reason| Skipped { file: folder.clone(), reason }));
         if !images.is_empty() {
@@ -228,28 +318,6 @@ fn classes(dir: &Path, folder: &Path, skipped: &mut Vec<Skipped>) -> Result<Vec<
         }
     }
     Ok(classes)
-}
-
-/// The hidden folders in a folder, which are no classes.
-fn hidden(folder: &Path) -> Result<Vec<Skipped>> {
-    let skipped = |file| Skipped { file, reason: "no class: a hidden folder".to_owned() };
-    Ok(images::hidden_folders_in(folder)?.into_iter().map(skipped).collect())
-}
-
-/// How many images of each kind that is not read, in words; `None` if there are none.
-fn kinds(others: &[PathBuf]) -> Option<String> {
-    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    for path in others {
-        let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-        *counts.entry(ending).or_default() += 1;
-    }
-    let first = name_of(others.first()?);
-    let counts: Vec<String> = counts.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
-    Some(format!(
-        "{} of kinds that are not read ({}), the first is `{first}`; convert them to JPEG or PNG",
-        others.len(),
-        counts.join(", ")
-    ))
 }
 
 fn files_of(class: &Class, label: u8) -> impl Iterator<Item = ImageFile> {

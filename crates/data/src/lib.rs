@@ -24,6 +24,7 @@ mod image_folder;
 mod imagenette;
 pub mod reference;
 mod resident;
+mod room;
 mod specs;
 mod split;
 mod svhn;
@@ -38,7 +39,7 @@ pub use error::{Error, Result};
 #[cfg(feature = "fetch")]
 pub use fetch::fetch;
 pub use find::{Places, open, open_in, shelf};
-pub use image_folder::{FolderOptions, Skipped, image_folder, parse_image};
+pub use image_folder::{FolderOptions, MAX_SIDE, Skipped, image_folder, parse_image, test_folder};
 pub use resident::Resident;
 pub use specs::{Size, classes, names};
 pub use split::Split;

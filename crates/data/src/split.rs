@@ -2,9 +2,9 @@
 
 use std::{fmt, ops::Range};
 
-use ndarray::{Array4, ArrayView4, Axis, Slice};
+use ndarray::{Array4, ArrayView4, Axis};
 
-use crate::{Error, Result};
+use crate::{Error, Result, room};
 
 /// Images with one label each; never empty, every label below the number of classes.
 #[derive(Clone, PartialEq, Eq)]
@@ -90,7 +90,11 @@ impl Split {
             let expected = format!("a non-empty range within 0..{}", self.len());
             return Err(Error::Mismatch { what: "rows", expected, got: format!("{rows:?}") });
         }
-        let images = self.images.slice_axis(Axis(0), Slice::from(rows.clone())).to_owned();
+        let (size, [c, h, w]) = (self.pixels().len() / self.len(), self.image_shape());
+        let of_rows = &self.pixels()[rows.start * size..rows.end * size];
+        let mut pixels = room::bytes(|| format!("a copy of {} images", rows.len()), of_rows.len())?;
+        pixels.extend_from_slice(of_rows);
+        let images = Array4::from_shape_vec((rows.len(), c, h, w), pixels).expect("whole rows were copied");
         Ok(Self { images, labels: self.labels[rows].to_vec(), n_classes: self.n_classes })
     }
 

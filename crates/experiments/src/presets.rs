@@ -23,10 +23,6 @@ pub struct Preset {
     learner: fn(&InputSpec) -> Learner,
     /// Images a step, and epochs.
     training: [u32; 2],
-    /// The images `[c, h, w]` that it takes, if it does not take all.
-    only: Option<[usize; 3]>,
-    /// What divides the sides of images that it takes.
-    divisor: usize,
 }
 
 /// The inputs of a model: the shape of an image and the number of classes.
@@ -57,19 +53,8 @@ pub const ALL: &[Preset] = &[
     preset("fc-m", "fully connected CRE, one hidden layer of 616", |input| of_fc(Size::M, input), CRE),
     preset("fc-l", "fully connected CRE, three hidden layers", |input| of_fc(Size::L, input), CRE),
     preset("linear", "affine encoder and heads, whose optimum is known", linear, CRE),
-    Preset {
-        only: Some([1, 28, 28]),
-        ..preset("cnn-s", "convolutional CRE for 1 x 28 x 28", |_| convolutional_s(), [100, 4])
-    },
-    Preset {
-        only: Some([3, 32, 32]),
-        ..preset(
-            "cnn-l",
-            "convolutional CRE for 3 x 32 x 32, a quarter as wide",
-            |_| convolutional_l(),
-            [50, 4],
-        )
-    },
+    preset("cnn-s", "convolutional CRE for 1 x 28 x 28", |_| convolutional_s(), [100, 4]),
+    preset("cnn-l", "convolutional CRE for 3 x 32 x 32, a quarter as wide", |_| convolutional_l(), [50, 4]),
     preset("vit-s", "vision transformer CRE, width 8", |input| of_vit(vit::Config::S, input), CRE),
     preset("vit-m", "vision transformer CRE, width 32", |input| of_vit(vit::Config::M, input), CRE),
     preset("vit-l", "vision transformer CRE, width 64", |input| of_vit(vit::Config::L, input), CRE),
@@ -96,15 +81,12 @@ pub const ALL: &[Preset] = &[
         |_| autoencoder(Network::Dcae { latent: 32, depth: 2 }),
         LBR,
     ),
-    Preset {
-        divisor: 32,
-        ..preset(
-            "resnet-ae",
-            "residual autoencoder with two probes, sides divisible by 32",
-            |_| autoencoder(Network::Resnet { latent: 64, narrower: 4 }),
-            LBR,
-        )
-    },
+    preset(
+        "resnet-ae",
+        "residual autoencoder with two probes, sides divisible by 32",
+        |_| autoencoder(Network::Resnet { latent: 64, narrower: 4 }),
+        LBR,
+    ),
 ];
 
 const fn preset(
@@ -113,14 +95,21 @@ const fn preset(
     learner: fn(&InputSpec) -> Learner,
     training: [u32; 2],
 ) -> Preset {
-    Preset { name, what, learner, training, only: None, divisor: 1 }
+    Preset { name, what, learner, training }
 }
 
 impl Preset {
-    fn takes(&self, input: &InputSpec) -> bool {
-        let [_, h, w] = input.image;
-        self.only.is_none_or(|only| only == input.image && input.classes == 10)
-            && [h, w].iter().all(|side| side.is_multiple_of(self.divisor))
+    /// What it takes, in words, if it does not take these images.
+    fn takes(&self, input: &InputSpec) -> std::result::Result<(), String> {
+        (self.learner)(input).takes(input.image, input.classes)
+    }
+
+    /// The side nearest to that of these images that it takes.
+    fn nearest_side(&self, input: &InputSpec) -> Option<usize> {
+        let [c, side, _] = input.image;
+        let of_side = |side| InputSpec { image: [c, side, side], ..*input };
+        let fit = (1..=data::MAX_SIDE).filter(|&side| self.takes(&of_side(side)).is_ok());
+        fit.min_by_key(|other| other.abs_diff(side))
     }
 
     /// The config on these images.
@@ -128,17 +117,15 @@ impl Preset {
     /// # Errors
     /// [`Error::Usage`] if the model does not take such images, with those that do.
     pub fn config(&self, data: DataConfig, input: &InputSpec) -> Result<RunConfig> {
-        if !self.takes(input) {
+        if let Err(wanted) = self.takes(input) {
             let others: Vec<&str> =
-                ALL.iter().filter(|preset| preset.takes(input)).map(|preset| preset.name).collect();
-            let wanted = match self.only {
-                Some([c, h, w]) => format!("images of {c} x {h} x {w} and 10 classes"),
-                None => format!("images whose sides {} divides", self.divisor),
-            };
-            let fit = data::named_by_size(|image, classes| self.takes(&InputSpec { image, classes }));
+                ALL.iter().filter(|preset| preset.takes(input).is_ok()).map(|preset| preset.name).collect();
+            let side = self.nearest_side(input);
+            let own = side.map_or(String::new(), |side| format!(", bring your own to --side {side}"));
+            let fit = data::named_by_size(|image, classes| self.takes(&InputSpec { image, classes }).is_ok());
             return Err(Error::Usage(format!(
-                "{} takes {wanted}, {} has {}; name images that fit, as those of {} do, with --data-set, or choose one \
-                 of {}",
+                "{} takes {wanted}, {} has {}; name images that fit, as those of {} do, with --data-set{own}, or choose \
+                 one of {}",
                 self.name,
                 data.name,
                 input.words(),
@@ -160,6 +147,17 @@ impl InputSpec {
     pub fn words(&self) -> String {
         let [c, h, w] = self.image;
         format!("images of {c} x {h} x {w} and {} classes", self.classes)
+    }
+
+    /// Checks that the learner takes such images, which are those of `name`.
+    ///
+    /// # Errors
+    /// What it takes and what there is, in words, if it does not.
+    pub fn fits(&self, learner: &Learner, name: &str) -> std::result::Result<(), String> {
+        let model = || learner.architecture().map_or_else(|| learner.label(), |model| model.label());
+        learner
+            .takes(self.image, self.classes)
+            .map_err(|wanted| format!("{} takes {wanted}, {name} has {}", model(), self.words()))
     }
 
     /// Pixels of an image, over all channels.
@@ -276,6 +274,59 @@ mod tests {
         assert!(message.contains("sides 32 divides, mnist has images of 1 x 28 x 28"), "{message}");
         assert!(message.contains("those of cifar10 or cifar100 or"), "{message}");
         assert!(others.contains("cnn-l") && !others.contains("cnn-s"), "{others}");
+    }
+
+    /// Every preset that takes images trains on them, whatever their side; and every side that is suggested fits.
+    #[test]
+    fn what_is_suggested_for_images_of_any_side_runs() {
+        use ndarray::Array4;
+
+        let origin = data::Origin {
+            source: "a test".into(),
+            files: vec![],
+            selection: "all".into(),
+            licence: "none".into(),
+        };
+        for side in [1, 3, 4, 7, 8, 14, 16] {
+            let split = || {
+                let pixel = |(n, _, h, w)| ((n * 83 + h * 31 + w * 17) % 256) as u8;
+                let images = Array4::from_shape_fn((20, 1, side, side), pixel);
+                data::Split::new(images, (0..20).map(|row| row % 2).collect(), 2).unwrap()
+            };
+            let set = data::Dataset::new("set", &["a", "b"], split(), split(), origin.clone()).unwrap();
+            let data = DataConfig::new("set", 20, 0, 20);
+            let input = InputSpec { image: [1, side, side], classes: 2 };
+            let images = runs::images::Images::of(&data, &set).unwrap();
+            for preset in ALL {
+                match preset.config(data.clone(), &input) {
+                    Ok(config) => {
+                        let run = runs::run::Run { config, seed: 0 };
+                        let timed = run.time(&images, &tensor::Device::Cpu);
+                        assert!(timed.is_ok(), "{} at side {side}: {timed:?}", preset.name);
+                    }
+                    Err(error) => {
+                        let Some(other) = preset.nearest_side(&input) else { continue };
+                        let fitting = InputSpec { image: [1, other, other], ..input };
+                        assert!(preset.takes(&fitting).is_ok(), "{} at side {other}", preset.name);
+                        assert!(error.to_string().contains(&format!("--side {other}")), "{error}");
+                    }
+                }
+            }
+        }
+        let refused = |name: &str, side| {
+            let preset = ALL.iter().find(|preset| preset.name == name).unwrap();
+            let input = InputSpec { image: [1, side, side], classes: 2 };
+            preset.config(DataConfig::new("set", 20, 0, 20), &input).unwrap_err().to_string()
+        };
+        for (name, side, wanted, nearest) in [
+            ("resnet9", 7, "sides are 16 or more", "--side 16"),
+            ("dcae", 7, "sides 4 divides", "--side 8"),
+            ("vit-s", 3, "sides 4 divides", "--side 4"),
+            ("pca-heads", 3, "16 pixels or more", "--side 4"),
+        ] {
+            let message = refused(name, side);
+            assert!(message.contains(wanted) && message.contains(nearest), "{message}");
+        }
     }
 
     #[test]

@@ -22,9 +22,12 @@ pub struct Config {
 /// The widths of the paper. The last is the original's: 1,028, not 1,024.
 pub const WIDTHS: [usize; 5] = [64, 128, 256, 512, 1028];
 
+/// The least side of an image: it is halved four times.
+pub const LEAST_SIDE: usize = 16;
+
 /// Builds the classifier, from images `[n, channels, h, w]` to scores `[n, classes]`.
 ///
-/// The sides are halved four times, so a forward pass refuses images with a side below 16.
+/// The sides are halved four times, so a forward pass refuses images with a side below [`LEAST_SIDE`].
 ///
 /// # Errors
 /// If a size is zero.

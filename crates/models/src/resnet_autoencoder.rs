@@ -45,8 +45,8 @@ pub struct Config {
 /// The channels of the four stages.
 const WIDTHS: [usize; 4] = [64, 128, 256, 512];
 
-/// How often a side is halved: by the stem, its pooling and the last three stages.
-const HALVINGS: u32 = 5;
+/// What divides the sides of an image: the stem, its pooling and the last three stages each halve them.
+pub const SIDE_DIVISOR: usize = 32;
 
 /// Builds the autoencoder, from images `[n, c, h, w]` through latents `[n, latent]` and back.
 ///
@@ -55,7 +55,7 @@ const HALVINGS: u32 = 5;
 pub fn autoencoder(config: &Config, stream: &Stream, dtype: DType) -> Result<Autoencoder> {
     let Config { plan, image: [channels, h, w], latent, narrower } = *config;
     positive(&[("image", channels.min(h).min(w)), ("latent", latent), ("narrower", narrower)])?;
-    if [h, w].iter().any(|side| side.trailing_zeros() < HALVINGS) {
+    if [h, w].iter().any(|side| !side.is_multiple_of(SIDE_DIVISOR)) {
         let got = format!("{h} x {w}");
         return Err(Error::Setting { setting: "image", wanted: "sides divisible by 32", got });
     }
@@ -64,7 +64,7 @@ pub fn autoencoder(config: &Config, stream: &Stream, dtype: DType) -> Result<Aut
         return Err(Error::Setting { setting, wanted: "a divisor of 64", got });
     }
     let widths = WIDTHS.map(|width| width / narrower);
-    let code = [widths[3], h >> HALVINGS, w >> HALVINGS];
+    let code = [widths[3], h / SIDE_DIVISOR, w / SIDE_DIVISOR];
     let (blocks, n_code) = (plan.blocks(), code.iter().product());
 
     let make = Maker { stream: stream.child("encoder"), dtype };

@@ -38,7 +38,7 @@ pub struct DataConfig {
     #[serde(serialize_with = "models::range::count")]
     pub validation: usize,
     /// How many images are tested on: the first of the test set.
-    #[serde(serialize_with = "models::range::count")]
+    #[serde(serialize_with = "models::range::positive_count")]
     pub test: usize,
     /// How the images are changed before anything else sees them, one change after the other.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -124,22 +124,26 @@ impl Images {
             let what = format!("{} has {n_test} test images; {} are too many", config.name, config.test);
             return Err(Error::Usage(what));
         }
-        let test = set.test.first(config.test)?;
+        let mut test = set.test.first(config.test)?;
         // What is not changed is not copied whole.
-        let mut changed: Option<[Split; 2]> = None;
+        let mut changed: Option<Split> = None;
         for change in &config.changes {
-            let sets = changed.take().unwrap_or_else(|| [set.train.clone(), test.clone()]);
-            changed = Some(change.apply(sets)?);
+            let train = match changed.take() {
+                Some(train) => train,
+                None => set.train.first(n_train)?,
+            };
+            let [train, changed_test] = change.apply([train, test])?;
+            (changed, test) = (Some(train), changed_test);
         }
         let held_out = n_train - config.validation..n_train;
-        let [train, test] = changed.as_ref().map_or([&set.train, &test], |[train, test]| [train, test]);
+        let train = changed.as_ref().unwrap_or(&set.train);
         Ok(Self {
             config: config.clone(),
             sha256: set.provenance.content_sha256.clone(),
             source: set.provenance.origin.source.clone(),
             train: train.rows(0..config.train)?,
             validation: (!held_out.is_empty()).then(|| train.rows(held_out)).transpose()?,
-            test: test.clone(),
+            test,
             classes: set.classes.clone(),
             moments: OnceLock::new(),
             pca: OnceLock::new(),

@@ -5,6 +5,7 @@ mod closed_form;
 mod compute;
 mod judged;
 mod finals;
+mod fit;
 mod learner;
 mod learning;
 mod linear_optimum;
@@ -28,6 +29,7 @@ pub use finals::{LARGEST_PROBED, LATENT, PENALTY, PROBED, PROBES, why_absent};
 pub use judged::Judged;
 pub use learner::{Features, Learner};
 pub use linear_optimum::{LinearOptimum, Problem};
+pub use ranges::check_finite;
 pub use recognition::{Recogniser, Recognition, RecognitionLoss};
 
 use crate::images::{DataConfig, Images};
@@ -50,7 +52,7 @@ pub struct RunConfig {
     pub rotation: Option<Rotation>,
     /// What learns.
     pub learner: Learner,
-    /// The optimiser of each of the parts.
+    /// The optimiser of each of the parts; a learner that has one of its own does not use it ([`Learner::optimiser_key`]).
     pub optimiser: AdamConfig,
     /// Images a step; the incomplete last batch of an epoch is dropped.
     #[serde(serialize_with = "models::range::positive_count")]

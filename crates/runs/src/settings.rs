@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use system::nearest::nearest;
 
+use crate::run::check_finite;
 use crate::{Error, Result};
 
 /// The most parts of a key.
@@ -55,6 +56,7 @@ pub fn with_settings<C: Serialize + DeserializeOwned>(config: C, settings: &[Set
                 format!("the key `{start}…` has {} parts; no config has more than {DEEPEST}", parts.len());
             return Err(Error::Usage(what));
         }
+        check_finite(value, key)?;
         set(&mut whole, key, &parts, value)?;
     }
     serde_json::from_value(whole).map_err(|error| {

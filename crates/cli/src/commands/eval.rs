@@ -8,10 +8,10 @@ use models::Evaluation;
 use serde::Serialize;
 
 use super::columns::columns;
-use super::fitting;
 use super::output::{say, say_json};
 use super::pictures::Pictures;
 use super::stored::{self, Stored};
+use super::values::at_least_one;
 use crate::{Error, Result};
 use experiments::presets::InputSpec;
 use runs::images::{DataConfig, Images};
@@ -26,7 +26,7 @@ pub(crate) struct Eval {
     #[command(flatten)]
     pictures: Pictures,
     /// Only so many test images, the first
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     test: Option<usize>,
     /// Print JSON for programs
     #[arg(long)]
@@ -87,7 +87,7 @@ fn answer(asked: &Eval) -> Result<Answer> {
             run.config.learner.label()
         )));
     }
-    let (name, set) = asked.pictures.open(&run.config.data.name)?;
+    let (name, set) = asked.pictures.open_to_judge(&run.config.data.name)?;
     let own = set.provenance.content_sha256 == finished.spec.data.sha256;
     if !own && !asked.pictures.named() {
         return Err(Error::Usage(format!(
@@ -108,10 +108,10 @@ fn answer(asked: &Eval) -> Result<Answer> {
     };
     let data = match own {
         true => DataConfig { test: asked.test.unwrap_or(own_data.test), ..own_data.clone() },
-        // Of another set nothing is trained on; a model that learns from batches is built with one.
+        // Of another set nothing is trained on.
         false => DataConfig {
             name,
-            train: run.config.batch.min(set.train.len()),
+            train: 1,
             validation: 0,
             test: asked.test.unwrap_or(set.test.len()),
             changes: own_data.changes.clone(),
@@ -180,7 +180,7 @@ fn fits(images: &Images, trained_on: Option<&Images>, run: &Run) -> Result<()> {
         Some(known) if known != asked => {
             Err(format!("{} was trained on {}, {name} has {}", run.label(), known.words(), asked.words()))
         }
-        _ => fitting::fits(&run.config.learner, &asked, name),
+        _ => asked.fits(&run.config.learner, name),
     };
     fit.map_err(Error::Usage)
 }

@@ -1,9 +1,9 @@
 //! Which images a command is asked about: a known data set, or a folder of somebody's own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use data::{Dataset, FolderOptions};
+use data::{Dataset, FolderOptions, Skipped};
 use system::{note, text};
 
 use super::values::existing_folder;
@@ -12,6 +12,9 @@ use runs::shell;
 
 /// The side of images of a folder where none is given.
 const SIDE: usize = 32;
+
+/// What reads a folder of images: the set, and what was left out.
+type ReadFolder = fn(&Path, &FolderOptions) -> data::Result<(Dataset, Vec<Skipped>)>;
 
 #[derive(Debug, Args)]
 pub(crate) struct Pictures {
@@ -51,6 +54,20 @@ impl Pictures {
         text + if *colour { " --colour" } else { "" }
     }
 
+    /// Checks that no folder of data sets is named beside images that are in none.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if both are.
+    pub(super) fn check_one_source(&self) -> Result<()> {
+        match self.images.is_some() && self.data.is_some() {
+            true => Err(Error::Usage(
+                "--data names a folder of data sets, and --images a folder of your own images; give one of them"
+                    .into(),
+            )),
+            false => Ok(()),
+        }
+    }
+
     /// Whether any images are named.
     pub(super) fn named(&self) -> bool {
         self.data_set.is_some() || self.images.is_some()
@@ -61,6 +78,18 @@ impl Pictures {
     /// # Errors
     /// [`Error::Usage`] if there is no such set, or it is not here; or if it cannot be read.
     pub(super) fn open(&self, otherwise: &str) -> Result<(String, Dataset)> {
+        self.open_by(otherwise, data::image_folder)
+    }
+
+    /// The same for judging what is trained: a folder of images may hold test images alone.
+    ///
+    /// # Errors
+    /// As [`Pictures::open`].
+    pub(super) fn open_to_judge(&self, otherwise: &str) -> Result<(String, Dataset)> {
+        self.open_by(otherwise, data::test_folder)
+    }
+
+    fn open_by(&self, otherwise: &str, read: ReadFolder) -> Result<(String, Dataset)> {
         let Some(dir) = &self.images else {
             let name = self.data_set.as_deref().unwrap_or(otherwise);
             return Ok((name.to_owned(), self.open_set(name)?));
@@ -72,8 +101,7 @@ impl Pictures {
                 format!("no folder {}; --images takes a folder with a folder for each class", dir.display());
             return Err(Error::Usage(what));
         };
-        let (set, skipped) =
-            data::image_folder(dir, &FolderOptions { side: self.side, colour: self.colour })?;
+        let (set, skipped) = read(dir, &FolderOptions { side: self.side, colour: self.colour })?;
         skipped.iter().for_each(|image| note!("left out: {image}"));
         // The set is called like its folder, in configs and logs too.
         Ok((text::line(&name).into_owned(), set))

@@ -92,7 +92,8 @@ impl View {
             let [was, is] = [first, last].map(|epoch| Losses::of(&self.learner, epoch, set));
             let of = |name, was: Option<f64>, is: Option<f64>| {
                 let (was, is) = (was?, is?);
-                (is > was).then(|| format!("the {set} {name} grew from {was:.4} to {}", size(is)))
+                let [from, to] = apart(was, is);
+                (is > was).then(|| format!("the {set} {name} grew from {from} to {to}"))
             };
             // A loss that is a sum may fall while one of its terms grows.
             match (was.loss, was.mse) {
@@ -102,7 +103,8 @@ impl View {
             }
         })?;
         Some(format!(
-            "{grown}: this run is worse than an untrained one; a smaller `optimiser.learning_rate` may help"
+            "{grown}: this run is worse than an untrained one; a smaller `{}.learning_rate` may help",
+            self.learner.optimiser_key()
         ))
     }
 
@@ -200,16 +202,21 @@ fn sparkline(values: &[f64], width: usize) -> String {
     means.into_iter().map(height).collect()
 }
 
-/// A number in few digits.
-fn size(x: f64) -> String {
-    if x < 1e6 { format!("{x:.4}") } else { format!("{x:.2e}") }
+/// Two numbers in as few digits, four or more, as tell them apart.
+fn apart(one: f64, other: f64) -> [String; 2] {
+    let text = |x: f64, digits| if x < 1e6 { format!("{x:.digits$}") } else { format!("{x:.2e}") };
+    let texts = |digits| [one, other].map(|x| text(x, digits));
+    (4..17)
+        .map(texts)
+        .find(|[one, other]| one != other)
+        .unwrap_or_else(|| [one, other].map(|x| x.to_string()))
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
-    use models::{AdamConfig, Architecture, fc};
+    use models::{AdamConfig, Architecture, fc, recurrent};
 
     use super::*;
     use runs::images::DataConfig;
@@ -267,6 +274,28 @@ mod tests {
         assert_eq!(after(&[epoch(0, 1.0)]).worse(), None);
         let worse = after(&[epoch(0, 1.0), epoch(1, 2e20)]).worse().unwrap();
         assert!(worse.starts_with("the test loss grew from 1.5000 to 3.00e20"), "{worse}");
+        assert!(worse.contains("`optimiser.learning_rate`"), "{worse}");
+        // What grew by little is shown with enough digits to see it.
+        let worse = after(&[epoch(0, 1.0), epoch(1, 1.000_001)]).worse().unwrap();
+        assert!(worse.starts_with("the test loss grew from 1.500000 to 1.500002"), "{worse}");
+    }
+
+    #[test]
+    fn the_learning_rate_that_is_named_is_the_one_that_counts() {
+        let mut run = run();
+        run.config.learner = Learner::Recurrent {
+            network: recurrent::Config {
+                model: fc::Config::of(fc::Size::S, 4),
+                lambda: 0.5,
+                steps: 2,
+                loss_at: recurrent::LossAt::EveryStep,
+                optimiser: AdamConfig::PAPER,
+            },
+        };
+        let mut view = View::new(&run);
+        view.update(&[epoch(0, 1.0), epoch(1, 2.0)]);
+        let worse = view.worse().unwrap();
+        assert!(worse.contains("smaller `learner.network.optimiser.learning_rate`"), "{worse}");
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod jpeg;
 use std::{
     ffi::OsStr,
     fs,
+    io::Read,
     path::{Path, PathBuf},
 };
 
@@ -15,7 +16,7 @@ use tensor::random::Stream;
 
 use self::decode::Form;
 use super::stored::wrong;
-use crate::{Error, Result, Split, dataset::StoredFile};
+use crate::{Error, Result, Split, dataset::StoredFile, room};
 
 /// The most bytes that the pixels of a split may take.
 const MAX_BYTES: usize = 1 << 34;
@@ -59,7 +60,10 @@ pub(crate) fn decode_all(root: &Path, image_files: &[ImageFile], form: Form) -> 
         let got = format!("{} of {size} bytes", image_files.len());
         wrong(&root.display().to_string(), "images", format!("at most {MAX_BYTES} bytes"), got)
     })?;
-    let mut pixels = vec![0; total];
+    let what = || format!("{} images in `{}`", image_files.len(), root.display());
+    room::check(what, total)?;
+    let mut pixels = room::bytes(what, total)?;
+    pixels.resize(total, 0);
     let outcomes: Vec<Result<String>> = pixels
         .par_chunks_mut(size)
         .zip(image_files)
@@ -113,28 +117,41 @@ pub(crate) fn of_class(root: &Path, folder: &Path, label: u8) -> Result<Vec<Imag
 /// What a folder of images holds.
 #[derive(Debug)]
 pub(crate) struct InFolder {
-    /// The image files, by name: what ends in `jpg`, `jpeg` or `png` and is not [hidden](is_hidden).
+    /// The image files, by name: what has one of the [endings](READ) and is not [hidden](is_hidden).
     pub(crate) images: Vec<PathBuf>,
-    /// Image files of kinds that are not read.
+    /// Image files that are not read: of other kinds, or without an ending that says the kind.
     pub(crate) others: Vec<PathBuf>,
+    /// The folders.
+    pub(crate) folders: Vec<PathBuf>,
 }
 
 pub(crate) fn images_in(root: &Path, folder: &Path) -> Result<InFolder> {
-    let mut listed = entries(root, folder)?;
     let of = |path: &Path, endings: &[&str]| {
         let ending = path.extension().unwrap_or_default();
         endings.iter().any(|known| ending.eq_ignore_ascii_case(known))
     };
-    let others = listed.extract_if(.., |path| of(path, &NOT_READ) && path.is_file()).collect();
-    listed.retain(|path| of(path, &["jpg", "jpeg", "png"]));
-    Ok(InFolder { images: listed, others })
+    let (images, rest): (Vec<_>, Vec<_>) =
+        entries(root, folder)?.into_iter().partition(|path| of(path, &READ));
+    let (folders, mut others): (Vec<_>, Vec<_>) = rest.into_iter().partition(|path| path.is_dir());
+    others.retain(|path| path.is_file() && (of(path, &NOT_READ) || is_image(path)));
+    Ok(InFolder { images, others, folders })
 }
 
+/// Endings of image files that are read, those of JPEG and PNG; which of the two a file is, its bytes say.
+const READ: [&str; 7] = ["jpg", "jpeg", "jpe", "jfif", "pjpeg", "pjp", "png"];
+
 /// Endings of image files that are not read.
-const NOT_READ: [&str; 22] = [
-    "webp", "gif", "bmp", "tif", "tiff", "heic", "heif", "avif", "jxl", "jp2", "jfif", "jpe", "svg", "ico",
-    "tga", "ppm", "pgm", "pnm", "psd", "dng", "cr2", "nef",
+const NOT_READ: [&str; 21] = [
+    "webp", "gif", "apng", "bmp", "tif", "tiff", "heic", "heif", "avif", "jxl", "jp2", "svg", "ico", "tga",
+    "ppm", "pgm", "pnm", "psd", "dng", "cr2", "nef",
 ];
+
+/// Whether a regular file starts as JPEG and PNG images do, whatever its name ends in.
+fn is_image(path: &Path) -> bool {
+    let mut start = [0; 8];
+    let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    read.is_ok() && (start.starts_with(b"\xff\xd8\xff") || start == *b"\x89PNG\r\n\x1a\n")
+}
 
 /// The folders in a folder, by name; [hidden](is_hidden) ones are left out.
 pub(crate) fn folders_in(root: &Path, folder: &Path) -> Result<Vec<PathBuf>> {

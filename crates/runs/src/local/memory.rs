@@ -2,7 +2,7 @@
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::memory::free_memory;
+use system::memory::free_memory;
 
 /// Of what is free, this share is given to runs.
 const SHARE: f64 = 0.8;

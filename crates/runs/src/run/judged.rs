@@ -9,7 +9,7 @@ use tensor::{Device, Tensor};
 
 use super::compute::{Ended, parameter};
 use super::learning::Learning;
-use super::{Learner, PARAMETERS, Run};
+use super::{Features, Learner, PARAMETERS, Run};
 use crate::images::Images;
 use crate::store::{FinishedRun, Outcome};
 use crate::{Error, Result};
@@ -36,6 +36,19 @@ impl Run {
         matches!(self.config.learner, Learner::Recognition { .. } | Learner::Autoencoding { .. })
     }
 
+    /// The run without what only training takes from the training images, of which there may be fewer than in training.
+    fn judging(&self, images: &Images) -> Self {
+        let mut run = self.clone();
+        run.config.batch = run.config.batch.min(images.train.len());
+        match &mut run.config.learner {
+            Learner::Cre { labelled, .. } => *labelled = None,
+            // The affine encoder that was kept takes the place of any.
+            Learner::Readout { of: of @ Features::Pca, .. } => *of = Features::Random,
+            _ => {}
+        }
+        run
+    }
+
     /// Judges what the run learned on these images, on the processor. `images` are those that it was trained on, or
     /// any of the same shape and classes where [`Run::reads_training_images`] is false; `needed` is the run of
     /// [`Run::needs`].
@@ -60,7 +73,7 @@ impl Run {
             let classes = (0..asked.n_classes()).map(of_class).collect::<Result<_>>()?;
             Ok(Judged { whole: learning.evaluate(asked)?, classes })
         };
-        self.learn(images, needed, &Device::Cpu, judged).map_err(|ended| match ended {
+        self.judging(images).learn(images, needed, &Device::Cpu, judged).map_err(|ended| match ended {
             Ended::Error(error) => error,
             Ended::Diverged { reason, .. } => Error::Usage(reason),
         })

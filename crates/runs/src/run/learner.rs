@@ -64,6 +64,9 @@ pub enum Learner {
     },
 }
 
+/// The key of the optimiser that most learners are trained with.
+pub(super) const OPTIMISER: &str = "optimiser";
+
 /// An encoder that does not learn.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "from", rename_all = "kebab-case", deny_unknown_fields)]
@@ -108,6 +111,14 @@ impl Learner {
             Self::Recurrent { network } => Some(network.lambda),
             Self::Readout { of: Features::Trained { run }, .. } => run.learner.lambda(),
             _ => None,
+        }
+    }
+
+    /// The key of the optimiser that trains it, in the config of a run.
+    pub fn optimiser_key(&self) -> &'static str {
+        match self {
+            Self::PredictiveCoding { .. } | Self::Recurrent { .. } => "learner.network.optimiser",
+            _ => OPTIMISER,
         }
     }
 

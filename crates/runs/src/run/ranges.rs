@@ -3,13 +3,16 @@
 use std::collections::BTreeSet;
 use std::fmt::{Debug, Error as Never};
 
+use models::AdamConfig;
 use models::range::Range;
 use serde::Serialize;
 use serde::ser::{
     Impossible, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple, Serializer,
 };
+use serde_json::Value;
 
-use super::{Learner, RunConfig};
+use super::learner::OPTIMISER;
+use super::{Features, Learner, RunConfig};
 use crate::{Error, Result};
 
 impl RunConfig {
@@ -29,6 +32,7 @@ impl RunConfig {
                 return Err(Error::Usage(format!("`{key}` is {text}: wanted a number {range}")));
             }
         }
+        self.check_optimiser()?;
         let (batch, train) = (self.batch, self.data.train);
         if batch > train && !matches!(self.learner, Learner::ClosedForm { .. }) {
             return Err(Error::Usage(format!(
@@ -36,6 +40,31 @@ impl RunConfig {
             )));
         }
         Ok(())
+    }
+
+    /// That the optimiser of the config is left alone where the learner has one of its own; here and in the run whose
+    /// encoder is read.
+    fn check_optimiser(&self) -> Result<()> {
+        if let Learner::Readout { of: Features::Trained { run }, .. } = &self.learner {
+            run.check_optimiser()?;
+        }
+        let key = self.learner.optimiser_key();
+        match key != OPTIMISER && self.optimiser != AdamConfig::PAPER {
+            true => Err(Error::Usage(format!(
+                "`{OPTIMISER}` is not what {} trains with: it has an optimiser of its own; leave `{OPTIMISER}` as it is \
+                 and set `{key}`",
+                self.learner.label()
+            ))),
+            false => Ok(()),
+        }
+    }
+}
+
+impl RunConfig {
+    /// The range of the number with this key, in words; `None` where there is no such number, or it has no range.
+    pub fn range_of(&self, key: &str) -> Option<String> {
+        let number = Numbers::of(self).into_iter().find(|number| number.key == key)?;
+        number.range.map(|range| range.to_string())
     }
 }
 
@@ -86,6 +115,21 @@ impl Numbers {
         }
         self.key.push_str(name);
         at
+    }
+}
+
+/// Checks that nothing from here down is null: TOML, which knows no null, has NaN and infinity, and JSON has neither.
+///
+/// # Errors
+/// [`Error::Usage`] with the key.
+pub fn check_finite(place: &Value, key: &str) -> Result<()> {
+    match place {
+        Value::Null => Err(Error::Usage(format!("`{key}` is no finite number: wanted a finite one"))),
+        Value::Object(fields) => fields.iter().try_for_each(|(name, value)| {
+            check_finite(value, format!("{key}.{name}").trim_start_matches('.'))
+        }),
+        Value::Array(elements) => elements.iter().try_for_each(|element| check_finite(element, key)),
+        _ => Ok(()),
     }
 }
 

@@ -7,8 +7,8 @@ use tensor::{Device, Init, Isa, Matrix, cuda_kernels, gemm_f32};
 use super::super::output::bytes;
 use super::Check;
 use runs::local::pool;
-use runs::memory::free_memory;
 use runs::provenance;
+use system::memory::free_memory;
 
 /// With less free memory than this, runs of larger models wait for each other or fail.
 const LITTLE_MEMORY: u64 = 2 << 30;

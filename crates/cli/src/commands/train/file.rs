@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use system::files;
 
 use crate::{Error, Result};
-use runs::run::Run;
+use runs::run::{Run, check_finite};
 
 /// The largest config, in bytes; ours have a few hundred.
 const MOST_BYTES: u64 = 1 << 20;
@@ -33,7 +33,11 @@ pub(super) fn read(path: &Path) -> Result<Map<String, Value>> {
         why: error.to_string().trim_end().into(),
     };
     let text = files::read_text(path, MOST_BYTES).map_err(|error| refused(&error))?;
-    toml::from_str(&text).map_err(|error| refused(&error))
+    let fields: Map<String, Value> = toml::from_str(&text).map_err(|error| refused(&error))?;
+    for (key, value) in &fields {
+        check_finite(value, key).map_err(|error| refused(&error))?;
+    }
+    Ok(fields)
 }
 
 #[cfg(test)]

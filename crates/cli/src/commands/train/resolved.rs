@@ -2,7 +2,6 @@
 
 use serde_json::{Map, Value};
 
-use super::super::fitting::fits;
 use super::{Train, device, file};
 use crate::{Error, Result};
 use experiments::presets::{self, InputSpec};
@@ -20,6 +19,7 @@ const DATA_SET: &str = "fashion-mnist-embedded";
 /// # Errors
 /// [`Error::Usage`] for whatever does not exist or does not fit, with what does; or if the images cannot be read.
 pub(super) fn resolve(asked: &Train) -> Result<(Run, Images, String)> {
+    asked.pictures.check_one_source()?;
     let mut fields = asked.config.as_deref().map(file::read).transpose()?.unwrap_or_default();
     let seed = match fields.remove("seed") {
         None => 0,
@@ -84,7 +84,8 @@ pub(super) fn resolve(asked: &Train) -> Result<(Run, Images, String)> {
             "{name} has one class only, and nothing to classify; add a folder of another class, or train an autoencoder"
         )));
     }
-    fits(&config.learner, &self::kind(&images), &name)
+    self::kind(&images)
+        .fits(&config.learner, &name)
         .map_err(|why| Error::Usage(format!("{why}; `--model NAME` starts from one that fits")))?;
     config.learner.check_room(&images)?;
 
@@ -119,11 +120,16 @@ fn preset(name: &str, data: runs::images::DataConfig, kind: &InputSpec) -> Resul
 
 /// The config with these values. Where only one key ends in what is written, its end is enough, as in `lambda=0.5`.
 fn set_all(config: RunConfig, mut settings: Vec<Setting>, asked: &Train) -> Result<RunConfig> {
+    if let Some(Setting { value, .. }) = settings.iter().find(|setting| setting.key == "seed") {
+        return Err(Error::Usage(format!("the seed is no part of the config; give it as `--seed {value}`")));
+    }
     let keys = settings::keys(&serde_json::to_value(&config).expect("a config is plain data"));
+    // An optimiser that does not train the learner is never the one that is meant.
+    let unused = |key: &str| config.learner.optimiser_key() != "optimiser" && key.starts_with("optimiser.");
     let mut unknown = None;
     for setting in &mut settings {
         let end = format!(".{}", setting.key);
-        let ends: Vec<&String> = keys.iter().filter(|key| key.ends_with(&end)).collect();
+        let ends: Vec<&String> = keys.iter().filter(|key| key.ends_with(&end) && !unused(key)).collect();
         match ends[..] {
             _ if keys.contains(&setting.key) => {}
             [one] => setting.key.clone_from(one),
@@ -146,6 +152,11 @@ fn set_all(config: RunConfig, mut settings: Vec<Setting>, asked: &Train) -> Resu
     for (option, _, key) in options.iter().filter(|(_, given, _)| *given) {
         if settings.iter().any(|setting| setting.key == *key) {
             return Err(Error::Usage(format!("`{key}=` and {option} say the same; give one of them")));
+        }
+    }
+    for Setting { key, .. } in settings.iter().filter(|setting| setting.value.is_null()) {
+        if let Some(range) = config.range_of(key) {
+            return Err(Error::Usage(format!("`{key}` is no finite number: wanted a number {range}")));
         }
     }
     with_settings(config, &settings).map_err(Error::from).map_err(|error| match unknown {

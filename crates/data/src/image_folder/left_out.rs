@@ -1,0 +1,67 @@
+//! What is left out of a folder of images, in words.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use super::{Skipped, name_of};
+use crate::{
+    Result,
+    formats::images::{self, InFolder},
+};
+
+/// The hidden folders in a folder, which are no classes.
+pub(super) fn hidden(folder: &Path) -> Result<Vec<Skipped>> {
+    let skipped = |file| Skipped { file, reason: "no class: a hidden folder".to_owned() };
+    Ok(images::hidden_folders_in(folder)?.into_iter().map(skipped).collect())
+}
+
+/// The images beside the folders of the classes.
+pub(super) fn loose(dir: &Path, folder: &Path) -> Result<Option<Skipped>> {
+    let InFolder { images, others, .. } = images::images_in(dir, folder)?;
+    let first = images.iter().chain(&others).next().map(|path| name_of(path));
+    let n = images.len() + others.len();
+    Ok(first.map(|first| Skipped {
+        file: folder.to_owned(),
+        reason: format!(
+            "{} beside the folders of the classes, the first is `{first}`; move what belongs to a class into its folder",
+            count(n, "image")
+        ),
+    }))
+}
+
+/// The folders within the folder of a class, in words; `None` if there are none.
+pub(super) fn deeper(folders: &[PathBuf]) -> Option<String> {
+    let first = name_of(folders.first()?);
+    let n = count(folders.len(), "folder");
+    Some(format!("{n} not looked into, the first is `{first}`; move its images up"))
+}
+
+/// How many images of each kind that is not read, in words; `None` if there are none.
+pub(super) fn kinds(others: &[PathBuf]) -> Option<String> {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for path in others {
+        let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        let kind = match ending.as_str() {
+            "" => "without an ending".to_owned(),
+            ending if ending.chars().all(char::is_alphanumeric) => ending.to_owned(),
+            ending => format!("`{}`", ending.escape_debug()),
+        };
+        *counts.entry(kind).or_default() += 1;
+    }
+    let first = name_of(others.first()?);
+    let is_misnamed = counts.keys().any(|kind| !kind.chars().all(char::is_alphanumeric));
+    let rename = if is_misnamed { ", and end their names in .jpg or .png" } else { "" };
+    let counts: Vec<String> = counts.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
+    Some(format!(
+        "{} of kinds that are not read ({}), the first is `{first}`; convert them to JPEG or PNG{rename}",
+        others.len(),
+        counts.join(", ")
+    ))
+}
+
+/// `1 folder`, `2 folders`.
+fn count(n: usize, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}
