@@ -91,7 +91,7 @@ fn text_of(advice: &Advice) -> String {
         "{} images of {c} x {h} x {w} in {} classes; they vary along {}.",
         advice.images,
         advice.classes,
-        count(advice.rank, "direction")
+        text::count(advice.rank, "direction")
     ));
     let held: Vec<String> = advice.components.iter().map(|(share, n)| format!("{share} %: {n}")).collect();
     line(format!("Principal components that hold so much of the variance: {}.", held.join(", ")));
@@ -125,9 +125,8 @@ fn text_of(advice: &Advice) -> String {
 /// What it comes to, in sentences.
 fn sentences(advice: &Advice) -> Vec<String> {
     let mut said = vec![alignment_of(advice)];
-    let with = |mask: &Impact| {
-        format!("patches of {0} x {0} with {1:.0} % dropped", mask.patch, 100.0 * mask.drop)
-    };
+    let with =
+        |mask: &Impact| format!("patches of {0} x {0} with {1:.0} % dropped", mask.patch, 100.0 * mask.drop);
     let judged = match advice.judged_from() {
         1 => "the alignment".to_owned(),
         least => format!("the alignment of a code of {least} or more"),
@@ -155,11 +154,7 @@ fn sentences(advice: &Advice) -> Vec<String> {
         ));
     }
     if let Some((mask, k, change)) = advice.worst().filter(|(_, _, change)| *change < -SOME) {
-        said.push(format!(
-            "Avoid {}: they lower it by {:.1} % for a code of {k}.",
-            with(mask),
-            -change
-        ));
+        said.push(format!("Avoid {}: they lower it by {:.1} % for a code of {k}.", with(mask), -change));
     }
     let d: usize = advice.shape.iter().product();
     if advice.images < ENOUGH * d {
@@ -177,7 +172,7 @@ fn sentences(advice: &Advice) -> Vec<String> {
 /// How well reconstruction is aligned with the classes, in a sentence. A code of all directions is no evidence.
 fn alignment_of(advice: &Advice) -> String {
     const KEPT: &str = "of what a linear probe finds in the pixels";
-    let directions = count(advice.rank, "direction");
+    let directions = text::count(advice.rank, "direction");
     let largest = advice.of_smaller_codes().next_back();
     let enough = advice.of_smaller_codes().find(|&(_, a)| a >= ALIGNED);
     match (enough, largest) {
@@ -206,10 +201,6 @@ fn raised(mask: &Impact, k: usize, change: f64) -> String {
     }
     let with = mask.alignment.iter().find(|(size, _)| *size == k).map_or(0.0, |(_, a)| *a);
     format!("the alignment of a code of size {k} from 0 to {with:.0} %")
-}
-
-fn count(n: usize, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 fn row<T: Copy>(label: &str, values: &[(usize, T)], text: impl Fn(T) -> String) -> String {

@@ -56,7 +56,10 @@ fn masks_of_images_of_few_directions_are_judged_by_the_codes_that_there_are() {
     assert_eq!(raised, text.contains("Masking should help"), "{text}");
     assert!(raised && text.contains("from 0 to 100 %"), "{text}");
     assert_eq!(advice.alignment, [(1, 0.0), (2, 0.0), (4, 0.0), (7, 100.0)]);
-    assert!(text.contains("poorly aligned") && text.contains("even a code of size 4, of 7 directions"), "{text}");
+    assert!(
+        text.contains("poorly aligned") && text.contains("even a code of size 4, of 7 directions"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -72,7 +75,10 @@ fn a_code_of_all_directions_is_no_evidence_that_reconstruction_is_aligned_with_t
     assert_eq!((advice.rank, &sizes[..]), (3, &[1, 2, 3][..]));
     assert!(advice.of_smaller_codes().all(|(_, a)| a < 1e-3), "{:?}", advice.alignment);
     let text = text_of(&advice);
-    assert!(text.contains("poorly aligned") && text.contains("even a code of size 2, of 3 directions"), "{text}");
+    assert!(
+        text.contains("poorly aligned") && text.contains("even a code of size 2, of 3 directions"),
+        "{text}"
+    );
     assert!(!text.contains("well aligned"), "{text}");
 }
 
@@ -105,7 +111,10 @@ fn sentences_name_the_sizes_they_judge_and_the_largest_change_in_the_table() {
     assert!(!few.contains("not judged"), "{few}");
     let many = at(60);
     assert!(many.contains("No mask that was tried raises the alignment of a code of 16 or more"), "{many}");
-    assert!(many.contains(&format!("Smaller codes are not judged; the largest gain among them: {raised}.")), "{many}");
+    assert!(
+        many.contains(&format!("Smaller codes are not judged; the largest gain among them: {raised}.")),
+        "{many}"
+    );
 }
 
 #[test]
