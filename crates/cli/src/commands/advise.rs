@@ -133,7 +133,7 @@ fn sentences(advice: &Advice) -> Vec<String> {
     };
     said.push(match advice.best() {
         Some((mask, k, change)) if change > SOME => {
-            format!("Masking should help: {} raise {}.", with(mask), raised(mask, k, change))
+            format!("Masking should help: {} raise {}.", with(mask), raised(advice, mask, k, change))
         }
         Some(_) => {
             format!("No mask that was tried raises {judged} by more than {SOME} %: masking should not help.")
@@ -150,7 +150,7 @@ fn sentences(advice: &Advice) -> Vec<String> {
         said.push(format!(
             "Smaller codes are not judged; the largest gain among them: {} raise {}.",
             with(mask),
-            raised(mask, k, change)
+            raised(advice, mask, k, change)
         ));
     }
     if let Some((mask, k, change)) = advice.worst().filter(|(_, _, change)| *change < -SOME) {
@@ -194,13 +194,13 @@ fn alignment_of(advice: &Advice) -> String {
     }
 }
 
-/// What a mask raises, and by how much.
-fn raised(mask: &Impact, k: usize, change: f64) -> String {
-    if change.is_finite() {
-        return format!("the alignment of a code of {k} by {change:.1} %");
-    }
-    let with = mask.alignment.iter().find(|(size, _)| *size == k).map_or(0.0, |(_, a)| *a);
-    format!("the alignment of a code of size {k} from 0 to {with:.0} %")
+/// The alignment that a mask raises, and by how much.
+fn raised(advice: &Advice, mask: &Impact, k: usize, change: f64) -> String {
+    let at =
+        |alignment: &[(usize, f64)]| alignment.iter().find(|(size, _)| *size == k).map_or(0.0, |(_, a)| *a);
+    let (without, with) = (at(&advice.alignment), at(&mask.alignment));
+    let by = if change.is_finite() { format!(" by {change:.1} %,") } else { String::new() };
+    format!("the alignment of a code of size {k}{by} from {without:.1} to {with:.1} %")
 }
 
 fn row<T: Copy>(label: &str, values: &[(usize, T)], text: impl Fn(T) -> String) -> String {

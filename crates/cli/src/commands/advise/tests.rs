@@ -54,7 +54,7 @@ fn masks_of_images_of_few_directions_are_judged_by_the_codes_that_there_are() {
     let raised = shown.iter().zip(clean.iter().cycle()).any(|(with, without)| with - without > 1.0);
     let text = text_of(&advice);
     assert_eq!(raised, text.contains("Masking should help"), "{text}");
-    assert!(raised && text.contains("from 0 to 100 %"), "{text}");
+    assert!(raised && text.contains("from 0.0 to 100.0 %"), "{text}");
     assert_eq!(advice.alignment, [(1, 0.0), (2, 0.0), (4, 0.0), (7, 100.0)]);
     assert!(
         text.contains("poorly aligned") && text.contains("even a code of size 4, of 7 directions"),
@@ -105,7 +105,7 @@ fn sentences_name_the_sizes_they_judge_and_the_largest_change_in_the_table() {
         let alignment = sizes.into_iter().zip([50.0, 60.0, 80.0, 100.0]).collect();
         text_of(&Advice { rank, alignment, masks: vec![mask], ..base.clone() })
     };
-    let raised = "patches of 2 x 2 with 50 % dropped raise the alignment of a code of 8 by 2.2 %";
+    let raised = "patches of 2 x 2 with 50 % dropped raise the alignment of a code of size 8 by 2.2 %, from 60.0 to 61.3 %";
     let few = at(19);
     assert!(few.contains(&format!("Masking should help: {raised}.")), "{few}");
     assert!(!few.contains("not judged"), "{few}");
