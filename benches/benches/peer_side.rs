@@ -2,7 +2,11 @@
 //!
 //! It warms up, prints a line that says it is ready, then for each line `window SECONDS` on its input runs
 //! whole steps for at least that long and prints what they took; `quit` ends it.
-
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a tool for developers, whose output nobody parses"
+)]
 #![forbid(unsafe_code)]
 
 use std::io::{BufRead, Write};

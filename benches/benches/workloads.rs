@@ -14,8 +14,8 @@ pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + S
 use autograd::{Tape, Var};
 use models::fc::{self, Config, Size};
 use models::{
-    Adam, AdamConfig, Autoencoder, Cre, Learner, Mode, Module, Part, Schedule, Sequential, Trainer, cnn,
-    dcae, mlpae, vit,
+    Adam, AdamConfig, Autoencoder, Cre, CreTrainer, DeviceBatches, LossTrainer, Mode, Module, Part, Schedule,
+    Sequential, cnn, dcae, mlpae, vit,
 };
 use tensor::random::Stream;
 use tensor::{DType, Device, Indices, Tensor};
@@ -129,24 +129,26 @@ impl Workload {
         let mut training = self.training_on_cpu()?;
         let device = self.images.device();
         match &mut training {
-            Training::Trainer(_, trainer) => trainer.to_device(&device)?,
-            Training::Learner(_, learner) => learner.to_device(&device)?,
+            Training::OfCre(_, trainer) => trainer.to_device(&device)?,
+            Training::OfLoss(_, trainer) => trainer.to_device(&device)?,
         }
         Ok(training)
     }
 
     fn training_on_cpu(&self) -> models::Result<Training<'_>> {
         let config = AdamConfig { learning_rate: self.learning_rate, ..AdamConfig::PAPER };
-        let learner = |params: Vec<_>, buffers| {
+        let of_loss = |params: Vec<_>, buffers| {
             let adam = Adam::new(&params, config)?;
-            let learner = Learner::new(params, buffers, adam, Schedule::Constant)?;
-            Ok(Training::Learner(self, Box::new(learner)))
+            let trainer = LossTrainer::new(params, buffers, adam, Schedule::Constant, |tape, _, mode| {
+                self.loss(tape, mode)
+            });
+            Ok(Training::OfLoss(self, Box::new(trainer?)))
         };
         match &self.model {
-            Model::Routed(cre) => Ok(Training::Trainer(self, Box::new(Trainer::new(cre, config, 0.5)?))),
-            Model::Both(cre) => learner(cre.params(), cre.buffers()),
-            Model::Reconstruction(autoencoder) => learner(autoencoder.params(), autoencoder.buffers()),
-            Model::OneHot(classifier) => learner(classifier.params(), classifier.buffers()),
+            Model::Routed(cre) => Ok(Training::OfCre(self, Box::new(CreTrainer::new(cre, config, 0.5)?))),
+            Model::Both(cre) => of_loss(cre.params(), cre.buffers()),
+            Model::Reconstruction(autoencoder) => of_loss(autoencoder.params(), autoencoder.buffers()),
+            Model::OneHot(classifier) => of_loss(classifier.params(), classifier.buffers()),
         }
     }
 
@@ -182,9 +184,9 @@ impl Workload {
 /// A workload in training.
 pub enum Training<'w> {
     /// Each part follows a loss of its own.
-    Trainer(&'w Workload, Box<Trainer<'w>>),
+    OfCre(&'w Workload, Box<CreTrainer<'w>>),
     /// All parameters follow one loss.
-    Learner(&'w Workload, Box<Learner<'w, Adam>>),
+    OfLoss(&'w Workload, Box<LossTrainer<'w>>),
 }
 
 impl Training<'_> {
@@ -194,32 +196,25 @@ impl Training<'_> {
     /// If a kernel fails, or the loss is not finite.
     pub fn step(&mut self) -> models::Result<f64> {
         match self {
-            Self::Trainer(workload, trainer) => {
-                let (mse, cross_entropy, _) = trainer.step(&workload.images, &workload.labels)?;
-                Ok(0.5 * mse + 0.5 * cross_entropy)
+            Self::OfCre(workload, trainer) => {
+                Ok(0.5 * trainer.step((&workload.images, &workload.labels))?.loss)
             }
-            Self::Learner(workload, learner) => learner.step(|tape, mode| workload.loss(tape, mode)),
+            Self::OfLoss(workload, trainer) => Ok(trainer.step((&workload.images, &workload.labels))?.loss),
         }
     }
 
-    /// So many steps on a GPU, recorded once and run again; returns the loss of the last, or the mean over all where
-    /// there are two.
+    /// `steps` steps, recorded once and replayed on a GPU; returns the mean loss.
     ///
     /// # Errors
-    /// As [`Training::step`], or if the model lives on the processor.
+    /// As [`Training::step`].
     pub fn steps_recorded(&mut self, steps: usize) -> models::Result<f64> {
+        let (Self::OfCre(workload, _) | Self::OfLoss(workload, _)) = self;
+        let workload: &Workload = workload;
+        let gather = |_| Ok((workload.images.clone(), workload.labels.clone()));
+        let batches = DeviceBatches { steps, seek: &|_| Ok(()), gather: &gather };
         match self {
-            Self::Trainer(workload, trainer) => {
-                let batch = || (workload.images.clone(), workload.labels.clone());
-                let report = trainer.epoch_on_gpu(1, steps, |_| Ok(()), |_| Ok(batch()))?;
-                Ok(0.5 * report.mse + 0.5 * report.cross_entropy)
-            }
-            Self::Learner(workload, learner) => {
-                for _ in 1..steps {
-                    learner.step_recorded(|tape, mode| workload.loss(tape, mode))?;
-                }
-                Ok(learner.step_recorded(|tape, mode| workload.loss(tape, mode))?.item()?)
-            }
+            Self::OfCre(_, trainer) => Ok(0.5 * trainer.epoch(1, batches)?.loss),
+            Self::OfLoss(_, trainer) => Ok(trainer.epoch(1, batches)?.loss),
         }
     }
 }

@@ -3,7 +3,11 @@
 //! Every program is started once for each workload, mode and number of threads, and warms up. Then they take turns:
 //! one window each a round, while the others sleep on their input. A moment that slows one slows all, and the
 //! ratios are taken within a round. The protocol is described in `program.rs`. `cargo xtask peers` builds and runs this.
-
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a tool for developers, whose output nobody parses"
+)]
 #![forbid(unsafe_code)]
 
 mod options;

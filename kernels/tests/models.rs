@@ -5,8 +5,8 @@ use kernels::Setting;
 use models::fc::{self, Size};
 use models::resnet_autoencoder::Plan;
 use models::{
-    Activation, Adam, AdamConfig, Autoencoder, Cre, Evaluation, Guided, Learner, MaskedLoss, Masking, Mode,
-    Module, Schedule, Sequential, Sgd, SgdConfig, Trainer, cnn, dcae, evaluate, guidance, mlp, mlpae,
+    Activation, Adam, AdamConfig, Autoencoder, Cre, CreTrainer, Evaluation, Guided, LossTrainer, MaskedLoss,
+    Masking, Mode, Module, Schedule, Sequential, Sgd, SgdConfig, cnn, dcae, evaluate, guidance, mlp, mlpae,
     resnet_autoencoder, resnet9, to_device, vit,
 };
 use tensor::random::Stream;
@@ -159,14 +159,13 @@ fn trained(device: &Device) -> (Vec<f64>, Evaluation) {
     let latent_activation = Activation::Identity;
     let config = fc::Config { pixels: 30, classes: 3, latent_activation, ..fc::Config::of(Size::S, 7) };
     let model = fc::cre(&config, &init(), DType::F32).expect("the shapes fit, and the device works");
-    let mut trainer = Trainer::new(&model, AdamConfig::PAPER, 0.7).expect("the settings are legal");
+    let mut trainer = CreTrainer::new(&model, AdamConfig::PAPER, 0.7).expect("the settings are legal");
     trainer.to_device(device).expect("the shapes fit, and the device works");
     let (images, labels) = batch(&[30], 5);
     let images = images.to_device(device).expect("the shapes fit, and the device works");
     let losses = (0..4).flat_map(|_| {
-        let (mse, cross_entropy, conflict) =
-            trainer.step(&images, &labels).expect("the shapes fit, and the device works");
-        [mse, cross_entropy, conflict.cosine]
+        let report = trainer.step((&images, &labels)).expect("the shapes fit, and the device works");
+        [report.mse, report.cross_entropy, report.conflict.cosine]
     });
     (losses.collect(), evaluate(&model, [(images, labels)]).expect("the shapes fit, and the device works"))
 }
@@ -180,34 +179,33 @@ fn a_trainer_takes_its_model_along_and_evaluates_there() {
 }
 
 #[test]
-fn a_learner_takes_its_model_along_and_saves_and_loads_it() {
+fn a_trainer_of_one_loss_takes_its_model_along_and_saves_and_loads_it() {
     let config = mlp::Config { inputs: 20, classes: 3, depth: 3 };
     let losses = |device: &Device| {
         let model = mlp::classifier(&config, &init(), DType::F32).unwrap();
         let adam = Adam::new(&Trained::params(&model), AdamConfig::PAPER).unwrap();
-        let mut learner =
-            Learner::new(Trained::params(&model), Trained::buffers(&model), adam, Schedule::Constant)
-                .unwrap();
-        learner.to_device(device).unwrap();
+        let (params, buffers) = (Trained::params(&model), Trained::buffers(&model));
+        let mut trainer =
+            LossTrainer::new(params, buffers, adam, Schedule::Constant, |tape, example, mode| {
+                let scores = model.forward(&tape.constant(&example.images), mode)?;
+                Ok(scores.softmax_cross_entropy(&example.labels)?)
+            })
+            .unwrap();
+        trainer.to_device(device).unwrap();
         let (images, labels) = batch(&[20], 6);
         let images = images.to_device(device).unwrap();
-        let step = |learner: &mut Learner<'_, Adam>| {
-            learner.step(|tape, mode| {
-                let scores = model.forward(&tape.constant(&images), mode)?;
-                Ok(scores.softmax_cross_entropy(&labels)?)
-            })
-        };
-        let mut losses = vec![step(&mut learner).unwrap()];
-        let state = learner.state();
-        losses.push(step(&mut learner).unwrap());
+        let step = |trainer: &mut LossTrainer<'_>| trainer.step((&images, &labels)).map(|report| report.loss);
+        let mut losses = vec![step(&mut trainer).unwrap()];
+        let state = trainer.state();
+        losses.push(step(&mut trainer).unwrap());
         // From the processor's memory, as from a file.
-        learner
+        trainer
             .load(|name| {
                 let (_, tensor) = state.iter().find(|(own, _)| own == name)?;
                 tensor.to_device(&Device::Cpu).ok()
             })
             .unwrap();
-        losses.push(step(&mut learner).unwrap());
+        losses.push(step(&mut trainer).unwrap());
         losses
     };
     let (here, there) = (losses(&Device::Cpu), losses(&Setting::ALL[0].device()));

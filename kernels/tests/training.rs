@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use data::{Augmentation, Batches, Resident, Split};
 use kernels::Setting;
-use models::{Activation, AdamConfig, Cre, EpochReport, Trainer, fc};
+use models::{Activation, AdamConfig, Cre, CreTrainer, DeviceBatches, EpochReport, fc};
 use ndarray::Array4;
 use tensor::gpu::Gpu;
 use tensor::random::Stream;
@@ -85,9 +85,16 @@ fn recorded(gpu: &Arc<Gpu>, model: &Cre) -> EpochReport {
     recorded_in(DType::F32, gpu, model)
 }
 
-fn trainer(precision: DType, model: &Cre) -> Trainer<'_> {
-    let trainer = Trainer::new(model, AdamConfig::PAPER, 0.3).expect("the settings are legal");
+fn trainer(precision: DType, model: &Cre) -> CreTrainer<'_> {
+    let trainer = CreTrainer::new(model, AdamConfig::PAPER, 0.3).expect("the settings are legal");
     trainer.computing_in(precision).expect("the shapes fit, and the device works")
+}
+
+/// An epoch of a resident data set.
+fn epoch_of(trainer: &mut CreTrainer<'_>, resident: &Resident, number: u32) -> EpochReport {
+    let (seek, gather) = (|step| resident.seek(step), |number| resident.gather(number));
+    let batches = DeviceBatches { steps: resident.per_epoch(), seek: &seek, gather: &gather };
+    trainer.epoch(number, batches).expect("the sizes fit, and the device works")
 }
 
 fn recorded_in(precision: DType, gpu: &Arc<Gpu>, model: &Cre) -> EpochReport {
@@ -96,14 +103,7 @@ fn recorded_in(precision: DType, gpu: &Arc<Gpu>, model: &Cre) -> EpochReport {
     let resident = resident(gpu, &split(), Augmentation::None);
     let mut epoch = |number: u32| {
         resident.begin(u64::from(number)).expect("the sizes fit, and the device works");
-        trainer
-            .epoch_on_gpu(
-                number,
-                resident.per_epoch(),
-                |s| resident.seek(s),
-                |number| resident.gather(number),
-            )
-            .expect("the sizes fit, and the device works")
+        epoch_of(&mut trainer, &resident, number)
     };
     epoch(1);
     epoch(2)
@@ -124,7 +124,7 @@ fn recorded_steps_have_the_bits_of_steps_that_are_launched_one_by_one() {
             resident.begin(epoch as u64 + 1).unwrap();
             resident.seek(step).unwrap();
             let (images, labels) = resident.gather(number as u64).unwrap();
-            trainer.step(&images, &labels).unwrap();
+            trainer.step((&images, &labels)).unwrap();
         }
         assert_eq!(params(&replayed), params(&launched), "{setting:?}");
     }
@@ -134,7 +134,7 @@ fn recorded_steps_have_the_bits_of_steps_that_are_launched_one_by_one() {
 fn an_epoch_is_that_of_the_processor() {
     let split = split();
     let on_cpu = model();
-    let mut trainer = Trainer::new(&on_cpu, AdamConfig::PAPER, 0.3).unwrap();
+    let mut trainer = CreTrainer::new(&on_cpu, AdamConfig::PAPER, 0.3).unwrap();
     let batches = Batches::new(&split, BATCH, shuffle()).unwrap();
     let mut epoch = |number: u32| {
         let pairs = batches.epoch(u64::from(number)).map(|batch| {
@@ -173,19 +173,18 @@ fn an_epoch_in_bf16_is_near_that_in_f32_and_its_parameters_are_not_rounded() {
     assert!((wide.mse - narrow.mse).abs() <= 0.02 * wide.mse, "{wide:?} {narrow:?}");
     assert!((wide.cross_entropy - narrow.cross_entropy).abs() <= 0.02, "{wide:?} {narrow:?}");
     assert!(unrounded > 100, "{unrounded}");
-    assert!(Trainer::new(&model(), AdamConfig::PAPER, 0.3).unwrap().computing_in(DType::F16).is_err());
+    assert!(CreTrainer::new(&model(), AdamConfig::PAPER, 0.3).unwrap().computing_in(DType::F16).is_err());
 }
 
 #[test]
 fn replays_ask_the_driver_for_no_memory() {
     let (gpu, model) = (gpu(Setting::ALL[0]), model());
-    let mut trainer = Trainer::new(&model, AdamConfig::PAPER, 0.3).unwrap();
+    let mut trainer = CreTrainer::new(&model, AdamConfig::PAPER, 0.3).unwrap();
     trainer.to_device(&Device::Cuda(Arc::clone(&gpu))).unwrap();
     let resident = resident(&gpu, &split(), Augmentation::None);
     let mut epoch = |number: u32| {
         resident.begin(u64::from(number)).unwrap();
-        let steps = resident.per_epoch();
-        trainer.epoch_on_gpu(number, steps, |s| resident.seek(s), |number| resident.gather(number)).unwrap();
+        epoch_of(&mut trainer, &resident, number);
         gpu.memory_statistics().driver_allocations
     };
     let first = epoch(1);
@@ -197,7 +196,7 @@ fn replays_ask_the_driver_for_no_memory() {
 fn the_flops_of_a_recorded_step_are_counted_for_every_replay() {
     let (split, on_cpu) = (split(), model());
     let batches = Batches::new(&split, BATCH, shuffle()).unwrap();
-    let mut trainer = Trainer::new(&on_cpu, AdamConfig::PAPER, 0.3).unwrap();
+    let mut trainer = CreTrainer::new(&on_cpu, AdamConfig::PAPER, 0.3).unwrap();
     let mut of_cpu = |epoch: u32| {
         let batches = batches.epoch(u64::from(epoch)).map(|batch| {
             let batch = batch.unwrap();
@@ -206,15 +205,12 @@ fn the_flops_of_a_recorded_step_are_counted_for_every_replay() {
         flops::count(|| trainer.epoch(epoch, batches).unwrap()).1
     };
     let (gpu, on_gpu) = (gpu(Setting::ALL[0]), model());
-    let mut trainer = Trainer::new(&on_gpu, AdamConfig::PAPER, 0.3).unwrap();
+    let mut trainer = CreTrainer::new(&on_gpu, AdamConfig::PAPER, 0.3).unwrap();
     trainer.to_device(&Device::Cuda(Arc::clone(&gpu))).unwrap();
     let resident = resident(&gpu, &split, Augmentation::None);
     let mut of_gpu = |epoch: u32| {
         resident.begin(u64::from(epoch)).unwrap();
-        let steps = resident.per_epoch();
-        let mut one =
-            || trainer.epoch_on_gpu(epoch, steps, |s| resident.seek(s), |number| resident.gather(number));
-        flops::count(|| one().unwrap()).1
+        flops::count(|| epoch_of(&mut trainer, &resident, epoch)).1
     };
     // The first epoch records its first step, the second replays all.
     for epoch in [1, 2] {

@@ -4,8 +4,8 @@ use autograd::{Param, Tape, Var};
 use models::fc::{self, Size};
 use models::resnet_autoencoder::Plan;
 use models::{
-    Adam, AdamConfig, Cre, Learner, MaskedLoss, Masking, Mode, Module, Part, Result, Schedule, Trainer, cnn,
-    dcae, mlp, mlpae, resnet_autoencoder, resnet9, vit,
+    Adam, AdamConfig, Cre, CreTrainer, LossTrainer, MaskedLoss, Masking, Mode, Module, Part, Result,
+    Schedule, cnn, dcae, mlp, mlpae, resnet_autoencoder, resnet9, vit,
 };
 use tensor::random::Stream;
 use tensor::{DType, Indices, Tensor};
@@ -151,10 +151,10 @@ impl Instance for CreInstance {
     }
 
     fn train(&self, steps: usize, after: &mut dyn FnMut(&[f64])) -> Result<()> {
-        let mut trainer = Trainer::new(&self.model, AdamConfig::PAPER, 0.7)?;
+        let mut trainer = CreTrainer::new(&self.model, AdamConfig::PAPER, 0.7)?;
         for _ in 0..steps {
-            let (mse, cross_entropy, _) = trainer.step(&self.images, &self.labels)?;
-            after(&[mse, cross_entropy]);
+            let report = trainer.step((&self.images, &self.labels))?;
+            after(&[report.mse, report.cross_entropy]);
         }
         Ok(())
     }
@@ -256,9 +256,11 @@ impl<M: Module> Instance for Single<M> {
     fn train(&self, steps: usize, after: &mut dyn FnMut(&[f64])) -> Result<()> {
         let adam = Adam::new(&self.model.params(), AdamConfig::PAPER)?;
         let (params, buffers) = (self.model.params(), self.model.buffers());
-        let mut learner = Learner::new(params, buffers, adam, Schedule::Constant)?;
+        let mut trainer = LossTrainer::new(params, buffers, adam, Schedule::Constant, |tape, _, mode| {
+            self.loss(tape, mode)
+        })?;
         for _ in 0..steps {
-            after(&[learner.step(|tape, mode| self.loss(tape, mode))?]);
+            after(&[trainer.step((&self.images, &self.labels))?.loss]);
         }
         Ok(())
     }

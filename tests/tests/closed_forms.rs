@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use models::{
-    AdamConfig, Architecture, Autoencoder, Learner, Linear, Module, Schedule, Sequential, Sgd, SgdConfig,
-    Trainer,
+    AdamConfig, Architecture, Autoencoder, CreTrainer, Example, Linear, LossTrainer, Module, Schedule,
+    Sequential, Sgd, SgdConfig,
 };
 use ndarray::{Array1, Array2, Axis, concatenate, s};
 use reliability::{Measurement, size};
@@ -69,16 +69,19 @@ impl Problem {
             [&self.inputs, &self.targets].map(|x| Tensor::from_array(&x.clone().into_dyn()));
         let config = SgdConfig { learning_rate: 0.2, momentum: 0.9, nesterov: true };
         let sgd = Sgd::new(&model.params(), config).unwrap();
-        let mut learner = Learner::new(model.params(), vec![], sgd, Schedule::Constant).unwrap();
+        let example = Example { images: inputs, target: Some(targets), labels: Indices::new(vec![]) };
+        let mut trainer =
+            LossTrainer::new(model.params(), vec![], sgd, Schedule::Constant, |tape, example, mode| {
+                let output = model.forward(&tape.constant(&example.images), mode)?;
+                Ok(output.mse(&tape.constant(example.target()))?)
+            })
+            .unwrap();
         let mut error = f64::INFINITY;
         for _ in 0..MOST_STEPS {
             if error <= optimum + GAP / 10.0 {
                 break;
             }
-            let step = learner.step(|tape, mode| {
-                Ok(model.forward(&tape.constant(&inputs), mode)?.mse(&tape.constant(&targets))?)
-            });
-            error = step.unwrap();
+            error = trainer.step(&example).unwrap().loss;
         }
         error
     }
@@ -194,10 +197,10 @@ fn a_linear_cre_descends_to_the_exact_front() {
         let mut reached = f64::INFINITY;
         for learning_rate in [2e-2, 1e-3] {
             let mut trainer =
-                Trainer::new(&model, AdamConfig { learning_rate, ..AdamConfig::PAPER }, lambda).unwrap();
+                CreTrainer::new(&model, AdamConfig { learning_rate, ..AdamConfig::PAPER }, lambda).unwrap();
             for _ in 0..3_000 {
-                let (mse, labels, _) = trainer.step(&images, &classes).unwrap();
-                reached = lambda * mse + (1.0 - lambda) * labels;
+                let report = trainer.step((&images, &classes)).unwrap();
+                reached = lambda * report.mse + (1.0 - lambda) * report.cross_entropy;
             }
         }
         assert!(

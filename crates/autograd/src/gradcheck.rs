@@ -1,7 +1,7 @@
 //! Comparing derivatives with finite differences.
 
 use tensor::random::Stream;
-use tensor::Tensor;
+use tensor::{DType, Tensor};
 
 use crate::{Error, Result, Tape, Var};
 use stencil::Moved;

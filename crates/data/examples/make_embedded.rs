@@ -1,4 +1,9 @@
 //! Makes the embedded part of Fashion-MNIST again: `make_embedded SOURCE_DIR TARGET_DIR`.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a tool for developers, whose output nobody parses"
+)]
 
 use std::{env, error::Error, fs, io::Write, path::Path};
 

@@ -1,5 +1,8 @@
 //! The main job: plan, run, draw, judge, and write what people look at.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};

@@ -22,7 +22,7 @@ fn all() -> Vec<RunConfig> {
     }
     for &experiment in claims::ALL {
         for profile in Profile::ALL {
-            let runs = Planned::new(experiment, profile, &[]).unwrap().runs;
+            let runs = Planned::new(experiment, profile, &[]).expect("every profile is a grid").runs;
             all.extend(runs.into_iter().map(|run| run.config));
         }
     }

@@ -19,12 +19,16 @@ use crate::{Error, Result};
 #[serde(deny_unknown_fields)]
 pub struct AdamConfig {
     /// The learning rate: finite, at least 0.
+    #[serde(serialize_with = "crate::range::learning_rate")]
     pub learning_rate: f64,
     /// The decay of the mean gradient, in [0, 1).
+    #[serde(serialize_with = "crate::range::below_one")]
     pub beta1: f64,
     /// The decay of the mean squared gradient, in [0, 1).
+    #[serde(serialize_with = "crate::range::below_one")]
     pub beta2: f64,
     /// Added to the root of the mean square: above 0 in f32, or a gradient of zero divides zero by zero.
+    #[serde(serialize_with = "crate::range::positive")]
     pub epsilon: f64,
 }
 

@@ -21,13 +21,16 @@ pub enum Architecture {
     /// CNN-S for images of 1 x 28 x 28 (section 3.2).
     CnnS {
         /// The channels of the latent, which has 4 x 4 places: 16 in the paper.
+        #[serde(serialize_with = "crate::range::width")]
         latent_channels: usize,
     },
     /// CNN-L for images of 3 x 32 x 32 (section 3.3).
     CnnL {
         /// What all widths are divided by: 1 in the paper.
+        #[serde(serialize_with = "crate::range::width")]
         narrower: usize,
         /// The probability with which a channel is dropped in training: 0.2 in the paper.
+        #[serde(serialize_with = "crate::range::below_one")]
         dropout: f64,
     },
     /// A transformer for square images (section 3.4).
@@ -35,10 +38,13 @@ pub enum Architecture {
     /// Affine encoder and heads with a squared error to one-hot labels, whose optimum is known (section 6.3, T13).
     Linear {
         /// The number of pixels of an image.
+        #[serde(serialize_with = "crate::range::outputs")]
         pixels: usize,
         /// The number of classes.
+        #[serde(serialize_with = "crate::range::outputs")]
         classes: usize,
         /// The size k of the latent.
+        #[serde(serialize_with = "crate::range::width")]
         latent: usize,
     },
 }

@@ -141,7 +141,7 @@ mod tests {
     use tensor::{Indices, Tensor};
 
     use super::*;
-    use crate::{AdamConfig, Mode, Module, Part, Trainer, evaluate};
+    use crate::{AdamConfig, CreTrainer, Mode, Module, Part, evaluate};
 
     fn counts(model: &Cre) -> [usize; 3] {
         Part::ALL.map(|part| model.part(part).n_params())
@@ -219,7 +219,7 @@ mod tests {
         let batch = || [(images.clone(), labels.clone())];
         let config = AdamConfig { learning_rate: 1e-2, ..AdamConfig::PAPER };
         let model = cnn_s(16, &Stream::new(0, "init"), DType::F32).unwrap();
-        let mut trainer = Trainer::new(&model, config, 0.5).unwrap();
+        let mut trainer = CreTrainer::new(&model, config, 0.5).unwrap();
         let first = trainer.epoch(1, batch()).unwrap();
         for epoch in 2..30 {
             trainer.epoch(epoch, batch()).unwrap();
@@ -229,7 +229,7 @@ mod tests {
         assert!(last.mse < first.mse && last.cross_entropy < first.cross_entropy, "{first:?} {last:?}");
 
         let other = cnn_s(16, &Stream::new(1, "init"), DType::F32).unwrap();
-        let mut resumed = Trainer::new(&other, config, 0.5).unwrap();
+        let mut resumed = CreTrainer::new(&other, config, 0.5).unwrap();
         resumed.load(|name| state.iter().find(|(own, _)| own == name).map(|(_, t)| t.clone())).unwrap();
         assert_eq!(resumed.epoch(30, batch()).unwrap(), last);
         assert_eq!(evaluate(&other, batch()).unwrap(), evaluate(&model, batch()).unwrap());

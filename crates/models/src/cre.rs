@@ -4,6 +4,7 @@ use autograd::{Param, Tape, Var};
 use tensor::{Indices, Tensor};
 
 use crate::error::weight_of_reconstruction;
+use crate::train::StepLosses;
 use crate::{Error, Example, Flatten, Masks, Mode, Module, Result, Sequential};
 
 /// An encoder `z = e(x)`, a decoder `d(z)` and a classifier `c(z)` (section 2.1 of the CRE specification).
@@ -68,6 +69,14 @@ pub struct Losses<'t> {
     pub z_for_decoder: Var<'t>,
     /// The latent as it was handed to the classifier; its gradient is that of the cross-entropy alone.
     pub z_for_classifier: Var<'t>,
+}
+
+impl<'t> Losses<'t> {
+    /// What a step of training differentiates and reports.
+    pub(crate) fn in_step(self) -> Result<StepLosses<'t>> {
+        let Self { mse, cross_entropy, z_for_decoder, z_for_classifier, .. } = self;
+        StepLosses::of_heads([&mse, &cross_entropy], vec![[z_for_decoder, z_for_classifier]])
+    }
 }
 
 impl Cre {

@@ -21,8 +21,7 @@ pub enum Error {
         found(first)
     )]
     Diverged {
-        /// The step from 0: within the epoch of a [`Trainer`](crate::Trainer), since the start of a
-        /// [`Learner`](crate::Learner).
+        /// The step from 0: within the epoch, or since the start where steps are taken one by one.
         step: usize,
         /// Which loss.
         loss: &'static str,
@@ -57,7 +56,7 @@ pub enum Error {
     /// Two parts of a model share a parameter, and each part has an optimiser of its own.
     #[error(
         "`{first}` and `{second}` are one parameter, which the optimisers of both parts would step; expected parts that \
-         share none, so tie weights within a part or train with one optimiser (`Learner`)"
+         share none, so tie weights within a part or train with one optimiser (`LossTrainer`)"
     )]
     Shared {
         /// Its name in the first part.

@@ -15,7 +15,7 @@ pub struct Example {
 
 impl Example {
     /// What the decoder is asked for.
-    pub(crate) fn target(&self) -> &Tensor {
+    pub fn target(&self) -> &Tensor {
         self.target.as_ref().unwrap_or(&self.images)
     }
 }
@@ -24,5 +24,17 @@ impl From<(Tensor, Indices)> for Example {
     /// Images that all have a class and are to be reconstructed as they are.
     fn from((images, labels): (Tensor, Indices)) -> Self {
         Self { images, target: None, labels }
+    }
+}
+
+impl From<(&Tensor, &Indices)> for Example {
+    fn from((images, labels): (&Tensor, &Indices)) -> Self {
+        (images.clone(), labels.clone()).into()
+    }
+}
+
+impl From<&Self> for Example {
+    fn from(example: &Self) -> Self {
+        example.clone()
     }
 }

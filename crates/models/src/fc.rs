@@ -51,14 +51,18 @@ pub struct Config {
     /// Depth and width of the classifier.
     pub classifier: Size,
     /// The number of pixels of an image, 784 in the paper.
+    #[serde(serialize_with = "crate::range::outputs")]
     pub pixels: usize,
     /// The number of classes, 10 in the paper.
+    #[serde(serialize_with = "crate::range::outputs")]
     pub classes: usize,
     /// The size k of the latent.
+    #[serde(serialize_with = "crate::range::width")]
     pub latent: usize,
     /// How many numbers of the latent, the first ones, are the classifier's alone while the others are the decoder's
     /// alone; in the paper both read all of them (section 7, question 5).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "crate::range::width")]
     pub classified: Option<usize>,
     /// The activation of the latent: `relu` in the paper; with `identity` no unit can die.
     pub latent_activation: Activation,

@@ -2,11 +2,12 @@
 //!
 //! A [`Module`] maps a variable to a variable and lists its parameters. A [`Cre`] is an encoder with a
 //! decoder and a classifier on one latent; [`fc`] builds the fully connected ones, [`cnn`] the convolutional
-//! ones, [`vit`] the transformers, and an [`Architecture`] is a description of any of them. A [`Trainer`] trains all
+//! ones, [`vit`] the transformers, and an [`Architecture`] is a description of any of them. A [`CreTrainer`] trains all
 //! three parts with one forward and one backward pass a step.
 //!
 //! [`mlp`] and [`resnet9`] build plain classifiers; [`mlpae`], [`dcae`] and [`resnet_autoencoder`] build an
-//! [`Autoencoder`], and [`Guided`] puts two probes on its latent. A [`Learner`] trains any of them.
+//! [`Autoencoder`], and [`Guided`] puts two probes on its latent. A [`LossTrainer`] trains any of them. The training step
+//! itself stands in [`train`].
 #![forbid(unsafe_code)]
 
 mod error;
@@ -36,23 +37,20 @@ pub mod mlpae;
 pub mod dcae;
 pub mod resnet_autoencoder;
 pub mod guidance;
+pub mod range;
 mod schedule;
 mod slots;
 mod decay;
 mod adam;
 mod sgd;
 mod mixing;
-mod train;
-mod heads;
+pub mod train;
 mod listening;
-mod tally;
-mod part_optimisers;
 mod layers;
 pub mod predictive_coding;
 pub mod recurrent;
 mod optimiser;
 mod loss_scale;
-mod learner;
 mod device;
 pub mod weights;
 
@@ -68,8 +66,6 @@ pub use device::to_device;
 pub use error::{Error, Result};
 pub use example::Example;
 pub use guidance::{Guided, GuidedLosses, Probed};
-pub use heads::HeadTrainer;
-pub use learner::Learner;
 pub use linear::Linear;
 pub use listening::listening;
 pub use loss_scale::LossScale;
@@ -86,5 +82,6 @@ pub use schedule::{Phase, Schedule};
 pub use sgd::{Sgd, SgdConfig};
 pub use tokens::{ClassToken, TokenMean, WithoutClassToken};
 pub use train::{
-    Conflict, EpochReport, Evaluation, Trainer, count_correct, evaluate, evaluate_masked, mean_cross_entropy,
+    Batches, Conflict, CreTrainer, DeviceBatches, EpochReport, Evaluation, LossTrainer, ProbeTrainer,
+    StepReport, Train, Trainer, count_correct, evaluate, evaluate_masked, mean_cross_entropy,
 };

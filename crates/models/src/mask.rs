@@ -14,6 +14,7 @@ use crate::{Error, Mode, Module, Result, init};
 #[serde(deny_unknown_fields)]
 pub struct Masking {
     /// The share of the patches that is removed, from 0 to below 1.
+    #[serde(serialize_with = "crate::range::below_one")]
     pub ratio: f64,
     /// What the reconstruction loss counts.
     pub loss: MaskedLoss,

@@ -28,6 +28,7 @@ pub enum Mixing {
     /// nothing of the image (section 5, item 9).
     Normalised {
         /// The MSE that counts as 1: that of the mean image of the training set.
+        #[serde(serialize_with = "crate::range::positive")]
         mse: f64,
     },
     /// `g_r` in odd steps and `g_c` in even ones, counted from 1. Lambda plays no role.

@@ -10,7 +10,7 @@ use crate::{Adam, Phase, Result, Sgd};
 /// order, or they return [`Error::OtherParams`](crate::Error::OtherParams).
 ///
 /// A parameter may stand in the list more than once, as tied weights do: it has one state and moves once in a step.
-pub trait Optimiser {
+pub trait Optimiser: Send {
     /// Moves the parameters against the gradients, as [`Adam::step`] and [`Sgd::step`], in this phase of a
     /// schedule.
     ///

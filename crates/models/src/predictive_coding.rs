@@ -10,11 +10,8 @@ use tensor::{DType, Indices, Tensor};
 use self::energy::{Activities, Clamped, Network, Reading};
 use crate::error::{positive, weight_of_reconstruction};
 use crate::layers::{Weights, layers, rows};
-use crate::part_optimisers::PartOptimisers;
-use crate::tally::{EpochTally, EvaluationTally, StepReport, finite};
-use crate::{
-    AdamConfig, Cre, EpochReport, Error, Evaluation, Module, Part, Representation, Result, evaluate, fc,
-};
+use crate::train::{Evaluate, Evaluation, Group, Metrics, Objective, StepLosses, Trainer};
+use crate::{AdamConfig, Cre, Error, Example, Mode, Module, Part, Representation, Result, fc};
 
 /// A fully connected CRE that learns by predictive coding (section 7, question 1, of the CRE specification).
 ///
@@ -39,7 +36,7 @@ use crate::{
 /// 3. **Learn.** Each layer's weights go down its own term, which depends on the activities below and above it and on
 ///    nothing else: error times activity.
 ///
-/// What makes this comparable with the same network under [`Trainer`](crate::Trainer):
+/// What makes this comparable with the same network under [`CreTrainer`](crate::CreTrainer):
 ///
 /// - The outputs' terms are the CRE's losses, so lambda weighs the same two numbers. Cross-entropy in place of a squared
 ///   error says that a label is drawn from a softmax, as a squared error says that a pixel is drawn from a Gaussian.
@@ -72,20 +69,19 @@ use crate::{
 ///     relaxation: Relaxation { steps: 20, rate: 0.1 },
 ///     optimiser: AdamConfig::PAPER,
 /// };
-/// let mut network = PredictiveCoding::new(&config, &Stream::new(0, "init"))?;
+/// let mut trainer = PredictiveCoding::trainer(&config, &Stream::new(0, "init"))?;
 /// let images = Tensor::from_vec(vec![1.0f32, -1.0, 1.0, -1.0, -1.0, -1.0, 1.0, 1.0], &[2, 4])?;
 /// let labels = Indices::new(vec![0, 1]);
 ///
-/// let energies = network.relaxation(&images, &labels)?;
+/// let energies = trainer.objective().relaxation(&images, &labels)?;
 /// assert!(energies[20] < energies[0]);
-/// let report = network.epoch(1, [(images.clone(), labels.clone())])?;
-/// assert!(network.evaluate([(images, labels)])?.mse < report.mse);
+/// let report = trainer.epoch(1, [(images.clone(), labels.clone())])?;
+/// assert!(trainer.evaluate([(images, labels)])?.mse < report.mse);
 /// # Ok::<(), models::Error>(())
 /// ```
 pub struct PredictiveCoding {
     model: Cre,
     config: Config,
-    optimisers: PartOptimisers,
 }
 
 /// What a network is built from and trained by.
@@ -95,9 +91,11 @@ pub struct Config {
     /// The widths of the layers, and the activation of z.
     pub model: fc::Config,
     /// The weight of reconstruction at z, in [0, 1].
+    #[serde(serialize_with = "crate::range::probability")]
     pub lambda: f64,
     /// How much the losses of the outputs count against the errors of the layers. At 1 they are the CRE's; at half the
     /// number of pixels the image's is `1/2 |x - prediction|^2`, of one kind with the layers'.
+    #[serde(serialize_with = "crate::range::positive")]
     pub output_precision: f64,
     /// How the activities relax.
     pub relaxation: Relaxation,
@@ -110,9 +108,11 @@ pub struct Config {
 #[serde(deny_unknown_fields)]
 pub struct Relaxation {
     /// The number of steps; an error needs one for each layer that it is to reach.
+    #[serde(serialize_with = "crate::range::steps")]
     pub steps: usize,
     /// How far activities go down the gradient in each. The energy falls for rates below 2 over its largest curvature,
     /// which the widest decoder's weights dominate: 0.05 and less for FC-M.
+    #[serde(serialize_with = "crate::range::learning_rate")]
     pub rate: f64,
 }
 
@@ -132,61 +132,22 @@ impl Config {
 }
 
 impl PredictiveCoding {
-    /// A network in 32 bits that starts as [`fc::cre`] does from the same stream.
+    /// A network in 32 bits that starts as [`fc::cre`] does from the same stream, to be trained.
+    ///
+    /// The losses of a report are those of the predictions, before anything relaxes, and so comparable with those of a
+    /// [`CreTrainer`](crate::CreTrainer). Its conflict is that of the two heads' gradients at z in the relaxed state.
+    /// [`Error::Diverged`] may name the relaxed energy too.
     ///
     /// # Errors
     /// [`Error::Setting`] if a setting is out of its range, as in [`fc::cre`].
-    pub fn new(config: &Config, stream: &Stream) -> Result<Self> {
-        Self::of_type(config, stream, DType::F32)
+    pub fn trainer(config: &Config, stream: &Stream) -> Result<Trainer<Self>> {
+        Trainer::with_adam(Self::of_type(config, stream, DType::F32)?, config.optimiser)
     }
 
     fn of_type(config: &Config, stream: &Stream, dtype: DType) -> Result<Self> {
         config.check()?;
         let model = fc::cre(&config.model, stream, dtype)?;
-        let optimisers = PartOptimisers::new(|part| model.part(part).params(), config.optimiser)?;
-        Ok(Self { model, config: config.clone(), optimisers })
-    }
-
-    /// One epoch over these batches: images `[n, pixels]` and their classes `[n]`.
-    ///
-    /// The losses of the report are those of the predictions, before anything relaxes, and so comparable with those of a
-    /// [`Trainer`](crate::Trainer). Its conflict is that of the two heads' pulls at z in the relaxed state.
-    ///
-    /// # Errors
-    /// [`Error::Diverged`] as soon as a loss or the relaxed energy is not a finite number, and then this batch has moved
-    /// no weight; [`Error::NoBatches`] if there are none; or if a shape does not fit.
-    pub fn epoch(
-        &mut self,
-        epoch: u32,
-        batches: impl IntoIterator<Item = (Tensor, Indices)>,
-    ) -> Result<EpochReport> {
-        let mut tally = EpochTally::default();
-        for (step, (images, labels)) in batches.into_iter().enumerate() {
-            tally.add(self.step(step, &images, &labels)?);
-        }
-        tally.report(epoch)
-    }
-
-    /// Predicts, relaxes and learns.
-    fn step(&mut self, step: usize, images: &Tensor, labels: &Indices) -> Result<StepReport> {
-        let clamped = Clamped { images: &rows(images, &self.config.model)?, labels: Some(labels) };
-        let network = self.network();
-        let (relaxed, readings) = self.relax(&network, clamped)?;
-        let Reading { mse, cross_entropy, .. } = readings[0];
-        let mse = finite(step, "the MSE", mse)?;
-        let cross_entropy = finite(step, "the cross-entropy", cross_entropy.expect("the label is clamped"))?;
-        let (gradients, conflict) = {
-            let tape = Tape::new();
-            let energy = network.energy(&held(&tape, &relaxed), clamped, Weights::Learned)?;
-            finite(step, "the relaxed energy", energy.reading()?.energy)?;
-            energy.keep_pulls(&tape);
-            let gradients = tape.backward(&energy.descended()?)?;
-            let conflict = energy.conflict(&gradients)?;
-            // The tape ends here, so that the optimisers find the parameters' storage their own.
-            (gradients, conflict)
-        };
-        self.optimisers.step(|part| self.model.part(part).params(), &gradients)?;
-        Ok(StepReport { mse, cross_entropy, conflict })
+        Ok(Self { model, config: config.clone() })
     }
 
     /// Lets the activities go down the energy from their predictions. Also gives the readings before each step.
@@ -228,37 +189,20 @@ impl PredictiveCoding {
         Ok(readings.iter().chain([&last]).map(|reading| reading.energy).collect())
     }
 
-    /// Evaluates the predictions: z from the image, image and label from z, in one pass up. With both outputs free this
-    /// is the relaxed state too, since no prediction is in error.
-    ///
-    /// # Errors
-    /// [`Error::NoBatches`] if there are none; or if a shape does not fit.
-    pub fn evaluate(&self, batches: impl IntoIterator<Item = (Tensor, Indices)>) -> Result<Evaluation> {
-        evaluate(&self.model, batches)
-    }
-
     /// Evaluates what the heads make of z once the network has relaxed with the image clamped at both ends and the label
     /// free: the decoder's error has then had its say in z, weighed by lambda, before the label is read.
     ///
     /// # Errors
-    /// As [`PredictiveCoding::evaluate`].
+    /// [`Error::NoBatches`] if there are none; or if a shape does not fit.
     pub fn evaluate_relaxed(
         &self,
         batches: impl IntoIterator<Item = (Tensor, Indices)>,
     ) -> Result<Evaluation> {
-        let mut tally = EvaluationTally::default();
+        let mut sums = Metrics::default();
         for (images, labels) in batches {
-            tally.add(&self.represent_relaxed(&images)?, &images, &labels)?;
+            sums.add(Metrics::of(&self.represent_relaxed(&images)?, &images, &labels)?);
         }
-        tally.report()
-    }
-
-    /// Latent, reconstruction and class scores of a batch, predicted in one pass up.
-    ///
-    /// # Errors
-    /// If the images' shape does not fit.
-    pub fn represent(&self, images: &Tensor) -> Result<Representation> {
-        self.model.represent(images)
+        sums.means()
     }
 
     /// The latent that has relaxed as [`PredictiveCoding::evaluate_relaxed`] says, and what the heads predict from it.
@@ -274,31 +218,62 @@ impl PredictiveCoding {
         Ok(Representation { z, reconstruction, logits })
     }
 
-    /// All parameters, named as in `encoder.0.weight`.
-    pub fn params(&self) -> Vec<(String, &Param)> {
-        self.model.params()
-    }
-
-    /// Everything that has to be stored to go on later with the same bits: parameters and optimisers, named as by a
-    /// [`Trainer`](crate::Trainer).
-    pub fn state(&self) -> Vec<(String, Tensor)> {
-        let params = self.params().into_iter().map(|(name, param)| (name, param.value()));
-        params.chain(self.optimisers.state()).collect()
-    }
-
-    /// Takes over what [`PredictiveCoding::state`] gave.
-    ///
-    /// # Errors
-    /// [`Error::State`] if a tensor is missing or does not fit.
-    pub fn load(&mut self, stored: impl Fn(&str) -> Option<Tensor>) -> Result<()> {
-        self.model.load(&stored)?;
-        self.optimisers.load(|part| self.model.part(part).params(), stored)
-    }
-
     fn network(&self) -> Network<'_> {
         let Config { model, lambda, output_precision, .. } = &self.config;
         let parts = Part::ALL.map(|part| layers(&self.model, model, part));
         Network { parts, lambda: *lambda, output_precision: *output_precision }
+    }
+}
+
+impl Objective for PredictiveCoding {
+    fn groups(&self) -> Vec<Group<'_>> {
+        Part::ALL.map(|part| Group { name: Some(part.name()), params: self.model.part(part).params() }).into()
+    }
+
+    fn params(&self) -> Vec<(String, &Param)> {
+        self.model.params()
+    }
+
+    /// The losses of the predictions, and the energy of the activities that have relaxed from there.
+    fn losses<'t>(&self, tape: &'t Tape, example: &Example, _: Mode) -> Result<StepLosses<'t>> {
+        let clamped =
+            Clamped { images: &rows(&example.images, &self.config.model)?, labels: Some(&example.labels) };
+        let network = self.network();
+        let (relaxed, readings) = self.relax(&network, clamped)?;
+        let Reading { mse, cross_entropy, .. } = readings[0];
+        let energy = network.energy(&held(tape, &relaxed), clamped, Weights::Learned)?;
+        let number = |value: f64| Tensor::full(value, &[], DType::F64);
+        let [mse, cross_entropy, relaxed] =
+            [mse, cross_entropy.expect("the label is clamped"), energy.reading()?.energy].map(number);
+        let checked = vec![
+            ("the MSE", mse.clone()),
+            ("the cross-entropy", cross_entropy.clone()),
+            ("the relaxed energy", relaxed),
+        ];
+        Ok(StepLosses {
+            total: energy.descended()?,
+            mse: Some(mse),
+            cross_entropy: Some(cross_entropy),
+            checked,
+            z_for_heads: vec![energy.z_for_heads],
+        })
+    }
+
+    /// Relaxation reads the energy of each of its steps.
+    fn records(&self) -> Result<bool> {
+        Ok(false)
+    }
+}
+
+/// Of the predictions: z from the image, image and label from z, in one pass up. With both outputs free this is the
+/// relaxed state too, since no prediction is in error.
+impl Evaluate for PredictiveCoding {
+    fn measure(&self, images: &Tensor, labels: &Indices, mode: Mode) -> Result<Metrics> {
+        self.model.measure(images, labels, mode)
+    }
+
+    fn represent(&self, images: &Tensor) -> Result<Representation> {
+        self.model.represent(images)
     }
 }
 

@@ -5,16 +5,11 @@ use serde::{Deserialize, Serialize};
 use tensor::random::Stream;
 use tensor::{DType, Indices, Tensor};
 
-use crate::cre::fitting;
 use crate::error::{positive, weight_of_reconstruction};
 use crate::layers::{Layer, Weights, layers, rows};
 use crate::module::{params_of, within};
-use crate::part_optimisers::PartOptimisers;
-use crate::tally::{EpochTally, EvaluationTally, StepReport, finite};
-use crate::{
-    AdamConfig, Conflict, Cre, EpochReport, Evaluation, Linear, Mode, Module, Part, Representation, Result,
-    fc,
-};
+use crate::train::{Evaluate, Evaluation, Group, Metrics, Objective, StepLosses, Trainer};
+use crate::{AdamConfig, Cre, Example, Linear, Mode, Module, Part, Representation, Result, fc};
 
 /// A fully connected CRE whose encoder runs several times (section 7, question 9, of the CRE specification):
 ///
@@ -54,12 +49,12 @@ use crate::{
 ///     loss_at: LossAt::EveryStep,
 ///     optimiser: AdamConfig::PAPER,
 /// };
-/// let mut network = Recurrent::new(&config, &Stream::new(0, "init"))?;
+/// let mut trainer = Recurrent::trainer(&config, &Stream::new(0, "init"))?;
 /// let images = Tensor::from_vec(vec![1.0f32, -1.0, 1.0, -1.0, -1.0, -1.0, 1.0, 1.0], &[2, 4])?;
 /// let labels = Indices::new(vec![0, 1]);
 ///
-/// network.epoch(1, [(images.clone(), labels.clone())])?;
-/// let of_steps = network.evaluate_steps([(images, labels)])?;
+/// trainer.epoch(1, [(images.clone(), labels.clone())])?;
+/// let of_steps = trainer.objective().evaluate_steps([(images, labels)])?;
 /// assert_eq!(of_steps.len(), 3);
 /// # Ok::<(), models::Error>(())
 /// ```
@@ -67,7 +62,6 @@ pub struct Recurrent {
     model: Cre,
     feedback: Option<Feedback>,
     config: Config,
-    optimisers: PartOptimisers,
 }
 
 /// What a recurrent CRE is built from and trained by.
@@ -77,8 +71,10 @@ pub struct Config {
     /// The widths of the layers, and the activation of z.
     pub model: fc::Config,
     /// The weight of reconstruction, in [0, 1].
+    #[serde(serialize_with = "crate::range::probability")]
     pub lambda: f64,
     /// The number T of times that the encoder runs.
+    #[serde(serialize_with = "crate::range::steps")]
     pub steps: usize,
     /// Which of them have losses.
     pub loss_at: LossAt,
@@ -112,12 +108,15 @@ struct Losses<'t> {
 
 impl Recurrent {
     /// A network in 32 bits that starts as [`fc::cre`] does from the same stream, with feedback by
-    /// [`init::uniform_by_fan_in`](crate::init::uniform_by_fan_in).
+    /// [`init::uniform_by_fan_in`](crate::init::uniform_by_fan_in), to be trained.
+    ///
+    /// The conflict of a report is that of the heads' gradients at the latents of all steps that count, taken as one
+    /// long vector, without what reaches a latent from later steps.
     ///
     /// # Errors
     /// [`Error::Setting`](crate::Error::Setting) if a setting is out of its range, as in [`fc::cre`].
-    pub fn new(config: &Config, stream: &Stream) -> Result<Self> {
-        Self::of_type(config, stream, DType::F32)
+    pub fn trainer(config: &Config, stream: &Stream) -> Result<Trainer<Self>> {
+        Trainer::with_adam(Self::of_type(config, stream, DType::F32)?, config.optimiser)
     }
 
     fn of_type(config: &Config, stream: &Stream, dtype: DType) -> Result<Self> {
@@ -131,8 +130,7 @@ impl Recurrent {
             latent: map("latent", config.model.latent),
             error: map("error", config.model.pixels),
         });
-        let optimisers = PartOptimisers::new(|part| params(&model, &feedback, part), config.optimiser)?;
-        Ok(Self { model, feedback, config: config.clone(), optimisers })
+        Ok(Self { model, feedback, config: config.clone() })
     }
 
     /// z_1 to z_T of images `[n, pixels]`, each `[n, k]`.
@@ -158,7 +156,7 @@ impl Recurrent {
     }
 
     /// The losses of a batch: images `[n, pixels]` and labels `[n]`. Their sum is what a step differentiates.
-    fn losses<'t>(&self, tape: &'t Tape, images: &Tensor, labels: &Indices) -> Result<Losses<'t>> {
+    fn losses_of<'t>(&self, tape: &'t Tape, images: &Tensor, labels: &Indices) -> Result<Losses<'t>> {
         let images = tape.constant(images);
         let latents = self.latents(&images)?;
         let counted = match self.config.loss_at {
@@ -176,82 +174,21 @@ impl Recurrent {
         Ok(Losses { mse: mean(&mse)?, cross_entropy: mean(&cross_entropy)?, z_for_heads })
     }
 
-    /// One epoch over these batches: images `[n, pixels]` and their classes `[n]`.
-    ///
-    /// The conflict of the report is that of the heads' gradients at the latents of all steps that count, taken as one
-    /// long vector, without what reaches a latent from later steps.
-    ///
-    /// # Errors
-    /// [`Error::Diverged`](crate::Error::Diverged) as soon as a loss is not a finite number, and then this batch has
-    /// moved no weight; [`Error::NoBatches`](crate::Error::NoBatches) if there are none; or if a shape does not fit.
-    pub fn epoch(
-        &mut self,
-        epoch: u32,
-        batches: impl IntoIterator<Item = (Tensor, Indices)>,
-    ) -> Result<EpochReport> {
-        let mut tally = EpochTally::default();
-        for (step, (images, labels)) in batches.into_iter().enumerate() {
-            tally.add(self.step(step, &images, &labels)?);
-        }
-        tally.report(epoch)
-    }
-
-    fn step(&mut self, step: usize, images: &Tensor, labels: &Indices) -> Result<StepReport> {
-        let (gradients, report) = {
-            let tape = Tape::new();
-            let losses = self.losses(&tape, &rows(images, &self.config.model)?, labels)?;
-            let mse = finite(step, "the MSE", losses.mse.value().item()?)?;
-            let cross_entropy = finite(step, "the cross-entropy", losses.cross_entropy.value().item()?)?;
-            losses.z_for_heads.iter().flatten().for_each(|z| tape.keep(z));
-            let gradients = tape.backward(&losses.mse.add(&losses.cross_entropy)?)?;
-            let of_head = |head: usize| -> Result<Vec<&Tensor>> {
-                losses.z_for_heads.iter().map(|z| Ok(gradients.of(&z[head])?)).collect()
-            };
-            let conflict = Conflict::between(&of_head(0)?, &of_head(1)?);
-            // The tape ends here, so that the optimisers find the parameters' storage their own.
-            (gradients, StepReport { mse, cross_entropy, conflict })
-        };
-        self.optimisers.step(|part| params(&self.model, &self.feedback, part), &gradients)?;
-        Ok(report)
-    }
-
-    /// Evaluates the last step.
-    ///
-    /// # Errors
-    /// [`Error::NoBatches`](crate::Error::NoBatches) if there are none; or if a shape does not fit.
-    pub fn evaluate(&self, batches: impl IntoIterator<Item = (Tensor, Indices)>) -> Result<Evaluation> {
-        let mut tally = EvaluationTally::default();
-        for (images, labels) in batches {
-            tally.add(&self.represent(&images)?, &images, &labels)?;
-        }
-        tally.report()
-    }
-
     /// Evaluates every step, from the first.
     ///
     /// # Errors
-    /// As [`Recurrent::evaluate`].
+    /// [`Error::NoBatches`](crate::Error::NoBatches) if there are none; or if a shape does not fit.
     pub fn evaluate_steps(
         &self,
         batches: impl IntoIterator<Item = (Tensor, Indices)>,
     ) -> Result<Vec<Evaluation>> {
-        let mut tallies = vec![EvaluationTally::default(); self.config.steps];
+        let mut sums = vec![Metrics::default(); self.config.steps];
         for (images, labels) in batches {
-            for (tally, made) in tallies.iter_mut().zip(self.represent_steps(&images)?) {
-                tally.add(&made, &images, &labels)?;
+            for (sums, made) in sums.iter_mut().zip(self.represent_steps(&images)?) {
+                sums.add(Metrics::of(&made, &images, &labels)?);
             }
         }
-        tallies.into_iter().map(EvaluationTally::report).collect()
-    }
-
-    /// Latent, reconstruction and class scores of a batch at the last step.
-    ///
-    /// # Errors
-    /// If the images' shape does not fit.
-    pub fn represent(&self, images: &Tensor) -> Result<Representation> {
-        let tape = Tape::without_gradients();
-        let latents = self.latents(&tape.constant(&rows(images, &self.config.model)?))?;
-        self.read(latents.last().expect("there is a step"), images.shape())
+        sums.into_iter().map(Metrics::means).collect()
     }
 
     /// Latent, reconstruction and class scores of a batch at every step, from the first.
@@ -270,29 +207,44 @@ impl Recurrent {
         let reconstruction = head(Part::Decoder)?.reshape(image)?;
         Ok(Representation { z: z.value().clone(), reconstruction, logits: head(Part::Classifier)? })
     }
+}
 
-    /// All parameters, named as in `encoder.0.weight` and `encoder.feedback.error.weight`.
-    pub fn params(&self) -> Vec<(String, &Param)> {
+impl Objective for Recurrent {
+    fn groups(&self) -> Vec<Group<'_>> {
+        let group =
+            |part: Part| Group { name: Some(part.name()), params: params(&self.model, &self.feedback, part) };
+        Part::ALL.map(group).into()
+    }
+
+    /// Named as in `encoder.0.weight` and `encoder.feedback.error.weight`.
+    fn params(&self) -> Vec<(String, &Param)> {
         let of_part = |part: Part| within(part.name(), params(&self.model, &self.feedback, part));
         Part::ALL.into_iter().flat_map(of_part).collect()
     }
 
-    /// Everything that has to be stored to go on later with the same bits: parameters and optimisers, named as by a
-    /// [`Trainer`](crate::Trainer).
-    pub fn state(&self) -> Vec<(String, Tensor)> {
-        let values = self.params().into_iter().map(|(name, param)| (name, param.value()));
-        values.chain(self.optimisers.state()).collect()
+    fn losses<'t>(&self, tape: &'t Tape, example: &Example, _: Mode) -> Result<StepLosses<'t>> {
+        let images = rows(&example.images, &self.config.model)?;
+        let Losses { mse, cross_entropy, z_for_heads } = self.losses_of(tape, &images, &example.labels)?;
+        StepLosses::of_heads([&mse, &cross_entropy], z_for_heads)
     }
 
-    /// Takes over what [`Recurrent::state`] gave.
-    ///
-    /// # Errors
-    /// [`Error::State`](crate::Error::State) if a tensor is missing or does not fit.
-    pub fn load(&mut self, stored: impl Fn(&str) -> Option<Tensor>) -> Result<()> {
-        let fitted = |(name, param): (String, &Param)| fitting(&name, &param.value(), stored(&name));
-        let values: Vec<Tensor> = self.params().into_iter().map(fitted).collect::<Result<_>>()?;
-        self.params().into_iter().zip(values).try_for_each(|((_, param), value)| param.set(value))?;
-        self.optimisers.load(|part| params(&self.model, &self.feedback, part), stored)
+    /// The conflict is taken over several latents, which no kernel does.
+    fn records(&self) -> Result<bool> {
+        Ok(false)
+    }
+}
+
+impl Evaluate for Recurrent {
+    /// Of the last step.
+    fn measure(&self, images: &Tensor, labels: &Indices, _: Mode) -> Result<Metrics> {
+        Metrics::of(&self.represent(images)?, images, labels)
+    }
+
+    /// Of the last step.
+    fn represent(&self, images: &Tensor) -> Result<Representation> {
+        let tape = Tape::without_gradients();
+        let latents = self.latents(&tape.constant(&rows(images, &self.config.model)?))?;
+        self.read(latents.last().expect("there is a step"), images.shape())
     }
 }
 

@@ -15,10 +15,13 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub struct Stack {
     /// The number of features of a token: a multiple of 4, which the position code needs, and of the heads.
+    #[serde(serialize_with = "crate::range::width")]
     pub width: usize,
     /// The number of blocks.
+    #[serde(serialize_with = "crate::range::depth")]
     pub depth: usize,
     /// The number of heads of each block.
+    #[serde(serialize_with = "crate::range::width")]
     pub heads: usize,
 }
 
@@ -27,18 +30,23 @@ pub struct Stack {
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Rows and columns of an image.
+    #[serde(serialize_with = "crate::range::side")]
     pub side: usize,
     /// Numbers of a pixel.
+    #[serde(serialize_with = "crate::range::side")]
     pub channels: usize,
     /// The number of classes.
+    #[serde(serialize_with = "crate::range::outputs")]
     pub classes: usize,
     /// Rows and columns of a patch: a divisor of `side`.
+    #[serde(serialize_with = "crate::range::side")]
     pub patch: usize,
     /// The blocks from patches to latent.
     pub encoder: Stack,
     /// The blocks from latent to patches.
     pub decoder: Stack,
     /// Hidden units of a block's MLP for each feature of a token.
+    #[serde(serialize_with = "crate::range::side")]
     pub mlp_ratio: usize,
     /// What the encoder does not see in training.
     pub masking: Masking,

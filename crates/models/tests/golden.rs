@@ -3,7 +3,7 @@
 
 use agon_models::fc::{self, Config, Size};
 use agon_models::vit;
-use agon_models::{AdamConfig, Cre, MaskedLoss, Masking, Trainer};
+use agon_models::{AdamConfig, Cre, CreTrainer, MaskedLoss, Masking};
 use tensor::random::Stream;
 use tensor::{DType, Indices, Tensor};
 
@@ -22,10 +22,10 @@ fn ten_losses(model: &Cre, dtype: DType) -> Vec<(f64, f64)> {
     let pixels = (0..8 * 784).map(|_| 2.0 * words.uniform() - 1.0).collect();
     let images = Tensor::from_vec::<f64>(pixels, &[8, 784]).unwrap().to_dtype(dtype);
     let labels = Indices::new((0..8).collect());
-    let mut trainer = Trainer::new(model, AdamConfig::PAPER, 0.5).unwrap();
+    let mut trainer = CreTrainer::new(model, AdamConfig::PAPER, 0.5).unwrap();
     let mut step = || {
-        let (mse, cross_entropy, _) = trainer.step(&images, &labels).unwrap();
-        (mse, cross_entropy)
+        let report = trainer.step((&images, &labels)).unwrap();
+        (report.mse, report.cross_entropy)
     };
     (0..10).map(|_| step()).collect()
 }

@@ -1,7 +1,7 @@
 //! The conflict of the two losses in each layer of the encoder.
 #![allow(clippy::unwrap_used)]
 
-use agon_models::{AdamConfig, Architecture, Cre, Mode, Trainer, vit};
+use agon_models::{AdamConfig, Architecture, Cre, CreTrainer, Mode, vit};
 use autograd::{Gradients, Tape};
 use tensor::random::Stream;
 use tensor::{DType, Indices, Tensor};
@@ -45,7 +45,7 @@ fn the_conflicts_are_those_of_the_two_losses_and_of_every_matrix_and_kernel_of_t
     let dot = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>();
     for (architecture, names) in cases {
         let (model, (images, labels)) = (model(architecture), batch());
-        let trainer = Trainer::new(&model, AdamConfig::PAPER, 0.5).unwrap();
+        let trainer = CreTrainer::new(&model, AdamConfig::PAPER, 0.5).unwrap();
         let conflicts = trainer.layer_conflicts(&images, &labels).unwrap();
         assert!(conflicts.iter().map(|(name, _)| name).eq(&names), "{conflicts:?}");
         let (of_mse, of_cross_entropy) = (gradients(&model, 1.0), gradients(&model, 0.0));
@@ -70,9 +70,9 @@ fn the_conflicts_are_those_of_the_two_losses_and_of_every_matrix_and_kernel_of_t
 fn asking_for_the_conflicts_changes_no_bit_of_the_model_and_of_its_training() {
     let trained = |asks: bool| {
         let (model, (images, labels)) = (model(Architecture::CnnS { latent_channels: 2 }), batch());
-        let mut trainer = Trainer::new(&model, AdamConfig::PAPER, 0.5).unwrap();
+        let mut trainer = CreTrainer::new(&model, AdamConfig::PAPER, 0.5).unwrap();
         for _ in 0..2 {
-            trainer.step(&images, &labels).unwrap();
+            trainer.step((&images, &labels)).unwrap();
             if asks {
                 trainer.layer_conflicts(&images, &labels).unwrap();
             }

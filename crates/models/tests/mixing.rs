@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use agon_models::fc::{self, Config, Size};
-use agon_models::{Activation, AdamConfig, Cre, Error, Mixing, Module, Part, Trainer};
+use agon_models::{Activation, AdamConfig, Cre, CreTrainer, DeviceBatches, Error, Mixing, Module, Part};
 use tensor::random::Stream;
 use tensor::{DType, Indices, Tensor};
 
@@ -24,8 +24,8 @@ fn model() -> Cre {
     fc::cre(&config(), &Stream::new(11, "init"), DType::F32).unwrap()
 }
 
-fn trainer(model: &Cre, rule: Mixing, lambda: f64) -> Trainer<'_> {
-    Trainer::new(model, AdamConfig { learning_rate: 1e-2, ..AdamConfig::PAPER }, lambda)
+fn trainer(model: &Cre, rule: Mixing, lambda: f64) -> CreTrainer<'_> {
+    CreTrainer::new(model, AdamConfig { learning_rate: 1e-2, ..AdamConfig::PAPER }, lambda)
         .unwrap()
         .mixing(rule)
         .unwrap()
@@ -42,7 +42,7 @@ fn trained(part: Part, rule: Mixing, lambda: f64, steps: usize) -> Vec<f64> {
     let (model, (images, labels)) = (model(), batch());
     let mut trainer = trainer(&model, rule, lambda);
     for _ in 0..steps {
-        trainer.step(&images, &labels).unwrap();
+        trainer.step((&images, &labels)).unwrap();
     }
     let params = model.part(part).params().into_iter();
     params.flat_map(|(_, param)| param.value().to_f64_vec()).collect()
@@ -63,15 +63,14 @@ fn under_every_rule_training_lowers_both_losses() {
     for rule in RULES {
         let (model, (images, labels)) = (model(), batch());
         let mut trainer = trainer(&model, rule, 0.5);
-        let mut step = || trainer.step(&images, &labels).unwrap();
-        let (first_mse, first_cross_entropy, _) = step();
+        let mut step = || trainer.step((&images, &labels)).unwrap();
+        let first = step();
         for _ in 0..40 {
             step();
         }
-        let (mse, cross_entropy, conflict) = step();
-        let name = rule.name();
-        assert!(mse < first_mse && cross_entropy < first_cross_entropy, "{name}: {mse} {cross_entropy}");
-        assert!(conflict.cosine.abs() <= 1.0, "{name}: {conflict:?}");
+        let (last, name) = (step(), rule.name());
+        assert!(last.mse < first.mse && last.cross_entropy < first.cross_entropy, "{name}: {last:?}");
+        assert!(last.conflict.cosine.abs() <= 1.0, "{name}: {last:?}");
     }
 }
 
@@ -93,8 +92,9 @@ fn rules_without_lambda_do_not_ask_for_it_and_the_others_do() {
 #[test]
 fn a_stored_trainer_goes_on_with_the_same_bits_under_every_rule() {
     let (images, labels) = batch();
-    let losses = |trainer: &mut Trainer<'_>, steps: usize| -> Vec<(f64, f64)> {
-        let mut step = || trainer.step(&images, &labels).map(|(mse, ce, _)| (mse, ce)).unwrap();
+    let losses = |trainer: &mut CreTrainer<'_>, steps: usize| -> Vec<(f64, f64)> {
+        let mut step =
+            || trainer.step((&images, &labels)).map(|report| (report.mse, report.cross_entropy)).unwrap();
         (0..steps).map(|_| step()).collect()
     };
     for rule in RULES {
@@ -129,17 +129,18 @@ fn an_epoch_on_a_gpu_and_a_split_latent_refuse_every_rule_but_the_paper_s() {
     for rule in &RULES[1..] {
         let mut trainer = trainer(&model, *rule, 0.5);
         let gather = |_| Ok((images.clone(), labels.clone()));
-        let refused = trainer.epoch_on_gpu(1, 1, |_| Ok(()), gather).unwrap_err().to_string();
+        let batches = DeviceBatches { steps: 1, seek: &|_| Ok(()), gather: &gather };
+        let refused = trainer.epoch(1, batches).unwrap_err().to_string();
         assert_eq!(refused, format!("mixing: wanted weighted in an epoch on a GPU, got {}", rule.name()));
         let refused =
-            Trainer::new(&split, AdamConfig::PAPER, 0.5).unwrap().mixing(*rule).err().unwrap().to_string();
+            CreTrainer::new(&split, AdamConfig::PAPER, 0.5).unwrap().mixing(*rule).err().unwrap().to_string();
         assert!(refused.starts_with("mixing: wanted weighted, as nothing is mixed"), "{refused}");
     }
-    assert!(Trainer::new(&split, AdamConfig::PAPER, 0.5).unwrap().mixing(Mixing::Weighted).is_ok());
+    assert!(CreTrainer::new(&split, AdamConfig::PAPER, 0.5).unwrap().mixing(Mixing::Weighted).is_ok());
 }
 
 #[test]
 fn a_lambda_outside_its_range_is_refused_whatever_the_rule_will_be() {
-    let refused = Trainer::new(&model(), AdamConfig::PAPER, 1.5).err().unwrap().to_string();
+    let refused = CreTrainer::new(&model(), AdamConfig::PAPER, 1.5).err().unwrap().to_string();
     assert_eq!(refused, "lambda: wanted a number in [0, 1], got 1.5");
 }

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use agon_models::{
-    Adam, AdamConfig, Cre, Decayed, Error, HeadTrainer, Learner, Linear, LossScale, Mode, Module, Optimiser,
-    PositionCode, Result, Schedule, Sequential, Sgd, SgdConfig, Trainer, init,
+    Adam, AdamConfig, Cre, CreTrainer, Decayed, Error, Example, Linear, LossScale, LossTrainer, Mode, Module,
+    Optimiser, PositionCode, ProbeTrainer, Result, Schedule, Sequential, Sgd, SgdConfig, init,
 };
 use autograd::{Gradients, Param, Tape, Var};
 use tensor::random::Stream;
@@ -96,19 +96,21 @@ fn a_learner_trains_tied_weights_and_they_count_once() {
     assert_eq!(model.n_params(), 10);
     let config = AdamConfig { learning_rate: 0.05, ..AdamConfig::PAPER };
     let adam = Adam::new(&model.params(), config).unwrap();
-    let mut learner = Learner::new(model.params(), vec![], adam, Schedule::Constant).unwrap();
+    let mut trainer =
+        LossTrainer::new(model.params(), vec![], adam, Schedule::Constant, |tape, example, mode| {
+            let images = tape.constant(&example.images);
+            Ok(model.forward(&images, mode)?.mse(&images)?)
+        })
+        .unwrap();
     // Images in a plane, which two components hold whole.
     let tape = Tape::without_gradients();
     let plane = (tape.constant(&numbers("codes", &[20, 2])), tape.constant(&numbers("plane", &[2, 5])));
     let images = tape.apply(product(false), [&plane.0, &plane.1]).map(|[x]: [Var<'_>; 1]| x.value().clone());
     let images = images.unwrap();
+    let example = Example { images, target: None, labels: tensor::Indices::new(vec![]) };
     let mut losses = Vec::new();
     for _ in 0..400 {
-        let step = learner.step(|tape, mode| {
-            let images = tape.constant(&images);
-            Ok(model.forward(&images, mode)?.mse(&images)?)
-        });
-        losses.push(step.unwrap());
+        losses.push(trainer.step(&example).unwrap().loss);
     }
     assert!(losses[399] < 1e-2 * losses[0], "{} {}", losses[0], losses[399]);
 }
@@ -144,8 +146,8 @@ fn a_parameter_of_two_parts_is_refused_by_name_and_one_that_a_part_has_twice_is_
     let across = cre([[false, true], [true, false], [false, false]]);
     let message = "`encoder.1.weight` and `decoder.0.weight` are one parameter";
     for refused in [
-        Trainer::new(&across, AdamConfig::PAPER, 0.5).err().unwrap(),
-        HeadTrainer::new(&across, AdamConfig::PAPER).err().unwrap(),
+        CreTrainer::new(&across, AdamConfig::PAPER, 0.5).err().unwrap(),
+        ProbeTrainer::new(&across, AdamConfig::PAPER).err().unwrap(),
     ] {
         assert!(
             matches!(refused, Error::Shared { .. }) && refused.to_string().starts_with(message),
@@ -153,10 +155,10 @@ fn a_parameter_of_two_parts_is_refused_by_name_and_one_that_a_part_has_twice_is_
         );
     }
     let within = cre([[true, true], [false, false], [false, false]]);
-    let mut trainer = Trainer::new(&within, AdamConfig::PAPER, 0.5).unwrap();
+    let mut trainer = CreTrainer::new(&within, AdamConfig::PAPER, 0.5).unwrap();
     let (images, labels) = (numbers("images", &[6, 4]).to_dtype(DType::F32), vec![0, 1, 2, 3, 0, 1]);
     let before = shared.params()[0].1.value().to_f64_vec();
-    trainer.step(&images, &tensor::Indices::new(labels)).unwrap();
+    trainer.step((images, tensor::Indices::new(labels))).unwrap();
     let rate = AdamConfig::PAPER.learning_rate;
     for (before, after) in before.iter().zip(shared.params()[0].1.value().to_f64_vec()) {
         // Adam's first step has the length of the rate; two roundings of numbers below 1.
@@ -235,13 +237,13 @@ fn settings_out_of_their_range_are_refused_with_it() {
     for (config, message) in configs {
         let refused = [
             Adam::new(&params, config).err().unwrap(),
-            Trainer::new(&model, config, 0.5).err().unwrap(),
-            HeadTrainer::new(&model, config).err().unwrap(),
+            CreTrainer::new(&model, config, 0.5).err().unwrap(),
+            ProbeTrainer::new(&model, config).err().unwrap(),
         ];
         assert!(refused.iter().all(|error| error.to_string().starts_with(message)), "{message} {refused:?}");
     }
     for value in [f64::NAN, -0.1, 1.1] {
-        let refused = Trainer::new(&model, paper, value).err().unwrap().to_string();
+        let refused = CreTrainer::new(&model, paper, value).err().unwrap().to_string();
         assert!(refused.starts_with("lambda: wanted a number in [0, 1], got "), "{refused}");
     }
     for value in bad {
@@ -269,7 +271,10 @@ fn settings_out_of_their_range_are_refused_with_it() {
     assert!(Sgd::new(&params, SgdConfig { momentum: 0.0, ..SGD }).is_err());
     assert!(Sgd::new(&params, SgdConfig { momentum: 0.0, nesterov: false, ..SGD }).is_ok());
     for schedule in [Schedule::Cosine { steps: 0 }, Schedule::OneCycle { steps: 0 }] {
-        let refused = Learner::new(params.clone(), vec![], Sgd::new(&params, SGD).unwrap(), schedule);
+        let sgd = Sgd::new(&params, SGD).unwrap();
+        let refused = LossTrainer::new(params.clone(), vec![], sgd, schedule, |tape, example, _| {
+            Ok(tape.constant(&example.images))
+        });
         assert_eq!(refused.err().unwrap().to_string(), "steps of the schedule: wanted at least 1, got 0");
     }
     for (exponent, patience) in [(-25, 1), (128, 1), (i32::MIN, 1), (0, 0)] {

@@ -8,8 +8,8 @@ use agon_models::fc::{self, Size};
 use agon_models::resnet_autoencoder::{self, Plan};
 use agon_models::vit::{self, Stack};
 use agon_models::{
-    Adam, AdamConfig, Autoencoder, Cre, MaskedLoss, Masking, Masks, Mode, Module, Sequential, Trainer, cnn,
-    dcae, mlp, mlpae, resnet9, weights,
+    Adam, AdamConfig, Autoencoder, Cre, CreTrainer, MaskedLoss, Masking, Masks, Mode, Module, Sequential,
+    cnn, dcae, mlp, mlpae, resnet9, weights,
 };
 use autograd::{Gradients, Param, Tape, Var};
 use tensor::random::Stream;
@@ -237,15 +237,15 @@ fn compare_losses(fixture: &Fixture, got: &[f64], want: &[f64]) {
 
 const TRAINING: fn(u64) -> Mode = |step| Mode::Training { step };
 
-/// A CRE in training, with the losses of [`Trainer`] as well.
+/// A CRE in training, with the losses of [`CreTrainer`] as well.
 fn check_cre(name: &'static str, image: &[usize], build: impl Fn(DType) -> Cre) {
     for (dtype, allowed) in ALLOWED {
         let (fixture, model) = (Fixture::read(name, dtype, allowed), build(dtype));
         compare(&model, image, &fixture, 0.0, TRAINING);
         fixture.load_into(&model);
         let (x, y) = fixture.batch(image);
-        let mut trainer = Trainer::new(&model, fixture.adam(), LAMBDA).unwrap();
-        let mut step = || trainer.step(&x, &y).map(|(mse, cross_entropy, _)| [mse, cross_entropy]).unwrap();
+        let mut trainer = CreTrainer::new(&model, fixture.adam(), LAMBDA).unwrap();
+        let mut step = || trainer.step((&x, &y)).map(|report| [report.mse, report.cross_entropy]).unwrap();
         let losses: Vec<f64> = (0..10).flat_map(|_| step()).collect();
         compare_losses(&fixture, &losses, &fixture.get("losses").to_f64_vec());
     }

@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 
 use agon_models::fc::{self, Config, Size};
-use agon_models::{Activation, AdamConfig, Cre, Error, Mode, Part, Trainer, evaluate};
+use agon_models::{Activation, AdamConfig, Cre, CreTrainer, Error, Mode, Part, evaluate};
 use autograd::{Param, Tape, gradcheck};
 use tensor::random::Stream;
 use tensor::{DType, Indices, Tensor};
@@ -144,10 +144,10 @@ fn a5_the_heads_learn_also_when_lambda_hides_their_loss_from_the_encoder() {
     for lambda in [0.0, 1.0] {
         let model = model(Size::S, DType::F32);
         let config = AdamConfig { learning_rate: 1e-2, ..AdamConfig::PAPER };
-        let mut trainer = Trainer::new(&model, config, lambda).unwrap();
+        let mut trainer = CreTrainer::new(&model, config, lambda).unwrap();
         let before = evaluate(&model, [(images.clone(), labels.clone())]).unwrap();
         for _ in 0..200 {
-            trainer.step(&images, &labels).unwrap();
+            trainer.step((&images, &labels)).unwrap();
         }
         let after = evaluate(&model, [(images.clone(), labels.clone())]).unwrap();
         assert!(after.mse < 0.9 * before.mse, "lambda = {lambda}: {before:?} {after:?}");
@@ -158,19 +158,19 @@ fn a5_the_heads_learn_also_when_lambda_hides_their_loss_from_the_encoder() {
 #[test]
 fn a_stored_trainer_goes_on_with_the_same_bits() {
     let (images, labels) = batch(DType::F32);
-    let losses = |trainer: &mut Trainer<'_>, steps: usize| -> Vec<f64> {
-        (0..steps).map(|_| trainer.step(&images, &labels).unwrap().0).collect()
+    let losses = |trainer: &mut CreTrainer<'_>, steps: usize| -> Vec<f64> {
+        (0..steps).map(|_| trainer.step((&images, &labels)).unwrap().mse).collect()
     };
     let whole = model(Size::M, DType::F32);
-    let mut uninterrupted = Trainer::new(&whole, AdamConfig::PAPER, 0.7).unwrap();
+    let mut uninterrupted = CreTrainer::new(&whole, AdamConfig::PAPER, 0.7).unwrap();
     let expected = losses(&mut uninterrupted, 8);
 
     let first = model(Size::M, DType::F32);
-    let mut before = Trainer::new(&first, AdamConfig::PAPER, 0.7).unwrap();
+    let mut before = CreTrainer::new(&first, AdamConfig::PAPER, 0.7).unwrap();
     losses(&mut before, 3);
     let state = before.state();
     let second = model(Size::M, DType::F32);
-    let mut after = Trainer::new(&second, AdamConfig::PAPER, 0.7).unwrap();
+    let mut after = CreTrainer::new(&second, AdamConfig::PAPER, 0.7).unwrap();
     after.load(|name| state.iter().find(|(own, _)| own == name).map(|(_, tensor)| tensor.clone())).unwrap();
     assert_eq!(losses(&mut after, 5), expected[3..]);
 }
@@ -179,7 +179,7 @@ fn a_stored_trainer_goes_on_with_the_same_bits() {
 fn fitting_reports_every_epoch_and_stops_when_it_is_told_to() {
     let (images, labels) = batch(DType::F32);
     let model = model(Size::S, DType::F32);
-    let mut trainer = Trainer::new(&model, AdamConfig::PAPER, 0.5).unwrap();
+    let mut trainer = CreTrainer::new(&model, AdamConfig::PAPER, 0.5).unwrap();
     let mut reports = Vec::new();
     let batches = |_epoch| vec![(images.clone(), labels.clone()); 3];
     trainer
@@ -198,7 +198,7 @@ fn a_loss_that_is_no_longer_a_number_ends_the_epoch_and_names_itself() {
     let (_, labels) = batch(DType::F32);
     let images = Tensor::full(f64::NAN, &[N, PIXELS], DType::F32);
     let model = model(Size::S, DType::F32);
-    let outcome = Trainer::new(&model, AdamConfig::PAPER, 0.5).unwrap().epoch(1, [(images, labels)]);
+    let outcome = CreTrainer::new(&model, AdamConfig::PAPER, 0.5).unwrap().epoch(1, [(images, labels)]);
     assert!(matches!(outcome, Err(Error::Diverged { step: 0, loss: "the MSE", .. })));
 }
 

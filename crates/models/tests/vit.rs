@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use agon_models::vit::{self, Config, Stack};
-use agon_models::{AdamConfig, Cre, MaskedLoss, Masking, Masks, Mode, Module, Part, Trainer};
+use agon_models::{AdamConfig, Cre, CreTrainer, MaskedLoss, Masking, Masks, Mode, Module, Part};
 use agon_models::{evaluate, evaluate_masked};
 use autograd::{Gradients, Tape, Var};
 use tensor::random::Stream;
@@ -245,7 +245,7 @@ fn both_losses_fall_and_a_stored_trainer_goes_on_with_the_same_bits() {
         let config = with(Masking { ratio, loss }, Config::S);
         let batch = || [(images.clone(), labels.clone())];
         let whole = model(&config, DType::F32);
-        let mut trainer = Trainer::new(&whole, adam, 0.5).unwrap();
+        let mut trainer = CreTrainer::new(&whole, adam, 0.5).unwrap();
         let first = trainer.epoch(1, batch()).unwrap();
         for epoch in 2..60 {
             trainer.epoch(epoch, batch()).unwrap();
@@ -256,7 +256,7 @@ fn both_losses_fall_and_a_stored_trainer_goes_on_with_the_same_bits() {
         assert!(last.cross_entropy < 0.8 * first.cross_entropy, "{config:?}: {first:?} {last:?}");
 
         let other = vit::cre(&config, &Stream::new(11, "init"), DType::F32).unwrap();
-        let mut resumed = Trainer::new(&other, adam, 0.5).unwrap();
+        let mut resumed = CreTrainer::new(&other, adam, 0.5).unwrap();
         resumed.load(|name| state.iter().find(|(own, _)| own == name).map(|(_, t)| t.clone())).unwrap();
         assert_eq!(resumed.epoch(60, batch()).unwrap(), last);
         assert_eq!(evaluate(&other, batch()).unwrap(), evaluate(&whole, batch()).unwrap());

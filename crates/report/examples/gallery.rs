@@ -1,5 +1,10 @@
 //! Draws one of everything from made-up numbers into a folder: `cargo run --release -p agon-report --example
 //! gallery DIR`.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a tool for developers, whose output nobody parses"
+)]
 
 use std::error::Error;
 use std::fs;

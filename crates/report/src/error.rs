@@ -6,7 +6,7 @@
 pub enum Error {
     /// A value is NaN or infinite.
     #[error("{of}: {what} is {value}, expected a finite number; leave out what was not measured")]
-    NotFinite {
+    NonFinite {
         /// The figure, panel and series, or the grid, row and column.
         of: String,
         /// Which value.

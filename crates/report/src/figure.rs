@@ -292,5 +292,5 @@ pub(crate) fn finite(of: &str, what: impl FnOnce() -> String, value: f64) -> Res
     if value.is_finite() {
         return Ok(());
     }
-    Err(Error::NotFinite { of: of.into(), what: what(), value })
+    Err(Error::NonFinite { of: of.into(), what: what(), value })
 }

@@ -205,7 +205,7 @@ fn a_cloud_draws_every_point() {
 fn errors_name_the_figure_the_panel_and_the_series() {
     let with = |points: Vec<Point>| agon_report::draw(&figure(vec![series("k = 2", points)])).unwrap_err();
     let nan = with(vec![Point::new(0.0, f64::NAN)]);
-    assert!(matches!(nan, Error::NotFinite { .. }), "{nan}");
+    assert!(matches!(nan, Error::NonFinite { .. }), "{nan}");
     let outside = with(vec![Point::new(0.0, 1.0).y_between(2.0, 3.0)]);
     assert!(matches!(outside, Error::OutsideSpread { point: 0, .. }), "{outside}");
     let empty = with(vec![]);
@@ -289,7 +289,7 @@ fn images_and_grids_that_do_not_fit_are_refused() {
     assert!(matches!(Image::new(2, 2, 2, vec![0.0; 8]), Err(Error::Mismatch { .. })));
     assert!(matches!(Image::from_planes(0, 0, 2, &[]), Err(Error::Mismatch { .. })));
     assert!(matches!(Image::from_planes(1, usize::MAX, 1, &[]), Err(Error::Mismatch { .. })));
-    assert!(matches!(Image::new(1, 1, 1, vec![f32::NAN]), Err(Error::NotFinite { .. })));
+    assert!(matches!(Image::new(1, 1, 1, vec![f32::NAN]), Err(Error::NonFinite { .. })));
     let mut short = grid();
     short.rows[1].images.pop();
     let error = short.draw().unwrap_err().to_string();

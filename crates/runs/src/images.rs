@@ -32,10 +32,13 @@ pub struct DataConfig {
     /// The name of the set.
     pub name: String,
     /// How many images are trained on: the first of the training set.
+    #[serde(serialize_with = "models::range::positive_count")]
     pub train: usize,
     /// How many images choose the epoch: the last of the training set. 0 is none, and nothing is measured on any then.
+    #[serde(serialize_with = "models::range::count")]
     pub validation: usize,
     /// How many images are tested on: the first of the test set.
+    #[serde(serialize_with = "models::range::count")]
     pub test: usize,
     /// How the images are changed before anything else sees them, one change after the other.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -53,8 +53,10 @@ pub struct RunConfig {
     /// The optimiser of each of the parts.
     pub optimiser: AdamConfig,
     /// Images a step; the incomplete last batch of an epoch is dropped.
+    #[serde(serialize_with = "models::range::positive_count")]
     pub batch: usize,
     /// How often the training images are gone through.
+    #[serde(serialize_with = "models::range::epochs")]
     pub epochs: u32,
     /// What it is computed on, for sums are added in another order on a GPU; the key of a run on the processor does
     /// not name it.
@@ -76,6 +78,7 @@ impl RunConfig {
 #[serde(deny_unknown_fields)]
 pub struct Rotation {
     /// The largest angle in degrees.
+    #[serde(serialize_with = "models::range::degrees")]
     pub degrees: f32,
     /// Whether all images of a batch turn by one angle, as in the paper's code.
     pub shared: bool,

@@ -31,8 +31,10 @@ pub enum Seen {
 #[serde(deny_unknown_fields)]
 pub struct Bound {
     /// Which, from 0.
+    #[serde(serialize_with = "models::range::offset")]
     pub place: usize,
     /// Of how many, at least 2.
+    #[serde(serialize_with = "models::range::side")]
     pub of: usize,
 }
 

@@ -17,7 +17,7 @@ pub(crate) fn samples(what: &'static str, x: ArrayView2<'_, f64>, least: usize) 
 /// Errs at the first value that is not finite.
 pub(crate) fn finite(what: &'static str, x: ArrayView2<'_, f64>) -> Result<()> {
     match x.indexed_iter().find(|(_, value)| !value.is_finite()) {
-        Some(((row, column), value)) => Err(Error::NotFinite { what, row, column, got: value.to_string() }),
+        Some(((row, column), value)) => Err(Error::NonFinite { what, row, column, got: value.to_string() }),
         None => Ok(()),
     }
 }

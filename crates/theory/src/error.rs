@@ -39,7 +39,7 @@ pub enum Error {
     },
     /// A value is not finite.
     #[error("{what}: wanted finite values, got {got} in row {row}, column {column}")]
-    NotFinite {
+    NonFinite {
         /// The matrix.
         what: &'static str,
         /// Where it stands.
@@ -99,8 +99,8 @@ impl Error {
     /// The same, of a block of columns that begins with this one.
     pub(crate) fn columns_later(self, first: usize) -> Self {
         match self {
-            Self::NotFinite { what, row, column, got } => {
-                Self::NotFinite { what, row, column: column + first, got }
+            Self::NonFinite { what, row, column, got } => {
+                Self::NonFinite { what, row, column: column + first, got }
             }
             other => other,
         }

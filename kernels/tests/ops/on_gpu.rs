@@ -7,7 +7,7 @@ use std::sync::Arc;
 use autograd::for_each_op;
 use autograd::gradcheck::cases::{Cases, for_all};
 use autograd::gradcheck::checks;
-use models::{AdamConfig, Cre, Trainer, fc};
+use models::{AdamConfig, Cre, CreTrainer, DeviceBatches, fc};
 use tensor::random::Stream;
 use tensor::{DType, Device, Indices, Tensor};
 
@@ -71,15 +71,16 @@ fn recorded_steps_have_the_bits_of_steps_that_are_launched_one_by_one_on_a_gpu()
     let [launched, replayed] = [false, true].map(|is_recorded| {
         let (device, model) = (device(), model());
         let (images, labels) = batch(&device);
-        let mut trainer = Trainer::new(&model, AdamConfig::PAPER, 0.5).unwrap();
+        let mut trainer = CreTrainer::new(&model, AdamConfig::PAPER, 0.5).unwrap();
         trainer.to_device(&device).unwrap();
-        trainer.step(&images, &labels).unwrap();
+        trainer.step((&images, &labels)).unwrap();
         if is_recorded {
-            let batch = || (images.clone(), labels.clone());
-            trainer.epoch_on_gpu(1, STEPS, |_| Ok(()), |_| Ok(batch())).unwrap();
+            let gather = |_| Ok((images.clone(), labels.clone()));
+            let batches = DeviceBatches { steps: STEPS, seek: &|_| Ok(()), gather: &gather };
+            trainer.epoch(1, batches).unwrap();
         } else {
             for _ in 0..STEPS {
-                trainer.step(&images, &labels).unwrap();
+                trainer.step((&images, &labels)).unwrap();
             }
         }
         params(&model)
@@ -93,10 +94,10 @@ fn training_on_a_gpu_is_training_on_the_processor_to_rounding() {
     let [on_cpu, on_gpu] = [Device::Cpu, device()].map(|device| {
         let model = model();
         let (images, labels) = batch(&device);
-        let mut trainer = Trainer::new(&model, AdamConfig::PAPER, 0.5).unwrap();
+        let mut trainer = CreTrainer::new(&model, AdamConfig::PAPER, 0.5).unwrap();
         trainer.to_device(&device).unwrap();
-        let steps: Vec<_> = (0..STEPS).map(|_| trainer.step(&images, &labels).unwrap()).collect();
-        steps.iter().map(|(mse, cross_entropy, _)| mse + cross_entropy).collect::<Vec<f64>>()
+        let steps: Vec<_> = (0..STEPS).map(|_| trainer.step((&images, &labels)).unwrap()).collect();
+        steps.iter().map(|report| report.mse + report.cross_entropy).collect::<Vec<f64>>()
     });
     for (step, (x, y)) in on_cpu.iter().zip(&on_gpu).enumerate() {
         assert!(x.is_finite() && (x - y).abs() <= 1e-3 * x.abs(), "step {step}: {x} {y}");

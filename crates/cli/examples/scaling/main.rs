@@ -1,6 +1,11 @@
 //! What a sweep costs beside training, measured here, and what follows for 1, 10 and 100 nodes, by simulation.
 //!
 //! `cargo run --release -p agon-cli --example scaling -- [--data DIR]` prints the table of `book/cluster.md`.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a tool for developers, whose output nobody parses"
+)]
 
 mod measure;
 mod simulate;

@@ -101,7 +101,8 @@ pub(super) fn measured(run: &Run, done: &FinishedRun, references: [f64; 2]) -> R
     ] {
         measured.insert(name, at(epoch, scalar.as_str()));
     }
-    let lambda = run.config.learner.lambda();
+    // Equal weights where the learner weighs nothing.
+    let lambda = run.config.learner.lambda().unwrap_or(0.5);
     let loss = |epoch: &Epoch, set: &str| {
         let [mse, ce] = ["mse", "cross_entropy"].map(|name| at(epoch, &format!("{set}_{name}")));
         lambda * mse + (1.0 - lambda) * ce

@@ -301,3 +301,26 @@ fn the_page_says_that_masked_autoencoders_are_measured_on_whole_test_images() {
     let results = MadeUp::default().results(&grid(experiment, Profile::Quick));
     assert!(experiment.warnings(&results).unwrap()[0].contains("`test_masked_*`"));
 }
+
+#[test]
+fn a_family_of_an_unknown_label_is_an_error_and_not_a_verdict_that_was_not_run() {
+    for name in [
+        "background",
+        "guidance",
+        "latent-space",
+        "linear-optimum",
+        "masking-impact",
+        "nonlinear-denoising",
+        "reconstruction-regulariser",
+        "subspace-recognition",
+    ] {
+        let experiment = *ALL.iter().find(|one| one.info().name == name).unwrap();
+        let mut grid = grid(experiment, Profile::Quick);
+        for at in 0..grid.families.len() {
+            let label = std::mem::replace(&mut grid.families[at].label, "reworded".into());
+            let error = experiment.verdicts(&MadeUp::default().results(&grid)).unwrap_err();
+            assert!(error.to_string().contains("got `reworded`"), "{name}, {label}: {error}");
+            grid.families[at].label = label;
+        }
+    }
+}

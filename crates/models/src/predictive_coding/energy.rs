@@ -1,10 +1,10 @@
 //! The energy of a network: half the squared errors of what its layers predict, and the losses of its outputs.
 
-use autograd::{Gradients, Tape, Var};
+use autograd::{Tape, Var};
 use tensor::{Indices, Tensor};
 
+use crate::Result;
 use crate::layers::{Layer, Weights};
-use crate::{Conflict, Result};
 
 /// What the layers of a network hold that are free to move, each `[n, width]`, from below: in the encoder all, of which
 /// z is the last, and in each head all but the output.
@@ -37,7 +37,7 @@ pub(super) struct Energy<'t> {
     mse: Var<'t>,
     cross_entropy: Option<Var<'t>>,
     /// z as the decoder and as the classifier saw it.
-    z_for_heads: [Var<'t>; 2],
+    pub(super) z_for_heads: [Var<'t>; 2],
 }
 
 /// The numbers of an energy.
@@ -144,16 +144,5 @@ impl<'t> Energy<'t> {
         }
         let cross_entropy = self.cross_entropy.as_ref().map(|loss| loss.value().item()).transpose()?;
         Ok(Reading { energy, mse: self.mse.value().item()?, cross_entropy })
-    }
-
-    /// Asks the tape to keep the pulls of both heads at z.
-    pub(super) fn keep_pulls(&self, tape: &Tape) {
-        self.z_for_heads.iter().for_each(|z| tape.keep(z));
-    }
-
-    /// The conflict of the two pulls that were kept.
-    pub(super) fn conflict(&self, gradients: &Gradients) -> Result<Conflict> {
-        let [of_mse, of_cross_entropy] = self.z_for_heads.each_ref().map(|z| gradients.of(z));
-        Ok(Conflict::between(&[of_mse?], &[of_cross_entropy?]))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::fc::Size;
-use crate::{Activation, Conflict, Mode};
+use crate::{Activation, Conflict, Mode, evaluate};
 
 const PIXELS: usize = 12;
 const CLASSES: usize = 3;
@@ -21,6 +21,10 @@ fn config(size: Size) -> Config {
 
 fn network(config: &Config, dtype: DType) -> PredictiveCoding {
     PredictiveCoding::of_type(config, &Stream::new(11, "init"), dtype).unwrap()
+}
+
+fn trainer(config: &Config) -> Trainer<PredictiveCoding> {
+    PredictiveCoding::trainer(config, &Stream::new(11, "init")).unwrap()
 }
 
 fn batch(dtype: DType) -> (Tensor, Indices) {
@@ -74,7 +78,7 @@ fn the_energy_starts_as_the_weighted_loss_of_the_predictions() {
     let config = Config { lambda: 0.3, output_precision: 2.0, ..config(Size::M) };
     let network = network(&config, DType::F64);
     let start = network.relaxation(&images, &labels).unwrap()[0];
-    let Evaluation { mse, cross_entropy, .. } = network.evaluate([(images, labels)]).unwrap();
+    let Evaluation { mse, cross_entropy, .. } = evaluate(&network, [(images, labels)]).unwrap();
     // A handful of roundings of numbers near 1.
     assert!((start - 2.0 * (0.3 * mse + 0.7 * cross_entropy)).abs() < 1e-14);
 }
@@ -123,9 +127,11 @@ fn with_the_outputs_free_the_predictions_are_at_rest() {
     let [predicted, relaxed] =
         [network.represent(&images), network.represent_relaxed(&images)].map(|made| made.unwrap());
     assert_eq!(predicted.z.to_f64_vec(), relaxed.z.to_f64_vec());
-    let [predicted, relaxed] =
-        [network.evaluate([(images.clone(), labels.clone())]), network.evaluate_relaxed([(images, labels)])]
-            .map(|evaluation| evaluation.unwrap());
+    let [predicted, relaxed] = [
+        evaluate(&network, [(images.clone(), labels.clone())]),
+        network.evaluate_relaxed([(images, labels)]),
+    ]
+    .map(|evaluation| evaluation.unwrap());
     assert!((predicted.mse - relaxed.mse).abs() < 1e-14);
     assert!((predicted.cross_entropy - relaxed.cross_entropy).abs() < 1e-14);
 }
@@ -134,7 +140,7 @@ fn with_the_outputs_free_the_predictions_are_at_rest() {
 fn an_image_that_is_clamped_at_both_ends_is_reconstructed_better() {
     let (images, labels) = batch(DType::F64);
     let network = network(&Config { output_precision: 6.0, ..config(Size::M) }, DType::F64);
-    let predicted = network.evaluate([(images.clone(), labels.clone())]).unwrap();
+    let predicted = evaluate(&network, [(images.clone(), labels.clone())]).unwrap();
     let relaxed = network.evaluate_relaxed([(images, labels)]).unwrap();
     assert!(relaxed.mse < predicted.mse, "{relaxed:?} {predicted:?}");
 }
@@ -169,7 +175,7 @@ fn training_lowers_both_losses_and_the_heads_learn_also_where_lambda_hides_them(
         let (images, labels) = batch(DType::F32);
         // Faster, and 616 hidden units overshoot into saturation on twelve pixels.
         let optimiser = AdamConfig { learning_rate: 1e-3, ..AdamConfig::PAPER };
-        let mut network = network(&Config { lambda, optimiser, ..config(size) }, DType::F32);
+        let mut network = trainer(&Config { lambda, optimiser, ..config(size) });
         let batches = || std::iter::repeat_n((images.clone(), labels.clone()), 200);
         let before = network.evaluate([(images.clone(), labels.clone())]).unwrap();
         let report = network.epoch(7, batches()).unwrap();
@@ -194,7 +200,7 @@ fn a_network_starts_as_the_cre_of_the_same_stream() {
     let images = images.reshape(&[N, 1, 3, 4]).unwrap();
     assert_eq!(network.represent_relaxed(&images).unwrap().reconstruction.shape(), images.shape());
     let batch = || [(images.clone(), labels.clone())];
-    assert_eq!(network.evaluate(batch()), evaluate(&model, batch()));
+    assert_eq!(evaluate(&network, batch()), evaluate(&model, batch()));
 }
 
 #[test]
@@ -202,12 +208,12 @@ fn a_stored_network_goes_on_with_the_same_bits() {
     let (images, labels) = batch(DType::F32);
     let config = config(Size::M);
     let batches = || std::iter::repeat_n((images.clone(), labels.clone()), 3);
-    let mut whole = network(&config, DType::F32);
+    let mut whole = trainer(&config);
     whole.epoch(1, batches()).unwrap();
     let state = whole.state();
     let expected = whole.epoch(2, batches()).unwrap();
 
-    let mut resumed = PredictiveCoding::new(&config, &Stream::new(12, "init")).unwrap();
+    let mut resumed = PredictiveCoding::trainer(&config, &Stream::new(12, "init")).unwrap();
     let stored = |name: &str| state.iter().find(|(own, _)| own == name).map(|(_, tensor)| tensor.clone());
     resumed.load(stored).unwrap();
     assert_eq!(resumed.epoch(2, batches()), Ok(expected));
@@ -225,13 +231,13 @@ fn what_is_no_longer_a_number_ends_the_epoch_by_name_and_moves_no_weight() {
     for (relaxation, images, name) in
         [(fast, images, "the relaxed energy"), (config(Size::S).relaxation, not_numbers, "the MSE")]
     {
-        let mut network = network(&Config { relaxation, ..config(Size::S) }, DType::F32);
+        let mut network = trainer(&Config { relaxation, ..config(Size::S) });
         let before = network.state();
         let outcome = network.epoch(1, [(images, labels.clone())]);
         assert!(matches!(outcome, Err(Error::Diverged { step: 0, loss, .. }) if loss == name), "{outcome:?}");
         assert_eq!(format!("{:?}", network.state()), format!("{before:?}"));
     }
-    assert_eq!(network(&config(Size::S), DType::F32).epoch(1, []), Err(Error::NoBatches));
+    assert_eq!(trainer(&config(Size::S)).epoch(1, Vec::<Example>::new()), Err(Error::NoBatches));
 }
 
 #[test]
@@ -248,7 +254,7 @@ fn settings_out_of_their_range_are_refused_by_name() {
         (relaxation(0, 0.1), "relaxation.steps: wanted at least 1, got 0"),
         (relaxation(1, f64::INFINITY), "relaxation.rate: wanted a number above 0, got inf"),
     ] {
-        let message = PredictiveCoding::new(&refused, &Stream::new(0, "init")).err().unwrap().to_string();
+        let message = PredictiveCoding::trainer(&refused, &Stream::new(0, "init")).err().unwrap().to_string();
         assert_eq!(message, expected);
     }
     let images = Tensor::zeros(&[N, PIXELS + 1], DType::F32);

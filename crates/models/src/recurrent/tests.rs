@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::fc::Size;
-use crate::{Activation, Error, Trainer, evaluate};
+use crate::{Activation, CreTrainer, Error, evaluate};
 
 const PIXELS: usize = 12;
 const CLASSES: usize = 3;
@@ -23,6 +23,10 @@ fn network(config: &Config, dtype: DType) -> Recurrent {
     Recurrent::of_type(config, &Stream::new(11, "init"), dtype).unwrap()
 }
 
+fn trainer(config: &Config) -> Trainer<Recurrent> {
+    Recurrent::trainer(config, &Stream::new(11, "init")).unwrap()
+}
+
 fn batch(dtype: DType) -> (Tensor, Indices) {
     let mut words = Stream::new(5, "images").sequence(0);
     let pixels = (0..N * PIXELS).map(|_| 2.0 * words.uniform() - 1.0).collect();
@@ -38,7 +42,7 @@ fn batches(n: usize) -> impl Iterator<Item = (Tensor, Indices)> {
 fn gradients(network: &Recurrent) -> Vec<(String, Tensor)> {
     let (images, labels) = batch(DType::F64);
     let tape = Tape::new();
-    let losses = network.losses(&tape, &images, &labels).unwrap();
+    let losses = network.losses_of(&tape, &images, &labels).unwrap();
     let gradients = tape.backward(&losses.mse.add(&losses.cross_entropy).unwrap()).unwrap();
     let of = |(name, param): (String, &Param)| (name, gradients.param(param).unwrap().clone());
     network.params().into_iter().map(of).collect()
@@ -48,9 +52,9 @@ fn gradients(network: &Recurrent) -> Vec<(String, Tensor)> {
 fn one_recurrent_step_is_an_ordinary_cre_bit_for_bit() {
     for size in [Size::S, Size::M, Size::L] {
         let config = config(size, 1);
-        let mut network = network(&config, DType::F32);
+        let mut network = trainer(&config);
         let model = fc::cre(&config.model, &Stream::new(11, "init"), DType::F32).unwrap();
-        let mut trainer = Trainer::new(&model, config.optimiser, config.lambda).unwrap();
+        let mut trainer = CreTrainer::new(&model, config.optimiser, config.lambda).unwrap();
         assert_eq!(network.evaluate(batches(1)), evaluate(&model, batches(1)));
         assert_eq!(network.epoch(1, batches(5)), trainer.epoch(1, batches(5)));
         let stored = |state: Vec<(String, Tensor)>| format!("{state:?}");
@@ -64,7 +68,7 @@ fn the_first_of_several_recurrent_steps_is_an_ordinary_cre_and_the_others_are_no
     let of_steps = network.evaluate_steps(batches(2)).unwrap();
     assert_eq!(of_steps[0], evaluate(&network.model, batches(2)).unwrap());
     assert!(of_steps[1] != of_steps[0] && of_steps[2] != of_steps[1]);
-    assert_eq!((of_steps.len(), network.evaluate(batches(2))), (3, Ok(of_steps[2])));
+    assert_eq!((of_steps.len(), evaluate(&network, batches(2))), (3, Ok(of_steps[2])));
     // Images in whatever shape they come.
     let images = batch(DType::F32).0.reshape(&[N, 1, 3, 4]).unwrap();
     assert_eq!(network.represent(&images).unwrap().reconstruction.shape(), images.shape());
@@ -82,7 +86,7 @@ fn the_recurrent_encoder_descends_the_mixture_through_all_steps() {
         let (images, labels) = batch(DType::F64);
         let mixture = || {
             let losses = network
-                .losses(&Tape::without_gradients(), &images, &labels)
+                .losses_of(&Tape::without_gradients(), &images, &labels)
                 .map(|losses| [&losses.mse, &losses.cross_entropy].map(|loss| loss.value().item().unwrap()));
             let [mse, cross_entropy] = losses.unwrap();
             0.3 * mse + 0.7 * cross_entropy
@@ -146,7 +150,7 @@ fn training_a_recurrent_network_lowers_both_losses_of_the_last_step() {
         // Faster, and 616 hidden units overshoot into saturation on twelve pixels.
         let optimiser = AdamConfig { learning_rate: 1e-3, ..AdamConfig::PAPER };
         let config = Config { loss_at, lambda, optimiser, ..config(size, 3) };
-        let mut network = network(&config, DType::F32);
+        let mut network = trainer(&config);
         let before = network.evaluate(batches(1)).unwrap();
         let report = network.epoch(7, batches(200)).unwrap();
         let after = network.evaluate(batches(1)).unwrap();
@@ -160,12 +164,12 @@ fn training_a_recurrent_network_lowers_both_losses_of_the_last_step() {
 #[test]
 fn a_stored_recurrent_network_goes_on_with_the_same_bits() {
     let config = config(Size::M, 2);
-    let mut whole = network(&config, DType::F32);
+    let mut whole = trainer(&config);
     whole.epoch(1, batches(3)).unwrap();
     let state = whole.state();
     let expected = whole.epoch(2, batches(3)).unwrap();
 
-    let mut resumed = Recurrent::new(&config, &Stream::new(12, "init")).unwrap();
+    let mut resumed = Recurrent::trainer(&config, &Stream::new(12, "init")).unwrap();
     let stored = |name: &str| state.iter().find(|(own, _)| own == name).map(|(_, tensor)| tensor.clone());
     resumed.load(stored).unwrap();
     assert_eq!(resumed.epoch(2, batches(3)), Ok(expected));
@@ -192,14 +196,14 @@ fn feedback_is_named_as_a_part_of_the_recurrent_encoder_and_only_there_is_any() 
 
 #[test]
 fn a_recurrent_loss_that_is_no_longer_a_number_ends_the_epoch_by_name_and_moves_no_weight() {
-    let mut network = network(&config(Size::S, 2), DType::F32);
+    let mut network = trainer(&config(Size::S, 2));
     let before = format!("{:?}", network.state());
     let (_, labels) = batch(DType::F32);
     let images = Tensor::full(f64::NAN, &[N, PIXELS], DType::F32);
     let outcome = network.epoch(1, batches(0).chain([(images, labels)]));
     assert!(matches!(outcome, Err(Error::Diverged { step: 0, loss: "the MSE", .. })), "{outcome:?}");
     assert_eq!(format!("{:?}", network.state()), before);
-    assert_eq!(network.epoch(1, []), Err(Error::NoBatches));
+    assert_eq!(network.epoch(1, Vec::<Example>::new()), Err(Error::NoBatches));
 }
 
 #[test]
@@ -208,7 +212,7 @@ fn recurrent_settings_out_of_their_range_are_refused_by_name() {
         (Config { lambda: -0.5, ..config(Size::S, 1) }, "lambda: wanted a number in [0, 1], got -0.5"),
         (config(Size::S, 0), "steps: wanted at least 1, got 0"),
     ] {
-        let message = Recurrent::new(&refused, &Stream::new(0, "init")).err().unwrap().to_string();
+        let message = Recurrent::trainer(&refused, &Stream::new(0, "init")).err().unwrap().to_string();
         assert_eq!(message, expected);
     }
     let images = Tensor::zeros(&[N, PIXELS + 1], DType::F32);

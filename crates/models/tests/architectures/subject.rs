@@ -6,7 +6,7 @@ use tensor::random::Stream;
 use tensor::{DType, Indices, Tensor};
 
 /// A model with a batch and a loss.
-pub(crate) trait Subject {
+pub(crate) trait Subject: Sync {
     fn params(&self) -> Vec<(String, &Param)>;
     fn buffers(&self) -> Vec<(String, &Param)>;
     fn loss<'t>(&self, tape: &'t Tape, mode: Mode) -> Result<Var<'t>>;

@@ -1,5 +1,10 @@
 //! Writes a page with an explorer of made-up numbers into a folder: `cargo run --release -p agon-report --example
 //! explorer DIR`.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a tool for developers, whose output nobody parses"
+)]
 
 mod made_up;
 

@@ -17,12 +17,14 @@ pub enum Change {
     /// A black border up to sides of this length, for what needs sides that can be halved often.
     Padded {
         /// The length of a side.
+        #[serde(serialize_with = "models::range::side")]
         side: usize,
     },
     /// The six lowest two-dimensional cosine modes, each with a normal weight of its own in each image, that hold this
     /// share of the variance together (facts C6 to C8 of the LBR specification). The sum is scaled to bytes again.
     Background {
         /// The share in percent, below 100.
+        #[serde(serialize_with = "models::range::percent")]
         percent: u32,
     },
 }

@@ -18,6 +18,7 @@ pub struct Autoencoding {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub masked: Option<Masked>,
     /// AdamW's decay.
+    #[serde(serialize_with = "models::range::non_negative")]
     pub weight_decay: f64,
     /// Which parameters it applies to: all, or `weights`, which leaves out biases and norms.
     #[serde(default, skip_serializing_if = "Decayed::is_all")]
@@ -34,10 +35,13 @@ pub enum Network {
     /// The fully connected autoencoder.
     Mlpae {
         /// The size of the latent.
+        #[serde(serialize_with = "models::range::width")]
         latent: usize,
         /// The number of widths of the encoder.
+        #[serde(serialize_with = "models::range::depth")]
         encoder_depth: usize,
         /// The number of widths of the decoder.
+        #[serde(serialize_with = "models::range::depth")]
         decoder_depth: usize,
         /// Whether the last layer is a sigmoid.
         sigmoid: bool,
@@ -45,15 +49,19 @@ pub enum Network {
     /// The convolutional autoencoder.
     Dcae {
         /// The channels of the latent.
+        #[serde(serialize_with = "models::range::width")]
         latent: usize,
         /// The number of convolutions.
+        #[serde(serialize_with = "models::range::depth")]
         depth: usize,
     },
     /// The residual autoencoder of the 34-layer plan.
     Resnet {
         /// The size of the latent.
+        #[serde(serialize_with = "models::range::width")]
         latent: usize,
         /// What the widths of the paper are divided by.
+        #[serde(serialize_with = "models::range::width")]
         narrower: usize,
     },
 }
@@ -67,6 +75,7 @@ pub enum Objective {
     /// The reconstruction error and so many times the cross-entropies of both probes.
     Guided {
         /// The weight of the cross-entropies.
+        #[serde(serialize_with = "models::range::non_negative")]
         weight: f64,
     },
     /// The cross-entropies alone; the decoder does not learn.
@@ -78,8 +87,10 @@ pub enum Objective {
 #[serde(deny_unknown_fields)]
 pub struct Masked {
     /// The side of a patch, which covers all channels.
+    #[serde(serialize_with = "models::range::side")]
     pub patch: usize,
     /// The probability that a patch is dropped.
+    #[serde(serialize_with = "models::range::below_one")]
     pub drop: f64,
 }
 

@@ -23,6 +23,7 @@ pub enum Question {
     /// What the exact linear trade-off is: errors over λ for codes of this size (fact C9).
     Front {
         /// The size of the code.
+        #[serde(serialize_with = "models::range::width")]
         k: usize,
     },
     /// Whether gradient descent comes to the optimum of a linear model (section 4).
@@ -33,6 +34,7 @@ pub enum Question {
     /// What the components of the smallest and the largest variance look like (experiment E5).
     Bands {
         /// How many images are shown.
+        #[serde(serialize_with = "models::range::steps")]
         shown: usize,
     },
 }
@@ -46,26 +48,32 @@ pub enum Noise {
     /// Independent normal noise on each pixel.
     Gaussian {
         /// Its standard deviation, in that of all pixels.
+        #[serde(serialize_with = "models::range::non_negative")]
         deviation: f64,
     },
     /// The same, given as a covariance that nobody says is a multiple of the identity, so that what it changes is
     /// computed and not known beforehand (claim 8).
     Isotropic {
         /// Its standard deviation, in that of all pixels.
+        #[serde(serialize_with = "models::range::non_negative")]
         deviation: f64,
     },
     /// Patches that are dropped independently.
     Mask {
         /// The side of a patch in pixels.
+        #[serde(serialize_with = "models::range::side")]
         patch: usize,
         /// The probability that a patch is dropped.
+        #[serde(serialize_with = "models::range::below_one")]
         drop: f64,
     },
     /// Patches of which a fixed share is kept, as in masked autoencoders.
     FixedCount {
         /// The side of a patch in pixels.
+        #[serde(serialize_with = "models::range::side")]
         patch: usize,
         /// The share that is kept.
+        #[serde(serialize_with = "models::range::fraction")]
         kept: f64,
     },
 }

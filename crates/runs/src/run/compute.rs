@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use models::predictive_coding::PredictiveCoding;
 use models::recurrent::Recurrent;
-use models::{EpochReport, Evaluation};
+use models::{EpochReport, Evaluation, ProbeTrainer};
 use tensor::random::Stream;
 use tensor::{DType, Device, Tensor, flops};
 
@@ -12,9 +12,7 @@ use super::Run;
 use super::closed_form::Question;
 use super::finals::named;
 use super::learner::Learner;
-use super::learning::{
-    Learning, OfAutoencoder, OfCre, OfHeads, OfNetwork, OfRecognition, on_features, on_the_processor,
-};
+use super::learning::{Learning, OfAutoencoder, OfRecognition, Training, on_features, on_the_processor};
 use super::observed::{Scalars, is_due};
 use crate::images::Images;
 use crate::store::{Arrays, Checkpoint, Epoch, FinishedRun, Outcome, RunFolder};
@@ -99,22 +97,23 @@ impl Run {
         match &self.config.learner {
             Learner::Cre { model, .. } => {
                 let model = model.build(&init, DType::F32).map_err(Error::from)?;
-                work(&mut OfCre::new(self, images, &model, device)?)
+                work(&mut Training::of_cre(self, images, &model, device)?)
             }
             Learner::Readout { of, model } => {
                 on_the_processor(self)?;
                 let model = on_features(self, images, (of, model), needed)?;
-                work(&mut OfHeads::new(self, images, &model)?)
+                let trainer = ProbeTrainer::new(&model, self.config.optimiser).map_err(Error::from)?;
+                work(&mut Training::new(trainer, self, images, None, device)?)
             }
             Learner::PredictiveCoding { network } => {
                 on_the_processor(self)?;
-                let network = PredictiveCoding::new(network, &init).map_err(Error::from)?;
-                work(&mut OfNetwork::new(network, self, images)?)
+                let network = PredictiveCoding::trainer(network, &init).map_err(Error::from)?;
+                work(&mut Training::new(network, self, images, None, device)?)
             }
             Learner::Recurrent { network } => {
                 on_the_processor(self)?;
-                let network = Recurrent::new(network, &init).map_err(Error::from)?;
-                work(&mut OfNetwork::new(network, self, images)?)
+                let network = Recurrent::trainer(network, &init).map_err(Error::from)?;
+                work(&mut Training::new(network, self, images, None, device)?)
             }
             Learner::Recognition { task } => {
                 on_the_processor(self)?;
@@ -228,7 +227,8 @@ impl Run {
     }
 
     fn diverged(&self, epoch: u32, reason: String) -> Ended {
-        Ended::Diverged { epoch, reason: format!("{reason} (λ = {})", self.config.learner.lambda()) }
+        let lambda = self.config.learner.lambda().map_or(String::new(), |lambda| format!(" (λ = {lambda})"));
+        Ended::Diverged { epoch, reason: reason + &lambda }
     }
 }
 

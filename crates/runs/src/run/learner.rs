@@ -18,6 +18,7 @@ pub enum Learner {
         /// The model.
         model: Architecture,
         /// The weight of reconstruction in the encoder's loss, in [0, 1].
+        #[serde(serialize_with = "models::range::probability")]
         lambda: f64,
         /// How the two gradients are mixed at z.
         #[serde(default, skip_serializing_if = "is_weighted")]
@@ -25,6 +26,7 @@ pub enum Learner {
         /// How many training images have a label; all of them where it is left out. A tenth of each batch, at least
         /// two, is then drawn from those, and the others are only reconstructed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(serialize_with = "models::range::positive_count")]
         labelled: Option<usize>,
     },
     /// The fully connected stack as a predictive coding network (section 7, question 1).
@@ -98,14 +100,14 @@ impl Learner {
         other
     }
 
-    /// The weight of reconstruction in the encoder's loss.
-    pub fn lambda(&self) -> f64 {
+    /// The weight of reconstruction in the encoder's loss; `None` where nothing is weighed.
+    pub fn lambda(&self) -> Option<f64> {
         match self {
-            Self::Cre { lambda, .. } => *lambda,
-            Self::PredictiveCoding { network } => network.lambda,
-            Self::Recurrent { network } => network.lambda,
+            Self::Cre { lambda, .. } => Some(*lambda),
+            Self::PredictiveCoding { network } => Some(network.lambda),
+            Self::Recurrent { network } => Some(network.lambda),
             Self::Readout { of: Features::Trained { run }, .. } => run.learner.lambda(),
-            _ => 0.5,
+            _ => None,
         }
     }
 

@@ -5,12 +5,7 @@ mod batches;
 mod recognition;
 
 use data::Split;
-use models::predictive_coding::PredictiveCoding;
-use models::recurrent::Recurrent;
-use models::{
-    Architecture, Cre, EpochReport, Evaluation, HeadTrainer, Representation, Trainer, evaluate,
-    evaluate_masked,
-};
+use models::{Architecture, Cre, CreTrainer, EpochReport, Evaluation, Representation, Train};
 use ndarray_rand::rand_distr::{Distribution, StandardNormal};
 use tensor::random::Stream;
 use tensor::{DType, Device, Indices, Tensor};
@@ -69,54 +64,83 @@ pub(super) trait Learning {
     fn learned(&self) -> Vec<(String, Tensor)>;
 }
 
-/// A CRE that learns by backpropagation.
-pub(super) struct OfCre<'a> {
-    run: &'a Run,
-    images: &'a Images,
-    model: &'a Cre,
-    trainer: Trainer<'a>,
+/// A trainer with its batches, on a device.
+pub(super) struct Training<'a, T> {
+    trainer: T,
     source: Source<'a>,
     device: Device,
+    is_masked: bool,
+    observe: Box<Observe<'a, T>>,
 }
 
-impl<'a> OfCre<'a> {
-    pub(super) fn new(run: &'a Run, images: &'a Images, model: &'a Cre, device: &Device) -> Result<Self> {
-        let Learner::Cre { lambda, mixing, labelled, .. } = run.config.learner else {
-            unreachable!("a CRE was asked for")
-        };
-        let mut trainer = Trainer::new(model, run.config.optimiser, lambda)?.mixing(mixing)?;
+/// What is measured of a trainer now and then beside the losses.
+type Observe<'a, T> = dyn Fn(&T) -> Result<Scalars> + 'a;
+
+impl<'a, T: Train> Training<'a, T> {
+    /// A trainer that is moved to the device and measured by its losses alone.
+    ///
+    /// # Errors
+    /// If the batches are larger than the set, or the device fails.
+    pub(super) fn new(
+        mut trainer: T,
+        run: &Run,
+        images: &'a Images,
+        labelled: Option<usize>,
+        device: &Device,
+    ) -> Result<Self> {
         trainer.to_device(device)?;
         let source = Source::new(run, images, labelled, device)?;
-        Ok(Self { run, images, model, trainer, source, device: device.clone() })
+        let observe = Box::new(|_: &T| Ok(Scalars::new()));
+        Ok(Self { trainer, source, device: device.clone(), is_masked: false, observe })
     }
 }
 
-impl Learning for OfCre<'_> {
+impl<'a> Training<'a, CreTrainer<'a>> {
+    /// A CRE that learns by backpropagation.
+    ///
+    /// # Errors
+    /// If a setting is out of its range, the batches are larger than the set, or the device fails.
+    pub(super) fn of_cre(run: &'a Run, images: &'a Images, model: &'a Cre, device: &Device) -> Result<Self> {
+        let Learner::Cre { lambda, mixing, labelled, .. } = run.config.learner else {
+            unreachable!("a CRE was asked for")
+        };
+        let trainer = CreTrainer::new(model, run.config.optimiser, lambda)?.mixing(mixing)?;
+        let training = Self::new(trainer, run, images, labelled, device)?;
+        let on_cpu = *device == Device::Cpu;
+        let observe = move |trainer: &CreTrainer<'a>| match on_cpu {
+            true => observed::of_cre(run, images, model, trainer),
+            // The read-outs run on the processor.
+            false => Ok(Scalars::new()),
+        };
+        Ok(Self { is_masked: model.is_masked(), observe: Box::new(observe), ..training })
+    }
+}
+
+impl<T: Train> Learning for Training<'_, T> {
     fn epoch(&mut self, epoch: u32) -> models::Result<EpochReport> {
         self.source.train(&mut self.trainer, epoch)
     }
 
     fn evaluate(&self, split: &Split) -> Result<Evaluation> {
-        evaluate_on(self.model, &self.device, split)
+        Ok(self.trainer.evaluate(&mut on_device(&self.device, split)?, false)?)
     }
 
     fn evaluate_masked(&self, split: &Split) -> Result<Option<Evaluation>> {
-        match self.model.is_masked() {
-            true => Ok(Some(evaluate_masked(self.model, in_order_on(&self.device, split)?)?)),
+        match self.is_masked {
+            true => Ok(Some(self.trainer.evaluate(&mut on_device(&self.device, split)?, true)?)),
             false => Ok(None),
         }
     }
 
     fn represent(&self, images: &Tensor) -> Result<Representation> {
-        represent_on(self.model, &self.device, images)
+        let Representation { z, reconstruction, logits } =
+            self.trainer.represent(&images.to_device(&self.device)?)?;
+        let [z, reconstruction, logits] = [z, reconstruction, logits].map(|x| x.to_device(&Device::Cpu));
+        Ok(Representation { z: z?, reconstruction: reconstruction?, logits: logits? })
     }
 
     fn observe(&self) -> Result<Scalars> {
-        // The read-outs run on the processor.
-        match self.device {
-            Device::Cpu => observed::of_cre(self.run, self.images, self.model, &self.trainer),
-            Device::Cuda(_) => Ok(Scalars::new()),
-        }
+        (self.observe)(&self.trainer)
     }
 
     fn state(&self) -> Vec<(String, Tensor)> {
@@ -128,94 +152,9 @@ impl Learning for OfCre<'_> {
     }
 
     fn learned(&self) -> Vec<(String, Tensor)> {
-        learned_by(self.model)
+        self.trainer.learned().into_iter().map(|(name, param)| (name, param.value())).collect()
     }
 }
-
-/// New heads on an encoder that stays as it is.
-pub(super) struct OfHeads<'a> {
-    model: &'a Cre,
-    trainer: HeadTrainer<'a>,
-    source: Source<'a>,
-}
-
-impl<'a> OfHeads<'a> {
-    pub(super) fn new(run: &'a Run, images: &'a Images, model: &'a Cre) -> Result<Self> {
-        let trainer = HeadTrainer::new(model, run.config.optimiser)?;
-        Ok(Self { model, trainer, source: Source::new(run, images, None, &Device::Cpu)? })
-    }
-}
-
-impl Learning for OfHeads<'_> {
-    fn epoch(&mut self, epoch: u32) -> models::Result<EpochReport> {
-        self.trainer.epoch(epoch, self.source.examples(epoch))
-    }
-
-    fn evaluate(&self, split: &Split) -> Result<Evaluation> {
-        evaluate_on(self.model, &Device::Cpu, split)
-    }
-
-    fn represent(&self, images: &Tensor) -> Result<Representation> {
-        Ok(self.model.represent(images)?)
-    }
-
-    fn state(&self) -> Vec<(String, Tensor)> {
-        self.trainer.state()
-    }
-
-    fn load(&mut self, stored: &dyn Fn(&str) -> Option<Tensor>) -> models::Result<()> {
-        self.trainer.load(stored)
-    }
-
-    fn learned(&self) -> Vec<(String, Tensor)> {
-        learned_by(self.model)
-    }
-}
-
-/// A network with batches: predictive coding, or a recurrent CRE.
-pub(super) struct OfNetwork<'a, N> {
-    pub(super) network: N,
-    pub(super) source: Source<'a>,
-}
-
-impl<'a, N> OfNetwork<'a, N> {
-    pub(super) fn new(network: N, run: &'a Run, images: &'a Images) -> Result<Self> {
-        Ok(Self { network, source: Source::new(run, images, None, &Device::Cpu)? })
-    }
-}
-
-/// [`Learning`] by the methods of the same names that a network has.
-macro_rules! learning_of_network {
-    ($network:ty) => {
-        impl Learning for OfNetwork<'_, $network> {
-            fn epoch(&mut self, epoch: u32) -> models::Result<EpochReport> {
-                self.network.epoch(epoch, self.source.pairs(epoch))
-            }
-
-            fn evaluate(&self, split: &Split) -> Result<Evaluation> {
-                Ok(self.network.evaluate(in_order(split)?)?)
-            }
-
-            fn represent(&self, images: &Tensor) -> Result<Representation> {
-                Ok(self.network.represent(images)?)
-            }
-
-            fn state(&self) -> Vec<(String, Tensor)> {
-                self.network.state()
-            }
-
-            fn load(&mut self, stored: &dyn Fn(&str) -> Option<Tensor>) -> models::Result<()> {
-                self.network.load(stored)
-            }
-
-            fn learned(&self) -> Vec<(String, Tensor)> {
-                self.network.params().into_iter().map(|(name, param)| (name, param.value())).collect()
-            }
-        }
-    };
-}
-learning_of_network!(PredictiveCoding);
-learning_of_network!(Recurrent);
 
 /// A CRE whose encoder is the features that were asked for and whose heads are new.
 ///
@@ -276,23 +215,10 @@ fn learned_by(model: &Cre) -> Vec<(String, Tensor)> {
     model.params().into_iter().chain(model.buffers()).map(|(name, param)| (name, param.value())).collect()
 }
 
-fn evaluate_on(model: &Cre, device: &Device, split: &Split) -> Result<Evaluation> {
-    Ok(evaluate(model, in_order_on(device, split)?)?)
-}
-
 /// The images of a split in batches on a device, with their labels.
-fn in_order_on(device: &Device, split: &Split) -> Result<Vec<(Tensor, Indices)>> {
-    let mut batches = Vec::new();
-    for (images, labels) in in_order(split)? {
-        batches.push((images.to_device(device)?, labels));
-    }
-    Ok(batches)
-}
-
-fn represent_on(model: &Cre, device: &Device, images: &Tensor) -> Result<Representation> {
-    let Representation { z, reconstruction, logits } = model.represent(&images.to_device(device)?)?;
-    let [z, reconstruction, logits] = [z, reconstruction, logits].map(|x| x.to_device(&Device::Cpu));
-    Ok(Representation { z: z?, reconstruction: reconstruction?, logits: logits? })
+fn on_device(device: &Device, split: &Split) -> Result<std::vec::IntoIter<(Tensor, Indices)>> {
+    let moved = in_order(split)?.map(|(images, labels)| Ok((images.to_device(device)?, labels)));
+    Ok(moved.collect::<Result<Vec<_>>>()?.into_iter())
 }
 
 /// The images of a split in batches, with their labels.

@@ -1,12 +1,13 @@
 //! Linear models that gradient descent trains, against the optimum that is known exactly (section 4 of the LBR
 //! specification).
 
-use models::{Adam, AdamConfig, Learner, Linear, Module, Schedule};
+use models::train::Loss;
+use models::{Adam, AdamConfig, Example, Linear, LossTrainer, Module, Schedule};
 use ndarray::{Array1, Array2, Axis};
 use ndarray_rand::rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 use tensor::random::Stream;
-use tensor::{DType, Tensor};
+use tensor::{DType, Indices, Tensor};
 use theory::{Corruption, Denoising, JointOptimum, Moments};
 
 use super::closed_form::{Noise, column};
@@ -31,12 +32,16 @@ pub struct LinearOptimum {
     /// What it minimises.
     pub problem: Problem,
     /// Images are averaged down to sides of this length.
+    #[serde(serialize_with = "models::range::side")]
     pub side: usize,
     /// The size of the code.
+    #[serde(serialize_with = "models::range::width")]
     pub k: usize,
     /// Adam's rate at the start; it falls to zero along half a cosine.
+    #[serde(serialize_with = "models::range::learning_rate")]
     pub rate: f64,
     /// Steps over all samples.
+    #[serde(serialize_with = "models::range::steps")]
     pub steps: u64,
 }
 
@@ -47,6 +52,7 @@ pub enum Problem {
     /// Targets and, with this weight, the images (section 4.1).
     Joint {
         /// The weight of reconstruction.
+        #[serde(serialize_with = "models::range::non_negative")]
         lambda: f64,
     },
     /// The images from fresh corruptions of them (section 4.2, scaled so that it converges).
@@ -54,6 +60,7 @@ pub enum Problem {
         /// The corruption.
         noise: Noise,
         /// How often each image is corrupted in a step.
+        #[serde(serialize_with = "models::range::steps")]
         views: usize,
     },
 }
@@ -93,15 +100,15 @@ impl LinearOptimum {
                     let of = square(codes.dot(&w.t()) - &y) + lambda * square(codes.dot(&z.t()) - &x);
                     Ok(of / (n * d) as f64 - optimum)
                 };
-                let (steps, gaps) = self.descend(&model, measure, |learner, model, _| {
-                    learner.step(|tape, mode| {
-                        let images = tape.constant(&images);
-                        let codes = model.encoder.forward(&images, mode)?;
-                        let labels = model.classifier.forward(&codes, mode)?.mse(&tape.constant(&targets))?;
-                        let pixels = model.decoder.forward(&codes, mode)?.mse(&images)?;
-                        Ok(labels.scale(weight)?.add(&pixels.scale(lambda)?)?)
-                    })
-                })?;
+                let example = example(images, targets);
+                let loss: Box<Loss<'_>> = Box::new(|tape, example, mode| {
+                    let (images, targets) = (tape.constant(&example.images), tape.constant(example.target()));
+                    let codes = model.encoder.forward(&images, mode)?;
+                    let labels = model.classifier.forward(&codes, mode)?.mse(&targets)?;
+                    let pixels = model.decoder.forward(&codes, mode)?.mse(&images)?;
+                    Ok(labels.scale(weight)?.add(&pixels.scale(lambda)?)?)
+                });
+                let (steps, gaps) = self.train_by(&model, measure, |_| Ok(example.clone()), loss)?;
                 (steps, gaps, optimum)
             }
             Problem::Denoising { noise, views } => {
@@ -126,13 +133,15 @@ impl LinearOptimum {
                     let [v, z, _] = model.weights();
                     Ok(denoising.expected_loss(&corruption, v.view(), z.view())? / optimum - 1.0)
                 };
-                let (steps, gaps) = self.descend(&model, measure, |learner, model, step| {
+                let examples = |step| {
                     let corrupted = corrupted(&x, &corruption, views, &stream.child("noise"), step)?;
-                    learner.step(|tape, mode| {
-                        let codes = model.encoder.forward(&tape.constant(&corrupted), mode)?;
-                        Ok(model.decoder.forward(&codes, mode)?.mse(&tape.constant(&target))?)
-                    })
-                })?;
+                    Ok(example(corrupted, target.clone()))
+                };
+                let loss: Box<Loss<'_>> = Box::new(|tape, example, mode| {
+                    let codes = model.encoder.forward(&tape.constant(&example.images), mode)?;
+                    Ok(model.decoder.forward(&codes, mode)?.mse(&tape.constant(example.target()))?)
+                });
+                let (steps, gaps) = self.train_by(&model, measure, examples, loss)?;
                 (steps, gaps, optimum)
             }
         };
@@ -142,11 +151,12 @@ impl LinearOptimum {
     }
 
     /// Trains, and measures now and then.
-    fn descend<'m>(
+    fn train_by<'m>(
         &self,
         model: &'m Model,
         measure: impl Fn(&Model) -> Result<f64>,
-        step: impl Fn(&mut Learner<'m, Adam>, &'m Model, u64) -> models::Result<f64>,
+        examples: impl Fn(u64) -> models::Result<Example>,
+        loss: Box<Loss<'m>>,
     ) -> Result<(Vec<f64>, Vec<f64>)> {
         let joint = matches!(self.problem, Problem::Joint { .. });
         let parts =
@@ -158,10 +168,11 @@ impl LinearOptimum {
             })
             .collect();
         let adam = Adam::new(&params, AdamConfig { learning_rate: self.rate, ..AdamConfig::PAPER })?;
-        let mut learner = Learner::new(params, vec![], adam, Schedule::Cosine { steps: self.steps })?;
+        let schedule = Schedule::Cosine { steps: self.steps };
+        let mut trainer = LossTrainer::new(params, vec![], adam, schedule, loss)?;
         let (mut at, mut gaps) = (Vec::new(), Vec::new());
         for now in 0..self.steps {
-            step(&mut learner, model, now)?;
+            trainer.step(examples(now)?)?;
             if self.is_measured(now + 1) {
                 at.push((now + 1) as f64);
                 gaps.push(measure(model)?);
@@ -242,6 +253,11 @@ fn normal(stream: &Stream, rows: usize, columns: usize) -> Array2<f64> {
 
 fn tensor(x: &Array2<f64>) -> Result<Tensor> {
     Ok(Tensor::from_vec(x.iter().map(|&x| x as f32).collect(), &[x.nrows(), x.ncols()])?)
+}
+
+/// Images without classes, and what is to be predicted from them.
+fn example(images: Tensor, target: Tensor) -> Example {
+    Example { images, target: Some(target), labels: Indices::new(vec![]) }
 }
 
 /// `views` corruptions of each sample.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use models::{Cre, Trainer, listening};
+use models::{Cre, CreTrainer, listening};
 use tensor::Tensor;
 use tensor::random::Stream;
 
@@ -32,7 +32,7 @@ pub(super) fn listening_name(component: usize) -> String {
 /// The conflict of the two losses in each layer of the encoder on the first training images, and the mean of
 /// ‖J v‖² over test images for each of the first principal components v, where J is the derivative of z by the image;
 /// the latter for images whose principal components take no longer than the training.
-pub(super) fn of_cre(run: &Run, images: &Images, model: &Cre, trainer: &Trainer<'_>) -> Result<Scalars> {
+pub(super) fn of_cre(run: &Run, images: &Images, model: &Cre, trainer: &CreTrainer<'_>) -> Result<Scalars> {
     let mut scalars = Scalars::new();
     let batch: Vec<u32> = (0..run.config.batch.min(images.train.len()) as u32).collect();
     let batch = data::gather(&images.train, batch)?;

@@ -1,66 +1,34 @@
-//! What the numbers of a config may be: each has a range by its name, so that a slip is refused before anything is
-//! opened, allocated or stored.
+//! Checks every number of a config against the range of its field, before anything is opened, allocated or stored.
 
 use std::collections::BTreeSet;
-use std::ops::Bound::{self, Excluded, Included, Unbounded};
-use std::ops::RangeBounds;
+use std::fmt::{Debug, Error as Never};
 
-use serde_json::Value;
+use models::range::Range;
+use serde::Serialize;
+use serde::ser::{
+    Impossible, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple, Serializer,
+};
 
 use super::{Learner, RunConfig};
 use crate::{Error, Result};
 
-type Range = (Bound<f64>, Bound<f64>);
-
-const ABOVE_ZERO: Range = (Excluded(0.0), Unbounded);
-const FROM_ZERO: Range = (Included(0.0), Unbounded);
-const SHARE: Range = (Included(0.0), Included(1.0));
-const BELOW_ONE: Range = (Included(0.0), Excluded(1.0));
-
-const fn between(least: f64, most: f64) -> Range {
-    (Included(least), Included(most))
-}
-
-/// A number has the range of the first entry that its key ends in. Bounds of sizes are far above what any of the papers
-/// needs, and low enough that no product of them overflows.
-const RANGES: [(&[&str], Range); 18] = [
-    // A weight beside a supervised term, no share.
-    (&["joint.lambda"], FROM_ZERO),
-    (&["lambda"], SHARE),
-    // Adam moves every parameter by about this much in a step, and the initial ones are below 1.
-    (&["learning_rate", "rate"], (Excluded(0.0), Included(10.0))),
-    (&["epsilon", "output_precision", "mse"], ABOVE_ZERO),
-    (&["beta1", "beta2", "dropout", "drop", "ratio"], BELOW_ONE),
-    (&["kept"], (Excluded(0.0), Included(1.0))),
-    (&["weight_decay", "weight", "deviation"], FROM_ZERO),
-    (&["degrees"], between(0.0, 360.0)),
-    (&["percent"], between(0.0, 99.0)),
-    (&["epochs"], between(0.0, 1e6)),
-    (&["data.train", "batch", "labelled"], between(1.0, 1e9)),
-    (&["validation", "test"], between(0.0, 1e9)),
-    (&["steps", "views", "shown"], between(1.0, 1e8)),
-    (&["pixels", "classes"], between(1.0, 1e6)),
-    (&["latent", "latent_channels", "classified", "width", "k", "narrower", "heads"], between(1.0, 65_536.0)),
-    (&["side", "patch", "channels", "mlp_ratio", "of"], between(1.0, 16_384.0)),
-    (&["depth", "encoder_depth", "decoder_depth"], between(1.0, 256.0)),
-    (&["crop", "place"], between(0.0, 16_384.0)),
-];
-
 impl RunConfig {
-    /// The keys of numbers for which no range is declared; a test holds that no config has any.
+    /// The keys of numbers whose fields declare no range; a test holds that no config has any.
     pub fn without_range(&self) -> BTreeSet<String> {
-        let mut found = BTreeSet::new();
-        without_range(&serde_json::to_value(self).expect("a config is plain data"), "", &mut found);
-        found
+        let numbers = Numbers::of(self).into_iter();
+        numbers.filter(|number| number.range.is_none()).map(|number| number.key).collect()
     }
 
-    /// That every number lies in the range of its name, and that a batch can be filled.
+    /// Checks that every number lies in the range of its field, and that a batch can be filled.
     ///
     /// # Errors
-    /// [`Error::Usage`] with the key, its value and what was wanted.
+    /// [`Error::Usage`] with the key, its value and the range.
     pub fn check(&self) -> Result<()> {
-        let whole = serde_json::to_value(self).expect("a config is plain data");
-        check(&whole, &mut String::new())?;
+        for Number { key, range, value, text } in Numbers::of(self) {
+            if let Some(range) = range.filter(|range| !range.contains(value)) {
+                return Err(Error::Usage(format!("`{key}` is {text}: wanted a number {range}")));
+            }
+        }
         let (batch, train) = (self.batch, self.data.train);
         if batch > train && !matches!(self.learner, Learner::ClosedForm { .. }) {
             return Err(Error::Usage(format!(
@@ -71,60 +39,237 @@ impl RunConfig {
     }
 }
 
-/// That every number from here down lies in its range; `key` leads here.
-fn check(place: &Value, key: &mut String) -> Result<()> {
-    let at = key.len();
-    match place {
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                if at > 0 {
-                    key.push('.');
-                }
-                key.push_str(name);
-                check(value, key)?;
-                key.truncate(at);
-            }
-            Ok(())
+/// A number of a config.
+struct Number {
+    /// The path to it, as in `learner.lambda`.
+    key: String,
+    /// The range that its field declares.
+    range: Option<Range>,
+    value: f64,
+    text: String,
+}
+
+/// A serializer that collects the numbers of a config, with keys as JSON nests them.
+#[derive(Default)]
+struct Numbers {
+    key: String,
+    range: Option<Range>,
+    found: Vec<Number>,
+}
+
+impl Numbers {
+    fn of(config: &RunConfig) -> Vec<Number> {
+        let mut numbers = Self::default();
+        config.serialize(&mut numbers).expect("a config is plain data");
+        numbers.found
+    }
+
+    fn found(&mut self, value: f64, text: &dyn Debug) -> Collected {
+        let (key, range) = (self.key.clone(), self.range);
+        self.found.push(Number { key, range, value, text: format!("{text:?}") });
+        Ok(())
+    }
+
+    /// Collects the numbers below a name.
+    fn below<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Collected {
+        let at = self.enter(name);
+        value.serialize(&mut *self)?;
+        self.key.truncate(at);
+        Ok(())
+    }
+
+    /// Appends a name to the key; gives the length to which it is cut afterwards.
+    fn enter(&mut self, name: &str) -> usize {
+        let at = self.key.len();
+        if at > 0 {
+            self.key.push('.');
         }
-        Value::Array(elements) => elements.iter().try_for_each(|element| check(element, key)),
-        Value::Number(number) => {
-            let value = number.as_f64().unwrap_or(f64::INFINITY);
-            match range(key).filter(|range| !(value.is_finite() && range.contains(&value))) {
-                Some(range) => {
-                    Err(Error::Usage(format!("`{key}` is {number}: wanted a number {}", words(range))))
-                }
-                None => Ok(()),
-            }
-        }
-        _ => Ok(()),
+        self.key.push_str(name);
+        at
     }
 }
 
-fn without_range(place: &Value, key: &str, found: &mut BTreeSet<String>) {
-    match place {
-        Value::Object(fields) => fields.iter().for_each(|(name, value)| {
-            without_range(value, format!("{key}.{name}").trim_start_matches('.'), found);
-        }),
-        Value::Array(elements) => elements.iter().for_each(|element| without_range(element, key, found)),
-        Value::Number(_) if range(key).is_none() => drop(found.insert(key.to_owned())),
-        _ => {}
+type Collected = std::result::Result<(), Never>;
+type Begun<'n> = std::result::Result<Parts<'n>, Never>;
+
+/// Elements or fields that are being collected; the key is cut to this length at their end.
+struct Parts<'n> {
+    numbers: &'n mut Numbers,
+    at: usize,
+}
+
+impl Parts<'_> {
+    fn close(self) -> Collected {
+        self.numbers.key.truncate(self.at);
+        Ok(())
     }
 }
 
-fn range(key: &str) -> Option<Range> {
-    let ends = |end: &str| key.strip_suffix(end).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-    RANGES.iter().find(|(names, _)| names.iter().any(|name| ends(name))).map(|(_, range)| *range)
-}
-
-fn words((least, most): Range) -> String {
-    let least = match least {
-        Included(least) => format!("from {least}"),
-        Excluded(least) => format!("above {least}"),
-        Unbounded => String::new(),
+macro_rules! numbers {
+    ($($method:ident $number:ty),*) => {
+        $(fn $method(self, value: $number) -> Collected {
+            self.found(value as f64, &value)
+        })*
     };
-    match most {
-        Included(most) => format!("{least} to {most}"),
-        Excluded(most) => format!("{least} and below {most}"),
-        Unbounded => least,
+}
+
+impl<'n> Serializer for &'n mut Numbers {
+    type Ok = ();
+    type Error = Never;
+    type SerializeSeq = Parts<'n>;
+    type SerializeTuple = Parts<'n>;
+    type SerializeStruct = Parts<'n>;
+    type SerializeStructVariant = Parts<'n>;
+    // No config has any of these.
+    type SerializeTupleStruct = Impossible<(), Never>;
+    type SerializeTupleVariant = Impossible<(), Never>;
+    type SerializeMap = Impossible<(), Never>;
+
+    numbers!(serialize_i8 i8, serialize_i16 i16, serialize_i32 i32, serialize_i64 i64, serialize_u8 u8,
+        serialize_u16 u16, serialize_u32 u32, serialize_u64 u64, serialize_f32 f32, serialize_f64 f64);
+
+    fn serialize_bool(self, _: bool) -> Collected {
+        Ok(())
+    }
+
+    fn serialize_char(self, _: char) -> Collected {
+        Ok(())
+    }
+
+    fn serialize_str(self, _: &str) -> Collected {
+        Ok(())
+    }
+
+    fn serialize_bytes(self, _: &[u8]) -> Collected {
+        Ok(())
+    }
+
+    fn serialize_none(self) -> Collected {
+        Ok(())
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Collected {
+        value.serialize(self)
+    }
+
+    fn serialize_unit(self) -> Collected {
+        Ok(())
+    }
+
+    fn serialize_unit_struct(self, _: &'static str) -> Collected {
+        Ok(())
+    }
+
+    fn serialize_unit_variant(self, _: &'static str, _: u32, _: &'static str) -> Collected {
+        Ok(())
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Collected {
+        let outer = std::mem::replace(&mut self.range, Range::named(name));
+        value.serialize(&mut *self)?;
+        self.range = outer;
+        Ok(())
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Collected {
+        self.below(variant, value)
+    }
+
+    fn serialize_seq(self, _: Option<usize>) -> Begun<'n> {
+        let at = self.key.len();
+        Ok(Parts { numbers: self, at })
+    }
+
+    fn serialize_tuple(self, _: usize) -> Begun<'n> {
+        self.serialize_seq(None)
+    }
+
+    fn serialize_struct(self, _: &'static str, _: usize) -> Begun<'n> {
+        self.serialize_seq(None)
+    }
+
+    fn serialize_struct_variant(self, _: &'static str, _: u32, variant: &'static str, _: usize) -> Begun<'n> {
+        let at = self.enter(variant);
+        Ok(Parts { numbers: self, at })
+    }
+
+    fn serialize_tuple_struct(
+        self,
+        _: &'static str,
+        _: usize,
+    ) -> std::result::Result<Self::SerializeTupleStruct, Never> {
+        Err(Never)
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        _: usize,
+    ) -> std::result::Result<Self::SerializeTupleVariant, Never> {
+        Err(Never)
+    }
+
+    fn serialize_map(self, _: Option<usize>) -> std::result::Result<Self::SerializeMap, Never> {
+        Err(Never)
+    }
+}
+
+impl SerializeSeq for Parts<'_> {
+    type Ok = ();
+    type Error = Never;
+
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Collected {
+        value.serialize(&mut *self.numbers)
+    }
+
+    fn end(self) -> Collected {
+        self.close()
+    }
+}
+
+impl SerializeTuple for Parts<'_> {
+    type Ok = ();
+    type Error = Never;
+
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Collected {
+        value.serialize(&mut *self.numbers)
+    }
+
+    fn end(self) -> Collected {
+        self.close()
+    }
+}
+
+impl SerializeStruct for Parts<'_> {
+    type Ok = ();
+    type Error = Never;
+
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Collected {
+        self.numbers.below(name, value)
+    }
+
+    fn end(self) -> Collected {
+        self.close()
+    }
+}
+
+impl SerializeStructVariant for Parts<'_> {
+    type Ok = ();
+    type Error = Never;
+
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Collected {
+        self.numbers.below(name, value)
+    }
+
+    fn end(self) -> Collected {
+        self.close()
     }
 }

@@ -20,8 +20,10 @@ pub struct Recognition {
     /// The border in pixels out of which training images are cropped at random, and mirrored every other time; they
     /// stay as they are where it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "models::range::offset")]
     pub crop: Option<u32>,
     /// AdamW's decay.
+    #[serde(serialize_with = "models::range::non_negative")]
     pub weight_decay: f64,
     /// Which parameters it applies to: all, or `weights`, which leaves out biases and norms.
     #[serde(default, skip_serializing_if = "Decayed::is_all")]
@@ -35,11 +37,13 @@ pub enum Recogniser {
     /// A perceptron whose widths fall in equal steps.
     Mlp {
         /// The number of widths; 4 in the paper.
+        #[serde(serialize_with = "models::range::depth")]
         depth: usize,
     },
     /// ResNet9.
     Resnet9 {
         /// What the widths of the paper are divided by.
+        #[serde(serialize_with = "models::range::width")]
         narrower: usize,
     },
 }

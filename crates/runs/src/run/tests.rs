@@ -225,7 +225,18 @@ fn a_run_whose_loss_explodes_ends_as_diverged() {
     let mut run = run(cre(fc_s(), 0.5));
     run.config.optimiser.learning_rate = 1e30;
     let done = computed(&run, &images(), None);
-    assert!(matches!(done.outcome, Outcome::Diverged { .. }), "{:?}", done.outcome);
+    let Outcome::Diverged { reason, .. } = done.outcome else { panic!("{:?}", done.outcome) };
+    assert!(reason.ends_with(" (λ = 0.5)"), "{reason}");
+}
+
+#[test]
+fn a_classifier_that_diverges_reports_no_weight_of_reconstruction() {
+    let mut run = every_kind().into_iter().find(|run| run.config.learner.lambda().is_none()).unwrap();
+    // Batch norms keep the losses of large parameters finite; this rate is infinite in f32.
+    run.config.optimiser.learning_rate = 1e300;
+    let done = computed(&run, &images(), None);
+    let Outcome::Diverged { reason, .. } = done.outcome else { panic!("{:?}", done.outcome) };
+    assert!(!reason.contains('λ'), "{reason}");
 }
 
 #[test]

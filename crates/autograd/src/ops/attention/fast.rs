@@ -74,22 +74,6 @@ fn tile_of_scores(t: usize) -> Vec<f32> {
     vec![0.0; t.min(QUERIES) * t.min(KEYS)]
 }
 
-fn largest(x: &[f32]) -> f32 {
-    const LANES: usize = 16;
-    let larger = |a: f32, b: f32| if b > a { b } else { a };
-    let mut lanes = [f32::NEG_INFINITY; LANES];
-    let lines = x.chunks_exact(LANES);
-    for (lane, &x) in lanes.iter_mut().zip(lines.remainder()) {
-        *lane = x;
-    }
-    for line in lines {
-        for lane in 0..LANES {
-            lanes[lane] = larger(lanes[lane], line[lane]);
-        }
-    }
-    lanes.into_iter().fold(f32::NEG_INFINITY, larger)
-}
-
 /// Writes `softmax(q k^T) v` to `y` and the logarithm of each row's sum of exponentials to `log_sums`. The
 /// queries are scaled already.
 pub(super) fn forward([q, k, v]: &[Rows; 3], mut y: ArrayViewMut2<'_, f32>, log_sums: &mut [f32]) {
@@ -107,7 +91,7 @@ pub(super) fn forward([q, k, v]: &[Rows; 3], mut y: ArrayViewMut2<'_, f32>, log_
             let per_key = scores.chunks_exact(keys.len()).zip(weights.chunks_exact_mut(keys.len()));
             for ((scores, weights), (out, (most, sum))) in per_key.zip(per_query) {
                 let before = *most;
-                *most = before.max(largest(scores));
+                *most = before.max(rows::largest(scores));
                 // While no score has been more than minus infinity there is nothing to scale.
                 let shift = if *most == f32::NEG_INFINITY { 0.0 } else { *most };
                 vector::map(scores, weights, move |score| math::exp(score - shift));

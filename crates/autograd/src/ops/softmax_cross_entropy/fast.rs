@@ -2,31 +2,15 @@
 
 use tensor::{each_isa, math, rows};
 
-/// Numbers of a task; what the losses of its rows come to is one partial sum.
-const NUMBERS: usize = 4096;
-/// Numbers that are compared beside each other.
-const LANES: usize = 16;
-
-/// The largest number, whatever is NaN beside it.
-#[inline(always)]
-fn largest(row: &[f32]) -> f32 {
-    let larger = |a: f32, b: f32| if b > a { b } else { a };
-    let (lines, rest) = row.as_chunks::<LANES>();
-    let mut lanes = [f32::NEG_INFINITY; LANES];
-    for line in lines {
-        for lane in 0..LANES {
-            lanes[lane] = larger(lanes[lane], line[lane]);
-        }
-    }
-    lanes.into_iter().chain(rest.iter().copied()).fold(f32::NEG_INFINITY, larger)
-}
+/// Elements of a task, whose losses are one partial sum.
+const ELEMENTS: usize = 4096;
 
 each_isa! {
     /// The sum of the losses of these rows.
     fn losses_of_rows(logits: &[f32], classes: usize, labels: &[u32]) -> f64 {
         let mut losses = 0.0;
         for (row, &label) in logits.chunks_exact(classes).zip(labels) {
-            let most = largest(row);
+            let most = rows::largest(row);
             let sum = rows::sum(row, row, |x, _| math::exp(x - most));
             losses += f64::from(sum.ln() - (row[label as usize] - most));
         }
@@ -37,7 +21,7 @@ each_isa! {
     fn gradient_of_rows(logits: &[f32], dx: &mut [f32], classes: usize, labels: &[u32], weight: f32) {
         let rows = logits.chunks_exact(classes).zip(dx.chunks_exact_mut(classes));
         for ((row, dx), &label) in rows.zip(labels) {
-            let most = largest(row);
+            let most = rows::largest(row);
             dx.iter_mut().zip(row).for_each(|(dx, &x)| *dx = math::exp(x - most));
             let sum = rows::sum(dx, dx, |exponential, _| exponential);
             dx.iter_mut().for_each(|dx| *dx = weight * (*dx / sum));
@@ -48,7 +32,7 @@ each_isa! {
 
 /// Rows of a task. It depends on nothing but the number of classes, and so do the sums.
 fn rows_of_task(classes: usize) -> usize {
-    (NUMBERS / classes).max(1)
+    (ELEMENTS / classes).max(1)
 }
 
 /// The sum of the losses of all rows.

@@ -28,11 +28,14 @@ pub(super) struct Place<'a> {
     pub(super) seed: u64,
 }
 
+/// Whether a place is picked by a name.
+type Picks = fn(&Place<'_>, &str) -> bool;
+
 /// What the numbers are.
 #[derive(Default)]
 pub(super) struct MadeUp<'a> {
     /// Numbers at the places that this picks are others than they would be.
-    pub(super) moved: Option<(fn(&Place<'_>, &str) -> bool, &'a str)>,
+    pub(super) moved: Option<(Picks, &'a str)>,
     /// The runs of seed 1 diverged where the labels of variant and member together end in this or the member is this.
     pub(super) diverged: Option<&'a str>,
 }

@@ -1,13 +1,14 @@
 //! An autoencoder with two probes on its latent, and the spectrum of what it reconstructs.
 
 use data::{Batches, Split};
+use models::train::{Evaluate, GuidedObjective, Metrics};
 use models::{
-    Adam, Conflict, EpochReport, Evaluation, Example, Guided, Learner, Mode, Module, Representation,
-    Schedule, count_correct, mean_cross_entropy,
+    Adam, EpochReport, Evaluation, Example, Guided, Mode, Module, Representation, Schedule, Trainer,
+    count_correct, evaluate, mean_cross_entropy,
 };
 use ndarray::{Array2, ArrayView2};
-use tensor::Tensor;
 use tensor::random::Stream;
+use tensor::{Indices, Tensor};
 
 use super::{Learning, in_order};
 use crate::Result;
@@ -20,11 +21,41 @@ use crate::run::spectrum::Spectrum;
 /// The ratio of mean squared errors in the range of other learners, [-1, 1], to those in [0, 1].
 const RANGE: f64 = 4.0;
 
-/// An autoencoder in training. It sees and gives images in [0, 1].
+/// An autoencoder and its linear probe as other learners are evaluated: images have pixels in [-1, 1].
+struct InRange<'a> {
+    model: &'a Guided,
+    shape: [usize; 3],
+}
+
+impl Evaluate for InRange<'_> {
+    fn measure(&self, images: &Tensor, labels: &Indices, _: Mode) -> models::Result<Metrics> {
+        let Representation { reconstruction, logits, .. } = self.represent(images)?;
+        let gaps = reconstruction.as_slice::<f32>()?.iter().zip(images.as_slice::<f32>()?);
+        let squares: f64 = gaps.map(|(a, b)| f64::from(a - b).powi(2)).sum();
+        Ok(Metrics {
+            n: labels.len(),
+            mse: squares / images.shape()[1] as f64,
+            cross_entropy: labels.len() as f64 * mean_cross_entropy(&logits, labels)?,
+            correct: count_correct(&logits, labels),
+        })
+    }
+
+    fn represent(&self, images: &Tensor) -> models::Result<Representation> {
+        let n = images.shape()[0];
+        let h = self.model.autoencoder().encode(&unit(images, self.shape)?)?;
+        let reconstruction = normalised(&self.model.autoencoder().decoder().output(&h)?)?;
+        let logits = self.model.linear().output(&h)?;
+        let k = h.len() / n;
+        Ok(Representation { z: h.reshape(&[n, k])?, reconstruction, logits })
+    }
+}
+
+/// An autoencoder in training.
 pub(in crate::run) struct OfAutoencoder<'a> {
     config: Autoencoding,
     model: &'a Guided,
-    learner: Learner<'a, Adam>,
+    trainer: Trainer<GuidedObjective<'a>>,
+    evaluated: InRange<'a>,
     batches: Batches<'a>,
     images: &'a Images,
     /// The mean of the training images in [0, 1], which fills what is masked; empty where nothing is.
@@ -45,11 +76,12 @@ impl<'a> OfAutoencoder<'a> {
         let batches = Batches::new(&images.train, run.config.batch, Stream::new(run.seed, "shuffle"))?;
         // A run of no epochs asks no schedule.
         let steps = (batches.per_epoch() as u64 * u64::from(run.config.epochs)).max(1);
-        let mut params = model.params();
-        if config.objective == Objective::Supervised {
-            params.retain(|(name, _)| !name.starts_with("autoencoder.decoder."));
-        }
-        let adam = Adam::new(&params, run.config.optimiser)?;
+        let objective = match config.objective {
+            Objective::Reconstruction => GuidedObjective::new(model, 0.0),
+            Objective::Guided { weight } => GuidedObjective::new(model, weight),
+            Objective::Supervised => GuidedObjective::supervised(model),
+        };
+        let adam = Adam::new(&models::train::Objective::params(&objective), run.config.optimiser)?;
         let decays = |name: &str, shape: &[usize]| config.decayed.includes(name, shape);
         let adam = adam.with_weight_decay_where(config.weight_decay, decays)?;
         let mean = match config.masked {
@@ -59,7 +91,8 @@ impl<'a> OfAutoencoder<'a> {
         Ok(Self {
             config: *config,
             model,
-            learner: Learner::new(params, model.buffers(), adam, Schedule::OneCycle { steps })?,
+            trainer: Trainer::with_optimisers(objective, vec![Box::new(adam)], Schedule::OneCycle { steps })?,
+            evaluated: InRange { model, shape: images.train.image_shape() },
             batches,
             images,
             mean,
@@ -68,39 +101,43 @@ impl<'a> OfAutoencoder<'a> {
         })
     }
 
-    fn masked(&self, images: &Tensor, Masked { patch, drop }: Masked, step: u64) -> models::Result<Tensor> {
-        let [c, h, w] = self.images.train.image_shape();
-        let across = w.div_ceil(patch.max(1));
-        let mut pixels = images.as_slice::<f32>()?.to_vec();
-        let of_step = self.mask.child(&step.to_string());
+    /// A batch as images in [0, 1].
+    fn unit(&self, images: &Tensor) -> Result<Tensor> {
+        Ok(unit(images, self.images.train.image_shape())?)
+    }
+}
+
+impl Masked {
+    /// Images `[n, c, h, w]` with patches set to this mean image, those of each image by words of its place in the
+    /// batch.
+    fn removed(self, images: &Tensor, mean: &[f32], of_step: &Stream) -> Tensor {
+        let &[_, c, h, w] = images.shape() else { unreachable!("images have channels and two sides") };
+        let side = self.patch.max(1);
+        let across = w.div_ceil(side);
+        let mut pixels = images.as_slice::<f32>().expect("batches are in f32").to_vec();
         for (place, image) in pixels.chunks_exact_mut(c * h * w).enumerate() {
             let mut words = of_step.sequence(place as u64);
             let dropped: Vec<bool> =
-                (0..across * h.div_ceil(patch.max(1))).map(|_| words.uniform() < drop).collect();
-            for (index, (pixel, mean)) in image.iter_mut().zip(&self.mean).enumerate() {
+                (0..across * h.div_ceil(side)).map(|_| words.uniform() < self.drop).collect();
+            for (index, (pixel, mean)) in image.iter_mut().zip(mean).enumerate() {
                 let (row, column) = (index / w % h, index % w);
-                if dropped[row / patch.max(1) * across + column / patch.max(1)] {
+                if dropped[row / side * across + column / side] {
                     *pixel = *mean;
                 }
             }
         }
-        Ok(Tensor::from_vec(pixels, images.shape())?)
-    }
-
-    /// A batch as images in [0, 1].
-    fn unit(&self, images: &Tensor) -> Result<Tensor> {
-        unit(images, self.images.train.image_shape())
+        Tensor::from_vec(pixels, images.shape()).expect("there are as many pixels as before")
     }
 }
 
 /// Normalised images as images `[n, c, h, w]` in [0, 1].
-fn unit(images: &Tensor, [c, h, w]: [usize; 3]) -> Result<Tensor> {
+fn unit(images: &Tensor, [c, h, w]: [usize; 3]) -> models::Result<Tensor> {
     let pixels: Vec<f32> = images.as_slice::<f32>()?.iter().map(|x| (x + 1.0) / 2.0).collect();
     Ok(Tensor::from_vec(pixels, &[images.shape()[0], c, h, w])?)
 }
 
 /// Images in [0, 1] as rows in [-1, 1].
-fn normalised(images: &Tensor) -> Result<Tensor> {
+fn normalised(images: &Tensor) -> models::Result<Tensor> {
     let n = images.shape()[0];
     let pixels: Vec<f32> = images.as_slice::<f32>()?.iter().map(|x| 2.0 * x - 1.0).collect();
     let d = pixels.len() / n;
@@ -109,58 +146,28 @@ fn normalised(images: &Tensor) -> Result<Tensor> {
 
 impl Learning for OfAutoencoder<'_> {
     fn epoch(&mut self, epoch: u32) -> models::Result<EpochReport> {
-        let (mut mse, mut cross_entropy, mut steps) = (0.0, 0.0, 0);
-        for batch in self.batches.epoch(u64::from(epoch)) {
+        let shape = self.images.train.image_shape();
+        let first = (u64::from(epoch) - 1) * self.batches.per_epoch() as u64;
+        let (masked, mean, mask) = (self.config.masked, &self.mean, &self.mask);
+        let examples = (first..).zip(self.batches.epoch(u64::from(epoch))).map(|(step, batch)| {
             let batch = batch.expect("rows of a split are within it");
-            let whole = unit(&batch.images, self.images.train.image_shape()).expect("batches are in f32");
-            let (images, target) = match self.config.masked {
+            let whole = unit(&batch.images, shape).expect("batches are in f32");
+            let (images, target) = match masked {
                 None => (whole, None),
-                Some(masked) => (self.masked(&whole, masked, self.learner.steps())?, Some(whole)),
+                Some(masked) => (masked.removed(&whole, mean, &mask.child(&step.to_string())), Some(whole)),
             };
-            let example = Example { images, target, labels: batch.labels };
-            let (model, objective) = (self.model, self.config.objective);
-            let guidance = match objective {
-                Objective::Reconstruction => 0.0,
-                Objective::Guided { weight } => weight,
-                Objective::Supervised => 1.0,
-            };
-            let mut seen = [0.0; 2];
-            self.learner.step(|tape, mode: Mode| {
-                let losses = model.losses_of(tape, &example, guidance, mode)?;
-                seen = [losses.mse.value().item()?, losses.linear.cross_entropy.value().item()?];
-                Ok(if objective == Objective::Supervised { losses.probes } else { losses.total })
-            })?;
-            mse += RANGE * seen[0];
-            cross_entropy += seen[1];
-            steps += 1;
-        }
-        let conflict = Conflict { cosine: f64::NAN, norm_ratio: f64::NAN };
-        let [mse, cross_entropy] = [mse, cross_entropy].map(|sum| sum / steps as f64);
-        Ok(EpochReport { epoch, steps, mse, cross_entropy, conflict })
+            Example { images, target, labels: batch.labels }
+        });
+        let report = self.trainer.epoch(epoch, examples)?;
+        Ok(EpochReport { mse: RANGE * report.mse, ..report })
     }
 
     fn evaluate(&self, split: &Split) -> Result<Evaluation> {
-        let (mut mse, mut cross_entropy, mut right, mut n) = (0.0, 0.0, 0, 0);
-        for (images, labels) in in_order(split)? {
-            let Representation { reconstruction, logits, .. } = self.represent(&images)?;
-            let gaps = reconstruction.as_slice::<f32>()?.iter().zip(images.as_slice::<f32>()?);
-            let squares: f64 = gaps.map(|(a, b)| f64::from(a - b).powi(2)).sum();
-            mse += squares / images.shape()[1] as f64;
-            cross_entropy += labels.len() as f64 * mean_cross_entropy(&logits, &labels)?;
-            right += count_correct(&logits, &labels);
-            n += labels.len();
-        }
-        let [mse, cross_entropy, accuracy] = [mse, cross_entropy, right as f64].map(|sum| sum / n as f64);
-        Ok(Evaluation { mse, cross_entropy, accuracy, n })
+        Ok(evaluate(&self.evaluated, in_order(split)?)?)
     }
 
     fn represent(&self, images: &Tensor) -> Result<Representation> {
-        let n = images.shape()[0];
-        let h = self.model.autoencoder().encode(&self.unit(images)?)?;
-        let reconstruction = normalised(&self.model.autoencoder().decoder().output(&h)?)?;
-        let logits = self.model.linear().output(&h)?;
-        let k = h.len() / n;
-        Ok(Representation { z: h.reshape(&[n, k])?, reconstruction, logits })
+        Ok(self.evaluated.represent(images)?)
     }
 
     fn observe(&self) -> Result<Scalars> {
@@ -179,11 +186,11 @@ impl Learning for OfAutoencoder<'_> {
     }
 
     fn state(&self) -> Vec<(String, Tensor)> {
-        self.learner.state()
+        self.trainer.state()
     }
 
     fn load(&mut self, stored: &dyn Fn(&str) -> Option<Tensor>) -> models::Result<()> {
-        self.learner.load(stored)
+        self.trainer.load(stored)
     }
 
     fn learned(&self) -> Vec<(String, Tensor)> {

@@ -1,7 +1,7 @@
 //! Where the batches of a run come from.
 
 use data::{Augmentation, Batches, Resident, Split};
-use models::{EpochReport, Example, Trainer};
+use models::{DeviceBatches, EpochReport, Example, Train};
 use tensor::random::Stream;
 use tensor::{Device, Indices, Tensor};
 
@@ -68,14 +68,15 @@ impl<'a> Source<'a> {
         Ok(Self::Cpu(OnCpu { split: &images.train, batches, clean_target, labelled }))
     }
 
-    /// Trains a CRE for an epoch.
-    pub(in crate::run) fn train(&self, trainer: &mut Trainer<'_>, epoch: u32) -> models::Result<EpochReport> {
+    /// Trains for an epoch.
+    pub(in crate::run) fn train(&self, trainer: &mut impl Train, epoch: u32) -> models::Result<EpochReport> {
         match self {
-            Self::Cpu(_) => trainer.epoch(epoch, self.examples(epoch)),
+            Self::Cpu(_) => trainer.epoch(epoch, self.examples(epoch).into()),
             Self::Gpu(resident) => {
                 resident.begin(u64::from(epoch))?;
                 let (seek, gather) = (|step| resident.seek(step), |number| resident.gather(number));
-                trainer.epoch_on_gpu(epoch, resident.per_epoch(), seek, gather)
+                let batches = DeviceBatches { steps: resident.per_epoch(), seek: &seek, gather: &gather };
+                trainer.epoch(epoch, batches.into())
             }
         }
     }
@@ -91,11 +92,6 @@ impl<'a> Source<'a> {
             let batches = here.batches.epoch(u64::from(epoch)).enumerate();
             batches.map(move |(step, batch)| of(here, step, batch.expect("rows of a split are within it")))
         })
-    }
-
-    /// Images and labels of an epoch, for what knows of no other examples.
-    pub(in crate::run) fn pairs(&self, epoch: u32) -> impl Iterator<Item = (Tensor, Indices)> + '_ {
-        self.examples(epoch).map(|example| (example.images, example.labels))
     }
 }
 

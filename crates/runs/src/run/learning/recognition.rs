@@ -3,10 +3,8 @@
 use std::sync::Arc;
 
 use data::{Augmentation, Split};
-use models::{
-    Adam, Conflict, EpochReport, Evaluation, Learner, Mode, Module, Schedule, Sequential, count_correct,
-    mean_cross_entropy,
-};
+use models::train::ClassifierObjective;
+use models::{Adam, EpochReport, Evaluation, Module, Schedule, Sequential, Trainer};
 use ndarray::{Array2, ArrayView2, Axis};
 use tensor::random::Stream;
 use tensor::{Indices, Tensor};
@@ -22,18 +20,23 @@ use crate::{Error, Result};
 
 /// A classifier with the images as it sees them.
 pub(in crate::run) struct OfRecognition<'a> {
-    config: Recognition,
     model: &'a Sequential,
-    learner: Learner<'a, Adam>,
-    /// Training images, `[n, d]`.
-    train: Array2<f32>,
-    labels: &'a [u8],
-    shape: [usize; 3],
+    trainer: Trainer<ClassifierObjective<'a>>,
+    train: Projected<'a>,
     subspaces: Arc<Subspaces>,
     kept: Kept,
     normaliser: Normaliser,
     batch: usize,
     shuffle: Stream,
+}
+
+/// Training images as the classifier sees them.
+struct Projected<'a> {
+    /// The pixels, `[n, d]`.
+    pixels: Array2<f32>,
+    labels: &'a [u8],
+    shape: [usize; 3],
+    crop: Option<u32>,
     augment: Stream,
 }
 
@@ -65,29 +68,37 @@ impl<'a> OfRecognition<'a> {
         let decays = |name: &str, shape: &[usize]| config.decayed.includes(name, shape);
         let adam = adam.with_weight_decay_where(config.weight_decay, decays)?;
         Ok(Self {
-            config: *config,
             model,
-            learner: Learner::new(model.params(), model.buffers(), adam, Schedule::OneCycle { steps })?,
-            train,
-            labels: images.train.labels(),
-            shape: images.train.image_shape(),
+            trainer: Trainer::with_optimisers(
+                ClassifierObjective::new(model, config.loss == RecognitionLoss::OneHotMse),
+                vec![Box::new(adam)],
+                Schedule::OneCycle { steps },
+            )?,
+            train: Projected {
+                pixels: train,
+                labels: images.train.labels(),
+                shape: images.train.image_shape(),
+                crop: config.crop,
+                augment: Stream::new(run.seed, "augment"),
+            },
             subspaces,
             kept,
             normaliser,
             batch,
             shuffle: Stream::new(run.seed, "shuffle"),
-            augment: Stream::new(run.seed, "augment"),
         })
     }
+}
 
+impl Projected<'_> {
     /// The images of these rows, changed at random where that is asked for, and their labels.
-    fn batch(&self, rows: &[u32], step: u64) -> models::Result<(Tensor, Indices)> {
+    fn batch(&self, rows: &[u32], step: u64) -> (Tensor, Indices) {
         let [c, h, w] = self.shape;
         let mut pixels = Vec::with_capacity(rows.len() * c * h * w);
         for (place, &row) in rows.iter().enumerate() {
-            let image = self.train.index_axis(Axis(0), row as usize);
+            let image = self.pixels.index_axis(Axis(0), row as usize);
             let image = image.as_slice().expect("rows of a matrix in standard layout");
-            match self.config.crop {
+            match self.crop {
                 None => pixels.extend_from_slice(image),
                 Some(border) => {
                     let crop = Augmentation::CropAndFlip { border };
@@ -101,51 +112,31 @@ impl<'a> OfRecognition<'a> {
             }
         }
         let labels = rows.iter().map(|&row| u32::from(self.labels[row as usize])).collect();
-        Ok((Tensor::from_vec(pixels, &[rows.len(), c, h, w])?, Indices::new(labels)))
-    }
-
-    fn scores(&self, images: ArrayView2<'_, f32>) -> Result<Tensor> {
-        let [c, h, w] = self.shape;
-        let pixels = images.as_slice().expect("chunks of rows are contiguous");
-        Ok(self.model.output(&Tensor::from_slice(pixels, &[images.nrows(), c, h, w])?)?)
+        let images = Tensor::from_vec(pixels, &[rows.len(), c, h, w]).expect("the pixels fill the images");
+        (images, Indices::new(labels))
     }
 }
 
 impl Learning for OfRecognition<'_> {
     fn epoch(&mut self, epoch: u32) -> models::Result<EpochReport> {
-        let n = self.train.nrows();
-        let rows = self.shuffle.permutation(n, u64::from(epoch));
-        let (mut sum, mut steps) = (0.0, 0);
-        for rows in rows.chunks_exact(self.batch) {
-            let (images, labels) = self.batch(rows, self.learner.steps())?;
-            let (model, loss) = (self.model, self.config.loss);
-            sum += self.learner.step(|tape, mode: Mode| {
-                let scores = model.forward(&tape.constant(&images), mode)?;
-                Ok(match loss {
-                    RecognitionLoss::CrossEntropy => scores.softmax_cross_entropy(&labels)?,
-                    RecognitionLoss::OneHotMse => scores.one_hot_mse(&labels)?,
-                })
-            })?;
-            steps += 1;
-        }
-        let conflict = Conflict { cosine: f64::NAN, norm_ratio: f64::NAN };
-        Ok(EpochReport { epoch, steps, mse: f64::NAN, cross_entropy: sum / steps as f64, conflict })
+        let (train, first) = (&self.train, self.trainer.steps());
+        let rows = self.shuffle.permutation(train.pixels.nrows(), u64::from(epoch));
+        let batches = (first..).zip(rows.chunks_exact(self.batch));
+        self.trainer.epoch(epoch, batches.map(|(step, rows)| train.batch(rows, step)))
     }
 
     fn evaluate(&self, split: &Split) -> Result<Evaluation> {
         let images = self.normaliser.apply(self.subspaces.project(split, self.kept));
-        let (mut right, mut entropy) = (0, 0.0);
-        for (chunk, labels) in
-            images.axis_chunks_iter(Axis(0), EVALUATED_AT_ONCE).zip(split.labels().chunks(EVALUATED_AT_ONCE))
-        {
-            let scores = self.scores(chunk)?;
+        let [c, h, w] = self.train.shape;
+        let batch = |(chunk, labels): (ArrayView2<'_, f32>, &[u8])| {
+            let pixels = chunk.as_slice().expect("chunks of rows are contiguous");
+            let images = Tensor::from_slice(pixels, &[chunk.nrows(), c, h, w]);
             let labels = Indices::new(labels.iter().map(|&label| u32::from(label)).collect());
-            right += count_correct(&scores, &labels);
-            entropy += chunk.nrows() as f64 * mean_cross_entropy(&scores, &labels)?;
-        }
-        let n = split.len();
-        let [cross_entropy, accuracy] = [entropy, right as f64].map(|sum| sum / n as f64);
-        Ok(Evaluation { mse: f64::NAN, cross_entropy, accuracy, n })
+            (images.expect("the pixels fill the images"), labels)
+        };
+        let labels = split.labels().chunks(EVALUATED_AT_ONCE);
+        let batches = images.axis_chunks_iter(Axis(0), EVALUATED_AT_ONCE).zip(labels).map(batch);
+        Ok(self.trainer.evaluate(batches)?)
     }
 
     fn finals(&self, _: &Images) -> Arrays {
@@ -161,11 +152,11 @@ impl Learning for OfRecognition<'_> {
     }
 
     fn state(&self) -> Vec<(String, Tensor)> {
-        self.learner.state()
+        self.trainer.state()
     }
 
     fn load(&mut self, stored: &dyn Fn(&str) -> Option<Tensor>) -> models::Result<()> {
-        self.learner.load(stored)
+        self.trainer.load(stored)
     }
 
     fn learned(&self) -> Vec<(String, Tensor)> {

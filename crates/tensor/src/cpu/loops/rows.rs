@@ -1,4 +1,4 @@
-//! Loops over rows of `f32`: the sum of a row, and work on rows that is shared between threads.
+//! Loops over rows of `f32`: the sum and the largest element of a row, and work on rows that is shared between threads.
 
 use rayon::prelude::*;
 
@@ -34,6 +34,20 @@ fn sum_of_block(x: &[f32], y: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
     sums[0]
 }
 
+/// The largest element, whatever is NaN beside it; minus infinity if there is none.
+#[inline(always)]
+pub fn largest(x: &[f32]) -> f32 {
+    let larger = |a: f32, b: f32| if b > a { b } else { a };
+    let (lines, rest) = x.as_chunks::<LANES>();
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    for line in lines {
+        for lane in 0..LANES {
+            lanes[lane] = larger(lanes[lane], line[lane]);
+        }
+    }
+    lanes.into_iter().chain(rest.iter().copied()).fold(f32::NEG_INFINITY, larger)
+}
+
 /// Does every task, on all threads if there are many `elements` to work on. Tasks are independent, so the number of
 /// threads changes no bit.
 pub fn each<T: Send>(elements: usize, tasks: impl Iterator<Item = T>, work: impl Fn(T) + Sync) {
@@ -62,6 +76,19 @@ mod tests {
             let mut x = [1.0f32; 1000];
             pool.install(|| super::each(elements, x.iter_mut().enumerate(), |(i, x)| *x += i as f32));
             assert!(x.iter().enumerate().all(|(i, &x)| x == 1.0 + i as f32), "{threads} threads");
+        }
+    }
+
+    #[test]
+    fn the_largest_is_found_at_every_place_and_beside_nan() {
+        assert_eq!(super::largest(&[]), f32::NEG_INFINITY);
+        for n in [1, 15, 16, 17, 40] {
+            for place in 0..n {
+                let mut x = vec![-1.0; n];
+                x[n - 1 - place] = f32::NAN;
+                x[place] = -0.5;
+                assert_eq!(super::largest(&x), -0.5, "{n} elements, the largest at {place}");
+            }
         }
     }
 

@@ -1,0 +1,43 @@
+//! The committed results give the same verdicts again.
+
+use std::path::Path;
+
+use super::redraw;
+use crate::claims::ALL;
+use crate::options::Options;
+use crate::profile::Profile;
+use runs::local::Resources;
+use runs::run::Keep;
+use runs::slurm::Engine;
+
+#[test]
+fn the_committed_results_give_the_same_verdicts_again() {
+    let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../results/quick");
+    let (out, mut n_copied) = (tempfile::tempdir().unwrap(), 0);
+    for experiment in ALL {
+        let name = experiment.info().name;
+        let file = committed.join(name).join(format!("{name}.h5"));
+        if file.is_file() {
+            let folder = out.path().join("quick").join(name);
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::copy(file, folder.join(format!("{name}.h5"))).unwrap();
+            n_copied += 1;
+        }
+    }
+    assert!(n_copied > 30, "{n_copied} committed results files");
+    let resources = Resources { jobs: 1, threads: 1, device: "cpu".into(), keep: Keep::WhatIsReread };
+    let options = Options {
+        profile: Profile::Quick,
+        out: out.path().into(),
+        data: None,
+        resources,
+        settings: vec![],
+        engine: Engine::Local,
+        provenance: serde_json::Map::new(),
+    };
+    redraw(ALL, &options).unwrap();
+    // `results/quick/verdicts.csv` is older than some of the words, and has what only runs and their data can say.
+    let again = std::fs::read_to_string(out.path().join("quick/verdicts.csv")).unwrap();
+    let expected: Vec<&str> = include_str!("verdicts.csv").lines().collect();
+    assert_eq!(again.lines().collect::<Vec<_>>(), expected);
+}

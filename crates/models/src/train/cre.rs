@@ -1,0 +1,122 @@
+//! The objective of a CRE: each head descends its own loss, the encoder a mixture of both.
+
+use autograd::{Param, Tape};
+use tensor::{Indices, Tensor};
+
+use super::{Evaluate, Group, Metrics, Objective, Pass, Precision, StepLosses, StepReport, Trainer};
+use crate::error::weight_of_reconstruction;
+use crate::mixing::{Mixer, Mixing};
+use crate::{AdamConfig, Cre, Error, Example, Mode, Module, Part, Representation, Result};
+
+/// A CRE in training, with an Adam for each of its three parts (section 2.3 of the CRE specification).
+pub type CreTrainer<'m> = Trainer<CreObjective<'m>>;
+
+/// A CRE with the weight of reconstruction and the rule by which the encoder's gradients are mixed.
+pub struct CreObjective<'m> {
+    pub(super) model: &'m Cre,
+    pub(super) lambda: f64,
+    pub(super) mixer: Mixer,
+    config: AdamConfig,
+}
+
+impl<'m> CreTrainer<'m> {
+    /// A model that has not been trained yet. `lambda` is the weight of reconstruction in [0, 1].
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if `lambda` is outside of it or as [`AdamConfig::check`]; [`Error::Shared`] if two parts share a
+    /// parameter, which the optimisers of both would step.
+    pub fn new(model: &'m Cre, config: AdamConfig, lambda: f64) -> Result<Self> {
+        weight_of_reconstruction(lambda)?;
+        let mixer = Mixer::weighted(config);
+        Self::with_adam(CreObjective { model, lambda, mixer: mixer?, config }, config)
+    }
+
+    /// The same with an encoder that descends what this rule makes of the two losses; [`Mixing::Weighted`] is the
+    /// default.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if a setting of the rule makes no sense, or if the latent is split, where there is nothing
+    /// to mix.
+    pub fn mixing(mut self, rule: Mixing) -> Result<Self> {
+        let CreObjective { model, config, .. } = self.objective;
+        if model.is_split() && rule != Mixing::Weighted {
+            let (wanted, got) = ("weighted, as nothing is mixed in a split latent", rule.name().into());
+            return Err(Error::Setting { setting: "mixing", wanted, got });
+        }
+        self.objective.mixer = Mixer::new(rule, config)?;
+        Ok(self)
+    }
+}
+
+impl Objective for CreObjective<'_> {
+    fn groups(&self) -> Vec<Group<'_>> {
+        Part::ALL.map(|part| Group { name: Some(part.name()), params: self.model.part(part).params() }).into()
+    }
+
+    fn params(&self) -> Vec<(String, &Param)> {
+        self.model.params()
+    }
+
+    fn buffers(&self) -> Vec<(String, &Param)> {
+        self.model.buffers()
+    }
+
+    fn losses<'t>(&self, tape: &'t Tape, example: &Example, mode: Mode) -> Result<StepLosses<'t>> {
+        self.model.losses_of(tape, example, self.lambda, mode)?.in_step()
+    }
+
+    fn backward(&self, precision: Precision, example: &Example, mode: Mode) -> Result<Pass> {
+        match self.mixer.rule() {
+            Mixing::Weighted => {
+                let tape = precision.tape();
+                self.losses(&tape, example, mode)?.backward(&tape)
+            }
+            _ => self.backward_in_two_stages(precision, example, mode),
+        }
+    }
+
+    fn learn(&mut self, report: &StepReport) -> Result<()> {
+        self.mixer.learn([report.mse, report.cross_entropy])
+    }
+
+    fn records(&self) -> Result<bool> {
+        match self.mixer.rule() {
+            Mixing::Weighted => Ok(true),
+            rule => {
+                let (wanted, got) = ("weighted in an epoch on a GPU", rule.name().into());
+                Err(Error::Setting { setting: "mixing", wanted, got })
+            }
+        }
+    }
+
+    fn state(&self) -> Vec<(String, Tensor)> {
+        self.mixer.state()
+    }
+
+    fn load(&mut self, stored: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
+        self.mixer.load(stored)
+    }
+}
+
+impl Evaluate for CreObjective<'_> {
+    fn measure(&self, images: &Tensor, labels: &Indices, mode: Mode) -> Result<Metrics> {
+        self.model.measure(images, labels, mode)
+    }
+
+    fn represent(&self, images: &Tensor) -> Result<Representation> {
+        self.model.represent(images)
+    }
+}
+
+impl Evaluate for Cre {
+    fn measure(&self, images: &Tensor, labels: &Indices, mode: Mode) -> Result<Metrics> {
+        let tape = Tape::without_gradients();
+        let losses = self.losses(&tape, images, labels, 0.5, mode)?;
+        let [mse, cross_entropy] = [&losses.mse, &losses.cross_entropy].map(|loss| loss.value().item());
+        Ok(Metrics::of_means(mse?, cross_entropy?, losses.logits.value(), labels))
+    }
+
+    fn represent(&self, images: &Tensor) -> Result<Representation> {
+        self.represent(images)
+    }
+}

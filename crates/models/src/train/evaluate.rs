@@ -1,0 +1,182 @@
+//! Evaluation: one loop over batches, with nothing recorded.
+
+use autograd::Tape;
+use tensor::{Indices, Tensor};
+
+use crate::{Error, Mode, Representation, Result};
+
+/// A model that can be evaluated on images with classes.
+pub trait Evaluate {
+    /// The metrics of a batch.
+    ///
+    /// # Errors
+    /// If a shape does not fit.
+    fn measure(&self, images: &Tensor, labels: &Indices, mode: Mode) -> Result<Metrics>;
+
+    /// Latent, reconstruction and class scores of a batch of whole images.
+    ///
+    /// # Errors
+    /// If the images' shape does not fit.
+    fn represent(&self, images: &Tensor) -> Result<Representation>;
+}
+
+/// Sums over images.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Metrics {
+    /// The number of images.
+    pub n: usize,
+    /// The sum of the images' mean squared errors; NaN where nothing is reconstructed.
+    pub mse: f64,
+    /// The sum of the images' cross-entropies.
+    pub cross_entropy: f64,
+    /// The number of images whose largest score is that of their class.
+    pub correct: usize,
+}
+
+impl Metrics {
+    /// Of a batch whose mean losses are known.
+    pub fn of_means(mse: f64, cross_entropy: f64, logits: &Tensor, labels: &Indices) -> Self {
+        let n = labels.len();
+        let [mse, cross_entropy] = [mse, cross_entropy].map(|mean| n as f64 * mean);
+        Self { n, mse, cross_entropy, correct: count_correct(logits, labels) }
+    }
+
+    /// Of what a model makes of a batch of images and their classes `[n]`.
+    ///
+    /// # Errors
+    /// If a shape does not fit.
+    pub fn of(made: &Representation, images: &Tensor, labels: &Indices) -> Result<Self> {
+        let tape = Tape::without_gradients();
+        let mse = tape.constant(&made.reconstruction).mse(&tape.constant(images))?.value().item()?;
+        let cross_entropy = mean_cross_entropy(&made.logits, labels)?;
+        Ok(Self::of_means(mse, cross_entropy, &made.logits, labels))
+    }
+
+    /// Adds those of other images.
+    pub fn add(&mut self, other: Self) {
+        self.n += other.n;
+        self.mse += other.mse;
+        self.cross_entropy += other.cross_entropy;
+        self.correct += other.correct;
+    }
+
+    /// The averages over the images.
+    ///
+    /// # Errors
+    /// [`Error::NoBatches`] if there was no image.
+    pub fn means(self) -> Result<Evaluation> {
+        let Self { n, mse, cross_entropy, correct } = self;
+        if n == 0 {
+            return Err(Error::NoBatches);
+        }
+        let [mse, cross_entropy, accuracy] = [mse, cross_entropy, correct as f64].map(|sum| sum / n as f64);
+        Ok(Evaluation { mse, cross_entropy, accuracy, n })
+    }
+}
+
+/// How a model does on a set of images, averaged over the images.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Evaluation {
+    /// The mean squared error of the reconstructions; NaN where nothing is reconstructed.
+    pub mse: f64,
+    /// The mean cross-entropy.
+    pub cross_entropy: f64,
+    /// Top-1 accuracy.
+    pub accuracy: f64,
+    /// The number of images.
+    pub n: usize,
+}
+
+/// Evaluates a model on batches of images, with nothing recorded (section 2.4 of the CRE specification).
+///
+/// # Errors
+/// [`Error::NoBatches`] if there are none.
+pub fn evaluate<M: Evaluate + ?Sized>(
+    model: &M,
+    batches: impl IntoIterator<Item = (Tensor, Indices)>,
+) -> Result<Evaluation> {
+    evaluate_in(|_| Mode::Evaluation, model, batches)
+}
+
+/// The same with patches removed as in training, always the same ones of the same batch. The MSE is that of the removed
+/// patches only, whatever [`MaskedLoss`](crate::MaskedLoss) training counts; of the whole image where none is removed.
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn evaluate_masked<M: Evaluate + ?Sized>(
+    model: &M,
+    batches: impl IntoIterator<Item = (Tensor, Indices)>,
+) -> Result<Evaluation> {
+    evaluate_in(|batch| Mode::MaskedEvaluation { batch }, model, batches)
+}
+
+/// The averages over batches, each in the mode that its number says.
+fn evaluate_in<M: Evaluate + ?Sized>(
+    mode: impl Fn(u64) -> Mode,
+    model: &M,
+    batches: impl IntoIterator<Item = (Tensor, Indices)>,
+) -> Result<Evaluation> {
+    let mut sums = Metrics::default();
+    for (batch, (images, labels)) in (0u64..).zip(batches) {
+        sums.add(model.measure(&images, &labels, mode(batch))?);
+    }
+    sums.means()
+}
+
+/// The mean cross-entropy of scores `[n, classes]`, with nothing recorded.
+///
+/// # Errors
+/// If there is not one class for each row.
+pub fn mean_cross_entropy(scores: &Tensor, labels: &Indices) -> Result<f64> {
+    let tape = Tape::without_gradients();
+    Ok(tape.constant(scores).softmax_cross_entropy(labels)?.value().item()?)
+}
+
+/// How many rows of scores `[n, classes]` have their first largest score at their label.
+pub fn count_correct(logits: &Tensor, labels: &Indices) -> usize {
+    let scores = logits.to_f64_vec();
+    let classes = logits.shape().last().copied().unwrap_or(1).max(1);
+    let rows = scores.chunks_exact(classes).zip(labels.as_slice());
+    rows.filter(|(row, label)| {
+        let first_largest = (0..row.len()).rev().max_by(|&a, &b| row[a].total_cmp(&row[b]));
+        first_largest == Some(**label as usize)
+    })
+    .count()
+}
+
+#[cfg(test)]
+mod tests {
+    use tensor::DType;
+
+    use super::*;
+
+    #[test]
+    fn the_first_of_equal_scores_is_the_prediction() {
+        let logits = Tensor::from_vec(vec![1.0f32, 1.0, 0.0, 0.0, 2.0, 2.0], &[2, 3]).unwrap();
+        assert_eq!(count_correct(&logits, &Indices::new(vec![0, 2])), 1);
+        assert_eq!(count_correct(&logits, &Indices::new(vec![0, 1])), 2);
+    }
+
+    #[test]
+    fn images_of_a_small_batch_weigh_as_much_as_those_of_a_large_one() {
+        let mut sums = Metrics::default();
+        for (pixel, scores, labels) in
+            [(1.0, vec![0.0, 1.0, 2.0, 2.0, 5.0, 4.0], vec![1, 0, 1]), (3.0, vec![0.0, 1.0], vec![0])]
+        {
+            let n = labels.len();
+            let images = Tensor::zeros(&[n, 4], DType::F64);
+            let made = Representation {
+                z: Tensor::zeros(&[n, 1], DType::F64),
+                reconstruction: Tensor::full(pixel, &[n, 4], DType::F64),
+                logits: Tensor::from_vec(scores, &[n, 2]).unwrap(),
+            };
+            sums.add(Metrics::of(&made, &images, &Indices::new(labels)).unwrap());
+        }
+        let Evaluation { mse, cross_entropy, accuracy, n } = sums.means().unwrap();
+        // Of equal scores the first is the prediction. A score that is behind by one costs ln(1 + e).
+        assert_eq!((mse, accuracy, n), ((3.0 * 1.0 + 9.0) / 4.0, 0.5, 4));
+        let behind = (1.0 + 1f64.exp()).ln();
+        assert!((cross_entropy - (3.0 * behind - 1.0 + 2f64.ln()) / 4.0).abs() < 1e-14, "{cross_entropy}");
+        assert_eq!(Metrics::default().means(), Err(Error::NoBatches));
+    }
+}

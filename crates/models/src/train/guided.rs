@@ -1,0 +1,56 @@
+//! The objective of an autoencoder with two probes on its latent.
+
+use autograd::{Param, Tape};
+
+use super::{Group, Objective, StepLosses};
+use crate::{Example, Guided, Mode, Result};
+
+/// An autoencoder with probes, and how their losses are added.
+pub struct GuidedObjective<'m> {
+    model: &'m Guided,
+    guidance: f64,
+    reconstructs: bool,
+}
+
+impl<'m> GuidedObjective<'m> {
+    /// The losses of [`Guided::losses`] with this weight of the probes.
+    pub fn new(model: &'m Guided, guidance: f64) -> Self {
+        Self { model, guidance, reconstructs: true }
+    }
+
+    /// The losses of the probes alone; the decoder is not trained.
+    pub fn supervised(model: &'m Guided) -> Self {
+        Self { model, guidance: 1.0, reconstructs: false }
+    }
+}
+
+impl Objective for GuidedObjective<'_> {
+    fn groups(&self) -> Vec<Group<'_>> {
+        vec![Group { name: None, params: self.params() }]
+    }
+
+    /// Those that are trained: where nothing is to be reconstructed the decoder stays as it was drawn.
+    fn params(&self) -> Vec<(String, &Param)> {
+        let mut params = self.model.params();
+        params.retain(|(name, _)| self.reconstructs || !name.starts_with("autoencoder.decoder."));
+        params
+    }
+
+    fn buffers(&self) -> Vec<(String, &Param)> {
+        self.model.buffers()
+    }
+
+    /// The cross-entropy that is reported is that of the linear probe.
+    fn losses<'t>(&self, tape: &'t Tape, example: &Example, mode: Mode) -> Result<StepLosses<'t>> {
+        let losses = self.model.losses_of(tape, example, self.guidance, mode)?;
+        let [mse, cross_entropy] =
+            [&losses.mse, &losses.linear.cross_entropy].map(|loss| Some(loss.value().clone()));
+        let total = if self.reconstructs { losses.total } else { losses.probes };
+        Ok(StepLosses { mse, cross_entropy, ..StepLosses::single(total) })
+    }
+
+    /// The losses that are reported do not add up to the one that is differentiated.
+    fn records(&self) -> Result<bool> {
+        Ok(false)
+    }
+}

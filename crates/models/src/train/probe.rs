@@ -1,0 +1,101 @@
+//! The frozen-encoder probe: a decoder and a classifier on an encoder that is not trained.
+
+use autograd::{Param, Tape};
+use tensor::{Indices, Tensor};
+
+use super::{Evaluate, Group, Metrics, Objective, StepLosses, Trainer};
+use crate::slots::refuse_shared;
+use crate::{AdamConfig, Cre, Example, Mode, Module, Part, Representation, Result};
+
+/// The parts that are trained.
+const HEADS: [Part; 2] = [Part::Decoder, Part::Classifier];
+
+/// The heads of a CRE in training.
+pub type ProbeTrainer<'m> = Trainer<ProbeObjective<'m>>;
+
+/// The decoder and the classifier of a model, each at full strength, on latents of its encoder in evaluation mode
+/// (section 4.2 of the CRE specification, E9 and E10).
+pub struct ProbeObjective<'m> {
+    model: &'m Cre,
+}
+
+impl<'m> ProbeTrainer<'m> {
+    /// Heads that have not been trained yet.
+    ///
+    /// # Errors
+    /// [`Error::Setting`](crate::Error::Setting) as [`AdamConfig::check`]; [`Error::Shared`](crate::Error::Shared) if two
+    /// parts share a parameter.
+    pub fn new(model: &'m Cre, config: AdamConfig) -> Result<Self> {
+        refuse_shared(Part::ALL.map(|part| (part.name(), model.part(part).params())))?;
+        Self::with_adam(ProbeObjective { model }, config)
+    }
+}
+
+impl Objective for ProbeObjective<'_> {
+    fn groups(&self) -> Vec<Group<'_>> {
+        HEADS.map(|part| Group { name: Some(part.name()), params: self.model.part(part).params() }).into()
+    }
+
+    fn params(&self) -> Vec<(String, &Param)> {
+        self.model.params()
+    }
+
+    fn buffers(&self) -> Vec<(String, &Param)> {
+        self.model.buffers()
+    }
+
+    fn losses<'t>(&self, tape: &'t Tape, example: &Example, mode: Mode) -> Result<StepLosses<'t>> {
+        let frozen = Tape::without_gradients();
+        let z = self.model.encode(&frozen.constant(&example.images), Mode::Evaluation)?;
+        // Two inputs of one value, so that each keeps a gradient of its own.
+        let handed_out = [tape.input(z.value()), tape.input(z.value())];
+        self.model.losses_at(handed_out, example, mode)?.in_step()
+    }
+}
+
+impl Evaluate for ProbeObjective<'_> {
+    fn measure(&self, images: &Tensor, labels: &Indices, mode: Mode) -> Result<Metrics> {
+        self.model.measure(images, labels, mode)
+    }
+
+    fn represent(&self, images: &Tensor) -> Result<Representation> {
+        self.model.represent(images)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tensor::DType;
+    use tensor::random::Stream;
+
+    use super::*;
+    use crate::{Architecture, fc, fc::Size};
+
+    #[test]
+    fn heads_learn_and_the_encoder_stays_as_it_is() {
+        let model = Architecture::Fc(fc::Config { pixels: 12, ..fc::Config::of(Size::M, 4) });
+        let model = model.build(&Stream::new(0, "init"), DType::F32).unwrap();
+        let mut words = Stream::new(1, "images").sequence(0);
+        let images = (0..20 * 12).map(|_| (2.0 * words.uniform() - 1.0) as f32).collect();
+        let images = Tensor::from_vec(images, &[20, 12]).unwrap();
+        let batch = || [(images.clone(), Indices::new((0..20).map(|row| row % 10).collect()))];
+        let encoder = |model: &Cre| -> Vec<Vec<f64>> {
+            let params = model.part(Part::Encoder).params();
+            params.iter().map(|(_, param)| param.value().to_f64_vec()).collect()
+        };
+        let before = encoder(&model);
+        let mut trainer =
+            ProbeTrainer::new(&model, AdamConfig { learning_rate: 1e-2, ..AdamConfig::PAPER }).unwrap();
+        let first = trainer.epoch(1, batch()).unwrap();
+        for epoch in 2..40 {
+            trainer.epoch(epoch, batch()).unwrap();
+        }
+        let state = trainer.state();
+        let last = trainer.epoch(40, batch()).unwrap();
+        assert!(last.mse < first.mse && last.cross_entropy < first.cross_entropy, "{first:?} {last:?}");
+        assert_eq!(encoder(&model), before);
+        trainer.load(|name| state.iter().find(|(own, _)| own == name).map(|(_, t)| t.clone())).unwrap();
+        // The optimisers' steps are stored too, so the same epoch gives the same bits.
+        assert_eq!(trainer.epoch(40, batch()).unwrap(), last);
+    }
+}

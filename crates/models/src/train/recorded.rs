@@ -1,0 +1,161 @@
+//! An epoch on a device: the first step is recorded, the others are replayed, and nothing is read back before the end.
+
+use std::sync::Arc;
+
+use tensor::gpu::{Argument, Gpu, Grid, Recording};
+use tensor::{DType, Device, Tensor};
+
+use super::report::EpochSums;
+use super::{Conflict, DeviceBatches, EpochReport, Objective, Pass, Trainer, within_epoch};
+use crate::{Error, Phase, Result};
+
+/// What a trainer keeps on the GPU that its model lives on.
+pub(super) struct Recorder {
+    gpu: Arc<Gpu>,
+    /// The sums of the epoch, in the order of `account_step.cu`.
+    sums: Tensor,
+    zeros: Tensor,
+    step: Option<(Recording, Reported)>,
+}
+
+/// What the steps of an objective report.
+#[derive(Debug, Clone, Copy)]
+struct Reported {
+    mse: bool,
+    cross_entropy: bool,
+    conflict: bool,
+}
+
+/// How many sums there are.
+const SUMS: usize = 6;
+
+impl Recorder {
+    pub(super) fn new(gpu: &Arc<Gpu>) -> Result<Self> {
+        let zeros = Tensor::zeros(&[SUMS], DType::F32);
+        let [sums, zeros] = [&zeros, &zeros].map(|zeros| zeros.to_device(&Device::Cuda(Arc::clone(gpu))));
+        Ok(Self { gpu: Arc::clone(gpu), sums: sums?, zeros: zeros?, step: None })
+    }
+
+    /// The same, to record a step anew.
+    pub(super) fn without_step(self) -> Self {
+        Self { step: None, ..self }
+    }
+}
+
+impl<O: Objective> Trainer<O> {
+    /// [`Trainer::epoch`] of batches on a device: recorded where device and objective can, step by step elsewhere.
+    pub(super) fn epoch_on_device(&mut self, epoch: u32, batches: DeviceBatches<'_>) -> Result<EpochReport> {
+        if batches.steps == 0 {
+            return Err(Error::NoBatches);
+        }
+        match (self.objective.records()?, self.recorder.take()) {
+            (true, Some(mut recorder)) => {
+                let outcome = self.recorded_steps(&mut recorder, &batches);
+                let sums = outcome
+                    .and_then(|reported| Ok((reported, recorder.sums.to_device(&Device::Cpu)?.to_f64_vec())));
+                self.recorder = Some(recorder);
+                let (reported, sums) = sums?;
+                report(epoch, batches.steps, reported, &sums)
+            }
+            (_, recorder) => {
+                self.recorder = recorder;
+                let (mut sums, first) = (EpochSums::default(), self.steps);
+                for step in 0..batches.steps {
+                    (batches.seek)(step)?;
+                    let example = (batches.gather)(self.steps)?;
+                    sums.add(self.step(example).map_err(|error| within_epoch(error, first))?);
+                }
+                sums.report(epoch)
+            }
+        }
+    }
+
+    fn recorded_steps(&mut self, recorder: &mut Recorder, batches: &DeviceBatches<'_>) -> Result<Reported> {
+        recorder.sums.assign(&recorder.zeros)?;
+        for step in 0..batches.steps {
+            (batches.seek)(step)?;
+            let phase = self.prepare()?;
+            match &recorder.step {
+                Some((recorded, _)) => recorded.replay(self.steps)?,
+                None => {
+                    let sums = &recorder.sums;
+                    let number = self.steps;
+                    let one = || self.step_by_kernels(batches, sums, phase);
+                    let (reported, recorded) = recorder.gpu.record(number, one)?;
+                    recorder.step = Some((recorded, reported));
+                }
+            }
+            self.steps += 1;
+        }
+        let (_, reported) = recorder.step.as_ref().expect("there is a step");
+        Ok(*reported)
+    }
+
+    /// What [`Trainer::step`] does, by kernels alone.
+    fn step_by_kernels(
+        &mut self,
+        batches: &DeviceBatches<'_>,
+        sums: &Tensor,
+        phase: Phase,
+    ) -> Result<Reported> {
+        let example = self.precision.cast(&(batches.gather)(self.steps)?.into())?;
+        let pass = self.forward_backward(&example)?;
+        let reported = account(&pass, sums)?;
+        self.update(&pass.gradients, phase)?;
+        Ok(reported)
+    }
+}
+
+/// Adds the losses of a step and the conflict of its gradients to the sums of the epoch. The total stands in for what the
+/// objective does not have.
+fn account(pass: &Pass, sums: &Tensor) -> Result<Reported> {
+    let Pass { total, mse, cross_entropy, by_z: [of_mse, of_cross_entropy], .. } = pass;
+    let [of_mse, of_cross_entropy] = [of_mse, of_cross_entropy].map(|pieces| pieces.first().unwrap_or(total));
+    let Device::Cuda(gpu) = of_mse.device() else { unreachable!("the gradients live where the model lives") };
+    let arguments = [
+        Argument::Out(sums),
+        Argument::In(mse.as_ref().unwrap_or(total)),
+        Argument::In(cross_entropy.as_ref().unwrap_or(total)),
+        Argument::In(of_mse),
+        Argument::In(of_cross_entropy),
+        Argument::Size(of_mse.len()),
+    ];
+    let call = gpu.call("account_step", of_mse.dtype())?;
+    call.launch("account_step", Grid::of_blocks(1, 1024), &arguments)?;
+    Ok(Reported {
+        mse: mse.is_some(),
+        cross_entropy: cross_entropy.is_some(),
+        conflict: !pass.by_z[0].is_empty(),
+    })
+}
+
+/// The averages of an epoch from its sums.
+fn report(epoch: u32, steps: usize, reported: Reported, sums: &[f64]) -> Result<EpochReport> {
+    let &[mse, cross_entropy, cosine, norm_ratio, opposed, finite] = sums else {
+        unreachable!("there are {SUMS} sums")
+    };
+    let name = |has: bool, name| if has { name } else { "the loss" };
+    let names = [name(reported.mse, "the MSE"), name(reported.cross_entropy, "the cross-entropy")];
+    for (loss, value) in names.into_iter().zip([mse, cross_entropy]) {
+        if !value.is_finite() {
+            return Err(Error::Diverged { step: finite as usize, loss, value, first: None });
+        }
+    }
+    let n = steps as f64;
+    let loss = match reported {
+        Reported { mse: true, cross_entropy: true, .. } => mse + cross_entropy,
+        _ => mse,
+    } / n;
+    let known = |has: bool, value: f64| if has { value } else { f64::NAN };
+    Ok(EpochReport {
+        epoch,
+        steps,
+        loss,
+        mse: known(reported.mse, mse / n),
+        cross_entropy: known(reported.cross_entropy, cross_entropy / n),
+        conflict: Conflict {
+            cosine: known(reported.conflict, cosine / opposed),
+            norm_ratio: known(reported.conflict, norm_ratio / opposed),
+        },
+    })
+}

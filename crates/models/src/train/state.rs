@@ -1,0 +1,89 @@
+//! What a trainer stores to go on later with the same bits, and where it lives.
+
+use autograd::Param;
+use tensor::{DType, Device, Tensor};
+
+use super::recorded::Recorder;
+use super::{Objective, Trainer};
+use crate::Result;
+use crate::adam::count;
+use crate::cre::fitting;
+
+impl<O: Objective> Trainer<O> {
+    /// All parameters, by name, those that are not trained included.
+    pub fn params(&self) -> Vec<(String, &Param)> {
+        self.objective.params()
+    }
+
+    /// Parameters and buffers, by name.
+    pub fn learned(&self) -> Vec<(String, &Param)> {
+        self.objective.params().into_iter().chain(self.objective.buffers()).collect()
+    }
+
+    /// Everything that has to be stored to go on later with the same bits: parameters, buffers, optimisers, the number of
+    /// steps, and what the objective has learned beside its parameters.
+    pub fn state(&self) -> Vec<(String, Tensor)> {
+        let learned = self.learned().into_iter();
+        let mut state: Vec<_> = learned.map(|(name, param)| (name, param.value())).collect();
+        for (group, optimiser) in self.objective.groups().iter().zip(&self.optimisers) {
+            let own = optimiser.state().into_iter();
+            state.extend(own.map(|(name, tensor)| (group.stored_name(&name), tensor)));
+        }
+        let name = self.steps_name();
+        // Adam stores its steps itself, and they are those of the trainer.
+        if state.iter().all(|(own, _)| *own != name) {
+            state.push((name, self.stored_steps()));
+        }
+        state.extend(self.objective.state());
+        state
+    }
+
+    /// Takes over what [`Trainer::state`] gave.
+    ///
+    /// # Errors
+    /// [`Error::State`](crate::Error::State) if a tensor is missing or does not fit; then no parameter has changed.
+    pub fn load(&mut self, stored: impl Fn(&str) -> Option<Tensor>) -> Result<()> {
+        let mut values = Vec::new();
+        for (name, param) in self.objective.params().into_iter().chain(self.objective.buffers()) {
+            values.push((param, fitting(&name, &param.value(), stored(&name))?));
+        }
+        let name = self.steps_name();
+        let steps = count(&name, &fitting(&name, &self.stored_steps(), stored(&name))?)?;
+        for (group, optimiser) in self.objective.groups().iter().zip(&mut self.optimisers) {
+            optimiser.load(&group.params, &|name| stored(&group.stored_name(name)))?;
+        }
+        values.into_iter().try_for_each(|(param, value)| param.set(value))?;
+        self.steps = steps;
+        // What was recorded rewrites the parameters that were there.
+        self.recorder = self.recorder.take().map(Recorder::without_step);
+        self.objective.load(&stored)
+    }
+
+    /// Moves parameters, buffers and optimisers to that device.
+    ///
+    /// # Errors
+    /// If a device fails or has no memory.
+    pub fn to_device(&mut self, device: &Device) -> Result<()> {
+        crate::to_device(self.learned(), device)?;
+        for (group, optimiser) in self.objective.groups().iter().zip(&mut self.optimisers) {
+            optimiser.follow(&group.params)?;
+        }
+        self.recorder = match device {
+            Device::Cpu => None,
+            Device::Cuda(gpu) => Some(Recorder::new(gpu)?),
+        };
+        Ok(())
+    }
+
+    /// Where the number of steps is stored: with the Adam of the first group, if groups have names.
+    fn steps_name(&self) -> String {
+        match self.objective.groups().first() {
+            Some(group) if group.name.is_some() => group.stored_name("steps"),
+            _ => "learner.steps".into(),
+        }
+    }
+
+    fn stored_steps(&self) -> Tensor {
+        Tensor::full(self.steps as f64, &[], DType::F64)
+    }
+}
