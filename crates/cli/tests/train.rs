@@ -319,8 +319,8 @@ fn a_latent_of_one_or_a_few_test_images_is_probed_and_what_cannot_be_said_of_so_
     let folder = folder.path();
     for (n, neighbours) in [
         (1, "not computed: 1 test image cannot be halved"),
-        (2, "a vote of all 1 of the first half"),
-        (9, "a vote of all 4 of the first half of the test images, fewer than the 5"),
+        (2, "a vote of the one test image in the first half, fewer than the 5"),
+        (9, "a vote of the 4 test images in the first half, fewer than the 5"),
         (10, "a vote of the 5 nearest of the first 5 test images on each of the other 5"),
     ] {
         let test = format!("data.test={n}");
@@ -335,9 +335,20 @@ fn a_latent_of_one_or_a_few_test_images_is_probed_and_what_cannot_be_said_of_so_
         let found = json(folder, &["probe", key])["found"].as_array().unwrap().clone();
         let value = |name: &str| found.iter().find(|found| found["name"] == name).unwrap()["value"].as_f64();
         assert_eq!(value("k-NN accuracy").is_some(), n > 1);
-        assert_eq!(value("between-class share").is_some(), n > 1);
+        assert!(!text.contains(" 1 test images"), "{text}");
+        for name in ["effective rank", "participation ratio", "between-class share", "dead units"] {
+            assert_eq!(value(name).is_some(), n > 1, "{n}: {name}");
+            let said = text.lines().find(|line| line.starts_with(name)).unwrap();
+            assert_eq!(said.ends_with(" -  not defined for one image"), n == 1, "{said}");
+        }
+        // The first two test images are of different classes, so all of the variance is between classes.
+        assert_eq!(
+            text.contains("2 test images; 1 by construction, since no class has two"),
+            n == 2,
+            "{text}"
+        );
         assert!(value("ridge accuracy").is_some() && value("ridge MSE").is_some());
-        let [rank, ratio] = ["effective rank", "participation ratio"].map(|name| value(name).unwrap());
-        assert!(if n == 1 { (rank, ratio) == (0.0, 0.0) } else { rank > 0.99 && ratio > 0.99 }, "{text}");
+        let spread = ["effective rank", "participation ratio"].map(|name| value(name).unwrap_or(1.0));
+        assert!(spread.iter().all(|&value| value > 0.99), "{text}");
     }
 }

@@ -334,7 +334,17 @@ fn names(dir: &Path, classes: &[Class], skipped: &[Skipped]) -> Result<Vec<Strin
         };
         return Err(wrong(&dir.display().to_string(), "classes", expected, got));
     }
-    Ok(classes.iter().map(|class| name_of(&class.folder)).collect())
+    // Different names that are not UTF-8 would be shown as one name.
+    let name = |class: &Class| match class.folder.file_name().and_then(|name| name.to_str()) {
+        Some(name) => Ok(name.to_owned()),
+        None => Err(wrong(
+            &class.folder.display().to_string(),
+            "name of a class",
+            "UTF-8 text",
+            "other bytes; rename it",
+        )),
+    };
+    classes.iter().map(name).collect()
 }
 
 fn name_of(path: &Path) -> String {

@@ -76,6 +76,15 @@ fn folders_of_training_and_test_images_are_taken_as_they_are() {
 }
 
 #[test]
+fn classes_whose_names_are_not_unicode_are_refused_since_two_of_them_would_have_one_name() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = two_classes();
+    write_class(&folder.path().join(std::ffi::OsStr::from_bytes(b"dogs\xff")), 10, 200);
+    let expected = "`DIR/dogs\u{fffd}`: name of a class: expected UTF-8 text, got other bytes; rename it";
+    assert_eq!(complaint(folder.path()), expected);
+}
+
+#[test]
 fn broken_images_are_listed_with_reasons() {
     let folder = two_classes();
     let whole = fs::read(folder.path().join("ants/03.png")).unwrap();

@@ -1,8 +1,6 @@
 //! Which masks, if any, should help reconstruction keep what a classifier needs: closed forms on labelled images, without
 //! training.
 
-use std::collections::BTreeSet;
-
 use data::Split;
 use runs::pixels::{moments_of, normalised, rows};
 use serde::Serialize;
@@ -10,10 +8,11 @@ use theory::{Alignment, Corruption, Denoising};
 
 use crate::{Error, Result};
 
-/// Sizes of codes that are reported, as far as there are so many directions.
-const SIZES: [usize; 6] = [4, 8, 16, 32, 64, 128];
+/// Sizes of codes that are reported, if the images vary along more directions; 1 and 2 only for images that vary along at
+/// most [`JUDGED_FROM`].
+const SIZES: [usize; 8] = [1, 2, 4, 8, 16, 32, 64, 128];
 
-/// Masks are judged by codes from this size on, where the images vary along more directions than that.
+/// Masks are judged by codes of this size or more, if the images vary along at least twice as many directions.
 const JUDGED_FROM: usize = 16;
 
 /// Masks that are tried: patches that divide the sides of the images, and shares that are dropped.
@@ -109,17 +108,12 @@ pub fn advise(images: &Split, mut observe: impl FnMut(&str)) -> Result<Advice> {
     })
 }
 
-/// The sizes of codes of images that vary along so many directions, at least one: a code of all directions is among them
-/// unless it is larger than all that are asked for.
+/// The sizes of codes of images that vary along `rank` directions, at least one. The last size is `rank`, unless it is
+/// larger than all of [`SIZES`].
 fn sizes(rank: usize) -> Vec<usize> {
     let largest = SIZES[SIZES.len() - 1];
-    SIZES
-        .into_iter()
-        .filter(|&k| k < rank)
-        .chain([rank.min(largest)])
-        .collect::<BTreeSet<_>>()
-        .into_iter()
-        .collect()
+    let is_shown = |&k: &usize| k < rank && (k >= 4 || rank <= JUDGED_FROM);
+    SIZES.into_iter().filter(is_shown).chain((rank <= largest).then_some(rank)).collect()
 }
 
 fn at(sizes: &[usize], of: &Alignment) -> Vec<(usize, f64)> {
@@ -127,36 +121,50 @@ fn at(sizes: &[usize], of: &Alignment) -> Vec<(usize, f64)> {
 }
 
 impl Advice {
-    /// The mask that changes most for the better at any size of code that is judged, with that size and the change in
+    /// The alignment in percent by size of code, for codes that leave a direction out. A code of all directions keeps
+    /// everything by construction, so it shows nothing of the classes.
+    pub fn of_smaller_codes(&self) -> impl DoubleEndedIterator<Item = (usize, f64)> {
+        self.alignment.iter().copied().filter(|&(k, _)| k < self.rank)
+    }
+
+    /// The mask that raises the alignment most at any size of code that is judged, with that size and the change in
     /// percent; it is infinite where there is no alignment without a mask.
     pub fn best(&self) -> Option<(&Impact, usize, f64)> {
-        self.extreme(|a, b| a > b)
+        self.extreme(|k| k >= self.judged_from(), |a, b| a > b)
     }
 
-    /// The mask that changes most for the worse.
+    /// The mask that raises the alignment most at a size of code that is shown and not judged.
+    pub fn best_not_judged(&self) -> Option<(&Impact, usize, f64)> {
+        self.extreme(|k| k < self.judged_from(), |a, b| a > b)
+    }
+
+    /// The mask that lowers the alignment most at any size of code that is judged.
     pub fn worst(&self) -> Option<(&Impact, usize, f64)> {
-        self.extreme(|a, b| a < b)
+        self.extreme(|k| k >= self.judged_from(), |a, b| a < b)
     }
 
-    fn extreme(&self, beats: impl Fn(f64, f64) -> bool) -> Option<(&Impact, usize, f64)> {
-        let mut found: Option<(&Impact, usize, f64)> = None;
-        let least = self.judged_from();
+    /// The mask and size of code with the extreme change, and of equal changes the extreme alignment.
+    fn extreme(
+        &self,
+        includes: impl Fn(usize) -> bool,
+        beats: impl Fn((f64, f64), (f64, f64)) -> bool,
+    ) -> Option<(&Impact, usize, f64)> {
+        let mut found: Option<(&Impact, usize, (f64, f64))> = None;
         for mask in &self.masks {
             for (&(k, with), &(_, change)) in mask.alignment.iter().zip(&mask.change) {
                 let change = change.unwrap_or(if with > 0.0 { f64::INFINITY } else { 0.0 });
-                if k >= least && found.is_none_or(|(_, _, best)| beats(change, best)) {
-                    found = Some((mask, k, change));
+                if includes(k) && found.is_none_or(|(_, _, best)| beats((change, with), best)) {
+                    found = Some((mask, k, (change, with)));
                 }
             }
         }
-        found
+        found.map(|(mask, k, (change, _))| (mask, k, change))
     }
 
-    /// The least size of code by which masks are judged: all sizes count where none from [`JUDGED_FROM`] on is smaller
-    /// than the number of directions, since no mask changes a code of all of them.
-    fn judged_from(&self) -> usize {
-        let is_judged = |&(k, _): &(usize, f64)| k >= JUDGED_FROM && k < self.rank;
-        if self.alignment.iter().any(is_judged) { JUDGED_FROM } else { 1 }
+    /// The least size of code by which masks are judged. A mask can hardly change a code of most directions, so all
+    /// sizes shown are judged where the images vary along fewer than twice [`JUDGED_FROM`] directions.
+    pub fn judged_from(&self) -> usize {
+        if self.rank >= 2 * JUDGED_FROM { JUDGED_FROM } else { 1 }
     }
 }
 
@@ -173,7 +181,10 @@ mod tests {
                 "{rank}: {sizes:?}"
             );
         }
-        assert_eq!(sizes(300), SIZES);
+        assert_eq!(sizes(300), [4, 8, 16, 32, 64, 128]);
         assert_eq!(sizes(20), [4, 8, 16, 20]);
+        assert_eq!(sizes(16), [1, 2, 4, 8, 16]);
+        assert_eq!(sizes(3), [1, 2, 3]);
+        assert_eq!(sizes(1), [1]);
     }
 }

@@ -55,6 +55,29 @@ pub enum Error {
         /// How the reading ended.
         why: String,
     },
+    /// Nothing is stored of any experiment that was named.
+    #[error(
+        "{} holds no results of the experiments that are wanted; run `agon reproduce` first",
+        text::path(folder)
+    )]
+    NoResults {
+        /// The folder of the profile.
+        folder: PathBuf,
+    },
+    /// A results file stands under the name of another experiment.
+    #[error(
+        "{} holds the results of another experiment: expected `{expected}`, got `{got}`; restore the file, or run \
+         `agon reproduce --only {expected}`",
+        text::path(file)
+    )]
+    OtherExperiment {
+        /// The file.
+        file: PathBuf,
+        /// The experiment that it is named by.
+        expected: String,
+        /// The experiment whose results it holds.
+        got: String,
+    },
     /// A verdict needs a point that was not run; what is missing, in words.
     #[error("not run: {0}")]
     NotRun(String),

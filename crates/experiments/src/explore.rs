@@ -9,9 +9,10 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::grid::Grid;
 use crate::metric::{LinearMetric, Metric};
+use crate::reproduce::stored_results;
 use crate::statistics::{mean, range};
 use crate::sweep::curves::{Curves, attribute, numbers, texts};
-use runs::store::{Results, Values, read_results};
+use runs::store::{Results, Values};
 
 /// The experiments whose models can be tried out. The first that has a model gives its numbers; pictures, latents and
 /// the exact linear front come from whichever keeps them.
@@ -32,9 +33,8 @@ const NOTE: &str = "Mean over seeds on test images; in brackets the lowest and t
 pub(crate) fn explorer(folder: &Path) -> Result<Option<Explorer>> {
     let mut models: Vec<Model> = Vec::new();
     for name in SOURCES {
-        let file = folder.join(name).join(format!("{name}.h5"));
-        if file.is_file() {
-            add(&mut models, &read_results(&file)?)?;
+        if let Some(results) = stored_results(folder, name)? {
+            add(&mut models, &results)?;
         }
     }
     models.retain(|model| !model.sizes.is_empty());

@@ -4,13 +4,14 @@
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use rayon::prelude::*;
 use report::{Conclusion, Figure, Page, Section, Verdict, table};
 use serde_json::Value;
-use system::files;
+use system::{files, text};
 
 use crate::claim_id::ClaimId;
 use crate::error::{Error, Result};
@@ -40,6 +41,9 @@ marked LBR.";
 /// What the page calls results that carry no checksum.
 const WITHOUT_CHECKSUM: &str = "results without a checksum, as older versions wrote them";
 
+/// The attribute of a results file that names its experiment.
+const EXPERIMENT: &str = "experiment";
+
 /// What came of it.
 pub struct Outcome {
     /// All verdicts.
@@ -48,6 +52,8 @@ pub struct Outcome {
     pub page: PathBuf,
     /// The experiments whose results an older version wrote without a checksum, so that damage may go unnoticed.
     pub unchecked: Vec<String>,
+    /// The experiments that have no stored results.
+    pub absent: Vec<String>,
     /// Training images that went through a forward and a backward pass, in runs computed now.
     pub images_trained: f64,
     /// Wall time in which they did, in seconds.
@@ -92,13 +98,14 @@ pub fn reproduce(planned: &[Planned], options: &Options, observer: &dyn Observer
         create(&folder.join(name))?;
         write_results(&results_file(&folder, name), &results)?;
         // Figures and verdicts are made from what was stored, so that they can be made again from it.
-        let (section, _) = section(planned.experiment, &folder, options)?;
+        let results = read_results(&results_file(&folder, name))?;
+        let section = section(planned.experiment, &results, &folder, options)?;
         rows.extend(section.rows.iter().cloned());
         sections.push(section);
     }
     let provenance = page_provenance(planned, &data, &provenance, &finished);
     let page = write_page(&folder, options, &rows, sections, provenance)?;
-    Ok(Outcome { rows, page, unchecked: vec![], images_trained: images, seconds })
+    Ok(Outcome { rows, page, unchecked: vec![], absent: vec![], images_trained: images, seconds })
 }
 
 /// Draws and judges again from what is stored in the results' files, without data and without a run.
@@ -108,25 +115,29 @@ pub fn reproduce(planned: &[Planned], options: &Options, observer: &dyn Observer
 pub fn redraw(experiments: &[&dyn Experiment], options: &Options) -> Result<Outcome> {
     let folder = options.out.join(options.profile.name());
     let (mut rows, mut sections, mut origins) = (Vec::new(), Vec::new(), BTreeMap::new());
+    let mut absent = Vec::new();
     let start = Instant::now();
     for &experiment in experiments {
         let name = experiment.info().name;
-        let file = results_file(&folder, name);
-        if !file.is_file() {
+        let Some(results) = stored_results(&folder, name)? else {
+            absent.push(name.to_owned());
             continue;
-        }
-        let (section, described) = section(experiment, &folder, options)?;
+        };
+        let file = results_file(&folder, name);
+        let section = section(experiment, &results, &folder, options).map_err(|error| match error {
+            Error::Missing(what) => Error::Missing(format!("{what} in {}", text::path(&file))),
+            other => other,
+        })?;
         rows.extend(section.rows.iter().cloned());
         sections.push(section);
         let unchecked = checksum(&file)?.is_none().then(|| (WITHOUT_CHECKSUM.to_owned(), name.to_owned()));
-        for (name, value) in described.into_iter().chain(unchecked) {
+        for (name, value) in results.provenance.into_iter().chain(unchecked) {
             let values: &mut BTreeSet<String> = origins.entry(name).or_default();
             values.insert(value);
         }
     }
     if sections.is_empty() {
-        let what = format!("results in {}; run `agon reproduce` first", folder.display());
-        return Err(Error::Missing(what));
+        return Err(Error::NoResults { folder });
     }
     let unchecked = origins.get(WITHOUT_CHECKSUM).cloned().unwrap_or_default();
     let mut provenance = vec![("drawn".into(), "again from stored results".into())];
@@ -137,33 +148,51 @@ pub fn redraw(experiments: &[&dyn Experiment], options: &Options) -> Result<Outc
     );
     let page = write_page(&folder, options, &rows, sections, provenance)?;
     let (unchecked, seconds) = (unchecked.into_iter().collect(), start.elapsed().as_secs_f64());
-    Ok(Outcome { rows, page, unchecked, images_trained: 0.0, seconds })
+    Ok(Outcome { rows, page, unchecked, absent, images_trained: 0.0, seconds })
 }
 
 fn results_file(folder: &Path, name: &str) -> PathBuf {
     folder.join(name).join(format!("{name}.h5"))
 }
 
-/// Where results come from: names and values.
-type Described = BTreeMap<String, String>;
+/// The stored results of an experiment; `None` if there is no file of them.
+///
+/// # Errors
+/// If the file cannot be read, is no regular file, or holds the results of another experiment.
+pub(crate) fn stored_results(folder: &Path, name: &str) -> Result<Option<Results>> {
+    let file = results_file(folder, name);
+    if std::fs::metadata(&file).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+        return Ok(None);
+    }
+    let results = read_results(&file)?;
+    match results.attributes.get(EXPERIMENT) {
+        Some(got) if got != name => {
+            Err(Error::OtherExperiment { file, expected: name.to_owned(), got: got.clone() })
+        }
+        _ => Ok(Some(results)),
+    }
+}
 
-/// The section of an experiment with its verdicts, and where its results come from, from those that are stored.
-fn section(experiment: &dyn Experiment, folder: &Path, options: &Options) -> Result<(Section, Described)> {
+/// The section of an experiment with its verdicts, from its stored results.
+fn section(
+    experiment: &dyn Experiment,
+    results: &Results,
+    folder: &Path,
+    options: &Options,
+) -> Result<Section> {
     let &Info { name, title, claim, .. } = experiment.info();
-    let results = read_results(&results_file(folder, name))?;
-    let figures = experiment.figures(&results)?;
+    let figures = experiment.figures(results)?;
     write_figures(&figures, &folder.join(name))?;
-    let rows = experiment.verdicts(&results)?.into_iter().map(|row| stated(row, options.profile)).collect();
-    let section = Section {
+    let rows = experiment.verdicts(results)?.into_iter().map(|row| stated(row, options.profile)).collect();
+    Ok(Section {
         name: name.into(),
         title: title.into(),
         claim: claim.into(),
         figures,
-        warnings: experiment.warnings(&results)?,
+        warnings: experiment.warnings(results)?,
         rows,
         command: command(options, name),
-    };
-    Ok((section, results.provenance))
+    })
 }
 
 /// The row as a profile may state it: one that decides nothing leaves every claim undecided.
@@ -240,10 +269,17 @@ fn same_bits_again(run: &Run, data: &Data, resources: &Resources, stored: &Finis
         source: ClaimId::A13.to_string(),
         claim: "the same seed gives the same bits".into(),
         expected: "the first epochs of the first run, computed again, agree in every bit".into(),
-        got: differs.clone().unwrap_or_else(|| format!("{} epochs agree", recomputed.epochs.len())),
+        got: differs.clone().unwrap_or_else(|| agreeing(recomputed.epochs.len())),
         n: 2,
         conclusion: if differs.is_none() { Conclusion::ExactMet } else { Conclusion::ExactMissed },
     })
+}
+
+fn agreeing(n_epochs: usize) -> String {
+    match n_epochs {
+        1 => "1 epoch agrees".to_owned(),
+        n => format!("{n} epochs agree"),
+    }
 }
 
 /// Why a run of a cluster cannot be computed again here with the same bits, if it cannot.
@@ -270,7 +306,7 @@ fn not_asked_again(why: String) -> Verdict {
 
 fn describe(results: &mut Results, planned: &Planned, provenance: &serde_json::Map<String, Value>) {
     results.title = planned.experiment.info().title.into();
-    results.attributes.insert("experiment".into(), planned.experiment.info().name.into());
+    results.attributes.insert(EXPERIMENT.into(), planned.experiment.info().name.into());
     results.attributes.insert("claim".into(), planned.experiment.info().claim.into());
     results.attributes.insert("config".into(), planned.config().to_string());
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -332,5 +368,5 @@ fn create(folder: &Path) -> Result<()> {
 
 /// Writes a file so that a reader never sees half of it.
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    files::replace(path, bytes).map_err(|source| Error::Write { path: path.into(), source })
+    files::replace_regular(path, bytes).map_err(|source| Error::Write { path: path.into(), source })
 }

@@ -1,6 +1,6 @@
 //! Errors of runs, their store and their schedulers.
 
-use system::files;
+use system::{files, text};
 
 /// The result of everything in this crate that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -40,12 +40,16 @@ pub enum Error {
     },
     /// The system starts no more threads.
     #[error(
-        "cannot start {wanted} threads: {why}; end other programs, raise the limit (`ulimit -u`), or ask for fewer \
-         with `--jobs`"
+        "cannot start {}: {why}; end other programs{} raise the limit (`ulimit -u`){}",
+        text::count(*wanted, "thread"),
+        if *jobs > 1 { "," } else { ", or" },
+        if *jobs > 1 { ", or ask for fewer with `--jobs`" } else { "" }
     )]
     Threads {
         /// How many were wanted at once.
         wanted: usize,
+        /// The runs at once for which they were wanted; 1 where no option asks for fewer.
+        jobs: usize,
         /// What the system said.
         why: String,
     },

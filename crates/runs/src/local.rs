@@ -180,15 +180,22 @@ pub fn stored(store: &Store, data: &OpenData, runs: &[Run]) -> Result<FinishedRu
 /// # Errors
 /// [`Error::Threads`].
 pub fn start_threads() -> Result<()> {
-    ThreadPoolBuilder::new().build_global().map_err(|error| no_threads(cores(), &error))
+    ThreadPoolBuilder::new().build_global().map_err(|error| no_threads(cores(), 1, &error))
 }
 
-/// As many threads for a part of a command.
+/// As many threads as a command that schedules `jobs` runs at once has at once: those of [`start_threads`] in the pool that
+/// comes first, and for each job the one that schedules it and the one that computes it. Dropping the pools ends them.
 ///
 /// # Errors
 /// [`Error::Threads`].
-pub fn pool() -> Result<ThreadPool> {
-    ThreadPoolBuilder::new().build().map_err(|error| no_threads(cores(), &error))
+pub fn pools_of(jobs: usize) -> Result<Vec<ThreadPool>> {
+    // A size of 0 is that of `start_threads`.
+    let sizes = std::iter::once(0).chain(std::iter::repeat_n(2, jobs));
+    let pool = |n| ThreadPoolBuilder::new().num_threads(n).build();
+    sizes
+        .map(pool)
+        .collect::<std::result::Result<_, _>>()
+        .map_err(|error| no_threads(cores() + 2 * jobs, jobs, &error))
 }
 
 fn cores() -> usize {
@@ -202,13 +209,13 @@ pub(crate) fn on_threads(n: usize, work: impl Fn() + Copy + Send + Sync, failed:
     std::thread::scope(|scope| {
         let start = || std::thread::Builder::new().spawn_scoped(scope, work).map(drop);
         if let Err(error) = (0..n).try_for_each(|_| start()) {
-            failed(no_threads(n, &error));
+            failed(no_threads(n, n, &error));
         }
     });
 }
 
-fn no_threads(wanted: usize, error: &impl std::fmt::Display) -> Error {
-    Error::Threads { wanted, why: error.to_string() }
+fn no_threads(wanted: usize, jobs: usize, error: &impl std::fmt::Display) -> Error {
+    Error::Threads { wanted, jobs, why: error.to_string() }
 }
 
 fn at_once(
@@ -227,7 +234,7 @@ fn at_once(
         let pool = match ThreadPoolBuilder::new().num_threads(threads).build() {
             Ok(pool) => pool,
             Err(error) => {
-                *locked(&failure) = Some(no_threads(threads, &error));
+                *locked(&failure) = Some(no_threads(threads, resources.jobs, &error));
                 return;
             }
         };

@@ -17,6 +17,8 @@ mod error;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use system::text;
+
 use self::commands::{Answer, Commands, States};
 pub use self::error::Error;
 use self::jobs::{Job, Jobs};
@@ -146,8 +148,9 @@ pub fn dry_run(sweep: &Sweep<'_>, slurm: &Slurm) -> Result<String> {
     let script = sweep.script(slurm, &folder, &name, &tasks)?;
     let extra: String = slurm.sbatch.iter().map(|option| format!(" {}", quoted(option))).collect();
     Ok(format!(
-        "{script}\n{} tasks of {runs} runs, about {:.1} core hours; submitted by: sbatch --parsable{extra} {}\n",
-        tasks.len(),
+        "{script}\n{} of {}, about {:.1} core hours; submitted by: sbatch --parsable{extra} {}\n",
+        text::count(tasks.len(), "task"),
+        text::count(runs, "run"),
         seconds / 3_600.0,
         shown(folder.join("script.sh").as_os_str())
     ))
@@ -263,9 +266,9 @@ fn submit(
             return Err(error.into());
         }
     }
-    let n = tasks.len();
+    let n = text::count(tasks.len(), "task");
     observer.note(&format!(
-        "job {}: {n} tasks; an interrupt leaves it running, and the next call finds it",
+        "job {}: {n}; an interrupt leaves it running, and the next call finds it",
         named(&job)
     ));
     Ok(job)

@@ -78,6 +78,8 @@ pub struct Summary {
     pub epochs: Vec<Epoch>,
     /// How it ended; `None` while it is being computed, or was stopped.
     pub outcome: Option<Outcome>,
+    /// The half-written last line of its journal.
+    pub torn: Option<Torn>,
 }
 
 impl Summary {
@@ -95,6 +97,7 @@ impl Summary {
             spec: journal.header.spec,
             epochs: journal.epochs,
             outcome: journal.finish.map(|finish| finish.outcome),
+            torn: journal.torn,
         }
     }
 }

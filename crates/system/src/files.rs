@@ -84,25 +84,38 @@ pub fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
 }
 
-/// Puts `bytes` into the place of the file at `path`. A reader finds the old file or the new one.
+/// Puts `bytes` into the place of the file at `path`, which a user named. A reader finds the old file or the new one.
 ///
 /// Links are followed, and the file at their end is replaced. What is no regular file, such as a device or a pipe, is
-/// written into.
+/// written into, which waits for a pipe's reader.
 ///
 /// # Errors
-/// Where the system refuses; a regular file is then what it was. [`ErrorKind::ResourceBusy`] if another process is
-/// just replacing it.
+/// As [`replace_regular`]; where the system refuses to write into a device or a pipe.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if terminal::is_stdout(path) {
         return terminal::to_stdout(bytes);
     }
     match fs::metadata(path) {
-        Ok(about) if about.is_dir() => Err(not_regular(&about)),
         // What these folders hold are names for files that are open already.
-        Ok(about) if !about.is_file() || path.starts_with("/dev") || path.starts_with("/proc") => {
+        Ok(about)
+            if !about.is_dir()
+                && (!about.is_file() || path.starts_with("/dev") || path.starts_with("/proc")) =>
+        {
             let mut file = OpenOptions::new().write(true).truncate(about.is_file()).open(path)?;
             file.write_all(bytes)
         }
+        _ => replace_regular(path, bytes),
+    }
+}
+
+/// The same for a file in a folder of the program's own, which is a regular file or does not exist yet. It never waits.
+///
+/// # Errors
+/// [`ErrorKind::InvalidInput`] if there is another kind of file; where the system refuses, and a regular file is then
+/// what it was; [`ErrorKind::ResourceBusy`] if another process is just replacing it.
+pub fn replace_regular(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(about) if !about.is_file() => Err(not_regular(&about)),
         Ok(about) => put(&path.canonicalize()?, bytes, Some(&about)),
         Err(error) if error.kind() == ErrorKind::NotFound => put(&end_of_links(path)?, bytes, None),
         Err(error) => Err(error),

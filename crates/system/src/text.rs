@@ -9,18 +9,36 @@ use std::fmt::Write;
 use std::path::Path;
 
 /// Whether a character is a control character, a separator of lines, a bidirectional control or invisible.
+///
+/// Beside control characters these are the general categories Cf, Zl and Zp and the characters with the property
+/// Default_Ignorable_Code_Point of Unicode 16.0 (UnicodeData.txt, DerivedCoreProperties.txt). They include the joiners of
+/// emoji and of some scripts, since two names that differ by one of them look the same.
 fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(
             character,
-            '\u{61c}'                        // Arabic letter mark
-            | '\u{200b}'                     // zero-width space
-            | '\u{200e}' | '\u{200f}'        // left-to-right and right-to-left marks
+            '\u{ad}'                         // soft hyphen
+            | '\u{34f}'                      // combining grapheme joiner
+            | '\u{600}'..='\u{605}'          // Arabic signs before numbers
+            | '\u{61c}'                      // Arabic letter mark
+            | '\u{6dd}' | '\u{70f}'          // Arabic end of verse, Syriac abbreviation mark
+            | '\u{890}' | '\u{891}' | '\u{8e2}'
+            | '\u{115f}' | '\u{1160}'        // Hangul fillers
+            | '\u{17b4}' | '\u{17b5}'        // Khmer inherent vowels
+            | '\u{180b}'..='\u{180f}'        // Mongolian variation selectors and vowel separator
+            | '\u{200b}'..='\u{200f}'        // zero-width space and joiners, left-to-right and right-to-left marks
             | '\u{2028}'..='\u{202e}'        // line and paragraph separators, embeddings and overrides
             | '\u{2060}'..='\u{206f}'        // word joiner, invisible operators, isolates
+            | '\u{3164}'                     // Hangul filler
+            | '\u{fe00}'..='\u{fe0f}'        // variation selectors
             | '\u{feff}'                     // byte order mark
-            | '\u{fff9}'..='\u{fffb}'        // interlinear annotations
-            | '\u{e0000}'..='\u{e007f}'      // tags
+            | '\u{ffa0}'                     // halfwidth Hangul filler
+            | '\u{fff0}'..='\u{fffb}'        // unassigned, interlinear annotations
+            | '\u{110bd}' | '\u{110cd}'      // Kaithi signs before numbers
+            | '\u{13430}'..='\u{1343f}'      // controls of Egyptian hieroglyphs
+            | '\u{1bca0}'..='\u{1bca3}'      // controls of shorthand
+            | '\u{1d173}'..='\u{1d17a}'      // controls of music
+            | '\u{e0000}'..='\u{e0fff}'      // tags, variation selectors
         )
 }
 
@@ -55,6 +73,16 @@ pub fn path(path: &Path) -> String {
     line(&path.to_string_lossy()).into_owned()
 }
 
+/// `n` of something that has a plural in s.
+///
+/// ```
+/// assert_eq!(agon_system::text::count(1, "run"), "1 run");
+/// assert_eq!(agon_system::text::count(2, "run"), "2 runs");
+/// ```
+pub fn count(n: usize, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}
+
 fn escaped(text: &str, hidden: impl Fn(char) -> bool, escape: impl Fn(&mut String, char)) -> Cow<'_, str> {
     if !text.contains(&hidden) {
         return Cow::Borrowed(text);
@@ -82,8 +110,17 @@ mod tests {
         assert_eq!(one, "a\\u{1b}[2J\\nok: \\r\\u{9b}31m\\u{7f}\\u{202e}b\\u{2066}\\u{2028}");
         assert!(lines(HOSTILE).chars().all(|c| c == '\n' || !is_hidden(c)));
         assert_eq!(lines("a\n\tb\r").matches(['\n', '\t', '\r']).count(), 2);
-        for plain in ["", "λ = 0.5, 深い, été, 👩‍🔬 \\n", "a b"] {
+        for plain in ["", "λ = 0.5, 深い, été, 👩🔬, فارسی, 한국어 \\n", "a b"] {
             assert!(matches!(line(plain), Cow::Borrowed(same) if same == plain), "{plain}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_escaped() {
+        let invisible = "\u{ad}\u{34f}\u{115f}\u{1160}\u{17b4}\u{17b5}\u{180b}\u{180e}\u{200b}\u{200c}\u{200d}\u{2060}\u{3164}\
+                         \u{fe00}\u{fe0f}\u{feff}\u{ffa0}\u{fff0}\u{1d173}\u{e0000}\u{e0001}\u{e007f}\u{e0100}\u{e01ef}\u{e0fff}";
+        for character in invisible.chars() {
+            assert_eq!(line(&format!("a{character}b")), format!("a{}b", character.escape_default()));
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use clap::Args;
 use data::FolderOptions;
-use experiments::advice::{Advice, advise};
+use experiments::advice::{Advice, Impact, advise};
 use system::{note, terminal, text};
 
 use crate::{Error, Result};
@@ -20,6 +20,9 @@ const ENOUGH: usize = 5;
 
 /// An alignment above this, in percent, is as good as the pixels themselves.
 const ALIGNED: f64 = 90.0;
+
+/// A linear probe of all pixels that explains a smaller fraction of the labels' variance leaves little to be aligned with.
+const EXPLAINED: f64 = 0.1;
 
 /// What `agon advise` is asked.
 #[derive(Debug, Args)]
@@ -85,8 +88,10 @@ fn text_of(advice: &Advice) -> String {
     let [c, h, w] = advice.shape;
     let mut line = |of: String| writeln!(text, "{of}").expect("a string takes every line");
     line(format!(
-        "{} images of {c} x {h} x {w} in {} classes; they vary along {} directions.",
-        advice.images, advice.classes, advice.rank
+        "{} images of {c} x {h} x {w} in {} classes; they vary along {}.",
+        advice.images,
+        advice.classes,
+        text::count(advice.rank, "direction")
     ));
     let held: Vec<String> = advice.components.iter().map(|(share, n)| format!("{share} %: {n}")).collect();
     line(format!("Principal components that hold so much of the variance: {}.", held.join(", ")));
@@ -119,37 +124,19 @@ fn text_of(advice: &Advice) -> String {
 
 /// What it comes to, in sentences.
 fn sentences(advice: &Advice) -> Vec<String> {
-    let mut said = Vec::new();
-    let enough = advice.alignment.iter().find(|(_, a)| *a >= ALIGNED);
-    said.push(match enough {
-        Some((k, a)) => format!(
-            "Reconstruction is well aligned with these classes: a code of size {k} keeps {a:.0} % of what a linear \
-             probe finds in the pixels."
-        ),
-        None => {
-            let most = advice.alignment.last().map_or(0.0, |(_, a)| *a);
-            format!(
-                "Reconstruction is poorly aligned with these classes: even the largest code above keeps {most:.0} % of \
-                 what a linear probe finds in the pixels. Prefer a supervised loss, or guide an autoencoder by labels."
-            )
-        }
-    });
+    let mut said = vec![alignment_of(advice)];
+    let with =
+        |mask: &Impact| format!("patches of {0} x {0} with {1:.0} % dropped", mask.patch, 100.0 * mask.drop);
+    let judged = match advice.judged_from() {
+        1 => "the alignment".to_owned(),
+        least => format!("the alignment of a code of {least} or more"),
+    };
     said.push(match advice.best() {
-        Some((mask, k, change)) if change.is_infinite() => format!(
-            "Masking should help: patches of {0} x {0} with {1:.0} % dropped raise the alignment of a code of size {k} from 0 to \
-             {2:.0} %.",
-            mask.patch,
-            100.0 * mask.drop,
-            mask.alignment.iter().find(|(size, _)| *size == k).map_or(0.0, |(_, a)| *a)
-        ),
-        Some((mask, k, change)) if change > SOME => format!(
-            "Masking should help: patches of {0} x {0} with {1:.0} % dropped raise the alignment of a code of {k} by \
-             {change:.1} %.",
-            mask.patch,
-            100.0 * mask.drop
-        ),
+        Some((mask, k, change)) if change > SOME => {
+            format!("Masking should help: {} raise {}.", with(mask), raised(advice, mask, k, change))
+        }
         Some(_) => {
-            format!("No mask that was tried raises the alignment by more than {SOME} %: masking should not help.")
+            format!("No mask that was tried raises {judged} by more than {SOME} %: masking should not help.")
         }
         None => {
             let [_, h, w] = advice.shape;
@@ -159,13 +146,15 @@ fn sentences(advice: &Advice) -> Vec<String> {
             )
         }
     });
-    if let Some((mask, k, change)) = advice.worst().filter(|(_, _, change)| *change < -SOME) {
+    if let Some((mask, k, change)) = advice.best_not_judged().filter(|(_, _, change)| *change > SOME) {
         said.push(format!(
-            "Avoid patches of {0} x {0} with {1:.0} % dropped: they lower it by {2:.1} % for a code of {k}.",
-            mask.patch,
-            100.0 * mask.drop,
-            -change
+            "Smaller codes are not judged; the largest gain among them: {} raise {}.",
+            with(mask),
+            raised(advice, mask, k, change)
         ));
+    }
+    if let Some((mask, k, change)) = advice.worst().filter(|(_, _, change)| *change < -SOME) {
+        said.push(format!("Avoid {}: they lower it by {:.1} % for a code of {k}.", with(mask), -change));
     }
     let d: usize = advice.shape.iter().product();
     if advice.images < ENOUGH * d {
@@ -178,6 +167,40 @@ fn sentences(advice: &Advice) -> Vec<String> {
     said.push("Additive Gaussian noise changes no linear code, whatever the classes.".into());
     said.push("All of this is exact for linear codes, and a first guess for networks.".into());
     said
+}
+
+/// How well reconstruction is aligned with the classes, in a sentence. A code of all directions is no evidence.
+fn alignment_of(advice: &Advice) -> String {
+    const KEPT: &str = "of what a linear probe finds in the pixels";
+    let directions = text::count(advice.rank, "direction");
+    let largest = advice.of_smaller_codes().next_back();
+    let enough = advice.of_smaller_codes().find(|&(_, a)| a >= ALIGNED);
+    match (enough, largest) {
+        _ if advice.explained < EXPLAINED => format!(
+            "A linear probe of all pixels explains only {:.1} % of the labels' variance: there is little that \
+             reconstruction could be aligned with. Use larger images (--side), or a supervised loss.",
+            100.0 * advice.explained
+        ),
+        (Some((k, a)), _) => format!(
+            "Reconstruction is well aligned with these classes: a code of size {k}, of {directions}, keeps {a:.0} % {KEPT}."
+        ),
+        (None, Some((k, a))) => format!(
+            "Reconstruction is poorly aligned with these classes: even a code of size {k}, of {directions}, keeps {a:.0} % \
+             {KEPT}. Prefer a supervised loss, or guide an autoencoder by labels."
+        ),
+        (None, None) => format!(
+            "The images vary along one direction alone: a code of size 1 keeps 100 % {KEPT}, whatever the classes."
+        ),
+    }
+}
+
+/// The alignment that a mask raises, and by how much.
+fn raised(advice: &Advice, mask: &Impact, k: usize, change: f64) -> String {
+    let at =
+        |alignment: &[(usize, f64)]| alignment.iter().find(|(size, _)| *size == k).map_or(0.0, |(_, a)| *a);
+    let (without, with) = (at(&advice.alignment), at(&mask.alignment));
+    let by = if change.is_finite() { format!(" by {change:.1} %,") } else { String::new() };
+    format!("the alignment of a code of size {k}{by} from {without:.1} to {with:.1} %")
 }
 
 fn row<T: Copy>(label: &str, values: &[(usize, T)], text: impl Fn(T) -> String) -> String {

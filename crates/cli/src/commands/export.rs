@@ -103,9 +103,9 @@ fn safetensors(run: &FinishedRun, file: &Path) -> Result<String> {
 fn tensorboard(run: &FinishedRun, folder: &Path) -> Result<String> {
     let mut events = EventFile::create(&folder.join(run.spec.folder_name()))?;
     run.epochs.iter().try_for_each(|epoch| events.write(epoch))?;
-    let (file, n) = (text::path(events.path()), trained(&run.epochs));
+    let (file, n) = (text::path(events.path()), text::count(trained(&run.epochs) as usize, "epoch"));
     Ok(format!(
-        "{file}: {n} epochs; `tensorboard --logdir {}` shows them\
+        "{file}: {n}; `tensorboard --logdir {}` shows them\
 ",
         text::path(folder)
     ))

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Serialize;
 use serde_json::json;
+use system::text;
 
 use super::output::{say, say_json};
 use super::selection::Selection;
@@ -44,8 +45,9 @@ impl Entry {
     fn text(&self, jobs: usize) -> String {
         let Self { name, title, runs, stored, shared, without_data, seconds } = self;
         format!(
-            "{name}: {title}\n  {runs} runs, {stored} stored, {shared} shared with experiments above, {without_data} \
-             without their data; about {seconds:.0} s for {jobs} at once\n"
+            "{name}: {title}\n  {}, {stored} stored, {shared} shared with experiments above, {without_data} \
+             without their data; about {seconds:.0} s for {jobs} at once\n",
+            text::count(*runs, "run")
         )
     }
 }

@@ -1,10 +1,12 @@
 //! `agon probe`: what simple probes find in the frozen latent of a finished run.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use clap::Args;
 use ndarray::ArrayView2;
 use serde::Serialize;
+use system::text;
 
 use super::output::{say, say_json};
 use super::stored::{self, Stored};
@@ -71,9 +73,16 @@ fn answer(finished: &FinishedRun) -> Result<Answer> {
     };
     let z = ArrayView2::from_shape((n, k), z).map_err(|_| missing())?;
     let measured = of_latents(z, labels).filter(|_| labels.len() == n).ok_or_else(missing)?;
-    let effective_rank = match k <= LARGEST_RANKED {
+    let images = text::count(n, "test image");
+    // One latent has no variance to describe.
+    let spread = |value: f64| (n > 1).then_some(value);
+    let effective_rank = match k <= LARGEST_RANKED && n > 1 {
         true => Some(theory::effective_rank(z.mapv(f64::from).view())?),
         false => None,
+    };
+    let of_variance = |protocol: String| match n {
+        1 => "not defined for one image".to_owned(),
+        _ => protocol,
     };
     let fitted_to = PROBED.min(run.config.data.train);
     let scalar = |name: &str| match &finished.finals.get(name)?.values {
@@ -86,7 +95,7 @@ fn answer(finished: &FinishedRun) -> Result<Answer> {
         None if k > LARGEST_PROBED => format!("not fitted: {k} numbers are more than {LARGEST_PROBED}"),
         None => format!(
             "ridge regression to {what} with a penalty of {PENALTY} times the mean variance of a unit, fitted to the \
-             first {fitted_to} training images, judged on {n} test images"
+             first {fitted_to} training images, judged on {images}"
         ),
     };
     let last = finished.epochs.last();
@@ -98,38 +107,45 @@ fn answer(finished: &FinishedRun) -> Result<Answer> {
         Found {
             name: "effective rank",
             value: effective_rank,
-            protocol: match effective_rank {
-                Some(_) => {
-                    format!("exp of the entropy of the eigenvalues of the covariance, {n} test images")
-                }
-                None => format!("not computed: {k} numbers are more than {LARGEST_RANKED}"),
-            },
+            protocol: of_variance(match k > LARGEST_RANKED {
+                false => format!("exp of the entropy of the eigenvalues of the covariance, {images}"),
+                true => format!("not computed: {k} numbers are more than {LARGEST_RANKED}"),
+            }),
         },
         Found {
             name: "participation ratio",
-            value: Some(measured.participation_ratio),
-            protocol: format!("(sum v)^2 / sum v^2 of the same eigenvalues, {n} test images"),
+            value: spread(measured.participation_ratio),
+            protocol: of_variance(format!("(sum v)^2 / sum v^2 of the same eigenvalues, {images}")),
         },
         Found {
             name: "between-class share",
             value: measured.between_class_share,
-            protocol: match measured.between_class_share {
-                Some(_) => format!("of the variance of the latent, {n} test images"),
-                None => format!("not defined: the latent is the same for all of {n} test images"),
-            },
+            protocol: of_variance(match measured.between_class_share {
+                Some(_) if is_one_of_each(labels) => {
+                    format!(
+                        "of the variance of the latent, {images}; 1 by construction, since no class has two"
+                    )
+                }
+                Some(_) => format!("of the variance of the latent, {images}"),
+                None => format!("not defined: the latent is the same for all of {images}"),
+            }),
         },
         Found {
             name: "dead units",
-            value: Some(measured.dead_units as f64),
-            protocol: format!("say the same for all of {n} test images"),
+            value: spread(measured.dead_units as f64),
+            protocol: of_variance(format!("say the same for all of {images}")),
         },
     ];
     if nonlinear.is_some() {
-        let protocol =
-            format!("a probe with one hidden layer, trained beside the autoencoder, {n} test images");
+        let protocol = format!("a probe with one hidden layer, trained beside the autoencoder, {images}");
         found.insert(2, Found { name: "non-linear accuracy", value: nonlinear, protocol });
     }
     Ok(Answer { key, label: run.label(), n, latent: k, fitted_to, found })
+}
+
+/// Whether no class has two images.
+fn is_one_of_each(labels: &[u32]) -> bool {
+    labels.iter().collect::<BTreeSet<_>>().len() == labels.len()
 }
 
 /// Who votes on whom, of `n` test images.
@@ -138,8 +154,8 @@ fn neighbours(n: usize) -> String {
     match voters {
         0 => format!("not computed: {n} test image cannot be halved into voters and images to classify"),
         voters if voters < NEIGHBOURS => format!(
-            "a vote of all {voters} of the first half of the test images, fewer than the {NEIGHBOURS} that are meant, on each \
-             of the other {asking}"
+            "a vote of the {} in the first half, fewer than the {NEIGHBOURS} that are meant, on each of the other {asking}",
+            if voters == 1 { "one test image".to_owned() } else { format!("{voters} test images") }
         ),
         voters => format!(
             "a vote of the {NEIGHBOURS} nearest of the first {voters} test images on each of the other {asking}"

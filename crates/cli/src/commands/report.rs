@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use system::files;
+use system::{files, note};
 
 use super::reproduce::said;
 use super::selection::Selection;
@@ -33,6 +33,9 @@ pub(crate) fn command(asked: &Report) -> Result<ExitCode> {
         return Err(Error::Usage(what));
     }
     let mut outcome = redraw(&claims::named(&selection.only)?, &selection.options())?;
+    if !selection.only.is_empty() && !outcome.absent.is_empty() {
+        note!("no stored results, so not in the report: {}", outcome.absent.join(", "));
+    }
     if let Some(page) = &asked.page {
         // Read before it is written: the file may be the page itself.
         let copied = std::fs::read(&outcome.page).and_then(|bytes| files::replace(page, &bytes));

@@ -37,7 +37,7 @@ pub(crate) fn command(asked: &Reproduce) -> Result<ExitCode> {
 
 /// Prints the verdicts, and fails for exact facts that were missed.
 pub(super) fn said(outcome: &Outcome) -> Result<ExitCode> {
-    let Outcome { rows, page, unchecked, images_trained, seconds } = outcome;
+    let Outcome { rows, page, unchecked, absent: _, images_trained, seconds } = outcome;
     let mut lines = table::text(rows, TABLE_WIDTH)
         + "
 ";

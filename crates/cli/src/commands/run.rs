@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use system::note;
+use system::{note, text};
 
 use super::engine::Computed;
 use super::output::say;
@@ -80,7 +80,10 @@ fn computed(store: &Store, data: &Data, runs: &[Run], options: &Options) -> Resu
     progress.end();
     let slurm::Report { runs, found, whole, failed, errors } = report?;
     let (now, failed) = (whole - found, of_their_own(failed));
-    say(&format!("{runs} runs: {found} were stored before, {now} are stored now{failed}\n"))?;
+    say(&format!(
+        "{}: {found} were stored before, {now} are stored now{failed}\n",
+        text::count(runs, "run")
+    ))?;
     for error in &errors {
         note!("error: {error}");
     }

@@ -13,7 +13,7 @@ use super::columns::columns;
 use super::output::{bytes, duration, say, say_json};
 use crate::Result;
 use runs::run::{Learner, Run, RunConfig};
-use runs::store::{Outcome, RunSpec, Store, Summary, trained};
+use runs::store::{Outcome, RunSpec, Store, Summary, Torn, trained};
 
 /// What `agon runs` is asked.
 #[derive(Debug, Args)]
@@ -52,6 +52,9 @@ struct HeldRun {
     epochs: u32,
     seconds: f64,
     bytes: u64,
+    /// The half-written last line of its journal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    torn: Option<String>,
 }
 
 /// A run whose journal cannot be read.
@@ -116,7 +119,7 @@ fn bytes_in(folder: &Path) -> u64 {
 
 impl HeldRun {
     fn new(summary: &Summary, bytes: u64) -> Self {
-        let Summary { spec, epochs, outcome } = summary;
+        let Summary { spec, epochs, outcome, torn } = summary;
         let (state, reason) = match outcome {
             Some(Outcome::Finished) => (State::Finished, None),
             Some(Outcome::Diverged { reason, .. }) => (State::Diverged, Some(reason.clone())),
@@ -135,6 +138,7 @@ impl HeldRun {
             epochs: trained(epochs),
             seconds: epochs.iter().map(|epoch| epoch.seconds).sum(),
             bytes,
+            torn: torn.as_ref().map(Torn::to_string),
         }
     }
 }
@@ -212,7 +216,11 @@ impl Held {
         let states = states.map(|state| format!("{} {}", of(state), state.words())).join(", ");
         let time = duration(self.runs.iter().map(|run| run.seconds).sum());
         let size = bytes(self.runs.iter().map(|run| run.bytes).sum());
-        let mut lines = format!("{} runs: {states}; {time} of training, {size} on disk\n", self.runs.len());
+        let n = text::count(self.runs.len(), "run");
+        let mut lines = format!("{n}: {states}; {time} of training, {size} on disk\n");
+        for torn in self.runs.iter().filter_map(|run| run.torn.as_ref()) {
+            writeln!(lines, "half-written: {}", text::line(torn)).expect("a string takes every line");
+        }
         for Damaged { why, .. } in &self.damaged {
             writeln!(lines, "damaged: {}", text::line(why)).expect("a string takes every line");
         }
@@ -289,6 +297,27 @@ mod tests {
         assert_eq!((held.runs.len(), held.damaged.len()), (3, 1));
         let summary = held.summary(folder.path());
         assert!(summary.contains("damaged: ") && summary.contains("line 1"), "{summary}");
+    }
+
+    #[test]
+    fn a_half_written_line_is_said_and_a_whole_line_with_another_checksum_is_damage() {
+        let (folder, held) = stored();
+        assert!(!held.summary(folder.path()).contains("half-written"));
+        let journal = |seed| folder.path().join(spec(seed).folder_name()).join("journal.jsonl");
+        let mut flipped = std::fs::read(journal(0)).unwrap();
+        let last = flipped.len() - 20;
+        flipped[last] ^= 1;
+        std::fs::write(journal(0), flipped).unwrap();
+        let whole = std::fs::read(journal(1)).unwrap();
+        std::fs::write(journal(1), &whole[..whole.len() - 9]).unwrap();
+        let held = super::held(folder.path()).unwrap();
+        assert_eq!((held.runs.len(), held.damaged.len()), (3, 1));
+        let summary = held.summary(folder.path());
+        let [said] =
+            ["half-written: "].map(|words| summary.lines().find(|line| line.starts_with(words)).unwrap());
+        assert!(said.contains("journal.jsonl line 3"), "{summary}");
+        assert!(summary.starts_with("3 runs: 0 finished, 0 diverged, 1 failed, 2 partial"), "{summary}");
+        assert!(summary.contains("damaged: ") && summary.contains("line 3 is damaged"), "{summary}");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::{Error, Result};
 use runs::run::{Run, RunConfig};
 use runs::store::{FinishedRun, Outcome, RunSpec, Store};
 use system::nearest::nearest;
+use system::text;
 
 /// Candidates that a message lists.
 const MOST_LISTED: usize = 5;
@@ -94,7 +95,10 @@ fn named<'s>(specs: &'s [RunSpec], text: &str) -> Result<&'s RunSpec> {
                 specs.iter().map(|spec| spec.key().chars().take(text.chars().count()).collect()).collect();
             let begins: Vec<&str> = begins.iter().map(String::as_str).collect();
             let hint = nearest(text, &begins);
-            Err(Error::Usage(format!("no run `{text}`{hint}; `agon runs --each` lists {} runs", specs.len())))
+            Err(Error::Usage(format!(
+                "no run `{text}`{hint}; `agon runs --each` lists {}",
+                text::count(specs.len(), "run")
+            )))
         }
         _ => {
             let listed: Vec<String> = found.iter().take(MOST_LISTED).map(|spec| spec.folder_name()).collect();

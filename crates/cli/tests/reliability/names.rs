@@ -185,6 +185,12 @@ fn what_never_ends_is_not_read_and_links_and_devices_are_not_destroyed() {
     std::os::unix::fs::symlink("inner.html", &page).unwrap();
     ends(&["report", "--profile", "smoke", "--out", &out, "-o", &page], 0, "page.html");
     assert!(base.path().join("page.html").is_symlink() && base.path().join("inner.html").is_file());
+    // What the program itself lays into its folder is a regular file.
+    let verdicts = at("out/smoke/verdicts.csv");
+    std::fs::remove_file(&verdicts).unwrap();
+    mkfifo(&verdicts);
+    ends(&["report", "--profile", "smoke", "--out", &out], 1, "expected a regular file, got a pipe");
+    std::fs::remove_file(&verdicts).unwrap();
     let parameters = runs[0].join("final.safetensors");
     std::fs::remove_file(&parameters).unwrap();
     mkfifo(parameters.to_str().unwrap());
@@ -194,9 +200,19 @@ fn what_never_ends_is_not_read_and_links_and_devices_are_not_destroyed() {
     mkfifo(journal.to_str().unwrap());
     ends(&["runs", "--out", &out], 0, "a pipe");
     let results = at("out/smoke/fc-lambda-sweep/fc-lambda-sweep.h5");
-    std::fs::remove_file(&results).unwrap();
+    let one_absent = ["report", "--profile", "smoke", "--only", "fc-lambda-sweep,alignment", "--out", &out];
+    ends(&one_absent, 0, "no stored results, so not in the report: alignment");
+    std::fs::create_dir(at("out/smoke/alignment")).unwrap();
+    std::fs::rename(&results, at("out/smoke/alignment/alignment.h5")).unwrap();
+    ends(&one_absent, 1, "alignment.h5 holds the results of another experiment");
+    ends(&one_absent, 1, "expected `alignment`, got `fc-lambda-sweep`");
+    std::fs::remove_file(at("out/smoke/alignment/alignment.h5")).unwrap();
+    ends(&one_absent, 1, "holds no results of the experiments that are wanted");
     mkfifo(&results);
-    ends(&["report", "--profile", "smoke", "--out", &out], 1, "results");
+    ends(&["report", "--profile", "smoke", "--out", &out], 1, "expected a regular file, got a pipe");
+    std::fs::remove_file(&results).unwrap();
+    std::fs::create_dir(&results).unwrap();
+    ends(&["report", "--profile", "smoke", "--out", &out], 1, "expected a regular file, got a folder");
 
     let set = at("mnist");
     std::fs::create_dir(&set).unwrap();

@@ -136,6 +136,7 @@ fn threads_that_cannot_start_are_one_clear_error_and_the_doctor_reports_them() {
             "{arguments:?}: {said}"
         );
         assert_eq!(said.lines().count(), 1, "{arguments:?}: {said}");
+        assert!(!said.contains("--jobs"), "these threads are started whatever --jobs says: {said}");
     }
     assert!(!out.exists());
     let output = limited(stack, &["doctor"]);
@@ -143,6 +144,19 @@ fn threads_that_cannot_start_are_one_clear_error_and_the_doctor_reports_them() {
     assert_eq!(output.status.code(), Some(1), "{table} {}", text(&output.stderr));
     assert!(table.contains("problem  threads") && table.contains("ok       matrix product"), "{table}");
     assert_eq!(text(&output.stderr), "");
+    // Room for stacks of the threads that all commands start, one for each core, and not for the two that each job needs.
+    let cores = std::thread::available_parallelism().unwrap();
+    let few = format!("ulimit -v {}; export RUST_MIN_STACK={}", (2 * cores.get()) << 20, 1 << 30);
+    let whole = sweep(&out).into_iter().filter(|&argument| !["--jobs", "2"].contains(&argument));
+    let output = limited(&few, &whole.collect::<Vec<_>>());
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("error: cannot start ") && !said.contains("start 1 threads"), "{said}");
+    assert_eq!(said.contains("--jobs"), cores.get() > 1, "{said}");
+    let output = limited(&few, &["doctor"]);
+    let table = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{table} {}", text(&output.stderr));
+    assert!(table.contains("problem  threads") && table.contains("main job cannot run here"), "{table}");
     // Commands that only look need none.
     assert!(limited(stack, &["list"]).status.success());
 }

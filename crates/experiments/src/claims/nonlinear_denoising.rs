@@ -15,6 +15,7 @@ use crate::statistics::interval;
 use crate::sweep::along::ALIGNMENT;
 use crate::sweep::curves::Curves;
 use crate::sweep::evidence::Evidence;
+use crate::sweep::facts;
 use crate::sweep::figures::{figure, panel, spread};
 use crate::sweep::recorded::{Along, Recorded};
 use crate::sweep::trends::{Finding, judged, listed};
@@ -23,6 +24,10 @@ use runs::store::Results;
 
 /// Trained masked autoencoders beside the exact impact of the same masks.
 pub struct NonlinearDenoising;
+
+/// What is measured of the trained autoencoders.
+const UNMASKED: &str = "All metrics are of whole test images. Metrics of masked test images (`test_masked_*`) are recorded for \
+                        CREs that are trained with masks, and not for autoencoders.";
 
 /// The size of the latent.
 const LATENT: usize = 32;
@@ -129,6 +134,12 @@ impl Experiment for NonlinearDenoising {
             figures.extend(figure(format!("denoising-{}", exact.index), title, caption.into(), panels));
         }
         Ok(figures.into_iter().map(Figure::Chart).collect())
+    }
+
+    fn warnings(&self, results: &Results) -> Result<Vec<String>> {
+        let mut warnings = vec![UNMASKED.to_owned()];
+        warnings.extend(facts::warnings(results)?);
+        Ok(warnings)
     }
 
     fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {

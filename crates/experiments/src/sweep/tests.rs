@@ -294,6 +294,14 @@ fn a_diverged_run_in_the_middle_leaves_the_other_seeds_paired() {
     }
 }
 
+/// A masked autoencoder has no metrics of masked test images, and the page says so.
+#[test]
+fn the_page_says_that_masked_autoencoders_are_measured_on_whole_test_images() {
+    let experiment = *ALL.iter().find(|one| one.info().name == "nonlinear-denoising").unwrap();
+    let results = MadeUp::default().results(&grid(experiment, Profile::Quick));
+    assert!(experiment.warnings(&results).unwrap()[0].contains("`test_masked_*`"));
+}
+
 #[test]
 fn a_family_of_an_unknown_label_is_an_error_and_not_a_verdict_that_was_not_run() {
     for name in [

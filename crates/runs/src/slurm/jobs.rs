@@ -192,7 +192,8 @@ impl Job {
 /// # Errors
 /// [`Error::Unwritable`].
 pub(super) fn write(file: &Path, text: &str) -> Result<()> {
-    files::replace(file, text.as_bytes()).map_err(|source| Error::Unwritable { file: file.into(), source })
+    files::replace_regular(file, text.as_bytes())
+        .map_err(|source| Error::Unwritable { file: file.into(), source })
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use system::text;
+
 use super::units::{Unit, units};
 use crate::images::OpenData;
 use crate::local::{self, Observer, Resources};
@@ -111,10 +113,7 @@ fn ended(store: &Store, data: &OpenData, runs: &[Run]) -> Result<Vec<Outcome>> {
 }
 
 fn runs_in(units: &[Unit]) -> String {
-    match units.iter().map(Vec::len).sum() {
-        1_usize => "1 run".into(),
-        n => format!("{n} runs"),
-    }
+    text::count(units.iter().map(Vec::len).sum(), "run")
 }
 
 #[cfg(test)]

@@ -7,7 +7,12 @@
 //! `len` and `crc32` (IEEE, 8 hex digits) are of the entry's text, byte for byte. The first line,
 //! the header, is put in place whole; every other line is appended and synced. So a kill can tear
 //! the last line and no other: a torn last line is cut, any other damage is an error.
+//!
+//! A torn line is a part of one without its line break. After a power failure it may also hold zeros, where a block of it
+//! did not reach the disk. A last line with its line break and without zeros was written whole, so a wrong checksum of it is
+//! damage.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
@@ -16,7 +21,7 @@ use super::disk::{self, Disk};
 use super::entry::{Entry, Epoch, FORMAT, Finish, Header};
 use super::error::{Error, Result};
 
-/// The end of a journal that a kill left half-written.
+/// The end of a journal that a kill or a power failure left half-written, or that is being written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Torn {
     /// The journal.
@@ -25,6 +30,18 @@ pub struct Torn {
     pub line: usize,
     /// How many bytes of it there were.
     pub bytes: usize,
+}
+
+impl fmt::Display for Torn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Torn { file, line, bytes } = self;
+        write!(
+            f,
+            "{} line {line}: its {bytes} bytes are no whole line; it is being written, or was left by a kill and is cut when \
+             the run goes on",
+            file.display()
+        )
+    }
 }
 
 /// What is in a journal, and where its next line goes.
@@ -79,7 +96,7 @@ impl Journal {
         while let Some((text, number)) = lines.next() {
             match read_line(text) {
                 Ok(entry) => journal.accept(entry).map_err(|reason| damaged(number, reason))?,
-                Err(_) if lines.peek().is_none() => {
+                Err(_) if lines.peek().is_none() && is_torn(text) => {
                     journal.torn = Some(Torn { file: file.to_path_buf(), line: number, bytes: text.len() });
                     journal.uncut = true;
                     break;
@@ -158,6 +175,11 @@ fn line(entry: &Entry) -> String {
         text.len(),
         crc32fast::hash(text.as_bytes())
     )
+}
+
+/// Whether a last line that is not whole may be what a kill or a power failure left.
+fn is_torn(line: &[u8]) -> bool {
+    !line.ends_with(b"\n") || line.contains(&0)
 }
 
 /// The entry of a line that ends with its line break, or what is wrong with it.

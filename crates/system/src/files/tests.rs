@@ -87,6 +87,30 @@ fn what_is_no_regular_file_is_written_into_and_stays() {
 }
 
 #[test]
+fn a_file_of_our_own_is_regular_or_an_error_and_nothing_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let pipe = pipe(folder.path());
+    symlink(&pipe, at("to a pipe")).unwrap();
+    let (send, receive) = std::sync::mpsc::channel();
+    let paths = [pipe, at("to a pipe"), "/dev/null".into(), folder.path().to_owned()];
+    std::thread::spawn(move || paths.map(|path| send.send(replace_regular(&path, b"x")).unwrap()));
+    for kind in ["a pipe", "a pipe", "a device", "a folder"] {
+        let written =
+            receive.recv_timeout(std::time::Duration::from_secs(60)).expect("it waits for a reader");
+        assert!(written.unwrap_err().to_string().ends_with(kind), "{kind}");
+    }
+    fs::write(at("file"), "old").unwrap();
+    symlink("file", at("link")).unwrap();
+    replace_regular(&at("link"), b"new").unwrap();
+    replace_regular(&at("made"), b"new").unwrap();
+    assert_eq!(
+        (fs::read(at("file")).unwrap(), fs::read(at("made")).unwrap()),
+        (b"new".into(), b"new".into())
+    );
+}
+
+#[test]
 fn a_file_that_another_process_is_writing_is_left_to_it_and_one_that_a_kill_left_is_taken_over() {
     let folder = tempfile::tempdir().unwrap();
     let (file, beside) = (folder.path().join("file"), folder.path().join("file.partial"));

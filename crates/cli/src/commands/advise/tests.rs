@@ -54,8 +54,67 @@ fn masks_of_images_of_few_directions_are_judged_by_the_codes_that_there_are() {
     let raised = shown.iter().zip(clean.iter().cycle()).any(|(with, without)| with - without > 1.0);
     let text = text_of(&advice);
     assert_eq!(raised, text.contains("Masking should help"), "{text}");
-    assert!(raised && text.contains("a code of size 4 from 0 to 100 %"), "{text}");
-    assert_eq!(advice.alignment, [(4, 0.0), (7, 100.0)]);
+    assert!(raised && text.contains("from 0.0 to 100.0 %"), "{text}");
+    assert_eq!(advice.alignment, [(1, 0.0), (2, 0.0), (4, 0.0), (7, 100.0)]);
+    assert!(
+        text.contains("poorly aligned") && text.contains("even a code of size 4, of 7 directions"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_code_of_all_directions_is_no_evidence_that_reconstruction_is_aligned_with_the_classes() {
+    // Two regions of large differences in grey, crossed with the class, which is in one pixel: the last direction of three.
+    let pixel = |n: usize, [y, x]: [usize; 2]| match (y, x) {
+        (7, 7) => 100 + 8 * (n % 2) as u8,
+        (_, 0..4) => 40 * (n / 2 % 5) as u8,
+        _ => 40 * (n / 10 % 5) as u8,
+    };
+    let advice = of(pixel, 100, 8);
+    let sizes: Vec<usize> = advice.alignment.iter().map(|(k, _)| *k).collect();
+    assert_eq!((advice.rank, &sizes[..]), (3, &[1, 2, 3][..]));
+    assert!(advice.of_smaller_codes().all(|(_, a)| a < 1e-3), "{:?}", advice.alignment);
+    let text = text_of(&advice);
+    assert!(
+        text.contains("poorly aligned") && text.contains("even a code of size 2, of 3 directions"),
+        "{text}"
+    );
+    assert!(!text.contains("well aligned"), "{text}");
+}
+
+#[test]
+fn classes_that_a_linear_probe_hardly_explains_are_not_called_aligned() {
+    let advice = of(|n, _| (10 * (n / 2) + n % 2) as u8, 40, 1);
+    assert!(advice.rank == 1 && advice.explained < 0.01, "{advice:?}");
+    let text = text_of(&advice);
+    assert!(text.contains("explains only 0.0 %") && !text.contains("aligned with these"), "{text}");
+}
+
+/// A mask that changes small codes alone is in the table, so the sentences name it whether small codes are judged or not.
+#[test]
+fn sentences_name_the_sizes_they_judge_and_the_largest_change_in_the_table() {
+    let base = of(|n, _| if n % 2 == 0 { 0 } else { 255 }, 20, 8);
+    let at = |rank: usize| {
+        let sizes = [4, 8, 16, rank];
+        let mask = Impact {
+            patch: 2,
+            drop: 0.5,
+            alignment: sizes.into_iter().zip([50.3, 61.3, 80.0, 100.0]).collect(),
+            change: sizes.into_iter().zip([0.58, 2.21, 0.0, 0.0].map(Some)).collect(),
+        };
+        let alignment = sizes.into_iter().zip([50.0, 60.0, 80.0, 100.0]).collect();
+        text_of(&Advice { rank, alignment, masks: vec![mask], ..base.clone() })
+    };
+    let raised = "patches of 2 x 2 with 50 % dropped raise the alignment of a code of size 8 by 2.2 %, from 60.0 to 61.3 %";
+    let few = at(19);
+    assert!(few.contains(&format!("Masking should help: {raised}.")), "{few}");
+    assert!(!few.contains("not judged"), "{few}");
+    let many = at(60);
+    assert!(many.contains("No mask that was tried raises the alignment of a code of 16 or more"), "{many}");
+    assert!(
+        many.contains(&format!("Smaller codes are not judged; the largest gain among them: {raised}.")),
+        "{many}"
+    );
 }
 
 #[test]

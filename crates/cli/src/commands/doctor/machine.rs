@@ -6,7 +6,7 @@ use tensor::{Device, Init, Isa, Matrix, cuda_kernels, gemm_f32};
 
 use super::super::output::bytes;
 use super::Check;
-use runs::local::pool;
+use runs::local::pools_of;
 use runs::provenance;
 use system::memory::free_memory;
 
@@ -25,14 +25,15 @@ pub(super) fn cpu() -> Check {
     }
 }
 
-/// Runs the checks on as many threads as there are logical cores; where they cannot be started, on this thread alone,
-/// and says so.
+/// Runs the checks on one thread for each logical core while the main job's other threads are there too; if they cannot be
+/// started, on this thread alone, and says so.
 pub(super) fn on_threads<T: Send>(checks: impl FnOnce() -> T + Send) -> (Check, T) {
     const WHAT: &str = "threads";
-    match pool() {
-        Ok(pool) => {
-            let said = format!("{} were started", pool.current_num_threads());
-            (Check::ok(WHAT, said), pool.install(checks))
+    match pools_of(std::thread::available_parallelism().map_or(1, usize::from)) {
+        Ok(pools) => {
+            let n: usize = pools.iter().map(rayon::ThreadPool::current_num_threads).sum();
+            let said = format!("{n} were started at once, as many as the main job has");
+            (Check::ok(WHAT, said), pools[0].install(checks))
         }
         Err(error) => {
             // This thread becomes the only one of a pool, which needs no other; without it nothing could be computed.

@@ -58,6 +58,24 @@ fn a_damaged_line_before_the_last_is_named() {
     assert!(error.starts_with("journal.jsonl line 3 is damaged"), "{error}");
 }
 
+/// A power failure may leave zeros for a block, with the rest of the line behind it; a flipped bit leaves none.
+#[test]
+fn a_last_line_with_its_line_break_and_a_wrong_checksum_is_damage_unless_a_block_of_it_is_zero() {
+    let lines = lines();
+    let (whole, last) = (lines.concat().into_bytes(), lines[6].len());
+    for place in whole.len() - last..whole.len() - 1 {
+        let mut flipped = whole.clone();
+        flipped[place] ^= 1;
+        let error = parse(&flipped).unwrap_err().to_string();
+        assert!(error.starts_with("journal.jsonl line 7 is damaged"), "{place}: {error}");
+    }
+    let mut zeros = whole.clone();
+    zeros[whole.len() - last..whole.len() - last / 2].fill(0);
+    let journal = parse(&zeros).unwrap();
+    assert_eq!(journal.torn.map(|torn| (torn.line, torn.bytes)), Some((7, last)));
+    assert_eq!((journal.epochs.len(), journal.finish.is_none()), (4, true));
+}
+
 #[test]
 fn a_journal_without_a_whole_header_is_not_cut_but_named() {
     for bytes in [&b""[..], b"\n", b"hello", &lines()[0].as_bytes()[..20], lines()[1].as_bytes()] {
