@@ -91,7 +91,8 @@ mod tests {
 
     #[test]
     fn slopes_are_exact_up_to_what_is_allowed() {
-        let functions: [(fn(f64) -> f64, fn(f64) -> f64); 4] = [
+        type Function = fn(f64) -> f64;
+        let functions: [(Function, Function); 4] = [
             (f64::exp, f64::exp),
             (f64::sin, f64::cos),
             (f64::sqrt, |x| 0.5 / x.sqrt()),

@@ -45,7 +45,8 @@ fn a_right_derivative_is_accepted() {
 
 #[test]
 fn dishonest_derivatives_are_refused() {
-    let planted: [(&str, fn(Vec<f64>) -> Vec<f64>); 9] = [
+    type Change = fn(Vec<f64>) -> Vec<f64>;
+    let planted: [(&str, Change); 9] = [
         ("zero", |dx| last(dx, |_| 0.0)),
         ("all zero", |dx| vec![0.0; dx.len()]),
         ("twice", |dx| last(dx, |dx| 2.0 * dx)),

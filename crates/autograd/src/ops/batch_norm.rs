@@ -284,7 +284,7 @@ mod tests {
                 let constant = Tensor::full(3.3e7, &[], dtype).item().unwrap();
                 assert_eq!((y, mean), (vec![0.0; 30], constant), "a constant {shape:?} in {dtype}");
                 for size in [1e20, 1e30] {
-                    let sign = |i: usize| if i % 2 == 0 { 1.0 } else { -1.0 };
+                    let sign = |i: usize| if i.is_multiple_of(2) { 1.0 } else { -1.0 };
                     let (y, _, dweight) = normed(&|i| sign(i) * size);
                     let off = |(i, y): (usize, &f64)| (y - sign(i)).abs();
                     let worst = y.iter().enumerate().map(off).fold(0.0, f64::max);

@@ -121,7 +121,8 @@ impl Op<1> for Dishonest {
 
 #[test]
 fn a_backward_that_returns_no_gradient_of_its_input_is_an_error_that_names_the_operation() {
-    let returned: [(fn(&Tensor) -> Option<Tensor>, &str); 4] = [
+    type Backward = fn(&Tensor) -> Option<Tensor>;
+    let returned: [(Backward, &str); 4] = [
         (|_| None, "none"),
         (|dy| Some(dy.to_dtype(DType::F32)), "f32 [2, 3] on"),
         (|dy| Some(dy.reshape(&[3, 2]).unwrap()), "f64 [3, 2] on"),
