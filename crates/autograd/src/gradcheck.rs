@@ -1,7 +1,7 @@
 //! Comparing derivatives with finite differences.
 
+use tensor::Tensor;
 use tensor::random::Stream;
-use tensor::{DType, Tensor};
 
 use crate::{Error, Result, Tape, Var};
 use stencil::Moved;
@@ -224,7 +224,7 @@ fn weights(shape: &[usize], output: u64) -> Tensor {
 
 #[cfg(feature = "cases")]
 fn dot(x: &Tensor, y: &Tensor) -> f64 {
-    debug_assert_eq!(y.dtype(), DType::F64);
+    debug_assert_eq!(y.dtype(), tensor::DType::F64);
     x.to_f64_vec().iter().zip(y.to_f64_vec()).map(|(x, y)| x * y).sum()
 }
 

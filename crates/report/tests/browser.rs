@@ -2,6 +2,7 @@
 //!
 //! The browser is the program that `CHROMIUM` names, or a Chromium on the `PATH`. Where there is none, the checks
 //! are printed as not run.
+#![allow(clippy::print_stdout, reason = "what was not run is said in the output of the tests")]
 
 #[path = "../examples/explorer/made_up.rs"]
 mod made_up;

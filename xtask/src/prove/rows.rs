@@ -99,7 +99,16 @@ pub(crate) const ROWS: [Row; 22] = [
         "a full disk ends with exit code 4 and costs no bit once there is room; a log that cannot be written ends nothing",
         &[Tests(&["--test", "reliability", "disk_full::"]), Tests(&["--test", "reliability", "streams::"])],
     ),
-    row("R13", "no input panics, hangs or bloats a reader", &[Tests(&["--test", "mutate"])]),
+    row(
+        "R13",
+        "no input panics, hangs or bloats a reader, no size of a tensor overflows, and measures after training take bounded memory",
+        &[
+            Tests(&["--test", "mutate"]),
+            Tests(&["--test", "sizes"]),
+            Tests(&["--test", "final_memory"]),
+            Tests(&["--test", "image_folder"]),
+        ],
+    ),
     row(
         "R14",
         "no file from elsewhere hangs or crashes the program, no altered one gives a verdict, and no name in one writes to the terminal as it likes",

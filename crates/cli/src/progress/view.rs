@@ -276,8 +276,8 @@ mod tests {
         assert!(worse.starts_with("the test loss grew from 1.5000 to 3.00e20"), "{worse}");
         assert!(worse.contains("`optimiser.learning_rate`"), "{worse}");
         // What grew by little is shown with enough digits to see it.
-        let worse = after(&[epoch(0, 1.0), epoch(1, 1.000_001)]).worse().unwrap();
-        assert!(worse.starts_with("the test loss grew from 1.500000 to 1.500002"), "{worse}");
+        let worse = after(&[epoch(0, 1.0), epoch(1, 1.000_002)]).worse().unwrap();
+        assert!(worse.starts_with("the test loss grew from 1.500000 to 1.500003"), "{worse}");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::experiment::{Experiment, Planned};
 use crate::grid::Grid;
 use crate::profile::Profile;
 use runs::run::Learner;
+use runs::store::{Results, Values};
 
 /// The grid of a profile as results store it.
 fn grid(experiment: &'static dyn Experiment, profile: Profile) -> Grid {
@@ -323,4 +324,45 @@ fn a_family_of_an_unknown_label_is_an_error_and_not_a_verdict_that_was_not_run()
             grid.families[at].label = label;
         }
     }
+}
+
+/// The panels of the only chart of an experiment.
+fn panels(experiment: &dyn Experiment, results: &Results) -> Vec<report::Panel> {
+    let figures = experiment.figures(results).unwrap();
+    let charts = figures.into_iter().filter_map(|figure| match figure {
+        report::Figure::Chart(chart) => Some(chart.panels),
+        report::Figure::Grid(_) => None,
+    });
+    charts.flatten().collect()
+}
+
+/// The axis of the alignment over K / D divides by the number of pixels and not by the rank of the images.
+#[test]
+fn the_alignment_is_drawn_over_the_share_of_all_pixels() {
+    let experiment = *ALL.iter().find(|one| one.info().name == "alignment").unwrap();
+    let mut results = MadeUp::default().results(&grid(experiment, Profile::Smoke));
+    assert_eq!(panels(experiment, &results).len(), 1, "without the number of pixels there is no such axis");
+    results.attributes.insert("dimensions_of_images".into(), "[784]".into());
+    let drawn = panels(experiment, &results);
+    let last = drawn[1].series[0].points.iter().map(|point| point.x).fold(0.0, f64::max);
+    assert!((last - 100.0 * 64.0 / 784.0).abs() < 1e-12, "{last}");
+}
+
+/// Where directions without variance are kept beside the smallest components, the last bound of the bottom shows nothing.
+#[test]
+fn a_bound_that_rounding_decides_is_not_drawn() {
+    let experiment = *ALL.iter().find(|one| one.info().name == "subspace-recognition").unwrap();
+    let mut results = MadeUp::default().results(&grid(experiment, Profile::Quick));
+    let drawn = |results: &Results| -> Vec<usize> {
+        let panels = panels(experiment, results);
+        panels.iter().flat_map(|panel| &panel.series).map(|series| series.points.len()).collect()
+    };
+    let whole = drawn(&results);
+    let components = results.variables.get_mut("components").unwrap();
+    let Values::F64(values) = &mut components.values else { panic!("components are numbers") };
+    values.iter_mut().for_each(|value| *value = 3.0);
+    let kept = drawn(&results);
+    assert_eq!(whole.len(), kept.len());
+    let lost: Vec<usize> = whole.iter().zip(&kept).map(|(whole, kept)| whole - kept).collect();
+    assert!(lost.iter().all(|&n| n <= 1) && lost.contains(&1) && lost.contains(&0), "{whole:?} {kept:?}");
 }
