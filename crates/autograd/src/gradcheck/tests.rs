@@ -1,5 +1,7 @@
 //! The checker is checked: derivatives that are wrong in many ways, beside small, ordinary and large values.
 
+use tensor::DType;
+
 use super::*;
 use crate::Op;
 use crate::op::if_wanted;
