@@ -162,7 +162,7 @@ impl Advice {
     }
 
     /// The least size of code by which masks are judged. A mask can hardly change a code of most directions, so all
-    /// sizes shown are judged where the images vary along fewer than twice [`JUDGED_FROM`] directions.
+    /// sizes shown are judged where the images vary along fewer than twice `JUDGED_FROM` directions.
     pub fn judged_from(&self) -> usize {
         if self.rank >= 2 * JUDGED_FROM { JUDGED_FROM } else { 1 }
     }

@@ -1,7 +1,7 @@
 //! The only place that writes to standard output and standard error.
 //!
 //! A reader that has gone, such as `head`, is no failure. What standard error does not take is dropped: a log must
-//! not end the work that it is about. All text is escaped by [`text`](crate::text).
+//! not end the work that it is about. All text is escaped by [`text`].
 
 use std::fs::{self, Metadata};
 use std::io::{self, ErrorKind, Write};
@@ -21,7 +21,7 @@ pub fn print(text: &str) -> io::Result<()> {
 /// Prints a JSON document to standard output.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn print_json(document: &str) -> io::Result<()> {
     print_as_is(text::json(document).as_bytes())
 }
@@ -29,7 +29,7 @@ pub fn print_json(document: &str) -> io::Result<()> {
 /// Prints bytes that are no text for a person, such as a script for a shell.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn print_as_is(bytes: &[u8]) -> io::Result<()> {
     match to_stdout(bytes) {
         // The reader has seen enough.
