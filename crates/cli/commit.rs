@@ -72,7 +72,7 @@ fn removed(root: &Path) -> Option<bool> {
     Some(deleted.lines().any(is_source))
 }
 
-/// Whether this folder is the root of a repository and not a folder in somebody else's.
+/// Whether this folder is the root of a repository and not a folder inside another one.
 fn is_own(root: &Path) -> bool {
     let top = git(root, &["rev-parse", "--show-toplevel"]).map(PathBuf::from);
     match (top.map(fs::canonicalize), fs::canonicalize(root)) {

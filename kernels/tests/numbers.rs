@@ -1,4 +1,4 @@
-//! Long sums, huge numbers and numbers that are not finite, where what the checks of operations allow would hide a mistake.
+//! Long sums, huge values and non-finite values, where what the checks of operations allow would hide a mistake.
 
 use autograd::{Result, Tape, Var};
 use kernels::Setting;
@@ -21,7 +21,7 @@ fn results(device: &Device, inputs: &[Tensor], f: &Function<'_>) -> Vec<Vec<f64>
 /// Terms of each sum.
 const N: usize = 50_003;
 
-/// Inputs of tenths in these shapes: the device in 32 bits against the processor in 64. A compensated sum is off by an
+/// Inputs of tenths in these shapes: the device in 32 bits against the CPU in 64. A compensated sum is off by an
 /// epsilon or two, the sums of lanes, warps and parts by as many roundings as their trees are high, whatever `N` is.
 fn check_sums(what: &str, shapes: &[&[usize]], f: &Function<'_>) {
     let tenths = |shape: &&[usize]| Tensor::full(f64::from(0.1f32), shape, DType::F32);
@@ -54,7 +54,7 @@ fn sums_of_many_terms_are_off_by_a_few_roundings() {
     check_sums("all to one row", &[&[1, 2, 2]], &|x| x[0].gather_rows(&rows));
 }
 
-/// `f` on the device in every order of threads, for inputs of these numbers.
+/// `f` on the device in every order of threads, for inputs of these values.
 fn in_every_order(inputs: &[(&[f64], &[usize])], f: &Function<'_>, check: impl Fn(Vec<Vec<f64>>)) {
     let of = |(values, shape): &(&[f64], &[usize])| {
         Tensor::from_slice(values, shape).expect("the values fill the shape").to_dtype(DType::F32)

@@ -191,7 +191,7 @@ fn replays_ask_the_driver_for_no_memory() {
     assert_eq!(epoch(2), first);
 }
 
-/// The kernels of a recorded step run in every replay, so an epoch has the operations of its steps on the processor.
+/// The kernels of a recorded step run in every replay, so an epoch has the operations of its steps on the CPU.
 #[test]
 fn the_flops_of_a_recorded_step_are_counted_for_every_replay() {
     let (split, on_cpu) = (split(), model());

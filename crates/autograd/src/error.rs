@@ -56,7 +56,7 @@ pub enum Error {
         difference: f64,
         /// How far they may be apart.
         allowed: f64,
-        /// What the numbers look like, such as a constant factor or a kink; empty where nothing stands out.
+        /// A likely cause read off the values, such as a constant factor or a kink; empty if there is none.
         hint: String,
     },
     /// A gradient or its finite difference is infinite or NaN.

@@ -65,7 +65,7 @@ pub struct Checked {
 /// ```
 ///
 /// # Errors
-/// [`Error::WrongGradient`] with the input, the element and both numbers; [`Error::NonFiniteGradient`];
+/// [`Error::WrongGradient`] with the input, the element and both values; [`Error::NonFiniteGradient`];
 /// [`Error::Unresolved`] if no derivative rises above the noise; [`Error::NonDeterministic`]; [`tensor::Error::DType`] if
 /// an input or the output is not of `f64`; whatever `f` itself returns.
 pub fn gradcheck<const N: usize>(
@@ -193,7 +193,7 @@ fn compare<const N: usize>(
     Ok(found)
 }
 
-/// Whether two numbers are as close as is allowed. An infinite allowance allows nothing: it comes of a number that
+/// Whether two values agree within the tolerance. An infinite allowance allows nothing: it comes of a number that
 /// should have been finite.
 fn within(difference: f64, allowed: f64) -> bool {
     allowed.is_finite() && difference <= allowed

@@ -1,9 +1,9 @@
-//! Mean and variance of numbers of any size that their type holds, also where their squares overflow.
+//! Mean and variance of values of any magnitude, also where their squares overflow.
 
 use tensor::Real;
 use tensor::sums::pairwise;
 
-/// Mean and squared deviations of some numbers.
+/// Mean and sum of squared deviations.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moments<A> {
     pub(crate) mean: A,
@@ -15,7 +15,7 @@ pub(crate) struct Moments<A> {
 }
 
 impl<A: Real> Moments<A> {
-    /// In three passes: the second takes off the mean what the first has rounded, so that equal numbers have no
+    /// In three passes: the second takes off the mean what the first has rounded, so that equal values have no
     /// deviation. Terms are divided by the count before they are added, so that no sum of them overflows.
     pub(crate) fn of(x: impl Iterator<Item = A> + Clone) -> Self {
         let count = A::of(x.clone().count());

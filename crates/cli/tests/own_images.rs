@@ -1,4 +1,4 @@
-//! Somebody's own images from the command line: classes are told apart by their names, and what is printed to be typed
+//! User-supplied images from the command line: classes are told apart by their names, and what is printed to be typed
 //! next can be typed.
 #![allow(clippy::unwrap_used)]
 

@@ -73,7 +73,7 @@ impl Error {
         }
     }
 
-    /// Whether there was no room for what was written.
+    /// Whether a write failed because the disk was full.
     fn is_disk_full(&self) -> bool {
         use crate::store::Error as Stored;
         match self {

@@ -202,7 +202,7 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Does the same work on `n` threads at once. If one of them cannot start, no more are, and `failed` is told at once,
+/// Does the same work on `n` threads at once. If one of them cannot start, no more are started, and `failed` is called at once,
 /// while the others work.
 pub(crate) fn on_threads(n: usize, work: impl Fn() + Copy + Send + Sync, failed: impl FnOnce(Error)) {
     let n = n.max(1);

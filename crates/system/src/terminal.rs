@@ -67,7 +67,7 @@ pub fn notes(lines: &str) {
 }
 
 fn to_stderr(text: &str) {
-    // In one call, so that the lines of several threads stay whole. Nobody could be told of a failure.
+    // In one call, so that the lines of several threads stay whole. A failure could not be reported anywhere.
     let _ = io::stderr().lock().write_all(format!("{text}\n").as_bytes());
 }
 

@@ -5,7 +5,7 @@ use ndarray::{Array1, Array2, ArrayView2, Axis};
 /// The mean of the rows and the rows without it; `x` has at least one.
 ///
 /// A column whose values are all the same is exactly zero without its mean: a rounding error left there would be a
-/// variance, and ratios of variances would make numbers of it.
+/// variance, and ratios of variances would turn it into a plausible value.
 pub(crate) fn centred(x: ArrayView2<'_, f64>) -> (Array1<f64>, Array2<f64>) {
     let n = x.nrows() as f64;
     let mut mean = x.sum_axis(Axis(0)) / n;

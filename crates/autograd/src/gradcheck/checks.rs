@@ -34,7 +34,7 @@ where
     Ok(compare(&value, &flat(&weights), inputs, &analytic)?.checked)
 }
 
-/// The numbers of all tensors, one after the other.
+/// The elements of all tensors, concatenated.
 pub(super) fn flat(tensors: &[Tensor]) -> Vec<f64> {
     tensors.iter().flat_map(Tensor::to_f64_vec).collect()
 }

@@ -16,11 +16,11 @@ const STEP: f64 = 1.0 / 8192.0;
 ///
 /// **What is allowed.** The noise of the difference, as in [`gradcheck`](crate::gradcheck()), and for each element of the
 /// gradient what [`precision`](super::checks::precision) allows it: `2 n epsilon` for a sum of `n` terms and four
-/// roundings, of the largest number. A gradient that is further off is compared again with the size of the terms that
+/// roundings, of the largest value. A gradient that is further off is compared again with the size of the terms that
 /// cancel in it.
 ///
 /// # Errors
-/// [`Error::Broken`] with both numbers.
+/// [`Error::Broken`] with both values.
 pub fn directional<O, const N: usize, const M: usize>(case: &Case<O, N>, dtype: DType) -> Result<()>
 where
     O: Cases<N, M>,
@@ -41,9 +41,9 @@ where
     let at = |steps: f64| {
         let mut inputs = wide.clone();
         for (input, direction) in inputs.iter_mut().zip(&directions) {
-            let numbers = input.to_f64_vec().into_iter().zip(direction.to_f64_vec());
-            let numbers = numbers.map(|(x, u)| x + steps * STEP * u).collect();
-            *input = Tensor::from_vec::<f64>(numbers, input.shape())?;
+            let elements = input.to_f64_vec().into_iter().zip(direction.to_f64_vec());
+            let elements = elements.map(|(x, u)| x + steps * STEP * u).collect();
+            *input = Tensor::from_vec::<f64>(elements, input.shape())?;
         }
         Ok(flat(&case.op.differentiated(inputs.each_ref())?))
     };

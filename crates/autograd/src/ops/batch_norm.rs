@@ -24,7 +24,7 @@ use crate::{Op, Result, Var};
 /// the variance over the full count. All three outputs are differentiable.
 #[derive(Debug, Clone, Copy)]
 pub struct BatchNorm {
-    /// What is added to the variance; a positive number of 32 bits.
+    /// Added to the variance; positive, and representable in 32 bits.
     pub eps: f64,
 }
 

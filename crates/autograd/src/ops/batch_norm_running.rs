@@ -20,7 +20,7 @@ pub struct BatchNormRunning {
     pub mean: Tensor,
     /// As the mean.
     pub variance: Tensor,
-    /// What is added to the variance; a positive number of 32 bits.
+    /// Added to the variance; positive, and representable in 32 bits.
     pub eps: f64,
 }
 

@@ -27,7 +27,7 @@ use crate::{Op, Result, Var};
 ///
 /// `N` counts the inputs: `Conv2d<2>` has no bias, for layers that a normalisation follows.
 ///
-/// The padding is left out of every sum, here and in the gradients: a number that is not finite does not spread over it. The
+/// The padding is left out of every sum, here and in the gradients: a non-finite value does not spread over it. The
 /// kernels of a GPU multiply it as zeros, so there an infinite weight over the padding gives NaN.
 #[derive(Debug, Clone, Copy)]
 pub struct Conv2d<const N: usize = 3> {

@@ -20,7 +20,7 @@ const BLOCK: usize = 64;
 /// `weight`, `bias: [d]`. The variance is the mean of the squared deviations.
 #[derive(Debug, Clone, Copy)]
 pub struct LayerNorm {
-    /// What is added to the variance; a positive number of 32 bits.
+    /// Added to the variance; positive, and representable in 32 bits.
     pub eps: f64,
 }
 

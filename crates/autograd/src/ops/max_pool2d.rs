@@ -156,7 +156,7 @@ pub(crate) mod cases {
             .boxed()
     }
 
-    /// Different numbers all over, 0.01 from each other.
+    /// Distinct values, 0.01 from each other.
     pub(crate) fn apart(shape: [usize; 4]) -> BoxedStrategy<Tensor> {
         let len: usize = shape.iter().product();
         Just((0..len).map(|i| (i as f64 - len as f64 / 2.0) / 100.0).collect::<Vec<f64>>())

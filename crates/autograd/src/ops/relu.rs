@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn at_zero_the_derivative_is_zero_and_a_nan_stays_one_forward_and_backward() {
         for dtype in DType::ALL {
-            // As many numbers as reach the vectors of the fast path, and their rest.
+            // As many elements as reach the vectors of the fast path, and their rest.
             let x = Tensor::from_vec([0.0, -0.0, 2.0, f64::NAN].repeat(9), &[36, 1]).unwrap().to_dtype(dtype);
             let tape = Tape::new();
             let x = tape.input(&x);

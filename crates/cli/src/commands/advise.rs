@@ -15,7 +15,7 @@ use crate::{Error, Result};
 /// A change of the alignment by less, in percent, is none.
 const SOME: f64 = 0.5;
 
-/// Images for each of their numbers, below which what is said is about these images rather than about others.
+/// Images per pixel, below which what is said is about these images rather than about others.
 const ENOUGH: usize = 5;
 
 /// An alignment above this, in percent, is as good as the pixels themselves.

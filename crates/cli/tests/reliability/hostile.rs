@@ -49,7 +49,7 @@ fn unsealed(bytes: &[u8]) -> &[u8] {
     &bytes[..start]
 }
 
-/// The bytes with a last line that fits them, as somebody who alters a file on purpose would write it.
+/// The bytes with a last line that fits them, as an attacker who alters a file would write it.
 fn sealed(bytes: &[u8]) -> Vec<u8> {
     [bytes, format!("\nagon sha256 {:x}\n", sha2::Sha256::digest(bytes)).as_bytes()].concat()
 }

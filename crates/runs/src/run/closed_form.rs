@@ -125,7 +125,7 @@ impl Question {
         }
     }
 
-    /// About the bytes that the answer takes beside the images: square matrices of as many rows as an image has numbers,
+    /// About the bytes that the answer takes beside the images: square matrices of as many rows as an image has pixels,
     /// or as there are images.
     pub(super) fn bytes(&self, images: &Images) -> u64 {
         match self {

@@ -16,7 +16,7 @@ use crate::{Error, Result};
 /// Training images that closed-form probes are fitted to.
 pub const PROBED: usize = 4 * EVALUATED_AT_ONCE;
 
-/// Latents of more numbers are not probed: the closed form would take longer than the training.
+/// Latents of more dimensions are not probed: the closed form would take longer than the training.
 pub const LARGEST_PROBED: usize = 1_024;
 
 /// The penalty of the probes, relative to the mean variance of a latent unit.
@@ -128,13 +128,13 @@ fn probes<L: Learning + ?Sized>(learning: &L, images: &Images, test: &[f32]) -> 
     ]))
 }
 
-/// Codes of `k` numbers as rows in f64.
+/// Codes of `k` dimensions as rows in f64.
 fn wide(codes: &[f32], k: usize) -> Array2<f64> {
     let codes = ArrayView2::from_shape((codes.len() / k, k), codes).expect("codes of one length");
     codes.mapv(f64::from)
 }
 
-/// About the most bytes that are held at once for what is kept at the end, with latents of `k` numbers.
+/// About the most bytes that are held at once for what is kept at the end, with latents of `k` dimensions.
 pub(super) fn bytes(images: &Images, k: usize) -> u64 {
     let d: usize = images.test.image_shape().iter().product();
     let latents = images.test.len().saturating_mul(k).saturating_mul(4).min(MOST_LATENTS);

@@ -176,7 +176,7 @@ impl Learner {
         (model.n_params(), layers * (c * h * w) as u64)
     }
 
-    /// That its parameters, their gradients and Adam's moments have room in the memory that is free now.
+    /// Checks that model and optimiser state fit in free memory.
     ///
     /// # Errors
     /// [`Error::Usage`](crate::Error::Usage) with both numbers if they surely have not.

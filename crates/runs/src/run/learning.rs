@@ -109,7 +109,7 @@ impl<'a> Training<'a, CreTrainer<'a>> {
         let on_cpu = *device == Device::Cpu;
         let observe = move |trainer: &CreTrainer<'a>| match on_cpu {
             true => observed::of_cre(run, images, model, trainer),
-            // The read-outs run on the processor.
+            // The read-outs run on the CPU.
             false => Ok(Scalars::new()),
         };
         Ok(Self { is_masked: model.is_masked(), observe: Box::new(observe), ..training })

@@ -118,7 +118,7 @@ impl LinearOptimum {
                 let deviation = (denoising.variances().sum() / d as f64).sqrt();
                 let corruption = noise.corruption([1, self.side, self.side], deviation);
                 let optimum = denoising.solve(&corruption, theory::Weights::RECONSTRUCTION, self.k)?.loss;
-                // A gap is told as a share of the optimum, which rounding alone makes of one that is zero.
+                // A gap is reported as a fraction of the optimum, which rounding alone makes of one that is zero.
                 let rounding = (d * d) as f64 * f64::EPSILON * denoising.variances().sum();
                 if optimum <= rounding {
                     return Err(Error::Usage(format!(

@@ -28,7 +28,7 @@ fn results() -> Results {
     let dimensions = BTreeMap::from([
         ("λ".to_owned(), dimension("1", Coordinates::Numbers(vec![0.0, 0.5, 1.0]))),
         ("model".to_owned(), dimension("", Coordinates::Texts(models))),
-        // Two numbers that are one as f64.
+        // Two integers that are equal as f64.
         ("seed".to_owned(), dimension("1", Coordinates::Integers(vec![1 << 53, (1 << 53) + 1]))),
         ("row".to_owned(), dimension("px", numbers(28))),
         ("column".to_owned(), dimension("px", numbers(30))),

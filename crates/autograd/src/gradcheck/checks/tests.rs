@@ -28,8 +28,8 @@ enum Mistake {
 }
 
 fn mapped(x: &Tensor, f: fn(f64) -> f64) -> Tensor {
-    let numbers = x.to_f64_vec().into_iter().map(f).collect();
-    Tensor::from_vec::<f64>(numbers, x.shape()).unwrap().to_dtype(x.dtype())
+    let elements = x.to_f64_vec().into_iter().map(f).collect();
+    Tensor::from_vec::<f64>(elements, x.shape()).unwrap().to_dtype(x.dtype())
 }
 
 impl Op<2> for Planted {

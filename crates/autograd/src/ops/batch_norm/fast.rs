@@ -56,7 +56,7 @@ impl Moments {
         self.count = total;
     }
 
-    /// Joins a group by its moments in 32 bits, or by its numbers where their squares overflow those.
+    /// Joins a group by its moments in 32 bits, or by its elements where their squares overflow those.
     #[inline(always)]
     fn join_group(&mut self, mean: f32, squares: f32, x: impl ExactSizeIterator<Item = f32> + Clone) {
         if squares.is_finite() {
@@ -134,7 +134,7 @@ tensor::each_isa! {
     fn moments_of_planes(x: &[f32], layout: Layout, channel: usize, moments: &mut Moments) {
         for x in layout.planes(x, channel) {
             let first = rows::sum(x, x, |x, _| x) / x.len() as f32;
-            // What the first sum has rounded, so that equal numbers have no deviation.
+            // What the first sum has rounded, so that equal values have no deviation.
             let mean = first + rows::sum(x, x, |x, _| x - first) / x.len() as f32;
             let squares = rows::sum(x, x, |x, _| (x - mean) * (x - mean));
             moments.join_group(mean, squares, x.iter().copied());
@@ -151,7 +151,7 @@ tensor::each_isa! {
                 means.iter_mut().zip(row).for_each(|(mean, &x)| *mean += x);
             }
             means.iter_mut().for_each(|mean| *mean /= count);
-            // What the first sums have rounded, so that equal numbers have no deviation.
+            // What the first sums have rounded, so that equal values have no deviation.
             for row in rows() {
                 let terms = rests.iter_mut().zip(&means).zip(row);
                 terms.for_each(|((rest, &mean), &x)| *rest += x - mean);

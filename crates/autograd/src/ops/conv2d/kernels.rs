@@ -50,7 +50,7 @@ pub(crate) fn of_rank_4<A: Real>(x: ArrayViewD<'_, A>) -> ArrayView4<'_, A> {
     x.into_dimensionality::<Ix4>().expect("the shape rule was asked")
 }
 
-/// `x` plus one number for each channel, if there is a bias.
+/// `x` plus one bias for each channel, if there is a bias.
 pub(crate) fn with_bias<A: Real>(x: ArrayD<A>, bias: Option<ArrayViewD<'_, A>>) -> ArrayD<A> {
     match bias {
         Some(bias) => x + bias.insert_axis(Axis(1)).insert_axis(Axis(2)),

@@ -1,4 +1,4 @@
-//! The fast paths of a convolution and its gradients, which leave the padding out also where numbers are not finite.
+//! The fast paths of a convolution and its gradients, which leave the padding out also for non-finite elements.
 //!
 //! The products store the padding as zeros, and zero times infinity is NaN. So what is not finite of the factor that meets
 //! the padding is replaced by one of its sign in the products, and added afterwards where it meets an image, which outweighs
@@ -93,7 +93,7 @@ pub(super) fn grad_weight(dweight: &mut [f32], [x, dy]: [&[f32]; 2], sizes: Conv
     true
 }
 
-/// The numbers with one or minus one for those that are not finite, and where those are. Zero would not do: it makes NaN of
+/// The elements with 1 or -1 in place of those that are not finite, and the places of those. Zero would not do: it makes NaN of
 /// an infinity on the other side.
 struct Parts<'a> {
     finite: Cow<'a, [f32]>,

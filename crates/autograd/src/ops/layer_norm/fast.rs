@@ -11,7 +11,7 @@ tensor::each_isa! {
         let rows = x.chunks_exact(d).zip(y.chunks_exact_mut(d));
         for ((x, y), (mean_out, inverse_out)) in rows.zip(means.iter_mut().zip(inverses)) {
             let first = rows::sum(x, x, |x, _| x) / d as f32;
-            // What the first sum has rounded, so that equal numbers have no deviation.
+            // What the first sum has rounded, so that equal values have no deviation.
             let mut mean = first + rows::sum(x, x, |x, _| x - first) / d as f32;
             let variance = rows::sum(x, x, |x, _| (x - mean) * (x - mean)) / d as f32;
             let mut inverse = 1.0 / (variance + eps).sqrt();

@@ -1,4 +1,4 @@
-//! What layer normalisation does at its edges: equal numbers, huge ones, rows of one.
+//! What layer normalisation does at its edges: constant rows, huge values, rows of one element.
 
 use tensor::{DType, Tensor};
 
