@@ -266,7 +266,7 @@ fn every_slip_is_answered_with_what_was_probably_meant() {
         &["train", "--model", "cnn-l"],
         &["3 x 32 x 32", "1 x 28 x 28", "cifar10 or svhn", "fc-m"],
     );
-    refused(folder, &train(&["pixels=100"]), &["100 numbers", "1 x 28 x 28"]);
+    refused(folder, &train(&["pixels=100"]), &["100 pixels", "1 x 28 x 28"]);
     refused(folder, &["train", "data.train=70000"], &["6000 training images"]);
     refused(folder, &train(&["--device", "cuda:0"]), &["cuda:0"]);
     for (setting, words) in [

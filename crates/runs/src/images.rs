@@ -21,7 +21,7 @@ use crate::{Error, Result};
 /// The pixels of all images whose mean is taken at once.
 const COLUMNS_OF_MEAN: usize = 256;
 
-/// What needs the principal components of images of more numbers than this is left out where it is not asked for: the
+/// What needs the principal components of images of more pixels than this is left out where it is not asked for: the
 /// eigendecomposition takes a time that grows with the cube, and would be longer than the training.
 pub const LARGEST_DECOMPOSED: usize = 4_096;
 

@@ -19,7 +19,7 @@ const CHUNK: usize = 1_000;
 pub fn moments_of(images: &Split, convert: impl Fn(&Split) -> Array2<f64>) -> Result<Moments> {
     let d = images.image_shape().iter().product();
     let hint = "bring the images to a smaller side or to grey";
-    check_room(&format!("a closed form of images of {d} numbers"), matrices(d), hint)?;
+    check_room(&format!("a closed form of images of {d} pixels"), matrices(d), hint)?;
     let mut moments = Moments::new(d, images.n_classes())?;
     for rows in chunks(images.len()) {
         let part = images.rows(rows)?;

@@ -35,7 +35,7 @@ pub use recognition::{Recogniser, Recognition, RecognitionLoss};
 use crate::images::{DataConfig, Images};
 use crate::store::{DataId, RunSpec};
 
-/// Raised when the same config would give other numbers than before.
+/// Raised when the same config would give other results than before.
 const SCHEMA: u32 = 3;
 
 /// Images that are evaluated at once.

@@ -36,7 +36,7 @@ pub(crate) struct Advise {
     /// The side in pixels that images of a folder are brought to; the time grows with its sixth power
     #[arg(long, value_name = "PIXELS", default_value_t = 32, conflicts_with = "set")]
     side: usize,
-    /// Keep the colours of images of a folder: three times the numbers, 27 times the time
+    /// Keep the colours of images of a folder: 3 times the input size, 27 times the time
     #[arg(long, conflicts_with = "set")]
     colour: bool,
     /// Print JSON for programs
@@ -159,7 +159,7 @@ fn sentences(advice: &Advice) -> Vec<String> {
     let d: usize = advice.shape.iter().product();
     if advice.images < ENOUGH * d {
         said.push(format!(
-            "There are few images for {d} numbers each, so a linear probe can learn them by heart: trust this with {} \
+            "There are few images for {d} pixels each, so a linear probe can learn them by heart: trust this with {} \
              images, or with smaller ones (--side).",
             ENOUGH * d
         ));

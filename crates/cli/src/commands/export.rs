@@ -97,7 +97,7 @@ fn safetensors(run: &FinishedRun, file: &Path) -> Result<String> {
     weights::write(file, &parameters)?;
     let numbers: usize = parameters.iter().map(|(_, tensor)| tensor.shape().iter().product::<usize>()).sum();
     let (file, key) = (text::path(file), run.spec.folder_name());
-    Ok(format!("{file}: {numbers} numbers in {} tensors, of run {key}\n", parameters.len()))
+    Ok(format!("{file}: {numbers} parameters in {} tensors, of run {key}\n", parameters.len()))
 }
 
 fn tensorboard(run: &FinishedRun, folder: &Path) -> Result<String> {
@@ -172,7 +172,7 @@ mod tests {
     fn what_was_learned_is_written_under_the_names_of_the_layers() {
         let folder = stored();
         let said = exported(&folder, &spec(0).key()[..12]).unwrap();
-        assert!(said.contains("2 numbers in 1 tensors, of run "), "{said}");
+        assert!(said.contains("2 parameters in 1 tensors, of run "), "{said}");
         let written = weights::read(&folder.path().join("w.safetensors")).unwrap();
         assert_eq!(written.keys().collect::<Vec<_>>(), ["encoder.0.weight"]);
         assert_eq!(written["encoder.0.weight"].as_slice::<f32>().unwrap(), [1.0, 2.0]);

@@ -92,7 +92,7 @@ fn answer(finished: &FinishedRun) -> Result<Answer> {
     let not_fitted = why_absent(finished, PROBES);
     let ridge = |what: &str| match &not_fitted {
         Some(why) => format!("not fitted: {why}"),
-        None if k > LARGEST_PROBED => format!("not fitted: {k} numbers are more than {LARGEST_PROBED}"),
+        None if k > LARGEST_PROBED => format!("not fitted: {k} dimensions are more than {LARGEST_PROBED}"),
         None => format!(
             "ridge regression to {what} with a penalty of {PENALTY} times the mean variance of a unit, fitted to the \
              first {fitted_to} training images, judged on {images}"
@@ -109,7 +109,7 @@ fn answer(finished: &FinishedRun) -> Result<Answer> {
             value: effective_rank,
             protocol: of_variance(match k > LARGEST_RANKED {
                 false => format!("exp of the entropy of the eigenvalues of the covariance, {images}"),
-                true => format!("not computed: {k} numbers are more than {LARGEST_RANKED}"),
+                true => format!("not computed: {k} dimensions are more than {LARGEST_RANKED}"),
             }),
         },
         Found {
@@ -170,6 +170,6 @@ impl Answer {
             format!("{:20} {value:>9}  {}\n", of.name, of.protocol)
         };
         let found: String = self.found.iter().map(line).collect();
-        format!("run {}: {}\nits frozen latent has {} numbers\n{found}", self.key, self.label, self.latent)
+        format!("run {}: {}\nits frozen latent has {} dimensions\n{found}", self.key, self.label, self.latent)
     }
 }

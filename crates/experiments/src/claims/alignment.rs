@@ -102,7 +102,7 @@ impl Experiment for Alignment {
         let (mut drawn, mut natural) = (Vec::new(), Vec::new());
         for curves in &Curves::all(results)? {
             let points = means(curves)?;
-            // A code of more numbers than there are directions holds what all of these hold.
+            // A code of more dimensions than there are directions holds what all of these hold.
             let compared = points.iter().find(|(k, _)| *k == COMPARED);
             if let Some((_, a)) = compared.or(points.last().filter(|(k, _)| *k < COMPARED)) {
                 let is_natural = NATURAL.iter().any(|name| curves.data.starts_with(name));
@@ -132,7 +132,7 @@ impl Experiment for Alignment {
                 ClaimId::Lbr6,
                 "how well reconstruction is aligned depends on the data set".into(),
                 format!("a(64) differs by more than {DIFFERENT} points between sets"),
-                found(differs, "the grid has no two data sets with codes of 64 numbers"),
+                found(differs, "the grid has no two data sets with codes of 64 dimensions"),
                 all.len(),
             )?,
             exactly(

@@ -34,7 +34,7 @@ pub static CNN_S: LambdaSweep = LambdaSweep {
     info: &Info {
         name: "cnn-s-lambda-sweep",
         title: "The trade-off over λ in a small convolutional network (E2)",
-        claim: "The trade-off has the same direction in a convolutional network whose latent has 256 numbers.",
+        claim: "The trade-off has the same direction in a convolutional network whose latent has 256 dimensions.",
         paper: Paper::Cre,
         recorded: Recorded::LINEAR_FRONT,
     },

@@ -174,7 +174,7 @@ fn front(images: &Images, k: usize) -> Result<(Scalars, Arrays)> {
     let least = mse[WEIGHTS.len() - 1];
     if least <= rounding {
         return Err(Error::Usage(format!(
-            "codes of {k} numbers lose nothing of these images, which vary along {} directions: no excess over that error; \
+            "codes of {k} dimensions lose nothing of these images, which vary along {} directions: no excess over that error; \
              take a smaller k",
             front.rank()
         )));

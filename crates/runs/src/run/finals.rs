@@ -172,7 +172,7 @@ fn codes<L: Learning + ?Sized>(learning: &L, split: &data::Split, n: usize) -> R
             if all > MOST_LATENTS / size_of::<f32>() {
                 let k = z.len() / labels.len();
                 return Err(Error::Usage(format!(
-                    "{n} latents of {k} numbers take more than the {} MiB that are kept; test on fewer images (`data.test`)",
+                    "{n} latents of {k} dimensions take more than the {} MiB that are kept; test on fewer images (`data.test`)",
                     MOST_LATENTS >> 20
                 )));
             }

@@ -70,7 +70,7 @@ fn built_for(model: Architecture, image: [usize; 3], n_classes: usize) -> Result
         _ if !is_of_size || classes != n_classes => {
             let image = pixels.map_or_else(
                 || model.image_shape().map(|size| size.to_string()).join(" x "),
-                |pixels| format!("{pixels} numbers"),
+                |pixels| format!("{pixels} pixels"),
             );
             Err(format!("images of {image} and {classes} classes"))
         }

@@ -204,14 +204,14 @@ impl Learner {
         let d: usize = images.train.image_shape().iter().product();
         let (n, bytes_each) = match (self, self.architecture()) {
             (Self::ClosedForm { question }, _) => {
-                let what = format!("{} of {} images of {d} numbers", self.label(), images.train.len());
+                let what = format!("{} of {} images of {d} pixels", self.label(), images.train.len());
                 return check_room(&what, question.bytes(images), "take fewer or smaller images");
             }
             (_, Some(model)) => (model.n_params(), 16),
             // Counted roughly, so the moments are left out.
             (_, None) => (self.sizes(d).0, 8),
         };
-        let what = format!("{} with {n} parameters, on images of {d} numbers,", self.label());
+        let what = format!("{} with {n} parameters, on images of {d} pixels,", self.label());
         let needed = n.saturating_mul(bytes_each).saturating_add(beside);
         check_room(&what, needed, "take a smaller model or smaller images")
     }

@@ -122,7 +122,7 @@ impl LinearOptimum {
                 let rounding = (d * d) as f64 * f64::EPSILON * denoising.variances().sum();
                 if optimum <= rounding {
                     return Err(Error::Usage(format!(
-                        "a code of {} numbers loses nothing of these images under {}: no share of that error; take a smaller k",
+                        "a code of {} dimensions loses nothing of these images under {}: no share of that error; take a smaller k",
                         self.k,
                         noise.label()
                     )));

@@ -16,7 +16,7 @@ fn clothes_are_told_well_from_few_numbers_and_the_words_say_so() {
     assert!(advice.components.windows(2).all(|pair| pair[0].1 <= pair[1].1));
     let text = text_of(&advice);
     assert!(text.contains("1500 images of 1 x 28 x 28 in 10 classes"), "{text}");
-    assert!(text.contains("There are few images for 784 numbers each"), "{text}");
+    assert!(text.contains("There are few images for 784 pixels each"), "{text}");
     assert!(text.contains("Masking should help") || text.contains("masking should not help"), "{text}");
 }
 
