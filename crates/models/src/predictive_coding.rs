@@ -51,9 +51,9 @@ use crate::{AdamConfig, Cre, Error, Example, Mode, Module, Part, Representation,
 /// single layer in each part it is so exactly. How far predictive coding departs from backpropagation is thus a setting.
 ///
 /// ```
-/// use models::fc::{self, Size};
-/// use models::predictive_coding::{Config, PredictiveCoding, Relaxation};
-/// use models::{Activation, AdamConfig};
+/// use agon_models::fc::{self, Size};
+/// use agon_models::predictive_coding::{Config, PredictiveCoding, Relaxation};
+/// use agon_models::{Activation, AdamConfig};
 /// use tensor::random::Stream;
 /// use tensor::{DType, Indices, Tensor};
 ///
@@ -77,7 +77,7 @@ use crate::{AdamConfig, Cre, Error, Example, Mode, Module, Part, Representation,
 /// assert!(energies[20] < energies[0]);
 /// let report = trainer.epoch(1, [(images.clone(), labels.clone())])?;
 /// assert!(trainer.evaluate([(images, labels)])?.mse < report.mse);
-/// # Ok::<(), models::Error>(())
+/// # Ok::<(), agon_models::Error>(())
 /// ```
 pub struct PredictiveCoding {
     model: Cre,

@@ -31,9 +31,9 @@ use crate::{AdamConfig, Cre, Example, Linear, Mode, Module, Part, Representation
 /// learns nothing of what the encoder makes of its errors, part of which is classification.
 ///
 /// ```
-/// use models::fc::{self, Size};
-/// use models::recurrent::{Config, LossAt, Recurrent};
-/// use models::{Activation, AdamConfig};
+/// use agon_models::fc::{self, Size};
+/// use agon_models::recurrent::{Config, LossAt, Recurrent};
+/// use agon_models::{Activation, AdamConfig};
 /// use tensor::random::Stream;
 /// use tensor::{Indices, Tensor};
 ///
@@ -56,7 +56,7 @@ use crate::{AdamConfig, Cre, Example, Linear, Mode, Module, Part, Representation
 /// trainer.epoch(1, [(images.clone(), labels.clone())])?;
 /// let of_steps = trainer.objective().evaluate_steps([(images, labels)])?;
 /// assert_eq!(of_steps.len(), 3);
-/// # Ok::<(), models::Error>(())
+/// # Ok::<(), agon_models::Error>(())
 /// ```
 pub struct Recurrent {
     model: Cre,
