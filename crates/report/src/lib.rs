@@ -17,6 +17,7 @@ mod raster;
 mod page;
 pub mod explorer;
 pub mod table;
+mod verdict;
 
 mod font;
 mod labels;
@@ -38,4 +39,4 @@ pub use grid::{GridRow, Image, ImageGrid};
 pub use page::{Figure, Page, Section};
 pub use palette::{Colour, Style};
 pub use raster::Drawing;
-pub use table::{Conclusion, Verdict};
+pub use verdict::{Conclusion, Effect, Kind, Verdict};

@@ -9,7 +9,8 @@ use crate::figure::{Chart, check_name};
 use crate::grid::ImageGrid;
 use crate::numbers;
 use crate::svg::escape;
-use crate::table::{self, Verdict};
+use crate::table;
+use crate::verdict::Verdict;
 
 /// Typography and colours, light and dark, on screen and on paper.
 const STYLE: &str = include_str!("../assets/page.css");
