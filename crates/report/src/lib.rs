@@ -20,6 +20,7 @@ pub mod table;
 mod verdict;
 
 mod font;
+mod forest;
 mod labels;
 mod layout;
 mod legend;
@@ -34,6 +35,7 @@ mod ticks;
 pub use draw::draw;
 pub use error::{Error, Result};
 pub use explorer::Explorer;
+pub use forest::forest;
 pub use figure::{Axis, Chart, Panel, Point, Reference, Scale, Series, Shape, Tick};
 pub use grid::{GridRow, Image, ImageGrid};
 pub use page::{Figure, Page, Section};

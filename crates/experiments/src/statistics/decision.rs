@@ -57,12 +57,14 @@ pub struct Contrast {
     pub side: Side,
     /// What it is shown in.
     pub unit: Unit,
+    /// Of how many it was chosen after the fact; 1 where it was not.
+    pub among: usize,
 }
 
 impl Contrast {
     /// The claim that an effect is above a margin.
     pub fn above(label: impl Into<String>, estimate: Estimate, margin: f64, unit: Unit) -> Self {
-        Self { label: label.into(), estimate, margin, side: Side::Above, unit }
+        Self { label: label.into(), estimate, margin, side: Side::Above, unit, among: 1 }
     }
 
     /// The claim that an effect is below a margin.
@@ -70,7 +72,25 @@ impl Contrast {
         Self { side: Side::Below, ..Self::above(label, estimate, margin, unit) }
     }
 
-    /// The p-value against the effect on the claim's side of the margin.
+    /// The same, chosen after the fact as the most extreme of several.
+    #[must_use]
+    pub fn chosen_from(self, among: usize) -> Self {
+        Self { among: among.max(1), ..self }
+    }
+
+    /// That one of two effects is beyond its margin: the one that is further beyond it.
+    #[must_use]
+    pub fn either(self, other: Self) -> Self {
+        let further = if other.p_beyond() < self.p_beyond() { other } else { self };
+        further.chosen_from(2)
+    }
+
+    /// The level of an interval that says the same as the decision.
+    fn level(&self) -> f64 {
+        1.0 - (1.0 - LEVEL) / self.among as f64
+    }
+
+    /// The p-value against the effect on this side of the margin.
     fn p(&self, side: Side) -> f64 {
         match side {
             Side::Above => self.estimate.p_above(self.margin),
@@ -80,7 +100,7 @@ impl Contrast {
 
     /// That the effect is beyond the margin is wrong with at most this probability.
     fn p_beyond(&self) -> f64 {
-        self.p(self.side)
+        (self.p(self.side) * self.among as f64).min(1.0)
     }
 
     /// The same of the other side. An effect without spread at the margin itself is not beyond it.
@@ -101,7 +121,7 @@ impl Contrast {
     pub fn words(&self) -> String {
         let Unit { name, decimals, .. } = self.unit;
         let space = if name.is_empty() { "" } else { " " };
-        format!("{}: {:+.decimals$}{space}{name}", self.label, self.interval(LEVEL))
+        format!("{}: {:+.decimals$}{space}{name}", self.label, self.interval(self.level()))
     }
 }
 
@@ -123,7 +143,7 @@ pub fn decide(contrasts: &[Contrast]) -> Option<Decision> {
     let weakest = (0..contrasts.len()).max_by(|&a, &b| by(Contrast::p_beyond, a, b))?;
     let enough = contrasts.iter().all(|one| one.estimate.n_seeds >= ENOUGH_SEEDS);
     if enough && contrasts[weakest].p_beyond() <= alpha {
-        return Some(Decision { holds: Some(true), deciding: weakest, level: LEVEL });
+        return Some(Decision { holds: Some(true), deciding: weakest, level: contrasts[weakest].level() });
     }
     // Of Holm's steps only the first matters: one rejection is enough.
     let level = 1.0 - (1.0 - LEVEL) / contrasts.len() as f64;
@@ -131,7 +151,7 @@ pub fn decide(contrasts: &[Contrast]) -> Option<Decision> {
     let short = enough && contrasts[worst].p_short() <= alpha / contrasts.len() as f64;
     Some(match short {
         true => Decision { holds: Some(false), deciding: worst, level },
-        false => Decision { holds: None, deciding: weakest, level },
+        false => Decision { holds: None, deciding: weakest, level: level.max(contrasts[weakest].level()) },
     })
 }
 

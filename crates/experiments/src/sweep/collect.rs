@@ -13,7 +13,7 @@ use crate::metric::{Baseline, EpochMetric, LinearMetric, Metric, MetricGroup};
 use crate::sweep::finished::FinishedSweep;
 use crate::sweep::measured::{MEASURES, measured};
 use crate::sweep::recorded::Recorded;
-use crate::sweep::{along, pictures};
+use crate::sweep::{along, correct, pictures};
 use runs::images::{DataConfig, Images};
 use runs::pixels::normalised;
 use runs::store::{Coordinates, Dimension, FinishedRun, Results, Values, Variable};
@@ -68,6 +68,7 @@ pub fn collect(grid: &Grid, finished: &FinishedSweep<'_>, kept: Recorded) -> Res
         collected.linear_front()?;
     }
     collected.scalars(kept.scalars)?;
+    correct::collect(&mut collected)?;
     if let Some(along) = kept.along {
         along::collect(&mut collected, along)?;
     }

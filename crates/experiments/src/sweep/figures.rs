@@ -12,15 +12,19 @@ use report::{Axis, Chart, Figure, Panel, Point, Reference, Scale, Series, Shape,
 
 use crate::error::Result;
 use crate::metric::{Baseline, EpochMetric, LinearMetric, Metric, TradeOff};
-use crate::statistics::{interval, mean, range};
+use crate::statistics::{Interval, interval, mean, range};
 use crate::sweep::curves::Curves;
 use runs::store::Results;
 
 /// An exact linear front that reconstructs this many times as well is not drawn.
 const LARGE: f64 = 4.0;
 
+/// The look of the corner of a plane of fronts: a black star, as no line has it.
+const CORNER: usize = 6;
+
 /// What bands and bars are.
-const NOTE: &str = "Lines are means over seeds; bands and bars reach from the lowest to the highest seed.";
+const NOTE: &str = "Lines are means over seeds; bands and bars are the 95 % intervals of these means over seeds, the statistic \
+                    of the verdicts; an end that would be below 0 is the lowest seed's. One seed has no interval.";
 
 /// A metric with the words of its axis.
 #[derive(Debug, Clone, Copy)]
@@ -75,7 +79,7 @@ pub fn trade_off(curves: &Curves<'_>, name: &str) -> Result<Option<Chart>> {
     caption += &synergy_and_cost(curves)?;
     Ok(figure(
         format!("{name}-{}", curves.index),
-        format!("Reconstruction and classification over λ ({})", curves.variant),
+        format!("Reconstruction and classification over λ ({})", curves.words()),
         caption,
         vec![error, over_lambda(curves, ACCURACY)?, front(curves)?],
     ))
@@ -128,7 +132,7 @@ pub fn measures_over_lambda(
     measures: &[Measure],
 ) -> Result<Option<Chart>> {
     let panels = measures.iter().map(|&measure| over_lambda(curves, measure)).collect::<Result<_>>()?;
-    let title = format!("{title} ({})", curves.variant);
+    let title = format!("{title} ({})", curves.words());
     Ok(figure(format!("{name}-{}", curves.index), title, caption.into(), panels))
 }
 
@@ -156,7 +160,7 @@ pub fn measures_over_members(
         }
         panels.push(panel(measure.title, member_axis(curves), measure.label, series));
     }
-    let title = format!("{title} ({})", curves.variant);
+    let title = format!("{title} ({})", curves.words());
     Ok(figure(format!("{name}-{}", curves.index), title, caption.into(), panels))
 }
 
@@ -184,7 +188,7 @@ pub fn over_epochs(
         }
         panels.push(panel(of, Axis::new("epoch", "", Scale::Linear), label, series));
     }
-    let title = format!("{title} ({})", curves.variant);
+    let title = format!("{title} ({})", curves.words());
     Ok(figure(format!("{name}-{}", curves.index), title, caption.into(), panels))
 }
 
@@ -233,6 +237,22 @@ pub fn over_lambda(curves: &Curves<'_>, measure: Measure) -> Result<Panel> {
 /// # Errors
 /// If the results are not those of a grid.
 pub fn front(curves: &Curves<'_>) -> Result<Panel> {
+    fronts_towards(curves, None)
+}
+
+/// The same with the corner that no front is beyond: the first member's MSE(1) and accuracy(0).
+///
+/// # Errors
+/// If the results are not those of a grid.
+pub fn front_with_corner(curves: &Curves<'_>) -> Result<Panel> {
+    let (Some(first), Some(last)) = (curves.lambda(0.0), curves.lambda(1.0)) else { return front(curves) };
+    let mse = curves.at(Metric::TestMse, 0, last)?;
+    let accuracy = curves.at(Metric::TestAccuracy, 0, first)?;
+    let corner = (!mse.is_empty() && !accuracy.is_empty()).then(|| Point::new(mean(&mse), mean(&accuracy)));
+    fronts_towards(curves, corner)
+}
+
+fn fronts_towards(curves: &Curves<'_>, corner: Option<Point>) -> Result<Panel> {
     let mut series = linear_fronts(curves)?;
     for (member, (label, _)) in curves.members.iter().enumerate() {
         let mut points = Vec::new();
@@ -249,6 +269,11 @@ pub fn front(curves: &Curves<'_>) -> Result<Panel> {
             alone.label.clear();
         }
         series.push(line(curves, member, label, points));
+    }
+    if let Some(corner) = corner {
+        let label = format!("MSE(1) and accuracy(0) of {} at once", curves.members[0].0);
+        let style = Style::category(CORNER);
+        series.push(Series { label, points: vec![corner], style, shape: Shape::Points });
     }
     Ok(panel("The trade-off", Axis::new("test MSE", "", Scale::Log2), "test accuracy", series))
 }
@@ -293,29 +318,38 @@ fn linear_fronts(curves: &Curves<'_>) -> Result<Vec<Series>> {
     Ok(series)
 }
 
-/// The mean of values with their range, at a chosen x.
+/// The mean of values with its 95 % interval, at a chosen x.
 pub fn spread(x: f64, values: &[f64]) -> Option<Point> {
+    let (mean, low, high) = of_mean(values)?;
+    Some(Point::new(x, mean).y_between(low, high))
+}
+
+/// The means of two measures with their 95 % intervals.
+pub fn crossed(x: &[f64], y: &[f64]) -> Option<Point> {
+    let ((x, x_low, x_high), (y, y_low, y_high)) = (of_mean(x)?, of_mean(y)?);
+    Some(Point::new(x, y).x_between(x_low, x_high).y_between(y_low, y_high))
+}
+
+/// A mean with its 95 % interval. Of positive values an end below 0 is the smallest value, since axes may be logarithmic;
+/// one value has no interval.
+fn of_mean(values: &[f64]) -> Option<(f64, f64, f64)> {
     if values.is_empty() {
         return None;
     }
-    let (low, high) = range(values);
+    let (smallest, largest) = range(values);
     // The mean of equal numbers may differ from them in its last digit.
-    Some(Point::new(x, mean(values).clamp(low, high)).y_between(low, high))
-}
-
-/// The means of two measures with their ranges.
-pub fn crossed(x: &[f64], y: &[f64]) -> Option<Point> {
-    if x.is_empty() || y.is_empty() {
-        return None;
+    let mean = mean(values).clamp(smallest, largest);
+    if values.len() < 2 {
+        return Some((mean, mean, mean));
     }
-    let ((x_low, x_high), (y_low, y_high)) = (range(x), range(y));
-    let point = Point::new(mean(x).clamp(x_low, x_high), mean(y).clamp(y_low, y_high));
-    Some(point.x_between(x_low, x_high).y_between(y_low, y_high))
+    let Interval { low, high, .. } = interval(values);
+    let low = if smallest > 0.0 && low <= 0.0 { smallest } else { low };
+    Some((mean, low.min(mean), high.max(mean)))
 }
 
 /// Every λ at a place of its own.
 pub fn lambda_axis(curves: &Curves<'_>) -> Axis {
-    Axis::new("λ, weight of reconstruction", "", Scale::positions(&curves.lambdas))
+    Axis::new("λ, weight of reconstruction (not to scale)", "", Scale::positions(&curves.lambdas))
 }
 
 /// Numbers that double stand at equal distances; others at places of their own, with their words.
