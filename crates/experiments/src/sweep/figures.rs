@@ -3,10 +3,12 @@
 mod families;
 mod masked;
 mod plane;
+mod readers;
 
 pub use families::families_over_members;
 pub use masked::masked_evaluation;
 pub use plane::{latents, reconstructions};
+pub use readers::cost_by_reader;
 
 use report::{Axis, Chart, Figure, Panel, Point, Reference, Scale, Series, Shape, Style, Tick};
 
