@@ -14,7 +14,7 @@ pub struct Estimate {
     pub effect: f64,
     /// The standard error; infinite for one seed.
     pub error: f64,
-    /// Seeds behind it.
+    /// Seeds behind it; images where no seed plays a role.
     pub n_seeds: usize,
     /// Test images that the standard error is over beside the seeds.
     pub n_images: Option<usize>,
@@ -32,6 +32,20 @@ impl Estimate {
             _ => (squares / ((n - 1) * n) as f64).sqrt(),
         };
         Self { effect, error, n_seeds: n, n_images: None }
+    }
+
+    /// From a mean over test images with its standard error, where nothing is trained and no seed plays a role.
+    pub fn of_images(effect: f64, error: f64, n_images: usize) -> Self {
+        Self { effect, error, n_seeds: n_images, n_images: Some(n_images) }
+    }
+
+    /// What the standard error is over.
+    pub fn resampled(&self) -> &'static str {
+        match self.n_images {
+            None => "seeds",
+            Some(n) if n == self.n_seeds => "images",
+            Some(_) => "seeds and images",
+        }
     }
 
     /// From one value for each seed and test image `[seed][image]`, such as a difference of two paired correctness bits:
@@ -125,9 +139,12 @@ mod tests {
     /// Values with effects of seeds, of images and of both together.
     fn values(n_seeds: usize, n_images: usize) -> Vec<Vec<f64>> {
         let stream = Stream::new(3, "values");
-        let uniform = |sequence: u64, at: u64| f64::from(stream.block(sequence, at)[0]) / f64::from(u32::MAX) - 0.5;
+        let uniform =
+            |sequence: u64, at: u64| f64::from(stream.block(sequence, at)[0]) / f64::from(u32::MAX) - 0.5;
         let of_seed = |seed: usize, image: usize| {
-            0.1 + 0.2 * uniform(0, seed as u64) + uniform(1, image as u64) + uniform(2 + seed as u64, image as u64)
+            0.1 + 0.2 * uniform(0, seed as u64)
+                + uniform(1, image as u64)
+                + uniform(2 + seed as u64, image as u64)
         };
         (0..n_seeds).map(|seed| (0..n_images).map(|image| of_seed(seed, image)).collect()).collect()
     }
@@ -161,6 +178,8 @@ mod tests {
         let (both, seeds) = (Estimate::of_seeds_and_images(&repeated), Estimate::of_seeds(&by_seed));
         // Sums of at most 150 terms of order one, whose difference is of order 1e-2.
         assert!((both.error - seeds.error).abs() < 150.0 * f64::EPSILON / 1e-2);
-        assert!(Estimate::of_seeds_and_images(&values(3, 40)).error > Estimate::of_seeds(&by_seed).error / 1e3);
+        assert!(
+            Estimate::of_seeds_and_images(&values(3, 40)).error > Estimate::of_seeds(&by_seed).error / 1e3
+        );
     }
 }

@@ -10,13 +10,10 @@ use crate::error::Error;
 use crate::metric::{LinearMetric, Metric};
 use crate::statistics::decision::{Contrast, Side, Unit};
 use crate::statistics::estimate::Estimate;
-use crate::sweep::readers::{Formula, Question, Task, read, sources};
+use crate::sweep::readers::{Formula, Question, Task, read};
 
 /// That both costs of the second member are smaller than those of the first.
-pub(crate) fn both_costs_shrink(
-    [a, b]: [(usize, &str); 2],
-    [first, last]: [usize; 2],
-) -> [Question; 2] {
+pub(crate) fn both_costs_shrink([a, b]: [(usize, &str); 2], [first, last]: [usize; 2]) -> [Question; 2] {
     let points = vec![[a.0, first], [a.0, last], [b.0, first], [b.0, last]];
     let ask = |cost: &str, task, formula| Question {
         label: format!("{} to {}: {cost} shrinks", a.1, b.1),
@@ -60,7 +57,7 @@ pub const T5: Trend = Trend {
             moves("of k = 16 less 64", [[middle, first], [large, first]]),
         ];
         questions.extend(both_costs_shrink([(small, "k = 4"), (large, "k = 64")], [first, last]));
-        read(of, &questions, |task| sources(of.curves, task)).map(Some)
+        read(of, &questions).map(Some)
     },
 };
 
@@ -68,7 +65,9 @@ pub const T5: Trend = Trend {
 pub const T6: Trend = Trend {
     source: ClaimId::C4T6,
     claim: "a larger latent does not remove the trade-off",
-    expected: |_, _| "MSE(0) > 1.25 MSE(1), accuracy(0) - accuracy(1) > 1 point at k = 64, by every reader".into(),
+    expected: |_, _| {
+        "MSE(0) > 1.25 MSE(1), accuracy(0) - accuracy(1) > 1 point at k = 64, by every reader".into()
+    },
     find: |of, _| {
         if !is_over_k(of.curves) {
             return Ok(None);
@@ -80,7 +79,7 @@ pub const T6: Trend = Trend {
             Question { formula: Formula::Ratio, ..ratio },
             Question::gap("accuracy(0) - accuracy(1)".into(), Task::Classification, points, 0.01),
         ];
-        read(of, &questions, |task| sources(of.curves, task)).map(Some)
+        read(of, &questions).map(Some)
     },
 };
 
@@ -112,7 +111,7 @@ pub const T7: Trend = Trend {
                 questions.push(Question::gap(format!("{label}: {name}(0) - {name}(1)"), task, points, 0.0));
             }
         }
-        read(of, &questions, |task| sources(of.curves, task)).map(Some)
+        read(of, &questions).map(Some)
     },
 };
 
