@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::figure::{check_name, finite, some_text};
 use crate::font;
-use crate::number::short;
+use crate::number::{fixed, magnitude, short};
 use crate::palette::{INK, QUIET, diverging};
 use crate::raster::Drawing;
 use crate::svg::{Anchor, At, Canvas, Num, Type, escape};
@@ -55,7 +55,12 @@ impl HeatPanel {
     }
 
     fn height(&self) -> f64 {
-        self.rows.len() as f64 * CELL.1 + 3.6 * ROW
+        self.cells_height() + 3.6 * ROW
+    }
+
+    /// As high as the cells, or as the name of the rows where that is longer.
+    fn cells_height(&self) -> f64 {
+        (self.rows.len() as f64 * CELL.1).max(font::width(&self.y, SIZE))
     }
 
     fn values(&self) -> impl Iterator<Item = f64> {
@@ -70,7 +75,9 @@ impl HeatPanel {
             Type::new(SIZE + 1.0, INK, Anchor::Start),
             &self.title,
         );
-        let middle = top + self.rows.len() as f64 * CELL.1 / 2.0;
+        // Three digits of the value that is furthest away.
+        let decimals = usize::try_from(2 - magnitude(most)).unwrap_or(0).min(4);
+        let middle = top + self.cells_height() / 2.0;
         canvas.text_upwards(
             At { x: corner.x + SIZE, y: middle },
             Type::new(SIZE, INK, Anchor::Middle),
@@ -93,11 +100,11 @@ impl HeatPanel {
                 canvas.text(
                     At { x: x + CELL.0 / 2.0, y: y + CELL.1 / 2.0 + look.middle() },
                     look,
-                    &short(*value),
+                    &fixed(*value, decimals),
                 );
             }
         }
-        let bottom = top + self.rows.len() as f64 * CELL.1;
+        let bottom = top + self.cells_height();
         for (column, label) in self.columns.iter().enumerate() {
             let at = At { x: left + (column as f64 + 0.5) * CELL.0, y: bottom + 0.9 * ROW };
             canvas.text(at, Type::new(SIZE, QUIET, Anchor::Middle), label);

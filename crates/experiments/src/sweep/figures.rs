@@ -26,7 +26,7 @@ const CORNER: usize = 6;
 
 /// What bands and bars are.
 const NOTE: &str = "Lines are means over seeds; bands and bars are the 95 % intervals of these means over seeds, the statistic \
-                    of the verdicts; an end that would be below 0 is the lowest seed's. One seed has no interval.";
+                    of the verdicts; on a logarithmic axis an end below 0 is the lowest seed's. One seed has no interval.";
 
 /// A metric with the words of its axis.
 #[derive(Debug, Clone, Copy)]
@@ -326,14 +326,22 @@ pub fn spread(x: f64, values: &[f64]) -> Option<Point> {
     Some(Point::new(x, mean).y_between(low, high))
 }
 
-/// The means of two measures with their 95 % intervals.
-pub fn crossed(x: &[f64], y: &[f64]) -> Option<Point> {
-    let ((x, x_low, x_high), (y, y_low, y_high)) = (of_mean(x)?, of_mean(y)?);
-    Some(Point::new(x, y).x_between(x_low, x_high).y_between(y_low, y_high))
+/// The same for a logarithmic axis, which has no place for an end that is not positive: it is the lowest seed's.
+pub fn positive_spread(x: f64, values: &[f64]) -> Option<Point> {
+    let point = spread(x, values)?;
+    let (low, high) = point.y_spread;
+    Some(point.y_between(if low > 0.0 { low } else { range(values).0 }, high))
 }
 
-/// A mean with its 95 % interval. Of positive values an end below 0 is the smallest value, since axes may be logarithmic;
-/// one value has no interval.
+/// The means of two measures with their 95 % intervals, for a logarithmic axis of x.
+pub fn crossed(x: &[f64], y: &[f64]) -> Option<Point> {
+    let across = positive_spread(0.0, x)?;
+    let (low, high) = across.y_spread;
+    let (y, y_low, y_high) = of_mean(y)?;
+    Some(Point::new(across.y, y).x_between(low, high).y_between(y_low, y_high))
+}
+
+/// A mean with its 95 % interval; one value has no interval.
 fn of_mean(values: &[f64]) -> Option<(f64, f64, f64)> {
     if values.is_empty() {
         return None;
@@ -345,7 +353,6 @@ fn of_mean(values: &[f64]) -> Option<(f64, f64, f64)> {
         return Some((mean, mean, mean));
     }
     let Interval { low, high, .. } = interval(values);
-    let low = if smallest > 0.0 && low <= 0.0 { smallest } else { low };
     Some((mean, low.min(mean), high.max(mean)))
 }
 
