@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
 use crate::centred::centred;
-use crate::evaluation::{accuracy, mean_squared_error, one_hot};
+use crate::evaluation::{accuracy, correct, mean_squared_error, one_hot};
 use crate::{Moments, Result, check, linalg};
 
 /// `y = mean_y + (x - mean_x) W`, with the `W: [d, m]` that minimises
@@ -110,6 +110,15 @@ impl Ridge {
     pub fn accuracy(&self, x: ArrayView2<'_, f64>, labels: &[u8]) -> Result<f64> {
         check::labels(labels, x.nrows(), self.mean_y.len())?;
         Ok(accuracy(self.predict(x)?.view(), labels))
+    }
+
+    /// Whether the prediction for each row of `x: [n, d]` is highest in the column of the label; [`Ridge::accuracy`] is the
+    /// mean.
+    ///
+    /// Errs as [`Ridge::accuracy`] does.
+    pub fn correct(&self, x: ArrayView2<'_, f64>, labels: &[u8]) -> Result<Vec<bool>> {
+        check::labels(labels, x.nrows(), self.mean_y.len())?;
+        Ok(correct(self.predict(x)?.view(), labels))
     }
 
     /// The mean over rows and columns of the squared errors of the predictions for `x: [n, d]`, whose targets are
