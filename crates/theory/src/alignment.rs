@@ -81,10 +81,20 @@ impl Denoising {
     ///
     /// Errs if the corruption is none of these samples, or if no direction says anything of the labels.
     pub fn alignment(&self, corruption: &Corruption) -> Result<Alignment> {
-        let to_unit = self.to_unit();
-        let labels = self.label_covariance() * &to_unit; // [r, classes]
-        let labels = match self.decoded(corruption)? {
-            Some(decoded) => linalg::onto_columns(decoded * &to_unit, labels),
+        self.alignment_of(self.decoded_units(corruption)?)
+    }
+
+    /// The directions of decoded codes as columns, in coordinates where samples have variance 1 along each component; `None`
+    /// where they are the components.
+    pub(crate) fn decoded_units(&self, corruption: &Corruption) -> Result<Option<Array2<f64>>> {
+        Ok(self.decoded(corruption)?.map(|decoded| decoded * self.to_unit()))
+    }
+
+    /// The alignment of the codes whose decoded directions are the columns of `decoded`, or the components.
+    pub(crate) fn alignment_of(&self, decoded: Option<Array2<f64>>) -> Result<Alignment> {
+        let labels = self.label_covariance() * &self.to_unit(); // [r, classes]
+        let labels = match decoded {
+            Some(decoded) => linalg::onto_columns(decoded, labels),
             None => labels,
         };
         Labels {

@@ -6,7 +6,7 @@ use crate::corruption::Corruption;
 use crate::denoising::Denoising;
 use crate::evaluation::{correct, one_hot};
 use crate::part::{columns, rows};
-use crate::{Result, check, linalg};
+use crate::{Alignment, Result, check, linalg};
 
 /// The first codes that denoising finds, orthonormal on the samples that were fitted, with the classifier that least squares
 /// fit to them; see [`Denoising::codes`].
@@ -38,23 +38,41 @@ impl Denoising {
     /// Errs if the corruption is none of these samples, or if `k` is not within 1 and [`Denoising::rank`].
     pub fn codes(&self, corruption: &Corruption, k: usize) -> Result<Codes> {
         check::dimensions("dimensions of the code", k, 1..=self.rank())?;
+        Ok(self.codes_of(self.decoded_units(corruption)?, k))
+    }
+
+    /// [`Denoising::alignment`] and, for codes of `k` dimensions, [`Denoising::codes`], for the cost of the former and a
+    /// third.
+    ///
+    /// Errs as both do.
+    pub fn alignment_and_codes(&self, corruption: &Corruption, k: usize) -> Result<(Alignment, Codes)> {
+        check::dimensions("dimensions of the code", k, 1..=self.rank())?;
+        let decoded = self.decoded_units(corruption)?;
+        Ok((self.alignment_of(decoded.clone())?, self.codes_of(decoded, k)))
+    }
+
+    /// The first `k` of the directions whose decoded codes are the columns of `decoded`, or of the components.
+    fn codes_of(&self, decoded: Option<Array2<f64>>, k: usize) -> Codes {
         let to_unit = self.to_unit();
-        // `Q^T` of the decoded directions, in coordinates where samples have variance 1 along each component.
-        let directions = match self.decoded(corruption)? {
+        let labels = self.label_covariance() * &to_unit; // [r, classes]
+        let units = &self.span() * &to_unit; // [r, d]
+        let first = |of: ArrayView2<'_, f64>| rows(of, ..k).as_standard_layout().into_owned();
+        let (encoder, classifier) = match decoded {
             Some(decoded) => {
-                let all = linalg::onto_columns(decoded * &to_unit, Array2::eye(self.rank()));
-                rows(all.view(), ..k).as_standard_layout().into_owned()
+                let all = linalg::onto_columns(decoded, Array2::eye(self.rank())); // Q^T
+                let directions = first(all.view());
+                let [encoder, classifier] =
+                    [&units, &labels].map(|of| linalg::dot(directions.view(), of.view()));
+                (encoder, classifier)
             }
-            None => Array2::from_shape_fn((k, self.rank()), |(i, j)| f64::from(i == j)),
+            None => (first(units.view()), first(labels.view())),
         };
-        let classifier = linalg::dot(directions.view(), (self.label_covariance() * &to_unit).view());
-        let encoder = linalg::dot((directions * to_unit.t()).view(), self.span());
-        Ok(Codes {
+        Codes {
             mean: self.mean().to_owned(),
             frequencies: self.frequencies().to_owned(),
             encoder,
             classifier,
-        })
+        }
     }
 }
 
@@ -139,6 +157,9 @@ mod tests {
             let (got, wanted) =
                 (judged.r2(0).unwrap().unwrap(), denoising.alignment(&corruption).unwrap().r2);
             assert_eq!(got[0], 0.0);
+            let (alignment, same) = denoising.alignment_and_codes(&corruption, 50).unwrap();
+            assert_eq!(alignment, denoising.alignment(&corruption).unwrap());
+            assert_eq!(same.judge(x.view(), &labels, &sizes).unwrap(), judged);
             let worst =
                 got.iter().skip(1).zip(&wanted).fold(0.0f64, |worst, (a, b)| worst.max((a - b).abs()));
             // As the two routes of the alignment itself agree.

@@ -1,6 +1,6 @@
 //! Ridge regression in closed form, as a probe of what a representation holds linearly.
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
 use crate::centred::centred;
 use crate::evaluation::{accuracy, correct, mean_squared_error, one_hot};
@@ -131,6 +131,16 @@ impl Ridge {
         Ok(mean_squared_error(self.predict(x)?.view(), y))
     }
 
+    /// The squared errors of the predictions for each row of `x: [n, d]`, whose targets are `y: [n, m]`, summed over columns.
+    ///
+    /// Errs as [`Ridge::mse`] does.
+    pub fn squared_errors(&self, x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) -> Result<Array1<f64>> {
+        check::samples_of_width("targets", y, self.mean_y.len())?;
+        check::rows("targets", y.nrows(), x.nrows())?;
+        let gaps = self.predict(x)? - y;
+        Ok(gaps.map_axis(Axis(1), |row| row.dot(&row)))
+    }
+
     /// Adds the squared errors of the predictions for `x: [n, d]`, whose targets are `y: [n, m]`, to a sum, one after
     /// another: parts of the rows give the bits of the whole.
     ///
@@ -241,7 +251,10 @@ mod tests {
         );
         let by_hand = of_targets.mse(x.view(), one_hot(&labels, 3).view()).unwrap();
         assert!((of_classes.one_hot_mse(x.view(), &labels).unwrap() - by_hand).abs() < TOLERANCE);
-        assert!(of_classes.accuracy(x.view(), &labels).unwrap() > 0.7);
+        let accuracy = of_classes.accuracy(x.view(), &labels).unwrap();
+        assert!(accuracy > 0.7);
+        let correct = of_classes.correct(x.view(), &labels).unwrap();
+        assert_eq!(correct.iter().filter(|&&correct| correct).count() as f64 / 40.0, accuracy);
     }
 
     #[test]
@@ -260,6 +273,8 @@ mod tests {
         }
         let mse = whole.mse(x.view(), y.view()).unwrap();
         assert!((by_columns / y.len() as f64 - mse).abs() < TOLERANCE);
+        let by_rows = whole.squared_errors(x.view(), y.view()).unwrap();
+        assert!((by_rows.len(), (by_rows.sum() / y.len() as f64 - mse).abs() < TOLERANCE) == (90, true));
         // Rows change no bit: each has its own chain of products, and the sum goes on where it was.
         let mut by_rows = 0.0;
         for start in (0..90).step_by(32) {
