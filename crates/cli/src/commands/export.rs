@@ -9,10 +9,10 @@ use system::text;
 use tensor::Tensor;
 
 use super::output::say_beside;
-use super::stored::Stored;
+use super::stored::{self, Stored};
+use crate::error::{Error, Result};
 use crate::tensorboard::EventFile;
-use crate::{Error, Result};
-use runs::run::PARAMETERS;
+use runs::names::PARAMETERS;
 use runs::store::{FinishedRun, trained};
 
 /// What `agon export` is asked.
@@ -93,6 +93,10 @@ fn export(asked: &Export) -> Result<String> {
 }
 
 fn safetensors(run: &FinishedRun, file: &Path) -> Result<String> {
+    // A config of another version does not keep parameters from being read.
+    if stored::asked_for(run).is_ok() {
+        stored::trained(run, "exported")?;
+    }
     let parameters = parameters(run)?;
     weights::write(file, &parameters)?;
     let numbers: usize = parameters.iter().map(|(_, tensor)| tensor.shape().iter().product::<usize>()).sum();
@@ -120,7 +124,7 @@ fn parameters(run: &FinishedRun) -> Result<Vec<(String, Tensor)>> {
         .filter_map(|(name, array)| Some((name.strip_prefix(PARAMETERS)?.to_owned(), array.to_tensor()?)))
         .collect();
     if learned.is_empty() {
-        return Err(Error::Missing(format!(
+        return Err(Error::missing(format!(
             "parameters of run {key}: nothing was learned in it, or `agon reproduce` kept nothing; \
              `agon train` with the same config keeps all"
         )));

@@ -1,26 +1,38 @@
 //! Every kind of run: it learns, gives the same bits again, and goes on with them after a stop.
 
+use data::{Dataset, Origin, Split};
 use models::predictive_coding::{self, Relaxation};
 use models::recurrent::{self, LossAt};
-use models::{AdamConfig, Architecture, Decayed, MaskedLoss, Masking, Mixing, fc, fc::Size, vit};
+use models::{
+    AdamConfig, Architecture, Decayed, EpochReport, Evaluation, MaskedLoss, Masking, Mixing, fc, fc::Size,
+    vit,
+};
+use ndarray::Array4;
 use tensor::Device;
 
-use super::compute::Ended;
-use super::learning::Learning;
-use super::{
-    Autoencoding, Features, Hardware, Keep, Learner, Masked, Network, Noise, Objective, Question, Recogniser,
-    Recognition, RecognitionLoss, Rotation, Run, RunConfig, cre,
-};
+use super::Run;
+use super::compute::{Ended, Keep};
+use crate::Error;
 use crate::images::{DataConfig, Images};
+use crate::learners::autoencoding::{self, Masked, Network, Objective};
+use crate::learners::classification::{self, ClassificationLoss, Classifier};
+use crate::learners::closed_form::{Noise, Question};
+use crate::learners::frozen_probe::Features;
+use crate::learners::{
+    Autoencoding, Classification, Cre, FrozenProbe, LearnerConfig, PredictiveCoding, Recurrent, RunConfig,
+    cre,
+};
 use crate::store::{Arrays, FinishedRun, Outcome, Store, Values};
 use crate::subspaces::{Bound, Seen};
+use crate::training::{Hardware, Rotation, Scalars, TrainerState, Training};
 
 fn images() -> Images {
     let name = "fashion-mnist-embedded";
     Images::open(&DataConfig::new(name, 120, 20, 40), None).unwrap()
 }
 
-fn run(learner: Learner) -> Run {
+fn run(learner: impl Into<LearnerConfig>) -> Run {
+    let learner = learner.into();
     let data = images().config;
     let hardware = Hardware::Cpu;
     let optimiser = AdamConfig::PAPER;
@@ -41,7 +53,7 @@ fn every_kind() -> Vec<Run> {
     let relaxation = Relaxation { steps: 2, rate: 0.01 };
     let pc = predictive_coding::Config { model, lambda, output_precision: 1.0, relaxation, optimiser };
     let recurrent = recurrent::Config { model, lambda, steps: 2, loss_at: LossAt::EveryStep, optimiser };
-    let mixed = |mixing| Learner::Cre { model: fc_s(), lambda, mixing, labelled: None };
+    let mixed = |mixing| Cre { model: fc_s(), lambda, mixing, labelled: None }.into();
     let linear = Architecture::Linear { pixels: 784, classes: 10, latent: 3 };
     let flat = Architecture::Fc(fc::Config { encoder: Size::S, ..model });
     let mut runs: Vec<Run> = [
@@ -51,32 +63,32 @@ fn every_kind() -> Vec<Run> {
         cre(linear, 0.5),
         mixed(Mixing::Surgery),
         mixed(Mixing::Uncertainty),
-        Learner::Cre { model: fc_s(), lambda, mixing: Mixing::Weighted, labelled: Some(30) },
-        Learner::PredictiveCoding { network: pc },
-        Learner::Recurrent { network: recurrent },
-        Learner::Readout { of: Features::Pca, model: flat },
-        Learner::Readout { of: Features::Random, model: flat },
+        Cre { model: fc_s(), lambda, mixing: Mixing::Weighted, labelled: Some(30) }.into(),
+        PredictiveCoding { network: pc }.into(),
+        Recurrent { network: recurrent }.into(),
+        FrozenProbe { of: Features::Pca, model: flat }.into(),
+        FrozenProbe { of: Features::Random, model: flat }.into(),
     ]
-    .map(run)
+    .map(|learner: LearnerConfig| run(learner))
     .into();
     let mut turned = run(cre(fc_s(), 0.5));
     turned.config.rotation = Some(Rotation::PAPER);
     runs.push(turned);
-    let mut seen = Recognition {
-        network: Recogniser::Mlp { depth: 3 },
-        loss: RecognitionLoss::CrossEntropy,
+    let mut seen = classification::Task {
+        network: Classifier::Mlp { depth: 3 },
+        loss: ClassificationLoss::CrossEntropy,
         seen: Seen::Bottom(Bound { place: 1, of: 3 }),
         crop: Some(2),
         weight_decay: 1e-3,
         decayed: Decayed::Weights,
     };
-    runs.push(run(Learner::Recognition { task: seen }));
-    (seen.network, seen.loss) = (Recogniser::Resnet9 { narrower: 32 }, RecognitionLoss::OneHotMse);
-    runs.push(run(Learner::Recognition { task: seen }));
+    runs.push(run(Classification { task: seen }));
+    (seen.network, seen.loss) = (Classifier::Resnet9 { narrower: 32 }, ClassificationLoss::OneHotMse);
+    runs.push(run(Classification { task: seen }));
     let network = Network::Mlpae { latent: 3, encoder_depth: 3, decoder_depth: 2, sigmoid: true };
     let masked = Some(Masked { patch: 4, drop: 0.5 });
     for objective in [Objective::Reconstruction, Objective::Guided { weight: 0.01 }, Objective::Supervised] {
-        let task = Autoencoding {
+        let task = autoencoding::Task {
             network,
             objective,
             masked,
@@ -84,7 +96,7 @@ fn every_kind() -> Vec<Run> {
             spectrum: false,
             decayed: Decayed::All,
         };
-        runs.push(run(Learner::Autoencoding { task }));
+        runs.push(run(Autoencoding { task }));
     }
     runs
 }
@@ -140,7 +152,7 @@ fn every_kind_of_run_ends_with_finite_losses_and_the_same_bits_again() {
                 "{}",
                 run.label()
             );
-            let reconstructs = !matches!(run.config.learner, Learner::Recognition { .. });
+            let reconstructs = !matches!(run.config.learner, LearnerConfig::Classification(_));
             assert_eq!(a.scalars.contains_key("test_mse"), reconstructs, "{}", run.label());
         }
     }
@@ -150,23 +162,23 @@ fn every_kind_of_run_ends_with_finite_losses_and_the_same_bits_again() {
 fn every_kind_of_run_goes_on_from_its_state_with_the_same_bits() {
     let images = images();
     for run in every_kind() {
-        let evaluated = |learning: &mut dyn Learning| learning.evaluate(&images.test).unwrap();
-        let through = |learning: &mut dyn Learning| -> Result<_, Ended> {
-            learning.epoch(1).unwrap();
-            let state = learning.state();
-            learning.epoch(2).unwrap();
-            Ok((state, evaluated(learning)))
+        let evaluated = |training: &mut dyn Training| training.evaluate(&images.test).unwrap();
+        let through = |training: &mut dyn Training| -> Result<_, Ended> {
+            training.epoch(1).unwrap();
+            let state = training.trainer().state();
+            training.epoch(2).unwrap();
+            Ok((state, evaluated(training)))
         };
-        let Ok((state, expected)) = run.learn(&images, None, &Device::Cpu, through) else {
+        let Ok((state, expected)) = run.learn(&images, None, &Device::Cpu, true, through) else {
             panic!("{} does not learn", run.label())
         };
-        let resumed = |learning: &mut dyn Learning| -> Result<_, Ended> {
+        let resumed = |training: &mut dyn Training| -> Result<_, Ended> {
             let stored = |name: &str| state.iter().find(|(own, _)| own == name).map(|(_, t)| t.clone());
-            learning.load(&stored).unwrap();
-            learning.epoch(2).unwrap();
-            Ok(evaluated(learning))
+            training.trainer_mut().load(&stored).unwrap();
+            training.epoch(2).unwrap();
+            Ok(evaluated(training))
         };
-        let Ok(got) = run.learn(&images, None, &Device::Cpu, resumed) else {
+        let Ok(got) = run.learn(&images, None, &Device::Cpu, true, resumed) else {
             panic!("{} does not go on", run.label())
         };
         // What has no error of reconstruction has none both times.
@@ -179,7 +191,7 @@ fn what_every_kind_of_run_learned_is_judged_again_with_the_numbers_that_were_sto
     let images = images();
     for run in every_kind() {
         let done = computed(&run, &images, None);
-        let judged = run.judge(&done, None, &images, &images.test).unwrap();
+        let judged = run.judge(&done, &images, &images.test).unwrap();
         let stored = |name: &str| done.epochs.last().unwrap().scalars.get(name).copied();
         let number = |x: f64| Some(x).filter(|x| !x.is_nan());
         assert_eq!(number(judged.whole.mse), stored("test_mse"), "{}", run.label());
@@ -193,7 +205,7 @@ fn what_every_kind_of_run_learned_is_judged_again_with_the_numbers_that_were_sto
         // What was not kept is refused, and not taken as it was before training.
         let mut bare = done;
         bare.finals.retain(|name, _| !name.starts_with("parameters/"));
-        assert!(run.lacks_parameters(&bare) && run.judge(&bare, None, &images, &images.test).is_err());
+        assert!(run.lacks_parameters(&bare) && run.judge(&bare, &images, &images.test).is_err());
     }
 }
 
@@ -202,7 +214,7 @@ fn new_heads_read_the_encoder_of_the_run_they_need() {
     let images = images();
     let trained = run(cre(fc_s(), 0.0));
     let of = Features::Trained { run: Box::new(trained.config.clone()) };
-    let heads = run(Learner::Readout { of, model: fc_s() });
+    let heads = run(FrozenProbe { of, model: fc_s() });
     assert_eq!(heads.needs(), Some(trained.clone()));
     let encoder = computed(&trained, &images, None);
     let refitted = computed(&heads, &images, Some(&encoder));
@@ -237,6 +249,72 @@ fn a_classifier_that_diverges_reports_no_weight_of_reconstruction() {
     let done = computed(&run, &images(), None);
     let Outcome::Diverged { reason, .. } = done.outcome else { panic!("{:?}", done.outcome) };
     assert!(!reason.contains('λ'), "{reason}");
+}
+
+/// A probe on principal components of images of so many pixels that their covariance takes 32 TiB.
+#[test]
+fn what_does_not_fit_into_memory_fails_before_it_begins_and_is_not_given_up_once_it_began() {
+    const SIDE: usize = 1024;
+    let split = |n: usize| {
+        let pixels = Array4::from_shape_fn((n, 1, SIDE, SIDE), |(image, _, row, _)| (image + row) as u8);
+        Split::new(pixels, (0..n).map(|image| (image % 2) as u8).collect(), 2).unwrap()
+    };
+    let origin =
+        Origin { source: "made".into(), files: vec![], selection: "all".into(), licence: "none".into() };
+    let set = Dataset::new("made", &["a", "b"], split(2), split(1), origin).unwrap();
+    let data = DataConfig::new("made", 2, 0, 1);
+    let images = Images::of(&data, &set).unwrap();
+    let model = Architecture::Linear { pixels: SIDE * SIDE, classes: 2, latent: 1 };
+    let probe = |of| {
+        let mut run = run(FrozenProbe { of, model });
+        (run.config.data, run.config.batch, run.config.epochs) = (data.clone(), 2, 0);
+        run
+    };
+    let run = probe(Features::Pca);
+    let Outcome::Failed { reason } = computed(&run, &images, None).outcome else { panic!("it fits") };
+    assert!(reason.contains(" GiB of memory, and "), "{reason}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let spec = run.spec(&images);
+    let mut begun = store.run(&spec).unwrap();
+    begun.record_without_checkpoint(0, [("test_mse".to_owned(), 0.5)].into(), 1.0).unwrap();
+    let again = run.compute(&images, None, &Device::Cpu, begun, Keep::EveryParameter, |_| ());
+    assert!(matches!(again, Err(Error::Usage(_))), "{again:?}");
+    assert_eq!(store.run(&spec).unwrap().epochs().len(), 1);
+}
+
+/// Learns nothing, and cannot be observed.
+struct Unobserved;
+
+impl Training for Unobserved {
+    fn trainer(&self) -> &dyn TrainerState {
+        unreachable!("nothing is trained")
+    }
+
+    fn trainer_mut(&mut self) -> &mut dyn TrainerState {
+        unreachable!("nothing is trained")
+    }
+
+    fn epoch(&mut self, _: u32) -> models::Result<EpochReport> {
+        unreachable!("nothing is trained")
+    }
+
+    fn evaluate(&self, split: &Split) -> crate::Result<Evaluation> {
+        Ok(Evaluation { mse: 0.5, cross_entropy: 1.0, accuracy: 0.25, n: split.len() })
+    }
+
+    fn observe(&self) -> crate::Result<Scalars> {
+        Err(Error::Usage("no memory is free".into()))
+    }
+}
+
+#[test]
+fn what_cannot_be_observed_is_left_out_and_the_epoch_is_kept() {
+    let run = run(cre(fc_s(), 0.5));
+    let Ok(scalars) = run.one_epoch(&mut Unobserved, &images(), 0) else { panic!("the epoch is lost") };
+    assert_eq!(scalars["test_mse"], 0.5);
+    assert!(scalars.keys().all(|name| name.starts_with("test_") || name.starts_with("validation_")));
 }
 
 #[test]
