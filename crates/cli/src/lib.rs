@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod commands;
+mod error;
 mod progress;
 pub mod provenance;
 mod tensorboard;
@@ -9,7 +10,7 @@ mod tensorboard;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use system::{terminal, text};
 
 use self::commands::advise::Advise;
@@ -27,7 +28,7 @@ use self::commands::reproduce::Reproduce;
 use self::commands::run::ComputeRuns;
 use self::commands::runs::Runs;
 use self::commands::train::Train;
-pub use experiments::{Error, Profile, Result};
+use self::error::Result;
 use runs::local::start_threads;
 
 /// Do classification and reconstruction help or hurt each other inside a shared representation?
@@ -149,13 +150,12 @@ fn answer(command: &Command) -> Result<ExitCode> {
         Command::Runs(asked) => commands::runs::command(asked),
         Command::Export(asked) => commands::export::command(asked),
         Command::Advise(asked) => commands::advise::command(asked),
-        Command::Completions(asked) => commands::completions::command(asked),
+        Command::Completions(asked) => commands::completions::command(asked, &mut Cli::command()),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
     use clap::error::ErrorKind;
 
     use super::*;

@@ -4,7 +4,6 @@
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -20,10 +19,12 @@ use crate::explore::explorer;
 use crate::job::Job;
 use crate::options::Options;
 use crate::profile::Profile;
+use crate::stored::{EXPERIMENT, results_file, stored_results};
 use crate::sweep::finished::FinishedSweep;
 use runs::local::{Data, FinishedRuns, Missing, Observer, Resources};
 use runs::provenance::cpu_name;
-use runs::run::{Keep, Run};
+use runs::run::Run;
+use runs::run::compute::Keep;
 use runs::shell;
 use runs::slurm::Engine;
 use runs::store::{FinishedRun, Results, Store, checksum, read_results, write_results};
@@ -40,9 +41,6 @@ marked LBR.";
 
 /// What the page calls results that carry no checksum.
 const WITHOUT_CHECKSUM: &str = "results without a checksum, as older versions wrote them";
-
-/// The attribute of a results file that names its experiment.
-const EXPERIMENT: &str = "experiment";
 
 /// What came of it.
 pub struct Outcome {
@@ -149,28 +147,6 @@ pub fn redraw(experiments: &[&dyn Experiment], options: &Options) -> Result<Outc
     let page = write_page(&folder, options, &rows, sections, provenance)?;
     let (unchecked, seconds) = (unchecked.into_iter().collect(), start.elapsed().as_secs_f64());
     Ok(Outcome { rows, page, unchecked, absent, images_trained: 0.0, seconds })
-}
-
-fn results_file(folder: &Path, name: &str) -> PathBuf {
-    folder.join(name).join(format!("{name}.h5"))
-}
-
-/// The stored results of an experiment; `None` if there is no file of them.
-///
-/// # Errors
-/// If the file cannot be read, is no regular file, or holds the results of another experiment.
-pub(crate) fn stored_results(folder: &Path, name: &str) -> Result<Option<Results>> {
-    let file = results_file(folder, name);
-    if std::fs::metadata(&file).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
-        return Ok(None);
-    }
-    let results = read_results(&file)?;
-    match results.attributes.get(EXPERIMENT) {
-        Some(got) if got != name => {
-            Err(Error::OtherExperiment { file, expected: name.to_owned(), got: got.clone() })
-        }
-        _ => Ok(Some(results)),
-    }
 }
 
 /// The section of an experiment with its verdicts, from its stored results.

@@ -5,6 +5,7 @@
 
 pub mod along;
 pub mod collect;
+mod collected;
 pub mod curves;
 pub mod evidence;
 pub mod facts;

@@ -12,7 +12,7 @@ mod script;
 mod commands;
 mod jobs;
 
-mod error;
+pub(crate) mod error;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

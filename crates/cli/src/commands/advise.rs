@@ -10,7 +10,7 @@ use data::FolderOptions;
 use experiments::advice::{Advice, Impact, advise};
 use system::{note, terminal, text};
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
 /// A change of the alignment by less, in percent, is none.
 const SOME: f64 = 0.5;
@@ -78,7 +78,7 @@ pub(crate) fn command(asked: &Advise) -> Result<ExitCode> {
         ),
         false => terminal::print(&text_of(&advice)),
     };
-    printed.map_err(|source| Error::Write { path: "standard output".into(), source })?;
+    printed.map_err(|source| experiments::Error::Write { path: "standard output".into(), source })?;
     Ok(ExitCode::SUCCESS)
 }
 

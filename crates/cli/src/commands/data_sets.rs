@@ -15,7 +15,7 @@ use system::text;
 use self::verify::Verify;
 use super::output::{say, say_json};
 use super::values::existing_folder;
-use crate::Result;
+use crate::error::Result;
 
 /// What `agon data` is asked.
 #[derive(Debug, Args)]

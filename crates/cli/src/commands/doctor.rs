@@ -12,7 +12,7 @@ use serde::Serialize;
 use system::text::line;
 
 use super::output::{say, say_json};
-use crate::Result;
+use crate::error::Result;
 
 /// How long the matrix product is timed.
 const TIMED: Duration = Duration::from_secs(1);

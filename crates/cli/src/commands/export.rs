@@ -10,9 +10,9 @@ use tensor::Tensor;
 
 use super::output::say_beside;
 use super::stored::Stored;
+use crate::error::{Error, Result};
 use crate::tensorboard::EventFile;
-use crate::{Error, Result};
-use runs::run::PARAMETERS;
+use runs::names::PARAMETERS;
 use runs::store::{FinishedRun, trained};
 
 /// What `agon export` is asked.
@@ -120,7 +120,7 @@ fn parameters(run: &FinishedRun) -> Result<Vec<(String, Tensor)>> {
         .filter_map(|(name, array)| Some((name.strip_prefix(PARAMETERS)?.to_owned(), array.to_tensor()?)))
         .collect();
     if learned.is_empty() {
-        return Err(Error::Missing(format!(
+        return Err(Error::missing(format!(
             "parameters of run {key}: nothing was learned in it, or `agon reproduce` kept nothing; \
              `agon train` with the same config keeps all"
         )));

@@ -13,7 +13,7 @@ use super::columns::columns;
 use super::limited;
 use super::output::{say, say_json};
 use super::values::at_least_one;
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 use runs::store::{Coordinates, Results, Variable, checksum, read_results};
 use system::nearest::nearest;
 

@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::output::{say, say_json};
-use crate::Result;
+use crate::error::Result;
 use experiments::claims::ALL;
 use experiments::experiment::{Experiment, Info};
 

@@ -6,12 +6,12 @@ use std::path::Path;
 use serde::Serialize;
 use system::terminal;
 
-use crate::{Error, Result};
+use crate::error::Result;
 
 /// Prints lines of text.
 ///
 /// # Errors
-/// [`Error::Write`] if standard output cannot be written; that its reader has gone is fine.
+/// [`experiments::Error::Write`] if standard output cannot be written; that its reader has gone is fine.
 pub(super) fn say(text: &str) -> Result<()> {
     said(terminal::print(text))
 }
@@ -66,7 +66,7 @@ pub(super) fn say_json_line(value: &impl Serialize) -> Result<()> {
 }
 
 fn said(printed: io::Result<()>) -> Result<()> {
-    printed.map_err(|source| Error::Write { path: "standard output".into(), source })
+    Ok(printed.map_err(|source| experiments::Error::Write { path: "standard output".into(), source })?)
 }
 
 /// A number of bytes in words.

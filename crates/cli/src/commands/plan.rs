@@ -10,7 +10,7 @@ use system::text;
 
 use super::output::{say, say_json};
 use super::selection::Selection;
-use crate::Result;
+use crate::error::Result;
 use experiments::experiment::Info;
 use runs::local::{self, Estimate};
 use runs::run::Run;

@@ -10,10 +10,11 @@ use system::text;
 
 use super::output::{say, say_json};
 use super::stored::{self, Stored};
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 use experiments::measures::{NEIGHBOURS, of_latents};
 use experiments::sweep::measured::LARGEST_RANKED;
-use runs::run::{LARGEST_PROBED, LATENT, PENALTY, PROBED, PROBES, why_absent};
+use runs::names::{LABEL, LATENT, PROBES, RIDGE_ACCURACY, RIDGE_MSE};
+use runs::run::finals::{LARGEST_PROBED, PENALTY, PROBED, why_absent};
 use runs::store::{FinishedRun, Values};
 
 /// What `agon probe` is asked.
@@ -59,14 +60,14 @@ pub(crate) fn command(asked: &Probe) -> Result<ExitCode> {
 }
 
 fn answer(finished: &FinishedRun) -> Result<Answer> {
-    let run = stored::asked_for(finished)?;
+    let run = stored::trained(finished, "probed")?;
     let key = finished.spec.folder_name();
-    let arrays = (finished.finals.get(LATENT), finished.finals.get("test_label"));
+    let arrays = (finished.finals.get(LATENT), finished.finals.get(LABEL));
     let (Some(latent), Some(labels)) = arrays else {
         let why = why_absent(finished, LATENT).map_or(String::new(), |why| format!("; {why}"));
         return Err(Error::Usage(format!("run {key} has no latent to probe: {}{why}", run.label())));
     };
-    let missing = || Error::Missing(format!("latents [n, k] of run {key} with a label each"));
+    let missing = || Error::missing(format!("latents [n, k] of run {key} with a label each"));
     let (Values::F32(z), Values::U32(labels), &[n, k]) = (&latent.values, &labels.values, &latent.shape[..])
     else {
         return Err(missing());
@@ -101,8 +102,8 @@ fn answer(finished: &FinishedRun) -> Result<Answer> {
     let last = finished.epochs.last();
     let nonlinear = last.and_then(|epoch| epoch.scalars.get("test_nonlinear_accuracy")).copied();
     let mut found = vec![
-        Found { name: "ridge accuracy", value: scalar("probes/ridge_accuracy"), protocol: ridge("labels") },
-        Found { name: "ridge MSE", value: scalar("probes/ridge_mse"), protocol: ridge("pixels") },
+        Found { name: "ridge accuracy", value: scalar(RIDGE_ACCURACY), protocol: ridge("labels") },
+        Found { name: "ridge MSE", value: scalar(RIDGE_MSE), protocol: ridge("pixels") },
         Found { name: "k-NN accuracy", value: measured.knn_accuracy, protocol: neighbours(n) },
         Found {
             name: "effective rank",

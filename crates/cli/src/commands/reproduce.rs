@@ -10,7 +10,7 @@ use system::{note, text};
 use super::engine::Computed;
 use super::output::say;
 use super::selection::Selection;
-use crate::Result;
+use crate::error::Result;
 use crate::progress::Progress;
 use experiments::reproduce::{Outcome, reproduce};
 

@@ -11,8 +11,9 @@ use system::text;
 
 use super::columns::columns;
 use super::output::{bytes, duration, say, say_json};
-use crate::Result;
-use runs::run::{Learner, Run, RunConfig};
+use crate::error::Result;
+use runs::learners::{LearnerConfig, RunConfig};
+use runs::run::Run;
 use runs::store::{Outcome, RunSpec, Store, Summary, Torn, trained};
 
 /// What `agon runs` is asked.
@@ -152,8 +153,8 @@ fn words(spec: &RunSpec) -> [String; 3] {
         return [spec.data.name.clone(), kind.to_owned(), label];
     };
     let learner = match &config.learner {
-        Learner::Cre { model, .. } => model.label(),
-        Learner::Readout { model, .. } => format!("new heads, {}", model.label()),
+        LearnerConfig::Cre(cre) => cre.model.label(),
+        LearnerConfig::FrozenProbe(probe) => format!("new heads, {}", probe.model.label()),
         _ => kind.to_owned(),
     };
     [config.data.label(), learner, Run { config, seed: spec.seed }.label()]

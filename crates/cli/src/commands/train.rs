@@ -16,15 +16,18 @@ use system::note;
 use self::observer::TrainObserver;
 use super::output::{duration, say, say_json_line};
 use super::pictures::Pictures;
+use crate::error::{Error, Result};
 use crate::progress::{Losses, View};
 use crate::provenance::provenance;
-use crate::{Error, Result};
 use experiments::presets;
 use runs::images::{Images, OpenData};
 use runs::local::{self, Resources};
-use runs::run::{Hardware, Keep, Run};
+use runs::names::LATENT;
+use runs::run::Run;
+use runs::run::compute::Keep;
 use runs::shell;
 use runs::store::{FinishedRun, Outcome, Store};
+use runs::training::Hardware;
 
 /// What `agon train` is asked.
 #[derive(Debug, Args)]
@@ -85,7 +88,7 @@ pub(crate) fn command(asked: &Train) -> Result<ExitCode> {
     let data = OpenData::from([(run.config.data.clone(), Arc::new(images))]);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let resources = Resources { jobs: 1, threads, device, keep: Keep::EveryParameter };
-    let observer = TrainObserver::new(&run, &key, asked)?;
+    let observer = TrainObserver::new(&run, &key, asked.json, asked.tensorboard.as_deref())?;
     let done = local::run_all(&store, &data, &runs, &resources, &observer);
     let found = observer.end()?;
     let done = done?;
@@ -170,7 +173,7 @@ fn words(run: &Run, key: &str, finished: &FinishedRun, found: bool, asked: &Trai
         };
         let images = asked.pictures.arguments();
         let mut next = vec![(format!("eval {key}{images}{out}"), "accuracy class by class")];
-        if finished.finals.contains_key("test_latent") {
+        if finished.finals.contains_key(LATENT) {
             next.push((format!("probe {key}{out}"), "what its latent holds"));
         }
         next.push((format!("export {key} model.safetensors{out}"), "the parameters, for PyTorch"));

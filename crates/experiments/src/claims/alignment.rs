@@ -17,7 +17,7 @@ use crate::sweep::figures::{exact_figure, panel};
 use crate::sweep::finished::FinishedSweep;
 use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{Finding, exactly, found, listed};
-use runs::run::Noise;
+use runs::learners::closed_form::Noise;
 use runs::store::Results;
 
 /// Section 3, E1.

@@ -19,7 +19,8 @@ use crate::sweep::figures::{exact_figure, panel};
 use crate::sweep::recorded::{Along, Recorded};
 use crate::sweep::trends::{Finding, exactly, found, judged, listed};
 use runs::images::{Change, DataConfig};
-use runs::run::{Noise, Recogniser};
+use runs::learners::classification::Classifier;
+use runs::learners::closed_form::Noise;
 use runs::store::Results;
 use runs::subspaces::{Bound, Seen};
 
@@ -96,7 +97,7 @@ impl Experiment for Background {
         let seen = seen.into_iter().enumerate().map(|(at, (part, seen))| (part.to_string(), at as f64, seen));
         let mlp = recognition(
             Measured::Mlp.as_str(),
-            Recogniser::Mlp { depth: 3 },
+            Classifier::Mlp { depth: 3 },
             seen,
             all(&[0, TRAINED]),
             training,

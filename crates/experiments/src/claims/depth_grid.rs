@@ -17,7 +17,7 @@ use crate::sweep::figures::{Measure, families_over_members};
 use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{Finding, above, judged};
 use runs::images::DataConfig;
-use runs::run::{Network, Objective};
+use runs::learners::autoencoding::{Network, Objective};
 use runs::store::Results;
 
 /// Section 3, E8.

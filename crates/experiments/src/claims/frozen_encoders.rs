@@ -16,8 +16,10 @@ use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{figure, lambda_axis, panel, spread};
 use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{Finding, above, all_hold, judged, listed};
-use runs::run::{Features, Hardware, Learner, RunConfig};
+use runs::learners::frozen_probe::Features;
+use runs::learners::{Cre, FrozenProbe, RunConfig};
 use runs::store::Results;
+use runs::training::Hardware;
 
 /// Section 4.2, E9: encoders of the sweeps, frozen, with heads learned anew.
 pub struct FrozenEncoders;
@@ -28,7 +30,9 @@ const REFITTED: &str = ", new heads";
 /// The same encoders, frozen, under heads that are learned anew for as long.
 fn refitted(family: &Family) -> Family {
     let members = family.members.iter().map(|member| {
-        let Learner::Cre { model, .. } = &member.learner else { unreachable!("the families train CREs") };
+        let Some(Cre { model, .. }) = member.learner.as_cre() else {
+            unreachable!("the families train CREs")
+        };
         let run = RunConfig {
             data: family.data[0].clone(),
             rotation: family.rotation,
@@ -38,7 +42,7 @@ fn refitted(family: &Family) -> Family {
             epochs: family.epochs,
             hardware: Hardware::default(),
         };
-        let learner = Learner::Readout { of: Features::Trained { run: Box::new(run) }, model: *model };
+        let learner = FrozenProbe { of: Features::Trained { run: Box::new(run) }, model: *model };
         Member::new(member.label.clone(), member.number, learner)
     });
     let (label, members) = (format!("{}{REFITTED}", family.label), members.collect());

@@ -14,7 +14,7 @@ use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{exact_figure, panel};
 use crate::sweep::recorded::{Along, Recorded};
 use crate::sweep::trends::{Finding, exactly, listed};
-use runs::run::Question;
+use runs::learners::closed_form::Question;
 use runs::store::Results;
 
 /// Facts C9 and C10 of section 6.

@@ -14,7 +14,7 @@ use crate::sweep::figures::{exact_figure, panel};
 use crate::sweep::recorded::{Along, Recorded};
 use crate::sweep::trends::{Finding, exactly, listed};
 use runs::images::DataConfig;
-use runs::run::{LinearOptimum, Noise, Problem, Question};
+use runs::learners::closed_form::{LinearOptimum, Noise, Problem, Question};
 use runs::store::Results;
 
 /// Section 4: validation 4.1, and 4.2 scaled so that it converges.

@@ -17,7 +17,7 @@ use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{Measure, families_over_members};
 use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{Finding, above, all_hold, judged, listed};
-use runs::run::Objective;
+use runs::learners::autoencoding::Objective;
 use runs::store::Results;
 
 /// Section 3, E7.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::error::Result;
 use crate::metric::ArrayMetric;
-use crate::sweep::collect::{Collected, POINT};
+use crate::sweep::collected::{Collected, POINT};
 use crate::sweep::recorded::Along;
 use runs::store::{Array, FinishedRun, Values};
 

@@ -2,10 +2,12 @@
 
 mod families;
 mod masked;
+mod parts;
 mod plane;
 
 pub use families::families_over_members;
 pub use masked::masked_evaluation;
+pub use parts::{Measure, figure, panel, spread};
 pub use plane::{latents, reconstructions};
 
 use report::{Axis, Chart, Figure, Panel, Point, Reference, Scale, Series, Shape, Style, Tick};
@@ -18,20 +20,6 @@ use runs::store::Results;
 
 /// An exact linear front that reconstructs this many times as well is not drawn.
 const LARGE: f64 = 4.0;
-
-/// What bands and bars are.
-const NOTE: &str = "Lines are means over seeds; bands and bars reach from the lowest to the highest seed.";
-
-/// A metric with the words of its axis.
-#[derive(Debug, Clone, Copy)]
-pub struct Measure<M = Metric> {
-    /// What is drawn.
-    pub name: M,
-    /// The title of its panel.
-    pub title: &'static str,
-    /// The label of its axis.
-    pub label: &'static str,
-}
 
 /// The reconstruction's error.
 pub const MSE: Measure = Measure { name: Metric::TestMse, title: "Reconstruction", label: "test MSE" };
@@ -196,22 +184,6 @@ pub fn exact_figure(name: String, title: String, caption: String, panels: Vec<Pa
     figure(name, title, caption, panels).map(|figure| Chart { note: EXACT.into(), ..figure })
 }
 
-/// The figure, unless nothing is in it.
-pub fn figure(name: String, title: String, caption: String, mut panels: Vec<Panel>) -> Option<Chart> {
-    panels.retain(|panel| !panel.series.is_empty());
-    if panels.is_empty() {
-        return None;
-    }
-    let columns = panels.len().min(3);
-    Some(Chart { name, title, caption, note: NOTE.into(), columns, panels })
-}
-
-/// A panel of the series that have points.
-pub fn panel(title: &str, x: Axis, y: &str, mut series: Vec<Series>) -> Panel {
-    series.retain(|series| !series.points.is_empty());
-    Panel { title: title.into(), x, y: Axis::new(y, "", Scale::Linear), series, references: vec![] }
-}
-
 /// A measure over λ, with a line for each member.
 ///
 /// # Errors
@@ -291,16 +263,6 @@ fn linear_fronts(curves: &Curves<'_>) -> Result<Vec<Series>> {
         alone.label = "exact linear".into();
     }
     Ok(series)
-}
-
-/// The mean of values with their range, at a chosen x.
-pub fn spread(x: f64, values: &[f64]) -> Option<Point> {
-    if values.is_empty() {
-        return None;
-    }
-    let (low, high) = range(values);
-    // The mean of equal numbers may differ from them in its last digit.
-    Some(Point::new(x, mean(values).clamp(low, high)).y_between(low, high))
 }
 
 /// The means of two measures with their ranges.

@@ -7,6 +7,7 @@ use ndarray::ArrayView2;
 use crate::error::{Error, Result};
 use crate::measures::of_latents;
 use crate::metric::Metric;
+use runs::names;
 use runs::run::Run;
 use runs::store::{Array, Epoch, FinishedRun, Outcome, Values};
 
@@ -129,13 +130,13 @@ pub(super) fn measured(run: &Run, done: &FinishedRun, references: [f64; 2]) -> R
         }
     }
     for (name, probe) in
-        [(Metric::RidgeAccuracy, "probes/ridge_accuracy"), (Metric::RidgeMse, "probes/ridge_mse")]
+        [(Metric::RidgeAccuracy, names::RIDGE_ACCURACY), (Metric::RidgeMse, names::RIDGE_MSE)]
     {
         if let Some(Array { values: Values::F64(value), .. }) = done.finals.get(probe) {
             measured.insert(name, value[0]);
         }
     }
-    if !done.finals.contains_key("test_latent") {
+    if !done.finals.contains_key(names::LATENT) {
         // It has no latent, as a classifier or a closed form.
         return Ok(measured);
     }
@@ -154,8 +155,8 @@ pub(super) fn measured(run: &Run, done: &FinishedRun, references: [f64; 2]) -> R
 /// The test latents `[n, k]` of a run and their labels.
 pub(super) fn latents(done: &FinishedRun) -> Result<(ArrayView2<'_, f32>, &[u32])> {
     let missing = |what: &str| Error::Missing(format!("{what} in {}", done.folder.display()));
-    let z = done.finals.get("test_latent").ok_or_else(|| missing("test_latent"))?;
-    let labels = done.finals.get("test_label").ok_or_else(|| missing("test_label"))?;
+    let z = done.finals.get(names::LATENT).ok_or_else(|| missing(names::LATENT))?;
+    let labels = done.finals.get(names::LABEL).ok_or_else(|| missing(names::LABEL))?;
     match (&z.values, z.shape.as_slice(), &labels.values) {
         (Values::F32(z), &[n, k], Values::U32(labels)) if labels.len() == n => {
             Ok((ArrayView2::from_shape((n, k), z).map_err(|_| missing("latents of a legal shape"))?, labels))

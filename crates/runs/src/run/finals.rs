@@ -2,15 +2,17 @@
 
 use models::Representation;
 use ndarray::{Array2, ArrayView2};
-use tensor::Tensor;
 use theory::{Ridge, RidgeInputs};
 
-use super::EVALUATED_AT_ONCE;
-use super::learning::{Learning, in_order};
 use crate::images::Images;
 use crate::memory::check_room;
+use crate::names::{
+    ABSENT, LABEL, LATENT, PROBES, RIDGE_ACCURACY, RIDGE_MSE, SHOWN_IMAGE, SHOWN_RECONSTRUCTION,
+};
 use crate::pixels::{first_of_each_class, normalised_part};
 use crate::store::{Array, Arrays, FinishedRun, Values};
+use crate::training::Training;
+use crate::training::batches::{EVALUATED_AT_ONCE, in_order};
 use crate::{Error, Result};
 
 /// Training images that closed-form probes are fitted to.
@@ -31,15 +33,6 @@ const ROWS: usize = 512;
 /// The bytes of test latents that are kept; more would fill memory and disk with what nothing reads.
 const MOST_LATENTS: usize = 512 << 20;
 
-/// How the names of arrays begin that hold, as UTF-8, why something was not measured.
-const ABSENT: &str = "absent/";
-
-/// The name under which the latents of test images are stored.
-pub const LATENT: &str = "test_latent";
-/// The name under which the closed-form probes are stored.
-pub const PROBES: &str = "probes";
-const RECONSTRUCTION: &str = "shown_reconstruction";
-
 /// Why the training ended without this final measure, if it did.
 pub fn why_absent(run: &FinishedRun, what: &str) -> Option<String> {
     match &run.finals.get(&format!("{ABSENT}{what}"))?.values {
@@ -50,7 +43,7 @@ pub fn why_absent(run: &FinishedRun, what: &str) -> Option<String> {
 
 /// The test latents and labels, closed-form probes, and a reconstruction of the first test image of each class; where one
 /// of them cannot be computed, the reason.
-pub(super) fn of_representation<L: Learning + ?Sized>(learning: &L, images: &Images) -> Arrays {
+pub(super) fn of_representation(training: &dyn Training, images: &Images) -> Arrays {
     let mut finals = Arrays::new();
     let mut keep = |what: &str, found: Result<Arrays>| match found {
         Ok(arrays) => finals.extend(arrays),
@@ -60,12 +53,12 @@ pub(super) fn of_representation<L: Learning + ?Sized>(learning: &L, images: &Ima
             finals.insert(format!("{ABSENT}{what}"), array);
         }
     };
-    keep(RECONSTRUCTION, shown(learning, images));
-    match codes(learning, &images.test, images.test.len()) {
+    keep(SHOWN_RECONSTRUCTION, shown(training, images));
+    match codes(training, &images.test, images.test.len()) {
         Ok(latents) => {
             let k = latents.len() / images.test.len();
             if k <= LARGEST_PROBED {
-                keep(PROBES, probes(learning, images, &latents));
+                keep(PROBES, probes(training, images, &latents));
             }
             keep(LATENT, Ok(with_labels(latents, &images.test)));
         }
@@ -75,10 +68,11 @@ pub(super) fn of_representation<L: Learning + ?Sized>(learning: &L, images: &Ima
 }
 
 /// The first test image of each class and its reconstruction.
-fn shown<L: Learning + ?Sized>(learning: &L, images: &Images) -> Result<Arrays> {
+fn shown(training: &dyn Training, images: &Images) -> Result<Arrays> {
     let shown = data::gather(&images.test, first_of_each_class(&images.test))?;
-    let reconstruction = learning.represent(&shown.images)?.reconstruction;
-    Ok(Arrays::from([named("shown_image", &shown.images), named(RECONSTRUCTION, &reconstruction)]))
+    let reconstruction = training.represent(&shown.images)?.reconstruction;
+    let [images, reconstruction] = [&shown.images, &reconstruction].map(Array::of);
+    Ok(Arrays::from([(SHOWN_IMAGE.into(), images), (SHOWN_RECONSTRUCTION.into(), reconstruction)]))
 }
 
 fn with_labels(latents: Vec<f32>, test: &data::Split) -> Arrays {
@@ -86,14 +80,14 @@ fn with_labels(latents: Vec<f32>, test: &data::Split) -> Arrays {
     let labels: Vec<u32> = test.labels().iter().map(|&label| u32::from(label)).collect();
     Arrays::from([
         (LATENT.into(), Array { shape: vec![n, k], values: Values::F32(latents) }),
-        ("test_label".into(), Array { shape: vec![n], values: Values::U32(labels) }),
+        (LABEL.into(), Array { shape: vec![n], values: Values::U32(labels) }),
     ])
 }
 
 /// Ridge regression from frozen latents of training images to labels and to pixels, judged on test images. Of pixels
 /// in f64 there is only a block at a time.
-fn probes<L: Learning + ?Sized>(learning: &L, images: &Images, test: &[f32]) -> Result<Arrays> {
-    let (n_test, d) = (images.test.len(), images.test.image_shape().iter().product::<usize>());
+fn probes(training: &dyn Training, images: &Images, test: &[f32]) -> Result<Arrays> {
+    let (n_test, d) = (images.test.len(), images.n_pixels());
     let k = test.len() / n_test;
     check_room(
         "fitting the ridge probes",
@@ -101,7 +95,7 @@ fn probes<L: Learning + ?Sized>(learning: &L, images: &Images, test: &[f32]) -> 
         "training it again where more is free measures them",
     )?;
     let n = PROBED.min(images.train.len());
-    let of_train = wide(&codes(learning, &images.train, n)?, k);
+    let of_train = wide(&codes(training, &images.train, n)?, k);
 
     let labels = &images.train.labels()[..n];
     let classes = Ridge::fit_classes(of_train.view(), labels, images.classes.len(), PENALTY)?;
@@ -123,8 +117,8 @@ fn probes<L: Learning + ?Sized>(learning: &L, images: &Images, test: &[f32]) -> 
     }
     let number = |value: f64| Array { shape: vec![], values: Values::F64(vec![value]) };
     Ok(Arrays::from([
-        ("probes/ridge_accuracy".into(), number(accuracy)),
-        ("probes/ridge_mse".into(), number(squares / (n_test * d) as f64)),
+        (RIDGE_ACCURACY.into(), number(accuracy)),
+        (RIDGE_MSE.into(), number(squares / (n_test * d) as f64)),
     ]))
 }
 
@@ -136,7 +130,7 @@ fn wide(codes: &[f32], k: usize) -> Array2<f64> {
 
 /// About the most bytes that are held at once for what is kept at the end, with latents of `k` dimensions.
 pub(super) fn bytes(images: &Images, k: usize) -> u64 {
-    let d: usize = images.test.image_shape().iter().product();
+    let d = images.n_pixels();
     let latents = images.test.len().saturating_mul(k).saturating_mul(4).min(MOST_LATENTS);
     let probes = if k <= LARGEST_PROBED { bytes_of_probes(images, k) } else { 0 };
     // A batch as bytes, in f32, and reconstructed.
@@ -148,7 +142,7 @@ pub(super) fn bytes(images: &Images, k: usize) -> u64 {
 /// pixels of training images with and without their mean, what is fitted to them, and a block of test images, predicted
 /// and as they are.
 fn bytes_of_probes(images: &Images, k: usize) -> u64 {
-    let d: usize = images.test.image_shape().iter().product();
+    let d = images.n_pixels();
     let (columns, n) = (d.min(COLUMNS), PROBED.min(images.train.len()));
     let codes = (2 * n + 2 * images.test.len()) * k + 3 * k * k;
     let pixels = (2 * n + 2 * k + 3 * ROWS.min(images.test.len())) * columns;
@@ -159,14 +153,14 @@ fn bytes_of_probes(images: &Images, k: usize) -> u64 {
 ///
 /// # Errors
 /// If there is no representation, or if they are more than are kept.
-fn codes<L: Learning + ?Sized>(learning: &L, split: &data::Split, n: usize) -> Result<Vec<f32>> {
+fn codes(training: &dyn Training, split: &data::Split, n: usize) -> Result<Vec<f32>> {
     let (mut codes, mut n_done) = (Vec::new(), 0);
     for (images, labels) in in_order(split)? {
         if n_done == n {
             break;
         }
         n_done += labels.len();
-        let Representation { z, .. } = learning.represent(&images)?;
+        let Representation { z, .. } = training.represent(&images)?;
         if codes.is_empty() {
             let all = (z.len() / labels.len()).saturating_mul(n);
             if all > MOST_LATENTS / size_of::<f32>() {
@@ -184,15 +178,6 @@ fn codes<L: Learning + ?Sized>(learning: &L, split: &data::Split, n: usize) -> R
         }
     }
     Ok(codes)
-}
-
-/// A tensor as the store keeps it, under its name.
-pub(super) fn named(name: &str, tensor: &Tensor) -> (String, Array) {
-    let values = match tensor.as_slice::<f32>() {
-        Ok(values) => Values::F32(values.to_vec()),
-        Err(_) => Values::F64(tensor.to_f64_vec()),
-    };
-    (name.to_owned(), Array { shape: tensor.shape().to_vec(), values })
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ use serde::ser::{
 };
 use serde_json::Value;
 
-use super::learner::OPTIMISER;
-use super::{Features, Learner, RunConfig};
+use crate::learner::OPTIMISER;
+use crate::learners::RunConfig;
 use crate::{Error, Result};
 
 impl RunConfig {
@@ -34,7 +34,7 @@ impl RunConfig {
         }
         self.check_optimiser()?;
         let (batch, train) = (self.batch, self.data.train);
-        if batch > train && !matches!(self.learner, Learner::ClosedForm { .. }) {
+        if batch > train && self.learner.learns() {
             return Err(Error::Usage(format!(
                 "`batch` is {batch}, and there are {train} images to train on (`data.train`): not one batch is full"
             )));
@@ -45,9 +45,7 @@ impl RunConfig {
     /// That the optimiser of the config is left alone where the learner has one of its own; here and in the run whose
     /// encoder is read.
     fn check_optimiser(&self) -> Result<()> {
-        if let Learner::Readout { of: Features::Trained { run }, .. } = &self.learner {
-            run.check_optimiser()?;
-        }
+        self.encoder_run().map_or(Ok(()), Self::check_optimiser)?;
         let key = self.learner.optimiser_key();
         match key != OPTIMISER && self.optimiser != AdamConfig::PAPER {
             true => Err(Error::Usage(format!(

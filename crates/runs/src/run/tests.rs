@@ -5,22 +5,28 @@ use models::recurrent::{self, LossAt};
 use models::{AdamConfig, Architecture, Decayed, MaskedLoss, Masking, Mixing, fc, fc::Size, vit};
 use tensor::Device;
 
-use super::compute::Ended;
-use super::learning::Learning;
-use super::{
-    Autoencoding, Features, Hardware, Keep, Learner, Masked, Network, Noise, Objective, Question, Recogniser,
-    Recognition, RecognitionLoss, Rotation, Run, RunConfig, cre,
-};
+use super::Run;
+use super::compute::{Ended, Keep};
 use crate::images::{DataConfig, Images};
+use crate::learners::autoencoding::{self, Masked, Network, Objective};
+use crate::learners::classification::{self, ClassificationLoss, Classifier};
+use crate::learners::closed_form::{Noise, Question};
+use crate::learners::frozen_probe::Features;
+use crate::learners::{
+    Autoencoding, Classification, Cre, FrozenProbe, LearnerConfig, PredictiveCoding, Recurrent, RunConfig,
+    cre,
+};
 use crate::store::{Arrays, FinishedRun, Outcome, Store, Values};
 use crate::subspaces::{Bound, Seen};
+use crate::training::{Hardware, Rotation, Training};
 
 fn images() -> Images {
     let name = "fashion-mnist-embedded";
     Images::open(&DataConfig::new(name, 120, 20, 40), None).unwrap()
 }
 
-fn run(learner: Learner) -> Run {
+fn run(learner: impl Into<LearnerConfig>) -> Run {
+    let learner = learner.into();
     let data = images().config;
     let hardware = Hardware::Cpu;
     let optimiser = AdamConfig::PAPER;
@@ -41,7 +47,7 @@ fn every_kind() -> Vec<Run> {
     let relaxation = Relaxation { steps: 2, rate: 0.01 };
     let pc = predictive_coding::Config { model, lambda, output_precision: 1.0, relaxation, optimiser };
     let recurrent = recurrent::Config { model, lambda, steps: 2, loss_at: LossAt::EveryStep, optimiser };
-    let mixed = |mixing| Learner::Cre { model: fc_s(), lambda, mixing, labelled: None };
+    let mixed = |mixing| Cre { model: fc_s(), lambda, mixing, labelled: None }.into();
     let linear = Architecture::Linear { pixels: 784, classes: 10, latent: 3 };
     let flat = Architecture::Fc(fc::Config { encoder: Size::S, ..model });
     let mut runs: Vec<Run> = [
@@ -51,32 +57,32 @@ fn every_kind() -> Vec<Run> {
         cre(linear, 0.5),
         mixed(Mixing::Surgery),
         mixed(Mixing::Uncertainty),
-        Learner::Cre { model: fc_s(), lambda, mixing: Mixing::Weighted, labelled: Some(30) },
-        Learner::PredictiveCoding { network: pc },
-        Learner::Recurrent { network: recurrent },
-        Learner::Readout { of: Features::Pca, model: flat },
-        Learner::Readout { of: Features::Random, model: flat },
+        Cre { model: fc_s(), lambda, mixing: Mixing::Weighted, labelled: Some(30) }.into(),
+        PredictiveCoding { network: pc }.into(),
+        Recurrent { network: recurrent }.into(),
+        FrozenProbe { of: Features::Pca, model: flat }.into(),
+        FrozenProbe { of: Features::Random, model: flat }.into(),
     ]
-    .map(run)
+    .map(|learner: LearnerConfig| run(learner))
     .into();
     let mut turned = run(cre(fc_s(), 0.5));
     turned.config.rotation = Some(Rotation::PAPER);
     runs.push(turned);
-    let mut seen = Recognition {
-        network: Recogniser::Mlp { depth: 3 },
-        loss: RecognitionLoss::CrossEntropy,
+    let mut seen = classification::Task {
+        network: Classifier::Mlp { depth: 3 },
+        loss: ClassificationLoss::CrossEntropy,
         seen: Seen::Bottom(Bound { place: 1, of: 3 }),
         crop: Some(2),
         weight_decay: 1e-3,
         decayed: Decayed::Weights,
     };
-    runs.push(run(Learner::Recognition { task: seen }));
-    (seen.network, seen.loss) = (Recogniser::Resnet9 { narrower: 32 }, RecognitionLoss::OneHotMse);
-    runs.push(run(Learner::Recognition { task: seen }));
+    runs.push(run(Classification { task: seen }));
+    (seen.network, seen.loss) = (Classifier::Resnet9 { narrower: 32 }, ClassificationLoss::OneHotMse);
+    runs.push(run(Classification { task: seen }));
     let network = Network::Mlpae { latent: 3, encoder_depth: 3, decoder_depth: 2, sigmoid: true };
     let masked = Some(Masked { patch: 4, drop: 0.5 });
     for objective in [Objective::Reconstruction, Objective::Guided { weight: 0.01 }, Objective::Supervised] {
-        let task = Autoencoding {
+        let task = autoencoding::Task {
             network,
             objective,
             masked,
@@ -84,7 +90,7 @@ fn every_kind() -> Vec<Run> {
             spectrum: false,
             decayed: Decayed::All,
         };
-        runs.push(run(Learner::Autoencoding { task }));
+        runs.push(run(Autoencoding { task }));
     }
     runs
 }
@@ -140,7 +146,7 @@ fn every_kind_of_run_ends_with_finite_losses_and_the_same_bits_again() {
                 "{}",
                 run.label()
             );
-            let reconstructs = !matches!(run.config.learner, Learner::Recognition { .. });
+            let reconstructs = !matches!(run.config.learner, LearnerConfig::Classification(_));
             assert_eq!(a.scalars.contains_key("test_mse"), reconstructs, "{}", run.label());
         }
     }
@@ -150,23 +156,23 @@ fn every_kind_of_run_ends_with_finite_losses_and_the_same_bits_again() {
 fn every_kind_of_run_goes_on_from_its_state_with_the_same_bits() {
     let images = images();
     for run in every_kind() {
-        let evaluated = |learning: &mut dyn Learning| learning.evaluate(&images.test).unwrap();
-        let through = |learning: &mut dyn Learning| -> Result<_, Ended> {
-            learning.epoch(1).unwrap();
-            let state = learning.state();
-            learning.epoch(2).unwrap();
-            Ok((state, evaluated(learning)))
+        let evaluated = |training: &mut dyn Training| training.evaluate(&images.test).unwrap();
+        let through = |training: &mut dyn Training| -> Result<_, Ended> {
+            training.epoch(1).unwrap();
+            let state = training.trainer().state();
+            training.epoch(2).unwrap();
+            Ok((state, evaluated(training)))
         };
-        let Ok((state, expected)) = run.learn(&images, None, &Device::Cpu, through) else {
+        let Ok((state, expected)) = run.learn(&images, None, &Device::Cpu, true, through) else {
             panic!("{} does not learn", run.label())
         };
-        let resumed = |learning: &mut dyn Learning| -> Result<_, Ended> {
+        let resumed = |training: &mut dyn Training| -> Result<_, Ended> {
             let stored = |name: &str| state.iter().find(|(own, _)| own == name).map(|(_, t)| t.clone());
-            learning.load(&stored).unwrap();
-            learning.epoch(2).unwrap();
-            Ok(evaluated(learning))
+            training.trainer_mut().load(&stored).unwrap();
+            training.epoch(2).unwrap();
+            Ok(evaluated(training))
         };
-        let Ok(got) = run.learn(&images, None, &Device::Cpu, resumed) else {
+        let Ok(got) = run.learn(&images, None, &Device::Cpu, true, resumed) else {
             panic!("{} does not go on", run.label())
         };
         // What has no error of reconstruction has none both times.
@@ -179,7 +185,7 @@ fn what_every_kind_of_run_learned_is_judged_again_with_the_numbers_that_were_sto
     let images = images();
     for run in every_kind() {
         let done = computed(&run, &images, None);
-        let judged = run.judge(&done, None, &images, &images.test).unwrap();
+        let judged = run.judge(&done, &images, &images.test).unwrap();
         let stored = |name: &str| done.epochs.last().unwrap().scalars.get(name).copied();
         let number = |x: f64| Some(x).filter(|x| !x.is_nan());
         assert_eq!(number(judged.whole.mse), stored("test_mse"), "{}", run.label());
@@ -193,7 +199,7 @@ fn what_every_kind_of_run_learned_is_judged_again_with_the_numbers_that_were_sto
         // What was not kept is refused, and not taken as it was before training.
         let mut bare = done;
         bare.finals.retain(|name, _| !name.starts_with("parameters/"));
-        assert!(run.lacks_parameters(&bare) && run.judge(&bare, None, &images, &images.test).is_err());
+        assert!(run.lacks_parameters(&bare) && run.judge(&bare, &images, &images.test).is_err());
     }
 }
 
@@ -202,7 +208,7 @@ fn new_heads_read_the_encoder_of_the_run_they_need() {
     let images = images();
     let trained = run(cre(fc_s(), 0.0));
     let of = Features::Trained { run: Box::new(trained.config.clone()) };
-    let heads = run(Learner::Readout { of, model: fc_s() });
+    let heads = run(FrozenProbe { of, model: fc_s() });
     assert_eq!(heads.needs(), Some(trained.clone()));
     let encoder = computed(&trained, &images, None);
     let refitted = computed(&heads, &images, Some(&encoder));

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::array::Values;
 use super::finished::FinishedRun;
 use super::results::{Coordinates, Dimension, Results, Variable};
+use crate::names::PARAMETERS;
 
 /// - `epoch`: a dimension, the numbers of the epochs.
 /// - `seconds` over `epoch`: wall time, in s.
@@ -64,7 +65,7 @@ fn add_epochs(run: &FinishedRun, results: &mut Results) {
 }
 
 fn add_finals(run: &FinishedRun, results: &mut Results) {
-    for (name, array) in run.finals.iter().filter(|(name, _)| !name.starts_with("parameters/")) {
+    for (name, array) in run.finals.iter().filter(|(name, _)| !name.starts_with(PARAMETERS)) {
         let mut dimensions = vec![];
         for (axis, &length) in array.shape.iter().enumerate() {
             let dimension = format!("axis{axis}_{length}");

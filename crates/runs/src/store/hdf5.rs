@@ -40,8 +40,6 @@ use super::error::{Error, Result};
 use super::results::Results;
 use super::spec::sha256;
 
-pub(super) use scales::LONGEST_NAME;
-
 /// What the library says of a full disk and of a file that may not grow: all that it passes on of the system's error.
 const IS_FULL: [&str; 2] = ["No space left on device", "File too large"];
 

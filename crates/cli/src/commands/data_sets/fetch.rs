@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::super::output::say;
 use super::verify::{describe, named};
-use crate::Result;
+use crate::error::Result;
 
 #[derive(Debug, Args)]
 pub(super) struct Fetch {
@@ -51,7 +51,7 @@ fn bar() -> ProgressBar {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Error;
+    use crate::error::Error;
 
     fn fetched(name: &str, from: &str) -> Error {
         let to = tempfile::tempdir().unwrap();

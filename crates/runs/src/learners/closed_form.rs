@@ -1,15 +1,79 @@
 //! Questions about images that closed forms answer (section 2 of the LBR specification).
 
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
-use serde::{Deserialize, Serialize};
-use theory::{Corruption, GramPca, LinearFront};
+mod linear_optimum;
+mod noise;
 
-use super::linear_optimum::LinearOptimum;
-use super::observed::Scalars;
+use ndarray::{ArrayView1, ArrayView2, Axis};
+use serde::{Deserialize, Serialize};
+use theory::{GramPca, LinearFront};
+
+pub use self::linear_optimum::{LinearOptimum, Problem};
+pub use self::noise::Noise;
 use crate::images::Images;
+use crate::learner::Learner;
 use crate::pixels::matrices;
 use crate::store::{Array, Arrays, Values};
+use crate::training::{Scalars, Setup, Training};
 use crate::{Error, Result};
+
+/// A closed form of the training images, or a linear model held against one.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClosedForm {
+    /// What is asked.
+    pub question: Question,
+}
+
+impl Learner for ClosedForm {
+    fn label(&self) -> String {
+        match &self.question {
+            Question::Alignment { noise } => format!("alignment, {}", noise.label()),
+            Question::Front { k } => format!("exact linear front, k = {k}"),
+            Question::Optimum { task } => task.label(),
+            Question::Bands { .. } => "images in bands of variance".into(),
+        }
+    }
+
+    fn takes(&self, _: [usize; 3], _: usize) -> std::result::Result<(), String> {
+        Ok(())
+    }
+
+    /// Square matrices of as many rows as an image has pixels, or as there are images.
+    fn image_bytes(&self, images: &Images) -> u64 {
+        match self.question {
+            // The covariance, and at most six matrices beside it (`theory`).
+            Question::Alignment { .. } => 7 * 8 * (images.n_pixels() as u64).saturating_pow(2),
+            Question::Front { .. } => matrices(images.n_pixels()),
+            Question::Bands { .. } => matrices(images.train.len()),
+            Question::Optimum { .. } => 0,
+        }
+    }
+
+    fn is_reread(&self) -> bool {
+        false
+    }
+
+    fn classifies(&self) -> bool {
+        false
+    }
+
+    fn learns(&self) -> bool {
+        false
+    }
+
+    fn answer(&self, images: &Images) -> Result<(Scalars, Arrays)> {
+        match self.question {
+            Question::Alignment { noise } => alignment(images, noise),
+            Question::Front { k } => front(images, k),
+            Question::Optimum { task } => task.train(images),
+            Question::Bands { shown } => bands(images, shown),
+        }
+    }
+
+    fn train(&self, _: &Setup<'_>, _: &mut dyn FnMut(&mut dyn Training)) -> Result<()> {
+        Err(Error::Usage(format!("{} is a closed form: nothing is trained", self.label())))
+    }
+}
 
 /// A question about the training images that a closed form answers, or that is put to a closed form.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -39,114 +103,9 @@ pub enum Question {
     },
 }
 
-/// A corruption of images of which two moments are known (section 2.3).
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Noise {
-    /// None.
-    None,
-    /// Independent normal noise on each pixel.
-    Gaussian {
-        /// Its standard deviation, in that of all pixels.
-        #[serde(serialize_with = "models::range::non_negative")]
-        deviation: f64,
-    },
-    /// The same, given as a covariance that nobody says is a multiple of the identity, so that what it changes is
-    /// computed and not known beforehand (claim 8).
-    Isotropic {
-        /// Its standard deviation, in that of all pixels.
-        #[serde(serialize_with = "models::range::non_negative")]
-        deviation: f64,
-    },
-    /// Patches that are dropped independently.
-    Mask {
-        /// The side of a patch in pixels.
-        #[serde(serialize_with = "models::range::side")]
-        patch: usize,
-        /// The probability that a patch is dropped.
-        #[serde(serialize_with = "models::range::below_one")]
-        drop: f64,
-    },
-    /// Patches of which a fixed share is kept, as in masked autoencoders.
-    FixedCount {
-        /// The side of a patch in pixels.
-        #[serde(serialize_with = "models::range::side")]
-        patch: usize,
-        /// The share that is kept.
-        #[serde(serialize_with = "models::range::fraction")]
-        kept: f64,
-    },
-}
-
-impl Noise {
-    /// Words for a label.
-    pub fn label(self) -> String {
-        match self {
-            Self::None => "no noise".into(),
-            Self::Gaussian { deviation } | Self::Isotropic { deviation } => {
-                format!("Gaussian, σ = {deviation}")
-            }
-            Self::Mask { patch, drop } => format!("masks of {patch} x {patch}, p = {drop}"),
-            Self::FixedCount { patch, kept } => format!("{kept} of the patches of {patch} x {patch} kept"),
-        }
-    }
-
-    /// The corruption of images `[c, h, w]` whose numbers have this deviation.
-    pub(super) fn corruption(self, image: [usize; 3], deviation_of_pixels: f64) -> Corruption {
-        let [_, h, w] = image;
-        match self {
-            Self::None => Corruption::None,
-            Self::Gaussian { deviation } => Corruption::Gaussian { std: deviation * deviation_of_pixels },
-            Self::Isotropic { deviation } => {
-                let variance = (deviation * deviation_of_pixels).powi(2);
-                Corruption::Additive { covariance: variance * Array2::<f64>::eye(image.iter().product()) }
-            }
-            Self::Mask { patch, drop } => Corruption::PatchMask { image, patch, drop },
-            Self::FixedCount { patch, kept } => {
-                let patches = (h / patch.max(1) * (w / patch.max(1))) as f64;
-                Corruption::FixedCount { image, patch, kept: (kept * patches).round() as usize }
-            }
-        }
-    }
-}
-
 /// The weights of reconstruction at which the exact front is solved: dense where the first percent of error is.
 const WEIGHTS: [f64; 17] =
     [0.0, 0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.993, 0.995, 0.997, 0.999, 0.9999, 1.0];
-
-impl Question {
-    /// Words for a line of progress.
-    pub fn label(&self) -> String {
-        match self {
-            Self::Alignment { noise } => format!("alignment, {}", noise.label()),
-            Self::Front { k } => format!("exact linear front, k = {k}"),
-            Self::Optimum { task } => task.label(),
-            Self::Bands { .. } => "images in bands of variance".into(),
-        }
-    }
-
-    /// About the bytes that the answer takes beside the images: square matrices of as many rows as an image has pixels,
-    /// or as there are images.
-    pub(super) fn bytes(&self, images: &Images) -> u64 {
-        match self {
-            Self::Alignment { .. } | Self::Front { .. } => {
-                matrices(images.train.image_shape().iter().product())
-            }
-            Self::Bands { .. } => matrices(images.train.len()),
-            Self::Optimum { .. } => 0,
-        }
-    }
-
-    /// Numbers and arrays that answer it.
-    pub(super) fn answer(&self, images: &Images) -> Result<(Scalars, Arrays)> {
-        match *self {
-            Self::Alignment { noise } => alignment(images, noise),
-            Self::Front { k } => front(images, k),
-            Self::Optimum { task } => task.train(images),
-            Self::Bands { shown } => bands(images, shown),
-        }
-    }
-}
 
 /// The sizes of codes at which curves are kept: all up to 64, then in steps of about 8 percent, and the largest.
 fn sizes(largest: usize) -> Vec<usize> {
@@ -187,7 +146,7 @@ fn front(images: &Images, k: usize) -> Result<(Scalars, Arrays)> {
     let share = one_hot.iter().map(|error| error / nothing).collect();
     let excess = mse.iter().map(|error| error / least - 1.0).collect();
     let arrays = [("weight", WEIGHTS.to_vec()), ("excess_mse", excess), ("label_error", share)];
-    Ok((scalars, arrays.into_iter().map(|(name, values)| column(name, values)).collect()))
+    Ok((scalars, arrays.into_iter().map(|(name, values)| (name.into(), Array::vector(values))).collect()))
 }
 
 /// The images shown, what is left of them below the share, and what lies above it, as bytes: three rows of as many.
@@ -226,10 +185,6 @@ fn stretched(image: ArrayView1<'_, f64>) -> Vec<u8> {
     image.iter().map(|x| ((x - low) * scale).round() as u8).collect()
 }
 
-pub(super) fn column(name: &str, values: Vec<f64>) -> (String, Array) {
-    (name.into(), Array { shape: vec![values.len()], values: Values::F64(values) })
-}
-
 /// The largest principal angles are measured at these sizes of codes, which are few because each is a factorisation,
 /// and up to this rank, because another eigendecomposition comes with them.
 const ANGLES: [usize; 4] = [4, 16, 64, 256];
@@ -257,5 +212,5 @@ fn alignment(images: &Images, noise: Noise) -> Result<(Scalars, Arrays)> {
         ("rank".into(), denoising.rank() as f64),
         ("r2".into(), curve.r2[curve.r2.len() - 1]),
     ]);
-    Ok((scalars, arrays.into_iter().map(|(name, values)| column(name, values)).collect()))
+    Ok((scalars, arrays.into_iter().map(|(name, values)| (name.into(), Array::vector(values))).collect()))
 }

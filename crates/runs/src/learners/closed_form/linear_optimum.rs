@@ -10,10 +10,10 @@ use tensor::random::Stream;
 use tensor::{DType, Indices, Tensor};
 use theory::{Corruption, Denoising, JointOptimum, Moments};
 
-use super::closed_form::{Noise, column};
-use super::observed::Scalars;
+use super::noise::Noise;
 use crate::images::Images;
-use crate::store::Arrays;
+use crate::store::{Array, Arrays};
+use crate::training::Scalars;
 use crate::{Error, Result};
 
 /// Images that are fitted, as in the original.
@@ -147,7 +147,8 @@ impl LinearOptimum {
         };
         let last = gaps.last().copied().unwrap_or(f64::NAN);
         let scalars = Scalars::from([("gap".into(), last), ("optimum".into(), optimum)]);
-        Ok((scalars, [column("step", steps), column("gap_by_step", gaps)].into_iter().collect()))
+        let arrays = [("step".into(), Array::vector(steps)), ("gap_by_step".into(), Array::vector(gaps))];
+        Ok((scalars, Arrays::from(arrays)))
     }
 
     /// Trains, and measures now and then.
