@@ -6,7 +6,6 @@ mod rows;
 mod sanitizer;
 mod steps;
 
-use std::env;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
@@ -18,7 +17,7 @@ use crate::repo::Repo;
 use crate::setup;
 use card::{Card, Ended, Entry};
 use rows::ROWS;
-use system::tell;
+use system::{cpu, tell, text};
 
 pub(crate) use card::{README, RELIABILITY, is_current};
 pub(crate) use sanitizer::run as address_sanitizer;
@@ -111,10 +110,8 @@ fn commit(repo: &Repo) -> String {
     format!("{head}{}", if changed { " with changes" } else { "" })
 }
 
-/// The processor and the number of its cores.
+/// The CPU and the number of its cores.
 fn machine() -> String {
-    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = text.lines().find_map(|line| line.strip_prefix("model name")?.split(':').nth(1));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    format!("{}, {cores} cores", model.map_or(env::consts::ARCH, str::trim))
+    format!("{}, {}", cpu::name(), text::count(cores, "core"))
 }

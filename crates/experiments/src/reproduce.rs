@@ -10,7 +10,7 @@ use std::time::Instant;
 use rayon::prelude::*;
 use report::{Conclusion, Figure, Page, Section, Verdict, table};
 use serde_json::Value;
-use system::{files, text};
+use system::{cpu, files, text};
 
 use crate::claim_id::ClaimId;
 use crate::error::{Error, Result};
@@ -22,7 +22,7 @@ use crate::profile::Profile;
 use crate::stored::{EXPERIMENT, results_file, stored_results};
 use crate::sweep::finished::FinishedSweep;
 use runs::local::{Data, FinishedRuns, Missing, Observer, Resources};
-use runs::provenance::cpu_name;
+use runs::provenance::text as value_text;
 use runs::run::Run;
 use runs::run::compute::Keep;
 use runs::shell;
@@ -261,7 +261,7 @@ fn agreeing(n_epochs: usize) -> String {
 /// Why a run of a cluster cannot be computed again here with the same bits, if it cannot.
 fn elsewhere(stored: &FinishedRun, options: &Options) -> Option<String> {
     let Engine::Slurm(_) = options.engine else { return None };
-    let (there, here) = (stored.provenance.get("processor").and_then(Value::as_str), cpu_name());
+    let (there, here) = (stored.provenance.get("processor").and_then(Value::as_str), cpu::name());
     if options.resources.device().is_err() {
         return Some(format!("stored by a node with {}, which is not here", options.resources.device));
     }
@@ -285,8 +285,7 @@ fn describe(results: &mut Results, planned: &Planned, provenance: &serde_json::M
     results.attributes.insert(EXPERIMENT.into(), planned.experiment.info().name.into());
     results.attributes.insert("claim".into(), planned.experiment.info().claim.into());
     results.attributes.insert("config".into(), planned.config().to_string());
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    results.provenance.extend(provenance.iter().map(|(name, value)| (name.clone(), text(value))));
+    results.provenance.extend(provenance.iter().map(|(name, value)| (name.clone(), value_text(value))));
 }
 
 fn write_figures(figures: &[Figure], folder: &Path) -> Result<()> {
@@ -313,9 +312,8 @@ fn page_provenance(
     provenance: &serde_json::Map<String, Value>,
     finished: &FinishedRuns,
 ) -> Vec<(String, String)> {
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let mut lines: Vec<(String, String)> =
-        provenance.iter().map(|(name, value)| (name.replace('_', " "), text(value))).collect();
+        provenance.iter().map(|(name, value)| (name.replace('_', " "), value_text(value))).collect();
     let sets: BTreeMap<&str, &runs::images::Images> =
         data.open.values().map(|data| (data.config.name.as_str(), &**data)).collect();
     for (name, set) in sets {

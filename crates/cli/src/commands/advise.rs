@@ -8,8 +8,9 @@ use std::time::Instant;
 use clap::Args;
 use data::FolderOptions;
 use experiments::advice::{Advice, Impact, advise};
-use system::{note, terminal, text};
+use system::{note, text};
 
+use super::output::answer;
 use crate::error::{Error, Result};
 
 /// A change of the alignment by less, in percent, is none.
@@ -72,14 +73,7 @@ pub(crate) fn command(asked: &Advise) -> Result<ExitCode> {
             note!("{:>5.0} s  {step}", start.elapsed().as_secs_f64());
         }
     })?;
-    let printed = match asked.json {
-        true => terminal::print_json(
-            &(serde_json::to_string_pretty(&advice).expect("advice is plain data") + "\n"),
-        ),
-        false => terminal::print(&text_of(&advice)),
-    };
-    printed.map_err(|source| experiments::Error::Write { path: "standard output".into(), source })?;
-    Ok(ExitCode::SUCCESS)
+    answer(asked.json, &advice, || text_of(&advice))
 }
 
 /// The advice in words and small tables.
@@ -159,8 +153,9 @@ fn sentences(advice: &Advice) -> Vec<String> {
     let d: usize = advice.shape.iter().product();
     if advice.images < ENOUGH * d {
         said.push(format!(
-            "There are few images for {d} pixels each, so a linear probe can learn them by heart: trust this with {} \
-             images, or with smaller ones (--side).",
+            "There are few images for {} each, so a linear probe can learn them by heart: trust this with {} images, or \
+             with smaller ones (--side).",
+            text::count(d, "pixel"),
             ENOUGH * d
         ));
     }
