@@ -82,7 +82,7 @@ impl<'a> OfAutoencoder<'a> {
             Objective::Supervised => GuidedObjective::supervised(model),
         };
         let adam = Adam::new(&models::train::Objective::params(&objective), run.config.optimiser)?;
-        let decays = |name: &str, shape: &[usize]| config.decayed.includes(name, shape);
+        let decays = |_: &str, shape: &[usize]| config.decayed.includes(shape);
         let adam = adam.with_weight_decay_where(config.weight_decay, decays)?;
         let mean = match config.masked {
             Some(_) => images.mean()?.iter().map(|x| ((x + 1.0) / 2.0) as f32).collect(),

@@ -65,7 +65,7 @@ impl<'a> OfRecognition<'a> {
         // A run of no epochs asks no schedule.
         let steps = ((n / batch) as u64 * u64::from(run.config.epochs)).max(1);
         let adam = Adam::new(&model.params(), run.config.optimiser)?;
-        let decays = |name: &str, shape: &[usize]| config.decayed.includes(name, shape);
+        let decays = |_: &str, shape: &[usize]| config.decayed.includes(shape);
         let adam = adam.with_weight_decay_where(config.weight_decay, decays)?;
         Ok(Self {
             model,
