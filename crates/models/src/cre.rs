@@ -3,7 +3,7 @@
 use autograd::{Param, Tape, Var};
 use tensor::{Indices, Tensor};
 
-use crate::error::weight_of_reconstruction;
+use crate::range;
 use crate::train::StepLosses;
 use crate::{Error, Example, Flatten, Masks, Mode, Module, Result, Sequential};
 
@@ -208,7 +208,7 @@ impl Cre {
         lambda: f64,
         mode: Mode,
     ) -> Result<Losses<'t>> {
-        weight_of_reconstruction(lambda)?;
+        range::PROBABILITY.check("lambda", lambda)?;
         let z = self.encode(&tape.constant(&example.images), mode)?;
         let handed_out = match self.classified {
             None => z.split(lambda)?,

@@ -8,7 +8,7 @@ use tensor::random::Stream;
 use tensor::{DType, Tensor};
 
 use crate::Result;
-use crate::error::finite_from_zero;
+use crate::range;
 
 /// Uniform in `+-1 / sqrt(fan_in)`, for weights and biases alike (section 3.6 of the CRE specification); zero where
 /// `fan_in` is zero.
@@ -29,9 +29,9 @@ pub fn xavier_uniform([outputs, inputs]: [usize; 2], stream: &Stream, dtype: DTy
 /// CRE specification).
 ///
 /// # Errors
-/// [`Error::Setting`](crate::Error::Setting) if the deviation is negative or not finite.
+/// [`Error::OutOfRange`](crate::Error::OutOfRange) if the deviation is negative or not finite.
 pub fn normal(shape: &[usize], deviation: f64, stream: &Stream, dtype: DType) -> Result<Param> {
-    finite_from_zero("standard deviation", deviation)?;
+    range::NON_NEGATIVE.check("standard deviation", deviation)?;
     Ok(drawn(shape, Normal::new(0.0, deviation).expect("the deviation is finite"), stream, dtype))
 }
 

@@ -7,7 +7,7 @@ use tensor::random::Stream;
 use tensor::{DType, Indices};
 
 use crate::tokens::for_each_example;
-use crate::{Error, Mode, Module, Result, init};
+use crate::{Error, Mode, Module, Result, init, range};
 
 /// How many patches are hidden in training, and which of them its reconstruction loss counts.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -58,13 +58,14 @@ impl Masks {
     /// The masks of images of `patches` patches of `side` rows and columns.
     ///
     /// # Errors
-    /// [`Error::Setting`] if the ratio leaves no patch.
+    /// [`Error::OutOfRange`] if the ratio is; [`Error::Setting`] if it leaves no patch.
     pub fn new(masking: Masking, side: usize, patches: usize, stream: Stream) -> Result<Self> {
         let Masking { ratio, loss } = masking;
-        // Truncated, not rounded. What is not a number becomes 0, and so is refused.
+        range::BELOW_ONE.check("masking.ratio", ratio)?;
+        // Truncated, not rounded.
         let kept = (patches as f64 * (1.0 - ratio)) as usize;
-        if !(0.0..1.0).contains(&ratio) || kept == 0 {
-            let wanted = "a share of the patches, at least 0, that leaves at least one";
+        if kept == 0 {
+            let wanted = "a share of the patches that leaves at least one";
             return Err(Error::Setting { setting: "masking.ratio", wanted, got: ratio.to_string() });
         }
         Ok(Self { stream, loss, side, patches, kept })
@@ -274,7 +275,7 @@ mod tests {
     fn a_ratio_that_leaves_no_patch_is_refused_by_name() {
         for ratio in [1.0, -0.1, 0.95, f64::NAN] {
             let message = masks(ratio, 16).unwrap_err().to_string();
-            assert!(message.starts_with("masking.ratio: wanted a share of the patches"), "{message}");
+            assert!(message.starts_with("masking.ratio: wanted a "), "{message}");
         }
     }
 }

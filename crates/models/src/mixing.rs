@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use tensor::{DType, Tensor};
 
 use crate::cre::fitting;
-use crate::{Adam, AdamConfig, Error, Result};
+use crate::{Adam, AdamConfig, Error, Result, range};
 
 /// What the encoder descends (section 7 of the CRE specification, question 7), from the gradients `g_r` of the MSE and
 /// `g_c` of the cross-entropy at z and the weight lambda of reconstruction.
@@ -74,11 +74,8 @@ impl Mixer {
 
     /// A rule that has learned nothing yet.
     pub(crate) fn new(rule: Mixing, config: AdamConfig) -> Result<Self> {
-        if let Mixing::Normalised { mse } = rule
-            && !(mse.is_finite() && mse > 0.0)
-        {
-            let (wanted, got) = ("a finite number above 0", mse.to_string());
-            return Err(Error::Setting { setting: "mixing.mse", wanted, got });
+        if let Mixing::Normalised { mse } = rule {
+            range::POSITIVE.check("mixing.mse", mse)?;
         }
         Ok(Self { rule, log_variances: LogVariances::new(config)? })
     }
@@ -307,7 +304,7 @@ mod tests {
     fn settings_that_make_no_sense_are_refused_by_name() {
         for mse in [0.0, -1.0, f64::NAN, f64::INFINITY] {
             let refused = Mixer::new(Mixing::Normalised { mse }, AdamConfig::PAPER).err().unwrap();
-            assert_eq!(refused.to_string(), format!("mixing.mse: wanted a finite number above 0, got {mse}"));
+            assert_eq!(refused.to_string(), format!("mixing.mse: wanted a number above 0, got {mse}"));
         }
         let of_one_class =
             mixer(Mixing::Normalised { mse: 1.0 }).weights(Step { classes: 1, ..step(0, 0.5) });

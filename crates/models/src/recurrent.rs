@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use tensor::random::Stream;
 use tensor::{DType, Indices, Tensor};
 
-use crate::error::{positive, weight_of_reconstruction};
+use crate::error::positive;
 use crate::layers::{Layer, Weights, layers, rows};
 use crate::module::{params_of, within};
+use crate::range;
 use crate::train::{Evaluate, Evaluation, Group, Metrics, Objective, StepLosses, Trainer};
 use crate::{AdamConfig, Cre, Example, Linear, Mode, Module, Part, Representation, Result, fc};
 
@@ -114,13 +115,14 @@ impl Recurrent {
     /// long vector, without what reaches a latent from later steps.
     ///
     /// # Errors
-    /// [`Error::Setting`](crate::Error::Setting) if a setting is out of its range, as in [`fc::cre`].
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange) if lambda is; [`Error::Setting`](crate::Error::Setting) as in
+    /// [`fc::cre`].
     pub fn trainer(config: &Config, stream: &Stream) -> Result<Trainer<Self>> {
         Trainer::with_adam(Self::of_type(config, stream, DType::F32)?, config.optimiser)
     }
 
     fn of_type(config: &Config, stream: &Stream, dtype: DType) -> Result<Self> {
-        weight_of_reconstruction(config.lambda)?;
+        range::PROBABILITY.check("lambda", config.lambda)?;
         positive(&[("steps", config.steps)])?;
         let model = fc::cre(&config.model, stream, dtype)?;
         let width = layers(&model, &config.model, Part::Encoder)[0].width();
@@ -229,8 +231,8 @@ impl Objective for Recurrent {
     }
 
     /// The conflict is taken over several latents, which no kernel does.
-    fn records(&self) -> Result<bool> {
-        Ok(false)
+    fn records(&self) -> bool {
+        false
     }
 }
 

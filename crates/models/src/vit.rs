@@ -225,7 +225,7 @@ mod tests {
             (Config { decoder: wide(8, 3), ..Config::S }, "decoder.width: wanted a multiple of 4 and"),
             (Config { decoder: wide(0, 1), ..Config::S }, "decoder.width: wanted a multiple of 4 and"),
             (Config { encoder: wide(8, 0), ..Config::S }, "encoder.heads: wanted at least 1"),
-            (Config { masking, ..Config::S }, "masking.ratio: wanted a share of the patches"),
+            (Config { masking, ..Config::S }, "masking.ratio: wanted a number from 0 and below 1, got 1"),
         ] {
             let refused = cre(&config, &Stream::new(0, "init"), DType::F32).err().unwrap().to_string();
             assert!(refused.starts_with(message), "{refused}");

@@ -157,6 +157,7 @@ impl<'a, T: Copy + Into<f64>> GramPca<'a, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gap::largest;
     use crate::noise::Noise;
     use crate::{Moments, Pca};
 
@@ -166,10 +167,6 @@ mod tests {
         let mix = noise.normal(12, 1_500)
             * Array1::from_shape_fn(12, |i| 0.7f64.powi(i as i32)).insert_axis(Axis(1));
         noise.normal(20, 12).dot(&mix).mapv(|value| (128.0 + 12.0 * value) as u8)
-    }
-
-    fn worst(gap: Array2<f64>) -> f64 {
-        gap.iter().fold(0.0, |worst, gap| worst.max(if gap.is_nan() { f64::INFINITY } else { gap.abs() }))
     }
 
     /// Sums of 1,500 products of numbers up to 255, after a division by deviations a hundred times smaller than the
@@ -187,10 +184,10 @@ mod tests {
         let wanted = pca.variances();
         assert!((0..19).all(|i| (variances[i] / wanted[i] - 1.0).abs() < TOLERANCE), "{variances}");
         let components = gram.components(0..19).unwrap();
-        assert!(worst(components.dot(&components.t()) - Array2::<f64>::eye(19)) < TOLERANCE);
+        assert!(largest(&(components.dot(&components.t()) - Array2::<f64>::eye(19))) < TOLERANCE);
         let cosines = components.dot(&rows(pca.components(), ..19).t());
         assert!((0..19).all(|i| (cosines[[i, i]].abs() - 1.0).abs() < 1e-6), "{cosines}");
-        assert!(worst(gram.codes() - (&x - &gram.mean()).dot(&components.t())) < TOLERANCE);
+        assert!(largest(&(gram.codes() - (&x - &gram.mean()).dot(&components.t()))) < TOLERANCE);
     }
 
     #[test]
@@ -205,12 +202,12 @@ mod tests {
         let samples = [7, 3];
         let [upper, lower] = [0..top, top..19].map(|range| gram.part(&samples, range).unwrap());
         let whole = images.mapv(f64::from).select(Axis(0), &samples);
-        assert!(worst(&upper + &lower + gram.mean() - whole) < TOLERANCE);
+        assert!(largest(&(&upper + &lower + gram.mean() - whole)) < TOLERANCE);
         let components = gram.components(0..top).unwrap();
         let projected = (images.mapv(f64::from).select(Axis(0), &samples) - gram.mean())
             .dot(&components.t())
             .dot(&components);
-        assert!(worst(upper - projected) < TOLERANCE);
+        assert!(largest(&(upper - projected)) < TOLERANCE);
     }
 
     #[test]

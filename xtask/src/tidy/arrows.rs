@@ -12,7 +12,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
     (FIGURES, &[]),
     // Terminal output and files that a user names: whatever prints or reads such files may know it.
     ("system", &[]),
-    ("tensor", &[]),
+    ("tensor", &["system"]),
     ("autograd", &["tensor"]),
     ("models", &["autograd", "tensor", "system"]),
     ("data", &["tensor", "system"]),

@@ -23,8 +23,8 @@ impl<'m> ProbeTrainer<'m> {
     /// Heads that have not been trained yet.
     ///
     /// # Errors
-    /// [`Error::Setting`](crate::Error::Setting) as [`AdamConfig::check`]; [`Error::Shared`](crate::Error::Shared) if two
-    /// parts share a parameter.
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange) as [`AdamConfig::check`]; [`Error::Shared`](crate::Error::Shared) if
+    /// two parts share a parameter.
     pub fn new(model: &'m Cre, config: AdamConfig) -> Result<Self> {
         refuse_shared(Part::ALL.map(|part| (part.name(), model.part(part).params())))?;
         Self::with_adam(ProbeObjective { model }, config)
@@ -45,7 +45,7 @@ impl Objective for ProbeObjective<'_> {
     }
 
     fn losses<'t>(&self, tape: &'t Tape, example: &Example, mode: Mode) -> Result<StepLosses<'t>> {
-        let frozen = Tape::without_gradients();
+        let frozen = tape.frozen();
         let z = self.model.encode(&frozen.constant(&example.images), Mode::Evaluation)?;
         // Two inputs of one value, so that each keeps a gradient of its own.
         let handed_out = [tape.input(z.value()), tape.input(z.value())];

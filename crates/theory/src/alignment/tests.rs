@@ -4,6 +4,7 @@ use ndarray::Array2;
 
 use super::*;
 use crate::evaluation::one_hot;
+use crate::gap::largest;
 use crate::noise::Noise;
 use crate::{Moments, Ridge, Weights};
 
@@ -58,7 +59,7 @@ fn by_samples(x: &Array2<f64>, labels: &[u8], corruption: &Corruption) -> Alignm
 
 fn gap(a: &Array1<f64>, b: &Array1<f64>) -> f64 {
     assert_eq!(a.len(), b.len());
-    (a - b).iter().fold(0.0, |worst, gap| worst.max(if gap.is_nan() { f64::INFINITY } else { gap.abs() }))
+    largest(&(a - b))
 }
 
 /// Fact A11, and A12 for the centring of labels; with fewer samples than numbers, too.
