@@ -242,7 +242,7 @@ mod tests {
         assert!(is_current(&page(), &card.to_json()).unwrap_err().contains("cargo xtask prove"));
         let current = placed(&page(), &card).unwrap();
         assert_eq!(is_current(&current, &card.to_json()), Ok(()));
-        assert!(is_current("# Reliability\n", &card.to_json()).is_err() && is_current(&current, "{}").is_err());
+        assert!(is_current("# Page\n", &card.to_json()).is_err() && is_current(&current, "{}").is_err());
         assert!(current.ends_with(&format!("{END}\n\nmore\n")));
     }
 }

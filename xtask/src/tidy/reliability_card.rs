@@ -20,8 +20,8 @@ mod tests {
 
     #[test]
     fn a_page_without_figures_is_found_and_a_tree_without_a_page_is_not() {
-        assert_eq!(is_that_of_its_figures(&Tree::of([(PAGE, "# Reliability\n")])).len(), 1);
-        assert_eq!(is_that_of_its_figures(&Tree::of([(PAGE, "# Reliability\n"), (RELIABILITY, "{}")])).len(), 1);
+        assert_eq!(is_that_of_its_figures(&Tree::of([(PAGE, "# Page\n")])).len(), 1);
+        assert_eq!(is_that_of_its_figures(&Tree::of([(PAGE, "# Page\n"), (RELIABILITY, "{}")])).len(), 1);
         assert_eq!(is_that_of_its_figures(&Tree::default()), []);
     }
 }
