@@ -7,6 +7,7 @@ mod tree;
 
 mod arrows;
 mod length;
+mod links;
 mod lists;
 mod openings;
 mod reliability_card;
@@ -42,11 +43,13 @@ impl fmt::Display for Finding {
     }
 }
 
-const RULES: [fn(&Tree) -> Vec<Finding>; 6] = [
+const RULES: [fn(&Tree) -> Vec<Finding>; 8] = [
     arrows::inherit_the_lints,
     openings::of_every_file,
     length::of_every_file,
     lists::are_complete,
+    links::lead_somewhere,
+    links::explain_every_code,
     text::hygiene,
     reliability_card::is_that_of_its_figures,
 ];
