@@ -19,7 +19,7 @@ use card::{Card, Ended, Entry};
 use rows::ROWS;
 use system::{cpu, tell, text};
 
-pub(crate) use card::{README, RELIABILITY, is_current};
+pub(crate) use card::{PAGE, RELIABILITY, is_current};
 pub(crate) use sanitizer::run as address_sanitizer;
 
 /// The options of `cargo xtask prove`. It fails if a row fails; a row that cannot run here says why.
@@ -91,7 +91,7 @@ fn prove(repo: &Repo, options: &Options) -> anyhow::Result<()> {
         // After each row, so that a stop loses one.
         card.complete();
         sh.write_file(RELIABILITY, card.to_json())?;
-        sh.write_file(README, card::placed(&sh.read_file(README)?, &card)?)?;
+        sh.write_file(PAGE, card::placed(&sh.read_file(PAGE)?, &card)?)?;
     }
     if !failed.is_empty() {
         bail!("failed: {}", failed.join(", "));
@@ -104,7 +104,7 @@ fn commit(repo: &Repo) -> String {
     let sh = &repo.sh;
     let Ok(head) = cmd!(sh, "git rev-parse --short=12 HEAD").quiet().read() else { return "unknown".into() };
     let status = cmd!(sh, "git status --porcelain --untracked-files=no").quiet().read();
-    let written = [RELIABILITY, README];
+    let written = [RELIABILITY, PAGE];
     let changed =
         status.is_ok_and(|text| text.lines().any(|line| !written.iter().any(|file| line.ends_with(file))));
     format!("{head}{}", if changed { " with changes" } else { "" })

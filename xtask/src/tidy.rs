@@ -7,6 +7,7 @@ mod tree;
 
 mod arrows;
 mod length;
+mod links;
 mod lists;
 mod lock;
 mod manifests;
@@ -44,12 +45,14 @@ impl fmt::Display for Finding {
     }
 }
 
-const RULES: [fn(&Tree) -> Vec<Finding>; 7] = [
+const RULES: [fn(&Tree) -> Vec<Finding>; 9] = [
     manifests::of_every_crate,
     lock::of_foreign_crates,
     openings::of_every_file,
     length::of_every_file,
     lists::are_complete,
+    links::lead_somewhere,
+    links::explain_every_code,
     text::hygiene,
     reliability_card::is_that_of_its_figures,
 ];

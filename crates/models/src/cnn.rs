@@ -1,4 +1,4 @@
-//! The convolutional CREs CNN-S and CNN-L (sections 3.2 and 3.3 of the CRE specification).
+//! The convolutional CREs CNN-S and CNN-L (sections 3.2 and 3.3 of `book/cre.md`).
 
 use tensor::DType;
 use tensor::random::Stream;
@@ -154,7 +154,7 @@ mod tests {
         Tensor::from_vec(values, &[n, pixels]).unwrap()
     }
 
-    /// Fact A1 of the CRE specification.
+    /// Parameter counts, fact A1 of `book/cre.md`.
     #[test]
     fn the_parameter_counts_are_those_of_the_paper() {
         let stream = Stream::new(0, "init");
@@ -163,7 +163,7 @@ mod tests {
         assert_eq!(counts(&cnn_l), [973_504, 407_619, 372_234]);
     }
 
-    /// Fact A2 of the CRE specification.
+    /// Shapes, fact A2 of `book/cre.md`.
     #[test]
     fn the_shapes_are_those_of_the_paper() {
         let stream = Stream::new(0, "init");

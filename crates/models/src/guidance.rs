@@ -1,4 +1,4 @@
-//! An autoencoder whose latent two probes read and may guide (section E6 of the LBR specification).
+//! An autoencoder whose latent two probes read and may guide (section E6 of `book/lbr.md`).
 
 use autograd::{Param, Tape, Var};
 use tensor::random::Stream;
@@ -208,7 +208,7 @@ mod tests {
         model.params().into_iter().filter(|(name, _)| name.starts_with(part)).flat_map(of_param).collect()
     }
 
-    /// Fact C14 of the LBR specification.
+    /// Parameter counts, fact C14 of `book/lbr.md`.
     #[test]
     fn the_probes_have_the_parameters_of_the_specification() {
         let stream = Stream::new(0, "init");

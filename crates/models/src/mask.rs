@@ -1,4 +1,4 @@
-//! Hiding patches from the encoder (section 3.5 of the CRE specification).
+//! Hiding patches from the encoder (section 3.5 of `book/cre.md`).
 
 use autograd::{Param, Var};
 use ndarray_rand::rand::RngCore;
@@ -21,11 +21,11 @@ pub struct Masking {
 }
 
 /// What the reconstruction loss of training counts where patches are removed; where none are, it is the whole image.
-/// Masked evaluation counts the removed patches whatever this says (section 2.4 of the CRE specification).
+/// Masked evaluation counts the removed patches whatever this says (section 2.4 of `book/cre.md`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MaskedLoss {
-    /// The removed patches only: the specification's `v1`, the rule of masked autoencoders.
+    /// The removed patches only: `v1` of `book/cre.md`, the rule of masked autoencoders (He et al., 2022).
     Removed,
     /// The whole image.
     Whole,
@@ -183,7 +183,7 @@ mod tests {
         for (ratio, kept) in [(0.0, 16), (0.25, 12), (0.5, 8), (0.75, 4), (0.3, 11), (0.93, 1)] {
             let mask = masks(ratio, 16).unwrap().of(TRAINING, 5).unwrap();
             assert_eq!((mask.kept.len(), mask.removed.len()), (5 * kept, 5 * (16 - kept)), "{ratio}");
-            // The specification's mask vector has a 1 where the place is not among the kept ones.
+            // The mask vector of section 3.5 has a 1 where the place is not among the kept ones.
             for restore in mask.restore.as_slice().chunks(16) {
                 assert_eq!(restore.iter().filter(|&&place| place as usize >= kept).count(), 16 - kept);
             }

@@ -14,7 +14,7 @@ use crate::range;
 use crate::train::{Check, Evaluate, Evaluation, Group, Metrics, Objective, Precision, StepLosses, Trainer};
 use crate::{AdamConfig, Cre, Error, Example, Mode, Module, Part, Representation, Result, fc};
 
-/// A fully connected CRE that learns by predictive coding (section 7, question 1, of the CRE specification).
+/// A fully connected CRE that learns by predictive coding (section 7, question 1, of `book/cre.md`).
 ///
 /// Backpropagation carries an error down through all layers before a weight may move. In predictive coding (Rao and
 /// Ballard, 1999; Whittington and Bogacz, 2017) each layer holds an **activity** `a_l` of its own, free to differ from
@@ -42,9 +42,9 @@ use crate::{AdamConfig, Cre, Error, Example, Mode, Module, Part, Representation,
 /// - The outputs' terms are the CRE's losses, so lambda weighs the same two numbers. Cross-entropy in place of a squared
 ///   error says that a label is drawn from a softmax, as a squared error says that a pixel is drawn from a Gaussian.
 /// - lambda weighs all of a head, as the precision of what it says to z, and not its output alone. A head relaxes and
-///   learns on `D` or `C` as they stand, whatever lambda, as the heads of a CRE do (section 2.2); weighed at its output,
-///   a decoder with hidden layers would learn nothing at lambda = 0. `E` still falls: within a head this is descent on
-///   `E` with another rate.
+///   learns on `D` or `C` as they stand, whatever lambda, as the heads of a CRE do (`book/cre.md`, 2.2); weighed at
+///   its output, a decoder with hidden layers would learn nothing at lambda = 0. `E` still falls: within a head this is
+///   descent on `E` with another rate.
 /// - One Adam for each part, the same start from the same stream, the same evaluation.
 ///
 /// The smaller the precision of the outputs, the less activities move, and the nearer are the errors of relaxed

@@ -1,4 +1,4 @@
-//! Stochastic gradient descent with momentum.
+//! Stochastic gradient descent with momentum, on request Nesterov's in the form of Sutskever et al. (2013).
 
 use autograd::{Gradients, Param};
 use ndarray::{ArrayViewD, ArrayViewMutD, Zip};

@@ -12,7 +12,7 @@ use crate::{Error, Result, check, linalg};
 const BLOCK: usize = 1_024;
 
 /// Principal component analysis by the `n × n` Gram matrix, for samples with more numbers than there are samples:
-/// experiment E5 of the LBR specification.
+/// experiment E5 of `book/lbr.md`.
 ///
 /// With centred samples `X: [n, d]` and `X X^T = E diag(l) E^T`, the components are the rows of
 /// `diag(l)^(-1/2) E^T X`. All of them would take as much memory as the samples in f64, so they exist only where they
@@ -113,7 +113,7 @@ impl<'a, T: Copy + Into<f64>> GramPca<'a, T> {
     }
 
     /// The number of components, from the largest, that leave less than this share of the variance to the others:
-    /// E5's split, in which the smallest ones whose shares add up to less than `share` are the bottom.
+    /// The split of LBR E5, in which the smallest ones whose shares add up to less than `share` are the bottom.
     ///
     /// Errs if the share is not within 0 and 1.
     pub fn top_without(&self, share: f64) -> Result<usize> {

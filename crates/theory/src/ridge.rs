@@ -1,4 +1,4 @@
-//! Ridge regression in closed form, as a probe of what a representation holds linearly.
+//! Ridge regression (Hoerl and Kennard, 1970) in closed form, as a probe of what a representation holds linearly.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 

@@ -8,7 +8,7 @@ use crate::mixing::{Mixer, Mixing};
 use crate::range;
 use crate::{AdamConfig, Cre, Error, Example, Mode, Module, Part, Representation, Result};
 
-/// A CRE in training, with an Adam for each of its three parts (section 2.3 of the CRE specification).
+/// A CRE in training, with an Adam for each of its three parts (section 2.3 of `book/cre.md`).
 pub type CreTrainer<'m> = Trainer<CreObjective<'m>>;
 
 /// A CRE with the weight of reconstruction and the rule by which the encoder's gradients are mixed.

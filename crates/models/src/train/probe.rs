@@ -14,7 +14,7 @@ const HEADS: [Part; 2] = [Part::Decoder, Part::Classifier];
 pub type ProbeTrainer<'m> = Trainer<ProbeObjective<'m>>;
 
 /// The decoder and the classifier of a model, each at full strength, on latents of its encoder in evaluation mode
-/// (section 4.2 of the CRE specification, E9 and E10).
+/// (section 4.2 of `book/cre.md`, E9 and E10).
 pub struct ProbeObjective<'m> {
     model: &'m Cre,
 }

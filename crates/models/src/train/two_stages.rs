@@ -16,7 +16,7 @@ pub(super) struct AtLatent {
 }
 
 impl CreObjective<'_> {
-    /// The procedure of section 2.2 of the CRE specification in its own order: the encoder, the heads on a latent that is
+    /// The procedure of section 2.2 of `book/cre.md` in its own order: the encoder, the heads on a latent that is
     /// a leaf, the mixture of their two gradients, the encoder's backward pass from there.
     pub(super) fn backward_in_two_stages(
         &self,
