@@ -55,6 +55,28 @@ names! {
         RidgeAccuracy = "ridge_accuracy",
         /// Mean squared error of a ridge probe of z.
         RidgeMse = "ridge_mse",
+        /// Standard error over test images of [`Metric::RidgeMse`].
+        RidgeMseError = "ridge_mse_error",
+        /// Standard error over test images of the online head's squared error.
+        OnlineMseError = "test_mse_error",
+        /// Accuracy of a vote of the five nearest training codes.
+        KnnProbeAccuracy = "knn_probe_accuracy",
+        /// Accuracy of an attentive probe of a latent of tokens.
+        AttentiveAccuracy = "attentive_accuracy",
+        /// Accuracy of a head that was trained to convergence on cached latents.
+        ConvergedAccuracy = "converged_accuracy",
+        /// Mean squared error of a head that was trained to convergence on cached latents.
+        ConvergedMse = "converged_mse",
+        /// Epochs until these heads had converged.
+        ConvergedEpochs = "converged_epochs",
+        /// Cosine at z of the two losses' gradients over all training images.
+        FullCosine = "full_gradient_cosine",
+        /// The same with permuted labels, mean over permutations.
+        FullCosineNull = "full_gradient_cosine_null",
+        /// Cosine of the two losses' gradients by all weights of the encoder, over all training images.
+        FullEncoderCosine = "full_encoder_cosine",
+        /// The same with permuted labels, mean over permutations.
+        FullEncoderCosineNull = "full_encoder_cosine_null",
         /// Wall time of the run.
         Seconds = "seconds",
         /// Floating-point operations of the run.
@@ -80,6 +102,8 @@ names! {
         Variance = "variance",
         /// The least error to labels of linear codes of any size.
         Floor = "floor",
+        /// The same error on other images.
+        HeldOutFloor = "held_out_floor",
         /// Loss above the exact optimum after the last step.
         Gap = "gap",
         /// The exact optimum of a loss.
@@ -152,6 +176,22 @@ names! {
         LabelError = "label_error",
         /// Loss above the exact optimum, over the steps.
         GapByStep = "gap_by_step",
+        /// Task alignment of labels that have nothing to do with the images, over the size of the code.
+        NullAlignment = "null_alignment",
+        /// Task alignment by R² that is adjusted for the size of the code, over the size of the code.
+        AdjustedAlignment = "adjusted_alignment",
+        /// R² of a least-squares reader of a code on other images, over the size of the code.
+        HeldOutR2 = "held_out_r2",
+        /// Accuracy of a least-squares reader of a code on other images, over the size of the code.
+        HeldOutAccuracy = "held_out_accuracy",
+        /// Lower end of the jackknife interval of the task alignment, over the size of the code.
+        AlignmentLow = "alignment_low",
+        /// Upper end of the jackknife interval of the task alignment, over the size of the code.
+        AlignmentHigh = "alignment_high",
+        /// Largest principal angle between the components of two halves of the images, over the size of the code.
+        AngleNull = "angle_null",
+        /// Error to the labels of other images, over the weight of reconstruction.
+        HeldOutLabelError = "held_out_label_error",
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use rayon::prelude::*;
-use report::{Conclusion, Figure, Page, Section, Verdict, table};
+use report::{Conclusion, Figure, Kind, Page, Section, Verdict, table};
 use serde_json::Value;
 use system::{cpu, files, text};
 
@@ -21,6 +21,7 @@ use crate::options::Options;
 use crate::profile::Profile;
 use crate::stored::{EXPERIMENT, results_file, stored_results};
 use crate::sweep::finished::FinishedSweep;
+use crate::sweep::words;
 use runs::local::{Data, FinishedRuns, Missing, Observer, Resources};
 use runs::provenance::text as value_text;
 use runs::run::Run;
@@ -175,7 +176,8 @@ fn section(
 fn stated(row: Verdict, profile: Profile) -> Verdict {
     match row.conclusion {
         Conclusion::Holds | Conclusion::DoesNotHold if !profile.decides() => {
-            Verdict { conclusion: Conclusion::Undecided, ..row }
+            let got = format!("the profile {profile} decides nothing; {}", row.got);
+            Verdict { got, conclusion: Conclusion::Undecided, ..row }
         }
         _ => row,
     }
@@ -207,11 +209,11 @@ fn not_run(planned: &Planned, data: &Data) -> Vec<Verdict> {
     let absent = planned.data_sets().into_iter().filter_map(|name| Some((data.missing.get(&name)?, name)));
     let row = |(why, name): (&Missing, String)| Verdict {
         source: planned.experiment.info().name.into(),
-        claim: format!("{} on {name}", planned.experiment.info().title),
+        claim: planned.experiment.info().title.into(),
+        data: words::data_set(&name),
         expected: "the data set".into(),
         got: why.recorded.clone(),
-        n: 0,
-        conclusion: Conclusion::NotRun,
+        ..Verdict::default()
     };
     absent.map(row).collect()
 }
@@ -244,10 +246,12 @@ fn same_bits_again(run: &Run, data: &Data, resources: &Resources, stored: &Finis
     Ok(Verdict {
         source: ClaimId::A13.to_string(),
         claim: "the same seed gives the same bits".into(),
+        kind: Kind::Exact,
         expected: "the first epochs of the first run, computed again, agree in every bit".into(),
         got: differs.clone().unwrap_or_else(|| agreeing(recomputed.epochs.len())),
         n: 2,
         conclusion: if differs.is_none() { Conclusion::ExactMet } else { Conclusion::ExactMissed },
+        ..Verdict::default()
     })
 }
 
@@ -273,10 +277,10 @@ fn not_asked_again(why: String) -> Verdict {
     Verdict {
         source: ClaimId::A13.to_string(),
         claim: "the same seed gives the same bits".into(),
-        expected: "a processor of the same kind as that of the nodes".into(),
+        kind: Kind::Exact,
+        expected: "a CPU of the same kind as that of the nodes".into(),
         got: why,
-        n: 0,
-        conclusion: Conclusion::NotRun,
+        ..Verdict::default()
     }
 }
 

@@ -170,6 +170,12 @@ impl Style {
         Self { marker: Marker::Nothing, dash: DASHES[2], ..self }
     }
 
+    /// The same colour and marker on an unbroken line: for series that their dashes tell apart from others of one colour.
+    #[must_use]
+    pub fn solid(self) -> Self {
+        Self { dash: DASHES[0], ..self }
+    }
+
     /// The same colour and dash without markers: for a curve of so many points that they would hide it.
     pub fn curve(self) -> Self {
         Self { marker: Marker::Nothing, ..self }

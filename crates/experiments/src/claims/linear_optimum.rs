@@ -1,6 +1,6 @@
 //! Claim 5 of the LBR paper: gradient descent comes to the optima that the closed forms give.
 
-use report::{Axis, Conclusion, Figure, Point, Scale, Series, Shape, Style, Verdict};
+use report::{Axis, Conclusion, Figure, Kind, Point, Scale, Series, Shape, Style, Verdict};
 
 use crate::claim_id::ClaimId;
 use crate::error::{Error, Result};
@@ -12,7 +12,7 @@ use crate::profile::Profile;
 use crate::sweep::curves::Curves;
 use crate::sweep::figures::{exact_figure, panel};
 use crate::sweep::recorded::{Along, Recorded};
-use crate::sweep::trends::{Finding, exactly, listed};
+use crate::sweep::trends::{About, Finding, exactly, listed};
 use runs::images::DataConfig;
 use runs::learners::closed_form::{LinearOptimum, Noise, Problem, Question};
 use runs::store::Results;
@@ -144,12 +144,12 @@ impl Experiment for LinearOptima {
                 Ok(_) => Conclusion::ExactMissed,
                 Err(_) => Conclusion::NotRun,
             };
-            let [of_exact, of_training] = claims;
+            let [of_exact, of_training] = claims.map(|claim| About::of(ClaimId::Lbr5, claim, curves));
             let [at_least, at_most] = expected;
-            rows.push(Verdict { conclusion, ..exactly(ClaimId::Lbr5, of_exact, at_least, below, n)? });
+            rows.push(Verdict { conclusion, kind: Kind::Exact, ..exactly(of_exact, at_least, below, n)? });
             let bound = REACHED[usize::from(!is_joint(curves)?)];
             let reached = judge(&gaps, |gap| gap <= bound);
-            rows.push(exactly(ClaimId::Lbr5, of_training, at_most, reached, n)?);
+            rows.push(exactly(of_training, at_most, reached, n)?);
         }
         Ok(rows)
     }
@@ -165,10 +165,9 @@ fn is_joint(curves: &Curves<'_>) -> Result<bool> {
 }
 
 /// The two statements about a variant, and what is expected of each.
-fn statements(curves: &Curves<'_>) -> Result<([String; 2], [String; 2])> {
+fn statements(curves: &Curves<'_>) -> Result<([&'static str; 2], [String; 2])> {
     let bound = REACHED[usize::from(!is_joint(curves)?)];
-    let claims = ["no trained loss lies below the optimum", "gradient descent comes to the optimum"]
-        .map(|claim| format!("{claim} ({})", curves.variant));
+    let claims = ["no trained loss lies below the optimum", "gradient descent comes to the optimum"];
     let expected =
         [format!("gap at least -{ROUNDING:.0e}"), format!("gap at most {bound:.0e} after training")];
     Ok((claims, expected))
@@ -202,5 +201,5 @@ fn judge(of: &Gaps<'_>, holds: impl Fn(f64) -> bool) -> Result<Finding> {
         return Err(Error::NotRun(format!("no finished run of {}", of.missing.join(", "))));
     }
     let got = listed(of.gaps.iter().map(|(label, gap, _)| format!("{label}: {gap:.1e}")));
-    Ok(Finding { holds: Some(all), got })
+    Ok(Finding::exact(all, got))
 }

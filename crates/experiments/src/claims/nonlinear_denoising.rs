@@ -11,14 +11,14 @@ use crate::lbr::{alignments, autoencoders, fashion, grid, mlpae, mnist};
 use crate::metric::{ArrayMetric, Metric};
 use crate::names::names;
 use crate::profile::Profile;
-use crate::statistics::interval;
+use crate::statistics::estimate::{Estimate, LEVEL};
 use crate::sweep::along::ALIGNMENT;
 use crate::sweep::curves::Curves;
 use crate::sweep::evidence::Evidence;
 use crate::sweep::facts;
 use crate::sweep::figures::{figure, panel, spread};
 use crate::sweep::recorded::{Along, Recorded};
-use crate::sweep::trends::{Finding, judged, listed};
+use crate::sweep::trends::{About, Finding, judged, listed};
 use runs::learners::LearnerConfig;
 use runs::learners::autoencoding::{Masked, Objective};
 use runs::learners::closed_form::Noise;
@@ -151,11 +151,11 @@ impl Experiment for NonlinearDenoising {
             let of = Evidence::of(trained);
             let finding = signs(&of, exact);
             rows.push(judged(
-                ClaimId::Beyond,
-                format!("the closed form's sign foretells the trained result ({})", exact.data),
-                "the same sign wherever the trained change is decided by its 95 % interval".into(),
+                About::set(ClaimId::Beyond, "the closed form's sign foretells the trained result", exact)
+                    .model(trained.family.clone()),
+                "the same sign wherever the trained change is decided, at Holm's level for all masks",
                 finding,
-                of.n(),
+                &of,
             )?);
         }
         Ok(rows)
@@ -170,7 +170,8 @@ fn signs(of: &Evidence<'_, '_>, exact: &Curves<'_>) -> Result<Finding> {
         let missing = || Error::NotRun(format!("no exact alignment of {LATENT} numbers under {label}"));
         let foretold = impact(exact, Evidence::of(exact).labelled(label)?)?.ok_or_else(missing)?;
         let pairs = of.paired(Metric::RidgeAccuracy, [[plain, 0], [member, 0]])?;
-        let change = interval(&pairs.into_iter().map(relative).collect::<Vec<f64>>());
+        let change = Estimate::of_seeds(&pairs.into_iter().map(relative).collect::<Vec<f64>>());
+        let change = change.interval(1.0 - (1.0 - LEVEL) / (of.curves.members.len() - 1) as f64);
         got.push(format!("{label}: foretold {foretold:+.2} %, trained {change:+.2} %"));
         if change.low > 0.0 || change.high < 0.0 {
             decided += 1;
@@ -181,7 +182,8 @@ fn signs(of: &Evidence<'_, '_>, exact: &Curves<'_>) -> Result<Finding> {
         return Err(Error::NotRun("the grid has no mask".into()));
     }
     let holds = (decided > 0).then_some(right == decided);
-    Ok(Finding { holds, got: format!("{right} of {decided} decided signs agree; {}", listed(got)) })
+    let got = format!("{right} of {decided} decided signs agree; {}", listed(got));
+    Ok(Finding { holds, ..Finding::exact(false, got).read_by("ridge regression") })
 }
 
 /// A change in percent of the value without noise.

@@ -11,12 +11,15 @@ use crate::lbr::{cifar10, fashion, grid, held_out, recognition, tiny_imagenet};
 use crate::metric::Metric;
 use crate::names::{Spelled, names};
 use crate::profile::Profile;
-use crate::statistics::{interval, mean};
+use crate::statistics::decision::{Contrast, Unit};
+use crate::statistics::estimate::Estimate;
+use crate::statistics::mean;
 use crate::sweep::curves::Curves;
 use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{crossed, figure, panel};
 use crate::sweep::recorded::Recorded;
-use crate::sweep::trends::{Finding, above, judged};
+use crate::sweep::trends::{About, Finding, judged};
+use crate::sweep::words;
 use runs::learners::classification::{ClassificationLoss, Classifier};
 use runs::store::Results;
 use runs::subspaces::{Bound, Seen};
@@ -125,7 +128,7 @@ impl Experiment for SubspaceRecognition {
     fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         let all = Curves::all(results)?;
         let mut figures = Vec::new();
-        for Pair { name, top, bottom } in pairs(&all)? {
+        for Pair { name, top, bottom, .. } in pairs(&all)? {
             let (mut series, mut left_out) = (Vec::new(), "");
             for (index, (label, curves)) in [("top", top), ("bottom", bottom)].into_iter().enumerate() {
                 let mut points = Vec::new();
@@ -164,16 +167,19 @@ impl Experiment for SubspaceRecognition {
     fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let all = Curves::all(results)?;
         let mut rows = Vec::new();
-        for Pair { name, top, bottom } in pairs(&all)? {
+        for Pair { network, top, bottom, .. } in pairs(&all)? {
             let of = Evidence::of(top);
             let finding = gap(&of, bottom);
             rows.push(judged(
-                ClaimId::Lbr1,
-                format!("a fifth of the variance from below beats nine tenths from above ({name})"),
-                "accuracy of the bottom nearest 20 % above that of the top nearest 90 %, 95 % interval"
-                    .into(),
+                About::set(
+                    ClaimId::Lbr1,
+                    "a fifth of the variance from below beats nine tenths from above",
+                    top,
+                )
+                .model(network),
+                "accuracy of the bottom nearest 20 % above that of the top nearest 90 %",
                 finding,
-                of.n(),
+                &of,
             )?);
         }
         Ok(rows)
@@ -186,19 +192,18 @@ fn gap(top: &Evidence<'_, '_>, bottom: &Curves<'_>) -> Result<Finding> {
     let high = nearest(top.curves, NEAR_ALL)?.ok_or_else(|| missing(Side::Top))?;
     let low = nearest(bottom, A_FIFTH)?.ok_or_else(|| missing(Side::Bottom))?;
     let pairs = top.paired_with(Metric::TestAccuracy, [high, 0], bottom, [low, 0])?;
-    let gap = interval(&pairs.iter().map(|[top, bottom]| bottom - top).collect::<Vec<f64>>());
+    let gap = Estimate::of_seeds(&pairs.iter().map(|[top, bottom]| bottom - top).collect::<Vec<f64>>());
+    let gap = Contrast::above("bottom less top", gap, 0.0, Unit::POINTS);
     let average = |of: &Curves<'_>, name, member| Ok::<f64, Error>(100.0 * mean(&of.at(name, member, 0)?));
-    Ok(Finding {
-        holds: above(&gap, 0.0),
-        got: format!(
-            "bottom at {:.0} %: {:.1} %, top at {:.0} %: {:.1} %; gap {:+.1} points",
+    let got = format!(
+            "bottom at {:.0} %: {:.1} %, top at {:.0} %: {:.1} %; {}",
             average(bottom, Metric::Share, low)?,
             average(bottom, Metric::TestAccuracy, low)?,
             average(top.curves, Metric::Share, high)?,
             average(top.curves, Metric::TestAccuracy, high)?,
-            gap.times(100.0)
-        ),
-    })
+            gap.words()
+        );
+    Ok(Finding::decided(vec![gap], got))
 }
 
 /// What the last bound leaves at the bottom: the smallest component, or the smallest two, as rounding decides.
@@ -225,6 +230,7 @@ fn side_of<'c>(curves: &'c Curves<'_>) -> Result<(&'c str, Side)> {
 /// One network on one data set.
 struct Pair<'c, 'r> {
     name: String,
+    network: &'c str,
     top: &'c Curves<'r>,
     bottom: &'c Curves<'r>,
 }
@@ -239,10 +245,10 @@ fn pairs<'c, 'r>(all: &'c [Curves<'r>]) -> Result<Vec<Pair<'c, 'r>>> {
             Side::Bottom => bottoms.push((network, curves)),
         }
     }
-    let pair = |(network, top): (&str, &'c Curves<'r>)| {
+    let pair = |(network, top): (&'c str, &'c Curves<'r>)| {
         let same = |(other, bottom): &&(&str, &Curves<'_>)| *other == network && bottom.data == top.data;
         let (_, bottom) = *bottoms.iter().find(same)?;
-        Some(Pair { name: format!("{}, {network}", top.data), top, bottom })
+        Some(Pair { name: format!("{}, {network}", words::data_set(&top.data)), network, top, bottom })
     };
     Ok(tops.into_iter().filter_map(pair).collect())
 }

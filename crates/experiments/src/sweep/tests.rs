@@ -36,10 +36,14 @@ fn is_decided(row: &Verdict) -> bool {
     matches!(row.conclusion, Conclusion::Holds | Conclusion::DoesNotHold)
 }
 
+/// Whether two rows state the same of the same.
+fn is_of(one: &Verdict, other: &Verdict) -> bool {
+    (&one.claim, &one.data, &one.model) == (&other.claim, &other.data, &other.model)
+}
+
 /// Whether a row is there as it was.
 fn is_among(row: &Verdict, rows: &[Verdict]) -> bool {
-    rows.iter()
-        .any(|other| (&other.claim, &other.got, other.conclusion) == (&row.claim, &row.got, row.conclusion))
+    rows.iter().any(|other| is_of(other, row) && (&other.got, other.conclusion) == (&row.got, row.conclusion))
 }
 
 /// The rows that come to something else when values at some places are others.
@@ -142,7 +146,7 @@ fn what_depends_on_an_end_point_is_not_run_without_it() {
                     continue;
                 }
                 dependent += 1;
-                let without = starved.iter().find(|other| other.claim == row.claim).unwrap();
+                let without = starved.iter().find(|other| is_of(other, &row)).unwrap();
                 assert_eq!(
                     without.conclusion,
                     Conclusion::NotRun,
@@ -216,7 +220,7 @@ fn nothing_is_compared_with_what_is_not_there() {
                         continue;
                     }
                     dependent += 1;
-                    let without = here.iter().find(|other| other.claim == row.claim);
+                    let without = here.iter().find(|other| is_of(other, &row));
                     let decided = without.is_some_and(is_decided);
                     assert!(!decided, "{}, without {variant}: {without:?}", experiment.info().name);
                 }
@@ -280,7 +284,7 @@ fn a_diverged_run_in_the_middle_leaves_the_other_seeds_paired() {
         let judged = |diverged| -> Vec<(String, Conclusion, Option<String>)> {
             let rows = rows(experiment, &grid, &MadeUp { diverged: Some(diverged), ..MadeUp::default() });
             let part = |got: &str| got.find(compared).map(|at| got[at..].to_owned());
-            rows.into_iter().map(|row| (row.claim.clone(), row.conclusion, part(&row.got))).collect()
+            rows.into_iter().map(|row| (row.about(), row.conclusion, part(&row.got))).collect()
         };
         // Where a seed is missing everywhere, there is nothing to mispair.
         let (some, all) = (judged(diverged), judged(""));

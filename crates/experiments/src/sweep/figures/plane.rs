@@ -42,7 +42,7 @@ pub fn latents(results: &Results, name: &str) -> Result<Vec<Figure>> {
             }
             figures.push(Figure::Chart(Chart {
                 name: format!("{name}-{}-{member}", curves.index),
-                title: format!("The latent space over λ, {label} ({})", curves.variant),
+                title: format!("The latent space over λ, {label} ({})", curves.words()),
                 caption: "Latents of test images by the first seed's models, one colour and marker for each class: \
                           the latent itself where it has two numbers, its two principal components otherwise. Beside \
                           λ: the share of the scatter that lies between classes, the accuracy of a vote of five \
@@ -128,7 +128,7 @@ pub fn reconstructions(results: &Results, name: &str) -> Result<Vec<Figure>> {
             }
             figures.push(Figure::Grid(ImageGrid {
                 name: format!("{name}-{index}-{member}"),
-                title: format!("Reconstructions, {label} ({})", curves.variant),
+                title: format!("Reconstructions, {label} ({})", curves.words()),
                 caption: "The first test image of each class and what the first seed's models make of it. A pure \
                           classifier's latent (λ = 0) tends to give the typical image of a class; individual detail \
                           comes with λ. The MSE beside a row is the median over seeds on all test images."
