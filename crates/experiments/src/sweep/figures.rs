@@ -15,7 +15,7 @@ use report::{Axis, Chart, Figure, Panel, Point, Reference, Scale, Series, Shape,
 
 use crate::error::Result;
 use crate::metric::{Baseline, EpochMetric, LinearMetric, Metric, TradeOff};
-use crate::statistics::mean;
+use crate::statistics::{interval, mean};
 use crate::sweep::curves::Curves;
 use runs::store::Results;
 
