@@ -41,6 +41,7 @@ pub(crate) fn say_help(message: &clap::Error) -> Result<()> {
 /// Whether a terminal may be written to in colour (<https://no-color.org>).
 pub(crate) fn colour() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
 }
 
 /// Prints lines about a file that was written: to standard error if that file is standard output itself.
