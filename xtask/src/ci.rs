@@ -67,7 +67,7 @@ const RESERVE: Duration = Duration::from_secs(90);
 const STEPS: [Step; 11] = [
     Step {
         name: "format",
-        alone: "cargo fmt --all --check -- crates/autograd/src/ops/*.rs",
+        alone: "cargo fmt --all --check -- crates/autograd/src/ops/*.rs crates/runs/src/learners/*.rs",
         cost_s: 5,
         need: Need::Required,
         run: format,
@@ -182,11 +182,13 @@ fn reason_to_skip(repo: &Repo, step: &Step, elapsed: Duration, budget: Option<Du
 }
 
 fn format(repo: &Repo) -> anyhow::Result<()> {
-    // rustfmt does not look into the macro that declares the operations.
-    let mut ops = repo.sh.read_dir("crates/autograd/src/ops")?;
-    ops.retain(|path| path.extension().is_some_and(|ending| ending == "rs"));
-    cmd!(repo.sh, "cargo fmt --all --check -- {ops...}").quiet().run().context(
-        "run `cargo fmt --all -- crates/autograd/src/ops/*.rs` (or `rustup component add rustfmt` if it is not there)",
+    // rustfmt does not look into the macros that declare the operations and the learners.
+    let mut files = repo.sh.read_dir("crates/autograd/src/ops")?;
+    files.extend(repo.sh.read_dir("crates/runs/src/learners")?);
+    files.retain(|path| path.extension().is_some_and(|ending| ending == "rs"));
+    cmd!(repo.sh, "cargo fmt --all --check -- {files...}").quiet().run().context(
+        "run `cargo fmt --all -- crates/autograd/src/ops/*.rs crates/runs/src/learners/*.rs` \
+         (or `rustup component add rustfmt` if it is not there)",
     )
 }
 

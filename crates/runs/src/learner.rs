@@ -60,8 +60,14 @@ pub trait Learner {
         [model.n_params(), layers * d as u64]
     }
 
-    /// About the bytes of what is computed of the images as a whole: principal components, projections, closed forms.
+    /// About the bytes of what is computed of the images as a whole, without which it cannot be trained: principal
+    /// components, projections, closed forms.
     fn image_bytes(&self, _images: &Images) -> u64 {
+        0
+    }
+
+    /// About the bytes of what its observation computes of the images as a whole, and leaves out where it does not fit.
+    fn observed_bytes(&self, _images: &Images) -> u64 {
         0
     }
 

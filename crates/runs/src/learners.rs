@@ -160,3 +160,77 @@ impl EncoderRun for RunConfig {
         &mut *self.learner
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use models::recurrent::{self, LossAt};
+    use models::{Decayed, fc, fc::Size};
+    use serde_json::json;
+
+    use super::*;
+    use crate::subspaces::Seen;
+
+    /// The keys of stored runs are checksums of this spelling.
+    #[test]
+    fn configs_of_learners_are_spelt_as_the_keys_of_stored_runs_have_them() {
+        let linear = Architecture::Linear { pixels: 4, classes: 2, latent: 1 };
+        let spelt_linear = serde_json::to_value(linear).unwrap();
+        let network = recurrent::Config {
+            model: fc::Config::of(Size::S, 4),
+            lambda: 0.5,
+            steps: 2,
+            loss_at: LossAt::EveryStep,
+            optimiser: AdamConfig::PAPER,
+        };
+        let spelt_network = serde_json::to_value(&network).unwrap();
+        let classifier = classification::Task {
+            network: classification::Classifier::Mlp { depth: 3 },
+            loss: classification::ClassificationLoss::OneHotMse,
+            seen: Seen::Whole,
+            crop: None,
+            weight_decay: 0.5,
+            decayed: Decayed::All,
+        };
+        let autoencoder = autoencoding::Task {
+            network: autoencoding::Network::Dcae { latent: 3, depth: 2 },
+            objective: autoencoding::Objective::Guided { weight: 0.5 },
+            masked: None,
+            weight_decay: 0.5,
+            decayed: Decayed::All,
+            spectrum: false,
+        };
+        for (learner, spelt) in [
+            (cre(linear, 0.25), json!({ "kind": "cre", "model": spelt_linear, "lambda": 0.25 })),
+            (
+                FrozenProbe { of: Features::Pca, model: linear }.into(),
+                json!({ "kind": "readout", "of": { "from": "pca" }, "model": spelt_linear }),
+            ),
+            (Recurrent { network }.into(), json!({ "kind": "recurrent", "network": spelt_network })),
+            (
+                Classification { task: classifier }.into(),
+                json!({ "kind": "recognition", "task": {
+                    "network": { "mlp": { "depth": 3 } }, "loss": "one-hot-mse", "seen": { "kept": "whole" },
+                    "weight_decay": 0.5,
+                } }),
+            ),
+            (
+                Autoencoding { task: autoencoder }.into(),
+                json!({ "kind": "autoencoding", "task": {
+                    "network": { "dcae": { "latent": 3, "depth": 2 } }, "objective": { "guided": { "weight": 0.5 } },
+                    "weight_decay": 0.5,
+                } }),
+            ),
+            (
+                ClosedForm { question: Question::Front { k: 4 } }.into(),
+                json!({ "kind": "closed-form", "question": { "asked": "front", "k": 4 } }),
+            ),
+        ] {
+            assert_eq!(serde_json::to_value(&learner).unwrap(), spelt);
+            let read = |config| serde_json::from_value::<LearnerConfig>(config);
+            assert_eq!(read(spelt.clone()).unwrap(), learner);
+            let mut unknown = spelt;
+            unknown["labeled"] = json!(1);
+            assert!(read(unknown).unwrap_err().to_string().contains("unknown field `labeled`"));
+        }
+    }
+}

@@ -9,7 +9,7 @@ use system::text;
 use tensor::Tensor;
 
 use super::output::say_beside;
-use super::stored::Stored;
+use super::stored::{self, Stored};
 use crate::error::{Error, Result};
 use crate::tensorboard::EventFile;
 use runs::names::PARAMETERS;
@@ -94,6 +94,10 @@ fn export(asked: &Export) -> Result<String> {
 }
 
 fn safetensors(run: &FinishedRun, file: &Path) -> Result<String> {
+    // A config of another version does not keep parameters from being read.
+    if stored::asked_for(run).is_ok() {
+        stored::trained(run, "exported")?;
+    }
     let parameters = parameters(run)?;
     weights::write(file, &parameters)?;
     let numbers: usize = parameters.iter().map(|(_, tensor)| tensor.shape().iter().product::<usize>()).sum();

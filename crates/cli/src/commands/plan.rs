@@ -14,7 +14,8 @@ use crate::error::Result;
 use experiments::experiment::Info;
 use experiments::job::Job;
 use runs::local::{self, Estimate, Quiet};
-use runs::run::{Hardware, Run};
+use runs::run::Run;
+use runs::training::Hardware;
 
 /// What `agon plan` is asked.
 #[derive(Debug, Args)]

@@ -63,7 +63,7 @@ impl Learner for Cre {
         Some(self.model)
     }
 
-    fn image_bytes(&self, images: &Images) -> u64 {
+    fn observed_bytes(&self, images: &Images) -> u64 {
         match images.n_pixels() {
             d if d <= LARGEST_DECOMPOSED => matrices(d),
             _ => 0,

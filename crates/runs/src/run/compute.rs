@@ -35,8 +35,9 @@ impl Run {
         let room = if folder.epochs().is_empty() {
             self.config.check_room(images)
         } else {
-            // A final measure without room is absent, with its reason. A model without room is finished where it has some.
-            self.config.check_parameters(images)?;
+            // What is measured is left out where it does not fit. A training that does not fit can be finished where it does,
+            // and is not given up here.
+            self.config.check_training(images)?;
             Ok(())
         };
         let ended = match room {
@@ -161,7 +162,7 @@ impl Run {
     }
 
     /// Trains for an epoch, except in epoch 0, which is before training, and measures.
-    fn one_epoch(
+    pub(super) fn one_epoch(
         &self,
         training: &mut dyn Training,
         images: &Images,

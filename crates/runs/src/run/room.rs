@@ -14,7 +14,8 @@ impl RunConfig {
         let [params, kept] = self.learner.sizes(images.n_pixels());
         let batch = self.batch.max(EVALUATED_AT_ONCE) as u64;
         let layers = kept.saturating_mul(8 * batch).max(self.final_bytes(images));
-        params.saturating_mul(16).saturating_add(self.learner.image_bytes(images)).saturating_add(layers)
+        let of_images = self.learner.image_bytes(images).max(self.learner.observed_bytes(images));
+        params.saturating_mul(16).saturating_add(of_images).saturating_add(layers)
     }
 
     /// Checks that model and optimiser state fit in free memory.
@@ -25,13 +26,21 @@ impl RunConfig {
         self.check_bytes(images, 0)
     }
 
-    /// The same with what is computed of the images before the first epoch and after the last: checked before a training
-    /// begins that could not end.
+    /// The same with what training needs of the images as a whole: checked before a training goes on.
+    ///
+    /// # Errors
+    /// As [`RunConfig::check_parameters`].
+    pub(super) fn check_training(&self, images: &Images) -> Result<()> {
+        self.check_bytes(images, self.learner.image_bytes(images))
+    }
+
+    /// The same with all that is measured: checked before a training begins.
     ///
     /// # Errors
     /// As [`RunConfig::check_parameters`].
     pub fn check_room(&self, images: &Images) -> Result<()> {
-        self.check_bytes(images, self.final_bytes(images).max(self.learner.image_bytes(images)))
+        let measured = self.final_bytes(images).max(self.learner.observed_bytes(images));
+        self.check_bytes(images, measured.max(self.learner.image_bytes(images)))
     }
 
     fn check_bytes(&self, images: &Images, beside: u64) -> Result<()> {

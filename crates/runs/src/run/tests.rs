@@ -1,12 +1,18 @@
 //! Every kind of run: it learns, gives the same bits again, and goes on with them after a stop.
 
+use data::{Dataset, Origin, Split};
 use models::predictive_coding::{self, Relaxation};
 use models::recurrent::{self, LossAt};
-use models::{AdamConfig, Architecture, Decayed, MaskedLoss, Masking, Mixing, fc, fc::Size, vit};
+use models::{
+    AdamConfig, Architecture, Decayed, EpochReport, Evaluation, MaskedLoss, Masking, Mixing, fc, fc::Size,
+    vit,
+};
+use ndarray::Array4;
 use tensor::Device;
 
 use super::Run;
 use super::compute::{Ended, Keep};
+use crate::Error;
 use crate::images::{DataConfig, Images};
 use crate::learners::autoencoding::{self, Masked, Network, Objective};
 use crate::learners::classification::{self, ClassificationLoss, Classifier};
@@ -18,7 +24,7 @@ use crate::learners::{
 };
 use crate::store::{Arrays, FinishedRun, Outcome, Store, Values};
 use crate::subspaces::{Bound, Seen};
-use crate::training::{Hardware, Rotation, Training};
+use crate::training::{Hardware, Rotation, Scalars, TrainerState, Training};
 
 fn images() -> Images {
     let name = "fashion-mnist-embedded";
@@ -243,6 +249,72 @@ fn a_classifier_that_diverges_reports_no_weight_of_reconstruction() {
     let done = computed(&run, &images(), None);
     let Outcome::Diverged { reason, .. } = done.outcome else { panic!("{:?}", done.outcome) };
     assert!(!reason.contains('λ'), "{reason}");
+}
+
+/// A probe on principal components of images of so many pixels that their covariance takes 32 TiB.
+#[test]
+fn what_does_not_fit_into_memory_fails_before_it_begins_and_is_not_given_up_once_it_began() {
+    const SIDE: usize = 1024;
+    let split = |n: usize| {
+        let pixels = Array4::from_shape_fn((n, 1, SIDE, SIDE), |(image, _, row, _)| (image + row) as u8);
+        Split::new(pixels, (0..n).map(|image| (image % 2) as u8).collect(), 2).unwrap()
+    };
+    let origin =
+        Origin { source: "made".into(), files: vec![], selection: "all".into(), licence: "none".into() };
+    let set = Dataset::new("made", &["a", "b"], split(2), split(1), origin).unwrap();
+    let data = DataConfig::new("made", 2, 0, 1);
+    let images = Images::of(&data, &set).unwrap();
+    let model = Architecture::Linear { pixels: SIDE * SIDE, classes: 2, latent: 1 };
+    let probe = |of| {
+        let mut run = run(FrozenProbe { of, model });
+        (run.config.data, run.config.batch, run.config.epochs) = (data.clone(), 2, 0);
+        run
+    };
+    let run = probe(Features::Pca);
+    let Outcome::Failed { reason } = computed(&run, &images, None).outcome else { panic!("it fits") };
+    assert!(reason.contains(" GiB of memory, and "), "{reason}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let spec = run.spec(&images);
+    let mut begun = store.run(&spec).unwrap();
+    begun.record_without_checkpoint(0, [("test_mse".to_owned(), 0.5)].into(), 1.0).unwrap();
+    let again = run.compute(&images, None, &Device::Cpu, begun, Keep::EveryParameter, |_| ());
+    assert!(matches!(again, Err(Error::Usage(_))), "{again:?}");
+    assert_eq!(store.run(&spec).unwrap().epochs().len(), 1);
+}
+
+/// Learns nothing, and cannot be observed.
+struct Unobserved;
+
+impl Training for Unobserved {
+    fn trainer(&self) -> &dyn TrainerState {
+        unreachable!("nothing is trained")
+    }
+
+    fn trainer_mut(&mut self) -> &mut dyn TrainerState {
+        unreachable!("nothing is trained")
+    }
+
+    fn epoch(&mut self, _: u32) -> models::Result<EpochReport> {
+        unreachable!("nothing is trained")
+    }
+
+    fn evaluate(&self, split: &Split) -> crate::Result<Evaluation> {
+        Ok(Evaluation { mse: 0.5, cross_entropy: 1.0, accuracy: 0.25, n: split.len() })
+    }
+
+    fn observe(&self) -> crate::Result<Scalars> {
+        Err(Error::Usage("no memory is free".into()))
+    }
+}
+
+#[test]
+fn what_cannot_be_observed_is_left_out_and_the_epoch_is_kept() {
+    let run = run(cre(fc_s(), 0.5));
+    let Ok(scalars) = run.one_epoch(&mut Unobserved, &images(), 0) else { panic!("the epoch is lost") };
+    assert_eq!(scalars["test_mse"], 0.5);
+    assert!(scalars.keys().all(|name| name.starts_with("test_") || name.starts_with("validation_")));
 }
 
 #[test]
