@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod tests;
+mod verdict_table;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -199,6 +200,11 @@ fn write_page(
         provenance,
     };
     write(&folder.join("verdicts.csv"), table::csv(rows).as_bytes())?;
+    write_results(&folder.join("verdicts.h5"), &verdict_table::columns(rows))?;
+    if let Some(drawing) = report::forest(rows) {
+        write(&folder.join("forest.svg"), drawing.svg.as_bytes())?;
+        write(&folder.join("forest.png"), &drawing.png()?)?;
+    }
     let index = folder.join("index.html");
     write(&index, page.html()?.as_bytes())?;
     Ok(index)

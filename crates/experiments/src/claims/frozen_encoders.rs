@@ -13,9 +13,9 @@ use crate::profile::Profile;
 use crate::statistics::{mean, median};
 use crate::sweep::curves::Curves;
 use crate::sweep::evidence::Evidence;
-use crate::sweep::figures::{figure, lambda_axis, panel, spread};
+use crate::sweep::figures::{cost_by_reader, figure, lambda_axis, panel, spread};
 use crate::sweep::recorded::Recorded;
-use crate::sweep::readers::{Question, Reader, Source, Task, read, source};
+use crate::sweep::readers::{Question, Reader, Source, Task, read, source, sources};
 use crate::sweep::trends::{About, Finding, judged, listed};
 use runs::learners::frozen_probe::Features;
 use runs::learners::{Cre, FrozenProbe, RunConfig};
@@ -84,6 +84,16 @@ impl Experiment for FrozenEncoders {
             for member in 0..online.members.len() {
                 figures.extend(compared(online, refitted, member)?.map(Figure::Chart));
             }
+        }
+        for (name, task) in [("readers-accuracy", Task::Classification), ("readers-error", Task::Reconstruction)] {
+            let families = pairs(&curves).map(|(online, refitted)| {
+                let new = [Reader::NewHead, Reader::Converged].into_iter();
+                let new = new.filter_map(|reader| source(reader, refitted, task));
+                let own = sources(online, task).into_iter().filter(|of| of.reader != Reader::Converged);
+                (online, own.chain(new).collect())
+            });
+            let families: Vec<_> = families.collect();
+            figures.extend(cost_by_reader(&families, name, task)?.map(Figure::Chart));
         }
         Ok(figures)
     }

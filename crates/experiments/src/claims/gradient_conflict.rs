@@ -1,7 +1,7 @@
 //! E13: do the two losses pull the encoder in opposite directions?
 
 use models::vit;
-use report::{Axis, Chart, Figure, Scale, Series, Shape, Style, Verdict};
+use report::{Axis, Chart, Figure, Reference, Scale, Series, Shape, Style, Tick, Verdict};
 
 use crate::claim_id::ClaimId;
 use crate::error::{Error, Result};
@@ -64,6 +64,7 @@ impl Experiment for GradientConflict {
             let measure = (EpochMetric::GradientNormRatio, "ratio of norms");
             over_epochs(curves, "conflict-norms", title, caption, measure)
         })?);
+        figures.extend(of_each(results, full_batch)?);
         figures.extend(of_each(results, by_layer)?);
         figures.extend(of_each(results, heard)?);
         Ok(figures)
@@ -100,6 +101,39 @@ fn opposed(of: &Evidence<'_, '_>) -> Result<Finding> {
     Ok(Finding::of(contrasts))
 }
 
+/// The full-batch cosines over λ beside those of permuted labels; one panel for each member, none where they were not measured.
+fn full_batch(curves: &Curves<'_>) -> Result<Option<Chart>> {
+    let measured = [
+        (Metric::FullCosine, "at z"),
+        (Metric::FullCosineNull, "at z, labels permuted"),
+        (Metric::FullEncoderCosine, "by the encoder's weights"),
+        (Metric::FullEncoderCosineNull, "by the encoder's weights, labels permuted"),
+    ];
+    let mut panels = Vec::new();
+    for (member, (label, _)) in curves.members.iter().enumerate() {
+        let mut series = Vec::new();
+        for (index, (metric, words)) in measured.into_iter().enumerate().filter(|(_, (metric, _))| curves.has(metric)) {
+            let mut points = Vec::new();
+            for (lambda, &value) in curves.lambdas.iter().enumerate() {
+                points.extend(spread(value, &curves.at(metric, member, lambda)?));
+            }
+            let style = Style::category(index);
+            series.push(Series { label: words.into(), points, style, shape: Shape::Points });
+        }
+        let mut panel = panel(label, lambda_axis(curves), "cosine over all training images", series);
+        panel.references = vec![Reference::Horizontal(Tick { at: 0.0, label: "orthogonal".into() })];
+        panels.push(panel);
+    }
+    Ok(figure(
+        format!("conflict-full-{}", curves.index),
+        format!("Full-batch cosines of the two gradients ({})", curves.words()),
+        "The cosine of the two losses' gradients over all training images after the last epoch, and the same with permuted \
+         labels: what two tasks come to that have nothing in common."
+            .into(),
+        panels,
+    ))
+}
+
 /// The cosine in each layer of the encoder after the last epoch, over λ; one panel for each member.
 fn by_layer(curves: &Curves<'_>) -> Result<Option<Chart>> {
     let layers = curves.indexed(MetricGroup::LayerCosine);
@@ -113,9 +147,11 @@ fn by_layer(curves: &Curves<'_>) -> Result<Option<Chart>> {
             }
             let name = layer.index.trim_end_matches(".weight");
             let style = Style::ordered(index, layers.len());
-            series.push(Series { label: name.into(), points, style, shape: Shape::Line });
+            series.push(Series { label: name.into(), points, style, shape: Shape::Points });
         }
-        panels.push(panel(label, lambda_axis(curves), "cosine", series));
+        let mut panel = panel(label, lambda_axis(curves), "cosine", series);
+        panel.references = vec![Reference::Horizontal(Tick { at: 0.0, label: "orthogonal".into() })];
+        panels.push(panel);
     }
     Ok(figure(
         format!("conflict-layers-{}", curves.index),

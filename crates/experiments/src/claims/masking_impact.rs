@@ -12,6 +12,7 @@ use crate::metric::ArrayMetric;
 use crate::names::names;
 use crate::profile::Profile;
 use crate::sweep::along::ALIGNMENT;
+use crate::statistics::range;
 use crate::sweep::curves::Curves;
 use crate::sweep::figures::{exact_figure, panel};
 use crate::sweep::recorded::Recorded;
@@ -103,7 +104,16 @@ impl Experiment for MaskingImpact {
             let caption = "How much better (above 0) or worse the code that denoises best classifies than the code that \
                            reconstructs best: the change of the task alignment in percent of itself, over the size \
                            of the code. Clean images are encoded either way. Closed forms, training images.";
-            let title = format!("Impact of noise on a linear probe ({})", baseline.data);
+            let title = format!("Impact of noise on a linear probe ({})", baseline.set_words());
+            // One scale for all noises: on its own, what Gaussian noise changes is rounding drawn large.
+            let values = |panel: &Panel| panel.series.iter().flat_map(|of| &of.points).map(|point| point.y).collect();
+            let values: Vec<f64> = panels.iter().flat_map(|panel| -> Vec<f64> { values(panel) }).collect();
+            if let (low, high) = range(&values)
+                && low < high
+            {
+                let free = (high - low) / 20.0;
+                panels.iter_mut().for_each(|panel| panel.y.range = Some((low.min(0.0) - free, high.max(0.0) + free)));
+            }
             figures.extend(exact_figure(format!("impact-{}", baseline.index), title, caption.into(), panels));
         }
         Ok(figures.into_iter().map(Figure::Chart).collect())
@@ -264,7 +274,7 @@ fn of_family(baseline: &Curves<'_>, curves: &Curves<'_>) -> Result<Panel> {
         });
     }
     let title = format!("{}: {}", curves.family, curves.member);
-    let mut panel = panel(&title, Axis::new("K, numbers in the code", "", Scale::Log2), "impact (%)", series);
+    let mut panel = panel(&title, Axis::new("K, dimensions of the code", "", Scale::Log2), "impact (%)", series);
     panel.references = vec![Reference::Horizontal(Tick { at: 0.0, label: "none".into() })];
     Ok(panel)
 }

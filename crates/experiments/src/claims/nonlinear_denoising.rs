@@ -93,46 +93,26 @@ impl Experiment for NonlinearDenoising {
         let all = Curves::all(results)?;
         let mut figures = Vec::new();
         for (exact, trained) in pairs(&all)? {
-            let ticks: Vec<Tick> = trained
-                .members
-                .iter()
-                .skip(1)
-                .map(|(label, at)| Tick { at: *at, label: label.trim_start_matches("masks of ").to_owned() })
-                .collect();
-            let (mut of_exact, mut of_trained) = (Vec::new(), Vec::new());
-            for (member, (_, number)) in trained.members.iter().enumerate().skip(1) {
-                let here = exact.labelled(&trained.members[member].0);
-                let of = here.map(|member| impact(exact, member)).transpose()?.flatten();
-                of_exact.extend(of.and_then(|impact| spread(*number, &[impact])));
-                of_trained.extend(spread(*number, &gains(trained, member)?));
+            let mut points = Vec::new();
+            for (member, (label, _)) in trained.members.iter().enumerate().skip(1) {
+                let foretold = exact.labelled(label).map(|member| impact(exact, member)).transpose()?.flatten();
+                let of_mask = label.trim_start_matches("masks of ").to_owned();
+                let point = foretold.map(|x| Ok::<_, Error>(spread(x, &gains(trained, member)?))).transpose()?.flatten();
+                points.extend(point.map(|point| point.labelled(of_mask)));
             }
-            let axis = || Axis::new("patch and share p that is dropped", "", Scale::Positions(ticks.clone()));
-            let points = |label: &str, points, index| Series {
-                label: label.into(),
-                points,
-                style: Style::category(index),
-                shape: Shape::Points,
-            };
-            let mut panels = vec![
-                panel(
-                    "Exact linear code",
-                    axis(),
-                    "change of the alignment (%)",
-                    vec![points(Code::Exact.as_str(), of_exact, 0)],
-                ),
-                panel(
-                    "Trained autoencoder",
-                    axis(),
-                    "change of the probe's accuracy (%)",
-                    vec![points(Code::Trained.as_str(), of_trained, 1)],
-                ),
+            let (label, style) = ("masks: patch, share p that is dropped".to_owned(), Style::category(0));
+            let series = Series { label, points, style, shape: Shape::Points };
+            let axis = Axis::new("foretold: change of the alignment of the exact linear code", "%", Scale::Linear);
+            let mut panel = panel("", axis, "trained: change of the ridge probe's accuracy (%)", vec![series]);
+            panel.references = vec![
+                Reference::Horizontal(Tick { at: 0.0, label: "no mask".into() }),
+                Reference::Vertical(Tick { at: 0.0, label: "no mask".into() }),
             ];
-            for panel in &mut panels {
-                panel.references = vec![Reference::Horizontal(Tick { at: 0.0, label: "no mask".into() })];
-            }
-            let caption = "What masking changes, in percent of the value without it: left in the exact linear code of 32 \
-                           numbers, right in the linear probe of a trained autoencoder's latent of 32 numbers.";
-            let title = format!("Masks, linear and trained ({})", exact.data);
+            let panels = vec![panel];
+            let caption = "What masking changes, in percent of the value without it: foretold by the exact linear code of \
+                           32 dimensions, and found in a trained autoencoder's latent of 32 dimensions. Where the closed \
+                           form foretells the sign, masks stand at the lower left or upper right.";
+            let title = format!("Masks, foretold and trained ({})", exact.set_words());
             figures.extend(figure(format!("denoising-{}", exact.index), title, caption.into(), panels));
         }
         Ok(figures.into_iter().map(Figure::Chart).collect())

@@ -1,6 +1,6 @@
 //! E3 of the LBR paper: what can be recognised from the parts of the image that reconstruction learns first and last?
 
-use report::{Axis, Figure, Scale, Series, Shape, Style, Verdict};
+use report::{Axis, Figure, Panel, Reference, Scale, Series, Shape, Style, Tick, Verdict};
 
 use crate::claim_id::ClaimId;
 use crate::error::{Error, Result};
@@ -14,7 +14,7 @@ use crate::profile::Profile;
 use crate::statistics::decision::{Contrast, Unit};
 use crate::statistics::estimate::Estimate;
 use crate::statistics::mean;
-use crate::sweep::curves::Curves;
+use crate::sweep::curves::{Curves, attribute};
 use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{crossed, figure, panel};
 use crate::sweep::recorded::Recorded;
@@ -128,6 +128,8 @@ impl Experiment for SubspaceRecognition {
     fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         let all = Curves::all(results)?;
         let mut figures = Vec::new();
+        // Older results do not name the classes.
+        let classes = attribute(results, "classes").unwrap_or_default();
         for Pair { name, top, bottom, .. } in pairs(&all)? {
             let (mut series, mut left_out) = (Vec::new(), "");
             for (index, (label, curves)) in [("top", top), ("bottom", bottom)].into_iter().enumerate() {
@@ -151,6 +153,19 @@ impl Experiment for SubspaceRecognition {
                 });
             }
             let axis = Axis::new("explained variance", "%", Scale::Linear);
+            let mut references = vec![
+                Reference::Vertical(Tick { at: 100.0 * A_FIFTH, label: "a fifth".into() }),
+                Reference::Vertical(Tick { at: 100.0 * NEAR_ALL, label: "nine tenths".into() }),
+            ];
+            if let Some(n) = classes[top.index].as_array().map(Vec::len).filter(|&n| n > 0) {
+                references.push(Reference::Horizontal(Tick { at: 1.0 / n as f64, label: "chance".into() }));
+            }
+            let whole = top.members.iter().position(|(label, _)| label.starts_with("whole"));
+            if let Some(whole) = whole.map(|whole| top.at(Metric::TestAccuracy, whole, 0)).transpose()?
+                && !whole.is_empty()
+            {
+                references.push(Reference::Horizontal(Tick { at: mean(&whole), label: "whole images".into() }));
+            }
             let caption = "Networks that were trained and tested on images of which only the components of large \
                            variance are left (top), or only the others (bottom). Images have equal contrast before \
                            and after. The axis is that of the paper's first figure.";
@@ -158,7 +173,7 @@ impl Experiment for SubspaceRecognition {
                 format!("subspaces-{}", top.index),
                 format!("Recognition from a part of the variance ({name})"),
                 format!("{caption}{left_out}"),
-                vec![panel("", axis, "test accuracy", series)],
+                vec![Panel { references, ..panel("", axis, "test accuracy", series) }],
             ));
         }
         Ok(figures.into_iter().map(Figure::Chart).collect())

@@ -148,11 +148,13 @@ pub fn decide(contrasts: &[Contrast]) -> Option<Decision> {
     // Of Holm's steps only the first matters: one rejection is enough.
     let level = 1.0 - (1.0 - LEVEL) / contrasts.len() as f64;
     let worst = (0..contrasts.len()).min_by(|&a, &b| by(Contrast::p_short, a, b))?;
-    let short = enough && contrasts[worst].p_short() <= alpha / contrasts.len() as f64;
-    Some(match short {
-        true => Decision { holds: Some(false), deciding: worst, level },
-        false => Decision { holds: None, deciding: weakest, level: level.max(contrasts[weakest].level()) },
-    })
+    if enough && contrasts[worst].p_short() <= alpha / contrasts.len() as f64 {
+        return Some(Decision { holds: Some(false), deciding: worst, level });
+    }
+    // An interval on the other side that its choice from several leaves open is shown as wide as that makes it.
+    let weakest_short = contrasts[weakest].p_short() <= alpha;
+    let level = if weakest_short { level } else { contrasts[weakest].level() };
+    Some(Decision { holds: None, deciding: weakest, level })
 }
 
 #[cfg(test)]

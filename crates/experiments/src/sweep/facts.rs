@@ -13,7 +13,7 @@ use crate::sweep::trends::listed;
 use runs::store::Results;
 
 /// After fewer steps a head need not have learned anything yet.
-const ENOUGH_STEPS: usize = 200;
+pub(super) const ENOUGH_STEPS: usize = 200;
 
 /// Facts that hold in any right implementation: before training (A6), and for heads whose loss λ hides from
 /// the encoder (A5).

@@ -4,11 +4,13 @@ mod families;
 mod masked;
 mod parts;
 mod plane;
+mod readers;
 
 pub use families::families_over_members;
 pub use masked::masked_evaluation;
 pub use parts::{Measure, figure, panel, spread};
 pub use plane::{latents, reconstructions};
+pub use readers::cost_by_reader;
 
 use parts::of_mean;
 use report::{Axis, Chart, Figure, Panel, Point, Reference, Scale, Series, Shape, Style, Tick};

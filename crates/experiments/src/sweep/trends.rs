@@ -181,9 +181,16 @@ pub fn judged(
     if untrained.is_empty() || row.conclusion == Conclusion::NotRun {
         return Ok(row);
     }
-    let got = format!("{}; {}", listed(untrained), row.got);
+    let more = untrained.len().saturating_sub(SHOWN);
+    untrained.truncate(SHOWN);
+    untrained.extend((more > 0).then(|| format!("and {more} more")));
+    let alone = row.conclusion.words();
+    let got = format!("{}; by its values alone: {alone}; {}", listed(untrained), row.got);
     Ok(Verdict { got, conclusion: Conclusion::NotTrained, ..row })
 }
+
+/// The ends that were not trained to the end of which a row names so many.
+const SHOWN: usize = 2;
 
 /// The verdict on a finding of closed forms, which no seed changes: `n` is the number of statements behind it.
 ///

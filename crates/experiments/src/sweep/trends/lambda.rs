@@ -6,8 +6,8 @@ use super::{About, Finding, Tier, Trend, is_over_k, judged, listed};
 use crate::claim_id::ClaimId;
 use crate::error::Result;
 use crate::metric::{Metric, TradeOff};
-use crate::statistics::decision::{Contrast, Unit, decide};
-use crate::statistics::estimate::Estimate;
+use crate::statistics::decision::{Contrast, Unit};
+use crate::statistics::estimate::{Estimate, LEVEL};
 use crate::sweep::curves::Curves;
 use crate::sweep::evidence::{Evidence, Term};
 use crate::sweep::readers::{Formula, Question, Reader, Task, read, source, sources};
@@ -182,13 +182,14 @@ fn gains(of: &Evidence<'_, '_>, tier: &Tier) -> Result<Finding> {
             contrasts.push(Contrast::below(at("accuracy"), accuracy, margin, Unit::POINTS));
         }
     }
-    let level = decide(&contrasts).map_or(0.0, |decision| decision.level);
+    // The best of several is chosen after the fact.
+    let level = 1.0 - (1.0 - LEVEL) / contrasts.len().max(1) as f64;
     let best = |unit: Unit| {
         let of_task = contrasts.iter().filter(|one| one.unit == unit);
         let best = of_task.max_by(|a, b| a.estimate.effect.total_cmp(&b.estimate.effect))?;
         Some(format!("best for {}: {:+.1} {}", best.label, best.interval(level), unit.name))
     };
     let got = listed([Unit::PERCENT, Unit::POINTS].into_iter().filter_map(best));
-    let got = format!("{got}; of {} contrasts", contrasts.len());
+    let got = format!("{got}; intervals as wide as the choice from {} makes them", contrasts.len());
     Ok(Finding::decided(contrasts, got).read_by(ONLINE))
 }
