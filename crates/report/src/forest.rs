@@ -69,7 +69,8 @@ pub fn forest(rows: &[Verdict]) -> Option<Drawing> {
             let look = Type::new(SIZE, INK, Anchor::End);
             canvas.text(At { x: left - GAP, y: middle + look.middle() }, look, &label(row));
             interval(&mut canvas, &axis, row, middle);
-            let text = format!("{} {} (n = {})", row.0.conclusion.symbol(), row.0.conclusion.words(), row.0.n);
+            let text =
+                format!("{} {} (n = {})", row.0.conclusion.symbol(), row.0.conclusion.words(), row.0.n);
             let look = Type::new(SIZE, colour(row.0.conclusion), Anchor::Start);
             canvas.text(At { x: left + PLOT + GAP, y: middle + look.middle() }, look, &text);
             y += ROW;
@@ -162,12 +163,19 @@ mod tests {
             resampled: "seeds",
         };
         let conclusion = Conclusion::Holds;
-        Verdict { source: "C8".into(), data: "<MNIST>".into(), effect: Some(effect), conclusion, ..Verdict::default() }
+        Verdict {
+            source: "C8".into(),
+            data: "<MNIST>".into(),
+            effect: Some(effect),
+            conclusion,
+            ..Verdict::default()
+        }
     }
 
     #[test]
     fn every_row_with_an_interval_is_drawn_once_and_escaped() {
-        let mut rows = vec![row("points", [5.0, 3.0, 7.0]), row("MSE", [0.1, -90.0, 90.0]), row("", [1.0, 0.9, 1.1])];
+        let mut rows =
+            vec![row("points", [5.0, 3.0, 7.0]), row("MSE", [0.1, -90.0, 90.0]), row("", [1.0, 0.9, 1.1])];
         rows.push(Verdict { same_as: Some("another".into()), ..rows[0].clone() });
         rows.push(Verdict { effect: None, ..rows[0].clone() });
         rows.push(row("points", [5.0, f64::NEG_INFINITY, f64::INFINITY]));

@@ -14,7 +14,8 @@ const GAP: usize = 2;
 /// How many rows have each verdict, such as `✓ holds: 3`; verdicts without a row are left out, and a fact that several
 /// rows state of the same runs is counted once.
 pub(crate) fn summary(rows: &[Verdict]) -> String {
-    let count = |verdict| rows.iter().filter(|row| row.conclusion == verdict && row.same_as.is_none()).count();
+    let count =
+        |verdict| rows.iter().filter(|row| row.conclusion == verdict && row.same_as.is_none()).count();
     let counted = Conclusion::ALL.into_iter().filter(|&verdict| count(verdict) > 0);
     let mut parts: Vec<String> = counted
         .map(|verdict| format!("{} {}: {}", verdict.symbol(), verdict.words(), count(verdict)))
@@ -112,8 +113,25 @@ pub fn csv(rows: &[Verdict]) -> String {
 
 /// The columns of the CSV.
 pub const COLUMNS: [&str; 19] = [
-    "claim id", "title", "data set", "model", "reader", "quantity", "effect", "low", "high", "margin", "unit", "n seeds",
-    "n images", "resampled", "kind", "verdict", "expected", "reason", "same runs as",
+    "claim id",
+    "title",
+    "data set",
+    "model",
+    "reader",
+    "quantity",
+    "effect",
+    "low",
+    "high",
+    "margin",
+    "unit",
+    "n seeds",
+    "n images",
+    "resampled",
+    "kind",
+    "verdict",
+    "expected",
+    "reason",
+    "same runs as",
 ];
 
 /// A row as the texts of [`COLUMNS`]; what is not known is empty.

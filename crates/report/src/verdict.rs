@@ -34,8 +34,11 @@ pub struct Verdict {
 impl Verdict {
     /// The claim with what it is about: `more weight: lower error (Fashion-MNIST, FC-M)`.
     pub fn about(&self) -> String {
-        let of: Vec<&str> =
-            [&self.data, &self.model].into_iter().map(String::as_str).filter(|text| !text.is_empty()).collect();
+        let of: Vec<&str> = [&self.data, &self.model]
+            .into_iter()
+            .map(String::as_str)
+            .filter(|text| !text.is_empty())
+            .collect();
         if of.is_empty() { self.claim.clone() } else { format!("{} ({})", self.claim, of.join("; ")) }
     }
 }

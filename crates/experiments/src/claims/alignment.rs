@@ -16,8 +16,8 @@ use crate::sweep::curves::{Curves, attribute};
 use crate::sweep::figures::{exact_figure, panel};
 use crate::sweep::finished::FinishedSweep;
 use crate::sweep::recorded::Recorded;
-use crate::sweep::words;
 use crate::sweep::trends::{About, Finding, exactly, found, listed};
+use crate::sweep::words;
 use runs::learners::closed_form::Noise;
 use runs::store::Results;
 
@@ -73,8 +73,12 @@ impl Experiment for Alignment {
         for curves in &Curves::all(results)? {
             let points = means(curves)?;
             let style = Style::category(curves.index).curve();
-            let line =
-                |points: Vec<Point>| Series { label: words::data_set(&curves.data), points, style, shape: Shape::Line };
+            let line = |points: Vec<Point>| Series {
+                label: words::data_set(&curves.data),
+                points,
+                style,
+                shape: Shape::Line,
+            };
             let few = points.iter().filter(|(k, _)| *k <= 256.0);
             by_number.push(line(few.map(|&(k, a)| Point::new(k, a)).collect()));
             if let Some(d) = dimensions[curves.index].as_f64() {
@@ -83,12 +87,15 @@ impl Experiment for Alignment {
         }
         if !by_share.is_empty() {
             // What labels that have nothing to do with the images come to in the sample.
-            let null = (0..=100).map(|percent| Point::new(f64::from(percent), 10.0 * f64::from(percent).sqrt()));
+            let null =
+                (0..=100).map(|percent| Point::new(f64::from(percent), 10.0 * f64::from(percent).sqrt()));
             let (label, style) = ("labels without meaning".to_owned(), Style::category(6).without_markers());
             by_share.push(Series { label, points: null.collect(), style, shape: Shape::Line });
         }
-        let axes =
-            [Axis::new("K, dimensions of the code", "", Scale::Log2), Axis::new("K over D", "%", Scale::Linear)];
+        let axes = [
+            Axis::new("K, dimensions of the code", "", Scale::Log2),
+            Axis::new("K over D", "%", Scale::Linear),
+        ];
         let [number, share] = axes;
         let mut panels = vec![panel("By size of the code", number.clone(), "task alignment (%)", by_number)];
         for (title, array, label, factor) in [
@@ -100,7 +107,12 @@ impl Experiment for Alignment {
                 let points = along(curves, array)?.into_iter().filter(|(k, _)| *k <= 256.0);
                 let points = points.map(|(k, value)| Point::new(k, factor * value)).collect();
                 let style = Style::category(curves.index).curve();
-                series.push(Series { label: words::data_set(&curves.data), points, style, shape: Shape::Line });
+                series.push(Series {
+                    label: words::data_set(&curves.data),
+                    points,
+                    style,
+                    shape: Shape::Line,
+                });
             }
             let drawn = panel(title, number.clone(), label, series);
             panels.extend((!drawn.series.is_empty()).then_some(drawn));
@@ -150,7 +162,10 @@ impl Experiment for Alignment {
         let most = all.iter().max_by(|a, b| a.1.total_cmp(&b.1));
         let differs = least.zip(most).filter(|_| all.len() > 1).map(|(least, most)| {
             let got = format!("{bias}{} {:.1} % to {} {:.1} %", least.0, least.1, most.0, most.1);
-            withdrawn(Finding::exact(most.1 - least.1 > DIFFERENT, listed([vec![got], few.clone()].concat())), adjusted)
+            withdrawn(
+                Finding::exact(most.1 - least.1 > DIFFERENT, listed([vec![got], few.clone()].concat())),
+                adjusted,
+            )
         });
         let missing = match (drawn.is_empty(), natural.is_empty()) {
             (true, _) => "the grid has no set of characters or clothing",
@@ -181,7 +196,8 @@ fn withdrawn(finding: Finding, adjusted: bool) -> Finding {
     if adjusted {
         return finding;
     }
-    let got = format!("{}; not adjusted: labels without meaning have 100 sqrt(K / D) in the sample", finding.got);
+    let got =
+        format!("{}; not adjusted: labels without meaning have 100 sqrt(K / D) in the sample", finding.got);
     Finding { holds: None, got, ..finding }
 }
 

@@ -132,7 +132,12 @@ fn gaps(of: &Evidence<'_, '_>) -> Result<Finding> {
         let exact = |lambda| of.exact(LinearMetric::Accuracy, member, lambda);
         let own = [(1.0, [member, first]), (-1.0, [member, last])];
         let gap = online_accuracy(of, &own)?;
-        contrasts.push(Contrast::above(format!("{label}: accuracy(0) - accuracy(1)"), gap, 0.0, Unit::POINTS));
+        contrasts.push(Contrast::above(
+            format!("{label}: accuracy(0) - accuracy(1)"),
+            gap,
+            0.0,
+            Unit::POINTS,
+        ));
         let of_exact = exact(first)? - exact(last)?;
         exact_holds &= of_exact > 0.0;
         if let Some((smaller, gap_before)) = before {

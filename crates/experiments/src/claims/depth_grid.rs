@@ -148,8 +148,10 @@ fn best(all: &[Curves<'_>], data: &str, row: &Evidence<'_, '_>) -> Result<Findin
         return Ok(Finding::exact(false, found).read_by("ridge regression"));
     }
     let other = [closest.member, 0];
-    let both = telling.of.paired_with(Metric::RidgeAccuracy, [telling.member, 0], closest.of.curves, other)?;
-    let gain = Estimate::of_seeds(&both.iter().map(|[telling, closest]| telling - closest).collect::<Vec<f64>>());
+    let both =
+        telling.of.paired_with(Metric::RidgeAccuracy, [telling.member, 0], closest.of.curves, other)?;
+    let gain =
+        Estimate::of_seeds(&both.iter().map(|[telling, closest]| telling - closest).collect::<Vec<f64>>());
     // The most accurate of all pairs is chosen after the fact.
     let label = "the most accurate less the best reconstruction";
     let gain = Contrast::above(label, gain, 0.0, Unit::POINTS).chosen_from(pairs.len() - 1);

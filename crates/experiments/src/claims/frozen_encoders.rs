@@ -14,8 +14,8 @@ use crate::statistics::{mean, median};
 use crate::sweep::curves::Curves;
 use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{cost_by_reader, figure, lambda_axis, panel, spread};
-use crate::sweep::recorded::Recorded;
 use crate::sweep::readers::{Question, Reader, Source, Task, read, source, sources};
+use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{About, Finding, judged, listed};
 use runs::learners::frozen_probe::Features;
 use runs::learners::{Cre, FrozenProbe, RunConfig};
@@ -85,7 +85,9 @@ impl Experiment for FrozenEncoders {
                 figures.extend(compared(online, refitted, member)?.map(Figure::Chart));
             }
         }
-        for (name, task) in [("readers-accuracy", Task::Classification), ("readers-error", Task::Reconstruction)] {
+        for (name, task) in
+            [("readers-accuracy", Task::Classification), ("readers-error", Task::Reconstruction)]
+        {
             let families = pairs(&curves).map(|(online, refitted)| {
                 let new = [Reader::NewHead, Reader::Converged].into_iter();
                 let new = new.filter_map(|reader| source(reader, refitted, task));
@@ -147,11 +149,7 @@ fn gaps(of: &Evidence<'_, '_>, refitted: Option<&Curves<'_>>) -> Result<Finding>
 }
 
 /// The new heads that match the encoder's own decoder at λ = 1, and what the others miss.
-fn controlled(
-    online: &Curves<'_>,
-    refitted: &Curves<'_>,
-    last: usize,
-) -> Result<(Vec<Reader>, Vec<String>)> {
+fn controlled(online: &Curves<'_>, refitted: &Curves<'_>, last: usize) -> Result<(Vec<Reader>, Vec<String>)> {
     let (mut passing, mut failures) = (Vec::new(), Vec::new());
     for reader in [Reader::NewHead, Reader::Converged] {
         let Some(new) = source(reader, refitted, Task::Reconstruction) else { continue };
@@ -164,7 +162,8 @@ fn controlled(
             if !(new <= CONTROL * own) {
                 passes = false;
                 let reader = reader.words();
-                failures.push(format!("control: {label} at λ = 1, MSE {new:.3} by the {reader}, own {own:.3}"));
+                failures
+                    .push(format!("control: {label} at λ = 1, MSE {new:.3} by the {reader}, own {own:.3}"));
             }
         }
         passing.extend(passes.then_some(reader));

@@ -94,7 +94,8 @@ fn opposed(of: &Evidence<'_, '_>) -> Result<Finding> {
     }
     for (member, (label, _)) in curves.members.iter().enumerate() {
         let pairs = of.by_seed(metrics.map(|metric| (curves, metric, [member, lambda])))?;
-        let below = Estimate::of_seeds(&pairs.iter().map(|[cosine, null]| cosine - null).collect::<Vec<f64>>());
+        let below =
+            Estimate::of_seeds(&pairs.iter().map(|[cosine, null]| cosine - null).collect::<Vec<f64>>());
         let label = format!("{label}: cosine less that of permuted labels");
         contrasts.push(Contrast::below(label, below, 0.0, Unit::PURE));
     }
@@ -112,7 +113,9 @@ fn full_batch(curves: &Curves<'_>) -> Result<Option<Chart>> {
     let mut panels = Vec::new();
     for (member, (label, _)) in curves.members.iter().enumerate() {
         let mut series = Vec::new();
-        for (index, (metric, words)) in measured.into_iter().enumerate().filter(|(_, (metric, _))| curves.has(metric)) {
+        for (index, (metric, words)) in
+            measured.into_iter().enumerate().filter(|(_, (metric, _))| curves.has(metric))
+        {
             let mut points = Vec::new();
             for (lambda, &value) in curves.lambdas.iter().enumerate() {
                 points.extend(spread(value, &curves.at(metric, member, lambda)?));

@@ -121,5 +121,10 @@ pub(super) fn fronts(curves: &Curves<'_>, name: &str, title: &str) -> Result<Opt
     let caption = "Test accuracy over test MSE, points labelled by λ; the corner of low error and high accuracy is at \
                    the upper left, marked where both ends were run.";
     let title = format!("{title} ({})", curves.words());
-    Ok(figures::figure(format!("{name}-{}", curves.index), title, caption.into(), vec![front_with_corner(curves)?]))
+    Ok(figures::figure(
+        format!("{name}-{}", curves.index),
+        title,
+        caption.into(),
+        vec![front_with_corner(curves)?],
+    ))
 }

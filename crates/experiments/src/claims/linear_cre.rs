@@ -69,7 +69,8 @@ impl Experiment for LinearCre {
         for curves in &Curves::all(results)? {
             let of = Evidence::of(curves);
             let claim = "a trained linear CRE reaches the exact front";
-            let expected = "L(λ), mean over the last epoch of training, within 2 % of the closed form, every k and λ";
+            let expected =
+                "L(λ), mean over the last epoch of training, within 2 % of the closed form, every k and λ";
             let finding = gaps(&of);
             rows.push(judged(About::of(ClaimId::T13, claim, curves), expected, finding, &of)?);
         }
@@ -97,7 +98,8 @@ fn gaps(of: &Evidence<'_, '_>) -> Result<Finding> {
         }
     }
     let largest = contrasts.iter().max_by(|a, b| a.estimate.effect.total_cmp(&b.estimate.effect));
-    let got = largest.map_or(String::new(), |one| format!("largest gap at {}, {} steps", one.words(), curves.steps));
+    let got = largest
+        .map_or(String::new(), |one| format!("largest gap at {}, {} steps", one.words(), curves.steps));
     let finding = Finding::decided(contrasts, got);
     Ok(if curves.steps >= ENOUGH_STEPS { finding } else { Finding { holds: None, ..finding } })
 }

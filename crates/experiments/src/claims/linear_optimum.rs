@@ -123,7 +123,11 @@ impl Experiment for LinearOptima {
                        are not drawn.";
         let both = [
             ("joint", "Gradient descent on targets and images, against the joint optimum", joint),
-            ("denoising", "Gradient descent on corrupted images, against the optimum of denoising", denoising),
+            (
+                "denoising",
+                "Gradient descent on corrupted images, against the optimum of denoising",
+                denoising,
+            ),
         ];
         let figures = both.map(|(name, title, panels)| {
             exact_figure(format!("optimum-{name}"), title.into(), caption.into(), panels).map(|chart| {

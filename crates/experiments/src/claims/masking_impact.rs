@@ -11,13 +11,13 @@ use crate::lbr::{aligned_sets, alignments, grid};
 use crate::metric::ArrayMetric;
 use crate::names::names;
 use crate::profile::Profile;
-use crate::sweep::along::ALIGNMENT;
 use crate::statistics::range;
+use crate::sweep::along::ALIGNMENT;
 use crate::sweep::curves::Curves;
 use crate::sweep::figures::{exact_figure, panel};
 use crate::sweep::recorded::Recorded;
-use crate::sweep::words;
 use crate::sweep::trends::{About, Finding, exactly, found, listed};
+use crate::sweep::words;
 use runs::learners::closed_form::Noise;
 use runs::store::Results;
 
@@ -106,13 +106,16 @@ impl Experiment for MaskingImpact {
                            of the code. Clean images are encoded either way. Closed forms, training images.";
             let title = format!("Impact of noise on a linear probe ({})", baseline.set_words());
             // One scale for all noises: on its own, what Gaussian noise changes is rounding drawn large.
-            let values = |panel: &Panel| panel.series.iter().flat_map(|of| &of.points).map(|point| point.y).collect();
+            let values =
+                |panel: &Panel| panel.series.iter().flat_map(|of| &of.points).map(|point| point.y).collect();
             let values: Vec<f64> = panels.iter().flat_map(|panel| -> Vec<f64> { values(panel) }).collect();
             if let (low, high) = range(&values)
                 && low < high
             {
                 let free = (high - low) / 20.0;
-                panels.iter_mut().for_each(|panel| panel.y.range = Some((low.min(0.0) - free, high.max(0.0) + free)));
+                panels
+                    .iter_mut()
+                    .for_each(|panel| panel.y.range = Some((low.min(0.0) - free, high.max(0.0) + free)));
             }
             figures.extend(exact_figure(format!("impact-{}", baseline.index), title, caption.into(), panels));
         }
@@ -204,7 +207,8 @@ impl Experiment for MaskingImpact {
             with(n_masks, "masks", any(&helps) && any(&hurts), words(&hurts)),
             n,
         )?;
-        let chance = by_chance.map_or(String::new(), |angle| format!("; {angle:.1} between halves of the images"));
+        let chance =
+            by_chance.map_or(String::new(), |angle| format!("; {angle:.1} between halves of the images"));
         let angle = exactly(
             About::sets(
                 ClaimId::Lbr10,
@@ -216,13 +220,17 @@ impl Experiment for MaskingImpact {
                 angles.len().min(of_gaussian.len()),
                 "angles of Gaussian noise and of masks",
                 most < 1e-3 && by_chance.is_some_and(|chance| least > chance),
-                format!("largest angle {most:.1e} degrees for Gaussian noise; at least {least:.1} for masks{chance}"),
+                format!(
+                    "largest angle {most:.1e} degrees for Gaussian noise; at least {least:.1} for masks{chance}"
+                ),
             ),
             angles.len(),
         )?;
         let angle = match by_chance {
             Some(_) => angle,
-            None => open(angle, "without the angles of two halves of the images nothing says what an angle means"),
+            None => {
+                open(angle, "without the angles of two halves of the images nothing says what an angle means")
+            }
         };
         Ok(vec![gaussian, open(can_help, &chosen), open(depends, &chosen), angle])
     }
@@ -274,7 +282,8 @@ fn of_family(baseline: &Curves<'_>, curves: &Curves<'_>) -> Result<Panel> {
         });
     }
     let title = format!("{}: {}", curves.family, curves.member);
-    let mut panel = panel(&title, Axis::new("K, dimensions of the code", "", Scale::Log2), "impact (%)", series);
+    let mut panel =
+        panel(&title, Axis::new("K, dimensions of the code", "", Scale::Log2), "impact (%)", series);
     panel.references = vec![Reference::Horizontal(Tick { at: 0.0, label: "none".into() })];
     Ok(panel)
 }

@@ -77,7 +77,8 @@ impl Experiment for MixingRules {
             let of = Evidence::of(curves);
             let finding = corner(&of);
             let claim = "no rule of mixing reaches the corner";
-            let expected = "every rule more than 3 % above MSE(1) or more than 1 point below accuracy(0) at λ = 0.9";
+            let expected =
+                "every rule more than 3 % above MSE(1) or more than 1 point below accuracy(0) at λ = 0.9";
             rows.push(judged(About::of(ClaimId::Q7, claim, curves), expected, finding, &of)?);
         }
         Ok(rows)
@@ -95,7 +96,8 @@ fn corner(of: &Evidence<'_, '_>) -> Result<Finding> {
     for (member, (label, _)) in of.curves.members.iter().enumerate() {
         let points = [[member, at], [weighted, last]];
         let pairs = of.by_seed(points.map(|point| (of.curves, Metric::TestMse, point)))?;
-        let excess = Estimate::of_seeds(&pairs.iter().map(|[own, best]| own / best - 1.0).collect::<Vec<f64>>());
+        let excess =
+            Estimate::of_seeds(&pairs.iter().map(|[own, best]| own / best - 1.0).collect::<Vec<f64>>());
         let short = online_accuracy(of, &[(1.0, [weighted, first]), (-1.0, [member, at])])?;
         let excess = Contrast::above(format!("{label}: MSE above MSE(1)"), excess, CORNER[0], Unit::PERCENT);
         let short = Contrast::above(format!("{label}: below accuracy(0)"), short, CORNER[1], Unit::POINTS);

@@ -95,15 +95,21 @@ impl Experiment for NonlinearDenoising {
         for (exact, trained) in pairs(&all)? {
             let mut points = Vec::new();
             for (member, (label, _)) in trained.members.iter().enumerate().skip(1) {
-                let foretold = exact.labelled(label).map(|member| impact(exact, member)).transpose()?.flatten();
+                let foretold =
+                    exact.labelled(label).map(|member| impact(exact, member)).transpose()?.flatten();
                 let of_mask = label.trim_start_matches("masks of ").to_owned();
-                let point = foretold.map(|x| Ok::<_, Error>(spread(x, &gains(trained, member)?))).transpose()?.flatten();
+                let point = foretold
+                    .map(|x| Ok::<_, Error>(spread(x, &gains(trained, member)?)))
+                    .transpose()?
+                    .flatten();
                 points.extend(point.map(|point| point.labelled(of_mask)));
             }
             let (label, style) = ("masks: patch, share p that is dropped".to_owned(), Style::category(0));
             let series = Series { label, points, style, shape: Shape::Points };
-            let axis = Axis::new("foretold: change of the alignment of the exact linear code", "%", Scale::Linear);
-            let mut panel = panel("", axis, "trained: change of the ridge probe's accuracy (%)", vec![series]);
+            let axis =
+                Axis::new("foretold: change of the alignment of the exact linear code", "%", Scale::Linear);
+            let mut panel =
+                panel("", axis, "trained: change of the ridge probe's accuracy (%)", vec![series]);
             panel.references = vec![
                 Reference::Horizontal(Tick { at: 0.0, label: "no mask".into() }),
                 Reference::Vertical(Tick { at: 0.0, label: "no mask".into() }),

@@ -125,7 +125,8 @@ fn gains(of: &Evidence<'_, '_>, both: Option<&Curves<'_>>) -> Result<Finding> {
     for (member, (label, _)) in of.curves.members.iter().enumerate() {
         let other = Evidence::of(both).labelled(label)?;
         let pairs = of.paired_with(Metric::TestAccuracy, [member, 0], both, [other, 0])?;
-        let gain = Estimate::of_seeds(&pairs.iter().map(|[without, with]| with - without).collect::<Vec<f64>>());
+        let gain =
+            Estimate::of_seeds(&pairs.iter().map(|[without, with]| with - without).collect::<Vec<f64>>());
         contrasts.push(Contrast::below(format!("{label}: gain"), gain, WORTH_HAVING, Unit::POINTS));
     }
     Ok(Finding::of(contrasts).read_by("linear head"))

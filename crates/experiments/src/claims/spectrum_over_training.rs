@@ -140,13 +140,14 @@ fn downward(of: &Evidence<'_, '_>) -> Result<Finding> {
             return Err(Error::NotRun(format!("the grid has no two epochs of {label} that were measured")));
         };
         let point = [member, 0];
-        let mut judge = |what: String, points: [(EpochMetric, usize); 2], of: fn([f64; 2]) -> f64| -> Result<()> {
-            let [a, b] = points.map(|(metric, epoch)| curves.after_by_seed(metric, point, epoch));
-            let pairs = a?.into_iter().zip(b?).map(|(a, b)| of([a, b])).filter(|x| x.is_finite());
-            let values = Estimate::of_seeds(&pairs.collect::<Vec<f64>>());
-            contrasts.push(Contrast::above(format!("{label}: {what}"), values, 0.0, Unit::PURE));
-            Ok(())
-        };
+        let mut judge =
+            |what: String, points: [(EpochMetric, usize); 2], of: fn([f64; 2]) -> f64| -> Result<()> {
+                let [a, b] = points.map(|(metric, epoch)| curves.after_by_seed(metric, point, epoch));
+                let pairs = a?.into_iter().zip(b?).map(|(a, b)| of([a, b])).filter(|x| x.is_finite());
+                let values = Estimate::of_seeds(&pairs.collect::<Vec<f64>>());
+                contrasts.push(Contrast::above(format!("{label}: {what}"), values, 0.0, Unit::PURE));
+                Ok(())
+            };
         let modes = |epoch| (EpochMetric::ModesLearned, epoch);
         judge("growth".into(), [modes(end.0), modes(first.0)], |[last, first]| last - first)?;
         // From the top: few gaps among the ranks that are learned.

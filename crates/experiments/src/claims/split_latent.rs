@@ -92,10 +92,17 @@ fn pays(of: &Evidence<'_, '_>) -> Result<Finding> {
     for (member, (label, _)) in of.curves.members.iter().enumerate().filter(|(member, _)| *member != shared) {
         let points = [[member, at], [shared, at]];
         let pairs = of.by_seed(points.map(|point| (of.curves, Metric::TestMse, point)))?;
-        let more = Estimate::of_seeds(&pairs.iter().map(|[split, shared]| split / shared - 1.0).collect::<Vec<f64>>());
+        let more = Estimate::of_seeds(
+            &pairs.iter().map(|[split, shared]| split / shared - 1.0).collect::<Vec<f64>>(),
+        );
         let less = online_accuracy(of, &[(1.0, [shared, at]), (-1.0, [member, at])])?;
         let more = Contrast::above(format!("{label}: more MSE"), more, 0.0, Unit::PERCENT);
-        contrasts.push(more.either(Contrast::above(format!("{label}: less accuracy"), less, 0.0, Unit::POINTS)));
+        contrasts.push(more.either(Contrast::above(
+            format!("{label}: less accuracy"),
+            less,
+            0.0,
+            Unit::POINTS,
+        )));
     }
     let finding = (!contrasts.is_empty()).then(|| Finding::of(contrasts).read_by(ONLINE));
     found(finding, "the grid has no split")

@@ -164,7 +164,8 @@ impl Experiment for SubspaceRecognition {
             if let Some(whole) = whole.map(|whole| top.at(Metric::TestAccuracy, whole, 0)).transpose()?
                 && !whole.is_empty()
             {
-                references.push(Reference::Horizontal(Tick { at: mean(&whole), label: "whole images".into() }));
+                references
+                    .push(Reference::Horizontal(Tick { at: mean(&whole), label: "whole images".into() }));
             }
             let caption = "Networks that were trained and tested on images of which only the components of large \
                            variance are left (top), or only the others (bottom). Images have equal contrast before \
@@ -211,13 +212,13 @@ fn gap(top: &Evidence<'_, '_>, bottom: &Curves<'_>) -> Result<Finding> {
     let gap = Contrast::above("bottom less top", gap, 0.0, Unit::POINTS);
     let average = |of: &Curves<'_>, name, member| Ok::<f64, Error>(100.0 * mean(&of.at(name, member, 0)?));
     let got = format!(
-            "bottom at {:.0} %: {:.1} %, top at {:.0} %: {:.1} %; {}",
-            average(bottom, Metric::Share, low)?,
-            average(bottom, Metric::TestAccuracy, low)?,
-            average(top.curves, Metric::Share, high)?,
-            average(top.curves, Metric::TestAccuracy, high)?,
-            gap.words()
-        );
+        "bottom at {:.0} %: {:.1} %, top at {:.0} %: {:.1} %; {}",
+        average(bottom, Metric::Share, low)?,
+        average(bottom, Metric::TestAccuracy, low)?,
+        average(top.curves, Metric::Share, high)?,
+        average(top.curves, Metric::TestAccuracy, high)?,
+        gap.words()
+    );
     Ok(Finding::decided(vec![gap], got))
 }
 

@@ -21,7 +21,11 @@ pub(super) fn columns(rows: &[Verdict]) -> Results {
         let dimension = Dimension { description: description.into(), unit: String::new(), coordinates };
         results.dimensions.insert(name.into(), dimension);
     };
-    axis("row", "verdicts, in the order of the page", Coordinates::Integers((0..rows.len() as u64).collect()));
+    axis(
+        "row",
+        "verdicts, in the order of the page",
+        Coordinates::Integers((0..rows.len() as u64).collect()),
+    );
     let texts: Vec<[String; table::COLUMNS.len()]> = rows.iter().map(table::columns).collect();
     for (place, name) in table::COLUMNS.iter().enumerate().filter(|(_, name)| !is_number(name)) {
         let column = texts.iter().map(|row| row[place].clone()).collect();
@@ -36,7 +40,8 @@ pub(super) fn columns(rows: &[Verdict]) -> Results {
         let of = |row: &Verdict| row.effect.as_ref().map_or(f64::NAN, value);
         number(name, description, Values::F64(rows.iter().map(of).collect()));
     }
-    let counts = |count: fn(&Verdict) -> usize| Values::U64(rows.iter().map(|row| count(row) as u64).collect());
+    let counts =
+        |count: fn(&Verdict) -> usize| Values::U64(rows.iter().map(|row| count(row) as u64).collect());
     number("n_seeds", "seeds behind it, or cases where nothing is trained", counts(|row| row.n));
     number("n_images", "test images behind it", counts(|row| row.n_images));
     results
@@ -73,6 +78,9 @@ mod tests {
             assert!(read.dimensions.contains_key(&name) || read.variables.contains_key(&name), "{name}");
         }
         assert_eq!(read.variables["n_seeds"].values, Values::U64(vec![3, 0]));
-        assert_eq!(read.dimensions["claim_id"].coordinates, Coordinates::Texts(vec!["C8".into(), String::new()]));
+        assert_eq!(
+            read.dimensions["claim_id"].coordinates,
+            Coordinates::Texts(vec!["C8".into(), String::new()])
+        );
     }
 }

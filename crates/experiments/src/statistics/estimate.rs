@@ -125,9 +125,12 @@ mod tests {
     /// Values with effects of seeds, of images and of both together.
     fn values(n_seeds: usize, n_images: usize) -> Vec<Vec<f64>> {
         let stream = Stream::new(3, "values");
-        let uniform = |sequence: u64, at: u64| f64::from(stream.block(sequence, at)[0]) / f64::from(u32::MAX) - 0.5;
+        let uniform =
+            |sequence: u64, at: u64| f64::from(stream.block(sequence, at)[0]) / f64::from(u32::MAX) - 0.5;
         let of_seed = |seed: usize, image: usize| {
-            0.1 + 0.2 * uniform(0, seed as u64) + uniform(1, image as u64) + uniform(2 + seed as u64, image as u64)
+            0.1 + 0.2 * uniform(0, seed as u64)
+                + uniform(1, image as u64)
+                + uniform(2 + seed as u64, image as u64)
         };
         (0..n_seeds).map(|seed| (0..n_images).map(|image| of_seed(seed, image)).collect()).collect()
     }
@@ -161,6 +164,8 @@ mod tests {
         let (both, seeds) = (Estimate::of_seeds_and_images(&repeated), Estimate::of_seeds(&by_seed));
         // Sums of at most 150 terms of order one, whose difference is of order 1e-2.
         assert!((both.error - seeds.error).abs() < 150.0 * f64::EPSILON / 1e-2);
-        assert!(Estimate::of_seeds_and_images(&values(3, 40)).error > Estimate::of_seeds(&by_seed).error / 1e3);
+        assert!(
+            Estimate::of_seeds_and_images(&values(3, 40)).error > Estimate::of_seeds(&by_seed).error / 1e3
+        );
     }
 }

@@ -30,7 +30,9 @@ pub(super) fn not_trained(curves: &Curves<'_>, member: usize, lambda: usize) -> 
         && fall > STILL_FALLING
     {
         let percent = 100.0 * fall;
-        return Ok(Some(format!("{label} at λ = {value}: test {name} falls by {percent:.1} % in the last tenth")));
+        return Ok(Some(format!(
+            "{label} at λ = {value}: test {name} falls by {percent:.1} % in the last tenth"
+        )));
     }
     // Other networks' latents are not vectors that the components of images compete with.
     if value == 1.0

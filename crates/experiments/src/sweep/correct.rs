@@ -70,7 +70,11 @@ pub(super) fn of_point<'r>(
         let correct: u32 = bits.iter().map(|byte| byte.count_ones()).sum();
         (f64::from(correct) / curves.n_test as f64 - accuracy).abs() <= ROUNDING
     };
-    Ok(bits.into_iter().zip(accuracies).map(|(bits, &accuracy)| agree(bits, accuracy).then_some(bits)).collect())
+    Ok(bits
+        .into_iter()
+        .zip(accuracies)
+        .map(|(bits, &accuracy)| agree(bits, accuracy).then_some(bits))
+        .collect())
 }
 
 /// Whether an image is classified correctly, 1 or 0.

@@ -163,7 +163,8 @@ impl<'a> Curves<'a> {
 
     /// The bytes of a variable at a point, one slice for each seed; `None` if there is no such variable.
     pub(super) fn bytes(&self, name: &str, [member, lambda]: [usize; 2]) -> Option<Vec<&'a [u8]>> {
-        let Some(Values::U8(values)) = self.results.variables.get(name).map(|variable| &variable.values) else {
+        let Some(Values::U8(values)) = self.results.variables.get(name).map(|variable| &variable.values)
+        else {
             return None;
         };
         let width = values.len().checked_div(self.n_points * self.n_seeds).filter(|&width| width > 0)?;

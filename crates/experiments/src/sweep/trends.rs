@@ -208,7 +208,8 @@ pub fn exactly(
 
 fn stated(about: About, expected: String, finding: Result<Finding>, n: usize) -> Result<Verdict> {
     let About { source, claim, data, model, kind, n_images } = about;
-    let row = Verdict { source: source.to_string(), claim, data, model, kind, expected, ..Verdict::default() };
+    let row =
+        Verdict { source: source.to_string(), claim, data, model, kind, expected, ..Verdict::default() };
     let Finding { holds, got, effect, reader, .. } = match finding {
         Err(Error::NotRun(missing)) => return Ok(Verdict { got: missing, ..row }),
         finding => finding?,

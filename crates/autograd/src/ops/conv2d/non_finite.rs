@@ -213,12 +213,15 @@ mod tests {
     }
 
     fn call() -> BoxedStrategy<Call> {
-        let sizes = ([1..3usize, 1..3], [1..6usize, 1..20], [1..4usize, 1..4], [1..4usize, 1..4], [0..3usize, 0..3]);
+        let sizes =
+            ([1..3usize, 1..3], [1..6usize, 1..20], [1..4usize, 1..4], [1..4usize, 1..4], [0..3usize, 0..3]);
         sizes
             .prop_filter_map("the kernel fits", |([c, o], image, kernel, stride, padding)| {
                 let geometry = Geometry { stride, padding };
                 let (x, weight) = ([2, c, image[0], image[1]], [o, c, kernel[0], kernel[1]]);
-                geometry.sizes(&x, &weight).map(|sizes| (x, weight, [2, o, sizes.out[0], sizes.out[1]], geometry))
+                geometry
+                    .sizes(&x, &weight)
+                    .map(|sizes| (x, weight, [2, o, sizes.out[0], sizes.out[1]], geometry))
             })
             .prop_flat_map(|(x, weight, dy, geometry)| {
                 (numbers(&x), numbers(&weight), numbers(&dy), numbers(&[weight[0]]), Just(geometry))

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::metric::Metric;
-use crate::sweep::facts::ENOUGH_STEPS;
 use crate::sweep::curves::{Curves, attribute, numbers, texts};
+use crate::sweep::facts::ENOUGH_STEPS;
 use runs::store::{Results, Values};
 
 /// The latents of the first seed, a panel for each λ and a colour for each class: one figure for each variant and

@@ -21,7 +21,9 @@ pub fn cost_by_reader(
     let ticks: Vec<Tick> = Reader::ALL
         .iter()
         .enumerate()
-        .filter(|(_, reader)| families.iter().any(|(_, sources)| sources.iter().any(|of| of.reader == **reader)))
+        .filter(|(_, reader)| {
+            families.iter().any(|(_, sources)| sources.iter().any(|of| of.reader == **reader))
+        })
         .map(|(place, reader)| Tick { at: place as f64, label: reader.words().into() })
         .collect();
     let (label, none, cost): (_, _, fn([f64; 2]) -> f64) = match task {
@@ -35,7 +37,8 @@ pub fn cost_by_reader(
         for (member, (of, _)) in curves.members.iter().enumerate() {
             let mut points = Vec::new();
             for source in sources {
-                let pairs = source.curves.paired(source.metric, [member, first], source.curves, [member, last])?;
+                let pairs =
+                    source.curves.paired(source.metric, [member, first], source.curves, [member, last])?;
                 let costs: Vec<f64> = pairs.into_iter().map(cost).collect();
                 let place = Reader::ALL.iter().position(|reader| *reader == source.reader);
                 points.extend(place.and_then(|place| spread(place as f64, &costs)));
@@ -54,7 +57,9 @@ pub fn cost_by_reader(
         }
     }
     let (title, of) = match task {
-        Task::Classification => ("What an autoencoder's latent loses in accuracy, by who reads it", "accuracy"),
+        Task::Classification => {
+            ("What an autoencoder's latent loses in accuracy, by who reads it", "accuracy")
+        }
         Task::Reconstruction => ("What a classifier's latent costs in error, by who reads it", "error"),
     };
     let caption = format!(

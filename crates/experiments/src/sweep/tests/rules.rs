@@ -22,7 +22,9 @@ fn set_ends(results: &mut Results, metric: &str, ends: [f64; 2]) {
     let runs::store::Coordinates::Numbers(lambdas) = results.dimensions["lambda"].coordinates.clone() else {
         panic!("λ is a number")
     };
-    let Values::F64(values) = &mut results.variables.get_mut(metric).unwrap().values else { panic!("{metric}") };
+    let Values::F64(values) = &mut results.variables.get_mut(metric).unwrap().values else {
+        panic!("{metric}")
+    };
     for (at, value) in values.iter_mut().enumerate().filter(|(_, value)| value.is_finite()) {
         let place = at / n_seeds % lambdas.len();
         let seed = 1e-3 * (at % n_seeds) as f64;
@@ -78,15 +80,21 @@ fn an_end_whose_loss_still_falls_is_not_trained_to_the_end() {
     let judged = |fall: f64| -> Verdict {
         let rows = judged_with("cnn-s-lambda-sweep", |results| {
             let n_epochs = results.dimensions["epoch"].coordinates.len();
-            for (end, by_epoch) in [("test_mse", "test_mse_by_epoch"), ("test_cross_entropy", "test_cross_entropy_by_epoch")]
+            for (end, by_epoch) in
+                [("test_mse", "test_mse_by_epoch"), ("test_cross_entropy", "test_cross_entropy_by_epoch")]
             {
                 let last = results.variables[end].clone();
                 let Values::F64(values) = &last.values else { panic!("{end}") };
                 let spread = values.iter().flat_map(|last| {
-                    (0..n_epochs).map(move |epoch| last * (1.0 - fall).powi(epoch as i32 + 1 - n_epochs as i32))
+                    (0..n_epochs)
+                        .map(move |epoch| last * (1.0 - fall).powi(epoch as i32 + 1 - n_epochs as i32))
                 });
                 let dimensions = [&last.dimensions[..], &["epoch".to_owned()]].concat();
-                let variable = runs::store::Variable { dimensions, values: Values::F64(spread.collect()), ..last.clone() };
+                let variable = runs::store::Variable {
+                    dimensions,
+                    values: Values::F64(spread.collect()),
+                    ..last.clone()
+                };
                 results.variables.insert(by_epoch.into(), variable);
             }
         });
@@ -110,7 +118,8 @@ fn intervals_are_over_seeds_and_images_where_every_run_has_its_bits() {
             for value in values {
                 let correct = if value.is_finite() { (value * 1_000.0) as usize } else { 0 };
                 exact.push(if value.is_finite() { correct as f64 / 1_000.0 } else { *value });
-                let byte = |byte: usize| (0..8).map(|bit| u8::from(byte * 8 + bit < correct) << bit).sum::<u8>();
+                let byte =
+                    |byte: usize| (0..8).map(|bit| u8::from(byte * 8 + bit < correct) << bit).sum::<u8>();
                 bits.extend((0..n_bytes).map(byte));
             }
             if broken {
@@ -128,7 +137,9 @@ fn intervals_are_over_seeds_and_images_where_every_run_has_its_bits() {
     };
     let of = |rows: Vec<Verdict>| -> Vec<&'static str> {
         let rows = rows.into_iter().filter(|row| row.source == "C1");
-        rows.filter_map(|row| row.effect.filter(|effect| effect.unit == "points")).map(|of| of.resampled).collect()
+        rows.filter_map(|row| row.effect.filter(|effect| effect.unit == "points"))
+            .map(|of| of.resampled)
+            .collect()
     };
     let both = of(rows(false));
     assert!(!both.is_empty() && both.iter().all(|resampled| *resampled == "seeds and images"), "{both:?}");

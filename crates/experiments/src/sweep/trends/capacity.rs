@@ -13,10 +13,7 @@ use crate::statistics::estimate::Estimate;
 use crate::sweep::readers::{Formula, Question, Task, read, sources};
 
 /// That both costs of the second member are smaller than those of the first.
-pub(crate) fn both_costs_shrink(
-    [a, b]: [(usize, &str); 2],
-    [first, last]: [usize; 2],
-) -> [Question; 2] {
+pub(crate) fn both_costs_shrink([a, b]: [(usize, &str); 2], [first, last]: [usize; 2]) -> [Question; 2] {
     let points = vec![[a.0, first], [a.0, last], [b.0, first], [b.0, last]];
     let ask = |cost: &str, task, formula| Question {
         label: format!("{} to {}: {cost} shrinks", a.1, b.1),
@@ -68,7 +65,9 @@ pub const T5: Trend = Trend {
 pub const T6: Trend = Trend {
     source: ClaimId::C4T6,
     claim: "a larger latent does not remove the trade-off",
-    expected: |_, _| "MSE(0) > 1.25 MSE(1), accuracy(0) - accuracy(1) > 1 point at k = 64, by every reader".into(),
+    expected: |_, _| {
+        "MSE(0) > 1.25 MSE(1), accuracy(0) - accuracy(1) > 1 point at k = 64, by every reader".into()
+    },
     find: |of, _| {
         if !is_over_k(of.curves) {
             return Ok(None);

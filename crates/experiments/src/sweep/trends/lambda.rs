@@ -43,12 +43,15 @@ pub const T1: Trend = Trend {
             let (here, there) = ([member, next - 1], [member, next]);
             let from_to = format!("from λ = {} to {}", curves.lambdas[next - 1], curves.lambdas[next]);
             let mse = of.by_seed([(curves, Metric::TestMse, there), (curves, Metric::TestMse, here)])?;
-            let rise = Estimate::of_seeds(&mse.iter().map(|[after, before]| after / before - 1.0).collect::<Vec<_>>());
+            let rise = Estimate::of_seeds(
+                &mse.iter().map(|[after, before]| after / before - 1.0).collect::<Vec<_>>(),
+            );
             contrasts.push(Contrast::below(format!("MSE {from_to}"), rise, 0.03, Unit::PERCENT));
             let gain = online_accuracy(of, &[(1.0, there), (-1.0, here)])?;
             contrasts.push(Contrast::below(format!("accuracy {from_to}"), gain, 0.015, Unit::POINTS));
         }
-        let late = online_accuracy(of, &[(1.0, [member, at_09]), (-0.5, [member, first]), (-0.5, [member, last])])?;
+        let late =
+            online_accuracy(of, &[(1.0, [member, at_09]), (-0.5, [member, first]), (-0.5, [member, last])])?;
         contrasts.push(Contrast::above("loss above λ = 0.9 less half of all", late, 0.0, Unit::POINTS));
         let words = listed(contrasts.iter().map(Contrast::words));
         Ok(Some(Finding::decided(contrasts, format!("{label}: {words}")).read_by(ONLINE)))
@@ -136,8 +139,9 @@ pub const C8: Trend = Trend {
         let [first, last] = of.lambdas([0.0, 1.0])?;
         let gaps = |(member, (label, _)): (usize, &(String, f64))| {
             let points = [[member, first], [member, last]];
-            [("MSE", Task::Reconstruction), ("accuracy", Task::Classification)]
-                .map(|(name, task)| Question::gap(format!("{label}: {name}(0) - {name}(1)"), task, points, 0.0))
+            [("MSE", Task::Reconstruction), ("accuracy", Task::Classification)].map(|(name, task)| {
+                Question::gap(format!("{label}: {name}(0) - {name}(1)"), task, points, 0.0)
+            })
         };
         let questions: Vec<Question> = of.curves.members.iter().enumerate().flat_map(gaps).collect();
         read(of, &questions, |task| sources(of.curves, task)).map(Some)
@@ -152,8 +156,10 @@ pub const C8: Trend = Trend {
 pub fn no_synergy(curves: &Curves<'_>) -> Result<Verdict> {
     let (tier, of) = (Tier::of(curves), Evidence::of(curves));
     let (mse, accuracy) = (100.0 * MARGIN_MSE, 100.0 * tier.margin_accuracy);
-    let claim = format!("no mixture gains more than {mse:.0} % of MSE or {accuracy:.0} points over the better end");
-    let expected = "every gain's 95 % interval below its margin; that one is above it is shown at Holm's level";
+    let claim =
+        format!("no mixture gains more than {mse:.0} % of MSE or {accuracy:.0} points over the better end");
+    let expected =
+        "every gain's 95 % interval below its margin; that one is above it is shown at Holm's level";
     let finding = gains(&of, &tier);
     judged(About::of(ClaimId::C1, claim, curves), expected, finding, &of)
 }

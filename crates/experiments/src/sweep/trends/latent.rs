@@ -65,7 +65,12 @@ pub const DETAIL: Trend = Trend {
         let mut contrasts = Vec::new();
         for (member, (label, _)) in of.curves.members.iter().enumerate() {
             let gain = difference(of, Metric::BeyondClassVariance, [[member, last], [member, first]])?;
-            contrasts.push(Contrast::above(format!("{label}: share at λ = 1 less at 0"), gain, 0.1, Unit::PURE));
+            contrasts.push(Contrast::above(
+                format!("{label}: share at λ = 1 less at 0"),
+                gain,
+                0.1,
+                Unit::PURE,
+            ));
         }
         Ok(Some(Finding::of(contrasts).read_by(ONLINE)))
     },
@@ -90,10 +95,20 @@ pub const T10: Trend = Trend {
         for (member, (label, _)) in of.curves.members.iter().enumerate() {
             let ends = [[member, first], [member, last]];
             let neighbours = difference(of, Metric::KnnAccuracy, ends)?;
-            contrasts.push(Contrast::above(format!("{label}: k-NN(0) - k-NN(1)"), neighbours, 0.03, Unit::POINTS));
+            contrasts.push(Contrast::above(
+                format!("{label}: k-NN(0) - k-NN(1)"),
+                neighbours,
+                0.03,
+                Unit::POINTS,
+            ));
             if network == NetworkKind::Fc {
                 let share = difference(of, Metric::BetweenClassShare, ends)?;
-                contrasts.push(Contrast::above(format!("{label}: share(0) - share(1)"), share, 0.0, Unit::PURE));
+                contrasts.push(Contrast::above(
+                    format!("{label}: share(0) - share(1)"),
+                    share,
+                    0.0,
+                    Unit::PURE,
+                ));
             }
         }
         Ok(Some(Finding::of(contrasts)))
