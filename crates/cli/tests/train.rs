@@ -338,7 +338,7 @@ fn a_latent_of_one_or_a_few_test_images_is_probed_and_what_cannot_be_said_of_so_
     let folder = folder.path();
     for (n, neighbours) in [
         (1, "not computed: 1 test image cannot be halved"),
-        (2, "a vote of the one test image in the first half, fewer than the 5"),
+        (2, "a vote of the 1 test image in the first half, fewer than the 5"),
         (9, "a vote of the 4 test images in the first half, fewer than the 5"),
         (10, "a vote of the 5 nearest of the first 5 test images on each of the other 5"),
     ] {

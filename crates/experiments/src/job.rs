@@ -17,7 +17,8 @@ pub struct Job {
     pub data: Data,
     /// Where the runs are kept.
     pub store: Store,
-    pub(crate) hardware: Hardware,
+    /// What the runs are computed on, which is part of their keys.
+    pub hardware: Hardware,
 }
 
 impl Job {

@@ -2,15 +2,16 @@
 
 #[cfg(test)]
 mod tests;
+mod verdict_table;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use rayon::prelude::*;
-use report::{Conclusion, Figure, Page, Section, Verdict, table};
+use report::{Conclusion, Figure, Kind, Page, Section, Verdict, table};
 use serde_json::Value;
-use system::{files, text};
+use system::{cpu, files, text};
 
 use crate::claim_id::ClaimId;
 use crate::error::{Error, Result};
@@ -21,8 +22,9 @@ use crate::options::Options;
 use crate::profile::Profile;
 use crate::stored::{EXPERIMENT, results_file, stored_results};
 use crate::sweep::finished::FinishedSweep;
+use crate::sweep::words;
 use runs::local::{Data, FinishedRuns, Missing, Observer, Resources};
-use runs::provenance::cpu_name;
+use runs::provenance::text as value_text;
 use runs::run::Run;
 use runs::run::compute::Keep;
 use runs::shell;
@@ -175,7 +177,8 @@ fn section(
 fn stated(row: Verdict, profile: Profile) -> Verdict {
     match row.conclusion {
         Conclusion::Holds | Conclusion::DoesNotHold if !profile.decides() => {
-            Verdict { conclusion: Conclusion::Undecided, ..row }
+            let got = format!("the profile {profile} decides nothing; {}", row.got);
+            Verdict { got, conclusion: Conclusion::Undecided, ..row }
         }
         _ => row,
     }
@@ -197,6 +200,11 @@ fn write_page(
         provenance,
     };
     write(&folder.join("verdicts.csv"), table::csv(rows).as_bytes())?;
+    write_results(&folder.join("verdicts.h5"), &verdict_table::columns(rows))?;
+    if let Some(drawing) = report::forest(rows) {
+        write(&folder.join("forest.svg"), drawing.svg.as_bytes())?;
+        write(&folder.join("forest.png"), &drawing.png()?)?;
+    }
     let index = folder.join("index.html");
     write(&index, page.html()?.as_bytes())?;
     Ok(index)
@@ -207,11 +215,11 @@ fn not_run(planned: &Planned, data: &Data) -> Vec<Verdict> {
     let absent = planned.data_sets().into_iter().filter_map(|name| Some((data.missing.get(&name)?, name)));
     let row = |(why, name): (&Missing, String)| Verdict {
         source: planned.experiment.info().name.into(),
-        claim: format!("{} on {name}", planned.experiment.info().title),
+        claim: planned.experiment.info().title.into(),
+        data: words::data_set(&name),
         expected: "the data set".into(),
         got: why.recorded.clone(),
-        n: 0,
-        conclusion: Conclusion::NotRun,
+        ..Verdict::default()
     };
     absent.map(row).collect()
 }
@@ -244,10 +252,12 @@ fn same_bits_again(run: &Run, data: &Data, resources: &Resources, stored: &Finis
     Ok(Verdict {
         source: ClaimId::A13.to_string(),
         claim: "the same seed gives the same bits".into(),
+        kind: Kind::Exact,
         expected: "the first epochs of the first run, computed again, agree in every bit".into(),
         got: differs.clone().unwrap_or_else(|| agreeing(recomputed.epochs.len())),
         n: 2,
         conclusion: if differs.is_none() { Conclusion::ExactMet } else { Conclusion::ExactMissed },
+        ..Verdict::default()
     })
 }
 
@@ -261,7 +271,7 @@ fn agreeing(n_epochs: usize) -> String {
 /// Why a run of a cluster cannot be computed again here with the same bits, if it cannot.
 fn elsewhere(stored: &FinishedRun, options: &Options) -> Option<String> {
     let Engine::Slurm(_) = options.engine else { return None };
-    let (there, here) = (stored.provenance.get("processor").and_then(Value::as_str), cpu_name());
+    let (there, here) = (stored.provenance.get("processor").and_then(Value::as_str), cpu::name());
     if options.resources.device().is_err() {
         return Some(format!("stored by a node with {}, which is not here", options.resources.device));
     }
@@ -273,10 +283,10 @@ fn not_asked_again(why: String) -> Verdict {
     Verdict {
         source: ClaimId::A13.to_string(),
         claim: "the same seed gives the same bits".into(),
-        expected: "a processor of the same kind as that of the nodes".into(),
+        kind: Kind::Exact,
+        expected: "a CPU of the same kind as that of the nodes".into(),
         got: why,
-        n: 0,
-        conclusion: Conclusion::NotRun,
+        ..Verdict::default()
     }
 }
 
@@ -285,8 +295,7 @@ fn describe(results: &mut Results, planned: &Planned, provenance: &serde_json::M
     results.attributes.insert(EXPERIMENT.into(), planned.experiment.info().name.into());
     results.attributes.insert("claim".into(), planned.experiment.info().claim.into());
     results.attributes.insert("config".into(), planned.config().to_string());
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    results.provenance.extend(provenance.iter().map(|(name, value)| (name.clone(), text(value))));
+    results.provenance.extend(provenance.iter().map(|(name, value)| (name.clone(), value_text(value))));
 }
 
 fn write_figures(figures: &[Figure], folder: &Path) -> Result<()> {
@@ -313,9 +322,8 @@ fn page_provenance(
     provenance: &serde_json::Map<String, Value>,
     finished: &FinishedRuns,
 ) -> Vec<(String, String)> {
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let mut lines: Vec<(String, String)> =
-        provenance.iter().map(|(name, value)| (name.replace('_', " "), text(value))).collect();
+        provenance.iter().map(|(name, value)| (name.replace('_', " "), value_text(value))).collect();
     let sets: BTreeMap<&str, &runs::images::Images> =
         data.open.values().map(|data| (data.config.name.as_str(), &**data)).collect();
     for (name, set) in sets {

@@ -1,6 +1,13 @@
-//! Numbers over seeds: medians, means, and intervals for paired differences.
+//! Statistics of verdicts: means and medians, intervals over seeds and images, and the rule that decides.
+
+pub mod decision;
+pub mod estimate;
+#[cfg(test)]
+mod simulation;
 
 use std::fmt::{self, Display, Formatter};
+
+use self::estimate::{Estimate, LEVEL};
 
 /// A mean with a 95 % interval from Student's t distribution.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -60,31 +67,9 @@ pub fn range(values: &[f64]) -> (f64, f64) {
     (fold(f64::INFINITY, f64::min), fold(f64::NEG_INFINITY, f64::max))
 }
 
-/// The mean of values that share nothing, or of differences of paired ones, with its 95 % interval.
+/// The mean of values that share nothing, or of differences of paired ones, with its 95 % interval over seeds.
 pub fn interval(values: &[f64]) -> Interval {
-    let (n, mean) = (values.len() as f64, mean(values));
-    if values.len() < 2 {
-        return Interval { mean, low: f64::NEG_INFINITY, high: f64::INFINITY };
-    }
-    let variance = values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0);
-    let half = t_quantile(values.len() - 1) * (variance / n).sqrt();
-    Interval { mean, low: mean - half, high: mean + half }
-}
-
-/// The 97.5 % quantile of Student's t with this many degrees of freedom.
-///
-/// Exact to three decimals up to ten; beyond, the expansion around the normal quantile (Abramowitz and
-/// Stegun, 26.7.5), whose error there is below 0.001.
-fn t_quantile(degrees: usize) -> f64 {
-    const EXACT: [f64; 10] = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228];
-    if let Some(&quantile) = degrees.checked_sub(1).and_then(|index| EXACT.get(index)) {
-        return quantile;
-    }
-    let (z, n) = (1.959_964_f64, degrees as f64);
-    let g1 = (z.powi(3) + z) / 4.0;
-    let g2 = (5.0 * z.powi(5) + 16.0 * z.powi(3) + 3.0 * z) / 96.0;
-    let g3 = (3.0 * z.powi(7) + 19.0 * z.powi(5) + 17.0 * z.powi(3) - 15.0 * z) / 384.0;
-    z + g1 / n + g2 / n.powi(2) + g3 / n.powi(3)
+    Estimate::of_seeds(values).interval(LEVEL)
 }
 
 #[cfg(test)]
@@ -92,20 +77,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_quantiles_are_those_of_the_tables() {
-        for (degrees, expected) in
-            [(1, 12.706), (4, 2.776), (11, 2.201), (15, 2.131), (30, 2.042), (120, 1.980)]
-        {
-            assert!((t_quantile(degrees) - expected).abs() < 1e-3, "{degrees}: {}", t_quantile(degrees));
-        }
-    }
-
-    #[test]
     fn the_interval_of_a_known_sample() {
-        // Mean 3, standard deviation sqrt(2.5), standard error sqrt(0.5), t(4) = 2.776.
+        // Mean 3, standard deviation sqrt(2.5), standard error sqrt(0.5), t(4) = 2.776 to three decimals.
         let Interval { mean, low, high } = interval(&[1.0, 2.0, 3.0, 4.0, 5.0]);
         assert_eq!(mean, 3.0);
-        assert!((high - (3.0 + 2.776 * 0.5f64.sqrt())).abs() < 1e-12 && (low + high - 6.0).abs() < 1e-12);
+        assert!((high - (3.0 + 2.776 * 0.5f64.sqrt())).abs() < 5e-4 && (low + high - 6.0).abs() < 1e-12);
         assert_eq!(interval(&[1.0]).high, f64::INFINITY);
     }
 

@@ -6,6 +6,8 @@
 pub mod along;
 pub mod collect;
 mod collected;
+mod convergence;
+mod correct;
 pub mod curves;
 pub mod evidence;
 pub mod facts;
@@ -14,8 +16,10 @@ pub mod finished;
 pub mod measured;
 mod pictures;
 mod protocol;
+pub mod readers;
 pub mod recorded;
 pub mod trends;
+pub mod words;
 
 #[cfg(test)]
 mod tests;

@@ -3,11 +3,11 @@
 use autograd::{Param, Tape, Var};
 use tensor::{Indices, Tensor};
 
-use crate::error::weight_of_reconstruction;
+use crate::range;
 use crate::train::StepLosses;
 use crate::{Error, Example, Flatten, Masks, Mode, Module, Result, Sequential};
 
-/// An encoder `z = e(x)`, a decoder `d(z)` and a classifier `c(z)` (section 2.1 of the CRE specification).
+/// An encoder `z = e(x)`, a decoder `d(z)` and a classifier `c(z)` (section 2.1 of `book/cre.md`).
 pub struct Cre {
     encoder: Sequential,
     decoder: Sequential,
@@ -94,12 +94,12 @@ impl Cre {
     }
 
     /// The same model with a reconstruction loss that follows these masks, which its encoder and its decoder
-    /// follow already (section 3.5 of the CRE specification).
+    /// follow already (section 3.5 of `book/cre.md`).
     pub fn with_masks(self, masks: Masks) -> Self {
         Self { masks: Some(masks), ..self }
     }
 
-    /// The same model with a split latent (section 7 of the CRE specification, question 5): of the k numbers of an
+    /// The same model with a split latent (section 7 of `book/cre.md`, question 5): of the k numbers of an
     /// image the first `classified` go to the classifier alone and the others to the decoder alone, whose parts take
     /// `[n, classified]` and `[n, k - classified]`.
     ///
@@ -110,7 +110,7 @@ impl Cre {
     }
 
     /// The same model with a classification loss that is the mean squared error to one-hot labels, over images and
-    /// classes, wherever a cross-entropy is spoken of (section 6.3 of the CRE specification, T13).
+    /// classes, wherever a cross-entropy is spoken of (section 6.3 of `book/cre.md`, T13).
     pub fn with_squared_labels(self) -> Self {
         Self { squared_labels: true, ..self }
     }
@@ -177,7 +177,7 @@ impl Cre {
         Part::ALL.into_iter().flat_map(named).collect()
     }
 
-    /// Both losses of a batch, with gradients routed as section 2.2 says: the decoder's parameters get
+    /// Both losses of a batch, with gradients routed as in section 2.2: the decoder's parameters get
     /// those of the MSE, the classifier's those of the cross-entropy, each at full strength, and the
     /// encoder's `lambda` times the first plus `1 - lambda` times the second.
     ///
@@ -208,7 +208,7 @@ impl Cre {
         lambda: f64,
         mode: Mode,
     ) -> Result<Losses<'t>> {
-        weight_of_reconstruction(lambda)?;
+        range::PROBABILITY.check("lambda", lambda)?;
         let z = self.encode(&tape.constant(&example.images), mode)?;
         let handed_out = match self.classified {
             None => z.split(lambda)?,

@@ -236,6 +236,7 @@ fn rows() -> Vec<Verdict> {
         got: got.into(),
         n,
         conclusion: verdict,
+        ..Verdict::default()
     };
     vec![
         row(

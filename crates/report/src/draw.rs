@@ -65,14 +65,12 @@ pub fn draw(figure: &Chart) -> Result<Drawing> {
     Ok(Drawing { svg, width, height })
 }
 
-/// One legend for the figure where all panels would have the same; else each panel has its own.
+/// One legend for the figure where one panel's holds those of all others; else each panel has its own.
 fn shared_legend(figure: &Chart) -> Option<Vec<Entry<'_>>> {
-    let mut all = figure.panels.iter().map(|panel| legend::entries(&panel.series));
-    let first = all.next()?;
-    let same = |other: Vec<Entry<'_>>| {
-        other.len() == first.len() && other.iter().zip(&first).all(|(a, b)| a.says_the_same(b))
-    };
-    all.all(same).then_some(first)
+    let all: Vec<Vec<Entry<'_>>> = figure.panels.iter().map(|panel| legend::entries(&panel.series)).collect();
+    let most = all.iter().max_by_key(|entries| entries.len())?;
+    let holds = |entry: &Entry<'_>| most.iter().any(|other| other.says_the_same(entry));
+    all.iter().flatten().all(holds).then(|| most.clone())
 }
 
 /// a, b, …, z, aa, ab, …

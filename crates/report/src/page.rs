@@ -6,16 +6,19 @@ use crate::draw::draw;
 use crate::error::{Error, Result};
 use crate::explorer::Explorer;
 use crate::figure::{Chart, check_name};
+use crate::forest::forest;
 use crate::grid::ImageGrid;
 use crate::numbers;
 use crate::svg::escape;
-use crate::table::{self, Verdict};
+use crate::table;
+use crate::verdict::Verdict;
 
 /// Typography and colours, light and dark, on screen and on paper.
 const STYLE: &str = include_str!("../assets/page.css");
 
 /// The ids that the page itself uses; no section or figure may take them.
-const OWN_IDS: [&str; 6] = ["content", "question", "verdicts", "explorer", "experiments", "provenance"];
+const OWN_IDS: [&str; 7] =
+    ["content", "question", "verdicts", "forest", "explorer", "experiments", "provenance"];
 
 /// Everything a stranger needs to judge the results.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,6 +86,13 @@ impl Page {
         let title = escape(&self.title);
         let question = paragraphs("question", &self.question);
         let verdicts = table::html(&self.rows);
+        let forest = forest(&self.rows).map_or(String::new(), |drawing| {
+            format!(
+                "<figure>\n<div class=\"card\" role=\"group\" aria-label=\"All claims\" tabindex=\"0\" \
+                 style=\"--natural:{}px\">\n{}</div>\n</figure>\n",
+                drawing.width, drawing.svg
+            )
+        });
         let [explorer_style, explorer_link, explorer] =
             self.explorer.as_ref().map(Explorer::parts).transpose()?.unwrap_or_default();
         let first_link = link("verdicts", "Verdicts");
@@ -115,7 +125,7 @@ impl Page {
 <h2 id="verdicts">Verdicts</h2>
 <div class="scroll" role="group" aria-label="Table of verdicts" tabindex="0">
 {verdicts}</div>
-</section>
+{forest}</section>
 {explorer}<section aria-labelledby="experiments">
 <h2 id="experiments">Experiments</h2>
 {sections}</section>

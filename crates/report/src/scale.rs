@@ -127,8 +127,8 @@ impl Ruler {
             Scale::Logit => self.odds(),
             Scale::Linear | Scale::Positions(_) => Vec::new(),
         };
-        // Less than two powers inside: ticks at round values then tell more.
-        if powers.len() >= 2 {
+        // Less than three powers inside: ticks at round values then tell more.
+        if powers.len() >= 3 {
             return powers;
         }
         ticks::round(self.original(self.low), self.original(self.high), count)

@@ -3,108 +3,34 @@
 use std::fmt::Write;
 
 use crate::svg::escape;
+use crate::verdict::{Conclusion, Effect, Verdict};
 
-/// What a claim came to, with the numbers that say so.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
-    /// Where the claim comes from, such as `C2/T1`.
-    pub source: String,
-    /// The claim, as a sentence.
-    pub claim: String,
-    /// What was expected, with its spread.
-    pub expected: String,
-    /// What was measured, with its spread.
-    pub got: String,
-    /// How many seeds or cases stand behind it.
-    pub n: usize,
-    /// The conclusion.
-    pub conclusion: Conclusion,
-}
-
-/// The conclusion of a verdict. A claim of a paper holds or not, and either is a finding; an exact fact is met or
-/// missed, and a missed one is a fault of ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Conclusion {
-    /// The claim holds.
-    Holds,
-    /// The claim does not hold.
-    DoesNotHold,
-    /// The numbers decide nothing: too few seeds, an interval that leaves it open, or a profile that only shows that
-    /// everything works.
-    Undecided,
-    /// The exact fact is met.
-    ExactMet,
-    /// The exact fact is missed: a regression.
-    ExactMissed,
-    /// There are no results.
-    NotRun,
-}
-
-impl Conclusion {
-    /// All verdicts, in the order a summary counts them.
-    pub const ALL: [Self; 6] =
-        [Self::Holds, Self::DoesNotHold, Self::Undecided, Self::ExactMet, Self::ExactMissed, Self::NotRun];
-
-    /// In words.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Holds => "holds",
-            Self::DoesNotHold => "does not hold",
-            Self::Undecided => "undecided",
-            Self::ExactMet => "exact",
-            Self::ExactMissed => "not exact",
-            Self::NotRun => "not run",
-        }
-    }
-
-    /// A sign that can be told apart without colour.
-    pub fn symbol(self) -> char {
-        match self {
-            Self::Holds => '✓',
-            Self::DoesNotHold => '✗',
-            Self::Undecided => '?',
-            Self::ExactMet => '=',
-            Self::ExactMissed => '≠',
-            Self::NotRun => '–',
-        }
-    }
-
-    /// Whether the row is a fault of ours and `reproduce` must fail.
-    pub fn is_failure(self) -> bool {
-        self == Self::ExactMissed
-    }
-
-    /// The class that the page's style sheet colours.
-    fn class(self) -> &'static str {
-        match self {
-            Self::Holds | Self::ExactMet => "good",
-            Self::DoesNotHold => "against",
-            Self::ExactMissed => "fault",
-            Self::Undecided | Self::NotRun => "open",
-        }
-    }
-}
-
-const HEADER: [&str; 6] = ["source", "claim", "expected", "got", "n", "verdict"];
+const HEADER: [&str; 6] = ["claim", "statement", "expected", "found", "n", "verdict"];
 /// The columns whose texts may be broken into lines, widest first to give way.
-const BREAKABLE: [usize; 3] = [1, 3, 2];
+const BREAKABLE: [usize; 4] = [1, 3, 2, 5];
 const LEAST_WIDTH: usize = 16;
 const GAP: usize = 2;
 
-/// How many rows have each verdict, such as `✓ holds: 3`; verdicts without a row are left out.
+/// How many rows have each verdict, such as `✓ holds: 3`; verdicts without a row are left out, and a fact that several
+/// rows state of the same runs is counted once.
 pub(crate) fn summary(rows: &[Verdict]) -> String {
-    let count = |verdict| rows.iter().filter(|row| row.conclusion == verdict).count();
+    let count =
+        |verdict| rows.iter().filter(|row| row.conclusion == verdict && row.same_as.is_none()).count();
     let counted = Conclusion::ALL.into_iter().filter(|&verdict| count(verdict) > 0);
-    let parts: Vec<String> = counted
+    let mut parts: Vec<String> = counted
         .map(|verdict| format!("{} {}: {}", verdict.symbol(), verdict.words(), count(verdict)))
         .collect();
+    match rows.iter().filter(|row| row.same_as.is_some()).count() {
+        0 => {}
+        n => parts.push(format!("not counted, for they repeat the runs of another row: {n}")),
+    }
     parts.join(" · ")
 }
 
 fn cells(row: &Verdict) -> [String; 6] {
     let verdict = format!("{} {}", row.conclusion.symbol(), row.conclusion.words());
     let n = if row.conclusion == Conclusion::NotRun { "–".into() } else { row.n.to_string() };
-    [row.source.clone(), row.claim.clone(), row.expected.clone(), row.got.clone(), n, verdict]
+    [row.source.clone(), row.about(), row.expected.clone(), row.got.clone(), n, verdict]
 }
 
 /// Aligned columns for a terminal of this many characters; long texts go on in the next line. Where even that
@@ -177,13 +103,67 @@ pub fn csv(rows: &[Verdict]) -> String {
         true => format!("\"{}\"", cell.replace('"', "\"\"")),
         false => cell.to_owned(),
     };
-    let line = |cells: [&str; 6]| cells.map(quoted).join(",") + "\r\n";
-    let mut out = line(HEADER);
+    let line = |cells: [&str; COLUMNS.len()]| cells.map(quoted).join(",") + "\r\n";
+    let mut out = line(COLUMNS);
     for row in rows {
-        let n = row.n.to_string();
-        out += &line([&row.source, &row.claim, &row.expected, &row.got, &n, row.conclusion.words()]);
+        out += &line(columns(row).each_ref().map(String::as_str));
     }
     out
+}
+
+/// The columns of the CSV.
+pub const COLUMNS: [&str; 19] = [
+    "claim id",
+    "title",
+    "data set",
+    "model",
+    "reader",
+    "quantity",
+    "effect",
+    "low",
+    "high",
+    "margin",
+    "unit",
+    "n seeds",
+    "n images",
+    "resampled",
+    "kind",
+    "verdict",
+    "expected",
+    "reason",
+    "same runs as",
+];
+
+/// A row as the texts of [`COLUMNS`]; what is not known is empty.
+pub fn columns(row: &Verdict) -> [String; COLUMNS.len()] {
+    let of = |text: fn(&Effect) -> String| row.effect.as_ref().map_or(String::new(), text);
+    [
+        row.source.clone(),
+        row.claim.clone(),
+        row.data.clone(),
+        row.model.clone(),
+        row.reader.clone(),
+        of(|effect| effect.quantity.clone()),
+        of(|effect| digits(effect.value)),
+        of(|effect| digits(effect.low)),
+        of(|effect| digits(effect.high)),
+        of(|effect| digits(effect.margin)),
+        of(|effect| effect.unit.clone()),
+        row.n.to_string(),
+        row.n_images.to_string(),
+        of(|effect| effect.resampled.to_owned()),
+        row.kind.words().to_owned(),
+        row.conclusion.words().to_owned(),
+        row.expected.clone(),
+        row.got.clone(),
+        row.same_as.clone().unwrap_or_default(),
+    ]
+}
+
+/// Four significant digits, without an exponent; nothing for an end that is infinite.
+fn digits(value: f64) -> String {
+    let rounded = format!("{value:.3e}").parse::<f64>().unwrap_or(f64::NAN);
+    if rounded.is_finite() { format!("{}", rounded + 0.0) } else { String::new() }
 }
 
 /// A table with row and column headers for screen readers.
@@ -191,22 +171,37 @@ pub fn html(rows: &[Verdict]) -> String {
     let mut out = String::from("<table class=\"verdicts\">\n<caption>");
     out += &escape(&summary(rows));
     out += "</caption>\n<thead><tr>";
-    for name in HEADER {
+    for name in ["claim", "statement", "reader", "effect", "expected", "found", "n", "kind", "verdict"] {
         out += &format!("<th scope=\"col\">{name}</th>");
     }
     out += "</tr></thead>\n<tbody>\n";
     for row in rows {
         let [source, claim, expected, got, n, _] = cells(row).map(|cell| escape(&cell));
+        let repeats = row.same_as.as_ref().map_or(String::new(), |of| format!("; the same runs as {of}"));
+        let [reader, effect] = [&row.reader, &effect(row)].map(|text| escape(text));
         out += &format!(
-            "<tr><th scope=\"row\">{source}</th><td>{claim}</td><td>{expected}</td><td>{got}</td>\
-             <td class=\"number\">{n}</td><td class=\"verdict {}\">\
-             <span aria-hidden=\"true\">{}</span> {}</td></tr>\n",
+            "<tr><th scope=\"row\">{source}</th><td>{claim}{}</td><td>{reader}</td><td>{effect}</td>\
+             <td>{expected}</td><td>{got}</td><td class=\"number\">{n}</td><td>{}</td>\
+             <td class=\"verdict {}\"><span aria-hidden=\"true\">{}</span> {}</td></tr>\n",
+            escape(&repeats),
+            row.kind.words(),
             row.conclusion.class(),
             row.conclusion.symbol(),
             row.conclusion.words()
         );
     }
     out + "</tbody>\n</table>\n"
+}
+
+/// The deciding effect with its interval and margin in words; empty without one.
+pub(crate) fn effect(row: &Verdict) -> String {
+    let Some(Effect { quantity, value, low, high, margin, unit, resampled }) = &row.effect else {
+        return String::new();
+    };
+    let [value, low, high, margin] = [value, low, high, margin].map(|number| digits(*number));
+    let unit = if unit.is_empty() { String::new() } else { format!(" {unit}") };
+    let interval = if low.is_empty() { String::new() } else { format!(" [{low}, {high}]") };
+    format!("{quantity} {value}{interval}{unit}, margin {margin}, over {resampled}")
 }
 
 /// The verdicts of one experiment as a list, to stand beside its figures.
@@ -235,10 +230,21 @@ mod tests {
         let row = |verdict, claim: &str| Verdict {
             source: "C2/T1".into(),
             claim: claim.into(),
+            data: "MNIST".into(),
             expected: "slope > 0".into(),
             got: "0.21 ± 0.03".into(),
+            effect: Some(Effect {
+                quantity: "slope".into(),
+                value: 0.21,
+                low: 0.180_049,
+                high: f64::INFINITY,
+                margin: 0.0,
+                unit: "points".into(),
+                resampled: "seeds",
+            }),
             n: 5,
             conclusion: verdict,
+            ..Verdict::default()
         };
         let long = "more weight on reconstruction improves reconstruction, \"and\" costs <classification>";
         Conclusion::ALL.into_iter().map(|verdict| row(verdict, long)).collect()
@@ -287,7 +293,17 @@ mod tests {
             csv.contains("\"more weight on reconstruction improves reconstruction, \"\"and\"\" costs"),
             "{csv}"
         );
-        assert!(csv.ends_with(",slope > 0,0.21 ± 0.03,5,holds\r\n"), "{csv}");
+        let rest = ",MNIST,,,slope,0.21,0.18,,0,points,5,0,seeds,claim,holds,slope > 0,0.21 ± 0.03,\r\n";
+        assert!(csv.ends_with(rest), "{csv}");
+        assert!(csv.lines().all(|line| !line.is_empty()) && csv.starts_with("claim id,title,data set,"));
+    }
+
+    #[test]
+    fn a_fact_that_rows_repeat_is_counted_once() {
+        let mut twice = vec![rows()[0].clone(), rows()[0].clone()];
+        assert_eq!(summary(&twice), "✓ holds: 2");
+        twice[1].same_as = Some("fc-lambda-sweep".into());
+        assert!(summary(&twice).starts_with("✓ holds: 1 · not counted"));
     }
 
     #[test]

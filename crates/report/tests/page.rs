@@ -52,6 +52,7 @@ fn row() -> Verdict {
         got: HOSTILE.into(),
         n: 5,
         conclusion: Conclusion::Holds,
+        ..Verdict::default()
     }
 }
 

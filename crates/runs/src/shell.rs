@@ -14,8 +14,8 @@ pub fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// The text as one word of bash and zsh, to be printed and typed again. Hidden characters ([`is_hidden`]) and bytes that are
-/// not UTF-8 are written as escapes, for they would change what is seen.
+/// The text as one word of bash and zsh, to be printed and typed again. [Hidden](is_hidden) characters and bytes that are no
+/// UTF-8 are written as escapes, for they would change what is seen.
 pub fn shown(text: &OsStr) -> String {
     if let Some(text) = text.to_str().filter(|text| !text.contains(is_hidden)) {
         return quoted(text);

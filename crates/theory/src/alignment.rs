@@ -6,7 +6,7 @@ use crate::corruption::Corruption;
 use crate::denoising::Denoising;
 use crate::{Error, Result, linalg};
 
-/// The task alignment of every code that denoising finds: section 2.7 of the LBR specification.
+/// The task alignment of every code that denoising finds: section 2.7 of `book/lbr.md`.
 ///
 /// Entry `k - 1` speaks of the code of `k` dimensions, from 1 to the rank of the samples. Codes are of clean samples,
 /// also if they were found for corrupted ones.

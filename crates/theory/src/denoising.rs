@@ -10,7 +10,7 @@ mod corrupted;
 
 use corrupted::Corrupted;
 
-/// Every optimal linear denoiser of some samples: sections 2.3 to 2.7 of the LBR specification.
+/// Every optimal linear denoiser of some samples: sections 2.3 to 2.7 of `book/lbr.md`.
 ///
 /// A code `V x~` of a corrupted sample is decoded to `W V x~` and classified as `U V x~`, both without noise as target:
 ///
@@ -18,7 +18,7 @@ use corrupted::Corrupted;
 /// L = a E|W V x~ - x|^2 + b E|U V x~ - y|^2
 /// ```
 ///
-/// with means over samples and noise, where the specification sums; samples and one-hot labels without their means;
+/// with means over samples and noise, where `book/lbr.md` sums; samples and one-hot labels without their means;
 /// `a`, `b` the [`Weights`]. With `S = E[x x^T]`, `G = E[x y^T]`, `E[x~] = c x` and `M = E[x~ x~^T]`, the rows of the
 /// best `V` are the generalised eigenvectors of the largest eigenvalues `mu` of
 ///
@@ -233,7 +233,7 @@ impl Denoising {
     }
 
     /// The largest angle, in degrees, between the span of the best `k` directions for denoising and that of the first
-    /// `k` principal components, for each `k` of `ks` (section 2.6).
+    /// `k` principal components, for each `k` of `ks` (`book/lbr.md`, 2.6).
     ///
     /// If it is zero for every `k`, training with this noise is of no use whatever the labels: the code of `k`
     /// dimensions is the one that reconstruction without noise finds, as with noise of one variance in all directions.

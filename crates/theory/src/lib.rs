@@ -40,6 +40,8 @@ mod error;
 #[cfg(test)]
 mod noise;
 #[cfg(test)]
+mod gap;
+#[cfg(test)]
 mod adam;
 
 pub use alignment::Alignment;

@@ -179,6 +179,7 @@ impl Moments {
 mod tests {
 
     use super::*;
+    use crate::gap::largest;
     use crate::noise::Noise;
     use crate::part::{columns, rows as rows_of};
 
@@ -188,9 +189,7 @@ mod tests {
     }
 
     fn assert_close(got: &Array2<f64>, wanted: &Array2<f64>, tolerance: f64) {
-        let worst = (got - wanted)
-            .iter()
-            .fold(0.0f64, |worst, gap| worst.max(if gap.is_nan() { f64::INFINITY } else { gap.abs() }));
+        let worst = largest(&(got - wanted));
         assert!(worst <= tolerance, "{worst:e} from {wanted}");
     }
 

@@ -1,9 +1,9 @@
-//! Ridge regression in closed form, as a probe of what a representation holds linearly.
+//! Ridge regression (Hoerl and Kennard, 1970) in closed form, as a probe of what a representation holds linearly.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
 use crate::centred::centred;
-use crate::evaluation::{accuracy, correct, mean_squared_error, one_hot};
+use crate::evaluation::{accuracy, correct, one_hot};
 use crate::{Moments, Result, check, linalg};
 
 /// `y = mean_y + (x - mean_x) W`, with the `W: [d, m]` that minimises
@@ -126,9 +126,9 @@ impl Ridge {
     ///
     /// Errs as [`Ridge::predict`] does, and if `y` does not fit or is not finite.
     pub fn mse(&self, x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) -> Result<f64> {
-        check::samples_of_width("targets", y, self.mean_y.len())?;
-        check::rows("targets", y.nrows(), x.nrows())?;
-        Ok(mean_squared_error(self.predict(x)?.view(), y))
+        let mut sum = 0.0;
+        self.add_squared_errors(x, y, &mut sum)?;
+        Ok(sum / y.len() as f64)
     }
 
     /// The squared errors of the predictions for each row of `x: [n, d]`, whose targets are `y: [n, m]`, summed over columns.
@@ -187,13 +187,12 @@ mod tests {
     use ndarray::{Axis, array, concatenate};
 
     use super::*;
+    use crate::gap::largest;
     use crate::noise::Noise;
     use crate::part::{self, rows};
 
     fn assert_close(got: ArrayView2<'_, f64>, wanted: ArrayView2<'_, f64>, tolerance: f64) {
-        let worst = (&got - &wanted)
-            .iter()
-            .fold(0.0f64, |worst, gap| worst.max(if gap.is_nan() { f64::INFINITY } else { gap.abs() }));
+        let worst = largest(&(&got - &wanted));
         assert!(worst <= tolerance, "{worst:e}");
     }
 

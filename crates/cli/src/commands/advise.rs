@@ -8,8 +8,9 @@ use std::time::Instant;
 use clap::Args;
 use data::FolderOptions;
 use experiments::advice::{Advice, Impact, Judged, advise};
-use system::{note, terminal, text};
+use system::{note, text};
 
+use super::output::answer;
 use crate::error::{Error, Result};
 
 /// A change of the alignment by less, in percent, is none.
@@ -72,14 +73,8 @@ pub(crate) fn command(asked: &Advise) -> Result<ExitCode> {
             note!("{:>5.0} s  {step}", start.elapsed().as_secs_f64());
         }
     })?;
-    let printed = match asked.json {
-        true => terminal::print_json(
-            &(serde_json::to_string_pretty(&advice).expect("advice is plain data") + "\n"),
-        ),
-        false => terminal::print(&text_of(&advice)),
-    };
-    printed.map_err(|source| experiments::Error::Write { path: "standard output".into(), source })?;
-    Ok(advice.too_few.as_ref().map_or(ExitCode::SUCCESS, |_| ExitCode::from(TOO_FEW)))
+    let told = answer(asked.json, &advice, || text_of(&advice))?;
+    Ok(advice.too_few.as_ref().map_or(told, |_| ExitCode::from(TOO_FEW)))
 }
 
 /// The advice in words and small tables.

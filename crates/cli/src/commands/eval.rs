@@ -8,7 +8,7 @@ use models::Evaluation;
 use serde::Serialize;
 
 use super::columns::columns;
-use super::output::{say, say_json};
+use super::output;
 use super::pictures::Pictures;
 use super::stored::{self, Stored};
 use super::values::at_least_one;
@@ -68,12 +68,7 @@ struct OfClass {
 
 pub(crate) fn command(asked: &Eval) -> Result<ExitCode> {
     let answer = answer(asked)?;
-    if asked.json {
-        say_json(&answer)?
-    } else {
-        say(&answer.text())?
-    }
-    Ok(ExitCode::SUCCESS)
+    output::answer(asked.json, &answer, || answer.text())
 }
 
 fn answer(asked: &Eval) -> Result<Answer> {

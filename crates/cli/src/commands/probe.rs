@@ -8,7 +8,7 @@ use ndarray::ArrayView2;
 use serde::Serialize;
 use system::text;
 
-use super::output::{say, say_json};
+use super::output;
 use super::stored::{self, Stored};
 use crate::error::{Error, Result};
 use experiments::measures::{NEIGHBOURS, of_latents};
@@ -51,12 +51,7 @@ struct Found {
 pub(crate) fn command(asked: &Probe) -> Result<ExitCode> {
     let finished = asked.run.finished()?;
     let answer = answer(&finished)?;
-    if asked.json {
-        say_json(&answer)?
-    } else {
-        say(&answer.text())?
-    }
-    Ok(ExitCode::SUCCESS)
+    output::answer(asked.json, &answer, || answer.text())
 }
 
 fn answer(finished: &FinishedRun) -> Result<Answer> {
@@ -96,7 +91,8 @@ fn answer(finished: &FinishedRun) -> Result<Answer> {
         None if k > LARGEST_PROBED => format!("not fitted: {k} dimensions are more than {LARGEST_PROBED}"),
         None => format!(
             "ridge regression to {what} with a penalty of {PENALTY} times the mean variance of a unit, fitted to the \
-             first {fitted_to} training images, judged on {images}"
+             first {}, judged on {images}",
+            text::count(fitted_to, "training image")
         ),
     };
     let last = finished.epochs.last();
@@ -156,7 +152,7 @@ fn neighbours(n: usize) -> String {
         0 => format!("not computed: {n} test image cannot be halved into voters and images to classify"),
         voters if voters < NEIGHBOURS => format!(
             "a vote of the {} in the first half, fewer than the {NEIGHBOURS} that are meant, on each of the other {asking}",
-            if voters == 1 { "one test image".to_owned() } else { format!("{voters} test images") }
+            text::count(voters, "test image")
         ),
         voters => format!(
             "a vote of the {NEIGHBOURS} nearest of the first {voters} test images on each of the other {asking}"
@@ -171,6 +167,7 @@ impl Answer {
             format!("{:20} {value:>9}  {}\n", of.name, of.protocol)
         };
         let found: String = self.found.iter().map(line).collect();
-        format!("run {}: {}\nits frozen latent has {} dimensions\n{found}", self.key, self.label, self.latent)
+        let latent = text::count(self.latent, "dimension");
+        format!("run {}: {}\nits frozen latent has {latent}\n{found}", self.key, self.label)
     }
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use system::text;
 
 use super::columns::columns;
-use super::output::{bytes, duration, say, say_json};
+use super::output::{answer, bytes, duration};
 use crate::error::Result;
 use runs::learners::{LearnerConfig, RunConfig};
 use runs::run::Run;
@@ -89,12 +89,10 @@ impl State {
 pub(crate) fn command(asked: &Runs) -> Result<ExitCode> {
     let folder = asked.out.join("runs");
     let held = if folder.is_dir() { held(&folder)? } else { Held { runs: vec![], damaged: vec![] } };
-    match (asked.json, asked.each) {
-        (true, _) => say_json(&held)?,
-        (false, true) => say(&(held.each() + &held.summary(&folder)))?,
-        (false, false) => say(&(held.kinds() + &held.summary(&folder)))?,
-    }
-    Ok(ExitCode::SUCCESS)
+    answer(asked.json, &held, || {
+        let runs = if asked.each { held.each() } else { held.kinds() };
+        runs + &held.summary(&folder)
+    })
 }
 
 fn held(folder: &Path) -> Result<Held> {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use serde_json::json;
-use system::note;
+use system::{note, text};
 
 use self::observer::TrainObserver;
 use super::output::{duration, say, say_json_line};
@@ -116,10 +116,10 @@ fn same_classes(store: &Store, run: &Run, images: &Images) -> Result<()> {
     let mut differ = begun.iter().zip(&spec.data.classes).filter(|(then, now)| then != now);
     let Some((then, now)) = differ.next() else { return Ok(()) };
     Err(Error::Usage(format!(
-        "run {} is stored with the same images and other names of {} classes: `{}` was `{}`; give the folders their \
-         old names, or write to another folder with --out",
+        "run {} is stored with the same images, and {} changed: `{}` was `{}`; give the folders their old names, or write \
+         to another folder with --out",
         spec.folder_name(),
-        1 + differ.count(),
+        text::count(1 + differ.count(), "class name"),
         now.escape_debug(),
         then.escape_debug()
     )))
@@ -156,7 +156,8 @@ fn words(run: &Run, key: &str, finished: &FinishedRun, found: bool, asked: &Trai
     let speed = view.images_per_second().map_or(String::new(), |rate| format!(", {rate:.0} images/s"));
     let mut lines = vec![format!("run {key}: {}", run.label())];
     let time = duration(seconds(finished));
-    lines.push(format!("{ended}: {} of {} epochs, {time}{speed}", view.done(), view.last()));
+    let epochs = text::count(view.last() as usize, "epoch");
+    lines.push(format!("{ended}: {} of {epochs}, {time}{speed}", view.done()));
     lines.extend(view.worse().map(|worse| format!("note: {worse}")));
     for set in ["train", "validation", "test"] {
         let epoch = finished.epochs.last();

@@ -11,13 +11,15 @@ use crate::lbr::{alignments, fashion, grid, mnist, recognition};
 use crate::metric::{ArrayMetric, Metric};
 use crate::names::names;
 use crate::profile::Profile;
+use crate::statistics::decision::{Contrast, Unit};
 use crate::statistics::mean;
 use crate::sweep::along::ALIGNMENT;
 use crate::sweep::curves::Curves;
 use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{exact_figure, panel};
 use crate::sweep::recorded::{Along, Recorded};
-use crate::sweep::trends::{Finding, exactly, found, judged, listed};
+use crate::sweep::trends::{About, Finding, exactly, found, judged, listed, online_accuracy};
+use crate::sweep::words;
 use runs::images::{Change, DataConfig};
 use runs::learners::classification::Classifier;
 use runs::learners::closed_form::Noise;
@@ -126,7 +128,7 @@ impl Experiment for Background {
                 series.push(Series { label, points, style, shape: Shape::Line });
             }
             let axis = Axis::new("K, numbers in the code", "", Scale::Log2);
-            panels.push(panel(&set, axis, "task alignment (%)", series));
+            panels.push(panel(&words::data_set(&set), axis, "task alignment (%)", series));
         }
         let caption = "Images with six smooth waves of random weights added, which hold the given share of the variance \
                        and say nothing of the class: the code of the best reconstruction takes them first.";
@@ -149,16 +151,15 @@ impl Experiment for Background {
                 let Some((_, a)) = along.iter().find(|(k, _)| *k == MODES) else { continue };
                 falls &= a[0] <= before + 2.0;
                 before = a[0];
-                got.push(format!("{}: {:.1} %", other.data, a[0]));
+                got.push(format!("{}: {:.1} %", words::data_set(&other.data), a[0]));
             }
             let n = got.len();
-            let finding = (n > 1).then(|| Finding { holds: Some(falls), got: listed(got) });
-            let claim = format!("a background takes the first numbers of the code ({})", clean.data);
+            let finding = (n > 1).then(|| Finding::exact(falls, listed(got)));
+            let claim = "a background takes the first dimensions of the code";
             let finding = found(finding, "the grid has no two shares of the background on this set");
             rows.push(exactly(
-                ClaimId::Lbr7,
-                claim,
-                "a(6) falls with the background's share".into(),
+                About::set(ClaimId::Lbr7, claim, clean),
+                "a(6) falls with the background's share",
                 finding,
                 n,
             )?);
@@ -168,13 +169,11 @@ impl Experiment for Background {
             let background = set_of(curves) != curves.data;
             let finding = top_and_bottom(&of, background);
             let claim = match background {
-                true => {
-                    format!("with a background the bottom of the spectrum beats the top ({})", curves.data)
-                }
-                false => format!("on clean images the top beats the bottom ({})", curves.data),
+                true => "with a background the bottom of the spectrum beats the top",
+                false => "on clean images the top beats the bottom",
             };
-            let expected = "test accuracy of an MLP, means over seeds".to_owned();
-            rows.push(judged(ClaimId::Lbr7, claim, expected, finding, of.n())?);
+            let expected = "the difference of the test accuracies above 0";
+            rows.push(judged(About::of(ClaimId::Lbr7, claim, curves), expected, finding, &of)?);
         }
         Ok(rows)
     }
@@ -188,9 +187,13 @@ fn top_and_bottom(of: &Evidence<'_, '_>, background: bool) -> Result<Finding> {
     let (top, bottom, whole) = (accuracy(Part::Top)?, accuracy(Part::Bottom)?, accuracy(Part::Whole)?);
     let (of_top, of_bottom) =
         (average(Metric::Variance, Part::Top)?, average(Metric::Variance, Part::Bottom)?);
-    Ok(Finding {
-        holds: Some(if background { bottom > top } else { top > bottom }),
-        got: format!(
+    let [below, above] = [of.labelled(Part::Bottom.as_str())?, of.labelled(Part::Top.as_str())?];
+    let (better, worse) = if background { (below, above) } else { (above, below) };
+    let gap = online_accuracy(of, &[(1.0, [better, 0]), (-1.0, [worse, 0])])?;
+    let label = if background { "bottom less top" } else { "top less bottom" };
+    Ok(Finding::decided(
+        vec![Contrast::above(label, gap, 0.0, Unit::POINTS)],
+        format!(
             "top ({:.0} % of the variance) {:.1} %, bottom ({:.0} %) {:.1} %, whole {:.1} %",
             100.0 * of_top,
             100.0 * top,
@@ -198,7 +201,7 @@ fn top_and_bottom(of: &Evidence<'_, '_>, background: bool) -> Result<Finding> {
             100.0 * bottom,
             100.0 * whole
         ),
-    })
+    ))
 }
 
 /// The results of one family, by data set.

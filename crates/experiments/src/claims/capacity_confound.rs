@@ -79,7 +79,7 @@ impl Experiment for CapacityConfound {
         let mut rows = Vec::new();
         for curves in &Curves::all(results)? {
             for (larger, part) in PARTS {
-                let claim = format!("a larger {part} alone eases the trade-off ({})", curves.variant);
+                let claim = format!("a larger {part} alone eases the trade-off");
                 rows.push(smaller_cost(curves, [MEDIUM, larger], (ClaimId::C5, claim))?);
             }
         }

@@ -11,12 +11,13 @@ use crate::lbr::{autoencoders, cifar10, fashion, grid, mlpae};
 use crate::metric::Metric;
 use crate::names::names;
 use crate::profile::Profile;
-use crate::statistics::interval;
+use crate::statistics::decision::{Contrast, Unit};
+use crate::statistics::estimate::Estimate;
 use crate::sweep::curves::Curves;
 use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{Measure, families_over_members};
 use crate::sweep::recorded::Recorded;
-use crate::sweep::trends::{Finding, above, all_hold, judged, listed};
+use crate::sweep::trends::{About, Finding, judged, listed};
 use runs::learners::autoencoding::{Network, Objective};
 use runs::store::Results;
 
@@ -125,14 +126,15 @@ impl Experiment for Guidance {
             let of = Evidence::of(plain);
             let finding = gains(&of, guided);
             rows.push(judged(
-                ClaimId::Lbr3,
-                format!(
-                    "a small weight on labels lifts accuracy at no cost in reconstruction ({})",
-                    plain.data
-                ),
-                "MSE within 5 %, linear probe better by the 95 % interval, at every L".into(),
+                About::set(
+                    ClaimId::Lbr3,
+                    "a small weight on labels lifts accuracy at no cost in reconstruction",
+                    plain,
+                )
+                .model("autoencoders with and without guidance"),
+                "MSE rises by less than 5 %, linear probe better, at every L",
                 finding,
-                of.n(),
+                &of,
             )?);
         }
         Ok(rows)
@@ -142,23 +144,21 @@ impl Experiment for Guidance {
 /// Whether guidance lifts the linear probe of every autoencoder and leaves its error as it is, by paired seeds.
 fn gains(of: &Evidence<'_, '_>, guided: Option<&Curves<'_>>) -> Result<Finding> {
     let guided = guided.ok_or_else(|| Error::NotRun("the grid has no guided autoencoders".into()))?;
-    let (mut holds, mut got) = (Vec::new(), Vec::new());
+    let (mut contrasts, mut shown) = (Vec::new(), Vec::new());
     for (member, (label, _)) in of.curves.members.iter().enumerate() {
         let other = Evidence::of(guided).labelled(label)?;
         let change = |name: Metric, change: fn([f64; 2]) -> f64| -> Result<_> {
             let pairs = of.paired_with(name, [member, 0], guided, [other, 0])?;
-            Ok(interval(&pairs.into_iter().map(change).collect::<Vec<f64>>()))
+            Ok(Estimate::of_seeds(&pairs.into_iter().map(change).collect::<Vec<f64>>()))
         };
         let mse = change(Metric::TestMse, |[plain, guided]| guided / plain - 1.0)?;
         let gain = |name| change(name, |[plain, guided]| guided - plain);
         let (linear, nonlinear) = (gain(Metric::TestAccuracy)?, gain(Metric::NonlinearAccuracy)?);
-        holds.extend([above(&linear, 0.0), Some(mse.mean < SAME)]);
-        got.push(format!(
-            "{label}: MSE {:+.1} %, linear probe {:+.1} points, non-linear {:+.1}",
-            mse.times(100.0),
-            linear.times(100.0),
-            100.0 * nonlinear.mean
-        ));
+        contrasts.push(Contrast::below(format!("{label}: MSE"), mse, SAME, Unit::PERCENT));
+        contrasts.push(Contrast::above(format!("{label}: linear probe"), linear, 0.0, Unit::POINTS));
+        let nonlinear = Contrast::above(format!("{label}: non-linear probe"), nonlinear, 0.0, Unit::POINTS);
+        shown.push(nonlinear.words());
     }
-    Ok(Finding { holds: all_hold(holds), got: listed(got) })
+    let got = listed(contrasts.iter().map(Contrast::words).chain(shown));
+    Ok(Finding::decided(contrasts, got).read_by("linear probe"))
 }

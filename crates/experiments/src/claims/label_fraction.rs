@@ -8,14 +8,13 @@ use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{THREE, fashion, fc_m, seeds, vit as vit_family};
 use crate::grid::{Family, Grid, Member};
-use crate::metric::Metric;
 use crate::profile::Profile;
-use crate::statistics::interval;
+use crate::statistics::decision::{Contrast, Unit};
 use crate::sweep::curves::Curves;
 use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{masked_evaluation, of_each, trade_off};
 use crate::sweep::recorded::Recorded;
-use crate::sweep::trends::{Finding, above, judged, listed};
+use crate::sweep::trends::{About, Finding, ONLINE, judged, listed, online_accuracy};
 use runs::learners::Cre;
 use runs::store::Results;
 
@@ -83,10 +82,9 @@ impl Experiment for LabelFraction {
         for curves in &Curves::all(results)? {
             let of = Evidence::of(curves);
             let finding = gain(&of);
-            let claim = format!("with few labels reconstruction helps classification ({})", curves.variant);
-            let expected =
-                "accuracy(0.9) - accuracy(0) above 2 points at 1 % of labels, 95 % interval".to_owned();
-            rows.push(judged(ClaimId::Q6, claim, expected, finding, of.n())?);
+            let claim = "with few labels reconstruction helps classification";
+            let expected = "accuracy(0.9) - accuracy(0) above 2 points at 1 % of labels";
+            rows.push(judged(About::of(ClaimId::Q6, claim, curves), expected, finding, &of)?);
         }
         Ok(rows)
     }
@@ -95,19 +93,19 @@ impl Experiment for LabelFraction {
 /// Whether mixing in reconstruction raises the accuracy at the least share of labels; the other shares are shown.
 fn gain(of: &Evidence<'_, '_>) -> Result<Finding> {
     let [pure, mixed] = of.lambdas([0.0, 0.9])?;
-    let gain = |of: &Evidence<'_, '_>, member| -> Result<_> {
-        let pairs = of.paired(Metric::TestAccuracy, [[member, mixed], [member, pure]])?;
-        Ok(interval(&pairs.iter().map(|[mixed, pure]| mixed - pure).collect::<Vec<f64>>()))
+    let gain = |of: &Evidence<'_, '_>, member| -> Result<Contrast> {
+        let gain = online_accuracy(of, &[(1.0, [member, mixed]), (-1.0, [member, pure])])?;
+        let label = of.curves.members[member].0.clone();
+        Ok(Contrast::above(label, gain, MARGIN, Unit::POINTS))
     };
     let [judged] = of.members([FEWEST])?;
-    let holds = above(&gain(of, judged)?, MARGIN);
-    let mut got = Vec::new();
-    for (member, (label, _)) in of.curves.members.iter().enumerate() {
+    let (decisive, mut got) = (gain(of, judged)?, Vec::new());
+    for member in 0..of.curves.members.len() {
         // What is only shown counts no seeds, and masks are not run at these weights.
         match gain(&Evidence::of(of.curves), member) {
             Err(Error::NotRun(_)) => {}
-            gain => got.push(format!("{label}: {:+.1} points", gain?.times(100.0))),
+            gain => got.push(gain?.words()),
         }
     }
-    Ok(Finding { holds, got: listed(got) })
+    Ok(Finding::decided(vec![decisive], listed(got)).read_by(ONLINE))
 }

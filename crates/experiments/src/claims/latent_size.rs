@@ -3,6 +3,7 @@
 use models::{Activation, fc::Size, vit};
 use report::{Figure, Verdict};
 
+use crate::claim_id::ClaimId;
 use crate::error::Result;
 use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{cnn_s, fashion, fc, fc_m, few, mnist, seeds, vit};
@@ -10,7 +11,7 @@ use crate::grid::{Family, Grid};
 use crate::metric::TradeOff;
 use crate::profile::Profile;
 use crate::sweep::curves::Curves;
-use crate::sweep::figures::{ACCURACY, MSE, Measure, front, measures_over_members, of_each};
+use crate::sweep::figures::{ACCURACY, MSE, Measure, front_with_corner, measures_over_members, of_each};
 use crate::sweep::recorded::Recorded;
 use crate::sweep::{figures, trends};
 use runs::store::Results;
@@ -92,7 +93,8 @@ impl Experiment for LatentSize {
     }
 
     fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
-        trends::rows(results, &[&trends::T2, &trends::T5, &trends::T6, &trends::T9])
+        let rows = trends::rows(results, &[&trends::T2, &trends::T5, &trends::T6, &trends::T9])?;
+        Ok(trends::repeating(rows, &[ClaimId::C4C6T5, ClaimId::C4T6, ClaimId::T9], "fc-lambda-sweep"))
     }
 }
 
@@ -110,14 +112,19 @@ pub(super) fn costs_over_members(
                    accuracy that the autoencoder's latent loses. Right: the share of the rectangle between the mean \
                    image's error, the error rate of guessing and zero that the front over λ dominates; one would be \
                    both tasks solved by one latent.";
-    let title = format!("The cost of the other task ({})", curves.variant);
+    let title = format!("The cost of the other task ({})", curves.words());
     Ok(figures::figure(format!("{name}-{}", curves.index), title, caption.into(), panels))
 }
 
 /// One front for each member, beside each other.
 pub(super) fn fronts(curves: &Curves<'_>, name: &str, title: &str) -> Result<Option<report::Chart>> {
     let caption = "Test accuracy over test MSE, points labelled by λ; the corner of low error and high accuracy is at \
-                   the upper left.";
-    let title = format!("{title} ({})", curves.variant);
-    Ok(figures::figure(format!("{name}-{}", curves.index), title, caption.into(), vec![front(curves)?]))
+                   the upper left, marked where both ends were run.";
+    let title = format!("{title} ({})", curves.words());
+    Ok(figures::figure(
+        format!("{name}-{}", curves.index),
+        title,
+        caption.into(),
+        vec![front_with_corner(curves)?],
+    ))
 }

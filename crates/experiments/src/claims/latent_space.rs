@@ -3,6 +3,7 @@
 use models::vit;
 use report::{Figure, Verdict};
 
+use crate::claim_id::ClaimId;
 use crate::error::Result;
 use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{cnn_l, cnn_s, coarse, fashion, fc_m, mnist, seeds, vit};
@@ -50,6 +51,7 @@ impl Experiment for LatentSpace {
     }
 
     fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
-        trends::rows(results, &[&trends::T10])
+        let rows = trends::rows(results, &[&trends::T10])?;
+        Ok(trends::repeating(rows, &[ClaimId::C7T10], "the λ sweeps"))
     }
 }

@@ -1,6 +1,6 @@
 //! Claim 5 of the LBR paper: gradient descent comes to the optima that the closed forms give.
 
-use report::{Axis, Conclusion, Figure, Point, Scale, Series, Shape, Style, Verdict};
+use report::{Axis, Chart, Conclusion, Figure, Kind, Point, Scale, Series, Shape, Style, Verdict};
 
 use crate::claim_id::ClaimId;
 use crate::error::{Error, Result};
@@ -12,7 +12,7 @@ use crate::profile::Profile;
 use crate::sweep::curves::Curves;
 use crate::sweep::figures::{exact_figure, panel};
 use crate::sweep::recorded::{Along, Recorded};
-use crate::sweep::trends::{Finding, exactly, listed};
+use crate::sweep::trends::{About, Finding, exactly, listed};
 use runs::images::DataConfig;
 use runs::learners::closed_form::{LinearOptimum, Noise, Problem, Question};
 use runs::store::Results;
@@ -126,7 +126,7 @@ impl Experiment for LinearOptima {
                 series.push(Series { label: label.clone(), points, style, shape: Shape::Line });
             }
             let (title, joint) = (&curves.family, is_joint(curves)?);
-            let words = if joint { "loss above the optimum" } else { "the same, relative" };
+            let words = if joint { "loss above the optimum" } else { "relative loss above the optimum" };
             let mut panel = panel(title, Axis::new("step", "", Scale::Log10), words, series);
             panel.y.scale = Scale::Log10;
             panels[usize::from(!joint)].push(panel);
@@ -136,11 +136,18 @@ impl Experiment for LinearOptima {
                        step, in 32 bits; the loss is measured in 64. Gaps below 1e-15, or below zero by rounding, \
                        are not drawn.";
         let both = [
-            ("joint", "Targets and images, against the joint optimum (4.1)", joint),
-            ("denoising", "Images from corrupted images, against the optimum of denoising (4.2)", denoising),
+            ("joint", "Gradient descent on targets and images, against the joint optimum", joint),
+            (
+                "denoising",
+                "Gradient descent on corrupted images, against the optimum of denoising",
+                denoising,
+            ),
         ];
         let figures = both.map(|(name, title, panels)| {
-            exact_figure(format!("optimum-{name}"), title.into(), caption.into(), panels).map(Figure::Chart)
+            exact_figure(format!("optimum-{name}"), title.into(), caption.into(), panels).map(|chart| {
+                let note = "One training run for each line, without a spread; optima by closed form.".into();
+                Figure::Chart(Chart { note, ..chart })
+            })
         });
         Ok(figures.into_iter().flatten().collect())
     }
@@ -158,12 +165,12 @@ impl Experiment for LinearOptima {
                 Ok(_) => Conclusion::ExactMissed,
                 Err(_) => Conclusion::NotRun,
             };
-            let [of_exact, of_training] = claims;
+            let [of_exact, of_training] = claims.map(|claim| About::of(ClaimId::Lbr5, claim, curves));
             let [at_least, at_most] = expected;
-            rows.push(Verdict { conclusion, ..exactly(ClaimId::Lbr5, of_exact, at_least, below, n)? });
+            rows.push(Verdict { conclusion, kind: Kind::Exact, ..exactly(of_exact, at_least, below, n)? });
             let bound = REACHED[usize::from(!is_joint(curves)?)];
             let reached = judge(&gaps, |gap| gap <= bound);
-            rows.push(exactly(ClaimId::Lbr5, of_training, at_most, reached, n)?);
+            rows.push(exactly(of_training, at_most, reached, n)?);
         }
         Ok(rows)
     }
@@ -179,10 +186,9 @@ fn is_joint(curves: &Curves<'_>) -> Result<bool> {
 }
 
 /// The two statements about a variant, and what is expected of each.
-fn statements(curves: &Curves<'_>) -> Result<([String; 2], [String; 2])> {
+fn statements(curves: &Curves<'_>) -> Result<([&'static str; 2], [String; 2])> {
     let bound = REACHED[usize::from(!is_joint(curves)?)];
-    let claims = ["no trained loss lies below the optimum", "gradient descent comes to the optimum"]
-        .map(|claim| format!("{claim} ({})", curves.variant));
+    let claims = ["no trained loss lies below the optimum", "gradient descent comes to the optimum"];
     let expected =
         [format!("gap at least -{ROUNDING:.0e}"), format!("gap at most {bound:.0e} after training")];
     Ok((claims, expected))
@@ -216,5 +222,5 @@ fn judge(of: &Gaps<'_>, holds: impl Fn(f64) -> bool) -> Result<Finding> {
         return Err(Error::NotRun(format!("no finished run of {}", of.missing.join(", "))));
     }
     let got = listed(of.gaps.iter().map(|(label, gap, _)| format!("{label}: {gap:.1e}")));
-    Ok(Finding { holds: Some(all), got })
+    Ok(Finding::exact(all, got))
 }

@@ -1,6 +1,6 @@
 //! E2 of the LBR paper: which noise makes the code that denoises best a better code for classification?
 
-use report::{Axis, Figure, Panel, Point, Reference, Scale, Series, Shape, Style, Tick, Verdict};
+use report::{Axis, Conclusion, Figure, Panel, Point, Reference, Scale, Series, Shape, Style, Tick, Verdict};
 
 use crate::claim_id::ClaimId;
 use crate::error::Result;
@@ -11,11 +11,13 @@ use crate::lbr::{aligned_sets, alignments, grid};
 use crate::metric::ArrayMetric;
 use crate::names::names;
 use crate::profile::Profile;
+use crate::statistics::range;
 use crate::sweep::along::ALIGNMENT;
 use crate::sweep::curves::Curves;
 use crate::sweep::figures::{exact_figure, panel};
 use crate::sweep::recorded::Recorded;
-use crate::sweep::trends::{Finding, exactly, found, listed};
+use crate::sweep::trends::{About, Finding, exactly, found, listed};
+use crate::sweep::words;
 use runs::learners::closed_form::Noise;
 use runs::store::Results;
 
@@ -102,7 +104,19 @@ impl Experiment for MaskingImpact {
             let caption = "How much better (above 0) or worse the code that denoises best classifies than the code that \
                            reconstructs best: the change of the task alignment in percent of itself, over the size \
                            of the code. Clean images are encoded either way. Closed forms, training images.";
-            let title = format!("Impact of noise on a linear probe ({})", baseline.data);
+            let title = format!("Impact of noise on a linear probe ({})", baseline.set_words());
+            // One scale for all noises: on its own, what Gaussian noise changes is rounding drawn large.
+            let values =
+                |panel: &Panel| panel.series.iter().flat_map(|of| &of.points).map(|point| point.y).collect();
+            let values: Vec<f64> = panels.iter().flat_map(|panel| -> Vec<f64> { values(panel) }).collect();
+            if let (low, high) = range(&values)
+                && low < high
+            {
+                let free = (high - low) / 20.0;
+                panels
+                    .iter_mut()
+                    .for_each(|panel| panel.y.range = Some((low.min(0.0) - free, high.max(0.0) + free)));
+            }
             figures.extend(exact_figure(format!("impact-{}", baseline.index), title, caption.into(), panels));
         }
         Ok(figures.into_iter().map(Figure::Chart).collect())
@@ -113,9 +127,13 @@ impl Experiment for MaskingImpact {
         // What nothing was measured of stays empty, and is not judged.
         let (mut gaussian, mut n_gaussian, mut n_masks) = (0.0f64, 0, 0);
         let (mut helps, mut hurts) = (Vec::new(), Vec::new());
-        let (mut angles, mut of_gaussian) = (Vec::new(), Vec::new());
+        let (mut angles, mut of_gaussian, mut null) = (Vec::new(), Vec::new(), Vec::new());
         for (baseline, noisy) in by_set(&all)? {
             let (mut best, mut worst) = ((0.0, String::new()), (0.0, String::new()));
+            if baseline.has(ArrayMetric::AngleNull) {
+                let halves = baseline.along(ArrayMetric::AngleNull, [0, 0])?;
+                null.extend(halves.into_iter().flat_map(|(_, values)| values).reduce(f64::max));
+            }
             for (noise, curves) in noisy {
                 for (member, (label, _)) in curves.members.iter().enumerate() {
                     let impact = impact(baseline, curves, member)?;
@@ -139,8 +157,8 @@ impl Experiment for MaskingImpact {
                     }
                 }
             }
-            helps.push((baseline.data.clone(), best));
-            hurts.push((baseline.data.clone(), worst));
+            helps.push((words::data_set(&baseline.data), best));
+            hurts.push((words::data_set(&baseline.data), worst));
         }
         let n = helps.len();
         let words = |of: &[(String, (f64, String))]| {
@@ -148,54 +166,73 @@ impl Experiment for MaskingImpact {
         };
         let any = |of: &[(String, (f64, String))]| of.iter().any(|(_, (i, _))| i.abs() > SOME);
         let with = |n: usize, what: &str, holds: bool, got: String| {
-            let finding = (n > 0).then_some(Finding { holds: Some(holds), got });
+            let finding = (n > 0).then(|| Finding::exact(holds, got));
             found(finding, format!("the grid has no {what} beside reconstruction without noise"))
         };
         let least = angles.iter().copied().fold(f64::INFINITY, f64::min);
         let most = of_gaussian.iter().copied().fold(0.0, f64::max);
-        Ok(vec![
-            exactly(
+        // The components of two halves of the images differ too: only larger angles say something of a mask.
+        let by_chance = null.iter().copied().reduce(f64::max);
+        let open = |row: Verdict, what: &str| match row.conclusion {
+            Conclusion::Holds | Conclusion::DoesNotHold => {
+                let got = format!("{}; {what}", row.got);
+                Verdict { got, conclusion: Conclusion::Undecided, ..row }
+            }
+            _ => row,
+        };
+        let chosen = format!("the largest of {n_masks} masks and sizes, without an interval");
+        let gaussian = exactly(
+            About::sets(
                 ClaimId::Lbr8,
-                "additive Gaussian noise never changes what a linear code keeps of the classes".into(),
-                "alignment changes by less than 0.05 % at every K and σ".into(),
-                with(
-                    n_gaussian,
-                    Corruption::Gaussian.as_str(),
-                    gaussian < 0.05,
-                    format!("largest change {gaussian:.1e} %"),
-                ),
-                n,
-            )?,
-            exactly(
-                ClaimId::Lbr8,
-                "masking can help".into(),
-                format!("an impact above +{SOME} % on some set"),
-                with(n_masks, "masks", any(&helps), words(&helps)),
-                n,
-            )?,
-            exactly(
-                ClaimId::Lbr9,
-                "whether masking helps depends on patch, ratio, size and data set".into(),
-                format!("an impact below -{SOME} % on some set too"),
-                with(n_masks, "masks", any(&helps) && any(&hurts), words(&hurts)),
-                n,
-            )?,
-            exactly(
+                "additive Gaussian noise never changes what a linear code keeps of the classes",
+            ),
+            "alignment changes by less than 0.05 % at every K and σ",
+            with(
+                n_gaussian,
+                Corruption::Gaussian.as_str(),
+                gaussian < 0.05,
+                format!("largest change {gaussian:.1e} %"),
+            ),
+            n,
+        )?;
+        let can_help = exactly(
+            About::sets(ClaimId::Lbr8, "masking can help"),
+            format!("an impact above +{SOME} % on some set"),
+            with(n_masks, "masks", any(&helps), words(&helps)),
+            n,
+        )?;
+        let depends = exactly(
+            About::sets(ClaimId::Lbr9, "whether masking helps depends on patch, ratio, size and data set"),
+            format!("an impact below -{SOME} % on some set too"),
+            with(n_masks, "masks", any(&helps) && any(&hurts), words(&hurts)),
+            n,
+        )?;
+        let chance =
+            by_chance.map_or(String::new(), |angle| format!("; {angle:.1} between halves of the images"));
+        let angle = exactly(
+            About::sets(
                 ClaimId::Lbr10,
-                "without labels one sees that Gaussian noise is never useful, and that masks may be".into(),
-                "subspaces at the angle 0 to those of reconstruction for Gaussian noise, not for masks"
-                    .into(),
-                with(
-                    angles.len().min(of_gaussian.len()),
-                    "angles of Gaussian noise and of masks",
-                    most < 1e-3 && least > 1.0,
-                    format!(
-                        "largest angle {most:.1e} degrees for Gaussian noise; at least {least:.1} for masks"
-                    ),
+                "without labels one sees that Gaussian noise is never useful, and that masks may be",
+            ),
+            "subspaces at the angle 0 to those of reconstruction for Gaussian noise; for masks at larger angles than \
+             those of two halves of the images",
+            with(
+                angles.len().min(of_gaussian.len()),
+                "angles of Gaussian noise and of masks",
+                most < 1e-3 && by_chance.is_some_and(|chance| least > chance),
+                format!(
+                    "largest angle {most:.1e} degrees for Gaussian noise; at least {least:.1} for masks{chance}"
                 ),
-                angles.len(),
-            )?,
-        ])
+            ),
+            angles.len(),
+        )?;
+        let angle = match by_chance {
+            Some(_) => angle,
+            None => {
+                open(angle, "without the angles of two halves of the images nothing says what an angle means")
+            }
+        };
+        Ok(vec![gaussian, open(can_help, &chosen), open(depends, &chosen), angle])
     }
 }
 
@@ -245,7 +282,8 @@ fn of_family(baseline: &Curves<'_>, curves: &Curves<'_>) -> Result<Panel> {
         });
     }
     let title = format!("{}: {}", curves.family, curves.member);
-    let mut panel = panel(&title, Axis::new("K, numbers in the code", "", Scale::Log2), "impact (%)", series);
+    let mut panel =
+        panel(&title, Axis::new("K, dimensions of the code", "", Scale::Log2), "impact (%)", series);
     panel.references = vec![Reference::Horizontal(Tick { at: 0.0, label: "none".into() })];
     Ok(panel)
 }

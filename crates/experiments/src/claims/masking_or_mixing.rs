@@ -122,7 +122,7 @@ fn paths(curves: &Curves<'_>) -> Result<Option<Chart>> {
     );
     Ok(figure(
         format!("masking-{}", curves.index),
-        format!("Masking against mixing ({})", curves.variant),
+        format!("Masking against mixing ({})", curves.words()),
         "Test accuracy over test MSE, evaluated with nothing hidden. One path mixes in classification (λ); the others \
          stay at λ = 1 and hide a share r of the patches in training. With the loss on hidden patches alone the visible \
          ones are never learned, so its MSE is poor by construction; accuracies can be compared."

@@ -11,14 +11,14 @@ use crate::lbr::{alignments, autoencoders, fashion, grid, mlpae, mnist};
 use crate::metric::{ArrayMetric, Metric};
 use crate::names::names;
 use crate::profile::Profile;
-use crate::statistics::interval;
+use crate::statistics::estimate::{Estimate, LEVEL};
 use crate::sweep::along::ALIGNMENT;
 use crate::sweep::curves::Curves;
 use crate::sweep::evidence::Evidence;
 use crate::sweep::facts;
 use crate::sweep::figures::{figure, panel, spread};
 use crate::sweep::recorded::{Along, Recorded};
-use crate::sweep::trends::{Finding, judged, listed};
+use crate::sweep::trends::{About, Finding, judged, listed};
 use runs::learners::LearnerConfig;
 use runs::learners::autoencoding::{Masked, Objective};
 use runs::learners::closed_form::Noise;
@@ -93,46 +93,32 @@ impl Experiment for NonlinearDenoising {
         let all = Curves::all(results)?;
         let mut figures = Vec::new();
         for (exact, trained) in pairs(&all)? {
-            let ticks: Vec<Tick> = trained
-                .members
-                .iter()
-                .skip(1)
-                .map(|(label, at)| Tick { at: *at, label: label.trim_start_matches("masks of ").to_owned() })
-                .collect();
-            let (mut of_exact, mut of_trained) = (Vec::new(), Vec::new());
-            for (member, (_, number)) in trained.members.iter().enumerate().skip(1) {
-                let here = exact.labelled(&trained.members[member].0);
-                let of = here.map(|member| impact(exact, member)).transpose()?.flatten();
-                of_exact.extend(of.and_then(|impact| spread(*number, &[impact])));
-                of_trained.extend(spread(*number, &gains(trained, member)?));
+            let mut points = Vec::new();
+            for (member, (label, _)) in trained.members.iter().enumerate().skip(1) {
+                let foretold =
+                    exact.labelled(label).map(|member| impact(exact, member)).transpose()?.flatten();
+                let of_mask = label.trim_start_matches("masks of ").to_owned();
+                let point = foretold
+                    .map(|x| Ok::<_, Error>(spread(x, &gains(trained, member)?)))
+                    .transpose()?
+                    .flatten();
+                points.extend(point.map(|point| point.labelled(of_mask)));
             }
-            let axis = || Axis::new("patch and share p that is dropped", "", Scale::Positions(ticks.clone()));
-            let points = |label: &str, points, index| Series {
-                label: label.into(),
-                points,
-                style: Style::category(index),
-                shape: Shape::Points,
-            };
-            let mut panels = vec![
-                panel(
-                    "Exact linear code",
-                    axis(),
-                    "change of the alignment (%)",
-                    vec![points(Code::Exact.as_str(), of_exact, 0)],
-                ),
-                panel(
-                    "Trained autoencoder",
-                    axis(),
-                    "change of the probe's accuracy (%)",
-                    vec![points(Code::Trained.as_str(), of_trained, 1)],
-                ),
+            let (label, style) = ("masks: patch, share p that is dropped".to_owned(), Style::category(0));
+            let series = Series { label, points, style, shape: Shape::Points };
+            let axis =
+                Axis::new("foretold: change of the alignment of the exact linear code", "%", Scale::Linear);
+            let mut panel =
+                panel("", axis, "trained: change of the ridge probe's accuracy (%)", vec![series]);
+            panel.references = vec![
+                Reference::Horizontal(Tick { at: 0.0, label: "no mask".into() }),
+                Reference::Vertical(Tick { at: 0.0, label: "no mask".into() }),
             ];
-            for panel in &mut panels {
-                panel.references = vec![Reference::Horizontal(Tick { at: 0.0, label: "no mask".into() })];
-            }
-            let caption = "What masking changes, in percent of the value without it: left in the exact linear code of 32 \
-                           numbers, right in the linear probe of a trained autoencoder's latent of 32 numbers.";
-            let title = format!("Masks, linear and trained ({})", exact.data);
+            let panels = vec![panel];
+            let caption = "What masking changes, in percent of the value without it: foretold by the exact linear code of \
+                           32 dimensions, and found in a trained autoencoder's latent of 32 dimensions. Where the closed \
+                           form foretells the sign, masks stand at the lower left or upper right.";
+            let title = format!("Masks, foretold and trained ({})", exact.set_words());
             figures.extend(figure(format!("denoising-{}", exact.index), title, caption.into(), panels));
         }
         Ok(figures.into_iter().map(Figure::Chart).collect())
@@ -151,11 +137,11 @@ impl Experiment for NonlinearDenoising {
             let of = Evidence::of(trained);
             let finding = signs(&of, exact);
             rows.push(judged(
-                ClaimId::Beyond,
-                format!("the closed form's sign foretells the trained result ({})", exact.data),
-                "the same sign wherever the trained change is decided by its 95 % interval".into(),
+                About::set(ClaimId::Beyond, "the closed form's sign foretells the trained result", exact)
+                    .model(trained.family.clone()),
+                "the same sign wherever the trained change is decided, at Holm's level for all masks",
                 finding,
-                of.n(),
+                &of,
             )?);
         }
         Ok(rows)
@@ -170,7 +156,8 @@ fn signs(of: &Evidence<'_, '_>, exact: &Curves<'_>) -> Result<Finding> {
         let missing = || Error::NotRun(format!("no exact alignment of {LATENT} numbers under {label}"));
         let foretold = impact(exact, Evidence::of(exact).labelled(label)?)?.ok_or_else(missing)?;
         let pairs = of.paired(Metric::RidgeAccuracy, [[plain, 0], [member, 0]])?;
-        let change = interval(&pairs.into_iter().map(relative).collect::<Vec<f64>>());
+        let change = Estimate::of_seeds(&pairs.into_iter().map(relative).collect::<Vec<f64>>());
+        let change = change.interval(1.0 - (1.0 - LEVEL) / (of.curves.members.len() - 1) as f64);
         got.push(format!("{label}: foretold {foretold:+.2} %, trained {change:+.2} %"));
         if change.low > 0.0 || change.high < 0.0 {
             decided += 1;
@@ -181,7 +168,8 @@ fn signs(of: &Evidence<'_, '_>, exact: &Curves<'_>) -> Result<Finding> {
         return Err(Error::NotRun("the grid has no mask".into()));
     }
     let holds = (decided > 0).then_some(right == decided);
-    Ok(Finding { holds, got: format!("{right} of {decided} decided signs agree; {}", listed(got)) })
+    let got = format!("{right} of {decided} decided signs agree; {}", listed(got));
+    Ok(Finding { holds, ..Finding::exact(false, got).read_by("ridge regression") })
 }
 
 /// A change in percent of the value without noise.

@@ -11,7 +11,7 @@ use crate::metric::Metric;
 use crate::profile::Profile;
 use crate::sweep::curves::Curves;
 use crate::sweep::recorded::Recorded;
-use crate::sweep::trends::{Finding, exactly, found};
+use crate::sweep::trends::{About, Finding, exactly, found};
 use runs::images::DataConfig;
 use runs::learners::closed_form::Question;
 use runs::store::{Results, Values};
@@ -79,7 +79,7 @@ impl Experiment for PcaImages {
             }
             figures.push(Figure::Grid(ImageGrid {
                 name: format!("bands-{}", curves.index),
-                title: format!("Images in bands of variance ({})", curves.data),
+                title: format!("Images in bands of variance ({})", curves.set_words()),
                 caption: "Training images; what is left of them in the components of the smallest variance that hold a \
                           quarter of it together; and in the others. The mean image is in all of them, and each image \
                           is drawn from its own darkest to its own brightest value."
@@ -96,14 +96,12 @@ impl Experiment for PcaImages {
         for curves in &Curves::all(results)? {
             let [n, share] = [Metric::TopComponents, Metric::TopShare].map(|name| curves.at(name, 0, 0));
             let (n, share) = (n?, share?);
-            let finding = n.first().zip(share.first()).map(|(n, share)| Finding {
-                holds: Some(*share < 0.05),
-                got: format!("{n} components, {:.1} %", 100.0 * share),
+            let finding = n.first().zip(share.first()).map(|(n, share)| {
+                Finding::exact(*share < 0.05, format!("{n} components, {:.1} %", 100.0 * share))
             });
             rows.push(exactly(
-                ClaimId::LbrE5,
-                format!("few components hold three quarters of the variance ({})", curves.data),
-                "fewer than 5 % of the components (D13)".into(),
+                About::set(ClaimId::LbrE5, "few components hold three quarters of the variance", curves),
+                "fewer than 5 % of the components",
                 found(finding, format!("no components of {}", curves.data)),
                 1,
             )?);

@@ -11,12 +11,13 @@ use crate::lbr::{autoencoders, cifar10, fashion, grid, mlpae};
 use crate::metric::Metric;
 use crate::names::names;
 use crate::profile::Profile;
-use crate::statistics::interval;
+use crate::statistics::decision::{Contrast, Unit};
+use crate::statistics::estimate::Estimate;
 use crate::sweep::curves::Curves;
 use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{Measure, families_over_members};
 use crate::sweep::recorded::Recorded;
-use crate::sweep::trends::{Finding, above, all_hold, judged, listed};
+use crate::sweep::trends::{About, Finding, judged};
 use runs::learners::autoencoding::Objective;
 use runs::store::Results;
 
@@ -102,11 +103,15 @@ impl Experiment for ReconstructionRegulariser {
             let of = Evidence::of(alone);
             let finding = gains(&of, both);
             rows.push(judged(
-                ClaimId::LbrE7,
-                format!("reconstruction does not help an encoder that learns from labels ({})", alone.data),
-                "accuracy of the linear head less than half a point better with reconstruction, by the 95 % interval, every L".into(),
+                About::set(
+                    ClaimId::LbrE7,
+                    "reconstruction does not help an encoder that learns from labels",
+                    alone,
+                )
+                .model("MLPAE encoders with a linear head"),
+                "accuracy of the linear head less than half a point better with reconstruction, every L",
                 finding,
-                of.n(),
+                &of,
             )?);
         }
         Ok(rows)
@@ -116,17 +121,13 @@ impl Experiment for ReconstructionRegulariser {
 /// Whether a gain worth having is excluded for every encoder, by paired seeds.
 fn gains(of: &Evidence<'_, '_>, both: Option<&Curves<'_>>) -> Result<Finding> {
     let both = both.ok_or_else(|| Error::NotRun("the grid has no encoders with reconstruction".into()))?;
-    let (mut holds, mut got) = (Vec::new(), Vec::new());
+    let mut contrasts = Vec::new();
     for (member, (label, _)) in of.curves.members.iter().enumerate() {
         let other = Evidence::of(both).labelled(label)?;
         let pairs = of.paired_with(Metric::TestAccuracy, [member, 0], both, [other, 0])?;
-        let gain = interval(&pairs.iter().map(|[without, with]| with - without).collect::<Vec<f64>>());
-        holds.push(match above(&gain, 0.0) {
-            Some(true) => Some(false),
-            _ if gain.high < WORTH_HAVING => Some(true),
-            _ => None,
-        });
-        got.push(format!("{label}: {:+.1} points", gain.times(100.0)));
+        let gain =
+            Estimate::of_seeds(&pairs.iter().map(|[without, with]| with - without).collect::<Vec<f64>>());
+        contrasts.push(Contrast::below(format!("{label}: gain"), gain, WORTH_HAVING, Unit::POINTS));
     }
-    Ok(Finding { holds: all_hold(holds), got: listed(got) })
+    Ok(Finding::of(contrasts).read_by("linear head"))
 }

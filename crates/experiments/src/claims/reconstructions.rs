@@ -3,6 +3,7 @@
 use models::vit;
 use report::{Figure, Verdict};
 
+use crate::claim_id::ClaimId;
 use crate::error::Result;
 use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{cnn_l, cnn_s, coarse, fashion, fc_m, mnist, seeds, vit};
@@ -53,6 +54,7 @@ impl Experiment for Reconstructions {
     }
 
     fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
-        trends::rows(results, &[&trends::DETAIL])
+        let rows = trends::rows(results, &[&trends::DETAIL])?;
+        Ok(trends::repeating(rows, &[ClaimId::C7E8], "C3/T2, of which it is another form"))
     }
 }

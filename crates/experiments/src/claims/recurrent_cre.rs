@@ -10,14 +10,13 @@ use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{THREE, fc_m, seeds};
 use crate::grid::{Family, Grid, Member};
-use crate::metric::TradeOff;
 use crate::profile::Profile;
-use crate::statistics::interval;
 use crate::sweep::curves::Curves;
 use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{ACCURACY, MSE, measures_over_members, of_each};
+use crate::sweep::readers::{read, sources};
 use crate::sweep::recorded::Recorded;
-use crate::sweep::trends::{Finding, above, judged};
+use crate::sweep::trends::{About, Finding, both_costs_shrink, judged};
 use runs::learners::Recurrent;
 use runs::store::Results;
 
@@ -74,7 +73,7 @@ impl Experiment for RecurrentCre {
         Curves::all(results)?
             .iter()
             .map(|curves| {
-                let claim = format!("feedback of the error eases the trade-off ({})", curves.variant);
+                let claim = "feedback of the error eases the trade-off".to_owned();
                 let ends = [curves.members.first(), curves.members.last()];
                 smaller_cost(curves, ends.map(|of| of.map_or("", |(label, _)| label)), (ClaimId::Q9, claim))
             })
@@ -82,7 +81,7 @@ impl Experiment for RecurrentCre {
     }
 }
 
-/// The claim that the second member's loss of accuracy from λ = 0 to λ = 1 is smaller than the first's, by paired seeds.
+/// The claim that both costs of the trade-off are smaller for the second member than for the first, by every reader.
 pub(super) fn smaller_cost(
     curves: &Curves<'_>,
     [first, second]: [&str; 2],
@@ -93,12 +92,10 @@ pub(super) fn smaller_cost(
         if first == second {
             return Err(Error::NotRun(format!("the grid has nothing but {first} to compare")));
         }
-        let members = [of.labelled(first)?, of.labelled(second)?];
-        let pairs = of.paired_members(TradeOff::CostInAccuracy, members)?;
-        let gain = interval(&pairs.iter().map(|[first, second]| first - second).collect::<Vec<f64>>());
-        let got = format!("{first} to {second}: the loss shrinks by {:+.1} points", gain.times(100.0));
-        Ok(Finding { holds: above(&gain, 0.0), got })
+        let members = [(of.labelled(first)?, first), (of.labelled(second)?, second)];
+        let questions = both_costs_shrink(members, of.lambdas([0.0, 1.0])?);
+        read(&of, &questions, |task| sources(curves, task))
     };
-    let expected = "accuracy(0) - accuracy(1) shrinks, 95 % interval above 0".to_owned();
-    judged(source, claim, expected, shrinks(), of.n())
+    let expected = "accuracy(0) - accuracy(1) and MSE(0) over MSE(1) shrink, by every reader";
+    judged(About::of(source, claim, curves), expected, shrinks(), &of)
 }

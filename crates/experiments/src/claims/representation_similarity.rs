@@ -16,14 +16,15 @@ use crate::grid::{Grid, Variant};
 use crate::metric::{Indexed, MetricGroup};
 use crate::names::Named;
 use crate::profile::Profile;
-use crate::statistics::{interval, median};
+use crate::statistics::decision::{Contrast, Unit};
+use crate::statistics::estimate::Estimate;
 use crate::sweep::collect::collect;
 use crate::sweep::curves::Curves;
 use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{figure, lambda_axis, of_each, panel, spread};
 use crate::sweep::finished::FinishedSweep;
 use crate::sweep::recorded::Recorded;
-use crate::sweep::trends::{Finding, above, all_hold, judged, listed};
+use crate::sweep::trends::{About, Finding, judged};
 use runs::learners::Cre;
 use runs::names::{LATENT, parameter};
 use runs::store::{Coordinates, Dimension, FinishedRun, Results, Values, Variable};
@@ -135,10 +136,9 @@ impl Experiment for RepresentationSimilarity {
             let seeds = MetricGroup::ToOtherSeed.of(&last.index);
             let of = Evidence::of(curves);
             let finding = differ(&of, [&last, &seeds]);
-            let claim =
-                format!("classifier and autoencoder differ more than two seeds do ({})", curves.variant);
-            let expected = "CKA of z at λ = 0 and 1 below that of two seeds, 95 % interval".to_owned();
-            rows.push(judged(ClaimId::C7, claim, expected, finding, of.n())?);
+            let claim = "classifier and autoencoder differ more than two seeds do";
+            let expected = "CKA of z at λ = 0 and 1 below that of two seeds, mean of both ends, every member";
+            rows.push(judged(About::of(ClaimId::C7, claim, curves), expected, finding, &of)?);
         }
         Ok(rows)
     }
@@ -146,17 +146,17 @@ impl Experiment for RepresentationSimilarity {
 
 /// Whether the latents of both ends are less alike than those of two seeds, for every member.
 fn differ(of: &Evidence<'_, '_>, [to_autoencoder, to_other_seed]: [&Indexed; 2]) -> Result<Finding> {
-    let (mut holds, mut got) = (Vec::new(), Vec::new());
+    let (curves, mut contrasts) = (of.curves, Vec::new());
     let [first, last] = of.lambdas([0.0, 1.0])?;
-    for (member, (label, _)) in of.curves.members.iter().enumerate() {
-        let ends = interval(&of.at(to_autoencoder, member, first)?);
-        let mut between = of.at(to_other_seed, member, first)?;
-        between.extend(of.at(to_other_seed, member, last)?);
-        let between = median(&between);
-        holds.push(above(&ends, between).map(|nearer| !nearer));
-        got.push(format!("{label}: {ends:.2} between the ends, {between:.2} between seeds"));
+    for (member, (label, _)) in curves.members.iter().enumerate() {
+        let points = [(to_autoencoder, first), (to_other_seed, first), (to_other_seed, last)];
+        let values = of.by_seed(points.map(|(metric, lambda)| (curves, metric, [member, lambda])))?;
+        let less = |[ends, one, other]: &[f64; 3]| (one + other) / 2.0 - ends;
+        let less = Estimate::of_seeds(&values.iter().map(less).collect::<Vec<f64>>());
+        let label = format!("{label}: similarity of seeds less that of the ends");
+        contrasts.push(Contrast::above(label, less, 0.0, Unit::PURE));
     }
-    Ok(Finding { holds: all_hold(holds), got: listed(got) })
+    Ok(Finding::of(contrasts))
 }
 
 /// Their similarity; not a number where one of them is the same for all images, or for all but one.
@@ -238,7 +238,7 @@ fn alike(curves: &Curves<'_>) -> Result<Option<Chart>> {
     }
     Ok(figure(
         format!("similarity-{}", curves.index),
-        format!("Similarity of encoders over λ ({})", curves.variant),
+        format!("Similarity of encoders over λ ({})", curves.words()),
         "Debiased linear CKA on test images: 1 is the same up to rotation and scale, 0 is unrelated. Each layer of an \
          encoder is compared with the same layer of the pure classifier and of the pure autoencoder that began with the \
          same seed, and of the run with the same λ and another seed."

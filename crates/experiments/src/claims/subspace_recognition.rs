@@ -1,6 +1,6 @@
 //! E3 of the LBR paper: what can be recognised from the parts of the image that reconstruction learns first and last?
 
-use report::{Axis, Figure, Scale, Series, Shape, Style, Verdict};
+use report::{Axis, Figure, Panel, Reference, Scale, Series, Shape, Style, Tick, Verdict};
 
 use crate::claim_id::ClaimId;
 use crate::error::{Error, Result};
@@ -11,12 +11,15 @@ use crate::lbr::{cifar10, fashion, grid, held_out, recognition, tiny_imagenet};
 use crate::metric::Metric;
 use crate::names::{Spelled, names};
 use crate::profile::Profile;
-use crate::statistics::{interval, mean};
-use crate::sweep::curves::Curves;
+use crate::statistics::decision::{Contrast, Unit};
+use crate::statistics::estimate::Estimate;
+use crate::statistics::mean;
+use crate::sweep::curves::{Curves, attribute};
 use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{crossed, figure, panel};
 use crate::sweep::recorded::Recorded;
-use crate::sweep::trends::{Finding, above, judged};
+use crate::sweep::trends::{About, Finding, judged};
+use crate::sweep::words;
 use runs::learners::classification::{ClassificationLoss, Classifier};
 use runs::store::Results;
 use runs::subspaces::{Bound, Seen};
@@ -125,7 +128,9 @@ impl Experiment for SubspaceRecognition {
     fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         let all = Curves::all(results)?;
         let mut figures = Vec::new();
-        for Pair { name, top, bottom } in pairs(&all)? {
+        // Older results do not name the classes.
+        let classes = attribute(results, "classes").unwrap_or_default();
+        for Pair { name, top, bottom, .. } in pairs(&all)? {
             let (mut series, mut left_out) = (Vec::new(), "");
             for (index, (label, curves)) in [("top", top), ("bottom", bottom)].into_iter().enumerate() {
                 let mut points = Vec::new();
@@ -148,6 +153,20 @@ impl Experiment for SubspaceRecognition {
                 });
             }
             let axis = Axis::new("explained variance", "%", Scale::Linear);
+            let mut references = vec![
+                Reference::Vertical(Tick { at: 100.0 * A_FIFTH, label: "a fifth".into() }),
+                Reference::Vertical(Tick { at: 100.0 * NEAR_ALL, label: "nine tenths".into() }),
+            ];
+            if let Some(n) = classes[top.index].as_array().map(Vec::len).filter(|&n| n > 0) {
+                references.push(Reference::Horizontal(Tick { at: 1.0 / n as f64, label: "chance".into() }));
+            }
+            let whole = top.members.iter().position(|(label, _)| label.starts_with("whole"));
+            if let Some(whole) = whole.map(|whole| top.at(Metric::TestAccuracy, whole, 0)).transpose()?
+                && !whole.is_empty()
+            {
+                references
+                    .push(Reference::Horizontal(Tick { at: mean(&whole), label: "whole images".into() }));
+            }
             let caption = "Networks that were trained and tested on images of which only the components of large \
                            variance are left (top), or only the others (bottom). Images have equal contrast before \
                            and after. The axis is that of the paper's first figure.";
@@ -155,7 +174,7 @@ impl Experiment for SubspaceRecognition {
                 format!("subspaces-{}", top.index),
                 format!("Recognition from a part of the variance ({name})"),
                 format!("{caption}{left_out}"),
-                vec![panel("", axis, "test accuracy", series)],
+                vec![Panel { references, ..panel("", axis, "test accuracy", series) }],
             ));
         }
         Ok(figures.into_iter().map(Figure::Chart).collect())
@@ -164,16 +183,19 @@ impl Experiment for SubspaceRecognition {
     fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let all = Curves::all(results)?;
         let mut rows = Vec::new();
-        for Pair { name, top, bottom } in pairs(&all)? {
+        for Pair { network, top, bottom, .. } in pairs(&all)? {
             let of = Evidence::of(top);
             let finding = gap(&of, bottom);
             rows.push(judged(
-                ClaimId::Lbr1,
-                format!("a fifth of the variance from below beats nine tenths from above ({name})"),
-                "accuracy of the bottom nearest 20 % above that of the top nearest 90 %, 95 % interval"
-                    .into(),
+                About::set(
+                    ClaimId::Lbr1,
+                    "a fifth of the variance from below beats nine tenths from above",
+                    top,
+                )
+                .model(network),
+                "accuracy of the bottom nearest 20 % above that of the top nearest 90 %",
                 finding,
-                of.n(),
+                &of,
             )?);
         }
         Ok(rows)
@@ -186,19 +208,18 @@ fn gap(top: &Evidence<'_, '_>, bottom: &Curves<'_>) -> Result<Finding> {
     let high = nearest(top.curves, NEAR_ALL)?.ok_or_else(|| missing(Side::Top))?;
     let low = nearest(bottom, A_FIFTH)?.ok_or_else(|| missing(Side::Bottom))?;
     let pairs = top.paired_with(Metric::TestAccuracy, [high, 0], bottom, [low, 0])?;
-    let gap = interval(&pairs.iter().map(|[top, bottom]| bottom - top).collect::<Vec<f64>>());
+    let gap = Estimate::of_seeds(&pairs.iter().map(|[top, bottom]| bottom - top).collect::<Vec<f64>>());
+    let gap = Contrast::above("bottom less top", gap, 0.0, Unit::POINTS);
     let average = |of: &Curves<'_>, name, member| Ok::<f64, Error>(100.0 * mean(&of.at(name, member, 0)?));
-    Ok(Finding {
-        holds: above(&gap, 0.0),
-        got: format!(
-            "bottom at {:.0} %: {:.1} %, top at {:.0} %: {:.1} %; gap {:+.1} points",
-            average(bottom, Metric::Share, low)?,
-            average(bottom, Metric::TestAccuracy, low)?,
-            average(top.curves, Metric::Share, high)?,
-            average(top.curves, Metric::TestAccuracy, high)?,
-            gap.times(100.0)
-        ),
-    })
+    let got = format!(
+        "bottom at {:.0} %: {:.1} %, top at {:.0} %: {:.1} %; {}",
+        average(bottom, Metric::Share, low)?,
+        average(bottom, Metric::TestAccuracy, low)?,
+        average(top.curves, Metric::Share, high)?,
+        average(top.curves, Metric::TestAccuracy, high)?,
+        gap.words()
+    );
+    Ok(Finding::decided(vec![gap], got))
 }
 
 /// What the last bound leaves at the bottom: the smallest component, or the smallest two, as rounding decides.
@@ -225,6 +246,7 @@ fn side_of<'c>(curves: &'c Curves<'_>) -> Result<(&'c str, Side)> {
 /// One network on one data set.
 struct Pair<'c, 'r> {
     name: String,
+    network: &'c str,
     top: &'c Curves<'r>,
     bottom: &'c Curves<'r>,
 }
@@ -239,10 +261,10 @@ fn pairs<'c, 'r>(all: &'c [Curves<'r>]) -> Result<Vec<Pair<'c, 'r>>> {
             Side::Bottom => bottoms.push((network, curves)),
         }
     }
-    let pair = |(network, top): (&str, &'c Curves<'r>)| {
+    let pair = |(network, top): (&'c str, &'c Curves<'r>)| {
         let same = |(other, bottom): &&(&str, &Curves<'_>)| *other == network && bottom.data == top.data;
         let (_, bottom) = *bottoms.iter().find(same)?;
-        Some(Pair { name: format!("{}, {network}", top.data), top, bottom })
+        Some(Pair { name: format!("{}, {network}", words::data_set(&top.data)), network, top, bottom })
     };
     Ok(tops.into_iter().filter_map(pair).collect())
 }

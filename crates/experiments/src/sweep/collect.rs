@@ -14,7 +14,7 @@ use crate::sweep::collected::{Collected, POINT};
 use crate::sweep::finished::FinishedSweep;
 use crate::sweep::measured::{MEASURES, measured};
 use crate::sweep::recorded::Recorded;
-use crate::sweep::{along, pictures};
+use crate::sweep::{along, correct, pictures};
 use runs::images::DataConfig;
 use runs::pixels::normalised;
 use runs::store::{Results, Values};
@@ -76,6 +76,7 @@ pub fn collect(grid: &Grid, finished: &FinishedSweep<'_>, kept: Recorded) -> Res
         collected.linear_front()?;
     }
     collected.scalars(kept.scalars)?;
+    correct::collect(&mut collected)?;
     if let Some(along) = kept.along {
         along::collect(&mut collected, along)?;
     }

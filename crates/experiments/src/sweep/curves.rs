@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::metric::{ArrayMetric, Baseline, Indexed, LinearMetric, Metric, MetricGroup, TradeOff};
 use crate::names::{Named, Spelled};
 use crate::statistics::median;
+use crate::sweep::words;
 use runs::store::{Coordinates, Results, Values};
 
 /// The results of one variant of a grid.
@@ -34,6 +35,7 @@ pub struct Curves<'a> {
     /// Epochs of training.
     pub epochs: usize,
     n_members: usize,
+    n_points: usize,
     n_seeds: usize,
     n_epochs: usize,
     results: &'a Results,
@@ -73,12 +75,23 @@ impl<'a> Curves<'a> {
                 steps: count("steps")?,
                 epochs: count("epochs")?,
                 n_members,
+                n_points: variants.len() * n_members * lambdas.len(),
                 n_seeds,
                 n_epochs,
                 results,
             });
         }
         Ok(curves)
+    }
+
+    /// Data set and family in words.
+    pub fn words(&self) -> String {
+        format!("{}; {}", self.set_words(), self.family)
+    }
+
+    /// The data set in words, with its training images.
+    pub fn set_words(&self) -> String {
+        words::data_set_of(&self.data, self.n_train)
     }
 
     /// Which family of an experiment this is.
@@ -119,9 +132,7 @@ impl<'a> Curves<'a> {
         other: &Curves<'_>,
         others: [usize; 2],
     ) -> Result<Vec<[f64; 2]>> {
-        let name = metric.name();
-        let own = self.slice(&name, self.point(own[0], own[1]), self.n_seeds)?;
-        Ok(pairs(own, other.slice(&name, other.point(others[0], others[1]), other.n_seeds)?))
+        Ok(pairs(self.by_seed(&metric, own)?, other.by_seed(&metric, others)?))
     }
 
     /// Pairs of values of a trade-off of two members, for the seeds that both have.
@@ -140,6 +151,25 @@ impl<'a> Curves<'a> {
     /// [`Error::Missing`] if there is no such metric.
     pub fn of_member(&self, trade_off: TradeOff, member: usize) -> Result<Vec<f64>> {
         self.slice(trade_off.as_str(), self.index * self.n_members + member, self.n_seeds).map(finite)
+    }
+
+    /// The values of a metric at a point `[member, λ]`, one for each seed; NaN where a run has none.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] if there is no such metric.
+    pub fn by_seed(&self, metric: impl Named, [member, lambda]: [usize; 2]) -> Result<&'a [f64]> {
+        self.slice(&metric.name(), self.point(member, lambda), self.n_seeds)
+    }
+
+    /// The bytes of a variable at a point, one slice for each seed; `None` if there is no such variable.
+    pub(super) fn bytes(&self, name: &str, [member, lambda]: [usize; 2]) -> Option<Vec<&'a [u8]>> {
+        let Some(Values::U8(values)) = self.results.variables.get(name).map(|variable| &variable.values)
+        else {
+            return None;
+        };
+        let width = values.len().checked_div(self.n_points * self.n_seeds).filter(|&width| width > 0)?;
+        let start = self.point(member, lambda) * self.n_seeds * width;
+        Some(values.get(start..start + self.n_seeds * width)?.chunks(width).collect())
     }
 
     /// A number of the whole variant.
@@ -164,8 +194,21 @@ impl<'a> Curves<'a> {
     /// # Errors
     /// [`Error::Missing`] if there is no such metric.
     pub fn after(&self, metric: impl Named, [member, lambda]: [usize; 2], epoch: usize) -> Result<Vec<f64>> {
+        self.after_by_seed(metric, [member, lambda], epoch).map(|values| finite(&values))
+    }
+
+    /// The same, with NaN where a run has no value, so that seeds stay where they are.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] if there is no such metric.
+    pub fn after_by_seed(
+        &self,
+        metric: impl Named,
+        [member, lambda]: [usize; 2],
+        epoch: usize,
+    ) -> Result<Vec<f64>> {
         let all = self.slice(&metric.name(), self.point(member, lambda), self.n_seeds * self.n_epochs)?;
-        Ok(finite(&all.iter().skip(epoch).step_by(self.n_epochs).copied().collect::<Vec<f64>>()))
+        Ok(all.iter().skip(epoch).step_by(self.n_epochs).copied().collect())
     }
 
     /// The values of an array at one point, over the array's own coordinate, one for each seed.

@@ -1,12 +1,26 @@
 //! The values behind a conclusion: how many seeds they come from, and what the grid lacks for it.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use crate::error::{Error, Result};
 use crate::metric::{LinearMetric, Metric, TradeOff};
 use crate::names::Named;
+use crate::statistics::estimate::Estimate;
 use crate::statistics::median;
 use crate::sweep::curves::Curves;
+use crate::sweep::readers::Source;
+use crate::sweep::{convergence, correct};
+
+/// A value of a reader at a point `[member, λ]`, with its weight in a sum.
+#[derive(Clone, Copy)]
+pub struct Term<'c, 'r> {
+    /// The weight.
+    pub weight: f64,
+    /// Who read.
+    pub source: Source<'c, 'r>,
+    /// The point.
+    pub point: [usize; 2],
+}
 
 /// Reads the values behind one verdict and counts the fewest seeds behind any of them. A point that the grid lacks, or
 /// of which no run finished, is [`Error::NotRun`].
@@ -14,17 +28,106 @@ pub struct Evidence<'c, 'r> {
     /// Where the values come from.
     pub curves: &'c Curves<'r>,
     fewest: Cell<Option<usize>>,
+    guards: Cell<bool>,
+    not_trained: RefCell<Vec<String>>,
 }
 
 impl<'c, 'r> Evidence<'c, 'r> {
     /// No values yet.
     pub fn of(curves: &'c Curves<'r>) -> Self {
-        Self { curves, fewest: Cell::new(None) }
+        Self { curves, fewest: Cell::new(None), guards: Cell::new(true), not_trained: RefCell::default() }
     }
 
     /// The fewest seeds behind any value that was read; 0 before any was.
     pub fn n(&self) -> usize {
         self.fewest.get().unwrap_or(0)
+    }
+
+    /// Leaves the convergence guard out: for claims about whether training comes to its end.
+    pub fn whether_trained_or_not(&self) {
+        self.guards.set(false);
+    }
+
+    /// Notes that another value of this verdict has so many seeds.
+    pub fn at_most(&self, n_seeds: usize) {
+        self.fewest.set(Some(self.fewest.get().map_or(n_seeds, |fewest| fewest.min(n_seeds))));
+    }
+
+    /// The ends of λ among the points that were read whose networks were not trained to the end, with the reasons.
+    pub fn not_trained(&self) -> Vec<String> {
+        self.not_trained.borrow().clone()
+    }
+
+    /// The values at points of a metric of some results, seed by seed, for the seeds that all have.
+    ///
+    /// # Errors
+    /// [`Error::NotRun`] if there are none.
+    pub fn by_seed<M: Named, const N: usize>(
+        &self,
+        points: [(&Curves<'_>, M, [usize; 2]); N],
+    ) -> Result<Vec<[f64; N]>> {
+        let rows = self.rows(&points)?;
+        Ok(rows.into_iter().filter_map(|row| row.try_into().ok()).collect())
+    }
+
+    fn rows<M: Named>(&self, points: &[(&Curves<'_>, M, [usize; 2])]) -> Result<Vec<Vec<f64>>> {
+        let mut columns = Vec::new();
+        for (curves, metric, point) in points {
+            columns.push(curves.by_seed(metric, *point)?);
+        }
+        let n_seeds = columns.iter().map(|column| column.len()).min().unwrap_or(0);
+        let rows = (0..n_seeds).map(|seed| columns.iter().map(|column| column[seed]).collect::<Vec<f64>>());
+        let rows: Vec<Vec<f64>> = rows.filter(|row| row.iter().all(|value| value.is_finite())).collect();
+        for &(curves, ref metric, [member, lambda]) in points {
+            if rows.is_empty() {
+                // Where one of the points has no value, that is what is missing.
+                Evidence::of(curves).at(metric, member, lambda)?;
+            }
+            self.read(curves, [member, lambda])?;
+        }
+        match points {
+            [(_, metric, [member, lambda]), ..] => self.counted(rows, metric, *member, *lambda),
+            [] => Ok(rows),
+        }
+    }
+
+    /// A weighted sum of accuracies or errors, over seeds and test images where every run has the bits of its images, else
+    /// over seeds.
+    ///
+    /// # Errors
+    /// [`Error::NotRun`] if no seed has all of them.
+    pub fn sum(&self, terms: &[Term<'_, '_>]) -> Result<Estimate> {
+        let points: Vec<_> =
+            terms.iter().map(|Term { source, point, .. }| (source.curves, source.metric, *point)).collect();
+        let rows = self.rows(&points)?;
+        let weighted = |row: &Vec<f64>| row.iter().zip(terms).map(|(value, term)| value * term.weight).sum();
+        let by_seed = Estimate::of_seeds(&rows.iter().map(weighted).collect::<Vec<f64>>());
+        let mut bits = Vec::new();
+        for Term { source, point, .. } in terms {
+            bits.push(correct::of_point(source.curves, (source.reader, source.metric), *point)?);
+        }
+        let n_seeds = bits.iter().map(Vec::len).min().unwrap_or(0);
+        let images = 0..terms.iter().map(|term| term.source.curves.n_test).min().unwrap_or(0);
+        let of_seed = |seed: usize| -> Option<Vec<f64>> {
+            let of_terms = bits.iter().map(|of_term| of_term[seed]).collect::<Option<Vec<&[u8]>>>()?;
+            let of_image = |image| {
+                terms.iter().zip(&of_terms).map(|(term, bits)| term.weight * correct::bit(bits, image)).sum()
+            };
+            Some(images.clone().map(of_image).collect())
+        };
+        let values: Vec<Vec<f64>> = (0..n_seeds).filter_map(of_seed).collect();
+        Ok(if values.len() == rows.len() { Estimate::of_seeds_and_images(&values) } else { by_seed })
+    }
+
+    /// Notes whether a point that was read is an end whose networks were not trained to the end.
+    fn read(&self, curves: &Curves<'_>, [member, lambda]: [usize; 2]) -> Result<()> {
+        if self.guards.get()
+            && let Some(why) = convergence::not_trained(curves, member, lambda)?
+            && !self.not_trained.borrow().contains(&why)
+        {
+            self.not_trained.borrow_mut().push(why);
+        }
+        Ok(())
     }
 
     /// The places of these weights in the grid.
@@ -70,6 +173,7 @@ impl<'c, 'r> Evidence<'c, 'r> {
     /// # Errors
     /// [`Error::NotRun`] if there are none.
     pub fn at(&self, metric: impl Named, member: usize, lambda: usize) -> Result<Vec<f64>> {
+        self.read(self.curves, [member, lambda])?;
         self.counted(self.curves.at(&metric, member, lambda)?, metric, member, lambda)
     }
 
@@ -124,6 +228,8 @@ impl<'c, 'r> Evidence<'c, 'r> {
             self.at(&metric, own[0], own[1])?;
             Evidence::of(other).at(&metric, others[0], others[1])?;
         }
+        self.read(self.curves, own)?;
+        self.read(other, others)?;
         self.counted(pairs, metric, own[0], own[1])
     }
 
@@ -133,6 +239,9 @@ impl<'c, 'r> Evidence<'c, 'r> {
     /// [`Error::NotRun`] if the grid has no λ = 0 or no λ = 1, or there are none.
     pub fn paired_members(&self, trade_off: TradeOff, members: [usize; 2]) -> Result<Vec<[f64; 2]>> {
         let ends = self.lambdas([0.0, 1.0])?;
+        for (member, end) in members.into_iter().flat_map(|member| ends.map(|end| (member, end))) {
+            self.read(self.curves, [member, end])?;
+        }
         let pairs = self.curves.paired_members(trade_off, members)?;
         if pairs.is_empty() {
             for member in members {
@@ -156,8 +265,7 @@ impl<'c, 'r> Evidence<'c, 'r> {
         if values.is_empty() {
             return Err(Error::NotRun(self.missing(&metric.name(), member, lambda)?));
         }
-        let fewest = self.fewest.get().map_or(values.len(), |fewest| fewest.min(values.len()));
-        self.fewest.set(Some(fewest));
+        self.at_most(values.len());
         Ok(values)
     }
 

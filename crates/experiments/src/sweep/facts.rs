@@ -1,18 +1,19 @@
 //! What holds in any right implementation, and what a reader must know before trusting the curves.
 
-use report::{Conclusion, Verdict};
+use report::{Conclusion, Kind, Verdict};
 
 use crate::claim_id::ClaimId;
 use crate::error::{Error, Result};
 use crate::metric::Metric;
+use crate::statistics::decision::ENOUGH_SEEDS;
 use crate::statistics::{median, range};
 use crate::sweep::curves::{Curves, attribute};
 use crate::sweep::evidence::Evidence;
-use crate::sweep::trends::{ENOUGH_SEEDS, listed};
+use crate::sweep::trends::listed;
 use runs::store::Results;
 
 /// After fewer steps a head need not have learned anything yet.
-const ENOUGH_STEPS: usize = 200;
+pub(super) const ENOUGH_STEPS: usize = 200;
 
 /// Facts that hold in any right implementation: before training (A6), and for heads whose loss λ hides from
 /// the encoder (A5).
@@ -22,13 +23,18 @@ const ENOUGH_STEPS: usize = 200;
 pub fn exact_facts(curves: &Curves<'_>) -> Result<Vec<Verdict>> {
     let fact =
         |source: ClaimId, claim: &str, expected: &str, got: String, n: usize, conclusion: Conclusion| {
+            let data = curves.set_words();
             Verdict {
                 source: source.to_string(),
-                claim: format!("{claim} ({})", curves.variant),
+                claim: claim.into(),
+                data,
+                model: curves.family.clone(),
+                kind: Kind::Exact,
                 expected: expected.into(),
                 got,
                 n,
                 conclusion,
+                ..Verdict::default()
             }
         };
     let exact = |met| if met { Conclusion::ExactMet } else { Conclusion::ExactMissed };
@@ -134,14 +140,14 @@ pub fn warnings(results: &Results) -> Result<Vec<String>> {
             }
         }
         if worst > 0.0 {
-            dead.push(format!("{}: up to {worst:.0} ({of})", curves.variant));
+            dead.push(format!("{}: up to {worst:.0} ({of})", curves.words()));
         }
         if diverged > 0.0 {
-            lost.push(format!("{}: {diverged:.0}", curves.variant));
+            lost.push(format!("{}: {diverged:.0}", curves.words()));
         }
         // Without training there is nothing that another seed would change.
         if seeds < ENOUGH_SEEDS && curves.epochs > 0 {
-            few.push(format!("{}: {seeds}", curves.variant));
+            few.push(format!("{}: {seeds}", curves.words()));
         }
     }
     if !dead.is_empty() {

@@ -4,22 +4,28 @@ mod families;
 mod masked;
 mod parts;
 mod plane;
+mod readers;
 
 pub use families::families_over_members;
 pub use masked::masked_evaluation;
 pub use parts::{Measure, figure, panel, spread};
 pub use plane::{latents, reconstructions};
+pub use readers::cost_by_reader;
 
+use parts::of_mean;
 use report::{Axis, Chart, Figure, Panel, Point, Reference, Scale, Series, Shape, Style, Tick};
 
 use crate::error::Result;
 use crate::metric::{Baseline, EpochMetric, LinearMetric, Metric, TradeOff};
-use crate::statistics::{interval, mean, range};
+use crate::statistics::{interval, mean};
 use crate::sweep::curves::Curves;
 use runs::store::Results;
 
 /// An exact linear front that reconstructs this many times as well is not drawn.
 const LARGE: f64 = 4.0;
+
+/// The look of the corner of a plane of fronts: a black star, as no line has it.
+const CORNER: usize = 6;
 
 /// The reconstruction's error.
 pub const MSE: Measure = Measure { name: Metric::TestMse, title: "Reconstruction", label: "test MSE" };
@@ -63,7 +69,7 @@ pub fn trade_off(curves: &Curves<'_>, name: &str) -> Result<Option<Chart>> {
     caption += &synergy_and_cost(curves)?;
     Ok(figure(
         format!("{name}-{}", curves.index),
-        format!("Reconstruction and classification over λ ({})", curves.variant),
+        format!("Reconstruction and classification over λ ({})", curves.words()),
         caption,
         vec![error, over_lambda(curves, ACCURACY)?, front(curves)?],
     ))
@@ -116,7 +122,7 @@ pub fn measures_over_lambda(
     measures: &[Measure],
 ) -> Result<Option<Chart>> {
     let panels = measures.iter().map(|&measure| over_lambda(curves, measure)).collect::<Result<_>>()?;
-    let title = format!("{title} ({})", curves.variant);
+    let title = format!("{title} ({})", curves.words());
     Ok(figure(format!("{name}-{}", curves.index), title, caption.into(), panels))
 }
 
@@ -144,7 +150,7 @@ pub fn measures_over_members(
         }
         panels.push(panel(measure.title, member_axis(curves), measure.label, series));
     }
-    let title = format!("{title} ({})", curves.variant);
+    let title = format!("{title} ({})", curves.words());
     Ok(figure(format!("{name}-{}", curves.index), title, caption.into(), panels))
 }
 
@@ -172,7 +178,7 @@ pub fn over_epochs(
         }
         panels.push(panel(of, Axis::new("epoch", "", Scale::Linear), label, series));
     }
-    let title = format!("{title} ({})", curves.variant);
+    let title = format!("{title} ({})", curves.words());
     Ok(figure(format!("{name}-{}", curves.index), title, caption.into(), panels))
 }
 
@@ -205,6 +211,22 @@ pub fn over_lambda(curves: &Curves<'_>, measure: Measure) -> Result<Panel> {
 /// # Errors
 /// If the results are not those of a grid.
 pub fn front(curves: &Curves<'_>) -> Result<Panel> {
+    fronts_towards(curves, None)
+}
+
+/// The same with the corner that no front is beyond: the first member's MSE(1) and accuracy(0).
+///
+/// # Errors
+/// If the results are not those of a grid.
+pub fn front_with_corner(curves: &Curves<'_>) -> Result<Panel> {
+    let (Some(first), Some(last)) = (curves.lambda(0.0), curves.lambda(1.0)) else { return front(curves) };
+    let mse = curves.at(Metric::TestMse, 0, last)?;
+    let accuracy = curves.at(Metric::TestAccuracy, 0, first)?;
+    let corner = (!mse.is_empty() && !accuracy.is_empty()).then(|| Point::new(mean(&mse), mean(&accuracy)));
+    fronts_towards(curves, corner)
+}
+
+fn fronts_towards(curves: &Curves<'_>, corner: Option<Point>) -> Result<Panel> {
     let mut series = linear_fronts(curves)?;
     for (member, (label, _)) in curves.members.iter().enumerate() {
         let mut points = Vec::new();
@@ -221,6 +243,11 @@ pub fn front(curves: &Curves<'_>) -> Result<Panel> {
             alone.label.clear();
         }
         series.push(line(curves, member, label, points));
+    }
+    if let Some(corner) = corner {
+        let label = format!("MSE(1) and accuracy(0) of {} at once", curves.members[0].0);
+        let style = Style::category(CORNER);
+        series.push(Series { label, points: vec![corner], style, shape: Shape::Points });
     }
     Ok(panel("The trade-off", Axis::new("test MSE", "", Scale::Log2), "test accuracy", series))
 }
@@ -265,19 +292,15 @@ fn linear_fronts(curves: &Curves<'_>) -> Result<Vec<Series>> {
     Ok(series)
 }
 
-/// The means of two measures with their ranges.
+/// The means of two measures with their 95 % intervals.
 pub fn crossed(x: &[f64], y: &[f64]) -> Option<Point> {
-    if x.is_empty() || y.is_empty() {
-        return None;
-    }
-    let ((x_low, x_high), (y_low, y_high)) = (range(x), range(y));
-    let point = Point::new(mean(x).clamp(x_low, x_high), mean(y).clamp(y_low, y_high));
-    Some(point.x_between(x_low, x_high).y_between(y_low, y_high))
+    let ((x, x_low, x_high), (y, y_low, y_high)) = (of_mean(x)?, of_mean(y)?);
+    Some(Point::new(x, y).x_between(x_low, x_high).y_between(y_low, y_high))
 }
 
 /// Every λ at a place of its own.
 pub fn lambda_axis(curves: &Curves<'_>) -> Axis {
-    Axis::new("λ, weight of reconstruction", "", Scale::positions(&curves.lambdas))
+    Axis::new("λ, weight of reconstruction (not to scale)", "", Scale::positions(&curves.lambdas))
 }
 
 /// Numbers that double stand at equal distances; others at places of their own, with their words.

@@ -6,8 +6,8 @@ use tensor::{Indices, Tensor};
 use super::CreTrainer;
 use crate::{Error, Mode, Module, Part, Result};
 
-/// What the two losses say to the encoder about the same numbers (sections 2.5 and 4.2, E13, of the CRE
-/// specification).
+/// What the two losses say to the encoder about the same numbers (sections 2.5 and 4.2, E13, of
+/// `book/cre.md`).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Conflict {
     /// The cosine of the two gradients: 1 is agreement, 0 indifference, -1 opposition.

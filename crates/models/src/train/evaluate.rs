@@ -87,7 +87,7 @@ pub struct Evaluation {
     pub n: usize,
 }
 
-/// Evaluates a model on batches of images, with nothing recorded (section 2.4 of the CRE specification).
+/// Evaluates a model on batches of images, with nothing recorded (section 2.4 of `book/cre.md`).
 ///
 /// # Errors
 /// [`Error::NoBatches`] if there are none.

@@ -18,7 +18,7 @@ const HEADS: [Part; 2] = [Part::Decoder, Part::Classifier];
 pub type ProbeTrainer<'m> = Trainer<ProbeObjective<'m>>;
 
 /// The decoder and the classifier of a model, each at full strength, on latents of its encoder in evaluation mode
-/// (section 4.2 of the CRE specification, E9 and E10).
+/// (section 4.2 of `book/cre.md`, E9 and E10).
 pub struct ProbeObjective<'m> {
     model: &'m Cre,
     /// Whether examples hold latents in place of images.
@@ -29,8 +29,8 @@ impl<'m> ProbeTrainer<'m> {
     /// Heads that have not been trained yet.
     ///
     /// # Errors
-    /// [`Error::Setting`](crate::Error::Setting) as [`AdamConfig::check`]; [`Error::Shared`](crate::Error::Shared) if two
-    /// parts share a parameter.
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange) as [`AdamConfig::check`]; [`Error::Shared`](crate::Error::Shared) if
+    /// two parts share a parameter.
     pub fn new(model: &'m Cre, config: AdamConfig) -> Result<Self> {
         Self::of(ProbeObjective { model, on_latents: false }, config)
     }
@@ -66,7 +66,10 @@ impl Objective for ProbeObjective<'_> {
     fn losses<'t>(&self, tape: &'t Tape, example: &Example, mode: Mode) -> Result<StepLosses<'t>> {
         let z = match self.on_latents {
             true => example.images.clone(),
-            false => self.model.latents(&example.images)?,
+            false => {
+                let frozen = tape.frozen();
+                self.model.encode(&frozen.constant(&example.images), Mode::Evaluation)?.value().clone()
+            }
         };
         // Two inputs of one value, so that each keeps a gradient of its own.
         let handed_out = [tape.input(&z), tape.input(&z)];

@@ -140,13 +140,6 @@ struct Parts<'n> {
     at: usize,
 }
 
-impl Parts<'_> {
-    fn close(self) -> Collected {
-        self.numbers.key.truncate(self.at);
-        Ok(())
-    }
-}
-
 macro_rules! numbers {
     ($($method:ident $number:ty),*) => {
         $(fn $method(self, value: $number) -> Collected {
@@ -264,54 +257,29 @@ impl<'n> Serializer for &'n mut Numbers {
     }
 }
 
-impl SerializeSeq for Parts<'_> {
-    type Ok = ();
-    type Error = Never;
+/// How a part of each kind of compound value is collected.
+macro_rules! parts {
+    ($($kind:ident::$method:ident($numbers:ident $(, $name:ident)?; $value:ident) => $collected:expr;)*) => {
+        $(impl $kind for Parts<'_> {
+            type Ok = ();
+            type Error = Never;
 
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Collected {
-        value.serialize(&mut *self.numbers)
-    }
+            fn $method<T: Serialize + ?Sized>(&mut self, $($name: &'static str,)? $value: &T) -> Collected {
+                let $numbers = &mut *self.numbers;
+                $collected
+            }
 
-    fn end(self) -> Collected {
-        self.close()
-    }
+            fn end(self) -> Collected {
+                self.numbers.key.truncate(self.at);
+                Ok(())
+            }
+        })*
+    };
 }
 
-impl SerializeTuple for Parts<'_> {
-    type Ok = ();
-    type Error = Never;
-
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Collected {
-        value.serialize(&mut *self.numbers)
-    }
-
-    fn end(self) -> Collected {
-        self.close()
-    }
-}
-
-impl SerializeStruct for Parts<'_> {
-    type Ok = ();
-    type Error = Never;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Collected {
-        self.numbers.below(name, value)
-    }
-
-    fn end(self) -> Collected {
-        self.close()
-    }
-}
-
-impl SerializeStructVariant for Parts<'_> {
-    type Ok = ();
-    type Error = Never;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Collected {
-        self.numbers.below(name, value)
-    }
-
-    fn end(self) -> Collected {
-        self.close()
-    }
+parts! {
+    SerializeSeq::serialize_element(numbers; value) => value.serialize(numbers);
+    SerializeTuple::serialize_element(numbers; value) => value.serialize(numbers);
+    SerializeStruct::serialize_field(numbers, name; value) => numbers.below(name, value);
+    SerializeStructVariant::serialize_field(numbers, name; value) => numbers.below(name, value);
 }

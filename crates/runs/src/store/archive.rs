@@ -8,6 +8,7 @@ use super::array::Values;
 use super::finished::FinishedRun;
 use super::results::{Coordinates, Dimension, Results, Variable};
 use crate::names::PARAMETERS;
+use crate::provenance::text;
 
 /// - `epoch`: a dimension, the numbers of the epochs.
 /// - `seconds` over `epoch`: wall time, in s.
@@ -86,9 +87,4 @@ fn add_finals(run: &FinishedRun, results: &mut Results) {
         };
         results.variables.insert(format!("finals/{name}"), variable);
     }
-}
-
-/// A text as it is, anything else as JSON.
-fn text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

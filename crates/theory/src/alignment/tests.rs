@@ -4,6 +4,7 @@ use ndarray::Array2;
 
 use super::*;
 use crate::evaluation::one_hot;
+use crate::gap::largest;
 use crate::noise::Noise;
 use crate::{Moments, Ridge, Weights};
 
@@ -59,10 +60,10 @@ fn by_samples(x: &Array2<f64>, labels: &[u8], corruption: &Corruption) -> Alignm
 
 pub(crate) fn gap(a: &Array1<f64>, b: &Array1<f64>) -> f64 {
     assert_eq!(a.len(), b.len());
-    (a - b).iter().fold(0.0, |worst, gap| worst.max(if gap.is_nan() { f64::INFINITY } else { gap.abs() }))
+    largest(&(a - b))
 }
 
-/// Fact A11, and A12 for the centring of labels; with fewer samples than numbers, too.
+/// `book/lbr.md`, fact A11, and A12 for the centring of labels; with fewer samples than numbers, too.
 #[test]
 fn covariances_give_the_alignment_that_samples_give() {
     for (n, seed) in [(300, 2), (30, 3)] {
@@ -76,7 +77,7 @@ fn covariances_give_the_alignment_that_samples_give() {
     }
 }
 
-/// Fact A12: codes of all dimensions hold what the samples themselves do, by a route that knows no code.
+/// `book/lbr.md`, fact A12: codes of all dimensions hold what the samples themselves do, by a route that knows no code.
 #[test]
 fn alignment_never_falls_and_ends_with_what_least_squares_explain_from_the_samples() {
     let (x, mut labels) = problem(300, 4);
@@ -95,7 +96,7 @@ fn alignment_never_falls_and_ends_with_what_least_squares_explain_from_the_sampl
     }
 }
 
-/// Facts A12 and, for a matrix that is a multiple of the identity, C3.
+/// `book/lbr.md`, facts A12 and, for a matrix that is a multiple of the identity, C3.
 #[test]
 fn masks_that_drop_nothing_and_isotropic_noise_change_no_alignment() {
     let (x, labels) = problem(300, 5);
@@ -111,7 +112,7 @@ fn masks_that_drop_nothing_and_isotropic_noise_change_no_alignment() {
     assert!(impact.iter().all(|impact| impact.abs() < 1e-6));
 }
 
-/// Fact A12.
+/// `book/lbr.md`, fact A12.
 #[test]
 fn the_scale_of_the_samples_changes_no_alignment() {
     let (x, labels) = problem(300, 6);

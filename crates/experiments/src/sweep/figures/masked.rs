@@ -55,7 +55,7 @@ pub fn masked_evaluation(curves: &Curves<'_>, file: &str) -> Result<Option<Chart
     }
     Ok(figure(
         format!("{file}-{}", curves.index),
-        format!("Test metrics with masked input ({})", curves.variant),
+        format!("Test metrics with masked input ({})", curves.words()),
         "Test images with patches removed as in training, always the same ones. The MSE is that of the removed patches only, \
          whatever training counts; classes are read from the visible patches. Compare with the unmasked metrics of the \
          other figures, which select epochs and decide the verdicts."

@@ -3,10 +3,11 @@
 use report::{Axis, Chart, Panel, Point, Scale, Series};
 
 use crate::metric::Metric;
-use crate::statistics::{mean, range};
+use crate::statistics::{Interval, interval, mean, range};
 
 /// What bands and bars are.
-const NOTE: &str = "Lines are means over seeds; bands and bars reach from the lowest to the highest seed.";
+const NOTE: &str = "Lines are means over seeds; bands and bars are the 95 % intervals of these means over seeds, the statistic \
+                    of the verdicts; an end that would be below 0 is the lowest seed's. One seed has no interval.";
 
 /// A metric with the words of its axis.
 #[derive(Debug, Clone, Copy)]
@@ -35,12 +36,25 @@ pub fn panel(title: &str, x: Axis, y: &str, mut series: Vec<Series>) -> Panel {
     Panel { title: title.into(), x, y: Axis::new(y, "", Scale::Linear), series, references: vec![] }
 }
 
-/// The mean of values with their range, at a chosen x.
+/// The mean of values with its 95 % interval, at a chosen x.
 pub fn spread(x: f64, values: &[f64]) -> Option<Point> {
+    let (mean, low, high) = of_mean(values)?;
+    Some(Point::new(x, mean).y_between(low, high))
+}
+
+/// A mean with its 95 % interval. Of positive values an end below 0 is the smallest value, since axes may be logarithmic;
+/// one value has no interval.
+pub(super) fn of_mean(values: &[f64]) -> Option<(f64, f64, f64)> {
     if values.is_empty() {
         return None;
     }
-    let (low, high) = range(values);
+    let (smallest, largest) = range(values);
     // The mean of equal numbers may differ from them in its last digit.
-    Some(Point::new(x, mean(values).clamp(low, high)).y_between(low, high))
+    let mean = mean(values).clamp(smallest, largest);
+    if values.len() < 2 {
+        return Some((mean, mean, mean));
+    }
+    let Interval { low, high, .. } = interval(values);
+    let low = if smallest > 0.0 && low <= 0.0 { smallest } else { low };
+    Some((mean, low.min(mean), high.max(mean)))
 }

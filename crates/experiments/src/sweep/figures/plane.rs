@@ -7,10 +7,11 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::metric::Metric;
 use crate::sweep::curves::{Curves, attribute, numbers, texts};
+use crate::sweep::facts::ENOUGH_STEPS;
 use runs::store::{Results, Values};
 
 /// The latents of the first seed, a panel for each λ and a colour for each class: one figure for each variant and
-/// member.
+/// member, but for those that were hardly trained.
 ///
 /// # Errors
 /// If the results hold no latents.
@@ -26,7 +27,7 @@ pub fn latents(results: &Results, name: &str) -> Result<Vec<Figure>> {
     let names = attribute(results, "classes")?;
     let mut figures = Vec::new();
     let (n_members, n_lambdas) = (numbers(results, "member")?.len(), numbers(results, "lambda")?.len());
-    for curves in &Curves::all(results)? {
+    for curves in Curves::all(results)?.iter().filter(|curves| curves.steps >= ENOUGH_STEPS) {
         let labels = labels.get(curves.index * n..(curves.index + 1) * n).ok_or_else(missing)?;
         for (member, (label, _)) in curves.members.iter().enumerate() {
             let mut panels = Vec::new();
@@ -42,7 +43,7 @@ pub fn latents(results: &Results, name: &str) -> Result<Vec<Figure>> {
             }
             figures.push(Figure::Chart(Chart {
                 name: format!("{name}-{}-{member}", curves.index),
-                title: format!("The latent space over λ, {label} ({})", curves.variant),
+                title: format!("The latent space over λ, {label} ({})", curves.words()),
                 caption: "Latents of test images by the first seed's models, one colour and marker for each class: \
                           the latent itself where it has two numbers, its two principal components otherwise. Beside \
                           λ: the share of the scatter that lies between classes, the accuracy of a vote of five \
@@ -79,9 +80,13 @@ fn cloud(
         Series { label, points: points.collect(), style, shape: Shape::Cloud }
     });
     Ok(Panel {
-        title: format!("λ = {}: {share:.2}, {knn:.2}, {ratio:.1}", curves.lambdas[lambda]),
-        x: Axis::new("first", "", Scale::Linear),
-        y: Axis::new("second", "", Scale::Linear),
+        title: format!(
+            "λ = {}: between classes {share:.2}, 5-NN {:.0} %, dimensions {ratio:.1}",
+            curves.lambdas[lambda],
+            100.0 * knn
+        ),
+        x: Axis::new("first component of z", "", Scale::Linear),
+        y: Axis::new("second component of z", "", Scale::Linear),
         series: series.filter(|series| !series.points.is_empty()).collect(),
         references: vec![],
     })
@@ -93,7 +98,7 @@ fn cloud(
 /// If the results hold no images.
 pub fn reconstructions(results: &Results, name: &str) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
-    for curves in &Curves::all(results)? {
+    for curves in Curves::all(results)?.iter().filter(|curves| curves.steps >= ENOUGH_STEPS) {
         let index = curves.index;
         let classes = texts(results, &format!("class_{index}"))?;
         let shape: Vec<usize> = results
@@ -128,7 +133,7 @@ pub fn reconstructions(results: &Results, name: &str) -> Result<Vec<Figure>> {
             }
             figures.push(Figure::Grid(ImageGrid {
                 name: format!("{name}-{index}-{member}"),
-                title: format!("Reconstructions, {label} ({})", curves.variant),
+                title: format!("Reconstructions, {label} ({})", curves.words()),
                 caption: "The first test image of each class and what the first seed's models make of it. A pure \
                           classifier's latent (λ = 0) tends to give the typical image of a class; individual detail \
                           comes with λ. The MSE beside a row is the median over seeds on all test images."

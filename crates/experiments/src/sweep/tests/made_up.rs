@@ -14,8 +14,12 @@ const INDEXED: [&str; 2] = ["to_autoencoder/z", "to_other_seed/z"];
 
 /// Arrays over a coordinate, and the coordinate's values.
 const ALONG: [(&str, &[f64], &[&str]); 2] = [
-    ("k", &[1.0, 4.0, 6.0, 8.0, 16.0, 32.0, 64.0], &["alignment", "explained", "angle"]),
-    ("weight", &[0.1, 0.5, 1.0], &["excess_mse", "label_error"]),
+    (
+        "k",
+        &[1.0, 4.0, 6.0, 8.0, 16.0, 32.0, 64.0],
+        &["alignment", "explained", "angle", "adjusted_alignment", "angle_null"],
+    ),
+    ("weight", &[0.1, 0.5, 1.0], &["excess_mse", "label_error", "held_out_label_error"]),
 ];
 
 /// Differences between seeds, which all points share.

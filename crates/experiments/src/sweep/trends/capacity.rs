@@ -1,39 +1,63 @@
 //! Over capacity: latent sizes, sizes of models, and the linear code of the same size (claims C4 to C6).
+//!
+//! What a larger latent or network eases is judged by both costs: the accuracy that λ = 1 loses, and the error that λ = 0
+//! has more.
 
-use super::{Finding, Trend, is_over_k, listed};
+use super::lambda::ONLINE;
+use super::{Finding, Trend, is_over_k};
 use crate::claim_id::ClaimId;
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::metric::{LinearMetric, Metric};
+use crate::statistics::decision::{Contrast, Side, Unit};
+use crate::statistics::estimate::Estimate;
+use crate::sweep::readers::{Formula, Question, Task, read, sources};
+
+/// That both costs of the second member are smaller than those of the first.
+pub(crate) fn both_costs_shrink([a, b]: [(usize, &str); 2], [first, last]: [usize; 2]) -> [Question; 2] {
+    let points = vec![[a.0, first], [a.0, last], [b.0, first], [b.0, last]];
+    let ask = |cost: &str, task, formula| Question {
+        label: format!("{} to {}: {cost} shrinks", a.1, b.1),
+        task,
+        points: points.clone(),
+        formula,
+        margin: 0.0,
+        side: Side::Above,
+    };
+    [
+        ask("accuracy(0) - accuracy(1)", Task::Classification, Formula::Sum(&[1.0, -1.0, -1.0, 1.0])),
+        ask("MSE(0) over MSE(1)", Task::Reconstruction, Formula::RatioShrinks),
+    ]
+}
 
 /// Over k = 4, 16, 64.
 pub const T5: Trend = Trend {
     source: ClaimId::C4C6T5,
     claim: "a larger latent helps reconstruction on and on, classification soon no more",
     expected: |_, _| {
-        "MSE(1) falls over k = 4, 16, 64; accuracy(0) moves <= 2 points from 16 to 64; the gap shrinks".into()
+        "MSE(1) falls over k = 4, 16, 64; accuracy(0) moves < 2 points from 16 to 64; both costs shrink from 4 to 64"
+            .into()
     },
     find: |of, _| {
         if !is_over_k(of.curves) {
             return Ok(None);
         }
-        let places @ [small, middle, large] = of.members([4.0, 16.0, 64.0])?;
-        let at_1 = |member| of.ends(Metric::TestMse, member).map(|[_, at_1]| at_1);
-        let mse: Vec<f64> = places.into_iter().map(at_1).collect::<Result<_>>()?;
-        let at_0 = |member| of.ends(Metric::TestAccuracy, member).map(|[at_0, _]| at_0);
-        let moved = (at_0(large)? - at_0(middle)?).abs();
-        let gap = |member| of.ends(Metric::TestAccuracy, member).map(|[at_0, at_1]| at_0 - at_1);
-        let (gap_small, gap_large) = (gap(small)?, gap(large)?);
-        let falls = mse.windows(2).all(|pair| pair[1] < pair[0]);
-        let got = format!(
-            "MSE(1) {:.3} {:.3} {:.3}; accuracy(0) moves {:.1} points; gap {:.1} -> {:.1} points",
-            mse[0],
-            mse[1],
-            mse[2],
-            100.0 * moved,
-            100.0 * gap_small,
-            100.0 * gap_large
-        );
-        Ok(Some(Finding { holds: Some(falls && moved <= 0.02 && gap_large < gap_small), got }))
+        let [small, middle, large] = of.members([4.0, 16.0, 64.0])?;
+        let [first, last] = of.lambdas([0.0, 1.0])?;
+        let fall = |label: &str, points: [[usize; 2]; 2]| {
+            Question::gap(format!("MSE(1) from {label}"), Task::Reconstruction, points, 0.0)
+        };
+        let moves = |label: &str, points: [[usize; 2]; 2]| Question {
+            side: Side::Below,
+            ..Question::gap(format!("accuracy(0) {label}"), Task::Classification, points, 0.02)
+        };
+        let mut questions = vec![
+            fall("k = 4 to 16", [[small, last], [middle, last]]),
+            fall("k = 16 to 64", [[middle, last], [large, last]]),
+            moves("of k = 64 less 16", [[large, first], [middle, first]]),
+            moves("of k = 16 less 64", [[middle, first], [large, first]]),
+        ];
+        questions.extend(both_costs_shrink([(small, "k = 4"), (large, "k = 64")], [first, last]));
+        read(of, &questions, |task| sources(of.curves, task)).map(Some)
     },
 };
 
@@ -41,17 +65,21 @@ pub const T5: Trend = Trend {
 pub const T6: Trend = Trend {
     source: ClaimId::C4T6,
     claim: "a larger latent does not remove the trade-off",
-    expected: |_, _| "MSE(0) > 1.25 MSE(1), accuracy(0) - accuracy(1) > 1 point at k = 64".into(),
+    expected: |_, _| {
+        "MSE(0) > 1.25 MSE(1), accuracy(0) - accuracy(1) > 1 point at k = 64, by every reader".into()
+    },
     find: |of, _| {
         if !is_over_k(of.curves) {
             return Ok(None);
         }
-        let [member] = of.members([64.0])?;
-        let [mse_0, mse_1] = of.ends(Metric::TestMse, member)?;
-        let [accuracy_0, accuracy_1] = of.ends(Metric::TestAccuracy, member)?;
-        let (ratio, gap) = (mse_0 / mse_1, accuracy_0 - accuracy_1);
-        let got = format!("ratio {ratio:.2}, gap {:.1} points", 100.0 * gap);
-        Ok(Some(Finding { holds: Some(ratio > 1.25 && gap > 0.01), got }))
+        let ([member], [first, last]) = (of.members([64.0])?, of.lambdas([0.0, 1.0])?);
+        let points = [[member, first], [member, last]];
+        let ratio = Question::gap("MSE(0) over MSE(1)".into(), Task::Reconstruction, points, 1.25);
+        let questions = [
+            Question { formula: Formula::Ratio, ..ratio },
+            Question::gap("accuracy(0) - accuracy(1)".into(), Task::Classification, points, 0.01),
+        ];
+        read(of, &questions, |task| sources(of.curves, task)).map(Some)
     },
 };
 
@@ -60,25 +88,30 @@ pub const T7: Trend = Trend {
     source: ClaimId::C5T7,
     claim: "a more complex network eases the trade-off and does not remove it",
     expected: |_, _| {
-        "MSE(1) of the second size below 0.8 of the first; its accuracy gap smaller; all gaps above 0".into()
+        "MSE(1) of the second size below 0.8 of the first; both its costs smaller; all gaps above 0; by every reader"
+            .into()
     },
     find: |of, _| {
         let members = &of.curves.members;
         if members.len() < 2 {
             return Err(Error::NotRun(format!("the grid has no second {}", of.curves.member)));
         }
-        let mut sizes = Vec::new();
+        let [first, last] = of.lambdas([0.0, 1.0])?;
+        let sizes = [(0, members[0].0.as_str()), (1, members[1].0.as_str())];
+        let label = format!("{} over {}: MSE(1)", sizes[1].1, sizes[0].1);
+        let mut questions = vec![Question {
+            formula: Formula::Ratio,
+            side: Side::Below,
+            ..Question::gap(label, Task::Reconstruction, [[1, last], [0, last]], 0.8)
+        }];
+        questions.extend(both_costs_shrink(sizes, [first, last]));
         for (member, (label, _)) in members.iter().enumerate() {
-            let [mse_0, mse_1] = of.ends(Metric::TestMse, member)?;
-            let [accuracy_0, accuracy_1] = of.ends(Metric::TestAccuracy, member)?;
-            sizes.push((label, mse_1, mse_0 - mse_1, accuracy_0 - accuracy_1));
+            let points = [[member, first], [member, last]];
+            for (name, task) in [("MSE", Task::Reconstruction), ("accuracy", Task::Classification)] {
+                questions.push(Question::gap(format!("{label}: {name}(0) - {name}(1)"), task, points, 0.0));
+            }
         }
-        let remain = sizes.iter().all(|(_, _, mse, gap)| *mse > 0.0 && *gap > 0.0);
-        let holds = remain && sizes[1].1 < 0.8 * sizes[0].1 && sizes[1].3 < sizes[0].3;
-        let got = sizes
-            .iter()
-            .map(|(label, mse, _, gap)| format!("{label}: MSE(1) {mse:.3}, gap {:.1} points", 100.0 * gap));
-        Ok(Some(Finding { holds: Some(holds), got: listed(got) }))
+        read(of, &questions, |task| sources(of.curves, task)).map(Some)
     },
 };
 
@@ -91,14 +124,15 @@ pub const T9: Trend = Trend {
         if !is_over_k(of.curves) {
             return Ok(None);
         }
-        let (mut holds, mut got) = (true, Vec::new());
-        let [last] = of.lambdas([1.0])?;
+        // Whether PCA is beaten is the question here, and not a reason to ask none.
+        of.whether_trained_or_not();
+        let (mut contrasts, [last]) = (Vec::new(), of.lambdas([1.0])?);
         for member in of.members([4.0, 16.0])? {
-            let trained = of.median(Metric::TestMse, member, last)?;
             let linear = of.exact(LinearMetric::Mse, member, last)?;
-            holds &= trained < linear;
-            got.push(format!("{}: {trained:.3} against {linear:.3}", of.curves.members[member].0));
+            let trained = Estimate::of_seeds(&of.at(Metric::TestMse, member, last)?);
+            let label = format!("{}: MSE(1), PCA {linear:.3}", of.curves.members[member].0);
+            contrasts.push(Contrast::below(label, trained, linear, Unit::MSE));
         }
-        Ok(Some(Finding { holds: Some(holds), got: listed(got) }))
+        Ok(Some(Finding::of(contrasts).read_by(ONLINE)))
     },
 };

@@ -77,7 +77,7 @@ impl<'a> AutoencoderTraining<'a> {
             Objective::Supervised => GuidedObjective::supervised(model),
         };
         let adam = Adam::new(&objective.params(), setup.optimiser)?;
-        let decays = |name: &str, shape: &[usize]| task.decayed.includes(name, shape);
+        let decays = |_: &str, shape: &[usize]| task.decayed.includes(shape);
         let adam = adam.with_weight_decay_where(task.weight_decay, decays)?;
         let mean = match task.masked {
             Some(_) => images.mean()?.iter().map(|x| ((x + 1.0) / 2.0) as f32).collect(),

@@ -56,7 +56,7 @@ impl<'a> ClassifierTraining<'a> {
         // A run of no epochs asks no schedule.
         let steps = ((n / batch) as u64 * u64::from(setup.epochs)).max(1);
         let adam = Adam::new(&model.params(), setup.optimiser)?;
-        let decays = |name: &str, shape: &[usize]| task.decayed.includes(name, shape);
+        let decays = |_: &str, shape: &[usize]| task.decayed.includes(shape);
         let adam = adam.with_weight_decay_where(task.weight_decay, decays)?;
         Ok(Self {
             trainer: Trainer::with_optimisers(

@@ -1,0 +1,86 @@
+//! The verdicts as labelled columns of a results file, beside the CSV with the same columns.
+
+use report::{Effect, Verdict, table};
+
+use runs::store::{Coordinates, Dimension, Results, Values, Variable};
+
+/// Numeric columns over the rows: name, description, and the value, NaN where there is none.
+type Column = (&'static str, &'static str, fn(&Effect) -> f64);
+
+const NUMBERS: [Column; 4] = [
+    ("effect", "the contrast that decides the verdict, in the unit of its row", |effect| effect.value),
+    ("low", "lower end of its interval", |effect| effect.low),
+    ("high", "upper end of its interval", |effect| effect.high),
+    ("margin", "what the claim needs the interval to be beyond", |effect| effect.margin),
+];
+
+/// Columns of numbers are variables over `row`; columns of texts are axes as long, one text a row.
+pub(super) fn columns(rows: &[Verdict]) -> Results {
+    let mut results = Results { title: "Verdicts".into(), ..Results::default() };
+    let mut axis = |name: &str, description: &str, coordinates| {
+        let dimension = Dimension { description: description.into(), unit: String::new(), coordinates };
+        results.dimensions.insert(name.into(), dimension);
+    };
+    axis(
+        "row",
+        "verdicts, in the order of the page",
+        Coordinates::Integers((0..rows.len() as u64).collect()),
+    );
+    let texts: Vec<[String; table::COLUMNS.len()]> = rows.iter().map(table::columns).collect();
+    for (place, name) in table::COLUMNS.iter().enumerate().filter(|(_, name)| !is_number(name)) {
+        let column = texts.iter().map(|row| row[place].clone()).collect();
+        axis(&name.replace(' ', "_"), "one text for each row", Coordinates::Texts(column));
+    }
+    let mut number = |name: &str, description: &str, values| {
+        let (dimensions, unit) = (vec!["row".to_owned()], "1".to_owned());
+        let variable = Variable { dimensions, description: description.into(), unit, values };
+        results.variables.insert(name.into(), variable);
+    };
+    for (name, description, value) in NUMBERS {
+        let of = |row: &Verdict| row.effect.as_ref().map_or(f64::NAN, value);
+        number(name, description, Values::F64(rows.iter().map(of).collect()));
+    }
+    let counts =
+        |count: fn(&Verdict) -> usize| Values::U64(rows.iter().map(|row| count(row) as u64).collect());
+    number("n_seeds", "seeds behind it, or cases where nothing is trained", counts(|row| row.n));
+    number("n_images", "test images behind it", counts(|row| row.n_images));
+    results
+}
+
+/// Whether a column of the CSV is one of numbers.
+fn is_number(name: &str) -> bool {
+    ["n seeds", "n images"].contains(&name) || NUMBERS.iter().any(|(number, ..)| *number == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use runs::store::{read_results, write_results};
+
+    #[test]
+    fn every_column_of_the_csv_is_read_back() {
+        let effect = Effect {
+            quantity: "gap".into(),
+            value: 1.0,
+            low: 0.5,
+            high: f64::INFINITY,
+            margin: 0.0,
+            unit: "points".into(),
+            resampled: "seeds",
+        };
+        let one = Verdict { source: "C8".into(), effect: Some(effect), n: 3, ..Verdict::default() };
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("verdicts.h5");
+        write_results(&file, &columns(&[one, Verdict::default()])).unwrap();
+        let read = read_results(&file).unwrap();
+        for name in table::COLUMNS {
+            let name = name.replace(' ', "_");
+            assert!(read.dimensions.contains_key(&name) || read.variables.contains_key(&name), "{name}");
+        }
+        assert_eq!(read.variables["n_seeds"].values, Values::U64(vec![3, 0]));
+        assert_eq!(
+            read.dimensions["claim_id"].coordinates,
+            Coordinates::Texts(vec!["C8".into(), String::new()])
+        );
+    }
+}

@@ -1,0 +1,203 @@
+//! The rule of a verdict: every contrast beyond its margin, or one of them wholly on the other side.
+//!
+//! - *Holds* needs the 95 % interval of every contrast beyond its margin. All must be, so nothing is adjusted: where the
+//!   claim is false, one contrast is not beyond its margin, and that one passes with a probability of at most 2.5 %
+//!   (intersection-union test: Berger, 1982, doi:10.1080/00401706.1982.10487790).
+//! - *Does not hold* needs one contrast on the other side of its margin. Of many contrasts the most extreme is chosen after
+//!   the fact, so its level is adjusted (Holm, 1979); with one contrast this is its 95 % interval.
+//! - Everything else is *undecided*. Fewer than [`ENOUGH_SEEDS`] seeds decide nothing, whatever their interval.
+
+use super::Interval;
+use super::estimate::{Estimate, LEVEL};
+
+/// Fewer seeds decide nothing (section 6.3 of the CRE specification): the spread of two is one number.
+pub const ENOUGH_SEEDS: usize = 3;
+
+/// What the values of a contrast are shown in.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Unit {
+    /// The unit; empty for a pure number.
+    pub name: &'static str,
+    /// How many of it make one.
+    pub factor: f64,
+    /// Decimals that are shown.
+    pub decimals: usize,
+}
+
+impl Unit {
+    /// Points of accuracy.
+    pub const POINTS: Self = Self { name: "points", factor: 100.0, decimals: 1 };
+    /// Percent of a value.
+    pub const PERCENT: Self = Self { name: "%", factor: 100.0, decimals: 1 };
+    /// Squared error, or another loss.
+    pub const MSE: Self = Self { name: "MSE", factor: 1.0, decimals: 3 };
+    /// A ratio, a cosine or another pure number.
+    pub const PURE: Self = Self { name: "", factor: 1.0, decimals: 2 };
+}
+
+/// On which side of the margin the claim has the effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// Above it.
+    Above,
+    /// Below it.
+    Below,
+}
+
+/// One effect that a claim is about, with the margin that it must exceed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Contrast {
+    /// What is compared, such as `k = 16: accuracy(0) - accuracy(1)`.
+    pub label: String,
+    /// The effect.
+    pub estimate: Estimate,
+    /// The margin, in the unit of the effect.
+    pub margin: f64,
+    /// Where the claim has the effect.
+    pub side: Side,
+    /// What it is shown in.
+    pub unit: Unit,
+    /// Of how many it was chosen after the fact; 1 where it was not.
+    pub among: usize,
+}
+
+impl Contrast {
+    /// The claim that an effect is above a margin.
+    pub fn above(label: impl Into<String>, estimate: Estimate, margin: f64, unit: Unit) -> Self {
+        Self { label: label.into(), estimate, margin, side: Side::Above, unit, among: 1 }
+    }
+
+    /// The claim that an effect is below a margin.
+    pub fn below(label: impl Into<String>, estimate: Estimate, margin: f64, unit: Unit) -> Self {
+        Self { side: Side::Below, ..Self::above(label, estimate, margin, unit) }
+    }
+
+    /// The same, chosen after the fact as the most extreme of several.
+    #[must_use]
+    pub fn chosen_from(self, among: usize) -> Self {
+        Self { among: among.max(1), ..self }
+    }
+
+    /// That one of two effects is beyond its margin: the one that is further beyond it.
+    #[must_use]
+    pub fn either(self, other: Self) -> Self {
+        let further = if other.p_beyond() < self.p_beyond() { other } else { self };
+        further.chosen_from(2)
+    }
+
+    /// The level of an interval that says the same as the decision.
+    fn level(&self) -> f64 {
+        1.0 - (1.0 - LEVEL) / self.among as f64
+    }
+
+    /// The p-value against the effect on this side of the margin.
+    fn p(&self, side: Side) -> f64 {
+        match side {
+            Side::Above => self.estimate.p_above(self.margin),
+            Side::Below => self.estimate.p_below(self.margin),
+        }
+    }
+
+    /// That the effect is beyond the margin is wrong with at most this probability.
+    fn p_beyond(&self) -> f64 {
+        (self.p(self.side) * self.among as f64).min(1.0)
+    }
+
+    /// The same of the other side. An effect without spread at the margin itself is not beyond it.
+    fn p_short(&self) -> f64 {
+        match self.side {
+            _ if self.estimate.error == 0.0 && self.estimate.effect == self.margin => 0.0,
+            Side::Above => self.p(Side::Below),
+            Side::Below => self.p(Side::Above),
+        }
+    }
+
+    /// The effect with its interval of a level, in its unit.
+    pub fn interval(&self, level: f64) -> Interval {
+        self.estimate.interval(level).times(self.unit.factor)
+    }
+
+    /// Label, effect and interval in words.
+    pub fn words(&self) -> String {
+        let Unit { name, decimals, .. } = self.unit;
+        let space = if name.is_empty() { "" } else { " " };
+        format!("{}: {:+.decimals$}{space}{name}", self.label, self.interval(self.level()))
+    }
+}
+
+/// What a set of contrasts comes to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// Whether the claim holds; `None` where the intervals leave it open.
+    pub holds: Option<bool>,
+    /// The place of the contrast that decides, or leaves it open.
+    pub deciding: usize,
+    /// The level of its interval: 95 %, or more where it was chosen from several.
+    pub level: f64,
+}
+
+/// Decides a claim that is about all of these contrasts; `None` without any.
+pub fn decide(contrasts: &[Contrast]) -> Option<Decision> {
+    let alpha = (1.0 - LEVEL) / 2.0;
+    let by = |p: fn(&Contrast) -> f64, a: usize, b: usize| p(&contrasts[a]).total_cmp(&p(&contrasts[b]));
+    let weakest = (0..contrasts.len()).max_by(|&a, &b| by(Contrast::p_beyond, a, b))?;
+    let enough = contrasts.iter().all(|one| one.estimate.n_seeds >= ENOUGH_SEEDS);
+    if enough && contrasts[weakest].p_beyond() <= alpha {
+        return Some(Decision { holds: Some(true), deciding: weakest, level: contrasts[weakest].level() });
+    }
+    // Of Holm's steps only the first matters: one rejection is enough.
+    let level = 1.0 - (1.0 - LEVEL) / contrasts.len() as f64;
+    let worst = (0..contrasts.len()).min_by(|&a, &b| by(Contrast::p_short, a, b))?;
+    if enough && contrasts[worst].p_short() <= alpha / contrasts.len() as f64 {
+        return Some(Decision { holds: Some(false), deciding: worst, level });
+    }
+    // An interval on the other side that its choice from several leaves open is shown as wide as that makes it.
+    let weakest_short = contrasts[weakest].p_short() <= alpha;
+    let level = if weakest_short { level } else { contrasts[weakest].level() };
+    Some(Decision { holds: None, deciding: weakest, level })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contrast(values: &[f64], margin: f64) -> Contrast {
+        Contrast::above("k = 4", Estimate::of_seeds(values), margin, Unit::POINTS)
+    }
+
+    #[test]
+    fn an_interval_beyond_the_margin_holds_and_one_on_the_other_side_does_not() {
+        let (high, low, wide) = ([0.2, 0.21, 0.22], [0.0, 0.01, -0.01], [0.5, 0.0, -0.3]);
+        let holds = |of: &[Contrast]| decide(of).unwrap().holds;
+        assert_eq!(holds(&[contrast(&high, 0.1)]), Some(true));
+        assert_eq!(holds(&[contrast(&low, 0.1)]), Some(false));
+        assert_eq!(holds(&[contrast(&wide, 0.1)]), None);
+        assert_eq!(holds(&[contrast(&high, 0.1), contrast(&wide, 0.1)]), None);
+        assert_eq!(holds(&[contrast(&high, 0.1), contrast(&low, 0.1)]), Some(false));
+        assert_eq!(holds(&[contrast(&high[..2], 0.1)]), None, "two seeds decide nothing");
+        assert_eq!(decide(&[]), None);
+    }
+
+    #[test]
+    fn what_is_chosen_from_many_has_a_wider_interval() {
+        // p = 0.01 on the other side: enough alone, not among forty.
+        let short = [-0.05, -0.10, -0.08];
+        let alone = decide(&[contrast(&short, 0.0)]).unwrap();
+        assert_eq!((alone.holds, alone.level), (Some(false), LEVEL));
+        let open = contrast(&[0.5, 0.0, -0.3], 0.0);
+        let many: Vec<Contrast> = std::iter::once(contrast(&short, 0.0)).chain(vec![open; 39]).collect();
+        let among = decide(&many).unwrap();
+        assert_eq!(among.holds, None);
+        assert!((among.level - (1.0 - 0.05 / 40.0)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn no_difference_at_all_is_not_above_a_margin_of_nothing() {
+        assert_eq!(decide(&[contrast(&[0.0; 3], 0.0)]).unwrap().holds, Some(false));
+    }
+
+    #[test]
+    fn words_have_the_effect_its_interval_and_its_unit() {
+        assert_eq!(contrast(&[0.01, 0.02, 0.03], 0.0).words(), "k = 4: +2.0 [-0.5, +4.5] points");
+    }
+}

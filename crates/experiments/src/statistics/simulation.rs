@@ -1,0 +1,101 @@
+//! How often the rule of a verdict is wrong, on data whose truth is known.
+
+use tensor::random::Stream;
+
+use super::decision::{Contrast, Unit, decide};
+use super::estimate::Estimate;
+
+const SIMULATIONS: u64 = 4_000;
+
+/// The largest share of errors that a rate of 2.5 % explains: four binomial standard deviations above it.
+fn bound() -> f64 {
+    let rate: f64 = 0.025;
+    rate + 4.0 * (rate * (1.0 - rate) / SIMULATIONS as f64).sqrt()
+}
+
+/// Standard normal values of a stream (Box and Muller, 1958).
+fn normal(stream: &Stream, sequence: u64, at: u64) -> f64 {
+    let [a, b, ..] = stream.block(sequence, at);
+    let uniform = |word: u32| (f64::from(word) + 0.5) / (f64::from(u32::MAX) + 1.0);
+    (-2.0 * uniform(a).ln()).sqrt() * (std::f64::consts::TAU * uniform(b)).cos()
+}
+
+/// Contrasts of paired seeds, each with this true effect in standard deviations of a seed.
+fn contrasts(stream: &Stream, simulation: u64, effects: &[f64], n_seeds: u64) -> Vec<Contrast> {
+    let of = |(which, effect): (usize, &f64)| {
+        let values: Vec<f64> = (0..n_seeds)
+            .map(|seed| effect + normal(stream, simulation, which as u64 * n_seeds + seed))
+            .collect();
+        Contrast::above(which.to_string(), Estimate::of_seeds(&values), 0.0, Unit::PURE)
+    };
+    effects.iter().enumerate().map(of).collect()
+}
+
+/// How often claims about such contrasts come to this conclusion.
+fn rate(effects: &[f64], n_seeds: u64, conclusion: Option<bool>) -> f64 {
+    let stream = Stream::new(n_seeds, "simulated seeds");
+    let hits = (0..SIMULATIONS).filter(|&simulation| {
+        decide(&contrasts(&stream, simulation, effects, n_seeds)).is_some_and(|of| of.holds == conclusion)
+    });
+    hits.count() as f64 / SIMULATIONS as f64
+}
+
+#[test]
+fn what_is_at_its_margin_is_rarely_said_to_be_beyond_it_or_short_of_it() {
+    for n_seeds in [3, 5] {
+        for n_contrasts in [1, 6] {
+            // All effects at the margin: the claim is false, and so is its opposite.
+            let effects = vec![0.0; n_contrasts];
+            let (holds, fails) = (rate(&effects, n_seeds, Some(true)), rate(&effects, n_seeds, Some(false)));
+            assert!(holds <= bound() && fails <= bound(), "{n_seeds}, {n_contrasts}: {holds} {fails}");
+        }
+    }
+}
+
+#[test]
+fn one_contrast_at_its_margin_among_large_ones_keeps_a_claim_from_holding() {
+    let holds = rate(&[9.0, 9.0, 0.0], 5, Some(true));
+    assert!(holds <= bound(), "{holds}");
+}
+
+#[test]
+fn a_planted_effect_is_found() {
+    // Five seeds and an effect of three standard deviations: the noncentrality is 3 sqrt(5) = 6.7 against a quantile of
+    // 2.78, and the variance of five seeds is below (6.7 / 2.78)^2 = 5.8 times the true one with a probability of 0.9999.
+    let (found, refuted) = (rate(&[3.0], 5, Some(true)), rate(&[-3.0], 5, Some(false)));
+    assert!(found > 0.95 && refuted > 0.95, "{found} {refuted}");
+    // Among six contrasts the quantile is 4.38 (level 1 - 0.05 / 6), and an effect of 3.5 is as far from it.
+    let among = rate(&[0.0, 0.0, -3.5, 0.0, 0.0, 0.0], 5, Some(false));
+    assert!(among > 0.9, "{among}");
+}
+
+/// Paired correctness: seeds and images both shift what is classified correctly.
+fn crossed(stream: &Stream, simulation: u64, effect: f64, [n_seeds, n_images]: [u64; 2]) -> Vec<Vec<f64>> {
+    let draw = |at: u64| normal(stream, simulation, at);
+    let value = |seed: u64, image: u64| {
+        effect + 0.02 * draw(seed) + 0.3 * draw(n_seeds + image) + 0.3 * draw((seed + 1) * 10_000 + image)
+    };
+    (0..n_seeds).map(|seed| (0..n_images).map(|image| value(seed, image)).collect()).collect()
+}
+
+#[test]
+fn few_images_that_all_seeds_share_are_part_of_the_interval() {
+    let stream = Stream::new(0, "simulated seeds and images");
+    // The largest share that a rate of 5 % for both sides explains, as in `bound`.
+    let n = SIMULATIONS / 4;
+    let bound = 0.05 + 4.0 * (0.05 * 0.95 / n as f64).sqrt();
+    let wrong = |both: bool| {
+        let outside = (0..n).filter(|&simulation| {
+            let values = crossed(&stream, simulation, 0.0, [5, 100]);
+            let by_seed: Vec<f64> = values.iter().map(|of_seed| super::mean(of_seed)).collect();
+            let estimate =
+                if both { Estimate::of_seeds_and_images(&values) } else { Estimate::of_seeds(&by_seed) };
+            let of = super::estimate::LEVEL;
+            let interval = estimate.interval(of);
+            interval.low > 0.0 || interval.high < 0.0
+        });
+        outside.count() as f64 / n as f64
+    };
+    let (seeds_alone, both) = (wrong(false), wrong(true));
+    assert!(both <= bound && seeds_alone > bound, "{seeds_alone} {both}");
+}
