@@ -1,11 +1,12 @@
 // What a training step adds to the sums of its epoch, so that nothing has to be read back before the epoch ends.
 #include "common.cuh"
 
-// The sums of an epoch; the host reads them as numbers in this order.
+// The sums of an epoch; the host reads them as numbers in this order, a compensated one as its total and its rest.
 struct Sums {
-    float mse, cross_entropy;
+    Sum mse, cross_entropy;
     // Over the steps in which neither gradient is zero, and how many those are.
-    float cosine, norm_ratio, opposed;
+    Sum cosine, norm_ratio;
+    float opposed;
     // Steps before the first whose losses are not finite.
     float finite;
 };
@@ -24,13 +25,13 @@ __device__ void account_step(Sums* sums, const float* mse, const float* cross_en
     const float xx = block_sum(of_xx.total), yy = block_sum(of_yy.total), xy = block_sum(of_xy.total);
     if (threadIdx.x > 0) return;
     Sums sum = *sums;
-    sum.mse += *mse;
-    sum.cross_entropy += *cross_entropy;
-    if (isfinite(sum.mse + sum.cross_entropy)) sum.finite += 1.0f;
+    sum.mse.add(*mse);
+    sum.cross_entropy.add(*cross_entropy);
+    if (isfinite(sum.mse.total + sum.cross_entropy.total)) sum.finite += 1.0f;
     const float cosine = xy / (sqrtf(xx) * sqrtf(yy)), norm_ratio = sqrtf(xx) / sqrtf(yy);
     if (isfinite(cosine) && isfinite(norm_ratio)) {
-        sum.cosine += cosine;
-        sum.norm_ratio += norm_ratio;
+        sum.cosine.add(cosine);
+        sum.norm_ratio.add(norm_ratio);
         sum.opposed += 1.0f;
     }
     *sums = sum;

@@ -1,6 +1,7 @@
 // Multi-head attention: y = softmax(scale q k^T) v in each head, and of each row of scores the logarithm of the sum of
-// its exponentials. Keys come by in turn and no matrix of weights is ever in memory: what has been added up is kept
-// for the largest score so far, and shrinks when a larger one comes. blockIdx.x counts the heads of all examples.
+// its exponentials (lse). Keys come by in turn and no matrix of attention probabilities is ever in memory: sums refer
+// to the largest score so far and are rescaled when a larger one comes (online softmax: Milakov and Gimelshein, 2018,
+// arXiv 1805.02867; FlashAttention: Dao et al., 2022, arXiv 2205.14135). blockIdx.x counts the heads of all examples.
 #include "attention.cuh"
 
 // A thread takes a query and one key after the other. It has `width` numbers of dynamic shared memory.

@@ -2,10 +2,12 @@
 // and bias are those of batch_norm.cu.
 #include "common.cuh"
 
-// `1 / sqrt(variance + eps)` of each channel.
+// `1 / sqrt(variance + eps)` of each channel; NaN of a variance that has overflowed, of which zero would make plausible
+// elements.
 KERNEL(batch_norm_running_inverse_f32, (float* inverses, const float* variances, float eps, unsigned c)) {
     for (unsigned i = thread_in_grid(); i < c; i += threads_in_grid()) {
-        inverses[i] = 1.0f / sqrtf(variances[i] + eps);
+        const float variance = variances[i];
+        inverses[i] = isfinite(variance) ? 1.0f / sqrtf(variance + eps) : NAN;
     }
 }
 

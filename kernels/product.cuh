@@ -1,6 +1,9 @@
 // Matrix products whose operands need not be matrices in memory:
 // out(row, column) = sum over k of a(row, k) b(column, k), added up in f32 in the order of k.
 //
+// That is one chain: it may be off by k / 2 epsilons, where other sums are compensated. The gradient by a convolution's
+// weight is cut into parts; of a linear layer's weight gradient k is the number of rows of the batch.
+//
 // An operand says where its elements are, by a line (a row of a, or a column of b) and a step along k:
 //
 //   Element                      the stored type

@@ -14,9 +14,9 @@ __device__ __forceinline__ Softmax softmax_of(const T* row, unsigned c) {
     float largest = -INFINITY;
     for (unsigned i = lane_in_warp(); i < c; i += WARP) largest = fmaxf(largest, widen(row[i]));
     largest = warp_max(largest);
-    float sum = 0.0f;
-    for (unsigned i = lane_in_warp(); i < c; i += WARP) sum += expf(widen(row[i]) - largest);
-    return {largest, warp_sum(sum)};
+    Sum sum;
+    for (unsigned i = lane_in_warp(); i < c; i += WARP) sum.add(expf(widen(row[i]) - largest));
+    return {largest, warp_sum(sum.total)};
 }
 
 // What of the two is computed.

@@ -1,7 +1,9 @@
 //! Long sums, huge values and non-finite values, where what the checks of operations allow would hide a mistake.
 
+use autograd::ops::conv2d::Geometry;
 use autograd::{Result, Tape, Var};
 use kernels::Setting;
+use tensor::gpu::{Argument, Grid};
 use tensor::{DType, Device, Indices, Tensor};
 
 type Function<'f> = dyn for<'t> Fn(&[Var<'t>]) -> Result<Var<'t>> + 'f;
@@ -52,6 +54,86 @@ fn sums_of_many_terms_are_off_by_a_few_roundings() {
     check_sums("mse", &[&[N], &[N]], &|x| x[0].mse(&x[1].scale(3.0)?));
     let rows = Indices::new(vec![1; N / 10]);
     check_sums("all to one row", &[&[1, 2, 2]], &|x| x[0].gather_rows(&rows));
+    let labels = |classes: usize| Indices::new((0..N / classes).map(|row| (row % classes) as u32).collect());
+    check_sums("mse to labels", &[&[N / 3, 3]], &|x| x[0].one_hot_mse(&labels(3)));
+    check_sums("cross-entropy of many rows", &[&[N / 3, 3]], &|x| x[0].softmax_cross_entropy(&labels(3)));
+    // One logit is larger, so that the exponentials of the others are rounded; the gradient by a class is as small as there
+    // are classes, and scaled up it is compared by its own size.
+    check_sums("cross-entropy of many classes", &[&[1, N], &[1, 1]], &|x| {
+        let larger = Var::concat(&[&x[0], &x[1].scale(13.0)?], 1)?;
+        larger.softmax_cross_entropy(&Indices::new(vec![7]))?.scale(1e5)
+    });
+    check_sums("the bias of a convolution", &[&[1, 1, 250, 200], &[2, 1, 1, 1], &[2]], &|x| {
+        x[0].conv2d(&x[1], &x[2], Geometry::square(1, 0))?.scale(f64::from(0.1f32))
+    });
+}
+
+/// Kernels whose blocks share such sums that no thread has many terms, launched with one block.
+#[test]
+fn sums_of_many_terms_of_one_thread_are_compensated() {
+    let Device::Cuda(gpu) = Setting::ALL[0].device() else { unreachable!("an emulated device is a GPU") };
+    let device = Device::Cuda(gpu.clone());
+    let there = |tensor: Tensor| tensor.to_device(&device).expect("the device works");
+    let tenths = |shape: &[usize]| there(Tensor::full(0.1, shape, DType::F32));
+    let close = |what: &str, got: f64, expected: f64| {
+        let allowed = 16.0 * f64::from(f32::EPSILON) * expected;
+        assert!((got - expected).abs() <= allowed, "{what}: {got:e}, not {expected:e}");
+    };
+    let tenth = f64::from(0.1f32);
+    let call = |name| gpu.call(name, DType::F32).expect("the device works");
+
+    let (sum, x) = (tenths(&[1]), tenths(&[1, 1, N, 16]));
+    let arguments =
+        [Argument::Out(&sum), Argument::In(&x), Argument::U32(1), Argument::U32(1), Argument::Size(16 * N)];
+    call("sum_of_channels").launch("sum_of_channels", Grid::of_blocks(1, 256), &arguments).expect("it runs");
+    close("sum_of_channels", sum.to_f64_vec()[0], (16 * N) as f64 * tenth);
+
+    let (sum, x, labels) = (tenths(&[1]), tenths(&[N, 1]), Indices::new(vec![1; N]));
+    let arguments = [
+        Argument::Out(&sum),
+        Argument::In(&x),
+        Argument::Indices(&labels),
+        Argument::Size(N),
+        Argument::Size(1),
+    ];
+    call("one_hot_mse").launch("one_hot_mse_parts", Grid::of_blocks(1, 32), &arguments).expect("it runs");
+    close("one_hot_mse", sum.to_f64_vec()[0], N as f64 * tenth * tenth);
+
+    // The sums of an epoch: four compensated ones, how many conflicts are known, and how many losses are finite.
+    let sums = there(Tensor::zeros(&[10], DType::F32));
+    let (loss, x, y) = (tenths(&[]), tenths(&[1]), tenths(&[1]));
+    let steps = 4_000;
+    for _ in 0..steps {
+        let arguments = [
+            Argument::Out(&sums),
+            Argument::In(&loss),
+            Argument::In(&loss),
+            Argument::In(&x),
+            Argument::In(&y),
+            Argument::Size(1),
+        ];
+        call("account_step").launch("account_step", Grid::of_blocks(1, 32), &arguments).expect("it runs");
+    }
+    let sums = sums.to_f64_vec();
+    close("the MSE of an epoch", sums[0], f64::from(steps) * tenth);
+    close("the cross-entropy of an epoch", sums[2], f64::from(steps) * tenth);
+    assert_eq!([sums[4], sums[6], sums[8], sums[9]], [f64::from(steps); 4]);
+
+    // Gradients of many elements.
+    let sums = there(Tensor::zeros(&[10], DType::F32));
+    let (x, y) = (tenths(&[N]), there(Tensor::full(0.7, &[N], DType::F32)));
+    let arguments = [
+        Argument::Out(&sums),
+        Argument::In(&loss),
+        Argument::In(&loss),
+        Argument::In(&x),
+        Argument::In(&y),
+        Argument::Size(N),
+    ];
+    call("account_step").launch("account_step", Grid::of_blocks(1, 32), &arguments).expect("it runs");
+    let sums = sums.to_f64_vec();
+    close("the cosine", sums[4], 1.0);
+    close("the norm ratio", sums[6], tenth / f64::from(0.7f32));
 }
 
 /// `f` on the device in every order of threads, for inputs of these values.
@@ -114,6 +196,23 @@ fn norms_of_equal_numbers_are_zero_and_of_huge_ones_keep_their_proportions() {
             close(&[results[2][0] / 80.0], &[1.0]);
         },
     );
+}
+
+#[test]
+fn evaluation_with_a_variance_that_has_overflowed_is_nan() {
+    for setting in Setting::ALL {
+        let tape = Tape::new();
+        let there = |values: &[f32], shape: &[usize]| {
+            let tensor = Tensor::from_slice(values, shape).expect("the values fill the shape");
+            tensor.to_device(&setting.device()).expect("the device works")
+        };
+        let x = tape.input(&there(&[5.0; 4], &[2, 2]));
+        let variance = there(&[f32::INFINITY, 1.0], &[2]);
+        let y =
+            x.batch_norm_running(None, &there(&[0.0; 2], &[2]), &variance, 1e-30).expect("the shapes fit");
+        let y = y.value().to_f64_vec();
+        assert!(y[0].is_nan() && y[2].is_nan() && [y[1], y[3]] == [5.0; 2], "{setting:?}: {y:?}");
+    }
 }
 
 #[test]

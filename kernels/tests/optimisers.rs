@@ -133,6 +133,27 @@ fn adam_decays_a_part_of_the_parameters_on_a_device_as_on_the_processor() {
     });
 }
 
+/// The numbers of a step without decay take memory only where a parameter has none; decay may also be set on a device.
+#[test]
+fn adam_keeps_the_numbers_of_the_steps_that_it_takes() {
+    let (here, there, device) = (params(), params(), Setting::ALL[0].device());
+    let (here, there) = (named(&here), named(&there));
+    let Device::Cuda(gpu) = &device else { unreachable!("an emulated device is a GPU") };
+    to_device(there.iter().cloned(), &device).unwrap();
+    let used = || gpu.memory_statistics().used_bytes;
+    let (before, mut of_there) = (used(), adam(&there));
+    of_there.follow(&there).unwrap();
+    let one = used() - before;
+    let decayed = of_there.with_weight_decay(0.1).unwrap();
+    assert_eq!(used() - before, one);
+    let part = |adam: Adam| adam.with_weight_decay_where(0.1, |name, _| name != "p1").unwrap();
+    let (mut of_here, mut of_there) = (part(adam(&here)), part(decayed));
+    assert!(used() - before > one);
+    descend(&mut of_here, &here, 0..STEPS);
+    descend(&mut of_there, &there, 0..STEPS);
+    assert_equal(&there, &here, &device);
+}
+
 /// A list that has its first parameter again at its end.
 fn tied<'a>(params: &Named<'a>) -> Named<'a> {
     params.iter().chain(&params[..1]).cloned().collect()

@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use data::{Augmentation, Batches, Resident, Split};
 use kernels::Setting;
-use models::{Activation, AdamConfig, Cre, CreTrainer, DeviceBatches, EpochReport, fc};
+use models::train::{ClassifierObjective, Objective};
+use models::{
+    Activation, Adam, AdamConfig, Cre, CreTrainer, DeviceBatches, EpochReport, Flatten, Linear, LossTrainer,
+    Mixing, Schedule, Sequential, Trainer, fc,
+};
 use ndarray::Array4;
 use tensor::gpu::Gpu;
 use tensor::random::Stream;
@@ -80,33 +84,68 @@ fn params(model: &Cre) -> Vec<f64> {
     model.params().into_iter().flat_map(|(_, param)| param.value().to_f64_vec()).collect()
 }
 
-/// Two epochs on the GPU.
-fn recorded(gpu: &Arc<Gpu>, model: &Cre) -> EpochReport {
-    recorded_in(DType::F32, gpu, model)
-}
-
 fn trainer(precision: DType, model: &Cre) -> CreTrainer<'_> {
     let trainer = CreTrainer::new(model, AdamConfig::PAPER, 0.3).expect("the settings are legal");
     trainer.computing_in(precision).expect("the shapes fit, and the device works")
 }
 
 /// An epoch of a resident data set.
-fn epoch_of(trainer: &mut CreTrainer<'_>, resident: &Resident, number: u32) -> EpochReport {
+fn epoch_of<O: Objective>(trainer: &mut Trainer<O>, resident: &Resident, number: u32) -> EpochReport {
+    resident.begin(u64::from(number)).expect("the sizes fit, and the device works");
     let (seek, gather) = (|step| resident.seek(step), |number| resident.gather(number));
     let batches = DeviceBatches { steps: resident.per_epoch(), seek: &seek, gather: &gather };
     trainer.epoch(number, batches).expect("the sizes fit, and the device works")
 }
 
+/// Two epochs on the GPU.
 fn recorded_in(precision: DType, gpu: &Arc<Gpu>, model: &Cre) -> EpochReport {
     let mut trainer = trainer(precision, model);
     trainer.to_device(&Device::Cuda(Arc::clone(gpu))).expect("the sizes fit, and the device works");
     let resident = resident(gpu, &split(), Augmentation::None);
-    let mut epoch = |number: u32| {
-        resident.begin(u64::from(number)).expect("the sizes fit, and the device works");
-        epoch_of(&mut trainer, &resident, number)
-    };
-    epoch(1);
-    epoch(2)
+    epoch_of(&mut trainer, &resident, 1);
+    epoch_of(&mut trainer, &resident, 2)
+}
+
+/// An epoch of batches in host memory.
+fn epoch_on_cpu<O: Objective>(trainer: &mut Trainer<O>, split: &Split, number: u32) -> EpochReport {
+    let batches = Batches::new(split, BATCH, shuffle()).expect("a batch can be filled");
+    let pairs = batches.epoch(u64::from(number)).map(|batch| {
+        let batch = batch.expect("the images are there");
+        (batch.images, batch.labels)
+    });
+    trainer.epoch(number, pairs).expect("the sizes fit")
+}
+
+/// Two epochs on the CPU and two on the device: ten steps in f32, each with sums of some hundred terms in another order.
+fn epochs_agree<O: Objective>(what: &str, setting: Setting, [mut here, mut there]: [Trainer<O>; 2]) {
+    let (split, gpu) = (split(), gpu(setting));
+    there.to_device(&Device::Cuda(Arc::clone(&gpu))).expect("the device works");
+    let resident = resident(&gpu, &split, Augmentation::None);
+    let close =
+        |got: f64, expected: f64| got == expected || (got - expected).abs() <= 1e-4 * expected.abs().max(1.0);
+    for epoch in [1, 2] {
+        let expected = epoch_on_cpu(&mut here, &split, epoch);
+        let got = epoch_of(&mut there, &resident, epoch);
+        let numbers = |report: &EpochReport| {
+            let EpochReport { loss, mse, cross_entropy, conflict, .. } = *report;
+            [loss, mse, cross_entropy, conflict.cosine, conflict.norm_ratio]
+        };
+        for (place, (x, y)) in numbers(&got).into_iter().zip(numbers(&expected)).enumerate() {
+            assert!(
+                close(x, y) || x.is_nan() && y.is_nan(),
+                "{what}, number {place} of {got:?}, not {expected:?}"
+            );
+        }
+        assert!(
+            expected.loss.is_finite() && (got.epoch, got.steps) == (expected.epoch, expected.steps),
+            "{what}"
+        );
+    }
+    for ((name, got), (_, expected)) in there.learned().iter().zip(here.learned()) {
+        // Not by the largest difference: a maximum leaves NaN out.
+        let pairs = got.value().to_f64_vec().into_iter().zip(expected.value().to_f64_vec());
+        assert!(pairs.into_iter().all(|(x, y)| (x - y).abs() <= 1e-4), "{what}: {name}");
+    }
 }
 
 #[test]
@@ -131,32 +170,49 @@ fn recorded_steps_have_the_bits_of_steps_that_are_launched_one_by_one() {
 }
 
 #[test]
-fn an_epoch_is_that_of_the_processor() {
-    let split = split();
-    let on_cpu = model();
-    let mut trainer = CreTrainer::new(&on_cpu, AdamConfig::PAPER, 0.3).unwrap();
-    let batches = Batches::new(&split, BATCH, shuffle()).unwrap();
-    let mut epoch = |number: u32| {
-        let pairs = batches.epoch(u64::from(number)).map(|batch| {
-            let batch = batch.unwrap();
-            (batch.images, batch.labels)
+fn an_epoch_is_that_of_the_cpu_whatever_is_trained() {
+    let models = [model(), model()];
+    let cre = models.each_ref().map(|model| trainer(DType::F32, model));
+    epochs_agree("a CRE", Setting::ALL[2], cre);
+
+    // One loss, beside which nothing is reported.
+    let models = [model(), model()];
+    let single = models.each_ref().map(|model| {
+        let adam = Adam::new(&model.params(), AdamConfig::PAPER).unwrap();
+        LossTrainer::new(
+            model.params(),
+            model.buffers(),
+            adam,
+            Schedule::Cosine { steps: 20 },
+            |tape, example, mode| {
+                let losses = model.losses_of(tape, example, 0.3, mode)?;
+                Ok(losses.mse.add(&losses.cross_entropy)?)
+            },
+        )
+        .unwrap()
+    });
+    epochs_agree("a single loss", Setting::ALL[0], single);
+
+    // A cross-entropy without an MSE.
+    for squared_labels in [false, true] {
+        let classifiers = [(); 2].map(|()| {
+            let layer = Linear::new(2 * SIDE * SIDE, 3, &Stream::new(3, "init"), DType::F32);
+            Sequential::new().then(Flatten).then(layer)
         });
-        trainer.epoch(number, pairs).unwrap()
-    };
-    epoch(1);
-    let expected = epoch(2);
-    let on_gpu = model();
-    let got = recorded(&gpu(Setting::ALL[2]), &on_gpu);
-    // Ten steps in f32, each with sums of some hundred terms in another order.
-    let close = |got: f64, expected: f64| {
-        expected.is_finite() && (got - expected).abs() <= 1e-4 * expected.abs().max(1.0)
-    };
-    assert!(close(got.mse, expected.mse) && close(got.cross_entropy, expected.cross_entropy), "{got:?}");
-    let conflicts = [got.conflict, expected.conflict];
-    assert!(close(conflicts[0].cosine, conflicts[1].cosine), "{conflicts:?}");
-    assert!(close(conflicts[0].norm_ratio, conflicts[1].norm_ratio), "{conflicts:?}");
-    // Not by the largest difference: a maximum leaves NaN out.
-    assert!(params(&on_gpu).iter().zip(params(&on_cpu)).all(|(x, y)| (x - y).abs() <= 1e-4));
+        let trainers = classifiers.each_ref().map(|classifier| {
+            Trainer::with_adam(ClassifierObjective::new(classifier, squared_labels), AdamConfig::PAPER)
+                .unwrap()
+        });
+        epochs_agree("a classifier", Setting::ALL[1], trainers);
+    }
+
+    // Rules that read numbers back: step by step.
+    for rule in [Mixing::Surgery, Mixing::Uncertainty] {
+        let models = [model(), model()];
+        let mixed = models.each_ref().map(|model| trainer(DType::F32, model).mixing(rule).unwrap());
+        assert!(!mixed[0].objective().records());
+        epochs_agree(rule.name(), Setting::ALL[0], mixed);
+    }
 }
 
 #[test]
@@ -183,7 +239,6 @@ fn replays_ask_the_driver_for_no_memory() {
     trainer.to_device(&Device::Cuda(Arc::clone(&gpu))).unwrap();
     let resident = resident(&gpu, &split(), Augmentation::None);
     let mut epoch = |number: u32| {
-        resident.begin(u64::from(number)).unwrap();
         epoch_of(&mut trainer, &resident, number);
         gpu.memory_statistics().driver_allocations
     };
@@ -195,23 +250,13 @@ fn replays_ask_the_driver_for_no_memory() {
 #[test]
 fn the_flops_of_a_recorded_step_are_counted_for_every_replay() {
     let (split, on_cpu) = (split(), model());
-    let batches = Batches::new(&split, BATCH, shuffle()).unwrap();
     let mut trainer = CreTrainer::new(&on_cpu, AdamConfig::PAPER, 0.3).unwrap();
-    let mut of_cpu = |epoch: u32| {
-        let batches = batches.epoch(u64::from(epoch)).map(|batch| {
-            let batch = batch.unwrap();
-            (batch.images, batch.labels)
-        });
-        flops::count(|| trainer.epoch(epoch, batches).unwrap()).1
-    };
+    let mut of_cpu = |epoch: u32| flops::count(|| epoch_on_cpu(&mut trainer, &split, epoch)).1;
     let (gpu, on_gpu) = (gpu(Setting::ALL[0]), model());
     let mut trainer = CreTrainer::new(&on_gpu, AdamConfig::PAPER, 0.3).unwrap();
     trainer.to_device(&Device::Cuda(Arc::clone(&gpu))).unwrap();
     let resident = resident(&gpu, &split, Augmentation::None);
-    let mut of_gpu = |epoch: u32| {
-        resident.begin(u64::from(epoch)).unwrap();
-        flops::count(|| epoch_of(&mut trainer, &resident, epoch)).1
-    };
+    let mut of_gpu = |epoch: u32| flops::count(|| epoch_of(&mut trainer, &resident, epoch)).1;
     // The first epoch records its first step, the second replays all.
     for epoch in [1, 2] {
         let expected = of_cpu(epoch);

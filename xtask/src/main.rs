@@ -53,7 +53,7 @@ enum Command {
     Gpu(gpu::Options),
     /// Plant gradient bugs in a copy of the sources, one at a time; fails if the tests miss one
     Mutants(mutants::Options),
-    /// Run the reliability tests and write RELIABILITY.json and its table in README.md
+    /// Run the reliability tests and write RELIABILITY.json and its table in book/reliability.md
     Prove(prove::Options),
     /// Run the tests of the crate with unsafe code under AddressSanitizer
     AddressSanitizer,

@@ -17,7 +17,7 @@ use clap::Args;
 use crate::repo::Repo;
 use bugs::Bug;
 use programs::{Outcome, Programs};
-use system::tell;
+use system::{tell, text};
 
 /// The options of `cargo xtask mutants`.
 #[derive(Debug, Default, Args)]
@@ -35,7 +35,7 @@ pub(crate) fn run(repo: &Repo, options: &Options) -> anyhow::Result<()> {
     let bugs = bugs::read(repo)?;
     let copy = copy::with_planted(repo, &bugs)?;
     let programs = Programs::build(repo, &copy)?;
-    tell!("mutants: {} bugs are planted and built after {:.0} s", bugs.len(), seconds(start));
+    tell!("mutants: {} planted and built after {:.0} s", text::count(bugs.len(), "bug"), seconds(start));
     let numbers: Vec<usize> = (0..bugs.len()).filter(|&number| bugs[number].mentions(only)).collect();
     if numbers.is_empty() {
         bail!("expected a part of a file, a name or a test of a planted bug, got `{only}`");
@@ -63,7 +63,7 @@ pub(crate) fn run(repo: &Repo, options: &Options) -> anyhow::Result<()> {
     let caught = numbers.len() - survivors;
     tell!("mutants: {caught} of {} are caught, in {:.0} s", numbers.len(), seconds(start));
     if survivors > 0 {
-        bail!("{survivors} planted bugs survive: the tests that should see them do not");
+        bail!("{} not seen by the tests that should see them", text::count(survivors, "planted bug"));
     }
     Ok(())
 }

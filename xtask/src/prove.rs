@@ -6,7 +6,6 @@ mod rows;
 mod sanitizer;
 mod steps;
 
-use std::env;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
@@ -18,9 +17,9 @@ use crate::repo::Repo;
 use crate::setup;
 use card::{Card, Ended, Entry};
 use rows::ROWS;
-use system::tell;
+use system::{cpu, tell, text};
 
-pub(crate) use card::{README, RELIABILITY, is_current};
+pub(crate) use card::{PAGE, RELIABILITY, is_current};
 pub(crate) use sanitizer::run as address_sanitizer;
 
 /// The options of `cargo xtask prove`. It fails if a row fails; a row that cannot run here says why.
@@ -92,7 +91,7 @@ fn prove(repo: &Repo, options: &Options) -> anyhow::Result<()> {
         // After each row, so that a stop loses one.
         card.complete();
         sh.write_file(RELIABILITY, card.to_json())?;
-        sh.write_file(README, card::placed(&sh.read_file(README)?, &card)?)?;
+        sh.write_file(PAGE, card::placed(&sh.read_file(PAGE)?, &card)?)?;
     }
     if !failed.is_empty() {
         bail!("failed: {}", failed.join(", "));
@@ -105,16 +104,14 @@ fn commit(repo: &Repo) -> String {
     let sh = &repo.sh;
     let Ok(head) = cmd!(sh, "git rev-parse --short=12 HEAD").quiet().read() else { return "unknown".into() };
     let status = cmd!(sh, "git status --porcelain --untracked-files=no").quiet().read();
-    let written = [RELIABILITY, README];
+    let written = [RELIABILITY, PAGE];
     let changed =
         status.is_ok_and(|text| text.lines().any(|line| !written.iter().any(|file| line.ends_with(file))));
     format!("{head}{}", if changed { " with changes" } else { "" })
 }
 
-/// The processor and the number of its cores.
+/// The CPU and the number of its cores.
 fn machine() -> String {
-    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = text.lines().find_map(|line| line.strip_prefix("model name")?.split(':').nth(1));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    format!("{}, {cores} cores", model.map_or(env::consts::ARCH, str::trim))
+    format!("{}, {}", cpu::name(), text::count(cores, "core"))
 }

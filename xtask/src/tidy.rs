@@ -1,13 +1,16 @@
 //! The rules that no standard tool knows; each rule is a function from the tree to its findings.
 //!
-//! Unsafe code and macros that stand for unwritten code are left to the lints in `Cargo.toml`, licences and sources of
-//! foreign crates to cargo-deny (`deny.toml`); `cargo xtask ci` runs both.
+//! Macros that stand for unwritten code are left to the lints in `Cargo.toml`, licences of foreign crates to cargo-deny
+//! (`deny.toml`); `cargo xtask ci` runs clippy, and cargo-deny where it is installed.
 
 mod tree;
 
 mod arrows;
 mod length;
+mod links;
 mod lists;
+mod lock;
+mod manifests;
 mod openings;
 mod reliability_card;
 mod text;
@@ -19,7 +22,7 @@ use serde_json::Value;
 use xshell::cmd;
 
 use crate::repo::Repo;
-use system::tell;
+use system::{tell, text as words};
 use tree::Tree;
 
 /// A place that breaks a rule; `what` says also what to do about it.
@@ -42,11 +45,14 @@ impl fmt::Display for Finding {
     }
 }
 
-const RULES: [fn(&Tree) -> Vec<Finding>; 6] = [
-    arrows::inherit_the_lints,
+const RULES: [fn(&Tree) -> Vec<Finding>; 9] = [
+    manifests::of_every_crate,
+    lock::of_foreign_crates,
     openings::of_every_file,
     length::of_every_file,
     lists::are_complete,
+    links::lead_somewhere,
+    links::explain_every_code,
     text::hygiene,
     reliability_card::is_that_of_its_figures,
 ];
@@ -60,8 +66,7 @@ pub(crate) fn run(repo: &Repo) -> anyhow::Result<()> {
     }
     match findings.len() {
         0 => tell!("tidy: {} rules, {} files, no findings", RULES.len() + 1, tree.len()),
-        1 => bail!("tidy: 1 finding"),
-        n => bail!("tidy: {n} findings"),
+        n => bail!("tidy: {}", words::count(n, "finding")),
     }
     Ok(())
 }

@@ -133,8 +133,6 @@ fn compare<const N: usize>(
     analytic: &[Vec<f64>; N],
 ) -> Result<Comparison> {
     let centre = value(inputs)?;
-    // The rounding of each output, as seen from every element that moves it.
-    let mut noise = vec![0.0f64; centre.len()];
     let mut numeric: [Vec<Numeric>; N] = std::array::from_fn(|_| vec![]);
     for (input, numeric) in numeric.iter_mut().enumerate() {
         let at = inputs[input].as_slice::<f64>()?.to_vec();
@@ -148,7 +146,6 @@ fn compare<const N: usize>(
                 inputs[input] = &moved;
                 value(inputs)
             })?;
-            moved.iter().for_each(|(output, moved)| noise[*output] = noise[*output].max(moved.noise));
             let slope = moved.iter().map(|(output, moved)| weights[*output] * moved.slope).sum();
             numeric.push(Numeric { slope, step, moved });
         }
@@ -164,9 +161,8 @@ fn compare<const N: usize>(
             if !(analytic.is_finite() && numeric.is_finite()) {
                 return Err(Error::NonFiniteGradient { input, element: element(), analytic, numeric });
             }
-            let rounded = |(output, moved): &(usize, Moved)| {
-                weights[*output].abs() * moved.allowed(noise[*output], one.step)
-            };
+            // The noise of this line alone: where a neighbour bends steeply, its noise is mostly curvature.
+            let rounded = |(output, moved): &(usize, Moved)| weights[*output].abs() * moved.allowed(one.step);
             let rounding = one.moved.iter().map(rounded).sum::<f64>();
             let allowed = rounding + ROUNDINGS * f64::EPSILON * row;
             let difference = (analytic - numeric).abs();

@@ -68,7 +68,8 @@ impl Param {
         self.value.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn id(&self) -> u64 {
+    /// What tells it from every other parameter of this process, wherever it is moved.
+    pub fn id(&self) -> u64 {
         self.id
     }
 }

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod commands;
+mod error;
 mod progress;
 pub mod provenance;
 mod tensorboard;
@@ -9,7 +10,7 @@ mod tensorboard;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use system::{terminal, text};
 
 use self::commands::advise::Advise;
@@ -27,14 +28,14 @@ use self::commands::reproduce::Reproduce;
 use self::commands::run::ComputeRuns;
 use self::commands::runs::Runs;
 use self::commands::train::Train;
-pub use experiments::{Error, Profile, Result};
+use self::error::Result;
 use runs::local::start_threads;
 
 /// Do classification and reconstruction help or hurt each other inside a shared representation?
 ///
 /// Exit codes: 0 when all runs and exact facts are good, whatever the verdicts on the papers' claims; 1 on a
-/// failure; 2 when the command asks for something that does not exist; 4 when the disk is full: free some space and
-/// call it again.
+/// failure; 2 when the command asks for something that does not exist; 3 when there are too few images for `agon
+/// advise`; 4 when the disk is full: free some space and call it again.
 #[derive(Parser)]
 #[command(name = "agon", version)]
 struct Cli {
@@ -81,6 +82,9 @@ enum Command {
     /// layers at the same places takes the file as its `state_dict`. An older file of that name is replaced.
     Export(Export),
     /// Say which masking, if any, should help with your own labelled images: closed forms, no training
+    ///
+    /// Masks are chosen on one half of the images and judged on the other. Where there are fewer than five images a pixel
+    /// there is no advice, and the exit code is 3.
     Advise(Advise),
     /// Print the completions for a shell
     ///
@@ -149,13 +153,12 @@ fn answer(command: &Command) -> Result<ExitCode> {
         Command::Runs(asked) => commands::runs::command(asked),
         Command::Export(asked) => commands::export::command(asked),
         Command::Advise(asked) => commands::advise::command(asked),
-        Command::Completions(asked) => commands::completions::command(asked),
+        Command::Completions(asked) => commands::completions::command(asked, &mut Cli::command()),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
     use clap::error::ErrorKind;
 
     use super::*;

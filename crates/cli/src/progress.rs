@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use system::{note, terminal, text};
 
 pub(crate) use self::view::{Losses, View};
+use crate::commands::output::colour;
 use runs::local::Observer;
 use runs::run::Run;
 use runs::store::{Epoch, FinishedRun, Outcome};
@@ -20,7 +21,7 @@ const TICK: Duration = Duration::from_millis(500);
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
 
 /// Standard error, as it can show progress.
-enum Display {
+pub(crate) enum Display {
     /// A terminal that can move its cursor.
     Terminal(ProgressBar),
     /// No terminal, or a dumb one by `TERM`.
@@ -28,7 +29,7 @@ enum Display {
 }
 
 impl Display {
-    fn of_stderr(length: u64, style: ProgressStyle) -> Self {
+    pub(crate) fn of_stderr(length: u64, style: ProgressStyle) -> Self {
         let target = ProgressDrawTarget::stderr();
         match target.is_hidden() {
             true => Self::Lines,
@@ -166,8 +167,7 @@ impl Screen {
     /// On standard error.
     pub(crate) fn of_stderr(epochs: u32) -> Self {
         let end = Arc::default();
-        let colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        let display = Display::of_stderr(epochs.into(), view_style(colour, Arc::clone(&end)));
+        let display = Display::of_stderr(epochs.into(), view_style(colour(), Arc::clone(&end)));
         if let Display::Terminal(bar) = &display {
             tick(bar);
         }
@@ -210,7 +210,7 @@ impl Screen {
     }
 }
 
-fn style(template: &str) -> ProgressStyle {
+pub(crate) fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("the template is well formed").progress_chars("=> ")
 }
 

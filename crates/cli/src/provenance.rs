@@ -1,8 +1,8 @@
 //! What made a result: commit, versions, machine.
 
-use runs::provenance::cpu_name;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
+use system::cpu;
 
 /// What computes from here on, for the headers of runs and for result files.
 pub fn provenance(device: &str) -> Map<String, Value> {
@@ -13,7 +13,7 @@ pub fn provenance(device: &str) -> Map<String, Value> {
         ("commit", COMMIT.to_owned()),
         ("cargo_lock_sha256", format!("{lock:x}")),
         ("device", device.to_owned()),
-        ("processor", cpu_name()),
+        ("processor", cpu::name()),
         ("processors", threads.to_string()),
         ("dtype", "f32".to_owned()),
     ];

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use system::files;
 
-use crate::{Error, Result};
+use crate::error::Result;
 use runs::store::Epoch;
 
 /// TensorBoard finds event files by this part of their names.
@@ -24,13 +24,13 @@ impl EventFile {
     /// A new file in this folder, which is made where needed; an older one is replaced.
     ///
     /// # Errors
-    /// [`Error::Write`].
+    /// [`experiments::Error::Write`].
     pub(crate) fn create(folder: &Path) -> Result<Self> {
         let path = folder.join(NAME);
         let mut options = File::options();
         options.write(true).create(true).truncate(true);
         let created = std::fs::create_dir_all(folder).and_then(|()| files::regular(&mut options, &path));
-        let file = created.map_err(|source| Error::Write { path: path.clone(), source })?;
+        let file = created.map_err(|source| experiments::Error::Write { path: path.clone(), source })?;
         let mut events = Self { path, file, seconds: 0.0 };
         events.append(&version())?;
         Ok(events)
@@ -39,7 +39,7 @@ impl EventFile {
     /// Writes all numbers of an epoch; its number is the step.
     ///
     /// # Errors
-    /// [`Error::Write`].
+    /// [`experiments::Error::Write`].
     pub(crate) fn write(&mut self, epoch: &Epoch) -> Result<()> {
         self.seconds += epoch.seconds;
         let scalars = epoch.scalars.iter().map(|(name, &value)| (tag(name), value as f32));
@@ -48,7 +48,7 @@ impl EventFile {
 
     fn append(&mut self, event: &[u8]) -> Result<()> {
         let written = self.file.write_all(&framed(event));
-        written.map_err(|source| Error::Write { path: self.path.clone(), source })
+        Ok(written.map_err(|source| experiments::Error::Write { path: self.path.clone(), source })?)
     }
 
     /// The file.

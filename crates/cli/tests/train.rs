@@ -4,6 +4,9 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use runs::images::DataConfig;
+use runs::learners::RunConfig;
+use runs::learners::closed_form::Question;
 use serde_json::Value;
 
 /// Few enough images for a run of a fraction of a second.
@@ -88,6 +91,22 @@ fn a_run_is_trained_once_and_then_found_judged_probed_and_exported() {
     assert_eq!((&objects[3]["key"], &objects[2]["epoch"]), (&Value::from(key), &Value::from(2)));
     assert_eq!(objects[3]["scalars"]["test_accuracy"], eval["accuracy"]);
     assert!(said(folder, &train(&[]))[0].contains("found in the store"));
+}
+
+#[test]
+fn a_closed_form_is_neither_judged_nor_probed_nor_exported() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let data = DataConfig::new("fashion-mnist-embedded", 60, 0, 10);
+    let config = RunConfig::closed_form(data, Question::Front { k: 4 });
+    std::fs::write(folder.join("front.toml"), toml::to_string(&config).unwrap()).unwrap();
+    let [first, _] = said(folder, &["train", "--config", "front.toml", "--json"]);
+    let end: Value = serde_json::from_str(first.lines().last().unwrap()).unwrap();
+    let key = end["key"].as_str().unwrap();
+    for command in [&["eval", key][..], &["probe", key], &["export", key, "w.safetensors"]] {
+        refused(folder, command, &["is a closed form: nothing was trained"]);
+    }
+    assert!(!folder.join("w.safetensors").exists());
 }
 
 #[test]
@@ -319,7 +338,7 @@ fn a_latent_of_one_or_a_few_test_images_is_probed_and_what_cannot_be_said_of_so_
     let folder = folder.path();
     for (n, neighbours) in [
         (1, "not computed: 1 test image cannot be halved"),
-        (2, "a vote of the one test image in the first half, fewer than the 5"),
+        (2, "a vote of the 1 test image in the first half, fewer than the 5"),
         (9, "a vote of the 4 test images in the first half, fewer than the 5"),
         (10, "a vote of the 5 nearest of the first 5 test images on each of the other 5"),
     ] {

@@ -10,7 +10,7 @@ pub enum Augmentation {
     /// Not at all.
     None,
     /// Turned about the centre by an angle that is uniform in plus and minus `degrees`; each pixel is that nearest
-    /// to where it comes from, and what comes from outside is black (section 4.1 of the CRE specification).
+    /// to where it comes from, and what comes from outside is black (section 4.1 of `book/cre.md`).
     Rotation {
         /// The largest angle, from 0 to 360.
         degrees: f32,
@@ -18,7 +18,7 @@ pub enum Augmentation {
         shared: bool,
     },
     /// Cropped at random to its own size out of the image with a reflected border, and mirrored every other time
-    /// (section 3 of the LBR specification).
+    /// (section 3 of `book/lbr.md`).
     CropAndFlip {
         /// The width of the border in pixels, below the sides of the image.
         border: u32,

@@ -96,7 +96,7 @@ impl Dataset {
     /// image here are kept.
     ///
     /// Errs with the names of all classes here that are not among `classes`.
-    pub fn labelled_by(&self, classes: &[String]) -> Result<Self> {
+    pub fn labelled_by(self, classes: &[String]) -> Result<Self> {
         let place = |name: &String| classes.iter().position(|class| class == name);
         let unknown: Vec<String> = self
             .classes
@@ -119,12 +119,12 @@ impl Dataset {
             });
         }
         let places: Vec<u8> = self.classes.iter().filter_map(place).map(|at| at as u8).collect();
-        let split = |of: &Split| {
+        let split = |of: Split| {
             let labels = of.labels().iter().map(|&label| places[usize::from(label)]).collect();
-            Split::new(of.images().to_owned(), labels, classes.len())
+            of.labelled(labels, classes.len())
         };
-        let (train, test) = (split(&self.train)?, split(&self.test)?);
-        Self::assemble(self.name.clone(), classes.to_vec(), train, test, self.provenance.origin.clone())
+        let (train, test) = (split(self.train)?, split(self.test)?);
+        Self::assemble(self.name, classes.to_vec(), train, test, self.provenance.origin)
     }
 
     fn assemble(
@@ -217,7 +217,7 @@ mod tests {
     fn labels_follow_the_names_of_the_classes() {
         let set = dataset(split(&[0, 2, 1]), split(&[2])).unwrap();
         let named = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
-        let other = set.labelled_by(&named(&["z", "c", "b", "a"])).unwrap();
+        let other = set.clone().labelled_by(&named(&["z", "c", "b", "a"])).unwrap();
         assert_eq!((other.train.labels(), other.test.labels()), (&[3, 1, 2][..], &[1][..]));
         assert_eq!(
             (other.classes.len(), other.train.n_classes(), other.train.pixels()),

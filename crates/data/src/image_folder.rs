@@ -76,11 +76,11 @@ pub fn image_folder(dir: &Path, options: &FolderOptions) -> Result<(Dataset, Vec
 }
 
 /// As [`image_folder`], for judging what was trained on other images: a folder with a folder `test` or `val` and none
-/// `train` will do. Its test images then stand in for the training images, which a [`Dataset`] cannot lack.
+/// `train` will do. Its first test image then stands in for the training images, which a [`Dataset`] cannot lack.
 pub fn test_folder(dir: &Path, options: &FolderOptions) -> Result<(Dataset, Vec<Skipped>)> {
     let top = images::folders_in(dir, dir)?;
     let listed = match (called(&top, "train"), of_tests(&top)) {
-        (None, Some(test)) if is_split(dir, test)? => list_tests(dir, test)?,
+        (None, Some(test)) if is_split(dir, test)? => list_tests(dir, &top, test)?,
         _ => list(dir)?,
     };
     read(dir, options, listed)
@@ -122,7 +122,7 @@ fn read(dir: &Path, options: &FolderOptions, listed: Listed) -> Result<(Dataset,
     let test = split(test)?;
     let train = match train {
         Some(train) => train,
-        None => test.first(test.len())?,
+        None => test.first(1)?,
     };
     let broken = broken.into_iter().map(|(image_file, error): (ImageFile, Error)| Skipped {
         file: image_file.path,
@@ -244,11 +244,7 @@ fn check_no_splits(dir: &Path, top: &[PathBuf]) -> Result<()> {
 
 /// Training and test images in folders of their own.
 fn list_splits(dir: &Path, top: &[PathBuf], train: &Path, test: &Path) -> Result<Listed> {
-    let mut skipped = hidden(dir)?;
-    skipped.extend(loose(dir, dir)?);
-    let others = top.iter().filter(|folder| **folder != *train && **folder != *test);
-    let reason = format!("not read: test images are in `{}`", name_of(test));
-    skipped.extend(others.map(|folder| Skipped { file: folder.clone(), reason: reason.clone() }));
+    let mut skipped = beside_splits(dir, top.iter().filter(|folder| **folder != *train), test)?;
     let classes = classes(dir, train, &mut skipped)?;
     let how = format!("those in `{}` test images", name_of(test));
     let names = names(train, &classes, &skipped)?;
@@ -269,13 +265,28 @@ fn list_splits(dir: &Path, top: &[PathBuf], train: &Path, test: &Path) -> Result
 }
 
 /// Test images in a folder of their own, and no others.
-fn list_tests(dir: &Path, test: &Path) -> Result<Listed> {
-    let mut skipped = hidden(dir)?;
+fn list_tests(dir: &Path, top: &[PathBuf], test: &Path) -> Result<Listed> {
+    let mut skipped = beside_splits(dir, top.iter(), test)?;
     let classes = classes(dir, test, &mut skipped)?;
     let how = format!("those in `{}` test images and there are no others", name_of(test));
     let names = names(test, &classes, &skipped)?;
     let test = (0..=u8::MAX).zip(&classes).flat_map(|(label, class)| files_of(class, label)).collect();
     Ok(Listed { classes: names, train: vec![], test, how, skipped })
+}
+
+/// What lies beside the folders of training and test images: images, hidden folders, and those of `folders` that are
+/// not the one of test images.
+fn beside_splits<'a>(
+    dir: &Path,
+    folders: impl Iterator<Item = &'a PathBuf>,
+    test: &Path,
+) -> Result<Vec<Skipped>> {
+    let mut skipped = hidden(dir)?;
+    skipped.extend(loose(dir, dir)?);
+    let reason = format!("not read: test images are in `{}`", name_of(test));
+    let others = folders.filter(|folder| **folder != *test);
+    skipped.extend(others.map(|folder| Skipped { file: folder.clone(), reason: reason.clone() }));
+    Ok(skipped)
 }
 
 /// Training and test images in the same folders.

@@ -37,7 +37,7 @@ pub(crate) const CLASSES: [&str; 10] = [
     "parachute",
 ];
 
-/// Shorter side 256, the middle 224x224, in colour: section 3, E5 and E6 of the specification of the LBR experiments.
+/// Shorter side 256, the middle 224x224, in colour: experiments E5 and E6 of `book/lbr.md`.
 const FORM: Form = Form { fit: Fit::Middle { shorter: 256, side: 224 }, colour: true };
 
 /// The published numbers of training and of validation images.

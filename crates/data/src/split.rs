@@ -38,6 +38,13 @@ impl Split {
         Ok(Self { images, labels, n_classes })
     }
 
+    /// The same images with other labels.
+    ///
+    /// Errs as [`Split::new`].
+    pub(crate) fn labelled(self, labels: Vec<u8>, n_classes: usize) -> Result<Self> {
+        Self::new(self.images, labels, n_classes)
+    }
+
     /// The number of images, at least one.
     #[expect(clippy::len_without_is_empty, reason = "a split is never empty")]
     pub fn len(&self) -> usize {

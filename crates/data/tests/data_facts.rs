@@ -30,7 +30,7 @@ fn the_embedded_set_has_its_three_reference_errors() {
 #[test]
 #[ignore = "needs the full Fashion-MNIST"]
 fn the_full_fashion_mnist_has_the_three_reference_errors_of_the_specification() {
-    // The specification gives four digits and a tolerance of 0.2 %.
+    // `book/cre.md` (6.2) gives four digits and a tolerance of 0.2 %.
     assert_within(errors(&open("fashion-mnist", None).unwrap()), [0.8260, 0.3466, 0.2095], 2e-3);
 }
 

@@ -87,6 +87,22 @@ fn of_test_and_val_the_one_that_is_not_read_is_named_and_so_are_folders_beside_t
 }
 
 #[test]
+fn what_lies_beside_a_folder_of_test_images_is_named_where_there_are_no_others() {
+    let folder = folder_of(&["test/a", "val/a", "extra/a", ".hidden/a"], 2);
+    write(&folder.path().join("1.png"), ImageFormat::Png);
+    let (set, skipped) = test_folder(folder.path(), &SMALL).unwrap();
+    let names: Vec<_> = skipped
+        .iter()
+        .map(|one| one.file.strip_prefix(folder.path()).unwrap().display().to_string())
+        .collect();
+    assert_eq!(names, ["", ".hidden", "extra", "val"]);
+    for (one, reason) in skipped.iter().zip(["1 image beside", "a hidden folder", "not read", "not read"]) {
+        assert!(one.reason.contains(reason), "{one}");
+    }
+    assert_eq!((set.train.len(), set.test.len()), (1, 2));
+}
+
+#[test]
 fn splits_that_are_called_otherwise_are_refused_with_the_names_that_are_read() {
     for (folders, got) in [
         (["train/a", "validation/a"], "`train`, `validation`"),

@@ -1,4 +1,4 @@
-//! Errors of experiments and of the program.
+//! Errors of experiments.
 
 use std::path::PathBuf;
 
@@ -14,17 +14,6 @@ pub enum Error {
     /// The command asks for something that does not exist; exit code 2.
     #[error("{0}")]
     Usage(String),
-    /// A config file cannot be read, is no TOML, or holds what no run has; exit code 2.
-    #[error(
-        "{}: {why}\n`agon train --model NAME --print-config` writes a whole config to begin with",
-        text::path(file)
-    )]
-    Config {
-        /// The file.
-        file: PathBuf,
-        /// What is wrong, with the lines of the file that are.
-        why: String,
-    },
     /// A run, its store or its scheduler.
     #[error(transparent)]
     Runs(runs::Error),
@@ -38,22 +27,6 @@ pub enum Error {
         path: PathBuf,
         /// Why.
         source: std::io::Error,
-    },
-    /// The process that reads a file from elsewhere could not be started or limited; nothing is known of the file.
-    #[error("cannot start a process to read {}: {source}; end other programs and run the same command again", path.display())]
-    Reader {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// A file on which the HDF5 library hung or crashed in a process of its own.
-    #[error("{} cannot be read: {why}; it is damaged, was made to do this, or needs a longer `--time-limit`", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// How the reading ended.
-        why: String,
     },
     /// Nothing is stored of any experiment that was named.
     #[error(
@@ -90,19 +63,10 @@ impl Error {
     /// The exit code of the program: 2 for a command that asks for what does not exist, 4 for a full disk, else 1.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage(_) | Self::Config { .. } => 2,
+            Self::Usage(_) => 2,
             Self::Runs(error) => error.exit_code(),
             Self::Write { source, .. } if files::is_full(source) => 4,
             _ => 1,
-        }
-    }
-
-    /// The message for a terminal: one line, whatever is in the names of files and classes; only what is wrong with a
-    /// config has several, which quote its lines.
-    pub fn message(&self) -> String {
-        match self {
-            Self::Config { .. } => text::lines(&self.to_string()).into_owned(),
-            error => text::line(&error.to_string()).into_owned(),
         }
     }
 }
@@ -151,19 +115,5 @@ mod tests {
         }
         let denied = io::Error::from(io::ErrorKind::PermissionDenied);
         assert_eq!(Error::Write { path, source: denied }.exit_code(), 1);
-    }
-
-    #[test]
-    fn a_name_adds_no_line_to_a_message() {
-        let path = PathBuf::from("a\nok\u{1b}[2J");
-        let message = Error::Unreadable { path, why: "it ends early".into() }.message();
-        assert!(
-            message.starts_with("a\\nok\\u{1b}[2J cannot be read") && message.lines().count() == 1,
-            "{message}"
-        );
-        assert_eq!(Error::Usage("no run `a\nb`".into()).message(), "no run `a\\nb`");
-        let config = Error::Config { file: "a\nb".into(), why: "line 1\nx = \u{1b}[2J".into() };
-        let lines: Vec<String> = config.message().lines().map(str::to_owned).collect();
-        assert_eq!((lines.len(), &*lines[0], &*lines[1]), (3, "a\\nb: line 1", "x = \\u{1b}[2J"));
     }
 }

@@ -9,8 +9,8 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::grid::Grid;
 use crate::metric::{LinearMetric, Metric};
-use crate::reproduce::stored_results;
 use crate::statistics::{mean, range};
+use crate::stored::stored_results;
 use crate::sweep::curves::{Curves, attribute, numbers, texts};
 use runs::store::{Results, Values};
 
@@ -71,7 +71,7 @@ fn add(models: &mut Vec<Model>, results: &Results) -> Result<()> {
             continue;
         }
         for (member, of) in variant.family.members.iter().enumerate() {
-            let Some(k) = of.learner.latent_len() else { continue };
+            let Some(k) = of.learner.as_cre().map(|cre| cre.model.latent_len()) else { continue };
             let place = model.sizes.iter().position(|size| size.k == k);
             let place = match place {
                 Some(place) => place,

@@ -7,7 +7,8 @@ use crate::grid::{Family, Member};
 use crate::names::names;
 use crate::profile::Profile;
 use runs::images::DataConfig;
-use runs::run::{Rotation, cre};
+use runs::learners::cre;
+use runs::training::Rotation;
 
 names! {
     /// The kinds of networks of the CRE paper: how the labels of their families begin.

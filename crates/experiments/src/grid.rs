@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use runs::images::DataConfig;
-use runs::run::{Hardware, Learner, Rotation, Run, RunConfig};
+use runs::learners::{LearnerConfig, RunConfig};
+use runs::run::Run;
+use runs::training::{Hardware, Rotation};
 
 /// The config of an experiment, with every value written out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,15 +55,15 @@ pub struct Member {
     /// The number behind them.
     pub number: f64,
     /// The learner; its λ is that of the point.
-    pub learner: Learner,
+    pub learner: LearnerConfig,
     /// The weights it is run with; all of them where it is left out.
     pub lambdas: Option<Vec<f64>>,
 }
 
 impl Member {
     /// A learner that is run with every weight.
-    pub fn new(label: impl Into<String>, number: f64, learner: Learner) -> Self {
-        Self { label: label.into(), number, learner, lambdas: None }
+    pub fn new(label: impl Into<String>, number: f64, learner: impl Into<LearnerConfig>) -> Self {
+        Self { label: label.into(), number, learner: learner.into(), lambdas: None }
     }
 
     /// The same with these weights alone.

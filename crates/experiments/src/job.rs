@@ -4,9 +4,10 @@ use crate::error::Result;
 use crate::experiment::Planned;
 use crate::options::Options;
 use runs::local::{self, Data, FinishedRuns, Observer};
-use runs::run::{Hardware, Run};
+use runs::run::Run;
 use runs::slurm::{self, Engine, Sweep};
 use runs::store::Store;
+use runs::training::Hardware;
 
 /// The runs of some experiments, the runs that those need, and their data.
 pub struct Job {
@@ -16,7 +17,8 @@ pub struct Job {
     pub data: Data,
     /// Where the runs are kept.
     pub store: Store,
-    pub(crate) hardware: Hardware,
+    /// What the runs are computed on, which is part of their keys.
+    pub hardware: Hardware,
 }
 
 impl Job {

@@ -5,9 +5,10 @@ use models::{AdamConfig, Decayed};
 use crate::grid::{Family, Grid, Member};
 use crate::profile::Profile;
 use runs::images::{Change, DataConfig};
-use runs::run::{
-    Autoencoding, Learner, Network, Noise, Objective, Question, Recogniser, Recognition, RecognitionLoss,
-};
+use runs::learners::autoencoding::{self, Network, Objective};
+use runs::learners::classification::{self, ClassificationLoss, Classifier};
+use runs::learners::closed_form::{Noise, Question};
+use runs::learners::{Autoencoding, Classification, ClosedForm, LearnerConfig};
 use runs::subspaces::Seen;
 
 /// AdamW's decay in the paper.
@@ -53,7 +54,7 @@ pub(crate) fn aligned_sets(profile: Profile) -> Vec<DataConfig> {
     if profile == Profile::Smoke {
         return vec![fashion(profile)];
     }
-    let whole = |name: &str, train| DataConfig::new(name, train, 0, 100);
+    let whole = |name: &str, train| DataConfig::new(name, train, 0, 2_000);
     vec![
         whole("arabic-characters", 13_440),
         whole("arabic-characters-binary", 13_440),
@@ -90,7 +91,7 @@ pub(crate) fn questions(
 ) -> Family {
     let members = asked
         .into_iter()
-        .map(|(label, number, question)| Member::new(label, number, Learner::ClosedForm { question }));
+        .map(|(label, number, question)| Member::new(label, number, ClosedForm { question }));
     family(label, member, members.collect(), data)
 }
 
@@ -126,21 +127,21 @@ pub(crate) fn held_out(data: Vec<DataConfig>) -> Vec<DataConfig> {
 /// A classifier with a member for each part of the variance that it sees.
 pub(crate) fn recognition(
     label: &str,
-    network: Recogniser,
+    network: Classifier,
     seen: impl IntoIterator<Item = (String, f64, Seen)>,
     data: Vec<DataConfig>,
     training: [u32; 2],
 ) -> Family {
     let members = seen.into_iter().map(|(label, number, seen)| {
-        let task = Recognition {
+        let task = classification::Task {
             network,
-            loss: RecognitionLoss::CrossEntropy,
+            loss: ClassificationLoss::CrossEntropy,
             seen,
             crop: None,
             weight_decay: WEIGHT_DECAY,
             decayed: Decayed::All,
         };
-        Member::new(label, number, Learner::Recognition { task })
+        Member::new(label, number, Classification { task })
     });
     trained(label, "what is seen", members.collect(), data, training)
 }
@@ -154,7 +155,7 @@ pub(crate) fn autoencoders(
     training: [u32; 2],
 ) -> Family {
     let members = networks.into_iter().map(|(label, number, network, objective)| {
-        let task = Autoencoding {
+        let task = autoencoding::Task {
             network,
             objective,
             masked: None,
@@ -162,7 +163,7 @@ pub(crate) fn autoencoders(
             spectrum: false,
             decayed: Decayed::All,
         };
-        Member::new(label, number, Learner::Autoencoding { task })
+        Member::new(label, number, Autoencoding { task })
     });
     trained(label, member, members.collect(), data, training)
 }
@@ -174,20 +175,20 @@ pub(crate) fn mlpae(latent: usize, depth: usize) -> Network {
 
 impl Family {
     /// The same classifiers with another loss, or with cropped and mirrored images.
-    pub(crate) fn recognising(mut self, change: impl Fn(&mut Recognition)) -> Self {
+    pub(crate) fn recognising(mut self, change: impl Fn(&mut classification::Task)) -> Self {
         for member in &mut self.members {
-            if let Learner::Recognition { task } = &mut member.learner {
-                change(task);
+            if let LearnerConfig::Classification(learner) = &mut member.learner {
+                change(&mut learner.task);
             }
         }
         self
     }
 
     /// The same autoencoders with something changed.
-    pub(crate) fn autoencoding(mut self, change: impl Fn(&mut Autoencoding)) -> Self {
+    pub(crate) fn autoencoding(mut self, change: impl Fn(&mut autoencoding::Task)) -> Self {
         for member in &mut self.members {
-            if let Learner::Autoencoding { task } = &mut member.learner {
-                change(task);
+            if let LearnerConfig::Autoencoding(learner) = &mut member.learner {
+                change(&mut learner.task);
             }
         }
         self
@@ -228,7 +229,7 @@ mod tests {
             for run in Planned::new(experiment, Profile::Full, &[]).unwrap().runs {
                 let data = &run.config.data;
                 let n = PUBLISHED.iter().find(|(name, _)| *name == data.name).unwrap().1;
-                let is_closed = matches!(run.config.learner, Learner::ClosedForm { .. });
+                let is_closed = !run.config.learner.learns();
                 // A part of TinyImageNet at its own size is called a part.
                 let is_part = name == "pca-images" && data.name == "tiny-imagenet";
                 let whole = data.train + data.validation == n;

@@ -17,6 +17,7 @@ mod lbr;
 pub mod options;
 pub mod job;
 mod names;
+mod stored;
 pub mod claim_id;
 pub mod metric;
 pub mod measures;

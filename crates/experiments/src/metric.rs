@@ -270,7 +270,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use runs::run::MASKED_TEST;
+    use runs::run::compute::MASKED_TEST;
 
     #[test]
     fn no_two_names_are_spelled_alike_but_those_of_one_metric_at_the_end_and_by_epoch() {

@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 use crate::error::Result;
 use crate::profile::Profile;
 use runs::local::Resources;
-use runs::run::Hardware;
 use runs::slurm::Engine;
+use runs::training::Hardware;
 
 /// Options of a command that runs experiments.
 pub struct Options {

@@ -8,11 +8,14 @@ use models::{AdamConfig, Architecture, Decayed, fc, vit};
 use crate::error::{Error, Result};
 use crate::lbr::{WEIGHT_DECAY, mlpae};
 use runs::images::DataConfig;
-use runs::run::{
-    Autoencoding, Features, Hardware, Learner, Network, Objective, Recogniser, Recognition, RecognitionLoss,
-    RunConfig, cre,
+use runs::learners::autoencoding::{self, Network, Objective};
+use runs::learners::classification::{self, ClassificationLoss, Classifier};
+use runs::learners::frozen_probe::Features;
+use runs::learners::{
+    Autoencoding, Classification, FrozenProbe, LearnerConfig, PredictiveCoding, Recurrent, RunConfig, cre,
 };
 use runs::subspaces::Seen;
+use runs::training::Hardware;
 
 /// A learner with the settings of the experiments.
 pub struct Preset {
@@ -20,7 +23,7 @@ pub struct Preset {
     pub name: &'static str,
     /// What it is, in words.
     pub what: &'static str,
-    learner: fn(&InputSpec) -> Learner,
+    learner: fn(&InputSpec) -> LearnerConfig,
     /// Images a step, and epochs.
     training: [u32; 2],
 }
@@ -65,13 +68,13 @@ pub const ALL: &[Preset] = &[
     preset(
         "mlp",
         "classifier: a perceptron of four widths",
-        |_| recogniser(Recogniser::Mlp { depth: 4 }),
+        |_| classifier(Classifier::Mlp { depth: 4 }),
         LBR,
     ),
     preset(
         "resnet9",
         "classifier: ResNet9, an eighth as wide",
-        |_| recogniser(Recogniser::Resnet9 { narrower: 8 }),
+        |_| classifier(Classifier::Resnet9 { narrower: 8 }),
         LBR,
     ),
     preset("mlpae", "fully connected autoencoder with two probes", |_| autoencoder(mlpae(64, 3)), LBR),
@@ -92,7 +95,7 @@ pub const ALL: &[Preset] = &[
 const fn preset(
     name: &'static str,
     what: &'static str,
-    learner: fn(&InputSpec) -> Learner,
+    learner: fn(&InputSpec) -> LearnerConfig,
     training: [u32; 2],
 ) -> Preset {
     Preset { name, what, learner, training }
@@ -153,7 +156,7 @@ impl InputSpec {
     ///
     /// # Errors
     /// What it takes and what there is, in words, if it does not.
-    pub fn fits(&self, learner: &Learner, name: &str) -> std::result::Result<(), String> {
+    pub fn fits(&self, learner: &LearnerConfig, name: &str) -> std::result::Result<(), String> {
         let model = || learner.architecture().map_or_else(|| learner.label(), |model| model.label());
         learner
             .takes(self.image, self.classes)
@@ -177,69 +180,71 @@ fn fully_connected(size: Size, input: &InputSpec) -> fc::Config {
     fc::Config { pixels: input.pixels(), classes: input.classes, ..fc::Config::of(size, LATENT) }
 }
 
-fn of_fc(size: Size, input: &InputSpec) -> Learner {
+fn of_fc(size: Size, input: &InputSpec) -> LearnerConfig {
     cre(Architecture::Fc(fully_connected(size, input)), LAMBDA)
 }
 
-fn linear(input: &InputSpec) -> Learner {
+fn linear(input: &InputSpec) -> LearnerConfig {
     cre(Architecture::Linear { pixels: input.pixels(), classes: input.classes, latent: LATENT }, LAMBDA)
 }
 
-fn convolutional_s() -> Learner {
+fn convolutional_s() -> LearnerConfig {
     cre(Architecture::CnnS { latent_channels: 16 }, LAMBDA)
 }
 
-fn convolutional_l() -> Learner {
+fn convolutional_l() -> LearnerConfig {
     cre(Architecture::CnnL { narrower: 4, dropout: 0.2 }, LAMBDA)
 }
 
 /// A transformer with the paper's patches where they fit, else patches of 4 x 4.
-fn of_vit(config: vit::Config, &InputSpec { image: [channels, side, _], classes }: &InputSpec) -> Learner {
+fn of_vit(
+    config: vit::Config,
+    &InputSpec { image: [channels, side, _], classes }: &InputSpec,
+) -> LearnerConfig {
     let patch = if side.is_multiple_of(config.patch) { config.patch } else { vit::Config::CIFAR10.patch };
     cre(Architecture::Vit(vit::Config { side, channels, classes, patch, ..config }), LAMBDA)
 }
 
-fn relaxing(input: &InputSpec) -> Learner {
-    Learner::PredictiveCoding {
-        network: predictive_coding::Config {
-            model: fully_connected(Size::M, input),
-            lambda: LAMBDA,
-            output_precision: 1.0,
-            relaxation: Relaxation { steps: 8, rate: 0.05 },
-            optimiser: AdamConfig::PAPER,
-        },
-    }
+fn relaxing(input: &InputSpec) -> LearnerConfig {
+    let network = predictive_coding::Config {
+        model: fully_connected(Size::M, input),
+        lambda: LAMBDA,
+        output_precision: 1.0,
+        relaxation: Relaxation { steps: 8, rate: 0.05 },
+        optimiser: AdamConfig::PAPER,
+    };
+    PredictiveCoding { network }.into()
 }
 
-fn recurrent(input: &InputSpec) -> Learner {
-    Learner::Recurrent {
-        network: recurrent::Config {
-            model: fully_connected(Size::M, input),
-            lambda: LAMBDA,
-            steps: 3,
-            loss_at: LossAt::EveryStep,
-            optimiser: AdamConfig::PAPER,
-        },
-    }
+fn recurrent(input: &InputSpec) -> LearnerConfig {
+    let network = recurrent::Config {
+        model: fully_connected(Size::M, input),
+        lambda: LAMBDA,
+        steps: 3,
+        loss_at: LossAt::EveryStep,
+        optimiser: AdamConfig::PAPER,
+    };
+    Recurrent { network }.into()
 }
 
 /// New heads as in FC-M, on an affine encoder.
-fn heads(of: Features, input: &InputSpec) -> Learner {
+fn heads(of: Features<RunConfig>, input: &InputSpec) -> LearnerConfig {
     let model = fc::Config { encoder: Size::S, ..fully_connected(Size::M, input) };
-    Learner::Readout { of, model: Architecture::Fc(model) }
+    FrozenProbe::new(of, Architecture::Fc(model)).into()
 }
 
-fn recogniser(network: Recogniser) -> Learner {
-    let (loss, weight_decay, decayed) = (RecognitionLoss::CrossEntropy, WEIGHT_DECAY, Decayed::All);
+fn classifier(network: Classifier) -> LearnerConfig {
+    let (loss, weight_decay, decayed) = (ClassificationLoss::CrossEntropy, WEIGHT_DECAY, Decayed::All);
     let seen = Seen::Whole;
-    Learner::Recognition { task: Recognition { network, loss, seen, crop: None, weight_decay, decayed } }
+    let task = classification::Task { network, loss, seen, crop: None, weight_decay, decayed };
+    Classification { task }.into()
 }
 
-fn autoencoder(network: Network) -> Learner {
+fn autoencoder(network: Network) -> LearnerConfig {
     let (objective, weight_decay, decayed) = (Objective::Reconstruction, WEIGHT_DECAY, Decayed::All);
-    Learner::Autoencoding {
-        task: Autoencoding { network, objective, masked: None, weight_decay, spectrum: false, decayed },
-    }
+    let task =
+        autoencoding::Task { network, objective, masked: None, weight_decay, spectrum: false, decayed };
+    Autoencoding { task }.into()
 }
 
 #[cfg(test)]

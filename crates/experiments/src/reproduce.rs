@@ -5,14 +5,13 @@ mod tests;
 mod verdict_table;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use rayon::prelude::*;
 use report::{Conclusion, Figure, Kind, Page, Section, Verdict, table};
 use serde_json::Value;
-use system::{files, text};
+use system::{cpu, files, text};
 
 use crate::claim_id::ClaimId;
 use crate::error::{Error, Result};
@@ -21,11 +20,13 @@ use crate::explore::explorer;
 use crate::job::Job;
 use crate::options::Options;
 use crate::profile::Profile;
+use crate::stored::{EXPERIMENT, results_file, stored_results};
 use crate::sweep::finished::FinishedSweep;
 use crate::sweep::words;
 use runs::local::{Data, FinishedRuns, Missing, Observer, Resources};
-use runs::provenance::cpu_name;
-use runs::run::{Keep, Run};
+use runs::provenance::text as value_text;
+use runs::run::Run;
+use runs::run::compute::Keep;
 use runs::shell;
 use runs::slurm::Engine;
 use runs::store::{FinishedRun, Results, Store, checksum, read_results, write_results};
@@ -42,9 +43,6 @@ marked LBR.";
 
 /// What the page calls results that carry no checksum.
 const WITHOUT_CHECKSUM: &str = "results without a checksum, as older versions wrote them";
-
-/// The attribute of a results file that names its experiment.
-const EXPERIMENT: &str = "experiment";
 
 /// What came of it.
 pub struct Outcome {
@@ -151,28 +149,6 @@ pub fn redraw(experiments: &[&dyn Experiment], options: &Options) -> Result<Outc
     let page = write_page(&folder, options, &rows, sections, provenance)?;
     let (unchecked, seconds) = (unchecked.into_iter().collect(), start.elapsed().as_secs_f64());
     Ok(Outcome { rows, page, unchecked, absent, images_trained: 0.0, seconds })
-}
-
-fn results_file(folder: &Path, name: &str) -> PathBuf {
-    folder.join(name).join(format!("{name}.h5"))
-}
-
-/// The stored results of an experiment; `None` if there is no file of them.
-///
-/// # Errors
-/// If the file cannot be read, is no regular file, or holds the results of another experiment.
-pub(crate) fn stored_results(folder: &Path, name: &str) -> Result<Option<Results>> {
-    let file = results_file(folder, name);
-    if std::fs::metadata(&file).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
-        return Ok(None);
-    }
-    let results = read_results(&file)?;
-    match results.attributes.get(EXPERIMENT) {
-        Some(got) if got != name => {
-            Err(Error::OtherExperiment { file, expected: name.to_owned(), got: got.clone() })
-        }
-        _ => Ok(Some(results)),
-    }
 }
 
 /// The section of an experiment with its verdicts, from its stored results.
@@ -295,7 +271,7 @@ fn agreeing(n_epochs: usize) -> String {
 /// Why a run of a cluster cannot be computed again here with the same bits, if it cannot.
 fn elsewhere(stored: &FinishedRun, options: &Options) -> Option<String> {
     let Engine::Slurm(_) = options.engine else { return None };
-    let (there, here) = (stored.provenance.get("processor").and_then(Value::as_str), cpu_name());
+    let (there, here) = (stored.provenance.get("processor").and_then(Value::as_str), cpu::name());
     if options.resources.device().is_err() {
         return Some(format!("stored by a node with {}, which is not here", options.resources.device));
     }
@@ -319,8 +295,7 @@ fn describe(results: &mut Results, planned: &Planned, provenance: &serde_json::M
     results.attributes.insert(EXPERIMENT.into(), planned.experiment.info().name.into());
     results.attributes.insert("claim".into(), planned.experiment.info().claim.into());
     results.attributes.insert("config".into(), planned.config().to_string());
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    results.provenance.extend(provenance.iter().map(|(name, value)| (name.clone(), text(value))));
+    results.provenance.extend(provenance.iter().map(|(name, value)| (name.clone(), value_text(value))));
 }
 
 fn write_figures(figures: &[Figure], folder: &Path) -> Result<()> {
@@ -348,9 +323,8 @@ fn page_provenance(
     provenance: &serde_json::Map<String, Value>,
     finished: &FinishedRuns,
 ) -> Vec<(String, String)> {
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let mut lines: Vec<(String, String)> =
-        provenance.iter().map(|(name, value)| (name.replace('_', " "), text(value))).collect();
+        provenance.iter().map(|(name, value)| (name.replace('_', " "), value_text(value))).collect();
     let sets: BTreeMap<&str, &runs::images::Images> =
         data.open.values().map(|data| (data.config.name.as_str(), &**data)).collect();
     for (name, set) in sets {

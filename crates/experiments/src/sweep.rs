@@ -5,6 +5,7 @@
 
 pub mod along;
 pub mod collect;
+mod collected;
 mod convergence;
 mod correct;
 pub mod curves;

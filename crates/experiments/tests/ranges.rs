@@ -5,7 +5,7 @@ use agon_experiments::presets::{self, InputSpec};
 use agon_experiments::{Profile, claims};
 use runs::Error;
 use runs::images::DataConfig;
-use runs::run::RunConfig;
+use runs::learners::RunConfig;
 use serde_json::Value;
 
 /// The config of every preset, and of every run of every experiment and profile.

@@ -8,17 +8,17 @@ use tensor::{DType, Real, Tensor, Update, vector};
 
 use crate::cre::fitting;
 use crate::decay::Decayed;
-use crate::error::{below_one, finite_from_zero, require};
+use crate::error::require;
 use crate::optimiser::{cell_for, launch_all};
 use crate::schedule::{Phase, Schedule};
 use crate::slots::Slots;
-use crate::{Error, Result};
+use crate::{Error, Result, range};
 
 /// The settings of [`Adam`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AdamConfig {
-    /// The learning rate: finite, at least 0.
+    /// The learning rate; a schedule may take it down to 0.
     #[serde(serialize_with = "crate::range::learning_rate")]
     pub learning_rate: f64,
     /// The decay of the mean gradient, in [0, 1).
@@ -28,29 +28,28 @@ pub struct AdamConfig {
     #[serde(serialize_with = "crate::range::below_one")]
     pub beta2: f64,
     /// Added to the root of the mean square: above 0 in f32, or a gradient of zero divides zero by zero.
-    #[serde(serialize_with = "crate::range::positive")]
+    #[serde(serialize_with = "crate::range::epsilon")]
     pub epsilon: f64,
 }
 
 impl AdamConfig {
-    /// The settings of the CRE paper (section 2.3): rate 1e-3, betas 0.9 and 0.999, epsilon 1e-8.
+    /// The settings of the CRE paper (`book/cre.md`, 2.3): rate 1e-3, betas 0.9 and 0.999, epsilon 1e-8.
     pub const PAPER: Self = Self { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 
     /// Refuses numbers that no step can be computed with.
     ///
     /// # Errors
-    /// [`Error::Setting`] with the setting and its range.
+    /// [`Error::OutOfRange`] with the setting and its range.
     pub fn check(&self) -> Result<()> {
         let Self { learning_rate, beta1, beta2, epsilon } = *self;
-        finite_from_zero("learning_rate", learning_rate)?;
-        below_one("beta1", beta1)?;
-        below_one("beta2", beta2)?;
-        let in_range = epsilon.is_finite() && epsilon >= f64::from(f32::MIN_POSITIVE);
-        require(in_range, "epsilon", "a finite number, at least 1.2e-38", epsilon)
+        range::LEARNING_RATE.check("learning_rate", learning_rate)?;
+        range::BELOW_ONE.check("beta1", beta1)?;
+        range::BELOW_ONE.check("beta2", beta2)?;
+        range::EPSILON.check("epsilon", epsilon)
     }
 }
 
-/// Adam (Kingma and Ba, 2015) with its moments, for a fixed list of parameters.
+/// Adam (Kingma and Ba, 2015, arXiv 1412.6980) with its moments, for a fixed list of parameters.
 #[derive(Debug)]
 pub struct Adam {
     config: AdamConfig,
@@ -60,7 +59,7 @@ pub struct Adam {
     phase: Phase,
     steps: u64,
     moments: Slots<2>,
-    /// The numbers of a step with and without decay, where the parameters live on a GPU.
+    /// The numbers of a step with decay and, if a parameter has none, without it, where the parameters live on a GPU.
     cells: [Option<Cell>; 2],
 }
 
@@ -74,7 +73,7 @@ impl Adam {
     /// On the CPU; [`Adam::follow`] takes it to where the parameters live.
     ///
     /// # Errors
-    /// [`Error::Setting`] as [`AdamConfig::check`].
+    /// [`Error::OutOfRange`] as [`AdamConfig::check`].
     pub fn new(params: &[(String, &Param)], config: AdamConfig) -> Result<Self> {
         config.check()?;
         Ok(Self {
@@ -94,19 +93,22 @@ impl Adam {
     /// [`Error::OtherParams`] if it was made for another list; or if a device fails or has no memory.
     pub fn follow(&mut self, params: &[(String, &Param)]) -> Result<()> {
         self.moments.follow(params)?;
-        for cell in &mut self.cells {
-            *cell = cell_for(params, AdamStep::WORDS, AdamStep::KIND)?;
-        }
+        self.cells = self.cells_for(params)?;
         Ok(())
     }
 
-    /// The same as AdamW (Loshchilov and Hutter, 2019): before each step every parameter loses
+    fn cells_for(&self, params: &[(String, &Param)]) -> Result<[Option<Cell>; 2]> {
+        let cell = || cell_for(params, AdamStep::WORDS, AdamStep::KIND);
+        Ok([cell()?, if self.kernels.contains(&1) { cell()? } else { None }])
+    }
+
+    /// The same as AdamW (Loshchilov and Hutter, 2019, arXiv 1711.05101): before each step every parameter loses
     /// `rate * weight_decay` of itself, whatever its gradient.
     ///
     /// # Errors
-    /// [`Error::Setting`] if the decay is negative or not finite.
+    /// [`Error::OutOfRange`] if the decay is negative or not finite.
     pub fn with_weight_decay(self, weight_decay: f64) -> Result<Self> {
-        self.with_weight_decay_where(weight_decay, |name, shape| Decayed::All.includes(name, shape))
+        self.with_weight_decay_where(weight_decay, |_, shape| Decayed::All.includes(shape))
     }
 
     /// [`Adam::with_weight_decay`] of those parameters alone of whose name and shape `decays` says so.
@@ -121,20 +123,25 @@ impl Adam {
     /// let config = mlp::Config { inputs: 4, classes: 2, depth: 3 };
     /// let model = mlp::classifier(&config, &Stream::new(0, "init"), DType::F32)?;
     /// let adam = Adam::new(&model.params(), AdamConfig::PAPER)?;
-    /// let adam = adam.with_weight_decay_where(1e-2, |name, shape| Decayed::Weights.includes(name, shape))?;
+    /// let adam = adam.with_weight_decay_where(1e-2, |_, shape| Decayed::Weights.includes(shape))?;
     /// # Ok::<(), agon_models::Error>(())
     /// ```
     ///
     /// # Errors
-    /// [`Error::Setting`] if the decay is negative or not finite.
+    /// [`Error::OutOfRange`] if the decay is negative or not finite.
     pub fn with_weight_decay_where(
-        self,
+        mut self,
         weight_decay: f64,
         decays: impl Fn(&str, &[usize]) -> bool,
     ) -> Result<Self> {
-        finite_from_zero("weight_decay", weight_decay)?;
-        let kernels = self.moments.map(|name, shape| usize::from(!decays(name, shape)));
-        Ok(Self { weight_decay, kernels, ..self })
+        range::NON_NEGATIVE.check("weight_decay", weight_decay)?;
+        self.kernels = self.moments.map(|name, shape| usize::from(!decays(name, shape)));
+        if let [Some(cell), None] = &self.cells
+            && self.kernels.contains(&1)
+        {
+            self.cells[1] = Some(cell.another()?);
+        }
+        Ok(Self { weight_decay, ..self })
     }
 
     /// The number of steps so far.
@@ -152,16 +159,22 @@ impl Adam {
     /// # Errors
     /// [`Error::OtherParams`] if it was made for another list; or if a parameter has no gradient. Then nothing has moved.
     pub fn step(&mut self, params: &[(String, &Param)], gradients: &Gradients) -> Result<()> {
-        self.begin_step()?;
-        self.apply(params, gradients)
+        let before = self.steps;
+        let outcome = self.begin_step().and_then(|()| self.apply(params, gradients));
+        if outcome.is_err() {
+            self.steps = before;
+        }
+        outcome
     }
 
     /// Counts a step, and writes its numbers where the kernels of a GPU read them.
     ///
     /// # Errors
-    /// [`Error::Setting`] if the phase of the schedule has a rate or a beta out of its range; or if the GPU fails.
+    /// [`Error::OutOfRange`] if the phase of the schedule has such a rate or beta; or if the GPU fails.
     pub fn begin_step(&mut self) -> Result<()> {
-        self.scheduled().check()?;
+        let AdamConfig { learning_rate, beta1, .. } = self.scheduled();
+        range::NON_NEGATIVE.check("learning_rate", learning_rate)?;
+        range::BELOW_ONE.check("beta1", beta1)?;
         self.steps += 1;
         for (step, cell) in self.kernel_steps().iter().zip(&self.cells) {
             if let Some(cell) = cell {
@@ -210,17 +223,18 @@ impl Adam {
     /// Takes over what [`Adam::state`] gave, and follows the parameters to their device.
     ///
     /// # Errors
-    /// [`Error::State`] if a tensor is missing or does not fit; then nothing has changed. As [`Adam::follow`].
+    /// [`Error::State`] if a tensor is missing or does not fit; or as [`Adam::follow`]. Then nothing has changed.
     pub fn load(
         &mut self,
         params: &[(String, &Param)],
         stored: impl Fn(&str) -> Option<Tensor>,
     ) -> Result<()> {
         let steps = count(STEPS, &fitting(STEPS, &self.steps_stored(), stored(STEPS))?)?;
-        let moments = self.moments.fitting(MOMENTS, stored)?;
+        let moments = self.moments.fitting(params, MOMENTS, stored)?;
+        self.cells = self.cells_for(params)?;
         self.moments.set(moments);
         self.steps = steps;
-        self.follow(params)
+        Ok(())
     }
 }
 

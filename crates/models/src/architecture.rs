@@ -1,4 +1,4 @@
-//! A description of any CRE of the specification, from which it is built.
+//! A description of any CRE of `book/cre.md`, from which it is built.
 
 mod size;
 
@@ -10,7 +10,7 @@ use crate::cnn::{self, PAPER_DROPOUT};
 use crate::error::positive;
 use crate::{Activation, Cre, Linear, Result, Sequential, fc, vit};
 
-/// A CRE of one of the families of section 3 of the CRE specification.
+/// A CRE of one of the families of section 3 of `book/cre.md`.
 ///
 /// In a file it is one table: `family = "cnn-l"` beside the family's own settings.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -1,9 +1,10 @@
-//! The convolutional CREs CNN-S and CNN-L (sections 3.2 and 3.3 of the CRE specification).
+//! The convolutional CREs CNN-S and CNN-L (sections 3.2 and 3.3 of `book/cre.md`).
 
 use tensor::DType;
 use tensor::random::Stream;
 
-use crate::error::{below_one, positive};
+use crate::error::positive;
+use crate::range;
 use crate::{
     Activation, BatchNorm, ChannelDropout, Conv2d, ConvTranspose2d, Cre, Error, Flatten, Linear, MaxPool,
     Result, Sequential,
@@ -109,7 +110,7 @@ pub fn cnn_l(narrower: usize, dropout: f64, stream: &Stream, dtype: DType) -> Re
         let got = narrower.to_string();
         return Err(Error::Setting { setting: "narrower", wanted: "a divisor of 64", got });
     }
-    below_one("dropout", dropout)?;
+    range::BELOW_ONE.check("dropout", dropout)?;
     let width = |channels: usize| channels / narrower;
     let (narrow, wide, widest) = (width(64), width(128), width(256));
     let pool = Some(MaxPool::HALVING);
@@ -153,7 +154,7 @@ mod tests {
         Tensor::from_vec(values, &[n, pixels]).unwrap()
     }
 
-    /// Fact A1 of the CRE specification.
+    /// Parameter counts, fact A1 of `book/cre.md`.
     #[test]
     fn the_parameter_counts_are_those_of_the_paper() {
         let stream = Stream::new(0, "init");
@@ -162,7 +163,7 @@ mod tests {
         assert_eq!(counts(&cnn_l), [973_504, 407_619, 372_234]);
     }
 
-    /// Fact A2 of the CRE specification.
+    /// Shapes, fact A2 of `book/cre.md`.
     #[test]
     fn the_shapes_are_those_of_the_paper() {
         let stream = Stream::new(0, "init");
@@ -209,7 +210,7 @@ mod tests {
         }
         for dropout in [-0.1, 1.0, f64::NAN] {
             let of_l = message(cnn_l(32, dropout, &stream, DType::F32));
-            assert_eq!(of_l, format!("dropout: wanted a number in [0, 1), got {dropout}"));
+            assert_eq!(of_l, format!("dropout: wanted a number from 0 and below 1, got {dropout}"));
         }
     }
 

@@ -80,8 +80,8 @@ pub struct ConvTranspose2d {
 impl ConvTranspose2d {
     /// A layer with `channels = [inputs, outputs]`, a kernel of 3 and `[stride, padding, output padding]`.
     ///
-    /// It starts as PyTorch's does, which counts the **outputs** for `fan_in` (section 3.6 of the CRE
-    /// specification).
+    /// It starts as PyTorch's does, which counts the **outputs** for `fan_in` (section 3.6 of
+    /// `book/cre.md`).
     pub fn new(channels: [usize; 2], attributes: [usize; 3], stream: &Stream, dtype: DType) -> Self {
         const KERNEL: usize = 3;
         let outputs = channels[1];

@@ -3,11 +3,11 @@
 use autograd::{Param, Tape, Var};
 use tensor::{Indices, Tensor};
 
-use crate::error::weight_of_reconstruction;
+use crate::range;
 use crate::train::StepLosses;
 use crate::{Error, Example, Flatten, Masks, Mode, Module, Result, Sequential};
 
-/// An encoder `z = e(x)`, a decoder `d(z)` and a classifier `c(z)` (section 2.1 of the CRE specification).
+/// An encoder `z = e(x)`, a decoder `d(z)` and a classifier `c(z)` (section 2.1 of `book/cre.md`).
 pub struct Cre {
     encoder: Sequential,
     decoder: Sequential,
@@ -94,12 +94,12 @@ impl Cre {
     }
 
     /// The same model with a reconstruction loss that follows these masks, which its encoder and its decoder
-    /// follow already (section 3.5 of the CRE specification).
+    /// follow already (section 3.5 of `book/cre.md`).
     pub fn with_masks(self, masks: Masks) -> Self {
         Self { masks: Some(masks), ..self }
     }
 
-    /// The same model with a split latent (section 7 of the CRE specification, question 5): of the k numbers of an
+    /// The same model with a split latent (section 7 of `book/cre.md`, question 5): of the k numbers of an
     /// image the first `classified` go to the classifier alone and the others to the decoder alone, whose parts take
     /// `[n, classified]` and `[n, k - classified]`.
     ///
@@ -110,7 +110,7 @@ impl Cre {
     }
 
     /// The same model with a classification loss that is the mean squared error to one-hot labels, over images and
-    /// classes, wherever a cross-entropy is spoken of (section 6.3 of the CRE specification, T13).
+    /// classes, wherever a cross-entropy is spoken of (section 6.3 of `book/cre.md`, T13).
     pub fn with_squared_labels(self) -> Self {
         Self { squared_labels: true, ..self }
     }
@@ -177,7 +177,7 @@ impl Cre {
         Part::ALL.into_iter().flat_map(named).collect()
     }
 
-    /// Both losses of a batch, with gradients routed as section 2.2 says: the decoder's parameters get
+    /// Both losses of a batch, with gradients routed as in section 2.2: the decoder's parameters get
     /// those of the MSE, the classifier's those of the cross-entropy, each at full strength, and the
     /// encoder's `lambda` times the first plus `1 - lambda` times the second.
     ///
@@ -208,7 +208,7 @@ impl Cre {
         lambda: f64,
         mode: Mode,
     ) -> Result<Losses<'t>> {
-        weight_of_reconstruction(lambda)?;
+        range::PROBABILITY.check("lambda", lambda)?;
         let z = self.encode(&tape.constant(&example.images), mode)?;
         let handed_out = match self.classified {
             None => z.split(lambda)?,
@@ -241,11 +241,26 @@ impl Cre {
             None => reconstruction.mse(&images)?,
         };
         let logits = self.classifier.forward(&for_classifier, mode)?;
-        let cross_entropy = match self.squared_labels {
+        let cross_entropy = self.loss_of_scores(&logits, labels)?;
+        Ok(Losses { mse, cross_entropy, logits, z_for_decoder, z_for_classifier })
+    }
+
+    /// The classification loss of latents, for any classes.
+    pub(crate) fn classification_loss<'t>(
+        &self,
+        z: &Var<'t>,
+        labels: &Indices,
+        mode: Mode,
+    ) -> Result<Var<'t>> {
+        let [_, for_classifier] = self.read([z, z], mode)?;
+        self.loss_of_scores(&self.classifier.forward(&for_classifier, mode)?, labels)
+    }
+
+    fn loss_of_scores<'t>(&self, logits: &Var<'t>, labels: &Indices) -> Result<Var<'t>> {
+        Ok(match self.squared_labels {
             false => logits.softmax_cross_entropy(labels)?,
             true => logits.one_hot_mse(labels)?,
-        };
-        Ok(Losses { mse, cross_entropy, logits, z_for_decoder, z_for_classifier })
+        })
     }
 
     /// Latent, reconstruction and class scores of a batch of whole images, with nothing recorded. The latent is
@@ -254,14 +269,33 @@ impl Cre {
     /// # Errors
     /// If the images' shape does not fit.
     pub fn represent(&self, images: &Tensor) -> Result<Representation> {
-        let tape = Tape::without_gradients();
-        let mode = Mode::Evaluation;
-        let z = self.encode(&tape.constant(images), mode)?;
-        let [for_decoder, for_classifier] = self.read([&z, &z], mode)?;
-        let reconstruction = self.decoder.forward(&for_decoder, mode)?.value().reshape(images.shape())?;
-        let logits = self.classifier.forward(&for_classifier, mode)?.value().clone();
-        let z = Flatten.forward(&z, mode)?.value().clone();
+        let z = self.latents(images)?;
+        let [reconstruction, logits] = self.read_out(&z)?;
+        let reconstruction = reconstruction.reshape(images.shape())?;
+        let z = Flatten.output(&z)?;
         Ok(Representation { z, reconstruction, logits })
+    }
+
+    /// The latents of a batch of whole images in the shape that the heads take, `[n, k]`, `[n, tokens, d]` or
+    /// `[n, c, h, w]`, with nothing recorded.
+    ///
+    /// # Errors
+    /// If the images' shape does not fit.
+    pub fn latents(&self, images: &Tensor) -> Result<Tensor> {
+        let tape = Tape::without_gradients();
+        Ok(self.encode(&tape.constant(images), Mode::Evaluation)?.value().clone())
+    }
+
+    /// Reconstruction and class scores of [latents](Self::latents), with nothing recorded.
+    ///
+    /// # Errors
+    /// If the latents' shape does not fit.
+    pub fn read_out(&self, z: &Tensor) -> Result<[Tensor; 2]> {
+        let tape = Tape::without_gradients();
+        let (z, mode) = (tape.constant(z), Mode::Evaluation);
+        let [for_decoder, for_classifier] = self.read([&z, &z], mode)?;
+        let reconstruction = self.decoder.forward(&for_decoder, mode)?.value().clone();
+        Ok([reconstruction, self.classifier.forward(&for_classifier, mode)?.value().clone()])
     }
 
     /// What a batch of whole images is in each layer of the encoder, `[n, features]`: the outputs of its activations

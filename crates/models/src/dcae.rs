@@ -1,4 +1,4 @@
-//! DCAE, the deep convolutional autoencoder (section 3.10 of the LBR specification).
+//! DCAE, the deep convolutional autoencoder (section 3.10 of `book/lbr.md`).
 
 use serde::{Deserialize, Serialize};
 use tensor::DType;
@@ -70,7 +70,7 @@ mod tests {
         autoencoder(&Config { image, latent, depth }, &Stream::new(0, "init"), DType::F32)
     }
 
-    /// Fact C14 of the LBR specification.
+    /// Parameter counts, fact C14 of `book/lbr.md`.
     #[test]
     fn the_parameter_counts_are_those_of_the_specification() {
         for (depth, count) in [(3, 2_666_275), (5, 6_367_587)] {

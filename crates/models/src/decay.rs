@@ -15,8 +15,8 @@ pub enum Decayed {
 }
 
 impl Decayed {
-    /// Whether a parameter of this name and shape decays.
-    pub fn includes(self, _name: &str, shape: &[usize]) -> bool {
+    /// Whether a parameter of this shape decays.
+    pub fn includes(self, shape: &[usize]) -> bool {
         match self {
             Self::All => true,
             Self::Weights => shape.len() >= 2,

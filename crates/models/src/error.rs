@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::range::Range;
+
 /// The result of everything in this crate that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -40,6 +42,16 @@ pub enum Error {
         wanted: &'static str,
         /// What it was.
         got: String,
+    },
+    /// A number that a setting may not have.
+    #[error("{setting}: wanted a number {range}, got {got}")]
+    OutOfRange {
+        /// Which setting.
+        setting: &'static str,
+        /// What it may be.
+        range: Range,
+        /// What it was.
+        got: f64,
     },
     /// An optimiser was handed another list of parameters than the one that it was made for.
     #[error(
@@ -123,19 +135,4 @@ pub(crate) fn require(legal: bool, setting: &'static str, wanted: &'static str, 
         true => Ok(()),
         false => Err(Error::Setting { setting, wanted, got: got.to_string() }),
     }
-}
-
-/// Refuses what is no finite number, or below 0.
-pub(crate) fn finite_from_zero(setting: &'static str, value: f64) -> Result<()> {
-    require(value.is_finite() && value >= 0.0, setting, "a finite number, at least 0", value)
-}
-
-/// Refuses what is outside of [0, 1), as a probability to be dropped or the decay of a moving average.
-pub(crate) fn below_one(setting: &'static str, value: f64) -> Result<()> {
-    require((0.0..1.0).contains(&value), setting, "a number in [0, 1)", value)
-}
-
-/// Refuses a weight of reconstruction outside of [0, 1].
-pub(crate) fn weight_of_reconstruction(lambda: f64) -> Result<()> {
-    require((0.0..=1.0).contains(&lambda), "lambda", "a number in [0, 1]", lambda)
 }

@@ -1,4 +1,4 @@
-//! The fully connected CREs FC-S, FC-M and FC-L (section 3.1 of the CRE specification).
+//! The fully connected CREs FC-S, FC-M and FC-L (section 3.1 of `book/cre.md`).
 
 use serde::{Deserialize, Serialize};
 use tensor::DType;
@@ -40,7 +40,7 @@ impl Size {
 
 /// What a fully connected CRE is built from.
 ///
-/// Each part has a size of its own, so that one alone can be enlarged (section 5, item 10).
+/// Each part has a size of its own, so that one alone can be enlarged (`book/cre.md`, section 5, item 10).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -60,7 +60,7 @@ pub struct Config {
     #[serde(serialize_with = "crate::range::width")]
     pub latent: usize,
     /// How many numbers of the latent, the first ones, are the classifier's alone while the others are the decoder's
-    /// alone; in the paper both read all of them (section 7, question 5).
+    /// alone; in the paper both read all of them (`book/cre.md`, Q5).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(serialize_with = "crate::range::width")]
     pub classified: Option<usize>,
@@ -102,7 +102,7 @@ impl Config {
 /// Builds the model; every parameter comes from a stream of its own.
 ///
 /// # Errors
-/// If a size is zero, a split leaves one head nothing, or the latent's activation is not one of the specification's.
+/// If a size is zero, a split leaves one head nothing, or the latent's activation is neither ReLU nor identity.
 pub fn cre(config: &Config, stream: &Stream, dtype: DType) -> Result<Cre> {
     let Config { pixels, classes, latent, latent_activation, .. } = *config;
     positive(&[("pixels", pixels), ("classes", classes), ("latent", latent)])?;
@@ -157,7 +157,7 @@ mod tests {
         Part::ALL.map(|part| model.part(part).n_params())
     }
 
-    /// Fact A1 of the CRE specification.
+    /// Parameter counts, fact A1 of `book/cre.md`.
     #[test]
     fn the_parameter_counts_are_those_of_the_paper() {
         for k in [2, 4, 16, 512] {

@@ -1,11 +1,12 @@
-//! An autoencoder whose latent two probes read and may guide (section E6 of the LBR specification).
+//! An autoencoder whose latent two probes read and may guide (section E6 of `book/lbr.md`).
 
 use autograd::{Param, Tape, Var};
 use tensor::random::Stream;
 use tensor::{DType, Indices, Tensor};
 
-use crate::error::{finite_from_zero, positive};
+use crate::error::positive;
 use crate::module::within;
+use crate::range;
 use crate::{Activation, Autoencoder, BatchNorm, Example, Flatten, Linear, Mode, Module, Result, Sequential};
 
 /// The width of the non-linear probe in the paper.
@@ -144,7 +145,7 @@ impl Guided {
         guidance: f64,
         mode: Mode,
     ) -> Result<GuidedLosses<'t>> {
-        finite_from_zero("guidance", guidance)?;
+        range::NON_NEGATIVE.check("guidance", guidance)?;
         let target = tape.constant(example.target());
         let h = self.autoencoder.encoder().forward(&tape.constant(&example.images), mode)?;
         let mse = self.autoencoder.decoder().forward(&h, mode)?.mse(&target)?;
@@ -207,7 +208,7 @@ mod tests {
         model.params().into_iter().filter(|(name, _)| name.starts_with(part)).flat_map(of_param).collect()
     }
 
-    /// Fact C14 of the LBR specification.
+    /// Parameter counts, fact C14 of `book/lbr.md`.
     #[test]
     fn the_probes_have_the_parameters_of_the_specification() {
         let stream = Stream::new(0, "init");
@@ -254,7 +255,7 @@ mod tests {
             let tape = Tape::new();
             let refused = guided().losses(&tape, &images, &labels, guidance, Mode::Evaluation);
             let message = refused.unwrap_err().to_string();
-            assert!(message.starts_with("guidance: wanted a finite number, at least 0, got"), "{message}");
+            assert!(message.starts_with("guidance: wanted a number from 0, got"), "{message}");
         }
         let refused = linear_probe(0, 10, &Stream::new(0, "init"), DType::F32).err().unwrap();
         assert_eq!(refused.to_string(), "latent: wanted at least 1, got 0");

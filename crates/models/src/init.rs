@@ -8,9 +8,9 @@ use tensor::random::Stream;
 use tensor::{DType, Tensor};
 
 use crate::Result;
-use crate::error::finite_from_zero;
+use crate::range;
 
-/// Uniform in `+-1 / sqrt(fan_in)`, for weights and biases alike (section 3.6 of the CRE specification); zero where
+/// Uniform in `+-1 / sqrt(fan_in)`, for weights and biases alike (section 3.6 of `book/cre.md`); zero where
 /// `fan_in` is zero.
 ///
 /// `fan_in` counts the elements that one output is a sum over. This and the other draws are made in 64 bits,
@@ -19,19 +19,19 @@ pub fn uniform_by_fan_in(shape: &[usize], fan_in: usize, stream: &Stream, dtype:
     uniform(shape, 1.0 / (fan_in as f64).sqrt(), stream, dtype)
 }
 
-/// Xavier's draw for a weight `[outputs, inputs]`: uniform in `+-sqrt(6 / (inputs + outputs))`, as the affine
-/// layers of the ViT start (section 3.4 of the CRE specification).
+/// Xavier's draw (Glorot and Bengio, 2010) for a weight `[outputs, inputs]`: uniform in `+-sqrt(6 / (inputs +
+/// outputs))`, as the affine layers of the ViT start (section 3.4 of `book/cre.md`).
 pub fn xavier_uniform([outputs, inputs]: [usize; 2], stream: &Stream, dtype: DType) -> Param {
     uniform(&[outputs, inputs], (6.0 / (inputs as f64 + outputs as f64)).sqrt(), stream, dtype)
 }
 
-/// Normal with mean 0 and this standard deviation, as the learned tokens of the ViT start (section 3.4 of the
-/// CRE specification).
+/// Normal with mean 0 and this standard deviation, as the learned tokens of the ViT start (section 3.4 of
+/// `book/cre.md`).
 ///
 /// # Errors
-/// [`Error::Setting`](crate::Error::Setting) if the deviation is negative or not finite.
+/// [`Error::OutOfRange`](crate::Error::OutOfRange) if the deviation is negative or not finite.
 pub fn normal(shape: &[usize], deviation: f64, stream: &Stream, dtype: DType) -> Result<Param> {
-    finite_from_zero("standard deviation", deviation)?;
+    range::NON_NEGATIVE.check("standard deviation", deviation)?;
     Ok(drawn(shape, Normal::new(0.0, deviation).expect("the deviation is finite"), stream, dtype))
 }
 

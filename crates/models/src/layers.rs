@@ -32,7 +32,8 @@ impl Layer<'_> {
     pub(crate) fn affine<'t>(&self, below: &Var<'t>, weights: Weights) -> Result<Var<'t>> {
         let tape = below.tape();
         let taken = |param: &Param| match weights {
-            Weights::Fixed => Ok(tape.constant(&param.value())),
+            // A mixed tape casts parameters alone.
+            Weights::Fixed => tape.constant(&param.value()).to_dtype(below.value().dtype()),
             Weights::Learned => tape.param(param),
         };
         Ok(below.linear(&taken(self.weight)?, &taken(self.bias)?)?)

@@ -1,4 +1,4 @@
-//! Hiding patches from the encoder (section 3.5 of the CRE specification).
+//! Hiding patches from the encoder (section 3.5 of `book/cre.md`).
 
 use autograd::{Param, Var};
 use ndarray_rand::rand::RngCore;
@@ -7,7 +7,7 @@ use tensor::random::Stream;
 use tensor::{DType, Indices};
 
 use crate::tokens::for_each_example;
-use crate::{Error, Mode, Module, Result, init};
+use crate::{Error, Mode, Module, Result, init, range};
 
 /// How many patches are hidden in training, and which of them its reconstruction loss counts.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -21,11 +21,11 @@ pub struct Masking {
 }
 
 /// What the reconstruction loss of training counts where patches are removed; where none are, it is the whole image.
-/// Masked evaluation counts the removed patches whatever this says (section 2.4 of the CRE specification).
+/// Masked evaluation counts the removed patches whatever this says (section 2.4 of `book/cre.md`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MaskedLoss {
-    /// The removed patches only: the specification's `v1`, the rule of masked autoencoders.
+    /// The removed patches only: `v1` of `book/cre.md`, the rule of masked autoencoders (He et al., 2022).
     Removed,
     /// The whole image.
     Whole,
@@ -58,13 +58,14 @@ impl Masks {
     /// The masks of images of `patches` patches of `side` rows and columns.
     ///
     /// # Errors
-    /// [`Error::Setting`] if the ratio leaves no patch.
+    /// [`Error::OutOfRange`] if the ratio is; [`Error::Setting`] if it leaves no patch.
     pub fn new(masking: Masking, side: usize, patches: usize, stream: Stream) -> Result<Self> {
         let Masking { ratio, loss } = masking;
-        // Truncated, not rounded. What is not a number becomes 0, and so is refused.
+        range::BELOW_ONE.check("masking.ratio", ratio)?;
+        // Truncated, not rounded.
         let kept = (patches as f64 * (1.0 - ratio)) as usize;
-        if !(0.0..1.0).contains(&ratio) || kept == 0 {
-            let wanted = "a share of the patches, at least 0, that leaves at least one";
+        if kept == 0 {
+            let wanted = "a share of the patches that leaves at least one";
             return Err(Error::Setting { setting: "masking.ratio", wanted, got: ratio.to_string() });
         }
         Ok(Self { stream, loss, side, patches, kept })
@@ -182,7 +183,7 @@ mod tests {
         for (ratio, kept) in [(0.0, 16), (0.25, 12), (0.5, 8), (0.75, 4), (0.3, 11), (0.93, 1)] {
             let mask = masks(ratio, 16).unwrap().of(TRAINING, 5).unwrap();
             assert_eq!((mask.kept.len(), mask.removed.len()), (5 * kept, 5 * (16 - kept)), "{ratio}");
-            // The specification's mask vector has a 1 where the place is not among the kept ones.
+            // The mask vector of section 3.5 has a 1 where the place is not among the kept ones.
             for restore in mask.restore.as_slice().chunks(16) {
                 assert_eq!(restore.iter().filter(|&&place| place as usize >= kept).count(), 16 - kept);
             }
@@ -274,7 +275,7 @@ mod tests {
     fn a_ratio_that_leaves_no_patch_is_refused_by_name() {
         for ratio in [1.0, -0.1, 0.95, f64::NAN] {
             let message = masks(ratio, 16).unwrap_err().to_string();
-            assert!(message.starts_with("masking.ratio: wanted a share of the patches"), "{message}");
+            assert!(message.starts_with("masking.ratio: wanted a "), "{message}");
         }
     }
 }

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use tensor::{DType, Tensor};
 
 use crate::cre::fitting;
-use crate::{Adam, AdamConfig, Error, Result};
+use crate::{Adam, AdamConfig, Error, Result, range};
 
-/// What the encoder descends (section 7 of the CRE specification, question 7), from the gradients `g_r` of the MSE and
+/// What the encoder descends (section 7 of `book/cre.md`, question 7), from the gradients `g_r` of the MSE and
 /// `g_c` of the cross-entropy at z and the weight lambda of reconstruction.
 ///
 /// Under every rule each head descends its own loss at full strength (section 2.2).
@@ -17,15 +17,15 @@ pub enum Mixing {
     /// `lambda g_r + (1 - lambda) g_c`, as in the paper.
     #[default]
     Weighted,
-    /// Gradient surgery (Yu et al., 2020): of every image whose `g_r` and `g_c` have a negative inner product, each
-    /// first loses its component along the other; then as [`Mixing::Weighted`].
+    /// PCGrad, gradient surgery (Yu et al., 2020, arXiv 2001.06782): of every image whose `g_r` and `g_c` have a
+    /// negative inner product, each first loses its component along the other; then as [`Mixing::Weighted`].
     Surgery,
-    /// Homoscedastic uncertainty (Kendall, Gal and Cipolla, 2018): `exp(-s_r) g_r + exp(-s_c) g_c`, where the log
-    /// variances `s_r` and `s_c` start at 0 and descend `exp(-s) L + s`, each of its own loss `L`, by an Adam with the
-    /// settings of the others. Lambda plays no role.
+    /// Homoscedastic uncertainty (Kendall, Gal and Cipolla, 2018, arXiv 1705.07115): `exp(-s_r) g_r + exp(-s_c) g_c`,
+    /// where the log variances `s_r` and `s_c` start at 0 and descend `exp(-s) L + s`, each of its own loss `L`, by an
+    /// Adam with the settings of the others. Lambda plays no role.
     Uncertainty,
     /// `lambda g_r / mse + (1 - lambda) g_c / ln(classes)`: each loss is measured by that of a model that knows
-    /// nothing of the image (section 5, item 9).
+    /// nothing of the image (`book/cre.md`, section 5, item 9).
     Normalised {
         /// The MSE that counts as 1: that of the mean image of the training set.
         #[serde(serialize_with = "crate::range::positive")]
@@ -74,11 +74,8 @@ impl Mixer {
 
     /// A rule that has learned nothing yet.
     pub(crate) fn new(rule: Mixing, config: AdamConfig) -> Result<Self> {
-        if let Mixing::Normalised { mse } = rule
-            && !(mse.is_finite() && mse > 0.0)
-        {
-            let (wanted, got) = ("a finite number above 0", mse.to_string());
-            return Err(Error::Setting { setting: "mixing.mse", wanted, got });
+        if let Mixing::Normalised { mse } = rule {
+            range::POSITIVE.check("mixing.mse", mse)?;
         }
         Ok(Self { rule, log_variances: LogVariances::new(config)? })
     }
@@ -307,7 +304,7 @@ mod tests {
     fn settings_that_make_no_sense_are_refused_by_name() {
         for mse in [0.0, -1.0, f64::NAN, f64::INFINITY] {
             let refused = Mixer::new(Mixing::Normalised { mse }, AdamConfig::PAPER).err().unwrap();
-            assert_eq!(refused.to_string(), format!("mixing.mse: wanted a finite number above 0, got {mse}"));
+            assert_eq!(refused.to_string(), format!("mixing.mse: wanted a number above 0, got {mse}"));
         }
         let of_one_class =
             mixer(Mixing::Normalised { mse: 1.0 }).weights(Step { classes: 1, ..step(0, 0.5) });

@@ -1,4 +1,4 @@
-//! Perceptrons whose widths fall in equal steps (section 3.10 of the LBR specification).
+//! Perceptrons whose widths fall in equal steps (section 3.10 of `book/lbr.md`).
 
 use serde::{Deserialize, Serialize};
 use tensor::DType;
@@ -19,7 +19,7 @@ pub struct Config {
     pub depth: usize,
 }
 
-/// `n` equally spaced numbers from `first` to `last`, rounded down: the specification's `lin`.
+/// `n` equally spaced numbers from `first` to `last`, rounded down: `lin` in section 3.10 of `book/lbr.md`.
 ///
 /// # Errors
 /// If `n`, which is the depth of a model, is below 2.
@@ -94,7 +94,7 @@ mod tests {
         }
     }
 
-    /// Fact C14 of the LBR specification. The largest, with 137 million, is counted from its widths.
+    /// Parameter counts, fact C14 of `book/lbr.md`. The largest, with 137 million, is counted from its widths.
     #[test]
     fn the_parameter_counts_are_those_of_the_specification() {
         let widths = |inputs, classes| {

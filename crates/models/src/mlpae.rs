@@ -1,4 +1,4 @@
-//! MLPAE, the fully connected autoencoder (section 3.10 of the LBR specification).
+//! MLPAE, the fully connected autoencoder (section 3.10 of `book/lbr.md`).
 
 use serde::{Deserialize, Serialize};
 use tensor::DType;
@@ -20,7 +20,7 @@ pub struct Config {
     pub encoder_depth: usize,
     /// The number of widths of the decoder.
     pub decoder_depth: usize,
-    /// Whether the reconstruction ends with a sigmoid; in the grid of depths (section E8) it does not.
+    /// Whether the reconstruction ends with a sigmoid; in the grid of depths (LBR E8) it does not.
     pub sigmoid: bool,
 }
 
@@ -57,7 +57,7 @@ mod tests {
         autoencoder(&config, &Stream::new(0, "init"), DType::F32)
     }
 
-    /// Fact C14 of the LBR specification; the larger ones are counted from their widths.
+    /// Parameter counts, fact C14 of `book/lbr.md`; the larger ones are counted from their widths.
     #[test]
     fn the_parameter_counts_are_those_of_the_specification() {
         let down = |first, last, depth| {

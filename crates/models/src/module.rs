@@ -19,7 +19,7 @@ pub enum Mode {
     },
     /// Batch norms use what they have learned; nothing is dropped or removed.
     Evaluation,
-    /// As [`Mode::Evaluation`], with patches removed as in training (section 3.5 of the CRE specification) and a
+    /// As [`Mode::Evaluation`], with patches removed as in training (section 3.5 of `book/cre.md`) and a
     /// reconstruction loss of the removed patches only (section 2.4).
     MaskedEvaluation {
         /// The place of the batch in the data set: it chooses what is removed.

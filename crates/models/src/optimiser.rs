@@ -25,7 +25,7 @@ pub trait Optimiser: Send {
     /// it.
     ///
     /// # Errors
-    /// [`Error::Setting`](crate::Error::Setting) if the phase has a rate or a beta out of its range; or if a GPU fails.
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange) if the phase has a rate or a beta out of its range; or if a GPU fails.
     fn begin(&mut self, phase: Phase) -> Result<()>;
 
     /// The second half, which a recorded step runs again.
@@ -93,6 +93,11 @@ pub(crate) fn launch_all<const S: usize>(
 }
 
 impl Optimiser for Adam {
+    fn descend(&mut self, params: &[(String, &Param)], gradients: &Gradients, phase: Phase) -> Result<()> {
+        self.set_phase(phase);
+        self.step(params, gradients)
+    }
+
     fn begin(&mut self, phase: Phase) -> Result<()> {
         self.set_phase(phase);
         self.begin_step()

@@ -4,7 +4,7 @@ use autograd::ops::max_pool2d::MaxPool2d;
 use autograd::{Param, Var};
 use tensor::random::Stream;
 
-use crate::error::below_one;
+use crate::range;
 use crate::{Mode, Module, Result};
 
 /// The largest number of each square window.
@@ -58,7 +58,7 @@ pub struct ChannelDropout {
 
 impl Module for ChannelDropout {
     fn forward<'t>(&self, x: &Var<'t>, mode: Mode) -> Result<Var<'t>> {
-        below_one("dropout", self.p)?;
+        range::BELOW_ONE.check("dropout", self.p)?;
         match mode {
             Mode::Training { step } if self.p > 0.0 => Ok(x.channel_dropout(self.p, self.stream, step)?),
             _ => Ok(x.clone()),
@@ -139,7 +139,7 @@ mod tests {
         assert_eq!(of(Mode::Evaluation), x.value().to_f64_vec());
         for p in [-0.1, 1.0, f64::NAN] {
             let refused = ChannelDropout { p, ..layer }.forward(&x, Mode::Training { step: 0 }).unwrap_err();
-            assert_eq!(refused.to_string(), format!("dropout: wanted a number in [0, 1), got {p}"));
+            assert_eq!(refused.to_string(), format!("dropout: wanted a number from 0 and below 1, got {p}"));
         }
     }
 }

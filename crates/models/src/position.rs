@@ -8,8 +8,8 @@ use tensor::{DType, Device, Tensor};
 use crate::error::require;
 use crate::{Mode, Module, Result};
 
-/// Adds to each token of `[n, t, d]` the two-dimensional sine-cosine code of its place (section 3.4 of the CRE
-/// specification).
+/// Adds to each token of `[n, t, d]` the two-dimensional sine-cosine code of its place (section 3.4 of
+/// `book/cre.md`).
 ///
 /// The first half of a code says the column `p`, the second half the row: `sin(p w_i)` for all `i` below
 /// `d / 4`, then `cos(p w_i)`, with `w_i = 10000^(-i / (d / 4))`.

@@ -8,12 +8,13 @@ use tensor::random::Stream;
 use tensor::{DType, Indices, Tensor};
 
 use self::energy::{Activities, Clamped, Network, Reading};
-use crate::error::{positive, weight_of_reconstruction};
+use crate::error::positive;
 use crate::layers::{Weights, layers, rows};
-use crate::train::{Evaluate, Evaluation, Group, Metrics, Objective, StepLosses, Trainer};
+use crate::range;
+use crate::train::{Check, Evaluate, Evaluation, Group, Metrics, Objective, Precision, StepLosses, Trainer};
 use crate::{AdamConfig, Cre, Error, Example, Mode, Module, Part, Representation, Result, fc};
 
-/// A fully connected CRE that learns by predictive coding (section 7, question 1, of the CRE specification).
+/// A fully connected CRE that learns by predictive coding (section 7, question 1, of `book/cre.md`).
 ///
 /// Backpropagation carries an error down through all layers before a weight may move. In predictive coding (Rao and
 /// Ballard, 1999; Whittington and Bogacz, 2017) each layer holds an **activity** `a_l` of its own, free to differ from
@@ -41,9 +42,9 @@ use crate::{AdamConfig, Cre, Error, Example, Mode, Module, Part, Representation,
 /// - The outputs' terms are the CRE's losses, so lambda weighs the same two numbers. Cross-entropy in place of a squared
 ///   error says that a label is drawn from a softmax, as a squared error says that a pixel is drawn from a Gaussian.
 /// - lambda weighs all of a head, as the precision of what it says to z, and not its output alone. A head relaxes and
-///   learns on `D` or `C` as they stand, whatever lambda, as the heads of a CRE do (section 2.2); weighed at its output,
-///   a decoder with hidden layers would learn nothing at lambda = 0. `E` still falls: within a head this is descent on
-///   `E` with another rate.
+///   learns on `D` or `C` as they stand, whatever lambda, as the heads of a CRE do (`book/cre.md`, 2.2); weighed at
+///   its output, a decoder with hidden layers would learn nothing at lambda = 0. `E` still falls: within a head this is
+///   descent on `E` with another rate.
 /// - One Adam for each part, the same start from the same stream, the same evaluation.
 ///
 /// The smaller the precision of the outputs, the less activities move, and the nearer are the errors of relaxed
@@ -119,14 +120,10 @@ pub struct Relaxation {
 impl Config {
     /// Refuses what cannot be trained, by name.
     fn check(&self) -> Result<()> {
-        weight_of_reconstruction(self.lambda)?;
+        range::PROBABILITY.check("lambda", self.lambda)?;
         let Relaxation { steps, rate } = self.relaxation;
-        for (setting, value) in [("output_precision", self.output_precision), ("relaxation.rate", rate)] {
-            if !(value.is_finite() && value > 0.0) {
-                let got = value.to_string();
-                return Err(Error::Setting { setting, wanted: "a number above 0", got });
-            }
-        }
+        range::POSITIVE.check("output_precision", self.output_precision)?;
+        range::LEARNING_RATE.check("relaxation.rate", rate)?;
         positive(&[("relaxation.steps", steps)])
     }
 }
@@ -139,7 +136,7 @@ impl PredictiveCoding {
     /// [`Error::Diverged`] may name the relaxed energy too.
     ///
     /// # Errors
-    /// [`Error::Setting`] if a setting is out of its range, as in [`fc::cre`].
+    /// [`Error::OutOfRange`] if a setting is; [`Error::Setting`] as in [`fc::cre`].
     pub fn trainer(config: &Config, stream: &Stream) -> Result<Trainer<Self>> {
         Trainer::with_adam(Self::of_type(config, stream, DType::F32)?, config.optimiser)
     }
@@ -243,25 +240,35 @@ impl Objective for PredictiveCoding {
         let Reading { mse, cross_entropy, .. } = readings[0];
         let energy = network.energy(&held(tape, &relaxed), clamped, Weights::Learned)?;
         let number = |value: f64| Tensor::full(value, &[], DType::F64);
-        let [mse, cross_entropy, relaxed] =
-            [mse, cross_entropy.expect("the label is clamped"), energy.reading()?.energy].map(number);
-        let checked = vec![
-            ("the MSE", mse.clone()),
-            ("the cross-entropy", cross_entropy.clone()),
-            ("the relaxed energy", relaxed),
+        let checked: &[Check] = &[
+            ("the MSE", |report| report.mse),
+            ("the cross-entropy", |report| report.cross_entropy),
+            // Its terms, before lambda weighs them.
+            ("the relaxed energy", |report| report.loss),
         ];
         Ok(StepLosses {
             total: energy.descended()?,
-            mse: Some(mse),
-            cross_entropy: Some(cross_entropy),
+            mse: Some(number(mse)),
+            cross_entropy: cross_entropy.map(number),
             checked,
             z_for_heads: vec![energy.z_for_heads],
         })
     }
 
     /// Relaxation reads the energy of each of its steps.
-    fn records(&self) -> Result<bool> {
-        Ok(false)
+    fn records(&self) -> bool {
+        false
+    }
+
+    /// Activities relax beside weights of their own type.
+    fn check_precision(&self, precision: Precision) -> Result<()> {
+        match precision {
+            Precision::F32 => Ok(()),
+            other => {
+                let got = other.to_string();
+                Err(Error::Setting { setting: "precision of predictive coding", wanted: "f32", got })
+            }
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! Ranges of the numbers in configs, declared with each field: `#[serde(serialize_with = "range::probability")]`.
+//! Ranges of settings: constructors check them, and configs declare them with each field,
+//! `#[serde(serialize_with = "range::probability")]`.
 //!
 //! To serde such a number is a newtype with the name of its range. JSON and TOML write a newtype as the number inside, so
 //! configs and the keys of runs are spelt without it; a serializer that looks at names (`runs::run::RunConfig::check`) finds
@@ -10,7 +11,9 @@ use std::ops::RangeBounds;
 
 use serde::{Serialize, Serializer};
 
-/// The numbers that a field of a config may hold, always finite.
+use crate::Error;
+
+/// The numbers that a setting may have, always finite.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Range {
     least: Bound<f64>,
@@ -27,27 +30,39 @@ impl Range {
     pub fn contains(self, value: f64) -> bool {
         value.is_finite() && (self.least, self.most).contains(&value)
     }
+
+    /// Refuses a number outside, by the name of its setting.
+    pub(crate) fn check(self, setting: &'static str, got: f64) -> crate::Result<()> {
+        if self.contains(got) { Ok(()) } else { Err(Error::OutOfRange { setting, range: self, got }) }
+    }
 }
 
 /// `from 0 and below 1`.
 impl fmt::Display for Range {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = |bound: f64| match bound.abs() < 1e-5 && bound != 0.0 {
+            true => format!("{bound:e}"),
+            false => bound.to_string(),
+        };
         match self.least {
-            Included(least) => write!(f, "from {least}")?,
-            Excluded(least) => write!(f, "above {least}")?,
+            Included(least) => write!(f, "from {}", number(least))?,
+            Excluded(least) => write!(f, "above {}", number(least))?,
             Unbounded => {}
         }
         match self.most {
-            Included(most) => write!(f, " to {most}"),
-            Excluded(most) => write!(f, " and below {most}"),
+            Included(most) => write!(f, " to {}", number(most)),
+            Excluded(most) => write!(f, " and below {}", number(most)),
             Unbounded => Ok(()),
         }
     }
 }
 
 macro_rules! ranges {
-    ($($(#[$doc:meta])* $name:ident: $least:expr, $most:expr;)*) => {
+    ($($(#[$doc:meta])* $name:ident $constant:ident: $least:expr, $most:expr;)*) => {
         $(
+            $(#[$doc])*
+            pub const $constant: Range = Range { least: $least, most: $most };
+
             $(#[$doc])*
             ///
             /// # Errors
@@ -57,46 +72,48 @@ macro_rules! ranges {
             }
         )*
 
-        const ALL: &[(&str, Range)] = &[$((stringify!($name), Range { least: $least, most: $most })),*];
+        const ALL: &[(&str, Range)] = &[$((stringify!($name), $constant)),*];
     };
 }
 
 // Bounds of sizes are far above what any of the papers needs, and low enough that no product of them overflows.
 ranges! {
     /// A probability or a weight of two that add up to 1.
-    probability: Included(0.0), Included(1.0);
+    probability PROBABILITY: Included(0.0), Included(1.0);
     /// A probability or a decay at which something is left: below 1.
-    below_one: Included(0.0), Excluded(1.0);
+    below_one BELOW_ONE: Included(0.0), Excluded(1.0);
     /// A fraction that is not nothing.
-    fraction: Excluded(0.0), Included(1.0);
+    fraction FRACTION: Excluded(0.0), Included(1.0);
     /// A number above 0.
-    positive: Excluded(0.0), Unbounded;
+    positive POSITIVE: Excluded(0.0), Unbounded;
     /// A number from 0 on.
-    non_negative: Included(0.0), Unbounded;
+    non_negative NON_NEGATIVE: Included(0.0), Unbounded;
+    /// What is added to a root that is divided by: in f32 a smaller number has few digits, and zero gives NaN.
+    epsilon EPSILON: Included(1.2e-38), Unbounded;
     /// A learning rate. Adam moves every parameter by about this much in a step, and the initial ones are below 1.
-    learning_rate: Excluded(0.0), Included(10.0);
+    learning_rate LEARNING_RATE: Excluded(0.0), Included(10.0);
     /// An angle in degrees.
-    degrees: Included(0.0), Included(360.0);
+    degrees DEGREES: Included(0.0), Included(360.0);
     /// A part in percent, not the whole.
-    percent: Included(0.0), Included(99.0);
+    percent PERCENT: Included(0.0), Included(99.0);
     /// A number of epochs.
-    epochs: Included(0.0), Included(1e6);
+    epochs EPOCHS: Included(0.0), Included(1e6);
     /// A number of images.
-    count: Included(0.0), Included(1e9);
+    count COUNT: Included(0.0), Included(1e9);
     /// A number of images, at least one.
-    positive_count: Included(1.0), Included(1e9);
+    positive_count POSITIVE_COUNT: Included(1.0), Included(1e9);
     /// A number of steps or repetitions.
-    steps: Included(1.0), Included(1e8);
+    steps STEPS: Included(1.0), Included(1e8);
     /// A number of pixels or classes: the size of an input or an output.
-    outputs: Included(1.0), Included(1e6);
+    outputs OUTPUTS: Included(1.0), Included(1e6);
     /// A number of units, channels or heads of a layer, or what it is divided by.
-    width: Included(1.0), Included(65_536.0);
+    width WIDTH: Included(1.0), Included(65_536.0);
     /// The side of an image or a patch, or another small size.
-    side: Included(1.0), Included(16_384.0);
+    side SIDE: Included(1.0), Included(16_384.0);
     /// A number of layers.
-    depth: Included(1.0), Included(256.0);
+    depth DEPTH: Included(1.0), Included(256.0);
     /// A border in pixels, or an index from 0.
-    offset: Included(0.0), Included(16_384.0);
+    offset OFFSET: Included(0.0), Included(16_384.0);
 }
 
 #[cfg(test)]
@@ -122,6 +139,7 @@ mod tests {
         assert_eq!(said("below_one").as_deref(), Some("from 0 and below 1"));
         assert_eq!(said("learning_rate").as_deref(), Some("above 0 to 10"));
         assert_eq!(said("positive").as_deref(), Some("above 0"));
+        assert_eq!(said("epsilon").as_deref(), Some("from 1.2e-38"));
         assert_eq!(said("share"), None);
         let below_one = Range::named("below_one").unwrap();
         assert!(below_one.contains(0.0) && !below_one.contains(1.0) && !below_one.contains(f64::NAN));

@@ -5,13 +5,14 @@ use serde::{Deserialize, Serialize};
 use tensor::random::Stream;
 use tensor::{DType, Indices, Tensor};
 
-use crate::error::{positive, weight_of_reconstruction};
+use crate::error::positive;
 use crate::layers::{Layer, Weights, layers, rows};
 use crate::module::{params_of, within};
+use crate::range;
 use crate::train::{Evaluate, Evaluation, Group, Metrics, Objective, StepLosses, Trainer};
 use crate::{AdamConfig, Cre, Example, Linear, Mode, Module, Part, Representation, Result, fc};
 
-/// A fully connected CRE whose encoder runs several times (section 7, question 9, of the CRE specification):
+/// A fully connected CRE whose encoder runs several times (section 7, question 9, of `book/cre.md`):
 ///
 /// ```text
 /// z_t    = e(x, z_(t-1), error_(t-1))        t = 1 .. T, with shared weights, z_0 = 0 and error_0 = 0
@@ -19,16 +20,16 @@ use crate::{AdamConfig, Cre, Example, Linear, Mode, Module, Part, Representation
 /// error_t = xhat_t - x
 /// ```
 ///
-/// The first layer of the encoder takes the three together, `f(W x + b + U z_(t-1) + V error_(t-1))`, which is an affine
-/// map of the three side by side; its other layers and both heads are those of [`fc::cre`]. Before the first step there
-/// is no latent and no reconstruction that could be wrong, so the first step is an ordinary CRE's, and with `T = 1` this
-/// is one, without `U` and `V`.
+/// The first layer of the encoder takes the three together, `f(W x + b + U z_(t-1) + V error_(t-1))`, which is an
+/// affine map of the three side by side; its other layers and both heads are those of [`fc::cre`]. Before the first
+/// step there is no latent and no reconstruction that could be wrong, so the first step is an ordinary CRE's, and with
+/// `T = 1` this is one, without `U` and `V`.
 ///
-/// Gradients are those of a CRE (section 2.2), carried back through all steps: at every z_t the encoder gets `lambda`
-/// times the gradient of the MSE and `1 - lambda` times that of the cross-entropy, and each head descends its own loss,
-/// for the z_t that it is given, at full strength. So that this stays true, the reconstruction that is fed back is
-/// decoded with weights that are held: through it the encoder learns what its z_t does to later steps, and the decoder
-/// learns nothing of what the encoder makes of its errors, part of which is classification.
+/// Gradients are those of a CRE (`book/cre.md`, 2.2), carried back through all steps: at every z_t the encoder gets
+/// `lambda` times the gradient of the MSE and `1 - lambda` times that of the cross-entropy, and each head descends its
+/// own loss, for the z_t that it is given, at full strength. So that this stays true, the reconstruction that is fed
+/// back is decoded with weights that are held: through it the encoder learns what its z_t does to later steps, and the
+/// decoder learns nothing of what the encoder makes of its errors, part of which is classification.
 ///
 /// ```
 /// use agon_models::fc::{self, Size};
@@ -114,13 +115,14 @@ impl Recurrent {
     /// long vector, without what reaches a latent from later steps.
     ///
     /// # Errors
-    /// [`Error::Setting`](crate::Error::Setting) if a setting is out of its range, as in [`fc::cre`].
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange) if lambda is; [`Error::Setting`](crate::Error::Setting) as in
+    /// [`fc::cre`].
     pub fn trainer(config: &Config, stream: &Stream) -> Result<Trainer<Self>> {
         Trainer::with_adam(Self::of_type(config, stream, DType::F32)?, config.optimiser)
     }
 
     fn of_type(config: &Config, stream: &Stream, dtype: DType) -> Result<Self> {
-        weight_of_reconstruction(config.lambda)?;
+        range::PROBABILITY.check("lambda", config.lambda)?;
         positive(&[("steps", config.steps)])?;
         let model = fc::cre(&config.model, stream, dtype)?;
         let width = layers(&model, &config.model, Part::Encoder)[0].width();
@@ -229,8 +231,8 @@ impl Objective for Recurrent {
     }
 
     /// The conflict is taken over several latents, which no kernel does.
-    fn records(&self) -> Result<bool> {
-        Ok(false)
+    fn records(&self) -> bool {
+        false
     }
 }
 

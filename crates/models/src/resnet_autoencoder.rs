@@ -1,4 +1,7 @@
-//! The residual autoencoder on the plans of ResNet-18 and ResNet-34 (section 3.10 of the LBR specification).
+//! The residual autoencoder on the plans of ResNet-18 and ResNet-34 (section 3.10 of `book/lbr.md`).
+//!
+//! The encoder has the basic blocks of He et al. (2016, arXiv 1512.03385), the decoder pre-activation blocks (He et
+//! al., 2016, arXiv 1603.05027).
 
 use serde::{Deserialize, Serialize};
 use tensor::DType;
@@ -196,7 +199,7 @@ mod tests {
         autoencoder(&config, &Stream::new(0, "init"), DType::F32)
     }
 
-    /// Fact C14 of the LBR specification. Only the two affine layers depend on the latent, so the largest
+    /// Parameter counts, fact C14 of `book/lbr.md`. Only the two affine layers depend on the latent, so the largest
     /// models are counted from the smallest.
     #[test]
     fn the_parameter_counts_are_those_of_the_specification() {

@@ -11,14 +11,15 @@ use crate::error::require;
 pub enum Schedule {
     /// It does not change.
     Constant,
-    /// From the full rate down to zero along half a cosine.
+    /// From the full rate down to zero along half a cosine (Loshchilov and Hutter, 2017, arXiv 1608.03983), without
+    /// restarts.
     Cosine {
         /// The number of steps until zero, at least 1.
         steps: u64,
     },
     /// Up from a 25th of the full rate over the first 30 % of the steps, then down to a 250,000th, both along
-    /// half a cosine; meanwhile Adam's first beta goes from 0.95 to 0.85 and back (section 3 of the LBR
-    /// specification).
+    /// half a cosine; meanwhile Adam's first beta goes from 0.95 to 0.85 and back (Smith and Topin, 2017,
+    /// arXiv 1708.07120, as PyTorch's `OneCycleLR`; section 3 of `book/lbr.md`).
     OneCycle {
         /// The number of steps of the whole cycle, at least 1.
         steps: u64,

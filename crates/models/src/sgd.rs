@@ -1,4 +1,4 @@
-//! Stochastic gradient descent with momentum.
+//! Stochastic gradient descent with momentum, on request Nesterov's in the form of Sutskever et al. (2013).
 
 use autograd::{Gradients, Param};
 use ndarray::{ArrayViewD, ArrayViewMutD, Zip};
@@ -6,17 +6,17 @@ use serde::{Deserialize, Serialize};
 use tensor::gpu::{Call, Cell};
 use tensor::{Real, Tensor, Update};
 
-use crate::Result;
-use crate::error::{below_one, finite_from_zero, require};
+use crate::error::require;
 use crate::optimiser::{cell_for, launch_all};
 use crate::schedule::Phase;
 use crate::slots::Slots;
+use crate::{Result, range};
 
 /// The settings of [`Sgd`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SgdConfig {
-    /// The learning rate: finite, at least 0.
+    /// The learning rate, above 0 to 10; a schedule may take it down to 0.
     pub learning_rate: f64,
     /// How much of the velocity is kept from step to step, in [0, 1); 0 is plain descent.
     pub momentum: f64,
@@ -28,11 +28,12 @@ impl SgdConfig {
     /// Refuses numbers that no step can be computed with.
     ///
     /// # Errors
-    /// [`Error::Setting`](crate::Error::Setting) with the setting and its range.
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange) with the setting and its range;
+    /// [`Error::Setting`](crate::Error::Setting) for a Nesterov step without momentum.
     pub fn check(&self) -> Result<()> {
         let Self { learning_rate, momentum, nesterov } = *self;
-        finite_from_zero("learning_rate", learning_rate)?;
-        below_one("momentum", momentum)?;
+        range::LEARNING_RATE.check("learning_rate", learning_rate)?;
+        range::BELOW_ONE.check("momentum", momentum)?;
         let wanted = "a number above 0 and below 1 where `nesterov` is set";
         require(!nesterov || momentum > 0.0, "momentum", wanted, momentum)
     }
@@ -52,7 +53,7 @@ impl Sgd {
     /// step.
     ///
     /// # Errors
-    /// [`Error::Setting`](crate::Error::Setting) as [`SgdConfig::check`].
+    /// As [`SgdConfig::check`].
     pub fn new(params: &[(String, &Param)], config: SgdConfig) -> Result<Self> {
         config.check()?;
         Ok(Self { config, velocities: Slots::new("sgd", params), cell: None })
@@ -82,9 +83,9 @@ impl Sgd {
     /// Writes the numbers of a step where the kernels of a GPU read them.
     ///
     /// # Errors
-    /// [`Error::Setting`](crate::Error::Setting) if the phase has a rate out of its range; or if the GPU fails.
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange) if the phase has such a rate; or if the GPU fails.
     pub fn begin_step(&mut self, phase: Phase) -> Result<()> {
-        finite_from_zero("learning_rate", self.config.learning_rate * phase.rate)?;
+        range::NON_NEGATIVE.check("learning_rate", self.config.learning_rate * phase.rate)?;
         match &self.cell {
             Some(cell) => Ok(cell.write(&self.numbers(phase).words())?),
             None => Ok(()),
@@ -113,16 +114,17 @@ impl Sgd {
     /// Takes over what [`Sgd::state`] gave, and follows the parameters to their device.
     ///
     /// # Errors
-    /// [`Error::State`](crate::Error::State) if a tensor is missing or does not fit; then nothing has changed.
-    /// As [`Sgd::follow`].
+    /// [`Error::State`](crate::Error::State) if a tensor is missing or does not fit; or as [`Sgd::follow`]. Then nothing has
+    /// changed.
     pub fn load(
         &mut self,
         params: &[(String, &Param)],
         stored: impl Fn(&str) -> Option<Tensor>,
     ) -> Result<()> {
-        let velocities = self.velocities.fitting(VELOCITY, stored)?;
+        let velocities = self.velocities.fitting(params, VELOCITY, stored)?;
+        self.cell = cell_for(params, SgdStep::WORDS, SgdStep::KIND)?;
         self.velocities.set(velocities);
-        self.follow(params)
+        Ok(())
     }
 }
 

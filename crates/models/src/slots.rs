@@ -13,6 +13,8 @@ use crate::{Error, Result};
 #[derive(Debug)]
 pub(crate) struct Slots<const R: usize> {
     optimiser: &'static str,
+    /// The parameters of the list that it was made for, by [`Param::id`].
+    ids: Vec<u64>,
     /// For each entry of the list, its parameter's index among the distinct ones.
     of_entries: Vec<usize>,
     /// The name under which the list has each distinct parameter first.
@@ -32,7 +34,8 @@ impl<const R: usize> Slots<R> {
                 state.push([(); R].map(|()| Tensor::zeros(value.shape(), value.dtype())));
             }
         }
-        Self { optimiser, of_entries, names, state }
+        let ids = params.iter().map(|(_, param)| param.id()).collect();
+        Self { optimiser, ids, of_entries, names, state }
     }
 
     /// What `of` says of the name and the shape of each distinct parameter.
@@ -51,7 +54,16 @@ impl<const R: usize> Slots<R> {
         if params.len() != self.of_entries.len() {
             return refused(format!("{} parameters", self.of_entries.len()), params.len().to_string());
         }
-        let mut distinct: Vec<&Param> = Vec::new();
+        let mut distinct: Vec<&Param> = Vec::with_capacity(self.state.len());
+        if params.iter().zip(&self.ids).all(|((_, param), &id)| param.id() == id) {
+            for ((_, param), &slot) in params.iter().zip(&self.of_entries) {
+                if slot == distinct.len() {
+                    distinct.push(param);
+                }
+            }
+            return Ok(distinct);
+        }
+        // Other parameters may stand in for them, if they are tied alike.
         for ((slot, &expected), (name, param)) in indices(params).iter().zip(&self.of_entries).zip(params) {
             if *slot != expected {
                 // Below: an earlier entry has it. Above: an earlier entry should have it.
@@ -98,21 +110,23 @@ impl<const R: usize> Slots<R> {
         self.names.iter().zip(&self.state).flat_map(of_slot).collect()
     }
 
-    /// The state that [`Slots::stored`] gave.
+    /// The state that [`Slots::stored`] gave, on the device that each parameter lives on now.
     ///
     /// # Errors
-    /// [`Error::State`] if a tensor is missing or does not fit.
+    /// [`Error::State`] if a tensor is missing or does not fit; [`Error::OtherParams`] if it is another list.
     pub(crate) fn fitting(
         &self,
+        params: &[(String, &Param)],
         suffixes: [&str; R],
         stored: impl Fn(&str) -> Option<Tensor>,
     ) -> Result<Vec<[Tensor; R]>> {
         let mut all = Vec::with_capacity(self.state.len());
-        for (name, own) in self.names.iter().zip(&self.state) {
+        for ((param, name), own) in self.distinct(params)?.into_iter().zip(&self.names).zip(&self.state) {
+            let device = param.value().device();
             let mut state = own.clone();
             for (tensor, suffix) in state.iter_mut().zip(suffixes) {
                 let name = format!("{name}.{suffix}");
-                *tensor = fitting(&name, tensor, stored(&name))?;
+                *tensor = fitting(&name, tensor, stored(&name))?.to_device(&device)?;
             }
             all.push(state);
         }
@@ -160,10 +174,10 @@ impl<const R: usize> Slots<R> {
 
 /// For each entry of a list, its parameter's index among the distinct ones.
 fn indices(params: &[(String, &Param)]) -> Vec<usize> {
-    let mut known: HashMap<*const Param, usize> = HashMap::new();
+    let mut known: HashMap<u64, usize> = HashMap::new();
     let index = |(_, param): &(String, &Param)| {
         let next = known.len();
-        *known.entry(std::ptr::from_ref(*param)).or_insert(next)
+        *known.entry(param.id()).or_insert(next)
     };
     params.iter().map(index).collect()
 }
@@ -175,18 +189,17 @@ fn indices(params: &[(String, &Param)]) -> Vec<usize> {
 pub(crate) fn refuse_shared<'a>(
     lists: impl IntoIterator<Item = (&'a str, Vec<(String, &'a Param)>)>,
 ) -> Result<()> {
-    let mut known: HashMap<*const Param, (&str, String)> = HashMap::new();
+    let mut known: HashMap<u64, (&str, String)> = HashMap::new();
     for (part, params) in lists {
         for (name, param) in params {
-            let of = std::ptr::from_ref(param);
-            match known.get(&of) {
+            match known.get(&param.id()) {
                 Some((other, first)) if *other != part => {
                     return Err(Error::Shared {
                         first: format!("{other}.{first}"),
                         second: format!("{part}.{name}"),
                     });
                 }
-                _ => drop(known.insert(of, (part, name))),
+                _ => drop(known.insert(param.id(), (part, name))),
             }
         }
     }

@@ -19,7 +19,7 @@ mod two_stages;
 
 use std::ops::{ControlFlow, RangeInclusive};
 
-use autograd::{Gradients, Param, Tape};
+use autograd::{Param, Tape};
 use tensor::{DType, Device, Indices, Tensor};
 
 use crate::slots::refuse_shared;
@@ -29,14 +29,14 @@ use report::{EpochSums, in_words};
 
 pub use batches::{Batches, DeviceBatches};
 pub use classifier::ClassifierObjective;
-pub use conflict::Conflict;
+pub use conflict::{Conflict, FullConflict};
 pub use cre::{CreObjective, CreTrainer};
 pub use evaluate::{
-    Evaluate, Evaluation, Metrics, count_correct, evaluate, evaluate_masked, mean_cross_entropy,
+    Evaluate, Evaluation, Metrics, correct, count_correct, evaluate, evaluate_masked, mean_cross_entropy,
 };
 pub use guided::GuidedObjective;
-pub use objective::{Group, Objective, Pass, Precision, StepLosses};
-pub use probe::{ProbeObjective, ProbeTrainer};
+pub use objective::{Check, Group, GroupGradients, Objective, Pass, Precision, StepLosses};
+pub use probe::{Convergence, ProbeObjective, ProbeTrainer, has_converged};
 pub use report::{EpochReport, StepReport};
 pub use single_loss::{Loss, LossTrainer, SingleLoss};
 
@@ -54,7 +54,8 @@ impl<O: Objective> Trainer<O> {
     /// An objective that has not been trained yet, with an optimiser for each of its groups in their order.
     ///
     /// # Errors
-    /// [`Error::Setting`] if the schedule has no steps; [`Error::Shared`] if two groups share a parameter.
+    /// [`Error::Setting`] if the schedule has no steps, or there is not one optimiser for each group; [`Error::Shared`] if
+    /// two groups share a parameter.
     pub fn with_optimisers(
         objective: O,
         optimisers: Vec<Box<dyn Optimiser>>,
@@ -62,6 +63,11 @@ impl<O: Objective> Trainer<O> {
     ) -> Result<Self> {
         schedule.check()?;
         let groups = objective.groups();
+        if groups.len() != optimisers.len() {
+            let got = format!("{} for {} groups", optimisers.len(), groups.len());
+            let wanted = "one for each group of parameters";
+            return Err(Error::Setting { setting: "optimisers", wanted, got });
+        }
         refuse_shared(groups.into_iter().map(|group| (group.name.unwrap_or_default(), group.params)))?;
         Ok(Self { objective, optimisers, schedule, precision: Precision::F32, steps: 0, recorder: None })
     }
@@ -69,7 +75,7 @@ impl<O: Objective> Trainer<O> {
     /// The same with an Adam for each group, whose learning rate does not change.
     ///
     /// # Errors
-    /// [`Error::Setting`] as [`AdamConfig::check`]; [`Error::Shared`] if two groups share a parameter.
+    /// [`Error::OutOfRange`] as [`AdamConfig::check`]; [`Error::Shared`] if two groups share a parameter.
     pub fn with_adam(objective: O, config: AdamConfig) -> Result<Self> {
         let adam = |group: Group<'_>| Ok(Box::new(Adam::new(&group.params, config)?) as Box<dyn Optimiser>);
         let optimisers = objective.groups().into_iter().map(adam).collect::<Result<_>>()?;
@@ -80,10 +86,12 @@ impl<O: Objective> Trainer<O> {
     /// losses and statistics stay in f32. `F32` is the default.
     ///
     /// # Errors
-    /// [`Error::Setting`] for other types: `F16` needs a [`LossScale`](crate::LossScale), which reads a number back in
-    /// every step.
+    /// [`Error::Setting`] for other types, and if the objective computes in the type of its model alone: `F16` needs a
+    /// [`LossScale`](crate::LossScale), which reads a number back in every step.
     pub fn computing_in(self, precision: DType) -> Result<Self> {
-        Ok(Self { precision: Precision::new(precision)?, ..self })
+        let precision = Precision::new(precision)?;
+        self.objective.check_precision(precision)?;
+        Ok(Self { precision, ..self })
     }
 
     /// What is trained.
@@ -103,11 +111,11 @@ impl<O: Objective> Trainer<O> {
     pub fn step(&mut self, example: impl Into<Example>) -> Result<StepReport> {
         let example = self.precision.cast(&example.into())?;
         let pass = self.forward_backward(&example)?;
-        if let Some((loss, value)) = pass.first_non_finite()? {
+        let report = pass.report()?;
+        if let Some((loss, value)) = pass.first_non_finite(&report) {
             let first = self.first_non_finite(&example)?;
             return Err(Error::Diverged { step: self.steps as usize, loss, value, first });
         }
-        let report = pass.report()?;
         self.objective.learn(&report)?;
         let phase = self.prepare()?;
         self.update(&pass.gradients, phase)?;
@@ -127,12 +135,12 @@ impl<O: Objective> Trainer<O> {
         Ok(phase)
     }
 
-    /// The second half: each group moves against its gradients, or all against the only ones.
-    fn update(&mut self, gradients: &[Gradients], phase: Phase) -> Result<()> {
+    /// The second half: each group moves against its gradients.
+    fn update(&mut self, gradients: &GroupGradients, phase: Phase) -> Result<()> {
         for (place, (group, optimiser)) in
             self.objective.groups().iter().zip(&mut self.optimisers).enumerate()
         {
-            optimiser.apply(&group.params, &gradients[place.min(gradients.len() - 1)], phase)?;
+            optimiser.apply(&group.params, gradients.of(place), phase)?;
         }
         Ok(())
     }
@@ -149,7 +157,7 @@ impl<O: Objective> Trainer<O> {
     ///
     /// # Errors
     /// [`Error::Diverged`] if a loss is not a finite number, with its step in the epoch; [`Error::NoBatches`] if there are
-    /// none; [`Error::Setting`] if the objective refuses batches on a device.
+    /// none.
     pub fn epoch<'b>(&mut self, epoch: u32, batches: impl Into<Batches<'b>>) -> Result<EpochReport> {
         match batches.into() {
             Batches::Host(examples) => {

@@ -1,4 +1,7 @@
-//! The transformer CREs ViT-S, ViT-M and ViT-L, and one for CIFAR-10 (section 3.4 of the CRE specification).
+//! The transformer CREs ViT-S, ViT-M and ViT-L, and one for CIFAR-10 (section 3.4 of `book/cre.md`).
+//!
+//! They are masked autoencoders (He et al., 2022, arXiv 2111.06377) of vision transformers (Dosovitskiy et al., 2021,
+//! arXiv 2010.11929) with a classifier on the encoder's tokens.
 
 use serde::{Deserialize, Serialize};
 use tensor::DType;
@@ -185,7 +188,7 @@ mod tests {
         Part::ALL.map(|part| model.part(part).n_params())
     }
 
-    /// Fact A1 of the CRE specification.
+    /// Parameter counts, fact A1 of `book/cre.md`.
     #[test]
     fn the_parameter_counts_are_those_of_the_specification() {
         for d in [8, 16, 32, 64] {
@@ -225,7 +228,7 @@ mod tests {
             (Config { decoder: wide(8, 3), ..Config::S }, "decoder.width: wanted a multiple of 4 and"),
             (Config { decoder: wide(0, 1), ..Config::S }, "decoder.width: wanted a multiple of 4 and"),
             (Config { encoder: wide(8, 0), ..Config::S }, "encoder.heads: wanted at least 1"),
-            (Config { masking, ..Config::S }, "masking.ratio: wanted a share of the patches"),
+            (Config { masking, ..Config::S }, "masking.ratio: wanted a number from 0 and below 1, got 1"),
         ] {
             let refused = cre(&config, &Stream::new(0, "init"), DType::F32).err().unwrap().to_string();
             assert!(refused.starts_with(message), "{refused}");

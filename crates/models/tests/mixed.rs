@@ -1,9 +1,12 @@
 //! Training in mixed precision: 16 bits on the way, 32 in the parameters, the optimiser, the norms and the loss.
 #![allow(clippy::unwrap_used)]
 
+use agon_models::predictive_coding::{self, PredictiveCoding, Relaxation};
+use agon_models::recurrent::{self, LossAt, Recurrent};
+use agon_models::train::Objective;
 use agon_models::{
-    LossScale, MaskedLoss, Masking, Mode, Module, Schedule, Sequential, Sgd, SgdConfig, dcae, mlp, resnet9,
-    vit,
+    AdamConfig, CreTrainer, LossScale, MaskedLoss, Masking, Mixing, Mode, Module, ProbeTrainer, Schedule,
+    Sequential, Sgd, SgdConfig, Trainer, dcae, fc, mlp, resnet9, vit,
 };
 use autograd::{Param, Tape, Var};
 use tensor::random::Stream;
@@ -131,4 +134,45 @@ fn every_kind_of_layer_computes_in_16_bits() {
         let images = tape.constant(images);
         Ok(model.forward(&images, mode)?.mse(&images)?)
     });
+}
+
+/// A step of a trainer in this type: the loss before it, and whether all parameters stay in 32 bits.
+fn step<O: Objective>(trainer: Trainer<O>, dtype: DType) -> f64 {
+    let mut trainer = trainer.computing_in(dtype).unwrap();
+    let mut words = Stream::new(6, "images").sequence(0);
+    let pixels = (0..4 * 12).map(|_| words.uniform() as f32 - 0.5).collect();
+    let images = Tensor::from_vec(pixels, &[4, 12]).unwrap();
+    let report = trainer.step((images, Indices::new(vec![0, 1, 2, 0]))).unwrap();
+    for (name, param) in trainer.learned() {
+        assert_eq!(param.value().dtype(), DType::F32, "{name}");
+    }
+    report.loss
+}
+
+#[test]
+fn every_trainer_computes_in_16_bits_or_says_that_it_does_not() {
+    let model = fc::Config { pixels: 12, classes: 3, ..fc::Config::of(fc::Size::M, 4) };
+    let (stream, optimiser) = (Stream::new(3, "init"), AdamConfig::PAPER);
+    let cre = || fc::cre(&model, &stream, DType::F32).unwrap();
+    let narrows = |name: &str, of: &dyn Fn(DType) -> f64| {
+        let [wide, narrow] = [DType::F32, DType::BF16].map(of);
+        // What a mean of squares or of logarithms is off by where each element is off by some times 1/256.
+        assert!(wide != narrow && (wide - narrow).abs() <= 0.05 * wide, "{name}: {wide} {narrow}");
+    };
+    for rule in [Mixing::Weighted, Mixing::Surgery, Mixing::Uncertainty] {
+        narrows(rule.name(), &|dtype| {
+            step(CreTrainer::new(&cre(), optimiser, 0.5).unwrap().mixing(rule).unwrap(), dtype)
+        });
+    }
+    narrows("probe", &|dtype| step(ProbeTrainer::new(&cre(), optimiser).unwrap(), dtype));
+    let config = recurrent::Config { model, lambda: 0.5, steps: 2, loss_at: LossAt::EveryStep, optimiser };
+    narrows("recurrent", &|dtype| step(Recurrent::trainer(&config, &stream).unwrap(), dtype));
+
+    let relaxation = Relaxation { steps: 2, rate: 0.1 };
+    let config =
+        predictive_coding::Config { model, lambda: 0.5, output_precision: 1.0, relaxation, optimiser };
+    let trainer = || PredictiveCoding::trainer(&config, &stream).unwrap();
+    assert!(trainer().computing_in(DType::F32).is_ok());
+    let refused = trainer().computing_in(DType::BF16).err().unwrap().to_string();
+    assert_eq!(refused, "precision of predictive coding: wanted f32, got bf16");
 }

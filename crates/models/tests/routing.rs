@@ -1,4 +1,4 @@
-//! The facts of the CRE specification about losses and gradients: A3 to A6, A14, and exact resuming.
+//! The facts of `book/cre.md` about losses and gradients: A3 to A6, A14, and exact resuming.
 #![allow(clippy::unwrap_used)]
 
 use std::ops::ControlFlow;
@@ -93,7 +93,7 @@ fn one_backward_with_a_split_equals_a_backward_of_the_mixed_loss() {
     assert!(relative_distance(&split, &mixed(&reconstruction, &classification, 0.7)) < 1e-13);
 }
 
-/// A14 for the whole model: every element of a parameter in each part, through both losses.
+/// `book/cre.md`, fact A14 for the whole model: every element of a parameter in each part, through both losses.
 #[test]
 fn a14_the_gradients_of_the_whole_model_agree_with_finite_differences() {
     let model = model(Size::L, DType::F64);
@@ -209,6 +209,6 @@ fn a_lambda_outside_its_range_is_refused_by_name() {
     for lambda in [-0.1, 1.1, f64::NAN] {
         let message =
             model.losses(&Tape::new(), &images, &labels, lambda, Mode::Evaluation).unwrap_err().to_string();
-        assert!(message.starts_with("lambda: wanted a number in [0, 1]"), "{message}");
+        assert!(message.starts_with("lambda: wanted a number from 0 to 1"), "{message}");
     }
 }

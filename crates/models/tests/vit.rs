@@ -1,4 +1,4 @@
-//! The facts of the CRE specification about transformer CREs: A2, A4, A6, A9, A14, learning and exact resuming.
+//! The facts of `book/cre.md` about transformer CREs: A2, A4, A6, A9, A14, learning and exact resuming.
 #![allow(clippy::unwrap_used)]
 
 use agon_models::vit::{self, Config, Stack};
@@ -97,7 +97,7 @@ fn a4_the_encoder_descends_the_mixture_and_the_heads_their_own_losses() {
     }
 }
 
-/// A14: every parameter of the model, moved along a random direction of its own.
+/// `book/cre.md`, fact A14: every parameter of the model, moved along a random direction of its own.
 #[test]
 fn a14_the_gradient_of_every_parameter_agrees_with_finite_differences() {
     const STEP: f64 = 2e-4;
@@ -183,7 +183,7 @@ fn a_removed_patch_reaches_neither_the_latent_nor_the_scores() {
 }
 
 /// The rule of masked autoencoders, the mean over all removed patches of their mean squared errors: in training where the
-/// setting says so, in masked evaluation always (section 2.4 of the CRE specification).
+/// setting says so, in masked evaluation always (section 2.4 of `book/cre.md`).
 #[test]
 fn the_masked_loss_counts_removed_patches_only() {
     let (images, labels) = batch(&SMALL, 3, DType::F64);

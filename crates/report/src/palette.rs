@@ -55,7 +55,7 @@ const CATEGORIES_ON_DARK: [Colour; 10] = [
     Colour([0xf2, 0xe6, 0x5c]), // yellow
 ];
 
-/// Verdict `n - 1` holds the colours of `n` ordered series, as 0xRRGGBB: equal steps in OKLab (Ottosson, 2020) through
+/// Row `n - 1` holds the colours of `n` ordered series, as 0xRRGGBB: equal steps in OKLab (Ottosson, 2020) through
 /// 1d1055, 7b1f86, d03f62 and f08c2e, dark to light, with a light end that still stands out from white paper.
 const ORDERED: [&[u32]; 16] = [
     &[0x1d1055],

@@ -17,7 +17,7 @@ pub enum Error {
     Store(#[from] crate::store::Error),
     /// A Slurm cluster, or a task on one of its nodes.
     #[error(transparent)]
-    Cluster(#[from] crate::slurm::Error),
+    Cluster(#[from] crate::slurm::error::Error),
     /// A data set.
     #[error(transparent)]
     Data(#[from] data::Error),
@@ -79,7 +79,7 @@ impl Error {
         match self {
             Self::Store(Stored::DiskFull { .. }) | Self::Models(models::Error::DiskFull { .. }) => true,
             Self::Store(Stored::NotWritable { source, .. }) => matches!(**source, Stored::DiskFull { .. }),
-            Self::Cluster(crate::slurm::Error::Unwritable { file: _, source })
+            Self::Cluster(crate::slurm::error::Error::Unwritable { file: _, source })
             | Self::Data(data::Error::Io { cause: source, .. }) => files::is_full(source),
             _ => false,
         }

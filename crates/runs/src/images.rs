@@ -4,7 +4,7 @@ mod changes;
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use data::{Dataset, Split};
 use ndarray::{Array1, Axis, Slice};
@@ -13,7 +13,6 @@ use system::text;
 use theory::{Denoising, Moments, Pca};
 
 pub use self::changes::Change;
-pub use crate::pixels::matrices;
 use crate::pixels::{chunks, moments_of, normalised, normalised_part, rows};
 use crate::subspaces::Subspaces;
 use crate::{Error, Result};
@@ -88,12 +87,20 @@ pub struct Images {
     pub validation: Option<Split>,
     /// Tested on.
     pub test: Split,
-    moments: OnceLock<Arc<Moments>>,
-    pca: OnceLock<Arc<Pca>>,
-    subspaces: Mutex<Option<Arc<Subspaces>>>,
-    uncentred: Mutex<Option<Arc<Pca>>>,
-    denoising: Mutex<Option<Arc<Denoising>>>,
+    known: Known,
 }
+
+/// What is computed of the training images once.
+#[derive(Debug, Default)]
+struct Known {
+    moments: Once<Moments>,
+    pca: Once<Pca>,
+    subspaces: Once<Subspaces>,
+    uncentred: Once<Pca>,
+    denoising: Once<Denoising>,
+}
+
+type Once<T> = Mutex<Option<Arc<T>>>;
 
 /// Data sets that have been opened, so that runs share them.
 pub type OpenData = HashMap<DataConfig, Arc<Images>>;
@@ -145,11 +152,7 @@ impl Images {
             validation: (!held_out.is_empty()).then(|| train.rows(held_out)).transpose()?,
             test,
             classes: set.classes.clone(),
-            moments: OnceLock::new(),
-            pca: OnceLock::new(),
-            subspaces: Mutex::default(),
-            uncentred: Mutex::default(),
-            denoising: Mutex::default(),
+            known: Known::default(),
         })
     }
 
@@ -167,24 +170,21 @@ impl Images {
             train: first(&self.train)?,
             validation: self.validation.as_ref().map(first).transpose()?,
             test: first(&self.test)?,
-            moments: OnceLock::new(),
-            pca: OnceLock::new(),
-            subspaces: Mutex::default(),
-            uncentred: Mutex::default(),
-            denoising: Mutex::default(),
+            known: Known::default(),
         })
     }
 
-    /// Mean and covariances of the training images and their labels.
+    /// The pixels of an image, those of all channels.
+    pub fn n_pixels(&self) -> usize {
+        self.train.image_shape().iter().product()
+    }
+
+    /// Mean and covariances of the training images and their labels; computed once, while others wait.
     ///
     /// # Errors
     /// If they cannot be computed.
     pub fn moments(&self) -> Result<Arc<Moments>> {
-        if let Some(known) = self.moments.get() {
-            return Ok(Arc::clone(known));
-        }
-        let moments = moments_of(&self.train, |part| rows(part, normalised(part)))?;
-        Ok(Arc::clone(self.moments.get_or_init(|| Arc::new(moments))))
+        once(&self.known.moments, || moments_of(&self.train, |part| rows(part, normalised(part))))
     }
 
     /// The mean of the training images, the same bits as that of [`Images::moments`], without the memory of a covariance.
@@ -192,7 +192,7 @@ impl Images {
     /// # Errors
     /// If it cannot be computed.
     pub fn mean(&self) -> Result<Array1<f64>> {
-        let d = self.train.image_shape().iter().product();
+        let d = self.n_pixels();
         let mut mean = Array1::zeros(d);
         for start in (0..d).step_by(COLUMNS_OF_MEAN) {
             let columns = start..d.min(start + COLUMNS_OF_MEAN);
@@ -206,26 +206,20 @@ impl Images {
         Ok(mean)
     }
 
-    /// The principal components of the training images.
+    /// The principal components of the training images; computed once, while others wait.
     ///
     /// # Errors
     /// If they cannot be computed.
     pub fn pca(&self) -> Result<Arc<Pca>> {
-        if let Some(known) = self.pca.get() {
-            return Ok(Arc::clone(known));
-        }
-        let pca = Pca::fit(&*self.moments()?)?;
-        Ok(Arc::clone(self.pca.get_or_init(|| Arc::new(pca))))
+        once(&self.known.pca, || Ok(Pca::fit(&*self.moments()?)?))
     }
-}
 
-impl Images {
     /// The principal components of the training images at equal contrast; computed once, while others wait.
     ///
     /// # Errors
     /// If they cannot be computed.
     pub fn subspaces(&self) -> Result<Arc<Subspaces>> {
-        once(&self.subspaces, || Subspaces::of(&self.train))
+        once(&self.known.subspaces, || Subspaces::of(&self.train))
     }
 
     /// The training images as closed forms of denoising see them; computed once, while others wait.
@@ -233,7 +227,29 @@ impl Images {
     /// # Errors
     /// If they cannot be computed.
     pub fn denoising(&self) -> Result<Arc<Denoising>> {
-        once(&self.denoising, || Ok(Denoising::new(&*self.moments()?)?))
+        once(&self.known.denoising, || Ok(Denoising::new(&*self.moments()?)?))
+    }
+
+    /// The moments of groups of training images, of which image `i` is in group `i % n`: for what is measured of each half, or
+    /// of all groups but one.
+    ///
+    /// # Errors
+    /// If they cannot be computed, or a group has no image.
+    pub fn moments_of_groups(&self, n: usize) -> Result<Vec<Moments>> {
+        let mut groups = vec![Moments::new(self.n_pixels(), self.train.n_classes())?; n];
+        let mut image = 0;
+        for range in chunks(self.train.len()) {
+            let part = self.train.rows(range)?;
+            let x = rows(&part, normalised(&part));
+            for first in 0..n.min(part.len()) {
+                let group = (image + first) % n;
+                let rows = x.slice_axis(Axis(0), Slice::new(first as isize, None, n as isize));
+                let labels: Vec<u8> = part.labels().iter().skip(first).step_by(n).copied().collect();
+                groups[group].add(rows, &labels)?;
+            }
+            image += part.len();
+        }
+        Ok(groups)
     }
 
     /// The eigenvectors of the second moments of the training images in [0, 1], nothing taken off; computed once, while
@@ -242,7 +258,7 @@ impl Images {
     /// # Errors
     /// If they cannot be computed.
     pub fn uncentred(&self) -> Result<Arc<Pca>> {
-        once(&self.uncentred, || {
+        once(&self.known.uncentred, || {
             let unit = |part: &Split| part.pixels().iter().map(|&byte| f64::from(byte) / 255.0).collect();
             Ok(Pca::uncentred(&moments_of(&self.train, |part| rows(part, unit(part)))?)?)
         })
@@ -250,7 +266,7 @@ impl Images {
 }
 
 /// What is known, or is computed now while others wait.
-fn once<T>(known: &Mutex<Option<Arc<T>>>, compute: impl FnOnce() -> Result<T>) -> Result<Arc<T>> {
+fn once<T>(known: &Once<T>, compute: impl FnOnce() -> Result<T>) -> Result<Arc<T>> {
     let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(known) = &*known {
         return Ok(Arc::clone(known));
@@ -263,6 +279,16 @@ fn once<T>(known: &Mutex<Option<Arc<T>>>, compute: impl FnOnce() -> Result<T>) -
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn principal_components_that_several_runs_ask_for_at_once_are_computed_once() {
+        let images = Images::open(&DataConfig::new("fashion-mnist-embedded", 60, 0, 10), None).unwrap();
+        let asked: Vec<Arc<Pca>> = std::thread::scope(|scope| {
+            let asking: Vec<_> = (0..4).map(|_| scope.spawn(|| images.pca().unwrap())).collect();
+            asking.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(asked.iter().all(|pca| Arc::ptr_eq(pca, &asked[0])));
+    }
 
     #[test]
     fn no_validation_images_are_none_and_a_whole_set_is_trained_on() {

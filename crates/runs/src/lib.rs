@@ -1,7 +1,7 @@
 //! Training runs: what one is, how it is computed, stored and scheduled.
 //!
 //! Reading order: a [`Run`](run::Run) is a config and a seed, and its result is a pure function of both and of the data;
-//! [`images`] opens the data; [`local`] computes many runs in parallel on this machine and [`slurm`] on a cluster;
+//! [`learners`] lists what can learn in one; [`images`] opens the data; [`local`] computes many runs in parallel on this machine and [`slurm`] on a cluster;
 //! [`store`] keeps each under its key, through any interruption.
 #![forbid(unsafe_code)]
 
@@ -12,7 +12,13 @@ pub mod memory;
 pub mod pixels;
 pub mod subspaces;
 pub mod images;
+pub mod names;
 pub mod store;
+pub mod correct;
+mod measure;
+pub mod training;
+pub mod learner;
+pub mod learners;
 pub mod run;
 pub mod local;
 pub mod shell;

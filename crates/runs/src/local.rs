@@ -1,24 +1,25 @@
 //! Schedules runs in parallel on this machine: each is computed once and found again by its key.
 
+mod data;
 mod estimate;
 mod memory;
 mod observer;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use tensor::Device;
 
+pub use self::data::{Data, Missing, open_data};
 pub use self::estimate::Estimate;
 use self::memory::Memory;
 pub use self::observer::{Observer, Quiet};
-use crate::images::{DataConfig, Images, OpenData};
-pub use crate::memory::check_room;
-use crate::run::{Keep, Run};
+use crate::images::OpenData;
+use crate::run::Run;
+use crate::run::compute::Keep;
 use crate::store::{Epoch, FinishedRun, Outcome, Store};
 use crate::{Error, Result};
 
@@ -43,65 +44,6 @@ impl Resources {
     pub fn device(&self) -> Result<Device> {
         Ok(self.device.parse()?)
     }
-}
-
-/// The data sets that were found, and why others were not.
-pub struct Data {
-    /// Those that are here.
-    pub open: OpenData,
-    /// Those that are nowhere, by name.
-    pub missing: BTreeMap<String, Missing>,
-}
-
-/// Why a data set is not here.
-pub struct Missing {
-    /// Everything, with the folders of this machine that were looked into.
-    pub message: String,
-    /// What results record, which others read: what is missing and what to do.
-    pub recorded: String,
-}
-
-impl Missing {
-    /// `None` for errors of a set that is there.
-    fn of(error: &data::Error) -> Option<Self> {
-        let recorded = match error {
-            data::Error::NotFound { hint, .. } => format!("not here; {hint}"),
-            data::Error::Incomplete { missing, hint, .. } => {
-                format!("{} missing; {hint}", missing.join(", "))
-            }
-            _ => return None,
-        };
-        Some(Self { message: error.to_string(), recorded })
-    }
-}
-
-/// Opens every data set that the runs read, each once. A set that is nowhere is no error: whatever needs it is not
-/// run, and says so.
-///
-/// # Errors
-/// If one is there and cannot be read, or has too few images.
-pub fn open_data<'r>(runs: impl IntoIterator<Item = &'r Run>, folder: Option<&Path>) -> Result<Data> {
-    let mut data = Data { open: OpenData::new(), missing: BTreeMap::new() };
-    // Several configs take parts of one set, and some sets take seconds to read.
-    let mut sets: HashMap<&str, data::Dataset> = HashMap::new();
-    for run in runs {
-        let config: &DataConfig = &run.config.data;
-        if data.open.contains_key(config) || data.missing.contains_key(&config.name) {
-            continue;
-        }
-        if !sets.contains_key(config.name.as_str()) {
-            match data::open(&config.name, folder) {
-                Ok(set) => drop(sets.insert(&config.name, set)),
-                Err(error) => {
-                    let missing = Missing::of(&error).ok_or(error)?;
-                    data.missing.insert(config.name.clone(), missing);
-                    continue;
-                }
-            }
-        }
-        data.open.insert(config.clone(), Arc::new(Images::of(config, &sets[config.name.as_str()])?));
-    }
-    Ok(data)
 }
 
 /// Finished runs, found again by what they are.
@@ -291,7 +233,7 @@ fn one(
         }
         None => {}
     }
-    let _share = memory.take(run.memory(images));
+    let _share = memory.take(run.config.memory(images));
     let mut known = 0;
     let heard = |epochs: &[Epoch]| {
         observer.epochs(run, epochs, epochs.len().saturating_sub(known));

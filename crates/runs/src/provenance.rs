@@ -1,8 +1,8 @@
-//! The machine on which a run is computed.
+//! What made a result, as files and pages show it.
 
-/// The model name of the CPU, as the system gives it.
-pub fn cpu_name() -> String {
-    let described = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = described.lines().find_map(|line| line.strip_prefix("model name"));
-    model.and_then(|rest| rest.split_once(':')).map_or("unknown", |(_, name)| name.trim()).to_owned()
+use serde_json::Value;
+
+/// A value of a provenance: a text as it is, anything else as JSON.
+pub fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use system::nearest::nearest;
 
-use crate::run::check_finite;
+use crate::run::ranges::check_finite;
 use crate::{Error, Result};
 
 /// The most parts of a key.

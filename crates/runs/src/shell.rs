@@ -3,6 +3,8 @@
 use std::ffi::OsStr;
 use std::fmt::Write;
 
+use system::text::is_hidden;
+
 /// The text as one word of any POSIX shell, in a script.
 pub fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+".contains(c);
@@ -12,14 +14,10 @@ pub fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// The text as one word of bash and zsh, to be printed and typed again. Control characters, characters that change the
-/// direction of text, and bytes that are no UTF-8 are written as escapes, for they would change what is seen.
+/// The text as one word of bash and zsh, to be printed and typed again. [Hidden](is_hidden) characters and bytes that are no
+/// UTF-8 are written as escapes, for they would change what is seen.
 pub fn shown(text: &OsStr) -> String {
-    let unseen = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    if let Some(text) = text.to_str().filter(|text| !text.contains(unseen)) {
+    if let Some(text) = text.to_str().filter(|text| !text.contains(is_hidden)) {
         return quoted(text);
     }
     let mut word = String::from("$'");
@@ -27,7 +25,7 @@ pub fn shown(text: &OsStr) -> String {
         for c in chunk.valid().chars() {
             match c {
                 '\'' | '\\' => word.extend(['\\', c]),
-                c if unseen(c) => bytes(&mut word, c.encode_utf8(&mut [0; 4]).as_bytes()),
+                c if is_hidden(c) => bytes(&mut word, c.encode_utf8(&mut [0; 4]).as_bytes()),
                 c => word.push(c),
             }
         }
@@ -56,13 +54,16 @@ mod tests {
 
     use super::*;
 
-    const AWKWARD: [&[u8]; 10] = [
+    const AWKWARD: [&[u8]; 13] = [
         b"out",
         b"",
         b"it's of 50% \"quoted\" `ls` $HOME \\ * ?",
         b"two\nlines\r\n",
         b"\x1b[31mred\x07",
         "größe \u{202e}txt".as_bytes(),
+        "soft\u{ad}hyphen".as_bytes(),
+        "filler\u{3164}".as_bytes(),
+        "tag\u{e0041}".as_bytes(),
         b"no utf-8 \xff\xfe'",
         b"!history",
         b"~",
@@ -84,7 +85,7 @@ mod tests {
             }
             let word = shown(OsStr::from_bytes(text));
             assert_eq!(read("bash", &word), text, "{word}");
-            assert!(!word.contains(char::is_control) && !word.contains('\u{202e}'), "{word:?}");
+            assert!(!word.contains(is_hidden), "{word:?}");
         }
     }
 

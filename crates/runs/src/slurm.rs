@@ -12,7 +12,7 @@ mod script;
 mod commands;
 mod jobs;
 
-mod error;
+pub(crate) mod error;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -108,8 +108,9 @@ pub fn complete(sweep: &Sweep<'_>, slurm: &Slurm, observer: &dyn Observer) -> Re
         missing = sweep.missing(false)?;
         let now = runs_in(&missing);
         observer.note(&format!(
-            "round {round}: {} of {before} missing runs are stored; tasks: {states}",
-            before - now
+            "round {round}: {} of {} stored; tasks: {states}",
+            before - now,
+            text::count(before, "missing run")
         ));
         // Runs that nobody took from their tasks, and that did not come, will not come next time.
         let hopeless = now == before && states.by_themselves();

@@ -19,6 +19,7 @@ mod spec;
 
 mod run;
 
+mod find;
 mod finished;
 
 // The files that it lives in.
@@ -51,7 +52,7 @@ pub use disk::{Disk, RealDisk};
 pub use entry::{Epoch, Outcome, trained};
 pub use error::{Error, Result};
 pub use finished::FinishedRun;
-pub use hdf5::{checksum, read_results, write_results};
+pub use hdf5::{checksum, read_results, read_sealed, write_results};
 pub use journal::Torn;
 pub use results::{Coordinates, Dimension, Results, Variable};
 pub use run::RunFolder;
@@ -163,7 +164,7 @@ impl Store {
     /// [`Error::DamagedLine`], [`Error::DamagedFile`], [`Error::OtherRun`], [`Error::Io`]; when
     /// `run.h5` is derived also [`Error::DiskFull`] and [`Error::Hdf5`].
     pub fn find(&self, spec: &RunSpec) -> Result<Option<FinishedRun>> {
-        finished::find(&*self.disk, &self.folder(spec), spec)
+        find::find(&*self.disk, &self.folder(spec), spec)
     }
 
     /// How the run ended, from its journal alone; `None` if it has not begun or not ended. One file is read, where
@@ -187,7 +188,7 @@ impl Store {
     fn journal(&self, spec: &RunSpec) -> Result<Option<journal::Journal>> {
         let folder = self.folder(spec);
         let journal = journal::Journal::read(&*self.disk, &folder.join("journal.jsonl"))?;
-        journal.iter().try_for_each(|journal| finished::check_key(&folder, journal, spec))?;
+        journal.iter().try_for_each(|journal| find::check_key(&folder, journal, spec))?;
         Ok(journal)
     }
 

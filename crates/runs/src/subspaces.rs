@@ -5,6 +5,7 @@ use std::ops::Range;
 use data::Split;
 use ndarray::{Array1, Array2, ArrayView2, Axis, Slice};
 use serde::{Deserialize, Serialize};
+use system::text;
 use theory::Pca;
 
 use crate::pixels::{chunks, moments_of, rows};
@@ -74,8 +75,10 @@ impl Subspaces {
         let moments = moments_of(train, contrast)?;
         let pca = Pca::fit(&moments)?;
         if pca.rank() == 0 {
-            let what =
-                format!("{} images that are all the same at equal contrast have no components", train.len());
+            let images = text::count(train.len(), "image");
+            let what = format!(
+                "principal components of {images} at equal contrast: expected different images, got equal ones"
+            );
             return Err(Error::Usage(what));
         }
         let total = pca.variances().sum();

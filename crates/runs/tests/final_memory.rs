@@ -5,8 +5,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use agon_runs::images::{DataConfig, Images};
-use agon_runs::run::{Hardware, Keep, Run, RunConfig, cre};
+use agon_runs::learners::{RunConfig, cre};
+use agon_runs::run::Run;
+use agon_runs::run::compute::Keep;
 use agon_runs::store::{Outcome, Store};
+use agon_runs::training::Hardware;
 use data::{Dataset, Origin, Split};
 use models::{AdamConfig, Architecture};
 use ndarray::Array4;

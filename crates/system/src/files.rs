@@ -96,16 +96,20 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         return terminal::to_stdout(bytes);
     }
     match fs::metadata(path) {
-        // What these folders hold are names for files that are open already.
-        Ok(about)
-            if !about.is_dir()
-                && (!about.is_file() || path.starts_with("/dev") || path.starts_with("/proc")) =>
-        {
+        Ok(about) if !about.is_dir() && (!about.is_file() || names_open_file(path)) => {
             let mut file = OpenOptions::new().write(true).truncate(about.is_file()).open(path)?;
             file.write_all(bytes)
         }
         _ => replace_regular(path, bytes),
     }
+}
+
+/// Whether this is a name of a file that a process has open, such as `/dev/fd/3`: the file itself has another name.
+fn names_open_file(path: &Path) -> bool {
+    ["/dev/stdin", "/dev/stdout", "/dev/stderr"].iter().any(|name| path == Path::new(name))
+        || path.parent().is_some_and(|folder| {
+            folder == Path::new("/dev/fd") || folder.starts_with("/proc") && folder.ends_with("fd")
+        })
 }
 
 /// The same for a file in a folder of the program's own, which is a regular file or does not exist yet. It never waits.

@@ -17,6 +17,11 @@ pub fn free_memory() -> Option<u64> {
     found.into_iter().flatten().min()
 }
 
+/// Bytes of memory that the machine has; `None` where nothing says.
+pub fn total_memory() -> Option<u64> {
+    kilobytes(&std::fs::read_to_string("/proc/meminfo").ok()?, "MemTotal:")
+}
+
 /// What is left of a limit; `None` without one.
 fn left(limit: Option<u64>, used: Option<u64>) -> Option<u64> {
     Some(limit?.saturating_sub(used.unwrap_or(0)))

@@ -13,7 +13,7 @@ use std::path::Path;
 /// Beside control characters these are the general categories Cf, Zl and Zp and the characters with the property
 /// Default_Ignorable_Code_Point of Unicode 16.0 (UnicodeData.txt, DerivedCoreProperties.txt). They include the joiners of
 /// emoji and of some scripts, since two names that differ by one of them look the same.
-fn is_hidden(character: char) -> bool {
+pub fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(
             character,

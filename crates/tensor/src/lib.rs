@@ -38,6 +38,6 @@ pub use error::{Error, Result};
 pub use indices::Indices;
 pub use kernel::{Kernel, Slice, Stored, Update};
 pub use memory::{MemoryStatistics, memory_statistics, release_cached_memory};
-pub use run::{run, run_reference, update, update_all};
+pub use run::{run, run_reference, update, update_all, with_references};
 pub use shape::elements;
 pub use tensor::Tensor;

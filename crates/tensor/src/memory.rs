@@ -144,7 +144,7 @@ const LARGE: usize = 64 << 20;
 /// # Errors
 /// [`Error::OutOfMemory`].
 fn check_room(bytes: usize) -> Result<()> {
-    let is_enough = || system_memory().is_none_or(|[free, _]| bytes <= free);
+    let is_enough = || system::memory::free_memory().is_none_or(|free| bytes as u64 <= free);
     if bytes < LARGE || is_enough() {
         return Ok(());
     }
@@ -164,18 +164,9 @@ pub(crate) fn check_allocation(bytes: usize) -> Result<()> {
 }
 
 fn out_of_memory(wanted: usize) -> Error {
-    let [free, total] = system_memory().unwrap_or([0; 2]);
+    let [free, total] = [system::memory::free_memory(), system::memory::total_memory()]
+        .map(|bytes| bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0));
     Error::OutOfMemory { device: "cpu".into(), wanted, used: memory_statistics().used_bytes, free, total }
-}
-
-/// The bytes that are free and those there are, where the system says so.
-fn system_memory() -> Option<[usize; 2]> {
-    let lines = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let bytes = |name: &str| {
-        let line = lines.lines().find_map(|line| line.strip_prefix(name))?;
-        line.split_whitespace().next()?.parse::<usize>().ok()?.checked_mul(1024)
-    };
-    Some([bytes("MemAvailable:")?, bytes("MemTotal:")?])
 }
 
 /// Rounds up to one of eight sizes for each power of two: at most an eighth is wasted, and steps that
@@ -213,6 +204,27 @@ mod tests {
         drop(second);
         release_cached_memory();
         assert!(Buffer::of(size).bytes().iter().all(|&byte| byte == 0));
+    }
+
+    /// Runs itself again under a limit of 4 GiB, where the machine may well have the 8 GiB that are wanted.
+    #[test]
+    fn what_a_limit_of_the_process_takes_away_is_not_free() {
+        const INSIDE: &str = "AGON_TEST_WITHIN_LIMIT";
+        if std::env::var_os(INSIDE).is_none() {
+            let name = "memory::tests::what_a_limit_of_the_process_takes_away_is_not_free";
+            let script = format!("ulimit -v {} && exec \"$0\" --exact {name}", 4 << 20);
+            let status = std::process::Command::new("sh")
+                .args(["-c", &script])
+                .arg(std::env::current_exe().unwrap())
+                .env(INSIDE, "1")
+                .status();
+            assert!(status.unwrap().success());
+            return;
+        }
+        match Buffer::try_of(8 << 30) {
+            Err(Error::OutOfMemory { free, .. }) => assert!(free <= 4 << 30, "{free}"),
+            other => panic!("8 GiB within a limit of 4: {:?}", other.map(|buffer| buffer.len)),
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The one place that asks which device and which element type, and runs a kernel there.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use half::{bf16, f16};
@@ -18,7 +19,7 @@ where
     K: Kernel<N, M>,
 {
     let outputs = match common_device(kernel.name(), &inputs)? {
-        Device::Cpu => on_cpu(kernel, inputs, true),
+        Device::Cpu => on_cpu(kernel, inputs, !REFERENCES_ONLY.get()),
         Device::Cuda(gpu) => on_gpu(kernel, &gpu, inputs),
     }?;
     flops::add(kernel.flops(inputs.map(Tensor::shape)));
@@ -57,6 +58,25 @@ where
     K: Kernel<N, M>,
 {
     on_cpu(kernel, inputs, false)
+}
+
+thread_local! {
+    /// Whether this thread leaves fast paths alone.
+    static REFERENCES_ONLY: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Does some work in which [`run`] takes the reference of every kernel on the CPU, also where it has a fast path: what the
+/// references of operations and whole tapes are judged by. It holds for this thread.
+pub fn with_references<T>(work: impl FnOnce() -> T) -> T {
+    /// Puts the old value back, also after a panic.
+    struct Before(bool);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            REFERENCES_ONLY.set(self.0);
+        }
+    }
+    let _before = Before(REFERENCES_ONLY.replace(true));
+    work()
 }
 
 /// Rewrites `state` in place. A tensor whose storage is shared is copied first.
@@ -203,9 +223,12 @@ where
     T: Element,
     K: Kernel<N, M>,
 {
-    for shape in shapes {
-        check_allocation(elements(shape)? * size_of::<T::Acc>())?;
+    // The inputs are widened to arrays, and so are the outputs before they are narrowed.
+    let mut bytes = 0usize;
+    for shape in inputs.iter().map(|input| input.shape()).chain(shapes.iter().map(Vec::as_slice)) {
+        bytes = bytes.saturating_add(elements(shape)?.saturating_mul(size_of::<T::Acc>()));
     }
+    check_allocation(bytes)?;
     let loaded = kernel.loaded();
     let wide: [_; N] = std::array::from_fn(|input| match loaded[input] {
         Stored::AsInput => view::<T>(inputs[input]).mapv(T::widen),

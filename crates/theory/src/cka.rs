@@ -1,4 +1,5 @@
-//! Centred kernel alignment: how alike two representations of the same samples are.
+//! Centred kernel alignment (Kornblith et al., 2019, arXiv 1905.00414): how alike two representations of the same
+//! samples are.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
@@ -13,7 +14,7 @@ const BLOCK: usize = 512;
 /// CKA = HSIC(K, L) / sqrt(HSIC(K, K) HSIC(L, L)),   K = X X^T,   L = Y Y^T
 /// ```
 ///
-/// with the unbiased estimator of Song et al., in which `K~` is `K` with zeros on its diagonal:
+/// with the unbiased estimator of Song et al. (2012), in which `K~` is `K` with zeros on its diagonal:
 ///
 /// ```text
 /// HSIC(K, L) = [tr(K~ L~) + (1^T K~ 1)(1^T L~ 1) / ((n - 1)(n - 2)) - 2 / (n - 2) 1^T K~ L~ 1] / (n (n - 3))

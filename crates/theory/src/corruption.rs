@@ -4,7 +4,7 @@ use ndarray::{Array2, ArrayView2, Axis};
 
 use crate::{Error, Result, check, linalg};
 
-/// A random corruption of samples that have mean zero: section 2.3 of the LBR specification.
+/// A random corruption of samples that have mean zero: section 2.3 of `book/lbr.md`.
 ///
 /// A linear code of corrupted samples depends on `E[x~]` and `E[x~ x~^T]` alone, and both follow from the samples'
 /// own covariance `S`, so nothing is ever sampled. Numbers that a mask drops become zero: the mean of their pixel.

@@ -10,7 +10,7 @@ mod corrupted;
 
 use corrupted::Corrupted;
 
-/// Every optimal linear denoiser of some samples: sections 2.3 to 2.7 of the LBR specification.
+/// Every optimal linear denoiser of some samples: sections 2.3 to 2.7 of `book/lbr.md`.
 ///
 /// A code `V x~` of a corrupted sample is decoded to `W V x~` and classified as `U V x~`, both without noise as target:
 ///
@@ -18,7 +18,7 @@ use corrupted::Corrupted;
 /// L = a E|W V x~ - x|^2 + b E|U V x~ - y|^2
 /// ```
 ///
-/// with means over samples and noise, where the specification sums; samples and one-hot labels without their means;
+/// with means over samples and noise, where `book/lbr.md` sums; samples and one-hot labels without their means;
 /// `a`, `b` the [`Weights`]. With `S = E[x x^T]`, `G = E[x y^T]`, `E[x~] = c x` and `M = E[x~ x~^T]`, the rows of the
 /// best `V` are the generalised eigenvectors of the largest eigenvalues `mu` of
 ///
@@ -136,6 +136,16 @@ impl Denoising {
         self.variances.view()
     }
 
+    /// `s^(-1/2)` as a column, `[rank, 1]`: what turns components into codes of variance 1.
+    pub(crate) fn to_unit(&self) -> Array2<f64> {
+        self.variances.mapv(|variance| variance.sqrt().recip()).insert_axis(Axis(1))
+    }
+
+    /// The components that span the samples, as rows, `[rank, d]`.
+    pub(crate) fn span(&self) -> ArrayView2<'_, f64> {
+        rows(self.components.view(), ..self.rank())
+    }
+
     /// `G` along the components that span the samples, `[rank, classes]`.
     pub(crate) fn label_covariance(&self) -> &Array2<f64> {
         &self.labels
@@ -176,8 +186,7 @@ impl Denoising {
         let (gains, directions) = corrupted.directions(self, a, b)?;
         let directions = columns(directions.view(), ..k); // [r, k]
         let along = &directions.t() * &self.variances; // S V^T along the components, [k, r]
-        let span = rows(self.components.view(), ..self.rank());
-        let decoder = c * linalg::dot(along.view(), span).reversed_axes();
+        let decoder = c * linalg::dot(along.view(), self.span()).reversed_axes();
         let classifier = c * linalg::dot(self.labels.t(), directions.to_owned().view());
         let energy = |of: &Array2<f64>| of.iter().map(|value| value * value).sum::<f64>();
         let gains = gains.iter().take(k).copied().collect::<Array1<f64>>();
@@ -224,7 +233,7 @@ impl Denoising {
     }
 
     /// The largest angle, in degrees, between the span of the best `k` directions for denoising and that of the first
-    /// `k` principal components, for each `k` of `ks` (section 2.6).
+    /// `k` principal components, for each `k` of `ks` (`book/lbr.md`, 2.6).
     ///
     /// If it is zero for every `k`, training with this noise is of no use whatever the labels: the code of `k`
     /// dimensions is the one that reconstruction without noise finds, as with noise of one variance in all directions.

@@ -12,7 +12,7 @@ use crate::{Error, Result, check, linalg};
 const BLOCK: usize = 1_024;
 
 /// Principal component analysis by the `n × n` Gram matrix, for samples with more numbers than there are samples:
-/// experiment E5 of the LBR specification.
+/// experiment E5 of `book/lbr.md`.
 ///
 /// With centred samples `X: [n, d]` and `X X^T = E diag(l) E^T`, the components are the rows of
 /// `diag(l)^(-1/2) E^T X`. All of them would take as much memory as the samples in f64, so they exist only where they
@@ -75,6 +75,11 @@ impl<'a, T: Copy + Into<f64>> GramPca<'a, T> {
         self.mean.view()
     }
 
+    /// The codes of the samples scaled to length 1 along each component, `E^T`, `[rank, n]`.
+    pub(crate) fn unit_codes(&self) -> ArrayView2<'_, f64> {
+        self.weights.view()
+    }
+
     /// The variance along each component, falling, `[rank]`; divided by `n`.
     pub fn variances(&self) -> Array1<f64> {
         &self.energies / self.x.nrows() as f64
@@ -113,7 +118,7 @@ impl<'a, T: Copy + Into<f64>> GramPca<'a, T> {
     }
 
     /// The number of components, from the largest, that leave less than this share of the variance to the others:
-    /// E5's split, in which the smallest ones whose shares add up to less than `share` are the bottom.
+    /// The split of LBR E5, in which the smallest ones whose shares add up to less than `share` are the bottom.
     ///
     /// Errs if the share is not within 0 and 1.
     pub fn top_without(&self, share: f64) -> Result<usize> {
@@ -157,6 +162,7 @@ impl<'a, T: Copy + Into<f64>> GramPca<'a, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gap::largest;
     use crate::noise::Noise;
     use crate::{Moments, Pca};
 
@@ -166,10 +172,6 @@ mod tests {
         let mix = noise.normal(12, 1_500)
             * Array1::from_shape_fn(12, |i| 0.7f64.powi(i as i32)).insert_axis(Axis(1));
         noise.normal(20, 12).dot(&mix).mapv(|value| (128.0 + 12.0 * value) as u8)
-    }
-
-    fn worst(gap: Array2<f64>) -> f64 {
-        gap.iter().fold(0.0, |worst, gap| worst.max(if gap.is_nan() { f64::INFINITY } else { gap.abs() }))
     }
 
     /// Sums of 1,500 products of numbers up to 255, after a division by deviations a hundred times smaller than the
@@ -187,10 +189,10 @@ mod tests {
         let wanted = pca.variances();
         assert!((0..19).all(|i| (variances[i] / wanted[i] - 1.0).abs() < TOLERANCE), "{variances}");
         let components = gram.components(0..19).unwrap();
-        assert!(worst(components.dot(&components.t()) - Array2::<f64>::eye(19)) < TOLERANCE);
+        assert!(largest(&(components.dot(&components.t()) - Array2::<f64>::eye(19))) < TOLERANCE);
         let cosines = components.dot(&rows(pca.components(), ..19).t());
         assert!((0..19).all(|i| (cosines[[i, i]].abs() - 1.0).abs() < 1e-6), "{cosines}");
-        assert!(worst(gram.codes() - (&x - &gram.mean()).dot(&components.t())) < TOLERANCE);
+        assert!(largest(&(gram.codes() - (&x - &gram.mean()).dot(&components.t()))) < TOLERANCE);
     }
 
     #[test]
@@ -205,12 +207,12 @@ mod tests {
         let samples = [7, 3];
         let [upper, lower] = [0..top, top..19].map(|range| gram.part(&samples, range).unwrap());
         let whole = images.mapv(f64::from).select(Axis(0), &samples);
-        assert!(worst(&upper + &lower + gram.mean() - whole) < TOLERANCE);
+        assert!(largest(&(&upper + &lower + gram.mean() - whole)) < TOLERANCE);
         let components = gram.components(0..top).unwrap();
         let projected = (images.mapv(f64::from).select(Axis(0), &samples) - gram.mean())
             .dot(&components.t())
             .dot(&components);
-        assert!(worst(upper - projected) < TOLERANCE);
+        assert!(largest(&(upper - projected)) < TOLERANCE);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use ndarray::{Array1, Array2, ArrayView2};
 use crate::part::{columns, elements, rows};
 use crate::{Error, Result, check, linalg};
 
-/// Every minimum of the joint objective: section 2.1 of the LBR specification.
+/// Every minimum of the joint objective: section 2.1 of `book/lbr.md`.
 ///
 /// ```text
 /// L = |X V^T W^T - Y|^2 + lambda |X V^T Z^T - X|^2

@@ -1,9 +1,9 @@
-//! When gradient descent learns which direction.
+//! When gradient descent learns which direction (compare Saxe, McClelland and Ganguli, 2014, arXiv 1312.6120).
 
 use crate::{Error, Result};
 
-/// The step at which a linear autoencoder has learned half of the energy of a principal direction: section 2.8 of the
-/// LBR specification.
+/// The step at which a linear autoencoder has learned half of the energy of a principal direction: section 2.8 of
+/// `book/lbr.md`.
 ///
 /// ```text
 /// t = ln(0.7 / std^2) / (4 rate variance)
@@ -71,7 +71,7 @@ mod tests {
             for (i, step) in reached.iter().take(8).enumerate() {
                 let wanted = half_energy_step(variances[i], rate, std).unwrap();
                 let ratio = step.unwrap() as f64 / wanted;
-                // The specification measured 4% over eight directions; random weights of one draw spread more.
+                // `book/lbr.md` (2.8) has 4% over eight directions; random weights of one draw spread more.
                 assert!((ratio - 1.0).abs() < 0.15, "{i}: {step:?} of {wanted}");
             }
             assert!(reached.windows(2).take(8).all(|pair| pair[0] < pair[1]), "{reached:?}");

@@ -248,6 +248,7 @@ fn array(x: MatRef<'_, f64>) -> Array2<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gap::largest;
     use crate::noise::Noise;
 
     #[test]
@@ -302,9 +303,7 @@ mod tests {
     const TOLERANCE: f64 = 49.0 * 100.0 * f64::EPSILON;
 
     fn assert_close(got: &Array2<f64>, wanted: &Array2<f64>) {
-        let worst = (got - wanted)
-            .iter()
-            .fold(0.0f64, |worst, gap| worst.max(if gap.is_nan() { f64::INFINITY } else { gap.abs() }));
+        let worst = largest(&(got - wanted));
         assert!(worst < TOLERANCE, "{worst:e}");
     }
 

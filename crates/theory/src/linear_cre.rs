@@ -1,5 +1,5 @@
-//! The exact trade-off of classification and reconstruction for linear models: fact T13 of section 6.3 of the CRE
-//! specification.
+//! The exact trade-off of classification and reconstruction for linear models: fact T13 of section 6.3 of
+//! `book/cre.md`.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, concatenate};
 
@@ -65,7 +65,7 @@ pub struct LinearCre {
 }
 
 impl LinearFront {
-    /// The share of the variance that the specification keeps.
+    /// The share of the variance that section 6.3 of `book/cre.md` keeps.
     pub const SHARE: f64 = 0.999;
 
     /// Prepares for the samples that the moments were taken of, in the span of the leading principal components that

@@ -9,7 +9,7 @@ use crate::{Moments, Result, check, linalg};
 ///
 /// The codes of `x` are `P (x - mean)` with the first `k` components as the rows of `P`, its reconstruction is
 /// `mean + P^T P (x - mean)`, and no linear code of `k` numbers has a smaller squared error on the samples that were
-/// fitted (Eckart and Young).
+/// fitted (Eckart and Young, 1936).
 #[derive(Debug, Clone)]
 pub struct Pca {
     mean: Array1<f64>,

@@ -4,7 +4,7 @@ use ndarray::{Array2, ArrayView2, Axis};
 
 use crate::{Error, Result, check};
 
-/// The projection to random directions of experiment E10 of the CRE specification: a Gaussian matrix whose columns are
+/// The projection to random directions of experiment E10 of `book/cre.md`: a Gaussian matrix whose columns are
 /// scaled to unit length, applied to images as they are, without a mean.
 #[derive(Debug, Clone)]
 pub struct RandomProjection {

@@ -4,7 +4,7 @@ use ndarray::{Array2, ArrayView2};
 
 use crate::{Result, centred::centred, check, linalg};
 
-/// The effective rank of Roy and Vetterli: `exp(-sum p_i ln p_i)` of the eigenvalues `p` of the covariance of
+/// The effective rank of Roy and Vetterli (2007): `exp(-sum p_i ln p_i)` of the eigenvalues `p` of the covariance of
 /// `codes: [n, d]`, divided by their sum.
 ///
 /// It is `k` if the variance is spread evenly over `k` directions, and 0 for codes that are all the same.
@@ -24,7 +24,7 @@ pub fn effective_rank(codes: ArrayView2<'_, f64>) -> Result<f64> {
 }
 
 /// The participation ratio `(sum v_i)^2 / sum v_i^2` of the eigenvalues `v` of the covariance of `codes: [n, d]`
-/// (section 2.5 of the CRE specification).
+/// (section 2.5 of `book/cre.md`).
 ///
 /// It is `k` if the variance is spread evenly over `k` directions, and 0 for codes that are all the same. The sums are
 /// the trace and the squared norm of the covariance, so no eigenvalue is computed.

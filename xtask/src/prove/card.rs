@@ -1,4 +1,4 @@
-//! `RELIABILITY.json` and the card in the README that is made from it.
+//! `RELIABILITY.json` and the card in the book that is made from it.
 
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
@@ -8,8 +8,8 @@ use super::rows::ROWS;
 /// The figures, by row.
 pub(crate) const RELIABILITY: &str = "RELIABILITY.json";
 
-/// Where the card stands.
-pub(crate) const README: &str = "README.md";
+/// The page that shows the card.
+pub(crate) const PAGE: &str = "book/reliability.md";
 
 const BEGIN: &str = "<!-- reliability: written by `cargo xtask prove` from RELIABILITY.json -->";
 const END: &str = "<!-- reliability: end -->";
@@ -169,16 +169,16 @@ impl Card {
     }
 }
 
-/// The README with this card between its marks.
-pub(super) fn placed(readme: &str, card: &Card) -> anyhow::Result<String> {
-    let begin = readme.find(BEGIN).with_context(|| format!("{README} has no line {BEGIN}"))? + BEGIN.len();
-    let end = readme.find(END).with_context(|| format!("{README} has no line {END}"))?;
-    ensure!(begin <= end, "{README}: {END} stands before {BEGIN}");
-    Ok(format!("{}\n{}{}", &readme[..begin], card.to_markdown(), &readme[end..]))
+/// The page with this card between its marks.
+pub(super) fn placed(page: &str, card: &Card) -> anyhow::Result<String> {
+    let begin = page.find(BEGIN).with_context(|| format!("{PAGE} has no line {BEGIN}"))? + BEGIN.len();
+    let end = page.find(END).with_context(|| format!("{PAGE} has no line {END}"))?;
+    ensure!(begin <= end, "{PAGE}: {END} stands before {BEGIN}");
+    Ok(format!("{}\n{}{}", &page[..begin], card.to_markdown(), &page[end..]))
 }
 
-/// Whether the README's card is that of the figures, and no row is missing; else what is wrong.
-pub(crate) fn is_current(readme: &str, figures: &str) -> Result<(), String> {
+/// Whether the page's card is that of the figures, and no row is missing; else what is wrong.
+pub(crate) fn is_current(page: &str, figures: &str) -> Result<(), String> {
     let card = Card::parse(figures).map_err(|error| format!("{RELIABILITY}: {error:#}"))?;
     let ids = || card.entries.iter().map(|entry| entry.id.as_str());
     if !ids().eq(ROWS.iter().map(|row| row.id)) {
@@ -187,8 +187,8 @@ pub(crate) fn is_current(readme: &str, figures: &str) -> Result<(), String> {
             ids().collect::<Vec<_>>().join(", ")
         ));
     }
-    let wanted = placed(readme, &card).map_err(|error| format!("{error:#}"))?;
-    match wanted == readme {
+    let wanted = placed(page, &card).map_err(|error| format!("{error:#}"))?;
+    match wanted == page {
         true => Ok(()),
         false => Err(format!("the card is not that of {RELIABILITY}; run `cargo xtask prove --only R3`")),
     }
@@ -204,8 +204,8 @@ mod tests {
         Entry { id: id.into(), promise, ended, figure, seconds: 0.5, size, commit, machine }
     }
 
-    fn readme() -> String {
-        format!("# Agon\n\n{BEGIN}\nold\n{END}\n\nmore\n")
+    fn page() -> String {
+        format!("# Reliability\n\n{BEGIN}\nold\n{END}\n\nmore\n")
     }
 
     #[test]
@@ -237,12 +237,12 @@ mod tests {
     fn a_card_that_is_stale_or_lacks_a_row_is_found() {
         let mut card = Card::default();
         card.put(entry("R1", Ended::Passed { n: 3 }));
-        assert!(is_current(&readme(), &card.to_json()).unwrap_err().contains("got R1"));
+        assert!(is_current(&page(), &card.to_json()).unwrap_err().contains("got R1"));
         card.complete();
-        assert!(is_current(&readme(), &card.to_json()).unwrap_err().contains("cargo xtask prove"));
-        let current = placed(&readme(), &card).unwrap();
+        assert!(is_current(&page(), &card.to_json()).unwrap_err().contains("cargo xtask prove"));
+        let current = placed(&page(), &card).unwrap();
         assert_eq!(is_current(&current, &card.to_json()), Ok(()));
-        assert!(is_current("# Agon\n", &card.to_json()).is_err() && is_current(&current, "{}").is_err());
+        assert!(is_current("# Page\n", &card.to_json()).is_err() && is_current(&current, "{}").is_err());
         assert!(current.ends_with(&format!("{END}\n\nmore\n")));
     }
 }

@@ -1,6 +1,7 @@
 //! What the commands of a row found, put together into one line of the card.
 
 use reliability::Figure;
+use system::text;
 
 use super::card::Ended;
 use super::steps::Ran;
@@ -71,7 +72,7 @@ pub(super) fn together(ran: &[Ran], figures: &[Figure]) -> Outcome {
         return Outcome { ended: Ended::NotRun, figure: reasons.join("; ") };
     }
     let own = match measured.is_empty() {
-        true => vec![format!("{} of {n} tests passed", counts.passed)],
+        true => vec![format!("{} of {} passed", counts.passed, text::count(n as usize, "test"))],
         false => measured.iter().map(|figure| figure.figure.clone()).collect(),
     };
     let ended = if reasons.is_empty() { Ended::Passed { n } } else { Ended::Partly { n } };

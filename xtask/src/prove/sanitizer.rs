@@ -13,7 +13,7 @@ const PLANTED: &str = r#"
 fn main() {
     let values = vec![1u8; std::env::args().count() + 7];
     let place = values.as_ptr();
-    tell!("{}", unsafe { std::ptr::read_volatile(place.add(values.len())) });
+    println!("{}", unsafe { std::ptr::read_volatile(place.add(values.len())) });
 }
 "#;
 
@@ -42,4 +42,18 @@ pub(crate) fn run(repo: &Repo) -> anyhow::Result<()> {
     tests.context("AddressSanitizer found something, or a test failed")?;
     measured.passed(2, "all tests of `tensor`, 0 findings; a planted overflow is seen");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_planted_program_compiles() {
+        let (repo, folder) = (Repo::of_this_program().unwrap(), tempfile::tempdir().unwrap());
+        let [source, metadata] = ["planted.rs", "planted.rmeta"].map(|name| folder.path().join(name));
+        repo.sh.write_file(&source, PLANTED).unwrap();
+        cmd!(repo.sh, "rustc --emit=metadata -o {metadata} {source}").quiet().run().unwrap();
+        assert!(metadata.is_file());
+    }
 }

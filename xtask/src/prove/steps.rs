@@ -1,7 +1,7 @@
 //! The commands behind a row: tests, our own commands, and tools that may not be there.
 
 use std::fmt;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
@@ -138,8 +138,7 @@ fn counted(mut command: Command) -> anyhow::Result<(bool, Counts)> {
     for line in BufReader::new(child.stdout.take().context("a step has no output")?).split(b'\n') {
         let line = String::from_utf8_lossy(&line.context("cannot read what a step prints")?).into_owned();
         counts.add(&line);
-        // What a reader who has gone misses is in the figures too.
-        let _ = writeln!(std::io::stdout(), "    {line}");
+        tell!("    {line}");
     }
     let status = child.wait().context("a step did not end")?;
     Ok((status.success(), counts))

@@ -3,7 +3,6 @@
 use serde_json::Value;
 
 use super::Finding;
-use super::tree::Tree;
 
 /// What tests leave their figures with: every crate and xtask may depend on it, and it depends on none of ours.
 const FIGURES: &str = "reliability";
@@ -13,7 +12,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
     (FIGURES, &[]),
     // Terminal output and files that a user names: whatever prints or reads such files may know it.
     ("system", &[]),
-    ("tensor", &[]),
+    ("tensor", &["system"]),
     ("autograd", &["tensor"]),
     ("models", &["autograd", "tensor", "system"]),
     ("data", &["tensor", "system"]),
@@ -30,6 +29,11 @@ const ARROWS: [(&str, &[&str]); 16] = [
     // Whatever reads foreign bytes.
     ("fuzz", &["tensor", "models", "data", "runs", "experiments"]),
 ];
+
+/// Whether a package is in the list above.
+pub(super) fn is_ours(package: &str) -> bool {
+    ARROWS.iter().any(|(known, _)| *known == short(package))
+}
 
 /// The name of a package in the list above.
 fn short(package: &str) -> &str {
@@ -59,14 +63,6 @@ fn of_one(package: &Value) -> Vec<Finding> {
         .filter(|used| *used != name && *used != FIGURES && !allowed.contains(used))
         .map(|used| format!("`{name}` must not depend on `{used}`; see the dependencies in ARCHITECTURE.md"))
         .map(|what| Finding::new(manifest, 1, what))
-        .collect()
-}
-
-/// A member that does not inherit the lints of the workspace could hold unsafe code unseen. Cargo does not tell.
-pub(super) fn inherit_the_lints(tree: &Tree) -> Vec<Finding> {
-    tree.ending_with("Cargo.toml")
-        .filter(|(_, text)| text.contains("[package]") && !text.contains("[lints]\nworkspace = true"))
-        .map(|(path, _)| Finding::new(path, 1, "no lints; write `[lints]` and below it `workspace = true`"))
         .collect()
 }
 
@@ -106,15 +102,5 @@ mod tests {
         {
             assert!(found(package, used).is_empty(), "{package} on {used}");
         }
-    }
-
-    #[test]
-    fn a_member_without_lints_is_found_and_the_workspace_is_not() {
-        let member = "[package]\nname = \"data\"\n";
-        let with = format!("{member}\n[lints]\nworkspace = true\n");
-        let tree =
-            Tree::of([("Cargo.toml", "[workspace]\n"), ("a/Cargo.toml", member), ("b/Cargo.toml", &with)]);
-        let findings = inherit_the_lints(&tree);
-        assert_eq!(findings.iter().map(|finding| &*finding.file).collect::<Vec<_>>(), ["a/Cargo.toml"]);
     }
 }

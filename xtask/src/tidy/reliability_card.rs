@@ -1,17 +1,17 @@
-//! The reliability card in the README is the one of `RELIABILITY.json`, and has all rows.
+//! The reliability card in the book is the one of `RELIABILITY.json`, and has all rows.
 
 use super::Finding;
 use super::tree::Tree;
-use crate::prove::{README, RELIABILITY, is_current};
+use crate::prove::{PAGE, RELIABILITY, is_current};
 
 pub(super) fn is_that_of_its_figures(tree: &Tree) -> Vec<Finding> {
     // Planted trees of other rules have neither.
-    let Some(readme) = tree.get(README) else { return vec![] };
+    let Some(page) = tree.get(PAGE) else { return vec![] };
     let found = match tree.get(RELIABILITY) {
-        Some(figures) => is_current(readme, figures),
+        Some(figures) => is_current(page, figures),
         None => Err(format!("there is no {RELIABILITY}; run `cargo xtask prove`")),
     };
-    found.err().map(|what| Finding::new(README, 1, what)).into_iter().collect()
+    found.err().map(|what| Finding::new(PAGE, 1, what)).into_iter().collect()
 }
 
 #[cfg(test)]
@@ -19,9 +19,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_readme_without_figures_is_found_and_a_tree_without_a_readme_is_not() {
-        assert_eq!(is_that_of_its_figures(&Tree::of([(README, "# Agon\n")])).len(), 1);
-        assert_eq!(is_that_of_its_figures(&Tree::of([(README, "# Agon\n"), (RELIABILITY, "{}")])).len(), 1);
+    fn a_page_without_figures_is_found_and_a_tree_without_a_page_is_not() {
+        assert_eq!(is_that_of_its_figures(&Tree::of([(PAGE, "# Page\n")])).len(), 1);
+        assert_eq!(is_that_of_its_figures(&Tree::of([(PAGE, "# Page\n"), (RELIABILITY, "{}")])).len(), 1);
         assert_eq!(is_that_of_its_figures(&Tree::default()), []);
     }
 }

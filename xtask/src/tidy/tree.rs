@@ -16,7 +16,7 @@ pub(super) struct Tree {
 }
 
 impl Tree {
-    /// Reads every file that is UTF-8; others are data and have no lines to check.
+    /// Reads every file. Those that are not UTF-8 are data and have no lines to check: they count as empty.
     pub(super) fn read(root: &Path) -> anyhow::Result<Self> {
         let mut tree = Tree::default();
         tree.read_folder(root, "")?;
@@ -33,9 +33,7 @@ impl Tree {
                 self.read_folder(&entry.path(), &format!("{prefix}{name}/"))?;
             } else if kind.is_file() {
                 let bytes = fs::read(entry.path()).with_context(|| format!("cannot read {prefix}{name}"))?;
-                if let Ok(text) = String::from_utf8(bytes) {
-                    self.files.insert(format!("{prefix}{name}"), text);
-                }
+                self.files.insert(format!("{prefix}{name}"), String::from_utf8(bytes).unwrap_or_default());
             }
         }
         Ok(())
@@ -78,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_built_and_what_is_no_text_is_skipped() {
+    fn what_was_built_is_skipped_and_what_is_no_text_counts_as_empty() {
         let root = tempfile::tempdir().unwrap();
         for folder in ["src", "target"] {
             fs::create_dir(root.path().join(folder)).unwrap();
@@ -86,7 +84,7 @@ mod tests {
         }
         fs::write(root.path().join("image.png"), [0x89, 0xff]).unwrap();
         let tree = Tree::read(root.path()).unwrap();
-        assert_eq!(tree.files().collect::<Vec<_>>(), [("src/lib.rs", "//! Text.\n")]);
+        assert_eq!(tree.files().collect::<Vec<_>>(), [("image.png", ""), ("src/lib.rs", "//! Text.\n")]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use tensor::Tensor;
 use self::ShapeClass::*;
 use super::cases::{Cases, for_all, for_many};
 
-/// A class of awkward calls (section 4.2 of the reliability specification). Its list generalises the fixed
+/// A class of awkward calls that a gradient check should meet. Its list generalises the fixed
 /// gradient bugs of other frameworks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ShapeClass {

@@ -52,7 +52,7 @@ where
     let (mut numeric, mut noise) = (0.0, 0.0);
     for (output, line) in &lines {
         numeric += of_output[*output] * line.slope;
-        noise += of_output[*output].abs() * line.allowed(line.noise, STEP);
+        noise += of_output[*output].abs() * line.allowed(STEP);
     }
 
     let roundings = 2.0 * case.reduced as f64 * dtype.accumulator().epsilon() + 4.0 * dtype.epsilon();

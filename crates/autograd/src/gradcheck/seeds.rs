@@ -1,16 +1,12 @@
 //! Which random streams the property tests draw their cases from: a fixed one, a fresh one, and those that once failed.
 
-use std::collections::hash_map::RandomState;
 use std::fs::{self, OpenOptions};
-use std::hash::{BuildHasher, Hasher};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use proptest::test_runner::{RngAlgorithm, TestRng};
-
-/// The variable that chooses the stream: a number, or `random` for a fresh one; unset, the stream is fixed.
-const SEED: &str = "AGON_SEED";
+use reliability::SEED;
 
 /// The streams of a run, one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,19 +71,14 @@ pub(super) fn streams(name: &str) -> Vec<Stream> {
     streams
 }
 
-/// The seed that `AGON_SEED` chooses, one for the whole program.
+/// The seed that `AGON_SEED` chooses, if it is set: that of every other random test of the program.
 fn chosen() -> Option<u64> {
     static CHOSEN: OnceLock<Option<u64>> = OnceLock::new();
     *CHOSEN.get_or_init(|| {
-        let text = std::env::var(SEED).ok()?;
-        if text == "random" {
-            // The keys of a hash map are random.
-            let seed = RandomState::new().build_hasher().finish();
-            let _ = writeln!(io::stderr(), "{SEED}={seed}");
-            return Some(seed);
-        }
-        let seed = text.parse();
-        Some(seed.unwrap_or_else(|_| panic!("{SEED}: wanted a number or `random`, got `{text}`")))
+        std::env::var_os(SEED)?;
+        let seed = reliability::seed(0);
+        let _ = writeln!(io::stderr(), "{SEED}={seed}");
+        Some(seed)
     })
 }
 

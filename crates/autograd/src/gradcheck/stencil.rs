@@ -31,7 +31,8 @@ pub(super) struct Moved {
     pub(super) slope: f64,
     /// The largest size of a value of it.
     pub(super) size: f64,
-    /// The size of the rounding of one evaluation, as far as it was seen; zero if it is [rough](Self::rough).
+    /// The size of the rounding of one evaluation, as far as it was seen along this line; zero if it is
+    /// [rough](Self::rough). Curvature that the step does not resolve counts too.
     pub(super) noise: f64,
     /// Whether it is not smooth within reach.
     pub(super) rough: bool,
@@ -39,8 +40,8 @@ pub(super) struct Moved {
 
 impl Moved {
     /// What rounding may add to the slope.
-    pub(super) fn allowed(&self, noise: f64, step: f64) -> f64 {
-        ALLOWED * (f64::EPSILON * self.size).max(noise) / step
+    pub(super) fn allowed(&self, step: f64) -> f64 {
+        ALLOWED * (f64::EPSILON * self.size).max(self.noise) / step
     }
 }
 
@@ -101,7 +102,7 @@ mod tests {
         for (f, slope) in functions {
             for x in [0.5, 1.0, 3.25] {
                 let moved = along_line(f, x);
-                let allowed = moved.allowed(moved.noise, STEP) + 256.0 * f64::EPSILON * slope(x).abs();
+                let allowed = moved.allowed(STEP) + 256.0 * f64::EPSILON * slope(x).abs();
                 assert!(!moved.rough && (moved.slope - slope(x)).abs() <= allowed, "{x} {}", moved.slope);
                 assert!(allowed < 1e-10);
             }
@@ -112,7 +113,7 @@ mod tests {
     fn the_rounding_of_what_cancels_is_seen() {
         let moved = along_line(|x| (x / 3.0 + 1e8) - 1e8, 0.3);
         assert!(!moved.rough && moved.noise > 1e-9, "{}", moved.noise);
-        assert!((moved.slope - 1.0 / 3.0).abs() <= moved.allowed(moved.noise, STEP));
+        assert!((moved.slope - 1.0 / 3.0).abs() <= moved.allowed(STEP));
     }
 
     #[test]

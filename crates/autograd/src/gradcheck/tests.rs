@@ -77,6 +77,57 @@ fn dishonest_derivatives_are_refused() {
     }
 }
 
+/// A function of each element, with its derivative.
+#[derive(Debug)]
+struct Each([fn(f64) -> f64; 2]);
+
+impl Op<1> for Each {
+    const NAME: &'static str = "each";
+    type Saved = Tensor;
+    fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], Tensor)> {
+        let values = x.to_f64_vec().into_iter().map(self.0[0]).collect();
+        Ok(([Tensor::from_vec::<f64>(values, x.shape())?], x.clone()))
+    }
+    fn backward(&self, x: &Tensor, [dy]: [&Tensor; 1], [wanted]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
+        let slopes = x.to_f64_vec().into_iter().zip(dy.to_f64_vec()).map(|(x, dy)| self.0[1](x) * dy);
+        Ok([if_wanted(wanted, || Ok(Tensor::from_vec::<f64>(slopes.collect(), dy.shape())?))?])
+    }
+}
+
+#[test]
+fn steep_neighbours_excuse_nothing() {
+    // The step is 1/1024: curvature that it does not resolve is seen along y, and must not count along x.
+    let inverse: [fn(f64) -> f64; 2] = [|y| 1.0 / y, |y| -1.0 / (y * y)];
+    let steep: [fn(f64) -> f64; 2] = [|y| (50.0 * y).exp(), |y| 50.0 * (50.0 * y).exp()];
+    let planted: [fn(Vec<f64>) -> Vec<f64>; 4] = [
+        |dx| vec![0.0; dx.len()],
+        |dx| last(dx, |dx| 1.05 * dx),
+        |dx| last(dx, |dx| 1.03 * dx),
+        |dx| last(dx, |dx| 1.001 * dx),
+    ];
+    for (each, y) in [(inverse, 0.02), (inverse, 0.025), (steep, 0.3)] {
+        // Two plain elements beside a steep one; one beside two; one beside four.
+        for (x, y) in [(&[0.2, -0.4][..], &[y][..]), (&[0.2], &[y, y]), (&[0.3], &[y, y, y, y])] {
+            let sum = |backward: fn(Vec<f64>) -> Vec<f64>| {
+                gradcheck(
+                    move |[x, y]| {
+                        let [x] = x.tape().apply(Double(backward), [&x])?;
+                        let [y] = y.tape().apply(Each(each), [&y])?;
+                        x.sum_axes(&[0], false)?.add(&y.sum_axes(&[0], false)?)
+                    },
+                    [&row(x), &row(y)],
+                )
+            };
+            let checked = sum(|dx| dx).unwrap();
+            assert_eq!((checked.elements, checked.resolved), (x.len() + y.len(), x.len() + y.len()), "{y:?}");
+            for backward in planted {
+                let error = sum(backward);
+                assert!(matches!(error, Err(Error::WrongGradient { input: 0, .. })), "{y:?}: {error:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_refusal_has_the_element_both_numbers_and_what_they_look_like() {
     let hint_of = |backward| match check_double(backward, &[0.2, -0.4]) {

@@ -1,4 +1,5 @@
-//! Multi-head attention in one operation: the matrix of weights is never stored, forward or backward.
+//! Multi-head attention (Vaswani et al., 2017, arXiv 1706.03762) in one operation: the matrix of attention
+//! probabilities is never stored, forward or backward (FlashAttention: Dao et al., 2022, arXiv 2205.14135).
 
 mod fast;
 mod lanes;
@@ -20,8 +21,8 @@ use crate::{Op, Result, Var};
 /// The input `[n, t, 3 d]` holds for each token its queries, its keys and its values, each `d` numbers, head
 /// after head. The output is `[n, t, d]`, again head after head.
 ///
-/// A row of scores that are all minus infinity has no softmax, and its output is NaN on every device: scores overflow or
-/// queries and keys are infinite. PyTorch gives zeros there, which would pass for a result.
+/// A row of scores that are all minus infinity has no softmax, and its output is NaN on every device: scores overflow
+/// or queries and keys are infinite. PyTorch gives zeros there, which would pass for a result.
 #[derive(Debug, Clone, Copy)]
 pub struct Attention {
     /// The number of heads; a divisor of `d`.

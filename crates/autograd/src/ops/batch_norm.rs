@@ -1,4 +1,5 @@
-//! Batch normalisation in training: each channel to mean zero and variance one over the batch.
+//! Batch normalisation in training (Ioffe and Szegedy, 2015, arXiv 1502.03167): each channel to mean zero and variance
+//! one over the batch.
 
 pub(crate) mod fast;
 mod gradients;

@@ -24,6 +24,11 @@ pub struct BatchNormRunning {
     pub eps: f64,
 }
 
+/// `1 / sqrt(variance + eps)`; NaN of a variance that has overflowed, of which zero would make plausible elements.
+fn inverse_root<A: Real>(variance: A, eps: A) -> A {
+    if variance.is_finite() { A::one() / (variance + eps).sqrt() } else { A::nan() }
+}
+
 /// Also gives `1 / sqrt(variance + eps)` of each channel.
 #[derive(Debug, Clone, Copy)]
 struct Normalise {
@@ -58,7 +63,7 @@ impl Kernel<5, 2> for Normalise {
 
     fn reference<A: Real>(&self, inputs: [ArrayViewD<'_, A>; 5]) -> [ArrayD<A>; 2] {
         let [x, weight, bias, mean, variance] = inputs;
-        let inverse = variance.mapv(|variance| A::one() / (variance + A::from_f64(self.eps)).sqrt());
+        let inverse = variance.mapv(|variance| inverse_root(variance, A::from_f64(self.eps)));
         let mut y = x.to_owned();
         for (channel, mut y) in y.axis_iter_mut(Axis(1)).enumerate() {
             let at = [channel];
@@ -79,7 +84,7 @@ impl Kernel<5, 2> for Normalise {
         let layout = Layout::of(inputs[0].shape);
         let [x, weight, bias, mean, variance] = inputs.map(|input| input.data);
         for (inverse, &variance) in inverse.iter_mut().zip(variance) {
-            *inverse = 1.0 / (variance + self.eps as f32).sqrt();
+            *inverse = inverse_root(variance, self.eps as f32);
         }
         if !x.is_empty() {
             let scale: Vec<f32> = weight.iter().zip(&*inverse).map(|(w, inverse)| w * inverse).collect();
@@ -264,6 +269,22 @@ mod tests {
         let variance = Tensor::from_slice(&[4.0f32, 1.0], &[2]).unwrap();
         let y = x.batch_norm_running(None, &mean, &variance, 1e-30).unwrap();
         assert_eq!(y.value().to_f64_vec(), [1.0, -2.0]);
+    }
+
+    #[test]
+    fn a_variance_that_has_overflowed_gives_nan_and_not_the_bias() {
+        for dtype in [DType::F32, DType::F64, DType::BF16] {
+            let tape = Tape::new();
+            let x = tape.input(&Tensor::full(5.0, &[1, 2, 3], dtype));
+            let [weight, bias] = [1.0, 2.0].map(|value| tape.input(&Tensor::full(value, &[2], dtype)));
+            let mean = Tensor::zeros(&[2], DType::F32);
+            let variance = Tensor::from_slice(&[f32::INFINITY, 1.0], &[2]).unwrap();
+            let y = x.batch_norm_running(Some([&weight, &bias]), &mean, &variance, 1e-30).unwrap();
+            let dx = tape.backward_from(&y, Tensor::full(1.0, &[1, 2, 3], dtype)).unwrap();
+            for (got, known) in [(y.value().to_f64_vec(), 7.0), (dx.of(&x).unwrap().to_f64_vec(), 1.0)] {
+                assert!(got[..3].iter().all(|x| x.is_nan()) && got[3..] == [known; 3], "{dtype}: {got:?}");
+            }
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Channel dropout: whole channels of an example are dropped, the survivors are scaled up.
+//! Channel dropout (Tompson et al., 2015, arXiv 1411.4280): whole channels of an example are dropped, the survivors are
+//! scaled up.
 
 use ndarray::{ArrayD, ArrayViewD};
 use tensor::gpu::{Argument, Call};

@@ -16,6 +16,9 @@ use crate::{Op, Result, Var};
 ///
 /// It is the input gradient of the convolution whose output has the shape of these images. `N` counts the inputs:
 /// `ConvTranspose2d<2>` has no bias, for decoders that normalise.
+///
+/// As in a convolution what the padding cuts off is left out of every sum, and the kernels of a GPU multiply zeros there: an
+/// infinite weight gives NaN where it meets no image.
 #[derive(Debug, Clone, Copy)]
 pub struct ConvTranspose2d<const N: usize = 3> {
     /// Stride, padding and output padding.

@@ -1,4 +1,5 @@
-//! Dropout: each element is dropped with probability `p`, the survivors are scaled up to keep the mean.
+//! Dropout (Srivastava et al., 2014): each element is dropped with probability `p`, the survivors are scaled up to keep
+//! the mean.
 
 use ndarray::{ArrayD, ArrayViewD};
 use tensor::gpu::{Argument, Call};

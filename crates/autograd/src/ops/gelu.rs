@@ -1,4 +1,5 @@
-//! The Gaussian error linear unit, exact: with the error function and not an approximation by `tanh`.
+//! The Gaussian error linear unit (Hendrycks and Gimpel, 2016, arXiv 1606.08415), exact: with the error function and
+//! not an approximation by `tanh`.
 
 use std::f64::consts::{FRAC_1_SQRT_2, TAU};
 

@@ -1,4 +1,5 @@
-//! Layer normalisation: each row along the last axis to mean zero and variance one, then scale and shift.
+//! Layer normalisation (Ba, Kiros and Hinton, 2016, arXiv 1607.06450): each row along the last axis to mean zero and
+//! variance one, then scale and shift.
 
 mod fast;
 

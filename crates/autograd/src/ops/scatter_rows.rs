@@ -2,7 +2,7 @@
 
 use ndarray::{Array3, ArrayD, ArrayViewD};
 use tensor::gpu::Call;
-use tensor::sums::PairwiseSum;
+use tensor::sums::pairwise;
 use tensor::{Indices, Kernel, Real, Slice, Tensor};
 
 use crate::op::if_wanted;
@@ -37,16 +37,19 @@ impl Kernel<1, 1> for ScatterRows {
 
     fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
         let (n, k, d) = (x.shape()[0], x.shape()[1], x.shape()[2]);
-        let mut y = Array3::from_elem([n, self.t, d], PairwiseSum::default());
+        let mut y = Array3::zeros([n, self.t, d]);
         for image in 0..n {
-            for place in 0..k {
-                let row = self.rows.as_slice()[image * k + place] as usize;
+            let row = |place: &usize| self.rows.as_slice()[image * k + place] as usize;
+            let mut places: Vec<usize> = (0..k).collect();
+            places.sort_by_key(row);
+            for places in places.chunk_by(|x, y| row(x) == row(y)) {
                 for i in 0..d {
-                    y[[image, row, i]].add(x[[image, place, i]]);
+                    let terms = places.iter().map(|&place| x[[image, place, i]]);
+                    y[[image, row(&places[0]), i]] = pairwise(terms);
                 }
             }
         }
-        [y.map(|sum| sum.total()).into_dyn()]
+        [y.into_dyn()]
     }
 
     fn launch(&self, call: Call<'_>, [x]: [&Tensor; 1], [y]: [&Tensor; 1]) -> tensor::Result<()> {

@@ -11,8 +11,8 @@ use crate::{Op, Result, Var};
 /// Hands `z` to two heads; on the way back, `dz = weight dfirst + (1 - weight) dsecond`.
 ///
 /// Each head trains on its own loss at full strength, and what is below `z` descends the mixture. One
-/// forward and one backward do what takes three backward passes with one loss for each (section 2.2 of the
-/// CRE specification). This is not the derivative of the identity but of `(weight z, (1 - weight) z)`.
+/// forward and one backward do what takes three backward passes with one loss for each (section 2.2 of
+/// `book/cre.md`). This is not the derivative of the identity but of `(weight z, (1 - weight) z)`.
 #[derive(Debug, Clone, Copy)]
 pub struct Split {
     /// The share of the first head, in [0, 1].

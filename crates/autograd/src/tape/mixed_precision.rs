@@ -24,6 +24,15 @@ impl Tape {
     pub fn mixed(self, dtype: DType) -> Self {
         Self { mixed_precision: Some(MixedPrecision { dtype, cast: RefCell::default() }), ..self }
     }
+
+    /// An empty tape in the precision of this one that records nothing: for a part of a model that is not trained.
+    pub fn frozen(&self) -> Self {
+        let frozen = Self::without_gradients();
+        match &self.mixed_precision {
+            Some(mixed) => frozen.mixed(mixed.dtype),
+            None => frozen,
+        }
+    }
 }
 
 impl MixedPrecision {

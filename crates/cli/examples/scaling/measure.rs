@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 use experiments::experiment::Planned;
 use experiments::{Error, Profile, Result, claims};
 use runs::local::{self, Resources};
-use runs::run::{Keep, Run};
+use runs::names::PARAMETERS;
+use runs::run::Run;
+use runs::run::compute::Keep;
 use runs::slurm;
 use runs::store::{Checkpoint, Disk, RealDisk, Store};
 
@@ -166,7 +168,7 @@ fn checkpoint(swept: &Swept) -> Result<[f64; 2]> {
     let store = Store::open_on(disk.clone(), &folder)?;
     let data = local::open_data([&swept.run], None)?;
     let mut run = store.run(&swept.run.spec(&data.open[&swept.run.config.data]))?;
-    let parameters = swept.finals.iter().filter(|(name, _)| name.starts_with("parameters/"));
+    let parameters = swept.finals.iter().filter(|(name, _)| name.starts_with(PARAMETERS));
     let arrays =
         parameters.flat_map(|(name, array)| (0..3).map(move |of| (format!("{of}/{name}"), array.clone())));
     let arrays: runs::store::Arrays = arrays.collect();

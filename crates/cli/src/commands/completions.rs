@@ -2,11 +2,10 @@
 
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, ValueEnum};
+use clap::{Args, Command, ValueEnum};
 
 use super::output::say_as_is;
-use crate::Cli;
-use crate::Result;
+use crate::error::Result;
 
 /// What `agon completions` is asked.
 #[derive(Debug, Args)]
@@ -22,31 +21,35 @@ enum Shell {
     Fish,
 }
 
-pub(crate) fn command(asked: &Completions) -> Result<ExitCode> {
-    say_as_is(completions(asked.shell).as_bytes())?;
+/// Prints what the shell completes for this program.
+pub(crate) fn command(asked: &Completions, program: &mut Command) -> Result<ExitCode> {
+    say_as_is(completions(asked.shell, program).as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn completions(shell: Shell) -> String {
+fn completions(shell: Shell, program: &mut Command) -> String {
     let shell = match shell {
         Shell::Bash => clap_complete::Shell::Bash,
         Shell::Zsh => clap_complete::Shell::Zsh,
         Shell::Fish => clap_complete::Shell::Fish,
     };
     let mut bytes = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "agon", &mut bytes);
+    clap_complete::generate(shell, program, "agon", &mut bytes);
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
 
     #[test]
     fn every_shell_is_told_every_command() {
         for &shell in Shell::value_variants() {
-            let text = completions(shell);
-            for command in Cli::command().get_subcommands() {
+            let mut program = crate::Cli::command();
+            let text = completions(shell, &mut program);
+            for command in program.get_subcommands() {
                 assert!(text.contains(command.get_name()), "{shell:?} lacks {}", command.get_name());
             }
         }

@@ -13,9 +13,9 @@ use serde::Serialize;
 use system::text;
 
 use self::verify::Verify;
-use super::output::{say, say_json};
+use super::output::answer;
 use super::values::existing_folder;
-use crate::Result;
+use crate::error::Result;
 
 /// What `agon data` is asked.
 #[derive(Debug, Args)]
@@ -56,13 +56,10 @@ pub(crate) fn command(asked: &DataSets) -> Result<ExitCode> {
 
 fn list(asked: &List) -> Result<ExitCode> {
     let sets = data::catalogue(&Places::from_environment(asked.data.as_deref()));
-    if asked.json {
-        say_json(&sets.iter().map(Entry::new).collect::<Vec<_>>())?;
-    } else {
+    answer(asked.json, &sets.iter().map(Entry::new).collect::<Vec<_>>(), || {
         let sets: String = sets.iter().map(words).collect();
-        say(&(sets + "files are found by their names; `agon data verify NAME` reads them\n"))?;
-    }
-    Ok(ExitCode::SUCCESS)
+        sets + "files are found by their names; `agon data verify NAME` reads them\n"
+    })
 }
 
 /// A set as programs get it.

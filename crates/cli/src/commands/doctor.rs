@@ -11,8 +11,8 @@ use clap::Args;
 use serde::Serialize;
 use system::text::line;
 
-use super::output::{say, say_json};
-use crate::Result;
+use super::output::answer;
+use crate::error::Result;
 
 /// How long the matrix product is timed.
 const TIMED: Duration = Duration::from_secs(1);
@@ -83,11 +83,8 @@ pub(crate) fn command(asked: &Doctor) -> Result<ExitCode> {
         storage::data_sets(asked.data.as_deref()),
     ];
     let healthy = healthy(&checks);
-    if asked.json {
-        say_json(&serde_json::json!({ "main_job_can_run": healthy, "checks": checks }))?;
-    } else {
-        say(&text(&checks))?;
-    }
+    let json = serde_json::json!({ "main_job_can_run": healthy, "checks": checks });
+    answer(asked.json, &json, || text(&checks))?;
     Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -7,8 +7,8 @@ use clap::{Args, ValueEnum};
 
 use super::selection::Selection;
 use super::values::{at_least_one, seconds};
+use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::{Error, Result};
 use experiments::experiment::Planned;
 use experiments::job::Job;
 use experiments::options::Options;

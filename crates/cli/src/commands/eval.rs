@@ -8,14 +8,15 @@ use models::Evaluation;
 use serde::Serialize;
 
 use super::columns::columns;
-use super::output::{say, say_json};
+use super::output;
 use super::pictures::Pictures;
 use super::stored::{self, Stored};
 use super::values::at_least_one;
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 use experiments::presets::InputSpec;
 use runs::images::{DataConfig, Images};
-use runs::run::{Judged, Run};
+use runs::run::Run;
+use runs::run::judged::Judged;
 use runs::store::{DataId, FinishedRun};
 
 /// What `agon eval` is asked.
@@ -67,21 +68,15 @@ struct OfClass {
 
 pub(crate) fn command(asked: &Eval) -> Result<ExitCode> {
     let answer = answer(asked)?;
-    if asked.json {
-        say_json(&answer)?
-    } else {
-        say(&answer.text())?
-    }
-    Ok(ExitCode::SUCCESS)
+    output::answer(asked.json, &answer, || answer.text())
 }
 
 fn answer(asked: &Eval) -> Result<Answer> {
     let finished = asked.run.finished()?;
-    let run = stored::asked_for(&finished)?;
+    let run = stored::trained(&finished, "judged")?;
     let key = finished.spec.folder_name();
-    let needed = stored::needed(&asked.run.out, &run, &finished)?;
     if run.lacks_parameters(&finished) {
-        return Err(Error::Missing(format!(
+        return Err(Error::missing(format!(
             "parameters of run {key}: `agon reproduce` keeps none of {}; `agon train` with the same config computes it \
              again and keeps them",
             run.config.learner.label()
@@ -118,13 +113,12 @@ fn answer(asked: &Eval) -> Result<Answer> {
         },
     };
     let images = Images::of(&data, &set)?;
-    let trained_on = match !own && run.reads_training_images() {
+    let trained_on = match !own && run.config.learner.reads_training_images() {
         true => Some(Images::of(own_data, &trained_on(asked, &finished)?)?),
         false => None,
     };
     fits(&images, trained_on.as_ref(), &run)?;
-    let judged =
-        run.judge(&finished, needed.as_ref(), trained_on.as_ref().unwrap_or(&images), &images.test)?;
+    let judged = run.judge(&finished, trained_on.as_ref().unwrap_or(&images), &images.test)?;
     let as_stored = (own && data == *own_data).then(|| as_stored(&judged.whole, &finished));
     let names = match &finished.spec.data.classes {
         stored if own && !stored.is_empty() => stored,

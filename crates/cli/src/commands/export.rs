@@ -9,10 +9,11 @@ use system::text;
 use tensor::Tensor;
 
 use super::output::say_beside;
-use super::stored::Stored;
+use super::stored::{self, Stored};
+use crate::error::{Error, Result};
 use crate::tensorboard::EventFile;
-use crate::{Error, Result};
-use runs::run::PARAMETERS;
+use runs::names::PARAMETERS;
+use runs::shell;
 use runs::store::{FinishedRun, trained};
 
 /// What `agon export` is asked.
@@ -93,22 +94,25 @@ fn export(asked: &Export) -> Result<String> {
 }
 
 fn safetensors(run: &FinishedRun, file: &Path) -> Result<String> {
+    // A config of another version does not keep parameters from being read.
+    if stored::asked_for(run).is_ok() {
+        stored::trained(run, "exported")?;
+    }
     let parameters = parameters(run)?;
     weights::write(file, &parameters)?;
     let numbers: usize = parameters.iter().map(|(_, tensor)| tensor.shape().iter().product::<usize>()).sum();
     let (file, key) = (text::path(file), run.spec.folder_name());
-    Ok(format!("{file}: {numbers} parameters in {} tensors, of run {key}\n", parameters.len()))
+    let [numbers, tensors] =
+        [(numbers, "parameter"), (parameters.len(), "tensor")].map(|(n, noun)| text::count(n, noun));
+    Ok(format!("{file}: {numbers} in {tensors}, of run {key}\n"))
 }
 
 fn tensorboard(run: &FinishedRun, folder: &Path) -> Result<String> {
     let mut events = EventFile::create(&folder.join(run.spec.folder_name()))?;
     run.epochs.iter().try_for_each(|epoch| events.write(epoch))?;
     let (file, n) = (text::path(events.path()), text::count(trained(&run.epochs) as usize, "epoch"));
-    Ok(format!(
-        "{file}: {n}; `tensorboard --logdir {}` shows them\
-",
-        text::path(folder)
-    ))
+    let folder = shell::shown(folder.as_os_str());
+    Ok(format!("{file}: {n}; `tensorboard --logdir {folder}` shows them\n"))
 }
 
 /// What the run learned, by the names of [`models::weights`].
@@ -120,7 +124,7 @@ fn parameters(run: &FinishedRun) -> Result<Vec<(String, Tensor)>> {
         .filter_map(|(name, array)| Some((name.strip_prefix(PARAMETERS)?.to_owned(), array.to_tensor()?)))
         .collect();
     if learned.is_empty() {
-        return Err(Error::Missing(format!(
+        return Err(Error::missing(format!(
             "parameters of run {key}: nothing was learned in it, or `agon reproduce` kept nothing; \
              `agon train` with the same config keeps all"
         )));
@@ -172,7 +176,7 @@ mod tests {
     fn what_was_learned_is_written_under_the_names_of_the_layers() {
         let folder = stored();
         let said = exported(&folder, &spec(0).key()[..12]).unwrap();
-        assert!(said.contains("2 parameters in 1 tensors, of run "), "{said}");
+        assert!(said.contains("2 parameters in 1 tensor, of run ") && said.ends_with('\n'), "{said}");
         let written = weights::read(&folder.path().join("w.safetensors")).unwrap();
         assert_eq!(written.keys().collect::<Vec<_>>(), ["encoder.0.weight"]);
         assert_eq!(written["encoder.0.weight"].as_slice::<f32>().unwrap(), [1.0, 2.0]);
@@ -182,10 +186,12 @@ mod tests {
     #[test]
     fn the_numbers_of_every_epoch_are_written_for_tensorboard() {
         let folder = stored();
-        let (key, file) = (spec(0).folder_name(), folder.path().join("board"));
+        let (key, file) = (spec(0).folder_name(), folder.path().join("the board"));
         let run = Stored { key: key.clone(), out: folder.path().to_owned() };
         let asked = Export { run, file: file.clone(), to: Format::Tensorboard };
-        assert!(export(&asked).unwrap().contains("0 epochs"));
+        let said = export(&asked).unwrap();
+        let shown = format!(": 0 epochs; `tensorboard --logdir '{}'` shows them\n", file.display());
+        assert!(said.ends_with(&shown), "{said}");
         let events = std::fs::read(file.join(key).join("events.out.tfevents.0.agon")).unwrap();
         assert_eq!(crate::tensorboard::tests::read(&events), [(0, [("mse/test".to_owned(), 0.25)].into())]);
     }

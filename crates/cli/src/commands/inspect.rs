@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
+use system::files::folder_of;
 use system::text::line;
 
 use super::columns::columns;
 use super::limited;
-use super::output::{say, say_json};
+use super::output::answer;
 use super::values::at_least_one;
-use crate::{Error, Result};
-use runs::store::{Coordinates, Results, Variable, checksum, read_results};
+use crate::error::{Error, Result};
+use runs::store::{Coordinates, Results, Variable, read_sealed};
 use system::nearest::nearest;
 
 /// Characters of an attribute that are printed.
@@ -88,12 +89,7 @@ pub(crate) fn command(asked: &Inspect) -> Result<ExitCode> {
         return Ok(code);
     }
     let inspected = Inspected::of(file)?;
-    if asked.json {
-        say_json(&inspected)?;
-    } else {
-        say(&inspected.text())?;
-    }
-    Ok(ExitCode::SUCCESS)
+    answer(asked.json, &inspected, || inspected.text())
 }
 
 fn is_there(file: &Path) -> Result<&Path> {
@@ -108,8 +104,7 @@ fn no_file(file: &Path) -> String {
     if file.exists() {
         return format!("{} is no regular file; name a results file", file.display());
     }
-    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let entries = std::fs::read_dir(parent).into_iter().flatten().flatten();
+    let entries = std::fs::read_dir(folder_of(file)).into_iter().flatten().flatten();
     let names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let name = file.file_name().unwrap_or(OsStr::new("")).to_string_lossy();
@@ -118,8 +113,8 @@ fn no_file(file: &Path) -> String {
 
 impl Inspected {
     fn of(file: &Path) -> Result<Self> {
-        let sha256 = checksum(file)?;
-        Self::new(&read_results(file)?, sha256)
+        let (results, sha256) = read_sealed(file)?;
+        Self::new(&results, sha256)
     }
 
     fn new(results: &Results, sha256: Option<String>) -> Result<Self> {
@@ -158,15 +153,9 @@ impl Inspected {
     fn text(&self) -> String {
         let title = line(&self.title);
         let mut text = match &self.sha256 {
-            Some(sha256) => format!(
-                "{title}
-the file is as it was written: SHA-256 {sha256}
-"
-            ),
+            Some(sha256) => format!("{title}\nthe file is as it was written: SHA-256 {sha256}\n"),
             None => format!(
-                "{title}
-the file carries no checksum, as an older version wrote it: damage may go unnoticed
-"
+                "{title}\nthe file carries no checksum, as an older version wrote it: damage may go unnoticed\n"
             ),
         };
         for (head, pairs) in [("attribute", &self.attributes), ("provenance", &self.provenance)] {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
 /// Set for the child.
 const IN_CHILD: &str = "AGON_IN_LIMITED_CHILD";

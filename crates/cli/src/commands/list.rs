@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Serialize;
 
-use super::output::{say, say_json};
-use crate::Result;
+use super::output::answer;
+use crate::error::Result;
 use experiments::claims::ALL;
 use experiments::experiment::{Experiment, Info};
 
@@ -41,12 +41,7 @@ impl Entry {
 
 pub(crate) fn command(asked: &List) -> Result<ExitCode> {
     let entries: Vec<Entry> = ALL.iter().map(|&experiment| Entry::new(experiment)).collect();
-    if asked.json {
-        say_json(&entries)?;
-    } else {
-        say(&entries.iter().map(Entry::text).collect::<String>())?;
-    }
-    Ok(ExitCode::SUCCESS)
+    answer(asked.json, &entries, || entries.iter().map(Entry::text).collect())
 }
 
 #[cfg(test)]

@@ -1,17 +1,18 @@
 //! What a command prints: plain text or JSON on standard output, and sizes and times in words.
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::path::Path;
+use std::process::ExitCode;
 
 use serde::Serialize;
 use system::terminal;
 
-use crate::{Error, Result};
+use crate::error::Result;
 
 /// Prints lines of text.
 ///
 /// # Errors
-/// [`Error::Write`] if standard output cannot be written; that its reader has gone is fine.
+/// [`experiments::Error::Write`] if standard output cannot be written; that its reader has gone is fine.
 pub(super) fn say(text: &str) -> Result<()> {
     said(terminal::print(text))
 }
@@ -29,10 +30,18 @@ pub(super) fn say_as_is(script: &[u8]) -> Result<()> {
 /// # Errors
 /// As [`say`].
 pub(crate) fn say_help(message: &clap::Error) -> Result<()> {
-    said(message.print().or_else(|error| match error.kind() {
-        io::ErrorKind::BrokenPipe => Ok(()),
-        _ => Err(error),
-    }))
+    let help = message.render();
+    let printed = match io::stdout().is_terminal() && colour() {
+        true => help.ansi().to_string(),
+        false => help.to_string(),
+    };
+    said(terminal::print_as_is(printed.as_bytes()))
+}
+
+/// Whether a terminal may be written to in colour (<https://no-color.org>).
+pub(crate) fn colour() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
 }
 
 /// Prints lines about a file that was written: to standard error if that file is standard output itself.
@@ -45,6 +54,18 @@ pub(super) fn say_beside(file: &Path, text: &str) -> Result<()> {
         return Ok(());
     }
     say(text)
+}
+
+/// Prints the answer of a command: JSON for programs, or text.
+///
+/// # Errors
+/// As [`say`].
+pub(super) fn answer(json: bool, value: &impl Serialize, text: impl FnOnce() -> String) -> Result<ExitCode> {
+    match json {
+        true => say_json(value)?,
+        false => say(&text())?,
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Prints JSON for programs; what is no finite number is `null`.
@@ -66,7 +87,7 @@ pub(super) fn say_json_line(value: &impl Serialize) -> Result<()> {
 }
 
 fn said(printed: io::Result<()>) -> Result<()> {
-    printed.map_err(|source| Error::Write { path: "standard output".into(), source })
+    Ok(printed.map_err(|source| experiments::Error::Write { path: "standard output".into(), source })?)
 }
 
 /// A number of bytes in words.

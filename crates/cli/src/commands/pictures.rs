@@ -7,7 +7,7 @@ use data::{Dataset, FolderOptions, Skipped};
 use system::{note, text};
 
 use super::values::existing_folder;
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 use runs::shell;
 
 /// The side of images of a folder where none is given.

@@ -10,11 +10,12 @@ use system::text;
 
 use super::output::{say, say_json};
 use super::selection::Selection;
-use crate::Result;
+use crate::error::Result;
 use experiments::experiment::Info;
-use runs::local::{self, Estimate};
+use experiments::job::Job;
+use runs::local::{self, Estimate, Quiet};
 use runs::run::Run;
-use runs::store::Store;
+use runs::training::Hardware;
 
 /// What `agon plan` is asked.
 #[derive(Debug, Args)]
@@ -55,14 +56,13 @@ impl Entry {
 pub(crate) fn command(Plan { selection, json }: &Plan) -> Result<ExitCode> {
     let options = selection.options();
     let planned = selection.planned()?;
-    let all: Vec<Run> = planned.iter().flat_map(|planned| planned.runs.clone()).collect();
-    let data = local::open_data(&all, options.data.as_deref())?;
-    let store = Store::reading(options.out.join("runs"));
+    // What is missing is said below.
+    let Job { data, store, hardware, .. } = Job::read_only(&planned, &options, &Quiet)?;
     let (mut estimate, mut known) = (Estimate::new(&data, options.resources.device()?), HashSet::new());
     let jobs = options.resources.jobs;
     let mut entries: Vec<Entry> = vec![];
     for planned in planned {
-        let runs = local::with_needed(&planned.runs);
+        let runs = runs_on(hardware, &planned.runs);
         let (mut stored, mut shared, mut absent, mut seconds) = (0, 0, 0, 0.0);
         for run in &runs {
             let Some(images) = data.open.get(&run.config.data) else {
@@ -99,4 +99,29 @@ pub(crate) fn command(Plan { selection, json }: &Plan) -> Result<ExitCode> {
     }
     say(&format!("in all about {:.0} minutes of training\n", (seconds / 60.0).ceil()))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The runs as they are computed on this hardware, with those that they need.
+fn runs_on(hardware: Hardware, runs: &[Run]) -> Vec<Run> {
+    let runs: Vec<Run> = runs.iter().map(|run| run.clone().on(hardware)).collect();
+    local::with_needed(&runs)
+}
+
+#[cfg(test)]
+mod tests {
+    use experiments::Profile;
+    use experiments::claims;
+    use experiments::experiment::Planned;
+
+    use super::*;
+
+    #[test]
+    fn runs_of_a_gpu_have_keys_of_their_own_and_so_have_those_that_they_need() {
+        for &experiment in claims::ALL {
+            let planned = Planned::new(experiment, Profile::Smoke, &[]).unwrap();
+            let [cpu, gpu] = [Hardware::Cpu, Hardware::Cuda].map(|hardware| runs_on(hardware, &planned.runs));
+            assert!(!gpu.is_empty() && gpu.len() == cpu.len());
+            assert!(gpu.iter().all(|run| run.config.hardware == Hardware::Cuda && !cpu.contains(run)));
+        }
+    }
 }

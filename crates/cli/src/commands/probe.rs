@@ -8,12 +8,13 @@ use ndarray::ArrayView2;
 use serde::Serialize;
 use system::text;
 
-use super::output::{say, say_json};
+use super::output;
 use super::stored::{self, Stored};
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 use experiments::measures::{NEIGHBOURS, of_latents};
 use experiments::sweep::measured::LARGEST_RANKED;
-use runs::run::{LARGEST_PROBED, LATENT, PENALTY, PROBED, PROBES, why_absent};
+use runs::names::{LABEL, LATENT, PROBES, RIDGE_ACCURACY, RIDGE_MSE};
+use runs::run::finals::{LARGEST_PROBED, PENALTY, PROBED, why_absent};
 use runs::store::{FinishedRun, Values};
 
 /// What `agon probe` is asked.
@@ -50,23 +51,18 @@ struct Found {
 pub(crate) fn command(asked: &Probe) -> Result<ExitCode> {
     let finished = asked.run.finished()?;
     let answer = answer(&finished)?;
-    if asked.json {
-        say_json(&answer)?
-    } else {
-        say(&answer.text())?
-    }
-    Ok(ExitCode::SUCCESS)
+    output::answer(asked.json, &answer, || answer.text())
 }
 
 fn answer(finished: &FinishedRun) -> Result<Answer> {
-    let run = stored::asked_for(finished)?;
+    let run = stored::trained(finished, "probed")?;
     let key = finished.spec.folder_name();
-    let arrays = (finished.finals.get(LATENT), finished.finals.get("test_label"));
+    let arrays = (finished.finals.get(LATENT), finished.finals.get(LABEL));
     let (Some(latent), Some(labels)) = arrays else {
         let why = why_absent(finished, LATENT).map_or(String::new(), |why| format!("; {why}"));
         return Err(Error::Usage(format!("run {key} has no latent to probe: {}{why}", run.label())));
     };
-    let missing = || Error::Missing(format!("latents [n, k] of run {key} with a label each"));
+    let missing = || Error::missing(format!("latents [n, k] of run {key} with a label each"));
     let (Values::F32(z), Values::U32(labels), &[n, k]) = (&latent.values, &labels.values, &latent.shape[..])
     else {
         return Err(missing());
@@ -95,14 +91,15 @@ fn answer(finished: &FinishedRun) -> Result<Answer> {
         None if k > LARGEST_PROBED => format!("not fitted: {k} dimensions are more than {LARGEST_PROBED}"),
         None => format!(
             "ridge regression to {what} with a penalty of {PENALTY} times the mean variance of a unit, fitted to the \
-             first {fitted_to} training images, judged on {images}"
+             first {}, judged on {images}",
+            text::count(fitted_to, "training image")
         ),
     };
     let last = finished.epochs.last();
     let nonlinear = last.and_then(|epoch| epoch.scalars.get("test_nonlinear_accuracy")).copied();
     let mut found = vec![
-        Found { name: "ridge accuracy", value: scalar("probes/ridge_accuracy"), protocol: ridge("labels") },
-        Found { name: "ridge MSE", value: scalar("probes/ridge_mse"), protocol: ridge("pixels") },
+        Found { name: "ridge accuracy", value: scalar(RIDGE_ACCURACY), protocol: ridge("labels") },
+        Found { name: "ridge MSE", value: scalar(RIDGE_MSE), protocol: ridge("pixels") },
         Found { name: "k-NN accuracy", value: measured.knn_accuracy, protocol: neighbours(n) },
         Found {
             name: "effective rank",
@@ -155,7 +152,7 @@ fn neighbours(n: usize) -> String {
         0 => format!("not computed: {n} test image cannot be halved into voters and images to classify"),
         voters if voters < NEIGHBOURS => format!(
             "a vote of the {} in the first half, fewer than the {NEIGHBOURS} that are meant, on each of the other {asking}",
-            if voters == 1 { "one test image".to_owned() } else { format!("{voters} test images") }
+            text::count(voters, "test image")
         ),
         voters => format!(
             "a vote of the {NEIGHBOURS} nearest of the first {voters} test images on each of the other {asking}"
@@ -170,6 +167,7 @@ impl Answer {
             format!("{:20} {value:>9}  {}\n", of.name, of.protocol)
         };
         let found: String = self.found.iter().map(line).collect();
-        format!("run {}: {}\nits frozen latent has {} dimensions\n{found}", self.key, self.label, self.latent)
+        let latent = text::count(self.latent, "dimension");
+        format!("run {}: {}\nits frozen latent has {latent}\n{found}", self.key, self.label)
     }
 }

@@ -8,7 +8,7 @@ use system::{files, note};
 
 use super::reproduce::said;
 use super::selection::Selection;
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 use experiments::claims;
 use experiments::reproduce::redraw;
 
@@ -39,7 +39,7 @@ pub(crate) fn command(asked: &Report) -> Result<ExitCode> {
     if let Some(page) = &asked.page {
         // Read before it is written: the file may be the page itself.
         let copied = std::fs::read(&outcome.page).and_then(|bytes| files::replace(page, &bytes));
-        copied.map_err(|source| Error::Write { path: page.clone(), source })?;
+        copied.map_err(|source| experiments::Error::Write { path: page.clone(), source })?;
         outcome.page.clone_from(page);
     }
     said(&outcome)

@@ -10,7 +10,7 @@ use system::{note, text};
 use super::engine::Computed;
 use super::output::say;
 use super::selection::Selection;
-use crate::Result;
+use crate::error::Result;
 use crate::progress::Progress;
 use experiments::reproduce::{Outcome, reproduce};
 
@@ -38,9 +38,7 @@ pub(crate) fn command(asked: &Reproduce) -> Result<ExitCode> {
 /// Prints the verdicts, and fails for exact facts that were missed.
 pub(super) fn said(outcome: &Outcome) -> Result<ExitCode> {
     let Outcome { rows, page, unchecked, absent: _, images_trained, seconds } = outcome;
-    let mut lines = table::text(rows, TABLE_WIDTH)
-        + "
-";
+    let mut lines = table::text(rows, TABLE_WIDTH) + "\n";
     let mut line = |of: String| writeln!(lines, "{of}").expect("a string takes every line");
     if *images_trained > 0.0 {
         let rate = images_trained / seconds;
@@ -56,7 +54,7 @@ pub(super) fn said(outcome: &Outcome) -> Result<ExitCode> {
     say(&lines)?;
     let failures = rows.iter().filter(|row| row.conclusion.is_failure()).count();
     if failures > 0 {
-        note!("error: {failures} exact fact(s) missed; the rows are marked above");
+        note!("error: {} missed; the rows are marked above", text::count(failures, "exact fact"));
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)

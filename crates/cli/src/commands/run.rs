@@ -9,8 +9,8 @@ use system::{note, text};
 use super::engine::Computed;
 use super::output::say;
 use super::selection::Selection;
+use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::{Error, Result};
 use experiments::job::Job;
 use experiments::options::Options;
 use runs::local::{self, Data, Observer};
@@ -49,7 +49,7 @@ pub(crate) fn command(asked: &ComputeRuns) -> Result<ExitCode> {
         }
         let asked = Job::new(&planned, &options, &Progress::new())?;
         let failed = slurm::complete(&asked.sweep(&options), slurm, &Progress::new())?;
-        let text = format!("all {} runs are stored{}\n", asked.runs.len(), of_their_own(failed));
+        let text = format!("{}: all stored{}\n", text::count(asked.runs.len(), "run"), of_their_own(failed));
         return say(&text).map(|()| ExitCode::SUCCESS);
     }
     match &asked.keys {
@@ -80,10 +80,7 @@ fn computed(store: &Store, data: &Data, runs: &[Run], options: &Options) -> Resu
     progress.end();
     let slurm::Report { runs, found, whole, failed, errors } = report?;
     let (now, failed) = (whole - found, of_their_own(failed));
-    say(&format!(
-        "{}: {found} were stored before, {now} are stored now{failed}\n",
-        text::count(runs, "run")
-    ))?;
+    say(&format!("{}: {found} stored before, {now} stored now{failed}\n", text::count(runs, "run")))?;
     for error in &errors {
         note!("error: {error}");
     }

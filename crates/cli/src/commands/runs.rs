@@ -10,9 +10,10 @@ use serde::Serialize;
 use system::text;
 
 use super::columns::columns;
-use super::output::{bytes, duration, say, say_json};
-use crate::Result;
-use runs::run::{Learner, Run, RunConfig};
+use super::output::{answer, bytes, duration};
+use crate::error::Result;
+use runs::learners::{LearnerConfig, RunConfig};
+use runs::run::Run;
 use runs::store::{Outcome, RunSpec, Store, Summary, Torn, trained};
 
 /// What `agon runs` is asked.
@@ -88,12 +89,10 @@ impl State {
 pub(crate) fn command(asked: &Runs) -> Result<ExitCode> {
     let folder = asked.out.join("runs");
     let held = if folder.is_dir() { held(&folder)? } else { Held { runs: vec![], damaged: vec![] } };
-    match (asked.json, asked.each) {
-        (true, _) => say_json(&held)?,
-        (false, true) => say(&(held.each() + &held.summary(&folder)))?,
-        (false, false) => say(&(held.kinds() + &held.summary(&folder)))?,
-    }
-    Ok(ExitCode::SUCCESS)
+    answer(asked.json, &held, || {
+        let runs = if asked.each { held.each() } else { held.kinds() };
+        runs + &held.summary(&folder)
+    })
 }
 
 fn held(folder: &Path) -> Result<Held> {
@@ -152,8 +151,8 @@ fn words(spec: &RunSpec) -> [String; 3] {
         return [spec.data.name.clone(), kind.to_owned(), label];
     };
     let learner = match &config.learner {
-        Learner::Cre { model, .. } => model.label(),
-        Learner::Readout { model, .. } => format!("new heads, {}", model.label()),
+        LearnerConfig::Cre(cre) => cre.model.label(),
+        LearnerConfig::FrozenProbe(probe) => format!("new heads, {}", probe.model.label()),
         _ => kind.to_owned(),
     };
     [config.data.label(), learner, Run { config, seed: spec.seed }.label()]

@@ -6,12 +6,13 @@ use crate::provenance::provenance;
 use clap::Args;
 
 use super::values::{at_least_one, existing_folder};
-use crate::{Error, Profile, Result};
+use crate::error::{Error, Result};
+use experiments::Profile;
 use experiments::claims;
 use experiments::experiment::Planned;
 use experiments::options::Options;
 use runs::local::Resources;
-use runs::run::Keep;
+use runs::run::compute::Keep;
 use runs::settings::Setting;
 use runs::slurm::Engine;
 
@@ -67,7 +68,8 @@ impl Selection {
         let settings: Vec<Setting> =
             self.settings.iter().map(|text| text.parse().map_err(Error::Usage)).collect::<Result<_>>()?;
         let experiments = claims::named(&self.only)?;
-        experiments.into_iter().map(|one| Planned::new(one, self.profile, &settings)).collect()
+        let plan = |one| Ok(Planned::new(one, self.profile, &settings)?);
+        experiments.into_iter().map(plan).collect()
     }
 
     /// How they are run.

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::{Error, Result};
-use runs::run::{Run, RunConfig};
+use crate::error::{Error, Result};
+use runs::learners::RunConfig;
+use runs::run::Run;
 use runs::store::{FinishedRun, Outcome, RunSpec, Store};
 use system::nearest::nearest;
 use system::text;
@@ -27,7 +28,7 @@ impl Stored {
     /// The finished run whose key begins like this.
     ///
     /// # Errors
-    /// [`Error::Usage`] if there is no such run, several, or one that is not finished; [`Error::Missing`] if it did
+    /// [`Error::Usage`] if there is no such run, several, or one that is not finished; [`experiments::Error::Missing`] if it did
     /// not come to a good end.
     pub(super) fn finished(&self) -> Result<FinishedRun> {
         finished(&self.out, &self.key)
@@ -56,7 +57,7 @@ fn finished(out: &Path, key: &str) -> Result<FinishedRun> {
     match &run.outcome {
         Outcome::Finished => Ok(run),
         Outcome::Diverged { reason, .. } | Outcome::Failed { reason } => {
-            Err(Error::Missing(format!("parameters of run {key}, which did not come to its end: {reason}")))
+            Err(Error::missing(format!("parameters of run {key}, which did not come to its end: {reason}")))
         }
     }
 }
@@ -73,16 +74,19 @@ pub(super) fn asked_for(run: &FinishedRun) -> Result<Run> {
     Ok(Run { config, seed: run.spec.seed })
 }
 
-/// The run whose encoder this one reads, if it reads one.
+/// The config and the seed of a run in which something was trained.
 ///
 /// # Errors
-/// [`Error::Missing`] if it is no longer in the store.
-pub(super) fn needed(out: &Path, run: &Run, finished: &FinishedRun) -> Result<Option<FinishedRun>> {
-    let Some(needed) = run.needs() else { return Ok(None) };
-    let config = serde_json::to_value(&needed.config).expect("a config is plain data");
-    let spec = RunSpec { config, ..finished.spec.clone() };
-    let missing = || Error::Missing(format!("run {}, whose encoder this one reads", spec.folder_name()));
-    Store::reading(out.join("runs")).find(&spec)?.ok_or_else(missing).map(Some)
+/// As [`asked_for`]; [`Error::Usage`] if it is a closed form. `what` says what was to be done with what it learned.
+pub(super) fn trained(run: &FinishedRun, what: &str) -> Result<Run> {
+    let asked = asked_for(run)?;
+    if !asked.config.learner.learns() {
+        let key = run.spec.folder_name();
+        return Err(Error::Usage(format!(
+            "run {key} is a closed form: nothing was trained that could be {what}; name a run of a learner              (`agon runs --each` lists them)"
+        )));
+    }
+    Ok(asked)
 }
 
 /// The run whose key begins like this.

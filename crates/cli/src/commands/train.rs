@@ -11,20 +11,23 @@ use std::sync::Arc;
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use serde_json::json;
-use system::note;
+use system::{note, text};
 
 use self::observer::TrainObserver;
 use super::output::{duration, say, say_json_line};
 use super::pictures::Pictures;
+use crate::error::{Error, Result};
 use crate::progress::{Losses, View};
 use crate::provenance::provenance;
-use crate::{Error, Result};
 use experiments::presets;
 use runs::images::{Images, OpenData};
 use runs::local::{self, Resources};
-use runs::run::{Hardware, Keep, Run};
+use runs::names::LATENT;
+use runs::run::Run;
+use runs::run::compute::Keep;
 use runs::shell;
 use runs::store::{FinishedRun, Outcome, Store};
+use runs::training::Hardware;
 
 /// What `agon train` is asked.
 #[derive(Debug, Args)]
@@ -85,7 +88,7 @@ pub(crate) fn command(asked: &Train) -> Result<ExitCode> {
     let data = OpenData::from([(run.config.data.clone(), Arc::new(images))]);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let resources = Resources { jobs: 1, threads, device, keep: Keep::EveryParameter };
-    let observer = TrainObserver::new(&run, &key, asked)?;
+    let observer = TrainObserver::new(&run, &key, asked.json, asked.tensorboard.as_deref())?;
     let done = local::run_all(&store, &data, &runs, &resources, &observer);
     let found = observer.end()?;
     let done = done?;
@@ -113,10 +116,10 @@ fn same_classes(store: &Store, run: &Run, images: &Images) -> Result<()> {
     let mut differ = begun.iter().zip(&spec.data.classes).filter(|(then, now)| then != now);
     let Some((then, now)) = differ.next() else { return Ok(()) };
     Err(Error::Usage(format!(
-        "run {} is stored with the same images and other names of {} classes: `{}` was `{}`; give the folders their \
-         old names, or write to another folder with --out",
+        "run {} is stored with the same images, and {} changed: `{}` was `{}`; give the folders their old names, or write \
+         to another folder with --out",
         spec.folder_name(),
-        1 + differ.count(),
+        text::count(1 + differ.count(), "class name"),
         now.escape_debug(),
         then.escape_debug()
     )))
@@ -153,7 +156,8 @@ fn words(run: &Run, key: &str, finished: &FinishedRun, found: bool, asked: &Trai
     let speed = view.images_per_second().map_or(String::new(), |rate| format!(", {rate:.0} images/s"));
     let mut lines = vec![format!("run {key}: {}", run.label())];
     let time = duration(seconds(finished));
-    lines.push(format!("{ended}: {} of {} epochs, {time}{speed}", view.done(), view.last()));
+    let epochs = text::count(view.last() as usize, "epoch");
+    lines.push(format!("{ended}: {} of {epochs}, {time}{speed}", view.done()));
     lines.extend(view.worse().map(|worse| format!("note: {worse}")));
     for set in ["train", "validation", "test"] {
         let epoch = finished.epochs.last();
@@ -170,7 +174,7 @@ fn words(run: &Run, key: &str, finished: &FinishedRun, found: bool, asked: &Trai
         };
         let images = asked.pictures.arguments();
         let mut next = vec![(format!("eval {key}{images}{out}"), "accuracy class by class")];
-        if finished.finals.contains_key("test_latent") {
+        if finished.finals.contains_key(LATENT) {
             next.push((format!("probe {key}{out}"), "what its latent holds"));
         }
         next.push((format!("export {key} model.safetensors{out}"), "the parameters, for PyTorch"));

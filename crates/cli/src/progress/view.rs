@@ -1,6 +1,7 @@
 //! What a person wants to know of a run in training, as text; nothing here draws.
 
-use runs::run::{Learner, Run};
+use runs::learners::LearnerConfig;
+use runs::run::Run;
 use runs::store::{Epoch, trained};
 
 /// The eight heights of a sparkline.
@@ -13,7 +14,7 @@ const LABEL: usize = 78;
 /// A run in training, as far as it is.
 pub(crate) struct View {
     label: String,
-    learner: Learner,
+    learner: LearnerConfig,
     last: u32,
     images_an_epoch: f64,
     epochs: Vec<Epoch>,
@@ -31,7 +32,7 @@ pub(crate) struct Losses {
 
 impl Losses {
     /// Those of `train`, `validation` or `test`.
-    pub(crate) fn of(learner: &Learner, epoch: &Epoch, set: &str) -> Self {
+    pub(crate) fn of(learner: &LearnerConfig, epoch: &Epoch, set: &str) -> Self {
         let of = |name: &str| epoch.scalars.get(&format!("{set}_{name}")).copied();
         let (mse, cross_entropy) = (of("mse"), of("cross_entropy"));
         Self { loss: learner.loss(mse, cross_entropy), mse, cross_entropy, accuracy: of("accuracy") }
@@ -220,7 +221,8 @@ mod tests {
 
     use super::*;
     use runs::images::DataConfig;
-    use runs::run::{Hardware, RunConfig, cre};
+    use runs::learners::{Recurrent, RunConfig, cre};
+    use runs::training::Hardware;
 
     fn run() -> Run {
         let learner = cre(Architecture::Fc(fc::Config::of(fc::Size::S, 4)), 0.5);
@@ -283,15 +285,14 @@ mod tests {
     #[test]
     fn the_learning_rate_that_is_named_is_the_one_that_counts() {
         let mut run = run();
-        run.config.learner = Learner::Recurrent {
-            network: recurrent::Config {
-                model: fc::Config::of(fc::Size::S, 4),
-                lambda: 0.5,
-                steps: 2,
-                loss_at: recurrent::LossAt::EveryStep,
-                optimiser: AdamConfig::PAPER,
-            },
+        let network = recurrent::Config {
+            model: fc::Config::of(fc::Size::S, 4),
+            lambda: 0.5,
+            steps: 2,
+            loss_at: recurrent::LossAt::EveryStep,
+            optimiser: AdamConfig::PAPER,
         };
+        run.config.learner = Recurrent { network }.into();
         let mut view = View::new(&run);
         view.update(&[epoch(0, 1.0), epoch(1, 2.0)]);
         let worse = view.worse().unwrap();

@@ -3,7 +3,8 @@
 use models::{Architecture, vit};
 use reliability::{Measurement, size};
 use runs::local::{Quiet, Resources, run_all};
-use runs::run::{Keep, Run};
+use runs::run::Run;
+use runs::run::compute::Keep;
 use runs::store::{Checkpoint, FinishedRun, Outcome, Store, Values};
 use tensor::random::Stream;
 

@@ -9,8 +9,11 @@ use std::time::Duration;
 use models::fc::{Config, Size};
 use models::{AdamConfig, Architecture};
 use runs::images::{DataConfig, Images};
-use runs::run::{Hardware, Keep, Run, RunConfig, cre};
+use runs::learners::{RunConfig, cre};
+use runs::run::Run;
+use runs::run::compute::Keep;
 use runs::store::{Arrays, Epoch, FinishedRun, Results, Store, read_results};
+use runs::training::Hardware;
 use tensor::Device;
 
 pub(crate) const EPOCHS: u32 = 6;

@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use system::text::count;
+
 use super::{Skipped, name_of};
 use crate::{
     Result,
@@ -59,9 +61,4 @@ pub(super) fn kinds(others: &[PathBuf]) -> Option<String> {
         others.len(),
         counts.join(", ")
     ))
-}
-
-/// `1 folder`, `2 folders`.
-fn count(n: usize, noun: &str) -> String {
-    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
 }

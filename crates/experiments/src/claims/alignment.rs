@@ -18,7 +18,7 @@ use crate::sweep::finished::FinishedSweep;
 use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{About, Finding, exactly, found, listed};
 use crate::sweep::words;
-use runs::run::Noise;
+use runs::learners::closed_form::Noise;
 use runs::store::Results;
 
 /// Section 3, E1.

@@ -10,8 +10,8 @@ use crate::profile::Profile;
 use crate::sweep::figures::{of_each, trade_off};
 use crate::sweep::recorded::Recorded;
 use crate::sweep::trends;
-use runs::run::Rotation;
 use runs::store::Results;
+use runs::training::Rotation;
 
 /// Section 4.2, E12: CIFAR-10 without and with rotations, of the input alone or of the target too, without and with
 /// channel dropout.

@@ -15,7 +15,7 @@ use crate::profile::Profile;
 use crate::sweep::curves::Curves;
 use crate::sweep::figures::{Measure, of_each};
 use crate::sweep::recorded::Recorded;
-use runs::run::cre;
+use runs::learners::cre;
 use runs::store::Results;
 
 /// Section 5, item 10: FC-M with its encoder, decoder or classifier alone as deep as FC-L's.

@@ -13,7 +13,7 @@ use crate::profile::Profile;
 use crate::sweep::figures::{ACCURACY, MSE, measures_over_members, of_each};
 use crate::sweep::recorded::Recorded;
 use crate::sweep::trends;
-use runs::run::cre;
+use runs::learners::cre;
 use runs::store::Results;
 
 /// Section 4.2, E6: FC-S, FC-M, FC-L at the same k; ViT-S, ViT-M, ViT-L.

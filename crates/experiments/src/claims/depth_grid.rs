@@ -18,7 +18,7 @@ use crate::sweep::evidence::Evidence;
 use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{About, Finding, judged};
 use runs::images::DataConfig;
-use runs::run::{Network, Objective};
+use runs::learners::autoencoding::{Network, Objective};
 use runs::store::Results;
 
 /// Section 3, E8.

@@ -18,16 +18,25 @@ use crate::sweep::readers::{Question, Reader, Task, read, source, sources};
 use crate::sweep::recorded::Recorded;
 use crate::sweep::refits::{REFITTED, controlled, is_refitted, refitted_of};
 use crate::sweep::trends::{About, Finding, judged, listed};
-use runs::run::{Features, Hardware, Learner, RunConfig};
+use runs::learners::frozen_probe::Features;
+use runs::learners::{Cre, FrozenProbe, RunConfig};
 use runs::store::Results;
+use runs::training::Hardware;
 
 /// Section 4.2, E9: encoders of the sweeps, frozen, with heads learned anew.
 pub struct FrozenEncoders;
 
-/// The same encoders, frozen, under heads that are learned anew for as long.
-fn refitted(family: &Family) -> Family {
+/// The same encoders, frozen, under heads that are learned anew for as long, and under others until they have converged.
+fn refitted(profile: Profile, family: &Family) -> Family {
+    let converge = Some(match profile {
+        Profile::Smoke => 3,
+        Profile::Quick => 40,
+        Profile::Full => 200,
+    });
     let members = family.members.iter().map(|member| {
-        let Learner::Cre { model, .. } = &member.learner else { unreachable!("the families train CREs") };
+        let Some(Cre { model, .. }) = member.learner.as_cre() else {
+            unreachable!("the families train CREs")
+        };
         let run = RunConfig {
             data: family.data[0].clone(),
             rotation: family.rotation,
@@ -37,7 +46,7 @@ fn refitted(family: &Family) -> Family {
             epochs: family.epochs,
             hardware: Hardware::default(),
         };
-        let learner = Learner::Readout { of: Features::Trained { run: Box::new(run) }, model: *model };
+        let learner = FrozenProbe { of: Features::Trained { run: Box::new(run) }, model: *model, converge };
         Member::new(member.label.clone(), member.number, learner)
     });
     let (label, members) = (format!("{}{REFITTED}", family.label), members.collect());
@@ -67,7 +76,8 @@ impl Experiment for FrozenEncoders {
                 vit(profile, &[("ViT-S", vit::Config::S)]),
             ],
         };
-        let families = trained.into_iter().flat_map(|family| [family.clone(), refitted(&family)]).collect();
+        let families =
+            trained.into_iter().flat_map(|family| [family.clone(), refitted(profile, &family)]).collect();
         Grid { families, lambdas: THREE.to_vec(), seeds: seeds(profile, 3) }
     }
 

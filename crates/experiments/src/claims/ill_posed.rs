@@ -14,7 +14,7 @@ use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{exact_figure, panel};
 use crate::sweep::recorded::{Along, Recorded};
 use crate::sweep::trends::{About, Finding, exactly, listed};
-use runs::run::Question;
+use runs::learners::closed_form::Question;
 use runs::store::Results;
 
 /// Facts C9 and C10 of section 6.
@@ -46,9 +46,13 @@ static INFO: Info = Info {
                     "squared error to one-hot labels, over that of the class frequencies",
                     "1",
                 ),
+                (ArrayMetric::HeldOutLabelError, "the same on test images", "1"),
             ],
         }),
-        ..Recorded::scalars(&[(Metric::Floor, "the least of that error for codes of any size")])
+        ..Recorded::scalars(&[
+            (Metric::Floor, "the least of that error for codes of any size"),
+            (Metric::HeldOutFloor, "that code's error on test images"),
+        ])
     },
 };
 

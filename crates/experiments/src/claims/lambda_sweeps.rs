@@ -14,8 +14,8 @@ use crate::sweep::facts::exact_facts;
 use crate::sweep::figures::{measures_over_lambda, of_each, trade_off};
 use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{self, C8, T1, T2, T3, T4, Trend, no_synergy};
-use runs::run::Rotation;
 use runs::store::Results;
+use runs::training::Rotation;
 
 /// The sweep of one architecture over λ (section 4.2 of the CRE specification).
 pub struct LambdaSweep {

@@ -11,8 +11,8 @@ use crate::grid::Grid;
 use crate::profile::Profile;
 use crate::sweep::recorded::Recorded;
 use crate::sweep::{figures, trends};
-use runs::run::Rotation;
 use runs::store::Results;
+use runs::training::Rotation;
 
 /// Section 4.2, E7: latents in the plane for each λ.
 pub struct LatentSpace;

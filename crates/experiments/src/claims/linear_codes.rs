@@ -19,7 +19,8 @@ use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{figure, panel, spread};
 use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{About, Finding, ONLINE, judged};
-use runs::run::{Features, Learner};
+use runs::learners::frozen_probe::Features;
+use runs::learners::{FrozenProbe, RunConfig};
 use runs::store::Results;
 
 /// Section 4.2, E10: heads on principal components and on random projections.
@@ -50,14 +51,14 @@ fn code_of(curves: &Curves<'_>) -> Result<Option<Code>> {
 const LARGEST: f64 = 8.0;
 
 /// Heads of one size on codes of one kind.
-fn codes(profile: Profile, of: &Features, size: Size, numbers: &[usize]) -> Family {
+fn codes(profile: Profile, of: &Features<RunConfig>, size: Size, numbers: &[usize]) -> Family {
     let members = numbers.iter().map(|&n| {
         let model = Architecture::Fc(fc::Config {
             encoder: Size::S,
             latent_activation: Activation::Identity,
             ..fc::Config::of(size, n)
         });
-        let member = Member::new(format!("k = {n}"), n as f64, Learner::Readout { of: of.clone(), model });
+        let member = Member::new(format!("k = {n}"), n as f64, FrozenProbe::new(of.clone(), model));
         member.only_at(&[1.0])
     });
     let code = if *of == Features::Pca { Code::Pca } else { Code::Random };

@@ -17,7 +17,7 @@ use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{of_each, trade_off};
 use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{About, Finding, judged};
-use runs::run::cre;
+use runs::learners::cre;
 use runs::store::Results;
 
 /// Section 6.3, T13: affine encoder and heads, squared error to one-hot labels.

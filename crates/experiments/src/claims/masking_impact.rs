@@ -18,7 +18,7 @@ use crate::sweep::curves::Curves;
 use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{About, Finding, exactly, found, listed};
 use crate::sweep::words;
-use runs::run::Noise;
+use runs::learners::closed_form::Noise;
 use runs::store::Results;
 
 /// Section 3, E2, with Gaussian noise and masks of a fixed count beside it.

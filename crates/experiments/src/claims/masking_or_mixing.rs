@@ -14,7 +14,7 @@ use crate::sweep::figures::{crossed, figure, masked_evaluation, of_each, panel};
 use crate::sweep::recorded::Recorded;
 use crate::sweep::trends;
 use report::{Axis, Chart, Scale, Series, Shape, Style};
-use runs::run::cre;
+use runs::learners::cre;
 use runs::store::Results;
 
 /// Section 4.2, E11: masks at λ = 1 against λ without masks.

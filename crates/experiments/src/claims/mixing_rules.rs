@@ -18,7 +18,7 @@ use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::of_each;
 use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{About, Finding, ONLINE, judged, online_accuracy};
-use runs::run::Learner;
+use runs::learners::Cre;
 use runs::store::Results;
 
 /// Question 7 of section 7: gradient surgery, uncertainty weighting, normalised losses, turns.
@@ -50,7 +50,7 @@ impl Experiment for MixingRules {
         for &k in latents {
             let learner = |mixing| {
                 let model = Architecture::Fc(fc::Config::of(Size::M, k));
-                Learner::Cre { model, lambda: 0.5, mixing, labelled: None }
+                Cre { model, lambda: 0.5, mixing, labelled: None }
             };
             // The error of the mean image of Fashion-MNIST (section 6.2).
             let normalised = Mixing::Normalised { mse: 0.3466 };

@@ -19,7 +19,9 @@ use crate::sweep::facts;
 use crate::sweep::figures::{figure, panel, spread};
 use crate::sweep::recorded::{Along, Recorded};
 use crate::sweep::trends::{About, Finding, judged, listed};
-use runs::run::{Learner, Masked, Noise, Objective};
+use runs::learners::LearnerConfig;
+use runs::learners::autoencoding::{Masked, Objective};
+use runs::learners::closed_form::Noise;
 use runs::store::Results;
 
 /// Trained masked autoencoders beside the exact impact of the same masks.
@@ -78,8 +80,8 @@ impl Experiment for NonlinearDenoising {
         let plain = trained.members[0].learner.clone();
         for (place, &(patch, drop)) in masks.iter().enumerate() {
             let mut learner = plain.clone();
-            if let Learner::Autoencoding { task } = &mut learner {
-                task.masked = Some(Masked { patch, drop });
+            if let LearnerConfig::Autoencoding(learner) = &mut learner {
+                learner.task.masked = Some(Masked { patch, drop });
             }
             let label = Noise::Mask { patch, drop }.label();
             trained.members.push(Member::new(label, place as f64 + 1.0, learner));

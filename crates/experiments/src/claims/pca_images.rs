@@ -13,7 +13,7 @@ use crate::sweep::curves::Curves;
 use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{About, Finding, exactly, found};
 use runs::images::DataConfig;
-use runs::run::Question;
+use runs::learners::closed_form::Question;
 use runs::store::{Results, Values};
 
 /// Section 3, E5.

@@ -15,7 +15,7 @@ use crate::sweep::facts::exact_facts;
 use crate::sweep::figures::{of_each, trade_off};
 use crate::sweep::recorded::Recorded;
 use crate::sweep::trends;
-use runs::run::{Learner, cre};
+use runs::learners::{self, cre};
 use runs::store::Results;
 
 /// Question 1 of section 7: energy relaxation and local updates in place of backpropagation, λ as the ratio of two
@@ -45,7 +45,7 @@ impl Experiment for PredictiveCoding {
             let network = |output_precision| {
                 let relaxation = Relaxation { steps, rate: 0.05 };
                 let (lambda, optimiser) = (0.5, AdamConfig::PAPER);
-                Learner::PredictiveCoding {
+                learners::PredictiveCoding {
                     network: predictive_coding::Config {
                         model,
                         lambda,

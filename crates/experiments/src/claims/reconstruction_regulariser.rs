@@ -18,7 +18,7 @@ use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{Measure, families_over_members};
 use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{About, Finding, judged};
-use runs::run::Objective;
+use runs::learners::autoencoding::Objective;
 use runs::store::Results;
 
 /// Section 3, E7.

@@ -11,8 +11,8 @@ use crate::grid::Grid;
 use crate::profile::Profile;
 use crate::sweep::recorded::Recorded;
 use crate::sweep::{figures, trends};
-use runs::run::Rotation;
 use runs::store::Results;
+use runs::training::Rotation;
 
 /// Section 4.2, E8: a reconstruction of each class for each λ.
 pub struct Reconstructions;

@@ -17,7 +17,7 @@ use crate::sweep::figures::{ACCURACY, MSE, measures_over_members, of_each};
 use crate::sweep::readers::read;
 use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{About, Finding, both_costs_shrink, judged};
-use runs::run::Learner;
+use runs::learners::Recurrent;
 use runs::store::Results;
 
 /// Question 9 of section 7: z at each step from the image, the last z and the last reconstruction's error.
@@ -51,7 +51,7 @@ impl Experiment for RecurrentCre {
                 loss_at: LossAt::EveryStep,
                 optimiser: AdamConfig::PAPER,
             };
-            Member::new(format!("T = {steps}"), steps as f64, Learner::Recurrent { network })
+            Member::new(format!("T = {steps}"), steps as f64, Recurrent { network })
         });
         let (label, member) = (format!("recurrent FC-M, k = {k}"), "steps T".into());
         let family = Family { label, member, members: members.collect(), ..fc_m(profile, &[]) };

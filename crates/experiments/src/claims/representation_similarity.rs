@@ -25,7 +25,8 @@ use crate::sweep::figures::{figure, lambda_axis, of_each, panel, spread};
 use crate::sweep::finished::FinishedSweep;
 use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{About, Finding, judged};
-use runs::run::Learner;
+use runs::learners::Cre;
+use runs::names::{LATENT, parameter};
 use runs::store::{Coordinates, Dimension, FinishedRun, Results, Values, Variable};
 
 /// Section 7: debiased linear CKA over λ, layers and seeds.
@@ -185,9 +186,9 @@ impl Of<'_> {
         for lambda in 0..self.grid.lambdas.len() {
             for seed in 0..self.grid.seeds.len() {
                 let Some(run) = self.grid.run(self.variant, self.member, lambda, seed) else { continue };
-                if let (Some(done), Learner::Cre { model, .. }) =
-                    (self.finished.get(&run), &run.config.learner)
-                    && done.finals.contains_key("test_latent")
+                if let (Some(done), Some(Cre { model, .. })) =
+                    (self.finished.get(&run), run.config.learner.as_cre())
+                    && done.finals.contains_key(LATENT)
                 {
                     all.insert((lambda, seed), self.layers(done, model)?);
                 }
@@ -201,7 +202,7 @@ impl Of<'_> {
         let images = self.finished.data.open.get(self.variant.data).ok_or_else(missing)?;
         let n = COMPARED.min(images.test.len());
         let cre = model.build(&Stream::new(0, "init"), DType::F32)?;
-        cre.load(|name| done.finals.get(&format!("parameters/{name}"))?.to_tensor())?;
+        cre.load(|name| done.finals.get(&parameter(name))?.to_tensor())?;
         let shown = data::gather(&images.test, (0..n as u32).collect())?;
         let wide = |tensor: &Tensor| {
             let values = tensor.to_f64_vec();

@@ -18,7 +18,7 @@ use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::of_each;
 use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{About, Finding, ONLINE, found, judged, online_accuracy};
-use runs::run::cre;
+use runs::learners::cre;
 use runs::store::Results;
 
 /// Question 5 of section 7: k_c numbers see the classification alone, the others the reconstruction alone.

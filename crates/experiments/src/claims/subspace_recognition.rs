@@ -20,7 +20,7 @@ use crate::sweep::figures::{crossed, figure, panel};
 use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{About, Finding, judged};
 use crate::sweep::words;
-use runs::run::{Recogniser, RecognitionLoss};
+use runs::learners::classification::{ClassificationLoss, Classifier};
 use runs::store::Results;
 use runs::subspaces::{Bound, Seen};
 
@@ -65,7 +65,7 @@ const PAPER_BOTTOM: [[f64; 2]; 8] = [
 ];
 
 /// The top and the bottom of the variance, and whole images beside the top, at so many bounds.
-fn both(label: &str, network: Recogniser, of: usize, training: [u32; 2]) -> [Family; 2] {
+fn both(label: &str, network: Classifier, of: usize, training: [u32; 2]) -> [Family; 2] {
     let seen = |side: fn(Bound) -> Seen, name: Side| {
         (0..of).map(move |place| {
             (format!("{name} {} of {of}", place + 1), place as f64, side(Bound { place, of }))
@@ -107,8 +107,8 @@ impl Experiment for SubspaceRecognition {
     }
 
     fn grid(&self, profile: Profile) -> Grid {
-        let mlp = Recogniser::Mlp { depth: 4 };
-        let resnet9 = |narrower| Recogniser::Resnet9 { narrower };
+        let mlp = Classifier::Mlp { depth: 4 };
+        let resnet9 = |narrower| Classifier::Resnet9 { narrower };
         let on =
             |families: [Family; 2], data: Vec<_>| families.map(|family| family.on(held_out(data.clone())));
         let families: Vec<Family> = match profile {
@@ -138,7 +138,8 @@ impl Experiment for SubspaceRecognition {
                 let squared = plain.clone().map(|families| {
                     families.map(|family| {
                         let label = format!("one-hot MSE, {}", family.label);
-                        Family { label, ..family }.recognising(|task| task.loss = RecognitionLoss::OneHotMse)
+                        Family { label, ..family }
+                            .recognising(|task| task.loss = ClassificationLoss::OneHotMse)
                     })
                 });
                 [plain, cropped, squared].concat().concat()

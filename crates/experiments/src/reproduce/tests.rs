@@ -7,7 +7,7 @@ use crate::claims::ALL;
 use crate::options::Options;
 use crate::profile::Profile;
 use runs::local::Resources;
-use runs::run::Keep;
+use runs::run::compute::Keep;
 use runs::slurm::Engine;
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::error::Result;
 use crate::metric::ArrayMetric;
-use crate::sweep::collect::{Collected, POINT};
+use crate::sweep::collected::{Collected, POINT};
 use crate::sweep::recorded::Along;
 use runs::store::{Array, FinishedRun, Values};
 
@@ -25,6 +25,19 @@ pub const ALIGNMENT: Along = Along {
         (
             ArrayMetric::Angle,
             "largest principal angle to the subspace of as many principal components",
+            "degree",
+        ),
+        (ArrayMetric::NullAlignment, "the alignment of permuted labels: root of k over all directions", "%"),
+        (ArrayMetric::AdjustedAlignment, "the alignment by R2 without what chance explains", "%"),
+        (ArrayMetric::AlignmentLow, "lower end of the alignment's 95 % interval, jackknife over images", "%"),
+        (ArrayMetric::AlignmentHigh, "upper end of the same", "%"),
+        (ArrayMetric::HeldOutR2, "what a probe explains of the one-hot labels of test images", "1"),
+        (ArrayMetric::HeldOutAccuracy, "share of test images that it classifies rightly", "1"),
+        (ArrayMetric::HeldOutGain, "what the noise adds to R2 on test images", "1"),
+        (ArrayMetric::HeldOutGainError, "standard error of the same over test images", "1"),
+        (
+            ArrayMetric::AngleNull,
+            "largest principal angle between as many principal components of two halves of the images",
             "degree",
         ),
     ],

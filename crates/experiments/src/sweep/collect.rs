@@ -6,20 +6,18 @@ use ndarray::ArrayView2;
 use serde_json::{Value, json};
 use theory::LinearFront;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::grid::{Grid, Variant};
 use crate::measures::{TRADE_OFFS, trade_off};
 use crate::metric::{Baseline, EpochMetric, LinearMetric, Metric, MetricGroup};
+use crate::sweep::collected::{Collected, POINT};
 use crate::sweep::finished::FinishedSweep;
 use crate::sweep::measured::{MEASURES, measured};
 use crate::sweep::recorded::Recorded;
 use crate::sweep::{along, correct, pictures};
-use runs::images::{DataConfig, Images};
+use runs::images::DataConfig;
 use runs::pixels::normalised;
-use runs::store::{Coordinates, Dimension, FinishedRun, Results, Values, Variable};
-
-/// The axes of a point, the slowest first.
-pub(super) const POINT: [&str; 4] = ["variant", "member", "lambda", "seed"];
+use runs::store::{Results, Values};
 
 /// Numbers per epoch of a point, as they stand in the journal.
 const BY_EPOCH: [(Metric, EpochMetric); 5] = [
@@ -28,6 +26,15 @@ const BY_EPOCH: [(Metric, EpochMetric); 5] = [
     (Metric::TestAccuracy, EpochMetric::TestAccuracy),
     (Metric::GradientCosine, EpochMetric::GradientCosine),
     (Metric::GradientNormRatio, EpochMetric::GradientNormRatio),
+];
+
+/// The errors of the mean image and of the class means on the test images.
+type Baselines = BTreeMap<DataConfig, [f64; 2]>;
+
+/// Their names and descriptions.
+const BASELINES: [(Baseline, &str); 2] = [
+    (Baseline::MeanImageMse, "test MSE of the training-mean image"),
+    (Baseline::ClassMeanMse, "test MSE of the true class's training-mean image"),
 ];
 
 /// What is measured now and then, and stands under the same names in the journal.
@@ -51,9 +58,10 @@ pub fn collect(grid: &Grid, finished: &FinishedSweep<'_>, kept: Recorded) -> Res
     let here = |variant: &Variant<'_>| finished.data.open.contains_key(variant.data);
     let (variants, absent): (Vec<Variant<'_>>, Vec<Variant<'_>>) = grid.variants().partition(here);
     let mut collected = Collected { grid, finished, variants, results: Results::default() };
-    collected.describe(&absent)?;
-    let columns = collected.points()?;
-    collected.trade_offs(&columns);
+    let baselines = collected.baselines()?;
+    collected.describe(&absent, &baselines)?;
+    let columns = collected.points(&baselines)?;
+    collected.trade_offs(&columns, &baselines);
     for (name, description, unit) in MEASURES {
         collected.add(name.as_str(), &POINT, description, unit, Values::F64(columns[&name].clone()));
     }
@@ -84,68 +92,22 @@ pub fn collect(grid: &Grid, finished: &FinishedSweep<'_>, kept: Recorded) -> Res
     Ok(collected.results)
 }
 
-/// Results in the making.
-pub(super) struct Collected<'a> {
-    pub(super) grid: &'a Grid,
-    pub(super) finished: &'a FinishedSweep<'a>,
-    pub(super) variants: Vec<Variant<'a>>,
-    pub(super) results: Results,
-}
-
-impl<'a> Collected<'a> {
-    pub(super) fn images(&self, variant: &Variant<'_>) -> Result<&'a Images> {
-        let images = self.finished.data.open.get(variant.data);
-        images
-            .map(|images| &**images)
-            .ok_or_else(|| Error::Missing(format!("data set {}", variant.data.name)))
-    }
-
-    /// The finished run at a point; `None` where the grid has none.
-    pub(super) fn run(
-        &self,
-        variant: &Variant<'_>,
-        [member, lambda, seed]: [usize; 3],
-    ) -> Option<&'a FinishedRun> {
-        self.finished.get(&self.grid.run(variant, member, lambda, seed)?)
-    }
-
-    pub(super) fn add(
-        &mut self,
-        name: &str,
-        dimensions: &[&str],
-        description: &str,
-        unit: &str,
-        values: Values,
-    ) {
-        let dimensions = dimensions.iter().map(|&dimension| dimension.to_owned()).collect();
-        let variable = Variable { dimensions, description: description.into(), unit: unit.into(), values };
-        self.results.variables.insert(name.into(), variable);
-    }
-
-    pub(super) fn dimension(&mut self, name: &str, description: &str, coordinates: impl Into<CoordinatesOf>) {
-        let CoordinatesOf(coordinates, unit) = coordinates.into();
-        let dimension = Dimension { description: description.into(), unit: unit.into(), coordinates };
-        self.results.dimensions.insert(name.into(), dimension);
-    }
-
-    /// Calls this for every place of the grid, those without a run too.
-    pub(super) fn each_point<E>(
-        &self,
-        mut call: impl FnMut(&Variant<'a>, [usize; 3]) -> std::result::Result<(), E>,
-    ) -> std::result::Result<(), E> {
+impl Collected<'_> {
+    /// The errors of the mean image and of the class means, for each data set.
+    fn baselines(&self) -> Result<Baselines> {
+        let mut baselines = Baselines::new();
         for variant in &self.variants {
-            for member in 0..self.grid.n_members() {
-                for lambda in 0..self.grid.lambdas.len() {
-                    for seed in 0..self.grid.seeds.len() {
-                        call(variant, [member, lambda, seed])?;
-                    }
-                }
+            if !baselines.contains_key(variant.data) {
+                let images = self.images(variant)?;
+                let mean = data::reference::mean_image_error(&images.train, &images.test)?;
+                let class = data::reference::class_mean_error(&images.train, &images.test)?;
+                baselines.insert(variant.data.clone(), [mean, class]);
             }
         }
-        Ok(())
+        Ok(baselines)
     }
 
-    fn describe(&mut self, absent: &[Variant<'_>]) -> Result<()> {
+    fn describe(&mut self, absent: &[Variant<'_>], baselines: &Baselines) -> Result<()> {
         let grid = self.grid;
         let labels: Vec<String> = self.variants.iter().map(Variant::label).collect();
         self.dimension("variant", "data set and family of learners", labels);
@@ -169,38 +131,20 @@ impl<'a> Collected<'a> {
             })
             .collect();
         self.results.attributes.insert("absent".into(), json!(absent).to_string());
-        let (mut of_mean, mut of_class) = (vec![], vec![]);
-        for variant in &self.variants {
-            let [mean, class] = self.references(variant)?;
-            of_mean.push(mean);
-            of_class.push(class);
+        for (place, (name, description)) in BASELINES.into_iter().enumerate() {
+            let of_each = self.variants.iter().map(|variant| baselines[variant.data][place]).collect();
+            self.add(name.as_str(), &["variant"], description, "1", Values::F64(of_each));
         }
-        let description = "test MSE of the training-mean image";
-        self.add(Baseline::MeanImageMse.as_str(), &["variant"], description, "1", Values::F64(of_mean));
-        let description = "test MSE of the true class's training-mean image";
-        self.add(Baseline::ClassMeanMse.as_str(), &["variant"], description, "1", Values::F64(of_class));
         Ok(())
     }
 
-    fn references(&self, variant: &Variant<'_>) -> Result<[f64; 2]> {
-        let images = self.images(variant)?;
-        Ok([
-            data::reference::mean_image_error(&images.train, &images.test)?,
-            data::reference::class_mean_error(&images.train, &images.test)?,
-        ])
-    }
-
     /// The columns of [`MEASURES`].
-    fn points(&self) -> Result<BTreeMap<Metric, Vec<f64>>> {
+    fn points(&self, baselines: &Baselines) -> Result<BTreeMap<Metric, Vec<f64>>> {
         let mut columns: BTreeMap<Metric, Vec<f64>> = BTreeMap::new();
-        let mut references = BTreeMap::new();
-        for variant in &self.variants {
-            references.insert(variant.data.label(), self.references(variant)?);
-        }
         self.each_point(|variant, place @ [member, lambda, seed]| -> Result<()> {
             let run = self.grid.run(variant, member, lambda, seed);
             let of_run = match (run, self.run(variant, place)) {
-                (Some(run), Some(done)) => measured(&run, done, references[&variant.data.label()])?,
+                (Some(run), Some(done)) => measured(&run, done, baselines[variant.data])?,
                 _ => BTreeMap::new(),
             };
             for (name, _, _) in MEASURES {
@@ -211,13 +155,8 @@ impl<'a> Collected<'a> {
         Ok(columns)
     }
 
-    fn trade_offs(&mut self, columns: &BTreeMap<Metric, Vec<f64>>) {
+    fn trade_offs(&mut self, columns: &BTreeMap<Metric, Vec<f64>>, baselines: &Baselines) {
         let (n_lambdas, n_seeds) = (self.grid.lambdas.len(), self.grid.seeds.len());
-        let Some(Values::F64(of_mean)) =
-            self.results.variables.get(Baseline::MeanImageMse.as_str()).map(|v| v.values.clone())
-        else {
-            unreachable!("the references were added first")
-        };
         let mut values = vec![Vec::new(); TRADE_OFFS.len()];
         let [mse, accuracy] = [Metric::TestMse, Metric::TestAccuracy].map(|name| &columns[&name]);
         let per_variant = self.grid.n_members() * n_lambdas * n_seeds;
@@ -230,7 +169,7 @@ impl<'a> Collected<'a> {
                     &self.grid.lambdas,
                     &along(mse),
                     &along(accuracy),
-                    of_mean[start / per_variant],
+                    baselines[self.variants[start / per_variant].data][0],
                 );
                 values.iter_mut().zip(of).for_each(|(values, value)| values.push(value));
             }
@@ -301,7 +240,8 @@ impl<'a> Collected<'a> {
             let shape = (images.test.len(), pixels.len() / images.test.len());
             let test = ArrayView2::from_shape(shape, pixels).expect("a split has as many pixels as it says");
             for member in 0..self.grid.n_members() {
-                let k = variant.family.members.get(member).and_then(|member| member.learner.latent_len());
+                let cre = variant.family.members.get(member).and_then(|member| member.learner.as_cre());
+                let k = cre.map(|cre| cre.model.latent_len());
                 for &lambda in &self.grid.lambdas {
                     let exact = match k {
                         Some(k) if k <= front.rank() => {
@@ -366,24 +306,3 @@ pub(super) const LINEAR: [(LinearMetric, &str); 4] = [
     (LinearMetric::TrainMse, "its MSE on the training images"),
     (LinearMetric::TrainLabels, "its mean squared error to the one-hot labels of the training images"),
 ];
-
-/// Coordinates with their unit.
-pub(super) struct CoordinatesOf(Coordinates, &'static str);
-
-impl From<Vec<f64>> for CoordinatesOf {
-    fn from(values: Vec<f64>) -> Self {
-        Self(Coordinates::Numbers(values), "1")
-    }
-}
-
-impl From<Vec<u64>> for CoordinatesOf {
-    fn from(values: Vec<u64>) -> Self {
-        Self(Coordinates::Integers(values), "1")
-    }
-}
-
-impl From<Vec<String>> for CoordinatesOf {
-    fn from(values: Vec<String>) -> Self {
-        Self(Coordinates::Texts(values), "")
-    }
-}

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::metric::Metric;
-use crate::sweep::collect::{Collected, POINT};
+use crate::sweep::collected::{Collected, POINT};
 use crate::sweep::curves::Curves;
 use crate::sweep::readers::Reader;
 use runs::store::{Array, FinishedRun, Values};

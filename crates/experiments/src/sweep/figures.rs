@@ -2,11 +2,13 @@
 
 mod families;
 mod masked;
+mod parts;
 mod plane;
 mod readers;
 
 pub use families::families_over_members;
 pub use masked::masked_evaluation;
+pub use parts::{Measure, figure, panel, positive_spread, spread};
 pub use plane::{latents, reconstructions};
 pub use readers::cost_by_reader;
 
@@ -14,7 +16,7 @@ use report::{Axis, Chart, Figure, Panel, Point, Reference, Scale, Series, Shape,
 
 use crate::error::Result;
 use crate::metric::{Baseline, EpochMetric, LinearMetric, Metric, TradeOff};
-use crate::statistics::{Interval, interval, mean, range};
+use crate::statistics::{interval, mean};
 use crate::sweep::curves::Curves;
 use runs::store::Results;
 
@@ -23,21 +25,6 @@ const LARGE: f64 = 4.0;
 
 /// The look of the corner of a plane of fronts: a black star, as no line has it.
 const CORNER: usize = 6;
-
-/// What bands and bars are.
-const NOTE: &str = "Lines are means over seeds; bands and bars are the 95 % intervals of these means over seeds, the statistic \
-                    of the verdicts; on a logarithmic axis an end below 0 is the lowest seed's. One seed has no interval.";
-
-/// A metric with the words of its axis.
-#[derive(Debug, Clone, Copy)]
-pub struct Measure<M = Metric> {
-    /// What is drawn.
-    pub name: M,
-    /// The title of its panel.
-    pub title: &'static str,
-    /// The label of its axis.
-    pub label: &'static str,
-}
 
 /// The reconstruction's error.
 pub const MSE: Measure = Measure { name: Metric::TestMse, title: "Reconstruction", label: "test MSE" };
@@ -202,22 +189,6 @@ pub fn exact_figure(name: String, title: String, caption: String, panels: Vec<Pa
     figure(name, title, caption, panels).map(|figure| Chart { note: EXACT.into(), ..figure })
 }
 
-/// The figure, unless nothing is in it.
-pub fn figure(name: String, title: String, caption: String, mut panels: Vec<Panel>) -> Option<Chart> {
-    panels.retain(|panel| !panel.series.is_empty());
-    if panels.is_empty() {
-        return None;
-    }
-    let columns = panels.len().min(3);
-    Some(Chart { name, title, caption, note: NOTE.into(), columns, panels })
-}
-
-/// A panel of the series that have points.
-pub fn panel(title: &str, x: Axis, y: &str, mut series: Vec<Series>) -> Panel {
-    series.retain(|series| !series.points.is_empty());
-    Panel { title: title.into(), x, y: Axis::new(y, "", Scale::Linear), series, references: vec![] }
-}
-
 /// A measure over λ, with a line for each member.
 ///
 /// # Errors
@@ -320,40 +291,12 @@ fn linear_fronts(curves: &Curves<'_>) -> Result<Vec<Series>> {
     Ok(series)
 }
 
-/// The mean of values with its 95 % interval, at a chosen x.
-pub fn spread(x: f64, values: &[f64]) -> Option<Point> {
-    let (mean, low, high) = of_mean(values)?;
-    Some(Point::new(x, mean).y_between(low, high))
-}
-
-/// The same for a logarithmic axis, which has no place for an end that is not positive: it is the lowest seed's.
-pub fn positive_spread(x: f64, values: &[f64]) -> Option<Point> {
-    let point = spread(x, values)?;
-    let (low, high) = point.y_spread;
-    Some(point.y_between(if low > 0.0 { low } else { range(values).0 }, high))
-}
-
 /// The means of two measures with their 95 % intervals, for a logarithmic axis of x.
 pub fn crossed(x: &[f64], y: &[f64]) -> Option<Point> {
     let across = positive_spread(0.0, x)?;
     let (low, high) = across.y_spread;
-    let (y, y_low, y_high) = of_mean(y)?;
-    Some(Point::new(across.y, y).x_between(low, high).y_between(y_low, y_high))
-}
-
-/// A mean with its 95 % interval; one value has no interval.
-fn of_mean(values: &[f64]) -> Option<(f64, f64, f64)> {
-    if values.is_empty() {
-        return None;
-    }
-    let (smallest, largest) = range(values);
-    // The mean of equal numbers may differ from them in its last digit.
-    let mean = mean(values).clamp(smallest, largest);
-    if values.len() < 2 {
-        return Some((mean, mean, mean));
-    }
-    let Interval { low, high, .. } = interval(values);
-    Some((mean, low.min(mean), high.max(mean)))
+    let up = spread(0.0, y)?;
+    Some(Point { x: across.y, x_spread: (low, high), ..up })
 }
 
 /// Every λ at a place of its own.

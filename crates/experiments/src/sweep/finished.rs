@@ -1,8 +1,9 @@
 //! The finished runs of a command with the data that they read.
 
 use runs::local::{Data, FinishedRuns};
-use runs::run::{Hardware, Run};
+use runs::run::Run;
 use runs::store::FinishedRun;
+use runs::training::Hardware;
 
 /// The finished runs of a command with the data that they read.
 pub struct FinishedSweep<'a> {

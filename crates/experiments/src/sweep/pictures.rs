@@ -4,7 +4,7 @@ use ndarray::{Array2, ArrayView2};
 use theory::{Moments, Pca};
 
 use crate::error::Result;
-use crate::sweep::collect::Collected;
+use crate::sweep::collected::Collected;
 use crate::sweep::measured::latents as latents_of;
 use runs::pixels::first_of_each_class;
 use runs::store::{Array, FinishedRun, Values};

@@ -1,7 +1,7 @@
 //! What results record of each run beside the metrics that all experiments have.
 
 use crate::metric::{ArrayMetric, Metric};
-use runs::run::MASKED_TEST;
+use runs::run::compute::MASKED_TEST;
 
 /// What results record of each run beside the metrics that all experiments have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -226,7 +226,7 @@ fn a_stored_network_goes_on_with_the_same_bits() {
 #[test]
 fn what_is_no_longer_a_number_ends_the_epoch_by_name_and_moves_no_weight() {
     let (images, labels) = batch(DType::F32);
-    let fast = Relaxation { steps: 200, rate: 1e3 };
+    let fast = Relaxation { steps: 200, rate: 10.0 };
     let not_numbers = Tensor::full(f64::NAN, &[N, PIXELS], DType::F32);
     for (relaxation, images, name) in
         [(fast, images, "the relaxed energy"), (config(Size::S).relaxation, not_numbers, "the MSE")]
@@ -245,14 +245,14 @@ fn settings_out_of_their_range_are_refused_by_name() {
     let legal = config(Size::S);
     let relaxation = |steps, rate| Config { relaxation: Relaxation { steps, rate }, ..legal.clone() };
     for (refused, expected) in [
-        (Config { lambda: 1.5, ..legal.clone() }, "lambda: wanted a number in [0, 1], got 1.5"),
-        (Config { lambda: f64::NAN, ..legal.clone() }, "lambda: wanted a number in [0, 1], got NaN"),
+        (Config { lambda: 1.5, ..legal.clone() }, "lambda: wanted a number from 0 to 1, got 1.5"),
+        (Config { lambda: f64::NAN, ..legal.clone() }, "lambda: wanted a number from 0 to 1, got NaN"),
         (
             Config { output_precision: 0.0, ..legal.clone() },
             "output_precision: wanted a number above 0, got 0",
         ),
         (relaxation(0, 0.1), "relaxation.steps: wanted at least 1, got 0"),
-        (relaxation(1, f64::INFINITY), "relaxation.rate: wanted a number above 0, got inf"),
+        (relaxation(1, f64::INFINITY), "relaxation.rate: wanted a number above 0 to 10, got inf"),
     ] {
         let message = PredictiveCoding::trainer(&refused, &Stream::new(0, "init")).err().unwrap().to_string();
         assert_eq!(message, expected);

@@ -4,11 +4,11 @@ use autograd::{Param, Tape};
 use tensor::{Indices, Tensor};
 
 use super::{Evaluate, Group, Metrics, Objective, Pass, Precision, StepLosses, StepReport, Trainer};
-use crate::error::weight_of_reconstruction;
 use crate::mixing::{Mixer, Mixing};
+use crate::range;
 use crate::{AdamConfig, Cre, Error, Example, Mode, Module, Part, Representation, Result};
 
-/// A CRE in training, with an Adam for each of its three parts (section 2.3 of the CRE specification).
+/// A CRE in training, with an Adam for each of its three parts (section 2.3 of `book/cre.md`).
 pub type CreTrainer<'m> = Trainer<CreObjective<'m>>;
 
 /// A CRE with the weight of reconstruction and the rule by which the encoder's gradients are mixed.
@@ -23,10 +23,9 @@ impl<'m> CreTrainer<'m> {
     /// A model that has not been trained yet. `lambda` is the weight of reconstruction in [0, 1].
     ///
     /// # Errors
-    /// [`Error::Setting`] if `lambda` is outside of it or as [`AdamConfig::check`]; [`Error::Shared`] if two parts share a
-    /// parameter, which the optimisers of both would step.
+    /// [`Error::OutOfRange`] if `lambda` is, or as [`AdamConfig::check`]; [`Error::Shared`] if two parts share a parameter, which the optimisers of both would step.
     pub fn new(model: &'m Cre, config: AdamConfig, lambda: f64) -> Result<Self> {
-        weight_of_reconstruction(lambda)?;
+        range::PROBABILITY.check("lambda", lambda)?;
         let mixer = Mixer::weighted(config);
         Self::with_adam(CreObjective { model, lambda, mixer: mixer?, config }, config)
     }
@@ -79,14 +78,9 @@ impl Objective for CreObjective<'_> {
         self.mixer.learn([report.mse, report.cross_entropy])
     }
 
-    fn records(&self) -> Result<bool> {
-        match self.mixer.rule() {
-            Mixing::Weighted => Ok(true),
-            rule => {
-                let (wanted, got) = ("weighted in an epoch on a GPU", rule.name().into());
-                Err(Error::Setting { setting: "mixing", wanted, got })
-            }
-        }
+    /// The other rules mix on the CPU.
+    fn records(&self) -> bool {
+        self.mixer.rule() == Mixing::Weighted
     }
 
     fn state(&self) -> Vec<(String, Tensor)> {

@@ -1,5 +1,7 @@
 //! What is trained: a model with its losses, in groups of parameters.
 
+use std::fmt;
+
 use autograd::{Gradients, Param, Tape, Var};
 use tensor::{DType, Tensor};
 
@@ -25,7 +27,7 @@ pub trait Objective {
     /// If a shape does not fit.
     fn losses<'t>(&self, tape: &'t Tape, example: &Example, mode: Mode) -> Result<StepLosses<'t>>;
 
-    /// Losses and gradients of a batch: one for all groups, or one for each.
+    /// Losses and gradients of a batch.
     ///
     /// # Errors
     /// As [`Objective::losses`].
@@ -43,12 +45,18 @@ pub trait Objective {
     }
 
     /// Whether a step can be recorded on a GPU: it reads no number back, and what is differentiated is the sum of the MSE
-    /// and the cross-entropy, or one of them, or a loss beside which nothing is reported.
+    /// and the cross-entropy, or one of them, or a loss beside which nothing is reported. Other steps are launched one by
+    /// one.
+    fn records(&self) -> bool {
+        true
+    }
+
+    /// Refuses a type that the objective does not compute in.
     ///
     /// # Errors
-    /// [`Error::Setting`] if the objective is not to be trained from batches on a device.
-    fn records(&self) -> Result<bool> {
-        Ok(true)
+    /// [`Error::Setting`] with the objective's name.
+    fn check_precision(&self, _precision: Precision) -> Result<()> {
+        Ok(())
     }
 
     /// What has to be stored beside parameters, buffers and optimisers.
@@ -83,6 +91,9 @@ impl Group<'_> {
     }
 }
 
+/// A loss that has to be finite: its name, and where a report has it.
+pub type Check = (&'static str, fn(&StepReport) -> f64);
+
 /// The losses of a batch, on the tape.
 pub struct StepLosses<'t> {
     /// What is differentiated.
@@ -91,8 +102,8 @@ pub struct StepLosses<'t> {
     pub mse: Option<Tensor>,
     /// The cross-entropy, if the objective has one.
     pub cross_entropy: Option<Tensor>,
-    /// What has to be finite, by name: the first that is not ends the training.
-    pub checked: Vec<(&'static str, Tensor)>,
+    /// What has to be finite: the first that is not ends the training.
+    pub checked: &'static [Check],
     /// The latents as the decoder and as the classifier saw them, for the conflict of their gradients.
     pub z_for_heads: Vec<[Var<'t>; 2]>,
 }
@@ -100,7 +111,7 @@ pub struct StepLosses<'t> {
 impl<'t> StepLosses<'t> {
     /// A single loss, with nothing else to report.
     pub fn single(total: Var<'t>) -> Self {
-        let checked = vec![("the loss", total.value().clone())];
+        let checked: &[Check] = &[("the loss", |report| report.loss)];
         Self { total, mse: None, cross_entropy: None, checked, z_for_heads: vec![] }
     }
 
@@ -109,10 +120,10 @@ impl<'t> StepLosses<'t> {
     /// # Errors
     /// If they are not of one type.
     pub fn of_heads(losses: [&Var<'t>; 2], z_for_heads: Vec<[Var<'t>; 2]>) -> Result<Self> {
-        let [mse, cross_entropy] = losses.map(|loss| loss.value().clone());
-        let checked = vec![("the MSE", mse.clone()), ("the cross-entropy", cross_entropy.clone())];
-        let total = losses[0].add(losses[1])?;
-        Ok(Self { total, mse: Some(mse), cross_entropy: Some(cross_entropy), checked, z_for_heads })
+        let [mse, cross_entropy] = losses.map(|loss| Some(loss.value().clone()));
+        let checked: &[Check] =
+            &[("the MSE", |report| report.mse), ("the cross-entropy", |report| report.cross_entropy)];
+        Ok(Self { total: losses[0].add(losses[1])?, mse, cross_entropy, checked, z_for_heads })
     }
 
     /// Losses and gradients; the latents' gradients are kept for each head.
@@ -133,7 +144,7 @@ impl<'t> StepLosses<'t> {
             cross_entropy,
             checked,
             by_z,
-            gradients: vec![gradients],
+            gradients: GroupGradients::Together(gradients),
         })
     }
 }
@@ -147,25 +158,50 @@ pub struct Pass {
     /// As [`StepLosses::cross_entropy`].
     pub cross_entropy: Option<Tensor>,
     /// As [`StepLosses::checked`].
-    pub checked: Vec<(&'static str, Tensor)>,
+    pub checked: &'static [Check],
     /// The gradients at z of the decoder's and of the classifier's loss, in pieces.
     pub by_z: [Vec<Tensor>; 2],
-    /// The gradients of all groups, or of each.
-    pub gradients: Vec<Gradients>,
+    /// The gradients of the groups.
+    pub gradients: GroupGradients,
+}
+
+/// The gradients of the groups of an objective.
+pub enum GroupGradients {
+    /// Of all groups, by one backward pass.
+    Together(Gradients),
+    /// Of the first group, and of all others: by two backward passes.
+    FirstApart {
+        /// Of the first group.
+        first: Gradients,
+        /// Of the others.
+        others: Gradients,
+    },
+}
+
+impl GroupGradients {
+    /// The same with other gradients of the first group.
+    pub(super) fn with_first(self, first: Gradients) -> Self {
+        let (Self::Together(others) | Self::FirstApart { others, .. }) = self;
+        Self::FirstApart { first, others }
+    }
+
+    /// Those of the group in this place.
+    pub(super) fn of(&self, place: usize) -> &Gradients {
+        match self {
+            Self::FirstApart { first, .. } if place == 0 => first,
+            Self::Together(gradients) | Self::FirstApart { others: gradients, .. } => gradients,
+        }
+    }
 }
 
 impl Pass {
-    /// The first checked loss that is not finite, with its value.
-    pub(super) fn first_non_finite(&self) -> Result<Option<(&'static str, f64)>> {
-        for (loss, value) in &self.checked {
-            let value = value.item()?;
-            if !value.is_finite() {
-                return Ok(Some((loss, value)));
-            }
-        }
-        Ok(None)
+    /// The first checked loss of a report that is not finite, with its value.
+    pub(super) fn first_non_finite(&self, report: &StepReport) -> Option<(&'static str, f64)> {
+        let values = self.checked.iter().map(|(loss, of)| (*loss, of(report)));
+        values.into_iter().find(|(_, value)| !value.is_finite())
     }
 
+    /// Reads each number once.
     pub(super) fn report(&self) -> Result<StepReport> {
         let item = |loss: &Option<Tensor>| loss.as_ref().map_or(Ok(f64::NAN), Tensor::item);
         let [of_mse, of_cross_entropy] = self.by_z.each_ref().map(|pieces| pieces.iter().collect::<Vec<_>>());
@@ -218,5 +254,11 @@ impl Precision {
             DType::F32 => Ok(x.clone()),
             precision => Ok(Tape::without_gradients().constant(x).to_dtype(precision)?.value().clone()),
         }
+    }
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }

@@ -26,8 +26,8 @@ struct Reported {
     conflict: bool,
 }
 
-/// How many sums there are.
-const SUMS: usize = 6;
+/// How many numbers the sums are: four of two numbers each, and two of one.
+const SUMS: usize = 10;
 
 impl Recorder {
     pub(super) fn new(gpu: &Arc<Gpu>) -> Result<Self> {
@@ -48,7 +48,7 @@ impl<O: Objective> Trainer<O> {
         if batches.steps == 0 {
             return Err(Error::NoBatches);
         }
-        match (self.objective.records()?, self.recorder.take()) {
+        match (self.objective.records(), self.recorder.take()) {
             (true, Some(mut recorder)) => {
                 let outcome = self.recorded_steps(&mut recorder, &batches);
                 let sums = outcome
@@ -131,8 +131,9 @@ fn account(pass: &Pass, sums: &Tensor) -> Result<Reported> {
 
 /// The averages of an epoch from its sums.
 fn report(epoch: u32, steps: usize, reported: Reported, sums: &[f64]) -> Result<EpochReport> {
-    let &[mse, cross_entropy, cosine, norm_ratio, opposed, finite] = sums else {
-        unreachable!("there are {SUMS} sums")
+    // A compensated sum is its total and what the last addition has rounded away.
+    let &[mse, _, cross_entropy, _, cosine, _, norm_ratio, _, opposed, finite] = sums else {
+        unreachable!("there are {SUMS} numbers")
     };
     let name = |has: bool, name| if has { name } else { "the loss" };
     let names = [name(reported.mse, "the MSE"), name(reported.cross_entropy, "the cross-entropy")];

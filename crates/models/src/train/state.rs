@@ -41,8 +41,18 @@ impl<O: Objective> Trainer<O> {
     /// Takes over what [`Trainer::state`] gave.
     ///
     /// # Errors
-    /// [`Error::State`](crate::Error::State) if a tensor is missing or does not fit; then no parameter has changed.
+    /// [`Error::State`](crate::Error::State) if a tensor is missing or does not fit; then nothing has changed.
     pub fn load(&mut self, stored: impl Fn(&str) -> Option<Tensor>) -> Result<()> {
+        let before = self.state();
+        self.take_over(&stored).or_else(|error| {
+            // The objective and some optimisers may have taken over theirs already.
+            self.take_over(&|name| before.iter().find(|(own, _)| own == name).map(|(_, t)| t.clone()))?;
+            Err(error)
+        })
+    }
+
+    fn take_over(&mut self, stored: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
+        self.objective.load(stored)?;
         let mut values = Vec::new();
         for (name, param) in self.objective.params().into_iter().chain(self.objective.buffers()) {
             values.push((param, fitting(&name, &param.value(), stored(&name))?));
@@ -56,7 +66,7 @@ impl<O: Objective> Trainer<O> {
         self.steps = steps;
         // What was recorded rewrites the parameters that were there.
         self.recorder = self.recorder.take().map(Recorder::without_step);
-        self.objective.load(&stored)
+        Ok(())
     }
 
     /// Moves parameters, buffers and optimisers to that device.

@@ -16,7 +16,7 @@ pub(super) struct AtLatent {
 }
 
 impl CreObjective<'_> {
-    /// The procedure of section 2.2 of the CRE specification in its own order: the encoder, the heads on a latent that is
+    /// The procedure of section 2.2 of `book/cre.md` in its own order: the encoder, the heads on a latent that is
     /// a leaf, the mixture of their two gradients, the encoder's backward pass from there.
     pub(super) fn backward_in_two_stages(
         &self,
@@ -30,10 +30,10 @@ impl CreObjective<'_> {
         let at_latent = self.at_latent(precision, &z, example, mode)?;
         let step = Step { number, lambda: self.lambda, classes: at_latent.classes };
         let mixed = self.mixer.mixed(step, at_latent.by_z.each_ref())?;
-        let mut pass = at_latent.heads;
-        // The encoder's gradients, then those of both heads.
-        pass.gradients.insert(0, tape.backward_from(&z, mixed)?);
-        Ok(pass)
+        let heads = at_latent.heads;
+        // The encoder is the first group.
+        let gradients = heads.gradients.with_first(tape.backward_from(&z, mixed)?);
+        Ok(Pass { gradients, ..heads })
     }
 
     /// Both losses of a batch at its latents, on a tape of their own, differentiated as far down as z.
@@ -62,7 +62,7 @@ mod tests {
     use tensor::{DType, Indices};
 
     use super::*;
-    use crate::train::{CreTrainer, Objective};
+    use crate::train::{CreTrainer, GroupGradients, Objective};
     use crate::{AdamConfig, Cre, Module, Part, cnn};
 
     /// The gradients of a part's parameters, one after another.
@@ -83,10 +83,12 @@ mod tests {
             let (objective, example) = (trainer.objective(), Example::from((&images, &labels)));
             let mode = Mode::Training { step: 0 };
             let pass = objective.backward_in_two_stages(Precision::F32, &example, mode).unwrap();
-            let [of_encoder, of_heads] = &pass.gradients[..] else { panic!("two stages have two gradients") };
+            let GroupGradients::FirstApart { first: of_encoder, others: of_heads } = &pass.gradients else {
+                panic!("the encoder has a backward pass of its own")
+            };
             let tape = Tape::new();
             let expected = objective.losses(&tape, &example, mode).unwrap().backward(&tape).unwrap();
-            let expected = &expected.gradients[0];
+            let expected = expected.gradients.of(0);
             for part in [Part::Decoder, Part::Classifier] {
                 assert_eq!(of_part(&model, part, of_heads), of_part(&model, part, expected));
             }

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use tensor::Device;
 
-use super::Data;
+use super::data::Data;
 use crate::Result;
 use crate::images::{DataConfig, Images};
-use crate::run::{Learner, Run};
+use crate::run::Run;
 
 /// Steps and evaluations that have been timed, by what was run.
 pub struct Estimate<'d> {
@@ -28,7 +28,7 @@ impl<'d> Estimate<'d> {
     /// If its model cannot be built.
     pub fn seconds(&mut self, run: &Run) -> Result<f64> {
         let Some(images) = self.data.open.get(&run.config.data) else { return Ok(0.0) };
-        if let Learner::ClosedForm { .. } = run.config.learner {
+        if !run.config.learner.learns() {
             return Ok(closed_form(images));
         }
         let [step, evaluation] = self.timed(run, images)?;
@@ -40,16 +40,8 @@ impl<'d> Estimate<'d> {
 
     /// Seconds of a step and of evaluating an image, timed once for each learner and batch.
     fn timed(&mut self, run: &Run, images: &Images) -> Result<[f64; 2]> {
-        // Heads on a frozen encoder take about what their model takes, less its backward pass.
         let mut timed = run.clone();
-        if let Learner::Readout { model, .. } = &run.config.learner {
-            timed.config.learner = crate::run::cre(*model, 0.5);
-        }
-        // Few labels change what a batch says and not how long it takes.
-        if let Learner::Cre { labelled, .. } = &mut timed.config.learner {
-            *labelled = None;
-        }
-        timed.config.learner = timed.config.learner.with_lambda(0.5);
+        timed.config.learner.time_alike();
         let config = (&timed.config.learner, timed.config.batch);
         let name = serde_json::to_string(&config).expect("a config is plain data");
         if let Some(known) = self.timed.get(&name) {
@@ -62,11 +54,10 @@ impl<'d> Estimate<'d> {
     }
 }
 
-/// Seconds of a closed form of images with `d` numbers: some thirty products of `d x d` matrices in f64, by an
+/// Seconds of a closed form of images of `d` pixels: some thirty multiplications of `d x d` matrices in f64, by an
 /// eigendecomposition and what is around it, at a rate that one core reaches.
 fn closed_form(images: &Images) -> f64 {
     const PRODUCTS: f64 = 30.0;
     const RATE: f64 = 2e10;
-    let d: usize = images.train.image_shape().iter().product();
-    PRODUCTS * 2.0 * (d as f64).powi(3) / RATE
+    PRODUCTS * 2.0 * (images.n_pixels() as f64).powi(3) / RATE
 }

@@ -2,20 +2,16 @@
 
 use std::time::Instant;
 
-use models::predictive_coding::PredictiveCoding;
-use models::recurrent::Recurrent;
-use models::{EpochReport, Evaluation, ProbeTrainer};
-use tensor::random::Stream;
-use tensor::{DType, Device, Tensor, flops};
+use models::{EpochReport, Evaluation};
+use tensor::{Device, Tensor, flops};
 
 use super::Run;
-use super::closed_form::Question;
-use super::finals::named;
-use super::learner::Learner;
-use super::learning::{Learning, OfAutoencoder, OfRecognition, Training, on_features, on_the_processor};
-use super::observed::{Scalars, is_due};
+use super::finals::{AT_END, absent, of_representation};
 use crate::images::Images;
-use crate::store::{Arrays, Checkpoint, Epoch, FinishedRun, Outcome, RunFolder};
+use crate::learners::RunConfig;
+use crate::names::parameter;
+use crate::store::{Array, Arrays, Checkpoint, Epoch, FinishedRun, Outcome, RunFolder};
+use crate::training::{Scalars, Setup, Training};
 use crate::{Error, Result};
 
 impl Run {
@@ -36,24 +32,25 @@ impl Run {
         keep: Keep,
         mut heard: impl FnMut(&[Epoch]),
     ) -> Result<FinishedRun> {
-        let ended = match (self.config.learner.check_room(images), &self.config.learner) {
-            (Err(error), _) if folder.epochs().is_empty() => Err(Ended::Error(error)),
-            // What was trained where there was room can be finished there, and is not given up here.
-            (Err(error), _) => return Err(error),
-            (Ok(()), Learner::ClosedForm { question }) => {
-                self.answer(question, images, &mut folder, &mut heard)
-            }
-            (Ok(()), _) => {
-                let work = |learning: &mut dyn Learning| {
-                    let mut finals = self.epochs(learning, images, &mut folder, &mut heard)?;
-                    if keep == Keep::EveryParameter || self.config.learner.is_reread() {
-                        let learned = learning.learned();
-                        finals.extend(learned.iter().map(|(name, value)| named(&parameter(name), value)));
-                    }
-                    Ok(finals)
-                };
-                self.learn(images, needed, device, work)
-            }
+        let room = if folder.epochs().is_empty() {
+            self.config.check_room(images)
+        } else {
+            // What is measured is left out where it does not fit. A training that does not fit can be finished where it does,
+            // and is not given up here.
+            self.config.check_training(images)?;
+            Ok(())
+        };
+        let ended = match room {
+            Err(error) => Err(Ended::Error(error)),
+            Ok(()) if !self.config.learner.learns() => self.answer(images, &mut folder, &mut heard),
+            Ok(()) => self.learn(images, needed, device, true, |training| {
+                let mut finals = self.epochs(training, images, &mut folder, &mut heard)?;
+                if keep == Keep::EveryParameter || self.config.learner.is_reread() {
+                    let learned = training.learned();
+                    finals.extend(learned.iter().map(|(name, value)| (parameter(name), Array::of(value))));
+                }
+                Ok(finals)
+            }),
         };
         let (outcome, finals) = match ended {
             Ok(finals) => (Outcome::Finished, finals),
@@ -69,77 +66,59 @@ impl Run {
     /// # Errors
     /// If the model cannot be built or computed.
     pub fn time(&self, images: &Images, device: &Device) -> Result<[f64; 2]> {
-        let measured = |learning: &mut dyn Learning| -> std::result::Result<[f64; 2], Ended> {
-            learning.epoch(1).map_err(|error| Ended::Error(error.into()))?;
+        self.config.check_parameters(images)?;
+        let ended = self.learn(images, None, device, false, |training| {
+            training.epoch(1).map_err(Error::from)?;
             let start = Instant::now();
-            let report = learning.epoch(2).map_err(|error| Ended::Error(error.into()))?;
+            let report = training.epoch(2).map_err(Error::from)?;
             let step = start.elapsed().as_secs_f64() / report.steps as f64;
             let start = Instant::now();
-            learning.evaluate(&images.test)?;
+            training.evaluate(&images.test)?;
             Ok([step, start.elapsed().as_secs_f64() / images.test.len() as f64])
-        };
-        self.learn(images, None, device, measured).map_err(|ended| match ended {
-            Ended::Error(error) => error,
-            Ended::Diverged { reason, .. } => Error::Usage(reason),
-        })
+        });
+        ended.map_err(Error::from)
     }
 
-    /// Makes what learns, and does this with it.
+    /// Makes what learns, and does this with it. `trains` is that of [`Setup`].
     pub(super) fn learn<T>(
         &self,
         images: &Images,
-        needed: Option<&FinishedRun>,
+        encoder: Option<&FinishedRun>,
         device: &Device,
-        work: impl FnOnce(&mut dyn Learning) -> std::result::Result<T, Ended>,
+        trains: bool,
+        work: impl FnOnce(&mut dyn Training) -> std::result::Result<T, Ended>,
     ) -> std::result::Result<T, Ended> {
-        let init = Stream::new(self.seed, "init");
-        self.config.learner.check_parameters(images)?;
-        match &self.config.learner {
-            Learner::Cre { model, .. } => {
-                let model = model.build(&init, DType::F32).map_err(Error::from)?;
-                work(&mut Training::of_cre(self, images, &model, device)?)
-            }
-            Learner::Readout { of, model } => {
-                on_the_processor(self)?;
-                let model = on_features(self, images, (of, model), needed)?;
-                let trainer = ProbeTrainer::new(&model, self.config.optimiser).map_err(Error::from)?;
-                work(&mut Training::new(trainer, self, images, None, device)?)
-            }
-            Learner::PredictiveCoding { network } => {
-                on_the_processor(self)?;
-                let network = PredictiveCoding::trainer(network, &init).map_err(Error::from)?;
-                work(&mut Training::new(network, self, images, None, device)?)
-            }
-            Learner::Recurrent { network } => {
-                on_the_processor(self)?;
-                let network = Recurrent::trainer(network, &init).map_err(Error::from)?;
-                work(&mut Training::new(network, self, images, None, device)?)
-            }
-            Learner::Recognition { task } => {
-                on_the_processor(self)?;
-                let (shape, classes) = (images.train.image_shape(), images.classes.len());
-                let model = task.network.build(shape, classes, &init).map_err(Error::from)?;
-                work(&mut OfRecognition::new(self, task, images, &model)?)
-            }
-            Learner::Autoencoding { task } => {
-                on_the_processor(self)?;
-                let model = task.build(images.train.image_shape(), images.classes.len(), &init);
-                work(&mut OfAutoencoder::new(self, task, images, &model.map_err(Error::from)?)?)
-            }
-            Learner::ClosedForm { .. } => unreachable!("a closed form does not learn"),
+        let RunConfig { learner, optimiser, batch, epochs, rotation, .. } = &self.config;
+        if matches!(device, Device::Cuda(_)) && !learner.runs_on_gpu() {
+            let what = format!("{} is computed on the CPU; use `--device cpu`", self.label());
+            return Err(Error::Usage(what).into());
         }
+        let setup = Setup {
+            images,
+            device,
+            encoder,
+            trains,
+            seed: self.seed,
+            optimiser: *optimiser,
+            // There may be fewer images than in training.
+            batch: if trains { *batch } else { images.train.len().min(*batch) },
+            epochs: *epochs,
+            rotation: *rotation,
+        };
+        let (mut work, mut ended) = (Some(work), None);
+        learner.train(&setup, &mut |training| ended = work.take().map(|work| work(training)))?;
+        ended.expect("a learner that could be made is handed to its work")
     }
 
     /// Answers a question that needs no learning, as one epoch.
     fn answer(
         &self,
-        question: &Question,
         images: &Images,
         folder: &mut RunFolder,
         heard: &mut dyn FnMut(&[Epoch]),
     ) -> std::result::Result<Arrays, Ended> {
         let start = Instant::now();
-        let (scalars, arrays) = question.answer(images)?;
+        let (scalars, arrays) = self.config.learner.answer(images)?;
         let seconds = start.elapsed().as_secs_f64();
         folder.record_without_checkpoint(0, scalars, seconds).map_err(Error::from)?;
         heard(folder.epochs());
@@ -149,7 +128,7 @@ impl Run {
     /// Trains to the end, from the last checkpoint if there is one; gives what is kept.
     fn epochs(
         &self,
-        learning: &mut dyn Learning,
+        training: &mut dyn Training,
         images: &Images,
         folder: &mut RunFolder,
         heard: &mut dyn FnMut(&[Epoch]),
@@ -157,37 +136,44 @@ impl Run {
         let (mut next, last) = (0, self.config.epochs);
         if let Some(checkpoint) = folder.resume().map_err(Error::from)? {
             let stored = |name: &str| checkpoint.arrays.get(name)?.to_tensor();
-            learning.load(&stored).map_err(Error::from)?;
+            training.trainer_mut().load(&stored).map_err(Error::from)?;
             next = checkpoint.epoch + 1;
         }
         heard(before(folder, next));
         for epoch in next..=last {
             let start = Instant::now();
-            let (scalars, flops) = flops::count(|| self.one_epoch(learning, images, epoch));
+            let (scalars, flops) = flops::count(|| self.one_epoch(training, images, epoch));
             let mut scalars = scalars?;
             scalars.insert("flops".into(), flops as f64);
             let seconds = start.elapsed().as_secs_f64();
             if folder.wants_checkpoint() && epoch < last {
-                let arrays = learning.state().iter().map(|(name, tensor)| named(name, tensor)).collect();
+                let state = training.trainer().state();
+                let arrays = state.iter().map(|(name, value)| (name.clone(), Array::of(value))).collect();
                 folder.record(&Checkpoint { epoch, arrays }, scalars, seconds).map_err(Error::from)?;
             } else {
                 folder.record_without_checkpoint(epoch, scalars, seconds).map_err(Error::from)?;
             }
             heard(before(folder, epoch + 1));
         }
-        Ok(learning.finals(images))
+        let mut finals = match self.config.learner.latent_len(images.train.image_shape()) {
+            Some(_) => of_representation(training, images, self.config.learner.tokens(), self.seed),
+            None => Arrays::new(),
+        };
+        // What cannot be measured is no reason to lose a training.
+        finals.extend(training.measure_at_end().unwrap_or_else(|error| absent(AT_END, &error)));
+        Ok(finals)
     }
 
     /// Trains for an epoch, except in epoch 0, which is before training, and measures.
-    fn one_epoch(
+    pub(super) fn one_epoch(
         &self,
-        learning: &mut dyn Learning,
+        training: &mut dyn Training,
         images: &Images,
         epoch: u32,
     ) -> std::result::Result<Scalars, Ended> {
         let trained = match epoch {
             0 => None,
-            _ => match learning.epoch(epoch) {
+            _ => match training.epoch(epoch) {
                 Ok(report) => Some(report),
                 Err(error @ models::Error::Diverged { .. }) => {
                     return Err(self.diverged(epoch, error.to_string()));
@@ -198,22 +184,25 @@ impl Run {
         let mut evaluations = Vec::new();
         for (set, split) in [("validation", images.validation.as_ref()), ("test", Some(&images.test))] {
             if let Some(split) = split {
-                evaluations.push((set, learning.evaluate(split)?));
+                evaluations.push((set, training.evaluate(split)?));
             }
         }
         if let Some(report) = &trained
-            && let Some(reason) = no_number(learning, report, &evaluations)
+            && let Some(reason) = non_finite(training, report, &evaluations)
         {
             return Err(self.diverged(epoch, reason));
         }
         let mut scalars = scalars(trained.as_ref(), &evaluations);
-        if let Some(masked) = learning.evaluate_masked(&images.test)? {
+        if let Some(masked) = training.evaluate_masked(&images.test)? {
             scalars.extend(self.masked_scalars(&masked));
         }
         // What a learner does not have is no number.
         scalars.retain(|_, value| !value.is_nan());
-        if is_due(epoch, self.config.epochs) {
-            scalars.extend(learning.observe()?);
+        // What cannot be measured is no reason to lose a training: it is left out.
+        if is_observed(epoch, self.config.epochs)
+            && let Ok(observed) = training.observe()
+        {
+            scalars.extend(observed);
         }
         Ok(scalars)
     }
@@ -232,10 +221,10 @@ impl Run {
     }
 }
 
-/// What is no finite number after an epoch whose losses all were: a parameter, because rectifiers hide it or the last
-/// step made it so; or a loss on other images.
-fn no_number(
-    learning: &dyn Learning,
+/// What is not finite after an epoch whose losses all were: a parameter, because ReLUs hide it or the last step made it
+/// so; or a loss on other images.
+fn non_finite(
+    training: &dyn Training,
     trained: &EpochReport,
     evaluations: &[(&str, Evaluation)],
 ) -> Option<String> {
@@ -243,7 +232,7 @@ fn no_number(
         Ok(values) => values.iter().all(|x| x.is_finite()),
         Err(_) => tensor.to_f64_vec().iter().all(|x| x.is_finite()),
     };
-    if let Some((name, _)) = learning.learned().iter().find(|(_, tensor)| !is_finite(tensor)) {
+    if let Some((name, _)) = training.learned().iter().find(|(_, tensor)| !is_finite(tensor)) {
         return Some(format!("training diverged: the parameter `{name}` is not finite after the last step"));
     }
     // A learner that has no such loss has none in training either.
@@ -286,13 +275,10 @@ pub enum Keep {
     EveryParameter,
 }
 
-/// The name under which a run keeps a parameter.
-pub(super) fn parameter(name: &str) -> String {
-    format!("{PARAMETERS}{name}")
+/// Whether an epoch is observed: the untrained model, epochs 1, 2, 4, 8 and so on, and the last.
+fn is_observed(epoch: u32, last: u32) -> bool {
+    epoch == 0 || epoch.is_power_of_two() || epoch == last
 }
-
-/// Where a run keeps what was learned.
-pub const PARAMETERS: &str = "parameters/";
 
 /// Why a run did not come to its end.
 pub(super) enum Ended {
@@ -303,6 +289,15 @@ pub(super) enum Ended {
 impl From<Error> for Ended {
     fn from(error: Error) -> Self {
         Self::Error(error)
+    }
+}
+
+impl From<Ended> for Error {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Error(error) => error,
+            Ended::Diverged { reason, .. } => Self::Usage(reason),
+        }
     }
 }
 

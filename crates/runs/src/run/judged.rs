@@ -7,11 +7,11 @@ use models::Evaluation;
 use ndarray::Axis;
 use tensor::{Device, Tensor};
 
-use super::compute::{Ended, parameter};
-use super::learning::Learning;
-use super::{Features, Learner, PARAMETERS, Run};
+use super::Run;
 use crate::images::Images;
+use crate::names::{PARAMETERS, parameter};
 use crate::store::{FinishedRun, Outcome};
+use crate::training::Training;
 use crate::{Error, Result};
 
 /// How a run does on a set of images.
@@ -26,69 +26,41 @@ pub struct Judged {
 impl Run {
     /// Whether the run came to its end and what it learned was not kept.
     pub fn lacks_parameters(&self, finished: &FinishedRun) -> bool {
-        let learns = !matches!(self.config.learner, Learner::ClosedForm { .. });
         let kept = finished.finals.keys().any(|name| name.starts_with(PARAMETERS));
-        learns && finished.outcome == Outcome::Finished && !kept
+        self.config.learner.learns() && finished.outcome == Outcome::Finished && !kept
     }
 
-    /// Whether the learner takes more from the training images than what it learned: a mean, or principal components.
-    pub fn reads_training_images(&self) -> bool {
-        matches!(self.config.learner, Learner::Recognition { .. } | Learner::Autoencoding { .. })
-    }
-
-    /// The run without what only training takes from the training images, of which there may be fewer than in training.
-    fn judging(&self, images: &Images) -> Self {
-        let mut run = self.clone();
-        run.config.batch = run.config.batch.min(images.train.len());
-        match &mut run.config.learner {
-            Learner::Cre { labelled, .. } => *labelled = None,
-            // The affine encoder that was kept takes the place of any.
-            Learner::Readout { of: of @ Features::Pca, .. } => *of = Features::Random,
-            _ => {}
-        }
-        run
-    }
-
-    /// Judges what the run learned on these images, on the processor. `images` are those that it was trained on, or
-    /// any of the same shape and classes where [`Run::reads_training_images`] is false; `needed` is the run of
-    /// [`Run::needs`].
+    /// Judges what the run learned on these images, on the CPU. `images` are those that it was trained on, or any of the
+    /// same shape and classes where [`reads_training_images`](crate::learner::Learner::reads_training_images) is false.
     ///
-    /// On the test images of a run that was computed on the processor the numbers are those that it was stored with.
+    /// On the test images of a run that was computed on the CPU the metrics are those that it was stored with.
     ///
     /// # Errors
-    /// If a parameter was not kept or does not fit, or the images do not fit the model.
-    pub fn judge(
-        &self,
-        finished: &FinishedRun,
-        needed: Option<&FinishedRun>,
-        images: &Images,
-        asked: &Split,
-    ) -> Result<Judged> {
-        let judged = |learning: &mut dyn Learning| -> std::result::Result<Judged, Ended> {
-            load(learning, finished)?;
+    /// If nothing was trained, a parameter was not kept or does not fit, or the images do not fit the model.
+    pub fn judge(&self, finished: &FinishedRun, images: &Images, asked: &Split) -> Result<Judged> {
+        self.config.check_parameters(images)?;
+        let judged = self.learn(images, None, &Device::Cpu, false, |training| {
+            load(training, finished)?;
             let of_class = |class| match only(asked, class)? {
-                Some(split) => learning.evaluate(&split).map(Some),
+                Some(split) => training.evaluate(&split).map(Some),
                 None => Ok(None),
             };
             let classes = (0..asked.n_classes()).map(of_class).collect::<Result<_>>()?;
-            Ok(Judged { whole: learning.evaluate(asked)?, classes })
-        };
-        self.judging(images).learn(images, needed, &Device::Cpu, judged).map_err(|ended| match ended {
-            Ended::Error(error) => error,
-            Ended::Diverged { reason, .. } => Error::Usage(reason),
-        })
+            Ok(Judged { whole: training.evaluate(asked)?, classes })
+        });
+        judged.map_err(Error::from)
     }
 }
 
 /// Gives what learns the parameters that a run kept; its optimiser stays new.
-fn load(learning: &mut dyn Learning, finished: &FinishedRun) -> Result<()> {
+fn load(training: &mut dyn Training, finished: &FinishedRun) -> Result<()> {
     let kept = |name: &str| finished.finals.get(&parameter(name))?.to_tensor();
-    if let Some((name, _)) = learning.learned().iter().find(|(name, _)| kept(name).is_none()) {
+    if let Some((name, _)) = training.learned().iter().find(|(name, _)| kept(name).is_none()) {
         let key = finished.spec.folder_name();
         return Err(Error::Missing(format!("parameter `{name}` of run {key}: it was not kept")));
     }
-    let fresh: HashMap<String, Tensor> = learning.state().into_iter().collect();
-    Ok(learning.load(&|name| kept(name).or_else(|| fresh.get(name).cloned()))?)
+    let fresh: HashMap<String, Tensor> = training.trainer().state().into_iter().collect();
+    Ok(training.trainer_mut().load(&|name| kept(name).or_else(|| fresh.get(name).cloned()))?)
 }
 
 /// The images of one class; `None` if there are none.

@@ -11,8 +11,8 @@ use serde::ser::{
 };
 use serde_json::Value;
 
-use super::learner::OPTIMISER;
-use super::{Features, Learner, RunConfig};
+use crate::learner::OPTIMISER;
+use crate::learners::RunConfig;
 use crate::{Error, Result};
 
 impl RunConfig {
@@ -34,7 +34,7 @@ impl RunConfig {
         }
         self.check_optimiser()?;
         let (batch, train) = (self.batch, self.data.train);
-        if batch > train && !matches!(self.learner, Learner::ClosedForm { .. }) {
+        if batch > train && self.learner.learns() {
             return Err(Error::Usage(format!(
                 "`batch` is {batch}, and there are {train} images to train on (`data.train`): not one batch is full"
             )));
@@ -45,9 +45,7 @@ impl RunConfig {
     /// That the optimiser of the config is left alone where the learner has one of its own; here and in the run whose
     /// encoder is read.
     fn check_optimiser(&self) -> Result<()> {
-        if let Learner::Readout { of: Features::Trained { run }, .. } = &self.learner {
-            run.check_optimiser()?;
-        }
+        self.encoder_run().map_or(Ok(()), Self::check_optimiser)?;
         let key = self.learner.optimiser_key();
         match key != OPTIMISER && self.optimiser != AdamConfig::PAPER {
             true => Err(Error::Usage(format!(
@@ -140,13 +138,6 @@ type Begun<'n> = std::result::Result<Parts<'n>, Never>;
 struct Parts<'n> {
     numbers: &'n mut Numbers,
     at: usize,
-}
-
-impl Parts<'_> {
-    fn close(self) -> Collected {
-        self.numbers.key.truncate(self.at);
-        Ok(())
-    }
 }
 
 macro_rules! numbers {
@@ -266,54 +257,29 @@ impl<'n> Serializer for &'n mut Numbers {
     }
 }
 
-impl SerializeSeq for Parts<'_> {
-    type Ok = ();
-    type Error = Never;
+/// How a part of each kind of compound value is collected.
+macro_rules! parts {
+    ($($kind:ident::$method:ident($numbers:ident $(, $name:ident)?; $value:ident) => $collected:expr;)*) => {
+        $(impl $kind for Parts<'_> {
+            type Ok = ();
+            type Error = Never;
 
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Collected {
-        value.serialize(&mut *self.numbers)
-    }
+            fn $method<T: Serialize + ?Sized>(&mut self, $($name: &'static str,)? $value: &T) -> Collected {
+                let $numbers = &mut *self.numbers;
+                $collected
+            }
 
-    fn end(self) -> Collected {
-        self.close()
-    }
+            fn end(self) -> Collected {
+                self.numbers.key.truncate(self.at);
+                Ok(())
+            }
+        })*
+    };
 }
 
-impl SerializeTuple for Parts<'_> {
-    type Ok = ();
-    type Error = Never;
-
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Collected {
-        value.serialize(&mut *self.numbers)
-    }
-
-    fn end(self) -> Collected {
-        self.close()
-    }
-}
-
-impl SerializeStruct for Parts<'_> {
-    type Ok = ();
-    type Error = Never;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Collected {
-        self.numbers.below(name, value)
-    }
-
-    fn end(self) -> Collected {
-        self.close()
-    }
-}
-
-impl SerializeStructVariant for Parts<'_> {
-    type Ok = ();
-    type Error = Never;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Collected {
-        self.numbers.below(name, value)
-    }
-
-    fn end(self) -> Collected {
-        self.close()
-    }
+parts! {
+    SerializeSeq::serialize_element(numbers; value) => value.serialize(numbers);
+    SerializeTuple::serialize_element(numbers; value) => value.serialize(numbers);
+    SerializeStruct::serialize_field(numbers, name; value) => numbers.below(name, value);
+    SerializeStructVariant::serialize_field(numbers, name; value) => numbers.below(name, value);
 }

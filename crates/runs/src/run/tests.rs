@@ -1,26 +1,44 @@
 //! Every kind of run: it learns, gives the same bits again, and goes on with them after a stop.
 
+use data::{Dataset, Origin, Split};
 use models::predictive_coding::{self, Relaxation};
 use models::recurrent::{self, LossAt};
-use models::{AdamConfig, Architecture, Decayed, MaskedLoss, Masking, Mixing, fc, fc::Size, vit};
+use models::{
+    AdamConfig, Architecture, Decayed, EpochReport, Evaluation, MaskedLoss, Masking, Mixing, fc, fc::Size,
+    vit,
+};
+use ndarray::Array4;
 use tensor::Device;
 
-use super::compute::Ended;
-use super::learning::Learning;
-use super::{
-    Autoencoding, Features, Hardware, Keep, Learner, Masked, Network, Noise, Objective, Question, Recogniser,
-    Recognition, RecognitionLoss, Rotation, Run, RunConfig, cre,
-};
+use super::Run;
+use super::compute::{Ended, Keep};
+use crate::Error;
+use crate::correct::{Reader, correct_of};
 use crate::images::{DataConfig, Images};
+use crate::learners::autoencoding::{self, Masked, Network, Objective};
+use crate::learners::classification::{self, ClassificationLoss, Classifier};
+use crate::learners::closed_form::{Noise, Question};
+use crate::learners::frozen_probe::Features;
+use crate::learners::{
+    Autoencoding, Classification, Cre, FrozenProbe, LearnerConfig, PredictiveCoding, Recurrent, RunConfig,
+    cre,
+};
+use crate::names::{
+    ABSENT, ATTENTIVE_ACCURACY, CONVERGED_ACCURACY, CONVERGED_EPOCHS, CONVERGED_MSE, CONVERGED_MSE_ERROR,
+    CONVERGED_REACHED, FULL_COSINE, FULL_ENCODER_COSINE, KNN_ACCURACY, ONLINE_MSE_ERROR, RIDGE_ACCURACY,
+    RIDGE_MSE_ERROR,
+};
 use crate::store::{Arrays, FinishedRun, Outcome, Store, Values};
 use crate::subspaces::{Bound, Seen};
+use crate::training::{Hardware, Rotation, Scalars, TrainerState, Training};
 
 fn images() -> Images {
     let name = "fashion-mnist-embedded";
     Images::open(&DataConfig::new(name, 120, 20, 40), None).unwrap()
 }
 
-fn run(learner: Learner) -> Run {
+fn run(learner: impl Into<LearnerConfig>) -> Run {
+    let learner = learner.into();
     let data = images().config;
     let hardware = Hardware::Cpu;
     let optimiser = AdamConfig::PAPER;
@@ -41,7 +59,7 @@ fn every_kind() -> Vec<Run> {
     let relaxation = Relaxation { steps: 2, rate: 0.01 };
     let pc = predictive_coding::Config { model, lambda, output_precision: 1.0, relaxation, optimiser };
     let recurrent = recurrent::Config { model, lambda, steps: 2, loss_at: LossAt::EveryStep, optimiser };
-    let mixed = |mixing| Learner::Cre { model: fc_s(), lambda, mixing, labelled: None };
+    let mixed = |mixing| Cre { model: fc_s(), lambda, mixing, labelled: None }.into();
     let linear = Architecture::Linear { pixels: 784, classes: 10, latent: 3 };
     let flat = Architecture::Fc(fc::Config { encoder: Size::S, ..model });
     let mut runs: Vec<Run> = [
@@ -51,32 +69,32 @@ fn every_kind() -> Vec<Run> {
         cre(linear, 0.5),
         mixed(Mixing::Surgery),
         mixed(Mixing::Uncertainty),
-        Learner::Cre { model: fc_s(), lambda, mixing: Mixing::Weighted, labelled: Some(30) },
-        Learner::PredictiveCoding { network: pc },
-        Learner::Recurrent { network: recurrent },
-        Learner::Readout { of: Features::Pca, model: flat },
-        Learner::Readout { of: Features::Random, model: flat },
+        Cre { model: fc_s(), lambda, mixing: Mixing::Weighted, labelled: Some(30) }.into(),
+        PredictiveCoding { network: pc }.into(),
+        Recurrent { network: recurrent }.into(),
+        FrozenProbe::new(Features::Pca, flat).into(),
+        FrozenProbe::new(Features::Random, flat).into(),
     ]
-    .map(run)
+    .map(|learner: LearnerConfig| run(learner))
     .into();
     let mut turned = run(cre(fc_s(), 0.5));
     turned.config.rotation = Some(Rotation::PAPER);
     runs.push(turned);
-    let mut seen = Recognition {
-        network: Recogniser::Mlp { depth: 3 },
-        loss: RecognitionLoss::CrossEntropy,
+    let mut seen = classification::Task {
+        network: Classifier::Mlp { depth: 3 },
+        loss: ClassificationLoss::CrossEntropy,
         seen: Seen::Bottom(Bound { place: 1, of: 3 }),
         crop: Some(2),
         weight_decay: 1e-3,
         decayed: Decayed::Weights,
     };
-    runs.push(run(Learner::Recognition { task: seen }));
-    (seen.network, seen.loss) = (Recogniser::Resnet9 { narrower: 32 }, RecognitionLoss::OneHotMse);
-    runs.push(run(Learner::Recognition { task: seen }));
+    runs.push(run(Classification { task: seen }));
+    (seen.network, seen.loss) = (Classifier::Resnet9 { narrower: 32 }, ClassificationLoss::OneHotMse);
+    runs.push(run(Classification { task: seen }));
     let network = Network::Mlpae { latent: 3, encoder_depth: 3, decoder_depth: 2, sigmoid: true };
     let masked = Some(Masked { patch: 4, drop: 0.5 });
     for objective in [Objective::Reconstruction, Objective::Guided { weight: 0.01 }, Objective::Supervised] {
-        let task = Autoencoding {
+        let task = autoencoding::Task {
             network,
             objective,
             masked,
@@ -84,7 +102,7 @@ fn every_kind() -> Vec<Run> {
             spectrum: false,
             decayed: Decayed::All,
         };
-        runs.push(run(Learner::Autoencoding { task }));
+        runs.push(run(Autoencoding { task }));
     }
     runs
 }
@@ -140,7 +158,7 @@ fn every_kind_of_run_ends_with_finite_losses_and_the_same_bits_again() {
                 "{}",
                 run.label()
             );
-            let reconstructs = !matches!(run.config.learner, Learner::Recognition { .. });
+            let reconstructs = !matches!(run.config.learner, LearnerConfig::Classification(_));
             assert_eq!(a.scalars.contains_key("test_mse"), reconstructs, "{}", run.label());
         }
     }
@@ -150,23 +168,23 @@ fn every_kind_of_run_ends_with_finite_losses_and_the_same_bits_again() {
 fn every_kind_of_run_goes_on_from_its_state_with_the_same_bits() {
     let images = images();
     for run in every_kind() {
-        let evaluated = |learning: &mut dyn Learning| learning.evaluate(&images.test).unwrap();
-        let through = |learning: &mut dyn Learning| -> Result<_, Ended> {
-            learning.epoch(1).unwrap();
-            let state = learning.state();
-            learning.epoch(2).unwrap();
-            Ok((state, evaluated(learning)))
+        let evaluated = |training: &mut dyn Training| training.evaluate(&images.test).unwrap();
+        let through = |training: &mut dyn Training| -> Result<_, Ended> {
+            training.epoch(1).unwrap();
+            let state = training.trainer().state();
+            training.epoch(2).unwrap();
+            Ok((state, evaluated(training)))
         };
-        let Ok((state, expected)) = run.learn(&images, None, &Device::Cpu, through) else {
+        let Ok((state, expected)) = run.learn(&images, None, &Device::Cpu, true, through) else {
             panic!("{} does not learn", run.label())
         };
-        let resumed = |learning: &mut dyn Learning| -> Result<_, Ended> {
+        let resumed = |training: &mut dyn Training| -> Result<_, Ended> {
             let stored = |name: &str| state.iter().find(|(own, _)| own == name).map(|(_, t)| t.clone());
-            learning.load(&stored).unwrap();
-            learning.epoch(2).unwrap();
-            Ok(evaluated(learning))
+            training.trainer_mut().load(&stored).unwrap();
+            training.epoch(2).unwrap();
+            Ok(evaluated(training))
         };
-        let Ok(got) = run.learn(&images, None, &Device::Cpu, resumed) else {
+        let Ok(got) = run.learn(&images, None, &Device::Cpu, true, resumed) else {
             panic!("{} does not go on", run.label())
         };
         // What has no error of reconstruction has none both times.
@@ -179,7 +197,7 @@ fn what_every_kind_of_run_learned_is_judged_again_with_the_numbers_that_were_sto
     let images = images();
     for run in every_kind() {
         let done = computed(&run, &images, None);
-        let judged = run.judge(&done, None, &images, &images.test).unwrap();
+        let judged = run.judge(&done, &images, &images.test).unwrap();
         let stored = |name: &str| done.epochs.last().unwrap().scalars.get(name).copied();
         let number = |x: f64| Some(x).filter(|x| !x.is_nan());
         assert_eq!(number(judged.whole.mse), stored("test_mse"), "{}", run.label());
@@ -193,7 +211,7 @@ fn what_every_kind_of_run_learned_is_judged_again_with_the_numbers_that_were_sto
         // What was not kept is refused, and not taken as it was before training.
         let mut bare = done;
         bare.finals.retain(|name, _| !name.starts_with("parameters/"));
-        assert!(run.lacks_parameters(&bare) && run.judge(&bare, None, &images, &images.test).is_err());
+        assert!(run.lacks_parameters(&bare) && run.judge(&bare, &images, &images.test).is_err());
     }
 }
 
@@ -202,7 +220,7 @@ fn new_heads_read_the_encoder_of_the_run_they_need() {
     let images = images();
     let trained = run(cre(fc_s(), 0.0));
     let of = Features::Trained { run: Box::new(trained.config.clone()) };
-    let heads = run(Learner::Readout { of, model: fc_s() });
+    let heads = run(FrozenProbe::new(of, fc_s()));
     assert_eq!(heads.needs(), Some(trained.clone()));
     let encoder = computed(&trained, &images, None);
     let refitted = computed(&heads, &images, Some(&encoder));
@@ -210,6 +228,84 @@ fn new_heads_read_the_encoder_of_the_run_they_need() {
     assert_eq!(weight(&refitted, "encoder.0.weight"), weight(&encoder, "encoder.0.weight"));
     assert_ne!(weight(&refitted, "decoder.0.weight"), weight(&encoder, "decoder.0.weight"));
     assert_eq!(refitted.finals["test_latent"], encoder.finals["test_latent"]);
+    assert!(correct_of(&refitted, Reader::Converged).is_none());
+
+    // Other new heads that are trained to convergence change nothing of the rest.
+    let mut converging = heads;
+    let LearnerConfig::FrozenProbe(probe) = &mut converging.config.learner else { unreachable!("it is one") };
+    probe.converge = Some(60);
+    let converged = computed(&converging, &images, Some(&encoder));
+    assert!(refitted.finals.iter().all(|(name, array)| converged.finals[name] == *array));
+    let epochs = number(&converged, CONVERGED_EPOCHS);
+    assert!(
+        (20.0..=60.0).contains(&epochs) && (epochs == 60.0 || number(&converged, CONVERGED_REACHED) == 1.0)
+    );
+    let correct = correct_of(&converged, Reader::Converged).unwrap();
+    assert_eq!(share(&correct), number(&converged, CONVERGED_ACCURACY));
+    // Sixty epochs in place of two.
+    assert!(number(&converged, CONVERGED_MSE) < converged.epochs[2].scalars["test_mse"]);
+    assert!(number(&converged, CONVERGED_MSE_ERROR) > 0.0);
+}
+
+fn number(done: &FinishedRun, name: &str) -> f64 {
+    match &done.finals[name].values {
+        Values::F64(values) => values[0],
+        other => panic!("{other:?}"),
+    }
+}
+
+fn share(correct: &[bool]) -> f64 {
+    correct.iter().filter(|&&correct| correct).count() as f64 / correct.len() as f64
+}
+
+#[test]
+fn readers_of_the_latent_say_of_each_test_image_whether_it_is_classified_correctly() {
+    let images = images();
+    for run in every_kind() {
+        let done = computed(&run, &images, None);
+        let label = run.label();
+        let Some(online) = correct_of(&done, Reader::Online) else {
+            assert!(run.config.learner.latent_len([1, 28, 28]).is_none(), "{label}");
+            continue;
+        };
+        assert_eq!(online.len(), 40);
+        assert_eq!(Some(&share(&online)), done.epochs[2].scalars.get("test_accuracy"), "{label}");
+        for (reader, accuracy) in [(Reader::Ridge, RIDGE_ACCURACY), (Reader::NearestNeighbours, KNN_ACCURACY)]
+        {
+            let correct = correct_of(&done, reader).unwrap();
+            assert_eq!(share(&correct), number(&done, accuracy), "{label}");
+        }
+        let attentive = correct_of(&done, Reader::Attentive).map(|correct| share(&correct));
+        let tokens = run.config.learner.tokens();
+        assert_eq!(attentive, tokens.map(|_| number(&done, ATTENTIVE_ACCURACY)), "{label}");
+        assert!(number(&done, RIDGE_MSE_ERROR) > 0.0 && number(&done, ONLINE_MSE_ERROR) > 0.0, "{label}");
+        assert!(
+            !done.finals.keys().any(|name| name.starts_with(ABSENT)),
+            "{label}: {:?}",
+            done.finals.keys()
+        );
+    }
+}
+
+#[test]
+fn encoders_of_mixed_losses_have_full_batch_cosines_with_those_of_permuted_labels() {
+    let images = images();
+    for (lambda, are_measured) in [(0.0, false), (0.5, true), (1.0, false)] {
+        let done = computed(&run(cre(fc_s(), lambda)), &images, None);
+        for [own, null] in [FULL_COSINE, FULL_ENCODER_COSINE] {
+            let found = done.finals.get(own).zip(done.finals.get(null));
+            assert_eq!(found.is_some(), are_measured, "{own} {lambda}");
+            if let Some((own, null)) = found {
+                let values = [own, null].map(|array| match &array.values {
+                    Values::F64(values) => values.clone(),
+                    other => panic!("{other:?}"),
+                });
+                assert_eq!((own.shape.len(), null.shape.as_slice()), (0, [3].as_slice()));
+                assert!(values.concat().iter().all(|cosine| cosine.abs() <= 1.0));
+                assert!(values[1].iter().all(|cosine| *cosine != values[0][0]));
+            }
+        }
+    }
 }
 
 #[test]
@@ -237,6 +333,72 @@ fn a_classifier_that_diverges_reports_no_weight_of_reconstruction() {
     let done = computed(&run, &images(), None);
     let Outcome::Diverged { reason, .. } = done.outcome else { panic!("{:?}", done.outcome) };
     assert!(!reason.contains('λ'), "{reason}");
+}
+
+/// A probe on principal components of images of so many pixels that their covariance takes 32 TiB.
+#[test]
+fn what_does_not_fit_into_memory_fails_before_it_begins_and_is_not_given_up_once_it_began() {
+    const SIDE: usize = 1024;
+    let split = |n: usize| {
+        let pixels = Array4::from_shape_fn((n, 1, SIDE, SIDE), |(image, _, row, _)| (image + row) as u8);
+        Split::new(pixels, (0..n).map(|image| (image % 2) as u8).collect(), 2).unwrap()
+    };
+    let origin =
+        Origin { source: "made".into(), files: vec![], selection: "all".into(), licence: "none".into() };
+    let set = Dataset::new("made", &["a", "b"], split(2), split(1), origin).unwrap();
+    let data = DataConfig::new("made", 2, 0, 1);
+    let images = Images::of(&data, &set).unwrap();
+    let model = Architecture::Linear { pixels: SIDE * SIDE, classes: 2, latent: 1 };
+    let probe = |of| {
+        let mut run = run(FrozenProbe { of, model });
+        (run.config.data, run.config.batch, run.config.epochs) = (data.clone(), 2, 0);
+        run
+    };
+    let run = probe(Features::Pca);
+    let Outcome::Failed { reason } = computed(&run, &images, None).outcome else { panic!("it fits") };
+    assert!(reason.contains(" GiB of memory, and "), "{reason}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let spec = run.spec(&images);
+    let mut begun = store.run(&spec).unwrap();
+    begun.record_without_checkpoint(0, [("test_mse".to_owned(), 0.5)].into(), 1.0).unwrap();
+    let again = run.compute(&images, None, &Device::Cpu, begun, Keep::EveryParameter, |_| ());
+    assert!(matches!(again, Err(Error::Usage(_))), "{again:?}");
+    assert_eq!(store.run(&spec).unwrap().epochs().len(), 1);
+}
+
+/// Learns nothing, and cannot be observed.
+struct Unobserved;
+
+impl Training for Unobserved {
+    fn trainer(&self) -> &dyn TrainerState {
+        unreachable!("nothing is trained")
+    }
+
+    fn trainer_mut(&mut self) -> &mut dyn TrainerState {
+        unreachable!("nothing is trained")
+    }
+
+    fn epoch(&mut self, _: u32) -> models::Result<EpochReport> {
+        unreachable!("nothing is trained")
+    }
+
+    fn evaluate(&self, split: &Split) -> crate::Result<Evaluation> {
+        Ok(Evaluation { mse: 0.5, cross_entropy: 1.0, accuracy: 0.25, n: split.len() })
+    }
+
+    fn observe(&self) -> crate::Result<Scalars> {
+        Err(Error::Usage("no memory is free".into()))
+    }
+}
+
+#[test]
+fn what_cannot_be_observed_is_left_out_and_the_epoch_is_kept() {
+    let run = run(cre(fc_s(), 0.5));
+    let Ok(scalars) = run.one_epoch(&mut Unobserved, &images(), 0) else { panic!("the epoch is lost") };
+    assert_eq!(scalars["test_mse"], 0.5);
+    assert!(scalars.keys().all(|name| name.starts_with("test_") || name.starts_with("validation_")));
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use system::text::count;
+
 /// The result of a call to a cluster.
 pub(super) type Result<T> = std::result::Result<T, Error>;
 
@@ -119,8 +121,9 @@ pub enum Error {
     },
     /// Runs are missing although all rounds are over, or because the last one got nothing done by its own fault.
     #[error(
-        "{missing} runs are still missing after {rounds} of at most {most} rounds; the last ended as {states}; {log}; \
-         call the same again to go on"
+        "{} still missing after {rounds} of at most {}; the last ended as {states}; {log}; call the same again to go on",
+        count(*missing, "run"),
+        count(*most, "round")
     )]
     Unfinished {
         /// How many.

@@ -62,7 +62,7 @@ fn memory(run: &Run, data: &Data) -> Result<u64> {
     let images = &data.open[&run.config.data];
     let DataConfig { train, validation, test, .. } = run.config.data;
     let d: usize = images.train.image_shape().iter().product();
-    let own = run.memory(images);
+    let own = run.config.memory(images);
     Ok(own + 2 * ((train + validation + test) * d) as u64)
 }
 

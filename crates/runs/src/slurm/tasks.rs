@@ -9,7 +9,8 @@ use system::files;
 use super::error::{Error, Result};
 use super::units::Unit;
 use crate::images::OpenData;
-use crate::run::{Run, RunConfig};
+use crate::learners::RunConfig;
+use crate::run::Run;
 
 /// A task takes at least so many seconds, for starting one costs the scheduler and the node some.
 pub const SHORTEST: f64 = 300.0;

@@ -59,11 +59,13 @@ mod tests {
 
     use super::*;
     use crate::images::DataConfig;
-    use crate::run::{Features, Hardware, Learner, RunConfig, cre};
+    use crate::learners::frozen_probe::Features;
+    use crate::learners::{FrozenProbe, LearnerConfig, RunConfig, cre};
+    use crate::training::Hardware;
 
     const MODEL: Architecture = Architecture::CnnS { latent_channels: 4 };
 
-    fn run(learner: Learner, seed: u64) -> Run {
+    fn run(learner: LearnerConfig, seed: u64) -> Run {
         let data = DataConfig::new("fashion-mnist-embedded", 100, 10, 10);
         let (optimiser, hardware) = (AdamConfig::PAPER, Hardware::Cpu);
         Run {
@@ -76,7 +78,7 @@ mod tests {
     fn a_run_and_those_that_read_it_stay_together_in_order() {
         let (alone, trained) = (run(cre(MODEL, 0.0), 0), run(cre(MODEL, 0.5), 0));
         let of = Features::Trained { run: Box::new(trained.config.clone()) };
-        let heads = run(Learner::Readout { of, model: MODEL }, 0);
+        let heads = run(FrozenProbe::new(of, MODEL).into(), 0);
         let runs = crate::local::with_needed(&[alone.clone(), heads.clone()]);
         assert_eq!(units(&runs), [vec![trained, heads], vec![alone]]);
     }

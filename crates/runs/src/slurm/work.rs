@@ -122,7 +122,9 @@ mod tests {
 
     use super::*;
     use crate::images::DataConfig;
-    use crate::run::{Hardware, Keep, RunConfig, cre};
+    use crate::learners::{RunConfig, cre};
+    use crate::run::compute::Keep;
+    use crate::training::Hardware;
 
     #[test]
     fn a_run_that_another_process_holds_is_left_to_it_and_the_others_are_computed() {

@@ -7,6 +7,8 @@ use serde_json::Value;
 use super::array::Values;
 use super::finished::FinishedRun;
 use super::results::{Coordinates, Dimension, Results, Variable};
+use crate::names::PARAMETERS;
+use crate::provenance::text;
 
 /// - `epoch`: a dimension, the numbers of the epochs.
 /// - `seconds` over `epoch`: wall time, in s.
@@ -64,7 +66,7 @@ fn add_epochs(run: &FinishedRun, results: &mut Results) {
 }
 
 fn add_finals(run: &FinishedRun, results: &mut Results) {
-    for (name, array) in run.finals.iter().filter(|(name, _)| !name.starts_with("parameters/")) {
+    for (name, array) in run.finals.iter().filter(|(name, _)| !name.starts_with(PARAMETERS)) {
         let mut dimensions = vec![];
         for (axis, &length) in array.shape.iter().enumerate() {
             let dimension = format!("axis{axis}_{length}");
@@ -85,9 +87,4 @@ fn add_finals(run: &FinishedRun, results: &mut Results) {
         };
         results.variables.insert(format!("finals/{name}"), variable);
     }
-}
-
-/// A text as it is, anything else as JSON.
-fn text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -22,6 +22,25 @@ pub struct Array {
 }
 
 impl Array {
+    /// A vector of numbers.
+    pub fn vector(values: Vec<f64>) -> Self {
+        Self { shape: vec![values.len()], values: Values::F64(values) }
+    }
+
+    /// A single number.
+    pub fn number(value: f64) -> Self {
+        Self { shape: vec![], values: Values::F64(vec![value]) }
+    }
+
+    /// The elements of a tensor.
+    pub fn of(tensor: &tensor::Tensor) -> Self {
+        let values = match tensor.as_slice::<f32>() {
+            Ok(values) => Values::F32(values.to_vec()),
+            Err(_) => Values::F64(tensor.to_f64_vec()),
+        };
+        Self { shape: tensor.shape().to_vec(), values }
+    }
+
     /// The same as a tensor; `None` for types that no tensor has.
     pub fn to_tensor(&self) -> Option<tensor::Tensor> {
         match &self.values {

@@ -33,14 +33,12 @@ mod write;
 
 use std::path::Path;
 
+use sha2::{Digest, Sha256};
 use system::files;
 
 use super::disk::{self, Disk, RealDisk};
 use super::error::{Error, Result};
 use super::results::Results;
-use super::spec::sha256;
-
-pub(super) use scales::LONGEST_NAME;
 
 /// What the library says of a full disk and of a file that may not grow: all that it passes on of the system's error.
 const IS_FULL: [&str; 2] = ["No space left on device", "File too large"];
@@ -75,6 +73,14 @@ pub fn write_results(file: &Path, results: &Results) -> Result<()> {
 /// [`Error::Io`] if it can't be opened, [`Error::Altered`] if it is not as it was written, [`Error::NotResults`] if it is
 /// not one of ours, or cut off.
 pub fn read_results(file: &Path) -> Result<Results> {
+    Ok(read::read(file)?.0)
+}
+
+/// [`read_results`] with the SHA-256 of the file, as [`checksum`] gives it.
+///
+/// # Errors
+/// As [`read_results`].
+pub fn read_sealed(file: &Path) -> Result<(Results, Option<String>)> {
     read::read(file)
 }
 
@@ -99,11 +105,13 @@ pub(super) fn write_on(disk: &dyn Disk, file: &Path, results: &Results) -> Resul
     write::write(&partial, results).map_err(|e| failed(e.to_string()))?;
     disk.sync(&partial).map_err(|source| Error::io("sync", &partial, source))?;
     let bytes = disk.read(&partial).map_err(|source| Error::io("read", &partial, source))?;
-    let line = seal::line(&bytes);
+    let mut hasher = Sha256::new_with_prefix(bytes);
+    let line = seal::line(hasher.clone());
     disk.append(&partial, &line).map_err(|source| Error::io("append to", &partial, source))?;
-    if read::read(&partial)? != *results {
+    if read::read(&partial)?.0 != *results {
         return Err(failed("what was read back differs from what was written".into()));
     }
     disk::publish(disk, file)?;
-    Ok(sha256(&[bytes, line].concat()))
+    hasher.update(&line);
+    Ok(format!("{:x}", hasher.finalize()))
 }

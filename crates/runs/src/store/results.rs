@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::array::{Array, Values};
 use super::error::{Error, Result};
-use super::hdf5::LONGEST_NAME;
+
+/// The longest name of a dimension in bytes, as HDF5 stores it.
+const LONGEST_NAME: usize = 63;
 
 /// The results of an experiment or of a run.
 ///

@@ -12,7 +12,8 @@ use super::checkpoint::{self, Checkpoint};
 use super::disk::{self, Disk};
 use super::entry::{Entry, Epoch, FORMAT, Finish, Header, Outcome};
 use super::error::{Error, Result};
-use super::finished::{self, FinishedRun, finals_file};
+use super::find::{self, finals_file};
+use super::finished::FinishedRun;
 use super::journal::{Journal, Torn};
 use super::lock::Lock;
 use super::spec::{RunSpec, sha256};
@@ -60,7 +61,7 @@ impl RunFolder {
                 Journal::create(&*disk, &file, header)?
             }
         };
-        finished::check_key(&folder, &journal, spec)?;
+        find::check_key(&folder, &journal, spec)?;
         let torn = journal.torn.take();
         journal.cut(&*disk)?;
         // What a kill left between a file and its line in the journal, or before an old file went.
@@ -239,9 +240,9 @@ impl RunFolder {
         disk::replace(&*self.disk, &finals_file(&self.folder), &bytes)?;
         let finish = Finish { outcome, finals: sha256(&bytes) };
         self.journal.append(&*self.disk, Entry::Finish(finish))?;
-        let run = finished::from_journal(&*self.disk, &self.folder, self.journal)?
+        let run = find::from_journal(&*self.disk, &self.folder, self.journal)?
             .expect("the finish was just appended");
-        run.complete(&*self.disk)?;
+        find::complete(&run, &*self.disk)?;
         Ok(run)
     }
 

@@ -1,5 +1,7 @@
 //! Pipes, devices, folders, links and files that are too large.
 
+use std::io::Seek;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 
@@ -84,6 +86,32 @@ fn what_is_no_regular_file_is_written_into_and_stays() {
     replace(&pipe, b"through").unwrap();
     assert_eq!(reader.wait_with_output().unwrap().stdout, b"through");
     assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo());
+}
+
+#[test]
+fn only_names_of_open_files_are_written_into_in_place() {
+    for name in
+        ["/dev/stdin", "/dev/stdout", "/dev/stderr", "/dev/fd/3", "/proc/self/fd/3", "/proc/7/task/8/fd/3"]
+    {
+        assert!(names_open_file(Path::new(name)), "{name}");
+    }
+    for name in ["/dev/shm/file", "/dev/shm/fd/3", "/proc/self/comm", "/tmp/fd/3", "fd/3", "/"] {
+        assert!(!names_open_file(Path::new(name)), "{name}");
+    }
+    // An open file keeps what was in it when its name is given to another file, and only then.
+    let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "old").unwrap();
+    let mut opened = File::open(&file).unwrap();
+    replace(&file, b"new").unwrap();
+    let mut old = String::new();
+    opened.read_to_string(&mut old).unwrap();
+    assert_eq!((old.as_str(), fs::read(&file).unwrap()), ("old", b"new".into()));
+    replace(Path::new(&format!("/proc/self/fd/{}", opened.as_raw_fd())), b"through").unwrap();
+    opened.rewind().unwrap();
+    let mut now = String::new();
+    opened.read_to_string(&mut now).unwrap();
+    assert_eq!(now, "through");
 }
 
 #[test]

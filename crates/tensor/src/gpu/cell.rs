@@ -25,6 +25,14 @@ impl Cell {
         Ok(Self { gpu: Arc::clone(gpu), memory: Arc::new(gpu.allocate(bytes)?), kind })
     }
 
+    /// Another of the same size and kind on the same GPU.
+    ///
+    /// # Errors
+    /// If there is no memory.
+    pub fn another(&self) -> Result<Self> {
+        Self::new(&self.gpu, self.memory.len(), self.kind)
+    }
+
     /// The same with these numbers written.
     ///
     /// # Errors

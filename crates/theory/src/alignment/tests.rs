@@ -4,15 +4,17 @@ use ndarray::Array2;
 
 use super::*;
 use crate::evaluation::one_hot;
+use crate::gap::largest;
 use crate::noise::Noise;
 use crate::{Moments, Ridge, Weights};
 
+mod chance;
 mod toy;
 
-const CLASSES: usize = 4;
+pub(crate) const CLASSES: usize = 4;
 
 /// Images of 2 × 5 × 5 with class means, unbalanced classes and a spectrum that falls by a hundred.
-fn problem(n: usize, seed: u64) -> (Array2<f64>, Vec<u8>) {
+pub(crate) fn problem(n: usize, seed: u64) -> (Array2<f64>, Vec<u8>) {
     let mut noise = Noise::new(seed);
     let labels: Vec<u8> = noise.labels(n, 8).into_iter().map(|label| label.min(CLASSES as u8 - 1)).collect();
     let mix =
@@ -21,7 +23,7 @@ fn problem(n: usize, seed: u64) -> (Array2<f64>, Vec<u8>) {
     (x, labels)
 }
 
-fn corruptions() -> Vec<Corruption> {
+pub(crate) fn corruptions() -> Vec<Corruption> {
     let image = [2, 5, 5];
     let root = Noise::new(1).normal(50, 50);
     let mut all = vec![
@@ -36,7 +38,7 @@ fn corruptions() -> Vec<Corruption> {
     all
 }
 
-fn denoising(x: &Array2<f64>, labels: &[u8]) -> Denoising {
+pub(crate) fn denoising(x: &Array2<f64>, labels: &[u8]) -> Denoising {
     Denoising::new(&Moments::of(x.view(), labels, CLASSES).unwrap()).unwrap()
 }
 
@@ -56,12 +58,12 @@ fn by_samples(x: &Array2<f64>, labels: &[u8], corruption: &Corruption) -> Alignm
     Alignment { alignment: g.mapv(|held| 100.0 * (held / g[g.len() - 1]).sqrt()), r2: plain / energy }
 }
 
-fn gap(a: &Array1<f64>, b: &Array1<f64>) -> f64 {
+pub(crate) fn gap(a: &Array1<f64>, b: &Array1<f64>) -> f64 {
     assert_eq!(a.len(), b.len());
-    (a - b).iter().fold(0.0, |worst, gap| worst.max(if gap.is_nan() { f64::INFINITY } else { gap.abs() }))
+    largest(&(a - b))
 }
 
-/// Fact A11, and A12 for the centring of labels; with fewer samples than numbers, too.
+/// `book/lbr.md`, fact A11, and A12 for the centring of labels; with fewer samples than numbers, too.
 #[test]
 fn covariances_give_the_alignment_that_samples_give() {
     for (n, seed) in [(300, 2), (30, 3)] {
@@ -75,7 +77,7 @@ fn covariances_give_the_alignment_that_samples_give() {
     }
 }
 
-/// Fact A12: codes of all dimensions hold what the samples themselves do, by a route that knows no code.
+/// `book/lbr.md`, fact A12: codes of all dimensions hold what the samples themselves do, by a route that knows no code.
 #[test]
 fn alignment_never_falls_and_ends_with_what_least_squares_explain_from_the_samples() {
     let (x, mut labels) = problem(300, 4);
@@ -94,7 +96,7 @@ fn alignment_never_falls_and_ends_with_what_least_squares_explain_from_the_sampl
     }
 }
 
-/// Facts A12 and, for a matrix that is a multiple of the identity, C3.
+/// `book/lbr.md`, facts A12 and, for a matrix that is a multiple of the identity, C3.
 #[test]
 fn masks_that_drop_nothing_and_isotropic_noise_change_no_alignment() {
     let (x, labels) = problem(300, 5);
@@ -110,7 +112,7 @@ fn masks_that_drop_nothing_and_isotropic_noise_change_no_alignment() {
     assert!(impact.iter().all(|impact| impact.abs() < 1e-6));
 }
 
-/// Fact A12.
+/// `book/lbr.md`, fact A12.
 #[test]
 fn the_scale_of_the_samples_changes_no_alignment() {
     let (x, labels) = problem(300, 6);

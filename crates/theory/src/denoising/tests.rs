@@ -76,7 +76,7 @@ const WEIGHTS: [Weights; 3] = [
 /// Sums of a few thousand products, after a whitening that enlarges rounding by the condition, below a thousand.
 const TOLERANCE: f64 = 1e6 * f64::EPSILON;
 
-/// Fact A8.
+/// `book/lbr.md`, fact A8.
 #[test]
 fn the_loss_is_the_mean_over_draws_of_the_noise() {
     let problem = Problem::new(60, 2);
@@ -132,8 +132,8 @@ fn the_expected_loss_at_the_optimum_is_the_optimum_and_no_change_lowers_it() {
     }
 }
 
-/// Fact A10, in the scaled form of section 4.2 and smaller, with 4 draws a step beside 1: training sees draws, the loss
-/// is the expected one.
+/// `book/lbr.md`, fact A10, in the scaled form of section 4.2 and smaller, with 4 draws a step beside 1: training sees
+/// draws, the loss is the expected one.
 #[test]
 fn training_on_draws_of_the_noise_approaches_the_optimum_from_above() {
     let (n, d, k) = (64, 16, 4);

@@ -97,6 +97,7 @@ pub(crate) fn mirrored(mut lower: Array2<f64>) -> Array2<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gap::largest;
     use crate::noise::Noise;
 
     fn lower(x: Array2<f64>) -> Array2<f64> {
@@ -105,9 +106,7 @@ mod tests {
 
     /// Sums of at most 40 products of a few units.
     fn assert_close(got: &Array2<f64>, wanted: &Array2<f64>) {
-        let worst = (got - wanted)
-            .iter()
-            .fold(0.0f64, |worst, gap| worst.max(if gap.is_nan() { f64::INFINITY } else { gap.abs() }));
+        let worst = largest(&(got - wanted));
         assert!(worst < 40.0 * 25.0 * f64::EPSILON, "{worst:e}");
     }
 

@@ -1,8 +1,8 @@
 //! Attention of one head in `f32`: tiles of scores that stay in the cache, by matrix products.
 //!
-//! A tile holds the scores of some queries with some keys. Going forward, each query carries the largest
-//! score and the sum of exponentials that it has met; when a tile brings a larger one, what was summed is
-//! scaled down to it. Going backward the scores are computed again.
+//! A tile holds the scores of some queries with some keys. In the forward pass each query carries the largest score and
+//! the sum of exponentials so far; when a tile has a larger score, the sums are rescaled to it (online softmax: Milakov
+//! and Gimelshein, 2018, arXiv 1805.02867). The backward pass recomputes the scores, as FlashAttention does.
 
 use std::ops::Range;
 
@@ -11,8 +11,8 @@ use tensor::{Init, Matrix, gemm_f32, math, rows, vector};
 
 /// The most queries of a tile.
 const QUERIES: usize = 128;
-/// The most keys of a tile. Two or three tiles of 144 KiB stay in the second cache; wider ones are copied into panels less
-/// often for the work that they bring.
+/// The most keys of a tile. Two or three tiles of 144 KiB stay in the second cache; wider ones are copied into panels
+/// less often for the work that they bring.
 const KEYS: usize = 288;
 const TOGETHER: &str = "the features of a head lie together";
 

@@ -1,11 +1,11 @@
 //! The convolution and its two gradients as kernels.
 //!
-//! Each reference is the same walk over output pixels and taps; it differs in what it adds to what.
+//! Each reference walks over output pixels and the kernel offsets; it differs in what it adds to what.
 
 use ndarray::{Array1, Array4, ArrayD, ArrayView4, ArrayViewD, Axis, Ix4, IxDyn};
 use tensor::conv::{self, Around, Convolution};
 use tensor::gpu::Call;
-use tensor::sums::{PairwiseSum, pairwise};
+use tensor::sums::pairwise;
 use tensor::{Epilogue, Kernel, Real, Slice, Tensor};
 
 use super::geometry::Geometry;
@@ -159,13 +159,18 @@ impl Kernel<2, 1> for ConvGradWeight {
         let sizes = self.sizes(x.shape(), dy.shape()).expect("the shape rule was asked");
         let (x, dy) = (of_rank_4(x), of_rank_4(dy));
         let shape = [sizes.o, sizes.c, sizes.kernel[0], sizes.kernel[1]];
-        let mut dweight = Array4::from_elem(shape, PairwiseSum::default());
-        for_each_read(self.geometry, sizes, |(o, c), [i, j], [ki, kj], [row, column]| {
-            for n in 0..sizes.n {
-                dweight[[o, c, ki, kj]].add(x[[n, c, row, column]] * dy[[n, o, i, j]]);
-            }
+        let dweight = Array4::from_shape_fn(shape, |(o, c, ki, kj)| {
+            let read = |(i, j)| {
+                let pixel = self.geometry.pixel([i, j], [ki, kj], sizes.image)?;
+                Some(([i, j], pixel))
+            };
+            let (x, dy) = (&x, &dy);
+            let of_images = |([i, j], [row, column]): ([usize; 2], [usize; 2])| {
+                (0..sizes.n).map(move |n| x[[n, c, row, column]] * dy[[n, o, i, j]])
+            };
+            pairwise(ndarray::indices(sizes.out).into_iter().filter_map(read).flat_map(of_images))
         });
-        [dweight.map(|sum| sum.total()).into_dyn()]
+        [dweight.into_dyn()]
     }
 
     fn launch(&self, call: Call<'_>, [x, dy]: [&Tensor; 2], [dweight]: [&Tensor; 1]) -> tensor::Result<()> {

@@ -1,16 +1,15 @@
 //! `agon data fetch`: downloads a set from its publishers.
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use data::Places;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::super::output::say;
 use super::verify::{describe, named};
-use crate::Result;
+use crate::error::Result;
+use crate::progress::{Display, style};
 
 #[derive(Debug, Args)]
 pub(super) struct Fetch {
@@ -28,30 +27,25 @@ pub(super) struct Fetch {
 pub(super) fn command(asked: &Fetch) -> Result<ExitCode> {
     let all = data::catalogue(&Places::default());
     let listed = named(&all, &asked.name)?;
-    let bar = bar();
+    let display = Display::of_stderr(0, style("[{bar:32}] {bytes}/{total_bytes}, {eta} to go"));
     let tell = &mut |here, total| {
-        bar.set_length(total);
-        bar.set_position(here);
+        if let Display::Terminal(bar) = &display {
+            bar.set_length(total);
+            bar.set_position(here);
+        }
     };
     let fetched = data::fetch(listed.name, asked.to.as_deref(), asked.from.as_deref(), tell);
-    bar.finish_and_clear();
+    if let Display::Terminal(bar) = &display {
+        bar.finish_and_clear();
+    }
     say(&describe(listed, &fetched?))?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Bytes on a terminal, nothing elsewhere.
-fn bar() -> ProgressBar {
-    let terminal = std::io::stderr().is_terminal();
-    let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let bar = ProgressBar::with_draw_target(None, target);
-    let style = ProgressStyle::with_template("[{bar:32}] {bytes}/{total_bytes}, {eta} to go");
-    bar.with_style(style.expect("the template is well formed").progress_chars("=> "))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Error;
+    use crate::error::Error;
 
     fn fetched(name: &str, from: &str) -> Error {
         let to = tempfile::tempdir().unwrap();

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::super::output::{say, say_json};
 use super::super::values::existing_folder;
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 use system::nearest::nearest;
 
 #[derive(Debug, Args)]

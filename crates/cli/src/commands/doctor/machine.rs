@@ -7,8 +7,8 @@ use tensor::{Device, Init, Isa, Matrix, cuda_kernels, gemm_f32};
 use super::super::output::bytes;
 use super::Check;
 use runs::local::pools_of;
-use runs::provenance;
 use system::memory::free_memory;
+use system::{cpu, text};
 
 /// With less free memory than this, runs of larger models wait for each other or fail.
 const LITTLE_MEMORY: u64 = 2 << 30;
@@ -18,7 +18,7 @@ const SIDE: usize = 512;
 
 pub(super) fn cpu() -> Check {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let said = format!("{}, {cores} logical cores, {}", provenance::cpu_name(), Isa::best());
+    let said = format!("{}, {}, {}", cpu::name(), text::count(cores, "logical core"), Isa::best());
     match Isa::best() {
         Isa::Portable => Check::note("CPU", said + ": training is slow on it; use one with AVX2 or AVX-512"),
         Isa::Avx2 | Isa::Avx512 => Check::ok("CPU", said),

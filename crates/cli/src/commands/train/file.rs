@@ -1,12 +1,13 @@
-//! The config of a run as a TOML file: the fields of [`RunConfig`](runs::run::RunConfig), and `seed`.
+//! The config of a run as a TOML file: the fields of [`RunConfig`](runs::learners::RunConfig), and `seed`.
 
 use std::path::Path;
 
 use serde_json::{Map, Value};
 use system::files;
 
-use crate::{Error, Result};
-use runs::run::{Run, check_finite};
+use crate::error::{Error, Result};
+use runs::run::Run;
+use runs::run::ranges::check_finite;
 
 /// The largest config, in bytes; ours have a few hundred.
 const MOST_BYTES: u64 = 1 << 20;
@@ -45,7 +46,8 @@ mod tests {
     use super::*;
     use experiments::presets::{ALL, InputSpec};
     use runs::images::DataConfig;
-    use runs::run::{Rotation, RunConfig};
+    use runs::learners::RunConfig;
+    use runs::training::Rotation;
 
     #[test]
     fn every_preset_comes_back_from_its_file_with_the_same_json_and_so_the_same_key() {

@@ -1,5 +1,6 @@
 //! Reports a run in training to the terminal, to programs as JSON lines, and to TensorBoard.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -7,8 +8,7 @@ use serde_json::json;
 use system::note;
 
 use super::super::output::say_json_line;
-use super::Train;
-use crate::Result;
+use crate::error::Result;
 use crate::progress::{Screen, View};
 use crate::tensorboard::EventFile;
 use runs::local::Observer;
@@ -34,13 +34,13 @@ struct State {
 impl<'r> TrainObserver<'r> {
     /// # Errors
     /// If the folder for TensorBoard cannot be written.
-    pub(super) fn new(run: &'r Run, key: &'r str, asked: &Train) -> Result<Self> {
-        let events = asked.tensorboard.as_deref().map(|folder| EventFile::create(&folder.join(key)));
+    pub(super) fn new(run: &'r Run, key: &'r str, json: bool, tensorboard: Option<&Path>) -> Result<Self> {
+        let events = tensorboard.map(|folder| EventFile::create(&folder.join(key)));
         let (view, events) = (View::new(run), events.transpose()?);
-        let screen = if asked.json { Screen::quiet() } else { Screen::of_stderr(run.config.epochs) };
+        let screen = if json { Screen::quiet() } else { Screen::of_stderr(run.config.epochs) };
         screen.begin(&view);
         let state = Mutex::new(State { view, events, reported: Ok(()) });
-        Ok(Self { run, key, screen, json: asked.json, found: AtomicBool::new(false), state })
+        Ok(Self { run, key, screen, json, found: AtomicBool::new(false), state })
     }
 
     /// Nothing more will come; gives whether the run was in the store already.

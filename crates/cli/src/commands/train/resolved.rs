@@ -3,11 +3,13 @@
 use serde_json::{Map, Value};
 
 use super::{Train, device, file};
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 use experiments::presets::{self, InputSpec};
 use runs::images::Images;
-use runs::run::{Hardware, Learner, Run, RunConfig};
+use runs::learners::RunConfig;
+use runs::run::Run;
 use runs::settings::{self, Setting, with_settings};
+use runs::training::Hardware;
 use system::nearest::nearest;
 
 /// What is trained where nothing is named.
@@ -77,9 +79,7 @@ pub(super) fn resolve(asked: &Train) -> Result<(Run, Images, String)> {
         )));
     }
     let images = Images::of(&config.data, &set)?;
-    if images.classes.len() < 2
-        && !matches!(config.learner, Learner::Autoencoding { .. } | Learner::ClosedForm { .. })
-    {
+    if images.classes.len() < 2 && config.learner.classifies() {
         return Err(Error::Usage(format!(
             "{name} has one class only, and nothing to classify; add a folder of another class, or train an autoencoder"
         )));
@@ -87,7 +87,7 @@ pub(super) fn resolve(asked: &Train) -> Result<(Run, Images, String)> {
     self::kind(&images)
         .fits(&config.learner, &name)
         .map_err(|why| Error::Usage(format!("{why}; `--model NAME` starts from one that fits")))?;
-    config.learner.check_room(&images)?;
+    config.check_room(&images)?;
 
     let device = device(asked.device.as_deref(), config.hardware)?;
     let hardware = if device == "cpu" { Hardware::Cpu } else { Hardware::Cuda };

@@ -2,7 +2,7 @@
 
 use report::{Axis, Figure, Scale, Series, Shape, Style};
 
-use super::{Measure, figure, panel, spread};
+use super::parts::{Measure, figure, panel, spread};
 use crate::error::Result;
 use crate::sweep::curves::Curves;
 use runs::store::Results;

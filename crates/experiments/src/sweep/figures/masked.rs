@@ -2,7 +2,7 @@
 
 use report::{Axis, Chart, Scale, Series, Shape, Style, Tick};
 
-use super::{Measure, figure, panel, spread};
+use super::parts::{Measure, figure, panel, spread};
 use crate::error::Result;
 use crate::metric::Metric;
 use crate::sweep::curves::Curves;

@@ -5,7 +5,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use crate::grid::{Grid, Variant};
 use crate::measures::{TRADE_OFFS, trade_off};
 use crate::metric::Metric;
-use crate::sweep::collect::{LINEAR, POINT, families};
+use crate::sweep::collect::{LINEAR, families};
+use crate::sweep::collected::POINT;
 use runs::store::{Coordinates, Dimension, Results, Values, Variable};
 
 /// Indexed numbers that verdicts read.

@@ -1,10 +1,12 @@
 //! Final measures: the same bits in blocks as at once, and a reason where there is none.
 
 use models::{EpochReport, Evaluation, Representation};
+use tensor::Tensor;
 
 use super::*;
 use crate::images::DataConfig;
 use crate::pixels::{normalised, rows};
+use crate::training::TrainerState;
 
 /// Reads pixels as a code of this many of them, until the batch of images at which it fails.
 struct Pixels {
@@ -12,7 +14,15 @@ struct Pixels {
     fails_at: Option<usize>,
 }
 
-impl Learning for Pixels {
+impl Training for Pixels {
+    fn trainer(&self) -> &dyn TrainerState {
+        unreachable!("nothing is trained")
+    }
+
+    fn trainer_mut(&mut self) -> &mut dyn TrainerState {
+        unreachable!("nothing is trained")
+    }
+
     fn epoch(&mut self, _: u32) -> models::Result<EpochReport> {
         unreachable!("nothing is trained")
     }
@@ -36,18 +46,6 @@ impl Learning for Pixels {
         let z = Tensor::from_vec(z, &[n, self.k])?;
         Ok(Representation { logits: z.clone(), reconstruction: images.reshape(&[n, d])?, z })
     }
-
-    fn state(&self) -> Vec<(String, Tensor)> {
-        vec![]
-    }
-
-    fn load(&mut self, _: &dyn Fn(&str) -> Option<Tensor>) -> models::Result<()> {
-        Ok(())
-    }
-
-    fn learned(&self) -> Vec<(String, Tensor)> {
-        vec![]
-    }
 }
 
 fn images(test: usize) -> Images {
@@ -64,28 +62,41 @@ fn number(finals: &Arrays, name: &str) -> f64 {
 #[test]
 fn probes_in_blocks_have_the_bits_of_those_of_all_pixels_at_once() {
     let images = images(700);
-    let finals = of_representation(&Pixels { k: 12, fails_at: None }, &images);
+    let finals = of_representation(&Pixels { k: 12, fails_at: None }, &images, None, 0);
     let train = images.train.first(PROBED).unwrap();
     let codes = |split: &data::Split| {
-        wide(&codes(&Pixels { k: 12, fails_at: None }, split, split.len()).unwrap(), 12)
+        wide(&codes(&Pixels { k: 12, fails_at: None }, split, split.len(), |_, _, _| ()).unwrap(), 12)
     };
     let pixels = |split: &data::Split| rows(split, normalised(split));
     let (x, x_test) = (codes(&train), codes(&images.test));
     let classes = Ridge::fit_classes(x.view(), train.labels(), 10, PENALTY).unwrap();
     let decoder = Ridge::fit(x.view(), pixels(&train).view(), PENALTY).unwrap();
     let accuracy = classes.accuracy(x_test.view(), images.test.labels()).unwrap();
-    assert_eq!(number(&finals, "probes/ridge_accuracy"), accuracy);
+    assert_eq!(number(&finals, RIDGE_ACCURACY), accuracy);
     let mse = decoder.mse(x_test.view(), pixels(&images.test).view()).unwrap();
-    assert_eq!(number(&finals, "probes/ridge_mse"), mse);
+    assert_eq!(number(&finals, RIDGE_MSE), mse);
+    let (labels, test_labels) = (train.labels(), images.test.labels());
+    let nearest = theory::NearestNeighbours::new(x.view(), labels, 5).unwrap();
+    for (reader, wanted) in [
+        (Reader::Ridge, classes.correct(x_test.view(), test_labels).unwrap()),
+        (Reader::NearestNeighbours, nearest.correct(x_test.view(), test_labels).unwrap()),
+    ] {
+        assert_eq!(finals[reader.name()], packed(&wanted), "{reader:?}");
+    }
+    let each = decoder.squared_errors(x_test.view(), pixels(&images.test).view()).unwrap() / 784.0;
+    let wanted = standard_error(each.as_slice().unwrap()).unwrap();
+    assert!((number(&finals, RIDGE_MSE_ERROR) - wanted).abs() < 1e-12 * wanted);
+    // The reconstruction is the image.
+    assert_eq!(number(&finals, ONLINE_MSE_ERROR), 0.0);
     assert_eq!(finals.keys().filter(|name| name.starts_with(ABSENT)).count(), 0);
 }
 
 #[test]
 fn one_test_image_is_measured_as_any_number_is() {
     let images = images(1);
-    let finals = of_representation(&Pixels { k: 3, fails_at: None }, &images);
+    let finals = of_representation(&Pixels { k: 3, fails_at: None }, &images, None, 0);
     assert_eq!(finals[LATENT].shape, [1, 3]);
-    assert!(number(&finals, "probes/ridge_mse").is_finite());
+    assert!(number(&finals, RIDGE_MSE).is_finite());
 }
 
 #[test]
@@ -94,11 +105,11 @@ fn what_cannot_be_measured_is_absent_with_its_reason_and_the_rest_is_kept() {
     // Test images come in one batch of 40, training images in batches of 500, and of each class one is shown.
     let shown = first_of_each_class(&images.test).len();
     for (fails_at, absent, kept) in [
-        (500, PROBES, [LATENT, "test_label", RECONSTRUCTION].as_slice()),
-        (40, LATENT, &[RECONSTRUCTION]),
-        (shown, RECONSTRUCTION, &[LATENT, "probes/ridge_accuracy", "probes/ridge_mse"]),
+        (500, PROBES, [LATENT, LABEL, SHOWN_RECONSTRUCTION].as_slice()),
+        (40, LATENT, &[SHOWN_RECONSTRUCTION]),
+        (shown, SHOWN_RECONSTRUCTION, &[LATENT, RIDGE_ACCURACY, RIDGE_MSE]),
     ] {
-        let finals = of_representation(&Pixels { k: 3, fails_at: Some(fails_at) }, &images);
+        let finals = of_representation(&Pixels { k: 3, fails_at: Some(fails_at) }, &images, None, 0);
         let why = &finals[&format!("{ABSENT}{absent}")];
         assert_eq!(why.values, Values::U8(b"the results have no memory for a batch".to_vec()), "{fails_at}");
         assert_eq!(finals.keys().filter(|name| name.starts_with(ABSENT)).count(), 1);

@@ -5,8 +5,6 @@ use std::path::Path;
 use ::hdf5::types::{FloatSize, IntSize, TypeDescriptor, VarLenArray, VarLenUnicode};
 use ::hdf5::{Container, Dataset, File, Group, H5Type, Location, ObjectReference1, ReferencedObject};
 
-use system::files;
-
 use super::super::array::Values;
 use super::super::error::{Error, Result};
 use super::super::results::{Coordinates, Dimension, Results, Variable};
@@ -21,13 +19,13 @@ const MOST_COMPRESSION: u64 = 1032;
 /// Groups deeper than this are not ours; a file could hold a group that contains itself.
 const MOST_GROUPS: usize = 16;
 
-pub(super) fn read(path: &Path) -> Result<Results> {
-    let about = files::open(path, u64::MAX).and_then(|file| file.metadata());
-    let length = about.map_err(|source| Error::io("read", path, source))?.len();
+/// The results in a file, and its SHA-256 as [`seal::check`] gives it.
+pub(super) fn read(path: &Path) -> Result<(Results, Option<String>)> {
+    let sha256 = seal::check(path)?;
+    let length = std::fs::metadata(path).map_err(|source| Error::io("read", path, source))?.len();
     let reader = Reader { path, length };
-    let sealed = seal::check(path)?.is_some();
     let file = reader.expect("a whole HDF5 file", open(path))?;
-    reader.check_format(&file, sealed)?;
+    reader.check_format(&file, sha256.is_some())?;
     let mut results = Results { title: reader.text(&file, TITLE)?, ..Results::default() };
     for name in reader.expect("attributes", file.attr_names())? {
         if name == FORMAT || name == TITLE {
@@ -41,7 +39,7 @@ pub(super) fn read(path: &Path) -> Result<Results> {
     }
     reader.group(&file, &mut results, 0)?;
     results.check().map_err(|e| reader.error("labelled arrays that fit together", e.to_string()))?;
-    Ok(results)
+    Ok((results, sha256))
 }
 
 /// Without the library's lock: a results file is never changed, only replaced.

@@ -10,9 +10,6 @@ use ndarray::arr0;
 
 use super::{CLASS, DIMENSION_SCALE, NAME};
 
-/// The longest name of a dimension, in bytes.
-pub(in crate::store) const LONGEST_NAME: usize = 63;
-
 /// An HDF5 1.10 file whose root has two attributes without values: `16` has the type "16 ASCII
 /// bytes, zero-terminated" and `64` the type "64 UTF-8 bytes, zero-terminated".
 ///

@@ -2,11 +2,11 @@
 //!
 //! HDF5 ends a file where its superblock says and ignores what lies behind, so other readers see nothing of the line.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
+use system::files;
 
 use super::super::error::{Error, Result};
 
@@ -15,9 +15,9 @@ const TAIL: &[u8] = b"\n";
 const DIGITS: usize = 64;
 const LENGTH: usize = HEAD.len() + DIGITS + TAIL.len();
 
-/// The line that seals these bytes, and the checksum in it.
-pub(super) fn line(bytes: &[u8]) -> Vec<u8> {
-    [HEAD, format!("{:x}", Sha256::digest(bytes)).as_bytes(), TAIL].concat()
+/// The line that seals the bytes that were hashed.
+pub(super) fn line(hashed: Sha256) -> Vec<u8> {
+    [HEAD, format!("{:x}", hashed.finalize()).as_bytes(), TAIL].concat()
 }
 
 /// The checksum at the end of a file, after the bytes before it were compared with it; `None` if there is none. The file
@@ -26,24 +26,18 @@ pub(super) fn line(bytes: &[u8]) -> Vec<u8> {
 /// # Errors
 /// [`Error::Altered`] if the bytes have another checksum; [`Error::Io`].
 pub(super) fn check(path: &Path) -> Result<Option<String>> {
-    let io = |source| Error::io("read", path, source);
-    let mut file = File::open(path).map_err(io)?;
-    let Some(body) = file.metadata().map_err(io)?.len().checked_sub(LENGTH as u64) else { return Ok(None) };
+    let io_error = |source| Error::io("read", path, source);
+    let mut file = files::open(path, u64::MAX).map_err(io_error)?;
+    let Some(body) = file.metadata().map_err(io_error)?.len().checked_sub(LENGTH as u64) else {
+        return Ok(None);
+    };
     let mut line = [0; LENGTH];
-    file.seek(SeekFrom::Start(body)).and_then(|_| file.read_exact(&mut line)).map_err(io)?;
+    file.seek(SeekFrom::Start(body)).and_then(|_| file.read_exact(&mut line)).map_err(io_error)?;
     let Some(expected) = line.strip_prefix(HEAD).and_then(|rest| rest.strip_suffix(TAIL)) else {
         return Ok(None);
     };
-    file.rewind().map_err(io)?;
-    let (mut hasher, mut part, mut body) = (Sha256::new(), vec![0; 1 << 16], file.take(body));
-    loop {
-        match body.read(&mut part) {
-            Ok(0) => break,
-            Ok(n) => hasher.update(&part[..n]),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(io(error)),
-        }
-    }
+    let mut hasher = Sha256::new();
+    file.rewind().and_then(|()| io::copy(&mut file.take(body), &mut hasher)).map_err(io_error)?;
     let got = format!("{:x}", hasher.finalize());
     match got.as_bytes() == expected {
         true => Ok(Some(got)),

@@ -78,7 +78,7 @@ fn shared(patch: usize) -> f64 {
     0.5 - 0.5 * m / 48.0 - 0.01 * (1.0 - m / 48.0)
 }
 
-/// Fact B1.
+/// `book/lbr.md`, fact B1.
 #[test]
 fn without_noise_the_label_direction_is_the_seventeenth() {
     let alignment = alignment(&spread_labels(), &Corruption::None);
@@ -86,7 +86,7 @@ fn without_noise_the_label_direction_is_the_seventeenth() {
     assert!(alignment[15] < 1e-6 && alignment[16] > 100.0 - 1e-6, "{alignment}");
 }
 
-/// Fact B2.
+/// `book/lbr.md`, fact B2.
 #[test]
 fn isotropic_noise_changes_nothing() {
     let toy = spread_labels();
@@ -98,7 +98,7 @@ fn isotropic_noise_changes_nothing() {
     }
 }
 
-/// Fact B3.
+/// `book/lbr.md`, fact B3.
 #[test]
 fn the_values_of_the_directions_under_a_mask_are_those_by_hand() {
     for patch in [1, 2, 4] {
@@ -116,7 +116,7 @@ fn the_values_of_the_directions_under_a_mask_are_those_by_hand() {
     }
 }
 
-/// Fact B4.
+/// `book/lbr.md`, fact B4.
 #[test]
 fn masks_help_beyond_a_ratio_that_grows_with_the_patch() {
     let toy = spread_labels();
@@ -128,7 +128,7 @@ fn masks_help_beyond_a_ratio_that_grows_with_the_patch() {
     }
 }
 
-/// Fact B5.
+/// `book/lbr.md`, fact B5.
 #[test]
 fn the_same_masks_harm_labels_that_follow_one_pixel() {
     let toy = local_labels();
@@ -141,7 +141,7 @@ fn the_same_masks_harm_labels_that_follow_one_pixel() {
     }
 }
 
-/// Fact B6.
+/// `book/lbr.md`, fact B6.
 #[test]
 fn additive_noise_that_falls_on_the_nuisance_alone_helps() {
     let mut covariance = Array2::zeros((64, 64));

@@ -9,18 +9,14 @@ use ndarray::{Array2, ArrayView2, Axis};
 use tensor::random::Stream;
 use tensor::{Indices, Tensor};
 
-use super::Learning;
-use crate::images::{Images, LARGEST_DECOMPOSED};
-use crate::run::observed::Scalars;
-use crate::run::recognition::{Recognition, RecognitionLoss};
-use crate::run::{EVALUATED_AT_ONCE, Run};
-use crate::store::Arrays;
-use crate::subspaces::{Kept, Normaliser, Seen, Subspaces};
+use super::task::{ClassificationLoss, Task};
+use crate::subspaces::{Kept, Normaliser, Subspaces};
+use crate::training::batches::EVALUATED_AT_ONCE;
+use crate::training::{Scalars, Setup, TrainerState, Training};
 use crate::{Error, Result};
 
 /// A classifier with the images as it sees them.
-pub(in crate::run) struct OfRecognition<'a> {
-    model: &'a Sequential,
+pub(super) struct ClassifierTraining<'a> {
     trainer: Trainer<ClassifierObjective<'a>>,
     train: Projected<'a>,
     subspaces: Arc<Subspaces>,
@@ -40,37 +36,31 @@ struct Projected<'a> {
     augment: Stream,
 }
 
-impl<'a> OfRecognition<'a> {
+impl<'a> ClassifierTraining<'a> {
     /// # Errors
     /// If the batches are larger than the set, or nothing is left of the images.
-    pub(in crate::run) fn new(
-        run: &Run,
-        config: &Recognition,
-        images: &'a Images,
-        model: &'a Sequential,
-    ) -> Result<Self> {
-        let (batch, n) = (run.config.batch, images.train.len());
+    pub(super) fn new(task: &Task, setup: &Setup<'a>, model: &'a Sequential) -> Result<Self> {
+        let &Setup { images, seed, batch, .. } = setup;
+        let n = images.train.len();
         if batch == 0 || batch > n {
             return Err(Error::Usage(format!(
                 "batches of {batch} images: wanted 1 to {n}, the number of images"
             )));
         }
-        let large = images.train.image_shape().iter().product::<usize>() > LARGEST_DECOMPOSED;
-        let subspaces = match config.seen {
-            Seen::Whole if large => Arc::new(Subspaces::undivided(&images.train)?),
-            _ => images.subspaces()?,
+        let subspaces = match task.is_undivided(images.n_pixels()) {
+            true => Arc::new(Subspaces::undivided(&images.train)?),
+            false => images.subspaces()?,
         };
-        let kept = subspaces.kept(config.seen)?;
+        let kept = subspaces.kept(task.seen)?;
         let (normaliser, train) = Normaliser::fit(subspaces.project(&images.train, kept));
         // A run of no epochs asks no schedule.
-        let steps = ((n / batch) as u64 * u64::from(run.config.epochs)).max(1);
-        let adam = Adam::new(&model.params(), run.config.optimiser)?;
-        let decays = |name: &str, shape: &[usize]| config.decayed.includes(name, shape);
-        let adam = adam.with_weight_decay_where(config.weight_decay, decays)?;
+        let steps = ((n / batch) as u64 * u64::from(setup.epochs)).max(1);
+        let adam = Adam::new(&model.params(), setup.optimiser)?;
+        let decays = |_: &str, shape: &[usize]| task.decayed.includes(shape);
+        let adam = adam.with_weight_decay_where(task.weight_decay, decays)?;
         Ok(Self {
-            model,
             trainer: Trainer::with_optimisers(
-                ClassifierObjective::new(model, config.loss == RecognitionLoss::OneHotMse),
+                ClassifierObjective::new(model, task.loss == ClassificationLoss::OneHotMse),
                 vec![Box::new(adam)],
                 Schedule::OneCycle { steps },
             )?,
@@ -78,14 +68,14 @@ impl<'a> OfRecognition<'a> {
                 pixels: train,
                 labels: images.train.labels(),
                 shape: images.train.image_shape(),
-                crop: config.crop,
-                augment: Stream::new(run.seed, "augment"),
+                crop: task.crop,
+                augment: Stream::new(seed, "augment"),
             },
             subspaces,
             kept,
             normaliser,
             batch,
-            shuffle: Stream::new(run.seed, "shuffle"),
+            shuffle: Stream::new(seed, "shuffle"),
         })
     }
 }
@@ -117,7 +107,15 @@ impl Projected<'_> {
     }
 }
 
-impl Learning for OfRecognition<'_> {
+impl Training for ClassifierTraining<'_> {
+    fn trainer(&self) -> &dyn TrainerState {
+        &self.trainer
+    }
+
+    fn trainer_mut(&mut self) -> &mut dyn TrainerState {
+        &mut self.trainer
+    }
+
     fn epoch(&mut self, epoch: u32) -> models::Result<EpochReport> {
         let (train, first) = (&self.train, self.trainer.steps());
         let rows = self.shuffle.permutation(train.pixels.nrows(), u64::from(epoch));
@@ -139,28 +137,11 @@ impl Learning for OfRecognition<'_> {
         Ok(self.trainer.evaluate(batches)?)
     }
 
-    fn finals(&self, _: &Images) -> Arrays {
-        Arrays::new()
-    }
-
     fn observe(&self) -> Result<Scalars> {
         Ok(Scalars::from([
             ("components".into(), self.kept.n as f64),
             ("share".into(), self.kept.share),
             ("variance".into(), self.kept.variance),
         ]))
-    }
-
-    fn state(&self) -> Vec<(String, Tensor)> {
-        self.trainer.state()
-    }
-
-    fn load(&mut self, stored: &dyn Fn(&str) -> Option<Tensor>) -> models::Result<()> {
-        self.trainer.load(stored)
-    }
-
-    fn learned(&self) -> Vec<(String, Tensor)> {
-        let learned = self.model.params().into_iter().chain(self.model.buffers());
-        learned.map(|(name, param)| (name, param.value())).collect()
     }
 }

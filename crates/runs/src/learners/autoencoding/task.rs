@@ -1,7 +1,7 @@
-//! Autoencoders with probes on their latent (experiments E4 and E6 to E8 of the LBR specification).
+//! The settings of autoencoders and what they minimise.
 
 use models::guidance::{PROBE_WIDTH, linear_probe, nonlinear_probe};
-use models::{Autoencoder, Decayed, Guided, Result, dcae, mlpae, resnet_autoencoder};
+use models::{Autoencoder, Decayed, Guided, dcae, mlpae, resnet_autoencoder};
 use serde::{Deserialize, Serialize};
 use tensor::DType;
 use tensor::random::Stream;
@@ -9,7 +9,7 @@ use tensor::random::Stream;
 /// An autoencoder, what it minimises, and how it learns: by AdamW in one cycle of the learning rate.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Autoencoding {
+pub struct Task {
     /// The network.
     pub network: Network,
     /// What it minimises.
@@ -34,7 +34,7 @@ pub struct Autoencoding {
 pub enum Network {
     /// The fully connected autoencoder.
     Mlpae {
-        /// The size of the latent.
+        /// The dimensions of the latent.
         #[serde(serialize_with = "models::range::width")]
         latent: usize,
         /// The number of widths of the encoder.
@@ -57,7 +57,7 @@ pub enum Network {
     },
     /// The residual autoencoder of the 34-layer plan.
     Resnet {
-        /// The size of the latent.
+        /// The dimensions of the latent.
         #[serde(serialize_with = "models::range::width")]
         latent: usize,
         /// What the widths of the paper are divided by.
@@ -106,7 +106,7 @@ impl Network {
         }
     }
 
-    fn build(self, image: [usize; 3], stream: &Stream) -> Result<Autoencoder> {
+    fn build(self, image: [usize; 3], stream: &Stream) -> models::Result<Autoencoder> {
         match self {
             Self::Mlpae { latent, encoder_depth, decoder_depth, sigmoid } => {
                 let config = mlpae::Config { image, latent, encoder_depth, decoder_depth, sigmoid };
@@ -123,8 +123,8 @@ impl Network {
         }
     }
 
-    /// How many numbers the latent has.
-    pub(super) fn code(self, [_, h, w]: [usize; 3]) -> usize {
+    /// The dimensions of the latent.
+    pub(super) fn latent_len(self, [_, h, w]: [usize; 3]) -> usize {
         match self {
             Self::Mlpae { latent, .. } | Self::Resnet { latent, .. } => latent,
             Self::Dcae { latent, depth } => latent * (h >> depth) * (w >> depth),
@@ -132,52 +132,18 @@ impl Network {
     }
 }
 
-impl Autoencoding {
+impl Task {
     /// Builds the autoencoder with its probes, for images `[c, h, w]`.
     ///
     /// # Errors
     /// If a size is zero or does not fit the images.
-    pub fn build(&self, image: [usize; 3], classes: usize, stream: &Stream) -> Result<Guided> {
-        let (network, code) = (self.network, self.network.code(image));
+    pub(super) fn build(&self, image: [usize; 3], classes: usize, stream: &Stream) -> models::Result<Guided> {
+        let (network, k) = (self.network, self.network.latent_len(image));
+        let (width, nonlinear) = (PROBE_WIDTH.min(4 * k), stream.child("nonlinear"));
         Ok(Guided::new(
             network.build(image, &stream.child("autoencoder"))?,
-            linear_probe(code, classes, &stream.child("linear"), DType::F32)?,
-            nonlinear_probe(
-                code,
-                PROBE_WIDTH.min(4 * code),
-                classes,
-                &stream.child("nonlinear"),
-                DType::F32,
-            )?,
+            linear_probe(k, classes, &stream.child("linear"), DType::F32)?,
+            nonlinear_probe(k, width, classes, &nonlinear, DType::F32)?,
         ))
-    }
-
-    /// Words for a line of progress.
-    pub fn label(&self) -> String {
-        let objective = match self.objective {
-            Objective::Reconstruction => String::new(),
-            Objective::Guided { weight } => format!(", guided by {weight}"),
-            Objective::Supervised => ", supervised".into(),
-        };
-        let masked = self.masked.map_or(String::new(), |Masked { patch, drop }| {
-            format!(", patches of {patch} x {patch} masked with probability {drop}")
-        });
-        format!("{}{objective}{masked}", self.network.label())
-    }
-
-    /// About how many parameters it has, and how many numbers its layers keep of an image of `d` numbers.
-    pub(super) fn sizes(&self, d: usize) -> (u64, u64) {
-        let d = d as u64;
-        match self.network {
-            Network::Mlpae { encoder_depth, decoder_depth, .. } => {
-                let depth = (encoder_depth + decoder_depth) as u64;
-                (depth * d * d / 3, 3 * depth * d)
-            }
-            Network::Dcae { latent, .. } => (20 * (latent * latent) as u64, 80 * d),
-            Network::Resnet { narrower, .. } => {
-                let narrower = narrower.max(1) as u64;
-                (90_000_000 / narrower.pow(2), 400 * d / narrower)
-            }
-        }
     }
 }

@@ -1,20 +1,21 @@
-//! Classifiers of images of which only a part of the variance is left (experiment E3 of the LBR specification).
+//! The settings of classifiers and what they see.
 
-use models::{Decayed, Result, Sequential, mlp, resnet9};
+use models::{Decayed, Sequential, mlp, resnet9};
 use serde::{Deserialize, Serialize};
 use tensor::DType;
 use tensor::random::Stream;
 
+use crate::images::LARGEST_DECOMPOSED;
 use crate::subspaces::Seen;
 
 /// A classifier, what it sees, and how it learns: by AdamW in one cycle of the learning rate.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Recognition {
+pub struct Task {
     /// The network.
-    pub network: Recogniser,
+    pub network: Classifier,
     /// What it minimises.
-    pub loss: RecognitionLoss,
+    pub loss: ClassificationLoss,
     /// What is left of the images.
     pub seen: Seen,
     /// The border in pixels out of which training images are cropped at random, and mirrored every other time; they
@@ -33,7 +34,7 @@ pub struct Recognition {
 /// The networks of the experiment (section 3.10).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Recogniser {
+pub enum Classifier {
     /// A perceptron whose widths fall in equal steps.
     Mlp {
         /// The number of widths; 4 in the paper.
@@ -51,14 +52,14 @@ pub enum Recogniser {
 /// What a classifier minimises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum RecognitionLoss {
+pub enum ClassificationLoss {
     /// The cross-entropy, as in the paper's first version.
     CrossEntropy,
     /// The mean squared error to the one-hot label, as in its last.
     OneHotMse,
 }
 
-impl Recogniser {
+impl Classifier {
     /// Words for a label.
     pub fn label(self) -> String {
         match self {
@@ -72,7 +73,12 @@ impl Recogniser {
     ///
     /// # Errors
     /// If a size is zero.
-    pub fn build(self, [c, h, w]: [usize; 3], classes: usize, stream: &Stream) -> Result<Sequential> {
+    pub(super) fn build(
+        self,
+        [c, h, w]: [usize; 3],
+        classes: usize,
+        stream: &Stream,
+    ) -> models::Result<Sequential> {
         match self {
             Self::Mlp { depth } => {
                 mlp::classifier(&mlp::Config { inputs: c * h * w, classes, depth }, stream, DType::F32)
@@ -83,28 +89,11 @@ impl Recogniser {
             }
         }
     }
-
-    /// About how many parameters it has, and how many numbers its layers keep of an image of `d` numbers.
-    pub(super) fn sizes(self, d: usize) -> (u64, u64) {
-        let d = d as u64;
-        match self {
-            Self::Mlp { .. } => (d * d, 6 * d),
-            Self::Resnet9 { narrower } => {
-                let narrower = narrower.max(1) as u64;
-                (31_000_000 / narrower.pow(2), 500 * d / narrower)
-            }
-        }
-    }
 }
 
-impl Recognition {
-    /// Words for a line of progress.
-    pub fn label(&self) -> String {
-        let seen = match self.seen {
-            Seen::Whole => "whole images".to_owned(),
-            Seen::Top(bound) => format!("top {} of {}", bound.place + 1, bound.of),
-            Seen::Bottom(bound) => format!("bottom {} of {}", bound.place + 1, bound.of),
-        };
-        format!("{} on {seen}", self.network.label())
+impl Task {
+    /// Whether images of `d` pixels are taken whole, without their principal components.
+    pub(super) fn is_undivided(&self, d: usize) -> bool {
+        self.seen == Seen::Whole && d > LARGEST_DECOMPOSED
     }
 }

@@ -5,20 +5,22 @@ use models::{DeviceBatches, EpochReport, Example, Train};
 use tensor::random::Stream;
 use tensor::{Device, Indices, Tensor};
 
-use crate::Result;
-use crate::images::Images;
-use crate::run::Run;
+use super::{Rotation, Setup};
+use crate::{Error, Result};
+
+/// Images that are evaluated at once.
+pub(crate) const EVALUATED_AT_ONCE: usize = 500;
 
 /// Of a batch with few labels, this share is labelled.
 const LABELLED_SHARE: usize = 10;
 
 /// The batches of training.
-pub(in crate::run) enum Source<'a> {
+pub(crate) enum Source<'a> {
     Cpu(OnCpu<'a>),
     Gpu(Resident),
 }
 
-pub(in crate::run) struct OnCpu<'a> {
+pub(crate) struct OnCpu<'a> {
     split: &'a Split,
     batches: Batches<'a>,
     /// The images to be reconstructed are those before they were changed.
@@ -36,22 +38,17 @@ struct Labelled {
 impl<'a> Source<'a> {
     /// # Errors
     /// If the batches are larger than the set, or the GPU fails.
-    pub(in crate::run) fn new(
-        run: &Run,
-        images: &'a Images,
-        labelled: Option<usize>,
-        device: &Device,
-    ) -> Result<Self> {
-        let (shuffle, size) = (Stream::new(run.seed, "shuffle"), run.config.batch);
-        let rotation = run.config.rotation;
-        let change = rotation.map_or(Augmentation::None, super::super::Rotation::augmentation);
-        let change = (change, Stream::new(run.seed, "augment"));
+    pub(crate) fn new(setup: &Setup<'a>, labelled: Option<usize>) -> Result<Self> {
+        let &Setup { images, device, seed, batch: size, rotation, .. } = setup;
+        let shuffle = Stream::new(seed, "shuffle");
+        let change = rotation.map_or(Augmentation::None, Rotation::augmentation);
+        let change = (change, Stream::new(seed, "augment"));
         let clean_target = rotation.is_some_and(|rotation| !rotation.turned_target);
         if let Device::Cuda(gpu) = device {
             if clean_target || labelled.is_some() {
                 let what = "batches whose target or labels differ from their images are made on the processor; \
                             use `--device cpu`";
-                return Err(crate::Error::Usage(what.into()));
+                return Err(Error::Usage(what.into()));
             }
             return Ok(Self::Gpu(Resident::new(gpu, &images.train, size, shuffle, change)?));
         }
@@ -60,7 +57,7 @@ impl<'a> Source<'a> {
             Some(n) => Some(Labelled {
                 split: images.train.first(n)?,
                 size: (size / LABELLED_SHARE).max(2),
-                shuffle: Stream::new(run.seed, "labelled"),
+                shuffle: Stream::new(seed, "labelled"),
             }),
         };
         let rest = size - labelled.as_ref().map_or(0, |labelled| labelled.size);
@@ -69,7 +66,7 @@ impl<'a> Source<'a> {
     }
 
     /// Trains for an epoch.
-    pub(in crate::run) fn train(&self, trainer: &mut impl Train, epoch: u32) -> models::Result<EpochReport> {
+    pub(crate) fn train(&self, trainer: &mut impl Train, epoch: u32) -> models::Result<EpochReport> {
         match self {
             Self::Cpu(_) => trainer.epoch(epoch, self.examples(epoch).into()),
             Self::Gpu(resident) => {
@@ -82,7 +79,7 @@ impl<'a> Source<'a> {
     }
 
     /// The examples of an epoch on the processor.
-    pub(in crate::run) fn examples(&self, epoch: u32) -> impl Iterator<Item = Example> + '_ {
+    pub(crate) fn examples(&self, epoch: u32) -> impl Iterator<Item = Example> + '_ {
         let here = match self {
             Self::Cpu(here) => Some(here),
             Self::Gpu(_) => None,
@@ -125,49 +122,48 @@ impl Labelled {
     }
 }
 
-/// Images and labels of batches, whose rows were checked when the split was made.
-pub(in crate::run) fn pairs(epoch: data::Epoch<'_>) -> impl Iterator<Item = (Tensor, Indices)> + '_ {
-    epoch.map(|batch| {
+/// The images of a split in batches, with their labels.
+pub(crate) fn in_order(split: &Split) -> Result<impl Iterator<Item = (Tensor, Indices)> + '_> {
+    Ok(data::in_order(split, EVALUATED_AT_ONCE)?.map(|batch| {
         let batch = batch.expect("rows of a split are within it");
         (batch.images, batch.labels)
-    })
+    }))
 }
 
 #[cfg(test)]
 mod tests {
-    use models::{AdamConfig, Architecture, fc, fc::Size};
+    use models::AdamConfig;
 
     use super::*;
-    use crate::images::DataConfig;
-    use crate::run::{Hardware, Learner, Rotation, RunConfig, cre};
+    use crate::images::{DataConfig, Images};
 
     fn images() -> Images {
         let name = "fashion-mnist-embedded";
         Images::open(&DataConfig::new(name, 60, 10, 10), None).unwrap()
     }
 
-    fn run(rotation: Option<Rotation>, labelled: Option<usize>) -> Run {
-        let model = Architecture::Fc(fc::Config::of(Size::S, 2));
-        let mut learner = cre(model, 0.5);
-        if let Learner::Cre { labelled: known, .. } = &mut learner {
-            *known = labelled;
-        }
-        let (optimiser, hardware) = (AdamConfig::PAPER, Hardware::Cpu);
-        let config =
-            RunConfig { data: images().config, rotation, learner, optimiser, batch: 20, epochs: 1, hardware };
-        Run { config, seed: 1 }
-    }
-
-    fn examples(run: &Run, images: &Images, labelled: Option<usize>) -> Vec<Example> {
-        Source::new(run, images, labelled, &Device::Cpu).unwrap().examples(1).collect()
+    fn examples(images: &Images, rotation: Option<Rotation>, labelled: Option<usize>) -> Vec<Example> {
+        let (device, optimiser) = (&Device::Cpu, AdamConfig::PAPER);
+        let setup = Setup {
+            images,
+            device,
+            encoder: None,
+            trains: true,
+            seed: 1,
+            optimiser,
+            batch: 20,
+            epochs: 1,
+            rotation,
+        };
+        Source::new(&setup, labelled).unwrap().examples(1).collect()
     }
 
     /// Fact A12 of the CRE specification.
     #[test]
     fn the_target_is_what_the_image_was_before_it_was_turned() {
         let images = images();
-        let plain = examples(&run(None, None), &images, None);
-        let turned = examples(&run(Some(Rotation::PAPER), None), &images, None);
+        let plain = examples(&images, None, None);
+        let turned = examples(&images, Some(Rotation::PAPER), None);
         // A small angle may move no pixel of a batch to another place.
         let mut moved = 0;
         for (plain, turned) in plain.iter().zip(&turned) {
@@ -177,15 +173,13 @@ mod tests {
         }
         assert!(moved > 0);
         let both = Rotation { turned_target: true, ..Rotation::PAPER };
-        assert!(
-            examples(&run(Some(both), None), &images, None).iter().all(|example| example.target.is_none())
-        );
+        assert!(examples(&images, Some(both), None).iter().all(|example| example.target.is_none()));
     }
 
     #[test]
     fn of_a_batch_with_few_labels_a_tenth_is_labelled_and_from_the_labelled_images() {
         let images = images();
-        let few = examples(&run(None, Some(5)), &images, Some(5));
+        let few = examples(&images, None, Some(5));
         let known = images.train.first(5).unwrap();
         let known: Vec<u32> = known.labels().iter().map(|&label| u32::from(label)).collect();
         assert!(!few.is_empty());

@@ -1,6 +1,5 @@
 //! Which eigenvectors of the images the reconstructions hold (experiment E4 of the LBR specification).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use data::Split;
@@ -8,15 +7,16 @@ use ndarray::Array2;
 use tensor::Tensor;
 use theory::Pca;
 
-use super::learning::in_order;
 use crate::Result;
 use crate::images::Images;
+use crate::training::Scalars;
+use crate::training::batches::in_order;
 
 /// A mode with an eigenvalue below this share of the largest is noise.
 const NOISE: f64 = 1e-9;
 
 /// Modes of neighbouring rank are told together, in so many groups whose sizes grow by a constant ratio.
-pub(super) const GROUPS: usize = 40;
+const GROUPS: usize = 40;
 
 /// The eigenvectors of the uncentred second moments of the training images in [0, 1].
 pub(super) struct Spectrum {
@@ -37,7 +37,7 @@ impl Spectrum {
         &self,
         images: &Split,
         reconstruct: impl Fn(&Tensor) -> Result<Array2<f64>>,
-    ) -> Result<BTreeMap<String, f64>> {
+    ) -> Result<Scalars> {
         let values = self.modes.variances();
         let (mut energy, mut missed) = (vec![0.0; values.len()], vec![0.0; values.len()]);
         for (batch, _) in in_order(images)? {
@@ -54,7 +54,7 @@ impl Spectrum {
         energy.iter_mut().chain(&mut missed).for_each(|sum| *sum /= images.len() as f64);
         let real = values.iter().take_while(|&&value| value > NOISE * values[0]).count();
         let learned = |mode: &usize| missed[*mode] <= 0.5 * values[*mode];
-        let mut scalars = BTreeMap::from([
+        let mut scalars = Scalars::from([
             ("modes_learned".to_owned(), (0..real).filter(learned).count() as f64),
             ("last_mode".to_owned(), (0..real).rev().find(learned).map_or(0.0, |mode| mode as f64 + 1.0)),
         ]);

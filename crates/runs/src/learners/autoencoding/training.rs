@@ -1,7 +1,7 @@
-//! An autoencoder with two probes on its latent, and the spectrum of what it reconstructs.
+//! An autoencoder with two probes in training.
 
 use data::{Batches, Split};
-use models::train::{Evaluate, GuidedObjective, Metrics};
+use models::train::{Evaluate, GuidedObjective, Metrics, Objective as _};
 use models::{
     Adam, EpochReport, Evaluation, Example, Guided, Mode, Module, Representation, Schedule, Trainer,
     count_correct, evaluate, mean_cross_entropy,
@@ -10,13 +10,12 @@ use ndarray::{Array2, ArrayView2};
 use tensor::random::Stream;
 use tensor::{Indices, Tensor};
 
-use super::{Learning, in_order};
+use super::spectrum::Spectrum;
+use super::task::{Masked, Objective, Task};
 use crate::Result;
 use crate::images::Images;
-use crate::run::Run;
-use crate::run::autoencoding::{Autoencoding, Masked, Objective};
-use crate::run::observed::Scalars;
-use crate::run::spectrum::Spectrum;
+use crate::training::batches::in_order;
+use crate::training::{Scalars, Setup, TrainerState, Training};
 
 /// The ratio of mean squared errors in the range of other learners, [-1, 1], to those in [0, 1].
 const RANGE: f64 = 4.0;
@@ -51,8 +50,8 @@ impl Evaluate for InRange<'_> {
 }
 
 /// An autoencoder in training.
-pub(in crate::run) struct OfAutoencoder<'a> {
-    config: Autoencoding,
+pub(super) struct AutoencoderTraining<'a> {
+    task: Task,
     model: &'a Guided,
     trainer: Trainer<GuidedObjective<'a>>,
     evaluated: InRange<'a>,
@@ -64,40 +63,36 @@ pub(in crate::run) struct OfAutoencoder<'a> {
     spectrum: Option<Spectrum>,
 }
 
-impl<'a> OfAutoencoder<'a> {
+impl<'a> AutoencoderTraining<'a> {
     /// # Errors
     /// If the batches are larger than the set.
-    pub(in crate::run) fn new(
-        run: &Run,
-        config: &Autoencoding,
-        images: &'a Images,
-        model: &'a Guided,
-    ) -> Result<Self> {
-        let batches = Batches::new(&images.train, run.config.batch, Stream::new(run.seed, "shuffle"))?;
+    pub(super) fn new(task: &Task, setup: &Setup<'a>, model: &'a Guided) -> Result<Self> {
+        let &Setup { images, seed, .. } = setup;
+        let batches = Batches::new(&images.train, setup.batch, Stream::new(seed, "shuffle"))?;
         // A run of no epochs asks no schedule.
-        let steps = (batches.per_epoch() as u64 * u64::from(run.config.epochs)).max(1);
-        let objective = match config.objective {
+        let steps = (batches.per_epoch() as u64 * u64::from(setup.epochs)).max(1);
+        let objective = match task.objective {
             Objective::Reconstruction => GuidedObjective::new(model, 0.0),
             Objective::Guided { weight } => GuidedObjective::new(model, weight),
             Objective::Supervised => GuidedObjective::supervised(model),
         };
-        let adam = Adam::new(&models::train::Objective::params(&objective), run.config.optimiser)?;
-        let decays = |name: &str, shape: &[usize]| config.decayed.includes(name, shape);
-        let adam = adam.with_weight_decay_where(config.weight_decay, decays)?;
-        let mean = match config.masked {
+        let adam = Adam::new(&objective.params(), setup.optimiser)?;
+        let decays = |_: &str, shape: &[usize]| task.decayed.includes(shape);
+        let adam = adam.with_weight_decay_where(task.weight_decay, decays)?;
+        let mean = match task.masked {
             Some(_) => images.mean()?.iter().map(|x| ((x + 1.0) / 2.0) as f32).collect(),
             None => vec![],
         };
         Ok(Self {
-            config: *config,
+            task: *task,
             model,
             trainer: Trainer::with_optimisers(objective, vec![Box::new(adam)], Schedule::OneCycle { steps })?,
             evaluated: InRange { model, shape: images.train.image_shape() },
             batches,
             images,
             mean,
-            mask: Stream::new(run.seed, "mask"),
-            spectrum: if config.spectrum { Some(Spectrum::of(images)?) } else { None },
+            mask: Stream::new(seed, "mask"),
+            spectrum: if task.spectrum { Some(Spectrum::of(images)?) } else { None },
         })
     }
 
@@ -144,11 +139,19 @@ fn normalised(images: &Tensor) -> models::Result<Tensor> {
     Ok(Tensor::from_vec(pixels, &[n, d])?)
 }
 
-impl Learning for OfAutoencoder<'_> {
+impl Training for AutoencoderTraining<'_> {
+    fn trainer(&self) -> &dyn TrainerState {
+        &self.trainer
+    }
+
+    fn trainer_mut(&mut self) -> &mut dyn TrainerState {
+        &mut self.trainer
+    }
+
     fn epoch(&mut self, epoch: u32) -> models::Result<EpochReport> {
         let shape = self.images.train.image_shape();
         let first = (u64::from(epoch) - 1) * self.batches.per_epoch() as u64;
-        let (masked, mean, mask) = (self.config.masked, &self.mean, &self.mask);
+        let (masked, mean, mask) = (self.task.masked, &self.mean, &self.mask);
         let examples = (first..).zip(self.batches.epoch(u64::from(epoch))).map(|(step, batch)| {
             let batch = batch.expect("rows of a split are within it");
             let whole = unit(&batch.images, shape).expect("batches are in f32");
@@ -172,34 +175,27 @@ impl Learning for OfAutoencoder<'_> {
 
     fn observe(&self) -> Result<Scalars> {
         let mut scalars = Scalars::new();
-        let (mut right, mut n) = (0, 0);
+        let (mut correct, mut n) = (0, 0);
         for (images, labels) in in_order(&self.images.test)? {
             let h = self.model.autoencoder().encode(&self.unit(&images)?)?;
-            right += count_correct(&self.model.nonlinear().output(&h)?, &labels);
+            correct += count_correct(&self.model.nonlinear().output(&h)?, &labels);
             n += labels.len();
         }
-        scalars.insert("test_nonlinear_accuracy".into(), right as f64 / n as f64);
+        scalars.insert("test_nonlinear_accuracy".into(), correct as f64 / n as f64);
         if let Some(spectrum) = &self.spectrum {
             scalars.extend(spectrum.measure(&self.images.train, |images| self.reconstructed(images))?);
         }
         Ok(scalars)
     }
 
-    fn state(&self) -> Vec<(String, Tensor)> {
-        self.trainer.state()
-    }
-
-    fn load(&mut self, stored: &dyn Fn(&str) -> Option<Tensor>) -> models::Result<()> {
-        self.trainer.load(stored)
-    }
-
+    /// The decoder too where it is not trained.
     fn learned(&self) -> Vec<(String, Tensor)> {
         let learned = self.model.params().into_iter().chain(self.model.buffers());
         learned.map(|(name, param)| (name, param.value())).collect()
     }
 }
 
-impl OfAutoencoder<'_> {
+impl AutoencoderTraining<'_> {
     /// Reconstructions in [0, 1] as rows in f64.
     fn reconstructed(&self, images: &Tensor) -> Result<Array2<f64>> {
         let images = self.model.autoencoder().reconstruct(&self.unit(images)?)?;

@@ -1,0 +1,100 @@
+//! Errors of the program.
+
+use std::path::PathBuf;
+
+use system::text;
+
+/// The result of every command.
+pub(crate) type Result<T> = std::result::Result<T, Error>;
+
+/// Why a command did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The command asks for something that does not exist; exit code 2.
+    #[error("{0}")]
+    Usage(String),
+    /// A config file cannot be read, is no TOML, or holds what no run has; exit code 2.
+    #[error(
+        "{}: {why}\n`agon train --model NAME --print-config` writes a whole config to begin with",
+        text::path(file)
+    )]
+    Config {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong, with the lines of the file that are.
+        why: String,
+    },
+    /// The process that reads a file from elsewhere could not be started or limited; nothing is known of the file.
+    #[error("cannot start a process to read {}: {source}; end other programs and run the same command again", path.display())]
+    Reader {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file on which the HDF5 library hung or crashed in a process of its own.
+    #[error("{} cannot be read: {why}; it is damaged, was made to do this, or needs a longer `--time-limit`", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// How the reading ended.
+        why: String,
+    },
+    /// An experiment, a run, or anything below.
+    #[error(transparent)]
+    Experiments(experiments::Error),
+}
+
+impl Error {
+    /// Stored results lack this.
+    pub(crate) fn missing(what: String) -> Self {
+        Self::Experiments(experiments::Error::Missing(what))
+    }
+
+    /// The exit code of the program: 2 for a command that asks for what does not exist, 4 for a full disk, else 1.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) | Self::Config { .. } => 2,
+            Self::Reader { .. } | Self::Unreadable { .. } => 1,
+            Self::Experiments(error) => error.exit_code(),
+        }
+    }
+
+    /// The message for a terminal: one line, whatever is in the names of files and classes; only what is wrong with a
+    /// config has several, which quote its lines.
+    pub(crate) fn message(&self) -> String {
+        match self {
+            Self::Config { .. } => text::lines(&self.to_string()).into_owned(),
+            error => text::line(&error.to_string()).into_owned(),
+        }
+    }
+}
+
+/// Errors of the crates below; what they call usage is usage here.
+impl<E: Into<experiments::Error>> From<E> for Error {
+    fn from(error: E) -> Self {
+        match error.into() {
+            experiments::Error::Usage(what) => Self::Usage(what),
+            error => Self::Experiments(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_adds_no_line_to_a_message() {
+        let path = PathBuf::from("a\nok\u{1b}[2J");
+        let message = Error::Unreadable { path, why: "it ends early".into() }.message();
+        assert!(
+            message.starts_with("a\\nok\\u{1b}[2J cannot be read") && message.lines().count() == 1,
+            "{message}"
+        );
+        assert_eq!(Error::Usage("no run `a\nb`".into()).message(), "no run `a\\nb`");
+        let config = Error::Config { file: "a\nb".into(), why: "line 1\nx = \u{1b}[2J".into() };
+        let lines: Vec<String> = config.message().lines().map(str::to_owned).collect();
+        assert_eq!((lines.len(), &*lines[0], &*lines[1]), (3, "a\\nb: line 1", "x = \\u{1b}[2J"));
+    }
+}

@@ -1,0 +1,33 @@
+//! The results file of an experiment in a profile's folder.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use runs::store::{Results, read_results};
+
+/// The attribute of a results file that names its experiment.
+pub(crate) const EXPERIMENT: &str = "experiment";
+
+/// Where the results of the experiment with this name lie.
+pub(crate) fn results_file(folder: &Path, name: &str) -> PathBuf {
+    folder.join(name).join(format!("{name}.h5"))
+}
+
+/// The stored results of an experiment; `None` if there is no file of them.
+///
+/// # Errors
+/// If the file cannot be read, is no regular file, or holds the results of another experiment.
+pub(crate) fn stored_results(folder: &Path, name: &str) -> Result<Option<Results>> {
+    let file = results_file(folder, name);
+    if std::fs::metadata(&file).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+        return Ok(None);
+    }
+    let results = read_results(&file)?;
+    match results.attributes.get(EXPERIMENT) {
+        Some(got) if got != name => {
+            Err(Error::OtherExperiment { file, expected: name.to_owned(), got: got.clone() })
+        }
+        _ => Ok(Some(results)),
+    }
+}

@@ -1,0 +1,236 @@
+//! The list of learners, one file each, and the config of a run, which names one of them.
+//!
+//! Both stand in one file because a frozen-encoder probe names the whole run whose encoder it reads.
+
+use std::ops::{Deref, DerefMut};
+
+use models::{AdamConfig, Architecture, Mixing};
+use serde::{Deserialize, Serialize};
+
+use crate::images::DataConfig;
+use crate::learner::Learner;
+use crate::training::{Hardware, Rotation};
+
+use self::closed_form::Question;
+use self::frozen_probe::{EncoderRun, Features};
+
+/// Declares the modules of the learners and their list.
+macro_rules! learners {
+    ($($(#[$meta:meta])* $module:ident: $Learner:ident $(<$Run:ident>)? = $kind:literal,)+) => {
+        $(
+            pub mod $module;
+            pub use $module::$Learner;
+        )+
+
+        /// What learns in a run: one of the learners, with its settings.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "kind")]
+        pub enum LearnerConfig {
+            $($(#[$meta])* #[serde(rename = $kind)] $Learner($Learner $(<$Run>)?),)+
+        }
+
+        $(impl From<$Learner $(<$Run>)?> for LearnerConfig {
+            fn from(learner: $Learner $(<$Run>)?) -> Self {
+                Self::$Learner(learner)
+            }
+        })+
+
+        impl Deref for LearnerConfig {
+            type Target = dyn Learner;
+
+            fn deref(&self) -> &Self::Target {
+                match self {
+                    $(Self::$Learner(learner) => learner,)+
+                }
+            }
+        }
+
+        impl DerefMut for LearnerConfig {
+            fn deref_mut(&mut self) -> &mut Self::Target {
+                match self {
+                    $(Self::$Learner(learner) => learner,)+
+                }
+            }
+        }
+    };
+}
+
+// Each with the name of its kind in stored configs, which the keys of runs depend on.
+learners! {
+    /// A CRE, by backpropagation (section 2 of the CRE specification).
+    cre: Cre = "cre",
+    /// The fully connected stack as a predictive coding network (section 7, question 1).
+    predictive_coding: PredictiveCoding = "predictive-coding",
+    /// A CRE that sees its own reconstruction error again (section 7, question 9).
+    recurrent: Recurrent = "recurrent",
+    /// New heads on an encoder that does not learn (experiments E9 and E10).
+    frozen_probe: FrozenProbe<RunConfig> = "readout",
+    /// A classifier of what is left of images (experiment E3 of the LBR specification).
+    classification: Classification = "recognition",
+    /// An autoencoder with probes (experiments E4 and E6 to E8 of the LBR specification).
+    autoencoding: Autoencoding = "autoencoding",
+    /// A closed form of the training images, or a linear model held against one. Optimiser, batch and epochs mean
+    /// nothing.
+    closed_form: ClosedForm = "closed-form",
+}
+
+/// A CRE that learns with the plain mixture of both losses, from images that all have labels.
+pub fn cre(model: Architecture, lambda: f64) -> LearnerConfig {
+    Cre { model, lambda, mixing: Mixing::Weighted, labelled: None }.into()
+}
+
+impl LearnerConfig {
+    /// The CRE, if that is what learns.
+    pub fn as_cre(&self) -> Option<&Cre> {
+        match self {
+            Self::Cre(cre) => Some(cre),
+            _ => None,
+        }
+    }
+
+    /// The same learner with another weight of reconstruction; unchanged where nothing is weighed.
+    #[must_use]
+    pub fn with_lambda(&self, lambda: f64) -> Self {
+        let mut other = self.clone();
+        other.set_lambda(lambda);
+        other
+    }
+}
+
+/// Everything that a run's results depend on but its seed and the pixels.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunConfig {
+    /// Which images.
+    pub data: DataConfig,
+    /// How training images are rotated, if they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<Rotation>,
+    /// What learns.
+    pub learner: LearnerConfig,
+    /// The optimiser of each of the parts; a learner that has one of its own does not use it
+    /// ([`Learner::optimiser_key`]).
+    pub optimiser: AdamConfig,
+    /// Images a step; the incomplete last batch of an epoch is dropped.
+    #[serde(serialize_with = "models::range::positive_count")]
+    pub batch: usize,
+    /// How often the training images are gone through.
+    #[serde(serialize_with = "models::range::epochs")]
+    pub epochs: u32,
+    /// What it is computed on, for sums are added in another order on a GPU; the key of a run on the CPU does not name it.
+    #[serde(default, skip_serializing_if = "Hardware::is_cpu")]
+    pub hardware: Hardware,
+}
+
+impl RunConfig {
+    /// A question about these images that a closed form answers.
+    pub fn closed_form(data: DataConfig, question: Question) -> Self {
+        let (optimiser, hardware) = (AdamConfig::PAPER, Hardware::Cpu);
+        let learner = ClosedForm { question }.into();
+        Self { data, rotation: None, learner, optimiser, batch: 1, epochs: 0, hardware }
+    }
+
+    /// The config of the run whose encoder this one reads, where it reads one.
+    pub fn encoder_run(&self) -> Option<&Self> {
+        match &self.learner {
+            LearnerConfig::FrozenProbe(FrozenProbe { of: Features::Trained { run }, .. }) => Some(run),
+            _ => None,
+        }
+    }
+
+    /// The same on other hardware, and the run whose encoder it reads with it.
+    #[must_use]
+    pub fn on(mut self, hardware: Hardware) -> Self {
+        self.hardware = hardware;
+        if let LearnerConfig::FrozenProbe(FrozenProbe { of: Features::Trained { run }, .. }) =
+            &mut self.learner
+        {
+            run.hardware = hardware;
+        }
+        self
+    }
+}
+
+impl EncoderRun for RunConfig {
+    fn learner(&self) -> &dyn Learner {
+        &*self.learner
+    }
+
+    fn learner_mut(&mut self) -> &mut dyn Learner {
+        &mut *self.learner
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use models::recurrent::{self, LossAt};
+    use models::{Decayed, fc, fc::Size};
+    use serde_json::json;
+
+    use super::*;
+    use crate::subspaces::Seen;
+
+    /// The keys of stored runs are checksums of this spelling.
+    #[test]
+    fn configs_of_learners_are_spelt_as_the_keys_of_stored_runs_have_them() {
+        let linear = Architecture::Linear { pixels: 4, classes: 2, latent: 1 };
+        let spelt_linear = serde_json::to_value(linear).unwrap();
+        let network = recurrent::Config {
+            model: fc::Config::of(Size::S, 4),
+            lambda: 0.5,
+            steps: 2,
+            loss_at: LossAt::EveryStep,
+            optimiser: AdamConfig::PAPER,
+        };
+        let spelt_network = serde_json::to_value(&network).unwrap();
+        let classifier = classification::Task {
+            network: classification::Classifier::Mlp { depth: 3 },
+            loss: classification::ClassificationLoss::OneHotMse,
+            seen: Seen::Whole,
+            crop: None,
+            weight_decay: 0.5,
+            decayed: Decayed::All,
+        };
+        let autoencoder = autoencoding::Task {
+            network: autoencoding::Network::Dcae { latent: 3, depth: 2 },
+            objective: autoencoding::Objective::Guided { weight: 0.5 },
+            masked: None,
+            weight_decay: 0.5,
+            decayed: Decayed::All,
+            spectrum: false,
+        };
+        for (learner, spelt) in [
+            (cre(linear, 0.25), json!({ "kind": "cre", "model": spelt_linear, "lambda": 0.25 })),
+            (
+                FrozenProbe { of: Features::Pca, model: linear }.into(),
+                json!({ "kind": "readout", "of": { "from": "pca" }, "model": spelt_linear }),
+            ),
+            (Recurrent { network }.into(), json!({ "kind": "recurrent", "network": spelt_network })),
+            (
+                Classification { task: classifier }.into(),
+                json!({ "kind": "recognition", "task": {
+                    "network": { "mlp": { "depth": 3 } }, "loss": "one-hot-mse", "seen": { "kept": "whole" },
+                    "weight_decay": 0.5,
+                } }),
+            ),
+            (
+                Autoencoding { task: autoencoder }.into(),
+                json!({ "kind": "autoencoding", "task": {
+                    "network": { "dcae": { "latent": 3, "depth": 2 } }, "objective": { "guided": { "weight": 0.5 } },
+                    "weight_decay": 0.5,
+                } }),
+            ),
+            (
+                ClosedForm { question: Question::Front { k: 4 } }.into(),
+                json!({ "kind": "closed-form", "question": { "asked": "front", "k": 4 } }),
+            ),
+        ] {
+            assert_eq!(serde_json::to_value(&learner).unwrap(), spelt);
+            let read = |config| serde_json::from_value::<LearnerConfig>(config);
+            assert_eq!(read(spelt.clone()).unwrap(), learner);
+            let mut unknown = spelt;
+            unknown["labeled"] = json!(1);
+            assert!(read(unknown).unwrap_err().to_string().contains("unknown field `labeled`"));
+        }
+    }
+}

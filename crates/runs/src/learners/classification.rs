@@ -1,0 +1,87 @@
+//! Classifiers of images of which only a part of the variance is left (experiment E3 of the LBR specification).
+
+mod task;
+mod training;
+
+use models::resnet9;
+use serde::{Deserialize, Serialize};
+use tensor::random::Stream;
+
+pub use self::task::{ClassificationLoss, Classifier, Task};
+use self::training::ClassifierTraining;
+use crate::Result;
+use crate::images::Images;
+use crate::learner::Learner;
+use crate::pixels::matrices;
+use crate::subspaces::Seen;
+use crate::training::{Setup, Training};
+
+/// A classifier of what is left of images.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Classification {
+    /// The classifier, and what it sees.
+    pub task: Task,
+}
+
+impl Learner for Classification {
+    fn label(&self) -> String {
+        let seen = match self.task.seen {
+            Seen::Whole => "whole images".to_owned(),
+            Seen::Top(bound) => format!("top {} of {}", bound.place + 1, bound.of),
+            Seen::Bottom(bound) => format!("bottom {} of {}", bound.place + 1, bound.of),
+        };
+        format!("{} on {seen}", self.task.network.label())
+    }
+
+    fn takes(&self, [_, h, w]: [usize; 3], _: usize) -> std::result::Result<(), String> {
+        match self.task.network {
+            Classifier::Resnet9 { .. } if h.min(w) < resnet9::LEAST_SIDE => {
+                Err(format!("images whose sides are {} or more", resnet9::LEAST_SIDE))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn sizes(&self, d: usize) -> [u64; 2] {
+        let d = d as u64;
+        match self.task.network {
+            Classifier::Mlp { .. } => [d * d, 6 * d],
+            Classifier::Resnet9 { narrower } => {
+                let narrower = narrower.max(1) as u64;
+                [31_000_000 / narrower.pow(2), 500 * d / narrower]
+            }
+        }
+    }
+
+    /// The projected images, and the components they are projected on.
+    fn image_bytes(&self, images: &Images) -> u64 {
+        let d = images.n_pixels();
+        let projected = (images.train.len() as u64).saturating_mul(4 * d as u64);
+        let components = if self.task.is_undivided(d) { 0 } else { matrices(d) };
+        projected.saturating_add(components)
+    }
+
+    fn loss(&self, _: Option<f64>, cross_entropy: Option<f64>) -> Option<f64> {
+        cross_entropy
+    }
+
+    fn is_scheduled(&self) -> bool {
+        true
+    }
+
+    fn is_reread(&self) -> bool {
+        false
+    }
+
+    fn reads_training_images(&self) -> bool {
+        true
+    }
+
+    fn train(&self, setup: &Setup<'_>, work: &mut dyn FnMut(&mut dyn Training)) -> Result<()> {
+        let (shape, classes) = (setup.images.train.image_shape(), setup.images.classes.len());
+        let model = self.task.network.build(shape, classes, &Stream::new(setup.seed, "init"))?;
+        work(&mut ClassifierTraining::new(&self.task, setup, &model)?);
+        Ok(())
+    }
+}

@@ -1,0 +1,109 @@
+//! A CRE that learns by backpropagation (section 2 of the CRE specification).
+
+mod full_cosines;
+mod observed;
+
+use models::{Architecture, CreTrainer, Mixing};
+use serde::{Deserialize, Serialize};
+use tensor::random::Stream;
+use tensor::{DType, Device};
+
+use crate::Result;
+use crate::images::{Images, LARGEST_DECOMPOSED};
+use crate::learner::{Learner, built_for, weighted};
+use crate::pixels::matrices;
+use crate::store::Arrays;
+use crate::training::with_batches::WithBatches;
+use crate::training::{Scalars, Setup, Training};
+
+/// A CRE, and how the gradients of its losses are mixed.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cre {
+    /// The model.
+    pub model: Architecture,
+    /// The weight of reconstruction in the encoder's loss, in [0, 1].
+    #[serde(serialize_with = "models::range::probability")]
+    pub lambda: f64,
+    /// How the two gradients are mixed at z.
+    #[serde(default, skip_serializing_if = "is_weighted")]
+    pub mixing: Mixing,
+    /// How many training images have a label; all of them where it is left out. A tenth of each batch, at least two, is
+    /// then drawn from those, and the others are only reconstructed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "models::range::positive_count")]
+    pub labelled: Option<usize>,
+}
+
+fn is_weighted(mixing: &Mixing) -> bool {
+    *mixing == Mixing::Weighted
+}
+
+impl Cre {
+    /// Whether the encoder minimises a weighted sum of both losses of all images.
+    fn mixes_two_losses(&self) -> bool {
+        self.lambda > 0.0 && self.lambda < 1.0 && is_weighted(&self.mixing) && self.labelled.is_none()
+    }
+}
+
+impl Learner for Cre {
+    fn label(&self) -> String {
+        format!("{}, λ = {}", self.model.label(), self.lambda)
+    }
+
+    fn lambda(&self) -> Option<f64> {
+        Some(self.lambda)
+    }
+
+    fn set_lambda(&mut self, lambda: f64) {
+        self.lambda = lambda;
+    }
+
+    /// Few labels change what a batch says and not how long it takes.
+    fn time_alike(&mut self) {
+        (self.lambda, self.labelled) = (0.5, None);
+    }
+
+    fn takes(&self, image: [usize; 3], n_classes: usize) -> std::result::Result<(), String> {
+        built_for(self.model, image, n_classes)
+    }
+
+    fn architecture(&self) -> Option<Architecture> {
+        Some(self.model)
+    }
+
+    fn observed_bytes(&self, images: &Images) -> u64 {
+        match images.n_pixels() {
+            d if d <= LARGEST_DECOMPOSED => matrices(d),
+            _ => 0,
+        }
+    }
+
+    fn loss(&self, mse: Option<f64>, cross_entropy: Option<f64>) -> Option<f64> {
+        match self.mixing {
+            Mixing::Weighted => weighted(self.lambda, mse, cross_entropy),
+            _ => None,
+        }
+    }
+
+    fn runs_on_gpu(&self) -> bool {
+        true
+    }
+
+    fn train(&self, setup: &Setup<'_>, work: &mut dyn FnMut(&mut dyn Training)) -> Result<()> {
+        let model = self.model.build(&Stream::new(setup.seed, "init"), DType::F32)?;
+        let trainer = CreTrainer::new(&model, setup.optimiser, self.lambda)?.mixing(self.mixing)?;
+        let training = WithBatches::new(trainer, setup, self.labelled.filter(|_| setup.trains))?;
+        let training = training.masked(model.is_masked()).observed(|trainer| match setup.device {
+            Device::Cpu => observed::of(setup, &model, trainer),
+            // What is measured here is computed on the CPU only.
+            Device::Cuda(_) => Ok(Scalars::new()),
+        });
+        let mut training = training.measured_at_end(|trainer| match setup.device {
+            Device::Cpu if self.mixes_two_losses() => full_cosines::of(setup, trainer),
+            _ => Ok(Arrays::new()),
+        });
+        work(&mut training);
+        Ok(())
+    }
+}

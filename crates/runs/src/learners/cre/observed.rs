@@ -1,0 +1,46 @@
+//! What is measured of a CRE in some epochs: the conflict of its losses by layer, and the encoder's input sensitivity.
+
+use models::{Cre, CreTrainer, listening};
+use tensor::Tensor;
+use tensor::random::Stream;
+
+use crate::Result;
+use crate::images::LARGEST_DECOMPOSED;
+use crate::training::{Scalars, Setup};
+
+/// How many of the first principal components the encoder's sensitivity is measured along.
+const COMPONENTS: usize = 16;
+
+/// Test images over which the encoder's Jacobian is averaged.
+const IMAGES: usize = 128;
+
+/// The conflict of the two losses in each layer of the encoder on the first training images, and the mean of
+/// ‖J v‖² over test images for each of the first principal components v, where J is the derivative of z by the image;
+/// the latter for images whose principal components take no longer than the training.
+pub(super) fn of(setup: &Setup<'_>, model: &Cre, trainer: &CreTrainer<'_>) -> Result<Scalars> {
+    let (images, mut scalars) = (setup.images, Scalars::new());
+    let batch: Vec<u32> = (0..setup.batch.min(images.train.len()) as u32).collect();
+    let batch = data::gather(&images.train, batch)?;
+    for (layer, conflict) in trainer.layer_conflicts(&batch.images, &batch.labels)? {
+        scalars.insert(format!("layer_cosine/{layer}"), conflict.cosine);
+        scalars.insert(format!("layer_norm_ratio/{layer}"), conflict.norm_ratio);
+    }
+    if images.n_pixels() > LARGEST_DECOMPOSED {
+        return Ok(scalars);
+    }
+    let shown: Vec<u32> = (0..IMAGES.min(images.test.len()) as u32).collect();
+    let shown = data::gather(&images.test, shown)?;
+    let pca = images.pca()?;
+    let n = COMPONENTS.min(pca.components().nrows());
+    let rows = pca
+        .components()
+        .slice_axis(ndarray::Axis(0), ndarray::Slice::from(..n))
+        .iter()
+        .map(|&x| x as f32)
+        .collect();
+    let directions = Tensor::from_vec(rows, &[n, pca.mean().len()])?;
+    let sensitivity = listening(model, &shown.images, &directions, &Stream::new(setup.seed, "listening"))?;
+    let named = |(component, value)| (format!("listening/{component:02}"), value);
+    scalars.extend(sensitivity.into_iter().enumerate().map(named));
+    Ok(scalars)
+}

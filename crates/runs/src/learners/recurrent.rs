@@ -1,0 +1,54 @@
+//! A CRE that sees its own reconstruction error again (section 7 of the CRE specification, question 9).
+
+use models::{Architecture, recurrent};
+use serde::{Deserialize, Serialize};
+use tensor::random::Stream;
+
+use crate::Result;
+use crate::learner::{Learner, built_for, weighted};
+use crate::training::with_batches::WithBatches;
+use crate::training::{Setup, Training};
+
+/// A recurrent CRE.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recurrent {
+    /// The network.
+    pub network: recurrent::Config,
+}
+
+impl Learner for Recurrent {
+    fn label(&self) -> String {
+        format!("recurrent, {} steps, λ = {}", self.network.steps, self.network.lambda)
+    }
+
+    fn lambda(&self) -> Option<f64> {
+        Some(self.network.lambda)
+    }
+
+    fn set_lambda(&mut self, lambda: f64) {
+        self.network.lambda = lambda;
+    }
+
+    fn takes(&self, image: [usize; 3], n_classes: usize) -> std::result::Result<(), String> {
+        built_for(Architecture::Fc(self.network.model), image, n_classes)
+    }
+
+    fn architecture(&self) -> Option<Architecture> {
+        Some(Architecture::Fc(self.network.model))
+    }
+
+    fn loss(&self, mse: Option<f64>, cross_entropy: Option<f64>) -> Option<f64> {
+        weighted(self.network.lambda, mse, cross_entropy)
+    }
+
+    fn optimiser_key(&self) -> &'static str {
+        "learner.network.optimiser"
+    }
+
+    fn train(&self, setup: &Setup<'_>, work: &mut dyn FnMut(&mut dyn Training)) -> Result<()> {
+        let trainer = recurrent::Recurrent::trainer(&self.network, &Stream::new(setup.seed, "init"))?;
+        work(&mut WithBatches::new(trainer, setup, None)?);
+        Ok(())
+    }
+}

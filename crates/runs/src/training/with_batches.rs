@@ -1,0 +1,103 @@
+//! A trainer with the batches that it learns from, on a device.
+
+use data::Split;
+use models::train::{Evaluate, Objective};
+use models::{EpochReport, Evaluation, Representation, Trainer, evaluate, evaluate_masked};
+use tensor::{Device, Indices, Tensor};
+
+use super::batches::{Source, in_order};
+use super::{Scalars, Setup, TrainerState, Training};
+use crate::Result;
+use crate::store::Arrays;
+
+/// A trainer with the batches that it learns from, on a device.
+pub(crate) struct WithBatches<'a, O> {
+    trainer: Trainer<O>,
+    source: Source<'a>,
+    device: Device,
+    is_masked: bool,
+    observe: Box<Observe<'a, O>>,
+    at_end: Box<AtEnd<'a, O>>,
+}
+
+/// What is measured of a trainer in some epochs beside the losses.
+type Observe<'a, O> = dyn Fn(&Trainer<O>) -> Result<Scalars> + 'a;
+
+/// What is measured of a trainer after the last epoch.
+type AtEnd<'a, O> = dyn Fn(&Trainer<O>) -> Result<Arrays> + 'a;
+
+impl<'a, O: Objective + Evaluate> WithBatches<'a, O> {
+    /// Moves a trainer to the device; only its losses are measured. Of the training images the first `labelled` have a
+    /// label; all where it is `None`.
+    ///
+    /// # Errors
+    /// If the batches are larger than the set, or the device fails.
+    pub(crate) fn new(mut trainer: Trainer<O>, setup: &Setup<'a>, labelled: Option<usize>) -> Result<Self> {
+        trainer.to_device(setup.device)?;
+        let source = Source::new(setup, labelled)?;
+        let observe = Box::new(|_: &Trainer<O>| Ok(Scalars::new()));
+        let at_end = Box::new(|_: &Trainer<O>| Ok(Arrays::new()));
+        Ok(Self { trainer, source, device: setup.device.clone(), is_masked: false, observe, at_end })
+    }
+
+    /// The same, evaluated on masked images too if the model removes patches.
+    pub(crate) fn masked(self, is_masked: bool) -> Self {
+        Self { is_masked, ..self }
+    }
+
+    /// The same, measured by this too.
+    pub(crate) fn observed(self, observe: impl Fn(&Trainer<O>) -> Result<Scalars> + 'a) -> Self {
+        Self { observe: Box::new(observe), ..self }
+    }
+
+    /// The same, measured by this once, after the last epoch.
+    pub(crate) fn measured_at_end(self, at_end: impl Fn(&Trainer<O>) -> Result<Arrays> + 'a) -> Self {
+        Self { at_end: Box::new(at_end), ..self }
+    }
+
+    /// The images of a split in batches on the device, with their labels.
+    fn batches(&self, split: &Split) -> Result<std::vec::IntoIter<(Tensor, Indices)>> {
+        let moved = in_order(split)?.map(|(images, labels)| Ok((images.to_device(&self.device)?, labels)));
+        Ok(moved.collect::<Result<Vec<_>>>()?.into_iter())
+    }
+}
+
+impl<O: Objective + Evaluate> Training for WithBatches<'_, O> {
+    fn trainer(&self) -> &dyn TrainerState {
+        &self.trainer
+    }
+
+    fn trainer_mut(&mut self) -> &mut dyn TrainerState {
+        &mut self.trainer
+    }
+
+    fn epoch(&mut self, epoch: u32) -> models::Result<EpochReport> {
+        self.source.train(&mut self.trainer, epoch)
+    }
+
+    fn evaluate(&self, split: &Split) -> Result<Evaluation> {
+        Ok(evaluate(self.trainer.objective(), self.batches(split)?)?)
+    }
+
+    fn evaluate_masked(&self, split: &Split) -> Result<Option<Evaluation>> {
+        match self.is_masked {
+            true => Ok(Some(evaluate_masked(self.trainer.objective(), self.batches(split)?)?)),
+            false => Ok(None),
+        }
+    }
+
+    fn represent(&self, images: &Tensor) -> Result<Representation> {
+        let Representation { z, reconstruction, logits } =
+            self.trainer.represent(&images.to_device(&self.device)?)?;
+        let [z, reconstruction, logits] = [z, reconstruction, logits].map(|x| x.to_device(&Device::Cpu));
+        Ok(Representation { z: z?, reconstruction: reconstruction?, logits: logits? })
+    }
+
+    fn observe(&self) -> Result<Scalars> {
+        (self.observe)(&self.trainer)
+    }
+
+    fn measure_at_end(&self) -> Result<Arrays> {
+        (self.at_end)(&self.trainer)
+    }
+}

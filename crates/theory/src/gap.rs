@@ -1,0 +1,19 @@
+//! The largest difference of two results, for tests.
+
+/// The largest size of these differences; infinite where one is not a number, which a maximum would leave out.
+pub(crate) fn largest<'a>(gaps: impl IntoIterator<Item = &'a f64>) -> f64 {
+    let size = |gap: &f64| if gap.is_nan() { f64::INFINITY } else { gap.abs() };
+    gaps.into_iter().map(size).fold(0.0, f64::max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::largest;
+
+    #[test]
+    fn a_difference_that_is_not_a_number_is_the_largest() {
+        assert_eq!(largest(&[1.0, -2.0]), 2.0);
+        assert_eq!(largest(&[f64::NAN, 1.0]), f64::INFINITY);
+        assert_eq!(largest(&[1.0, f64::NAN, 1.0]), f64::INFINITY);
+    }
+}
