@@ -34,8 +34,8 @@ use runs::local::start_threads;
 /// Do classification and reconstruction help or hurt each other inside a shared representation?
 ///
 /// Exit codes: 0 when all runs and exact facts are good, whatever the verdicts on the papers' claims; 1 on a
-/// failure; 2 when the command asks for something that does not exist; 4 when the disk is full: free some space and
-/// call it again.
+/// failure; 2 when the command asks for something that does not exist; 3 when there are too few images for `agon
+/// advise`; 4 when the disk is full: free some space and call it again.
 #[derive(Parser)]
 #[command(name = "agon", version)]
 struct Cli {
@@ -82,6 +82,9 @@ enum Command {
     /// layers at the same places takes the file as its `state_dict`. An older file of that name is replaced.
     Export(Export),
     /// Say which masking, if any, should help with your own labelled images: closed forms, no training
+    ///
+    /// Masks are chosen on one half of the images and judged on the other. Where there are fewer than five images a pixel
+    /// there is no advice, and the exit code is 3.
     Advise(Advise),
     /// Print the completions for a shell
     ///

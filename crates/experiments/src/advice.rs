@@ -1,12 +1,17 @@
 //! Which masks, if any, should help reconstruction keep what a classifier needs: closed forms on labelled images, without
 //! training.
 
+mod held_out;
+
 use data::Split;
+use ndarray::{Array1, ArrayView2};
 use runs::pixels::{moments_of, normalised, rows};
 use serde::Serialize;
-use theory::{Alignment, Corruption, Denoising};
+use theory::{Alignment, Corruption, Denoising, GramDenoising};
 
 use crate::{Error, Result};
+
+pub use held_out::{HeldOut, Judged};
 
 /// Sizes of codes that are reported, if the images vary along more directions; 1 and 2 only for images that vary along at
 /// most [`JUDGED_FROM`].
@@ -18,6 +23,10 @@ const JUDGED_FROM: usize = 16;
 /// Masks that are tried: patches that divide the sides of the images, and shares that are dropped.
 const PATCHES: [usize; 5] = [1, 2, 4, 8, 16];
 const DROPPED: [f64; 3] = [0.25, 0.5, 0.75];
+
+/// Images per pixel, below which closed forms say more of these images than of others: of labels that are noise, a linear
+/// probe explains one part in so many.
+const ENOUGH: usize = 5;
 
 /// What closed forms say of a set of labelled images.
 #[derive(Debug, Clone, Serialize)]
@@ -38,6 +47,70 @@ pub struct Advice {
     pub alignment: Vec<(usize, f64)>,
     /// The impact of masks.
     pub masks: Vec<Impact>,
+    /// What half of the images say of the other half; `None` where there are too few.
+    pub held_out: Option<HeldOut>,
+    /// Why there is no advice, where there are too few images.
+    pub too_few: Option<String>,
+}
+
+/// The alignment of images by the route that multiplies less.
+enum Route<'a> {
+    /// By covariances of pixels.
+    Pixels(Box<Denoising>),
+    /// By products of images, where they are fewer than pixels.
+    Images(GramDenoising<'a, u8>),
+}
+
+impl<'a> Route<'a> {
+    fn of(images: &'a Split) -> Result<Self> {
+        let (n, d) = (images.len(), images.image_shape().iter().product());
+        if n >= d {
+            let moments = moments_of(images, |part| rows(part, normalised(part)))?;
+            return Ok(Self::Pixels(Box::new(Denoising::new(&moments)?)));
+        }
+        // Bytes: neither the unit nor the zero of pixels matters to an alignment.
+        let x =
+            ArrayView2::from_shape((n, d), images.pixels()).expect("a split has as many pixels as it says");
+        Ok(Self::Images(GramDenoising::new(x, images.labels(), images.n_classes())?))
+    }
+
+    fn alignment(&self, corruption: &Corruption) -> theory::Result<Alignment> {
+        match self {
+            Self::Pixels(denoising) => denoising.alignment(corruption),
+            Self::Images(denoising) => denoising.alignment(corruption),
+        }
+    }
+
+    fn rank(&self) -> usize {
+        self.variances().len()
+    }
+
+    fn variances(&self) -> Array1<f64> {
+        match self {
+            Self::Pixels(denoising) => denoising.variances().to_owned(),
+            Self::Images(denoising) => denoising.variances(),
+        }
+    }
+
+    /// The alignment without a mask, and what each mask changes of it; `observe` receives each mask before it is tried.
+    fn impacts(&self, shape: [usize; 3], observe: &mut dyn FnMut(&str)) -> Result<(Alignment, Vec<Impact>)> {
+        let [_, h, w] = shape;
+        let clean = self.alignment(&Corruption::None)?;
+        let sizes = sizes(self.rank());
+        let fits = |patch: &usize| h % patch == 0 && w % patch == 0 && 2 * patch <= h.min(w);
+        let mut masks = Vec::new();
+        for patch in PATCHES.into_iter().filter(fits) {
+            for drop in DROPPED {
+                observe(&format!("patches of {patch} x {patch}, {:.0} % dropped", 100.0 * drop));
+                let of = self.alignment(&Corruption::PatchMask { image: shape, patch, drop })?;
+                let impact = of.impact(&clean)?;
+                let change = |k: usize| Some(impact[k - 1]).filter(|change| change.is_finite());
+                let change = sizes.iter().map(|&k| (k, change(k))).collect();
+                masks.push(Impact { patch, drop, alignment: at(&sizes, &of), change });
+            }
+        }
+        Ok((clean, masks))
+    }
 }
 
 /// What a mask changes of the alignment.
@@ -58,54 +131,58 @@ pub struct Impact {
 /// # Errors
 /// If there is one class only, or the images are all the same.
 pub fn advise(images: &Split, mut observe: impl FnMut(&str)) -> Result<Advice> {
-    let shape @ [_, h, w] = images.image_shape();
+    let shape = images.image_shape();
     let mut present: Vec<u8> = images.labels().to_vec();
     present.sort_unstable();
     present.dedup();
     if present.len() < 2 {
         return Err(Error::Usage("there is one class only, and nothing to classify".into()));
     }
-    observe("moments of the images");
-    let moments = moments_of(images, |part| rows(part, normalised(part)))?;
     observe("principal components");
-    let denoising = Denoising::new(&moments)?;
-    let clean = denoising.alignment(&Corruption::None)?;
-    let sizes = sizes(denoising.rank());
-    let mut masks = Vec::new();
-    for patch in PATCHES.into_iter().filter(|patch| h % patch == 0 && w % patch == 0 && 2 * patch <= h.min(w))
-    {
-        for drop in DROPPED {
-            observe(&format!("patches of {patch} x {patch}, {:.0} % dropped", 100.0 * drop));
-            let of = denoising.alignment(&Corruption::PatchMask { image: shape, patch, drop })?;
-            let impact = of.impact(&clean)?;
-            let change = |k: usize| Some(impact[k - 1]).filter(|change| change.is_finite());
-            masks.push(Impact {
-                patch,
-                drop,
-                alignment: at(&sizes, &of),
-                change: sizes.iter().map(|&k| (k, change(k))).collect(),
-            });
-        }
-    }
-    let total = denoising.variances().sum();
+    let route = Route::of(images)?;
+    let (clean, masks) = route.impacts(shape, &mut observe)?;
+    let variances = route.variances();
+    let total = variances.sum();
     let held = |share: u32| {
         let mut sum = 0.0;
         let mut below = |variance: &f64| {
             sum += variance / total;
             sum < f64::from(share) / 100.0
         };
-        (share, denoising.variances().iter().take_while(|&variance| below(variance)).count() + 1)
+        (share, variances.iter().take_while(|&variance| below(variance)).count() + 1)
     };
-    Ok(Advice {
+    let mut advice = Advice {
         images: images.len(),
         shape,
         classes: present.len(),
-        rank: denoising.rank(),
+        rank: route.rank(),
         components: [50, 90, 95, 99].map(held).into(),
         explained: clean.r2[clean.r2.len() - 1],
-        alignment: at(&sizes, &clean),
+        alignment: at(&sizes(route.rank()), &clean),
         masks,
-    })
+        held_out: None,
+        too_few: None,
+    };
+    let d: usize = shape.iter().product();
+    drop(route);
+    match images.len() < ENOUGH * d {
+        true => {
+            advice.too_few = Some(format!(
+                "{} images of {d} pixels, and a linear probe can learn so few by heart; take {} or more, or smaller images \
+                 (--side)",
+                images.len(),
+                ENOUGH * d
+            ));
+        }
+        false => match held_out::judged(images, &mut observe) {
+            Ok(held_out) => advice.held_out = Some(held_out),
+            Err(Error::Runs(error)) => {
+                advice.too_few = Some(format!("half of the images say nothing: {error}"))
+            }
+            Err(error) => return Err(error),
+        },
+    }
+    Ok(advice)
 }
 
 /// The sizes of codes of images that vary along `rank` directions, at least one. The last size is `rank`, unless it is
@@ -127,45 +204,44 @@ impl Advice {
         self.alignment.iter().copied().filter(|&(k, _)| k < self.rank)
     }
 
-    /// The mask that raises the alignment most at any size of code that is judged, with that size and the change in
-    /// percent; it is infinite where there is no alignment without a mask.
-    pub fn best(&self) -> Option<(&Impact, usize, f64)> {
-        self.extreme(|k| k >= self.judged_from(), |a, b| a > b)
-    }
-
     /// The mask that raises the alignment most at a size of code that is shown and not judged.
-    pub fn best_not_judged(&self) -> Option<(&Impact, usize, f64)> {
-        self.extreme(|k| k < self.judged_from(), |a, b| a > b)
+    pub fn best_not_judged(&self) -> Option<Extreme<'_>> {
+        let judged_from = judged_from(self.rank);
+        extreme(&self.masks, |_, k| k < judged_from, |a, b| a > b)
     }
 
-    /// The mask that lowers the alignment most at any size of code that is judged.
-    pub fn worst(&self) -> Option<(&Impact, usize, f64)> {
-        self.extreme(|k| k >= self.judged_from(), |a, b| a < b)
+    /// The least size of code by which masks are judged.
+    pub fn judged_from(&self) -> usize {
+        judged_from(self.rank)
     }
+}
 
-    /// The mask and size of code with the extreme change, and of equal changes the extreme alignment.
-    fn extreme(
-        &self,
-        includes: impl Fn(usize) -> bool,
-        beats: impl Fn((f64, f64), (f64, f64)) -> bool,
-    ) -> Option<(&Impact, usize, f64)> {
-        let mut found: Option<(&Impact, usize, (f64, f64))> = None;
-        for mask in &self.masks {
-            for (&(k, with), &(_, change)) in mask.alignment.iter().zip(&mask.change) {
-                let change = change.unwrap_or(if with > 0.0 { f64::INFINITY } else { 0.0 });
-                if includes(k) && found.is_none_or(|(_, _, best)| beats((change, with), best)) {
-                    found = Some((mask, k, (change, with)));
-                }
+/// A mask, a size of code, and the change of the alignment there in percent; infinite where there is none without a mask.
+pub type Extreme<'a> = (&'a Impact, usize, f64);
+
+/// The mask and size of code with the extreme change, and of equal changes the extreme alignment.
+fn extreme(
+    masks: &[Impact],
+    includes: impl Fn(&Impact, usize) -> bool,
+    beats: impl Fn((f64, f64), (f64, f64)) -> bool,
+) -> Option<Extreme<'_>> {
+    let mut found: Option<(&Impact, usize, (f64, f64))> = None;
+    for mask in masks {
+        for (&(k, with), &(_, change)) in mask.alignment.iter().zip(&mask.change) {
+            let change = change.unwrap_or(if with > 0.0 { f64::INFINITY } else { 0.0 });
+            if includes(mask, k) && found.is_none_or(|(_, _, best)| beats((change, with), best)) {
+                found = Some((mask, k, (change, with)));
             }
         }
-        found.map(|(mask, k, (change, _))| (mask, k, change))
     }
+    found.map(|(mask, k, (change, _))| (mask, k, change))
+}
 
-    /// The least size of code by which masks are judged. A mask can hardly change a code of most directions, so all
-    /// sizes shown are judged where the images vary along fewer than twice `JUDGED_FROM` directions.
-    pub fn judged_from(&self) -> usize {
-        if self.rank >= 2 * JUDGED_FROM { JUDGED_FROM } else { 1 }
-    }
+/// The least size of code by which masks are judged, of images that vary along `rank` directions. A mask can hardly change a
+/// code of most directions, so all sizes shown are judged where the images vary along fewer than twice [`JUDGED_FROM`]
+/// directions.
+fn judged_from(rank: usize) -> usize {
+    if rank >= 2 * JUDGED_FROM { JUDGED_FROM } else { 1 }
 }
 
 #[cfg(test)]

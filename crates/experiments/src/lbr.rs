@@ -54,7 +54,7 @@ pub(crate) fn aligned_sets(profile: Profile) -> Vec<DataConfig> {
     if profile == Profile::Smoke {
         return vec![fashion(profile)];
     }
-    let whole = |name: &str, train| DataConfig::new(name, train, 0, 100);
+    let whole = |name: &str, train| DataConfig::new(name, train, 0, 2_000);
     vec![
         whole("arabic-characters", 13_440),
         whole("arabic-characters-binary", 13_440),

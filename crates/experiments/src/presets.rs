@@ -230,7 +230,7 @@ fn recurrent(input: &InputSpec) -> LearnerConfig {
 /// New heads as in FC-M, on an affine encoder.
 fn heads(of: Features<RunConfig>, input: &InputSpec) -> LearnerConfig {
     let model = fc::Config { encoder: Size::S, ..fully_connected(Size::M, input) };
-    FrozenProbe { of, model: Architecture::Fc(model) }.into()
+    FrozenProbe::new(of, Architecture::Fc(model)).into()
 }
 
 fn classifier(network: Classifier) -> LearnerConfig {

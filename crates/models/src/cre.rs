@@ -241,11 +241,26 @@ impl Cre {
             None => reconstruction.mse(&images)?,
         };
         let logits = self.classifier.forward(&for_classifier, mode)?;
-        let cross_entropy = match self.squared_labels {
+        let cross_entropy = self.loss_of_scores(&logits, labels)?;
+        Ok(Losses { mse, cross_entropy, logits, z_for_decoder, z_for_classifier })
+    }
+
+    /// The classification loss of latents, for any classes.
+    pub(crate) fn classification_loss<'t>(
+        &self,
+        z: &Var<'t>,
+        labels: &Indices,
+        mode: Mode,
+    ) -> Result<Var<'t>> {
+        let [_, for_classifier] = self.read([z, z], mode)?;
+        self.loss_of_scores(&self.classifier.forward(&for_classifier, mode)?, labels)
+    }
+
+    fn loss_of_scores<'t>(&self, logits: &Var<'t>, labels: &Indices) -> Result<Var<'t>> {
+        Ok(match self.squared_labels {
             false => logits.softmax_cross_entropy(labels)?,
             true => logits.one_hot_mse(labels)?,
-        };
-        Ok(Losses { mse, cross_entropy, logits, z_for_decoder, z_for_classifier })
+        })
     }
 
     /// Latent, reconstruction and class scores of a batch of whole images, with nothing recorded. The latent is
@@ -254,14 +269,33 @@ impl Cre {
     /// # Errors
     /// If the images' shape does not fit.
     pub fn represent(&self, images: &Tensor) -> Result<Representation> {
-        let tape = Tape::without_gradients();
-        let mode = Mode::Evaluation;
-        let z = self.encode(&tape.constant(images), mode)?;
-        let [for_decoder, for_classifier] = self.read([&z, &z], mode)?;
-        let reconstruction = self.decoder.forward(&for_decoder, mode)?.value().reshape(images.shape())?;
-        let logits = self.classifier.forward(&for_classifier, mode)?.value().clone();
-        let z = Flatten.forward(&z, mode)?.value().clone();
+        let z = self.latents(images)?;
+        let [reconstruction, logits] = self.read_out(&z)?;
+        let reconstruction = reconstruction.reshape(images.shape())?;
+        let z = Flatten.output(&z)?;
         Ok(Representation { z, reconstruction, logits })
+    }
+
+    /// The latents of a batch of whole images in the shape that the heads take, `[n, k]`, `[n, tokens, d]` or
+    /// `[n, c, h, w]`, with nothing recorded.
+    ///
+    /// # Errors
+    /// If the images' shape does not fit.
+    pub fn latents(&self, images: &Tensor) -> Result<Tensor> {
+        let tape = Tape::without_gradients();
+        Ok(self.encode(&tape.constant(images), Mode::Evaluation)?.value().clone())
+    }
+
+    /// Reconstruction and class scores of [latents](Self::latents), with nothing recorded.
+    ///
+    /// # Errors
+    /// If the latents' shape does not fit.
+    pub fn read_out(&self, z: &Tensor) -> Result<[Tensor; 2]> {
+        let tape = Tape::without_gradients();
+        let (z, mode) = (tape.constant(z), Mode::Evaluation);
+        let [for_decoder, for_classifier] = self.read([&z, &z], mode)?;
+        let reconstruction = self.decoder.forward(&for_decoder, mode)?.value().clone();
+        Ok([reconstruction, self.classifier.forward(&for_classifier, mode)?.value().clone()])
     }
 
     /// What a batch of whole images is in each layer of the encoder, `[n, features]`: the outputs of its activations

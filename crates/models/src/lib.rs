@@ -17,6 +17,7 @@ mod conv;
 mod norm;
 mod pool;
 mod attention;
+mod attentive;
 mod block;
 mod patches;
 mod position;
@@ -57,6 +58,7 @@ pub mod weights;
 pub use adam::{Adam, AdamConfig};
 pub use architecture::Architecture;
 pub use attention::SelfAttention;
+pub use attentive::AttentiveProbe;
 pub use autoencoder::Autoencoder;
 pub use block::Block;
 pub use conv::{Conv2d, ConvTranspose2d};
@@ -82,6 +84,7 @@ pub use schedule::{Phase, Schedule};
 pub use sgd::{Sgd, SgdConfig};
 pub use tokens::{ClassToken, TokenMean, WithoutClassToken};
 pub use train::{
-    Batches, Conflict, CreTrainer, DeviceBatches, EpochReport, Evaluation, LossTrainer, ProbeTrainer,
-    StepReport, Train, Trainer, count_correct, evaluate, evaluate_masked, mean_cross_entropy,
+    Batches, Conflict, Convergence, CreTrainer, DeviceBatches, EpochReport, Evaluation, FullConflict,
+    LossTrainer, ProbeTrainer, StepReport, Train, Trainer, correct, count_correct, evaluate, evaluate_masked,
+    mean_cross_entropy,
 };

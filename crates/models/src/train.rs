@@ -29,14 +29,14 @@ use report::{EpochSums, in_words};
 
 pub use batches::{Batches, DeviceBatches};
 pub use classifier::ClassifierObjective;
-pub use conflict::Conflict;
+pub use conflict::{Conflict, FullConflict};
 pub use cre::{CreObjective, CreTrainer};
 pub use evaluate::{
-    Evaluate, Evaluation, Metrics, count_correct, evaluate, evaluate_masked, mean_cross_entropy,
+    Evaluate, Evaluation, Metrics, correct, count_correct, evaluate, evaluate_masked, mean_cross_entropy,
 };
 pub use guided::GuidedObjective;
 pub use objective::{Check, Group, GroupGradients, Objective, Pass, Precision, StepLosses};
-pub use probe::{ProbeObjective, ProbeTrainer};
+pub use probe::{Convergence, ProbeObjective, ProbeTrainer, has_converged};
 pub use report::{EpochReport, StepReport};
 pub use single_loss::{Loss, LossTrainer, SingleLoss};
 

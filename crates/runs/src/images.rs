@@ -230,6 +230,28 @@ impl Images {
         once(&self.known.denoising, || Ok(Denoising::new(&*self.moments()?)?))
     }
 
+    /// The moments of groups of training images, of which image `i` is in group `i % n`: for what is measured of each half, or
+    /// of all groups but one.
+    ///
+    /// # Errors
+    /// If they cannot be computed, or a group has no image.
+    pub fn moments_of_groups(&self, n: usize) -> Result<Vec<Moments>> {
+        let mut groups = vec![Moments::new(self.n_pixels(), self.train.n_classes())?; n];
+        let mut image = 0;
+        for range in chunks(self.train.len()) {
+            let part = self.train.rows(range)?;
+            let x = rows(&part, normalised(&part));
+            for first in 0..n.min(part.len()) {
+                let group = (image + first) % n;
+                let rows = x.slice_axis(Axis(0), Slice::new(first as isize, None, n as isize));
+                let labels: Vec<u8> = part.labels().iter().skip(first).step_by(n).copied().collect();
+                groups[group].add(rows, &labels)?;
+            }
+            image += part.len();
+        }
+        Ok(groups)
+    }
+
     /// The eigenvectors of the second moments of the training images in [0, 1], nothing taken off; computed once, while
     /// others wait.
     ///

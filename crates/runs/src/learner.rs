@@ -7,6 +7,15 @@ use crate::store::Arrays;
 use crate::training::{Scalars, Setup, Training};
 use crate::{Error, Result};
 
+/// Latents that are sets of tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tokens {
+    /// The number of features of a token.
+    pub width: usize,
+    /// The heads by which the encoder attends to them.
+    pub heads: usize,
+}
+
 /// The key of the optimiser that most learners are trained with, in the config of a run.
 pub const OPTIMISER: &str = "optimiser";
 
@@ -46,6 +55,16 @@ pub trait Learner {
     /// after training.
     fn latent_len(&self, _image: [usize; 3]) -> Option<usize> {
         self.architecture().map(|model| model.latent_len())
+    }
+
+    /// The tokens of its latent, where it is a set of tokens.
+    fn tokens(&self) -> Option<Tokens> {
+        match self.architecture()? {
+            Architecture::Vit(config) => {
+                Some(Tokens { width: config.encoder.width, heads: config.encoder.heads })
+            }
+            _ => None,
+        }
     }
 
     /// About how many parameters it has, and how many elements its layers keep of an image of `d` pixels.

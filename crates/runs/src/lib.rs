@@ -14,6 +14,8 @@ pub mod subspaces;
 pub mod images;
 pub mod names;
 pub mod store;
+pub mod correct;
+mod measure;
 pub mod training;
 pub mod learner;
 pub mod learners;

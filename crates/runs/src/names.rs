@@ -23,6 +23,39 @@ pub const RIDGE_ACCURACY: &str = "probes/ridge_accuracy";
 /// Test mean squared error of the ridge decoder of latents.
 pub const RIDGE_MSE: &str = "probes/ridge_mse";
 
+/// The standard error over test images of [`RIDGE_MSE`].
+pub const RIDGE_MSE_ERROR: &str = "probes/ridge_mse_error";
+
+/// The standard error over test images of the mean squared error of the decoder that was trained with the encoder.
+pub const ONLINE_MSE_ERROR: &str = "probes/online_mse_error";
+
+/// Test accuracy of the vote of the nearest training latents.
+pub const KNN_ACCURACY: &str = "probes/knn_accuracy";
+
+/// Test accuracy of the attentive probe, for latents of tokens.
+pub const ATTENTIVE_ACCURACY: &str = "probes/attentive_accuracy";
+
+/// Test accuracy of a classifier that was trained to convergence on frozen latents.
+pub const CONVERGED_ACCURACY: &str = "probes/converged_accuracy";
+
+/// Test mean squared error of a decoder that was trained so.
+pub const CONVERGED_MSE: &str = "probes/converged_mse";
+
+/// Its standard error over test images.
+pub const CONVERGED_MSE_ERROR: &str = "probes/converged_mse_error";
+
+/// The epochs that both were trained for.
+pub const CONVERGED_EPOCHS: &str = "probes/converged_epochs";
+
+/// 1 if both converged before the most epochs were over, else 0.
+pub const CONVERGED_REACHED: &str = "probes/converged_reached";
+
+/// Cosine of the gradients of both losses of all training images at z, and the same with permuted labels, one a draw.
+pub const FULL_COSINE: [&str; 2] = ["full/gradient_cosine", "full/gradient_cosine_null"];
+
+/// The same of the gradients by all parameters of the encoder.
+pub const FULL_ENCODER_COSINE: [&str; 2] = ["full/encoder_cosine", "full/encoder_cosine_null"];
+
 /// The first test image of each class.
 pub const SHOWN_IMAGE: &str = "shown_image";
 

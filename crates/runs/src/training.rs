@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tensor::{Device, Tensor};
 
 use crate::images::Images;
-use crate::store::FinishedRun;
+use crate::store::{Arrays, FinishedRun};
 use crate::{Error, Result};
 
 /// Scalars by name, as they stand in the journal.
@@ -74,6 +74,14 @@ pub trait Training {
     /// What is measured in some epochs beside the losses.
     fn observe(&self) -> Result<Scalars> {
         Ok(Scalars::new())
+    }
+
+    /// What is measured once, after the last epoch, beside what the latent holds.
+    ///
+    /// # Errors
+    /// If it cannot be measured.
+    fn measure_at_end(&self) -> Result<Arrays> {
+        Ok(Arrays::new())
     }
 
     /// Parameters and buffers, by name.

@@ -1,6 +1,6 @@
 //! How much of the best linear classifier a code learned by reconstruction keeps.
 
-use ndarray::{Array1, Axis};
+use ndarray::{Array1, Array2, ArrayView1, Axis};
 
 use crate::corruption::Corruption;
 use crate::denoising::Denoising;
@@ -42,6 +42,35 @@ impl Alignment {
     }
 }
 
+impl Alignment {
+    /// `a(k)` of labels that say nothing of the samples: `100 sqrt(k / rank)` in percent.
+    ///
+    /// Permuted labels are as likely along any orthonormal code of centred samples as along any other, so the first `k` of
+    /// `rank` hold `k / rank` of what all hold, on average. The curve of few samples of many pixels lies near this one
+    /// whatever the labels.
+    pub fn null(&self) -> Array1<f64> {
+        let rank = self.r2.len() as f64;
+        Array1::from_shape_fn(self.r2.len(), |place| 100.0 * ((place + 1) as f64 / rank).sqrt())
+    }
+
+    /// `1 - (1 - R^2(k)) (n - 1) / (n - 1 - k)` for the `n` samples that were fitted: zero on average for permuted labels,
+    /// of which `k` dimensions explain `k / (n - 1)` (Theil 1961). It may be negative. Codes of `n - 1` dimensions or more
+    /// have none and are left out.
+    pub fn adjusted_r2(&self, n: usize) -> Array1<f64> {
+        let free = n.saturating_sub(1);
+        let defined = self.r2.iter().enumerate().take(free.saturating_sub(1));
+        defined.map(|(place, r2)| 1.0 - (1.0 - r2) * free as f64 / (free - place - 1) as f64).collect()
+    }
+
+    /// `100 sqrt(adjusted R^2(k) / adjusted R^2(rank))` in percent, within 0 and 100: the alignment without what chance
+    /// explains. `None` if the samples themselves explain no more than chance, or are too few to say so.
+    pub fn adjusted(&self, n: usize) -> Option<Array1<f64>> {
+        let adjusted = self.adjusted_r2(n);
+        let full = *adjusted.last().filter(|&&full| adjusted.len() == self.r2.len() && full > 0.0)?;
+        Some(adjusted.mapv(|r2| 100.0 * (r2 / full).clamp(0.0, 1.0).sqrt()))
+    }
+}
+
 impl Denoising {
     /// The alignment of all codes that this corruption leads to, from covariances alone.
     ///
@@ -52,28 +81,62 @@ impl Denoising {
     ///
     /// Errs if the corruption is none of these samples, or if no direction says anything of the labels.
     pub fn alignment(&self, corruption: &Corruption) -> Result<Alignment> {
-        let to_unit = self.variances().mapv(|variance| variance.sqrt().recip()).insert_axis(Axis(1));
-        let labels = self.label_covariance() * &to_unit; // [r, classes]
-        let labels = match self.decoded(corruption)? {
-            Some(decoded) => linalg::onto_columns(decoded * &to_unit, labels),
+        self.alignment_of(self.decoded_units(corruption)?)
+    }
+
+    /// The directions of decoded codes as columns, in coordinates where samples have variance 1 along each component; `None`
+    /// where they are the components.
+    pub(crate) fn decoded_units(&self, corruption: &Corruption) -> Result<Option<Array2<f64>>> {
+        Ok(self.decoded(corruption)?.map(|decoded| decoded * self.to_unit()))
+    }
+
+    /// The alignment of the codes whose decoded directions are the columns of `decoded`, or the components.
+    pub(crate) fn alignment_of(&self, decoded: Option<Array2<f64>>) -> Result<Alignment> {
+        let labels = self.label_covariance() * &self.to_unit(); // [r, classes]
+        let labels = match decoded {
+            Some(decoded) => linalg::onto_columns(decoded, labels),
             None => labels,
         };
-        let weighted = labels.mapv(|product| product * product).dot(&self.frequencies());
-        let plain = labels.mapv(|product| product * product).sum_axis(Axis(1));
-        let (mut weighted, mut plain) = (cumulated(weighted), cumulated(plain));
-        let last = self.rank() - 1;
-        if self.label_energy() == 0.0 || plain[last] <= self.label_rounding() {
+        Labels {
+            frequencies: self.frequencies(),
+            energy: self.label_energy(),
+            rounding: self.label_rounding(),
+        }
+        .alignment(&labels)
+    }
+}
+
+/// What the alignment needs of the labels beside their covariance with the codes.
+pub(crate) struct Labels<'a> {
+    /// The share of each class, `[classes]`.
+    pub(crate) frequencies: ArrayView1<'a, f64>,
+    /// `E|y - E y|^2`
+    pub(crate) energy: f64,
+    /// What rounding alone may make of an `E|prediction of y|^2` that is zero.
+    pub(crate) rounding: f64,
+}
+
+impl Labels<'_> {
+    /// The alignment of orthonormal codes whose covariance with the labels is `[r, classes]`, best first.
+    ///
+    /// Errs if no direction says anything of the labels.
+    pub(crate) fn alignment(&self, covariance: &Array2<f64>) -> Result<Alignment> {
+        let squares = covariance.mapv(|product| product * product);
+        let (mut weighted, mut plain) =
+            (cumulated(squares.dot(&self.frequencies)), cumulated(squares.sum_axis(Axis(1))));
+        let last = plain.len() - 1;
+        if self.energy == 0.0 || plain[last] <= self.rounding {
             return Err(Error::shape("labels", "some that vary with the samples", "none that do"));
         }
         for (weighted, plain) in weighted.iter_mut().zip(&mut plain) {
-            if *plain <= self.label_rounding() {
+            if *plain <= self.rounding {
                 (*weighted, *plain) = (0.0, 0.0);
             }
         }
         let full = weighted[last];
         Ok(Alignment {
             alignment: weighted.mapv(|held| 100.0 * (held / full).sqrt()),
-            r2: plain.mapv(|held| (held / self.label_energy()).min(1.0)),
+            r2: plain.mapv(|held| (held / self.energy).min(1.0)),
         })
     }
 }
@@ -84,4 +147,4 @@ fn cumulated(mut values: Array1<f64>) -> Array1<f64> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -136,6 +136,16 @@ impl Denoising {
         self.variances.view()
     }
 
+    /// `s^(-1/2)` as a column, `[rank, 1]`: what turns components into codes of variance 1.
+    pub(crate) fn to_unit(&self) -> Array2<f64> {
+        self.variances.mapv(|variance| variance.sqrt().recip()).insert_axis(Axis(1))
+    }
+
+    /// The components that span the samples, as rows, `[rank, d]`.
+    pub(crate) fn span(&self) -> ArrayView2<'_, f64> {
+        rows(self.components.view(), ..self.rank())
+    }
+
     /// `G` along the components that span the samples, `[rank, classes]`.
     pub(crate) fn label_covariance(&self) -> &Array2<f64> {
         &self.labels
@@ -176,8 +186,7 @@ impl Denoising {
         let (gains, directions) = corrupted.directions(self, a, b)?;
         let directions = columns(directions.view(), ..k); // [r, k]
         let along = &directions.t() * &self.variances; // S V^T along the components, [k, r]
-        let span = rows(self.components.view(), ..self.rank());
-        let decoder = c * linalg::dot(along.view(), span).reversed_axes();
+        let decoder = c * linalg::dot(along.view(), self.span()).reversed_axes();
         let classifier = c * linalg::dot(self.labels.t(), directions.to_owned().view());
         let energy = |of: &Array2<f64>| of.iter().map(|value| value * value).sum::<f64>();
         let gains = gains.iter().take(k).copied().collect::<Array1<f64>>();

@@ -19,10 +19,16 @@ pub(crate) fn mean_squared_error(x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>)
     squares.sum::<f64>() / x.len() as f64
 }
 
-/// The share of rows of `scores: [n, classes]` whose highest entry is the label's; of equal ones the first counts.
+/// Whether the highest entry of each row of `scores: [n, classes]` is the label's; of equal ones the first counts.
+pub(crate) fn correct(scores: ArrayView2<'_, f64>, labels: &[u8]) -> Vec<bool> {
+    let rows = scores.outer_iter().zip(labels);
+    rows.map(|(row, &label)| highest(row) == usize::from(label)).collect()
+}
+
+/// The share of rows of `scores: [n, classes]` that are [`correct`].
 pub(crate) fn accuracy(scores: ArrayView2<'_, f64>, labels: &[u8]) -> f64 {
-    let right = scores.outer_iter().zip(labels).filter(|&(row, &label)| highest(row) == usize::from(label));
-    right.count() as f64 / labels.len() as f64
+    let n_correct = correct(scores, labels).into_iter().filter(|&correct| correct).count();
+    n_correct as f64 / labels.len() as f64
 }
 
 fn highest(row: ArrayView1<'_, f64>) -> usize {

@@ -75,6 +75,11 @@ impl<'a, T: Copy + Into<f64>> GramPca<'a, T> {
         self.mean.view()
     }
 
+    /// The codes of the samples scaled to length 1 along each component, `E^T`, `[rank, n]`.
+    pub(crate) fn unit_codes(&self) -> ArrayView2<'_, f64> {
+        self.weights.view()
+    }
+
     /// The variance along each component, falling, `[rank]`; divided by `n`.
     pub fn variances(&self) -> Array1<f64> {
         &self.energies / self.x.nrows() as f64

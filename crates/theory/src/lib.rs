@@ -3,8 +3,9 @@
 //! Samples are the rows of a matrix. Reading order: [`Moments`] is one pass over data, from which follow [`Pca`] and
 //! [`LinearFront`], the exact trade-off of classification and reconstruction for linear models; [`JointOptimum`] is that
 //! trade-off for any targets, as sums over samples, and [`GramPca`] is for few samples with many numbers. [`Denoising`]
-//! holds the best linear codes of samples under a [`Corruption`], with their task [`Alignment`]; [`half_energy_step`]
-//! says when gradient descent learns which component. [`Ridge`] is a probe of a representation in closed form;
+//! holds the best linear codes of samples under a [`Corruption`], with their task [`Alignment`], which [`Codes`] judge on
+//! other samples; [`GramDenoising`] is the same for fewer samples than pixels. [`half_energy_step`]
+//! says when gradient descent learns which component. [`Ridge`] and [`NearestNeighbours`] are probes of a representation without training;
 //! [`effective_rank`] and [`participation_ratio`] count the dimensions that it uses, [`debiased_cka`] compares two, and
 //! [`RandomProjection`] is the code that knows nothing.
 //!
@@ -21,6 +22,11 @@ mod gram_pca;
 mod corruption;
 mod denoising;
 mod alignment;
+mod gram_denoising;
+mod held_out;
+mod jackknife;
+mod subspace_angles;
+mod knn;
 mod learning_order;
 mod ridge;
 mod spectrum;
@@ -44,8 +50,12 @@ pub use corruption::Corruption;
 pub use denoising::{Denoiser, Denoising, Weights};
 pub use error::{Error, Result};
 pub use evaluation::Evaluation;
+pub use gram_denoising::GramDenoising;
 pub use gram_pca::GramPca;
+pub use held_out::{Codes, HeldOut};
+pub use jackknife::jackknife_error;
 pub use joint::{JointCode, JointOptimum};
+pub use knn::NearestNeighbours;
 pub use learning_order::half_energy_step;
 pub use linear_cre::{LinearCre, LinearFront};
 pub use moments::Moments;
@@ -53,3 +63,4 @@ pub use pca::Pca;
 pub use random_projection::RandomProjection;
 pub use ridge::{Ridge, RidgeInputs};
 pub use spectrum::{effective_rank, participation_ratio};
+pub use subspace_angles::principal_angles;

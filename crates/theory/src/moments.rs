@@ -81,9 +81,32 @@ impl Moments {
         }
         linalg::add_lower_dot(&mut self.scatter, centred.t(), centred.view(), 1.0);
 
-        let [before, new] = [self.n, labels.len()].map(|n| n as f64);
+        self.shift(mean.view(), &class_counts);
+    }
+
+    /// Takes in the samples that other moments were taken of.
+    ///
+    /// Errs, and leaves the moments as they are, if the others are of samples of another size or of other classes.
+    pub fn join(&mut self, other: &Self) -> Result<()> {
+        let sizes = |moments: &Self| [moments.d(), moments.classes()];
+        if sizes(self) != sizes(other) {
+            let [wanted, got] = [sizes(self), sizes(other)].map(|[d, classes]| format!("{d} × {classes}"));
+            return Err(Error::shape("dimensions and classes of moments to join", wanted, got));
+        }
+        if other.n > 0 {
+            self.scatter += &other.scatter;
+            self.label_scatter += &other.label_scatter;
+            self.shift(other.mean.view(), &other.class_counts);
+        }
+        Ok(())
+    }
+
+    /// Merges the means and counts of new samples, whose scatter has been added, and adds what lies between both means.
+    fn shift(&mut self, mean: ArrayView1<'_, f64>, class_counts: &[usize]) {
+        let n_new: usize = class_counts.iter().sum();
+        let [before, new] = [self.n, n_new].map(|n| n as f64);
         let share = new / (before + new);
-        let step = (mean - &self.mean).insert_axis(Axis(1)); // [d, 1]
+        let step = (&mean - &self.mean).insert_axis(Axis(1)); // [d, 1]
         let frequency = |count: usize, n: f64| if count == 0 { 0.0 } else { count as f64 / n };
         let label_step = Array2::from_shape_fn((self.classes(), 1), |(class, _)| {
             frequency(class_counts[class], new) - frequency(self.class_counts[class], before)
@@ -94,7 +117,7 @@ impl Moments {
         for (count, new) in self.class_counts.iter_mut().zip(class_counts) {
             *count += new;
         }
-        self.n += labels.len();
+        self.n += n_new;
     }
 
     /// The number of samples so far.
@@ -201,6 +224,26 @@ mod tests {
         assert_close(&parts.covariance().unwrap(), &whole.covariance().unwrap(), tolerance(n));
         assert_close(&parts.label_covariance().unwrap(), &whole.label_covariance().unwrap(), tolerance(n));
         assert!((&parts.mean() - &whole.mean()).iter().all(|gap| gap.abs() < tolerance(n)));
+    }
+
+    #[test]
+    fn joined_moments_are_those_of_the_whole() {
+        let n = 300;
+        let (x, labels) = problem(n);
+        let whole = Moments::of(x.view(), &labels, 3).unwrap();
+        let part = |rows: std::ops::Range<usize>| {
+            Moments::of(rows_of(x.view(), rows.clone()), &labels[rows], 3).unwrap()
+        };
+        let mut joined = Moments::new(4, 3).unwrap();
+        for rows in [0..7, 7..150, 150..n] {
+            joined.join(&part(rows)).unwrap();
+        }
+        joined.join(&Moments::new(4, 3).unwrap()).unwrap();
+        assert_eq!((joined.n(), joined.class_frequencies()), (n, whole.class_frequencies()));
+        assert_close(&joined.covariance().unwrap(), &whole.covariance().unwrap(), tolerance(n));
+        assert_close(&joined.label_covariance().unwrap(), &whole.label_covariance().unwrap(), tolerance(n));
+        let message = joined.join(&Moments::new(4, 2).unwrap()).unwrap_err().to_string();
+        assert_eq!(message, "dimensions and classes of moments to join: wanted 4 × 3, got 4 × 2");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use clap::Args;
 use data::FolderOptions;
-use experiments::advice::{Advice, Impact, advise};
+use experiments::advice::{Advice, Impact, Judged, advise};
 use system::{note, text};
 
 use super::output::answer;
@@ -16,8 +16,8 @@ use crate::error::{Error, Result};
 /// A change of the alignment by less, in percent, is none.
 const SOME: f64 = 0.5;
 
-/// Images per pixel, below which what is said is about these images rather than about others.
-const ENOUGH: usize = 5;
+/// The exit code where there are too few images for advice.
+pub(crate) const TOO_FEW: u8 = 3;
 
 /// An alignment above this, in percent, is as good as the pixels themselves.
 const ALIGNED: f64 = 90.0;
@@ -73,7 +73,8 @@ pub(crate) fn command(asked: &Advise) -> Result<ExitCode> {
             note!("{:>5.0} s  {step}", start.elapsed().as_secs_f64());
         }
     })?;
-    answer(asked.json, &advice, || text_of(&advice))
+    let told = answer(asked.json, &advice, || text_of(&advice))?;
+    Ok(advice.too_few.as_ref().map_or(told, |_| ExitCode::from(TOO_FEW)))
 }
 
 /// The advice in words and small tables.
@@ -81,6 +82,11 @@ fn text_of(advice: &Advice) -> String {
     let mut text = String::new();
     let [c, h, w] = advice.shape;
     let mut line = |of: String| writeln!(text, "{of}").expect("a string takes every line");
+    if let Some(why) = &advice.too_few {
+        line(format!("Too few images: no advice. There are {why}."));
+        line("What follows describes these images and no others.".into());
+        line(String::new());
+    }
     line(format!(
         "{} images of {c} x {h} x {w} in {} classes; they vary along {}.",
         advice.images,
@@ -90,8 +96,12 @@ fn text_of(advice: &Advice) -> String {
     let held: Vec<String> = advice.components.iter().map(|(share, n)| format!("{share} %: {n}")).collect();
     line(format!("Principal components that hold so much of the variance: {}.", held.join(", ")));
     line(format!(
-        "A linear probe of all pixels explains {:.1} % of the labels' variance (training images).",
-        100.0 * advice.explained
+        "A linear probe of all pixels explains {:.1} % of the labels' variance of these images{}.",
+        100.0 * advice.explained,
+        advice.held_out.as_ref().map_or(String::new(), |held_out| format!(
+            ", and {:.1} % of the labels' variance of one half if it is fitted to the other",
+            100.0 * held_out.explained
+        ))
     ));
     line(String::new());
     line(
@@ -116,23 +126,21 @@ fn text_of(advice: &Advice) -> String {
     text
 }
 
-/// What it comes to, in sentences.
+/// What it comes to, in sentences; none where there are too few images.
 fn sentences(advice: &Advice) -> Vec<String> {
-    let mut said = vec![alignment_of(advice)];
-    let with =
-        |mask: &Impact| format!("patches of {0} x {0} with {1:.0} % dropped", mask.patch, 100.0 * mask.drop);
+    let Some(held_out) = &advice.held_out else { return vec![] };
+    let mut said = vec![alignment_of(advice, held_out.explained)];
     let judged = match advice.judged_from() {
-        1 => "the alignment".to_owned(),
-        least => format!("the alignment of a code of {least} or more"),
+        1 => String::new(),
+        least => format!(" with a code of {least} or more"),
     };
-    said.push(match advice.best() {
-        Some((mask, k, change)) if change > SOME => {
-            format!("Masking should help: {} raise {}.", with(mask), raised(advice, mask, k, change))
-        }
-        Some(_) => {
-            format!("No mask that was tried raises {judged} by more than {SOME} %: masking should not help.")
-        }
-        None => {
+    said.push(match (held_out.helps(), &held_out.best) {
+        (Some(mask), _) => format!("Masking should help: {}.", change_of(mask)),
+        (None, Some(mask)) => format!(
+            "No mask that was tried helps beyond chance{judged}: masking should not help. The best on one half: {}.",
+            change_of(mask)
+        ),
+        (None, None) => {
             let [_, h, w] = advice.shape;
             format!(
                 "No mask was tried, for no patch of 1 to 16 pixels fits twice into images of {h} x {w} and divides both sides: \
@@ -140,41 +148,47 @@ fn sentences(advice: &Advice) -> Vec<String> {
             )
         }
     });
-    if let Some((mask, k, change)) = advice.best_not_judged().filter(|(_, _, change)| *change > SOME) {
+    let harms = held_out.harms();
+    let harmful = |mask: &Impact| harms.is_some_and(|of| (of.patch, of.drop) == (mask.patch, mask.drop));
+    let smaller = advice.best_not_judged().filter(|(mask, _, change)| *change > SOME && !harmful(mask));
+    if let Some((mask, k, change)) = smaller {
         said.push(format!(
             "Smaller codes are not judged; the largest gain among them: {} raise {}.",
-            with(mask),
+            patches(mask.patch, mask.drop),
             raised(advice, mask, k, change)
         ));
     }
-    if let Some((mask, k, change)) = advice.worst().filter(|(_, _, change)| *change < -SOME) {
-        said.push(format!("Avoid {}: they lower it by {:.1} % for a code of {k}.", with(mask), -change));
-    }
-    let d: usize = advice.shape.iter().product();
-    if advice.images < ENOUGH * d {
-        said.push(format!(
-            "There are few images for {} each, so a linear probe can learn them by heart: trust this with {} images, or \
-             with smaller ones (--side).",
-            text::count(d, "pixel"),
-            ENOUGH * d
-        ));
-    }
+    said.extend(harms.map(|mask| format!("Avoid {}.", change_of(mask))));
     said.push("Additive Gaussian noise changes no linear code, whatever the classes.".into());
     said.push("All of this is exact for linear codes, and a first guess for networks.".into());
     said
 }
 
+fn patches(patch: usize, drop: f64) -> String {
+    format!("patches of {patch} x {patch} with {:.0} % dropped", 100.0 * drop)
+}
+
+/// A mask with what it changes on images that it was not chosen on.
+fn change_of(mask: &Judged) -> String {
+    let Judged { patch, drop, k, change, low, high } = mask;
+    format!(
+        "{}, which change what a linear probe of a code of size {k} explains of the labels' variance by {change:+.2} \
+         [{low:+.2}, {high:+.2}] points (chosen on one half of the images, judged on the other, 95 % interval)",
+        patches(*patch, *drop)
+    )
+}
+
 /// How well reconstruction is aligned with the classes, in a sentence. A code of all directions is no evidence.
-fn alignment_of(advice: &Advice) -> String {
+fn alignment_of(advice: &Advice, explained: f64) -> String {
     const KEPT: &str = "of what a linear probe finds in the pixels";
     let directions = text::count(advice.rank, "direction");
     let largest = advice.of_smaller_codes().next_back();
     let enough = advice.of_smaller_codes().find(|&(_, a)| a >= ALIGNED);
     match (enough, largest) {
-        _ if advice.explained < EXPLAINED => format!(
-            "A linear probe of all pixels explains only {:.1} % of the labels' variance: there is little that \
+        _ if explained < EXPLAINED => format!(
+            "A linear probe of all pixels explains only {:.1} % of the labels' variance of other images: there is little that \
              reconstruction could be aligned with. Use larger images (--side), or a supervised loss.",
-            100.0 * advice.explained
+            100.0 * explained
         ),
         (Some((k, a)), _) => format!(
             "Reconstruction is well aligned with these classes: a code of size {k}, of {directions}, keeps {a:.0} % {KEPT}."

@@ -28,8 +28,13 @@ pub struct FrozenEncoders;
 /// What the families with new heads are called besides.
 const REFITTED: &str = ", new heads";
 
-/// The same encoders, frozen, under heads that are learned anew for as long.
-fn refitted(family: &Family) -> Family {
+/// The same encoders, frozen, under heads that are learned anew for as long, and under others until they have converged.
+fn refitted(profile: Profile, family: &Family) -> Family {
+    let converge = Some(match profile {
+        Profile::Smoke => 3,
+        Profile::Quick => 40,
+        Profile::Full => 200,
+    });
     let members = family.members.iter().map(|member| {
         let Some(Cre { model, .. }) = member.learner.as_cre() else {
             unreachable!("the families train CREs")
@@ -43,7 +48,7 @@ fn refitted(family: &Family) -> Family {
             epochs: family.epochs,
             hardware: Hardware::default(),
         };
-        let learner = FrozenProbe { of: Features::Trained { run: Box::new(run) }, model: *model };
+        let learner = FrozenProbe { of: Features::Trained { run: Box::new(run) }, model: *model, converge };
         Member::new(member.label.clone(), member.number, learner)
     });
     let (label, members) = (format!("{}{REFITTED}", family.label), members.collect());
@@ -73,7 +78,8 @@ impl Experiment for FrozenEncoders {
                 vit(profile, &[("ViT-S", vit::Config::S)]),
             ],
         };
-        let families = trained.into_iter().flat_map(|family| [family.clone(), refitted(&family)]).collect();
+        let families =
+            trained.into_iter().flat_map(|family| [family.clone(), refitted(profile, &family)]).collect();
         Grid { families, lambdas: THREE.to_vec(), seeds: seeds(profile, 3) }
     }
 

@@ -46,9 +46,13 @@ static INFO: Info = Info {
                     "squared error to one-hot labels, over that of the class frequencies",
                     "1",
                 ),
+                (ArrayMetric::HeldOutLabelError, "the same on test images", "1"),
             ],
         }),
-        ..Recorded::scalars(&[(Metric::Floor, "the least of that error for codes of any size")])
+        ..Recorded::scalars(&[
+            (Metric::Floor, "the least of that error for codes of any size"),
+            (Metric::HeldOutFloor, "that code's error on test images"),
+        ])
     },
 };
 

@@ -58,7 +58,7 @@ fn codes(profile: Profile, of: &Features<RunConfig>, size: Size, numbers: &[usiz
             latent_activation: Activation::Identity,
             ..fc::Config::of(size, n)
         });
-        let member = Member::new(format!("k = {n}"), n as f64, FrozenProbe { of: of.clone(), model });
+        let member = Member::new(format!("k = {n}"), n as f64, FrozenProbe::new(of.clone(), model));
         member.only_at(&[1.0])
     });
     let code = if *of == Features::Pca { Code::Pca } else { Code::Random };

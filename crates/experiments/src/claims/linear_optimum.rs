@@ -37,17 +37,27 @@ const ROUNDING: f64 = 1e-7;
 const REACHED: [f64; 2] = [1e-6, 1e-3];
 
 fn joint(side: usize, k: usize, steps: u64, sets: Vec<DataConfig>) -> Family {
+    joint_of(side, None, k, steps, sets)
+}
+
+/// The same for random samples of zeros and ones in `d` dimensions, as in the authors' script.
+fn joint_of_coins(d: usize, k: usize, steps: u64, sets: Vec<DataConfig>) -> Family {
+    joint_of(1, Some(d), k, steps, sets)
+}
+
+fn joint_of(side: usize, coins: Option<usize>, k: usize, steps: u64, sets: Vec<DataConfig>) -> Family {
     let asked = [0.0, 0.1, 1.0, 10.0].map(|lambda| {
-        let task = LinearOptimum { problem: Problem::Joint { lambda }, side, k, rate: 0.01, steps };
+        let task = LinearOptimum { problem: Problem::Joint { lambda }, side, coins, k, rate: 0.01, steps };
         (format!("λ = {lambda}"), lambda, Question::Optimum { task })
     });
-    questions(&format!("{JOINT}D = {}, K = {k}", side * side), "λ", asked, sets)
+    let samples = coins.map_or(format!("D = {}", side * side), |d| format!("random 0/1, D = {d}"));
+    questions(&format!("{JOINT}{samples}, K = {k}"), "λ", asked, sets)
 }
 
 fn denoising(noise: Noise, all_views: &[usize], steps: u64, sets: Vec<DataConfig>) -> Family {
     let asked = all_views.iter().map(|&views| {
         let problem = Problem::Denoising { noise, views };
-        let task = LinearOptimum { problem, side: 7, k: 8, rate: 0.01, steps };
+        let task = LinearOptimum { problem, side: 7, coins: None, k: 8, rate: 0.01, steps };
         (format!("{views} views"), views as f64, Question::Optimum { task })
     });
     questions(&noise.label(), "views", asked, sets)
@@ -90,6 +100,10 @@ impl Experiment for LinearOptima {
                     joint(4, 16, 10_000, sets.clone()),
                     joint(28, 3, 10_000, sets.clone()),
                     joint(28, 16, 10_000, sets.clone()),
+                    joint_of_coins(16, 3, 10_000, sets.clone()),
+                    joint_of_coins(16, 16, 10_000, sets.clone()),
+                    joint_of_coins(512, 3, 10_000, sets.clone()),
+                    joint_of_coins(512, 16, 10_000, sets.clone()),
                 ];
                 for noise in NOISES {
                     families.push(denoising(noise, &[1, 4, 16], 4_000, sets.clone()));

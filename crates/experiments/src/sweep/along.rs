@@ -27,6 +27,19 @@ pub const ALIGNMENT: Along = Along {
             "largest principal angle to the subspace of as many principal components",
             "degree",
         ),
+        (ArrayMetric::NullAlignment, "the alignment of permuted labels: root of k over all directions", "%"),
+        (ArrayMetric::AdjustedAlignment, "the alignment by R2 without what chance explains", "%"),
+        (ArrayMetric::AlignmentLow, "lower end of the alignment's 95 % interval, jackknife over images", "%"),
+        (ArrayMetric::AlignmentHigh, "upper end of the same", "%"),
+        (ArrayMetric::HeldOutR2, "what a probe explains of the one-hot labels of test images", "1"),
+        (ArrayMetric::HeldOutAccuracy, "share of test images that it classifies rightly", "1"),
+        (ArrayMetric::HeldOutGain, "what the noise adds to R2 on test images", "1"),
+        (ArrayMetric::HeldOutGainError, "standard error of the same over test images", "1"),
+        (
+            ArrayMetric::AngleNull,
+            "largest principal angle between as many principal components of two halves of the images",
+            "degree",
+        ),
     ],
 };
 

@@ -12,7 +12,7 @@ use runs::run::Run;
 use runs::store::{Array, Epoch, FinishedRun, Outcome, Values};
 
 /// Numbers of every run, with a description of the protocol and the unit.
-pub(super) const MEASURES: [(Metric, &str, &str); 26] = [
+pub(super) const MEASURES: [(Metric, &str, &str); 37] = [
     (
         Metric::TestMse,
         "mean squared error on the test images after the last epoch, in the range [-1, 1]",
@@ -56,6 +56,25 @@ pub(super) const MEASURES: [(Metric, &str, &str); 26] = [
         "MSE of ridge regression from z of 2,000 training images to the pixels, penalty 1e-3",
         "1",
     ),
+    (Metric::RidgeMseError, "standard error of that MSE over test images", "1"),
+    (Metric::OnlineMseError, "standard error of the online head's MSE over test images", "1"),
+    (Metric::KnnProbeAccuracy, "vote of the 5 nearest z of 2,000 training images, of test images", "1"),
+    (
+        Metric::AttentiveAccuracy,
+        "attentive probe of the tokens of z, trained for 20 epochs on 2,000 training images, of test images",
+        "1",
+    ),
+    (Metric::ConvergedAccuracy, "classifier trained to convergence on the frozen z, of test images", "1"),
+    (Metric::ConvergedMse, "MSE of a decoder trained to convergence on the frozen z, of test images", "1"),
+    (Metric::ConvergedEpochs, "epochs for which both were trained", "1"),
+    (Metric::FullCosine, "cosine of both losses' gradients at z over all training images, at the end", "1"),
+    (Metric::FullCosineNull, "the same with permuted labels, mean of 3 draws", "1"),
+    (
+        Metric::FullEncoderCosine,
+        "cosine of both losses' gradients by the encoder over all training images, at the end",
+        "1",
+    ),
+    (Metric::FullEncoderCosineNull, "the same with permuted labels, mean of 3 draws", "1"),
     (Metric::Seconds, "wall time of the run on one core", "s"),
     (Metric::Flops, "floating-point operations that the run executed, products only", "1"),
     (
@@ -63,6 +82,23 @@ pub(super) const MEASURES: [(Metric, &str, &str); 26] = [
         "1 where a loss stopped being a number or the run failed: such a run is in no mean",
         "1",
     ),
+];
+
+/// What a run stores at its end, under which name; of several draws the mean is taken.
+const STORED: [(Metric, &str); 13] = [
+    (Metric::RidgeAccuracy, names::RIDGE_ACCURACY),
+    (Metric::RidgeMse, names::RIDGE_MSE),
+    (Metric::RidgeMseError, names::RIDGE_MSE_ERROR),
+    (Metric::OnlineMseError, names::ONLINE_MSE_ERROR),
+    (Metric::KnnProbeAccuracy, names::KNN_ACCURACY),
+    (Metric::AttentiveAccuracy, names::ATTENTIVE_ACCURACY),
+    (Metric::ConvergedAccuracy, names::CONVERGED_ACCURACY),
+    (Metric::ConvergedMse, names::CONVERGED_MSE),
+    (Metric::ConvergedEpochs, names::CONVERGED_EPOCHS),
+    (Metric::FullCosine, names::FULL_COSINE[0]),
+    (Metric::FullCosineNull, names::FULL_COSINE[1]),
+    (Metric::FullEncoderCosine, names::FULL_ENCODER_COSINE[0]),
+    (Metric::FullEncoderCosineNull, names::FULL_ENCODER_COSINE[1]),
 ];
 
 /// Latents with more numbers than this are not asked for their effective rank.
@@ -129,11 +165,11 @@ pub(super) fn measured(run: &Run, done: &FinishedRun, references: [f64; 2]) -> R
             measured.insert(name, 1.0 - mse / reference);
         }
     }
-    for (name, probe) in
-        [(Metric::RidgeAccuracy, names::RIDGE_ACCURACY), (Metric::RidgeMse, names::RIDGE_MSE)]
-    {
-        if let Some(Array { values: Values::F64(value), .. }) = done.finals.get(probe) {
-            measured.insert(name, value[0]);
+    for (name, stored) in STORED {
+        if let Some(Array { values: Values::F64(values), .. }) = done.finals.get(stored)
+            && !values.is_empty()
+        {
+            measured.insert(name, values.iter().sum::<f64>() / values.len() as f64);
         }
     }
     if !done.finals.contains_key(names::LATENT) {

@@ -132,16 +132,21 @@ pub fn mean_cross_entropy(scores: &Tensor, labels: &Indices) -> Result<f64> {
     Ok(tape.constant(scores).softmax_cross_entropy(labels)?.value().item()?)
 }
 
-/// How many rows of scores `[n, classes]` have their first largest score at their label.
-pub fn count_correct(logits: &Tensor, labels: &Indices) -> usize {
+/// Whether each row of scores `[n, classes]` has its first largest score at its label.
+pub fn correct(logits: &Tensor, labels: &Indices) -> Vec<bool> {
     let scores = logits.to_f64_vec();
     let classes = logits.shape().last().copied().unwrap_or(1).max(1);
     let rows = scores.chunks_exact(classes).zip(labels.as_slice());
-    rows.filter(|(row, label)| {
+    rows.map(|(row, label)| {
         let first_largest = (0..row.len()).rev().max_by(|&a, &b| row[a].total_cmp(&row[b]));
-        first_largest == Some(**label as usize)
+        first_largest == Some(*label as usize)
     })
-    .count()
+    .collect()
+}
+
+/// How many rows of scores `[n, classes]` are [`correct`].
+pub fn count_correct(logits: &Tensor, labels: &Indices) -> usize {
+    correct(logits, labels).into_iter().filter(|&correct| correct).count()
 }
 
 #[cfg(test)]

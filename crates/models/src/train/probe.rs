@@ -1,11 +1,15 @@
 //! The frozen-encoder probe: a decoder and a classifier on an encoder that is not trained.
 
+mod converge;
+
 use autograd::{Param, Tape};
 use tensor::{Indices, Tensor};
 
 use super::{Evaluate, Group, Metrics, Objective, StepLosses, Trainer};
 use crate::slots::refuse_shared;
 use crate::{AdamConfig, Cre, Example, Mode, Module, Part, Representation, Result};
+
+pub use converge::{Convergence, has_converged};
 
 /// The parts that are trained.
 const HEADS: [Part; 2] = [Part::Decoder, Part::Classifier];
@@ -17,6 +21,8 @@ pub type ProbeTrainer<'m> = Trainer<ProbeObjective<'m>>;
 /// (section 4.2 of `book/cre.md`, E9 and E10).
 pub struct ProbeObjective<'m> {
     model: &'m Cre,
+    /// Whether examples hold latents in place of images.
+    on_latents: bool,
 }
 
 impl<'m> ProbeTrainer<'m> {
@@ -26,8 +32,21 @@ impl<'m> ProbeTrainer<'m> {
     /// [`Error::OutOfRange`](crate::Error::OutOfRange) as [`AdamConfig::check`]; [`Error::Shared`](crate::Error::Shared) if
     /// two parts share a parameter.
     pub fn new(model: &'m Cre, config: AdamConfig) -> Result<Self> {
-        refuse_shared(Part::ALL.map(|part| (part.name(), model.part(part).params())))?;
-        Self::with_adam(ProbeObjective { model }, config)
+        Self::of(ProbeObjective { model, on_latents: false }, config)
+    }
+
+    /// The same for examples whose images are [latents](Cre::latents), computed once, and whose targets are the images:
+    /// the encoder is not needed in any step.
+    ///
+    /// # Errors
+    /// As [`ProbeTrainer::new`].
+    pub fn on_latents(model: &'m Cre, config: AdamConfig) -> Result<Self> {
+        Self::of(ProbeObjective { model, on_latents: true }, config)
+    }
+
+    fn of(objective: ProbeObjective<'m>, config: AdamConfig) -> Result<Self> {
+        refuse_shared(Part::ALL.map(|part| (part.name(), objective.model.part(part).params())))?;
+        Self::with_adam(objective, config)
     }
 }
 
@@ -45,10 +64,15 @@ impl Objective for ProbeObjective<'_> {
     }
 
     fn losses<'t>(&self, tape: &'t Tape, example: &Example, mode: Mode) -> Result<StepLosses<'t>> {
-        let frozen = tape.frozen();
-        let z = self.model.encode(&frozen.constant(&example.images), Mode::Evaluation)?;
+        let z = match self.on_latents {
+            true => example.images.clone(),
+            false => {
+                let frozen = tape.frozen();
+                self.model.encode(&frozen.constant(&example.images), Mode::Evaluation)?.value().clone()
+            }
+        };
         // Two inputs of one value, so that each keeps a gradient of its own.
-        let handed_out = [tape.input(z.value()), tape.input(z.value())];
+        let handed_out = [tape.input(&z), tape.input(&z)];
         self.model.losses_at(handed_out, example, mode)?.in_step()
     }
 }

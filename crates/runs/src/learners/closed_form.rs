@@ -1,17 +1,19 @@
 //! Questions about images that closed forms answer (section 2 of the LBR specification).
 
+mod alignment;
 mod linear_optimum;
 mod noise;
 
-use ndarray::{ArrayView1, ArrayView2, Axis};
+use data::Split;
+use ndarray::{Array1, ArrayView1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
-use theory::{GramPca, LinearFront};
+use theory::{GramPca, LinearCre, LinearFront};
 
 pub use self::linear_optimum::{LinearOptimum, Problem};
 pub use self::noise::Noise;
 use crate::images::Images;
 use crate::learner::Learner;
-use crate::pixels::matrices;
+use crate::pixels::{chunks, matrices, normalised, rows};
 use crate::store::{Array, Arrays, Values};
 use crate::training::{Scalars, Setup, Training};
 use crate::{Error, Result};
@@ -63,7 +65,7 @@ impl Learner for ClosedForm {
 
     fn answer(&self, images: &Images) -> Result<(Scalars, Arrays)> {
         match self.question {
-            Question::Alignment { noise } => alignment(images, noise),
+            Question::Alignment { noise } => alignment::of(images, noise),
             Question::Front { k } => front(images, k),
             Question::Optimum { task } => task.train(images),
             Question::Bands { shown } => bands(images, shown),
@@ -121,12 +123,9 @@ fn sizes(largest: usize) -> Vec<usize> {
 fn front(images: &Images, k: usize) -> Result<(Scalars, Arrays)> {
     let moments = images.moments()?;
     let front = LinearFront::new(&moments, LinearFront::SHARE)?;
-    let (mut mse, mut one_hot) = (Vec::new(), Vec::new());
-    for weight in WEIGHTS {
-        let solved = front.solve(weight, k)?;
-        mse.push(solved.mse);
-        one_hot.push(solved.one_hot_mse);
-    }
+    let solved = WEIGHTS.iter().map(|&weight| Ok(front.solve(weight, k)?)).collect::<Result<Vec<LinearCre>>>()?;
+    let mse: Vec<f64> = solved.iter().map(|code| code.mse).collect();
+    let one_hot = solved.iter().map(|code| code.one_hot_mse);
     // Two errors that are nothing but rounding have any ratio.
     let d = moments.d() as f64;
     let rounding = d * f64::EPSILON * moments.covariance()?.diag().sum() / d;
@@ -142,11 +141,40 @@ fn front(images: &Images, k: usize) -> Result<(Scalars, Arrays)> {
     let floor = front.solve(0.5, front.rank())?.one_hot_mse;
     let frequencies = moments.class_frequencies()?;
     let nothing = frequencies.mapv(|p| p * (1.0 - p)).mean().unwrap_or(f64::NAN);
-    let scalars = Scalars::from([("floor".into(), floor / nothing)]);
-    let share = one_hot.iter().map(|error| error / nothing).collect();
+    let mut scalars = Scalars::from([("floor".into(), floor / nothing)]);
+    let share = one_hot.map(|error| error / nothing).collect();
     let excess = mse.iter().map(|error| error / least - 1.0).collect();
-    let arrays = [("weight", WEIGHTS.to_vec()), ("excess_mse", excess), ("label_error", share)];
+    let mut arrays = vec![("weight", WEIGHTS.to_vec()), ("excess_mse", excess), ("label_error", share)];
+    let of_test = |code: &LinearCre| held_out_error(code, images);
+    // A constant prediction, the training frequencies, errs by something on any test images of two classes or more.
+    if let Some(baseline) = baseline(&frequencies, &images.test) {
+        let floor = of_test(&front.solve(0.5, front.rank())?)?;
+        scalars.insert("held_out_floor".into(), floor / baseline);
+        let held_out = solved.iter().map(|code| Ok(of_test(code)? / baseline)).collect::<Result<_>>()?;
+        arrays.push(("held_out_label_error", held_out));
+    }
     Ok((scalars, arrays.into_iter().map(|(name, values)| (name.into(), Array::vector(values))).collect()))
+}
+
+/// The mean squared error to one-hot labels of a code on the test images, over images and classes.
+fn held_out_error(code: &LinearCre, images: &Images) -> Result<f64> {
+    let mut sum = 0.0;
+    for range in chunks(images.test.len()) {
+        let part = images.test.rows(range)?;
+        let x = rows(&part, normalised(&part));
+        sum += part.len() as f64 * code.evaluate(x.view(), part.labels())?.one_hot_mse;
+    }
+    Ok(sum / images.test.len() as f64)
+}
+
+/// The same of a constant prediction; `None` if it is zero.
+fn baseline(frequencies: &Array1<f64>, images: &Split) -> Option<f64> {
+    let each = |label: &u8| {
+        let gap = |(class, p): (usize, &f64)| (p - f64::from(class == usize::from(*label))).powi(2);
+        frequencies.iter().enumerate().map(gap).sum::<f64>()
+    };
+    let sum: f64 = images.labels().iter().map(each).sum();
+    Some(sum / (images.len() * frequencies.len()) as f64).filter(|&error| error > 0.0)
 }
 
 /// The images shown, what is left of them below the share, and what lies above it, as bytes: three rows of as many.
@@ -183,34 +211,4 @@ fn stretched(image: ArrayView1<'_, f64>) -> Vec<u8> {
         image.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &x| (low.min(x), high.max(x)));
     let scale = 255.0 / (high - low).max(f64::MIN_POSITIVE);
     image.iter().map(|x| ((x - low) * scale).round() as u8).collect()
-}
-
-/// The largest principal angles are measured at these sizes of codes, which are few because each is a factorisation,
-/// and up to this rank, because another eigendecomposition comes with them.
-const ANGLES: [usize; 4] = [4, 16, 64, 256];
-const LARGEST_WITH_ANGLES: usize = 1_100;
-
-fn alignment(images: &Images, noise: Noise) -> Result<(Scalars, Arrays)> {
-    let denoising = images.denoising()?;
-    let (d, total) = (images.train.image_shape().iter().product::<usize>(), denoising.variances().sum());
-    let corruption = noise.corruption(images.train.image_shape(), (total / d as f64).sqrt());
-    let curve = denoising.alignment(&corruption)?;
-    let sizes = sizes(denoising.rank());
-    let rank = denoising.rank();
-    let at: Vec<usize> = ANGLES.into_iter().filter(|&k| k < rank && rank <= LARGEST_WITH_ANGLES).collect();
-    let of_angles = denoising.angles_to_principal_components(&corruption, &at)?;
-    let angle = |k: &usize| at.iter().position(|known| known == k).map_or(f64::NAN, |place| of_angles[place]);
-    let ratio = curve.r2_ratio();
-    let of = |curve: &ndarray::Array1<f64>| sizes.iter().map(|&k| curve[k - 1]).collect::<Vec<f64>>();
-    let arrays = [
-        ("k", sizes.iter().map(|&k| k as f64).collect()),
-        ("alignment", of(&curve.alignment)),
-        ("explained", of(&(ratio / 100.0))),
-        ("angle", sizes.iter().map(angle).collect()),
-    ];
-    let scalars = Scalars::from([
-        ("rank".into(), denoising.rank() as f64),
-        ("r2".into(), curve.r2[curve.r2.len() - 1]),
-    ]);
-    Ok((scalars, arrays.into_iter().map(|(name, values)| (name.into(), Array::vector(values))).collect()))
 }

@@ -1,5 +1,6 @@
 //! A CRE that learns by backpropagation (section 2 of the CRE specification).
 
+mod full_cosines;
 mod observed;
 
 use models::{Architecture, CreTrainer, Mixing};
@@ -11,6 +12,7 @@ use crate::Result;
 use crate::images::{Images, LARGEST_DECOMPOSED};
 use crate::learner::{Learner, built_for, weighted};
 use crate::pixels::matrices;
+use crate::store::Arrays;
 use crate::training::with_batches::WithBatches;
 use crate::training::{Scalars, Setup, Training};
 
@@ -35,6 +37,13 @@ pub struct Cre {
 
 fn is_weighted(mixing: &Mixing) -> bool {
     *mixing == Mixing::Weighted
+}
+
+impl Cre {
+    /// Whether the encoder minimises a weighted sum of both losses of all images.
+    fn mixes_two_losses(&self) -> bool {
+        self.lambda > 0.0 && self.lambda < 1.0 && is_weighted(&self.mixing) && self.labelled.is_none()
+    }
 }
 
 impl Learner for Cre {
@@ -85,10 +94,14 @@ impl Learner for Cre {
         let model = self.model.build(&Stream::new(setup.seed, "init"), DType::F32)?;
         let trainer = CreTrainer::new(&model, setup.optimiser, self.lambda)?.mixing(self.mixing)?;
         let training = WithBatches::new(trainer, setup, self.labelled.filter(|_| setup.trains))?;
-        let mut training = training.masked(model.is_masked()).observed(|trainer| match setup.device {
+        let training = training.masked(model.is_masked()).observed(|trainer| match setup.device {
             Device::Cpu => observed::of(setup, &model, trainer),
             // What is measured here is computed on the CPU only.
             Device::Cuda(_) => Ok(Scalars::new()),
+        });
+        let mut training = training.measured_at_end(|trainer| match setup.device {
+            Device::Cpu if self.mixes_two_losses() => full_cosines::of(setup, trainer),
+            _ => Ok(Arrays::new()),
         });
         work(&mut training);
         Ok(())

@@ -1,5 +1,7 @@
 //! Frozen-encoder probes: new heads on an encoder that does not learn (experiments E9 and E10 of the CRE specification).
 
+mod converged;
+
 use models::{Architecture, Cre, ProbeTrainer};
 use ndarray::{Axis, Slice};
 use ndarray_rand::rand_distr::{Distribution, StandardNormal};
@@ -11,6 +13,7 @@ use crate::images::Images;
 use crate::learner::{Learner, built_for};
 use crate::names::parameter;
 use crate::pixels::matrices;
+use crate::store::Arrays;
 use crate::training::with_batches::WithBatches;
 use crate::training::{Setup, Training};
 use crate::{Error, Result};
@@ -23,6 +26,11 @@ pub struct FrozenProbe<R> {
     pub of: Features<R>,
     /// Where the heads come from; for features that are no network its encoder is one affine layer.
     pub model: Architecture,
+    /// The most epochs for which other new heads are trained until they have converged, beside those that are trained for
+    /// the epochs of the run; none where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "models::range::steps")]
+    pub converge: Option<u32>,
 }
 
 /// An encoder that does not learn.
@@ -47,6 +55,13 @@ pub trait EncoderRun {
 
     /// As [`EncoderRun::learner`], to change it.
     fn learner_mut(&mut self) -> &mut dyn Learner;
+}
+
+impl<R> FrozenProbe<R> {
+    /// New heads that are trained for the epochs of the run, and no others.
+    pub fn new(of: Features<R>, model: Architecture) -> Self {
+        Self { of, model, converge: None }
+    }
 }
 
 impl<R: EncoderRun> Learner for FrozenProbe<R> {
@@ -106,7 +121,11 @@ impl<R: EncoderRun> Learner for FrozenProbe<R> {
             self.load_features(setup, &model)?;
         }
         let trainer = ProbeTrainer::new(&model, setup.optimiser)?;
-        work(&mut WithBatches::new(trainer, setup, None)?);
+        let mut training = WithBatches::new(trainer, setup, None)?.measured_at_end(|_| match self.converge {
+            Some(most) => converged::heads(setup, &self.model, &model, most),
+            None => Ok(Arrays::new()),
+        });
+        work(&mut training);
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use models::{EpochReport, Evaluation};
 use tensor::{Device, Tensor, flops};
 
 use super::Run;
-use super::finals::of_representation;
+use super::finals::{AT_END, absent, of_representation};
 use crate::images::Images;
 use crate::learners::RunConfig;
 use crate::names::parameter;
@@ -155,10 +155,13 @@ impl Run {
             }
             heard(before(folder, epoch + 1));
         }
-        Ok(match self.config.learner.latent_len(images.train.image_shape()) {
-            Some(_) => of_representation(training, images),
+        let mut finals = match self.config.learner.latent_len(images.train.image_shape()) {
+            Some(_) => of_representation(training, images, self.config.learner.tokens(), self.seed),
             None => Arrays::new(),
-        })
+        };
+        // What cannot be measured is no reason to lose a training.
+        finals.extend(training.measure_at_end().unwrap_or_else(|error| absent(AT_END, &error)));
+        Ok(finals)
     }
 
     /// Trains for an epoch, except in epoch 0, which is before training, and measures.

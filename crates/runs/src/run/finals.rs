@@ -1,13 +1,20 @@
 //! What is kept of a trained model.
 
-use models::Representation;
+mod readers;
+
+use models::{Representation, correct};
 use ndarray::{Array2, ArrayView2};
+use tensor::{Indices, Tensor};
 use theory::{Ridge, RidgeInputs};
 
+use crate::correct::{Reader, packed};
 use crate::images::Images;
+use crate::learner::Tokens;
+use crate::measure::{squared_errors, standard_error};
 use crate::memory::check_room;
 use crate::names::{
-    ABSENT, LABEL, LATENT, PROBES, RIDGE_ACCURACY, RIDGE_MSE, SHOWN_IMAGE, SHOWN_RECONSTRUCTION,
+    ABSENT, ATTENTIVE_ACCURACY, KNN_ACCURACY, LABEL, LATENT, ONLINE_MSE_ERROR, PROBES, RIDGE_ACCURACY,
+    RIDGE_MSE, RIDGE_MSE_ERROR, SHOWN_IMAGE, SHOWN_RECONSTRUCTION,
 };
 use crate::pixels::{first_of_each_class, normalised_part};
 use crate::store::{Array, Arrays, FinishedRun, Values};
@@ -41,26 +48,51 @@ pub fn why_absent(run: &FinishedRun, what: &str) -> Option<String> {
     }
 }
 
-/// The test latents and labels, closed-form probes, and a reconstruction of the first test image of each class; where one
-/// of them cannot be computed, the reason.
-pub(super) fn of_representation(training: &dyn Training, images: &Images) -> Arrays {
+/// What learners measure themselves after the last epoch, where it is absent.
+pub(super) const AT_END: &str = "measures_at_end";
+
+/// In place of something that could not be measured, the reason.
+pub(super) fn absent(what: &str, error: &Error) -> Arrays {
+    let reason = error.to_string().into_bytes();
+    let array = Array { shape: vec![reason.len()], values: Values::U8(reason) };
+    Arrays::from([(format!("{ABSENT}{what}"), array)])
+}
+
+/// The test latents and labels, what readers find in them, and a reconstruction of the first test image of each class; where
+/// one of them cannot be computed, the reason.
+pub(super) fn of_representation(
+    training: &dyn Training,
+    images: &Images,
+    tokens: Option<Tokens>,
+    seed: u64,
+) -> Arrays {
     let mut finals = Arrays::new();
-    let mut keep = |what: &str, found: Result<Arrays>| match found {
-        Ok(arrays) => finals.extend(arrays),
-        Err(error) => {
-            let reason = error.to_string().into_bytes();
-            let array = Array { shape: vec![reason.len()], values: Values::U8(reason) };
-            finals.insert(format!("{ABSENT}{what}"), array);
-        }
+    let mut keep = |what: &str, found: Result<Arrays>| {
+        finals.extend(found.unwrap_or_else(|error| absent(what, &error)));
     };
     keep(SHOWN_RECONSTRUCTION, shown(training, images));
-    match codes(training, &images.test, images.test.len()) {
+    let (mut found, mut errors) = (vec![], vec![]);
+    let of_test = codes(training, &images.test, images.test.len(), |images, labels, made| {
+        found.extend(correct(&made.logits, labels));
+        errors.extend(squared_errors(&made.reconstruction, images));
+    });
+    match of_test {
         Ok(latents) => {
             let k = latents.len() / images.test.len();
             if k <= LARGEST_PROBED {
-                keep(PROBES, probes(training, images, &latents));
+                let readers = probes(training, images, &latents).and_then(|(mut readers, of_train)| {
+                    if let Some(tokens) = tokens {
+                        readers.extend(attentive(tokens, images, &of_train, &latents, seed)?);
+                    }
+                    Ok(readers)
+                });
+                keep(PROBES, readers);
             }
+            let mut of_online = Arrays::from([(Reader::Online.name().into(), packed(&found))]);
+            let error = standard_error(&errors).map(|error| (ONLINE_MSE_ERROR.into(), Array::number(error)));
+            of_online.extend(error);
             keep(LATENT, Ok(with_labels(latents, &images.test)));
+            keep(LATENT, Ok(of_online));
         }
         Err(error) => keep(LATENT, Err(error)),
     }
@@ -86,7 +118,9 @@ fn with_labels(latents: Vec<f32>, test: &data::Split) -> Arrays {
 
 /// Ridge regression from frozen latents of training images to labels and to pixels, judged on test images. Of pixels
 /// in f64 there is only a block at a time.
-fn probes(training: &dyn Training, images: &Images, test: &[f32]) -> Result<Arrays> {
+///
+/// The votes of nearest neighbours besides; and the training latents that all this was fitted to.
+fn probes(training: &dyn Training, images: &Images, test: &[f32]) -> Result<(Arrays, Vec<f32>)> {
     let (n_test, d) = (images.test.len(), images.n_pixels());
     let k = test.len() / n_test;
     check_room(
@@ -95,14 +129,17 @@ fn probes(training: &dyn Training, images: &Images, test: &[f32]) -> Result<Arra
         "training it again where more is free measures them",
     )?;
     let n = PROBED.min(images.train.len());
-    let of_train = wide(&codes(training, &images.train, n)?, k);
+    let latents = codes(training, &images.train, n, |_, _, _| ())?;
+    let (of_train, of_test) = (wide(&latents, k), wide(test, k));
 
-    let labels = &images.train.labels()[..n];
+    let (labels, test_labels) = (&images.train.labels()[..n], images.test.labels());
     let classes = Ridge::fit_classes(of_train.view(), labels, images.classes.len(), PENALTY)?;
-    let accuracy = classes.accuracy(wide(test, k).view(), images.test.labels())?;
+    let by_ridge = classes.correct(of_test.view(), test_labels)?;
+    let by_nearest = readers::nearest((of_train.view(), labels), (of_test.view(), test_labels))?;
+    drop(of_test);
 
     let inputs = RidgeInputs::new(of_train.view(), PENALTY)?;
-    let mut squares = 0.0;
+    let (mut squares, mut of_images) = (0.0, vec![0.0; n_test]);
     for start in (0..d).step_by(COLUMNS) {
         let columns = start..d.min(start + COLUMNS);
         let pixels = normalised_part(&images.train, 0..n, columns.clone());
@@ -111,15 +148,31 @@ fn probes(training: &dyn Training, images: &Images, test: &[f32]) -> Result<Arra
         for start in (0..n_test).step_by(ROWS) {
             let rows = start..n_test.min(start + ROWS);
             let codes = wide(&test[rows.start * k..rows.end * k], k);
-            let pixels = normalised_part(&images.test, rows, columns.clone());
+            let pixels = normalised_part(&images.test, rows.clone(), columns.clone());
             decoder.add_squared_errors(codes.view(), pixels.view(), &mut squares)?;
+            let errors = decoder.squared_errors(codes.view(), pixels.view())?;
+            of_images[rows].iter_mut().zip(errors).for_each(|(sum, error)| *sum += error / d as f64);
         }
     }
-    let number = |value: f64| Array { shape: vec![], values: Values::F64(vec![value]) };
-    Ok(Arrays::from([
-        (RIDGE_ACCURACY.into(), number(accuracy)),
-        (RIDGE_MSE.into(), number(squares / (n_test * d) as f64)),
-    ]))
+    let mut found = Arrays::from([(RIDGE_MSE.into(), Array::number(squares / (n_test * d) as f64))]);
+    found.extend(read_by(Reader::Ridge, RIDGE_ACCURACY, &by_ridge));
+    found.extend(read_by(Reader::NearestNeighbours, KNN_ACCURACY, &by_nearest));
+    found.extend(standard_error(&of_images).map(|error| (RIDGE_MSE_ERROR.into(), Array::number(error))));
+    Ok((found, latents))
+}
+
+/// The attentive probe of latents of tokens.
+fn attentive(tokens: Tokens, images: &Images, train: &[f32], test: &[f32], seed: u64) -> Result<Arrays> {
+    let n = PROBED.min(images.train.len());
+    let (train, test) = ((train, &images.train.labels()[..n]), (test, images.test.labels()));
+    let found = readers::attentive(tokens, train, test, images.classes.len(), seed)?;
+    Ok(Arrays::from(read_by(Reader::Attentive, ATTENTIVE_ACCURACY, &found)))
+}
+
+/// The accuracy of a reader, under this name, and its bits.
+fn read_by(reader: Reader, accuracy: &str, correct: &[bool]) -> [(String, Array); 2] {
+    let share = correct.iter().filter(|&&correct| correct).count() as f64 / correct.len() as f64;
+    [(accuracy.into(), Array::number(share)), (reader.name().into(), packed(correct))]
 }
 
 /// Codes of `k` dimensions as rows in f64.
@@ -144,23 +197,32 @@ pub(super) fn bytes(images: &Images, k: usize) -> u64 {
 fn bytes_of_probes(images: &Images, k: usize) -> u64 {
     let d = images.n_pixels();
     let (columns, n) = (d.min(COLUMNS), PROBED.min(images.train.len()));
-    let codes = (2 * n + 2 * images.test.len()) * k + 3 * k * k;
+    // Training latents are held as they are, too.
+    let codes = (2 * n + n.div_ceil(2) + 2 * images.test.len()) * k + 3 * k * k;
     let pixels = (2 * n + 2 * k + 3 * ROWS.min(images.test.len())) * columns;
     8 * (codes + pixels) as u64
 }
 
-/// The latents of the first `n` images of a split, row after row: of all, or of whole batches.
+/// The latents of the first `n` images of a split, row after row: of all, or of whole batches. `each` sees the images of each
+/// batch, their labels and what was made of them.
 ///
 /// # Errors
 /// If there is no representation, or if they are more than are kept.
-fn codes(training: &dyn Training, split: &data::Split, n: usize) -> Result<Vec<f32>> {
+fn codes(
+    training: &dyn Training,
+    split: &data::Split,
+    n: usize,
+    mut each: impl FnMut(&Tensor, &Indices, &Representation),
+) -> Result<Vec<f32>> {
     let (mut codes, mut n_done) = (Vec::new(), 0);
     for (images, labels) in in_order(split)? {
         if n_done == n {
             break;
         }
         n_done += labels.len();
-        let Representation { z, .. } = training.represent(&images)?;
+        let made = training.represent(&images)?;
+        each(&images, &labels, &made);
+        let Representation { z, .. } = made;
         if codes.is_empty() {
             let all = (z.len() / labels.len()).saturating_mul(n);
             if all > MOST_LATENTS / size_of::<f32>() {

@@ -78,7 +78,7 @@ mod tests {
     fn a_run_and_those_that_read_it_stay_together_in_order() {
         let (alone, trained) = (run(cre(MODEL, 0.0), 0), run(cre(MODEL, 0.5), 0));
         let of = Features::Trained { run: Box::new(trained.config.clone()) };
-        let heads = run(FrozenProbe { of, model: MODEL }.into(), 0);
+        let heads = run(FrozenProbe::new(of, MODEL).into(), 0);
         let runs = crate::local::with_needed(&[alone.clone(), heads.clone()]);
         assert_eq!(units(&runs), [vec![trained, heads], vec![alone]]);
     }

@@ -27,6 +27,11 @@ impl Array {
         Self { shape: vec![values.len()], values: Values::F64(values) }
     }
 
+    /// A single number.
+    pub fn number(value: f64) -> Self {
+        Self { shape: vec![], values: Values::F64(vec![value]) }
+    }
+
     /// The elements of a tensor.
     pub fn of(tensor: &tensor::Tensor) -> Self {
         let values = match tensor.as_slice::<f32>() {

@@ -8,6 +8,7 @@ use tensor::{Device, Indices, Tensor};
 use super::batches::{Source, in_order};
 use super::{Scalars, Setup, TrainerState, Training};
 use crate::Result;
+use crate::store::Arrays;
 
 /// A trainer with the batches that it learns from, on a device.
 pub(crate) struct WithBatches<'a, O> {
@@ -16,10 +17,14 @@ pub(crate) struct WithBatches<'a, O> {
     device: Device,
     is_masked: bool,
     observe: Box<Observe<'a, O>>,
+    at_end: Box<AtEnd<'a, O>>,
 }
 
 /// What is measured of a trainer in some epochs beside the losses.
 type Observe<'a, O> = dyn Fn(&Trainer<O>) -> Result<Scalars> + 'a;
+
+/// What is measured of a trainer after the last epoch.
+type AtEnd<'a, O> = dyn Fn(&Trainer<O>) -> Result<Arrays> + 'a;
 
 impl<'a, O: Objective + Evaluate> WithBatches<'a, O> {
     /// Moves a trainer to the device; only its losses are measured. Of the training images the first `labelled` have a
@@ -31,7 +36,8 @@ impl<'a, O: Objective + Evaluate> WithBatches<'a, O> {
         trainer.to_device(setup.device)?;
         let source = Source::new(setup, labelled)?;
         let observe = Box::new(|_: &Trainer<O>| Ok(Scalars::new()));
-        Ok(Self { trainer, source, device: setup.device.clone(), is_masked: false, observe })
+        let at_end = Box::new(|_: &Trainer<O>| Ok(Arrays::new()));
+        Ok(Self { trainer, source, device: setup.device.clone(), is_masked: false, observe, at_end })
     }
 
     /// The same, evaluated on masked images too if the model removes patches.
@@ -42,6 +48,11 @@ impl<'a, O: Objective + Evaluate> WithBatches<'a, O> {
     /// The same, measured by this too.
     pub(crate) fn observed(self, observe: impl Fn(&Trainer<O>) -> Result<Scalars> + 'a) -> Self {
         Self { observe: Box::new(observe), ..self }
+    }
+
+    /// The same, measured by this once, after the last epoch.
+    pub(crate) fn measured_at_end(self, at_end: impl Fn(&Trainer<O>) -> Result<Arrays> + 'a) -> Self {
+        Self { at_end: Box::new(at_end), ..self }
     }
 
     /// The images of a split in batches on the device, with their labels.
@@ -84,5 +95,9 @@ impl<O: Objective + Evaluate> Training for WithBatches<'_, O> {
 
     fn observe(&self) -> Result<Scalars> {
         (self.observe)(&self.trainer)
+    }
+
+    fn measure_at_end(&self) -> Result<Arrays> {
+        (self.at_end)(&self.trainer)
     }
 }

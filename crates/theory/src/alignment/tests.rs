@@ -8,12 +8,13 @@ use crate::gap::largest;
 use crate::noise::Noise;
 use crate::{Moments, Ridge, Weights};
 
+mod chance;
 mod toy;
 
-const CLASSES: usize = 4;
+pub(crate) const CLASSES: usize = 4;
 
 /// Images of 2 × 5 × 5 with class means, unbalanced classes and a spectrum that falls by a hundred.
-fn problem(n: usize, seed: u64) -> (Array2<f64>, Vec<u8>) {
+pub(crate) fn problem(n: usize, seed: u64) -> (Array2<f64>, Vec<u8>) {
     let mut noise = Noise::new(seed);
     let labels: Vec<u8> = noise.labels(n, 8).into_iter().map(|label| label.min(CLASSES as u8 - 1)).collect();
     let mix =
@@ -22,7 +23,7 @@ fn problem(n: usize, seed: u64) -> (Array2<f64>, Vec<u8>) {
     (x, labels)
 }
 
-fn corruptions() -> Vec<Corruption> {
+pub(crate) fn corruptions() -> Vec<Corruption> {
     let image = [2, 5, 5];
     let root = Noise::new(1).normal(50, 50);
     let mut all = vec![
@@ -37,7 +38,7 @@ fn corruptions() -> Vec<Corruption> {
     all
 }
 
-fn denoising(x: &Array2<f64>, labels: &[u8]) -> Denoising {
+pub(crate) fn denoising(x: &Array2<f64>, labels: &[u8]) -> Denoising {
     Denoising::new(&Moments::of(x.view(), labels, CLASSES).unwrap()).unwrap()
 }
 
@@ -57,7 +58,7 @@ fn by_samples(x: &Array2<f64>, labels: &[u8], corruption: &Corruption) -> Alignm
     Alignment { alignment: g.mapv(|held| 100.0 * (held / g[g.len() - 1]).sqrt()), r2: plain / energy }
 }
 
-fn gap(a: &Array1<f64>, b: &Array1<f64>) -> f64 {
+pub(crate) fn gap(a: &Array1<f64>, b: &Array1<f64>) -> f64 {
     assert_eq!(a.len(), b.len());
     largest(&(a - b))
 }

@@ -31,9 +31,14 @@ const MEASURED: usize = 24;
 pub struct LinearOptimum {
     /// What it minimises.
     pub problem: Problem,
-    /// Images are averaged down to sides of this length.
+    /// Images are averaged down to sides of this length; it means nothing for random samples.
     #[serde(serialize_with = "models::range::side")]
     pub side: usize,
+    /// In place of images, random samples of zeros and ones with this many dimensions, as in the authors' script; images
+    /// where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "models::range::outputs")]
+    pub coins: Option<usize>,
     /// The size of the code.
     #[serde(serialize_with = "models::range::width")]
     pub k: usize,
@@ -189,6 +194,11 @@ impl LinearOptimum {
 
     /// The first training images in [0, 1], averaged down, nothing taken off, `[n, side * side]`.
     fn samples(&self, images: &Images) -> Result<Array2<f64>> {
+        if let Some(d) = self.coins {
+            let mut words = Stream::new(0, "coins").sequence(0);
+            let coin = || if words.uniform() < 0.5 { 0.0 } else { 1.0 };
+            return Ok(Array2::from_shape_simple_fn((SAMPLES, d), coin));
+        }
         let part = images.train.first(SAMPLES.min(images.train.len()))?;
         let [c, h, w] = part.image_shape();
         let side = self.side;
@@ -301,7 +311,7 @@ mod tests {
 
     fn gap(problem: Problem, steps: u64) -> f64 {
         let images = Images::open(&DataConfig::new("fashion-mnist-embedded", 300, 10, 10), None).unwrap();
-        let task = LinearOptimum { problem, side: 4, k: 3, rate: 0.01, steps };
+        let task = LinearOptimum { problem, side: 4, coins: None, k: 3, rate: 0.01, steps };
         task.train(&images).unwrap().0["gap"]
     }
 
@@ -327,7 +337,7 @@ mod tests {
     fn images_that_cannot_be_averaged_are_refused() {
         let images = Images::open(&DataConfig::new("fashion-mnist-embedded", 10, 1, 1), None).unwrap();
         let problem = Problem::Joint { lambda: 1.0 };
-        let refused = LinearOptimum { problem, side: 5, k: 3, rate: 0.01, steps: 1 }.train(&images);
+        let refused = LinearOptimum { problem, side: 5, coins: None, k: 3, rate: 0.01, steps: 1 }.train(&images);
         let message = refused.unwrap_err().to_string();
         assert_eq!(message, "images of 1 x 28 x 28 cannot be averaged to grey ones of 5 x 5");
     }

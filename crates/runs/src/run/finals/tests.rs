@@ -62,10 +62,10 @@ fn number(finals: &Arrays, name: &str) -> f64 {
 #[test]
 fn probes_in_blocks_have_the_bits_of_those_of_all_pixels_at_once() {
     let images = images(700);
-    let finals = of_representation(&Pixels { k: 12, fails_at: None }, &images);
+    let finals = of_representation(&Pixels { k: 12, fails_at: None }, &images, None, 0);
     let train = images.train.first(PROBED).unwrap();
     let codes = |split: &data::Split| {
-        wide(&codes(&Pixels { k: 12, fails_at: None }, split, split.len()).unwrap(), 12)
+        wide(&codes(&Pixels { k: 12, fails_at: None }, split, split.len(), |_, _, _| ()).unwrap(), 12)
     };
     let pixels = |split: &data::Split| rows(split, normalised(split));
     let (x, x_test) = (codes(&train), codes(&images.test));
@@ -75,13 +75,26 @@ fn probes_in_blocks_have_the_bits_of_those_of_all_pixels_at_once() {
     assert_eq!(number(&finals, RIDGE_ACCURACY), accuracy);
     let mse = decoder.mse(x_test.view(), pixels(&images.test).view()).unwrap();
     assert_eq!(number(&finals, RIDGE_MSE), mse);
+    let (labels, test_labels) = (train.labels(), images.test.labels());
+    let nearest = theory::NearestNeighbours::new(x.view(), labels, 5).unwrap();
+    for (reader, wanted) in [
+        (Reader::Ridge, classes.correct(x_test.view(), test_labels).unwrap()),
+        (Reader::NearestNeighbours, nearest.correct(x_test.view(), test_labels).unwrap()),
+    ] {
+        assert_eq!(finals[reader.name()], packed(&wanted), "{reader:?}");
+    }
+    let each = decoder.squared_errors(x_test.view(), pixels(&images.test).view()).unwrap() / 784.0;
+    let wanted = standard_error(each.as_slice().unwrap()).unwrap();
+    assert!((number(&finals, RIDGE_MSE_ERROR) - wanted).abs() < 1e-12 * wanted);
+    // The reconstruction is the image.
+    assert_eq!(number(&finals, ONLINE_MSE_ERROR), 0.0);
     assert_eq!(finals.keys().filter(|name| name.starts_with(ABSENT)).count(), 0);
 }
 
 #[test]
 fn one_test_image_is_measured_as_any_number_is() {
     let images = images(1);
-    let finals = of_representation(&Pixels { k: 3, fails_at: None }, &images);
+    let finals = of_representation(&Pixels { k: 3, fails_at: None }, &images, None, 0);
     assert_eq!(finals[LATENT].shape, [1, 3]);
     assert!(number(&finals, RIDGE_MSE).is_finite());
 }
@@ -96,7 +109,7 @@ fn what_cannot_be_measured_is_absent_with_its_reason_and_the_rest_is_kept() {
         (40, LATENT, &[SHOWN_RECONSTRUCTION]),
         (shown, SHOWN_RECONSTRUCTION, &[LATENT, RIDGE_ACCURACY, RIDGE_MSE]),
     ] {
-        let finals = of_representation(&Pixels { k: 3, fails_at: Some(fails_at) }, &images);
+        let finals = of_representation(&Pixels { k: 3, fails_at: Some(fails_at) }, &images, None, 0);
         let why = &finals[&format!("{ABSENT}{absent}")];
         assert_eq!(why.values, Values::U8(b"the results have no memory for a batch".to_vec()), "{fails_at}");
         assert_eq!(finals.keys().filter(|name| name.starts_with(ABSENT)).count(), 1);

@@ -1,0 +1,47 @@
+//! The agreement of both losses of all training images about the encoder, and what it is for permuted labels.
+
+use models::train::FullConflict;
+use models::CreTrainer;
+use tensor::Indices;
+use tensor::random::Stream;
+
+use crate::Result;
+use crate::names::{FULL_COSINE, FULL_ENCODER_COSINE};
+use crate::store::{Array, Arrays};
+use crate::training::Setup;
+use crate::training::batches::in_order;
+
+/// How often the labels are permuted; each draw costs about a quarter of an epoch.
+const DRAWS: u64 = 3;
+
+/// The cosines of the gradients of both losses over all training images, at z and by the encoder, and the same with
+/// permuted labels. What is not a number, because a gradient is zero, is left out.
+pub(super) fn of(setup: &Setup<'_>, trainer: &CreTrainer<'_>) -> Result<Arrays> {
+    let train = &setup.images.train;
+    let own: Vec<u32> = train.labels().iter().map(|&label| u32::from(label)).collect();
+    let stream = Stream::new(setup.seed, "permuted labels");
+    let permuted = |draw| stream.permutation(own.len(), draw).iter().map(|&row| own[row as usize]).collect();
+    let mut kinds: Vec<Vec<u32>> = (0..DRAWS).map(permuted).collect();
+    kinds.insert(0, own.clone());
+    let mut start = 0;
+    let batches = in_order(train)?.map(|(images, labels)| {
+        let rows = start..start + labels.len();
+        start = rows.end;
+        (images, kinds.iter().map(|labels| Indices::new(labels[rows.clone()].to_vec())).collect())
+    });
+    let conflicts = trainer.full_conflict(batches)?;
+    let mut finals = Arrays::new();
+    for ([name, null], of) in [
+        (FULL_COSINE, (|conflict| conflict.at_z) as fn(&FullConflict) -> f64),
+        (FULL_ENCODER_COSINE, |conflict| conflict.by_encoder),
+    ] {
+        let cosines: Vec<f64> = conflicts.iter().map(of).collect();
+        if let [own, draws @ ..] = cosines.as_slice()
+            && cosines.iter().all(|cosine| cosine.is_finite())
+        {
+            finals.insert(name.into(), Array::number(*own));
+            finals.insert(null.into(), Array::vector(draws.to_vec()));
+        }
+    }
+    Ok(finals)
+}

@@ -1,0 +1,109 @@
+//! New heads that are trained to convergence on the cached latents of a frozen encoder.
+
+use data::Split;
+use models::train::{Evaluation, Metrics};
+use models::{Architecture, Cre, Example, ProbeTrainer, Representation, correct};
+use tensor::random::Stream;
+use tensor::{DType, Tensor};
+
+use super::load_encoder;
+use crate::correct::{Reader, packed};
+use crate::names::{CONVERGED_ACCURACY, CONVERGED_EPOCHS, CONVERGED_MSE, CONVERGED_MSE_ERROR, CONVERGED_REACHED};
+use crate::measure::{squared_errors, standard_error};
+use crate::store::{Array, Arrays};
+use crate::training::Setup;
+use crate::training::batches::{EVALUATED_AT_ONCE, in_order};
+use crate::{Error, Result};
+
+/// Heads of this architecture on the encoder of a model, trained until the losses of images that choose the epoch fall no
+/// more, or of those that are trained on where there are none, for `most` epochs at most; measured on the test images.
+pub(super) fn heads(setup: &Setup<'_>, architecture: &Architecture, trained: &Cre, most: u32) -> Result<Arrays> {
+    let stream = Stream::new(setup.seed, "converged heads");
+    let model = architecture.build(&stream, DType::F32)?;
+    let encoder: Vec<_> = trained.params().into_iter().chain(trained.buffers()).collect();
+    load_encoder(&model, |name| encoder.iter().find(|(own, _)| own == name).map(|(_, param)| param.value()))?;
+    let images = setup.images;
+    let train = Cached::of(&model, &images.train)?;
+    let validation = images.validation.as_ref().map(|split| Cached::of(&model, split)).transpose()?;
+    let judged = validation.as_ref().unwrap_or(&train);
+    let mut trainer = ProbeTrainer::on_latents(&model, setup.optimiser)?;
+    let order = stream.child("order");
+    let ended = trainer.converge(
+        most,
+        |epoch| {
+            let order = order.permutation(images.train.len(), u64::from(epoch));
+            order.chunks_exact(setup.batch).map(|rows| train.example(rows)).collect::<Result<Vec<_>>>()
+        },
+        |model| {
+            let Evaluation { mse, cross_entropy, .. } = judged.read(model)?.metrics.means()?;
+            Ok::<_, Error>([mse, cross_entropy])
+        },
+    )?;
+    let Read { metrics, correct, errors } = Cached::of(&model, &images.test)?.read(&model)?;
+    let Evaluation { mse, accuracy, .. } = metrics.means()?;
+    let mut finals = Arrays::from([
+        (CONVERGED_ACCURACY.into(), Array::number(accuracy)),
+        (CONVERGED_MSE.into(), Array::number(mse)),
+        (CONVERGED_EPOCHS.into(), Array::number(f64::from(ended.epochs))),
+        (CONVERGED_REACHED.into(), Array::number(f64::from(u8::from(ended.is_reached)))),
+        (Reader::Converged.name().into(), packed(&correct)),
+    ]);
+    finals.extend(standard_error(&errors).map(|error| (CONVERGED_MSE_ERROR.into(), Array::number(error))));
+    Ok(finals)
+}
+
+/// The latents of images, computed once.
+struct Cached<'a> {
+    split: &'a Split,
+    latents: Vec<f32>,
+    /// The shape of a latent as the heads take it.
+    shape: Vec<usize>,
+}
+
+impl<'a> Cached<'a> {
+    fn of(model: &Cre, split: &'a Split) -> Result<Self> {
+        let (mut latents, mut shape) = (vec![], vec![]);
+        for (images, _) in in_order(split)? {
+            let z = model.latents(&images)?;
+            latents.extend_from_slice(z.as_slice::<f32>()?);
+            shape = z.shape()[1..].to_vec();
+        }
+        Ok(Self { split, latents, shape })
+    }
+
+    /// Some latents, with their images as targets.
+    fn example(&self, rows: &[u32]) -> Result<Example> {
+        let batch = data::gather(self.split, rows.to_vec())?;
+        let k = self.shape.iter().product::<usize>();
+        let latents = rows.iter().flat_map(|&row| &self.latents[row as usize * k..][..k]).copied().collect();
+        let shape = [&[rows.len()], self.shape.as_slice()].concat();
+        Ok(Example { images: Tensor::from_vec(latents, &shape)?, target: Some(batch.images), labels: batch.labels })
+    }
+
+    /// What the heads of a model make of all.
+    fn read(&self, model: &Cre) -> Result<Read> {
+        let mut read = Read::default();
+        let rows: Vec<u32> = (0..self.split.len() as u32).collect();
+        for rows in rows.chunks(EVALUATED_AT_ONCE) {
+            let example = self.example(rows)?;
+            let (images, labels) = (example.target(), &example.labels);
+            let [reconstruction, logits] = model.read_out(&example.images)?;
+            let reconstruction = reconstruction.reshape(images.shape())?;
+            let made = Representation { z: example.images.clone(), reconstruction, logits };
+            read.metrics.add(Metrics::of(&made, images, labels)?);
+            read.correct.extend(correct(&made.logits, labels));
+            read.errors.extend(squared_errors(&made.reconstruction, images));
+        }
+        Ok(read)
+    }
+}
+
+/// What heads make of images.
+#[derive(Default)]
+struct Read {
+    metrics: Metrics,
+    /// Whether each image is classified correctly.
+    correct: Vec<bool>,
+    /// The mean squared error of each image.
+    errors: Vec<f64>,
+}
