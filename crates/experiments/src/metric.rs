@@ -190,6 +190,10 @@ names! {
         AlignmentHigh = "alignment_high",
         /// Largest principal angle between the components of two halves of the images, over the size of the code.
         AngleNull = "angle_null",
+        /// R² on other images with a mask less that without, over the size of the code.
+        HeldOutGain = "held_out_gain",
+        /// Standard error over images of the same.
+        HeldOutGainError = "held_out_gain_error",
         /// Error to the labels of other images, over the weight of reconstruction.
         HeldOutLabelError = "held_out_label_error",
     }
