@@ -34,10 +34,10 @@ fn a_sweep_without_its_ends_says_so_and_has_no_trade_off() {
     for line in verdicts.iter().filter(|line| line.contains("MSE(0)") || line.contains("S_r")) {
         // The sizes that the smoke grid lacks are named first.
         let named = ["the grid has no λ = 0 and no λ = 1", "the grid has no latent size k = 64"];
-        assert!(named.iter().any(|missing| line.contains(missing)) && line.ends_with(",not run"), "{line}");
+        assert!(named.iter().any(|missing| line.contains(missing)) && line.contains(",not run,"), "{line}");
     }
-    assert!(verdicts.iter().filter(|line| line.ends_with(",not run")).count() >= 8, "{verdicts:?}");
-    let decided = |line: &&String| line.ends_with(",holds") || line.ends_with(",does not hold");
+    assert!(verdicts.iter().filter(|line| line.contains(",not run,")).count() >= 8, "{verdicts:?}");
+    let decided = |line: &&String| line.contains(",holds,") || line.contains(",does not hold,");
     assert_eq!(verdicts.iter().find(decided), None);
     for (name, _) in experiments::measures::TRADE_OFFS {
         let Values::F64(values) = &results.variables[name.as_str()].values else {
@@ -54,12 +54,12 @@ fn the_smoke_profile_leaves_every_claim_undecided_and_checks_exact_facts() {
     let (verdicts, _) = smoke(folder.path(), &only[..1], &[SMALL, "seeds=[0, 1, 2]"]);
     let (others, _) = smoke(folder.path(), &only[1..], &[]);
     let verdicts = [verdicts, others].concat();
-    let count = |end: &str| verdicts.iter().filter(|line| line.ends_with(end)).count();
-    assert_eq!((count(",holds"), count(",does not hold")), (0, 0), "{verdicts:#?}");
-    assert!(count(",undecided") > 8 && count(",exact") > 3, "{verdicts:#?}");
+    let count = |end: &str| verdicts.iter().filter(|line| line.contains(end)).count();
+    assert_eq!((count(",holds,"), count(",does not hold,")), (0, 0), "{verdicts:#?}");
+    assert!(count(",undecided,") > 8 && count(",exact,") > 3, "{verdicts:#?}");
     // Few steps decide nothing, and were run.
     for source in ["A5,", "T13,"] {
         let line = verdicts.iter().find(|line| line.starts_with(source)).unwrap();
-        assert!(line.ends_with(",undecided"), "{line}");
+        assert!(line.contains(",undecided,"), "{line}");
     }
 }

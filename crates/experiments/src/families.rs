@@ -171,7 +171,7 @@ pub(crate) fn cnn_l(profile: Profile, rotation: Option<Rotation>, dropout: f64) 
     Family { data: vec![cifar10(profile)], rotation, batch, epochs, ..family }
 }
 
-/// What the families with new heads are called besides.
+/// How the label of a family with new heads goes on after that of the family whose encoders they read.
 pub(crate) const REFITTED: &str = ", new heads";
 
 /// The encoders of a family of CREs, frozen, under heads that are learned anew for as long, and under others until they have

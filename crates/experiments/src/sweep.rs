@@ -17,6 +17,7 @@ pub mod measured;
 mod pictures;
 mod protocol;
 pub mod readers;
+pub(crate) mod refits;
 pub mod recorded;
 pub mod trends;
 pub mod words;

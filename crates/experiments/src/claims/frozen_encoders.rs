@@ -6,16 +6,17 @@ use report::{Chart, Figure, Reference, Series, Shape, Style, Tick, Verdict};
 use crate::claim_id::ClaimId;
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Info, Paper};
-use crate::families::{REFITTED, THREE, cnn_s, fc_m, refitted, seeds, vit};
+use crate::families::{THREE, cnn_s, fc_m, refitted, seeds, vit};
 use crate::grid::Grid;
 use crate::metric::{Baseline, Metric};
 use crate::profile::Profile;
-use crate::statistics::{mean, median};
+use crate::statistics::median;
 use crate::sweep::curves::Curves;
 use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{cost_by_reader, figure, lambda_axis, panel, spread};
-use crate::sweep::readers::{Question, Reader, Source, Task, read, source, sources};
+use crate::sweep::readers::{Question, Reader, Task, read, source, sources};
 use crate::sweep::recorded::Recorded;
+use crate::sweep::refits::{controlled, is_refitted, refitted_of};
 use crate::sweep::trends::{About, Finding, judged, listed};
 use runs::store::Results;
 
@@ -76,8 +77,8 @@ impl Experiment for FrozenEncoders {
     fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let curves = Curves::all(results)?;
         let mut rows = Vec::new();
-        for online in curves.iter().filter(|curves| !curves.family.ends_with(REFITTED)) {
-            let of = Evidence::of(online);
+        for online in curves.iter().filter(|curves| !is_refitted(curves)) {
+            let of = Evidence::among(online, &curves)?;
             let finding = gaps(&of, refitted_of(&curves, online));
             let claim = "no reader of a frozen encoder closes the gap";
             let expected = "MSE(0) - MSE(1) and accuracy(0) - accuracy(1) above 0 by every reader; new decoders \
@@ -87,9 +88,6 @@ impl Experiment for FrozenEncoders {
         Ok(rows)
     }
 }
-
-/// A new decoder may have this many times the error of the encoder's own where both read the same task.
-const CONTROL: f64 = 1.05;
 
 /// Whether every reader is worse at the end of the other task. Heads that were learned anew are asked only if they match the
 /// encoder's own head where they must: at λ = 1 in reconstruction.
@@ -111,43 +109,9 @@ fn gaps(of: &Evidence<'_, '_>, refitted: Option<&Curves<'_>>) -> Result<Finding>
             questions.push(Question::gap(format!("{label}: {name}(0) - {name}(1)"), task, points, 0.0));
         }
     }
-    let (passing, failures) = controlled(online, refitted, last)?;
-    let readers = |task| -> Vec<Source<'_, '_>> {
-        let own = [Reader::Online, Reader::Ridge, Reader::Knn, Reader::Attentive];
-        let own = own.into_iter().filter_map(|reader| source(reader, online, task));
-        own.chain(passing.iter().filter_map(|&reader| source(reader, refitted, task))).collect()
-    };
-    let finding = read(of, &questions, readers)?;
+    let (passing, failures) = controlled(online, refitted)?;
+    let finding = read(of, &questions)?;
     Ok(Finding { control: passing.is_empty().then(|| listed(failures)), ..finding })
-}
-
-/// The new heads that match the encoder's own decoder at λ = 1, and what the others miss.
-fn controlled(online: &Curves<'_>, refitted: &Curves<'_>, last: usize) -> Result<(Vec<Reader>, Vec<String>)> {
-    let (mut passing, mut failures) = (Vec::new(), Vec::new());
-    for reader in [Reader::NewHead, Reader::Converged] {
-        let Some(new) = source(reader, refitted, Task::Reconstruction) else { continue };
-        let mut passes = true;
-        for (member, (label, _)) in online.members.iter().enumerate() {
-            let (own, new) =
-                (online.at(Metric::TestMse, member, last)?, refitted.at(new.metric, member, last)?);
-            let (own, new) = (mean(&own), mean(&new));
-            // Not a number fails as well.
-            if !(new <= CONTROL * own) {
-                passes = false;
-                let reader = reader.words();
-                failures
-                    .push(format!("control: {label} at λ = 1, MSE {new:.3} by the {reader}, own {own:.3}"));
-            }
-        }
-        passing.extend(passes.then_some(reader));
-    }
-    Ok((passing, failures))
-}
-
-/// The family of new heads on the encoders of a family.
-fn refitted_of<'c, 'r>(all: &'c [Curves<'r>], online: &Curves<'_>) -> Option<&'c Curves<'r>> {
-    let is_refitted = |other: &&Curves<'_>| other.family.strip_suffix(REFITTED) == Some(&online.family);
-    all.iter().find(|other| other.data == online.data && is_refitted(other))
 }
 
 /// Each family with its refitted one.

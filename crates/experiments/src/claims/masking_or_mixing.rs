@@ -5,13 +5,14 @@ use report::{Figure, Verdict};
 
 use crate::error::Result;
 use crate::experiment::{Experiment, Info, Paper};
-use crate::families::{REFITTED, coarse, fashion, mnist, refitted, seeds, vit as vit_family};
+use crate::families::{coarse, fashion, mnist, refitted, seeds, vit as vit_family};
 use crate::grid::{Family, Grid, Member};
 use crate::metric::Metric;
 use crate::profile::Profile;
 use crate::sweep::curves::Curves;
 use crate::sweep::figures::{crossed, figure, masked_evaluation, of_each, panel};
 use crate::sweep::recorded::Recorded;
+use crate::sweep::refits::is_refitted;
 use crate::sweep::trends;
 use report::{Axis, Chart, Scale, Series, Shape, Style};
 use runs::learners::cre;
@@ -89,7 +90,7 @@ fn paths(curves: &Curves<'_>) -> Result<Option<Chart>> {
         return Ok(None);
     };
     // New heads read the encoders of another family, whose figure this is.
-    if curves.family.ends_with(REFITTED) {
+    if is_refitted(curves) {
         return Ok(None);
     }
     let at = |member: usize, lambda: usize, label: String| -> Result<Option<report::Point>> {

@@ -14,7 +14,7 @@ use crate::profile::Profile;
 use crate::sweep::curves::Curves;
 use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{ACCURACY, MSE, measures_over_members, of_each};
-use crate::sweep::readers::{read, sources};
+use crate::sweep::readers::read;
 use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{About, Finding, both_costs_shrink, judged};
 use runs::learners::Recurrent;
@@ -94,7 +94,7 @@ pub(super) fn smaller_cost(
         }
         let members = [(of.labelled(first)?, first), (of.labelled(second)?, second)];
         let questions = both_costs_shrink(members, of.lambdas([0.0, 1.0])?);
-        read(&of, &questions, |task| sources(curves, task))
+        read(&of, &questions)
     };
     let expected = "accuracy(0) - accuracy(1) and MSE(0) over MSE(1) shrink, by every reader";
     judged(About::of(source, claim, curves), expected, shrinks(), &of)

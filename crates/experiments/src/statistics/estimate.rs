@@ -14,7 +14,7 @@ pub struct Estimate {
     pub effect: f64,
     /// The standard error; infinite for one seed.
     pub error: f64,
-    /// Seeds behind it.
+    /// Seeds behind it; images where no seed plays a role.
     pub n_seeds: usize,
     /// Test images that the standard error is over beside the seeds.
     pub n_images: Option<usize>,
@@ -32,6 +32,20 @@ impl Estimate {
             _ => (squares / ((n - 1) * n) as f64).sqrt(),
         };
         Self { effect, error, n_seeds: n, n_images: None }
+    }
+
+    /// From a mean over test images with its standard error, where nothing is trained and no seed plays a role.
+    pub fn of_images(effect: f64, error: f64, n_images: usize) -> Self {
+        Self { effect, error, n_seeds: n_images, n_images: Some(n_images) }
+    }
+
+    /// What the standard error is over.
+    pub fn resampled(&self) -> &'static str {
+        match self.n_images {
+            None => "seeds",
+            Some(n) if n == self.n_seeds => "images",
+            Some(_) => "seeds and images",
+        }
     }
 
     /// From one value for each seed and test image `[seed][image]`, such as a difference of two paired correctness bits:

@@ -8,7 +8,8 @@ use crate::names::Named;
 use crate::statistics::estimate::Estimate;
 use crate::statistics::median;
 use crate::sweep::curves::Curves;
-use crate::sweep::readers::Source;
+use crate::sweep::readers::{Reader, Source, Task, source, sources};
+use crate::sweep::refits::{controlled, refitted_of};
 use crate::sweep::{convergence, correct};
 
 /// A value of a reader at a point `[member, λ]`, with its weight in a sum.
@@ -27,6 +28,8 @@ pub struct Term<'c, 'r> {
 pub struct Evidence<'c, 'r> {
     /// Where the values come from.
     pub curves: &'c Curves<'r>,
+    /// Heads that were learned anew on the same encoders, where they pass their control.
+    refitted: Option<(&'c Curves<'r>, Vec<Reader>)>,
     fewest: Cell<Option<usize>>,
     guards: Cell<bool>,
     not_trained: RefCell<Vec<String>>,
@@ -35,7 +38,34 @@ pub struct Evidence<'c, 'r> {
 impl<'c, 'r> Evidence<'c, 'r> {
     /// No values yet.
     pub fn of(curves: &'c Curves<'r>) -> Self {
-        Self { curves, fewest: Cell::new(None), guards: Cell::new(true), not_trained: RefCell::default() }
+        Self {
+            curves,
+            refitted: None,
+            fewest: Cell::new(None),
+            guards: Cell::new(true),
+            not_trained: RefCell::default(),
+        }
+    }
+
+    /// The same, with the new heads on the same encoders that stand among all results.
+    ///
+    /// # Errors
+    /// If the results are not those of a grid.
+    pub fn among(curves: &'c Curves<'r>, all: &'c [Curves<'r>]) -> Result<Self> {
+        let new = refitted_of(all, curves);
+        let new =
+            new.map(|refitted| Ok::<_, Error>((refitted, controlled(curves, refitted)?.0))).transpose()?;
+        Ok(Self { refitted: new, ..Self::of(curves) })
+    }
+
+    /// Everybody who reads the latents for a task, the heads that learned beside the encoders first.
+    pub(super) fn readers(&self, task: Task) -> Vec<Source<'c, 'r>> {
+        let mut readers = sources(self.curves, task);
+        if let Some((refitted, passing)) = &self.refitted {
+            readers.retain(|of| !passing.contains(&of.reader));
+            readers.extend(passing.iter().filter_map(|&reader| source(reader, refitted, task)));
+        }
+        readers
     }
 
     /// The fewest seeds behind any value that was read; 0 before any was.

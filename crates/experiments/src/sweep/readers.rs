@@ -162,19 +162,15 @@ impl Question {
     }
 }
 
-/// Answers questions about what the latents of a family hold, by the best of these readers and by each of them.
+/// Answers questions about what the latents of a family hold, by the best of its readers and by each of them.
 ///
 /// # Errors
 /// [`Error::NotRun`] where no reader has read all points of a question.
-pub fn read<'c, 'r>(
-    of: &Evidence<'c, 'r>,
-    questions: &[Question],
-    readers: impl Fn(Task) -> Vec<Source<'c, 'r>>,
-) -> Result<Finding> {
+pub fn read(of: &Evidence<'_, '_>, questions: &[Question]) -> Result<Finding> {
     let (mut best, mut alone, mut got) = (Vec::new(), Vec::new(), Vec::new());
     let mut chosen: Vec<Vec<Reader>> = Vec::new();
     for question in questions {
-        let asked = readers(question.task);
+        let asked = of.readers(question.task);
         // Where the heads beside the encoder have no value, the runs are missing; that is what is named.
         if let Some(online) = asked.first() {
             for &[member, lambda] in &question.points {

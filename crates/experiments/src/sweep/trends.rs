@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::statistics::decision::{Contrast, ENOUGH_SEEDS, decide};
 use crate::sweep::curves::Curves;
 use crate::sweep::evidence::Evidence;
+use crate::sweep::refits::is_refitted;
 use runs::store::Results;
 
 /// The thresholds that depend on how much data there is.
@@ -108,7 +109,7 @@ impl Finding {
             high: interval.high,
             margin: of.margin * factor,
             unit: of.unit.name.to_owned(),
-            resampled: if of.estimate.n_images.is_some() { "seeds and images" } else { "seeds" },
+            resampled: of.estimate.resampled(),
         };
         Self { holds: decision.holds, effect: Some(effect), ..Self::exact(false, got) }
     }
@@ -144,10 +145,12 @@ pub struct Trend {
 /// If the results are not those of a grid.
 pub fn rows(results: &Results, trends: &[&Trend]) -> Result<Vec<Verdict>> {
     let mut rows: Vec<(ClaimId, bool, Verdict)> = Vec::new();
-    for curves in &Curves::all(results)? {
+    let all = Curves::all(results)?;
+    // New heads are readers of the encoders of another family, and no family of their own.
+    for curves in all.iter().filter(|curves| !is_refitted(curves)) {
         let tier = Tier::of(curves);
         for trend in trends {
-            let of = Evidence::of(curves);
+            let of = Evidence::among(curves, &all)?;
             let finding = (trend.find)(&of, &tier).transpose();
             let speaks = finding.is_some();
             let finding = finding.unwrap_or_else(|| Err(Error::NotRun("the grid has no such family".into())));

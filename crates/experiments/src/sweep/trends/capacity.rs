@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::metric::{LinearMetric, Metric};
 use crate::statistics::decision::{Contrast, Side, Unit};
 use crate::statistics::estimate::Estimate;
-use crate::sweep::readers::{Formula, Question, Task, read, sources};
+use crate::sweep::readers::{Formula, Question, Task, read};
 
 /// That both costs of the second member are smaller than those of the first.
 pub(crate) fn both_costs_shrink([a, b]: [(usize, &str); 2], [first, last]: [usize; 2]) -> [Question; 2] {
@@ -57,7 +57,7 @@ pub const T5: Trend = Trend {
             moves("of k = 16 less 64", [[middle, first], [large, first]]),
         ];
         questions.extend(both_costs_shrink([(small, "k = 4"), (large, "k = 64")], [first, last]));
-        read(of, &questions, |task| sources(of.curves, task)).map(Some)
+        read(of, &questions).map(Some)
     },
 };
 
@@ -79,7 +79,7 @@ pub const T6: Trend = Trend {
             Question { formula: Formula::Ratio, ..ratio },
             Question::gap("accuracy(0) - accuracy(1)".into(), Task::Classification, points, 0.01),
         ];
-        read(of, &questions, |task| sources(of.curves, task)).map(Some)
+        read(of, &questions).map(Some)
     },
 };
 
@@ -111,7 +111,7 @@ pub const T7: Trend = Trend {
                 questions.push(Question::gap(format!("{label}: {name}(0) - {name}(1)"), task, points, 0.0));
             }
         }
-        read(of, &questions, |task| sources(of.curves, task)).map(Some)
+        read(of, &questions).map(Some)
     },
 };
 

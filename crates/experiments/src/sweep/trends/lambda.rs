@@ -10,7 +10,7 @@ use crate::statistics::decision::{Contrast, Unit};
 use crate::statistics::estimate::{Estimate, LEVEL};
 use crate::sweep::curves::Curves;
 use crate::sweep::evidence::{Evidence, Term};
-use crate::sweep::readers::{Formula, Question, Reader, Task, read, source, sources};
+use crate::sweep::readers::{Formula, Question, Reader, Task, read, source};
 use runs::store::Results;
 
 /// The margin below which a gain in reconstruction is no synergy, relative to MSE(1).
@@ -75,7 +75,7 @@ pub const T2: Trend = Trend {
             )
         };
         let questions: Vec<Question> = of.curves.members.iter().enumerate().map(ratio).collect();
-        read(of, &questions, |task| sources(of.curves, task)).map(Some)
+        read(of, &questions).map(Some)
     },
 };
 
@@ -99,7 +99,7 @@ pub const T3: Trend = Trend {
             Question::gap(label, Task::Classification, [[member, first], [member, last]], tier.gap)
         };
         let questions: Vec<Question> = members.into_iter().map(gap).collect();
-        read(of, &questions, |task| sources(curves, task)).map(Some)
+        read(of, &questions).map(Some)
     },
 };
 
@@ -144,7 +144,7 @@ pub const C8: Trend = Trend {
             })
         };
         let questions: Vec<Question> = of.curves.members.iter().enumerate().flat_map(gaps).collect();
-        read(of, &questions, |task| sources(of.curves, task)).map(Some)
+        read(of, &questions).map(Some)
     },
 };
 

@@ -9,7 +9,7 @@ use crate::metric::{Baseline, Metric};
 use crate::statistics::decision::{Contrast, Unit};
 use crate::statistics::estimate::Estimate;
 use crate::sweep::evidence::Evidence;
-use crate::sweep::readers::{Question, Task, read, sources};
+use crate::sweep::readers::{Question, Task, read};
 
 /// The difference of a metric at two points, by paired seeds.
 fn difference(of: &Evidence<'_, '_>, metric: Metric, points: [[usize; 2]; 2]) -> Result<Estimate> {
@@ -134,6 +134,6 @@ pub const T11: Trend = Trend {
             Question::gap(label, Task::Classification, [[plain, mixed], [member, last]], 0.1)
         };
         let questions: Vec<Question> = of.curves.members.iter().enumerate().map(against).collect();
-        read(of, &questions, |task| sources(of.curves, task)).map(Some)
+        read(of, &questions).map(Some)
     },
 };
