@@ -5,13 +5,14 @@ use report::{Figure, Verdict};
 
 use crate::error::Result;
 use crate::experiment::{Experiment, Info, Paper};
-use crate::families::{coarse, fashion, mnist, seeds, vit as vit_family};
+use crate::families::{coarse, fashion, mnist, refitted, seeds, vit as vit_family};
 use crate::grid::{Family, Grid, Member};
 use crate::metric::Metric;
 use crate::profile::Profile;
 use crate::sweep::curves::Curves;
 use crate::sweep::figures::{crossed, figure, masked_evaluation, of_each, panel};
 use crate::sweep::recorded::Recorded;
+use crate::sweep::refits::is_refitted;
 use crate::sweep::trends;
 use report::{Axis, Chart, Scale, Series, Shape, Style};
 use runs::learners::cre;
@@ -50,7 +51,7 @@ impl Experiment for MaskingOrMixing {
     }
 
     fn grid(&self, profile: Profile) -> Grid {
-        let families = match profile {
+        let families: Vec<Family> = match profile {
             Profile::Smoke => vec![masks(profile, "ViT-S", vit::Config::S, &[0.5])],
             Profile::Quick => vec![masks(profile, "ViT-S", vit::Config::S, &[0.25, 0.5, 0.75])],
             Profile::Full => {
@@ -62,6 +63,8 @@ impl Experiment for MaskingOrMixing {
                 ]
             }
         };
+        let families =
+            families.into_iter().flat_map(|family| [family.clone(), refitted(profile, &family)]).collect();
         let mut lambdas = coarse(profile);
         if profile == Profile::Full {
             lambdas = vec![0.0, 0.1, 0.5, 0.9, 0.99, 0.999, 1.0];
@@ -86,6 +89,10 @@ fn paths(curves: &Curves<'_>) -> Result<Option<Chart>> {
     let (Some(plain), Some(last)) = (curves.labelled(trends::NO_MASK), curves.lambda(1.0)) else {
         return Ok(None);
     };
+    // New heads read the encoders of another family, whose figure this is.
+    if is_refitted(curves) {
+        return Ok(None);
+    }
     let at = |member: usize, lambda: usize, label: String| -> Result<Option<report::Point>> {
         let of = |measure| curves.at(measure, member, lambda);
         Ok(crossed(&of(Metric::TestMse)?, &of(Metric::TestAccuracy)?).map(|point| point.labelled(label)))
