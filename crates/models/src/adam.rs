@@ -50,7 +50,7 @@ impl AdamConfig {
     }
 }
 
-/// Adam (Kingma and Ba, 2015, arXiv 1412.6980) with its moments, for a fixed list of parameters.
+/// Adam (Kingma and Ba, 2015, arXiv 1412.6980; AdamW: 1711.05101) with its moments, for a fixed list of parameters.
 #[derive(Debug)]
 pub struct Adam {
     config: AdamConfig,
@@ -100,7 +100,7 @@ impl Adam {
         Ok(())
     }
 
-    /// The same as AdamW (Loshchilov and Hutter, 2019, arXiv 1711.05101): before each step every parameter loses
+    /// The same as AdamW (Loshchilov and Hutter, 2019): before each step every parameter loses
     /// `rate * weight_decay` of itself, whatever its gradient.
     ///
     /// # Errors
