@@ -1,4 +1,4 @@
-//! Tests across the crates, and the list of model families that they go through.
+//! Tests that cross the rooms, and the list of model families that they go through.
 #![forbid(unsafe_code)]
 
 pub mod families;

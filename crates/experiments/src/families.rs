@@ -7,8 +7,9 @@ use crate::grid::{Family, Member};
 use crate::names::names;
 use crate::profile::Profile;
 use runs::images::DataConfig;
-use runs::learners::cre;
-use runs::training::Rotation;
+use runs::learners::frozen_probe::Features;
+use runs::learners::{FrozenProbe, RunConfig, cre};
+use runs::training::{Hardware, Rotation};
 
 names! {
     /// The kinds of networks of the CRE paper: how the labels of their families begin.
@@ -168,6 +169,38 @@ pub(crate) fn cnn_l(profile: Profile, rotation: Option<Rotation>, dropout: f64) 
     };
     let family = family(profile, &model.label(), "model", vec![member]);
     Family { data: vec![cifar10(profile)], rotation, batch, epochs, ..family }
+}
+
+/// How the label of a family with new heads goes on after that of the family whose encoders they read.
+pub(crate) const REFITTED: &str = ", new heads";
+
+/// The encoders of a family of CREs, frozen, under heads that are learned anew for as long, and under others until they have
+/// converged. The new heads see every patch, whatever the encoder saw in training.
+pub(crate) fn refitted(profile: Profile, family: &Family) -> Family {
+    let converge = Some(match profile {
+        Profile::Smoke => 3,
+        Profile::Quick => 40,
+        Profile::Full => 200,
+    });
+    let members = family.members.iter().filter_map(|member| {
+        let mut model = member.learner.as_cre()?.model;
+        if let Architecture::Vit(config) = &mut model {
+            config.masking = vit::Config::S.masking;
+        }
+        let run = RunConfig {
+            data: family.data[0].clone(),
+            rotation: family.rotation,
+            learner: member.learner.clone(),
+            optimiser: family.optimiser,
+            batch: family.batch,
+            epochs: family.epochs,
+            hardware: Hardware::default(),
+        };
+        let learner = FrozenProbe { of: Features::Trained { run: Box::new(run) }, model, converge }.into();
+        Some(Member { learner, ..member.clone() })
+    });
+    let (label, members) = (format!("{}{REFITTED}", family.label), members.collect());
+    Family { label, members, data: family.data[..1].to_vec(), ..family.clone() }
 }
 
 impl Family {

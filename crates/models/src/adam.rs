@@ -33,7 +33,7 @@ pub struct AdamConfig {
 }
 
 impl AdamConfig {
-    /// The settings of the CRE paper (`book/cre.md`, 2.3): rate 1e-3, betas 0.9 and 0.999, epsilon 1e-8.
+    /// The settings of the CRE paper (section 2.3): rate 1e-3, betas 0.9 and 0.999, epsilon 1e-8.
     pub const PAPER: Self = Self { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 
     /// Refuses numbers that no step can be computed with.
@@ -49,7 +49,7 @@ impl AdamConfig {
     }
 }
 
-/// Adam (Kingma and Ba, 2015, arXiv 1412.6980) with its moments, for a fixed list of parameters.
+/// Adam (Kingma and Ba, 2015, arXiv 1412.6980; AdamW: 1711.05101) with its moments, for a fixed list of parameters.
 #[derive(Debug)]
 pub struct Adam {
     config: AdamConfig,

@@ -202,7 +202,7 @@ mod tests {
         for (learner, spelt) in [
             (cre(linear, 0.25), json!({ "kind": "cre", "model": spelt_linear, "lambda": 0.25 })),
             (
-                FrozenProbe { of: Features::Pca, model: linear }.into(),
+                FrozenProbe::new(Features::Pca, linear).into(),
                 json!({ "kind": "readout", "of": { "from": "pca" }, "model": spelt_linear }),
             ),
             (Recurrent { network }.into(), json!({ "kind": "recurrent", "network": spelt_network })),

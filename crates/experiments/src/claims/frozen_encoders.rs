@@ -6,8 +6,8 @@ use report::{Chart, Figure, Reference, Series, Shape, Style, Tick, Verdict};
 use crate::claim_id::ClaimId;
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Info, Paper};
-use crate::families::{THREE, cnn_s, fc_m, seeds, vit};
-use crate::grid::{Family, Grid, Member};
+use crate::families::{THREE, cnn_s, fc_m, refitted, seeds, vit};
+use crate::grid::Grid;
 use crate::metric::{Baseline, Metric};
 use crate::profile::Profile;
 use crate::statistics::median;
@@ -16,42 +16,12 @@ use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{cost_by_reader, figure, lambda_axis, panel, spread};
 use crate::sweep::readers::{Question, Reader, Task, read, source, sources};
 use crate::sweep::recorded::Recorded;
-use crate::sweep::refits::{REFITTED, controlled, is_refitted, refitted_of};
+use crate::sweep::refits::{controlled, is_refitted, refitted_of};
 use crate::sweep::trends::{About, Finding, judged, listed};
-use runs::learners::frozen_probe::Features;
-use runs::learners::{Cre, FrozenProbe, RunConfig};
 use runs::store::Results;
-use runs::training::Hardware;
 
 /// Section 4.2, E9: encoders of the sweeps, frozen, with heads learned anew.
 pub struct FrozenEncoders;
-
-/// The same encoders, frozen, under heads that are learned anew for as long, and under others until they have converged.
-fn refitted(profile: Profile, family: &Family) -> Family {
-    let converge = Some(match profile {
-        Profile::Smoke => 3,
-        Profile::Quick => 40,
-        Profile::Full => 200,
-    });
-    let members = family.members.iter().map(|member| {
-        let Some(Cre { model, .. }) = member.learner.as_cre() else {
-            unreachable!("the families train CREs")
-        };
-        let run = RunConfig {
-            data: family.data[0].clone(),
-            rotation: family.rotation,
-            learner: member.learner.clone(),
-            optimiser: family.optimiser,
-            batch: family.batch,
-            epochs: family.epochs,
-            hardware: Hardware::default(),
-        };
-        let learner = FrozenProbe { of: Features::Trained { run: Box::new(run) }, model: *model, converge };
-        Member::new(member.label.clone(), member.number, learner)
-    });
-    let (label, members) = (format!("{}{REFITTED}", family.label), members.collect());
-    Family { label, members, ..family.clone() }
-}
 
 static INFO: Info = Info {
     name: "frozen-encoders",

@@ -1,13 +1,11 @@
 //! Heads that were learned anew on the frozen encoders of another family of the same results, and their control.
 
 use crate::error::Result;
+use crate::families::REFITTED;
 use crate::metric::Metric;
 use crate::statistics::mean;
 use crate::sweep::curves::Curves;
 use crate::sweep::readers::{Reader, Task, source};
-
-/// How the label of a family with new heads goes on after that of the family whose encoders they read.
-pub(crate) const REFITTED: &str = ", new heads";
 
 /// A new decoder may have this many times the error of the encoder's own where both learned the same task.
 const CONTROL: f64 = 1.05;

@@ -13,7 +13,6 @@ use tensor::Device;
 use super::Run;
 use super::compute::{Ended, Keep};
 use crate::Error;
-use crate::correct::{Reader, correct_of};
 use crate::images::{DataConfig, Images};
 use crate::learners::autoencoding::{self, Masked, Network, Objective};
 use crate::learners::classification::{self, ClassificationLoss, Classifier};
@@ -23,14 +22,11 @@ use crate::learners::{
     Autoencoding, Classification, Cre, FrozenProbe, LearnerConfig, PredictiveCoding, Recurrent, RunConfig,
     cre,
 };
-use crate::names::{
-    ABSENT, ATTENTIVE_ACCURACY, CONVERGED_ACCURACY, CONVERGED_EPOCHS, CONVERGED_MSE, CONVERGED_MSE_ERROR,
-    CONVERGED_REACHED, FULL_COSINE, FULL_ENCODER_COSINE, KNN_ACCURACY, ONLINE_MSE_ERROR, RIDGE_ACCURACY,
-    RIDGE_MSE_ERROR,
-};
 use crate::store::{Arrays, FinishedRun, Outcome, Store, Values};
 use crate::subspaces::{Bound, Seen};
 use crate::training::{Hardware, Rotation, Scalars, TrainerState, Training};
+
+mod readers;
 
 fn images() -> Images {
     let name = "fashion-mnist-embedded";
@@ -228,84 +224,6 @@ fn new_heads_read_the_encoder_of_the_run_they_need() {
     assert_eq!(weight(&refitted, "encoder.0.weight"), weight(&encoder, "encoder.0.weight"));
     assert_ne!(weight(&refitted, "decoder.0.weight"), weight(&encoder, "decoder.0.weight"));
     assert_eq!(refitted.finals["test_latent"], encoder.finals["test_latent"]);
-    assert!(correct_of(&refitted, Reader::Converged).is_none());
-
-    // Other new heads that are trained to convergence change nothing of the rest.
-    let mut converging = heads;
-    let LearnerConfig::FrozenProbe(probe) = &mut converging.config.learner else { unreachable!("it is one") };
-    probe.converge = Some(60);
-    let converged = computed(&converging, &images, Some(&encoder));
-    assert!(refitted.finals.iter().all(|(name, array)| converged.finals[name] == *array));
-    let epochs = number(&converged, CONVERGED_EPOCHS);
-    assert!(
-        (20.0..=60.0).contains(&epochs) && (epochs == 60.0 || number(&converged, CONVERGED_REACHED) == 1.0)
-    );
-    let correct = correct_of(&converged, Reader::Converged).unwrap();
-    assert_eq!(share(&correct), number(&converged, CONVERGED_ACCURACY));
-    // Sixty epochs in place of two.
-    assert!(number(&converged, CONVERGED_MSE) < converged.epochs[2].scalars["test_mse"]);
-    assert!(number(&converged, CONVERGED_MSE_ERROR) > 0.0);
-}
-
-fn number(done: &FinishedRun, name: &str) -> f64 {
-    match &done.finals[name].values {
-        Values::F64(values) => values[0],
-        other => panic!("{other:?}"),
-    }
-}
-
-fn share(correct: &[bool]) -> f64 {
-    correct.iter().filter(|&&correct| correct).count() as f64 / correct.len() as f64
-}
-
-#[test]
-fn readers_of_the_latent_say_of_each_test_image_whether_it_is_classified_correctly() {
-    let images = images();
-    for run in every_kind() {
-        let done = computed(&run, &images, None);
-        let label = run.label();
-        let Some(online) = correct_of(&done, Reader::Online) else {
-            assert!(run.config.learner.latent_len([1, 28, 28]).is_none(), "{label}");
-            continue;
-        };
-        assert_eq!(online.len(), 40);
-        assert_eq!(Some(&share(&online)), done.epochs[2].scalars.get("test_accuracy"), "{label}");
-        for (reader, accuracy) in [(Reader::Ridge, RIDGE_ACCURACY), (Reader::NearestNeighbours, KNN_ACCURACY)]
-        {
-            let correct = correct_of(&done, reader).unwrap();
-            assert_eq!(share(&correct), number(&done, accuracy), "{label}");
-        }
-        let attentive = correct_of(&done, Reader::Attentive).map(|correct| share(&correct));
-        let tokens = run.config.learner.tokens();
-        assert_eq!(attentive, tokens.map(|_| number(&done, ATTENTIVE_ACCURACY)), "{label}");
-        assert!(number(&done, RIDGE_MSE_ERROR) > 0.0 && number(&done, ONLINE_MSE_ERROR) > 0.0, "{label}");
-        assert!(
-            !done.finals.keys().any(|name| name.starts_with(ABSENT)),
-            "{label}: {:?}",
-            done.finals.keys()
-        );
-    }
-}
-
-#[test]
-fn encoders_of_mixed_losses_have_full_batch_cosines_with_those_of_permuted_labels() {
-    let images = images();
-    for (lambda, are_measured) in [(0.0, false), (0.5, true), (1.0, false)] {
-        let done = computed(&run(cre(fc_s(), lambda)), &images, None);
-        for [own, null] in [FULL_COSINE, FULL_ENCODER_COSINE] {
-            let found = done.finals.get(own).zip(done.finals.get(null));
-            assert_eq!(found.is_some(), are_measured, "{own} {lambda}");
-            if let Some((own, null)) = found {
-                let values = [own, null].map(|array| match &array.values {
-                    Values::F64(values) => values.clone(),
-                    other => panic!("{other:?}"),
-                });
-                assert_eq!((own.shape.len(), null.shape.as_slice()), (0, [3].as_slice()));
-                assert!(values.concat().iter().all(|cosine| cosine.abs() <= 1.0));
-                assert!(values[1].iter().all(|cosine| *cosine != values[0][0]));
-            }
-        }
-    }
 }
 
 #[test]
@@ -350,7 +268,7 @@ fn what_does_not_fit_into_memory_fails_before_it_begins_and_is_not_given_up_once
     let images = Images::of(&data, &set).unwrap();
     let model = Architecture::Linear { pixels: SIDE * SIDE, classes: 2, latent: 1 };
     let probe = |of| {
-        let mut run = run(FrozenProbe { of, model });
+        let mut run = run(FrozenProbe::new(of, model));
         (run.config.data, run.config.batch, run.config.epochs) = (data.clone(), 2, 0);
         run
     };

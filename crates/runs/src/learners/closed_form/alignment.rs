@@ -1,7 +1,7 @@
 //! The task alignment of codes, beside what chance makes of it and what other images say.
 
 use ndarray::Array1;
-use theory::{Alignment, Codes, Corruption, Denoising, Moments, Pca, jackknife_error, principal_angles};
+use theory::{Codes, Corruption, Denoising, Moments, Pca, jackknife_error, principal_angles};
 
 use super::{Noise, sizes};
 use crate::Result;
