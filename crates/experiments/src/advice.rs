@@ -58,7 +58,7 @@ enum Route<'a> {
     /// By covariances of pixels.
     Pixels(Box<Denoising>),
     /// By products of images, where they are fewer than pixels.
-    Images(GramDenoising<'a, u8>),
+    Images(Box<GramDenoising<'a, u8>>),
 }
 
 impl<'a> Route<'a> {
@@ -71,7 +71,7 @@ impl<'a> Route<'a> {
         // Bytes: neither the unit nor the zero of pixels matters to an alignment.
         let x =
             ArrayView2::from_shape((n, d), images.pixels()).expect("a split has as many pixels as it says");
-        Ok(Self::Images(GramDenoising::new(x, images.labels(), images.n_classes())?))
+        Ok(Self::Images(Box::new(GramDenoising::new(x, images.labels(), images.n_classes())?)))
     }
 
     fn alignment(&self, corruption: &Corruption) -> theory::Result<Alignment> {

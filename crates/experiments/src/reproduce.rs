@@ -303,6 +303,7 @@ fn write_figures(figures: &[Figure], folder: &Path) -> Result<()> {
         let (name, drawing) = match figure {
             Figure::Chart(figure) => (&figure.name, report::draw(figure)?),
             Figure::Grid(grid) => (&grid.name, grid.draw()?),
+            Figure::Heat(map) => (&map.name, map.draw()?),
         };
         write(&folder.join(format!("{name}.svg")), drawing.svg.as_bytes())?;
         write(&folder.join(format!("{name}.png")), &drawing.png()?)

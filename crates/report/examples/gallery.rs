@@ -38,6 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let (name, drawing): (&str, Drawing) = match figure {
             Figure::Chart(figure) => (&figure.name, agon_report::draw(figure)?),
             Figure::Grid(grid) => (&grid.name, grid.draw()?),
+            Figure::Heat(map) => (&map.name, map.draw()?),
         };
         fs::write(folder.join(name).with_extension("png"), drawing.png()?)?;
         fs::write(folder.join(name).with_extension("svg"), drawing.svg)?;

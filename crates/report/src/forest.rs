@@ -43,7 +43,11 @@ pub fn forest(rows: &[Verdict]) -> Option<Drawing> {
     };
     let labels = rows.iter().map(|row| font::width(&label(row), SIZE)).fold(0.0, f64::max);
     let left = OUTER + labels + GAP;
-    let width = left + PLOT + GAP + 130.0 + OUTER;
+    let conclusion = |(row, _): &(&Verdict, &Effect)| {
+        format!("{} {} (n = {})", row.conclusion.symbol(), row.conclusion.words(), row.n)
+    };
+    let conclusions = rows.iter().map(|row| font::width(&conclusion(row), SIZE)).fold(0.0, f64::max);
+    let width = left + PLOT + GAP + conclusions + OUTER;
     let mut canvas = Canvas::default();
     let mut y = OUTER + 15.0;
     canvas.text(At { x: OUTER, y }, Type::strong(15.0), "All claims: effect, interval and margin");
@@ -69,10 +73,8 @@ pub fn forest(rows: &[Verdict]) -> Option<Drawing> {
             let look = Type::new(SIZE, INK, Anchor::End);
             canvas.text(At { x: left - GAP, y: middle + look.middle() }, look, &label(row));
             interval(&mut canvas, &axis, row, middle);
-            let text =
-                format!("{} {} (n = {})", row.0.conclusion.symbol(), row.0.conclusion.words(), row.0.n);
             let look = Type::new(SIZE, colour(row.0.conclusion), Anchor::Start);
-            canvas.text(At { x: left + PLOT + GAP, y: middle + look.middle() }, look, &text);
+            canvas.text(At { x: left + PLOT + GAP, y: middle + look.middle() }, look, &conclusion(row));
             y += ROW;
         }
         y += ROW;

@@ -21,6 +21,7 @@ mod verdict;
 
 mod font;
 mod forest;
+mod heat;
 mod labels;
 mod layout;
 mod legend;
@@ -38,6 +39,7 @@ pub use explorer::Explorer;
 pub use figure::{Axis, Chart, Panel, Point, Reference, Scale, Series, Shape, Tick};
 pub use forest::forest;
 pub use grid::{GridRow, Image, ImageGrid};
+pub use heat::{HeatMap, HeatPanel};
 pub use page::{Figure, Page, Section};
 pub use palette::{Colour, Style};
 pub use raster::Drawing;

@@ -8,6 +8,7 @@ use crate::explorer::Explorer;
 use crate::figure::{Chart, check_name};
 use crate::forest::forest;
 use crate::grid::ImageGrid;
+use crate::heat::HeatMap;
 use crate::numbers;
 use crate::svg::escape;
 use crate::table;
@@ -63,6 +64,8 @@ pub enum Figure {
     Chart(Chart),
     /// A grid of images.
     Grid(ImageGrid),
+    /// A heat map; its numbers stand below it as tables.
+    Heat(HeatMap),
 }
 
 impl Figure {
@@ -70,6 +73,7 @@ impl Figure {
         match self {
             Self::Chart(figure) => &figure.name,
             Self::Grid(grid) => &grid.name,
+            Self::Heat(map) => &map.name,
         }
     }
 }
@@ -180,6 +184,7 @@ impl Figure {
         let (drawing, title, caption, numbers) = match self {
             Self::Chart(figure) => (draw(figure)?, &figure.title, &figure.caption, numbers::tables(figure)),
             Self::Grid(grid) => (grid.draw()?, &grid.title, &grid.caption, String::new()),
+            Self::Heat(map) => (map.draw()?, &map.title, &map.caption, map.tables()),
         };
         let details = match numbers.is_empty() {
             true => numbers,

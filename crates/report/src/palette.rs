@@ -125,6 +125,19 @@ const MARKERS: [Marker; 10] = [
 ];
 
 /// Lengths of strokes and gaps; the empty one is a solid line.
+/// The colour of a value's distance from a centre, from -1 (blue) over 0 (paper) to 1 (vermilion); both are light enough for
+/// text.
+pub(crate) fn diverging(share: f64) -> Colour {
+    let Colour(far) = CATEGORIES[usize::from(share > 0.0)];
+    let weight = 0.6 * share.abs().min(1.0);
+    let Colour(paper) = PAPER;
+    let mixed = |channel: usize| {
+        let (far, paper) = (f64::from(far[channel]), f64::from(paper[channel]));
+        (weight * far + (1.0 - weight) * paper).round() as u8
+    };
+    Colour([mixed(0), mixed(1), mixed(2)])
+}
+
 const DASHES: [&str; 5] = ["", "7 3", "2.5 2.5", "9 3 2.5 3", "13 4"];
 
 /// How a series looks: a colour, a marker and a dash that belong together.

@@ -181,12 +181,15 @@ fn a_measured_x_has_bars_and_no_band() {
 }
 
 #[test]
-fn panels_with_the_same_series_share_one_legend() {
+fn panels_share_one_legend_where_one_of_them_has_all_series() {
     let mut twins = sample();
     twins.panels.push(twins.panels[0].clone());
     let count = |figure: &Chart| agon_report::draw(figure).unwrap().svg.matches(">k = 2</text>").count();
     assert_eq!(count(&twins), 1);
     twins.panels[1].series.truncate(1);
+    assert_eq!(count(&twins), 1);
+    let shared = twins.panels[1].series[0].clone();
+    twins.panels[1].series = vec![shared.clone(), Series { label: "another".into(), ..shared }];
     assert_eq!(count(&twins), 2);
 }
 

@@ -17,6 +17,9 @@ use runs::training::Rotation;
 /// channel dropout.
 pub struct Augmentation;
 
+/// The family that has the rotations and the dropout of E3, and so its runs.
+const SHARED: &str = "rotation, clean target, dropout 0.2";
+
 static INFO: Info = Info {
     name: "augmentation",
     title: "Augmentation and dropout (E12)",
@@ -57,6 +60,10 @@ impl Experiment for Augmentation {
     }
 
     fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
-        trends::rows(results, &[&trends::C8])
+        let shared = |row: Verdict| match row.model.contains(SHARED) {
+            true => Verdict { same_as: Some("cnn-l-lambda-sweep".into()), ..row },
+            false => row,
+        };
+        Ok(trends::rows(results, &[&trends::C8])?.into_iter().map(shared).collect())
     }
 }

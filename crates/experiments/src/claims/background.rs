@@ -143,11 +143,13 @@ impl Experiment for Background {
         let all = Curves::all(results)?;
         let mut rows = Vec::new();
         let aligned = of_family(&all, Measured::Alignment)?;
+        let adjusted = aligned.iter().any(|curves| curves.has(ArrayMetric::AdjustedAlignment));
+        let measured = if adjusted { ArrayMetric::AdjustedAlignment } else { ArrayMetric::Alignment };
         for clean in aligned.iter().filter(|curves| set_of(curves) == curves.data) {
             let (mut falls, mut got) = (true, Vec::new());
             let mut before = f64::INFINITY;
             for other in aligned.iter().filter(|other| set_of(other) == clean.data) {
-                let along = other.along(ArrayMetric::Alignment, [0, 0])?;
+                let along = other.along(measured, [0, 0])?;
                 let Some((_, a)) = along.iter().find(|(k, _)| *k == MODES) else { continue };
                 falls &= a[0] <= before + 2.0;
                 before = a[0];

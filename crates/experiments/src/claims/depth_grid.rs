@@ -1,6 +1,6 @@
 //! E8 of the LBR paper's code: how do the depths of encoder and decoder shape what the latent knows of the class?
 
-use report::{Figure, Verdict};
+use report::{Figure, HeatMap, HeatPanel, Verdict};
 
 use crate::claim_id::ClaimId;
 use crate::error::{Error, Result};
@@ -15,7 +15,6 @@ use crate::statistics::estimate::Estimate;
 use crate::statistics::mean;
 use crate::sweep::curves::Curves;
 use crate::sweep::evidence::Evidence;
-use crate::sweep::figures::{Measure, families_over_members};
 use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{About, Finding, judged};
 use runs::images::DataConfig;
@@ -69,27 +68,22 @@ impl Experiment for DepthGrid {
     }
 
     fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
-        let measures = [
-            Measure {
-                name: Metric::RidgeAccuracy,
-                title: "Ridge probe of the latent",
-                label: "test accuracy",
-            },
-            Measure {
-                name: Metric::TestAccuracy,
-                title: "Linear probe, learned beside",
-                label: "test accuracy",
-            },
-            Measure { name: Metric::TestMse, title: "Reconstruction", label: "test MSE" },
-        ];
-        families_over_members(
-            results,
-            "depths",
-            "Autoencoders of different depths",
-            "Fully connected autoencoders without a last sigmoid, which learn from the reconstruction error alone; a \
-             depth of 2 is one linear layer. The probes read the latent and do not change it.",
-            &measures,
-        )
+        let all = Curves::all(results)?;
+        let (mut figures, mut known) = (Vec::new(), Vec::new());
+        for curves in &all {
+            if known.contains(&&curves.data) {
+                continue;
+            }
+            known.push(&curves.data);
+            let of: Vec<&Curves<'_>> = all.iter().filter(|other| other.data == curves.data).collect();
+            for (name, title, metric) in [
+                ("accuracy", "Accuracy of a ridge probe of the latent", Metric::RidgeAccuracy),
+                ("error", "Test MSE of the reconstruction", Metric::TestMse),
+            ] {
+                figures.extend(by_depth(&of, (name, title), metric)?.map(Figure::Heat));
+            }
+        }
+        Ok(figures)
     }
 
     fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
@@ -98,6 +92,37 @@ impl Experiment for DepthGrid {
         sets.dedup();
         sets.into_iter().map(|data| row(&all, data)).collect()
     }
+}
+
+/// Means over seeds by the depths of decoder and encoder, coloured by their distance from the mean of all.
+fn by_depth(of: &[&Curves<'_>], (name, title): (&str, &str), metric: Metric) -> Result<Option<HeatMap>> {
+    let mut rows = Vec::new();
+    for curves in of {
+        let mut row = Vec::new();
+        for member in 0..curves.members.len() {
+            let values = curves.at(metric, member, 0)?;
+            row.push((!values.is_empty()).then(|| mean(&values)));
+        }
+        rows.push((curves.family.clone(), row));
+    }
+    let values: Vec<f64> = rows.iter().flat_map(|(_, row)| row.iter().flatten().copied()).collect();
+    let Some(first) = of.first().filter(|_| !values.is_empty()) else { return Ok(None) };
+    let panel = HeatPanel {
+        title: "Means over seeds".into(),
+        x: "encoder".into(),
+        y: "decoder".into(),
+        columns: first.members.iter().map(|(label, _)| label.clone()).collect(),
+        rows,
+    };
+    Ok(Some(HeatMap {
+        name: format!("depths-{name}-{}", first.index),
+        title: format!("{title}, by depth ({})", first.set_words()),
+        caption: "Fully connected autoencoders without a last sigmoid, which learn from the reconstruction error alone; a \
+                  depth of 2 is one linear layer. Colours are distances from the mean of all."
+            .into(),
+        centre: mean(&values),
+        panels: vec![panel],
+    }))
 }
 
 /// An autoencoder of these depths: where its numbers are, with their means over seeds.

@@ -14,7 +14,7 @@ use crate::statistics::decision::{Contrast, Unit};
 use crate::statistics::estimate::Estimate;
 use crate::sweep::curves::Curves;
 use crate::sweep::evidence::Evidence;
-use crate::sweep::figures::{figure, lambda_axis, of_each, over_epochs, panel, spread};
+use crate::sweep::figures::{figure, lambda_axis, of_each, over_epochs, panel, positive_spread, spread};
 use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{About, Finding, judged};
 use runs::store::Results;
@@ -175,7 +175,9 @@ fn heard(curves: &Curves<'_>) -> Result<Option<Chart>> {
             let mut points = Vec::new();
             for (index, component) in components.iter().enumerate() {
                 let values = curves.after(component, [member, lambda], curves.epochs)?;
-                points.extend(spread((index + 1) as f64, &values).filter(|point| point.y_spread.0 > 0.0));
+                points.extend(
+                    positive_spread((index + 1) as f64, &values).filter(|point| point.y_spread.0 > 0.0),
+                );
             }
             let style = Style::ordered(lambda, curves.lambdas.len());
             series.push(Series { label: format!("λ = {value}"), points, style, shape: Shape::Line });

@@ -1,6 +1,6 @@
 //! E2 of the LBR paper: which noise makes the code that denoises best a better code for classification?
 
-use report::{Axis, Conclusion, Figure, Panel, Point, Reference, Scale, Series, Shape, Style, Tick, Verdict};
+use report::{Conclusion, Figure, HeatMap, HeatPanel, Verdict};
 
 use crate::claim_id::ClaimId;
 use crate::error::Result;
@@ -13,10 +13,8 @@ use crate::names::names;
 use crate::profile::Profile;
 use crate::statistics::decision::{Contrast, Unit};
 use crate::statistics::estimate::Estimate;
-use crate::statistics::range;
 use crate::sweep::along::ALIGNMENT;
 use crate::sweep::curves::Curves;
-use crate::sweep::figures::{exact_figure, panel};
 use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{About, Finding, exactly, found, listed};
 use crate::sweep::words;
@@ -99,29 +97,25 @@ impl Experiment for MaskingImpact {
         let all = Curves::all(results)?;
         let mut figures = Vec::new();
         for (baseline, noisy) in by_set(&all)? {
-            let mut panels = Vec::new();
-            for (_, curves) in noisy {
-                panels.push(of_family(baseline, curves)?);
+            let panels = noisy.into_iter().map(|(_, curves)| of_family(baseline, curves));
+            let mut panels = panels.collect::<Result<Vec<HeatPanel>>>()?;
+            panels.retain(|panel| panel.rows.iter().any(|(_, values)| values.iter().any(Option::is_some)));
+            if panels.is_empty() {
+                continue;
             }
             let caption = "How much better (above 0) or worse the code that denoises best classifies than the code that \
-                           reconstructs best: the change of the task alignment in percent of itself, over the size \
-                           of the code. Clean images are encoded either way. Closed forms, training images.";
-            let title = format!("Impact of noise on a linear probe ({})", baseline.set_words());
-            // One scale for all noises: on its own, what Gaussian noise changes is rounding drawn large.
-            let values =
-                |panel: &Panel| panel.series.iter().flat_map(|of| &of.points).map(|point| point.y).collect();
-            let values: Vec<f64> = panels.iter().flat_map(|panel| -> Vec<f64> { values(panel) }).collect();
-            if let (low, high) = range(&values)
-                && low < high
-            {
-                let free = (high - low) / 20.0;
-                panels
-                    .iter_mut()
-                    .for_each(|panel| panel.y.range = Some((low.min(0.0) - free, high.max(0.0) + free)));
-            }
-            figures.extend(exact_figure(format!("impact-{}", baseline.index), title, caption.into(), panels));
+                           reconstructs best: the change of the task alignment in percent of itself, by noise and size of \
+                           the code, in one scale of colours. Clean images are encoded either way. Closed forms, training \
+                           images, without intervals.";
+            figures.push(Figure::Heat(HeatMap {
+                name: format!("impact-{}", baseline.index),
+                title: format!("Impact of noise on a linear probe, % ({})", baseline.set_words()),
+                caption: caption.into(),
+                centre: 0.0,
+                panels,
+            }));
         }
-        Ok(figures.into_iter().map(Figure::Chart).collect())
+        Ok(figures)
     }
 
     fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
@@ -314,20 +308,19 @@ fn impact(baseline: &Curves<'_>, curves: &Curves<'_>, member: usize) -> Result<V
     Ok(pairs.map(|(k, a, b)| (k, 100.0 * (b - a) / a)).collect())
 }
 
-fn of_family(baseline: &Curves<'_>, curves: &Curves<'_>) -> Result<Panel> {
-    let mut series = Vec::new();
+fn of_family(baseline: &Curves<'_>, curves: &Curves<'_>) -> Result<HeatPanel> {
+    let mut rows = Vec::new();
+    let sizes: Vec<f64> =
+        baseline.along(ArrayMetric::Alignment, [0, 0])?.into_iter().map(|(k, _)| k).collect();
+    // At the octaves, for a size between two of them says what they do.
+    let octave = |k: &f64| *k >= SMALLEST && k.log2().fract() == 0.0;
+    let sizes: Vec<f64> = sizes.into_iter().filter(octave).collect();
     for (member, (_, number)) in curves.members.iter().enumerate() {
-        let points = impact(baseline, curves, member)?.into_iter().filter(|(k, _)| *k >= SMALLEST);
-        series.push(Series {
-            label: number.to_string(),
-            points: points.map(|(k, i)| Point::new(k, i)).collect(),
-            style: Style::ordered(member, curves.members.len()).curve(),
-            shape: Shape::Line,
-        });
+        let impacts = impact(baseline, curves, member)?;
+        let at = |k: &f64| impacts.iter().find(|(at, _)| at == k).map(|(_, impact)| *impact);
+        rows.push((number.to_string(), sizes.iter().map(at).collect()));
     }
-    let title = format!("{}: {}", curves.family, curves.member);
-    let mut panel =
-        panel(&title, Axis::new("K, dimensions of the code", "", Scale::Log2), "impact (%)", series);
-    panel.references = vec![Reference::Horizontal(Tick { at: 0.0, label: "none".into() })];
-    Ok(panel)
+    let columns = sizes.iter().map(f64::to_string).collect();
+    let (title, y) = (curves.family.clone(), curves.member.clone());
+    Ok(HeatPanel { title, x: "K, dimensions of the code".into(), y, columns, rows })
 }

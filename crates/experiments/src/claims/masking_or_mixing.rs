@@ -36,6 +36,15 @@ fn masks(profile: Profile, label: &str, config: vit::Config, ratios: &[f64]) -> 
     Family { members, member: "share of hidden patches".into(), ..family }
 }
 
+/// New heads on these encoders; without a mask only on those that are compared with masks, which are at λ = 1.
+fn with_new_heads(profile: Profile, family: &Family) -> Family {
+    let mut family = refitted(profile, family);
+    family.members.iter_mut().for_each(|member| {
+        member.lambdas.get_or_insert_with(|| vec![0.9, 1.0]);
+    });
+    family
+}
+
 static INFO: Info = Info {
     name: "masking-or-mixing",
     title: "Masking against mixing (E11)",
@@ -63,8 +72,10 @@ impl Experiment for MaskingOrMixing {
                 ]
             }
         };
-        let families =
-            families.into_iter().flat_map(|family| [family.clone(), refitted(profile, &family)]).collect();
+        let families = families
+            .into_iter()
+            .flat_map(|family| [family.clone(), with_new_heads(profile, &family)])
+            .collect();
         let mut lambdas = coarse(profile);
         if profile == Profile::Full {
             lambdas = vec![0.0, 0.1, 0.5, 0.9, 0.99, 0.999, 1.0];

@@ -1,6 +1,6 @@
 //! E3 of the LBR paper: what can be recognised from the parts of the image that reconstruction learns first and last?
 
-use report::{Axis, Figure, Panel, Reference, Scale, Series, Shape, Style, Tick, Verdict};
+use report::{Axis, Figure, Panel, Point, Reference, Scale, Series, Shape, Style, Tick, Verdict};
 
 use crate::claim_id::ClaimId;
 use crate::error::{Error, Result};
@@ -40,6 +40,29 @@ names! {
 // The bounds of the paper's abstract, as shares of the variance.
 const NEAR_ALL: f64 = 0.9;
 const A_FIFTH: f64 = 0.2;
+
+/// The paper's first figure, by a ResNet9 on TinyImageNet: percent of the variance and accuracy in percent, as measured from
+/// the figure (section 1.1 of the LBR specification).
+const PAPER_TOP: [[f64; 2]; 8] = [
+    [48.3, 0.9],
+    [55.7, 3.7],
+    [63.1, 4.8],
+    [70.5, 9.1],
+    [77.8, 15.1],
+    [85.2, 32.2],
+    [92.6, 50.0],
+    [100.0, 58.7],
+];
+const PAPER_BOTTOM: [[f64; 2]; 8] = [
+    [0.0, 0.7],
+    [1.9, 24.9],
+    [4.2, 32.0],
+    [6.8, 41.3],
+    [9.8, 48.6],
+    [14.0, 52.8],
+    [19.9, 55.0],
+    [51.7, 58.4],
+];
 
 /// The top and the bottom of the variance, and whole images beside the top, at so many bounds.
 fn both(label: &str, network: Classifier, of: usize, training: [u32; 2]) -> [Family; 2] {
@@ -151,6 +174,15 @@ impl Experiment for SubspaceRecognition {
                     style: Style::category(index),
                     shape: Shape::Line,
                 });
+            }
+            if top.data.starts_with("tiny-imagenet") && top.family.contains("ResNet9") {
+                for (index, (label, measured)) in
+                    [("paper, top", PAPER_TOP), ("paper, bottom", PAPER_BOTTOM)].iter().enumerate()
+                {
+                    let points = measured.iter().map(|[x, y]| Point::new(*x, y / 100.0)).collect();
+                    let style = Style::category(index).without_markers();
+                    series.push(Series { label: (*label).into(), points, style, shape: Shape::Line });
+                }
             }
             let axis = Axis::new("explained variance", "%", Scale::Linear);
             let mut references = vec![

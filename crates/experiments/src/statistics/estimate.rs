@@ -156,7 +156,7 @@ mod tests {
         let stream = Stream::new(0, "bootstrap");
         let drawn = |sequence: u64, n: usize| -> Vec<usize> {
             let words = (0..n as u64).map(|at| stream.block(sequence, at)[0]);
-            words.take(n - 1).map(|word| (u64::from(word) * n as u64 >> 32) as usize).collect()
+            words.take(n - 1).map(|word| ((u64::from(word) * n as u64) >> 32) as usize).collect()
         };
         let means = (0..REPLICATES).map(|replicate| {
             let (seeds, images) = (drawn(2 * replicate, 4), drawn(2 * replicate + 1, 30));

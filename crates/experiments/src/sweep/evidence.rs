@@ -215,15 +215,6 @@ impl<'c, 'r> Evidence<'c, 'r> {
         Ok(median(&self.at(metric, member, lambda)?))
     }
 
-    /// The medians of a metric at λ = 0 and λ = 1.
-    ///
-    /// # Errors
-    /// As [`Evidence::at`].
-    pub fn ends(&self, metric: impl Named, member: usize) -> Result<[f64; 2]> {
-        let [first, last] = self.lambdas([0.0, 1.0])?;
-        Ok([self.median(&metric, member, first)?, self.median(&metric, member, last)?])
-    }
-
     /// A number without seeds at one point.
     ///
     /// # Errors

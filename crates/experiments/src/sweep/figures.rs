@@ -8,11 +8,10 @@ mod readers;
 
 pub use families::families_over_members;
 pub use masked::masked_evaluation;
-pub use parts::{Measure, figure, panel, spread};
+pub use parts::{Measure, figure, panel, positive_spread, spread};
 pub use plane::{latents, reconstructions};
 pub use readers::cost_by_reader;
 
-use parts::of_mean;
 use report::{Axis, Chart, Figure, Panel, Point, Reference, Scale, Series, Shape, Style, Tick};
 
 use crate::error::Result;
@@ -292,10 +291,12 @@ fn linear_fronts(curves: &Curves<'_>) -> Result<Vec<Series>> {
     Ok(series)
 }
 
-/// The means of two measures with their 95 % intervals.
+/// The means of two measures with their 95 % intervals, for a logarithmic axis of x.
 pub fn crossed(x: &[f64], y: &[f64]) -> Option<Point> {
-    let ((x, x_low, x_high), (y, y_low, y_high)) = (of_mean(x)?, of_mean(y)?);
-    Some(Point::new(x, y).x_between(x_low, x_high).y_between(y_low, y_high))
+    let across = positive_spread(0.0, x)?;
+    let (low, high) = across.y_spread;
+    let up = spread(0.0, y)?;
+    Some(Point { x: across.y, x_spread: (low, high), ..up })
 }
 
 /// Every λ at a place of its own.

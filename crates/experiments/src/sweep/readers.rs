@@ -227,10 +227,15 @@ pub fn read(of: &Evidence<'_, '_>, questions: &[Question]) -> Result<Finding> {
     if decision.holds == Some(true) && !all_hold {
         finding.holds = None;
     }
-    finding.reader = match &chosen[decision.deciding][..] {
-        _ if agree && n_readers > 1 => "all agree".to_owned(),
-        [one, rest @ ..] if rest.iter().all(|other| other == one) => format!("best: {}", one.words()),
-        some => format!("best: {}", some.iter().map(|one| one.words()).collect::<Vec<_>>().join(", then ")),
+    let mut names: Vec<&str> = Vec::new();
+    for reader in &chosen[decision.deciding] {
+        if !names.contains(&reader.words()) {
+            names.push(reader.words());
+        }
+    }
+    finding.reader = match agree && n_readers > 1 {
+        true => "all agree".to_owned(),
+        false => format!("best: {}", names.join(" and ")),
     };
     Ok(finding)
 }

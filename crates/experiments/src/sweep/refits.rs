@@ -39,8 +39,9 @@ pub(crate) fn controlled(online: &Curves<'_>, refitted: &Curves<'_>) -> Result<(
             let again = refitted.at(new.metric, member, last)?;
             let (own, again) = (mean(&own), mean(&again));
             // Not a number fails as well.
-            if !(again <= CONTROL * own) {
-                passes = false;
+            let matches = again <= CONTROL * own;
+            passes &= matches;
+            if !matches {
                 let reader = reader.words();
                 failures
                     .push(format!("control: {label} at λ = 1, MSE {again:.3} by the {reader}, own {own:.3}"));

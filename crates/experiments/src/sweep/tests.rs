@@ -336,7 +336,7 @@ fn panels(experiment: &dyn Experiment, results: &Results) -> Vec<report::Panel> 
     let figures = experiment.figures(results).unwrap();
     let charts = figures.into_iter().filter_map(|figure| match figure {
         report::Figure::Chart(chart) => Some(chart.panels),
-        report::Figure::Grid(_) => None,
+        report::Figure::Grid(_) | report::Figure::Heat(_) => None,
     });
     charts.flatten().collect()
 }

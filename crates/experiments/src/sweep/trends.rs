@@ -6,7 +6,7 @@ mod latent;
 
 pub(crate) use capacity::both_costs_shrink;
 pub use capacity::{T5, T6, T7, T9};
-pub use lambda::{C8, T1, T2, T3, T4, no_synergies, no_synergy};
+pub use lambda::{C8, T1, T2, T3, T4, no_synergy};
 pub(crate) use lambda::{ONLINE, online_accuracy};
 pub use latent::{DETAIL, NO_MASK, T8, T10, T11};
 

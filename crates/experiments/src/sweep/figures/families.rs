@@ -41,9 +41,18 @@ pub fn families_over_members(
             }
             let numbers: Vec<f64> = families[0].members.iter().map(|(_, number)| *number).collect();
             let axis = Axis::new(&families[0].member, "", Scale::positions(&numbers));
-            panels.push(panel(measure.title, axis, measure.label, series));
+            let mut panel = panel(measure.title, axis, measure.label, series);
+            if measure.label.contains("accuracy") {
+                // From nothing to everything, so that small differences look small.
+                let ends = panel.series.iter().flat_map(|of| &of.points).map(|point| point.y_spread);
+                let (low, high) =
+                    ends.fold((0.0f64, 1.0f64), |(low, high), of| (low.min(of.0), high.max(of.1)));
+                panel.y.range = Some((low, high));
+            }
+            panels.push(panel);
         }
-        figures.extend(figure(format!("{name}-{set}"), format!("{title} ({data})"), caption.into(), panels));
+        let title = format!("{title} ({})", families[0].set_words());
+        figures.extend(figure(format!("{name}-{set}"), title, caption.into(), panels));
     }
     Ok(figures.into_iter().map(Figure::Chart).collect())
 }

@@ -7,7 +7,7 @@ use crate::statistics::{Interval, interval, mean, range};
 
 /// What bands and bars are.
 const NOTE: &str = "Lines are means over seeds; bands and bars are the 95 % intervals of these means over seeds, the statistic \
-                    of the verdicts; an end that would be below 0 is the lowest seed's. One seed has no interval.";
+                    of the verdicts; on a logarithmic axis an end below 0 is the lowest seed's. One seed has no interval.";
 
 /// A metric with the words of its axis.
 #[derive(Debug, Clone, Copy)]
@@ -42,9 +42,15 @@ pub fn spread(x: f64, values: &[f64]) -> Option<Point> {
     Some(Point::new(x, mean).y_between(low, high))
 }
 
-/// A mean with its 95 % interval. Of positive values an end below 0 is the smallest value, since axes may be logarithmic;
-/// one value has no interval.
-pub(super) fn of_mean(values: &[f64]) -> Option<(f64, f64, f64)> {
+/// The same for a logarithmic axis, which has no place for an end that is not positive: it is the lowest seed's.
+pub fn positive_spread(x: f64, values: &[f64]) -> Option<Point> {
+    let point = spread(x, values)?;
+    let (low, high) = point.y_spread;
+    Some(point.y_between(if low > 0.0 { low } else { range(values).0 }, high))
+}
+
+/// A mean with its 95 % interval; one value has no interval.
+fn of_mean(values: &[f64]) -> Option<(f64, f64, f64)> {
     if values.is_empty() {
         return None;
     }
@@ -55,6 +61,5 @@ pub(super) fn of_mean(values: &[f64]) -> Option<(f64, f64, f64)> {
         return Some((mean, mean, mean));
     }
     let Interval { low, high, .. } = interval(values);
-    let low = if smallest > 0.0 && low <= 0.0 { smallest } else { low };
     Some((mean, low.min(mean), high.max(mean)))
 }

@@ -11,7 +11,6 @@ use crate::statistics::estimate::{Estimate, LEVEL};
 use crate::sweep::curves::Curves;
 use crate::sweep::evidence::{Evidence, Term};
 use crate::sweep::readers::{Formula, Question, Reader, Task, read, source};
-use runs::store::Results;
 
 /// The margin below which a gain in reconstruction is no synergy, relative to MSE(1).
 const MARGIN_MSE: f64 = 0.03;
@@ -162,14 +161,6 @@ pub fn no_synergy(curves: &Curves<'_>) -> Result<Verdict> {
         "every gain's 95 % interval below its margin; that one is above it is shown at Holm's level";
     let finding = gains(&of, &tier);
     judged(About::of(ClaimId::C1, claim, curves), expected, finding, &of)
-}
-
-/// The same for every variant of some results.
-///
-/// # Errors
-/// If the results are not those of a grid.
-pub fn no_synergies(results: &Results) -> Result<Vec<Verdict>> {
-    Curves::all(results)?.iter().map(no_synergy).collect()
 }
 
 /// Whether every mixture's gain is excluded, or some gain is shown.
