@@ -42,7 +42,7 @@ impl AdamConfig {
     /// [`Error::OutOfRange`] with the setting and its range.
     pub fn check(&self) -> Result<()> {
         let Self { learning_rate, beta1, beta2, epsilon } = *self;
-        range::LEARNING_RATE.check("learning_rate", learning_rate)?;
+        range::POSITIVE.check("learning_rate", learning_rate)?;
         range::BELOW_ONE.check("beta1", beta1)?;
         range::BELOW_ONE.check("beta2", beta2)?;
         range::EPSILON.check("epsilon", epsilon)

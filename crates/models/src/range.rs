@@ -90,7 +90,8 @@ ranges! {
     non_negative NON_NEGATIVE: Included(0.0), Unbounded;
     /// What is added to a root that is divided by: in f32 a smaller number has few digits, and zero gives NaN.
     epsilon EPSILON: Included(1.2e-38), Unbounded;
-    /// A learning rate. Adam moves every parameter by about this much in a step, and the initial ones are below 1.
+    /// The learning rate of a run's config: Adam moves every parameter by about this much in a step, and the initial ones are
+    /// below 1. Constructors of optimisers take any that is finite and above 0.
     learning_rate LEARNING_RATE: Excluded(0.0), Included(10.0);
     /// An angle in degrees.
     degrees DEGREES: Included(0.0), Included(360.0);

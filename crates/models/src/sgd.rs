@@ -16,7 +16,7 @@ use crate::{Result, range};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SgdConfig {
-    /// The learning rate, above 0 to 10; a schedule may take it down to 0.
+    /// The learning rate, above 0; a schedule may take it down to 0.
     pub learning_rate: f64,
     /// How much of the velocity is kept from step to step, in [0, 1); 0 is plain descent.
     pub momentum: f64,
@@ -32,7 +32,7 @@ impl SgdConfig {
     /// [`Error::Setting`](crate::Error::Setting) for a Nesterov step without momentum.
     pub fn check(&self) -> Result<()> {
         let Self { learning_rate, momentum, nesterov } = *self;
-        range::LEARNING_RATE.check("learning_rate", learning_rate)?;
+        range::POSITIVE.check("learning_rate", learning_rate)?;
         range::BELOW_ONE.check("momentum", momentum)?;
         let wanted = "a number above 0 and below 1 where `nesterov` is set";
         require(!nesterov || momentum > 0.0, "momentum", wanted, momentum)

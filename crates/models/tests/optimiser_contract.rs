@@ -243,7 +243,7 @@ fn settings_out_of_their_range_are_refused_with_it() {
     for value in bad {
         configs.push((
             AdamConfig { learning_rate: value, ..paper },
-            "learning_rate: wanted a number above 0 to 10, got ",
+            "learning_rate: wanted a number above 0, got ",
         ));
         configs.push((AdamConfig { epsilon: value, ..paper }, "epsilon: wanted a number from 1.2e-38, got "));
     }
@@ -271,7 +271,7 @@ fn settings_out_of_their_range_are_refused_with_it() {
         let refused = Adam::new(&params, paper).unwrap().with_weight_decay(value).err().unwrap().to_string();
         assert!(refused.starts_with("weight_decay: wanted a number from 0, got "), "{refused}");
         let refused = Sgd::new(&params, SgdConfig { learning_rate: value, ..SGD }).err().unwrap().to_string();
-        assert!(refused.starts_with("learning_rate: wanted a number above 0 to 10, got "), "{refused}");
+        assert!(refused.starts_with("learning_rate: wanted a number above 0, got "), "{refused}");
         let refused =
             init::normal(&[2], value, &Stream::new(0, "init"), DType::F32).err().unwrap().to_string();
         assert!(refused.starts_with("standard deviation: wanted a number from 0, got "), "{refused}");
