@@ -6,6 +6,7 @@ mod tile;
 
 pub(crate) use self::blocks::{Output, balanced, floats, of_panels};
 pub(crate) use self::pack::pack_rows;
+pub(crate) use self::tile::{PANEL_GRAIN, tile};
 use super::isa::simd::Simd;
 use super::isa::with_isa;
 use super::loops;
@@ -56,7 +57,7 @@ impl<'a> Matrix<'a> {
     }
 
     /// These rows of the matrix.
-    fn rows(self, range: std::ops::Range<usize>) -> Self {
+    pub(crate) fn rows(self, range: std::ops::Range<usize>) -> Self {
         let data = &self.data[(range.start * self.row_stride).min(self.data.len())..];
         Self { data, rows: range.len(), ..self }
     }

@@ -89,6 +89,16 @@ impl<const LANES: usize> Simd for Portable<LANES> {
     }
 
     #[inline(always)]
+    unsafe fn subtract(a: [f32; LANES], b: [f32; LANES]) -> [f32; LANES] {
+        std::array::from_fn(|lane| a[lane] - b[lane])
+    }
+
+    #[inline(always)]
+    unsafe fn multiply(a: [f32; LANES], b: [f32; LANES]) -> [f32; LANES] {
+        std::array::from_fn(|lane| a[lane] * b[lane])
+    }
+
+    #[inline(always)]
     unsafe fn multiply_add(a: [f32; LANES], b: [f32; LANES], c: [f32; LANES]) -> [f32; LANES] {
         std::array::from_fn(|lane| multiply_add(a[lane], b[lane], c[lane]))
     }
