@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn every_edge_of_a_tile_agrees_with_plain_loops() {
-        for m in [1, 2, 5, 6, 7, 13, 14, 15, 29] {
+        for m in [1, 2, 5, 6, 7, 12, 13, 14, 15, 27] {
             for n in [1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 65] {
                 for (transpose_a, transpose_b) in [(false, false), (true, false), (false, true), (true, true)]
                 {

@@ -111,17 +111,20 @@ impl Correlation {
         grad_weight::compute(self, dweight, x, dy, isa);
     }
 
+    #[inline]
     fn area(sides: [usize; 2]) -> usize {
         sides[0] * sides[1]
     }
 }
 
 /// The filters in a row that make one kernel of so many taps.
+#[inline]
 const fn filters(kernel: usize, taps: usize) -> usize {
     kernel.div_ceil(taps)
 }
 
 /// Rows or columns of inputs that `tiles` tiles in a row read, with all filters of a kernel.
+#[inline]
 const fn read_by(tiles: usize, kernel: usize, taps: usize) -> usize {
     OUTPUTS * tiles + taps * filters(kernel, taps) - 1
 }

@@ -48,6 +48,7 @@ impl Tiling {
     }
 
     /// Tiles of a unit.
+    #[inline]
     pub(super) fn tiles_of_unit(&self) -> usize {
         self.rows * self.columns
     }

@@ -54,6 +54,7 @@ pub(super) struct OfOutput<A>(std::marker::PhantomData<A>);
 pub(super) struct OfKernel<A>(std::marker::PhantomData<A>);
 
 /// A place in a line: what is unrolled has to name one for all values, also where it is not reached.
+#[inline(always)]
 const fn at(place: usize) -> usize {
     place % MOST
 }
