@@ -24,6 +24,11 @@ impl Axes {
         Self(walk)
     }
 
+    /// The lengths and strides, outermost first.
+    pub(crate) fn pairs(&self) -> &[(usize, usize)] {
+        &self.0
+    }
+
     /// Whether neighbours lie side by side.
     pub(crate) fn is_along(&self) -> bool {
         self.0.last().is_some_and(|&(_, stride)| stride == 1)

@@ -1,5 +1,7 @@
 //! Repeating a tensor along axes that it lacks, and its derivative, a sum over them.
 
+mod repeats;
+
 use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn};
 use tensor::gpu::{Argument, Call};
 use tensor::{Kernel, Real, Slice, Tensor, sums, vector};
@@ -34,19 +36,14 @@ impl Kernel<1, 1> for BroadcastTo {
     }
 
     fn launch(&self, call: Call<'_>, [x]: [&Tensor; 1], [y]: [&Tensor; 1]) -> tensor::Result<()> {
-        let of_x = strides(x.shape());
-        let missing = self.shape.len() - x.rank();
-        let stride =
-            |axis: usize| if is_repeated(x.shape(), missing, axis) { 0 } else { of_x[axis - missing] };
-        let walk = Axes::of(self.shape.iter().enumerate().map(|(axis, &length)| (length, stride(axis))));
+        let walk = walk(x.shape(), &self.shape);
         elementwise(call, "broadcast_to", y, [x], &[Argument::Words(&walk.words(call)?)])
     }
 
     fn fast(&self, [x]: [Slice<'_>; 1], [y]: [&mut [f32]; 1]) -> bool {
-        if !leads(x.shape, &self.shape) {
-            return false;
+        if !y.is_empty() {
+            repeats::repeat(x.data, y, walk(x.shape, &self.shape).pairs());
         }
-        y.chunks_exact_mut(x.data.len().max(1)).for_each(|row| row.copy_from_slice(x.data));
         true
     }
 }
@@ -90,12 +87,23 @@ impl Kernel<1, 1> for SumTo {
     }
 
     fn fast(&self, [x]: [Slice<'_>; 1], [y]: [&mut [f32]; 1]) -> bool {
-        let leads = leads(&self.shape, x.shape);
-        if leads {
+        if leads(&self.shape, x.shape) {
             vector::sum_rows(x.data, y);
+            return true;
         }
-        leads
+        let is_short = x.data.len() <= repeats::MOST_TERMS.saturating_mul(y.len()) && !x.data.is_empty();
+        if is_short {
+            repeats::sum(x.data, y, walk(&self.shape, x.shape).pairs());
+        }
+        is_short
     }
+}
+
+/// The walk over `large` that `small` is repeated to, with its strides in `small`.
+fn walk(small: &[usize], large: &[usize]) -> Axes {
+    let (of_small, missing) = (strides(small), large.len() - small.len());
+    let stride = |axis: usize| if is_repeated(small, missing, axis) { 0 } else { of_small[axis - missing] };
+    Axes::of(large.iter().enumerate().map(|(axis, &length)| (length, stride(axis))))
 }
 
 /// Whether `small` repeats to `large`.
@@ -219,6 +227,7 @@ mod cases {
 mod tests {
     use tensor::{DType, Tensor};
 
+    use super::{BroadcastTo, SumTo};
     use crate::Tape;
 
     #[test]
@@ -231,6 +240,27 @@ mod tests {
         let gradients = tape.backward_from(&sum, Tensor::full(1.0, &[2, 3], DType::F64)).unwrap();
         assert_eq!(gradients.of(&column).unwrap().to_f64_vec(), [3.0, 3.0]);
         assert_eq!(gradients.of(&row).unwrap().to_f64_vec(), [2.0, 2.0, 2.0]);
+    }
+
+    #[test]
+    fn the_fast_paths_repeat_and_sum_along_any_axes_as_the_references_do() {
+        // Whole numbers this small are summed exactly, whatever the order.
+        for choice in 0..64usize {
+            let large = [3, 2, 1, 5, 2, 4];
+            let small: Vec<usize> =
+                large.iter().enumerate().map(|(axis, &l)| if choice >> axis & 1 == 1 { 1 } else { l }).collect();
+            let counted = |shape: &[usize]| {
+                let len: usize = shape.iter().product();
+                Tensor::from_vec((0..len).map(|i| i as f32).collect(), shape).unwrap()
+            };
+            let (repeat, sum) = (BroadcastTo { shape: large.to_vec() }, SumTo { shape: small.clone() });
+            let [fast] = tensor::run(&repeat, [&counted(&small)]).unwrap();
+            let [slow] = tensor::run_reference(&repeat, [&counted(&small)]).unwrap();
+            assert_eq!(fast.to_f64_vec(), slow.to_f64_vec(), "{small:?}");
+            let [fast] = tensor::run(&sum, [&counted(&large)]).unwrap();
+            let [slow] = tensor::run_reference(&sum, [&counted(&large)]).unwrap();
+            assert_eq!(fast.to_f64_vec(), slow.to_f64_vec(), "{small:?}");
+        }
     }
 
     #[test]

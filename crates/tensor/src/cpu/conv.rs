@@ -8,20 +8,25 @@
 //! Threads share the images. Each output is one sum in one order, and the gradient by the weight adds up the
 //! sums of fixed groups of images in order, so the number of threads changes no bit.
 
+mod algorithm;
 mod gemm;
+mod grad_weight;
 mod im2col;
 mod interleave;
 mod panels;
-
-use std::ops::Range;
+mod winograd;
 
 use rayon::prelude::*;
 
-use self::gemm::{Left, Output, Right, SumOverPixels};
+pub use self::algorithm::Algorithm;
+use self::algorithm::is_filtered;
+use self::gemm::{Left, Output, Right};
+use self::grad_weight::grad_weight;
 use self::im2col::{Columns, Im2col};
 use self::interleave::interleave;
+use self::winograd::Correlation;
 use super::gemm::floats;
-use super::loops::vector;
+use super::loops::{rows, vector};
 use crate::{Epilogue, Init, Isa};
 
 /// The sizes of a convolution of images `[n, c, image]` with a weight `[o, c, kernel]` to `[n, o, out]`.
@@ -48,11 +53,6 @@ pub struct Convolution {
 
 /// Small images are taken together until they have this many pixels.
 const PIXELS_WORTH_A_PRODUCT: usize = 320;
-/// Channels and kernel offsets of a weight gradient that are summed at once.
-const STEPS_AT_ONCE: usize = 320;
-/// The parts that a weight gradient is computed in: enough for many threads, few enough to add up.
-const PARTS: usize = 16;
-
 /// One product that gives every `step`-th row and column of the output. The first ones of all phases follow
 /// each other in row-major order.
 struct Phase {
@@ -135,12 +135,14 @@ impl Convolution {
             let places: Vec<usize> = sent().map(|(row, column)| row.0 * self.kernel[1] + column.0).collect();
             // From [o, c, place] to [c, o, place].
             let area = Self::area(self.kernel);
-            let mut turned = Vec::with_capacity(self.c * self.o * places.len());
-            for c in 0..self.c {
-                for of_o in weight.chunks_exact((self.c * area).max(1)) {
-                    turned.extend(places.iter().map(|place| of_o[c * area + place]));
+            let mut turned = vec![0.0; self.c * self.o * places.len()];
+            let of_channels = turned.chunks_exact_mut((self.o * places.len()).max(1)).enumerate();
+            rows::each(self.c * self.o * places.len(), of_channels, |(c, turned)| {
+                let of_outputs = weight.chunks_exact((self.c * area).max(1));
+                for (of_o, turned) in of_outputs.zip(turned.chunks_exact_mut(places.len().max(1))) {
+                    turned.iter_mut().zip(&places).for_each(|(to, place)| *to = of_o[c * area + place]);
                 }
-            }
+            });
             let im2col = Im2col::new(self.o, self.out, grid, [1; 2], &offsets);
             let left = left(&turned, self.c, im2col.steps.len(), isa);
             phases.push(Phase { im2col, left, step });
@@ -170,6 +172,9 @@ impl Around<'_> {
 /// `y = epilogue(bias + x * weight)`
 pub fn conv2d_f32(y: &mut [f32], x: &[f32], weight: &[f32], around: Around<'_>, sizes: Convolution) {
     sizes.check(x, weight, y);
+    if let Some(filtered) = Correlation::forward(&sizes).filter(is_filtered) {
+        return filtered.compute(y, x, weight, around, Isa::best());
+    }
     each_image(y, [sizes.n, sizes.o], sizes.out, x, &[sizes.forward(weight, Isa::best())], around);
 }
 
@@ -183,6 +188,9 @@ pub fn conv2d_grad_input_f32(
     sizes: Convolution,
 ) {
     sizes.check(dx, weight, dy);
+    if let Some(filtered) = Correlation::backward(&sizes).filter(is_filtered) {
+        return filtered.compute(dx, dy, weight, around, Isa::best());
+    }
     each_image(dx, [sizes.n, sizes.c], sizes.image, dy, &sizes.backward(weight, Isa::best()), around);
 }
 
@@ -201,8 +209,11 @@ fn each_image(
         return;
     }
     let pixels = phases.iter().map(|phase| phase.im2col.pixels()).max().unwrap_or(0).max(1);
-    let together = PIXELS_WORTH_A_PRODUCT.div_ceil(pixels).min(n.div_ceil(rayon::current_num_threads()));
+    let together = PIXELS_WORTH_A_PRODUCT.div_ceil(pixels);
     let together = phases.iter().fold(together, |most, phase| most.min(counted_together(&phase.im2col)));
+    // Equal groups, as many for each thread.
+    let groups = n.div_ceil(together).next_multiple_of(rayon::current_num_threads()).min(n);
+    let together = n.div_ceil(groups);
     let columns_of = |count: usize| phases.iter().map(|phase| phase.im2col.columns(count)).collect();
     let columns_of_most: Vec<Columns> = columns_of(together);
     out.par_chunks_mut(together * out_len).enumerate().for_each(|(group, out)| {
@@ -266,87 +277,16 @@ impl Phase {
 
 /// The gradient by the weight from the images and the gradient `dy` by the output.
 pub fn conv2d_grad_weight_f32(dweight: &mut [f32], x: &[f32], dy: &[f32], sizes: Convolution) {
+    if let Some(filtered) = Correlation::forward(&sizes).filter(is_filtered) {
+        sizes.check(x, dweight, dy);
+        return filtered.grad_weight(dweight, x, dy, Isa::best());
+    }
     grad_weight(dweight, x, dy, sizes, Isa::best());
-}
-
-fn grad_weight(dweight: &mut [f32], x: &[f32], dy: &[f32], sizes: Convolution, isa: Isa) {
-    sizes.check(x, dweight, dy);
-    dweight.fill(0.0);
-    if dweight.is_empty() || dy.is_empty() {
-        return;
-    }
-    let area = Convolution::area(sizes.kernel);
-    let channels_at_once = (STEPS_AT_ONCE / area).clamp(1, sizes.c);
-    let blocks = sizes.c.div_ceil(channels_at_once);
-    let images_at_once = sizes.n.div_ceil(PARTS.div_ceil(blocks));
-    let ranges =
-        |whole: usize, part: usize| (0..whole).step_by(part).map(move |first| first..whole.min(first + part));
-    let tasks: Vec<[Range<usize>; 2]> = ranges(sizes.c, channels_at_once)
-        .flat_map(|channels| ranges(sizes.n, images_at_once).map(move |images| [channels.clone(), images]))
-        .collect();
-    let sums: Vec<_> = tasks
-        .par_iter()
-        .map(|[channels, images]| part_of_grad_weight(x, dy, sizes, channels.clone(), images.clone(), isa))
-        .collect();
-    for ([channels, _], sum) in tasks.iter().zip(&sums) {
-        let sum: &[f32] = bytemuck::cast_slice(sum.bytes());
-        let rows = dweight.chunks_exact_mut(sizes.c * area).zip(sum.chunks_exact(channels.len() * area));
-        for (row, sum) in rows {
-            let row = &mut row[channels.start * area..channels.end * area];
-            row.iter_mut().zip(sum).for_each(|(to, &sum)| *to += sum);
-        }
-    }
-}
-
-/// `[o, channels, kernel]`, summed over some images in order.
-fn part_of_grad_weight(
-    x: &[f32],
-    dy: &[f32],
-    sizes: Convolution,
-    channels: Range<usize>,
-    images: Range<usize>,
-    isa: Isa,
-) -> crate::memory::Buffer {
-    let (x_plane, pixels) = (Convolution::area(sizes.image), Convolution::area(sizes.out));
-    let im2col = Im2col::new(channels.len(), sizes.image, sizes.out, sizes.stride, &sizes.kernel_offsets());
-    let steps = im2col.steps.len();
-    let mut sum = floats(sizes.o * steps);
-    let mut total = SumOverPixels::new(bytemuck::cast_slice_mut(sum.bytes_mut()));
-    let together = PIXELS_WORTH_A_PRODUCT.div_ceil(pixels).min(images.len()).min(counted_together(&im2col));
-    let mut columns = im2col.columns(together);
-    let mut turned = floats(if together > 1 { sizes.o * together * pixels } else { 0 });
-    let turned: &mut [f32] = bytemuck::cast_slice_mut(turned.bytes_mut());
-    for first in images.clone().step_by(together) {
-        let here = first..images.end.min(first + together);
-        if here.len() < together {
-            columns = im2col.columns(here.len());
-        }
-        let of_x: Vec<&[f32]> =
-            here.clone().map(|n| &x[(n * sizes.c + channels.start) * x_plane..]).collect();
-        let source = im2col.padded(&of_x);
-        let of_dy = &dy[first * sizes.o * pixels..here.end * sizes.o * pixels];
-        let left = if here.len() == 1 { of_dy } else { by_channels(turned, of_dy, sizes.o, pixels) };
-        let right = Right { source: source.elements(), columns: &columns, steps: &im2col.steps };
-        total.add(left, sizes.o, right, isa);
-    }
-    total.finish();
-    sum
 }
 
 /// Images whose padded copies are counted in 32 bits.
 fn counted_together(im2col: &Im2col) -> usize {
     (i32::MAX as usize / im2col.padded_len().max(1)).max(1)
-}
-
-/// From `[images, channels, pixels]` to `[channels, images, pixels]`.
-fn by_channels<'a>(to: &'a mut [f32], from: &[f32], channels: usize, pixels: usize) -> &'a [f32] {
-    let images = from.len() / (channels * pixels);
-    let to = &mut to[..from.len()];
-    for (place, to) in to.chunks_exact_mut(pixels).enumerate() {
-        let (channel, n) = (place / images, place % images);
-        to.copy_from_slice(&from[(n * channels + channel) * pixels..][..pixels]);
-    }
-    to
 }
 
 /// `y[c] = sum over n and the pixels of x[n, c]`, for planes of `pixels` elements.

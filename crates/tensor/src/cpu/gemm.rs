@@ -6,6 +6,7 @@ mod tile;
 
 pub(crate) use self::blocks::{Output, balanced, floats, of_panels};
 pub(crate) use self::pack::pack_rows;
+pub(crate) use self::tile::{PANEL_GRAIN, tile};
 use super::isa::simd::Simd;
 use super::isa::with_isa;
 use super::loops;
@@ -56,7 +57,7 @@ impl<'a> Matrix<'a> {
     }
 
     /// These rows of the matrix.
-    fn rows(self, range: std::ops::Range<usize>) -> Self {
+    pub(crate) fn rows(self, range: std::ops::Range<usize>) -> Self {
         let data = &self.data[(range.start * self.row_stride).min(self.data.len())..];
         Self { data, rows: range.len(), ..self }
     }
@@ -195,7 +196,7 @@ mod tests {
 
     #[test]
     fn every_edge_of_a_tile_agrees_with_plain_loops() {
-        for m in [1, 2, 5, 6, 7, 13, 14, 15, 29] {
+        for m in [1, 2, 5, 6, 7, 12, 13, 14, 15, 27] {
             for n in [1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 65] {
                 for (transpose_a, transpose_b) in [(false, false), (true, false), (false, true), (true, true)]
                 {

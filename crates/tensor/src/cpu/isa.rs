@@ -129,9 +129,9 @@ impl fmt::Display for Isa {
 macro_rules! each_isa {
     (@output) => { () };
     (@output $out:ty) => { $out };
-    (@work [$($F:ident: $bound:path)?] [$($argument:ident: $type:ty),*] [$($out:ty)?] $body:block) => {
+    (@work [$($F:ident: $bound:path),*] [$($argument:ident: $type:ty),*] [$($out:ty)?] $body:block) => {
         struct Job<Generic, Arguments>(std::marker::PhantomData<Generic>, Arguments);
-        impl $(<$F: $bound>)? $crate::Work for Job<($($F,)?), ($($type,)*)> {
+        impl<$($F: $bound),*> $crate::Work for Job<($($F,)*), ($($type,)*)> {
             type Output = $crate::each_isa!(@output $($out)?);
             #[inline(always)]
             fn run(self) -> Self::Output {
@@ -150,16 +150,16 @@ macro_rules! each_isa {
             $crate::Isa::dispatch(Job::<($($F,)?), _>(std::marker::PhantomData, ($($argument,)*)))
         }
     )*};
-    ($($(#[$attribute:meta])* $vis:vis unsafe fn $name:ident<$S:ident: Simd>(
+    ($($(#[$attribute:meta])* $vis:vis unsafe fn $name:ident<$S:ident: Simd $(, $A:ident: $bound:path)*>(
         $($argument:ident: $type:ty),* $(,)?
     ) $body:block)*) => {$(
         $(#[$attribute])*
         #[inline]
         #[allow(clippy::too_many_arguments)]
-        $vis unsafe fn $name<$S: Simd>($($argument: $type),*) {
-            $crate::each_isa!(@work [$S: Simd] [$($argument: $type),*] [] $body);
+        $vis unsafe fn $name<$S: Simd $(, $A: $bound)*>($($argument: $type),*) {
+            $crate::each_isa!(@work [$S: Simd $(, $A: $bound)*] [$($argument: $type),*] [] $body);
             // SAFETY: the caller vouches for the CPU.
-            unsafe { $S::ISA.run(Job::<($S,), _>(std::marker::PhantomData, ($($argument,)*))) }
+            unsafe { $S::ISA.run(Job::<($S, $($A,)*), _>(std::marker::PhantomData, ($($argument,)*))) }
         }
     )*};
 }

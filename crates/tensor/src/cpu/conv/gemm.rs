@@ -4,6 +4,7 @@ use super::im2col::{Columns, LANES};
 use super::panels::{pack_pixels, pack_steps};
 use crate::cpu::gemm::{self, SPAN, balanced, floats, of_panels, pack_rows};
 use crate::cpu::isa::{simd::Simd, with_isa};
+use crate::cpu::loops;
 use crate::memory::Buffer;
 use crate::{Init, Isa, Matrix};
 
@@ -55,11 +56,15 @@ unsafe fn panels_of<S: Simd>(elements: &[f32], rows: usize, steps: usize) -> Buf
     let to: &mut [f32] = bytemuck::cast_slice_mut(buffer.bytes_mut());
     let inner = balanced(steps, S::INNER_BLOCK);
     let matrix = Matrix::new(elements, rows, steps, false);
+    let tile_rows = balanced(rows, S::TILE_ROWS);
     for first in (0..steps).step_by(inner) {
         let here = inner.min(steps - first);
-        let block = &mut to[first * rows..(first + here) * rows];
-        // SAFETY: the caller vouches for the CPU.
-        unsafe { pack_rows::<S>(block, matrix, first, here, balanced(rows, S::TILE_ROWS)) };
+        let panels = to[first * rows..(first + here) * rows].chunks_mut(tile_rows * here).enumerate();
+        loops::rows::each(rows * here, panels, |(index, panel)| {
+            let matrix = matrix.rows(index * tile_rows..rows.min((index + 1) * tile_rows));
+            // SAFETY: the caller vouches for the CPU.
+            unsafe { pack_rows::<S>(panel, matrix, first, here, tile_rows) };
+        });
     }
     buffer
 }
@@ -127,8 +132,13 @@ impl<'a> SumOverPixels<'a> {
         with_isa!(isa, S => unsafe { sum_by_tiles::<S>(self, left, rows, right) });
     }
 
-    /// Ends a span before these pixels if they would make it longer than a span is; says from what they init.
-    fn init(&mut self, pixels: usize) -> Init<'static> {
+    /// The sum of this span, which a product is added to or replaces.
+    pub(super) fn elements(&mut self) -> &mut [f32] {
+        self.span
+    }
+
+    /// Ends a span before these pixels if they would make it longer than a span is; says what they are added to.
+    pub(super) fn init(&mut self, pixels: usize) -> Init<'static> {
         if self.pixels > 0 && self.pixels + pixels > SPAN {
             self.end_span();
         }

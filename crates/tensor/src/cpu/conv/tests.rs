@@ -1,12 +1,13 @@
 //! The products against plain loops in 64 bits, by every instruction set that the CPU supports.
 
+use super::grad_weight::PARTS;
 use super::*;
 
-fn elements(count: usize, seed: u32) -> Vec<f32> {
+pub(super) fn elements(count: usize, seed: u32) -> Vec<f32> {
     (0..count as u32).map(|i| ((i * 37 + seed * 11) % 101) as f32 / 50.0 - 1.0).collect()
 }
 
-fn sizes(
+pub(super) fn sizes(
     n: usize,
     [c, o]: [usize; 2],
     image: [usize; 2],
@@ -19,7 +20,7 @@ fn sizes(
 }
 
 /// Every product of a pixel and a weight, as places in x, weight and y.
-fn for_each_product(s: Convolution, mut product: impl FnMut(usize, usize, usize)) {
+pub(super) fn for_each_product(s: Convolution, mut product: impl FnMut(usize, usize, usize)) {
     let ([h, w], [kh, kw], [oh, ow]) = (s.image, s.kernel, s.out);
     for (n, o, c) in triples(s.n, s.o, s.c) {
         for (i, j, offset) in triples(oh, ow, kh * kw) {

@@ -23,7 +23,7 @@ impl<const LANES: usize> Simd for Portable<LANES> {
 
     const ISA: Isa = Isa::Portable;
     const LANES: usize = LANES;
-    const TILE_ROWS: usize = if LANES == 16 { 14 } else { 6 };
+    const TILE_ROWS: usize = if LANES == 16 { 13 } else { 6 };
     const INNER_BLOCK: usize = if LANES == 16 { 392 } else { 256 };
     const COLUMN_BLOCK: usize = if LANES == 16 { 320 } else { 2048 };
     const ROW_BLOCK: usize = if LANES == 16 { usize::MAX } else { 144 };
@@ -86,6 +86,16 @@ impl<const LANES: usize> Simd for Portable<LANES> {
     #[inline(always)]
     unsafe fn add(a: [f32; LANES], b: [f32; LANES]) -> [f32; LANES] {
         std::array::from_fn(|lane| a[lane] + b[lane])
+    }
+
+    #[inline(always)]
+    unsafe fn subtract(a: [f32; LANES], b: [f32; LANES]) -> [f32; LANES] {
+        std::array::from_fn(|lane| a[lane] - b[lane])
+    }
+
+    #[inline(always)]
+    unsafe fn multiply(a: [f32; LANES], b: [f32; LANES]) -> [f32; LANES] {
+        std::array::from_fn(|lane| a[lane] * b[lane])
     }
 
     #[inline(always)]

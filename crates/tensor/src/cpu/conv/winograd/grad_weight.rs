@@ -1,0 +1,270 @@
+//! The gradient by the weight: for each point a product of the transformed gradients and the transformed inputs, summed over
+//! all tiles.
+//!
+//! Lanes are channels. The tiles of some images are transformed together; then each task multiplies a few output channels
+//! with a panel of input channels for every point and transforms the products back, so those never leave the cache.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::lanes::{MOST_LANES, Run, Window, scatter};
+use super::points::{Axis, OUTPUTS};
+use super::tiling::{Planes, Tiling};
+use super::transforms::{OfInput, OfKernel, OfOutput, from_points, to_points};
+use super::{Correlation, Shared, filters, read_by, with_axes};
+use crate::cpu::conv::gemm::SumOverPixels;
+use crate::cpu::gemm::{PANEL_GRAIN, balanced, floats, tile};
+use crate::cpu::isa::simd::Simd;
+use crate::cpu::isa::with_isa;
+use crate::{Init, Isa, each_isa};
+
+/// Bytes of the transforms of a block.
+const BLOCK_BYTES: usize = 8 << 20;
+/// Tiles of a block at least, so that transforming its products back is little beside them, and at most.
+const TILES: [usize; 2] = [128, 512];
+/// Tiles of a unit: what is read for them stays in the first two caches.
+const TILES_OF_UNIT: usize = 32;
+/// Elements between the matrices of two points beyond those that they have, so that they do not meet in the cache.
+const APART: usize = 16;
+
+/// Tiles that are summed over together, and where their transforms lie.
+#[derive(Clone, Copy)]
+struct Block {
+    sizes: Correlation,
+    tiling: Tiling,
+    /// The first unit.
+    first: usize,
+    /// The number of tiles.
+    tiles: usize,
+    /// Rows of the matrix on the left in a panel.
+    rows: usize,
+    /// For each point panels of output channels, a line for each tile.
+    left: Shared,
+    /// For each point, filter and panel of input channels a line for each tile.
+    right: Shared,
+    /// Elements from one point to the next of both.
+    of_points: [usize; 2],
+}
+
+pub(super) fn compute(sizes: &Correlation, dweight: &mut [f32], x: &[f32], dy: &[f32], isa: Isa) {
+    let area = Correlation::area;
+    assert_eq!(x.len(), sizes.n * sizes.c * area(sizes.image), "the images have their sizes");
+    assert_eq!(dy.len(), sizes.n * sizes.o * area(sizes.out), "the gradients have their sizes");
+    assert_eq!(dweight.len(), sizes.o * sizes.c * area(sizes.kernel), "the weight has its sizes");
+    if dy.is_empty() || dweight.is_empty() {
+        return dweight.fill(0.0);
+    }
+    // SAFETY: only instruction sets that the CPU supports are named.
+    with_isa!(isa, S => with_axes!(grad_weight sizes.kernel, R, C => unsafe { of_axes::<S, R, C>(*sizes, dweight, x, dy) }));
+}
+
+/// # Safety
+/// The CPU supports `S`; all slices have the lengths that the sizes say.
+unsafe fn of_axes<S: Simd, R: Axis, C: Axis>(sizes: Correlation, dweight: &mut [f32], x: &[f32], dy: &[f32]) {
+    let tiling = Tiling::new(sizes.n, sizes.out, 1, TILES_OF_UNIT);
+    let points = R::POINTS * C::POINTS;
+    let rows = balanced(sizes.o, S::TILE_ROWS);
+    let n_filters = filters(sizes.kernel[0], R::TAPS) * filters(sizes.kernel[1], C::TAPS);
+    let columns = n_filters * sizes.c.next_multiple_of(PANEL_GRAIN);
+    let most = BLOCK_BYTES / (points * size_of::<f32>() * (sizes.o + columns));
+    let units = (most.clamp(TILES[0], TILES[1]) / tiling.tiles_of_unit()).max(1);
+    let units = balanced(tiling.units(), units);
+    let tiles = units * tiling.tiles_of_unit();
+    let of_points = [sizes.o * tiles + APART, columns * tiles + APART];
+    let [mut left, mut right] = of_points.map(|of_point| floats(points * of_point));
+    let shared = |buffer: &mut crate::memory::Buffer| {
+        Shared(bytemuck::cast_slice_mut::<u8, f32>(buffer.bytes_mut()).as_mut_ptr())
+    };
+    let (left, right) = (shared(&mut left), shared(&mut right));
+    let (row_blocks, lane_groups) = (sizes.o.div_ceil(rows), sizes.c.div_ceil(S::LANES));
+    let panels = sizes.c.div_ceil(S::TILE_COLUMNS);
+    let mut sum = SumOverPixels::new(dweight);
+    for first in (0..tiling.units()).step_by(units) {
+        let here = units.min(tiling.units() - first);
+        let tiles = here * tiling.tiles_of_unit();
+        let block = Block { sizes, tiling, first, tiles, rows, left, right, of_points };
+        let is_added = matches!(sum.init(tiles), Init::Accumulate);
+        let to = Shared(sum.elements().as_mut_ptr());
+        // SAFETY: as the caller vouches; no two tasks write to the same elements.
+        unsafe {
+            let tasks = (0..here * (row_blocks + lane_groups)).into_par_iter();
+            tasks.for_each(|task| {
+                let (unit, part) = (task / (row_blocks + lane_groups), task % (row_blocks + lane_groups));
+                match part.checked_sub(row_blocks) {
+                    None => transform_gradients::<S, R, C>(block, dy, unit, part),
+                    Some(group) => transform_inputs::<S, R, C>(block, x, unit, group),
+                }
+            });
+            let tasks = (0..row_blocks * panels).into_par_iter();
+            tasks.for_each(|task| multiply::<S, R, C>(block, to, is_added, task / panels, task % panels));
+        }
+    }
+    sum.finish();
+}
+
+impl Block {
+    /// The runs of some channels of a unit of this block.
+    fn runs(&self, planes: Planes, unit: usize, channels: Range<usize>, rows: usize) -> [Run; MOST_LANES] {
+        let (image, first) = self.tiling.unit(self.first + unit);
+        let mut runs = [Run::default(); MOST_LANES];
+        for (run, channel) in runs.iter_mut().zip(channels) {
+            *run = planes.run(image, channel, first, rows);
+        }
+        runs
+    }
+
+    fn rows(&self, index: usize) -> Range<usize> {
+        index * self.rows..self.sizes.o.min((index + 1) * self.rows)
+    }
+}
+
+/// The columns of a panel that begins at this channel: vectors are written whole.
+fn panel_width<S: Simd>(channels: usize, first: usize) -> usize {
+    (channels - first).next_multiple_of(PANEL_GRAIN).min(S::TILE_COLUMNS)
+}
+
+each_isa! {
+    /// The transforms of the gradients of one unit for a block of output channels.
+    ///
+    /// # Safety
+    /// The CPU supports `S`; `dy` has its sizes, and nobody else writes the lines of this unit and these channels.
+    unsafe fn transform_gradients<S: Simd, R: Axis, C: Axis>(block: Block, dy: &[f32], unit: usize, index: usize) {
+        let Block { sizes, tiling, .. } = block;
+        let rows = block.rows(index);
+        let planes = Planes { channels: sizes.o, sides: sizes.out, before: 0 };
+        let runs = block.runs(planes, unit, rows.clone(), OUTPUTS * tiling.rows);
+        let inside = 0..runs[0].end / sizes.out[1];
+        let mut window =
+            Window::new::<S>(OUTPUTS * tiling.rows, OUTPUTS * tiling.columns, 0, sizes.out[1]);
+        // SAFETY: the runs lie within `dy`; masked lanes are not written.
+        unsafe {
+            window.fill::<S>(dy.as_ptr(), &runs, 0, inside);
+            let lanes = S::first(rows.len());
+            for place in 0..tiling.tiles_of_unit() {
+                let (row, column) = (place / tiling.columns * OUTPUTS, place % tiling.columns * OUTPUTS);
+                let tile = unit * tiling.tiles_of_unit() + place;
+                let to = block.left.0.add(rows.start * block.tiles + tile * rows.len());
+                to_points::<S, OfOutput<R>, OfOutput<C>>(
+                    |i, j| window.at::<S>(row + i, column + j),
+                    |point, vector| S::store_some(lanes, to.add(point * block.of_points[0]), vector),
+                );
+            }
+        }
+    }
+
+    /// The transforms of the inputs of one unit for as many channels as a vector has lanes.
+    ///
+    /// # Safety
+    /// The CPU supports `S`; `x` has its sizes, and nobody else writes the lines of this unit and these channels.
+    unsafe fn transform_inputs<S: Simd, R: Axis, C: Axis>(block: Block, x: &[f32], unit: usize, group: usize) {
+        let Block { sizes, tiling, .. } = block;
+        let [filter_rows, filter_columns] = [filters(sizes.kernel[0], R::TAPS), filters(sizes.kernel[1], C::TAPS)];
+        let channels = group * S::LANES..sizes.c.min((group + 1) * S::LANES);
+        let planes = Planes { channels: sizes.c, sides: sizes.image, before: sizes.before[0] };
+        let n_rows = read_by(tiling.rows, sizes.kernel[0], R::TAPS);
+        let runs = block.runs(planes, unit, channels.clone(), n_rows);
+        let inside = runs[0].first / sizes.image[1]..runs[0].end / sizes.image[1];
+        let columns = read_by(tiling.columns, sizes.kernel[1], C::TAPS);
+        let mut window = Window::new::<S>(n_rows, columns, sizes.before[1], sizes.image[1]);
+        let first = channels.start / S::TILE_COLUMNS * S::TILE_COLUMNS;
+        let width = panel_width::<S>(sizes.c, first);
+        // SAFETY: the runs lie within `x`; a panel has room for whole vectors.
+        unsafe {
+            window.fill::<S>(x.as_ptr(), &runs, 0, inside);
+            for place in 0..tiling.tiles_of_unit() {
+                let tile = unit * tiling.tiles_of_unit() + place;
+                for filter in 0..filter_rows * filter_columns {
+                    let row = place / tiling.columns * OUTPUTS + filter / filter_columns * R::TAPS;
+                    let column = place % tiling.columns * OUTPUTS + filter % filter_columns * C::TAPS;
+                    let panel = (filter * sizes.c.next_multiple_of(PANEL_GRAIN) + first) * block.tiles;
+                    let to = block.right.0.add(panel + tile * width + channels.start - first);
+                    to_points::<S, OfInput<R>, OfInput<C>>(
+                        |i, j| window.at::<S>(row + i, column + j),
+                        |point, vector| S::store(to.add(point * block.of_points[1]), vector),
+                    );
+                }
+            }
+        }
+    }
+
+    /// The gradient by the weights between a block of output channels and a panel of input channels.
+    ///
+    /// # Safety
+    /// The CPU supports `S`; the transforms are there; `dweight` has its sizes, and nobody else writes these weights.
+    unsafe fn multiply<S: Simd, R: Axis, C: Axis>(
+        block: Block,
+        dweight: Shared,
+        is_added: bool,
+        index: usize,
+        panel: usize,
+    ) {
+        let Block { sizes, tiles, .. } = block;
+        let [kernel_rows, kernel_columns] = sizes.kernel;
+        let filter_columns = filters(kernel_columns, C::TAPS);
+        let (area, rows, first) = (kernel_rows * kernel_columns, block.rows(index), panel * S::TILE_COLUMNS);
+        let width = panel_width::<S>(sizes.c, first);
+        let of_product = rows.len() * S::TILE_COLUMNS + APART;
+        let mut products = floats(R::POINTS * C::POINTS * of_product);
+        let products: &mut [f32] = bytemuck::cast_slice_mut(products.bytes_mut());
+        let products = products.as_mut_ptr();
+        // For each row and vector of channels all taps.
+        let of_taps = area.next_multiple_of(S::LANES) * S::LANES;
+        let mut taps = floats(2 * rows.len() * of_taps);
+        let taps: &mut [f32] = bytemuck::cast_slice_mut(taps.bytes_mut());
+        let taps = taps.as_mut_ptr();
+        let steps_at_once = balanced(tiles, S::INNER_BLOCK);
+        let vectors = width.div_ceil(S::LANES);
+        for filter in 0..filters(kernel_rows, R::TAPS) * filter_columns {
+            let right = (filter * sizes.c.next_multiple_of(PANEL_GRAIN) + first) * tiles;
+            for point in 0..R::POINTS * C::POINTS {
+                for step in (0..tiles).step_by(steps_at_once) {
+                    let init = if step == 0 { Init::Zero } else { Init::Accumulate };
+                    // SAFETY: both panels have a line for each tile; there is room for a tile of products at each point.
+                    unsafe {
+                        let left = block.left.0.add(point * block.of_points[0] + rows.start * tiles);
+                        let right = block.right.0.add(point * block.of_points[1] + right);
+                        tile::<S>(
+                            rows.len(),
+                            width,
+                            steps_at_once.min(tiles - step),
+                            left.add(step * rows.len()),
+                            right.add(step * width),
+                            products.add(point * of_product),
+                            S::TILE_COLUMNS,
+                            init,
+                        );
+                    }
+                }
+            }
+            let (row, column) = (filter / filter_columns * R::TAPS, filter % filter_columns * C::TAPS);
+            for place in 0..rows.len() * vectors {
+                let (of_row, vector) = (place / vectors, place % vectors);
+                // SAFETY: the products of this row and vector; taps beyond the kernel are left out.
+                unsafe {
+                    let from = products.add(of_row * S::TILE_COLUMNS + vector * S::LANES);
+                    let to = taps.add((2 * of_row + vector) * of_taps);
+                    from_points::<S, OfKernel<R>, OfKernel<C>>(
+                        |point| S::load(from.add(point * of_product)),
+                        |i, j, sum| {
+                            if row + i < kernel_rows && column + j < kernel_columns {
+                                S::store(to.add(((row + i) * kernel_columns + column + j) * S::LANES), sum);
+                            }
+                        },
+                    );
+                }
+            }
+        }
+        for place in 0..rows.len() * vectors {
+            let (of_row, vector) = (place / vectors, place % vectors);
+            let mut runs = [Run::default(); MOST_LANES];
+            let channel = first + vector * S::LANES;
+            for (run, channel) in runs.iter_mut().zip(channel..sizes.c.min(channel + S::LANES)) {
+                let start = ((rows.start + of_row) * sizes.c + channel) * area;
+                *run = Run { start: start as isize, first: 0, end: area };
+            }
+            // SAFETY: the runs are the weights of this row and these channels.
+            unsafe { scatter::<S>(dweight.0, &runs, taps.add((2 * of_row + vector) * of_taps), is_added) };
+        }
+    }
+}

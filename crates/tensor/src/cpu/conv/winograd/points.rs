@@ -1,0 +1,144 @@
+//! The points of Winograd's minimal filtering F(4, r), and the coefficients that follow from them by the construction of
+//! Toom and Cook.
+//!
+//! Four outputs of a filter with `r` taps are `Aᵀ((G g) ⊙ (Bᵀ d))` for the taps `g` and `r + 3` inputs `d`: one
+//! multiplication for each of `r + 3` points (Winograd 1980; Lavin and Gray 2015, arXiv 1509.09308). Two-dimensional
+//! filters apply it along both axes. The points are infinity, pairs `±p`, and perhaps zero, so the two rows of a pair
+//! differ in the signs of their odd columns only. They were chosen for small rounding errors in 32 bits.
+
+/// Outputs of one tile along an axis.
+pub(super) const OUTPUTS: usize = 4;
+/// The most points along an axis.
+pub(super) const MOST: usize = 8;
+/// The most pairs of points.
+const MOST_PAIRS: usize = 3;
+
+/// The filtering along one axis: F(4, [`Axis::TAPS`]).
+pub(super) trait Axis: Copy + Send + Sync + 'static {
+    /// Taps of the filter.
+    const TAPS: usize;
+    /// The coefficients of its points.
+    const SET: Points;
+    /// The number of points.
+    const POINTS: usize = Self::TAPS + OUTPUTS - 1;
+}
+
+/// Three taps: 6 multiplications for 12.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct F43;
+
+impl Axis for F43 {
+    const TAPS: usize = 3;
+    const SET: Points = Points::new(true, &[0.75, 1.5]);
+}
+
+/// Four taps, of which two in a row make a filter of seven: 7 multiplications for 16.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct F44;
+
+impl Axis for F44 {
+    const TAPS: usize = 4;
+    const SET: Points = Points::new(false, &[0.3125, 0.875, 1.8125]);
+}
+
+/// Five taps: 8 multiplications for 20.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct F45;
+
+impl Axis for F45 {
+    const TAPS: usize = 5;
+    const SET: Points = Points::new(true, &[0.5, 1.0, 2.0]);
+}
+
+/// What the matrices of an axis are made of. Their rows stand in this order: zero, the pairs, infinity.
+#[derive(Debug)]
+pub(super) struct Points {
+    /// 1 if zero is one of the points.
+    pub(super) zeros: usize,
+    /// The number of pairs.
+    pub(super) pairs: usize,
+    /// The powers of the positive point of each pair.
+    pub(super) powers: [[f32; MOST]; MOST_PAIRS],
+    /// For each pair the product of `t - p²` over the other pairs, the constant first; its last coefficient is 1.
+    pub(super) others: [[f32; MOST_PAIRS]; MOST_PAIRS],
+    /// The same product over all pairs.
+    pub(super) all: [f32; MOST_PAIRS + 1],
+    /// What the odd half of a pair's row of `Bᵀ` is multiplied with.
+    pub(super) odd: [f32; MOST_PAIRS],
+    /// What the rows of a pair in `G` are multiplied with: the divisors of the polynomials.
+    pub(super) factors: [f32; MOST_PAIRS],
+    /// The same for zero.
+    pub(super) factor_of_zero: f32,
+}
+
+impl Points {
+    const fn new(has_zero: bool, pairs: &[f64]) -> Self {
+        let mut of = Self {
+            zeros: has_zero as usize,
+            pairs: pairs.len(),
+            powers: [[0.0; MOST]; MOST_PAIRS],
+            others: [[0.0; MOST_PAIRS]; MOST_PAIRS],
+            all: [0.0; MOST_PAIRS + 1],
+            odd: [0.0; MOST_PAIRS],
+            factors: [0.0; MOST_PAIRS],
+            factor_of_zero: 0.0,
+        };
+        let mut pair = 0;
+        while pair < pairs.len() {
+            let point = pairs[pair];
+            let mut power = 0;
+            let mut value = 1.0;
+            while power < MOST {
+                of.powers[pair][power] = value as f32;
+                value *= point;
+                power += 1;
+            }
+            let others = product(pairs, pair);
+            let mut degree = 0;
+            while degree < pairs.len() {
+                of.others[pair][degree] = others[degree] as f32;
+                degree += 1;
+            }
+            // With zero the row of p is t (t + p) times the others in t², without it t + p, divided by p.
+            of.odd[pair] = if has_zero { point } else { 1.0 / point } as f32;
+            let mut divisor = if has_zero { 2.0 * point * point } else { 2.0 };
+            let mut other = 0;
+            while other < pairs.len() {
+                if other != pair {
+                    divisor *= point * point - pairs[other] * pairs[other];
+                }
+                other += 1;
+            }
+            of.factors[pair] = (1.0 / divisor) as f32;
+            pair += 1;
+        }
+        let all = product(pairs, pairs.len());
+        let mut degree = 0;
+        while degree <= pairs.len() {
+            of.all[degree] = all[degree] as f32;
+            degree += 1;
+        }
+        of.factor_of_zero = (1.0 / all[0]) as f32;
+        of
+    }
+}
+
+/// The coefficients of the product of `t - p²` over all pairs but one, the constant first.
+const fn product(pairs: &[f64], but: usize) -> [f64; MOST_PAIRS + 1] {
+    let mut coefficients = [0.0; MOST_PAIRS + 1];
+    coefficients[0] = 1.0;
+    let mut pair = 0;
+    while pair < pairs.len() {
+        if pair != but {
+            let square = pairs[pair] * pairs[pair];
+            let mut degree = MOST_PAIRS;
+            while degree > 0 {
+                coefficients[degree] = coefficients[degree - 1] - square * coefficients[degree];
+                degree -= 1;
+            }
+            coefficients[0] *= -square;
+        }
+        pair += 1;
+    }
+    coefficients
+}

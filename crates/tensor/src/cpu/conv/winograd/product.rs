@@ -1,0 +1,356 @@
+//! The convolution and its gradient by the input: transformed weights times transformed tiles, for each point.
+//!
+//! Lanes are units of different images. A block of tiles is transformed for all channels, then multiplied with a few rows of
+//! the weight at a time, whose products stay in the cache until they are transformed back.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::lanes::{MOST_LANES, Run, Window, gather, scatter};
+use super::points::{Axis, OUTPUTS};
+use super::tiling::{Planes, Tiling};
+use super::transforms::{OfInput, OfKernel, OfOutput, from_points, to_points};
+use super::{Correlation, Shared, filters, read_by, with_axes};
+use crate::cpu::conv::Around;
+use crate::cpu::gemm::{balanced, floats, tile};
+use crate::cpu::isa::simd::Simd;
+use crate::cpu::isa::with_isa;
+use crate::memory::Buffer;
+use crate::{Init, Isa, each_isa};
+
+/// Vectors of tiles in a block: enough for each part of the weight to be used while it is near.
+pub(super) const VECTORS: usize = 8;
+/// Elements between the matrices of two points beyond those that they have, so that they do not meet in the cache.
+const APART: usize = 16;
+/// Channels that a task transforms where tasks share a block.
+const CHANNELS_OF_TASK: usize = 8;
+/// Channels of the weight that are transformed at once.
+const CHANNELS_AT_ONCE: usize = 16;
+
+/// The transformed weight: for each block of rows and each point a panel of the matrix on the left.
+struct Weights {
+    panels: Buffer,
+    rows: usize,
+    inner: usize,
+    of_rows: usize,
+}
+
+/// Tiles that are multiplied together.
+#[derive(Clone, Copy)]
+struct Block<'a> {
+    sizes: Correlation,
+    tiling: Tiling,
+    groups: &'a [Group],
+    /// Their transforms: for each point and panel of tiles a row for each channel and filter.
+    tiles: Shared,
+    /// Elements from one point to the next.
+    of_point: usize,
+}
+
+/// Units that fill the lanes: where their inputs are, and where their outputs go.
+struct Group {
+    from: [Run; MOST_LANES],
+    rows: Range<usize>,
+    to: [Run; MOST_LANES],
+}
+
+pub(super) fn compute(
+    sizes: &Correlation,
+    y: &mut [f32],
+    x: &[f32],
+    weight: &[f32],
+    around: Around<'_>,
+    isa: Isa,
+) {
+    assert!(around.bias.is_none_or(|bias| bias.len() == sizes.o), "a bias has an element for each channel");
+    if y.is_empty() {
+        return;
+    }
+    // SAFETY: only instruction sets that the CPU supports are named.
+    with_isa!(isa, S => with_axes!(sizes.kernel, R, C => unsafe { of_axes::<S, R, C>(*sizes, y, x, weight, around) }));
+}
+
+/// # Safety
+/// The CPU supports `S`.
+unsafe fn of_axes<S: Simd, R: Axis, C: Axis>(
+    sizes: Correlation,
+    y: &mut [f32],
+    x: &[f32],
+    weight: &[f32],
+    around: Around<'_>,
+) {
+    // SAFETY: handed on.
+    let weights = unsafe { Weights::new::<S, R, C>(&sizes, weight) };
+    let tiling = Tiling::new(sizes.n, sizes.out, S::LANES, VECTORS);
+    let threads = rayon::current_num_threads();
+    let at_once = (VECTORS / tiling.tiles_of_unit()).max(1);
+    let blocks = tiling.groups().div_ceil(at_once);
+    // The number of blocks changes no bit: each output is a sum of its own.
+    let at_once = tiling.groups().div_ceil(blocks.next_multiple_of(threads.min(tiling.groups())));
+    let groups: Vec<Group> =
+        (0..tiling.groups()).map(|group| Group::new::<R>(&sizes, &tiling, group)).collect();
+    let of_last = |run: &Run, planes: usize, area: usize| Run {
+        start: run.start + ((planes - 1) * area) as isize,
+        ..*run
+    };
+    for group in &groups {
+        let from = group.from.iter().map(|run| of_last(run, sizes.c, Correlation::area(sizes.image)));
+        assert!(from.chain(group.from).all(|run| run.is_within(x.len())), "units lie within the images");
+        let to = group.to.iter().map(|run| of_last(run, sizes.o, Correlation::area(sizes.out)));
+        assert!(to.chain(group.to).all(|run| run.is_within(y.len())), "units lie within the outputs");
+    }
+    let y = Shared(y.as_mut_ptr());
+    // SAFETY: the asserts vouch for what is read and written; no two blocks write the same outputs.
+    let block = |groups: &[Group], is_shared: bool| unsafe {
+        of_block::<S, R, C>((sizes, tiling, groups), y, x, &weights, around, is_shared);
+    };
+    if groups.len().div_ceil(at_once) >= threads {
+        groups.par_chunks(at_once).for_each(|groups| block(groups, false));
+    } else {
+        groups.chunks(at_once).for_each(|groups| block(groups, true));
+    }
+}
+
+impl Group {
+    fn new<R: Axis>(sizes: &Correlation, tiling: &Tiling, group: usize) -> Self {
+        let from = Planes { channels: sizes.c, sides: sizes.image, before: sizes.before[0] };
+        let to = Planes { channels: sizes.o, sides: sizes.out, before: 0 };
+        let (from, rows) = tiling.runs(group, from, read_by(tiling.rows, sizes.kernel[0], R::TAPS));
+        let (to, _) = tiling.runs(group, to, OUTPUTS * tiling.rows);
+        Self { from, rows, to }
+    }
+}
+
+/// # Safety
+/// The CPU supports `S`; the runs of the groups lie within `x` and `y`, and nobody else writes the latter.
+unsafe fn of_block<S: Simd, R: Axis, C: Axis>(
+    (sizes, tiling, groups): (Correlation, Tiling, &[Group]),
+    y: Shared,
+    x: &[f32],
+    weights: &Weights,
+    around: Around<'_>,
+    is_shared: bool,
+) {
+    let panels = (groups.len() * tiling.tiles_of_unit()).div_ceil(2);
+    let of_point = panels * weights.inner * S::TILE_COLUMNS + APART;
+    let mut tiles = floats(R::POINTS * C::POINTS * of_point);
+    let tiles = Shared(bytemuck::cast_slice_mut::<u8, f32>(tiles.bytes_mut()).as_mut_ptr());
+    let block = Block { sizes, tiling, groups, tiles, of_point };
+    let n_rows = sizes.o.div_ceil(weights.rows);
+    let rows = |index: usize| index * weights.rows..sizes.o.min((index + 1) * weights.rows);
+    // SAFETY: handed on; channels have parts of `tiles` of their own, and rows of `y`.
+    unsafe {
+        if is_shared {
+            let channels = |task: usize| task * CHANNELS_OF_TASK..sizes.c.min((task + 1) * CHANNELS_OF_TASK);
+            let tasks = (0..sizes.c.div_ceil(CHANNELS_OF_TASK)).into_par_iter();
+            tasks.for_each(|task| transform_tiles::<S, R, C>(block, x, channels(task)));
+            let tasks = (0..n_rows).into_par_iter();
+            tasks.for_each(|index| multiply::<S, R, C>(block, y, weights.of(index), rows(index), around));
+        } else {
+            transform_tiles::<S, R, C>(block, x, 0..sizes.c);
+            (0..n_rows)
+                .for_each(|index| multiply::<S, R, C>(block, y, weights.of(index), rows(index), around));
+        }
+    }
+}
+
+each_isa! {
+    /// Writes the transforms of some channels of all tiles of a block.
+    ///
+    /// # Safety
+    /// The CPU supports `S`; the runs of the groups lie within `x` for these channels, and `tiles` of the block holds all tiles.
+    unsafe fn transform_tiles<S: Simd, R: Axis, C: Axis>(block: Block<'_>, x: &[f32], channels: Range<usize>) {
+        let Block { sizes, tiling, groups, tiles, of_point } = block;
+        let [rows, columns] = [filters(sizes.kernel[0], R::TAPS), filters(sizes.kernel[1], C::TAPS)];
+        let inner = sizes.c * rows * columns;
+        let mut window = Window::new::<S>(
+            read_by(tiling.rows, sizes.kernel[0], R::TAPS),
+            read_by(tiling.columns, sizes.kernel[1], C::TAPS),
+            sizes.before[1],
+            sizes.image[1],
+        );
+        let area = Correlation::area(sizes.image);
+        for (index, group) in groups.iter().enumerate() {
+            for channel in channels.clone() {
+                // SAFETY: as the caller vouches; a window has the rows and columns of all tiles of a unit.
+                unsafe {
+                    window.fill::<S>(x.as_ptr(), &group.from, channel * area, group.rows.clone());
+                    for place in 0..tiling.tiles_of_unit() {
+                        let (row, column) = (place / tiling.columns * OUTPUTS, place % tiling.columns * OUTPUTS);
+                        let vector = index * tiling.tiles_of_unit() + place;
+                        for filter in 0..rows * columns {
+                            let (row, column) = (row + filter / columns * R::TAPS, column + filter % columns * C::TAPS);
+                            let step = vector / 2 * inner + channel * rows * columns + filter;
+                            let to = tiles.0.add(step * S::TILE_COLUMNS + vector % 2 * S::LANES);
+                            to_points::<S, OfInput<R>, OfInput<C>>(
+                                |i, j| window.at::<S>(row + i, column + j),
+                                |point, vector| S::store(to.add(point * of_point), vector),
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The outputs of some rows of the weight for all tiles of a block.
+    ///
+    /// # Safety
+    /// The CPU supports `S`; the transforms of the tiles are there; the runs of the groups lie within `y` for these rows,
+    /// which nobody else writes.
+    unsafe fn multiply<S: Simd, R: Axis, C: Axis>(
+        block: Block<'_>,
+        y: Shared,
+        weights: (&[f32], usize),
+        rows: Range<usize>,
+        around: Around<'_>,
+    ) {
+        let Block { sizes, tiling, groups, tiles, of_point } = block;
+        let (weights, inner) = weights;
+        let n_rows = rows.len();
+        let of_weights = n_rows * inner + APART;
+        assert!(weights.len() >= R::POINTS * C::POINTS * of_weights, "there are weights for all points");
+        let panels = (groups.len() * tiling.tiles_of_unit()).div_ceil(2);
+        let of_products = panels * n_rows * S::TILE_COLUMNS + APART;
+        let mut products = floats(R::POINTS * C::POINTS * of_products);
+        let products: &mut [f32] = bytemuck::cast_slice_mut(products.bytes_mut());
+        let products = products.as_mut_ptr();
+        let steps_at_once = balanced(inner, S::INNER_BLOCK);
+        for point in 0..R::POINTS * C::POINTS {
+            for panel in 0..panels {
+                for first in (0..inner).step_by(steps_at_once) {
+                    let init = if first == 0 { Init::Zero } else { Init::Accumulate };
+                    // SAFETY: both panels have `inner` steps; the products have room for all rows of all panels.
+                    unsafe {
+                        tile::<S>(
+                            n_rows,
+                            S::TILE_COLUMNS,
+                            steps_at_once.min(inner - first),
+                            weights.as_ptr().add(point * of_weights + first * n_rows),
+                            tiles.0.add(point * of_point + (panel * inner + first) * S::TILE_COLUMNS),
+                            products.add(point * of_products + panel * n_rows * S::TILE_COLUMNS),
+                            S::TILE_COLUMNS,
+                            init,
+                        );
+                    }
+                }
+            }
+        }
+        let width = sizes.out[1];
+        let len = OUTPUTS * tiling.rows * width * S::LANES;
+        let mut outputs = floats(len.next_multiple_of(S::LANES * S::LANES));
+        let outputs: &mut [f32] = bytemuck::cast_slice_mut(outputs.bytes_mut());
+        for row in 0..n_rows {
+            // SAFETY: handed on.
+            let bias = around.bias.map(|bias| unsafe { S::splat(bias[rows.start + row]) });
+            for (index, group) in groups.iter().enumerate() {
+                let to = outputs.as_mut_ptr();
+                for place in 0..tiling.tiles_of_unit() {
+                    let vector = index * tiling.tiles_of_unit() + place;
+                    let (first, column) = (place / tiling.columns * OUTPUTS, place % tiling.columns * OUTPUTS);
+                    let tile = (vector / 2 * n_rows + row) * S::TILE_COLUMNS + vector % 2 * S::LANES;
+                    // SAFETY: the products of this row and tile; the outputs have all rows of a unit, and columns beyond
+                    // the last are left out.
+                    unsafe {
+                        let (from, to) = (products.add(tile), to.add((first * width + column) * S::LANES));
+                        from_points::<S, OfOutput<R>, OfOutput<C>>(
+                            |point| S::load(from.add(point * of_products)),
+                            |i, j, sum| {
+                                let sum = bias.map_or(sum, |bias| S::add(sum, bias));
+                                if column + j < width {
+                                    S::store(to.add((i * width + j) * S::LANES), sum);
+                                }
+                            },
+                        );
+                    }
+                }
+                around.epilogue.apply(&mut outputs[..len]);
+                let area = Correlation::area(sizes.out);
+                let runs = group.to.map(|run| run.moved((rows.start + row) * area));
+                // SAFETY: as the caller vouches; the outputs are rounded up to whole squares.
+                unsafe { scatter::<S>(y.0, &runs, outputs.as_ptr(), false) };
+            }
+        }
+    }
+
+    /// The transforms of some rows of the weight, in panels for each point.
+    ///
+    /// # Safety
+    /// The CPU supports `S`.
+    unsafe fn transform_weight<S: Simd, R: Axis, C: Axis>(
+        panels: &mut [f32],
+        sizes: Correlation,
+        weight: &[f32],
+        rows: Range<usize>,
+    ) {
+        let Correlation { c, o, kernel, is_turned, .. } = sizes;
+        let area = Correlation::area(kernel);
+        let [filter_rows, filter_columns] = [filters(kernel[0], R::TAPS), filters(kernel[1], C::TAPS)];
+        let inner = c * filter_rows * filter_columns;
+        let of_point = inner * rows.len() + APART;
+        assert_eq!(weight.len(), c * o * area, "a weight has its sizes");
+        assert!(panels.len() >= R::POINTS * C::POINTS * of_point, "the panels have room for all points");
+        // A turned weight holds the channels of a row apart, and its kernel the other way round.
+        let at_once = if is_turned { 1 } else { CHANNELS_AT_ONCE.min(c) };
+        let mut taps = floats((at_once * area).next_multiple_of(S::LANES) * S::LANES);
+        let taps: &mut [f32] = bytemuck::cast_slice_mut(taps.bytes_mut());
+        let taps = taps.as_mut_ptr();
+        for first in (0..c).step_by(at_once) {
+            let here = at_once.min(c - first);
+            let mut runs = [Run::default(); MOST_LANES];
+            for (run, row) in runs.iter_mut().zip(rows.clone()) {
+                let start = if is_turned { (first * o + row) * area } else { (row * c + first) * area };
+                *run = Run { start: start as isize, first: 0, end: here * area };
+            }
+            // SAFETY: the runs lie within the weight; masked lanes are not written; each point has room for all rows of all
+            // channels and filters.
+            unsafe {
+                gather::<S>(weight.as_ptr(), &runs, 0..here * area, |tap, vector| S::store(taps.add(tap * S::LANES), vector));
+                let lanes = S::first(rows.len());
+                for channel in 0..here {
+                    for filter in 0..filter_rows * filter_columns {
+                        let [row, column] = [filter / filter_columns * R::TAPS, filter % filter_columns * C::TAPS];
+                        let step = (first + channel) * filter_rows * filter_columns + filter;
+                        let to = panels.as_mut_ptr().add(step * rows.len());
+                        to_points::<S, OfKernel<R>, OfKernel<C>>(
+                            |i, j| {
+                                if row + i >= kernel[0] || column + j >= kernel[1] {
+                                    return S::zero();
+                                }
+                                let tap = (row + i) * kernel[1] + column + j;
+                                let tap = if is_turned { area - 1 - tap } else { tap };
+                                S::load(taps.add((channel * area + tap) * S::LANES))
+                            },
+                            |point, vector| S::store_some(lanes, to.add(point * of_point), vector),
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Weights {
+    /// # Safety
+    /// The CPU supports `S`.
+    unsafe fn new<S: Simd, R: Axis, C: Axis>(sizes: &Correlation, weight: &[f32]) -> Self {
+        let inner = sizes.c * filters(sizes.kernel[0], R::TAPS) * filters(sizes.kernel[1], C::TAPS);
+        let rows = balanced(sizes.o, S::TILE_ROWS);
+        let of_rows = R::POINTS * C::POINTS * (rows * inner + APART);
+        let mut panels = floats(sizes.o.div_ceil(rows) * of_rows);
+        let elements: &mut [f32] = bytemuck::cast_slice_mut(panels.bytes_mut());
+        elements.par_chunks_mut(of_rows).enumerate().for_each(|(index, panels)| {
+            let rows = index * rows..sizes.o.min((index + 1) * rows);
+            // SAFETY: handed on.
+            unsafe { transform_weight::<S, R, C>(panels, *sizes, weight, rows) };
+        });
+        Self { panels, rows, inner, of_rows }
+    }
+
+    /// The panels of a block of rows, and the steps of each.
+    fn of(&self, index: usize) -> (&[f32], usize) {
+        let panels: &[f32] = bytemuck::cast_slice(self.panels.bytes());
+        (&panels[index * self.of_rows..(index + 1) * self.of_rows], self.inner)
+    }
+}

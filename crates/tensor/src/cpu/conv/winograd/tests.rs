@@ -1,0 +1,253 @@
+//! The filterings against plain sums in 64 bits, by every instruction set that the CPU supports.
+
+use super::super::tests::{elements, for_each_product, sizes};
+use super::points::{Axis, F43, F44, F45, MOST, OUTPUTS};
+use super::transforms::{Matrix, OfInput, OfKernel, OfOutput, Turned};
+use super::{Correlation, with_axes};
+use crate::cpu::conv::{Around, Convolution, each_image, grad_weight};
+use crate::cpu::isa::portable::Portable;
+use crate::random::Stream;
+use crate::{Epilogue, Isa};
+
+const AREA: fn([usize; 2]) -> usize = Convolution::area;
+
+type Vectors = Portable<8>;
+
+/// The element in row `i`, column `k` of a matrix, whose columns are what it makes of unit vectors.
+fn element<M: Matrix>(i: usize, k: usize) -> f64 {
+    let line: [[f32; 8]; MOST] = std::array::from_fn(|place| [if place == k { 1.0 } else { 0.0 }; 8]);
+    // SAFETY: every CPU supports these vectors.
+    f64::from(unsafe { M::times::<Vectors>(&line) }[i][0])
+}
+
+/// Of an axis the largest sum of absolute values that an output and that a gradient by a tap is made of, for inputs and
+/// taps of at most 1; and the roundings of each term.
+fn growth<A: Axis>() -> [f64; 3] {
+    let sum = |terms: &dyn Fn(usize) -> f64, count: usize| (0..count).map(|k| terms(k).abs()).sum::<f64>();
+    let b = |row: usize| sum(&|k| element::<OfInput<A>>(row, k), A::POINTS);
+    let a = |row: usize| sum(&|k| element::<OfOutput<A>>(row, k), OUTPUTS);
+    let g = |row: usize| sum(&|k| element::<OfKernel<A>>(row, k), A::TAPS);
+    let over_points = |terms: &dyn Fn(usize) -> f64| (0..A::POINTS).map(terms).sum::<f64>();
+    let output = |i: usize| over_points(&|row| element::<OfOutput<A>>(row, i).abs() * g(row) * b(row));
+    let weight = |k: usize| over_points(&|row| element::<OfKernel<A>>(row, k).abs() * a(row) * b(row));
+    // A rounded coefficient and a sum for each column, and the two of a pair.
+    let roundings = 2 * (2 * A::POINTS + A::TAPS + OUTPUTS) + 6;
+    let most = |terms: &dyn Fn(usize) -> f64, count: usize| (0..count).map(terms).fold(0.0, f64::max);
+    [most(&output, OUTPUTS), most(&weight, A::TAPS), roundings as f64]
+}
+
+fn assert_close(what: &str, s: Convolution, got: &[f32], expected: &[f64], allowed: f64) {
+    for (place, (&got, &expected)) in got.iter().zip(expected).enumerate() {
+        assert!((f64::from(got) - expected).abs() <= allowed, "{what} at {place}: {got} {expected} {s:?}");
+    }
+}
+
+/// `[y, dx, dweight]` in 64 bits.
+fn exact(s: Convolution, [x, weight, dy]: [&[f32]; 3]) -> [Vec<f64>; 3] {
+    let mut sums = [vec![0.0; dy.len()], vec![0.0; x.len()], vec![0.0; weight.len()]];
+    for_each_product(s, |at_x, at_weight, at_y| {
+        let [x, weight, dy] = [x[at_x], weight[at_weight], dy[at_y]].map(f64::from);
+        sums[0][at_y] += x * weight;
+        sums[1][at_x] += dy * weight;
+        sums[2][at_weight] += x * dy;
+    });
+    sums
+}
+
+/// `[y, dx, dweight]` by the filterings.
+fn filtered(s: Convolution, [x, weight, dy]: [&[f32]; 3], isa: Isa) -> [Vec<f32>; 3] {
+    let [forward, backward] = [Correlation::forward(&s).unwrap(), Correlation::backward(&s).unwrap()];
+    let mut out = [dy.len(), x.len(), weight.len()].map(|len| vec![f32::NAN; len]);
+    forward.compute(&mut out[0], x, weight, Around::NOTHING, isa);
+    backward.compute(&mut out[1], dy, weight, Around::NOTHING, isa);
+    forward.grad_weight(&mut out[2], x, dy, isa);
+    out
+}
+
+fn check(s: Convolution) {
+    let (x, weight) = (elements(s.n * s.c * AREA(s.image), 1), elements(s.o * s.c * AREA(s.kernel), 2));
+    let (dy, bias) = (elements(s.n * s.o * AREA(s.out), 3), elements(s.o, 4));
+    let [y, dx, dweight] = exact(s, [&x, &weight, &dy]);
+    let of_axes = |rows: [f64; 3], columns: [f64; 3]| -> [f64; 3] {
+        std::array::from_fn(|i| if i < 2 { rows[i] * columns[i] } else { rows[i] + columns[i] })
+    };
+    let ([output, _, roundings], taps) =
+        with_axes!(s.kernel, R, C => (of_axes(growth::<R>(), growth::<C>()), R::TAPS));
+    let [_, of_weight, _] = with_axes!(grad_weight s.kernel, R, C => of_axes(growth::<R>(), growth::<C>()));
+    let n_filters = AREA(s.kernel.map(|side| side.div_ceil(taps)));
+    let tiles = s.n * AREA(s.out.map(|side| side.div_ceil(OUTPUTS)));
+    // So many terms, each of at most their growth, are rounded so often.
+    let allowed = |terms: usize, growth: f64| {
+        (roundings + terms as f64 + 2.0) * terms as f64 * growth * f64::from(f32::EPSILON) / 2.0
+    };
+    for isa in Isa::supported() {
+        let got = filtered(s, [&x, &weight, &dy], isa);
+        assert_close("y", s, &got[0], &y, allowed(s.c * n_filters, output));
+        assert_close("dx", s, &got[1], &dx, allowed(s.o * n_filters, output));
+        assert_close("dweight", s, &got[2], &dweight, allowed(tiles, of_weight));
+        let around = Around { bias: Some(&bias), epilogue: Epilogue::Relu };
+        let mut rectified = vec![f32::NAN; y.len()];
+        Correlation::forward(&s).unwrap().compute(&mut rectified, &x, &weight, around, isa);
+        let biased = got[0].iter().enumerate().map(|(i, y)| y + bias[i / AREA(s.out) % s.o]);
+        assert!(rectified.iter().copied().eq(biased.map(|y| y.max(0.0))), "{isa:?} {s:?}");
+    }
+}
+
+#[test]
+fn the_matrices_of_every_axis_filter_without_error_but_rounding() {
+    fn check<A: Axis>() {
+        let d = |k: usize| f64::from(k as u32 * 7 % 5) - 1.5;
+        let g = |k: usize| f64::from(k as u32 * 3 % 4) - 1.0;
+        for i in 0..OUTPUTS {
+            let of_row = |row: usize| {
+                let inputs: f64 = (0..A::POINTS).map(|k| element::<OfInput<A>>(row, k) * d(k)).sum();
+                let taps: f64 = (0..A::TAPS).map(|k| element::<OfKernel<A>>(row, k) * g(k)).sum();
+                element::<OfOutput<A>>(row, i) * inputs * taps
+            };
+            let got: f64 = (0..A::POINTS).map(of_row).sum();
+            let expected: f64 = (0..A::TAPS).map(|k| d(i + k) * g(k)).sum();
+            // Each coefficient is rounded a few times; inputs are at most 2.5, taps 2.
+            let allowed = 12.0 * f64::from(f32::EPSILON) / 2.0 * 5.0 * growth::<A>()[0];
+            assert!((got - expected).abs() <= allowed, "{} taps: {got} {expected}", A::TAPS);
+        }
+    }
+    check::<F43>();
+    check::<F44>();
+    check::<F45>();
+}
+
+#[test]
+fn a_transposed_matrix_is_the_transpose() {
+    fn check<M: Turned>() {
+        for row in 0..M::ROWS {
+            let line: [[f32; 8]; MOST] =
+                std::array::from_fn(|place| [if place == row { 1.0 } else { 0.0 }; 8]);
+            // SAFETY: every CPU supports these vectors.
+            let got = unsafe { M::transposed_times::<Vectors>(&line) };
+            for (k, got) in got[..M::COLUMNS].iter().enumerate() {
+                let (got, expected) = (f64::from(got[0]), element::<M>(row, k));
+                assert!(
+                    (got - expected).abs() <= 3.0 * f64::from(f32::EPSILON) * expected.abs(),
+                    "{got} {expected}"
+                );
+            }
+        }
+    }
+    check::<OfOutput<F43>>();
+    check::<OfOutput<F44>>();
+    check::<OfOutput<F45>>();
+    check::<OfKernel<F43>>();
+    check::<OfKernel<F44>>();
+    check::<OfKernel<F45>>();
+}
+
+#[test]
+fn every_remainder_of_the_sides_and_every_padding_agree_with_plain_sums() {
+    for side in 3..11 {
+        check(sizes(3, [2, 5], [side, 14 - side], [3, 3], [1, 1], [1, 1]));
+    }
+    for padding in [[0, 0], [1, 0], [2, 2]] {
+        check(sizes(5, [3, 17], [7, 6], [3, 3], [1, 1], padding));
+    }
+    for (kernel, padding) in [([5, 5], [2, 2]), ([5, 5], [0, 4]), ([7, 7], [3, 3]), ([7, 7], [6, 1])] {
+        for image in [[8, 8], [9, 7], [10, 11]] {
+            check(sizes(3, [3, 5], image, kernel, [1, 1], padding));
+        }
+    }
+}
+
+#[test]
+fn batches_that_fill_the_lanes_or_do_not_agree_with_plain_sums() {
+    for n in [1, 15, 16, 17, 33] {
+        check(sizes(n, [2, 3], [4, 4], [3, 3], [1, 1], [1, 1]));
+    }
+    check(sizes(2, [2, 3], [33, 34], [3, 3], [1, 1], [1, 1]));
+    check(sizes(1, [1, 1], [70, 5], [3, 3], [1, 1], [1, 1]));
+}
+
+#[test]
+fn channels_of_every_remainder_and_beyond_a_block_agree_with_plain_sums() {
+    for [c, o] in [[1, 1], [15, 33], [16, 14], [31, 6], [34, 15], [48, 29]] {
+        check(sizes(2, [c, o], [5, 4], [3, 3], [1, 1], [1, 1]));
+    }
+    check(sizes(1, [400, 3], [4, 4], [3, 3], [1, 1], [1, 1]));
+    check(sizes(1, [3, 400], [4, 4], [3, 3], [1, 1], [1, 1]));
+    check(sizes(90, [2, 3], [9, 9], [3, 3], [1, 1], [1, 1]));
+}
+
+#[test]
+fn the_number_of_threads_does_not_change_a_bit() {
+    for s in [
+        sizes(37, [3, 16], [9, 9], [3, 3], [1, 1], [1, 1]),
+        sizes(1, [40, 20], [17, 17], [3, 3], [1, 1], [1, 1]),
+        sizes(70, [17, 20], [12, 12], [5, 5], [1, 1], [2, 2]),
+    ] {
+        let (x, weight) = (elements(s.n * s.c * AREA(s.image), 1), elements(s.o * s.c * AREA(s.kernel), 2));
+        let dy = elements(s.n * s.o * AREA(s.out), 3);
+        let all = |isa, threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| filtered(s, [&x, &weight, &dy], isa))
+        };
+        for isa in Isa::supported() {
+            let one = all(isa, 1);
+            for threads in [2, 3, 7] {
+                let same = one == all(isa, threads);
+                assert!(same, "{isa:?}: {threads} threads gave other bits than one: {s:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_images_that_are_computed_together_do_not_change_a_bit() {
+    let s = sizes(21, [18, 16], [8, 9], [3, 3], [1, 1], [1, 1]);
+    let (x, weight) = (elements(s.n * s.c * AREA(s.image), 1), elements(s.o * s.c * AREA(s.kernel), 2));
+    let one = Convolution { n: 1, ..s };
+    for isa in Isa::supported() {
+        let compute = |s: Convolution, x: &[f32]| {
+            let mut y = vec![f32::NAN; s.n * s.o * AREA(s.out)];
+            Correlation::forward(&s).unwrap().compute(&mut y, x, &weight, Around::NOTHING, isa);
+            y
+        };
+        let alone: Vec<f32> = x.chunks(s.c * AREA(s.image)).flat_map(|x| compute(one, x)).collect();
+        assert!(compute(s, &x) == alone, "{isa:?}");
+    }
+}
+
+/// The root mean squares of the errors over those of the values.
+fn errors(got: &[Vec<f32>; 3], exact: &[Vec<f64>; 3]) -> [f64; 3] {
+    std::array::from_fn(|i| {
+        let square: f64 =
+            got[i].iter().zip(&exact[i]).map(|(&got, exact)| (f64::from(got) - exact).powi(2)).sum();
+        (square / exact[i].iter().map(|exact| exact * exact).sum::<f64>()).sqrt()
+    })
+}
+
+/// Rectified normal inputs, normal weights and gradients: the errors by the filtering and those of direct sums.
+fn error_table(s: Convolution, isa: Isa) -> [[f64; 3]; 2] {
+    let mut words = Stream::new(7, "errors").sequence(0);
+    // Sums of twelve uniform values have the moments that matter.
+    let mut one = || (0..12).map(|_| words.uniform()).sum::<f64>() - 6.0;
+    let mut normal = |len: usize| -> Vec<f32> { (0..len).map(|_| one() as f32).collect() };
+    let x: Vec<f32> = normal(s.n * s.c * AREA(s.image)).into_iter().map(|x| x.max(0.0)).collect();
+    let (weight, dy) = (normal(s.o * s.c * AREA(s.kernel)), normal(s.n * s.o * AREA(s.out)));
+    let of_exact = exact(s, [&x, &weight, &dy]);
+    let mut direct = [dy.len(), x.len(), weight.len()].map(|len| vec![f32::NAN; len]);
+    each_image(&mut direct[0], [s.n, s.o], s.out, &x, &[s.forward(&weight, isa)], Around::NOTHING);
+    each_image(&mut direct[1], [s.n, s.c], s.image, &dy, &s.backward(&weight, isa), Around::NOTHING);
+    grad_weight(&mut direct[2], &x, &dy, s, isa);
+    [errors(&filtered(s, [&x, &weight, &dy], isa), &of_exact), errors(&direct, &of_exact)]
+}
+
+#[test]
+fn rounding_errors_are_at_most_ten_times_those_of_direct_sums_and_thirty_for_5_x_5() {
+    for isa in Isa::supported() {
+        for (kernel, most) in [([3, 3], [10.0; 3]), ([5, 5], [30.0, 30.0, 10.0]), ([7, 7], [10.0; 3])] {
+            let s = sizes(4, [512, 16], [8, 8], kernel, [1, 1], kernel.map(|side| side / 2));
+            let [filtered, direct] = error_table(s, isa);
+            for i in 0..3 {
+                assert!(filtered[i] <= most[i] * direct[i], "{isa:?} {kernel:?}: {filtered:?} {direct:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! The transforms of Winograd's filtering, each over as many tiles at once as a vector has lanes.
+//!
+//! The coefficients are constants and every loop over them is unrolled, so each transform is a list of additions and
+//! fused multiply-adds: the two rows of a pair of points share their even and odd halves.
+
+use super::points::{Axis, MOST, OUTPUTS};
+use crate::Isa;
+use crate::cpu::isa::simd::Simd;
+
+/// Repeats a block for each of these values that is below a constant, as straight code.
+macro_rules! unroll {
+    ($i:ident in [$($value:literal)*] below $count:expr => $body:block) => {
+        $(if $value < $count {
+            let $i: usize = $value;
+            $body
+        })*
+    };
+    ($i:ident < $count:expr => $body:block) => {
+        unroll!($i in [0 1 2 3 4 5 6 7] below $count => $body)
+    };
+}
+
+/// Vectors of one row or column of a tile; those beyond its length are not used.
+type Line<S> = [<S as Simd>::Vector; MOST];
+
+/// One of the three matrices of an axis, with a row for each point.
+pub(super) trait Matrix {
+    /// The columns.
+    const COLUMNS: usize;
+    /// The rows.
+    const ROWS: usize;
+
+    /// The matrix times a line.
+    ///
+    /// # Safety
+    /// The CPU supports `S`.
+    unsafe fn times<S: Simd>(line: &Line<S>) -> Line<S>;
+}
+
+/// A matrix whose transpose is needed too.
+pub(super) trait Turned: Matrix {
+    /// The transpose times a line.
+    ///
+    /// # Safety
+    /// The CPU supports `S`.
+    unsafe fn transposed_times<S: Simd>(line: &Line<S>) -> Line<S>;
+}
+
+/// `Bᵀ`, for the inputs of a tile.
+pub(super) struct OfInput<A>(std::marker::PhantomData<A>);
+/// `A`, whose transpose gives the outputs of a tile.
+pub(super) struct OfOutput<A>(std::marker::PhantomData<A>);
+/// `G`, for the taps of a filter.
+pub(super) struct OfKernel<A>(std::marker::PhantomData<A>);
+
+/// A place in a line: what is unrolled has to name one for all values, also where it is not reached.
+#[inline(always)]
+const fn at(place: usize) -> usize {
+    place % MOST
+}
+
+impl<A: Axis> Matrix for OfInput<A> {
+    const COLUMNS: usize = A::POINTS;
+    const ROWS: usize = A::POINTS;
+
+    #[inline(always)]
+    unsafe fn times<S: Simd>(d: &Line<S>) -> Line<S> {
+        let (zeros, pairs) = (A::SET.zeros, A::SET.pairs);
+        // SAFETY: handed on.
+        unsafe {
+            let mut out = [S::zero(); MOST];
+            unroll!(pair in [0 1 2] below pairs => {
+                let (mut even, mut odd) = (d[at(2 * (pairs - 1 + zeros))], d[at(2 * pairs - 1)]);
+                unroll!(k in [0 1] below (pairs - 1) => {
+                    let coefficient = S::splat(A::SET.others[pair][k]);
+                    even = S::multiply_add(coefficient, d[at(2 * (k + zeros))], even);
+                    odd = S::multiply_add(coefficient, d[at(2 * k + 1)], odd);
+                });
+                out[at(zeros + 2 * pair)] = S::multiply_add(S::splat(A::SET.odd[pair]), odd, even);
+                out[at(zeros + 2 * pair + 1)] = S::multiply_add(S::splat(-A::SET.odd[pair]), odd, even);
+            });
+            let (mut zero, mut infinity) = (d[at(2 * pairs)], d[at(2 * pairs + zeros)]);
+            unroll!(k in [0 1 2] below pairs => {
+                let coefficient = S::splat(A::SET.all[k]);
+                zero = S::multiply_add(coefficient, d[2 * k], zero);
+                infinity = S::multiply_add(coefficient, d[at(2 * k + zeros)], infinity);
+            });
+            if zeros == 1 {
+                out[0] = zero;
+            }
+            out[at(A::POINTS - 1)] = infinity;
+            out
+        }
+    }
+}
+
+/// The powers of each point times a line of `columns`, and times the divisors of `G` if `is_divided`.
+///
+/// # Safety
+/// The CPU supports `S`.
+#[inline(always)]
+unsafe fn powers<S: Simd, A: Axis>(d: &Line<S>, columns: usize, is_divided: bool) -> Line<S> {
+    let (zeros, pairs) = (A::SET.zeros, A::SET.pairs);
+    // SAFETY: handed on.
+    unsafe {
+        let mut out = [S::zero(); MOST];
+        unroll!(pair in [0 1 2] below pairs => {
+            let (mut even, mut odd) = (d[0], d[1]);
+            unroll!(k in [2 3 4] below columns => {
+                let half = if k % 2 == 0 { &mut even } else { &mut odd };
+                *half = S::multiply_add(S::splat(A::SET.powers[pair][k / 2 * 2]), d[k], *half);
+            });
+            let mut scale = A::SET.powers[pair][1];
+            if is_divided {
+                even = S::multiply(S::splat(A::SET.factors[pair]), even);
+                scale *= A::SET.factors[pair];
+            }
+            out[at(zeros + 2 * pair)] = S::multiply_add(S::splat(scale), odd, even);
+            out[at(zeros + 2 * pair + 1)] = S::multiply_add(S::splat(-scale), odd, even);
+        });
+        if zeros == 1 {
+            out[0] = if is_divided { S::multiply(S::splat(A::SET.factor_of_zero), d[0]) } else { d[0] };
+        }
+        out[at(A::POINTS - 1)] = d[at(columns - 1)];
+        out
+    }
+}
+
+/// The transpose of [`powers`] times a line.
+///
+/// # Safety
+/// The CPU supports `S`.
+#[inline(always)]
+unsafe fn transposed_powers<S: Simd, A: Axis>(m: &Line<S>, columns: usize, is_divided: bool) -> Line<S> {
+    let (zeros, pairs) = (A::SET.zeros, A::SET.pairs);
+    // SAFETY: handed on.
+    unsafe {
+        let mut out = [S::zero(); MOST];
+        unroll!(pair in [0 1 2] below pairs => {
+            let (plus, minus) = (m[at(zeros + 2 * pair)], m[at(zeros + 2 * pair + 1)]);
+            let mut halves = [S::add(plus, minus), S::subtract(plus, minus)];
+            if is_divided {
+                halves = halves.map(|half| S::multiply(S::splat(A::SET.factors[pair]), half));
+            }
+            unroll!(k in [0 1 2 3 4] below columns => {
+                let power = A::SET.powers[pair][k];
+                out[k] = match (pair, k) {
+                    (0, 0) => halves[0],
+                    (0, _) => S::multiply(S::splat(power), halves[k % 2]),
+                    (_, 0) => S::add(out[0], halves[0]),
+                    _ => S::multiply_add(S::splat(power), halves[k % 2], out[k]),
+                };
+            });
+        });
+        if zeros == 1 {
+            out[0] = match is_divided {
+                true => S::multiply_add(S::splat(A::SET.factor_of_zero), m[0], out[0]),
+                false => S::add(m[0], out[0]),
+            };
+        }
+        out[at(columns - 1)] = S::add(out[at(columns - 1)], m[at(A::POINTS - 1)]);
+        out
+    }
+}
+
+macro_rules! of_powers {
+    ($name:ident, $A:ident, $columns:expr, $is_divided:literal) => {
+        impl<$A: Axis> Matrix for $name<$A> {
+            const COLUMNS: usize = $columns;
+            const ROWS: usize = $A::POINTS;
+
+            #[inline(always)]
+            unsafe fn times<S: Simd>(line: &Line<S>) -> Line<S> {
+                // SAFETY: handed on.
+                unsafe { powers::<S, $A>(line, $columns, $is_divided) }
+            }
+        }
+
+        impl<$A: Axis> Turned for $name<$A> {
+            #[inline(always)]
+            unsafe fn transposed_times<S: Simd>(line: &Line<S>) -> Line<S> {
+                // SAFETY: handed on.
+                unsafe { transposed_powers::<S, $A>(line, $columns, $is_divided) }
+            }
+        }
+    };
+}
+
+of_powers!(OfOutput, A, OUTPUTS, false);
+of_powers!(OfKernel, A, A::TAPS, true);
+
+/// `M line`. Where vectors are arrays it is a function of its own: there its code is long, and what surrounds it is not
+/// compiled better with it.
+///
+/// # Safety
+/// The CPU supports `S`.
+#[inline(always)]
+unsafe fn times<S: Simd, M: Matrix>(line: &Line<S>) -> Line<S> {
+    #[inline(never)]
+    unsafe fn apart<S: Simd, M: Matrix>(line: &Line<S>) -> Line<S> {
+        // SAFETY: handed on.
+        unsafe { M::times::<S>(line) }
+    }
+    // SAFETY: handed on.
+    unsafe { if matches!(S::ISA, Isa::Portable) { apart::<S, M>(line) } else { M::times::<S>(line) } }
+}
+
+/// `Mᵀ line`, as [`times`].
+///
+/// # Safety
+/// The CPU supports `S`.
+#[inline(always)]
+unsafe fn transposed_times<S: Simd, M: Turned>(line: &Line<S>) -> Line<S> {
+    #[inline(never)]
+    unsafe fn apart<S: Simd, M: Turned>(line: &Line<S>) -> Line<S> {
+        // SAFETY: handed on.
+        unsafe { M::transposed_times::<S>(line) }
+    }
+    // SAFETY: handed on.
+    unsafe {
+        if matches!(S::ISA, Isa::Portable) { apart::<S, M>(line) } else { M::transposed_times::<S>(line) }
+    }
+}
+
+/// `R X Cᵀ`: element `(i, j)` of `X` is read by `load(i, j)` and element `k`, in row-major order, of the result written
+/// by `store(k, vector)`.
+///
+/// # Safety
+/// The CPU supports `S`.
+#[inline(always)]
+pub(super) unsafe fn to_points<S: Simd, R: Matrix, C: Matrix>(
+    load: impl Fn(usize, usize) -> S::Vector,
+    mut store: impl FnMut(usize, S::Vector),
+) {
+    // SAFETY: handed on.
+    unsafe {
+        let mut rows = [[S::zero(); MOST]; MOST];
+        unroll!(i < R::COLUMNS => {
+            let mut line = [S::zero(); MOST];
+            unroll!(j < C::COLUMNS => { line[j] = load(i, j); });
+            rows[i] = times::<S, C>(&line);
+        });
+        unroll!(j < C::ROWS => {
+            let mut line = [S::zero(); MOST];
+            unroll!(i < R::COLUMNS => { line[i] = rows[i][j]; });
+            let line = times::<S, R>(&line);
+            unroll!(i < R::ROWS => { store(i * C::ROWS + j, line[i]); });
+        });
+    }
+}
+
+/// `Rᵀ X C`: element `k`, in row-major order, of `X` is read by `load(k)` and element `(i, j)` of the result written by
+/// `store(i, j, vector)`.
+///
+/// # Safety
+/// The CPU supports `S`.
+#[inline(always)]
+pub(super) unsafe fn from_points<S: Simd, R: Turned, C: Turned>(
+    load: impl Fn(usize) -> S::Vector,
+    mut store: impl FnMut(usize, usize, S::Vector),
+) {
+    // SAFETY: handed on.
+    unsafe {
+        let mut rows = [[S::zero(); MOST]; MOST];
+        unroll!(j < C::ROWS => {
+            let mut line = [S::zero(); MOST];
+            unroll!(i < R::ROWS => { line[i] = load(i * C::ROWS + j); });
+            let line = transposed_times::<S, R>(&line);
+            unroll!(i < R::COLUMNS => { rows[i][j] = line[i]; });
+        });
+        unroll!(i < R::COLUMNS => {
+            let line = transposed_times::<S, C>(&rows[i]);
+            unroll!(j < C::COLUMNS => { store(i, j, line[j]); });
+        });
+    }
+}
