@@ -57,12 +57,11 @@ pub(super) unsafe fn gather<S: Simd>(
     unsafe {
         for p in elements.clone().step_by(S::LANES) {
             let mut square = S::square();
-            let rows = square.as_mut().iter_mut().zip(runs);
-            let at = |run: &Run| source.wrapping_offset(run.start + p as isize);
-            if first <= p && p + S::LANES <= end {
-                rows.for_each(|(row, run)| *row = S::load(at(run)));
-            } else {
-                rows.for_each(|(row, run)| *row = S::load_some(S::mask(run.mask(p)), at(run)));
+            // Loops and no iterators that take a function: what those call is not compiled for `S` where it is not inlined.
+            let is_whole = first <= p && p + S::LANES <= end;
+            for (row, run) in square.as_mut().iter_mut().zip(runs) {
+                let from = source.wrapping_offset(run.start + p as isize);
+                *row = if is_whole { S::load(from) } else { S::load_some(S::mask(run.mask(p)), from) };
             }
             S::transpose(&mut square);
             let here = S::LANES.min(elements.end - p);

@@ -1,5 +1,7 @@
 //! Which tiles are computed together: images are cut into strips, and a lane holds one strip of one image.
 
+use std::ops::Range;
+
 use super::lanes::{MOST_LANES, Run};
 use super::points::OUTPUTS;
 
@@ -65,19 +67,20 @@ impl Tiling {
         group: usize,
         planes: Planes,
         rows: usize,
-    ) -> ([Run; MOST_LANES], std::ops::Range<usize>) {
+    ) -> ([Run; MOST_LANES], Range<usize>) {
         let mut runs = [Run::default(); MOST_LANES];
-        let mut inside = usize::MAX..0;
+        let mut inside: Option<Range<usize>> = None;
         for (lane, run) in runs[..self.lanes].iter_mut().enumerate() {
             let unit = group * self.lanes + lane;
             if unit < self.units() {
                 let (image, first) = self.unit(unit);
                 *run = planes.run(image, 0, first, rows);
                 let of_run = run.first / planes.sides[1].max(1)..run.end.div_ceil(planes.sides[1].max(1));
-                inside = inside.start.min(of_run.start)..inside.end.max(of_run.end);
+                let so_far = inside.unwrap_or(of_run.clone());
+                inside = Some(so_far.start.min(of_run.start)..so_far.end.max(of_run.end));
             }
         }
-        (runs, inside)
+        (runs, inside.unwrap_or(0..0))
     }
 }
 

@@ -107,7 +107,7 @@ unsafe fn powers<S: Simd, A: Axis>(d: &Line<S>, columns: usize, is_divided: bool
         unroll!(pair in [0 1 2] below pairs => {
             let (mut even, mut odd) = (d[0], d[1]);
             unroll!(k in [2 3 4] below columns => {
-                let half = if k % 2 == 0 { &mut even } else { &mut odd };
+                let half = if k % 2 == 1 { &mut odd } else { &mut even };
                 *half = S::multiply_add(S::splat(A::SET.powers[pair][k / 2 * 2]), d[k], *half);
             });
             let mut scale = A::SET.powers[pair][1];
@@ -140,7 +140,8 @@ unsafe fn transposed_powers<S: Simd, A: Axis>(m: &Line<S>, columns: usize, is_di
             let (plus, minus) = (m[at(zeros + 2 * pair)], m[at(zeros + 2 * pair + 1)]);
             let mut halves = [S::add(plus, minus), S::subtract(plus, minus)];
             if is_divided {
-                halves = halves.map(|half| S::multiply(S::splat(A::SET.factors[pair]), half));
+                let factor = S::splat(A::SET.factors[pair]);
+                halves = [S::multiply(factor, halves[0]), S::multiply(factor, halves[1])];
             }
             unroll!(k in [0 1 2 3 4] below columns => {
                 let power = A::SET.powers[pair][k];
