@@ -247,8 +247,11 @@ mod tests {
         // Whole numbers this small are summed exactly, whatever the order.
         for choice in 0..64usize {
             let large = [3, 2, 1, 5, 2, 4];
-            let small: Vec<usize> =
-                large.iter().enumerate().map(|(axis, &l)| if choice >> axis & 1 == 1 { 1 } else { l }).collect();
+            let small: Vec<usize> = large
+                .iter()
+                .enumerate()
+                .map(|(axis, &l)| if choice >> axis & 1 == 1 { 1 } else { l })
+                .collect();
             let counted = |shape: &[usize]| {
                 let len: usize = shape.iter().product();
                 Tensor::from_vec((0..len).map(|i| i as f32).collect(), shape).unwrap()

@@ -123,7 +123,8 @@ fn sizes(largest: usize) -> Vec<usize> {
 fn front(images: &Images, k: usize) -> Result<(Scalars, Arrays)> {
     let moments = images.moments()?;
     let front = LinearFront::new(&moments, LinearFront::SHARE)?;
-    let solved = WEIGHTS.iter().map(|&weight| Ok(front.solve(weight, k)?)).collect::<Result<Vec<LinearCre>>>()?;
+    let solved =
+        WEIGHTS.iter().map(|&weight| Ok(front.solve(weight, k)?)).collect::<Result<Vec<LinearCre>>>()?;
     let mse: Vec<f64> = solved.iter().map(|code| code.mse).collect();
     let one_hot = solved.iter().map(|code| code.one_hot_mse);
     // Two errors that are nothing but rounding have any ratio.

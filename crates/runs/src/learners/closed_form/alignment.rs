@@ -32,7 +32,9 @@ pub(super) fn of(images: &Images, noise: Noise) -> Result<(Scalars, Arrays)> {
     let (is_clean, is_small) = (corruption == Corruption::None, rank <= LARGEST_DECOMPOSED_AGAIN);
     let sizes = sizes(rank);
     let (curve, codes) = match is_clean || is_small {
-        true => denoising.alignment_and_codes(&corruption, rank).map(|(curve, codes)| (curve, Some(codes)))?,
+        true => {
+            denoising.alignment_and_codes(&corruption, rank).map(|(curve, codes)| (curve, Some(codes)))?
+        }
         false => (denoising.alignment(&corruption)?, None),
     };
     let of = |curve: &Array1<f64>| sizes.iter().map(|&k| curve[k - 1]).collect::<Vec<f64>>();
@@ -40,7 +42,8 @@ pub(super) fn of(images: &Images, noise: Noise) -> Result<(Scalars, Arrays)> {
     let angles = denoising.angles_to_principal_components(&corruption, &at)?;
     // Those of the sizes that were measured, in their places among all sizes.
     let placed = |angles: &[f64]| -> Vec<f64> {
-        let angle = |k: &usize| at.iter().position(|known| known == k).map_or(f64::NAN, |place| angles[place]);
+        let angle =
+            |k: &usize| at.iter().position(|known| known == k).map_or(f64::NAN, |place| angles[place]);
         sizes.iter().map(angle).collect()
     };
     let mut scalars = Scalars::from([
@@ -113,7 +116,10 @@ impl HeldOut {
     fn arrays(self) -> Vec<(&'static str, Vec<f64>)> {
         let Self { r2, accuracy, gain } = self;
         let mut arrays = vec![("held_out_r2", r2), ("held_out_accuracy", accuracy)];
-        arrays.extend(gain.into_iter().flat_map(|[gain, error]| [("held_out_gain", gain), ("held_out_gain_error", error)]));
+        arrays.extend(
+            gain.into_iter()
+                .flat_map(|[gain, error]| [("held_out_gain", gain), ("held_out_gain_error", error)]),
+        );
         arrays.retain(|(_, values)| !values.is_empty());
         arrays
     }
@@ -125,7 +131,8 @@ fn gains(noisy: &theory::HeldOut, clean: &theory::HeldOut) -> [Vec<f64>; 2] {
     let baseline = clean.squared_errors.column(0).mean().unwrap_or(f64::NAN);
     let pairs = clean.squared_errors.columns().into_iter().zip(noisy.squared_errors.columns());
     let each = pairs.skip(1).map(|(clean, noisy)| {
-        let gains: Vec<f64> = clean.iter().zip(noisy).map(|(clean, noisy)| (clean - noisy) / baseline).collect();
+        let gains: Vec<f64> =
+            clean.iter().zip(noisy).map(|(clean, noisy)| (clean - noisy) / baseline).collect();
         (gains.iter().sum::<f64>() / gains.len() as f64, standard_error(&gains).unwrap_or(f64::INFINITY))
     });
     let (gain, error) = each.unzip();
@@ -136,7 +143,8 @@ fn gains(noisy: &theory::HeldOut, clean: &theory::HeldOut) -> [Vec<f64>; 2] {
 fn errors(groups: &[Moments], rank: usize) -> Result<Array1<f64>> {
     let mut without = vec![];
     for left_out in 0..groups.len() {
-        let moments = joined(groups.iter().enumerate().filter(|&(group, _)| group != left_out).map(|(_, of)| of))?;
+        let moments =
+            joined(groups.iter().enumerate().filter(|&(group, _)| group != left_out).map(|(_, of)| of))?;
         without.push(Denoising::new(&moments)?.alignment(&Corruption::None)?.alignment);
     }
     let at = |k: usize| -> Vec<f64> {
@@ -185,7 +193,9 @@ mod tests {
         let images = Images::open(&DataConfig::new("fashion-mnist-embedded", 400, 0, 200), None).unwrap();
         let (scalars, arrays) = of(&images, Noise::None).unwrap();
         let n_sizes = arrays["k"].shape[0];
-        for name in ["alignment", "null_alignment", "held_out_r2", "held_out_accuracy", "alignment_low", "angle_null"] {
+        for name in
+            ["alignment", "null_alignment", "held_out_r2", "held_out_accuracy", "alignment_low", "angle_null"]
+        {
             assert_eq!(arrays[name].shape, [n_sizes], "{name}");
         }
         // As many directions as images leave nothing to adjust by.

@@ -337,7 +337,8 @@ mod tests {
     fn images_that_cannot_be_averaged_are_refused() {
         let images = Images::open(&DataConfig::new("fashion-mnist-embedded", 10, 1, 1), None).unwrap();
         let problem = Problem::Joint { lambda: 1.0 };
-        let refused = LinearOptimum { problem, side: 5, coins: None, k: 3, rate: 0.01, steps: 1 }.train(&images);
+        let refused =
+            LinearOptimum { problem, side: 5, coins: None, k: 3, rate: 0.01, steps: 1 }.train(&images);
         let message = refused.unwrap_err().to_string();
         assert_eq!(message, "images of 1 x 28 x 28 cannot be averaged to grey ones of 5 x 5");
     }

@@ -1,7 +1,7 @@
 //! The agreement of both losses of all training images about the encoder, and what it is for permuted labels.
 
-use models::train::FullConflict;
 use models::CreTrainer;
+use models::train::FullConflict;
 use tensor::Indices;
 use tensor::random::Stream;
 

@@ -8,8 +8,10 @@ use tensor::{DType, Tensor};
 
 use super::load_encoder;
 use crate::correct::{Reader, packed};
-use crate::names::{CONVERGED_ACCURACY, CONVERGED_EPOCHS, CONVERGED_MSE, CONVERGED_MSE_ERROR, CONVERGED_REACHED};
 use crate::measure::{squared_errors, standard_error};
+use crate::names::{
+    CONVERGED_ACCURACY, CONVERGED_EPOCHS, CONVERGED_MSE, CONVERGED_MSE_ERROR, CONVERGED_REACHED,
+};
 use crate::store::{Array, Arrays};
 use crate::training::Setup;
 use crate::training::batches::{EVALUATED_AT_ONCE, in_order};
@@ -17,7 +19,12 @@ use crate::{Error, Result};
 
 /// Heads of this architecture on the encoder of a model, trained until the losses of images that choose the epoch fall no
 /// more, or of those that are trained on where there are none, for `most` epochs at most; measured on the test images.
-pub(super) fn heads(setup: &Setup<'_>, architecture: &Architecture, trained: &Cre, most: u32) -> Result<Arrays> {
+pub(super) fn heads(
+    setup: &Setup<'_>,
+    architecture: &Architecture,
+    trained: &Cre,
+    most: u32,
+) -> Result<Arrays> {
     let stream = Stream::new(setup.seed, "converged heads");
     let model = architecture.build(&stream, DType::F32)?;
     let encoder: Vec<_> = trained.params().into_iter().chain(trained.buffers()).collect();
@@ -77,7 +84,11 @@ impl<'a> Cached<'a> {
         let k = self.shape.iter().product::<usize>();
         let latents = rows.iter().flat_map(|&row| &self.latents[row as usize * k..][..k]).copied().collect();
         let shape = [&[rows.len()], self.shape.as_slice()].concat();
-        Ok(Example { images: Tensor::from_vec(latents, &shape)?, target: Some(batch.images), labels: batch.labels })
+        Ok(Example {
+            images: Tensor::from_vec(latents, &shape)?,
+            target: Some(batch.images),
+            labels: batch.labels,
+        })
     }
 
     /// What the heads of a model make of all.
