@@ -1,13 +1,13 @@
-// What a training step adds to the sums of its epoch, so that nothing has to be read back before the epoch ends.
+// Accumulates the statistics of a training step over an epoch, so that nothing is read back before the epoch ends.
 #include "common.cuh"
 
-// The sums of an epoch; the host reads them as numbers in this order, a compensated one as its total and its rest.
+// The sums of an epoch; the host reads them as floats in this order, a compensated sum as its total and its compensation.
 struct Sums {
     Sum mse, cross_entropy;
-    // Over the steps in which neither gradient is zero, and how many those are.
+    // Over the steps in which neither gradient is zero, and the number of those steps.
     Sum cosine, norm_ratio;
     float opposed;
-    // Steps before the first whose losses are not finite.
+    // The number of steps before the first non-finite loss.
     float finite;
 };
 

@@ -1,4 +1,4 @@
-// Max-pooling to a given size: window i of `size` along an axis of `image` pixels is
+// Adaptive max-pooling: window i of `size` along an axis of `image` pixels is
 // `floor(i image / size) .. ceil((i + 1) image / size)`. Windows overlap where the sizes do not divide.
 #include "windows.cuh"
 

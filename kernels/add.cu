@@ -1,4 +1,4 @@
-// The sum of two tensors of one shape, element by element.
+// Element-wise addition.
 #include "map.cuh"
 
 template <class T>

@@ -1,12 +1,12 @@
-// Multi-head attention: y = softmax(scale q k^T) v in each head, and of each row of scores the logarithm of the sum of
-// its exponentials (lse). Keys come by in turn and no matrix of attention probabilities is ever in memory: sums refer
-// to the largest score so far and are rescaled when a larger one comes (online softmax: Milakov and Gimelshein, 2018,
-// arXiv 1805.02867; FlashAttention: Dao et al., 2022, arXiv 2205.14135). blockIdx.x counts the heads of all examples.
+// Multi-head attention (Vaswani et al., 2017, arXiv 1706.03762): y = softmax(scale q k^T) v in each head, and the
+// log-sum-exp (lse) of each row of scores. The attention probabilities are never stored: sums are relative to the running
+// maximum and rescaled when it grows (online softmax: Milakov and Gimelshein, 2018, arXiv 1805.02867; FlashAttention:
+// Dao et al., 2022, arXiv 2205.14135). blockIdx.x indexes the heads of all examples.
 #include "attention.cuh"
 
-// A thread takes a query and one key after the other. It has `width` numbers of dynamic shared memory.
+// The naive kernel: one thread per query loops over the keys, with `width` floats of dynamic shared memory per thread.
 template <class T>
-__device__ void attention_plain(T* y, float* log_sums, const T* qkv, const Heads& heads) {
+__device__ void attention_plain(T* y, float* lse, const T* qkv, const Heads& heads) {
     DYNAMIC_SHARED(float, memory);
     const Head head(heads);
     const unsigned query = blockIdx.y * blockDim.x + threadIdx.x, width = head.width;
@@ -24,12 +24,12 @@ __device__ void attention_plain(T* y, float* log_sums, const T* qkv, const Heads
         for (unsigned i = 0; i < width; i++) values[i] = values[i] * shrink + weight * widen(v[i]);
     }
     for (unsigned i = 0; i < width; i++) y[head.output(query) + i] = narrow<T>(values[i] / sum);
-    log_sums[head.row(query)] = largest + logf(sum);
+    lse[head.row(query)] = largest + logf(sum);
 }
 
-// QUERIES queries and one tile of KEYS keys after the other, of up to WIDTH numbers each.
+// A block of QUERIES queries loops over tiles of KEYS keys, each of up to WIDTH features.
 template <class T, unsigned WIDTH, unsigned QUERIES, unsigned KEYS>
-__device__ void attention_tiled(T* y, float* log_sums, const T* qkv, const Heads& heads) {
+__device__ void attention_tiled(T* y, float* lse, const T* qkv, const Heads& heads) {
     constexpr unsigned ROWS = QUERIES / ACROSS, COLUMNS = KEYS / ACROSS;
     SHARED(float, q, [QUERIES][WIDTH + 4]);
     SHARED(float, k, [KEYS][WIDTH + 4]);
@@ -69,7 +69,7 @@ __device__ void attention_tiled(T* y, float* log_sums, const T* qkv, const Heads
 #pragma unroll
             for (float& value : values[i]) value *= shrink;
         }
-        // A row of weights is written and read by the same half of a warp.
+        // A row of probabilities is written and read by the same half-warp.
         __syncwarp();
         add_products(values, weights, row, v, x);
     }
@@ -77,18 +77,18 @@ __device__ void attention_tiled(T* y, float* log_sums, const T* qkv, const Heads
         const unsigned query = first + row + i;
         if (query >= head.t) return;
         store_features(y + head.output(query), values[i], 1.0f / sums[i], x, head.width);
-        if (x == 0) log_sums[head.row(query)] = largest[i] + logf(sums[i]);
+        if (x == 0) lse[head.row(query)] = largest[i] + logf(sums[i]);
     }
 }
 
 #define ENTRY(dtype, T)                                                                       \
-    KERNEL(attention_plain_##dtype, (T * y, float* log_sums, const T* qkv, Heads heads)) {    \
-        attention_plain(y, log_sums, qkv, heads);                                             \
+    KERNEL(attention_plain_##dtype, (T * y, float* lse, const T* qkv, Heads heads)) {    \
+        attention_plain(y, lse, qkv, heads);                                             \
     }                                                                                         \
-    KERNEL(attention_width64_##dtype, (T * y, float* log_sums, const T* qkv, Heads heads)) {  \
-        attention_tiled<T, 64, 64, 32>(y, log_sums, qkv, heads);                              \
+    KERNEL(attention_width64_##dtype, (T * y, float* lse, const T* qkv, Heads heads)) {  \
+        attention_tiled<T, 64, 64, 32>(y, lse, qkv, heads);                              \
     }                                                                                         \
-    KERNEL(attention_width128_##dtype, (T * y, float* log_sums, const T* qkv, Heads heads)) { \
-        attention_tiled<T, 128, 32, 16>(y, log_sums, qkv, heads);                             \
+    KERNEL(attention_width128_##dtype, (T * y, float* lse, const T* qkv, Heads heads)) { \
+        attention_tiled<T, 128, 32, 16>(y, lse, qkv, heads);                             \
     }
 FOR_EACH_DTYPE(ENTRY)

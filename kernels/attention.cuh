@@ -1,26 +1,26 @@
-// What attention and its gradient share: where a head's numbers are, and the steps of the tiled kernels.
+// Shared by attention and its gradient: the memory layout of a head, and the steps of the tiled kernels.
 //
-// A tiled kernel has 16 x 16 threads. Thread (x, y) computes a few rows, `row` .. of its tile, together with all
-// threads of the same y, which are half a warp: of a product with the columns x, x + 16, .., and of a sum of rows of
-// another tile the features 4 x .. 4 x + 3, 64 + 4 x .., and so on.
+// A tiled kernel has 16 x 16 threads. The threads of equal y, a half-warp, compute the same rows of the tile, from `row`
+// on. Thread (x, y) computes the columns x, x + 16, .. of a product, and the features 4 x .. 4 x + 3, 64 + 4 x .., and so
+// on of a sum over rows of another tile.
 #pragma once
 #include "common.cuh"
 
-// qkv is [n, t, 3, n_heads, width]; outputs and their gradients are [n, t, n_heads, width]; what there is one of for
-// each query is [n, n_heads, t].
+// qkv is [n, t, 3, n_heads, width]; outputs and their gradients are [n, t, n_heads, width]; per-query scalars are
+// [n, n_heads, t].
 struct Heads {
     unsigned n_heads, t, width;
     float scale;
 };
 
-// The head that blockIdx.x counts.
+// The head of this block, by blockIdx.x.
 struct Head : Heads {
     unsigned example, head;
 
     __device__ explicit Head(const Heads& heads)
         : Heads(heads), example(blockIdx.x / heads.n_heads), head(blockIdx.x % heads.n_heads) {}
 
-    // Where a token's queries, keys or values begin in qkv, where it begins in an output, and its one number.
+    // The offsets of a token's query, key or value in qkv, of its output, and of its per-query scalar.
     __device__ size_t query(unsigned token) const { return packed(token, 0); }
     __device__ size_t key(unsigned token) const { return packed(token, 1); }
     __device__ size_t value(unsigned token) const { return packed(token, 2); }
@@ -42,7 +42,7 @@ __device__ float dot(const T* x, const T* y, unsigned width) {
     return dot;
 }
 
-// The same by a warp.
+// The dot product computed by a warp.
 template <class T>
 __device__ float warp_dot(const T* x, const T* y, unsigned width) {
     float dot = 0.0f;
@@ -50,7 +50,7 @@ __device__ float warp_dot(const T* x, const T* y, unsigned width) {
     return warp_sum(dot);
 }
 
-// What is taken off the scores of a row before they are exponents: the largest, or nothing while none has been more than
+// The shift subtracted from the scores of a row before exponentiation: the running maximum, or 0 while all scores are
 // minus infinity.
 __device__ __forceinline__ float shift_of(float largest) { return largest == -INFINITY ? 0.0f : largest; }
 
@@ -66,8 +66,8 @@ __device__ inline float max_of_16(float x) {
     return x;
 }
 
-// Reads the tokens from `first` on into a tile, with zeros past the last token and the last feature. The four
-// numbers at the end of a line only keep the lines in different banks.
+// Loads the tokens from `first` on into a tile, with zeros past the last token and the last feature. Lines are padded
+// by four floats to avoid bank conflicts.
 template <unsigned TOKENS, unsigned LINE, class T, class Place>
 __device__ void load_tile(float (&tile)[TOKENS][LINE], const T* data, const Heads& heads, unsigned first,
                           Place place) {
@@ -100,7 +100,7 @@ __device__ void add_dots(float (&dots)[ROWS][COLUMNS], const float (&a)[A][LINE]
     }
 }
 
-// `sums[i][..] += sum over j of weights[row + i][j] b[j][..]`, for this thread's features.
+// `sums[i][..] += sum over j of weights[row + i][j] b[j][..]` for the features of this thread.
 template <unsigned ROWS, unsigned FEATURES, unsigned A, unsigned LINE_A, unsigned B, unsigned LINE>
 __device__ void add_products(float (&sums)[ROWS][FEATURES], const float (&weights)[A][LINE_A], unsigned row,
                              const float (&b)[B][LINE], unsigned x) {
@@ -120,12 +120,12 @@ __device__ void add_products(float (&sums)[ROWS][FEATURES], const float (&weight
     }
 }
 
-// Writes this thread's features of one token, times a factor.
+// Stores the features of one token computed by this thread, times a factor.
 template <class T, unsigned FEATURES>
-__device__ void store_features(T* to, const float (&numbers)[FEATURES], float factor, unsigned x, unsigned width) {
+__device__ void store_features(T* to, const float (&values)[FEATURES], float factor, unsigned x, unsigned width) {
 #pragma unroll
     for (unsigned i = 0; i < FEATURES; i++) {
         const unsigned feature = i / 4 * 4 * ACROSS + 4 * x + i % 4;
-        if (feature < width) to[feature] = narrow<T>(factor * numbers[i]);
+        if (feature < width) to[feature] = narrow<T>(factor * values[i]);
     }
 }

@@ -1,12 +1,12 @@
-// The gradient of attention by its packed input. The weights come back from the saved logarithms,
-// `p = exp(scale q . k - log_sum)`. With `dp = dy . v` and `delta = dy . y`, the gradient by a score is
+// The gradient of attention with respect to its packed input. The attention probabilities are recomputed from the saved
+// log-sum-exp, `p = exp(scale q . k - lse)`. With `dp = dy . v` and `delta = dy . y`, the gradient of a score is
 // `ds = p (dp - delta)`, and `dq = scale sum(ds k)`, `dk = scale sum(ds q)`, `dv = sum(p dy)`.
 //
-// The sums over keys and the sums over queries are two kernels, which compute the weights twice: so each sum has one
-// order and needs no atomics. blockIdx.x counts the heads of all examples.
+// Sums over keys and sums over queries are separate kernels, which compute the probabilities twice: each sum has a fixed
+// order and needs no atomics. blockIdx.x indexes the heads of all examples.
 #include "attention.cuh"
 
-// `delta = dy . y` of each query, [n, n_heads, t]; a warp for each.
+// `delta = dy . y` of each query, [n, n_heads, t]; one warp per query.
 template <class T>
 __device__ void attention_grad_deltas(float* deltas, const T* y, const T* dy, const Heads& heads) {
     const Head head(heads);
@@ -16,18 +16,18 @@ __device__ void attention_grad_deltas(float* deltas, const T* y, const T* dy, co
     if (lane_in_warp() == 0) deltas[head.row(query)] = delta;
 }
 
-// What a query gives to a key and gets from it.
+// The probability and the score gradient of a (query, key) pair.
 struct OfPair {
     float weight, dscore;
 
-    __device__ OfPair(float score, float dp, float log_sum, float delta)
-        : weight(expf(score - log_sum)), dscore(weight * (dp - delta)) {}
+    __device__ OfPair(float score, float dp, float row_lse, float delta)
+        : weight(expf(score - row_lse)), dscore(weight * (dp - delta)) {}
 };
 
-// A thread takes a token, first as a query and then as a key, and the other tokens one by one. It has `2 width` numbers
-// of dynamic shared memory.
+// The naive kernel: one thread per token, first as a query and then as a key, loops over the other tokens, with
+// `2 width` floats of dynamic shared memory per thread.
 template <class T>
-__device__ void attention_grad_plain(T* dqkv, const T* qkv, const float* log_sums, const float* deltas, const T* dy,
+__device__ void attention_grad_plain(T* dqkv, const T* qkv, const float* lse, const float* deltas, const T* dy,
                                      const Heads& heads) {
     DYNAMIC_SHARED(float, memory);
     const Head head(heads);
@@ -37,7 +37,7 @@ __device__ void attention_grad_plain(T* dqkv, const T* qkv, const float* log_sum
     const auto pair = [&](unsigned query, unsigned key) {
         const float score = head.scale * dot(qkv + head.query(query), qkv + head.key(key), width);
         const float dp = dot(dy + head.output(query), qkv + head.value(key), width);
-        return OfPair(score, dp, log_sums[head.row(query)], deltas[head.row(query)]);
+        return OfPair(score, dp, lse[head.row(query)], deltas[head.row(query)]);
     };
     for (unsigned i = 0; i < width; i++) dq[i] = 0.0f;
     for (unsigned key = 0; key < head.t; key++) {
@@ -61,9 +61,9 @@ __device__ void attention_grad_plain(T* dqkv, const T* qkv, const float* log_sum
     }
 }
 
-// The gradients by SIDE queries, from one tile of SIDE keys after the other.
+// The gradients of SIDE queries, looping over tiles of SIDE keys.
 template <class T, unsigned WIDTH, unsigned SIDE>
-__device__ void attention_grad_queries(T* dqkv, const T* qkv, const float* log_sums, const float* deltas, const T* dy,
+__device__ void attention_grad_queries(T* dqkv, const T* qkv, const float* lse, const float* deltas, const T* dy,
                              const Heads& heads) {
     constexpr unsigned ROWS = SIDE / ACROSS;
     SHARED(float, q, [SIDE][WIDTH + 4]);
@@ -75,11 +75,11 @@ __device__ void attention_grad_queries(T* dqkv, const T* qkv, const float* log_s
     const unsigned x = threadIdx.x % ACROSS, row = threadIdx.x / ACROSS * ROWS, first = blockIdx.y * SIDE;
     load_tile(q, qkv, head, first, [&](unsigned token) { return head.query(token); });
     load_tile(dout, dy, head, first, [&](unsigned token) { return head.output(token); });
-    float dq[ROWS][WIDTH / ACROSS] = {}, log_sum[ROWS], delta[ROWS];
+    float dq[ROWS][WIDTH / ACROSS] = {}, row_lse[ROWS], delta[ROWS];
 #pragma unroll
     for (unsigned i = 0; i < ROWS; i++) {
         const size_t place = head.row(min(first + row + i, head.t - 1));
-        log_sum[i] = log_sums[place];
+        row_lse[i] = lse[place];
         delta[i] = deltas[place];
     }
     for (unsigned key = 0; key < head.t; key += SIDE) {
@@ -94,11 +94,11 @@ __device__ void attention_grad_queries(T* dqkv, const T* qkv, const float* log_s
         for (unsigned i = 0; i < ROWS; i++) {
 #pragma unroll
             for (unsigned j = 0; j < ROWS; j++) {
-                const OfPair pair(head.scale * scores[i][j], dp[i][j], log_sum[i], delta[i]);
+                const OfPair pair(head.scale * scores[i][j], dp[i][j], row_lse[i], delta[i]);
                 dscores[row + i][x + ACROSS * j] = key + x + ACROSS * j < head.t ? pair.dscore : 0.0f;
             }
         }
-        // A row is written and read by the same half of a warp.
+        // A row is written and read by the same half-warp.
         __syncwarp();
         add_products(dq, dscores, row, k, x);
     }
@@ -107,9 +107,9 @@ __device__ void attention_grad_queries(T* dqkv, const T* qkv, const float* log_s
     }
 }
 
-// The gradients by SIDE keys and their values, from one tile of SIDE queries after the other.
+// The gradients of SIDE keys and their values, looping over tiles of SIDE queries.
 template <class T, unsigned WIDTH, unsigned SIDE>
-__device__ void attention_grad_keys(T* dqkv, const T* qkv, const float* log_sums, const float* deltas, const T* dy,
+__device__ void attention_grad_keys(T* dqkv, const T* qkv, const float* lse, const float* deltas, const T* dy,
                           const Heads& heads) {
     constexpr unsigned ROWS = SIDE / ACROSS;
     SHARED(float, k, [SIDE][WIDTH + 4]);
@@ -135,15 +135,15 @@ __device__ void attention_grad_keys(T* dqkv, const T* qkv, const float* log_sums
         for (unsigned j = 0; j < ROWS; j++) {
             const bool inside = query + x + ACROSS * j < head.t;
             const size_t place = head.row(inside ? query + x + ACROSS * j : 0);
-            const float log_sum = log_sums[place], delta = deltas[place];
+            const float row_lse = lse[place], delta = deltas[place];
 #pragma unroll
             for (unsigned i = 0; i < ROWS; i++) {
-                const OfPair pair(head.scale * scores[i][j], dp[i][j], log_sum, delta);
+                const OfPair pair(head.scale * scores[i][j], dp[i][j], row_lse, delta);
                 weights[row + i][x + ACROSS * j] = inside ? pair.weight : 0.0f;
                 dscores[row + i][x + ACROSS * j] = inside ? pair.dscore : 0.0f;
             }
         }
-        // A row is written and read by the same half of a warp.
+        // A row is written and read by the same half-warp.
         __syncwarp();
         add_products(dv, weights, row, dout, x);
         add_products(dk, dscores, row, q, x);
@@ -155,24 +155,24 @@ __device__ void attention_grad_keys(T* dqkv, const T* qkv, const float* log_sums
 }
 
 #define PARAMETERS(T) \
-    (T * dqkv, const T* qkv, const float* log_sums, const float* deltas, const T* dy, Heads heads)
+    (T * dqkv, const T* qkv, const float* lse, const float* deltas, const T* dy, Heads heads)
 #define ENTRY(dtype, T)                                                                            \
     KERNEL(attention_grad_deltas_##dtype, (float* deltas, const T* y, const T* dy, Heads heads)) { \
         attention_grad_deltas(deltas, y, dy, heads);                                               \
     }                                                                                              \
     KERNEL(attention_grad_plain_##dtype, PARAMETERS(T)) {                                          \
-        attention_grad_plain(dqkv, qkv, log_sums, deltas, dy, heads);                              \
+        attention_grad_plain(dqkv, qkv, lse, deltas, dy, heads);                              \
     }                                                                                              \
     KERNEL(attention_grad_queries_width64_##dtype, PARAMETERS(T)) {                                \
-        attention_grad_queries<T, 64, 32>(dqkv, qkv, log_sums, deltas, dy, heads);                 \
+        attention_grad_queries<T, 64, 32>(dqkv, qkv, lse, deltas, dy, heads);                 \
     }                                                                                              \
     KERNEL(attention_grad_queries_width128_##dtype, PARAMETERS(T)) {                               \
-        attention_grad_queries<T, 128, 16>(dqkv, qkv, log_sums, deltas, dy, heads);                \
+        attention_grad_queries<T, 128, 16>(dqkv, qkv, lse, deltas, dy, heads);                \
     }                                                                                              \
     KERNEL(attention_grad_keys_width64_##dtype, PARAMETERS(T)) {                                   \
-        attention_grad_keys<T, 64, 32>(dqkv, qkv, log_sums, deltas, dy, heads);                    \
+        attention_grad_keys<T, 64, 32>(dqkv, qkv, lse, deltas, dy, heads);                    \
     }                                                                                              \
     KERNEL(attention_grad_keys_width128_##dtype, PARAMETERS(T)) {                                  \
-        attention_grad_keys<T, 128, 16>(dqkv, qkv, log_sums, deltas, dy, heads);                   \
+        attention_grad_keys<T, 128, 16>(dqkv, qkv, lse, deltas, dy, heads);                   \
     }
 FOR_EACH_DTYPE(ENTRY)

@@ -1,13 +1,12 @@
-// Batch normalisation in training and its gradients, for x [n, c, plane]. Sums of a channel go over n and the
-// plane, in blocks of 256 threads as channels.cuh lays them out; all else is one thread for each number.
+// Batch normalisation in training mode (Ioffe and Szegedy, 2015, arXiv 1502.03167) and its gradients, for x [n, c, plane].
+// Channel sums are over n and the plane, in blocks of 256 threads (see channels.cuh); all else is one thread per element.
 #include "channels.cuh"
 
-// Of each channel the mean, the unbiased variance, and `1 / sqrt(variance + eps)` with the variance over the full
-// count. The terms of the mean are divided before they are added, so that no sum overflows; the second pass takes off the
-// mean what the first has rounded, so that equal numbers have no deviation. Deviations are divided by `scale_of` them
-// before they are squared.
+// The mean, the unbiased variance, and `rstd = 1 / sqrt(variance + eps)` with the biased variance, of each channel. The
+// terms of the mean are divided before they are added, so that no sum overflows; the second pass corrects the rounding of
+// the mean, so that equal values have no deviation. Deviations are divided by `scale_of` before they are squared.
 template <class T>
-__device__ void batch_norm_statistics(float* means, float* variances, float* inverses, const T* x, float eps,
+__device__ void batch_norm_statistics(float* means, float* variances, float* rstds, const T* x, float eps,
                                       unsigned n, unsigned c, unsigned plane) {
     const ShareOfChannel share = share_of_thread(n, c, plane);
     const float count = float(n * plane);
@@ -29,16 +28,16 @@ __device__ void batch_norm_statistics(float* means, float* variances, float* inv
     if (!writes(share)) return;
     means[share.channel] = mean;
     variances[share.channel] = squares / (count - 1.0f) * scale * scale;
-    inverses[share.channel] = 1.0f / (sqrtf(squares / count + eps / scale / scale) * scale);
+    rstds[share.channel] = 1.0f / (sqrtf(squares / count + eps / scale / scale) * scale);
 }
 
-// `y = (x - mean) inverse weight + bias`
+// `y = (x - mean) rstd weight + bias`
 template <class T>
 __device__ void batch_norm(T* y, const T* x, const T* weight, const T* bias, const float* means,
-                           const float* inverses, unsigned n, unsigned c, unsigned plane) {
+                           const float* rstds, unsigned n, unsigned c, unsigned plane) {
     for (unsigned i = thread_in_grid(); i < n * c * plane; i += threads_in_grid()) {
         const unsigned channel = i / plane % c;
-        const float z = (widen(x[i]) - means[channel]) * inverses[channel];
+        const float z = (widen(x[i]) - means[channel]) * rstds[channel];
         y[i] = narrow<T>(z * widen(weight[channel]) + widen(bias[channel]));
     }
 }
@@ -46,13 +45,13 @@ __device__ void batch_norm(T* y, const T* x, const T* weight, const T* bias, con
 // `dweight = sum(dy z)`, with z the normalised x, and `dbias = sum(dy)`.
 template <class T>
 __device__ void batch_norm_grad_affine(float* dweight, float* dbias, const T* x, const float* means,
-                                       const float* inverses, const T* dy, unsigned n, unsigned c, unsigned plane) {
+                                       const float* rstds, const T* dy, unsigned n, unsigned c, unsigned plane) {
     const ShareOfChannel share = share_of_thread(n, c, plane);
     const unsigned channel = share.channel < c ? share.channel : 0;
     Sum of_weight, of_bias;
     for (unsigned i = share.first; i < share.count; i += share.step) {
         const float of_y = widen(dy[share(i)]);
-        of_weight.add(of_y * ((widen(x[share(i)]) - means[channel]) * inverses[channel]));
+        of_weight.add(of_y * ((widen(x[share(i)]) - means[channel]) * rstds[channel]));
         of_bias.add(of_y);
     }
     const float with_z = sum_of_channel(share, of_weight.total), plain = sum_of_channel(share, of_bias.total);
@@ -61,44 +60,44 @@ __device__ void batch_norm_grad_affine(float* dweight, float* dbias, const T* x,
     dbias[channel] = plain;
 }
 
-// Each of the `count` values of a channel also moves its mean and its variance:
-// `dx = (dy - dbias / count - z dweight / count) weight inverse
+// Each of the `count` values of a channel also affects its mean and its variance:
+// `dx = (dy - dbias / count - z dweight / count) weight rstd
 //     + dmean / count + 2 (x - mean) dvariance / (count - 1)`
 template <class T>
 __device__ void batch_norm_grad_input(T* dx, const T* x, const T* dy, const T* weight, const float* means,
-                                      const float* inverses, const float* dweight, const float* dbias,
+                                      const float* rstds, const float* dweight, const float* dbias,
                                       const float* dmean, const float* dvariance, unsigned n, unsigned c,
                                       unsigned plane) {
     const float count = float(n * plane);
     for (unsigned i = thread_in_grid(); i < n * c * plane; i += threads_in_grid()) {
         const unsigned channel = i / plane % c;
-        const float deviation = widen(x[i]) - means[channel], inverse = inverses[channel];
+        const float deviation = widen(x[i]) - means[channel], rstd = rstds[channel];
         const float through_y = (widen(dy[i]) - dbias[channel] / count -
-                                 deviation * inverse * (dweight[channel] / count)) *
-                                widen(weight[channel]) * inverse;
+                                 deviation * rstd * (dweight[channel] / count)) *
+                                widen(weight[channel]) * rstd;
         const float through_variance = 2.0f * deviation * dvariance[channel] / (count - 1.0f);
         dx[i] = narrow<T>(through_y + dmean[channel] / count + through_variance);
     }
 }
 
 #define ENTRY(dtype, T)                                                                                           \
-    KERNEL(batch_norm_statistics_##dtype, (float* means, float* variances, float* inverses, const T* x,           \
+    KERNEL(batch_norm_statistics_##dtype, (float* means, float* variances, float* rstds, const T* x,           \
                                            float eps, unsigned n, unsigned c, unsigned plane)) {                  \
-        batch_norm_statistics(means, variances, inverses, x, eps, n, c, plane);                                   \
+        batch_norm_statistics(means, variances, rstds, x, eps, n, c, plane);                                   \
     }                                                                                                             \
     KERNEL(batch_norm_##dtype, (T * y, const T* x, const T* weight, const T* bias, const float* means,            \
-                                const float* inverses, unsigned n, unsigned c, unsigned plane)) {                 \
-        batch_norm(y, x, weight, bias, means, inverses, n, c, plane);                                             \
+                                const float* rstds, unsigned n, unsigned c, unsigned plane)) {                 \
+        batch_norm(y, x, weight, bias, means, rstds, n, c, plane);                                             \
     }                                                                                                             \
     KERNEL(batch_norm_grad_affine_##dtype, (float* dweight, float* dbias, const T* x, const float* means,         \
-                                            const float* inverses, const T* dy, unsigned n, unsigned c,           \
+                                            const float* rstds, const T* dy, unsigned n, unsigned c,           \
                                             unsigned plane)) {                                                    \
-        batch_norm_grad_affine(dweight, dbias, x, means, inverses, dy, n, c, plane);                              \
+        batch_norm_grad_affine(dweight, dbias, x, means, rstds, dy, n, c, plane);                              \
     }                                                                                                             \
     KERNEL(batch_norm_grad_input_##dtype, (T * dx, const T* x, const T* dy, const T* weight,                      \
-                                           const float* means, const float* inverses, const float* dweight,       \
+                                           const float* means, const float* rstds, const float* dweight,       \
                                            const float* dbias, const float* dmean, const float* dvariance,        \
                                            unsigned n, unsigned c, unsigned plane)) {                             \
-        batch_norm_grad_input(dx, x, dy, weight, means, inverses, dweight, dbias, dmean, dvariance, n, c, plane); \
+        batch_norm_grad_input(dx, x, dy, weight, means, rstds, dweight, dbias, dmean, dvariance, n, c, plane); \
     }
 FOR_EACH_DTYPE(ENTRY)

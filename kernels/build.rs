@@ -1,15 +1,15 @@
-//! Compiles every kernel of the folder as C++ for the emulator, each file by itself as `nvcc` does.
+//! Compiles every kernel as C++ for the emulator, one translation unit per file like `nvcc`.
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-/// The emulator, and the kernels with planted faults that prove that it notices them.
+/// The emulator, and the kernels with planted faults for its tests.
 const EMULATOR: &[&str] = &["emulator/fibers.cpp", "emulator/interface.cpp", "emulator/planted.cpp"];
 
 fn main() {
-    // The whole package: a kernel that is new in the folder is compiled too.
+    // Watches the whole package, so that new kernels are compiled too.
     println!("cargo::rerun-if-changed=.");
     let headers: Vec<PathBuf> = [(".", "cuh"), ("emulator", "h")].into_iter().flat_map(files).collect();
     let sources: Vec<PathBuf> = EMULATOR.iter().map(PathBuf::from).chain(files((".", "cu"))).collect();
@@ -19,7 +19,7 @@ fn main() {
         archive.object(object);
     }
     archive.compile("emulated_kernels");
-    // Kernels register themselves, so the linker must take also what nobody calls by name.
+    // Kernels register themselves, so the linker must keep unreferenced objects.
     println!("cargo::rustc-link-search=native={}", out_folder().display());
     println!("cargo::rustc-link-lib=static:+whole-archive=emulated_kernels");
     println!("cargo::rustc-link-lib={}", if cfg!(target_vendor = "apple") { "c++" } else { "stdc++" });
@@ -34,16 +34,16 @@ fn compiler() -> cc::Build {
         .opt_level(1)
         .warnings(true)
         .flag_if_supported("-Wno-unknown-pragmas")
-        // Kernels read four neighbours as one, as GPUs let them.
+        // Kernels load four adjacent elements as one vector, which breaks strict aliasing.
         .flag("-fno-strict-aliasing")
-        // An index past an array, a shift too far, a misaligned vector: the emulator says which thread it was.
+        // An index out of bounds, an oversized shift, a misaligned vector: the emulator reports the thread.
         .flag("-fsanitize=undefined")
         .flag("-fno-sanitize=vptr")
         .flag("-fsanitize-undefined-trap-on-error");
     build
 }
 
-/// The compiled sources; what has not changed since the last time is not compiled again.
+/// The compiled sources; unchanged ones are not compiled again.
 fn objects(headers: &[PathBuf], sources: &[PathBuf]) -> Vec<PathBuf> {
     let of_headers: Vec<Vec<u8>> = headers.iter().map(|header| read(header)).collect();
     let key = |source: &Path| {
@@ -58,14 +58,14 @@ fn objects(headers: &[PathBuf], sources: &[PathBuf]) -> Vec<PathBuf> {
         .map(|(object, source)| {
             if !object.exists() {
                 let compiled = compiler().file(as_cpp(source)).compile_intermediates();
-                fs::rename(&compiled[0], &object).expect("the folder for what is built can be written");
+                fs::rename(&compiled[0], &object).expect("OUT_DIR is writable");
             }
             object
         })
         .collect()
 }
 
-/// A C++ file that holds nothing but `file`: compilers go by the ending of a name.
+/// A C++ file that includes `file`: compilers select the language by the extension.
 fn as_cpp(file: &Path) -> PathBuf {
     let cpp = out_folder().join(format!("{}.cpp", stem(file)));
     let file = file.canonicalize().expect("the file was just read");
@@ -78,14 +78,14 @@ fn stem(file: &Path) -> String {
 }
 
 fn out_folder() -> PathBuf {
-    env::var_os("OUT_DIR").expect("cargo says where to build").into()
+    env::var_os("OUT_DIR").expect("cargo sets OUT_DIR").into()
 }
 
 fn read(file: &Path) -> Vec<u8> {
     fs::read(file).unwrap_or_else(|error| panic!("cannot read kernels/{}: {error}", file.display()))
 }
 
-/// The files of a folder with an ending, in order.
+/// The sorted files of a folder with an extension.
 fn files((folder, ending): (&str, &str)) -> Vec<PathBuf> {
     let entries =
         fs::read_dir(folder).unwrap_or_else(|error| panic!("cannot read kernels/{folder}: {error}"));

@@ -1,4 +1,4 @@
-// A tensor in another element type: each number the nearest that there is.
+// Conversion to another element type, rounding to nearest.
 #include "map.cuh"
 
 template <class To, class From>

@@ -1,8 +1,9 @@
-// Channel dropout: dropout with one decision for each channel of each example of [n, c, plane].
+// Channel dropout (Tompson et al., 2015, arXiv 1411.4280): one random decision per channel of each example of
+// [n, c, plane].
 #include "common.cuh"
 #include "philox.cuh"
 
-// One element a thread; those of one channel draw the same words.
+// One element per thread; elements of one channel use the same random word.
 template <class T>
 __device__ void channel_dropout(T* y, const T* x, unsigned n, unsigned plane, u64 key, const u64* step,
                                 unsigned threshold, float scale) {

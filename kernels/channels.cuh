@@ -1,16 +1,16 @@
-// Walks over the numbers of each channel of [n, c, plane], for sums of each channel.
+// Iteration over the elements of each channel of [n, c, plane], for per-channel sums.
 #pragma once
 #include "common.cuh"
 
-// Channels that a block of 256 threads takes. Where a channel is not even a warp's numbers in a row, as in
-// [n, c], 32 neighbouring threads take 32 neighbouring channels; otherwise the whole block takes one.
+// The channels of a block of 256 threads. Where a plane has fewer elements than a warp, as in [n, c], 32 adjacent
+// threads process 32 adjacent channels; otherwise the whole block processes one.
 constexpr unsigned CHANNELS_OF_BLOCK = 32;
 
-// The part of a channel that this thread adds up.
+// The part of a channel that this thread sums.
 struct ShareOfChannel {
     unsigned channel, first, step, count, c, plane;
 
-    // The number in memory of the i-th number of the channel.
+    // The offset of element i of the channel.
     __device__ size_t operator()(unsigned i) const {
         return (size_t(i / plane) * c + channel) * plane + i % plane;
     }
@@ -25,11 +25,10 @@ __device__ inline ShareOfChannel share_of_thread(unsigned n, unsigned c, unsigne
     return {channel, first, step, channel < c ? n * plane : 0, c, plane};
 }
 
-// Whether this thread writes for its channel.
+// Whether this thread writes the result of its channel.
 __device__ inline bool writes(const ShareOfChannel& share) { return share.first == 0 && share.channel < share.c; }
 
-// What `combine` makes of `nothing` and the parts of the threads of each channel that stand side by side, the same for all
-// of them.
+// Reduces the parts of the threads of each channel with `combine`, starting from `nothing`; all threads get the result.
 template <class Combine>
 __device__ __forceinline__ float over_side_by_side(float part, float nothing, Combine combine) {
     SHARED(float, parts, [1024]);
@@ -43,13 +42,13 @@ __device__ __forceinline__ float over_side_by_side(float part, float nothing, Co
     return all;
 }
 
-// The sum over the threads of each channel, the same for all of them.
+// The sum over the threads of each channel; all threads get the result.
 __device__ inline float sum_of_channel(const ShareOfChannel& share, float part) {
     if (!side_by_side(share.plane)) return block_sum(part);
     return over_side_by_side(part, 0.0f, [](float a, float b) { return a + b; });
 }
 
-// The largest of them.
+// The maximum over the threads of each channel.
 __device__ inline float max_of_channel(const ShareOfChannel& share, float part) {
     if (!side_by_side(share.plane)) return block_max(part);
     return over_side_by_side(part, -INFINITY, [](float a, float b) { return fmaxf(a, b); });

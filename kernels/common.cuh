@@ -1,15 +1,15 @@
-// What every kernel needs: the element types, the entry points, indices, and sums over a block in a fixed order.
+// Common definitions: element types, entry points, indices, and block sums in a fixed order.
 #pragma once
 
 #ifdef __CUDACC__
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
-// An entry point by its name; `KERNEL(add_f32, (float* z, const float* x, unsigned n)) { ... }`.
+// Defines an entry point: `KERNEL(add_f32, (float* z, const float* x, unsigned n)) { ... }`.
 #define KERNEL(name, ...) extern "C" __global__ void name __VA_ARGS__
-// Memory of the block: `SHARED(float, tile, [32][33]);`. Without a GPU it is made anew for each block, as NaN.
+// Static shared memory: `SHARED(float, tile, [32][33]);`. The emulator fills it with NaN for each block.
 #define SHARED(T, name, ...) __shared__ T name __VA_ARGS__
-// Memory of the block whose size is said at the launch.
+// Dynamic shared memory, with its size set at launch.
 #define DYNAMIC_SHARED(T, name)                                     \
     extern __shared__ __align__(16) unsigned char dynamic_shared[]; \
     T* const name = reinterpret_cast<T*>(dynamic_shared)
@@ -19,13 +19,13 @@
 
 using u64 = unsigned long long;
 
-// Calls `ENTRY(suffix of the name, type)` for every element type.
+// Expands `ENTRY(suffix, type)` for every element type.
 #define FOR_EACH_DTYPE(ENTRY) ENTRY(f32, float) ENTRY(f16, __half) ENTRY(bf16, __nv_bfloat16)
 
 constexpr unsigned WARP = 32;
 constexpr unsigned EVERY_LANE = 0xffffffffu;
 
-// 16-bit numbers are stored and never computed in: widened on load, narrowed on store.
+// 16-bit types are for storage only: widened on load, rounded on store.
 __device__ __forceinline__ float widen(float x) { return x; }
 __device__ __forceinline__ float widen(__half x) { return __half2float(x); }
 __device__ __forceinline__ float widen(__nv_bfloat16 x) { return __bfloat162float(x); }
@@ -45,30 +45,30 @@ __device__ __forceinline__ __nv_bfloat16 narrow(float x) {
     return __float2bfloat16(x);
 }
 
-// The thread's place in the whole grid, along x, and how many threads there are.
+// The index of the thread in the grid along x, and the number of threads.
 __device__ __forceinline__ unsigned thread_in_grid() { return blockIdx.x * blockDim.x + threadIdx.x; }
 __device__ __forceinline__ unsigned threads_in_grid() { return gridDim.x * blockDim.x; }
 
 __device__ __forceinline__ unsigned lane_in_warp() { return threadIdx.x % WARP; }
 
-// A sum of any number of terms whose rounding error does not grow with their number (Kahan, 1965): `rest` is what the last
-// addition has rounded away, and is taken off the next term.
+// Compensated summation, whose rounding error does not grow with the number of terms (Kahan, 1965,
+// doi 10.1145/363707.363723): `rest` is the rounding error of the last addition, subtracted from the next term.
 struct Sum {
     float total = 0.0f, rest = 0.0f;
 
     __device__ __forceinline__ void add(float x) {
         const float term = x - rest, after = total + term;
-        // Of infinity there is no rest.
+        // No compensation for an infinite total.
         rest = isfinite(after) ? (after - total) - term : 0.0f;
         total = after;
     }
 };
 
-// What deviations are divided by before they are squared, where `largest` is the largest: 1, or `largest` where up to
-// 2^32 squares might overflow.
+// The divisor of deviations before squaring, where `largest` is the largest: 1, or `largest` if up to 2^32 squares might
+// overflow.
 __device__ __forceinline__ float scale_of(float largest) { return largest > 0x1p46f ? largest : 1.0f; }
 
-// The sum over the lanes of a warp, the same bits in each lane: pairs, pairs of pairs, and so on.
+// The pairwise sum over the lanes of a warp, with the same bits in each lane.
 __device__ __forceinline__ float warp_sum(float x) {
     for (unsigned apart = WARP / 2; apart > 0; apart /= 2) x += __shfl_xor_sync(EVERY_LANE, x, apart);
     return x;
@@ -79,12 +79,12 @@ __device__ __forceinline__ float warp_max(float x) {
     return x;
 }
 
-// `of_warp` over the warps' own results, for a block of whole warps along x; the same bits in each thread.
+// Applies `of_warp` to the results of the warps, for a block of whole warps along x; the same bits in each thread.
 template <class Combine>
 __device__ __forceinline__ float over_block(float x, float nothing, Combine of_warp) {
     SHARED(float, of_warps, [WARP]);
     x = of_warp(x);
-    __syncthreads();  // Whoever called before may still be reading.
+    __syncthreads();  // A previous call may still be reading.
     if (lane_in_warp() == 0) of_warps[threadIdx.x / WARP] = x;
     __syncthreads();
     return of_warp(lane_in_warp() < blockDim.x / WARP ? of_warps[lane_in_warp()] : nothing);

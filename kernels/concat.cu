@@ -1,7 +1,7 @@
-// Two tensors after one another along an axis; the gradients are slices.
+// Concatenation along an axis; the gradients are slices.
 #include "common.cuh"
 
-// In memory, runs of `of_x` elements of x and of `of_y` elements of y take turns; one element a thread.
+// The output interleaves runs of `of_x` elements of x and of `of_y` elements of y; one element per thread.
 template <class T>
 __device__ void concat(T* z, const T* x, const T* y, unsigned n, unsigned of_x, unsigned of_y) {
     for (unsigned i = thread_in_grid(); i < n; i += threads_in_grid()) {

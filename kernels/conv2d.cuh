@@ -1,5 +1,5 @@
-// The three sums of a convolution as products whose operands are read from images and weights where they are:
-// no matrix of patches is ever in memory. The transposed convolution is the second of them.
+// Convolution and its two gradients as implicit GEMMs: operands are gathered from images and weights, and the im2col
+// matrix is never stored. The transposed convolution is the gradient with respect to the input.
 #pragma once
 #include "matmul.cuh"
 
@@ -8,8 +8,8 @@ struct Convolution {
     unsigned n, c, h, w, o, kh, kw, sh, sw, ph, pw, oh, ow;
 };
 
-// A number of three digits, of which the lower two have these radices: how (channel, tap) and (image, pixel)
-// go on without a division.
+// A mixed-radix index of three digits, of which the lower two have these radices: it advances (channel, kernel offset)
+// and (image, pixel) without divisions.
 struct Digits {
     unsigned high, middle, low;
 };
@@ -31,7 +31,7 @@ struct Radices {
     }
 };
 
-// What the operands below share: their steps are such numbers.
+// Shared by the operands below: their steps are such indices.
 template <class T, bool ALONG>
 struct Stepping {
     using Element = T;
@@ -43,7 +43,7 @@ struct Stepping {
     __device__ Step add(const Step& x, const Step& y) const { return radices.add(x, y); }
 };
 
-// Numbers of a channel of an image that a window covers, and where the window stands.
+// The position of a window in an image.
 template <class T>
 struct Window {
     const T* channel;
@@ -51,7 +51,7 @@ struct Window {
     bool inside;
 };
 
-// The patch of each output pixel: a line is a pixel (image, row, column), a step a (channel, tap).
+// The im2col operand: a line is an output pixel (image, row, column), a step a (channel, kernel offset).
 template <class T>
 struct Patches : Stepping<T, false> {
     using Line = Window<T>;
@@ -75,53 +75,53 @@ struct Patches : Stepping<T, false> {
     }
 };
 
-// Sums for each channel and pixel of images [n, channels, pixels].
+// The output: images [n, channels, pixels].
 template <class T>
 struct ImageOutput {
     T* y;
     unsigned n, channels, pixels;
-    Around<T> around;
+    Epilogue<T> epilogue;
 
     __device__ void store(unsigned channel, unsigned pixel, float sum) const {
         const unsigned image = pixel / pixels;
         if (channel >= channels || image >= n) return;
-        y[(size_t(image) * channels + channel) * pixels + pixel % pixels] = narrow<T>(around(sum, channel));
+        y[(size_t(image) * channels + channel) * pixels + pixel % pixels] = narrow<T>(epilogue(sum, channel));
     }
 };
 
 template <class T, class Product>
-__device__ void conv2d(T* y, const T* x, const T* weight, Around<T> around, const Convolution& of,
+__device__ void conv2d(T* y, const T* x, const T* weight, Epilogue<T> epilogue, const Convolution& of,
                        const Product& product) {
     const unsigned k = of.c * of.kh * of.kw;
-    const ImageOutput<T> out{y, of.n, of.o, of.oh * of.ow, around};
+    const ImageOutput<T> out{y, of.n, of.o, of.oh * of.ow, epilogue};
     product(Matrix<T, true>(weight, of.o, k), Patches<T>(x, of), out, 0, k);
 }
 
 // ---------------------------------------------------------------------------------------------------------
-// The gradient by the input. The rows and columns of an image fall into phases by their remainder by the
-// stride. All pixels of a phase are read by the same taps, every stride-th, so that nothing is multiplied by
-// the zeros between the outputs.
+// The gradient with respect to the input. Image rows and columns are grouped into phases by their remainder modulo the
+// stride. All pixels of a phase use the same kernel offsets, every stride-th, so that no zeros between outputs are
+// multiplied.
 
-// One axis of a phase: its pixels are `first_pixel + stride i`, its taps `first_tap + stride a`, and such a tap
+// One axis of a phase: its pixels are `first_pixel + stride i`, its kernel offsets `first_offset + stride a`, and offset a
 // reads pixel i for output `last + i - a`.
 struct Phase {
-    unsigned stride, first_pixel, pixels, first_tap, taps;
+    unsigned stride, first_pixel, pixels, first_offset, offsets;
     int last;
 
     __device__ Phase(unsigned phase, unsigned length, unsigned kernel, unsigned stride, unsigned padding)
         : stride(stride), first_pixel(phase),
           pixels(phase < length ? (length - phase + stride - 1) / stride : 0),
-          first_tap((phase + padding) % stride),
-          taps(first_tap < kernel ? (kernel - first_tap + stride - 1) / stride : 0),
-          last((phase + padding - first_tap) / stride) {}
+          first_offset((phase + padding) % stride),
+          offsets(first_offset < kernel ? (kernel - first_offset + stride - 1) / stride : 0),
+          last((phase + padding - first_offset) / stride) {}
 };
 
-// The radices of a step: at least one, so that a phase without taps divides by no zero.
+// The radices of a step: at least one, so that a phase without kernel offsets does not divide by zero.
 __device__ inline Radices radices_of(const Phase& rows, const Phase& columns) {
-    return {rows.taps ? rows.taps : 1, columns.taps ? columns.taps : 1};
+    return {rows.offsets ? rows.offsets : 1, columns.offsets ? columns.offsets : 1};
 }
 
-// The weight of a phase: a line is an input channel, a step an (output channel, tap of the phase).
+// The weight of a phase: a line is an input channel, a step an (output channel, kernel offset of the phase).
 template <class T>
 struct PhaseWeight : Stepping<T, true> {
     struct Line {
@@ -138,8 +138,8 @@ struct PhaseWeight : Stepping<T, true> {
     __device__ Line line(unsigned c) const { return {weight + size_t(c) * of.kh * of.kw, c < of.c}; }
     __device__ T at(const Line& line, const Digits& step) const {
         if (!line.inside || step.high >= of.o) return narrow<T>(0.0f);
-        const unsigned row = rows.first_tap + step.middle * rows.stride;
-        const unsigned column = columns.first_tap + step.low * columns.stride;
+        const unsigned row = rows.first_offset + step.middle * rows.stride;
+        const unsigned column = columns.first_offset + step.low * columns.stride;
         return line.first[size_t(step.high) * of.c * of.kh * of.kw + row * of.kw + column];
     }
     __device__ Run<T> run(const Line& line, const Digits& step, const Digits& one) const {
@@ -147,7 +147,7 @@ struct PhaseWeight : Stepping<T, true> {
     }
 };
 
-// The outputs that read each pixel of a phase: a line is a pixel (image, row, column of the phase).
+// The outputs that depend on each pixel of a phase: a line is a pixel (image, row, column of the phase).
 template <class T>
 struct PhaseReads : Stepping<T, false> {
     using Line = Window<T>;
@@ -174,39 +174,39 @@ struct PhaseReads : Stepping<T, false> {
     }
 };
 
-// Every stride-th pixel of images [n, c, h, w].
+// The output of a phase: every stride-th pixel of images [n, c, h, w].
 template <class T>
 struct PhaseOutput {
     T* dx;
     Convolution of;
     Phase rows, columns;
-    Around<T> around;
+    Epilogue<T> epilogue;
 
     __device__ void store(unsigned c, unsigned pixel, float sum) const {
         const unsigned image = pixel / (rows.pixels * columns.pixels);
         if (c >= of.c || image >= of.n) return;
         const unsigned row = rows.first_pixel + pixel / columns.pixels % rows.pixels * rows.stride;
         const unsigned column = columns.first_pixel + pixel % columns.pixels * columns.stride;
-        dx[((size_t(image) * of.c + c) * of.h + row) * of.w + column] = narrow<T>(around(sum, c));
+        dx[((size_t(image) * of.c + c) * of.h + row) * of.w + column] = narrow<T>(epilogue(sum, c));
     }
 };
 
-// blockIdx.z counts the phases. A phase without pixels has nothing to do.
+// blockIdx.z indexes the phases. A phase without pixels is skipped.
 template <class T, class Product>
-__device__ void conv2d_grad_input(T* dx, const T* dy, const T* weight, Around<T> around, const Convolution& of,
+__device__ void conv2d_grad_input(T* dx, const T* dy, const T* weight, Epilogue<T> epilogue, const Convolution& of,
                                   const Product& product) {
     const Phase rows(blockIdx.z / of.sw, of.h, of.kh, of.sh, of.ph);
     const Phase columns(blockIdx.z % of.sw, of.w, of.kw, of.sw, of.pw);
     if (rows.pixels * columns.pixels == 0) return;
     product(PhaseWeight<T>(weight, of, rows, columns), PhaseReads<T>(dy, of, rows, columns),
-            PhaseOutput<T>{dx, of, rows, columns, around}, 0, of.o * rows.taps * columns.taps);
+            PhaseOutput<T>{dx, of, rows, columns, epilogue}, 0, of.o * rows.offsets * columns.offsets);
 }
 
 // ---------------------------------------------------------------------------------------------------------
-// The gradient by the weight: sums over all pixels of all images, cut into parts, one for each blockIdx.z,
-// because there are few outputs. The parts are added up in order afterwards.
+// The gradient with respect to the weight: sums over all pixels of all images, split into parts by blockIdx.z, because
+// there are few outputs (split-k). The parts are added in order afterwards.
 
-// The gradient by the output: a line is an output channel, a step a pixel (image, row, column).
+// The output gradient as an operand: a line is an output channel, a step a pixel (image, row, column).
 template <class T>
 struct OutputPixels : Stepping<T, true> {
     struct Line {
@@ -229,14 +229,14 @@ struct OutputPixels : Stepping<T, true> {
     }
 };
 
-// What each tap reads: a line is a (channel, tap), a step an output pixel.
+// The transposed im2col operand: a line is a (channel, kernel offset), a step an output pixel.
 template <class T>
-struct TapReads : Stepping<T, true> {
+struct KernelReads : Stepping<T, true> {
     using Line = Window<T>;
     const T* x;
     Convolution of;
 
-    __device__ TapReads(const T* x, const Convolution& of)
+    __device__ KernelReads(const T* x, const Convolution& of)
         : Stepping<T, true>{{of.oh, of.ow}}, x(x), of(of) {}
 
     __device__ Line line(unsigned i) const {
@@ -261,5 +261,5 @@ __device__ void conv2d_grad_weight(float* parts, const T* x, const T* dy, const 
     const unsigned begin = blockIdx.z * pixels_of_part;
     const unsigned end = begin + pixels_of_part < pixels ? begin + pixels_of_part : pixels;
     const MatrixOutput<float> out{parts + size_t(blockIdx.z) * of.o * columns, of.o, columns, {0, nullptr}};
-    product(OutputPixels<T>(dy, of), TapReads<T>(x, of), out, begin, end);
+    product(OutputPixels<T>(dy, of), KernelReads<T>(x, of), out, begin, end);
 }

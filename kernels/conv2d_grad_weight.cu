@@ -1,6 +1,6 @@
-// The gradient of a convolution by its weight: a product whose rows are the output channels, whose columns are the
-// (input channel, tap), and which sums over the pixels of all images. The pixels are cut into parts, one for each
-// blockIdx.z, whose sums go to `parts [parts, o, c, kh, kw]`; sum_of_parts.cu adds them up.
+// The gradient of a convolution with respect to its weight: an implicit GEMM whose rows are the output channels, whose
+// columns are the (input channel, kernel offset), summed over the pixels of all images. The pixels are split into parts
+// by blockIdx.z, whose sums are written to `parts [parts, o, c, kh, kw]`; sum_of_parts.cu adds them.
 #include "conv2d.cuh"
 
 #define PARAMETERS(T) \

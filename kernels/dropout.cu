@@ -1,11 +1,11 @@
-// Dropout: `scale x` where an element survives, and 0 where it is dropped. The mask is a function of the stream's
-// key, the step and the element, so the gradient asks again and nothing is stored.
+// Dropout (Srivastava et al., 2014, JMLR 15): `scale x` where an element is kept, and 0 where it is dropped. The mask is a
+// function of the stream's key, the step and the element, so the gradient recomputes it.
 #include "map.cuh"
 #include "philox.cuh"
 
 static_assert(PACK == 4, "a thread takes as many elements as a block of random words has");
 
-// The step lies in device memory, so that a training step that was recorded can be replayed with other masks.
+// The step is read from device memory, so that a recorded training step can be replayed with other masks.
 template <class T>
 __device__ void dropout(T* y, const T* x, unsigned n, u64 key, const u64* step, unsigned threshold, float scale) {
     const Mask mask = {key, *step, threshold};

@@ -1,6 +1,6 @@
-// A batch of training out of a data set that lies on the device as bytes: chosen, changed at random, normalised.
+// Gathers a training batch from a data set stored on the device as bytes: selected, augmented, normalised.
 //
-// The random changes are functions of the stream's key, the step and the image, with the same numbers as
+// Augmentations are functions of the stream's key, the step and the image, with the same random words as
 // `data::Augmentation` on the host.
 #include "philox.cuh"
 
@@ -8,14 +8,14 @@ struct Batch {
     unsigned n, c, h, w;
     // Normalised: (byte / 255 - shift) / scale.
     float shift, scale;
-    // 0: nothing. 1: turned by an angle of its own; 2: all by one angle. 3: cropped out of the reflected image, and
-    // mirrored every other time.
+    // 0: none. 1: rotated by a random angle per image; 2: by one angle for all. 3: random crop of the reflection-padded
+    // image, with a random horizontal flip.
     unsigned change;
     // The largest angle, in radians, or the width of the border.
     float extent;
 };
 
-// Where a pixel of the output is read; outside the image there is black.
+// The source of an output pixel; black outside the image.
 struct Source {
     int row, column;
     bool inside;
@@ -26,7 +26,7 @@ __device__ __forceinline__ int reflected(int at, int length) {
     return at < length ? at : 2 * length - 2 - at;
 }
 
-// A number in 0..bound from a random word.
+// An integer in 0..bound from a random word.
 __device__ __forceinline__ unsigned below(unsigned word, unsigned bound) { return __umulhi(word, bound); }
 
 __device__ __forceinline__ Source turned(const Batch& of, unsigned word, unsigned row, unsigned column) {
@@ -58,7 +58,7 @@ __device__ __forceinline__ Source source(const Batch& of, u64 key, u64 step, uns
     }
 }
 
-// Images [n, c h w] and labels [n] of the rows order[first], order[first + 1], ... A pixel of all channels a thread.
+// Images [n, c h w] and labels [n] of the rows order[first], order[first + 1], ... One pixel of all channels per thread.
 KERNEL(gather_batch_f32,
        (float* images, unsigned* labels, const unsigned char* pixels, const unsigned char* all_labels,
         const unsigned* order, const unsigned* first, Batch of, u64 key, const u64* step)) {

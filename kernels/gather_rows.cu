@@ -1,7 +1,7 @@
-// Chosen rows of each image: from x [n, t, d] the rows [n, k] as [n, k, d].
+// Gathers rows [n, k] of x [n, t, d] as [n, k, d].
 #include "common.cuh"
 
-// One element of the output a thread.
+// One output element per thread.
 template <class T>
 __device__ void gather_rows(T* y, const T* x, const unsigned* rows, unsigned n, unsigned t, unsigned k, unsigned d) {
     const unsigned elements = n * k * d;

@@ -1,10 +1,10 @@
-// The Gaussian error linear unit, exact, and its gradient from its input.
+// Exact GELU (Hendrycks and Gimpel, 2016, arXiv 1606.08415), and its gradient.
 #include "map.cuh"
 
 constexpr float ONE_OVER_ROOT_2 = 0.707106781f;
 constexpr float ONE_OVER_ROOT_TAU = 0.398942280f;
 
-// `P(x)`, the probability that a standard normal number is below x, to its last digits also where it is small.
+// `P(x)`, the cumulative distribution function of the standard normal distribution, precise also in the tails.
 __device__ __forceinline__ float probability_below(float x) { return 0.5f * erfcf(-x * ONE_OVER_ROOT_2); }
 
 // `x P(x)`

@@ -1,4 +1,4 @@
-// The mean of each plane of `pixels` numbers, a warp for each, and its gradient, a thread for each pixel.
+// Global average pooling over planes of `pixels` elements, one warp per plane, and its gradient, one thread per pixel.
 #include "common.cuh"
 
 template <class T>

@@ -1,11 +1,11 @@
-// Functions of each element: every thread takes four neighbours at a time, so that it moves 8 or 16 bytes.
+// Element-wise functions: every thread processes four adjacent elements at a time, 8 or 16 bytes.
 #pragma once
 
 #include "common.cuh"
 
 constexpr unsigned PACK = 4;
 
-// Four neighbours, loaded and stored as one.
+// Four adjacent elements, loaded and stored as one vector.
 template <class T>
 struct __align__(PACK * sizeof(T)) Pack {
     T values[PACK];
@@ -16,7 +16,7 @@ __device__ __forceinline__ Pack<T> pack_at(const T* x, unsigned i) {
     return reinterpret_cast<const Pack<T>*>(x)[i];
 }
 
-// `out[i] = f(i)` for i below n; `pack(i)` gives the four from 4 i on, `one(i)` a single one of the rest.
+// `out[i] = f(i)` for i below n; `pack(i)` computes the four elements from 4 i on, `one(i)` one of the remainder.
 template <class T, class OfPack, class OfOne>
 __device__ __forceinline__ void write_packs(T* out, unsigned n, OfPack pack, OfOne one) {
     for (unsigned i = thread_in_grid(); i < n / PACK; i += threads_in_grid()) {

@@ -1,8 +1,8 @@
-// Matrices as operands and outputs of a product, for matmul.cu and matmul_bias.cu.
+// Matrices as operands and outputs of a GEMM, for matmul.cu.
 #pragma once
 #include "product.cuh"
 
-// A matrix whose lines are `steps` long: [lines, steps] where a line lies together, [steps, lines] where not.
+// A matrix with lines of `steps` elements: [lines, steps] if lines are contiguous, otherwise [steps, lines].
 template <class T, bool LINES_TOGETHER>
 struct Matrix {
     using Element = T;
@@ -15,7 +15,7 @@ struct Matrix {
 
     const T* data;
     unsigned lines, steps;
-    // Whether each run lies within a line and begins at a multiple of 16 bytes.
+    // Whether each run lies within a line and is aligned to 16 bytes.
     bool in_runs;
 
     __device__ Matrix(const T* data, unsigned lines, unsigned steps)
@@ -42,21 +42,21 @@ template <class T>
 struct MatrixOutput {
     T* c;
     unsigned m, n;
-    Around<T> around;
+    Epilogue<T> epilogue;
 
     __device__ void store(unsigned row, unsigned column, float sum) const {
-        if (row < m && column < n) c[size_t(row) * n + column] = narrow<T>(around(sum, column));
+        if (row < m && column < n) c[size_t(row) * n + column] = narrow<T>(epilogue(sum, column));
     }
 };
 
 // Calls `product` with the operands a [m, k] or, transposed, [k, m], and b [k, n] or, transposed, [n, k], of
-// the matrices that blockIdx.z counts.
+// the matrices of batch index blockIdx.z.
 template <class T, class Product>
-__device__ void with_matrices(T* c, const T* a, const T* b, Around<T> around, unsigned m, unsigned n, unsigned k,
+__device__ void with_matrices(T* c, const T* a, const T* b, Epilogue<T> epilogue, unsigned m, unsigned n, unsigned k,
                               unsigned transpose_a, unsigned transpose_b, const Product& product) {
     a += size_t(blockIdx.z) * m * k;
     b += size_t(blockIdx.z) * k * n;
-    const MatrixOutput<T> out{c + size_t(blockIdx.z) * m * n, m, n, around};
+    const MatrixOutput<T> out{c + size_t(blockIdx.z) * m * n, m, n, epilogue};
     if (transpose_a && transpose_b) product(Matrix<T, false>(a, m, k), Matrix<T, true>(b, n, k), out, 0, k);
     if (transpose_a && !transpose_b) product(Matrix<T, false>(a, m, k), Matrix<T, false>(b, n, k), out, 0, k);
     if (!transpose_a && transpose_b) product(Matrix<T, true>(a, m, k), Matrix<T, true>(b, n, k), out, 0, k);

@@ -1,4 +1,4 @@
-// Max-pooling by windows that move over an image by a stride.
+// Max-pooling with a fixed window and a stride.
 #include "windows.cuh"
 
 struct Moving {

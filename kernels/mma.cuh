@@ -1,8 +1,8 @@
-// One instruction of the tensor cores and the fragments that it works on: d += a b, for a of 16 rows, b of 8
-// columns and d [16, 8] in f32, spread over the lanes of a warp.
+// The tensor-core instruction `mma` and its fragments: d += a b, for a of 16 rows, b of 8 columns and d [16, 8] in f32,
+// distributed over the lanes of a warp.
 //
-// A row of a and a column of b are 8 words of 32 bits: 16 numbers of 16 bits, or 8 of f32 rounded to tf32. In
-// words, all types have one layout. With i = lane / 4 and j = lane % 4, a lane holds of a the words
+// A row of a and a column of b are 8 words of 32 bits: 16 elements of 16 bits, or 8 of f32 rounded to tf32. In words,
+// all types have the same layout. With i = lane / 4 and j = lane % 4, a lane holds of a the words
 // (row i, word j), (i + 8, j), (i, j + 4), (i + 8, j + 4), of b (word j, column i), (j + 4, i), and of d the
 // sums (row i, column 2 j), (i, 2 j + 1), (i + 8, 2 j), (i + 8, 2 j + 1).
 #pragma once
@@ -13,7 +13,7 @@ constexpr bool is_bf16 = false;
 template <>
 constexpr bool is_bf16<__nv_bfloat16> = true;
 
-// f32 as the tensor cores take it: the lower 13 bits are rounded away, ties away from zero.
+// Rounds f32 to tf32: the lower 13 bits are rounded, ties away from zero.
 __device__ inline unsigned to_tf32(float x) {
 #ifdef __CUDA_ARCH__
     unsigned word;
@@ -25,7 +25,7 @@ __device__ inline unsigned to_tf32(float x) {
 }
 
 #ifndef __CUDACC__
-// What two words add to a sum.
+// The contribution of two words to a sum.
 template <class T>
 float dot_of_words(unsigned a, unsigned b) {
     if constexpr (sizeof(T) == 4) {
@@ -45,7 +45,7 @@ float dot_of_words(unsigned a, unsigned b) {
                  : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])         \
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]))
 
-// `d += a b`, by all lanes of a warp together.
+// `d += a b`, executed by all lanes of a warp.
 template <class T>
 __device__ inline void mma(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
 #ifdef __CUDA_ARCH__
@@ -73,7 +73,7 @@ __device__ inline void mma(float (&d)[4], const unsigned (&a)[4], const unsigned
 #endif
 }
 
-// The fragment of a whose first word is `words`, in shared memory, in rows of `length` words.
+// Loads the fragment of a whose first word is `words`, in shared memory, in rows of `length` words.
 __device__ inline void load_a(unsigned (&a)[4], const unsigned* words, unsigned length) {
     const unsigned lane = lane_in_warp();
 #ifdef __CUDA_ARCH__
@@ -85,7 +85,7 @@ __device__ inline void load_a(unsigned (&a)[4], const unsigned* words, unsigned 
 #endif
 }
 
-// The fragment of b whose first word is `words`, in shared memory, in columns of `length` words.
+// Loads the fragment of b whose first word is `words`, in shared memory, in columns of `length` words.
 __device__ inline void load_b(unsigned (&b)[2], const unsigned* words, unsigned length) {
     const unsigned lane = lane_in_warp();
 #ifdef __CUDA_ARCH__

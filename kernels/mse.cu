@@ -1,7 +1,7 @@
-// Mean squared error, its gradient, and both in one read of both inputs.
+// Mean squared error, its gradient, and both fused.
 //
-// Each block leaves the sum of its squares in `parts`; mean_of_parts adds them up. How many blocks there are
-// follows from n alone, so that the same numbers give the same bits on any GPU.
+// Each block writes the sum of its squares to `parts`; mean_of_parts adds them. The number of blocks depends on n alone,
+// so that the same inputs give the same bits on any GPU.
 #include "map.cuh"
 
 template <class T>
@@ -9,7 +9,7 @@ __device__ __forceinline__ float difference(const T* x, const T* y, unsigned i) 
     return widen(x[i]) - widen(y[i]);
 }
 
-// `(x - y)^2`, summed up over the block's share of the elements.
+// `(x - y)^2`, summed over the elements of the block.
 template <class T>
 __device__ void mse_parts(float* parts, const T* x, const T* y, unsigned n) {
     Sum sum;
@@ -33,7 +33,7 @@ __device__ void mse_grad(T* dx, const T* x, const T* y, const float* dloss, unsi
     map2(dx, x, y, n, [=](float x, float y) { return factor * (x - y); });
 }
 
-// Both at once, for a loss whose gradient is known before: the last of its graph.
+// Both fused, for a loss whose upstream gradient is known in advance because it is the last of its graph.
 template <class T>
 __device__ void mse_with_grad(float* parts, T* dx, const T* x, const T* y, const float* dloss, unsigned n) {
     const float factor = 2.0f * *dloss / float(n);

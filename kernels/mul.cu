@@ -1,4 +1,4 @@
-// The product of two tensors of one shape, element by element; its gradients are products too.
+// Element-wise multiplication; its gradients are multiplications too.
 #include "map.cuh"
 
 template <class T>

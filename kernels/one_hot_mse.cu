@@ -1,4 +1,4 @@
-// Mean squared error of x [rows, c] to one-hot labels, and its gradient. `n` counts the elements.
+// Mean squared error of x [rows, c] with one-hot labels, and its gradient. `n` is the number of elements.
 #include "common.cuh"
 
 template <class T>
@@ -6,7 +6,7 @@ __device__ __forceinline__ float from_label(const T* x, const unsigned* labels, 
     return widen(x[i]) - (i % c == labels[i / c] ? 1.0f : 0.0f);
 }
 
-// Each block leaves the sum of its squares; mean_of_parts adds them up.
+// Each block writes the sum of its squares; mean_of_parts adds them.
 template <class T>
 __device__ void one_hot_mse_parts(float* parts, const T* x, const unsigned* labels, unsigned n, unsigned c) {
     Sum sum;

@@ -1,14 +1,14 @@
-// What optimisers share: the list of all parameters, and the blocks' shares of it, so that one launch steps them all.
+// Shared by optimisers: the list of all parameters, split into chunks for blocks, so that one launch updates them all.
 #pragma once
 
 #include "common.cuh"
 
-// The elements of one parameter that one block steps, none of which another block steps.
+// The elements of one parameter that one block updates.
 struct Share {
     unsigned parameter, first, count;
 };
 
-// Calls `step(i)` for each element of the share.
+// Calls `step(i)` for each element of the chunk.
 template <class Step>
 __device__ __forceinline__ void for_each_of(const Share& share, Step step) {
     for (unsigned i = threadIdx.x; i < share.count; i += blockDim.x) step(share.first + i);

@@ -1,7 +1,7 @@
-// Images to the rows of their patches, in the order (row, column, channel) within a patch.
+// Splits images into patches, in the order (row, column, channel) within a patch.
 #include "patches.cuh"
 
-// One value a thread, read in the order of the images.
+// One element per thread, in the order of the images.
 template <class T>
 __device__ void patchify(T* tokens, const T* images, unsigned n, Patches patches) {
     for (unsigned i = thread_in_grid(); i < n; i += threads_in_grid()) tokens[patches.in_tokens(i)] = images[i];

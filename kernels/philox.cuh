@@ -1,5 +1,5 @@
-// Random numbers as a function of a counter: Philox 4x32-10 (Salmon, Moraes, Dror and Shaw, SC 2011), the same bits
-// as `tensor::random`.
+// The counter-based random generator Philox 4x32-10 (Salmon, Moraes, Dror and Shaw, 2011, doi 10.1145/2063384.2063405),
+// with the same bits as `tensor::random`.
 #pragma once
 
 #include "common.cuh"
@@ -32,7 +32,7 @@ struct Mask {
     u64 step;
     unsigned threshold;
 
-    // Whether each of four elements survives, from the one numbered 4 `block` on.
+    // Whether each of four elements, starting from `4 block`, is kept.
     __device__ __forceinline__ Words survive(u64 block) const {
         Words words = philox(key, step, block);
         for (unsigned j = 0; j < 4; j++) words.of[j] = words.of[j] >= threshold;

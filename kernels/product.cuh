@@ -1,55 +1,55 @@
-// Matrix products whose operands need not be matrices in memory:
-// out(row, column) = sum over k of a(row, k) b(column, k), added up in f32 in the order of k.
+// GEMM over generic operands, which need not be matrices in memory:
+// out(row, column) = sum over k of a(row, k) b(column, k), accumulated in f32 in the order of k.
 //
-// That is one chain: it may be off by k / 2 epsilons, where other sums are compensated. The gradient by a convolution's
-// weight is cut into parts; of a linear layer's weight gradient k is the number of rows of the batch.
+// That is a single sequential sum, with an error of up to k / 2 epsilons, whereas other sums are compensated. The weight
+// gradient of a convolution is split into parts; for that of a linear layer, k is the batch size.
 //
-// An operand says where its elements are, by a line (a row of a, or a column of b) and a step along k:
+// An operand locates its elements by a line (a row of a, or a column of b) and a step along k:
 //
 //   Element                      the stored type
-//   ALONG_STEPS                  whether neighbours in memory are steps of one line, or lines
-//   Line line(unsigned)          what is worked out once for a line
-//   Step step(unsigned k)        what is worked out once for a step
+//   ALONG_STEPS                  whether adjacent elements in memory are steps of one line, or lines
+//   Line line(unsigned)          the precomputed data of a line
+//   Step step(unsigned k)        the precomputed data of a step
 //   Step add(Step, Step)         the sum of two steps, without a division
 //   Element at(Line, Step)       the element, or zero outside of the operand
 //   Run run(Line, Step, Step)    several elements along k, from this step on; the last argument is step(1)
 //
-// An output has `store(row, column, sum)` and ignores what lies outside of it. A convolution is such a product
-// with operands that read images, so all products here serve both.
+// An output has `store(row, column, sum)` and ignores positions outside of it. A convolution is an implicit GEMM with
+// operands that read images, so all GEMM kernels here serve both.
 //
-// The products are types that are called with the operands, the output and a range of k. `InPlain` is the one to
-// read. `InRegisters` gives each thread squares of outputs, and `OfFragments` uses the tensor cores.
+// The GEMM kernels are function objects called with the operands, the output and a range of k. `Naive` is the readable
+// reference, `RegisterTiled` computes squares of outputs per thread, and `TensorCore` uses the tensor cores.
 #pragma once
 #include "mma.cuh"
 
-// What is done to a sum where it is written: a number is added for each channel, then perhaps it is rectified.
+// The fused epilogue of a sum: an optional bias per channel, then an optional ReLU.
 template <class T>
-struct Around {
+struct Epilogue {
     static constexpr unsigned BIAS = 1, RELU = 2;
 
-    unsigned what;  // a sum of these
-    const T* bias;  // read where it is asked for
+    unsigned what;  // flags: BIAS and RELU
+    const T* bias;  // read if BIAS is set
 
     __device__ float operator()(float sum, unsigned channel) const {
         if (what & BIAS) sum += widen(bias[channel]);
-        // Written so that a NaN stays one.
+        // Written so that NaN is propagated.
         return what & RELU && sum <= 0.0f ? 0.0f : sum;
     }
 };
 
 // ---------------------------------------------------------------------------------------------------------
-// The plain product.
+// The naive GEMM.
 
-// The side of a tile, and of the square block of threads that each compute one output of it.
+// The side of a tile, and of the square block of threads, each of which computes one output.
 constexpr unsigned PLAIN = 16;
 
-struct InPlain {
+struct Naive {
     template <class A, class B, class Out>
     __device__ void operator()(const A& a, const B& b, const Out& out, unsigned k_begin, unsigned k_end) const;
 };
 
 template <class A, class B, class Out>
-__device__ void InPlain::operator()(const A& a, const B& b, const Out& out, unsigned k_begin,
+__device__ void Naive::operator()(const A& a, const B& b, const Out& out, unsigned k_begin,
                                     unsigned k_end) const {
     SHARED(float, a_tile, [PLAIN][PLAIN + 1]);
     SHARED(float, b_tile, [PLAIN][PLAIN + 1]);
@@ -67,9 +67,9 @@ __device__ void InPlain::operator()(const A& a, const B& b, const Out& out, unsi
 }
 
 // ---------------------------------------------------------------------------------------------------------
-// What the two fast products share: how threads read tiles.
+// Shared by the two fast GEMM kernels: how threads load tiles.
 
-// Elements that a thread reads at once: 16 bytes, which a matrix can give in one access.
+// The elements that a thread loads at once: 16 bytes, one access for an aligned matrix.
 template <class T>
 constexpr unsigned RUN = 16 / sizeof(T);
 
@@ -78,7 +78,7 @@ struct alignas(16) Run {
     T elements[RUN<T>];
 };
 
-// The run of any operand, element by element.
+// The run of any operand, gathered by elements.
 template <class Operand, class Line, class Step>
 __device__ Run<typename Operand::Element> run_by_elements(
     const Operand& operand, const Line& line, Step step, const Step& one) {
@@ -91,7 +91,7 @@ __device__ Run<typename Operand::Element> run_by_elements(
     return run;
 }
 
-// Reads one tile of LINES x STEPS after the other, a few runs a thread. Neighbouring threads read neighbours.
+// Loads successive tiles of LINES x STEPS, a few runs per thread. Adjacent threads load adjacent runs.
 template <class Operand, unsigned LINES, unsigned STEPS, unsigned THREADS>
 struct Reader {
     using T = typename Operand::Element;
@@ -133,17 +133,17 @@ struct Reader {
 };
 
 // ---------------------------------------------------------------------------------------------------------
-// The product in registers.
+// The register-tiled GEMM.
 
 // A square tile of SIDE x SIDE outputs; each thread computes SQUARES x SQUARES squares of 4 x 4 of them.
 template <unsigned SIDE, unsigned SQUARES>
-struct InRegisters {
+struct RegisterTiled {
     static constexpr unsigned STEPS = 16;
     static constexpr unsigned ACROSS = SIDE / (4 * SQUARES);
     static constexpr unsigned THREADS = ACROSS * ACROSS;
 
-    // Two tiles of each operand: one is computed with while the next is written. The lines of a step lie
-    // together, so that a thread reads four of them at once.
+    // Double-buffered tiles of each operand: one is used while the next is written. The lines of a step are contiguous, so
+    // that a thread loads four of them at once.
     struct alignas(16) Shared {
         float a[2][STEPS][SIDE + 4], b[2][STEPS][SIDE + 4];
     };
@@ -170,7 +170,7 @@ __device__ void write_by_steps(float* tile, unsigned line_count, const Reader& r
 
 template <unsigned SIDE, unsigned SQUARES>
 template <class A, class B, class Out>
-__device__ void InRegisters<SIDE, SQUARES>::operator()(const A& a, const B& b, const Out& out, unsigned k_begin,
+__device__ void RegisterTiled<SIDE, SQUARES>::operator()(const A& a, const B& b, const Out& out, unsigned k_begin,
                                                        unsigned k_end) const {
     constexpr unsigned APART = SIDE / SQUARES, OUTPUTS = 4 * SQUARES;
     const unsigned x = threadIdx.x % ACROSS * 4, y = threadIdx.x / ACROSS * 4;
@@ -186,7 +186,7 @@ __device__ void InRegisters<SIDE, SQUARES>::operator()(const A& a, const B& b, c
     for (unsigned k = k_begin; k < k_end; k += STEPS) {
         write_by_steps(&shared.a[now][0][0], SIDE + 4, reads_a);
         write_by_steps(&shared.b[now][0][0], SIDE + 4, reads_b);
-        // The one barrier of a round: the tile that the next round overwrites was left before it.
+        // One barrier per iteration suffices: the tile overwritten by the next iteration is no longer used.
         __syncthreads();
         if (k + STEPS < k_end) {
             reads_a.read();
@@ -220,15 +220,15 @@ __device__ void InRegisters<SIDE, SQUARES>::operator()(const A& a, const B& b, c
 }
 
 // ---------------------------------------------------------------------------------------------------------
-// The product of fragments.
+// The tensor-core GEMM.
 
-// A tile of SIDE x SIDE outputs by warps that stand ROWS x COLUMNS. In words of 32 bits, one of f32 or two of
-// 16 bits, a tile of an operand is 16 wide, and an instruction takes 8 of them: the layout of the words is the
-// same for all types, so only the instruction differs.
+// A tile of SIDE x SIDE outputs by ROWS x COLUMNS warps. In words of 32 bits, one f32 or two 16-bit elements, a tile of an
+// operand is 16 wide, and an instruction uses 8 of them: the layout of the words is the same for all types, so only the
+// instruction differs.
 template <unsigned SIDE, unsigned ROWS, unsigned COLUMNS>
-struct OfFragments {
+struct TensorCore {
     static constexpr unsigned WORDS = 16;
-    // With four words more, the eight lines and four words of a fragment lie in 32 different banks.
+    // Padded by four words, so that the eight lines and four words of a fragment are in 32 different banks.
     static constexpr unsigned LINE = WORDS + 4;
     static constexpr unsigned THREADS = 32 * ROWS * COLUMNS;
 
@@ -241,7 +241,7 @@ struct OfFragments {
     __device__ void operator()(const A& a, const B& b, const Out& out, unsigned k_begin, unsigned k_end) const;
 };
 
-// The words of a run as the tensor cores take them.
+// The words of a run in the format of the tensor cores.
 template <class T>
 __device__ Run<T> to_fragment(Run<T> run) {
     if constexpr (sizeof(T) == 4) {
@@ -262,7 +262,7 @@ __device__ void write_by_lines(unsigned* tile, unsigned line_length, const Reade
 
 template <unsigned SIDE, unsigned ROWS, unsigned COLUMNS>
 template <class A, class B, class Out>
-__device__ void OfFragments<SIDE, ROWS, COLUMNS>::operator()(const A& a, const B& b, const Out& out,
+__device__ void TensorCore<SIDE, ROWS, COLUMNS>::operator()(const A& a, const B& b, const Out& out,
                                                              unsigned k_begin, unsigned k_end) const {
     using T = typename A::Element;
     constexpr unsigned STEPS = WORDS * 4 / sizeof(T);
@@ -319,11 +319,11 @@ __device__ void OfFragments<SIDE, ROWS, COLUMNS>::operator()(const A& a, const B
 }
 
 // ---------------------------------------------------------------------------------------------------------
-// Entry points. An operation says its PARAMETERS(T) and what it does by a product, `CALL(T, product)`; these write
-// the plain kernels and the fast ones, f32 in registers and 16 bits on the tensor cores.
+// Entry points. An operation defines its PARAMETERS(T) and its use of a GEMM kernel, `CALL(T, product)`; these macros
+// define the naive kernels and the fast ones, register-tiled for f32 and tensor-core for 16-bit types.
 
 #define PLAIN_ENTRY(name, dtype, T, PARAMETERS, CALL) \
-    KERNEL(name##_plain_##dtype, PARAMETERS(T)) { CALL(T, InPlain{}); }
+    KERNEL(name##_plain_##dtype, PARAMETERS(T)) { CALL(T, Naive{}); }
 #define TILE_ENTRY(name, dtype, T, PARAMETERS, CALL, side, ...) \
     KERNEL(name##_tile##side##_##dtype, PARAMETERS(T)) {        \
         using Tile = __VA_ARGS__;                               \
@@ -336,16 +336,16 @@ __device__ void OfFragments<SIDE, ROWS, COLUMNS>::operator()(const A& a, const B
     PLAIN_ENTRY(name, f16, __half, PARAMETERS, CALL) \
     PLAIN_ENTRY(name, bf16, __nv_bfloat16, PARAMETERS, CALL)
 
-// Threads that compute 4 x 4 or, in the large tile, 8 x 8 outputs each.
+// Each thread computes 4 x 4 or, in the large tile, 8 x 8 outputs.
 #define TILE_ENTRIES_IN_REGISTERS(name, PARAMETERS, CALL)                  \
-    TILE_ENTRY(name, f32, float, PARAMETERS, CALL, 32, InRegisters<32, 1>) \
-    TILE_ENTRY(name, f32, float, PARAMETERS, CALL, 64, InRegisters<64, 1>) \
-    TILE_ENTRY(name, f32, float, PARAMETERS, CALL, 128, InRegisters<128, 2>)
+    TILE_ENTRY(name, f32, float, PARAMETERS, CALL, 32, RegisterTiled<32, 1>) \
+    TILE_ENTRY(name, f32, float, PARAMETERS, CALL, 64, RegisterTiled<64, 1>) \
+    TILE_ENTRY(name, f32, float, PARAMETERS, CALL, 128, RegisterTiled<128, 2>)
 
 // Four warps or, in the large tile, eight.
 #define TILE_ENTRIES_OF_FRAGMENTS(name, dtype, T, PARAMETERS, CALL)         \
-    TILE_ENTRY(name, dtype, T, PARAMETERS, CALL, 64, OfFragments<64, 2, 2>) \
-    TILE_ENTRY(name, dtype, T, PARAMETERS, CALL, 128, OfFragments<128, 2, 4>)
+    TILE_ENTRY(name, dtype, T, PARAMETERS, CALL, 64, TensorCore<64, 2, 2>) \
+    TILE_ENTRY(name, dtype, T, PARAMETERS, CALL, 128, TensorCore<128, 2, 4>)
 
 #define PRODUCT_ENTRIES(name, PARAMETERS, CALL)                    \
     PLAIN_ENTRIES(name, PARAMETERS, CALL)                          \

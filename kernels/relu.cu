@@ -1,7 +1,7 @@
-// The rectifier, and its gradient from its output.
+// ReLU, and its gradient computed from its output.
 #include "map.cuh"
 
-// `max(x, 0)`, written so that a NaN stays one.
+// `max(x, 0)`, written so that NaN is propagated.
 template <class T>
 __device__ void relu(T* y, const T* x, unsigned n) {
     map(y, x, n, [](float x) { return x <= 0.0f ? 0.0f : x; });

@@ -1,4 +1,4 @@
-// A tensor times a number, which is its own gradient.
+// Multiplication by a constant; the gradient is the same kernel.
 #include "map.cuh"
 
 template <class T>

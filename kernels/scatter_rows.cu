@@ -1,8 +1,8 @@
-// Rows of each image added to chosen places: x [n, k, d] to the rows [n, k] of [n, t, d].
+// Scatter-add of rows: x [n, k, d] is added to the rows [n, k] of [n, t, d].
 #include "common.cuh"
 
-// One element of the output a thread, which goes through all k places and adds those that are meant, in their
-// order: no atomics, so that a seed gives the same bits twice. Neighbouring threads ask about the same row.
+// One output element per thread, which scans all k indices and adds the matching rows in order: no atomics, so that a seed
+// gives the same bits twice. Adjacent threads scan for the same row.
 template <class T>
 __device__ void scatter_rows(T* y, const T* x, const unsigned* rows, unsigned n, unsigned t, unsigned k, unsigned d) {
     const unsigned elements = n * t * d;

@@ -7,11 +7,12 @@ struct SgdParameter {
 };
 
 struct SgdStep {
-    float rate, momentum;
+    float learning_rate, momentum;
     unsigned nesterov;
 };
 
-// With gradient g: `v = momentum v + g`, then `p = p - rate (g + momentum v)` looking ahead, or `p = p - rate v`.
+// With gradient g: `v = momentum v + g`, then `p = p - learning_rate (g + momentum v)` with Nesterov momentum, or
+// `p = p - learning_rate v`.
 KERNEL(sgd_f32, (const SgdParameter* parameters, const Share* shares, const SgdStep* step)) {
     const SgdStep by = *step;
     const Share share = shares[blockIdx.x];
@@ -20,6 +21,6 @@ KERNEL(sgd_f32, (const SgdParameter* parameters, const Share* shares, const SgdS
         const float g = of.gradient[i];
         const float v = by.momentum * of.velocity[i] + g;
         of.velocity[i] = v;
-        of.value[i] -= by.rate * (by.nesterov ? g + by.momentum * v : v);
+        of.value[i] -= by.learning_rate * (by.nesterov ? g + by.momentum * v : v);
     });
 }

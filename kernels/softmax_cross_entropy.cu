@@ -1,7 +1,7 @@
-// The cross-entropy of logits [n, c] to labels, its gradient, and both in one pass; no probability is stored.
+// The cross-entropy of logits [n, c] with labels, its gradient, and both fused; no probability is stored.
 //
-// A warp for each row, each lane every 32nd class. Each row leaves its loss in `parts`; mean_of_parts takes the
-// mean. The row is read from memory once and then from the cache.
+// One warp per row, each lane every 32nd class. Each row writes its loss to `parts`; mean_of_parts computes the mean. The
+// row is read from memory once and then from the cache.
 #include "common.cuh"
 
 // The largest logit of a row, and the sum of `e^(x - largest)`, which neither overflows nor vanishes.
@@ -19,7 +19,7 @@ __device__ __forceinline__ Softmax softmax_of(const T* row, unsigned c) {
     return {largest, warp_sum(sum.total)};
 }
 
-// What of the two is computed.
+// Selects the loss, the gradient or both.
 enum class Pass { Loss, Grad, Both };
 
 // `loss = log sum e^x - x[label]` and `dx = (softmax(x) - one_hot(label)) dloss / n`
@@ -32,7 +32,7 @@ __device__ __forceinline__ void softmax_cross_entropy(float* parts, T* dx, const
         const unsigned label = labels[row];
         const Softmax softmax = softmax_of(logits, c);
         if (PASS != Pass::Grad && lane_in_warp() == 0) {
-            // The largest stays apart: added to the logarithm it would cost the digits of a small loss.
+            // The maximum is kept separate: added to the logarithm it would cost the precision of a small loss.
             parts[row] = logf(softmax.sum) - (widen(logits[label]) - softmax.largest);
         }
         for (unsigned i = lane_in_warp(); PASS != Pass::Loss && i < c; i += WARP) {

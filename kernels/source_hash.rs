@@ -1,10 +1,10 @@
-//! What the compiled kernels were made of, in one number: used where they are compiled and where they are taken in.
+//! The hash of the kernel sources, used where kernels are compiled and where they are embedded.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// FNV-1a over the `.cu` and `.cuh` files of a folder, in 64 bits. It tells stale from fresh and guards against nobody.
+/// The 64-bit FNV-1a hash of the `.cu` and `.cuh` files of a folder. It detects stale kernels and is not cryptographic.
 pub(crate) fn of(folder: &Path) -> io::Result<u64> {
     let entries = fs::read_dir(folder)?.map(|entry| Ok(entry?.path()));
     let mut files: Vec<PathBuf> = entries.collect::<io::Result<_>>()?;
@@ -20,7 +20,7 @@ pub(crate) fn of(folder: &Path) -> io::Result<u64> {
     Ok(hash)
 }
 
-/// The line by which a list of compiled kernels says of which sources it is.
+/// The line that records the source hash in a list of compiled kernels.
 pub(crate) fn line(hash: u64) -> String {
     format!("// sources {hash:016x}")
 }

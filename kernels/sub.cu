@@ -1,4 +1,4 @@
-// The difference of two tensors of one shape, element by element.
+// Element-wise subtraction.
 #include "map.cuh"
 
 template <class T>

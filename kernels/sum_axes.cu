@@ -1,11 +1,11 @@
-// `factor` times the sum over some axes, and its gradient; a factor of 1 / count makes it the mean.
+// `factor` times the sum over axes, and its gradient; with a factor of 1 / count it is the mean.
 //
-// `outputs` walks over the axes that stay and `summed` over those that are summed over, each with the strides of
-// the input. Two kernels: one for sums along the last axis, where neighbouring threads read neighbouring terms,
-// and one for all others, where they read terms of neighbouring sums.
+// `outputs` iterates over the kept axes and `summed` over the summed ones, with the strides of the input. Two kernels: one
+// for sums along the last axis, where adjacent threads read adjacent terms, and one for all others, where they read terms
+// of adjacent sums.
 #include "axes.cuh"
 
-// A warp for each sum, each lane every 32nd term. Blocks of whole warps.
+// One warp per sum, each lane every 32nd term. Blocks of whole warps.
 template <class T>
 __device__ void sum_axes_along(T* y, const T* x, unsigned n, Axes outputs, unsigned count, Axes summed, float factor) {
     const unsigned warps = threads_in_grid() / WARP;
@@ -38,7 +38,7 @@ __device__ void sum_axes_across(T* y, const T* x, unsigned n, Axes outputs, unsi
     y[output] = narrow<T>(factor * sum);
 }
 
-// `dx = factor dy`, repeated along the axes that were summed over, which have a stride of 0.
+// `dx = factor dy`, broadcast along the summed axes, which have stride 0.
 template <class T>
 __device__ void sum_axes_grad(T* dx, const T* dy, unsigned n, Axes axes, float factor) {
     for (unsigned i = thread_in_grid(); i < n; i += threads_in_grid()) {

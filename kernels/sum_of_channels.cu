@@ -1,5 +1,4 @@
-// `y[c] = sum over n and the plane of x[n, c, ..]`: the gradient by a bias. Blocks of 256 threads, as channels.cuh
-// lays them out.
+// `y[c] = sum over n and the plane of x[n, c, ..]`: the gradient of a bias. Blocks of 256 threads (see channels.cuh).
 #include "channels.cuh"
 
 template <class T>

@@ -1,5 +1,5 @@
-// `sum[i] = parts[0, i] + parts[1, i] + ..`: what blocks have added up apart, put together in a fixed order and stored
-// in the type of the call. One thread for each number.
+// `sum[i] = parts[0, i] + parts[1, i] + ..`: adds the partial sums of blocks in a fixed order and stores the result in the
+// type of the call. One thread per element.
 #include "common.cuh"
 
 template <class T>

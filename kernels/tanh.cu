@@ -1,4 +1,4 @@
-// The hyperbolic tangent, and its gradient from its output.
+// The hyperbolic tangent, and its gradient computed from its output.
 #include "map.cuh"
 
 template <class T>

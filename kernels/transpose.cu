@@ -1,14 +1,13 @@
-// The axes of a tensor in another order.
+// Permutation of axes.
 #include "axes.cuh"
 
-// One element of the output a thread: writes are side by side, and so are reads where the last axis stays last.
+// One output element per thread: writes are coalesced, and so are reads where the last axis stays last.
 #define ENTRY(dtype, T) \
     KERNEL(transpose_##dtype, (T * y, const T* x, unsigned n, Axes axes)) { copy_along(y, x, n, axes); }
 FOR_EACH_DTYPE(ENTRY)
 
-// A matrix [rows, columns] for each blockIdx.z, transposed in squares, so that reads and writes are side by side.
-// Blocks of 32 x 8 threads; the square has one column more, so that the threads that read a column of it
-// meet different banks.
+// Transposes one matrix [rows, columns] per blockIdx.z in square tiles, so that reads and writes are coalesced. Blocks
+// of 32 x 8 threads; the tile is padded by one column to avoid bank conflicts.
 template <class T>
 __device__ void transpose_matrices(T* y, const T* x, unsigned rows, unsigned columns) {
     constexpr unsigned SIDE = 32, STEP = 8;

@@ -1,7 +1,7 @@
-// The rows of patches back to the images that they are patches of.
+// Assembles images from patches.
 #include "patches.cuh"
 
-// One value a thread, written in the order of the images.
+// One element per thread, in the order of the images.
 template <class T>
 __device__ void unpatchify(T* images, const T* tokens, unsigned n, Patches patches) {
     for (unsigned i = thread_in_grid(); i < n; i += threads_in_grid()) images[i] = tokens[patches.in_tokens(i)];

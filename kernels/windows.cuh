@@ -1,12 +1,11 @@
-// The largest number of each window of an image with its place, and the way back to that place, for max_pool2d.cu
-// and adaptive_max_pool.cu. A `Windows` says, for each axis, how long the image is and how many windows there are
-// (`image`, `size`), where window i begins and ends (`from`, `to`), and which windows hold a pixel (`first_with`,
-// `last_with`).
+// The maximum of each window of an image with its position, and the gradient, for max_pool2d.cu and
+// adaptive_max_pool.cu. A `Windows` defines, for each axis, the sizes of the image and of the output (`image`, `size`),
+// the range of window i (`from`, `to`), and the windows that contain a pixel (`first_with`, `last_with`).
 #pragma once
 #include "common.cuh"
 
-// One thread for each window of each plane. The first largest number in row-major order wins, the padding never,
-// and the first NaN always.
+// One thread per window of each plane. The result is the first maximum in row-major order, or the first NaN; padding is
+// ignored.
 template <class T, class Windows>
 __device__ void largest(T* y, float* places, const T* x, const Windows& windows,
                         unsigned planes) {
@@ -30,7 +29,7 @@ __device__ void largest(T* y, float* places, const T* x, const Windows& windows,
     }
 }
 
-// One thread for each pixel, which asks the windows that hold it, in order, whether it was their largest number.
+// One thread per pixel, which checks the windows that contain it, in order, for whether it is their maximum.
 template <class T, class Windows>
 __device__ void largest_grad(T* dx, const T* dy, const float* places, const Windows& windows,
                              unsigned planes) {

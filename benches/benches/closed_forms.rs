@@ -1,4 +1,4 @@
-//! Closed forms of samples as wide as CIFAR-10's images, which others compute by LAPACK.
+//! Closed forms for samples of the size of CIFAR-10 images; the baseline is LAPACK.
 
 use ndarray::Array2;
 use tensor::random::Stream;
@@ -20,11 +20,11 @@ const DROPS: [f64; 2] = [0.5, 0.75];
 const PATCHES: [usize; 3] = [2, 4, 8];
 const PROBABILITIES: usize = 10;
 
-/// Photographs that are turned into numbers at once.
+/// Images converted to f64 at a time.
 const CHUNK: usize = 2_000;
 
-/// Samples whose neighbouring numbers are alike, as those of images are: sums of noise along each sample. The class is
-/// the place of the largest of ten numbers.
+/// Moments of samples with correlated neighbours, as in images: cumulative sums of noise along each sample. The class is
+/// the argmax of ten elements.
 fn moments() -> Result<Moments> {
     let mut words = Stream::new(0, "samples").sequence(0);
     let mut moments = Moments::new(D, CLASSES)?;
@@ -42,7 +42,7 @@ fn moments() -> Result<Moments> {
     Ok(moments)
 }
 
-/// All principal components: the eigendecomposition of a covariance of 3,072 numbers.
+/// All principal components: the eigendecomposition of a 3,072 x 3,072 covariance.
 pub(crate) fn components() -> Result<Operation> {
     let moments = moments()?;
     let run = move || {
@@ -63,11 +63,11 @@ pub(crate) fn alignment() -> Result<Operation> {
     }))
 }
 
-/// The same for the training images of CIFAR-10 (`AGON_DATA` names the folder that holds it) from their bytes on: one
-/// pass over 50,000 photographs, the preparation, thirty noise settings.
+/// The task alignment of the training images of CIFAR-10 (in the folder `AGON_DATA`), from bytes: one pass over 50,000
+/// images, the preparation, thirty noise settings.
 pub(crate) fn alignment_of_photographs() -> Result<Operation> {
     let train = data::open("cifar10", None)?.train;
-    let numbers = train.pixels().len();
+    let elements = train.pixels().len();
     let run = move || {
         let mut moments = Moments::new(D, CLASSES)?;
         for start in (0..train.len()).step_by(CHUNK) {
@@ -85,5 +85,5 @@ pub(crate) fn alignment_of_photographs() -> Result<Operation> {
         }
         Ok(())
     };
-    Ok(Operation::new(numbers, run))
+    Ok(Operation::new(elements, run))
 }

@@ -1,4 +1,4 @@
-//! Single operations that benchmarks time: what the libraries of others are tuned for.
+//! Single operations to benchmark, for which other libraries are tuned.
 
 use autograd::ops::conv2d::Geometry;
 use autograd::ops::matmul::MatMul;
@@ -9,7 +9,8 @@ use tensor::{DType, Device, Indices, Tensor};
 
 use crate::{Result, closed_forms};
 
-/// The names of all operations. Products are forward only; an optimiser is a step; all else is forward and backward.
+/// The names of all operations. Matrix multiplications are forward only; an optimiser is one step; all others are forward
+/// and backward.
 pub const OPERATIONS: [&str; 18] = [
     "matmul_256",
     "matmul_512",
@@ -31,22 +32,22 @@ pub const OPERATIONS: [&str; 18] = [
     "alignment_cifar10",
 ];
 
-/// One operation with its inputs, to be run over and over.
+/// An operation with its inputs, to be run repeatedly.
 pub struct Operation {
     run: Box<dyn FnMut() -> Result<()>>,
-    numbers: usize,
+    elements: usize,
 }
 
 impl Operation {
-    /// What is run, and how many numbers it is given.
-    pub(crate) fn new(numbers: usize, run: impl FnMut() -> Result<()> + 'static) -> Self {
-        Self { run: Box::new(run), numbers }
+    /// An operation with its number of input elements.
+    pub(crate) fn new(elements: usize, run: impl FnMut() -> Result<()> + 'static) -> Self {
+        Self { run: Box::new(run), elements }
     }
 
-    /// One of [`OPERATIONS`] on that device; nothing for other names.
+    /// One of [`OPERATIONS`] on this device; `None` for other names.
     ///
     /// # Errors
-    /// If the device fails or has no memory.
+    /// If a device operation fails, or `AGON_DATA` lacks the data set of the operation.
     pub fn named(name: &str, device: &Device) -> Result<Option<Self>> {
         let product = |m, k, n, dtype| matmul(device, [m, k, n], dtype);
         Ok(Some(match name {
@@ -66,7 +67,7 @@ impl Operation {
             "cross_entropy" => cross_entropy(device)?,
             "mse" => mse(device)?,
             "adam" => adam(device)?,
-            // On the processor, wherever the others are.
+            // Always on the CPU.
             "components_3072" => closed_forms::components()?,
             "alignment_3072" => closed_forms::alignment()?,
             "alignment_cifar10" => closed_forms::alignment_of_photographs()?,
@@ -74,43 +75,40 @@ impl Operation {
         }))
     }
 
-    /// Runs it once.
-    ///
-    /// # Errors
-    /// If a kernel fails.
+    /// Runs the operation once.
     pub fn run(&mut self) -> Result<()> {
         (self.run)()
     }
 
-    /// How many numbers its inputs are: the same on both sides.
-    pub fn numbers(&self) -> usize {
-        self.numbers
+    /// The number of input elements: the same on both sides.
+    pub fn elements(&self) -> usize {
+        self.elements
     }
 }
 
-/// Numbers in [-1, 1).
+/// Random elements in [-1, 1).
 fn random(device: &Device, shape: &[usize], dtype: DType) -> Result<Tensor> {
     let mut words = Stream::new(0, "operations").sequence(0);
-    let numbers = (0..shape.iter().product()).map(|_| (2.0 * words.uniform() - 1.0) as f32).collect();
-    Ok(Tensor::from_vec(numbers, shape)?.to_dtype(dtype).to_device(device)?)
+    let elements = (0..shape.iter().product()).map(|_| (2.0 * words.uniform() - 1.0) as f32).collect();
+    Ok(Tensor::from_vec(elements, shape)?.to_dtype(dtype).to_device(device)?)
 }
 
 fn matmul(device: &Device, [m, k, n]: [usize; 3], dtype: DType) -> Result<Operation> {
     let (a, b) = (random(device, &[m, k], dtype)?, random(device, &[k, n], dtype)?);
-    let numbers = a.len() + b.len();
+    let elements = a.len() + b.len();
     let run = move || {
         tensor::run(&MatMul::default(), [&a, &b])?;
         Ok(())
     };
-    Ok(Operation::new(numbers, run))
+    Ok(Operation::new(elements, run))
 }
 
-/// The gradients of the sum of `output` by all `inputs`, which are asked for.
+/// The forward pass and the gradients of the sum of `output` by all `inputs`.
 fn differentiated(
     inputs: Vec<Tensor>,
     output: impl for<'t> Fn(&[Var<'t>]) -> autograd::Result<Var<'t>> + 'static,
 ) -> Operation {
-    let numbers = inputs.iter().map(Tensor::len).sum();
+    let elements = inputs.iter().map(Tensor::len).sum();
     let mut weight: Option<Tensor> = None;
     let run = move || {
         let tape = Tape::new();
@@ -126,7 +124,7 @@ fn differentiated(
         inputs.iter().try_for_each(|input| gradients.of(input).map(drop))?;
         Ok(())
     };
-    Operation::new(numbers, run)
+    Operation::new(elements, run)
 }
 
 /// 3 x 3 with padding 1 over `[n, c, side, side]` to `o` channels.
@@ -157,7 +155,7 @@ fn mse(device: &Device) -> Result<Operation> {
     let [x, y] = [random(device, &[1 << 24], DType::F32)?, random(device, &[1 << 24], DType::F32)?];
     let constant = y.clone();
     let run = differentiated(vec![x], move |inputs| inputs[0].mse(&inputs[0].tape().constant(&constant)));
-    Ok(Operation { numbers: run.numbers + y.len(), ..run })
+    Ok(Operation { elements: run.elements + y.len(), ..run })
 }
 
 /// A step over ten million parameters.
@@ -170,7 +168,7 @@ fn adam(device: &Device) -> Result<Operation> {
         tape.backward_from(&p, random(device, &[N], DType::F32)?)?
     };
     let mut adam = Adam::new(&[("p".into(), &param)], AdamConfig::PAPER)?;
-    adam.follow(&[("p".into(), &param)])?;
+    adam.to_device(&[("p".into(), &param)])?;
     let run = move || Ok(adam.step(&[("p".into(), &param)], &gradients)?);
     Ok(Operation::new(N, run))
 }

@@ -1,12 +1,8 @@
-//! Our side of the side-by-side runs of `cargo xtask peers`: one program that times steps on request.
+//! Our side of the comparison `cargo xtask peers`: a program that times steps on request.
 //!
-//! It warms up, prints a line that says it is ready, then for each line `window SECONDS` on its input runs
-//! whole steps for at least that long and prints what they took; `quit` ends it.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a tool for developers, whose output nobody parses"
-)]
+//! It warms up, prints the ready line, then for each line `window SECONDS` on its input runs complete steps for at least
+//! that long and prints their time; `quit` ends it.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a developer tool, whose output is not parsed")]
 #![forbid(unsafe_code)]
 
 use std::io::{BufRead, Write};
@@ -19,7 +15,7 @@ use tensor::Device;
 /// At least this many steps and this many seconds before the first window.
 const WARM_UP: (usize, f64) = (3, 1.5);
 
-/// Steps that take longer than this together are warm before there are three.
+/// After this many seconds the warm-up ends before three steps.
 const WARM: f64 = 20.0;
 
 fn main() {
@@ -48,18 +44,18 @@ fn main() {
     pool.install(|| serve(&workload, &mode, &variant)).unwrap_or_else(|error| refuse(&error.to_string()));
 }
 
-/// Ends the program: the call makes no sense, or what it asks for is not there.
+/// Ends the program with an error.
 fn refuse(why: &str) -> ! {
     eprintln!("{why}");
     std::process::exit(2);
 }
 
-/// Steps that a recorded run makes before anyone waits for them.
+/// The number of recorded steps between synchronisations.
 const RECORDED_STEPS: usize = 20;
 
 fn serve(workload: &Workload, mode: &str, variant: &str) -> Result<()> {
     let mut training = workload.training()?;
-    // A recorded step finds the labels where the first one has left them.
+    // A recorded step reads the labels from the memory of the first one.
     let loss = if mode == "infer" { workload.infer()? } else { training.step()? };
     let some_steps = || match (mode, variant) {
         ("infer", _) => Ok((1, workload.infer()?)),
@@ -73,10 +69,10 @@ fn serve(workload: &Workload, mode: &str, variant: &str) -> Result<()> {
     )
 }
 
-/// An operation has no loss and no batch, and its `params` are the numbers that it is given.
+/// An operation has no loss and no batch, and `params` is its number of input elements.
 fn serve_operation(name: &str, device: &Device) -> Result<()> {
     let mut operation = Operation::named(name, device)?.expect("the name is in the list");
-    let ready = json!({ "variant": "default", "mode": "train", "params": operation.numbers(), "batch": 1, "loss": 0.0 });
+    let ready = json!({ "variant": "default", "mode": "train", "params": operation.elements(), "batch": 1, "loss": 0.0 });
     let at_once = if *device == Device::Cpu { 1 } else { RECORDED_STEPS };
     answer(&ready, || {
         (0..at_once).try_for_each(|_| operation.run())?;
@@ -87,8 +83,8 @@ fn serve_operation(name: &str, device: &Device) -> Result<()> {
     })
 }
 
-/// Warms up, says that it is ready, and answers until it is told to quit. Some steps return how many they were, and
-/// the last loss.
+/// Warms up, prints the ready line, and runs windows until `quit`. `some_steps` returns the number of steps and the last
+/// loss.
 fn answer(ready: &serde_json::Value, mut some_steps: impl FnMut() -> Result<(usize, f64)>) -> Result<()> {
     let (start, mut steps) = (Instant::now(), 0);
     let elapsed = || start.elapsed().as_secs_f64();
@@ -116,7 +112,7 @@ fn answer(ready: &serde_json::Value, mut some_steps: impl FnMut() -> Result<(usi
     Ok(())
 }
 
-/// The most memory that this process has had, in MiB.
+/// The peak resident memory of this process, in MiB.
 fn peak_rss_mib() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -125,10 +121,10 @@ fn peak_rss_mib() -> Option<f64> {
 
 fn say(line: &serde_json::Value) {
     println!("{line}");
-    std::io::stdout().flush().expect("the caller listens");
+    std::io::stdout().flush().expect("the output is a pipe to the caller");
 }
 
-/// The processor time of this process so far, in seconds, over all its threads.
+/// The CPU time of this process so far, in seconds, over all its threads.
 fn cpu_seconds() -> f64 {
     // Fields 14 and 15, counted from 1, are user and system time in hundredths of a second; the name in
     // field 2 may hold spaces, so counting starts behind its bracket.

@@ -1,4 +1,4 @@
-//! Criterion benchmarks: one training step of FC-M, and the matrix products of the list.
+//! Criterion benchmarks: one training step of FC-M, and matrix multiplications.
 #![allow(missing_docs)]
 
 use benches::Workload;
@@ -6,8 +6,8 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use tensor::random::Stream;
 use tensor::{Init, Matrix, gemm_f32};
 
-/// `[m, k, n]` of the products, and which of the two matrices is stored transposed. The last three are
-/// those of FC-M's widest layers: gradient of the input, forward, gradient of the weight.
+/// `[m, k, n]` of the matrix multiplications, and which of the two matrices is transposed. The last three are those of
+/// FC-M's widest layers: gradient of the input, forward, gradient of the weight.
 const PRODUCTS: [([usize; 3], [bool; 2]); 6] = [
     ([256, 256, 256], [false, false]),
     ([512, 512, 512], [false, false]),
@@ -21,10 +21,10 @@ fn matmul(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("matmul_f32");
     for ([m, k, n], [a_turned, b_turned]) in PRODUCTS {
         let mut words = Stream::new(0, "matmul").sequence(0);
-        let mut numbers = |count| (0..count).map(|_| words.uniform() as f32).collect::<Vec<_>>();
-        let (a, b) = (numbers(m * k), numbers(k * n));
+        let mut random = |count| (0..count).map(|_| words.uniform() as f32).collect::<Vec<_>>();
+        let (a, b) = (random(m * k), random(k * n));
         let mut out = vec![0.0; m * n];
-        // Elements a second are floating-point operations a second.
+        // Elements per second are floating-point operations per second.
         group.throughput(Throughput::Elements(2 * (m * k * n) as u64));
         let turned = |turned| if turned { "t" } else { "n" };
         let name = format!("{m}x{k}x{n}_{}{}", turned(a_turned), turned(b_turned));
@@ -42,7 +42,7 @@ fn matmul(criterion: &mut Criterion) {
 
 fn fc_m_step(criterion: &mut Criterion) {
     let workload = Workload::named("fc_m", None).expect("the workload is in the list");
-    let mut training = workload.training().expect("the processor has memory");
+    let mut training = workload.training().expect("there is enough memory");
     let mut group = criterion.benchmark_group("train_step");
     group.throughput(Throughput::Elements(workload.batch() as u64));
     group.sample_size(20);

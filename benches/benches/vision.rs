@@ -1,4 +1,4 @@
-//! Five small vision models that every framework can build; they exist for comparison only.
+//! Five small vision models for the comparison with other frameworks.
 
 use autograd::{Param, Var};
 use models::{
@@ -30,7 +30,7 @@ pub(crate) fn mlp_ae(stream: &Stream) -> Cre {
     Cre::new(encoder, decoder, perceptron(&[64, 10], &stream.child("classifier")), &[784])
 }
 
-/// Three convolutions of stride 2 to a latent of 128 numbers, and three transposed ones back.
+/// Three convolutions of stride 2 to a latent of 128 dimensions, and three transposed ones back.
 pub(crate) fn cnn_cre(stream: &Stream) -> Cre {
     let (of_encoder, of_decoder) = (stream.child("encoder"), stream.child("decoder"));
     let mut encoder = Sequential::new();
@@ -55,7 +55,7 @@ const PATCH: usize = 4;
 const SIDE: usize = 32;
 const TOKENS: usize = (SIDE / PATCH) * (SIDE / PATCH);
 
-/// Six blocks over a class token and 64 patches, a latent of 128 numbers, two blocks back.
+/// Six blocks over a class token and 64 patches, a latent of 128 dimensions, two blocks back.
 pub(crate) fn vit_cre(stream: &Stream) -> Cre {
     let blocks = |mut layers: Sequential, depth: usize, stream: &Stream| {
         for _ in 0..depth {
@@ -103,7 +103,7 @@ pub(crate) fn resnet9(stream: &Stream) -> Sequential {
     layers.then(GlobalMaxPool).then_drawn(stream, head).then(Scale(0.125))
 }
 
-/// ResNet-18's blocks behind a 3 x 3 stem, a latent of 128 numbers, and the mirror image back.
+/// ResNet-18 blocks after a 3 x 3 stem, a latent of 128 dimensions, and the mirrored decoder.
 pub(crate) fn resnet_ae(stream: &Stream) -> Autoencoder {
     let (of_encoder, of_decoder) = (stream.child("encoder"), stream.child("decoder"));
     let mut encoder = norm_after(Sequential::new(), [3, 64], 3, 1, &of_encoder).then(Activation::Relu);
@@ -184,7 +184,7 @@ plain_layer!(
 );
 
 plain_layer!(
-    /// Each pixel four times: sides twice as long.
+    /// Nearest-neighbour upsampling by 2.
     Doubled, x => {
         let &[n, c, h, w] = x.shape() else { panic!("images have four axes") };
         let pixels = x.reshape(&[n, c, h, 1, w, 1])?.broadcast_to(&[n, c, h, 2, w, 2])?;
@@ -192,7 +192,7 @@ plain_layer!(
     }
 );
 
-/// A number times the input.
+/// Scales the input by a constant.
 struct Scale(f64);
 
 impl Module for Scale {
@@ -205,7 +205,7 @@ impl Module for Scale {
     }
 }
 
-/// Learned positions, added to the tokens of each example or to one vector for all of them.
+/// Learned positional embeddings, added to the tokens of each example or to one vector for all of them.
 struct Positions(Param);
 
 impl Positions {

@@ -1,5 +1,4 @@
-//! The workloads that benchmarks time: the models of both papers and those that every framework builds, each
-//! on one random batch.
+//! The benchmark workloads: the models of both papers and models common to all frameworks, each on one random batch.
 #![forbid(unsafe_code)]
 
 mod closed_forms;
@@ -8,7 +7,7 @@ mod vision;
 
 pub use operations::{OPERATIONS, Operation};
 
-/// What can go wrong in any of the crates that are timed.
+/// The result type of the benchmarks.
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 use autograd::{Tape, Var};
@@ -20,7 +19,7 @@ use models::{
 use tensor::random::Stream;
 use tensor::{DType, Device, Indices, Tensor};
 
-/// The names of all workloads: the CRE paper's, the reconstruction paper's, then those of every framework.
+/// The names of all workloads: those of the CRE paper, of the LBR paper, and those common to all frameworks.
 pub const NAMES: [&str; 13] = [
     "fc_s",
     "fc_m",
@@ -37,7 +36,7 @@ pub const NAMES: [&str; 13] = [
     "resnet_ae",
 ];
 
-/// A model and the batch that it is trained on, over and over.
+/// A model and the batch that it is trained on repeatedly.
 pub struct Workload {
     model: Model,
     images: Tensor,
@@ -45,11 +44,11 @@ pub struct Workload {
     learning_rate: f64,
 }
 
-/// A model with the loss that it is trained by.
+/// A model with its loss.
 enum Model {
-    /// Each part follows a loss of its own, as the CRE paper says.
+    /// Each part has its own loss, as in the CRE paper.
     Routed(Cre),
-    /// All parts follow the mean of both losses.
+    /// All parts minimise the mean of both losses.
     Both(Cre),
     /// The mean squared error of the reconstruction.
     Reconstruction(Autoencoder),
@@ -58,7 +57,7 @@ enum Model {
 }
 
 impl Workload {
-    /// One of [`NAMES`], with its own batch size or another; nothing for other names.
+    /// One of [`NAMES`], with its default or another batch size; `None` for other names.
     pub fn named(name: &str, batch: Option<usize>) -> Option<Self> {
         use Model::{Both, OneHot, Reconstruction, Routed};
         const FLAT: &[usize] = &[784];
@@ -98,20 +97,17 @@ impl Workload {
         Some(Self { model, images, labels, learning_rate })
     }
 
-    /// The same on that device; [`Workload::training`] takes the model there.
-    ///
-    /// # Errors
-    /// If a device fails or has no memory.
+    /// Moves the batch to a device; [`Workload::training`] also moves the model.
     pub fn to_device(self, device: &Device) -> models::Result<Self> {
         Ok(Self { images: self.images.to_device(device)?, ..self })
     }
 
-    /// Images a step.
+    /// The number of images per step.
     pub fn batch(&self) -> usize {
         self.labels.len()
     }
 
-    /// The number of numbers that are learned.
+    /// The number of trainable parameters.
     pub fn n_params(&self) -> usize {
         let params = match &self.model {
             Model::Routed(cre) | Model::Both(cre) => cre.params(),
@@ -121,16 +117,13 @@ impl Workload {
         params.iter().map(|(_, param)| param.len()).sum()
     }
 
-    /// The model in training by Adam, at lambda = 0.5 where there are two losses, on the device of the images.
-    ///
-    /// # Errors
-    /// If a device fails or has no memory.
+    /// A trainer of the model with Adam, at lambda = 0.5 if there are two losses, on the device of the images.
     pub fn training(&self) -> models::Result<Training<'_>> {
         let mut training = self.training_on_cpu()?;
         let device = self.images.device();
         match &mut training {
-            Training::OfCre(_, trainer) => trainer.to_device(&device)?,
-            Training::OfLoss(_, trainer) => trainer.to_device(&device)?,
+            Training::Cre(_, trainer) => trainer.to_device(&device)?,
+            Training::Loss(_, trainer) => trainer.to_device(&device)?,
         }
         Ok(training)
     }
@@ -142,20 +135,17 @@ impl Workload {
             let trainer = LossTrainer::new(params, buffers, adam, Schedule::Constant, |tape, _, mode| {
                 self.loss(tape, mode)
             });
-            Ok(Training::OfLoss(self, Box::new(trainer?)))
+            Ok(Training::Loss(self, Box::new(trainer?)))
         };
         match &self.model {
-            Model::Routed(cre) => Ok(Training::OfCre(self, Box::new(CreTrainer::new(cre, config, 0.5)?))),
+            Model::Routed(cre) => Ok(Training::Cre(self, Box::new(CreTrainer::new(cre, config, 0.5)?))),
             Model::Both(cre) => of_loss(cre.params(), cre.buffers()),
             Model::Reconstruction(autoencoder) => of_loss(autoencoder.params(), autoencoder.buffers()),
             Model::OneHot(classifier) => of_loss(classifier.params(), classifier.buffers()),
         }
     }
 
-    /// A forward pass in evaluation, heads and decoder included; returns the mean of what comes out.
-    ///
-    /// # Errors
-    /// If a kernel fails.
+    /// A forward pass in evaluation mode, including heads and decoder; returns the first element of the output.
     pub fn infer(&self) -> models::Result<f64> {
         let out = match &self.model {
             Model::Routed(cre) | Model::Both(cre) => cre.represent(&self.images)?.logits,
@@ -165,7 +155,7 @@ impl Workload {
         Ok(out.to_f64_vec()[0])
     }
 
-    /// The loss of the models that follow one.
+    /// The loss of a model with one loss.
     fn loss<'t>(&self, tape: &'t Tape, mode: Mode) -> models::Result<Var<'t>> {
         let images = tape.constant(&self.images);
         Ok(match &self.model {
@@ -181,40 +171,40 @@ impl Workload {
     }
 }
 
-/// A workload in training.
+/// A workload with its trainer.
 pub enum Training<'w> {
-    /// Each part follows a loss of its own.
-    OfCre(&'w Workload, Box<CreTrainer<'w>>),
-    /// All parameters follow one loss.
-    OfLoss(&'w Workload, Box<LossTrainer<'w>>),
+    /// Each part has its own loss.
+    Cre(&'w Workload, Box<CreTrainer<'w>>),
+    /// All parameters have the same loss.
+    Loss(&'w Workload, Box<LossTrainer<'w>>),
 }
 
 impl Training<'_> {
-    /// One step; returns the loss before it.
+    /// Runs one step; returns the loss before it.
     ///
     /// # Errors
-    /// If a kernel fails, or the loss is not finite.
+    /// If the loss is not finite.
     pub fn step(&mut self) -> models::Result<f64> {
         match self {
-            Self::OfCre(workload, trainer) => {
+            Self::Cre(workload, trainer) => {
                 Ok(0.5 * trainer.step((&workload.images, &workload.labels))?.loss)
             }
-            Self::OfLoss(workload, trainer) => Ok(trainer.step((&workload.images, &workload.labels))?.loss),
+            Self::Loss(workload, trainer) => Ok(trainer.step((&workload.images, &workload.labels))?.loss),
         }
     }
 
-    /// `steps` steps, recorded once and replayed on a GPU; returns the mean loss.
+    /// Runs `steps` steps, recorded once and replayed on a GPU; returns the mean loss.
     ///
     /// # Errors
     /// As [`Training::step`].
     pub fn steps_recorded(&mut self, steps: usize) -> models::Result<f64> {
-        let (Self::OfCre(workload, _) | Self::OfLoss(workload, _)) = self;
+        let (Self::Cre(workload, _) | Self::Loss(workload, _)) = self;
         let workload: &Workload = workload;
         let gather = |_| Ok((workload.images.clone(), workload.labels.clone()));
         let batches = DeviceBatches { steps, seek: &|_| Ok(()), gather: &gather };
         match self {
-            Self::OfCre(_, trainer) => Ok(0.5 * trainer.epoch(1, batches)?.loss),
-            Self::OfLoss(_, trainer) => Ok(trainer.epoch(1, batches)?.loss),
+            Self::Cre(_, trainer) => Ok(0.5 * trainer.epoch(1, batches)?.loss),
+            Self::Loss(_, trainer) => Ok(trainer.epoch(1, batches)?.loss),
         }
     }
 }

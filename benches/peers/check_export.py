@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Whether PyTorch computes from an exported file what our own program computes from the run.
+"""Checks that PyTorch with exported parameters computes the same results as our program.
 
     .tools/peers/bin/python benches/peers/check_export.py target/release/agon
 
@@ -36,7 +36,7 @@ MODELS = {
 PART = ["data.train=1000", "data.validation=50", "data.test=500"]
 TESTED = 500
 
-# The longest sums of a model have 784 terms, whose roundings (6e-8 each) would come to 5e-5 if none cancelled; what is left
+# The longest sums of a model have 784 terms, whose roundings (6e-8 each) would add up to 5e-5 if none cancelled; the remainder
 # in a mean over 500 images is 2e-7.
 TOLERANCE = 1e-5
 
@@ -53,7 +53,7 @@ def test_images():
 
 
 def ours(agon, name, folder):
-    """What our program says of a run of this model, and the file of its parameters."""
+    """The results of our program for a run of this model, and the file of its parameters."""
 
     def call(*arguments):
         return subprocess.run([agon, *arguments, "--out", folder / "out"], check=True, capture_output=True).stdout
@@ -66,7 +66,7 @@ def ours(agon, name, folder):
 
 
 def theirs(model, shape, file):
-    """What PyTorch says of the same parameters."""
+    """The results of PyTorch with the same parameters."""
     missing, unexpected = model.load_state_dict(weights.state(file), strict=False)
     missing = [name for name in missing if not name.endswith("num_batches_tracked")]
     if missing or unexpected:
@@ -93,7 +93,7 @@ def main():
             told = theirs(build(), shape, file)
             for measure, value in told.items():
                 off = abs(value - found[measure])
-                # One image of an even contest may fall to the other side.
+                # One image with nearly equal scores may be classified differently.
                 allowed = 1.5 / TESTED if measure == "accuracy" else TOLERANCE * abs(value)
                 failed |= not off <= allowed
                 print(f"{name:6} {measure:13} ours {found[measure]:.7f}  PyTorch {value:.7f}  off by {off:.1e}")

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The architectures of both papers in PyTorch, from their specifications; `--check` holds their parameter counts.
+"""The architectures of both papers in PyTorch, from `book/cre.md` and `book/lbr.md`; `--check` compares parameter counts.
 
 Layers stand at the same places as in `crates/models`, so that both sides give their parameters the same
 names. Images are `[n, c, h, w]`, and `[n, pixels]` for the fully connected CREs.
@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 # ---------------------------------------------------------------- classification-reconstruction encoders
 class Cre(nn.Module):
-    """An encoder with a decoder and a classifier on one latent (section 2.1 of the CRE specification)."""
+    """An encoder with a decoder and a classifier on one latent (section 2.1 of `book/cre.md`)."""
 
     def __init__(self, encoder, decoder, classifier):
         super().__init__()
@@ -27,7 +27,7 @@ class Cre(nn.Module):
         return z, self.decoder(z), self.classifier(z)
 
     def losses(self, x, y, split):
-        """(reconstruction, classification) loss, with each head on its share of what `split` makes of the latent."""
+        """(reconstruction, classification) loss, with each head on its output of `split`."""
         for_decoder, for_classifier = split(self.encoder(x))
         return F.mse_loss(self.decoder(for_decoder), x), F.cross_entropy(self.classifier(for_classifier), y)
 
@@ -37,7 +37,7 @@ class Cre(nn.Module):
 
 
 def backward(model, x, y, weight):
-    """Both losses, with gradients routed as section 2.2 of the CRE specification says.
+    """Both losses, with the gradient routing of section 2.2 of `book/cre.md`.
 
     Each head runs back at full strength to a leaf of its own that has the latent's value; `weight` times the
     decoder's gradient there plus `1 - weight` times the classifier's goes on through the encoder.
@@ -95,9 +95,9 @@ def cnn_s(latent_channels=16):
     return Cre(*(nn.Sequential(*layers) for layers in (encoder, decoder, [nn.Flatten(), nn.Linear(16 * c, 10)])))
 
 
-def cnn_l(narrower=1, dropout=0.2):
-    """CNN-L for 3 x 32 x 32 (section 3.3), all widths divided by `narrower`."""
-    narrow, wide, widest = 64 // narrower, 128 // narrower, 256 // narrower
+def cnn_l(width_divisor=1, dropout=0.2):
+    """CNN-L for 3 x 32 x 32 (section 3.3), all widths divided by `width_divisor`."""
+    narrow, wide, widest = 64 // width_divisor, 128 // width_divisor, 256 // width_divisor
     encoder = [
         *block(3, narrow, 7, dropout=dropout),
         *block(narrow, narrow, 7, dropout=dropout),
@@ -118,9 +118,9 @@ def cnn_l(narrower=1, dropout=0.2):
     return Cre(*(nn.Sequential(*layers) for layers in (encoder, decoder, classifier)))
 
 
-# ---------------------------------------------------------------- networks of the reconstruction paper, section 3.10
+# ---------------------------------------------------------------- networks of the LBR paper, section 3.10 of `book/lbr.md`
 def evenly(first, last, n):
-    """`n` equally spaced numbers, truncated to integers."""
+    """`n` equally spaced values, truncated to integers."""
     return [first + (last - first) * place // (n - 1) for place in range(n)]
 
 
@@ -229,10 +229,10 @@ def mirrored_block(inputs, doubled_to=None):
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
 
 
-def resnet_autoencoder(plan, latent, image=(3, 224, 224), narrower=1):
-    """The ResNet autoencoder by the plan of ResNet-18 or -34; widths are divided by `narrower`."""
-    channels, code = image[0], (512 // narrower, image[1] // 32, image[2] // 32)
-    widths = [width // narrower for width in (64, 128, 256, 512)]
+def resnet_autoencoder(plan, latent, image=(3, 224, 224), width_divisor=1):
+    """The ResNet autoencoder by the plan of ResNet-18 or -34; widths are divided by `width_divisor`."""
+    channels, code = image[0], (512 // width_divisor, image[1] // 32, image[2] // 32)
+    widths = [width // width_divisor for width in (64, 128, 256, 512)]
     first = nn.Conv2d(channels, widths[0], 7, 2, 3, bias=False)
     encoder = [first, nn.BatchNorm2d(widths[0]), nn.ReLU(), nn.MaxPool2d(3, 2, 1)]
     decoder, inputs = [], widths[0]
@@ -254,7 +254,7 @@ def count(module):
 
 
 def counts_of_the_specifications():
-    """Triples of (name, counts of the model, counts of the specification)."""
+    """Triples of (name, counts of the model, counts of the book)."""
     import vision
     from vit import vit, vit_l, vit_m, vit_s
 
@@ -290,7 +290,7 @@ def counts_of_the_specifications():
         yield f"MLPAE depth {depth}", count(mlpae(colour, latent, depth)), expected
     for latent, expected in ((128, 49_021_312), (512, 68_289_280), (4096, 248_123_648)):
         yield f"ResNet-34 autoencoder {latent}", count(resnet_autoencoder(34, latent)), expected
-    # These five have no specification; the counts are those that other frameworks build.
+    # These five are in no paper; the counts are those of other frameworks.
     yield "mlp_ae", count(vision.mlp_ae()), 2_636_498
     yield "cnn_cre", count(vision.cnn_cre()), 714_125
     yield "vit_cre", count(vision.vit_cre()), 3_654_074
@@ -301,8 +301,8 @@ def counts_of_the_specifications():
 def check():
     wrong = [case for case in counts_of_the_specifications() if case[1] != case[2]]
     for name, got, expected in wrong:
-        print(f"{name}: {got} parameters, the specification has {expected}")
-    return 1 if wrong else print("all parameter counts are those of the specifications") or 0
+        print(f"{name}: {got} parameters, the book has {expected}")
+    return 1 if wrong else print("all parameter counts are those of the book") or 0
 
 
 def main():

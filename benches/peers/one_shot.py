@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Lets a program that measures once and ends take part in `cargo xtask peers`.
+"""Adapts a program that measures once and ends to the protocol of `cargo xtask peers`.
 
     cargo xtask peers --peer candle="python3 benches/peers/one_shot.py CANDLE_PROGRAM"
 
@@ -21,7 +21,7 @@ def arguments():
     parser.add_argument("command")
     for option in ("workload", "mode", "threads", "variant"):
         parser.add_argument(f"--{option}", required=True)
-    parser.add_argument("--batch", type=int, required=True, help="what the program must have, for it cannot be told")
+    parser.add_argument("--batch", type=int, required=True, help="the batch size, which the program must use")
     return parser.parse_args()
 
 
@@ -62,7 +62,7 @@ def main():
                 measured = measure(float(seconds))
                 peak = max(peak, measured["peak_rss_mib"])
                 steps, step_s = measured["steps_per_window"], measured["windows"][0][0]
-                # All that it used, warming up included: what is left of the machine's load is that of others.
+                # Its total CPU time including warm-up, so that the remaining load of the machine is that of others.
                 say({"steps": steps, "wall_s": steps * step_s, "cpu_s": cpu_s() - before, "loss": measured["loss"]})
             case ["quit"]:
                 say({"peak_rss_mib": peak})

@@ -1,4 +1,4 @@
-"""Single operations, under the names that our own side uses too."""
+"""Single operations, with the same names as on our side."""
 
 import os
 from pathlib import Path
@@ -61,7 +61,7 @@ def adam(device):
     return step, p.numel()
 
 
-# Closed forms, always on the processor in double precision, by LAPACK.
+# Closed forms, always on the CPU in double precision, by LAPACK.
 IMAGE, D, SAMPLES, CLASSES, PATCH = (3, 32, 32), 3072, 4000, 10, 4
 
 
@@ -113,7 +113,7 @@ def alignment(_):
 
 
 def alignment_cifar10(_):
-    """From the bytes on: the moments of 50,000 photographs in chunks, the preparation, thirty noise settings."""
+    """From bytes: the moments of 50,000 images in chunks, the preparation, thirty noise settings."""
     if "AGON_DATA" not in os.environ:
         raise SystemExit("alignment_cifar10 reads CIFAR-10: set AGON_DATA to the folder of cifar-10-batches-bin")
     folder = Path(os.environ["AGON_DATA"]) / "cifar-10-batches-bin"

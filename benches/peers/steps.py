@@ -1,4 +1,4 @@
-"""A training step of each workload in PyTorch, in the ways that one may write it.
+"""A training step of each workload in PyTorch, in several formulations.
 
 A CRE's decoder follows the reconstruction loss, its classifier the classification loss, and its encoder
 LAMBDA times the first plus 1 - LAMBDA times the second. Three formulations with a single pass are here; in
@@ -12,7 +12,7 @@ from workloads import LAMBDA, LOSSES
 
 
 class Split(torch.autograd.Function):
-    """The latent, twice; on the way back the mixed gradient of both heads."""
+    """Copies the latent to both heads; the backward pass mixes their gradients."""
 
     @staticmethod
     def forward(ctx, z):
@@ -23,7 +23,7 @@ class Split(torch.autograd.Function):
         return torch.lerp(of_classifier, of_decoder, LAMBDA)
 
 
-# One object for good: a method looked up anew at each step would make torch.compile start over.
+# One object for all steps: a method looked up at each step would make torch.compile recompile.
 SPLIT = Split.apply
 
 
@@ -33,14 +33,14 @@ def shared(z):
 
 # ---------------------------------------------------------------- one backward pass, or three
 def by_split(model, losses, x, y):
-    """The engine runs once; `Split` mixes."""
+    """One backward pass; `Split` mixes the gradients."""
     mse, ce = losses(x, y, SPLIT)
     (mse + ce).backward()
     return mse, ce
 
 
 def by_leaf(model, losses, x, y):
-    """The latent is cut off as a leaf for each head, and the mix of their gradients goes on from there."""
+    """The latent is detached as a leaf for each head, and the mixed gradient is propagated to the encoder."""
     return models.backward(model, x, y, LAMBDA)
 
 
@@ -57,7 +57,7 @@ def by_scaling(model, losses, x, y):
 
 
 def by_three_passes(model, losses, x, y):
-    """The original's way; the encoder's gradients are cleared before its own pass."""
+    """The authors' formulation; the encoder's gradients are cleared before its own pass."""
     mse, ce = losses(x, y, shared)
     mse.backward(retain_graph=True)
     ce.backward(retain_graph=True)
@@ -84,13 +84,13 @@ def assert_gradients(model, backward, losses, x, y, decoder_scale=1.0, classifie
     torch.manual_seed(1)
     backward(model, losses, x, y)
     # f32 sums of some hundred terms in another order: a few hundred epsilons of the largest entry. Before a
-    # batch norm a bias has the gradient zero, and what is there is the rounding of larger numbers.
+    # batch norm a bias has the gradient zero, and its value is the rounding error of larger ones.
     rounding = 1e-6 * max(want.abs().max() for want in expected)
     named = [(name, parameter) for name, parameter in model.named_parameters() if parameter.grad is not None]
     for (name, parameter), want in zip(named, expected, strict=True):
         difference = parameter.grad - want
         if is_compiled:
-            # It computes inputs of rectifiers anew, and some zeros fall on the other side: right as a whole.
+            # It recomputes inputs of ReLU, and some zeros change sign: only the whole gradient is compared.
             off, allowed = difference.norm(), 0.02 * want.norm() + rounding * want.numel() ** 0.5
         else:
             off, allowed = difference.abs().max(), 3e-5 * want.abs().max() + rounding
@@ -118,7 +118,7 @@ def training_step(workload, model, variant, x, y):
         assert_gradients(model, by_three_passes, model.losses, x, y, 1 + LAMBDA, 2 - LAMBDA)
         return stepping(optimisers, by_three_passes, model, model.losses, x, y)
     losses = torch.compile(model.losses) if variant == "compiled" else model.losses
-    # A compiled dropout draws other channels than the eager one that it would be compared with.
+    # A compiled dropout drops other channels than the eager one.
     drops = any(isinstance(layer, torch.nn.Dropout2d) and layer.p > 0 for layer in model.modules())
     if not (drops and variant == "compiled"):
         assert_gradients(model, FORMULATIONS[variant], losses, x, y, is_compiled=variant == "compiled")

@@ -69,14 +69,14 @@ def check_arguments():
 
 
 def in_layout(model, x):
-    """Both with the channels innermost, if that was asked for and there are any."""
+    """Both in channels_last layout, if requested and applicable."""
     if LAYOUT != "channels_last" or x.dim() != 4:
         return model, x
     return model.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
 
 
 def make_step(workload, variant, x, y):
-    """The step, the function from its result to a loss, and the number of trainable numbers."""
+    """The step, the function from its result to a loss, and the number of trainable parameters."""
     model, x = in_layout(workload.build().to(ARGS.device), x)
     params = sum(parameter.numel() for parameter in model.parameters())
     if ARGS.mode == "train":
@@ -109,7 +109,7 @@ def window(step, loss_of, seconds, least=1, most=float("inf")):
     return {"steps": steps, "wall_s": wall, "cpu_s": cpu, "loss": loss_of(result)}
 
 
-# On a GPU so many steps are asked for before anyone waits for them, as on our side.
+# On a GPU this many steps are queued between synchronisations, as on our side.
 STEPS_AT_ONCE = 1 if ARGS.device == "cpu" else 20
 
 
@@ -148,7 +148,7 @@ def main():
 
 
 def answer(step, loss_of, params, batch):
-    """Warms up, says so, and runs windows until it is told to quit."""
+    """Warms up, prints the ready line, and runs windows until `quit`."""
     warm = window(step, loss_of, 1.5, least=3, most=20)
     say({"ready": True, "peer": "torch", "version": torch.__version__, "variant": ARGS.variant, "mode": ARGS.mode,
          "params": params, "batch": batch, "loss": warm["loss"]})

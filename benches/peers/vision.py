@@ -1,4 +1,4 @@
-"""Five small vision models that every framework can build, in PyTorch: `mlp_ae` to `resnet_ae`.
+"""Five small vision models common to all frameworks, in PyTorch: `mlp_ae` to `resnet_ae`.
 
 All but ResNet-9 map images to (reconstruction, class scores or nothing). Linear and convolution layers have
 biases unless a batch norm follows.
@@ -89,7 +89,7 @@ def dawn_resnet9():
 
 
 class ResNetAe(nn.Module):
-    """ResNet-18's blocks behind a 3 x 3 stem, a latent of 128, and the mirror image back to 3 x 32 x 32."""
+    """ResNet-18 blocks after a 3 x 3 stem, a latent of 128, and the mirrored decoder to 3 x 32 x 32."""
 
     def __init__(self):
         super().__init__()

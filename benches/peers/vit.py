@@ -1,4 +1,4 @@
-"""The ViT of the CRE paper in PyTorch (sections 3.4 and 3.5 of the CRE specification).
+"""The ViT of the CRE paper in PyTorch (sections 3.4 and 3.5 of `book/cre.md`).
 
 Masking is by explicit indices: `model.masks.kept` holds, for each image, the patches that the encoder sees, or
 `None` for all. The rest is missing from the latent, and the decoder has a learned token in its place.
@@ -18,7 +18,7 @@ class Masks:
 
 
 def positions(grid, width):
-    """The fixed code `[grid^2, width]` of a square of tokens: the column, then the row."""
+    """The fixed positional encoding `[grid^2, width]` of a square of tokens: the column, then the row."""
     frequencies = 10000 ** (-torch.arange(width // 4, dtype=torch.float64) / (width // 4))
     angles = torch.arange(grid, dtype=torch.float64)[:, None] * frequencies
     half = torch.cat([angles.sin(), angles.cos()], dim=1)
@@ -27,7 +27,7 @@ def positions(grid, width):
 
 
 class AddCode(nn.Module):
-    """Adds to each token the fixed code of its place."""
+    """Adds the fixed positional encoding to each token."""
 
     def __init__(self, code):
         super().__init__()
@@ -66,7 +66,7 @@ class KeepPatches(nn.Module):
 
 
 class ClassToken(nn.Module):
-    """Puts a learned token first; the code of its place is zero."""
+    """Prepends a learned class token, whose positional encoding is zero."""
 
     def __init__(self, width):
         super().__init__()
@@ -82,7 +82,7 @@ class WithoutClassToken(nn.Module):
 
 
 class MaskTokens(nn.Module):
-    """Puts the kept patches back in their places and one learned token in all others."""
+    """Restores the kept patches to their positions, with one learned mask token in all others."""
 
     def __init__(self, width, patches, masks):
         super().__init__()

@@ -1,4 +1,4 @@
-"""What is timed: each workload's model, batch and loss, under the names that our own side uses too."""
+"""The workloads: model, batch and loss, with the same names as on our side."""
 
 from dataclasses import dataclass
 from typing import Callable
@@ -20,7 +20,7 @@ LAMBDA = 0.5
 class Workload:
     build: Callable
     image: tuple
-    batch: int  # that of the papers where a processor can bear it
+    batch: int  # that of the papers where a CPU can run it
     loss: str  # a key of LOSSES, or ROUTED
     rate: float = 1e-3
 
@@ -29,7 +29,7 @@ class Workload:
         return self.loss == ROUTED
 
 
-# Each part of a CRE follows a loss of its own; `steps.py` says how.
+# Each part of a CRE has its own loss; see `steps.py`.
 ROUTED = "routed"
 
 

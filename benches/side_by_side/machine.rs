@@ -1,4 +1,4 @@
-//! The machine that the numbers come from, and how busy it is.
+//! Describes the machine of a benchmark, and measures its load.
 
 use std::fs::read_to_string;
 use std::path::Path;
@@ -7,15 +7,15 @@ use std::thread::available_parallelism;
 use serde_json::{Value, json};
 use xshell::{Shell, cmd};
 
-/// Linux counts processor time for its readers in hundredths of a second.
+/// The unit of CPU time in `/proc`: hundredths of a second.
 const TICKS_A_SECOND: f64 = 100.0;
 
 pub(crate) fn cores() -> usize {
     available_parallelism().map_or(1, usize::from)
 }
 
-/// Seconds for which the processors were busy since the start, added up over them, time stolen by other virtual
-/// machines included; `None` where the system does not tell.
+/// The busy time of all CPU cores since boot in seconds, including time stolen by other virtual machines; `None` if the
+/// system does not report it.
 pub(crate) fn busy_s() -> Option<f64> {
     busy_in(&read_to_string("/proc/stat").ok()?)
 }
@@ -29,7 +29,7 @@ fn busy_in(stat: &str) -> Option<f64> {
     (busy > 0.0).then_some(busy / TICKS_A_SECOND)
 }
 
-/// What a reader needs to judge the numbers: processor, system, compiler, commit.
+/// The context of the measurements: CPU, system, compiler, commit.
 pub(crate) fn describe(root: &Path) -> anyhow::Result<Value> {
     let sh = Shell::new()?;
     sh.change_dir(root);
@@ -51,7 +51,7 @@ fn cpu_model() -> Option<String> {
     Some(line.split_once(':')?.1.trim().to_owned())
 }
 
-/// The day, as `YYYY-MM-DD`.
+/// The date, as `YYYY-MM-DD`.
 pub(crate) fn today() -> anyhow::Result<String> {
     let sh = Shell::new()?;
     Ok(cmd!(sh, "date +%F").quiet().read()?)

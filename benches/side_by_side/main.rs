@@ -1,13 +1,9 @@
-//! Times our steps beside PyTorch's, window by window, on one machine at one moment.
+//! Times our steps against PyTorch on the same machine in alternating windows.
 //!
-//! Every program is started once for each workload, mode and number of threads, and warms up. Then they take turns:
-//! one window each a round, while the others sleep on their input. A moment that slows one slows all, and the
-//! ratios are taken within a round. The protocol is described in `program.rs`. `cargo xtask peers` builds and runs this.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a tool for developers, whose output nobody parses"
-)]
+//! Every program is started once for each workload, mode and number of threads, and warms up. Then each program runs one
+//! window per round while the others sleep. Disturbances affect all programs of a round alike, and ratios are computed
+//! within a round. The protocol is described in `program.rs`. `cargo xtask peers` builds and runs this.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a developer tool, whose output is not parsed")]
 #![forbid(unsafe_code)]
 
 mod options;
@@ -40,10 +36,10 @@ use workloads::{Mode, Work};
 /// Our side: a program of this package with the same protocol.
 const OURS: &str = "peer_side";
 
-/// PyTorch's side, below the root.
+/// The program for PyTorch, relative to the root.
 const TORCH: &str = "benches/peers/torch_side.py";
 
-/// Where `--setup` installs torch, below the root.
+/// The virtual environment of `--setup`, relative to the root.
 const VENV: &str = ".tools/peers";
 
 fn main() -> ExitCode {
@@ -58,13 +54,13 @@ fn main() -> ExitCode {
     }
 }
 
-/// The root of the checkout that this program was built from, or of the bundle that it was copied to.
+/// The root of the checkout of this program, or of the bundle that contains it.
 fn root() -> anyhow::Result<PathBuf> {
     let here = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
     Ok(Path::new(&here).parent().context("benches has no parent folder")?.to_owned())
 }
 
-/// Makes the default `--python`.
+/// Creates the default `--python`.
 fn setup(root: &Path) -> anyhow::Result<()> {
     let (sh, venv) = (Shell::new()?, root.join(VENV));
     let python = venv.join("bin/python");
@@ -101,7 +97,7 @@ fn compare(root: &Path, options: &Options) -> anyhow::Result<()> {
     require_all(&cells)
 }
 
-/// What is asked for, in the order in which it is run.
+/// The selected work, in the order in which it is run.
 fn works(options: &Options) -> Vec<Work> {
     let mut works = Vec::new();
     for choice in options.choices() {
@@ -118,7 +114,7 @@ fn works(options: &Options) -> Vec<Work> {
     works
 }
 
-/// A comparison in which a program failed is still written down, but it is no success.
+/// Fails if a program failed; the comparison has been recorded.
 fn require_all(cells: &[Cell]) -> anyhow::Result<()> {
     let failed = cells.iter().flat_map(|cell| &cell.entries).filter(|entry| entry.failed.is_some()).count();
     ensure!(failed == 0, "{failed} programs failed; the table says why");

@@ -11,7 +11,7 @@ use clap::Parser;
 use crate::machine;
 use crate::workloads::{Choice, Selection};
 
-/// Times training steps beside PyTorch's, window by window
+/// Times training steps against PyTorch in alternating windows
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo xtask peers")]
 pub(crate) struct Options {
@@ -35,7 +35,7 @@ pub(crate) struct Options {
     /// The shortest length of a window in seconds
     #[arg(long, value_name = "S", default_value = "1", value_parser = seconds)]
     pub(crate) window_s: f64,
-    /// Images a step (those of each workload)
+    /// Images per step (those of each workload)
     #[arg(long, value_name = "N")]
     pub(crate) batch: Option<NonZeroUsize>,
     /// A Python with torch (.tools/peers/bin/python)
@@ -47,10 +47,10 @@ pub(crate) struct Options {
     /// A program to run in place of `peer_side`, to compare two builds
     #[arg(long, value_name = "PATH")]
     pub(crate) ours: Option<PathBuf>,
-    /// Where to write NAME.json and NAME.md (benches/runs/DATE-cpu)
+    /// The folder for NAME.json and NAME.md (benches/runs/DATE-cpu)
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Option<PathBuf>,
-    /// How to call them
+    /// The name of these files
     #[arg(long, default_value = "peers")]
     pub(crate) name: String,
 }

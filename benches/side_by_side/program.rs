@@ -1,9 +1,9 @@
-//! A program of the comparison, and the lines one exchanges with it.
+//! A program of the comparison, and its protocol.
 //!
 //! It is started with `--workload W --mode train|infer --threads N --variant V --batch B`, builds the model, warms
 //! up, and prints `{"ready": true, "peer", "version", "variant", "params", "batch", "loss"}`. For every line
 //! `window S` it runs whole steps for at least S seconds and prints `{"steps", "wall_s", "cpu_s", "loss"}`. At
-//! `quit` it prints `{"peak_rss_mib"}`, the most memory that it held at any time, and ends.
+//! `quit` it prints `{"peak_rss_mib"}`, its peak resident memory, and ends.
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
@@ -23,28 +23,28 @@ pub(crate) struct Launch {
     pub(crate) command: Vec<OsString>,
 }
 
-/// What a program says of itself once it is warm.
+/// The ready line of a program.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Ready {
     pub(crate) version: String,
-    /// Trainable numbers.
+    /// The number of trainable parameters.
     pub(crate) params: u64,
-    /// Images a step.
+    /// Images per step.
     pub(crate) batch: u64,
     pub(crate) loss: f64,
 }
 
-/// One window: whole steps, and the time they took.
+/// One window: complete steps and their time.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Window {
     pub(crate) steps: u64,
     pub(crate) wall_s: f64,
-    /// Of the program itself, over all of its threads.
+    /// CPU time of the program, over all its threads.
     pub(crate) cpu_s: f64,
     pub(crate) loss: f64,
 }
 
-/// A running program; it is ended when this goes out of scope.
+/// A running program, ended on drop.
 pub(crate) struct Program {
     child: Child,
     input: ChildStdin,
@@ -53,7 +53,7 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Starts it and waits until it is warm. Errs if it ends early or does not keep to the protocol.
+    /// Starts it and waits until it is warm. Fails if it ends early or violates the protocol.
     pub(crate) fn start(launch: &Launch, work: &Work) -> anyhow::Result<Self> {
         let (program, first) = launch.command.split_first().expect("a launch has a program");
         let mut child = Command::new(program)
@@ -84,9 +84,9 @@ impl Program {
         })
     }
 
-    /// Lets it run one window of at least `seconds`.
+    /// Runs one window of at least `seconds`.
     pub(crate) fn window(&mut self, seconds: f64) -> anyhow::Result<Window> {
-        writeln!(self.input, "window {seconds}").context("the program does not listen any more")?;
+        writeln!(self.input, "window {seconds}").context("the program has closed its input")?;
         let line = self.line()?;
         let window = Window {
             steps: whole(&line, "steps")?,
@@ -94,7 +94,7 @@ impl Program {
             cpu_s: finite(&line, "cpu_s")?,
             loss: finite(&line, "loss")?,
         };
-        // Some choose the number of steps beforehand.
+        // Some programs choose the number of steps in advance.
         ensure!(
             window.steps > 0 && window.wall_s >= 0.5 * seconds,
             "a window too short for {seconds} s: {line}"
@@ -102,7 +102,7 @@ impl Program {
         Ok(window)
     }
 
-    /// Ends it; returns the most memory that it held at any time, in MiB, if it says so.
+    /// Ends it; returns its peak resident memory in MiB, if it reports one.
     pub(crate) fn quit(mut self) -> Option<f64> {
         writeln!(self.input, "quit").ok()?;
         finite(&self.line().ok()?, "peak_rss_mib").ok()
@@ -111,14 +111,14 @@ impl Program {
     fn line(&mut self) -> anyhow::Result<Value> {
         let mut line = String::new();
         self.output.read_line(&mut line).context("cannot read the program's output")?;
-        ensure!(!line.is_empty(), "the program ended; what it said is above");
+        ensure!(!line.is_empty(), "the program ended; its output is above");
         serde_json::from_str(&line).with_context(|| format!("not a line of JSON: {}", line.trim()))
     }
 }
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // It may be gone already, or not listen; then there is nothing to say.
+        // It may have ended already or closed its input.
         let _ = writeln!(self.input, "quit");
         for _ in 0..20 {
             if !matches!(self.child.try_wait(), Ok(None)) {
@@ -136,7 +136,7 @@ fn whole(line: &Value, field: &str) -> anyhow::Result<u64> {
 }
 
 fn finite(line: &Value, field: &str) -> anyhow::Result<f64> {
-    // JSON has no infinity, so a loss that is one is missing here too.
+    // JSON has no infinity, so an infinite loss is missing here too.
     line[field].as_f64().with_context(|| format!("no finite number `{field}` in {line}"))
 }
 
@@ -185,7 +185,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_program_that_breaks_the_protocol_is_refused_with_its_own_words() {
+    fn a_program_that_violates_the_protocol_is_refused_with_its_line() {
         assert!(error_of("exit").contains("the program ended"));
         assert!(error_of("echo hello").contains("not a line of JSON: hello"));
         assert!(error_of("echo '{\"steps\":1}'").contains("`wall_s`"));
@@ -196,7 +196,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_program_that_ends_without_a_word_has_an_unknown_peak() {
+    fn a_program_that_ends_without_output_has_an_unknown_peak() {
         let script = r#"echo '{"ready":true,"params":1,"batch":1,"loss":1}'; read word"#;
         let command = ["sh", "-c", script].map(OsString::from).to_vec();
         let launch = Launch { peer: "x".into(), variant: "eager", command };

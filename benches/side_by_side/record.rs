@@ -1,4 +1,4 @@
-//! Writes a comparison down: every window as JSON, and the table in Markdown beside it.
+//! Records a comparison: every window as JSON, and the table in Markdown.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::statistics::Spread;
 use crate::summary::row;
 use crate::table;
 
-/// Returns the path of the JSON file. An earlier one is kept: the new one gets a number.
+/// Returns the path of the JSON file. Existing files are kept: the new one gets a number.
 pub(crate) fn write(root: &Path, options: &Options, cells: &[Cell]) -> anyhow::Result<PathBuf> {
     let date = machine::today()?;
     let folder = match &options.out {
@@ -48,7 +48,7 @@ fn free_name(folder: &Path, name: &str) -> PathBuf {
         .chain(numbered)
         .map(|name| folder.join(name))
         .find(|file| !file.exists())
-        .expect("some number is free")
+        .expect("a name is free")
 }
 
 fn cell(cell: &Cell) -> Value {

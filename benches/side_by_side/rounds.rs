@@ -1,4 +1,4 @@
-//! The comparison itself: all programs of a cell warm, taking turns.
+//! Runs a comparison: warm programs run alternating windows.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use crate::options::Options;
 use crate::program::{Launch, Program, Ready, Window};
 use crate::workloads::Work;
 
-/// OpenMP's idle threads spin for up to 0.2 s after a window; the next one starts when they have stopped.
+/// The pause between windows: idle OpenMP threads spin for up to 0.2 s after a window.
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// One workload in one mode at one number of threads.
@@ -20,32 +20,32 @@ pub(crate) struct Cell {
     pub(crate) entries: Vec<Entry>,
 }
 
-/// One program's part in a cell.
+/// The results of one program in a cell.
 pub(crate) struct Entry {
     pub(crate) peer: String,
     pub(crate) variant: &'static str,
-    /// `None` if it did not get ready.
+    /// `None` if it did not become ready.
     pub(crate) ready: Option<Ready>,
-    /// One a round, fewer if it failed.
+    /// One per round, fewer if it failed.
     pub(crate) readings: Vec<Reading>,
-    /// The most memory that the program held at any time, in MiB; `None` if it does not say.
+    /// The peak resident memory in MiB; `None` if it is not reported.
     pub(crate) peak_rss_mib: Option<f64>,
-    /// Why it took no further part.
+    /// Why it was excluded.
     pub(crate) failed: Option<String>,
 }
 
-/// A window, and what else the machine did meanwhile.
+/// A window, and the load of the machine meanwhile.
 #[derive(Clone, Debug)]
 pub(crate) struct Reading {
     pub(crate) window: Window,
-    /// Cores in use by other programs; `None` where the system does not tell.
+    /// Cores in use by other programs; `None` if the system does not report it.
     pub(crate) others: Option<f64>,
 }
 
-/// Starts all, then lets each run one window a round, in an order that moves on by one each round.
+/// Starts all programs, then runs one window of each per round, in an order that rotates by one each round.
 ///
-/// A program that fails is left out from there on and its reason is kept. Errs if programs differ in the number
-/// of parameters or in the batch: then they do not do the same work.
+/// A program that fails is excluded from then on with its reason. Fails if programs differ in the number
+/// of parameters or in the batch, since they would not do the same work.
 pub(crate) fn run(work: Work, launches: &[Launch], options: &Options) -> anyhow::Result<Cell> {
     let mut entries = Vec::new();
     let mut programs = Vec::new();
@@ -119,7 +119,7 @@ mod tests {
     use crate::workloads::tests::work;
 
     #[test]
-    fn every_program_runs_one_window_a_round() {
+    fn every_program_runs_one_window_per_round() {
         let cell = run(work(), &[fake("a", 7, FAST), fake("b", 7, FAST)], &options()).unwrap();
         assert_eq!(cell.entries.iter().map(|entry| entry.readings.len()).collect::<Vec<_>>(), [3, 3]);
         assert!(cell.entries.iter().all(|entry| entry.failed.is_none()));
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_fails_is_left_out_with_its_reason_and_the_others_go_on() {
+    fn a_program_that_fails_is_excluded_with_its_reason_and_the_others_continue() {
         let cell = run(work(), &[fake("a", 7, "exit"), fake("b", 7, FAST)], &options()).unwrap();
         assert_eq!(cell.entries[0].failed.as_deref(), Some("the program ended; what it said is above"));
         assert_eq!(cell.entries[1].readings.len(), 3);

@@ -1,6 +1,6 @@
 //! Medians and quartiles.
 
-/// The middle of some values and how far they spread.
+/// Median, quartiles and range of values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Spread {
     pub(crate) min: f64,
@@ -10,7 +10,7 @@ pub(crate) struct Spread {
     pub(crate) max: f64,
 }
 
-/// `None` for no values at all.
+/// The spread of values; `None` if there are none.
 pub(crate) fn spread(values: impl IntoIterator<Item = f64>) -> Option<Spread> {
     let mut sorted: Vec<f64> = values.into_iter().collect();
     sorted.sort_by(f64::total_cmp);
@@ -23,7 +23,7 @@ pub(crate) fn spread(values: impl IntoIterator<Item = f64>) -> Option<Spread> {
     })
 }
 
-/// The value at `share` of the way from the first to the last, on the straight line between its neighbours.
+/// The quantile `share` in [0, 1], with linear interpolation.
 fn quantile(sorted: &[f64], share: f64) -> f64 {
     let place = share * (sorted.len() - 1) as f64;
     let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
@@ -35,14 +35,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_odd_number_of_values_has_one_in_the_middle() {
+    fn the_median_of_an_odd_number_of_values_is_the_middle_one() {
         let spread = spread([5.0, 1.0, 3.0, 2.0, 4.0]).unwrap();
         let expected = Spread { min: 1.0, lower_quartile: 2.0, median: 3.0, upper_quartile: 4.0, max: 5.0 };
         assert_eq!(spread, expected);
     }
 
     #[test]
-    fn an_even_number_of_values_is_met_in_the_middle() {
+    fn the_median_of_an_even_number_of_values_is_interpolated() {
         let spread = spread([4.0, 1.0, 3.0, 2.0]).unwrap();
         assert_eq!((spread.lower_quartile, spread.median, spread.upper_quartile), (1.75, 2.5, 3.25));
     }

@@ -1,4 +1,4 @@
-//! What the windows of a cell say: the time of a step, and how many times as fast ours is.
+//! Summary of the windows of a cell: step times and speed ratios.
 
 use crate::rounds::{Cell, Entry, Reading};
 use crate::statistics::{Spread, spread};
@@ -6,20 +6,20 @@ use crate::statistics::{Spread, spread};
 /// A window in which other programs used more cores than this is disturbed.
 const DISTURBED_ABOVE: f64 = 0.3;
 
-/// Undisturbed windows are taken alone where there are at least this many.
+/// Only undisturbed windows are used if there are at least this many.
 const ENOUGH: usize = 5;
 
 /// One row of the table.
 #[derive(Debug)]
 pub(crate) struct Row {
-    /// Milliseconds a step.
+    /// Milliseconds per step.
     pub(crate) step_ms: Spread,
     pub(crate) images_per_s: f64,
-    /// How many times as many images a second ours trains, round by round; `None` for ours itself.
+    /// The ratio of our images per second to those of this program, per round; `None` for ours itself.
     pub(crate) ours_faster: Option<Spread>,
     pub(crate) n_windows: usize,
     pub(crate) n_disturbed: usize,
-    /// Are the numbers of undisturbed windows only?
+    /// Whether only undisturbed windows are used.
     pub(crate) undisturbed_only: bool,
 }
 
@@ -48,7 +48,7 @@ pub(crate) fn fastest_peer(cell: &Cell) -> Option<usize> {
     timed.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, index)| index)
 }
 
-/// Within a round both saw the same moment, so the ratio is taken there and the median afterwards.
+/// The spread over rounds of the ratio within a round, in which disturbances are alike.
 fn ours_faster(ours: &Entry, other: &Entry) -> Option<Spread> {
     let all: Vec<usize> = (0..ours.readings.len().min(other.readings.len())).collect();
     let (rounds, _) = undisturbed_or_all(&all, |round| {
@@ -62,7 +62,7 @@ fn undisturbed_or_all(rounds: &[usize], is_disturbed: impl Fn(usize) -> bool) ->
     if quiet.len() >= ENOUGH { (quiet, true) } else { (rounds.to_vec(), false) }
 }
 
-/// Where the system does not tell how busy others are, nothing is called disturbed; the table says so.
+/// Whether a window was disturbed; false if the system does not report the load of others.
 fn disturbed(reading: &Reading) -> bool {
     reading.others.is_some_and(|others| others > DISTURBED_ABOVE)
 }
@@ -106,8 +106,8 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_ratio_is_taken_within_a_round() {
-        // The machine halves its speed in the second round; the ratio does not move.
+    fn the_ratio_is_computed_within_a_round() {
+        // The machine has half its speed in the second round; the ratio does not change.
         let ours = entry("agon", &[(200, 0.0), (100, 0.0), (200, 0.0)]);
         let torch = entry("torch", &[(100, 0.0), (50, 0.0), (100, 0.0)]);
         let ratio = row(&cell(vec![ours, torch]), 1).unwrap().ours_faster.unwrap();
@@ -115,7 +115,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn disturbed_windows_are_left_out_where_enough_others_remain() {
+    fn disturbed_windows_are_excluded_if_enough_others_remain() {
         let mut windows = vec![(100, 0.1); 5];
         windows.push((1, 0.9));
         let row_of_six = row(&cell(vec![entry("a", &windows)]), 0).unwrap();

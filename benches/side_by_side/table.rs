@@ -4,26 +4,26 @@ use crate::rounds::{Cell, Entry};
 use crate::summary::{Row, fastest_peer, row};
 
 const BEST_HEAD: &str = "\
-| workload | mode | threads | ours, ms a step | fastest other, ms a step | ours is faster by (quartiles) | peak MiB, ours and it |
+| workload | mode | threads | ours, ms/step | fastest other, ms/step | speed ratio (quartiles) | peak MiB, ours and other |
 | --- | --- | ---: | ---: | --- | ---: | ---: |
 ";
 
 const HEAD: &str = "\
-| workload | mode | threads | program | ms a step (min-max) | images/s | ours is faster by (quartiles) | peak MiB | disturbed |
+| workload | mode | threads | program | ms/step (min-max) | images/s | speed ratio (quartiles) | peak MiB | disturbed |
 | --- | --- | ---: | --- | ---: | ---: | ---: | ---: | ---: |
 ";
 
-/// How to read the table; `n` rounds of `window_s` seconds.
+/// The legend of the tables for `n` rounds of `window_s` seconds.
 pub(crate) fn legend(n: usize, window_s: f64) -> String {
     format!(
-        "Medians over {n} windows of {window_s} s, taken in turns. `ours is faster by` is the median over rounds of \
-         the ratio within the round. `peak` is the most memory that the process held at any time, with building and \
-         compiling. A window is disturbed if other programs used more than 0.3 cores; those are left \
-         out where at least 5 others remain, and a row marked * has too few and counts all.\n"
+        "Medians over {n} alternating windows of {window_s} s. `speed ratio` is the median over rounds of the time of the \
+        other program divided by ours within the round. `peak` is the peak resident memory, including model building and \
+        compilation. A window is disturbed if other programs used more than 0.3 cores; disturbed windows are excluded \
+        if at least 5 others remain, and a row marked * has too few and includes all.\n"
     )
 }
 
-/// One line a cell: ours beside the fastest of the others.
+/// One row per cell: ours and the fastest of the others.
 pub(crate) fn best(cells: &[Cell]) -> String {
     let mut text = BEST_HEAD.to_owned();
     for cell in cells {
@@ -42,7 +42,7 @@ pub(crate) fn best(cells: &[Cell]) -> String {
     text
 }
 
-/// The first cells of a line.
+/// The first columns of a row.
 fn work(cell: &Cell) -> String {
     format!("{} | {} | {}", cell.work.workload.name, cell.work.mode.name(), cell.work.threads)
 }
@@ -54,10 +54,10 @@ fn ratio(row: &Row) -> String {
 }
 
 fn peak(entry: &Entry) -> String {
-    entry.peak_rss_mib.map_or_else(|| "not told".into(), |mib| format!("{mib:.0}"))
+    entry.peak_rss_mib.map_or_else(|| "unknown".into(), |mib| format!("{mib:.0}"))
 }
 
-/// One line a program.
+/// One row per program.
 pub(crate) fn every_program(cells: &[Cell]) -> String {
     let mut text = HEAD.to_owned();
     for cell in cells {
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fastest_of_the_others_stands_beside_ours() {
+    fn the_fastest_of_the_others_is_compared_with_ours() {
         let torch = |steps| entry("torch", &[(steps, 0.0); 6]);
         let mut silent = entry("agon", &[(200, 0.0); 6]);
         silent.peak_rss_mib = None;
@@ -115,7 +115,7 @@ mod tests {
         let rows: Vec<&str> = text.lines().skip(2).collect();
         assert_eq!(
             rows[0],
-            "| fc_m | train | 1 | 5.000 | 10.000 torch single | 2.00 (2.00-2.00) | not told, 100 |"
+            "| fc_m | train | 1 | 5.000 | 10.000 torch single | 2.00 (2.00-2.00) | unknown, 100 |"
         );
         assert_eq!(rows[1], "| fc_m | train | 1 | 1000.000 | - |  | 100, - |");
     }

@@ -1,4 +1,4 @@
-//! The workloads that both sides know by name, and the ways in which PyTorch runs each.
+//! The workloads of both sides by name, and the variants in which PyTorch runs each.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,17 +9,17 @@ use anyhow::{Context, anyhow};
 #[derive(Debug, PartialEq)]
 pub(crate) struct Workload {
     pub(crate) name: &'static str,
-    /// Images a step, where none are asked for.
+    /// The default number of images per step.
     pub(crate) batch: usize,
-    /// Are there convolutions, to which the layout of an image matters?
+    /// Whether it has convolutions, whose speed depends on the memory layout.
     convolutional: bool,
-    /// Is it a CRE, which the paper's authors train by three backward passes?
+    /// Whether it is a CRE, which the paper's authors train with three backward passes.
     cre: bool,
-    /// Is it a single operation, which PyTorch runs in one way?
+    /// Whether it is a single operation, which PyTorch runs in one variant.
     operation: bool,
 }
 
-/// The CRE paper's, the reconstruction paper's, then five that candle and burn run too.
+/// The models of the CRE paper, of the LBR paper, and five that candle and burn run too.
 pub(crate) const WORKLOADS: [Workload; 13] = [
     Workload { name: "fc_s", batch: 512, convolutional: false, cre: true, operation: false },
     Workload { name: "fc_m", batch: 512, convolutional: false, cre: true, operation: false },
@@ -36,10 +36,10 @@ pub(crate) const WORKLOADS: [Workload; 13] = [
     Workload { name: "resnet_ae", batch: 64, convolutional: true, cre: false, operation: false },
 ];
 
-/// The operation that is only run by its name, since it takes minutes and reads a data set that `AGON_DATA` must name.
+/// The operation that is only run by name, since it takes minutes and reads a data set from `AGON_DATA`.
 const WITH_DATA: &str = "alignment_cifar10";
 
-/// Single operations, as `benches/benches/operations.rs` and `benches/peers/operations.py` have them.
+/// The single operations of `benches/benches/operations.rs` and `benches/peers/operations.py`.
 pub(crate) const OPERATIONS: [Workload; 18] = [
     operation("matmul_256"),
     operation("matmul_512"),
@@ -65,7 +65,7 @@ const fn operation(name: &'static str) -> Workload {
     Workload { name, batch: 1, convolutional: false, cre: false, operation: true }
 }
 
-/// What a step is.
+/// The kind of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// Forward, backward and the optimiser.
@@ -86,7 +86,7 @@ impl Mode {
 }
 
 impl Workload {
-    /// How PyTorch runs it: every way that may be its fastest, and the authors' own.
+    /// The variants in which PyTorch runs it: those that may be the fastest, and that of the authors.
     pub(crate) fn torch_variants(&self, mode: Mode, on_gpu: bool) -> Vec<&'static str> {
         if self.operation {
             return vec!["eager"];
@@ -105,7 +105,7 @@ impl Workload {
     }
 }
 
-/// A choice of `--only`: a workload in one mode or in all.
+/// An item of `--only`: a workload in one mode or in all.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Choice {
     pub(crate) workload: &'static Workload,
@@ -150,7 +150,7 @@ impl FromStr for Choice {
     }
 }
 
-/// What one word of `--only` selects: a choice, or all `operations`.
+/// The selection of one word of `--only`: a workload, or all `operations`.
 #[derive(Clone, Debug)]
 pub(crate) struct Selection(pub(crate) Vec<Choice>);
 
@@ -162,7 +162,7 @@ impl FromStr for Selection {
     }
 }
 
-/// One workload in one mode on some threads: what the programs of a cell are asked for.
+/// One workload in one mode on some threads: the work of the programs of a cell.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Work {
     pub(crate) workload: &'static Workload,

@@ -1,4 +1,4 @@
-//! Notes in the program which commit it is built from.
+//! Embeds the commit of the sources in the program.
 
 #[path = "commit.rs"]
 mod commit;

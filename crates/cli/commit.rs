@@ -1,25 +1,25 @@
-//! The commit of the sources of this program, and the files that say when it may have changed.
+//! The commit of the program's sources, and the files whose change may change it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What does not belong to a repository of its own, or is not known to.
+/// The commit outside of a repository, or if git fails.
 const UNKNOWN: &str = "unknown";
 
-/// What beside the crates makes the program.
+/// The sources of the program outside of `crates`.
 const BESIDE: [&str; 4] = ["Cargo.toml", "Cargo.lock", ".cargo", "kernels"];
 
-/// Folders of a crate that are not part of the program.
+/// Folders of a crate that are not compiled into the program.
 const NOT_BUILT: [&str; 3] = ["tests", "benches", "examples"];
 
-/// The commit of the repository whose root this folder is, with `-dirty` where a source of the program differs from it
-/// or is not in it. `unknown` where the folder is in no repository, or is a mere part of another one.
+/// The commit of the repository whose root this folder is, with `-dirty` if a source of the program is modified
+/// or untracked. `unknown` if the folder is not the root of a repository.
 pub(crate) fn commit(root: &Path) -> String {
     describe(root).unwrap_or_else(|| UNKNOWN.to_owned())
 }
 
-/// The files and folders that make the program: a change of one may make the sources differ from their commit.
+/// The files and folders that the program is built from.
 pub(crate) fn sources(root: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = BESIDE.iter().map(|name| root.join(name)).collect();
     for package in entries(&root.join("crates")) {
@@ -33,8 +33,8 @@ pub(crate) fn sources(root: &Path) -> Vec<PathBuf> {
     paths
 }
 
-/// The files of git that change when another commit is checked out or made; none without a repository. The index is not
-/// among them: it is rewritten by a mere `git status`, and what it holds does not say whether files differ from a commit.
+/// The files of git that change with the checked-out commit; none without a repository. The index is not
+/// among them: `git status` rewrites it, and it does not tell whether files differ from a commit.
 pub(crate) fn references(root: &Path) -> Vec<PathBuf> {
     if !is_own(root) {
         return vec![];
@@ -47,7 +47,7 @@ pub(crate) fn references(root: &Path) -> Vec<PathBuf> {
             paths.extend(names.iter().map(|name| root.join(&folder).join(name)));
         }
     }
-    // Cargo takes a file that is not there for one that changed, and would build each time.
+    // Cargo treats a missing file as changed and would rebuild each time.
     paths.retain(|path| path.exists());
     paths
 }
@@ -60,19 +60,19 @@ fn describe(root: &Path) -> Option<String> {
     let sources = sources(root);
     let mut status = vec!["status", "--porcelain", "--untracked-files=all", "--"];
     status.extend(sources.iter().map(|path| path.to_str()).collect::<Option<Vec<&str>>>()?);
-    // A source that was removed is not in the list, so its folder is asked about too.
+    // A removed source is not in the list, so deletions are queried separately.
     let differs = !git(root, &status)?.is_empty() || removed(root)?;
     Some(if differs { format!("{head}-dirty") } else { head })
 }
 
-/// Whether a source of the commit is not there any more.
+/// Whether a source of the commit was removed.
 fn removed(root: &Path) -> Option<bool> {
     let deleted = git(root, &["diff", "--name-only", "--diff-filter=D", "HEAD", "--", "crates", "kernels"])?;
     let is_source = |path: &str| !path.split('/').any(|part| NOT_BUILT.contains(&part));
     Some(deleted.lines().any(is_source))
 }
 
-/// Whether this folder is the root of a repository and not a folder inside another one.
+/// Whether this folder is the root of a repository.
 fn is_own(root: &Path) -> bool {
     let top = git(root, &["rev-parse", "--show-toplevel"]).map(PathBuf::from);
     match (top.map(fs::canonicalize), fs::canonicalize(root)) {
@@ -81,11 +81,11 @@ fn is_own(root: &Path) -> bool {
     }
 }
 
-/// What git says of this folder; `None` if it fails or is not there.
+/// The output of git in this folder; `None` if it fails or is not installed.
 fn git(root: &Path, arguments: &[&str]) -> Option<String> {
     let mut command = Command::new("git");
     command.arg("--no-optional-locks").args(arguments).current_dir(root);
-    // A hook of git that builds the program sets these for another repository.
+    // A git hook that builds the program sets these for another repository.
     for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"] {
         command.env_remove(name);
     }
@@ -93,7 +93,7 @@ fn git(root: &Path, arguments: &[&str]) -> Option<String> {
     Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
 }
 
-/// What is in a folder, in order.
+/// The entries of a folder, sorted.
 fn entries(folder: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> =
         fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();

@@ -1,4 +1,4 @@
-//! Takes in the kernels that `cargo xtask kernels` compiled, if they are those of today's sources.
+//! Embeds the CUDA kernels compiled by `cargo xtask kernels` if they match the current sources.
 
 #[path = "../../kernels/source_hash.rs"]
 mod source_hash;
@@ -11,24 +11,24 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let (sources, compiled) = (root.join("kernels"), root.join("target/kernels/images.rs"));
-    // Cargo takes a file that is not there for one that changed, and would build everything each time.
+    // Cargo treats a missing file as changed and would rebuild everything each time.
     if !compiled.exists() {
         let _ = placeholder(&compiled);
     }
     for path in [&sources, &compiled] {
         println!("cargo::rerun-if-changed={}", path.display());
     }
-    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo says where to build")).join("images.rs");
-    fs::write(&out, images(&sources, &compiled)).expect("the folder for what is built can be written");
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("images.rs");
+    fs::write(&out, images(&sources, &compiled)).expect("OUT_DIR is writable");
 }
 
-/// An empty file that is older than any build.
+/// Creates an empty file with a modification time before any build.
 fn placeholder(path: &Path) -> std::io::Result<()> {
-    fs::create_dir_all(path.parent().expect("the file is in a folder"))?;
+    fs::create_dir_all(path.parent().expect("the file has a parent folder"))?;
     fs::File::create(path)?.set_modified(SystemTime::UNIX_EPOCH)
 }
 
-/// The text of `images.rs`.
+/// The source text of `images.rs`.
 fn images(sources: &Path, compiled: &Path) -> String {
     let again = "run `cargo xtask kernels`, build again, or use the device `cpu`";
     let missing = match (fs::read_to_string(compiled), source_hash::of(sources)) {

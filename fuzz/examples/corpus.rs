@@ -1,4 +1,4 @@
-//! Writes the inputs that changes start from into `fuzz/corpus`.
+//! Writes the seed corpus into `fuzz/corpus`.
 
 use std::fs;
 use std::io;

@@ -1,4 +1,4 @@
-//! Good inputs with the headers that the real files have: what changes start from.
+//! Valid inputs with realistic headers, from which mutations start.
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Write};
@@ -14,13 +14,13 @@ use tensor::{DType, Tensor};
 
 use crate::envelope;
 
-/// Inputs with the names of their files.
+/// Inputs with their file names.
 pub type Files = Vec<(&'static str, Vec<u8>)>;
 
-/// The inputs of a reader by the names of their files; none for an unknown reader.
+/// The inputs of a reader with their file names; empty for an unknown reader.
 ///
 /// # Panics
-/// If the disk refuses a temporary folder.
+/// If a temporary folder cannot be created.
 pub fn of(reader: &str) -> Files {
     match reader {
         "idx" => of_idx(),
@@ -41,7 +41,7 @@ pub fn folder(reader: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(reader)
 }
 
-/// Bytes that do not compress to nothing.
+/// Bytes that do not compress well.
 fn pixels(n: usize) -> Vec<u8> {
     (0..n).map(|at| (at * at / 7 + at) as u8).collect()
 }
@@ -77,9 +77,9 @@ fn of_mat() -> Files {
     let text = b"MATLAB 5.0 MAT-file, Platform: GLNXA64";
     let header = [&text[..], &header[text.len()..]].concat();
     let array = |name: u8, class: u32, rows: u32, kind: u32, values: &[u8]| {
-        let filling = vec![0; values.len().next_multiple_of(8) - values.len()];
+        let padding = vec![0; values.len().next_multiple_of(8) - values.len()];
         let parts = [6, 8, class, 0, 5, 8, rows, 1, 1 | 1 << 16, u32::from(name), kind, values.len() as u32];
-        let body = [parts.map(u32::to_le_bytes).as_flattened(), values, &filling].concat();
+        let body = [parts.map(u32::to_le_bytes).as_flattened(), values, &padding].concat();
         [[14, body.len() as u32].map(u32::to_le_bytes).as_flattened(), &body].concat()
     };
     let doubles: Vec<u8> = [1.0_f64, 10.0, -0.5].into_iter().flat_map(f64::to_le_bytes).collect();
@@ -98,7 +98,7 @@ fn of_image() -> Files {
         file.into_inner()
     };
     let jpeg = encoded(&rgb, ImageFormat::Jpeg);
-    // An upside-down picture of a camera: one entry, the orientation.
+    // Exif data with one entry: an upside-down orientation.
     let exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x03\0\0\0\0\0\0\0";
     let length = (exif.len() as u16 + 2).to_be_bytes();
     let turned = [&jpeg[..2], &[0xff, 0xe1], &length, exif, &jpeg[2..]].concat();
@@ -121,8 +121,8 @@ fn of_tar() -> Files {
         header[136..148].copy_from_slice(b"11176304300\0");
         header[156] = kind;
         header[257..265].copy_from_slice(b"ustar\x0000");
-        let filling = vec![0; content.len().next_multiple_of(512) - content.len()];
-        envelope::tar(&[&header[..], content, &filling].concat())
+        let padding = vec![0; content.len().next_multiple_of(512) - content.len()];
+        envelope::tar(&[&header[..], content, &padding].concat())
     };
     let folder = entry("cifar-10-batches-bin/", b'5', b"");
     let file = entry("cifar-10-batches-bin/batches.meta.txt", b'0', b"airplane\nautomobile\n");
@@ -147,7 +147,7 @@ fn of_weights() -> Files {
     vec![("model.safetensors", std::fs::read(&path).expect("it was written"))]
 }
 
-/// What the run store leaves of a run: a checkpoint, the journal of a stopped and of a finished run.
+/// Files of the run store: a checkpoint, and the journals of a stopped and of a finished run.
 fn stored() -> (Files, Files) {
     let promise = "a temporary folder can be written";
     let root = tempfile::tempdir().expect(promise);
@@ -197,7 +197,7 @@ mod tests {
     use crate::readers::READERS;
 
     #[test]
-    fn the_committed_inputs_are_what_is_made_here() {
+    fn the_committed_inputs_are_up_to_date() {
         let mut total = 0;
         for reader in READERS {
             let made = of(reader.name);

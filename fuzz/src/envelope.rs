@@ -1,8 +1,8 @@
-//! Forms in which changed bytes are read to their end: compressed, and with checksums that fit.
+//! Envelopes for mutated bytes, so that they are parsed beyond the checksums: compression and repaired checksums.
 
 use flate2::Crc;
 
-/// A gzip stream that holds the bytes as they are, so that making it takes no time.
+/// A gzip stream of uncompressed blocks, which is fast to create.
 pub fn gzip(content: &[u8]) -> Vec<u8> {
     let mut crc = Crc::new();
     crc.update(content);
@@ -11,7 +11,7 @@ pub fn gzip(content: &[u8]) -> Vec<u8> {
     [&head[..], &stored(content), foot.as_flattened()].concat()
 }
 
-/// A file of MATLAB's whose one element is what is behind the header, compressed.
+/// A MAT-file whose only element is the compressed rest of `file` after its header.
 pub fn compressed_array(file: &[u8]) -> Vec<u8> {
     let (header, array) = file.split_at(file.len().min(128));
     let mut sums = [1, 0];
@@ -25,7 +25,7 @@ pub fn compressed_array(file: &[u8]) -> Vec<u8> {
     [header, tag.as_flattened(), &stream].concat()
 }
 
-/// Blocks of deflate's that are not compressed.
+/// Uncompressed deflate blocks.
 fn stored(content: &[u8]) -> Vec<u8> {
     let mut stream = Vec::with_capacity(content.len() + 16);
     for block in content.chunks(0xffff) {
@@ -40,7 +40,7 @@ fn stored(content: &[u8]) -> Vec<u8> {
     stream
 }
 
-/// The checksum of every chunk of a PNG image; other bytes stay as they are.
+/// Repairs the checksum of every chunk of a PNG image.
 pub fn png(file: &[u8]) -> Vec<u8> {
     let mut file = file.to_vec();
     let mut at = 8;
@@ -57,7 +57,7 @@ pub fn png(file: &[u8]) -> Vec<u8> {
     file
 }
 
-/// The checksum of every block of a tar archive that looks like a header.
+/// Repairs the checksum of every header block of a tar archive.
 pub fn tar(archive: &[u8]) -> Vec<u8> {
     let mut archive = archive.to_vec();
     for block in archive.chunks_exact_mut(512).filter(|block| block[257..262] == *b"ustar") {
@@ -68,7 +68,7 @@ pub fn tar(archive: &[u8]) -> Vec<u8> {
     archive
 }
 
-/// The length of the header of a safetensors file, which ends at the last brace and the blanks behind it.
+/// Repairs the header length of a safetensors file; the header ends at the last brace and the blanks after it.
 pub fn safetensors(file: &[u8]) -> Vec<u8> {
     let rest = file.get(8..).unwrap_or_default();
     let brace = rest.iter().rposition(|&byte| byte == b'}').map_or(0, |brace| brace + 1);
@@ -76,7 +76,7 @@ pub fn safetensors(file: &[u8]) -> Vec<u8> {
     [&(length as u64).to_le_bytes()[..], rest].concat()
 }
 
-/// The length and the checksum of every line of a journal.
+/// Repairs the length and the checksum of every line of a journal.
 pub fn journal(file: &[u8]) -> Vec<u8> {
     let mut journal = Vec::with_capacity(file.len() + 64);
     for line in file.split_inclusive(|&byte| byte == b'\n') {
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_put_in_comes_out() {
+    fn compressed_content_is_read_back() {
         for length in [0, 1, 5_000, 70_000] {
             let content: Vec<u8> = (0..length).map(|at: u32| (at * at) as u8).collect();
             let mut unpacked = Vec::new();
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_good_file_stays_as_it_is() {
+    fn a_valid_file_is_unchanged() {
         for (name, envelope) in [
             ("image", png as crate::readers::Envelope),
             ("tar", tar),

@@ -1,4 +1,4 @@
-//! Inputs that were thought of: sizes of which nothing is there, bombs, and what is nested without end.
+//! Hand-written hostile inputs: declared sizes without content, decompression bombs, and deep nesting.
 
 use std::io::Write;
 
@@ -7,27 +7,27 @@ use flate2::write::{GzEncoder, ZlibEncoder};
 
 use crate::envelope;
 
-/// The sizes that a file may claim without having the bytes.
+/// Sizes that a file may declare without having the bytes.
 const SIZES: [u32; 7] = [0, 1, 0x1_0000, 0x7fff_ffff, 0x8000_0000, 0xffff_fffe, u32::MAX];
 
-/// The zeros of a bomb, which take no more than [`MOST_BYTES`](crate::mutation::MOST_BYTES) when they are compressed.
+/// The zeros of a decompression bomb, at most [`MOST_BYTES`](crate::mutation::MOST_BYTES) compressed.
 const ZEROS: usize = 15 << 20;
 
-/// A small file that unpacks to much: `head` and zeros.
+/// A gzip bomb: `head` and zeros.
 fn bomb(head: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     let written = encoder.write_all(head).and_then(|()| encoder.write_all(&vec![0; ZEROS]));
     written.and_then(|()| encoder.finish()).expect("memory can be written")
 }
 
-/// The same as a zlib stream, with as many zeros as are asked for.
+/// A zlib bomb with this number of zeros.
 fn zlib(head: &[u8], zeros: usize) -> Vec<u8> {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
     let written = encoder.write_all(head).and_then(|()| encoder.write_all(&vec![0; zeros]));
     written.and_then(|()| encoder.finish()).expect("memory can be written")
 }
 
-/// Every claim of dimensions, plain and with gzip, and bombs that hold what they claim.
+/// Every combination of declared dimensions, plain and compressed, and bombs of the declared size.
 pub fn idx() -> Vec<Vec<u8>> {
     let claim = |dims: [u32; 3]| [&[0, 0, 8, 3][..], dims.map(u32::to_be_bytes).as_flattened()].concat();
     let mut inputs = vec![vec![], vec![0x1f, 0x8b], vec![0, 0, 9, 3], vec![0, 0, 8, 255]];
@@ -40,19 +40,19 @@ pub fn idx() -> Vec<Vec<u8>> {
     }
     inputs.extend([bomb(&claim([1 << 14, 32, 32])), bomb(&claim([1 << 10, 1 << 10, 1 << 10]))]);
     inputs.push(bomb(&[0, 0, 8, 1, 1, 0, 0, 0]));
-    // A stream in a stream: only the outer one is unpacked.
+    // A nested stream: only the outer one is decompressed.
     inputs.push(envelope::gzip(&bomb(&claim([1, 1, 1]))));
     inputs
 }
 
-/// Records that are not whole, labels out of range, and bombs of thousands of records.
+/// Incomplete records, labels out of range, and bombs of thousands of records.
 pub fn cifar() -> Vec<Vec<u8>> {
     let mut inputs: Vec<Vec<u8>> = [0, 1, 3_072, 3_073, 3_074, 6_147].map(|n| vec![255; n]).to_vec();
     inputs.extend([bomb(&[]), bomb(&[9]), envelope::gzip(&[])]);
     inputs
 }
 
-/// Claims of sizes and dimensions, arrays without end, and bombs, one and many.
+/// Declared sizes and dimensions, arrays without end, and one or many bombs.
 pub fn mat() -> Vec<Vec<u8>> {
     let header = [&[b' '; 124][..], &[0, 1, b'I', b'M']].concat();
     let array = |rows: u32, columns: u32, kind: u32, size: u32| {
@@ -75,7 +75,7 @@ pub fn mat() -> Vec<Vec<u8>> {
         }
         inputs.push(file(&[[15, rows].map(u32::to_le_bytes).as_flattened(), &[0x78, 1]].concat()));
     }
-    // One that alone is too much, and several that are so together.
+    // One bomb that exceeds the limit, and several that do so together.
     let element = |n: usize| {
         let stream = zlib(&array(n as u32, 1, 2, n as u32), n);
         [[15, stream.len() as u32].map(u32::to_le_bytes).as_flattened(), &stream].concat()
@@ -85,7 +85,7 @@ pub fn mat() -> Vec<Vec<u8>> {
     inputs
 }
 
-/// Sizes without pixels, in both formats, and a bomb of one colour.
+/// Declared sizes without pixels in both formats, and a bomb of one colour.
 pub fn image() -> Vec<Vec<u8>> {
     let chunk = |kind: &[u8; 4], content: &[u8]| {
         [&(content.len() as u32).to_be_bytes()[..], kind, content, &[0; 4]].concat()
@@ -114,7 +114,7 @@ pub fn image() -> Vec<Vec<u8>> {
         png(2_048, 2_048, 6, 1, &stream),
         png(8, 8, 0, 0, &stream),
     ]);
-    // Baseline and progressive, with sizes that two bytes can hold.
+    // Baseline and progressive, with sizes up to two bytes.
     for frame in [0xc0, 0xc2] {
         for side in [0, 1, 0x2000, 0xffff_u16] {
             let [high, low] = side.to_be_bytes();
@@ -126,7 +126,7 @@ pub fn image() -> Vec<Vec<u8>> {
     inputs
 }
 
-/// Paths that lead out, kinds that are no files, sizes of which nothing is there, and names without end.
+/// Paths outside the folder, other kinds of entries, declared sizes without content, and long names.
 pub fn tar() -> Vec<Vec<u8>> {
     let entry = |path: &[u8], kind: u8, size: &[u8]| {
         let mut block = vec![0; 1_024];
@@ -152,7 +152,7 @@ pub fn tar() -> Vec<Vec<u8>> {
     inputs
 }
 
-/// Headers that claim what is not there, overflow, overlap, nest, or are no headers.
+/// Headers with missing data, overflow, overlap or nesting, and invalid headers.
 pub fn safetensors() -> Vec<Vec<u8>> {
     let with =
         |header: &str| [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &[0; 16]].concat();
@@ -177,7 +177,7 @@ pub fn safetensors() -> Vec<Vec<u8>> {
     inputs
 }
 
-/// Lines without end, entries that nest, and numbers that no type holds.
+/// Long lines, nested entries, and numbers out of range.
 pub fn journal() -> Vec<Vec<u8>> {
     let line = |entry: &str| envelope::journal(format!("{{\"entry\":{entry}}}\n").as_bytes());
     let mut inputs = vec![vec![], vec![b'\n'; 1_000], vec![b'{'; 16_384], vec![0; 1_000]];
@@ -192,7 +192,7 @@ pub fn journal() -> Vec<Vec<u8>> {
     inputs
 }
 
-/// Keys and values that nest, and numbers that no type holds.
+/// Nested keys and values, and numbers out of range.
 pub fn settings() -> Vec<Vec<u8>> {
     let mut inputs: Vec<Vec<u8>> =
         nested().iter().map(|text| format!("families={text}").into_bytes()).collect();
@@ -220,7 +220,7 @@ pub fn settings() -> Vec<Vec<u8>> {
     inputs
 }
 
-/// JSON and TOML that open more than any stack holds.
+/// JSON and TOML nested deeper than any stack.
 fn nested() -> Vec<String> {
     let deep = 8_000;
     vec![

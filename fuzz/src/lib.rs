@@ -1,8 +1,8 @@
-//! Hostile inputs for everything here that reads foreign bytes (R13 of the reliability programme).
+//! Hostile inputs for every reader of untrusted bytes (row R13 of `book/reliability.md`).
 //!
-//! [`readers`] lists the readers; [`hostile`] makes inputs that claim, nest or unpack too much, [`mutation`] changes good
-//! ones, and [`envelope`] mends their checksums so that changes get past them. `tests/mutate.rs` runs all of it and needs
-//! nothing but a stable compiler. libFuzzer takes the same readers and the same corpus; it works on stable too:
+//! [`readers`] lists the readers; [`hostile`] builds hostile inputs, [`mutation`] mutates valid ones, and [`envelope`]
+//! repairs their checksums so that mutations get past them. `tests/mutate.rs` runs all of it with a stable compiler.
+//! libFuzzer uses the same readers and the same corpus; it works on stable too:
 //!
 //! ```text
 //! RUSTFLAGS="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \

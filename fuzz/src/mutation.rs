@@ -1,12 +1,12 @@
-//! Changes to good inputs, each a function of the seed and the number of the input.
+//! Mutations of valid inputs, each a function of the seed and the input's number.
 
 use rand::RngCore;
 use tensor::random::{Sequence, Stream};
 
-/// The most bytes of a changed input.
+/// The largest size of a mutated input in bytes.
 pub const MOST_BYTES: usize = 1 << 14;
 
-/// Numbers at which readers break.
+/// Boundary values that are likely to break readers.
 const AWKWARD: [u64; 12] = [
     0,
     1,
@@ -22,7 +22,7 @@ const AWKWARD: [u64; 12] = [
     u64::MAX,
 ];
 
-/// Texts at which readers of text break.
+/// Texts that are likely to break readers of text.
 const TEXTS: [&str; 16] = [
     "-1",
     "1e999",
@@ -42,9 +42,9 @@ const TEXTS: [&str; 16] = [
     "'''",
 ];
 
-/// One of `seeds` with up to eight changes; the same for the same `stream` and `number`.
+/// One of `seeds` with up to eight mutations; deterministic in `stream` and `number`.
 ///
-/// `seeds` must hold at least one input.
+/// `seeds` must not be empty.
 pub fn mutated(seeds: &[Vec<u8>], stream: &Stream, number: u64) -> Vec<u8> {
     let mut random = Random(stream.sequence(number));
     let mut bytes = seeds[random.below(seeds.len())].clone();
@@ -58,12 +58,12 @@ pub fn mutated(seeds: &[Vec<u8>], stream: &Stream, number: u64) -> Vec<u8> {
 struct Random(Sequence);
 
 impl Random {
-    /// A number below `n`, or zero if there is none. The bias is below `n / 2^32`.
+    /// A random integer below `n`, or zero if `n` is zero. The bias is below `n / 2^32`.
     fn below(&mut self, n: usize) -> usize {
         ((u64::from(self.0.next_u32()) * n as u64) >> 32) as usize
     }
 
-    /// Two places, the first no later than the second and at most 64 bytes before it.
+    /// A random range of at most 64 bytes.
     fn range(&mut self, length: usize) -> std::ops::Range<usize> {
         let start = self.below(length + 1);
         start..start + self.below((length - start).min(64) + 1)
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_number_gives_the_same_input_and_another_number_another_one() {
+    fn mutations_are_deterministic_and_differ_between_numbers() {
         let (seeds, stream) = (vec![vec![7; 100], vec![9; 50]], Stream::new(1, "test"));
         let all: Vec<_> = (0..200).map(|number| mutated(&seeds, &stream, number)).collect();
         assert!((0..200).all(|number| mutated(&seeds, &stream, number) == all[number as usize]));
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_and_much_are_changed_too() {
+    fn empty_and_large_inputs_are_mutated() {
         let stream = Stream::new(1, "test");
         for seeds in [vec![vec![]], vec![vec![1]], vec![vec![1; MOST_BYTES]]] {
             for number in 0..500 {

@@ -1,4 +1,4 @@
-//! The readers, each as a function of bytes that must neither panic nor take long, nor more memory than they justify.
+//! The readers under test: functions of bytes that must not panic and must be bounded in time and memory.
 
 use std::path::Path;
 
@@ -13,23 +13,23 @@ use runs::store::{Checkpoint, Summary};
 
 use crate::{envelope, hostile};
 
-/// Makes of some bytes a form of them.
+/// Wraps or repairs bytes.
 pub type Envelope = fn(&[u8]) -> Vec<u8>;
 
-/// A reader, and what is known of its format.
+/// A reader with its envelopes and hostile inputs.
 #[derive(Debug, Clone, Copy)]
 pub struct Reader {
     /// The name of its target and of its folder in the corpus.
     pub name: &'static str,
-    /// Reads the bytes and drops what comes of it; that it refuses them is no failure.
+    /// Reads the bytes and drops the result; an error is no failure.
     pub read: fn(&[u8]),
-    /// Puts bytes into forms in which more of them are read: checksums are mended, plain content is compressed.
+    /// The envelopes that let more of the bytes be read.
     pub envelopes: &'static [Envelope],
-    /// Inputs that were thought of.
+    /// Hand-written hostile inputs.
     pub hostile: fn() -> Vec<Vec<u8>>,
 }
 
-/// All of them.
+/// All readers.
 pub const READERS: [Reader; 9] = [
     Reader { name: "idx", read: idx, envelopes: &[envelope::gzip], hostile: hostile::idx },
     Reader { name: "cifar", read: cifar, envelopes: &[envelope::gzip], hostile: hostile::cifar },
@@ -57,41 +57,41 @@ pub const READERS: [Reader; 9] = [
     Reader { name: "settings", read: settings, envelopes: &[], hostile: hostile::settings },
 ];
 
-/// Images and labels in IDX, plain or with gzip.
+/// Images and labels in IDX, plain or compressed with gzip.
 pub fn idx(bytes: &[u8]) {
     let _ = idx::parse::<3>("images", bytes);
     let _ = idx::parse::<1>("labels", bytes);
 }
 
-/// Both versions of CIFAR's records, plain or with gzip.
+/// CIFAR records of both versions, plain or compressed with gzip.
 pub fn cifar(bytes: &[u8]) {
     let _ = cifar::parse(Version::Cifar10, "batch", bytes);
     let _ = cifar::parse(Version::Cifar100, "batch", bytes);
 }
 
-/// MATLAB's files of level 5.
+/// MATLAB level 5 MAT-files.
 pub fn mat(bytes: &[u8]) {
     let _ = mat::parse("file", bytes);
 }
 
-/// An image of somebody's folder; in grey if the number of bytes is odd.
+/// A JPEG or PNG image; in grey if the number of bytes is odd.
 pub fn image(bytes: &[u8]) {
     let colour = bytes.len().is_multiple_of(2);
     let _ = parse_image("image", bytes, &FolderOptions { side: 8, colour });
 }
 
-/// A tar archive, already unpacked.
+/// A tar archive, already decompressed.
 pub fn tar(bytes: &[u8]) {
     let limits = Limits { entries: 64, bytes: 1 << 20 };
     let _ = tar::read("archive", &mut &*bytes, limits, |_, _, content| {
         let mut first = [0; 8];
-        // What cannot be read here is noticed by the reader.
+        // Errors are detected by the reader itself.
         let _ = content.read(&mut first);
         Ok(())
     });
 }
 
-/// The parameters of a model, as `agon export` writes them and PyTorch may.
+/// The parameters of a model in safetensors.
 pub fn weights(bytes: &[u8]) {
     let _ = models::weights::read_from(Path::new("w.safetensors"), bytes);
 }
@@ -106,7 +106,7 @@ pub fn journal(bytes: &[u8]) {
     let _ = Summary::parse(Path::new("journal.jsonl"), bytes);
 }
 
-/// Values of a config, a line each, set in that of an experiment.
+/// Settings of an experiment's config, one per line.
 pub fn settings(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let settings: Vec<Setting> = text.lines().filter_map(|line| line.parse().ok()).collect();

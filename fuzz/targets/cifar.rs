@@ -1,4 +1,4 @@
-//! libFuzzer on the reader of CIFAR's records.
+//! libFuzzer target for CIFAR records.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::readers::cifar(bytes));

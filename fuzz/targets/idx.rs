@@ -1,4 +1,4 @@
-//! libFuzzer on the reader of IDX files.
+//! libFuzzer target for IDX files.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::readers::idx(bytes));

@@ -1,4 +1,4 @@
-//! libFuzzer on the reader of MATLAB's files.
+//! libFuzzer target for MATLAB MAT-files.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::readers::mat(bytes));

@@ -1,4 +1,4 @@
-//! libFuzzer on the reader of tar archives.
+//! libFuzzer target for tar archives.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::readers::tar(bytes));

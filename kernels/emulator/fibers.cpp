@@ -1,4 +1,4 @@
-// The scheduler: which thread of a block runs next, and when those that wait may go on.
+// The scheduler: selects the next thread of a block, and releases waiting threads.
 #include "fibers.h"
 
 #include <algorithm>
@@ -22,7 +22,7 @@ namespace {
 
 constexpr unsigned MOST_THREADS = 1024;
 constexpr size_t STACK = 64 << 10;
-// What a block may have without asking for more, in total.
+// The limit of static shared memory per block.
 constexpr size_t MOST_SHARED = 227 << 10;
 constexpr size_t MOST_STATIC_SHARED = 48 << 10;
 
@@ -31,7 +31,7 @@ struct Array {
     size_t start;
 };
 
-// The grid that is being run, and all that its blocks share one after another.
+// The running grid, and the resources reused by its blocks.
 struct Grid : Block {
     std::vector<Thread> threads;
     std::vector<Warp> warps;
@@ -55,21 +55,21 @@ Grid* grid_of_running() { return static_cast<Grid*>(running); }
 
 size_t page() { return size_t(sysconf(_SC_PAGESIZE)); }
 
-// A new mapping, which costs as much as is used of it, or null.
+// A new lazily committed mapping, or null.
 char* map(size_t bytes) {
     const int kind = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
     void* start = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, kind, -1, 0);
     return start == MAP_FAILED ? nullptr : static_cast<char*>(start);
 }
 
-// One for each thread of the processor, since making a thousand stacks takes longer than most launches.
+// One arena per host thread, because creating a thousand stacks takes longer than most launches.
 struct Arena {
     const size_t shared_size = (MOST_SHARED + page() - 1) / page() * page();
     char* stacks = map(MOST_THREADS * STACK);
     char* shared = map(shared_size + page());
 
     Arena() {
-        // The lowest page of each stack, and the one behind the shared memory, must not be touched.
+        // The lowest page of each stack, and the page after the shared memory, are guard pages.
         for (size_t i = 0; stacks && i < MOST_THREADS; i++) mprotect(stacks + i * STACK, page(), PROT_NONE);
         if (shared) mprotect(shared_end(), page(), PROT_NONE);
     }
@@ -102,7 +102,7 @@ void write_fault(const char* what) {
 
 struct sigaction before[32];
 
-// A fault of a kernel ends its launch; one of anybody else is handled as it was before.
+// A fault of a kernel ends its launch; any other fault goes to the previous handler.
 void on_fault(int signal, siginfo_t*, void*) {
     if (!running || !running->thread) {
         sigaction(signal, &before[signal], nullptr);
@@ -118,7 +118,7 @@ void catch_faults() {
         struct sigaction action = {};
         action.sa_handler = nullptr;
         action.sa_sigaction = on_fault;
-        // On the alternative stack, so that a fiber whose stack is full can still be told so.
+        // On the alternative stack, so that a stack overflow of a fiber can be reported.
         action.sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK;
         for (int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE}) sigaction(signal, &action, &before[signal]);
         return true;
@@ -136,7 +136,7 @@ void fiber() {
     }
 }
 
-// A permutation of 0..n; the generator is the one of Knuth's MMIX.
+// A pseudo-random permutation of 0..n; the generator is the one of Knuth's MMIX.
 std::vector<unsigned> order_of(unsigned n, unsigned order) {
     std::vector<unsigned> indices(n);
     std::iota(indices.begin(), indices.end(), 0u);
@@ -197,8 +197,8 @@ void Grid::run_block() {
     }
 }
 
-// Lets lanes go on for which all others of their mask have come too. One that has returned never comes: CUDA would
-// not wait for it, but a kernel that relies on that is wrong more often than not.
+// Releases lanes whose whole mask has arrived. A lane that has returned never arrives: CUDA would not wait for it, but a
+// kernel that relies on that is usually wrong.
 bool Grid::release_warps() {
     bool released = false;
     for (unsigned first = 0; first < threads.size(); first += LANES) {
@@ -235,7 +235,7 @@ bool Grid::release_warps() {
     return released;
 }
 
-// Lets the block go on if every thread waits at one barrier; nothing else can go on when this is asked.
+// Releases the block if every thread waits at the same barrier; called when no thread can run.
 bool Grid::release_block() {
     const unsigned line = threads[0].line;
     for (const Thread& t : threads) {
@@ -278,7 +278,7 @@ void* shared_memory(const void* key, size_t bytes) {
     for (const Array& array : grid->arrays) {
         if (array.key == key) return arena().shared + array.start;
     }
-    // Two arrays never touch, so that a neighbour is NaN too.
+    // Arrays are separated by a gap of NaN.
     const size_t start = (grid->static_shared + 15) / 16 * 16, end = start + bytes + 16;
     if (end > MOST_STATIC_SHARED) fail("the block has more than 48 KiB of static shared memory");
     if (arena().shared + end > reinterpret_cast<char*>(grid->dynamic_shared)) {
@@ -308,7 +308,7 @@ const char* run_grid(dim3 of_grid, dim3 of_block, size_t dynamic_shared, unsigne
     if (dynamic_shared > MOST_SHARED) return "a block has at most 227 KiB of shared memory";
     catch_faults();
     Grid grid(of_grid, of_block, order);
-    // At the very end of the shared memory, so that an index past it meets the page behind.
+    // At the very end of the shared memory, so that an index past it hits the guard page.
     grid.dynamic_shared = reinterpret_cast<unsigned char*>(arena().shared_end() - (dynamic_shared + 15) / 16 * 16);
     grid.body = body;
     grid.argument = argument;

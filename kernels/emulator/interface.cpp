@@ -1,4 +1,4 @@
-// What the Rust side calls: device memory, the list of kernels, and a launch by name.
+// The interface for Rust: device memory, the list of kernels, and launches by name.
 #include <cstdint>
 #include <cstring>
 
@@ -12,7 +12,7 @@ namespace {
 
 size_t page() { return size_t(sysconf(_SC_PAGESIZE)); }
 
-// The pages that hold `bytes`, without the two around them.
+// The pages that hold `bytes`, without the two guard pages.
 size_t room(size_t bytes) { return (bytes + 16 + page() - 1) / page() * page(); }
 
 struct Call {
@@ -24,7 +24,7 @@ struct Call {
 
 extern "C" {
 
-// Pages for `bytes`, all bits set, between two that must not be touched; null if there is no memory.
+// Maps pages for `bytes`, with all bits set, between two guard pages; null if there is no memory.
 unsigned char* emulator_map(size_t bytes) {
     void* start = mmap(nullptr, room(bytes) + 2 * page(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (start == MAP_FAILED) return nullptr;
@@ -38,7 +38,7 @@ size_t emulator_room(size_t bytes) { return room(bytes); }
 
 void emulator_unmap(unsigned char* first, size_t bytes) { munmap(first - page(), room(bytes) + 2 * page()); }
 
-// The name of the kernel of this number in the order of the names, or null after the last.
+// The name of kernel `number` in alphabetical order, or null after the last.
 const char* emulator_kernel(size_t number) {
     for (const auto& [name, entry] : emulator::Entry::all()) {
         if (number-- == 0) return name.c_str();
@@ -52,7 +52,7 @@ const char* emulator_signature(const char* name) {
     return found == emulator::Entry::all().end() ? nullptr : found->second->signature().c_str();
 }
 
-// As cuLaunchKernel: `arguments` points at one pointer for each parameter. Null, or what went wrong.
+// Like cuLaunchKernel: `arguments` points to one pointer per parameter. Returns null, or an error text.
 const char* emulator_launch(const char* name, const unsigned grid[3], const unsigned block[3], size_t dynamic_shared,
                             void** arguments, unsigned order) {
     const auto found = emulator::Entry::all().find(name);

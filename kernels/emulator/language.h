@@ -1,4 +1,4 @@
-// The words that CUDA adds to C++, for the kernels compiled as C++.
+// The CUDA extensions of C++, for kernels compiled as C++.
 #pragma once
 
 #include <algorithm>
@@ -23,13 +23,13 @@
 #define gridDim (emulator::running->grid)
 #define warpSize 32
 
-// A kernel by its name; the emulator writes it down so that it can be launched by it.
+// Defines a kernel and registers it by name.
 #define KERNEL(name, ...)                                     \
     static void name __VA_ARGS__;                             \
     static const emulator::Entry entry_of_##name(#name, name); \
     static void name __VA_ARGS__
 
-// Memory of the block. The arrays are references, so that an index past one is noticed.
+// Shared memory. The arrays are references, so that an index out of bounds is detected.
 #define SHARED(T, name, ...)                                                             \
     static const char key_of_##name = 0;                                                 \
     auto& name = *static_cast<emulator::Array<T __VA_ARGS__>*>(                          \
@@ -73,13 +73,13 @@ using std::min;
 
 namespace emulator {
 
-// `T[2][3]` written as a type that a pointer can be made of.
+// `T[2][3]` as a named type.
 template <class T>
 using Array = T;
 
 inline void sync_warp(unsigned line) { exchange(0xffffffffu, Post{}, line); }
 
-// What lane `from` holds; a lane that is not there, or not in the mask, has only NaN to give.
+// The value of lane `from`; NaN if the lane does not exist or is not in the mask.
 template <class T>
 T shuffle(unsigned line, unsigned mask, T value, unsigned from) {
     static_assert(sizeof(T) <= sizeof(Post), "a value that fits a post");

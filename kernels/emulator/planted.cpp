@@ -1,7 +1,7 @@
-// Kernels with a fault each, and their faultless twins: what the emulator has to notice.
+// Kernels with one planted fault each, which the emulator must detect, and correct counterparts.
 #include "common.cuh"
 
-// The sum of each row of [n, 64], by halves, with or without the barrier that halves need.
+// The sum of each row of [n, 64] by halving, with or without the required barrier.
 template <bool HAS_BARRIER>
 __device__ void row_sums(float* sums, const float* x) {
     SHARED(float, part, [64]);
@@ -16,7 +16,7 @@ __device__ void row_sums(float* sums, const float* x) {
 KERNEL(planted_nothing, (float* sums, const float* x)) { row_sums<true>(sums, x); }
 KERNEL(planted_missing_barrier, (float* sums, const float* x)) { row_sums<false>(sums, x); }
 
-// A tile is handed round twice; without the barrier at the end a fast thread overwrites what a slow one reads.
+// A tile is reused; without the second barrier a fast thread overwrites data that a slow one still reads.
 template <bool HAS_BARRIER>
 __device__ void reversed_rows(float* out, const float* x) {
     SHARED(float, tile, [32]);
@@ -51,7 +51,7 @@ KERNEL(planted_half_a_warp, (float* out)) {
     out[threadIdx.x] = x;
 }
 
-// `offset` moves every read and write: 0 is right.
+// `offset` shifts every read and write: 0 is correct.
 KERNEL(planted_offset, (float* out, const float* x, unsigned from, unsigned to)) {
     out[threadIdx.x + to] = x[threadIdx.x + from];
 }
@@ -69,7 +69,7 @@ KERNEL(planted_past_the_dynamic_memory, (float* out, unsigned n)) {
     out[threadIdx.x] = part[threadIdx.x];
 }
 
-// Shared memory that nobody has written holds no number.
+// Unwritten shared memory is NaN.
 KERNEL(planted_unwritten_memory, (float* out)) {
     SHARED(float, part, [64]);
     out[threadIdx.x] = part[threadIdx.x];
@@ -77,7 +77,7 @@ KERNEL(planted_unwritten_memory, (float* out)) {
     part[threadIdx.x] = 1.0f;
 }
 
-// What each word of the language gives, one row of 32 for each.
+// The result of each warp function, one row of 32 each.
 KERNEL(planted_warp_words, (unsigned* out)) {
     const unsigned lane = threadIdx.x, odd = __ballot_sync(EVERY_LANE, lane % 2 == 1);
     const unsigned words[] = {
@@ -90,14 +90,14 @@ KERNEL(planted_warp_words, (unsigned* out)) {
     __syncwarp();
 }
 
-// Halves of a warp exchange apart, and then all lanes do.
+// Half-warps exchange separately, then all lanes do.
 KERNEL(planted_parts_of_a_warp, (float* out)) {
     float x = float(threadIdx.x);
     if (threadIdx.x < 16) x += __shfl_xor_sync(0x0000ffffu, x, 1);
     out[threadIdx.x] = warp_sum(x);
 }
 
-// The index of the thread as each kind of block counts it.
+// The index of the thread for each block shape.
 KERNEL(planted_places, (unsigned* out)) {
     const unsigned thread = threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z);
     const unsigned block = blockIdx.x + gridDim.x * (blockIdx.y + gridDim.y * blockIdx.z);

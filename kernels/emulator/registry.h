@@ -1,4 +1,4 @@
-// The kernels by name, each with the types of its parameters and a way to call it from an array of pointers.
+// The registry of kernels by name, with their parameter types and a call from an array of pointers.
 #pragma once
 
 #include <map>
@@ -10,7 +10,7 @@
 
 namespace emulator {
 
-// How a type is written in a signature.
+// The name of a type in a signature.
 template <class T>
 std::string name_of() {
     if constexpr (std::is_pointer_v<T>) {
@@ -30,7 +30,7 @@ std::string name_of() {
     }
 }
 
-// A kernel that can be launched.
+// A registered kernel.
 class Entry {
   public:
     template <class... Parameters>

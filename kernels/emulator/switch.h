@@ -1,12 +1,12 @@
-// Switching from one stack to another.
+// Context switches between stacks.
 #pragma once
 
 #include <cstdint>
 
 #if defined(__x86_64__)
 
-// Keeps what the callee of a function has to keep on the stack that is left, and takes it from the other. The
-// portable way asks the system twice for each switch, which made a barrier twelve times as slow.
+// Saves the callee-saved registers on the current stack and restores them from the other. The portable way
+// (ucontext) makes two system calls per switch, which made a barrier twelve times as slow.
 extern "C" void emulator_switch(void** left, void* taken);
 asm(R"(
 .text
@@ -60,7 +60,7 @@ inline void switch_context(void** left, void* taken) {
 
 inline void* new_context(char* top, void (*entry)()) {
     constexpr size_t STACK = 48 << 10;
-    // The context itself lies at the top of its stack.
+    // The context is stored at the top of its stack.
     auto* context = reinterpret_cast<ucontext_t*>(top - (sizeof(ucontext_t) + 15) / 16 * 16);
     getcontext(context);
     context->uc_stack.ss_sp = reinterpret_cast<char*>(context) - STACK;

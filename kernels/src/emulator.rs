@@ -1,4 +1,4 @@
-//! The emulator as a GPU: a driver whose memory is the processor's.
+//! The emulator as a GPU driver, with host memory as device memory.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,17 +8,17 @@ use tensor::{Device, Error, Result};
 
 use crate::{Memory, Order, Side};
 
-/// An emulated GPU: in which order threads run, and which of several kernels are chosen.
+/// The configuration of an emulated GPU: the order of threads, and the choice of kernels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Setting {
-    /// In which order threads run, and at which end memory is fenced: over all orders, at both.
+    /// The order of threads, which also determines at which end memory is fenced.
     pub order: Order,
-    /// What the GPU seems to be like.
+    /// The emulated properties.
     pub traits: Traits,
 }
 
 impl Setting {
-    /// Between them, every order of threads and every tile of every product.
+    /// Settings that together cover every order of threads and every GEMM tile.
     pub const ALL: [Self; 4] = [
         Self::new(Order::Forward, 1, false),
         Self::new(Order::Backward, usize::MAX, false),
@@ -26,17 +26,17 @@ impl Setting {
         Self::new(Order::Forward, 1, true),
     ];
 
-    const fn new(order: Order, processors: usize, plain: bool) -> Self {
-        Self { order, traits: Traits { processors, plain } }
+    const fn new(order: Order, sm_count: usize, plain: bool) -> Self {
+        Self { order, traits: Traits { sm_count, plain } }
     }
 
-    /// A device that is like this.
+    /// Opens an emulated device with this configuration.
     pub fn device(self) -> Device {
         Device::Cuda(Gpu::new(Emulator { setting: self, memory: Arc::default() }))
     }
 }
 
-/// The emulated GPU: everything that [`tensor::run`] asks of a GPU, done by the kernels themselves, one thread at a time.
+/// The emulated GPU: runs the kernels one thread at a time.
 #[derive(Debug, Clone)]
 pub(crate) struct Emulator {
     setting: Setting,
@@ -84,7 +84,7 @@ impl Driver for Emulator {
         self.setting.traits
     }
 
-    /// Exactly those, so that the fences stand close.
+    /// No rounding, so that the fences are adjacent.
     fn rounded(&self, bytes: usize) -> usize {
         bytes
     }
@@ -96,7 +96,7 @@ impl Driver for Emulator {
         Ok(Some(address))
     }
 
-    /// What its last user left must not be taken for something written.
+    /// Resets reused memory to NaN.
     fn reuse(&self, address: Address, _: usize) {
         if let Some(memory) = self.pieces().get(&address) {
             memory.forget();
@@ -113,7 +113,7 @@ impl Driver for Emulator {
     }
 
     unsafe fn write(&self, to: Address, bytes: &[u8]) -> Result<()> {
-        // SAFETY: the caller promises that the memory there is as long; nobody else has its address.
+        // SAFETY: the caller guarantees the length of the memory; nothing else accesses it.
         unsafe { pointer(to).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
         Ok(())
     }
@@ -127,7 +127,7 @@ impl Driver for Emulator {
     unsafe fn run(&self, command: &Command) -> Result<()> {
         match command {
             Command::Launch(launch) => self.launch(launch)?,
-            // SAFETY: the caller promises that both places are allocated and as long.
+            // SAFETY: the caller guarantees that both regions are allocated and long enough.
             Command::Copy { to, from, bytes } => unsafe { pointer(*to).copy_from(pointer(*from), *bytes) },
             // SAFETY: as above.
             Command::Clear { to, bytes } => unsafe { pointer(*to).write_bytes(0, *bytes) },
@@ -144,7 +144,7 @@ impl Driver for Emulator {
     }
 }
 
-/// Commands that are done one after another.
+/// A prepared list of commands.
 #[derive(Debug)]
 struct Replayed {
     emulator: Emulator,
@@ -154,7 +154,7 @@ struct Replayed {
 impl Replay for Replayed {
     fn replay(&self) -> Result<()> {
         for command in &self.commands {
-            // SAFETY: whoever prepared the commands keeps their memory.
+            // SAFETY: the caller of `prepare` keeps the memory of the commands alive.
             unsafe { self.emulator.run(command) }?;
         }
         Ok(())

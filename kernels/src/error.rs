@@ -1,17 +1,17 @@
-//! What can be wrong with a launch.
+//! The error type of launches.
 
-/// Why a kernel did not run to its end.
+/// Errors of a kernel launch.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// No `.cu` file has a kernel of this name.
     #[error("there is no kernel `{name}`")]
     Unknown {
-        /// What was asked for.
+        /// The requested name.
         name: String,
     },
-    /// The arguments are not those of the parameters.
-    #[error("kernel `{name}` takes ({wanted}), got ({got})")]
+    /// The argument types differ from the parameter types.
+    #[error("kernel `{name}`: expected arguments ({wanted}), got ({got})")]
     Arguments {
         /// The kernel.
         name: String,
@@ -20,22 +20,22 @@ pub enum Error {
         /// The types of the arguments.
         got: String,
     },
-    /// The kernel did what no kernel may do.
+    /// The kernel had an invalid memory access or synchronisation.
     #[error("kernel `{name}`: {what}")]
     Fault {
         /// The kernel.
         name: String,
-        /// What happened, in which thread.
+        /// The fault and its thread.
         what: String,
     },
-    /// A buffer was written beside what was asked for.
+    /// A buffer was written out of bounds.
     #[error("kernel `{name}` wrote {distance} bytes {beside} argument {argument}")]
     Overrun {
         /// The kernel.
         name: String,
         /// The number of the argument, from 0.
         argument: usize,
-        /// How far from the buffer's nearest byte, from 1.
+        /// The distance from the buffer in bytes, from 1.
         distance: usize,
         /// "before" or "behind".
         beside: &'static str,

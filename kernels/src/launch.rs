@@ -1,4 +1,4 @@
-//! Launching a kernel by its name.
+//! Launches kernels by name.
 
 use std::ffi::{CStr, CString, c_char, c_void};
 
@@ -19,9 +19,9 @@ unsafe extern "C" {
     ) -> *const c_char;
 }
 
-/// In which order the blocks run, and the threads of a block between two barriers.
+/// The order of blocks, and of the threads of a block between barriers.
 ///
-/// A kernel that lacks a barrier gives another result in at least one of them.
+/// A kernel with a missing barrier gives a different result in at least one order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
     /// The first thread first.
@@ -40,22 +40,22 @@ impl Order {
 /// An argument of a kernel.
 #[derive(Debug, Clone, Copy)]
 pub enum Argument<'a> {
-    /// A pointer to numbers of this type that the kernel only reads, such as `const f32*`.
+    /// A pointer to elements of this type that the kernel only reads, such as `const f32*`.
     In(&'a Memory, &'static str),
-    /// A pointer to numbers of this type that the kernel writes.
+    /// A pointer to elements of this type that the kernel writes.
     Out(&'a Memory, &'static str),
-    /// A whole number.
+    /// A 32-bit integer.
     U32(u32),
-    /// A large whole number.
+    /// A 64-bit integer.
     U64(u64),
-    /// A number.
+    /// A 32-bit floating-point scalar.
     F32(f32),
-    /// A struct by value whose members are all of 32 bits.
+    /// A struct by value with 32-bit members.
     Words(&'a [u32]),
 }
 
 impl Argument<'_> {
-    /// As a driver takes it.
+    /// Converts the argument for a driver.
     fn parameter(&self) -> Parameter {
         match *self {
             Self::In(memory, element) => Parameter::In(memory.address(), element),
@@ -68,15 +68,15 @@ impl Argument<'_> {
     }
 }
 
-/// The names of all kernels, in order.
+/// The sorted names of all kernels.
 pub fn names() -> Vec<String> {
     (0..)
-        // SAFETY: any number may be asked for; the result is null or a string that is never freed.
+        // SAFETY: any number is valid; the result is null or a string that is never freed.
         .map_while(|number| unsafe { text(emulator_kernel(number)) })
         .collect()
 }
 
-/// The types of the parameters of a kernel, separated by `, `.
+/// The parameter types of a kernel, separated by `, `.
 ///
 /// # Errors
 /// If there is no such kernel.
@@ -87,12 +87,11 @@ pub fn signature(name: &str) -> Result<String> {
     unsafe { text(emulator_signature(c_name.as_ptr())) }.ok_or_else(unknown)
 }
 
-/// Runs a kernel to its end.
+/// Launches a kernel and waits for it.
 ///
 /// # Errors
-/// If there is no such kernel, the arguments are not of the types of its parameters, the grid is none that a GPU
-/// takes, or the kernel did what no kernel may do: touched memory beside its arguments or arrays, or waited
-/// where not all came.
+/// If there is no such kernel, the argument types do not match, the grid is invalid, or the kernel has a fault: an
+/// access out of bounds, or a barrier that not all threads reach.
 pub fn launch(name: &str, grid: Grid, order: Order, arguments: &[Argument<'_>]) -> Result<()> {
     let parameters: Vec<Parameter> = arguments.iter().map(Argument::parameter).collect();
     run(name, grid, order, &parameters)?;
@@ -104,7 +103,7 @@ pub fn launch(name: &str, grid: Grid, order: Order, arguments: &[Argument<'_>]) 
     Ok(())
 }
 
-/// The same for parameters whose addresses are those of [`Memory`]; what was written beside it is not looked for.
+/// The same for raw parameters with addresses of [`Memory`]; the fences are not checked.
 pub(crate) fn run(name: &str, grid: Grid, order: Order, parameters: &[Parameter]) -> Result<()> {
     let wanted = signature(name)?;
     let got = parameters.iter().map(Parameter::kind).collect::<Vec<_>>().join(", ");
@@ -137,11 +136,11 @@ pub(crate) fn run(name: &str, grid: Grid, order: Order, parameters: &[Parameter]
     }
 }
 
-/// A copy of a string of C, or `None` for a null pointer.
+/// Copies a C string; `None` for a null pointer.
 ///
 /// # Safety
-/// The pointer is null or points at a string that is not changed during the call.
+/// The pointer is null or points to a string that is not changed during the call.
 unsafe fn text(pointer: *const c_char) -> Option<String> {
-    // SAFETY: the pointer is not null, and the caller promises the rest.
+    // SAFETY: the pointer is not null, and the caller guarantees the rest.
     (!pointer.is_null()).then(|| unsafe { CStr::from_ptr(pointer) }.to_string_lossy().into_owned())
 }

@@ -1,14 +1,13 @@
-//! The CUDA kernels, compiled as C++ and launched on the host as a GPU's driver launches them on a GPU.
+//! The CUDA kernels, compiled as C++ and launched on the host like on a GPU.
 //!
-//! The kernels are the `.cu` files beside this folder, one for each operation; `emulator/` holds what CUDA adds
-//! to C++. [`launch`] takes what `cuLaunchKernel` takes: a name, a grid, a block, the size of the dynamic shared
-//! memory, and one argument for each parameter. It is stricter than a GPU: arguments are compared with the types
-//! of the parameters, [`Memory`] lies between pages that must not be touched, and whatever a kernel has not
-//! written is NaN.
+//! The kernels are the `.cu` files beside this folder, one for each operation; `emulator/` implements the CUDA
+//! extensions of C++. [`launch`] takes the arguments of `cuLaunchKernel`: a name, a grid, a block, the size of the
+//! dynamic shared memory, and one argument for each parameter. It is stricter than a GPU: argument types are
+//! checked, [`Memory`] lies between guard pages, and unwritten memory is NaN.
 //!
-//! [`Setting::device`] is a device of [`tensor`]: what runs there runs the same launches as on a GPU.
+//! [`Setting::device`] is a device of [`tensor`]: it runs the same launches as a GPU.
 //!
-//! Nothing depends on this package. It exists for its tests, which hold every kernel against the reference of its
+//! Nothing depends on this package. It exists for its tests, which compare every kernel with the reference of its
 //! operation.
 
 #![allow(unsafe_code)]

@@ -1,4 +1,4 @@
-//! Memory of the emulated device, fenced on both sides.
+//! Memory of the emulated device, fenced by guard pages on both sides.
 
 use std::num::NonZeroU64;
 use std::ptr::NonNull;
@@ -13,18 +13,18 @@ unsafe extern "C" {
     fn emulator_unmap(first: *mut u8, bytes: usize);
 }
 
-/// Which end of the memory touches a page that must not be touched; the other end is only looked at afterwards.
+/// The end of the memory that is adjacent to a guard page; the other end is checked after a launch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
-    /// A kernel that reads or writes before its start is stopped there.
+    /// An access before the start is stopped immediately.
     Start,
-    /// A kernel that reads or writes behind its end is stopped there, if that is a multiple of 16 bytes.
+    /// An access past the end is stopped immediately, if the end is a multiple of 16 bytes.
     End,
 }
 
-/// A piece of device memory that starts, as on a GPU, at a multiple of 16 bytes.
+/// A region of device memory, aligned to 16 bytes.
 ///
-/// All bits around it, and in it until they are written, are set: they are NaN in every floating-point type.
+/// All bits around it, and in it until written, are set: NaN in every floating-point type.
 #[derive(Debug)]
 pub struct Memory {
     pages: NonNull<u8>,
@@ -34,10 +34,10 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Memory for this many bytes.
+    /// Allocates this many bytes.
     ///
     /// # Panics
-    /// If the system has none.
+    /// If the system is out of memory.
     pub fn new(bytes: usize, side: Side) -> Self {
         // SAFETY: both take any size; the result is checked.
         let (pages, room) = unsafe { (emulator_map(bytes), emulator_room(bytes)) };
@@ -49,10 +49,10 @@ impl Memory {
         Self { pages, room, start, bytes }
     }
 
-    /// Memory that holds a copy of `contents`.
+    /// Allocates a copy of `contents`.
     pub fn of(contents: &[u8], side: Side) -> Self {
         let memory = Self::new(contents.len(), side);
-        // SAFETY: the memory is as long as the contents, and nobody else knows of it yet.
+        // SAFETY: the memory is as long as the contents and not shared yet.
         unsafe { memory.pointer().copy_from_nonoverlapping(contents.as_ptr(), contents.len()) };
         memory
     }
@@ -67,29 +67,29 @@ impl Memory {
         self.bytes == 0
     }
 
-    /// A copy of what it holds.
+    /// A copy of the contents.
     pub fn contents(&self) -> Vec<u8> {
         self.pages()[self.start..self.start + self.bytes].to_vec()
     }
 
-    /// The address of the first byte, which kernels are given: also as a number in a list of pointers.
+    /// The address of the first byte, as passed to kernels, also inside a table of pointers.
     pub fn pointer(&self) -> *mut u8 {
         // SAFETY: `start` lies within the pages.
         unsafe { self.pages.as_ptr().add(self.start) }
     }
 
-    /// The same address, as drivers have it.
+    /// The address as a driver address.
     pub fn address(&self) -> Address {
         Address(NonZeroU64::new(self.pointer().expose_provenance() as u64).expect("no memory starts at 0"))
     }
 
-    /// Sets all bits again, as they are in new memory.
+    /// Sets all bits, as in new memory.
     pub(crate) fn forget(&self) {
         // SAFETY: the memory is this long, and written within this call only.
         unsafe { self.pointer().write_bytes(0xff, self.bytes) };
     }
 
-    /// Errs if the kernel, of which this is the argument of this number, has written beside it.
+    /// Returns an error if the kernel has written out of the bounds of this argument.
     pub(crate) fn require_fences(&self, kernel: &str, argument: usize) -> Result<()> {
         match self.overrun() {
             None => Ok(()),
@@ -99,7 +99,7 @@ impl Memory {
         }
     }
 
-    /// How far before or behind the memory somebody has written, if anybody has.
+    /// The distance and side of an out-of-bounds write, if any.
     fn overrun(&self) -> Option<(usize, &'static str)> {
         let written = |byte: &u8| *byte != 0xff;
         let (before, behind) = (&self.pages()[..self.start], &self.pages()[self.start + self.bytes..]);
@@ -108,26 +108,25 @@ impl Memory {
     }
 
     fn pages(&self) -> &[u8] {
-        // SAFETY: the pages are mapped as long as `self` lives, all of them were written when they were, and a
-        // kernel writes them only within a launch, which returns before anybody can ask for them.
+        // SAFETY: the pages are mapped and initialised as long as `self` lives, and a kernel writes them only within a
+        // launch, which returns before this is called.
         unsafe { std::slice::from_raw_parts(self.pages.as_ptr(), self.room) }
     }
 }
 
-/// A copy, fenced on the same side.
+/// Copies the memory, fenced on the same side.
 impl Clone for Memory {
     fn clone(&self) -> Self {
         Self::of(&self.contents(), if self.start == 0 { Side::Start } else { Side::End })
     }
 }
 
-// SAFETY: the pages belong to the value alone and to no thread; without `Sync` only one thread at a time can
-// hand them to a kernel or look at them.
+// SAFETY: this value exclusively owns the pages; without `Sync` only one thread at a time can access them.
 unsafe impl Send for Memory {}
 
 impl Drop for Memory {
     fn drop(&mut self) {
-        // SAFETY: these are the pages that `new` was given for as many bytes, and they are given back once.
+        // SAFETY: these pages were mapped by `new` with this size, and are unmapped once.
         unsafe { emulator_unmap(self.pages.as_ptr(), self.bytes) };
     }
 }

@@ -1,4 +1,4 @@
-//! The emulator notices what it is there to notice: every planted fault, and none where there is none.
+//! The emulator detects every planted fault and reports none in correct kernels.
 
 use half::{bf16, f16};
 use kernels::{Argument, Error, Memory, Order, Side, launch};
@@ -16,15 +16,15 @@ fn words(memory: &Memory) -> Vec<u32> {
     floats(memory).into_iter().map(f32::to_bits).collect()
 }
 
-fn memory(numbers: &[f32]) -> Memory {
-    Memory::of(&numbers.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>(), Side::End)
+fn memory(values: &[f32]) -> Memory {
+    Memory::of(&values.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>(), Side::End)
 }
 
 fn counting(n: usize) -> Vec<f32> {
     (0..n).map(|i| i as f32).collect()
 }
 
-/// The fault that a kernel with an output of `n` numbers is stopped by.
+/// The fault that stops a kernel with an output of `n` elements.
 fn fault(name: &str, grid: Grid, n: usize, more: &[Argument<'_>]) -> String {
     let out = Memory::new(4 * n, Side::End);
     let arguments = [&[Argument::Out(&out, "f32")][..], more].concat();
@@ -75,7 +75,7 @@ fn a_shuffle_that_half_a_warp_misses_is_an_error() {
 }
 
 #[test]
-fn an_index_off_by_one_is_noticed_at_either_end() {
+fn an_index_off_by_one_is_detected_at_either_end() {
     let n = 64;
     let call = |side: Side, from: u32, to: u32| {
         let (out, x) = (Memory::new(4 * n, side), Memory::of(&[0; 4 * 64], side));
@@ -90,7 +90,7 @@ fn an_index_off_by_one_is_noticed_at_either_end() {
         let expected = "memory outside every buffer was touched, in thread (63, 0, 0) of block (0, 0, 0)";
         assert!(message.contains(expected), "{message}");
     }
-    // Where the fence is further away, a write is seen afterwards and a read gives NaN.
+    // Where the guard page is further away, a write is detected afterwards and a read gives NaN.
     let message = call(Side::Start, 0, 1).0.unwrap_err().to_string();
     assert!(message.contains("wrote 1 bytes behind argument 0"), "{message}");
     assert!(call(Side::Start, 1, 0).1[n - 1].is_nan());
@@ -106,20 +106,20 @@ fn an_index_past_an_array_of_shared_memory_is_an_error() {
 }
 
 #[test]
-fn a_launch_after_a_stopped_one_is_not_disturbed() {
+fn a_launch_after_a_stopped_one_is_unaffected() {
     fault("planted_past_a_shared_array", grid(1, 64), 64, &[Argument::U32(65)]);
     assert_eq!(agrees("planted_nothing", grid(1, 64), &counting(64), &[2016.0]), [true; 3]);
 }
 
 #[test]
-fn shared_memory_that_nobody_has_written_is_nan_in_every_block() {
+fn unwritten_shared_memory_is_nan_in_every_block() {
     let out = Memory::new(256, Side::End);
     launch("planted_unwritten_memory", grid(3, 64), Order::Forward, &[Argument::Out(&out, "f32")]).unwrap();
     assert!(floats(&out).iter().all(|x| x.is_nan()));
 }
 
 #[test]
-fn the_words_of_a_warp_give_what_cuda_says() {
+fn warp_functions_agree_with_the_cuda_specification() {
     for order in Order::ALL {
         let out = Memory::new(4 * 7 * 32, Side::End);
         launch("planted_warp_words", grid(1, 32), order, &[Argument::Out(&out, "u32")]).unwrap();
@@ -139,7 +139,7 @@ fn the_words_of_a_warp_give_what_cuda_says() {
 }
 
 #[test]
-fn parts_of_a_warp_may_exchange_apart() {
+fn parts_of_a_warp_may_exchange_separately() {
     for order in Order::ALL {
         let out = Memory::new(128, Side::End);
         launch("planted_parts_of_a_warp", grid(1, 32), order, &[Argument::Out(&out, "f32")]).unwrap();
@@ -160,16 +160,16 @@ fn every_thread_of_every_block_runs_once_in_every_order() {
 }
 
 #[test]
-fn sixteen_bits_are_rounded_as_the_processor_rounds_them() {
-    let mut numbers = vec![0.0, -0.0, 65504.0, 65519.9, 65520.0, -1e9, f32::INFINITY, f32::NAN, 1e-8, 3e38];
-    // Every number of 16 bits, and the ties between them.
+fn sixteen_bits_are_rounded_as_on_the_cpu() {
+    let mut values = vec![0.0, -0.0, 65504.0, 65519.9, 65520.0, -1e9, f32::INFINITY, f32::NAN, 1e-8, 3e38];
+    // Every 16-bit value, and the ties between them.
     for bits in 0..=u16::MAX {
         let next = bits.saturating_add(1);
         for [a, b] in [
             [f16::from_bits(bits).to_f32(), f16::from_bits(next).to_f32()],
             [bf16::from_bits(bits).to_f32(), bf16::from_bits(next).to_f32()],
         ] {
-            numbers.extend([
+            values.extend([
                 a,
                 a / 2.0 + b / 2.0,
                 (a / 2.0 + b / 2.0).next_up(),
@@ -177,7 +177,7 @@ fn sixteen_bits_are_rounded_as_the_processor_rounds_them() {
             ]);
         }
     }
-    let (x, n) = (memory(&numbers), numbers.len());
+    let (x, n) = (memory(&values), values.len());
     let narrowed = |name: &str, element: &'static str| {
         let out = Memory::new(2 * n, Side::End);
         let arguments = [Argument::Out(&out, element), Argument::In(&x, "f32"), Argument::U32(n as u32)];
@@ -189,7 +189,7 @@ fn sixteen_bits_are_rounded_as_the_processor_rounds_them() {
     };
     let (halves, brains) =
         (narrowed("planted_round_trip_f16", "f16"), narrowed("planted_round_trip_bf16", "bf16"));
-    for (&x, (half, brain)) in numbers.iter().zip(bits(&halves).into_iter().zip(bits(&brains))) {
+    for (&x, (half, brain)) in values.iter().zip(bits(&halves).into_iter().zip(bits(&brains))) {
         let (half, brain) = (f16::from_bits(half), bf16::from_bits(brain));
         assert!(x.is_nan() && half.is_nan() || half.to_bits() == f16::from_f32(x).to_bits(), "{x:e} {half}");
         assert!(
@@ -207,14 +207,16 @@ fn sixteen_bits_are_rounded_as_the_processor_rounds_them() {
 }
 
 #[test]
-fn a_launch_that_no_gpu_takes_is_an_error() {
+fn an_invalid_launch_is_an_error() {
     let out = Memory::new(256, Side::End);
     let call = |name: &str, grid: Grid, arguments: &[Argument<'_>]| {
         launch(name, grid, Order::Forward, arguments).unwrap_err().to_string()
     };
     let arguments = [Argument::Out(&out, "f32")];
     assert_eq!(call("no_such_kernel", grid(1, 1), &arguments), "there is no kernel `no_such_kernel`");
-    assert!(call("planted_places", grid(1, 1), &arguments).ends_with("takes (u32*), got (f32*)"));
+    assert!(
+        call("planted_places", grid(1, 1), &arguments).ends_with("expected arguments (u32*), got (f32*)")
+    );
     let unwritten = |grid| call("planted_unwritten_memory", grid, &arguments);
     assert!(unwritten(grid(1, 1025)).contains("between 1 and 1024 threads"));
     assert!(unwritten(grid(0, 1)).contains("at least one block"));

@@ -1,4 +1,4 @@
-//! Whole models on the emulated device: a step of training there is the step of the processor.
+//! Whole models on the emulated device: a training step there equals the step on the CPU.
 
 use autograd::{Param, Tape, Var};
 use kernels::Setting;
@@ -16,7 +16,7 @@ const MODE: Mode = Mode::Training { step: 0 };
 
 type Named<'a> = Vec<(String, &'a Param)>;
 
-/// A model with the loss that it is trained by.
+/// A model with its training loss.
 trait Trained {
     fn params(&self) -> Named<'_>;
     fn buffers(&self) -> Named<'_>;
@@ -83,22 +83,22 @@ impl Trained for Autoencoder {
     }
 }
 
-/// What a step says and leaves.
+/// The results of a step.
 struct Step {
     loss: f64,
     gradients: Vec<(String, Vec<f64>)>,
-    /// Parameters and buffers after it.
+    /// Parameters and buffers after the step.
     learned: Vec<(String, Vec<f64>)>,
 }
 
 /// One step of a model that is moved to this device first.
 fn step(model: &impl Trained, image: &[usize], n: usize, device: &Device) -> Step {
     let (params, buffers) = (model.params(), model.buffers());
-    // Unlike Adam's, its steps are as close to each other as the gradients are.
+    // SGD, because unlike Adam its steps differ by no more than the gradients do.
     let config = SgdConfig { learning_rate: 0.5, momentum: 0.9, nesterov: true };
-    let mut sgd = Sgd::new(&params, config).expect("the settings are legal");
+    let mut sgd = Sgd::new(&params, config).expect("the settings are valid");
     to_device(params.iter().chain(&buffers).cloned(), device).expect("the shapes fit, and the device works");
-    sgd.follow(&params).expect("the shapes fit, and the device works");
+    sgd.to_device(&params).expect("the shapes fit, and the device works");
     let (images, labels) = batch(image, n);
     let images = images.to_device(device).expect("the shapes fit, and the device works");
     let (loss, gradients) = {
@@ -131,13 +131,13 @@ fn batch(image: &[usize], n: usize) -> (Tensor, Indices) {
     (images, Indices::new((0..n as u32).map(|row| row % 3).collect()))
 }
 
-/// Both are the same up to the roundings of `f32`: ten for each layer of numbers up to the largest. A layer has a
-/// parameter or two of its own, so there are at most as many as are listed, and some twenty-five where less is listed.
+/// Both are equal up to roundings of `f32`: ten per layer, relative to the largest value. A layer has one or two
+/// parameters, so the number of layers is at most the number of listed tensors, or about twenty-five for shorter lists.
 fn assert_close(what: &str, got: &[(String, Vec<f64>)], wanted: &[(String, Vec<f64>)]) {
     let largest =
-        wanted.iter().flat_map(|(_, numbers)| numbers).fold(0.0f64, |largest, x| largest.max(x.abs()));
+        wanted.iter().flat_map(|(_, elements)| elements).fold(0.0f64, |largest, x| largest.max(x.abs()));
     let allowed = 10.0 * wanted.len().max(25) as f64 * f64::from(f32::EPSILON) * largest;
-    assert!(allowed.is_finite(), "{what}: what is wanted is not finite");
+    assert!(allowed.is_finite(), "{what}: the expected values are not finite");
     for ((name, got), (_, wanted)) in got.iter().zip(wanted) {
         for (got, wanted) in got.iter().zip(wanted) {
             assert!((got - wanted).abs() <= allowed, "{what} {name}: {got} {wanted}, {allowed} is allowed");
@@ -154,12 +154,12 @@ fn trains_there_as_here<M: Trained>(image: &[usize], n: usize, model: impl Fn() 
     assert_close("the new", &there.learned, &here.learned);
 }
 
-/// The losses of four steps on this device, and what the model makes of the images then.
+/// The losses of four steps on this device, and the evaluation afterwards.
 fn trained(device: &Device) -> (Vec<f64>, Evaluation) {
     let latent_activation = Activation::Identity;
     let config = fc::Config { pixels: 30, classes: 3, latent_activation, ..fc::Config::of(Size::S, 7) };
     let model = fc::cre(&config, &init(), DType::F32).expect("the shapes fit, and the device works");
-    let mut trainer = CreTrainer::new(&model, AdamConfig::PAPER, 0.7).expect("the settings are legal");
+    let mut trainer = CreTrainer::new(&model, AdamConfig::PAPER, 0.7).expect("the settings are valid");
     trainer.to_device(device).expect("the shapes fit, and the device works");
     let (images, labels) = batch(&[30], 5);
     let images = images.to_device(device).expect("the shapes fit, and the device works");
@@ -171,7 +171,7 @@ fn trained(device: &Device) -> (Vec<f64>, Evaluation) {
 }
 
 #[test]
-fn a_trainer_takes_its_model_along_and_evaluates_there() {
+fn a_trainer_moves_its_model_to_the_device_and_evaluates_there() {
     let ((here, of_here), (there, of_there)) = (trained(&Device::Cpu), trained(&Setting::ALL[1].device()));
     let [here, there] = [(here, of_here), (there, of_there)]
         .map(|(losses, of)| [losses, vec![of.mse, of.cross_entropy, of.accuracy]].concat());
@@ -179,7 +179,7 @@ fn a_trainer_takes_its_model_along_and_evaluates_there() {
 }
 
 #[test]
-fn a_trainer_of_one_loss_takes_its_model_along_and_saves_and_loads_it() {
+fn a_trainer_of_one_loss_moves_its_model_to_the_device_and_saves_and_loads_it() {
     let config = mlp::Config { inputs: 20, classes: 3, depth: 3 };
     let losses = |device: &Device| {
         let model = mlp::classifier(&config, &init(), DType::F32).unwrap();
@@ -198,7 +198,7 @@ fn a_trainer_of_one_loss_takes_its_model_along_and_saves_and_loads_it() {
         let mut losses = vec![step(&mut trainer).unwrap()];
         let state = trainer.state();
         losses.push(step(&mut trainer).unwrap());
-        // From the processor's memory, as from a file.
+        // From the CPU's memory, as from a file.
         trainer
             .load(|name| {
                 let (_, tensor) = state.iter().find(|(own, _)| own == name)?;
@@ -265,7 +265,7 @@ fn autoencoders_train_on_a_device() {
     let config = dcae::Config { image: [3, 8, 8], latent: 12, depth: 2 };
     trains_there_as_here(&[3, 8, 8], 4, || dcae::autoencoder(&config, &init(), DType::F32).unwrap());
     let config =
-        resnet_autoencoder::Config { plan: Plan::ResNet18, image: [3, 32, 32], latent: 4, narrower: 32 };
+        resnet_autoencoder::Config { plan: Plan::ResNet18, image: [3, 32, 32], latent: 4, width_divisor: 32 };
     trains_there_as_here(&[3, 32, 32], 2, || {
         resnet_autoencoder::autoencoder(&config, &init(), DType::F32).unwrap()
     });

@@ -1,4 +1,4 @@
-//! Long sums, huge values and non-finite values, where what the checks of operations allow would hide a mistake.
+//! Long sums, huge values and non-finite values, with tighter tolerances than the generic checks of operations.
 
 use autograd::ops::conv2d::Geometry;
 use autograd::{Result, Tape, Var};
@@ -8,7 +8,7 @@ use tensor::{DType, Device, Indices, Tensor};
 
 type Function<'f> = dyn for<'t> Fn(&[Var<'t>]) -> Result<Var<'t>> + 'f;
 
-/// What `f` gives for these inputs on a device, and the gradients by all of them for weights of ones.
+/// The output of `f` for these inputs on a device, and all gradients for an upstream gradient of ones.
 fn results(device: &Device, inputs: &[Tensor], f: &Function<'_>) -> Vec<Vec<f64>> {
     let tape = Tape::new();
     let there = |input: &Tensor| tape.input(&input.to_device(device).expect("the device works"));
@@ -20,11 +20,11 @@ fn results(device: &Device, inputs: &[Tensor], f: &Function<'_>) -> Vec<Vec<f64>
     std::iter::once(y.value().to_f64_vec()).chain(of_inputs).collect()
 }
 
-/// Terms of each sum.
+/// The number of terms of each sum.
 const N: usize = 50_003;
 
-/// Inputs of tenths in these shapes: the device in 32 bits against the CPU in 64. A compensated sum is off by an
-/// epsilon or two, the sums of lanes, warps and parts by as many roundings as their trees are high, whatever `N` is.
+/// Compares the device in 32 bits with the CPU in 64 bits for inputs of tenths in these shapes. A compensated sum is off
+/// by an epsilon or two, the sums of lanes, warps and parts by the height of their trees, independent of `N`.
 fn check_sums(what: &str, shapes: &[&[usize]], f: &Function<'_>) {
     let tenths = |shape: &&[usize]| Tensor::full(f64::from(0.1f32), shape, DType::F32);
     let narrow: Vec<Tensor> = shapes.iter().map(tenths).collect();
@@ -57,8 +57,8 @@ fn sums_of_many_terms_are_off_by_a_few_roundings() {
     let labels = |classes: usize| Indices::new((0..N / classes).map(|row| (row % classes) as u32).collect());
     check_sums("mse to labels", &[&[N / 3, 3]], &|x| x[0].one_hot_mse(&labels(3)));
     check_sums("cross-entropy of many rows", &[&[N / 3, 3]], &|x| x[0].softmax_cross_entropy(&labels(3)));
-    // One logit is larger, so that the exponentials of the others are rounded; the gradient by a class is as small as there
-    // are classes, and scaled up it is compared by its own size.
+    // One logit is larger, so that the exponentials of the others are rounded; the gradient of a class is about one over the
+    // number of classes, and is scaled up to be compared relative to its size.
     check_sums("cross-entropy of many classes", &[&[1, N], &[1, 1]], &|x| {
         let larger = Var::concat(&[&x[0], &x[1].scale(13.0)?], 1)?;
         larger.softmax_cross_entropy(&Indices::new(vec![7]))?.scale(1e5)
@@ -68,7 +68,7 @@ fn sums_of_many_terms_are_off_by_a_few_roundings() {
     });
 }
 
-/// Kernels whose blocks share such sums that no thread has many terms, launched with one block.
+/// Kernels that normally use many blocks, launched with one block so that each thread sums many terms.
 #[test]
 fn sums_of_many_terms_of_one_thread_are_compensated() {
     let Device::Cuda(gpu) = Setting::ALL[0].device() else { unreachable!("an emulated device is a GPU") };
@@ -99,7 +99,7 @@ fn sums_of_many_terms_of_one_thread_are_compensated() {
     call("one_hot_mse").launch("one_hot_mse_parts", Grid::of_blocks(1, 32), &arguments).expect("it runs");
     close("one_hot_mse", sum.to_f64_vec()[0], N as f64 * tenth * tenth);
 
-    // The sums of an epoch: four compensated ones, how many conflicts are known, and how many losses are finite.
+    // The sums of an epoch: four compensated ones, the number of known conflicts, and the number of finite losses.
     let sums = there(Tensor::zeros(&[10], DType::F32));
     let (loss, x, y) = (tenths(&[]), tenths(&[1]), tenths(&[1]));
     let steps = 4_000;
@@ -148,7 +148,7 @@ fn in_every_order(inputs: &[(&[f64], &[usize])], f: &Function<'_>, check: impl F
 }
 
 #[test]
-fn norms_of_equal_numbers_are_zero_and_of_huge_ones_keep_their_proportions() {
+fn norms_of_equal_values_are_zero_and_of_huge_ones_keep_their_proportions() {
     let close = |got: &[f64], expected: &[f64]| {
         for (got, expected) in got.iter().zip(expected) {
             assert!((got - expected).abs() <= 8.0 * f64::from(f32::EPSILON) * 2.0, "{got}, not {expected}");
@@ -183,7 +183,7 @@ fn norms_of_equal_numbers_are_zero_and_of_huge_ones_keep_their_proportions() {
             });
         }
     }
-    // A plane that takes a whole block.
+    // A plane processed by a whole block.
     let values: Vec<f64> = (0..40).map(|i| if i % 2 == 0 { 1e20 } else { -1e20 }).collect();
     in_every_order(
         &[(&values, &[1, 1, 40]), (&[1.0], &[1]), (&[0.0], &[1])],
@@ -199,7 +199,7 @@ fn norms_of_equal_numbers_are_zero_and_of_huge_ones_keep_their_proportions() {
 }
 
 #[test]
-fn evaluation_with_a_variance_that_has_overflowed_is_nan() {
+fn evaluation_with_an_overflowed_variance_is_nan() {
     for setting in Setting::ALL {
         let tape = Tape::new();
         let there = |values: &[f32], shape: &[usize]| {
@@ -216,7 +216,7 @@ fn evaluation_with_a_variance_that_has_overflowed_is_nan() {
 }
 
 #[test]
-fn the_gradient_of_a_rectifier_at_nan_is_nan() {
+fn the_gradient_of_relu_at_nan_is_nan() {
     let x = [-1.0, 0.0, 2.0, f64::NAN, 1.0];
     in_every_order(&[(&x, &[5])], &|x| x[0].relu(), |results| {
         assert_eq!(results[1][..3], [0.0, 0.0, 1.0]);

@@ -1,4 +1,4 @@
-//! Optimisers on the emulated device: they step parameters there as on the processor.
+//! Optimisers on the emulated device: their steps equal those on the CPU.
 
 use autograd::{Gradients, Param, Tape, Var};
 use kernels::Setting;
@@ -8,12 +8,12 @@ use tensor::{Device, Tensor};
 
 const STEPS: u64 = 4;
 
-/// A single number, a few, as many as one block steps, and more than that.
+/// A scalar, a few elements, as many as one block updates, and more than that.
 const SHAPES: [&[usize]; 4] = [&[], &[3, 5], &[4096], &[2, 2100]];
 
 type Named<'a> = Vec<(String, &'a Param)>;
 
-/// Numbers in [-1, 1) that are always the same.
+/// Fixed pseudo-random values in [-1, 1).
 fn numbers(purpose: &str, sequence: u64, shape: &[usize]) -> Tensor {
     let mut words = Stream::new(1, purpose).sequence(sequence);
     let values = (0..shape.iter().product()).map(|_| (2.0 * words.uniform() - 1.0) as f32).collect();
@@ -28,8 +28,8 @@ fn named(params: &[Param]) -> Named<'_> {
     params.iter().enumerate().map(|(place, param)| (format!("p{place}"), param)).collect()
 }
 
-/// The gradients of a step on the device of the parameters: the same numbers on every device, and far from zero, where
-/// Adam would make much of little.
+/// The gradients of a step on the device of the parameters: the same values on every device, and far from zero, where
+/// Adam would amplify small differences.
 fn gradients(params: &Named<'_>, step: u64) -> Gradients {
     let tape = Tape::new();
     let flat: Vec<Var<'_>> = params
@@ -51,11 +51,11 @@ fn gradients(params: &Named<'_>, step: u64) -> Gradients {
     tape.backward_from(&all, weight).expect("the shapes fit, and the device works")
 }
 
-fn descend<O: Optimiser>(optimiser: &mut O, params: &Named<'_>, steps: std::ops::Range<u64>) {
+fn steps<O: Optimiser>(optimiser: &mut O, params: &Named<'_>, steps: std::ops::Range<u64>) {
     for step in steps {
-        let phase = Schedule::OneCycle { steps: STEPS }.at(step);
+        let schedule_value = Schedule::OneCycle { steps: STEPS }.at(step);
         optimiser
-            .descend(params, &gradients(params, step), phase)
+            .step(params, &gradients(params, step), schedule_value)
             .expect("the shapes fit, and the device works");
     }
 }
@@ -64,33 +64,33 @@ fn assert_equal(there: &Named<'_>, here: &Named<'_>, device: &Device) {
     for ((name, there), (_, here)) in there.iter().zip(here) {
         assert_eq!(there.value().device(), *device, "{name}");
         for (got, wanted) in there.value().to_f64_vec().into_iter().zip(here.value().to_f64_vec()) {
-            // A weight is below 2, and on either device each step rounds it and its change some ten times.
+            // A weight is below 2, and on either device each step rounds it and its update about ten times.
             let allowed = 2.0 * 2.0 * 10.0 * STEPS as f64 * f64::from(f32::EPSILON);
             assert!((got - wanted).abs() <= allowed, "{name}: {got} {wanted}");
         }
     }
 }
 
-/// Every step on the processor, and every step on a device.
-fn steps_as_on_the_processor<O: Optimiser>(made: impl Fn(&Named<'_>) -> O) {
+/// Every step on the CPU, and every step on a device.
+fn steps_as_on_the_cpu<O: Optimiser>(made: impl Fn(&Named<'_>) -> O) {
     for setting in &Setting::ALL[..3] {
         let (here, there, device) = (params(), params(), setting.device());
         let (here, there) = (named(&here), named(&there));
         let (mut of_here, mut of_there) = (made(&here), made(&there));
         to_device(there.iter().cloned(), &device).expect("the shapes fit, and the device works");
-        of_there.follow(&there).expect("the shapes fit, and the device works");
-        descend(&mut of_here, &here, 0..STEPS);
-        descend(&mut of_there, &there, 0..STEPS);
+        of_there.to_device(&there).expect("the shapes fit, and the device works");
+        steps(&mut of_here, &here, 0..STEPS);
+        steps(&mut of_there, &there, 0..STEPS);
         assert_equal(&there, &here, &device);
     }
 }
 
-/// Half of the steps on the processor; then what was stored goes on there, and on a device.
+/// Half of the steps on the CPU; then the stored state is continued there and on a device.
 fn goes_on_elsewhere<O: Optimiser>(made: impl Fn(&Named<'_>) -> O) {
     let (here, there, device) = (params(), params(), Setting::ALL[0].device());
     let (here, there) = (named(&here), named(&there));
     let mut of_here = made(&here);
-    descend(&mut of_here, &here, 0..STEPS / 2);
+    steps(&mut of_here, &here, 0..STEPS / 2);
     let state = of_here.state();
     for ((_, from), (_, to)) in here.iter().zip(&there) {
         to.set(from.value().to_device(&device).expect("the shapes fit, and the device works"))
@@ -99,21 +99,21 @@ fn goes_on_elsewhere<O: Optimiser>(made: impl Fn(&Named<'_>) -> O) {
     let mut of_there = made(&there);
     let stored = |name: &str| state.iter().find(|(own, _)| own == name).map(|(_, tensor)| tensor.clone());
     of_there.load(&there, &stored).expect("the shapes fit, and the device works");
-    descend(&mut of_here, &here, STEPS / 2..STEPS);
-    descend(&mut of_there, &there, STEPS / 2..STEPS);
+    steps(&mut of_here, &here, STEPS / 2..STEPS);
+    steps(&mut of_there, &there, STEPS / 2..STEPS);
     assert_equal(&there, &here, &device);
-    // What the optimiser keeps has followed, and can be stored again.
+    // The optimiser's state has been moved, and can be stored again.
     let devices = |(name, tensor): &(String, Tensor)| name == "steps" || tensor.device() == device;
     assert!(of_there.state().iter().all(devices));
     of_here
         .load(&here, &|name| of_there.state().into_iter().find(|(own, _)| own == name).map(|(_, t)| t))
         .expect("the shapes fit, and the device works");
-    descend(&mut of_here, &here, STEPS..STEPS + 1);
+    steps(&mut of_here, &here, STEPS..STEPS + 1);
 }
 
 fn adam(params: &Named<'_>) -> Adam {
     Adam::new(params, AdamConfig { learning_rate: 0.01, ..AdamConfig::PAPER })
-        .expect("the settings are legal")
+        .expect("the settings are valid")
 }
 
 fn sgd(params: &Named<'_>, momentum: f64, nesterov: bool) -> Sgd {
@@ -121,51 +121,51 @@ fn sgd(params: &Named<'_>, momentum: f64, nesterov: bool) -> Sgd {
 }
 
 #[test]
-fn adam_and_adamw_step_on_a_device_as_on_the_processor() {
-    steps_as_on_the_processor(adam);
-    steps_as_on_the_processor(|params| adam(params).with_weight_decay(0.1).expect("a legal decay"));
+fn adam_and_adamw_steps_on_a_device_equal_those_on_the_cpu() {
+    steps_as_on_the_cpu(adam);
+    steps_as_on_the_cpu(|params| adam(params).with_weight_decay(0.1).expect("a legal decay"));
 }
 
 #[test]
-fn adam_decays_a_part_of_the_parameters_on_a_device_as_on_the_processor() {
-    steps_as_on_the_processor(|params| {
+fn adam_decays_a_part_of_the_parameters_on_a_device_as_on_the_cpu() {
+    steps_as_on_the_cpu(|params| {
         adam(params).with_weight_decay_where(0.1, |name, _| name != "p1").expect("a legal decay")
     });
 }
 
-/// The numbers of a step without decay take memory only where a parameter has none; decay may also be set on a device.
+/// The settings of a step without decay take memory only if a parameter has no decay; decay may also be set on a device.
 #[test]
-fn adam_keeps_the_numbers_of_the_steps_that_it_takes() {
+fn adam_stores_the_settings_of_the_steps_that_it_uses() {
     let (here, there, device) = (params(), params(), Setting::ALL[0].device());
     let (here, there) = (named(&here), named(&there));
     let Device::Cuda(gpu) = &device else { unreachable!("an emulated device is a GPU") };
     to_device(there.iter().cloned(), &device).unwrap();
     let used = || gpu.memory_statistics().used_bytes;
     let (before, mut of_there) = (used(), adam(&there));
-    of_there.follow(&there).unwrap();
+    of_there.to_device(&there).unwrap();
     let one = used() - before;
     let decayed = of_there.with_weight_decay(0.1).unwrap();
     assert_eq!(used() - before, one);
     let part = |adam: Adam| adam.with_weight_decay_where(0.1, |name, _| name != "p1").unwrap();
     let (mut of_here, mut of_there) = (part(adam(&here)), part(decayed));
     assert!(used() - before > one);
-    descend(&mut of_here, &here, 0..STEPS);
-    descend(&mut of_there, &there, 0..STEPS);
+    steps(&mut of_here, &here, 0..STEPS);
+    steps(&mut of_there, &there, 0..STEPS);
     assert_equal(&there, &here, &device);
 }
 
-/// A list that has its first parameter again at its end.
+/// A list that ends in a copy of its first parameter.
 fn tied<'a>(params: &Named<'a>) -> Named<'a> {
     params.iter().chain(&params[..1]).cloned().collect()
 }
 
 #[test]
-fn tied_weights_are_stepped_once_on_a_device_as_on_the_processor() {
+fn tied_weights_are_updated_once_on_a_device_as_on_the_cpu() {
     let (here, there, device) = (params(), params(), Setting::ALL[1].device());
     let (here, there) = (named(&here), named(&there));
     let (mut of_here, mut of_there) = (adam(&here), adam(&tied(&there)));
     to_device(there.iter().cloned(), &device).unwrap();
-    of_there.follow(&tied(&there)).unwrap();
+    of_there.to_device(&tied(&there)).unwrap();
     for step in 0..STEPS {
         of_here.step(&here, &gradients(&here, step)).unwrap();
         of_there.step(&tied(&there), &gradients(&there, step)).unwrap();
@@ -174,14 +174,14 @@ fn tied_weights_are_stepped_once_on_a_device_as_on_the_processor() {
 }
 
 #[test]
-fn sgd_steps_on_a_device_as_on_the_processor() {
+fn sgd_steps_on_a_device_equal_those_on_the_cpu() {
     for (momentum, nesterov) in [(0.0, false), (0.9, false), (0.9, true)] {
-        steps_as_on_the_processor(|params| sgd(params, momentum, nesterov));
+        steps_as_on_the_cpu(|params| sgd(params, momentum, nesterov));
     }
 }
 
 #[test]
-fn a_stored_optimiser_goes_on_where_its_parameters_live() {
+fn a_stored_optimiser_continues_on_the_device_of_its_parameters() {
     goes_on_elsewhere(adam);
     goes_on_elsewhere(|params| sgd(params, 0.9, true));
 }

@@ -1,4 +1,4 @@
-//! A tape whose tensors lie on a GPU: what the tape makes itself lies there too.
+//! Tapes on a GPU: the tensors that the tape creates are on the GPU too.
 
 use std::sync::Arc;
 
@@ -7,13 +7,14 @@ use kernels::Setting;
 use models::{LossScale, Result};
 use tensor::{DType, Device, Tensor};
 
-/// `weight tanh(x)` computed in `dtype`, its mean, and the gradients of that by `x` and `weight`, from a scaled loss.
+/// `weight tanh(x)` computed in `dtype`, its mean, and the gradients of the mean with respect to `x` and `weight`, from a
+/// scaled loss.
 ///
-/// The second head of the split is not read, so the tape makes its gradient of zero; the weight is repeated.
+/// The second head of the split is unused, so the tape creates its zero gradient; the weight is broadcast.
 fn step(device: &Device, dtype: DType) -> Result<[Tensor; 3]> {
-    let numbers = |n: usize| (0..n).map(|i| (i as f64 * 0.7).sin()).collect::<Vec<f64>>();
-    let x = Tensor::from_vec(numbers(12), &[4, 3])?.to_dtype(DType::F32).to_device(device)?;
-    let weight = Tensor::from_vec(numbers(3), &[3])?.to_dtype(DType::F32).to_device(device)?;
+    let elements = |n: usize| (0..n).map(|i| (i as f64 * 0.7).sin()).collect::<Vec<f64>>();
+    let x = Tensor::from_vec(elements(12), &[4, 3])?.to_dtype(DType::F32).to_device(device)?;
+    let weight = Tensor::from_vec(elements(3), &[3])?.to_dtype(DType::F32).to_device(device)?;
     let (tape, weight) = (Tape::new().mixed(dtype), Param::new(weight));
     let x = tape.input(&x);
     let y = x.to_dtype(dtype)?.tanh()?.mul(&tape.param(&weight)?)?;
@@ -24,7 +25,7 @@ fn step(device: &Device, dtype: DType) -> Result<[Tensor; 3]> {
 }
 
 #[test]
-fn a_step_on_a_gpu_is_the_step_of_the_processor() {
+fn a_step_on_a_gpu_equals_the_step_on_the_cpu() {
     for dtype in [DType::F32, DType::F16, DType::BF16] {
         let device = Setting::ALL[0].device();
         let of_gpu = step(&device, dtype).unwrap();
@@ -32,7 +33,7 @@ fn a_step_on_a_gpu_is_the_step_of_the_processor() {
         for (gpu, cpu) in of_gpu.iter().zip(&of_cpu) {
             assert_eq!((gpu.device(), gpu.dtype(), gpu.shape()), (device.clone(), cpu.dtype(), cpu.shape()));
             let largest = cpu.to_f64_vec().iter().fold(0.0f64, |largest, x| largest.max(x.abs()));
-            // Either may round each of some ten intermediate numbers the other way.
+            // Each of about ten intermediate values may be rounded differently.
             let allowed = 10.0 * dtype.epsilon() * largest;
             assert!(allowed.is_finite());
             for (gpu, cpu) in gpu.to_f64_vec().iter().zip(cpu.to_f64_vec()) {
@@ -43,7 +44,7 @@ fn a_step_on_a_gpu_is_the_step_of_the_processor() {
 }
 
 #[test]
-fn a_gradient_that_is_not_finite_is_found_on_a_gpu() {
+fn a_non_finite_gradient_is_found_on_a_gpu() {
     let device = Setting::ALL[0].device();
     for (number, finite) in [(1.0, true), (f64::INFINITY, false), (f64::NAN, false)] {
         let tape = Tape::new();
@@ -58,11 +59,11 @@ fn a_gradient_that_is_not_finite_is_found_on_a_gpu() {
 }
 
 #[test]
-fn numbers_that_a_gpu_shares_do_not_keep_it() {
+fn shared_constants_do_not_keep_a_gpu_alive() {
     let device = Setting::ALL[0].device();
     let Device::Cuda(gpu) = &device else { unreachable!("an emulated device is a GPU") };
     let x = Tensor::zeros(&[2], DType::F32).to_device(&device).unwrap();
-    drop(x.number_like(0.5, DType::F32).unwrap());
+    drop(x.scalar_like(0.5, DType::F32).unwrap());
     drop(x);
     assert_eq!(Arc::strong_count(gpu), 1);
 }

@@ -1,4 +1,4 @@
-//! Training on the emulated device: batches that are made there, steps that are recorded there.
+//! Training on the emulated device: batches are gathered and steps are recorded there.
 
 use std::sync::Arc;
 
@@ -20,11 +20,11 @@ const BATCH: usize = 8;
 fn gpu(setting: Setting) -> Arc<Gpu> {
     match setting.device() {
         Device::Cuda(gpu) => gpu,
-        Device::Cpu => panic!("an emulated device is no processor"),
+        Device::Cpu => panic!("an emulated device is not the CPU"),
     }
 }
 
-/// Images of noise, of two channels.
+/// Noise images of two channels.
 fn split() -> Split {
     let mut words = Stream::new(0, "pixels").sequence(0);
     let pixels = Array4::from_shape_fn((43, 2, SIDE, SIDE), |_| (256.0 * words.uniform()) as u8);
@@ -45,7 +45,7 @@ fn resident(gpu: &Arc<Gpu>, split: &Split, augmentation: Augmentation) -> Reside
 }
 
 #[test]
-fn batches_are_those_of_the_processor_bit_for_bit_whatever_changes_the_images() {
+fn batches_equal_those_of_the_cpu_bit_for_bit_with_every_augmentation() {
     let split = split();
     for augmentation in [
         Augmentation::None,
@@ -85,7 +85,7 @@ fn params(model: &Cre) -> Vec<f64> {
 }
 
 fn trainer(precision: DType, model: &Cre) -> CreTrainer<'_> {
-    let trainer = CreTrainer::new(model, AdamConfig::PAPER, 0.3).expect("the settings are legal");
+    let trainer = CreTrainer::new(model, AdamConfig::PAPER, 0.3).expect("the settings are valid");
     trainer.computing_in(precision).expect("the shapes fit, and the device works")
 }
 
@@ -126,14 +126,14 @@ fn epochs_agree<O: Objective>(what: &str, setting: Setting, [mut here, mut there
     for epoch in [1, 2] {
         let expected = epoch_on_cpu(&mut here, &split, epoch);
         let got = epoch_of(&mut there, &resident, epoch);
-        let numbers = |report: &EpochReport| {
+        let elements = |report: &EpochReport| {
             let EpochReport { loss, mse, cross_entropy, conflict, .. } = *report;
             [loss, mse, cross_entropy, conflict.cosine, conflict.norm_ratio]
         };
-        for (place, (x, y)) in numbers(&got).into_iter().zip(numbers(&expected)).enumerate() {
+        for (place, (x, y)) in elements(&got).into_iter().zip(elements(&expected)).enumerate() {
             assert!(
                 close(x, y) || x.is_nan() && y.is_nan(),
-                "{what}, number {place} of {got:?}, not {expected:?}"
+                "{what}, element {place} of {got:?}, not {expected:?}"
             );
         }
         assert!(
@@ -142,7 +142,7 @@ fn epochs_agree<O: Objective>(what: &str, setting: Setting, [mut here, mut there
         );
     }
     for ((name, got), (_, expected)) in there.learned().iter().zip(here.learned()) {
-        // Not by the largest difference: a maximum leaves NaN out.
+        // Not by the largest difference: a maximum ignores NaN.
         let pairs = got.value().to_f64_vec().into_iter().zip(expected.value().to_f64_vec());
         assert!(pairs.into_iter().all(|(x, y)| (x - y).abs() <= 1e-4), "{what}: {name}");
     }
@@ -170,12 +170,12 @@ fn recorded_steps_have_the_bits_of_steps_that_are_launched_one_by_one() {
 }
 
 #[test]
-fn an_epoch_is_that_of_the_cpu_whatever_is_trained() {
+fn an_epoch_equals_that_on_the_cpu_for_every_kind_of_training() {
     let models = [model(), model()];
     let cre = models.each_ref().map(|model| trainer(DType::F32, model));
     epochs_agree("a CRE", Setting::ALL[2], cre);
 
-    // One loss, beside which nothing is reported.
+    // A single loss, without other reported values.
     let models = [model(), model()];
     let single = models.each_ref().map(|model| {
         let adam = Adam::new(&model.params(), AdamConfig::PAPER).unwrap();
@@ -206,7 +206,7 @@ fn an_epoch_is_that_of_the_cpu_whatever_is_trained() {
         epochs_agree("a classifier", Setting::ALL[1], trainers);
     }
 
-    // Rules that read numbers back: step by step.
+    // Mixing rules that read values back run step by step.
     for rule in [Mixing::Surgery, Mixing::Uncertainty] {
         let models = [model(), model()];
         let mixed = models.each_ref().map(|model| trainer(DType::F32, model).mixing(rule).unwrap());
@@ -225,7 +225,7 @@ fn an_epoch_in_bf16_is_near_that_in_f32_and_its_parameters_are_not_rounded() {
     });
     let [(wide, _), (narrow, unrounded)] = reports;
     assert_ne!(wide.mse, narrow.mse);
-    // Each number of bf16 is off by at most 1/256; the losses are means of squares and logarithms of such.
+    // Each bf16 value is off by at most 1/256; the losses are means of squares and logarithms of such values.
     assert!((wide.mse - narrow.mse).abs() <= 0.02 * wide.mse, "{wide:?} {narrow:?}");
     assert!((wide.cross_entropy - narrow.cross_entropy).abs() <= 0.02, "{wide:?} {narrow:?}");
     assert!(unrounded > 100, "{unrounded}");
@@ -233,7 +233,7 @@ fn an_epoch_in_bf16_is_near_that_in_f32_and_its_parameters_are_not_rounded() {
 }
 
 #[test]
-fn replays_ask_the_driver_for_no_memory() {
+fn replays_allocate_no_memory_from_the_driver() {
     let (gpu, model) = (gpu(Setting::ALL[0]), model());
     let mut trainer = CreTrainer::new(&model, AdamConfig::PAPER, 0.3).unwrap();
     trainer.to_device(&Device::Cuda(Arc::clone(&gpu))).unwrap();
@@ -246,7 +246,7 @@ fn replays_ask_the_driver_for_no_memory() {
     assert_eq!(epoch(2), first);
 }
 
-/// The kernels of a recorded step run in every replay, so an epoch has the operations of its steps on the CPU.
+/// The kernels of a recorded step run in every replay, so an epoch has the FLOPs of its steps on the CPU.
 #[test]
 fn the_flops_of_a_recorded_step_are_counted_for_every_replay() {
     let (split, on_cpu) = (split(), model());
@@ -266,16 +266,19 @@ fn the_flops_of_a_recorded_step_are_counted_for_every_replay() {
 }
 
 #[test]
-fn a_recorded_step_may_not_need_the_processor() {
+fn a_recorded_step_must_not_use_the_cpu() {
     let gpu = gpu(Setting::ALL[0]);
     let device = Device::Cuda(Arc::clone(&gpu));
     let x = Tensor::full(2.0, &[3], DType::F32).to_device(&device).unwrap();
     let reads = gpu.record(0, || x.to_device(&Device::Cpu)).unwrap_err();
-    assert!(matches!(&reads, Error::Recording { why } if why.contains("give numbers")), "{reads}");
+    assert!(matches!(&reads, Error::Recording { why } if why.contains("copy data to the CPU")), "{reads}");
     let writes = gpu.record(0, || Tensor::zeros(&[3], DType::F32).to_device(&device)).unwrap_err();
-    assert!(matches!(&writes, Error::Recording { why } if why.contains("take numbers")), "{writes}");
+    assert!(
+        matches!(&writes, Error::Recording { why } if why.contains("copy data from the CPU")),
+        "{writes}"
+    );
     let twice = gpu.record(0, || gpu.record(1, || Ok::<_, Error>(())).map(drop)).unwrap_err();
     assert!(matches!(twice, Error::Recording { .. }), "{twice}");
-    // After a step that failed the queue is as it was.
+    // After a failed step the stream is unchanged.
     assert_eq!(x.to_device(&Device::Cpu).unwrap().to_f64_vec(), [2.0; 3]);
 }

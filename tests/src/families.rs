@@ -1,4 +1,4 @@
-//! Every family of models as a small instance, with one way to differentiate, train and read them all.
+//! A small instance of every model family, with one interface to differentiate, train and inspect it.
 
 use autograd::{Param, Tape, Var};
 use models::fc::{self, Size};
@@ -10,17 +10,17 @@ use models::{
 use tensor::random::Stream;
 use tensor::{DType, Indices, Tensor};
 
-/// A family of models.
+/// A model family.
 pub struct Family {
-    /// Its name in the specification.
+    /// Its name in `book/cre.md` or `book/lbr.md`.
     pub name: &'static str,
-    /// A batch large enough for its loops and products to be shared between threads.
+    /// A batch size at which its loops and matrix multiplications run on several threads.
     pub batch: usize,
-    /// A small instance with fixed random parameters and a batch of so many fixed random images.
+    /// Builds a small instance with fixed random parameters and a batch of `n` fixed random images.
     pub instance: fn(DType, usize) -> Box<dyn Instance>,
 }
 
-/// To add one: its line here. From it follow the checks of gradients, linearity, determinism and memory.
+/// All model families; add new ones here. Tests check gradients, linearity, determinism and memory of each.
 pub const FAMILIES: [Family; 12] = [
     Family { name: "FC-S", batch: 128, instance: |dtype, n| fully_connected(Size::S, dtype, n) },
     Family { name: "FC-M", batch: 128, instance: |dtype, n| fully_connected(Size::M, dtype, n) },
@@ -93,36 +93,33 @@ pub const FAMILIES: [Family; 12] = [
 
 /// A model with its batch.
 pub trait Instance {
-    /// The losses of the batch in training; the sum of them is what a step differentiates.
+    /// The training losses of the batch; a step differentiates their sum.
     ///
     /// # Errors
     /// If `lambda` is not in [0, 1].
     fn losses<'t>(&self, tape: &'t Tape, lambda: f64) -> Result<Vec<Var<'t>>>;
 
-    /// Which parameters go down which weighted sum of the losses.
+    /// The weighted sum of the losses that each part of the parameters minimises.
     fn descents(&self, lambda: f64) -> Vec<Descent<'_>>;
 
-    /// All that training changes: parameters, and buffers such as running statistics.
+    /// The training state: parameters, and buffers such as running statistics.
     fn state(&self) -> Vec<(String, Tensor)>;
 
-    /// Trains for so many steps by the paper's settings and tells the losses of each after it.
-    ///
-    /// # Errors
-    /// If a step fails.
+    /// Trains with the paper's settings and calls `after` with the losses of each step.
     fn train(&self, steps: usize, after: &mut dyn FnMut(&[f64])) -> Result<()>;
 }
 
-/// Parameters and what they go down.
+/// The parameters of a part, and the weights of the losses that it minimises.
 pub struct Descent<'a> {
-    /// What the parameters belong to.
+    /// The name of the part.
     pub name: &'static str,
-    /// The parameters with their names.
+    /// The named parameters.
     pub params: Vec<(String, &'a Param)>,
     /// The weight of each loss, in the order of [`Instance::losses`].
     pub weights: Vec<f64>,
 }
 
-/// A CRE; its losses are the MSE and the cross-entropy.
+/// A CRE, with MSE and cross-entropy as losses.
 struct CreInstance {
     model: Cre,
     images: Tensor,
@@ -177,7 +174,7 @@ fn transformer(ratio: f64, dtype: DType, n: usize) -> Box<dyn Instance> {
 
 fn residual(dtype: DType, n: usize) -> Box<dyn Instance> {
     let config =
-        resnet_autoencoder::Config { plan: Plan::ResNet18, image: [3, 32, 32], latent: 4, narrower: 32 };
+        resnet_autoencoder::Config { plan: Plan::ResNet18, image: [3, 32, 32], latent: 4, width_divisor: 32 };
     let model = resnet_autoencoder::autoencoder(&config, &init(), dtype);
     single(model.expect("the settings are legal"), &[3, 32, 32], Loss::Reconstruction, dtype, n)
 }
@@ -197,7 +194,7 @@ fn cre(model: Cre, pixels: usize, dtype: DType, n: usize) -> Box<dyn Instance> {
     Box::new(CreInstance { model, images, labels })
 }
 
-/// What a model with one output is trained by.
+/// The loss of a model with one output.
 #[derive(Debug, Clone, Copy)]
 enum Loss {
     /// The mean cross-entropy of the class scores.
@@ -208,7 +205,7 @@ enum Loss {
     Reconstruction,
 }
 
-/// A model with one loss; lambda does not matter to it.
+/// A model with one loss, independent of lambda.
 struct Single<M> {
     model: M,
     loss: Loss,

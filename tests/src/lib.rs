@@ -1,4 +1,4 @@
-//! Tests that cross the rooms, and the list of model families that they go through.
+//! Integration tests across crates, and the list of model families that they use.
 #![forbid(unsafe_code)]
 
 pub mod families;

@@ -1,6 +1,6 @@
-//! Training reaches what algebra says and never goes below it: the linear model of both papers on small random
-//! problems (row R7 of the reliability specification; fact T13 of the CRE specification without its images).
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+//! Training converges to the closed form and never falls below it: the linear model of both papers on small random
+//! problems (row R7 of `book/reliability.md`; fact T13 of `book/cre.md` without its images).
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use models::{
     AdamConfig, Architecture, Autoencoder, CreTrainer, Example, Linear, LossTrainer, Module, Schedule,
@@ -15,15 +15,14 @@ const INPUTS: usize = 5;
 const LABELS: usize = 3;
 const LATENT: usize = 2;
 const EXAMPLES: usize = 40;
-/// How far above the optimum a descent may end, and how far below it by rounding, relative to the loss of
-/// predicting zero.
+/// The tolerance above the optimum after training, and below it for rounding, relative to the loss of predicting zero.
 const GAP: f64 = 1e-8;
 const BELOW: f64 = 1e-10;
 const MOST_STEPS: usize = 20_000;
 
-/// Centred inputs, and beside each other what is to be predicted of them: the inputs themselves and labels that are
-/// partly linear in them, each times the root of its weight. Its mean squared error is then
-/// `lambda MSE + (1 - lambda) MSE of the labels`, whatever the sizes of the two.
+/// Centred inputs, and targets: the concatenation of the inputs and of labels that are partly linear in them, each scaled
+/// by the root of its weight. The mean squared error is then `lambda MSE + (1 - lambda) MSE of the labels`, independent
+/// of their sizes.
 struct Problem {
     inputs: Array2<f64>,
     targets: Array2<f64>,
@@ -35,7 +34,7 @@ impl Problem {
         let mut random =
             |rows, columns| Array2::from_shape_simple_fn((rows, columns), || 2.0 * words.uniform() - 1.0);
         let centred = |x: Array2<f64>| &x - &x.mean_axis(Axis(0)).unwrap();
-        // The spectrum falls, so that there are directions worth more than others.
+        // A decaying spectrum, so that directions differ in importance.
         let spread = Array1::from_iter((0..INPUTS).map(|i| 2.0 * 0.7f64.powi(i as i32)));
         let inputs = centred(random(EXAMPLES, INPUTS) * spread);
         let labels = centred(inputs.dot(&random(INPUTS, LABELS)) + 0.3 * random(EXAMPLES, LABELS));
@@ -46,8 +45,8 @@ impl Problem {
         Self { inputs, targets }
     }
 
-    /// The least mean squared error of a linear code of [`LATENT`] numbers: regression of rank [`LATENT`]. With
-    /// `Sxx = L L^T`, the sum of squares falls by the largest eigenvalues of `L^-1 Sxt Stx L^-T`.
+    /// The least mean squared error of a linear code of [`LATENT`] dimensions, by reduced-rank regression: with
+    /// `Sxx = L L^T`, the sum of squares is reduced by the largest eigenvalues of `L^-1 Sxt Stx L^-T`.
     fn optimum(&self) -> f64 {
         let whitened =
             solve_lower(&cholesky(&self.inputs.t().dot(&self.inputs)), self.inputs.t().dot(&self.targets));
@@ -57,7 +56,7 @@ impl Problem {
         left / self.targets.len() as f64
     }
 
-    /// The mean squared error after a descent that ends once it is close to `optimum`.
+    /// The mean squared error after training, which stops close to `optimum`.
     fn descended(&self, seed: u64, optimum: f64) -> f64 {
         let stream = Stream::new(seed, "init");
         let layer = |name, inputs, outputs| {
@@ -88,7 +87,7 @@ impl Problem {
 }
 
 #[test]
-fn a_linear_model_descends_to_the_closed_form_and_not_below_it() {
+fn a_linear_model_converges_to_the_closed_form_and_not_below_it() {
     let measured = Measurement::of("R7", "training reaches the closed forms and never goes below them");
     let (problems, mut worst) = (size(20, 1_000), 0.0f64);
     for number in 0..problems as u64 {
@@ -107,7 +106,7 @@ fn a_linear_model_descends_to_the_closed_form_and_not_below_it() {
     );
 }
 
-/// At lambda = 1 the closed form is that of principal components: what the smallest eigenvalues hold is lost.
+/// At lambda = 1 the closed form is principal component analysis: the error is the variance of the smallest eigenvalues.
 #[test]
 fn reconstruction_alone_is_principal_component_analysis() {
     for number in (3..size(20, 1_000) as u64).step_by(4) {
@@ -144,7 +143,7 @@ fn solve_lower(lower: &Array2<f64>, mut b: Array2<f64>) -> Array2<f64> {
     b
 }
 
-/// The eigenvalues of a symmetric matrix, by Jacobi's rotations.
+/// The eigenvalues of a symmetric matrix, by the Jacobi method.
 fn eigenvalues(mut a: Array2<f64>) -> Vec<f64> {
     const SWEEPS: usize = 30;
     let n = a.nrows();
@@ -154,7 +153,7 @@ fn eigenvalues(mut a: Array2<f64>) -> Vec<f64> {
                 if a[[p, q]] == 0.0 {
                     continue;
                 }
-                // The rotation in the plane of p and q that makes their entry zero.
+                // The rotation in the plane of p and q that annihilates their entry.
                 let angle = 0.5 * (2.0 * a[[p, q]]).atan2(a[[q, q]] - a[[p, p]]);
                 let (sine, cosine) = angle.sin_cos();
                 for k in 0..n {
@@ -171,10 +170,10 @@ fn eigenvalues(mut a: Array2<f64>) -> Vec<f64> {
     a.diag().to_vec()
 }
 
-/// Fact T13 of the CRE specification, on a small problem: at every λ, what a linear CRE descends to by gradients is the
-/// point of the exact front, and never below it.
+/// Fact T13 of `book/cre.md` on a small problem: at every λ, a linear CRE trained by gradient descent converges to the
+/// exact front, and never falls below it.
 #[test]
-fn a_linear_cre_descends_to_the_exact_front() {
+fn a_linear_cre_converges_to_the_exact_front() {
     const SHAPE: [usize; 2] = [48, 7];
     let mut words = Stream::new(21, "samples").sequence(0);
     let mut labels = Vec::new();

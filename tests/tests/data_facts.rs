@@ -1,11 +1,11 @@
-//! What section 6.2 of the CRE specification says of the data, by the closed forms of `theory`.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+//! Facts about the data of `book/cre.md`, section 6.2, by the closed forms of `theory`.
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use data::{Dataset, Split, embedded, open, reference};
 use ndarray::Array2;
 use theory::{LinearFront, Moments, Pca};
 
-/// Images as rows, on the exact values `byte / 127.5 - 1` that [`reference`] uses.
+/// Images as rows of the exact values `byte / 127.5 - 1`, as in [`reference`].
 fn images(split: &Split) -> Array2<f64> {
     let values = split.pixels().iter().map(|&byte| f64::from(byte) / 127.5 - 1.0).collect();
     Array2::from_shape_vec((split.len(), split.image_shape().iter().product()), values).unwrap()
@@ -20,7 +20,7 @@ fn more_principal_components_reconstruct_the_embedded_test_images_better() {
     let set = embedded::fashion_mnist().unwrap();
     let errors = Pca::fit(&moments(&set)).unwrap().errors(images(&set.test).view(), 784).unwrap();
     let mean_image = reference::mean_image_error(&set.train, &set.test).unwrap();
-    // Both sum 784,000 positive terms, in an order of their own.
+    // Both sum 784,000 positive terms, in different orders.
     assert!((errors[0] - mean_image).abs() <= 1e6 * f64::EPSILON, "{} and {mean_image}", errors[0]);
     assert!(errors.windows(2).into_iter().all(|pair| pair[1] <= pair[0]));
     assert!(errors[2] < reference::class_mean_error(&set.train, &set.test).unwrap());
@@ -28,15 +28,15 @@ fn more_principal_components_reconstruct_the_embedded_test_images_better() {
 }
 
 #[test]
-fn on_the_embedded_images_the_linear_front_ends_in_principal_components_and_trades_between() {
+fn the_linear_front_of_the_embedded_images_ends_in_principal_components() {
     let set = embedded::fashion_mnist().unwrap();
     let (moments, test) = (moments(&set), images(&set.test));
-    let front = LinearFront::new(&moments, LinearFront::SHARE).unwrap();
+    let front = LinearFront::new(&moments, LinearFront::FRACTION).unwrap();
     let pca = Pca::fit(&moments).unwrap();
     let errors = pca.errors(test.view(), 16).unwrap();
     let at = |lambda| front.solve(lambda, 16).unwrap().evaluate(test.view(), set.test.labels()).unwrap();
     let [classifier, mixed, autoencoder] = [0.0, 0.5, 1.0].map(at);
-    // The same sums in another order, after a whitening that spans three orders of magnitude.
+    // The same sums in another order, after a whitening over three orders of magnitude.
     assert!((autoencoder.mse - errors[16]).abs() < 1e9 * f64::EPSILON);
     assert!(classifier.mse > mixed.mse && mixed.mse > autoencoder.mse);
     assert!(classifier.accuracy > autoencoder.accuracy + 0.02);
@@ -45,7 +45,7 @@ fn on_the_embedded_images_the_linear_front_ends_in_principal_components_and_trad
 
 #[test]
 #[ignore = "needs the full Fashion-MNIST"]
-fn principal_components_of_the_full_fashion_mnist_have_the_errors_of_the_specification() {
+fn principal_components_of_the_full_fashion_mnist_have_the_errors_of_the_book() {
     let set = open("fashion-mnist", None).unwrap();
     let pca = Pca::fit(&moments(&set)).unwrap();
     let errors = pca.errors(images(&set.test).view(), 256).unwrap();

@@ -1,6 +1,6 @@
-//! What every family of models promises: right gradients as a whole, a mixture that is linear in lambda, and
-//! the same bits from any number of threads.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+//! Properties of every model family: correct gradients of whole models, gradients linear in lambda, and the same bits on
+//! any number of threads.
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use autograd::Tape;
 use reliability::Measurement;
@@ -8,20 +8,20 @@ use tensor::random::Stream;
 use tensor::{DType, Tensor};
 use tests::families::{FAMILIES, Instance};
 
-/// Small: the references in 64 bits are slow. Norms over a batch need two.
+/// A small batch, since the f64 references are slow. Batch norms need two images.
 const IMAGES: usize = 2;
 const LAMBDAS: [f64; 3] = [0.0, 0.3, 1.0];
 const DIRECTIONS: usize = 3;
 
 /// The step along a direction of length one.
 const STEP: f64 = 1e-5;
-/// Rounding adds about `1.5 epsilon / STEP` times a loss, 3e-11; sums of some thousand terms have more.
+/// Rounding adds about `1.5 epsilon / STEP` times a loss, 3e-11; sums of some thousand terms add more.
 const FROM_ROUNDING: f64 = 1e-9;
-/// The pass line of row R5 of the reliability specification.
+/// The tolerance of row R5 of `book/reliability.md`.
 const TOLERANCE: f64 = 1e-7;
 
-/// For each part the gradients of the sum of the losses, or of one of them, by each parameter; a part that
-/// the loss does not reach is left out.
+/// For each part, the gradients of the sum of the losses, or of one of them, by each parameter; without parts that do
+/// not affect the loss.
 fn gradients(instance: &dyn Instance, lambda: f64, only: Option<usize>) -> Vec<Vec<Vec<f64>>> {
     let tape = Tape::new();
     let losses = instance.losses(&tape, lambda).unwrap();
@@ -40,7 +40,7 @@ fn gradients(instance: &dyn Instance, lambda: f64, only: Option<usize>) -> Vec<V
         .collect()
 }
 
-/// A random direction of length one for the parameters of a part.
+/// A random unit direction for the parameters of a part.
 fn direction(lengths: &[usize], number: u64) -> Vec<Vec<f64>> {
     let mut words = Stream::new(7, "direction").sequence(number);
     let random = |&length: &usize| (0..length).map(|_| 2.0 * words.uniform() - 1.0).collect();
@@ -68,8 +68,8 @@ fn slopes(instance: &dyn Instance, part: usize, direction: &[Vec<f64>], step: f6
     (0..ahead.len()).map(|loss| slope(loss) / (12.0 * step)).collect()
 }
 
-/// Moves every parameter a little. Where dropout leaves a channel nothing, its norm gives its bias, and a bias
-/// that starts at zero would put the rectifier behind it exactly at its kink.
+/// Perturbs every parameter. The norm of a channel that dropout has zeroed is its bias, and a bias of zero would put the
+/// following ReLU exactly at its kink.
 fn leave_the_start(instance: &dyn Instance) {
     let mut words = Stream::new(7, "start").sequence(0);
     for (_, param) in instance.descents(0.5).iter().flat_map(|descent| &descent.params) {
@@ -79,10 +79,10 @@ fn leave_the_start(instance: &dyn Instance) {
     }
 }
 
-/// Row R5. Rectifiers and poolings have kinks: where the stencil and one of a quarter of its size disagree,
-/// there is one within reach, and the next direction is taken.
+/// Row R5. ReLU and pooling have kinks: if the stencil and one of a quarter of its size disagree, there is a kink within
+/// reach, and the next direction is used.
 #[test]
-fn whole_models_have_the_gradients_that_finite_differences_say() {
+fn whole_models_have_the_gradients_of_finite_differences() {
     let measured = Measurement::of("R5", "the gradients of whole models are what finite differences say");
     let mut slopes_compared = 0;
     for family in FAMILIES {
@@ -129,10 +129,9 @@ fn whole_models_have_the_gradients_that_finite_differences_say() {
     measured.passed(slopes_compared, figure);
 }
 
-/// Row R6. At both ends nothing is mixed in, to the last bit, and lambda never reaches a head. Between them the
-/// mixture is made at z in two roundings, and each layer below sums in its own: for each parameter of the
-/// encoder, four epsilons of the largest number of its gradient are allowed. Row R6 asks four in all, which
-/// depth does not keep.
+/// Row R6. At lambda 0 and 1 the encoder's gradient is exactly that of one loss, and heads do not depend on lambda.
+/// Between them the gradients are mixed at z with two roundings, and each layer below adds its own: for each parameter
+/// of the encoder, four epsilons of the largest element of its gradient are allowed.
 #[test]
 fn the_gradients_of_the_encoder_are_linear_in_lambda() {
     let measured = Measurement::of("R6", "the encoder's gradient is linear in lambda");
@@ -140,7 +139,7 @@ fn the_gradients_of_the_encoder_are_linear_in_lambda() {
     for family in FAMILIES {
         let instance = (family.instance)(DType::F64, IMAGES);
         if instance.descents(0.5).len() == 1 {
-            // One loss: there is nothing to mix.
+            // Models with one loss have no mixture.
             continue;
         }
         let [at_0, at_1] = [0.0, 1.0].map(|lambda| gradients(&*instance, lambda, None));

@@ -1,12 +1,12 @@
-//! What section 6.C of the LBR specification says of real data: on the embedded images always, on published sets where
+//! Facts about real data of `book/lbr.md`, section 6.C: always on the embedded images, and on published sets if
 //! `AGON_DATA` names their folder (`cargo test --release -p tests --test lbr_facts -- --ignored`).
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use data::{Dataset, embedded, open};
 use ndarray::Array2;
 use theory::{Alignment, Corruption, Denoising, LinearFront, Moments, Pca};
 
-/// Images that are turned into numbers at once.
+/// Images converted to f64 at a time.
 const CHUNK: usize = 2_000;
 
 fn moments(set: &Dataset, n: usize) -> Moments {
@@ -28,7 +28,7 @@ fn largest_gap(a: &Alignment, b: &Alignment) -> f64 {
     })
 }
 
-/// Facts A12, C3 and the sign of C4: on the embedded clothes.
+/// Facts A12, C3 and the sign of C4, on the embedded images.
 #[test]
 fn gaussian_noise_changes_no_alignment_and_masks_do() {
     let set = embedded::fashion_mnist().unwrap();
@@ -47,16 +47,16 @@ fn gaussian_noise_changes_no_alignment_and_masks_do() {
     assert!(largest_gap(&of(kept), &clean) < 1e-6, "all patches kept is no mask");
 }
 
-/// Fact C10, on the embedded clothes.
+/// Fact C10, on the embedded images.
 #[test]
-fn a_little_reconstruction_error_buys_much_of_what_a_linear_code_could_know_of_the_class() {
+fn a_small_reconstruction_error_closes_much_of_the_classification_gap_of_a_linear_code() {
     let set = embedded::fashion_mnist().unwrap();
-    let front = LinearFront::new(&moments(&set, 6_000), LinearFront::SHARE).unwrap();
+    let front = LinearFront::new(&moments(&set, 6_000), LinearFront::FRACTION).unwrap();
     let floor = front.solve(0.5, front.rank()).unwrap().one_hot_mse;
     for k in [16, 64] {
         let pca = front.solve(1.0, k).unwrap();
         for (budget, wanted) in [(1.01, 0.25), (1.05, 0.5)] {
-            // The error rises as the weight falls: the last weight within the budget, by halving.
+            // The error increases as the weight decreases: bisection for the last weight within the budget.
             let (mut within, mut beyond) = (1.0, 0.0);
             for _ in 0..20 {
                 let weight = (within + beyond) / 2.0;
@@ -70,10 +70,11 @@ fn a_little_reconstruction_error_buys_much_of_what_a_linear_code_could_know_of_t
     }
 }
 
-/// The sanity of loaders in section 3.11: shares of the first two components in percent, and how many hold 90 and 95 %.
+/// The loader checks of `book/lbr.md`, section 3.11: variance of the first two components in percent, and the number of
+/// components that explain 90 and 95 %.
 #[test]
 #[ignore = "needs MNIST and CIFAR-10 in AGON_DATA"]
-fn principal_components_of_published_sets_have_the_known_shares() {
+fn principal_components_of_published_sets_explain_the_known_fractions() {
     for (name, shares, [ninety, ninety_five]) in
         [("mnist", [9.7, 7.1], [87, 154]), ("cifar10", [29.1, 11.3], [99, 217])]
     {
@@ -89,10 +90,10 @@ fn principal_components_of_published_sets_have_the_known_shares() {
     }
 }
 
-/// Facts C2 and C4, whose 5,000 digits are another part of MNIST: the same curve within the spread of such parts.
+/// Facts C2 and C4, whose 5,000 digits are another subset of MNIST: the same curve within the spread of such subsets.
 #[test]
 #[ignore = "needs MNIST in AGON_DATA"]
-fn the_alignment_of_digits_is_that_of_the_specification() {
+fn the_alignment_of_digits_is_that_of_the_book() {
     let set = open("mnist", None).unwrap();
     let denoising = Denoising::new(&moments(&set, 5_000)).unwrap();
     let clean = denoising.alignment(&Corruption::None).unwrap();
@@ -120,13 +121,13 @@ fn the_alignment_of_digits_is_that_of_the_specification() {
     }
 }
 
-/// The speed and memory section of the closed forms: 12,288 numbers an image. `/usr/bin/time -v` tells the peak.
+/// Closed forms for 12,288 dimensions per image; `/usr/bin/time -v` reports the peak memory.
 #[test]
 #[ignore = "needs TinyImageNet in AGON_DATA, 6 GiB and a quarter of an hour"]
 fn images_of_64_pixels_in_colour_have_an_alignment_too() {
     let set = open("tiny-imagenet", None).unwrap();
     let of = Denoising::new(&moments(&set, usize::MAX)).unwrap().alignment(&Corruption::None).unwrap();
-    println!("rank {}, alignment at 64 numbers {:.2} %", of.alignment.len(), of.alignment[63]);
+    println!("rank {}, alignment at 64 dimensions {:.2} %", of.alignment.len(), of.alignment[63]);
     assert!(of.alignment.windows(2).into_iter().all(|pair| pair[1] >= pair[0]));
     assert!((of.alignment.last().unwrap() - 100.0).abs() < 1e-6);
 }

@@ -1,8 +1,8 @@
-//! A warm training step takes no memory from the system: tensors come from the cache, and what is taken
-//! beside it is small.
+//! A warm training step allocates no memory from the system: tensors come from the cache, and other allocations are
+//! small.
 //!
-//! One test alone in its file: the memory that is measured is that of the whole process.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+//! The only test of its file, since the memory of the whole process is measured.
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use peak_alloc::PeakAlloc;
 use tensor::{DType, memory_statistics};
@@ -13,12 +13,12 @@ static MEMORY: PeakAlloc = PeakAlloc;
 
 const WARM_UP: usize = 2;
 const STEPS: usize = 6;
-/// What a step may take beside the cache: the tape, shapes, lists of tasks, what one task of attention works on;
-/// nothing that grows with the batch.
+/// The memory limit of a step outside the cache: tape, shapes, task lists, scratch memory of one attention task; nothing
+/// that grows with the batch.
 const BESIDE: usize = 128 << 10;
 
 #[test]
-fn a_warm_step_takes_no_memory_from_the_system() {
+fn a_warm_step_allocates_no_memory_from_the_system() {
     let mut broken = Vec::new();
     for family in FAMILIES {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();

@@ -1,4 +1,4 @@
-//! The Python side of the results: a script of `book/` redraws a figure from HDF5, without our code.
+//! `cargo xtask book`: a Python script in `book/` redraws a figure from HDF5, without our code.
 
 use anyhow::Context;
 use xshell::cmd;
@@ -7,13 +7,13 @@ use crate::repo::Repo;
 
 const REQUIREMENTS: &str = "book/requirements.txt";
 
-/// The results that are redrawn.
+/// The results to redraw.
 const RESULTS: &str = "results/quick/fc-lambda-sweep/fc-lambda-sweep.h5";
 
-/// `cargo xtask book`: installs what the script imports into `.tools/book` once, and runs it.
+/// Installs the script's requirements into `.tools/book` once, and runs it.
 pub(crate) fn run(repo: &Repo) -> anyhow::Result<()> {
     let sh = &repo.sh;
-    // A copy of the requirements, written last: a half-made environment is made again.
+    // The copy of the requirements is written last, so that an incomplete environment is recreated.
     let (wanted, stamp) = (sh.read_file(REQUIREMENTS)?, repo.join(".tools/book/requirements.txt"));
     if sh.read_file(&stamp).ok().as_ref() != Some(&wanted) {
         repo.pip_install(".tools/book", &["-r", REQUIREMENTS])?;

@@ -1,4 +1,4 @@
-//! Every check, in one list: what contributors run, and what CI runs within a budget of time.
+//! The list of all checks, for contributors and for CI within a time budget.
 
 use std::time::{Duration, Instant};
 
@@ -8,15 +8,15 @@ use xshell::cmd;
 
 use crate::repo::Repo;
 use crate::{book, kernels, mutants, setup, tidy};
-use system::tell;
+use system::status;
 
 /// The options of `cargo xtask ci`.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Skip the steps that would end after this time, such as 30m, 90s or 2h; the required ones run anyway
+    /// Skip steps that would end after this time, such as 30m, 90s or 2h, except required ones
     #[arg(long, value_name = "TIME", value_parser = duration)]
     budget: Option<Duration>,
-    /// Print the steps with their costs and the command that runs each alone
+    /// Print the steps with their costs and commands
     #[arg(long)]
     list: bool,
 }
@@ -29,12 +29,12 @@ fn duration(text: &str) -> Result<Duration, String> {
     number.and_then(|number| number.checked_mul(seconds)).map(Duration::from_secs).ok_or_else(refused)
 }
 
-/// One step of the list.
+/// A check.
 struct Step {
     name: &'static str,
-    /// The command that runs it alone.
+    /// The command that runs only this step.
     alone: &'static str,
-    /// Seconds on 2 cores from a clean checkout, rounded up.
+    /// The duration in seconds on 2 cores from a clean checkout, rounded up.
     cost_s: u64,
     need: Need,
     run: fn(&Repo) -> anyhow::Result<()>,
@@ -44,26 +44,25 @@ struct Step {
 enum Need {
     /// Never.
     Required,
-    /// Where the budget does not allow it.
+    /// If the budget is too small.
     IfTime,
-    /// There too, and where this program is not installed.
+    /// If the budget is too small or this program is not installed.
     IfInstalled {
         program: &'static str,
-        /// What installs it, and what is not checked without it.
+        /// How to install it, and what is not checked without it.
         by: &'static str,
     },
 }
 
-/// The profile of everything that is built here, so that checks and tests share the C library, the build scripts and the
-/// macros. Each test runs once: less optimisation, sooner done, the same bits.
+/// The profile of all builds here, so that checks and tests share the C library, build scripts and macros. With less
+/// optimisation the total time is shorter and results have the same bits.
 const PROFILE: [&str; 3] = ["--release", "--config", ".ci/tests.toml"];
 
-/// What is kept of a budget for the compilation of this program, which comes first, and for a step that takes longer than
-/// it should.
+/// The reserve of the budget for the compilation of this program, and for steps that take longer than expected.
 const RESERVE: Duration = Duration::from_secs(90);
 
-// The required steps first, cheapest first; then what the budget allows, in the order of how often it fails: the lints and
-// the documentation, which uses what clippy has compiled, before the longer steps.
+// Required steps first, cheapest first; then optional steps in order of how often they fail: lints and documentation,
+// which uses the artifacts of clippy, before the longer steps.
 const STEPS: [Step; 11] = [
     Step {
         name: "format",
@@ -79,8 +78,8 @@ const STEPS: [Step; 11] = [
         cost_s: 10,
         need: Need::IfInstalled {
             program: "cargo-deny",
-            by: "`cargo install cargo-deny --locked` compiles it for minutes; without it licences are not checked, and \
-                 sources and checksums by `cargo xtask tidy` alone",
+            by: "`cargo install cargo-deny --locked` takes minutes; without it licences are not checked, and sources \
+            and checksums only by `cargo xtask tidy`",
         },
         run: deny,
     },
@@ -129,7 +128,7 @@ pub(crate) fn run(repo: &Repo, options: &Options) -> anyhow::Result<()> {
     if options.list {
         for Step { name, alone, cost_s, need, .. } in &STEPS {
             let required = if matches!(need, Need::Required) { "required" } else { "" };
-            tell!("{name:8} {:>4} min  {required:8}  {alone}", cost_s.div_ceil(60));
+            status!("{name:8} {:>4} min  {required:8}  {alone}", cost_s.div_ceil(60));
         }
         return Ok(());
     }
@@ -154,16 +153,16 @@ fn run_steps(
         } else if let Some(reason) = reason_to_skip(repo, step, begin, budget) {
             format!("SKIPPED: {reason}; `{alone}` runs it alone")
         } else {
-            tell!("ci: {name}: {alone}");
+            status!("ci: {name}: {alone}");
             let outcome = run(repo);
             let verdict = if outcome.is_ok() { "passed" } else { "FAILED" };
             failure = outcome.err().map(|error| error.context(format!("ci: `{name}` failed")));
             format!("{verdict} in {} s", (elapsed() - begin).as_secs())
         };
-        tell!("ci: {name} {line}");
+        status!("ci: {name} {line}");
         summary += &format!("  {name:8} {line}\n");
     }
-    tell!("{summary}ci: {} s in all", elapsed().as_secs());
+    status!("{summary}ci: {} s in all", elapsed().as_secs());
     failure.map_or(Ok(()), Err)
 }
 
@@ -182,17 +181,17 @@ fn reason_to_skip(repo: &Repo, step: &Step, elapsed: Duration, budget: Option<Du
 }
 
 fn format(repo: &Repo) -> anyhow::Result<()> {
-    // rustfmt does not look into the macros that declare the operations and the learners.
+    // rustfmt does not find modules declared by the macros of operations and learners.
     let mut files = repo.sh.read_dir("crates/autograd/src/ops")?;
     files.extend(repo.sh.read_dir("crates/runs/src/learners")?);
     files.retain(|path| path.extension().is_some_and(|ending| ending == "rs"));
     cmd!(repo.sh, "cargo fmt --all --check -- {files...}").quiet().run().context(
         "run `cargo fmt --all -- crates/autograd/src/ops/*.rs crates/runs/src/learners/*.rs` \
-         (or `rustup component add rustfmt` if it is not there)",
+         (or `rustup component add rustfmt` if it is not installed)",
     )
 }
 
-/// Advisories need a database from the network; `cargo xtask prove --only R21` asks for them.
+/// Advisories need a database from the network and are checked by `cargo xtask prove --only R21`.
 fn deny(repo: &Repo) -> anyhow::Result<()> {
     let deny = cmd!(repo.sh, "cargo deny --log-level error check licenses bans sources").run();
     deny.context("a dependency breaks the policy of deny.toml")
@@ -212,8 +211,8 @@ fn docs(repo: &Repo) -> anyhow::Result<()> {
     doc.env("RUSTDOCFLAGS", "-D warnings").run().context("the documentation has errors")
 }
 
-/// The whole path from data to page, at its smallest, into a folder that is thrown away, by the program that the tests have
-/// built: `cargo xtask reproduce` would build it again, since tests ask for more features of what it shares with them.
+/// The smallest reproduction from data to page, in a temporary folder, by the program that the tests have built:
+/// `cargo xtask reproduce` would build it again, since tests enable more features of shared dependencies.
 fn smoke(repo: &Repo) -> anyhow::Result<()> {
     let (agon, out) = (repo.target().join("release/agon"), repo.sh.create_temp_dir()?);
     if !agon.is_file() {
@@ -234,7 +233,7 @@ mod tests {
         Step { name, alone: "cargo it", cost_s, need, run }
     }
 
-    /// Runs the steps on a clock that moves by 10 s with each look.
+    /// Runs the steps with a clock that advances by 10 s per reading.
     fn outcome(steps: &[Step], budget_s: u64) -> anyhow::Result<()> {
         let clock = Cell::new(0);
         let elapsed = || Duration::from_secs(clock.replace(clock.get() + 10));
@@ -258,7 +257,7 @@ mod tests {
         for (cost_s, need) in [(100, Need::Required), (60, Need::IfTime)] {
             assert!(outcome(&[step("fits", cost_s, need, |_| bail!("run"))], 60).is_err(), "{cost_s}");
         }
-        // Before the second step some of the 60 s are gone.
+        // The first step has used some of the 60 s.
         let [quick, long] = [10, 60].map(|cost_s| step("it", cost_s, Need::IfTime, |_| Ok(())));
         let long = Step { run: |_| bail!("run"), ..long };
         assert!(outcome(&[quick, long], 60).is_ok());
@@ -281,7 +280,7 @@ mod tests {
         assert!(STEPS[..=last].iter().all(|step| !matches!(step.need, Need::IfTime)));
     }
 
-    /// What `.ci/run` runs.
+    /// The budget of `.ci/run`.
     #[test]
     fn all_but_the_planted_bugs_fits_into_30_minutes() {
         let costs = STEPS.iter().filter(|step| step.name != "mutants").map(|step| step.cost_s);

@@ -1,4 +1,4 @@
-//! Commands that build a program of this repository and pass their arguments to it.
+//! Commands that build a program of this repository and forward their arguments to it.
 
 use std::ffi::OsString;
 use std::process::{Command, ExitCode};
@@ -9,29 +9,29 @@ use xshell::{Cmd, Shell, cmd};
 use crate::repo::Repo;
 use crate::setup;
 
-/// `cargo xtask reproduce`: exit code 101 where cargo cannot build `agon`, else that of `agon`.
+/// `cargo xtask reproduce`: exit code 101 if cargo cannot build `agon`, else that of `agon`.
 pub(crate) fn reproduce(repo: &Repo, arguments: &[OsString]) -> anyhow::Result<ExitCode> {
     setup::ensure(repo)?;
-    // In the folder of the caller, so that relative paths among the arguments keep their meaning.
+    // In the current folder of the caller, so that relative paths keep their meaning.
     let sh = Shell::new()?;
     exit_code(cmd!(sh, "cargo run --release --package agon-cli --bin agon -- reproduce {arguments...}"))
 }
 
-/// `cargo xtask test`, in the profile of `reproduce`, so that nothing is built twice.
+/// `cargo xtask test`, with the profile of `reproduce`, so that nothing is built twice.
 pub(crate) fn test(repo: &Repo, arguments: &[OsString]) -> anyhow::Result<()> {
     setup::ensure(repo)?;
     let sh = Shell::new()?;
     cmd!(sh, "cargo test --release --workspace {arguments...}").run().context("a test failed")
 }
 
-/// `cargo xtask peers`: `side-by-side` looks for our side of the comparison beside itself, so both are built.
+/// `cargo xtask peers`: builds `side-by-side` and `peer_side`, which must be in the same folder.
 pub(crate) fn peers(repo: &Repo, arguments: &[OsString]) -> anyhow::Result<ExitCode> {
     cmd!(repo.sh, "cargo build --release --package benches --bins").quiet().run()?;
     let (sh, program) = (Shell::new()?, repo.target().join("release/side-by-side"));
     exit_code(cmd!(sh, "{program} {arguments...}").env("CARGO_MANIFEST_DIR", repo.join("benches")))
 }
 
-/// Runs a command to its end; a process that a signal ended has no code and counts as 1.
+/// Runs a command; the exit code of a process ended by a signal is 1.
 fn exit_code(command: Cmd<'_>) -> anyhow::Result<ExitCode> {
     let name = command.to_string();
     let status = Command::from(command).status().with_context(|| format!("cannot start `{name}`"))?;

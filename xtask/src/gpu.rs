@@ -1,4 +1,4 @@
-//! Everything that a GPU has to be asked, as a folder that needs no Rust where it runs.
+//! Bundles the GPU tests and benchmarks in a folder that runs without Rust.
 
 use std::path::{Path, PathBuf};
 
@@ -8,23 +8,23 @@ use xshell::cmd;
 
 use crate::kernels;
 use crate::repo::{Repo, executables};
-use system::tell;
+use system::status;
 
 /// The options of `cargo xtask gpu`.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Only put together what runs on a machine with a GPU: copy the folder there and call its run.sh
+    /// Only create the bundle: copy this folder to a machine with a GPU and call its run.sh
     #[arg(long, value_name = "FOLDER")]
     bundle: Option<PathBuf>,
-    /// Which GPU
+    /// The GPU
     #[arg(long, default_value = "cuda:0")]
     device: String,
 }
 
-/// Where the bundle goes if it is run here.
+/// The folder of the bundle if it is run here.
 const HERE: &str = "target/gpu";
 
-/// What the bundle does; `$1` is the device.
+/// The script of the bundle; `$1` is the device.
 const RUN: &str = r#"#!/bin/sh
 # Asks a GPU everything: every operation against its reference, recorded steps against launched ones, the memory and
 # race checkers, and training side by side with PyTorch where python3 has torch. Writes results/.
@@ -66,14 +66,14 @@ exit "$failed"
 /// `cargo xtask gpu`.
 pub(crate) fn run(repo: &Repo, options: &Options) -> anyhow::Result<()> {
     let Options { bundle, device } = options;
-    // An argument is relative to the folder of the caller.
+    // The argument is relative to the current folder of the caller.
     let folder = match bundle {
         Some(folder) => std::path::absolute(folder).context("cannot find the current folder")?,
         None => repo.join(HERE),
     };
     put_together(repo, &folder)?;
     if bundle.is_some() {
-        tell!("gpu: copy {} to a machine with a GPU and call its run.sh", folder.display());
+        status!("gpu: copy {} to a machine with a GPU and call its run.sh", folder.display());
         return Ok(());
     }
     let script = folder.join("run.sh");
@@ -81,11 +81,11 @@ pub(crate) fn run(repo: &Repo, options: &Options) -> anyhow::Result<()> {
     let date = cmd!(repo.sh, "date +%F").quiet().read()?;
     let results = format!("benches/runs/{date}-{}", device.replace(':', ""));
     copy_all(repo, &folder.join("results"), Path::new(&results))?;
-    tell!("gpu: the results are in {results}");
+    status!("gpu: the results are in {results}");
     outcome.context("a step on the GPU failed")
 }
 
-/// Compiles kernels, tests and programs, and copies what they need beside `run.sh`.
+/// Compiles kernels, tests and programs, and copies their files beside `run.sh`.
 fn put_together(repo: &Repo, folder: &Path) -> anyhow::Result<()> {
     kernels::run(repo, &kernels::Options::default())?;
     let (sh, json) = (&repo.sh, "--message-format=json-render-diagnostics");
@@ -103,7 +103,7 @@ fn put_together(repo: &Repo, folder: &Path) -> anyhow::Result<()> {
     Ok(sh.write_file(folder.join("run.sh"), RUN)?)
 }
 
-/// Copies the files of a folder, without those below it.
+/// Copies the files of a folder, not recursively.
 fn copy_all(repo: &Repo, from: &Path, to: &Path) -> anyhow::Result<()> {
     repo.sh.create_dir(to)?;
     for path in repo.sh.read_dir(from)?.into_iter().filter(|path| path.is_file()) {
@@ -119,14 +119,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_script_is_one_that_a_shell_can_read_and_names_what_it_skips() {
+    fn the_script_is_valid_shell_and_reports_skipped_steps() {
         let repo = Repo::of_this_program().unwrap();
         cmd!(repo.sh, "sh -n").stdin(RUN).run().unwrap();
         assert_eq!(RUN.matches("== not run:").count(), 2);
     }
 
     #[test]
-    fn files_are_copied_and_folders_left() {
+    fn files_are_copied_without_subfolders() {
         let folder = tempfile::tempdir().unwrap();
         let repo = Repo::at(folder.path()).unwrap();
         fs::create_dir_all(repo.join("from/below")).unwrap();

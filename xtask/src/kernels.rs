@@ -1,4 +1,4 @@
-//! Compiles the CUDA kernels for every architecture we name, with a compiler but without a GPU.
+//! Compiles the CUDA kernels for every supported architecture, without a GPU.
 
 mod compiler;
 mod resources;
@@ -18,19 +18,19 @@ use serde_json::{Value, json};
 use crate::repo::Repo;
 use compiler::Compiler;
 use resources::{Resources, of_report};
-use system::tell;
+use system::status;
 
-/// What is compiled for: A100 and H100. Newer GPUs get the intermediate code of the first.
+/// The target architectures: A100 and H100. Newer GPUs use the PTX of the first.
 const ARCHITECTURES: [&str; 2] = ["80", "90a"];
 
-/// Where the compiled kernels and their manifest go.
+/// The folder of the compiled kernels and their manifest.
 const OUT: &str = "target/kernels";
 
-/// Kernels, by the start of their names, whose registers must all fit: time is spent in them.
+/// Name prefixes of performance-critical kernels, which must not spill registers.
 const HOT: [&str; 8] =
     ["adam", "attention", "conv", "layer_norm", "matmul", "mse", "sgd", "softmax_cross_entropy"];
 
-/// A file of kernels that was compiled.
+/// A compiled file of kernels.
 struct Compiled {
     stem: String,
     kernels: Vec<Resources>,
@@ -44,18 +44,18 @@ pub(crate) struct Options {
     pub(crate) install: bool,
 }
 
-/// Compiles all of them: an error if one does not compile, or a hot one spills registers.
+/// Compiles all kernels; fails if one does not compile, or a hot one spills registers.
 pub(crate) fn run(repo: &Repo, options: &Options) -> anyhow::Result<()> {
     if options.install {
         Compiler::install(repo)?;
     }
     let compiler = Compiler::find(repo)?;
-    tell!("kernels: {}", compiler.version());
+    status!("kernels: {}", compiler.version());
     let out = repo.sh.create_dir(OUT)?;
     let hash = source_hash::of(&repo.join("kernels")).context("cannot read the kernels")?;
     let files = compile_all(&compiler, &sources(repo)?, &out)?;
     let all: Vec<&Resources> = files.iter().flat_map(|file| &file.kernels).collect();
-    system::terminal::tell(&resources::table(&all));
+    system::terminal::status(&resources::table(&all));
     let manifest = json!({
         "compiler": compiler.version(),
         "architectures": ARCHITECTURES,
@@ -64,11 +64,11 @@ pub(crate) fn run(repo: &Repo, options: &Options) -> anyhow::Result<()> {
     });
     repo.sh.write_file(out.join("manifest.json"), format!("{manifest:#}\n"))?;
     repo.sh.write_file(out.join("images.rs"), images(hash, &files))?;
-    tell!("kernels: {} entry points, in {OUT}", all.len() / ARCHITECTURES.len());
+    status!("kernels: {} entry points, in {OUT}", all.len() / ARCHITECTURES.len());
     refuse_spills(&all)
 }
 
-/// Compiles on every core; the files come back in order.
+/// Compiles in parallel on all cores; returns the files in order.
 fn compile_all(compiler: &Compiler, sources: &[PathBuf], out: &Path) -> anyhow::Result<Vec<Compiled>> {
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let next = AtomicUsize::new(0);
@@ -102,13 +102,13 @@ impl Compiled {
         json!({ "file": self.stem, "kernels": self.kernels.iter().map(Resources::json).collect::<Vec<_>>() })
     }
 
-    /// The names of the entry points, each once.
+    /// The distinct names of the entry points.
     fn names(&self) -> BTreeSet<&str> {
         self.kernels.iter().map(|kernel| kernel.name.as_str()).collect()
     }
 }
 
-/// The list that the build of `tensor` takes in: every file with its entry points.
+/// The source file that the build of `tensor` includes: every file with its entry points.
 fn images(hash: u64, files: &[Compiled]) -> String {
     let of_file = |file: &Compiled| {
         let Compiled { stem, .. } = file;

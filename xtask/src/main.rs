@@ -1,4 +1,4 @@
-//! `cargo xtask`: the commands that set up, run, test and check this repository.
+//! `cargo xtask`: commands to set up, run, test and check this repository.
 
 #![forbid(unsafe_code)]
 
@@ -45,7 +45,7 @@ enum Command {
     Test(Forwarded),
     /// Run every check; stops at the first failure
     Ci(ci::Options),
-    /// Check the rules that no standard tool knows, such as the dependencies between our crates
+    /// Check repository rules, such as the dependencies between crates
     Tidy,
     /// Compile the CUDA kernels into target/kernels, without a GPU; fails if a hot kernel spills registers
     Kernels(kernels::Options),
@@ -57,14 +57,14 @@ enum Command {
     Prove(prove::Options),
     /// Run the tests of the crate with unsafe code under AddressSanitizer
     AddressSanitizer,
-    /// Redraw a figure from HDF5 in Python, without our code (`book/`); needs a network once
+    /// Redraw a figure from HDF5 in Python, without our code (`book/`); needs a network the first time
     Book,
-    /// Time our training steps beside PyTorch's: builds and runs the program `side-by-side` of `benches`
+    /// Time training steps against PyTorch: builds and runs the program `side-by-side` of `benches`
     #[command(disable_help_flag = true)]
     Peers(Forwarded),
 }
 
-/// Arguments for another program, `--help` included.
+/// Arguments for another program, including `--help`.
 #[derive(Debug, Args)]
 struct Forwarded {
     /// Passed on unchanged
@@ -72,7 +72,7 @@ struct Forwarded {
     arguments: Vec<OsString>,
 }
 
-/// Exit codes: 0 success, 1 a failure, 2 a usage error; `reproduce` and `peers` pass on the code of their program.
+/// Exit codes: 0 success, 1 failure, 2 usage error; `reproduce` and `peers` return the code of their program.
 fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
     let command = parse(&words).unwrap_or_else(|error| error.exit());
@@ -85,7 +85,7 @@ fn main() -> ExitCode {
 fn parse(words: &[OsString]) -> Result<Command, clap::Error> {
     let mut command = Cli::try_parse_from(words)?.command;
     if let Command::Reproduce(to) | Command::Test(to) | Command::Peers(to) = &mut command {
-        // clap drops a first `--`, which `cargo xtask test -- --nocapture` needs.
+        // clap drops the first `--`, which `cargo xtask test -- --nocapture` needs.
         to.arguments = words[2..].to_vec();
     }
     Ok(command)

@@ -1,5 +1,5 @@
-//! Plants gradient bugs, one at a time, and asks whether the tests notice: row R16 of the reliability
-//! specification.
+//! Mutation testing: plants gradient bugs, one at a time, and checks that the tests detect them (row R16 of
+//! `book/reliability.md`).
 
 mod bugs;
 mod copy;
@@ -17,7 +17,7 @@ use clap::Args;
 use crate::repo::Repo;
 use bugs::Bug;
 use programs::{Outcome, Programs};
-use system::{tell, text};
+use system::{status, text};
 
 /// The options of `cargo xtask mutants`.
 #[derive(Debug, Default, Args)]
@@ -27,15 +27,15 @@ pub(crate) struct Options {
     only: String,
 }
 
-/// `cargo xtask mutants`: one build holds every bug behind a switch, so that asking about one costs a run of
-/// the tests that should fail and nothing else.
+/// `cargo xtask mutants`: one build contains every bug behind a switch, so that each bug costs only a run of the tests
+/// that should fail.
 pub(crate) fn run(repo: &Repo, options: &Options) -> anyhow::Result<()> {
     let only = &options.only;
     let start = Instant::now();
     let bugs = bugs::read(repo)?;
     let copy = copy::with_planted(repo, &bugs)?;
     let programs = Programs::build(repo, &copy)?;
-    tell!("mutants: {} planted and built after {:.0} s", text::count(bugs.len(), "bug"), seconds(start));
+    status!("mutants: {} planted and built after {:.0} s", text::count(bugs.len(), "bug"), seconds(start));
     let numbers: Vec<usize> = (0..bugs.len()).filter(|&number| bugs[number].mentions(only)).collect();
     if numbers.is_empty() {
         bail!("expected a part of a file, a name or a test of a planted bug, got `{only}`");
@@ -49,7 +49,7 @@ pub(crate) fn run(repo: &Repo, options: &Options) -> anyhow::Result<()> {
             bail!("without a planted bug, `{filter}` of {program} does not pass:\n{last_words}");
         }
     }
-    tell!("mutants: without a bug all tests pass after {:.0} s", seconds(start));
+    status!("mutants: without a bug all tests pass after {:.0} s", seconds(start));
 
     let outcomes = side_by_side(&numbers, |&number| programs.run(bugs[number].tests(), Some(number)))?;
     let mut survivors = 0;
@@ -58,12 +58,12 @@ pub(crate) fn run(repo: &Repo, options: &Options) -> anyhow::Result<()> {
         let survives = matches!(outcome, Outcome::Passed);
         survivors += usize::from(survives);
         let verdict = if survives { "SURVIVES" } else { "caught" };
-        tell!("{number:4} {verdict:9} {file}: {name} ({caught_by})");
+        status!("{number:4} {verdict:9} {file}: {name} ({caught_by})");
     }
     let caught = numbers.len() - survivors;
-    tell!("mutants: {caught} of {} are caught, in {:.0} s", numbers.len(), seconds(start));
+    status!("mutants: {caught} of {} are caught, in {:.0} s", numbers.len(), seconds(start));
     if survivors > 0 {
-        bail!("{} not seen by the tests that should see them", text::count(survivors, "planted bug"));
+        bail!("{} not detected by the tests that should fail", text::count(survivors, "planted bug"));
     }
     Ok(())
 }
@@ -72,7 +72,7 @@ fn seconds(start: Instant) -> f64 {
     start.elapsed().as_secs_f64()
 }
 
-/// Calls `f` for each item, as many at a time as there are cores, and returns the answers in order.
+/// Calls `f` for each item in parallel on all cores, and returns the results in order.
 fn side_by_side<T: Sync, R: Send>(
     items: &[T],
     f: impl Fn(&T) -> anyhow::Result<R> + Sync,
@@ -87,12 +87,12 @@ fn side_by_side<T: Sync, R: Send>(
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let Some(item) = items.get(number) else { break };
                     let answer = f(item);
-                    answers.lock().expect("nobody panics with the lock").push((number, answer));
+                    answers.lock().expect("no thread panics with the lock").push((number, answer));
                 }
             });
         }
     });
-    let mut answers = answers.into_inner().expect("nobody panics with the lock");
+    let mut answers = answers.into_inner().expect("no thread panics with the lock");
     answers.sort_by_key(|(number, _)| *number);
     answers.into_iter().map(|(_, answer)| answer).collect()
 }

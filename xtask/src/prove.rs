@@ -1,4 +1,4 @@
-//! The reliability programme: runs the tests of each row R1 to R22, collects their figures, writes the card.
+//! `cargo xtask prove`: runs the tests of each reliability row R1 to R22, collects their figures, and writes the card.
 
 mod card;
 mod figures;
@@ -17,26 +17,26 @@ use crate::repo::Repo;
 use crate::setup;
 use card::{Card, Ended, Entry};
 use rows::ROWS;
-use system::{cpu, tell, text};
+use system::{cpu, status, text};
 
 pub(crate) use card::{PAGE, RELIABILITY, is_current};
 pub(crate) use sanitizer::run as address_sanitizer;
 
-/// The options of `cargo xtask prove`. It fails if a row fails; a row that cannot run here says why.
+/// The options of `cargo xtask prove`. It fails if a row fails; a row that cannot run here has a reason.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// The long sizes: hours, and what CI leaves out (AddressSanitizer)
+    /// Use the long sizes (hours), including steps that CI skips (AddressSanitizer)
     #[arg(long)]
     long: bool,
-    /// These rows alone, such as R10,R13; the others keep what RELIABILITY.json says of them
+    /// Run only these rows, such as R10,R13; the others keep their figures in RELIABILITY.json
     #[arg(long, value_name = "ROW,...", value_delimiter = ',', hide_possible_values = true)]
     #[arg(value_parser = PossibleValuesParser::new(ROWS.iter().map(|row| row.id)))]
     only: Vec<String>,
-    /// Random cases that were never tried, from a seed that is printed; failing seeds are kept and run first by every
-    /// later run. Writes nothing else: for a run each night
+    /// Run new random cases from a printed seed; failing seeds are stored and run first by later runs. Writes nothing
+    /// else, for nightly runs
     #[arg(long)]
     fresh: bool,
-    /// Only print which tests stand behind each row
+    /// Only print the commands of each row
     #[arg(long)]
     list: bool,
 }
@@ -44,7 +44,7 @@ pub(crate) struct Options {
 /// `cargo xtask prove`.
 pub(crate) fn run(repo: &Repo, options: &Options) -> anyhow::Result<()> {
     if options.list {
-        ROWS.iter().for_each(|row| tell!("{:4} {}\n{}", row.id, row.promise, row.commands()));
+        ROWS.iter().for_each(|row| status!("{:4} {}\n{}", row.id, row.promise, row.commands()));
         return Ok(());
     }
     setup::ensure(repo)?;
@@ -54,7 +54,8 @@ pub(crate) fn run(repo: &Repo, options: &Options) -> anyhow::Result<()> {
 fn prove(repo: &Repo, options: &Options) -> anyhow::Result<()> {
     let sh = &repo.sh;
     let mut card = match sh.read_file(RELIABILITY) {
-        Ok(text) => Card::parse(&text).with_context(|| format!("{RELIABILITY} is not what this writes"))?,
+        Ok(text) => Card::parse(&text)
+            .with_context(|| format!("cannot parse {RELIABILITY}; remove it to write a new one"))?,
         Err(_) => Card::default(),
     };
     let (commit, machine) = (commit(repo), machine());
@@ -62,11 +63,11 @@ fn prove(repo: &Repo, options: &Options) -> anyhow::Result<()> {
     let mut failed = vec![];
     let fresh = options.fresh.then(reliability::random_seed);
     if let Some(seed) = fresh {
-        tell!("prove: fresh cases from `{}={seed}`", reliability::SEED);
+        status!("prove: fresh cases from `{}={seed}`", reliability::SEED);
     }
     let chosen = |id: &str| options.only.is_empty() || options.only.iter().any(|only| only == id);
     for row in ROWS.iter().filter(|row| chosen(row.id)) {
-        tell!("prove: {}: {}", row.id, row.promise);
+        status!("prove: {}: {}", row.id, row.promise);
         let begin = Instant::now();
         let outcome = row.run(repo, options.long, fresh)?;
         let seconds = begin.elapsed().as_secs_f64();
@@ -83,12 +84,12 @@ fn prove(repo: &Repo, options: &Options) -> anyhow::Result<()> {
             commit: commit.clone(),
             machine: machine.clone(),
         };
-        tell!("prove: {} in {seconds:.0} s: {}", row.id, entry.in_words());
+        status!("prove: {} in {seconds:.0} s: {}", row.id, entry.in_words());
         if fresh.is_some() {
             continue;
         }
         card.put(entry);
-        // After each row, so that a stop loses one.
+        // Written after each row, so that an interruption loses at most one.
         card.complete();
         sh.write_file(RELIABILITY, card.to_json())?;
         sh.write_file(PAGE, card::placed(&sh.read_file(PAGE)?, &card)?)?;
@@ -99,7 +100,7 @@ fn prove(repo: &Repo, options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The commit of the checkout, marked where files differ from it.
+/// The commit of the checkout, marked if files have changed.
 fn commit(repo: &Repo) -> String {
     let sh = &repo.sh;
     let Ok(head) = cmd!(sh, "git rev-parse --short=12 HEAD").quiet().read() else { return "unknown".into() };

@@ -1,4 +1,4 @@
-//! The root folder of the checkout, and a shell in it.
+//! The repository root, and a shell in it.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -8,7 +8,7 @@ use anyhow::Context;
 use serde_json::Value;
 use xshell::{Shell, cmd};
 
-/// The checkout.
+/// A checkout of the repository.
 pub(crate) struct Repo {
     root: PathBuf,
     /// Runs commands in the root folder.
@@ -16,7 +16,7 @@ pub(crate) struct Repo {
 }
 
 impl Repo {
-    /// The checkout that this program was built from; cargo tells, also when the target folder is shared.
+    /// The checkout that this program was built from, as given by cargo, also if the target folder is shared.
     pub(crate) fn of_this_program() -> anyhow::Result<Self> {
         let here = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
         Self::at(Path::new(&here).parent().context("xtask has no parent folder")?)
@@ -37,7 +37,7 @@ impl Repo {
         self.root.join(path)
     }
 
-    /// Where cargo builds.
+    /// The target folder of cargo.
     pub(crate) fn target(&self) -> PathBuf {
         self.join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
     }
@@ -47,7 +47,7 @@ impl Repo {
         self.sh.cmd(program).arg("--version").quiet().ignore_stdout().ignore_stderr().run().is_ok()
     }
 
-    /// Installs Python packages into the virtual environment `venv` below the root, which is made if there is none.
+    /// Installs Python packages into the virtual environment `venv` relative to the root, which is created if missing.
     pub(crate) fn pip_install(&self, venv: &str, packages: &[&str]) -> anyhow::Result<()> {
         let folder = self.join(venv);
         let python = folder.join("bin/python");
@@ -62,7 +62,7 @@ impl Repo {
     }
 }
 
-/// The programs that cargo built, by the names of their targets, from its messages as JSON.
+/// The executables by target name, from cargo's JSON messages.
 pub(crate) fn executables(messages: &str) -> BTreeMap<String, PathBuf> {
     let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let named = |message: Value| {
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_is_not_installed_is_not_there() {
+    fn a_program_that_is_not_installed_is_not_found() {
         let repo = Repo::of_this_program().unwrap();
         assert!(repo.has("cargo") && !repo.has("no-such-program"));
     }

@@ -1,4 +1,4 @@
-//! Makes a machine ready to build: checks the compilers and installs cmake where `.cargo/config.toml` expects it.
+//! Prepares a machine for building: checks the compilers and installs cmake where `.cargo/config.toml` expects it.
 
 use std::env;
 use std::fs;
@@ -9,22 +9,22 @@ use anyhow::{Context, ensure};
 use xshell::cmd;
 
 use crate::repo::Repo;
-use system::tell;
+use system::status;
 
-/// The oldest compiler that the workspace accepts, such as `1.95`.
+/// The minimum supported Rust version, such as `1.95`.
 const OLDEST_RUST: &str = env!("CARGO_PKG_RUST_VERSION");
 
-/// For the bundled HDF5, which wants cmake 3.26 or later; ninja stands in for make where there is none. Both are programs
-/// in wheels of the Python package index, so that neither root nor a compiler is needed.
+/// For the bundled HDF5, which needs cmake 3.26 or later; ninja is used if make is not installed. Both are wheels of
+/// the Python package index, so that neither root nor a compiler is needed.
 const PACKAGES: [&str; 2] = ["cmake==3.31.10", "ninja==1.13.0"];
 
 const VENV: &str = ".tools/venv";
 
-/// Where `.cargo/config.toml` says that cmake is.
+/// The path of cmake in `.cargo/config.toml`.
 const CMAKE: &str = ".tools/venv/bin/cmake";
 
-/// Takes the place of pip's own script, which does not find ninja. It is written last, so a half-made environment is not
-/// ready.
+/// Replaces pip's script, which does not find ninja. It is written last, so that an incomplete environment is not
+/// considered ready.
 const WRAPPER: &str = r#"#!/bin/sh
 # Written by `cargo xtask setup`.
 here=$(cd "${0%/*}" && pwd)
@@ -33,18 +33,18 @@ export PATH="$here:$PATH"
 exec "$here/python" -m cmake "$@"
 "#;
 
-/// What commands that build call first; costs one start of cmake where there is nothing to do.
+/// Ensures that the machine can build; called first by commands that build.
 pub(crate) fn ensure(repo: &Repo) -> anyhow::Result<()> {
     if cmake_is_ready(repo) { Ok(()) } else { run(repo) }
 }
 
-/// `cargo xtask setup`: may be called again at any time, also after a kill.
+/// `cargo xtask setup`: may be repeated at any time, also after a kill.
 pub(crate) fn run(repo: &Repo) -> anyhow::Result<()> {
     check_rust(repo)?;
     compiler(repo, "CC", "cc", "gcc libc6-dev")?;
     compiler(repo, "CXX", "c++", "g++")?;
     install_cmake(repo)?;
-    tell!("setup: this machine is ready to build");
+    status!("setup: this machine is ready to build");
     Ok(())
 }
 
@@ -74,7 +74,7 @@ fn install_cmake(repo: &Repo) -> anyhow::Result<()> {
     if cmake_is_ready(repo) {
         return Ok(());
     }
-    tell!("setup: pip installs {} into {VENV}", PACKAGES.join(" and "));
+    status!("setup: pip installs {} into {VENV}", PACKAGES.join(" and "));
     let cmake = repo.join(CMAKE);
     // pip would write through a link.
     let _ = fs::remove_file(&cmake);
@@ -86,15 +86,15 @@ fn install_cmake(repo: &Repo) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Is it ours, or the one that the variable CMAKE names, and does it answer?
+/// Whether our cmake, or the one named by the variable CMAKE, works.
 fn cmake_is_ready(repo: &Repo) -> bool {
     let ours = repo.join(CMAKE);
-    // Under `cargo xtask` cargo sets the variable, to ours unless the caller has set it.
+    // Under `cargo xtask`, cargo sets the variable to our cmake unless the caller has set it.
     let named = env::var_os("CMAKE").map_or_else(|| ours.clone(), PathBuf::from);
     (named != ours || repo.sh.read_file(&ours).is_ok_and(|text| text == WRAPPER)) && repo.has(named)
 }
 
-/// The first `MAJOR.MINOR` in a text, as numbers: `rustc 1.95.0 (...)` gives `(1, 95)`.
+/// The first `MAJOR.MINOR` in a text: `rustc 1.95.0 (...)` gives `(1, 95)`.
 fn version_in(text: &str) -> Option<(u32, u32)> {
     text.split_whitespace().find_map(|word| {
         let mut parts = word.split('.');
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn without_make_the_wrapper_chooses_ninja_and_passes_its_arguments_on() {
+    fn without_make_the_wrapper_selects_ninja_and_forwards_its_arguments() {
         let folder = tempfile::tempdir().unwrap();
         let repo = Repo::at(folder.path()).unwrap();
         repo.sh.write_file(CMAKE, WRAPPER).unwrap();

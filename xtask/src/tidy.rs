@@ -1,7 +1,7 @@
-//! The rules that no standard tool knows; each rule is a function from the tree to its findings.
+//! Repository rules that no standard tool checks; each rule is a function from the tree to its findings.
 //!
-//! Macros that stand for unwritten code are left to the lints in `Cargo.toml`, licences of foreign crates to cargo-deny
-//! (`deny.toml`); `cargo xtask ci` runs clippy, and cargo-deny where it is installed.
+//! Macros for unwritten code are checked by the lints in `Cargo.toml`, licences of third-party crates by cargo-deny
+//! (`deny.toml`); `cargo xtask ci` runs clippy, and cargo-deny if it is installed.
 
 mod tree;
 
@@ -22,10 +22,10 @@ use serde_json::Value;
 use xshell::cmd;
 
 use crate::repo::Repo;
-use system::{tell, text as words};
+use system::{status, text as words};
 use tree::Tree;
 
-/// A place that breaks a rule; `what` says also what to do about it.
+/// A violation of a rule; `what` includes the remedy.
 #[derive(Debug, Clone, PartialEq)]
 struct Finding {
     file: String,
@@ -57,24 +57,24 @@ const RULES: [fn(&Tree) -> Vec<Finding>; 9] = [
     reliability_card::is_that_of_its_figures,
 ];
 
-/// `cargo xtask tidy`: prints every finding; an error if there is one.
+/// `cargo xtask tidy`: prints every finding; fails if there is one.
 pub(crate) fn run(repo: &Repo) -> anyhow::Result<()> {
     let tree = Tree::read(repo.root())?;
     let findings = [findings(&tree), arrows::of_every_package(&metadata(repo)?)].concat();
     for finding in &findings {
-        tell!("{finding}");
+        status!("{finding}");
     }
     match findings.len() {
-        0 => tell!("tidy: {} rules, {} files, no findings", RULES.len() + 1, tree.len()),
+        0 => status!("tidy: {} rules, {} files, no findings", RULES.len() + 1, tree.len()),
         n => bail!("tidy: {}", words::count(n, "finding")),
     }
     Ok(())
 }
 
-/// What cargo knows of the members.
+/// The metadata of the workspace members.
 fn metadata(repo: &Repo) -> anyhow::Result<Value> {
     let said = cmd!(repo.sh, "cargo metadata --no-deps --format-version 1").quiet().read()?;
-    serde_json::from_str(&said).context("cannot read what `cargo metadata` says")
+    serde_json::from_str(&said).context("cannot parse the output of `cargo metadata`")
 }
 
 fn findings(tree: &Tree) -> Vec<Finding> {
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_finding_reads_like_a_compiler_message() {
+    fn a_finding_has_the_format_of_a_compiler_message() {
         let finding = Finding::new("crates/tensor/src/lib.rs", 3, "too long, split it");
         assert_eq!(finding.to_string(), "crates/tensor/src/lib.rs:3: too long, split it");
     }

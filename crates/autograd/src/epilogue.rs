@@ -5,12 +5,12 @@ use tensor::{Epilogue, Tensor};
 use crate::Result;
 use crate::ops::relu::ReluGrad;
 
-/// What an operation saves of its output for the backward pass through its epilogue: nothing, or the output.
+/// Returns the output if the backward pass through the epilogue needs it.
 pub(crate) fn saved(epilogue: Epilogue, y: &Tensor) -> Option<Tensor> {
     (epilogue != Epilogue::Identity).then(|| y.clone())
 }
 
-/// The gradient by what the epilogue was given, from `dy` and what [`saved`] kept.
+/// The gradient with respect to the input of the epilogue, from `dy` and the result of [`saved`].
 pub(crate) fn backward(saved: &Option<Tensor>, dy: &Tensor) -> Result<Tensor> {
     match saved {
         None => Ok(dy.clone()),
@@ -28,8 +28,8 @@ pub(crate) mod cases {
 
     use crate::gradcheck::cases::Kink;
 
-    /// A call whose three sums, of one product and perhaps a bias each, are zero, one and minus two: behind a ReLU only the
-    /// second lets its gradient through.
+    /// A call whose three pre-activations, each one product plus an optional bias, are zero, one and minus two: ReLU passes
+    /// only the gradient of the second.
     pub(crate) fn sum_of_zero<O, const N: usize>(op: O, x: &[usize], weight: &[usize]) -> Kink<O, N> {
         let of = |values: &[f64], shape: &[usize]| {
             Tensor::from_slice(values, shape).expect("the values fill the shape")
@@ -40,25 +40,25 @@ pub(crate) mod cases {
         Kink { op, inputs: first(&inputs), gradients: first(&[vec![weights[1]], second.clone(), second]) }
     }
 
-    /// What is there for the inputs of an operation that takes three, or two for want of a bias.
+    /// The first `N` of three values: two for an operation without a bias.
     pub(crate) fn first<T: Clone, const N: usize>(of_inputs: &[T; 3]) -> [T; N] {
         std::array::from_fn(|input| of_inputs[input].clone())
     }
 
     /// A bias with its epilogue. Before a ReLU, each is further from zero than a sum of `terms` products
-    /// of numbers in [-2, 2) can be, so that finite differences meet no kink; either sign occurs.
+    /// of values in [-2, 2) can be, so that finite differences meet no kink; either sign occurs.
     pub(crate) fn bias(outputs: usize, terms: usize) -> BoxedStrategy<(Tensor, Epilogue)> {
         let far = (4 * terms + 1) as f64;
         let number = (-2.0..2.0f64, any::<bool>());
         (proptest::collection::vec(number, outputs), any::<bool>())
-            .prop_map(move |(numbers, rectified)| {
+            .prop_map(move |(elements, rectified)| {
                 let number = |(x, above): (f64, bool)| match (rectified, above) {
                     (false, _) => x,
                     (true, true) => x.abs() + far,
                     (true, false) => -x.abs() - far,
                 };
-                let numbers = numbers.into_iter().map(number).collect();
-                let bias = Tensor::from_vec(numbers, &[outputs]).expect("one number for each output");
+                let elements = elements.into_iter().map(number).collect();
+                let bias = Tensor::from_vec(elements, &[outputs]).expect("one element for each output");
                 (bias, if rectified { Epilogue::Relu } else { Epilogue::Identity })
             })
             .boxed()

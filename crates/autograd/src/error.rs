@@ -1,28 +1,28 @@
-//! What can go wrong while recording and differentiating.
+//! The error type of this crate.
 
-/// The result of everything in this crate that can fail.
+/// The result type of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What can go wrong while recording and differentiating.
+/// Errors of recording, differentiation and gradient checks.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A kernel refused its inputs.
+    /// A kernel failed.
     #[error(transparent)]
     Tensor(#[from] tensor::Error),
-    /// `backward` was called on something that is not a single number.
-    #[error("backward wants a single number to start from, got shape {shape:?}; reduce it to a loss first")]
+    /// `backward` was called on a non-scalar.
+    #[error("backward: expected a scalar loss, got shape {shape:?}; reduce it to a scalar first")]
     NotALoss {
-        /// The shape of what it was called on.
+        /// The shape of the value.
         shape: Vec<usize>,
     },
-    /// A gradient was asked for that does not exist.
+    /// A requested gradient does not exist.
     #[error("no gradient: {why}")]
     NoGradient {
         /// Why it does not exist, and what to do.
         why: &'static str,
     },
-    /// Two variables of different tapes met in one operation.
+    /// An operation got variables of different tapes.
     #[error("{op}: the inputs were recorded on different tapes")]
     MixedTapes {
         /// The operation.
@@ -33,48 +33,48 @@ pub enum Error {
     Indices {
         /// The operation.
         op: &'static str,
-        /// What it takes.
+        /// The expected indices.
         wanted: String,
-        /// What it was given.
+        /// The actual indices.
         got: String,
     },
     /// A derivative does not agree with finite differences.
     #[error(
-        "the gradient by input {input} at {element:?} is {analytic:e}, finite differences say {numeric:e}; \
+        "the gradient of input {input} at {element:?} is {analytic:e}, finite differences give {numeric:e}; \
          they differ by {difference:e}, allowed is {allowed:e}{hint}"
     )]
     WrongGradient {
-        /// Which input, counted from 0.
+        /// The index of the input, from 0.
         input: usize,
         /// The index of the element.
         element: Vec<usize>,
-        /// What `backward` says.
+        /// The derivative by `backward`.
         analytic: f64,
-        /// What finite differences say.
+        /// The derivative by finite differences.
         numeric: f64,
-        /// How far they are apart.
+        /// The absolute difference.
         difference: f64,
-        /// How far they may be apart.
+        /// The allowed difference.
         allowed: f64,
-        /// A likely cause read off the values, such as a constant factor or a kink; empty if there is none.
+        /// A likely cause, such as a constant factor or a kink; empty if none was found.
         hint: String,
     },
     /// A gradient or its finite difference is infinite or NaN.
     #[error(
-        "the gradient by input {input} at {element:?} is {analytic:e}, finite differences say {numeric:e}; both must be \
-         finite, so move the input to where the function is finite or mend the operation's `backward`"
+        "the gradient of input {input} at {element:?} is {analytic:e}, finite differences give {numeric:e}; both must be \
+         finite, so move the input to where the function is finite or fix the operation's `backward`"
     )]
     NonFiniteGradient {
-        /// Which input, counted from 0.
+        /// The index of the input, from 0.
         input: usize,
         /// The index of the element.
         element: Vec<usize>,
-        /// What `backward` says.
+        /// The derivative by `backward`.
         analytic: f64,
-        /// What finite differences say.
+        /// The derivative by finite differences.
         numeric: f64,
     },
-    /// Finite differences resolve no derivative, so that comparing proves nothing.
+    /// Finite differences resolve no derivative, so the comparison is vacuous.
     #[error(
         "gradcheck: wanted a derivative that finite differences resolve to 0.1 %, got none of {elements}: the largest is \
          {largest:e}, and rounding alone may give {noise:e}; scale the function, or leave out what does not depend on \
@@ -83,9 +83,9 @@ pub enum Error {
     Unresolved {
         /// The number of derivatives.
         elements: usize,
-        /// The largest of their sizes, by finite differences.
+        /// The largest magnitude by finite differences.
         largest: f64,
-        /// What rounding may add to it.
+        /// The rounding error of the difference.
         noise: f64,
     },
     /// A function gave two results for the same inputs.
@@ -94,58 +94,58 @@ pub enum Error {
          random seed, and change no state inside the function"
     )]
     NonDeterministic {
-        /// Where in the output, in row-major order.
+        /// The position in the output, in row-major order.
         place: usize,
         /// The first result.
         first: f64,
-        /// The second one.
+        /// The second result.
         second: f64,
     },
-    /// An operation's `backward` returned what cannot be the gradient by one of its inputs.
+    /// An operation's `backward` returned a tensor that cannot be the gradient of one of its inputs.
     #[error(
-        "{op}: backward must give input {input} a gradient of {expected}, got {got}; mend the operation's `backward`"
+        "{op}: backward: expected a gradient of {expected} for input {input}, got {got}; fix the operation's `backward`"
     )]
     InvalidGradient {
         /// The operation.
         op: &'static str,
-        /// Which input, counted from 0.
+        /// The index of the input, from 0.
         input: usize,
         /// The shape, element type and device of the input.
         expected: String,
-        /// What was returned.
+        /// The shape, element type and device of the returned gradient.
         got: String,
     },
-    /// An operation's `backward` did not return the gradients that it was asked for.
-    #[error("{op}: backward was asked for the gradients {wanted:?} and returned {got:?}")]
+    /// An operation's `backward` returned gradients for other inputs than requested.
+    #[error("{op}: backward: expected gradients for the inputs {wanted:?}, got {got:?}")]
     WrongGradients {
         /// The operation.
         op: &'static str,
-        /// Which inputs were wanted.
+        /// Which gradients were requested.
         wanted: Vec<bool>,
-        /// Which gradients came back.
+        /// Which gradients were returned.
         got: Vec<bool>,
     },
-    /// A gradient changed with what else was asked for.
-    #[error("{op}: the gradient by input {input} depends on which other gradients are wanted: {wanted:?}")]
+    /// A gradient depends on which other gradients were requested.
+    #[error("{op}: the gradient of input {input} depends on which other gradients are requested: {wanted:?}")]
     UnsteadyGradient {
         /// The operation.
         op: &'static str,
-        /// Which input, counted from 0.
+        /// The index of the input, from 0.
         input: usize,
-        /// Which inputs were wanted.
+        /// Which gradients were requested.
         wanted: Vec<bool>,
     },
-    /// An operation does not keep a promise that its line in the list makes.
+    /// An operation violates a property that every operation must have.
     #[error("{op}: {promise}; {found}")]
     Broken {
         /// The operation.
         op: &'static str,
-        /// What is promised of every operation.
+        /// The property.
         promise: &'static str,
-        /// What was found instead.
+        /// The violation.
         found: String,
     },
-    /// A result in a narrow type is too far from the result in 64 bits.
+    /// A result in a narrow type differs too much from the result in 64 bits.
     #[error(
         "{op} in {dtype}: {what} is {got:e} at place {place}, 64 bits say {expected:e}; \
          they differ by {difference:e}, allowed is {allowed:e}"
@@ -155,17 +155,17 @@ pub enum Error {
         op: &'static str,
         /// The narrow type.
         dtype: tensor::DType,
-        /// Which output or gradient.
+        /// The name of the output or gradient.
         what: String,
-        /// Where in it, in row-major order.
+        /// The position in it, in row-major order.
         place: usize,
         /// The value in the narrow type.
         got: f64,
         /// The value in 64 bits.
         expected: f64,
-        /// How far they are apart.
+        /// The absolute difference.
         difference: f64,
-        /// How far they may be apart.
+        /// The allowed difference.
         allowed: f64,
     },
 }

@@ -1,4 +1,4 @@
-//! Comparing derivatives with finite differences.
+//! Gradient checks: compares derivatives with finite differences.
 
 use tensor::Tensor;
 use tensor::random::Stream;
@@ -25,33 +25,33 @@ pub mod routing;
 #[cfg(feature = "cases")]
 mod seeds;
 
-/// The step along an input whose size is below one; along larger ones it grows as they do. A power of two, so that
-/// stepping rounds next to nothing.
+/// The step for an input of magnitude below one; for larger inputs it scales with the magnitude. A power of two, so that
+/// steps are nearly exact.
 const STEP: f64 = 1.0 / 1024.0;
 
-/// How many roundings of the largest number of its gradient an element may be off, beside the noise of its difference:
-/// those of the sums that `backward` makes, and of steps that cross a power of two.
+/// The tolerance in roundings of the largest element of the gradient, in addition to the noise of the difference: for
+/// the sums in `backward`, and for steps that cross a power of two.
 const ROUNDINGS: f64 = 256.0;
 
-/// The mistake that every check is to find: a derivative that is known no better is not resolved.
+/// The relative error that every check must detect: a derivative known less precisely is unresolved.
 const RESOLUTION: f64 = 1e-3;
 
-/// What a check has looked at.
+/// Statistics of a gradient check.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Checked {
     /// The number of derivatives that were compared.
     pub elements: usize,
-    /// How many of them finite differences know to 0.1 %. The others are about zero, or below the noise.
+    /// The number of derivatives that finite differences resolve to 0.1 %. The others are close to zero or below the noise.
     pub resolved: usize,
-    /// The largest difference, relative to the largest derivative by the same input.
+    /// The largest difference, relative to the largest derivative with respect to the same input.
     pub worst: f64,
 }
 
 /// Compares the gradients of `f` with finite differences, for every element of every input.
 ///
-/// The inputs are tensors of `f64`, away from kinks of `f`; the output is one of `f64` of any shape. What a derivative
-/// may be off follows from its own size: [`f64::EPSILON`] times the largest derivative by the same input, and the
-/// rounding of the outputs that move with its element.
+/// The inputs are `f64` tensors away from kinks of `f`; the output is an `f64` tensor of any shape. The tolerance is
+/// derived: [`f64::EPSILON`] times the largest derivative with respect to the same input, plus the rounding of the
+/// outputs that depend on the element.
 ///
 /// ```
 /// use agon_autograd::gradcheck;
@@ -66,8 +66,8 @@ pub struct Checked {
 ///
 /// # Errors
 /// [`Error::WrongGradient`] with the input, the element and both values; [`Error::NonFiniteGradient`];
-/// [`Error::Unresolved`] if no derivative rises above the noise; [`Error::NonDeterministic`]; [`tensor::Error::DType`] if
-/// an input or the output is not of `f64`; whatever `f` itself returns.
+/// [`Error::Unresolved`] if no derivative is above the noise; [`Error::NonDeterministic`]; [`tensor::Error::DType`] if
+/// an input or the output is not `f64`; the errors of `f` itself.
 pub fn gradcheck<const N: usize>(
     f: impl for<'t> Fn([Var<'t>; N]) -> Result<Var<'t>>,
     inputs: [&Tensor; N],
@@ -75,7 +75,7 @@ pub fn gradcheck<const N: usize>(
     gradcheck_with(f, inputs, crate::ops::add::sum)
 }
 
-/// [`gradcheck`] of a tape that adds gradients by `sum`.
+/// [`gradcheck`] on a tape that accumulates gradients with `sum`.
 fn gradcheck_with<const N: usize>(
     f: impl for<'t> Fn([Var<'t>; N]) -> Result<Var<'t>>,
     inputs: [&Tensor; N],
@@ -89,7 +89,7 @@ fn gradcheck_with<const N: usize>(
     let gradients = tape.backward_pass(&output, weight.clone(), sum)?;
     let analytic = vars.each_ref().map(|var| match gradients.of(var) {
         Ok(gradient) => gradient.to_f64_vec(),
-        // A function that does not depend on an input has derivative zero there, and so it must be.
+        // The derivative with respect to an unused input must be zero.
         Err(_) => vec![0.0; var.value().len()],
     });
     let value = |inputs: [&Tensor; N]| {
@@ -109,7 +109,7 @@ fn gradcheck_with<const N: usize>(
     }
 }
 
-/// What [`compare`] has found.
+/// The result of [`compare`].
 struct Comparison {
     checked: Checked,
     /// The largest derivative by finite differences, and what rounding may add to it.
@@ -121,11 +121,11 @@ struct Comparison {
 struct Numeric {
     slope: f64,
     step: f64,
-    /// The outputs that moved, with their places.
+    /// The outputs that changed, with their positions.
     moved: Vec<(usize, Moved)>,
 }
 
-/// Compares `analytic` with finite differences of `sum(weights * value)`, element by element.
+/// Compares `analytic` with finite differences of `sum(weights * value)`, element-wise.
 fn compare<const N: usize>(
     value: &dyn Fn([&Tensor; N]) -> Result<Vec<f64>>,
     weights: &[f64],
@@ -161,7 +161,7 @@ fn compare<const N: usize>(
             if !(analytic.is_finite() && numeric.is_finite()) {
                 return Err(Error::NonFiniteGradient { input, element: element(), analytic, numeric });
             }
-            // The noise of this line alone: where a neighbour bends steeply, its noise is mostly curvature.
+            // The noise of this line alone: for a strongly curved neighbour, the noise estimate is mostly curvature.
             let rounded = |(output, moved): &(usize, Moved)| weights[*output].abs() * moved.allowed(one.step);
             let rounding = one.moved.iter().map(rounded).sum::<f64>();
             let allowed = rounding + ROUNDINGS * f64::EPSILON * row;
@@ -189,13 +189,13 @@ fn compare<const N: usize>(
     Ok(found)
 }
 
-/// Whether two values agree within the tolerance. An infinite allowance allows nothing: it comes of a number that
-/// should have been finite.
+/// Whether a difference is within the tolerance. An infinite tolerance is rejected: it comes from a value that should
+/// have been finite.
 fn within(difference: f64, allowed: f64) -> bool {
     allowed.is_finite() && difference <= allowed
 }
 
-/// What a wrong derivative looks like.
+/// A likely cause of a wrong derivative.
 fn hint(numeric: &Numeric, analytic: f64) -> String {
     let ratio = analytic / numeric.slope;
     if numeric.moved.iter().any(|(_, moved)| moved.rough) {
@@ -205,13 +205,13 @@ fn hint(numeric: &Numeric, analytic: f64) -> String {
     } else if (ratio + 1.0).abs() < RESOLUTION {
         "; the sign is wrong".into()
     } else if ratio.is_finite() {
-        format!("; it is {ratio:.4} times what it should be")
+        format!("; it is {ratio:.4} times the expected value")
     } else {
         String::new()
     }
 }
 
-/// Fixed random numbers in [-1, 1): the direction in which an output is looked at.
+/// Fixed pseudo-random weights in [-1, 1) that reduce an output to a scalar.
 fn weights(shape: &[usize], output: u64) -> Tensor {
     let mut words = Stream::new(0, "gradcheck").sequence(output);
     let values = (0..shape.iter().product()).map(|_| 2.0 * words.uniform() - 1.0).collect();

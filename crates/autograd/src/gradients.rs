@@ -1,4 +1,4 @@
-//! The gradients that a backward pass has found.
+//! The gradients computed by a backward pass.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,10 +10,10 @@ use crate::ops::mse::Mse;
 use crate::ops::scale::scaled;
 use crate::{Error, Param, Result, Var};
 
-/// The gradients of one loss.
+/// The gradients of a loss.
 #[derive(Debug)]
 pub struct Gradients {
-    /// In the order of the slots, so that whatever is asked of all of them is asked in one order.
+    /// Ordered by slot, so that iteration has a fixed order.
     by_slot: BTreeMap<usize, Tensor>,
     /// The slot of each parameter.
     params: HashMap<u64, usize>,
@@ -24,7 +24,7 @@ impl Gradients {
         Self { by_slot, params }
     }
 
-    /// The gradient by an input, or by a value that was named to [`Tape::keep`](crate::Tape::keep).
+    /// The gradient with respect to an input, or to a value passed to [`Tape::keep`](crate::Tape::keep).
     ///
     /// # Errors
     /// [`Error::NoGradient`] if the value is a constant, was not kept, or the loss does not depend on it.
@@ -33,11 +33,11 @@ impl Gradients {
             return Err(Error::NoGradient { why: "the value is a constant; record it with `Tape::input`" });
         };
         self.by_slot.get(&slot).ok_or(Error::NoGradient {
-            why: "the loss does not depend on the value, or it was not named to `Tape::keep`",
+            why: "the loss does not depend on the value, or it was not passed to `Tape::keep`",
         })
     }
 
-    /// The gradient by a parameter.
+    /// The gradient with respect to a parameter.
     ///
     /// # Errors
     /// [`Error::NoGradient`] if the loss does not depend on it.
@@ -46,10 +46,7 @@ impl Gradients {
         slot.ok_or(Error::NoGradient { why: "the loss does not depend on the parameter" })
     }
 
-    /// The same gradients, each number times `factor`, in the accumulator type.
-    ///
-    /// # Errors
-    /// If a kernel fails.
+    /// The gradients scaled by `factor`, computed in the accumulator type.
     pub fn times(self, factor: f64) -> Result<Self> {
         let times = |(slot, gradient): (usize, Tensor)| {
             Ok((slot, scaled(&cast(&gradient, gradient.dtype().accumulator())?, factor)?))
@@ -58,14 +55,11 @@ impl Gradients {
         Ok(Self { by_slot, ..self })
     }
 
-    /// Whether all of their numbers are finite. On a GPU this waits for them.
-    ///
-    /// # Errors
-    /// If a kernel fails.
+    /// Whether all gradients are finite. On a GPU this synchronises.
     pub fn are_finite(&self) -> Result<bool> {
         let mut all: Option<Tensor> = None;
         for gradient in self.by_slot.values().filter(|gradient| !gradient.is_empty()) {
-            // `x - x` is 0 for a finite number and NaN for any other, and so is the mean of their squares.
+            // `x - x` is 0 for a finite value and NaN otherwise, and so is the mean of the squares.
             let [zero] = tensor::run(&Mse, [gradient, gradient])?;
             let zero = cast(&zero, DType::F32)?;
             all = Some(match &all {
@@ -96,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_is_not_finite_is_found_wherever_it_is() {
+    fn a_non_finite_value_is_found_anywhere() {
         for dtype in DType::ALL {
             assert!(gradients(&[0.0, -1e4, 1e-7], dtype).0.are_finite().unwrap());
             assert!(gradients(&[], dtype).0.are_finite().unwrap());

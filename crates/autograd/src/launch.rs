@@ -1,4 +1,4 @@
-//! What operations share when they launch their kernels on a GPU.
+//! Helpers for launching kernels on a GPU.
 
 pub(crate) mod axes;
 pub(crate) mod channels;
@@ -11,10 +11,10 @@ use tensor::{Result, Tensor};
 
 use axes::{Axes, strides};
 
-/// `y = factor` times the sum of `x` over `axes`, each named once; `y` may have them with length 1 or leave them out.
+/// `y = factor * sum of x over axes`; `axes` are distinct, and `y` has them with length 1 or without them.
 pub(crate) fn sum_over(call: Call<'_>, [x, y]: [&Tensor; 2], axes: &[usize], factor: f64) -> Result<()> {
     const WARP: usize = 32;
-    /// In how many parts a sum is taken whose terms do not lie side by side.
+    /// The number of parts of a sum over non-contiguous terms.
     const PARTS: u32 = 8;
     let (shape, of_x) = (x.shape(), strides(x.shape()));
     let walk = |is_summed: bool| {

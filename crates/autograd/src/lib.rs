@@ -1,8 +1,8 @@
-//! Reverse-mode differentiation on a flat list, and the tools that prove every derivative.
+//! Reverse-mode automatic differentiation on a tape, and tests for every derivative.
 //!
-//! A [`Tape`] writes down each operation as it is computed; [`Tape::backward`] reads the list from the end
-//! and adds up gradients. An operation is an [`Op`]: what it saves and how it differentiates, one file for
-//! each in [`ops`]. [`gradcheck()`] compares any function with finite differences.
+//! A [`Tape`] records each operation as it is computed; [`Tape::backward`] traverses the list in reverse and
+//! accumulates gradients. An operation is an [`Op`]: the tensors it saves and its backward pass, one file
+//! each in [`ops`]. [`gradcheck()`] compares the gradients of any function with finite differences.
 //!
 //! ```
 //! use agon_autograd::{Tape, Var};

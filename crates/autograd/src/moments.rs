@@ -1,4 +1,4 @@
-//! Mean and variance of values of any magnitude, also where their squares overflow.
+//! Mean and variance without overflow of the squares.
 
 use tensor::Real;
 use tensor::sums::pairwise;
@@ -15,8 +15,8 @@ pub(crate) struct Moments<A> {
 }
 
 impl<A: Real> Moments<A> {
-    /// In three passes: the second takes off the mean what the first has rounded, so that equal values have no
-    /// deviation. Terms are divided by the count before they are added, so that no sum of them overflows.
+    /// Computes the moments in three passes: the second corrects the rounding of the mean, so that equal values have
+    /// zero deviation. Terms are divided by the count before they are added, so that no sum overflows.
     pub(crate) fn of(x: impl Iterator<Item = A> + Clone) -> Self {
         let count = A::of(x.clone().count());
         let mean_from = |origin: A| pairwise(x.clone().map(|x| (x - origin) / count));
@@ -34,19 +34,19 @@ impl<A: Real> Moments<A> {
     }
 
     /// `1 / sqrt(variance + eps)` with the variance over the full count.
-    pub(crate) fn inverse(&self, eps: A) -> A {
+    pub(crate) fn rstd(&self, eps: A) -> A {
         A::one() / ((self.squares / self.count + eps / self.scale / self.scale).sqrt() * self.scale)
     }
 }
 
-/// What deviations are divided by before they are squared, where `largest` is the largest: 1, or `largest` where up to
-/// 2^32 squares might overflow. The kernels of a GPU do the same (`common.cuh`).
+/// The divisor of deviations before squaring, where `largest` is the largest: 1, or `largest` if up to 2^32 squares
+/// might overflow. The GPU kernels do the same (`common.cuh`).
 fn scale_of<A: Real>(largest: A) -> A {
     let safe = A::max_value().sqrt() / A::of(1 << 18);
     if largest > safe { largest } else { A::one() }
 }
 
-/// An error of `op` unless `eps` is a positive number that 32 bits hold.
+/// Returns an error of `op` unless `eps` is positive and representable in 32 bits.
 pub(crate) fn check_eps(op: &str, eps: f64) -> tensor::Result<()> {
     if (eps as f32).is_normal() && eps > 0.0 {
         return Ok(());
@@ -60,25 +60,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_whose_squares_overflow_have_their_mean_and_deviation() {
+    fn moments_are_finite_where_squares_overflow() {
         let of = |x: &[f32]| Moments::of(x.iter().copied());
         for size in [1.0f32, 1e10, 1e20, 1e30, 3e38] {
             let moments = of(&[size, 0.0, 0.0, 0.0]);
-            // Variance 3 / 16 of the square; a few roundings, and as many bits as the smallest inverse has.
-            let (mean, inverse) = (moments.mean / size, moments.inverse(1e-30) * size);
+            // Variance 3 / 16 of the square; a few roundings, and as many bits as the smallest rstd has.
+            let (mean, rstd) = (moments.mean / size, moments.rstd(1e-30) * size);
             assert!((mean - 0.25).abs() <= f32::EPSILON, "{size:e}: {mean}");
             assert!(
-                (inverse - 16f32.sqrt() / 3f32.sqrt()).abs() <= 8.0 * f32::EPSILON * 2.31,
-                "{size:e}: {inverse}"
+                (rstd - 16f32.sqrt() / 3f32.sqrt()).abs() <= 8.0 * f32::EPSILON * 2.31,
+                "{size:e}: {rstd}"
             );
         }
         assert_eq!(of(&[1e30, 0.0, 0.0, 0.0]).variance(4.0), f32::INFINITY);
-        assert!(of(&[f32::INFINITY, 0.0]).inverse(1.0).is_nan());
-        assert!(of(&[f32::MAX, -f32::MAX, f32::MAX]).inverse(1.0).is_nan());
+        assert!(of(&[f32::INFINITY, 0.0]).rstd(1.0).is_nan());
+        assert!(of(&[f32::MAX, -f32::MAX, f32::MAX]).rstd(1.0).is_nan());
     }
 
     #[test]
-    fn equal_numbers_have_no_deviation() {
+    fn equal_values_have_no_deviation() {
         for x in [3.3e7f32, 0.1, 1e-30, 1e38, -7.7e20] {
             for n in [1, 2, 3, 7, 1000, 4097] {
                 let moments = Moments::of(std::iter::repeat_n(x, n));

@@ -1,4 +1,4 @@
-//! What an operation has to say to be differentiated.
+//! The interface of a differentiable operation.
 
 use std::fmt;
 
@@ -6,31 +6,28 @@ use tensor::{DType, Device, Kernel, Tensor};
 
 use crate::{Error, Result};
 
-/// A differentiable operation from `N` inputs to `M` outputs.
+/// A differentiable operation with `N` inputs and `M` outputs.
 ///
-/// The inputs are the differentiable ones; labels, masks and strides are fields of the operation. It knows
-/// nothing of devices: it computes with [`tensor::run`].
+/// The inputs are the differentiable ones; labels, masks and strides are fields of the operation. Operations
+/// are device-independent: they compute with [`tensor::run`].
 pub trait Op<const N: usize, const M: usize = 1>: fmt::Debug + Send + 'static {
-    /// The name in error messages.
+    /// The name used in error messages.
     const NAME: &'static str;
 
-    /// What `backward` needs to remember, and no more.
+    /// The data saved for `backward`.
     type Saved: Send + 'static;
 
     /// Computes the outputs.
     ///
     /// # Errors
-    /// If the operation does not take these inputs.
+    /// If the operation does not support these inputs.
     fn forward(&self, inputs: [&Tensor; N]) -> Result<([Tensor; M], Self::Saved)>;
 
-    /// The contributions to the gradients of the wanted inputs, from the gradients of the outputs.
+    /// Computes the contributions to the gradients of the `wanted` inputs from the gradients of the outputs.
     ///
-    /// It returns `Some` for exactly the wanted inputs. It adds nothing up and never asks who else uses an
-    /// input: that is [`Tape::backward`](crate::Tape::backward)'s work. Each contribution has the shape, the element
+    /// It returns `Some` for exactly the wanted inputs. Accumulation over several uses of an input is left to
+    /// [`Tape::backward`](crate::Tape::backward). Each contribution has the shape, the element
     /// type and the device of its input; anything else is an [`Error::InvalidGradient`].
-    ///
-    /// # Errors
-    /// If a kernel fails.
     fn backward(
         &self,
         saved: &Self::Saved,
@@ -56,7 +53,7 @@ pub(crate) fn run_if<K: Kernel<N, 1>, const N: usize>(
     })
 }
 
-/// What a gradient must agree with its value in.
+/// The shape, element type and device that a gradient shares with its value.
 #[derive(Debug, Clone)]
 pub(crate) struct Layout {
     pub(crate) shape: Vec<usize>,
@@ -69,12 +66,12 @@ impl Layout {
         Self { shape: value.shape().to_vec(), dtype: value.dtype(), device: value.device() }
     }
 
-    /// A gradient of zero: that of an output on which the loss does not depend.
+    /// A zero gradient, for an output on which the loss does not depend.
     pub(crate) fn zeros(&self) -> Result<Tensor> {
         Ok(Tensor::zeros_on(&self.device, &self.shape, self.dtype)?)
     }
 
-    /// The gradient that `backward` of `op` gave input number `input`, a value of this layout; refused if it cannot be.
+    /// Checks that the gradient which `backward` of `op` returned for input number `input` has this layout.
     pub(crate) fn admit(&self, op: &'static str, input: usize, gradient: Option<Tensor>) -> Result<Tensor> {
         let Self { shape, dtype, device } = self;
         match gradient {

@@ -1,12 +1,12 @@
-//! The differentiable operations, one file for each, in the order a newcomer should read them.
+//! The differentiable operations, one file each, in the recommended reading order.
 //!
-//! To add one: its file here, its kernel `kernels/<op>.cu`, and its line in [`for_each_op!`](crate::for_each_op). From that
-//! line follow its module, its checks against finite differences, and its precision checks in every element type on the
-//! CPU and on the emulated GPU.
+//! To add one, write its file here, its kernel `kernels/<op>.cu`, and its line in [`for_each_op!`](crate::for_each_op).
+//! That line declares its module and runs its gradient checks and its precision checks in every element type on the CPU
+//! and on the emulated GPU.
 
 /// Calls a macro with the list of operations, each as `module::Type`.
 ///
-/// A type that is an operation of two numbers of inputs, such as a convolution without and with a bias, names both:
+/// A type that implements `Op` for two input counts, such as a convolution without and with a bias, lists both:
 /// `module::Type<2, 3>`.
 #[macro_export]
 macro_rules! for_each_op {
@@ -53,7 +53,7 @@ macro_rules! for_each_op {
     };
 }
 
-/// Calls a function of an operation, `path::function [Type] (arguments)`, once for each number of inputs that its line names.
+/// Calls a generic function of an operation, `path::function [Type] (arguments)`, once for each listed input count.
 #[macro_export]
 macro_rules! for_each_arity {
     ($($function:ident)::+ [$op:ident] $arguments:tt) => {

@@ -1,4 +1,4 @@
-//! A tensor that is learned.
+//! Trainable parameters.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
@@ -7,7 +7,7 @@ use tensor::Tensor;
 
 use crate::Result;
 
-/// A tensor that is learned: it keeps its identity while its value changes from step to step.
+/// A trainable tensor: it keeps its identity while its value changes from step to step.
 #[derive(Debug)]
 pub struct Param {
     id: u64,
@@ -15,13 +15,13 @@ pub struct Param {
 }
 
 impl Param {
-    /// A parameter with this starting value.
+    /// A parameter with this initial value.
     pub fn new(value: Tensor) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Self { id: NEXT.fetch_add(1, Ordering::Relaxed), value: RwLock::new(value) }
     }
 
-    /// The value now; it shares the storage.
+    /// The current value; the storage is shared.
     pub fn value(&self) -> Tensor {
         self.value.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -36,10 +36,10 @@ impl Param {
         self.len() == 0
     }
 
-    /// Takes another value of the same shape and type, which may be on another device.
+    /// Replaces the value by one of the same shape and type, possibly on another device.
     ///
     /// # Errors
-    /// If it has another shape or type; then the parameter keeps its value.
+    /// If the shape or the type differs; the parameter then keeps its value.
     pub fn set(&self, value: Tensor) -> Result<()> {
         let mut own = self.write();
         if own.shape() != value.shape() {
@@ -57,18 +57,18 @@ impl Param {
         Ok(())
     }
 
-    /// Changes the value, in place where nobody else holds it: drop the tape of the step first. It keeps its shape and type;
-    /// [`Param::set`] checks that.
+    /// Updates the value, in place if its storage is not shared: drop the tape of the step first. The shape and type must not
+    /// change; [`Param::set`] checks that.
     pub fn update<R>(&self, change: impl FnOnce(&mut Tensor) -> R) -> R {
         change(&mut self.write())
     }
 
-    /// The value, to be changed in place where nobody else holds it.
+    /// Write access to the value; updates are in place if its storage is not shared.
     pub fn write(&self) -> RwLockWriteGuard<'_, Tensor> {
         self.value.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What tells it from every other parameter of this process, wherever it is moved.
+    /// An identifier that is unique within the process and independent of the device.
     pub fn id(&self) -> u64 {
         self.id
     }

@@ -1,4 +1,4 @@
-//! The tape: operations in the order in which they were computed, and one backward pass over them.
+//! The tape: operations in the order of computation, and the backward pass over them.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -18,10 +18,10 @@ mod kept;
 mod mixed_precision;
 pub(crate) mod anomaly;
 
-/// The operations of one step, in the order in which they were computed.
+/// The recorded operations of one step, in the order of computation.
 ///
-/// Each value that depends on an input or a parameter has a slot, a place where its gradient is added up.
-/// Values that depend on neither are constants: they have no slot and nothing is recorded for them.
+/// Each value that depends on an input or a parameter has a slot, in which its gradient is accumulated.
+/// Other values are constants: they have no slot and nothing is recorded for them.
 #[derive(Default)]
 pub struct Tape {
     state: RefCell<State>,
@@ -33,7 +33,7 @@ pub struct Tape {
 #[derive(Default)]
 struct State {
     nodes: Vec<Node>,
-    /// What the gradient of each slot must agree with.
+    /// The layout of the gradient of each slot.
     slots: Vec<Layout>,
     /// The slot of each parameter.
     params: HashMap<u64, usize>,
@@ -59,7 +59,7 @@ impl Tape {
         Var { tape: self, value: value.clone(), slot: None }
     }
 
-    /// A value whose gradient can be asked for.
+    /// A value with a gradient.
     pub fn input<'t>(&'t self, value: &Tensor) -> Var<'t> {
         let slot = (!self.no_grad).then(|| {
             let mut state = self.state.borrow_mut();
@@ -70,10 +70,7 @@ impl Tape {
         Var { tape: self, value: value.clone(), slot }
     }
 
-    /// The value of a parameter; asked for twice, it is one variable. On a [mixed](Self::mixed) tape it is cast once.
-    ///
-    /// # Errors
-    /// If the kernel that casts it fails.
+    /// The variable of a parameter; repeated calls return the same variable. On a [mixed](Self::mixed) tape it is cast once.
     pub fn param<'t>(&'t self, param: &Param) -> Result<Var<'t>> {
         match &self.mixed_precision {
             Some(mixed) => mixed.param(self, param),
@@ -100,7 +97,7 @@ impl Tape {
     /// Computes an operation and records it.
     ///
     /// # Errors
-    /// If the operation refuses the inputs or they are on different tapes.
+    /// If the operation does not support the inputs, or they are on different tapes.
     pub fn apply<'t, O, const N: usize, const M: usize>(
         &'t self,
         op: O,
@@ -129,29 +126,29 @@ impl Tape {
         }))
     }
 
-    /// The gradients of `loss` by every input and parameter that it depends on.
+    /// Computes the gradients of `loss` with respect to every input and parameter that it depends on.
     ///
     /// # Errors
-    /// [`Error::NotALoss`] unless `loss` has exactly one element, or if a kernel fails.
+    /// [`Error::NotALoss`] unless `loss` has exactly one element; or if a kernel fails.
     pub fn backward(&self, loss: &Var<'_>) -> Result<Gradients> {
         if loss.value.len() != 1 {
             return Err(Error::NotALoss { shape: loss.shape().to_vec() });
         }
-        let one = loss.value.number_like(1.0, loss.value.dtype())?.reshape(loss.shape())?;
+        let one = loss.value.scalar_like(1.0, loss.value.dtype())?.reshape(loss.shape())?;
         self.backward_from(loss, one)
     }
 
-    /// The gradients of `sum(weight * output)`: a vector-Jacobian product.
+    /// Computes the gradients of `sum(weight * output)`: a vector-Jacobian product.
     ///
     /// # Errors
     /// If `weight` does not have the shape, the element type and the device of `output`; [`Error::InvalidGradient`] if
-    /// an operation's `backward` returns what cannot be a gradient; or if a kernel fails.
+    /// an operation's `backward` returns an invalid gradient; or if a kernel fails.
     pub fn backward_from(&self, output: &Var<'_>, weight: Tensor) -> Result<Gradients> {
         node::check_weight(&output.value, &weight)?;
         self.backward_pass(output, weight, ops::add::sum)
     }
 
-    /// The one place that adds gradients, by `sum`.
+    /// The backward pass, which accumulates gradients with `sum`.
     pub(crate) fn backward_pass(
         &self,
         output: &Var<'_>,
@@ -165,7 +162,7 @@ impl Tape {
         }
         let mut kept = KeptGradients::of(&state.kept);
         for node in state.nodes.iter().rev() {
-            // These are complete: whatever reads a value stands behind it on the list.
+            // These gradients are complete: all uses of a value come after it on the list.
             let grad_outputs: Vec<_> = node.outputs().map(|slot| (slot, pending[slot].take())).collect();
             grad_outputs.iter().for_each(|(slot, gradient)| kept.note(*slot, gradient.as_ref()));
             if grad_outputs.iter().all(|(_, gradient)| gradient.is_none()) {

@@ -1,25 +1,25 @@
-//! A value on a tape.
+//! Variables: values on a tape.
 
 use tensor::Tensor;
 
 use crate::Tape;
 
-/// A value on a tape. It borrows the tape, so a graph cannot outlive its step.
+/// A variable: a value on a tape. It borrows the tape, so a graph cannot outlive its step.
 #[derive(Debug, Clone)]
 pub struct Var<'t> {
     pub(crate) tape: &'t Tape,
     pub(crate) value: Tensor,
-    /// Where its gradient is added up; none if it is a constant.
+    /// The slot of its gradient; `None` for a constant.
     pub(crate) slot: Option<usize>,
 }
 
 impl<'t> Var<'t> {
-    /// The tape it is on.
+    /// The tape of the variable.
     pub fn tape(&self) -> &'t Tape {
         self.tape
     }
 
-    /// What was computed.
+    /// The computed tensor.
     pub fn value(&self) -> &Tensor {
         &self.value
     }
@@ -29,7 +29,7 @@ impl<'t> Var<'t> {
         self.value.shape()
     }
 
-    /// The same value, cut off from everything that it was computed from.
+    /// The same value as a constant, detached from the graph.
     pub fn detach(&self) -> Self {
         self.tape.constant(&self.value)
     }

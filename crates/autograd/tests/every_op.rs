@@ -1,4 +1,4 @@
-//! The checks that each operation gets from its line in the list.
+//! Runs the generic checks for every operation in the list.
 
 use std::cell::Cell;
 use std::sync::Mutex;
@@ -9,10 +9,10 @@ use agon_autograd::gradcheck::{checks, classes, directional, extremes, linear, r
 use reliability::Measurement;
 use tensor::DType;
 
-/// What the comparisons with finite differences have seen so far, over all operations (row R1).
+/// Statistics of the comparisons with finite differences over all operations (row R1 of `book/reliability.md`).
 static SEEN: Mutex<Seen> = Mutex::new(Seen { operations: 0, cases: 0, derivatives: 0, worst: 0.0 });
 
-/// The operations and calls whose gradients were compared with differences along directions (row R1 too).
+/// The numbers of operations and calls whose gradients were compared with directional differences (row R1 too).
 static LARGE: Mutex<(usize, usize)> = Mutex::new((0, 0));
 
 struct Seen {
@@ -28,7 +28,7 @@ fn finite_differences<O: Cases<N, M>, const N: usize, const M: usize>() {
     for_many(O::cases(), |case| {
         let checked = checks::finite_differences(case)?;
         resolved.set(resolved.get() + checked.resolved);
-        let mut seen = SEEN.lock().expect("nobody panics with the lock");
+        let mut seen = SEEN.lock().expect("no thread panics while holding the lock");
         seen.cases += 1;
         seen.derivatives += checked.elements;
         seen.worst = seen.worst.max(checked.worst);
@@ -36,7 +36,7 @@ fn finite_differences<O: Cases<N, M>, const N: usize, const M: usize>() {
     });
     assert!(resolved.get() > 0, "{}: no derivative of any case rises above the noise", O::NAME);
     // The last operation leaves the figure of all.
-    let mut seen = SEEN.lock().expect("nobody panics with the lock");
+    let mut seen = SEEN.lock().expect("no thread panics while holding the lock");
     seen.operations += 1;
     let Seen { operations, cases, derivatives, worst } = &*seen;
     let figure =
@@ -52,7 +52,7 @@ fn large_calls<O: Cases<N, M>, const N: usize, const M: usize>() {
         directional::directional(case, DType::F32)?;
         checks::precision(case, DType::F32)
     });
-    let mut seen = LARGE.lock().expect("nobody panics with the lock");
+    let mut seen = LARGE.lock().expect("no thread panics while holding the lock");
     seen.0 += 1;
     seen.1 += n;
     let (operations, calls) = *seen;

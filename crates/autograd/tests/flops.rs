@@ -1,4 +1,4 @@
-//! The operations that a count finds are those that a hand count says.
+//! FLOP counts agree with hand counts.
 
 use agon_autograd::ops::conv_transpose2d::Transposed;
 use agon_autograd::ops::conv2d::Geometry;
@@ -7,7 +7,7 @@ use agon_autograd::{Result, Tape, Var};
 use tensor::flops::count;
 use tensor::{DType, Indices, Kernel, Tensor, run};
 
-/// The operations of a function of recorded inputs with these shapes: going forward, and going back to all of them.
+/// The FLOPs of the forward and the backward pass of a function of recorded inputs with these shapes.
 fn there_and_back<const N: usize>(
     shapes: [&[usize]; N],
     dtype: DType,
@@ -46,7 +46,7 @@ fn the_flops_of_an_affine_layer_are_two_for_each_weight_and_row_and_again_for_ea
         let flops = there_and_back(shapes, dtype, |[x, weight, bias]| x.linear_relu(&weight, &bias)?.tanh());
         assert_eq!(flops, [one, 2 * one]);
     }
-    // Nobody wants the gradient of data, so the first layer of a network needs 4 and not 6.
+    // The gradient of the data is not needed, so the first layer of a network needs 4 and not 6.
     let tape = Tape::new();
     let [x, weight, bias] = shapes.map(|shape| Tensor::full(0.5, shape, DType::F32));
     let step = || -> Result<()> {
@@ -58,9 +58,9 @@ fn the_flops_of_an_affine_layer_are_two_for_each_weight_and_row_and_again_for_ea
 }
 
 /// Images of 5 x 5 with one pixel of padding, a kernel of 3 x 3 and a stride of 2: 3 x 3 output pixels. Of their 81
-/// taps 32 read padding, and all are counted.
+/// kernel offsets 32 read padding, and all are counted.
 #[test]
-fn the_flops_of_a_convolution_count_every_tap_and_are_the_same_for_both_gradients() {
+fn the_flops_of_a_convolution_count_every_kernel_offset_and_are_the_same_for_both_gradients() {
     let (n, c, o, geometry) = (2, 3, 4, Geometry::square(2, 1));
     let one = (2 * n * c * o * 81) as u64;
     let shapes: [&[usize]; 3] = [&[n, c, 5, 5], &[o, c, 3, 3], &[o]];
@@ -73,7 +73,7 @@ fn the_flops_of_a_convolution_count_every_tap_and_are_the_same_for_both_gradient
     }
 }
 
-/// Every pixel of the 3 x 3 that come in is spread over the nine taps of its window.
+/// Every pixel of the 3 x 3 input contributes to the nine kernel offsets of its window.
 #[test]
 fn the_flops_of_a_transposed_convolution_are_those_of_the_convolution_that_it_is_the_gradient_of() {
     let (n, c, o, attributes) = (2, 4, 3, Transposed::square(2, 1, 0));
@@ -90,7 +90,7 @@ fn the_flops_of_a_transposed_convolution_are_those_of_the_convolution_that_it_is
     }
 }
 
-/// For each pair of tokens a score and a weighted value forward; back the score again and four gradients.
+/// For each pair of tokens: forward a score and a weighted value; backward the score again and four gradients.
 #[test]
 fn the_flops_of_attention_are_two_products_forward_and_five_back_over_all_pairs_of_tokens() {
     let (n, t, n_heads, width) = (2, 5, 3, 4);
@@ -102,7 +102,7 @@ fn the_flops_of_attention_are_two_products_forward_and_five_back_over_all_pairs_
 }
 
 #[test]
-fn what_is_done_element_by_element_and_what_is_refused_adds_no_flops() {
+fn element_wise_work_and_refused_calls_add_no_flops() {
     let labels = Indices::new(vec![0, 1, 2, 3, 0, 1]);
     let flops = there_and_back([&[6, 4], &[4], &[4]], DType::F32, |[x, scale, shift]| {
         x.relu()?.add(&x.tanh()?)?.layer_norm(&scale, &shift, 1e-5)?.softmax_cross_entropy(&labels)

@@ -1,4 +1,4 @@
-//! Sums of very many terms: what is allowed does not grow with their number, so that one running sum is seen.
+//! Long sums: the tolerance does not grow with the number of terms, so that a running sum is detected.
 //!
 //! A running sum of half a million tenths in 32 bits is off by ten thousand epsilons, which is within `2 n epsilon`, as
 //! the precision checks of `every_op` allow it.
@@ -7,20 +7,20 @@ use agon_autograd::ops::conv2d::Geometry;
 use agon_autograd::{Result, Tape, Var};
 use tensor::{DType, Indices, Tensor};
 
-/// Terms of each sum.
+/// The number of terms of each sum.
 const N: usize = 1 << 19;
 
-/// The most additions in 32 bits that a term goes through: a matrix product adds up blocks of up to 512 steps, and the up
-/// to 512 blocks of a span.
+/// The maximum number of 32-bit additions that a term takes part in: GEMM sums blocks of up to 512 steps, and up to 512
+/// blocks of a span.
 const ADDITIONS: f64 = 1024.0;
 
-/// What `f` gives for inputs of one, two and three tenths in these shapes, and the gradients by all of them for weights of
-/// ones.
+/// The output of `f` for inputs of one, two and three tenths in these shapes, and all gradients for an upstream gradient
+/// of ones.
 fn results(dtype: DType, shapes: &[&[usize]], f: &Function<'_>) -> Vec<Vec<f64>> {
     let tape = Tape::new();
     let tenths = |shape: &&[usize]| {
         let values = (0..shape.iter().product::<usize>()).map(|i| 0.1 * (1 + i % 3) as f64).collect();
-        // The same numbers in every type.
+        // The same values in every type.
         let values =
             Tensor::from_vec::<f64>(values, shape).expect("the values fill the shape").to_dtype(DType::BF16);
         tape.input(&values.to_dtype(dtype))
@@ -35,12 +35,12 @@ fn results(dtype: DType, shapes: &[&[usize]], f: &Function<'_>) -> Vec<Vec<f64>>
 
 type Function<'f> = dyn for<'t> Fn(&[&Var<'t>]) -> Result<Var<'t>> + 'f;
 
-/// Holds a function in 32 bits, by its fast paths and by its references, against 64 bits.
+/// Compares a function in 32 bits, by its fast paths and by its references, with 64 bits.
 fn check(what: &str, shapes: &[&[usize]], f: &Function<'_>) {
     check_of_sizes(what, shapes, &[0.0; 4], f);
 }
 
-/// The same where terms cancel: with the sums of the sizes of the terms of each result.
+/// The same where terms cancel: `sizes` are the sums of the magnitudes of the terms of each result.
 fn check_of_sizes(what: &str, shapes: &[&[usize]], sizes: &[f64], f: &Function<'_>) {
     let expected = results(DType::F64, shapes, f);
     let in_32_bits = || results(DType::F32, shapes, f);
@@ -80,14 +80,14 @@ fn sums_over_axes_in_any_place() {
 fn gradients_through_broadcasts() {
     check("a row", &[&[N, 2], &[2]], &|x| x[0].add(x[1]));
     check("a row in the middle", &[&[2, N, 2], &[2, 1, 2]], &|x| x[0].add(x[1]));
-    check("a number", &[&[N], &[1]], &|x| x[0].mul(x[1]));
+    check("a scalar", &[&[N], &[1]], &|x| x[0].mul(x[1]));
 }
 
 #[test]
 fn matrix_products_and_their_biases() {
     check("a layer over many rows", &[&[N, 2], &[3, 2], &[3]], &|x| x[0].linear(x[1], x[2]));
     check("a layer over many columns", &[&[2, N], &[3, N], &[3]], &|x| x[0].linear(x[1], x[2]));
-    check("a layer with a rectifier", &[&[N, 1], &[2, 1], &[2]], &|x| x[0].linear_relu(x[1], x[2]));
+    check("a layer with ReLU", &[&[N, 1], &[2, 1], &[2]], &|x| x[0].linear_relu(x[1], x[2]));
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn convolutions_their_biases_and_poolings() {
 
 #[test]
 fn norms() {
-    // Outputs and gradients by the input are of terms below one, those by the weight of as many as rows.
+    // Outputs and input gradients have terms below one; weight gradients sum over all rows.
     let n = N as f64;
     let norm: &Function<'_> = &|x| x[0].layer_norm(x[1], x[2], 0.5);
     check_of_sizes("layer norm", &[&[N, 2], &[2], &[2]], &[1.0, 1.0, n, n], norm);

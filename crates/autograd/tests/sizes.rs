@@ -1,5 +1,5 @@
-//! Sizes that overflow, that no memory holds, or that nobody could walk are errors or give empty results; none ends the
-//! program.
+//! Sizes that overflow, exceed the memory, or are too long to iterate over are errors or give empty results; none aborts
+//! the process.
 
 use agon_autograd::ops::conv_transpose2d::Transposed;
 use agon_autograd::ops::conv2d::Geometry;
@@ -7,12 +7,12 @@ use agon_autograd::ops::max_pool2d::MaxPool2d;
 use agon_autograd::{Result, Tape, Var};
 use tensor::{DType, Indices, Tensor};
 
-/// Longer than any memory, and than anyone could walk.
+/// Longer than any memory, and too long to iterate over.
 const LONG: usize = 1 << 50;
-/// The longest axis of a legal shape.
+/// The longest axis of a valid shape.
 const LONGEST: usize = 1 << 59;
 
-/// In 64 bits by the reference, in 32 by the fast path, in 16 by the reference in 32.
+/// Runs the check in 64 bits (reference), 32 bits (fast path) and 16 bits (reference in 32 bits).
 fn in_every_type(check: impl for<'t> Fn(&dyn Fn(&[usize]) -> Var<'t>, DType)) {
     for dtype in DType::ALL {
         let tape = Tape::new();
@@ -83,7 +83,7 @@ fn windows_whose_sizes_overflow_are_errors() {
 }
 
 #[test]
-fn an_empty_axis_beside_one_that_nobody_could_walk_gives_an_empty_result() {
+fn an_empty_axis_beside_a_huge_one_gives_an_empty_result() {
     in_every_type(|x, dtype| {
         let check = |what: &str, input: &Var<'_>, outcome: Result<Var<'_>>| {
             let y = outcome.unwrap_or_else(|error| panic!("{what}: {error}"));

@@ -7,51 +7,51 @@ use system::text;
 /// The result of every command.
 pub(crate) type Result<T> = std::result::Result<T, Error>;
 
-/// Why a command did not do what it was asked.
+/// An error of a command.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// The command asks for something that does not exist; exit code 2.
+    /// The command names something that does not exist; exit code 2.
     #[error("{0}")]
     Usage(String),
-    /// A config file cannot be read, is no TOML, or holds what no run has; exit code 2.
+    /// A config file is unreadable, not TOML, or invalid; exit code 2.
     #[error(
-        "{}: {why}\n`agon train --model NAME --print-config` writes a whole config to begin with",
+        "{}: {why}\n`agon train --model NAME --print-config` prints a complete config to start from",
         text::path(file)
     )]
     Config {
         /// The file.
         file: PathBuf,
-        /// What is wrong, with the lines of the file that are.
+        /// The error, with the lines of the file that caused it.
         why: String,
     },
-    /// The process that reads a file from elsewhere could not be started or limited; nothing is known of the file.
+    /// The process that reads an untrusted file could not be started or limited.
     #[error("cannot start a process to read {}: {source}; end other programs and run the same command again", path.display())]
     Reader {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error message.
         source: std::io::Error,
     },
-    /// A file on which the HDF5 library hung or crashed in a process of its own.
-    #[error("{} cannot be read: {why}; it is damaged, was made to do this, or needs a longer `--time-limit`", path.display())]
+    /// The HDF5 library hung or crashed on the file, in a process of its own.
+    #[error("{} cannot be read: {why}; it is damaged or malicious, or needs a longer `--time-limit`", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// How the reading ended.
+        /// How reading ended.
         why: String,
     },
-    /// An experiment, a run, or anything below.
+    /// An error of the crates below.
     #[error(transparent)]
     Experiments(experiments::Error),
 }
 
 impl Error {
-    /// Stored results lack this.
+    /// Stored results lack this entry.
     pub(crate) fn missing(what: String) -> Self {
         Self::Experiments(experiments::Error::Missing(what))
     }
 
-    /// The exit code of the program: 2 for a command that asks for what does not exist, 4 for a full disk, else 1.
+    /// The exit code of the program: 2 for a usage error, 4 for a full disk, else 1.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) | Self::Config { .. } => 2,
@@ -60,8 +60,8 @@ impl Error {
         }
     }
 
-    /// The message for a terminal: one line, whatever is in the names of files and classes; only what is wrong with a
-    /// config has several, which quote its lines.
+    /// The message for a terminal: one line, whatever file and class names it contains; only config errors have several lines,
+    /// which quote the file.
     pub(crate) fn message(&self) -> String {
         match self {
             Self::Config { .. } => text::lines(&self.to_string()).into_owned(),
@@ -70,7 +70,7 @@ impl Error {
     }
 }
 
-/// Errors of the crates below; what they call usage is usage here.
+/// Errors of the crates below; their usage errors are usage errors here too.
 impl<E: Into<experiments::Error>> From<E> for Error {
     fn from(error: E) -> Self {
         match error.into() {

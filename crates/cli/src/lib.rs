@@ -33,9 +33,9 @@ use runs::local::start_threads;
 
 /// Do classification and reconstruction help or hurt each other inside a shared representation?
 ///
-/// Exit codes: 0 when all runs and exact facts are good, whatever the verdicts on the papers' claims; 1 on a
-/// failure; 2 when the command asks for something that does not exist; 3 when there are too few images for `agon
-/// advise`; 4 when the disk is full: free some space and call it again.
+/// Exit codes: 0 if all runs finished and all exact facts hold, whatever the verdicts on the papers' claims; 1 for a
+/// failure; 2 for a usage error; 3 if there are too few images for `agon advise`; 4 for a full disk: free some space and
+/// run the same command again.
 #[derive(Parser)]
 #[command(name = "agon", version)]
 struct Cli {
@@ -45,21 +45,21 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run what is missing, draw the figures, judge the claims, write the page
+    /// Compute missing runs, draw the figures, evaluate the claims, write the page
     Reproduce(Reproduce),
-    /// Run what is missing, here or on a cluster, and draw nothing
+    /// Compute missing runs, here or on a cluster, without drawing figures
     Run(ComputeRuns),
-    /// Draw, judge and write the page again from stored results, without data and without a run
+    /// Rebuild figures, verdicts and the page from stored results, without data and without training
     #[command(visible_alias = "draw")]
     Report(Report),
-    /// Say what would be run and for how long, and write nothing
+    /// Print which runs would be computed and an estimate of the time, without writing anything
     Plan(Plan),
-    /// Train one model on one data set, and keep it where `agon reproduce` keeps its runs
+    /// Train one model on one data set, stored where `agon reproduce` stores its runs
     ///
-    /// A run is found again by its config, its seed and its images: what was computed before is not computed twice, and
-    /// what was stopped goes on where it was.
+    /// A run is identified by its config, its seed and its images: a stored run is not computed again, and an
+    /// interrupted one is resumed.
     Train(Train),
-    /// Say how a finished run does on test images, class by class
+    /// Evaluate a finished run on test images, class by class
     Eval(Eval),
     /// Say what simple probes find in the frozen latent of a finished run
     Probe(Probe),
@@ -93,67 +93,67 @@ enum Command {
     Completions(Completions),
 }
 
-/// Reads the command line and does what it says.
+/// Parses the command line and runs the command.
 pub fn main() -> ExitCode {
     // Without a handler the system would end the program where a file reaches `ulimit -f`; with one, the write is an
     // error like that of a full disk. Where the system takes no handler, all else works.
     let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
-    let answered = match Cli::try_parse() {
-        Ok(Cli { command }) => started(&command).and_then(|()| answer(&command)),
-        Err(message) => told(&message),
+    let result = match Cli::try_parse() {
+        Ok(Cli { command }) => start_threads_for(&command).and_then(|()| run(&command)),
+        Err(message) => print_message(&message),
     };
-    answered.unwrap_or_else(|error| {
+    result.unwrap_or_else(|error| {
         terminal::notes(&format!("error: {}", error.message()));
         ExitCode::from(error.exit_code())
     })
 }
 
-/// Prints help, the version or what is wrong with the command line, where errors of usage have exit code 2.
-fn told(message: &clap::Error) -> Result<ExitCode> {
+/// Prints help, the version or a usage error, which has exit code 2.
+fn print_message(message: &clap::Error) -> Result<ExitCode> {
     match message.use_stderr() {
-        // It repeats what was typed, which may be the name of a file from anywhere: asked again with each argument as
-        // one line, it says the same of the escaped ones.
+        // The message repeats arguments, which may contain control characters: parsing the escaped arguments gives
+        // the same message with safe text.
         true => {
             let shown = std::env::args_os().map(|typed| text::line(&typed.to_string_lossy()).into_owned());
             let again = Cli::try_parse_from(shown).err();
             terminal::notes(again.as_ref().unwrap_or(message).render().to_string().trim_end());
         }
-        false => commands::output::say_help(message)?,
+        false => commands::output::print_help(message)?,
     }
     Ok(ExitCode::from(u8::try_from(message.exit_code()).unwrap_or(2)))
 }
 
-/// Starts the threads that computing commands share.
-fn started(command: &Command) -> Result<()> {
+/// Starts the global thread pool for commands that compute.
+fn start_threads_for(command: &Command) -> Result<()> {
     match command {
         Command::List(_)
         | Command::Runs(_)
         | Command::Inspect(_)
         | Command::Export(_)
         | Command::Completions(_) => Ok(()),
-        // It reports what is missing itself.
+        // It reports threads that cannot start itself.
         Command::Doctor(_) => Ok(()),
         _ => Ok(start_threads()?),
     }
 }
 
-fn answer(command: &Command) -> Result<ExitCode> {
+fn run(command: &Command) -> Result<ExitCode> {
     match command {
-        Command::Reproduce(asked) => commands::reproduce::command(asked),
-        Command::Run(asked) => commands::run::command(asked),
-        Command::Report(asked) => commands::report::command(asked),
-        Command::Train(asked) => commands::train::command(asked),
-        Command::Eval(asked) => commands::eval::command(asked),
-        Command::Probe(asked) => commands::probe::command(asked),
-        Command::Plan(asked) => commands::plan::command(asked),
-        Command::List(asked) => commands::list::command(asked),
-        Command::Data(asked) => commands::data_sets::command(asked),
-        Command::Doctor(asked) => commands::doctor::command(asked),
-        Command::Inspect(asked) => commands::inspect::command(asked),
-        Command::Runs(asked) => commands::runs::command(asked),
-        Command::Export(asked) => commands::export::command(asked),
-        Command::Advise(asked) => commands::advise::command(asked),
-        Command::Completions(asked) => commands::completions::command(asked, &mut Cli::command()),
+        Command::Reproduce(args) => commands::reproduce::command(args),
+        Command::Run(args) => commands::run::command(args),
+        Command::Report(args) => commands::report::command(args),
+        Command::Train(args) => commands::train::command(args),
+        Command::Eval(args) => commands::eval::command(args),
+        Command::Probe(args) => commands::probe::command(args),
+        Command::Plan(args) => commands::plan::command(args),
+        Command::List(args) => commands::list::command(args),
+        Command::Data(args) => commands::data_sets::command(args),
+        Command::Doctor(args) => commands::doctor::command(args),
+        Command::Inspect(args) => commands::inspect::command(args),
+        Command::Runs(args) => commands::runs::command(args),
+        Command::Export(args) => commands::export::command(args),
+        Command::Advise(args) => commands::advise::command(args),
+        Command::Completions(args) => commands::completions::command(args, &mut Cli::command()),
     }
 }
 
@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_commands_fit_together_and_each_says_what_it_does() {
+    fn all_commands_and_arguments_are_valid_and_have_help() {
         let mut program = Cli::command();
         program.build();
         program.clone().debug_assert();
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slip_in_a_command_is_answered_with_the_nearest() {
+    fn for_a_misspelt_command_the_nearest_is_suggested() {
         for (slip, meant) in [("docter", "doctor"), ("inspekt", "inspect"), ("completion", "completions")] {
             let error = Cli::try_parse_from(["agon", slip]).err().unwrap();
             assert_eq!(error.kind(), ErrorKind::InvalidSubcommand);

@@ -1,4 +1,4 @@
-//! The program `agon`: see `agon --help`.
+//! The program `agon`; see `agon --help`.
 #![forbid(unsafe_code)]
 
 fn main() -> std::process::ExitCode {

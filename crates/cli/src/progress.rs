@@ -1,4 +1,4 @@
-//! Progress on standard error: a bar that is redrawn in place on a terminal, plain lines elsewhere.
+//! Progress on standard error: a progress bar on a terminal, plain lines elsewhere.
 
 mod view;
 
@@ -14,17 +14,17 @@ use runs::local::Observer;
 use runs::run::Run;
 use runs::store::{Epoch, FinishedRun, Outcome};
 
-/// The interval at which a bar is redrawn while nothing happens.
+/// The interval at which a bar is redrawn without events.
 const TICK: Duration = Duration::from_millis(500);
 
-/// The least time between two plain lines about all runs.
+/// The minimum interval between plain lines about all runs.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
 
-/// Standard error, as it can show progress.
+/// How standard error displays progress.
 pub(crate) enum Display {
     /// A terminal that can move its cursor.
     Terminal(ProgressBar),
-    /// No terminal, or a dumb one by `TERM`.
+    /// Not a terminal, or a dumb one according to `TERM`.
     Lines,
 }
 
@@ -38,7 +38,7 @@ impl Display {
     }
 }
 
-/// Progress over all runs of a command, counted in evaluations: one before training and one after each epoch.
+/// Progress over all runs of a command, in evaluations: one before training and one after each epoch.
 pub(crate) struct Progress {
     display: Display,
     counts: Mutex<Counts>,
@@ -47,7 +47,7 @@ pub(crate) struct Progress {
 struct Counts {
     start: Instant,
     last_line: Instant,
-    /// Evaluations, those of runs found in the store left out.
+    /// The number of evaluations, without those of stored runs.
     total: u64,
     computed: u64,
     n_runs: usize,
@@ -64,7 +64,7 @@ impl Counts {
 impl Progress {
     /// Progress on standard error.
     pub(crate) fn new() -> Self {
-        let template = "{elapsed_precise} [{bar:32}] {pos}/{len} evaluations, {eta} to go  {msg}";
+        let template = "{elapsed_precise} [{bar:32}] {pos}/{len} evaluations, {eta} left  {msg}";
         let display = Display::of_stderr(0, style(template));
         Self { display, counts: Mutex::new(Counts::of(0, 0)) }
     }
@@ -73,7 +73,7 @@ impl Progress {
         locked(&self.counts).finished += 1;
     }
 
-    /// A plain line about all runs, unless the one before it is recent; where something was computed.
+    /// Prints a plain line about all runs, if something was computed and the previous line is not recent.
     fn line(&self, last: bool) {
         let mut counts = locked(&self.counts);
         let Counts { start, last_line, total, computed, n_runs, finished } = *counts;
@@ -85,7 +85,7 @@ impl Progress {
         let elapsed = start.elapsed().as_secs_f64();
         let left = elapsed / computed as f64 * total.saturating_sub(computed) as f64;
         note!(
-            "{elapsed:4.0} s  {finished}/{n_runs} runs, {computed}/{total} evaluations, about {left:.0} s to go"
+            "{elapsed:4.0} s  {finished}/{n_runs} runs, {computed}/{total} evaluations, about {left:.0} s left"
         );
     }
 }
@@ -150,21 +150,21 @@ fn evaluations(run: &Run) -> u64 {
     u64::from(run.config.epochs) + 1
 }
 
-/// Progress of one run in training: its [`View`], redrawn in place on a terminal, a plain line for each epoch elsewhere.
+/// Progress of one run: its [`View`], redrawn in place on a terminal, or a plain line per epoch elsewhere.
 pub(crate) struct Screen {
-    /// `None` is quiet.
+    /// `None` displays nothing.
     display: Option<Display>,
-    /// The moment at which the run should end.
+    /// The estimated end of the run.
     end: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Screen {
-    /// Shows nothing.
+    /// A screen that displays nothing.
     pub(crate) fn quiet() -> Self {
         Self { display: None, end: Arc::default() }
     }
 
-    /// On standard error.
+    /// A screen on standard error.
     pub(crate) fn of_stderr(epochs: u32) -> Self {
         let end = Arc::default();
         let display = Display::of_stderr(epochs.into(), view_style(colour(), Arc::clone(&end)));
@@ -174,7 +174,7 @@ impl Screen {
         Self { display: Some(display), end }
     }
 
-    /// A new run.
+    /// Starts displaying a run.
     pub(crate) fn begin(&self, view: &View) {
         match &self.display {
             Some(Display::Terminal(bar)) => bar.set_message(text::lines(&view.block()).into_owned()),
@@ -183,7 +183,7 @@ impl Screen {
         }
     }
 
-    /// A new epoch.
+    /// Displays a new epoch.
     pub(crate) fn epoch(&self, view: &View) {
         match &self.display {
             Some(Display::Terminal(bar)) => {
@@ -199,12 +199,12 @@ impl Screen {
         }
     }
 
-    /// Nothing more will come; what is printed from here on stands below the view.
+    /// Ends the display; later output appears below it.
     pub(crate) fn end(&self) {
         if let Some(Display::Terminal(bar)) = &self.display {
             *locked(&self.end) = None;
             bar.abandon();
-            // The last line of the view has no end of its own.
+            // The last line of the view has no line break.
             terminal::note("");
         }
     }
@@ -219,15 +219,15 @@ fn view_style(colour: bool, end: Arc<Mutex<Option<Instant>>>) -> ProgressStyle {
     let left = move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
         if let Some(end) = *locked(&end) {
             let left = end.saturating_duration_since(Instant::now()).as_secs_f64();
-            // A style cannot fail, and a string takes every line.
-            let _ = write!(out, ", about {left:.0} s to go");
+            // A style cannot fail, and writing to a string always succeeds.
+            let _ = write!(out, ", about {left:.0} s left");
         }
     };
     style(&format!("{{msg}}\n[{bar}] {{pos}}/{{len}} epochs, {{elapsed_precise}}{{left}}"))
         .with_key("left", left)
 }
 
-/// One line about a run that was computed.
+/// One line about a computed run.
 fn describe(run: &Run, finished: &FinishedRun) -> String {
     let what = run.label();
     let seconds: f64 = finished.epochs.iter().map(|epoch| epoch.seconds).sum();
@@ -241,9 +241,9 @@ fn describe(run: &Run, finished: &FinishedRun) -> String {
     }
 }
 
-/// Redraws a bar on a terminal from time to time; where no thread can be started, it moves with the work alone.
+/// Redraws a bar on a terminal at intervals; without a thread for this, it is redrawn at events only.
 fn tick(bar: &ProgressBar) {
-    // The bar itself would panic.
+    // indicatif's own steady tick would panic.
     if !bar.is_hidden() && std::thread::Builder::new().spawn(|| ()).is_ok() {
         bar.enable_steady_tick(TICK);
     }

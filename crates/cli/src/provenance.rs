@@ -1,10 +1,10 @@
-//! What made a result: commit, versions, machine.
+//! The provenance of results: commit, versions, machine.
 
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use system::cpu;
 
-/// What computes from here on, for the headers of runs and for result files.
+/// The provenance of computations on this device, for the headers of runs and for results files.
 pub fn provenance(device: &str) -> Map<String, Value> {
     let lock = Sha256::digest(include_bytes!("../../../Cargo.lock"));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -21,6 +21,6 @@ pub fn provenance(device: &str) -> Map<String, Value> {
     entries.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
 }
 
-/// The commit that this program was built from, with `-dirty` where its sources differed from it; `unknown` where they
-/// were in no repository of their own.
+/// The commit that this program was built from, with `-dirty` if its sources differed from it; `unknown` outside of a
+/// repository.
 pub const COMMIT: &str = env!("AGON_COMMIT");

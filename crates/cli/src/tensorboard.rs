@@ -1,4 +1,4 @@
-//! Event files for TensorBoard: the numbers of every epoch as framed protocol buffers.
+//! Writes TensorBoard event files: the metrics of every epoch as framed protocol buffers.
 
 use std::fs::File;
 use std::io::Write;
@@ -9,19 +9,19 @@ use system::files;
 use crate::error::Result;
 use runs::store::Epoch;
 
-/// TensorBoard finds event files by this part of their names.
+/// TensorBoard recognizes event files by this part of their names.
 const NAME: &str = "events.out.tfevents.0.agon";
 
-/// An event file that is being written; TensorBoard may read it meanwhile.
+/// An event file being written; TensorBoard may read it meanwhile.
 pub(crate) struct EventFile {
     path: PathBuf,
     file: File,
-    /// Wall time as TensorBoard shows it: seconds of computing since the run began.
+    /// The wall time shown by TensorBoard: seconds of computation since the start of the run.
     seconds: f64,
 }
 
 impl EventFile {
-    /// A new file in this folder, which is made where needed; an older one is replaced.
+    /// Creates the file in this folder, creating the folder if needed and replacing an older file.
     ///
     /// # Errors
     /// [`experiments::Error::Write`].
@@ -36,7 +36,7 @@ impl EventFile {
         Ok(events)
     }
 
-    /// Writes all numbers of an epoch; its number is the step.
+    /// Writes all metrics of an epoch; its number is the step.
     ///
     /// # Errors
     /// [`experiments::Error::Write`].
@@ -51,23 +51,23 @@ impl EventFile {
         Ok(written.map_err(|source| experiments::Error::Write { path: self.path.clone(), source })?)
     }
 
-    /// The file.
+    /// The path of the file.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 }
 
-/// The name under which TensorBoard draws both sets in one section: `mse/test` for `test_mse`.
+/// The tag that groups the splits of one metric in TensorBoard: `mse/test` for `test_mse`.
 fn tag(name: &str) -> String {
     let of_set = |set: &str| Some(format!("{}/{set}", name.strip_prefix(set)?.strip_prefix('_')?));
     ["train", "validation", "test"].into_iter().find_map(of_set).unwrap_or_else(|| name.to_owned())
 }
 
-// The messages, of `event.proto` and `summary.proto`:
+// The messages of `event.proto` and `summary.proto`:
 //   Event { double wall_time = 1; int64 step = 2; string file_version = 3; Summary summary = 5; }
 //   Summary { repeated Value value = 1; }   Value { string tag = 1; float simple_value = 2; }
 
-/// The wire types: how long a field is.
+/// The wire types of protocol buffers.
 const VARINT: u8 = 0;
 const FIXED_64: u8 = 1;
 const BYTES: u8 = 2;
@@ -95,7 +95,7 @@ fn nested(number: u8, content: &[u8]) -> Vec<u8> {
     field(number, BYTES, &[&varint(content.len() as u64), content].concat())
 }
 
-/// Seven bits a byte, the lowest first; the eighth says that more follow.
+/// Encodes a varint: seven bits per byte, lowest first; the eighth bit marks that more follow.
 fn varint(mut value: u64) -> Vec<u8> {
     let mut bytes = vec![];
     while value > 0x7f {
@@ -106,13 +106,13 @@ fn varint(mut value: u64) -> Vec<u8> {
     bytes
 }
 
-/// A record of a TFRecord file: the length, its checksum, the content, its checksum.
+/// A TFRecord: length, its checksum, content, its checksum.
 fn framed(content: &[u8]) -> Vec<u8> {
     let length = (content.len() as u64).to_le_bytes();
     [&length[..], &masked(&length).to_le_bytes(), content, &masked(content).to_le_bytes()].concat()
 }
 
-/// A checksum that may stand beside what it is of, so that the checksum of both is no constant.
+/// TFRecord's masked checksum, so that the checksum of data that contain one is not constant.
 fn masked(bytes: &[u8]) -> u32 {
     crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
 }
@@ -142,7 +142,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// A field of a message: its number, and its bytes (of a varint the value, in little-endian order).
+    /// The fields of a message: number and bytes (of a varint the value, little-endian).
     fn fields(mut message: &[u8]) -> Vec<(u64, Vec<u8>)> {
         fn varint(bytes: &mut &[u8]) -> u64 {
             let n = bytes.iter().position(|byte| byte & 0x80 == 0).unwrap() + 1;
@@ -170,7 +170,7 @@ pub(crate) mod tests {
         fields
     }
 
-    /// Step and scalars of every event after the first, from a file whose checksums are right.
+    /// Step and scalars of every event after the first, from a file with valid checksums.
     pub(crate) fn read(mut bytes: &[u8]) -> Vec<(u64, BTreeMap<String, f32>)> {
         let mut events = vec![];
         while !bytes.is_empty() {
@@ -195,7 +195,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn checksums_are_the_published_ones() {
+    fn crc32c_matches_published_test_vectors() {
         assert_eq!(crc32c(b"123456789"), 0xe306_9283);
         // RFC 3720, appendix B.4: 32 bytes of zeros, of ones, and counted up.
         assert_eq!([crc32c(&[0; 32]), crc32c(&[0xff; 32])], [0x8a91_36aa, 0x62a8_ab43]);
@@ -204,7 +204,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_message_is_the_bytes_that_the_format_says() {
+    fn a_message_is_encoded_as_specified() {
         assert_eq!(varint(300), [0xac, 0x02]);
         let bytes = event(1.0, 300, [("a".to_owned(), 0.5f32)].into_iter());
         let expected = [
@@ -217,7 +217,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_again_epoch_by_epoch() {
+    fn written_events_are_read_back_epoch_by_epoch() {
         let folder = tempfile::tempdir().unwrap();
         let mut file = EventFile::create(&folder.path().join("run")).unwrap();
         for at in 0..3 {
@@ -231,7 +231,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn sets_of_one_measure_stand_in_one_section() {
+    fn splits_of_one_metric_share_a_section() {
         let names = ["test_mse", "train_cross_entropy", "layer_cosine/encoder.0", "testament"];
         let tags = ["mse/test", "cross_entropy/train", "layer_cosine/encoder.0", "testament"];
         assert_eq!(names.map(tag), tags);

@@ -1,11 +1,11 @@
-//! The program as a person meets it: exit codes, messages for bad input, and a smoke run from end to end.
+//! The command line: exit codes, messages for bad input, and a smoke run from end to end.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
 use std::process::{Command, Output};
 
 fn agon(arguments: &[&str]) -> Output {
-    // The search for data sets must not depend on the machine.
+    // Data sets of this machine must not be found.
     Command::new(env!("CARGO_BIN_EXE_agon"))
         .args(arguments)
         .env_remove("AGON_DATA")
@@ -15,16 +15,16 @@ fn agon(arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-fn refused(arguments: &[&str], code: i32, said: &[&str]) {
+fn refused(arguments: &[&str], code: i32, words: &[&str]) {
     let output = agon(arguments);
     let message = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {message}");
-    assert!(said.iter().all(|word| message.contains(word)), "{arguments:?}: {message}");
+    assert!(words.iter().all(|word| message.contains(word)), "{arguments:?}: {message}");
     assert!(!message.contains("panicked"), "{message}");
 }
 
 #[test]
-fn what_does_not_exist_is_refused_with_exit_code_2_and_the_nearest_name() {
+fn unknown_names_are_refused_with_exit_code_2_and_the_nearest_name() {
     refused(&["reproduce", "--profile", "quikc"], 2, &["quikc", "did you mean `quick`"]);
     refused(&["reproduce", "--only", "fc-lamda-sweep"], 2, &["did you mean `fc-lambda-sweep`"]);
     refused(&["reproduce", "--profile", "smoke", "-s", "seed=[3]"], 2, &["`seed`", "did you mean `seeds`"]);
@@ -38,13 +38,13 @@ fn what_does_not_exist_is_refused_with_exit_code_2_and_the_nearest_name() {
     refused(&["data", "verify"], 2, &["NAME"]);
     refused(&["completions", "bsh"], 2, &["'bash'"]);
     refused(&["inspect", "tests/cly.rs"], 2, &["did you mean `cli.rs`"]);
-    refused(&["inspect", "/dev/null"], 2, &["/dev/null", "no regular file"]);
-    refused(&["inspect", "tests/cli.rs"], 1, &["tests/cli.rs", "a whole HDF5 file"]);
+    refused(&["inspect", "/dev/null"], 2, &["/dev/null", "not a regular file"]);
+    refused(&["inspect", "tests/cli.rs"], 1, &["tests/cli.rs", "a complete HDF5 file"]);
     refused(&["export", "0123", "w.safetensors", "--out", "/nonexistent"], 2, &["/nonexistent", "--out"]);
 }
 
 #[test]
-fn what_makes_no_sense_is_refused_with_exit_code_2_before_anything_is_written() {
+fn invalid_values_are_refused_with_exit_code_2_before_anything_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
     let smoke =
@@ -69,7 +69,7 @@ fn what_makes_no_sense_is_refused_with_exit_code_2_before_anything_is_written() 
     assert!(!out.exists());
 }
 
-fn said(arguments: &[&str]) -> String {
+fn printed(arguments: &[&str]) -> String {
     let output = agon(arguments);
     assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
@@ -78,13 +78,13 @@ fn said(arguments: &[&str]) -> String {
 }
 
 fn json(arguments: &[&str]) -> serde_json::Value {
-    serde_json::from_str(&said(&[arguments, &["--json"]].concat())).unwrap()
+    serde_json::from_str(&printed(&[arguments, &["--json"]].concat())).unwrap()
 }
 
 #[test]
-fn what_is_listed_for_people_is_listed_for_programs() {
+fn text_and_json_lists_have_the_same_entries() {
     for arguments in [&["list"][..], &["data", "list"]] {
-        let text = said(arguments);
+        let text = printed(arguments);
         let entries = json(arguments);
         assert!(!entries.as_array().unwrap().is_empty());
         for entry in entries.as_array().unwrap() {
@@ -103,11 +103,11 @@ fn what_is_listed_for_people_is_listed_for_programs() {
     assert!(
         planned["experiments"][0]["runs"].as_u64().unwrap() > 0 && planned["seconds"].as_f64().unwrap() > 0.0
     );
-    assert!(said(&plan).contains("minutes of training"));
+    assert!(printed(&plan).contains("minutes of training"));
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_fails_the_doctor_and_the_others_lines_are_still_said() {
+fn an_unwritable_folder_fails_the_doctor_and_all_other_checks_are_printed() {
     let output = agon(&["doctor", "--out", "/dev/null/here"]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1), "{text}");
@@ -116,32 +116,32 @@ fn a_folder_that_cannot_be_written_fails_the_doctor_and_the_others_lines_are_sti
 
 #[test]
 fn the_embedded_set_is_verified() {
-    let text = said(&["data", "verify", "fashion-mnist-embedded"]);
+    let text = printed(&["data", "verify", "fashion-mnist-embedded"]);
     assert!(
-        text.contains("6000 images of 1 x 28 x 28") && text.contains("belongs to this program"),
+        text.contains("6000 images of 1 x 28 x 28") && text.contains("embedded in this program"),
         "{text}"
     );
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_is_a_failure_that_names_it() {
+fn an_unwritable_folder_is_a_failure_that_names_it() {
     refused(&["reproduce", "--profile", "smoke", "--out", "/dev/null/here"], 1, &["/dev/null/here"]);
 }
 
 #[test]
-fn data_that_are_not_there_are_reported_as_not_run_with_where_they_were_looked_for() {
+fn missing_data_are_reported_as_not_run_with_the_searched_folders() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
     let arguments = ["reproduce", "--profile", "smoke", "--only", "cnn-l-lambda-sweep", "--out"];
     let output = agon(&[&arguments[..], &[out.to_str().unwrap()]].concat());
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(String::from_utf8_lossy(&output.stderr).contains("--data"));
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(said.contains("not run") && said.contains("cifar10"), "{said}");
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(printed.contains("not run") && printed.contains("cifar10"), "{printed}");
 }
 
 #[test]
-fn a_data_file_that_is_cut_off_is_a_failure_that_names_it() {
+fn a_truncated_data_file_is_a_failure_that_names_it() {
     let folder = tempfile::tempdir().unwrap();
     let sets = folder.path().join("mnist");
     std::fs::create_dir(&sets).unwrap();
@@ -168,7 +168,7 @@ fn smoke(out: &Path, jobs: &str) -> Output {
 }
 
 #[test]
-fn a_smoke_run_writes_everything_and_a_second_one_finds_it_all() {
+fn a_smoke_run_writes_all_outputs_and_a_second_one_computes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
     let first = smoke(&out, "2");
@@ -181,14 +181,14 @@ fn a_smoke_run_writes_everything_and_a_second_one_finds_it_all() {
     let page = std::fs::read_to_string(out.join("smoke/index.html")).unwrap();
     assert!(page.contains("fc-lambda-sweep") && page.contains("undecided"));
 
-    // What it stored can be looked at and taken out.
+    // The stored runs and results can be listed, inspected and exported.
     let (out_text, file) = (out.to_str().unwrap(), folder.path().join("w.safetensors"));
     let runs = json(&["runs", "--out", out_text]);
     let run = &runs["runs"][0];
     assert_eq!((&run["state"], &run["data"]), (&"finished".into(), &"fashion-mnist-embedded".into()));
     let key = run["key"].as_str().unwrap();
-    assert!(said(&["runs", "--each", "--out", out_text]).contains(key));
-    said(&["export", key, file.to_str().unwrap(), "--out", out_text]);
+    assert!(printed(&["runs", "--each", "--out", out_text]).contains(key));
+    printed(&["export", key, file.to_str().unwrap(), "--out", out_text]);
     assert!(models::weights::read(&file).unwrap().contains_key("encoder.0.weight"));
     let results = json(&["inspect", sweep.join("fc-lambda-sweep.h5").to_str().unwrap()]);
     assert!(results["dimensions"].as_array().unwrap().iter().any(|axis| axis["name"] == "lambda"));
@@ -199,20 +199,20 @@ fn a_smoke_run_writes_everything_and_a_second_one_finds_it_all() {
     assert!(!String::from_utf8_lossy(&second.stdout).contains("images/s"), "runs were computed twice");
     assert_eq!(svg, std::fs::read(sweep.join("fc-trade-off-0.svg")).unwrap());
 
-    // Drawn again from what is stored, without data.
+    // Figures can be redrawn from stored results without data.
     std::fs::remove_file(sweep.join("fc-trade-off-0.svg")).unwrap();
     let drawn = agon(&["draw", "--profile", "smoke", "--out", out.to_str().unwrap()]);
     assert_eq!(drawn.status.code(), Some(0), "{}", String::from_utf8_lossy(&drawn.stderr));
     assert_eq!(svg, std::fs::read(sweep.join("fc-trade-off-0.svg")).unwrap());
 
-    // Another folder and another number of jobs: the same bits.
+    // Another folder and another number of jobs give the same bits.
     let other = folder.path().join("other");
     smoke(&other, "1");
     assert_eq!(svg, std::fs::read(other.join("smoke/fc-lambda-sweep/fc-trade-off-0.svg")).unwrap());
 }
 
 #[test]
-fn a_results_file_that_is_not_ours_or_is_cut_off_is_an_error_that_names_it() {
+fn a_foreign_or_truncated_results_file_is_an_error_that_names_it() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("results.h5");
     for bytes in [&b"not an HDF5 file"[..], &[0x89, b'H', b'D', b'F', 0x0d, 0x0a, 0x1a, 0x0a, 1, 2]] {

@@ -1,4 +1,4 @@
-//! The commit that the program notes: that of its sources, and never of where it is run.
+//! The commit embedded in the program is that of its sources, not of the folder in which it is run.
 #![allow(clippy::unwrap_used)]
 
 #[path = "../commit.rs"]
@@ -24,7 +24,7 @@ fn write(root: &Path, file: &str, text: &str) {
     fs::write(path, text).unwrap();
 }
 
-/// A folder like that of this repository, without git.
+/// A folder structured like this repository, without git.
 fn unpacked(root: &Path) {
     for file in ["Cargo.toml", "Cargo.lock", "README.md", "kernels/add.cu"] {
         write(root, file, "1");
@@ -50,7 +50,7 @@ fn the_commit_is_that_of_the_sources_and_is_marked_where_they_differ() {
     assert_eq!(commit(root), "unknown", "a repository without a commit");
     let first = committed(root);
     assert_eq!(commit(root), first);
-    // What makes no program changes nothing.
+    // Files that are not compiled do not matter.
     for file in ["README.md", "crates/a/tests/b.rs", "notes.txt"] {
         write(root, file, "2");
         assert_eq!(commit(root), first, "{file}");
@@ -87,7 +87,7 @@ fn every_file_that_may_change_the_commit_is_watched() {
 }
 
 #[test]
-fn a_folder_in_somebody_elses_repository_has_no_commit() {
+fn a_folder_inside_another_repository_has_no_commit() {
     let folder = tempfile::tempdir().unwrap();
     git(folder.path(), &["init", "--quiet"]);
     let root = folder.path().join("vendored/agon");
@@ -97,7 +97,7 @@ fn a_folder_in_somebody_elses_repository_has_no_commit() {
 }
 
 #[test]
-fn a_run_notes_the_commit_of_the_program_in_whatever_repository_it_is_started() {
+fn a_run_records_the_commit_of_the_program_in_whatever_repository_it_is_started() {
     let folder = tempfile::tempdir().unwrap();
     git(folder.path(), &["init", "--quiet"]);
     fs::write(folder.path().join("a"), "1").unwrap();

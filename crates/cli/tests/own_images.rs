@@ -1,5 +1,5 @@
-//! User-supplied images from the command line: classes are told apart by their names, and what is printed to be typed
-//! next can be typed.
+//! User-supplied images on the command line: classes are matched by name, and the suggested commands work as
+//! printed.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
@@ -9,7 +9,7 @@ use data::formats::idx;
 use image::{Rgb, RgbImage};
 use serde_json::Value;
 
-/// The program in a folder, where no data set but the embedded one is found.
+/// A program run in a folder, with no data set but the embedded one.
 fn command(program: &str, folder: &Path) -> Command {
     let mut command = Command::new(program);
     command
@@ -24,14 +24,14 @@ fn agon(folder: &Path, arguments: &[&str]) -> Output {
     command(env!("CARGO_BIN_EXE_agon"), folder).args(arguments).output().unwrap()
 }
 
-fn said(folder: &Path, arguments: &[&str]) -> String {
+fn printed(folder: &Path, arguments: &[&str]) -> String {
     let output = agon(folder, arguments);
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
 
 fn json(folder: &Path, arguments: &[&str]) -> Value {
-    serde_json::from_str(&said(folder, &[arguments, &["--json"]].concat())).unwrap()
+    serde_json::from_str(&printed(folder, &[arguments, &["--json"]].concat())).unwrap()
 }
 
 fn refused(folder: &Path, arguments: &[&str], words: &[&str]) {
@@ -41,7 +41,7 @@ fn refused(folder: &Path, arguments: &[&str], words: &[&str]) {
     assert!(words.iter().all(|word| message.contains(word)), "{arguments:?}: {message}");
 }
 
-/// Twenty images of 8 x 8 pixels, bright on the left or on the right, for each of these classes.
+/// Writes twenty images of 8 x 8 pixels for each of these classes, with a class-dependent bright side.
 fn images(folder: &Path, classes: &[(&str, u32)]) {
     for &(class, place) in classes {
         std::fs::create_dir_all(folder.join(class)).unwrap();
@@ -53,16 +53,16 @@ fn images(folder: &Path, classes: &[(&str, u32)]) {
     }
 }
 
-/// What trains on these images until it tells nearly all of them apart.
+/// A training command that reaches high accuracy on these images.
 const TRAIN: [&str; 7] = ["train", "--model", "fc-s", "--side", "8", "batch=10", "lambda=0.1"];
 
 fn trained(folder: &Path, more: &[&str]) -> String {
-    let said = said(folder, &[&TRAIN[..], &["--epochs", "15", "learning_rate=0.01"], more].concat());
-    said.split_whitespace().nth(1).unwrap().trim_end_matches(':').to_owned()
+    let printed = printed(folder, &[&TRAIN[..], &["--epochs", "15", "learning_rate=0.01"], more].concat());
+    printed.split_whitespace().nth(1).unwrap().trim_end_matches(':').to_owned()
 }
 
 #[test]
-fn images_of_other_folders_are_judged_by_the_names_of_their_classes() {
+fn images_of_other_folders_are_evaluated_by_class_name() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     images(&folder.join("a"), &[("ant", 0), ("bee", 1), ("cat", 2)]);
@@ -73,7 +73,7 @@ fn images_of_other_folders_are_judged_by_the_names_of_their_classes() {
     let accuracy = own["accuracy"].as_f64().unwrap();
     assert!(accuracy > 0.9, "{own}");
 
-    // A part of the classes: labels are other places here, and names are the same.
+    // A subset of the classes: the names are the same, the label indices differ.
     images(&folder.join("part"), &[("bee", 1), ("cat", 2)]);
     let part = eval("part");
     assert!(part["accuracy"].as_f64().unwrap() > 0.9, "{part}");
@@ -81,12 +81,12 @@ fn images_of_other_folders_are_judged_by_the_names_of_their_classes() {
     assert_eq!((part["classes"].as_array().unwrap().len(), n(0), n(1), n(2)), (3, 0, 4, 4));
     assert_eq!(part["classes"][2]["class"], "cat");
 
-    // One folder is called otherwise, so that it comes last.
+    // One folder has another name and sorts last.
     images(&folder.join("b"), &[("zebra", 0), ("bee", 1), ("cat", 2)]);
     refused(folder, &["eval", &key, "--side", "8", "--images", "b"], &["`zebra`", "`ant`", "rename"]);
     refused(folder, &["eval", &key, "--data-set", "fashion-mnist-embedded"], &["`Trouser`", "`ant`"]);
 
-    // The same images in the same order: what they are called in the run stays.
+    // The same images in the same order: the run keeps its class names.
     std::fs::rename(folder.join("a/ant"), folder.join("a/ants")).unwrap();
     let renamed = eval("a");
     assert_eq!((&renamed["as_stored"], &renamed["classes"][0]["class"]), (&Value::Bool(true), &"ant".into()));
@@ -94,7 +94,7 @@ fn images_of_other_folders_are_judged_by_the_names_of_their_classes() {
     refused(folder, &again, &["`ants` was `ant`", "--out"]);
 }
 
-/// No training image is needed to judge: there may be fewer than a batch, fewer than have labels, or none.
+/// Evaluation needs no training images: there may be fewer than a batch, fewer than labels, or none.
 #[test]
 fn other_images_may_be_fewer_than_a_batch_or_test_images_alone() {
     let folder = tempfile::tempdir().unwrap();
@@ -102,11 +102,11 @@ fn other_images_may_be_fewer_than_a_batch_or_test_images_alone() {
     images(&folder.join("a"), &[("ant", 0), ("bee", 1), ("cat", 2)]);
     images(&folder.join("few"), &[("bee", 1), ("cat", 2)]);
     images(&folder.join("alone/test"), &[("bee", 1), ("cat", 2)]);
-    // 40 images to train on, against 32 of the other folder.
+    // 40 training images, against 32 in the other folder.
     for (model, more) in [("fc-s", &[][..]), ("fc-s", &["learner.labelled=35"]), ("pca-heads", &[])] {
         let train = ["train", "--model", model, "--side", "8", "--images", "a", "--epochs", "1", "batch=40"];
-        let said = said(folder, &[&train[..], more].concat());
-        let key = said.split_whitespace().nth(1).unwrap().trim_end_matches(':');
+        let printed = printed(folder, &[&train[..], more].concat());
+        let key = printed.split_whitespace().nth(1).unwrap().trim_end_matches(':');
         for (images, n) in [("few", 4), ("alone", 20)] {
             let judged = json(folder, &["eval", key, "--side", "8", "--images", images]);
             let n_of = |class: usize| judged["classes"][class]["n"].as_u64().unwrap();
@@ -116,7 +116,7 @@ fn other_images_may_be_fewer_than_a_batch_or_test_images_alone() {
 }
 
 #[test]
-fn images_of_sides_that_a_model_does_not_take_are_refused_before_anything_is_stored() {
+fn images_with_unsupported_sides_are_refused_before_anything_is_stored() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     images(&folder.join("a"), &[("ant", 0), ("bee", 1)]);
@@ -124,18 +124,18 @@ fn images_of_sides_that_a_model_does_not_take_are_refused_before_anything_is_sto
         [("dcae", "7", "--side 8"), ("resnet9", "1", "--side 16"), ("vit-s", "3", "--side 4")]
     {
         let train = ["train", "--model", model, "--side", side, "--images", "a"];
-        refused(folder, &train, &[&format!("{model} takes images whose sides"), nearest]);
+        refused(folder, &train, &[&format!("{model} takes images with sides"), nearest]);
     }
     let deeper = ["train", "--model", "dcae", "--side", "8", "--images", "a", "depth=4"];
-    refused(folder, &deeper, &["images whose sides 16 divides", "1 x 8 x 8"]);
+    refused(folder, &deeper, &["images with sides divisible by 16", "1 x 8 x 8"]);
     let both = [&TRAIN[..], &["--images", "a", "--data", "."]].concat();
     refused(folder, &both, &["--data", "--images", "give one of them"]);
     assert!(!folder.join("out").exists());
 }
 
-/// The limit leaves room for the program and for none of the pixels.
+/// The memory limit suffices for the program but not for the pixels.
 #[test]
-fn images_that_have_no_room_in_memory_are_refused_before_they_are_read() {
+fn images_that_do_not_fit_in_memory_are_refused_before_they_are_read() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     images(&folder.join("a"), &[("ant", 0), ("bee", 1)]);
@@ -149,33 +149,38 @@ fn images_that_have_no_room_in_memory_are_refused_before_they_are_read() {
     assert!(message.contains("bytes of memory are needed") && message.contains("smaller side"), "{message}");
 }
 
-/// A run of a learner that reads its training images again is judged on others with these at hand, or not at all.
+/// Evaluating a learner that needs its training images on other images requires the training images too.
 #[test]
-fn a_run_that_needs_its_training_images_says_so() {
+fn evaluating_a_run_that_needs_its_training_images_reports_that() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     for name in ["a", "b"] {
         images(&folder.join(name), &[("ant", 0), ("bee", if name == "a" { 1 } else { 2 })]);
     }
     let arguments = ["train", "--model", "mlp", "--side", "8", "--images", "a", "--epochs", "1", "batch=10"];
-    let said = said(folder, &arguments);
-    let key = said.split_whitespace().nth(1).unwrap().trim_end_matches(':');
-    refused(folder, &["eval", key, "--side", "8", "--images", "b"], &["was trained on are needed", "`a`"]);
+    let printed = printed(folder, &arguments);
+    let key = printed.split_whitespace().nth(1).unwrap().trim_end_matches(':');
+    refused(
+        folder,
+        &["eval", key, "--side", "8", "--images", "b"],
+        &["needs the images it was trained on", "`a`"],
+    );
 }
 
-/// The commands that are printed after `next:`, without what is said of them.
-fn printed(said: &str) -> Vec<String> {
-    let lines =
-        said.lines().filter_map(|line| line.trim_start_matches("next:").trim_start().strip_prefix("agon "));
+/// The commands printed after `next:`, without their descriptions.
+fn next_commands(printed: &str) -> Vec<String> {
+    let lines = printed
+        .lines()
+        .filter_map(|line| line.trim_start_matches("next:").trim_start().strip_prefix("agon "));
     let commands: Vec<String> =
         lines.map(|line| line.split("   #").next().unwrap().trim_end().to_owned()).collect();
-    assert!(commands.len() >= 2, "{said}");
+    assert!(commands.len() >= 2, "{printed}");
     commands
 }
 
-/// Types what was printed into a shell.
-fn typed(folder: &Path, said: &str) {
-    for line in printed(said) {
+/// Runs the printed commands in a shell.
+fn typed(folder: &Path, printed: &str) {
+    for line in next_commands(printed) {
         let script = format!("agon() {{ {} \"$@\"; }}; agon {line}", env!("CARGO_BIN_EXE_agon"));
         let output = command("bash", folder).args(["-c", &script]).output().unwrap();
         assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
@@ -183,18 +188,20 @@ fn typed(folder: &Path, said: &str) {
 }
 
 #[test]
-fn what_is_printed_to_be_typed_next_keeps_what_was_given() {
+fn suggested_commands_repeat_the_given_options() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let own = "it's a \"folder\" of $HOME";
     images(&folder.join(own), &[("ant", 0), ("bee", 1)]);
     let out = "out\nof two lines \u{1b}[31m";
-    let trained =
-        said(folder, &[&TRAIN[..], &["--images", own, "--colour", "--out", out, "--epochs", "1"]].concat());
+    let trained = printed(
+        folder,
+        &[&TRAIN[..], &["--images", own, "--colour", "--out", out, "--epochs", "1"]].concat(),
+    );
     assert!(!trained.contains('\u{1b}'), "{trained:?}");
     typed(folder, &trained);
 
-    // A published set in a folder of its own.
+    // A published set in its own folder.
     let mnist = folder.join("sets/mnist");
     std::fs::create_dir_all(&mnist).unwrap();
     let pixels = |n: usize| (0..n * 784).map(|at| (at * 31 % 251) as u8).collect::<Vec<u8>>();
@@ -213,13 +220,13 @@ fn what_is_printed_to_be_typed_next_keeps_what_was_given() {
     }
     let arguments =
         ["train", "--model", "fc-s", "--data-set", "mnist", "--data", "sets", "--epochs", "1", "batch=10"];
-    let trained = said(folder, &arguments);
-    assert!(printed(&trained)[0].ends_with("--data-set mnist --data sets"), "{trained}");
+    let trained = printed(folder, &arguments);
+    assert!(next_commands(&trained)[0].ends_with("--data-set mnist --data sets"), "{trained}");
     typed(folder, &trained);
 }
 
 #[test]
-fn folders_that_are_no_classes_are_said_and_one_class_is_nothing_to_classify() {
+fn skipped_folders_are_reported_and_a_single_class_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     images(&folder.join("a"), &[("ant", 0)]);
@@ -230,5 +237,5 @@ fn folders_that_are_no_classes_are_said_and_one_class_is_nothing_to_classify() {
     refused(folder, &one, &["one class only", "__MACOSX", "1 webp", "`1.webp`"]);
     let autoencoder =
         ["train", "--model", "mlpae", "--side", "8", "--images", "a", "--epochs", "1", "batch=10"];
-    said(folder, &autoencoder);
+    printed(folder, &autoencoder);
 }

@@ -1,4 +1,4 @@
-//! One run from the command line: trained, found again, judged, probed, exported; and every slip answered with a name.
+//! One run from the command line: training, reuse, evaluation, probing, export, and suggestions for misspelt names.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
@@ -9,11 +9,11 @@ use runs::learners::RunConfig;
 use runs::learners::closed_form::Question;
 use serde_json::Value;
 
-/// Few enough images for a run of a fraction of a second.
+/// So few images that a run takes a fraction of a second.
 const TINY: [&str; 4] = ["train=200", "validation=20", "data.test=50", "batch=20"];
 
 fn agon(folder: &Path, arguments: &[&str]) -> Output {
-    // The search for data sets must not depend on the machine.
+    // Data sets of this machine must not be found.
     Command::new(env!("CARGO_BIN_EXE_agon"))
         .args(arguments)
         .current_dir(folder)
@@ -24,8 +24,8 @@ fn agon(folder: &Path, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-/// Standard output and standard error of a command that goes well.
-fn said(folder: &Path, arguments: &[&str]) -> [String; 2] {
+/// Standard output and standard error of a successful command.
+fn printed(folder: &Path, arguments: &[&str]) -> [String; 2] {
     let output = agon(folder, arguments);
     let texts = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
     assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", texts[1]);
@@ -34,7 +34,7 @@ fn said(folder: &Path, arguments: &[&str]) -> [String; 2] {
 }
 
 fn json(folder: &Path, arguments: &[&str]) -> Value {
-    serde_json::from_str(&said(folder, &[arguments, &["--json"]].concat())[0]).unwrap()
+    serde_json::from_str(&printed(folder, &[arguments, &["--json"]].concat())[0]).unwrap()
 }
 
 fn refused(folder: &Path, arguments: &[&str], words: &[&str]) {
@@ -50,57 +50,57 @@ fn train<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
 }
 
 #[test]
-fn a_run_is_trained_once_and_then_found_judged_probed_and_exported() {
+fn a_run_is_trained_once_and_then_reused_evaluated_probed_and_exported() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let [first, progress] = said(folder, &train(&["--tensorboard", "board"]));
+    let [first, progress] = printed(folder, &train(&["--tensorboard", "board"]));
     assert!(first.contains("finished: 2 of 2 epochs") && first.contains("test: "), "{first}");
     let lines: Vec<&str> = progress.lines().collect();
     assert_eq!(lines.len(), 4, "the run and a line for each epoch: {progress}");
     assert!(lines[1].contains("epoch 0/2 (before training)") && lines[3].contains("epoch 2/2"), "{progress}");
 
-    // What it says to type next can be typed.
+    // The suggested next commands work.
     let next = first.lines().find_map(|line| line.strip_prefix("next: agon eval ")).unwrap();
     let key = next.split_whitespace().next().unwrap();
     let eval = json(folder, &["eval", &key[..6]]);
     assert_eq!((&eval["as_stored"], &eval["n"]), (&Value::Bool(true), &Value::from(50)));
     let of_classes = eval["classes"].as_array().unwrap().iter().map(|of| of["n"].as_u64().unwrap());
     assert_eq!(of_classes.sum::<u64>(), 50);
-    assert!(said(folder, &["eval", key])[0].contains("Ankle boot"));
+    assert!(printed(folder, &["eval", key])[0].contains("Ankle boot"));
     let probe = json(folder, &["probe", key]);
     let value = |name: &str| {
         let found = probe["found"].as_array().unwrap().iter().find(|found| found["name"] == name);
         found.unwrap()["value"].as_f64().unwrap()
     };
     assert!((0.0..=1.0).contains(&value("ridge accuracy")) && value("effective rank") >= 1.0, "{probe}");
-    assert!(said(folder, &["probe", key])[0].contains("5 nearest of the first 25 test images"));
-    said(folder, &["export", key, "model.safetensors"]);
+    assert!(printed(folder, &["probe", key])[0].contains("5 nearest of the first 25 test images"));
+    printed(folder, &["export", key, "model.safetensors"]);
     assert!(
         models::weights::read(&folder.join("model.safetensors")).unwrap().contains_key("encoder.0.weight")
     );
-    said(folder, &["export", key, "--to", "tensorboard", "exported"]);
+    printed(folder, &["export", key, "--to", "tensorboard", "exported"]);
     let events =
         |of: &str| std::fs::read(folder.join(of).join(key).join("events.out.tfevents.0.agon")).unwrap();
     assert_eq!(events("board"), events("exported"));
 
-    // The second time nothing is computed, and a program is told the same.
-    let output = said(folder, &train(&["--json"]));
+    // The second call computes nothing and prints the same JSON.
+    let output = printed(folder, &train(&["--json"]));
     let objects: Vec<Value> = output[0].lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!((objects.len(), output[1].as_str()), (4, ""));
     assert_eq!(objects[3]["found"], true);
     assert_eq!((&objects[3]["key"], &objects[2]["epoch"]), (&Value::from(key), &Value::from(2)));
     assert_eq!(objects[3]["scalars"]["test_accuracy"], eval["accuracy"]);
-    assert!(said(folder, &train(&[]))[0].contains("found in the store"));
+    assert!(printed(folder, &train(&[]))[0].contains("found in the store"));
 }
 
 #[test]
-fn a_closed_form_is_neither_judged_nor_probed_nor_exported() {
+fn a_closed_form_is_neither_evaluated_nor_probed_nor_exported() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let data = DataConfig::new("fashion-mnist-embedded", 60, 0, 10);
     let config = RunConfig::closed_form(data, Question::Front { k: 4 });
     std::fs::write(folder.join("front.toml"), toml::to_string(&config).unwrap()).unwrap();
-    let [first, _] = said(folder, &["train", "--config", "front.toml", "--json"]);
+    let [first, _] = printed(folder, &["train", "--config", "front.toml", "--json"]);
     let end: Value = serde_json::from_str(first.lines().last().unwrap()).unwrap();
     let key = end["key"].as_str().unwrap();
     for command in [&["eval", key][..], &["probe", key], &["export", key, "w.safetensors"]] {
@@ -110,7 +110,7 @@ fn a_closed_form_is_neither_judged_nor_probed_nor_exported() {
 }
 
 #[test]
-fn without_validation_images_nothing_is_said_of_any() {
+fn without_validation_images_there_are_no_validation_metrics() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let with = |n: &str| {
@@ -126,12 +126,12 @@ fn without_validation_images_nothing_is_said_of_any() {
             "--json",
             n.as_str(),
         ];
-        let output = said(folder, &arguments)[0].clone();
+        let output = printed(folder, &arguments)[0].clone();
         let end: Value = serde_json::from_str(output.lines().last().unwrap()).unwrap();
         let names: Vec<String> = end["scalars"].as_object().unwrap().keys().cloned().collect();
         (
             names,
-            said(folder, &arguments.map(|word| if word == "--json" { "lambda=0.5" } else { word }))[0]
+            printed(folder, &arguments.map(|word| if word == "--json" { "lambda=0.5" } else { word }))[0]
                 .clone(),
         )
     };
@@ -143,39 +143,44 @@ fn without_validation_images_nothing_is_said_of_any() {
 }
 
 #[test]
-fn a_printed_config_gives_the_same_run_and_settings_change_it() {
+fn a_printed_config_gives_the_same_run_and_can_be_overridden() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let [config, _] = said(folder, &train(&["--print-config", "--seed", "3", "lambda=0.25"]));
+    let [config, _] = printed(folder, &train(&["--print-config", "--seed", "3", "lambda=0.25"]));
     assert!(config.contains("lambda = 0.25") && config.contains("seed = 3"), "{config}");
     std::fs::write(folder.join("run.toml"), &config).unwrap();
-    let printed = |more: &[&str]| {
-        said(folder, &[&["train", "--config", "run.toml", "--print-config"], more].concat())[0].clone()
+    let config_with = |more: &[&str]| {
+        printed(folder, &[&["train", "--config", "run.toml", "--print-config"], more].concat())[0].clone()
     };
-    assert_eq!(printed(&[]), config);
+    assert_eq!(config_with(&[]), config);
     assert!(
-        printed(&["learner.mixing.rule=surgery", "rotation={degrees=15, shared=true, turned_target=false}"])
-            .contains("surgery")
+        config_with(&[
+            "learner.mixing.rule=surgery",
+            "rotation={degrees=15, shared=true, turned_target=false}"
+        ])
+        .contains("surgery")
     );
-    assert!(printed(&["--seed", "4", "latent=3"]).contains("latent = 3"));
-    assert!(printed(&["-s", "latent=3", "--set", "lambda=1"]).contains("latent = 3"));
-    // Parts of a file stand above a named start.
+    assert!(config_with(&["--seed", "4", "latent=3"]).contains("latent = 3"));
+    assert!(config_with(&["-s", "latent=3", "--set", "lambda=1"]).contains("latent = 3"));
+    // Values of a file override a preset.
     std::fs::write(folder.join("part.toml"), "batch = 25\n").unwrap();
-    let [mixed, _] = said(folder, &["train", "--model", "cnn-s", "--config", "part.toml", "--print-config"]);
+    let [mixed, _] =
+        printed(folder, &["train", "--model", "cnn-s", "--config", "part.toml", "--print-config"]);
     assert!(mixed.contains("batch = 25") && mixed.contains("cnn-s"), "{mixed}");
-    // A model is built for the images as they are changed.
+    // The model is built for the transformed images.
     let halved = "[data]\nname = \"fashion-mnist-embedded\"\ntrain = 50\nvalidation = 5\ntest = 5\nchanges = [\"halved\"]\n";
     std::fs::write(folder.join("part.toml"), halved).unwrap();
-    let [halved, _] = said(folder, &["train", "--model", "fc-s", "--config", "part.toml", "--print-config"]);
+    let [halved, _] =
+        printed(folder, &["train", "--model", "fc-s", "--config", "part.toml", "--print-config"]);
     assert!(halved.contains("pixels = 196"), "{halved}");
 }
 
 #[test]
-fn an_autoencoder_keeps_its_parameters_and_a_run_that_diverges_says_so() {
+fn an_autoencoder_stores_its_parameters_and_divergence_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let mlpae = ["train", "--model", "mlpae", "latent=2", "encoder_depth=2", "decoder_depth=2"];
-    let [out, _] = said(folder, &[&mlpae[..], &TINY, &["--epochs", "1"]].concat());
+    let [out, _] = printed(folder, &[&mlpae[..], &TINY, &["--epochs", "1"]].concat());
     let key = out.split_whitespace().nth(1).unwrap().trim_end_matches(':');
     assert_eq!(json(folder, &["eval", key])["as_stored"], true);
     let wild = ["train", "--model", "predictive-coding", "relaxation.rate=10", "steps=100", "--epochs", "1"];
@@ -183,30 +188,30 @@ fn an_autoencoder_keeps_its_parameters_and_a_run_that_diverges_says_so() {
     let message = String::from_utf8(diverged.stderr).unwrap();
     assert_eq!(diverged.status.code(), Some(1), "{message}");
     assert!(message.lines().last().unwrap().starts_with("error: "), "{message}");
-    // It ends with numbers, and they are worse than those it began with.
-    let [worse, _] = said(folder, &train(&["optimiser.learning_rate=10"]));
+    // The run finishes with losses above the initial ones.
+    let [worse, _] = printed(folder, &train(&["optimiser.learning_rate=10"]));
     assert!(worse.contains("note: the test loss grew from "), "{worse}");
 }
 
 #[test]
-fn an_epoch_is_the_same_to_whoever_counts_them() {
+fn all_commands_count_epochs_alike() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let [trained, _] = said(folder, &train(&[]));
+    let [trained, _] = printed(folder, &train(&[]));
     assert!(trained.contains("finished: 2 of 2 epochs"), "{trained}");
     let runs = json(folder, &["runs"]);
     assert_eq!(runs["runs"][0]["epochs"], 2);
     let key = runs["runs"][0]["key"].as_str().unwrap();
-    let [each, _] = said(folder, &["runs", "--each"]);
+    let [each, _] = printed(folder, &["runs", "--each"]);
     assert_eq!(each.lines().nth(1).unwrap().split_whitespace().nth(2), Some("2"), "{each}");
-    assert!(said(folder, &["export", key, "board", "--to", "tensorboard"])[0].contains(": 2 epochs"));
+    assert!(printed(folder, &["export", key, "board", "--to", "tensorboard"])[0].contains(": 2 epochs"));
 }
 
 #[test]
-fn what_contradicts_itself_is_refused() {
+fn contradicting_arguments_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let [config, _] = said(folder, &train(&["--print-config"]));
+    let [config, _] = printed(folder, &train(&["--print-config"]));
     std::fs::write(folder.join("run.toml"), &config).unwrap();
     let with = |more: &[&'static str]| [&["train", "--config", "run.toml"], more].concat();
     refused(folder, &with(&["--model", "cnn-s"]), &["`--model cnn-s`", "`learner` of run.toml"]);
@@ -233,7 +238,7 @@ fn what_contradicts_itself_is_refused() {
     }
     let whole = r#"data={name="mnist", train=100, validation=10, test=10}"#;
     refused(folder, &["train", "--model", "fc-s", whole], &["mnist"]);
-    said(folder, &train(&[]));
+    printed(folder, &train(&[]));
     refused(folder, &["export", "", "x.h5"], &["x.h5 ends in .h5", ".safetensors"]);
     refused(folder, &["export", "", "x.h5", "--to", "tensorboard"], &["folder"]);
     refused(folder, &["report", "-o", "page.pdf"], &["page.pdf", ".html"]);
@@ -242,18 +247,18 @@ fn what_contradicts_itself_is_refused() {
     assert!(!folder.join("x.h5").exists());
 }
 
-/// Learners with an optimiser of their own take no other, wherever one is written.
+/// Learners with an optimiser of their own reject another one.
 #[test]
-fn an_optimiser_that_would_not_be_used_is_refused() {
+fn settings_of_an_unused_optimiser_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     for model in ["recurrent", "predictive-coding"] {
         let with = |setting: &'static str| vec!["train", "--model", model, "--print-config", setting];
         let own = "set `learner.network.optimiser`";
-        refused(folder, &with("optimiser.learning_rate=0.5"), &["`optimiser` is not what", own]);
-        // The end of a key is that of the one that counts.
+        refused(folder, &with("optimiser.learning_rate=0.5"), &["`optimiser` is not used", own]);
+        // A key suffix resolves to the optimiser that is used.
         for setting in ["learning_rate=0.5", "optimiser.learning_rate=0.001"] {
-            let [config, _] = said(folder, &with(setting));
+            let [config, _] = printed(folder, &with(setting));
             let rates = config.matches("learning_rate = 0.5").count();
             assert_eq!(rates, usize::from(setting == "learning_rate=0.5"), "{config}");
         }
@@ -261,7 +266,7 @@ fn an_optimiser_that_would_not_be_used_is_refused() {
 }
 
 #[test]
-fn every_slip_is_answered_with_what_was_probably_meant() {
+fn for_every_misspelt_name_the_nearest_is_suggested() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     refused(folder, &["train", "--model", "fcm"], &["'fcm'", "'fc-m'"]);
@@ -275,7 +280,7 @@ fn every_slip_is_answered_with_what_was_probably_meant() {
         &["`learner.model.latnet`", "did you mean `latent`"],
     );
     refused(folder, &train(&["rotation.degree=15"]), &["did you mean `degrees`"]);
-    refused(folder, &train(&["rotation=15"]), &["rotation", "not valid"]);
+    refused(folder, &train(&["rotation=15"]), &["rotation", "is invalid"]);
     refused(folder, &train(&["lambda"]), &["KEY=VALUE"]);
     refused(folder, &train(&["epochs=many"]), &["epochs"]);
     refused(folder, &train(&["learner.mixing.rule=surgry"]), &["did you mean `surgery`"]);
@@ -286,18 +291,18 @@ fn every_slip_is_answered_with_what_was_probably_meant() {
         &["3 x 32 x 32", "1 x 28 x 28", "cifar10 or svhn", "fc-m"],
     );
     refused(folder, &train(&["pixels=100"]), &["100 pixels", "1 x 28 x 28"]);
-    refused(folder, &["train", "data.train=70000"], &["6000 training images"]);
+    refused(folder, &["train", "data.train=70000"], &["at most 6000"]);
     refused(folder, &train(&["--device", "cuda:0"]), &["cuda:0"]);
     for (setting, words) in [
         ("batch=0", ["`batch` is 0", "from 1"]),
-        ("data.train=10", ["`batch` is 100", "10 images"]),
+        ("data.train=10", ["`batch` is 100", "at most 10"]),
         ("latent=0", ["`learner.model.latent` is 0", "from 1"]),
         ("latent=99999999999", ["`learner.model.latent` is 99999999999", "65536"]),
         ("latent=-1", ["learner.model.latent", "-1"]),
         ("lambda=2", ["`learner.lambda` is 2", "from 0 to 1"]),
-        ("lambda=nan", ["`learner.lambda` is no finite number", "from 0 to 1"]),
-        ("optimiser.learning_rate=inf", ["`optimiser.learning_rate` is no finite number", "to 10"]),
-        ("seed=4", ["no part of the config", "`--seed 4`"]),
+        ("lambda=nan", ["`learner.lambda` is not finite", "from 0 to 1"]),
+        ("optimiser.learning_rate=inf", ["`optimiser.learning_rate` is not finite", "to 10"]),
+        ("seed=4", ["not part of the config", "`--seed 4`"]),
         ("data.test=0", ["`data.test` is 0", "from 1"]),
         ("learning_rate=-1", ["`optimiser.learning_rate` is -1", "above 0"]),
         ("beta1=2", ["`optimiser.beta1` is 2", "below 1"]),
@@ -315,7 +320,7 @@ fn every_slip_is_answered_with_what_was_probably_meant() {
         ("epochs = = 3", &["line 1", "--print-config"][..]),
         ("epochs = 3", &["missing field"]),
         ("epoch = 3", &["did you mean `epochs`"]),
-        ("optimiser.epsilon = nan", &["`optimiser.epsilon` is no finite number"]),
+        ("optimiser.epsilon = nan", &["`optimiser.epsilon` is not finite"]),
         ("seed = -1", &["seed"]),
     ] {
         std::fs::write(folder.join("run.toml"), text).unwrap();
@@ -325,7 +330,10 @@ fn every_slip_is_answered_with_what_was_probably_meant() {
         refused(folder, &[command, "abcd"], &["no runs in out/runs", "--out"]);
     }
     for seed in ["0", "1"] {
-        said(folder, &[&["train", "--model", "fc-s", "--seed", seed, "--epochs", "0"], &TINY[..]].concat());
+        printed(
+            folder,
+            &[&["train", "--model", "fc-s", "--seed", seed, "--epochs", "0"], &TINY[..]].concat(),
+        );
     }
     refused(folder, &["eval", "xyz"], &["no run `xyz`", "agon runs --each"]);
     refused(folder, &["eval", "", "--test", "0"], &["'0'", "from 1 up"]);
@@ -333,23 +341,23 @@ fn every_slip_is_answered_with_what_was_probably_meant() {
 }
 
 #[test]
-fn a_latent_of_one_or_a_few_test_images_is_probed_and_what_cannot_be_said_of_so_few_says_so() {
+fn latents_of_very_few_test_images_are_probed_and_undefined_measures_are_reported() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     for (n, neighbours) in [
-        (1, "not computed: 1 test image cannot be halved"),
-        (2, "a vote of the 1 test image in the first half, fewer than the 5"),
-        (9, "a vote of the 4 test images in the first half, fewer than the 5"),
-        (10, "a vote of the 5 nearest of the first 5 test images on each of the other 5"),
+        (1, "not computed: 1 test image cannot be split"),
+        (2, "majority vote of the 1 test image in the first half, fewer than the usual 5"),
+        (9, "majority vote of the 4 test images in the first half, fewer than the usual 5"),
+        (10, "majority vote of the 5 nearest of the first 5 test images, for each of the other 5"),
     ] {
         let test = format!("data.test={n}");
         let of = ["train", "--model", "fc-s", "train=40", "validation=5", "batch=20", "--epochs", "1", &test];
-        let trained = &said(folder, &of)[0];
+        let trained = &printed(folder, &of)[0];
         let next =
             trained.lines().find_map(|line| line.trim().strip_prefix("agon probe ")).unwrap_or_default();
         let key =
             next.split_whitespace().next().unwrap_or_else(|| panic!("no probe to type next: {trained}"));
-        let text = &said(folder, &["probe", key])[0];
+        let text = &printed(folder, &["probe", key])[0];
         assert!(text.contains(neighbours), "{n}: {text}");
         let found = json(folder, &["probe", key])["found"].as_array().unwrap().clone();
         let value = |name: &str| found.iter().find(|found| found["name"] == name).unwrap()["value"].as_f64();
@@ -357,10 +365,10 @@ fn a_latent_of_one_or_a_few_test_images_is_probed_and_what_cannot_be_said_of_so_
         assert!(!text.contains(" 1 test images"), "{text}");
         for name in ["effective rank", "participation ratio", "between-class share", "dead units"] {
             assert_eq!(value(name).is_some(), n > 1, "{n}: {name}");
-            let said = text.lines().find(|line| line.starts_with(name)).unwrap();
-            assert_eq!(said.ends_with(" -  not defined for one image"), n == 1, "{said}");
+            let printed = text.lines().find(|line| line.starts_with(name)).unwrap();
+            assert_eq!(printed.ends_with(" -  not defined for one image"), n == 1, "{printed}");
         }
-        // The first two test images are of different classes, so all of the variance is between classes.
+        // The first two test images have different classes, so all variance is between classes.
         assert_eq!(
             text.contains("2 test images; 1 by construction, since no class has two"),
             n == 2,

@@ -1,4 +1,4 @@
-//! Verdicts as a person meets them: none on what was not run, and none in the smoke profile.
+//! Verdicts: none on experiments that were not run, and none in the smoke profile.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
@@ -9,7 +9,7 @@ use runs::store::{Results, Values, read_results};
 const SMALL: &str =
     r#"families.*.data=[{name = "fashion-mnist-embedded", train = 100, validation = 20, test = 40}]"#;
 
-/// The verdicts of a smoke run, line by line, and the results of the first experiment.
+/// The lines of the verdicts of a smoke run, and the results of the first experiment.
 fn smoke(out: &Path, only: &[&str], settings: &[&str]) -> (Vec<String>, Results) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_agon"));
     command.args(["reproduce", "--profile", "smoke", "--jobs", "2", "--out"]).arg(out);
@@ -27,12 +27,12 @@ fn smoke(out: &Path, only: &[&str], settings: &[&str]) -> (Vec<String>, Results)
 }
 
 #[test]
-fn a_sweep_without_its_ends_says_so_and_has_no_trade_off() {
+fn a_sweep_without_its_end_points_has_no_trade_off() {
     let folder = tempfile::tempdir().unwrap();
     let settings = [SMALL, "lambdas=[0.4, 0.5]", "seeds=[0, 1, 2]"];
     let (verdicts, results) = smoke(folder.path(), &["fc-lambda-sweep"], &settings);
     for line in verdicts.iter().filter(|line| line.contains("MSE(0)") || line.contains("S_r")) {
-        // The sizes that the smoke grid lacks are named first.
+        // Latent sizes missing from the smoke grid are named first.
         let named = ["the grid has no λ = 0 and no λ = 1", "the grid has no latent size k = 64"];
         assert!(named.iter().any(|missing| line.contains(missing)) && line.contains(",not run,"), "{line}");
     }
@@ -48,7 +48,7 @@ fn a_sweep_without_its_ends_says_so_and_has_no_trade_off() {
 }
 
 #[test]
-fn the_smoke_profile_leaves_every_claim_undecided_and_checks_exact_facts() {
+fn the_smoke_profile_decides_no_claim_and_checks_exact_facts() {
     let folder = tempfile::tempdir().unwrap();
     let only = ["fc-lambda-sweep", "linear-cre", "linear-optimum", "pca-images"];
     let (verdicts, _) = smoke(folder.path(), &only[..1], &[SMALL, "seeds=[0, 1, 2]"]);
@@ -57,7 +57,7 @@ fn the_smoke_profile_leaves_every_claim_undecided_and_checks_exact_facts() {
     let count = |end: &str| verdicts.iter().filter(|line| line.contains(end)).count();
     assert_eq!((count(",holds,"), count(",does not hold,")), (0, 0), "{verdicts:#?}");
     assert!(count(",undecided,") > 8 && count(",exact,") > 3, "{verdicts:#?}");
-    // Few steps decide nothing, and were run.
+    // After few steps the verdict is undecided, not missing.
     for source in ["A5,", "T13,"] {
         let line = verdicts.iter().find(|line| line.starts_with(source)).unwrap();
         assert!(line.contains(",undecided,"), "{line}");

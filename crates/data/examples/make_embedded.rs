@@ -1,20 +1,16 @@
 //! Makes the embedded part of Fashion-MNIST again: `make_embedded SOURCE_DIR TARGET_DIR`.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a tool for developers, whose output nobody parses"
-)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a developer tool, whose output is not parsed")]
 
 use std::{env, error::Error, fs, io::Write, path::Path};
 
-use agon_data::{Places, Split, embedded, formats::idx, open_in};
+use agon_data::{SearchFolders, Split, embedded, formats::idx, open_in};
 use flate2::{Compression, write::GzEncoder};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let [_, source, target] = &env::args().collect::<Vec<_>>()[..] else {
         return Err("usage: make_embedded SOURCE_DIR TARGET_DIR".into());
     };
-    let places = Places { named: vec![source.into()], shelves: Vec::new() };
+    let places = SearchFolders { named: vec![source.into()], roots: Vec::new() };
     let full = open_in("fashion-mnist", &places)?;
     let target = Path::new(target);
     fs::create_dir_all(target)?;

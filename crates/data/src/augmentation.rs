@@ -1,31 +1,31 @@
-//! Random changes of training images, as functions of the stream, the step and the image.
+//! Random augmentation of training images, a function of the random stream, the step and the image.
 
 use tensor::random::Stream;
 
-/// How training images are changed at random.
+/// The random augmentation of training images.
 ///
-/// The numbers are those of a counter, so the same step gives the same changes on any device.
+/// Random values are a function of a counter, so the same step gives the same augmentation on any device.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Augmentation {
-    /// Not at all.
+    /// No augmentation.
     None,
-    /// Turned about the centre by an angle that is uniform in plus and minus `degrees`; each pixel is that nearest
-    /// to where it comes from, and what comes from outside is black (section 4.1 of `book/cre.md`).
+    /// Rotation about the centre by an angle uniform in `[-degrees, degrees]`, with nearest-neighbour sampling;
+    /// pixels from outside the image are black (section 4.1 of `book/cre.md`).
     Rotation {
-        /// The largest angle, from 0 to 360.
+        /// The largest angle in degrees, from 0 to 360.
         degrees: f32,
-        /// Whether all images of a batch turn by one angle, as in the paper's code.
+        /// Whether all images of a batch are rotated by the same angle, as in the paper's code.
         shared: bool,
     },
-    /// Cropped at random to its own size out of the image with a reflected border, and mirrored every other time
-    /// (section 3 of `book/lbr.md`).
+    /// A random crop of the image's size from the image padded by reflection, then a horizontal flip with
+    /// probability 1/2 (section 3 of `book/lbr.md`).
     CropAndFlip {
-        /// The width of the border in pixels, below the sides of the image.
+        /// The padding in pixels, smaller than the sides of the image.
         border: u32,
     },
 }
 
-/// The change of one image.
+/// The augmentation of one image.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Change {
     None,
@@ -34,14 +34,14 @@ pub(crate) enum Change {
 }
 
 impl Augmentation {
-    /// The change of image number `image` of the batch of a step.
+    /// Draws the augmentation of image number `image` in the batch of a step.
     pub(crate) fn change(self, stream: &Stream, step: u64, image: u64) -> Change {
         match self {
             Self::None => Change::None,
             Self::Rotation { degrees, shared } => {
                 let [word, ..] = stream.block(step, if shared { 0 } else { image });
-                let share = 2.0 * (f64::from(word) / 2f64.powi(32)) - 1.0;
-                let angle = share * f64::from(degrees.to_radians());
+                let fraction = 2.0 * (f64::from(word) / 2f64.powi(32)) - 1.0;
+                let angle = fraction * f64::from(degrees.to_radians());
                 Change::Turn { cosine: angle.cos() as f32, sine: angle.sin() as f32 }
             }
             Self::CropAndFlip { border } => {
@@ -54,13 +54,13 @@ impl Augmentation {
         }
     }
 
-    /// Where each pixel of image number `image` of the batch of a step is read, row after row of `[h, w]`; `None` is
-    /// black. For images that are no bytes.
+    /// The source index of each pixel of image number `image` in the batch of a step, row-major over `[h, w]`;
+    /// `None` is black. For images whose pixels are not bytes.
     pub fn sources(self, stream: &Stream, [step, image]: [u64; 2], [h, w]: [usize; 2]) -> Vec<Option<usize>> {
         self.change(stream, step, image).sources([h, w])
     }
 
-    /// What the kernel is told: which change, and its largest angle or its border.
+    /// The kernel's arguments: the kind of augmentation, and its largest angle or its border.
     pub(crate) fn words(self) -> [u32; 2] {
         match self {
             Self::None => [0, 0],
@@ -71,14 +71,14 @@ impl Augmentation {
 }
 
 impl Change {
-    /// [`Change::source`] of each pixel, as places in an image.
+    /// [`Change::source`] of each pixel, as indices into an image.
     pub(crate) fn sources(self, [h, w]: [usize; 2]) -> Vec<Option<usize>> {
         (0..h * w)
             .map(|pixel| self.source([h, w], pixel / w, pixel % w).map(|[row, column]| row * w + column))
             .collect()
     }
 
-    /// Where a pixel of an image of `h` rows and `w` columns is read; `None` is black.
+    /// The source position of a pixel of an image of `h` rows and `w` columns; `None` is black.
     pub(crate) fn source(self, [h, w]: [usize; 2], row: usize, column: usize) -> Option<[usize; 2]> {
         match self {
             Self::None => Some([row, column]),
@@ -98,7 +98,7 @@ impl Change {
     }
 }
 
-/// A place beside an axis, mirrored at its first or last pixel, which is not repeated.
+/// Reflects an index outside `0..length` at the first or last pixel, which is not repeated.
 fn reflected(at: i64, length: usize) -> usize {
     let last = length as i64 - 1;
     let at = at.abs();
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_turn_by_nothing_reads_every_pixel_where_it_is() {
+    fn a_rotation_by_zero_degrees_keeps_every_pixel() {
         let rotation = Augmentation::Rotation { degrees: 0.0, shared: true };
         let change = rotation.change(&Stream::new(0, "x"), 3, 1);
         for (row, column) in [(0, 0), (4, 2), (27, 31)] {
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quarter_turn_moves_corners_to_corners() {
+    fn a_rotation_by_90_degrees_moves_corners_to_corners() {
         let change = Change::Turn { cosine: 0.0, sine: 1.0 };
         assert_eq!(change.source([5, 5], 0, 0), Some([4, 0]));
         assert_eq!(change.source([5, 5], 2, 2), Some([2, 2]));
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn images_turn_by_one_angle_or_by_their_own() {
+    fn images_of_a_batch_share_one_angle_or_have_their_own() {
         let stream = Stream::new(7, "augment");
         let sine = |shared, image| {
             let rotation = Augmentation::Rotation { degrees: 15.0, shared };
@@ -150,13 +150,13 @@ mod tests {
     }
 
     #[test]
-    fn offsets_reach_both_ends_of_the_border_and_half_the_images_are_mirrored() {
+    fn offsets_reach_both_ends_of_the_border_and_half_of_the_images_are_flipped() {
         let stream = Stream::new(1, "augment");
         let (mut offsets, mut mirrored) = ([0usize; 9], 0);
         for image in 0..9000 {
             let crop = Augmentation::CropAndFlip { border: 4 };
             let Change::Crop { down, mirror, .. } = crop.change(&stream, 0, image) else {
-                panic!("a crop is asked for")
+                panic!("expected a crop")
             };
             offsets[(down + 4) as usize] += 1;
             mirrored += usize::from(mirror);

@@ -1,25 +1,25 @@
-//! Batches of images for training, shuffled anew each epoch, and for evaluation, in order.
+//! Batches of images: shuffled each epoch for training, in order for evaluation.
 
 use tensor::{Indices, Tensor, random::Stream};
 
 use crate::augmentation::{Augmentation, Change};
 use crate::{Error, Result, Split, transform};
 
-/// Some images of a split, ready for a model.
+/// A batch of images of a split, normalised as model input.
 #[derive(Debug, Clone)]
 pub struct Batch {
     /// `[n, c * h * w]` in f32, normalised to -1 (black) to 1 (white).
     pub images: Tensor,
     /// The `n` labels.
     pub labels: Indices,
-    /// Which images of the split these are.
+    /// The indices of the images in the split.
     pub rows: Vec<u32>,
 }
 
-/// The batches of training: every epoch a new order, an incomplete last batch dropped.
+/// Training batches: shuffled each epoch, an incomplete last batch dropped.
 ///
-/// The order is a function of the stream's seed and purpose, the epoch and the step; nothing is remembered
-/// from one call to the next.
+/// The order is a function of the stream's seed and purpose, the epoch and the step; there is no state between
+/// calls.
 #[derive(Debug)]
 pub struct Batches<'a> {
     split: &'a Split,
@@ -29,9 +29,9 @@ pub struct Batches<'a> {
 }
 
 impl<'a> Batches<'a> {
-    /// Batches of `size` images in the orders that `stream` gives.
+    /// Batches of `size` images, shuffled by `stream`.
     ///
-    /// Errs if `size` is zero or more than there are images.
+    /// Fails if `size` is zero or more than there are images.
     pub fn new(split: &'a Split, size: usize, stream: Stream) -> Result<Self> {
         if size == 0 || size > split.len() {
             let expected = format!("between 1 and {}, the number of images", split.len());
@@ -40,9 +40,9 @@ impl<'a> Batches<'a> {
         Ok(Self { split, size, stream, augmentation: (Augmentation::None, stream) })
     }
 
-    /// The same images changed at random, as the augmentation and its stream say.
+    /// The same batches with random augmentation.
     ///
-    /// Errs if the images are too small for it, or an angle is no number of degrees from 0 to 360.
+    /// Fails if the border is not smaller than the images, or the angle is not within 0 to 360 degrees.
     pub fn with_augmentation(self, augmentation: Augmentation, stream: Stream) -> Result<Self> {
         let [_, h, w] = self.split.image_shape();
         if let Augmentation::CropAndFlip { border } = augmentation
@@ -65,7 +65,7 @@ impl<'a> Batches<'a> {
         self.split.len() / self.size
     }
 
-    /// The batches of one epoch; `skip(step)` starts at a later one and costs nothing.
+    /// The batches of one epoch; `skip(step)` starts at a later one without gathering those before it.
     pub fn epoch(&self, epoch: u64) -> Epoch<'a> {
         let mut rows = self.stream.permutation(self.split.len(), epoch);
         rows.truncate(self.per_epoch() * self.size);
@@ -82,9 +82,9 @@ impl<'a> Batches<'a> {
     }
 }
 
-/// The batches of a split as they stand; the last one may be smaller.
+/// The batches of a split in its own order; the last one may be smaller.
 ///
-/// Errs if `size` is zero.
+/// Fails if `size` is zero.
 pub fn in_order(split: &Split, size: usize) -> Result<Epoch<'_>> {
     if size == 0 {
         let expected = "at least 1".to_owned();
@@ -134,14 +134,14 @@ impl Iterator for Epoch<'_> {
 
 impl ExactSizeIterator for Epoch<'_> {}
 
-/// The batch of these rows of a split; a row may occur more than once.
+/// Gathers the batch of these rows of a split; a row may occur more than once.
 ///
-/// Errs if there are no rows, or one is beyond the split.
+/// Fails if there are no rows, or one is beyond the split.
 pub fn gather(split: &Split, rows: Vec<u32>) -> Result<Batch> {
     gather_changed(split, rows, |_| Change::None)
 }
 
-/// The same with a change for each image of the batch.
+/// As [`gather`], with an augmentation for each image of the batch.
 fn gather_changed(split: &Split, rows: Vec<u32>, change: impl Fn(usize) -> Change) -> Result<Batch> {
     let last = rows.iter().max();
     if last.is_none_or(|&last| last as usize >= split.len()) {
@@ -165,7 +165,7 @@ fn gather_changed(split: &Split, rows: Vec<u32>, change: impl Fn(usize) -> Chang
     Ok(Batch { images, labels: Indices::new(labels), rows })
 }
 
-/// The pixels of an image, channel after channel, each read where the change says.
+/// The pixels of an augmented image, channel by channel.
 fn changed(original: &[u8], [h, w]: [usize; 2], change: Change) -> Vec<u8> {
     let places = change.sources([h, w]);
     let channels = original.chunks_exact(h * w);

@@ -1,10 +1,10 @@
-//! SHA-256, taken while bytes pass by.
+//! SHA-256 of a stream, computed while it is read.
 
 use std::io::{self, Read};
 
 use sha2::{Digest, Sha256};
 
-/// A reader that remembers the SHA-256 of all that was read through it.
+/// A reader that computes the SHA-256 of all bytes read through it.
 pub(crate) struct Hashing<R> {
     inner: R,
     hasher: Sha256,
@@ -15,7 +15,7 @@ impl<R: Read> Hashing<R> {
         Self { inner, hasher: Sha256::new() }
     }
 
-    /// The SHA-256 so far, in hexadecimal.
+    /// The SHA-256 of the bytes read so far, in hexadecimal.
     pub(crate) fn finish(self) -> String {
         hex(self.hasher)
     }

@@ -1,25 +1,25 @@
-//! A data set: two splits, the names of the classes, and where all that came from.
+//! A data set: training and test split, class names, and provenance.
 
 use sha2::{Digest, Sha256};
 
 use crate::{Error, Result, Split, checksum};
 
-/// A training and a test split of the same kind of images.
+/// A training and a test split of images of one shape.
 #[derive(Debug, Clone)]
 pub struct Dataset {
-    /// The name it was asked for by.
+    /// The name of the set.
     pub name: String,
-    /// What models are fitted to.
+    /// The training split.
     pub train: Split,
-    /// What they are judged by.
+    /// The test split.
     pub test: Split,
     /// The name of each class; a label is an index into them.
     pub classes: Vec<String>,
-    /// What exactly these data are.
+    /// The origin and checksum of the data.
     pub provenance: Provenance,
 }
 
-/// What exactly a data set is: enough to tell whether two results rest on the same data.
+/// The provenance of a data set; equal provenance means equal data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Provenance {
     /// Where the data came from.
@@ -35,11 +35,11 @@ pub struct Provenance {
 /// Where a data set came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
-    /// The folder that was read, or how the data came into the binary.
+    /// The folder that was read, or how the data were embedded.
     pub source: String,
-    /// The files that were read.
+    /// The files that were read, with their checksums.
     pub files: Vec<StoredFile>,
-    /// Which of the published images these are.
+    /// Which of the published images are included.
     pub selection: String,
     /// The terms under which the publisher gives the data.
     pub licence: String,
@@ -48,13 +48,13 @@ pub struct Origin {
 /// A file that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredFile {
-    /// The name from the set's folder on.
+    /// The path relative to the set's folder.
     pub name: String,
     /// The SHA-256 of the file as it is stored, in hexadecimal.
     pub sha256: String,
 }
 
-/// What the files of a set hold, before their provenance is added.
+/// The content of a set's files, before provenance is added.
 pub(crate) struct Content {
     pub(crate) classes: Vec<String>,
     pub(crate) train: Split,
@@ -65,12 +65,12 @@ pub(crate) struct Content {
 }
 
 impl Dataset {
-    /// Puts a set together and computes its content checksum.
+    /// Builds a data set and computes its content checksum.
     ///
     /// The checksum is the SHA-256 over the training and then the test split, each as `n, c, h, w` in
     /// little-endian u64, then the pixels, then the labels. It does not depend on how files are packed.
     ///
-    /// Errs if the two splits differ in image shape, or the class names in number from the splits' classes.
+    /// Fails if the splits differ in image shape, or if the number of class names is not that of the splits.
     pub fn new(
         name: &str,
         classes: &[impl AsRef<str>],
@@ -82,9 +82,9 @@ impl Dataset {
         Self::assemble(name.to_owned(), classes, train, test, origin)
     }
 
-    /// The first `n_train` training and `n_test` test images, with a provenance that says so.
+    /// The first `n_train` training and `n_test` test images, recorded in the provenance.
     ///
-    /// Errs if there are fewer.
+    /// Fails if there are fewer.
     pub fn first(&self, n_train: usize, n_test: usize) -> Result<Self> {
         let mut origin = self.provenance.origin.clone();
         origin.selection += &format!("; of these the first {n_train} training and {n_test} test images");
@@ -92,10 +92,9 @@ impl Dataset {
         Self::assemble(self.name.clone(), self.classes.clone(), train, test, origin)
     }
 
-    /// The same images with labels that are indices into `classes`, by the names of the classes; classes without an
-    /// image here are kept.
+    /// The same images with labels re-indexed into `classes` by class name; classes without an image here are kept.
     ///
-    /// Errs with the names of all classes here that are not among `classes`.
+    /// Fails with the names of the classes that are not among `classes`.
     pub fn labelled_by(self, classes: &[String]) -> Result<Self> {
         let place = |name: &String| classes.iter().position(|class| class == name);
         let unknown: Vec<String> = self
@@ -176,7 +175,7 @@ mod tests {
 
     use super::*;
 
-    /// One pixel an image; the pixel is the row.
+    /// One pixel per image, equal to the row.
     fn split(labels: &[u8]) -> Split {
         let images = Array4::from_shape_fn((labels.len(), 1, 1, 1), |(row, ..)| row as u8);
         Split::new(images, labels.to_vec(), 3).unwrap()
@@ -193,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn the_content_checksum_sees_pixels_labels_and_the_border_between_splits() {
+    fn the_content_checksum_depends_on_pixels_labels_and_the_split_boundary() {
         let checksum =
             |train: &[u8], test: &[u8]| dataset(split(train), split(test)).unwrap().provenance.content_sha256;
         let one = checksum(&[0, 1], &[2]);
@@ -203,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_of_a_set_says_that_it_is_one() {
+    fn the_provenance_of_a_subset_names_the_selection() {
         let whole = dataset(split(&[0, 1]), split(&[2, 1])).unwrap();
         let part = whole.first(2, 1).unwrap();
         assert_eq!((part.provenance.n_train, part.provenance.n_test), (2, 1));
@@ -228,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn splits_of_different_shapes_or_classes_are_no_set() {
+    fn splits_of_different_shapes_or_classes_are_refused() {
         let wide = Split::new(Array4::zeros((1, 1, 1, 2)), vec![0], 3).unwrap();
         assert!(dataset(split(&[0]), wide).is_err());
         let binary = Split::new(Array4::zeros((1, 1, 1, 1)), vec![0], 2).unwrap();

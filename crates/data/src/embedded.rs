@@ -1,4 +1,4 @@
-//! A class-balanced part of Fashion-MNIST inside the binary, so that everything runs with no download.
+//! A class-balanced subset of Fashion-MNIST embedded in the binary, so that everything runs without a download.
 
 use crate::{
     Error, Result,
@@ -8,16 +8,16 @@ use crate::{
     specs::{EMBEDDED, EMBEDDED_OF_EACH_CLASS},
 };
 
-/// The name the embedded set is asked for by.
+/// The name of the embedded set.
 pub const NAME: &str = EMBEDDED.name;
 
-/// The training images taken of each class.
+/// The number of training images of each class.
 pub const TRAIN_OF_EACH_CLASS: usize = EMBEDDED_OF_EACH_CLASS[0];
 
-/// The test images taken of each class.
+/// The number of test images of each class.
 pub const TEST_OF_EACH_CLASS: usize = EMBEDDED_OF_EACH_CLASS[1];
 
-/// A file of the folder `embedded`, with the SHA-256 it must have.
+/// A file of the folder `embedded` with its pinned SHA-256.
 struct Pinned {
     name: &'static str,
     bytes: &'static [u8],
@@ -58,7 +58,7 @@ const TEST_LABELS: Pinned = Pinned {
 
 /// The first 600 training and the first 100 test images of each class of Fashion-MNIST, in file order.
 ///
-/// Errs only if the files that were compiled in are not the ones that were pinned.
+/// Fails only if the embedded files do not have the pinned checksums.
 pub fn fashion_mnist() -> Result<Dataset> {
     let n_classes = EMBEDDED.classes.len();
     let train = files::split(TRAIN_IMAGES.read()?, TRAIN_LABELS.read()?, n_classes)?;
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_embedded_set_is_whole_and_balanced() {
+    fn the_embedded_set_is_complete_and_balanced() {
         let set = fashion_mnist().unwrap();
         assert_eq!(set.train.class_counts(), [TRAIN_OF_EACH_CLASS; 10]);
         assert_eq!(set.test.class_counts(), [TEST_OF_EACH_CLASS; 10]);
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn the_readme_beside_the_files_quotes_the_pinned_checksums() {
+    fn the_readme_quotes_the_pinned_checksums() {
         let readme = include_str!("../embedded/README.md");
         for file in [TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS] {
             assert!(readme.contains(&format!("{}  {}", file.sha256, file.name)), "{}", file.name);

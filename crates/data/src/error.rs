@@ -1,145 +1,145 @@
-//! What can be wrong with a data set on disk, or with a request for one.
+//! Errors of finding, reading and fetching data sets.
 
 use std::{io, path::PathBuf};
 
-/// Everything the functions of this crate can fail with.
+/// The errors of this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The system could not read a file.
+    /// A file could not be read.
     #[error("cannot read `{file}`: {cause}")]
     Io {
-        /// The file, as it was asked for.
+        /// The path of the file.
         file: String,
-        /// What the system said.
+        /// The error of the operating system.
         cause: io::Error,
     },
-    /// A file is not of the format it should be.
+    /// A file does not have the expected format.
     #[error("`{file}`: {field}: expected {expected}, got {got}")]
     Format {
         /// The file.
         file: String,
-        /// The part of the format that is wrong.
+        /// The field of the format that is wrong.
         field: &'static str,
-        /// What should stand there.
+        /// The expected content.
         expected: String,
-        /// What stands there.
+        /// The actual content.
         got: String,
     },
-    /// Images, labels and classes do not fit together, or a selection does not fit the data.
+    /// Images, labels and classes are inconsistent, or an argument does not fit the data.
     #[error("{what}: expected {expected}, got {got}")]
     Mismatch {
-        /// The thing that does not fit.
+        /// The argument or property.
         what: &'static str,
-        /// What would fit.
+        /// The expected value.
         expected: String,
-        /// What was given.
+        /// The actual value.
         got: String,
     },
-    /// One of the two splits of a set is wrong.
+    /// One of the two splits of a set is invalid.
     #[error("{split} split of `{set}`: {cause}")]
     Split {
         /// The set's folder or name.
         set: String,
         /// `train` or `test`.
         split: &'static str,
-        /// What is wrong with it.
+        /// The cause.
         cause: Box<Error>,
     },
-    /// A file has other bytes than the ones that were pinned.
+    /// A file does not have its pinned checksum.
     #[error("`{file}`: SHA-256: expected {expected}, got {got}; restore the file from version control")]
     Checksum {
         /// The file.
         file: String,
         /// The pinned SHA-256, in hexadecimal.
         expected: String,
-        /// The SHA-256 of the bytes that are there.
+        /// The SHA-256 of the file, in hexadecimal.
         got: String,
     },
-    /// There is no data set of this name.
+    /// The name of the data set is unknown.
     #[error("no data set is called `{name}`{hint}; known are {known}")]
     UnknownSet {
-        /// The name that was asked for.
+        /// The unknown name.
         name: String,
-        /// `, did you mean …?` with a name that is spelt much like it, or nothing.
+        /// `, did you mean …?` with the nearest known name, or nothing.
         hint: String,
         /// All known names.
         known: String,
     },
-    /// The files of a known set are in none of the places.
+    /// The files of a known set are in none of the folders searched.
     #[error("`{name}` is in none of {}; {hint}", list(.looked))]
     NotFound {
         /// The set.
         name: &'static str,
-        /// The folders that were looked into, in this order.
+        /// The folders that were searched, in order.
         looked: Vec<PathBuf>,
         /// What to do.
         hint: String,
     },
-    /// A folder holds a part of a set.
+    /// A folder holds only some files of a set.
     #[error("`{}` holds only a part of `{name}`: {} missing; {hint}", .folder.display(), .missing.join(", "))]
     Incomplete {
         /// The set.
         name: &'static str,
         /// The folder.
         folder: PathBuf,
-        /// The files and folders that are not there, without `.gz`.
+        /// The missing files and folders, without `.gz`.
         missing: Vec<String>,
         /// What to do.
         hint: String,
     },
-    /// A folder holds another known set, whose files have the same names.
+    /// A folder holds another known set with the same file names.
     #[error("`{}`: expected the images of `{expected}`, got those of `{got}`", .folder.display())]
     OtherSet {
         /// The folder.
         folder: PathBuf,
-        /// The set that was asked for.
+        /// The expected set.
         expected: &'static str,
-        /// The set that is there.
+        /// The set in the folder.
         got: &'static str,
     },
-    /// A set has no address that it could be fetched from.
-    #[error("`{name}` has no address that it can be fetched from; {hint}")]
+    /// A set has no download address.
+    #[error("`{name}` has no download address; {hint}")]
     NoSource {
         /// The set.
         name: String,
         /// What to do.
         hint: &'static str,
     },
-    /// The files of a set could not be fetched. Nothing is left of them.
+    /// The files of a set could not be fetched; partial files are removed.
     #[error("cannot fetch `{name}`: {at}: {what}: wanted {wanted}, got {got}; {hint}")]
     Fetch {
         /// The set.
         name: &'static str,
         /// The address or the folder.
         at: String,
-        /// The part that is wrong.
+        /// The property that is wrong.
         what: &'static str,
-        /// What should have come.
+        /// The expected value.
         wanted: String,
-        /// What came.
+        /// The actual value.
         got: String,
         /// What to do.
         hint: &'static str,
     },
-    /// There is no room for the pixels of a set.
+    /// There is not enough free memory for the pixels of a set.
     #[error(
         "{what}: {bytes} bytes of memory are needed, and {free} are free; take fewer images or a smaller side"
     )]
     Memory {
         /// The images.
         what: String,
-        /// The bytes that are needed.
+        /// The bytes needed.
         bytes: usize,
-        /// The bytes that are free, in words where the system gave none without saying how many there are.
+        /// The free bytes, in words where the allocation failed without a known number.
         free: String,
     },
-    /// A batch could not become a tensor.
+    /// A batch could not be converted to a tensor.
     #[error(transparent)]
     Tensor(#[from] tensor::Error),
 }
 
-/// The result of everything here that can fail.
+/// The result type of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
 fn list(folders: &[PathBuf]) -> String {

@@ -1,8 +1,8 @@
-//! Fetching the published files of a set: they arrive whole and verified under their final name, or not at all.
+//! Downloads the published files of a data set atomically: verified under the final name, or not at all.
 //!
-//! Files go to a folder beside the target that has the target's name with `.partial` behind it. Every file has a pinned
-//! size and SHA-256; the set is opened there, its content compared with what is known of it, and the folder renamed.
-//! After an error nothing is left. After a kill the folder stays, and the next call goes on with it.
+//! Files go to a folder beside the target with the suffix `.partial`. Every file has a pinned size and SHA-256; the set
+//! is opened there, its content checksum compared with the published one, and the folder renamed. An error removes the
+//! folder. A kill leaves it, and the next call resumes the download.
 
 mod sources;
 mod download;
@@ -12,50 +12,49 @@ mod partial;
 use std::path::Path;
 
 use self::{
-    download::{Client, Patience},
+    download::{Client, Timeouts},
     partial::Partial,
     sources::Source,
 };
 use crate::{
     Error, Result,
     dataset::Dataset,
-    find::shelf,
+    find::cache_folder,
     folder,
     specs::{self, DatasetSpec},
 };
 
-/// Fetches the set `name`, one of [`crate::names`], into the folder `to/NAME`, or the one in the user's own [`shelf`],
-/// where [`crate::open`] finds it. A set that is there already is only read.
+/// Downloads the set `name`, one of [`crate::names`], into the folder `to/NAME`, by default in the user's
+/// [`cache_folder`], where [`crate::open`] finds it. A set that exists already is only read.
 ///
-/// `from` is the address of a folder with copies of the same files, in place of the publishers'. It starts with
-/// `https://`, or with `http://` if the host is this machine. `tell` is given the bytes that are here and the bytes that
-/// are asked for, while they arrive.
+/// `from` is the URL of a mirror with the same files. It starts with `https://`, or with `http://` if the host is this
+/// machine. `progress` is called with the bytes received so far and the total.
 ///
-/// Connecting may take 15 s, a silence 30 s, and what comes slower than 1 KiB/s counts as silence. A download that
-/// breaks is gone on with, up to five times in a row for less than 64 KiB.
+/// The timeouts are 15 s for connecting and 30 s without data; less than 1 KiB/s counts as no data. An interrupted
+/// download is resumed, up to five times in a row with less than 64 KiB of progress.
 ///
 /// # Errors
-/// [`Error::UnknownSet`]; [`Error::NoSource`]; [`Error::Fetch`] with the address, what was wanted and what came;
-/// [`Error::Io`]; what reading the set can err with. Then there is nothing under the final name that was not there.
+/// [`Error::UnknownSet`]; [`Error::NoSource`]; [`Error::Fetch`] with the URL, the expected and the actual value;
+/// [`Error::Io`]; the errors of reading the set. The target is then unchanged.
 pub fn fetch(
     name: &str,
     to: Option<&Path>,
     from: Option<&str>,
-    tell: &mut dyn FnMut(u64, u64),
+    progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Dataset> {
     let spec = specs::named(name)?;
     let none = || Error::NoSource { name: name.to_owned(), hint: spec.hint };
     let source = sources::of(spec).ok_or_else(none)?;
-    let shelf = to.map(Path::to_owned).or_else(shelf).ok_or_else(|| Error::Fetch {
+    let cache_folder = to.map(Path::to_owned).or_else(cache_folder).ok_or_else(|| Error::Fetch {
         name: spec.name,
         at: "the environment".to_owned(),
         what: "cache folder",
         wanted: "XDG_CACHE_HOME or HOME".to_owned(),
         got: "neither".to_owned(),
-        hint: "say where it shall go with `--to DIR`",
+        hint: "name the target folder with `--to DIR`",
     })?;
-    let client = Client::new(spec.name, from.unwrap_or(source.base), Patience::default())?;
-    fetch_with(&client, spec, source, &shelf.join(spec.name), tell)
+    let client = Client::new(spec.name, from.unwrap_or(source.base), Timeouts::default())?;
+    fetch_with(&client, spec, source, &cache_folder.join(spec.name), progress)
 }
 
 fn fetch_with(
@@ -63,7 +62,7 @@ fn fetch_with(
     spec: &'static DatasetSpec,
     source: &Source,
     target: &Path,
-    tell: &mut dyn FnMut(u64, u64),
+    progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Dataset> {
     if let Some(set) = already(spec, target)? {
         return Ok(set);
@@ -73,7 +72,7 @@ fn fetch_with(
     let mut here = 0;
     for file in source.files {
         let folder = if source.archive.is_some() { partial.folder().to_owned() } else { partial.set() };
-        client.download(file, &folder.join(file.name), &mut |have| tell(here + have, total))?;
+        client.download(file, &folder.join(file.name), &mut |have| progress(here + have, total))?;
         here += file.bytes;
     }
     if let Some(limits) = source.archive {
@@ -95,7 +94,7 @@ fn fetch_with(
     Ok(set)
 }
 
-/// The set, if it is in its place; errs if anything else is.
+/// The set, if the target holds it; fails if the target holds anything else.
 fn already(spec: &'static DatasetSpec, target: &Path) -> Result<Option<Dataset>> {
     let in_the_way = |got: String| Error::Fetch {
         name: spec.name,
@@ -103,7 +102,7 @@ fn already(spec: &'static DatasetSpec, target: &Path) -> Result<Option<Dataset>>
         what: "folder",
         wanted: "nothing there, or the whole set".to_owned(),
         got,
-        hint: "move it away, or name another place with `--to DIR`",
+        hint: "move it away, or name another folder with `--to DIR`",
     };
     match published(spec, target, target) {
         Ok(Some(set)) => Ok(Some(set)),
@@ -116,7 +115,7 @@ fn already(spec: &'static DatasetSpec, target: &Path) -> Result<Option<Dataset>>
     }
 }
 
-/// The set in a folder, if it is as published as far as that is known; `at` is what errors call the folder.
+/// The set in a folder, if it has the published checksum or none is known; `at` is the folder's name in errors.
 fn published(spec: &'static DatasetSpec, folder: &Path, at: &Path) -> Result<Option<Dataset>> {
     let Some(set) = folder::read(spec, folder)? else { return Ok(None) };
     match spec.content_sha256 {

@@ -1,4 +1,4 @@
-//! The sets that are a few files: what the files are called, and what is in them.
+//! Data sets of a few files: their names and formats.
 
 use std::path::PathBuf;
 
@@ -11,36 +11,36 @@ use crate::{
     svhn,
 };
 
-/// The format of a few files.
+/// The file format of a data set.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Format {
-    /// Two IDX files for each split, see [`idx`], the test files called `t10k`.
+    /// Two IDX files per split, see [`idx`], with test files named `t10k`.
     Idx,
-    /// The same with test files that are called `test`.
+    /// The same with test files named `test`.
     IdxTest,
     /// The binary version of CIFAR-10, see [`cifar`].
     Cifar10,
     /// The binary version of CIFAR-100, with its fine labels.
     Cifar100,
-    /// A MATLAB file for each split, see `svhn`.
+    /// One MATLAB file per split, see `svhn`.
     Svhn,
 }
 
-/// What is made of the pixels as they are stored.
+/// The transform from stored pixels to pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PixelTransform {
-    /// Nothing.
+    /// The identity.
     AsStored,
-    /// Light where it was dark: for ink that is dark on white.
+    /// Inverts pixels: dark ink on white becomes light on black.
     Inverted,
-    /// White where there is any light.
+    /// White where the stored pixel is not black.
     Binary,
-    /// White where there is any ink that is dark on white.
+    /// White where the stored pixel is not white.
     InvertedBinary,
 }
 
 impl PixelTransform {
-    /// The pixel that a stored pixel becomes.
+    /// Transforms one pixel.
     pub(crate) fn of(self, stored: u8) -> u8 {
         match self {
             Self::AsStored => stored,
@@ -51,14 +51,14 @@ impl PixelTransform {
     }
 }
 
-/// The usual names of a set's files, split by split; each may end in `.gz`.
+/// The file names of each split; each may end in `.gz`.
 pub(crate) struct Files {
     pub(crate) train: &'static [&'static str],
     pub(crate) test: &'static [&'static str],
 }
 
 impl Format {
-    /// What the files are called.
+    /// The file names of this format.
     pub(crate) fn files(self) -> Files {
         match self {
             // Images before labels.
@@ -85,7 +85,7 @@ impl Format {
         }
     }
 
-    /// One split from its files, and the SHA-256 of each of them.
+    /// Reads one split from its files, with the SHA-256 of each.
     pub(crate) fn read(
         self,
         transform: PixelTransform,
@@ -117,7 +117,7 @@ impl Format {
     }
 }
 
-/// Images of one channel, with their labels.
+/// A split of one-channel images.
 pub(crate) fn split(images: Idx<3>, labels: Idx<1>, n_classes: usize) -> Result<Split> {
     let [n, h, w] = images.dims;
     let images = Array4::from_shape_vec((n, 1, h, w), images.values)

@@ -1,4 +1,4 @@
-//! Finding a data set by name.
+//! Finds and opens a data set by name.
 
 use std::{
     env,
@@ -12,33 +12,33 @@ use crate::{
     specs::{self, DatasetSpec},
 };
 
-/// The folders that hold data sets, in the order they are looked into.
+/// The folders that are searched for data sets, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Places {
-    /// Folders a person named: each may hold the files themselves, or a folder with the set's name.
+pub struct SearchFolders {
+    /// Folders given by the user: each may hold the files themselves, or a folder with the set's name.
     pub named: Vec<PathBuf>,
-    /// Folders that hold a folder for each set.
-    pub shelves: Vec<PathBuf>,
+    /// Folders that hold one folder per set.
+    pub roots: Vec<PathBuf>,
 }
 
-impl Places {
+impl SearchFolders {
     /// `dir` and `AGON_DATA`; then `agon` in the user's cache folder and the system's package folder.
     pub fn from_environment(dir: Option<&Path>) -> Self {
         Self {
             named: dir.map(Path::to_owned).into_iter().chain(variable("AGON_DATA")).collect(),
-            shelves: shelf().into_iter().chain([PathBuf::from("/usr/share/datasets")]).collect(),
+            roots: cache_folder().into_iter().chain([PathBuf::from("/usr/share/datasets")]).collect(),
         }
     }
 
     pub(crate) fn folders(&self, spec: &DatasetSpec) -> Vec<PathBuf> {
         let below = |dir: &PathBuf| spec.folders.iter().map(|name| dir.join(name)).collect::<Vec<_>>();
         let named = self.named.iter().flat_map(|dir| [below(dir), vec![dir.clone()]].concat());
-        named.chain(self.shelves.iter().flat_map(below)).collect()
+        named.chain(self.roots.iter().flat_map(below)).collect()
     }
 }
 
-/// The user's own folder of data sets, `agon` in the cache folder; `None` if the environment names no such folder.
-pub fn shelf() -> Option<PathBuf> {
+/// The user's folder of data sets, `agon` in the cache folder; `None` if the environment names no cache folder.
+pub fn cache_folder() -> Option<PathBuf> {
     let cache = variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")));
     cache.map(|cache| cache.join("agon"))
 }
@@ -47,27 +47,27 @@ fn variable(name: &str) -> Option<PathBuf> {
     env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
-/// Opens the data set `name`, one of [`names`](crate::names), from the first of these that has it:
-/// `dir/NAME` or `dir`, the same for the variable `AGON_DATA`, the user's cache, the system's package
-/// folder. `NAME` may also be what the publisher's archive calls its folder (`cifar-10-batches-bin`). The embedded
-/// set is in the binary and needs none of them.
+/// Opens the data set `name`, one of [`names`](crate::names), from the first of these folders that has it:
+/// `dir/NAME` or `dir`, the same for the variable `AGON_DATA`, the user's cache folder, the system's package
+/// folder. `NAME` may also be the folder name of the publisher's archive (`cifar-10-batches-bin`). The embedded
+/// set needs no folder.
 ///
-/// Images of sets that lie on disk class by class (`tiny-imagenet`, `imagenette`) are given in a fixed random order,
-/// so that the first few of them show all classes; [`Origin`](crate::Origin) says so.
+/// Images of sets that are stored class by class (`tiny-imagenet`, `imagenette`) are shuffled with a fixed seed, so
+/// that a prefix contains all classes; [`Origin`](crate::Origin) records this.
 ///
-/// Errs for an unknown name, if the set is nowhere, and if what is there is damaged, incomplete or another
+/// Fails if the name is unknown, if no folder has the set, and if its files are damaged, incomplete or of another
 /// set.
 pub fn open(name: &str, dir: Option<&Path>) -> Result<Dataset> {
-    open_in(name, &Places::from_environment(dir))
+    open_in(name, &SearchFolders::from_environment(dir))
 }
 
-/// [`open`] with the places spelt out.
-pub fn open_in(name: &str, places: &Places) -> Result<Dataset> {
+/// [`open`] with explicit search folders.
+pub fn open_in(name: &str, folders: &SearchFolders) -> Result<Dataset> {
     let spec = specs::named(name)?;
     if !spec.is_on_disk() {
         return embedded::fashion_mnist();
     }
-    let looked = places.folders(spec);
+    let looked = folders.folders(spec);
     for folder in &looked {
         if let Some(dataset) = folder::read(spec, folder)? {
             return Ok(dataset);
@@ -84,37 +84,39 @@ mod tests {
     #[test]
     fn a_named_folder_may_hold_the_files_or_a_folder_of_the_name() {
         let dir = tempfile::tempdir().unwrap();
-        let places = Places { named: vec![dir.path().to_owned()], shelves: Vec::new() };
+        let folders = SearchFolders { named: vec![dir.path().to_owned()], roots: Vec::new() };
         write_tiny(dir.path());
-        let source = || open_in("mnist", &places).unwrap().provenance.origin.source;
+        let source = || open_in("mnist", &folders).unwrap().provenance.origin.source;
         assert_eq!(source(), dir.path().display().to_string());
         write_tiny(&dir.path().join("mnist"));
         assert_eq!(source(), dir.path().join("mnist").display().to_string());
     }
 
     #[test]
-    fn earlier_places_win() {
+    fn earlier_folders_take_precedence() {
         let dir = tempfile::tempdir().unwrap();
-        let [first, second, shelf] = ["first", "second", "shelf"].map(|name| dir.path().join(name));
-        let places = Places { named: vec![first.clone(), second.clone()], shelves: vec![shelf.clone()] };
-        for folder in [shelf.join("mnist"), second, first] {
+        let [first, second, cache_folder] =
+            ["first", "second", "cache_folder"].map(|name| dir.path().join(name));
+        let folders =
+            SearchFolders { named: vec![first.clone(), second.clone()], roots: vec![cache_folder.clone()] };
+        for folder in [cache_folder.join("mnist"), second, first] {
             write_tiny(&folder);
-            let source = open_in("mnist", &places).unwrap().provenance.origin.source;
+            let source = open_in("mnist", &folders).unwrap().provenance.origin.source;
             assert_eq!(source, folder.display().to_string());
         }
     }
 
     #[test]
     fn the_given_folder_comes_first_and_the_package_folder_last() {
-        let places = Places::from_environment(Some("given".as_ref()));
-        assert_eq!(places.named.first(), Some(&PathBuf::from("given")));
-        assert_eq!(places.shelves.last(), Some(&PathBuf::from("/usr/share/datasets")));
+        let folders = SearchFolders::from_environment(Some("given".as_ref()));
+        assert_eq!(folders.named.first(), Some(&PathBuf::from("given")));
+        assert_eq!(folders.roots.last(), Some(&PathBuf::from("/usr/share/datasets")));
     }
 
     #[test]
-    fn a_set_that_is_nowhere_says_where_it_was_looked_for_and_what_to_do() {
-        let places = Places { named: vec!["/absent/a".into()], shelves: vec!["/absent/b".into()] };
-        let message = open_in("fashion-mnist", &places).unwrap_err().to_string();
+    fn a_missing_set_is_an_error_with_the_folders_searched_and_a_next_step() {
+        let folders = SearchFolders { named: vec!["/absent/a".into()], roots: vec!["/absent/b".into()] };
+        let message = open_in("fashion-mnist", &folders).unwrap_err().to_string();
         assert_eq!(
             message,
             "`fashion-mnist` is in none of `/absent/a/fashion-mnist`, `/absent/a`, \
@@ -125,8 +127,8 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_name_is_answered_with_the_nearest() {
-        let message = open_in("fashion_minst", &Places::default()).unwrap_err().to_string();
+    fn an_unknown_name_is_an_error_with_the_nearest_name() {
+        let message = open_in("fashion_minst", &SearchFolders::default()).unwrap_err().to_string();
         assert_eq!(
             message,
             "no data set is called `fashion_minst`, did you mean `fashion-mnist`?; \
@@ -137,10 +139,10 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_may_have_the_name_that_the_publishers_gave_it() {
+    fn a_folder_may_have_the_publishers_name() {
         let dir = tempfile::tempdir().unwrap();
-        let places = Places { named: vec![dir.path().to_owned()], shelves: Vec::new() };
-        let source = || open_in("cifar10", &places).unwrap().provenance.origin.source;
+        let folders = SearchFolders { named: vec![dir.path().to_owned()], roots: Vec::new() };
+        let source = || open_in("cifar10", &folders).unwrap().provenance.origin.source;
         for folder in ["cifar-10-batches-bin", "cifar10"].map(|name| dir.path().join(name)) {
             write_tiny_cifar(&folder);
             assert_eq!(source(), folder.display().to_string());
@@ -148,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn the_embedded_set_needs_no_place() {
-        assert_eq!(open_in("fashion-mnist-embedded", &Places::default()).unwrap().train.len(), 6_000);
+    fn the_embedded_set_needs_no_folder() {
+        assert_eq!(open_in("fashion-mnist-embedded", &SearchFolders::default()).unwrap().train.len(), 6_000);
     }
 }

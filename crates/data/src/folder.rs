@@ -1,4 +1,4 @@
-//! The folder of a known set: whether all of it is there, and the set that it holds.
+//! Reads a known data set from its folder, checking that no file is missing.
 
 use std::path::{Path, PathBuf};
 
@@ -11,9 +11,9 @@ use crate::{
     tiny_imagenet,
 };
 
-/// Reads a set from its folder, or gives nothing if none of its files is there.
+/// Reads a set from its folder; `None` if it holds none of the files.
 ///
-/// A folder that holds only some of the files is an error, as is one that holds another known set.
+/// A folder with only some of the files is an error, as is one with another known set.
 pub(crate) fn read(spec: &'static DatasetSpec, folder: &Path) -> Result<Option<Dataset>> {
     let parts = spec.layout.parts();
     let found: Vec<Option<PathBuf>> = parts.iter().map(|part| locate(folder, part)).collect();
@@ -53,7 +53,7 @@ pub(crate) fn read(spec: &'static DatasetSpec, folder: &Path) -> Result<Option<D
     }
 }
 
-/// The files and folders of a set that a folder does not hold; `None` if it holds none of them.
+/// The files and folders of a set that a folder lacks; `None` if it has none of them.
 pub(crate) fn missing(spec: &DatasetSpec, folder: &Path) -> Option<Vec<String>> {
     let mut parts = spec.layout.parts();
     let n_parts = parts.len();
@@ -61,12 +61,12 @@ pub(crate) fn missing(spec: &DatasetSpec, folder: &Path) -> Option<Vec<String>> 
     (parts.len() < n_parts).then_some(parts)
 }
 
-/// A set of a few files, those of the training split first.
+/// Reads a set of a few files, those of the training split first.
 fn read_files(spec: &DatasetSpec, format: Format, folder: &Path, paths: &[PathBuf]) -> Result<Content> {
     let (train_paths, test_paths) = paths.split_at(format.files().train.len());
     let read = |split, paths| {
         format.read(spec.transform, paths, spec.classes.len()).map_err(|cause| match cause {
-            // Errors of a file name it; those of a split do not say whose it is.
+            // Errors of files name the file; those of splits need the split's name.
             Error::Mismatch { .. } => {
                 Error::Split { set: folder.display().to_string(), split, cause: Box::new(cause) }
             }
@@ -128,7 +128,7 @@ pub(crate) mod tests {
     /// The red, green and blue bytes of each image of the tiny CIFAR-10 are these, plus its label.
     const PLANES: [u8; 3] = [0, 100, 200];
 
-    /// One image a file, its label the number of the file.
+    /// One image per file, labelled with the file's number.
     pub(crate) fn write_tiny_cifar(folder: &Path) {
         fs::create_dir_all(folder).unwrap();
         for (label, file) in (1..).zip(names(Format::Cifar10)) {
@@ -138,7 +138,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn ink_that_is_dark_on_white_becomes_light_on_black() {
+    fn dark_ink_on_white_becomes_light_on_black() {
         let folder = tempfile::tempdir().unwrap();
         write_tiny(folder.path());
         for file in ["images-idx3-ubyte", "labels-idx1-ubyte"] {

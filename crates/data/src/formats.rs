@@ -1,6 +1,6 @@
-//! File formats of data sets: IDX, CIFAR's records, MATLAB arrays, tar archives, and JPEG and PNG images.
+//! File formats of data sets: IDX, CIFAR records, MATLAB arrays, tar archives, and JPEG and PNG images.
 //!
-//! Readers take bytes from strangers: sizes are compared with the file before anything is allocated, and no input panics.
+//! Input is untrusted: sizes are compared with the file before memory is allocated, and no input panics.
 
 pub mod cifar;
 pub mod idx;

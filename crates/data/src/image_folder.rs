@@ -1,4 +1,4 @@
-//! Anybody's images: a folder for each class.
+//! Reads a data set from your own images, one folder per class.
 
 mod left_out;
 
@@ -15,21 +15,21 @@ use crate::{
     formats::stored::wrong,
 };
 
-/// The most classes, as a label is a byte.
+/// The largest number of classes, as a label is a byte.
 const MAX_CLASSES: usize = 256;
 
-/// The largest side that images are brought to.
+/// The largest side of the resized images.
 pub const MAX_SIDE: usize = 1024;
 
-/// One image of so many of each class, in the order of their names, is a test image.
+/// Every `TEST_OF`-th image of each class, by name, is a test image.
 const TEST_OF: usize = 5;
 
-/// What is made of the images of a folder.
+/// Options for reading a folder of images.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FolderOptions {
-    /// Height and width that the images get, between 1 and 1,024.
+    /// Height and width of the resized images, between 1 and 1,024.
     pub side: usize,
-    /// Whether they get three channels, red, green and blue, or one of grey.
+    /// Whether images have three channels (RGB) or one (grey).
     pub colour: bool,
 }
 
@@ -40,13 +40,13 @@ impl Default for FolderOptions {
     }
 }
 
-/// A file or a folder that was left out: an image that could not be read, images of a kind that is not read, or a
-/// folder that is no class.
+/// A file or folder that was skipped: a broken image, images of an unsupported format, or a folder that is not a
+/// class.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skipped {
     /// The file or folder.
     pub file: PathBuf,
-    /// Why, without its name.
+    /// The reason, without the name.
     pub reason: String,
 }
 
@@ -56,27 +56,27 @@ impl fmt::Display for Skipped {
     }
 }
 
-/// Reads the JPEG and PNG files `DIR/CLASS/*.{jpg,jpeg,png}`; also gives what was left out, by name. Other endings of
-/// JPEG files are `jpe`, `jfif`, `pjpeg` and `pjp`; capital letters are the same as small ones.
+/// Reads the JPEG and PNG files `DIR/CLASS/*.{jpg,jpeg,png}`; also returns what was skipped, by name. Other extensions
+/// of JPEG files are `jpe`, `jfif`, `pjpeg` and `pjp`; extensions are case-insensitive.
 ///
-/// Classes are the folders that hold an image, in the order of their names. If there is a folder `train` and a folder
-/// `test` or `val`, classes are the folders in `train`, and the other holds the test images; else every fifth image of
-/// each class, in the order of the names, is a test image. What starts with a dot and `__MACOSX` are left out.
+/// Classes are the folders that contain an image, in the order of their names. If there are folders `train` and `test`
+/// (or `val`), classes are the folders in `train`, and the other has the test images; otherwise every fifth image of
+/// each class, by name, is a test image. Names that start with a dot and `__MACOSX` are skipped.
 ///
-/// An image is turned upright as its Exif data say, its shorter side is resized to `side` with a triangle filter, and
-/// the square in the middle is taken. Grey is the Rec. 709 luma; transparency is left out. Both splits are in a fixed
-/// random order, `Stream::new(0, "order").permutation(n, epoch)` over the images sorted by class and name, with
-/// epoch 0 for training and 1 for test images, so that the first few of them show all classes. Images are given in
-/// memory; `side` and their number must fit into 16 GiB.
+/// The Exif orientation is applied, the shorter side is resized to `side` with a triangle filter, and the central
+/// square is cropped. Grey is the Rec. 709 luma; the alpha channel is dropped. Both splits are shuffled with the fixed
+/// permutation `Stream::new(0, "order").permutation(n, epoch)` over the images sorted by class and name, with
+/// epoch 0 for training and 1 for test images, so that a prefix contains all classes. All images are held in
+/// memory, at most 16 GiB.
 ///
-/// Errs if there are no classes or more than 256, if none of a class's training images or no test image at all can be
-/// read, if a class has test images alone, or if a link leads out of the folder.
+/// Fails if there are no classes or more than 256, if no training image of a class or no test image at all can be
+/// decoded, if a class has test images only, or if a link points outside the folder.
 pub fn image_folder(dir: &Path, options: &FolderOptions) -> Result<(Dataset, Vec<Skipped>)> {
     read(dir, options, list(dir)?)
 }
 
-/// As [`image_folder`], for judging what was trained on other images: a folder with a folder `test` or `val` and none
-/// `train` will do. Its first test image then stands in for the training images, which a [`Dataset`] cannot lack.
+/// As [`image_folder`], for evaluating a model trained on other images: a folder `test` or `val` without `train` is
+/// enough. The first test image then also serves as the training split, which must not be empty.
 pub fn test_folder(dir: &Path, options: &FolderOptions) -> Result<(Dataset, Vec<Skipped>)> {
     let top = images::folders_in(dir, dir)?;
     let listed = match (called(&top, "train"), of_tests(&top)) {
@@ -143,12 +143,12 @@ fn read(dir: &Path, options: &FolderOptions, listed: Listed) -> Result<(Dataset,
     Ok((Dataset::new(&name_of(&path), &classes, train, test, origin)?, skipped))
 }
 
-/// One image as [`image_folder`] reads it, from a file that is already in memory: its planes `[c, side, side]`, where `c`
-/// is three or one. `name` is what errors call it.
+/// Decodes one image in memory as [`image_folder`] does, to the planes `[c, side, side]`, where `c` is three or one.
+/// `name` is its name in errors.
 ///
 /// # Errors
-/// [`Error::Mismatch`] for another `side` than [`FolderOptions`] allow; [`Error::Format`] if it is neither a JPEG nor a
-/// PNG image that is whole, or too large for the size of its file.
+/// [`Error::Mismatch`] if `side` is out of range; [`Error::Format`] if it is not a complete JPEG or PNG image, or
+/// declares more pixels than a file of its size can encode.
 pub fn parse_image(name: &str, bytes: &[u8], options: &FolderOptions) -> Result<Vec<u8>> {
     let form = form(options)?;
     let mut planes = vec![0; form.bytes()];
@@ -156,7 +156,7 @@ pub fn parse_image(name: &str, bytes: &[u8], options: &FolderOptions) -> Result<
     Ok(planes)
 }
 
-/// The form that images get.
+/// The form of the images.
 fn form(&FolderOptions { side, colour }: &FolderOptions) -> Result<Form> {
     if !(1..=MAX_SIDE).contains(&side) {
         let expected = format!("between 1 and {MAX_SIDE}");
@@ -165,7 +165,7 @@ fn form(&FolderOptions { side, colour }: &FolderOptions) -> Result<Form> {
     Ok(Form { fit: Fit::Middle { shorter: side as u32, side: side as u32 }, colour })
 }
 
-/// What is wrong with a file, without its name.
+/// The error of a file, without its name.
 fn reason(error: Error) -> String {
     match error {
         Error::Format { field, expected, got, .. } => format!("{field}: expected {expected}, got {got}"),
@@ -177,16 +177,16 @@ fn reason(error: Error) -> String {
 /// The image files of a folder, sorted by class and name.
 struct Listed {
     classes: Vec<String>,
-    /// Empty where the folder is of test images alone.
+    /// Empty where the folder has test images only.
     train: Vec<ImageFile>,
     test: Vec<ImageFile>,
-    /// Which of them are test images.
+    /// Which images are test images, in words.
     how: String,
-    /// What is no class or of a kind that is not read.
+    /// Skipped files and folders.
     skipped: Vec<Skipped>,
 }
 
-/// The images of a folder within the set.
+/// The images of one class.
 struct Class {
     folder: PathBuf,
     images: Vec<PathBuf>,
@@ -203,7 +203,7 @@ fn list(dir: &Path) -> Result<Listed> {
     }
 }
 
-/// The folder of this name.
+/// The folder with this name.
 fn called<'a>(folders: &'a [PathBuf], name: &str) -> Option<&'a PathBuf> {
     folders.iter().find(|folder| folder.ends_with(name))
 }
@@ -219,11 +219,11 @@ fn is_split(dir: &Path, folder: &Path) -> Result<bool> {
     Ok(images.is_empty() && !folders.is_empty())
 }
 
-/// What folders of training and test images are called elsewhere.
+/// Common names of the folders of training and test images.
 const CALLED_SPLITS: [&str; 8] =
     ["train", "training", "test", "testing", "val", "valid", "validation", "evaluation"];
 
-/// Checks that no folder has the name of a split and holds folders, as one that is not called as it must be.
+/// Refuses folders that have the name of a split and contain folders, since they are probably misnamed splits.
 fn check_no_splits(dir: &Path, top: &[PathBuf]) -> Result<()> {
     let mut found = vec![];
     for folder in top {
@@ -235,14 +235,14 @@ fn check_no_splits(dir: &Path, top: &[PathBuf]) -> Result<()> {
     match found.is_empty() {
         true => Ok(()),
         false => {
-            let expected = "`train`, and `test` or `val`; rename those that are called otherwise";
+            let expected = "`train`, and `test` or `val`; rename those with other names";
             let dir = dir.display().to_string();
             Err(wrong(&dir, "folders of training and test images", expected.to_owned(), found.join(", ")))
         }
     }
 }
 
-/// Training and test images in folders of their own.
+/// Lists training and test images in separate folders.
 fn list_splits(dir: &Path, top: &[PathBuf], train: &Path, test: &Path) -> Result<Listed> {
     let mut skipped = beside_splits(dir, top.iter().filter(|folder| **folder != *train), test)?;
     let classes = classes(dir, train, &mut skipped)?;
@@ -264,7 +264,7 @@ fn list_splits(dir: &Path, top: &[PathBuf], train: &Path, test: &Path) -> Result
     Ok(listed)
 }
 
-/// Test images in a folder of their own, and no others.
+/// Lists test images in a folder without training images.
 fn list_tests(dir: &Path, top: &[PathBuf], test: &Path) -> Result<Listed> {
     let mut skipped = beside_splits(dir, top.iter(), test)?;
     let classes = classes(dir, test, &mut skipped)?;
@@ -274,8 +274,8 @@ fn list_tests(dir: &Path, top: &[PathBuf], test: &Path) -> Result<Listed> {
     Ok(Listed { classes: names, train: vec![], test, how, skipped })
 }
 
-/// What lies beside the folders of training and test images: images, hidden folders, and those of `folders` that are
-/// not the one of test images.
+/// Skipped entries beside the folders of the splits: images, hidden folders, and those of `folders` that are not the
+/// test folder.
 fn beside_splits<'a>(
     dir: &Path,
     folders: impl Iterator<Item = &'a PathBuf>,
@@ -289,7 +289,7 @@ fn beside_splits<'a>(
     Ok(skipped)
 }
 
-/// Training and test images in the same folders.
+/// Lists training and test images in the same folders.
 fn list_classes(dir: &Path) -> Result<Listed> {
     let mut skipped = vec![];
     let classes = classes(dir, dir, &mut skipped)?;
@@ -309,7 +309,7 @@ fn list_classes(dir: &Path) -> Result<Listed> {
     Ok(listed)
 }
 
-/// The folders in `folder` that hold an image, by name; what is left out goes to `skipped`.
+/// The subfolders of `folder` that contain an image, by name; others are added to `skipped`.
 fn classes(dir: &Path, folder: &Path, skipped: &mut Vec<Skipped>) -> Result<Vec<Class>> {
     skipped.extend(hidden(folder)?);
     skipped.extend(loose(dir, folder)?);
@@ -345,7 +345,7 @@ fn names(dir: &Path, classes: &[Class], skipped: &[Skipped]) -> Result<Vec<Strin
         };
         return Err(wrong(&dir.display().to_string(), "classes", expected, got));
     }
-    // Different names that are not UTF-8 would be shown as one name.
+    // Different names that are not UTF-8 would be displayed as the same name.
     let name = |class: &Class| match class.folder.file_name().and_then(|name| name.to_str()) {
         Some(name) => Ok(name.to_owned()),
         None => Err(wrong(

@@ -9,7 +9,7 @@ use crate::{
     formats::images::decode::{Fit, Form},
 };
 
-/// The folder of each class, in the order of the classes.
+/// The folder of each class, in label order.
 const CODES: [&str; 10] = [
     "n01440764",
     "n02102040",
@@ -23,7 +23,7 @@ const CODES: [&str; 10] = [
     "n03888257",
 ];
 
-/// What each class shows.
+/// The names of the classes.
 pub(crate) const CLASSES: [&str; 10] = [
     "tench",
     "English springer",
@@ -37,24 +37,24 @@ pub(crate) const CLASSES: [&str; 10] = [
     "parachute",
 ];
 
-/// Shorter side 256, the middle 224x224, in colour: experiments E5 and E6 of `book/lbr.md`.
+/// Shorter side 256, central crop of 224x224, in colour: experiments E5 and E6 of `book/lbr.md`.
 const FORM: Form = Form { fit: Fit::Middle { shorter: 256, side: 224 }, colour: true };
 
-/// The published numbers of training and of validation images.
+/// The published counts of training and of validation images.
 const PUBLISHED: [usize; 2] = [9_469, 3_925];
 
-/// What must be in the folder: `train/CODE` and `val/CODE` for each class.
+/// The required folders: `train/CODE` and `val/CODE` for each class.
 pub(crate) fn parts() -> Vec<String> {
     ["train", "val"].iter().flat_map(|split| CODES.map(|code| format!("{split}/{code}"))).collect()
 }
 
 /// Reads the set from its folder; the validation images are the test split.
 ///
-/// Images lie there class by class. Both splits are given in a fixed random order, that of
+/// Images are stored class by class. Both splits are shuffled with the fixed permutation
 /// `Stream::new(0, "order").permutation(n, epoch)` over the images sorted by class and then by name, with epoch 0 for
-/// training and 1 for test images, so that the first few of them show all classes.
+/// training and 1 for test images, so that a prefix contains all classes.
 ///
-/// Errs if a class has no images or an image is broken.
+/// Fails if a class has no images or an image is broken.
 pub(crate) fn read(root: &Path) -> Result<Content> {
     let split = |name, epoch| {
         let mut listed = Vec::new();

@@ -1,10 +1,10 @@
-//! Data sets as bytes N×C×H×W with their provenance: readers, the embedded set, transforms and batches.
+//! Data sets as bytes N×C×H×W with provenance: readers, an embedded set, augmentation and batches.
 //!
-//! Reading order: a [`Split`] is images with labels, a [`Dataset`] two of them and their provenance;
-//! [`formats`] read files, `specs` is the table of the published sets, `folder` reads all files of one, and [`open`] finds the folder by the set's name, or takes the set that is [`embedded`];
-//! `fetch`, a feature, downloads them; [`catalogue`](fn@catalogue) lists the sets; [`image_folder`] reads anybody's images; [`Batches`] feeds training, on a
-//! GPU [`Resident`], [`in_order`] evaluation;
-//! [`Augmentation`] changes training images at random; [`mod@reference`] says what errors need no model at all.
+//! Reading order: a [`Split`] is images with labels, a [`Dataset`] two splits with provenance. [`formats`] parses files,
+//! `specs` is the table of published sets, `folder` reads one from its folder, and [`open`] finds it by name or takes the
+//! [`embedded`] set. The feature `fetch` downloads sets; [`catalogue`](fn@catalogue) lists them; [`image_folder`] reads
+//! your own images. [`Batches`] (on a GPU [`Resident`]) are for training, [`in_order`] for evaluation; [`Augmentation`]
+//! is random; [`mod@reference`] has the errors of baselines without a model.
 #![forbid(unsafe_code)]
 
 mod augmentation;
@@ -24,7 +24,7 @@ mod image_folder;
 mod imagenette;
 pub mod reference;
 mod resident;
-mod room;
+mod memory;
 mod specs;
 mod split;
 mod svhn;
@@ -33,12 +33,12 @@ pub mod transform;
 
 pub use augmentation::Augmentation;
 pub use batches::{Batch, Batches, Epoch, gather, in_order};
-pub use catalogue::{Listed, Place, catalogue, named_by_size};
+pub use catalogue::{Listed, Location, catalogue, named_by_size};
 pub use dataset::{Dataset, Origin, Provenance, StoredFile};
 pub use error::{Error, Result};
 #[cfg(feature = "fetch")]
 pub use fetch::fetch;
-pub use find::{Places, open, open_in, shelf};
+pub use find::{SearchFolders, cache_folder, open, open_in};
 pub use image_folder::{FolderOptions, MAX_SIDE, Skipped, image_folder, parse_image, test_folder};
 pub use resident::Resident;
 pub use specs::{Size, classes, names};

@@ -1,4 +1,4 @@
-//! Reconstruction errors that need no training, as yardsticks for those that do.
+//! Reconstruction errors of baselines that need no training.
 //!
 //! All are mean squared errors over the test images and their pixels, in f64 on the exact values
 //! `byte / 127.5 - 1`. Retained variance is measured by `MSE_mean`, beyond-class variance by `MSE_class`.
@@ -13,7 +13,7 @@ pub fn constant_error(test: &Split, value: f64) -> f64 {
 
 /// `MSE_mean`: the error when every test image is replaced by the mean of the training images.
 ///
-/// A model below it retains something of the images. Errs if the two splits differ in image shape.
+/// A model with a lower error retains information about the image. Fails if the splits differ in image shape.
 pub fn mean_image_error(train: &Split, test: &Split) -> Result<f64> {
     same_shape(train, test)?;
     let everything = mean_images(train, 1, |_| 0);
@@ -22,8 +22,8 @@ pub fn mean_image_error(train: &Split, test: &Split) -> Result<f64> {
 
 /// `MSE_class`: the error when every test image is replaced by the mean of its class's training images.
 ///
-/// A code that holds the class and nothing else cannot be better. Errs if the two splits differ in image
-/// shape, or if a class has test images and no training images.
+/// It is the lowest error of a code that contains the class only. Fails if the splits differ in image shape, or if
+/// a class has test images and no training images.
 pub fn class_mean_error(train: &Split, test: &Split) -> Result<f64> {
     same_shape(train, test)?;
     let trained = train.class_counts();
@@ -50,7 +50,7 @@ fn same_shape(train: &Split, test: &Split) -> Result<()> {
     })
 }
 
-/// The mean image of each group of labels, `[n_groups][c * h * w]`; bytes are summed as whole numbers.
+/// The mean image of each group of labels, `[n_groups][c * h * w]`; bytes are summed as integers.
 fn mean_images(split: &Split, n_groups: usize, group: impl Fn(u8) -> usize) -> Vec<Vec<f64>> {
     let d: usize = split.image_shape().iter().product();
     let mut sums = vec![vec![0_u64; d]; n_groups];
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_class_that_was_never_trained_has_no_mean() {
+    fn a_class_without_training_images_is_refused() {
         let train = split(&[0], &[0]);
         assert!(class_mean_error(&train, &split(&[0], &[1])).is_err());
         assert!(class_mean_error(&train, &split(&[0], &[0])).is_ok());

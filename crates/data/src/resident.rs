@@ -1,4 +1,4 @@
-//! A split that lies on a GPU as bytes, and batches of it that are made there.
+//! A split in GPU memory as bytes, and its batches.
 
 use std::sync::Arc;
 
@@ -8,10 +8,10 @@ use tensor::{DType, Device, Indices, Tensor};
 
 use crate::{Augmentation, Batches, Result, Split};
 
-/// The batches of [`Batches`], in the same order, gathered, changed and normalised by one kernel.
+/// The batches of [`Batches`] on a GPU: in the same order, gathered, augmented and normalised by one kernel.
 ///
-/// Between [`Resident::begin`] of an epoch and [`Resident::seek`] of a step nothing moves but four bytes, so a step
-/// that begins with [`Resident::gather`] can be recorded and run again.
+/// [`Resident::begin`] copies the order of an epoch, and [`Resident::seek`] only four bytes per step, so a step that
+/// begins with [`Resident::gather`] can be recorded and replayed.
 #[derive(Debug)]
 pub struct Resident {
     gpu: Arc<Gpu>,
@@ -29,10 +29,10 @@ pub struct Resident {
 }
 
 impl Resident {
-    /// Copies the split to the GPU. Batches of `size` images in the orders that `shuffle` gives, changed as the
-    /// augmentation and its stream say.
+    /// Copies the split to the GPU. Batches have `size` images, shuffled by `shuffle`, with the augmentation and its
+    /// stream.
     ///
-    /// Errs if `size` is zero or more than there are images, or the GPU fails or has no memory.
+    /// Fails if `size` is zero or more than the number of images, or if a GPU operation fails.
     pub fn new(
         gpu: &Arc<Gpu>,
         split: &Split,
@@ -40,7 +40,7 @@ impl Resident {
         shuffle: Stream,
         (augmentation, augment): (Augmentation, Stream),
     ) -> Result<Self> {
-        // The same checks as on the processor.
+        // The same checks as on the CPU.
         Batches::new(split, size, shuffle)?.with_augmentation(augmentation, augment)?;
         Ok(Self {
             gpu: Arc::clone(gpu),
@@ -63,21 +63,19 @@ impl Resident {
         self.n / self.size
     }
 
-    /// Where the batches are made.
+    /// The device of the batches.
     pub fn device(&self) -> Device {
         Device::Cuda(Arc::clone(&self.gpu))
     }
 
-    /// Takes the order of this epoch to the GPU.
-    ///
-    /// Errs if the GPU fails.
+    /// Copies the order of this epoch to the GPU.
     pub fn begin(&self, epoch: u64) -> tensor::Result<()> {
         self.order.write(&self.shuffle.permutation(self.n, epoch))
     }
 
-    /// Makes batch number `step` of the epoch the next one.
+    /// Selects batch number `step` of the epoch as the next one.
     ///
-    /// Errs if there are fewer, or the GPU fails.
+    /// Fails if the epoch has fewer batches.
     pub fn seek(&self, step: usize) -> tensor::Result<()> {
         if step >= self.per_epoch() {
             let wanted = format!("a batch below {}", self.per_epoch());
@@ -86,10 +84,8 @@ impl Resident {
         self.first.write(&[(step * self.size) as u32])
     }
 
-    /// Images `[size, c * h * w]` in f32, normalised to -1 (black) to 1 (white), and their labels: the batch that was
-    /// sought last, changed as for the training step of this number.
-    ///
-    /// Errs if the GPU fails or has no memory.
+    /// Gathers the selected batch, augmented for training step `number`: images `[size, c * h * w]` in f32, normalised
+    /// to -1 (black) to 1 (white), and their labels.
     pub fn gather(&self, number: u64) -> tensor::Result<(Tensor, Indices)> {
         let call = self.gpu.call("gather_batch", DType::F32)?;
         let [c, h, w] = self.image_shape;

@@ -1,4 +1,4 @@
-//! The table of the published sets: names, formats, classes, licences, sizes and checksums.
+//! The table of published data sets: names, formats, classes, licences, sizes and checksums.
 
 use system::nearest::nearest;
 
@@ -8,54 +8,54 @@ use crate::{
     imagenette, tiny_imagenet,
 };
 
-/// What is known about a set before it is found.
+/// The specification of a published data set.
 #[derive(Debug)]
 pub(crate) struct DatasetSpec {
     pub(crate) name: &'static str,
-    /// What the folder of its files may be called.
+    /// The possible names of its folder.
     pub(crate) folders: &'static [&'static str],
     pub(crate) layout: Layout,
     pub(crate) transform: PixelTransform,
-    /// The name of each class; none if the files of the set say them.
+    /// The names of the classes; empty if the files contain them.
     pub(crate) classes: &'static [&'static str],
     pub(crate) licence: &'static str,
-    /// What the whole published set holds.
+    /// The size of the published set.
     pub(crate) size: Size,
-    /// The content checksum of the whole published set, see [`crate::Dataset::new`]; none if only copies with another
-    /// order of the images were at hand.
+    /// The content checksum of the published set, see [`crate::Dataset::new`]; `None` if only copies with another order
+    /// of the images were available.
     pub(crate) content_sha256: Option<&'static str>,
-    /// How one comes by the files.
+    /// How to obtain the files.
     pub(crate) hint: &'static str,
 }
 
-/// What a published set holds.
+/// The size of a published set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size {
-    /// Training images.
+    /// The number of training images.
     pub train: usize,
-    /// Test images.
+    /// The number of test images.
     pub test: usize,
-    /// Channels, rows and columns of an image.
+    /// Channels, height and width of an image.
     pub shape: [usize; 3],
-    /// Classes.
+    /// The number of classes.
     pub classes: usize,
 }
 
-/// How a set lies on disk.
+/// The layout of a set on disk.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Layout {
     /// A few files.
     Files(Format),
-    /// Folders of small images and texts that say what they show, see `tiny_imagenet`.
+    /// Folders of small images with text files for labels, see `tiny_imagenet`.
     TinyImageNet,
     /// Folders of photographs, see `imagenette`.
     Imagenette,
-    /// In the program.
+    /// Embedded in the program.
     Embedded,
 }
 
 impl Layout {
-    /// The files and folders that make a set.
+    /// The files and folders of a set.
     pub(crate) fn parts(self) -> Vec<String> {
         let owned = |parts: &[&str]| parts.iter().map(|&part| part.to_owned()).collect();
         match self {
@@ -68,7 +68,7 @@ impl Layout {
 }
 
 impl DatasetSpec {
-    /// Whether the set is read from a folder.
+    /// Whether the set is read from a folder on disk.
     pub(crate) fn is_on_disk(&self) -> bool {
         !matches!(self.layout, Layout::Embedded)
     }
@@ -260,7 +260,7 @@ pub(crate) static ARABIC_CHARACTERS: DatasetSpec = DatasetSpec {
     hint: "pass the folder of the four IDX files with `--data DIR`; labels run from 0 to 27, images stand upright",
 };
 
-/// The same as public loaders give it: any ink is white.
+/// AHCD as common loaders binarise it: any ink is white.
 pub(crate) static ARABIC_CHARACTERS_BINARY: DatasetSpec = DatasetSpec {
     name: "arabic-characters-binary",
     transform: PixelTransform::Binary,
@@ -268,7 +268,7 @@ pub(crate) static ARABIC_CHARACTERS_BINARY: DatasetSpec = DatasetSpec {
     ..ARABIC_CHARACTERS
 };
 
-/// MADBase, the Arabic handwritten digits, stored as dark ink on white and given as light ink on black.
+/// MADBase, the Arabic handwritten digits; stored as dark ink on white, read as light ink on black.
 pub(crate) static ARABIC_DIGITS: DatasetSpec = DatasetSpec {
     name: "arabic-digits",
     folders: &["arabic-digits"],
@@ -281,7 +281,7 @@ pub(crate) static ARABIC_DIGITS: DatasetSpec = DatasetSpec {
     hint: "pass the folder of the four IDX files with `--data DIR`",
 };
 
-/// The same as public loaders give it: any ink is white.
+/// MADBase as common loaders binarise it: any ink is white.
 pub(crate) static ARABIC_DIGITS_BINARY: DatasetSpec = DatasetSpec {
     name: "arabic-digits-binary",
     transform: PixelTransform::InvertedBinary,
@@ -289,14 +289,14 @@ pub(crate) static ARABIC_DIGITS_BINARY: DatasetSpec = DatasetSpec {
     ..ARABIC_DIGITS
 };
 
-/// The cropped digits, without the additional training images.
+/// The cropped digits of SVHN, without the additional training images.
 pub(crate) static SVHN: DatasetSpec = DatasetSpec {
     name: "svhn",
     folders: &["svhn"],
     layout: Layout::Files(Format::Svhn),
     transform: PixelTransform::AsStored,
     classes: &DIGITS,
-    licence: "for non-commercial use only, say the publishers",
+    licence: "non-commercial use only, according to the publishers",
     size: size(73_257, 26_032, [3, 32, 32], 10),
     content_sha256: None,
     hint: "pass the folder of `train_32x32.mat` and `test_32x32.mat` with `--data DIR`",
@@ -314,7 +314,7 @@ pub(crate) static TINY_IMAGENET: DatasetSpec = DatasetSpec {
     hint: "pass the folder of the unpacked archive, `tiny-imagenet-200`, with `--data DIR`",
 };
 
-/// At 224x224, whichever of the published sizes is there.
+/// Imagenette at 224x224, from any of the published sizes.
 pub(crate) static IMAGENETTE: DatasetSpec = DatasetSpec {
     name: "imagenette",
     folders: &["imagenette", "imagenette2", "imagenette2-320", "imagenette2-160"],
@@ -328,21 +328,21 @@ pub(crate) static IMAGENETTE: DatasetSpec = DatasetSpec {
            or pass the folder of the unpacked archive, such as `imagenette2-320`, with `--data DIR`",
 };
 
-/// The training and the test images of each class in the embedded part of Fashion-MNIST.
+/// The number of training and test images of each class in the embedded subset of Fashion-MNIST.
 pub(crate) const EMBEDDED_OF_EACH_CLASS: [usize; 2] = [600, 100];
 
-/// A part of Fashion-MNIST inside the program.
+/// The subset of Fashion-MNIST embedded in the program.
 pub(crate) static EMBEDDED: DatasetSpec = DatasetSpec {
     name: "fashion-mnist-embedded",
     folders: &[],
     layout: Layout::Embedded,
     size: size(10 * EMBEDDED_OF_EACH_CLASS[0], 10 * EMBEDDED_OF_EACH_CLASS[1], [1, 28, 28], 10),
     content_sha256: Some("554934e1ead4b17f1707489e77842a2b797db36b2a6af83200f0fb99f988a47d"),
-    hint: "it is in the program",
+    hint: "it is embedded in the program",
     ..FASHION_MNIST
 };
 
-/// All sets, the embedded one last.
+/// All known sets, the embedded one last.
 pub(crate) static ALL: [&DatasetSpec; 12] = [
     &MNIST,
     &FASHION_MNIST,
@@ -358,7 +358,7 @@ pub(crate) static ALL: [&DatasetSpec; 12] = [
     &EMBEDDED,
 ];
 
-/// All names that [`crate::open`] takes.
+/// The names of all known data sets.
 pub fn names() -> Vec<&'static str> {
     ALL.iter().map(|spec| spec.name).collect()
 }
@@ -375,7 +375,7 @@ pub(crate) fn named(name: &str) -> Result<&'static DatasetSpec> {
     })
 }
 
-/// The classes of a known set, in the order of its labels; none for a set whose files say them, and for other names.
+/// The class names of a known set, in label order; empty if the files contain them or the name is unknown.
 pub fn classes(name: &str) -> &'static [&'static str] {
     named(name).map_or(&[], |spec| spec.classes)
 }

@@ -1,10 +1,10 @@
-//! Images in memory as bytes N×C×H×W, with their labels.
+//! Labelled images in memory as bytes N×C×H×W.
 
 use std::{fmt, ops::Range};
 
 use ndarray::{Array4, ArrayView4, Axis};
 
-use crate::{Error, Result, room};
+use crate::{Error, Result, memory};
 
 /// Images with one label each; never empty, every label below the number of classes.
 #[derive(Clone, PartialEq, Eq)]
@@ -16,9 +16,9 @@ pub struct Split {
 }
 
 impl Split {
-    /// Images `[n, c, h, w]` and their `n` labels.
+    /// A split of images `[n, c, h, w]` and their `n` labels.
     ///
-    /// Errs if there are no pixels, if the counts differ, or if a label is not below `n_classes`.
+    /// Fails if there are no pixels, if there is not one label per image, or if a label is not below `n_classes`.
     pub fn new(images: Array4<u8>, labels: Vec<u8>, n_classes: usize) -> Result<Self> {
         let n = images.len_of(Axis(0));
         if images.is_empty() || u32::try_from(n).is_err() {
@@ -40,7 +40,7 @@ impl Split {
 
     /// The same images with other labels.
     ///
-    /// Errs as [`Split::new`].
+    /// Fails as [`Split::new`] does.
     pub(crate) fn labelled(self, labels: Vec<u8>, n_classes: usize) -> Result<Self> {
         Self::new(self.images, labels, n_classes)
     }
@@ -62,7 +62,7 @@ impl Split {
         [c, h, w]
     }
 
-    /// All pixels, image after image, `n * c * h * w` bytes.
+    /// All pixels in row-major order, `n * c * h * w` bytes.
     pub fn pixels(&self) -> &[u8] {
         self.images.as_slice().expect("a split keeps its images in standard layout")
     }
@@ -77,7 +77,7 @@ impl Split {
         self.n_classes
     }
 
-    /// How many images each class has.
+    /// The number of images of each class.
     pub fn class_counts(&self) -> Vec<usize> {
         let mut counts = vec![0; self.n_classes];
         for &label in &self.labels {
@@ -86,12 +86,12 @@ impl Split {
         counts
     }
 
-    /// The first `n` images; errs if `n` is zero or more than there are.
+    /// The first `n` images; fails if `n` is zero or more than there are.
     pub fn first(&self, n: usize) -> Result<Self> {
         self.rows(0..n)
     }
 
-    /// The images of a range of rows; errs if it is empty or reaches beyond the end.
+    /// The images of a range of rows; fails if it is empty or out of bounds.
     pub fn rows(&self, rows: Range<usize>) -> Result<Self> {
         if rows.is_empty() || rows.end > self.len() {
             let expected = format!("a non-empty range within 0..{}", self.len());
@@ -99,13 +99,13 @@ impl Split {
         }
         let (size, [c, h, w]) = (self.pixels().len() / self.len(), self.image_shape());
         let of_rows = &self.pixels()[rows.start * size..rows.end * size];
-        let mut pixels = room::bytes(|| format!("a copy of {} images", rows.len()), of_rows.len())?;
+        let mut pixels = memory::bytes(|| format!("a copy of {} images", rows.len()), of_rows.len())?;
         pixels.extend_from_slice(of_rows);
         let images = Array4::from_shape_vec((rows.len(), c, h, w), pixels).expect("whole rows were copied");
         Ok(Self { images, labels: self.labels[rows].to_vec(), n_classes: self.n_classes })
     }
 
-    /// The first `n` images of every class, in the order they have here; errs if a class has fewer.
+    /// The first `n` images of every class, in the order of this split; fails if a class has fewer.
     pub fn first_of_each_class(&self, n: usize) -> Result<Self> {
         let fewest = self.class_counts().into_iter().min().unwrap_or(0);
         if n == 0 || n > fewest {
@@ -125,7 +125,7 @@ impl Split {
     }
 }
 
-/// The sizes only: millions of pixels tell nobody anything.
+/// Sizes only, without pixels.
 impl fmt::Debug for Split {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (shape, n_classes) = (self.images.shape(), self.n_classes);
@@ -137,7 +137,7 @@ impl fmt::Debug for Split {
 mod tests {
     use super::*;
 
-    /// One pixel an image; the pixel is the row.
+    /// One pixel per image, equal to the row.
     fn split(labels: &[u8]) -> Split {
         let images = Array4::from_shape_fn((labels.len(), 1, 1, 1), |(row, ..)| row as u8);
         Split::new(images, labels.to_vec(), 3).unwrap()

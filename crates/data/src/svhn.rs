@@ -1,4 +1,4 @@
-//! The cropped digits of SVHN: a MATLAB file for each split, images `X` and labels `y`.
+//! The cropped digits of SVHN: one MATLAB file per split with images `X` and labels `y`.
 
 use std::path::Path;
 
@@ -13,10 +13,10 @@ use crate::{
 const SIDE: usize = 32;
 const CHANNELS: usize = 3;
 
-/// One split from its file, and the SHA-256 of the file.
+/// Reads one split from its file, with the SHA-256 of the file.
 ///
-/// Errs if there are no images of 32x32 pixels in colour, `X: [32, 32, 3, n]` in bytes, or no labels `y: [n, 1]` from
-/// 1 to 10, where 10 means the digit 0.
+/// Fails without colour images `X: [32, 32, 3, n]` in bytes, or labels `y: [n, 1]` from 1 to 10, where 10 is the
+/// digit 0.
 pub(crate) fn read(path: &Path) -> Result<(Split, String)> {
     let name = path.display().to_string();
     let mat = mat::read(path)?;
@@ -38,17 +38,17 @@ pub(crate) fn read(path: &Path) -> Result<(Split, String)> {
     Ok((Split::new(images, labels, 10)?, mat.sha256))
 }
 
-/// The number of images, and their pixels row by row.
+/// The number of images, and their pixels in row-major order.
 fn pixels(name: &str, Array { dims, values, .. }: Array) -> Result<(usize, Vec<u8>)> {
     let expected = "[32, 32, 3, n] bytes";
-    // The last dimension is left out if it is one.
+    // A last dimension of one is omitted in the file.
     let n = match *dims {
         [SIDE, SIDE, CHANNELS] => 1,
         [SIDE, SIDE, CHANNELS, n] => n,
         _ => return Err(wrong(name, "array `X`", expected, format!("{dims:?}"))),
     };
     let Values::Bytes(mut pixels) = values else { return Err(wrong(name, "array `X`", expected, "doubles")) };
-    // Each plane is stored column by column.
+    // Each plane is stored in column-major order.
     for plane in pixels.chunks_exact_mut(SIDE * SIDE) {
         for row in 0..SIDE {
             for column in 0..row {

@@ -1,6 +1,6 @@
 //! The layout of TinyImageNet: 200 classes of JPEG images of 64x64 pixels, their names in text files.
 //!
-//! `wnids.txt` gives the order of the classes, a code a line, and `words.txt` what each code means. Training images are
+//! `wnids.txt` gives the order of the classes, one code per line, and `words.txt` their names. Training images are
 //! `train/CODE/images/*.JPEG`. The published test images have no labels, so the validation images are the test split:
 //! `val/images`, with a line for each in `val/val_annotations.txt`: its name, its class's code, and a box.
 
@@ -18,32 +18,32 @@ use crate::{
     formats::stored::{self, Size, unreadable, wrong},
 };
 
-/// What must be in the folder.
+/// The required files and folders.
 pub(crate) const PARTS: [&str; 5] = [CODES, WORDS, "train", "val/images", ANNOTATIONS];
 
 const CODES: &str = "wnids.txt";
 const WORDS: &str = "words.txt";
 const ANNOTATIONS: &str = "val/val_annotations.txt";
 
-/// The images as they are, in colour; grey ones are repeated.
+/// The images at their own size, in colour; grey is repeated.
 const FORM: Form = Form { fit: Fit::Exactly(64), colour: true };
 
-/// The published numbers of training and of validation images.
+/// The published counts of training and of validation images.
 const PUBLISHED: [usize; 2] = [100_000, 10_000];
 
-/// The most bytes that are read of a text file; the longest published one has under three million.
+/// The largest text file in bytes; the longest published one has less than three million.
 const MAX_TEXT: u64 = 1 << 24;
 
-/// The most classes, as a label is a byte.
+/// The largest number of classes, as a label is a byte.
 const MAX_CLASSES: usize = 256;
 
 /// Reads the set from its folder.
 ///
-/// Training images lie there class by class. They are given in a fixed random order, that of
-/// `Stream::new(0, "order").permutation(n, 0)` over the images sorted by class and then by name, so that the first
-/// few of them show all classes. Test images keep the order of their annotations.
+/// Training images are stored class by class. They are shuffled with the fixed permutation
+/// `Stream::new(0, "order").permutation(n, 0)` over the images sorted by class and then by name, so that a prefix
+/// contains all classes. Test images keep the order of their annotations.
 ///
-/// Errs if a file is missing, broken or of another size than 64x64, or if a text is not of its form.
+/// Fails if a file is missing, broken or not of 64x64 pixels, or if a text file is malformed.
 pub(crate) fn read(root: &Path) -> Result<Content> {
     let (codes, codes_file) = text(root, CODES)?;
     let (words, words_file) = text(root, WORDS)?;
@@ -81,7 +81,7 @@ fn at(root: &Path, name: &str) -> String {
     root.join(name).display().to_string()
 }
 
-/// A text file and what it is.
+/// Reads a text file, with its checksum.
 fn text(root: &Path, name: &str) -> Result<(String, StoredFile)> {
     let parse = |name: &str, reader: &mut dyn Read, _: Size| {
         let mut bytes = Vec::new();
@@ -95,7 +95,7 @@ fn text(root: &Path, name: &str) -> Result<(String, StoredFile)> {
     Ok((text, StoredFile { name: name.to_owned(), sha256 }))
 }
 
-/// The classes' codes in their order, each a plain word, as they become names of folders.
+/// The codes of the classes in order; alphanumeric only, since they are folder names.
 fn parse_codes(file: &str, text: &str) -> Result<Vec<String>> {
     let codes: Vec<String> = text.lines().map(|line| line.trim().to_owned()).collect();
     if codes.is_empty() || codes.len() > MAX_CLASSES {
@@ -111,7 +111,7 @@ fn parse_codes(file: &str, text: &str) -> Result<Vec<String>> {
     Ok(codes)
 }
 
-/// The first of the words that `words.txt` gives for each code, in the order of the codes.
+/// The first word of each code in `words.txt`, in the order of the codes.
 fn parse_words(file: &str, text: &str, codes: &[String]) -> Result<Vec<String>> {
     let words: HashMap<&str, &str> = text.lines().filter_map(|line| line.split_once('\t')).collect();
     let first = |code: &String| {
@@ -122,7 +122,7 @@ fn parse_words(file: &str, text: &str, codes: &[String]) -> Result<Vec<String>> 
     codes.iter().map(name).collect()
 }
 
-/// The validation images in the order of their lines, their paths relative to `val/images`.
+/// The validation images in file order, with paths relative to `val/images`.
 fn parse_annotations(file: &str, text: &str, codes: &[String]) -> Result<Vec<ImageFile>> {
     let labels: HashMap<&str, u8> = codes.iter().map(String::as_str).zip(0..=u8::MAX).collect();
     let mut seen = HashSet::new();
@@ -165,7 +165,7 @@ mod tests {
     const WORDS_OF_TWO: &str = "n01\tgoldfish, Carassius auratus\nn02\tEgyptian cat\nn03\treel\n";
     const ANNOTATIONS_OF_TWO: &str = "val_0.JPEG\tn01\t0\t32\t44\t62\nval_1.JPEG\tn02\t0\t0\t63\t63\n";
 
-    /// Ten training images for each of two classes and two test images, of the value of their number.
+    /// Ten training images for each of two classes and two test images, each of one value.
     fn write_tiny(root: &Path) {
         fs::create_dir_all(root.join("val/images")).unwrap();
         for (name, text) in [(CODES, CODES_OF_TWO), (WORDS, WORDS_OF_TWO), (ANNOTATIONS, ANNOTATIONS_OF_TWO)]
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn classes_come_in_the_order_of_the_codes_with_their_first_word() {
+    fn classes_have_the_order_of_the_codes_and_their_first_word() {
         let folder = tempfile::tempdir().unwrap();
         write_tiny(folder.path());
         let set = folder::read(&TINY_IMAGENET, folder.path()).unwrap().unwrap();
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_that_are_not_there_are_named() {
+    fn missing_parts_are_named() {
         let message = complaint(|root| fs::remove_dir_all(root.join("val")).unwrap());
         assert!(
             message.contains("only a part of `tiny-imagenet`: val/images, val/val_annotations.txt missing"),
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_of_another_form_are_refused_with_their_line() {
+    fn malformed_text_files_are_refused_with_the_line() {
         let with = |name: &'static str, text: &'static [u8]| {
             complaint(move |root| fs::write(root.join(name), text).unwrap())
         };
@@ -290,7 +290,7 @@ mod tests {
         }
     }
 
-    /// All that a text can be cut to, and all that it is with one other bit, as far as these are texts.
+    /// All truncations and single-bit changes of a text that are UTF-8.
     fn damaged(text: &str) -> Vec<String> {
         let cuts = (0..text.len()).map(|end| text.as_bytes()[..end].to_vec());
         let flips = (0..8 * text.len()).map(|bit| {
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn damaged_texts_are_refused_or_name_files_within_the_folder_and_classes_that_there_are() {
+    fn damaged_text_files_are_refused_or_name_valid_files_and_classes() {
         let codes = parse_codes(CODES, CODES_OF_TWO).unwrap();
         for text in damaged(CODES_OF_TWO) {
             let codes = parse_codes(CODES, &text).unwrap_or_default();

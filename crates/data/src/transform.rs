@@ -1,6 +1,6 @@
-//! From bytes to the range of the models: black is exactly -1, white exactly 1.
+//! Normalises bytes to the input range of the models: black is exactly -1, white exactly 1.
 
-/// The value of each byte: `(byte / 255 - 0.5) / 0.5`, each step rounded to f32.
+/// The normalised value of each byte: `(byte / 255 - 0.5) / 0.5`, each step rounded to f32.
 pub static NORMALISED: [f32; 256] = {
     let mut table = [0.0; 256];
     let mut byte = 0;

@@ -1,11 +1,11 @@
 //! The order and content of batches.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use agon_data::{Augmentation, Batches, Split, gather, in_order, transform::NORMALISED};
 use ndarray::Array4;
 use tensor::random::Stream;
 
-/// `n` images of 1×1×2 pixels that tell their row, and labels that do too.
+/// `n` images of 1×1×2 pixels whose values and labels encode their row.
 fn split(n: usize) -> Split {
     let images = Array4::from_shape_fn((n, 1, 1, 2), |(row, .., w)| (row % 128 + 128 * w) as u8);
     Split::new(images, (0..n).map(|row| (row % 10) as u8).collect(), 10).unwrap()
@@ -68,7 +68,7 @@ fn an_epoch_can_start_at_any_step() {
 }
 
 #[test]
-fn evaluation_sees_every_image_once_in_order() {
+fn evaluation_batches_contain_every_image_once_in_order() {
     let split = split(1_000);
     let batches: Vec<_> = in_order(&split, 64).unwrap().map(Result::unwrap).collect();
     assert_eq!((batches.len(), batches[15].rows.len()), (16, 40));
@@ -94,7 +94,7 @@ fn a_split_smaller_than_a_batch_is_refused() {
 }
 
 #[test]
-fn an_angle_that_is_no_number_of_degrees_is_refused_with_its_range() {
+fn an_angle_out_of_range_is_refused_with_its_range() {
     let split = split(10);
     for degrees in [f32::NAN, f32::INFINITY, -1.0, 361.0] {
         let rotation = Augmentation::Rotation { degrees, shared: true };

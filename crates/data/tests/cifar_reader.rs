@@ -1,5 +1,5 @@
-//! What the CIFAR-10 reader says about good, wrong and damaged files.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+//! The CIFAR-10 reader on valid, invalid and damaged files.
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use std::{fs, io::Write};
 
@@ -31,7 +31,7 @@ fn complaint(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn labels_are_parted_from_pixels_plain_and_packed() {
+fn labels_and_pixels_are_separated_in_plain_and_compressed_files() {
     let bytes = records(&[3, 9]);
     for stored in [bytes.clone(), gzip(&bytes)] {
         let got = parse(Cifar10, "batch", &stored).unwrap();
@@ -41,7 +41,7 @@ fn labels_are_parted_from_pixels_plain_and_packed() {
 }
 
 #[test]
-fn files_are_read_one_after_the_other_packed_or_not() {
+fn several_files_are_read_in_order_plain_or_compressed() {
     let folder = tempfile::tempdir().unwrap();
     let [plain, packed] = ["plain", "packed"].map(|name| folder.path().join(name));
     fs::write(&plain, records(&[1, 2])).unwrap();
@@ -53,13 +53,13 @@ fn files_are_read_one_after_the_other_packed_or_not() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_named() {
+fn a_missing_file_is_named() {
     let message = read(Cifar10, &["/absent/test_batch.bin"]).unwrap_err().to_string();
     assert!(message.starts_with("cannot read `/absent/test_batch.bin`: "), "{message}");
 }
 
 #[test]
-fn a_size_that_is_no_number_of_records_is_refused_before_reading() {
+fn a_size_that_is_not_a_multiple_of_a_record_is_refused_before_reading() {
     for bytes in [vec![], vec![0; PIXELS], vec![0; 2 * PIXELS]] {
         let expected = format!(
             "`batch`: size: expected between 1 and 10000 records of 3073 bytes, got {} bytes",
@@ -70,7 +70,7 @@ fn a_size_that_is_no_number_of_records_is_refused_before_reading() {
 }
 
 #[test]
-fn packed_files_of_parts_of_records_are_refused() {
+fn compressed_files_with_incomplete_records_are_refused() {
     let whole = records(&[1, 2]);
     for (end, got) in [(0, "0 and then 0"), (1, "0 and then 1"), (3_100, "1 and then 27")] {
         let expected =
@@ -80,7 +80,7 @@ fn packed_files_of_parts_of_records_are_refused() {
 }
 
 #[test]
-fn a_packed_file_that_swells_beyond_all_images_is_refused() {
+fn a_compressed_file_with_too_many_images_is_refused() {
     let message = complaint(&gzip(&vec![0; (10_000 + 2) * (PIXELS + 1)]));
     assert!(message.contains("got one that unpacks to more than 6"), "{message}");
 }
@@ -90,7 +90,7 @@ fn a_label_of_another_set_is_named_with_its_record() {
     assert_eq!(complaint(&records(&[1, 9, 10])), "`batch`: label: expected below 10, got 10 in record 2");
 }
 
-/// Failing seeds are kept beside this file and asked first by later runs.
+/// Failing seeds are stored beside this file and run first by later runs.
 fn kept_seeds() -> Option<Box<dyn FailurePersistence>> {
     Some(Box::new(FileFailurePersistence::WithSource("proptest-regressions")))
 }
@@ -120,7 +120,7 @@ proptest! {
     }
 }
 
-/// A split of four images of three channels, each channel of its own grey.
+/// A split of four images of three channels, each channel constant.
 fn coloured() -> Split {
     let images = Array4::from_shape_fn((4, 3, 32, 32), |(n, c, ..)| (100 * c + n) as u8);
     Split::new(images, vec![0, 1, 0, 1], 10).unwrap()
@@ -145,7 +145,7 @@ fn a_batch_of_coloured_images_holds_its_channels_one_after_the_other() {
 #[test]
 fn reference_errors_of_coloured_images_are_means_over_channels_too() {
     let split = coloured();
-    // Images 0 and 2, and 1 and 3, lie one byte beside the mean of their class; all lie 1.5 or 0.5 from that of all.
+    // Every image differs by one byte from the mean of its class, and by 1.5 or 0.5 from the mean of all.
     let byte = 1.0 / (127.5 * 127.5);
     let [class, mean] = [reference::class_mean_error, reference::mean_image_error]
         .map(|error| error(&split, &split).unwrap());

@@ -1,5 +1,5 @@
-//! Image files and records of CIFAR with any byte cut off or any bit changed are read, or refused with a reason.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+//! Truncated or bit-flipped image files and CIFAR records are read, or refused with a reason.
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use std::fs;
 
@@ -12,7 +12,7 @@ use image::{Rgb, RgbImage};
 
 const OPTIONS: FolderOptions = FolderOptions { side: 8, colour: true };
 
-/// The whole file, all it can be cut to, and all that it is with one other bit.
+/// A file, all its truncations, and all its single-bit changes.
 struct Damaged {
     whole: Vec<u8>,
     cuts: Vec<Vec<u8>>,
@@ -39,7 +39,7 @@ impl Damaged {
     }
 }
 
-/// The images of a class of these files, the first of which is whole, and what is said about the others.
+/// The decoded images of these files, the first of which is undamaged, and the skipped ones.
 fn read(whole: &[u8], damaged: &[Vec<u8>]) -> (Vec<Vec<u8>>, Vec<Skipped>) {
     let folder = tempfile::tempdir().unwrap();
     for split in ["train", "test"] {
@@ -57,7 +57,7 @@ fn read(whole: &[u8], damaged: &[Vec<u8>]) -> (Vec<Vec<u8>>, Vec<Skipped>) {
 }
 
 #[test]
-fn a_jpeg_file_that_is_cut_is_refused_and_one_with_another_bit_read_or_refused() {
+fn a_truncated_jpeg_file_is_refused_and_one_with_a_flipped_bit_is_read_or_refused() {
     let Damaged { whole, cuts, flips } = Damaged::of_image(".jpg");
     assert_eq!(read(&whole, &cuts).1.len(), cuts.len());
     // JPEG has no checksums: most changes give another image.
@@ -74,7 +74,7 @@ fn a_damaged_png_file_is_refused_or_gives_its_own_pixels() {
 }
 
 #[test]
-fn records_that_are_cut_anywhere_but_between_them_are_refused() {
+fn files_truncated_within_a_record_are_refused() {
     let record: Vec<u8> = (0..3_073_usize).map(|at| (at % 10) as u8).collect();
     let Damaged { cuts, .. } = Damaged::new([&*record, &*record].concat());
     for (end, bytes) in cuts.iter().enumerate() {

@@ -1,9 +1,9 @@
-//! Facts about the data that hold without training.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+//! Facts about the data sets that need no training.
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
-use agon_data::{Dataset, Places, embedded, open, open_in, reference};
+use agon_data::{Dataset, SearchFolders, embedded, open, open_in, reference};
 
-/// Errors of black, of the training-mean image and of the class-mean image on the test split.
+/// Errors of the black image, the training-mean image and the class-mean image on the test split.
 fn errors(set: &Dataset) -> [f64; 3] {
     [
         reference::constant_error(&set.test, -1.0),
@@ -20,8 +20,8 @@ fn assert_within(got: [f64; 3], expected: [f64; 3], relative: f64) {
 
 #[test]
 fn the_embedded_set_has_its_three_reference_errors() {
-    let set = open_in(embedded::NAME, &Places::default()).unwrap();
-    // Computed in whole numbers and divided once. Positive terms, summed 784 at a time and then 1,000,
+    let set = open_in(embedded::NAME, &SearchFolders::default()).unwrap();
+    // Computed with integers and divided once. Positive terms, summed 784 at a time and then 1,000,
     // err by less than 1,784 epsilons, 4e-13, on any machine.
     let exact = [0.823_102_726_502_365_6, 0.347_340_052_074_860_46, 0.209_827_774_649_162_5];
     assert_within(errors(&set), exact, 4e-13);
@@ -45,11 +45,11 @@ fn the_embedded_set_is_the_stated_part_of_the_full_one() {
 
 #[test]
 #[ignore = "needs the full MNIST and the full Fashion-MNIST"]
-fn one_set_in_the_place_of_the_other_is_noticed() {
+fn a_set_in_the_folder_of_another_is_detected() {
     let [mnist, fashion] = ["mnist", "fashion-mnist"];
     for (there, asked) in [(mnist, fashion), (fashion, mnist)] {
         let folder = open(there, None).unwrap().provenance.origin.source;
-        let places = Places { named: vec![folder.into()], shelves: Vec::new() };
+        let places = SearchFolders { named: vec![folder.into()], roots: Vec::new() };
         let message = open_in(asked, &places).unwrap_err().to_string();
         assert!(
             message.ends_with(&format!("expected the images of `{asked}`, got those of `{there}`")),
@@ -82,7 +82,7 @@ fn the_full_cifar10_has_the_published_size_and_the_known_means_and_deviations() 
     let deviations = [0.247_032_23, 0.243_485_13, 0.261_587_84];
     for channel in 0..3 {
         let plane = || set.train.pixels().chunks_exact(32 * 32).skip(channel).step_by(3).flatten();
-        // Whole numbers, so exact: 50,000 * 1,024 * 255^2 is below 2^42.
+        // Integers, so exact: 50,000 * 1,024 * 255^2 is below 2^42.
         let sum_of = |power| plane().map(|&byte| u64::from(byte).pow(power)).sum::<u64>() as f64;
         let n = plane().count() as f64;
         let mean = sum_of(1) / (255.0 * n);
@@ -94,7 +94,7 @@ fn the_full_cifar10_has_the_published_size_and_the_known_means_and_deviations() 
 
 #[test]
 #[ignore = "needs TinyImageNet, or a part of it"]
-fn the_images_of_tiny_imagenet_are_as_many_as_its_folders_hold() {
+fn tiny_imagenet_has_the_images_of_its_folders() {
     let set = open("tiny-imagenet", None).unwrap();
     assert_eq!((set.train.image_shape(), set.classes.len()), ([3, 64, 64], 200));
     assert_eq!(set.test.class_counts(), [50; 200]);

@@ -1,7 +1,7 @@
-//! Whatever bytes the IDX reader is given, it neither panics nor takes memory they do not justify.
+//! The IDX reader neither panics nor exceeds its memory bound on any input.
 //!
-//! One test alone in its file: the memory that is measured is that of the whole process.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+//! The only test of its file, since the memory of the whole process is measured.
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use std::io::Write;
 
@@ -14,7 +14,7 @@ use proptest::{collection::vec, prelude::*, sample::Index};
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
 
-/// The most the reader takes for a file of a few hundred bytes: the state of the decompressor, two buffers.
+/// The memory bound for a file of a few hundred bytes: the state of the decompressor and two buffers.
 const BOUND: usize = 1 << 18;
 
 fn gzip(content: &[u8]) -> Vec<u8> {
@@ -23,7 +23,7 @@ fn gzip(content: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// A small valid file, plain or packed; or a packed header with nothing behind it that claims a lot.
+/// A small valid file, plain or compressed; or a compressed header that declares large dimensions without values.
 fn file() -> impl Strategy<Value = Vec<u8>> {
     let valid = (1..4_usize, 1..8_usize, 1..8_usize)
         .prop_flat_map(|(n, h, w)| (Just([n, h, w]), vec(any::<u8>(), n * h * w)))
@@ -54,7 +54,7 @@ fn damaged() -> impl Strategy<Value = Vec<u8>> {
     )
 }
 
-/// Failing seeds are kept beside this file and asked first by later runs.
+/// Failing seeds are stored beside this file and run first by later runs.
 fn kept_seeds() -> Option<Box<dyn FailurePersistence>> {
     Some(Box::new(FileFailurePersistence::WithSource("proptest-regressions")))
 }

@@ -1,5 +1,5 @@
-//! What the IDX reader says about good, wrong and damaged files.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+//! The IDX reader on valid, invalid and damaged files.
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use std::{fs, io::Write};
 
@@ -20,13 +20,13 @@ fn header(dims: [u32; 3]) -> Vec<u8> {
     [&[0, 0, 8, 3], dims.map(u32::to_be_bytes).as_flattened()].concat()
 }
 
-/// What the reader says about a file of three dimensions that is wrong.
+/// The error of an invalid file of three dimensions.
 fn complaint(bytes: &[u8]) -> String {
     parse::<3>("images", bytes).unwrap_err().to_string()
 }
 
 #[test]
-fn what_was_encoded_is_read_back_plain_and_packed() {
+fn encoded_values_are_read_back_plain_and_compressed() {
     for bytes in [images(), gzip(&images())] {
         let Idx { dims, values, .. } = parse::<3>("images", &bytes).unwrap();
         assert_eq!((dims, values), ([2, 3, 4], (0..24).collect()));
@@ -34,7 +34,7 @@ fn what_was_encoded_is_read_back_plain_and_packed() {
 }
 
 #[test]
-fn a_packed_file_is_recognised_without_its_ending() {
+fn compression_is_detected_without_the_extension() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("labels");
     fs::write(&path, gzip(&encode([3], &[1, 2, 3]).unwrap())).unwrap();
@@ -51,7 +51,7 @@ fn the_hash_is_that_of_the_stored_bytes() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_named() {
+fn a_missing_file_is_named() {
     let message = read::<1>("/absent/labels".as_ref()).unwrap_err().to_string();
     assert!(message.starts_with("cannot read `/absent/labels`: "), "{message}");
 }
@@ -116,7 +116,7 @@ fn missing_and_surplus_bytes_are_refused() {
 }
 
 #[test]
-fn every_cut_is_noticed() {
+fn every_truncation_is_detected() {
     for whole in [images(), gzip(&images())] {
         for end in 0..whole.len() {
             assert!(parse::<3>("images", &whole[..end]).is_err(), "cut at {end}");
@@ -125,9 +125,9 @@ fn every_cut_is_noticed() {
 }
 
 #[test]
-fn a_change_of_packed_values_is_noticed() {
-    // Behind the ten bytes of the gzip header, which say nothing about the values. A change of the bits
-    // that fill up the last byte of the compressed data has no effect.
+fn a_change_of_compressed_values_is_detected() {
+    // After the ten bytes of the gzip header, which do not affect the values. A change of the padding bits in the last
+    // byte of the compressed data has no effect.
     let whole = gzip(&images());
     let values = parse::<3>("images", &whole).unwrap().values;
     for (place, bit) in (10..whole.len()).flat_map(|place| (0..8).map(move |bit| (place, bit))) {
@@ -140,7 +140,7 @@ fn a_change_of_packed_values_is_noticed() {
 }
 
 #[test]
-fn bytes_behind_a_packed_file_are_refused() {
+fn bytes_after_a_compressed_file_are_refused() {
     let bytes = [gzip(&images()), b"something else".to_vec()].concat();
     assert!(complaint(&bytes).contains("expected an undamaged gzip stream"), "{}", complaint(&bytes));
 }

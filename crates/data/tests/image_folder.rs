@@ -1,5 +1,5 @@
-//! What becomes of folders of images, good and broken.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+//! Reading folders of valid and broken images.
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use std::{fs, io::Cursor, path::Path};
 
@@ -29,7 +29,7 @@ fn read(folder: &Path) -> Result<(Dataset, Vec<Skipped>)> {
     image_folder(folder, &SMALL)
 }
 
-/// What is said about a folder, which is called `DIR` in it.
+/// The error of a folder, with `DIR` in place of its path.
 fn complaint(folder: &Path) -> String {
     read(folder).unwrap_err().to_string().replace(&folder.display().to_string(), "DIR")
 }
@@ -59,7 +59,7 @@ fn classes_are_sorted_by_name_and_every_fifth_image_is_a_test_image() {
 }
 
 #[test]
-fn folders_of_training_and_test_images_are_taken_as_they_are() {
+fn existing_training_and_test_folders_are_kept() {
     for name in ["test", "val"] {
         let folder = tempfile::tempdir().unwrap();
         write_class(&folder.path().join("train/a"), 2, 0);
@@ -76,7 +76,7 @@ fn folders_of_training_and_test_images_are_taken_as_they_are() {
 }
 
 #[test]
-fn classes_whose_names_are_not_unicode_are_refused_since_two_of_them_would_have_one_name() {
+fn class_names_that_are_not_utf8_are_refused() {
     use std::os::unix::ffi::OsStrExt;
     let folder = two_classes();
     write_class(&folder.path().join(std::ffi::OsStr::from_bytes(b"dogs\xff")), 10, 200);
@@ -109,7 +109,7 @@ fn broken_images_are_listed_with_reasons() {
     assert!(set.provenance.origin.selection.starts_with("18 of 22 images"));
 }
 
-/// What is left out of a folder: the names from it on, and why.
+/// The skipped entries of a folder: relative paths and reasons.
 fn left_out(folder: &Path) -> Vec<(String, String)> {
     let skipped = read(folder).unwrap().1;
     let name = |one: &Skipped| one.file.strip_prefix(folder).unwrap().display().to_string();
@@ -117,7 +117,7 @@ fn left_out(folder: &Path) -> Vec<(String, String)> {
 }
 
 #[test]
-fn folders_that_are_no_classes_and_images_of_other_kinds_are_left_out_with_a_note() {
+fn folders_that_are_not_classes_and_unsupported_images_are_skipped_with_a_reason() {
     let folder = two_classes();
     let whole = read(folder.path()).unwrap().0;
     for name in ["__MACOSX/cats", ".hidden", "empty"] {
@@ -151,7 +151,7 @@ fn folders_that_are_no_classes_and_images_of_other_kinds_are_left_out_with_a_not
 }
 
 #[test]
-fn splits_may_hold_hidden_and_empty_folders_too_and_a_folder_of_none_but_other_kinds_says_which() {
+fn hidden_and_empty_folders_of_splits_are_skipped_and_unsupported_formats_are_named() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["train/a", "test/a"] {
         write_class(&folder.path().join(name), 2, 0);
@@ -173,7 +173,7 @@ fn splits_may_hold_hidden_and_empty_folders_too_and_a_folder_of_none_but_other_k
     );
 }
 
-/// The bytes of an image as a file of this kind.
+/// The bytes of an image in this format.
 fn encoded(image: &DynamicImage, kind: ImageFormat) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
     image.write_to(&mut bytes, kind).unwrap();
@@ -183,12 +183,12 @@ fn encoded(image: &DynamicImage, kind: ImageFormat) -> Vec<u8> {
 const IN_COLOUR: FolderOptions = FolderOptions { side: 8, colour: true };
 
 #[test]
-fn what_lies_behind_the_end_of_an_image_is_no_part_of_it() {
+fn bytes_after_the_end_of_an_image_are_ignored() {
     let image = RgbImage::from_fn(8, 8, |x, y| Rgb([20 * x as u8, 30 * y as u8, (x * y) as u8])).into();
     for kind in [ImageFormat::Jpeg, ImageFormat::Png] {
         let whole = encoded(&image, kind);
         let expected = parse_image("whole", &whole, &IN_COLOUR).unwrap();
-        // As of a motion photo, which holds by chance what starts a scan; and another whole image.
+        // As in a motion photo, whose video happens to contain a start-of-scan marker; and another image.
         let video = [&b"\0\0\0\x18ftypmp42\xff\xda\0\x08"[..], &[7; 5_000]].concat();
         for behind in [&b"\0"[..], &video, &whole] {
             let file = [&whole[..], behind].concat();
@@ -198,8 +198,8 @@ fn what_lies_behind_the_end_of_an_image_is_no_part_of_it() {
 }
 
 #[test]
-fn inks_become_the_colours_that_other_decoders_make_of_them() {
-    // Two halves of one colour each, as Pillow 13.0 gives them: the same bytes as inks, and as luma and chroma of inks.
+fn cmyk_images_have_the_colours_of_other_decoders() {
+    // Two halves of one colour each, as Pillow 13.0 decodes them: the same bytes as CMYK and as YCCK.
     for (name, colours) in [("cmyk", [[46, 190, 207], [159, 68, 23]]), ("ycck", [[30, 215, 24], [91, 0, 33]])]
     {
         let file = format!("{}/tests/adobe/{name}.jpg", env!("CARGO_MANIFEST_DIR"));
@@ -218,7 +218,7 @@ fn inks_become_the_colours_that_other_decoders_make_of_them() {
 }
 
 #[test]
-fn a_photograph_may_be_as_dark_and_plain_as_it_likes() {
+fn a_dark_uniform_photograph_is_read() {
     let side = [4_000, 3_000];
     let noise =
         |x: u32, y: u32| u8::from(x.wrapping_mul(2_654_435_761) ^ y.wrapping_mul(40_503) & 0x7_0000 == 0);
@@ -239,9 +239,9 @@ fn a_photograph_may_be_as_dark_and_plain_as_it_likes() {
 }
 
 #[test]
-fn the_middle_of_the_resized_image_is_taken() {
+fn the_central_square_of_the_resized_image_is_cropped() {
     let folder = tempfile::tempdir().unwrap();
-    // Three squares of 8x8 beside each other; the one in the middle is left, at half its size.
+    // Three squares of 8x8 beside each other; the central one remains, at half its size.
     let class = folder.path().join("a");
     fs::create_dir_all(&class).unwrap();
     let colours = [[255, 0, 0], [10, 200, 30], [0, 0, 255]];
@@ -259,14 +259,14 @@ fn the_middle_of_the_resized_image_is_taken() {
 }
 
 #[test]
-fn photographs_are_turned_upright_as_their_exif_data_say() {
+fn the_exif_orientation_is_applied() {
     let folder = tempfile::tempdir().unwrap();
     let class = folder.path().join("a");
     fs::create_dir(&class).unwrap();
     let path = class.join("0.jpg");
     GrayImage::from_fn(16, 16, |x, _| Luma([if x < 8 { 0 } else { 255 }])).save(&path).unwrap();
     let stored = fs::read(&path).unwrap();
-    // One entry: orientation (0x0112), one short, 6: what is stored on the left belongs to the top.
+    // One entry: orientation (0x0112), one short, 6: the stored left side is the top.
     let entry = [0x12, 1, 3, 0, 1, 0, 0, 0, 6, 0, 0, 0];
     let exif = [&b"Exif\0\0II*\0\x08\0\0\0\x01\0"[..], &entry, &[0; 4]].concat();
     let turned = [&stored[..2], &[0xff, 0xe1, 0, exif.len() as u8 + 2], &exif, &stored[2..]].concat();
@@ -279,7 +279,7 @@ fn photographs_are_turned_upright_as_their_exif_data_say() {
 }
 
 #[test]
-fn a_class_none_of_whose_images_can_be_read_is_an_error() {
+fn a_class_without_readable_images_is_an_error() {
     let folder = two_classes();
     for number in 0..10 {
         fs::write(folder.path().join(format!("ants/{number:02}.png")), "").unwrap();
@@ -313,7 +313,7 @@ fn folders_without_classes_images_or_tests_are_refused() {
 }
 
 #[test]
-fn sides_that_no_image_can_have_are_refused() {
+fn sides_out_of_range_are_refused() {
     for side in [0, 1_025] {
         let options = FolderOptions { side, colour: false };
         let message = image_folder(two_classes().path(), &options).unwrap_err().to_string();
@@ -323,7 +323,7 @@ fn sides_that_no_image_can_have_are_refused() {
 
 #[cfg(unix)]
 #[test]
-fn links_may_lead_within_the_folder_but_not_out_of_it() {
+fn links_may_point_within_the_folder_but_not_outside() {
     use std::os::unix::fs::symlink;
 
     let (folder, outside) = (two_classes(), two_classes());

@@ -1,5 +1,5 @@
-//! What is in a folder of images and is not read is named, with what to do.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+//! Skipped files and folders are named, with a next step.
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use std::{fs, path::Path};
 
@@ -8,7 +8,7 @@ use image::{GrayImage, ImageFormat, Luma};
 
 const SMALL: FolderOptions = FolderOptions { side: 4, colour: false };
 
-/// A grey image in a file of this name, whatever it ends in.
+/// Writes a grey image to this path, whatever its extension.
 fn write(path: &Path, format: ImageFormat) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     GrayImage::from_pixel(6, 5, Luma([90])).save_with_format(path, format).unwrap();
@@ -25,7 +25,7 @@ fn folder_of(classes: &[&str], n: u8) -> tempfile::TempDir {
     folder
 }
 
-/// What is left out: the names from the folder on, and why.
+/// The skipped entries: relative paths and reasons.
 fn left_out(folder: &Path) -> Vec<(String, String)> {
     let name = |one: &Skipped| one.file.strip_prefix(folder).unwrap().display().to_string();
     let skipped = image_folder(folder, &SMALL).unwrap().1;
@@ -38,7 +38,7 @@ fn complaint(folder: &Path) -> String {
 }
 
 #[test]
-fn every_ending_of_jpeg_files_is_read_in_capitals_too() {
+fn every_jpeg_extension_is_read_in_any_case() {
     let folder = tempfile::tempdir().unwrap();
     for (number, ending) in ["jpg", "jpe", "JFIF", "jfif", "pjpeg", "pjp", "JPEG"].iter().enumerate() {
         write(&folder.path().join(format!("a/{number}.{ending}")), ImageFormat::Jpeg);
@@ -48,7 +48,7 @@ fn every_ending_of_jpeg_files_is_read_in_capitals_too() {
 }
 
 #[test]
-fn images_without_an_ending_that_says_so_are_counted() {
+fn images_without_an_image_extension_are_counted() {
     let folder = folder_of(&["a"], 5);
     write(&folder.path().join("a/none"), ImageFormat::Jpeg);
     write(&folder.path().join("a/blank.png "), ImageFormat::Png);
@@ -80,14 +80,14 @@ fn images_beside_classes_and_folders_in_them_are_named() {
 }
 
 #[test]
-fn of_test_and_val_the_one_that_is_not_read_is_named_and_so_are_folders_beside_them() {
+fn an_unused_val_folder_and_folders_beside_the_splits_are_named() {
     let folder = folder_of(&["train/a", "test/a", "val/a", "more/a"], 2);
     let reason = "not read: test images are in `test`".to_owned();
     assert_eq!(left_out(folder.path()), [("more".to_owned(), reason.clone()), ("val".to_owned(), reason)]);
 }
 
 #[test]
-fn what_lies_beside_a_folder_of_test_images_is_named_where_there_are_no_others() {
+fn entries_beside_a_lone_test_folder_are_named() {
     let folder = folder_of(&["test/a", "val/a", "extra/a", ".hidden/a"], 2);
     write(&folder.path().join("1.png"), ImageFormat::Png);
     let (set, skipped) = test_folder(folder.path(), &SMALL).unwrap();
@@ -103,7 +103,7 @@ fn what_lies_beside_a_folder_of_test_images_is_named_where_there_are_no_others()
 }
 
 #[test]
-fn splits_that_are_called_otherwise_are_refused_with_the_names_that_are_read() {
+fn misnamed_split_folders_are_refused_with_the_supported_names() {
     for (folders, got) in [
         (["train/a", "validation/a"], "`train`, `validation`"),
         (["train/a", "valid/a"], "`train`, `valid`"),
@@ -116,13 +116,13 @@ fn splits_that_are_called_otherwise_are_refused_with_the_names_that_are_read() {
         );
         assert_eq!(message, expected);
     }
-    // A class may be called so.
+    // A class may have such a name.
     let folder = folder_of(&["train", "bus"], 5);
     assert_eq!(image_folder(folder.path(), &SMALL).unwrap().0.classes, ["bus", "train"]);
 }
 
 #[test]
-fn test_images_alone_are_a_set_for_judging_and_not_for_training() {
+fn a_lone_test_folder_is_accepted_for_evaluation_and_refused_for_training() {
     for name in ["test", "val"] {
         let folder = folder_of(&[&format!("{name}/a"), &format!("{name}/b")], 3);
         fs::write(folder.path().join(name).join("a/0.png"), "no image").unwrap();
@@ -134,7 +134,7 @@ fn test_images_alone_are_a_set_for_judging_and_not_for_training() {
         assert_eq!(skipped.len(), 1);
         assert!(complaint(folder.path()).contains("expected `train`, and `test` or `val`"));
     }
-    // Where there are training images, or `test` is a class, it reads as the other does.
+    // With training images, or where `test` is a class, both functions read the same.
     for folders in [["train/a", "test/a"], ["test", "bus"]] {
         let folder = folder_of(&folders, 5);
         let [one, other] = [image_folder, test_folder].map(|read| read(folder.path(), &SMALL).unwrap().0);

@@ -1,7 +1,7 @@
-//! Whatever bytes the reader of MATLAB's files is given, it neither panics nor takes memory they do not justify.
+//! The MAT-file reader neither panics nor exceeds its memory bound on any input.
 //!
-//! One test alone in its file: the memory that is measured is that of the whole process.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+//! The only test of its file, since the memory of the whole process is measured.
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use std::io::Write;
 
@@ -14,11 +14,11 @@ use proptest::{collection::vec, prelude::*, sample::Index};
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
 
-/// The most the reader takes for a file of at most 400 bytes: buffers and the state of the decompressor, and what the
-/// longest run of one byte unpacks to, 400 kB, while the memory for it doubles.
+/// The memory bound for a file of at most 400 bytes: buffers, the state of the decompressor, and the longest
+/// decompressed run of one byte, 400 kB, in a vector that doubles its capacity.
 const BOUND: usize = 1 << 20;
 
-/// An array whose head claims these dimensions and sizes, with these bytes behind it.
+/// An array whose tags declare these dimensions and sizes, followed by these bytes.
 fn array(rows: u32, kind: u32, size: u32, values: &[u8]) -> Vec<u8> {
     let parts = [6, 8, 9, 0, 5, 8, rows, 1, 1 | 1 << 16, u32::from(b'y'), kind, size].map(u32::to_le_bytes);
     let head = [14, 48 + size.next_multiple_of(8)].map(u32::to_le_bytes);
@@ -36,7 +36,7 @@ fn file(array: &[u8], packed: bool) -> Vec<u8> {
     [&*header, &[15, 0, 0, 0], &(stream.len() as u32).to_le_bytes(), &stream].concat()
 }
 
-/// A small valid file; or one that claims a lot, with nothing or a long run of zeros behind it. And which of the two.
+/// A small valid file, or one that declares large dimensions followed by nothing or a run of zeros; and which of them.
 fn any_file() -> impl Strategy<Value = (Vec<u8>, bool)> {
     let valid = (1..9_u32, prop_oneof![Just((2, 1)), Just((9, 8))]).prop_map(|(rows, (kind, width))| {
         let size = rows * width;
@@ -50,7 +50,7 @@ fn any_file() -> impl Strategy<Value = (Vec<u8>, bool)> {
         .prop_map(|((array, valid), packed)| (file(&array, packed), valid))
 }
 
-/// Failing seeds are kept beside this file and asked first by later runs.
+/// Failing seeds are stored beside this file and run first by later runs.
 fn kept_seeds() -> Option<Box<dyn FailurePersistence>> {
     Some(Box::new(FileFailurePersistence::WithSource("proptest-regressions")))
 }

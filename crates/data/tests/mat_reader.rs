@@ -1,5 +1,5 @@
-//! What the reader of MATLAB's files says about good, wrong and damaged files, and what SVHN becomes.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+//! The MAT-file reader on valid, invalid and damaged files, and the SVHN reader.
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use std::{fs, io::Write};
 
@@ -13,7 +13,7 @@ use flate2::{Compression, write::ZlibEncoder};
 const BYTES: u32 = 2;
 const DOUBLES: u32 = 9;
 
-/// What `scipy.io.savemat` 1.17.1 writes behind the header for `X = np.arange(24, dtype=np.uint8).reshape(2, 2, 3, 2)`
+/// What `scipy.io.savemat` 1.17.1 writes after the header for `X = np.arange(24, dtype=np.uint8).reshape(2, 2, 3, 2)`
 /// and `y = [[10.0], [3.0]]` with `do_compression=True`.
 const OF_SCIPY: &str = "\
     0f00000040000000789ce36360600800623620e600624e060860056201206682626628cd08841150b60448210f9b10131f87\
@@ -22,8 +22,8 @@ const OF_SCIPY: &str = "\
 
 fn element(kind: u32, data: &[u8]) -> Vec<u8> {
     let tag = [kind, data.len() as u32].map(u32::to_le_bytes);
-    let filling = vec![0; data.len().next_multiple_of(8) - data.len()];
-    [tag.as_flattened(), data, &filling].concat()
+    let padding = vec![0; data.len().next_multiple_of(8) - data.len()];
+    [tag.as_flattened(), data, &padding].concat()
 }
 
 /// An array whose class and values are of these types.
@@ -89,15 +89,15 @@ fn a_file_of_another_writer_is_read() {
 }
 
 #[test]
-fn data_of_at_most_four_bytes_may_stand_in_their_tag() {
+fn data_of_at_most_four_bytes_may_be_stored_in_their_tag() {
     let whole = array("y", 9, &[3, 1], BYTES, &[1, 2, 10]);
-    // Behind the tags of the array (8 bytes), the flags (16) and the dimensions (16).
+    // After the tags of the array (8 bytes), the flags (16) and the dimensions (16).
     let parts = [&whole[8..40], &[1, 0, 1, 0, b'y', 0, 0, 0], &[2, 0, 3, 0, 1, 2, 10, 0]].concat();
     assert_eq!(arrays(&file(&[element(14, &parts)])).unwrap(), arrays(&file(&[whole])).unwrap());
 }
 
 #[test]
-fn doubles_that_are_stored_as_bytes_are_given_as_bytes() {
+fn doubles_stored_as_bytes_are_returned_as_bytes() {
     let read = arrays(&file(&[array("y", 6, &[2, 1], BYTES, &[1, 10])])).unwrap();
     assert_eq!(read[0].values, Values::Bytes(vec![1, 10]));
 }
@@ -156,7 +156,7 @@ fn the_place_in_a_compressed_element_names_the_element() {
 }
 
 #[test]
-fn every_cut_but_the_one_between_arrays_is_noticed() {
+fn every_truncation_except_between_arrays_is_detected() {
     for packed in [false, true] {
         let whole = two_arrays(packed);
         let first = (128..whole.len()).find(|&end| arrays(&whole[..end]).is_ok()).unwrap();
@@ -168,7 +168,7 @@ fn every_cut_but_the_one_between_arrays_is_noticed() {
 }
 
 #[test]
-fn a_change_of_compressed_values_is_noticed() {
+fn a_change_of_compressed_values_is_detected() {
     let whole = two_arrays(true);
     let wanted = arrays(&whole).unwrap();
     for (place, bit) in (128..whole.len()).flat_map(|place| (0..8).map(move |bit| (place, bit))) {
@@ -210,7 +210,7 @@ fn images(n: u32) -> Vec<u8> {
 }
 
 #[test]
-fn svhn_is_given_row_by_row_and_ten_means_zero() {
+fn svhn_images_are_row_major_and_label_ten_is_zero() {
     let dir = tempfile::tempdir().unwrap();
     let doubles = [10.0_f64, 3.0].map(f64::to_le_bytes);
     let train =

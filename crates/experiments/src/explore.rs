@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use report::Explorer;
-use report::explorer::{Latents, Linear, Model, Pictures, Size, Spread, Trained};
+use report::explorer::{Images, Latents, Linear, Model, Size, Spread, Trained};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
@@ -82,7 +82,7 @@ fn add(models: &mut Vec<Model>, results: &Results) -> Result<()> {
                     if trained.iter().all(|trained| trained.n == 0) {
                         continue;
                     }
-                    model.sizes.push(Size { k, trained, linear: vec![], pictures: None, latents: None });
+                    model.sizes.push(Size { k, trained, linear: vec![], images: None, latents: None });
                     model.sizes.len() - 1
                 }
             };
@@ -90,8 +90,8 @@ fn add(models: &mut Vec<Model>, results: &Results) -> Result<()> {
             if size.linear.is_empty() && curves.has(LinearMetric::Mse) {
                 size.linear = linear(curves, member)?;
             }
-            if size.pictures.is_none() {
-                size.pictures = pictures(results, curves, member, &model.classes)?;
+            if size.images.is_none() {
+                size.images = pictures(results, curves, member, &model.classes)?;
             }
             if size.latents.is_none() {
                 size.latents = latents(results, curves, member, k)?;
@@ -142,7 +142,7 @@ fn pictures(
     curves: &Curves<'_>,
     member: usize,
     classes: &[String],
-) -> Result<Option<Pictures>> {
+) -> Result<Option<Images>> {
     let index = curves.index;
     let values = |name: String| match results.variables.get(&name).map(|variable| &variable.values) {
         Some(Values::U8(bytes)) => Some(bytes.as_slice()),
@@ -168,7 +168,7 @@ fn pictures(
         of.push(bytes.filter(|_| here).map(<[u8]>::to_vec));
     }
     let whole = originals.len() == size && labels.len() == shown.len() && labels.len() <= 10;
-    let pictures = Pictures { shape: [c, h, w], labels, originals: originals.to_vec(), reconstructions: of };
+    let pictures = Images { shape: [c, h, w], labels, originals: originals.to_vec(), reconstructions: of };
     Ok((whole && pictures.reconstructions.iter().any(Option::is_some)).then_some(pictures))
 }
 

@@ -159,9 +159,9 @@ pub(crate) fn vit(profile: Profile, models: &[(&str, vit::Config)]) -> Family {
 
 /// CNN-L on CIFAR-10, a quarter as wide but in full.
 pub(crate) fn cnn_l(profile: Profile, rotation: Option<Rotation>, dropout: f64) -> Family {
-    let narrower = if profile == Profile::Full { 1 } else { 4 };
-    let model = Architecture::CnnL { narrower, dropout };
-    let member = Member::new(model.label(), narrower as f64, cre(model, 0.5));
+    let width_divisor = if profile == Profile::Full { 1 } else { 4 };
+    let model = Architecture::CnnL { width_divisor, dropout };
+    let member = Member::new(model.label(), width_divisor as f64, cre(model, 0.5));
     let (batch, epochs) = match profile {
         Profile::Smoke => (50, 1),
         Profile::Quick => (50, 4),

@@ -74,7 +74,7 @@ pub const ALL: &[Preset] = &[
     preset(
         "resnet9",
         "classifier: ResNet9, an eighth as wide",
-        |_| classifier(Classifier::Resnet9 { narrower: 8 }),
+        |_| classifier(Classifier::Resnet9 { width_divisor: 8 }),
         LBR,
     ),
     preset("mlpae", "fully connected autoencoder with two probes", |_| autoencoder(mlpae(64, 3)), LBR),
@@ -87,7 +87,7 @@ pub const ALL: &[Preset] = &[
     preset(
         "resnet-ae",
         "residual autoencoder with two probes, sides divisible by 32",
-        |_| autoencoder(Network::Resnet { latent: 64, narrower: 4 }),
+        |_| autoencoder(Network::Resnet { latent: 64, width_divisor: 4 }),
         LBR,
     ),
 ];
@@ -193,7 +193,7 @@ fn convolutional_s() -> LearnerConfig {
 }
 
 fn convolutional_l() -> LearnerConfig {
-    cre(Architecture::CnnL { narrower: 4, dropout: 0.2 }, LAMBDA)
+    cre(Architecture::CnnL { width_divisor: 4, dropout: 0.2 }, LAMBDA)
 }
 
 /// A transformer with the paper's patches where they fit, else patches of 4 x 4.
@@ -276,7 +276,7 @@ mod tests {
         assert!(wanted.contains("those of mnist or fashion-mnist or"), "{wanted}");
         let residual = ALL.iter().find(|preset| preset.name == "resnet-ae").unwrap();
         let message = residual.config(DataConfig::new("mnist", 1, 1, 1), &GREY).unwrap_err().to_string();
-        assert!(message.contains("sides 32 divides, mnist has images of 1 x 28 x 28"), "{message}");
+        assert!(message.contains("sides divisible by 32, mnist has images of 1 x 28 x 28"), "{message}");
         assert!(message.contains("those of cifar10 or cifar100 or"), "{message}");
         assert!(others.contains("cnn-l") && !others.contains("cnn-s"), "{others}");
     }
@@ -324,9 +324,9 @@ mod tests {
             preset.config(DataConfig::new("set", 20, 0, 20), &input).unwrap_err().to_string()
         };
         for (name, side, wanted, nearest) in [
-            ("resnet9", 7, "sides are 16 or more", "--side 16"),
-            ("dcae", 7, "sides 4 divides", "--side 8"),
-            ("vit-s", 3, "sides 4 divides", "--side 4"),
+            ("resnet9", 7, "sides of at least 16", "--side 16"),
+            ("dcae", 7, "sides divisible by 4", "--side 8"),
+            ("vit-s", 3, "sides divisible by 4", "--side 4"),
             ("pca-heads", 3, "16 pixels or more", "--side 4"),
         ] {
             let message = refused(name, side);

@@ -1,4 +1,4 @@
-//! The Adam optimiser, one pass over each parameter.
+//! The Adam and AdamW optimisers.
 
 use autograd::{Gradients, Param};
 use ndarray::{ArrayViewD, ArrayViewMutD, Zip};
@@ -10,7 +10,7 @@ use crate::cre::fitting;
 use crate::decay::Decayed;
 use crate::error::require;
 use crate::optimiser::{cell_for, launch_all};
-use crate::schedule::{Phase, Schedule};
+use crate::schedule::{Schedule, ScheduleValue};
 use crate::slots::Slots;
 use crate::{Error, Result, range};
 
@@ -18,25 +18,25 @@ use crate::{Error, Result, range};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AdamConfig {
-    /// The learning rate; a schedule may take it down to 0.
+    /// The learning rate; a schedule may decrease it to 0.
     #[serde(serialize_with = "crate::range::learning_rate")]
     pub learning_rate: f64,
-    /// The decay of the mean gradient, in [0, 1).
+    /// The decay rate of the first moment, in [0, 1).
     #[serde(serialize_with = "crate::range::below_one")]
     pub beta1: f64,
-    /// The decay of the mean squared gradient, in [0, 1).
+    /// The decay rate of the second moment, in [0, 1).
     #[serde(serialize_with = "crate::range::below_one")]
     pub beta2: f64,
-    /// Added to the root of the mean square: above 0 in f32, or a gradient of zero divides zero by zero.
+    /// Added to the root of the second moment: positive in f32, otherwise a zero gradient gives 0 / 0.
     #[serde(serialize_with = "crate::range::epsilon")]
     pub epsilon: f64,
 }
 
 impl AdamConfig {
-    /// The settings of the CRE paper (section 2.3): rate 1e-3, betas 0.9 and 0.999, epsilon 1e-8.
+    /// The settings of the CRE paper (`book/cre.md`, 2.3): learning rate 1e-3, betas 0.9 and 0.999, epsilon 1e-8.
     pub const PAPER: Self = Self { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 
-    /// Refuses numbers that no step can be computed with.
+    /// Checks the ranges of the settings.
     ///
     /// # Errors
     /// [`Error::OutOfRange`] with the setting and its range.
@@ -54,12 +54,12 @@ impl AdamConfig {
 pub struct Adam {
     config: AdamConfig,
     weight_decay: f64,
-    /// For each distinct parameter, which of the two kernels of a step is its own: 0 decays, 1 does not.
+    /// The kernel of each distinct parameter: 0 with weight decay, 1 without.
     kernels: Vec<usize>,
-    phase: Phase,
+    schedule_value: ScheduleValue,
     steps: u64,
     moments: Slots<2>,
-    /// The numbers of a step with decay and, if a parameter has none, without it, where the parameters live on a GPU.
+    /// The settings of a step with decay and, if a parameter has none, without it, for parameters on a GPU.
     cells: [Option<Cell>; 2],
 }
 
@@ -67,10 +67,10 @@ pub struct Adam {
 const MOMENTS: [&str; 2] = ["mean", "square"];
 
 impl Adam {
-    /// An optimiser that has seen no gradient yet. A parameter that stands in the list twice (tied weights) has one state
-    /// and moves once in a step.
+    /// A new optimiser with zero moments. A parameter that occurs twice in the list (tied weights) has one state and is
+    /// updated once per step.
     ///
-    /// On the CPU; [`Adam::follow`] takes it to where the parameters live.
+    /// The moments are on the CPU; [`Adam::to_device`] moves them to the device of the parameters.
     ///
     /// # Errors
     /// [`Error::OutOfRange`] as [`AdamConfig::check`].
@@ -80,19 +80,19 @@ impl Adam {
             config,
             weight_decay: 0.0,
             kernels: vec![],
-            phase: Schedule::Constant.at(0),
+            schedule_value: Schedule::Constant.at(0),
             steps: 0,
             moments: Slots::new("adam", params),
             cells: [None, None],
         })
     }
 
-    /// Moves the moments of each parameter to the device that the parameter lives on now.
+    /// Moves the moments of each parameter to the parameter's current device.
     ///
     /// # Errors
-    /// [`Error::OtherParams`] if it was made for another list; or if a device fails or has no memory.
-    pub fn follow(&mut self, params: &[(String, &Param)]) -> Result<()> {
-        self.moments.follow(params)?;
+    /// [`Error::OtherParams`] if the list differs from the one given to [`Adam::new`]; or if a device fails or is out of memory.
+    pub fn to_device(&mut self, params: &[(String, &Param)]) -> Result<()> {
+        self.moments.to_device(params)?;
         self.cells = self.cells_for(params)?;
         Ok(())
     }
@@ -102,8 +102,8 @@ impl Adam {
         Ok([cell()?, if self.kernels.contains(&1) { cell()? } else { None }])
     }
 
-    /// The same as AdamW (Loshchilov and Hutter, 2019, arXiv 1711.05101): before each step every parameter loses
-    /// `rate * weight_decay` of itself, whatever its gradient.
+    /// Adds decoupled weight decay, as in AdamW (Loshchilov and Hutter, 2019, arXiv 1711.05101): before each step every
+    /// parameter is multiplied by `1 - learning_rate * weight_decay`.
     ///
     /// # Errors
     /// [`Error::OutOfRange`] if the decay is negative or not finite.
@@ -111,9 +111,9 @@ impl Adam {
         self.with_weight_decay_where(weight_decay, |_, shape| Decayed::All.includes(shape))
     }
 
-    /// [`Adam::with_weight_decay`] of those parameters alone of whose name and shape `decays` says so.
+    /// [`Adam::with_weight_decay`] for parameters for whose name and shape `decays` returns true.
     ///
-    /// [`Decayed::Weights`] leaves out biases and the scales and shifts of norms:
+    /// [`Decayed::Weights`] excludes biases and the scales and shifts of norms:
     ///
     /// ```
     /// use agon_models::{Adam, AdamConfig, Decayed, Module, mlp};
@@ -149,15 +149,15 @@ impl Adam {
         self.steps
     }
 
-    /// What a schedule says of the steps from here on.
-    pub fn set_phase(&mut self, phase: Phase) {
-        self.phase = phase;
+    /// Sets the schedule value of the following steps.
+    pub fn set_schedule_value(&mut self, schedule_value: ScheduleValue) {
+        self.schedule_value = schedule_value;
     }
 
-    /// Moves the parameters, which are those it was made for, against the gradients.
+    /// Updates the parameters, which must be the list given to [`Adam::new`].
     ///
     /// # Errors
-    /// [`Error::OtherParams`] if it was made for another list; or if a parameter has no gradient. Then nothing has moved.
+    /// [`Error::OtherParams`] if the list differs; or if a parameter has no gradient. Then no parameter has changed.
     pub fn step(&mut self, params: &[(String, &Param)], gradients: &Gradients) -> Result<()> {
         let before = self.steps;
         let outcome = self.begin_step().and_then(|()| self.apply(params, gradients));
@@ -167,10 +167,10 @@ impl Adam {
         outcome
     }
 
-    /// Counts a step, and writes its numbers where the kernels of a GPU read them.
+    /// Counts a step, and writes its settings to device memory if the parameters are on a GPU.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] if the phase of the schedule has such a rate or beta; or if the GPU fails.
+    /// [`Error::OutOfRange`] if the scheduled learning rate or beta is out of range; or if the GPU fails.
     pub fn begin_step(&mut self) -> Result<()> {
         let AdamConfig { learning_rate, beta1, .. } = self.scheduled();
         range::NON_NEGATIVE.check("learning_rate", learning_rate)?;
@@ -184,25 +184,25 @@ impl Adam {
         Ok(())
     }
 
-    /// Moves the parameters by the step that [`Adam::begin_step`] has counted: what a recorded step runs again.
+    /// Updates the parameters by the step counted by [`Adam::begin_step`]; a recorded step replays this part.
     ///
     /// # Errors
-    /// As [`Adam::step`]; [`Error::Setting`] if no step was begun.
+    /// As [`Adam::step`]; [`Error::Setting`] before the first [`Adam::begin_step`].
     pub fn apply(&mut self, params: &[(String, &Param)], gradients: &Gradients) -> Result<()> {
-        require(self.steps > 0, "steps of adam", "a step that `begin_step` has begun", 0.0)?;
+        require(self.steps > 0, "steps of adam", "at least 1; call `begin_step` first", 0.0)?;
         self.moments.step(&self.kernel_steps(), &self.kernels, params, gradients)
     }
 
-    /// The settings in this phase of the schedule.
+    /// The settings with the schedule value applied.
     fn scheduled(&self) -> AdamConfig {
         AdamConfig {
-            learning_rate: self.config.learning_rate * self.phase.rate,
-            beta1: self.phase.beta1.unwrap_or(self.config.beta1),
+            learning_rate: self.config.learning_rate * self.schedule_value.factor,
+            beta1: self.schedule_value.beta1.unwrap_or(self.config.beta1),
             ..self.config
         }
     }
 
-    /// This step with and without decay.
+    /// The kernels of this step, with and without decay.
     fn kernel_steps(&self) -> [AdamStep; 2] {
         let of = |weight_decay, cell: &Option<Cell>| AdamStep {
             cell: cell.clone(),
@@ -211,7 +211,7 @@ impl Adam {
         [of(self.weight_decay, &self.cells[0]), of(0.0, &self.cells[1])]
     }
 
-    /// What has to be stored to go on later, named after the parameters.
+    /// The state to store for resuming, named after the parameters.
     pub fn state(&self) -> Vec<(String, Tensor)> {
         std::iter::once((STEPS.to_owned(), self.steps_stored())).chain(self.moments.stored(MOMENTS)).collect()
     }
@@ -220,10 +220,10 @@ impl Adam {
         Tensor::full(self.steps as f64, &[], DType::F64)
     }
 
-    /// Takes over what [`Adam::state`] gave, and follows the parameters to their device.
+    /// Restores the result of [`Adam::state`], on the device of the parameters.
     ///
     /// # Errors
-    /// [`Error::State`] if a tensor is missing or does not fit; or as [`Adam::follow`]. Then nothing has changed.
+    /// [`Error::State`] if a tensor is missing or does not match; or as [`Adam::to_device`]. Then nothing has changed.
     pub fn load(
         &mut self,
         params: &[(String, &Param)],
@@ -238,35 +238,35 @@ impl Adam {
     }
 }
 
-/// Where the number of steps is stored.
+/// The name of the number of steps in a stored state.
 const STEPS: &str = "steps";
 
-/// A stored number of steps.
+/// Parses a stored number of steps.
 ///
 /// # Errors
-/// [`Error::State`] unless it is a whole number.
+/// [`Error::State`] unless it is a non-negative integer.
 pub(crate) fn count(name: &str, stored: &Tensor) -> Result<u64> {
-    /// Whole numbers below this are exact in 64 bits.
+    /// Integers below this are exact in `f64`.
     const MOST: f64 = (1u64 << 53) as f64;
     let steps = stored.item()?;
     if (0.0..=MOST).contains(&steps) && steps.fract() == 0.0 {
         return Ok(steps as u64);
     }
-    let wanted = "a whole number, at least 0".into();
+    let wanted = "a non-negative integer".into();
     Err(Error::State { name: name.into(), wanted, got: steps.to_string() })
 }
 
 /// With gradient g: `p = kept p`, `m = b1 m + (1 - b1) g`, `v = b2 v + (1 - b2) g^2`, and
-/// `p = p - rate / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + epsilon)`.
+/// `p = p - learning_rate / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + epsilon)`.
 #[derive(Debug)]
 struct AdamStep {
     kept: f64,
     beta1: f64,
     beta2: f64,
-    rate: f64,
+    step_size: f64,
     root_correction: f64,
     epsilon: f64,
-    /// The same numbers on a GPU.
+    /// The same settings on a GPU.
     cell: Option<Cell>,
 }
 
@@ -274,10 +274,10 @@ impl AdamStep {
     const WORDS: usize = 8;
     const KIND: &'static str = "struct of 32 bytes";
 
-    /// The struct that the kernel reads.
+    /// The settings as the struct read by the kernel.
     fn words(&self) -> [u32; Self::WORDS] {
-        let Self { kept, beta1, beta2, rate, root_correction, epsilon, .. } = *self;
-        [kept, beta1, 1.0 - beta1, beta2, 1.0 - beta2, rate, root_correction, epsilon]
+        let Self { kept, beta1, beta2, step_size, root_correction, epsilon, .. } = *self;
+        [kept, beta1, 1.0 - beta1, beta2, 1.0 - beta2, step_size, root_correction, epsilon]
             .map(|x| (x as f32).to_bits())
     }
 
@@ -285,9 +285,10 @@ impl AdamStep {
     fn at(config: &AdamConfig, weight_decay: f64, t: u64) -> Self {
         let AdamConfig { learning_rate, beta1, beta2, epsilon } = *config;
         let correction = |beta: f64| 1.0 - beta.powf(t as f64);
-        let (rate, root_correction) = (learning_rate / correction(beta1), 1.0 / correction(beta2).sqrt());
+        let (step_size, root_correction) =
+            (learning_rate / correction(beta1), 1.0 / correction(beta2).sqrt());
         let kept = 1.0 - learning_rate * weight_decay;
-        Self { kept, beta1, beta2, rate, root_correction, epsilon, cell: None }
+        Self { kept, beta1, beta2, step_size, root_correction, epsilon, cell: None }
     }
 }
 
@@ -297,7 +298,7 @@ impl Update<3, 1> for AdamStep {
     }
 
     fn launch(&self, call: Call<'_>, all: &[([&Tensor; 3], [&Tensor; 1])]) -> tensor::Result<()> {
-        let cell = self.cell.as_ref().expect("an optimiser follows its parameters to a GPU");
+        let cell = self.cell.as_ref().expect("the optimiser is moved to the GPU with its parameters");
         launch_all(call, "adam", "struct of 32 bytes", all, cell)
     }
 
@@ -307,19 +308,19 @@ impl Update<3, 1> for AdamStep {
             *m = number(self.beta1) * *m + number(1.0 - self.beta1) * g;
             *v = number(self.beta2) * *v + number(1.0 - self.beta2) * g * g;
             let root = v.sqrt() * number(self.root_correction) + number(self.epsilon);
-            *p = number(self.kept) * *p - number(self.rate) * *m / root;
+            *p = number(self.kept) * *p - number(self.step_size) * *m / root;
         });
     }
 
     fn fast(&self, state: [&mut [f32]; 3], [g]: [&[f32]; 1]) -> bool {
         let (beta1, rest1) = (self.beta1 as f32, (1.0 - self.beta1) as f32);
         let (beta2, rest2) = (self.beta2 as f32, (1.0 - self.beta2) as f32);
-        let (rate, root_correction) = (self.rate as f32, self.root_correction as f32);
+        let (step_size, root_correction) = (self.step_size as f32, self.root_correction as f32);
         let (kept, epsilon) = (self.kept as f32, self.epsilon as f32);
         vector::update3(state, g, move |[p, m, v], g| {
             let m = beta1 * m + rest1 * g;
             let v = beta2 * v + rest2 * g * g;
-            [kept * p - rate * m / (v.sqrt() * root_correction + epsilon), m, v]
+            [kept * p - step_size * m / (v.sqrt() * root_correction + epsilon), m, v]
         });
         true
     }
@@ -332,8 +333,8 @@ mod tests {
     use super::*;
     use crate::Error;
 
-    /// Ten steps on `mean(p^2)`, and the optimiser after them.
-    fn descend(dtype: DType) -> (Param, Adam) {
+    /// Ten steps on `mean(p^2)`, returning the optimiser too.
+    fn ten_steps(dtype: DType) -> (Param, Adam) {
         let param = Param::new(Tensor::from_vec(vec![1.0f64, -2.0, 0.5], &[3]).unwrap().to_dtype(dtype));
         let params = [("p".to_owned(), &param)];
         let mut adam = Adam::new(&params, AdamConfig { learning_rate: 0.1, ..AdamConfig::PAPER }).unwrap();
@@ -348,13 +349,13 @@ mod tests {
     }
 
     #[test]
-    fn the_first_step_has_the_length_of_the_rate_whatever_the_gradient() {
+    fn the_first_step_has_the_length_of_the_learning_rate_for_any_gradient() {
         for gradient in [1e-3, 1.0, 1e3] {
             let mut state = [0.0, 0.0, 0.0].map(|x| Tensor::full(x, &[1], DType::F64));
             let step = AdamStep::at(&AdamConfig::PAPER, 0.0, 1);
             let [p, m, v] = state.each_mut();
             tensor::update(&step, [p, m, v], [&Tensor::full(gradient, &[1], DType::F64)]).unwrap();
-            // Exactly rate * g / (|g| + epsilon).
+            // Exactly learning_rate * g / (|g| + epsilon).
             let expected = -1e-3 * gradient / (gradient + 1e-8);
             assert!((state[0].item().unwrap() - expected).abs() < 1e-3 * 1e-12);
         }
@@ -362,16 +363,16 @@ mod tests {
 
     #[test]
     fn the_fast_step_agrees_with_the_reference() {
-        let (narrow, wide) = (descend(DType::F32).0.value(), descend(DType::F64).0.value());
+        let (narrow, wide) = (ten_steps(DType::F32).0.value(), ten_steps(DType::F64).0.value());
         for (narrow, wide) in narrow.to_f64_vec().iter().zip(wide.to_f64_vec()) {
-            // Ten steps of 0.1, each with some ten roundings.
+            // Ten steps of 0.1, each with about ten roundings.
             assert!((narrow - wide).abs() <= 100.0 * f64::from(f32::EPSILON), "{narrow} {wide}");
         }
     }
 
     #[test]
-    fn a_stored_state_goes_on_where_it_was_and_one_that_does_not_fit_is_refused() {
-        let (param, adam) = descend(DType::F64);
+    fn a_stored_state_is_resumed_and_one_that_does_not_match_is_refused() {
+        let (param, adam) = ten_steps(DType::F64);
         let params = [("p".to_owned(), &param)];
         let state = adam.state();
         let stored = |name: &str| state.iter().find(|(own, _)| own == name).map(|(_, t)| t.clone());

@@ -1,4 +1,4 @@
-//! A description of any CRE of `book/cre.md`, from which it is built.
+//! Serializable descriptions of the CREs of `book/cre.md`.
 
 mod size;
 
@@ -10,32 +10,32 @@ use crate::cnn::{self, PAPER_DROPOUT};
 use crate::error::positive;
 use crate::{Activation, Cre, Linear, Result, Sequential, fc, vit};
 
-/// A CRE of one of the families of section 3 of `book/cre.md`.
+/// The architecture of a CRE, from one of the families of `book/cre.md`, section 3.
 ///
-/// In a file it is one table: `family = "cnn-l"` beside the family's own settings.
+/// It is serialized as one table: `family = "cnn-l"` with the settings of the family.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "family", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Architecture {
-    /// FC-S, FC-M or FC-L, or a part of each (section 3.1).
+    /// FC-S, FC-M or FC-L, or a combination of their parts (section 3.1).
     Fc(fc::Config),
     /// CNN-S for images of 1 x 28 x 28 (section 3.2).
     CnnS {
-        /// The channels of the latent, which has 4 x 4 places: 16 in the paper.
+        /// The channels of the latent, which has 4 x 4 positions: 16 in the paper.
         #[serde(serialize_with = "crate::range::width")]
         latent_channels: usize,
     },
     /// CNN-L for images of 3 x 32 x 32 (section 3.3).
     CnnL {
-        /// What all widths are divided by: 1 in the paper.
-        #[serde(serialize_with = "crate::range::width")]
-        narrower: usize,
-        /// The probability with which a channel is dropped in training: 0.2 in the paper.
+        /// The divisor of all widths: 1 in the paper.
+        #[serde(rename = "narrower", serialize_with = "crate::range::width")]
+        width_divisor: usize,
+        /// The probability of dropping a channel in training: 0.2 in the paper.
         #[serde(serialize_with = "crate::range::below_one")]
         dropout: f64,
     },
     /// A transformer for square images (section 3.4).
     Vit(vit::Config),
-    /// Affine encoder and heads with a squared error to one-hot labels, whose optimum is known (section 6.3, T13).
+    /// Affine encoder and heads with a squared error to one-hot labels, which has a closed-form optimum (section 6.3, T13).
     Linear {
         /// The number of pixels of an image.
         #[serde(serialize_with = "crate::range::outputs")]
@@ -50,25 +50,25 @@ pub enum Architecture {
 }
 
 impl Architecture {
-    /// Builds the model; every parameter comes from a part of `stream` of its own.
+    /// Builds the model; every parameter is drawn from its own substream of `stream`.
     ///
     /// # Errors
-    /// [`Error::Setting`](crate::Error::Setting) if a setting makes no model, as [`fc::cre`], [`cnn::cnn_s`],
-    /// [`cnn::cnn_l`] and [`vit::cre`] say.
+    /// [`Error::Setting`](crate::Error::Setting) if a setting is invalid, see [`fc::cre`], [`cnn::cnn_s`], [`cnn::cnn_l`]
+    /// and [`vit::cre`].
     pub fn build(&self, stream: &Stream, dtype: DType) -> Result<Cre> {
         match self {
             Self::Fc(config) => fc::cre(config, stream, dtype),
             Self::CnnS { latent_channels } => cnn::cnn_s(*latent_channels, stream, dtype),
-            Self::CnnL { narrower, dropout } => cnn::cnn_l(*narrower, *dropout, stream, dtype),
+            Self::CnnL { width_divisor, dropout } => cnn::cnn_l(*width_divisor, *dropout, stream, dtype),
             Self::Vit(config) => vit::cre(config, stream, dtype),
             Self::Linear { pixels, classes, latent } => linear([*pixels, *classes, *latent], stream, dtype),
         }
     }
 
-    /// Channels, rows and columns of the images that it takes.
+    /// The channels, rows and columns of the input images.
     ///
-    /// A fully connected model does not know them: its pixels are taken for a square image of one channel, else of
-    /// three, else for a single row.
+    /// For a fully connected model they are guessed from the number of pixels: a square image of one channel, else of
+    /// three, else a single row.
     pub fn image_shape(&self) -> [usize; 3] {
         match self {
             Self::Fc(fc::Config { pixels, .. }) | Self::Linear { pixels, .. } => {
@@ -84,33 +84,34 @@ impl Architecture {
         }
     }
 
-    /// The number of numbers in the latent of an image: `k` of [`Representation::z`](crate::Representation::z).
+    /// The number of latent dimensions of an image: `k` of [`Representation::z`](crate::Representation::z).
     ///
-    /// It means something only where [`Architecture::build`] makes a model.
+    /// It is meaningful only if [`Architecture::build`] succeeds.
     pub fn latent_len(&self) -> usize {
         match self {
             Self::Fc(fc::Config { latent, .. }) | Self::Linear { latent, .. } => *latent,
             Self::CnnS { latent_channels } => 16 * latent_channels,
-            Self::CnnL { narrower, .. } => 2048usize.checked_div(*narrower).unwrap_or(0),
+            Self::CnnL { width_divisor, .. } => 2048usize.checked_div(*width_divisor).unwrap_or(0),
             Self::Vit(config) => config.latent_len(),
         }
     }
 
-    /// A short name for people, with what differs from the paper.
+    /// A short display name, with the differences from the paper.
     ///
     /// `FC-M, k = 16`, `FC-L/M/S, k = 16` where encoder, decoder and classifier differ in size, and `FC-M, k = 4 + 12`
-    /// where the classifier alone reads 4 of 16; `CNN-S, 16 channels`; `CNN-L/4`; `ViT-S` whatever is masked, and
-    /// `ViT, width 16` for a transformer that has no name.
+    /// where the classifier reads 4 of 16 dimensions exclusively; `CNN-S, 16 channels`; `CNN-L/4`; `ViT-S` for any masking,
+    /// and `ViT, width 16` for a transformer without a name in the paper.
     pub fn label(&self) -> String {
         match self {
             Self::Fc(config) => of_fully_connected(config),
             Self::CnnS { latent_channels: 1 } => "CNN-S, 1 channel".into(),
             Self::CnnS { latent_channels } => format!("CNN-S, {latent_channels} channels"),
-            Self::CnnL { narrower, dropout } => {
-                let narrower = if *narrower == 1 { String::new() } else { format!("/{narrower}") };
+            Self::CnnL { width_divisor, dropout } => {
+                let width_divisor =
+                    if *width_divisor == 1 { String::new() } else { format!("/{width_divisor}") };
                 let dropout =
                     if *dropout == PAPER_DROPOUT { String::new() } else { format!(", dropout {dropout}") };
-                format!("CNN-L{narrower}{dropout}")
+                format!("CNN-L{width_divisor}{dropout}")
             }
             Self::Vit(config) => of_transformer(config),
             Self::Linear { latent, .. } => format!("linear, k = {latent}"),
@@ -118,7 +119,7 @@ impl Architecture {
     }
 }
 
-/// One affine layer in each part.
+/// A CRE with one affine layer in each part.
 fn linear([pixels, classes, latent]: [usize; 3], stream: &Stream, dtype: DType) -> Result<Cre> {
     positive(&[("pixels", pixels), ("classes", classes), ("latent", latent)])?;
     let part = |name: &str, from: usize, to: usize| {
@@ -171,7 +172,7 @@ mod tests {
             Architecture::Fc(fc::Config::of(Size::S, 5)),
             Architecture::Fc(fc::Config { classified: Some(2), ..fc::Config::of(Size::M, 5) }),
             Architecture::CnnS { latent_channels: 2 },
-            Architecture::CnnL { narrower: 32, dropout: 0.0 },
+            Architecture::CnnL { width_divisor: 32, dropout: 0.0 },
             Architecture::Vit(vit::Config::S),
             Architecture::Vit(vit::Config { masking, ..vit::Config::S }),
             Architecture::Linear { pixels: 784, classes: 10, latent: 3 },
@@ -179,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn the_model_takes_the_images_and_has_the_latent_that_are_announced() {
+    fn the_model_has_the_declared_image_shape_and_latent_size() {
         for architecture in every_family() {
             let model = architecture.build(&Stream::new(1, "init"), DType::F32).unwrap();
             let [c, h, w] = architecture.image_shape();
@@ -189,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pixels_of_a_fully_connected_model_are_a_square_where_they_can_be() {
+    fn the_pixels_of_a_fully_connected_model_form_a_square_if_possible() {
         for (pixels, shape) in [(784, [1, 28, 28]), (3072, [3, 32, 32]), (12, [3, 2, 2]), (30, [1, 1, 30])] {
             let config = fc::Config { pixels, ..fc::Config::of(Size::S, 2) };
             assert_eq!(Architecture::Fc(config).image_shape(), shape);
@@ -213,9 +214,9 @@ mod tests {
             (Architecture::Fc(identity), "FC-M, k = 16, identity"),
             (Architecture::CnnS { latent_channels: 16 }, "CNN-S, 16 channels"),
             (Architecture::CnnS { latent_channels: 1 }, "CNN-S, 1 channel"),
-            (Architecture::CnnL { narrower: 1, dropout: 0.2 }, "CNN-L"),
-            (Architecture::CnnL { narrower: 4, dropout: 0.2 }, "CNN-L/4"),
-            (Architecture::CnnL { narrower: 4, dropout: 0.0 }, "CNN-L/4, dropout 0"),
+            (Architecture::CnnL { width_divisor: 1, dropout: 0.2 }, "CNN-L"),
+            (Architecture::CnnL { width_divisor: 4, dropout: 0.2 }, "CNN-L/4"),
+            (Architecture::CnnL { width_divisor: 4, dropout: 0.0 }, "CNN-L/4, dropout 0"),
             (Architecture::Vit(masked), "ViT-M"),
             (Architecture::Vit(vit::Config::CIFAR10), "ViT for CIFAR-10"),
             (Architecture::Vit(wider), "ViT, width 16"),
@@ -226,33 +227,39 @@ mod tests {
     }
 
     #[test]
-    fn sizes_that_make_no_model_are_errors_and_no_panics() {
+    fn invalid_sizes_are_errors_and_no_panics() {
         let no_patches = vit::Config { patch: 0, ..vit::Config::S };
         for (refused, message) in [
             (Architecture::Fc(fc::Config::of(Size::S, 0)), "latent: wanted at least 1, got 0"),
             (Architecture::CnnS { latent_channels: 0 }, "latent_channels: wanted at least 1, got 0"),
-            (Architecture::CnnL { narrower: 0, dropout: 0.2 }, "narrower: wanted a divisor of 64, got 0"),
-            (Architecture::CnnL { narrower: 5, dropout: 0.2 }, "narrower: wanted a divisor of 64, got 5"),
+            (
+                Architecture::CnnL { width_divisor: 0, dropout: 0.2 },
+                "narrower: wanted a divisor of 64, got 0",
+            ),
+            (
+                Architecture::CnnL { width_divisor: 5, dropout: 0.2 },
+                "narrower: wanted a divisor of 64, got 5",
+            ),
             (Architecture::Vit(no_patches), "patch: wanted at least 1, got 0"),
         ] {
             let error = refused.build(&Stream::new(0, "init"), DType::F32).err().unwrap();
             assert_eq!(error.to_string(), message);
-            // Neither may these panic.
+            // These must not panic either.
             let _ = (refused.image_shape(), refused.latent_len(), refused.label());
         }
     }
 
     #[test]
-    fn a_description_comes_back_from_its_table_and_unknown_settings_are_refused() {
+    fn a_description_round_trips_and_unknown_settings_are_refused() {
         for architecture in every_family() {
             let table = serde_json::to_value(architecture).unwrap();
             assert_eq!(serde_json::from_value::<Architecture>(table).unwrap(), architecture);
         }
-        // Runs that are stored know nothing of a split, so neither does the table without one.
+        // The table of a model without a split has no field for it, so that keys of stored runs stay the same.
         let without_split = serde_json::to_value(every_family()[0]).unwrap();
         assert!(without_split.get("classified").is_none());
         let table = serde_json::json!({ "family": "cnn-l", "narrower": 4, "dropout": 0.2 });
-        let cnn_l = Architecture::CnnL { narrower: 4, dropout: 0.2 };
+        let cnn_l = Architecture::CnnL { width_divisor: 4, dropout: 0.2 };
         assert_eq!(serde_json::to_value(cnn_l).unwrap(), table);
         let mut fc_m = serde_json::to_value(Architecture::Fc(fc::Config::of(Size::M, 4))).unwrap();
         for mut table in [table, fc_m.take()] {

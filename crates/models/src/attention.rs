@@ -1,4 +1,4 @@
-//! The attention layer.
+//! The self-attention layer.
 
 use autograd::{Param, Var};
 use tensor::DType;
@@ -7,11 +7,11 @@ use tensor::random::Stream;
 use crate::module::params_of;
 use crate::{Linear, Mode, Module, Result};
 
-/// Multi-head attention of the tokens `[n, t, d]` of each example to each other: one affine layer to queries,
-/// keys and values, attention in each head, one affine layer back.
+/// Multi-head self-attention over the tokens `[n, t, d]` of each example: one affine layer to queries, keys and
+/// values, attention in each head, and an affine output projection.
 ///
-/// The parameters are PyTorch's: the rows of `qkv.weight: [3 d, d]` are those of the queries, then the keys,
-/// then the values, each head after head.
+/// The parameters have the layout of PyTorch: the rows of `qkv.weight: [3 d, d]` are those of the queries, then the
+/// keys, then the values, each head after head.
 pub struct SelfAttention {
     qkv: Linear,
     proj: Linear,

@@ -1,4 +1,4 @@
-//! The autoencoder: an encoder and a decoder, one after the other.
+//! Autoencoders.
 
 use autograd::{Param, Var};
 use tensor::Tensor;
@@ -6,31 +6,31 @@ use tensor::Tensor;
 use crate::module::within;
 use crate::{Mode, Module, Result, Sequential};
 
-/// An encoder `h = e(x)` and a decoder `d(h)`, which reconstructs images of the encoder's input shape.
+/// An autoencoder: an encoder `h = e(x)` and a decoder `d(h)` that reconstructs images of the encoder's input shape.
 ///
-/// As a [`Module`] it is the reconstruction; parameters are named as in `encoder.0.weight`.
+/// As a [`Module`] it computes the reconstruction; parameters are named as in `encoder.0.weight`.
 pub struct Autoencoder {
     encoder: Sequential,
     decoder: Sequential,
 }
 
 impl Autoencoder {
-    /// An autoencoder from its two parts.
+    /// An autoencoder of these two parts.
     pub fn new(encoder: Sequential, decoder: Sequential) -> Self {
         Self { encoder, decoder }
     }
 
-    /// From the image to the latent.
+    /// The encoder, from image to latent.
     pub fn encoder(&self) -> &Sequential {
         &self.encoder
     }
 
-    /// From the latent to the image.
+    /// The decoder, from latent to image.
     pub fn decoder(&self) -> &Sequential {
         &self.decoder
     }
 
-    /// The latents of images `[n, c, h, w]` in evaluation, with nothing recorded.
+    /// The latents of images `[n, c, h, w]` in evaluation mode, without gradients.
     ///
     /// # Errors
     /// If the images' shape does not fit.
@@ -38,7 +38,7 @@ impl Autoencoder {
         self.encoder.output(images)
     }
 
-    /// The reconstructions of images `[n, c, h, w]` in evaluation, with nothing recorded.
+    /// The reconstructions of images `[n, c, h, w]` in evaluation mode, without gradients.
     ///
     /// # Errors
     /// If the images' shape does not fit.

@@ -7,8 +7,8 @@ use tensor::random::Stream;
 use crate::module::params_of;
 use crate::{LayerNorm, Linear, Mode, Module, Result, SelfAttention};
 
-/// `x + attention(norm(x))`, then `x + mlp(norm(x))`, for tokens `[n, t, d]`. The MLP widens `d`, applies the
-/// exact GELU and narrows again. No dropout, no scale of the branches.
+/// A pre-norm transformer block: `x + attention(norm(x))`, then `x + mlp(norm(x))`, for tokens `[n, t, d]`. The MLP
+/// has one hidden layer with exact GELU. There is no dropout and no layer scale.
 pub struct Block {
     norm1: LayerNorm,
     attention: SelfAttention,
@@ -39,7 +39,7 @@ impl Module for Block {
         Ok(x.add(&self.narrow.forward(&hidden, mode)?)?)
     }
 
-    /// The names are those of the common PyTorch implementations.
+    /// Parameters are named as in common PyTorch implementations.
     fn is_representation(&self) -> bool {
         true
     }

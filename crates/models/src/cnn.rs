@@ -1,4 +1,4 @@
-//! The convolutional CREs CNN-S and CNN-L (sections 3.2 and 3.3 of `book/cre.md`).
+//! The convolutional CREs CNN-S and CNN-L (`book/cre.md`, sections 3.2 and 3.3).
 
 use tensor::DType;
 use tensor::random::Stream;
@@ -10,10 +10,10 @@ use crate::{
     Result, Sequential,
 };
 
-/// The dropout of CNN-L in the paper.
+/// The dropout probability of CNN-L in the paper.
 pub const PAPER_DROPOUT: f64 = 0.2;
 
-/// What the layers of a part are made with.
+/// Builds the layers of a part.
 struct Builder {
     stream: Stream,
     dtype: DType,
@@ -25,7 +25,7 @@ impl Builder {
         Self { stream: stream.child(part), dtype, dropout }
     }
 
-    /// A stream of its own for the layer at this place.
+    /// The stream of the layer at this position.
     fn layer(&self, layers: &Sequential) -> Stream {
         self.stream.child(&layers.len().to_string())
     }
@@ -41,7 +41,7 @@ impl Builder {
         layers.then(BatchNorm::new(channels, self.dtype))
     }
 
-    /// Convolution, channel dropout, batch norm, pooling if there is any, ReLU.
+    /// Convolution, channel dropout, batch norm, optional pooling, ReLU.
     fn block(
         &self,
         layers: Sequential,
@@ -98,20 +98,20 @@ pub fn cnn_s(latent_channels: usize, stream: &Stream, dtype: DType) -> Result<Cr
     Ok(Cre::new(encoder, decoder, build.head(Sequential::new(), 16 * c, 10), &[1, 28, 28]))
 }
 
-/// CNN-L for images of 3 x 32 x 32, all widths divided by `narrower`: 1 in the paper, 4 for a processor.
+/// CNN-L for images of 3 x 32 x 32, with all widths divided by `width_divisor`: 1 in the paper, 4 for training on a CPU.
 ///
-/// In training the encoder and the classifier drop each channel with probability `dropout`, [`PAPER_DROPOUT`] in the
+/// In training, the encoder and the classifier drop each channel with probability `dropout`, [`PAPER_DROPOUT`] in the
 /// paper.
 ///
 /// # Errors
-/// If `narrower` does not divide 64, the smallest width, or `dropout` is not in [0, 1).
-pub fn cnn_l(narrower: usize, dropout: f64, stream: &Stream, dtype: DType) -> Result<Cre> {
-    if narrower == 0 || !64usize.is_multiple_of(narrower) {
-        let got = narrower.to_string();
+/// If `width_divisor` does not divide 64, the smallest width, or `dropout` is not in [0, 1).
+pub fn cnn_l(width_divisor: usize, dropout: f64, stream: &Stream, dtype: DType) -> Result<Cre> {
+    if width_divisor == 0 || !64usize.is_multiple_of(width_divisor) {
+        let got = width_divisor.to_string();
         return Err(Error::Setting { setting: "narrower", wanted: "a divisor of 64", got });
     }
     range::BELOW_ONE.check("dropout", dropout)?;
-    let width = |channels: usize| channels / narrower;
+    let width = |channels: usize| channels / width_divisor;
     let (narrow, wide, widest) = (width(64), width(128), width(256));
     let pool = Some(MaxPool::HALVING);
 
@@ -129,7 +129,7 @@ pub fn cnn_l(narrower: usize, dropout: f64, stream: &Stream, dtype: DType) -> Re
     let decoder = build.unblock(decoder, [narrow, narrow], [1, 1, 0], Activation::Relu);
     let decoder = build.unblock(decoder, [narrow, 3], [1, 1, 0], Activation::Tanh);
 
-    // In the second block of the classifier pooling comes before the norm.
+    // In the second block of the classifier, pooling precedes the norm.
     let build = Builder::new(stream, "classifier", dtype, dropout);
     let classifier = build.block(Sequential::new(), [wide, widest], 3, None);
     let classifier = build.conv(classifier, [widest, widest], 1).then(MaxPool::HALVING);
@@ -181,9 +181,9 @@ mod tests {
     }
 
     #[test]
-    fn the_dropout_of_cnn_l_is_that_which_was_asked_for() {
+    fn cnn_l_has_the_requested_dropout() {
         let (images, labels) = (images(2, 3072), Indices::new(vec![3, 1]));
-        // In training no layer reads what it has learned from a batch before, so two steps differ by what they drop.
+        // In training mode no layer uses running statistics, so two steps differ by their dropout masks only.
         let losses = |dropout: f64| {
             let model = cnn_l(32, dropout, &Stream::new(0, "init"), DType::F32).unwrap();
             [0, 1].map(|step| {
@@ -199,14 +199,14 @@ mod tests {
     }
 
     #[test]
-    fn settings_that_make_no_model_are_refused_by_name() {
+    fn invalid_settings_are_refused_by_name() {
         let stream = Stream::new(0, "init");
         let message = |refused: Result<Cre>| refused.err().unwrap().to_string();
         let of_s = message(cnn_s(0, &stream, DType::F32));
         assert_eq!(of_s, "latent_channels: wanted at least 1, got 0");
-        for narrower in [0, 3, 128] {
-            let of_l = message(cnn_l(narrower, 0.2, &stream, DType::F32));
-            assert_eq!(of_l, format!("narrower: wanted a divisor of 64, got {narrower}"));
+        for width_divisor in [0, 3, 128] {
+            let of_l = message(cnn_l(width_divisor, 0.2, &stream, DType::F32));
+            assert_eq!(of_l, format!("narrower: wanted a divisor of 64, got {width_divisor}"));
         }
         for dropout in [-0.1, 1.0, f64::NAN] {
             let of_l = message(cnn_l(32, dropout, &stream, DType::F32));
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn training_lowers_both_losses_and_a_stored_trainer_goes_on_with_the_same_bits() {
+    fn training_lowers_both_losses_and_a_stored_trainer_resumes_with_the_same_bits() {
         let (images, labels) = (images(16, 784), Indices::new((0..16).map(|row| row % 10).collect()));
         let batch = || [(images.clone(), labels.clone())];
         let config = AdamConfig { learning_rate: 1e-2, ..AdamConfig::PAPER };

@@ -17,7 +17,7 @@ pub struct Conv2d {
 }
 
 impl Conv2d {
-    /// A layer that starts by [`init::uniform_by_fan_in`], with `channels = [inputs, outputs]`.
+    /// A layer initialised by [`init::uniform_by_fan_in`], with `channels = [inputs, outputs]`.
     pub fn new(
         channels: [usize; 2],
         kernel: usize,
@@ -31,7 +31,7 @@ impl Conv2d {
         Self { bias: Some(bias), ..Self::without_bias(channels, kernel, stride, padding, stream, dtype) }
     }
 
-    /// The same layer with no bias.
+    /// A layer without a bias.
     pub fn without_bias(
         channels: [usize; 2],
         kernel: usize,
@@ -80,8 +80,7 @@ pub struct ConvTranspose2d {
 impl ConvTranspose2d {
     /// A layer with `channels = [inputs, outputs]`, a kernel of 3 and `[stride, padding, output padding]`.
     ///
-    /// It starts as PyTorch's does, which counts the **outputs** for `fan_in` (section 3.6 of
-    /// `book/cre.md`).
+    /// It is initialised like in PyTorch, which computes `fan_in` from the **outputs** (`book/cre.md`, section 3.6).
     pub fn new(channels: [usize; 2], attributes: [usize; 3], stream: &Stream, dtype: DType) -> Self {
         const KERNEL: usize = 3;
         let outputs = channels[1];
@@ -89,7 +88,7 @@ impl ConvTranspose2d {
         Self { bias: Some(bias), ..Self::without_bias(channels, KERNEL, attributes, stream, dtype) }
     }
 
-    /// The same layer with no bias and any kernel.
+    /// A layer without a bias, with any kernel.
     pub fn without_bias(
         channels: [usize; 2],
         kernel: usize,
@@ -127,7 +126,7 @@ impl Module for ConvTranspose2d {
     }
 }
 
-/// A parameter that starts uniformly by its `fan_in`, from the part of the stream that has its name.
+/// A parameter initialised uniformly by its `fan_in`, from the substream with its name.
 fn start(shape: &[usize], fan_in: usize, name: &str, stream: &Stream, dtype: DType) -> Param {
     init::uniform_by_fan_in(shape, fan_in, &stream.child(name), dtype)
 }

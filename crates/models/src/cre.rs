@@ -1,4 +1,5 @@
-//! The classification-reconstruction encoder: an encoder with a decoder and a classifier on one latent.
+//! The classification-reconstruction encoder (CRE, arXiv 2401.09237): an encoder with a decoder and a classifier on a
+//! shared latent.
 
 use autograd::{Param, Tape, Var};
 use tensor::{Indices, Tensor};
@@ -7,35 +8,35 @@ use crate::range;
 use crate::train::StepLosses;
 use crate::{Error, Example, Flatten, Masks, Mode, Module, Result, Sequential};
 
-/// An encoder `z = e(x)`, a decoder `d(z)` and a classifier `c(z)` (section 2.1 of `book/cre.md`).
+/// A CRE: an encoder `z = e(x)`, a decoder `d(z)` and a classifier `c(z)` (`book/cre.md`, section 2.1).
 pub struct Cre {
     encoder: Sequential,
     decoder: Sequential,
     classifier: Sequential,
     image: Vec<usize>,
     masks: Option<Masks>,
-    /// How many numbers of a split latent are the classifier's.
+    /// The number of latent dimensions reserved for the classifier in a split latent.
     classified: Option<usize>,
-    /// Whether the classification loss is the squared error to one-hot labels.
+    /// Whether the classification loss is the squared error with one-hot labels.
     squared_labels: bool,
 }
 
-/// One of the three parts of a [`Cre`], each of which has an optimiser of its own.
+/// One of the three parts of a [`Cre`], each with its own optimiser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
-    /// From the image to the latent.
+    /// The encoder, from image to latent.
     Encoder,
-    /// From the latent to the image.
+    /// The decoder, from latent to image.
     Decoder,
-    /// From the latent to the class scores.
+    /// The classifier, from latent to class scores.
     Classifier,
 }
 
 impl Part {
-    /// The three parts, in the order in which parameters are listed.
+    /// The three parts, in the order of the parameter list.
     pub const ALL: [Self; 3] = [Self::Encoder, Self::Decoder, Self::Classifier];
 
-    /// The prefix of the names of this part's parameters.
+    /// The prefix of the parameter names of this part.
     pub fn name(self) -> &'static str {
         match self {
             Self::Encoder => "encoder",
@@ -45,7 +46,7 @@ impl Part {
     }
 }
 
-/// What a model makes of a batch.
+/// The outputs of a model for a batch.
 #[derive(Debug, Clone)]
 pub struct Representation {
     /// The latent, `[n, k]`.
@@ -56,23 +57,23 @@ pub struct Representation {
     pub logits: Tensor,
 }
 
-/// The losses of a batch, on the tape, with the latent as each head saw it.
+/// The losses of a batch on the tape, with the latent passed to each head.
 #[derive(Debug)]
 pub struct Losses<'t> {
-    /// The mean squared error of the reconstruction, or of the patches of it that the mask says.
+    /// The mean squared error of the reconstruction, or of its masked patches.
     pub mse: Var<'t>,
     /// The mean cross-entropy of the classification.
     pub cross_entropy: Var<'t>,
     /// The class scores.
     pub logits: Var<'t>,
-    /// The latent as it was handed to the decoder; its gradient is that of the MSE alone.
+    /// The latent passed to the decoder; its gradient is that of the MSE alone.
     pub z_for_decoder: Var<'t>,
-    /// The latent as it was handed to the classifier; its gradient is that of the cross-entropy alone.
+    /// The latent passed to the classifier; its gradient is that of the cross-entropy alone.
     pub z_for_classifier: Var<'t>,
 }
 
 impl<'t> Losses<'t> {
-    /// What a step of training differentiates and reports.
+    /// The losses that a training step differentiates and reports.
     pub(crate) fn in_step(self) -> Result<StepLosses<'t>> {
         let Self { mse, cross_entropy, z_for_decoder, z_for_classifier, .. } = self;
         StepLosses::of_heads([&mse, &cross_entropy], vec![[z_for_decoder, z_for_classifier]])
@@ -80,7 +81,7 @@ impl<'t> Losses<'t> {
 }
 
 impl Cre {
-    /// A model from its three parts, for images of this shape: `[pixels]` or `[c, h, w]`.
+    /// A model of these three parts, for images of this shape: `[pixels]` or `[c, h, w]`.
     pub fn new(encoder: Sequential, decoder: Sequential, classifier: Sequential, image: &[usize]) -> Self {
         Self {
             encoder,
@@ -93,40 +94,39 @@ impl Cre {
         }
     }
 
-    /// The same model with a reconstruction loss that follows these masks, which its encoder and its decoder
-    /// follow already (section 3.5 of `book/cre.md`).
+    /// Applies these masks to the reconstruction loss; the encoder and the decoder must be built with the same masks
+    /// (`book/cre.md`, section 3.5).
     pub fn with_masks(self, masks: Masks) -> Self {
         Self { masks: Some(masks), ..self }
     }
 
-    /// The same model with a split latent (section 7 of `book/cre.md`, question 5): of the k numbers of an
-    /// image the first `classified` go to the classifier alone and the others to the decoder alone, whose parts take
-    /// `[n, classified]` and `[n, k - classified]`.
+    /// Splits the latent (`book/cre.md`, section 7, question 5): the first `classified` of the k dimensions are passed to
+    /// the classifier only and the others to the decoder only, which take `[n, classified]` and `[n, k - classified]`.
     ///
-    /// The encoder's gradient at z is then that of the cross-entropy in the first part and that of the MSE in the
-    /// other, each at full strength: lambda plays no role.
+    /// The encoder's gradient at z is then the unweighted gradient of the cross-entropy in the first part and that of
+    /// the MSE in the other: lambda has no effect.
     pub fn with_split(self, classified: usize) -> Self {
         Self { classified: Some(classified), ..self }
     }
 
-    /// The same model with a classification loss that is the mean squared error to one-hot labels, over images and
-    /// classes, wherever a cross-entropy is spoken of (section 6.3 of `book/cre.md`, T13).
+    /// Replaces the cross-entropy by the mean squared error with one-hot labels, over images and classes (`book/cre.md`,
+    /// section 6.3, T13).
     pub fn with_squared_labels(self) -> Self {
         Self { squared_labels: true, ..self }
     }
 
-    /// A batch in the shape that the encoder takes and the decoder gives.
+    /// The shape of a batch at the input of the encoder and the output of the decoder.
     fn shape_of(&self, images: &Tensor) -> Vec<usize> {
         let n = images.shape().first().copied().unwrap_or(0);
         [&[n], self.image.as_slice()].concat()
     }
 
-    /// Whether training hides patches of its images from the encoder: then masked evaluation says more than evaluation.
+    /// Whether training masks patches of its images: then masked evaluation is available too.
     pub fn is_masked(&self) -> bool {
         self.masks.is_some_and(|masks| masks.remove_any())
     }
 
-    /// Whether each head reads a part of the latent alone.
+    /// Whether the latent is split between the heads.
     pub(crate) fn is_split(&self) -> bool {
         self.classified.is_some()
     }
@@ -136,7 +136,7 @@ impl Cre {
         self.encoder.forward(&images.reshape(&self.shape_of(images.value()))?, mode)
     }
 
-    /// What the decoder reads of the latent that is handed to it, and the classifier of its own.
+    /// The parts of the latents that the decoder and the classifier read.
     fn read<'t>(&self, [z_for_decoder, z_for_classifier]: [&Var<'t>; 2], mode: Mode) -> Result<[Var<'t>; 2]> {
         let Some(classified) = self.classified else {
             return Ok([z_for_decoder.clone(), z_for_classifier.clone()]);
@@ -156,12 +156,12 @@ impl Cre {
         }
     }
 
-    /// All parameters, named as in `encoder.0.weight`.
+    /// All parameters, with names such as `encoder.0.weight`.
     pub fn params(&self) -> Vec<(String, &Param)> {
         self.named(|part| part.params())
     }
 
-    /// What is learned without a gradient, named as in `encoder.1.running_mean`.
+    /// All buffers (state without gradients), with names such as `encoder.1.running_mean`.
     pub fn buffers(&self) -> Vec<(String, &Param)> {
         self.named(|part| part.buffers())
     }
@@ -177,15 +177,15 @@ impl Cre {
         Part::ALL.into_iter().flat_map(named).collect()
     }
 
-    /// Both losses of a batch, with gradients routed as in section 2.2: the decoder's parameters get
-    /// those of the MSE, the classifier's those of the cross-entropy, each at full strength, and the
-    /// encoder's `lambda` times the first plus `1 - lambda` times the second.
+    /// Both losses of a batch, with gradients routed as in `book/cre.md`, section 2.2: the decoder's parameters get the
+    /// gradient of the MSE, the classifier's that of the cross-entropy, and the encoder's `lambda` times the first plus
+    /// `1 - lambda` times the second.
     ///
-    /// Differentiate the **sum** of the two losses: the mixing happens at z, on the way back. Where the latent is
-    /// [split](Self::with_split) there is nothing to mix.
+    /// Differentiate the **sum** of the two losses: the gradients are mixed at z in the backward pass. A
+    /// [split](Self::with_split) latent needs no mixing.
     ///
     /// # Errors
-    /// If `lambda` is outside [0, 1] or a shape does not fit.
+    /// If `lambda` is outside [0, 1] or a shape does not match.
     pub fn losses<'t>(
         &self,
         tape: &'t Tape,
@@ -197,10 +197,7 @@ impl Cre {
         self.losses_of(tape, &Example::from((images.clone(), labels.clone())), lambda, mode)
     }
 
-    /// [`Cre::losses`] of images whose target or labels are not their own.
-    ///
-    /// # Errors
-    /// As there.
+    /// [`Cre::losses`] for an example with its own reconstruction target and labels.
     pub fn losses_of<'t>(
         &self,
         tape: &'t Tape,
@@ -212,14 +209,13 @@ impl Cre {
         let z = self.encode(&tape.constant(&example.images), mode)?;
         let handed_out = match self.classified {
             None => z.split(lambda)?,
-            // Two values of their own, so that each keeps a gradient of its own.
+            // Two separate variables, so that each has its own gradient.
             Some(_) => [z.reshape(z.shape())?, z.reshape(z.shape())?],
         };
         self.losses_at(handed_out, example, mode)
     }
 
-    /// The losses of the two heads at latents that have been handed to them; differentiated, each gets the gradient of
-    /// its own loss.
+    /// The losses of the two heads at the given latents; each latent gets the gradient of its own loss.
     pub(crate) fn losses_at<'t>(
         &self,
         [z_for_decoder, z_for_classifier]: [Var<'t>; 2],
@@ -263,8 +259,8 @@ impl Cre {
         })
     }
 
-    /// Latent, reconstruction and class scores of a batch of whole images, with nothing recorded. The latent is
-    /// whole too where it is split.
+    /// Computes latent, reconstruction and class scores of a batch of unmasked images, without gradients. A split latent is
+    /// returned as a whole.
     ///
     /// # Errors
     /// If the images' shape does not fit.
@@ -318,7 +314,7 @@ impl Cre {
         all.into_iter().map(flat).collect()
     }
 
-    /// Takes over stored values of all parameters and buffers.
+    /// Loads stored values of all parameters and buffers.
     ///
     /// # Errors
     /// [`Error::State`] if one is missing or has another shape or type; then nothing has changed.
@@ -332,7 +328,7 @@ impl Cre {
     }
 }
 
-/// The stored tensor, on the device of our own, if it has the same shape and type.
+/// The stored tensor on the device of `own`, if it has the same shape and type.
 pub(crate) fn fitting(name: &str, own: &Tensor, stored: Option<Tensor>) -> Result<Tensor> {
     let describe = |tensor: &Tensor| format!("{} {:?}", tensor.dtype(), tensor.shape());
     match stored {

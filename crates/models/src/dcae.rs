@@ -1,4 +1,4 @@
-//! DCAE, the deep convolutional autoencoder (section 3.10 of `book/lbr.md`).
+//! DCAE, the deep convolutional autoencoder (`book/lbr.md`, section 3.10).
 
 use serde::{Deserialize, Serialize};
 use tensor::DType;
@@ -8,23 +8,22 @@ use crate::error::positive;
 use crate::mlp::equally_spaced;
 use crate::{Activation, Autoencoder, Conv2d, ConvTranspose2d, Error, Result, Sequential};
 
-/// What a DCAE is built from.
+/// The configuration of a DCAE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Channels, rows and columns of an image; both sides are halved `depth` times.
     pub image: [usize; 3],
-    /// The **channels** of the latent, which has `latent (h / 2^depth) (w / 2^depth)` numbers.
+    /// The **channels** of the latent, which has `latent (h / 2^depth) (w / 2^depth)` dimensions.
     pub latent: usize,
-    /// The number of convolutions each way: 3 and 5 in the paper.
+    /// The number of convolutions in the encoder and in the decoder: 3 and 5 in the paper.
     pub depth: usize,
 }
 
 /// The channels after the first convolution.
 const FIRST_WIDTH: usize = 32;
 
-/// Builds the autoencoder, from images `[n, c, h, w]` through latents `[n, latent, h / 2^depth, w / 2^depth]`
-/// and back.
+/// Builds the autoencoder for images `[n, c, h, w]` with latents `[n, latent, h / 2^depth, w / 2^depth]`.
 ///
 /// # Errors
 /// If a size is zero, the depth is below 2 or a side is not divisible by `2^depth`.
@@ -91,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_that_make_no_sense_are_refused_by_name() {
+    fn invalid_settings_are_refused_by_name() {
         let message = |built: Result<Autoencoder>| built.err().unwrap().to_string();
         assert_eq!(
             message(build([3, 32, 28], 8, 3)),

@@ -1,16 +1,16 @@
-//! Which parameters weight decay applies to.
+//! The selection of parameters for weight decay.
 
 use serde::{Deserialize, Serialize};
 
-/// Which parameters weight decay applies to.
+/// The parameters that weight decay applies to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Decayed {
-    /// All, as in PyTorch's `AdamW` with one parameter group.
+    /// All parameters, as in PyTorch's `AdamW` with one parameter group.
     #[default]
     All,
-    /// Those of two axes or more: matrices and the kernels of convolutions. Biases, the scales and shifts of norms, and
-    /// learned tokens stay as they are, as most recipes for transformers have it.
+    /// Parameters with at least two axes: matrices and convolution kernels. Biases, the scales and shifts of norms, and
+    /// learned tokens do not decay, as in most recipes for transformers.
     Weights,
 }
 
@@ -23,7 +23,7 @@ impl Decayed {
         }
     }
 
-    /// Whether it is [`Decayed::All`]: for configs, which leave the default out.
+    /// Whether this is [`Decayed::All`], the default, which configs omit.
     pub fn is_all(&self) -> bool {
         *self == Self::All
     }

@@ -1,13 +1,12 @@
-//! Models on other devices.
+//! Moving models between devices.
 
 use autograd::Param;
 use tensor::Device;
 
 use crate::Result;
 
-/// Moves parameters and buffers to a device. Whatever is computed with them must be there too: images with
-/// [`Tensor::to_device`](tensor::Tensor::to_device), and what an optimiser keeps with
-/// [`Optimiser::follow`](crate::Optimiser::follow).
+/// Moves parameters and buffers to a device. Move images with [`Tensor::to_device`](tensor::Tensor::to_device), and the
+/// state of an optimiser with [`Optimiser::to_device`](crate::Optimiser::to_device).
 ///
 /// ```
 /// use agon_models::{Module, mlp, to_device};
@@ -21,7 +20,7 @@ use crate::Result;
 /// ```
 ///
 /// # Errors
-/// If a device fails or has no memory; then nothing has moved.
+/// If a device fails or is out of memory; then nothing has moved.
 pub fn to_device<'a>(learned: impl IntoIterator<Item = (String, &'a Param)>, device: &Device) -> Result<()> {
     let moved = learned.into_iter().map(|(_, param)| Ok((param, param.value().to_device(device)?)));
     let moved: Vec<_> = moved.collect::<Result<_>>()?;

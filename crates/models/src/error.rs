@@ -1,13 +1,13 @@
-//! What can go wrong with models and their training.
+//! The error type of this crate.
 
 use std::path::PathBuf;
 
 use crate::range::Range;
 
-/// The result of everything in this crate that can fail.
+/// The result type of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What can go wrong with models and their training.
+/// Errors of models and their training.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -17,73 +17,72 @@ pub enum Error {
     /// A kernel failed.
     #[error(transparent)]
     Tensor(#[from] tensor::Error),
-    /// A loss is no longer a number.
+    /// A loss is not finite.
     #[error(
         "training diverged at step {step}: {loss} is {value}{}; try a smaller learning rate",
         found(first)
     )]
     Diverged {
-        /// The step from 0: within the epoch, or since the start where steps are taken one by one.
+        /// The step from 0: within the epoch, or since the start for individual steps.
         step: usize,
-        /// Which loss.
+        /// The name of the loss.
         loss: &'static str,
-        /// Its value.
+        /// The value of the loss.
         value: f64,
-        /// The first operation of the step whose result was not finite, with the parameter before it, in words; `None`
-        /// where nobody looked.
+        /// A description of the first operation of the step with a non-finite result; `None` without anomaly detection.
         first: Option<String>,
     },
-    /// A setting that no model can be built from.
+    /// A setting is invalid.
     #[error("{setting}: wanted {wanted}, got {got}")]
     Setting {
-        /// Which setting.
+        /// The setting.
         setting: &'static str,
-        /// What it may be.
+        /// The valid values.
         wanted: &'static str,
-        /// What it was.
+        /// The actual value.
         got: String,
     },
-    /// A number that a setting may not have.
+    /// A numeric setting is out of range.
     #[error("{setting}: wanted a number {range}, got {got}")]
     OutOfRange {
-        /// Which setting.
+        /// The setting.
         setting: &'static str,
-        /// What it may be.
+        /// The valid values.
         range: Range,
-        /// What it was.
+        /// The actual value.
         got: f64,
     },
-    /// An optimiser was handed another list of parameters than the one that it was made for.
+    /// An optimiser was given a different list of parameters than at its construction.
     #[error(
-        "{optimiser}: expected {expected}, got {got}; hand it the list that it was made for, in the same order"
+        "{optimiser}: expected {expected}, got {got}; pass the same parameters in the same order as to its constructor"
     )]
     OtherParams {
         /// The optimiser.
         optimiser: &'static str,
-        /// What it was made for.
+        /// The expected parameters.
         expected: String,
-        /// What it was handed.
+        /// The given parameters.
         got: String,
     },
-    /// Two parts of a model share a parameter, and each part has an optimiser of its own.
+    /// Two parts of a model with separate optimisers share a parameter.
     #[error(
         "`{first}` and `{second}` are one parameter, which the optimisers of both parts would step; expected parts that \
          share none, so tie weights within a part or train with one optimiser (`LossTrainer`)"
     )]
     Shared {
-        /// Its name in the first part.
+        /// The parameter's name in the first part.
         first: String,
-        /// Its name in the other part.
+        /// The parameter's name in the other part.
         second: String,
     },
-    /// Stored numbers do not belong to this model.
-    #[error("the stored state does not fit the model: {name}: wanted {wanted}, got {got}")]
+    /// A stored state does not match the model.
+    #[error("the stored state does not match the model: {name}: wanted {wanted}, got {got}")]
     State {
         /// The name of the tensor.
         name: String,
-        /// What the model has.
+        /// The model's tensor.
         wanted: String,
-        /// What was stored.
+        /// The stored tensor.
         got: String,
     },
     /// A file of weights could not be read or written.
@@ -91,28 +90,28 @@ pub enum Error {
     File {
         /// The file.
         path: PathBuf,
-        /// What was tried.
+        /// The attempted action.
         doing: &'static str,
-        /// What the system or the file's format says.
+        /// The reason from the system or the file format.
         reason: String,
     },
-    /// There is no room for a file of weights.
+    /// The disk is full.
     #[error("the disk is full: cannot write {}: {reason}; free some space and run the same command again", path.display())]
     DiskFull {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The reason from the system.
         reason: String,
     },
-    /// The weights in a file are not those of the model.
-    #[error("{} does not fit the model: {}", path.display(), misfits.join("; "))]
+    /// The weights in a file do not match the model.
+    #[error("{} does not match the model: {}", path.display(), misfits.join("; "))]
     Weights {
         /// The file.
         path: PathBuf,
-        /// Every name that does not fit, with what was wanted and what was stored.
+        /// Every mismatched name, with the expected and the stored tensor.
         misfits: Vec<String>,
     },
-    /// There was nothing to train on or to evaluate.
+    /// There were no batches to train on or to evaluate.
     #[error("no batches were given; is the data set smaller than one batch?")]
     NoBatches,
 }
@@ -121,7 +120,7 @@ fn found(first: &Option<String>) -> String {
     first.as_ref().map_or(String::new(), |first| format!(", first in {first}"))
 }
 
-/// Refuses a setting of zero, by its name.
+/// Returns an error that names the first setting of zero.
 pub(crate) fn positive(settings: &[(&'static str, usize)]) -> Result<()> {
     match settings.iter().find(|(_, value)| *value == 0) {
         Some((setting, _)) => Err(Error::Setting { setting, wanted: "at least 1", got: "0".into() }),
@@ -129,7 +128,7 @@ pub(crate) fn positive(settings: &[(&'static str, usize)]) -> Result<()> {
     }
 }
 
-/// Refuses a number outside of its range, by its name; `legal` says whether it is within.
+/// Returns an error that names the setting unless `legal` is true.
 pub(crate) fn require(legal: bool, setting: &'static str, wanted: &'static str, got: f64) -> Result<()> {
     match legal {
         true => Ok(()),

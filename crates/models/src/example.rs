@@ -1,27 +1,27 @@
-//! A batch as training sees it.
+//! Training examples.
 
 use tensor::{Indices, Tensor};
 
-/// A batch of images with what is asked of each.
+/// A batch of images with reconstruction targets and labels.
 #[derive(Debug, Clone)]
 pub struct Example {
-    /// What the encoder sees, `[n, ...]`.
+    /// The input of the encoder, `[n, ...]`.
     pub images: Tensor,
-    /// What the decoder is asked for, where that is not what the encoder sees, in the same shape.
+    /// The reconstruction target, if it differs from the input; it has the same shape.
     pub target: Option<Tensor>,
-    /// The classes of the first images; images beyond them have none, and are only reconstructed.
+    /// The labels of the first images; further images are unlabelled and only reconstructed.
     pub labels: Indices,
 }
 
 impl Example {
-    /// What the decoder is asked for.
+    /// The reconstruction target.
     pub fn target(&self) -> &Tensor {
         self.target.as_ref().unwrap_or(&self.images)
     }
 }
 
 impl From<(Tensor, Indices)> for Example {
-    /// Images that all have a class and are to be reconstructed as they are.
+    /// Labelled images that are their own reconstruction targets.
     fn from((images, labels): (Tensor, Indices)) -> Self {
         Self { images, target: None, labels }
     }

@@ -1,4 +1,4 @@
-//! The fully connected CREs FC-S, FC-M and FC-L (section 3.1 of `book/cre.md`).
+//! The fully connected CREs FC-S, FC-M and FC-L (`book/cre.md`, section 3.1).
 
 use serde::{Deserialize, Serialize};
 use tensor::DType;
@@ -10,7 +10,7 @@ use crate::{Activation, Cre, Error, Linear, Result, Sequential};
 /// The depth and width of one part of a fully connected CRE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Size {
-    /// One layer in each part.
+    /// One affine layer in each part.
     S,
     /// One hidden layer of 616 in encoder and decoder, of 12 in the classifier.
     M,
@@ -38,9 +38,9 @@ impl Size {
     }
 }
 
-/// What a fully connected CRE is built from.
+/// The configuration of a fully connected CRE.
 ///
-/// Each part has a size of its own, so that one alone can be enlarged (`book/cre.md`, section 5, item 10).
+/// Each part has its own size, so that parts can be enlarged separately (`book/cre.md`, section 5, item 10).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -59,12 +59,12 @@ pub struct Config {
     /// The size k of the latent.
     #[serde(serialize_with = "crate::range::width")]
     pub latent: usize,
-    /// How many numbers of the latent, the first ones, are the classifier's alone while the others are the decoder's
-    /// alone; in the paper both read all of them (`book/cre.md`, Q5).
+    /// The number of leading latent dimensions reserved for the classifier, while the others are reserved for the
+    /// decoder; in the paper both read all dimensions (`book/cre.md`, Q5).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(serialize_with = "crate::range::width")]
     pub classified: Option<usize>,
-    /// The activation of the latent: `relu` in the paper; with `identity` no unit can die.
+    /// The activation of the latent: `relu` in the paper; with `identity` there are no dead units.
     pub latent_activation: Activation,
 }
 
@@ -83,7 +83,7 @@ impl Config {
         }
     }
 
-    /// The widths that encoder, decoder and classifier lead through.
+    /// The layer widths of encoder, decoder and classifier.
     pub(crate) fn widths(&self) -> [Vec<usize>; 3] {
         let Self { pixels, classes, latent, .. } = *self;
         let of_classifier = self.classified.unwrap_or(latent);
@@ -99,10 +99,10 @@ impl Config {
     }
 }
 
-/// Builds the model; every parameter comes from a stream of its own.
+/// Builds the model; every parameter is drawn from its own substream.
 ///
 /// # Errors
-/// If a size is zero, a split leaves one head nothing, or the latent's activation is neither ReLU nor identity.
+/// If a size is zero, a split leaves one head without dimensions, or the latent's activation is neither ReLU nor identity.
 pub fn cre(config: &Config, stream: &Stream, dtype: DType) -> Result<Cre> {
     let Config { pixels, classes, latent, latent_activation, .. } = *config;
     positive(&[("pixels", pixels), ("classes", classes), ("latent", latent)])?;
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_are_named_by_part_and_place() {
+    fn parameters_are_named_by_part_and_layer() {
         let model = built(&Config::of(Size::M, 4));
         let names: Vec<String> = model.params().into_iter().map(|(name, _)| name).collect();
         assert_eq!(names[..4], ["encoder.0.weight", "encoder.0.bias", "encoder.2.weight", "encoder.2.bias"]);
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_that_make_no_sense_are_refused_by_name() {
+    fn invalid_settings_are_refused_by_name() {
         let message =
             |config: Config| cre(&config, &Stream::new(0, "init"), DType::F32).err().unwrap().to_string();
         assert_eq!(message(Config::of(Size::S, 0)), "latent: wanted at least 1, got 0");

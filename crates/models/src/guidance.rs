@@ -1,4 +1,4 @@
-//! An autoencoder whose latent two probes read and may guide (section E6 of `book/lbr.md`).
+//! Autoencoders guided by two probes on the latent (experiment E6 of `book/lbr.md`).
 
 use autograd::{Param, Tape, Var};
 use tensor::random::Stream;
@@ -12,7 +12,7 @@ use crate::{Activation, Autoencoder, BatchNorm, Example, Flatten, Linear, Mode, 
 /// The width of the non-linear probe in the paper.
 pub const PROBE_WIDTH: usize = 1024;
 
-/// An affine map from latents of this size to class scores.
+/// A linear probe: an affine map from latents to class scores.
 ///
 /// # Errors
 /// If a size is zero.
@@ -22,7 +22,7 @@ pub fn linear_probe(latent: usize, classes: usize, stream: &Stream, dtype: DType
     Ok(layers.then_drawn(stream, |stream| Linear::new(latent, classes, stream, dtype)))
 }
 
-/// Two hidden layers with batch norm and ReLU, and an affine map to class scores.
+/// A non-linear probe: two hidden layers with batch norm and ReLU, and an affine map to class scores.
 ///
 /// # Errors
 /// If a size is zero.
@@ -51,21 +51,21 @@ pub struct Guided {
     nonlinear: Sequential,
 }
 
-/// What a probe says of a batch, on the tape.
+/// The outputs of a probe for a batch, on the tape.
 #[derive(Debug)]
 pub struct Probed<'t> {
     /// The class scores, `[n, classes]`.
     pub logits: Var<'t>,
-    /// Their mean cross-entropy.
+    /// The mean cross-entropy.
     pub cross_entropy: Var<'t>,
 }
 
 /// The losses of a batch, on the tape.
 #[derive(Debug)]
 pub struct GuidedLosses<'t> {
-    /// What is differentiated.
+    /// The differentiated total.
     pub total: Var<'t>,
-    /// The sum of both probes' cross-entropies: what is differentiated where nothing is to be reconstructed.
+    /// The sum of both probes' cross-entropies, the total for training without reconstruction.
     pub probes: Var<'t>,
     /// The mean squared error of the reconstruction.
     pub mse: Var<'t>,
@@ -76,12 +76,12 @@ pub struct GuidedLosses<'t> {
 }
 
 impl Guided {
-    /// An autoencoder with two probes, which take its latent.
+    /// An autoencoder with two probes on its latent.
     pub fn new(autoencoder: Autoencoder, linear: Sequential, nonlinear: Sequential) -> Self {
         Self { autoencoder, linear, nonlinear }
     }
 
-    /// The autoencoder alone.
+    /// The autoencoder without its probes.
     pub fn autoencoder(&self) -> &Autoencoder {
         &self.autoencoder
     }
@@ -91,7 +91,7 @@ impl Guided {
         self.named(|part| part.params())
     }
 
-    /// What is learned without a gradient, named as [`Guided::params`].
+    /// All buffers, named as in [`Guided::params`].
     pub fn buffers(&self) -> Vec<(String, &Param)> {
         self.named(|part| part.buffers())
     }
@@ -118,11 +118,11 @@ impl Guided {
     /// The losses of images `[n, c, h, w]` in [0, 1] and their classes:
     /// `MSE + guidance (CE of the linear probe + CE of the non-linear probe)`.
     ///
-    /// With guidance 0 the probes see the latent detached and train with weight 1, so that the autoencoder
-    /// learns from the MSE alone.
+    /// With guidance 0 the probes read the detached latent and are trained with weight 1, so that the autoencoder is
+    /// trained on the MSE alone.
     ///
     /// # Errors
-    /// If `guidance` is negative or not finite, or a shape does not fit.
+    /// If `guidance` is negative or not finite, or a shape does not match.
     pub fn losses<'t>(
         &self,
         tape: &'t Tape,
@@ -134,10 +134,10 @@ impl Guided {
         self.losses_of(tape, &Example::from((images.clone(), labels.clone())), guidance, mode)
     }
 
-    /// [`Guided::losses`] of images that are reconstructed as another, such as themselves before they were masked.
+    /// [`Guided::losses`] with a separate reconstruction target, such as the image before masking.
     ///
     /// # Errors
-    /// As there, and unless each image has a class.
+    /// As [`Guided::losses`], and unless each image has a label.
     pub fn losses_of<'t>(
         &self,
         tape: &'t Tape,
@@ -191,7 +191,7 @@ mod tests {
         (Tensor::from_vec(pixels, &[6, 1, 3, 3]).unwrap(), Indices::new(vec![0, 1, 2, 0, 1, 2]))
     }
 
-    /// The gradients of all parameters whose names start so; zero where the loss does not depend on one.
+    /// The gradients of all parameters with this prefix; zero where the loss does not depend on one.
     fn gradients(
         model: &Guided,
         guidance: f64,
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn without_guidance_the_autoencoder_learns_from_the_mse_alone_and_the_probes_learn_fully() {
+    fn without_guidance_the_autoencoder_gets_the_mse_gradient_alone_and_the_probes_theirs() {
         let model = guided();
         let of_mse = gradients(&model, 0.0, "autoencoder", |losses| losses.mse.clone());
         assert_eq!(gradients(&model, 0.0, "autoencoder", |losses| losses.total.clone()), of_mse);
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn with_guidance_the_encoder_descends_the_weighted_sum_of_all_three_losses() {
+    fn with_guidance_the_encoder_gets_the_gradient_of_the_weighted_sum_of_all_three_losses() {
         let (model, guidance) = (guided(), 0.25);
         let encoder = "autoencoder.encoder";
         let of_total = gradients(&model, guidance, encoder, |losses| losses.total.clone());
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_guidance_that_makes_no_sense_is_refused_by_name() {
+    fn an_invalid_guidance_is_refused_by_name() {
         let (images, labels) = batch();
         for guidance in [-0.1, f64::NAN, f64::INFINITY] {
             let tape = Tape::new();

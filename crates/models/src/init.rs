@@ -1,4 +1,4 @@
-//! How parameters start.
+//! Parameter initialisation.
 
 use autograd::Param;
 use ndarray::ArrayD;
@@ -10,23 +10,23 @@ use tensor::{DType, Tensor};
 use crate::Result;
 use crate::range;
 
-/// Uniform in `+-1 / sqrt(fan_in)`, for weights and biases alike (section 3.6 of `book/cre.md`); zero where
-/// `fan_in` is zero.
+/// PyTorch's default initialisation of weights and biases: uniform in `+-1 / sqrt(fan_in)` (`book/cre.md`, section
+/// 3.6); zero where `fan_in` is zero.
 ///
-/// `fan_in` counts the elements that one output is a sum over. This and the other draws are made in 64 bits,
-/// so a model of another element type starts from the same numbers, rounded.
+/// `fan_in` is the number of inputs of one output. All initialisers sample in 64 bits, so models of other element
+/// types start from the same values, rounded.
 pub fn uniform_by_fan_in(shape: &[usize], fan_in: usize, stream: &Stream, dtype: DType) -> Param {
     uniform(shape, 1.0 / (fan_in as f64).sqrt(), stream, dtype)
 }
 
-/// Xavier's draw (Glorot and Bengio, 2010) for a weight `[outputs, inputs]`: uniform in `+-sqrt(6 / (inputs +
-/// outputs))`, as the affine layers of the ViT start (section 3.4 of `book/cre.md`).
+/// Xavier initialisation (Glorot and Bengio, 2010, AISTATS) for a weight `[outputs, inputs]`: uniform in
+/// `+-sqrt(6 / (inputs + outputs))`, used by the affine layers of the ViT (`book/cre.md`, section 3.4).
 pub fn xavier_uniform([outputs, inputs]: [usize; 2], stream: &Stream, dtype: DType) -> Param {
     uniform(&[outputs, inputs], (6.0 / (inputs as f64 + outputs as f64)).sqrt(), stream, dtype)
 }
 
-/// Normal with mean 0 and this standard deviation, as the learned tokens of the ViT start (section 3.4 of
-/// `book/cre.md`).
+/// Normal initialisation with mean 0 and this standard deviation, used by the learned tokens of the ViT (`book/cre.md`,
+/// section 3.4).
 ///
 /// # Errors
 /// [`Error::OutOfRange`](crate::Error::OutOfRange) if the deviation is negative or not finite.
@@ -35,14 +35,14 @@ pub fn normal(shape: &[usize], deviation: f64, stream: &Stream, dtype: DType) ->
     Ok(drawn(shape, Normal::new(0.0, deviation).expect("the deviation is finite"), stream, dtype))
 }
 
-/// The start of a learned token of `d` features.
+/// The initial value of a learned token of `d` features.
 pub(crate) fn token(d: usize, stream: &Stream, dtype: DType) -> Param {
-    /// The standard deviation that learned tokens start with.
+    /// The initial standard deviation of learned tokens.
     const DEVIATION: f64 = 0.02;
     normal(&[d], DEVIATION, stream, dtype).expect("the deviation is finite")
 }
 
-/// Uniform in `+-bound`; zero where the bound is infinite, because there is nothing to sum over.
+/// Uniform in `+-bound`; zero where the bound is infinite, because `fan_in` is zero.
 fn uniform(shape: &[usize], bound: f64, stream: &Stream, dtype: DType) -> Param {
     match Uniform::new(-bound, bound) {
         Ok(uniform) => drawn(shape, uniform, stream, dtype),
@@ -50,7 +50,7 @@ fn uniform(shape: &[usize], bound: f64, stream: &Stream, dtype: DType) -> Param 
     }
 }
 
-/// A draw in 64 bits, rounded to the element type.
+/// Samples in 64 bits, rounded to the element type.
 fn drawn(shape: &[usize], from: impl Distribution<f64>, stream: &Stream, dtype: DType) -> Param {
     let values = ArrayD::random_using(shape, from, &mut stream.sequence(0));
     Param::new(Tensor::from_array(&values).to_dtype(dtype))
@@ -66,7 +66,7 @@ mod tests {
         let values = param.value().to_f64_vec();
         assert!(values.iter().all(|x| x.abs() <= 0.1));
         let variance = values.iter().map(|x| x * x).sum::<f64>() / values.len() as f64;
-        // A uniform draw in +-b has variance b^2 / 3; over 20,000 numbers its standard error is 0.6 %.
+        // The uniform distribution in +-b has variance b^2 / 3; over 20,000 samples its standard error is 0.6 %.
         assert!((variance / (0.01 / 3.0) - 1.0).abs() < 0.035, "{variance}");
     }
 
@@ -89,13 +89,13 @@ mod tests {
         let variance = values.iter().map(|x| x * x).sum::<f64>() / n;
         let beyond_two = values.iter().filter(|x| x.abs() > 0.04).count() as f64 / n;
         // Standard errors: of the mean 0.02 / sqrt(n) = 1.4e-4, of the variance sqrt(2 / n) = 1 % of it, of
-        // the share 0.0455 beyond two deviations 0.0015; five of each.
+        // the fraction 0.0455 beyond two deviations 0.0015; five of each.
         assert!(mean.abs() < 7e-4 && (variance / 4e-4 - 1.0).abs() < 0.05, "{mean} {variance}");
         assert!((beyond_two - 0.0455).abs() < 0.0075, "{beyond_two}");
     }
 
     #[test]
-    fn every_type_starts_from_the_same_numbers() {
+    fn every_type_starts_from_the_same_values() {
         let stream = Stream::new(1, "init");
         let of = |dtype| uniform_by_fan_in(&[3, 4], 4, &stream, dtype).value();
         assert_eq!(of(DType::F32).to_f64_vec(), of(DType::F64).to_dtype(DType::F32).to_f64_vec());

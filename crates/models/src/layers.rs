@@ -1,11 +1,11 @@
-//! The layers of a fully connected CRE one by one, for ways of computing that stop between them.
+//! Access to the individual layers of a fully connected CRE, for predictive coding and recurrence.
 
 use autograd::{Param, Var};
 use tensor::Tensor;
 
 use crate::{Activation, Cre, Mode, Module, Part, Result, fc};
 
-/// `f(x W^T + b)` for each row of `x: [n, inputs]`; the parameters belong to a model.
+/// A layer `f(x W^T + b)` for rows `x: [n, inputs]`, with parameters borrowed from a model.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Layer<'m> {
     weight: &'m Param,
@@ -13,17 +13,17 @@ pub(crate) struct Layer<'m> {
     activation: Activation,
 }
 
-/// What the weights are in a computation.
+/// The role of the weights in a computation.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Weights {
-    /// Constants, by which nothing is differentiated.
+    /// Constants without gradients.
     Fixed,
-    /// Parameters, which get gradients.
+    /// Parameters with gradients.
     Learned,
 }
 
 impl Layer<'_> {
-    /// The output for what lies below, `[n, inputs]` to `[n, outputs]`.
+    /// The output for the activity below, `[n, inputs]` to `[n, outputs]`.
     pub(crate) fn predict<'t>(&self, below: &Var<'t>, weights: Weights) -> Result<Var<'t>> {
         self.activate(&self.affine(below, weights)?)
     }
@@ -32,14 +32,14 @@ impl Layer<'_> {
     pub(crate) fn affine<'t>(&self, below: &Var<'t>, weights: Weights) -> Result<Var<'t>> {
         let tape = below.tape();
         let taken = |param: &Param| match weights {
-            // A mixed tape casts parameters alone.
+            // A mixed tape casts parameters only.
             Weights::Fixed => tape.constant(&param.value()).to_dtype(below.value().dtype()),
             Weights::Learned => tape.param(param),
         };
         Ok(below.linear(&taken(self.weight)?, &taken(self.bias)?)?)
     }
 
-    /// The output from what [`Layer::affine`] gives.
+    /// Applies the activation to the result of [`Layer::affine`].
     pub(crate) fn activate<'t>(&self, x: &Var<'t>) -> Result<Var<'t>> {
         self.activation.forward(x, Mode::Evaluation)
     }
@@ -50,7 +50,7 @@ impl Layer<'_> {
     }
 }
 
-/// The layers of a part of a model that [`fc::cre`] has built from this config, from below.
+/// The layers of a part of a model built by [`fc::cre`] from this config, in order.
 pub(crate) fn layers<'m>(model: &'m Cre, config: &fc::Config, part: Part) -> Vec<Layer<'m>> {
     let last = match part {
         Part::Encoder => config.latent_activation,
@@ -68,7 +68,7 @@ pub(crate) fn layers<'m>(model: &'m Cre, config: &fc::Config, part: Part) -> Vec
     params.chunks_exact(2).enumerate().map(layer).collect()
 }
 
-/// A batch of images in the shape that such a model takes, `[n, pixels]`.
+/// Reshapes a batch of images to `[n, pixels]`.
 pub(crate) fn rows(images: &Tensor, config: &fc::Config) -> Result<Tensor> {
     let n = images.shape().first().copied().unwrap_or(0);
     Ok(images.reshape(&[n, config.pixels])?)
@@ -84,7 +84,7 @@ mod tests {
     use crate::fc::Size;
 
     #[test]
-    fn the_layers_one_after_another_are_the_part_that_they_are_taken_from() {
+    fn the_composition_of_the_layers_is_the_part() {
         for size in [Size::S, Size::M, Size::L] {
             for latent_activation in [Activation::Relu, Activation::Identity] {
                 let config =

@@ -1,13 +1,13 @@
-//! Layers, architectures, initialisers, optimisers and the training step.
+//! Layers, architectures, initialisers, optimisers and training.
 //!
-//! A [`Module`] maps a variable to a variable and lists its parameters. A [`Cre`] is an encoder with a
-//! decoder and a classifier on one latent; [`fc`] builds the fully connected ones, [`cnn`] the convolutional
-//! ones, [`vit`] the transformers, and an [`Architecture`] is a description of any of them. A [`CreTrainer`] trains all
-//! three parts with one forward and one backward pass a step.
+//! A [`Module`] maps a variable to a variable and lists its parameters. A [`Cre`] is an encoder with a decoder and a
+//! classifier on a shared latent; [`fc`] builds the fully connected ones, [`cnn`] the convolutional ones, [`vit`] the
+//! transformers, and an [`Architecture`] describes any of them. A [`CreTrainer`] trains all three parts with one forward
+//! and one backward pass per step.
 //!
 //! [`mlp`] and [`resnet9`] build plain classifiers; [`mlpae`], [`dcae`] and [`resnet_autoencoder`] build an
-//! [`Autoencoder`], and [`Guided`] puts two probes on its latent. A [`LossTrainer`] trains any of them. The training step
-//! itself stands in [`train`].
+//! [`Autoencoder`], and [`Guided`] adds two probes to its latent. A [`LossTrainer`] trains any of them. The training step
+//! is in [`train`].
 #![forbid(unsafe_code)]
 
 mod error;
@@ -46,7 +46,7 @@ mod adam;
 mod sgd;
 mod mixing;
 pub mod train;
-mod listening;
+mod input_sensitivity;
 mod layers;
 pub mod predictive_coding;
 pub mod recurrent;
@@ -68,8 +68,8 @@ pub use device::to_device;
 pub use error::{Error, Result};
 pub use example::Example;
 pub use guidance::{Guided, GuidedLosses, Probed};
+pub use input_sensitivity::input_sensitivity;
 pub use linear::Linear;
-pub use listening::listening;
 pub use loss_scale::LossScale;
 pub use mask::{KeepPatches, Mask, MaskTokens, MaskedLoss, Masking, Masks};
 pub use mixing::Mixing;
@@ -80,7 +80,7 @@ pub use patches::{PatchEmbedding, Unpatchify};
 pub use pool::{ChannelDropout, Flatten, GlobalMaxPool, MaxPool, Unflatten};
 pub use position::PositionCode;
 pub use residual::Residual;
-pub use schedule::{Phase, Schedule};
+pub use schedule::{Schedule, ScheduleValue};
 pub use sgd::{Sgd, SgdConfig};
 pub use tokens::{ClassToken, TokenMean, WithoutClassToken};
 pub use train::{

@@ -7,40 +7,40 @@ use tensor::{DType, Tensor};
 
 use crate::{Activation, Mode, Module, Result, init};
 
-/// `y = x W^T + b` for each row of `x: [.., inputs]`, with `W: [outputs, inputs]` and `b: [outputs]`, which may be
-/// missing. A single row `[inputs]` gives `[outputs]`.
+/// An affine layer `y = x W^T + b` for rows `x: [.., inputs]`, with `W: [outputs, inputs]` and an optional bias
+/// `b: [outputs]`. A single row `[inputs]` gives `[outputs]`.
 ///
-/// The weight is stored the way PyTorch stores it, so that parameters move over unchanged.
+/// The weight has the layout of PyTorch, so that parameters can be exchanged unchanged.
 pub struct Linear {
     weight: Param,
     bias: Option<Param>,
 }
 
 impl Linear {
-    /// A layer that starts by [`init::uniform_by_fan_in`].
+    /// A layer initialised by [`init::uniform_by_fan_in`].
     pub fn new(inputs: usize, outputs: usize, stream: &Stream, dtype: DType) -> Self {
         let bias = init::uniform_by_fan_in(&[outputs], inputs, &stream.child("bias"), dtype);
         Self { bias: Some(bias), ..Self::without_bias(inputs, outputs, stream, dtype) }
     }
 
-    /// The same layer with no bias.
+    /// A layer without a bias.
     pub fn without_bias(inputs: usize, outputs: usize, stream: &Stream, dtype: DType) -> Self {
         let weight = init::uniform_by_fan_in(&[outputs, inputs], inputs, &stream.child("weight"), dtype);
         Self { weight, bias: None }
     }
 
-    /// A layer that starts with [`init::xavier_uniform`] and a bias of zero.
+    /// A layer initialised by [`init::xavier_uniform`], with a bias of zero.
     pub fn xavier(inputs: usize, outputs: usize, stream: &Stream, dtype: DType) -> Self {
         let weight = init::xavier_uniform([outputs, inputs], &stream.child("weight"), dtype);
         Self::from_params(weight, Param::new(Tensor::zeros(&[outputs], dtype)))
     }
 
-    /// A layer of these parameters.
+    /// A layer with these parameters.
     pub(crate) fn from_params(weight: Param, bias: Param) -> Self {
         Self { weight, bias: Some(bias) }
     }
 
-    /// `[n, inputs]` to `[n, outputs]`, activated.
+    /// The layer with an activation, `[n, inputs]` to `[n, outputs]`.
     fn of_rows<'t>(&self, x: &Var<'t>, activation: Activation, mode: Mode) -> Result<Var<'t>> {
         let tape = x.tape();
         let weight = tape.param(&self.weight)?;
@@ -76,7 +76,7 @@ impl Module for Linear {
     }
 }
 
-/// The parameters of a layer whose bias may be missing.
+/// The parameters of a layer with an optional bias.
 pub(crate) fn weight_and_bias<'a>(weight: &'a Param, bias: &'a Option<Param>) -> Vec<(String, &'a Param)> {
     let bias = bias.iter().map(|bias| ("bias".to_owned(), bias));
     std::iter::once(("weight".to_owned(), weight)).chain(bias).collect()
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_layer_without_a_bias_is_the_layer_less_its_bias() {
+    fn a_layer_without_a_bias_is_the_layer_minus_its_bias() {
         let (stream, dtype) = (Stream::new(3, "init"), DType::F64);
         let filled = |shape: &[usize]| init::uniform_by_fan_in(shape, 1, &Stream::new(4, "x"), dtype).value();
         let x = filled(&[2, 5]);

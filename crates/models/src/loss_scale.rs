@@ -1,4 +1,4 @@
-//! Scaling a loss up, so that its small gradients survive 16 bits.
+//! Loss scaling for training in `F16`.
 
 use autograd::{Gradients, Tape, Var};
 use serde::{Deserialize, Serialize};
@@ -6,61 +6,61 @@ use serde::{Deserialize, Serialize};
 use crate::error::require;
 use crate::{Error, Result};
 
-/// Multiplies a loss before its gradients are computed and divides the gradients afterwards: in `DType::F16`, which
-/// holds nothing below 2^-24, many would be zero otherwise (section 3.2 of Micikevicius et al., 2018).
+/// Dynamic loss scaling: multiplies the loss before the backward pass and divides the gradients afterwards, because
+/// gradients below 2^-24 underflow in `DType::F16` (Micikevicius et al., 2018, arXiv 1710.03740, section 3.2).
 ///
-/// The factor is a power of two, which changes no digit. It is halved whenever a gradient is not finite, and doubled
-/// after a number of steps in a row in which all were. A step that was recorded on a GPU holds the factor that it was
+/// The factor is a power of two, so scaling is exact. It is halved whenever a gradient is not finite, and doubled
+/// after a number of consecutive steps with finite gradients. A step recorded on a GPU keeps the factor that it was
 /// recorded with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LossScale {
     scale: f64,
     patience: u64,
-    /// Steps in a row, up to now, whose gradients were finite.
+    /// The current number of consecutive steps with finite gradients.
     good_steps: u64,
-    /// All steps.
+    /// The total number of steps.
     steps: u64,
 }
 
 impl LossScale {
-    /// No loss needs a smaller one: what is not finite then will not become it.
+    /// The minimum scale: gradients that are not finite at this scale are not finite at all.
     const SMALLEST: f64 = 1.0 / (1u64 << 24) as f64;
 
-    /// Starts at 2^16 and doubles after 2,000 good steps: what most implementations take.
+    /// The common defaults: an initial scale of 2^16, doubled after 2,000 finite steps.
     pub fn new() -> Self {
         Self { scale: 2f64.powi(16), patience: 2000, good_steps: 0, steps: 0 }
     }
 
-    /// Starts at 2^`exponent`, from -24 to 127, and doubles after `patience` good steps, at least one.
+    /// An initial scale of 2^`exponent`, from -24 to 127, doubled after `patience` finite steps, at least one.
     ///
     /// # Errors
-    /// [`Error::Setting`] for other numbers.
+    /// [`Error::Setting`] for other values.
     pub fn starting_at(exponent: i32, patience: u64) -> Result<Self> {
-        let (wanted, got) = ("a whole number from -24 to 127", f64::from(exponent));
+        let (wanted, got) = ("an integer from -24 to 127", f64::from(exponent));
         require((-24..=127).contains(&exponent), "exponent of the loss scale", wanted, got)?;
         let scale = Self { scale: 2f64.powi(exponent), patience, good_steps: 0, steps: 0 };
         scale.check().map(|()| scale)
     }
 
-    /// Refuses what no loss can be scaled by, as a stored state may hold.
+    /// Checks the ranges, which a stored state may violate.
     fn check(&self) -> Result<()> {
         let in_range = (Self::SMALLEST..=f64::from(f32::MAX)).contains(&self.scale);
         require(in_range, "loss scale", "a number from 2^-24 to 3.4e38", self.scale)?;
         require(self.patience > 0, "patience of the loss scale", "at least 1", self.patience as f64)
     }
 
-    /// What the next loss is multiplied by.
+    /// The current scale.
     pub fn scale(&self) -> f64 {
         self.scale
     }
 
-    /// The gradients of `loss`, as [`Tape::backward`], computed from the scaled loss; `None` if one of them is not
-    /// finite. Then the step is to be left out, and the next one is scaled less.
+    /// Computes the gradients of `loss` like [`Tape::backward`], from the scaled loss; `None` if one of them is not finite.
+    /// Then skip the step; the scale has been halved for the next one.
     ///
     /// # Errors
     /// As [`Tape::backward`]; [`Error::Diverged`] if the gradients are not finite for any scale; [`Error::Setting`] if a
-    /// state was stored with a scale or a patience that makes no sense.
+    /// stored state has an invalid scale or patience.
     pub fn backward(&mut self, tape: &Tape, loss: &Var<'_>) -> Result<Option<Gradients>> {
         self.check()?;
         let scaled = tape.backward(&loss.scale(self.scale)?)?;
@@ -96,7 +96,7 @@ mod tests {
 
     use super::*;
 
-    /// The gradient of `factor mean(x^2)` by `x` of `F16`.
+    /// The gradient of `factor mean(x^2)` with respect to `x` in `F16`.
     fn of_square(scale: &mut LossScale, x: f64, factor: f64) -> Result<Option<f64>> {
         let tape = Tape::new();
         let x = tape.input(&Tensor::full(x, &[1], DType::F16));
@@ -107,16 +107,16 @@ mod tests {
     }
 
     #[test]
-    fn a_gradient_below_the_smallest_number_arrives_all_the_same() {
+    fn a_gradient_below_the_smallest_f16_value_is_preserved() {
         let tiny = 2f64.powi(-30);
         assert_eq!(of_square(&mut LossScale::starting_at(0, 1).unwrap(), 1.0, tiny), Ok(Some(0.0)));
         assert_eq!(of_square(&mut LossScale::new(), 1.0, tiny), Ok(Some(2.0 * tiny)));
     }
 
     #[test]
-    fn gradients_that_are_not_finite_halve_the_scale_until_they_are() {
+    fn non_finite_gradients_halve_the_scale_until_they_are_finite() {
         let mut scale = LossScale::new();
-        // 2 * 256 times the scale is below 65,520, from where on numbers are rounded to infinity, only up to 2^6.
+        // 2 * 256 times the scale is below 65,520, above which values round to infinity, only up to 2^6.
         for exponent in (7..=16).rev() {
             assert_eq!(scale.scale(), 2f64.powi(exponent));
             assert_eq!(of_square(&mut scale, 256.0, 1.0), Ok(None));
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn good_steps_in_a_row_double_the_scale_and_a_bad_one_begins_the_row_again() {
+    fn consecutive_finite_steps_double_the_scale_and_a_non_finite_one_resets_the_count() {
         let mut scale = LossScale::starting_at(4, 3).unwrap();
         let mut scales = vec![];
         for good in [true, true, false, true, true, true, true] {

@@ -1,4 +1,4 @@
-//! Hiding patches from the encoder (section 3.5 of `book/cre.md`).
+//! Patch masking (`book/cre.md`, section 3.5).
 
 use autograd::{Param, Var};
 use ndarray_rand::rand::RngCore;
@@ -9,31 +9,31 @@ use tensor::{DType, Indices};
 use crate::tokens::for_each_example;
 use crate::{Error, Mode, Module, Result, init, range};
 
-/// How many patches are hidden in training, and which of them its reconstruction loss counts.
+/// The fraction of patches masked in training, and the patches counted by the reconstruction loss.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Masking {
-    /// The share of the patches that is removed, from 0 to below 1.
+    /// The fraction of removed patches, from 0 to below 1.
     #[serde(serialize_with = "crate::range::below_one")]
     pub ratio: f64,
-    /// What the reconstruction loss counts.
+    /// The patches counted by the reconstruction loss.
     pub loss: MaskedLoss,
 }
 
-/// What the reconstruction loss of training counts where patches are removed; where none are, it is the whole image.
-/// Masked evaluation counts the removed patches whatever this says (section 2.4 of `book/cre.md`).
+/// The part of the image counted by the training loss if patches are removed; otherwise it is the whole image.
+/// Masked evaluation always counts the removed patches (`book/cre.md`, section 2.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MaskedLoss {
-    /// The removed patches only: `v1` of `book/cre.md`, the rule of masked autoencoders (He et al., 2022).
+    /// The removed patches only: `v1` of `book/cre.md`, as in masked autoencoders (He et al., 2022, arXiv 2111.06377).
     Removed,
     /// The whole image.
     Whole,
 }
 
-/// The masks of a model: which patches of each image of each step are removed.
+/// The masks of a model: the removed patches of each image in each step.
 ///
-/// They are a function of (stream, step, image), so that encoder, decoder and loss each ask for themselves.
+/// They are a function of (stream, step, image), so that encoder, decoder and loss compute the same masks independently.
 #[derive(Debug, Clone, Copy)]
 pub struct Masks {
     stream: Stream,
@@ -46,34 +46,34 @@ pub struct Masks {
 /// The masks of a batch of `n` images.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mask {
-    /// The patches that the encoder sees, in the order in which it sees them: `[n, kept]`.
+    /// The visible patches, in the order of the encoder's tokens: `[n, kept]`.
     pub kept: Indices,
     /// The other patches: `[n, removed]`.
     pub removed: Indices,
-    /// For each patch its place in the order of the kept ones and then the removed ones: `[n, patches]`.
+    /// For each patch its position in the concatenation of kept and removed patches: `[n, patches]`.
     pub restore: Indices,
 }
 
 impl Masks {
-    /// The masks of images of `patches` patches of `side` rows and columns.
+    /// The masks of images with `patches` patches of `side` rows and columns.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] if the ratio is; [`Error::Setting`] if it leaves no patch.
+    /// [`Error::OutOfRange`] if the ratio is out of range; [`Error::Setting`] if it leaves no patch.
     pub fn new(masking: Masking, side: usize, patches: usize, stream: Stream) -> Result<Self> {
         let Masking { ratio, loss } = masking;
         range::BELOW_ONE.check("masking.ratio", ratio)?;
         // Truncated, not rounded.
         let kept = (patches as f64 * (1.0 - ratio)) as usize;
         if kept == 0 {
-            let wanted = "a share of the patches that leaves at least one";
+            let wanted = "a fraction of the patches that leaves at least one";
             return Err(Error::Setting { setting: "masking.ratio", wanted, got: ratio.to_string() });
         }
         Ok(Self { stream, loss, side, patches, kept })
     }
 
-    /// The masks of `n` images; none where the mode removes nothing.
+    /// The masks of `n` images; `None` if the mode removes nothing.
     ///
-    /// For each image one random word is drawn for each patch, and the patches with the smallest are kept.
+    /// One random word is drawn for each patch of each image, and the patches with the smallest words are kept.
     pub fn of(&self, mode: Mode, n: usize) -> Option<Mask> {
         let mut words = match mode {
             Mode::Training { step } => self.stream.sequence(step),
@@ -101,8 +101,8 @@ impl Masks {
         self.kept < self.patches
     }
 
-    /// The side of a patch and, of `n` images, the patches that the reconstruction loss counts; none where it
-    /// counts them all.
+    /// The side of a patch and the patches of `n` images counted by the reconstruction loss; `None` if all are
+    /// counted.
     pub(crate) fn counted(&self, mode: Mode, n: usize) -> Option<(usize, Indices)> {
         let whole = matches!(mode, Mode::Training { .. }) && self.loss == MaskedLoss::Whole;
         if whole || !self.remove_any() {
@@ -112,7 +112,7 @@ impl Masks {
     }
 }
 
-/// Leaves the encoder the patches that the mask keeps: `[n, patches, d]` to `[n, kept, d]`.
+/// A layer that keeps the visible patches: `[n, patches, d]` to `[n, kept, d]`.
 #[derive(Debug, Clone, Copy)]
 pub struct KeepPatches {
     /// The masks of the model.
@@ -133,15 +133,15 @@ impl Module for KeepPatches {
     }
 }
 
-/// Gives the decoder a token for every patch again, in row-major order: from the class token and those of the
-/// kept patches `[n, 1 + kept, d]` to `[n, 1 + patches, d]`, with one learned token for each removed patch.
+/// A layer that restores a token for every patch in row-major order: from the class token and the kept patches
+/// `[n, 1 + kept, d]` to `[n, 1 + patches, d]`, with a learned mask token for each removed patch.
 pub struct MaskTokens {
     token: Param,
     masks: Masks,
 }
 
 impl MaskTokens {
-    /// A token of `d` features that starts by [`init::normal`].
+    /// A mask token of `d` features, initialised by [`init::normal`].
     pub fn new(d: usize, masks: Masks, stream: &Stream, dtype: DType) -> Self {
         Self { token: init::token(d, stream, dtype), masks }
     }
@@ -151,7 +151,7 @@ impl Module for MaskTokens {
     fn forward<'t>(&self, x: &Var<'t>, mode: Mode) -> Result<Var<'t>> {
         let n = x.shape().first().copied().unwrap_or(0);
         let Some(mask) = self.masks.of(mode, n) else { return Ok(x.clone()) };
-        // The class token stands first, the mask token last; every removed patch takes the last.
+        // The class token is first, the mask token last; every removed patch uses the mask token.
         let last = 1 + self.masks.kept as u32;
         let places = mask.restore.as_slice().chunks_exact(self.masks.patches);
         let rows = places
@@ -183,7 +183,7 @@ mod tests {
         for (ratio, kept) in [(0.0, 16), (0.25, 12), (0.5, 8), (0.75, 4), (0.3, 11), (0.93, 1)] {
             let mask = masks(ratio, 16).unwrap().of(TRAINING, 5).unwrap();
             assert_eq!((mask.kept.len(), mask.removed.len()), (5 * kept, 5 * (16 - kept)), "{ratio}");
-            // The mask vector of section 3.5 has a 1 where the place is not among the kept ones.
+            // The mask vector of `book/cre.md`, section 3.5, has a 1 for every patch that is not kept.
             for restore in mask.restore.as_slice().chunks(16) {
                 assert_eq!(restore.iter().filter(|&&place| place as usize >= kept).count(), 16 - kept);
             }
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn masks_differ_by_image_and_step_and_evaluation_and_nothing_else_changes_them() {
+    fn masks_depend_on_image_step_and_evaluation_only() {
         let masks = masks(0.5, 16).unwrap();
         let mask = masks.of(TRAINING, 4).unwrap();
         let images: Vec<&[u32]> = mask.kept.as_slice().chunks(8).collect();
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn training_alone_may_count_the_whole_image_and_nothing_counts_patches_where_none_is_removed() {
+    fn only_training_may_count_the_whole_image_and_without_masking_all_patches_are_counted() {
         let of = |ratio, loss| Masks::new(Masking { ratio, loss }, 7, 16, Stream::new(1, "mask")).unwrap();
         let evaluation = Mode::MaskedEvaluation { batch: 0 };
         for (loss, ratio, mode, counts_removed) in [
@@ -251,9 +251,9 @@ mod tests {
             let restored = MaskTokens::new(1, masks, &Stream::new(1, "init"), DType::F64);
             let token = restored.token.value().item().unwrap();
             let tape = Tape::new();
-            // The class token is 100, each patch its number.
-            let numbers = (0..2).flat_map(|_| (0..16).map(f64::from)).collect();
-            let patches = tape.constant(&Tensor::from_vec(numbers, &[2, 16, 1]).unwrap());
+            // The class token is 100, each patch its index.
+            let values = (0..2).flat_map(|_| (0..16).map(f64::from)).collect();
+            let patches = tape.constant(&Tensor::from_vec(values, &[2, 16, 1]).unwrap());
             let class = tape.constant(&Tensor::full(100.0, &[2, 1, 1], DType::F64));
             let seen = kept_only.forward(&patches, TRAINING).unwrap();
             let seen = Var::concat(&[&class, &seen], 1).unwrap();

@@ -1,4 +1,4 @@
-//! The rules by which the encoder's gradient at z is made of those of the two losses.
+//! Rules that combine the gradients of the two losses at z to the encoder's gradient.
 
 use autograd::{Param, Tape};
 use serde::{Deserialize, Serialize};
@@ -7,36 +7,36 @@ use tensor::{DType, Tensor};
 use crate::cre::fitting;
 use crate::{Adam, AdamConfig, Error, Result, range};
 
-/// What the encoder descends (section 7 of `book/cre.md`, question 7), from the gradients `g_r` of the MSE and
-/// `g_c` of the cross-entropy at z and the weight lambda of reconstruction.
+/// The encoder's gradient at z (`book/cre.md`, section 7, question 7), from the gradients `g_r` of the MSE and `g_c` of
+/// the cross-entropy and the weight lambda of reconstruction.
 ///
-/// Under every rule each head descends its own loss at full strength (section 2.2).
+/// Under every rule each head is trained on its own, unweighted loss (section 2.2).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "rule", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Mixing {
     /// `lambda g_r + (1 - lambda) g_c`, as in the paper.
     #[default]
     Weighted,
-    /// PCGrad, gradient surgery (Yu et al., 2020, arXiv 2001.06782): of every image whose `g_r` and `g_c` have a
-    /// negative inner product, each first loses its component along the other; then as [`Mixing::Weighted`].
+    /// PCGrad, gradient surgery (Yu et al., 2020, arXiv 2001.06782): for every image whose `g_r` and `g_c` have a
+    /// negative inner product, each is first projected orthogonally to the other; then as [`Mixing::Weighted`].
     Surgery,
     /// Homoscedastic uncertainty (Kendall, Gal and Cipolla, 2018, arXiv 1705.07115): `exp(-s_r) g_r + exp(-s_c) g_c`,
-    /// where the log variances `s_r` and `s_c` start at 0 and descend `exp(-s) L + s`, each of its own loss `L`, by an
-    /// Adam with the settings of the others. Lambda plays no role.
+    /// where the log variances `s_r` and `s_c` start at 0 and minimise `exp(-s) L + s`, each for its own loss `L`, by
+    /// Adam with the same settings as the model. Lambda has no effect.
     Uncertainty,
-    /// `lambda g_r / mse + (1 - lambda) g_c / ln(classes)`: each loss is measured by that of a model that knows
-    /// nothing of the image (`book/cre.md`, section 5, item 9).
+    /// `lambda g_r / mse + (1 - lambda) g_c / ln(classes)`: each loss is divided by the loss of a constant prediction
+    /// (`book/cre.md`, section 5, item 9).
     Normalised {
-        /// The MSE that counts as 1: that of the mean image of the training set.
+        /// The MSE of the mean image of the training set.
         #[serde(serialize_with = "crate::range::positive")]
         mse: f64,
     },
-    /// `g_r` in odd steps and `g_c` in even ones, counted from 1. Lambda plays no role.
+    /// `g_r` in odd steps and `g_c` in even ones, counted from 1. Lambda has no effect.
     Alternating,
 }
 
 impl Mixing {
-    /// The rule's name in files and messages.
+    /// The name of the rule in files and messages.
     pub fn name(self) -> &'static str {
         match self {
             Self::Weighted => "weighted",
@@ -48,17 +48,17 @@ impl Mixing {
     }
 }
 
-/// A rule with what it has learned.
+/// A rule with its learned state.
 pub(crate) struct Mixer {
     rule: Mixing,
-    /// Learned by [`Mixing::Uncertainty`] alone.
+    /// The state of [`Mixing::Uncertainty`].
     log_variances: LogVariances,
 }
 
-/// What a rule asks of the step in which it mixes.
+/// The data of a step that rules depend on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Step {
-    /// How many steps came before.
+    /// The number of previous steps.
     pub(crate) number: u64,
     /// The weight of reconstruction.
     pub(crate) lambda: f64,
@@ -67,12 +67,12 @@ pub(crate) struct Step {
 }
 
 impl Mixer {
-    /// The paper's rule.
+    /// The rule of the paper.
     pub(crate) fn weighted(config: AdamConfig) -> Result<Self> {
         Self::new(Mixing::Weighted, config)
     }
 
-    /// A rule that has learned nothing yet.
+    /// A rule with its initial state.
     pub(crate) fn new(rule: Mixing, config: AdamConfig) -> Result<Self> {
         if let Mixing::Normalised { mse } = rule {
             range::POSITIVE.check("mixing.mse", mse)?;
@@ -86,27 +86,27 @@ impl Mixer {
 
     /// The encoder's gradient at z, `[n, ..]`, from those of the MSE and of the cross-entropy.
     ///
-    /// A rule may ask about each image, so this is computed on the processor, in 64 bits.
+    /// Some rules work per image, so this is computed on the CPU in 64 bits.
     pub(crate) fn mixed(&self, step: Step, gradients: [&Tensor; 2]) -> Result<Tensor> {
         let [of_mse, of_cross_entropy] = self.weights(step)?;
         let z = gradients[0];
         let [mut x, mut y] = gradients.map(Tensor::to_f64_vec);
         if self.rule == Mixing::Surgery {
             let per_image = (x.len() / z.shape().first().copied().unwrap_or(1).max(1)).max(1);
-            x.chunks_mut(per_image).zip(y.chunks_mut(per_image)).for_each(|(x, y)| operate(x, y));
+            x.chunks_mut(per_image).zip(y.chunks_mut(per_image)).for_each(|(x, y)| project_conflicting(x, y));
         }
         let mixed = x.iter().zip(&y).map(|(x, y)| of_mse * x + of_cross_entropy * y).collect();
         Ok(Tensor::from_vec::<f64>(mixed, z.shape())?.to_dtype(z.dtype()).to_device(&z.device())?)
     }
 
-    /// What each of the two gradients is multiplied by.
+    /// The weights of the two gradients.
     fn weights(&self, step: Step) -> Result<[f64; 2]> {
         let Step { number, lambda, classes } = step;
         Ok(match self.rule {
             Mixing::Weighted | Mixing::Surgery => [lambda, 1.0 - lambda],
             Mixing::Uncertainty => self.log_variances.precisions(),
             Mixing::Normalised { .. } if classes < 2 => {
-                let wanted = "at least 2, for a normalised mixing divides by their logarithm";
+                let wanted = "at least 2, because normalised mixing divides by their logarithm";
                 return Err(Error::Setting { setting: "classes", wanted, got: classes.to_string() });
             }
             Mixing::Normalised { mse } => [lambda / mse, (1.0 - lambda) / (classes as f64).ln()],
@@ -115,15 +115,15 @@ impl Mixer {
         })
     }
 
-    /// Learns from the MSE and the cross-entropy of a step, where the rule learns.
+    /// Updates the rule's state from the MSE and the cross-entropy of a step.
     pub(crate) fn learn(&mut self, losses: [f64; 2]) -> Result<()> {
         match self.rule {
-            Mixing::Uncertainty => self.log_variances.descend(losses),
+            Mixing::Uncertainty => self.log_variances.step(losses),
             _ => Ok(()),
         }
     }
 
-    /// What has to be stored to go on later: nothing for rules that do not learn.
+    /// The state to store for resuming; empty for stateless rules.
     pub(crate) fn state(&self) -> Vec<(String, Tensor)> {
         match self.rule {
             Mixing::Uncertainty => self.log_variances.state(),
@@ -131,7 +131,7 @@ impl Mixer {
         }
     }
 
-    /// Takes over what [`Mixer::state`] gave.
+    /// Restores the result of [`Mixer::state`].
     pub(crate) fn load(&mut self, stored: impl Fn(&str) -> Option<Tensor>) -> Result<()> {
         match self.rule {
             Mixing::Uncertainty => self.log_variances.load(stored),
@@ -140,8 +140,9 @@ impl Mixer {
     }
 }
 
-/// Takes out of each of two vectors its component along the other, if they are at more than a right angle.
-fn operate(x: &mut [f64], y: &mut [f64]) {
+/// PCGrad's projection (Yu et al., 2020, arXiv 2001.06782): removes from each of two vectors its component along the
+/// other if their inner product is negative.
+fn project_conflicting(x: &mut [f64], y: &mut [f64]) {
     let dot = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>();
     let (xy, xx, yy) = (dot(x, y), dot(x, x), dot(y, y));
     if xy < 0.0 {
@@ -151,7 +152,7 @@ fn operate(x: &mut [f64], y: &mut [f64]) {
     }
 }
 
-/// The log variances `[s_r, s_c]` of [`Mixing::Uncertainty`], always on the processor and in 64 bits.
+/// The log variances `[s_r, s_c]` of [`Mixing::Uncertainty`], always on the CPU and in 64 bits.
 struct LogVariances {
     param: Param,
     adam: Adam,
@@ -177,7 +178,7 @@ impl LogVariances {
     }
 
     /// A step against the gradient of `exp(-s) L + s`, which is `1 - exp(-s) L`.
-    fn descend(&mut self, losses: [f64; 2]) -> Result<()> {
+    fn step(&mut self, losses: [f64; 2]) -> Result<()> {
         let precisions = self.precisions();
         let gradient = [0, 1].map(|loss| 1.0 - precisions[loss] * losses[loss]);
         let gradients = {
@@ -200,7 +201,7 @@ impl LogVariances {
     }
 }
 
-/// The name under which a number of the rule's own optimiser is stored.
+/// The stored name of a tensor of the rule's own optimiser.
 fn optimiser_name(name: &str) -> String {
     format!("mixing.adam.{name}")
 }
@@ -223,12 +224,12 @@ mod tests {
         x.iter().zip(y).map(|(x, y)| x * y).sum()
     }
 
-    /// The gradients at z of 40 images, `[40, 2, 3]`, half of which oppose each other.
+    /// The gradients at z of 40 images, `[40, 2, 3]`, about half of which conflict.
     fn gradients() -> [Tensor; 2] {
         let mut words = Stream::new(2, "gradients").sequence(0);
         [(); 2].map(|()| {
-            let numbers = (0..240).map(|_| 2.0 * words.uniform() - 1.0).collect();
-            Tensor::from_vec::<f64>(numbers, &[40, 2, 3]).unwrap()
+            let elements = (0..240).map(|_| 2.0 * words.uniform() - 1.0).collect();
+            Tensor::from_vec::<f64>(elements, &[40, 2, 3]).unwrap()
         })
     }
 
@@ -240,17 +241,17 @@ mod tests {
     }
 
     #[test]
-    fn surgery_opposes_neither_loss_in_any_image_and_leaves_alone_what_agrees() {
+    fn surgery_conflicts_with_neither_loss_in_any_image_and_keeps_agreeing_gradients() {
         let [of_mse, of_cross_entropy] = gradients().map(|gradient| gradient.to_f64_vec());
         for lambda in [0.0, 0.3, 1.0] {
             let (weighted, surgery) = (mixed(Mixing::Weighted, lambda), mixed(Mixing::Surgery, lambda));
             let mut opposed = 0;
             for image in 0..40 {
-                let of = |numbers: &[f64]| numbers[6 * image..][..6].to_vec();
+                let of = |elements: &[f64]| elements[6 * image..][..6].to_vec();
                 let (x, y, got) = (of(&of_mse), of(&of_cross_entropy), of(&surgery));
                 if dot(&x, &y) < 0.0 {
                     opposed += 1;
-                    // Products of six numbers below 1: some ten roundings for each.
+                    // Inner products of six values below 1: about ten roundings each.
                     assert!(dot(&got, &x) > -60.0 * f64::EPSILON, "image {image}");
                     assert!(dot(&got, &y) > -60.0 * f64::EPSILON, "image {image}");
                 } else {
@@ -262,11 +263,11 @@ mod tests {
     }
 
     #[test]
-    fn surgery_takes_out_the_components_along_the_other_gradient_as_it_was() {
+    fn surgery_projects_onto_the_complement_of_the_original_other_gradient() {
         let mut x = [2.0, 0.0];
         let mut y = [-1.0, 1.0];
-        operate(&mut x, &mut y);
-        // Of x the component along y is (1, -1); of y the one along x is (-1, 0).
+        project_conflicting(&mut x, &mut y);
+        // The component of x along y is (1, -1); that of y along x is (-1, 0).
         assert_eq!((x, y), ([1.0, 1.0], [0.0, 1.0]));
     }
 
@@ -284,9 +285,9 @@ mod tests {
         );
     }
 
-    /// `exp(-s) L + s` is least where `s = ln L`; there the weight of a loss is one over the loss.
+    /// `exp(-s) L + s` is minimal at `s = ln L`; there the weight of a loss is one over the loss.
     #[test]
-    fn the_log_variances_come_to_rest_where_each_weight_is_one_over_its_loss() {
+    fn the_log_variances_converge_to_weights_of_one_over_the_loss() {
         let losses = [0.3, 2.0];
         let mut mixer =
             Mixer::new(Mixing::Uncertainty, AdamConfig { learning_rate: 0.01, ..AdamConfig::PAPER }).unwrap();
@@ -295,13 +296,13 @@ mod tests {
         }
         let weights = mixer.weights(step(3000, 0.5)).unwrap();
         for (weight, loss) in weights.iter().zip(losses) {
-            // The curvature is 1 and the gradients are below 1, so each of the 3,000 steps takes away a hundredth or more.
+            // The curvature is 1 and the gradients are below 1, so each of the 3,000 steps reduces the error by 1 % or more.
             assert!((weight * loss - 1.0).abs() < 1e-6, "{weight} {loss}");
         }
     }
 
     #[test]
-    fn settings_that_make_no_sense_are_refused_by_name() {
+    fn invalid_settings_are_refused_by_name() {
         for mse in [0.0, -1.0, f64::NAN, f64::INFINITY] {
             let refused = Mixer::new(Mixing::Normalised { mse }, AdamConfig::PAPER).err().unwrap();
             assert_eq!(refused.to_string(), format!("mixing.mse: wanted a number above 0, got {mse}"));
@@ -312,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_is_a_table_that_names_it() {
+    fn a_rule_is_serialized_as_a_table_with_its_name() {
         let rules = [
             (Mixing::Weighted, serde_json::json!({ "rule": "weighted" })),
             (Mixing::Surgery, serde_json::json!({ "rule": "surgery" })),

@@ -1,4 +1,4 @@
-//! Perceptrons whose widths fall in equal steps (section 3.10 of `book/lbr.md`).
+//! Multilayer perceptrons with equally spaced widths (`book/lbr.md`, section 3.10).
 
 use serde::{Deserialize, Serialize};
 use tensor::DType;
@@ -7,22 +7,22 @@ use tensor::random::Stream;
 use crate::error::positive;
 use crate::{Activation, BatchNorm, Error, Flatten, Linear, Result, Sequential};
 
-/// What a classifying perceptron is built from.
+/// The configuration of an MLP classifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The numbers in an image, of all its channels: 3,072 for 3 x 32 x 32.
+    /// The number of input features, over all channels: 3,072 for 3 x 32 x 32.
     pub inputs: usize,
     /// The number of classes.
     pub classes: usize,
-    /// The number of widths, with those of input and output: 4 in the paper.
+    /// The number of widths, including input and output: 4 in the paper.
     pub depth: usize,
 }
 
-/// `n` equally spaced numbers from `first` to `last`, rounded down: `lin` in section 3.10 of `book/lbr.md`.
+/// `n` equally spaced integers from `first` to `last`, rounded down: `lin` in `book/lbr.md`, section 3.10.
 ///
 /// # Errors
-/// If `n`, which is the depth of a model, is below 2.
+/// If `n`, the depth of a model, is below 2.
 pub fn equally_spaced(first: usize, last: usize, n: usize) -> Result<Vec<usize>> {
     if n < 2 {
         return Err(Error::Setting { setting: "depth", wanted: "at least 2", got: n.to_string() });
@@ -31,7 +31,7 @@ pub fn equally_spaced(first: usize, last: usize, n: usize) -> Result<Vec<usize>>
     Ok((0..n).map(|step| ((steps - step) * first + step * last) / steps).collect())
 }
 
-/// Builds the classifier, from images `[n, ..]` of any shape to scores `[n, classes]`.
+/// Builds the classifier from images `[n, ..]` of any shape to scores `[n, classes]`.
 ///
 /// # Errors
 /// If a size is zero or the depth is below 2.
@@ -43,9 +43,9 @@ pub fn classifier(config: &Config, stream: &Stream, dtype: DType) -> Result<Sequ
     Ok(through(Sequential::new().then(Flatten), &widths, stream, dtype))
 }
 
-/// These layers, then affine ones through the widths, with batch norm and ReLU between them.
+/// Appends affine layers through the widths to `layers`, with batch norm and ReLU between them.
 ///
-/// Only the last has a bias: a norm would take any other out again.
+/// Only the last layer has a bias, because a norm cancels any other.
 pub(crate) fn through(mut layers: Sequential, widths: &[usize], stream: &Stream, dtype: DType) -> Sequential {
     let n_layers = widths.len() - 1;
     for (layer, pair) in widths.windows(2).enumerate() {
@@ -62,7 +62,7 @@ pub(crate) fn through(mut layers: Sequential, widths: &[usize], stream: &Stream,
     layers
 }
 
-/// The number of parameters through these widths, for models too large to build in a test.
+/// The number of parameters for these widths, for models too large to build in a test.
 #[cfg(test)]
 pub(crate) fn count_through(widths: &[usize]) -> usize {
     let (last, hidden) = (widths[widths.len() - 1], &widths[1..widths.len() - 1]);
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_that_make_no_sense_are_refused_by_name() {
+    fn invalid_settings_are_refused_by_name() {
         let message = |inputs, classes, depth| {
             let config = Config { inputs, classes, depth };
             classifier(&config, &Stream::new(0, "init"), DType::F32).err().unwrap().to_string()

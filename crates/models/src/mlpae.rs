@@ -1,4 +1,4 @@
-//! MLPAE, the fully connected autoencoder (section 3.10 of `book/lbr.md`).
+//! MLPAE, the fully connected autoencoder (`book/lbr.md`, section 3.10).
 
 use serde::{Deserialize, Serialize};
 use tensor::DType;
@@ -8,7 +8,7 @@ use crate::error::positive;
 use crate::mlp::{equally_spaced, through};
 use crate::{Activation, Autoencoder, Flatten, Result, Sequential, Unflatten};
 
-/// What an MLPAE is built from.
+/// The configuration of an MLPAE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -16,15 +16,15 @@ pub struct Config {
     pub image: [usize; 3],
     /// The size of the latent.
     pub latent: usize,
-    /// The number of widths of the encoder, with those of image and latent.
+    /// The number of widths of the encoder, including image and latent.
     pub encoder_depth: usize,
     /// The number of widths of the decoder.
     pub decoder_depth: usize,
-    /// Whether the reconstruction ends with a sigmoid; in the grid of depths (LBR E8) it does not.
+    /// Whether the decoder ends with a sigmoid; in the depth grid (`book/lbr.md`, E8) it does not.
     pub sigmoid: bool,
 }
 
-/// Builds the autoencoder, from images `[n, c, h, w]` through latents `[n, latent]` and back.
+/// Builds the autoencoder for images `[n, c, h, w]` with latents `[n, latent]`.
 ///
 /// # Errors
 /// If a size is zero or a depth is below 2.
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn images_come_back_in_their_shape_and_below_1_if_the_sigmoid_is_there() {
+    fn reconstructions_have_the_shape_of_the_images_and_are_below_1_with_the_sigmoid() {
         let images = Tensor::full(100.0, &[2, 3, 4, 5], DType::F32);
         for sigmoid in [true, false] {
             let model = build(7, [2, 3], sigmoid).unwrap();
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_that_make_no_sense_are_refused_by_name() {
+    fn invalid_settings_are_refused_by_name() {
         let message = |built: Result<Autoencoder>| built.err().unwrap().to_string();
         assert_eq!(message(build(0, [2, 2], true)), "latent: wanted at least 1, got 0");
         assert_eq!(message(build(7, [1, 2], true)), "depth: wanted at least 2, got 1");

@@ -1,4 +1,4 @@
-//! What every layer and model can do, and layers one after another.
+//! The interface of layers and models, and sequential composition.
 
 use std::collections::HashSet;
 
@@ -9,33 +9,33 @@ use tensor::random::Stream;
 
 use crate::Result;
 
-/// Whether a model is being trained, for the layers to which it matters.
+/// The mode of a forward pass: training or evaluation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Batch norms use their batch and learn its statistics; dropouts drop; patches are removed.
+    /// Batch norms use batch statistics and update their running statistics; dropout and masking are active.
     Training {
-        /// How many steps came before: it chooses what is dropped and removed.
+        /// The number of previous steps, which determines dropout and patch masks.
         step: u64,
     },
-    /// Batch norms use what they have learned; nothing is dropped or removed.
+    /// Batch norms use their running statistics; dropout and masking are inactive.
     Evaluation,
-    /// As [`Mode::Evaluation`], with patches removed as in training (section 3.5 of `book/cre.md`) and a
-    /// reconstruction loss of the removed patches only (section 2.4).
+    /// As [`Mode::Evaluation`], with patches masked as in training (`book/cre.md`, section 3.5) and a reconstruction
+    /// loss over the masked patches only (section 2.4).
     MaskedEvaluation {
-        /// The place of the batch in the data set: it chooses what is removed.
+        /// The index of the batch in the data set, which determines the masks.
         batch: u64,
     },
 }
 
-/// A function with parameters.
+/// A layer or model: a function with parameters.
 pub trait Module: Send + Sync {
-    /// The output for an input.
+    /// The forward pass.
     ///
     /// # Errors
-    /// If the shape of the input does not fit.
+    /// If the shape of the input does not match.
     fn forward<'t>(&self, x: &Var<'t>, mode: Mode) -> Result<Var<'t>>;
 
-    /// The output for an input, then `activation` of it: in one operation where the layer has one.
+    /// The forward pass followed by `activation`, fused where the layer supports it.
     ///
     /// # Errors
     /// As [`Module::forward`].
@@ -43,26 +43,26 @@ pub trait Module: Send + Sync {
         activation.forward(&self.forward(x, mode)?, mode)
     }
 
-    /// The activation that this is, if it is nothing else: the layer before it may take it over.
+    /// The activation, if the module is just an activation, which the previous layer may fuse.
     fn as_activation(&self) -> Option<Activation> {
         None
     }
 
-    /// Whether what comes out is one of the representations that [`Cre::activations`](crate::Cre::activations) lists:
-    /// the output of an activation, or of a block that holds one.
+    /// Whether [`Cre::activations`](crate::Cre::activations) lists the output as a representation: the output of an
+    /// activation, or of a block that contains one.
     fn is_representation(&self) -> bool {
         self.as_activation().is_some_and(|activation| activation != Activation::Identity)
     }
 
-    /// The parameters with their names, in an order that never changes.
+    /// The parameters with their names, in a stable order.
     fn params(&self) -> Vec<(String, &Param)>;
 
-    /// What is learned without a gradient, such as running statistics, with names as [`Module::params`].
+    /// The buffers (state without gradients), such as running statistics, named as in [`Module::params`].
     fn buffers(&self) -> Vec<(String, &Param)> {
         vec![]
     }
 
-    /// The output in evaluation, with nothing recorded.
+    /// The output in evaluation mode, without gradients.
     ///
     /// # Errors
     /// As [`Module::forward`].
@@ -71,7 +71,7 @@ pub trait Module: Send + Sync {
         Ok(self.forward(&tape.constant(x), Mode::Evaluation)?.value().clone())
     }
 
-    /// The number of learned elements; a parameter that is listed twice (tied weights) counts once.
+    /// The number of trainable elements; a parameter that is listed twice (tied weights) counts once.
     fn n_params(&self) -> usize {
         let mut known = HashSet::new();
         let params = self.params();
@@ -88,17 +88,17 @@ pub(crate) fn params_of<'a, const N: usize>(parts: [(&str, &'a dyn Module); N]) 
     parts.into_iter().flat_map(|part| -> Vec<(String, &'a Param)> { of_part(part) }).collect()
 }
 
-/// A function of each element, with no parameters.
+/// An element-wise activation function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Activation {
-    /// The number itself.
+    /// The identity.
     Identity,
-    /// `max(x, 0)`
+    /// ReLU, `max(x, 0)`.
     Relu,
     /// The hyperbolic tangent.
     Tanh,
-    /// The logistic function `1 / (1 + exp(-x))`.
+    /// The logistic sigmoid `1 / (1 + exp(-x))`.
     Sigmoid,
 }
 
@@ -121,7 +121,7 @@ impl Module for Activation {
     }
 }
 
-/// Layers one after another; parameters are named by the layer's place, as in `0.weight`.
+/// Sequential layers; parameters are named by the index of the layer, as in `0.weight`.
 #[derive(Default)]
 pub struct Sequential(Vec<Box<dyn Module>>);
 
@@ -131,31 +131,31 @@ impl Sequential {
         Self::default()
     }
 
-    /// With one more layer at the end.
+    /// Appends a layer.
     pub fn then(mut self, layer: impl Module + 'static) -> Self {
         self.0.push(Box::new(layer));
         self
     }
 
-    /// With one more layer at the end, made from the part of `stream` that is named by the layer's place.
+    /// Appends a layer initialised from the substream of `stream` named by the index of the layer.
     pub fn then_drawn<M: Module + 'static>(self, stream: &Stream, layer: impl FnOnce(&Stream) -> M) -> Self {
         let layer = layer(&stream.child(&self.len().to_string()));
         self.then(layer)
     }
 
-    /// The number of layers, which is the place of the next one.
+    /// The number of layers, which is the index of the next one.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no layers.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Applies layer after layer, shows `seen` what came out at which place, and returns what comes out last.
+    /// Applies the layers in order, calls `seen` with each index and output, and returns the last output.
     ///
-    /// A layer and the activation behind it are applied together and shown as the activation.
+    /// A layer fused with the following activation is reported as the activation.
     pub(crate) fn walk<'t>(
         &self,
         x: &Var<'t>,
@@ -193,7 +193,7 @@ impl Module for Sequential {
 }
 
 impl Sequential {
-    /// What each layer names, with the layer's place before it.
+    /// The named tensors of each layer, prefixed by the index of the layer.
     fn named<'a>(
         &'a self,
         of: impl Fn(&'a dyn Module) -> Vec<(String, &'a Param)>,
@@ -206,7 +206,7 @@ impl Sequential {
     }
 }
 
-/// What a part names, with the part's name before it.
+/// The named tensors of a part, prefixed by the name of the part.
 pub(crate) fn within<'a>(
     part: &str,
     named: Vec<(String, &'a Param)>,

@@ -1,4 +1,4 @@
-//! The norm layers.
+//! Normalisation layers.
 
 use autograd::{Param, Var};
 use ndarray::{ArrayViewD, ArrayViewMutD, Zip};
@@ -7,7 +7,7 @@ use tensor::{DType, Real, Tensor, Update};
 
 use crate::{Mode, Module, Result};
 
-/// Layer norm of each row of `[.., d]`, with a scale and a shift for each feature: epsilon 1e-5.
+/// Layer normalisation of rows of `[.., d]`, with a scale and a shift for each feature and epsilon 1e-5.
 pub struct LayerNorm {
     weight: Param,
     bias: Param,
@@ -16,7 +16,7 @@ pub struct LayerNorm {
 impl LayerNorm {
     const EPSILON: f64 = 1e-5;
 
-    /// A layer that starts with scale 1 and shift 0.
+    /// A layer initialised with scale 1 and shift 0.
     pub fn new(features: usize, dtype: DType) -> Self {
         let filled = |value| Param::new(Tensor::full(value, &[features], dtype));
         Self { weight: filled(1.0), bias: filled(0.0) }
@@ -34,8 +34,8 @@ impl Module for LayerNorm {
     }
 }
 
-/// Batch norm of each channel of `[n, c, ..]`: running statistics move a tenth of the way to each batch's mean
-/// and unbiased variance.
+/// Batch normalisation of the channels of `[n, c, ..]`: running statistics of the mean and the unbiased variance are
+/// updated with momentum 0.1.
 pub struct BatchNorm {
     /// Scale and shift.
     affine: Option<[Param; 2]>,
@@ -47,7 +47,7 @@ pub struct BatchNorm {
 impl BatchNorm {
     const MOMENTUM: f64 = 0.1;
 
-    /// A layer with a scale and a shift for each channel that starts with scale 1 and shift 0; epsilon 1e-5.
+    /// A layer with a scale and a shift for each channel, initialised with scale 1 and shift 0; epsilon 1e-5.
     pub fn new(channels: usize, dtype: DType) -> Self {
         let affine = [1.0, 0.0].map(|value| Param::new(Tensor::full(value, &[channels], dtype)));
         Self { affine: Some(affine), epsilon: 1e-5, ..Self::without_affine(channels, dtype) }
@@ -138,13 +138,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn training_learns_the_statistics_that_evaluation_uses() {
+    fn training_updates_the_statistics_that_evaluation_uses() {
         let layer = BatchNorm::new(1, DType::F64);
         let x = Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0], &[4, 1]).unwrap();
         let tape = Tape::new();
         let y = layer.forward(&tape.constant(&x), Mode::Training { step: 0 }).unwrap();
         assert!(y.value().to_f64_vec().iter().sum::<f64>().abs() < 1e-12);
-        // The mean is 2.5 and the unbiased variance 5 / 3; a tenth of each is taken in.
+        // The mean is 2.5 and the unbiased variance 5 / 3, with weight 0.1.
         let [mean, variance] =
             [&layer.running_mean, &layer.running_variance].map(|b| b.value().item().unwrap());
         assert!((mean - 0.25).abs() < 1e-15 && (variance - (0.9 + 0.5 / 3.0)).abs() < 1e-15);
@@ -160,7 +160,7 @@ mod tests {
         let x = Tensor::from_vec(vec![1.0, 2.0, 3.0, 6.0], &[2, 2]).unwrap();
         let tape = Tape::new();
         let y = layer.forward(&tape.constant(&x), Mode::Training { step: 0 }).unwrap();
-        // Both columns deviate by plus and minus one number d from their mean: d / sqrt(d^2 + epsilon).
+        // Both columns deviate by plus and minus some d from their mean: d / sqrt(d^2 + epsilon).
         let expected = [1.0f64, 2.0].map(|d| d / (d * d + 1e-6).sqrt());
         for (y, expected) in y.value().to_f64_vec()[2..].iter().zip(expected) {
             assert!((y - expected).abs() < 1e-14, "{y} {expected}");

@@ -1,56 +1,62 @@
-//! What every optimiser can do.
+//! The interface of optimisers.
 
 use autograd::{Gradients, Param};
 use tensor::gpu::{Argument, Call, Cell, Grid};
 use tensor::{Device, Tensor};
 
-use crate::{Adam, Phase, Result, Sgd};
+use crate::{Adam, Result, ScheduleValue, Sgd};
 
-/// An optimiser for a fixed list of parameters, which is handed to each of these functions: the same list in the same
-/// order, or they return [`Error::OtherParams`](crate::Error::OtherParams).
+/// An optimiser for a fixed list of parameters. Every method takes the same list in the same order, or returns
+/// [`Error::OtherParams`](crate::Error::OtherParams).
 ///
-/// A parameter may stand in the list more than once, as tied weights do: it has one state and moves once in a step.
+/// A parameter may occur in the list more than once, as tied weights do: it has one state and is updated once per step.
 pub trait Optimiser: Send {
-    /// Moves the parameters against the gradients, as [`Adam::step`] and [`Sgd::step`], in this phase of a
-    /// schedule.
+    /// Updates the parameters, as [`Adam::step`] and [`Sgd::step`], with this schedule value.
     ///
     /// # Errors
     /// If a parameter has no gradient.
-    fn descend(&mut self, params: &[(String, &Param)], gradients: &Gradients, phase: Phase) -> Result<()> {
-        self.begin(phase)?;
-        self.apply(params, gradients, phase)
+    fn step(
+        &mut self,
+        params: &[(String, &Param)],
+        gradients: &Gradients,
+        schedule_value: ScheduleValue,
+    ) -> Result<()> {
+        self.prepare(schedule_value)?;
+        self.apply(params, gradients, schedule_value)
     }
 
-    /// The first half of [`Optimiser::descend`]: everything that changes from step to step, written where kernels read
-    /// it.
+    /// The first half of [`Optimiser::step`]: writes the settings of the step to device memory.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`](crate::Error::OutOfRange) if the phase has a rate or a beta out of its range; or if a GPU fails.
-    fn begin(&mut self, phase: Phase) -> Result<()>;
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange) if the scheduled learning rate or beta is out of range; or if a GPU
+    /// fails.
+    fn prepare(&mut self, schedule_value: ScheduleValue) -> Result<()>;
 
-    /// The second half, which a recorded step runs again.
+    /// The second half of [`Optimiser::step`]: launches the kernels; a recorded step replays this part.
     ///
     /// # Errors
     /// If a parameter has no gradient.
-    fn apply(&mut self, params: &[(String, &Param)], gradients: &Gradients, phase: Phase) -> Result<()>;
+    fn apply(
+        &mut self,
+        params: &[(String, &Param)],
+        gradients: &Gradients,
+        schedule_value: ScheduleValue,
+    ) -> Result<()>;
 
-    /// Moves what is kept for each parameter to the device that the parameter lives on now.
-    ///
-    /// # Errors
-    /// If a device fails or has no memory.
-    fn follow(&mut self, params: &[(String, &Param)]) -> Result<()>;
+    /// Moves the state of each parameter to the parameter's current device.
+    fn to_device(&mut self, params: &[(String, &Param)]) -> Result<()>;
 
-    /// What has to be stored to go on later, named after the parameters.
+    /// The state to store for resuming, named after the parameters.
     fn state(&self) -> Vec<(String, Tensor)>;
 
-    /// Takes over what [`Optimiser::state`] gave.
+    /// Restores the result of [`Optimiser::state`].
     ///
     /// # Errors
-    /// [`Error::State`](crate::Error::State) if a tensor is missing or does not fit; then nothing has changed.
+    /// [`Error::State`](crate::Error::State) if a tensor is missing or does not match; then nothing has changed.
     fn load(&mut self, params: &[(String, &Param)], stored: &dyn Fn(&str) -> Option<Tensor>) -> Result<()>;
 }
 
-/// The numbers of a step on the GPU that the parameters live on; `None` on the processor, which needs no copy.
+/// Allocates the settings of a step on the GPU of the parameters; `None` on the CPU, which needs no copy.
 pub(crate) fn cell_for(
     params: &[(String, &Param)],
     words: usize,
@@ -62,7 +68,7 @@ pub(crate) fn cell_for(
     }
 }
 
-/// Launches the kernel of an optimiser over all parameters, as `optimiser.cuh` says.
+/// Launches the kernel of an optimiser over all parameters (see `optimiser.cuh`).
 pub(crate) fn launch_all<const S: usize>(
     call: Call<'_>,
     entry: &str,
@@ -70,7 +76,7 @@ pub(crate) fn launch_all<const S: usize>(
     all: &[([&Tensor; S], [&Tensor; 1])],
     cell: &Cell,
 ) -> tensor::Result<()> {
-    /// The elements that one block steps.
+    /// The number of elements that one block updates.
     const SHARE: usize = 4096;
     let mut shares: Vec<u32> = Vec::new();
     for (parameter, (state, _)) in all.iter().enumerate() {
@@ -93,22 +99,27 @@ pub(crate) fn launch_all<const S: usize>(
 }
 
 impl Optimiser for Adam {
-    fn descend(&mut self, params: &[(String, &Param)], gradients: &Gradients, phase: Phase) -> Result<()> {
-        self.set_phase(phase);
+    fn step(
+        &mut self,
+        params: &[(String, &Param)],
+        gradients: &Gradients,
+        schedule_value: ScheduleValue,
+    ) -> Result<()> {
+        self.set_schedule_value(schedule_value);
         self.step(params, gradients)
     }
 
-    fn begin(&mut self, phase: Phase) -> Result<()> {
-        self.set_phase(phase);
+    fn prepare(&mut self, schedule_value: ScheduleValue) -> Result<()> {
+        self.set_schedule_value(schedule_value);
         self.begin_step()
     }
 
-    fn apply(&mut self, params: &[(String, &Param)], gradients: &Gradients, _: Phase) -> Result<()> {
+    fn apply(&mut self, params: &[(String, &Param)], gradients: &Gradients, _: ScheduleValue) -> Result<()> {
         self.apply(params, gradients)
     }
 
-    fn follow(&mut self, params: &[(String, &Param)]) -> Result<()> {
-        self.follow(params)
+    fn to_device(&mut self, params: &[(String, &Param)]) -> Result<()> {
+        self.to_device(params)
     }
 
     fn state(&self) -> Vec<(String, Tensor)> {
@@ -121,16 +132,21 @@ impl Optimiser for Adam {
 }
 
 impl Optimiser for Sgd {
-    fn begin(&mut self, phase: Phase) -> Result<()> {
-        self.begin_step(phase)
+    fn prepare(&mut self, schedule_value: ScheduleValue) -> Result<()> {
+        self.begin_step(schedule_value)
     }
 
-    fn apply(&mut self, params: &[(String, &Param)], gradients: &Gradients, phase: Phase) -> Result<()> {
-        self.apply(params, gradients, phase)
+    fn apply(
+        &mut self,
+        params: &[(String, &Param)],
+        gradients: &Gradients,
+        schedule_value: ScheduleValue,
+    ) -> Result<()> {
+        self.apply(params, gradients, schedule_value)
     }
 
-    fn follow(&mut self, params: &[(String, &Param)]) -> Result<()> {
-        self.follow(params)
+    fn to_device(&mut self, params: &[(String, &Param)]) -> Result<()> {
+        self.to_device(params)
     }
 
     fn state(&self) -> Vec<(String, Tensor)> {

@@ -1,4 +1,4 @@
-//! Layers without parameters: pooling, dropping channels, changing the shape.
+//! Layers without parameters: pooling, channel dropout, reshaping.
 
 use autograd::ops::max_pool2d::MaxPool2d;
 use autograd::{Param, Var};
@@ -7,19 +7,19 @@ use tensor::random::Stream;
 use crate::range;
 use crate::{Mode, Module, Result};
 
-/// The largest number of each square window.
+/// Max-pooling with square windows.
 #[derive(Debug, Clone, Copy)]
 pub struct MaxPool {
     /// The side of a window.
     pub kernel: usize,
-    /// How far one window stands from the next.
+    /// The stride between windows.
     pub stride: usize,
     /// Rows and columns of minus infinity around the image.
     pub padding: usize,
 }
 
 impl MaxPool {
-    /// Windows of 2 by 2 side by side, which halve the sides.
+    /// Windows of 2 by 2 with stride 2, which halve the sides.
     pub const HALVING: Self = Self { kernel: 2, stride: 2, padding: 0 };
 }
 
@@ -33,7 +33,7 @@ impl Module for MaxPool {
     }
 }
 
-/// The largest number of each channel: `[n, c, h, w]` to `[n, c]`.
+/// Global max-pooling: `[n, c, h, w]` to `[n, c]`.
 #[derive(Debug, Clone, Copy)]
 pub struct GlobalMaxPool;
 
@@ -47,12 +47,12 @@ impl Module for GlobalMaxPool {
     }
 }
 
-/// In training, drops whole channels with probability `p` and divides the others by `1 - p`.
+/// Channel dropout: in training, drops whole channels with probability `p` and divides the others by `1 - p`.
 #[derive(Debug, Clone, Copy)]
 pub struct ChannelDropout {
     /// The probability, in [0, 1).
     pub p: f64,
-    /// Chooses the channels, together with the step.
+    /// The source of randomness, which determines the mask together with the step.
     pub stream: Stream,
 }
 
@@ -70,7 +70,7 @@ impl Module for ChannelDropout {
     }
 }
 
-/// `[n, c, h, w]` to `[n, c h w]`.
+/// Flattens `[n, c, h, w]` to `[n, c h w]`.
 #[derive(Debug, Clone, Copy)]
 pub struct Flatten;
 
@@ -85,7 +85,7 @@ impl Module for Flatten {
     }
 }
 
-/// `[n, d]` to `[n, ..]`: each row takes this shape of `d` numbers.
+/// Reshapes each row of `[n, d]` to this shape of `d` elements.
 #[derive(Debug, Clone)]
 pub struct Unflatten(pub Vec<usize>);
 
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_largest_numbers_are_those_of_the_windows_asked_for() {
+    fn max_pooling_uses_the_requested_windows() {
         let x = Tensor::from_vec((0..32).map(f64::from).collect(), &[1, 2, 4, 4]).unwrap();
         assert_eq!(GlobalMaxPool.output(&x).unwrap().to_f64_vec(), [15.0, 31.0]);
         assert_eq!(MaxPool::HALVING.output(&x).unwrap().to_f64_vec()[..4], [5.0, 7.0, 13.0, 15.0]);
@@ -124,12 +124,12 @@ mod tests {
         let back = Unflatten(vec![3, 2, 1]).output(&flat).unwrap();
         assert_eq!((back.shape(), back.to_f64_vec()), (x.shape(), x.to_f64_vec()));
         assert!(Unflatten(vec![5]).output(&flat).is_err());
-        // A batch of no images keeps their size.
+        // An empty batch keeps the shape of the images.
         assert_eq!(Flatten.output(&Tensor::zeros(&[0, 3, 2, 1], DType::F64)).unwrap().shape(), [0, 6]);
     }
 
     #[test]
-    fn channels_are_dropped_in_training_only_and_others_in_each_step() {
+    fn channels_are_dropped_in_training_only_and_differ_between_steps() {
         let layer = ChannelDropout { p: 0.5, stream: Stream::new(0, "dropout") };
         let tape = Tape::new();
         let x = tape.constant(&Tensor::full(1.0, &[4, 16, 1, 1], DType::F32));

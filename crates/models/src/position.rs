@@ -1,4 +1,4 @@
-//! The fixed code that tells a token where its patch is.
+//! Fixed sine-cosine position codes of tokens.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -8,14 +8,14 @@ use tensor::{DType, Device, Tensor};
 use crate::error::require;
 use crate::{Mode, Module, Result};
 
-/// Adds to each token of `[n, t, d]` the two-dimensional sine-cosine code of its place (section 3.4 of
-/// `book/cre.md`).
+/// Adds the two-dimensional sine-cosine position code to each token of `[n, t, d]` (`book/cre.md`, section 3.4;
+/// Vaswani et al., 2017, arXiv 1706.03762, in one dimension).
 ///
-/// The first half of a code says the column `p`, the second half the row: `sin(p w_i)` for all `i` below
+/// The first half of a code encodes the column `p`, the second half the row: `sin(p w_i)` for all `i` below
 /// `d / 4`, then `cos(p w_i)`, with `w_i = 10000^(-i / (d / 4))`.
 #[derive(Debug)]
 pub struct PositionCode {
-    /// `[t, d]`, on the device of the tokens that came last.
+    /// The codes `[t, d]`, on the device used last.
     code: Mutex<Tensor>,
 }
 
@@ -23,7 +23,7 @@ impl PositionCode {
     /// The codes of the patches of a square grid in row-major order, with `d` a multiple of 4.
     ///
     /// # Errors
-    /// [`Error::Setting`](crate::Error::Setting) if `d` is not.
+    /// [`Error::Setting`](crate::Error::Setting) if `d` is not a multiple of 4.
     pub fn of_patches(grid: usize, d: usize, dtype: DType) -> Result<Self> {
         Self::from_rows((0..grid * grid).map(|patch| code_of(patch, grid, d)), d, dtype)
     }
@@ -45,9 +45,9 @@ impl PositionCode {
         Ok(Self { code: Mutex::new(Tensor::from_vec(values, &shape)?.to_dtype(dtype)) })
     }
 
-    /// The codes on this device, where they stay.
+    /// The codes on this device, cached there.
     fn on(&self, device: &Device) -> Result<Tensor> {
-        // The change is one assignment, so a poisoned lock guards a whole tensor.
+        // The change is one assignment, so the tensor behind a poisoned lock is valid.
         let mut code = self.code.lock().unwrap_or_else(PoisonError::into_inner);
         if code.device() != *device {
             *code = code.to_device(device)?;

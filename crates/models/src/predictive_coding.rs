@@ -1,4 +1,4 @@
-//! Predictive coding: the fully connected CRE, trained by letting its activities relax and by rules local to each layer.
+//! Predictive coding: a fully connected CRE trained by relaxation of activities and local learning rules.
 
 mod energy;
 
@@ -14,12 +14,12 @@ use crate::range;
 use crate::train::{Check, Evaluate, Evaluation, Group, Metrics, Objective, Precision, StepLosses, Trainer};
 use crate::{AdamConfig, Cre, Error, Example, Mode, Module, Part, Representation, Result, fc};
 
-/// A fully connected CRE that learns by predictive coding (section 7, question 1, of `book/cre.md`).
+/// A fully connected CRE trained by predictive coding (`book/cre.md`, section 7, question 1).
 ///
-/// Backpropagation carries an error down through all layers before a weight may move. In predictive coding (Rao and
-/// Ballard, 1999; Whittington and Bogacz, 2017) each layer holds an **activity** `a_l` of its own, free to differ from
-/// the **prediction** `f_l(W_l a_(l-1) + b_l)` that it gets from below, and knows nothing but its two neighbours. The
-/// **energy** is what the errors of all predictions amount to, here for one image:
+/// Backpropagation propagates errors through all layers before any weight is updated. In predictive coding (Rao and
+/// Ballard, 1999, doi 10.1038/4580; Whittington and Bogacz, 2017, doi 10.1162/NECO_a_00949) each layer has an **activity**
+/// `a_l`, which may differ from the **prediction** `f_l(W_l a_(l-1) + b_l)` of the layer below, and all computations are
+/// local to neighbouring layers. The **energy** sums the errors of all predictions, here for one image:
 ///
 /// ```text
 /// E = A + lambda D + (1 - lambda) C
@@ -30,26 +30,26 @@ use crate::{AdamConfig, Cre, Error, Example, Mode, Module, Part, Representation,
 ///
 /// A step of training, for a batch of images and labels, is
 ///
-/// 1. **Predict.** One pass up sets each activity to its prediction: no layer is in error but the two outputs.
+/// 1. **Predict.** A forward pass sets each activity to its prediction: only the two outputs have errors.
 /// 2. **Relax.** The image is clamped at the input and at the decoder's output, the label at the classifier's; all
-///    other activities, z among them, go down the energy, `a -= rate dE/da`, so many times. Errors spread from the
-///    outputs, one layer a time.
-/// 3. **Learn.** Each layer's weights go down its own term, which depends on the activities below and above it and on
-///    nothing else: error times activity.
+///    other activities, including z, follow gradient descent on the energy, `a -= rate dE/da`, for a number of steps.
+///    Errors spread from the outputs by one layer per step.
+/// 3. **Learn.** Each layer's weights follow the gradient of its own term, which depends on the adjacent activities
+///    only: error times activity.
 ///
-/// What makes this comparable with the same network under [`CreTrainer`](crate::CreTrainer):
+/// For comparability with the same network under [`CreTrainer`](crate::CreTrainer):
 ///
-/// - The outputs' terms are the CRE's losses, so lambda weighs the same two numbers. Cross-entropy in place of a squared
-///   error says that a label is drawn from a softmax, as a squared error says that a pixel is drawn from a Gaussian.
-/// - lambda weighs all of a head, as the precision of what it says to z, and not its output alone. A head relaxes and
-///   learns on `D` or `C` as they stand, whatever lambda, as the heads of a CRE do (`book/cre.md`, 2.2); weighed at
-///   its output, a decoder with hidden layers would learn nothing at lambda = 0. `E` still falls: within a head this is
+/// - The output terms are the CRE's losses, so lambda weights the same two losses. Cross-entropy instead of a squared
+///   error models a label by a softmax, as a squared error models a pixel by a Gaussian.
+/// - lambda weights a whole head, as the precision of its error at z, not only its output. A head relaxes and learns on
+///   the unweighted `D` or `C` for any lambda, like the heads of a CRE (`book/cre.md`, 2.2); with a weight at its output,
+///   a decoder with hidden layers would not learn at lambda = 0. `E` still decreases: within a head this is gradient
 ///   descent on `E` with another rate.
-/// - One Adam for each part, the same start from the same stream, the same evaluation.
+/// - One Adam for each part, the same initialisation from the same stream, the same evaluation.
 ///
-/// The smaller the precision of the outputs, the less activities move, and the nearer are the errors of relaxed
-/// layers to what backpropagation would have brought, up to one factor; with one step of relaxation and a
-/// single layer in each part it is so exactly. How far predictive coding departs from backpropagation is thus a setting.
+/// The smaller the precision of the outputs, the less activities move, and the closer the errors of relaxed layers are
+/// to the gradients of backpropagation, up to a constant factor; with one relaxation step and a single layer in each part
+/// they are equal. The precision thus controls the deviation from backpropagation.
 ///
 /// ```
 /// use agon_models::fc::{self, Size};
@@ -85,7 +85,7 @@ pub struct PredictiveCoding {
     config: Config,
 }
 
-/// What a network is built from and trained by.
+/// The configuration of a network and its training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -94,31 +94,31 @@ pub struct Config {
     /// The weight of reconstruction at z, in [0, 1].
     #[serde(serialize_with = "crate::range::probability")]
     pub lambda: f64,
-    /// How much the losses of the outputs count against the errors of the layers. At 1 they are the CRE's; at half the
-    /// number of pixels the image's is `1/2 |x - prediction|^2`, of one kind with the layers'.
+    /// The weight of the output losses relative to the errors of the layers. At 1 they are the CRE's losses; at half the
+    /// number of pixels the image's term is `1/2 |x - prediction|^2`, like that of the layers.
     #[serde(serialize_with = "crate::range::positive")]
     pub output_precision: f64,
-    /// How the activities relax.
+    /// The relaxation of the activities.
     pub relaxation: Relaxation,
     /// The optimiser of the weights.
     pub optimiser: AdamConfig,
 }
 
-/// Gradient descent on the energy by the activities.
+/// Gradient descent of the activities on the energy.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Relaxation {
-    /// The number of steps; an error needs one for each layer that it is to reach.
+    /// The number of steps; an error spreads by one layer per step.
     #[serde(serialize_with = "crate::range::steps")]
     pub steps: usize,
-    /// How far activities go down the gradient in each. The energy falls for rates below 2 over its largest curvature,
-    /// which the widest decoder's weights dominate: 0.05 and less for FC-M.
+    /// The step size (learning rate) of the activities. The energy decreases for rates below 2 over its largest curvature,
+    /// which the widest decoder's weights dominate: at most 0.05 for FC-M.
     #[serde(serialize_with = "crate::range::learning_rate")]
     pub rate: f64,
 }
 
 impl Config {
-    /// Refuses what cannot be trained, by name.
+    /// Checks the settings.
     fn check(&self) -> Result<()> {
         range::PROBABILITY.check("lambda", self.lambda)?;
         let Relaxation { steps, rate } = self.relaxation;
@@ -129,14 +129,14 @@ impl Config {
 }
 
 impl PredictiveCoding {
-    /// A network in 32 bits that starts as [`fc::cre`] does from the same stream, to be trained.
+    /// A trainer of a network in 32 bits with the initialisation of [`fc::cre`] from the same stream.
     ///
-    /// The losses of a report are those of the predictions, before anything relaxes, and so comparable with those of a
-    /// [`CreTrainer`](crate::CreTrainer). Its conflict is that of the two heads' gradients at z in the relaxed state.
+    /// The reported losses are those of the predictions before relaxation, comparable with those of a
+    /// [`CreTrainer`](crate::CreTrainer). The reported conflict is that of the two heads' gradients at z after relaxation.
     /// [`Error::Diverged`] may name the relaxed energy too.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] if a setting is; [`Error::Setting`] as in [`fc::cre`].
+    /// [`Error::OutOfRange`] if a setting is out of range; [`Error::Setting`] as in [`fc::cre`].
     pub fn trainer(config: &Config, stream: &Stream) -> Result<Trainer<Self>> {
         Trainer::with_adam(Self::of_type(config, stream, DType::F32)?, config.optimiser)
     }
@@ -147,14 +147,14 @@ impl PredictiveCoding {
         Ok(Self { model, config: config.clone() })
     }
 
-    /// Lets the activities go down the energy from their predictions. Also gives the readings before each step.
+    /// Relaxes the activities, starting from their predictions. Also returns the energies before each step.
     fn relax(
         &self,
         network: &Network<'_>,
         clamped: Clamped<'_>,
     ) -> Result<(Activities<Tensor>, Vec<Reading>)> {
         let Relaxation { steps, rate } = self.config.relaxation;
-        // The energy is averaged over images, but each image relaxes at the full rate, whatever stands beside it.
+        // The energy is averaged over images, but each image relaxes at the full rate, independent of the batch.
         let rate = rate * clamped.images.shape()[0] as f64;
         let mut activities = network.feed_forward(clamped.images)?;
         let mut readings = Vec::with_capacity(steps);
@@ -164,15 +164,15 @@ impl PredictiveCoding {
                 activities.each_ref().map(|part| part.iter().map(|a| tape.input(a)).collect::<Vec<_>>());
             let energy = network.energy(&free, clamped, Weights::Fixed)?;
             readings.push(energy.reading()?);
-            let gradients = tape.backward(&energy.descended()?)?;
+            let gradients = tape.backward(&energy.total()?)?;
             for (activity, free) in activities.iter_mut().flatten().zip(free.iter().flatten()) {
-                *activity = descend(activity, gradients.of(free)?, rate)?;
+                *activity = gradient_step(activity, gradients.of(free)?, rate)?;
             }
         }
         Ok((activities, readings))
     }
 
-    /// The energy of a batch as it relaxes with image and label clamped, averaged over images: before the first step,
+    /// The energy of a batch during relaxation with image and label clamped, averaged over images: before the first step
     /// and after each. Images are `[n, pixels]`, labels `[n]`.
     ///
     /// # Errors
@@ -186,8 +186,8 @@ impl PredictiveCoding {
         Ok(readings.iter().chain([&last]).map(|reading| reading.energy).collect())
     }
 
-    /// Evaluates what the heads make of z once the network has relaxed with the image clamped at both ends and the label
-    /// free: the decoder's error has then had its say in z, weighed by lambda, before the label is read.
+    /// Evaluates the heads after relaxation with the image clamped at both ends and the label free: the decoder's error,
+    /// weighted by lambda, then influences z before classification.
     ///
     /// # Errors
     /// [`Error::NoBatches`] if there are none; or if a shape does not fit.
@@ -202,7 +202,7 @@ impl PredictiveCoding {
         sums.means()
     }
 
-    /// The latent that has relaxed as [`PredictiveCoding::evaluate_relaxed`] says, and what the heads predict from it.
+    /// The latent relaxed as in [`PredictiveCoding::evaluate_relaxed`], and the predictions of the heads from it.
     ///
     /// # Errors
     /// If the images' shape does not fit.
@@ -231,7 +231,7 @@ impl Objective for PredictiveCoding {
         self.model.params()
     }
 
-    /// The losses of the predictions, and the energy of the activities that have relaxed from there.
+    /// The losses of the predictions, and the energy after relaxation.
     fn losses<'t>(&self, tape: &'t Tape, example: &Example, _: Mode) -> Result<StepLosses<'t>> {
         let clamped =
             Clamped { images: &rows(&example.images, &self.config.model)?, labels: Some(&example.labels) };
@@ -243,11 +243,11 @@ impl Objective for PredictiveCoding {
         let checked: &[Check] = &[
             ("the MSE", |report| report.mse),
             ("the cross-entropy", |report| report.cross_entropy),
-            // Its terms, before lambda weighs them.
+            // The unweighted terms.
             ("the relaxed energy", |report| report.loss),
         ];
         Ok(StepLosses {
-            total: energy.descended()?,
+            total: energy.total()?,
             mse: Some(number(mse)),
             cross_entropy: cross_entropy.map(number),
             checked,
@@ -255,12 +255,12 @@ impl Objective for PredictiveCoding {
         })
     }
 
-    /// Relaxation reads the energy of each of its steps.
+    /// Relaxation reads the energy of each step back to the CPU.
     fn records(&self) -> bool {
         false
     }
 
-    /// Activities relax beside weights of their own type.
+    /// Activities have the type of the weights.
     fn check_precision(&self, precision: Precision) -> Result<()> {
         match precision {
             Precision::F32 => Ok(()),
@@ -272,8 +272,8 @@ impl Objective for PredictiveCoding {
     }
 }
 
-/// Of the predictions: z from the image, image and label from z, in one pass up. With both outputs free this is the
-/// relaxed state too, since no prediction is in error.
+/// Evaluates the predictions of a forward pass. With both outputs free this is the relaxed state too, because no
+/// prediction has an error.
 impl Evaluate for PredictiveCoding {
     fn measure(&self, images: &Tensor, labels: &Indices, mode: Mode) -> Result<Metrics> {
         self.model.measure(images, labels, mode)
@@ -284,8 +284,8 @@ impl Evaluate for PredictiveCoding {
     }
 }
 
-/// Activities that stay where they are while weights learn: constants, so that no derivative passes through two layers.
-/// Only z can be asked who pulls at it.
+/// Fixes the activities while the weights are updated: they are constants, so that no derivative passes through two
+/// layers. Only z is an input, to measure the gradients of the heads.
 fn held<'t>(tape: &'t Tape, activities: &Activities<Tensor>) -> Activities<Var<'t>> {
     let mut held =
         activities.each_ref().map(|part| part.iter().map(|a| tape.constant(a)).collect::<Vec<_>>());
@@ -297,7 +297,7 @@ fn held<'t>(tape: &'t Tape, activities: &Activities<Tensor>) -> Activities<Var<'
 }
 
 /// `activity - rate * gradient`
-fn descend(activity: &Tensor, gradient: &Tensor, rate: f64) -> Result<Tensor> {
+fn gradient_step(activity: &Tensor, gradient: &Tensor, rate: f64) -> Result<Tensor> {
     let tape = Tape::without_gradients();
     let step = tape.constant(gradient).scale(rate)?;
     Ok(tape.constant(activity).sub(&step)?.value().clone())

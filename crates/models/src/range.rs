@@ -1,9 +1,9 @@
-//! Ranges of settings: constructors check them, and configs declare them with each field,
+//! Valid ranges of settings: constructors check them, and configs declare them for each field with
 //! `#[serde(serialize_with = "range::probability")]`.
 //!
-//! To serde such a number is a newtype with the name of its range. JSON and TOML write a newtype as the number inside, so
-//! configs and the keys of runs are spelt without it; a serializer that looks at names (`runs::run::RunConfig::check`) finds
-//! the range of every number, and the numbers that have none.
+//! Such a field is serialized as a newtype named after its range. JSON and TOML write a newtype as its content, so
+//! configs and the keys of runs do not contain it; a serializer that reads names (`runs::run::RunConfig::check`) finds
+//! the range of every number, and numbers without a range.
 
 use std::fmt;
 use std::ops::Bound::{self, Excluded, Included, Unbounded};
@@ -13,7 +13,7 @@ use serde::{Serialize, Serializer};
 
 use crate::Error;
 
-/// The numbers that a setting may have, always finite.
+/// A range of finite numbers.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Range {
     least: Bound<f64>,
@@ -21,23 +21,23 @@ pub struct Range {
 }
 
 impl Range {
-    /// The range of this name.
+    /// The range with this name.
     pub fn named(name: &str) -> Option<Self> {
         ALL.iter().find(|(known, _)| *known == name).map(|(_, range)| *range)
     }
 
-    /// Whether it holds this number.
+    /// Whether the range contains this value.
     pub fn contains(self, value: f64) -> bool {
         value.is_finite() && (self.least, self.most).contains(&value)
     }
 
-    /// Refuses a number outside, by the name of its setting.
+    /// Returns an error that names the setting if the value is outside the range.
     pub(crate) fn check(self, setting: &'static str, got: f64) -> crate::Result<()> {
         if self.contains(got) { Ok(()) } else { Err(Error::OutOfRange { setting, range: self, got }) }
     }
 }
 
-/// `from 0 and below 1`.
+/// Displays a range such as `from 0 and below 1`.
 impl fmt::Display for Range {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let number = |bound: f64| match bound.abs() < 1e-5 && bound != 0.0 {
@@ -76,26 +76,26 @@ macro_rules! ranges {
     };
 }
 
-// Bounds of sizes are far above what any of the papers needs, and low enough that no product of them overflows.
+// Bounds of sizes are far above any size in the papers, and low enough that no product of them overflows.
 ranges! {
-    /// A probability or a weight of two that add up to 1.
+    /// A probability, or one of two weights that sum to 1.
     probability PROBABILITY: Included(0.0), Included(1.0);
-    /// A probability or a decay at which something is left: below 1.
+    /// A probability or a decay rate below 1.
     below_one BELOW_ONE: Included(0.0), Excluded(1.0);
-    /// A fraction that is not nothing.
+    /// A positive fraction.
     fraction FRACTION: Excluded(0.0), Included(1.0);
-    /// A number above 0.
+    /// A positive number.
     positive POSITIVE: Excluded(0.0), Unbounded;
-    /// A number from 0 on.
+    /// A non-negative number.
     non_negative NON_NEGATIVE: Included(0.0), Unbounded;
-    /// What is added to a root that is divided by: in f32 a smaller number has few digits, and zero gives NaN.
+    /// An epsilon added to a denominator: smaller values are subnormal in f32, and zero gives NaN.
     epsilon EPSILON: Included(1.2e-38), Unbounded;
-    /// The learning rate of a run's config: Adam moves every parameter by about this much in a step, and the initial ones are
-    /// below 1. Constructors of optimisers take any that is finite and above 0.
+    /// The learning rate in the config of a run: Adam changes every parameter by about this much per step, and initial
+    /// parameters are below 1. Constructors of optimisers accept any finite rate above 0.
     learning_rate LEARNING_RATE: Excluded(0.0), Included(10.0);
     /// An angle in degrees.
     degrees DEGREES: Included(0.0), Included(360.0);
-    /// A part in percent, not the whole.
+    /// A percentage below 100.
     percent PERCENT: Included(0.0), Included(99.0);
     /// A number of epochs.
     epochs EPOCHS: Included(0.0), Included(1e6);
@@ -107,7 +107,7 @@ ranges! {
     steps STEPS: Included(1.0), Included(1e8);
     /// A number of pixels or classes: the size of an input or an output.
     outputs OUTPUTS: Included(1.0), Included(1e6);
-    /// A number of units, channels or heads of a layer, or what it is divided by.
+    /// A number of units, channels or heads of a layer, or its divisor.
     width WIDTH: Included(1.0), Included(65_536.0);
     /// The side of an image or a patch, or another small size.
     side SIDE: Included(1.0), Included(16_384.0);
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_are_kept_and_said() {
+    fn bounds_are_checked_and_displayed() {
         let said = |name: &str| Range::named(name).map(|range| range.to_string());
         assert_eq!(said("below_one").as_deref(), Some("from 0 and below 1"));
         assert_eq!(said("learning_rate").as_deref(), Some("above 0 to 10"));

@@ -1,4 +1,4 @@
-//! The recurrent CRE: an encoder that looks again, at its last latent and at what the reconstruction got wrong.
+//! The recurrent CRE: an encoder with feedback of its previous latent and reconstruction error.
 
 use autograd::{Param, Tape, Var};
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use crate::range;
 use crate::train::{Evaluate, Evaluation, Group, Metrics, Objective, StepLosses, Trainer};
 use crate::{AdamConfig, Cre, Example, Linear, Mode, Module, Part, Representation, Result, fc};
 
-/// A fully connected CRE whose encoder runs several times (section 7, question 9, of `book/cre.md`):
+/// A fully connected CRE whose encoder runs several times (`book/cre.md`, section 7, question 9):
 ///
 /// ```text
 /// z_t    = e(x, z_(t-1), error_(t-1))        t = 1 .. T, with shared weights, z_0 = 0 and error_0 = 0
@@ -20,16 +20,15 @@ use crate::{AdamConfig, Cre, Example, Linear, Mode, Module, Part, Representation
 /// error_t = xhat_t - x
 /// ```
 ///
-/// The first layer of the encoder takes the three together, `f(W x + b + U z_(t-1) + V error_(t-1))`, which is an
-/// affine map of the three side by side; its other layers and both heads are those of [`fc::cre`]. Before the first
-/// step there is no latent and no reconstruction that could be wrong, so the first step is an ordinary CRE's, and with
-/// `T = 1` this is one, without `U` and `V`.
+/// The first layer of the encoder is `f(W x + b + U z_(t-1) + V error_(t-1))`, an affine map of the concatenated inputs;
+/// its other layers and both heads are those of [`fc::cre`]. The first step has no feedback, so it equals an ordinary
+/// CRE, and with `T = 1` the model is an ordinary CRE without `U` and `V`.
 ///
-/// Gradients are those of a CRE (`book/cre.md`, 2.2), carried back through all steps: at every z_t the encoder gets
-/// `lambda` times the gradient of the MSE and `1 - lambda` times that of the cross-entropy, and each head descends its
-/// own loss, for the z_t that it is given, at full strength. So that this stays true, the reconstruction that is fed
-/// back is decoded with weights that are held: through it the encoder learns what its z_t does to later steps, and the
-/// decoder learns nothing of what the encoder makes of its errors, part of which is classification.
+/// Gradients are those of a CRE (`book/cre.md`, 2.2), backpropagated through all steps: at every z_t the encoder gets
+/// `lambda` times the gradient of the MSE and `1 - lambda` times that of the cross-entropy, and each head gets the
+/// unweighted gradient of its own loss for the given z_t. Therefore the reconstruction in the feedback uses frozen decoder
+/// weights: the encoder gets the gradient of the effect of z_t on later steps, but the decoder gets none through the
+/// feedback, part of which would come from classification.
 ///
 /// ```
 /// use agon_models::fc::{self, Size};
@@ -65,7 +64,7 @@ pub struct Recurrent {
     config: Config,
 }
 
-/// What a recurrent CRE is built from and trained by.
+/// The configuration of a recurrent CRE and its training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -74,49 +73,49 @@ pub struct Config {
     /// The weight of reconstruction, in [0, 1].
     #[serde(serialize_with = "crate::range::probability")]
     pub lambda: f64,
-    /// The number T of times that the encoder runs.
+    /// The number T of encoder steps.
     #[serde(serialize_with = "crate::range::steps")]
     pub steps: usize,
-    /// Which of them have losses.
+    /// The steps with losses.
     pub loss_at: LossAt,
     /// The optimiser of the weights.
     pub optimiser: AdamConfig,
 }
 
-/// The steps whose losses are counted in training.
+/// The steps whose losses are used in training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LossAt {
-    /// All, averaged.
+    /// All steps, averaged.
     EveryStep,
-    /// The last alone; what comes before may be anything that helps.
+    /// The last step only.
     LastStep,
 }
 
-/// The maps by which a step sees the one before it; the first layer's bias serves them too.
+/// The feedback maps; the first layer's bias is shared.
 struct Feedback {
     latent: Linear,
     error: Linear,
 }
 
-/// The losses of a batch on the tape, averaged over the steps that count.
+/// The losses of a batch on the tape, averaged over the steps with losses.
 struct Losses<'t> {
     mse: Var<'t>,
     cross_entropy: Var<'t>,
-    /// The latents of these steps as the decoder and as the classifier saw them.
+    /// The latents of these steps as passed to the decoder and to the classifier.
     z_for_heads: Vec<[Var<'t>; 2]>,
 }
 
 impl Recurrent {
-    /// A network in 32 bits that starts as [`fc::cre`] does from the same stream, with feedback by
-    /// [`init::uniform_by_fan_in`](crate::init::uniform_by_fan_in), to be trained.
+    /// A trainer of a network in 32 bits with the initialisation of [`fc::cre`] from the same stream, and feedback weights by
+    /// [`init::uniform_by_fan_in`](crate::init::uniform_by_fan_in).
     ///
-    /// The conflict of a report is that of the heads' gradients at the latents of all steps that count, taken as one
-    /// long vector, without what reaches a latent from later steps.
+    /// The reported conflict is that of the heads' gradients at the latents of all steps with losses, concatenated to one
+    /// vector, without the gradients from later steps.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`](crate::Error::OutOfRange) if lambda is; [`Error::Setting`](crate::Error::Setting) as in
-    /// [`fc::cre`].
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange) if lambda is out of range; [`Error::Setting`](crate::Error::Setting)
+    /// as in [`fc::cre`].
     pub fn trainer(config: &Config, stream: &Stream) -> Result<Trainer<Self>> {
         Trainer::with_adam(Self::of_type(config, stream, DType::F32)?, config.optimiser)
     }
@@ -157,7 +156,7 @@ impl Recurrent {
         Ok(latents)
     }
 
-    /// The losses of a batch: images `[n, pixels]` and labels `[n]`. Their sum is what a step differentiates.
+    /// The losses of a batch: images `[n, pixels]` and labels `[n]`. A training step differentiates their sum.
     fn losses_of<'t>(&self, tape: &'t Tape, images: &Tensor, labels: &Indices) -> Result<Losses<'t>> {
         let images = tape.constant(images);
         let latents = self.latents(&images)?;
@@ -203,7 +202,7 @@ impl Recurrent {
         latents.iter().map(|z| self.read(z, images.shape())).collect()
     }
 
-    /// What the heads read in a latent.
+    /// The outputs of the heads for a latent.
     fn read(&self, z: &Var<'_>, image: &[usize]) -> Result<Representation> {
         let head = |part| -> Result<Tensor> { Ok(self.model.part(part).forward(z, MODE)?.value().clone()) };
         let reconstruction = head(Part::Decoder)?.reshape(image)?;
@@ -230,19 +229,19 @@ impl Objective for Recurrent {
         StepLosses::of_heads([&mse, &cross_entropy], z_for_heads)
     }
 
-    /// The conflict is taken over several latents, which no kernel does.
+    /// No kernel computes the conflict over several latents.
     fn records(&self) -> bool {
         false
     }
 }
 
 impl Evaluate for Recurrent {
-    /// Of the last step.
+    /// Evaluates the last step.
     fn measure(&self, images: &Tensor, labels: &Indices, _: Mode) -> Result<Metrics> {
         Metrics::of(&self.represent(images)?, images, labels)
     }
 
-    /// Of the last step.
+    /// Evaluates the last step.
     fn represent(&self, images: &Tensor) -> Result<Representation> {
         let tape = Tape::without_gradients();
         let latents = self.latents(&tape.constant(&rows(images, &self.config.model)?))?;
@@ -250,10 +249,10 @@ impl Evaluate for Recurrent {
     }
 }
 
-/// No layer here does anything else in training.
+/// No layer depends on the mode.
 const MODE: Mode = Mode::Evaluation;
 
-/// The parameters of a part; the feedback is the encoder's.
+/// The parameters of a part; the feedback belongs to the encoder.
 fn params<'m>(model: &'m Cre, feedback: &'m Option<Feedback>, part: Part) -> Vec<(String, &'m Param)> {
     let mut all = model.part(part).params();
     if let (Part::Encoder, Some(Feedback { latent, error })) = (part, feedback) {
@@ -262,11 +261,11 @@ fn params<'m>(model: &'m Cre, feedback: &'m Option<Feedback>, part: Part) -> Vec
     all
 }
 
-/// The mean of numbers, of which there is one at least.
-fn mean<'t>(numbers: &[Var<'t>]) -> Result<Var<'t>> {
-    let (first, others) = numbers.split_first().expect("there is a step");
+/// The mean of at least one scalar.
+fn mean<'t>(values: &[Var<'t>]) -> Result<Var<'t>> {
+    let (first, others) = values.split_first().expect("there is a step");
     let sum = others.iter().try_fold(first.clone(), |sum, number| sum.add(number))?;
-    Ok(sum.scale(1.0 / numbers.len() as f64)?)
+    Ok(sum.scale(1.0 / values.len() as f64)?)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use autograd::{Param, Var};
 use crate::module::within;
 use crate::{Mode, Module, Result, Sequential};
 
-/// `y = body(x) + skip(x)`, where the skip is the identity unless one is given.
+/// A residual block `y = body(x) + skip(x)`, where the skip is the identity by default.
 ///
 /// Parameters are named as in `body.0.weight` and `skip.0.weight`.
 pub struct Residual {
@@ -14,12 +14,12 @@ pub struct Residual {
 }
 
 impl Residual {
-    /// A block that adds its input to what the body makes of it.
+    /// A block with an identity skip.
     pub fn new(body: Sequential) -> Self {
         Self::with_skip(body, Sequential::new())
     }
 
-    /// A block whose input takes another way around the body, which may change its shape.
+    /// A block with a skip branch, which may change the shape.
     pub fn with_skip(body: Sequential, skip: Sequential) -> Self {
         Self { body, skip }
     }
@@ -51,7 +51,7 @@ mod tests {
     use crate::Activation;
 
     #[test]
-    fn the_skip_is_the_identity_unless_one_is_given() {
+    fn the_skip_is_the_identity_by_default() {
         let x = Tensor::from_vec(vec![-1.0, 2.0], &[1, 2]).unwrap();
         let relu = || Sequential::new().then(Activation::Relu);
         assert_eq!(Residual::new(relu()).output(&x).unwrap().to_f64_vec(), [-1.0, 4.0]);

@@ -1,4 +1,4 @@
-//! ResNet9, a small residual network that classifies images (section 3.10 of `book/lbr.md`).
+//! ResNet9, a small residual image classifier (`book/lbr.md`, section 3.10).
 
 use serde::{Deserialize, Serialize};
 use tensor::DType;
@@ -7,7 +7,7 @@ use tensor::random::Stream;
 use crate::error::positive;
 use crate::{Activation, BatchNorm, Conv2d, GlobalMaxPool, Linear, MaxPool, Residual, Result, Sequential};
 
-/// What a ResNet9 is built from.
+/// The configuration of a ResNet9.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -19,15 +19,15 @@ pub struct Config {
     pub classes: usize,
 }
 
-/// The widths of the paper. The last is the original's: 1,028, not 1,024.
+/// The widths of the paper. The last one is 1,028 in the original, not 1,024.
 pub const WIDTHS: [usize; 5] = [64, 128, 256, 512, 1028];
 
-/// The least side of an image: it is halved four times.
+/// The minimum side of an image, which is halved four times.
 pub const LEAST_SIDE: usize = 16;
 
-/// Builds the classifier, from images `[n, channels, h, w]` to scores `[n, classes]`.
+/// Builds the classifier from images `[n, channels, h, w]` to scores `[n, classes]`.
 ///
-/// The sides are halved four times, so a forward pass refuses images with a side below [`LEAST_SIDE`].
+/// The sides are halved four times, so the forward pass rejects images with a side below [`LEAST_SIDE`].
 ///
 /// # Errors
 /// If a size is zero.

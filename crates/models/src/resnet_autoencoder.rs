@@ -1,4 +1,4 @@
-//! The residual autoencoder on the plans of ResNet-18 and ResNet-34 (section 3.10 of `book/lbr.md`).
+//! Residual autoencoders with the stages of ResNet-18 and ResNet-34 (`book/lbr.md`, section 3.10).
 //!
 //! The encoder has the basic blocks of He et al. (2016, arXiv 1512.03385), the decoder pre-activation blocks (He et
 //! al., 2016, arXiv 1603.05027).
@@ -13,12 +13,12 @@ use crate::{
     Result, Sequential, Unflatten,
 };
 
-/// How many blocks the four stages have.
+/// The numbers of blocks of the four stages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Plan {
-    /// Two in each.
+    /// Two blocks in each stage.
     ResNet18,
-    /// 3, 4, 6 and 3: that of the paper.
+    /// 3, 4, 6 and 3 blocks, used in the paper.
     ResNet34,
 }
 
@@ -31,42 +31,42 @@ impl Plan {
     }
 }
 
-/// What a residual autoencoder is built from.
+/// The configuration of a residual autoencoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// How many blocks the stages have.
+    /// The numbers of blocks of the stages.
     pub plan: Plan,
     /// Channels, rows and columns of an image: 3 x 224 x 224 in the paper. Sides are halved five times.
     pub image: [usize; 3],
     /// The size of the latent.
     pub latent: usize,
-    /// What the channels of the stages, 64 to 512, are divided by: 1 in the paper, more for a processor.
-    pub narrower: usize,
+    /// The divisor of the stages' channels, 64 to 512: 1 in the paper, more for training on a CPU.
+    pub width_divisor: usize,
 }
 
 /// The channels of the four stages.
 const WIDTHS: [usize; 4] = [64, 128, 256, 512];
 
-/// What divides the sides of an image: the stem, its pooling and the last three stages each halve them.
+/// The required divisor of the sides of an image: the stem, its pooling and the last three stages each halve them.
 pub const SIDE_DIVISOR: usize = 32;
 
-/// Builds the autoencoder, from images `[n, c, h, w]` through latents `[n, latent]` and back.
+/// Builds the autoencoder for images `[n, c, h, w]` with latents `[n, latent]`.
 ///
 /// # Errors
-/// If a size is zero, a side is not divisible by 32, or `narrower` does not divide 64.
+/// If a size is zero, a side is not divisible by 32, or `width_divisor` does not divide 64.
 pub fn autoencoder(config: &Config, stream: &Stream, dtype: DType) -> Result<Autoencoder> {
-    let Config { plan, image: [channels, h, w], latent, narrower } = *config;
-    positive(&[("image", channels.min(h).min(w)), ("latent", latent), ("narrower", narrower)])?;
+    let Config { plan, image: [channels, h, w], latent, width_divisor } = *config;
+    positive(&[("image", channels.min(h).min(w)), ("latent", latent), ("narrower", width_divisor)])?;
     if [h, w].iter().any(|side| !side.is_multiple_of(SIDE_DIVISOR)) {
         let got = format!("{h} x {w}");
         return Err(Error::Setting { setting: "image", wanted: "sides divisible by 32", got });
     }
-    if !WIDTHS[0].is_multiple_of(narrower) {
-        let (setting, got) = ("narrower", narrower.to_string());
+    if !WIDTHS[0].is_multiple_of(width_divisor) {
+        let (setting, got) = ("narrower", width_divisor.to_string());
         return Err(Error::Setting { setting, wanted: "a divisor of 64", got });
     }
-    let widths = WIDTHS.map(|width| width / narrower);
+    let widths = WIDTHS.map(|width| width / width_divisor);
     let code = [widths[3], h / SIDE_DIVISOR, w / SIDE_DIVISOR];
     let (blocks, n_code) = (plan.blocks(), code.iter().product());
 
@@ -84,7 +84,7 @@ pub fn autoencoder(config: &Config, stream: &Stream, dtype: DType) -> Result<Aut
     Ok(Autoencoder::new(encoder, decoder))
 }
 
-/// What the layers of one part are made with.
+/// Builds the layers of a part.
 struct Maker {
     stream: Stream,
     dtype: DType,
@@ -194,8 +194,8 @@ mod tests {
     use super::*;
     use crate::Module;
 
-    fn build(plan: Plan, image: [usize; 3], latent: usize, narrower: usize) -> Result<Autoencoder> {
-        let config = Config { plan, image, latent, narrower };
+    fn build(plan: Plan, image: [usize; 3], latent: usize, width_divisor: usize) -> Result<Autoencoder> {
+        let config = Config { plan, image, latent, width_divisor };
         autoencoder(&config, &Stream::new(0, "init"), DType::F32)
     }
 
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn images_come_back_in_their_shape() {
+    fn reconstructions_have_the_shape_of_the_images() {
         let sides = [[3, 224, 224], [3, 64, 64], [1, 32, 96]];
         for (image, plan) in sides.into_iter().zip([Plan::ResNet34, Plan::ResNet34, Plan::ResNet18]) {
             let model = build(plan, image, 5, 32).unwrap();
@@ -245,9 +245,9 @@ mod tests {
     }
 
     #[test]
-    fn settings_that_make_no_sense_are_refused_by_name() {
-        let message = |image, latent, narrower| {
-            build(Plan::ResNet18, image, latent, narrower).err().unwrap().to_string()
+    fn invalid_settings_are_refused_by_name() {
+        let message = |image, latent, width_divisor| {
+            build(Plan::ResNet18, image, latent, width_divisor).err().unwrap().to_string()
         };
         assert_eq!(message([3, 64, 48], 8, 16), "image: wanted sides divisible by 32, got 64 x 48");
         assert_eq!(message([3, 0, 32], 8, 16), "image: wanted at least 1, got 0");

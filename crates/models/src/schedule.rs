@@ -1,42 +1,42 @@
-//! How the learning rate changes from step to step.
+//! Learning-rate schedules.
 
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
 use crate::error::require;
 
-/// How the learning rate changes from step to step, as a function of the step alone.
+/// A learning-rate schedule, as a function of the step.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Schedule {
-    /// It does not change.
+    /// A constant learning rate.
     Constant,
-    /// From the full rate down to zero along half a cosine (Loshchilov and Hutter, 2017, arXiv 1608.03983), without
-    /// restarts.
+    /// Cosine annealing from the full learning rate to zero, without restarts (Loshchilov and Hutter, 2017,
+    /// arXiv 1608.03983).
     Cosine {
         /// The number of steps until zero, at least 1.
         steps: u64,
     },
-    /// Up from a 25th of the full rate over the first 30 % of the steps, then down to a 250,000th, both along
-    /// half a cosine; meanwhile Adam's first beta goes from 0.95 to 0.85 and back (Smith and Topin, 2017,
-    /// arXiv 1708.07120, as PyTorch's `OneCycleLR`; section 3 of `book/lbr.md`).
+    /// The one-cycle schedule (Smith and Topin, 2017, arXiv 1708.07120, as PyTorch's `OneCycleLR`; `book/lbr.md`,
+    /// section 3): up from a 25th of the full learning rate over the first 30 % of the steps, then down to a 250,000th,
+    /// both along half a cosine; meanwhile Adam's first beta goes from 0.95 to 0.85 and back.
     OneCycle {
         /// The number of steps of the whole cycle, at least 1.
         steps: u64,
     },
 }
 
-/// What a schedule says of one step.
+/// The value of a schedule at one step.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Phase {
-    /// The rate of this step as a share of the full rate.
-    pub rate: f64,
-    /// Adam's first beta in this step, where the schedule changes it.
+pub struct ScheduleValue {
+    /// The factor of the learning rate.
+    pub factor: f64,
+    /// Adam's first beta, if the schedule changes it.
     pub beta1: Option<f64>,
 }
 
 impl Schedule {
-    /// Refuses a schedule of no steps.
+    /// Checks that the schedule has steps.
     ///
     /// # Errors
     /// [`Error::Setting`](crate::Error::Setting) if it has none.
@@ -49,13 +49,13 @@ impl Schedule {
         }
     }
 
-    /// The phase of a step, counted from 0; after its last step a schedule stays where it is.
-    pub fn at(&self, step: u64) -> Phase {
+    /// The value at a step, counted from 0; after its last step a schedule is constant.
+    pub fn at(&self, step: u64) -> ScheduleValue {
         match *self {
-            Self::Constant => Phase { rate: 1.0, beta1: None },
+            Self::Constant => ScheduleValue { factor: 1.0, beta1: None },
             Self::Cosine { steps } => {
                 let share = step.min(steps) as f64 / steps.max(1) as f64;
-                Phase { rate: half_cosine(1.0, 0.0, share), beta1: None }
+                ScheduleValue { factor: half_cosine(1.0, 0.0, share), beta1: None }
             }
             Self::OneCycle { steps } => {
                 const LOW: f64 = 1.0 / 25.0;
@@ -66,8 +66,8 @@ impl Schedule {
                     true => ((LOW, 0.95), (1.0, 0.85), step / top),
                     false => ((1.0, 0.85), (END, 0.95), (step - top) / (last - top)),
                 };
-                let rate = half_cosine(from.0, to.0, share);
-                Phase { rate, beta1: Some(half_cosine(from.1, to.1, share)) }
+                let factor = half_cosine(from.0, to.0, share);
+                ScheduleValue { factor, beta1: Some(half_cosine(from.1, to.1, share)) }
             }
         }
     }
@@ -85,12 +85,12 @@ mod tests {
     #[test]
     fn a_cosine_starts_full_is_half_in_the_middle_and_ends_at_zero() {
         let schedule = Schedule::Cosine { steps: 10 };
-        assert_eq!(schedule.at(0).rate, 1.0);
-        assert!((schedule.at(5).rate - 0.5).abs() < 1e-15);
-        assert_eq!((schedule.at(10).rate, schedule.at(99).rate), (0.0, 0.0));
+        assert_eq!(schedule.at(0).factor, 1.0);
+        assert!((schedule.at(5).factor - 0.5).abs() < 1e-15);
+        assert_eq!((schedule.at(10).factor, schedule.at(99).factor), (0.0, 0.0));
     }
 
-    /// Rates and betas that PyTorch's `OneCycleLR(max_lr=1, total_steps=20)` gives for Adam.
+    /// The learning rates and betas of PyTorch's `OneCycleLR(max_lr=1, total_steps=20)` for Adam.
     #[test]
     fn one_cycle_is_that_of_pytorch() {
         let expected = [
@@ -102,10 +102,10 @@ mod tests {
             (19, 4e-06, 0.95),
         ];
         let schedule = Schedule::OneCycle { steps: 20 };
-        for (step, rate, beta1) in expected {
-            let phase = schedule.at(step);
-            assert!((phase.rate - rate).abs() < 1e-12, "{step}: {phase:?}");
-            assert!((phase.beta1.unwrap() - beta1).abs() < 1e-12, "{step}: {phase:?}");
+        for (step, factor, beta1) in expected {
+            let schedule_value = schedule.at(step);
+            assert!((schedule_value.factor - factor).abs() < 1e-12, "{step}: {schedule_value:?}");
+            assert!((schedule_value.beta1.unwrap() - beta1).abs() < 1e-12, "{step}: {schedule_value:?}");
         }
     }
 }

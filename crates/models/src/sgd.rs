@@ -1,4 +1,4 @@
-//! Stochastic gradient descent with momentum, on request Nesterov's in the form of Sutskever et al. (2013).
+//! Stochastic gradient descent with momentum, optionally Nesterov's in the form of Sutskever et al. (2013, ICML).
 
 use autograd::{Gradients, Param};
 use ndarray::{ArrayViewD, ArrayViewMutD, Zip};
@@ -8,7 +8,7 @@ use tensor::{Real, Tensor, Update};
 
 use crate::error::require;
 use crate::optimiser::{cell_for, launch_all};
-use crate::schedule::Phase;
+use crate::schedule::ScheduleValue;
 use crate::slots::Slots;
 use crate::{Result, range};
 
@@ -16,16 +16,16 @@ use crate::{Result, range};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SgdConfig {
-    /// The learning rate, above 0; a schedule may take it down to 0.
+    /// The learning rate, above 0; a schedule may decrease it to 0.
     pub learning_rate: f64,
-    /// How much of the velocity is kept from step to step, in [0, 1); 0 is plain descent.
+    /// The momentum, in [0, 1); 0 is plain gradient descent.
     pub momentum: f64,
-    /// Whether the step looks ahead along the velocity (Nesterov), which takes a momentum above 0.
+    /// Whether to use Nesterov momentum, which requires a momentum above 0.
     pub nesterov: bool,
 }
 
 impl SgdConfig {
-    /// Refuses numbers that no step can be computed with.
+    /// Checks the ranges of the settings.
     ///
     /// # Errors
     /// [`Error::OutOfRange`](crate::Error::OutOfRange) with the setting and its range;
@@ -44,13 +44,13 @@ impl SgdConfig {
 pub struct Sgd {
     config: SgdConfig,
     velocities: Slots<1>,
-    /// The numbers of the step, where the parameters live on a GPU.
+    /// The settings of the step, for parameters on a GPU.
     cell: Option<Cell>,
 }
 
 impl Sgd {
-    /// An optimiser at rest. A parameter that stands in the list twice (tied weights) has one velocity and moves once in a
-    /// step.
+    /// A new optimiser with zero velocities. A parameter that occurs twice in the list (tied weights) has one velocity and
+    /// is updated once per step.
     ///
     /// # Errors
     /// As [`SgdConfig::check`].
@@ -59,62 +59,72 @@ impl Sgd {
         Ok(Self { config, velocities: Slots::new("sgd", params), cell: None })
     }
 
-    /// Moves the velocity of each parameter to the device that the parameter lives on now.
+    /// Moves the velocity of each parameter to the parameter's current device.
     ///
     /// # Errors
-    /// [`Error::OtherParams`](crate::Error::OtherParams) if it was made for another list; or if a device fails or has no
-    /// memory.
-    pub fn follow(&mut self, params: &[(String, &Param)]) -> Result<()> {
-        self.velocities.follow(params)?;
+    /// [`Error::OtherParams`](crate::Error::OtherParams) if the list differs from the one given to [`Sgd::new`]; or if a
+    /// device fails or is out of memory.
+    pub fn to_device(&mut self, params: &[(String, &Param)]) -> Result<()> {
+        self.velocities.to_device(params)?;
         self.cell = cell_for(params, SgdStep::WORDS, SgdStep::KIND)?;
         Ok(())
     }
 
-    /// Moves the parameters, which are those it was made for, against the gradients.
+    /// Updates the parameters, which must be the list given to [`Sgd::new`].
     ///
     /// # Errors
-    /// [`Error::OtherParams`](crate::Error::OtherParams) if it was made for another list; or if a parameter has no
-    /// gradient. Then nothing has moved.
-    pub fn step(&mut self, params: &[(String, &Param)], gradients: &Gradients, phase: Phase) -> Result<()> {
-        self.begin_step(phase)?;
-        self.apply(params, gradients, phase)
+    /// [`Error::OtherParams`](crate::Error::OtherParams) if the list differs; or if a parameter has no gradient. Then no
+    /// parameter has changed.
+    pub fn step(
+        &mut self,
+        params: &[(String, &Param)],
+        gradients: &Gradients,
+        schedule_value: ScheduleValue,
+    ) -> Result<()> {
+        self.begin_step(schedule_value)?;
+        self.apply(params, gradients, schedule_value)
     }
 
-    /// Writes the numbers of a step where the kernels of a GPU read them.
+    /// Writes the settings of a step to device memory if the parameters are on a GPU.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`](crate::Error::OutOfRange) if the phase has such a rate; or if the GPU fails.
-    pub fn begin_step(&mut self, phase: Phase) -> Result<()> {
-        range::NON_NEGATIVE.check("learning_rate", self.config.learning_rate * phase.rate)?;
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange) if the scheduled learning rate is out of range; or if the GPU fails.
+    pub fn begin_step(&mut self, schedule_value: ScheduleValue) -> Result<()> {
+        range::NON_NEGATIVE.check("learning_rate", self.config.learning_rate * schedule_value.factor)?;
         match &self.cell {
-            Some(cell) => Ok(cell.write(&self.numbers(phase).words())?),
+            Some(cell) => Ok(cell.write(&self.kernel_step(schedule_value).words())?),
             None => Ok(()),
         }
     }
 
-    /// Moves the parameters by the step that [`Sgd::begin_step`] has begun: what a recorded step runs again.
+    /// Updates the parameters by the step prepared by [`Sgd::begin_step`]; a recorded step replays this part.
     ///
     /// # Errors
     /// As [`Sgd::step`].
-    pub fn apply(&mut self, params: &[(String, &Param)], gradients: &Gradients, phase: Phase) -> Result<()> {
-        let step = SgdStep { cell: self.cell.clone(), ..self.numbers(phase) };
+    pub fn apply(
+        &mut self,
+        params: &[(String, &Param)],
+        gradients: &Gradients,
+        schedule_value: ScheduleValue,
+    ) -> Result<()> {
+        let step = SgdStep { cell: self.cell.clone(), ..self.kernel_step(schedule_value) };
         self.velocities.step(&[step], &[], params, gradients)
     }
 
-    fn numbers(&self, phase: Phase) -> SgdStep {
+    fn kernel_step(&self, schedule_value: ScheduleValue) -> SgdStep {
         let SgdConfig { learning_rate, momentum, nesterov } = self.config;
-        SgdStep { rate: learning_rate * phase.rate, momentum, nesterov, cell: None }
+        SgdStep { learning_rate: learning_rate * schedule_value.factor, momentum, nesterov, cell: None }
     }
 
-    /// What has to be stored to go on later, named after the parameters.
+    /// The state to store for resuming, named after the parameters.
     pub fn state(&self) -> Vec<(String, Tensor)> {
         self.velocities.stored(VELOCITY)
     }
 
-    /// Takes over what [`Sgd::state`] gave, and follows the parameters to their device.
+    /// Restores the result of [`Sgd::state`], on the device of the parameters.
     ///
     /// # Errors
-    /// [`Error::State`](crate::Error::State) if a tensor is missing or does not fit; or as [`Sgd::follow`]. Then nothing has
+    /// [`Error::State`](crate::Error::State) if a tensor is missing or does not match; or as [`Sgd::to_device`]. Then nothing has
     /// changed.
     pub fn load(
         &mut self,
@@ -131,14 +141,14 @@ impl Sgd {
 /// The name of the velocity in a stored state.
 const VELOCITY: [&str; 1] = ["velocity"];
 
-/// With gradient g: `v = momentum v + g`, then `p = p - rate (g + momentum v)` looking ahead, or
-/// `p = p - rate v`.
+/// With gradient g: `v = momentum v + g`, then `p = p - learning_rate (g + momentum v)` with Nesterov momentum, or
+/// `p = p - learning_rate v`.
 #[derive(Debug)]
 struct SgdStep {
-    rate: f64,
+    learning_rate: f64,
     momentum: f64,
     nesterov: bool,
-    /// The same numbers on a GPU.
+    /// The same settings on a GPU.
     cell: Option<Cell>,
 }
 
@@ -146,9 +156,9 @@ impl SgdStep {
     const WORDS: usize = 3;
     const KIND: &'static str = "struct of 12 bytes";
 
-    /// The struct that the kernel reads.
+    /// The settings as the struct read by the kernel.
     fn words(&self) -> [u32; Self::WORDS] {
-        [(self.rate as f32).to_bits(), (self.momentum as f32).to_bits(), u32::from(self.nesterov)]
+        [(self.learning_rate as f32).to_bits(), (self.momentum as f32).to_bits(), u32::from(self.nesterov)]
     }
 }
 
@@ -158,15 +168,15 @@ impl Update<2, 1> for SgdStep {
     }
 
     fn launch(&self, call: Call<'_>, all: &[([&Tensor; 2], [&Tensor; 1])]) -> tensor::Result<()> {
-        let cell = self.cell.as_ref().expect("an optimiser follows its parameters to a GPU");
+        let cell = self.cell.as_ref().expect("the optimiser is moved to the GPU with its parameters");
         launch_all(call, "sgd", "struct of 24 bytes", all, cell)
     }
 
     fn reference<A: Real>(&self, [p, v]: [ArrayViewMutD<'_, A>; 2], [g]: [ArrayViewD<'_, A>; 1]) {
-        let (rate, momentum) = (A::from_f64(self.rate), A::from_f64(self.momentum));
+        let (learning_rate, momentum) = (A::from_f64(self.learning_rate), A::from_f64(self.momentum));
         Zip::from(p).and(v).and(g).for_each(|p, v, &g| {
             *v = momentum * *v + g;
-            *p -= rate * if self.nesterov { g + momentum * *v } else { *v };
+            *p -= learning_rate * if self.nesterov { g + momentum * *v } else { *v };
         });
     }
 }
@@ -180,7 +190,7 @@ mod tests {
     use crate::{Adam, AdamConfig, Schedule};
 
     /// Three steps on `mean(p^2)` from `[1, -2, 0.5]`.
-    fn descend(mut step: impl FnMut(&[(String, &Param)], &Gradients, u64)) -> Vec<f64> {
+    fn three_steps(mut step: impl FnMut(&[(String, &Param)], &Gradients, u64)) -> Vec<f64> {
         let param = Param::new(Tensor::from_vec(vec![1.0f64, -2.0, 0.5], &[3]).unwrap());
         let params = [("p".to_owned(), &param)];
         for number in 0..3 {
@@ -193,20 +203,20 @@ mod tests {
     }
 
     fn assert_close(got: &[f64], expected: [f64; 3]) {
-        // A dozen roundings of numbers below 2.
+        // A dozen roundings of values below 2.
         assert!(got.iter().zip(expected).all(|(got, expected)| (got - expected).abs() < 1e-14), "{got:?}");
     }
 
     fn sgd(momentum: f64, nesterov: bool, schedule: Schedule) -> Vec<f64> {
         let mut sgd: Option<Sgd> = None;
         let config = SgdConfig { learning_rate: 0.1, momentum, nesterov };
-        descend(|params, gradients, number| {
+        three_steps(|params, gradients, number| {
             let sgd = sgd.get_or_insert_with(|| Sgd::new(params, config).unwrap());
             sgd.step(params, gradients, schedule.at(number)).unwrap();
         })
     }
 
-    /// What PyTorch's `SGD(lr=0.1)` and `AdamW(lr=0.1, weight_decay=0.01)` give in 64 bits.
+    /// The results of PyTorch's `SGD(lr=0.1)` and `AdamW(lr=0.1, weight_decay=0.01)` in 64 bits.
     #[test]
     fn three_steps_are_those_of_pytorch() {
         assert_close(
@@ -223,7 +233,7 @@ mod tests {
         );
         let mut adam: Option<Adam> = None;
         let config = AdamConfig { learning_rate: 0.1, ..AdamConfig::PAPER };
-        let decayed = descend(|params, gradients, _| {
+        let decayed = three_steps(|params, gradients, _| {
             let adam = adam
                 .get_or_insert_with(|| Adam::new(params, config).unwrap().with_weight_decay(0.01).unwrap());
             adam.step(params, gradients).unwrap();
@@ -232,10 +242,10 @@ mod tests {
     }
 
     #[test]
-    fn a_schedule_scales_the_rate() {
-        let expected = descend(|params, gradients, number| {
+    fn a_schedule_scales_the_learning_rate() {
+        let expected = three_steps(|params, gradients, number| {
             let config = SgdConfig {
-                learning_rate: 0.1 * Schedule::Cosine { steps: 3 }.at(number).rate,
+                learning_rate: 0.1 * Schedule::Cosine { steps: 3 }.at(number).factor,
                 momentum: 0.0,
                 nesterov: false,
             };

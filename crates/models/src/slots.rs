@@ -1,4 +1,4 @@
-//! What an optimiser keeps: one state for each distinct parameter of its list.
+//! Optimiser state: one entry for each distinct parameter of a list.
 
 use std::collections::HashMap;
 
@@ -8,22 +8,22 @@ use tensor::{Tensor, Update};
 use crate::cre::fitting;
 use crate::{Error, Result};
 
-/// `R` tensors for each distinct parameter of a fixed list. A parameter that stands in the list more than once, as tied
-/// weights do, has one state and is stepped once.
+/// `R` tensors for each distinct parameter of a fixed list. A parameter that occurs in the list more than once, as tied
+/// weights do, has one state and is updated once.
 #[derive(Debug)]
 pub(crate) struct Slots<const R: usize> {
     optimiser: &'static str,
-    /// The parameters of the list that it was made for, by [`Param::id`].
+    /// The parameters of the original list, by [`Param::id`].
     ids: Vec<u64>,
     /// For each entry of the list, its parameter's index among the distinct ones.
     of_entries: Vec<usize>,
-    /// The name under which the list has each distinct parameter first.
+    /// The first name of each distinct parameter in the list.
     names: Vec<String>,
     state: Vec<[Tensor; R]>,
 }
 
 impl<const R: usize> Slots<R> {
-    /// A state of zeros; `optimiser` is for errors.
+    /// A zero state; `optimiser` appears in errors.
     pub(crate) fn new(optimiser: &'static str, params: &[(String, &Param)]) -> Self {
         let of_entries = indices(params);
         let (mut names, mut state) = (Vec::new(), Vec::new());
@@ -38,7 +38,7 @@ impl<const R: usize> Slots<R> {
         Self { optimiser, ids, of_entries, names, state }
     }
 
-    /// What `of` says of the name and the shape of each distinct parameter.
+    /// Applies `of` to the name and the shape of each distinct parameter.
     pub(crate) fn map<T>(&self, of: impl Fn(&str, &[usize]) -> T) -> Vec<T> {
         self.names.iter().zip(&self.state).map(|(name, state)| of(name, state[0].shape())).collect()
     }
@@ -46,7 +46,7 @@ impl<const R: usize> Slots<R> {
     /// The distinct parameters of a list, in the order of the slots.
     ///
     /// # Errors
-    /// [`Error::OtherParams`] unless it is the list that the optimiser was made for.
+    /// [`Error::OtherParams`] unless the list matches the original one.
     fn distinct<'a>(&self, params: &[(String, &'a Param)]) -> Result<Vec<&'a Param>> {
         let refused = |expected: String, got: String| {
             Err(Error::OtherParams { optimiser: self.optimiser, expected, got })
@@ -63,10 +63,10 @@ impl<const R: usize> Slots<R> {
             }
             return Ok(distinct);
         }
-        // Other parameters may stand in for them, if they are tied alike.
+        // Other parameters are accepted if they are tied in the same way.
         for ((slot, &expected), (name, param)) in indices(params).iter().zip(&self.of_entries).zip(params) {
             if *slot != expected {
-                // Below: an earlier entry has it. Above: an earlier entry should have it.
+                // Below: an earlier entry has this parameter. Above: an earlier entry should have it.
                 let (expected, got) = match *slot < expected {
                     true => (format!("`{name}` once"), "it twice".into()),
                     false => {
@@ -87,11 +87,11 @@ impl<const R: usize> Slots<R> {
         Ok(distinct)
     }
 
-    /// Moves the state to the device that each parameter lives on now.
+    /// Moves the state to the current device of each parameter.
     ///
     /// # Errors
-    /// If it is another list, or a device fails or has no memory.
-    pub(crate) fn follow(&mut self, params: &[(String, &Param)]) -> Result<()> {
+    /// If the list differs, or a device fails or is out of memory.
+    pub(crate) fn to_device(&mut self, params: &[(String, &Param)]) -> Result<()> {
         for (param, state) in self.distinct(params)?.into_iter().zip(&mut self.state) {
             let device = param.value().device();
             for tensor in state {
@@ -110,10 +110,10 @@ impl<const R: usize> Slots<R> {
         self.names.iter().zip(&self.state).flat_map(of_slot).collect()
     }
 
-    /// The state that [`Slots::stored`] gave, on the device that each parameter lives on now.
+    /// The result of [`Slots::stored`], on the current device of each parameter.
     ///
     /// # Errors
-    /// [`Error::State`] if a tensor is missing or does not fit; [`Error::OtherParams`] if it is another list.
+    /// [`Error::State`] if a tensor is missing or does not match; [`Error::OtherParams`] if the list differs.
     pub(crate) fn fitting(
         &self,
         params: &[(String, &Param)],
@@ -133,16 +133,16 @@ impl<const R: usize> Slots<R> {
         Ok(all)
     }
 
-    /// Takes over a state of [`Slots::fitting`].
+    /// Sets the state to a result of [`Slots::fitting`].
     pub(crate) fn set(&mut self, state: Vec<[Tensor; R]>) {
         self.state = state;
     }
 
-    /// Steps each distinct parameter once, by the kernel of its index in `which`, or by the first where `which` ends: one
-    /// launch for each kernel on a GPU.
+    /// Updates each distinct parameter once, by the kernel with its index in `which`, or by the first past the end of
+    /// `which`: one launch for each kernel on a GPU.
     ///
     /// # Errors
-    /// If it is another list, or a parameter has no gradient; then nothing has moved.
+    /// If the list differs, or a parameter has no gradient; then no parameter has changed.
     pub(crate) fn step<K, const S: usize>(
         &mut self,
         kernels: &[K],
@@ -162,7 +162,8 @@ impl<const R: usize> Slots<R> {
             values.iter_mut().zip(&mut self.state).zip(gradients).enumerate()
         {
             let mut tensors = std::iter::once(&mut **value).chain(state);
-            let tensors = std::array::from_fn(|_| tensors.next().expect("as many as the kernel rewrites"));
+            let tensors =
+                std::array::from_fn(|_| tensors.next().expect("one for each tensor of the kernel's state"));
             groups[which.get(slot).copied().unwrap_or(0)].push((tensors, [gradient]));
         }
         for (kernel, group) in kernels.iter().zip(groups) {
@@ -182,7 +183,7 @@ fn indices(params: &[(String, &Param)]) -> Vec<usize> {
     params.iter().map(index).collect()
 }
 
-/// Refuses a parameter that two lists share, each of which has an optimiser of its own: it would be stepped twice.
+/// Returns an error if two lists with separate optimisers share a parameter, which would be updated twice.
 ///
 /// # Errors
 /// [`Error::Shared`] with both names.

@@ -1,4 +1,4 @@
-//! The class token: putting it before the others, leaving it out, and the mean of those.
+//! Layers that add and remove the class token, and the mean over tokens.
 
 use autograd::{Param, Var};
 use tensor::DType;
@@ -6,13 +6,13 @@ use tensor::random::Stream;
 
 use crate::{Mode, Module, Result, init};
 
-/// Puts one learned token before those of each example: `[n, t, d]` to `[n, 1 + t, d]`.
+/// Prepends a learned class token to each example: `[n, t, d]` to `[n, 1 + t, d]`.
 pub struct ClassToken {
     token: Param,
 }
 
 impl ClassToken {
-    /// A token of `d` features that starts by [`init::normal`].
+    /// A class token of `d` features, initialised by [`init::normal`].
     pub fn new(d: usize, stream: &Stream, dtype: DType) -> Self {
         Self { token: init::token(d, stream, dtype) }
     }
@@ -28,13 +28,13 @@ impl Module for ClassToken {
     }
 }
 
-/// A learned token `[d]` for each example of `x`: `[n, 1, d]`.
+/// Broadcasts a learned token `[d]` to the examples of `x`: `[n, 1, d]`.
 pub(crate) fn for_each_example<'t>(token: &Param, x: &Var<'t>) -> Result<Var<'t>> {
     let n = x.shape().first().copied().unwrap_or(0);
     Ok(x.tape().param(token)?.broadcast_to(&[n, 1, token.len()])?)
 }
 
-/// Leaves out the first token: `[n, 1 + t, d]` to `[n, t, d]`.
+/// Removes the class token: `[n, 1 + t, d]` to `[n, t, d]`.
 #[derive(Debug, Clone, Copy)]
 pub struct WithoutClassToken;
 
@@ -48,7 +48,7 @@ impl Module for WithoutClassToken {
     }
 }
 
-/// The mean of the tokens of each example: `[n, t, d]` to `[n, d]`.
+/// The mean over the tokens of each example: `[n, t, d]` to `[n, d]`.
 #[derive(Debug, Clone, Copy)]
 pub struct TokenMean;
 
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_tokens_is_an_error() {
+    fn an_input_that_is_not_a_token_sequence_is_an_error() {
         let tape = Tape::new();
         let layer = ClassToken::new(2, &Stream::new(1, "init"), DType::F64);
         for shape in [[].as_slice(), &[2], &[2, 2], &[1, 2, 3]] {

@@ -1,7 +1,7 @@
 //! Training: batch, losses, backward pass, optimiser step.
 //!
-//! An [`Objective`] is a model with its losses; a [`Trainer`] steps it. The files of `train/` hold the objectives, the
-//! epoch on a GPU and the evaluation.
+//! An [`Objective`] is a model with its losses; a [`Trainer`] optimises it. The files of `train/` contain the objectives,
+//! epochs on a GPU and evaluation.
 
 mod batches;
 mod classifier;
@@ -23,7 +23,9 @@ use autograd::{Param, Tape};
 use tensor::{DType, Device, Indices, Tensor};
 
 use crate::slots::refuse_shared;
-use crate::{Adam, AdamConfig, Error, Example, Mode, Optimiser, Phase, Representation, Result, Schedule};
+use crate::{
+    Adam, AdamConfig, Error, Example, Mode, Optimiser, Representation, Result, Schedule, ScheduleValue,
+};
 use recorded::Recorder;
 use report::{EpochSums, in_words};
 
@@ -40,7 +42,7 @@ pub use probe::{Convergence, ProbeObjective, ProbeTrainer, has_converged};
 pub use report::{EpochReport, StepReport};
 pub use single_loss::{Loss, LossTrainer, SingleLoss};
 
-/// An objective in training: an optimiser for each group of its parameters, a schedule and a number of steps.
+/// A trainer of an objective: an optimiser for each group of its parameters, a schedule and a step count.
 pub struct Trainer<O> {
     objective: O,
     optimisers: Vec<Box<dyn Optimiser>>,
@@ -51,7 +53,7 @@ pub struct Trainer<O> {
 }
 
 impl<O: Objective> Trainer<O> {
-    /// An objective that has not been trained yet, with an optimiser for each of its groups in their order.
+    /// A new trainer with an optimiser for each group of the objective, in their order.
     ///
     /// # Errors
     /// [`Error::Setting`] if the schedule has no steps, or there is not one optimiser for each group; [`Error::Shared`] if
@@ -72,7 +74,7 @@ impl<O: Objective> Trainer<O> {
         Ok(Self { objective, optimisers, schedule, precision: Precision::F32, steps: 0, recorder: None })
     }
 
-    /// The same with an Adam for each group, whose learning rate does not change.
+    /// A new trainer with Adam for each group and a constant learning rate.
     ///
     /// # Errors
     /// [`Error::OutOfRange`] as [`AdamConfig::check`]; [`Error::Shared`] if two groups share a parameter.
@@ -82,19 +84,19 @@ impl<O: Objective> Trainer<O> {
         Self::with_optimisers(objective, optimisers, Schedule::Constant)
     }
 
-    /// The same for a model of f32 that computes in `BF16`, on tensor cores where there are any; parameters, optimisers,
-    /// losses and statistics stay in f32. `F32` is the default.
+    /// Sets the computation type of an f32 model to `BF16`, which uses tensor cores on GPUs; parameters, optimisers, losses
+    /// and statistics stay in f32. `F32` is the default.
     ///
     /// # Errors
-    /// [`Error::Setting`] for other types, and if the objective computes in the type of its model alone: `F16` needs a
-    /// [`LossScale`](crate::LossScale), which reads a number back in every step.
+    /// [`Error::Setting`] for other types, and if the objective does not support mixed precision: `F16` needs a
+    /// [`LossScale`](crate::LossScale), which reads a value back in every step.
     pub fn computing_in(self, precision: DType) -> Result<Self> {
         let precision = Precision::new(precision)?;
         self.objective.check_precision(precision)?;
         Ok(Self { precision, ..self })
     }
 
-    /// What is trained.
+    /// The objective.
     pub fn objective(&self) -> &O {
         &self.objective
     }
@@ -104,10 +106,10 @@ impl<O: Objective> Trainer<O> {
         self.steps
     }
 
-    /// One step on a batch; reports the losses before it.
+    /// Trains one step on a batch; reports the losses before the update.
     ///
     /// # Errors
-    /// [`Error::Diverged`] if a loss is not a finite number, and then no parameter has moved; or if a shape does not fit.
+    /// [`Error::Diverged`] if a loss is not finite, in which case no parameter has changed; or if a shape does not match.
     pub fn step(&mut self, example: impl Into<Example>) -> Result<StepReport> {
         let example = self.precision.cast(&example.into())?;
         let pass = self.forward_backward(&example)?;
@@ -117,46 +119,46 @@ impl<O: Objective> Trainer<O> {
             return Err(Error::Diverged { step: self.steps as usize, loss, value, first });
         }
         self.objective.learn(&report)?;
-        let phase = self.prepare()?;
-        self.update(&pass.gradients, phase)?;
+        let schedule_value = self.prepare()?;
+        self.update(&pass.gradients, schedule_value)?;
         self.steps += 1;
         Ok(report)
     }
 
-    /// Losses and gradients. The tape ends here, so that the optimisers find the parameters' storage their own.
+    /// Computes losses and gradients. The tape is dropped here, so that the optimisers update parameters in place.
     fn forward_backward(&self, example: &Example) -> Result<Pass> {
         self.objective.backward(self.precision, example, Mode::Training { step: self.steps })
     }
 
-    /// The first half of an optimiser step: what changes from step to step, written where kernels read it.
-    fn prepare(&mut self) -> Result<Phase> {
-        let phase = self.schedule.at(self.steps);
-        self.optimisers.iter_mut().try_for_each(|optimiser| optimiser.begin(phase))?;
-        Ok(phase)
+    /// The first half of an optimiser step: writes the settings of the step to device memory.
+    fn prepare(&mut self) -> Result<ScheduleValue> {
+        let schedule_value = self.schedule.at(self.steps);
+        self.optimisers.iter_mut().try_for_each(|optimiser| optimiser.prepare(schedule_value))?;
+        Ok(schedule_value)
     }
 
-    /// The second half: each group moves against its gradients.
-    fn update(&mut self, gradients: &GroupGradients, phase: Phase) -> Result<()> {
+    /// The second half: updates each group of parameters.
+    fn update(&mut self, gradients: &GroupGradients, schedule_value: ScheduleValue) -> Result<()> {
         for (place, (group, optimiser)) in
             self.objective.groups().iter().zip(&mut self.optimisers).enumerate()
         {
-            optimiser.apply(&group.params, gradients.of(place), phase)?;
+            optimiser.apply(&group.params, gradients.of(place), schedule_value)?;
         }
         Ok(())
     }
 
-    /// The first operation of the step that comes next whose result is not finite, in words (anomaly detection).
+    /// Repeats the next step with anomaly detection, and describes the first operation with a non-finite result.
     fn first_non_finite(&self, example: &Example) -> Result<Option<String>> {
         let tape: Tape = self.precision.tape().detecting_anomalies();
         self.objective.losses(&tape, example, Mode::Training { step: self.steps })?;
         Ok(in_words(&tape, &self.objective.params()))
     }
 
-    /// One epoch over these batches: examples in host memory, or batches that are made on the model's device, whose step is
-    /// recorded once and replayed.
+    /// Trains one epoch over these batches: examples in host memory, or batches gathered on the model's device, for which
+    /// the step is recorded once and replayed.
     ///
     /// # Errors
-    /// [`Error::Diverged`] if a loss is not a finite number, with its step in the epoch; [`Error::NoBatches`] if there are
+    /// [`Error::Diverged`] if a loss is not finite, with its step in the epoch; [`Error::NoBatches`] if there are
     /// none.
     pub fn epoch<'b>(&mut self, epoch: u32, batches: impl Into<Batches<'b>>) -> Result<EpochReport> {
         match batches.into() {
@@ -171,7 +173,7 @@ impl<O: Objective> Trainer<O> {
         }
     }
 
-    /// Trains for these epochs and reports after each; a report may break off.
+    /// Trains for these epochs and calls `report` after each, which may stop the training.
     ///
     /// # Errors
     /// As [`Trainer::epoch`].
@@ -194,7 +196,7 @@ impl<O: Objective> Trainer<O> {
     }
 }
 
-/// The error of a step with its number counted from the first step of the epoch.
+/// Converts the step number of an error to one within the epoch.
 fn within_epoch(error: Error, first: u64) -> Error {
     match error {
         Error::Diverged { step, loss, value, first: found } => {
@@ -204,18 +206,12 @@ fn within_epoch(error: Error, first: u64) -> Error {
     }
 }
 
-/// What every trainer can do, whatever it trains.
+/// The object-safe interface of trainers.
 pub trait Train {
     /// As [`Trainer::epoch`].
-    ///
-    /// # Errors
-    /// As there.
     fn epoch(&mut self, epoch: u32, batches: Batches<'_>) -> Result<EpochReport>;
 
     /// As [`evaluate`], or as [`evaluate_masked`].
-    ///
-    /// # Errors
-    /// As there.
     fn evaluate(
         &self,
         batches: &mut dyn Iterator<Item = (Tensor, Indices)>,
@@ -235,15 +231,9 @@ pub trait Train {
     fn state(&self) -> Vec<(String, Tensor)>;
 
     /// As [`Trainer::load`].
-    ///
-    /// # Errors
-    /// As there.
     fn load(&mut self, stored: &dyn Fn(&str) -> Option<Tensor>) -> Result<()>;
 
     /// As [`Trainer::to_device`].
-    ///
-    /// # Errors
-    /// As there.
     fn to_device(&mut self, device: &Device) -> Result<()>;
 }
 
@@ -285,10 +275,7 @@ impl<O: Objective + Evaluate> Train for Trainer<O> {
 }
 
 impl<O: Objective + Evaluate> Trainer<O> {
-    /// [`evaluate`] of what is trained.
-    ///
-    /// # Errors
-    /// As there.
+    /// [`evaluate`] for the trained model.
     pub fn evaluate(&self, batches: impl IntoIterator<Item = (Tensor, Indices)>) -> Result<Evaluation> {
         evaluate(&self.objective, batches)
     }

@@ -1,4 +1,4 @@
-//! The transformer CREs ViT-S, ViT-M and ViT-L, and one for CIFAR-10 (section 3.4 of `book/cre.md`).
+//! The transformer CREs ViT-S, ViT-M and ViT-L, and one for CIFAR-10 (`book/cre.md`, section 3.4).
 //!
 //! They are masked autoencoders (He et al., 2022, arXiv 2111.06377) of vision transformers (Dosovitskiy et al., 2021,
 //! arXiv 2010.11929) with a classifier on the encoder's tokens.
@@ -17,7 +17,7 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stack {
-    /// The number of features of a token: a multiple of 4, which the position code needs, and of the heads.
+    /// The number of features of a token: a multiple of 4, for the position code, and of the number of heads.
     #[serde(serialize_with = "crate::range::width")]
     pub width: usize,
     /// The number of blocks.
@@ -28,14 +28,14 @@ pub struct Stack {
     pub heads: usize,
 }
 
-/// What a transformer CRE is built from.
+/// The configuration of a transformer CRE.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Rows and columns of an image.
     #[serde(serialize_with = "crate::range::side")]
     pub side: usize,
-    /// Numbers of a pixel.
+    /// The number of channels.
     #[serde(serialize_with = "crate::range::side")]
     pub channels: usize,
     /// The number of classes.
@@ -44,23 +44,23 @@ pub struct Config {
     /// Rows and columns of a patch: a divisor of `side`.
     #[serde(serialize_with = "crate::range::side")]
     pub patch: usize,
-    /// The blocks from patches to latent.
+    /// The blocks of the encoder.
     pub encoder: Stack,
-    /// The blocks from latent to patches.
+    /// The blocks of the decoder.
     pub decoder: Stack,
-    /// Hidden units of a block's MLP for each feature of a token.
+    /// The ratio of a block's hidden MLP units to the features of a token.
     #[serde(serialize_with = "crate::range::side")]
     pub mlp_ratio: usize,
-    /// What the encoder does not see in training.
+    /// The patch masking in training.
     pub masking: Masking,
 }
 
 impl Config {
-    /// ViT-S, the paper's: for images of 1 x 28 x 28, without removed patches.
+    /// The paper's ViT-S: for images of 1 x 28 x 28, without masking.
     pub const S: Self = Self::of(8, 1, 1);
     /// ViT-M: wider and deeper.
     pub const M: Self = Self::of(32, 2, 1);
-    /// ViT-L: wider and deeper still.
+    /// ViT-L: still wider and deeper.
     pub const L: Self = Self::of(64, 4, 2);
     /// For images of 3 x 32 x 32 in patches of 4 x 4.
     pub const CIFAR10: Self = Self { side: 32, channels: 3, patch: 4, ..Self::of(64, 6, 2) };
@@ -78,12 +78,12 @@ impl Config {
         }
     }
 
-    /// Rows and columns of patches; 0 where patches have no size.
+    /// The side of the patch grid; 0 for an invalid patch size.
     fn grid(&self) -> usize {
         self.side.checked_div(self.patch).unwrap_or(0)
     }
 
-    /// The number of numbers in a latent: a token for each patch, and the class token.
+    /// The number of latent dimensions: those of a token for each patch, and of the class token.
     pub(crate) fn latent_len(&self) -> usize {
         (1 + self.grid() * self.grid()) * self.encoder.width
     }
@@ -118,7 +118,7 @@ impl Config {
     }
 }
 
-/// Builds the model; every parameter comes from a stream of its own.
+/// Builds the model; every parameter is drawn from its own substream.
 ///
 /// The latent is the whole sequence of tokens, the class token first: `[n, 1 + patches, width]`.
 ///
@@ -155,7 +155,7 @@ fn decoder(config: &Config, masks: Masks, stream: &Stream, dtype: DType) -> Resu
         .then(PositionCode::of_tokens(config.grid(), width, dtype)?);
     let layers = blocks(layers, config.decoder, config.mlp_ratio, stream, dtype);
     Ok(layers
-        // The last two layers see each token alone, so the class token may go before them.
+        // The last two layers work per token, so the class token may be removed before them.
         .then(WithoutClassToken)
         .then(LayerNorm::new(width, dtype))
         .then(Linear::xavier(width, patch * patch * channels, &stream.child("prediction"), dtype))
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_that_make_no_model_are_refused_by_name() {
+    fn invalid_settings_are_refused_by_name() {
         let wide = |width, heads| Stack { width, heads, ..Config::S.encoder };
         let masking = Masking { ratio: 1.0, ..Config::S.masking };
         for (config, message) in [
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_are_named_by_part_place_and_layer() {
+    fn parameters_are_named_by_part_index_and_layer() {
         let model = cre(&Config::S, &Stream::new(0, "init"), DType::F32).unwrap();
         let names: Vec<String> = model.params().into_iter().map(|(name, _)| name).collect();
         assert_eq!(names[..3], ["encoder.0.weight", "encoder.0.bias", "encoder.3.token"]);

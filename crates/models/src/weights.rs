@@ -1,8 +1,8 @@
-//! Models in safetensors files, under the names that PyTorch uses.
+//! Model weights in safetensors files, with PyTorch's names.
 //!
-//! A name is the path to a parameter: the part of a model, then places in its sequences, then the parameter, as in
-//! `encoder.0.weight`. A PyTorch module whose layers stand at the same places has a `state_dict` with the same
-//! names, shapes and order of elements, so files go both ways as they are:
+//! A name is the path to a parameter: the part of a model, then indices in its sequences, then the parameter, as in
+//! `encoder.0.weight`. A PyTorch module with layers at the same indices has a `state_dict` with the same names, shapes
+//! and order of elements, so files can be exchanged in both directions:
 //!
 //! | here | in PyTorch |
 //! | --- | --- |
@@ -16,8 +16,7 @@
 //! | `Residual`: `body.PLACE...`, `skip.PLACE...` | two `nn.Sequential` of these names |
 //! | activation, pooling, dropout, flattening: a place, no names | `nn.ReLU`, `nn.MaxPool2d`, ... |
 //!
-//! PyTorch's `num_batches_tracked`, which nothing here needs, is passed over. `benches/peers/models.py` has every
-//! architecture with these places.
+//! PyTorch's `num_batches_tracked` is ignored. `benches/peers/models.py` defines every architecture with these indices.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -30,26 +29,27 @@ use tensor::{DType, Device, Element, Tensor};
 
 use crate::{Error, Result};
 
-/// The largest file that is read, in bytes: more parameters than this would not fit into memory either.
+/// The maximum file size in bytes.
 const MOST_BYTES: u64 = 1 << 36;
 
-/// Counts batches in PyTorch's batch norms, in whole numbers.
+/// PyTorch's integer batch counter of batch norms, which is ignored.
 const PASSED_OVER: &str = "num_batches_tracked";
 
-/// Writes the parameters and buffers of a model, whatever their device; the file appears whole or not at all, in place of an earlier one.
+/// Writes the parameters and buffers of a model from any device; the file is written atomically and replaces an earlier
+/// one.
 ///
 /// # Errors
-/// [`Error::File`] if it cannot be written, [`Error::DiskFull`] if there is no room for it.
+/// [`Error::File`] if the file cannot be written, [`Error::DiskFull`] if the disk is full.
 pub fn save<'a>(path: &Path, model: impl IntoIterator<Item = (String, &'a Param)>) -> Result<()> {
     let tensors: Vec<_> = model.into_iter().map(|(name, param)| (name, param.value())).collect();
     write(path, &tensors)
 }
 
-/// Takes over the parameters and buffers of a model from a file, each on the device that it lives on.
+/// Loads the parameters and buffers of a model from a file, each to its current device.
 ///
 /// # Errors
-/// As [`read`], and [`Error::Weights`] with every name that is missing, is not the model's, or has another shape
-/// or type; then nothing has changed.
+/// As [`read`], and [`Error::Weights`] with every name that is missing, unknown to the model, or of another shape or
+/// type; then nothing has changed.
 pub fn load<'a>(path: &Path, model: impl IntoIterator<Item = (String, &'a Param)>) -> Result<()> {
     let mut stored = read(path)?;
     let (mut fitting, mut misfits) = (Vec::new(), Vec::new());
@@ -76,7 +76,7 @@ fn kind(tensor: &Tensor) -> String {
     format!("{} {:?}", tensor.dtype(), tensor.shape())
 }
 
-/// Writes named tensors, as [`save`] does.
+/// Writes named tensors, like [`save`].
 ///
 /// # Errors
 /// As [`save`].
@@ -98,14 +98,14 @@ pub fn write(path: &Path, tensors: &[(String, Tensor)]) -> Result<()> {
 /// All tensors of a file by name, without PyTorch's `num_batches_tracked`.
 ///
 /// # Errors
-/// [`Error::File`] if the file cannot be read, is not a whole safetensors file, or holds numbers of a type other
-/// than f64, f32, f16 and bf16.
+/// [`Error::File`] if the file cannot be read, is not a complete safetensors file, or has tensors of a type other than
+/// f64, f32, f16 and bf16.
 pub fn read(path: &Path) -> Result<BTreeMap<String, Tensor>> {
     let bytes = files::read(path, MOST_BYTES).map_err(|error| failure(path, "read", error))?;
     read_from(path, &bytes)
 }
 
-/// The same of bytes that are already in memory; `path` is what errors call them.
+/// [`read`] for bytes in memory; `path` appears in errors.
 ///
 /// # Errors
 /// As [`read`].
@@ -137,10 +137,10 @@ fn to_stored(dtype: DType) -> Dtype {
     }
 }
 
-/// The elements in row-major order, each with its lowest byte first.
+/// The little-endian bytes of the elements in row-major order.
 fn to_bytes(tensor: &Tensor) -> Vec<u8> {
     fn of<const N: usize, T: Element>(tensor: &Tensor, bytes: fn(T) -> [u8; N]) -> Vec<u8> {
-        let elements = tensor.as_slice::<T>().expect("the type was asked before");
+        let elements = tensor.as_slice::<T>().expect("the type was checked before");
         elements.iter().flat_map(|&element| bytes(element)).collect()
     }
     match tensor.dtype() {
@@ -192,12 +192,12 @@ mod tests {
     }
 
     #[test]
-    fn a_model_of_any_type_comes_back_with_the_same_bits() {
+    fn a_model_of_any_type_round_trips_with_the_same_bits() {
         let folder = tempfile::tempdir().unwrap();
         for dtype in DType::ALL {
             let path = folder.path().join(format!("{dtype}.safetensors"));
             let (from, to) = (model(1, dtype), model(2, dtype));
-            // Numbers that are none must come through too.
+            // NaN must be preserved too.
             from.params()[0].1.update(|value| *value = Tensor::full(f64::NAN, value.shape(), dtype));
             save(&path, all(&from)).unwrap();
             assert_ne!(bytes_of(&from), bytes_of(&to));
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_does_not_fit_is_named_and_nothing_changes() {
+    fn every_mismatch_is_named_and_nothing_changes() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("w.safetensors");
         let stored = |name: &str, shape: &[usize], dtype| (name.to_owned(), Tensor::zeros(shape, dtype));
@@ -238,14 +238,14 @@ mod tests {
             ]
         );
         assert!(
-            error.to_string().contains("w.safetensors does not fit the model: 0.weight: wanted"),
+            error.to_string().contains("w.safetensors does not match the model: 0.weight: wanted"),
             "{error}"
         );
         assert_eq!(bytes_of(&model), before);
     }
 
     #[test]
-    fn pytorchs_count_of_batches_is_passed_over_and_other_whole_numbers_are_refused() {
+    fn pytorchs_batch_counter_is_ignored_and_other_integer_tensors_are_refused() {
         let file = |name| {
             let one = 1i64.to_le_bytes();
             let view = TensorView::new(Dtype::I64, vec![], &one).unwrap();
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_missing_or_cut_short_is_told_by_its_path() {
+    fn an_error_of_a_missing_or_truncated_file_has_its_path() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("w.safetensors");
         let error = read(&path).unwrap_err().to_string();
@@ -307,7 +307,7 @@ mod tests {
                 let place = below(bytes.len());
                 bytes[place] = below(256) as u8;
             }
-            // A change of a number or of a letter of a name is not an error; most others are.
+            // A change of an element or of a letter of a name is not an error; most others are.
             let _ = parse(&bytes);
         }
         let with_header = |header: &str| [&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat();

@@ -1,4 +1,4 @@
-//! What the layers of an encoder make of images.
+//! The representations of an encoder's layers.
 #![allow(clippy::unwrap_used)]
 
 use agon_models::fc::{Config, Size};
@@ -44,7 +44,7 @@ fn every_activation_and_every_block_is_a_representation_and_the_latent_is_the_la
 }
 
 #[test]
-fn the_first_representation_is_the_first_layer_rectified() {
+fn the_first_representation_is_the_first_layer_after_relu() {
     let model = Architecture::Fc(Config::of(Size::M, 4)).build(&Stream::new(11, "init"), DType::F64).unwrap();
     let params = model.params();
     let [weight, bias] = [0, 1].map(|place| params[place].1.value().to_f64_vec());
@@ -53,7 +53,7 @@ fn the_first_representation_is_the_first_layer_rectified() {
     for (image, got) in images.chunks(784).zip(got.chunks(616)) {
         for ((weight, bias), got) in weight.chunks(784).zip(&bias).zip(got) {
             let sum: f64 = image.iter().zip(weight).map(|(x, w)| x * w).sum::<f64>() + bias;
-            // A sum of 785 numbers below 1 in another order.
+            // A sum of 785 values below 1 in another order.
             assert!((sum.max(0.0) - got).abs() < 785.0 * f64::EPSILON, "{sum} {got}");
         }
     }

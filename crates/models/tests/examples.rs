@@ -1,4 +1,4 @@
-//! Batches whose target is not their input, or of which only some images have a label.
+//! Batches with a separate target, or with partially labelled images.
 #![allow(clippy::unwrap_used)]
 
 use agon_models::fc::{Config, Size};
@@ -27,7 +27,7 @@ fn losses(example: impl Into<Example>) -> [f64; 2] {
 }
 
 #[test]
-fn the_decoder_is_asked_for_the_target_and_not_for_what_the_encoder_saw() {
+fn the_decoder_reconstructs_the_target_and_not_the_input() {
     let (seen, target) = (images(5, "seen"), images(5, "target"));
     let labels = Indices::new(vec![0, 1, 2, 3, 4]);
     let reconstruction = model().represent(&seen).unwrap().reconstruction.to_f64_vec();
@@ -50,7 +50,7 @@ fn images_without_a_label_are_reconstructed_and_not_classified() {
 }
 
 #[test]
-fn a_linear_cre_is_judged_by_its_squared_distance_to_the_labels() {
+fn a_linear_cre_is_evaluated_by_its_squared_distance_to_the_labels() {
     let model = Architecture::Linear { pixels: PIXELS, classes: 3, latent: 2 };
     let model = model.build(&Stream::new(1, "init"), DType::F64).unwrap();
     let (seen, labels) = (images(4, "seen"), Indices::new(vec![0, 2, 1, 2]));

@@ -30,9 +30,9 @@ fn ten_losses(model: &Cre, dtype: DType) -> Vec<(f64, f64)> {
     (0..10).map(|_| step()).collect()
 }
 
-/// The references in 64 bits sum in a fixed order, so other machines may differ only in the last digits of
-/// `exp`, `ln` and `tanh`: 1e-9 leaves them a million epsilons. The fast paths in 32 bits are compared with
-/// the same numbers: ten steps of Adam move a loss by rounding alone by some hundred epsilons.
+/// The references in 64 bits sum in a fixed order, so machines may differ only in the last digits of `exp`, `ln` and
+/// `tanh`: 1e-9 leaves a million epsilons. The fast paths in 32 bits are compared with the same values: over ten steps of
+/// Adam, rounding alone changes a loss by about a hundred epsilons.
 fn check(model: impl Fn(&Stream, DType) -> Cre, golden: [(f64, f64); 10]) {
     for (dtype, allowed) in [(DType::F64, 1e-9), (DType::F32, 2e-4)] {
         let losses = ten_losses(&model(&Stream::new(1, "init"), dtype), dtype);

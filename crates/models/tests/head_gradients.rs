@@ -1,4 +1,4 @@
-//! What the authors' doubled gradients of the heads change in training with Adam: little, and not nothing.
+//! The effect of the authors' scaled head gradients on training with Adam: small, but not zero.
 #![allow(clippy::unwrap_used)]
 
 use agon_models::fc::{self, Config, Size};
@@ -31,7 +31,7 @@ fn loss_after_training(factors: [f64; 2]) -> f64 {
             tape.backward(&mse.add(&cross_entropy).unwrap()).unwrap()
         });
         for (part, optimiser) in Part::ALL.into_iter().zip(&mut optimisers) {
-            // The encoder's gradient is that of the mixture in both.
+            // The encoder gets the mixed gradient in both cases.
             let gradients = &gradients[usize::from(part != Part::Encoder)];
             optimiser.step(&model.part(part).params(), gradients).unwrap();
         }
@@ -41,12 +41,12 @@ fn loss_after_training(factors: [f64; 2]) -> f64 {
     losses.mse.value().item().unwrap()
 }
 
-/// The authors' decoder sees (1 + λ) times its gradient and their classifier (2 - λ) times (`book/differences.md`). Adam
-/// divides the factor out again but for its epsilon of 1e-8, which counts where a gradient is as small.
+/// The authors' decoder gets (1 + λ) times its gradient and their classifier (2 - λ) times (`book/differences.md`). Adam
+/// is invariant to the factor except for its epsilon of 1e-8, which matters for gradients of that size.
 #[test]
 fn the_authors_doubled_gradients_of_the_heads_change_the_loss_a_little_and_not_nothing() {
     let (ours, theirs) = (loss_after_training([1.0, 1.0]), loss_after_training([1.0 + LAMBDA, 2.0 - LAMBDA]));
     let change = (theirs / ours - 1.0).abs();
-    // Far above what rounding in 64 bits can do in five steps, and far below what any claim rests on.
+    // Far above rounding in 64 bits over five steps, and far below any effect in the claims.
     assert!((1e-9..1e-2).contains(&change), "{ours} and {theirs}: {change}");
 }

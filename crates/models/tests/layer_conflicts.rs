@@ -55,7 +55,7 @@ fn the_conflicts_are_those_of_the_two_losses_and_of_every_matrix_and_kernel_of_t
             let [x, y] = [&of_mse, &of_cross_entropy].map(|of| of.param(weight).unwrap().to_f64_vec());
             let norms = [dot(&x, &x).sqrt(), dot(&y, &y).sqrt()];
             let (cosine, ratio) = (dot(&x, &y) / (norms[0] * norms[1]), norms[0] / norms[1]);
-            // The same sums in the same order: a split adds products by 1 and by 0 only.
+            // The same sums in the same order: `Split` only adds multiplications by 1 and by 0.
             assert!((conflict.cosine - cosine).abs() < 1e-12, "{name}: {conflict:?}, expected {cosine}");
             assert!(
                 (conflict.norm_ratio / ratio - 1.0).abs() < 1e-12,
@@ -67,7 +67,7 @@ fn the_conflicts_are_those_of_the_two_losses_and_of_every_matrix_and_kernel_of_t
 }
 
 #[test]
-fn asking_for_the_conflicts_changes_no_bit_of_the_model_and_of_its_training() {
+fn measuring_the_conflicts_changes_no_bit_of_the_model_and_of_its_training() {
     let trained = |asks: bool| {
         let (model, (images, labels)) = (model(Architecture::CnnS { latent_channels: 2 }), batch());
         let mut trainer = CreTrainer::new(&model, AdamConfig::PAPER, 0.5).unwrap();

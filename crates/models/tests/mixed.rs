@@ -1,4 +1,4 @@
-//! Training in mixed precision: 16 bits on the way, 32 in the parameters, the optimiser, the norms and the loss.
+//! Training in mixed precision: 16-bit activations, and 32-bit parameters, optimisers, norms and losses.
 #![allow(clippy::unwrap_used)]
 
 use agon_models::predictive_coding::{self, PredictiveCoding, Relaxation};
@@ -15,7 +15,7 @@ use tensor::{DType, Indices, Tensor};
 const STEPS: u64 = 8;
 const CONFIG: mlp::Config = mlp::Config { inputs: 12, classes: 3, depth: 4 };
 
-/// What training has seen and made.
+/// The record of a training run.
 struct Trained {
     losses: Vec<f64>,
     largest_score: f64,
@@ -53,13 +53,13 @@ fn train(dtype: DType) -> Trained {
     Trained { losses, largest_score, model }
 }
 
-/// **What is allowed.** A number is off by at most half an epsilon for each time that it, or what it is computed from,
-/// was rounded. One pass over three affine layers and two norms rounds the images, four weights and biases of the
-/// former, four of the latter, and five results: 14 times, and as often on the way back of each step before. Roundings
-/// fall to either side, so they add up as the root of their number.
+/// **Tolerance.** A value is off by at most half an epsilon for each rounding of it and of its inputs. One pass over three
+/// affine layers and two norms rounds the images, four weights and biases of the former, four of the latter, and five
+/// results: 14 times, and as often in the backward pass of each previous step. Roundings have random signs, so they grow
+/// as the square root of their number.
 ///
-/// A score that moves by d moves the cross-entropy of its row by at most `2 (1 - p) d`, with p the probability of the
-/// right class, and the mean of p is at least `exp(-loss)`.
+/// A change of a score by d changes the cross-entropy of its row by at most `2 (1 - p) d`, with p the probability of the
+/// correct class, and the mean of p is at least `exp(-loss)`.
 fn allowed(dtype: DType, step: usize, trained: &Trained) -> f64 {
     let roundings = (14 + 28 * step) as f64;
     let of_scores = roundings.sqrt() * dtype.epsilon() / 2.0 * trained.largest_score;
@@ -76,7 +76,7 @@ fn training_in_16_bits_follows_training_in_32() {
             let (difference, allowed) = ((narrow - of_wide).abs(), allowed(dtype, step, &wide));
             assert!(difference <= allowed, "{dtype}, step {step}: {narrow} and {of_wide}, allowed {allowed}");
         }
-        // It did compute in 16 bits, and what was learned is much more than what is allowed.
+        // It computed in 16 bits, and the improvement is much larger than the tolerance.
         assert_ne!(narrow.losses, wide.losses);
         assert!(wide.losses[0] - wide.losses[last] > 4.0 * allowed(dtype, last, &wide), "{:?}", wide.losses);
     }
@@ -90,7 +90,7 @@ fn parameters_and_statistics_stay_in_32_bits() {
     }
 }
 
-/// Computes a loss of images of 16 bits and asks for every gradient, in 32.
+/// Computes a loss of 16-bit images and checks that every gradient has 32 bits.
 fn gradients_arrive(
     params: Vec<(String, &Param)>,
     images: &[usize],
@@ -150,13 +150,13 @@ fn step<O: Objective>(trainer: Trainer<O>, dtype: DType) -> f64 {
 }
 
 #[test]
-fn every_trainer_computes_in_16_bits_or_says_that_it_does_not() {
+fn every_trainer_computes_in_16_bits_or_returns_an_error() {
     let model = fc::Config { pixels: 12, classes: 3, ..fc::Config::of(fc::Size::M, 4) };
     let (stream, optimiser) = (Stream::new(3, "init"), AdamConfig::PAPER);
     let cre = || fc::cre(&model, &stream, DType::F32).unwrap();
     let narrows = |name: &str, of: &dyn Fn(DType) -> f64| {
         let [wide, narrow] = [DType::F32, DType::BF16].map(of);
-        // What a mean of squares or of logarithms is off by where each element is off by some times 1/256.
+        // The error of a mean of squares or of logarithms whose elements are off by a few times 1/256.
         assert!(wide != narrow && (wide - narrow).abs() <= 0.05 * wide, "{name}: {wide} {narrow}");
     };
     for rule in [Mixing::Weighted, Mixing::Surgery, Mixing::Uncertainty] {

@@ -1,4 +1,4 @@
-//! What the rules of mixing do to training: the heads never notice, the encoder does, and nothing is forgotten.
+//! Mixing rules in training: they affect the encoder only, and their state is stored.
 #![allow(clippy::unwrap_used)]
 
 use agon_models::fc::{self, Config, Size};
@@ -37,7 +37,7 @@ fn batch() -> (Tensor, Indices) {
     (Tensor::from_vec(pixels, &[6, PIXELS]).unwrap(), Indices::new(vec![0, 1, 2, 0, 1, 2]))
 }
 
-/// Parameters of a part after so many steps.
+/// The parameters of a part after this many steps.
 fn trained(part: Part, rule: Mixing, lambda: f64, steps: usize) -> Vec<f64> {
     let (model, (images, labels)) = (model(), batch());
     let mut trainer = trainer(&model, rule, lambda);
@@ -49,7 +49,7 @@ fn trained(part: Part, rule: Mixing, lambda: f64, steps: usize) -> Vec<f64> {
 }
 
 #[test]
-fn under_every_rule_the_heads_take_the_same_first_step_at_full_strength() {
+fn under_every_rule_the_heads_take_the_same_unweighted_first_step() {
     for part in [Part::Decoder, Part::Classifier] {
         let expected = trained(part, Mixing::Weighted, 0.3, 1);
         for rule in RULES {
@@ -81,7 +81,7 @@ fn an_alternating_encoder_follows_the_mse_first() {
 }
 
 #[test]
-fn rules_without_lambda_do_not_ask_for_it_and_the_others_do() {
+fn rules_without_lambda_do_not_depend_on_it_and_the_others_do() {
     for rule in RULES {
         let [low, high] = [0.1, 0.9].map(|lambda| trained(Part::Encoder, rule, lambda, 3));
         let without = matches!(rule, Mixing::Uncertainty | Mixing::Alternating);
@@ -90,7 +90,7 @@ fn rules_without_lambda_do_not_ask_for_it_and_the_others_do() {
 }
 
 #[test]
-fn a_stored_trainer_goes_on_with_the_same_bits_under_every_rule() {
+fn a_stored_trainer_resumes_with_the_same_bits_under_every_rule() {
     let (images, labels) = batch();
     let losses = |trainer: &mut CreTrainer<'_>, steps: usize| -> Vec<(f64, f64)> {
         let mut step =
@@ -113,7 +113,7 @@ fn a_stored_trainer_goes_on_with_the_same_bits_under_every_rule() {
 }
 
 #[test]
-fn a_state_without_what_the_rule_has_learned_is_refused() {
+fn a_state_without_the_state_of_the_rule_is_refused() {
     let (model, other) = (model(), model());
     let state = trainer(&model, Mixing::Weighted, 0.5).state();
     let stored = |name: &str| state.iter().find(|(own, _)| own == name).map(|(_, tensor)| tensor.clone());
@@ -171,7 +171,7 @@ fn a_split_latent_refuses_every_rule_but_the_paper_s() {
 }
 
 #[test]
-fn a_lambda_outside_its_range_is_refused_whatever_the_rule_will_be() {
+fn a_lambda_out_of_range_is_refused_for_every_rule() {
     let refused = CreTrainer::new(&model(), AdamConfig::PAPER, 1.5).err().unwrap().to_string();
     assert_eq!(refused, "lambda: wanted a number from 0 to 1, got 1.5");
 }

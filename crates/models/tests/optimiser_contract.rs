@@ -1,5 +1,5 @@
-//! Optimisers with tied weights, with other lists than their own, with settings that make no sense, and with decay of a part
-//! of the parameters.
+//! Optimisers with tied weights, with wrong parameter lists, with invalid settings, and with decay of a part of the
+//! parameters.
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use tensor::{DType, Tensor};
 
 const SGD: SgdConfig = SgdConfig { learning_rate: 0.1, momentum: 0.9, nesterov: true };
 
-fn numbers(purpose: &str, shape: &[usize]) -> Tensor {
+fn elements(purpose: &str, shape: &[usize]) -> Tensor {
     let mut words = Stream::new(5, purpose).sequence(0);
     let values = (0..shape.iter().product()).map(|_| 2.0 * words.uniform() - 1.0).collect();
     Tensor::from_vec::<f64>(values, shape).unwrap()
@@ -27,12 +27,12 @@ fn named<'a>(params: &[&'a Param]) -> Named<'a> {
     params.iter().enumerate().map(|(place, param)| (format!("p{place}"), *param)).collect()
 }
 
-/// The gradients by all distinct parameters of the sum of their products with fixed weights and with themselves.
+/// The gradients of all distinct parameters for the sum of their products with fixed weights and with themselves.
 fn gradients(params: &[&Param]) -> Gradients {
     let tape = Tape::new();
     let loss = params.iter().fold(None, |sum: Option<Var<'_>>, param| {
         let p = tape.param(param).unwrap();
-        let zero = tape.constant(&numbers("target", p.shape()).to_dtype(p.value().dtype()));
+        let zero = tape.constant(&elements("target", p.shape()).to_dtype(p.value().dtype()));
         let term = p.mse(&zero).unwrap();
         Some(sum.map_or(term.clone(), |sum| sum.add(&term).unwrap()))
     });
@@ -47,14 +47,14 @@ fn both(check: impl Fn(&dyn Fn(&Named<'_>) -> Box<dyn Optimiser>)) {
 #[test]
 fn tied_weights_have_one_state_and_one_update_in_a_step() {
     both(|made| {
-        let [once, tied] = [(); 2].map(|()| [numbers("w", &[3, 2]), numbers("b", &[3])].map(Param::new));
+        let [once, tied] = [(); 2].map(|()| [elements("w", &[3, 2]), elements("b", &[3])].map(Param::new));
         let list_once = named(&[&once[0], &once[1]]);
         let list_tied = named(&[&tied[0], &tied[1], &tied[0], &tied[0]]);
         let (mut of_once, mut of_tied) = (made(&list_once), made(&list_tied));
         for step in 0..3 {
-            let phase = Schedule::OneCycle { steps: 3 }.at(step);
-            of_once.descend(&list_once, &gradients(&[&once[0], &once[1]]), phase).unwrap();
-            of_tied.descend(&list_tied, &gradients(&[&tied[0], &tied[1]]), phase).unwrap();
+            let schedule_value = Schedule::OneCycle { steps: 3 }.at(step);
+            of_once.step(&list_once, &gradients(&[&once[0], &once[1]]), schedule_value).unwrap();
+            of_tied.step(&list_tied, &gradients(&[&tied[0], &tied[1]]), schedule_value).unwrap();
         }
         for (once, tied) in once.iter().zip(&tied) {
             assert_eq!(once.value().to_f64_vec(), tied.value().to_f64_vec());
@@ -93,7 +93,7 @@ fn product(transpose_b: bool) -> autograd::ops::matmul::MatMul {
 
 #[test]
 fn a_learner_trains_tied_weights_and_they_count_once() {
-    let model = Tied(Arc::new(Param::new(numbers("w", &[2, 5]))));
+    let model = Tied(Arc::new(Param::new(elements("w", &[2, 5]))));
     assert_eq!(model.n_params(), 10);
     let config = AdamConfig { learning_rate: 0.05, ..AdamConfig::PAPER };
     let adam = Adam::new(&model.params(), config).unwrap();
@@ -103,9 +103,9 @@ fn a_learner_trains_tied_weights_and_they_count_once() {
             Ok(model.forward(&images, mode)?.mse(&images)?)
         })
         .unwrap();
-    // Images in a plane, which two components hold whole.
+    // Images in a plane, which two components represent exactly.
     let tape = Tape::without_gradients();
-    let plane = (tape.constant(&numbers("codes", &[20, 2])), tape.constant(&numbers("plane", &[2, 5])));
+    let plane = (tape.constant(&elements("codes", &[20, 2])), tape.constant(&elements("plane", &[2, 5])));
     let images = tape.apply(product(false), [&plane.0, &plane.1]).map(|[x]: [Var<'_>; 1]| x.value().clone());
     let images = images.unwrap();
     let example = Example { images, target: None, labels: tensor::Indices::new(vec![]) };
@@ -116,7 +116,7 @@ fn a_learner_trains_tied_weights_and_they_count_once() {
     assert!(losses[399] < 1e-2 * losses[0], "{} {}", losses[0], losses[399]);
 }
 
-/// A layer that another part has too.
+/// A layer shared with another part.
 struct Shared(Arc<Linear>);
 
 impl Module for Shared {
@@ -130,7 +130,7 @@ impl Module for Shared {
 }
 
 #[test]
-fn a_parameter_of_two_parts_is_refused_by_name_and_one_that_a_part_has_twice_is_stepped_once() {
+fn a_parameter_of_two_parts_is_refused_by_name_and_one_listed_twice_in_a_part_is_updated_once() {
     let stream = Stream::new(1, "init");
     let layer = |from, to, name: &str| Linear::new(from, to, &stream.child(name), DType::F32);
     let shared = Arc::new(layer(4, 4, "shared"));
@@ -157,21 +157,22 @@ fn a_parameter_of_two_parts_is_refused_by_name_and_one_that_a_part_has_twice_is_
     }
     let within = cre([[true, true], [false, false], [false, false]]);
     let mut trainer = CreTrainer::new(&within, AdamConfig::PAPER, 0.5).unwrap();
-    let (images, labels) = (numbers("images", &[6, 4]).to_dtype(DType::F32), vec![0, 1, 2, 3, 0, 1]);
+    let (images, labels) = (elements("images", &[6, 4]).to_dtype(DType::F32), vec![0, 1, 2, 3, 0, 1]);
     let before = shared.params()[0].1.value().to_f64_vec();
     trainer.step((images, tensor::Indices::new(labels))).unwrap();
     let rate = AdamConfig::PAPER.learning_rate;
     for (before, after) in before.iter().zip(shared.params()[0].1.value().to_f64_vec()) {
-        // Adam's first step has the length of the rate; two roundings of numbers below 1.
+        // Adam's first step has the length of the learning rate; two roundings of values below 1.
         assert!((after - before).abs() <= rate + 2.0 * f64::from(f32::EPSILON), "{before} {after}");
     }
 }
 
 #[test]
-fn another_list_than_its_own_is_an_error_and_nothing_moves() {
+fn a_different_parameter_list_is_an_error_and_nothing_changes() {
     both(|made| {
-        let [w, b, other] = [numbers("w", &[3, 2]), numbers("b", &[3]), numbers("o", &[3])].map(Param::new);
-        let wide = Param::new(numbers("b", &[3]).to_dtype(DType::F32));
+        let [w, b, other] =
+            [elements("w", &[3, 2]), elements("b", &[3]), elements("o", &[3])].map(Param::new);
+        let wide = Param::new(elements("b", &[3]).to_dtype(DType::F32));
         let own = named(&[&w, &b, &w]);
         let before = [&w, &b, &other].map(|param| param.value().to_f64_vec());
         let lists: [(&str, &[&Param]); 7] = [
@@ -179,30 +180,30 @@ fn another_list_than_its_own_is_an_error_and_nothing_moves() {
             ("none", &[]),
             ("a longer one", &[&w, &b, &w, &b]),
             ("another order", &[&b, &w, &b]),
-            ("without the tie", &[&w, &b, &Param::new(numbers("w", &[3, 2]))]),
+            ("without the tie", &[&w, &b, &Param::new(elements("w", &[3, 2]))]),
             ("with another tie", &[&w, &w, &w]),
             ("of another type", &[&w, &wide, &w]),
         ];
-        let phase = Schedule::Constant.at(0);
+        let schedule_value = Schedule::Constant.at(0);
         for (what, list) in lists {
             let mut optimiser = made(&own);
             let state = optimiser.state();
-            // Steps and moments that would be seen if they were taken over.
+            // Steps and moments that would be noticed if they were restored.
             let stored = |name: &str| {
                 let found = state.iter().find(|(own, _)| own == name);
                 found.map(|(_, tensor)| Tensor::full(7.0, tensor.shape(), tensor.dtype()))
             };
             let (list, of) = (named(list), gradients(&[&w, &b, &other]));
             for refused in [
-                optimiser.descend(&list, &of, phase),
-                optimiser.follow(&list),
+                optimiser.step(&list, &of, schedule_value),
+                optimiser.to_device(&list),
                 optimiser.load(&list, &stored),
             ] {
                 let refused = refused.unwrap_err();
                 assert!(matches!(refused, Error::OtherParams { .. }), "{what}: {refused}");
             }
-            // Nor does a step count whose gradient is missing.
-            let missing = optimiser.descend(&own, &gradients(&[&w]), phase).unwrap_err();
+            // A step with a missing gradient is not counted either.
+            let missing = optimiser.step(&own, &gradients(&[&w]), schedule_value).unwrap_err();
             assert!(matches!(missing, Error::Autograd(_)), "{missing}");
             let bits = |state: Vec<(String, Tensor)>| -> Vec<Vec<f64>> {
                 state.iter().map(|(_, tensor)| tensor.to_f64_vec()).collect()
@@ -214,7 +215,7 @@ fn another_list_than_its_own_is_an_error_and_nothing_moves() {
 }
 
 #[test]
-fn a_trainer_wants_one_optimiser_for_each_group() {
+fn a_trainer_needs_one_optimiser_for_each_group() {
     let model = Sequential::new().then(Linear::new(4, 2, &Stream::new(1, "init"), DType::F32));
     for n in [0, 2] {
         let optimisers =
@@ -228,14 +229,14 @@ fn a_trainer_wants_one_optimiser_for_each_group() {
 
 #[test]
 fn a_step_that_was_not_begun_is_an_error() {
-    let w = Param::new(numbers("w", &[3]));
+    let w = Param::new(elements("w", &[3]));
     let mut adam = Adam::new(&named(&[&w]), AdamConfig::PAPER).unwrap();
     assert!(matches!(adam.apply(&named(&[&w]), &gradients(&[&w])), Err(Error::Setting { .. })));
 }
 
 #[test]
-fn settings_out_of_their_range_are_refused_with_it() {
-    let w = Param::new(numbers("w", &[3]));
+fn settings_out_of_range_are_refused_with_the_range() {
+    let w = Param::new(elements("w", &[3]));
     let params = named(&[&w]);
     let paper = AdamConfig::PAPER;
     let bad = [f64::NAN, f64::INFINITY, -1e-3];
@@ -275,15 +276,17 @@ fn settings_out_of_their_range_are_refused_with_it() {
         let refused =
             init::normal(&[2], value, &Stream::new(0, "init"), DType::F32).err().unwrap().to_string();
         assert!(refused.starts_with("standard deviation: wanted a number from 0, got "), "{refused}");
-        // What a schedule says of a step is asked again in each.
-        let phase = agon_models::Phase { rate: value, beta1: None };
+        // The schedule value is checked in every step.
+        let schedule_value = agon_models::ScheduleValue { factor: value, beta1: None };
         both(|made| {
-            let refused = made(&params).descend(&params, &gradients(&[&w]), phase).unwrap_err().to_string();
+            let refused =
+                made(&params).step(&params, &gradients(&[&w]), schedule_value).unwrap_err().to_string();
             assert!(refused.starts_with("learning_rate: wanted a number from 0, got "), "{refused}");
         });
     }
-    let phase = agon_models::Phase { rate: 1.0, beta1: Some(1.0) };
-    let refused = Optimiser::begin(&mut Adam::new(&params, paper).unwrap(), phase).unwrap_err().to_string();
+    let schedule_value = agon_models::ScheduleValue { factor: 1.0, beta1: Some(1.0) };
+    let refused =
+        Optimiser::prepare(&mut Adam::new(&params, paper).unwrap(), schedule_value).unwrap_err().to_string();
     assert_eq!(refused, "beta1: wanted a number from 0 and below 1, got 1");
     for momentum in [f64::NAN, -0.1, 1.0] {
         let refused = Sgd::new(&params, SgdConfig { momentum, ..SGD }).err().unwrap().to_string();
@@ -316,12 +319,12 @@ fn a_layer_of_no_inputs_is_its_bias_of_zero() {
     assert!(Linear::xavier(0, 0, &Stream::new(0, "init"), DType::F32).params()[0].1.is_empty());
 }
 
-/// With gradients of zero a step of Adam is its decay alone.
+/// With zero gradients a step of Adam is its decay only.
 #[test]
 fn decay_can_leave_out_biases_and_norms_by_shape_and_any_parameter_by_name() {
     let of = |decays: &dyn Fn(&str, &[usize]) -> bool| -> Vec<bool> {
         let values =
-            [numbers("w", &[3, 2]), numbers("b", &[3]), numbers("scale", &[4]), numbers("v", &[2, 2])];
+            [elements("w", &[3, 2]), elements("b", &[3]), elements("scale", &[4]), elements("v", &[2, 2])];
         let params = values.clone().map(Param::new);
         let names = ["0.weight", "0.bias", "1.weight", "2.weight"];
         let list: Named<'_> =
@@ -338,7 +341,7 @@ fn decay_can_leave_out_biases_and_norms_by_shape_and_any_parameter_by_name() {
         adam.step(&list, &tape.backward_from(&all, zeros).unwrap()).unwrap();
         let decayed = |(before, param): (&Tensor, &Param)| {
             let (before, after) = (before.to_f64_vec(), param.value().to_f64_vec());
-            // 1 - rate * decay is exact.
+            // 1 - learning_rate * decay is exact.
             let expected: Vec<f64> = before.iter().map(|x| 0.75 * x).collect();
             assert!(after == before || after == expected, "{before:?} {after:?}");
             after == expected

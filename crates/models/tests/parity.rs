@@ -1,4 +1,4 @@
-//! Our models compute what PyTorch computes from the same weights; `fixtures/make.py` says what the files hold.
+//! Parity with PyTorch for equal weights; `fixtures/make.py` documents the fixture files.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
@@ -15,22 +15,22 @@ use autograd::{Gradients, Param, Tape, Var};
 use tensor::random::Stream;
 use tensor::{DType, Indices, Tensor};
 
-/// As in `make.py`: how many numbers of a large tensor are stored.
+/// As in `make.py`: the number of stored elements of a large tensor.
 const TABLE: usize = 251;
 const SAMPLES: usize = 60;
 const LAMBDA: f64 = 0.3;
 const DECAY: f64 = 1e-3;
 
-/// In 64 bits two orders of summation differ by some ten epsilons a step. After 50 steps of Adam nine families are
-/// within 1e-12, four within 2e-11; the bound leaves room for processors with other loops. In 32 bits there are ten
-/// steps, and epsilon is 5e8 times larger: ten of it a step, ten steps, ten for what Adam adds.
+/// In 64 bits two orders of summation differ by about ten epsilons per step. After 50 steps of Adam nine families are
+/// within 1e-12, four within 2e-11; the bound leaves a margin for CPUs with other loops. In 32 bits there are ten steps,
+/// and epsilon is 5e8 times larger: a factor of ten per step, ten steps, and ten for Adam.
 const ALLOWED: [(DType, f64); 2] = [(DType::F64, 1e-10), (DType::F32, 1e-4)];
 
-/// What the comparison asks of a model.
+/// The interface of a compared model.
 trait Subject {
     fn params(&self) -> Vec<(String, &Param)>;
     fn buffers(&self) -> Vec<(String, &Param)>;
-    /// What the model makes of a batch in evaluation mode, by the names in the file.
+    /// The outputs of the model for a batch in evaluation mode, by the names in the file.
     fn outputs(&self, x: &Tensor) -> Vec<(&'static str, Tensor)>;
     /// The losses whose sum is differentiated.
     fn losses<'t>(&self, tape: &'t Tape, x: &Tensor, y: &Indices, mode: Mode) -> Vec<Var<'t>>;
@@ -116,7 +116,7 @@ impl Fixture {
         self.tensors.get(name).unwrap_or_else(|| panic!("{}: no `{name}` in the file", self.name))
     }
 
-    /// Those below `prefix`, without it.
+    /// The tensors below `prefix`, with the prefix removed.
     fn below(&self, prefix: &str) -> Vec<(String, &Tensor)> {
         let named = self.tensors.iter();
         named.filter_map(|(name, tensor)| Some((name.strip_prefix(prefix)?.to_owned(), tensor))).collect()
@@ -126,14 +126,14 @@ impl Fixture {
         AdamConfig { epsilon: self.get("epsilon").item().unwrap(), ..AdamConfig::PAPER }
     }
 
-    /// The batch: images of this shape, and their classes.
+    /// The batch: images of this shape and their labels.
     fn batch(&self, image: &[usize]) -> (Tensor, Indices) {
         let classes: Vec<u32> = self.get("y").to_f64_vec().into_iter().map(|class| class as u32).collect();
         let shape = [&[classes.len()], image].concat();
         (filled(self.get("x"), &shape), Indices::new(classes))
     }
 
-    /// Gives the model the weights of the file, by way of a file, which has to name all of them and no other.
+    /// Loads the weights of the fixture into the model through a file, which must contain exactly the model's tensors.
     fn load_into(&self, model: &dyn Subject) {
         let shapes: BTreeMap<String, Vec<usize>> =
             model.all().into_iter().map(|(name, param)| (name, param.value().shape().to_vec())).collect();
@@ -148,8 +148,8 @@ impl Fixture {
         weights::load(&path, model.all()).unwrap();
     }
 
-    /// Compares a result with what is stored of it: a number may be off by `allowed` times the largest, or times
-    /// `least` where that is more; the sum of all by as many times that as there are numbers.
+    /// Compares a result with its stored part: an element may be off by `allowed` times the largest, or times `least` if
+    /// that is more; the sum of all elements by that times their number.
     fn compare(&self, name: &str, got: &Tensor, least: f64) {
         let (want, got) = (self.get(name).to_f64_vec(), got.to_f64_vec());
         let kept = if got.len() <= SAMPLES {
@@ -158,13 +158,13 @@ impl Fixture {
             let step = got.len().div_ceil(SAMPLES) | 1;
             got.iter().copied().step_by(step).chain([got.iter().sum()]).collect()
         };
-        assert_eq!(kept.len(), want.len(), "{}: the number of numbers of {name}", self.name);
+        assert_eq!(kept.len(), want.len(), "{}: the number of elements of {name}", self.name);
         let largest = got.iter().fold(least, |largest, x| x.abs().max(largest));
         for (place, (kept, pytorch)) in kept.iter().zip(&want).enumerate() {
             let of_sum = got.len() > SAMPLES && place + 1 == want.len();
             let scale = if of_sum { largest * got.len() as f64 } else { largest };
             let off = (kept - pytorch).abs();
-            let of = format!("{}: {name}, stored number {place}", self.name);
+            let of = format!("{}: {name}, stored element {place}", self.name);
             let allowed = self.allowed * scale;
             assert!(
                 off <= allowed,
@@ -174,7 +174,7 @@ impl Fixture {
     }
 }
 
-/// A tensor of this shape from a stored one, which is a table to be repeated if the shape is large.
+/// A tensor of this shape from a stored one, whose elements are repeated if the shape is larger.
 fn filled(stored: &Tensor, shape: &[usize]) -> Tensor {
     let n: usize = shape.iter().product();
     if n <= TABLE {
@@ -192,8 +192,8 @@ fn differentiate(model: &dyn Subject, x: &Tensor, y: &Indices, mode: Mode) -> (V
     (values, tape.backward(&sum).unwrap())
 }
 
-/// Outputs, gradients, ten losses and, where the file has it, everything that is learned in 50 steps. The mode of a step is a
-/// function of its number.
+/// Compares outputs, gradients, ten losses and, if the file has them, all parameters and buffers after 50 steps. The mode
+/// of a step is a function of its number.
 fn compare(model: &dyn Subject, image: &[usize], fixture: &Fixture, decay: f64, mode: fn(u64) -> Mode) {
     fixture.load_into(model);
     let (x, y) = fixture.batch(image);
@@ -201,8 +201,8 @@ fn compare(model: &dyn Subject, image: &[usize], fixture: &Fixture, decay: f64, 
         fixture.compare(name, &output, 0.0);
     }
 
-    // Before a batch norm a bias has the gradient zero, and what is there is the rounding of larger numbers: it
-    // is compared with a hundredth of the largest gradient.
+    // A bias before a batch norm has a gradient of zero up to the rounding of larger values: it is compared with a
+    // hundredth of the largest gradient.
     let stored = fixture.below("grad.");
     assert_eq!(stored.len(), model.params().len(), "{}: the number of gradients", fixture.name);
     let largest =
@@ -237,7 +237,7 @@ fn compare_losses(fixture: &Fixture, got: &[f64], want: &[f64]) {
 
 const TRAINING: fn(u64) -> Mode = |step| Mode::Training { step };
 
-/// A CRE in training, with the losses of [`CreTrainer`] as well.
+/// Compares a CRE, including the losses of [`CreTrainer`].
 fn check_cre(name: &'static str, image: &[usize], build: impl Fn(DType) -> Cre) {
     for (dtype, allowed) in ALLOWED {
         let (fixture, model) = (Fixture::read(name, dtype, allowed), build(dtype));
@@ -251,7 +251,7 @@ fn check_cre(name: &'static str, image: &[usize], build: impl Fn(DType) -> Cre) 
     }
 }
 
-/// A model of one loss, by AdamW with the decay of the reconstruction paper.
+/// Compares a model of one loss, trained by AdamW with the decay of the LBR paper.
 fn check<M: Subject>(name: &'static str, image: &[usize], build: impl Fn(DType) -> agon_models::Result<M>) {
     for (dtype, allowed) in ALLOWED {
         compare(&build(dtype).unwrap(), image, &Fixture::read(name, dtype, allowed), DECAY, TRAINING);
@@ -309,7 +309,7 @@ fn vit_computes_what_pytorch_computes() {
     check_cre("vit", &[3, 8, 8], |dtype| vit::cre(&vit_of(0.0), &stream(), dtype).unwrap());
 }
 
-/// PyTorch is told the patches that ours keeps at step 0, and ours takes every step as if it were step 0.
+/// The fixture uses our masks of step 0, and every step here uses the mode of step 0.
 #[test]
 fn vit_with_removed_patches_computes_what_pytorch_computes() {
     let config = vit_of(0.5);
@@ -349,11 +349,11 @@ fn dcae_computes_what_pytorch_computes() {
     check("dcae", &[3, 8, 8], |dtype| dcae::autoencoder(&config, &stream(), dtype));
 }
 
-fn residual(plan: Plan, narrower: usize) -> resnet_autoencoder::Config {
-    resnet_autoencoder::Config { plan, image: [3, 64, 64], latent: 5, narrower }
+fn residual(plan: Plan, width_divisor: usize) -> resnet_autoencoder::Config {
+    resnet_autoencoder::Config { plan, image: [3, 64, 64], latent: 5, width_divisor }
 }
 
-/// In 32 bits PyTorch differs from its own 64 bits by 2e-4 here: forty batch norms in a row, some over 16 numbers.
+/// In 32 bits PyTorch differs from its own 64 bits by 2e-4 here: forty batch norms in sequence, some over 16 values.
 #[test]
 fn the_smaller_residual_autoencoder_computes_what_pytorch_computes() {
     for (dtype, allowed) in [ALLOWED[0], (DType::F32, 1e-3)] {
@@ -362,7 +362,7 @@ fn the_smaller_residual_autoencoder_computes_what_pytorch_computes() {
     }
 }
 
-/// Its blocks are those of the smaller plan, so 64 bits are enough.
+/// Its blocks are those of the smaller plan, so a comparison in 64 bits suffices.
 #[test]
 fn the_larger_residual_autoencoder_computes_what_pytorch_computes() {
     let (dtype, allowed) = ALLOWED[0];

@@ -12,7 +12,7 @@ use tensor::{DType, Indices, Tensor};
 const PIXELS: usize = 12;
 const CLASSES: usize = 3;
 const N: usize = 6;
-/// Of finite differences: short, so that none of the thousands of rectifiers crosses its kink within it.
+/// The finite-difference step: so short that none of the thousands of ReLUs crosses its kink.
 const STEP: f64 = 1e-6;
 
 fn model(size: Size, dtype: DType) -> Cre {
@@ -28,7 +28,7 @@ fn batch(dtype: DType) -> (Tensor, Indices) {
     (Tensor::from_vec::<f64>(pixels, &[N, PIXELS]).unwrap().to_dtype(dtype), Indices::new(labels))
 }
 
-/// Which of the two losses is differentiated.
+/// The differentiated loss.
 #[derive(Clone, Copy)]
 enum Of {
     Sum,
@@ -36,7 +36,7 @@ enum Of {
     CrossEntropy,
 }
 
-/// The gradients of a part's parameters, one after another.
+/// The concatenated gradients of a part's parameters.
 fn gradients(model: &Cre, part: Part, lambda: f64, of: Of) -> Vec<f64> {
     let (images, labels) = batch(DType::F64);
     let tape = Tape::new();
@@ -63,14 +63,14 @@ fn relative_distance(x: &[f64], y: &[f64]) -> f64 {
 }
 
 #[test]
-fn a4_the_encoder_descends_the_mixture_and_the_heads_their_own_losses() {
+fn a4_the_encoder_gets_the_mixed_gradient_and_the_heads_those_of_their_own_losses() {
     for size in [Size::S, Size::M, Size::L] {
         let model = model(size, DType::F64);
         let of = |part, lambda| gradients(&model, part, lambda, Of::Sum);
         let (at_0, at_1) = (of(Part::Encoder, 0.0), of(Part::Encoder, 1.0));
         for lambda in [0.0, 0.3, 0.9, 1.0] {
             let expected = mixed(&at_1, &at_0, lambda);
-            // One mixture in another order: some hundred roundings.
+            // One mixture in another order: about a hundred roundings.
             assert!(relative_distance(&of(Part::Encoder, lambda), &expected) < 1e-13);
             assert_eq!(of(Part::Decoder, lambda), gradients(&model, Part::Decoder, 0.5, Of::Mse));
             assert_eq!(
@@ -81,8 +81,7 @@ fn a4_the_encoder_descends_the_mixture_and_the_heads_their_own_losses() {
     }
 }
 
-/// The original's encoder gradient: one backward pass through `lambda MSE + (1 - lambda) CE`, with nothing
-/// special at z.
+/// The authors' encoder gradient: one backward pass through `lambda MSE + (1 - lambda) CE`, without `Split` at z.
 #[test]
 fn one_backward_with_a_split_equals_a_backward_of_the_mixed_loss() {
     let model = model(Size::M, DType::F64);
@@ -98,7 +97,7 @@ fn one_backward_with_a_split_equals_a_backward_of_the_mixed_loss() {
 fn a14_the_gradients_of_the_whole_model_agree_with_finite_differences() {
     let model = model(Size::L, DType::F64);
     let (images, labels) = batch(DType::F64);
-    // The biases of the last layers of each part, moved by an input that is added to the parameter.
+    // The biases of the last layers of each part, perturbed by an input added to the parameter.
     for (part, loss) in
         [(Part::Decoder, Of::Mse), (Part::Classifier, Of::CrossEntropy), (Part::Encoder, Of::Sum)]
     {
@@ -131,7 +130,7 @@ fn a14_the_gradients_of_the_whole_model_agree_with_finite_differences() {
         }
         param.set(value).unwrap();
     }
-    // The public checker sees the same function through its own door.
+    // The same function by the public `gradcheck`.
     let weight = Tensor::from_vec(vec![0.1; 8], &[2, 4]).unwrap();
     let bias = Tensor::from_vec(vec![0.0; 2], &[2]).unwrap();
     let x = Tensor::from_vec(vec![0.2, -0.4, 0.6, 0.8], &[1, 4]).unwrap();
@@ -139,7 +138,7 @@ fn a14_the_gradients_of_the_whole_model_agree_with_finite_differences() {
 }
 
 #[test]
-fn a5_the_heads_learn_also_when_lambda_hides_their_loss_from_the_encoder() {
+fn a5_the_heads_learn_also_when_lambda_excludes_their_loss_from_the_encoder() {
     let (images, labels) = batch(DType::F32);
     for lambda in [0.0, 1.0] {
         let model = model(Size::S, DType::F32);
@@ -156,7 +155,7 @@ fn a5_the_heads_learn_also_when_lambda_hides_their_loss_from_the_encoder() {
 }
 
 #[test]
-fn a_stored_trainer_goes_on_with_the_same_bits() {
+fn a_stored_trainer_resumes_with_the_same_bits() {
     let (images, labels) = batch(DType::F32);
     let losses = |trainer: &mut CreTrainer<'_>, steps: usize| -> Vec<f64> {
         (0..steps).map(|_| trainer.step((&images, &labels)).unwrap().mse).collect()
@@ -176,7 +175,7 @@ fn a_stored_trainer_goes_on_with_the_same_bits() {
 }
 
 #[test]
-fn fitting_reports_every_epoch_and_stops_when_it_is_told_to() {
+fn fit_reports_every_epoch_and_stops_on_request() {
     let (images, labels) = batch(DType::F32);
     let model = model(Size::S, DType::F32);
     let mut trainer = CreTrainer::new(&model, AdamConfig::PAPER, 0.5).unwrap();
@@ -194,7 +193,7 @@ fn fitting_reports_every_epoch_and_stops_when_it_is_told_to() {
 }
 
 #[test]
-fn a_loss_that_is_no_longer_a_number_ends_the_epoch_and_names_itself() {
+fn a_non_finite_loss_ends_the_epoch_and_is_named() {
     let (_, labels) = batch(DType::F32);
     let images = Tensor::full(f64::NAN, &[N, PIXELS], DType::F32);
     let model = model(Size::S, DType::F32);
@@ -203,7 +202,7 @@ fn a_loss_that_is_no_longer_a_number_ends_the_epoch_and_names_itself() {
 }
 
 #[test]
-fn a_lambda_outside_its_range_is_refused_by_name() {
+fn a_lambda_out_of_range_is_refused_by_name() {
     let (images, labels) = batch(DType::F32);
     let model = model(Size::S, DType::F32);
     for lambda in [-0.1, 1.1, f64::NAN] {

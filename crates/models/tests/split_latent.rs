@@ -1,4 +1,4 @@
-//! A latent of which one part is the classifier's alone and the other the decoder's alone.
+//! Split latents: one part is reserved for the classifier and the other for the decoder.
 #![allow(clippy::unwrap_used)]
 
 use agon_models::fc::{self, Config, Size};
@@ -24,7 +24,7 @@ fn batch() -> (Tensor, Indices) {
     (Tensor::from_vec(pixels, &[6, PIXELS]).unwrap(), Indices::new(vec![0, 1, 2, 0, 1, 2]))
 }
 
-/// Of the encoder's first and last weights, the gradients of the sum of both losses with these weights.
+/// The gradients of the weighted sum of both losses with respect to the encoder's first and last weights.
 fn gradients(model: &Cre, lambda: f64, [of_mse, of_cross_entropy]: [f64; 2]) -> [Vec<f64>; 2] {
     let (images, labels) = batch();
     let tape = Tape::new();
@@ -40,7 +40,7 @@ fn gradients(model: &Cre, lambda: f64, [of_mse, of_cross_entropy]: [f64; 2]) -> 
 }
 
 #[test]
-fn the_units_of_one_head_do_not_hear_of_the_other_s_loss_whatever_lambda() {
+fn the_units_of_one_head_get_no_gradient_of_the_other_loss_for_any_lambda() {
     let model = model();
     let [_, of_mse] = gradients(&model, 0.5, [1.0, 0.0]);
     let [_, of_cross_entropy] = gradients(&model, 0.5, [0.0, 1.0]);
@@ -57,7 +57,7 @@ fn the_units_of_one_head_do_not_hear_of_the_other_s_loss_whatever_lambda() {
 }
 
 #[test]
-fn below_the_latent_both_losses_add_up_at_full_strength() {
+fn below_the_latent_the_unweighted_gradients_of_both_losses_are_added() {
     let model = model();
     let [of_mse, _] = gradients(&model, 0.5, [1.0, 0.0]);
     let [of_cross_entropy, _] = gradients(&model, 0.5, [0.0, 1.0]);
@@ -65,7 +65,7 @@ fn below_the_latent_both_losses_add_up_at_full_strength() {
     let largest = of_both.iter().fold(0.0f64, |largest, gradient| largest.max(gradient.abs()));
     assert!(largest.is_finite());
     for ((x, y), both) in of_mse.iter().zip(of_cross_entropy).zip(of_both) {
-        // One sum of some hundred products in another order.
+        // One sum of about a hundred products in another order.
         assert!((x + y - both).abs() <= 100.0 * f64::EPSILON * largest, "{x} + {y}, got {both}");
     }
 }
@@ -89,7 +89,7 @@ fn the_representation_holds_the_whole_latent_and_each_head_reads_its_own_part() 
 }
 
 #[test]
-fn training_a_split_latent_lowers_both_losses_and_knows_no_conflict() {
+fn training_a_split_latent_lowers_both_losses_and_has_no_conflict() {
     let (model, (images, labels)) = (model(), batch());
     let config = AdamConfig { learning_rate: 1e-2, ..AdamConfig::PAPER };
     let mut trainer = CreTrainer::new(&model, config, 1.0).unwrap();

@@ -79,7 +79,7 @@ fn of_part(model: &Cre, part: Part, gradients: &Gradients) -> Vec<f64> {
 }
 
 #[test]
-fn a4_the_encoder_descends_the_mixture_and_the_heads_their_own_losses() {
+fn a4_the_encoder_gets_the_mixed_gradient_and_the_heads_those_of_their_own_losses() {
     let model = model(&SMALL, DType::F64);
     let (at_0, at_1) = (gradients(&model, 0.0), gradients(&model, 1.0));
     let [only_ce, only_mse] = [&at_0, &at_1].map(|all| of_part(&model, Part::Encoder, all));
@@ -88,7 +88,7 @@ fn a4_the_encoder_descends_the_mixture_and_the_heads_their_own_losses() {
         let all = gradients(&model, lambda);
         let mixed = only_mse.iter().zip(&only_ce).map(|(mse, ce)| lambda * mse + (1.0 - lambda) * ce);
         for (got, expected) in of_part(&model, Part::Encoder, &all).into_iter().zip(mixed) {
-            // Some hundred roundings of numbers of at most this size.
+            // About a hundred roundings of values of at most this size.
             assert!((got - expected).abs() < 1e-13 * size.max(1.0), "{got} {expected}");
         }
         for head in [Part::Decoder, Part::Classifier] {
@@ -97,7 +97,7 @@ fn a4_the_encoder_descends_the_mixture_and_the_heads_their_own_losses() {
     }
 }
 
-/// `book/cre.md`, fact A14: every parameter of the model, moved along a random direction of its own.
+/// `book/cre.md`, fact A14: every parameter of the model, perturbed along its own random direction.
 #[test]
 fn a14_the_gradient_of_every_parameter_agrees_with_finite_differences() {
     const STEP: f64 = 2e-4;
@@ -123,7 +123,7 @@ fn a14_the_gradient_of_every_parameter_agrees_with_finite_differences() {
                 let direction: Vec<f64> = (0..value.len()).map(|_| 2.0 * words.uniform() - 1.0).collect();
                 let gradient = gradients.param(param).unwrap().to_f64_vec();
                 let analytic: f64 = gradient.iter().zip(&direction).map(|(g, d)| g * d).sum();
-                // A norm sees a token of 0.02 from near: the step is short relative to what it moves.
+                // Learned tokens are about 0.02 and followed by a norm: the step is short relative to that.
                 let size = value.to_f64_vec().iter().fold(0.0f64, |size, x| size.max(x.abs()));
                 let step = STEP * if size > 0.0 { size } else { 1.0 };
                 let at = |steps: f64| {
@@ -182,8 +182,8 @@ fn a_removed_patch_reaches_neither_the_latent_nor_the_scores() {
     assert!((11..45).contains(&unseen), "{unseen}");
 }
 
-/// The rule of masked autoencoders, the mean over all removed patches of their mean squared errors: in training where the
-/// setting says so, in masked evaluation always (section 2.4 of `book/cre.md`).
+/// The loss of masked autoencoders, the mean squared error over all removed patches: in training depending on the
+/// setting, in masked evaluation always (`book/cre.md`, section 2.4).
 #[test]
 fn the_masked_loss_counts_removed_patches_only() {
     let (images, labels) = batch(&SMALL, 3, DType::F64);
@@ -238,7 +238,7 @@ fn masked_evaluation_differs_from_the_plain_one_and_is_the_same_each_time() {
 }
 
 #[test]
-fn both_losses_fall_and_a_stored_trainer_goes_on_with_the_same_bits() {
+fn both_losses_decrease_and_a_stored_trainer_resumes_with_the_same_bits() {
     let (images, labels) = batch(&Config::S, 20, DType::F32);
     let adam = AdamConfig { learning_rate: 1e-2, ..AdamConfig::PAPER };
     for (ratio, loss) in [(0.0, MaskedLoss::Removed), (0.5, MaskedLoss::Removed), (0.5, MaskedLoss::Whole)] {

@@ -1,7 +1,7 @@
-//! What a reliability test leaves behind: its figure, for the row of the programme R1 to R22 that it proves.
+//! Results of reliability tests, for the rows R1 to R22 of `book/reliability.md`.
 //!
-//! A test measures as ever. Where the variable `AGON_RELIABILITY` names a folder, which `cargo xtask prove` does, it
-//! leaves one file there; without it nothing is written. A test that fails leaves none.
+//! If the environment variable `AGON_RELIABILITY` names a folder, as set by `cargo xtask prove`, a passing test writes one
+//! file there; otherwise nothing is written. A failing test writes no file.
 //!
 //! ```
 //! # use reliability::{Measurement, size};
@@ -21,19 +21,20 @@ use std::{env, fs, io};
 
 use serde_json::{Value, json};
 
-/// The variable that names the folder of the figures.
+/// The environment variable with the folder of the results.
 pub const FOLDER: &str = "AGON_RELIABILITY";
 
-/// The variable that says how much is asked: `long`, or nothing for the size of CI.
+/// The environment variable for the number of cases: `long`, or unset for the size of CI.
 pub const SIZE: &str = "AGON_PROVE";
 
-/// The variable that chooses the random cases: a number, or `random`; unset, they are the same in every run.
+/// The environment variable with the seed of random cases: a number, or `random`; if unset, they are the same in every
+/// run.
 pub const SEED: &str = "AGON_SEED";
 
-/// The seed of a test's random cases: `fixed`, unless `AGON_SEED` names another.
+/// The seed of a test's random cases: `fixed`, unless `AGON_SEED` is set.
 ///
 /// # Panics
-/// If it is set to something else than a number or `random`.
+/// If `AGON_SEED` is neither a number nor `random`.
 pub fn seed(fixed: u64) -> u64 {
     match env::var(SEED).as_deref() {
         Err(_) => fixed,
@@ -44,18 +45,18 @@ pub fn seed(fixed: u64) -> u64 {
     }
 }
 
-/// A seed that nobody has seen, the same in the whole program: the keys of a hash map are random.
+/// A fresh random seed, constant within the process, from the random keys of a hash map.
 pub fn random_seed() -> u64 {
     static DRAWN: OnceLock<u64> = OnceLock::new();
     *DRAWN.get_or_init(|| RandomState::new().build_hasher().finish())
 }
 
-/// How many cases a test goes through: `ci` of them, or `long` where `AGON_PROVE=long`.
+/// The number of cases of a test: `ci`, or `long` if `AGON_PROVE=long`.
 pub fn size(ci: usize, long: usize) -> usize {
     if env::var(SIZE).is_ok_and(|size| size == "long") { long } else { ci }
 }
 
-/// A measurement that has begun.
+/// A running measurement.
 #[derive(Debug)]
 pub struct Measurement {
     id: &'static str,
@@ -65,18 +66,18 @@ pub struct Measurement {
 }
 
 impl Measurement {
-    /// Begins to measure: the row, such as `R10`, and what is promised in one plain sentence.
+    /// Starts a measurement of the row, such as `R10`, with its claim in one plain sentence.
     pub fn of(id: &'static str, what: &'static str) -> Self {
         Self { id, what, part: None, begin: Instant::now() }
     }
 
-    /// The same as one of several parts of a row, which `cargo xtask prove` adds up.
+    /// Marks the measurement as one of several parts of a row, which `cargo xtask prove` combines.
     #[must_use]
     pub fn part(self, part: &'static str) -> Self {
         Self { part: Some(part), ..self }
     }
 
-    /// Ends it well: `n` cases, no failure, and what was found in a few words.
+    /// Ends the measurement successfully: `n` cases without failure, and a short summary of the result.
     ///
     /// # Panics
     /// If the figure cannot be written.
@@ -84,10 +85,10 @@ impl Measurement {
         self.leave(n as u64, Some(figure.into()), None);
     }
 
-    /// Ends it without a result, because this machine lacks what it needs.
+    /// Ends the measurement without a result, because this machine lacks a requirement.
     ///
     /// # Panics
-    /// If that cannot be written.
+    /// If the result cannot be written.
     pub fn not_run(self, reason: impl Into<String>) {
         self.leave(0, None, Some(reason.into()));
     }
@@ -111,22 +112,22 @@ impl Measurement {
     }
 }
 
-/// What one test found.
+/// The result of one test.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Figure {
     /// The row, such as `R10`.
     pub id: String,
-    /// What is promised, in one plain sentence.
+    /// The claim, in one plain sentence.
     pub what: String,
-    /// How many cases were gone through.
+    /// The number of cases.
     pub n: u64,
-    /// How many of them failed.
+    /// The number of failed cases.
     pub failures: u64,
-    /// What was found, in a few words.
+    /// A short summary of the result.
     pub figure: String,
     /// Wall time, in seconds.
     pub seconds: f64,
-    /// Why there is no result, where there is none.
+    /// The reason if there is no result.
     pub not_run: Option<String>,
 }
 
@@ -156,10 +157,10 @@ impl Figure {
         })
     }
 
-    /// Every figure in a folder, in the order of the files' names.
+    /// Reads every result in a folder, in the order of the file names.
     ///
     /// # Errors
-    /// If the folder or a file cannot be read, or a file holds something else; it is named.
+    /// If the folder or a file cannot be read, or a file has another format; the error names it.
     pub fn read_all(folder: &Path) -> io::Result<Vec<Self>> {
         let mut files: Vec<PathBuf> =
             fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
@@ -180,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_what_is_read_and_another_text_is_refused_by_name() {
+    fn results_round_trip_and_other_texts_are_refused_by_name() {
         let folder = tempfile::tempdir().unwrap();
         let figure = |id: &str, not_run| Figure {
             id: id.into(),

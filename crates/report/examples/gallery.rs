@@ -1,10 +1,6 @@
-//! Draws one of everything from made-up numbers into a folder: `cargo run --release -p agon-report --example
+//! Draws every kind of figure from synthetic values into a folder: `cargo run --release -p agon-report --example
 //! gallery DIR`.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a tool for developers, whose output nobody parses"
-)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a developer tool, whose output is not parsed")]
 
 use std::error::Error;
 use std::fs;
@@ -49,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A number in [0, 1) that only looks random.
+/// A deterministic pseudo-random value in [0, 1).
 fn noise(seed: usize) -> f64 {
     ((seed as f64 * 12.9898).sin() * 43_758.545_3).rem_euclid(1.0)
 }
@@ -103,14 +99,13 @@ fn sweep() -> Chart {
     let mean = Tick { at: 0.088, label: "mean image".into() };
     Chart {
         name: "lambda_sweep".into(),
-        title: "Reconstruction is bought with classification, less dearly with a wider latent".into(),
+        title: "Reconstruction costs accuracy, and less with a wider latent".into(),
         caption:
             "Test error of the reconstruction (a), test accuracy (b) and one against the other (c), for \
-                  three widths k of the shared latent. Every number here is made up to show the drawing."
+                  three widths k of the shared latent. All values are synthetic."
                 .into(),
-        note:
-            "Points: mean of 5 seeds. Bands and bars: lowest to highest seed. Numbers beside points in c: λ."
-                .into(),
+        note: "Points: mean of 5 seeds. Bands and bars: lowest to highest seed. Labels of points in c: λ."
+            .into(),
         columns: 3,
         panels: vec![
             Panel {
@@ -149,7 +144,7 @@ fn widths() -> Chart {
     Chart {
         name: "widths".into(),
         title: "The gap to the closed form closes with the width".into(),
-        caption: "Made-up gaps over the width of the latent, on two logarithmic axes.".into(),
+        caption: "Synthetic gaps over the width of the latent, on two logarithmic axes.".into(),
         note: "Points: median of 9 seeds; bands and bars: quartiles.".into(),
         columns: 1,
         panels: vec![Panel {
@@ -191,15 +186,15 @@ fn latents() -> Chart {
     };
     Chart {
         name: "latents".into(),
-        title: "Classes part in the latent when classification has a say".into(),
-        caption: "Made-up latent vectors of 600 test images.".into(),
+        title: "Classes separate in the latent if classification has weight".into(),
+        caption: "Synthetic latents of 600 test images.".into(),
         note: String::new(),
         columns: 2,
         panels: vec![panel("λ = 0.5", 1.4), panel("λ = 1", 0.5)],
     }
 }
 
-fn picture(class: usize, blur: f64) -> agon_report::Result<Image> {
+fn image(class: usize, blur: f64) -> agon_report::Result<Image> {
     const SIDE: usize = 28;
     let value = |i: usize| {
         let (y, x) = ((i / SIDE) as f64 / 27.0 - 0.5, (i % SIDE) as f64 / 27.0 - 0.5);
@@ -211,13 +206,13 @@ fn picture(class: usize, blur: f64) -> agon_report::Result<Image> {
 
 fn reconstructions() -> agon_report::Result<ImageGrid> {
     let row = |label: &str, note: &str, blur: f64| {
-        let images = (0..10).map(|class| picture(class, blur)).collect::<agon_report::Result<_>>()?;
+        let images = (0..10).map(|class| image(class, blur)).collect::<agon_report::Result<_>>()?;
         Ok(GridRow { label: label.into(), note: note.into(), images })
     };
     Ok(ImageGrid {
         name: "reconstructions".into(),
-        title: "What is left of an image when the latent serves two masters".into(),
-        caption: "One made-up test image of each class, and its reconstruction for four λ.".into(),
+        title: "Reconstructions from a latent with two objectives".into(),
+        caption: "One synthetic test image of each class, and its reconstruction for four λ.".into(),
         columns: CLASSES.map(String::from).into(),
         rows: vec![
             row("original", "", 0.0)?,
@@ -315,7 +310,7 @@ fn page() -> agon_report::Result<Page> {
         question: "One encoder feeds a classifier and a decoder. Its gradient is λ times the decoder's plus (1 − λ) \
                    times the classifier's: λ = 0 listens to the classifier alone, λ = 1 to the decoder alone. \
                    Does some λ between serve both better, or is every gain of one a loss of the other?\n\n\
-                   All numbers on this page are made up. It shows what the drawing can do."
+                   All values on this page are synthetic. It shows what the figures can do."
             .into(),
         rows: rows(),
         explorer: None,
@@ -325,16 +320,16 @@ fn page() -> agon_report::Result<Page> {
                 "From one objective to the other",
                 "More weight on reconstruction improves reconstruction and costs classification.",
                 vec![Figure::Chart(sweep()), Figure::Grid(reconstructions()?)],
-                &["With 5 seeds a difference below 0.5 points of accuracy cannot be told from none."],
+                &["With 5 seeds a difference below 0.5 points of accuracy is not significant."],
             ),
             section("width", "Wider latents", "A wider latent eases the trade-off.", vec![Figure::Chart(widths())], &[]),
-            section("latent", "Looking inside", "The two objectives want different latents.", vec![Figure::Chart(latents())], &[]),
+            section("latent", "Latent space", "The two objectives lead to different latents.", vec![Figure::Chart(latents())], &[]),
         ],
         provenance: vec![
             pair("commit", "0000000000000000000000000000000000000000"),
             pair("config", "quick: epochs = 10, batch = 128, k ∈ {2, 8, 32}"),
             pair("seeds", "0 to 4, paired over λ"),
-            pair("data", "made up; SHA-256 e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+            pair("data", "synthetic; SHA-256 e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
             pair("device", "CPU, 2 cores"),
             pair("time", "3 min 12 s"),
         ],

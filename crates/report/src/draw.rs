@@ -1,4 +1,4 @@
-//! A figure as one drawing: title, legend, panels in a grid, note.
+//! Draws a figure: title, legend, panels in a grid, note.
 
 use crate::error::Result;
 use crate::figure::{Chart, Panel, Shape};
@@ -15,7 +15,7 @@ use crate::svg::{Anchor, At, Canvas, Type};
 const TITLE_SIZE: f64 = 15.0;
 const NOTE_SIZE: f64 = 11.0;
 
-/// Draws the figure. Errs as [`Chart::check`] does, and where a value has no place on its axis.
+/// Draws the figure. Fails as [`Chart::check`] does, and if a value is outside its axis.
 pub fn draw(figure: &Chart) -> Result<Drawing> {
     figure.check()?;
     let (plot_w, plot_h) = plot_size(figure);
@@ -65,7 +65,7 @@ pub fn draw(figure: &Chart) -> Result<Drawing> {
     Ok(Drawing { svg, width, height })
 }
 
-/// One legend for the figure where one panel's holds those of all others; else each panel has its own.
+/// The legend of the figure, if one panel's legend contains those of all others; otherwise each panel has its own.
 fn shared_legend(figure: &Chart) -> Option<Vec<Entry<'_>>> {
     let all: Vec<Vec<Entry<'_>>> = figure.panels.iter().map(|panel| legend::entries(&panel.series)).collect();
     let most = all.iter().max_by_key(|entries| entries.len())?;
@@ -95,7 +95,7 @@ fn draw_axis_titles(canvas: &mut Canvas, corner: At, frame: Rect, below: f64, pa
     canvas.text_upwards(At { x: corner.x + AXIS_SIZE, y: centre.y }, look, &panel.y.title());
 }
 
-/// The figure in words: caption, note, and for each panel its axes and the ends of its series.
+/// A text description: caption, note, and for each panel its axes and the first and last point of each series.
 fn description(figure: &Chart) -> String {
     let mut sentences = vec![figure.caption.clone(), figure.note.clone()];
     for (i, panel) in figure.panels.iter().enumerate() {
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn letters_go_on_after_z() {
+    fn letters_continue_after_z() {
         assert_eq!([0, 25, 26, 27].map(letter), ["a", "z", "aa", "ab"]);
     }
 }

@@ -1,37 +1,37 @@
-//! What can be wrong with a description of a figure, a grid or a page.
+//! Errors in descriptions of figures, grids and pages.
 
-/// A description that cannot be drawn; `of` says which figure, panel and series it is about.
+/// An invalid description; `of` names the figure, panel and series.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A value is NaN or infinite.
-    #[error("{of}: {what} is {value}, expected a finite number; leave out what was not measured")]
+    #[error("{of}: {what} is {value}, expected a finite number; omit values that were not measured")]
     NonFinite {
         /// The figure, panel and series, or the grid, row and column.
         of: String,
-        /// Which value.
+        /// The name of the value.
         what: String,
         /// The value.
         value: f64,
     },
 
-    /// Something that must hold at least one thing holds none.
+    /// A list that must not be empty is empty.
     #[error("{of}: nothing to draw, expected at least one {expected}")]
     Empty {
         /// The figure, panel and series, or the grid.
         of: String,
-        /// What is missing.
+        /// The missing element.
         expected: &'static str,
     },
 
-    /// A point lies outside its own spread, so a band would not contain its line.
+    /// A point is outside its own spread, so a band would not contain its line.
     #[error("{of}: point {point} has {axis} = {value} outside its spread {low} to {high}")]
     OutsideSpread {
         /// The figure, panel and series.
         of: String,
         /// The index of the point.
         point: usize,
-        /// `"x"`, `"y"`, or what was measured.
+        /// `"x"`, `"y"`, or the measured quantity.
         axis: &'static str,
         /// The value of the point.
         value: f64,
@@ -41,17 +41,17 @@ pub enum Error {
         high: f64,
     },
 
-    /// Points have a spread and nobody says what it means.
+    /// Points have a spread that the note does not explain.
     #[error(
-        "{of}: points have a spread; say in `note` what it is, such as `bands: lowest to highest of 5 seeds`"
+        "{of}: points have a spread; explain it in `note`, such as `bands: lowest to highest of 5 seeds`"
     )]
     UnexplainedSpread {
         /// The figure.
         of: String,
     },
 
-    /// A value has no place on its axis.
-    #[error("{of}: {value} has no place on axis `{axis}`, expected {expected}")]
+    /// A value is outside its axis.
+    #[error("{of}: {value} cannot be shown on axis `{axis}`, expected {expected}")]
     OffScale {
         /// The figure, panel and series.
         of: String,
@@ -59,31 +59,31 @@ pub enum Error {
         axis: String,
         /// The value.
         value: f64,
-        /// What the axis can show.
+        /// The values that the axis can show.
         expected: String,
     },
 
-    /// An axis contradicts itself.
+    /// An axis is inconsistent.
     #[error("{of}: axis `{axis}` {problem}")]
     Axis {
         /// The figure and panel.
         of: String,
         /// The label of the axis.
         axis: String,
-        /// What is wrong and what was expected.
+        /// The problem and the expected value.
         problem: &'static str,
     },
 
-    /// A text that a reader needs is empty.
+    /// A required text is empty.
     #[error("{of}: {what} is empty, expected a text")]
     NoText {
         /// The figure, panel and series, or the grid.
         of: String,
-        /// Which text.
+        /// The name of the text.
         what: &'static str,
     },
 
-    /// A name that cannot be a file name and an id.
+    /// A name is not a valid file name and id.
     #[error("name `{name}`: expected a lower-case letter, then lower-case letters, digits, `_` or `-`")]
     Name {
         /// The name.
@@ -102,23 +102,23 @@ pub enum Error {
     Mismatch {
         /// The grid, row and column, or the figure.
         of: String,
-        /// What was expected.
+        /// The expected value.
         expected: String,
-        /// What was given.
+        /// The actual value.
         got: String,
     },
 
-    /// The drawing could not be turned into pixels.
+    /// The drawing could not be rasterised.
     #[error("a drawing of {width} x {height} could not be rasterised: {reason}")]
     Raster {
         /// Width in units of the drawing.
         width: f64,
         /// Height in units of the drawing.
         height: f64,
-        /// What the rasteriser or encoder said.
+        /// The error of the rasteriser or encoder.
         reason: String,
     },
 }
 
-/// A result of this crate.
+/// The result type of this crate.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -1,27 +1,27 @@
-//! What a figure says, as plain data: panels, axes, series, and the rules that make it drawable.
+//! The description of a figure as plain data: panels, axes and series, with validation.
 
 use crate::error::{Error, Result};
 use crate::palette::Style;
 use crate::scale::Ruler;
 
-/// One picture with one or more panels.
+/// A chart with one or more panels.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Chart {
     /// File name and id: a lower-case letter, then lower-case letters, digits, `_` or `-`.
     pub name: String,
-    /// What is seen, in a few words; drawn above the panels.
+    /// The title, drawn above the panels.
     pub title: String,
-    /// What to see in it, in sentences; stands under the figure on a page and in its description.
+    /// The caption in sentences, below the figure on a page and in its text description.
     pub caption: String,
-    /// What bands, bars and point labels mean; drawn under the panels. Required where points have a spread.
+    /// The meaning of bands, bars and point labels, drawn below the panels. Required if points have a spread.
     pub note: String,
-    /// How many panels stand side by side.
+    /// The number of panels per row.
     pub columns: usize,
     /// The panels, row by row.
     pub panels: Vec<Panel>,
 }
 
-/// One pair of axes with what is drawn on them.
+/// A pair of axes with series and reference lines.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Panel {
     /// A short title; may be empty.
@@ -30,32 +30,32 @@ pub struct Panel {
     pub x: Axis,
     /// The vertical axis.
     pub y: Axis,
-    /// What is drawn, from back to front.
+    /// The series, from back to front.
     pub series: Vec<Series>,
-    /// Lines at a fixed value, such as chance.
+    /// Reference lines at a fixed value, such as chance level.
     pub references: Vec<Reference>,
 }
 
 /// A labelled axis.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Axis {
-    /// What is measured.
+    /// The measured quantity.
     pub label: String,
-    /// Its unit, written in brackets; empty for a pure number.
+    /// The unit, written in brackets; empty for a dimensionless quantity.
     pub unit: String,
-    /// Where values stand.
+    /// The scale.
     pub scale: Scale,
-    /// The ends of the axis; chosen from the data where it is `None`.
+    /// The range of the axis; `None` chooses it from the data.
     pub range: Option<(f64, f64)>,
 }
 
 impl Axis {
-    /// An axis whose ends follow from the data.
+    /// An axis whose range is chosen from the data.
     pub fn new(label: impl Into<String>, unit: impl Into<String>, scale: Scale) -> Self {
         Self { label: label.into(), unit: unit.into(), scale, range: None }
     }
 
-    /// The same axis from `low` to `high`.
+    /// The same axis with the range `low` to `high`.
     pub fn from_to(mut self, low: f64, high: f64) -> Self {
         self.range = Some((low, high));
         self
@@ -67,41 +67,41 @@ impl Axis {
     }
 }
 
-/// Where the values of an axis stand.
+/// The scale of an axis.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Scale {
-    /// Equal steps, equal distances.
+    /// A linear scale.
     Linear,
-    /// Equal ratios, equal distances; ticks at powers of two. Values above 0.
+    /// A logarithmic scale with ticks at powers of two, for values above 0.
     Log2,
-    /// Equal ratios, equal distances; ticks at powers of ten. Values above 0.
+    /// A logarithmic scale with ticks at powers of ten, for values above 0.
     Log10,
-    /// Equal odds ratios, equal distances. Values strictly between 0 and 1.
+    /// A logit scale, for values strictly between 0 and 1.
     Logit,
-    /// Evenly spaced places for these values and no others, such as every λ of a sweep with 0 and 1.
+    /// Evenly spaced positions for exactly these values, such as every λ of a sweep with 0 and 1.
     Positions(Vec<Tick>),
 }
 
 impl Scale {
-    /// Evenly spaced places for `values`, labelled with the values themselves.
+    /// Evenly spaced positions for `values`, labelled with the values.
     pub fn positions(values: &[f64]) -> Self {
         Self::Positions(values.iter().map(|&at| Tick { at, label: at.to_string() }).collect())
     }
 }
 
-/// A value with the text that stands at it.
+/// A labelled value on an axis.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tick {
     /// The value.
     pub at: f64,
-    /// Its text.
+    /// The label.
     pub label: String,
 }
 
-/// Points that belong together.
+/// A series of points.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
-    /// Its text in the legend.
+    /// The label in the legend.
     pub label: String,
     /// At least one point, in drawing order.
     pub points: Vec<Point>,
@@ -114,26 +114,26 @@ pub struct Series {
 /// How the points of a series are joined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
-    /// Markers on a line. The spread is a band, or bars where x is itself measured or runs backwards.
+    /// Markers on a line. The spread is a band, or bars if x is measured or not ascending.
     Line,
     /// Markers alone; the spread is drawn as bars.
     Points,
-    /// Many small translucent markers, as in a latent space; no spread and no labels.
+    /// A scatter plot of many small translucent markers; no spread and no labels.
     Cloud,
 }
 
-/// A value, and how far it spreads over seeds.
+/// A point with its spread over seeds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Point {
-    /// Where it stands.
+    /// The position on the x axis.
     pub x: f64,
-    /// Mean or median.
+    /// The mean or median.
     pub y: f64,
-    /// Lower and upper end in y; equal to y where nothing is known.
+    /// Lower and upper end in y; equal to y if unknown.
     pub y_spread: (f64, f64),
-    /// Lower and upper end in x; equal to x where x is chosen and not measured.
+    /// Lower and upper end in x; equal to x if x is not measured.
     pub x_spread: (f64, f64),
-    /// A text beside the point; may be empty.
+    /// The label beside the point; may be empty.
     pub label: String,
 }
 
@@ -155,7 +155,7 @@ impl Point {
         self
     }
 
-    /// The same point with a text beside it.
+    /// The same point with a label.
     pub fn labelled(mut self, label: impl Into<String>) -> Self {
         self.label = label.into();
         self
@@ -166,7 +166,7 @@ impl Point {
     }
 }
 
-/// A line at a fixed value, drawn behind the data and labelled in the margin.
+/// A reference line at a fixed value, drawn behind the data and labelled in the margin.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reference {
     /// A horizontal line at a value of y.
@@ -204,7 +204,7 @@ impl Series {
 }
 
 impl Panel {
-    /// Both axes measured out for a plot of this size, in units of the drawing.
+    /// The rulers of both axes for a plot of this size, in units of the drawing.
     pub(crate) fn rulers(&self, of: &str, width: f64, height: f64) -> Result<[Ruler; 2]> {
         let spreads = |of_point: fn(&Point) -> (f64, f64)| {
             let points = self.series.iter().flat_map(|series| &series.points);
@@ -243,7 +243,7 @@ impl Panel {
 }
 
 impl Chart {
-    /// Errs where a reader would be misled or the figure cannot be drawn; names the figure, panel and series.
+    /// Fails if the figure is misleading or cannot be drawn; names the figure, panel and series.
     pub fn check(&self) -> Result<()> {
         check_name(&self.name)?;
         let of = format!("figure `{}`", self.name);
@@ -264,7 +264,7 @@ impl Chart {
         Ok(())
     }
 
-    /// The words for one panel in an error.
+    /// The name of a panel in errors.
     pub(crate) fn place(&self, panel: usize) -> String {
         let title = &self.panels[panel].title;
         let title = if title.is_empty() { String::new() } else { format!(" `{title}`") };
@@ -272,7 +272,7 @@ impl Chart {
     }
 }
 
-/// Errs unless the name can be a file name and an id.
+/// Fails unless the name is a valid file name and id.
 pub(crate) fn check_name(name: &str) -> Result<()> {
     let rest = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-';
     if name.starts_with(|c: char| c.is_ascii_lowercase()) && name.bytes().all(rest) {

@@ -1,13 +1,13 @@
-//! The one font: the bytes that draw text in a PNG, and how wide that text will be.
+//! The embedded font and the widths of its texts.
 
 use std::sync::LazyLock;
 
 use ttf_parser::Face;
 
-/// DejaVu Sans, regular; its licence stands beside the file.
+/// DejaVu Sans, regular; its licence is beside the file.
 pub(crate) const BYTES: &[u8] = include_bytes!("../assets/DejaVuSans.ttf");
 
-/// The value of `font-family` in every SVG: the same face as in the PNG where the viewer has it.
+/// The `font-family` of every SVG: the face of the PNG, if the viewer has it.
 pub(crate) const FAMILY: &str = "DejaVu Sans, sans-serif";
 
 static FACE: LazyLock<Face<'static>> =
@@ -20,12 +20,12 @@ pub(crate) fn width(text: &str, size: f64) -> f64 {
 }
 
 fn advance(character: char) -> f64 {
-    // A character that the font lacks is drawn as its glyph 0, a box.
+    // A missing character is drawn as glyph 0, a box.
     let glyph = FACE.glyph_index(character).unwrap_or_default();
     FACE.glyph_hor_advance(glyph).map_or(0.0, f64::from)
 }
 
-/// The text in lines no wider than `limit`, broken at spaces; a longer word has a line to itself.
+/// Wraps the text at spaces into lines no wider than `limit`; a longer word has its own line.
 pub(crate) fn wrap(text: &str, size: f64, limit: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {

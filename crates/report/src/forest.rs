@@ -12,13 +12,13 @@ const ROW: f64 = 16.0;
 const OUTER: f64 = 16.0;
 const PLOT: f64 = 320.0;
 const GAP: f64 = 10.0;
-/// Longer labels are cut.
+/// The largest length of a label; longer ones are truncated.
 const LONGEST: usize = 92;
-/// The share of the plot that is free at each end.
+/// The fraction of the plot that is free at each end.
 const FREE: f64 = 0.04;
 
 const CAPTION: &str = "One row for each verdict with an interval: the effect that decides it (dot), its interval, and the \
-                       margin that the claim needs it to be beyond (tick). An arrow marks an interval that goes on.";
+                       margin that it must exceed for the claim to hold (tick). An arrow marks an interval that extends beyond the axis.";
 
 /// Draws the rows that have an effect with an interval and do not repeat another row; `None` if there are none.
 pub fn forest(rows: &[Verdict]) -> Option<Drawing> {
@@ -59,7 +59,7 @@ pub fn forest(rows: &[Verdict]) -> Option<Drawing> {
         let of_unit: Vec<_> = rows.iter().filter(|(_, effect)| effect.unit == unit).collect();
         let axis = Axis::new(&of_unit, left);
         y += 2.2 * ROW;
-        let title = if unit.is_empty() { "pure numbers" } else { unit };
+        let title = if unit.is_empty() { "dimensionless" } else { unit };
         canvas.text(At { x: left, y }, Type::strong(13.0), title);
         y += 0.6 * ROW;
         let bottom = y + ROW * of_unit.len() as f64;
@@ -116,7 +116,7 @@ fn colour(conclusion: Conclusion) -> Colour {
     }
 }
 
-/// A horizontal axis over the effects and margins of some rows; single wide intervals may go beyond it.
+/// A horizontal axis over the effects and margins of some rows; a few wide intervals may extend beyond it.
 struct Axis {
     left: f64,
     low: f64,
@@ -128,7 +128,7 @@ impl Axis {
     fn new(rows: &[&(&Verdict, &Effect)], left: f64) -> Self {
         let effects = || rows.iter().map(|(_, effect)| effect);
         let mut values: Vec<f64> = effects().flat_map(|effect| [effect.value, effect.margin]).collect();
-        // Nine of ten interval ends are inside.
+        // The range covers nine of ten interval ends.
         let mut away: Vec<f64> = effects().flat_map(|effect| [effect.low.abs(), effect.high.abs()]).collect();
         away.sort_by(f64::total_cmp);
         let most = away[(away.len() * 9 / 10).min(away.len() - 1)];
@@ -143,7 +143,7 @@ impl Axis {
         axis
     }
 
-    /// Where a value stands, and whether it is beyond the axis, at whose end it then stands.
+    /// The position of a value, clamped to the axis, and whether it is beyond the axis.
     fn place(&self, value: f64) -> (f64, bool) {
         let share = (value - self.low) / (self.high - self.low);
         (self.left + PLOT * share.clamp(0.0, 1.0), !(0.0..=1.0).contains(&share))
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn effects_of_nothing_at_all_have_an_axis() {
+    fn effects_of_zero_have_an_axis() {
         let zero = Effect { margin: 0.0, ..row("", [0.0; 3]).effect.unwrap() };
         assert!(forest(&[Verdict { effect: Some(zero), ..row("", [0.0; 3]) }]).is_some());
     }

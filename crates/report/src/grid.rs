@@ -17,7 +17,7 @@ const LABEL_SIZE: f64 = 12.0;
 const SMALL_SIZE: f64 = 11.0;
 const LEADING: f64 = 1.3;
 const GAP: f64 = 5.0;
-/// Images are enlarged by a whole factor until their longer side has at least this many units.
+/// Images are enlarged by an integer factor until their longer side has at least this many units.
 const LEAST_SIDE: usize = 64;
 
 /// A grey or RGB image with values in [0, 1].
@@ -31,8 +31,8 @@ pub struct Image {
 
 impl Image {
     /// An image from `values: [h, w, c]` in row-major order, with `c` = 1 (grey) or 3 (RGB).
-    /// A value outside [0, 1] is drawn as the nearer end, and the grid says how many there were.
-    /// Errs if the counts do not match or a value is NaN or infinite.
+    /// Values outside [0, 1] are clipped, and the grid states their number.
+    /// Fails if the counts do not match or a value is NaN or infinite.
     pub fn new(h: usize, w: usize, c: usize, values: Vec<f32>) -> Result<Self> {
         let of = check_counts(h, w, c, values.len())?;
         for (i, &value) in values.iter().enumerate() {
@@ -41,7 +41,7 @@ impl Image {
         Ok(Self { h, w, c, values })
     }
 
-    /// An image from `values: [c, h, w]`, one plane for each channel, as tensors hold them.
+    /// An image from `values: [c, h, w]`, one plane per channel.
     pub fn from_planes(c: usize, h: usize, w: usize, values: &[f32]) -> Result<Self> {
         check_counts(h, w, c, values.len())?;
         let plane = h * w;
@@ -49,7 +49,7 @@ impl Image {
         Self::new(h, w, c, pixels.copied().collect())
     }
 
-    /// A PNG with each pixel as a square of `zoom` pixels.
+    /// Encodes a PNG with each pixel enlarged to a square of `zoom` pixels.
     fn png(&self, zoom: usize) -> Vec<u8> {
         let byte = |value: &f32| (value.clamp(0.0, 1.0) * 255.0).round() as u8;
         let mut bytes = Vec::with_capacity(self.values.len() * zoom * zoom);
@@ -67,34 +67,34 @@ impl Image {
     }
 }
 
-/// Rows of images under column names.
+/// A grid of images with row labels and column names.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImageGrid {
     /// File name and id, as for a figure.
     pub name: String,
-    /// What is seen; drawn above.
+    /// The title, drawn above the grid.
     pub title: String,
-    /// What to see in it; stands under the grid on a page and in its description.
+    /// The caption, below the grid on a page and in its text description.
     pub caption: String,
     /// The names of the columns, such as classes.
     pub columns: Vec<String>,
-    /// The rows, from above.
+    /// The rows, from top to bottom.
     pub rows: Vec<GridRow>,
 }
 
-/// One image for each column.
+/// A row with one image per column.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GridRow {
-    /// What the row is, such as `λ = 0.5`.
+    /// The label of the row, such as `λ = 0.5`.
     pub label: String,
     /// A small second line, such as the row's error; may be empty.
     pub note: String,
-    /// The images, all of the grid's one size.
+    /// The images, all of the same size.
     pub images: Vec<Image>,
 }
 
 impl ImageGrid {
-    /// Errs where the grid is empty or its counts and sizes do not match; names the grid and the row.
+    /// Fails if the grid is empty or its counts and sizes do not match; names the grid and the row.
     pub fn check(&self) -> Result<()> {
         check_name(&self.name)?;
         let of = format!("grid `{}`", self.name);
@@ -116,7 +116,7 @@ impl ImageGrid {
         Ok(())
     }
 
-    /// Draws the grid. Errs as [`ImageGrid::check`] does.
+    /// Draws the grid. Fails as [`ImageGrid::check`] does.
     pub fn draw(&self) -> Result<Drawing> {
         self.check()?;
         let first = &self.rows[0].images[0];
@@ -194,7 +194,7 @@ impl ImageGrid {
         }
     }
 
-    /// What the drawing does not show as it is.
+    /// The note on clipped values.
     fn note(&self) -> Option<String> {
         let values = || self.rows.iter().flat_map(|row| &row.images).flat_map(|image| &image.values);
         let outside = values().filter(|value| !(0.0..=1.0).contains(*value)).count();
@@ -218,7 +218,7 @@ impl ImageGrid {
     }
 }
 
-/// The words for an image in an error, or the error that its counts do not match.
+/// The name of an image in errors; fails if its counts do not match.
 fn check_counts(h: usize, w: usize, c: usize, values: usize) -> Result<String> {
     let of = format!("image of {h} x {w} x {c}");
     if h == 0 || w == 0 || !matches!(c, 1 | 3) {

@@ -14,33 +14,33 @@ const CELL: (f64, f64) = (44.0, 20.0);
 const OUTER: f64 = 16.0;
 const BETWEEN: f64 = 30.0;
 
-/// Values over rows and columns, in panels that share one scale of colours.
+/// A heat map of panels that share one colour scale.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HeatMap {
     /// File name and id, as for a chart.
     pub name: String,
-    /// What is seen; drawn above.
+    /// The title, drawn above the map.
     pub title: String,
-    /// What to see in it; stands under the map on a page and in its description.
+    /// The caption, below the map on a page and in its text description.
     pub caption: String,
-    /// The value without a colour.
+    /// The centre of the colour scale, drawn without colour.
     pub centre: f64,
-    /// The panels, two side by side.
+    /// The panels, two per row.
     pub panels: Vec<HeatPanel>,
 }
 
-/// One table of values.
+/// A panel of a heat map.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HeatPanel {
     /// A short title.
     pub title: String,
-    /// What the columns are.
+    /// The title of the columns.
     pub x: String,
-    /// What the rows are.
+    /// The title of the rows.
     pub y: String,
     /// The labels of the columns.
     pub columns: Vec<String>,
-    /// The label of each row with its values, from above; `None` where there is none.
+    /// The label and values of each row, from top to bottom; `None` for a missing value.
     pub rows: Vec<(String, Vec<Option<f64>>)>,
 }
 
@@ -58,7 +58,7 @@ impl HeatPanel {
         self.cells_height() + 3.6 * ROW
     }
 
-    /// As high as the cells, or as the name of the rows where that is longer.
+    /// The height of the cells, or of the title of the rows if that is larger.
     fn cells_height(&self) -> f64 {
         (self.rows.len() as f64 * CELL.1).max(font::width(&self.y, SIZE))
     }
@@ -75,7 +75,7 @@ impl HeatPanel {
             Type::new(SIZE + 1.0, INK, Anchor::Start),
             &self.title,
         );
-        // Three digits of the value that is furthest away.
+        // Three digits of the value farthest from the centre.
         let decimals = usize::try_from(2 - magnitude(most)).unwrap_or(0).min(4);
         let middle = top + self.cells_height() / 2.0;
         canvas.text_upwards(
@@ -115,7 +115,7 @@ impl HeatPanel {
 }
 
 impl HeatMap {
-    /// Errs where the map is empty, a value is not finite, or a row has another number of values than there are columns.
+    /// Fails if the map is empty, a value is not finite, or a row does not have one value per column.
     pub fn check(&self) -> Result<()> {
         check_name(&self.name)?;
         let of = format!("heat map `{}`", self.name);
@@ -138,7 +138,7 @@ impl HeatMap {
         Ok(())
     }
 
-    /// Draws the map. Errs as [`HeatMap::check`] does.
+    /// Draws the map. Fails as [`HeatMap::check`] does.
     pub fn draw(&self) -> Result<Drawing> {
         self.check()?;
         let away = self.panels.iter().flat_map(HeatPanel::values).map(|value| (value - self.centre).abs());
@@ -165,7 +165,7 @@ impl HeatMap {
         Ok(Drawing { svg, width, height })
     }
 
-    /// The values as HTML tables, one for each panel.
+    /// The values as HTML tables, one per panel.
     pub(crate) fn tables(&self) -> String {
         let table = |panel: &HeatPanel| {
             let head: String =
@@ -206,16 +206,16 @@ mod tests {
     }
 
     #[test]
-    fn a_value_has_a_cell_and_what_is_missing_has_none() {
+    fn every_value_has_a_cell_and_missing_ones_have_none() {
         let drawn = map(vec![Some(-1.0), None]).draw().unwrap();
-        // The paper and one cell.
+        // The background and one cell.
         assert_eq!(drawn.svg.matches("<rect").count(), 2);
         assert!(drawn.svg.contains("masks &lt;1&gt;"));
         assert!(map(vec![Some(0.0), Some(0.0)]).draw().is_ok(), "nothing but the centre");
     }
 
     #[test]
-    fn an_empty_or_crooked_map_is_refused() {
+    fn an_empty_or_irregular_map_is_refused() {
         assert!(map(vec![None, None]).draw().is_err());
         assert!(map(vec![Some(1.0)]).draw().is_err());
         assert!(map(vec![Some(f64::NAN), None]).draw().is_err());

@@ -1,4 +1,4 @@
-//! Where the texts beside points go: near their point, on nothing else.
+//! Placement of point labels: near their point, without overlaps.
 
 use crate::svg::At;
 
@@ -55,14 +55,14 @@ impl Rect {
     }
 }
 
-/// What labels keep away from.
+/// The obstacles that labels avoid.
 #[derive(Debug, Default)]
 pub(crate) struct Obstacles {
     pub(crate) markers: Vec<Rect>,
     pub(crate) lines: Vec<[At; 2]>,
 }
 
-/// A text that wants a place beside `at`.
+/// A label to place beside `at`.
 #[derive(Debug, Clone)]
 pub(crate) struct Wish {
     pub(crate) at: At,
@@ -70,7 +70,7 @@ pub(crate) struct Wish {
     pub(crate) height: f64,
 }
 
-/// Farther than this from its point, a label needs a thin line to it.
+/// A label farther than this from its point has a leader line.
 pub(crate) const LEADER_FROM: f64 = 14.0;
 
 const DIRECTIONS: usize = 16;
@@ -79,7 +79,7 @@ const FIRST_RING: f64 = 6.0;
 const RING_STEP: f64 = 5.0;
 const SWEEPS: usize = 4;
 
-/// A box inside `bounds` for every wish, found by moving one label at a time to its cheapest place.
+/// A box inside `bounds` for every label, by coordinate descent on the cost of its position.
 pub(crate) fn place(wishes: &[Wish], obstacles: &Obstacles, bounds: Rect) -> Vec<Rect> {
     let mut placed: Vec<Option<Rect>> = vec![None; wishes.len()];
     for _ in 0..SWEEPS {
@@ -93,7 +93,7 @@ pub(crate) fn place(wishes: &[Wish], obstacles: &Obstacles, bounds: Rect) -> Vec
     placed.into_iter().map(|rect| rect.expect("every wish has candidates")).collect()
 }
 
-/// Boxes around the point with their ring, nearest first, and in each ring above right first, as in print.
+/// Boxes around the point with their ring, nearest first, and in each ring above right first.
 fn candidates(wish: &Wish) -> impl Iterator<Item = (Rect, usize)> {
     let Wish { at, width: w, height: h } = wish.clone();
     (0..RINGS * DIRECTIONS).map(move |i| {
@@ -121,7 +121,7 @@ fn cost(
     cost += placed.iter().flatten().map(|other| 100.0 * rect.overlap(other)).sum::<f64>();
     cost += obstacles.markers.iter().map(|marker| 20.0 * rect.overlap(marker)).sum::<f64>();
     cost += 12.0 * obstacles.lines.iter().filter(|line| rect.is_crossed_by(**line)).count() as f64;
-    // A label nearer to another point than to its own would be read as that one's.
+    // A label nearer to another point than to its own is misleading.
     let centre = rect.centre();
     let distance = |at: At| (at.x - centre.x).hypot(at.y - centre.y);
     let own = distance(wish.at);
@@ -129,11 +129,11 @@ fn cost(
     cost + 15.0 * nearer as f64
 }
 
-/// The places nearest to `wanted`, in the same order along the axis and at least `gap` apart.
+/// The positions nearest to `wanted`, in the same order and at least `gap` apart.
 pub(crate) fn spread_apart(wanted: &[f64], gap: f64) -> Vec<f64> {
     let mut order: Vec<usize> = (0..wanted.len()).collect();
     order.sort_by(|&a, &b| wanted[a].total_cmp(&wanted[b]));
-    // Clusters of touching places, each a centre and its members, merged until none touch.
+    // Clusters of touching labels, each with a centre and members, merged until none touch.
     let mut clusters: Vec<Vec<usize>> = Vec::new();
     let centre = |cluster: &[usize]| cluster.iter().map(|&i| wanted[i]).sum::<f64>() / cluster.len() as f64;
     let half = |cluster: &[usize]| gap * cluster.len() as f64 / 2.0;
@@ -196,7 +196,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn spread_places_keep_their_order_and_their_distance(
+        fn spread_labels_keep_their_order_and_distance(
             wanted in prop::collection::vec(0.0..100.0f64, 0..8),
         ) {
             let places = spread_apart(&wanted, 10.0);
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn places_that_do_not_touch_stay_where_they_are() {
+    fn labels_that_do_not_touch_are_not_moved() {
         assert_eq!(spread_apart(&[50.0, 0.0, 20.0], 10.0), [50.0, 0.0, 20.0]);
         assert_eq!(spread_apart(&[50.0, 50.0], 10.0), [45.0, 55.0]);
     }

@@ -1,4 +1,4 @@
-//! Where everything of a figure stands: one size for all plots, margins as wide as the texts in them.
+//! Layout of a figure: one size for all plots, margins as wide as their texts.
 
 use crate::figure::{Chart, Panel, Reference, Scale};
 use crate::font;
@@ -8,18 +8,18 @@ use crate::panel::{AXIS_SIZE, REFERENCE_SIZE, TICK_LENGTH, TICK_SIZE};
 use crate::scale::{self, Ruler};
 use crate::svg::At;
 
-/// White around the whole drawing.
+/// The margin of the drawing.
 pub(crate) const OUTER: f64 = 16.0;
 pub(crate) const PANEL_TITLE_SIZE: f64 = 13.0;
 /// The height of a line of text, as a multiple of its size.
 pub(crate) const LEADING: f64 = 1.35;
 const BETWEEN_COLUMNS: f64 = 22.0;
 const BETWEEN_ROWS: f64 = 18.0;
-/// Room between neighbouring tick labels.
+/// The space between neighbouring tick labels.
 const TICK_GAP: f64 = 7.0;
 
-/// Width and height of every plot of a figure: large for one column, smaller for many, and as wide as the
-/// labels of evenly spaced positions need in two rows.
+/// Width and height of the plots of a figure: large for one column, smaller for many, and wide enough for two rows of
+/// tick labels at evenly spaced positions.
 pub(crate) fn plot_size(figure: &Chart) -> (f64, f64) {
     let (width, height) = match columns(figure) {
         1 => (520.0, 320.0),
@@ -30,12 +30,12 @@ pub(crate) fn plot_size(figure: &Chart) -> (f64, f64) {
     (needed.fold(width, f64::max), height)
 }
 
-/// In how many rows the tick labels of the x axis stand, so that they do not touch.
+/// The number of rows of x tick labels, so that they do not touch.
 pub(crate) fn tick_rows(panel: &Panel, plot_w: f64) -> usize {
     if width_for_ticks(panel, 1) <= plot_w { 1 } else { 2 }
 }
 
-/// How wide a plot must be for its evenly spaced labels, dealt out to `rows` rows in turn.
+/// The width of a plot whose evenly spaced labels alternate between `rows` rows.
 fn width_for_ticks(panel: &Panel, rows: usize) -> f64 {
     let Scale::Positions(ticks) = &panel.x.scale else { return 0.0 };
     let widths: Vec<f64> = ticks.iter().map(|tick| font::width(&tick.label, TICK_SIZE)).collect();
@@ -48,21 +48,21 @@ fn columns(figure: &Chart) -> usize {
     figure.columns.min(figure.panels.len())
 }
 
-/// A figure measured out.
+/// The layout of a figure.
 pub(crate) struct Layout {
     plot: (f64, f64),
     columns: usize,
     rows: usize,
-    /// Room left and right of the plots of each column.
+    /// The space left and right of the plots of each column.
     sides: Vec<(f64, f64)>,
-    /// Room above a plot: panel title, the panel's own legend, names of vertical lines.
+    /// The space above a plot: panel title, legend, labels of vertical lines.
     top: f64,
-    /// Room below a plot: ticks, their labels, the name of the axis.
+    /// The space below a plot: ticks, tick labels, axis title.
     bottom: f64,
 }
 
 impl Layout {
-    /// The room that these panels need with their rulers, wrapped titles and own legends.
+    /// The layout of these panels with their rulers, wrapped titles and legends.
     pub(crate) fn new(
         figure: &Chart,
         rulers: &[[Ruler; 2]],
@@ -95,17 +95,17 @@ impl Layout {
         }
     }
 
-    /// The width of all columns.
+    /// The total width of the columns.
     pub(crate) fn width(&self) -> f64 {
         self.left_of(self.columns) - OUTER - BETWEEN_COLUMNS
     }
 
-    /// The height of all rows.
+    /// The total height of the rows.
     pub(crate) fn height(&self) -> f64 {
         self.rows as f64 * (self.cell_h() + BETWEEN_ROWS) - BETWEEN_ROWS
     }
 
-    /// The upper left corner of a panel and the frame of its plot, where the first row starts at `top`.
+    /// The upper left corner of a panel and the frame of its plot, if the first row starts at `top`.
     pub(crate) fn panel(&self, index: usize, top: f64) -> (At, Rect) {
         let (column, row) = (index % self.columns, index / self.columns);
         let corner = At { x: self.left_of(column), y: top + row as f64 * (self.cell_h() + BETWEEN_ROWS) };
@@ -113,7 +113,7 @@ impl Layout {
         (corner, Rect { x: corner.x + self.sides[column].0, y: corner.y + self.top, w, h })
     }
 
-    /// The baseline of the name of an x axis, below its plot.
+    /// The baseline of the title of an x axis.
     pub(crate) fn axis_title_below(&self, frame: Rect, tick_rows: usize) -> f64 {
         frame.y + frame.h + bottom(tick_rows) - 8.0
     }
@@ -128,12 +128,12 @@ impl Layout {
     }
 }
 
-/// Room below one plot.
+/// The space below one plot.
 fn bottom(tick_rows: usize) -> f64 {
     TICK_LENGTH + tick_rows as f64 * LEADING * TICK_SIZE + LEADING * AXIS_SIZE + 6.0
 }
 
-/// Room left and right of one plot.
+/// The space left and right of one plot.
 fn sides(panel: &Panel, [x, y]: &[Ruler; 2]) -> (f64, f64) {
     let y_labels = y.ticks.iter().map(|tick| tick.label.as_str());
     let left = LEADING * AXIS_SIZE + 6.0 + font::widest(y_labels, TICK_SIZE) + TICK_LENGTH + 4.0;
@@ -142,7 +142,7 @@ fn sides(panel: &Panel, [x, y]: &[Ruler; 2]) -> (f64, f64) {
         Reference::Vertical(_) => None,
     });
     let beside = font::widest(beside, REFERENCE_SIZE);
-    // The last label of an x axis may stand half outside.
+    // The last label of an x axis may extend half outside.
     let last = x.ticks.last().map_or(0.0, |tick| font::width(&tick.label, TICK_SIZE) / 2.0);
     (left, last.max(if beside > 0.0 { beside + 8.0 } else { 0.0 }))
 }
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_that_would_touch_stand_in_two_rows() {
+    fn labels_that_would_touch_are_placed_in_two_rows() {
         assert_eq!(tick_rows(&panel(&["0", "0.5", "1"]), 300.0), 1);
         assert_eq!(tick_rows(&panel(&["0.0001"; 9]), 300.0), 2);
     }

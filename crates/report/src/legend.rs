@@ -1,4 +1,4 @@
-//! The legend: outside the data, in rows that wrap, with each series drawn as it is in the panel.
+//! The legend: outside the plot, in wrapped rows, with each series drawn as in the panel.
 
 use std::fmt::Display;
 
@@ -14,14 +14,14 @@ const ROW: f64 = 19.0;
 const GAP: f64 = 20.0;
 const KEY_TO_TEXT: f64 = 7.0;
 
-/// A series as the legend shows it.
+/// A legend entry of a series.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Entry<'a> {
     series: &'a Series,
     has_band: bool,
 }
 
-/// Entries placed in rows; places are relative to the top left corner of the legend.
+/// Entries in rows; positions are relative to the top left corner of the legend.
 #[derive(Debug, Clone)]
 pub(crate) struct Legend<'a> {
     entries: Vec<(At, Entry<'a>)>,
@@ -37,20 +37,20 @@ impl Entry<'_> {
         self.key_width() + KEY_TO_TEXT + font::width(&self.series.label, SIZE)
     }
 
-    /// Whether two entries look and read the same.
+    /// Whether two entries have the same label and style.
     pub(crate) fn says_the_same(&self, other: &Self) -> bool {
         let [a, b] = [self.series, other.series];
         (&a.label, a.style, a.shape) == (&b.label, b.style, b.shape)
     }
 }
 
-/// One entry for each series.
+/// One entry per series.
 pub(crate) fn entries(series: &[Series]) -> Vec<Entry<'_>> {
     series.iter().map(|series| Entry { series, has_band: series.has_band() }).collect()
 }
 
 impl<'a> Legend<'a> {
-    /// The entries in as many rows as a legend of this width needs.
+    /// Places the entries in rows of this width.
     pub(crate) fn new(entries: Vec<Entry<'a>>, width: f64) -> Self {
         let (mut x, mut y) = (0.0, 0.0);
         let mut placed = Vec::new();

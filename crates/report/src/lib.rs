@@ -1,7 +1,7 @@
-//! Figures, tables and the page that a stranger reads, drawn from plain data.
+//! Figures, tables and an HTML page, drawn from plain data.
 //!
-//! Nothing here knows of runs, tensors or files: a caller describes a [`Chart`] or an [`ImageGrid`], gets a
-//! [`Drawing`] (one SVG, and a PNG rasterised from that very SVG), and hands all of it to a [`Page`].
+//! The crate is independent of runs, tensors and files: a [`Chart`] or an [`ImageGrid`] describes a figure, a
+//! [`Drawing`] is its SVG (and a PNG rasterised from it), and a [`Page`] combines figures, tables and text.
 //! The same description gives the same bytes on every machine.
 
 #![forbid(unsafe_code)]
@@ -27,7 +27,7 @@ mod layout;
 mod legend;
 mod marker;
 mod number;
-mod numbers;
+mod data_table;
 mod panel;
 mod scale;
 mod svg;

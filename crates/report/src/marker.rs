@@ -1,4 +1,4 @@
-//! The shapes of points, a second cue beside colour.
+//! Marker shapes, a cue in addition to colour.
 
 use std::f64::consts::TAU;
 use std::fmt::Display;
@@ -45,12 +45,12 @@ pub(crate) fn draw_marker(
     canvas.element("path", &attributes);
 }
 
-/// Is the marker made of strokes and not of a filled shape?
+/// Whether the marker consists of strokes instead of a filled shape.
 pub(crate) fn is_open(marker: Marker) -> bool {
     matches!(marker, Marker::Plus | Marker::Cross)
 }
 
-/// The `d` of a path around a marker, which is filled unless it is open; empty for [`Marker::Nothing`].
+/// The SVG path of a marker, filled unless it is open; empty for [`Marker::Nothing`].
 pub(crate) fn outline(marker: Marker, at: At, radius: f64) -> String {
     let corners = |count: usize, turn: f64, radii: [f64; 2]| -> String {
         let corner = |i: usize| {
@@ -75,7 +75,7 @@ pub(crate) fn outline(marker: Marker, at: At, radius: f64) -> String {
             let (left, right, y, r) = (Num(at.x - radius), Num(at.x + radius), Num(at.y), Num(radius));
             format!("M{left} {y}A{r} {r} 0 0 1 {right} {y}A{r} {r} 0 0 1 {left} {y}Z")
         }
-        // The radii give all shapes about the area of the circle.
+        // The radii are chosen so that all shapes have about the area of the circle.
         Marker::Square => corners(4, 0.125, [1.25; 2]),
         Marker::Triangle => corners(3, 0.0, [1.45; 2]),
         Marker::Diamond => corners(4, 0.0, [1.35; 2]),

@@ -1,6 +1,6 @@
-//! Numbers as people read them: a true minus sign, no more digits than mean something.
+//! Number formatting: a true minus sign and a limited number of significant digits.
 
-/// `value` with `decimals` places and a true minus sign; a zero has no sign.
+/// `value` with `decimals` decimal places and a true minus sign; zero has no sign.
 pub(crate) fn fixed(value: f64, decimals: usize) -> String {
     let text = format!("{value:.decimals$}");
     match text.strip_prefix('-') {
@@ -10,8 +10,8 @@ pub(crate) fn fixed(value: f64, decimals: usize) -> String {
     }
 }
 
-/// `value` to four significant digits, without trailing zeros; powers of ten where plain digits would be
-/// long.
+/// `value` with four significant digits and without trailing zeros, in scientific notation if it is very large or
+/// small.
 pub(crate) fn short(value: f64) -> String {
     if value == 0.0 {
         return "0".into();
@@ -29,7 +29,7 @@ pub(crate) fn magnitude(value: f64) -> i32 {
     value.abs().log10().floor() as i32
 }
 
-/// `10` with a raised exponent.
+/// `10` with a superscript exponent.
 pub(crate) fn power_of_ten(exponent: i32) -> String {
     const RAISED: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
     let digits = exponent.unsigned_abs().to_string();

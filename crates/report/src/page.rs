@@ -1,7 +1,8 @@
-//! One self-contained HTML page: the question, the verdicts, each experiment, and where it all came from.
+//! One self-contained HTML page: the question, the verdicts, each experiment, and the provenance.
 
 use std::collections::HashSet;
 
+use crate::data_table;
 use crate::draw::draw;
 use crate::error::{Error, Result};
 use crate::explorer::Explorer;
@@ -9,7 +10,6 @@ use crate::figure::{Chart, check_name};
 use crate::forest::forest;
 use crate::grid::ImageGrid;
 use crate::heat::HeatMap;
-use crate::numbers;
 use crate::svg::escape;
 use crate::table;
 use crate::verdict::Verdict;
@@ -17,24 +17,24 @@ use crate::verdict::Verdict;
 /// Typography and colours, light and dark, on screen and on paper.
 const STYLE: &str = include_str!("../assets/page.css");
 
-/// The ids that the page itself uses; no section or figure may take them.
+/// The ids reserved by the page; no section or figure may use them.
 const OWN_IDS: [&str; 7] =
     ["content", "question", "verdicts", "forest", "explorer", "experiments", "provenance"];
 
-/// Everything a stranger needs to judge the results.
+/// The content of a page.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page {
     /// The title.
     pub title: String,
-    /// What was asked and how it was answered; an empty line starts a new paragraph.
+    /// The question and the answer; an empty line starts a new paragraph.
     pub question: String,
     /// The verdicts.
     pub rows: Vec<Verdict>,
-    /// What a reader can try out, if there is something.
+    /// The interactive explorer, if there are data for one.
     pub explorer: Option<Explorer>,
-    /// The experiments, in the order they are told.
+    /// The experiments, in the order of the page.
     pub sections: Vec<Section>,
-    /// What made the results, as names and values: commit, config, seeds, checksums, device, time.
+    /// The provenance of the results as names and values: commit, config, seeds, checksums, device, time.
     pub provenance: Vec<(String, String)>,
 }
 
@@ -45,22 +45,22 @@ pub struct Section {
     pub name: String,
     /// Its heading.
     pub title: String,
-    /// What it shows, in one sentence.
+    /// The claim in one sentence.
     pub claim: String,
-    /// The pictures.
+    /// The figures.
     pub figures: Vec<Figure>,
-    /// What a reader must know before believing the pictures.
+    /// Limitations of the results.
     pub warnings: Vec<String>,
-    /// Its verdicts; those of all experiments together are the page's.
+    /// The verdicts of this experiment; those of all experiments together are the page's.
     pub rows: Vec<Verdict>,
-    /// The command that makes it.
+    /// The command that reproduces it.
     pub command: String,
 }
 
-/// A picture of a section.
+/// A figure of a section.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Figure {
-    /// A figure with axes; its numbers stand below it as a table.
+    /// A figure with axes, with its data as a table.
     Chart(Chart),
     /// A grid of images.
     Grid(ImageGrid),
@@ -79,7 +79,7 @@ impl Figure {
 }
 
 impl Page {
-    /// The page as one file that loads nothing. Errs where a picture cannot be drawn or a name is used twice.
+    /// The page as one file that loads nothing. Fails if a figure cannot be drawn or a name is used twice.
     pub fn html(&self) -> Result<String> {
         self.check_names()?;
         let sections = self.sections.iter().map(Section::html).collect::<Result<String>>()?;
@@ -174,22 +174,24 @@ impl Section {
         let found = table::found(&self.rows);
         Ok(format!(
             "<article aria-labelledby=\"{name}\">\n<h3 id=\"{name}\">{title}</h3>\n{claim}{found}{figures}{warnings}\
-             <p>To make it again:</p>\n<pre tabindex=\"0\"><code>{command}</code></pre>\n</article>\n"
+             <p>To reproduce:</p>\n<pre tabindex=\"0\"><code>{command}</code></pre>\n</article>\n"
         ))
     }
 }
 
 impl Figure {
     fn html(&self) -> Result<String> {
-        let (drawing, title, caption, numbers) = match self {
-            Self::Chart(figure) => (draw(figure)?, &figure.title, &figure.caption, numbers::tables(figure)),
+        let (drawing, title, caption, tables) = match self {
+            Self::Chart(figure) => {
+                (draw(figure)?, &figure.title, &figure.caption, data_table::tables(figure))
+            }
             Self::Grid(grid) => (grid.draw()?, &grid.title, &grid.caption, String::new()),
             Self::Heat(map) => (map.draw()?, &map.title, &map.caption, map.tables()),
         };
-        let details = match numbers.is_empty() {
-            true => numbers,
+        let details = match tables.is_empty() {
+            true => tables,
             false => {
-                format!("<details>\n<summary>The numbers in this figure</summary>\n{numbers}</details>\n")
+                format!("<details>\n<summary>The data of this figure</summary>\n{tables}</details>\n")
             }
         };
         Ok(format!(

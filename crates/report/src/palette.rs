@@ -1,8 +1,8 @@
-//! The one place where colours, markers and dashes come from; they are safe for colour-blind readers.
+//! Colours, markers and dashes, safe for colour-blind readers.
 //!
-//! Categories use the eight colours of Okabe and Ito (2008), the yellow a little darker for white paper, and
-//! two more. Ordered values (k, λ, epochs) go from dark to light. Colour is never the only cue: each index has a
-//! marker and a dash too.
+//! Categories use the eight colours of Okabe and Ito (2008), with a darker yellow for white paper, and two more.
+//! Ordered values (k, λ, epochs) go from dark to light. Colour is never the only cue: each index also has a marker and
+//! a dash.
 
 use std::fmt;
 
@@ -25,7 +25,7 @@ pub(crate) const QUIET: Colour = Colour([0x55, 0x55, 0x55]);
 pub(crate) const REFERENCE: Colour = Colour([0x76, 0x76, 0x76]);
 /// Grid lines.
 pub(crate) const FAINT: Colour = Colour([0xe4, 0xe4, 0xe4]);
-/// Behind everything.
+/// The background.
 pub(crate) const PAPER: Colour = Colour([0xff, 0xff, 0xff]);
 
 const CATEGORIES: [Colour; 10] = [
@@ -41,7 +41,7 @@ const CATEGORIES: [Colour; 10] = [
     Colour([0xd9, 0xc9, 0x00]), // yellow
 ];
 
-/// The same hues where the paper is dark: those that would drown in it are lighter, and black is white.
+/// The same hues on a dark background: low-contrast ones are lighter, and black is white.
 const CATEGORIES_ON_DARK: [Colour; 10] = [
     Colour([0x3d, 0x9b, 0xe0]), // blue
     Colour([0xf0, 0x71, 0x2c]), // vermilion
@@ -107,7 +107,7 @@ pub(crate) enum Marker {
     Star,
     Pentagon,
     Bar,
-    /// Nothing: what was not measured.
+    /// No marker, for values that were not measured.
     Nothing,
 }
 
@@ -140,7 +140,7 @@ pub(crate) fn diverging(share: f64) -> Colour {
 
 const DASHES: [&str; 5] = ["", "7 3", "2.5 2.5", "9 3 2.5 3", "13 4"];
 
-/// How a series looks: a colour, a marker and a dash that belong together.
+/// The style of a series: colour, marker and dash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Style {
     pub(crate) colour: Colour,
@@ -149,8 +149,7 @@ pub struct Style {
 }
 
 impl Style {
-    /// The look of the `index`-th of some things that have no order. Ten colours and markers, then they
-    /// repeat with another pairing of marker and colour.
+    /// The style of category `index`. After ten colours and markers they repeat in other combinations.
     pub fn category(index: usize) -> Self {
         let turn = index / CATEGORIES.len();
         Self {
@@ -160,13 +159,13 @@ impl Style {
         }
     }
 
-    /// The colour of [`Style::category`] where the paper is dark.
+    /// The colour of [`Style::category`] on a dark background.
     pub(crate) fn category_on_dark(index: usize) -> Colour {
         CATEGORIES_ON_DARK[index % CATEGORIES_ON_DARK.len()]
     }
 
-    /// The look of the `index`-th of `count` things in order, dark first; the index stops at the last one. Among more
-    /// than 16 things neighbours share a colour, and only marker and dash tell them apart.
+    /// The style of value `index` of `count` ordered values, dark first; the index is clamped to the last one. With more
+    /// than 16 values neighbours have the same colour and differ in marker and dash.
     pub fn ordered(index: usize, count: usize) -> Self {
         let row = ORDERED[count.clamp(1, ORDERED.len()) - 1];
         let last = count.saturating_sub(1).max(row.len() - 1).max(1);
@@ -178,23 +177,23 @@ impl Style {
         }
     }
 
-    /// The same colour dotted and without markers: for what belongs to a series and was not measured, such as theory.
+    /// The same colour, dotted and without markers, for curves that were not measured, such as theory.
     pub fn without_markers(self) -> Self {
         Self { marker: Marker::Nothing, dash: DASHES[2], ..self }
     }
 
-    /// The same colour and marker on an unbroken line: for series that their dashes tell apart from others of one colour.
+    /// The same colour and marker with a solid line, for series that are distinguished from others by dashes only.
     #[must_use]
     pub fn solid(self) -> Self {
         Self { dash: DASHES[0], ..self }
     }
 
-    /// The same colour and dash without markers: for a curve of so many points that they would hide it.
+    /// The same colour and dash without markers, for curves of many points.
     pub fn curve(self) -> Self {
         Self { marker: Marker::Nothing, ..self }
     }
 
-    /// The dash of the `index`-th reference line of a panel; never solid, so that it is no data.
+    /// The dash of the `index`-th reference line of a panel; never solid, unlike data.
     pub(crate) fn reference_dash(index: usize) -> &'static str {
         DASHES[1 + index % (DASHES.len() - 1)]
     }
@@ -204,7 +203,7 @@ impl Style {
 mod tests {
     use super::*;
 
-    /// What a reader without one kind of cone sees: Machado, Oliveira and Fernandes (2009), severity 1.
+    /// Simulation of colour blindness: Machado, Oliveira and Fernandes (2009), severity 1.
     const DEFICIENCIES: [(&str, [[f64; 3]; 3]); 3] = [
         (
             "no red cones",
@@ -271,8 +270,7 @@ mod tests {
         (0..3).map(|i| (a[i] - b[i]).powi(2)).sum::<f64>().sqrt()
     }
 
-    /// A difference of 0.02 in OKLab is just noticeable side by side; twice that can be told apart in a
-    /// legend.
+    /// A difference of 0.02 in OKLab is just noticeable side by side; twice that is distinguishable in a legend.
     #[test]
     fn every_pair_of_categories_differs_for_every_kind_of_colour_vision() {
         for colours in [CATEGORIES, CATEGORIES_ON_DARK] {
@@ -288,7 +286,7 @@ mod tests {
         }
     }
 
-    /// Ratios of luminance as WCAG 2 defines them; 3 is what it asks of graphics.
+    /// Contrast ratios as defined by WCAG 2, which requires 3 for graphics.
     #[test]
     fn every_category_stands_out_from_dark_paper() {
         let luminance = |colour| {
@@ -303,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn ordered_colours_only_grow_lighter_and_stay_off_white() {
+    fn ordered_colours_become_lighter_and_stay_darker_than_white() {
         for count in 1..=40 {
             let lightness: Vec<f64> = (0..count).map(|i| oklab(Style::ordered(i, count).colour)[0]).collect();
             let grows = |pair: &[f64]| pair[1] > pair[0] || (count > ORDERED.len() && pair[1] == pair[0]);
@@ -312,13 +310,13 @@ mod tests {
     }
 
     #[test]
-    fn an_index_past_the_end_and_no_things_at_all_have_a_colour() {
+    fn an_index_past_the_end_and_a_count_of_zero_have_a_colour() {
         assert_eq!(Style::ordered(9, 2).colour, Style::ordered(1, 2).colour);
         assert_eq!(Style::ordered(3, 0).colour, Style::ordered(0, 1).colour);
     }
 
     #[test]
-    fn twenty_categories_have_twenty_looks() {
+    fn twenty_categories_have_twenty_styles() {
         let styles: Vec<Style> = (0..20).map(Style::category).collect();
         assert!((0..20).all(|a| (0..a).all(|b| styles[a] != styles[b])));
     }

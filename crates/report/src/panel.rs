@@ -1,4 +1,4 @@
-//! One panel: grid, reference lines, spread, lines, markers, axes and labels, from back to front.
+//! Draws a panel: grid, reference lines, spread, lines, markers, axes and labels, from back to front.
 
 use std::fmt::Display;
 
@@ -23,14 +23,14 @@ pub(crate) const CLOUD_OPACITY: f64 = 0.6;
 const CLOUD_RADIUS: f64 = 2.4;
 const LABEL_SIZE: f64 = 10.0;
 
-/// A panel measured out on the drawing.
+/// A panel with its position on the drawing.
 pub(crate) struct Plot<'a> {
     pub(crate) panel: &'a Panel,
     pub(crate) x: Ruler,
     pub(crate) y: Ruler,
-    /// Where the data goes.
+    /// The plot area.
     pub(crate) frame: Rect,
-    /// The labels of the x axis stand in this many rows in turn.
+    /// The number of rows between which x tick labels alternate.
     pub(crate) tick_rows: usize,
 }
 
@@ -78,7 +78,7 @@ impl Plot<'_> {
         Ok(())
     }
 
-    /// Dashed lines with their names in the margins, pushed apart where they would touch.
+    /// Dashed lines with labels in the margins, moved apart if they would touch.
     fn draw_references(&self, canvas: &mut Canvas) -> Result<()> {
         let look = Type::new(REFERENCE_SIZE, QUIET, Anchor::Start);
         let mut beside = Vec::new();
@@ -173,7 +173,7 @@ impl Plot<'_> {
         points.iter().map(|point| self.at(point.x, point.y)).collect()
     }
 
-    /// A point of every series in turn, so that no series hides the others.
+    /// Draws one point of each series in turn, so that no series hides the others.
     fn draw_clouds(&self, canvas: &mut Canvas) -> Result<()> {
         let clouds = || self.panel.series.iter().filter(|series| series.shape == Shape::Cloud);
         let longest = clouds().map(|series| series.points.len()).max().unwrap_or(0);
@@ -195,7 +195,7 @@ impl Plot<'_> {
         let below = Type::new(TICK_SIZE, QUIET, Anchor::Middle);
         for (i, tick) in self.x.ticks.iter().enumerate() {
             let at = At { x: self.frame.x + self.x.place(tick.at)? * self.frame.w, ..corner };
-            // A tick reaches down to its label, past the row above.
+            // A tick extends down to its label, past the row above.
             let end = at.y + TICK_LENGTH + (i % self.tick_rows) as f64 * LEADING * TICK_SIZE;
             canvas.line(at, At { y: at.y + TICK_LENGTH, ..at }, INK, 1.0, "");
             if end > at.y + TICK_LENGTH {
@@ -242,7 +242,7 @@ impl Plot<'_> {
 }
 
 fn draw_label(canvas: &mut Canvas, at: At, text: &str, colour: Colour, rect: Rect) {
-    // The corner or middle of the box that is nearest to the point.
+    // The corner or midpoint of the box nearest to the point.
     let near = At { x: at.x.clamp(rect.x, rect.x + rect.w), y: at.y.clamp(rect.y, rect.y + rect.h) };
     if (near.x - at.x).hypot(near.y - at.y) > LEADER_FROM {
         canvas.line(at, near, colour, 0.6, "");

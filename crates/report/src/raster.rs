@@ -1,4 +1,4 @@
-//! One drawing in two forms: the SVG, and a PNG rasterised from that SVG with the embedded font.
+//! A drawing as SVG, and as PNG rasterised from it with the embedded font.
 
 use std::sync::{Arc, LazyLock};
 
@@ -11,7 +11,7 @@ use crate::font;
 /// Pixels of the PNG for one unit of the drawing.
 const PIXELS_PER_UNIT: f32 = 2.0;
 
-/// Only the embedded font, so that a PNG is the same on a machine without fonts.
+/// Only the embedded font, so that PNGs do not depend on installed fonts.
 static FONTS: LazyLock<Arc<fontdb::Database>> = LazyLock::new(|| {
     let mut fonts = fontdb::Database::new();
     fonts.load_font_source(fontdb::Source::Binary(Arc::new(font::BYTES)));
@@ -42,13 +42,13 @@ impl Drawing {
             .ok_or_else(|| failed("no memory for that many pixels".into()))?;
         let scale = Transform::from_scale(PIXELS_PER_UNIT, PIXELS_PER_UNIT);
         resvg::render(&tree, scale, &mut pixels.as_mut());
-        // The paper is opaque, so alpha says nothing.
+        // The background is opaque, so alpha is dropped.
         let rgb: Vec<u8> = pixels.data().chunks(4).flat_map(|pixel| &pixel[..3]).copied().collect();
         encode(&rgb, size.width(), size.height(), png::ColorType::Rgb).map_err(|e| failed(e.to_string()))
     }
 }
 
-/// A PNG of 8-bit values in row-major order, packed as small as it gets.
+/// Encodes 8-bit values in row-major order as PNG with the best compression.
 pub(crate) fn encode(
     values: &[u8],
     width: u32,

@@ -1,4 +1,4 @@
-//! From values to places along an axis, and the ticks a reader counts by.
+//! Maps values to positions along an axis, and chooses ticks.
 
 use std::ops::Range;
 
@@ -7,29 +7,28 @@ use crate::figure::{Axis, Scale, Tick, finite};
 use crate::number;
 use crate::ticks;
 
-/// How much of an axis stays free at each end, so that no marker sits on a corner.
+/// The fraction of an axis that stays free at each end.
 pub(crate) const MARGIN: f64 = 0.05;
 
-/// The lengths of an axis for which arithmetic on ticks neither overflows nor vanishes.
+/// The lengths of an axis for which arithmetic on ticks neither overflows nor underflows.
 const LENGTHS: Range<f64> = 1e-200..1e200;
 
-/// Values closer than this, relative to the larger, are one value with rounding errors.
+/// The relative difference below which values count as equal.
 const SAME: f64 = 1e-12;
 
-/// An axis that knows its ends.
+/// An axis with its range and ticks.
 #[derive(Debug, Clone)]
 pub(crate) struct Ruler {
     of: String,
     axis: Axis,
-    /// The ends after the scale's own transform.
+    /// The transformed ends.
     low: f64,
     high: f64,
     pub(crate) ticks: Vec<Tick>,
 }
 
 impl Ruler {
-    /// An axis long enough for all `values`, with about `ticks` ticks at most where the scale leaves a
-    /// choice.
+    /// An axis that covers all `values`, with at most about `ticks` ticks where the scale has a choice.
     pub(crate) fn new(of: &str, axis: &Axis, values: &[f64], ticks: f64) -> Result<Self> {
         let mut ruler = Self { of: of.into(), axis: axis.clone(), low: 0.0, high: 1.0, ticks: Vec::new() };
         if let Scale::Positions(positions) = &axis.scale {
@@ -38,10 +37,11 @@ impl Ruler {
         } else {
             (ruler.low, ruler.high) = ruler.ends(values)?;
             if !LENGTHS.contains(&(ruler.high - ruler.low)) {
-                return Err(ruler
-                    .contradiction("is too short or too long for numbers of 64 bits; rescale its values"));
+                return Err(
+                    ruler.contradiction("is too short or too long for 64-bit floats; rescale its values")
+                );
             }
-            // Rounding may put a tick a hair beyond an end.
+            // Rounding may move a tick slightly beyond an end.
             let chosen = ruler.choose_ticks(ticks.max(2.0) as usize).into_iter();
             ruler.ticks = chosen.filter(|tick| ruler.place(tick.at).is_ok()).collect();
         }
@@ -51,7 +51,7 @@ impl Ruler {
         Ok(ruler)
     }
 
-    /// Where `value` stands, from 0 at the low end to 1 at the high end. Errs where the axis cannot show it.
+    /// The position of `value`, from 0 at the low end to 1 at the high end. Fails if the axis cannot show it.
     pub(crate) fn place(&self, value: f64) -> Result<f64> {
         if let Scale::Positions(positions) = &self.axis.scale {
             let index = positions.iter().position(|tick| tick.at == value);
@@ -62,7 +62,7 @@ impl Ruler {
             });
         }
         let at = (self.transformed(value)? - self.low) / (self.high - self.low);
-        // A hair outside is rounding.
+        // Slightly outside is rounding.
         if !(-1e-9..=1.0 + 1e-9).contains(&at) {
             return Err(self.off_scale(value, "a value inside its range; widen it"));
         }
@@ -91,7 +91,7 @@ impl Ruler {
         }
     }
 
-    /// The ends of the axis, transformed: as asked for, or the data with a margin.
+    /// The transformed ends of the axis: the given range, or that of the data with a margin.
     fn ends(&self, values: &[f64]) -> Result<(f64, f64)> {
         if let Some((low, high)) = self.axis.range {
             finite(&self.of, || format!("range of axis `{}`", self.axis.label), low)?;
@@ -112,7 +112,7 @@ impl Ruler {
             return Ok((low - room, high + room));
         }
         let room = MARGIN * (high - low);
-        // Data without a negative value needs no negative axis.
+        // No negative axis for non-negative data.
         let floor = if self.axis.scale == Scale::Linear && low >= 0.0 { 0.0 } else { f64::NEG_INFINITY };
         Ok(((low - room).max(floor), high + room))
     }
@@ -127,7 +127,7 @@ impl Ruler {
             Scale::Logit => self.odds(),
             Scale::Linear | Scale::Positions(_) => Vec::new(),
         };
-        // Less than three powers inside: ticks at round values then tell more.
+        // With fewer than three powers inside, round values are better ticks.
         if powers.len() >= 3 {
             return powers;
         }
@@ -137,7 +137,7 @@ impl Ruler {
     fn powers(&self, count: usize, label: impl Fn(i32) -> String) -> Vec<Tick> {
         let (first, last) = (self.low.ceil() as i32, self.high.floor() as i32);
         let stride = ((last - first) / i32::try_from(count).unwrap_or(i32::MAX) + 1).max(1);
-        // Multiples of the stride, so that 1 is a tick whenever it can be.
+        // Multiples of the stride, so that 1 is a tick if possible.
         (first..=last)
             .filter(|exponent| exponent.rem_euclid(stride) == 0)
             .map(|exponent| Tick { at: self.original(f64::from(exponent)), label: label(exponent) })
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn powers_of_two_are_labelled_as_numbers() {
+    fn powers_of_two_are_labelled_with_their_values() {
         assert_eq!(labels(&ruler(Scale::Log2, &[1.0, 2.0, 32.0]).unwrap()), ["1", "2", "4", "8", "16", "32"]);
     }
 
@@ -253,11 +253,11 @@ mod tests {
     }
 
     #[test]
-    fn one_value_alone_has_an_axis_around_it() {
+    fn a_single_value_has_an_axis_around_it() {
         for value in [0.0, 3.0, -2.0] {
             let at = ruler(Scale::Linear, &[value]).unwrap().place(value).unwrap();
-            // A handful of operations, each off by half an epsilon of numbers ten times its result.
-            assert!((at - 0.5).abs() < 100.0 * f64::EPSILON, "{value} stands at {at}");
+            // A few operations, each with a rounding error of half an epsilon of values ten times its result.
+            assert!((at - 0.5).abs() < 100.0 * f64::EPSILON, "{value} is at {at}");
         }
     }
 
@@ -265,7 +265,7 @@ mod tests {
     fn a_value_that_an_axis_cannot_show_is_named() {
         let error = ruler(Scale::Logit, &[0.5, 1.0]).unwrap_err().to_string();
         assert!(
-            error.contains("figure `f`: 1 has no place on axis `λ`") && error.contains("Positions"),
+            error.contains("figure `f`: 1 cannot be shown on axis `λ`") && error.contains("Positions"),
             "{error}"
         );
         assert!(ruler(Scale::Log2, &[0.0, 1.0]).is_err());
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn an_axis_that_contradicts_itself_is_refused() {
+    fn an_inconsistent_axis_is_refused() {
         assert!(ruler(Scale::positions(&[1.0, 0.0]), &[]).is_err());
         assert!(ruler(Scale::positions(&[]), &[]).is_err());
         let empty = Axis::new("x", "", Scale::Linear).from_to(1.0, 1.0);

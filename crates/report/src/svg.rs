@@ -1,32 +1,29 @@
-//! A small SVG writer: elements, escaped text, and nothing that could differ between two runs.
-//!
-//! Written here and not left to a plotting library, because the layout (what stands beside what, and how wide
-//! it is) is most of a good figure, and text must stay text.
+//! A small deterministic SVG writer with escaped text.
 
 use std::fmt::{self, Display, Write};
 
 use crate::font;
 use crate::palette::{Colour, INK, PAPER};
 
-/// A place or a length pair in units of the drawing, y downwards.
+/// A position or size in units of the drawing, y downwards.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct At {
     pub(crate) x: f64,
     pub(crate) y: f64,
 }
 
-/// A coordinate: two decimals, which is finer than any screen, and no trailing zeros.
+/// A coordinate, formatted with two decimals and without trailing zeros.
 pub(crate) struct Num(pub(crate) f64);
 
 impl Display for Num {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The sum turns −0 into 0.
+        // Adding 0 turns −0 into 0.
         let rounded = (self.0 * 100.0).round() / 100.0 + 0.0;
         write!(f, "{rounded}")
     }
 }
 
-/// Which end of a text stands at its place.
+/// Text alignment relative to its position.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Anchor {
     Start,
@@ -34,13 +31,13 @@ pub(crate) enum Anchor {
     End,
 }
 
-/// How a text looks.
+/// The style of a text.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Type {
     pub(crate) size: f64,
     pub(crate) colour: Colour,
     pub(crate) anchor: Anchor,
-    /// Drawn with a thin outline: a heavier face without a second font, and the same in SVG and PNG.
+    /// Drawn with a thin outline as bold text, so that SVG and PNG agree without a second font.
     pub(crate) strong: bool,
 }
 
@@ -53,13 +50,13 @@ impl Type {
         Self { size, colour: INK, anchor: Anchor::Start, strong: true }
     }
 
-    /// How far below the middle of a line of text its baseline is.
+    /// The distance of the baseline below the middle of a line of text.
     pub(crate) fn middle(&self) -> f64 {
         0.36 * self.size
     }
 }
 
-/// The `d` of a path through `points`.
+/// The path data of a polyline through `points`.
 pub(crate) fn path(points: &[At], closed: bool) -> String {
     let mut d = String::new();
     for (i, at) in points.iter().enumerate() {
@@ -72,7 +69,7 @@ pub(crate) fn path(points: &[At], closed: bool) -> String {
     d
 }
 
-/// The text with the five characters escaped that mean something in XML and HTML.
+/// Escapes the five special characters of XML and HTML.
 pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
@@ -82,7 +79,7 @@ pub(crate) fn escape(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
-            // XML 1.0 has no place for other control characters, not even escaped.
+            // XML 1.0 allows no other control characters, not even escaped.
             c if c.is_control() && !matches!(c, '\n' | '\t') => out.push('\u{fffd}'),
             c => out.push(c),
         }
@@ -90,7 +87,7 @@ pub(crate) fn escape(text: &str) -> String {
     out
 }
 
-/// The elements of a drawing, in the order they are painted.
+/// The elements of a drawing, in paint order.
 #[derive(Debug, Default)]
 pub(crate) struct Canvas {
     out: String,
@@ -125,7 +122,7 @@ impl Canvas {
         self.write_text(at, look, text, "");
     }
 
-    /// As `text`, turned to be read from below to above.
+    /// As `text`, rotated to be read from bottom to top.
     pub(crate) fn text_upwards(&mut self, at: At, look: Type, text: &str) {
         let turn = format!(" transform=\"rotate(-90 {} {})\"", Num(at.x), Num(at.y));
         self.write_text(at, look, text, &turn);
@@ -151,8 +148,8 @@ impl Canvas {
         ));
     }
 
-    /// Ids inside are `id` with a dot and a word; a name has no dot, so they meet no other name on a page.
-    /// The whole drawing on white paper, with a title and a description for readers who do not see it.
+    /// The complete SVG on a white background, with a title and a text description.
+    /// Ids are `id` with a dot and a word; a name has no dot, so they are unique on a page.
     pub(crate) fn finish(self, id: &str, width: f64, height: f64, title: &str, description: &str) -> String {
         let (id, w, h) = (escape(id), Num(width.ceil()), Num(height.ceil()));
         let (title, description) = (escape(title), escape(description));
@@ -184,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_that_looks_like_markup_stays_text() {
+    fn markup_in_text_is_escaped() {
         assert_eq!(escape("<b a='1'>&\"\u{1}"), "&lt;b a=&#39;1&#39;&gt;&amp;&quot;\u{fffd}");
     }
 

@@ -1,4 +1,4 @@
-//! The verdicts: one row for each claim and each exact fact, as text, CSV and HTML.
+//! The table of verdicts as text, CSV and HTML.
 
 use std::fmt::Write;
 
@@ -6,13 +6,13 @@ use crate::svg::escape;
 use crate::verdict::{Conclusion, Effect, Verdict};
 
 const HEADER: [&str; 6] = ["claim", "statement", "expected", "found", "n", "verdict"];
-/// The columns whose texts may be broken into lines, widest first to give way.
+/// The columns whose texts may be wrapped.
 const BREAKABLE: [usize; 4] = [1, 3, 2, 5];
 const LEAST_WIDTH: usize = 16;
 const GAP: usize = 2;
 
-/// How many rows have each verdict, such as `✓ holds: 3`; verdicts without a row are left out, and a fact that several
-/// rows state of the same runs is counted once.
+/// The number of rows with each verdict, such as `✓ holds: 3`; verdicts without rows are omitted, and rows that repeat
+/// a fact of the same runs are counted once.
 pub(crate) fn summary(rows: &[Verdict]) -> String {
     let count =
         |verdict| rows.iter().filter(|row| row.conclusion == verdict && row.same_as.is_none()).count();
@@ -22,7 +22,7 @@ pub(crate) fn summary(rows: &[Verdict]) -> String {
         .collect();
     match rows.iter().filter(|row| row.same_as.is_some()).count() {
         0 => {}
-        n => parts.push(format!("not counted, for they repeat the runs of another row: {n}")),
+        n => parts.push(format!("not counted, since they repeat the runs of another row: {n}")),
     }
     parts.join(" · ")
 }
@@ -33,8 +33,8 @@ fn cells(row: &Verdict) -> [String; 6] {
     [row.source.clone(), row.about(), row.expected.clone(), row.got.clone(), n, verdict]
 }
 
-/// Aligned columns for a terminal of this many characters; long texts go on in the next line. Where even that
-/// is too narrow, lines are longer than asked for.
+/// Aligned columns for a terminal of this many characters, with long texts wrapped. If it is too narrow even for that,
+/// lines are longer.
 pub fn text(rows: &[Verdict], width: usize) -> String {
     let header = HEADER.map(String::from);
     let table: Vec<[String; 6]> = std::iter::once(header).chain(rows.iter().map(cells)).collect();
@@ -48,7 +48,7 @@ pub fn text(rows: &[Verdict], width: usize) -> String {
             for (column, lines) in columns.iter().enumerate() {
                 let cell = lines.get(line).map_or("", String::as_str);
                 let room = " ".repeat(widths[column] - cell.chars().count());
-                // Numbers stand at the right.
+                // The column `n` is right-aligned.
                 text += &if column == 4 { room + cell } else { cell.to_owned() + &room };
                 text += &" ".repeat(GAP);
             }
@@ -62,7 +62,7 @@ pub fn text(rows: &[Verdict], width: usize) -> String {
     out
 }
 
-/// Natural widths, with the breakable columns narrowed one character at a time, the widest first.
+/// Column widths: the natural ones, with wrappable columns narrowed one character at a time, the widest first.
 fn widths(table: &[[String; 6]], width: usize) -> [usize; 6] {
     let mut widths: [usize; 6] =
         std::array::from_fn(|column| table.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
@@ -97,7 +97,7 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// Comma-separated values as RFC 4180 has them, with a header.
+/// The table as CSV (RFC 4180) with a header.
 pub fn csv(rows: &[Verdict]) -> String {
     let quoted = |cell: &str| match cell.contains([',', '"', '\n', '\r']) {
         true => format!("\"{}\"", cell.replace('"', "\"\"")),
@@ -134,7 +134,7 @@ pub const COLUMNS: [&str; 19] = [
     "same runs as",
 ];
 
-/// A row as the texts of [`COLUMNS`]; what is not known is empty.
+/// The cells of a row in the order of [`COLUMNS`]; unknown values are empty.
 pub fn columns(row: &Verdict) -> [String; COLUMNS.len()] {
     let of = |text: fn(&Effect) -> String| row.effect.as_ref().map_or(String::new(), text);
     [
@@ -160,13 +160,13 @@ pub fn columns(row: &Verdict) -> [String; COLUMNS.len()] {
     ]
 }
 
-/// Four significant digits, without an exponent; nothing for an end that is infinite.
+/// Four significant digits without an exponent; empty if infinite.
 fn digits(value: f64) -> String {
     let rounded = format!("{value:.3e}").parse::<f64>().unwrap_or(f64::NAN);
     if rounded.is_finite() { format!("{}", rounded + 0.0) } else { String::new() }
 }
 
-/// A table with row and column headers for screen readers.
+/// An HTML table with row and column headers for screen readers.
 pub fn html(rows: &[Verdict]) -> String {
     let mut out = String::from("<table class=\"verdicts\">\n<caption>");
     out += &escape(&summary(rows));
@@ -193,7 +193,7 @@ pub fn html(rows: &[Verdict]) -> String {
     out + "</tbody>\n</table>\n"
 }
 
-/// The deciding effect with its interval and margin in words; empty without one.
+/// The effect with its interval and margin in words; empty without one.
 pub(crate) fn effect(row: &Verdict) -> String {
     let Some(Effect { quantity, value, low, high, margin, unit, resampled }) = &row.effect else {
         return String::new();
@@ -204,7 +204,7 @@ pub(crate) fn effect(row: &Verdict) -> String {
     format!("{quantity} {value}{interval}{unit}, margin {margin}, over {resampled}")
 }
 
-/// The verdicts of one experiment as a list, to stand beside its figures.
+/// The verdicts of one experiment as an HTML list.
 pub(crate) fn found(rows: &[Verdict]) -> String {
     if rows.is_empty() {
         return String::new();
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_that_is_too_narrow_still_shows_every_word() {
+    fn a_terminal_too_narrow_for_the_table_still_shows_every_word() {
         let text = text(&rows(), 10);
         for word in rows()[0].claim.split(' ') {
             assert!(text.contains(word), "{word}");
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn csv_quotes_what_would_break_a_field() {
+    fn csv_fields_with_special_characters_are_quoted() {
         let csv = csv(&rows()[..1]);
         assert!(
             csv.contains("\"more weight on reconstruction improves reconstruction, \"\"and\"\" costs"),

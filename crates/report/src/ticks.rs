@@ -1,9 +1,9 @@
-//! Round numbers along an axis: multiples of 1, 2 or 5 times a power of ten.
+//! Round ticks along an axis: multiples of 1, 2 or 5 times a power of ten.
 
 use crate::figure::Tick;
 use crate::number;
 
-/// Ticks inside `low..=high` at multiples of 1, 2 or 5 times a power of ten; `count` of them at most.
+/// At most `count` ticks inside `low..=high` at multiples of 1, 2 or 5 times a power of ten.
 pub(crate) fn round(low: f64, high: f64, count: usize) -> Vec<Tick> {
     let mut exponent = number::magnitude((high - low) / count as f64) - 1;
     let (step, exponent) = loop {
@@ -18,14 +18,13 @@ pub(crate) fn round(low: f64, high: f64, count: usize) -> Vec<Tick> {
     multiples(low, high, step).map(|at| Tick { at, label: tick_label(at, exponent, largest) }).collect()
 }
 
-/// The multiples of `step` inside `low..=high`; a rounding error outside still counts.
+/// The multiples of `step` inside `low..=high`, up to rounding.
 fn multiples(low: f64, high: f64, step: f64) -> impl Iterator<Item = f64> {
     let (first, last) = ((low / step - 1e-9).ceil() as i64, (high / step + 1e-9).floor() as i64);
     (first..=last).map(move |i| i as f64 * step)
 }
 
-/// `at` with as many decimals as the step's power of ten needs; one common power for very large or small
-/// axes.
+/// `at` with the decimals of the step's power of ten; with a common power of ten for very large or small axes.
 fn tick_label(at: f64, exponent: i32, largest: f64) -> String {
     if (1e-3..1e6).contains(&largest) {
         return number::fixed(at, usize::try_from(-exponent).unwrap_or(0));

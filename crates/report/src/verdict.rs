@@ -1,38 +1,38 @@
-//! The verdict on one claim: what was measured, against what, and the conclusion.
+//! The verdict on a claim: the measured and the expected result, and the conclusion.
 
-/// What a claim came to, with the values that say so.
+/// The verdict on a claim, with its evidence.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Verdict {
-    /// Where the claim comes from, such as `C2/T1`.
+    /// The code of the claim, such as `C2/T1`.
     pub source: String,
     /// The claim in words.
     pub claim: String,
-    /// The data set in words, with its training images; empty where there is none.
+    /// The data set in words, with the number of training images; empty if there is none.
     pub data: String,
-    /// The model in words; empty where there is none.
+    /// The model in words; empty if there is none.
     pub model: String,
-    /// Who read the representation: a reader's name, or that all agree; empty where nothing was read.
+    /// The reader of the representation, or that all readers agree; empty if none was used.
     pub reader: String,
-    /// What kind of statement it is.
+    /// The kind of statement.
     pub kind: Kind,
-    /// What was expected, with its margin.
+    /// The expected result with its margin.
     pub expected: String,
-    /// What was measured, with its spread.
+    /// The measured result with its spread.
     pub got: String,
-    /// The contrast that decides, or leaves it open.
+    /// The contrast that decides the verdict.
     pub effect: Option<Effect>,
-    /// How many seeds stand behind it; how many cases where nothing is trained.
+    /// The number of seeds, or of cases if nothing is trained.
     pub n: usize,
-    /// How many test images stand behind it; 0 where none do.
+    /// The number of test images; 0 if none are used.
     pub n_images: usize,
-    /// The experiment whose row this one repeats, from the same runs; such rows are not counted.
+    /// The experiment whose row this one repeats with the same runs; such rows are not counted.
     pub same_as: Option<String>,
     /// The conclusion.
     pub conclusion: Conclusion,
 }
 
 impl Verdict {
-    /// The claim with what it is about: `more weight: lower error (Fashion-MNIST, FC-M)`.
+    /// The claim with data set and model, such as `more weight: lower error (Fashion-MNIST, FC-M)`.
     pub fn about(&self) -> String {
         let of: Vec<&str> = [&self.data, &self.model]
             .into_iter()
@@ -46,31 +46,31 @@ impl Verdict {
 /// The contrast that decides a verdict.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Effect {
-    /// What is compared.
+    /// The compared quantity.
     pub quantity: String,
-    /// Its estimate, in `unit` like the values below.
+    /// The estimate, in `unit` like the values below.
     pub value: f64,
     /// The lower end of its interval.
     pub low: f64,
     /// The upper end of its interval.
     pub high: f64,
-    /// What the claim needs the interval to be beyond.
+    /// The margin that the interval must exceed for the claim to hold.
     pub margin: f64,
-    /// The unit; empty for a pure number.
+    /// The unit; empty for a dimensionless quantity.
     pub unit: String,
-    /// What the interval is over: seeds, or seeds and images.
+    /// The unit of resampling: seeds, or seeds and images.
     pub resampled: &'static str,
 }
 
-/// What kind of statement a verdict is on.
+/// The kind of statement of a verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Kind {
-    /// A claim whose rule was declared before the data that judges it.
+    /// A claim whose decision rule was declared before its data.
     #[default]
     Claim,
-    /// A rule whose sizes were chosen on the same data: it guards this implementation and supports no claim.
+    /// A regression guard whose thresholds were calibrated on the same data; it supports no claim.
     Guard,
-    /// A fact that any right implementation meets.
+    /// A fact that any correct implementation meets.
     Exact,
 }
 
@@ -86,17 +86,17 @@ impl Kind {
 }
 
 /// The conclusion of a verdict. A claim of a paper holds or not, and either is a finding; an exact fact is met or
-/// missed, and a missed one is a fault of ours.
+/// missed, and a missed one is a bug of this implementation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Conclusion {
     /// The claim holds.
     Holds,
     /// The claim does not hold.
     DoesNotHold,
-    /// The values decide nothing: too few seeds, an interval that leaves it open, readers that disagree, or a profile that
-    /// only shows that everything works.
+    /// The evidence is insufficient: too few seeds, an interval that contains the margin, readers that disagree, or a
+    /// profile that only tests the pipeline.
     Undecided,
-    /// The networks that the claim is about were not trained to the end.
+    /// The networks of the claim were not trained to convergence.
     NotTrained,
     /// The exact fact is met.
     ExactMet,
@@ -108,7 +108,7 @@ pub enum Conclusion {
 }
 
 impl Conclusion {
-    /// All conclusions, in the order a summary counts them.
+    /// All conclusions, in the order of the summary.
     pub const ALL: [Self; 7] = [
         Self::Holds,
         Self::DoesNotHold,
@@ -132,7 +132,7 @@ impl Conclusion {
         }
     }
 
-    /// A sign that can be told apart without colour.
+    /// A symbol that is distinguishable without colour.
     pub fn symbol(self) -> char {
         match self {
             Self::Holds => '✓',
@@ -145,12 +145,12 @@ impl Conclusion {
         }
     }
 
-    /// Whether the row is a fault of ours and `reproduce` must fail.
+    /// Whether the row is a bug of this implementation, so that `reproduce` must fail.
     pub fn is_failure(self) -> bool {
         self == Self::ExactMissed
     }
 
-    /// The class that the page's style sheet colours.
+    /// The CSS class.
     pub(crate) fn class(self) -> &'static str {
         match self {
             Self::Holds | Self::ExactMet => "good",

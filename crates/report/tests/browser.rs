@@ -1,8 +1,8 @@
-//! The explorer in a real browser, without a window: what it shows, what it does when it is used, and that nothing fails.
+//! The explorer in a headless browser: displayed values, interaction, and no script errors.
 //!
-//! The browser is the program that `CHROMIUM` names, or a Chromium on the `PATH`. Where there is none, the checks
-//! are printed as not run.
-#![allow(clippy::print_stdout, reason = "what was not run is said in the output of the tests")]
+//! The browser is the program named by `CHROMIUM`, or a Chromium on the `PATH`. Without one, the checks are reported as
+//! not run.
+#![allow(clippy::print_stdout, reason = "skipped checks are reported in the output of the tests")]
 
 #[path = "../examples/explorer/made_up.rs"]
 mod made_up;
@@ -17,14 +17,14 @@ use agon_report::{Explorer, Page};
 type Check = (&'static str, fn(&Browser) -> Result<(), String>);
 
 const CHECKS: [Check; 5] = [
-    ("an_address_picks_what_is_shown", an_address_picks_what_is_shown),
-    ("another_address_shows_other_numbers", another_address_shows_other_numbers),
+    ("a_url_fragment_selects_the_view", a_url_fragment_selects_the_view),
+    ("another_fragment_shows_other_values", another_fragment_shows_other_values),
     (
-        "the_slider_and_the_pickers_change_numbers_and_address",
-        the_slider_and_the_pickers_change_numbers_and_address,
+        "the_slider_and_the_selectors_change_values_and_fragment",
+        the_slider_and_the_selectors_change_values_and_fragment,
     ),
-    ("what_a_model_lacks_is_said_or_left_out", what_a_model_lacks_is_said_or_left_out),
-    ("a_script_that_fails_is_noticed", a_script_that_fails_is_noticed),
+    ("missing_parts_of_a_model_are_marked_or_hidden", missing_parts_of_a_model_are_marked_or_hidden),
+    ("a_script_error_is_detected", a_script_error_is_detected),
 ];
 
 fn main() -> ExitCode {
@@ -54,11 +54,11 @@ struct Browser {
     program: PathBuf,
 }
 
-/// What is left when a page came to rest.
+/// A page after its scripts have finished.
 struct Seen {
-    /// The document as HTML, as the scripts left it.
+    /// The document as HTML.
     dom: String,
-    /// What was written to the console; a script that fails writes there.
+    /// The console output, which contains script errors.
     console: Vec<String>,
 }
 
@@ -73,7 +73,7 @@ impl Browser {
         program.into_iter().find(|program| program.is_file()).map(|program| Self { program })
     }
 
-    /// Opens a page from the disk at a fragment and waits until nothing moves any more.
+    /// Opens a page from the disk at a fragment and waits until its scripts have finished.
     fn open(&self, name: &str, html: &str, fragment: &str) -> Result<Seen, String> {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("browser");
         fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
@@ -108,12 +108,12 @@ impl Seen {
     fn holds(&self, text: &str) -> Result<(), String> {
         match self.dom.contains(text) {
             true => Ok(()),
-            false => Err(format!("the page does not hold {text:?}; its numbers are {:#?}", self.numbers())),
+            false => Err(format!("the page does not hold {text:?}; its values are {:#?}", self.values())),
         }
     }
 
-    /// The four numbers on top.
-    fn numbers(&self) -> Vec<&str> {
+    /// The four values at the top.
+    fn values(&self) -> Vec<&str> {
         let after = self.dom.split("<dd class=\"mean\">").skip(1);
         after.filter_map(|rest| rest.split('<').next()).collect()
     }
@@ -123,9 +123,9 @@ impl Seen {
         let [mse, entropy] = [point.mse, point.cross_entropy].map(|value| three_digits(value.mean));
         let accuracy = format!("{:.1} %", 100.0 * point.accuracy.mean);
         let expected = ["5 seeds".to_owned(), mse, format!("{entropy} nat"), accuracy];
-        match self.numbers() == expected {
+        match self.values() == expected {
             true => Ok(()),
-            false => Err(format!("the page shows {:?}, expected {expected:?}", self.numbers())),
+            false => Err(format!("the page shows {:?}, expected {expected:?}", self.values())),
         }
     }
 }
@@ -142,13 +142,13 @@ fn page(explorer: Explorer) -> Result<String, String> {
     page.html().map_err(|e| e.to_string())
 }
 
-/// As the script writes numbers below 10 that are not tiny.
+/// Formats values below 10 that are not tiny as the script does.
 fn three_digits(value: f64) -> String {
     let decimals = (2.0 - value.log10().floor()) as usize;
     format!("{value:.decimals$}")
 }
 
-fn an_address_picks_what_is_shown(browser: &Browser) -> Result<(), String> {
+fn a_url_fragment_selects_the_view(browser: &Browser) -> Result<(), String> {
     let fragment = "explorer&data=Garments&family=CNN-S%2C+ReLU+latent&k=64&lambda=0.9";
     let seen = browser.open_made_up("address", fragment, "")?;
     seen.shows(&made_up::explorer().models[1].sizes[2], 3)?;
@@ -157,14 +157,14 @@ fn an_address_picks_what_is_shown(browser: &Browser) -> Result<(), String> {
     seen.holds("latent at λ&nbsp;=&nbsp;0.9, 400 test images.")
 }
 
-/// The nearest λ and size of a model are picked where it does not have the ones that are asked for.
-fn another_address_shows_other_numbers(browser: &Browser) -> Result<(), String> {
+/// The nearest λ and size are selected if a model does not have the requested ones.
+fn another_fragment_shows_other_values(browser: &Browser) -> Result<(), String> {
     let fragment = "explorer&data=Flowers&k=20&lambda=0.6";
     let seen = browser.open_made_up("other-address", fragment, "")?;
     seen.shows(&made_up::explorer().models[2].sizes[1], 1)
 }
 
-fn the_slider_and_the_pickers_change_numbers_and_address(browser: &Browser) -> Result<(), String> {
+fn the_slider_and_the_selectors_change_values_and_fragment(browser: &Browser) -> Result<(), String> {
     let using = "<script type=\"module\">
         const part = (name) => document.querySelector(`[data-part=\"${name}\"]`);
         const use = (input, event) => input.dispatchEvent(new Event(event, {bubbles: true}));
@@ -184,11 +184,11 @@ fn the_slider_and_the_pickers_change_numbers_and_address(browser: &Browser) -> R
     )
 }
 
-fn what_a_model_lacks_is_said_or_left_out(browser: &Browser) -> Result<(), String> {
+fn missing_parts_of_a_model_are_marked_or_hidden(browser: &Browser) -> Result<(), String> {
     let fragment = "explorer&data=Flowers&family=FC-M%2C+identity+latent";
     let seen = browser.open_made_up("lacking", fragment, "")?;
     seen.holds("<dd class=\"mean\">not measured</dd>")?;
-    for (class, part) in [("pictures", "pictures"), ("latents", "latents"), ("plot", "entropy")] {
+    for (class, part) in [("images", "images"), ("latents", "latents"), ("plot", "entropy")] {
         seen.holds(&format!("<figure class=\"{class}\" data-part=\"{part}\" hidden=\"\">"))?;
     }
     let fragment = "explorer&data=Garments&family=CNN-S%2C+ReLU+latent&k=64&lambda=0";
@@ -198,7 +198,7 @@ fn what_a_model_lacks_is_said_or_left_out(browser: &Browser) -> Result<(), Strin
     seen.holds("There are no latents at λ&nbsp;=&nbsp;0.")
 }
 
-fn a_script_that_fails_is_noticed(browser: &Browser) -> Result<(), String> {
+fn a_script_error_is_detected(browser: &Browser) -> Result<(), String> {
     let failing = "<!DOCTYPE html><html><body><script>nothing.of.this.name;</script></body></html>";
     let seen = browser.open("failing", failing, "")?;
     match seen.console.as_slice() {

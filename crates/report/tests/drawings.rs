@@ -1,7 +1,6 @@
-//! Figures and grids as a reader gets them: the same bytes twice, well-formed, complete, and refused when
-//! wrong.
+//! Figures and grids: deterministic, well-formed, complete, and refused if invalid.
 
-#![allow(clippy::unwrap_used, reason = "the helpers of a test may fail it")]
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use agon_report::{
     Axis, Chart, Drawing, Error, GridRow, Image, ImageGrid, Panel, Point, Reference, Scale, Series, Shape,
@@ -45,7 +44,7 @@ fn sample() -> Chart {
 fn grid() -> ImageGrid {
     let image = |c: usize| Image::new(2, 3, c, vec![0.5; 6 * c]).unwrap();
     ImageGrid {
-        name: "pictures".into(),
+        name: "images".into(),
         title: "Originals & what is left".into(),
         caption: String::new(),
         columns: vec!["T-shirt/top".into(), "bag".into()],
@@ -220,11 +219,11 @@ fn errors_name_the_figure_the_panel_and_the_series() {
         );
     }
     let off = with(vec![Point::new(0.3, 1.0)]);
-    assert!(off.to_string().contains("0.3 has no place on axis `λ`"), "{off}");
+    assert!(off.to_string().contains("0.3 cannot be shown on axis `λ`"), "{off}");
 }
 
 #[test]
-fn a_figure_that_would_mislead_is_refused() {
+fn a_misleading_figure_is_refused() {
     let refused = |change: fn(&mut Chart)| {
         let mut figure = sample();
         change(&mut figure);
@@ -240,7 +239,7 @@ fn a_figure_that_would_mislead_is_refused() {
 }
 
 #[test]
-fn a_grid_shows_its_labels_and_one_picture_for_each_image() {
+fn a_grid_shows_its_labels_and_every_image() {
     let drawing = grid().draw().unwrap();
     let document = Document::parse(&drawing.svg).unwrap();
     let texts = texts(&document);
@@ -264,7 +263,7 @@ fn pixels_are_enlarged_without_blur() {
     let mut reader = png::Decoder::new(&png[..]).read_info().unwrap();
     let mut pixels = vec![0; reader.output_buffer_size()];
     let row = reader.next_frame(&mut pixels).unwrap().line_size;
-    // Two pixels to a unit: inside each quarter, up to its very edge, there is one value.
+    // Two pixels per unit: each quarter, up to its edge, has one value.
     for (i, j) in (0..2 * w).flat_map(|i| (0..2 * w).map(move |j| (i, j))) {
         let expected = if (i < w) == (j < w) { 0 } else { 255 };
         assert_eq!(pixels[(2 * y + i) * row + 3 * (2 * x + j)], expected, "at {i}, {j}");
@@ -287,7 +286,7 @@ fn planes_and_rows_of_pixels_make_the_same_image() {
 }
 
 #[test]
-fn images_and_grids_that_do_not_fit_are_refused() {
+fn inconsistent_images_and_grids_are_refused() {
     assert!(matches!(Image::new(2, 2, 1, vec![0.0; 3]), Err(Error::Mismatch { .. })));
     assert!(matches!(Image::new(2, 2, 2, vec![0.0; 8]), Err(Error::Mismatch { .. })));
     assert!(matches!(Image::from_planes(0, 0, 2, &[]), Err(Error::Mismatch { .. })));
@@ -296,7 +295,7 @@ fn images_and_grids_that_do_not_fit_are_refused() {
     let mut short = grid();
     short.rows[1].images.pop();
     let error = short.draw().unwrap_err().to_string();
-    assert_eq!(error, "grid `pictures`, row `λ = 0`: expected 2 images, one for each column, got 1");
+    assert_eq!(error, "grid `images`, row `λ = 0`: expected 2 images, one for each column, got 1");
     let mut other = grid();
     other.rows[1].images[0] = Image::new(1, 1, 1, vec![0.0]).unwrap();
     assert!(matches!(other.draw(), Err(Error::Mismatch { .. })));

@@ -1,9 +1,9 @@
-//! The explorer as a page holds it: escaped, of known size, and clear about what is missing.
+//! The explorer in a page: escaped, of known size, and with missing parts marked.
 
 #[path = "../examples/explorer/made_up.rs"]
 mod made_up;
 
-use agon_report::explorer::{Latents, Model, Pictures, Size, Spread, Trained};
+use agon_report::explorer::{Images, Latents, Model, Size, Spread, Trained};
 use agon_report::{Error, Explorer, Page};
 
 const HOSTILE: &str = "</script><script>alert(1)</script><!--<script>\u{2028}&'\"\\";
@@ -20,14 +20,14 @@ fn page(explorer: Option<Explorer>) -> Page {
 }
 
 fn html(explorer: Explorer) -> String {
-    page(Some(explorer)).html().expect("what is right can be shown")
+    page(Some(explorer)).html().expect("a valid explorer can be rendered")
 }
 
 /// One λ, one latent size, two images of 2 x 3.
 fn small() -> Explorer {
     let number = |mean| Spread { mean, low: mean - 0.1, high: mean + 0.1 };
     let trained = Trained { n: 1, mse: number(0.5), cross_entropy: number(1.0), accuracy: number(0.25) };
-    let pictures = Pictures {
+    let images = Images {
         shape: [1, 2, 3],
         labels: vec![0, 1],
         originals: vec![7; 12],
@@ -35,13 +35,8 @@ fn small() -> Explorer {
     };
     let latents =
         Latents { what: "plane".into(), labels: vec![1, 0], places: vec![Some(vec![[0.0, 1.0]; 2])] };
-    let size = Size {
-        k: 2,
-        trained: vec![trained],
-        linear: vec![],
-        pictures: Some(pictures),
-        latents: Some(latents),
-    };
+    let size =
+        Size { k: 2, trained: vec![trained], linear: vec![], images: Some(images), latents: Some(latents) };
     let model = Model {
         data: "data".into(),
         family: "family".into(),
@@ -52,14 +47,14 @@ fn small() -> Explorer {
     Explorer { lead: "lead".into(), note: "note".into(), models: vec![model] }
 }
 
-/// The text between the JSON element's tags.
+/// The text of the JSON element.
 fn json(html: &str) -> &str {
     let (_, rest) = html.split_once("data-part=\"json\">").expect("the page holds the data");
     rest.split_once("</script>").expect("the element ends").0
 }
 
 #[test]
-fn no_text_of_the_data_ends_its_element_or_becomes_markup() {
+fn texts_of_the_data_are_escaped() {
     let mut hostile = small();
     hostile.lead = HOSTILE.into();
     hostile.note = HOSTILE.into();
@@ -87,14 +82,14 @@ fn a_page_with_an_explorer_loads_nothing() {
 }
 
 #[test]
-fn without_javascript_a_sentence_says_what_is_missing_and_nothing_else_is_shown() {
+fn without_javascript_only_a_note_is_shown() {
     let html = html(small());
     assert!(html.contains("<noscript><p class=\"warning\">Without JavaScript the explorer is missing"));
     assert!(html.contains("data-part=\"body\" hidden>"));
 }
 
 #[test]
-fn a_page_grows_by_the_encoded_length_and_without_an_explorer_has_nothing_of_it() {
+fn an_explorer_adds_exactly_its_encoded_length_to_a_page() {
     let without = page(None).html().unwrap();
     assert!(!without.to_lowercase().contains("explorer"));
     for explorer in [small(), made_up::explorer()] {
@@ -103,7 +98,7 @@ fn a_page_grows_by_the_encoded_length_and_without_an_explorer_has_nothing_of_it(
     }
 }
 
-/// Pixels and places that nothing can pack: four characters for each three bytes, and 2 kB for the rest.
+/// Incompressible pixels and positions: four characters per three bytes, and 2 kB for the rest.
 #[test]
 fn a_latent_size_takes_no_more_bytes_than_documented() {
     let mut explorer = small();
@@ -115,12 +110,12 @@ fn a_latent_size_takes_no_more_bytes_than_documented() {
     };
     let model = &mut explorer.models[0];
     model.lambdas = vec![0.0, 0.5, 0.75, 0.9, 0.99, 1.0];
-    let mut images = || (0..10 * 28 * 28).map(|_| random()).collect::<Vec<u8>>();
-    let pictures = Pictures {
+    let mut pixels = || (0..10 * 28 * 28).map(|_| random()).collect::<Vec<u8>>();
+    let images = Images {
         shape: [1, 28, 28],
         labels: vec![0; 10],
-        originals: images(),
-        reconstructions: (0..6).map(|_| Some(images())).collect(),
+        originals: pixels(),
+        reconstructions: (0..6).map(|_| Some(pixels())).collect(),
     };
     let mut places = || (0..500).map(|_| [random(), random()].map(f32::from)).collect::<Vec<_>>();
     let latents = Latents {
@@ -129,8 +124,7 @@ fn a_latent_size_takes_no_more_bytes_than_documented() {
         places: (0..6).map(|_| Some(places())).collect(),
     };
     let trained = vec![model.sizes[0].trained[0]; 6];
-    model.sizes[0] =
-        Size { trained, pictures: Some(pictures), latents: Some(latents), ..model.sizes[0].clone() };
+    model.sizes[0] = Size { trained, images: Some(images), latents: Some(latents), ..model.sizes[0].clone() };
     let grown = explorer.encoded_len().unwrap() - before;
     let bytes = 7 * 10 * 28 * 28 + 500 * (2 * 6 + 1);
     assert!(grown < bytes * 4 / 3 + 2_000, "{grown} for {bytes}");
@@ -142,24 +136,24 @@ fn the_same_explorer_has_the_same_bytes() {
 }
 
 #[test]
-fn what_is_no_number_is_null_and_the_rest_is_there() {
+fn non_finite_values_are_null_and_others_are_kept() {
     let mut explorer = small();
     let size = &mut explorer.models[0].sizes[0];
     size.trained[0] =
         Trained { mse: Spread { mean: 0.5, low: f64::NAN, high: f64::INFINITY }, ..Trained::NOTHING };
-    size.pictures.as_mut().unwrap().reconstructions = vec![None];
+    size.images.as_mut().unwrap().reconstructions = vec![None];
     size.latents.as_mut().unwrap().places = vec![Some(vec![[f32::NAN, 0.0]; 2])];
     let html = html(explorer);
     let data: serde_json::Value = serde_json::from_str(json(&html)).unwrap();
     let size = &data["models"][0]["sizes"][0];
     let trained = serde_json::json!({ "n": 0, "mse": [0.5, null, null], "entropy": null, "accuracy": null });
     assert_eq!(size["trained"][0], trained);
-    assert_eq!(size["pictures"]["rows"], serde_json::json!([null]));
+    assert_eq!(size["images"]["rows"], serde_json::json!([null]));
     assert_eq!(size["latents"]["clouds"], serde_json::json!([null]));
 }
 
 #[test]
-fn what_cannot_be_shown_is_refused_by_name() {
+fn an_invalid_explorer_is_refused_by_name() {
     type Change = fn(&mut Explorer);
     let refused: [(Change, &str); 13] = [
         (|e| e.models.clear(), "explorer: nothing to draw, expected at least one model"),
@@ -171,9 +165,9 @@ fn what_cannot_be_shown_is_refused_by_name() {
         (|e| e.models[0].lambdas = vec![0.5, 0.5], "expected each λ above the one before, got 0.5 after 0.5"),
         (|e| e.models[0].sizes[0].trained.clear(), "k = 2: expected 1, one for each λ, got 0 results"),
         (|e| e.models[0].sizes[0].trained[0].mse.low = 0.6, "test MSE = 0.5 outside its spread 0.6 to 0.6"),
-        (|e| pictures(e).originals.truncate(11), "k = 2, pictures: expected 2 · 1 · 2 · 3 bytes, got 11"),
-        (|e| pictures(e).labels[1] = 2, "expected labels below 2, the number of classes, got 2"),
-        (|e| pictures(e).shape[0] = 2, "expected c = 1 or 3, h and w above 0, got c = 2, h = 2, w = 3"),
+        (|e| images(e).originals.truncate(11), "k = 2, images: expected 2 · 1 · 2 · 3 bytes, got 11"),
+        (|e| images(e).labels[1] = 2, "expected labels below 2, the number of classes, got 2"),
+        (|e| images(e).shape[0] = 2, "expected c = 1 or 3, h and w above 0, got c = 2, h = 2, w = 3"),
         (|e| latents(e).labels.push(0), "k = 2, latents: expected 3 places, one for each label, got 2"),
     ];
     for (change, expected) in refused {
@@ -185,8 +179,8 @@ fn what_cannot_be_shown_is_refused_by_name() {
     }
 }
 
-fn pictures(explorer: &mut Explorer) -> &mut Pictures {
-    explorer.models[0].sizes[0].pictures.as_mut().expect("the small one has pictures")
+fn images(explorer: &mut Explorer) -> &mut Images {
+    explorer.models[0].sizes[0].images.as_mut().expect("the small one has images")
 }
 
 fn latents(explorer: &mut Explorer) -> &mut Latents {
@@ -194,7 +188,7 @@ fn latents(explorer: &mut Explorer) -> &mut Latents {
 }
 
 #[test]
-fn no_section_takes_the_explorers_place() {
+fn no_section_may_use_the_id_of_the_explorer() {
     let section = agon_report::Section {
         name: "explorer".into(),
         title: String::new(),

@@ -1,5 +1,4 @@
-//! The page as a browser and a screen reader get it: one file, escaped, with unique ids and headings in
-//! order.
+//! The HTML page: one file, escaped, with unique ids and ordered headings.
 
 use std::collections::HashSet;
 
@@ -74,7 +73,7 @@ fn attributes<'a>(html: &'a str, name: &str) -> Vec<&'a str> {
 }
 
 #[test]
-fn no_text_of_the_data_becomes_markup() {
+fn texts_of_the_data_are_escaped() {
     let html = page().html().unwrap();
     assert!(!html.contains("<script"));
     assert!(html.matches("&lt;script&gt;").count() > 20);
@@ -115,7 +114,7 @@ fn headings_go_down_one_level_at_a_time() {
 }
 
 #[test]
-fn the_parts_stand_in_the_order_they_are_told() {
+fn the_sections_are_in_order() {
     let html = page().html().unwrap();
     let places = ["The question</h2>", "Verdicts</h2>", "Experiments</h2>", "Provenance</h2>"]
         .map(|heading| html.find(heading).unwrap());
@@ -126,7 +125,7 @@ fn the_parts_stand_in_the_order_they_are_told() {
 }
 
 #[test]
-fn the_numbers_of_a_figure_can_be_read_without_the_picture() {
+fn the_data_of_a_figure_are_also_a_table() {
     let html = page().html().unwrap();
     assert_eq!(html.matches("<details>").count(), 3);
     assert!(html.contains("<td>0.125</td>") && html.contains("<td>0.75 (0.5 to 1)</td>"));

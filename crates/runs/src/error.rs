@@ -9,7 +9,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The command asks for something that does not exist; exit code 2.
+    /// The command names something that does not exist; exit code 2.
     #[error("{0}")]
     Usage(String),
     /// The run store.
@@ -30,36 +30,36 @@ pub enum Error {
     /// A closed form.
     #[error(transparent)]
     Theory(#[from] theory::Error),
-    /// A run stopped where it must not: a fault of ours. What had been recorded of it stays.
-    #[error("{run}: stopped by a fault of this program: {why}; runs before it are stored")]
+    /// A run panicked because of a bug in this program. The epochs it had recorded are kept.
+    #[error("{run}: stopped by a bug in this program: {why}; runs finished before it are stored")]
     Panicked {
         /// The run.
         run: String,
-        /// What the program said.
+        /// The panic message.
         why: String,
     },
-    /// The system starts no more threads.
+    /// The system cannot start more threads.
     #[error(
         "cannot start {}: {why}; end other programs{} raise the limit (`ulimit -u`){}",
         text::count(*wanted, "thread"),
         if *jobs > 1 { "," } else { ", or" },
-        if *jobs > 1 { ", or ask for fewer with `--jobs`" } else { "" }
+        if *jobs > 1 { ", or lower `--jobs`" } else { "" }
     )]
     Threads {
-        /// How many were wanted at once.
+        /// The number of threads to start.
         wanted: usize,
-        /// The runs at once for which they were wanted; 1 where no option asks for fewer.
+        /// The number of concurrent runs that need them; 1 where no option lowers it.
         jobs: usize,
-        /// What the system said.
+        /// The system's error message.
         why: String,
     },
-    /// Stored results lack something that a figure or an expectation reads.
+    /// Stored results lack an entry that a figure or a verdict needs.
     #[error("the results have no {0}")]
     Missing(String),
 }
 
 impl Error {
-    /// The exit code of the program: 2 for a command that asks for what does not exist, 4 for a full disk, else 1.
+    /// The exit code of the program: 2 for a usage error, 4 for a full disk, else 1.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_)

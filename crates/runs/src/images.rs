@@ -1,4 +1,4 @@
-//! The images of a run: which parts of which set, opened once and shared.
+//! The images of a run: the training, validation and test split of a data set, opened once and shared.
 
 mod changes;
 
@@ -17,53 +17,53 @@ use crate::pixels::{chunks, moments_of, normalised, normalised_part, rows};
 use crate::subspaces::Subspaces;
 use crate::{Error, Result};
 
-/// The pixels of all images whose mean is taken at once.
+/// The number of pixels whose mean is computed at once.
 const COLUMNS_OF_MEAN: usize = 256;
 
-/// What needs the principal components of images of more pixels than this is left out where it is not asked for: the
-/// eigendecomposition takes a time that grows with the cube, and would be longer than the training.
+/// The largest number of pixels for which optional measures use principal components: the eigendecomposition takes
+/// cubic time and would take longer than the training.
 pub const LARGEST_DECOMPOSED: usize = 4_096;
 
-/// Which images of which set.
+/// A data set and the sizes of its splits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
-    /// The name of the set.
+    /// The name of the data set.
     pub name: String,
-    /// How many images are trained on: the first of the training set.
+    /// The number of training images: the first of the training set.
     #[serde(serialize_with = "models::range::positive_count")]
     pub train: usize,
-    /// How many images choose the epoch: the last of the training set. 0 is none, and nothing is measured on any then.
+    /// The number of validation images: the last of the training set. With 0 there is no validation split.
     #[serde(serialize_with = "models::range::count")]
     pub validation: usize,
-    /// How many images are tested on: the first of the test set.
+    /// The number of test images: the first of the test set.
     #[serde(serialize_with = "models::range::positive_count")]
     pub test: usize,
-    /// How the images are changed before anything else sees them, one change after the other.
+    /// Transformations of the images, applied in order when the set is opened.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,
 }
 
 impl DataConfig {
-    /// So many images of the set of this name, as they are.
+    /// Splits of these sizes from the data set of this name, without transformations.
     pub fn new(name: impl Into<String>, train: usize, validation: usize, test: usize) -> Self {
         Self { name: name.into(), train, validation, test, changes: vec![] }
     }
 
-    /// The same with this change after the others.
+    /// The same config with this transformation appended.
     #[must_use]
     pub fn changed(mut self, change: Change) -> Self {
         self.changes.push(change);
         self
     }
 
-    /// The same with so many of the training images held out to choose the epoch.
+    /// The same config with `n` of its training images held out as the validation split.
     #[must_use]
     pub fn holding_out(self, n: usize) -> Self {
         Self { train: self.train.saturating_sub(n), validation: n, ..self }
     }
 
-    /// The name of the set and what is changed, in words.
+    /// The name of the set and its transformations, for a label.
     pub fn label(&self) -> String {
         let changes = self.changes.iter().map(|change| format!(", {}", change.label()));
         std::iter::once(text::line(&self.name).into_owned()).chain(changes).collect()
@@ -77,22 +77,22 @@ pub struct Images {
     pub config: DataConfig,
     /// SHA-256 of all images and labels of the set.
     pub sha256: String,
-    /// Where the set comes from, in words.
+    /// The origin of the set, for a person.
     pub source: String,
     /// The names of the classes.
     pub classes: Vec<String>,
-    /// Trained on.
+    /// The training split.
     pub train: Split,
-    /// Chooses the epoch, where the config has such a part.
+    /// The validation split, where the config has one.
     pub validation: Option<Split>,
-    /// Tested on.
+    /// The test split.
     pub test: Split,
-    known: Known,
+    cache: Cache,
 }
 
-/// What is computed of the training images once.
+/// Statistics of the training images, computed on first use.
 #[derive(Debug, Default)]
-struct Known {
+struct Cache {
     moments: Once<Moments>,
     pca: Once<Pca>,
     subspaces: Once<Subspaces>,
@@ -106,7 +106,7 @@ type Once<T> = Mutex<Option<Arc<T>>>;
 pub type OpenData = HashMap<DataConfig, Arc<Images>>;
 
 impl Images {
-    /// Opens the set and takes these parts of it.
+    /// Opens the data set and takes the splits of the config.
     ///
     /// # Errors
     /// If the set cannot be found or read, or has too few images.
@@ -114,25 +114,28 @@ impl Images {
         Self::of(config, &data::open(&config.name, folder)?)
     }
 
-    /// Takes these parts of a set that is open.
+    /// Takes the splits of the config from an open data set.
     ///
     /// # Errors
-    /// If the set has too few images, or they cannot be changed as asked.
+    /// If the set has too few images, or a transformation does not fit them.
     pub fn of(config: &DataConfig, set: &Dataset) -> Result<Self> {
         let n_train = set.train.len();
         if config.train.saturating_add(config.validation) > n_train {
             return Err(Error::Usage(format!(
-                "{} has {n_train} training images; {} to train on and {} to choose the epoch are too many",
+                "{}: {} training and {} validation images: wanted at most {n_train} together, the size of its training set",
                 config.name, config.train, config.validation
             )));
         }
         let n_test = set.test.len();
         if config.test > n_test {
-            let what = format!("{} has {n_test} test images; {} are too many", config.name, config.test);
+            let what = format!(
+                "{}: {} test images: wanted at most {n_test}, the size of its test set",
+                config.name, config.test
+            );
             return Err(Error::Usage(what));
         }
         let mut test = set.test.first(config.test)?;
-        // What is not changed is not copied whole.
+        // The whole set is copied only if it is transformed.
         let mut changed: Option<Split> = None;
         for change in &config.changes {
             let train = match changed.take() {
@@ -152,11 +155,11 @@ impl Images {
             validation: (!held_out.is_empty()).then(|| train.rows(held_out)).transpose()?,
             test,
             classes: set.classes.clone(),
-            known: Known::default(),
+            cache: Cache::default(),
         })
     }
 
-    /// The same with the first `n` training and test images, for trying something.
+    /// The same set with the first `n` training and test images only, for timing.
     ///
     /// # Errors
     /// If there are no images.
@@ -170,24 +173,24 @@ impl Images {
             train: first(&self.train)?,
             validation: self.validation.as_ref().map(first).transpose()?,
             test: first(&self.test)?,
-            known: Known::default(),
+            cache: Cache::default(),
         })
     }
 
-    /// The pixels of an image, those of all channels.
+    /// The number of values per image, over all channels.
     pub fn n_pixels(&self) -> usize {
         self.train.image_shape().iter().product()
     }
 
-    /// Mean and covariances of the training images and their labels; computed once, while others wait.
+    /// Mean and covariances of the training images and their labels. Computed once; concurrent callers wait.
     ///
     /// # Errors
     /// If they cannot be computed.
     pub fn moments(&self) -> Result<Arc<Moments>> {
-        once(&self.known.moments, || moments_of(&self.train, |part| rows(part, normalised(part))))
+        once(&self.cache.moments, || moments_of(&self.train, |part| rows(part, normalised(part))))
     }
 
-    /// The mean of the training images, the same bits as that of [`Images::moments`], without the memory of a covariance.
+    /// The mean of the training images, bit-identical to that of [`Images::moments`], without allocating a covariance.
     ///
     /// # Errors
     /// If it cannot be computed.
@@ -206,32 +209,32 @@ impl Images {
         Ok(mean)
     }
 
-    /// The principal components of the training images; computed once, while others wait.
+    /// The principal components of the training images. Computed once; concurrent callers wait.
     ///
     /// # Errors
     /// If they cannot be computed.
     pub fn pca(&self) -> Result<Arc<Pca>> {
-        once(&self.known.pca, || Ok(Pca::fit(&*self.moments()?)?))
+        once(&self.cache.pca, || Ok(Pca::fit(&*self.moments()?)?))
     }
 
-    /// The principal components of the training images at equal contrast; computed once, while others wait.
+    /// The principal components of the contrast-normalised training images. Computed once; concurrent callers wait.
     ///
     /// # Errors
     /// If they cannot be computed.
     pub fn subspaces(&self) -> Result<Arc<Subspaces>> {
-        once(&self.known.subspaces, || Subspaces::of(&self.train))
+        once(&self.cache.subspaces, || Subspaces::of(&self.train))
     }
 
-    /// The training images as closed forms of denoising see them; computed once, while others wait.
+    /// The statistics of the training images for closed-form denoising. Computed once; concurrent callers wait.
     ///
     /// # Errors
     /// If they cannot be computed.
     pub fn denoising(&self) -> Result<Arc<Denoising>> {
-        once(&self.known.denoising, || Ok(Denoising::new(&*self.moments()?)?))
+        once(&self.cache.denoising, || Ok(Denoising::new(&*self.moments()?)?))
     }
 
-    /// The moments of groups of training images, of which image `i` is in group `i % n`: for what is measured of each half, or
-    /// of all groups but one.
+    /// The moments of `n` groups of training images, where image `i` is in group `i % n`, for measures on halves or by
+    /// leaving one group out.
     ///
     /// # Errors
     /// If they cannot be computed, or a group has no image.
@@ -252,27 +255,27 @@ impl Images {
         Ok(groups)
     }
 
-    /// The eigenvectors of the second moments of the training images in [0, 1], nothing taken off; computed once, while
-    /// others wait.
+    /// The eigenvectors of the uncentred second moments of the training images in [0, 1]. Computed once; concurrent
+    /// callers wait.
     ///
     /// # Errors
     /// If they cannot be computed.
     pub fn uncentred(&self) -> Result<Arc<Pca>> {
-        once(&self.known.uncentred, || {
+        once(&self.cache.uncentred, || {
             let unit = |part: &Split| part.pixels().iter().map(|&byte| f64::from(byte) / 255.0).collect();
             Ok(Pca::uncentred(&moments_of(&self.train, |part| rows(part, unit(part)))?)?)
         })
     }
 }
 
-/// What is known, or is computed now while others wait.
-fn once<T>(known: &Once<T>, compute: impl FnOnce() -> Result<T>) -> Result<Arc<T>> {
-    let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(known) = &*known {
-        return Ok(Arc::clone(known));
+/// The cached value, or the newly computed one while concurrent callers wait.
+fn once<T>(cached: &Once<T>, compute: impl FnOnce() -> Result<T>) -> Result<Arc<T>> {
+    let mut cached = cached.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(cached) = &*cached {
+        return Ok(Arc::clone(cached));
     }
     let computed = Arc::new(compute()?);
-    *known = Some(Arc::clone(&computed));
+    *cached = Some(Arc::clone(&computed));
     Ok(computed)
 }
 
@@ -281,17 +284,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn principal_components_that_several_runs_ask_for_at_once_are_computed_once() {
+    fn principal_components_requested_concurrently_are_computed_once() {
         let images = Images::open(&DataConfig::new("fashion-mnist-embedded", 60, 0, 10), None).unwrap();
-        let asked: Vec<Arc<Pca>> = std::thread::scope(|scope| {
+        let components: Vec<Arc<Pca>> = std::thread::scope(|scope| {
             let asking: Vec<_> = (0..4).map(|_| scope.spawn(|| images.pca().unwrap())).collect();
             asking.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
-        assert!(asked.iter().all(|pca| Arc::ptr_eq(pca, &asked[0])));
+        assert!(components.iter().all(|pca| Arc::ptr_eq(pca, &components[0])));
     }
 
     #[test]
-    fn no_validation_images_are_none_and_a_whole_set_is_trained_on() {
+    fn an_empty_validation_split_is_none_and_the_whole_set_can_be_trained_on() {
         let whole = DataConfig::new("fashion-mnist-embedded", 6_000, 0, 10);
         let images = Images::open(&whole, None).unwrap();
         assert!(images.validation.is_none() && images.train.len() == 6_000);

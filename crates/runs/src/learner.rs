@@ -1,4 +1,4 @@
-//! The interface of learners: what a run, its schedulers and the program ask of whatever learns in it.
+//! The `Learner` trait: what a run trains or computes, and the properties that schedulers and commands need of it.
 
 use models::Architecture;
 
@@ -7,43 +7,43 @@ use crate::store::Arrays;
 use crate::training::{Scalars, Setup, Training};
 use crate::{Error, Result};
 
-/// Latents that are sets of tokens.
+/// The shape of a latent that is a set of tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tokens {
     /// The number of features of a token.
     pub width: usize,
-    /// The heads by which the encoder attends to them.
+    /// The number of attention heads of the encoder.
     pub heads: usize,
 }
 
-/// The key of the optimiser that most learners are trained with, in the config of a run.
+/// The config key of the optimiser that trains most learners.
 pub const OPTIMISER: &str = "optimiser";
 
-/// What learns in a run. Each implementation is a file of `learners/`, and a line of the list in `learners.rs`.
+/// A model and its training procedure. Each implementation is a file of `learners/` and a line of the list in `learners.rs`.
 ///
-/// The defaults are those of a network with a latent that learns from labelled images.
+/// The defaults are those of a network with a latent, trained on labelled images.
 pub trait Learner {
-    /// A few words, as in lines of progress.
+    /// A short description for progress lines.
     fn label(&self) -> String;
 
-    /// The weight λ of reconstruction in the encoder's loss; `None` where nothing is weighed.
+    /// The weight λ of the reconstruction loss in the encoder's loss; `None` for learners without one.
     fn lambda(&self) -> Option<f64> {
         None
     }
 
-    /// Sets λ, where there is one.
+    /// Sets λ; does nothing for learners without one.
     fn set_lambda(&mut self, _lambda: f64) {}
 
-    /// Sets what changes nothing about the time of a step to one value, so that such learners are timed once.
+    /// Sets all fields that do not affect the time of a step to fixed values, so that equally fast learners are timed once.
     fn time_alike(&mut self) {
         self.set_lambda(0.5);
     }
 
-    /// Checks that it takes images `[c, h, w]` of so many classes. What is built for the images that it gets depends on
-    /// their sides alone.
+    /// Checks that the learner accepts images `[c, h, w]` of `n_classes` classes. A model built from the images depends on
+    /// their sides only.
     ///
     /// # Errors
-    /// What it takes, in words, if it does not take them.
+    /// A description of the images that it accepts, if it does not accept these.
     fn takes(&self, image: [usize; 3], n_classes: usize) -> std::result::Result<(), String>;
 
     /// The architecture of its CRE, or of the CRE whose heads it trains.
@@ -51,13 +51,13 @@ pub trait Learner {
         None
     }
 
-    /// The dimensions of its latent for images `[c, h, w]`; `None` where there is none, and then nothing is measured of it
-    /// after training.
+    /// The latent dimensions for images `[c, h, w]`; `None` for learners without a latent, of which no final measures are
+    /// computed.
     fn latent_len(&self, _image: [usize; 3]) -> Option<usize> {
         self.architecture().map(|model| model.latent_len())
     }
 
-    /// The tokens of its latent, where it is a set of tokens.
+    /// The tokens of its latent; `None` unless it is a set of tokens.
     fn tokens(&self) -> Option<Tokens> {
         match self.architecture()? {
             Architecture::Vit(config) => {
@@ -67,55 +67,55 @@ pub trait Learner {
         }
     }
 
-    /// About how many parameters it has, and how many elements its layers keep of an image of `d` pixels.
+    /// Estimates of the number of parameters, and of the activations stored per image of `d` pixels.
     fn sizes(&self, d: usize) -> [u64; 2] {
         let Some(model) = self.architecture() else { return [0; 2] };
         let layers = match model {
             Architecture::Fc(_) | Architecture::Linear { .. } => 10,
             Architecture::CnnS { .. } => 60,
-            Architecture::CnnL { narrower, .. } => 400 / narrower.max(1) as u64,
+            Architecture::CnnL { width_divisor, .. } => 400 / width_divisor.max(1) as u64,
             Architecture::Vit(config) => (config.encoder.width * 2) as u64,
         };
         [model.n_params(), layers * d as u64]
     }
 
-    /// About the bytes of what is computed of the images as a whole, without which it cannot be trained: principal
-    /// components, projections, closed forms.
+    /// An estimate of the bytes that training needs besides the model: principal components, projections, closed forms.
     fn image_bytes(&self, _images: &Images) -> u64 {
         0
     }
 
-    /// About the bytes of what its observation computes of the images as a whole, and leaves out where it does not fit.
+    /// An estimate of the bytes that [`Training::observe`] needs; observations that do not fit are skipped.
     fn observed_bytes(&self, _images: &Images) -> u64 {
         0
     }
 
-    /// What the encoder minimises, from the two losses, where it is a weighted sum of them or one of them alone.
+    /// The encoder's loss computed from the two losses, where it is their weighted sum or one of them.
     fn loss(&self, _mse: Option<f64>, _cross_entropy: Option<f64>) -> Option<f64> {
         None
     }
 
-    /// The key of the optimiser that trains it, in the config of a run.
+    /// The config key of the optimiser that trains it.
     fn optimiser_key(&self) -> &'static str {
         OPTIMISER
     }
 
-    /// Whether its learning rate follows a schedule over all steps, so that fewer epochs are not the beginning of more.
+    /// Whether its learning-rate schedule depends on the total number of steps, so that a shorter run is not a prefix of a
+    /// longer one.
     fn is_scheduled(&self) -> bool {
         false
     }
 
-    /// Whether what it learned is read again by other runs, figures or the page.
+    /// Whether its parameters are used again by other runs, figures or the page.
     fn is_reread(&self) -> bool {
         true
     }
 
-    /// Whether it takes more from the training images than what it learned: a mean, or principal components.
+    /// Whether evaluation needs the training images besides the parameters: their mean or principal components.
     fn reads_training_images(&self) -> bool {
         false
     }
 
-    /// Whether it needs images of two classes or more.
+    /// Whether it needs images of at least two classes.
     fn classifies(&self) -> bool {
         true
     }
@@ -125,7 +125,7 @@ pub trait Learner {
         false
     }
 
-    /// Whether it is trained; a closed form is not.
+    /// Whether it is trained; false for closed forms.
     fn learns(&self) -> bool {
         true
     }
@@ -133,19 +133,19 @@ pub trait Learner {
     /// The scalars and arrays of a closed form.
     ///
     /// # Errors
-    /// If it cannot be computed, or the learner is none.
+    /// If it cannot be computed, or the learner is not a closed form.
     fn answer(&self, _images: &Images) -> Result<(Scalars, Arrays)> {
-        Err(Error::Usage(format!("{} is no closed form; train it", self.label())))
+        Err(Error::Usage(format!("{} is not a closed form; train it", self.label())))
     }
 
-    /// Makes the learner as it is before training, and hands it to `work` once.
+    /// Initialises the learner and calls `work` once with it.
     ///
     /// # Errors
-    /// If it cannot be made of this config and these images, or is not trained.
+    /// If it cannot be built from this config and these images, or is not trained.
     fn train(&self, setup: &Setup<'_>, work: &mut dyn FnMut(&mut dyn Training)) -> Result<()>;
 }
 
-/// Checks that these are the images and classes that a model is built for.
+/// Checks that images and classes are those that a model is built for.
 pub(crate) fn built_for(
     model: Architecture,
     image: [usize; 3],
@@ -170,21 +170,21 @@ pub(crate) fn built_for(
             Err(format!("images of {image} and {classes} classes"))
         }
         Architecture::Vit(config) if !config.side.is_multiple_of(config.patch) => {
-            Err(format!("images whose sides {} divides", config.patch))
+            Err(format!("images with sides divisible by {}", config.patch))
         }
         _ => Ok(()),
     }
 }
 
-/// The weighted sum of both losses that a CRE with this λ minimises.
+/// The loss that a CRE with this λ minimises: λ MSE + (1 - λ) CE.
 pub(crate) fn weighted(lambda: f64, mse: Option<f64>, cross_entropy: Option<f64>) -> Option<f64> {
     Some(lambda * mse? + (1.0 - lambda) * cross_entropy?)
 }
 
-/// Checks that both sides of an image are multiples of this.
+/// Checks that both sides of an image are divisible by `divisor`.
 pub(crate) fn divided_by([_, h, w]: [usize; 3], divisor: usize) -> std::result::Result<(), String> {
     match [h, w].iter().all(|side| side.is_multiple_of(divisor)) {
         true => Ok(()),
-        false => Err(format!("images whose sides {divisor} divides")),
+        false => Err(format!("images with sides divisible by {divisor}")),
     }
 }

@@ -1,6 +1,6 @@
-//! The list of learners, one file each, and the config of a run, which names one of them.
+//! The list of learners, one file each, and the config of a run, which holds one of them.
 //!
-//! Both stand in one file because a frozen-encoder probe names the whole run whose encoder it reads.
+//! Both are in one file because a frozen-encoder probe contains the config of the run whose encoder it uses.
 
 use std::ops::{Deref, DerefMut};
 
@@ -22,7 +22,7 @@ macro_rules! learners {
             pub use $module::$Learner;
         )+
 
-        /// What learns in a run: one of the learners, with its settings.
+        /// The config of one learner.
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         #[serde(tag = "kind")]
         pub enum LearnerConfig {
@@ -55,32 +55,31 @@ macro_rules! learners {
     };
 }
 
-// Each with the name of its kind in stored configs, which the keys of runs depend on.
+// Each with its `kind` in stored configs, on which the keys of runs depend.
 learners! {
-    /// A CRE, by backpropagation (section 2 of the CRE specification).
+    /// A CRE trained by backpropagation (`book/cre.md`).
     cre: Cre = "cre",
-    /// The fully connected stack as a predictive coding network (section 7, question 1).
+    /// The fully connected CRE as a predictive coding network (an extension of `book/cre.md`).
     predictive_coding: PredictiveCoding = "predictive-coding",
-    /// A CRE that sees its own reconstruction error again (section 7, question 9).
+    /// A CRE that receives its own reconstruction error as input (an extension of `book/cre.md`).
     recurrent: Recurrent = "recurrent",
-    /// New heads on an encoder that does not learn (experiments E9 and E10).
+    /// New heads trained on a frozen encoder (E9 and E10 in `book/codes.md`).
     frozen_probe: FrozenProbe<RunConfig> = "readout",
-    /// A classifier of what is left of images (experiment E3 of the LBR specification).
+    /// A classifier of images projected onto a principal subspace (E3 in `book/lbr.md`).
     classification: Classification = "recognition",
-    /// An autoencoder with probes (experiments E4 and E6 to E8 of the LBR specification).
+    /// An autoencoder with probes on its latent (E4 and E6 to E8 in `book/lbr.md`).
     autoencoding: Autoencoding = "autoencoding",
-    /// A closed form of the training images, or a linear model held against one. Optimiser, batch and epochs mean
-    /// nothing.
+    /// A closed form of the training images, or a linear model compared with one. Optimiser, batch and epochs are unused.
     closed_form: ClosedForm = "closed-form",
 }
 
-/// A CRE that learns with the plain mixture of both losses, from images that all have labels.
+/// A CRE trained on the weighted sum of both losses, with all training images labelled.
 pub fn cre(model: Architecture, lambda: f64) -> LearnerConfig {
     Cre { model, lambda, mixing: Mixing::Weighted, labelled: None }.into()
 }
 
 impl LearnerConfig {
-    /// The CRE, if that is what learns.
+    /// The CRE, if the learner is one.
     pub fn as_cre(&self) -> Option<&Cre> {
         match self {
             Self::Cre(cre) => Some(cre),
@@ -88,7 +87,7 @@ impl LearnerConfig {
         }
     }
 
-    /// The same learner with another weight of reconstruction; unchanged where nothing is weighed.
+    /// The same learner with another λ; unchanged for learners without one.
     #[must_use]
     pub fn with_lambda(&self, lambda: f64) -> Self {
         let mut other = self.clone();
@@ -97,40 +96,39 @@ impl LearnerConfig {
     }
 }
 
-/// Everything that a run's results depend on but its seed and the pixels.
+/// Everything that determines a run's results except its seed and the pixels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunConfig {
-    /// Which images.
+    /// The data set and its splits.
     pub data: DataConfig,
-    /// How training images are rotated, if they are.
+    /// Random rotation of training images, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotation: Option<Rotation>,
-    /// What learns.
+    /// The learner.
     pub learner: LearnerConfig,
-    /// The optimiser of each of the parts; a learner that has one of its own does not use it
-    /// ([`Learner::optimiser_key`]).
+    /// The optimiser; unused by learners that have one of their own ([`Learner::optimiser_key`]).
     pub optimiser: AdamConfig,
-    /// Images a step; the incomplete last batch of an epoch is dropped.
+    /// The batch size; the incomplete last batch of an epoch is dropped.
     #[serde(serialize_with = "models::range::positive_count")]
     pub batch: usize,
-    /// How often the training images are gone through.
+    /// The number of passes over the training images.
     #[serde(serialize_with = "models::range::epochs")]
     pub epochs: u32,
-    /// What it is computed on, for sums are added in another order on a GPU; the key of a run on the CPU does not name it.
+    /// The device type. GPU results differ in summation order; the key of a CPU run omits this field.
     #[serde(default, skip_serializing_if = "Hardware::is_cpu")]
     pub hardware: Hardware,
 }
 
 impl RunConfig {
-    /// A question about these images that a closed form answers.
+    /// The config of a closed form of these images.
     pub fn closed_form(data: DataConfig, question: Question) -> Self {
         let (optimiser, hardware) = (AdamConfig::PAPER, Hardware::Cpu);
         let learner = ClosedForm { question }.into();
         Self { data, rotation: None, learner, optimiser, batch: 1, epochs: 0, hardware }
     }
 
-    /// The config of the run whose encoder this one reads, where it reads one.
+    /// The config of the run whose encoder this one uses, if any.
     pub fn encoder_run(&self) -> Option<&Self> {
         match &self.learner {
             LearnerConfig::FrozenProbe(FrozenProbe { of: Features::Trained { run }, .. }) => Some(run),
@@ -138,7 +136,7 @@ impl RunConfig {
         }
     }
 
-    /// The same on other hardware, and the run whose encoder it reads with it.
+    /// The same config for other hardware, including the run whose encoder it uses.
     #[must_use]
     pub fn on(mut self, hardware: Hardware) -> Self {
         self.hardware = hardware;
@@ -172,7 +170,7 @@ mod tests {
 
     /// The keys of stored runs are checksums of this spelling.
     #[test]
-    fn configs_of_learners_are_spelt_as_the_keys_of_stored_runs_have_them() {
+    fn learner_configs_serialize_as_in_the_keys_of_stored_runs() {
         let linear = Architecture::Linear { pixels: 4, classes: 2, latent: 1 };
         let spelt_linear = serde_json::to_value(linear).unwrap();
         let network = recurrent::Config {

@@ -1,8 +1,8 @@
-//! Training runs: what one is, how it is computed, stored and scheduled.
+//! Training runs: config, computation, storage, scheduling.
 //!
 //! Reading order: a [`Run`](run::Run) is a config and a seed, and its result is a pure function of both and of the data;
-//! [`learners`] lists what can learn in one; [`images`] opens the data; [`local`] computes many runs in parallel on this machine and [`slurm`] on a cluster;
-//! [`store`] keeps each under its key, through any interruption.
+//! [`learners`] lists what can be trained; [`images`] opens the data; [`local`] computes runs in parallel on this machine and [`slurm`] on a cluster;
+//! [`store`] keeps each result under its key and survives interruption at any time.
 #![forbid(unsafe_code)]
 
 mod error;

@@ -1,4 +1,4 @@
-//! Schedules runs in parallel on this machine: each is computed once and found again by its key.
+//! Schedules runs in parallel on this machine. Stored runs are reused.
 
 mod data;
 mod estimate;
@@ -23,67 +23,66 @@ use crate::run::compute::Keep;
 use crate::store::{Epoch, FinishedRun, Outcome, Store};
 use crate::{Error, Result};
 
-/// How many runs are computed at once, and on what.
+/// The parallelism of a sweep and its device.
 #[derive(Debug, Clone)]
 pub struct Resources {
-    /// Runs at once.
+    /// The number of concurrent runs.
     pub jobs: usize,
-    /// Threads of each run, which change no bit.
+    /// The number of threads per run, which does not affect results.
     pub threads: usize,
     /// The device, as in `cuda:0`.
     pub device: String,
-    /// What is kept of what learned.
+    /// Which parameters are stored.
     pub keep: Keep,
 }
 
 impl Resources {
-    /// The device; on a GPU a queue that no other run shares.
+    /// Opens the device; on a GPU with a stream of its own.
     ///
     /// # Errors
-    /// If there is no such device.
+    /// If the device does not exist.
     pub fn device(&self) -> Result<Device> {
         Ok(self.device.parse()?)
     }
 }
 
-/// Finished runs, found again by what they are.
+/// Finished runs by config and seed.
 #[derive(Default)]
 pub struct FinishedRuns(HashMap<String, FinishedRun>);
 
 impl FinishedRuns {
-    /// The finished run, if it is here.
+    /// The finished run, if present.
     pub fn get(&self, run: &Run) -> Option<&FinishedRun> {
         self.0.get(&name(run))
     }
 
-    /// All of them.
+    /// All finished runs.
     pub fn all(&self) -> impl Iterator<Item = &FinishedRun> {
         self.0.values()
     }
 }
 
-/// The runs and those that they need, each once, those that are needed first.
+/// The runs and those that they depend on, without duplicates, dependencies first.
 pub fn with_needed(runs: &[Run]) -> Vec<Run> {
     let mut known = HashMap::new();
     let needed = runs.iter().filter_map(Run::needs);
     needed.chain(runs.iter().cloned()).filter(|run| known.insert(name(run), ()).is_none()).collect()
 }
 
-/// What a run is known by before its data are open: equal for equal runs.
+/// An identifier of a run that does not need its data: config and seed.
 pub fn name(run: &Run) -> String {
     let config = serde_json::to_string(&run.config).expect("a config is plain data");
     format!("{} {config}", run.seed)
 }
 
-/// The runs whose data are here, finished: from the store where they are there, else computed now. A run that diverges
-/// or fails is recorded with its reason, and the rest goes on.
+/// Returns the finished runs, loading stored ones and computing the others. A run that diverges or fails is recorded with
+/// its reason, and the others continue.
 ///
-/// Each of so many threads takes the next run that nobody has; small models run one on each core rather than one over
-/// all, and on a GPU each in a queue of its own. A run begins only while the memory of the machine is enough for it.
-/// The bits of a run do not depend on how many there are.
+/// Each of `jobs` threads takes the next pending run: small models run one per core, and on a GPU each has its own
+/// stream. A run starts only when enough memory is free. Results do not depend on the number of jobs.
 ///
 /// # Errors
-/// The first error of the store or the device; what had begun is finished first, and all that is stored stays.
+/// The first error of the store or the device; runs in progress are finished first, and everything stored is kept.
 pub fn run_all(
     store: &Store,
     data: &OpenData,
@@ -102,7 +101,7 @@ pub fn run_all(
     Ok(done)
 }
 
-/// The runs that are in the store, read and not computed.
+/// The stored runs, without computing any.
 ///
 /// # Errors
 /// If the store cannot be read.
@@ -117,7 +116,7 @@ pub fn stored(store: &Store, data: &OpenData, runs: &[Run]) -> Result<FinishedRu
     Ok(done)
 }
 
-/// Starts the threads that all commands share, one for each logical core.
+/// Starts the global thread pool of all commands, one thread per logical core.
 ///
 /// # Errors
 /// [`Error::Threads`].
@@ -125,13 +124,13 @@ pub fn start_threads() -> Result<()> {
     ThreadPoolBuilder::new().build_global().map_err(|error| no_threads(cores(), 1, &error))
 }
 
-/// As many threads as a command that schedules `jobs` runs at once has at once: those of [`start_threads`] in the pool that
-/// comes first, and for each job the one that schedules it and the one that computes it. Dropping the pools ends them.
+/// Starts as many threads as a command with `jobs` concurrent runs needs: the global pool of [`start_threads`] first, and
+/// for each job one thread that schedules and one that computes. Dropping the pools ends them.
 ///
 /// # Errors
 /// [`Error::Threads`].
 pub fn pools_of(jobs: usize) -> Result<Vec<ThreadPool>> {
-    // A size of 0 is that of `start_threads`.
+    // A size of 0 means one thread per core, as in `start_threads`.
     let sizes = std::iter::once(0).chain(std::iter::repeat_n(2, jobs));
     let pool = |n| ThreadPoolBuilder::new().num_threads(n).build();
     sizes
@@ -144,8 +143,8 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Does the same work on `n` threads at once. If one of them cannot start, no more are started, and `failed` is called at once,
-/// while the others work.
+/// Runs `work` on `n` threads. If one cannot start, no more are started and `failed` is called at once, while the others
+/// work.
 pub(crate) fn on_threads(n: usize, work: impl Fn() + Copy + Send + Sync, failed: impl FnOnce(Error)) {
     let n = n.max(1);
     std::thread::scope(|scope| {
@@ -221,9 +220,9 @@ fn one(
     let images = data.get(&run.config.data).expect("the data of every run was opened");
     let spec = run.spec(images);
     match store.find(&spec)? {
-        // What failed it may have been mended.
+        // A failed run is computed again: the cause may have been fixed.
         Some(FinishedRun { outcome: Outcome::Failed { .. }, .. }) => store.forget(&spec)?,
-        // The same bits again, and this time with what was learned.
+        // The same results, and this time the parameters are stored.
         Some(found) if resources.keep == Keep::EveryParameter && run.lacks_parameters(&found) => {
             store.forget(&spec)?;
         }
@@ -235,14 +234,14 @@ fn one(
     }
     let _share = memory.take(run.config.memory(images));
     let mut known = 0;
-    let heard = |epochs: &[Epoch]| {
+    let observe = |epochs: &[Epoch]| {
         observer.epochs(run, epochs, epochs.len().saturating_sub(known));
         known = epochs.len();
     };
     let needed = run.needs();
     let needed = needed.as_ref().and_then(|run| done.get(run));
     let finished =
-        run.compute(images, needed, &resources.device()?, store.run(&spec)?, resources.keep, heard)?;
+        run.compute(images, needed, &resources.device()?, store.run(&spec)?, resources.keep, observe)?;
     observer.finished(run, &finished);
     Ok(finished)
 }

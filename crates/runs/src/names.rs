@@ -1,9 +1,9 @@
-//! The names under which a run stores its final arrays.
+//! The names of a run's final arrays.
 
-/// How the names of parameters and buffers begin.
+/// The prefix of the names of parameters and buffers.
 pub const PARAMETERS: &str = "parameters/";
 
-/// The name under which a parameter is stored.
+/// The name of a stored parameter.
 pub fn parameter(name: &str) -> String {
     format!("{PARAMETERS}{name}")
 }
@@ -11,16 +11,16 @@ pub fn parameter(name: &str) -> String {
 /// The latents of test images, `[n, k]`.
 pub const LATENT: &str = "test_latent";
 
-/// The labels of those images.
+/// The labels of these test images.
 pub const LABEL: &str = "test_label";
 
-/// The closed-form probes: they are absent together.
+/// The group of closed-form probes, which are present or absent together.
 pub const PROBES: &str = "probes";
 
-/// Test accuracy of the ridge classifier of latents.
+/// The test accuracy of the ridge classifier of latents.
 pub const RIDGE_ACCURACY: &str = "probes/ridge_accuracy";
 
-/// Test mean squared error of the ridge decoder of latents.
+/// The test mean squared error of the ridge decoder of latents.
 pub const RIDGE_MSE: &str = "probes/ridge_mse";
 
 /// The standard error over test images of [`RIDGE_MSE`].
@@ -59,8 +59,8 @@ pub const FULL_ENCODER_COSINE: [&str; 2] = ["full/encoder_cosine", "full/encoder
 /// The first test image of each class.
 pub const SHOWN_IMAGE: &str = "shown_image";
 
-/// Their reconstructions.
+/// The reconstructions of these images.
 pub const SHOWN_RECONSTRUCTION: &str = "shown_reconstruction";
 
-/// How the names of arrays begin that hold, as UTF-8, why something was not measured.
+/// The prefix of arrays that hold, as UTF-8, the reason why a measure is absent.
 pub const ABSENT: &str = "absent/";

@@ -1,8 +1,8 @@
-//! What made a result, as files and pages show it.
+//! Formats the provenance of a result for files and pages.
 
 use serde_json::Value;
 
-/// A value of a provenance: a text as it is, anything else as JSON.
+/// A provenance value as text: strings verbatim, everything else as JSON.
 pub fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -1,10 +1,10 @@
-//! One run: a config and a seed, and the key under which the store keeps its result.
+//! One run: a config and a seed, and the key of its result in the store.
 
 pub mod compute;
 pub mod finals;
-pub mod judged;
+pub mod per_class;
 pub mod ranges;
-mod room;
+mod memory;
 #[cfg(test)]
 mod tests;
 
@@ -13,21 +13,21 @@ use crate::learners::RunConfig;
 use crate::store::{DataId, RunSpec};
 use crate::training::Hardware;
 
-/// Raised when the same config would give other results than before, or more of them: runs of schema 3 have no readers but
-/// ridge regression.
+/// Incremented when the same config gives other or additional results: runs of schema 3 have no readers except ridge
+/// regression.
 const SCHEMA: u32 = 4;
 
 /// A run: its config and its seed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
-    /// Everything else.
+    /// The config.
     pub config: RunConfig,
-    /// The seed of the initial parameters and of the order of the images. Runs of a sweep share seeds.
+    /// The seed of the initial parameters and of the order of the images. The runs of a sweep share seeds.
     pub seed: u64,
 }
 
 impl Run {
-    /// What the store knows the run by.
+    /// The spec under which the store keeps the run.
     pub fn spec(&self, images: &Images) -> RunSpec {
         RunSpec {
             config: serde_json::to_value(&self.config).expect("a config is plain data"),
@@ -41,13 +41,13 @@ impl Run {
         }
     }
 
-    /// The run whose encoder this one reads, which must be finished before this one begins.
+    /// The run whose encoder this one uses, which must finish first.
     pub fn needs(&self) -> Option<Self> {
         self.config.encoder_run().map(|config| Self { config: config.clone(), seed: self.seed })
     }
 
-    /// Whether the same run with fewer epochs begins with the same bits: it reads no other run, and no schedule of
-    /// its learning rate counts its steps.
+    /// Whether a run with fewer epochs is a bit-identical prefix of this one: it depends on no other run, and its learning-rate
+    /// schedule does not depend on the number of steps.
     pub fn begins_alike(&self) -> bool {
         self.needs().is_none() && !self.config.learner.is_scheduled()
     }
@@ -58,12 +58,12 @@ impl Run {
         Self { config: self.config.on(hardware), ..self }
     }
 
-    /// Words for a line of progress.
+    /// The run, for a progress line.
     pub fn label(&self) -> String {
         format!("{}, {}, seed {}", self.config.data.label(), self.config.learner.label(), self.seed)
     }
 
-    /// Images that go through a forward and a backward pass.
+    /// The number of images that pass forward and backward during training.
     pub fn images_trained(&self) -> f64 {
         let RunConfig { data, batch, epochs, .. } = &self.config;
         (data.train / batch * batch) as f64 * f64::from(*epochs)

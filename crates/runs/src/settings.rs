@@ -1,4 +1,4 @@
-//! An experiment's config, and single values of it set on the command line.
+//! Experiment configs, and the values of them set on the command line.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -8,10 +8,10 @@ use system::nearest::nearest;
 use crate::run::ranges::check_finite;
 use crate::{Error, Result};
 
-/// The most parts of a key.
+/// The maximum number of parts of a key.
 const DEEPEST: usize = 32;
 
-/// One `key=value` of the command line; the key may name a part of a part, as in `model.latent`.
+/// One `key=value` of the command line; dots in the key select nested fields, as in `model.latent`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Setting {
     /// The key.
@@ -23,7 +23,7 @@ pub struct Setting {
 impl std::str::FromStr for Setting {
     type Err = String;
 
-    /// The value is written as in TOML; a bare word is taken as a string.
+    /// Parses the value as TOML; a bare word is a string.
     fn from_str(text: &str) -> std::result::Result<Self, String> {
         let Some((key, value)) = text.split_once('=') else {
             return Err(format!("`{text}` is not a setting; write KEY=VALUE"));
@@ -40,20 +40,19 @@ impl std::str::FromStr for Setting {
     }
 }
 
-/// The config with these values set; `*` in a key stands for every element of a list, as in `families.*.epochs`.
+/// The config with these values set; `*` in a key selects every element of a list, as in `families.*.epochs`.
 ///
 /// # Errors
-/// [`Error::Usage`] if a key does not exist or is set twice, or a value has the wrong type.
+/// [`Error::Usage`] if a key is unknown or set twice, or a value has the wrong type.
 pub fn with_settings<C: Serialize + DeserializeOwned>(config: C, settings: &[Setting]) -> Result<C> {
     each_once(settings)?;
     let mut whole = serde_json::to_value(config).expect("a config is plain data");
     for Setting { key, value } in settings {
         let parts: Vec<&str> = key.split('.').collect();
-        // Each part that the config lacks nests it once more, and what reads it nests as deep.
+        // Each missing part adds a nesting level, and the deserializer recurses as deep.
         if parts.len() > DEEPEST {
             let start: String = key.chars().take(40).collect();
-            let what =
-                format!("the key `{start}…` has {} parts; no config has more than {DEEPEST}", parts.len());
+            let what = format!("the key `{start}…` has {} parts: wanted at most {DEEPEST}", parts.len());
             return Err(Error::Usage(what));
         }
         check_finite(value, key)?;
@@ -71,18 +70,21 @@ pub fn with_settings<C: Serialize + DeserializeOwned>(config: C, settings: &[Set
         };
         if let Some((name, key)) = unknown.and_then(|name| Some((name, key(name)?))) {
             let hint = nearest(name, &names[1..]);
-            return Error::Usage(format!("no config key `{key}`{hint}; there are {}", names[1..].join(", ")));
+            return Error::Usage(format!(
+                "no config key `{key}`{hint}; the keys are {}",
+                names[1..].join(", ")
+            ));
         }
         let keys: Vec<&str> = settings.iter().map(|setting| setting.key.as_str()).collect();
         Error::Usage(format!(
-            "the config with {} set is not valid: {}",
+            "the config with {} set is invalid: {}",
             keys.join(", "),
             with_nearest(&message)
         ))
     })
 }
 
-/// That no value is set twice, alone or as a part of another.
+/// Checks that no value is set twice, alone or as a part of another.
 fn each_once(settings: &[Setting]) -> Result<()> {
     for (place, Setting { key, .. }) in settings.iter().enumerate() {
         for Setting { key: other, .. } in &settings[..place] {
@@ -103,7 +105,7 @@ fn each_once(settings: &[Setting]) -> Result<()> {
     Ok(())
 }
 
-/// What is said of a config that does not fit, with the name that was probably meant where one is unknown.
+/// A deserialization error with the nearest known name appended where a name is unknown.
 pub fn with_nearest(message: &str) -> String {
     match quoted(message).split_first() {
         Some((unknown, known)) if message.starts_with("unknown") => {
@@ -118,7 +120,7 @@ fn quoted(message: &str) -> Vec<&str> {
     message.split('`').skip(1).step_by(2).collect()
 }
 
-/// The keys of everything in a config, `data` and `data.name` alike.
+/// The keys of all fields of a config, nested ones included: both `data` and `data.name`.
 pub fn keys(config: &Value) -> Vec<String> {
     let Value::Object(fields) = config else { return vec![] };
     let below = |(name, value): (&String, &Value)| {
@@ -128,10 +130,10 @@ pub fn keys(config: &Value) -> Vec<String> {
     fields.iter().flat_map(below).collect()
 }
 
-/// Sets what the parts of a key lead to, from here down.
+/// Sets the value that the remaining parts of a key lead to.
 fn set(place: &mut Value, key: &str, parts: &[&str], value: &Value) -> Result<()> {
     let Some((part, rest)) = parts.split_first() else {
-        // A number that is written 1 is as good as 1.0 where the config holds 1.0.
+        // An integer is accepted where the config holds a float.
         *place = match (value.as_f64(), place.is_f64()) {
             (Some(number), true) => Value::from(number),
             _ => value.clone(),
@@ -142,13 +144,13 @@ fn set(place: &mut Value, key: &str, parts: &[&str], value: &Value) -> Result<()
         Value::Array(elements) if *part == "*" => {
             elements.iter_mut().try_for_each(|element| set(element, key, rest, value))
         }
-        // What is left out of a config may be set too; a name that it does not know is refused when it is read.
+        // Fields that the config omits can be set too; unknown names are refused on deserialization.
         Value::Object(fields) => set(fields.entry(*part).or_insert(Value::Null), key, rest, value),
         Value::Null => {
             *place = Value::Object(Map::new());
             set(place, key, parts, value)
         }
-        _ => Err(Error::Usage(format!("no config key `{key}`: there is nothing below `{part}`"))),
+        _ => Err(Error::Usage(format!("no config key `{key}`: the value above `{part}` has no fields"))),
     }
 }
 
@@ -200,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_star_stands_for_every_element() {
+    fn a_star_selects_every_element() {
         #[derive(Debug, PartialEq, Serialize, Deserialize)]
         struct Outer {
             parts: Vec<Config>,
@@ -211,18 +213,18 @@ mod tests {
     }
 
     #[test]
-    fn what_a_config_leaves_out_can_be_set_whole_or_in_parts() {
+    fn omitted_fields_can_be_set_whole_or_in_parts() {
         for text in ["turned.degrees=15", "turned={degrees = 15.0}"] {
             assert_eq!(set(&[text]).unwrap().turned, Some(Turned { degrees: 15.0 }));
         }
         let message = set(&["turned.degree=15"]).unwrap_err().to_string();
         assert!(message.contains("no config key `turned.degree`, did you mean `degrees`?"), "{message}");
         assert!(set(&["turned={}"]).unwrap_err().to_string().contains("missing field `degrees`"));
-        assert!(set(&["data.name=b"]).unwrap_err().to_string().contains("nothing below"));
+        assert!(set(&["data.name=b"]).unwrap_err().to_string().contains("has no fields"));
     }
 
     #[test]
-    fn what_is_set_twice_whole_or_in_part_is_refused() {
+    fn setting_a_value_twice_whole_or_in_part_is_refused() {
         for (texts, words) in [
             (["epochs=3", "epochs=4"], "`epochs` is set twice"),
             (["epochs=3", "epochs=3"], "`epochs` is set twice"),
@@ -239,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn the_keys_of_a_config_are_those_of_its_parts_too() {
+    fn the_keys_of_a_config_include_nested_ones() {
         let nested = serde_json::json!({ "data": { "name": "a" }, "epochs": 3 });
         assert_eq!(keys(&nested), ["data", "data.name", "epochs"]);
     }

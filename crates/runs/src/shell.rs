@@ -1,11 +1,11 @@
-//! Words of a shell: paths and names as something that can be typed, whatever they hold.
+//! Quotes paths and names as words of a shell command, whatever characters they contain.
 
 use std::ffi::OsStr;
 use std::fmt::Write;
 
 use system::text::is_hidden;
 
-/// The text as one word of any POSIX shell, in a script.
+/// The text as one word of any POSIX shell, for scripts.
 pub fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
@@ -14,8 +14,8 @@ pub fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// The text as one word of bash and zsh, to be printed and typed again. [Hidden](is_hidden) characters and bytes that are no
-/// UTF-8 are written as escapes, for they would change what is seen.
+/// The text as one word of bash and zsh, for output that a user copies. [Hidden](is_hidden) characters and invalid UTF-8
+/// are escaped.
 pub fn shown(text: &OsStr) -> String {
     if let Some(text) = text.to_str().filter(|text| !text.contains(is_hidden)) {
         return quoted(text);
@@ -34,9 +34,9 @@ pub fn shown(text: &OsStr) -> String {
     word + "'"
 }
 
-/// An option with its value, with a blank before it.
+/// An option with its value, preceded by a space.
 pub fn option(name: &str, value: &OsStr) -> String {
-    // A value that looks like an option is taken for one where it stands alone.
+    // A separate value that starts with `-` would be parsed as an option.
     let between = if value.as_encoded_bytes().starts_with(b"-") { '=' } else { ' ' };
     format!(" {name}{between}{}", shown(value))
 }
@@ -70,7 +70,7 @@ mod tests {
         b"#",
     ];
 
-    /// What a shell makes of a word.
+    /// The word as a shell parses it.
     fn read(shell: &str, word: &str) -> Vec<u8> {
         let output = Command::new(shell).args(["-c", &format!("printf %s {word}")]).output().unwrap();
         assert!(output.status.success(), "{word}");
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shell_reads_a_word_as_it_was() {
+    fn a_shell_parses_a_quoted_word_to_the_original() {
         for text in AWKWARD {
             if let Ok(text) = std::str::from_utf8(text) {
                 assert_eq!(read("sh", &quoted(text)), text.as_bytes());
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_looks_like_an_option_is_joined_to_its_own() {
+    fn a_value_that_looks_like_an_option_is_joined_by_an_equals_sign() {
         assert_eq!(option("--out", OsStr::new("-x")), " --out=-x");
         assert_eq!(option("--out", OsStr::new("a b")), " --out 'a b'");
     }

@@ -1,7 +1,7 @@
-//! The same work on a cluster: what is missing from the store becomes a job array of Slurm, until nothing is missing.
+//! Computes runs on a Slurm cluster: the runs missing from the store are submitted as a job array until none is missing.
 //!
-//! A task of the array is this program on one line of a list of runs. It writes to the store as every process does, so
-//! nothing has to be brought together at the end: what is in the store is done, whoever computed it.
+//! A task of the array is this program with one line of a list of runs. All tasks write to the same store, so no results
+//! have to be merged.
 
 mod units;
 mod work;
@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use system::text;
 
-use self::commands::{Answer, Commands, States};
+use self::commands::{Commands, QueryResult, States};
 pub use self::error::Error;
 use self::jobs::{Job, Jobs};
 use self::script::{Allocation, Array};
@@ -32,61 +32,61 @@ use crate::run::Run;
 use crate::shell::{quoted, shown};
 use crate::store::{Outcome, Store};
 
-/// Who computes runs.
+/// Where runs are computed.
 #[derive(Debug, Clone)]
 pub enum Engine {
-    /// This machine.
+    /// On this machine.
     Local,
-    /// A cluster.
+    /// On a Slurm cluster.
     Slurm(Slurm),
 }
 
-/// How a cluster is asked.
+/// The options of a Slurm cluster.
 #[derive(Debug, Clone)]
 pub struct Slurm {
-    /// The folder of Slurm's commands; `None` for the `PATH`.
+    /// The folder of Slurm's commands; `None` to search the `PATH`.
     pub commands: Option<PathBuf>,
-    /// More options of sbatch, which win over those of the script.
+    /// Additional options of sbatch, which override those of the script.
     pub sbatch: Vec<String>,
-    /// Tasks at once, at most.
+    /// The maximum number of concurrent tasks.
     pub at_once: usize,
-    /// Job arrays after each other, at most.
+    /// The maximum number of job arrays submitted in sequence.
     pub rounds: usize,
-    /// Time between two questions to the scheduler.
+    /// The interval between queries of the scheduler.
     pub poll: Duration,
-    /// Seconds that a run takes; estimated from a few steps on this machine where it is left out.
+    /// The seconds that a run takes; estimated from a few steps on this machine if absent.
     pub seconds_per_run: Option<f64>,
 }
 
-/// Runs, and where they are kept.
+/// Runs and the folders they use.
 pub struct Sweep<'a> {
-    /// The runs whose data are here, those that are needed first.
+    /// The runs whose data are available, dependencies first.
     pub runs: &'a [Run],
-    /// Their data.
+    /// The open data sets.
     pub data: &'a Data,
-    /// Where data sets are looked for first.
+    /// The folder that is searched first for data sets.
     pub data_folder: Option<&'a Path>,
     /// The store in `out`.
     pub store: &'a Store,
-    /// Where everything is written.
+    /// The results folder.
     pub out: &'a Path,
-    /// Cores for each task, and the device.
+    /// The cores per task, and the device.
     pub resources: &'a Resources,
 }
 
-/// Submits what the store lacks as a job array, waits until it is over, and does so again for what was lost on the way:
-/// at most as often as [`Slurm::rounds`] says. A run that failed for a reason of its own is in the store and not lost.
+/// Submits the missing runs as a job array, waits until it ends, and repeats this for runs lost with their task, at most
+/// [`Slurm::rounds`] times. A run that failed is stored and not lost.
 ///
-/// A job that an earlier call submitted and did not see the end of is waited for first, whatever its runs are. A kill of
-/// this process, at any instant, leaves the jobs running. Gives how many runs failed for reasons of their own.
+/// An unfinished job of an earlier call is waited for first, whatever its runs are. Killing this process at any time leaves
+/// the jobs running. Returns the number of failed runs.
 ///
 /// # Errors
-/// [`Error`] if Slurm is not here or refuses, another process submits, or runs are still missing at the end.
+/// [`Error`] if Slurm is missing or refuses the job, another process submits, or runs are still missing at the end.
 pub fn complete(sweep: &Sweep<'_>, slurm: &Slurm, observer: &dyn Observer) -> Result<usize> {
     let jobs = Jobs::open(sweep.out)?;
     let commands = Commands::new(slurm.commands.as_deref());
     let mut estimate = Estimated::new(sweep, slurm);
-    // What failed before may have been mended, unless the job that tries it again is just being waited for.
+    // Failed runs are computed again, unless a job that does so is being waited for.
     let mut failed_too = true;
     if let Some(mut job) = jobs.unfinished(&commands)? {
         observer.note(&format!(
@@ -112,28 +112,28 @@ pub fn complete(sweep: &Sweep<'_>, slurm: &Slurm, observer: &dyn Observer) -> Re
             before - now,
             text::count(before, "missing run")
         ));
-        // Runs that nobody took from their tasks, and that did not come, will not come next time.
-        let hopeless = now == before && states.by_themselves();
+        // If no task was lost and no run was stored, another round would not help.
+        let is_final = now == before && states.by_themselves();
         last = Some((round, job, states));
-        if hopeless {
+        if is_final {
             break;
         }
     }
     match (runs_in(&missing), last) {
-        // Those that failed are what is missing when they count as such.
+        // With failed runs counted as missing, the rest are the failed ones.
         (0, _) => Ok(runs_in(&sweep.missing(true)?)),
         (missing, Some((rounds, job, states))) => {
             let (states, log, most) = (states.to_string(), job.words(), slurm.rounds);
             Err(Error::Unfinished { missing, rounds, most, states, log }.into())
         }
         (missing, None) => {
-            let (states, log) = ("none".into(), "`--rounds` allows none".into());
+            let (states, log) = ("none".into(), "no job was submitted, since `--rounds` is 0".into());
             Err(Error::Unfinished { missing, rounds: 0, most: 0, states, log }.into())
         }
     }
 }
 
-/// What [`complete`] would submit: the script, and in words how many tasks of how many runs. Nothing is written.
+/// Describes what [`complete`] would submit: the script, the number of tasks and of runs. Writes nothing.
 ///
 /// # Errors
 /// If the store cannot be read or a run cannot be timed.
@@ -141,7 +141,7 @@ pub fn dry_run(sweep: &Sweep<'_>, slurm: &Slurm) -> Result<String> {
     let missing = sweep.missing(true)?;
     let runs = runs_in(&missing);
     if runs == 0 {
-        return Ok("nothing is missing: no task\n".into());
+        return Ok("no run is missing: no task\n".into());
     }
     let tasks = Estimated::new(sweep, slurm).tasks(missing)?;
     let seconds: f64 = tasks.iter().map(|task| task.seconds).sum();
@@ -158,7 +158,7 @@ pub fn dry_run(sweep: &Sweep<'_>, slurm: &Slurm) -> Result<String> {
 }
 
 impl Sweep<'_> {
-    /// The units of which a run is not in the store, or has failed where those count too.
+    /// The units with a run that is not stored, or has failed where `failed_too`.
     fn missing(&self, failed_too: bool) -> Result<Vec<Missing>> {
         let mut missing = Vec::new();
         for unit in units(self.runs) {
@@ -179,16 +179,16 @@ impl Sweep<'_> {
 
     fn script(&self, slurm: &Slurm, folder: &Path, name: &str, tasks: &[Task]) -> Result<String> {
         let program = std::env::current_exe().map_err(|source| Error::NoProgram { source })?;
-        // A path that is no UTF-8 would be another one in the script.
-        let said = |path: &Path| match absolute(path).to_str() {
+        // A path that is not UTF-8 cannot be written into the script.
+        let utf8 = |path: &Path| match absolute(path).to_str() {
             Some(path) => Ok(path.to_owned()),
             None => Err(Error::Unnamable { path: path.into() }),
         };
-        let mut arguments = vec!["run".into(), "--out".into(), said(self.out)?];
+        let mut arguments = vec!["run".into(), "--out".into(), utf8(self.out)?];
         if let Some(data) = self.data_folder {
-            arguments.extend(["--data".into(), said(data)?]);
+            arguments.extend(["--data".into(), utf8(data)?]);
         }
-        let (jobs, list) = (self.resources.jobs.max(1).to_string(), said(&folder.join("tasks.jsonl"))?);
+        let (jobs, list) = (self.resources.jobs.max(1).to_string(), utf8(&folder.join("tasks.jsonl"))?);
         arguments.extend(["--device".into(), self.resources.device.clone(), "--jobs".into(), jobs]);
         arguments.extend(["--keys".into(), list]);
         let array = Array {
@@ -196,15 +196,15 @@ impl Sweep<'_> {
             tasks: tasks.len(),
             at_once: slurm.at_once,
             allocation: Allocation::of(tasks, self.data, self.resources)?,
-            folder: &said(folder)?,
-            program: &said(&program)?,
+            folder: &utf8(folder)?,
+            program: &utf8(&program)?,
             arguments: &arguments,
         };
         Ok(array.script())
     }
 }
 
-/// A unit and those of its runs that are not in the store.
+/// A unit and its missing runs.
 struct Missing {
     unit: Unit,
     lacks: Vec<Run>,
@@ -214,7 +214,7 @@ fn runs_in(missing: &[Missing]) -> usize {
     missing.iter().map(|missing| missing.lacks.len()).sum()
 }
 
-/// How long runs take, asked once for each kind of run.
+/// Estimates durations, once per kind of run.
 struct Estimated<'a> {
     estimate: Estimate<'a>,
     seconds_per_run: Option<f64>,
@@ -222,14 +222,14 @@ struct Estimated<'a> {
 }
 
 impl<'a> Estimated<'a> {
-    /// Timed on this machine's processor where it has no such device: a bound from above for a GPU.
+    /// Measures on this machine's CPU if it does not have the device: an upper bound for a GPU.
     fn new(sweep: &Sweep<'a>, slurm: &Slurm) -> Self {
         let device = sweep.resources.device().unwrap_or(tensor::Device::Cpu);
         let (seconds_per_run, cores) = (slurm.seconds_per_run, sweep.resources.jobs.max(1));
         Self { estimate: Estimate::new(sweep.data, device), seconds_per_run, cores }
     }
 
-    /// The missing units in tasks that are worth starting.
+    /// Groups the missing units into tasks long enough to be worth starting.
     fn tasks(&mut self, missing: Vec<Missing>) -> Result<Vec<Task>> {
         let mut timed = Vec::new();
         for Missing { unit, lacks } in missing {
@@ -269,31 +269,31 @@ fn submit(
     }
     let n = text::count(tasks.len(), "task");
     observer.note(&format!(
-        "job {}: {n}; an interrupt leaves it running, and the next call finds it",
+        "job {}: {n}; an interrupt leaves it running, and the next call resumes waiting for it",
         named(&job)
     ));
     Ok(job)
 }
 
-/// Waits until no task of the job will do anything more, and says how they ended as far as Slurm knows.
+/// Waits until all tasks of the job have ended; returns their last known states.
 fn wait(commands: &Commands, job: &mut Job, poll: Duration, observer: &dyn Observer) -> Result<States> {
-    let mut said = String::new();
+    let mut reported = String::new();
     let mut last = States::default();
     while let Some(number) = job.number() {
-        let words = match commands.ask(number)? {
-            Answer::Forgotten => break,
-            Answer::Known(states) => {
+        let words = match commands.query(number)? {
+            QueryResult::Expired => break,
+            QueryResult::States(states) => {
                 last = states;
                 if last.over() {
                     break;
                 }
                 last.to_string()
             }
-            Answer::Silent(words) => format!("squeue does not answer and is asked again: {words}"),
+            QueryResult::Failed(words) => format!("squeue failed and is called again: {words}"),
         };
-        if words != said {
+        if words != reported {
             observer.note(&format!("  job {number}: {words}"));
-            said = words;
+            reported = words;
         }
         std::thread::sleep(poll);
     }
@@ -305,7 +305,7 @@ fn named(job: &Job) -> String {
     format!("{} ({})", job.number().unwrap_or("without a number"), job.name())
 }
 
-/// The path from the root; as it is where the system does not know its own folder.
+/// The absolute path; unchanged if the current folder is unknown.
 fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

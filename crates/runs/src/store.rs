@@ -1,6 +1,6 @@
-//! The run store: a run is computed once, found again by its key, and survives a kill at any instant.
+//! The run store: each run is computed once, found by its key, and survives a kill at any time.
 //!
-//! One folder a run, named by the first 16 hex digits of its key. The journal is the truth: an
+//! One folder per run, named by the first 16 hex digits of its key. The journal is authoritative: an
 //! epoch is recorded when its line is on the disk, after its checkpoint. HDF5 files are derived.
 //!
 //! ```text
@@ -14,7 +14,7 @@
 //! folder.finish(Outcome::Finished, &finals)
 //! ```
 
-// What a run is, how it is computed, and how it is read back.
+// The spec of a run, its computation, and how it is read back.
 mod spec;
 
 mod run;
@@ -22,7 +22,7 @@ mod run;
 mod find;
 mod finished;
 
-// The files that it lives in.
+// The files of a run.
 mod entry;
 mod journal;
 
@@ -32,7 +32,7 @@ mod checkpoint;
 mod disk;
 mod lock;
 
-// The files that are made for others.
+// The files for other programs.
 mod archive;
 pub mod hdf5;
 mod results;
@@ -58,7 +58,7 @@ pub use results::{Coordinates, Dimension, Results, Variable};
 pub use run::RunFolder;
 pub use spec::{DataId, RunSpec};
 
-/// A folder of runs. Several processes may share it.
+/// A folder of runs, which several processes may share.
 #[derive(Debug, Clone)]
 pub struct Store {
     root: PathBuf,
@@ -67,28 +67,27 @@ pub struct Store {
     checkpoint_after: Duration,
 }
 
-/// Work that may be lost in a kill, unless [`Store::checkpointing_after`] says otherwise.
+/// The default of [`Store::checkpointing_after`]: the work that a kill may lose.
 const CHECKPOINT_AFTER: Duration = Duration::from_secs(10);
 
-/// What a store knows of a run without reading its arrays.
+/// What the journal of a run contains.
 #[derive(Debug, Clone)]
 pub struct Summary {
-    /// What it computes.
+    /// Its spec.
     pub spec: RunSpec,
     /// The epochs in its journal.
     pub epochs: Vec<Epoch>,
-    /// How it ended; `None` while it is being computed, or was stopped.
+    /// How it ended; `None` while it is unfinished.
     pub outcome: Option<Outcome>,
-    /// The half-written last line of its journal.
+    /// The half-written last line of its journal, if any.
     pub torn: Option<Torn>,
 }
 
 impl Summary {
-    /// What the bytes of a journal say; `file` is what errors call them.
+    /// Parses the bytes of a journal; `file` is its name in errors.
     ///
     /// # Errors
-    /// [`Error::DamagedLine`] for a line that is not whole and not the last, and for lines in an order that is never
-    /// written.
+    /// [`Error::DamagedLine`] for a damaged line that is not the last, and for lines in an invalid order.
     pub fn parse(file: &Path, bytes: &[u8]) -> Result<Summary> {
         journal::Journal::parse(file, bytes).map(Summary::new)
     }
@@ -104,7 +103,7 @@ impl Summary {
 }
 
 impl Store {
-    /// Opens a store, making the folder where needed, and proves that it can be written.
+    /// Opens a store, creating its folder if needed, and checks that it is writable.
     ///
     /// # Errors
     /// [`Error::NotWritable`].
@@ -112,7 +111,7 @@ impl Store {
         Store::open_on(Arc::new(RealDisk), root)
     }
 
-    /// The same on a disk of the caller's.
+    /// Opens a store on another implementation of [`Disk`].
     ///
     /// # Errors
     /// [`Error::NotWritable`].
@@ -123,20 +122,20 @@ impl Store {
         Ok(Store { root, disk, provenance: Map::new(), checkpoint_after: CHECKPOINT_AFTER })
     }
 
-    /// The store in a folder, for reading only: nothing is made, and it may be that nothing is there.
+    /// A read-only store; its folder may not exist and is not created.
     pub fn reading(root: impl Into<PathBuf>) -> Store {
         let disk = Arc::new(RealDisk);
         Store { root: root.into(), disk, provenance: Map::new(), checkpoint_after: CHECKPOINT_AFTER }
     }
 
-    /// Says what computes the runs from here on: commit, device, versions, hashes. It goes into the
-    /// header of each journal, and has no part in the key.
+    /// Sets the provenance of runs computed from now on: commit, device, versions, hashes. It is recorded in the
+    /// header of each journal and is not part of the key.
     #[must_use]
     pub fn with_provenance(self, provenance: Map<String, Value>) -> Store {
         Store { provenance, ..self }
     }
 
-    /// Asks runs for a checkpoint once so much time has passed since the last one; 10 seconds otherwise.
+    /// Sets the time after which a run is due for a checkpoint; 10 seconds by default.
     #[must_use]
     pub fn checkpointing_after(self, time: Duration) -> Store {
         Store { checkpoint_after: time, ..self }
@@ -147,7 +146,7 @@ impl Store {
         &self.root
     }
 
-    /// Begins the run, or goes on with it, and holds its folder until the result is dropped.
+    /// Starts or resumes the run and locks its folder until the result is dropped.
     ///
     /// # Errors
     /// [`Error::Locked`] if another process computes it; [`Error::DamagedLine`],
@@ -157,7 +156,7 @@ impl Store {
         Ok(folder.checkpointing_after(self.checkpoint_after))
     }
 
-    /// The run if it is whole; `None` if it has not begun or not ended. Takes no lock, unless
+    /// The finished run; `None` if it has not started or not ended. Takes no lock, unless
     /// `run.h5` is missing or damaged and has to be derived.
     ///
     /// # Errors
@@ -167,7 +166,7 @@ impl Store {
         find::find(&*self.disk, &self.folder(spec), spec)
     }
 
-    /// How the run ended, from its journal alone; `None` if it has not begun or not ended. One file is read, where
+    /// How the run ended, from its journal alone; `None` if it has not started or not ended. Reads one file, where
     /// [`Store::find`] reads all.
     ///
     /// # Errors
@@ -176,8 +175,7 @@ impl Store {
         Ok(self.journal(spec)?.and_then(|journal| journal.finish).map(|finish| finish.outcome))
     }
 
-    /// The spec of a run as it was begun, with the names of the classes that it was given then; `None` if it has not
-    /// begun.
+    /// The spec that the run was started with, including its class names; `None` if it has not started.
     ///
     /// # Errors
     /// As [`Store::ended`].
@@ -192,14 +190,14 @@ impl Store {
         Ok(journal)
     }
 
-    /// Forgets a run, so that it is computed anew: for one that failed, because what failed it may have been mended.
+    /// Deletes a run, so that it is computed again; for failed runs whose cause may have been fixed.
     ///
     /// # Errors
     /// [`Error::Locked`] if another process computes it; [`Error::Io`].
     pub fn forget(&self, spec: &RunSpec) -> Result<()> {
         let folder = self.folder(spec);
         let _lock = lock::Lock::take(&folder)?;
-        // The journal goes first: without it there is no run, whatever else is left.
+        // The journal is removed first: without it there is no run, whatever files are left.
         disk::remove(&*self.disk, &folder.join("journal.jsonl"))?;
         let names = self.disk.names(&folder).map_err(|source| Error::io("list", &folder, source))?;
         for name in names.into_iter().filter(|name| name != "lock") {
@@ -208,7 +206,7 @@ impl Store {
         Ok(())
     }
 
-    /// All runs, begun or whole, by folder. A damaged run is an error in its own place.
+    /// All runs, finished or not, by folder. A damaged run is an error in its own entry.
     ///
     /// # Errors
     /// [`Error::Io`] if the store's folder can't be listed.

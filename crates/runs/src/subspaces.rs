@@ -1,4 +1,4 @@
-//! Images of which only a part of the variance is left (experiment E3 of the LBR specification).
+//! Projection of images onto principal subspaces (E3 in `book/lbr.md`).
 
 use std::ops::Range;
 
@@ -11,73 +11,73 @@ use theory::Pca;
 use crate::pixels::{chunks, moments_of, rows};
 use crate::{Error, Result};
 
-/// Added to the deviation of an image before it is divided by it.
+/// Added to the standard deviation of an image before dividing by it.
 const FLAT: f64 = 1e-6;
 
-/// Which principal components are left of an image.
+/// The principal components onto which images are projected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kept", deny_unknown_fields)]
 pub enum Seen {
     /// All of them: the image itself.
     Whole,
-    /// Those of large variance, up to a bound.
+    /// The leading components, up to a bound on their explained variance.
     Top(Bound),
-    /// The others.
+    /// The remaining components.
     Bottom(Bound),
 }
 
-/// One of so many bounds between the share of variance of the two largest components and all of it: evenly spaced for
+/// One of `of` bounds between the explained variance of the two leading components and 1: evenly spaced for
 /// the top, and by the fourth root for the bottom, as in the paper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bound {
-    /// Which, from 0.
+    /// The index of the bound, from 0.
     #[serde(serialize_with = "models::range::offset")]
     pub place: usize,
-    /// Of how many, at least 2.
+    /// The number of bounds, at least 2.
     #[serde(serialize_with = "models::range::side")]
     pub of: usize,
 }
 
-/// The principal components of training images at equal contrast.
+/// The principal components of contrast-normalised training images.
 ///
-/// Each image is divided by its own standard deviation, over all pixels and channels, then the mean of the training
-/// images is taken off. Means are taken in f64.
+/// Each image is divided by its own standard deviation over all pixels and channels, then the mean of the training
+/// images is subtracted. Means are computed in f64.
 #[derive(Debug)]
 pub struct Subspaces {
     mean: Array1<f64>,
-    /// Rows of falling variance, `[d, d]`.
+    /// The components as rows in order of decreasing variance, `[d, d]`.
     components: Array2<f32>,
-    /// The share of the variance of each component and all before it.
+    /// The cumulative explained variance, as fractions.
     explained: Vec<f64>,
 }
 
-/// The components that are kept, and what they hold.
+/// A selection of components and its explained variance.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Kept {
-    /// The first so many are kept, or all but these.
+pub struct Selection {
+    /// The number of leading components that are selected, or excluded.
     first: usize,
     top: bool,
-    /// How many are kept.
+    /// The number of selected components.
     pub n: usize,
-    /// The place on the axis of the paper's figure: the bound for the top, 1 minus the bound for the bottom.
+    /// The position on the axis of the paper's figure: the bound for the top, 1 minus the bound for the bottom.
     pub share: f64,
-    /// The share of the variance that is kept.
+    /// The fraction of the variance explained by the selection.
     pub variance: f64,
 }
 
 impl Subspaces {
-    /// Of these training images.
+    /// Fits the components to training images.
     ///
     /// # Errors
-    /// If the images are all the same at equal contrast.
+    /// If all images are equal after contrast normalisation.
     pub fn of(train: &Split) -> Result<Self> {
         let moments = moments_of(train, contrast)?;
         let pca = Pca::fit(&moments)?;
         if pca.rank() == 0 {
             let images = text::count(train.len(), "image");
             let what = format!(
-                "principal components of {images} at equal contrast: expected different images, got equal ones"
+                "principal components of {images} after contrast normalisation: expected different images, got equal ones"
             );
             return Err(Error::Usage(what));
         }
@@ -95,7 +95,7 @@ impl Subspaces {
         })
     }
 
-    /// Of these training images, for those who see them whole: the components are not computed.
+    /// Fits only the mean, for projections onto all components.
     ///
     /// # Errors
     /// If there are no images.
@@ -109,34 +109,35 @@ impl Subspaces {
         Ok(Self { mean, components: Array2::zeros((0, d)), explained: vec![1.0; d] })
     }
 
-    /// The share of the variance of the first `k` components.
+    /// The fraction of the variance explained by the first `k` components.
     pub fn explained(&self, k: usize) -> f64 {
         if k == 0 { 0.0 } else { self.explained[k - 1] }
     }
 
-    /// The components that are left; at the first bound the top is one component, and the bottom all but this one.
+    /// Selects components; at the first bound the top is one component, and the bottom all others.
     ///
     /// # Errors
-    /// If there are no two bounds, or the place is not among them, or the images have fewer than three components.
-    pub fn kept(&self, seen: Seen) -> Result<Kept> {
+    /// If there are fewer than two bounds, the index is out of range, or the images have fewer than three components.
+    pub fn select(&self, seen: Seen) -> Result<Selection> {
         let d = self.explained.len();
         let (Seen::Top(bound) | Seen::Bottom(bound)) = seen else {
-            return Ok(Kept { first: d, top: true, n: d, share: 1.0, variance: 1.0 });
+            return Ok(Selection { first: d, top: true, n: d, share: 1.0, variance: 1.0 });
         };
         let Bound { place, of } = bound;
         if of < 2 || place >= of {
             let what =
-                format!("bound {place} of {of}: wanted at least 2 bounds, and a place below their number");
+                format!("bound {place} of {of}: wanted at least 2 bounds, and an index below their number");
             return Err(Error::Usage(what));
         }
-        // What is missing of 1 by rounding alone is nothing.
+        // A difference from 1 within rounding error counts as 1.
         let rounding = d as f64 * f64::EPSILON;
         let (low, high) =
             match (self.explained.get(1), self.explained.iter().rev().find(|&&e| e < 1.0 - rounding)) {
                 (Some(&low), Some(&high)) if low < high => (low, high),
                 _ => {
                     return Err(Error::Usage(
-                        "images whose variance lies in two components have no subspaces".into(),
+                        "cannot select components: expected variance in at least three components, got two"
+                            .into(),
                     ));
                 }
             };
@@ -146,35 +147,39 @@ impl Subspaces {
         let first = self.explained.iter().filter(|&&explained| explained < at).count();
         let held = self.explained(first);
         Ok(match top {
-            true => Kept { first, top, n: first, share: at, variance: held },
-            false => Kept { first, top, n: d - first, share: 1.0 - at, variance: 1.0 - held },
+            true => Selection { first, top, n: first, share: at, variance: held },
+            false => Selection { first, top, n: d - first, share: 1.0 - at, variance: 1.0 - held },
         })
     }
 
-    /// The images at equal contrast without the mean, and of them what lies in the components that are kept,
+    /// The projection of contrast-normalised, centred images onto the selected components,
     /// `[n, d]`.
-    pub fn project(&self, images: &Split, kept: Kept) -> Array2<f32> {
+    pub fn project(&self, images: &Split, selection: Selection) -> Array2<f32> {
         let d = self.mean.len();
         let mut projected = Array2::zeros((images.len(), d));
         for rows in chunks(images.len()) {
             let part = images.rows(rows.clone()).expect("chunks are within the split");
             let x = (contrast(&part) - &self.mean).mapv(|x| x as f32);
-            projected.slice_axis_mut(Axis(0), Slice::from(rows)).assign(&self.project_rows(x, kept));
+            projected.slice_axis_mut(Axis(0), Slice::from(rows)).assign(&self.project_rows(x, selection));
         }
         projected
     }
 
-    /// With the fewer components: those that are kept, or all without the others.
-    fn project_rows(&self, x: Array2<f32>, kept: Kept) -> Array2<f32> {
+    /// Projects by the smaller of the two sets: the selected components, or the identity minus the others.
+    fn project_rows(&self, x: Array2<f32>, selection: Selection) -> Array2<f32> {
         let d = self.mean.len();
-        if kept.n == d {
+        if selection.n == d {
             return x;
         }
-        let rows = if 2 * kept.first <= d { Slice::from(..kept.first) } else { Slice::from(kept.first..) };
-        let asked_for = (2 * kept.first <= d) == kept.top;
+        let rows = if 2 * selection.first <= d {
+            Slice::from(..selection.first)
+        } else {
+            Slice::from(selection.first..)
+        };
+        let spans_selection = (2 * selection.first <= d) == selection.top;
         let components: ArrayView2<'_, f32> = self.components.slice_axis(Axis(0), rows);
         let within = x.dot(&components.t()).dot(&components);
-        if asked_for { within } else { x - within }
+        if spans_selection { within } else { x - within }
     }
 }
 
@@ -193,25 +198,25 @@ fn at_equal_contrast(x: &mut Array2<f64>) {
     }
 }
 
-/// Some images at equal contrast in f64.
+/// A range of contrast-normalised images in f64.
 fn wide(images: &Array2<f32>, rows: Range<usize>) -> Array2<f64> {
     let mut x = images.slice_axis(Axis(0), Slice::from(rows)).mapv(f64::from);
     at_equal_contrast(&mut x);
     x
 }
 
-/// Projected images as a network sees them: at equal contrast again, without the mean of the training images.
+/// Normalises projected images for a network: contrast normalisation, then subtraction of the training mean.
 #[derive(Debug)]
 pub struct Normaliser {
     mean: Array1<f64>,
 }
 
 impl Normaliser {
-    /// With the mean of these training images `[n, d]`, which it normalises.
+    /// Fits the mean to training images `[n, d]`; returns them normalised.
     pub fn fit(train: Array2<f32>) -> (Self, Array2<f32>) {
         let mut sum = Array1::<f64>::zeros(train.ncols());
         for rows in chunks(train.nrows()) {
-            // One image after another, whatever the chunks.
+            // Accumulated image by image, independent of chunks.
             wide(&train, rows).outer_iter().for_each(|image| sum += &image);
         }
         let normaliser = Self { mean: sum / train.nrows() as f64 };
@@ -219,7 +224,7 @@ impl Normaliser {
         (normaliser, normalised)
     }
 
-    /// Normalises images, in their place.
+    /// Normalises images in place.
     pub fn apply(&self, mut images: Array2<f32>) -> Array2<f32> {
         for rows in chunks(images.nrows()) {
             let x = (wide(&images, rows.clone()) - &self.mean).mapv(|x| x as f32);
@@ -241,14 +246,15 @@ mod tests {
         Bound { place, of: 8 }
     }
 
-    /// Fact C15 of the LBR specification.
+    /// C15 in `book/codes.md`.
     #[test]
-    fn at_the_first_bound_the_top_is_one_component_and_the_bottom_all_but_this() {
+    fn at_the_first_bound_the_top_is_one_component_and_the_bottom_all_others() {
         let subspaces = Subspaces::of(&images()).unwrap();
-        let [top, bottom] = [Seen::Top(at(0)), Seen::Bottom(at(0))].map(|seen| subspaces.kept(seen).unwrap());
+        let [top, bottom] =
+            [Seen::Top(at(0)), Seen::Bottom(at(0))].map(|seen| subspaces.select(seen).unwrap());
         assert_eq!([top.n, bottom.n], [1, 783]);
         assert!((top.variance + bottom.variance - 1.0).abs() < 1e-12);
-        let last = subspaces.kept(Seen::Bottom(at(7))).unwrap();
+        let last = subspaces.select(Seen::Bottom(at(7))).unwrap();
         assert!(last.variance < 1e-3, "{last:?}");
     }
 
@@ -257,10 +263,10 @@ mod tests {
         let subspaces = Subspaces::of(&images()).unwrap();
         for place in 1..8 {
             let [before, here] =
-                [place - 1, place].map(|place| subspaces.kept(Seen::Top(at(place))).unwrap());
+                [place - 1, place].map(|place| subspaces.select(Seen::Top(at(place))).unwrap());
             assert!(before.n <= here.n && before.share < here.share && here.variance <= here.share);
             let [before, here] =
-                [place - 1, place].map(|place| subspaces.kept(Seen::Bottom(at(place))).unwrap());
+                [place - 1, place].map(|place| subspaces.select(Seen::Bottom(at(place))).unwrap());
             assert!(before.n >= here.n && before.share > here.share && here.variance >= here.share - 1e-12);
         }
     }
@@ -270,25 +276,25 @@ mod tests {
         let images = images();
         let [divided, undivided] = [Subspaces::of(&images), Subspaces::undivided(&images)]
             .map(Result::unwrap)
-            .map(|subspaces| subspaces.project(&images, subspaces.kept(Seen::Whole).unwrap()));
+            .map(|subspaces| subspaces.project(&images, subspaces.select(Seen::Whole).unwrap()));
         // The two means are sums of 300 terms in f64, so they may differ in the last bit of f32.
         let same = |(a, b): (&f32, &f32)| (a - b).abs() <= f32::EPSILON * a.abs().max(1.0);
         assert!(divided.iter().zip(&undivided).all(same));
     }
 
-    /// Fact C15 of the LBR specification.
+    /// C15 in `book/codes.md`.
     #[test]
     fn projections_are_idempotent_and_add_up_to_the_image() {
         let images = images();
         let subspaces = Subspaces::of(&images).unwrap();
         let part = images.first(20).unwrap();
-        let whole = subspaces.project(&part, subspaces.kept(Seen::Whole).unwrap());
+        let whole = subspaces.project(&part, subspaces.select(Seen::Whole).unwrap());
         for place in [0, 3, 7] {
-            let kept = subspaces.kept(Seen::Top(at(place))).unwrap();
-            let rest = Kept { top: false, n: 784 - kept.n, ..kept };
-            let [top, bottom] = [kept, rest].map(|kept| subspaces.project(&part, kept));
+            let selected = subspaces.select(Seen::Top(at(place))).unwrap();
+            let rest = Selection { top: false, n: 784 - selected.n, ..selected };
+            let [top, bottom] = [selected, rest].map(|selection| subspaces.project(&part, selection));
             assert!((&top + &bottom - &whole).iter().all(|gap| gap.abs() < 1e-5));
-            let again = subspaces.project_rows(top.clone(), kept);
+            let again = subspaces.project_rows(top.clone(), selected);
             assert!((&again - &top).iter().all(|gap| gap.abs() < 1e-4));
         }
     }
@@ -298,11 +304,11 @@ mod tests {
         let images = images();
         let subspaces = Subspaces::of(&images).unwrap();
         let (normaliser, train) =
-            Normaliser::fit(subspaces.project(&images, subspaces.kept(Seen::Bottom(at(4))).unwrap()));
+            Normaliser::fit(subspaces.project(&images, subspaces.select(Seen::Bottom(at(4))).unwrap()));
         let mean = train.mapv(f64::from).mean_axis(Axis(0)).unwrap();
         assert!(mean.iter().all(|mean| mean.abs() < 1e-6));
         let first =
-            subspaces.project(&images.first(1).unwrap(), subspaces.kept(Seen::Bottom(at(4))).unwrap());
+            subspaces.project(&images.first(1).unwrap(), subspaces.select(Seen::Bottom(at(4))).unwrap());
         let gap = normaliser.apply(first) - train.slice_axis(Axis(0), Slice::from(..1));
         assert!(gap.iter().all(|gap| gap.abs() < 1e-5));
     }
@@ -311,7 +317,7 @@ mod tests {
     fn bounds_that_do_not_exist_are_refused() {
         let subspaces = Subspaces::of(&images()).unwrap();
         for (place, of) in [(8, 8), (0, 1)] {
-            let message = subspaces.kept(Seen::Top(Bound { place, of })).unwrap_err().to_string();
+            let message = subspaces.select(Seen::Top(Bound { place, of })).unwrap_err().to_string();
             assert!(message.starts_with(&format!("bound {place} of {of}: wanted")), "{message}");
         }
     }

@@ -1,4 +1,4 @@
-//! Training as a run sees it: what a learner is given, and what is asked of it epoch by epoch.
+//! The training interface: the setup of a learner, and the `Training` trait that a run drives epoch by epoch.
 
 pub(crate) mod batches;
 pub(crate) mod with_batches;
@@ -15,10 +15,10 @@ use crate::images::Images;
 use crate::store::{Arrays, FinishedRun};
 use crate::{Error, Result};
 
-/// Scalars by name, as they stand in the journal.
+/// Scalars by name, as recorded in the journal.
 pub type Scalars = BTreeMap<String, f64>;
 
-/// What is stored of a trainer, whatever it trains.
+/// The state of a trainer, for checkpoints.
 pub trait TrainerState {
     /// As [`Trainer::state`].
     fn state(&self) -> Vec<(String, Tensor)>;
@@ -44,26 +44,26 @@ impl<O: Objective> TrainerState for Trainer<O> {
     }
 }
 
-/// A learner in training.
+/// A learner during training.
 pub trait Training {
-    /// The trainer, whose state is stored to go on later with the same bits.
+    /// The trainer, whose state is checkpointed.
     fn trainer(&self) -> &dyn TrainerState;
 
-    /// As [`Training::trainer`], to load a state.
+    /// The trainer, for loading a state.
     fn trainer_mut(&mut self) -> &mut dyn TrainerState;
 
-    /// Trains for an epoch, counted from 1.
+    /// Trains for one epoch, counted from 1.
     fn epoch(&mut self, epoch: u32) -> models::Result<EpochReport>;
 
-    /// The metrics of these images.
+    /// Evaluates the metrics on a split.
     fn evaluate(&self, split: &Split) -> Result<Evaluation>;
 
-    /// The metrics of these images with patches removed as in training; `None` if training removes none.
+    /// Evaluates on images with patches removed as in training; `None` without masking.
     fn evaluate_masked(&self, _split: &Split) -> Result<Option<Evaluation>> {
         Ok(None)
     }
 
-    /// Latent, reconstruction and class scores of a batch of images, on the CPU.
+    /// The latents, reconstructions and logits of a batch of images, on the CPU.
     ///
     /// # Errors
     /// If the learner has no latent.
@@ -71,7 +71,7 @@ pub trait Training {
         Err(Error::Missing("representation of a classifier".into()))
     }
 
-    /// What is measured in some epochs beside the losses.
+    /// Additional scalars measured in some epochs.
     fn observe(&self) -> Result<Scalars> {
         Ok(Scalars::new())
     }
@@ -90,44 +90,44 @@ pub trait Training {
     }
 }
 
-/// Everything that a learner is trained with: a run without its learner.
+/// The inputs of training: a run without its learner.
 pub struct Setup<'a> {
     /// The images.
     pub images: &'a Images,
     /// The device.
     pub device: &'a Device,
-    /// The run whose encoder is read, where the learner reads one.
+    /// The finished run whose encoder is used, if any.
     pub encoder: Option<&'a FinishedRun>,
-    /// False where the learner is only timed, or gets the parameters of a finished run: it then takes nothing from the
-    /// images that only its training needs.
+    /// Whether the learner will be trained. If false it is only timed or evaluated, and skips preparation that only
+    /// training needs.
     pub trains: bool,
     /// The seed of all random streams.
     pub seed: u64,
     /// The optimiser of the run, for learners without one of their own.
     pub optimiser: AdamConfig,
-    /// Images a step.
+    /// The batch size.
     pub batch: usize,
-    /// How often the training images are gone through.
+    /// The number of passes over the training images.
     pub epochs: u32,
-    /// How training images are rotated, if they are.
+    /// Random rotation of training images, if any.
     pub rotation: Option<Rotation>,
 }
 
-/// How training images are rotated at random (section 4.1 of the CRE specification).
+/// Random rotation of training images (`book/cre.md`).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rotation {
     /// The largest angle in degrees.
     #[serde(serialize_with = "models::range::degrees")]
     pub degrees: f32,
-    /// Whether all images of a batch turn by one angle, as in the paper's code.
+    /// Whether all images of a batch are rotated by the same angle, as in the paper's code.
     pub shared: bool,
-    /// Whether the image to be reconstructed is turned too; in the paper's code it is not.
+    /// Whether the reconstruction target is rotated too; in the paper's code it is not.
     pub turned_target: bool,
 }
 
 impl Rotation {
-    /// The paper's: 15 degrees, one angle for each batch, an unturned image to reconstruct.
+    /// The paper's setting: 15 degrees, one angle per batch, unrotated target.
     pub const PAPER: Self = Self { degrees: 15.0, shared: true, turned_target: false };
 
     pub(crate) fn augmentation(self) -> Augmentation {
@@ -135,7 +135,7 @@ impl Rotation {
     }
 }
 
-/// What a run is computed on.
+/// The type of device.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Hardware {
@@ -147,7 +147,7 @@ pub enum Hardware {
 }
 
 impl Hardware {
-    /// That of a device.
+    /// The type of this device.
     pub fn of(device: &Device) -> Self {
         match device {
             Device::Cpu => Self::Cpu,

@@ -1,7 +1,7 @@
-//! What is measured after the last epoch takes memory that does not grow with the square, or many times the number, of
-//! the pixels of all images.
+//! The memory of the final measures does not grow with the square of the number of pixels, or with the size of the whole
+//! data set.
 //!
-//! One test alone in its file: the memory that is measured is that of the whole process.
+//! The only test in its file: it measures the memory of the whole process.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use agon_runs::images::{DataConfig, Images};
@@ -24,13 +24,13 @@ const SIDE: usize = 64;
 const D: usize = 3 * SIDE * SIDE;
 const N: usize = 2_000;
 
-/// All pixels of the training images in f64, with and without their mean, would be 393 MB. A block of 4,096 pixels takes 131 MB
-/// with and without its mean. A batch of 500 images in f32 is 25 MB; of it the allocator of tensors keeps up to six times as
-/// much: the images, what is computed of them, and what it is computed from.
+/// All pixels of the training images in f64, with and without their mean, would take 393 MB. A block of 4,096 pixels takes 131
+/// MB, with and without its mean. A batch of 500 images in f32 takes 25 MB, of which the tensor allocator holds up to six
+/// times as much: images, results, intermediates.
 const BOUND: usize = 131_072_000 + 6 * 500 * D * 4;
 
 fn split(n: usize) -> Split {
-    // Few enough different bytes that each class has a mean of its own.
+    // So few distinct bytes that each class has a mean of its own.
     let pixel = |(image, channel, y, x): (usize, usize, usize, usize)| {
         ((image * 7919 + channel * 31 + y * y * 17 + x * 5 + image % 2 * x) % 251) as u8
     };
@@ -39,7 +39,7 @@ fn split(n: usize) -> Split {
 }
 
 #[test]
-fn large_colour_images_are_probed_in_blocks() {
+fn probing_large_colour_images_needs_little_memory() {
     let origin =
         Origin { source: "made".into(), files: vec![], selection: "all".into(), licence: "none".into() };
     let set = Dataset::new("made", &["a", "b"], split(N + 1), split(30), origin).unwrap();

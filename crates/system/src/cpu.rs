@@ -1,6 +1,6 @@
-//! The CPU of this machine.
+//! The CPU model of this machine.
 
-/// Its model, as the system gives it; `unknown` where it gives none.
+/// The CPU model as reported by the system; `unknown` if it reports none.
 pub fn name() -> String {
     let described = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = described.lines().find_map(|line| line.strip_prefix("model name"));

@@ -1,8 +1,8 @@
-//! Files that a user names: read only if they are regular and not too large, and replaced without destroying links
-//! or devices.
+//! Safe access to files named by a user: reads only regular files of limited size, and replaces files without
+//! destroying links or devices.
 //!
-//! Reading a pipe waits for ever for a writer, and reading `/dev/zero` never ends. Renaming a new file over a link or a
-//! device destroys it.
+//! Reading a pipe blocks until there is a writer, and reading `/dev/zero` never ends. Renaming a new file over a link or
+//! a device destroys it.
 
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
@@ -13,19 +13,19 @@ use rustix::fs::OFlags;
 
 use crate::terminal;
 
-/// The ending of a file or a folder that is being written; one that is found later was left by a kill.
+/// The extension of a file or folder that is being written; an old one was left by a kill.
 pub const PARTIAL: &str = ".partial";
 
-/// Links that are followed to a file, as many as Linux follows.
+/// The largest number of links that are followed, as on Linux.
 const MOST_LINKS: usize = 40;
 
-/// Looks at the file beside the target, which other processes may rename or remove between two of them.
+/// The largest number of attempts to open the partial file, which other processes may rename or remove in between.
 const MOST_LOOKS: usize = 16;
 
-/// The whole content of a regular file of at most `most` bytes.
+/// Reads a regular file of at most `most` bytes.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidInput`] for another kind of file or a larger one; where the system refuses.
+/// [`ErrorKind::InvalidInput`] for another kind of file or a larger one; errors of the operating system.
 pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let file = open(path, most)?;
     let mut bytes = Vec::new();
@@ -39,7 +39,7 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     }
 }
 
-/// The same as text.
+/// Reads a regular text file of at most `most` bytes.
 ///
 /// # Errors
 /// As [`read`], and [`ErrorKind::InvalidData`] if it is not UTF-8.
@@ -61,17 +61,17 @@ pub fn open(path: &Path, most: u64) -> io::Result<File> {
     }
 }
 
-/// Opens a file with these options if it is regular, without waiting for anybody.
+/// Opens a file with these options if it is regular, without blocking.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidInput`] for another kind of file; where the system refuses.
+/// [`ErrorKind::InvalidInput`] for another kind of file; errors of the operating system.
 pub fn regular(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
-    // A pipe is opened at once or not at all; regular files know no waiting.
+    // A pipe is opened at once or not at all; regular files never block.
     let opened = options.custom_flags(OFlags::NONBLOCK.bits() as i32).open(path);
     match opened.and_then(|file| file.metadata().map(|about| (file, about))) {
         Ok((file, about)) if about.is_file() => Ok(file),
         Ok((_, about)) => Err(not_regular(&about)),
-        // A pipe without a reader or a socket has an error of its own, which says less.
+        // A pipe without a reader or a socket fails with a less specific error.
         Err(error) => match fs::metadata(path) {
             Ok(about) if !about.is_file() => Err(not_regular(&about)),
             _ => Err(error),
@@ -79,18 +79,18 @@ pub fn regular(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     }
 }
 
-/// Whether an error says that there is no room: the disk is full, a quota is used up, or the file may not grow.
+/// Whether an error means that storage is full: the disk is full, a quota is exceeded, or the file may not grow.
 pub fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
 }
 
-/// Puts `bytes` into the place of the file at `path`, which a user named. A reader finds the old file or the new one.
+/// Replaces the content of the file at `path`, which a user named, atomically: readers see the old or the new file.
 ///
-/// Links are followed, and the file at their end is replaced. What is no regular file, such as a device or a pipe, is
-/// written into, which waits for a pipe's reader.
+/// Links are followed, and their target is replaced. Devices and pipes are written to directly, which blocks until a
+/// pipe has a reader.
 ///
 /// # Errors
-/// As [`replace_regular`]; where the system refuses to write into a device or a pipe.
+/// As [`replace_regular`]; errors of writing to a device or a pipe.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if terminal::is_stdout(path) {
         return terminal::to_stdout(bytes);
@@ -104,7 +104,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
 }
 
-/// Whether this is a name of a file that a process has open, such as `/dev/fd/3`: the file itself has another name.
+/// Whether the path names an open file of a process, such as `/dev/fd/3`.
 fn names_open_file(path: &Path) -> bool {
     ["/dev/stdin", "/dev/stdout", "/dev/stderr"].iter().any(|name| path == Path::new(name))
         || path.parent().is_some_and(|folder| {
@@ -112,11 +112,11 @@ fn names_open_file(path: &Path) -> bool {
         })
 }
 
-/// The same for a file in a folder of the program's own, which is a regular file or does not exist yet. It never waits.
+/// As [`replace`], for a file in the program's own folders, which must be regular or not exist. It never blocks.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidInput`] if there is another kind of file; where the system refuses, and a regular file is then
-/// what it was; [`ErrorKind::ResourceBusy`] if another process is just replacing it.
+/// [`ErrorKind::InvalidInput`] for another kind of file; [`ErrorKind::ResourceBusy`] if another process is replacing the
+/// file; errors of the operating system. A regular file is then unchanged.
 pub fn replace_regular(path: &Path, bytes: &[u8]) -> io::Result<()> {
     match fs::metadata(path) {
         Ok(about) if !about.is_file() => Err(not_regular(&about)),
@@ -126,17 +126,17 @@ pub fn replace_regular(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
 }
 
-/// The name under which a file or a folder is written before it is renamed to `target`: the same with `.partial` behind.
+/// The path under which a file or folder is written before it is renamed to `target`: with the suffix `.partial`.
 pub fn partial(target: &Path) -> PathBuf {
     let mut name = target.file_name().unwrap_or_default().to_owned();
     name.push(PARTIAL);
     target.with_file_name(name)
 }
 
-/// Brings the name of a file or a folder to the disk: the last step of writing and renaming.
+/// Syncs the directory entry of a file or folder to the disk, the last step of writing and renaming.
 ///
 /// # Errors
-/// Where the system refuses, as file systems do that cannot sync folders.
+/// Errors of the operating system, such as on file systems that cannot sync folders.
 pub fn sync_name(path: &Path) -> io::Result<()> {
     File::open(folder_of(path))?.sync_all()
 }
@@ -146,25 +146,25 @@ pub fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Writes beside the target and renames, which never follows a link.
+/// Writes a partial file and renames it to the target, which never follows a link.
 fn put(target: &Path, bytes: &[u8], replaced: Option<&Metadata>) -> io::Result<()> {
     let (beside, mut file) = beside(target)?;
     if let Some(replaced) = replaced {
-        // A file system without permissions has none to keep.
+        // Ignored on file systems without permissions.
         let _ = file.set_permissions(replaced.permissions());
     }
     let written = file.set_len(0).and_then(|()| file.write_all(bytes)).and_then(|()| file.sync_all());
     let written = written.and_then(|()| fs::rename(&beside, target));
     match &written {
-        // The file is whole; a file system that cannot sync folders loses at most its new name.
+        // The file is complete; a file system that cannot sync folders loses at most its new name.
         Ok(()) => drop(sync_name(target)),
-        // What is left of it is of no use; that it cannot be removed says nothing new.
+        // The partial file is useless; an error of removing it adds nothing.
         Err(_) => drop(fs::remove_file(&beside)),
     }
     written
 }
 
-/// The file beside the target, which this process alone writes; one that a kill left is taken over.
+/// Opens and locks the partial file of the target; one left by a kill is reused.
 fn beside(target: &Path) -> io::Result<(PathBuf, File)> {
     target.file_name().ok_or(ErrorKind::InvalidInput)?;
     let beside = partial(target);
@@ -176,11 +176,11 @@ fn beside(target: &Path) -> io::Result<(PathBuf, File)> {
                 let what = "another process is writing this file; run the same command again";
                 return Err(io::Error::new(ErrorKind::ResourceBusy, what));
             }
-            // Where there are no locks, two processes that write one file are not told apart.
+            // Without locks, concurrent writers of one file are not detected.
             Ok(()) | Err(TryLockError::Error(_)) => {}
         }
         let about = file.metadata()?;
-        // Between opening and locking, another process may have given it the target's name.
+        // Between opening and locking, another process may have renamed it to the target.
         match fs::symlink_metadata(&beside) {
             Ok(named) if (named.dev(), named.ino()) == (about.dev(), about.ino()) => {
                 return Ok((beside, file));
@@ -192,12 +192,12 @@ fn beside(target: &Path) -> io::Result<(PathBuf, File)> {
     Err(ErrorKind::ResourceBusy.into())
 }
 
-/// The file that a link to nothing yet would create.
+/// The target of a chain of links, which need not exist.
 fn end_of_links(path: &Path) -> io::Result<PathBuf> {
     let mut end = path.to_owned();
     for _ in 0..MOST_LINKS {
         let Ok(next) = fs::read_link(&end) else { return Ok(end) };
-        // An absolute link replaces all of it.
+        // An absolute link replaces the whole path.
         end = end.parent().unwrap_or(Path::new("")).join(next);
     }
     Err(io::Error::new(ErrorKind::InvalidInput, format!("expected at most {MOST_LINKS} links, got more")))

@@ -1,8 +1,8 @@
-//! Terminal output that cannot panic or deceive, and files that a user names.
+//! Terminal output without panics or escape sequences, and safe access to files named by a user.
 //!
-//! [`terminal`] is the only place that writes to standard output and standard error; [`text`] escapes what a terminal
-//! would take for a command; [`files`] reads regular files of a limited size, and replaces files without destroying
-//! links or devices; [`cpu`] names the CPU; [`memory`] says how much of it is free; [`nearest`](mod@nearest) suggests a name for a misspelt one.
+//! [`terminal`] is the only module that writes to standard output and standard error; [`text`] escapes control
+//! characters; [`files`] reads regular files of limited size, and replaces files without destroying links or devices;
+//! [`cpu`] is the CPU model; [`memory`] the free memory; [`nearest`](mod@nearest) suggests a name for a misspelt one.
 #![forbid(unsafe_code)]
 
 pub mod cpu;

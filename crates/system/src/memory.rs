@@ -1,9 +1,9 @@
-//! The memory that this process may still take.
+//! Free and total memory.
 
 use std::path::Path;
 
-/// Bytes of memory that this process may take now: what the machine has free, within the limits of the process
-/// (`ulimit -v`, `ulimit -d`) and of its control group; `None` where nothing says.
+/// The free memory in bytes, within the limits of the process (`ulimit -v`, `ulimit -d`) and of its control group;
+/// `None` if unknown.
 pub fn free_memory() -> Option<u64> {
     let read = |file: &str| std::fs::read_to_string(file).unwrap_or_default();
     let (limits, status) = (read("/proc/self/limits"), read("/proc/self/status"));
@@ -17,12 +17,12 @@ pub fn free_memory() -> Option<u64> {
     found.into_iter().flatten().min()
 }
 
-/// Bytes of memory that the machine has; `None` where nothing says.
+/// The total memory of the machine in bytes; `None` if unknown.
 pub fn total_memory() -> Option<u64> {
     kilobytes(&std::fs::read_to_string("/proc/meminfo").ok()?, "MemTotal:")
 }
 
-/// What is left of a limit; `None` without one.
+/// The unused part of a limit; `None` without a limit.
 fn left(limit: Option<u64>, used: Option<u64>) -> Option<u64> {
     Some(limit?.saturating_sub(used.unwrap_or(0)))
 }
@@ -32,13 +32,13 @@ fn limited(limits: &str, name: &str) -> Option<u64> {
     limits.lines().find_map(|line| line.strip_prefix(name))?.split_whitespace().next()?.parse().ok()
 }
 
-/// A line of `/proc/self/status` in bytes.
+/// The value of a line of `/proc/self/status` in bytes.
 fn kilobytes(text: &str, name: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
 }
 
-/// What the control group of the process and those around it leave; pages of files that could be dropped count as free.
+/// The free memory within the control group of the process and its ancestors; reclaimable page cache counts as free.
 fn of_groups(of_process: &str, read: &impl Fn(&str) -> String) -> Option<u64> {
     let own = of_process.lines().find_map(|line| line.strip_prefix("0::"))?;
     let number = |text: String| text.trim().parse::<u64>().ok();
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_line_of_the_kernel_is_read() {
+    fn available_memory_is_parsed() {
         assert_eq!(available("MemTotal: 9 kB\nMemAvailable:   12 kB\n"), Some(12 * 1024));
         assert_eq!(available("MemTotal: 9 kB\n"), None);
     }

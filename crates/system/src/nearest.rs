@@ -1,6 +1,6 @@
-//! The known name that a misspelt one was probably meant to be.
+//! Suggests the nearest known name for a misspelt one.
 
-/// `, did you mean …?` with the name of the smallest edit distance (Levenshtein 1966), or nothing if none is near.
+/// `, did you mean …?` with the name of the smallest edit distance (Levenshtein, 1966), or nothing if none is near.
 pub fn nearest(text: &str, names: &[&str]) -> String {
     let by_distance = names.iter().map(|name| (strsim::levenshtein(text, name), name)).min();
     match by_distance {
@@ -14,7 +14,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slip_is_recognised_and_another_word_is_not() {
+    fn a_typo_is_recognised_and_another_word_is_not() {
         assert_eq!(nearest("quikc", &["smoke", "quick"]), ", did you mean `quick`?");
         assert_eq!(nearest("elephant", &["smoke", "quick"]), "");
     }

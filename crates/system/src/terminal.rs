@@ -1,7 +1,7 @@
-//! The only place that writes to standard output and standard error.
+//! Writes to standard output and standard error; no other module does.
 //!
-//! A reader that has gone, such as `head`, is no failure. What standard error does not take is dropped: a log must
-//! not end the work that it is about. All text is escaped by [`text`].
+//! A closed pipe, such as after `head`, is no failure. Output that standard error does not accept is dropped, so that
+//! logging cannot end a run. All text is escaped by [`text`].
 
 use std::fs::{self, Metadata};
 use std::io::{self, ErrorKind, Write};
@@ -13,7 +13,7 @@ use crate::text;
 /// Prints lines of text to standard output.
 ///
 /// # Errors
-/// If standard output cannot be written, as on a full disk. A closed pipe is fine.
+/// If standard output cannot be written, as on a full disk; not for a closed pipe.
 pub fn print(text: &str) -> io::Result<()> {
     print_as_is(text::lines(text).as_bytes())
 }
@@ -26,13 +26,13 @@ pub fn print_json(document: &str) -> io::Result<()> {
     print_as_is(text::json(document).as_bytes())
 }
 
-/// Prints bytes that are no text for a person, such as a script for a shell.
+/// Prints bytes without escaping, such as a shell script.
 ///
 /// # Errors
 /// As [`print()`].
 pub fn print_as_is(bytes: &[u8]) -> io::Result<()> {
     match to_stdout(bytes) {
-        // The reader has seen enough.
+        // The reader has closed the pipe.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         written => written,
     }
@@ -44,19 +44,19 @@ pub(crate) fn to_stdout(bytes: &[u8]) -> io::Result<()> {
     out.write_all(bytes).and_then(|()| out.flush())
 }
 
-/// Prints lines of text that are only about the work of a tool; what cannot be written is dropped.
-pub fn tell(text: &str) {
+/// Prints progress lines of a tool to standard output; output that cannot be written is dropped.
+pub fn status(text: &str) {
     let _ = print(text);
 }
 
-/// Whether writing to this path would write to standard output, as for `/dev/stdout`.
+/// Whether this path is standard output, such as `/dev/stdout`.
 pub fn is_stdout(path: &Path) -> bool {
     let place = |about: Metadata| (about.dev(), about.ino());
     let Ok(at_path) = fs::metadata(path).map(place) else { return false };
     rustix::fs::fstat(io::stdout()).is_ok_and(|about| (about.st_dev, about.st_ino) == at_path)
 }
 
-/// Writes one line to standard error: progress, a warning, or an error without line feeds of its own.
+/// Writes one line to standard error: progress, a warning, or an error without line feeds.
 pub fn note(line: &str) {
     to_stderr(&text::line(line));
 }
@@ -67,7 +67,7 @@ pub fn notes(lines: &str) {
 }
 
 fn to_stderr(text: &str) {
-    // In one call, so that the lines of several threads stay whole. A failure could not be reported anywhere.
+    // One call, so that lines of several threads are not interleaved. A failure cannot be reported.
     let _ = io::stderr().lock().write_all(format!("{text}\n").as_bytes());
 }
 
@@ -77,8 +77,8 @@ macro_rules! note {
     ($($part:tt)*) => { $crate::terminal::note(&::std::format!($($part)*)) };
 }
 
-/// [`terminal::tell`](tell()) with a format, as one line.
+/// [`terminal::status`](status()) with a format, as one line.
 #[macro_export]
-macro_rules! tell {
-    ($($part:tt)*) => { $crate::terminal::tell(&(::std::format!($($part)*) + "\n")) };
+macro_rules! status {
+    ($($part:tt)*) => { $crate::terminal::status(&(::std::format!($($part)*) + "\n")) };
 }

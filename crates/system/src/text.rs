@@ -1,16 +1,15 @@
-//! Escapes characters that move a terminal's cursor, reorder text or cannot be seen.
+//! Escapes control characters, bidirectional controls and invisible characters.
 //!
-//! Names of classes, files and folders come from anywhere. A name with an escape sequence recolours or clears the
-//! terminal, one with a line feed adds a line that the program never printed, and one with a right-to-left override
-//! reads as another name.
+//! Names of classes, files and folders are untrusted. A name with an escape sequence may recolour or clear the terminal,
+//! one with a line feed adds a forged line, and one with a right-to-left override is displayed as another name.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 use std::path::Path;
 
-/// Whether a character is a control character, a separator of lines, a bidirectional control or invisible.
+/// Whether a character is a control character, a line separator, a bidirectional control or invisible.
 ///
-/// Beside control characters these are the general categories Cf, Zl and Zp and the characters with the property
+/// In addition to control characters, these are the general categories Cf, Zl and Zp and the characters with the property
 /// Default_Ignorable_Code_Point of Unicode 16.0 (UnicodeData.txt, DerivedCoreProperties.txt). They include the joiners of
 /// emoji and of some scripts, since two names that differ by one of them look the same.
 pub fn is_hidden(character: char) -> bool {
@@ -42,7 +41,7 @@ pub fn is_hidden(character: char) -> bool {
         )
 }
 
-/// One line: every hidden character is escaped, line feeds too.
+/// Escapes every hidden character of one line, including line feeds.
 ///
 /// ```
 /// assert_eq!(agon_system::text::line("cat\n\u{1b}[31m"), "cat\\n\\u{1b}[31m");
@@ -51,15 +50,15 @@ pub fn line(text: &str) -> Cow<'_, str> {
     escaped(text, is_hidden, |out, character| out.extend(character.escape_default()))
 }
 
-/// Several lines of our own: hidden characters are escaped but for line feeds and tabs.
+/// Escapes hidden characters of trusted lines, except line feeds and tabs.
 pub fn lines(text: &str) -> Cow<'_, str> {
     let hidden = |character| is_hidden(character) && !matches!(character, '\n' | '\t');
     escaped(text, hidden, |out, character| out.extend(character.escape_default()))
 }
 
-/// A JSON document in which hidden characters are written as JSON escapes them; it means the same.
+/// Replaces hidden characters of a JSON document by JSON escapes, without changing its meaning.
 pub fn json(document: &str) -> Cow<'_, str> {
-    // Within strings, JSON itself escapes line feeds: the others stand between its parts.
+    // JSON strings contain no raw line feeds: all are between tokens.
     let hidden = |character| is_hidden(character) && character != '\n';
     escaped(document, hidden, |out, character| {
         for unit in character.encode_utf16(&mut [0; 2]) {
@@ -73,7 +72,7 @@ pub fn path(path: &Path) -> String {
     line(&path.to_string_lossy()).into_owned()
 }
 
-/// `n` of something that has a plural in s.
+/// A count with its noun, whose plural ends in s.
 ///
 /// ```
 /// assert_eq!(agon_system::text::count(1, "run"), "1 run");
@@ -105,7 +104,7 @@ mod tests {
     const HOSTILE: &str = "a\u{1b}[2J\nok: \r\u{9b}31m\u{7f}\u{202e}b\u{2066}\u{2028}";
 
     #[test]
-    fn no_hidden_character_is_left_and_plain_text_is_as_it_was() {
+    fn hidden_characters_are_escaped_and_plain_text_is_unchanged() {
         let one = line(HOSTILE);
         assert_eq!(one, "a\\u{1b}[2J\\nok: \\r\\u{9b}31m\\u{7f}\\u{202e}b\\u{2066}\\u{2028}");
         assert!(lines(HOSTILE).chars().all(|c| c == '\n' || !is_hidden(c)));
@@ -116,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_seen_is_escaped() {
+    fn invisible_characters_are_escaped() {
         let invisible = "\u{ad}\u{34f}\u{115f}\u{1160}\u{17b4}\u{17b5}\u{180b}\u{180e}\u{200b}\u{200c}\u{200d}\u{2060}\u{3164}\
                          \u{fe00}\u{fe0f}\u{feff}\u{ffa0}\u{fff0}\u{1d173}\u{e0000}\u{e0001}\u{e007f}\u{e0100}\u{e01ef}\u{e0fff}";
         for character in invisible.chars() {
@@ -125,13 +124,13 @@ mod tests {
     }
 
     #[test]
-    fn escaped_json_means_the_same() {
+    fn escaped_json_has_the_same_meaning() {
         let document = "{\n  \"a\": \"\u{202e}\u{7f}\u{e0001}é\"\n}\n";
         assert_eq!(json(document), "{\n  \"a\": \"\\u202e\\u007f\\udb40\\udc01é\"\n}\n");
     }
 
     #[test]
-    fn a_path_that_is_no_unicode_is_shown_all_the_same() {
+    fn a_path_that_is_not_utf8_is_displayed() {
         use std::os::unix::ffi::OsStrExt;
         let name = std::ffi::OsStr::from_bytes(b"a\xff\x1b");
         assert_eq!(path(Path::new(name)), "a\u{fffd}\\u{1b}");

@@ -1,4 +1,4 @@
-//! What the CPU computes: loops over slices, matrix multiplications and convolutions, compiled for its instruction set.
+//! CPU kernels: loops over slices, matrix multiplications and convolutions, compiled for each instruction set.
 
 pub mod conv;
 pub(crate) mod gemm;

@@ -1,4 +1,4 @@
-//! Where a tensor lives.
+//! Devices that hold tensors and run kernels.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,10 +7,10 @@ use std::sync::Arc;
 use crate::gpu::Gpu;
 use crate::{Error, Result};
 
-/// Where a tensor lives and its kernels run.
+/// The device that holds a tensor and runs its kernels.
 #[derive(Debug, Clone, Default)]
 pub enum Device {
-    /// The processor and its memory.
+    /// The CPU with host memory.
     #[default]
     Cpu,
     /// An NVIDIA GPU.
@@ -18,20 +18,20 @@ pub enum Device {
 }
 
 impl Device {
-    /// Opens the GPU with this ordinal, for one queue of work: tensors of two calls do not mix.
+    /// Opens the GPU with this ordinal as a new stream: tensors of different calls cannot be mixed.
     ///
     /// # Errors
-    /// [`Error::NoDevice`] if this program carries no kernels, or there is no driver, or it is too old, or no such
-    /// card, or one that there are no kernels for; [`Error::Driver`] if the driver fails.
+    /// [`Error::NoDevice`] if the program was built without kernels, the driver is missing or too old, there is no such GPU
+    /// or it is not supported; [`Error::Driver`] if the driver fails.
     pub fn cuda(ordinal: usize) -> Result<Self> {
         Ok(Self::Cuda(crate::cuda::open(ordinal)?))
     }
 }
 
-/// How many entry points of CUDA kernels this program carries.
+/// The number of CUDA entry points embedded in the program.
 ///
 /// # Errors
-/// Why it carries none, and what to do.
+/// The reason why there are none, and what to do.
 pub fn cuda_kernels() -> std::result::Result<usize, &'static str> {
     crate::cuda::kernels()
 }
@@ -55,7 +55,7 @@ impl fmt::Display for Device {
     }
 }
 
-/// Reads `cpu`, `cuda` or `cuda:N`.
+/// Parses `cpu`, `cuda` or `cuda:N`.
 impl FromStr for Device {
     type Err = Error;
 
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_gpu_that_cannot_be_had_is_an_error_that_says_what_to_do() {
+    fn a_missing_gpu_is_an_error_that_says_what_to_do() {
         let message = Device::cuda(0).unwrap_err().to_string();
         assert!(message.contains("cuda:0") && message.contains("`cpu`"), "{message}");
         assert!("tpu".parse::<Device>().unwrap_err().to_string().contains("`tpu`"));

@@ -1,4 +1,4 @@
-//! Element types: how a number is stored, and in what type it is computed.
+//! Element types: how elements are stored, and the type of arithmetic.
 
 use std::fmt;
 use std::iter::Sum;
@@ -6,10 +6,10 @@ use std::ops::{AddAssign, DivAssign, MulAssign, SubAssign};
 
 use half::{bf16, f16};
 
-/// The type of the elements of a tensor, known at run time.
+/// The element type of a tensor, as a run-time value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DType {
-    /// 64-bit floating point: the type of the oracles.
+    /// 64-bit floating point, used for reference results.
     F64,
     /// 32-bit floating point: the default.
     F32,
@@ -32,7 +32,7 @@ impl DType {
         }
     }
 
-    /// The distance from 1 to the next larger number of this type.
+    /// Machine epsilon: the distance from 1 to the next larger value of this type.
     pub const fn epsilon(self) -> f64 {
         match self {
             Self::F64 => f64::EPSILON,
@@ -42,7 +42,7 @@ impl DType {
         }
     }
 
-    /// The type in which sums over elements of this type are kept.
+    /// The accumulator type for sums over elements of this type.
     pub const fn accumulator(self) -> Self {
         match self {
             Self::F64 => Self::F64,
@@ -62,30 +62,30 @@ impl fmt::Display for DType {
     }
 }
 
-/// A number that can be stored in a tensor.
+/// A Rust type that a tensor can store.
 ///
-/// **The accumulator rule**: arithmetic happens in [`Element::Acc`], never in a 16-bit type. A value is
-/// widened when it is loaded and narrowed when it is stored.
+/// **The accumulator rule**: arithmetic is done in [`Element::Acc`], never in a 16-bit type. A value is
+/// widened when it is loaded and rounded when it is stored.
 pub trait Element: bytemuck::Pod + Default + fmt::Debug + PartialEq + Send + Sync {
-    /// The same type as a run-time value.
+    /// This type as a run-time value.
     const DTYPE: DType;
     /// The type of arithmetic: `f64` for `f64`, `f32` for all others.
     type Acc: Real;
-    /// The exact value in the accumulator type.
+    /// Converts to the accumulator type, exactly.
     fn widen(self) -> Self::Acc;
-    /// The nearest value of this type.
+    /// Rounds to the nearest value of this type.
     fn narrow(wide: Self::Acc) -> Self;
-    /// The exact value as `f64`.
+    /// Converts to `f64`, exactly.
     fn to_f64(self) -> f64;
-    /// The nearest value of this type.
+    /// Rounds to the nearest value of this type.
     fn from_f64(value: f64) -> Self;
 }
 
-/// A type that arithmetic is done in: `f32` or `f64`. References are written over it.
+/// A type of arithmetic, `f32` or `f64`. Reference implementations are generic over it.
 pub trait Real:
     Element<Acc = Self> + num_traits::Float + AddAssign + SubAssign + MulAssign + DivAssign + Sum
 {
-    /// The nearest number to a count.
+    /// Converts a count, rounding to nearest.
     fn of(count: usize) -> Self {
         Self::from_f64(count as f64)
     }
@@ -139,8 +139,8 @@ real!(f32, F32);
 stored_in_16_bits!(f16, F16);
 stored_in_16_bits!(bf16, BF16);
 
-/// The 32 bits that round to 16 as all 64 would: towards zero, and to an odd last bit where something is lost, so
-/// that what lay beside a tie still does.
+/// Rounds `f64` to `f32` by round-to-odd (Boldo and Melquiond, 2008, doi 10.1109/TC.2007.70819), so that rounding the
+/// result to 16 bits equals rounding the original value: inexact values never become ties.
 fn to_odd(value: f64) -> f32 {
     let near = value as f32;
     if f64::from(near) == value || near.is_nan() {
@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn epsilon_is_the_distance_to_the_number_after_one() {
+    fn epsilon_is_the_distance_from_one_to_the_next_value() {
         assert_eq!(DType::F16.epsilon(), f64::from(f16::EPSILON));
         assert_eq!(DType::BF16.epsilon(), f64::from(bf16::EPSILON));
         assert_eq!(DType::F32.epsilon(), f64::from(f32::EPSILON));
@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(bf16::narrow(1.0 + 1.0 / 512.0).widen(), 1.0);
         assert_eq!(bf16::narrow(1.0 + 3.0 / 256.0).widen(), 1.0 + 2.0 / 128.0);
         assert_eq!(f16::narrow(1e6).widen(), f32::INFINITY);
-        // Beside a tie by less than the upper half of 64 bits shows.
+        // Differs from a tie by less than 32 bits resolve.
         for beside in [23, 24, 40, 52].map(|bits| 0.5f64.powi(bits)) {
             for (value, up) in [(1.0 + 1.0 / 256.0 + beside, true), (1.0 + 1.0 / 256.0 - beside, false)] {
                 let expected = if up { 1.0 + 1.0 / 128.0 } else { 1.0 };

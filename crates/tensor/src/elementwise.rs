@@ -1,42 +1,42 @@
-//! Kernels that compute each element of the output from the elements at the same place of the inputs.
+//! Element-wise kernels, defined by a formula.
 //!
-//! Such a kernel is a formula: whatever implements [`Map`] or [`Map2`] is a [`Kernel`] with its shape rule, its reference, its
-//! fast path and its launch.
+//! Every implementation of [`Map`] or [`Map2`] is a [`Kernel`] with its shape rule, its reference, its fast path and its
+//! launch.
 
 use ndarray::{ArrayD, ArrayViewD, Zip};
 
 use crate::gpu::{Argument, Call, Grid};
 use crate::{Error, Kernel, Real, Result, Slice, Tensor, vector};
 
-/// `y = f(x)`, element by element.
+/// An element-wise function of one tensor: `y = f(x)`.
 pub trait Map: Copy + Sync {
-    /// The name, and that of the entry points in `kernels/*.cu`: `NAME_f32(y, x, n)`, `NAME_f16` and `NAME_bf16`.
+    /// The name, and the prefix of the entry points in `kernels/*.cu`: `NAME_f32(y, x, n)`, `NAME_f16` and `NAME_bf16`.
     const NAME: &'static str;
 
-    /// The formula, in the type of arithmetic. It should be inlined, since it is the body of a vector loop.
+    /// The formula, in the type of arithmetic. It should be inlined, because it is the body of a vectorised loop.
     fn formula<A: Real>(&self, x: A) -> A;
 
-    /// The formula on the fast path, if other code than that of [`Map::formula`] makes a faster loop.
+    /// The formula of the `f32` fast path; overridden where other code than [`Map::formula`] is faster.
     #[inline(always)]
     fn formula_f32(&self, x: f32) -> f32 {
         self.formula(x)
     }
 
-    /// A constant that the entry points take behind `n`.
+    /// A constant passed to the entry points after `n`.
     fn constant(&self) -> Option<f32> {
         None
     }
 }
 
-/// `z = f(x, y)`, element by element, for two equal shapes.
+/// An element-wise function of two tensors of equal shape: `z = f(x, y)`.
 pub trait Map2: Copy + Sync {
-    /// The name, and that of the entry points in `kernels/*.cu`: `NAME_f32(z, x, y, n)`, `NAME_f16` and `NAME_bf16`.
+    /// The name, and the prefix of the entry points in `kernels/*.cu`: `NAME_f32(z, x, y, n)`, `NAME_f16` and `NAME_bf16`.
     const NAME: &'static str;
 
-    /// The formula, in the type of arithmetic. It should be inlined, since it is the body of a vector loop.
+    /// The formula, in the type of arithmetic. It should be inlined, because it is the body of a vectorised loop.
     fn formula<A: Real>(&self, x: A, y: A) -> A;
 
-    /// The formula on the fast path, if other code than that of [`Map2::formula`] makes a faster loop.
+    /// The formula of the `f32` fast path; overridden where other code than [`Map2::formula`] is faster.
     #[inline(always)]
     fn formula_f32(&self, x: f32, y: f32) -> f32 {
         self.formula(x, y)
@@ -94,10 +94,7 @@ impl<F: Map2> Kernel<2, 1> for F {
     }
 }
 
-/// Launches `entry(out, inputs.., n, more..)` with a thread for each of the `n` elements of `out`.
-///
-/// # Errors
-/// If the launch fails.
+/// Launches `entry(out, inputs.., n, more..)` with one thread per element of `out`, which has `n` of them.
 pub fn launch<const N: usize>(
     call: Call<'_>,
     entry: &str,

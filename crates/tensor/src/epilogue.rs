@@ -1,18 +1,18 @@
-//! What is done to a result where it is written, while it is still near.
+//! Functions fused into the kernel that writes a result.
 
 use crate::{Real, vector};
 
-/// A function of each element of a result.
+/// A function applied to each element of a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Epilogue {
-    /// The result itself.
+    /// The identity.
     Identity,
-    /// `max(x, 0)`; a NaN stays one.
+    /// ReLU, `max(x, 0)`; NaN is propagated.
     Relu,
 }
 
 impl Epilogue {
-    /// The function of one number.
+    /// Applies the function to one element.
     #[inline(always)]
     pub fn of<A: Real>(self, x: A) -> A {
         match self {
@@ -21,7 +21,7 @@ impl Epilogue {
         }
     }
 
-    /// Rewrites every number.
+    /// Applies the function to every element, in place.
     pub fn apply(self, x: &mut [f32]) {
         match self {
             Self::Identity => {}

@@ -1,41 +1,41 @@
-//! What can go wrong with tensors.
+//! The error type of this crate.
 
 use crate::{DType, Device};
 
-/// The result of everything in this crate that can fail.
+/// The result type of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What can go wrong with tensors.
+/// Errors of tensors, kernels and devices.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A kernel was called with shapes that it does not take.
+    /// A kernel was called with unsupported shapes.
     #[error("{op}: wanted {wanted}, got {got}")]
     Shape {
         /// The kernel.
         op: String,
-        /// What it takes, in words.
+        /// The expected shapes, in words.
         wanted: String,
-        /// The shapes it was given.
+        /// The shapes of the inputs.
         got: String,
     },
-    /// The inputs of one call do not have one element type.
+    /// The inputs of one call have different element types.
     #[error("{op}: all inputs must have the same dtype, got {got}")]
     MixedDTypes {
         /// The kernel.
         op: String,
-        /// The types it was given.
+        /// The types of the inputs.
         got: String,
     },
-    /// A tensor was read as another type than the one it has.
+    /// A tensor was read as a type other than its element type.
     #[error("a tensor of {got} was read as {wanted}; convert it with `to_dtype` first")]
     DType {
-        /// The type asked for.
+        /// The requested type.
         wanted: DType,
         /// The type of the tensor.
         got: DType,
     },
-    /// The inputs of one call do not live on one device.
+    /// The inputs of one call are on different devices.
     #[error("{op}: all inputs must be on the same device, got {got}")]
     MixedDevices {
         /// The kernel.
@@ -43,7 +43,7 @@ pub enum Error {
         /// The devices.
         got: String,
     },
-    /// The number of values is not what the shape says.
+    /// The number of values differs from the number of elements of the shape.
     #[error("{values} values cannot fill shape {shape:?}, which has {wanted} elements")]
     Length {
         /// The shape.
@@ -53,7 +53,7 @@ pub enum Error {
         /// The number of values given.
         values: usize,
     },
-    /// A shape has more elements than a tensor can.
+    /// A shape has more elements than a tensor can hold.
     #[error(
         "the sizes of shape {shape:?} multiply to more than the {max} elements that memory has addresses for; use smaller \
          sizes",
@@ -63,19 +63,19 @@ pub enum Error {
         /// The shape.
         shape: Vec<usize>,
     },
-    /// `item` was called on a tensor that is not a single number.
-    #[error("`item` wants a tensor with one element, got shape {shape:?}")]
+    /// `item` was called on a tensor that is not a scalar.
+    #[error("`item`: expected a tensor with one element, got shape {shape:?}; reduce it first")]
     NotAScalar {
         /// The shape of the tensor.
         shape: Vec<usize>,
     },
-    /// The processor was asked to read a tensor that lives elsewhere.
-    #[error("the tensor lives on {device}; copy it with `to_device(&Device::Cpu)` first")]
+    /// A tensor on another device was read on the CPU.
+    #[error("the tensor is on {device}; copy it with `to_device(&Device::Cpu)` first")]
     Elsewhere {
-        /// Where it lives.
+        /// The device of the tensor.
         device: String,
     },
-    /// A kernel has no version for a type on a device.
+    /// A kernel is not implemented for an element type on a device.
     #[error("{kernel}: {device} has no kernels for {dtype}; use f32, f16 or bf16 there, or the device `cpu`")]
     NoKernel {
         /// The kernel.
@@ -85,7 +85,7 @@ pub enum Error {
         /// The device.
         device: String,
     },
-    /// A size is more than kernels can count to.
+    /// A size exceeds the 32-bit index range of GPU kernels.
     #[error("{kernel}: a size of {size} is more than the kernels of a GPU count to ({max}); split the batch", max = u32::MAX)]
     TooLarge {
         /// The kernel.
@@ -93,7 +93,7 @@ pub enum Error {
         /// The size.
         size: usize,
     },
-    /// A device has too little memory.
+    /// A device is out of memory.
     #[error(
         "{device} has no {wanted} bytes left: this run uses {used}, {free} of {total} are free; use a smaller batch or \
          model, or run fewer at a time"
@@ -101,13 +101,13 @@ pub enum Error {
     OutOfMemory {
         /// The device.
         device: String,
-        /// The bytes that were asked for.
+        /// The requested bytes.
         wanted: usize,
-        /// The bytes that tensors of this queue use.
+        /// The bytes used by tensors of this stream.
         used: usize,
         /// The bytes that are free on the device.
         free: usize,
-        /// The bytes that the device has.
+        /// The total bytes of the device.
         total: usize,
     },
     /// A driver failed.
@@ -115,27 +115,27 @@ pub enum Error {
     Driver {
         /// The device.
         device: String,
-        /// What was being done, and what the driver said.
+        /// The attempted action and the driver's error.
         what: String,
     },
-    /// A step that is being recorded did what cannot be run again.
-    #[error("a step that is being recorded is run again later without the processor: {why}")]
+    /// A step that is being recorded used something that cannot be replayed.
+    #[error("a recorded step is replayed without the CPU: {why}")]
     Recording {
-        /// What it did.
+        /// The unsupported action.
         why: String,
     },
     /// There is no such device on this machine or in this build.
     #[error("no device {device}: {why}")]
     NoDevice {
-        /// The device asked for.
+        /// The requested device.
         device: String,
-        /// Why it is not there, and what to do.
+        /// The reason, and what to do.
         why: String,
     },
 }
 
 impl Error {
-    /// A shape error of `op`, with the shapes it was given.
+    /// A shape error of `op`, with the shapes of its inputs.
     pub fn shape(op: &str, wanted: &str, got: &[&[usize]]) -> Self {
         let got = got.iter().map(|shape| format!("{shape:?}")).collect::<Vec<_>>().join(" and ");
         Self::Shape { op: op.into(), wanted: wanted.into(), got }

@@ -1,24 +1,24 @@
-//! Counts the floating-point operations of matrix products, which is nearly all that training computes.
+//! Counts the floating-point operations of matrix multiplications and convolutions, which dominate training.
 
 use std::cell::Cell;
 
 thread_local! {
-    /// What this thread has run so far. It may wrap around; differences do not mind.
+    /// The operations run by this thread so far, modulo `2^64`.
     static TOTAL: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Does some work, and counts the operations of every kernel that [`run`](crate::run) runs for it on this thread, as
-/// [`Kernel::flops`](crate::Kernel::flops) states them. Counts may be nested: the outer one includes the inner.
+/// Runs `work` and counts the operations of every kernel that it runs through [`run`](crate::run) on this thread, as given
+/// by [`Kernel::flops`](crate::Kernel::flops). Counts may be nested: the outer one includes the inner.
 ///
-/// It counts kernels and not threads: how many of them share one kernel does not matter. A step that is recorded on a GPU
-/// counts its kernels when it is recorded, and again in every replay.
+/// The number of threads inside a kernel does not matter. A step recorded on a GPU counts its kernels when it is
+/// recorded, and again in every replay.
 pub fn count<T>(work: impl FnOnce() -> T) -> (T, u64) {
     let before = TOTAL.get();
     let result = work();
     (result, TOTAL.get().wrapping_sub(before))
 }
 
-/// Adds the operations of a kernel that was run.
+/// Adds the operations of one kernel run.
 pub(crate) fn add(flops: u64) {
     if flops > 0 {
         TOTAL.set(TOTAL.get().wrapping_add(flops));
@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_flops_count_takes_in_what_is_counted_within_it_and_nothing_before_or_after() {
+    fn a_flops_count_includes_nested_counts_and_nothing_before_or_after() {
         add(1);
         let (inner, outer) = count(|| {
             add(20);

@@ -1,8 +1,8 @@
-//! A GPU: a driver, memory that is used again, and work in the order in which it was asked for.
+//! A GPU: a driver, a caching allocator and one in-order stream of work.
 //!
-//! Reading order: [`Driver`] is what a GPU must be able to do; [`Call`] is what a kernel sees when it is launched;
-//! `pool` hands out memory; [`Recording`] is a step that can be run again. A [`Gpu`] is one queue of work: several runs
-//! on one card open it several times.
+//! Reading order: [`Driver`] is the interface that a GPU implements; [`Call`] is the context of a kernel launch; `pool` is
+//! the caching allocator; [`Recording`] is a recorded step that can be replayed. A [`Gpu`] is one stream: several runs
+//! that share a GPU open it several times.
 
 mod call;
 mod cell;
@@ -25,7 +25,7 @@ use crate::{DType, Error, Result, Tensor, flops};
 use pool::Pool;
 use recording::Recorder;
 
-/// A GPU that has been opened: one queue of work, and the memory that this work uses.
+/// An opened GPU: one stream of work, and the memory that this work uses.
 pub struct Gpu {
     driver: Arc<dyn Driver>,
     pool: Arc<Pool>,
@@ -35,11 +35,11 @@ pub struct Gpu {
 #[derive(Default)]
 struct State {
     recorder: Option<Recorder>,
-    /// Single numbers that never change, by their bits and type.
-    numbers: HashMap<(u64, DType), Arc<Memory>>,
-    /// Lists that never change, by their bytes.
+    /// Constant scalars, by their bits and type.
+    scalars: HashMap<(u64, DType), Arc<Memory>>,
+    /// Constant tables, by their bytes.
     tables: HashMap<Vec<u8>, Arc<Memory>>,
-    /// Where kernels read the number of the training step, and what stands there.
+    /// The memory from which kernels read the number of the training step, and its current content.
     step: Option<(Arc<Memory>, u64)>,
 }
 
@@ -50,12 +50,13 @@ impl Gpu {
         Arc::new(Self { pool: Pool::of(Arc::clone(&driver)), driver, state: Mutex::default() })
     }
 
-    /// What it is like.
+    /// The properties of the GPU.
     pub fn traits(&self) -> Traits {
         self.driver.traits()
     }
 
-    /// To launch kernels that are no [`Kernel`](crate::Kernel), in their versions for `dtype`; `name` is for errors.
+    /// A context for launching entry points directly, without a [`Kernel`](crate::Kernel), in their versions for `dtype`;
+    /// `name` appears in errors.
     ///
     /// # Errors
     /// [`Error::NoKernel`] for `f64`.
@@ -63,68 +64,65 @@ impl Gpu {
         Call::new(self, name, dtype)
     }
 
-    /// How much memory this queue's tensors have asked for.
+    /// Statistics of the memory used by this stream's tensors.
     pub fn memory_statistics(&self) -> GpuMemoryStatistics {
         self.pool.statistics()
     }
 
-    /// Gives all memory that is not in use back to the driver.
+    /// Returns all unused cached memory to the driver.
     pub fn release_cached_memory(&self) {
         self.pool.release();
     }
 
     /// Waits until all work is done.
-    ///
-    /// # Errors
-    /// If any of it failed.
     pub fn wait(&self) -> Result<()> {
         self.driver.wait()
     }
 
-    /// Memory for `bytes`, with whatever was there before: from the recording, while there is one.
+    /// Allocates `bytes` with arbitrary content, from the memory pool of the recording while one is being made.
     pub(crate) fn allocate(&self, bytes: usize) -> Result<Memory> {
         let pool = self.state().recorder.as_ref().map(|recorder| Arc::clone(&recorder.pool));
         pool.as_ref().unwrap_or(&self.pool).allocate(bytes)
     }
 
-    /// Writes the processor's bytes to the start of `memory`.
+    /// Copies bytes from the CPU to the start of `memory`.
     pub(crate) fn upload(&self, memory: &Memory, bytes: &[u8]) -> Result<()> {
-        self.refuse_while_recording("take numbers from the processor")?;
+        self.refuse_while_recording("copy data from the CPU")?;
         self.put(memory, bytes)
     }
 
     fn put(&self, memory: &Memory, bytes: &[u8]) -> Result<()> {
-        assert!(bytes.len() <= memory.len(), "memory holds what is written to it");
+        assert!(bytes.len() <= memory.len(), "a write fits into its memory");
         // SAFETY: the memory was allocated by this driver, is alive, and is long enough.
         unsafe { self.driver.write(memory.address(), bytes) }
     }
 
     pub(crate) fn download(&self, memory: &Memory, bytes: &mut [u8]) -> Result<()> {
-        self.refuse_while_recording("give numbers to the processor")?;
-        assert!(bytes.len() <= memory.len(), "memory holds what is read from it");
+        self.refuse_while_recording("copy data to the CPU")?;
+        assert!(bytes.len() <= memory.len(), "a read fits into its memory");
         // SAFETY: as in `put`.
         unsafe { self.driver.read(memory.address(), bytes) }
     }
 
-    /// Copies the start of one piece of memory to that of another.
+    /// Copies `bytes` from the start of one region of memory to the start of another.
     pub(crate) fn copy(&self, to: &Arc<Memory>, from: &Arc<Memory>, bytes: usize) -> Result<()> {
-        assert!(bytes <= to.len() && bytes <= from.len(), "both pieces hold what is copied");
+        assert!(bytes <= to.len() && bytes <= from.len(), "a copy fits into both regions");
         let command = Command::Copy { to: to.address(), from: from.address(), bytes };
         self.submit(command, &[Arc::clone(to), Arc::clone(from)])
     }
 
-    /// Makes all bytes of `memory` zero.
+    /// Sets all bytes of `memory` to zero.
     pub(crate) fn clear(&self, memory: &Arc<Memory>) -> Result<()> {
         self.submit(Command::Clear { to: memory.address(), bytes: memory.len() }, &[Arc::clone(memory)])
     }
 
-    /// Does it, and remembers it if a recording is being made.
+    /// Submits a command, and appends it to the recording if one is being made.
     ///
-    /// `reached` is all memory that the command reaches. Memory that is free again is given only to commands that
-    /// come later, and those wait for this one.
+    /// `reached` is all memory that the command accesses. Freed memory is reused only by later commands, which the stream
+    /// runs after this one.
     fn submit(&self, command: Command, reached: &[Arc<Memory>]) -> Result<()> {
-        // SAFETY: all that the command reaches is alive, and what is free again is not given back to the driver
-        // before the driver has done all that it was asked for.
+        // SAFETY: all memory that the command accesses is alive, and freed memory is returned to the driver only after
+        // all submitted work is done.
         unsafe { self.driver.run(&command) }?;
         if let Some(recorder) = &mut self.state().recorder {
             recorder.push(command, reached);
@@ -132,24 +130,21 @@ impl Gpu {
         Ok(())
     }
 
-    /// Memory with this one number. It is made once and shared, so a recording may ask for it too.
-    ///
-    /// # Errors
-    /// If the driver fails.
+    /// Memory that holds this scalar, allocated once and shared, so it may be used while recording.
     pub(crate) fn number(&self, value: f64, dtype: DType) -> Result<Arc<Memory>> {
         let key = (value.to_bits(), dtype);
-        if let Some(number) = self.state().numbers.get(&key) {
+        if let Some(number) = self.state().scalars.get(&key) {
             return Ok(Arc::clone(number));
         }
         let number = Arc::new(self.pool.allocate(dtype.size())?);
         self.put(&number, Tensor::full(value, &[], dtype).bytes()?)?;
-        self.state().numbers.insert(key, Arc::clone(&number));
+        self.state().scalars.insert(key, Arc::clone(&number));
         Ok(number)
     }
 
-    /// Memory with these bytes, which nobody changes: made once and shared, so a recording may ask for it too.
+    /// Memory that holds these constant bytes, allocated once and shared, so it may be used while recording.
     fn table(&self, bytes: &[u8]) -> Result<Arc<Memory>> {
-        /// Steps that are not recorded ask for the same few lists again and again; others are forgotten with them.
+        /// The cache is cleared at this size; steps that are not recorded use the same few tables.
         const MOST: usize = 256;
         if let Some(table) = self.state().tables.get(bytes) {
             return Ok(Arc::clone(table));
@@ -164,7 +159,7 @@ impl Gpu {
         Ok(memory)
     }
 
-    /// Where kernels read the number of the training step.
+    /// The memory from which kernels read the number of the training step.
     fn step(&self, step: u64) -> Result<Arc<Memory>> {
         let mut state = self.state();
         if let Some(recorder) = &mut state.recorder {
@@ -181,13 +176,13 @@ impl Gpu {
         Ok(memory)
     }
 
-    /// Runs `step` once and remembers what it asked the GPU for, so that it can be run again.
+    /// Runs `step` once and records its GPU commands, so that they can be replayed.
     ///
-    /// `number` is the number of the training step, which dropout reads; [`Recording::replay`] takes another. All else
-    /// that changes from step to step must lie in tensors that are rewritten in place.
+    /// `number` is the number of the training step, which dropout reads; [`Recording::replay`] takes another one.
+    /// Everything else that changes from step to step must lie in tensors that are updated in place.
     ///
     /// # Errors
-    /// Whatever the step returns; [`Error::Recording`] if it moves numbers to or from the processor, or if a
+    /// The errors of the step; [`Error::Recording`] if it copies data to or from the CPU, or if a
     /// recording is being made already.
     pub fn record<T, E: From<Error>>(
         self: &Arc<Self>,
@@ -197,20 +192,20 @@ impl Gpu {
         self.refuse_while_recording("begin another recording")?;
         self.state().recorder = Some(Recorder::new(Pool::below(&self.pool), number));
         let (outcome, flops) = flops::count(step);
-        let recorder = self.state().recorder.take().expect("only this function ends a recording");
+        let recorder = self.state().recorder.take().expect("only `record` ends a recording");
         let recording = Recording::of(self, recorder, flops)?;
         Ok((outcome?, recording))
     }
 
     pub(crate) fn refuse_while_recording(&self, what: &str) -> Result<()> {
         match self.state().recorder {
-            Some(_) => Err(Error::Recording { why: format!("it cannot {what}") }),
+            Some(_) => Err(Error::Recording { why: format!("the step must not {what}") }),
             None => Ok(()),
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Every change is one assignment, so a poisoned lock guards a whole state.
+        // Every change is one assignment, so the state behind a poisoned lock is consistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

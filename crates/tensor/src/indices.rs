@@ -1,4 +1,4 @@
-//! Whole numbers that choose: class labels, rows, kept patches.
+//! Integer indices: class labels, rows, kept patches.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,16 +6,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::gpu::{Gpu, Memory};
 use crate::{Device, Error, Result, elements};
 
-/// A shared list of non-negative whole numbers.
+/// A shared list of non-negative integers.
 ///
-/// Indices are never differentiated, so they are fields of an operation and not inputs of it.
+/// Indices have no gradient, so they are fields of an operation, not inputs.
 #[derive(Clone)]
 pub struct Indices(Arc<Place>);
 
 enum Place {
     Cpu {
         values: Vec<u32>,
-        /// The copy on the GPU that asked last.
+        /// The cached copy on the GPU used last.
         copy: Mutex<Option<(Arc<Gpu>, Arc<Memory>)>>,
     },
     Gpu {
@@ -26,21 +26,18 @@ enum Place {
 }
 
 impl Indices {
-    /// Takes the values as they are.
+    /// Creates indices with these values.
     pub fn new(values: Vec<u32>) -> Self {
         Self(Arc::new(Place::Cpu { values, copy: Mutex::default() }))
     }
 
-    /// Room for `len` numbers on a GPU, where kernels write them; all that they write is below `below`.
-    ///
-    /// # Errors
-    /// If there is no memory.
+    /// Allocates `len` indices on a GPU, to be written by kernels; the caller guarantees that they are below `below`.
     pub fn written_on(gpu: &Arc<Gpu>, len: usize, below: u32) -> Result<Self> {
         let memory = Arc::new(gpu.allocate(elements(&[len])? * size_of::<u32>())?);
         Ok(Self(Arc::new(Place::Gpu { gpu: Arc::clone(gpu), memory, below })))
     }
 
-    /// How many there are.
+    /// The number of indices.
     pub fn len(&self) -> usize {
         match &*self.0 {
             Place::Cpu { values, .. } => values.len(),
@@ -48,7 +45,7 @@ impl Indices {
         }
     }
 
-    /// Whether there are none.
+    /// Whether there are no indices.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -56,17 +53,17 @@ impl Indices {
     /// The values, in order.
     ///
     /// # Panics
-    /// If they are written on a GPU: the processor does not know them.
+    /// If the indices are written on a GPU.
     pub fn as_slice(&self) -> &[u32] {
         match &*self.0 {
             Place::Cpu { values, .. } => values,
             Place::Gpu { gpu, .. } => {
-                panic!("indices that are written on {gpu} are read by its kernels only")
+                panic!("indices written on {gpu} cannot be read on the CPU")
             }
         }
     }
 
-    /// The largest value, if there is one; of numbers that are written on a GPU, the largest that may be.
+    /// The largest value, if any; for indices written on a GPU, an upper bound.
     pub fn max(&self) -> Option<u32> {
         match &*self.0 {
             Place::Cpu { values, .. } => values.iter().copied().max(),
@@ -74,7 +71,7 @@ impl Indices {
         }
     }
 
-    /// Where they lie on this GPU; they are copied there once.
+    /// The indices in the memory of this GPU; they are copied there once.
     pub(crate) fn on_gpu(&self, gpu: &Arc<Gpu>) -> Result<Arc<Memory>> {
         let (values, copy) = match &*self.0 {
             Place::Gpu { gpu: own, memory, .. } if Arc::ptr_eq(own, gpu) => return Ok(Arc::clone(memory)),
@@ -106,7 +103,7 @@ impl fmt::Debug for Indices {
     }
 }
 
-/// The same numbers; lists that are written on a GPU are equal only to themselves.
+/// Compares values; lists written on a GPU are equal only to themselves.
 impl PartialEq for Indices {
     fn eq(&self, other: &Self) -> bool {
         match (&*self.0, &*other.0) {

@@ -1,9 +1,9 @@
-//! Values on a device, and the one place that runs a kernel on them.
+//! Tensors on a device, and the dispatch of kernels.
 //!
-//! Reading order: [`DType`] and [`Element`] say how numbers are stored and in what type they are
-//! computed; [`Tensor`] is an immutable array with shared storage; [`Kernel`] is a computation with a
-//! shape rule, a readable reference and, where it matters, a fast path; [`run`] is the only function
-//! that asks which device and which type. This crate knows nothing of derivatives.
+//! Reading order: [`DType`] and [`Element`] define the element types and the type of arithmetic;
+//! [`Tensor`] is an immutable array with shared storage; [`Kernel`] is a computation with a shape rule,
+//! a readable reference and, where it matters, a fast path; [`run`] is the only function that dispatches
+//! on device and element type. Derivatives are in the crate `autograd`.
 
 #![allow(unsafe_code)]
 
@@ -36,7 +36,7 @@ pub use elementwise::{Map, Map2};
 pub use epilogue::Epilogue;
 pub use error::{Error, Result};
 pub use indices::Indices;
-pub use kernel::{Kernel, Slice, Stored, Update};
+pub use kernel::{Kernel, Slice, Storage, Update};
 pub use memory::{MemoryStatistics, memory_statistics, release_cached_memory};
 pub use run::{run, run_reference, update, update_all, with_references};
 pub use shape::elements;

@@ -1,17 +1,16 @@
-//! Elementary functions in plain arithmetic, so that the compiler can compute many at once.
+//! Elementary functions in plain arithmetic, so that the compiler can vectorise them.
 //!
-//! The system's `exp` and `tanh` are calls, one number at a time. These are polynomials whose
-//! coefficients are Chebyshev fits made for this file; the tests bound their error over the whole range.
-//! They use no fused multiply-add, so every processor gives the same bits.
+//! The system's `exp` and `tanh` are scalar calls. These are polynomials with Chebyshev-fitted coefficients; the
+//! tests bound their error over the whole range. They use no fused multiply-add, so every CPU gives the same bits.
 
 /// `e^x`, within 3 units in the last place; 0 below -87.3, infinity above 88.7.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
     const LOG2_E: f32 = std::f32::consts::LOG2_E;
-    // ln 2 in two parts, the first short enough that its product with an exponent is exact
+    // ln 2 in two parts, the first short enough that its product with an exponent is exact (Cody and Waite, 1980)
     const LN_2_HIGH: f32 = 0.693_359_4;
     const LN_2_LOW: f32 = -2.121_944_4e-4;
-    // adding and subtracting 1.5 * 2^23 rounds to the nearest whole number
+    // adding and subtracting 1.5 * 2^23 rounds to the nearest integer
     const ROUND: f32 = 12_582_912.0;
 
     let clamped = x.clamp(-87.3, 88.8);
@@ -94,13 +93,13 @@ pub fn erf(x: f32) -> f32 {
     value.copysign(x)
 }
 
-/// The probability that a standard normal number is below `x`, within 3 epsilon, and the density at `x`.
+/// The cumulative distribution function and the density of the standard normal distribution at `x`, each within 3 epsilon.
 #[inline(always)]
 pub fn normal(x: f32) -> [f32; 2] {
     // 1 / sqrt(2 pi)
     const DENSITY_AT_ZERO: f32 = 0.398_942_3;
     let bell = exp(-0.5 * x * x);
-    // the probability beyond |x| is e^(-x^2 / 2) P(t), which has half the arithmetic of `erf` beside `exp`
+    // the tail probability beyond |x| is e^(-x^2 / 2) P(t), half the arithmetic of computing both `erf` and `exp`
     let t = 1.0 / (1.0 + 0.25 * x.abs());
     let p = -9.969_646e-2;
     let p = p * t + 3.803_467_2e-1;
@@ -114,7 +113,7 @@ pub fn normal(x: f32) -> [f32; 2] {
     [if x < 0.0 { beyond } else { 1.0 - beyond }, DENSITY_AT_ZERO * bell]
 }
 
-/// The error function in 64 bits, within 1e-15: what references and [`erf`] are judged by, one at a time.
+/// The error function in 64 bits, within 1e-15: the reference for [`erf`].
 pub fn erf_f64(x: f64) -> f64 {
     let size = x.abs();
     if size >= 2.0 {
@@ -145,8 +144,8 @@ mod tests {
         (f64::from(got) - expected).abs() / unit
     }
 
-    fn worst(of: fn(f32) -> f32, oracle: fn(f64) -> f64, numbers: impl Iterator<Item = f32>) -> (f64, f32) {
-        numbers
+    fn worst(of: fn(f32) -> f32, oracle: fn(f64) -> f64, values: impl Iterator<Item = f32>) -> (f64, f32) {
+        values
             .map(|x| (units_in_the_last_place(of(x), oracle(f64::from(x))), x))
             .fold((0.0, 0.0), |worst, next| if next.0 > worst.0 { next } else { worst })
     }

@@ -1,4 +1,4 @@
-//! The caching allocator: memory is asked of the system once and used again for every later step.
+//! The caching allocator for host memory: freed memory is kept and reused by later steps.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::collections::BTreeMap;
@@ -10,8 +10,8 @@ use crate::{Error, Result};
 /// Every buffer starts on a cache line, which is also the width of the widest vector register.
 const ALIGNMENT: usize = 64;
 
-/// A piece of memory of at least the size asked for. Its bytes are always initialised: zero when it is
-/// new, whatever its last owner left when it is used again.
+/// A region of memory of at least the requested size. Its bytes are always initialised: zero when newly
+/// allocated, the previous content when reused.
 #[derive(Debug)]
 pub(crate) struct Buffer {
     start: NonNull<u8>,
@@ -19,12 +19,12 @@ pub(crate) struct Buffer {
     len: usize,
 }
 
-// SAFETY: a buffer owns its memory alone, and shared references to it only read.
+// SAFETY: a buffer exclusively owns its memory, and shared references only read.
 unsafe impl Send for Buffer {}
 // SAFETY: as above; writing needs `&mut`.
 unsafe impl Sync for Buffer {}
 
-/// Free pieces by the size they were allocated with.
+/// Free regions by their allocated size.
 static FREE: Mutex<Cache> = Mutex::new(Cache { pieces: BTreeMap::new(), statistics: MemoryStatistics::NONE });
 
 struct Cache {
@@ -34,19 +34,19 @@ struct Cache {
 
 struct Piece(NonNull<u8>);
 
-// SAFETY: a piece in the cache is owned by the cache alone.
+// SAFETY: a region in the cache is owned by the cache alone.
 unsafe impl Send for Piece {}
 
-/// How much memory the processor's tensors have asked for.
+/// Statistics of the memory of CPU tensors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemoryStatistics {
-    /// How often the system was asked for memory; it stands still once training has warmed up.
+    /// The number of allocations from the system; it stays constant once training has warmed up.
     pub system_allocations: u64,
-    /// Bytes held from the system, in use or waiting to be used again.
+    /// Bytes held from the system, in use or cached.
     pub held_bytes: usize,
     /// Bytes in use now.
     pub used_bytes: usize,
-    /// The most bytes that were in use at one time.
+    /// The peak of `used_bytes`.
     pub peak_bytes: usize,
 }
 
@@ -54,21 +54,21 @@ impl MemoryStatistics {
     const NONE: Self = Self { system_allocations: 0, held_bytes: 0, used_bytes: 0, peak_bytes: 0 };
 }
 
-/// What the processor's tensors have asked for since the program started.
+/// Statistics of the memory of CPU tensors since the program started.
 pub fn memory_statistics() -> MemoryStatistics {
     cache().statistics
 }
 
 fn cache() -> std::sync::MutexGuard<'static, Cache> {
-    // Nothing that holds this lock can panic halfway, so a poisoned lock guards a whole cache.
+    // No code that holds this lock can panic halfway, so the cache behind a poisoned lock is consistent.
     FREE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 impl Buffer {
-    /// Memory for `len` bytes, with whatever was there before.
+    /// Allocates `len` bytes with arbitrary content.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`] if the system has not as much.
+    /// [`Error::OutOfMemory`] if the system has not enough free memory.
     pub(crate) fn try_of(len: usize) -> Result<Self> {
         if len > isize::MAX as usize {
             return Err(out_of_memory(len));
@@ -94,10 +94,10 @@ impl Buffer {
         Ok(Self { start, layout, len })
     }
 
-    /// [`Buffer::try_of`] where there is no way to return an error.
+    /// [`Buffer::try_of`] for callers that cannot return an error.
     ///
     /// # Panics
-    /// If the system has not as much memory.
+    /// If the system has not enough memory.
     pub(crate) fn of(len: usize) -> Self {
         Self::try_of(len).unwrap_or_else(|error| panic!("{error}"))
     }
@@ -121,25 +121,25 @@ impl Drop for Buffer {
     }
 }
 
-/// Gives all memory that is not in use back to the system.
+/// Returns all unused cached memory to the system.
 pub fn release_cached_memory() {
     let mut cache = cache();
     let pieces = std::mem::take(&mut cache.pieces);
     for (size, list) in pieces {
-        let layout = Layout::from_size_align(size, ALIGNMENT).expect("a size class is a legal layout");
+        let layout = Layout::from_size_align(size, ALIGNMENT).expect("a size class is a valid layout");
         for Piece(start) in list {
             cache.statistics.held_bytes -= size;
-            // SAFETY: the piece was allocated with this layout and nobody else knows it.
+            // SAFETY: the region was allocated with this layout and only the cache holds it.
             unsafe { dealloc(start.as_ptr(), layout) };
         }
     }
 }
 
-/// Requests from this size on are compared with the memory that is free: smaller ones are not worth asking.
+/// Requests of at least this size are checked against the free memory.
 const LARGE: usize = 64 << 20;
 
-/// An error if the system has less free memory than a large request wants: it would grant it and end the program when
-/// the memory is written. What waits to be used again is given back first.
+/// Returns an error if a large request exceeds the free memory: the system would overcommit and kill the process when
+/// the memory is written. Cached memory is released first.
 ///
 /// # Errors
 /// [`Error::OutOfMemory`].
@@ -152,8 +152,8 @@ fn check_room(bytes: usize) -> Result<()> {
     if is_enough() { Ok(()) } else { Err(out_of_memory(bytes)) }
 }
 
-/// An error unless memory for so many bytes can be had from the system now: for arrays that end the program where there
-/// is none.
+/// Returns an error unless the system can allocate `bytes` now: for arrays whose allocation failure would abort the
+/// process.
 ///
 /// # Errors
 /// [`Error::OutOfMemory`].
@@ -169,8 +169,8 @@ fn out_of_memory(wanted: usize) -> Error {
     Error::OutOfMemory { device: "cpu".into(), wanted, used: memory_statistics().used_bytes, free, total }
 }
 
-/// Rounds up to one of eight sizes for each power of two: at most an eighth is wasted, and steps that
-/// differ a little still share memory.
+/// Rounds up to one of eight sizes per power of two: at most an eighth is wasted, and requests of similar size share
+/// memory.
 fn size_class(len: usize) -> usize {
     let len = len.max(ALIGNMENT);
     let step = (len.next_power_of_two() / 16).max(ALIGNMENT);
@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_size_class_holds_what_was_asked_and_wastes_at_most_an_eighth() {
+    fn a_size_class_holds_the_request_and_wastes_at_most_an_eighth() {
         for len in (0..5000).chain([1 << 20, (1 << 20) + 1, 3 << 20]) {
             let size = size_class(len);
             assert!(size >= len && size.is_multiple_of(ALIGNMENT), "{len} -> {size}");
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn memory_that_was_given_back_is_used_again() {
-        // A size that no other test uses, since tests share the cache.
+        // A size that no other test uses, because tests share the cache.
         let size = 7 << 20;
         let first = Buffer::of(size);
         let address = first.start;
@@ -206,12 +206,12 @@ mod tests {
         assert!(Buffer::of(size).bytes().iter().all(|&byte| byte == 0));
     }
 
-    /// Runs itself again under a limit of 4 GiB, where the machine may well have the 8 GiB that are wanted.
+    /// Runs itself again under a limit of 4 GiB, where the machine may have the requested 8 GiB.
     #[test]
-    fn what_a_limit_of_the_process_takes_away_is_not_free() {
+    fn free_memory_respects_the_limit_of_the_process() {
         const INSIDE: &str = "AGON_TEST_WITHIN_LIMIT";
         if std::env::var_os(INSIDE).is_none() {
-            let name = "memory::tests::what_a_limit_of_the_process_takes_away_is_not_free";
+            let name = "memory::tests::free_memory_respects_the_limit_of_the_process";
             let script = format!("ulimit -v {} && exec \"$0\" --exact {name}", 4 << 20);
             let status = std::process::Command::new("sh")
                 .args(["-c", &script])

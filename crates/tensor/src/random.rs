@@ -1,9 +1,9 @@
-//! Random numbers as a function of a counter, in streams that are named by their purpose.
+//! Counter-based random numbers in streams named by their purpose.
 //!
-//! The generator is Philox 4x32-10 (Salmon, Moraes, Dror and Shaw, SC 2011): ten rounds of
-//! multiply-and-swap turn a 128-bit counter and a 64-bit key into 128 random bits. There is no state, so
-//! the same numbers come out on any device, with any number of threads, in any order, and a run that is
-//! resumed needs nothing but its seed.
+//! The generator is Philox 4x32-10 (Salmon, Moraes, Dror and Shaw, 2011, doi 10.1145/2063384.2063405): ten
+//! rounds of multiply-and-swap map a 128-bit counter and a 64-bit key to 128 random bits. There is no state, so
+//! results are equal on any device, with any number of threads, in any order, and resuming a run needs only its
+//! seed.
 
 use rand::RngCore;
 
@@ -21,18 +21,18 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// The stream for `purpose` in a run with this seed. Other purposes are not disturbed by it.
+    /// The stream for `purpose` in a run with this seed; streams of different purposes are independent.
     pub fn new(seed: u64, purpose: &str) -> Self {
         Self { key: mix(seed ^ 0x6a09_e667_f3bc_c908) }.child(purpose)
     }
 
-    /// A stream of its own for a part of this purpose, such as one layer of a model.
+    /// A substream for a part of this purpose, such as one layer of a model.
     pub fn child(&self, part: &str) -> Self {
         let key = part.bytes().fold(mix(self.key), |key, byte| mix(key ^ u64::from(byte)));
         Self { key }
     }
 
-    /// The key of the generator, for kernels that draw the same words on another device.
+    /// The key of the generator, for kernels that generate the same words on another device.
     pub fn key(&self) -> u64 {
         self.key
     }
@@ -43,12 +43,12 @@ impl Stream {
         philox(counter, [self.key as u32, (self.key >> 32) as u32])
     }
 
-    /// The sequence of this number as a generator for the `rand` family of crates.
+    /// The sequence with this number as a generator for the `rand` family of crates.
     pub fn sequence(&self, number: u64) -> Sequence {
         Sequence { stream: *self, number, next: 0, block: [0; 4] }
     }
 
-    /// A uniformly random order of `0..n`; `epoch` chooses which.
+    /// A uniformly random permutation of `0..n` for this epoch.
     pub fn permutation(&self, n: usize, epoch: u64) -> Vec<u32> {
         let mut words = self.sequence(epoch);
         let mut order: Vec<u32> = (0..n as u32).collect();
@@ -59,7 +59,7 @@ impl Stream {
     }
 }
 
-/// A sequence of random words, one after another.
+/// A sequential generator of random words.
 #[derive(Debug, Clone)]
 pub struct Sequence {
     stream: Stream,
@@ -69,7 +69,7 @@ pub struct Sequence {
 }
 
 impl Sequence {
-    /// A uniformly random whole number below `bound`, without bias (Lemire's method).
+    /// A uniformly random integer below `bound`, without bias (Lemire, 2019, doi 10.1145/3230636).
     fn below(&mut self, bound: u32) -> u32 {
         let threshold = bound.wrapping_neg() % bound;
         loop {
@@ -80,7 +80,7 @@ impl Sequence {
         }
     }
 
-    /// A uniformly random number in [0, 1) with 53 random bits.
+    /// A uniform sample from [0, 1) with 53 random bits.
     pub fn uniform(&mut self) -> f64 {
         (self.next_u64() >> 11) as f64 / (1u64 << 53) as f64
     }
@@ -125,7 +125,7 @@ fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     counter
 }
 
-/// Scatters the bits of a word: a bijection in which each input bit reaches every output bit.
+/// Mixes the bits of a word: a bijection in which each input bit affects every output bit.
 fn mix(word: u64) -> u64 {
     let word = (word ^ (word >> 32)).wrapping_mul(0x9fb2_1c65_1e98_df25);
     let word = (word ^ (word >> 29)).wrapping_mul(0xd6e8_feb8_6659_fd93);
@@ -189,9 +189,9 @@ mod tests {
     #[test]
     fn uniform_numbers_have_the_mean_and_spread_of_their_distribution() {
         let mut words = Stream::new(9, "init").sequence(0);
-        let numbers: Vec<f64> = (0..100_000).map(|_| words.uniform()).collect();
-        let mean = numbers.iter().sum::<f64>() / 1e5;
-        let variance = numbers.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 1e5;
+        let values: Vec<f64> = (0..100_000).map(|_| words.uniform()).collect();
+        let mean = values.iter().sum::<f64>() / 1e5;
+        let variance = values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 1e5;
         // The standard error of the mean is 0.29 / sqrt(1e5) = 0.0009, of the variance 0.00024.
         assert!((mean - 0.5).abs() < 0.0046 && (variance - 1.0 / 12.0).abs() < 0.0012);
     }

@@ -1,4 +1,4 @@
-//! The one place that asks which device and which element type, and runs a kernel there.
+//! Dispatches kernels on device and element type.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -8,12 +8,12 @@ use ndarray::ArrayViewMutD;
 
 use crate::gpu::{Call, Gpu};
 use crate::memory::check_allocation;
-use crate::{DType, Device, Element, Error, Kernel, Result, Slice, Stored, Tensor, Update, elements, flops};
+use crate::{DType, Device, Element, Error, Kernel, Result, Slice, Storage, Tensor, Update, elements, flops};
 
 /// Runs `kernel` on the device and in the type of its inputs.
 ///
 /// # Errors
-/// If the inputs are not all on one device and of one type, or the kernel does not take their shapes.
+/// If the inputs are not all on one device and of one type, or the kernel does not support their shapes.
 pub fn run<K, const N: usize, const M: usize>(kernel: &K, inputs: [&Tensor; N]) -> Result<[Tensor; M]>
 where
     K: Kernel<N, M>,
@@ -36,7 +36,7 @@ where
 {
     let dtype = dtype_of_call(kernel, inputs)?;
     let call = Call::new(gpu, kernel.name(), dtype)?;
-    let (shapes, stored) = (kernel.shapes(inputs.map(Tensor::shape))?, kernel.stored());
+    let (shapes, stored) = (kernel.shapes(inputs.map(Tensor::shape))?, kernel.output_dtypes());
     let mut outputs = Vec::with_capacity(M);
     for (shape, stored) in shapes.iter().zip(stored) {
         outputs.push(call.scratch(shape, stored.dtype(dtype))?);
@@ -46,7 +46,7 @@ where
     Ok(outputs)
 }
 
-/// Runs the reference of `kernel`, also where it has a fast path: what the fast paths are judged by.
+/// Runs the reference of `kernel` even where it has a fast path; tests compare the fast paths with it.
 ///
 /// # Errors
 /// As [`run`].
@@ -61,14 +61,14 @@ where
 }
 
 thread_local! {
-    /// Whether this thread leaves fast paths alone.
+    /// Whether this thread skips fast paths.
     static REFERENCES_ONLY: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Does some work in which [`run`] takes the reference of every kernel on the CPU, also where it has a fast path: what the
-/// references of operations and whole tapes are judged by. It holds for this thread.
+/// Runs `work` with fast paths disabled: on this thread, [`run`] uses the reference of every kernel on the CPU. It is used
+/// to test operations and whole tapes.
 pub fn with_references<T>(work: impl FnOnce() -> T) -> T {
-    /// Puts the old value back, also after a panic.
+    /// Restores the old value, also after a panic.
     struct Before(bool);
     impl Drop for Before {
         fn drop(&mut self) {
@@ -79,7 +79,7 @@ pub fn with_references<T>(work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// Rewrites `state` in place. A tensor whose storage is shared is copied first.
+/// Updates `state` in place. A tensor whose storage is shared is copied first.
 ///
 /// # Errors
 /// If the tensors are not all on one device, of one type and of one shape.
@@ -94,7 +94,7 @@ where
     update_all(kernel, vec![(state, inputs)])
 }
 
-/// [`update`] of many states, which may differ in shape: on a GPU in one launch.
+/// [`update`] for many states, which may differ in shape; on a GPU they share one launch.
 ///
 /// # Errors
 /// As [`update`]; then nothing has changed.
@@ -185,14 +185,14 @@ where
     let dtype = dtype_of_call(kernel, inputs)?;
     let shapes = kernel.shapes(inputs.map(Tensor::shape))?;
     if shapes.iter().all(|shape| shape.contains(&0)) {
-        // Nothing to compute; and nobody could walk along an empty axis' neighbour that is longer than any memory.
-        return empty(&shapes, kernel.stored().map(|stored| stored.dtype(dtype)));
+        // Nothing to compute; the other axes of an empty shape may be too long to iterate over.
+        return empty(&shapes, kernel.output_dtypes().map(|stored| stored.dtype(dtype)));
     }
     match dtype {
         DType::F64 => by_reference::<f64, K, N, M>(kernel, inputs, &shapes),
         DType::F32 => {
-            let is_f32 = |stored: Stored| stored.dtype(dtype) == DType::F32;
-            if may_be_fast && kernel.loaded().into_iter().chain(kernel.stored()).all(is_f32) {
+            let is_f32 = |stored: Storage| stored.dtype(dtype) == DType::F32;
+            if may_be_fast && kernel.input_dtypes().into_iter().chain(kernel.output_dtypes()).all(is_f32) {
                 let mut outputs = empty(&shapes, [DType::F32; M])?;
                 let slices = inputs.map(|tensor| Slice { data: tensor.own(), shape: tensor.shape() });
                 if kernel.fast(slices, outputs.each_mut().map(|output| output.own_mut())) {
@@ -206,14 +206,14 @@ where
     }
 }
 
-/// Tensors whose elements are to be written.
+/// Allocates the output tensors.
 fn empty<const M: usize>(shapes: &[Vec<usize>; M], dtypes: [DType; M]) -> Result<[Tensor; M]> {
     let tensors = shapes.iter().zip(dtypes).map(|(shape, dtype)| Tensor::try_uninitialised(shape, dtype));
     let tensors: Vec<Tensor> = tensors.collect::<Result<_>>()?;
     Ok(tensors.try_into().expect("one tensor for each shape"))
 }
 
-/// Widens, computes, narrows.
+/// Widens the inputs, runs the reference and rounds the outputs.
 fn by_reference<T, K, const N: usize, const M: usize>(
     kernel: &K,
     inputs: [&Tensor; N],
@@ -223,33 +223,33 @@ where
     T: Element,
     K: Kernel<N, M>,
 {
-    // The inputs are widened to arrays, and so are the outputs before they are narrowed.
+    // Inputs are widened to arrays, and outputs are arrays before they are rounded.
     let mut bytes = 0usize;
     for shape in inputs.iter().map(|input| input.shape()).chain(shapes.iter().map(Vec::as_slice)) {
         bytes = bytes.saturating_add(elements(shape)?.saturating_mul(size_of::<T::Acc>()));
     }
     check_allocation(bytes)?;
-    let loaded = kernel.loaded();
+    let loaded = kernel.input_dtypes();
     let wide: [_; N] = std::array::from_fn(|input| match loaded[input] {
-        Stored::AsInput => view::<T>(inputs[input]).mapv(T::widen),
-        Stored::AsAccumulator => view::<T::Acc>(inputs[input]).to_owned(),
-        Stored::As(_) => view::<T::Acc>(&inputs[input].to_dtype(T::Acc::DTYPE)).to_owned(),
+        Storage::Same => view::<T>(inputs[input]).mapv(T::widen),
+        Storage::Accumulator => view::<T::Acc>(inputs[input]).to_owned(),
+        Storage::As(_) => view::<T::Acc>(&inputs[input].to_dtype(T::Acc::DTYPE)).to_owned(),
     });
     let computed = kernel.reference(wide.each_ref().map(|array| array.view()));
-    let stored = kernel.stored();
+    let stored = kernel.output_dtypes();
     Ok(std::array::from_fn(|output| {
         let array = &computed[output];
         assert_eq!(array.shape(), shapes[output], "{}: the reference keeps its shape rule", kernel.name());
         match stored[output] {
-            Stored::AsInput => Tensor::from_array(&array.mapv(T::narrow)),
-            Stored::AsAccumulator => Tensor::from_array(array),
-            Stored::As(dtype) => Tensor::from_array(array).to_dtype(dtype),
+            Storage::Same => Tensor::from_array(&array.mapv(T::narrow)),
+            Storage::Accumulator => Tensor::from_array(array),
+            Storage::As(dtype) => Tensor::from_array(array).to_dtype(dtype),
         }
     }))
 }
 
 fn view<T: Element>(tensor: &Tensor) -> ndarray::ArrayViewD<'_, T> {
-    tensor.view().expect("the dtype was asked before")
+    tensor.view().expect("the dtype was checked before")
 }
 
 fn common_device(name: &str, inputs: &[&Tensor]) -> Result<Device> {
@@ -260,13 +260,13 @@ fn common_device(name: &str, inputs: &[&Tensor]) -> Result<Device> {
     }
 }
 
-/// The type of the inputs that are loaded as they are; the others must have the type that follows from it.
+/// The common type of the inputs with [`Storage::Same`]; the other inputs must have the types derived from it.
 fn dtype_of_call<K, const N: usize, const M: usize>(kernel: &K, inputs: [&Tensor; N]) -> Result<DType>
 where
     K: Kernel<N, M>,
 {
-    let loaded = || inputs.into_iter().zip(kernel.loaded());
-    let as_they_are = loaded().filter(|(_, loaded)| *loaded == Stored::AsInput).map(|(tensor, _)| tensor);
+    let loaded = || inputs.into_iter().zip(kernel.input_dtypes());
+    let as_they_are = loaded().filter(|(_, loaded)| *loaded == Storage::Same).map(|(tensor, _)| tensor);
     let dtype = common_dtype(kernel.name(), &as_they_are.collect::<Vec<_>>())?;
     match loaded().find(|(tensor, loaded)| tensor.dtype() != loaded.dtype(dtype)) {
         Some((tensor, loaded)) => Err(Error::DType { wanted: loaded.dtype(dtype), got: tensor.dtype() }),
@@ -299,8 +299,8 @@ mod tests {
         fn shapes(&self, _: [&[usize]; 1]) -> Result<[Vec<usize>; 1]> {
             Ok([vec![]])
         }
-        fn stored(&self) -> [Stored; 1] {
-            [Stored::AsAccumulator]
+        fn output_dtypes(&self) -> [Storage; 1] {
+            [Storage::Accumulator]
         }
         fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
             [ArrayD::from_elem(IxDyn(&[]), crate::sums::pairwise(x.iter().copied()))]
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sum_of_16_bit_numbers_keeps_32_bits() {
+    fn a_sum_of_16_bit_elements_keeps_32_bits() {
         let ones = Tensor::full(1.0, &[1000], DType::BF16);
         let [sum] = run(&Sum, [&ones]).unwrap();
         assert_eq!((sum.dtype(), sum.item().unwrap()), (DType::F32, 1000.0));

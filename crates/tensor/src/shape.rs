@@ -1,16 +1,17 @@
-//! The number of elements of a shape: the one place where the sizes of a shape are multiplied.
+//! The number of elements of a shape, with overflow checks; the only place that multiplies the sizes of a shape.
 
 use crate::{Error, Result};
 
-/// The most elements of a tensor: those of the widest type must have addresses.
+/// The maximum number of elements of a tensor: those of the widest type must be addressable.
 pub(crate) const MOST_ELEMENTS: usize = isize::MAX as usize / size_of::<f64>();
 
 /// The number of elements of a shape.
 ///
-/// Of a legal shape every product of some axes fits too, so what multiplies axes of one tensor need not check again.
+/// For a valid shape, the product of any subset of axes fits too, so code that multiplies axes of one tensor need not
+/// check again.
 ///
 /// # Errors
-/// [`Error::TooManyElements`] if the axes that are not empty multiply to more elements than memory has addresses for.
+/// [`Error::TooManyElements`] if the product of the non-empty axes exceeds the addressable memory.
 pub fn elements(shape: &[usize]) -> Result<usize> {
     let lengths = shape.iter().filter(|&&length| length > 0);
     match lengths.into_iter().try_fold(1usize, |product, &length| product.checked_mul(length)) {

@@ -1,21 +1,22 @@
-//! Sums whose rounding error does not grow with the number of terms: in blocks, then in pairs of pairs (Higham, 1993).
+//! Blocked pairwise summation, whose rounding error grows with the logarithm of the number of terms (Higham, 1993,
+//! doi 10.1137/0914050).
 //!
-//! The tree of additions follows from the number of terms alone. Of `n` terms each enters at most
-//! `BLOCK + log2(n / BLOCK)` additions, where one running sum would take `n`.
+//! The tree of additions depends on the number of terms alone. Each of `n` terms takes part in at most
+//! `BLOCK + log2(n / BLOCK)` additions, compared with `n` in a running sum.
 
 use ndarray::{ArrayD, ArrayViewD, Axis};
 
 use crate::Real;
 
-/// Terms of one running sum.
+/// The number of terms of a sequentially summed block.
 const BLOCK: usize = 32;
 
-/// A sum that terms are added to one after the other.
+/// An incremental pairwise sum.
 #[derive(Debug, Clone)]
 pub struct PairwiseSum<A> {
     block: A,
     terms: usize,
-    /// Sums of `2^i` blocks, the longest first: those of the bits of the number of blocks.
+    /// Sums of `2^i` blocks, the longest first, one for each set bit of the number of blocks.
     partial: Vec<A>,
 }
 
@@ -32,7 +33,7 @@ impl<A: Real> PairwiseSum<A> {
         self.terms += 1;
         if self.terms.is_multiple_of(BLOCK) {
             let mut sum = std::mem::replace(&mut self.block, A::zero());
-            // The last partial sums are of as many blocks as this one has become.
+            // Merge partial sums over equal numbers of blocks.
             for _ in 0..(self.terms / BLOCK).trailing_zeros() {
                 sum += self.partial.pop().unwrap_or(A::zero());
             }
@@ -53,11 +54,11 @@ pub fn pairwise<A: Real>(terms: impl IntoIterator<Item = A>) -> A {
     sum.total()
 }
 
-/// The sum along an axis, which is left out: of each half on its own, down to blocks.
+/// The pairwise sum along an axis, which is removed.
 pub fn sum_axis<A: Real>(x: ArrayViewD<'_, A>, axis: Axis) -> ArrayD<A> {
     let length = x.len_of(axis);
     if x.is_empty() {
-        // Also of an axis that is longer than anyone could walk.
+        // Also for an empty array with an axis too long to iterate over.
         let mut shape = x.raw_dim();
         shape[axis.index()] = 1;
         return ArrayD::zeros(shape).remove_axis(axis);
@@ -76,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_term_is_added_once_whatever_the_number() {
+    fn every_term_is_added_once_for_any_number_of_terms() {
         for n in [0, 1, 31, 32, 33, 63, 64, 65, 1000, 4096, 4097] {
             let expected = (n * (n + 1) / 2) as f64;
             assert_eq!(pairwise((1..=n).map(|i| i as f64)), expected, "{n} terms");
@@ -99,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_finite_stays_so() {
+    fn non_finite_sums_stay_non_finite() {
         let with = |x: f32| pairwise((0..1000).map(|i| if i == 500 { x } else { 1.0 }));
         assert_eq!(with(f32::INFINITY), f32::INFINITY);
         assert_eq!(with(f32::NEG_INFINITY), f32::NEG_INFINITY);

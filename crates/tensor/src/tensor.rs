@@ -1,4 +1,4 @@
-//! An immutable array of numbers with shared storage.
+//! The tensor type: an immutable multi-dimensional array with shared storage.
 
 mod transfer;
 
@@ -12,25 +12,25 @@ use crate::gpu::{Gpu, Memory};
 use crate::memory::Buffer;
 use crate::{DType, Device, Element, Error, Result, elements};
 
-/// An immutable array of numbers: a shape, an element type and shared storage.
+/// An immutable multi-dimensional array: a shape, an element type and shared storage.
 ///
-/// The elements lie row after row with no gaps; there are no strided views, so every kernel may count on
-/// it. Cloning and [`reshape`](Self::reshape) share the storage.
+/// The elements are contiguous in row-major order; there are no strided views. Cloning and
+/// [`reshape`](Self::reshape) share the storage.
 #[derive(Clone)]
 pub struct Tensor {
     shape: Vec<usize>,
     dtype: DType,
-    storage: Arc<Storage>,
+    storage: Arc<Elements>,
 }
 
-/// Where the elements lie.
-enum Storage {
+/// The memory of the elements.
+enum Elements {
     Cpu(Buffer),
     Gpu(Arc<Gpu>, Arc<Memory>),
 }
 
 impl Tensor {
-    /// The values in row-major order.
+    /// Creates a tensor from values in row-major order.
     ///
     /// # Errors
     /// As [`Tensor::from_slice`].
@@ -38,11 +38,11 @@ impl Tensor {
         Self::from_slice(&values, shape)
     }
 
-    /// Copies the values, which are in row-major order.
+    /// Creates a tensor by copying values in row-major order.
     ///
     /// # Errors
-    /// [`Error::Length`] if there are not exactly as many values as the shape has elements;
-    /// [`Error::TooManyElements`] if no tensor has as many; [`Error::OutOfMemory`].
+    /// [`Error::Length`] if the number of values is not the number of elements of the shape;
+    /// [`Error::TooManyElements`] if the shape is too large; [`Error::OutOfMemory`].
     pub fn from_slice<T: Element>(values: &[T], shape: &[usize]) -> Result<Self> {
         let wanted = elements(shape)?;
         if values.len() != wanted {
@@ -53,7 +53,7 @@ impl Tensor {
         Ok(tensor)
     }
 
-    /// Copies an array of any layout.
+    /// Creates a tensor by copying an array of any layout.
     ///
     /// # Panics
     /// If there is no memory for the copy.
@@ -67,18 +67,18 @@ impl Tensor {
         tensor
     }
 
-    /// The same number everywhere, rounded to `dtype`.
+    /// A tensor filled with `value`, rounded to `dtype`.
     ///
     /// # Panics
-    /// Where [`Tensor::try_full`] is an error.
+    /// If [`Tensor::try_full`] returns an error.
     pub fn full(value: f64, shape: &[usize], dtype: DType) -> Self {
         Self::try_full(value, shape, dtype).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// [`Tensor::full`] for sizes that come from outside.
+    /// [`Tensor::full`] for untrusted sizes.
     ///
     /// # Errors
-    /// [`Error::TooManyElements`] if no tensor has as many elements; [`Error::OutOfMemory`].
+    /// [`Error::TooManyElements`] if the shape is too large; [`Error::OutOfMemory`].
     pub fn try_full(value: f64, shape: &[usize], dtype: DType) -> Result<Self> {
         let mut tensor = Self::try_uninitialised(shape, dtype)?;
         match dtype {
@@ -90,25 +90,25 @@ impl Tensor {
         Ok(tensor)
     }
 
-    /// Zero everywhere.
+    /// A tensor filled with zeros.
     ///
     /// # Panics
-    /// As [`Tensor::full`]; [`Tensor::zeros_on`] is an error there.
+    /// As [`Tensor::full`]; [`Tensor::zeros_on`] returns an error instead.
     pub fn zeros(shape: &[usize], dtype: DType) -> Self {
         Self::full(0.0, shape, dtype)
     }
 
-    /// Memory for a tensor whose elements the caller will write, all of them, before anyone reads.
+    /// Allocates a tensor whose elements are arbitrary; the caller writes all of them before any read.
     ///
     /// # Errors
     /// As [`Tensor::try_full`].
     pub(crate) fn try_uninitialised(shape: &[usize], dtype: DType) -> Result<Self> {
-        // No type is wider than the one that `elements` asks for addresses of.
+        // `elements` checks the addresses for the widest type.
         let buffer = Buffer::try_of(elements(shape)? * dtype.size())?;
-        Ok(Self { shape: shape.to_vec(), dtype, storage: Arc::new(Storage::Cpu(buffer)) })
+        Ok(Self { shape: shape.to_vec(), dtype, storage: Arc::new(Elements::Cpu(buffer)) })
     }
 
-    /// The same for a shape that a tensor has already.
+    /// The same for the shape of an existing tensor.
     fn uninitialised(shape: &[usize], dtype: DType) -> Self {
         Self::try_uninitialised(shape, dtype).unwrap_or_else(|error| panic!("{error}"))
     }
@@ -124,13 +124,13 @@ impl Tensor {
         }
     }
 
-    /// A tensor whose elements lie in this memory.
+    /// A tensor over this GPU memory.
     pub(crate) fn on_gpu(gpu: &Arc<Gpu>, memory: Arc<Memory>, shape: &[usize], dtype: DType) -> Self {
-        let storage = Arc::new(Storage::Gpu(Arc::clone(gpu), memory));
+        let storage = Arc::new(Elements::Gpu(Arc::clone(gpu), memory));
         Self { shape: shape.to_vec(), dtype, storage }
     }
 
-    /// The sizes of the axes; empty for a single number.
+    /// The sizes of the axes; empty for a scalar.
     pub fn shape(&self) -> &[usize] {
         &self.shape
     }
@@ -155,33 +155,33 @@ impl Tensor {
         self.dtype
     }
 
-    /// Where the elements live.
+    /// The device of the elements.
     pub fn device(&self) -> Device {
         match &*self.storage {
-            Storage::Cpu(_) => Device::Cpu,
-            Storage::Gpu(gpu, _) => Device::Cuda(Arc::clone(gpu)),
+            Elements::Cpu(_) => Device::Cpu,
+            Elements::Gpu(gpu, _) => Device::Cuda(Arc::clone(gpu)),
         }
     }
 
     pub(crate) fn gpu_memory(&self) -> Option<(&Arc<Gpu>, &Arc<Memory>)> {
         match &*self.storage {
-            Storage::Cpu(_) => None,
-            Storage::Gpu(gpu, memory) => Some((gpu, memory)),
+            Elements::Cpu(_) => None,
+            Elements::Gpu(gpu, memory) => Some((gpu, memory)),
         }
     }
 
-    /// The elements as they lie in the processor's memory.
+    /// The bytes of the elements in host memory.
     pub(crate) fn bytes(&self) -> Result<&[u8]> {
         match &*self.storage {
-            Storage::Cpu(buffer) => Ok(buffer.bytes()),
-            Storage::Gpu(gpu, _) => Err(Error::Elsewhere { device: gpu.to_string() }),
+            Elements::Cpu(buffer) => Ok(buffer.bytes()),
+            Elements::Gpu(gpu, _) => Err(Error::Elsewhere { device: gpu.to_string() }),
         }
     }
 
     /// The elements in row-major order.
     ///
     /// # Errors
-    /// [`Error::DType`] if the elements are not of type `T`, [`Error::Elsewhere`] if they live on a GPU.
+    /// [`Error::DType`] if the elements are not of type `T`, [`Error::Elsewhere`] if they are on a GPU.
     pub fn as_slice<T: Element>(&self) -> Result<&[T]> {
         if self.dtype != T::DTYPE {
             return Err(Error::DType { wanted: T::DTYPE, got: self.dtype });
@@ -198,10 +198,10 @@ impl Tensor {
         Ok(ArrayViewD::from_shape(self.shape.as_slice(), slice).expect("the storage has the shape's length"))
     }
 
-    /// The elements as 64-bit numbers, exactly, in row-major order.
+    /// The elements converted to `f64`, exactly, in row-major order.
     ///
     /// # Panics
-    /// If they live on a GPU whose driver fails; [`Tensor::to_device`] makes an error of that.
+    /// If they are on a GPU whose driver fails; [`Tensor::to_device`] returns an error instead.
     pub fn to_f64_vec(&self) -> Vec<f64> {
         if self.gpu_memory().is_some() {
             return self.to_device(&Device::Cpu).unwrap_or_else(|error| panic!("{error}")).to_f64_vec();
@@ -217,10 +217,10 @@ impl Tensor {
         }
     }
 
-    /// The only element.
+    /// The value of a tensor with one element.
     ///
     /// # Errors
-    /// [`Error::NotAScalar`] if there is not exactly one; or if it lives on a GPU whose driver fails.
+    /// [`Error::NotAScalar`] if there is not exactly one element; or if it is on a GPU whose driver fails.
     pub fn item(&self) -> Result<f64> {
         match self.to_device(&Device::Cpu)?.to_f64_vec().as_slice() {
             &[value] => Ok(value),
@@ -228,7 +228,7 @@ impl Tensor {
         }
     }
 
-    /// The same elements, each rounded to the nearest of `dtype`, in the processor's memory unless nothing changes.
+    /// Converts the elements to `dtype`, rounding to nearest; the result is on the CPU unless nothing changes.
     ///
     /// # Panics
     /// As [`Tensor::to_f64_vec`].
@@ -250,11 +250,10 @@ impl Tensor {
         }
     }
 
-    /// The same elements in another shape; the storage is shared.
+    /// A tensor with the same elements in another shape; the storage is shared.
     ///
     /// # Errors
-    /// [`Error::Length`] if the shape has another number of elements; [`Error::TooManyElements`] if no tensor has as
-    /// many.
+    /// [`Error::Length`] if the shape has another number of elements; [`Error::TooManyElements`] if it is too large.
     pub fn reshape(&self, shape: &[usize]) -> Result<Self> {
         let wanted = elements(shape)?;
         if wanted != self.len() {
@@ -263,32 +262,32 @@ impl Tensor {
         Ok(Self { shape: shape.to_vec(), ..self.clone() })
     }
 
-    /// The elements, whose type the caller knows.
+    /// The elements; the caller has checked their type.
     pub(crate) fn own<T: Element>(&self) -> &[T] {
-        self.as_slice().expect("the dtype was asked before")
+        self.as_slice().expect("the dtype was checked before")
     }
 
-    /// The elements, to be written. Storage that others share is copied first, so they see no change.
+    /// The elements for writing. Shared storage is copied first, so other owners are unaffected.
     pub(crate) fn own_mut<T: Element>(&mut self) -> &mut [T] {
-        assert_eq!(self.dtype, T::DTYPE, "the dtype was asked before");
+        assert_eq!(self.dtype, T::DTYPE, "the dtype was checked before");
         if Arc::get_mut(&mut self.storage).is_none() {
-            let shared = self.bytes().expect("the device was asked before");
+            let shared = self.bytes().expect("the device was checked before");
             let mut copy = Buffer::of(shared.len());
             copy.bytes_mut().copy_from_slice(shared);
-            self.storage = Arc::new(Storage::Cpu(copy));
+            self.storage = Arc::new(Elements::Cpu(copy));
         }
         bytemuck::cast_slice_mut(self.buffer_mut().bytes_mut())
     }
 
     fn buffer_mut(&mut self) -> &mut Buffer {
         match Arc::get_mut(&mut self.storage) {
-            Some(Storage::Cpu(buffer)) => buffer,
-            _ => unreachable!("the storage is our own, on the processor"),
+            Some(Elements::Cpu(buffer)) => buffer,
+            _ => unreachable!("the storage is exclusively owned and on the CPU"),
         }
     }
 }
 
-/// The type, the shape and the first elements.
+/// Prints the type, the shape and the first elements.
 impl fmt::Debug for Tensor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 24;
@@ -359,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tensor_can_be_empty_or_a_single_number() {
+    fn a_tensor_can_be_empty_or_a_scalar() {
         assert!(Tensor::zeros(&[0, 3], DType::F32).is_empty());
         assert_eq!(Tensor::full(2.5, &[], DType::F32).item(), Ok(2.5));
         assert!(Tensor::zeros(&[2], DType::F32).item().is_err());

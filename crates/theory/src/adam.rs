@@ -1,8 +1,8 @@
-//! Adam in 64 bits for tests, with a cosine decay to zero.
+//! Adam (Kingma and Ba, 2015, arXiv 1412.6980) in f64 for tests, with cosine decay to zero.
 
 use ndarray::{Array2, Zip};
 
-/// The parameters after `steps` steps along the gradients that `gradient` returns for them.
+/// The parameters after `steps` steps with the gradients that `gradient` returns.
 pub(crate) fn adam<const N: usize>(
     mut parameters: [Array2<f64>; N],
     rate: f64,

@@ -1,16 +1,16 @@
-//! Samples without their mean.
+//! Centred samples.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
-/// The mean of the rows and the rows without it; `x` has at least one.
+/// The mean of the rows and the centred rows; `x` has at least one row.
 ///
-/// A column whose values are all the same is exactly zero without its mean: a rounding error left there would be a
-/// variance, and ratios of variances would turn it into a plausible value.
+/// A constant column is exactly zero after centring: a rounding error there would look like variance, and ratios of
+/// variances would amplify it to a plausible value.
 pub(crate) fn centred(x: ArrayView2<'_, f64>) -> (Array1<f64>, Array2<f64>) {
     let n = x.nrows() as f64;
     let mut mean = x.sum_axis(Axis(0)) / n;
     let mut centred = &x - &mean;
-    // What the mean was rounded by.
+    // The rounding error of the mean.
     let rest = centred.sum_axis(Axis(0)) / n;
     centred -= &rest;
     mean += &rest;
@@ -40,7 +40,7 @@ mod tests {
     use crate::noise::Noise;
 
     #[test]
-    fn rows_that_are_all_the_same_are_nothing_without_their_mean() {
+    fn equal_rows_are_zero_after_centring() {
         for n in 1..100 {
             let (mean, rest) = centred(Array2::from_elem((n, 2), 0.1).view());
             assert_eq!((mean[0], rest[[n - 1, 1]]), (0.1, 0.0), "{n}");
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_of_one_value_is_exactly_zero_without_its_mean_whatever_the_value_and_the_number_of_rows() {
+    fn a_constant_column_is_exactly_zero_after_centring() {
         for (seed, n) in [997, 1_000, 4_096, 5_001, 20_011].into_iter().enumerate() {
             let values = Noise::new(seed as u64).normal(1, 40);
             let mut x = Array2::from_shape_fn((n, 41), |(_, column)| values[[0, column.min(39)]]);

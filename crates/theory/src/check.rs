@@ -1,4 +1,4 @@
-//! What is asked of input before anything is computed from it.
+//! Validation of input.
 
 use std::ops::RangeInclusive;
 
@@ -6,7 +6,7 @@ use ndarray::ArrayView2;
 
 use crate::{Error, Result};
 
-/// Errs unless there are at least `least` rows and a column, all values finite.
+/// Fails unless there are at least `least` rows and a column, all values finite.
 pub(crate) fn samples(what: &'static str, x: ArrayView2<'_, f64>, least: usize) -> Result<()> {
     if x.nrows() < least || x.ncols() == 0 {
         return Err(Error::TooFew { what, wanted: least, got: [x.nrows(), x.ncols()] });
@@ -14,7 +14,7 @@ pub(crate) fn samples(what: &'static str, x: ArrayView2<'_, f64>, least: usize) 
     finite(what, x)
 }
 
-/// Errs at the first value that is not finite.
+/// Fails at the first value that is not finite.
 pub(crate) fn finite(what: &'static str, x: ArrayView2<'_, f64>) -> Result<()> {
     match x.indexed_iter().find(|(_, value)| !value.is_finite()) {
         Some(((row, column), value)) => Err(Error::NonFinite { what, row, column, got: value.to_string() }),
@@ -22,7 +22,7 @@ pub(crate) fn finite(what: &'static str, x: ArrayView2<'_, f64>) -> Result<()> {
     }
 }
 
-/// Errs unless there is a row and there are `d` columns, all values finite.
+/// Fails unless there are at least one row and exactly `d` columns, all values finite.
 pub(crate) fn samples_of_width(what: &'static str, x: ArrayView2<'_, f64>, d: usize) -> Result<()> {
     if x.ncols() != d {
         return Err(Error::shape(what, format!("{d} columns"), x.ncols()));
@@ -30,12 +30,12 @@ pub(crate) fn samples_of_width(what: &'static str, x: ArrayView2<'_, f64>, d: us
     samples(what, x, 1)
 }
 
-/// Errs unless `got` rows are as many as the `n` samples.
+/// Fails unless `got` equals the number of samples `n`.
 pub(crate) fn rows(what: &'static str, got: usize, n: usize) -> Result<()> {
     if got == n { Ok(()) } else { Err(Error::shape(what, format!("{n}, one for each sample"), got)) }
 }
 
-/// Errs unless there is a label below `classes` for each of `n` samples.
+/// Fails unless there is one label below `classes` for each of `n` samples.
 pub(crate) fn labels(labels: &[u8], n: usize, classes: usize) -> Result<()> {
     rows("labels", labels.len(), n)?;
     match labels.iter().position(|&label| usize::from(label) >= classes) {
@@ -47,7 +47,7 @@ pub(crate) fn labels(labels: &[u8], n: usize, classes: usize) -> Result<()> {
     }
 }
 
-/// Errs unless the number of dimensions is within the range.
+/// Fails unless the number of dimensions is within the range.
 pub(crate) fn dimensions(what: &'static str, k: usize, range: RangeInclusive<usize>) -> Result<()> {
     if range.contains(&k) {
         return Ok(());
@@ -55,7 +55,7 @@ pub(crate) fn dimensions(what: &'static str, k: usize, range: RangeInclusive<usi
     Err(Error::out_of_range(what, format!("{} to {}", range.start(), range.end()), k))
 }
 
-/// Errs unless the number lies between 0 and 1.
-pub(crate) fn share(what: &'static str, share: f64) -> Result<()> {
-    if (0.0..=1.0).contains(&share) { Ok(()) } else { Err(Error::out_of_range(what, "0 to 1", share)) }
+/// Fails unless the value is in `[0, 1]`.
+pub(crate) fn fraction(what: &'static str, fraction: f64) -> Result<()> {
+    if (0.0..=1.0).contains(&fraction) { Ok(()) } else { Err(Error::out_of_range(what, "0 to 1", fraction)) }
 }

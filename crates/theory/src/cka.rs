@@ -1,11 +1,11 @@
-//! Centred kernel alignment (Kornblith et al., 2019, arXiv 1905.00414): how alike two representations of the same
-//! samples are.
+//! Centred kernel alignment (Kornblith et al., 2019, arXiv 1905.00414): the similarity of two representations of the
+//! same samples.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use crate::{Error, Result, centred::centred, check};
 
-/// The rows of a Gram matrix that exist at a time.
+/// The rows of a Gram matrix that are held in memory at a time.
 const BLOCK: usize = 512;
 
 /// The debiased linear CKA of `x: [n, d]` and `y: [n, e]`, whose rows are codes of the same `n` samples:
@@ -21,23 +21,23 @@ const BLOCK: usize = 512;
 /// ```
 ///
 /// It is 1 for representations that differ by a rotation, a scale and a shift, and 0 on average for independent
-/// ones, where the plain estimator rises towards 1 as `d` and `e` approach `n`; single values may lie below 0.
-/// Neither of the two Gram matrices is ever formed whole.
+/// ones, where the biased estimator rises towards 1 as `d` and `e` approach `n`; single values may be below 0.
+/// Neither of the two Gram matrices is ever formed completely.
 ///
-/// Errs if there are fewer than four samples or not as many of both, if a value is not finite, or if `HSIC(K, K)` or
-/// `HSIC(L, L)` is no more than rounding makes of zero: it is zero not only if all codes are the same, but also if all
-/// but one are, since the estimator then cancels whatever that one is.
+/// Fails if there are fewer than four samples or not as many of both, if a value is not finite, or if `HSIC(K, K)` or
+/// `HSIC(L, L)` is within the rounding error of zero: it is zero if all codes are equal, and also if all but one are,
+/// since the estimator then cancels exactly.
 pub fn debiased_cka(x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) -> Result<f64> {
     check::rows("second representation", y.nrows(), x.nrows())?;
     let (x, y) = (Kernel::new("first representation", x)?, Kernel::new("second representation", y)?);
     Ok(hsic(&x, &y) / (x.own()? * y.own()?).sqrt())
 }
 
-/// A linear kernel by its features, and what the estimator asks of each of the two alone.
+/// A linear kernel by its features, with the terms of the estimator that depend on one kernel only.
 struct Kernel {
-    /// What to call it in errors.
+    /// Its name in errors.
     what: &'static str,
-    /// `X`, `[n, d]`, with mean zero: shifts change no term by more than they change another.
+    /// `X`, `[n, d]`, centred: the estimator is invariant to shifts.
     features: Array2<f64>,
     /// The diagonal of `K`.
     diagonal: Array1<f64>,
@@ -53,7 +53,7 @@ impl Kernel {
         }
         let (_, features) = centred(x);
         check::finite(what, features.view())?;
-        // One scale for all representations, so that squares of squares stay within range.
+        // Representations are scaled, so that fourth powers do not overflow.
         let largest = features.iter().fold(0.0f64, |largest, value| largest.max(value.abs()));
         let features = features / largest;
         let diagonal = features.map_axis(Axis(1), |row| row.dot(&row));
@@ -61,7 +61,7 @@ impl Kernel {
         Ok(Self { what, features, diagonal, row_sums })
     }
 
-    /// `HSIC(K, K)`, in the units of [`hsic`].
+    /// `HSIC(K, K)`, scaled as in [`hsic`].
     fn own(&self) -> Result<f64> {
         let (got, rounding) = (hsic(self, self), self.rounding());
         if got > rounding {
@@ -73,10 +73,10 @@ impl Kernel {
 
     /// A bound of the rounding error of `hsic(K, K)`.
     ///
-    /// With `t` the trace of `K`, `|K_ij| <= sqrt(K_ii K_jj)` bounds the sums of the absolute values of what is added:
+    /// With `t` the trace of `K`, `|K_ij| <= sqrt(K_ii K_jj)` bounds the sums of the absolute values of all terms:
     /// `tr(K K)` and the sum of the squared diagonal by `t^2`, each row sum by `sqrt(n t K_ii) + K_ii`, hence the other
-    /// two terms by `(n + 1)^2 t^2 / ((n - 1)(n - 2))` and `4 (n + 1) t^2 / (n - 2)`. A number that `m` roundings led
-    /// to errs by at most `m` epsilons of the sum of absolute values, its square by twice as many.
+    /// two terms by `(n + 1)^2 t^2 / ((n - 1)(n - 2))` and `4 (n + 1) t^2 / (n - 2)`. A value after `m` roundings has
+    /// an error of at most `m` epsilons of the sum of absolute values, its square twice as much.
     fn rounding(&self) -> f64 {
         let ((n, d), trace) = (self.features.dim(), self.diagonal.sum());
         let of_gram = if by_features(n, d, d) { n + d * d } else { d + n * n };
@@ -88,7 +88,7 @@ impl Kernel {
     }
 }
 
-/// `n (n - 3)` times the unbiased estimator, a factor that the ratio does not see.
+/// `n (n - 3)` times the unbiased estimator; the factor cancels in the ratio.
 fn hsic(k: &Kernel, l: &Kernel) -> f64 {
     let n = k.diagonal.len() as f64;
     let trace = gram_product(&k.features, &l.features) - k.diagonal.dot(&l.diagonal);
@@ -96,8 +96,8 @@ fn hsic(k: &Kernel, l: &Kernel) -> f64 {
         - 2.0 / (n - 2.0) * k.row_sums.dot(&l.row_sums)
 }
 
-/// `tr(X X^T Y Y^T)`, as the squared norm of `X^T Y` or by blocks of rows of the Gram matrices, whichever multiplies
-/// less.
+/// `tr(X X^T Y Y^T)`, as the squared norm of `X^T Y` or by blocks of rows of the Gram matrices, whichever has fewer
+/// multiplications.
 fn gram_product(x: &Array2<f64>, y: &Array2<f64>) -> f64 {
     if by_features(x.nrows(), x.ncols(), y.ncols()) {
         return x.t().dot(y).iter().map(|value| value * value).sum();
@@ -106,7 +106,7 @@ fn gram_product(x: &Array2<f64>, y: &Array2<f64>) -> f64 {
     blocks.map(|(of_x, of_y)| (of_x.dot(&x.t()) * of_y.dot(&y.t())).sum()).sum()
 }
 
-/// Whether `X^T Y` takes fewer products than `X X^T` and `Y Y^T`.
+/// Whether `X^T Y` has fewer multiplications than `X X^T` and `Y Y^T`.
 fn by_features(n: usize, d: usize, e: usize) -> bool {
     d * e <= n * (d + e)
 }
@@ -120,7 +120,7 @@ mod tests {
     use crate::noise::Noise;
     use crate::part::rows;
 
-    /// The plain estimator, of kernels that are centred as a whole and keep their diagonals.
+    /// The biased estimator: kernels are doubly centred with their diagonals.
     fn biased_cka(x: &Array2<f64>, y: &Array2<f64>) -> f64 {
         let ((_, x), (_, y)) = (centred(x.view()), centred(y.view()));
         gram_product(&x, &y) / (gram_product(&x, &x) * gram_product(&y, &y)).sqrt()
@@ -134,7 +134,7 @@ mod tests {
     const TOLERANCE: f64 = 1e4 * f64::EPSILON;
 
     #[test]
-    fn it_is_one_for_itself_and_for_what_was_rotated_scaled_and_shifted() {
+    fn cka_is_one_for_a_rotated_scaled_and_shifted_copy() {
         let x = Noise::new(1).normal(30, 5);
         let random = Noise::new(2).normal(5, 5);
         let rotation = linalg::eigen("random", (&random + &random.t()).view()).unwrap().vectors;
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn independent_noise_has_none_on_average_where_the_plain_estimator_finds_much() {
+    fn cka_of_independent_noise_is_zero_on_average_and_the_biased_estimator_is_large() {
         let mut noise = Noise::new(3);
         let trials = 20;
         let (mut debiased, mut biased) = (0.0, 0.0);
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_symmetric_and_falls_with_noise() {
+    fn cka_is_symmetric_and_decreases_with_noise() {
         let mut noise = Noise::new(4);
         let x = noise.normal(50, 4);
         let y = noise.normal(50, 6);
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_the_sum_of_products_of_doubly_centred_kernels() {
+    fn cka_is_the_sum_of_products_of_doubly_centred_kernels() {
         let mut noise = Noise::new(5);
         let [x, y] = [3, 20].map(|columns| noise.normal(9, columns) + 2.0);
         // Another form of the estimator: each kernel is centred so that rows sum to zero without the diagonal.
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn wide_representations_take_the_other_way_to_the_same_value() {
+    fn both_orders_of_multiplication_agree_on_wide_representations() {
         let mut noise = Noise::new(6);
         let [x, y] = [50, 60].map(|columns| noise.normal(BLOCK.min(20), columns));
         let by_features: f64 = x.t().dot(&y).iter().map(|value| value * value).sum();
@@ -201,7 +201,7 @@ mod tests {
 
     /// The debiased HSIC of such codes with themselves is 0 exactly, and their similarity to anything 0 / 0.
     #[test]
-    fn codes_of_which_only_one_differs_are_refused_whatever_rounding_makes_of_zero() {
+    fn codes_of_which_only_one_differs_are_refused() {
         let mut noise = Noise::new(8);
         for (n, columns) in [(4, 1), (5, 3), (50, 16), (1_000, 16), (1_000, 100), (20, 300)] {
             let other = noise.normal(n, 3);
@@ -227,14 +227,14 @@ mod tests {
         let mut x = Array2::zeros((1_000, 16));
         (x[[3, 1]], x[[500, 1]]) = (0.3, -0.3);
         assert!((cka(&x, &x) - 1.0).abs() < TOLERANCE);
-        // An outlier a thousand times as far as the others are apart hides nothing of them.
+        // An outlier a thousand times as far away as the others does not mask their differences.
         let mut y = Noise::new(9).normal(1_000, 16);
         y[[7, 0]] = 1e3;
         assert!((cka(&y, &y) - 1.0).abs() < TOLERANCE);
     }
 
     #[test]
-    fn what_cannot_be_compared_is_refused() {
+    fn invalid_representations_are_refused() {
         let x = Noise::new(7).normal(5, 2);
         let complaint =
             |x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>| debiased_cka(x, y).unwrap_err().to_string();

@@ -1,32 +1,32 @@
-//! Ways to corrupt samples, of which linear denoising sees two moments only.
+//! Random corruptions of samples and their first two moments, which determine linear denoising.
 
 use ndarray::{Array2, ArrayView2, Axis};
 
 use crate::{Error, Result, check, linalg};
 
-/// A random corruption of samples that have mean zero: section 2.3 of `book/lbr.md`.
+/// A random corruption of centred samples (section 2.3 of `book/lbr.md`).
 ///
-/// A linear code of corrupted samples depends on `E[x~]` and `E[x~ x~^T]` alone, and both follow from the samples'
-/// own covariance `S`, so nothing is ever sampled. Numbers that a mask drops become zero: the mean of their pixel.
+/// A linear code of corrupted samples depends on `E[x~]` and `E[x~ x~^T]` only, and both follow from the samples'
+/// covariance `S`, so no corruption is sampled. Masked elements become zero, the mean of their pixel.
 ///
-/// Masks draw once for a patch of `patch × patch` pixels in all channels of an image `[channels, height, width]`.
-/// Patches tile the image from its first pixel. Where an independent mask does not fit, at the right and lower rim,
-/// each pixel is a patch of its own.
+/// A mask drops patches of `patch × patch` pixels in all channels of an image `[channels, height, width]`.
+/// Patches tile the image from its first pixel. For independent masks, remaining pixels at the right and lower edge
+/// are patches of one pixel.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Corruption {
-    /// Nothing is changed.
+    /// The identity.
     None,
-    /// Independent normal noise is added to each number.
+    /// Adds independent normal noise to each element.
     Gaussian {
-        /// Its standard deviation, in the unit of the samples.
+        /// The standard deviation, in the units of the samples.
         std: f64,
     },
-    /// Noise with mean zero is added.
+    /// Adds noise with mean zero.
     Additive {
-        /// Its covariance, `[d, d]`, symmetric and without negative eigenvalues.
+        /// The covariance, `[d, d]`, symmetric and positive semi-definite.
         covariance: Array2<f64>,
     },
-    /// Each patch is dropped with the same probability, independently of the others.
+    /// Drops each patch independently with the same probability.
     PatchMask {
         /// Channels, height and width.
         image: [usize; 3],
@@ -35,7 +35,8 @@ pub enum Corruption {
         /// The probability that a patch is dropped, at least 0 and below 1.
         drop: f64,
     },
-    /// A fixed number of patches is kept, all choices being equally likely, as masked autoencoders do.
+    /// Keeps a fixed number of patches, uniformly at random, as masked autoencoders do (He et al., 2022, arXiv
+    /// 2111.06377).
     FixedCount {
         /// Channels, height and width; patches must tile it.
         image: [usize; 3],
@@ -46,19 +47,19 @@ pub enum Corruption {
     },
 }
 
-/// `E[x~] = mean_factor x` and `E[x~ x~^T] = whole S + same_patch bd(S) + added`, where `bd(S)` is `S` with zeros
-/// between different patches.
+/// The moments of a corruption: `E[x~] = mean_factor x` and `E[x~ x~^T] = whole S + same_patch bd(S) + added`, where
+/// `bd(S)` is `S` with zeros between different patches.
 #[derive(Debug)]
 pub(crate) struct NoiseMoments<'a> {
     pub(crate) mean_factor: f64,
     pub(crate) whole: f64,
     pub(crate) same_patch: f64,
-    /// The indices of the numbers of each patch; empty unless `same_patch` is above zero.
+    /// The element indices of each patch; empty unless `same_patch` is above zero.
     pub(crate) patches: Vec<Vec<usize>>,
     pub(crate) added: Added<'a>,
 }
 
-/// The covariance of what is added.
+/// The covariance of additive noise.
 #[derive(Debug)]
 pub(crate) enum Added<'a> {
     /// A multiple of the identity.
@@ -69,21 +70,21 @@ pub(crate) enum Added<'a> {
 impl Corruption {
     /// The factor `c` of `E[x~] = c x`.
     ///
-    /// Errs if the corruption is none of samples of `d` numbers, or if one of its own numbers is out of range.
+    /// Fails if the corruption does not apply to samples of `d` elements, or if a parameter is out of range.
     pub fn mean_factor(&self, d: usize) -> Result<f64> {
         Ok(self.moments(d)?.mean_factor)
     }
 
     /// `E[x~ x~^T]`, `[d, d]`, averaged over samples with the covariance `S: [d, d]`.
     ///
-    /// Errs as [`Corruption::mean_factor`] does, and if `S` is not a square of finite values.
+    /// Fails as [`Corruption::mean_factor`] does, and if `S` is not a square of finite values.
     pub fn second_moment(&self, covariance: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
         let d = covariance.nrows();
         check::samples_of_width("covariance", covariance, d)?;
         Ok(self.moments(d)?.second_moment(covariance))
     }
 
-    /// Errs as [`Corruption::mean_factor`] does.
+    /// Fails as [`Corruption::mean_factor`] does.
     pub(crate) fn moments(&self, d: usize) -> Result<NoiseMoments<'_>> {
         let added =
             |added| NoiseMoments { mean_factor: 1.0, whole: 1.0, same_patch: 0.0, patches: vec![], added };
@@ -124,17 +125,17 @@ impl Corruption {
     }
 }
 
-/// The moments of a mask that keeps a patch with one probability and any two of them with another.
+/// The moments of a mask that keeps a patch with probability `one` and any two patches with probability `two`.
 fn masked<'a>(patches: Vec<Vec<usize>>, one: f64, two: f64) -> Result<NoiseMoments<'a>> {
     let same_patch = (one - two).max(0.0);
     let patches = if same_patch > 0.0 { patches } else { vec![] };
     Ok(NoiseMoments { mean_factor: one, whole: two, same_patch, patches, added: Added::Isotropic(0.0) })
 }
 
-/// The indices of the numbers of each patch: whole patches row by row, then the pixels that none covers.
+/// The element indices of each patch: complete patches row by row, then single pixels at the edge.
 fn patches([channels, height, width]: [usize; 3], patch: usize, d: usize) -> Result<Vec<Vec<usize>>> {
     if channels.checked_mul(height).and_then(|size| size.checked_mul(width)) != Some(d) {
-        let wanted = format!("an image of {d} numbers, as the samples have");
+        let wanted = format!("an image of {d} elements, as the samples have");
         return Err(Error::shape("masked image", wanted, format!("{channels} × {height} × {width}")));
     }
     check::dimensions("side of a patch", patch, 1..=height.min(width))?;
@@ -152,12 +153,12 @@ fn patches([channels, height, width]: [usize; 3], patch: usize, d: usize) -> Res
     Ok(patches)
 }
 
-/// Row by row.
+/// The pixel positions in row-major order.
 fn pixels(height: usize, width: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..height).flat_map(move |y| (0..width).map(move |x| (y, x)))
 }
 
-/// Errs unless the matrix is `d × d`, symmetric, and positive semi-definite but for rounding.
+/// Fails unless the matrix is `d × d`, symmetric, and positive semi-definite up to rounding.
 fn check_covariance(covariance: ArrayView2<'_, f64>, d: usize) -> Result<()> {
     let what = "covariance of the noise";
     check::samples_of_width(what, covariance, d)?;
@@ -175,7 +176,7 @@ fn check_covariance(covariance: ArrayView2<'_, f64>, d: usize) -> Result<()> {
     if largest == 0.0 {
         return Ok(());
     }
-    // Rounding may push an eigenvalue of zero below it; twice as much pushes it back.
+    // Rounding may make a zero eigenvalue negative; twice the bound is tolerated.
     let mut raised = covariance.to_owned();
     raised.diag_mut().mapv_inplace(|variance| variance + 2.0 * d as f64 * rounding);
     linalg::cholesky(what, "no noise has a negative variance in any direction", raised).map(|_| ())
@@ -197,7 +198,7 @@ impl NoiseMoments<'_> {
         second
     }
 
-    /// `rows (same_patch bd(S) + added)` for `rows: [r, d]`, unless it is a multiple of the rows, then `None`.
+    /// `rows (same_patch bd(S) + added)` for `rows: [r, d]`; `None` if it is a multiple of the rows.
     pub(crate) fn along(
         &self,
         rows: ArrayView2<'_, f64>,
@@ -213,8 +214,8 @@ impl NoiseMoments<'_> {
         for patch in &self.patches {
             let block = covariance.select(Axis(0), patch).select(Axis(1), patch) * self.same_patch;
             let product = linalg::dot(rows.select(Axis(1), patch).view(), block.view());
-            for (column, &number) in product.columns().into_iter().zip(patch) {
-                along.column_mut(number).assign(&column);
+            for (column, &element) in product.columns().into_iter().zip(patch) {
+                along.column_mut(element).assign(&column);
             }
         }
         Some(along)

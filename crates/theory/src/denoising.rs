@@ -1,4 +1,4 @@
-//! The best linear codes of corrupted samples, in closed form.
+//! Optimal linear codes of corrupted samples in closed form.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
@@ -10,28 +10,28 @@ mod corrupted;
 
 use corrupted::Corrupted;
 
-/// Every optimal linear denoiser of some samples: sections 2.3 to 2.7 of `book/lbr.md`.
+/// The optimal linear denoisers of samples (sections 2.3 to 2.7 of `book/lbr.md`).
 ///
-/// A code `V x~` of a corrupted sample is decoded to `W V x~` and classified as `U V x~`, both without noise as target:
+/// A code `V x~` of a corrupted sample is decoded to `W V x~` and classified as `U V x~`, with clean targets:
 ///
 /// ```text
 /// L = a E|W V x~ - x|^2 + b E|U V x~ - y|^2
 /// ```
 ///
-/// with means over samples and noise, where `book/lbr.md` sums; samples and one-hot labels without their means;
-/// `a`, `b` the [`Weights`]. With `S = E[x x^T]`, `G = E[x y^T]`, `E[x~] = c x` and `M = E[x~ x~^T]`, the rows of the
-/// best `V` are the generalised eigenvectors of the largest eigenvalues `mu` of
+/// with means over samples and noise (`book/lbr.md` has sums), centred samples and one-hot labels, and the [`Weights`]
+/// `a`, `b`. With `S = E[x x^T]`, `G = E[x y^T]`, `E[x~] = c x` and `M = E[x~ x~^T]`, the rows of the optimal `V` are
+/// the generalised eigenvectors of the largest eigenvalues `mu` of
 ///
 /// ```text
 /// c^2 (a S^2 + b G G^T) v = mu M v,   and   min L = a tr S + b E|y|^2 - sum of mu
 /// ```
 ///
-/// The left side has the square of the condition of `S`, so it is never formed. Along the principal components `S` is
+/// The left side has the squared condition number of `S`, so it is never formed. Along the principal components `S` is
 /// `diag(s)`; there `M = L L^T`, and the eigenvectors are those of `T T^T` with
 /// `T = L^-1 c [sqrt(a) diag(s), sqrt(b) G]`.
 ///
-/// Samples may have no variance along some directions. `T` then lives in the span of the others, and `M` is replaced
-/// by its Schur complement there: the noise that is left once its part outside of the span has predicted what it can.
+/// If samples have no variance along some directions, `T` is restricted to the span of the others, and `M` is replaced
+/// by its Schur complement there: the noise that cannot be predicted from its part outside of the span.
 #[derive(Debug, Clone)]
 pub struct Denoising {
     mean: Array1<f64>,
@@ -44,23 +44,23 @@ pub struct Denoising {
     variances: Array1<f64>,
     /// `G` along the first `r` components, `[r, classes]`.
     labels: Array2<f64>,
-    /// `E|y|^2` without the mean of `y`.
+    /// `E|y|^2` of centred `y`.
     label_energy: f64,
-    /// What rounding alone may make of an `E|prediction of y|^2` that is zero.
+    /// The rounding error of an `E|prediction of y|^2` that is exactly zero.
     label_rounding: f64,
 }
 
-/// What an error of reconstruction and an error of classification count for; see [`Denoising`].
+/// The weights of the reconstruction and the classification error; see [`Denoising`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Weights {
-    /// `a`, of the squared distance to the clean sample, summed over its numbers.
+    /// `a`, of the squared distance to the clean sample, summed over its elements.
     pub reconstruction: f64,
     /// `b`, of the squared distance to the one-hot label, summed over classes.
     pub labels: f64,
 }
 
 impl Weights {
-    /// Reconstruction alone.
+    /// Reconstruction only.
     pub const RECONSTRUCTION: Self = Self { reconstruction: 1.0, labels: 0.0 };
 }
 
@@ -73,20 +73,20 @@ pub struct Denoiser {
     pub decoder: Array2<f64>,
     /// `U`, `[classes, k]`.
     pub classifier: Array2<f64>,
-    /// `mu`, what each direction takes off the loss, falling, `[k]`.
+    /// `mu`, the reduction of the loss by each direction, descending, `[k]`.
     pub gains: Array1<f64>,
     /// `L`.
     pub loss: f64,
-    /// `E|W V x~ - x|^2`, a mean over samples and a sum over numbers.
+    /// `E|W V x~ - x|^2`, a mean over samples and a sum over elements.
     pub reconstruction_error: f64,
     /// `E|U V x~ - y|^2`, a mean over samples and a sum over classes.
     pub label_error: f64,
 }
 
 impl Denoising {
-    /// Prepares for the samples that the moments were taken of: one eigendecomposition, whatever the noise.
+    /// Prepares for the samples of these moments: one eigendecomposition for any noise.
     ///
-    /// Errs if there were no samples, or if they are all the same.
+    /// Fails if there are no samples, or if they are all equal.
     pub fn new(moments: &Moments) -> Result<Self> {
         let pca = Pca::fit(moments)?;
         let rank = pca.rank();
@@ -97,9 +97,8 @@ impl Denoising {
         let frequencies = moments.class_frequencies()?;
         let label_energy = frequencies.iter().map(|p| p * (1.0 - p)).sum();
         let variances: Array1<f64> = pca.variances().iter().take(rank).copied().collect();
-        // An entry of the label covariance of pixel j errs by `relative sqrt(S_jj)`, so along any component by
-        // `relative sqrt(tr S)` at most, and is divided by the deviation there. The energies of `d` directions are then
-        // added up.
+        // The error of an entry of the label covariance of pixel j is `relative sqrt(S_jj)`, so along any component at most
+        // `relative sqrt(tr S)`, and is divided by the standard deviation there. The energies of `d` directions are summed.
         let d = moments.d() as f64;
         let relative = (moments.n_roundings() as f64 + d) * f64::EPSILON;
         let label_rounding = d * f64::EPSILON * label_energy
@@ -116,22 +115,22 @@ impl Denoising {
         })
     }
 
-    /// The number of directions along which the samples have variance beyond rounding: the most that a code can have.
+    /// The number of directions with variance beyond rounding, the largest number of dimensions of a code.
     pub fn rank(&self) -> usize {
         self.variances.len()
     }
 
-    /// The mean of the samples, `[d]`: it is taken off before they are corrupted, and added after decoding.
+    /// The mean of the samples, `[d]`: subtracted before the corruption, added after decoding.
     pub fn mean(&self) -> ArrayView1<'_, f64> {
         self.mean.view()
     }
 
-    /// The share of each class, `[classes]`: to be added to the scores.
+    /// The class frequencies, `[classes]`: to be added to the scores.
     pub fn frequencies(&self) -> ArrayView1<'_, f64> {
         self.frequencies.view()
     }
 
-    /// The variances along the principal components, falling, `[rank]`.
+    /// The variances along the principal components, descending, `[rank]`.
     pub fn variances(&self) -> ArrayView1<'_, f64> {
         self.variances.view()
     }
@@ -156,7 +155,7 @@ impl Denoising {
         self.label_energy
     }
 
-    /// What rounding alone may make of an `E|prediction of y|^2` that is zero.
+    /// The rounding error of an `E|prediction of y|^2` that is exactly zero.
     pub(crate) fn label_rounding(&self) -> f64 {
         self.label_rounding
     }
@@ -166,11 +165,11 @@ impl Denoising {
         Corrupted::new(self, corruption)?.decoded(self)
     }
 
-    /// The denoiser of `k` dimensions with the smallest loss.
+    /// The optimal denoiser of `k` dimensions.
     ///
-    /// Without a weight on reconstruction, directions beyond the rank of the labels gain nothing and are arbitrary.
+    /// Without weight on reconstruction, directions beyond the rank of the labels do not reduce the loss and are arbitrary.
     ///
-    /// Errs if the corruption is none of these samples, if `k` is not within 1 and [`Denoising::rank`], if a weight
+    /// Fails if the corruption is none of these samples, if `k` is not within 1 and [`Denoising::rank`], if a weight
     /// is negative or not finite, or if both are zero.
     pub fn solve(&self, corruption: &Corruption, weights: Weights, k: usize) -> Result<Denoiser> {
         let Weights { reconstruction: a, labels: b } = weights;
@@ -202,13 +201,13 @@ impl Denoising {
     }
 
     /// `E|W V x~ - x|^2` of any linear autoencoder with `encoder` `V: [k, d]` and `decoder` `W: [d, k]`, a mean over
-    /// samples and noise and a sum over numbers:
+    /// samples and noise and a sum over elements:
     ///
     /// ```text
     /// tr S - 2 c tr(W V S) + tr(W V M V^T W^T)
     /// ```
     ///
-    /// Errs if the corruption is none of these samples, if shapes do not fit, or if a value is not finite.
+    /// Fails if the corruption is none of these samples, if shapes do not fit, or if a value is not finite.
     pub fn expected_loss(
         &self,
         corruption: &Corruption,
@@ -232,15 +231,15 @@ impl Denoising {
             + inner(heads.view(), codes.view()))
     }
 
-    /// The largest angle, in degrees, between the span of the best `k` directions for denoising and that of the first
+    /// The largest angle, in degrees, between the span of the `k` optimal directions for denoising and that of the first
     /// `k` principal components, for each `k` of `ks` (`book/lbr.md`, 2.6).
     ///
-    /// If it is zero for every `k`, training with this noise is of no use whatever the labels: the code of `k`
-    /// dimensions is the one that reconstruction without noise finds, as with noise of one variance in all directions.
-    /// An angle above zero does not say whether the noise helps; [`Denoising::alignment`] does. A gap `e` between two
-    /// neighbouring `mu` leaves an error of about `EPSILON mu_1 / e` radians.
+    /// If it is zero for every `k`, training with this noise is useless for any labels: the code of `k` dimensions equals
+    /// that of reconstruction without noise, as for isotropic noise. An angle above zero does not imply that the noise
+    /// helps; see [`Denoising::alignment`]. A gap `e` between two neighbouring `mu` causes an error of about
+    /// `EPSILON mu_1 / e` radians.
     ///
-    /// Errs if the corruption is none of these samples, or if a `k` is not within 1 and [`Denoising::rank`].
+    /// Fails if the corruption is none of these samples, or if a `k` is not within 1 and [`Denoising::rank`].
     pub fn angles_to_principal_components(&self, corruption: &Corruption, ks: &[usize]) -> Result<Vec<f64>> {
         for &k in ks {
             check::dimensions("dimensions of the code", k, 1..=self.rank())?;
@@ -252,7 +251,7 @@ impl Denoising {
         let basis = linalg::orthonormal(all.view());
         ks.iter()
             .map(|&k| {
-                // The sines are the singular values of what lies outside of the first k components.
+                // The sines are the singular values of the part outside of the first k components.
                 let beside = rows(columns(basis.view(), ..k), k..).as_standard_layout().into_owned();
                 if beside.is_empty() {
                     return Ok(0.0);

@@ -1,92 +1,92 @@
-//! What can be wrong with the input of a closed form.
+//! Errors of closed forms and measures.
 
-/// The result of everything in this crate that can fail.
+/// The result type of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What can be wrong with the input of a closed form.
+/// The errors of this crate.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// There are too few samples, or they have no columns.
+    /// There are too few rows or no columns.
     #[error("{what}: wanted a matrix of at least {wanted} × 1, got {} × {}", .got[0], .got[1])]
     TooFew {
-        /// The input.
+        /// The name of the input.
         what: &'static str,
-        /// The least number of rows.
+        /// The smallest number of rows.
         wanted: usize,
-        /// Its rows and columns.
+        /// Its number of rows and columns.
         got: [usize; 2],
     },
-    /// Two inputs do not fit each other.
+    /// The shapes of two inputs do not match.
     #[error("{what}: wanted {wanted}, got {got}")]
     Shape {
-        /// What does not fit.
+        /// The name of the input or dimension.
         what: &'static str,
-        /// What would.
+        /// The expected value.
         wanted: String,
-        /// What was given.
+        /// The actual value.
         got: String,
     },
-    /// A number is not among those that are allowed.
+    /// A value is out of range.
     #[error("{what}: wanted {wanted}, got {got}")]
     OutOfRange {
-        /// The number.
+        /// The name of the value.
         what: &'static str,
-        /// What is allowed.
+        /// The allowed range.
         wanted: String,
-        /// What was given.
+        /// The actual value.
         got: String,
     },
     /// A value is not finite.
     #[error("{what}: wanted finite values, got {got} in row {row}, column {column}")]
     NonFinite {
-        /// The matrix.
+        /// The name of the matrix.
         what: &'static str,
-        /// Where it stands.
+        /// Its row.
         row: usize,
-        /// Where it stands.
+        /// Its column.
         column: usize,
-        /// The value, as it is printed, since no NaN equals another.
+        /// The value as text, so that errors with NaN compare equal.
         got: String,
     },
-    /// All samples are the same, so nothing can be compared.
+    /// All samples are equal.
     #[error("{what}: wanted samples that differ, got {rows} equal rows")]
     Constant {
-        /// The input.
+        /// The name of the input.
         what: &'static str,
-        /// Their number.
+        /// The number of samples.
         rows: usize,
     },
-    /// What a ratio would be divided by is no more than the rounding errors of its computation.
-    #[error("{what}: wanted {wanted}, got {got:e}, which rounding alone can be (up to {rounding:e})")]
+    /// The denominator of a ratio is not larger than its rounding error.
+    #[error("{what}: wanted {wanted}, got {got:e}, which is within the rounding error {rounding:e}")]
     Undetermined {
-        /// The input.
+        /// The name of the input.
         what: &'static str,
-        /// What would be determined.
+        /// The expected property.
         wanted: &'static str,
-        /// What was computed.
+        /// The computed denominator.
         got: f64,
-        /// The most that rounding makes of zero.
+        /// The bound of its rounding error.
         rounding: f64,
     },
-    /// A symmetric matrix that must be positive definite is not.
+    /// A symmetric matrix is not positive definite.
     #[error(
         "{what}: wanted a positive definite {n} × {n} matrix, got one that is singular or indefinite; {hint}"
     )]
     NotPositiveDefinite {
-        /// The matrix.
+        /// The name of the matrix.
         what: &'static str,
-        /// Its size.
+        /// The number of rows.
         n: usize,
-        /// What to do.
+        /// The next step.
         hint: &'static str,
     },
-    /// The iteration for the eigenvalues of a symmetric matrix did not come to an end.
+    /// The eigenvalue iteration of a symmetric matrix did not converge.
     #[error("{what}: wanted the eigenvalues of a symmetric {n} × {n} matrix, got no convergence")]
     NoConvergence {
-        /// The matrix.
+        /// The name of the matrix.
         what: &'static str,
-        /// Its size.
+        /// The number of rows.
         n: usize,
     },
 }
@@ -96,7 +96,7 @@ impl Error {
         Self::Shape { what, wanted: wanted.to_string(), got: got.to_string() }
     }
 
-    /// The same, of a block of columns that begins with this one.
+    /// The same error, for a block of columns that starts at column `first`.
     pub(crate) fn columns_later(self, first: usize) -> Self {
         match self {
             Self::NonFinite { what, row, column, got } => {

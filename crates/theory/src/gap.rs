@@ -1,6 +1,6 @@
-//! The largest difference of two results, for tests.
+//! The largest absolute difference of two results, for tests.
 
-/// The largest size of these differences; infinite where one is not a number, which a maximum would leave out.
+/// The largest absolute value; infinity if one is NaN, which a maximum would ignore.
 pub(crate) fn largest<'a>(gaps: impl IntoIterator<Item = &'a f64>) -> f64 {
     let size = |gap: &f64| if gap.is_nan() { f64::INFINITY } else { gap.abs() };
     gaps.into_iter().map(size).fold(0.0, f64::max)
@@ -11,7 +11,7 @@ mod tests {
     use super::largest;
 
     #[test]
-    fn a_difference_that_is_not_a_number_is_the_largest() {
+    fn nan_counts_as_the_largest_difference() {
         assert_eq!(largest(&[1.0, -2.0]), 2.0);
         assert_eq!(largest(&[f64::NAN, 1.0]), f64::INFINITY);
         assert_eq!(largest(&[1.0, f64::NAN, 1.0]), f64::INFINITY);

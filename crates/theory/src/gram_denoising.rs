@@ -1,4 +1,4 @@
-//! The alignment of linear codes of fewer samples than pixels, from the products of samples.
+//! The alignment of linear codes for fewer samples than pixels, from the Gram matrix.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
@@ -9,8 +9,7 @@ use crate::evaluation::one_hot;
 use crate::part::columns;
 use crate::{Alignment, Error, GramPca, JointOptimum, Result, check, linalg};
 
-/// What [`Denoising::alignment`](crate::Denoising::alignment) says, for fewer samples than pixels: nothing of size
-/// `d × d` is formed.
+/// [`Denoising::alignment`](crate::Denoising::alignment) for fewer samples than pixels: no `d × d` matrix is formed.
 ///
 /// With centred samples `X: [n, d]`, `X X^T = E diag(n s) E^T` and patches `p` of columns, a mask leaves the second moment
 /// `M = w S + m bd(S)`, where `bd(S)` keeps the blocks `X_p^T X_p / n`. On the span of the samples, along components that are
@@ -20,13 +19,13 @@ use crate::{Alignment, Error, GramPca, JointOptimum, Result, check, linalg};
 /// K = E^T (sum over patches of the projection to the columns of X_p) E = Z diag(u) Z^T
 /// ```
 ///
-/// and by Woodbury's identity the inverse of `M` there is `Z diag(u / (m + w u)) Z^T`. Codes follow as in
+/// and by the Woodbury identity the inverse of `M` there is `Z diag(u / (m + w u)) Z^T`. Codes follow as in
 /// [`Denoising`](crate::Denoising), from matrices of `n × n`.
 #[derive(Debug, Clone)]
 pub struct GramDenoising<'a, T> {
     x: ArrayView2<'a, T>,
     pca: GramPca<'a, T>,
-    /// The share of each class, `[classes]`.
+    /// The class frequencies, `[classes]`.
     frequencies: Array1<f64>,
     /// The covariance of labels with components of variance 1, `[rank, classes]`.
     labels: Array2<f64>,
@@ -35,7 +34,7 @@ pub struct GramDenoising<'a, T> {
 impl<'a, T: Copy + Into<f64>> GramDenoising<'a, T> {
     /// Prepares for samples `x: [n, d]` with their labels: one eigendecomposition of `n × n`.
     ///
-    /// Errs as [`GramPca::fit`] does, or if there is not one label for each sample, below `classes`.
+    /// Fails as [`GramPca::fit`] does, or if there is not one label per sample, below `classes`.
     pub fn new(x: ArrayView2<'a, T>, labels: &[u8], classes: usize) -> Result<Self> {
         check::dimensions("classes", classes, 1..=256)?;
         check::labels(labels, x.nrows(), classes)?;
@@ -47,21 +46,21 @@ impl<'a, T: Copy + Into<f64>> GramDenoising<'a, T> {
         Ok(Self { x, pca, frequencies, labels })
     }
 
-    /// The number of directions along which the samples have variance beyond rounding.
+    /// The number of directions with variance beyond rounding.
     pub fn rank(&self) -> usize {
         self.pca.rank()
     }
 
-    /// The variances along the principal components, falling, `[rank]`.
+    /// The variances along the principal components, descending, `[rank]`.
     pub fn variances(&self) -> Array1<f64> {
         self.pca.variances()
     }
 
-    /// The alignment of all codes that this corruption leads to. Additive noise with a covariance has as many dimensions as
-    /// pixels, so there is nothing to gain for it here.
+    /// The alignment of the optimal codes under this corruption. Additive noise with a covariance is not supported, since its
+    /// covariance is `d × d`.
     ///
-    /// Errs if the corruption is none of these samples or additive with a covariance, or if no direction says anything of
-    /// the labels.
+    /// Fails if the corruption does not apply to these samples or is additive with a covariance, or if no direction is
+    /// correlated with the labels.
     pub fn alignment(&self, corruption: &Corruption) -> Result<Alignment> {
         let moments = corruption.moments(self.x.ncols())?;
         if let Added::Any(_) = moments.added {
@@ -97,8 +96,8 @@ impl<'a, T: Copy + Into<f64>> GramDenoising<'a, T> {
         Ok(sum)
     }
 
-    /// What rounding alone may make of an `E|prediction of y|^2` that is zero. Eigenvectors of `X X^T` are orthonormal to
-    /// `n` epsilons, and mixed with directions without variance by as many over their share of the largest eigenvalue.
+    /// The rounding error of an `E|prediction of y|^2` that is exactly zero. Eigenvectors of `X X^T` are orthonormal up to
+    /// `n` epsilons, and mixed with directions without variance by as many over their fraction of the largest eigenvalue.
     fn rounding(&self, energy: f64) -> f64 {
         let (n, variances) = (self.x.nrows() as f64, self.variances());
         let mixed = |variance: &f64| (n * f64::EPSILON * variances[0] / variance).powi(2);
@@ -113,7 +112,7 @@ mod tests {
 
     /// Both routes, for fewer samples than pixels and for more.
     #[test]
-    fn it_is_the_alignment_that_covariances_of_pixels_give() {
+    fn the_alignment_agrees_with_that_from_pixel_covariances() {
         for (n, seed) in [(30, 2), (45, 3), (120, 4)] {
             let (x, labels) = problem(n, seed);
             let by_pixels = denoising(&x, &labels);
@@ -132,7 +131,7 @@ mod tests {
                 }
                 let [got, wanted] =
                     [by_samples.alignment(&corruption), by_pixels.alignment(&corruption)].map(Result::unwrap);
-                // Eigenvectors of either route are off by d epsilons of the largest eigenvalue over a gap, which is seldom
+                // Eigenvectors of either method have an error of d epsilons of the largest eigenvalue over a gap, which is seldom
                 // below a hundredth of the smallest here; in percent.
                 let tolerance = 100.0 * 50.0 * f64::EPSILON * condition * 100.0;
                 assert!(tolerance < 1e-3, "{condition:e}");
@@ -143,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn pixels_that_never_change_and_labels_that_say_nothing_are_handled() {
+    fn constant_pixels_and_uncorrelated_labels_are_handled() {
         let (mut x, labels) = problem(20, 5);
         x.column_mut(7).fill(0.1);
         let by_pixels = denoising(&x, &labels);

@@ -1,4 +1,4 @@
-//! Principal components of few samples with many numbers, from the products of samples.
+//! Principal component analysis of few high-dimensional samples, from their Gram matrix.
 
 use std::ops::Range;
 
@@ -11,36 +11,36 @@ use crate::{Error, Result, check, linalg};
 /// The columns of the samples that are converted to f64 at a time.
 const BLOCK: usize = 1_024;
 
-/// Principal component analysis by the `n × n` Gram matrix, for samples with more numbers than there are samples:
-/// experiment E5 of `book/lbr.md`.
+/// Principal component analysis by the `n × n` Gram matrix, for fewer samples than dimensions (experiment E5 of
+/// `book/lbr.md`).
 ///
 /// With centred samples `X: [n, d]` and `X X^T = E diag(l) E^T`, the components are the rows of
-/// `diag(l)^(-1/2) E^T X`. All of them would take as much memory as the samples in f64, so they exist only where they
-/// are asked for. What components make of the samples themselves needs none of them:
+/// `diag(l)^(-1/2) E^T X`. All of them would take as much memory as the samples in f64, so they are computed on demand.
+/// Projections of the samples onto components do not need them:
 ///
 /// ```text
 /// the part of X within components A = E_A E_A^T X
 /// ```
 ///
-/// Samples stay where they are, in the type that they have; blocks of 1,024 columns are centred in f64. Fitting takes
-/// about `4 n^2 + 1,024 n` numbers of eight bytes, 3 GB for 9,469 images, and `n^2 d + 9 n^3` operations.
+/// Samples are borrowed in their own type; blocks of 1,024 columns are centred in f64. Fitting takes about
+/// `4 n^2 + 1,024 n` f64 values, 3 GB for 9,469 images, and `n^2 d + 9 n^3` operations.
 #[derive(Debug, Clone)]
 pub struct GramPca<'a, T> {
     x: ArrayView2<'a, T>,
     mean: Array1<f64>,
-    /// `l`, falling, `[r]`.
+    /// `l`, descending, `[r]`.
     energies: Array1<f64>,
     /// `E^T`, `[r, n]`.
     weights: Array2<f64>,
 }
 
 impl<'a, T: Copy + Into<f64>> GramPca<'a, T> {
-    /// Eigenvalues at or below this share of the largest count as zero: the centring makes one of them so.
+    /// Eigenvalues at or below this fraction of the largest count as zero: centring makes one of them zero.
     pub const CUT: f64 = 1e-9;
 
-    /// The components of the rows of `x: [n, d]`.
+    /// The principal components of the rows of `x: [n, d]`.
     ///
-    /// Errs if there are no samples, if a value is not finite, or if all samples are the same.
+    /// Fails if there are no samples, if a value is not finite, or if all samples are equal.
     pub fn fit(x: ArrayView2<'a, T>) -> Result<Self> {
         let n = x.nrows();
         if x.is_empty() {
@@ -65,7 +65,7 @@ impl<'a, T: Copy + Into<f64>> GramPca<'a, T> {
         Ok(Self { x, mean, energies, weights: rows(vectors.view(), ..rank).to_owned() })
     }
 
-    /// The number of components with variance.
+    /// The number of components with nonzero variance.
     pub fn rank(&self) -> usize {
         self.energies.len()
     }
@@ -80,28 +80,28 @@ impl<'a, T: Copy + Into<f64>> GramPca<'a, T> {
         self.weights.view()
     }
 
-    /// The variance along each component, falling, `[rank]`; divided by `n`.
+    /// The variance along each component, descending, `[rank]`; divided by `n`.
     pub fn variances(&self) -> Array1<f64> {
         &self.energies / self.x.nrows() as f64
     }
 
-    /// The codes of the samples that were fitted, `[n, rank]`.
+    /// The codes of the samples, `[n, rank]`.
     pub fn codes(&self) -> Array2<f64> {
         self.weights.t().to_owned() * self.energies.mapv(f64::sqrt)
     }
 
-    /// Some components as rows, of length 1 and orthogonal, `[range, d]`.
+    /// A range of components as orthonormal rows, `[range, d]`.
     ///
-    /// Errs if the range is empty or goes beyond the rank.
+    /// Fails if the range is empty or exceeds the rank.
     pub fn components(&self, range: Range<usize>) -> Result<Array2<f64>> {
         self.check(&range)?;
         let energies = elements(self.energies.view(), range.clone()).mapv(f64::sqrt).insert_axis(Axis(1));
         Ok(self.combine((&rows(self.weights.view(), range) / &energies).view()))
     }
 
-    /// The part of some of the samples that lies within a range of components, without the mean, `[samples, d]`.
+    /// The projection of some centred samples onto a range of components, `[samples, d]`.
     ///
-    /// Errs as [`GramPca::components`] does, if no samples are named, or one that there is not.
+    /// Fails as [`GramPca::components`] does, if `samples` is empty, or if an index is out of bounds.
     pub fn part(&self, samples: &[usize], range: Range<usize>) -> Result<Array2<f64>> {
         self.check(&range)?;
         let n = self.x.nrows();
@@ -117,12 +117,12 @@ impl<'a, T: Copy + Into<f64>> GramPca<'a, T> {
         Ok(self.combine(linalg::dot(picked.t(), within).view()))
     }
 
-    /// The number of components, from the largest, that leave less than this share of the variance to the others:
-    /// The split of LBR E5, in which the smallest ones whose shares add up to less than `share` are the bottom.
+    /// The number of largest components after which the remaining ones explain less than `fraction` of the
+    /// variance, as in experiment E5 of `book/lbr.md`.
     ///
-    /// Errs if the share is not within 0 and 1.
-    pub fn top_without(&self, share: f64) -> Result<usize> {
-        check::share("share of the variance", share)?;
+    /// Fails if `fraction` is not in `[0, 1]`.
+    pub fn top_without(&self, fraction: f64) -> Result<usize> {
+        check::fraction("fraction of the variance", fraction)?;
         let held: Vec<f64> = self
             .energies
             .iter()
@@ -133,7 +133,7 @@ impl<'a, T: Copy + Into<f64>> GramPca<'a, T> {
             })
             .collect();
         let total = held.last().copied().unwrap_or(0.0);
-        Ok(self.rank() - held.iter().take_while(|&&held| held < share * total).count())
+        Ok(self.rank() - held.iter().take_while(|&&held| held < fraction * total).count())
     }
 
     /// `weights (X - mean)` for `weights: [m, n]`, block by block of columns.
@@ -166,7 +166,7 @@ mod tests {
     use crate::noise::Noise;
     use crate::{Moments, Pca};
 
-    /// More numbers than a block, as 8-bit pixels, of few samples with a falling spectrum.
+    /// Few samples of 8-bit pixels, with more dimensions than a block and a decaying spectrum.
     fn images() -> Array2<u8> {
         let mut noise = Noise::new(1);
         let mix = noise.normal(12, 1_500)
@@ -174,7 +174,7 @@ mod tests {
         noise.normal(20, 12).dot(&mix).mapv(|value| (128.0 + 12.0 * value) as u8)
     }
 
-    /// Sums of 1,500 products of numbers up to 255, after a division by deviations a hundred times smaller than the
+    /// Sums of 1,500 products of values up to 255, after a division by deviations a hundred times smaller than the
     /// largest.
     const TOLERANCE: f64 = 1_500.0 * 255.0 * 100.0 * f64::EPSILON;
 
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_components_is_refused() {
+    fn invalid_samples_and_arguments_are_refused() {
         let complaint = |x: ArrayView2<'_, f32>| GramPca::fit(x).map(|_| ()).unwrap_err().to_string();
         let same = complaint(Array2::from_elem((3, 5), 0.1).view());
         assert_eq!(same, "samples: wanted samples that differ, got 3 equal rows");

@@ -1,4 +1,4 @@
-//! Linear codes judged on samples that they were not found from.
+//! Evaluation of linear codes on held-out samples.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
@@ -8,43 +8,42 @@ use crate::evaluation::{correct, one_hot};
 use crate::part::{columns, rows};
 use crate::{Alignment, Result, check, linalg};
 
-/// The first codes that denoising finds, orthonormal on the samples that were fitted, with the classifier that least squares
-/// fit to them; see [`Denoising::codes`].
+/// The first optimal denoising codes, orthonormal on the training samples, with their least-squares classifier; see
+/// [`Denoising::codes`].
 ///
-/// Codes of all smaller sizes are within: a code of `k` dimensions spans what the first `k` rows of the encoder do.
+/// They include codes of all smaller sizes: a code of `k` dimensions spans the first `k` rows of the encoder.
 #[derive(Debug, Clone)]
 pub struct Codes {
     mean: Array1<f64>,
     frequencies: Array1<f64>,
-    /// `[k, d]`; codes of the samples that were fitted have mean zero, variance 1 and no correlation.
+    /// The encoder, `[k, d]`; codes of the training samples have mean zero, variance 1 and no correlation.
     encoder: Array2<f64>,
-    /// `[k, classes]`
+    /// The classifier, `[k, classes]`.
     classifier: Array2<f64>,
 }
 
-/// How least squares classify samples from codes of some sizes; see [`Codes::judge`].
+/// The results of least-squares classifiers from codes of several sizes; see [`Codes::judge`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct HeldOut {
-    /// The squared distance of the scores of each sample to its one-hot label, `[n, sizes]`.
+    /// The squared error of the scores of each sample to its one-hot label, `[n, sizes]`.
     pub squared_errors: Array2<f64>,
-    /// Whether the highest score of each sample is that of its label, `[n, sizes]`.
+    /// Whether the prediction of each sample is correct, `[n, sizes]`.
     pub correct: Array2<bool>,
 }
 
 impl Denoising {
-    /// The first `k` dimensions of the codes that this corruption leads to, of clean samples, as in
+    /// The first `k` dimensions of the optimal codes under this corruption, of clean samples, as in
     /// [`Denoising::alignment`].
     ///
-    /// Errs if the corruption is none of these samples, or if `k` is not within 1 and [`Denoising::rank`].
+    /// Fails if the corruption does not apply to these samples, or if `k` is not within 1 and [`Denoising::rank`].
     pub fn codes(&self, corruption: &Corruption, k: usize) -> Result<Codes> {
         check::dimensions("dimensions of the code", k, 1..=self.rank())?;
         Ok(self.codes_of(self.decoded_units(corruption)?, k))
     }
 
-    /// [`Denoising::alignment`] and, for codes of `k` dimensions, [`Denoising::codes`], for the cost of the former and a
-    /// third.
+    /// [`Denoising::alignment`] and, for codes of `k` dimensions, [`Denoising::codes`], at 4/3 of the cost of the former.
     ///
-    /// Errs as both do.
+    /// Fails as both do.
     pub fn alignment_and_codes(&self, corruption: &Corruption, k: usize) -> Result<(Alignment, Codes)> {
         check::dimensions("dimensions of the code", k, 1..=self.rank())?;
         let decoded = self.decoded_units(corruption)?;
@@ -77,10 +76,10 @@ impl Denoising {
 }
 
 impl Codes {
-    /// Judges the classifiers of the first dimensions of the code, as many as each of `sizes` says, on any samples
-    /// `x: [n, d]` with their labels. Size 0 is the constant prediction of the class frequencies, the baseline of `R^2`.
+    /// Evaluates the classifiers from the first dimensions of the code, for each of `sizes`, on samples `x: [n, d]` with
+    /// labels. Size 0 is the constant prediction of the class frequencies, the baseline of `R^2`.
     ///
-    /// Errs if `x` does not fit, if there is not one label for each row, below the number of classes, or if a size is
+    /// Fails if `x` does not have `d` columns, if there is not one label per row, below the number of classes, or if a size is
     /// larger than the code.
     pub fn judge(&self, x: ArrayView2<'_, f64>, labels: &[u8], sizes: &[usize]) -> Result<HeldOut> {
         check::samples_of_width("samples", x, self.mean.len())?;
@@ -104,10 +103,10 @@ impl Codes {
 }
 
 impl HeldOut {
-    /// `1 - squared errors / those of the baseline` for each size, where the baseline is the column of size 0 at this place:
-    /// the `R^2` of other samples, which may be negative. `None` if the baseline errs nowhere.
+    /// The held-out `R^2` of each size: `1 - squared errors / those of the baseline`, where the baseline is the column of
+    /// size 0 at this index. It may be negative. `None` if the baseline has no error.
     ///
-    /// Errs if there is no such place.
+    /// Fails if the index is out of bounds.
     pub fn r2(&self, baseline: usize) -> Result<Option<Array1<f64>>> {
         let n_sizes = self.squared_errors.ncols();
         check::dimensions("place of the baseline", baseline, 0..=n_sizes.saturating_sub(1))?;
@@ -116,15 +115,15 @@ impl HeldOut {
         Ok((of_baseline > 0.0).then(|| 1.0 - sums / of_baseline))
     }
 
-    /// The share of correct samples for each size.
+    /// Top-1 accuracy for each size.
     pub fn accuracy(&self) -> Array1<f64> {
         let n = self.correct.nrows().max(1) as f64;
         self.correct.map_axis(Axis(0), |column| column.iter().filter(|&&correct| correct).count() as f64 / n)
     }
 
-    /// These samples and others, judged by codes of the same sizes.
+    /// Joins the results of other samples, for codes of the same sizes.
     ///
-    /// Errs if the numbers of sizes differ.
+    /// Fails if the numbers of sizes differ.
     pub fn join(self, other: &Self) -> Result<Self> {
         check::samples_of_width("squared errors", other.squared_errors.view(), self.squared_errors.ncols())?;
         let Self { mut squared_errors, correct: mut found } = self;
@@ -145,9 +144,9 @@ mod tests {
     use crate::alignment::tests as example;
     use crate::{Moments, Ridge};
 
-    /// On the samples that were fitted, `R^2` is that of the alignment, whatever the corruption.
+    /// On the training samples, `R^2` is that of the alignment for any corruption.
     #[test]
-    fn on_the_samples_that_were_fitted_r2_is_that_of_the_alignment() {
+    fn on_the_training_samples_r2_is_that_of_the_alignment() {
         let (x, labels) = example::problem(300, 2);
         let denoising = Denoising::new(&Moments::of(x.view(), &labels, example::CLASSES).unwrap()).unwrap();
         let sizes: Vec<usize> = (0..=50).collect();
@@ -167,7 +166,7 @@ mod tests {
         }
     }
 
-    /// Codes of all dimensions are least squares from the samples themselves, by a route that knows no code; on others, too.
+    /// With codes of all dimensions, results are those of least squares from the samples, also on other samples.
     #[test]
     fn codes_of_all_dimensions_are_least_squares_on_other_samples() {
         let (x, labels) = example::problem(500, 3);
@@ -193,9 +192,9 @@ mod tests {
         }
     }
 
-    /// The flaw that this measure is there to show: many pixels explain random labels of few samples, and no others.
+    /// Many pixels explain random labels of few training samples, but not of others.
     #[test]
-    fn labels_that_are_noise_are_explained_where_they_were_fitted_and_nowhere_else() {
+    fn random_labels_are_explained_on_training_samples_only() {
         let mut noise = crate::noise::Noise::new(4);
         let (x, labels) = (noise.normal(240, 50), noise.labels(240, 2));
         let ((x, other), (labels, labels_of_other)) = (x.view().split_at(Axis(0), 120), labels.split_at(120));
@@ -208,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_that_there_are_not_and_joins_of_other_sizes_are_refused() {
+    fn invalid_sizes_and_joins_of_different_sizes_are_refused() {
         let (x, labels) = example::problem(60, 5);
         let denoising = Denoising::new(&Moments::of(x.view(), &labels, example::CLASSES).unwrap()).unwrap();
         assert!(

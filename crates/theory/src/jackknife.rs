@@ -1,4 +1,4 @@
-//! The standard error of a measure of data, from the same measure without one group of samples at a time.
+//! Jackknife standard error, from the values of a measure without one group of samples at a time.
 
 /// The delete-group jackknife (Kott 2001, Journal of Official Statistics 17, 521): the standard error of a measure of `g`
 /// groups of equal size, of which `without[i]` is the value without group `i`,
@@ -7,9 +7,9 @@
 /// sqrt((g - 1) / g * sum of (without[i] - mean of without)^2)
 /// ```
 ///
-/// An interval takes Student's t with `g - 1` degrees of freedom. Measures that are fitted to the samples they are judged
-/// on, as a share of explained labels, need it in place of a bootstrap: a bootstrap repeats samples, so labels that are
-/// noise seem to be explained better (`R^2 = D / n` becomes about `D / (0.63 n)`); here no sample is counted twice.
+/// An interval uses Student's t with `g - 1` degrees of freedom. Measures evaluated on their training samples, such as a
+/// fraction of explained labels, need it instead of a bootstrap: a bootstrap repeats samples, so random labels seem to be
+/// explained better (`R^2 = D / n` becomes about `D / (0.63 n)`); here no sample is counted twice.
 /// `None` for fewer than two groups.
 pub fn jackknife_error(without: &[f64]) -> Option<f64> {
     let g = without.len() as f64;

@@ -1,30 +1,30 @@
-//! The optimum of a linear encoder with a linear decoder and a linear classifier, as sums over samples.
+//! The optimal linear encoder with a linear decoder and a linear classifier, as sums over samples.
 
 use ndarray::{Array1, Array2, ArrayView2};
 
 use crate::part::{columns, elements, rows};
 use crate::{Error, Result, check, linalg};
 
-/// Every minimum of the joint objective: section 2.1 of `book/lbr.md`.
+/// The minima of the joint objective (section 2.1 of `book/lbr.md`).
 ///
 /// ```text
 /// L = |X V^T W^T - Y|^2 + lambda |X V^T Z^T - X|^2
 /// ```
 ///
 /// in sums over samples, the rows of `X: [n, d]`, and of any targets `Y: [n, m]`; nothing is centred. With the
-/// singular values `X = Q diag(sigma) P^T` that exceed [`JointOptimum::CUT`] of the largest, the best codes are spanned
+/// singular values `X = Q diag(sigma) P^T` that exceed [`JointOptimum::CUT`] of the largest, optimal codes are spanned
 /// by the eigenvectors `E` of the largest eigenvalues `mu` of
 ///
 /// ```text
 /// H = (Q^T Y) (Q^T Y)^T + lambda diag(sigma)^2,   and   min L = |Y|^2 + lambda |X|^2 - sum of mu
 /// ```
 ///
-/// One thin decomposition serves `d < n` and `d >= n`, and no matrix with the square of the condition of `X` is formed.
-/// [`LinearFront`](crate::LinearFront) is the same optimum with other units: of centred samples and one-hot labels, in
-/// means, from moments that a pass over data collects; use it where samples do not fit into memory.
+/// One thin SVD handles `d < n` and `d >= n`, and no matrix with the squared condition number of `X` is formed.
+/// [`LinearFront`](crate::LinearFront) is the same optimum for centred samples and one-hot labels, in means instead of
+/// sums, from moments of one pass over the data; use it if samples do not fit into memory.
 #[derive(Debug, Clone)]
 pub struct JointOptimum {
-    /// `sigma`, falling, `[r]`.
+    /// `sigma`, descending, `[r]`.
     singular: Array1<f64>,
     /// `P^T`, `[r, d]`.
     basis: Array2<f64>,
@@ -36,28 +36,28 @@ pub struct JointOptimum {
     target_energy: f64,
 }
 
-/// A linear code that no other beats; see [`JointOptimum`].
+/// An optimal linear code; see [`JointOptimum`].
 #[derive(Debug, Clone)]
 pub struct JointCode {
-    /// `V`, `[k, d]`, the best direction first; the codes of the samples are orthonormal, `V X^T X V^T = I`.
+    /// `V`, `[k, d]`, the best direction first; the codes are orthonormal, `V X^T X V^T = I`.
     pub encoder: Array2<f64>,
     /// `Z`, `[d, k]`.
     pub decoder: Array2<f64>,
     /// `W`, `[m, k]`.
     pub classifier: Array2<f64>,
-    /// `mu`, what each direction takes off the loss, falling, `[k]`.
+    /// `mu`, the reduction of the loss by each direction, descending, `[k]`.
     pub gains: Array1<f64>,
     /// `L`.
     pub loss: f64,
 }
 
 impl JointOptimum {
-    /// Singular values at or below this share of the largest count as zero.
+    /// Singular values at or below this fraction of the largest count as zero.
     pub const CUT: f64 = 1e-10;
 
-    /// Prepares for all `lambda` and all numbers of dimensions: one singular value decomposition of `x: [n, d]`.
+    /// Prepares for any `lambda` and `k`: one singular value decomposition of `x: [n, d]`.
     ///
-    /// Errs if there are no samples or targets, not as many of both, if a value is not finite, or if all are zero.
+    /// Fails if there are no samples, if the number of targets differs, if a value is not finite, or if all are zero.
     pub fn new(x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) -> Result<Self> {
         check::samples("samples", x, 1)?;
         check::samples("targets", y, 1)?;
@@ -78,16 +78,16 @@ impl JointOptimum {
         })
     }
 
-    /// The number of singular values above zero: the most dimensions that a code can have.
+    /// The number of nonzero singular values, the largest number of dimensions of a code.
     pub fn rank(&self) -> usize {
         self.singular.len()
     }
 
-    /// The best code of `k` dimensions, with its heads. `lambda` weighs the reconstruction.
+    /// The optimal code of `k` dimensions with its heads. `lambda` is the weight of the reconstruction.
     ///
-    /// Without it, directions beyond the rank of the targets gain nothing and are arbitrary.
+    /// At `lambda = 0`, directions beyond the rank of the targets do not reduce the loss and are arbitrary.
     ///
-    /// Errs if `lambda` is negative or not finite, or if `k` is not within 1 and [`JointOptimum::rank`].
+    /// Fails if `lambda` is negative or not finite, or if `k` is not within 1 and [`JointOptimum::rank`].
     pub fn solve(&self, lambda: f64, k: usize) -> Result<JointCode> {
         if !(lambda >= 0.0 && lambda.is_finite()) {
             return Err(Error::out_of_range("lambda", "at least 0 and finite", lambda));
@@ -108,8 +108,8 @@ impl JointOptimum {
     }
 }
 
-/// `b U U^T + a diag(s)`, the lower triangle: what the directions of whitened samples take off a joint objective, given
-/// the targets `U: [r, m]` and the energies `s: [r]` along them.
+/// The lower triangle of `b U U^T + a diag(s)`, the reduction of a joint objective by directions of whitened samples,
+/// given the targets `U: [r, m]` and the variances `s: [r]` along them.
 pub(crate) fn objective(targets: &Array2<f64>, b: f64, energies: &Array1<f64>, a: f64) -> Array2<f64> {
     let mut objective = b * linalg::lower_dot(targets.view(), targets.t());
     objective.diag_mut().scaled_add(a, energies);

@@ -1,16 +1,16 @@
-//! The nearest-neighbour reader: test codes are classified by a vote of the nearest training codes.
+//! k-nearest-neighbours classifier (Cover and Hart, 1967) of codes.
 
 use ndarray::{ArrayView1, ArrayView2, Axis};
 
 use crate::{Result, check};
 
-/// Test codes that are compared with a training code while it is in the cache.
+/// The number of test codes that are compared with a training code while it is in the cache.
 const BLOCK: usize = 16;
 
-/// Lanes of the sum of a distance, so that it can be vectorised; they are added in one order.
+/// Lanes of the sum of a distance, so that it can be vectorised; they are added in a fixed order.
 const LANES: usize = 8;
 
-/// Codes of training images with their classes, of which the nearest to a test code vote.
+/// A k-nearest-neighbours classifier: the nearest training codes of a test code vote for its class.
 #[derive(Debug, Clone, Copy)]
 pub struct NearestNeighbours<'a> {
     codes: ArrayView2<'a, f64>,
@@ -26,9 +26,9 @@ struct Neighbour {
 }
 
 impl<'a> NearestNeighbours<'a> {
-    /// A reader of `codes: [n, k]` and their classes, of which this many nearest ones vote, or all if there are fewer.
+    /// A classifier from training `codes: [n, k]` and labels with this number of neighbours, or all if there are fewer.
     ///
-    /// Errs if there are no codes or not as many labels, if a value is not finite, or if no code may vote.
+    /// Fails if there are no codes, if the number of labels differs, if a value is not finite, or if `neighbours` is zero.
     pub fn new(codes: ArrayView2<'a, f64>, labels: &'a [u8], neighbours: usize) -> Result<Self> {
         check::samples("training codes", codes, 1)?;
         check::rows("labels", labels.len(), codes.nrows())?;
@@ -36,12 +36,12 @@ impl<'a> NearestNeighbours<'a> {
         Ok(Self { codes, labels, neighbours: neighbours.min(codes.nrows()) })
     }
 
-    /// The class that the nearest training codes vote for, for each row of `codes: [m, k]`.
+    /// Classifies each row of `codes: [m, k]`.
     ///
-    /// Distances are Euclidean, of equally near codes the first counts, and of classes with as many votes the one with the
-    /// nearest voter wins; so equal input gives equal classes.
+    /// Distances are Euclidean. Of equally near codes the first counts, and of classes with equally many votes the one with
+    /// the nearest neighbour, so results are deterministic.
     ///
-    /// Errs if there are no rows, not `k` columns, or values that are not finite.
+    /// Fails if there are no rows, not `k` columns, or values that are not finite.
     pub fn classify(&self, codes: ArrayView2<'_, f64>) -> Result<Vec<u8>> {
         check::samples_of_width("test codes", codes, self.codes.ncols())?;
         let (trained, codes) = (self.codes.as_standard_layout(), codes.as_standard_layout());
@@ -59,9 +59,9 @@ impl<'a> NearestNeighbours<'a> {
         Ok(classes)
     }
 
-    /// Whether each row of `codes: [m, k]` is classified as its label.
+    /// Whether each row of `codes: [m, k]` is classified correctly.
     ///
-    /// Errs as [`NearestNeighbours::classify`] does, and if there is not one label for each row.
+    /// Fails as [`NearestNeighbours::classify`] does, and if there is not one label per row.
     pub fn correct(&self, codes: ArrayView2<'_, f64>, labels: &[u8]) -> Result<Vec<bool>> {
         check::rows("test labels", labels.len(), codes.nrows())?;
         Ok(self.classify(codes)?.iter().zip(labels).map(|(class, label)| class == label).collect())
@@ -76,7 +76,7 @@ impl<'a> NearestNeighbours<'a> {
     }
 }
 
-/// Puts a neighbour in its place among the nearest, of which this many are kept.
+/// Inserts a neighbour into the sorted list of the `most` nearest.
 fn keep(nearest: &mut Vec<Neighbour>, new: Neighbour, most: usize) {
     let full = nearest.len() == most;
     if full && nearest.last().is_some_and(|last| last.squared_distance <= new.squared_distance) {
@@ -135,7 +135,7 @@ mod tests {
     fn the_vote_is_that_of_sorted_distances() {
         let mut noise = Noise::new(1);
         for k in [1, 4, 5, 200] {
-            // Small whole numbers: many distances are equal, and exact in any order of the sum.
+            // Small integers: many distances are equal, and exact in any order of the sum.
             let [codes, test] =
                 [150, 37].map(|n| noise.normal(n, 11).mapv(|value| (2.0 * value).round().clamp(-3.0, 3.0)));
             let labels = noise.labels(150, 4);
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_that_cannot_be_compared_are_refused() {
+    fn invalid_codes_are_refused() {
         let codes = array![[1.0, 2.0]];
         let message = |of: Result<NearestNeighbours<'_>>| of.unwrap_err().to_string();
         assert_eq!(

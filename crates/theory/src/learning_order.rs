@@ -1,28 +1,29 @@
-//! When gradient descent learns which direction (compare Saxe, McClelland and Ganguli, 2014, arXiv 1312.6120).
+//! The steps at which gradient descent learns principal directions (compare Saxe, McClelland and Ganguli, 2014, arXiv
+//! 1312.6120).
 
 use crate::{Error, Result};
 
-/// The step at which a linear autoencoder has learned half of the energy of a principal direction: section 2.8 of
-/// `book/lbr.md`.
+/// The step at which a linear autoencoder has learned half of the energy of a principal direction (section 2.8 of
+/// `book/lbr.md`).
 ///
 /// ```text
 /// t = ln(0.7 / std^2) / (4 rate variance)
 /// ```
 ///
-/// for full-batch gradient descent at `rate` on the mean over samples of the squared error summed over numbers, with
-/// encoder and decoder drawn from a normal distribution with deviation `std`. `variance` is that of the samples along
-/// the direction, for directions well within the dimensions of the code: steps are inversely proportional to it, so
-/// what varies little is learned last.
+/// for full-batch gradient descent with learning rate `rate` on the mean over samples of the squared error summed over
+/// elements, with encoder and decoder initialised from a normal distribution with standard deviation `std`. `variance`
+/// is that of the samples along the direction, which must be among the first dimensions of the code. Steps are inversely
+/// proportional to the variance, so directions of low variance are learned last.
 ///
-/// Each of the two weights along a direction grows by `exp(2 rate variance t)` as long as they are small, and half of
-/// the energy is reached when their product is `sqrt(0.5)`. The constant 0.7 stands for that and for the spread of
-/// random weights; it was measured, and holds within some per cent.
+/// Each of the two weights along a direction grows as `exp(2 rate variance t)` while they are small, and half of
+/// the energy is reached when their product is `sqrt(0.5)`. The constant 0.7 accounts for that and for the spread of
+/// random weights; it was measured, and holds within a few per cent.
 ///
-/// Errs if a number is not positive and finite, or if `std` is not small: 0.1 or less.
+/// Fails if an argument is not positive and finite, or if `std` is above 0.1.
 pub fn half_energy_step(variance: f64, rate: f64, std: f64) -> Result<f64> {
-    for (what, number) in [("variance", variance), ("rate", rate)] {
-        if !(number > 0.0 && number.is_finite()) {
-            return Err(Error::out_of_range(what, "above 0 and finite", number));
+    for (what, value) in [("variance", variance), ("rate", rate)] {
+        if !(value > 0.0 && value.is_finite()) {
+            return Err(Error::out_of_range(what, "above 0 and finite", value));
         }
     }
     if !(std > 0.0 && std <= 0.1) {
@@ -38,8 +39,8 @@ mod tests {
     use super::*;
     use crate::noise::Noise;
 
-    /// The first step at which each direction holds half of its energy. Samples enter by their covariance alone, and
-    /// rotations change nothing, so it is diagonal.
+    /// The first step at which each direction has half of its energy. Only the covariance of the samples matters, and
+    /// training is invariant to rotations, so it is diagonal.
     fn learn(variances: &Array1<f64>, k: usize, rate: f64, std: f64, steps: usize) -> Vec<Option<usize>> {
         let d = variances.len();
         let mut noise = Noise::new(1);
@@ -51,7 +52,7 @@ mod tests {
             v.scaled_add(2.0 * rate, &dv);
             z.scaled_add(2.0 * rate, &dz);
             let learned = z.dot(&v);
-            // The energy of the reconstructions along a direction, as a share of the samples' own.
+            // The energy of the reconstructions along a direction, as a fraction of that of the samples.
             for (i, reached) in reached.iter_mut().enumerate() {
                 let energy: f64 = (0..d).map(|j| learned[[i, j]].powi(2) * variances[j]).sum();
                 if reached.is_none() && energy >= 0.5 * variances[i] {
@@ -80,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_never_learns_is_refused() {
+    fn invalid_arguments_are_refused() {
         assert!(half_energy_step(1.0, 0.05, 1e-3).is_ok());
         for [variance, rate] in [[0.0, 1.0], [-1.0, 1.0], [1.0, 0.0], [f64::NAN, 1.0], [1.0, f64::INFINITY]] {
             assert!(half_energy_step(variance, rate, 1e-3).is_err());

@@ -1,16 +1,16 @@
-//! Closed forms and exact measures in f64: what data and representations are worth, with nothing trained.
+//! Closed forms of linear models and exact measures of data and representations, in f64 and without training.
 //!
 //! Samples are the rows of a matrix. Reading order: [`Moments`] is one pass over data, from which follow [`Pca`] and
 //! [`LinearFront`], the exact trade-off of classification and reconstruction for linear models; [`JointOptimum`] is that
-//! trade-off for any targets, as sums over samples, and [`GramPca`] is for few samples with many numbers. [`Denoising`]
-//! holds the best linear codes of samples under a [`Corruption`], with their task [`Alignment`], which [`Codes`] judge on
-//! other samples; [`GramDenoising`] is the same for fewer samples than pixels. [`half_energy_step`]
-//! says when gradient descent learns which component. [`Ridge`] and [`NearestNeighbours`] are probes of a representation without training;
-//! [`effective_rank`] and [`participation_ratio`] count the dimensions that it uses, [`debiased_cka`] compares two, and
-//! [`RandomProjection`] is the code that knows nothing.
+//! trade-off for any targets, as sums over samples, and [`GramPca`] is for few samples of many dimensions. [`Denoising`]
+//! computes optimal linear codes of samples under a [`Corruption`], with their task [`Alignment`], which [`Codes`]
+//! evaluate on other samples; [`GramDenoising`] is the same for fewer samples than pixels. [`half_energy_step`] is the
+//! step at which gradient descent learns a component. [`Ridge`] and [`NearestNeighbours`] are probes of a representation
+//! without training; [`effective_rank`] and [`participation_ratio`] estimate its dimension, [`debiased_cka`] compares two,
+//! and [`RandomProjection`] is a code independent of the data.
 //!
-//! Nothing here draws random numbers, and work on large matrices is always cut into the same parts for the threads of
-//! rayon, so equal input gives equal bits on any number of them.
+//! Nothing here draws random numbers, and work on large matrices is split into a fixed number of parts for the threads
+//! of rayon, so equal input gives equal bits on any number of threads.
 #![forbid(unsafe_code)]
 
 mod moments;

@@ -1,4 +1,4 @@
-//! The factorisations that closed forms need, by `faer`, in the memory of what is factored where that may be large.
+//! Matrix factorisations by `faer`, in place where matrices may be large.
 
 use std::num::NonZeroUsize;
 
@@ -21,36 +21,36 @@ mod products;
 pub(crate) use products::{add_lower_dot, dot, gram_of_lower, lower_dot, mirrored};
 use products::{view, view_mut};
 
-/// The parts into which work on a large matrix is cut, on any number of threads: sums over parts then have the same bits
-/// on one thread and on many. More than four help little before memory is the limit, and cost one thread more.
+/// The number of parts into which work on a large matrix is split, on any number of threads: sums over parts then have
+/// the same bits on one thread and on many. More than four parts help little, since memory bandwidth is the limit.
 const PARTS: NonZeroUsize = NonZeroUsize::new(4).expect("four is not zero");
 
-/// Matrices of fewer rows or columns are done before other threads have woken up.
+/// Matrices of fewer rows or columns are not split: starting threads takes longer.
 const LARGE: usize = 256;
 
-/// How to cut the work on matrices of this many rows or columns.
+/// The parallelism for matrices of this many rows or columns.
 fn parts(size: usize) -> Par {
     if size < LARGE { Par::Seq } else { Par::Rayon(PARTS) }
 }
 
-/// To be asked before those parts of `faer` that read how to cut as a setting of the process: they use one thread,
-/// since all cores would mean other bits on every machine.
+/// Sets the global parallelism of `faer` to one thread, for functions that read this process-wide setting: with all
+/// cores, bits would differ between machines.
 fn on_one_thread() {
     faer::set_global_parallelism(Par::Seq);
 }
 
-/// The eigenvalues of a symmetric matrix, falling, and its orthonormal eigenvectors as rows.
+/// The eigenvalues of a symmetric matrix in descending order, and its orthonormal eigenvectors as rows.
 pub(crate) struct Eigen {
     pub(crate) values: Array1<f64>,
     pub(crate) vectors: Array2<f64>,
 }
 
-/// Factors a symmetric matrix, of which the lower triangle is read.
+/// The eigendecomposition of a symmetric matrix, of which the lower triangle is read.
 ///
-/// A matrix that is given away is overwritten: at most four of its size are then held at a time.
-/// An eigenvector has two signs; here its largest entry is positive, so that pictures do not flip.
+/// An owned matrix is overwritten: at most four matrices of its size are then live at a time.
+/// The sign of an eigenvector is fixed: its largest entry is positive.
 ///
-/// Errs if a value is not finite.
+/// Fails if a value is not finite.
 pub(crate) fn eigen<'a>(what: &'static str, symmetric: impl Into<CowArray<'a, f64, Ix2>>) -> Result<Eigen> {
     let symmetric = symmetric.into();
     check::finite(what, symmetric.view())?;
@@ -67,7 +67,7 @@ pub(crate) fn eigen<'a>(what: &'static str, symmetric: impl Into<CowArray<'a, f6
     let mut rising = Diag::zeros(n);
     let mut vectors = Array2::zeros((n, n));
     let mut columns = view_mut(&mut vectors).transpose_mut();
-    // Its size for the whole; what is not used is never touched.
+    // An upper bound; unused memory is never touched.
     let scratch = self_adjoint_evd_scratch::<f64>(n, ComputeEigenvectors::Yes, par, Default::default());
     let mut memory = MemBuffer::new(scratch);
     let stack = MemStack::new(&mut memory);
@@ -103,13 +103,13 @@ pub(crate) fn eigen<'a>(what: &'static str, symmetric: impl Into<CowArray<'a, f6
 pub(crate) struct Singular {
     /// `[n, q]`, orthonormal columns.
     pub(crate) left: Array2<f64>,
-    /// Falling, `[q]`.
+    /// Descending, `[q]`.
     pub(crate) values: Array1<f64>,
     /// `[q, d]`, orthonormal rows.
     pub(crate) right: Array2<f64>,
 }
 
-/// Errs if a value is not finite.
+/// Fails if a value is not finite.
 pub(crate) fn singular(what: &'static str, x: ArrayView2<'_, f64>) -> Result<Singular> {
     check::finite(what, x)?;
     on_one_thread();
@@ -123,10 +123,10 @@ pub(crate) fn singular(what: &'static str, x: ArrayView2<'_, f64>) -> Result<Sin
     })
 }
 
-/// The lower triangular `l` with `l l^T = a` for a positive definite `a`, of which the lower triangle is read; it is
-/// overwritten if it is given away.
+/// The lower triangular `l` with `l l^T = a` for a positive definite `a`, of which the lower triangle is read; an
+/// owned matrix is overwritten.
 ///
-/// Errs if a value is not finite, or `a` is not positive definite; `hint` says what to do then.
+/// Fails if a value is not finite, or `a` is not positive definite; `hint` is the next step in that error.
 pub(crate) fn cholesky<'a>(
     what: &'static str,
     hint: &'static str,
@@ -148,8 +148,8 @@ pub(crate) fn cholesky<'a>(
 
 /// The lower triangular `l` with `l l^T = a`, as [`cholesky`], for a system of equations.
 ///
-/// Errs if a value is not finite, or `a` is not positive definite by more than rounding errors; `hint` says what to do
-/// then.
+/// Fails if a value is not finite, or `a` is not positive definite beyond rounding errors; `hint` is the next step in
+/// that error.
 pub(crate) fn factor_positive(
     what: &'static str,
     hint: &'static str,
@@ -157,7 +157,7 @@ pub(crate) fn factor_positive(
 ) -> Result<Array2<f64>> {
     let l = cholesky(what, hint, a)?;
     let n = a.nrows();
-    // A pivot is what the rows before leave of a diagonal entry: of a row that depends on them, rounding errors.
+    // The pivot of a linearly dependent row is only rounding error.
     let rounding = n as f64 * f64::EPSILON;
     if l.diag().iter().zip(a.diag()).any(|(pivot, &entry)| pivot * pivot <= rounding * entry) {
         return Err(Error::NotPositiveDefinite { what, n, hint });
@@ -167,7 +167,7 @@ pub(crate) fn factor_positive(
 
 /// The `x` with `l l^T x = b` for a lower triangular `l` without zeros on its diagonal.
 ///
-/// Errs if a value of `b` is not finite.
+/// Fails if a value of `b` is not finite.
 pub(crate) fn solve_factored(l: ArrayView2<'_, f64>, mut b: Array2<f64>) -> Result<Array2<f64>> {
     check::finite("right-hand side", b.view())?;
     triangular_solve::solve_lower_triangular_in_place(view(l), view_mut(&mut b), parts(l.nrows()));
@@ -188,7 +188,7 @@ pub(crate) fn solve_transposed_lower(l: ArrayView2<'_, f64>, mut b: Array2<f64>)
     b
 }
 
-/// `Q^T b` for the orthonormal `Q` of a square `a = Q R`, which is never written out; `a` is overwritten.
+/// `Q^T b` for the orthonormal `Q` of a square `a = Q R`, which is never formed; `a` is overwritten.
 pub(crate) fn onto_columns(mut a: Array2<f64>, mut b: Array2<f64>) -> Array2<f64> {
     let ((n, k), par) = (a.dim(), parts(a.nrows()));
     let block = recommended_block_size::<f64>(n, k);
@@ -219,12 +219,12 @@ pub(crate) fn orthonormal(a: ArrayView2<'_, f64>) -> Array2<f64> {
     array(view(a).qr().compute_thin_Q().as_ref())
 }
 
-/// A symmetric matrix whose columns lie in memory one after another, with nothing moved: its rows are its columns.
+/// A symmetric matrix in column-major order, without a copy: its rows are its columns.
 fn by_columns_in_place(symmetric: Array2<f64>) -> Array2<f64> {
     if symmetric.is_standard_layout() { symmetric.reversed_axes() } else { symmetric }
 }
 
-/// The last row first, in place; rows lie in memory one after another.
+/// Reverses the order of the rows in place, for a row-major matrix.
 fn reverse_rows(x: &mut Array2<f64>) {
     let (rows, width) = x.dim();
     let mut left = x.as_slice_mut().expect("these rows have no gaps");
@@ -236,7 +236,7 @@ fn reverse_rows(x: &mut Array2<f64>) {
     }
 }
 
-/// A copy with its columns one after another, as `faer` keeps them.
+/// A column-major copy, the layout of `faer`.
 fn array(x: MatRef<'_, f64>) -> Array2<f64> {
     let mut copy = Array2::zeros(x.shape().f());
     for (mut to, from) in copy.axis_iter_mut(Axis(1)).zip(x.col_iter()) {
@@ -252,13 +252,13 @@ mod tests {
     use crate::noise::Noise;
 
     #[test]
-    fn eigenvectors_diagonalise_and_the_values_fall() {
+    fn eigenvectors_diagonalise_the_matrix_and_eigenvalues_descend() {
         let x = Noise::new(1).normal(9, 6);
         let symmetric = x.t().dot(&x);
         let Eigen { values, vectors } = eigen("a", symmetric.view()).unwrap();
         assert!(values.windows(2).into_iter().all(|pair| pair[0] >= pair[1]));
         let again = (vectors.t().to_owned() * &values).dot(&vectors);
-        // A backward stable factorisation errs by a small multiple of n epsilons of the norm.
+        // The error of a backward stable factorisation is a small multiple of n epsilons of the norm.
         let tolerance = 10.0 * 6.0 * f64::EPSILON * values[0];
         assert!(again.iter().zip(&symmetric).all(|(got, wanted)| (got - wanted).abs() < tolerance));
         let gram = vectors.dot(&vectors.t());
@@ -266,9 +266,9 @@ mod tests {
     }
 
     #[test]
-    fn threads_change_no_bit() {
+    fn the_number_of_threads_changes_no_bit() {
         let mut noise = Noise::new(6);
-        // Large enough for every one of these to be cut into parts.
+        // Large enough for every one of these to be split into parts.
         let (x, b) = (noise.normal(600, 400), noise.normal(400, 3));
         let a = dot(x.t(), x.view());
         let on = |threads: usize| {
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_triangle_squares_to_what_was_factored_and_is_undone_by_its_inverse() {
+    fn a_cholesky_factor_reproduces_its_matrix_and_has_an_inverse() {
         let x = Noise::new(3).normal(40, 7);
         let a = x.t().dot(&x) / 40.0;
         let l = cholesky("a", "", a.view()).unwrap();
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn orthonormal_columns_span_the_columns_in_their_order() {
+    fn orthonormal_columns_span_the_columns_in_order() {
         let mut noise = Noise::new(4);
         let [a, b] = [7, 2].map(|columns| noise.normal(7, columns));
         let q = orthonormal(a.view());
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn singular_vectors_build_matrices_of_either_shape() {
+    fn singular_vectors_reconstruct_wide_and_tall_matrices() {
         for (n, d) in [(9, 5), (5, 9)] {
             let x = Noise::new(5).normal(n, d);
             let Singular { left, values, right } = singular("x", x.view()).unwrap();
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_finite_or_not_positive_definite_is_refused() {
+    fn matrices_that_are_not_finite_or_not_positive_definite_are_refused() {
         let mut a = Array2::eye(3);
         a[[2, 1]] = f64::NAN;
         let message = eigen("covariance", a.view()).map(|_| ()).unwrap_err().to_string();

@@ -8,27 +8,27 @@ use crate::joint::objective;
 use crate::part::{elements, rows};
 use crate::{Error, Evaluation, Moments, Pca, Result, check, linalg};
 
-/// Every optimal linear code of some samples, for any lambda and any number of dimensions.
+/// The optimal linear codes of samples, for any lambda and any number of dimensions.
 ///
-/// Of all affine encoders `[k, d]` with affine heads, the least value of
+/// The minimum over all affine encoders `[k, d]` with affine heads of
 ///
 /// ```text
 /// lambda * MSE + (1 - lambda) * MSE of one-hot labels
 /// ```
 ///
 /// (means over `d` pixels and over classes) is found in whitened coordinates `w = Sx^(-1/2) (x - mean)`: there the
-/// best code is spanned by the eigenvectors of the `k` largest eigenvalues of
+/// optimal code is spanned by the eigenvectors of the `k` largest eigenvalues of
 ///
 /// ```text
 /// H = a Sx + b Sx^(-1/2) Sxy Syx Sx^(-1/2),   a = lambda / d,   b = (1 - lambda) / classes
 /// ```
 ///
-/// and each eigenvalue is what its direction takes off the objective. At lambda = 1 this is principal component
-/// analysis, at lambda = 0 regression of rank `k`.
+/// and each eigenvalue is the reduction of the objective by its direction. At lambda = 1 this is principal component
+/// analysis, at lambda = 0 reduced-rank regression.
 ///
-/// Constant pixels make `Sx` singular, so everything happens in the span of the leading principal components `P`
-/// that hold a given share of the variance. There `Sx` is `diag(s)`, and `H = a diag(s) + b U U^T` with
-/// `U = diag(s)^(-1/2) P Sxy`. The variance outside is lost to every code and counted in every error.
+/// Constant pixels make `Sx` singular, so codes are restricted to the span of the leading principal components `P`
+/// that explain a given fraction of the variance. There `Sx` is `diag(s)`, and `H = a diag(s) + b U U^T` with
+/// `U = diag(s)^(-1/2) P Sxy`. The remaining variance is part of every reconstruction error.
 #[derive(Debug, Clone)]
 pub struct LinearFront {
     mean: Array1<f64>,
@@ -39,45 +39,45 @@ pub struct LinearFront {
     variances: Array1<f64>,
     /// `U`, `[r, classes]`.
     labels: Array2<f64>,
-    /// The error of the mean image, summed over pixels.
+    /// The mean squared error of the mean image, summed over pixels.
     total: f64,
-    /// The error of the class frequencies, summed over classes.
+    /// The mean squared error of the class frequencies, summed over classes.
     label_total: f64,
 }
 
 /// An optimal linear code with its heads; see [`LinearFront`].
 #[derive(Debug, Clone)]
 pub struct LinearCre {
-    /// `[k, d]`; on the samples that were fitted the codes have mean zero, variance 1 and no correlation.
+    /// The encoder, `[k, d]`; on the training samples codes have mean zero, variance 1 and no correlation.
     pub encoder: Array2<f64>,
-    /// `[d, k]`, the head that reconstructs best from these codes.
+    /// The optimal decoder, `[d, k]`.
     pub decoder: Array2<f64>,
-    /// `[classes, k]`, the head that comes closest to one-hot labels from these codes.
+    /// The optimal classifier, `[classes, k]`, by least squares to one-hot labels.
     pub classifier: Array2<f64>,
-    /// The mean of the samples, `[d]`: taken off before encoding, added after decoding.
+    /// The mean of the samples, `[d]`: subtracted before encoding, added after decoding.
     pub mean: Array1<f64>,
-    /// The share of each class, `[classes]`: added to the scores.
+    /// The class frequencies, `[classes]`: added to the scores.
     pub frequencies: Array1<f64>,
-    /// The mean squared error of reconstruction on the samples that were fitted, over pixels.
+    /// The mean squared error of reconstruction on the training samples, over pixels.
     pub mse: f64,
-    /// The mean squared error of the scores on the samples that were fitted, over classes.
+    /// The mean squared error of the scores on the training samples, over classes.
     pub one_hot_mse: f64,
 }
 
 impl LinearFront {
-    /// The share of the variance that section 6.3 of `book/cre.md` keeps.
-    pub const SHARE: f64 = 0.999;
+    /// The fraction of the variance that section 6.3 of `book/cre.md` keeps.
+    pub const FRACTION: f64 = 0.999;
 
-    /// Prepares for the samples that the moments were taken of, in the span of the leading principal components that
-    /// hold at least `share` of the variance, and more than rounding errors.
+    /// Prepares the closed form for the samples of these moments, in the span of the leading principal components that
+    /// explain at least `fraction` of the variance and exceed rounding errors.
     ///
-    /// Errs if there were no samples, if they are all the same, or if the share is not within 0 and 1.
-    pub fn new(moments: &Moments, share: f64) -> Result<Self> {
+    /// Fails if there are no samples, if they are all equal, or if `fraction` is not in `[0, 1]`.
+    pub fn new(moments: &Moments, fraction: f64) -> Result<Self> {
         let pca = Pca::fit(moments)?;
         if pca.rank() == 0 {
             return Err(Error::Constant { what: "samples", rows: moments.n() });
         }
-        let r = pca.n_for(share)?.clamp(1, pca.rank());
+        let r = pca.n_for(fraction)?.clamp(1, pca.rank());
         let basis = rows(pca.components(), ..r).to_owned();
         let variances = elements(pca.variances(), ..r).to_owned();
         let deviations = variances.mapv(f64::sqrt).insert_axis(Axis(1));
@@ -94,19 +94,19 @@ impl LinearFront {
         })
     }
 
-    /// The number of principal components that are kept: the most dimensions that a code can have.
+    /// The number of kept principal components, the largest number of dimensions of a code.
     pub fn rank(&self) -> usize {
         self.variances.len()
     }
 
-    /// The code of `k` dimensions that is best at this lambda, with its heads.
+    /// The optimal code of `k` dimensions at this lambda, with its heads.
     ///
     /// At lambda = 0 no direction beyond the rank of the labels (at most one less than the classes) lowers the
-    /// objective. Those that then reconstruct best are taken, as in the limit of lambda towards 0.
+    /// objective. The remaining ones minimise the reconstruction error, as in the limit of lambda towards 0.
     ///
-    /// Errs if lambda is not within 0 and 1, or `k` not within 1 and [`LinearFront::rank`].
+    /// Fails if lambda is not within 0 and 1, or `k` not within 1 and [`LinearFront::rank`].
     pub fn solve(&self, lambda: f64, k: usize) -> Result<LinearCre> {
-        check::share("lambda", lambda)?;
+        check::fraction("lambda", lambda)?;
         check::dimensions("dimensions of the code", k, 1..=self.rank())?;
         let [d, classes] = [self.mean.len(), self.frequencies.len()].map(|n| n as f64);
         let directions = self.directions(lambda / d, (1.0 - lambda) / classes, k)?; // [k, r]
@@ -147,29 +147,29 @@ impl LinearFront {
 impl LinearCre {
     /// The codes `[n, k]` of `x: [n, d]`.
     ///
-    /// Errs if `x` has no rows, not `d` columns, or values that are not finite.
+    /// Fails if `x` has no rows, not `d` columns, or values that are not finite.
     pub fn codes(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
         check::samples_of_width("samples", x, self.mean.len())?;
         Ok((&x - &self.mean).dot(&self.encoder.t()))
     }
 
-    /// What is left of `x: [n, d]` after encoding and decoding, `[n, d]`.
+    /// The reconstruction of `x: [n, d]`, `[n, d]`.
     ///
-    /// Errs as [`LinearCre::codes`] does.
+    /// Fails as [`LinearCre::codes`] does.
     pub fn reconstruct(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
         Ok(apply(&self.decoder, &self.codes(x)?, self.mean.view()))
     }
 
-    /// The score of each class, `[n, classes]`; the highest is the prediction.
+    /// The class scores, `[n, classes]`; the highest is the prediction.
     ///
-    /// Errs as [`LinearCre::codes`] does.
+    /// Fails as [`LinearCre::codes`] does.
     pub fn scores(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
         Ok(apply(&self.classifier, &self.codes(x)?, self.frequencies.view()))
     }
 
-    /// Errors and accuracy on any samples `x: [n, d]` with their labels.
+    /// Evaluates errors and accuracy on samples `x: [n, d]` with labels.
     ///
-    /// Errs as [`LinearCre::codes`] does, and if there is not one label for each row, below the number of classes.
+    /// Fails as [`LinearCre::codes`] does, and if there is not one label per row, below the number of classes.
     pub fn evaluate(&self, x: ArrayView2<'_, f64>, labels: &[u8]) -> Result<Evaluation> {
         check::labels(labels, x.nrows(), self.frequencies.len())?;
         let codes = self.codes(x)?;
@@ -183,7 +183,7 @@ impl LinearCre {
     }
 }
 
-/// `head: [m, k]` applied to each of the codes `[n, k]`.
+/// Applies `head: [m, k]` to the codes `[n, k]`.
 fn apply(head: &Array2<f64>, codes: &Array2<f64>, offset: ArrayView1<'_, f64>) -> Array2<f64> {
     codes.dot(&head.t()) + offset
 }

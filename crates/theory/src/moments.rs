@@ -5,22 +5,22 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
 use crate::{Error, Result, centred::centred, check, linalg};
 
-/// The rows that are centred and multiplied at a time: enough for the matrix product, little memory.
+/// The rows that are centred and multiplied at a time: enough for an efficient matrix multiplication, little memory.
 const BLOCK: usize = 4_096;
 
-/// The most numbers of a sample: a covariance of more is eight terabytes.
+/// The largest number of dimensions of a sample: its covariance takes eight terabytes.
 const MOST: usize = 1 << 20;
 
 /// The first two moments of samples `x` and of their labels `y`, written as one-hot vectors.
 ///
-/// Every block is centred by its own mean and then merged with the ones before (Chan, Golub and LeVeque): of two
-/// groups with means `m`, `m'` and sums of products `M`, `M'`, the whole has
+/// Every block is centred by its own mean and then merged with the previous ones (Chan, Golub and LeVeque, 1983): two
+/// groups with means `m`, `m'` and sums of products `M`, `M'` together have
 ///
 /// ```text
 /// M + M' + n n' / (n + n') (m' - m) (m' - m)^T
 /// ```
 ///
-/// so nothing cancels, however far the mean lies from zero.
+/// so nothing cancels, however far the mean is from zero.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Moments {
     mean: Array1<f64>,
@@ -33,11 +33,11 @@ pub struct Moments {
 }
 
 impl Moments {
-    /// Of no samples yet; they will have `d` numbers each and labels below `classes`.
+    /// The moments of no samples yet, for samples of `d` dimensions and labels below `classes`.
     ///
-    /// Errs if either is zero, `d` is more than a million, or `classes` is more than 256.
+    /// Fails if either is zero, `d` is more than a million, or `classes` is more than 256.
     pub fn new(d: usize, classes: usize) -> Result<Self> {
-        check::dimensions("numbers of a sample", d, 1..=MOST)?;
+        check::dimensions("dimensions of a sample", d, 1..=MOST)?;
         check::dimensions("classes", classes, 1..=256)?;
         Ok(Self {
             mean: Array1::zeros(d),
@@ -48,18 +48,18 @@ impl Moments {
         })
     }
 
-    /// Of all rows of `x: [n, d]` and their `n` labels.
+    /// The moments of the rows of `x: [n, d]` and their `n` labels.
     ///
-    /// Errs as [`Moments::new`] and [`Moments::add`] do.
+    /// Fails as [`Moments::new`] and [`Moments::add`] do.
     pub fn of(x: ArrayView2<'_, f64>, labels: &[u8], classes: usize) -> Result<Self> {
         let mut moments = Self::new(x.ncols(), classes)?;
         moments.add(x, labels)?;
         Ok(moments)
     }
 
-    /// Takes in the rows of `x: [n, d]` and their `n` labels.
+    /// Adds the rows of `x: [n, d]` and their `n` labels.
     ///
-    /// Errs, and leaves the moments as they are, if there are no rows, if shapes do not fit, if a value is not finite,
+    /// Fails without changing the moments if there are no rows, if shapes do not match, if a value is not finite,
     /// or if a label is not below the number of classes.
     pub fn add(&mut self, x: ArrayView2<'_, f64>, labels: &[u8]) -> Result<()> {
         check::samples_of_width("samples", x, self.d())?;
@@ -80,13 +80,12 @@ impl Moments {
             sum += &row;
         }
         linalg::add_lower_dot(&mut self.scatter, centred.t(), centred.view(), 1.0);
-
         self.shift(mean.view(), &class_counts);
     }
 
-    /// Takes in the samples that other moments were taken of.
+    /// Merges the moments of other samples.
     ///
-    /// Errs, and leaves the moments as they are, if the others are of samples of another size or of other classes.
+    /// Fails without changing the moments if the numbers of dimensions or classes differ.
     pub fn join(&mut self, other: &Self) -> Result<()> {
         let sizes = |moments: &Self| [moments.d(), moments.classes()];
         if sizes(self) != sizes(other) {
@@ -101,19 +100,19 @@ impl Moments {
         Ok(())
     }
 
-    /// Merges the means and counts of new samples, whose scatter has been added, and adds what lies between both means.
+    /// Merges the means and counts of new samples, whose scatter has been added, and adds the scatter between both means.
     fn shift(&mut self, mean: ArrayView1<'_, f64>, class_counts: &[usize]) {
         let n_new: usize = class_counts.iter().sum();
         let [before, new] = [self.n, n_new].map(|n| n as f64);
-        let share = new / (before + new);
+        let fraction = new / (before + new);
         let step = (&mean - &self.mean).insert_axis(Axis(1)); // [d, 1]
         let frequency = |count: usize, n: f64| if count == 0 { 0.0 } else { count as f64 / n };
         let label_step = Array2::from_shape_fn((self.classes(), 1), |(class, _)| {
             frequency(class_counts[class], new) - frequency(self.class_counts[class], before)
         });
-        linalg::add_lower_dot(&mut self.scatter, step.view(), step.t(), before * share);
-        general_mat_mul(before * share, &label_step, &step.t(), 1.0, &mut self.label_scatter);
-        self.mean.scaled_add(share, &step.column(0));
+        linalg::add_lower_dot(&mut self.scatter, step.view(), step.t(), before * fraction);
+        general_mat_mul(before * fraction, &label_step, &step.t(), 1.0, &mut self.label_scatter);
+        self.mean.scaled_add(fraction, &step.column(0));
         for (count, new) in self.class_counts.iter_mut().zip(class_counts) {
             *count += new;
         }
@@ -125,7 +124,7 @@ impl Moments {
         self.n
     }
 
-    /// The numbers of a sample.
+    /// The number of dimensions of a sample.
     pub fn d(&self) -> usize {
         self.mean.len()
     }
@@ -135,34 +134,34 @@ impl Moments {
         self.class_counts.len()
     }
 
-    /// The mean sample, `[d]`; zero before the first.
+    /// The mean of the samples, `[d]`; zero before the first.
     pub fn mean(&self) -> ArrayView1<'_, f64> {
         self.mean.view()
     }
 
     /// `Sx`, the mean of `(x - mean) (x - mean)^T`, `[d, d]`; divided by `n` and not by `n - 1`.
     ///
-    /// Errs before the first sample.
+    /// Fails before the first sample.
     pub fn covariance(&self) -> Result<Array2<f64>> {
         Ok(linalg::mirrored(&self.scatter / self.some()?))
     }
 
     /// `Sxy`, the mean of `(x - mean) (y - frequencies)^T` for one-hot labels `y`, `[d, classes]`.
     ///
-    /// Errs before the first sample.
+    /// Fails before the first sample.
     pub fn label_covariance(&self) -> Result<Array2<f64>> {
         Ok(self.label_scatter.t().to_owned() / self.some()?)
     }
 
-    /// The share of each class among the samples, `[classes]`: the mean of the one-hot labels.
+    /// The class frequencies, `[classes]`: the mean of the one-hot labels.
     ///
-    /// Errs before the first sample.
+    /// Fails before the first sample.
     pub fn class_frequencies(&self) -> Result<Array1<f64>> {
         let n = self.some()?;
         Ok(self.class_counts.iter().map(|&count| count as f64 / n).collect())
     }
 
-    /// The most roundings that an entry of the label covariance went through: the sums of a block and of the blocks.
+    /// The largest number of roundings of an entry of the label covariance: the sums of a block and of the blocks.
     pub(crate) fn n_roundings(&self) -> usize {
         self.n.min(BLOCK) + self.n.div_ceil(BLOCK)
     }
@@ -193,13 +192,13 @@ mod tests {
         assert!(worst <= tolerance, "{worst:e} from {wanted}");
     }
 
-    /// Sums of `n` products of numbers of a few units, divided by `n`, err by `n` epsilons of a few units squared.
+    /// The error of sums of `n` products of a few units, divided by `n`: `n` epsilons of a few units squared.
     fn tolerance(n: usize) -> f64 {
         20.0 * n as f64 * f64::EPSILON
     }
 
     #[test]
-    fn they_are_the_means_of_their_definitions() {
+    fn moments_agree_with_their_definitions() {
         let (x, labels) = problem(50);
         let moments = Moments::of(x.view(), &labels, 3).unwrap();
         let one_hot =
@@ -247,20 +246,20 @@ mod tests {
     }
 
     #[test]
-    fn a_mean_far_from_zero_does_not_drown_the_covariance() {
+    fn a_mean_far_from_zero_does_not_degrade_the_covariance() {
         let n = 2 * BLOCK;
         let (x, labels) = problem(n);
         let near = Moments::of(x.view(), &labels, 3).unwrap();
         let shift = 2f64.powi(26);
         let far = Moments::of((&x + shift).view(), &labels, 3).unwrap();
-        // Each number is rounded to half an epsilon of the shift when that is added, 2^-27, and the mean of a block
-        // errs by some such steps; a difference of sums of squares would err by the square of the shift, 0.5.
+        // Each value is rounded to half an epsilon of the shift when that is added, 2^-27, and the mean of a block has an
+        // error of some such steps; a difference of sums of squares would have one of the square of the shift, 0.5.
         let tolerance = 100.0 * shift * f64::EPSILON;
         assert_close(&far.covariance().unwrap(), &near.covariance().unwrap(), tolerance);
     }
 
     #[test]
-    fn what_does_not_fit_is_refused_and_changes_nothing() {
+    fn invalid_input_is_refused_without_changing_the_moments() {
         let (mut x, labels) = problem(5);
         let before = Moments::of(x.view(), &labels, 3).unwrap();
         let mut moments = before.clone();

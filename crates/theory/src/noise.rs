@@ -1,4 +1,4 @@
-//! Random numbers for tests, the same on every machine.
+//! Reproducible random numbers for tests.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use ndarray::{Array2, ArrayView2};
 
 use crate::{Corruption, linalg};
 
-/// SplitMix64: a counter whose bits are mixed.
+/// SplitMix64 (Steele, Lea and Flood, 2014).
 pub(crate) struct Noise(u64);
 
 impl Noise {
@@ -21,12 +21,12 @@ impl Noise {
         mixed ^ (mixed >> 31)
     }
 
-    /// Above 0 and at most 1.
+    /// Uniform in `(0, 1]`.
     fn uniform(&mut self) -> f64 {
         ((self.word() >> 11) + 1) as f64 / 2f64.powi(53)
     }
 
-    /// Standard normal, by Box and Muller.
+    /// Standard normal (Box and Muller, 1958).
     pub(crate) fn normal(&mut self, rows: usize, columns: usize) -> Array2<f64> {
         Array2::from_shape_simple_fn((rows, columns), || {
             let radius = (-2.0 * self.uniform().ln()).sqrt();
@@ -40,7 +40,7 @@ impl Noise {
 }
 
 impl Noise {
-    /// Each row of `x`, whose mean is zero, corrupted by a draw of its own; written from the definitions alone.
+    /// Corrupts each row of the centred `x` with its own draw, directly by the definitions.
     pub(crate) fn corrupted(&mut self, x: ArrayView2<'_, f64>, corruption: &Corruption) -> Array2<f64> {
         let (n, d) = x.dim();
         match corruption {
@@ -70,7 +70,7 @@ impl Noise {
         }
     }
 
-    /// Keeps a pixel, in all channels, if the function says so; it remembers what it drew for a row.
+    /// Keeps the pixels, in all channels, for which the function returns true; the function is stateful per row.
     fn masked(
         &mut self,
         x: ArrayView2<'_, f64>,

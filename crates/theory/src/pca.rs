@@ -1,15 +1,15 @@
-//! Principal component analysis: the linear code of k numbers that reconstructs best.
+//! Principal component analysis: the linear code of k dimensions with the least reconstruction error.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
 use crate::part::{columns, elements, rows};
 use crate::{Moments, Result, check, linalg};
 
-/// The eigenvectors of the covariance `Sx`, in the order of their eigenvalues.
+/// The eigenvectors of the covariance `Sx`, in descending order of their eigenvalues.
 ///
 /// The codes of `x` are `P (x - mean)` with the first `k` components as the rows of `P`, its reconstruction is
-/// `mean + P^T P (x - mean)`, and no linear code of `k` numbers has a smaller squared error on the samples that were
-/// fitted (Eckart and Young, 1936).
+/// `mean + P^T P (x - mean)`, and no linear code of `k` dimensions has a smaller squared error on the training
+/// samples (Eckart and Young, 1936).
 #[derive(Debug, Clone)]
 pub struct Pca {
     mean: Array1<f64>,
@@ -18,23 +18,23 @@ pub struct Pca {
 }
 
 impl Pca {
-    /// The components of the samples that the moments were taken of.
+    /// The principal components of the samples of these moments.
     ///
-    /// Errs if there were none, or if their covariance overflows.
+    /// Fails if there are no samples, or if their covariance overflows.
     pub fn fit(moments: &Moments) -> Result<Self> {
         let eigen = linalg::eigen("covariance", moments.covariance()?)?;
         Ok(Self {
             mean: moments.mean().to_owned(),
-            // Those of directions without variance are rounding errors of either sign.
+            // Eigenvalues of directions without variance are rounding errors of either sign.
             variances: eigen.values.mapv(|variance| variance.max(0.0)),
             components: eigen.vectors,
         })
     }
 
-    /// The eigenvectors of the second moments with nothing taken off, `Sx + mean mean^T`; the mean is zero then, and
-    /// what is called variance is energy.
+    /// The eigenvectors of the uncentred second moments, `Sx + mean mean^T`; the mean is then zero, and variances are
+    /// second moments.
     ///
-    /// Errs as [`Pca::fit`] does.
+    /// Fails as [`Pca::fit`] does.
     pub fn uncentred(moments: &Moments) -> Result<Self> {
         let mean = moments.mean().insert_axis(Axis(1));
         let second = moments.covariance()? + mean.dot(&mean.t());
@@ -51,17 +51,17 @@ impl Pca {
         self.mean.view()
     }
 
-    /// The variance along each component, falling, `[d]`.
+    /// The variance along each component, descending, `[d]`.
     pub fn variances(&self) -> ArrayView1<'_, f64> {
         self.variances.view()
     }
 
-    /// The components as rows, of length 1 and orthogonal, `[d, d]`.
+    /// The components as orthonormal rows, `[d, d]`.
     pub fn components(&self) -> ArrayView2<'_, f64> {
         self.components.view()
     }
 
-    /// The number of components along which there is more variance than rounding errors make.
+    /// The number of components whose variance exceeds rounding errors.
     pub fn rank(&self) -> usize {
         let rounding = self.variances[0] * self.variances.len() as f64 * f64::EPSILON;
         self.variances.iter().take_while(|&&variance| variance > rounding).count()
@@ -69,27 +69,27 @@ impl Pca {
 
     /// The codes `[n, k]` of `x: [n, d]`.
     ///
-    /// Errs if `x` has no rows, not `d` columns or values that are not finite, or if `k` is more than `d`.
+    /// Fails if `x` has no rows, not `d` columns or values that are not finite, or if `k` is more than `d`.
     pub fn project(&self, x: ArrayView2<'_, f64>, k: usize) -> Result<Array2<f64>> {
         check::samples_of_width("samples", x, self.mean.len())?;
         check::dimensions("principal components", k, 0..=self.mean.len())?;
         Ok((&x - &self.mean).dot(&rows(self.components.view(), ..k).t()))
     }
 
-    /// The images `[n, d]` of the codes `[n, k]`.
+    /// Reconstructs `[n, d]` from the codes `[n, k]`.
     ///
-    /// Errs if there are no codes or values that are not finite, or if `k` is not within 1 and `d`.
+    /// Fails if there are no codes or values that are not finite, or if `k` is not within 1 and `d`.
     pub fn reconstruct(&self, codes: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
         check::samples("codes", codes, 1)?;
-        check::dimensions("numbers of a code", codes.ncols(), 1..=self.mean.len())?;
+        check::dimensions("dimensions of a code", codes.ncols(), 1..=self.mean.len())?;
         Ok(codes.dot(&rows(self.components.view(), ..codes.ncols())) + &self.mean)
     }
 
     /// The mean squared errors of reconstructing `x: [n, d]` with 0, 1 … `k` components, `[k + 1]`, over rows and
     /// columns.
     ///
-    /// Each component that is added takes the energy of its code away, so one projection is enough for all of them.
-    /// Errs as [`Pca::project`] does.
+    /// Each component reduces the error by the energy of its code, so one projection is enough for all of them.
+    /// Fails as [`Pca::project`] does.
     pub fn errors(&self, x: ArrayView2<'_, f64>, k: usize) -> Result<Array1<f64>> {
         let codes = self.project(x, k)?;
         let energy = |of: ArrayView2<'_, f64>| of.iter().map(|value| value * value).sum::<f64>();
@@ -102,25 +102,25 @@ impl Pca {
         Ok(errors)
     }
 
-    /// The share of the variance that the first `k` components hold; 1 for samples without any.
+    /// The fraction of the variance explained by the first `k` components; 1 for samples without variance.
     ///
-    /// Errs if `k` is more than `d`.
+    /// Fails if `k` is more than `d`.
     pub fn explained(&self, k: usize) -> Result<f64> {
         check::dimensions("principal components", k, 0..=self.mean.len())?;
         let total = self.variances.sum();
         Ok(if total > 0.0 { (elements(self.variances.view(), ..k).sum() / total).min(1.0) } else { 1.0 })
     }
 
-    /// The least number of components that hold at least this share of the variance.
+    /// The smallest number of components that explain at least this fraction of the variance.
     ///
-    /// Errs if the share is not within 0 and 1.
-    pub fn n_for(&self, share: f64) -> Result<usize> {
-        check::share("share of the variance", share)?;
-        // In the order of the sum below, so that all of them together hold the whole.
+    /// Fails if `fraction` is not in `[0, 1]`.
+    pub fn n_for(&self, fraction: f64) -> Result<usize> {
+        check::fraction("fraction of the variance", fraction)?;
+        // In the order of the sum below, so that all components together explain all of it.
         let total: f64 = self.variances.iter().sum();
         let mut held = 0.0;
         let enough = |variance: &f64| {
-            let already = held >= share * total;
+            let already = held >= fraction * total;
             held += variance;
             already
         };
@@ -145,11 +145,11 @@ mod tests {
         x.mapv(|value| value * value).mean().unwrap()
     }
 
-    /// Numbers below 20 squared, in sums of 150 terms.
+    /// Squares of values below 20, in sums of 150 terms.
     const TOLERANCE: f64 = 400.0 * 150.0 * f64::EPSILON;
 
     #[test]
-    fn the_error_that_is_left_is_the_variance_that_is_left() {
+    fn the_reconstruction_error_is_the_unexplained_variance() {
         let (x, pca) = problem();
         let errors = pca.errors(x.view(), 5).unwrap();
         for k in 0..=5 {
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn no_random_code_reconstructs_better() {
+    fn no_random_code_has_a_smaller_error() {
         let (x, pca) = problem();
         for seed in 0..20 {
             let random = Noise::new(seed).normal(5, 5);
@@ -196,24 +196,27 @@ mod tests {
     }
 
     #[test]
-    fn the_number_of_components_is_the_least_that_holds_the_share() {
+    fn the_number_of_components_is_the_smallest_that_explains_the_fraction() {
         let (_, pca) = problem();
-        for share in [0.3, 0.7, 0.9, 0.999] {
-            let k = pca.n_for(share).unwrap();
-            assert!(pca.explained(k).unwrap() >= share && pca.explained(k - 1).unwrap() < share);
+        for fraction in [0.3, 0.7, 0.9, 0.999] {
+            let k = pca.n_for(fraction).unwrap();
+            assert!(pca.explained(k).unwrap() >= fraction && pca.explained(k - 1).unwrap() < fraction);
         }
         assert_eq!(pca.n_for(0.0).unwrap(), 0);
         assert_eq!((pca.n_for(1.0).unwrap(), pca.rank()), (4, 4));
     }
 
     #[test]
-    fn more_components_than_there_are_and_shares_beyond_the_whole_are_refused() {
+    fn too_many_components_and_fractions_above_one_are_refused() {
         let (x, pca) = problem();
         let message = pca.project(x.view(), 6).unwrap_err().to_string();
         assert_eq!(message, "principal components: wanted 0 to 5, got 6");
         assert!(pca.errors(x.view(), 6).is_err() && pca.explained(6).is_err());
         assert!(pca.reconstruct(Array2::zeros((1, 6)).view()).is_err());
-        assert_eq!(pca.n_for(1.1).unwrap_err().to_string(), "share of the variance: wanted 0 to 1, got 1.1");
+        assert_eq!(
+            pca.n_for(1.1).unwrap_err().to_string(),
+            "fraction of the variance: wanted 0 to 1, got 1.1"
+        );
         assert!(pca.n_for(f64::NAN).is_err());
     }
 }

@@ -1,20 +1,20 @@
-//! A code that knows nothing of the data: random directions of unit length.
+//! Random projection: a code independent of the data.
 
 use ndarray::{Array2, ArrayView2, Axis};
 
 use crate::{Error, Result, check};
 
-/// The projection to random directions of experiment E10 of `book/cre.md`: a Gaussian matrix whose columns are
-/// scaled to unit length, applied to images as they are, without a mean.
+/// The random projection of experiment E10 of `book/cre.md`: a Gaussian matrix whose columns are scaled to unit length,
+/// applied to uncentred images.
 #[derive(Debug, Clone)]
 pub struct RandomProjection {
     directions: Array2<f64>,
 }
 
 impl RandomProjection {
-    /// Along the columns of `gaussian: [d, n]`, whose entries the caller drew.
+    /// A projection onto the columns of `gaussian: [d, n]`, whose entries the caller has drawn.
     ///
-    /// Errs if there are none, if one is not finite, or if a column is zero.
+    /// Fails if there are none, if one is not finite, or if a column is zero.
     pub fn new(gaussian: ArrayView2<'_, f64>) -> Result<Self> {
         check::samples("random matrix", gaussian, 1)?;
         let lengths = gaussian.map_axis(Axis(0), |column| column.dot(&column).sqrt());
@@ -29,7 +29,7 @@ impl RandomProjection {
 
     /// The codes `[rows, n]` of `x: [rows, d]`.
     ///
-    /// Errs if `x` has no rows, not `d` columns, or values that are not finite.
+    /// Fails if `x` has no rows, not `d` columns, or values that are not finite.
     pub fn project(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
         check::samples_of_width("samples", x, self.directions.nrows())?;
         Ok(x.dot(&self.directions))
@@ -47,7 +47,7 @@ mod tests {
         let projection = RandomProjection::new(array![[3.0, 0.0], [4.0, -2.0]].view()).unwrap();
         let codes = projection.project(array![[5.0, 10.0], [-4.0, 3.0]].view()).unwrap();
         let wanted = array![[11.0, -10.0], [0.0, -3.0]];
-        // Two products of numbers up to 10, after one division.
+        // Two products of values up to 10, after one division.
         assert!((&codes - &wanted).iter().all(|gap| gap.abs() < 100.0 * f64::EPSILON), "{codes}");
     }
 

@@ -1,4 +1,4 @@
-//! Ridge regression (Hoerl and Kennard, 1970) in closed form, as a probe of what a representation holds linearly.
+//! Ridge regression (Hoerl and Kennard, 1970) in closed form, as a linear probe of representations.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
@@ -14,7 +14,7 @@ use crate::{Moments, Result, check, linalg};
 /// ```
 ///
 /// The intercept is not penalised. The penalty is relative to `tr Sx / d`, the mean eigenvalue of the covariance, so
-/// it means the same for representations of any scale. One factorisation of `d × d`; nothing is gained from `n < d`.
+/// it is invariant to the scale of the representation. It costs one `d × d` factorisation, also for `n < d`.
 #[derive(Debug, Clone)]
 pub struct Ridge {
     mean_x: Array1<f64>,
@@ -22,21 +22,21 @@ pub struct Ridge {
     weight: Array2<f64>,
 }
 
-/// Inputs whose covariance is factored, for ridge regressions of any number of targets from them: targets of many
-/// columns, as pixels, can be fitted a block of columns after the other.
+/// Inputs with a factored covariance, for ridge regressions of any number of targets: many target columns, such as
+/// pixels, can be fitted in blocks.
 #[derive(Debug, Clone)]
 pub struct RidgeInputs {
     mean: Array1<f64>,
-    /// Without their mean, `[n, d]`.
+    /// The centred inputs, `[n, d]`.
     x: Array2<f64>,
     /// `L` with `L L^T = Sx + penalty * (tr Sx / d) I`.
     factor: Array2<f64>,
 }
 
 impl RidgeInputs {
-    /// Of `x: [n, d]`.
+    /// Factors the covariance of `x: [n, d]`.
     ///
-    /// Errs as [`Ridge::fit`] does.
+    /// Fails as [`Ridge::fit`] does.
     pub fn new(x: ArrayView2<'_, f64>, penalty: f64) -> Result<Self> {
         check::samples("inputs", x, 1)?;
         let n = x.nrows() as f64;
@@ -45,9 +45,9 @@ impl RidgeInputs {
         Ok(Self { mean, x, factor })
     }
 
-    /// The regression to `y: [n, m]`.
+    /// Fits the targets `y: [n, m]`.
     ///
-    /// Errs if there are not as many rows of `y`, or if a value is not finite.
+    /// Fails if the number of rows of `y` differs, or if a value is not finite.
     pub fn fit(&self, y: ArrayView2<'_, f64>) -> Result<Ridge> {
         check::samples("targets", y, 1)?;
         check::rows("targets", y.nrows(), self.x.nrows())?;
@@ -61,7 +61,7 @@ impl RidgeInputs {
 impl Ridge {
     /// Fits `y: [n, m]` to `x: [n, d]`.
     ///
-    /// Errs if there are no rows or not as many of `y`, if a value is not finite, if the penalty is negative or not
+    /// Fails if there are no rows or not as many of `y`, if a value is not finite, if the penalty is negative or not
     /// finite, and, without a penalty, if the columns of `x` depend on each other.
     pub fn fit(x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>, penalty: f64) -> Result<Self> {
         RidgeInputs::new(x, penalty)?.fit(y)
@@ -69,14 +69,14 @@ impl Ridge {
 
     /// Fits one-hot labels to `x: [n, d]`.
     ///
-    /// Errs as [`Ridge::fit`] does, and if there is not one label for each row, below `classes`.
+    /// Fails as [`Ridge::fit`] does, and if there is not one label per row, below `classes`.
     pub fn fit_classes(x: ArrayView2<'_, f64>, labels: &[u8], classes: usize, penalty: f64) -> Result<Self> {
         Self::of_moments(&Moments::of(x, labels, classes)?, penalty)
     }
 
-    /// Fits one-hot labels to the samples that the moments were taken of.
+    /// Fits one-hot labels from the moments of samples.
     ///
-    /// Errs as [`Ridge::fit`] does.
+    /// Fails as [`Ridge::fit`] does.
     pub fn of_moments(moments: &Moments, penalty: f64) -> Result<Self> {
         let factor = factored(moments.covariance()?, penalty)?;
         Ok(Self {
@@ -91,40 +91,38 @@ impl Ridge {
         self.weight.view()
     }
 
-    /// What is predicted for the mean input, `[m]`.
+    /// The prediction for the mean input, `[m]`.
     pub fn mean_target(&self) -> ArrayView1<'_, f64> {
         self.mean_y.view()
     }
 
     /// The predictions `[n, m]` for `x: [n, d]`.
     ///
-    /// Errs if `x` has no rows, not `d` columns, or values that are not finite.
+    /// Fails if `x` has no rows, not `d` columns, or values that are not finite.
     pub fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
         check::samples_of_width("inputs", x, self.mean_x.len())?;
         Ok((&x - &self.mean_x).dot(&self.weight) + &self.mean_y)
     }
 
-    /// The share of rows of `x: [n, d]` for which the prediction is highest in the column of the label.
+    /// Top-1 accuracy on `x: [n, d]`: the fraction of rows whose highest prediction is the label's.
     ///
-    /// Errs as [`Ridge::predict`] does, and if there is not one label for each row, below `m`.
+    /// Fails as [`Ridge::predict`] does, and if there is not one label for each row, below `m`.
     pub fn accuracy(&self, x: ArrayView2<'_, f64>, labels: &[u8]) -> Result<f64> {
         check::labels(labels, x.nrows(), self.mean_y.len())?;
         Ok(accuracy(self.predict(x)?.view(), labels))
     }
 
-    /// Whether the prediction for each row of `x: [n, d]` is highest in the column of the label; [`Ridge::accuracy`] is the
-    /// mean.
+    /// Whether the highest prediction of each row of `x: [n, d]` is the label's; [`Ridge::accuracy`] is the mean.
     ///
-    /// Errs as [`Ridge::accuracy`] does.
+    /// Fails as [`Ridge::accuracy`] does.
     pub fn correct(&self, x: ArrayView2<'_, f64>, labels: &[u8]) -> Result<Vec<bool>> {
         check::labels(labels, x.nrows(), self.mean_y.len())?;
         Ok(correct(self.predict(x)?.view(), labels))
     }
 
-    /// The mean over rows and columns of the squared errors of the predictions for `x: [n, d]`, whose targets are
-    /// `y: [n, m]`.
+    /// The mean squared error of the predictions for `x: [n, d]` with targets `y: [n, m]`.
     ///
-    /// Errs as [`Ridge::predict`] does, and if `y` does not fit or is not finite.
+    /// Fails as [`Ridge::predict`] does, and if the shape of `y` does not match or a value is not finite.
     pub fn mse(&self, x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) -> Result<f64> {
         let mut sum = 0.0;
         self.add_squared_errors(x, y, &mut sum)?;
@@ -133,7 +131,7 @@ impl Ridge {
 
     /// The squared errors of the predictions for each row of `x: [n, d]`, whose targets are `y: [n, m]`, summed over columns.
     ///
-    /// Errs as [`Ridge::mse`] does.
+    /// Fails as [`Ridge::mse`] does.
     pub fn squared_errors(&self, x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) -> Result<Array1<f64>> {
         check::samples_of_width("targets", y, self.mean_y.len())?;
         check::rows("targets", y.nrows(), x.nrows())?;
@@ -141,10 +139,10 @@ impl Ridge {
         Ok(gaps.map_axis(Axis(1), |row| row.dot(&row)))
     }
 
-    /// Adds the squared errors of the predictions for `x: [n, d]`, whose targets are `y: [n, m]`, to a sum, one after
-    /// another: parts of the rows give the bits of the whole.
+    /// Adds the squared errors of the predictions for `x: [n, d]`, whose targets are `y: [n, m]`, to a sum, one by one:
+    /// blocks of rows give the same bits as all rows at once.
     ///
-    /// Errs as [`Ridge::mse`] does.
+    /// Fails as [`Ridge::mse`] does.
     pub fn add_squared_errors(
         &self,
         x: ArrayView2<'_, f64>,
@@ -160,22 +158,22 @@ impl Ridge {
         Ok(())
     }
 
-    /// The same for one-hot labels.
+    /// The mean squared error with one-hot labels as targets.
     ///
-    /// Errs as [`Ridge::accuracy`] does.
+    /// Fails as [`Ridge::accuracy`] does.
     pub fn one_hot_mse(&self, x: ArrayView2<'_, f64>, labels: &[u8]) -> Result<f64> {
         check::labels(labels, x.nrows(), self.mean_y.len())?;
         self.mse(x, one_hot(labels, self.mean_y.len()).view())
     }
 }
 
-/// The factor of the covariance of the inputs with the penalty on its diagonal.
+/// The Cholesky factor of the covariance with the penalty on its diagonal.
 fn factored(mut covariance: Array2<f64>, penalty: f64) -> Result<Array2<f64>> {
     if !(penalty >= 0.0 && penalty.is_finite()) {
         return Err(crate::Error::out_of_range("penalty", "at least 0 and finite", penalty));
     }
     let mean_eigenvalue = covariance.diag().mean().expect("inputs have a column");
-    // Inputs that are all the same say nothing; any positive scale then gives a weight of zero.
+    // For constant inputs, any positive scale gives a weight of zero.
     let scale = if mean_eigenvalue > 0.0 { mean_eigenvalue } else { 1.0 };
     covariance.diag_mut().mapv_inplace(|variance| variance + penalty * scale);
     let hint = "give a penalty above 0 if columns depend on each other";
@@ -196,11 +194,11 @@ mod tests {
         assert!(worst <= tolerance, "{worst:e}");
     }
 
-    /// Sums of 40 products of a few units; the covariance of 40 normal numbers is far from singular.
+    /// Sums of 40 products of a few units; the covariance of 40 normal samples is far from singular.
     const TOLERANCE: f64 = 40.0 * 100.0 * f64::EPSILON;
 
     #[test]
-    fn an_affine_map_is_found() {
+    fn an_affine_map_is_recovered() {
         let x = Noise::new(1).normal(40, 3) + 5.0;
         let map = array![[1.0, -2.0], [0.5, 0.0], [3.0, 1.0]];
         let y = x.dot(&map) + array![7.0, -7.0];
@@ -225,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn the_scale_of_the_inputs_does_not_matter() {
+    fn predictions_are_invariant_to_the_scale_of_the_inputs() {
         let mut noise = Noise::new(3);
         let [x, y] = [3, 2].map(|columns| noise.normal(40, columns));
         let predictions = [1.0, 1e-3, 1e3].map(|scale| {
@@ -274,7 +272,7 @@ mod tests {
         assert!((by_columns / y.len() as f64 - mse).abs() < TOLERANCE);
         let by_rows = whole.squared_errors(x.view(), y.view()).unwrap();
         assert!((by_rows.len(), (by_rows.sum() / y.len() as f64 - mse).abs() < TOLERANCE) == (90, true));
-        // Rows change no bit: each has its own chain of products, and the sum goes on where it was.
+        // Blocks of rows change no bit: each row is computed independently, and the sum is continued.
         let mut by_rows = 0.0;
         for start in (0..90).step_by(32) {
             let [x, y] = [&x, &y].map(|of| rows(of.view(), start..90.min(start + 32)));
@@ -284,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn inputs_that_are_all_the_same_predict_the_mean() {
+    fn constant_inputs_predict_the_mean() {
         let same = Array2::from_elem((6, 2), 0.1);
         let ridge = Ridge::fit_classes(same.view(), &[0, 1, 1, 1, 0, 1], 2, 1e-3).unwrap();
         let shares = ridge.predict(array![[5.0, 5.0]].view()).unwrap();
@@ -293,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn dead_columns_need_a_penalty_and_what_does_not_fit_is_refused() {
+    fn constant_columns_need_a_penalty_and_invalid_input_is_refused() {
         let mut x = Noise::new(5).normal(6, 2);
         x.column_mut(1).fill(0.1);
         let y = Array2::ones((6, 1));

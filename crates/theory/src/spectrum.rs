@@ -1,4 +1,4 @@
-//! How many of its dimensions a representation uses.
+//! Effective dimension of a representation, from the spectrum of its covariance.
 
 use ndarray::{Array2, ArrayView2};
 
@@ -7,9 +7,9 @@ use crate::{Result, centred::centred, check, linalg};
 /// The effective rank of Roy and Vetterli (2007): `exp(-sum p_i ln p_i)` of the eigenvalues `p` of the covariance of
 /// `codes: [n, d]`, divided by their sum.
 ///
-/// It is `k` if the variance is spread evenly over `k` directions, and 0 for codes that are all the same.
+/// It is `k` if the variance is equal along `k` directions and zero along all others, and 0 for constant codes.
 ///
-/// Errs if there are no codes, or values that are not finite.
+/// Fails if there are no codes, or values that are not finite.
 pub fn effective_rank(codes: ArrayView2<'_, f64>) -> Result<f64> {
     check::samples("codes", codes, 1)?;
     let product = product(codes);
@@ -26,10 +26,10 @@ pub fn effective_rank(codes: ArrayView2<'_, f64>) -> Result<f64> {
 /// The participation ratio `(sum v_i)^2 / sum v_i^2` of the eigenvalues `v` of the covariance of `codes: [n, d]`
 /// (section 2.5 of `book/cre.md`).
 ///
-/// It is `k` if the variance is spread evenly over `k` directions, and 0 for codes that are all the same. The sums are
-/// the trace and the squared norm of the covariance, so no eigenvalue is computed.
+/// It is `k` if the variance is equal along `k` directions and zero along all others, and 0 for constant codes. The sums
+/// are the trace and the squared Frobenius norm of the covariance, so no eigenvalue is computed.
 ///
-/// Errs if there are no codes, or values that are not finite.
+/// Fails if there are no codes, or values that are not finite.
 pub fn participation_ratio(codes: ArrayView2<'_, f64>) -> Result<f64> {
     check::samples("codes", codes, 1)?;
     let product = product(codes);
@@ -42,12 +42,12 @@ pub fn participation_ratio(codes: ArrayView2<'_, f64>) -> Result<f64> {
     Ok(1.0 / squares)
 }
 
-/// The covariance of the codes or the products of the codes without their mean, whichever is smaller: both have the
-/// same eigenvalues above zero, up to a factor.
+/// The covariance or the Gram matrix of the centred codes, whichever is smaller: both have the same nonzero eigenvalues
+/// up to a factor.
 fn product(codes: ArrayView2<'_, f64>) -> Array2<f64> {
     let (_, mut x) = centred(codes);
     let largest = x.iter().fold(0.0f64, |largest, value| largest.max(value.abs()));
-    // Squares of squares would leave the range of f64, and codes without variance would seem to be there.
+    // Fourth powers could overflow or underflow without this scaling.
     if largest > 0.0 && !(1e-70..1e70).contains(&largest) {
         x /= largest;
     }
@@ -61,17 +61,17 @@ mod tests {
     use super::*;
     use crate::noise::Noise;
 
-    /// Codes whose covariance is diagonal: each direction is visited once forth and once back.
+    /// Codes with a diagonal covariance: one positive and one negative sample along each direction.
     fn spread(deviations: &[f64]) -> Array2<f64> {
         let forth: Array2<f64> = Array2::from_diag(&ndarray::ArrayView1::from(deviations));
         concatenate![Axis(0), forth, forth.mapv(|x: f64| -x)] + 3.0
     }
 
-    /// Few operations on numbers below 10.
+    /// Few operations on values below 10.
     const TOLERANCE: f64 = 1_000.0 * f64::EPSILON;
 
     #[test]
-    fn variance_that_is_spread_evenly_counts_its_directions() {
+    fn equal_variances_count_their_directions() {
         for k in 1..=5 {
             let deviations: Vec<f64> = (0..5).map(|i| if i < k { 2.0 } else { 0.0 }).collect();
             for measure in [effective_rank, participation_ratio] {
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn two_unequal_variances_follow_the_formulas() {
-        let codes = spread(&[3f64.sqrt(), 1.0]); // shares 3/4 and 1/4
+        let codes = spread(&[3f64.sqrt(), 1.0]); // fractions 3/4 and 1/4
         let entropy = -(0.75 * 0.75f64.ln() + 0.25 * 0.25f64.ln());
         assert!((effective_rank(codes.view()).unwrap() - entropy.exp()).abs() < TOLERANCE);
         assert!((participation_ratio(codes.view()).unwrap() - 1.0 / 0.625).abs() < TOLERANCE);
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn more_dimensions_than_codes_change_nothing() {
+    fn more_dimensions_than_codes_give_the_same_values() {
         let narrow = Noise::new(1).normal(6, 3);
         let wide = concatenate![Axis(1), narrow, Array2::zeros((6, 7))];
         for measure in [effective_rank, participation_ratio] {
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_that_are_all_the_same_use_no_dimension() {
+    fn constant_codes_have_dimension_zero() {
         for measure in [effective_rank, participation_ratio] {
             for n in [1, 2, 6, 1_000, 5_001] {
                 assert_eq!(measure(Array2::from_elem((n, 3), 0.1).view()).unwrap(), 0.0);

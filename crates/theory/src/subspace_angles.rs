@@ -4,20 +4,20 @@ use ndarray::{Array1, ArrayView2};
 
 use crate::{Error, Result, check, linalg};
 
-/// The principal angles, in degrees and rising, between the spans of the rows of `a: [p, d]` and of `b: [q, d]`, both
+/// The principal angles, in degrees and ascending, between the spans of the rows of `a: [p, d]` and of `b: [q, d]`, both
 /// linearly independent: `[min(p, q)]`.
 ///
 /// Angles below 45 degrees are taken from sines and larger ones from cosines, since neither is exact at both ends (Björck
 /// and Golub 1973, Mathematics of Computation 27, 579).
 ///
-/// Errs if there are no rows, not as many columns in both, more rows than columns, or values that are not finite.
+/// Fails if there are no rows, different numbers of columns, more rows than columns, or values that are not finite.
 pub fn principal_angles(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Result<Array1<f64>> {
     check::samples("first subspace", a, 1)?;
     check::samples_of_width("second subspace", b, a.ncols())?;
     if let Some(more) = [a.nrows(), b.nrows()].into_iter().find(|&rows| rows > a.ncols()) {
         return Err(Error::shape("subspace", format!("at most {} rows", a.ncols()), more));
     }
-    // The smaller subspace is seen from the larger.
+    // The smaller subspace is projected onto the larger.
     let (small, large) = if a.nrows() <= b.nrows() { (a, b) } else { (b, a) };
     let [small, large] = [small, large].map(|rows| linalg::orthonormal(rows.t())); // [d, p], [d, q]
     let along = linalg::dot(large.t(), small.view());
@@ -40,12 +40,12 @@ mod tests {
 
     #[test]
     fn known_angles_are_found_small_and_large() {
-        // Few operations on numbers of length 1, in degrees.
+        // Few operations on unit vectors, in degrees.
         let tolerance = 100.0 * f64::EPSILON * 180.0;
         for degrees in [0.0f64, 1e-6, 0.5, 44.0, 46.0, 89.5, 90.0] {
             let (sine, cosine) = degrees.to_radians().sin_cos();
             let a = array![[1.0, 0.0, 0.0, 0.0], [0.0, 2.0, 0.0, 0.0]];
-            // One direction in common, and one turned away.
+            // One common direction, and one rotated.
             let b = array![[0.0, 3.0 * cosine, 3.0 * sine, 0.0], [1.0, 1.0 * cosine, 1.0 * sine, 0.0]];
             let angles = principal_angles(a.view(), b.view()).unwrap();
             assert!(angles[0].abs() < tolerance, "{angles}");

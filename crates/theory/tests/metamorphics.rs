@@ -1,4 +1,4 @@
-//! Measures of representations on random problems: what must change nothing, and brute force (row R20).
+//! Invariances of representation measures on random problems, and brute-force checks (row R20).
 #![allow(clippy::unwrap_used)] // all of this is tests, also the functions that are not one
 
 use agon_theory::{debiased_cka, effective_rank, participation_ratio};
@@ -8,10 +8,10 @@ use reliability::{Measurement, size};
 /// Ratios of sums of a few hundred products.
 const TOLERANCE: f64 = 1e-10;
 
-/// Numbers in [-1, 1) by a linear congruential generator (Knuth's constants), the same in every run.
-struct Numbers(u64);
+/// Values in [-1, 1) by a linear congruential generator (Knuth's constants), the same in every run.
+struct Random(u64);
 
-impl Numbers {
+impl Random {
     fn next(&mut self) -> f64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 11) as f64 / (1u64 << 52) as f64 - 1.0
@@ -67,20 +67,20 @@ fn cka(x: &Array2<f64>, y: &Array2<f64>) -> f64 {
 }
 
 #[test]
-fn similarity_sees_no_rotation_scale_shift_or_order_and_is_the_mean_over_quadruples() {
+fn similarity_is_invariant_to_rotation_scale_shift_and_order_and_is_the_mean_over_quadruples() {
     let measured = Measurement::of("R20", "measures keep their invariances and agree with brute force");
-    let mut numbers = Numbers(1);
+    let mut random = Random(1);
     let (problems, mut compared, mut worst) = (size(50, 1_000), 0, 0.0f64);
     for problem in 0..problems {
-        let (n, d, e) = (5 + numbers.below(4), 1 + numbers.below(6), 1 + numbers.below(6));
-        let (x, y) = (numbers.matrix(n, d), numbers.matrix(n, e));
+        let (n, d, e) = (5 + random.below(4), 1 + random.below(6), 1 + random.below(6));
+        let (x, y) = (random.matrix(n, d), random.matrix(n, e));
         let known = cka(&x, &y);
-        let order = numbers.order(n);
-        let (scale, shift) = (10.0 + 9.0 * numbers.next(), 3.0 * numbers.next());
+        let order = random.order(n);
+        let (scale, shift) = (10.0 + 9.0 * random.next(), 3.0 * random.next());
         let by_quadruples =
             hsic_by_quadruples(&x, &y) / (hsic_by_quadruples(&x, &x) * hsic_by_quadruples(&y, &y)).sqrt();
-        let rotated = x.dot(&numbers.rotation(d)) * scale + shift;
-        // Where a self-similarity is near zero, the ratio has no digits left to compare.
+        let rotated = x.dot(&random.rotation(d)) * scale + shift;
+        // With a self-similarity near zero, the ratio has no significant digits.
         if !(known.is_finite() && by_quadruples.is_finite()) || known.abs() > 10.0 {
             continue;
         }
@@ -103,14 +103,14 @@ fn similarity_sees_no_rotation_scale_shift_or_order_and_is_the_mean_over_quadrup
 }
 
 #[test]
-fn ranks_of_known_spectra_are_what_their_formulas_say_in_every_basis() {
+fn ranks_of_known_spectra_agree_with_their_formulas_in_every_basis() {
     let measured = Measurement::of("R20", "measures keep their invariances and agree with brute force");
-    let mut numbers = Numbers(2);
+    let mut random = Random(2);
     let (problems, mut worst) = (size(50, 1_000), 0.0f64);
     for problem in 0..problems {
-        let d = 1 + numbers.below(8);
-        let deviations: Vec<f64> = (0..d).map(|_| 0.1 + numbers.next().abs()).collect();
-        // Each direction is visited once forth and once back, so the covariance is diagonal.
+        let d = 1 + random.below(8);
+        let deviations: Vec<f64> = (0..d).map(|_| 0.1 + random.next().abs()).collect();
+        // One positive and one negative sample along each direction, so the covariance is diagonal.
         let codes = Array2::from_shape_fn((2 * d, d), |(row, column)| match row % d == column {
             true => {
                 if row < d {
@@ -125,7 +125,7 @@ fn ranks_of_known_spectra_are_what_their_formulas_say_in_every_basis() {
         let shares: Vec<f64> = deviations.iter().map(|s| s * s / sum).collect();
         let entropy: f64 = shares.iter().map(|p| -p * p.ln()).sum();
         let participation = 1.0 / shares.iter().map(|p| p * p).sum::<f64>();
-        let turned = codes.dot(&numbers.rotation(d)) * (2.0 + numbers.next()) + numbers.next();
+        let turned = codes.dot(&random.rotation(d)) * (2.0 + random.next()) + random.next();
         for codes in [&codes, &turned] {
             let got = [effective_rank(codes.view()).unwrap(), participation_ratio(codes.view()).unwrap()];
             for (got, wanted) in got.into_iter().zip([entropy.exp(), participation]) {

@@ -1,7 +1,7 @@
-//! An operation whose 16- and 32-bit kernels run on the emulator and whose 64-bit ones are the reference.
+//! Operations whose 16- and 32-bit kernels run on the emulator and whose 64-bit results are the reference.
 //!
-//! It is an [`Op`] with the [`Cases`] of the operation it stands for, so every check of operations is a check of
-//! its kernels and of their launches, with the same tolerances.
+//! [`Emulated`] is an [`Op`] with the [`Cases`] of the wrapped operation, so every check of operations checks its kernels
+//! and their launches, with the same tolerances.
 
 use autograd::gradcheck::cases::{Case, Cases, Kink};
 use autograd::gradcheck::classes::{Claim, ShapeClass};
@@ -17,7 +17,7 @@ pub(crate) struct Emulated<O> {
     device: Device,
 }
 
-/// The case on an emulated device of its own.
+/// The case on a new emulated device.
 pub(crate) fn on_device<O: Clone, const N: usize>(
     case: &Case<O, N>,
     setting: Setting,
@@ -40,7 +40,7 @@ fn all_to<const N: usize>(device: &Device, tensors: [&Tensor; N]) -> Result<[Ten
 impl<O: Cases<N, M>, const N: usize, const M: usize> Op<N, M> for Emulated<O> {
     const NAME: &'static str = O::NAME;
 
-    /// What the operation saves, and on which device.
+    /// The saved tensors of the operation, and their device.
     type Saved = (Device, O::Saved);
 
     fn forward(&self, inputs: [&Tensor; N]) -> Result<([Tensor; M], Self::Saved)> {

@@ -1,6 +1,6 @@
-//! No kernel that nobody checks.
+//! Every kernel file is compiled for the emulator.
 //!
-//! That no operation is without its kernels is a matter of types: `Kernel::launch` has no default.
+//! The type system ensures that every operation has kernels: `Kernel::launch` has no default.
 
 use std::fs;
 

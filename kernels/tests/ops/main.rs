@@ -1,6 +1,6 @@
-//! Every kernel on the host emulator, held against the reference of its operation by the operation's own checks.
+//! Compares every kernel on the host emulator with the reference of its operation, by the generic checks.
 //!
-//! What runs here is what runs on a GPU: `tensor::run` asks the operation for its launches, with an emulated device.
+//! The same launches run here as on a GPU: `tensor::run` dispatches to an emulated device.
 
 mod emulated;
 
@@ -19,7 +19,7 @@ use tensor::DType;
 
 use emulated::{Emulated, on_device};
 
-/// The element types that kernels come in.
+/// The element types of kernels.
 const DTYPES: [DType; 3] = [DType::F32, DType::F16, DType::BF16];
 
 fn precision<O: Cases<N, M>, const N: usize, const M: usize>(setting: Setting) {
@@ -56,7 +56,7 @@ macro_rules! kernels_of {
             }
 
             #[test]
-            fn the_kernels_keep_large_numbers_finite_and_give_kinks_their_documented_derivative() {
+            fn the_kernels_keep_large_values_finite_and_give_kinks_their_documented_derivative() {
                 autograd::for_each_arity!(super::extreme_numbers [$op $(<$($n_inputs),+>)?] ());
             }
         }
@@ -65,7 +65,7 @@ macro_rules! kernels_of {
 
 for_each_op!(kernels_of);
 
-/// The kernels that are there to be read.
+/// The naive kernels.
 mod plain {
     use autograd::ops::attention::Attention;
     use autograd::ops::conv_transpose2d::ConvTranspose2d;

@@ -1,6 +1,6 @@
-//! What only a GPU can answer: the driver, every operation, and recorded steps, on the card that `AGON_TEST_DEVICE` names.
+//! Tests that need a GPU: the driver, every operation, and recorded steps, on the device set by `AGON_TEST_DEVICE`.
 //!
-//! Every test here is ignored without a GPU, so that none looks as if it had run; `cargo xtask gpu` runs them all.
+//! All of them are ignored by default, so that none is reported as passed without a GPU; `cargo xtask gpu` runs them.
 
 use std::sync::Arc;
 
@@ -90,7 +90,7 @@ fn recorded_steps_have_the_bits_of_steps_that_are_launched_one_by_one_on_a_gpu()
 
 #[test]
 #[ignore = "needs a CUDA device"]
-fn training_on_a_gpu_is_training_on_the_processor_to_rounding() {
+fn training_on_a_gpu_equals_training_on_the_cpu_to_rounding() {
     let [on_cpu, on_gpu] = [Device::Cpu, device()].map(|device| {
         let model = model();
         let (images, labels) = batch(&device);
@@ -108,8 +108,8 @@ fn training_on_a_gpu_is_training_on_the_processor_to_rounding() {
 #[ignore = "needs a CUDA device"]
 fn two_queues_on_one_card_do_not_mix_and_do_not_disturb_each_other() {
     let devices = [device(), device()];
-    let numbers = |value: f64| Tensor::full(value, &[1 << 20], DType::F32);
-    let [one, other] = [0, 1].map(|queue| numbers(queue as f64).to_device(&devices[queue]).unwrap());
+    let values = |value: f64| Tensor::full(value, &[1 << 20], DType::F32);
+    let [one, other] = [0, 1].map(|queue| values(queue as f64).to_device(&devices[queue]).unwrap());
     assert!(tensor::run(&autograd::ops::add::Add, [&one, &other]).is_err());
     let threads: Vec<_> = [one, other]
         .into_iter()

@@ -1,13 +1,13 @@
-//! What products can do that no operation asks for yet: batches, and tensor cores for numbers of 32 bits.
+//! GEMM features that no operation uses yet: batches, and tensor cores in tf32.
 
 use kernels::{Argument, Memory, Order, Side, launch};
 use tensor::gpu::Grid;
 
-fn memory(numbers: &[f32]) -> Memory {
-    Memory::of(bytemuck::cast_slice(numbers), Side::End)
+fn memory(values: &[f32]) -> Memory {
+    Memory::of(bytemuck::cast_slice(values), Side::End)
 }
 
-/// `count` products of `[m, k]` and `[k, n]` on the tensor cores in tf32, by tiles of this side.
+/// `count` multiplications of `[m, k]` by `[k, n]` on the tensor cores in tf32, with tiles of this side.
 fn in_tf32(side: u32, count: u32, [m, n, k]: [u32; 3], a: &[f32], b: &[f32], order: Order) -> Vec<f32> {
     let (a, b) = (memory(a), memory(b));
     let c = Memory::new((count * m * n) as usize * size_of::<f32>(), Side::End);
@@ -27,11 +27,11 @@ fn in_tf32(side: u32, count: u32, [m, n, k]: [u32; 3], a: &[f32], b: &[f32], ord
     bytemuck::pod_collect_to_vec(&c.contents())
 }
 
-/// The same of whole numbers given by their place, and the exact products.
+/// The same for integers determined by position, with the exact results.
 fn of_whole_numbers(side: u32, count: u32, [m, n, k]: [u32; 3]) -> (Vec<f32>, Vec<f32>) {
     let number = |i: u32| ((i * 7) % 11) as f32 - 5.0;
-    let numbers = |rows: u32, columns: u32| (0..count * rows * columns).map(number).collect::<Vec<f32>>();
-    let (a, b) = (numbers(m, k), numbers(k, n));
+    let values = |rows: u32, columns: u32| (0..count * rows * columns).map(number).collect::<Vec<f32>>();
+    let (a, b) = (values(m, k), values(k, n));
     let exact = (0..count * m * n).map(|at| {
         let (batch, i, j) = (at / (m * n), at / n % m, at % n);
         (0..k).map(|s| a[((batch * m + i) * k + s) as usize] * b[((batch * k + s) * n + j) as usize]).sum()
@@ -40,7 +40,7 @@ fn of_whole_numbers(side: u32, count: u32, [m, n, k]: [u32; 3]) -> (Vec<f32>, Ve
 }
 
 #[test]
-fn the_tensor_cores_add_whole_numbers_in_tf32_without_an_error() {
+fn the_tensor_cores_add_integers_in_tf32_exactly() {
     for side in [64, 128] {
         let (got, exact) = of_whole_numbers(side, 1, [70, 67, 45]);
         assert_eq!(got, exact, "tiles of {side}");
@@ -54,7 +54,7 @@ fn one_launch_computes_a_batch_of_products() {
 }
 
 #[test]
-fn tf32_keeps_ten_bits_behind_the_first_and_rounds_ties_away_from_zero() {
+fn tf32_has_ten_mantissa_bits_and_rounds_ties_away_from_zero() {
     let half = 0.5f32.powi(11);
     for (x, wanted) in
         [(1.0 + half, 1.0 + 2.0 * half), (1.0 + 0.9 * half, 1.0), (-1.0 - half, -1.0 - 2.0 * half)]

@@ -1,4 +1,4 @@
-//! NVIDIA's compiler: where it is, and how it is called.
+//! Finds and calls NVIDIA's CUDA compiler.
 
 use std::env;
 use std::fs;
@@ -9,10 +9,10 @@ use anyhow::{Context, bail};
 use xshell::cmd;
 
 use crate::repo::Repo;
-use system::tell;
+use system::status;
 
-/// The parts of the compiler, all of one version: with newer ones of the second and third it cannot assemble what
-/// it writes itself. The headers for 16-bit types are in the last.
+/// The parts of the compiler, all of one version: with newer versions of the second and third it cannot assemble its
+/// own output. The headers for 16-bit types are in the last.
 const PACKAGES: [&str; 5] = [
     "nvidia-cuda-nvcc==13.0.88",
     "nvidia-cuda-crt==13.0.88",
@@ -23,18 +23,18 @@ const PACKAGES: [&str; 5] = [
 
 const VENV: &str = ".tools/venv";
 
-/// A compiler that answers.
+/// A working compiler.
 pub(super) struct Compiler {
     nvcc: PathBuf,
     version: String,
 }
 
 impl Compiler {
-    /// Looks where the variable NVCC says, then in `.tools/venv`, then on the PATH.
+    /// Searches the variable NVCC, then `.tools/venv`, then the PATH.
     pub(super) fn find(repo: &Repo) -> anyhow::Result<Self> {
         if let Some(named) = env::var_os("NVCC") {
             return Self::at(repo, named.into())
-                .context("the variable NVCC does not name a compiler that answers");
+                .context("the variable NVCC does not name a working compiler");
         }
         let nvcc = in_environment(&repo.join(VENV)).unwrap_or_else(|| "nvcc".into());
         if !repo.has(&nvcc) {
@@ -46,12 +46,12 @@ impl Compiler {
         Self::at(repo, nvcc)
     }
 
-    /// Puts the compiler into `.tools/venv`, unless one answers already.
+    /// Installs the compiler into `.tools/venv`, unless a working one is found.
     pub(super) fn install(repo: &Repo) -> anyhow::Result<()> {
         if Self::find(repo).is_ok() {
             return Ok(());
         }
-        tell!("kernels: pip installs NVIDIA's compiler into {VENV} (several hundred MB)");
+        status!("kernels: pip installs NVIDIA's compiler into {VENV} (several hundred MB)");
         repo.pip_install(VENV, &PACKAGES)
     }
 
@@ -65,7 +65,7 @@ impl Compiler {
         &self.version
     }
 
-    /// Compiles `source` for every architecture into one file, and gives the assembler's report.
+    /// Compiles `source` for every architecture into one file, and returns the assembler's report.
     pub(super) fn fatbin(&self, source: &Path, out: &Path, architectures: &[&str]) -> anyhow::Result<String> {
         let mut nvcc = Command::new(&self.nvcc);
         nvcc.args(["-std=c++17", "-O3", "-fatbin", "-Xptxas", "-v"]);
@@ -85,7 +85,7 @@ impl Compiler {
     }
 }
 
-/// The compiler as its packages put it into a virtual environment of Python, whatever version that has.
+/// The path of the compiler in a virtual environment of any Python version.
 fn in_environment(environment: &Path) -> Option<PathBuf> {
     let versions = fs::read_dir(environment.join("lib")).ok()?;
     let nvcc = |version: PathBuf| version.join("site-packages/nvidia/cu13/bin/nvcc");
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_compiler_is_found_in_an_environment_of_any_python() {
+    fn the_compiler_is_found_in_an_environment_of_any_python_version() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(in_environment(folder.path()), None);
         let bin = folder.path().join("lib/python3.99/site-packages/nvidia/cu13/bin");

@@ -1,4 +1,4 @@
-//! What each kernel takes of a processor, from the assembler's report.
+//! The resource usage of each kernel, from the assembler's report.
 
 use serde_json::{Value, json};
 
@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 pub(super) struct Resources {
     pub(super) name: String,
     pub(super) architecture: String,
-    /// Registers of a thread.
+    /// Registers per thread.
     pub(super) registers: u32,
-    /// Bytes of static shared memory of a block.
+    /// Bytes of static shared memory per block.
     pub(super) shared: u32,
-    /// Bytes that a thread stores to memory and loads again, for want of registers.
+    /// Bytes of register spills per thread.
     pub(super) spilled: u32,
 }
 
@@ -23,7 +23,7 @@ impl Resources {
     }
 }
 
-/// Every kernel that `ptxas -v` tells of.
+/// Parses the report of `ptxas -v`.
 pub(super) fn of_report(report: &str) -> Vec<Resources> {
     let mut kernels: Vec<Resources> = Vec::new();
     for line in report.lines() {
@@ -47,7 +47,7 @@ fn number_before(line: &str, what: &str) -> Option<u32> {
     line[..line.find(what)?].rsplit(' ').next()?.parse().ok()
 }
 
-/// One line for each kernel, its architectures side by side, in the order of the names.
+/// A table with one line per kernel and all architectures side by side, sorted by name.
 pub(super) fn table(kernels: &[&Resources]) -> String {
     let mut sorted = kernels.to_vec();
     sorted.sort_by_key(|kernel| (&kernel.name, &kernel.architecture));

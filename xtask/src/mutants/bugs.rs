@@ -1,4 +1,4 @@
-//! The list of bugs, and how one of them is planted behind a switch.
+//! The list of planted bugs, and planting one behind a switch.
 
 use anyhow::{Context, bail, ensure};
 use toml::Table;
@@ -7,27 +7,27 @@ use crate::repo::Repo;
 
 const LIST: &str = "tests/planted.toml";
 
-/// One wrong line.
+/// A planted bug.
 #[derive(Debug, Clone)]
 pub(super) struct Bug {
-    /// The file that holds `find`, from the root.
+    /// The file that contains `find`, relative to the root.
     pub(super) file: String,
     pub(super) name: String,
-    /// An expression, or a statement with its semicolon, that stands in the file once.
+    /// An expression, or a statement with its semicolon, that occurs in the file exactly once.
     find: String,
     replace: String,
-    /// The test program, and what stands in the names of the tests that should fail.
+    /// The test program, and a part of the names of the tests that should fail.
     pub(super) caught_by: String,
 }
 
-/// Reads the list and asks that every place is there once.
+/// Reads the list and checks that every `find` occurs exactly once.
 pub(super) fn read(repo: &Repo) -> anyhow::Result<Vec<Bug>> {
     let text = repo.sh.read_file(LIST)?;
     let bugs = parse(&text).with_context(|| format!("{LIST} is not a list of bugs"))?;
     for bug in &bugs {
         let Bug { file, find, .. } = bug;
         let count = repo.sh.read_file(file)?.matches(find.as_str()).count();
-        ensure!(count == 1, "{LIST}: `{find}` stands in {file} {count} times, wanted once");
+        ensure!(count == 1, "{LIST}: `{find}`: expected once in {file}, got {count} times; update the quote");
     }
     Ok(bugs)
 }
@@ -48,7 +48,7 @@ fn parse(text: &str) -> anyhow::Result<Vec<Bug>> {
             caught_by: field("caught_by")?,
         };
         if !bug.caught_by.contains(' ') {
-            bail!("`caught_by` wants a test program and a part of a name, got `{}`", bug.caught_by);
+            bail!("`caught_by`: expected a test program and a part of a name, got `{}`", bug.caught_by);
         }
         Ok(bug)
     };
@@ -61,22 +61,22 @@ impl Bug {
         self.caught_by.split_once(' ').expect("the list was checked")
     }
 
-    /// Whether `text` stands in its file, its name or its test.
+    /// Whether `text` occurs in its file, name or test.
     pub(super) fn mentions(&self, text: &str) -> bool {
         [&self.file, &self.name, &self.caught_by].iter().any(|of_bug| of_bug.contains(text))
     }
 
-    /// `source` with both versions of the line in it.
+    /// `source` with both versions of the line and a switch.
     pub(super) fn plant(&self, number: usize, source: &str) -> String {
         let Self { find, replace, .. } = self;
         let both = format!("if crate::planted({number}) {{ {replace} }} else {{ {find} }}");
-        // A statement stays one; an expression must not fall apart into its neighbours.
+        // A statement remains one; an expression needs parentheses.
         let both = if find.ends_with(';') { both } else { format!("({both})") };
         source.replacen(find.as_str(), &both, 1)
     }
 }
 
-/// What a crate needs for its switches: the number of the bug that is switched on comes from the environment.
+/// The switch of a crate: the number of the active bug is read from the environment.
 pub(super) const SWITCH: &str = r#"
 #[doc(hidden)]
 pub fn planted(number: usize) -> bool {
@@ -104,13 +104,13 @@ mod tests {
     }
 
     #[test]
-    fn a_list_with_a_hole_is_refused() {
+    fn an_incomplete_list_is_refused() {
         assert!(parse("").is_err() && parse(ENTRY).is_err());
         assert!(parse(&format!("{ENTRY}caught_by = 'every_op'\n")).is_err());
     }
 
     #[test]
-    fn every_place_of_the_real_list_is_there_once() {
+    fn every_quote_of_the_real_list_occurs_once() {
         assert!(read(&Repo::of_this_program().unwrap()).unwrap().len() >= 40);
     }
 }

@@ -1,4 +1,4 @@
-//! A copy of the crates with every bug planted in it; the sources themselves are not touched.
+//! A copy of the crates with every bug planted; the sources are not modified.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,11 +13,10 @@ use crate::repo::Repo;
 const MEMBERS: [&str; 5] =
     ["crates/reliability", "crates/system", "crates/tensor", "crates/autograd", "crates/models"];
 
-/// What the build script of `tensor` takes in from another crate.
+/// The file of another crate that the build script of `tensor` includes.
 const BESIDE: &str = "kernels/source_hash.rs";
 
-/// Writes the copy and returns its folder. A file that would not change is left alone, so that a second
-/// build has little to do.
+/// Writes the copy and returns its folder. Unchanged files are not rewritten, so that later builds are incremental.
 pub(super) fn with_planted(repo: &Repo, bugs: &[Bug]) -> anyhow::Result<PathBuf> {
     let mut files = BTreeMap::new();
     for member in MEMBERS {
@@ -49,7 +48,7 @@ pub(super) fn with_planted(repo: &Repo, bugs: &[Bug]) -> anyhow::Result<PathBuf>
     Ok(folder)
 }
 
-/// Sources and manifests; the fixtures of tests that ask no bug stay behind.
+/// Reads sources and manifests, without test fixtures.
 fn read(root: &Path, folder: &Path, files: &mut BTreeMap<PathBuf, String>) -> anyhow::Result<()> {
     let full = root.join(folder);
     for entry in fs::read_dir(&full).with_context(|| format!("cannot read {}", full.display()))? {
@@ -65,15 +64,15 @@ fn read(root: &Path, folder: &Path, files: &mut BTreeMap<PathBuf, String>) -> an
     Ok(())
 }
 
-/// The workspace's manifest for these members alone. Their code is optimised little: most of the time goes into
-/// building it, and the tests of one bug are short. Those of large calls are not so short.
+/// The workspace manifest for these members only, with little optimisation: building takes most of the time, and the
+/// tests of one bug are short, except those of large calls.
 fn manifest(text: &str) -> anyhow::Result<String> {
     let mut manifest: Table = text.parse()?;
     let workspace = manifest.get_mut("workspace").and_then(Value::as_table_mut);
     let workspace = workspace.context("Cargo.toml has no [workspace]")?;
     workspace.insert("members".into(), MEMBERS.map(Value::from).to_vec().into());
-    // Cargo tells packages apart by name, version and place in the workspace. Under the version of the sources the
-    // copy would pass for them in the shared target folder, and a later build would link planted bugs.
+    // Cargo identifies packages by name, version and path in the workspace. With the version of the sources, the copy
+    // would be confused with them in the shared target folder, and a later build would link planted bugs.
     let package = workspace.get_mut("package").and_then(Value::as_table_mut);
     let package = package.context("Cargo.toml has no [workspace.package]")?;
     let version =
@@ -105,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn the_copy_knows_its_own_members_only() {
+    fn the_manifest_of_the_copy_contains_its_members_only() {
         let text = "[workspace]\nmembers = [\"crates/*\"]\n[workspace.package]\nversion = \"1.2.3\"\n\
                     [profile.release]\ndebug = 1\n";
         let manifest: Table = manifest(text).unwrap().parse().unwrap();

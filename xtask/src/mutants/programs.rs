@@ -1,4 +1,4 @@
-//! The test programs of the copy, built once, and one run of some of their tests.
+//! Builds the test programs of the mutated copy once, and runs some of their tests.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,10 @@ use xshell::cmd;
 
 use crate::repo::{Repo, executables};
 
-/// The test programs by name: a crate's name for the tests inside it, a file's for the others.
+/// The test programs by name: that of the crate for unit tests, that of the file for integration tests.
 pub(super) struct Programs(BTreeMap<String, PathBuf>);
 
-/// How a run ended.
+/// The outcome of a run.
 #[derive(Debug)]
 pub(super) enum Outcome {
     Passed,
@@ -20,7 +20,7 @@ pub(super) enum Outcome {
 }
 
 impl Programs {
-    /// Builds them in release into the usual target folder, to find the dependencies there that other tests use.
+    /// Builds them in release mode into the usual target folder, to share dependencies with other builds.
     pub(super) fn build(repo: &Repo, copy: &Path) -> anyhow::Result<Self> {
         let sh = &repo.sh;
         let _in_copy = sh.push_dir(copy);
@@ -35,7 +35,7 @@ impl Programs {
         Ok(Self(executables(&messages).into_iter().map(|(name, path)| (short(name), path)).collect()))
     }
 
-    /// Runs the tests of a program whose names hold `filter`, with a bug switched on or none.
+    /// Runs the tests of a program whose names contain `filter`, with one active bug or none.
     pub(super) fn run(&self, tests: (&str, &str), bug: Option<usize>) -> anyhow::Result<Outcome> {
         let (program, filter) = tests;
         let Some(path) = self.0.get(program) else {
@@ -44,11 +44,11 @@ impl Programs {
         };
         let mut command = Command::new(path);
         command.args([filter, "--test-threads=1"]).stdin(Stdio::null());
-        // A failure is enough; the smallest case that fails is for people.
+        // Shrinking is unnecessary: any failure is enough.
         command.env("PROPTEST_MAX_SHRINK_ITERS", "0").env("RUST_BACKTRACE", "0").env_remove("AGON_PLANTED");
-        // What they measure under a planted bug is no figure of a row.
+        // Measurements with a planted bug are not figures of the reliability card.
         command.env_remove(reliability::FOLDER).env_remove(reliability::SIZE);
-        // Nor is a failure under one a seed to keep.
+        // Failing seeds with a planted bug are not stored.
         command.env_remove(reliability::SEED);
         command.envs(bug.map(|number| ("AGON_PLANTED", number.to_string())));
         let output = command.output().with_context(|| format!("cannot start {}", path.display()))?;

@@ -1,26 +1,26 @@
-//! `RELIABILITY.json` and the card in the book that is made from it.
+//! `RELIABILITY.json`, and the reliability card in the book generated from it.
 
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
 use super::rows::ROWS;
 
-/// The figures, by row.
+/// The file of figures by row.
 pub(crate) const RELIABILITY: &str = "RELIABILITY.json";
 
-/// The page that shows the card.
+/// The page with the card.
 pub(crate) const PAGE: &str = "book/reliability.md";
 
 const BEGIN: &str = "<!-- reliability: written by `cargo xtask prove` from RELIABILITY.json -->";
 const END: &str = "<!-- reliability: end -->";
 
-/// How a row ended.
+/// The status of a row.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Ended {
     Passed {
         n: u64,
     },
-    /// What could be run passed.
+    /// All steps that could run passed.
     Partly {
         n: u64,
     },
@@ -37,7 +37,7 @@ pub(super) struct Entry {
     pub(super) id: String,
     pub(super) promise: String,
     pub(super) ended: Ended,
-    /// What was found, or why nothing was run.
+    /// The result, or why nothing was run.
     pub(super) figure: String,
     pub(super) seconds: f64,
     /// `ci` or `long`.
@@ -117,7 +117,7 @@ impl Entry {
     }
 }
 
-/// All rows that have been asked for at some time.
+/// All rows that have been run.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Card {
     entries: Vec<Entry>,
@@ -137,13 +137,13 @@ impl Card {
         format!("{:#}\n", json!({ "rows": rows }))
     }
 
-    /// Puts a row in the place of what was known of it.
+    /// Replaces the entry of a row.
     pub(super) fn put(&mut self, entry: Entry) {
         self.entries.retain(|known| known.id != entry.id);
         self.entries.push(entry);
     }
 
-    /// Brings the rows into their order, with a line for those that were never asked for.
+    /// Sorts the rows, and adds entries for rows that were never run.
     pub(super) fn complete(&mut self) {
         let entries = ROWS.iter().map(|row| {
             let known = self.entries.iter().find(|entry| entry.id == row.id).cloned();
@@ -169,21 +169,21 @@ impl Card {
     }
 }
 
-/// The page with this card between its marks.
+/// The page with this card between its markers.
 pub(super) fn placed(page: &str, card: &Card) -> anyhow::Result<String> {
     let begin = page.find(BEGIN).with_context(|| format!("{PAGE} has no line {BEGIN}"))? + BEGIN.len();
     let end = page.find(END).with_context(|| format!("{PAGE} has no line {END}"))?;
-    ensure!(begin <= end, "{PAGE}: {END} stands before {BEGIN}");
+    ensure!(begin <= end, "{PAGE}: {END} is before {BEGIN}; restore the markers");
     Ok(format!("{}\n{}{}", &page[..begin], card.to_markdown(), &page[end..]))
 }
 
-/// Whether the page's card is that of the figures, and no row is missing; else what is wrong.
+/// Checks that the page's card is generated from the figures and no row is missing.
 pub(crate) fn is_current(page: &str, figures: &str) -> Result<(), String> {
     let card = Card::parse(figures).map_err(|error| format!("{RELIABILITY}: {error:#}"))?;
     let ids = || card.entries.iter().map(|entry| entry.id.as_str());
     if !ids().eq(ROWS.iter().map(|row| row.id)) {
         return Err(format!(
-            "{RELIABILITY} wants the rows R1 to R22 in order, got {}",
+            "{RELIABILITY}: expected the rows R1 to R22 in order, got {}",
             ids().collect::<Vec<_>>().join(", ")
         ));
     }
@@ -200,7 +200,7 @@ mod tests {
 
     fn entry(id: &str, ended: Ended) -> Entry {
         let (promise, figure) = ("it holds".into(), "0 of 3".into());
-        let (size, commit, machine) = ("long".into(), "0123abc".into(), "a processor, 2 cores".into());
+        let (size, commit, machine) = ("long".into(), "0123abc".into(), "a CPU, 2 cores".into());
         Entry { id: id.into(), promise, ended, figure, seconds: 0.5, size, commit, machine }
     }
 
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_what_is_read() {
+    fn a_card_is_written_and_read_back() {
         let mut card = Card::default();
         card.put(entry("R2", Ended::Failed { n: 3, failures: 1 }));
         card.put(entry("R1", Ended::Passed { n: 3 }));
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_was_not_run_or_failed_does_not_look_like_one_that_passed() {
+    fn rows_that_passed_failed_or_did_not_run_are_distinguishable() {
         assert_eq!(entry("R1", Ended::Passed { n: 3 }).line(), "| R1 | it holds | 3 (long) | 0 | 0 of 3 |");
         assert_eq!(entry("R1", Ended::NotRun).line(), "| R1 | it holds |  | not run | 0 of 3 |");
         assert_eq!(
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_card_that_is_stale_or_lacks_a_row_is_found() {
+    fn a_stale_or_incomplete_card_is_detected() {
         let mut card = Card::default();
         card.put(entry("R1", Ended::Passed { n: 3 }));
         assert!(is_current(&page(), &card.to_json()).unwrap_err().contains("got R1"));

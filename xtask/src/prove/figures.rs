@@ -1,4 +1,4 @@
-//! What the commands of a row found, put together into one line of the card.
+//! Combines the results of a row's commands into one line of the reliability card.
 
 use reliability::Figure;
 use system::text;
@@ -6,7 +6,7 @@ use system::text;
 use super::card::Ended;
 use super::steps::Ran;
 
-/// What a test harness says of its tests, or `cargo xtask mutants` of its bugs.
+/// Counts of passed and failed tests, or of the bugs of `cargo xtask mutants`.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Counts {
     pub(super) passed: u64,
@@ -14,7 +14,7 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    /// Adds what a line says: `test result: ok. 3 passed; 0 failed; …` or `mutants: 40 of 40 are caught, …`.
+    /// Adds the counts of a line: `test result: ok. 3 passed; 0 failed; …` or `mutants: 40 of 40 are caught, …`.
     pub(super) fn add(&mut self, line: &str) {
         if let Some((_, rest)) = line.split_once("test result: ") {
             let number = |after: &str| -> Option<u64> {
@@ -33,15 +33,15 @@ impl Counts {
     }
 }
 
-/// A row that has been run.
+/// The outcome of a row.
 #[derive(Debug)]
 pub(super) struct Outcome {
     pub(super) ended: Ended,
     pub(super) figure: String,
 }
 
-/// A failure of any step fails the row; where no step passed, it was not run, and where some could not be, it passed in
-/// part, with what they could not do.
+/// The outcome of a row: failed if any step failed; not run if no step passed; passed in part, with the reasons, if some
+/// steps could not run.
 pub(super) fn together(ran: &[Ran], figures: &[Figure]) -> Outcome {
     let mut counts = Counts::default();
     let (mut failed, mut reasons) = (vec![], vec![]);
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn the_harness_and_the_mutants_are_counted() {
+    fn results_of_tests_and_mutants_are_counted() {
         let mut counts = Counts::default();
         counts.add("test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; finished in 0.1s");
         counts.add("test result: FAILED. 1 passed; 2 failed; 0 ignored");
@@ -113,17 +113,17 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_step_fails_the_row_whatever_the_others_found() {
+    fn a_failed_step_fails_the_row() {
         let bad = Ran::Failed { step: "cargo test".into(), counts: Counts::default() };
         let Outcome { ended, .. } = together(&[passed(1), bad], &[figure(40, None)]);
         assert_eq!(ended, Ended::Failed { n: 40, failures: 1 });
     }
 
     #[test]
-    fn what_did_not_run_is_never_passed() {
+    fn a_row_that_did_not_run_has_not_passed() {
         let reason = || Ran::NotRun("no GPU".into());
         assert_eq!(together(&[reason()], &[]).ended, Ended::NotRun);
-        // The test ran to its end and says that it could do nothing.
+        // The test has completed and reports that it could not measure anything.
         let silent = together(&[passed(1)], &[figure(0, Some("no mount"))]);
         assert_eq!((silent.ended, &*silent.figure), (Ended::NotRun, "no mount"));
         let half = together(&[passed(1), reason()], &[figure(4, None)]);

@@ -1,26 +1,26 @@
-//! The table of the programme: each row's promise and the commands that prove it.
+//! The rows of the reliability card: each promise, and the commands that check it.
 
 use super::figures::Outcome;
-use super::steps::Step::{self, Absent, Database, Ours, Tests, Tool};
+use super::steps::Step::{self, Database, Ours, Tests, Tool, Unavailable};
 use crate::repo::Repo;
 
-/// A row of section 4.3 of the reliability specification.
+/// A row of the reliability card in `book/reliability.md`.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) id: &'static str,
-    /// What is promised, in one plain sentence.
+    /// The promise in one sentence.
     pub(crate) promise: &'static str,
-    /// All of these must pass.
+    /// The commands, all of which must pass.
     pub(super) steps: &'static [Step],
 }
 
 impl Row {
-    /// Runs its steps and puts their figures together.
+    /// Runs the steps and combines their figures.
     pub(super) fn run(&self, repo: &Repo, long: bool, fresh: Option<u64>) -> anyhow::Result<Outcome> {
         super::steps::run(repo, self.id, self.steps, long, fresh)
     }
 
-    /// The commands, one a line.
+    /// The commands, one per line.
     pub(super) fn commands(&self) -> String {
         self.steps.iter().map(|step| format!("       {step}\n")).collect()
     }
@@ -30,13 +30,13 @@ const fn row(id: &'static str, promise: &'static str, steps: &'static [Step]) ->
     Row { id, promise, steps }
 }
 
-/// To add a test to a row, add its command here and let it leave a figure with `reliability::Measurement`; a test that
-/// leaves none counts as one case.
+/// To add a test to a row, add its command here and record a figure in it with `reliability::Measurement`; a test
+/// without one counts as one case.
 pub(crate) const ROWS: [Row; 22] = [
     row(
         "R1",
-        "every operation's gradient is what finite differences say: element by element in small calls, along directions \
-         in calls of every size, in 64 and 32 bits",
+        "every operation's gradient agrees with finite differences: element by element for small inputs, along random \
+         directions for inputs of every size, in f64 and f32",
         &[
             Tests(&["--test", "every_op", "gradients_agree_with_finite_differences"]),
             Tests(&["--test", "every_op", "gradients_of_large_calls"]),
@@ -45,18 +45,18 @@ pub(crate) const ROWS: [Row; 22] = [
     ),
     row(
         "R2",
-        "every element type stays within the bound that its epsilon and the number of terms give",
+        "the error of every element type is within the bound from its epsilon and the number of terms",
         &[Tests(&["--test", "every_op", "agrees_with_f64"])],
     ),
     row(
         "R3",
-        "operations that are linear are adjoint to their derivatives",
+        "backward passes of linear operations are their adjoints",
         &[Tests(&["--test", "every_op", "the_adjoint_identity"])],
     ),
-    row("R4", "no gradient is dropped in silence", &[Tests(&["--test", "every_op", "every_recorded_input"])]),
+    row("R4", "no gradient is dropped silently", &[Tests(&["--test", "every_op", "every_recorded_input"])]),
     row(
         "R5",
-        "the gradients of whole models are what finite differences say",
+        "the gradients of whole models agree with finite differences",
         &[Tests(&["--test", "families", "whole_models"])],
     ),
     row(
@@ -66,7 +66,7 @@ pub(crate) const ROWS: [Row; 22] = [
     ),
     row(
         "R7",
-        "training reaches the closed forms and never goes below them",
+        "training converges to the closed forms and never falls below them",
         &[
             Tests(&["--test", "closed_forms"]),
             Tests(&["--lib", "linear_cre::"]),
@@ -74,34 +74,30 @@ pub(crate) const ROWS: [Row; 22] = [
             Tests(&["--lib", "denoising::"]),
         ],
     ),
-    row(
-        "R8",
-        "outputs, gradients and 50 steps of training are those of PyTorch",
-        &[Tests(&["--test", "parity"])],
-    ),
+    row("R8", "outputs, gradients and 50 training steps agree with PyTorch", &[Tests(&["--test", "parity"])]),
     row(
         "R9",
-        "threads, repetitions and stops change no bit (on one build of one machine)",
+        "results have the same bits for any number of threads, when repeated and when resumed (for one build on one machine)",
         &[Tests(&["--test", "reliability", "determinism::"]), Tests(&["--test", "families", "same_bits"])],
     ),
     row(
         "R10",
-        "a run or a whole reproduction that is killed at any instant loses nothing and ends with the same bits",
+        "a run or a reproduction killed at any time can be resumed without loss and with the same bits",
         &[Tests(&["--test", "store", "kills::"]), Tests(&["--test", "reliability", "storm::"])],
     ),
     row(
         "R11",
-        "after any file operation fails in any way, what is found is the old state or the new",
+        "after a failure of any file operation, the store is in the old or the new state",
         &[Tests(&["--test", "store", "faults::"])],
     ),
     row(
         "R12",
-        "a full disk ends with exit code 4 and costs no bit once there is room; a log that cannot be written ends nothing",
+        "a full disk leads to exit code 4 and the run can be resumed with the same bits; a log that cannot be written ends no run",
         &[Tests(&["--test", "reliability", "disk_full::"]), Tests(&["--test", "reliability", "streams::"])],
     ),
     row(
         "R13",
-        "no input panics, hangs or bloats a reader, no size of a tensor overflows, and measures after training take bounded memory",
+        "no input makes a reader panic, hang or exceed its memory bound, no tensor size overflows, and measures after training take bounded memory",
         &[
             Tests(&["--test", "mutate"]),
             Tests(&["--test", "sizes"]),
@@ -111,38 +107,34 @@ pub(crate) const ROWS: [Row; 22] = [
     ),
     row(
         "R14",
-        "no file from elsewhere hangs or crashes the program, no altered one gives a verdict, and no name in one writes to the terminal as it likes",
+        "no untrusted file hangs or crashes the program, no altered results give a verdict, and names in files cannot control the terminal",
         &[Tests(&["--test", "reliability", "hostile::"]), Tests(&["--test", "reliability", "names::"])],
     ),
     row(
         "R15",
-        "a run that stops giving numbers says what, where and when, and is never averaged in",
+        "a diverged run reports the first non-finite value and its step, and is never averaged",
         &[Tests(&["--test", "reliability", "divergence::"])],
     ),
-    row("R16", "planted gradient bugs are caught by the tests", &[Ours(&["mutants"])]),
-    row(
-        "R17",
-        "the unsafe code makes no memory error that AddressSanitizer sees",
-        &[Ours(&["address-sanitizer"])],
-    ),
+    row("R16", "planted gradient bugs are detected by the tests", &[Ours(&["mutants"])]),
+    row("R17", "AddressSanitizer finds no memory error in the unsafe code", &[Ours(&["address-sanitizer"])]),
     row(
         "R18",
         "the kernels pass the memory, race, initialisation and barrier checkers on a GPU",
-        &[Absent("no GPU has run this; `cargo xtask gpu` does")],
+        &[Unavailable("no GPU has run this; `cargo xtask gpu` does")],
     ),
     row(
         "R19",
-        "what a machine lacks is named on one screen, with a next step and a documented exit code",
+        "missing requirements of a machine are reported on one screen, with a next step and a documented exit code",
         &[Tests(&["--test", "reliability", "missing::"]), Tests(&["--test", "cli"])],
     ),
     row(
         "R20",
-        "measures keep their invariances and agree with brute force",
+        "measures have their invariances and agree with brute force",
         &[Tests(&["--test", "metamorphics"]), Tests(&["--test", "reliability", "trade_offs::"])],
     ),
     row(
         "R21",
-        "dependencies are licensed, known to be sound, and from the registry alone",
+        "dependencies have accepted licences, no known advisories, and are from the registry only",
         &[
             Tool {
                 tool: "cargo-deny",
@@ -168,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_rows_are_there_once_and_in_order() {
+    fn all_rows_are_in_order() {
         for (number, row) in ROWS.iter().enumerate() {
             assert_eq!(row.id, format!("R{}", number + 1));
             assert!(!row.steps.is_empty() && !row.promise.contains('|'), "{}", row.id);
@@ -176,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn every_test_file_that_a_row_names_is_there_once() {
+    fn every_test_file_of_a_row_exists_once() {
         let repo = Repo::of_this_program().unwrap();
         let crates = std::fs::read_dir(repo.join("crates")).unwrap();
         let folders: Vec<String> = crates

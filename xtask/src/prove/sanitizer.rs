@@ -1,4 +1,4 @@
-//! Row R17: the tests of the crate with unsafe code under AddressSanitizer, and a planted overflow that it must see.
+//! Row R17: the tests of the crate with unsafe code under AddressSanitizer, and a planted overflow that it must detect.
 
 use anyhow::{Context, ensure};
 use reliability::Measurement;
@@ -17,7 +17,7 @@ fn main() {
 }
 "#;
 
-/// `cargo xtask address-sanitizer`, in a target folder of its own that is removed afterwards.
+/// `cargo xtask address-sanitizer`, in a temporary target folder.
 pub(crate) fn run(repo: &Repo) -> anyhow::Result<()> {
     let measured = Measurement::of("R17", "the unsafe code makes no memory error that AddressSanitizer sees");
     let sh = &repo.sh;
@@ -30,12 +30,12 @@ pub(crate) fn run(repo: &Repo) -> anyhow::Result<()> {
     let planted = cmd!(sh, "{program}").ignore_status().quiet().output()?;
     let said = String::from_utf8_lossy(&planted.stderr).into_owned();
     let caught = !planted.status.success() && said.contains("AddressSanitizer: heap-buffer-overflow");
-    ensure!(caught, "a planted overflow was not seen, so a run without findings would say nothing");
+    ensure!(caught, "a planted overflow was not detected, so the result would be meaningless");
     let tests = cmd!(sh, "cargo test --release -p agon-tensor --lib --tests --target {TARGET}")
         .env("CARGO_TARGET_DIR", &folder)
         .env("RUSTFLAGS", "-Zsanitizer=address")
         .env("RUSTC_BOOTSTRAP", "1")
-        // What is allocated once for the life of the program is no leak.
+        // Allocations for the lifetime of the program are not leaks.
         .env("ASAN_OPTIONS", "detect_leaks=0")
         .run();
     sh.remove_path(&folder)?;

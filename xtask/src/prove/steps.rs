@@ -1,4 +1,4 @@
-//! The commands behind a row: tests, our own commands, and tools that may not be there.
+//! The commands of a row: tests, `xtask` commands, and optional tools.
 
 use std::fmt;
 use std::io::{BufRead, BufReader};
@@ -9,22 +9,22 @@ use xshell::cmd;
 
 use super::figures::{Counts, Outcome, together};
 use crate::repo::Repo;
-use system::tell;
+use system::status;
 
-/// One command of a row.
+/// A command of a row.
 #[derive(Debug)]
 pub(super) enum Step {
-    /// `cargo test --release --workspace ARGUMENTS`: the whole workspace, since `-p` would choose other features of the
-    /// crates it shares with the rest and compile them anew.
+    /// `cargo test --release --workspace ARGUMENTS`: the whole workspace, since `-p` would select other features of
+    /// shared dependencies and recompile them.
     Tests(&'static [&'static str]),
     /// `cargo xtask ARGUMENTS`
     Ours(&'static [&'static str]),
-    /// `cargo ARGUMENTS`, of a tool that is installed or not and reads a file of ours.
+    /// `cargo ARGUMENTS`, for an optional tool that reads a file of the repository.
     Tool { tool: &'static str, reads: &'static str, arguments: &'static [&'static str] },
-    /// The same of a tool that must first fetch a database, which a machine without a network cannot.
+    /// As `Tool`, for a tool that must first fetch a database over the network.
     Database { tool: &'static str, fetch: &'static [&'static str], arguments: &'static [&'static str] },
-    /// Nothing that could be run here, and why.
-    Absent(&'static str),
+    /// No command can be run here, with the reason.
+    Unavailable(&'static str),
 }
 
 impl fmt::Display for Step {
@@ -35,12 +35,12 @@ impl fmt::Display for Step {
             Self::Tool { arguments, .. } | Self::Database { arguments, .. } => {
                 write!(f, "cargo {}", arguments.join(" "))
             }
-            Self::Absent(reason) => write!(f, "not run: {reason}"),
+            Self::Unavailable(reason) => write!(f, "not run: {reason}"),
         }
     }
 }
 
-/// How a command ended.
+/// The outcome of a command.
 #[derive(Debug)]
 pub(super) enum Ran {
     Passed(Counts),
@@ -48,10 +48,10 @@ pub(super) enum Ran {
     NotRun(String),
 }
 
-/// Our commands that are no commands of `cargo xtask` in CI: only the long size asks for them.
+/// Commands that run only with `--long`.
 const LONG_ONLY: [&str; 1] = ["address-sanitizer"];
 
-/// Runs the steps of a row and collects what they left.
+/// Runs the steps of a row and collects their figures.
 pub(super) fn run(
     repo: &Repo,
     id: &str,
@@ -66,7 +66,7 @@ pub(super) fn run(
     let mut ran = vec![];
     for step in steps {
         let mut command = match *step {
-            Step::Absent(reason) => {
+            Step::Unavailable(reason) => {
                 ran.push(Ran::NotRun(reason.to_owned()));
                 continue;
             }
@@ -101,23 +101,23 @@ pub(super) fn run(
             }
         };
         command = command.env(reliability::FOLDER, &folder);
-        // A measurement in an example of the documentation is no figure.
+        // Measurements in documentation examples are not figures.
         if matches!(step, Step::Tests(arguments) if arguments.contains(&"--doc")) {
             command = command.env_remove(reliability::FOLDER);
         }
-        // The same word sizes both the reliability tests and the cases of the gradient checks.
+        // The size of the reliability tests and the number of cases of the gradient checks.
         command = match long {
             true => command.env(reliability::SIZE, "long").env("AGON_CASES", "256"),
             false => command.env_remove(reliability::SIZE),
         };
         if let Some(seed) = fresh {
-            // Ours, and that of tests which leave their cases to proptest.
+            // The seed of our tests, and of tests with proptest.
             command =
                 command.env(reliability::SEED, seed.to_string()).env("PROPTEST_RNG_SEED", seed.to_string());
         }
-        tell!("prove: {id}: {step}");
+        status!("prove: {id}: {step}");
         let (good, counts) = counted(command.into())?;
-        // A filter that names no test proves nothing.
+        // A filter without a matching test is an error.
         let ran_something = !matches!(step, Step::Tests(_)) || counts.passed > 0;
         ran.push(match good && counts.failed == 0 && ran_something {
             true => Ran::Passed(counts),
@@ -131,14 +131,14 @@ pub(super) fn run(
     Ok(together(&ran, &figures))
 }
 
-/// Runs a command, shows what it prints, and counts the tests that it speaks of.
+/// Runs a command, prints its output, and counts the test results in it.
 fn counted(mut command: Command) -> anyhow::Result<(bool, Counts)> {
     let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start a step")?;
     let mut counts = Counts::default();
     for line in BufReader::new(child.stdout.take().context("a step has no output")?).split(b'\n') {
         let line = String::from_utf8_lossy(&line.context("cannot read what a step prints")?).into_owned();
         counts.add(&line);
-        tell!("    {line}");
+        status!("    {line}");
     }
     let status = child.wait().context("a step did not end")?;
     Ok((status.success(), counts))

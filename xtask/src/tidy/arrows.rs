@@ -1,16 +1,16 @@
-//! Dependency rules between our crates: what cargo knows of every member, against the list of ARCHITECTURE.md.
+//! Rule: dependencies between our crates are those of ARCHITECTURE.md.
 
 use serde_json::Value;
 
 use super::Finding;
 
-/// What tests leave their figures with: every crate and xtask may depend on it, and it depends on none of ours.
+/// The crate with which tests record figures: every crate may depend on it, and it depends on none of ours.
 const FIGURES: &str = "reliability";
 
-/// Each crate with the ones it may depend on.
+/// Each crate with its allowed dependencies.
 const ARROWS: [(&str, &[&str]); 16] = [
     (FIGURES, &[]),
-    // Terminal output and files that a user names: whatever prints or reads such files may know it.
+    // For terminal output and access to files named by a user.
     ("system", &[]),
     ("tensor", &["system"]),
     ("autograd", &["tensor"]),
@@ -21,12 +21,12 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("runs", &["tensor", "models", "data", "theory", "system"]),
     ("experiments", &["tensor", "models", "data", "theory", "report", "runs", "system"]),
     ("cli", &["tensor", "models", "data", "theory", "report", "runs", "experiments", "system"]),
-    // Its tests alone: what they launch is held against the references of these.
+    // Only its tests, which compare kernels with the references of these crates.
     ("kernels", &["tensor", "autograd", "models", "data"]),
     ("xtask", &["system"]),
     ("tests", &["tensor", "autograd", "models", "data", "theory", "report", "runs", "experiments"]),
     ("benches", &["tensor", "autograd", "models", "data", "theory", "report", "runs", "experiments"]),
-    // Whatever reads foreign bytes.
+    // Every crate that reads untrusted bytes.
     ("fuzz", &["tensor", "models", "data", "runs", "experiments"]),
 ];
 
@@ -40,7 +40,7 @@ fn short(package: &str) -> &str {
     package.strip_prefix("agon-").unwrap_or(package)
 }
 
-/// Dependencies of every kind, from what `cargo metadata` says.
+/// Checks dependencies of every kind, from the output of `cargo metadata`.
 pub(super) fn of_every_package(metadata: &Value) -> Vec<Finding> {
     list(&metadata["packages"]).flat_map(of_one).collect()
 }
@@ -54,10 +54,10 @@ fn of_one(package: &Value) -> Vec<Finding> {
     let manifest = package["manifest_path"].as_str().unwrap_or(name);
     let Some((_, allowed)) = ARROWS.iter().find(|(known, _)| *known == name) else {
         let what =
-            format!("crate `{name}` is not in the list of xtask/src/tidy/arrows.rs; add what it may use");
+            format!("crate `{name}` is not in the list of xtask/src/tidy/arrows.rs; add its dependencies");
         return vec![Finding::new(manifest, 1, what)];
     };
-    // Those with a path are ours. A crate may name itself to switch on a feature for its own tests.
+    // Dependencies with a path are ours. A crate may depend on itself to enable a feature for its own tests.
     let ours = list(&package["dependencies"]).filter(|dependency| dependency["path"].is_string());
     ours.filter_map(|dependency| dependency["name"].as_str().map(short))
         .filter(|used| *used != name && *used != FIGURES && !allowed.contains(used))
@@ -72,7 +72,7 @@ mod tests {
 
     use super::*;
 
-    /// What is found of a package that depends on another of ours, and on a foreign one.
+    /// The findings for a package that depends on another of ours and on a third-party crate.
     fn found(package: &str, used: &str) -> Vec<String> {
         let dependencies =
             [json!({ "name": used, "path": "crates/x" }), json!({ "name": "serde", "path": null })];
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dependency_against_the_order_is_found_under_either_name() {
+    fn a_forbidden_dependency_is_reported_under_either_name() {
         let expected = "`tensor` must not depend on `autograd`; see the dependencies in ARCHITECTURE.md";
         assert_eq!(found("tensor", "autograd"), [expected]);
         assert_eq!(found("agon-tensor", "agon-autograd"), [expected]);
@@ -92,12 +92,12 @@ mod tests {
     }
 
     #[test]
-    fn a_crate_that_is_not_listed_is_found() {
+    fn a_crate_that_is_not_listed_is_reported() {
         assert!(found("magic", "tensor")[0].starts_with("crate `magic` is not in the list"));
     }
 
     #[test]
-    fn listed_dependencies_figures_and_the_crate_itself_are_fine() {
+    fn listed_dependencies_and_the_crate_itself_are_accepted() {
         for (package, used) in [("autograd", "tensor"), ("autograd", "reliability"), ("autograd", "autograd")]
         {
             assert!(found(package, used).is_empty(), "{package} on {used}");

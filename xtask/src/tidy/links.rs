@@ -1,18 +1,20 @@
-//! Links between documents lead somewhere, and every code of a claim is explained in the book.
+//! Rule: links between documents are valid, and every claim code is explained in the book.
 
 use super::Finding;
 use super::tree::Tree;
 
-/// The table that explains the codes, and the list of those in results.
+/// The table that explains the codes, and the list of codes in results.
 const CODES: &str = "book/codes.md";
 const CLAIMS: &str = "crates/experiments/src/claim_id.rs";
 
-/// Relative links in Markdown name a file or folder of the repository, and a heading of it where they have a fragment.
+/// Relative links in Markdown point to existing files or folders, and their fragments to headings.
 pub(super) fn lead_somewhere(tree: &Tree) -> Vec<Finding> {
     let of_line = |path: &str, index: usize, line: &str| -> Vec<Finding> {
         let dead = targets(line).filter(|target| !exists(tree, path, target));
-        dead.map(|target| Finding::new(path, index + 1, format!("the link `{target}` leads nowhere")))
-            .collect()
+        dead.map(|target| {
+            Finding::new(path, index + 1, format!("the link `{target}` has no target; correct it"))
+        })
+        .collect()
     };
     tree.ending_with(".md")
         .flat_map(|(path, text)| {
@@ -39,7 +41,7 @@ fn exists(tree: &Tree, from: &str, target: &str) -> bool {
     }
 }
 
-/// `target` as seen from the folder of `from`, without `.` and `..`.
+/// `target` relative to the root, resolved from the folder of `from`.
 fn resolved(from: &str, target: &str) -> String {
     let mut parts: Vec<&str> = from.split('/').collect();
     parts.pop();
@@ -53,7 +55,7 @@ fn resolved(from: &str, target: &str) -> String {
     parts.join("/")
 }
 
-/// The headings of a document, outside of blocks of code.
+/// The headings of a document, outside of code blocks.
 fn headings(text: &str) -> impl Iterator<Item = &str> {
     let mut inside = false;
     text.lines().filter(move |line| {
@@ -62,14 +64,14 @@ fn headings(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The fragment that GitHub gives a heading: lower case, no punctuation, hyphens for spaces.
+/// The fragment of a heading on GitHub: lower case, no punctuation, hyphens for spaces.
 fn anchor(heading: &str) -> String {
     let kept = |letter: &char| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_');
     let text = heading.trim_start_matches('#').trim().to_lowercase();
     text.chars().filter(kept).map(|letter| if letter == ' ' { '-' } else { letter }).collect()
 }
 
-/// Every part of every code in results has a row in the book's table.
+/// Every part of every claim code in results has a row in the book's table.
 pub(super) fn explain_every_code(tree: &Tree) -> Vec<Finding> {
     let (Some(claims), Some(table)) = (tree.get(CLAIMS), tree.get(CODES)) else { return vec![] };
     let spelled = claims
@@ -94,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn links_to_files_folders_and_headings_are_fine() {
+    fn links_to_files_folders_and_headings_are_accepted() {
         assert!(
             dead("[b](b.md) [c](../crates/x) [d](./b.md#one-two) [e](b.md#6a-closed-forms-exact)").is_empty()
         );
@@ -102,14 +104,17 @@ mod tests {
     }
 
     #[test]
-    fn links_that_lead_nowhere_are_found() {
+    fn dead_links_are_reported() {
         for target in ["c.md", "../crates/y", "b.md#two", "b.md#no-heading", "#there"] {
-            assert_eq!(dead(&format!("[x]({target})")), [format!("the link `{target}` leads nowhere")]);
+            assert_eq!(
+                dead(&format!("[x]({target})")),
+                [format!("the link `{target}` has no target; correct it")]
+            );
         }
     }
 
     #[test]
-    fn a_code_without_a_row_is_found() {
+    fn a_code_without_a_row_is_reported() {
         let claims = "        /// A title.\n        C1T4 = \"C1/T4\",\n";
         for (table, found) in [("| C1 | x |\n| T4 | y |\n", 0), ("| C1 | x |\n| T40 | y |\n", 1)] {
             let tree = Tree::of([(CLAIMS, claims), (CODES, table)]);

@@ -1,4 +1,4 @@
-//! Every file of a folder of like things (operations, experiments) stands in the list of that folder.
+//! Rule: every file of a folder of operations or experiments is in the list of that folder.
 
 use super::Finding;
 use super::tree::Tree;
@@ -10,12 +10,12 @@ pub(super) fn are_complete(tree: &Tree) -> Vec<Finding> {
     FOLDERS.iter().flat_map(|folder| of_one(tree, folder)).collect()
 }
 
-/// The compiler sees a name without a file, but not a file without its line: it is not compiled, or not run.
+/// The compiler detects an entry without a file, but not a file without an entry, which would not be compiled or run.
 fn of_one(tree: &Tree, folder: &str) -> Vec<Finding> {
     let files = tree.modules_in(folder);
     let list = tree.get(&format!("{folder}.rs")).or_else(|| tree.get(&format!("{folder}/mod.rs")));
     let (Some(list), false) = (list, files.is_empty()) else {
-        let what = format!("no list or no files of {folder}; bring xtask/src/tidy/lists.rs up to date");
+        let what = format!("no list or no files of {folder}; update xtask/src/tidy/lists.rs");
         return vec![Finding::new(folder, 1, what)];
     };
     let code = || list.lines().filter(|line| !line.trim_start().starts_with("//"));
@@ -29,7 +29,7 @@ fn of_one(tree: &Tree, folder: &str) -> Vec<Finding> {
         .collect()
 }
 
-/// Does `module::Type` or `module::CONSTANT` stand in `line`?
+/// Whether `line` contains `module::Type` or `module::CONSTANT`.
 fn names_something_of(line: &str, module: &str) -> bool {
     line.match_indices(&format!("{module}::")).any(|(at, found)| {
         let before = line[..at].chars().next_back();
@@ -49,14 +49,14 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_names_every_file_is_fine_in_either_place() {
+    fn a_complete_list_is_accepted_in_either_file() {
         for list_file in ["crates/autograd/src/ops.rs", "crates/autograd/src/ops/mod.rs"] {
             assert!(found(list_file, "mod add;\nadd::Add,\n    relu::Relu,\n").is_empty(), "{list_file}");
         }
     }
 
     #[test]
-    fn a_file_that_is_not_listed_is_found() {
+    fn a_file_that_is_not_listed_is_reported() {
         for list in ["add::Add\nmod relu;", "add::Add\n// relu::Relu", "add::Add\nmy_relu::Relu\nrelu::new()"]
         {
             assert_eq!(
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_without_list_or_files_is_found() {
+    fn a_folder_without_list_or_files_is_reported() {
         assert_eq!(found("elsewhere.rs", "add::Add\nrelu::Relu"), [FOLDERS[0]]);
         assert_eq!(of_one(&Tree::default(), FOLDERS[0]).len(), 1);
     }

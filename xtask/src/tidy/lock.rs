@@ -1,4 +1,4 @@
-//! Every foreign crate comes from the public registry and is locked by a checksum; cargo-deny checks the licences.
+//! Rule: every third-party crate is from the public registry and locked by a checksum; cargo-deny checks the licences.
 
 use toml::{Table, Value};
 
@@ -8,11 +8,11 @@ use super::tree::Tree;
 
 const LOCK: &str = "Cargo.lock";
 
-/// What cargo calls the public registry, whichever mirror serves it.
+/// The source of the public registry in the lock file, also with a mirror.
 const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
 pub(super) fn of_foreign_crates(tree: &Tree) -> Vec<Finding> {
-    // Planted trees of other rules have none.
+    // The test trees of other rules have no lock file.
     let Some(text) = tree.get(LOCK) else { return vec![] };
     let packages = match text.parse::<Table>() {
         Ok(mut lock) => lock.remove("package"),
@@ -22,7 +22,7 @@ pub(super) fn of_foreign_crates(tree: &Tree) -> Vec<Finding> {
     packages.filter_map(|package| Some(Finding::new(LOCK, 1, of_one(package)?))).collect()
 }
 
-/// What is wrong with a package.
+/// The violation of a package, if any.
 fn of_one(package: &Value) -> Option<String> {
     let field = |name: &str| package.get(name).and_then(Value::as_str);
     let name = field("name").unwrap_or("a package without a name");
@@ -47,13 +47,13 @@ mod tests {
     }
 
     #[test]
-    fn crates_of_the_registry_with_a_checksum_and_our_own_are_fine() {
+    fn registry_crates_with_a_checksum_and_own_crates_are_accepted() {
         assert!(found(&format!("name = \"serde\"\nsource = \"{REGISTRY}\"\nchecksum = \"00\"")).is_empty());
         assert!(found("name = \"agon-data\"\nversion = \"0.1.0\"").is_empty());
     }
 
     #[test]
-    fn other_sources_and_missing_checksums_are_found() {
+    fn other_sources_and_missing_checksums_are_reported() {
         let elsewhere = ["git+https://example.org/serde#00", "registry+https://example.org/crates.io-index"];
         for source in elsewhere {
             let found = found(&format!("name = \"serde\"\nsource = \"{source}\"\nchecksum = \"00\""));

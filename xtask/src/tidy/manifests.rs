@@ -1,4 +1,4 @@
-//! Every crate takes its lints and the versions of its dependencies from the workspace, and forbids unsafe code.
+//! Rule: every crate inherits lints and dependency versions from the workspace, and forbids unsafe code.
 
 use toml::{Table, Value};
 
@@ -41,12 +41,12 @@ fn is_of_the_workspace(value: &Value) -> bool {
     value.get("workspace").and_then(Value::as_bool) == Some(true)
 }
 
-/// Whether a crate names itself, to switch on a feature for its own tests.
+/// Whether a crate depends on itself, to enable a feature for its own tests.
 fn is_itself(dependency: &Value) -> bool {
     dependency.get("path").and_then(Value::as_str) == Some(".")
 }
 
-/// The lint of the workspace is only denied, so that two crates can allow it.
+/// The workspace only denies the lint, so that two crates can allow it.
 fn of_roots(tree: &Tree, manifest: &str) -> Vec<Finding> {
     let folder = manifest.trim_end_matches("Cargo.toml");
     if UNSAFE.contains(&folder.trim_end_matches('/')) {
@@ -72,7 +72,7 @@ mod tests {
         of_every_crate(&Tree::of(files)).into_iter().map(|finding| (finding.file, finding.what)).collect()
     }
 
-    /// What is wrong with a member that has this manifest behind its name.
+    /// The findings for a member with this manifest.
     fn of_member(manifest: &str) -> Vec<String> {
         let manifest = format!("[package]\nname = \"data\"\n{manifest}");
         let found = found([("Cargo.toml", "[workspace]\n"), ("a/Cargo.toml", &manifest)]);
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_without_lints_is_found_and_the_workspace_is_not() {
+    fn a_member_without_lints_is_reported_and_the_workspace_is_not() {
         assert!(of_member(LINTS).is_empty());
         for without in ["", "[lints]\nworkspace = false\n", "[lints.rust]\nunsafe_code = \"allow\"\n"] {
             assert!(of_member(without)[0].starts_with("no lints; "), "{without}");
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dependency_with_a_version_of_its_own_is_found_wherever_it_stands() {
+    fn a_dependency_with_its_own_version_is_reported_in_any_section() {
         for kind in
             ["dependencies", "dev-dependencies", "build-dependencies", "target.'cfg(unix)'.dependencies"]
         {
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crate_that_does_not_forbid_unsafe_code_is_found_but_for_two() {
+    fn a_crate_that_does_not_forbid_unsafe_code_is_reported_except_two() {
         let manifest = format!("[package]\n{LINTS}");
         let of = |folder: &str, root: &str, text: &str| {
             let (toml, root) = (format!("{folder}/Cargo.toml"), format!("{folder}/{root}"));

@@ -1,4 +1,4 @@
-//! Every Rust file opens with a sentence that says what it is.
+//! Rule: every Rust file starts with a `//!` sentence.
 
 use super::Finding;
 use super::tree::Tree;
@@ -16,7 +16,7 @@ pub(super) fn of_every_file(tree: &Tree) -> Vec<Finding> {
         .collect()
 }
 
-/// Is the first paragraph a module comment that ends as a sentence or a question does?
+/// Whether the first paragraph is a module comment that ends as a sentence or question.
 fn opens_with_a_sentence(text: &str) -> bool {
     let paragraph = text.lines().map_while(|line| line.strip_prefix("//! ")).last();
     paragraph.is_some_and(|end| end.trim_end().ends_with(['.', '?']))
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_without_an_opening_sentence_is_found() {
+    fn a_file_without_an_opening_sentence_is_reported() {
         for text in [
             "",
             "use std::fs;\n//! Late.\n",
@@ -41,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn sentences_and_questions_are_fine_and_may_go_on() {
+    fn sentences_and_questions_are_accepted() {
         for text in
             ["//! Sums.\n", "//! Is it wide,\n//! or deep?\n//!\n//! And so on\n", "//! One. Two.\nuse x;\n"]
         {

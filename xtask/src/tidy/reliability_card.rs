@@ -1,11 +1,11 @@
-//! The reliability card in the book is the one of `RELIABILITY.json`, and has all rows.
+//! Rule: the reliability card in the book is generated from `RELIABILITY.json`, and has all rows.
 
 use super::Finding;
 use super::tree::Tree;
 use crate::prove::{PAGE, RELIABILITY, is_current};
 
 pub(super) fn is_that_of_its_figures(tree: &Tree) -> Vec<Finding> {
-    // Planted trees of other rules have neither.
+    // The test trees of other rules have neither.
     let Some(page) = tree.get(PAGE) else { return vec![] };
     let found = match tree.get(RELIABILITY) {
         Some(figures) => is_current(page, figures),

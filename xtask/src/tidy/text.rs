@@ -1,9 +1,9 @@
-//! No text that only makes sense on one machine, and no placeholder that nobody will come back to.
+//! Rule: no paths of one machine, and no placeholders without an issue number.
 
 use super::Finding;
 use super::tree::Tree;
 
-// Written in two halves, so that this file keeps its own rules.
+// Written in two halves, so that this file satisfies its own rule.
 const HOMES: [&str; 2] = [concat!("/ro", "ot/"), concat!("/ho", "me/")];
 const PLACEHOLDERS: [&str; 3] = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("TB", "D")];
 
@@ -24,7 +24,7 @@ pub(super) fn hygiene(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// Does `word` stand in `line` on its own, with no `#N` on the line? In backticks it is only spoken of.
+/// Whether `line` contains the separate word `word`, not in backticks, and no `#N`.
 fn is_placeholder(line: &str, word: &str) -> bool {
     let part_of_name = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == '`';
     let stands = line.match_indices(word).any(|(at, _)| {
@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_of_one_machine_is_found() {
+    fn a_path_of_one_machine_is_reported() {
         for home in HOMES {
             assert_eq!(lines(&format!("fine\nsee {home}me/agon\n")), [2]);
         }
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_placeholder_that_is_spoken_of_or_part_of_a_name_is_fine() {
+    fn a_placeholder_in_backticks_or_within_a_name_is_accepted() {
         let word = PLACEHOLDERS[0];
         assert!(lines(&format!("No `{word}` here.\nMY_{word}_LIST\n{word}S\n")).is_empty());
     }

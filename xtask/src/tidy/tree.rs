@@ -1,4 +1,4 @@
-//! The text files of the repository, in memory, so that every rule can be tested on a planted tree.
+//! The text files of the repository in memory, so that rules can be tested on small trees.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,17 +6,17 @@ use std::path::Path;
 
 use anyhow::Context;
 
-/// Folders of what was built or downloaded.
+/// Folders of built or downloaded files.
 const SKIPPED: [&str; 5] = [".git", ".tools", "__pycache__", "out", "target"];
 
-/// Texts by path; a path is relative to the root and has forward slashes.
+/// Texts by path, relative to the root with forward slashes.
 #[derive(Default)]
 pub(super) struct Tree {
     files: BTreeMap<String, String>,
 }
 
 impl Tree {
-    /// Reads every file. Those that are not UTF-8 are data and have no lines to check: they count as empty.
+    /// Reads every file. Files that are not UTF-8 are data and count as empty.
     pub(super) fn read(root: &Path) -> anyhow::Result<Self> {
         let mut tree = Tree::default();
         tree.read_folder(root, "")?;
@@ -62,7 +62,7 @@ impl Tree {
         self.files().filter(move |(path, _)| path.ends_with(ending))
     }
 
-    /// The names, without `.rs`, of the Rust files directly in `folder`, `mod.rs` aside.
+    /// The names, without `.rs`, of the Rust files directly in `folder`, except `mod.rs`.
     pub(super) fn modules_in(&self, folder: &str) -> Vec<&str> {
         self.files()
             .filter_map(|(path, _)| path.strip_prefix(folder)?.strip_prefix('/')?.strip_suffix(".rs"))
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_built_is_skipped_and_what_is_no_text_counts_as_empty() {
+    fn built_files_are_skipped_and_binary_files_count_as_empty() {
         let root = tempfile::tempdir().unwrap();
         for folder in ["src", "target"] {
             fs::create_dir(root.path().join(folder)).unwrap();

@@ -1,4 +1,4 @@
-//! The space of legal calls that every operation states, and random calls from it.
+//! Test cases: strategies for valid calls of each operation, and the runner of property tests.
 
 use std::ops::{Range, RangeInclusive};
 
@@ -11,68 +11,68 @@ use super::classes::{self, Claim, ShapeClass};
 use super::seeds::streams;
 use crate::{Op, Result};
 
-/// One legal call of an operation.
+/// One valid call of an operation.
 #[derive(Debug, Clone)]
 pub struct Case<O, const N: usize> {
     /// The operation with its fields.
     pub op: O,
-    /// Inputs of `f64`, away from kinks by more than the finite differences reach.
+    /// Inputs of `f64`, farther from kinks than the finite-difference step.
     pub inputs: [Tensor; N],
-    /// The most terms that one number of the output or of a gradient is a sum of.
+    /// The maximum number of terms summed in one element of the output or of a gradient.
     pub reduced: usize,
 }
 
-/// A call exactly where the derivative jumps.
+/// A call exactly at a discontinuity of the derivative.
 #[derive(Debug, Clone)]
 pub struct Kink<O, const N: usize> {
     /// The operation with its fields.
     pub op: O,
-    /// Inputs that every element type holds exactly.
+    /// Inputs that every element type represents exactly.
     pub inputs: [Tensor; N],
     /// The documented gradients for a `grad_output` of ones.
     pub gradients: [Vec<f64>; N],
 }
 
-/// An operation that states its legal calls.
+/// An operation with strategies for its valid calls.
 pub trait Cases<const N: usize, const M: usize = 1>: Op<N, M> + Clone {
-    /// How far a gradient moves, for a `grad_output` of one, when a stored output that `backward` reads moves by
-    /// one: rounding the output moves the gradient with it. Zero where `backward` reads no output.
+    /// The derivative of a gradient, for a `grad_output` of one, with respect to a saved output that `backward` reads:
+    /// rounding the output changes the gradient. Zero where `backward` reads no output.
     const OUTPUT_SENSITIVITY: f64 = 0.0;
 
-    /// In which inputs it is linear, or affine, while the others are held.
+    /// The inputs in which the operation is linear or affine while the others are fixed.
     const LINEAR: [bool; N];
 
-    /// In which inputs this very call is: all of [`Cases::LINEAR`] unless a ReLU follows.
+    /// The inputs in which this call is linear: all of [`Cases::LINEAR`] unless a ReLU follows.
     fn linear(&self) -> [bool; N] {
         Self::LINEAR
     }
 
-    /// What it says of a class of awkward calls.
+    /// Whether calls of a shape class are generated.
     fn claim(class: ShapeClass) -> Claim;
 
-    /// Whether a case is of a class.
+    /// Whether a case belongs to a shape class.
     fn shows(case: &Case<Self, N>, class: ShapeClass) -> bool {
         class.in_shapes(case.inputs.each_ref())
     }
 
-    /// Calls exactly at kinks and ties, for those that have them.
+    /// Calls exactly at kinks and ties, if there are any.
     fn kinks() -> Vec<Kink<Self, N>> {
         vec![]
     }
 
-    /// Small calls, the awkward shapes among them: every element is compared with finite differences.
+    /// Small calls, including edge-case shapes: every element is compared with finite differences.
     fn cases() -> BoxedStrategy<Case<Self, N>>;
 
-    /// Calls with long sums and more elements than one thread takes: short sums cannot show a narrow
+    /// Calls with long sums and enough elements for several threads: short sums cannot reveal a narrow
     /// accumulator, and small inputs do not reach every branch of a fast path.
     fn long_cases() -> BoxedStrategy<Case<Self, N>>;
 
     /// Calls of listed sizes, usually from [`swept`]: every remainder of a tile and a vector, equal sides, batches and
-    /// offsets of more than one block. Their gradients are compared with differences along directions, so they must be
-    /// smooth within 0.001 of their inputs.
+    /// offsets of more than one block. Their gradients are compared with directional differences, so the function must
+    /// be smooth within 0.001 of the inputs.
     fn swept() -> Vec<BoxedStrategy<Case<Self, N>>>;
 
-    /// The function that `backward` differentiates, where it is not `forward`.
+    /// The function that `backward` differentiates; by default `forward`.
     ///
     /// # Errors
     /// As `forward`.
@@ -81,7 +81,7 @@ pub trait Cases<const N: usize, const M: usize = 1>: Op<N, M> + Clone {
     }
 }
 
-/// An operation that takes inputs of any one shape and computes element by element: its [`Cases`] follow.
+/// An element-wise operation on inputs of any shape; it implements [`Cases`].
 pub trait AnyShape<const N: usize>: Op<N> + Clone + 'static {
     /// See [`Cases::OUTPUT_SENSITIVITY`].
     const OUTPUT_SENSITIVITY: f64 = 0.0;
@@ -137,17 +137,17 @@ fn of_shape<O: AnyShape<N>, const N: usize>(shape: BoxedStrategy<Vec<usize>>) ->
     (O::op(), inputs).prop_map(|(op, inputs)| Case { op, inputs, reduced: 1 }).boxed()
 }
 
-/// Shapes with these numbers of axes of these lengths; now and then an axis is empty.
+/// Shapes with a rank in `ranks` and lengths in `lengths`; occasionally an axis is empty.
 pub fn shape(ranks: RangeInclusive<usize>, lengths: Range<usize>) -> BoxedStrategy<Vec<usize>> {
     vec(length(lengths), ranks).boxed()
 }
 
-/// A length of an axis; now and then it is empty.
+/// A length of an axis; occasionally zero.
 pub fn length(lengths: Range<usize>) -> BoxedStrategy<usize> {
     prop_oneof![1 => Just(0), 7 => lengths].boxed()
 }
 
-/// Lengths around the powers of two by which kernels cut their tiles.
+/// Lengths around the powers of two used as tile sizes.
 pub const TILES: [usize; 6] = [31, 32, 33, 127, 128, 129];
 
 /// A length around the size of a tile.
@@ -155,17 +155,17 @@ pub fn tile() -> BoxedStrategy<usize> {
     proptest::sample::select(&TILES[..]).boxed()
 }
 
-/// Shapes of more elements than one thread takes, and matrices that straddle tiles.
+/// Shapes with enough elements for several threads, and matrices that straddle tiles.
 pub fn long_shape() -> BoxedStrategy<Vec<usize>> {
     prop_oneof![shape(1..=1, 65_000..70_000), vec(tile(), 2)].boxed()
 }
 
-/// Numbers in [-2, 2).
+/// Values in [-2, 2).
 pub fn values(shape: &[usize]) -> BoxedStrategy<Tensor> {
     filled(shape, (-2.0..2.0f64).boxed())
 }
 
-/// Numbers in [-2, 2) that are at least 0.05 from zero: ten times as far as finite differences reach.
+/// Values in [-2, 2) at least 0.05 from zero: ten times the reach of finite differences.
 pub fn values_away_from_zero(shape: &[usize]) -> BoxedStrategy<Tensor> {
     filled(shape, (0.05..2.0f64, any::<bool>()).prop_map(|(x, sign)| if sign { x } else { -x }).boxed())
 }
@@ -194,11 +194,11 @@ pub const LENGTHS: [usize; 79] = {
     lengths
 };
 
-/// Numbers of images and of channels: around the sizes of blocks and one tile with all that may be left of a second.
+/// Numbers of images and of channels: around the block sizes, and one tile plus every remainder of a second.
 pub const BATCHES: [usize; 12] = [1, 2, 31, 32, 33, 34, 63, 64, 65, 66, 128, 130];
 
-/// Calls of sizes that are listed, not drawn: each axis in turn takes all of `lengths`, while the others take some of
-/// `others`; then all axes are equal.
+/// Calls of listed sizes: each axis in turn takes all of `lengths`, while the others take some of `others`; then all axes
+/// are equal.
 pub fn swept<const D: usize, C>(
     lengths: [&[usize]; D],
     others: &[usize],
@@ -207,7 +207,7 @@ pub fn swept<const D: usize, C>(
     let mut cases = vec![];
     for (axis, lengths) in lengths.iter().enumerate() {
         for (number, &length) in lengths.iter().enumerate() {
-            // Steps that no length of a short list divides, so that neighbours meet in every combination.
+            // Strides coprime to the lengths of short lists, so that all combinations of neighbouring values occur.
             let other = |place: usize| others[(number + 5 * place + number / others.len()) % others.len()];
             cases.push(of(std::array::from_fn(|place| if place == axis { length } else { other(place) })));
         }
@@ -222,16 +222,16 @@ pub fn swept_lengths<C>(of: impl Fn(usize) -> BoxedStrategy<C>) -> Vec<BoxedStra
     swept([&LENGTHS], &[1], |[length]| of(length))
 }
 
-/// Asks `property` of random cases and panics with the smallest one that fails.
+/// Tests `property` on random cases and panics with the smallest failing case.
 ///
 /// The cases are the same in every run unless `AGON_SEED` is set, to a number or to `random`: then failing seeds are kept
-/// in `crates/autograd/tests/seeds.txt`, and later runs ask them first. `AGON_CASES` sets how many cases there are (8
-/// otherwise).
+/// in `crates/autograd/tests/seeds.txt`, and later runs test them first. `AGON_CASES` sets the number of cases (default
+/// 8).
 pub fn for_all<C: std::fmt::Debug>(cases: BoxedStrategy<C>, property: impl Fn(&C) -> Result<()>) {
     for_some(cases, 1, property);
 }
 
-/// [`for_all`] of four times as many cases, enough for every shape class to be among them: for small ones.
+/// [`for_all`] with four times as many cases, enough to include every shape class: for small cases.
 pub fn for_many<C: std::fmt::Debug>(cases: BoxedStrategy<C>, property: impl Fn(&C) -> Result<()>) {
     for_some(cases, 4, property);
 }
@@ -250,7 +250,8 @@ fn for_some<C: std::fmt::Debug>(cases: BoxedStrategy<C>, times: u32, property: i
     }
 }
 
-/// Asks `property` of one case of each kind, in order, and panics with the first that fails; returns how many there were.
+/// Tests `property` on one case of each kind, in order, and panics with the first failing case; returns the number of
+/// cases.
 pub fn for_each<C: std::fmt::Debug>(
     kinds: &[BoxedStrategy<C>],
     property: impl Fn(&C) -> Result<()>,

@@ -1,4 +1,4 @@
-//! The checks that follow from an operation's line in the list.
+//! The generic checks that run for every operation in the list.
 
 use tensor::{DType, Tensor};
 
@@ -7,10 +7,10 @@ use super::{Checked, compare, weights};
 use crate::op::Layout;
 use crate::{Error, Op, Result};
 
-/// Compares every element of every gradient with finite differences, and asks for every subset of them.
+/// Compares every element of every gradient with finite differences, and requests every subset of gradients.
 ///
 /// # Errors
-/// The first thing that is wrong.
+/// The first violation.
 pub fn finite_differences<O, const N: usize, const M: usize>(case: &Case<O, N>) -> Result<Checked>
 where
     O: Cases<N, M>,
@@ -39,7 +39,7 @@ pub(super) fn flat(tensors: &[Tensor]) -> Vec<f64> {
     tensors.iter().flat_map(Tensor::to_f64_vec).collect()
 }
 
-/// Asks for gradients and compares which came with which were wanted, and each with its input.
+/// Computes the requested gradients and checks that exactly those are returned, each with the layout of its input.
 pub(super) fn gradients<O, const N: usize, const M: usize>(
     op: &O,
     inputs: [&Tensor; N],
@@ -63,17 +63,16 @@ where
 
 /// Compares the outputs and gradients in `dtype` with those in 64 bits, for the same rounded inputs.
 ///
-/// **What is allowed.** A sum of `n` terms is rounded `n` times, each time by at most half an epsilon of
-/// the accumulator times the partial sum, which is taken to be no larger than four times the largest number
-/// of the result: `2 n epsilon`. Inputs, gradients handed down and results are rounded to the stored type:
-/// four roundings of it are allowed. A gradient that reads a stored output moves with that output's rounding
-/// by [`Cases::OUTPUT_SENSITIVITY`]. Where terms cancel, their sums are larger than what is left of them: a result
-/// that is further off is compared again with what it moves by when each number that goes in moves by its own size.
-/// A number that is as close as the type can be is right, also where it overflows, and below the smallest normal
-/// number a fast path may give zero.
+/// **Tolerance.** A sum of `n` terms is rounded `n` times, each time by at most half an epsilon of the
+/// accumulator times the partial sum, which is assumed to be at most four times the largest element of the
+/// result: `2 n epsilon`. Inputs, incoming gradients and results are rounded to the stored type, which allows
+/// four roundings of it. A gradient that reads a saved output changes with that output's rounding by
+/// [`Cases::OUTPUT_SENSITIVITY`]. Where terms cancel, the partial sums exceed the result: a larger error is compared
+/// again with the sensitivity of the result to relative perturbations of its inputs. The nearest value of the type is
+/// always accepted, also on overflow, and below the smallest normal value a fast path may return zero.
 ///
 /// # Errors
-/// [`Error::Imprecise`] with the place and both numbers.
+/// [`Error::Imprecise`] with the position and both values.
 pub fn precision<O, const N: usize, const M: usize>(case: &Case<O, N>, dtype: DType) -> Result<()>
 where
     O: Cases<N, M>,
@@ -90,7 +89,7 @@ where
         let numbers = got.to_f64_vec().into_iter().zip(expected.to_f64_vec());
         for (place, (got, expected)) in numbers.enumerate() {
             let difference = if got == rounded[place] { 0.0 } else { (got - expected).abs() };
-            // In 64 bits every result is finite: the inputs are no larger than 10,000.
+            // In 64 bits every result is finite: the inputs are at most 10,000.
             if !(expected.is_finite() && super::within(difference, allowed)) {
                 let op = O::NAME;
                 return Err(Error::Imprecise { op, dtype, what, place, got, expected, difference, allowed });
@@ -120,7 +119,7 @@ where
     for (input, (got, expected)) in got.iter().zip(&expected).enumerate() {
         let (Some(got), Some(expected)) = (got, expected) else { continue };
         let judge =
-            |size| within(format!("the gradient by input {input}"), got, expected, (from_output, size));
+            |size| within(format!("the gradient of input {input}"), got, expected, (from_output, size));
         let gradient = |inputs: [&Tensor; N], grad_outputs: &[Tensor; M]| {
             let (_, saved) = case.op.forward(inputs)?;
             let gradients = gradients(&case.op, inputs, &saved, grad_outputs, [true; N])?;
@@ -131,13 +130,12 @@ where
     Ok(())
 }
 
-/// What follows from inputs and the gradients of outputs.
+/// A function of the inputs and the gradients of the outputs.
 pub(super) type Derived<'a, const N: usize, const M: usize> =
     dyn Fn([&Tensor; N], &[Tensor; M]) -> Result<Vec<f64>> + 'a;
 
-/// The most that a result moves, per unit, when each number that goes into it moves by a small share of its size, up or
-/// down: about the size of the terms that it is a sum of, also where they cancel. Where it jumps, as at a tie, it says
-/// nothing: zero.
+/// The largest change of a result, per unit of relative perturbation of each input element, up or down: about the
+/// magnitude of the summed terms, also where they cancel. At a discontinuity, such as a tie, it is zero.
 pub(super) fn moved<const N: usize, const M: usize>(
     result: &Derived<'_, N, M>,
     inputs: [&Tensor; N],
@@ -171,12 +169,12 @@ pub(super) fn moved<const N: usize, const M: usize>(
     Ok(most)
 }
 
-/// The largest size of a number in the tensor.
+/// The largest magnitude in the tensor.
 pub(super) fn largest(tensor: &Tensor) -> f64 {
     tensor.to_f64_vec().into_iter().fold(0.0, |largest: f64, x| largest.max(x.abs()))
 }
 
-/// A direction for each output.
+/// A weight tensor for each output.
 pub(super) fn numbered<const M: usize>(outputs: &[Tensor; M]) -> [Tensor; M] {
     std::array::from_fn(|output| weights(outputs[output].shape(), output as u64))
 }

@@ -1,4 +1,4 @@
-//! The classes of awkward calls on which gradients went wrong elsewhere, and what operations say of each.
+//! Shape classes: edge cases in which other frameworks had gradient bugs, and which operations cover them.
 
 use std::cell::RefCell;
 
@@ -7,8 +7,8 @@ use tensor::Tensor;
 use self::ShapeClass::*;
 use super::cases::{Cases, for_all, for_many};
 
-/// A class of awkward calls that a gradient check should meet. Its list generalises the fixed
-/// gradient bugs of other frameworks.
+/// A class of edge cases that a gradient check should cover. The list generalises fixed gradient bugs of
+/// other frameworks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ShapeClass {
     /// An axis of length 1.
@@ -17,23 +17,23 @@ pub enum ShapeClass {
     EmptyAxis,
     /// A transposed or strided view.
     View,
-    /// One side repeated to the other's shape.
+    /// One operand broadcast to the other's shape.
     Broadcast,
-    /// A stride that does not divide the extent: the last pixels are read by no window.
+    /// A stride that does not divide the extent: no window covers the last pixels.
     UnevenStride,
-    /// A kernel whose taps lie apart.
+    /// A dilated kernel.
     Dilation,
-    /// A convolution that keeps groups of channels apart.
+    /// A grouped convolution.
     Groups,
     /// A kernel of 1 x 1 on an image of 1 x 1.
     UnitKernel,
     /// One tensor used twice.
     FanOut,
-    /// A length just below, at or just above a power of two that kernels cut their tiles by.
+    /// A length just below, at or just above a power of two used as a tile size.
     TileStraddler,
-    /// Numbers of 80 and 10,000, where exponentials overflow or vanish.
+    /// Values of 80 and 10,000, where exponentials overflow or vanish.
     LargeMagnitude,
-    /// A call exactly where the derivative jumps.
+    /// A call exactly at a discontinuity of the derivative.
     KinkOrTie,
     /// One example.
     BatchOfOne,
@@ -41,14 +41,14 @@ pub enum ShapeClass {
     OddRank,
 }
 
-/// What an operation says of a class.
+/// The coverage of a shape class by an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claim {
-    /// Calls of the class are among its cases, or its kinks.
+    /// The operation's cases or kinks include calls of the class.
     Generated,
-    /// A check makes calls of the class from every case of every operation.
+    /// A generic check derives calls of the class from every case of every operation.
     Derived,
-    /// There is no such call, and why.
+    /// No valid call belongs to the class, with the reason.
     Never(&'static str),
 }
 
@@ -71,7 +71,7 @@ impl ShapeClass {
         OddRank,
     ];
 
-    /// Whether a call of these inputs is of this class, for the classes that shapes tell.
+    /// Whether a call with these inputs belongs to this class, for classes determined by shapes.
     pub fn in_shapes<const N: usize>(self, inputs: [&Tensor; N]) -> bool {
         let of_length = |lengths: &[usize]| {
             inputs.iter().flat_map(|input| input.shape()).any(|length| lengths.contains(length))
@@ -87,7 +87,7 @@ impl ShapeClass {
     }
 }
 
-/// What holds for the whole engine.
+/// The claim that holds for the whole engine.
 fn of_the_engine(class: ShapeClass) -> Claim {
     match class {
         View => Claim::Never("tensors are in row-major order without gaps"),
@@ -98,7 +98,7 @@ fn of_the_engine(class: ShapeClass) -> Claim {
     }
 }
 
-/// Of a smooth operation on any shape.
+/// The claim of a smooth operation on any shape.
 pub fn of_any_shape(class: ShapeClass) -> Claim {
     match class {
         Broadcast => Claim::Never("shapes are equal; `BroadcastTo` repeats"),
@@ -108,7 +108,7 @@ pub fn of_any_shape(class: ShapeClass) -> Claim {
     }
 }
 
-/// Of a smooth operation on matrices, or images `[n, c, h, w]`.
+/// The claim of a smooth operation on matrices, or images `[n, c, h, w]`.
 pub fn of_even_rank(class: ShapeClass) -> Claim {
     match class {
         OddRank => Claim::Never("the first input has a fixed, even rank"),
@@ -116,7 +116,7 @@ pub fn of_even_rank(class: ShapeClass) -> Claim {
     }
 }
 
-/// Of an operation that slides a window over images.
+/// The claim of an operation with sliding windows.
 pub fn of_windows(class: ShapeClass) -> Claim {
     match class {
         UnevenStride | UnitKernel => Claim::Generated,
@@ -124,7 +124,7 @@ pub fn of_windows(class: ShapeClass) -> Claim {
     }
 }
 
-/// Of a mean over rows of scores.
+/// The claim of a mean over rows of scores.
 pub fn of_scores(class: ShapeClass) -> Claim {
     match class {
         EmptyAxis => Claim::Never("the mean of nothing is refused"),
@@ -132,8 +132,8 @@ pub fn of_scores(class: ShapeClass) -> Claim {
     }
 }
 
-/// Where an operation's cases and its claims disagree: a class that is claimed and does not occur, or one
-/// that occurs although there is said to be no such call. Tiles are looked for among the long cases.
+/// The disagreements between an operation's cases and its claims: a claimed class that does not occur, or one
+/// that occurs although it is claimed to be impossible. Tiles are searched for among the long cases.
 pub fn disagreements<O, const N: usize, const M: usize>() -> Vec<String>
 where
     O: Cases<N, M>,

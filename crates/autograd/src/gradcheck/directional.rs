@@ -1,4 +1,4 @@
-//! Gradients of large calls against differences along directions, in 64 bits and in narrow types.
+//! Directional-derivative checks of large calls, in 64 bits and in narrow types.
 
 use tensor::{DType, Tensor};
 
@@ -7,17 +7,16 @@ use super::checks::{flat, gradients, largest, moved, numbered};
 use super::{stencil, weights, within};
 use crate::{Error, Result};
 
-/// The step along a direction whose components are below one. So small that the sums of a large call, which move by the
-/// sizes of many components, are still near the line.
+/// The step along a direction with components below one; small enough that the long sums of a large call stay in the
+/// linear regime.
 const STEP: f64 = 1.0 / 8192.0;
 
 /// Compares `<gradient in dtype, u>` with the difference in 64 bits along a random direction `u` of all inputs, for the
-/// same rounded inputs. One evaluation sees every element at once, so a call may be as large as it likes.
+/// same rounded inputs. One evaluation covers every element, so calls may be large.
 ///
-/// **What is allowed.** The noise of the difference, as in [`gradcheck`](crate::gradcheck()), and for each element of the
-/// gradient what [`precision`](super::checks::precision) allows it: `2 n epsilon` for a sum of `n` terms and four
-/// roundings, of the largest value. A gradient that is further off is compared again with the size of the terms that
-/// cancel in it.
+/// **Tolerance.** The noise of the difference, as in [`gradcheck`](crate::gradcheck()), and for each element of the
+/// gradient the tolerance of [`precision`](super::checks::precision): `2 n epsilon` for a sum of `n` terms and four
+/// roundings, of the largest value. A larger error is compared again with the magnitude of the cancelling terms.
 ///
 /// # Errors
 /// [`Error::Broken`] with both values.
@@ -34,7 +33,7 @@ where
     let got = gradients(&case.op, narrow.each_ref(), &saved, &grad_outputs, [true; N])?;
     let wide_grad_outputs: [Tensor; M] =
         grad_outputs.each_ref().map(|grad_output| grad_output.to_dtype(DType::F64));
-    // One of its own for each input: two inputs that move alike may not move the output at all.
+    // An independent direction for each input: equal changes of two inputs may cancel in the output.
     let directions: [Tensor; N] =
         std::array::from_fn(|input| weights(wide[input].shape(), 400 + input as u64));
 
@@ -80,7 +79,7 @@ where
         }
     }
     if !within(difference, allowed) {
-        let promise = "its gradient is the slope along any direction";
+        let promise = "the gradient is the slope along any direction";
         let shapes: Vec<&[usize]> = narrow.iter().map(Tensor::shape).collect();
         let found = format!(
             "in {dtype} for inputs of {shapes:?} the gradient says {analytic:e}, differences say {numeric:e}; they differ \

@@ -1,4 +1,4 @@
-//! Calls that finite differences cannot reach: huge numbers, and places where the derivative jumps.
+//! Checks beyond finite differences: huge values, and discontinuities of the derivative.
 
 use tensor::{DType, Tensor};
 
@@ -6,11 +6,11 @@ use super::cases::{Case, Cases};
 use super::checks::{gradients, numbered, precision};
 use crate::{Error, Result};
 
-/// Stretches every input until its largest number is 80 and then 10,000: outputs and gradients stay finite
-/// in every element type that can hold them, and where no number is a sum they stay precise.
+/// Scales every input to a maximum of 80 and then 10,000: outputs and gradients stay finite in every element
+/// type that can represent them, and where no element is a sum they stay precise.
 ///
 /// # Errors
-/// [`Error::Broken`] with the first number that is not finite; [`Error::Imprecise`].
+/// [`Error::Broken`] with the first non-finite value; [`Error::Imprecise`].
 pub fn large_magnitudes<O, const N: usize, const M: usize>(case: &Case<O, N>) -> Result<()>
 where
     O: Cases<N, M>,
@@ -23,14 +23,14 @@ where
             let narrow = everything(&case, dtype)?;
             for (which, (narrow, wide)) in narrow.iter().zip(&wide).enumerate() {
                 let representable = wide.to_dtype(dtype).to_f64_vec();
-                let numbers = narrow.to_f64_vec().into_iter().zip(representable);
-                for (place, (got, expected)) in numbers.enumerate() {
+                let elements = narrow.to_f64_vec().into_iter().zip(representable);
+                for (place, (got, expected)) in elements.enumerate() {
                     if wide.to_f64_vec()[place].is_finite() && (got.is_finite() || !expected.is_finite()) {
                         continue;
                     }
-                    let promise = "large numbers give finite outputs and gradients";
+                    let promise = "large values give finite outputs and gradients";
                     let found = format!(
-                        "for {size} in {dtype}, number {place} of result {which} is {got:e}, not {expected:e}"
+                        "for {size} in {dtype}, element {place} of result {which} is {got:e}, not {expected:e}"
                     );
                     return Err(Error::Broken { op: O::NAME, promise, found });
                 }
@@ -64,7 +64,7 @@ where
     Ok(outputs.into_iter().chain(gradients.into_iter().flatten()).collect())
 }
 
-/// Asks an operation at its kinks and ties for the derivatives that its documentation names, in every type.
+/// Checks the documented derivatives at an operation's kinks and ties, in every type.
 ///
 /// # Errors
 /// [`Error::Broken`] with both gradients.
@@ -83,7 +83,7 @@ where
                 let got = gradient.to_f64_vec();
                 if got != *documented {
                     let promise = "the derivative at a kink is the documented one";
-                    let found = format!("by input {input} in {dtype} it is {got:?}, not {documented:?}");
+                    let found = format!("for input {input} in {dtype} it is {got:?}, not {documented:?}");
                     return Err(Error::Broken { op: O::NAME, promise, found });
                 }
             }

@@ -1,4 +1,4 @@
-//! The adjoint identity of linear operations: `<J u, v> = <u, J^T v>`, with no error of differencing.
+//! The adjoint (dot-product) test of linear operations: `<J u, v> = <u, J^T v>`, without differencing error.
 
 use std::cell::Cell;
 
@@ -9,15 +9,15 @@ use super::checks::{gradients, numbered};
 use super::{dot, weights, within};
 use crate::{Error, Result};
 
-/// What is allowed, relative to the sum of the sizes of all terms. Sums of up to 10^5 terms in 64 bits are
-/// off by some square root of that many roundings: 1e-13.
+/// The tolerance, relative to the sum of the magnitudes of all terms. The rounding error of a sum of up to 10^5 terms in
+/// 64 bits grows like the square root of their number: 1e-13.
 const TOLERANCE: f64 = 1e-12;
 
 /// Checks `<J u, v> = <u, J^T v>` for each input in which the operation is linear or affine: there
 /// `J u = f(u) - f(0)` exactly, and `J^T v` is `backward`.
 ///
 /// # Errors
-/// [`Error::Broken`] with the input and both numbers.
+/// [`Error::Broken`] with the input and both values.
 pub fn adjoint<O, const N: usize, const M: usize>(case: &Case<O, N>) -> Result<()>
 where
     O: Cases<N, M>,
@@ -31,11 +31,11 @@ where
         let at_zero = with(case, input, &Tensor::zeros(shape, DType::F64))?;
         let wanted = std::array::from_fn(|other| other == input);
         let gradients = gradients(&case.op, case.inputs.each_ref(), &saved, &v, wanted)?;
-        let pulled = gradients[input].as_ref().expect("the wanted gradient came");
+        let pulled = gradients[input].as_ref().expect("the requested gradient was returned");
         let (mut forward, mut sizes) = (0.0, 0.0);
         for ((at_u, at_zero), v) in at_u.iter().zip(&at_zero).zip(&v) {
-            let numbers = at_u.to_f64_vec().into_iter().zip(at_zero.to_f64_vec()).zip(v.to_f64_vec());
-            for ((at_u, at_zero), v) in numbers {
+            let elements = at_u.to_f64_vec().into_iter().zip(at_zero.to_f64_vec()).zip(v.to_f64_vec());
+            for ((at_u, at_zero), v) in elements {
                 forward += (at_u - at_zero) * v;
                 sizes += (at_u.abs() + at_zero.abs()) * v.abs();
             }
@@ -45,14 +45,14 @@ where
         let difference = (forward - backward).abs();
         if !within(difference, TOLERANCE * sizes) {
             let promise = "it is linear and <J u, v> = <u, J^T v>";
-            let found = format!("by input {input} they are {forward:e} and {backward:e}");
+            let found = format!("for input {input} they are {forward:e} and {backward:e}");
             return Err(Error::Broken { op: O::NAME, promise, found });
         }
     }
     Ok(())
 }
 
-/// The inputs that are said not to be linear and for which superposition holds in every case all the same.
+/// The inputs not declared linear although superposition holds for them in every case.
 pub fn straight_all_the_same<O, const N: usize, const M: usize>() -> Vec<usize>
 where
     O: Cases<N, M>,
@@ -63,11 +63,11 @@ where
             let shape = case.inputs[input].shape();
             let [u, w] = [200, 300].map(|number| weights(shape, number));
             let sum = crate::ops::add::sum(&u, &w)?;
-            let numbers = |x: &Tensor| -> Result<Vec<f64>> {
+            let elements = |x: &Tensor| -> Result<Vec<f64>> {
                 Ok(with(case, input, x)?.iter().flat_map(Tensor::to_f64_vec).collect())
             };
-            let zero = numbers(&Tensor::zeros(shape, DType::F64))?;
-            let (u, w, sum) = (numbers(&u)?, numbers(&w)?, numbers(&sum)?);
+            let zero = elements(&Tensor::zeros(shape, DType::F64))?;
+            let (u, w, sum) = (elements(&u)?, elements(&w)?, elements(&sum)?);
             let bent = |place: usize| (u[place] + w[place] - sum[place] - zero[place]).abs() > 1e-9;
             bends[input].set(bends[input].get() || (0..u.len()).any(bent));
         }

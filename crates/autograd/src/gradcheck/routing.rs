@@ -1,4 +1,4 @@
-//! Through the tape: every input that is recorded gets its gradient, once for each use, and no other does.
+//! Checks of gradient routing on the tape: every recorded input gets its gradient, once per use, and no other does.
 
 use tensor::{DType, Tensor};
 
@@ -7,8 +7,8 @@ use super::checks::{gradients, numbered};
 use crate::ops::add::{self, Add};
 use crate::{Error, Result, Tape, Var};
 
-/// No silent detach: for every subset of recorded inputs and every output, each recorded input has a gradient
-/// of its own shape and each constant a typed error.
+/// No silent detach: for every subset of recorded inputs and every output, each recorded input has a gradient of
+/// its shape and each constant gives a typed error.
 ///
 /// # Errors
 /// [`Error::Broken`] with the input and the output.
@@ -43,8 +43,8 @@ where
     Ok(())
 }
 
-/// Fan-out: two uses of the same inputs give exactly twice the gradients of one, and an input that is used in
-/// two places of one call gets the sum of both gradients.
+/// Fan-out: two uses of the same inputs give exactly twice the gradients of one, and an input used in two
+/// positions of one call gets the sum of both gradients.
 ///
 /// # Errors
 /// [`Error::Broken`] with the input.
@@ -57,16 +57,16 @@ where
         Err(Error::Broken { op: O::NAME, promise, found })
     };
     let (outputs, saved) = case.op.forward(case.inputs.each_ref())?;
-    // The first output alone, as the other uses on the tape below.
+    // The first output only, as on the tape below.
     let mut grad_outputs = numbered(&outputs);
     grad_outputs
         .iter_mut()
         .skip(1)
         .for_each(|grad_output| *grad_output = Tensor::zeros(grad_output.shape(), DType::F64));
-    // A tape takes a gradient in the type of its output, which may be narrow.
+    // A tape expects a gradient in the type of its output, which may be narrow.
     grad_outputs[0] = grad_outputs[0].to_dtype(outputs[0].dtype());
     let once = gradients(&case.op, case.inputs.each_ref(), &saved, &grad_outputs, [true; N])?
-        .map(|gradient| numbers(gradient.as_ref()));
+        .map(|gradient| values(gradient.as_ref()));
 
     let tape = Tape::new();
     let vars = case.inputs.each_ref().map(|input| tape.input(input));
@@ -76,7 +76,7 @@ where
     let twice = tape.backward_from(&sum, grad_outputs[0].clone())?;
     for input in 0..N {
         let expected: Vec<f64> = once[input].iter().map(|x| 2.0 * x).collect();
-        if numbers(Some(twice.of(&vars[input])?)) != expected {
+        if values(Some(twice.of(&vars[input])?)) != expected {
             return broken(format!("input {input} of two calls did not"));
         }
     }
@@ -87,7 +87,7 @@ where
         }
         let mut inputs = case.inputs.each_ref();
         inputs[second] = inputs[0];
-        // The other input may be no legal value there, such as a matrix that does not fit itself.
+        // The other input may be invalid there, such as a matrix that cannot be multiplied by itself.
         let Ok((_, saved)) = case.op.forward(inputs) else { continue };
         let both = gradients(&case.op, inputs, &saved, &grad_outputs, [true; N])?;
         let [Some(x), Some(y)] = [&both[0], &both[second]] else { continue };
@@ -97,13 +97,13 @@ where
         vars[second] = vars[0].clone();
         let output: [Var<'_>; M] = tape.apply(case.op.clone(), vars.each_ref())?;
         let gradients = tape.backward_from(&output[0], grad_outputs[0].clone())?;
-        if numbers(Some(gradients.of(&vars[0])?)) != numbers(Some(&expected)) {
+        if values(Some(gradients.of(&vars[0])?)) != values(Some(&expected)) {
             return broken(format!("input 0, which was also input {second}, did not"));
         }
     }
     Ok(())
 }
 
-fn numbers(tensor: Option<&Tensor>) -> Vec<f64> {
-    tensor.expect("a wanted gradient came").to_f64_vec()
+fn values(tensor: Option<&Tensor>) -> Vec<f64> {
+    tensor.expect("a requested gradient was returned").to_f64_vec()
 }

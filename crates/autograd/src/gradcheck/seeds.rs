@@ -1,4 +1,4 @@
-//! Which random streams the property tests draw their cases from: a fixed one, a fresh one, and those that once failed.
+//! The random streams of property tests: a fixed one, one chosen by `AGON_SEED`, and previously failing ones.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -8,19 +8,19 @@ use std::sync::OnceLock;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 use reliability::SEED;
 
-/// The streams of a run, one after the other.
+/// A random stream of a test run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stream {
-    /// One that failed before, with the number of cases that it takes to meet the failure.
+    /// A seed that failed before, with the number of cases up to the failure.
     Kept { seed: u64, cases: u32 },
     /// The same in every run.
     Fixed,
-    /// The one that `AGON_SEED` chooses.
+    /// The seed chosen by `AGON_SEED`.
     Chosen(u64),
 }
 
 impl Stream {
-    /// Its random words.
+    /// The generator of the stream.
     pub(super) fn rng(self) -> TestRng {
         match self {
             Self::Fixed => TestRng::deterministic_rng(RngAlgorithm::ChaCha),
@@ -32,7 +32,7 @@ impl Stream {
         }
     }
 
-    /// How many cases it gives where a run takes `cases`.
+    /// The number of cases of this stream in a run of `cases` cases.
     pub(super) fn cases(self, cases: u32) -> u32 {
         match self {
             Self::Kept { cases, .. } => cases,
@@ -40,7 +40,7 @@ impl Stream {
         }
     }
 
-    /// After a failure of the test of `name`: keeps a chosen seed, and says how to repeat it.
+    /// Records a failure of the test `name`: keeps a chosen seed, and returns how to repeat the failure.
     pub(super) fn failed(self, name: &str, cases: u32) -> String {
         match self {
             Self::Fixed => String::new(),
@@ -56,7 +56,7 @@ impl Stream {
     }
 }
 
-/// The streams of the test of `name`: the kept ones first.
+/// The streams of the test `name`, kept ones first.
 ///
 /// # Panics
 /// If `AGON_SEED` is neither a number nor `random`, or the file of kept seeds is damaged.
@@ -71,7 +71,7 @@ pub(super) fn streams(name: &str) -> Vec<Stream> {
     streams
 }
 
-/// The seed that `AGON_SEED` chooses, if it is set: that of every other random test of the program.
+/// The seed chosen by `AGON_SEED`, if it is set; other random tests use the same variable.
 fn chosen() -> Option<u64> {
     static CHOSEN: OnceLock<Option<u64>> = OnceLock::new();
     *CHOSEN.get_or_init(|| {
@@ -87,7 +87,7 @@ fn file() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/seeds.txt")
 }
 
-/// The kept streams of `name`, or the first line that is none.
+/// The kept streams of `name`, or the first invalid line.
 fn kept<'t>(text: &'t str, name: &str) -> Result<Vec<Stream>, &'t str> {
     let mut streams = vec![];
     for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
@@ -103,7 +103,7 @@ fn kept<'t>(text: &'t str, name: &str) -> Result<Vec<Stream>, &'t str> {
 
 fn keep(file: &Path, seed: u64, cases: u32, name: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().create(true).append(true).open(file)?;
-    // One call, so that tests that fail at once do not tear each other's lines.
+    // One write, so that tests failing concurrently do not interleave their lines.
     file.write_all(format!("{seed} {cases} {name}\n").as_bytes())
 }
 
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kept_seed_gives_the_words_again_and_another_seed_others() {
+    fn a_kept_seed_reproduces_its_words_and_other_seeds_differ() {
         let file = std::env::temp_dir().join(format!("agon-seeds-{}.txt", std::process::id()));
         let _ = fs::remove_file(&file);
         keep(&file, 7, 32, "Case<Add, 2>").unwrap();
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_no_seed_is_shown() {
+    fn an_invalid_line_is_shown() {
         for bad in ["x 8 name", "7 name", "7 8"] {
             assert_eq!(kept(bad, "name"), Err(bad));
         }

@@ -1,51 +1,51 @@
-//! Slopes along a line by central differences, and what rounding does to them.
+//! Slopes along a line by central differences, with an estimate of their rounding error.
 
 use crate::Result;
 
-/// How many steps the stencil reaches to either side.
+/// The number of steps of the stencil to either side.
 pub(super) const REACH: usize = 4;
 
 /// The weights of the differences `f(x + j h) - f(x - j h)`, j = 1 to 4, that give the slope up to `h^8 / 630` times a
-/// ninth derivative (Fornberg, Generation of finite difference formulas, 1988).
+/// ninth derivative (Fornberg, 1988, doi 10.1090/S0025-5718-1988-0935077-0).
 const SLOPE: [f64; REACH] = [4.0 / 5.0, -1.0 / 5.0, 4.0 / 105.0, -1.0 / 280.0];
 
-/// Seventh differences of the odd part and eighth differences of the even part leave of a smooth function nothing but
-/// `h^7` and `h^8` times a derivative; what else there is is rounding. Divided by the length of their weights, each is one
-/// sample of the rounding of one evaluation (Moré and Wild, Estimating computational noise, 2011).
+/// Seventh differences of the odd part and eighth differences of the even part of a smooth function are `h^7` and `h^8`
+/// times a derivative, plus rounding. Divided by the norm of their weights, each is one sample of the rounding error of
+/// one evaluation (Moré and Wild, 2011, doi 10.1137/100786125).
 const ODD: [f64; REACH] = [14.0, -14.0, 6.0, -1.0];
 const EVEN: [f64; REACH + 1] = [70.0, -56.0, 28.0, -8.0, 1.0];
 /// `sqrt(2 * (14^2 + 14^2 + 6^2 + 1))` and `sqrt(binomial(16, 8))`
 const LENGTHS: [f64; 2] = [29.3, 113.4];
 
-/// More than this of an output's size is no rounding, not even that of a function in 32 bits: a kink, a jump or a slope
-/// that is too steep for the step.
+/// A larger fraction of an output's magnitude cannot be rounding, not even of a function in 32 bits: it indicates a kink,
+/// a jump or a slope that is too steep for the step.
 const ROUNDING_AT_MOST: f64 = 1e-6;
 
-/// How often the rounding of one evaluation may be in a slope: the weights of [`SLOPE`] add up to 1.04 for each side, and
-/// an evaluation may be off by eight times `epsilon` of its size, or by eight times what was seen of its noise.
+/// The amplification of the rounding error of one evaluation in a slope: the weights of [`SLOPE`] sum to 1.04 for each
+/// side, and an evaluation may be off by eight times `epsilon` of its magnitude, or by eight times its estimated noise.
 const ALLOWED: f64 = 16.0;
 
-/// What one output did along a line.
+/// The behaviour of one output along a line.
 pub(super) struct Moved {
-    /// Its slope.
+    /// The slope.
     pub(super) slope: f64,
-    /// The largest size of a value of it.
+    /// The largest magnitude.
     pub(super) size: f64,
-    /// The size of the rounding of one evaluation, as far as it was seen along this line; zero if it is
-    /// [rough](Self::rough). Curvature that the step does not resolve counts too.
+    /// The estimated rounding error of one evaluation along this line; zero if it is [rough](Self::rough). Unresolved
+    /// curvature is included.
     pub(super) noise: f64,
-    /// Whether it is not smooth within reach.
+    /// Whether the output is not smooth within the stencil.
     pub(super) rough: bool,
 }
 
 impl Moved {
-    /// What rounding may add to the slope.
+    /// The tolerance of the slope due to rounding.
     pub(super) fn allowed(&self, step: f64) -> f64 {
         ALLOWED * (f64::EPSILON * self.size).max(self.noise) / step
     }
 }
 
-/// The outputs that moved along a line, with their places. `at(j)` evaluates at `j` steps; `centre` is `at(0)`.
+/// The outputs that change along a line, with their positions. `at(j)` evaluates at `j` steps; `centre` is `at(0)`.
 pub(super) fn along(
     centre: &[f64],
     step: f64,
@@ -60,7 +60,7 @@ pub(super) fn along(
     let moved = |place: usize| {
         let here = centre[place];
         let values = || ahead.iter().chain(&behind).map(|values| values[place]);
-        // Comparing bits: NaN has moved.
+        // Bits are compared, so NaN counts as a change.
         if values().all(|value| value.to_bits() == here.to_bits()) && here.is_finite() {
             return None;
         }
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn slopes_are_exact_up_to_what_is_allowed() {
+    fn slopes_are_exact_within_the_tolerance() {
         type Function = fn(f64) -> f64;
         let functions: [(Function, Function); 4] = [
             (f64::exp, f64::exp),
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rounding_of_what_cancels_is_seen() {
+    fn rounding_in_cancellation_is_estimated() {
         let moved = along_line(|x| (x / 3.0 + 1e8) - 1e8, 0.3);
         assert!(!moved.rough && moved.noise > 1e-9, "{}", moved.noise);
         assert!((moved.slope - 1.0 / 3.0).abs() <= moved.allowed(STEP));
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_move_is_left_out() {
+    fn constant_outputs_are_left_out() {
         let moved = along(&[1.0, 2.0], STEP, &|j| Ok(vec![1.0, 2.0 + j])).unwrap();
         assert_eq!(moved.iter().map(|(place, _)| *place).collect::<Vec<_>>(), [1]);
     }

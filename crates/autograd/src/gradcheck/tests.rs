@@ -1,4 +1,4 @@
-//! The checker is checked: derivatives that are wrong in many ways, beside small, ordinary and large values.
+//! Tests of the checker: derivatives wrong in many ways, for small, ordinary and large values.
 
 use tensor::DType;
 
@@ -10,7 +10,7 @@ fn row(values: &[f64]) -> Tensor {
     Tensor::from_slice(values, &[values.len()]).unwrap()
 }
 
-/// `x + x`, with what `backward` makes of its gradient.
+/// `x + x`, with a function applied to its gradient.
 #[derive(Debug)]
 struct Double(fn(Vec<f64>) -> Vec<f64>);
 
@@ -30,7 +30,7 @@ fn check_double(backward: fn(Vec<f64>) -> Vec<f64>, x: &[f64]) -> Result<Checked
     gradcheck(|[x]| Ok(x.tape().apply(Double(backward), [&x])?[0].clone()), [&row(x)])
 }
 
-/// `backward` with a function of the gradient of the last element.
+/// Changes the gradient of the last element.
 fn last(mut dx: Vec<f64>, change: fn(f64) -> f64) -> Vec<f64> {
     dx.iter_mut().rev().take(1).for_each(|dx| *dx = change(*dx));
     dx
@@ -46,7 +46,7 @@ fn a_right_derivative_is_accepted() {
 }
 
 #[test]
-fn dishonest_derivatives_are_refused() {
+fn wrong_derivatives_are_refused() {
     type Change = fn(Vec<f64>) -> Vec<f64>;
     let planted: [(&str, Change); 9] = [
         ("zero", |dx| last(dx, |_| 0.0)),
@@ -59,7 +59,7 @@ fn dishonest_derivatives_are_refused() {
         ("in the wrong order", |dx| dx.into_iter().rev().collect()),
         ("a millionth off", |dx| last(dx, |dx| dx * 1.000_001)),
     ];
-    // Beside ordinary, tiny and large values: what is allowed an element is its own.
+    // With ordinary, tiny and large values: the tolerance is per element.
     for x in [&[0.2, 0.3, -0.4][..], &[1e8, 0.3, -0.4], &[-1e12, 1e8, 0.1], &[1e-9, 1e-12, 1e-9]] {
         for (how, backward) in planted {
             let error = check_double(backward, x);
@@ -95,8 +95,8 @@ impl Op<1> for Each {
 }
 
 #[test]
-fn steep_neighbours_excuse_nothing() {
-    // The step is 1/1024: curvature that it does not resolve is seen along y, and must not count along x.
+fn steep_neighbours_do_not_loosen_the_tolerance() {
+    // The step is 1/1024: unresolved curvature along y must not count along x.
     let inverse: [fn(f64) -> f64; 2] = [|y| 1.0 / y, |y| -1.0 / (y * y)];
     let steep: [fn(f64) -> f64; 2] = [|y| (50.0 * y).exp(), |y| 50.0 * (50.0 * y).exp()];
     let planted: [fn(Vec<f64>) -> Vec<f64>; 4] = [
@@ -129,7 +129,7 @@ fn steep_neighbours_excuse_nothing() {
 }
 
 #[test]
-fn a_refusal_has_the_element_both_numbers_and_what_they_look_like() {
+fn a_refusal_has_the_element_both_values_and_a_hint() {
     let hint_of = |backward| match check_double(backward, &[0.2, -0.4]) {
         Err(Error::WrongGradient { input: 0, element, analytic, numeric, hint, .. }) => {
             assert_eq!(element, [1]);
@@ -146,8 +146,8 @@ fn a_refusal_has_the_element_both_numbers_and_what_they_look_like() {
 }
 
 #[test]
-fn slopes_far_below_one_are_compared_all_the_same() {
-    // The largest slope is 1e-12: beside 1 + |f| it would vanish.
+fn slopes_far_below_one_are_compared_too() {
+    // The largest slope is 1e-12: relative to 1 + |f| it would vanish.
     let small = |scale: f64, x: &[f64]| {
         gradcheck(
             move |[x]| {
@@ -164,7 +164,7 @@ fn slopes_far_below_one_are_compared_all_the_same() {
 }
 
 #[test]
-fn five_per_cent_are_found_in_a_sum_of_1e8() {
+fn an_error_of_five_per_cent_is_found_in_a_sum_of_1e8() {
     fn summed(backward: fn(Vec<f64>) -> Vec<f64>) -> Result<Checked> {
         gradcheck(
             move |[x, large]| {
@@ -197,7 +197,7 @@ fn a_check_that_resolves_nothing_is_refused() {
 }
 
 #[test]
-fn a_function_that_changes_is_refused() {
+fn a_non_deterministic_function_is_refused() {
     let calls = std::cell::Cell::new(0.0);
     let changing = gradcheck(
         |[x]| {
@@ -210,7 +210,7 @@ fn a_function_that_changes_is_refused() {
 }
 
 #[test]
-fn a_forgotten_addition_is_refused() {
+fn a_missing_accumulation_is_refused() {
     fn used_twice<'t>([x]: [Var<'t>; 1]) -> Result<Var<'t>> {
         x.tanh()?.add(&x)
     }

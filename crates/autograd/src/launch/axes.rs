@@ -1,12 +1,12 @@
-//! Walks over axes, as the kernels of `axes.cuh` are given them.
+//! Strided iteration over axes, as passed to the kernels of `axes.cuh`.
 
 use tensor::gpu::Call;
 use tensor::{Error, Result};
 
-/// The axes that a kernel takes at most.
+/// The maximum number of axes of a kernel.
 const MOST_AXES: usize = 8;
 
-/// Lengths and strides, outermost first; axes of length 1 are left out, and those that one stride walks are one.
+/// Lengths and strides, outermost first; axes of length 1 are dropped and contiguous axes are merged.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Axes(Vec<(usize, usize)>);
 
@@ -29,13 +29,12 @@ impl Axes {
         &self.0
     }
 
-    /// Whether neighbours lie side by side.
+    /// Whether the axes are contiguous.
     pub(crate) fn is_along(&self) -> bool {
         self.0.last().is_some_and(|&(_, stride)| stride == 1)
     }
 
-    /// `[matrices, rows, columns]` of the memory, if the walk goes through one matrix after another and down the
-    /// columns of each.
+    /// `[matrices, rows, columns]` in memory, if the iteration visits matrices in order and each of them by columns.
     pub(crate) fn matrices(&self) -> Option<[usize; 3]> {
         match *self.0 {
             [(columns, 1), (rows, stride)] if stride == columns => Some([1, rows, columns]),
@@ -48,13 +47,13 @@ impl Axes {
         }
     }
 
-    /// The struct that kernels take.
+    /// The struct passed to kernels.
     ///
     /// # Errors
-    /// If there are more axes than kernels walk over, or a stride is too large for them.
+    /// If there are too many axes, or a stride does not fit into 32 bits.
     pub(crate) fn words(&self, call: Call<'_>) -> Result<[u32; 1 + 2 * MOST_AXES]> {
         if self.0.len() > MOST_AXES {
-            let wanted = format!("a walk over at most {MOST_AXES} axes that do not lie side by side");
+            let wanted = format!("at most {MOST_AXES} non-contiguous axes");
             let lengths: Vec<usize> = self.0.iter().map(|&(length, _)| length).collect();
             return Err(Error::shape("axes", &wanted, &[&lengths]));
         }
@@ -67,7 +66,7 @@ impl Axes {
     }
 }
 
-/// How far apart the neighbours along each axis of a tensor are.
+/// The row-major strides of a shape.
 pub(crate) fn strides(shape: &[usize]) -> Vec<usize> {
     (1..=shape.len()).map(|after| shape[after..].iter().product()).collect()
 }
@@ -77,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn axes_that_stay_side_by_side_are_one() {
+    fn contiguous_axes_are_merged() {
         let strides = strides(&[2, 3, 1, 4]);
         assert_eq!(strides, [12, 4, 4, 1]);
         let walk = |axes: &[(usize, usize)]| Axes::of(axes.iter().copied());

@@ -1,26 +1,26 @@
-//! Sums that blocks add up in parts, in an order that follows from the sizes alone.
+//! Partial sums computed by blocks, in an order that depends on the sizes alone.
 
 use tensor::gpu::{Argument, Call, Grid};
 use tensor::{Result, Tensor};
 
-/// How many of `n` terms each part of a sum takes, a multiple of `step`, where one part is the work of so many blocks.
+/// The number of the `n` terms in each part of a sum, a multiple of `step`, where `blocks` blocks compute one part.
 ///
-/// It does not ask for the GPU: the same numbers give the same bits on any.
+/// It does not depend on the GPU: the same inputs give the same bits on any GPU.
 pub(crate) fn terms_of_part(n: usize, blocks: usize, step: usize) -> usize {
-    /// Blocks that keep a large GPU busy.
+    /// The number of blocks that occupies a large GPU.
     const ENOUGH: usize = 512;
     let parts = (ENOUGH / blocks.max(1)).max(1);
     n.div_ceil(parts).max(1).next_multiple_of(step)
 }
 
-/// `sum = parts[0] + parts[1] + ..`, from so many parts of `f32` to the type of the sum.
+/// `sum = parts[0] + parts[1] + ..`, from `n_parts` parts of `f32` to the type of the sum.
 pub(crate) fn sum_of_parts(call: Call<'_>, parts: &Tensor, n_parts: usize, sum: &Tensor) -> Result<()> {
     let arguments =
         [Argument::Out(sum), Argument::In(parts), Argument::Size(n_parts), Argument::Size(sum.len())];
     call.launch_for(sum.dtype(), "sum_of_parts", Grid::over(sum.len()), &arguments)
 }
 
-/// `mean`, a number of `f32`, is the sum of the parts over `count`.
+/// Writes the sum of the parts divided by `count` to `mean`, an `f32` scalar.
 pub(crate) fn mean_of_parts(call: Call<'_>, parts: &Tensor, count: usize, mean: &Tensor) -> Result<()> {
     let factor = Argument::F32(1.0 / count as f32);
     let arguments = [Argument::Out(mean), Argument::In(parts), Argument::Size(parts.len()), factor];

@@ -1,4 +1,4 @@
-//! Max-pooling to a given size, whatever the size of the image.
+//! Adaptive max-pooling: pools images of any size to a given size.
 
 use std::ops::Range;
 
@@ -7,11 +7,11 @@ use tensor::Tensor;
 use crate::ops::max_pool2d::windows::{self, Places, Windows};
 use crate::{Op, Result, Var};
 
-/// From images `[n, c, h, w]` to `[n, c, size]`: output `i` of `size` along an axis of `length` is the
-/// largest of `floor(i length / size) .. ceil((i + 1) length / size)`. The windows cover the image and
+/// Pools images `[n, c, h, w]` to `[n, c, size]`: output `i` of `size` along an axis of `length` is the
+/// maximum over `floor(i length / size) .. ceil((i + 1) length / size)`. The windows cover the image and
 /// overlap where the sizes do not divide.
 ///
-/// The gradient goes to the first largest number of a window in row-major order.
+/// The gradient goes to the first maximum of a window in row-major order.
 #[derive(Debug, Clone, Copy)]
 pub struct AdaptiveMaxPool {
     /// Rows and columns of the output.
@@ -19,7 +19,7 @@ pub struct AdaptiveMaxPool {
 }
 
 fn ranges(length: usize, size: usize) -> Vec<Range<usize>> {
-    // Neither product fits into 64 bits for every length and size.
+    // 128 bits, because the products may overflow 64.
     let at = |i: usize| i as u128 * length as u128;
     let range = |i: usize| (at(i) / size as u128) as usize..at(i + 1).div_ceil(size as u128) as usize;
     (0..size).map(range).collect()
@@ -56,7 +56,7 @@ impl Op<1> for AdaptiveMaxPool {
 }
 
 impl<'t> Var<'t> {
-    /// The largest numbers of `size` windows that cover these images `[n, c, h, w]`.
+    /// Adaptive max-pooling of images `[n, c, h, w]` to `[n, c, size]`.
     ///
     /// # Errors
     /// If these are not images, the image or the size is empty, or an image has more than 2^24 pixels.

@@ -1,10 +1,10 @@
-//! Addition of two tensors of one shape.
+//! Element-wise addition.
 
 use tensor::{Map2, Real, Tensor};
 
 use crate::{Op, Result, Var};
 
-/// `x + y` for two equal shapes.
+/// `x + y` for two tensors of equal shape.
 #[derive(Debug, Clone, Copy)]
 pub struct Add;
 
@@ -43,10 +43,10 @@ pub(crate) fn sum(x: &Tensor, y: &Tensor) -> Result<Tensor> {
 }
 
 impl<'t> Var<'t> {
-    /// `self + other`; the one of lower rank, or with axes of length 1, is repeated to the other's shape.
+    /// `self + other`; the shapes are broadcast.
     ///
     /// # Errors
-    /// If neither shape can be repeated to the other.
+    /// If neither shape broadcasts to the other.
     pub fn add(&self, other: &Self) -> Result<Self> {
         let [x, y] = self.broadcast_with(other)?;
         let [sum] = self.tape.apply(Add, [&x, &y])?;

@@ -9,7 +9,7 @@ use ndarray::parallel::prelude::{IndexedParallelIterator, IntoParallelIterator, 
 use ndarray::{Array3, ArrayD, ArrayView2, ArrayView5, ArrayViewD, ArrayViewMut3, Axis, Ix5};
 use tensor::gpu::Call;
 use tensor::sums::pairwise;
-use tensor::{Error, Kernel, Real, Slice, Stored, Tensor};
+use tensor::{Error, Kernel, Real, Slice, Storage, Tensor};
 
 use self::fast::Rows;
 use self::lanes::Sizes;
@@ -18,11 +18,11 @@ use crate::{Op, Result, Var};
 
 /// `softmax(scale q k^T) v` in each head of each example, with `scale = (d / n_heads)^-1/2`.
 ///
-/// The input `[n, t, 3 d]` holds for each token its queries, its keys and its values, each `d` numbers, head
-/// after head. The output is `[n, t, d]`, again head after head.
+/// The input `[n, t, 3 d]` holds the packed query, key and value of each token, each of `d` features, head after
+/// head. The output is `[n, t, d]`, again head after head.
 ///
-/// A row of scores that are all minus infinity has no softmax, and its output is NaN on every device: scores overflow
-/// or queries and keys are infinite. PyTorch gives zeros there, which would pass for a result.
+/// The softmax of a row of scores that are all minus infinity is undefined, and its output is NaN on every device. PyTorch
+/// returns zeros there, which hide the overflow.
 #[derive(Debug, Clone, Copy)]
 pub struct Attention {
     /// The number of heads; a divisor of `d`.
@@ -30,7 +30,7 @@ pub struct Attention {
 }
 
 impl Attention {
-    /// `[n, t, d]` of a packed input, if the heads divide it.
+    /// `[n, t, d]` of a packed input, if the heads divide `d`.
     fn sizes(&self, qkv: &[usize]) -> Option<[usize; 3]> {
         let &[n, t, packed] = qkv else { return None };
         let d = packed / 3;
@@ -41,7 +41,7 @@ impl Attention {
         ((d / self.n_heads) as f64).powf(-0.5)
     }
 
-    /// Of so many products over all pairs of tokens: each sums over the features of a head or over its tokens.
+    /// The operations of `products` matrix multiplications over all pairs of tokens.
     fn flops_of_products(&self, products: u64, qkv: &[usize]) -> u64 {
         self.sizes(qkv).map_or(0, |[n, t, d]| {
             ((n * t) as u64).saturating_mul((t * d) as u64).saturating_mul(2 * products)
@@ -52,7 +52,7 @@ impl Attention {
     fn heads<'a, A: Real>(&self, x: ArrayViewD<'a, A>, parts: usize) -> ArrayView5<'a, A> {
         let (n, t, packed) = (x.shape()[0], x.shape()[1], x.shape()[2]);
         let shape = (n, t, parts, self.n_heads, packed / (parts * self.n_heads));
-        x.into_shape_with_order(shape).expect("the shape rule was asked")
+        x.into_shape_with_order(shape).expect("the shape rule was checked")
     }
 }
 
@@ -66,7 +66,7 @@ fn dot<'a, A: Real>(x: impl IntoIterator<Item = &'a A>, y: impl IntoIterator<Ite
     pairwise(x.into_iter().zip(y).map(|(&x, &y)| x * y))
 }
 
-/// Also gives the logarithm of the sum of exponentials of each row of scores: `[n, n_heads, t]`.
+/// Also returns the log-sum-exp of each row of scores: `[n, n_heads, t]`.
 impl Kernel<1, 2> for Attention {
     fn name(&self) -> &'static str {
         "attention"
@@ -81,8 +81,8 @@ impl Kernel<1, 2> for Attention {
         Ok([vec![n, t, d], vec![n, self.n_heads, t]])
     }
 
-    fn stored(&self) -> [Stored; 2] {
-        [Stored::AsInput, Stored::AsAccumulator]
+    fn output_dtypes(&self) -> [Storage; 2] {
+        [Storage::Same, Storage::Accumulator]
     }
 
     fn reference<A: Real>(&self, [qkv]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 2] {
@@ -90,7 +90,7 @@ impl Kernel<1, 2> for Attention {
         let (width, scale) = (d / self.n_heads, A::from_f64(self.scale(d)));
         let qkv = self.heads(qkv, 3);
         let mut y = Array3::zeros((n, t, d));
-        let mut log_sums = Array3::zeros((n, self.n_heads, t));
+        let mut lse = Array3::zeros((n, self.n_heads, t));
         for (image, of_head, query) in ndarray::indices((n, self.n_heads, t)) {
             let [q, k, v] = [0, 1, 2].map(|part| head(&qkv, [image, part, of_head]));
             let scores: Vec<A> = k.rows().into_iter().map(|k| scale * dot(q.row(query), k)).collect();
@@ -100,9 +100,9 @@ impl Kernel<1, 2> for Attention {
             for feature in 0..width {
                 y[[image, query, of_head * width + feature]] = dot(&weights, v.column(feature)) / sum;
             }
-            log_sums[[image, of_head, query]] = largest + sum.ln();
+            lse[[image, of_head, query]] = largest + sum.ln();
         }
-        [y.into_dyn(), log_sums.into_dyn()]
+        [y.into_dyn(), lse.into_dyn()]
     }
 
     fn launch(&self, call: Call<'_>, [qkv]: [&Tensor; 1], outputs: [&Tensor; 2]) -> tensor::Result<()> {
@@ -113,26 +113,26 @@ impl Kernel<1, 2> for Attention {
         self.flops_of_products(2, qkv)
     }
 
-    fn fast(&self, [qkv]: [Slice<'_>; 1], [y, log_sums]: [&mut [f32]; 2]) -> bool {
+    fn fast(&self, [qkv]: [Slice<'_>; 1], [y, lse]: [&mut [f32]; 2]) -> bool {
         let (n, t, d) = (qkv.shape[0], qkv.shape[1], qkv.shape[2] / 3);
         let sizes = Sizes::new(t, d, self.n_heads);
         if sizes.suit() {
-            lanes::forward(qkv.data, y, log_sums, sizes);
+            lanes::forward(qkv.data, y, lse, sizes);
             return true;
         }
         let qkv = self.heads(slice_view(qkv), 3);
         let y = ArrayViewMut3::from_shape((n, t, d), y).expect("the output has the shape of the rule");
         let mut y = y.into_shape_with_order((n, t, self.n_heads, d / self.n_heads)).expect("heads divide d");
         let scale = self.scale(d) as f32;
-        let log_sums = ArrayViewMut3::from_shape((n, self.n_heads, t), log_sums);
-        let mut log_sums = log_sums.expect("the output has the shape of the rule");
-        let images = y.outer_iter_mut().into_par_iter().zip(log_sums.outer_iter_mut().into_par_iter());
-        images.enumerate().for_each(|(image, (mut y, mut log_sums))| {
-            let heads = y.axis_iter_mut(Axis(1)).into_par_iter().zip(log_sums.outer_iter_mut());
-            heads.enumerate().for_each(|(of_head, (y, mut log_sums))| {
+        let lse = ArrayViewMut3::from_shape((n, self.n_heads, t), lse);
+        let mut lse = lse.expect("the output has the shape of the rule");
+        let images = y.outer_iter_mut().into_par_iter().zip(lse.outer_iter_mut().into_par_iter());
+        images.enumerate().for_each(|(image, (mut y, mut lse))| {
+            let heads = y.axis_iter_mut(Axis(1)).into_par_iter().zip(lse.outer_iter_mut());
+            heads.enumerate().for_each(|(of_head, (y, mut lse))| {
                 let part = |part, scale| Rows::gather(head(&qkv, [image, part, of_head]), scale);
-                let log_sums = log_sums.as_slice_mut().expect("a head's sums lie together");
-                fast::forward(&[part(0, scale), part(1, 1.0), part(2, 1.0)], y, log_sums);
+                let lse = lse.as_slice_mut().expect("a head's log-sum-exps are contiguous");
+                fast::forward(&[part(0, scale), part(1, 1.0), part(2, 1.0)], y, lse);
             });
         });
         true
@@ -143,8 +143,8 @@ fn slice_view(x: Slice<'_>) -> ArrayViewD<'_, f32> {
     ArrayViewD::from_shape(x.shape, x.data).expect("the data has the shape's length")
 }
 
-/// The gradient by the packed input. With the weights `p = exp(scale q k^T - log_sum)` of a query,
-/// `dv = p^T dy`, `dp = dy v^T`, and since `p` sums to one, the gradient by the scores is `p (dp - dy . y)`.
+/// The gradient with respect to the packed input. With the attention probabilities `p = exp(scale q k^T - lse)`,
+/// `dv = p^T dy`, `dp = dy v^T`, and since `p` sums to one, the gradient with respect to the scores is `p (dp - dy . y)`.
 #[derive(Debug, Clone, Copy)]
 struct AttentionGrad(Attention);
 
@@ -154,21 +154,21 @@ impl Kernel<4, 1> for AttentionGrad {
     }
 
     fn shapes(&self, inputs: [&[usize]; 4]) -> tensor::Result<[Vec<usize>; 1]> {
-        let [qkv, y, log_sums, dy] = inputs;
+        let [qkv, y, lse, dy] = inputs;
         match self.0.sizes(qkv) {
-            Some([n, t, d]) if [y, dy] == [[n, t, d]; 2] && log_sums == [n, self.0.n_heads, t] => {
+            Some([n, t, d]) if [y, dy] == [[n, t, d]; 2] && lse == [n, self.0.n_heads, t] => {
                 Ok([qkv.to_vec()])
             }
-            _ => Err(Error::shape(self.name(), "what attention took and gave", &inputs)),
+            _ => Err(Error::shape(self.name(), "the inputs and outputs of attention", &inputs)),
         }
     }
 
-    fn loaded(&self) -> [Stored; 4] {
-        use Stored::{AsAccumulator, AsInput};
-        [AsInput, AsInput, AsAccumulator, AsInput]
+    fn input_dtypes(&self) -> [Storage; 4] {
+        use Storage::{Accumulator, Same};
+        [Same, Same, Accumulator, Same]
     }
 
-    fn reference<A: Real>(&self, [qkv, y, log_sums, dy]: [ArrayViewD<'_, A>; 4]) -> [ArrayD<A>; 1] {
+    fn reference<A: Real>(&self, [qkv, y, lse, dy]: [ArrayViewD<'_, A>; 4]) -> [ArrayD<A>; 1] {
         let scale = A::from_f64(self.0.scale(y.shape()[2]));
         let (shape, n_heads) = (qkv.raw_dim(), self.0.n_heads);
         let (qkv, y, dy) = (self.0.heads(qkv, 3), self.0.heads(y, 1), self.0.heads(dy, 1));
@@ -178,7 +178,7 @@ impl Kernel<4, 1> for AttentionGrad {
             let (y, dy) = (head(&y, [image, 0, of_head]), head(&dy, [image, 0, of_head]));
             let (q, y, dy) = (q.row(query), y.row(query), dy.row(query));
             for key in 0..k.nrows() {
-                let weight = (scale * dot(q, k.row(key)) - log_sums[[image, of_head, query]]).exp();
+                let weight = (scale * dot(q, k.row(key)) - lse[[image, of_head, query]]).exp();
                 let dscore = weight * (dot(dy, v.row(key)) - dot(dy, y));
                 for feature in 0..q.len() {
                     dqkv[[image, query, 0, of_head, feature]] += scale * dscore * k[[key, feature]];
@@ -194,17 +194,17 @@ impl Kernel<4, 1> for AttentionGrad {
         launches::backward(call, self.0, inputs, dqkv)
     }
 
-    /// The scores once more, then `dp`, `dq`, `dk` and `dv`.
+    /// Recomputes the scores, then `dp`, `dq`, `dk` and `dv`.
     fn flops(&self, [qkv, ..]: [&[usize]; 4]) -> u64 {
         self.0.flops_of_products(5, qkv)
     }
 
-    fn fast(&self, [qkv, y, log_sums, dy]: [Slice<'_>; 4], [dqkv]: [&mut [f32]; 1]) -> bool {
+    fn fast(&self, [qkv, y, lse, dy]: [Slice<'_>; 4], [dqkv]: [&mut [f32]; 1]) -> bool {
         let (n, t, d) = (y.shape[0], y.shape[1], y.shape[2]);
         let (n_heads, scale) = (self.0.n_heads, self.0.scale(d) as f32);
         let sizes = Sizes::new(t, d, n_heads);
         if sizes.suit() {
-            lanes::backward([qkv, y, log_sums, dy].map(|x| x.data), dqkv, sizes);
+            lanes::backward([qkv, y, lse, dy].map(|x| x.data), dqkv, sizes);
             return true;
         }
         let [y, dy] = [y, dy].map(|x| self.0.heads(slice_view(x), 1));
@@ -216,23 +216,23 @@ impl Kernel<4, 1> for AttentionGrad {
                 let part = |part, scale| Rows::gather(head(&qkv, [image, part, of_head]), scale);
                 let qkv = [part(0, scale), part(1, 1.0), part(2, 1.0)];
                 let [y, dy] = [&y, &dy].map(|x| Rows::gather(head(x, [image, 0, of_head]), 1.0));
-                let log_sums = &log_sums.data[(image * n_heads + of_head) * t..][..t];
+                let lse = &lse.data[(image * n_heads + of_head) * t..][..t];
                 let mut parts = dqkv.axis_iter_mut(Axis(1));
                 let into = [(); 3].map(|()| parts.next().expect("a packed tensor has three parts"));
-                fast::backward(&qkv, [&y, &dy], log_sums, scale, into);
+                fast::backward(&qkv, [&y, &dy], lse, scale, into);
             });
         });
         true
     }
 }
 
-/// What [`Attention`] keeps for its gradient: the weights come back from these.
+/// The tensors that [`Attention`] saves; `backward` recomputes the attention probabilities from them.
 #[derive(Debug)]
 pub struct Saved {
     qkv: Tensor,
     y: Tensor,
-    /// Of each row of scores, in the accumulator type: `[n, n_heads, t]`.
-    log_sums: Tensor,
+    /// The log-sum-exp of each row of scores, in the accumulator type: `[n, n_heads, t]`.
+    lse: Tensor,
 }
 
 impl Op<1> for Attention {
@@ -241,29 +241,29 @@ impl Op<1> for Attention {
     type Saved = Saved;
 
     fn forward(&self, [qkv]: [&Tensor; 1]) -> Result<([Tensor; 1], Saved)> {
-        let [y, log_sums] = tensor::run(self, [qkv])?;
-        Ok(([y.clone()], Saved { qkv: qkv.clone(), y, log_sums }))
+        let [y, lse] = tensor::run(self, [qkv])?;
+        Ok(([y.clone()], Saved { qkv: qkv.clone(), y, lse }))
     }
 
     fn backward(
         &self,
-        Saved { qkv, y, log_sums }: &Saved,
+        Saved { qkv, y, lse }: &Saved,
         [dy]: [&Tensor; 1],
         [wanted]: [bool; 1],
     ) -> Result<[Option<Tensor>; 1]> {
         Ok([if_wanted(wanted, || {
-            let [dqkv] = tensor::run(&AttentionGrad(*self), [qkv, y, log_sums, dy])?;
+            let [dqkv] = tensor::run(&AttentionGrad(*self), [qkv, y, lse, dy])?;
             Ok(dqkv)
         })?])
     }
 }
 
 impl<'t> Var<'t> {
-    /// Attention of the tokens of each example to each other, from packed queries, keys and values
+    /// Multi-head self-attention over the tokens of each example, from packed queries, keys and values
     /// `[n, t, 3 d]` to `[n, t, d]`.
     ///
     /// # Errors
-    /// If the shape is not such, or `n_heads` does not divide `d`.
+    /// If the shape does not match, or `n_heads` does not divide `d`.
     pub fn attention(&self, n_heads: usize) -> Result<Self> {
         let [y] = self.tape.apply(Attention { n_heads }, [self])?;
         Ok(y)
@@ -281,9 +281,9 @@ mod cases {
     use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<1> for Attention {
-        /// `dy . y` moves by at most `d / n_heads`, 33 here, times as much as the output. The gradients move by
-        /// that times the scale, `1 / sqrt(33)`, times numbers below 2, times the weight that one key gets from all
-        /// queries together, below 4 here.
+        /// `dy . y` changes by at most `d / n_heads`, 33 here, times the change of the output. The gradients change by
+        /// that times the scale, `1 / sqrt(33)`, times values below 2, times the total attention probability of one key
+        /// over all queries, below 4 here.
         const OUTPUT_SENSITIVITY: f64 = 46.0;
 
         const LINEAR: [bool; 1] = [false];
@@ -310,7 +310,7 @@ mod cases {
                 [&BATCHES, &LENGTHS[..73], &[1, 2, 3, 7, 8, 9, 16, 17], &LENGTHS[..16]];
             let of = |[n, t, heads, width]: [usize; 4]| of_sizes(n, t, heads, width);
             let mut calls = swept(lengths, &[2, 3, 1, 5], of);
-            // So many tokens that heads of any width are tiles of matrix products.
+            // Enough tokens that heads of any width use the tiled path.
             calls.extend(LENGTHS[..33].iter().map(|&width| of_sizes(1, 67, 2, width)));
             calls
         }
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn large_scores_do_not_overflow_wherever_the_largest_stands() {
+    fn large_scores_do_not_overflow_for_any_position_of_the_maximum() {
         for at in [0, 150, 299] {
             let value = |i: usize| match (i / 3 == at, i % 3) {
                 (true, 1) => 1e4f32,
@@ -389,7 +389,7 @@ mod tests {
         let wanted = "attention: wanted queries, keys and values [n, t, 3 * d] with d > 0 for 4 equal heads";
         assert_eq!(message(4, &[1, 2, 18]), format!("{wanted}, got [1, 2, 18]"));
         assert!(message(0, &[1, 2, 6]).contains("0 equal heads"));
-        // Three times this number is one in 64 bits.
+        // Three times this value overflows to one in 64 bits.
         assert!(message(12_297_829_382_473_034_411, &[1, 2, 6]).contains("[1, 2, 6]"));
         assert!(message(1, &[1, 2, 0]).contains("[1, 2, 0]"));
     }

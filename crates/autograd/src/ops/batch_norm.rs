@@ -1,12 +1,12 @@
-//! Batch normalisation in training (Ioffe and Szegedy, 2015, arXiv 1502.03167): each channel to mean zero and variance
-//! one over the batch.
+//! Batch normalisation in training mode (Ioffe and Szegedy, 2015, arXiv 1502.03167): normalises each channel over the
+//! batch.
 
 pub(crate) mod fast;
 mod gradients;
 
 use ndarray::{Array1, ArrayD, ArrayViewD, Axis};
 use tensor::gpu::{Argument, Call};
-use tensor::{Error, Kernel, Real, Slice, Stored, Tensor};
+use tensor::{Error, Kernel, Real, Slice, Storage, Tensor};
 
 use self::fast::Layout;
 pub(crate) use self::gradients::BatchNormGradAffine;
@@ -20,16 +20,16 @@ use crate::{Op, Result, Var};
 /// `y = (x - mean) / sqrt(variance + eps) * weight + bias` in each channel, for `x: [n, c, ..]` and
 /// `weight`, `bias: [c]`.
 ///
-/// The outputs are `y`, and of each channel, in the accumulator type, the mean and the **unbiased** variance
-/// (over one less than the count), which a layer's running statistics take in. `y` itself is normalised by
-/// the variance over the full count. All three outputs are differentiable.
+/// The outputs are `y` and, in the accumulator type, the mean and the **unbiased** variance (divided by the count
+/// minus one) of each channel, which update a layer's running statistics. `y` itself is normalised with the biased
+/// variance. All three outputs are differentiable.
 #[derive(Debug, Clone, Copy)]
 pub struct BatchNorm {
     /// Added to the variance; positive, and representable in 32 bits.
     pub eps: f64,
 }
 
-/// Also gives `1 / sqrt(variance + eps)` of each channel.
+/// Also returns `rstd = 1 / sqrt(variance + eps)` of each channel.
 impl Kernel<3, 4> for BatchNorm {
     fn name(&self) -> &'static str {
         "batch_norm"
@@ -51,37 +51,37 @@ impl Kernel<3, 4> for BatchNorm {
         Ok([x.to_vec(), vec![c], vec![c], vec![c]])
     }
 
-    fn stored(&self) -> [Stored; 4] {
-        use Stored::{AsAccumulator, AsInput};
-        [AsInput, AsAccumulator, AsAccumulator, AsAccumulator]
+    fn output_dtypes(&self) -> [Storage; 4] {
+        use Storage::{Accumulator, Same};
+        [Same, Accumulator, Accumulator, Accumulator]
     }
 
     fn reference<A: Real>(&self, [x, weight, bias]: [ArrayViewD<'_, A>; 3]) -> [ArrayD<A>; 4] {
         let c = weight.len();
         let mut y = x.to_owned();
-        let [mut means, mut variances, mut inverses] = [(); 3].map(|()| Array1::zeros(c));
+        let [mut means, mut variances, mut rstds] = [(); 3].map(|()| Array1::zeros(c));
         for (channel, mut y) in y.axis_iter_mut(Axis(1)).enumerate() {
             let count = A::of(y.len());
             let moments = Moments::of(y.iter().copied());
-            let (mean, inverse) = (moments.mean, moments.inverse(A::from_f64(self.eps)));
-            y.mapv_inplace(|x| (x - mean) * inverse * weight[[channel]] + bias[[channel]]);
+            let (mean, rstd) = (moments.mean, moments.rstd(A::from_f64(self.eps)));
+            y.mapv_inplace(|x| (x - mean) * rstd * weight[[channel]] + bias[[channel]]);
             means[channel] = mean;
             variances[channel] = moments.variance(count - A::one());
-            inverses[channel] = inverse;
+            rstds[channel] = rstd;
         }
-        [y, means.into_dyn(), variances.into_dyn(), inverses.into_dyn()]
+        [y, means.into_dyn(), variances.into_dyn(), rstds.into_dyn()]
     }
 
     fn launch(&self, call: Call<'_>, inputs: [&Tensor; 3], outputs: [&Tensor; 4]) -> tensor::Result<()> {
         let ([x, weight, bias], [y, statistics @ ..]) = (inputs, outputs);
-        let [mean, _, inverse] = statistics;
+        let [mean, _, rstd] = statistics;
         let eps = Argument::F32(self.eps as f32);
         over_channels(call, "batch_norm_statistics", &statistics, &[x], &[eps])?;
-        over_numbers(call, "batch_norm", y, &[x, weight, bias, mean, inverse])
+        over_numbers(call, "batch_norm", y, &[x, weight, bias, mean, rstd])
     }
 
     fn fast(&self, [x, weight, bias]: [Slice<'_>; 3], outputs: [&mut [f32]; 4]) -> bool {
-        let [y, means, variances, inverses] = outputs;
+        let [y, means, variances, rstds] = outputs;
         let layout = Layout::of(x.shape);
         if x.data.is_empty() {
             return true;
@@ -90,9 +90,9 @@ impl Kernel<3, 4> for BatchNorm {
         for (channel, moments) in fast::moments(x.data, layout).into_iter().enumerate() {
             means[channel] = moments.mean as f32;
             variances[channel] = (moments.squares / (count - 1.0)) as f32;
-            inverses[channel] = (1.0 / (moments.squares / count + self.eps).sqrt()) as f32;
+            rstds[channel] = (1.0 / (moments.squares / count + self.eps).sqrt()) as f32;
         }
-        let scale: Vec<f32> = weight.data.iter().zip(&*inverses).map(|(w, inverse)| w * inverse).collect();
+        let scale: Vec<f32> = weight.data.iter().zip(&*rstds).map(|(w, rstd)| w * rstd).collect();
         fast::normalise(x.data, y, [means, &scale, bias.data], layout);
         true
     }
@@ -100,15 +100,15 @@ impl Kernel<3, 4> for BatchNorm {
 
 const WANTED: &str = "x [n, c, ..], a weight [c] and a bias [c]";
 
-/// What [`BatchNorm`] keeps for its gradients.
+/// The tensors that [`BatchNorm`] saves.
 #[derive(Debug)]
 pub struct Saved {
     x: Tensor,
     weight: Tensor,
-    /// Of each channel, in the accumulator type.
+    /// The mean of each channel, in the accumulator type.
     mean: Tensor,
     /// `1 / sqrt(variance + eps)` of each channel, in the accumulator type.
-    inverse: Tensor,
+    rstd: Tensor,
 }
 
 impl Op<3, 3> for BatchNorm {
@@ -117,23 +117,23 @@ impl Op<3, 3> for BatchNorm {
     type Saved = Saved;
 
     fn forward(&self, [x, weight, bias]: [&Tensor; 3]) -> Result<([Tensor; 3], Saved)> {
-        let [y, mean, variance, inverse] = tensor::run(self, [x, weight, bias])?;
-        let saved = Saved { x: x.clone(), weight: weight.clone(), mean: mean.clone(), inverse };
+        let [y, mean, variance, rstd] = tensor::run(self, [x, weight, bias])?;
+        let saved = Saved { x: x.clone(), weight: weight.clone(), mean: mean.clone(), rstd };
         Ok(([y, mean, variance], saved))
     }
 
     fn backward(
         &self,
-        Saved { x, weight, mean, inverse }: &Saved,
+        Saved { x, weight, mean, rstd }: &Saved,
         [dy, dmean, dvariance]: [&Tensor; 3],
         [wanted_x, wanted_weight, wanted_bias]: [bool; 3],
     ) -> Result<[Option<Tensor>; 3]> {
         if [wanted_x, wanted_weight, wanted_bias] == [false; 3] {
             return Ok([None, None, None]);
         }
-        let [dweight, dbias] = tensor::run(&BatchNormGradAffine, [x, mean, inverse, dy])?;
+        let [dweight, dbias] = tensor::run(&BatchNormGradAffine, [x, mean, rstd, dy])?;
         let dx = if_wanted(wanted_x, || {
-            let inputs = [x, dy, weight, mean, inverse, &dweight, &dbias, dmean, dvariance];
+            let inputs = [x, dy, weight, mean, rstd, &dweight, &dbias, dmean, dvariance];
             let [dx] = tensor::run(&BatchNormGradInput, inputs)?;
             Ok(dx)
         })?;
@@ -144,26 +144,26 @@ impl Op<3, 3> for BatchNorm {
 }
 
 impl<'t> Var<'t> {
-    /// Each channel of `[n, c, ..]` to mean zero and variance one over the batch, then times the weight `[c]`
-    /// plus the bias `[c]` of `affine` if it is given. Returns `[y, mean, variance]`, the mean and the
+    /// Normalises each channel of `[n, c, ..]` over the batch, then applies the weight `[c]` and the bias `[c]` of
+    /// `affine` if given. Returns `[y, mean, variance]`, with the mean and the
     /// unbiased variance of each channel in the accumulator type.
     ///
     /// # Errors
-    /// If the shapes are not such, a channel has a single value, which has no variance, or `eps` is not positive.
+    /// If the shapes do not match, a channel has a single value, or `eps` is not positive.
     pub fn batch_norm(&self, affine: Option<[&Self; 2]>, eps: f64) -> Result<[Self; 3]> {
         let [weight, bias] = self.affine_or_identity(affine)?;
         self.tape.apply(BatchNorm { eps }, [self, &weight, &bias])
     }
 
-    /// A weight and a bias for each channel: the given ones, or constants that change nothing.
+    /// The weight and bias of each channel: the given ones, or constant ones and zeros.
     pub(crate) fn affine_or_identity(&self, affine: Option<[&Self; 2]>) -> Result<[Self; 2]> {
         if let Some(affine) = affine {
             return Ok(affine.map(Self::clone));
         }
-        // A shape without channels is for the operation to refuse.
+        // The operation rejects a shape without channels.
         let channels = self.shape().get(1).copied().unwrap_or(0);
         let repeated = |value| {
-            let number = self.value.number_like(value, self.value.dtype())?;
+            let number = self.value.scalar_like(value, self.value.dtype())?;
             self.tape.constant(&number).broadcast_to(&[channels])
         };
         Ok([repeated(1.0)?, repeated(0.0)?])
@@ -228,7 +228,7 @@ pub(crate) mod cases {
             .boxed()
     }
 
-    /// Neighbours within a channel lie apart, so that its variance is about two, and its mean is not zero.
+    /// Values that differ within each channel, with a variance of about two and a non-zero mean.
     pub(crate) fn spread(shape: &[usize]) -> BoxedStrategy<Tensor> {
         let (c, plane) = (shape[1], shape[2..].iter().product::<usize>());
         values_around(shape, move |place| {
@@ -245,7 +245,7 @@ mod tests {
     use crate::Tape;
 
     #[test]
-    fn the_variance_that_is_given_out_is_unbiased_and_the_one_that_normalises_is_not() {
+    fn the_returned_variance_is_unbiased_and_the_normalising_one_is_biased() {
         let tape = Tape::new();
         let x = tape.input(&Tensor::from_slice(&[1.0f32, 3.0], &[2, 1]).unwrap());
         let [y, mean, variance] = x.batch_norm(None, 1e-12).unwrap();
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_channel_far_from_zero_keeps_its_digits_in_either_layout() {
+    fn a_channel_far_from_zero_keeps_its_precision_in_either_layout() {
         let values: Vec<f32> = (0..400).map(|i| 10_000.0 + if i % 2 == 0 { 1.0 } else { -1.0 }).collect();
         for shape in [vec![400, 1], vec![4, 1, 10, 10]] {
             let tape = Tape::new();
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_constant_channel_is_zero_and_huge_numbers_keep_their_proportions_in_either_layout() {
+    fn a_constant_channel_is_zero_and_huge_values_keep_their_proportions_in_either_layout() {
         for dtype in [DType::F64, DType::F32, DType::BF16] {
             for shape in [vec![30, 1], vec![5, 1, 3, 2], vec![1, 1, 30]] {
                 let normed = |value: &dyn Fn(usize) -> f64| {
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_of_one_is_an_error_that_says_so() {
+    fn a_batch_of_one_value_is_an_error() {
         let tape = Tape::new();
         let of = |shape: &[usize]| tape.input(&Tensor::zeros(shape, DType::F32));
         let message = of(&[1, 3]).batch_norm(None, 1e-5).unwrap_err().to_string();

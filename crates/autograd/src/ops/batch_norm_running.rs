@@ -1,8 +1,8 @@
-//! Batch normalisation in evaluation: each channel by the statistics that training has gathered.
+//! Batch normalisation in evaluation mode, with running statistics.
 
 use ndarray::{ArrayD, ArrayViewD, Axis, Zip};
 use tensor::gpu::{Argument, Call, Grid};
-use tensor::{DType, Error, Kernel, Real, Slice, Stored, Tensor};
+use tensor::{DType, Error, Kernel, Real, Slice, Storage, Tensor};
 
 use crate::launch::channels::over_numbers;
 use crate::moments::check_eps;
@@ -16,20 +16,20 @@ use crate::{Op, Result, Var};
 /// `weight`, `bias: [c]`. The statistics are given and do not depend on `x`.
 #[derive(Debug, Clone)]
 pub struct BatchNormRunning {
-    /// Of each channel: `[c]`, in the accumulator type of `x`, best on the device of `x`.
+    /// The mean of each channel: `[c]`, in the accumulator type of `x`, preferably on the device of `x`.
     pub mean: Tensor,
-    /// As the mean.
+    /// The variance of each channel, like the mean.
     pub variance: Tensor,
     /// Added to the variance; positive, and representable in 32 bits.
     pub eps: f64,
 }
 
-/// `1 / sqrt(variance + eps)`; NaN of a variance that has overflowed, of which zero would make plausible elements.
-fn inverse_root<A: Real>(variance: A, eps: A) -> A {
+/// `1 / sqrt(variance + eps)`; NaN for an overflowed variance, for which zero would give plausible outputs.
+fn rstd_of<A: Real>(variance: A, eps: A) -> A {
     if variance.is_finite() { A::one() / (variance + eps).sqrt() } else { A::nan() }
 }
 
-/// Also gives `1 / sqrt(variance + eps)` of each channel.
+/// Also returns `rstd = 1 / sqrt(variance + eps)` of each channel.
 #[derive(Debug, Clone, Copy)]
 struct Normalise {
     eps: f64,
@@ -52,42 +52,42 @@ impl Kernel<5, 2> for Normalise {
         }
     }
 
-    fn loaded(&self) -> [Stored; 5] {
-        use Stored::{AsAccumulator, AsInput};
-        [AsInput, AsInput, AsInput, AsAccumulator, AsAccumulator]
+    fn input_dtypes(&self) -> [Storage; 5] {
+        use Storage::{Accumulator, Same};
+        [Same, Same, Same, Accumulator, Accumulator]
     }
 
-    fn stored(&self) -> [Stored; 2] {
-        [Stored::AsInput, Stored::AsAccumulator]
+    fn output_dtypes(&self) -> [Storage; 2] {
+        [Storage::Same, Storage::Accumulator]
     }
 
     fn reference<A: Real>(&self, inputs: [ArrayViewD<'_, A>; 5]) -> [ArrayD<A>; 2] {
         let [x, weight, bias, mean, variance] = inputs;
-        let inverse = variance.mapv(|variance| inverse_root(variance, A::from_f64(self.eps)));
+        let rstd = variance.mapv(|variance| rstd_of(variance, A::from_f64(self.eps)));
         let mut y = x.to_owned();
         for (channel, mut y) in y.axis_iter_mut(Axis(1)).enumerate() {
             let at = [channel];
-            y.mapv_inplace(|x| (x - mean[at]) * inverse[at] * weight[at] + bias[at]);
+            y.mapv_inplace(|x| (x - mean[at]) * rstd[at] * weight[at] + bias[at]);
         }
-        [y, inverse]
+        [y, rstd]
     }
 
-    fn launch(&self, call: Call<'_>, inputs: [&Tensor; 5], [y, inverse]: [&Tensor; 2]) -> tensor::Result<()> {
-        let ([x, weight, bias, mean, variance], c) = (inputs, inverse.len());
+    fn launch(&self, call: Call<'_>, inputs: [&Tensor; 5], [y, rstd]: [&Tensor; 2]) -> tensor::Result<()> {
+        let ([x, weight, bias, mean, variance], c) = (inputs, rstd.len());
         let eps = Argument::F32(self.eps as f32);
-        let arguments = [Argument::Out(inverse), Argument::In(variance), eps, Argument::Size(c)];
+        let arguments = [Argument::Out(rstd), Argument::In(variance), eps, Argument::Size(c)];
         call.launch_for(DType::F32, "batch_norm_running_inverse", Grid::over(c), &arguments)?;
-        over_numbers(call, "batch_norm", y, &[x, weight, bias, mean, inverse])
+        over_numbers(call, "batch_norm", y, &[x, weight, bias, mean, rstd])
     }
 
-    fn fast(&self, inputs: [Slice<'_>; 5], [y, inverse]: [&mut [f32]; 2]) -> bool {
+    fn fast(&self, inputs: [Slice<'_>; 5], [y, rstd]: [&mut [f32]; 2]) -> bool {
         let layout = Layout::of(inputs[0].shape);
         let [x, weight, bias, mean, variance] = inputs.map(|input| input.data);
-        for (inverse, &variance) in inverse.iter_mut().zip(variance) {
-            *inverse = inverse_root(variance, self.eps as f32);
+        for (rstd, &variance) in rstd.iter_mut().zip(variance) {
+            *rstd = rstd_of(variance, self.eps as f32);
         }
         if !x.is_empty() {
-            let scale: Vec<f32> = weight.iter().zip(&*inverse).map(|(w, inverse)| w * inverse).collect();
+            let scale: Vec<f32> = weight.iter().zip(&*rstd).map(|(w, rstd)| w * rstd).collect();
             fast::normalise(x, y, [mean, &scale, bias], layout);
         }
         true
@@ -105,17 +105,17 @@ impl Kernel<3, 1> for BatchNormRunningGradInput {
 
     fn shapes(&self, inputs: [&[usize]; 3]) -> tensor::Result<[Vec<usize>; 1]> {
         match inputs {
-            [dy @ &[_, c, ..], weight, inverse] if [weight, inverse] == [[c]; 2] => Ok([dy.to_vec()]),
-            _ => Err(Error::shape(self.name(), "what batch_norm_running took and gave", &inputs)),
+            [dy @ &[_, c, ..], weight, rstd] if [weight, rstd] == [[c]; 2] => Ok([dy.to_vec()]),
+            _ => Err(Error::shape(self.name(), "the inputs and outputs of batch_norm_running", &inputs)),
         }
     }
 
-    fn loaded(&self) -> [Stored; 3] {
-        [Stored::AsInput, Stored::AsInput, Stored::AsAccumulator]
+    fn input_dtypes(&self) -> [Storage; 3] {
+        [Storage::Same, Storage::Same, Storage::Accumulator]
     }
 
-    fn reference<A: Real>(&self, [dy, weight, inverse]: [ArrayViewD<'_, A>; 3]) -> [ArrayD<A>; 1] {
-        let scale = Zip::from(&weight).and(&inverse).map_collect(|&weight, &inverse| weight * inverse);
+    fn reference<A: Real>(&self, [dy, weight, rstd]: [ArrayViewD<'_, A>; 3]) -> [ArrayD<A>; 1] {
+        let scale = Zip::from(&weight).and(&rstd).map_collect(|&weight, &rstd| weight * rstd);
         let mut dx = dy.to_owned();
         for (mut dx, &scale) in dx.axis_iter_mut(Axis(1)).zip(&scale) {
             dx.mapv_inplace(|dy| dy * scale);
@@ -127,9 +127,9 @@ impl Kernel<3, 1> for BatchNormRunningGradInput {
         over_numbers(call, self.name(), dx, &inputs)
     }
 
-    fn fast(&self, [dy, weight, inverse]: [Slice<'_>; 3], [dx]: [&mut [f32]; 1]) -> bool {
+    fn fast(&self, [dy, weight, rstd]: [Slice<'_>; 3], [dx]: [&mut [f32]; 1]) -> bool {
         if !dy.data.is_empty() {
-            let scale: Vec<f32> = weight.data.iter().zip(inverse.data).map(|(w, i)| w * i).collect();
+            let scale: Vec<f32> = weight.data.iter().zip(rstd.data).map(|(w, i)| w * i).collect();
             let zero = vec![0.0; scale.len()];
             fast::normalise(dy.data, dx, [&zero, &scale, &zero], Layout::of(dy.shape));
         }
@@ -137,15 +137,15 @@ impl Kernel<3, 1> for BatchNormRunningGradInput {
     }
 }
 
-/// What [`BatchNormRunning`] keeps for its gradients.
+/// The tensors that [`BatchNormRunning`] saves.
 #[derive(Debug)]
 pub struct Saved {
     x: Tensor,
     weight: Tensor,
-    /// Of each channel, in the accumulator type.
+    /// The mean of each channel, in the accumulator type.
     mean: Tensor,
     /// `1 / sqrt(variance + eps)` of each channel, in the accumulator type.
-    inverse: Tensor,
+    rstd: Tensor,
 }
 
 impl Op<3> for BatchNormRunning {
@@ -158,24 +158,24 @@ impl Op<3> for BatchNormRunning {
         let there = |statistic: &Tensor| cast(&statistic.to_device(&x.device())?, wide);
         let (mean, variance) = (there(&self.mean)?, there(&self.variance)?);
         let kernel = Normalise { eps: self.eps };
-        let [y, inverse] = tensor::run(&kernel, [x, weight, bias, &mean, &variance])?;
-        Ok(([y], Saved { x: x.clone(), weight: weight.clone(), mean, inverse }))
+        let [y, rstd] = tensor::run(&kernel, [x, weight, bias, &mean, &variance])?;
+        Ok(([y], Saved { x: x.clone(), weight: weight.clone(), mean, rstd }))
     }
 
     fn backward(
         &self,
-        Saved { x, weight, mean, inverse }: &Saved,
+        Saved { x, weight, mean, rstd }: &Saved,
         [dy]: [&Tensor; 1],
         [wanted_x, wanted_weight, wanted_bias]: [bool; 3],
     ) -> Result<[Option<Tensor>; 3]> {
         let dx = if_wanted(wanted_x, || {
-            let [dx] = tensor::run(&BatchNormRunningGradInput, [dy, weight, inverse])?;
+            let [dx] = tensor::run(&BatchNormRunningGradInput, [dy, weight, rstd])?;
             Ok(dx)
         })?;
         if !wanted_weight && !wanted_bias {
             return Ok([dx, None, None]);
         }
-        let [dweight, dbias] = tensor::run(&BatchNormGradAffine, [x, mean, inverse, dy])?;
+        let [dweight, dbias] = tensor::run(&BatchNormGradAffine, [x, mean, rstd, dy])?;
         let dweight = if_wanted(wanted_weight, || cast(&dweight, x.dtype()))?;
         let dbias = if_wanted(wanted_bias, || cast(&dbias, x.dtype()))?;
         Ok([dx, dweight, dbias])
@@ -183,11 +183,11 @@ impl Op<3> for BatchNormRunning {
 }
 
 impl<'t> Var<'t> {
-    /// Each channel of `[n, c, ..]` less its `mean`, over the root of its `variance` plus `eps`, then times the
-    /// weight plus the bias of `affine` if it is given; all `[c]`.
+    /// Normalises each channel of `[n, c, ..]` with the given `mean` and `variance`, then applies the weight and the
+    /// bias of `affine` if given; all are `[c]`.
     ///
     /// # Errors
-    /// If the shapes are not such, or `eps` is not positive.
+    /// If the shapes do not match, or `eps` is not positive.
     pub fn batch_norm_running(
         &self,
         affine: Option<[&Self; 2]>,
@@ -243,7 +243,7 @@ mod cases {
                 (values(&shape), values(&[c]), values(&[c]), statistics, Just(count))
             })
             .prop_map(|(x, weight, bias, (mean, variance), reduced)| {
-                // Statistics that are the same in every accumulator type.
+                // Statistics that every accumulator type represents exactly.
                 let [mean, variance] = [mean, variance].map(|x: Tensor| x.to_dtype(DType::F32));
                 Case {
                     op: BatchNormRunning { mean, variance, eps: 1e-5 },
@@ -262,7 +262,7 @@ mod tests {
     use crate::Tape;
 
     #[test]
-    fn one_example_is_enough() {
+    fn a_batch_of_one_example_is_supported() {
         let tape = Tape::new();
         let x = tape.input(&Tensor::from_slice(&[5.0f32, -1.0], &[1, 2]).unwrap());
         let mean = Tensor::from_slice(&[3.0f32, 1.0], &[2]).unwrap();
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variance_that_has_overflowed_gives_nan_and_not_the_bias() {
+    fn an_overflowed_variance_gives_nan_and_not_the_bias() {
         for dtype in [DType::F32, DType::F64, DType::BF16] {
             let tape = Tape::new();
             let x = tape.input(&Tensor::full(5.0, &[1, 2, 3], dtype));

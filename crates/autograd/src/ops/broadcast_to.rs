@@ -1,4 +1,4 @@
-//! Repeating a tensor along axes that it lacks, and its derivative, a sum over them.
+//! Broadcasting to a shape, and its gradient, a sum over the broadcast axes.
 
 mod repeats;
 
@@ -11,10 +11,10 @@ use crate::launch::{elementwise, sum_over};
 use crate::op::if_wanted;
 use crate::{Op, Result, Var};
 
-/// Repeats a tensor to `shape`: missing leading axes are added, axes of length 1 are stretched.
+/// Broadcasts a tensor to `shape`: missing leading axes are added, axes of length 1 are repeated.
 #[derive(Debug, Clone)]
 pub struct BroadcastTo {
-    /// The shape to repeat to.
+    /// The target shape.
     pub shape: Vec<usize>,
 }
 
@@ -25,14 +25,14 @@ impl Kernel<1, 1> for BroadcastTo {
 
     fn shapes(&self, [x]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 1]> {
         if !fits(x, &self.shape) {
-            let wanted = format!("a shape that repeats to {:?}", self.shape);
+            let wanted = format!("a shape that broadcasts to {:?}", self.shape);
             return Err(tensor::Error::shape("broadcast_to", &wanted, &[x]));
         }
         Ok([self.shape.clone()])
     }
 
     fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
-        [x.broadcast(self.shape.as_slice()).expect("the shape rule was asked").to_owned()]
+        [x.broadcast(self.shape.as_slice()).expect("the shape rule was checked").to_owned()]
     }
 
     fn launch(&self, call: Call<'_>, [x]: [&Tensor; 1], [y]: [&Tensor; 1]) -> tensor::Result<()> {
@@ -48,7 +48,7 @@ impl Kernel<1, 1> for BroadcastTo {
     }
 }
 
-/// Sums over the axes along which [`BroadcastTo`] repeats: the way back to `shape`.
+/// Sums over the axes along which [`BroadcastTo`] repeats, back to `shape`.
 #[derive(Debug, Clone)]
 pub(crate) struct SumTo {
     pub(crate) shape: Vec<usize>,
@@ -61,7 +61,7 @@ impl Kernel<1, 1> for SumTo {
 
     fn shapes(&self, [x]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 1]> {
         if !fits(&self.shape, x) {
-            let wanted = format!("a shape that {:?} repeats to", self.shape);
+            let wanted = format!("a shape that {:?} broadcasts to", self.shape);
             return Err(tensor::Error::shape("sum_to", &wanted, &[x]));
         }
         Ok([self.shape.clone()])
@@ -117,7 +117,7 @@ fn is_repeated(small: &[usize], missing: usize, axis: usize) -> bool {
     axis.checked_sub(missing).is_none_or(|axis| small[axis] == 1)
 }
 
-/// Whether `small` repeats to `large` by adding leading axes only.
+/// Whether `small` broadcasts to `large` by adding leading axes only.
 fn leads(small: &[usize], large: &[usize]) -> bool {
     large.ends_with(small)
 }
@@ -125,7 +125,7 @@ fn leads(small: &[usize], large: &[usize]) -> bool {
 impl Op<1> for BroadcastTo {
     const NAME: &'static str = "broadcast_to";
 
-    /// The shape before.
+    /// The shape of the input.
     type Saved = Vec<usize>;
 
     fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], Vec<usize>)> {
@@ -146,16 +146,16 @@ impl Op<1> for BroadcastTo {
 }
 
 impl<'t> Var<'t> {
-    /// This value repeated to `shape`: missing leading axes are added, axes of length 1 are stretched.
+    /// Broadcasts this value to `shape`: missing leading axes are added, axes of length 1 are repeated.
     ///
     /// # Errors
-    /// If the shape cannot be reached that way.
+    /// If the value does not broadcast to the shape.
     pub fn broadcast_to(&self, shape: &[usize]) -> Result<Self> {
         let [y] = self.tape.apply(BroadcastTo { shape: shape.to_vec() }, [self])?;
         Ok(y)
     }
 
-    /// Both values, repeated to the shape in which they meet.
+    /// Broadcasts both values to their common shape.
     pub(crate) fn broadcast_with(&self, other: &Self) -> Result<[Self; 2]> {
         if self.shape() == other.shape() {
             return Ok([self.clone(), other.clone()]);
@@ -207,7 +207,7 @@ mod cases {
         }
     }
 
-    /// A shape to repeat to; of it some leading axes are dropped and some axes set to 1.
+    /// Inputs made from a target shape by dropping leading axes and setting some axes to 1.
     fn of_shape(shape: BoxedStrategy<Vec<usize>>) -> BoxedStrategy<Case<BroadcastTo, 1>> {
         (shape, 0..4usize, any::<[bool; 4]>())
             .prop_flat_map(|(shape, dropped, ones)| {
@@ -231,7 +231,7 @@ mod tests {
     use crate::Tape;
 
     #[test]
-    fn shapes_meet_by_stretching_either_side() {
+    fn either_operand_is_broadcast() {
         let tape = Tape::new();
         let column = tape.input(&Tensor::from_vec(vec![1.0f64, 2.0], &[2, 1]).unwrap());
         let row = tape.input(&Tensor::from_vec(vec![10.0f64, 20.0, 30.0], &[3]).unwrap());

@@ -1,16 +1,16 @@
-//! The same numbers in another element type.
+//! Conversion to another element type.
 
 use ndarray::{ArrayD, ArrayViewD};
 use tensor::gpu::Call;
-use tensor::{DType, Kernel, Real, Stored, Tensor};
+use tensor::{DType, Kernel, Real, Storage, Tensor};
 
 use crate::launch::elementwise;
 use crate::op::if_wanted;
 use crate::{Op, Result, Var};
 
-/// Each number rounded to the nearest of `dtype`; where it is that already, nothing is copied.
+/// Rounds each element to the nearest value of `dtype`; nothing is copied if the type is already `dtype`.
 ///
-/// The derivative is that of the identity: the gradient, in the type of the input.
+/// The gradient is that of the identity, converted to the type of the input.
 #[derive(Debug, Clone, Copy)]
 pub struct Cast {
     /// The type of the output.
@@ -26,8 +26,8 @@ impl Kernel<1, 1> for Cast {
         Ok([x.to_vec()])
     }
 
-    fn stored(&self) -> [Stored; 1] {
-        [Stored::As(self.dtype)]
+    fn output_dtypes(&self) -> [Storage; 1] {
+        [Storage::As(self.dtype)]
     }
 
     fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
@@ -39,7 +39,7 @@ impl Kernel<1, 1> for Cast {
     }
 }
 
-/// `x` in this type, on its device.
+/// Converts `x` to `dtype` on its device.
 pub(crate) fn cast(x: &Tensor, dtype: DType) -> Result<Tensor> {
     if x.dtype() == dtype {
         return Ok(x.clone());
@@ -69,10 +69,7 @@ impl Op<1> for Cast {
 }
 
 impl<'t> Var<'t> {
-    /// Each number rounded to the nearest of `dtype`; the gradient comes back in the type of this.
-    ///
-    /// # Errors
-    /// If the kernel fails.
+    /// Rounds each element to the nearest value of `dtype`; the gradient has the type of `self`.
     pub fn to_dtype(&self, dtype: DType) -> Result<Self> {
         if self.value.dtype() == dtype {
             return Ok(self.clone());
@@ -111,7 +108,7 @@ mod cases {
             swept_lengths(|n| of_shape(Just(vec![n]).boxed()))
         }
 
-        /// The identity: rounding has steps, whose derivative is zero or none.
+        /// The identity: rounding is piecewise constant, so its derivative is useless.
         fn differentiated(&self, [x]: [&Tensor; 1]) -> Result<[Tensor; 1]> {
             Ok([x.clone()])
         }
@@ -149,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn the_type_that_it_has_already_is_the_value_itself() {
+    fn a_cast_to_the_same_type_returns_the_value_itself() {
         let tape = Tape::new();
         let x = tape.input(&Tensor::zeros(&[2], DType::F16));
         let y = x.to_dtype(DType::F16).unwrap();

@@ -1,5 +1,4 @@
-//! Channel dropout (Tompson et al., 2015, arXiv 1411.4280): whole channels of an example are dropped, the survivors are
-//! scaled up.
+//! Channel dropout (Tompson et al., 2015, arXiv 1411.4280): drops whole channels of an example and scales the others up.
 
 use ndarray::{ArrayD, ArrayViewD};
 use tensor::gpu::{Argument, Call};
@@ -11,11 +10,11 @@ use crate::op::if_wanted;
 use crate::ops::dropout::Dropout;
 use crate::{Op, Result, Var};
 
-/// [`Dropout`] with one decision for each channel of each example of `x: [n, c, ..]`.
+/// [`Dropout`] with one random decision per channel of each example of `x: [n, c, ..]`.
 #[derive(Debug, Clone, Copy)]
 pub struct ChannelDropout(pub Dropout);
 
-/// The mask is the same for `x` and `dy`, so this is its own derivative.
+/// The mask is the same for `x` and `dy`, so the backward pass is the same kernel.
 impl Kernel<1, 1> for ChannelDropout {
     fn name(&self) -> &'static str {
         "channel_dropout"
@@ -88,8 +87,8 @@ impl Op<1> for ChannelDropout {
 }
 
 impl<'t> Var<'t> {
-    /// Each channel of each example of `[n, c, ..]` dropped with probability `p`, the survivors divided by
-    /// `1 - p`; `stream` and `step` choose which.
+    /// Zeroes each channel of each example of `[n, c, ..]` with probability `p` and divides the others by `1 - p`;
+    /// `stream` and `step` determine the mask.
     ///
     /// # Errors
     /// If there are no channels, or `p` is not in [0, 1).

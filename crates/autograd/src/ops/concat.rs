@@ -1,4 +1,4 @@
-//! Two tensors after one another along an axis.
+//! Concatenation along an axis.
 
 use ndarray::{ArrayD, ArrayViewD, Axis, concatenate};
 use tensor::gpu::{Argument, Call};
@@ -9,10 +9,10 @@ use crate::op::if_wanted;
 use crate::ops::slice::part;
 use crate::{Op, Result, Var};
 
-/// `x` and after it `y` along `axis`; along all others they have the same lengths.
+/// Concatenates `x` and `y` along `axis`; all other axes have equal lengths.
 #[derive(Debug, Clone, Copy)]
 pub struct Concat {
-    /// Along which axis.
+    /// The axis.
     pub axis: usize,
 }
 
@@ -29,13 +29,13 @@ impl Kernel<2, 1> for Concat {
             return Err(tensor::Error::shape("concat", &wanted, &[x, y]));
         }
         let mut shape = x.to_vec();
-        // A sum that overflows is refused as a size is.
+        // An overflowing sum is reported as a size that is too large.
         shape[axis] = x[axis].saturating_add(y[axis]);
         Ok([shape])
     }
 
     fn reference<A: Real>(&self, inputs: [ArrayViewD<'_, A>; 2]) -> [ArrayD<A>; 1] {
-        [concatenate(Axis(self.axis), &inputs).expect("the shape rule was asked")]
+        [concatenate(Axis(self.axis), &inputs).expect("the shape rule was checked")]
     }
 
     fn launch(&self, call: Call<'_>, inputs: [&Tensor; 2], [out]: [&Tensor; 1]) -> tensor::Result<()> {
@@ -85,10 +85,10 @@ impl Op<2> for Concat {
 }
 
 impl<'t> Var<'t> {
-    /// The values after one another along `axis`; along all others they have the same lengths.
+    /// Concatenates values along `axis`; all other axes have equal lengths.
     ///
     /// # Errors
-    /// If there are no values, or they do not fit together.
+    /// If there are no values, or their shapes do not match.
     pub fn concat(parts: &[&Self], axis: usize) -> Result<Self> {
         match *parts {
             [] => {
@@ -100,7 +100,7 @@ impl<'t> Var<'t> {
                 let wanted = format!("shapes that have an axis {axis}");
                 Err(tensor::Error::shape("concat", &wanted, &[only.shape()]).into())
             }
-            // Halves first, so that no number is copied more often than the list can be halved.
+            // Recursive halving copies each element only logarithmically often.
             _ => {
                 let (first, second) = parts.split_at(parts.len() / 2);
                 let (first, second) = (Self::concat(first, axis)?, Self::concat(second, axis)?);
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_beside_itself_is_counted_twice_and_alone_is_itself() {
+    fn a_value_concatenated_with_itself_gets_both_gradients_and_alone_is_itself() {
         let tape = Tape::new();
         let x = tape.input(&Tensor::full(2.0, &[1], DType::F64));
         let y = Var::concat(&[&x, &x], 0).unwrap();

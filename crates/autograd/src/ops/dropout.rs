@@ -1,4 +1,4 @@
-//! Dropout (Srivastava et al., 2014): each element is dropped with probability `p`, the survivors are scaled up to keep
+//! Dropout (Srivastava et al., 2014, JMLR 15): zeroes each element with probability `p` and scales the others up to keep
 //! the mean.
 
 use ndarray::{ArrayD, ArrayViewD};
@@ -10,53 +10,53 @@ use crate::launch::elementwise;
 use crate::op::if_wanted;
 use crate::{Op, Result, Var};
 
-/// Words of random bits in one block of a [`Stream`].
+/// The number of random words in one block of a [`Stream`].
 const WORDS: usize = 4;
-/// Blocks of random bits that one task takes.
+/// The number of random blocks of one task.
 const BLOCKS: usize = 1024;
 
-/// `y = x / (1 - p)` where an element survives, `0` where it is dropped.
+/// `y = x / (1 - p)` where an element is kept, `0` where it is dropped.
 ///
-/// Whether element `i` survives is a function of `(stream, step, i)`: backward asks again and nothing is
-/// stored.
+/// Whether element `i` is kept is a function of `(stream, step, i)`: the backward pass recomputes the mask
+/// instead of storing it.
 #[derive(Debug, Clone, Copy)]
 pub struct Dropout {
-    /// The probability to be dropped, in [0, 1).
+    /// The probability of dropping an element, in [0, 1).
     pub p: f64,
     /// The source of randomness of this layer.
     pub stream: Stream,
-    /// Which of the stream's masks, such as the number of the training step.
+    /// The index of the mask in the stream, such as the number of the training step.
     pub step: u64,
 }
 
 impl Dropout {
-    /// An error of `op` unless `p` is in [0, 1).
+    /// Returns an error of `op` unless `p` is in [0, 1).
     pub(crate) fn check(&self, op: &str) -> tensor::Result<()> {
         if (0.0..1.0).contains(&self.p) {
             return Ok(());
         }
-        let wanted = "a probability to be dropped in [0, 1)".into();
+        let wanted = "a drop probability in [0, 1)".into();
         Err(Error::Shape { op: op.into(), wanted, got: self.p.to_string() })
     }
 
-    /// What survives is multiplied by this.
+    /// The factor of kept elements.
     pub(crate) fn scale(&self) -> f64 {
         1.0 / (1.0 - self.p)
     }
 
-    /// A word is below this with probability p.
+    /// A random word is below this with probability `p`.
     fn threshold(&self) -> u32 {
         (self.p * 2f64.powi(32)) as u32
     }
 
-    /// Whether each of `WORDS` elements survives, from the one numbered `WORDS * block` on.
+    /// Whether each of `WORDS` elements, starting from `WORDS * block`, is kept.
     fn survive(&self, block: usize) -> [bool; WORDS] {
         let threshold = self.threshold();
         self.stream.block(self.step, block as u64).map(|word| word >= threshold)
     }
 
-    /// What kernels are told of a mask: its key, its step, the threshold below which a word drops its element, and what
-    /// survivors are multiplied by.
+    /// The kernel arguments of a mask: its key, its step, the threshold below which a word drops its element, and the scale
+    /// of kept elements.
     pub(crate) fn arguments(&self) -> [Argument<'static>; 4] {
         [
             Argument::U64(self.stream.key()),
@@ -66,13 +66,13 @@ impl Dropout {
         ]
     }
 
-    /// Whether each of the first `count` elements survives.
+    /// Whether each of the first `count` elements is kept.
     pub(crate) fn survivors(&self, count: usize) -> impl Iterator<Item = bool> {
         (0..count.div_ceil(WORDS)).flat_map(|block| self.survive(block)).take(count)
     }
 }
 
-/// The mask is the same for `x` and `dy`, so this is its own derivative.
+/// The mask is the same for `x` and `dy`, so the backward pass is the same kernel.
 impl Kernel<1, 1> for Dropout {
     fn name(&self) -> &'static str {
         "dropout"
@@ -129,8 +129,8 @@ impl Op<1> for Dropout {
 }
 
 impl<'t> Var<'t> {
-    /// Each element dropped with probability `p`, the survivors divided by `1 - p`; `stream` and `step`
-    /// choose the mask.
+    /// Zeroes each element with probability `p` and divides the others by `1 - p`; `stream` and `step` determine the
+    /// mask.
     ///
     /// # Errors
     /// If `p` is not in [0, 1).
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_of_p_is_dropped_and_the_mean_is_kept() {
+    fn a_fraction_p_is_dropped_and_the_mean_is_kept() {
         let y = dropped(0.2, 0);
         let zeros = y.iter().filter(|&&y| y == 0.0).count();
         // Binomial(40000, 0.2): mean 8000, standard deviation 80; five of them is 400.
@@ -233,11 +233,11 @@ mod tests {
     }
 
     #[test]
-    fn a_probability_outside_its_range_is_an_error_that_says_which_it_is() {
+    fn a_probability_out_of_range_is_an_error_with_its_value() {
         let tape = Tape::new();
         let x = tape.input(&Tensor::zeros(&[2], DType::F32));
         let message = |p| x.dropout(p, Stream::new(0, "dropout"), 0).unwrap_err().to_string();
-        assert_eq!(message(1.0), "dropout: wanted a probability to be dropped in [0, 1), got 1");
+        assert_eq!(message(1.0), "dropout: wanted a drop probability in [0, 1), got 1");
         assert!(message(-0.1).ends_with("got -0.1") && message(f64::NAN).ends_with("got NaN"));
     }
 }

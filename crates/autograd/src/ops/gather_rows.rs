@@ -1,4 +1,4 @@
-//! Choosing rows of each image, such as the tokens that a mask leaves, or all of them in another order.
+//! Gathering rows of each image, such as visible tokens or a permutation of all tokens.
 
 use ndarray::{Array3, ArrayD, ArrayViewD};
 use tensor::gpu::{Argument, Call, Grid};
@@ -8,19 +8,19 @@ use crate::op::if_wanted;
 use crate::ops::scatter_rows::ScatterRows;
 use crate::{Error, Op, Result, Var};
 
-/// From `x: [n, t, d]` the rows `rows: [n, k]` of each image: `[n, k, d]`. A row may be chosen repeatedly.
+/// Gathers rows `rows: [n, k]` from `x: [n, t, d]` as `[n, k, d]`. A row may be gathered repeatedly.
 #[derive(Debug, Clone)]
 pub struct GatherRows {
-    /// For one image after the other, the `k` rows chosen of it, all below `t`.
+    /// The `k` row indices of each image, image after image, all below `t`.
     pub rows: Indices,
 }
 
-/// An error of `op` unless `rows` are as many for each of the `n` images and all below `t`.
+/// Returns an error of `op` unless `rows` has equally many rows for each of the `n` images, all below `t`.
 pub(crate) fn check(op: &'static str, rows: &Indices, n: usize, t: usize) -> Result<()> {
     let mismatch = |wanted: String, got: String| Err(Error::Indices { op, wanted, got });
     if n == 0 || !rows.len().is_multiple_of(n) {
         let got = format!("{} rows for {n} images", rows.len());
-        return mismatch("as many rows for each image, and at least one image".into(), got);
+        return mismatch("equally many rows for each image, and at least one image".into(), got);
     }
     match rows.max() {
         Some(row) if row as usize >= t => mismatch(format!("rows below {t}"), format!("row {row}")),
@@ -28,7 +28,7 @@ pub(crate) fn check(op: &'static str, rows: &Indices, n: usize, t: usize) -> Res
     }
 }
 
-/// `entry(y, x, rows, n, t, k, d)`, with `t` rows in each of `n` images and `k` of them chosen.
+/// Launches `entry(y, x, rows, n, t, k, d)`, with `t` rows in each of `n` images and `k` of them gathered.
 pub(crate) fn launch_rows(
     call: Call<'_>,
     entry: &str,
@@ -104,10 +104,10 @@ impl Op<1> for GatherRows {
 }
 
 impl<'t> Var<'t> {
-    /// Of these tokens `[n, t, d]` the rows `[n, k]` of each image: `[n, k, d]`.
+    /// Gathers the rows `[n, k]` of these tokens `[n, t, d]` as `[n, k, d]`.
     ///
     /// # Errors
-    /// If there are not as many rows for each image, or a row is not below `t`.
+    /// If the number of rows is not a multiple of `n`, or a row is not below `t`.
     pub fn gather_rows(&self, rows: &Indices) -> Result<Self> {
         let [y] = self.tape.apply(GatherRows { rows: rows.clone() }, [self])?;
         Ok(y)
@@ -137,7 +137,7 @@ mod cases {
             of_size(1..5, 0..5, 0..4)
         }
 
-        /// Few rows to choose from and many choices, so that many gradients meet in one row.
+        /// Few rows and many indices, so that many gradients accumulate in one row.
         fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
             of_size(1..4, 256..1024, 31..34)
         }
@@ -171,7 +171,7 @@ mod tests {
     use crate::Tape;
 
     #[test]
-    fn a_row_chosen_twice_gets_both_gradients_and_one_not_chosen_gets_zero() {
+    fn a_row_gathered_twice_gets_both_gradients_and_an_unused_one_gets_zero() {
         let tape = Tape::new();
         let x = tape.input(&Tensor::from_vec((0..6).map(f64::from).collect(), &[2, 3, 1]).unwrap());
         let y = x.gather_rows(&Indices::new(vec![2, 2, 0, 1])).unwrap();

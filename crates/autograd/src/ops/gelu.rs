@@ -1,5 +1,5 @@
-//! The Gaussian error linear unit (Hendrycks and Gimpel, 2016, arXiv 1606.08415), exact: with the error function and
-//! not an approximation by `tanh`.
+//! GELU, the Gaussian error linear unit (Hendrycks and Gimpel, 2016, arXiv 1606.08415), in its exact form with the error
+//! function.
 
 use std::f64::consts::{FRAC_1_SQRT_2, TAU};
 
@@ -8,7 +8,7 @@ use tensor::{Element, Map, Map2, Real, Tensor, math};
 use crate::op::run_if;
 use crate::{Op, Result, Var};
 
-/// `x P(x)`, element by element, where `P(x)` is the probability that a standard normal number is below `x`.
+/// `x P(x)`, element-wise, where `P` is the cumulative distribution function of the standard normal distribution.
 #[derive(Debug, Clone, Copy)]
 pub struct Gelu;
 
@@ -50,7 +50,7 @@ impl Map2 for GeluGrad {
 
     #[inline(always)]
     fn formula_f32(&self, x: f32, dy: f32) -> f32 {
-        // Not by `erf`: beside the exponential it makes the loop too long for the compiler to keep in one piece.
+        // Not with `erf`: with `exp` in addition, the loop body is too large for the compiler to vectorise.
         let [below, density] = math::normal(x);
         (below + x * density) * dy
     }
@@ -59,7 +59,7 @@ impl Map2 for GeluGrad {
 impl Op<1> for Gelu {
     const NAME: &'static str = "gelu";
 
-    /// The input: two inputs have one output, so the output does not tell the derivative.
+    /// The input: GELU is not injective, so the output does not determine the derivative.
     type Saved = Tensor;
 
     fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], Tensor)> {
@@ -72,10 +72,7 @@ impl Op<1> for Gelu {
 }
 
 impl<'t> Var<'t> {
-    /// The exact Gaussian error linear unit of each element.
-    ///
-    /// # Errors
-    /// If the kernel fails.
+    /// The exact GELU of each element.
     pub fn gelu(&self) -> Result<Self> {
         let [y] = self.tape.apply(Gelu, [self])?;
         Ok(y)
@@ -145,9 +142,9 @@ mod tests {
         ];
         for (fast, slow) in pairs {
             let ([fast], [slow]) = (fast.unwrap(), slow.unwrap());
-            let numbers = fast.to_f64_vec().into_iter().zip(slow.to_f64_vec()).zip(x.to_f64_vec());
-            for ((fast, slow), x) in numbers {
-                // The probability is within three epsilon of a number of at most 1; the rest adds one.
+            let values = fast.to_f64_vec().into_iter().zip(slow.to_f64_vec()).zip(x.to_f64_vec());
+            for ((fast, slow), x) in values {
+                // The distribution function is within three epsilon and at most 1; the rest adds one.
                 let allowed = 4.0 * f64::from(f32::EPSILON) * x.abs().max(1.0);
                 assert!((fast - slow).abs() <= allowed, "{fast} and {slow} at {x}");
             }

@@ -1,4 +1,4 @@
-//! The mean of each channel of each image.
+//! Global average pooling: the mean of each channel of each image.
 
 use ndarray::{Array4, ArrayD, ArrayViewD, Axis};
 use tensor::gpu::{Argument, Call, Grid};
@@ -10,7 +10,7 @@ use crate::op::if_wanted;
 use crate::ops::conv2d::of_rank_4;
 use crate::{Op, Result, Var};
 
-/// From images `[n, c, h, w]` to `[n, c]`: the mean over `h` and `w`.
+/// The mean of images `[n, c, h, w]` over `h` and `w`, as `[n, c]`.
 #[derive(Debug, Clone, Copy)]
 pub struct GlobalAvgPool;
 
@@ -113,7 +113,7 @@ impl<'t> Var<'t> {
     /// The mean of each channel of these images `[n, c, h, w]`, as `[n, c]`.
     ///
     /// # Errors
-    /// If these are not images or they have no pixels.
+    /// If the value is not a batch of images, or the images have no pixels.
     pub fn global_avg_pool(&self) -> Result<Self> {
         let [y] = self.tape.apply(GlobalAvgPool, [self])?;
         Ok(y)

@@ -1,12 +1,12 @@
-//! Layer normalisation (Ba, Kiros and Hinton, 2016, arXiv 1607.06450): each row along the last axis to mean zero and
-//! variance one, then scale and shift.
+//! Layer normalisation (Ba, Kiros and Hinton, 2016, arXiv 1607.06450): normalises each row along the last axis, then
+//! scales and shifts it.
 
 mod fast;
 
 use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn};
 use tensor::gpu::{Argument, Call, Grid};
 use tensor::sums::{self, pairwise};
-use tensor::{DType, Error, Kernel, Real, Slice, Stored, Tensor, rows};
+use tensor::{DType, Error, Kernel, Real, Slice, Storage, Tensor, rows};
 
 use crate::launch::channels::a_warp_for_each;
 use crate::launch::parts::{sum_of_parts, terms_of_part};
@@ -14,7 +14,7 @@ use crate::moments::{Moments, check_eps};
 use crate::op::if_wanted;
 use crate::{Op, Result, Var};
 
-/// Rows that one task takes, and the span of one partial sum over rows.
+/// The number of rows of one task, and of one partial sum over rows.
 const BLOCK: usize = 64;
 
 /// `y = (x - mean) / sqrt(variance + eps) * weight + bias` over the last axis, for `x: [.., d]` and
@@ -25,7 +25,7 @@ pub struct LayerNorm {
     pub eps: f64,
 }
 
-/// Also gives the mean and `1 / sqrt(variance + eps)` of each row.
+/// Also returns the mean and `rstd = 1 / sqrt(variance + eps)` of each row.
 impl Kernel<3, 3> for LayerNorm {
     fn name(&self) -> &'static str {
         "layer_norm"
@@ -44,21 +44,21 @@ impl Kernel<3, 3> for LayerNorm {
         }
     }
 
-    fn stored(&self) -> [Stored; 3] {
-        [Stored::AsInput, Stored::AsAccumulator, Stored::AsAccumulator]
+    fn output_dtypes(&self) -> [Storage; 3] {
+        [Storage::Same, Storage::Accumulator, Storage::Accumulator]
     }
 
     fn reference<A: Real>(&self, [x, weight, bias]: [ArrayViewD<'_, A>; 3]) -> [ArrayD<A>; 3] {
         let rows = IxDyn(&x.shape()[..x.ndim() - 1]);
         let mut y = x.to_owned();
-        let (mut means, mut inverses) = (ArrayD::zeros(rows.clone()), ArrayD::zeros(rows));
-        for ((mut row, mean), inverse) in y.rows_mut().into_iter().zip(&mut means).zip(&mut inverses) {
+        let (mut means, mut rstds) = (ArrayD::zeros(rows.clone()), ArrayD::zeros(rows));
+        for ((mut row, mean), rstd) in y.rows_mut().into_iter().zip(&mut means).zip(&mut rstds) {
             let moments = Moments::of(row.iter().copied());
-            (*mean, *inverse) = (moments.mean, moments.inverse(A::from_f64(self.eps)));
-            row.zip_mut_with(&weight, |x, &weight| *x = (*x - *mean) * *inverse * weight);
+            (*mean, *rstd) = (moments.mean, moments.rstd(A::from_f64(self.eps)));
+            row.zip_mut_with(&weight, |x, &weight| *x = (*x - *mean) * *rstd * weight);
             row += &bias;
         }
-        [y, means, inverses]
+        [y, means, rstds]
     }
 
     fn launch(&self, call: Call<'_>, inputs: [&Tensor; 3], outputs: [&Tensor; 3]) -> tensor::Result<()> {
@@ -70,10 +70,10 @@ impl Kernel<3, 3> for LayerNorm {
         call.launch(self.name(), a_warp_for_each(call, rows)?, &arguments)
     }
 
-    fn fast(&self, inputs: [Slice<'_>; 3], [y, means, inverses]: [&mut [f32]; 3]) -> bool {
+    fn fast(&self, inputs: [Slice<'_>; 3], [y, means, rstds]: [&mut [f32]; 3]) -> bool {
         let [x, weight, bias] = inputs.map(|input| input.data);
         let (d, eps) = (weight.len(), self.eps as f32);
-        let statistics = means.chunks_mut(BLOCK).zip(inverses.chunks_mut(BLOCK));
+        let statistics = means.chunks_mut(BLOCK).zip(rstds.chunks_mut(BLOCK));
         let blocks = x.chunks(BLOCK * d).zip(y.chunks_mut(BLOCK * d)).zip(statistics);
         rows::each(x.len(), blocks, |((x, y), statistics)| {
             fast::normalise(x, y, [weight, bias], statistics.into(), eps)
@@ -82,7 +82,7 @@ impl Kernel<3, 3> for LayerNorm {
     }
 }
 
-/// The gradient by `x`. Each `x` also moves the mean and the variance of its row, so with `g = weight dy`
+/// The gradient with respect to `x`. Each `x` also affects the mean and the variance of its row, so with `g = weight dy`
 /// and `z` the normalised row, `dx = (g - mean(g) - z mean(g z)) / sqrt(variance + eps)`.
 #[derive(Debug, Clone, Copy)]
 struct LayerNormGradInput;
@@ -93,29 +93,29 @@ impl Kernel<5, 1> for LayerNormGradInput {
     }
 
     fn shapes(&self, inputs: [&[usize]; 5]) -> tensor::Result<[Vec<usize>; 1]> {
-        let [x, weight, mean, inverse, dy] = inputs;
+        let [x, weight, mean, rstd, dy] = inputs;
         match x.split_last() {
-            Some((&d, rows)) if weight == [d] && [mean, inverse] == [rows; 2] && x == dy => Ok([x.to_vec()]),
-            _ => Err(Error::shape(self.name(), "what layer_norm took and gave", &inputs)),
+            Some((&d, rows)) if weight == [d] && [mean, rstd] == [rows; 2] && x == dy => Ok([x.to_vec()]),
+            _ => Err(Error::shape(self.name(), "the inputs and outputs of layer_norm", &inputs)),
         }
     }
 
-    fn loaded(&self) -> [Stored; 5] {
-        use Stored::{AsAccumulator, AsInput};
-        [AsInput, AsInput, AsAccumulator, AsAccumulator, AsInput]
+    fn input_dtypes(&self) -> [Storage; 5] {
+        use Storage::{Accumulator, Same};
+        [Same, Same, Accumulator, Accumulator, Same]
     }
 
     fn reference<A: Real>(&self, inputs: [ArrayViewD<'_, A>; 5]) -> [ArrayD<A>; 1] {
-        let [x, weight, means, inverses, dy] = inputs;
+        let [x, weight, means, rstds, dy] = inputs;
         let d = A::of(weight.len());
         let mut dx = dy.to_owned();
-        let statistics = means.iter().zip(&inverses);
-        for ((mut row, x), (&mean, &inverse)) in dx.rows_mut().into_iter().zip(x.rows()).zip(statistics) {
-            let z = x.mapv(|x| (x - mean) * inverse);
+        let statistics = means.iter().zip(&rstds);
+        for ((mut row, x), (&mean, &rstd)) in dx.rows_mut().into_iter().zip(x.rows()).zip(statistics) {
+            let z = x.mapv(|x| (x - mean) * rstd);
             row *= &weight;
             let mean_g = pairwise(row.iter().copied()) / d;
             let mean_gz = pairwise(row.iter().zip(&z).map(|(&g, &z)| g * z)) / d;
-            row.zip_mut_with(&z, |g, &z| *g = (*g - mean_g - z * mean_gz) * inverse);
+            row.zip_mut_with(&z, |g, &z| *g = (*g - mean_g - z * mean_gz) * rstd);
         }
         [dx]
     }
@@ -129,18 +129,18 @@ impl Kernel<5, 1> for LayerNormGradInput {
     }
 
     fn fast(&self, inputs: [Slice<'_>; 5], [dx]: [&mut [f32]; 1]) -> bool {
-        let [x, weight, means, inverses, dy] = inputs.map(|input| input.data);
+        let [x, weight, means, rstds, dy] = inputs.map(|input| input.data);
         let d = weight.len();
-        let statistics = means.chunks(BLOCK).zip(inverses.chunks(BLOCK));
+        let statistics = means.chunks(BLOCK).zip(rstds.chunks(BLOCK));
         let blocks = x.chunks(BLOCK * d).zip(dy.chunks(BLOCK * d)).zip(dx.chunks_mut(BLOCK * d));
-        rows::each(x.len(), blocks.zip(statistics), |(((x, dy), dx), (means, inverses))| {
-            fast::gradient_by_input([x, dy], dx, weight, [means, inverses]);
+        rows::each(x.len(), blocks.zip(statistics), |(((x, dy), dx), (means, rstds))| {
+            fast::gradient_by_input([x, dy], dx, weight, [means, rstds]);
         });
         true
     }
 }
 
-/// The gradients by `weight` and `bias`: `sum(dy z)` and `sum(dy)` over the rows.
+/// The gradients of `weight` and `bias`: `sum(dy z)` and `sum(dy)` over the rows.
 #[derive(Debug, Clone, Copy)]
 struct LayerNormGradAffine;
 
@@ -150,35 +150,34 @@ impl Kernel<4, 2> for LayerNormGradAffine {
     }
 
     fn shapes(&self, inputs: [&[usize]; 4]) -> tensor::Result<[Vec<usize>; 2]> {
-        let [x, mean, inverse, dy] = inputs;
+        let [x, mean, rstd, dy] = inputs;
         match x.split_last() {
-            Some((&d, rows)) if [mean, inverse] == [rows; 2] && x == dy => Ok([vec![d], vec![d]]),
-            _ => Err(Error::shape(self.name(), "what layer_norm took and gave", &inputs)),
+            Some((&d, rows)) if [mean, rstd] == [rows; 2] && x == dy => Ok([vec![d], vec![d]]),
+            _ => Err(Error::shape(self.name(), "the inputs and outputs of layer_norm", &inputs)),
         }
     }
 
-    fn loaded(&self) -> [Stored; 4] {
-        use Stored::{AsAccumulator, AsInput};
-        [AsInput, AsAccumulator, AsAccumulator, AsInput]
+    fn input_dtypes(&self) -> [Storage; 4] {
+        use Storage::{Accumulator, Same};
+        [Same, Accumulator, Accumulator, Same]
     }
 
-    fn reference<A: Real>(&self, [x, means, inverses, dy]: [ArrayViewD<'_, A>; 4]) -> [ArrayD<A>; 2] {
+    fn reference<A: Real>(&self, [x, means, rstds, dy]: [ArrayViewD<'_, A>; 4]) -> [ArrayD<A>; 2] {
         let d = x.shape()[x.ndim() - 1];
         let mut dweight = dy.to_owned();
-        let statistics = means.iter().zip(&inverses);
-        for ((mut row, x), (&mean, &inverse)) in dweight.rows_mut().into_iter().zip(x.rows()).zip(statistics)
-        {
-            row.zip_mut_with(&x, |dy, &x| *dy *= (x - mean) * inverse);
+        let statistics = means.iter().zip(&rstds);
+        for ((mut row, x), (&mean, &rstd)) in dweight.rows_mut().into_iter().zip(x.rows()).zip(statistics) {
+            row.zip_mut_with(&x, |dy, &x| *dy *= (x - mean) * rstd);
         }
         let over_rows = |x: ArrayViewD<'_, A>| {
-            let rows = x.into_shape_with_order(IxDyn(&[means.len(), d])).expect("all rows have d numbers");
+            let rows = x.into_shape_with_order(IxDyn(&[means.len(), d])).expect("all rows have d elements");
             sums::sum_axis(rows, Axis(0))
         };
         [over_rows(dweight.view()), over_rows(dy)]
     }
 
     fn launch(&self, call: Call<'_>, inputs: [&Tensor; 4], sums: [&Tensor; 2]) -> tensor::Result<()> {
-        /// Rows that are worth a part.
+        /// The minimum number of rows of a part.
         const ROWS: usize = 32;
         let (rows, d) = (inputs[1].len(), sums[0].len());
         let of_part = terms_of_part(rows, d.div_ceil(32), ROWS);
@@ -193,11 +192,11 @@ impl Kernel<4, 2> for LayerNormGradAffine {
     }
 
     fn fast(&self, inputs: [Slice<'_>; 4], [dweight, dbias]: [&mut [f32]; 2]) -> bool {
-        let [x, means, inverses, dy] = inputs.map(|input| input.data);
+        let [x, means, rstds, dy] = inputs.map(|input| input.data);
         let d = dbias.len();
-        // The sums of each block on their own, then the blocks in order.
+        // First the sums of each block, then the blocks in order.
         let mut partial = vec![0.0; 2 * d * means.len().div_ceil(BLOCK)];
-        let statistics = means.chunks(BLOCK).zip(inverses.chunks(BLOCK));
+        let statistics = means.chunks(BLOCK).zip(rstds.chunks(BLOCK));
         let blocks = x.chunks(BLOCK * d).zip(dy.chunks(BLOCK * d)).zip(statistics);
         rows::each(x.len(), partial.chunks_exact_mut(2 * d).zip(blocks), |(sums, ((x, dy), statistics))| {
             fast::add_gradients_of_affine([x, dy], sums, statistics.into());
@@ -212,15 +211,15 @@ impl Kernel<4, 2> for LayerNormGradAffine {
     }
 }
 
-/// What [`LayerNorm`] keeps for its gradients.
+/// The tensors that [`LayerNorm`] saves.
 #[derive(Debug)]
 pub struct Saved {
     x: Tensor,
     weight: Tensor,
-    /// Of each row, in the accumulator type.
+    /// The mean of each row, in the accumulator type.
     mean: Tensor,
     /// `1 / sqrt(variance + eps)` of each row, in the accumulator type.
-    inverse: Tensor,
+    rstd: Tensor,
 }
 
 impl Op<3> for LayerNorm {
@@ -229,30 +228,30 @@ impl Op<3> for LayerNorm {
     type Saved = Saved;
 
     fn forward(&self, [x, weight, bias]: [&Tensor; 3]) -> Result<([Tensor; 1], Saved)> {
-        let [y, mean, inverse] = tensor::run(self, [x, weight, bias])?;
-        Ok(([y], Saved { x: x.clone(), weight: weight.clone(), mean, inverse }))
+        let [y, mean, rstd] = tensor::run(self, [x, weight, bias])?;
+        Ok(([y], Saved { x: x.clone(), weight: weight.clone(), mean, rstd }))
     }
 
     fn backward(
         &self,
-        Saved { x, weight, mean, inverse }: &Saved,
+        Saved { x, weight, mean, rstd }: &Saved,
         [dy]: [&Tensor; 1],
         [wanted_x, wanted_weight, wanted_bias]: [bool; 3],
     ) -> Result<[Option<Tensor>; 3]> {
         let dx = if_wanted(wanted_x, || {
-            let [dx] = tensor::run(&LayerNormGradInput, [x, weight, mean, inverse, dy])?;
+            let [dx] = tensor::run(&LayerNormGradInput, [x, weight, mean, rstd, dy])?;
             Ok(dx)
         })?;
         if !wanted_weight && !wanted_bias {
             return Ok([dx, None, None]);
         }
-        let [dweight, dbias] = tensor::run(&LayerNormGradAffine, [x, mean, inverse, dy])?;
+        let [dweight, dbias] = tensor::run(&LayerNormGradAffine, [x, mean, rstd, dy])?;
         Ok([dx, wanted_weight.then_some(dweight), wanted_bias.then_some(dbias)])
     }
 }
 
 impl<'t> Var<'t> {
-    /// Each row along the last axis to mean zero and variance one, times `weight` plus `bias`, both `[d]`.
+    /// Normalises each row along the last axis to mean zero and variance one, times `weight` plus `bias`, both `[d]`.
     ///
     /// # Errors
     /// If `weight` and `bias` do not have the length of the last axis, it is empty, or `eps` is not positive.
@@ -275,7 +274,7 @@ pub(crate) mod cases {
     use crate::gradcheck::classes::{self, Claim, ShapeClass};
 
     impl Cases<3> for LayerNorm {
-        // `backward` reads the normalised numbers. Rows here spread by 1 or more, and the weights are below 2.
+        // `backward` reads the normalised values. Rows here have a spread of at least 1, and the weights are below 2.
         const OUTPUT_SENSITIVITY: f64 = 4.0;
 
         const LINEAR: [bool; 3] = [false, true, true];
@@ -318,8 +317,8 @@ pub(crate) mod cases {
             .boxed()
     }
 
-    /// Numbers less than a half from the centre of their place. Where the numbers of a row are equal,
-    /// normalising has a bend that is as sharp as `eps` is small, so rows need centres that lie apart.
+    /// Values within a half of the centre of their position. For equal values in a row, normalisation has a curvature
+    /// that grows as `eps` shrinks, so rows need distinct centres.
     pub(crate) fn values_around(
         shape: &[usize],
         centre: impl Fn(usize) -> f64 + 'static,

@@ -1,4 +1,4 @@
-//! The product of two matrices, either of them transposed where it is read.
+//! Matrix multiplication, with either operand optionally transposed.
 
 use ndarray::{ArrayD, ArrayView2, ArrayViewD, Ix2};
 use tensor::gpu::{Argument, Call};
@@ -9,7 +9,7 @@ use crate::launch::tile::{Around, around_of, launch_product};
 use crate::op::if_wanted;
 use crate::{Op, Result, Var};
 
-/// `op(A) op(B)`, where `op` is nothing or the transpose. Nothing is transposed in memory.
+/// `op(A) op(B)`, where `op` is the identity or the transpose. No matrix is transposed in memory.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct MatMul {
     /// Read the first matrix transposed: it is stored as `[k, m]`, not `[m, k]`.
@@ -19,7 +19,7 @@ pub struct MatMul {
 }
 
 impl MatMul {
-    /// `[m, k, n]` of a product of stored shapes, if they fit.
+    /// `[m, k, n]` of a product of these stored shapes, if they match.
     pub(crate) fn sizes(&self, a: &[usize], b: &[usize]) -> Option<[usize; 3]> {
         let (&[a_rows, a_columns], &[b_rows, b_columns]) = (a, b) else { return None };
         let (m, k) = if self.transpose_a { (a_columns, a_rows) } else { (a_rows, a_columns) };
@@ -40,10 +40,10 @@ impl MatMul {
         let turned =
             |x: ArrayView2<'_, A>, turn| if turn { x.reversed_axes().to_owned() } else { x.to_owned() };
         let matrix = |x: ArrayViewD<'_, A>| {
-            x.into_dimensionality::<Ix2>().expect("the shape rule was asked").to_owned()
+            x.into_dimensionality::<Ix2>().expect("the shape rule was checked").to_owned()
         };
         let (a, b) = (matrix(a), matrix(b));
-        // Rows of A beside rows of B^T, so that both are read along.
+        // Dot products of rows of A and rows of B^T, so that both are read contiguously.
         let (a, b_t) = (turned(a.view(), self.transpose_a), turned(b.view(), !self.transpose_b));
         ArrayD::from_shape_fn(vec![a.nrows(), b_t.nrows()], |at| {
             pairwise(a.row(at[0]).iter().zip(b_t.row(at[1])).map(|(&x, &y)| x * y))
@@ -65,7 +65,7 @@ impl MatMul {
         out: &Tensor,
         around: Around<'_>,
     ) -> tensor::Result<()> {
-        let [m, k, n] = self.sizes(a.shape(), b.shape()).expect("the shape rule was asked");
+        let [m, k, n] = self.sizes(a.shape(), b.shape()).expect("the shape rule was checked");
         let [bias, what] = around_of(around, a);
         let mut arguments = vec![Argument::Out(out), Argument::In(a), Argument::In(b), bias, what];
         arguments.extend([m, n, k].map(Argument::Size));
@@ -73,7 +73,7 @@ impl MatMul {
         launch_product(call, "matmul", [m, n, 1], &arguments)
     }
 
-    /// The gradients by A and B, each a product again:
+    /// The gradients of A and B, again matrix multiplications:
     /// with `C = op(A) op(B)`, `d op(A) = dC op(B)^T` and `d op(B) = op(A)^T dC`.
     pub(crate) fn gradients(
         &self,
@@ -147,10 +147,10 @@ impl Op<2> for MatMul {
 }
 
 impl<'t> Var<'t> {
-    /// The product of two matrices `[m, k]` and `[k, n]`.
+    /// Matrix multiplication of `[m, k]` by `[k, n]`.
     ///
     /// # Errors
-    /// If the shapes are not such.
+    /// If the shapes do not match.
     pub fn matmul(&self, other: &Self) -> Result<Self> {
         let [product] = self.tape.apply(MatMul::default(), [self, other])?;
         Ok(product)
@@ -206,14 +206,14 @@ mod tests {
     use super::MatMul;
 
     #[test]
-    fn shapes_that_do_not_fit_are_an_error_that_says_which_would() {
+    fn wrong_shapes_are_an_error_with_the_expected_ones() {
         let (a, b) = (Tensor::zeros(&[2, 3], DType::F32), Tensor::zeros(&[3, 2], DType::F32));
         let message = tensor::run(&MatMul { transpose_b: true, ..MatMul::default() }, [&a, &b]).unwrap_err();
         assert_eq!(message.to_string(), "matmul: wanted matrices [m, k] and [n, k], got [2, 3] and [3, 2]");
     }
 
     #[test]
-    fn empty_sides_and_an_empty_inner_size_are_legal() {
+    fn empty_sides_and_an_empty_inner_size_are_valid() {
         for (m, k, n) in [(0, 3, 2), (2, 0, 3), (2, 3, 0)] {
             for dtype in DType::ALL {
                 let (a, b) = (Tensor::zeros(&[m, k], dtype), Tensor::zeros(&[k, n], dtype));

@@ -1,4 +1,4 @@
-//! A matrix product plus a bias, then perhaps a ReLU: the affine layer in one operation.
+//! Matrix multiplication with fused bias and optional ReLU: the affine layer.
 
 use ndarray::{ArrayD, ArrayViewD};
 use tensor::gpu::Call;
@@ -10,12 +10,12 @@ use crate::ops::broadcast_to::SumTo;
 use crate::ops::matmul::MatMul;
 use crate::{Op, Result, Var};
 
-/// `epilogue(op(A) op(B) + bias)`, with a bias of `[n]` added to each of the `m` rows.
+/// `epilogue(op(A) op(B) + bias)`, with a bias `[n]` added to each of the `m` rows.
 #[derive(Debug, Clone, Copy)]
 pub struct MatMulBias {
-    /// Which of the matrices is transposed.
+    /// The matrix multiplication, with its transpose flags.
     pub product: MatMul,
-    /// What is done to the sum.
+    /// The activation.
     pub epilogue: Epilogue,
 }
 
@@ -57,7 +57,7 @@ impl Kernel<3, 1> for MatMulBias {
 impl Op<3> for MatMulBias {
     const NAME: &'static str = "matmul_bias";
 
-    /// The two matrices, and what the epilogue needs.
+    /// The two matrices, and the output if the epilogue needs it.
     type Saved = ([Tensor; 2], Option<Tensor>);
 
     fn forward(&self, [a, b, bias]: [&Tensor; 3]) -> Result<([Tensor; 1], Self::Saved)> {
@@ -83,15 +83,15 @@ impl Op<3> for MatMulBias {
 }
 
 impl<'t> Var<'t> {
-    /// `self weight^T + bias`, with `self: [n, inputs]`, `weight: [outputs, inputs]`, `bias: [outputs]`.
+    /// The affine layer `self weight^T + bias`, with `self: [n, inputs]`, `weight: [outputs, inputs]`, `bias: [outputs]`.
     ///
     /// # Errors
-    /// If the shapes are not such.
+    /// If the shapes do not match.
     pub fn linear(&self, weight: &Self, bias: &Self) -> Result<Self> {
         self.affine(weight, bias, Epilogue::Identity)
     }
 
-    /// [`Var::linear`], then [`Var::relu`], in one operation.
+    /// [`Var::linear`] followed by [`Var::relu`], fused.
     ///
     /// # Errors
     /// As [`Var::linear`].
@@ -153,7 +153,7 @@ mod cases {
         products
             .prop_flat_map(|case| {
                 let [a, b] = &case.inputs;
-                let [_, k, n] = case.op.sizes(a.shape(), b.shape()).expect("a product has legal shapes");
+                let [_, k, n] = case.op.sizes(a.shape(), b.shape()).expect("a product has valid shapes");
                 (bias(n, k), Just(case))
             })
             .prop_map(|((bias, epilogue), Case { op: product, inputs: [a, b], reduced })| Case {

@@ -1,4 +1,4 @@
-//! The largest number of each window of an image: max-pooling.
+//! Max-pooling.
 
 pub(crate) mod windows;
 
@@ -10,27 +10,27 @@ use self::windows::{Places, Windows, check_count};
 use crate::ops::conv2d::places;
 use crate::{Op, Result, Var};
 
-/// From images `[n, c, h, w]` to `[n, c, oh, ow]`: the largest number of each window. The padding counts as
-/// minus infinity; it is at most half the kernel, so that every window reaches into the image.
+/// The maximum of each window of images `[n, c, h, w]`, as `[n, c, oh, ow]`. The padding counts as minus
+/// infinity; it is at most half the kernel, so that every window overlaps the image.
 ///
-/// The gradient goes to the first largest number of a window in row-major order.
+/// The gradient goes to the first maximum of a window in row-major order.
 #[derive(Debug, Clone, Copy)]
 pub struct MaxPool2d {
     /// Rows and columns of a window.
     pub kernel: [usize; 2],
-    /// How far one window stands from the next.
+    /// The stride between windows.
     pub stride: [usize; 2],
-    /// How far the first and the last window may stand outside.
+    /// The padding on each side.
     pub padding: [usize; 2],
 }
 
 impl MaxPool2d {
-    /// The same kernel, stride and padding along both axes.
+    /// A pool with the same kernel, stride and padding along both axes.
     pub fn square(kernel: usize, stride: usize, padding: usize) -> Self {
         Self { kernel: [kernel; 2], stride: [stride; 2], padding: [padding; 2] }
     }
 
-    /// The part of each of `count` windows along `axis` that lies in an image of this length.
+    /// The part of each of `count` windows along `axis` inside an image of this length.
     fn ranges(&self, axis: usize, length: usize, count: usize) -> Vec<Range<usize>> {
         let (kernel, stride, padding) = (self.kernel[axis], self.stride[axis], self.padding[axis]);
         let starts = (0..count).map(|place| place * stride);
@@ -38,7 +38,7 @@ impl MaxPool2d {
         starts.map(inside).collect()
     }
 
-    /// The number of windows along `axis`, if there are any.
+    /// The number of windows along `axis`; `None` if no window fits.
     fn count(&self, axis: usize, length: usize) -> Option<usize> {
         let (kernel, padding) = (self.kernel[axis], self.padding[axis]);
         places(length, kernel, self.stride[axis], padding).filter(|_| padding <= kernel / 2)
@@ -82,7 +82,7 @@ impl Op<1> for MaxPool2d {
 }
 
 impl<'t> Var<'t> {
-    /// The largest number of each window of these images `[n, c, h, w]`.
+    /// Max-pooling of images `[n, c, h, w]`.
     ///
     /// # Errors
     /// If the kernel does not fit into the padded image, the padding is over half the kernel, a stride or a size
@@ -145,9 +145,8 @@ pub(crate) mod cases {
         }
     }
 
-    /// Different numbers, at least 0.01 from each other within an image where it has up to 400: far enough
-    /// that no finite difference changes which is the largest. Larger images repeat numbers, so that windows
-    /// have several largest ones.
+    /// Distinct values, at least 0.01 apart within an image of up to 400 pixels, so that no finite difference
+    /// changes the maximum. Larger images repeat values, so that windows have ties.
     pub(crate) fn distinct(shape: [usize; 4]) -> BoxedStrategy<Tensor> {
         let len: usize = shape.iter().product();
         Just((0..len).map(|i| (i % 400) as f64 / 100.0 - 2.0).collect::<Vec<f64>>())
@@ -156,7 +155,7 @@ pub(crate) mod cases {
             .boxed()
     }
 
-    /// Distinct values, 0.01 from each other.
+    /// Distinct values, 0.01 apart.
     pub(crate) fn apart(shape: [usize; 4]) -> BoxedStrategy<Tensor> {
         let len: usize = shape.iter().product();
         Just((0..len).map(|i| (i as f64 - len as f64 / 2.0) / 100.0).collect::<Vec<f64>>())
@@ -165,7 +164,7 @@ pub(crate) mod cases {
             .boxed()
     }
 
-    /// Two windows of 2 x 2 side by side on an image of equal numbers: the first of each takes its gradient.
+    /// Two adjacent windows of 2 x 2 on an image of equal values: the first element of each gets the gradient.
     pub(crate) fn two_ties<O>(op: O) -> Kink<O, 1> {
         let x = Tensor::zeros(&[1, 1, 2, 3], DType::F64);
         Kink { op, inputs: [x], gradients: [vec![1.0, 1.0, 0.0, 0.0, 0.0, 0.0]] }
@@ -221,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn padding_never_wins_even_against_minus_infinity() {
+    fn padding_is_never_the_maximum_even_against_minus_infinity() {
         let (y, dx) = pooled(&[f32::NEG_INFINITY; 4], [1, 1, 2, 2], MaxPool2d::square(2, 2, 1));
         assert_eq!((y, dx), (vec![f64::NEG_INFINITY; 4], vec![1.0; 4]));
         let (y, _) = pooled(&[-5.0], [1, 1, 1, 1], MaxPool2d::square(3, 2, 1));
@@ -229,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_nan_is_not_lost_and_takes_the_gradient() {
+    fn a_nan_is_propagated_and_gets_the_gradient() {
         for x in [[1.0, f32::NAN, 2.0, 0.0], [f32::NAN, 1.0, 2.0, 3.0], [1.0, 2.0, 3.0, f32::NAN]] {
             let (y, dx) = pooled(&x, [1, 1, 2, 2], MaxPool2d::square(2, 2, 0));
             assert!(y[0].is_nan());
@@ -240,8 +239,8 @@ mod tests {
     #[test]
     fn the_reference_and_the_fast_path_choose_the_same_places() {
         use super::windows::{Largest, Windows};
-        let numbers: Vec<f32> = (0..2 * 7 * 9).map(|i| ((i * 5) % 4) as f32).collect();
-        let x = Tensor::from_vec(numbers, &[2, 1, 7, 9]).unwrap();
+        let elements: Vec<f32> = (0..2 * 7 * 9).map(|i| ((i * 5) % 4) as f32).collect();
+        let x = Tensor::from_vec(elements, &[2, 1, 7, 9]).unwrap();
         for pool in [MaxPool2d::square(2, 2, 1), MaxPool2d::square(3, 2, 1), MaxPool2d::square(3, 4, 0)] {
             let [rows, columns] = pool.windows(x.shape()).unwrap();
             let kernel = Largest { image: [7, 9], windows: Windows::Moving(pool), rows, columns };
@@ -280,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_whose_places_no_number_holds_is_refused() {
+    fn an_image_with_too_many_pixels_for_exact_indices_is_refused() {
         let tape = Tape::new();
         let x = tape.input(&Tensor::zeros(&[1, 1, 1, (1 << 24) + 1], DType::F16));
         let message = x.max_pool2d(MaxPool2d::square(1, 1, 0)).unwrap_err().to_string();
@@ -291,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pool_that_does_not_fit_is_an_error_that_says_what_would() {
+    fn a_pool_that_does_not_fit_is_an_error_with_the_expected_one() {
         let tape = Tape::new();
         let x = tape.input(&Tensor::zeros(&[1, 2, 3, 3], DType::F32));
         let message = |pool| x.max_pool2d(pool).unwrap_err().to_string();

@@ -9,9 +9,9 @@ use crate::op::if_wanted;
 use crate::ops::sum_axes::{SumAxes, with_shape};
 use crate::{Op, Result, Var};
 
-/// The mean over the axes of the sum, none of which may be empty, in the type of the input.
+/// The mean over non-empty axes, in the type of the input.
 ///
-/// The gradient is in that type too, so a mean of very many 16-bit numbers is better taken by a loss.
+/// The gradient is in that type too, so for a mean over very many 16-bit elements prefer a loss.
 #[derive(Debug, Clone)]
 pub struct MeanAxes(pub SumAxes);
 
@@ -30,7 +30,7 @@ impl Kernel<1, 1> for MeanAxes {
     }
 
     fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
-        let [shape] = self.shapes([x.shape()]).expect("the shape rule was asked");
+        let [shape] = self.shapes([x.shape()]).expect("the shape rule was checked");
         let count = A::of(self.0.count(x.shape()));
         [with_shape(self.0.reference_sum(&x), &shape).mapv_into(|sum| sum / count)]
     }
@@ -70,7 +70,7 @@ impl Op<1> for MeanAxes {
 }
 
 impl<'t> Var<'t> {
-    /// The mean over `axes`, which stay with length 1 if `keep` is true and are left out otherwise.
+    /// The mean over `axes`, which are kept with length 1 if `keep` is true and removed otherwise.
     ///
     /// # Errors
     /// If an axis does not exist, is named twice or is empty.
@@ -101,8 +101,8 @@ mod cases {
             means(shape(0..=4, 1..4))
         }
 
-        /// Not longer: each element's share of the gradient is stored in the type of the input, and `f16` has
-        /// fewer and fewer digits below 6e-5.
+        /// Not longer: the gradient of each element is stored in the type of the input, and `f16` is subnormal
+        /// below 6e-5.
         fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
             let lengths = (1..3usize, prop_oneof![256..750usize, tile()], 1..3usize);
             means(lengths.prop_flat_map(|(a, b, c)| Just(vec![a, b, c]).prop_shuffle()).boxed())
@@ -113,7 +113,7 @@ mod cases {
         }
     }
 
-    /// Axes that the mean is taken over get a length; the others may be empty.
+    /// The averaged axes are non-empty; the others may be empty.
     fn means(shape: BoxedStrategy<Vec<usize>>) -> BoxedStrategy<Case<MeanAxes, 1>> {
         shape_and_axes(shape)
             .prop_flat_map(|(mut shape, axes, keep)| {
@@ -132,7 +132,7 @@ mod tests {
     use crate::Tape;
 
     #[test]
-    fn the_mean_over_tokens_hands_each_token_its_share_of_the_gradient() {
+    fn the_mean_over_tokens_divides_the_gradient_between_the_tokens() {
         let tape = Tape::new();
         let x = tape.input(&Tensor::from_vec(vec![1.0f32, 2.0, 3.0, 6.0], &[1, 2, 2]).unwrap());
         let y = x.mean_axes(&[1], false).unwrap();
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mean_of_nothing_is_an_error_and_not_a_nan() {
+    fn the_mean_over_an_empty_axis_is_an_error_and_not_nan() {
         let tape = Tape::new();
         let x = tape.input(&Tensor::zeros(&[2, 0, 3], DType::F32));
         let message = x.mean_axes(&[1], false).unwrap_err().to_string();

@@ -1,16 +1,16 @@
-//! Mean squared error, and its gradient in one pass over both inputs.
+//! Mean squared error.
 
 use ndarray::{ArrayD, ArrayViewD, IxDyn, Zip};
 use tensor::gpu::{Argument, Call, Grid};
 use tensor::sums::pairwise;
-use tensor::{DType, Kernel, Real, Slice, Stored, Tensor, vector};
+use tensor::{DType, Kernel, Real, Slice, Storage, Tensor, vector};
 
 use crate::launch::elementwise;
 use crate::launch::parts::mean_of_parts;
 use crate::op::if_wanted;
 use crate::{Op, Result, Var};
 
-/// `mean((x - y)^2)` over all elements of two equal, non-empty shapes, in the accumulator type.
+/// `mean((x - y)^2)` over all elements of two tensors of equal, non-empty shape, in the accumulator type.
 #[derive(Debug, Clone, Copy)]
 pub struct Mse;
 
@@ -31,8 +31,8 @@ impl Kernel<2, 1> for Mse {
         Ok([vec![]])
     }
 
-    fn stored(&self) -> [Stored; 1] {
-        [Stored::AsAccumulator]
+    fn output_dtypes(&self) -> [Storage; 1] {
+        [Storage::Accumulator]
     }
 
     fn reference<A: Real>(&self, [x, y]: [ArrayViewD<'_, A>; 2]) -> [ArrayD<A>; 1] {
@@ -41,7 +41,7 @@ impl Kernel<2, 1> for Mse {
     }
 
     fn launch(&self, call: Call<'_>, [x, y]: [&Tensor; 2], [loss]: [&Tensor; 1]) -> tensor::Result<()> {
-        // A thread takes four numbers at once.
+        // A thread loads four elements at once.
         let grid = Grid::over(x.len().div_ceil(4));
         let parts = call.scratch(&[grid.blocks[0] as usize], DType::F32)?;
         let arguments = [Argument::Out(&parts), Argument::In(x), Argument::In(y), Argument::Size(x.len())];
@@ -68,13 +68,13 @@ impl Kernel<3, 1> for MseGrad {
     fn shapes(&self, [x, y, dloss]: [&[usize]; 3]) -> tensor::Result<[Vec<usize>; 1]> {
         equal_and_not_empty("mse_grad", x, y)?;
         if !dloss.is_empty() {
-            return Err(tensor::Error::shape("mse_grad", "a single number", &[dloss]));
+            return Err(tensor::Error::shape("mse_grad", "a scalar", &[dloss]));
         }
         Ok([x.to_vec()])
     }
 
-    fn loaded(&self) -> [Stored; 3] {
-        [Stored::AsInput, Stored::AsInput, Stored::AsAccumulator]
+    fn input_dtypes(&self) -> [Storage; 3] {
+        [Storage::Same, Storage::Same, Storage::Accumulator]
     }
 
     fn reference<A: Real>(&self, [x, y, dloss]: [ArrayViewD<'_, A>; 3]) -> [ArrayD<A>; 1] {
@@ -118,10 +118,10 @@ impl Op<2> for Mse {
 }
 
 impl<'t> Var<'t> {
-    /// The mean squared difference from `other`, over all elements.
+    /// The mean squared error with respect to `other`, over all elements.
     ///
     /// # Errors
-    /// If the shapes are not equal or are empty.
+    /// If the shapes differ or are empty.
     pub fn mse(&self, other: &Self) -> Result<Self> {
         let [loss] = self.tape.apply(Mse, [self, other])?;
         Ok(loss)
@@ -181,7 +181,7 @@ mod tests {
     use crate::Tape;
 
     #[test]
-    fn the_loss_of_16_bit_inputs_has_32_bits_and_so_may_be_weighted() {
+    fn the_loss_of_16_bit_inputs_has_32_bits_and_can_be_weighted() {
         let tape = Tape::new();
         let x = tape.input(&Tensor::full(0.5, &[1000], DType::BF16));
         let loss = x.mse(&tape.constant(&Tensor::zeros(&[1000], DType::BF16))).unwrap();

@@ -1,11 +1,11 @@
-//! The product of two tensors of one shape, element by element.
+//! Element-wise multiplication.
 
 use tensor::{Map2, Real, Tensor};
 
 use crate::op::run_if;
 use crate::{Op, Result, Var};
 
-/// `x y` for two equal shapes.
+/// `x y` for two tensors of equal shape.
 #[derive(Debug, Clone, Copy)]
 pub struct Mul;
 
@@ -28,7 +28,7 @@ impl Op<2> for Mul {
         Ok((tensor::run(self, inputs)?, inputs.map(Tensor::clone)))
     }
 
-    /// The gradient of each factor is the other times `grad_output`.
+    /// The gradient of each factor is the other factor times `grad_output`.
     fn backward(
         &self,
         [x, y]: &[Tensor; 2],
@@ -40,10 +40,10 @@ impl Op<2> for Mul {
 }
 
 impl<'t> Var<'t> {
-    /// `self * other`; the one of lower rank, or with axes of length 1, is repeated to the other's shape.
+    /// `self * other`; the shapes are broadcast.
     ///
     /// # Errors
-    /// If neither shape can be repeated to the other.
+    /// If neither shape broadcasts to the other.
     pub fn mul(&self, other: &Self) -> Result<Self> {
         let [x, y] = self.broadcast_with(other)?;
         let [product] = self.tape.apply(Mul, [&x, &y])?;
@@ -74,7 +74,7 @@ mod tests {
     use crate::Tape;
 
     #[test]
-    fn a_square_is_counted_from_both_sides() {
+    fn a_square_gets_both_gradients() {
         let tape = Tape::new();
         let x = tape.input(&Tensor::full(3.0, &[], DType::F64));
         let y = x.mul(&x).unwrap();
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_channel_factor_is_repeated_and_its_gradient_is_summed() {
+    fn a_channel_factor_is_broadcast_and_its_gradient_is_summed() {
         let tape = Tape::new();
         let x = tape.input(&Tensor::from_vec(vec![1.0f64, 2.0, 3.0, 4.0], &[1, 2, 2]).unwrap());
         let factor = tape.input(&Tensor::from_vec(vec![10.0f64, 100.0], &[2, 1]).unwrap());

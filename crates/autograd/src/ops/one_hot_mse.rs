@@ -1,9 +1,9 @@
-//! Mean squared error to one-hot labels: classification as a least-squares problem.
+//! Mean squared error with one-hot labels: classification by least squares.
 
 use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn};
 use tensor::gpu::{Argument, Call, Grid};
 use tensor::sums::PairwiseSum;
-use tensor::{DType, Indices, Kernel, Real, Slice, Stored, Tensor, vector};
+use tensor::{DType, Indices, Kernel, Real, Slice, Storage, Tensor, vector};
 
 use crate::launch::parts::mean_of_parts;
 use crate::op::if_wanted;
@@ -17,7 +17,7 @@ pub struct OneHotMse {
 }
 
 impl OneHotMse {
-    /// The labels fit outputs of this shape.
+    /// Checks that the labels match outputs of this shape.
     fn check(&self, x: &[usize]) -> Result<()> {
         let mismatch =
             |wanted: String, got: String| Err(Error::Indices { op: <Self as Op<1>>::NAME, wanted, got });
@@ -50,8 +50,8 @@ impl Kernel<1, 1> for OneHotMse {
         }
     }
 
-    fn stored(&self) -> [Stored; 1] {
-        [Stored::AsAccumulator]
+    fn output_dtypes(&self) -> [Storage; 1] {
+        [Storage::Accumulator]
     }
 
     fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
@@ -79,7 +79,7 @@ impl Kernel<1, 1> for OneHotMse {
         mean_of_parts(call, &parts, x.len(), loss)
     }
 
-    /// The label's own element is added apart, so that nothing is subtracted from a sum that has grown.
+    /// The element of the label is added separately, so that nothing is subtracted from a large sum.
     fn fast(&self, [x]: [Slice<'_>; 1], [loss]: [&mut [f32]; 1]) -> bool {
         let square = |x: &[f32]| vector::sum2(x, x, |x, _| x * x);
         let rows = x.data.chunks_exact(x.shape[1]).zip(self.labels.as_slice());
@@ -108,12 +108,12 @@ impl Kernel<2, 1> for OneHotMseGrad<'_> {
     fn shapes(&self, [x, dloss]: [&[usize]; 2]) -> tensor::Result<[Vec<usize>; 1]> {
         match (x, dloss) {
             ([_, _], []) => Ok([x.to_vec()]),
-            _ => Err(tensor::Error::shape(self.name(), "outputs [rows, classes], a number", &[x, dloss])),
+            _ => Err(tensor::Error::shape(self.name(), "outputs [rows, classes], a scalar", &[x, dloss])),
         }
     }
 
-    fn loaded(&self) -> [Stored; 2] {
-        [Stored::AsInput, Stored::AsAccumulator]
+    fn input_dtypes(&self) -> [Storage; 2] {
+        [Storage::Same, Storage::Accumulator]
     }
 
     fn reference<A: Real>(&self, [x, dloss]: [ArrayViewD<'_, A>; 2]) -> [ArrayD<A>; 1] {
@@ -174,10 +174,10 @@ impl Op<1> for OneHotMse {
 }
 
 impl<'t> Var<'t> {
-    /// The mean squared difference of these outputs `[n, c]` from 1 at the label and 0 elsewhere.
+    /// The mean squared error of these outputs `[n, c]` with respect to one-hot labels.
     ///
     /// # Errors
-    /// If there is not one label below `c` for each row.
+    /// Unless there is one label below `c` for each row.
     pub fn one_hot_mse(&self, labels: &Indices) -> Result<Self> {
         let [loss] = self.tape.apply(OneHotMse { labels: labels.clone() }, [self])?;
         Ok(loss)
@@ -220,7 +220,7 @@ mod cases {
         (rows, classes)
             .prop_flat_map(|(n, c)| (values(&[n, c]), vec(0..c as u32, n), any::<bool>(), Just(n * c)))
             .prop_map(|(x, mut labels, ends_with_last, reduced)| {
-                // Often the ends of what there is: the last class in the last row.
+                // Biased towards the extremes: the last class in the last row.
                 if ends_with_last && let Some(last) = labels.last_mut() {
                     *last = x.shape()[1] as u32 - 1;
                 }

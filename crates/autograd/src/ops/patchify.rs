@@ -1,4 +1,4 @@
-//! Images to rows of patches.
+//! Splitting images into patches.
 
 use ndarray::{ArrayD, ArrayViewD};
 use tensor::gpu::{Argument, Call};
@@ -9,10 +9,10 @@ use crate::op::if_wanted;
 use crate::ops::unpatchify::Unpatchify;
 use crate::{Op, Result, Var};
 
-/// Square patches of images `[n, c, h, w]` as tokens `[n, t, side * side * c]`.
+/// Splits images `[n, c, h, w]` into square patches as tokens `[n, t, side * side * c]`.
 ///
-/// The `t = (h / side) (w / side)` patches stand in row-major order, the values within a patch in the order
-/// (row, column, channel).
+/// The `t = (h / side) (w / side)` patches are in row-major order, the elements of a patch in the order (row,
+/// column, channel).
 #[derive(Debug, Clone, Copy)]
 pub struct Patchify {
     /// Rows and columns of a patch; a divisor of the height and of the width.
@@ -26,7 +26,7 @@ impl Kernel<1, 1> for Patchify {
 
     fn shapes(&self, [x]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 1]> {
         match x {
-            // A product that overflows is refused as a size is.
+            // An overflowing product is reported as a size that is too large.
             &[n, c, h, w] if divides(self.side, [h, w]) => {
                 let values = self.side.saturating_mul(self.side).saturating_mul(c);
                 Ok([vec![n, (h / self.side) * (w / self.side), values]])
@@ -39,7 +39,7 @@ impl Kernel<1, 1> for Patchify {
     }
 
     fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
-        let &[n, c, h, w] = x.shape() else { unreachable!("the shape rule was asked") };
+        let &[n, c, h, w] = x.shape() else { unreachable!("the shape rule was checked") };
         let side = self.side;
         let (rows, columns) = (h / side, w / side);
         let split = x.into_shape_with_order(vec![n, c, rows, side, columns, side]);
@@ -47,7 +47,7 @@ impl Kernel<1, 1> for Patchify {
         // [n, rows, columns, row in the patch, column in the patch, c]
         let tokens = split.permuted_axes(vec![0, 2, 4, 3, 5, 1]).as_standard_layout().into_owned();
         let shape = vec![n, rows * columns, side * side * c];
-        [tokens.into_shape_with_order(shape).expect("the tokens hold every value")]
+        [tokens.into_shape_with_order(shape).expect("the tokens hold every element")]
     }
 
     fn launch(&self, call: Call<'_>, [x]: [&Tensor; 1], [y]: [&Tensor; 1]) -> tensor::Result<()> {
@@ -55,7 +55,7 @@ impl Kernel<1, 1> for Patchify {
     }
 
     fn fast(&self, [x]: [Slice<'_>; 1], [y]: [&mut [f32]; 1]) -> bool {
-        let &[_, c, h, w] = x.shape else { unreachable!("the shape rule was asked") };
+        let &[_, c, h, w] = x.shape else { unreachable!("the shape rule was checked") };
         let values = (c * h * w).max(1);
         rows::each(x.data.len(), x.data.chunks(values).zip(y.chunks_mut(values)), |(image, tokens)| {
             for (in_image, in_tokens) in runs(c, [h, w], self.side) {
@@ -68,7 +68,7 @@ impl Kernel<1, 1> for Patchify {
     }
 }
 
-/// `entry(y, x, n, patches)`: every value of images of this shape to or from its place in the tokens.
+/// Launches `entry(y, x, n, patches)`, which moves every element of images of this shape to or from the tokens.
 pub(crate) fn launch_patches(
     call: Call<'_>,
     entry: &str,
@@ -80,13 +80,13 @@ pub(crate) fn launch_patches(
     elementwise(call, entry, y, [x], &[Argument::Words(&[c?, h?, w?, side?])])
 }
 
-/// Whether squares of this side tile an image of this size.
+/// Whether square patches of this side tile an image of this size.
 pub(crate) fn divides(side: usize, size: [usize; 2]) -> bool {
     side > 0 && size.iter().all(|length| length.is_multiple_of(side))
 }
 
-/// Where the values of one image lie: for each row of each patch of each channel the place of its first value
-/// in the image, where the others follow it, and in the tokens, where they follow `c` places apart.
+/// The memory layout of one image: for each row of each patch of each channel the offset of its first element in
+/// the image, where the row is contiguous, and in the tokens, where it has stride `c`.
 pub(crate) fn runs(c: usize, [h, w]: [usize; 2], side: usize) -> impl Iterator<Item = (usize, usize)> {
     let columns = w / side;
     let lines = (0..c).flat_map(move |channel| (0..h).map(move |line| (channel, line)));
@@ -125,7 +125,7 @@ impl Op<1> for Patchify {
 }
 
 impl<'t> Var<'t> {
-    /// The square patches of images `[n, c, h, w]` as tokens `[n, t, side * side * c]`.
+    /// Splits images `[n, c, h, w]` into square patches as tokens `[n, t, side * side * c]`.
     ///
     /// # Errors
     /// If patches of this side do not tile the images.
@@ -200,7 +200,7 @@ mod tests {
     use crate::Tape;
 
     #[test]
-    fn patches_stand_in_row_order_and_their_values_by_row_column_and_channel() {
+    fn patches_are_in_row_major_order_and_their_elements_by_row_column_and_channel() {
         // Two channels of 2 x 4; the value says (channel, row, column).
         let values = (0..16).map(|i| f64::from(100 * (i / 8) + 10 * (i / 4 % 2) + i % 4)).collect();
         let tape = Tape::new();

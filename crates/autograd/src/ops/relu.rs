@@ -5,7 +5,7 @@ use tensor::{Map, Map2, Real, Tensor};
 use crate::op::run_if;
 use crate::{Op, Result, Var};
 
-/// `max(x, 0)`, element by element; its derivative at 0 is taken to be 0, and at NaN it is NaN.
+/// `max(x, 0)`, element-wise; its derivative at 0 is defined as 0, and at NaN it is NaN.
 #[derive(Debug, Clone, Copy)]
 pub struct Relu;
 
@@ -19,12 +19,12 @@ impl Map for Relu {
 
     #[inline(always)]
     fn formula_f32(&self, x: f32) -> f32 {
-        // A NaN fails the comparison and is handed on.
+        // A NaN fails the comparison and is propagated.
         if x <= 0.0 { 0.0 } else { x }
     }
 }
 
-/// `dx = dy` where the output is above zero, 0 where it is zero, and NaN where it is NaN: a NaN is never lost.
+/// `dx = dy` where the output is positive, 0 where it is zero, and NaN where it is NaN.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ReluGrad;
 
@@ -41,7 +41,7 @@ impl Map2 for ReluGrad {
 impl Op<1> for Relu {
     const NAME: &'static str = "relu";
 
-    /// The output, which is above zero exactly where the input is.
+    /// The output, which is positive exactly where the input is.
     type Saved = Tensor;
 
     fn forward(&self, inputs: [&Tensor; 1]) -> Result<([Tensor; 1], Tensor)> {
@@ -55,10 +55,7 @@ impl Op<1> for Relu {
 }
 
 impl<'t> Var<'t> {
-    /// `max(self, 0)`, element by element.
-    ///
-    /// # Errors
-    /// If the kernel fails.
+    /// `max(self, 0)`, element-wise.
     pub fn relu(&self) -> Result<Self> {
         let [y] = self.tape.apply(Relu, [self])?;
         Ok(y)
@@ -100,9 +97,9 @@ mod tests {
     use crate::ops::conv2d::Geometry;
 
     #[test]
-    fn at_zero_the_derivative_is_zero_and_a_nan_stays_one_forward_and_backward() {
+    fn the_derivative_at_zero_is_zero_and_nan_is_propagated_forward_and_backward() {
         for dtype in DType::ALL {
-            // As many elements as reach the vectors of the fast path, and their rest.
+            // Enough elements for the vectors of the fast path and a remainder.
             let x = Tensor::from_vec([0.0, -0.0, 2.0, f64::NAN].repeat(9), &[36, 1]).unwrap().to_dtype(dtype);
             let tape = Tape::new();
             let x = tape.input(&x);
@@ -111,7 +108,7 @@ mod tests {
             let (images, unit) = (x.reshape(&[36, 1, 1, 1]).unwrap(), constant(1.0, &[1; 4]));
             let convolved = images.conv2d_relu(&unit, &zero, Geometry::square(1, 0)).unwrap();
             let transposed = images.conv_transpose2d_relu(&unit, &zero, Transposed::square(1, 0, 0)).unwrap();
-            // Alone, and behind products with one.
+            // Alone, and after multiplications by one.
             for y in [x.relu().unwrap(), x.linear_relu(&one, &zero).unwrap(), convolved, transposed] {
                 assert!(y.value().to_f64_vec()[3].is_nan());
                 let gradients = tape.backward_from(&y, Tensor::full(1.0, y.shape(), dtype)).unwrap();

@@ -1,11 +1,11 @@
-//! The same elements in another shape.
+//! Reshaping.
 
 use tensor::Tensor;
 
 use crate::op::if_wanted;
 use crate::{Op, Result, Var};
 
-/// The same elements, in row-major order, in another shape. Nothing is copied.
+/// The same elements in row-major order in another shape. Nothing is copied.
 #[derive(Debug, Clone)]
 pub struct Reshape {
     /// The new shape.

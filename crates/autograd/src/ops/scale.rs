@@ -5,7 +5,7 @@ use tensor::{Map, Real, Tensor};
 use crate::op::if_wanted;
 use crate::{Op, Result, Var};
 
-/// `factor x`, element by element.
+/// `factor x`, element-wise.
 #[derive(Debug, Clone, Copy)]
 pub struct Scale {
     /// The constant, which has no gradient.
@@ -46,10 +46,7 @@ pub(crate) fn scaled(x: &Tensor, factor: f64) -> Result<Tensor> {
 }
 
 impl<'t> Var<'t> {
-    /// Each element times a constant.
-    ///
-    /// # Errors
-    /// If the kernel fails.
+    /// Multiplies each element by a constant.
     pub fn scale(&self, factor: f64) -> Result<Self> {
         let [y] = self.tape.apply(Scale { factor }, [self])?;
         Ok(y)
@@ -80,7 +77,7 @@ mod tests {
     use crate::Tape;
 
     #[test]
-    fn a_factor_of_zero_has_a_gradient_of_zero_and_not_none() {
+    fn a_factor_of_zero_gives_a_gradient_of_zero_and_not_a_missing_one() {
         let tape = Tape::new();
         let x = tape.input(&Tensor::full(3.0, &[2], DType::F32));
         let y = x.scale(0.0).unwrap();
@@ -90,7 +87,7 @@ mod tests {
 
     #[test]
     fn the_factor_is_rounded_to_the_type_of_arithmetic_and_not_to_that_of_storage() {
-        // 1.003 is 1 in bf16, and 255 / 128 is the number before 2.
+        // 1.003 rounds to 1 in bf16, and 255 / 128 is the largest bf16 value below 2.
         let y = super::scaled(&Tensor::full(255.0 / 128.0, &[1], DType::BF16), 1.003).unwrap();
         assert_eq!((y.dtype(), y.to_f64_vec()), (DType::BF16, vec![2.0]));
     }

@@ -1,4 +1,4 @@
-//! Adding rows of each image to chosen places, the adjoint of choosing them.
+//! Scatter-add of rows of each image, the adjoint of gathering rows.
 
 use ndarray::{Array3, ArrayD, ArrayViewD};
 use tensor::gpu::Call;
@@ -9,12 +9,12 @@ use crate::op::if_wanted;
 use crate::ops::gather_rows::{GatherRows, check, launch_rows};
 use crate::{Op, Result, Var};
 
-/// Each row of `x: [n, k, d]` added to the row of `[n, t, d]` that `rows: [n, k]` says, in the order of `k`.
+/// Adds each row of `x: [n, k, d]` to the row of `[n, t, d]` given by `rows: [n, k]`, in the order of `k`.
 ///
-/// Rows to which nothing is added are zero.
+/// All other rows are zero.
 #[derive(Debug, Clone)]
 pub struct ScatterRows {
-    /// For one image after the other, where each of its `k` rows goes, all below `t`.
+    /// The target of each of the `k` rows, image after image, all below `t`.
     pub rows: Indices,
     /// The number of rows of each image of the output.
     pub t: usize,
@@ -62,7 +62,7 @@ impl Kernel<1, 1> for ScatterRows {
             y.fill(0.0);
             return true;
         }
-        // In 64 bits, since any number of rows may go to one place.
+        // In 64 bits, because any number of rows may be added to one row.
         let mut sums = vec![0.0f64; self.t * d];
         let images = x.data.chunks_exact(k * d).zip(self.rows.as_slice().chunks_exact(k));
         for ((x, rows), y) in images.zip(y.chunks_exact_mut(self.t * d)) {
@@ -80,7 +80,7 @@ impl Kernel<1, 1> for ScatterRows {
 impl Op<1> for ScatterRows {
     const NAME: &'static str = "scatter_rows";
 
-    /// The rows say where each gradient comes from.
+    /// The backward pass needs the rows only.
     type Saved = ();
 
     fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], ())> {
@@ -98,10 +98,10 @@ impl Op<1> for ScatterRows {
 }
 
 impl<'t> Var<'t> {
-    /// These tokens `[n, k, d]` added to the rows `[n, k]` of `[n, t, d]`; the other rows are zero.
+    /// Adds these tokens `[n, k, d]` to the rows `[n, k]` of a zero tensor `[n, t, d]`.
     ///
     /// # Errors
-    /// If there is not a row for each token of each image, or one is not below `t`.
+    /// Unless there is one row below `t` for each token of each image.
     pub fn scatter_rows(&self, rows: &Indices, t: usize) -> Result<Self> {
         let [y] = self.tape.apply(ScatterRows { rows: rows.clone(), t }, [self])?;
         Ok(y)
@@ -131,7 +131,7 @@ mod cases {
             of_size(1..5, 0..5, 0..4)
         }
 
-        /// Few rows to go to and many that go there, so that sums are long.
+        /// Few target rows and many source rows, so that sums are long.
         fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
             of_size(1..4, 256..1024, 31..34)
         }
@@ -165,7 +165,7 @@ mod tests {
     use crate::Tape;
 
     #[test]
-    fn rows_that_go_to_one_place_are_added_and_the_others_are_zero() {
+    fn rows_with_one_target_are_added_and_the_others_are_zero() {
         let tape = Tape::new();
         let x = tape.input(&Tensor::from_vec(vec![1.0f64, 2.0, 4.0, 8.0], &[2, 2, 1]).unwrap());
         let y = x.scatter_rows(&Indices::new(vec![2, 2, 0, 1]), 3).unwrap();

@@ -1,18 +1,18 @@
-//! The logistic function.
+//! The logistic sigmoid.
 
 use tensor::{Map, Map2, Real, Tensor, math};
 
 use crate::op::run_if;
 use crate::{Op, Result, Var};
 
-/// `1 / (1 + e^-x)`, element by element.
+/// `1 / (1 + e^-x)`, element-wise.
 #[derive(Debug, Clone, Copy)]
 pub struct Sigmoid;
 
 impl Map for Sigmoid {
     const NAME: &'static str = "sigmoid";
 
-    /// The exponential is taken of `-|x|`, so it never overflows, and small results keep their digits.
+    /// The exponential is of `-|x|`, so it never overflows, and small results keep their precision.
     #[inline(always)]
     fn formula<A: Real>(&self, x: A) -> A {
         let small = (-x.abs()).exp();
@@ -43,7 +43,7 @@ impl Map2 for SigmoidGrad {
 impl Op<1> for Sigmoid {
     const NAME: &'static str = "sigmoid";
 
-    /// The output: the derivative of the logistic function `y` is `y (1 - y)`.
+    /// The output: the derivative of the sigmoid `y` is `y (1 - y)`.
     type Saved = Tensor;
 
     fn forward(&self, inputs: [&Tensor; 1]) -> Result<([Tensor; 1], Tensor)> {
@@ -57,10 +57,7 @@ impl Op<1> for Sigmoid {
 }
 
 impl<'t> Var<'t> {
-    /// The logistic function of each element.
-    ///
-    /// # Errors
-    /// If the kernel fails.
+    /// The logistic sigmoid of each element.
     pub fn sigmoid(&self) -> Result<Self> {
         let [y] = self.tape.apply(Sigmoid, [self])?;
         Ok(y)
@@ -93,7 +90,7 @@ mod tests {
     use crate::Tape;
 
     #[test]
-    fn far_from_zero_it_saturates_without_a_nan_in_every_type() {
+    fn it_saturates_without_nan_in_every_type() {
         for dtype in DType::ALL {
             let tape = Tape::new();
             let far = [f64::NEG_INFINITY, -1e4, 0.0, 1e4, f64::INFINITY];
@@ -106,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn small_results_keep_their_digits() {
+    fn small_results_keep_their_precision() {
         let x: Vec<f32> = (0..=870).map(|i| -0.1 * i as f32).collect();
         let tape = Tape::without_gradients();
         let y = tape.input(&Tensor::from_slice(&x, &[x.len()]).unwrap()).sigmoid().unwrap();
@@ -118,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_nan_is_handed_on() {
+    fn nan_is_propagated() {
         let x = Tensor::full(f64::NAN, &[3], DType::F32);
         let [y] = tensor::run(&super::Sigmoid, [&x]).unwrap();
         assert!(y.to_f64_vec().iter().all(|y| y.is_nan()));

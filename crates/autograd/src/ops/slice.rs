@@ -1,4 +1,4 @@
-//! A part of a tensor along one axis.
+//! Slicing along one axis.
 
 use ndarray::{ArrayD, ArrayViewD, Axis};
 use tensor::gpu::{Argument, Call};
@@ -8,19 +8,19 @@ use crate::launch::elementwise;
 use crate::op::if_wanted;
 use crate::{Op, Result, Var};
 
-/// The elements from `start` up to but not including `end` along `axis`.
+/// The elements `start..end` along `axis`.
 #[derive(Debug, Clone, Copy)]
 pub struct Slice {
-    /// Along which axis.
+    /// The axis.
     pub axis: usize,
-    /// The first index taken.
+    /// The first index.
     pub start: usize,
-    /// The index after the last one taken; at least `start`.
+    /// The index after the last one; at least `start`.
     pub end: usize,
 }
 
 impl Slice {
-    /// The blocks of `whole` that lie one after the other in the slice, as places and one length.
+    /// The contiguous blocks of the slice, as offsets into `whole` and one length.
     fn blocks(&self, whole: &[usize]) -> (impl Iterator<Item = usize> + use<>, usize) {
         let inner: usize = whole[self.axis + 1..].iter().product();
         let outer: usize = whole[..self.axis].iter().product();
@@ -28,7 +28,7 @@ impl Slice {
         ((0..outer).map(move |block| block * stride + first), (self.end - self.start) * inner)
     }
 
-    /// Where the slice lies in `whole`: its start, its length and how far it is to the next, in elements.
+    /// The kernel arguments of the slice within `whole`: start, length and stride of its blocks, in elements.
     fn runs(&self, whole: &[usize]) -> [Argument<'static>; 3] {
         let inner: usize = whole[self.axis + 1..].iter().product();
         [self.start, self.end - self.start, whole[self.axis]].map(|length| Argument::Size(length * inner))
@@ -74,7 +74,7 @@ impl Kernel<1, 1> for Slice {
     }
 }
 
-/// `dy` where the slice was taken, and 0 elsewhere.
+/// `dy` in the slice, and 0 elsewhere.
 #[derive(Debug)]
 struct SliceGrad<'a> {
     slice: Slice,
@@ -147,7 +147,7 @@ pub(crate) fn part(x: &Tensor, axis: usize, start: usize, end: usize) -> Result<
 }
 
 impl<'t> Var<'t> {
-    /// The elements from `start` up to but not including `end` along `axis`, which stays.
+    /// The elements `start..end` along `axis`, which is kept.
     ///
     /// # Errors
     /// If there is no such axis, `start` is after `end`, or `end` is after the last element.
@@ -206,7 +206,7 @@ mod tests {
     use crate::Tape;
 
     #[test]
-    fn what_was_not_taken_has_a_gradient_of_zero() {
+    fn elements_outside_the_slice_have_a_gradient_of_zero() {
         let tape = Tape::new();
         let x = tape.input(&Tensor::from_vec((0..6).map(f64::from).collect(), &[2, 3]).unwrap());
         let y = x.slice(1, 1, 2).unwrap();
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_slice_is_legal() {
+    fn an_empty_slice_is_valid() {
         let tape = Tape::new();
         let x = tape.input(&Tensor::zeros(&[2, 3], DType::F32));
         let y = x.slice(0, 2, 2).unwrap();
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_that_is_not_there_is_an_error_that_names_it() {
+    fn a_range_out_of_bounds_is_an_error_with_the_range() {
         let tape = Tape::new();
         let x = tape.input(&Tensor::zeros(&[2, 3], DType::F32));
         let message = |axis, start, end| x.slice(axis, start, end).unwrap_err().to_string();

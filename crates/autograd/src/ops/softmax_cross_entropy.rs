@@ -1,11 +1,11 @@
-//! Softmax and cross-entropy to class labels, fused: the probabilities are never stored.
+//! Fused softmax and cross-entropy with class labels: the probabilities are never stored.
 
 mod fast;
 
 use ndarray::{ArrayD, ArrayView1, ArrayViewD, Axis, IxDyn, Zip};
 use tensor::gpu::{Argument, Call, Grid};
 use tensor::sums::pairwise;
-use tensor::{DType, Indices, Kernel, Real, Slice, Stored, Tensor};
+use tensor::{DType, Indices, Kernel, Real, Slice, Storage, Tensor};
 
 use crate::launch::parts::mean_of_parts;
 use crate::op::if_wanted;
@@ -18,20 +18,20 @@ pub struct SoftmaxCrossEntropy {
     pub labels: Indices,
 }
 
-/// The largest element `m` and `sum(exp(x - m))`. The two stay apart: added up as `m + log(sum)` they would
-/// lose the digits of the loss where the logits are large.
+/// The maximum `m` and `sum(exp(x - m))`. The two are kept separate: `m + log(sum)` would lose the precision of
+/// the loss where the logits are large.
 fn largest_and_sum<A: Real>(row: ArrayView1<'_, A>) -> (A, A) {
     let largest = row.iter().copied().fold(A::neg_infinity(), A::max);
     (largest, pairwise(row.iter().map(|&x| (x - largest).exp())))
 }
 
-/// Threads for the kernels of a GPU, which go round if there are more rows.
+/// One warp per row; the kernels use grid-stride loops.
 fn a_warp_for_each_row(rows: usize) -> Grid {
     Grid::over(32 * rows)
 }
 
 impl SoftmaxCrossEntropy {
-    /// The labels fit logits of this shape.
+    /// Checks that the labels match logits of this shape.
     fn check(&self, logits: &[usize]) -> Result<()> {
         let mismatch =
             |wanted: String, got: String| Err(Error::Indices { op: <Self as Op<1>>::NAME, wanted, got });
@@ -64,14 +64,14 @@ impl Kernel<1, 1> for SoftmaxCrossEntropy {
         }
     }
 
-    fn stored(&self) -> [Stored; 1] {
-        [Stored::AsAccumulator]
+    fn output_dtypes(&self) -> [Storage; 1] {
+        [Storage::Accumulator]
     }
 
     fn reference<A: Real>(&self, [logits]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
         let rows = logits.axis_iter(Axis(0)).zip(self.labels.as_slice());
         let losses = rows.map(|(row, &label)| {
-            let row = row.into_dimensionality().expect("the shape rule was asked");
+            let row = row.into_dimensionality().expect("the shape rule was checked");
             let (largest, sum) = largest_and_sum(row);
             sum.ln() - (row[label as usize] - largest)
         });
@@ -113,12 +113,12 @@ impl Kernel<2, 1> for SoftmaxCrossEntropyGrad<'_> {
     fn shapes(&self, [logits, dloss]: [&[usize]; 2]) -> tensor::Result<[Vec<usize>; 1]> {
         match (logits, dloss) {
             ([_, _], []) => Ok([logits.to_vec()]),
-            _ => Err(tensor::Error::shape(self.name(), "logits [rows, classes], a number", &[logits, dloss])),
+            _ => Err(tensor::Error::shape(self.name(), "logits [rows, classes], a scalar", &[logits, dloss])),
         }
     }
 
-    fn loaded(&self) -> [Stored; 2] {
-        [Stored::AsInput, Stored::AsAccumulator]
+    fn input_dtypes(&self) -> [Storage; 2] {
+        [Storage::Same, Storage::Accumulator]
     }
 
     fn reference<A: Real>(&self, [logits, dloss]: [ArrayViewD<'_, A>; 2]) -> [ArrayD<A>; 1] {
@@ -126,7 +126,7 @@ impl Kernel<2, 1> for SoftmaxCrossEntropyGrad<'_> {
         let mut dx = logits.to_owned();
         for (mut row, &label) in dx.axis_iter_mut(Axis(0)).zip(self.labels.as_slice()) {
             let (largest, sum) =
-                largest_and_sum(row.view().into_dimensionality().expect("the shape rule was asked"));
+                largest_and_sum(row.view().into_dimensionality().expect("the shape rule was checked"));
             Zip::from(&mut row).for_each(|x| *x = weight * ((*x - largest).exp() / sum));
             row[label as usize] -= weight;
         }
@@ -186,7 +186,7 @@ impl<'t> Var<'t> {
     /// The mean cross-entropy of these logits `[n, c]` to `n` class labels.
     ///
     /// # Errors
-    /// If there is not one label below `c` for each row.
+    /// Unless there is one label below `c` for each row.
     pub fn softmax_cross_entropy(&self, labels: &Indices) -> Result<Self> {
         let [loss] = self.tape.apply(SoftmaxCrossEntropy { labels: labels.clone() }, [self])?;
         Ok(loss)
@@ -233,7 +233,7 @@ mod cases {
         (rows, classes)
             .prop_flat_map(|(n, c)| (values(&[n, c]), vec(0..c as u32, n), any::<bool>(), Just(n + c)))
             .prop_map(|(logits, mut labels, ends_with_last, reduced)| {
-                // Often the ends of what there is: the last class in the last row.
+                // Biased towards the extremes: the last class in the last row.
                 if ends_with_last && let Some(last) = labels.last_mut() {
                     *last = logits.shape()[1] as u32 - 1;
                 }
@@ -251,7 +251,7 @@ mod tests {
     use crate::Tape;
 
     #[test]
-    fn large_logits_neither_overflow_nor_lose_the_loss() {
+    fn large_logits_neither_overflow_nor_lose_precision() {
         for logits in [[1e4f32, 0.0, -1e4], [-1e4, -1e4, -1e4], [80.0, -80.0, 0.0]] {
             let tape = Tape::new();
             let x = tape.input(&Tensor::from_slice(&logits, &[1, 3]).unwrap());
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_any_length_agree_with_the_reference_whatever_they_hold() {
+    fn rows_of_any_length_and_content_agree_with_the_reference() {
         for (classes, odd) in [15, 16, 17, 40].into_iter().flat_map(|classes| {
             [0.0, 1e4, f32::NEG_INFINITY, f32::INFINITY, f32::NAN].map(|odd| (classes, odd))
         }) {
@@ -289,7 +289,7 @@ mod tests {
                 ];
                 for (fast, reference) in fast.iter().flatten().zip(reference.iter().flatten()) {
                     let same = fast == reference || fast.is_nan() && reference.is_nan();
-                    // Sums of exponentials in other orders, on losses of up to 1e4.
+                    // Sums of exponentials in different orders, with losses of up to 1e4.
                     let near = (fast - reference).abs() <= 1e-5 * (1.0 + reference.abs());
                     assert!(same || near, "{classes} classes, {odd} at {place}: {fast} {reference}");
                 }

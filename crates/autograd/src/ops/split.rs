@@ -1,4 +1,4 @@
-//! The shared latent of two tasks: handed to both as it is, its gradients mixed on the way back.
+//! The shared latent of two heads: the identity forward, a mixture of the heads' gradients backward.
 
 use ndarray::{ArrayD, ArrayViewD, Zip};
 use tensor::gpu::{Argument, Call};
@@ -8,14 +8,14 @@ use crate::launch::elementwise;
 use crate::op::if_wanted;
 use crate::{Op, Result, Var};
 
-/// Hands `z` to two heads; on the way back, `dz = weight dfirst + (1 - weight) dsecond`.
+/// Passes `z` to two heads; in the backward pass, `dz = weight dfirst + (1 - weight) dsecond`.
 ///
-/// Each head trains on its own loss at full strength, and what is below `z` descends the mixture. One
-/// forward and one backward do what takes three backward passes with one loss for each (section 2.2 of
-/// `book/cre.md`). This is not the derivative of the identity but of `(weight z, (1 - weight) z)`.
+/// Each head is trained on its own loss, and the encoder below `z` on the mixture. One forward and one backward
+/// pass replace three backward passes with separate losses (chapter `book/cre.md`, section 2.2). The backward
+/// pass is not the derivative of the identity but of `(weight z, (1 - weight) z)`.
 #[derive(Debug, Clone, Copy)]
 pub struct Split {
-    /// The share of the first head, in [0, 1].
+    /// The weight of the first head's gradient, in [0, 1].
     pub weight: f64,
 }
 
@@ -42,7 +42,7 @@ impl Kernel<2, 1> for Mix {
         [Zip::from(&x).and(&y).map_collect(|&x, &y| of_x * x + of_y * y)]
     }
 
-    /// The weight is read from memory, so that a recorded step need not name it.
+    /// The weight is read from device memory, so that a recorded step does not contain it.
     fn launch(&self, call: Call<'_>, inputs: [&Tensor; 2], [out]: [&Tensor; 1]) -> tensor::Result<()> {
         elementwise(call, "mix", out, inputs, &[Argument::Number(self.weight)])
     }
@@ -81,8 +81,8 @@ impl Op<1, 2> for Split {
 }
 
 impl<'t> Var<'t> {
-    /// This value for two heads; the gradient is `weight` times the first's plus `1 - weight` times the
-    /// second's.
+    /// Passes this value to two heads; its gradient is `weight` times that of the first head plus `1 - weight` times
+    /// that of the second.
     ///
     /// # Errors
     /// If `weight` is not in [0, 1].
@@ -144,7 +144,7 @@ mod tests {
     use crate::Tape;
 
     #[test]
-    fn the_heads_see_the_value_unscaled_and_keep_their_own_gradients() {
+    fn the_heads_get_the_unscaled_value_and_their_own_gradients() {
         let tape = Tape::new();
         let z = tape.input(&Tensor::full(2.0, &[3], DType::F64));
         let [first, second] = z.split(0.25).unwrap();
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_without_a_loss_adds_nothing() {
+    fn a_head_without_a_loss_contributes_zero() {
         let tape = Tape::new();
         let z = tape.input(&Tensor::full(2.0, &[], DType::F64));
         let [first, _] = z.split(0.25).unwrap();

@@ -1,4 +1,4 @@
-//! The difference of two tensors of one shape.
+//! Element-wise subtraction.
 
 use tensor::{Map2, Real, Tensor};
 
@@ -6,7 +6,7 @@ use crate::op::if_wanted;
 use crate::ops::scale::scaled;
 use crate::{Op, Result, Var};
 
-/// `x - y` for two equal shapes.
+/// `x - y` for two tensors of equal shape.
 #[derive(Debug, Clone, Copy)]
 pub struct Sub;
 
@@ -39,10 +39,10 @@ impl Op<2> for Sub {
 }
 
 impl<'t> Var<'t> {
-    /// `self - other`; the one of lower rank, or with axes of length 1, is repeated to the other's shape.
+    /// `self - other`; the shapes are broadcast.
     ///
     /// # Errors
-    /// If neither shape can be repeated to the other.
+    /// If neither shape broadcasts to the other.
     pub fn sub(&self, other: &Self) -> Result<Self> {
         let [x, y] = self.broadcast_with(other)?;
         let [difference] = self.tape.apply(Sub, [&x, &y])?;
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn the_smaller_side_is_repeated_whichever_side_it_is() {
+    fn the_smaller_operand_is_broadcast_on_either_side() {
         let tape = Tape::new();
         let one = tape.input(&Tensor::full(1.0, &[1], DType::F64));
         let row = tape.input(&Tensor::from_vec(vec![1.0f64, 2.0], &[2]).unwrap());

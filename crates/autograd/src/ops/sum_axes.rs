@@ -1,4 +1,4 @@
-//! The sum over some axes, and its derivative, which repeats the gradient along them.
+//! The sum over axes, and its gradient, which is broadcast along them.
 
 use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn};
 use tensor::gpu::{Argument, Call};
@@ -9,17 +9,17 @@ use crate::launch::{elementwise, sum_over};
 use crate::op::if_wanted;
 use crate::{Op, Result, Var};
 
-/// The sum over `axes`, in the type of the input; over an axis of length 0 it is 0.
+/// The sum over `axes`, in the type of the input; the sum over an empty axis is 0.
 #[derive(Debug, Clone)]
 pub struct SumAxes {
-    /// The axes to sum over, each once and in any order; without any, nothing is summed.
+    /// The axes to sum over, distinct and in any order; may be empty.
     pub axes: Vec<usize>,
-    /// Whether the axes stay, with length 1.
+    /// Whether the axes are kept with length 1.
     pub keep: bool,
 }
 
 impl SumAxes {
-    /// The shape of the sum, with the axes kept or left out.
+    /// The shape of the sum, with the axes kept or removed.
     pub(crate) fn shape(&self, op: &str, x: &[usize]) -> tensor::Result<Vec<usize>> {
         let twice = (1..self.axes.len()).any(|i| self.axes[..i].contains(&self.axes[i]));
         if twice || self.axes.iter().any(|&axis| axis >= x.len()) {
@@ -39,13 +39,12 @@ impl SumAxes {
         lengths.map(|(axis, &length)| if self.axes.contains(&axis) { 1 } else { length }).collect()
     }
 
-    /// How many numbers each sum is of.
+    /// The number of terms of each sum.
     pub(crate) fn count(&self, x: &[usize]) -> usize {
         self.axes.iter().map(|&axis| x[axis]).product()
     }
 
-    /// The sizes `[outer, summed, inner]` of three axes whose middle one is summed over, if `axes` lie side
-    /// by side.
+    /// The sizes `[outer, summed, inner]` of the equivalent sum over the middle of three axes, if `axes` are adjacent.
     fn side_by_side(&self, x: &[usize]) -> Option<[usize; 3]> {
         let first = *self.axes.iter().min()?;
         let end = first + self.axes.len();
@@ -60,7 +59,7 @@ impl SumAxes {
         self.axes.iter().fold(x.to_owned(), |sum, &axis| along(&sum, axis))
     }
 
-    /// The sum, unless the axes lie apart.
+    /// The fast sum over adjacent axes; returns `false` otherwise.
     pub(crate) fn fast_sum(&self, x: Slice<'_>, y: &mut [f32]) -> bool {
         match self.side_by_side(x.shape) {
             Some([_, 0, _]) => y.fill(0.0),
@@ -78,7 +77,7 @@ impl SumAxes {
         true
     }
 
-    /// `factor dy`, repeated to the shape `x` that was summed.
+    /// `factor dy`, broadcast to the shape `x` of the summed tensor.
     pub(crate) fn gradient(&self, x: &[usize], dy: &Tensor, factor: f64) -> Result<Tensor> {
         let [dx] = tensor::run(&SumAxesGrad { sum: self, x, factor }, [&dy.reshape(&self.kept(x))?])?;
         Ok(dx)
@@ -97,7 +96,7 @@ impl Kernel<1, 1> for SumAxes {
     fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
         [with_shape(
             self.reference_sum(&x),
-            &self.shape("sum_axes", x.shape()).expect("the shape rule was asked"),
+            &self.shape("sum_axes", x.shape()).expect("the shape rule was checked"),
         )]
     }
 
@@ -110,13 +109,13 @@ impl Kernel<1, 1> for SumAxes {
     }
 }
 
-/// The array in the shape that leaves out some axes of length 1.
+/// Reshapes the array to drop some axes of length 1.
 pub(crate) fn with_shape<A: Real>(array: ArrayD<A>, shape: &[usize]) -> ArrayD<A> {
     let array = array.as_standard_layout().into_owned();
     array.into_shape_with_order(IxDyn(shape)).expect("only axes of length 1 were left out")
 }
 
-/// `dx = factor dy`, repeated along the axes that were summed over; `dy` has them with length 1.
+/// `dx = factor dy`, broadcast along the summed axes, which `dy` has with length 1.
 #[derive(Debug)]
 struct SumAxesGrad<'a> {
     sum: &'a SumAxes,
@@ -139,7 +138,7 @@ impl Kernel<1, 1> for SumAxesGrad<'_> {
 
     fn reference<A: Real>(&self, [dy]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
         let factor = A::from_f64(self.factor);
-        [dy.broadcast(self.x).expect("the shape rule was asked").mapv(|dy| factor * dy)]
+        [dy.broadcast(self.x).expect("the shape rule was checked").mapv(|dy| factor * dy)]
     }
 
     fn launch(&self, call: Call<'_>, [dy]: [&Tensor; 1], [dx]: [&Tensor; 1]) -> tensor::Result<()> {
@@ -190,7 +189,7 @@ impl Op<1> for SumAxes {
 }
 
 impl<'t> Var<'t> {
-    /// The sum over `axes`, which stay with length 1 if `keep` is true and are left out otherwise.
+    /// The sum over `axes`, which are kept with length 1 if `keep` is true and removed otherwise.
     ///
     /// # Errors
     /// If an axis does not exist or is named twice.
@@ -230,7 +229,7 @@ pub(crate) mod cases {
         }
     }
 
-    /// Some axes of a shape, in any order.
+    /// A shape and some of its axes, in any order.
     pub(crate) fn shape_and_axes(
         shape: BoxedStrategy<Vec<usize>>,
     ) -> BoxedStrategy<(Vec<usize>, Vec<usize>, bool)> {
@@ -263,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn axes_stay_with_length_one_or_are_left_out() {
+    fn axes_are_kept_with_length_one_or_removed() {
         let tape = Tape::new();
         let x = tape.input(&counted(&[2, 3, 2], DType::F64));
         let (kept, left_out) = (x.sum_axes(&[2, 0], true).unwrap(), x.sum_axes(&[0, 2], false).unwrap());
@@ -274,7 +273,7 @@ mod tests {
 
     #[test]
     fn the_fast_path_sums_what_the_reference_sums_over_every_choice_of_axes() {
-        // Whole numbers this small are summed exactly, whatever the order.
+        // Integers this small are summed exactly in any order.
         for shape in [[2, 3, 4], [1, 5, 1], [3, 0, 2], [2, 2, 0]] {
             for choice in 0..8usize {
                 let axes: Vec<usize> = (0..3).filter(|axis| choice >> axis & 1 == 1).collect();

@@ -5,7 +5,7 @@ use tensor::{Map, Map2, Real, Tensor, math};
 use crate::op::run_if;
 use crate::{Op, Result, Var};
 
-/// `tanh x`, element by element.
+/// `tanh x`, element-wise.
 #[derive(Debug, Clone, Copy)]
 pub struct Tanh;
 
@@ -54,9 +54,6 @@ impl Op<1> for Tanh {
 
 impl<'t> Var<'t> {
     /// The hyperbolic tangent of each element.
-    ///
-    /// # Errors
-    /// If the kernel fails.
     pub fn tanh(&self) -> Result<Self> {
         let [y] = self.tape.apply(Tanh, [self])?;
         Ok(y)

@@ -1,4 +1,4 @@
-//! The same numbers with the axes in another order.
+//! Permutation of axes.
 
 use ndarray::{ArrayD, ArrayViewD};
 use tensor::gpu::{Argument, Call, Grid};
@@ -9,26 +9,26 @@ use crate::launch::elementwise;
 use crate::op::if_wanted;
 use crate::{Op, Result, Var};
 
-/// Axis `i` of the output is axis `axes[i]` of the input. The numbers are moved, since tensors have no strides.
+/// Axis `i` of the output is axis `axes[i]` of the input. Elements are moved, because tensors have no strides.
 #[derive(Debug, Clone)]
 pub struct Transpose {
-    /// Each axis of the input, once.
+    /// The permutation: each axis of the input, once.
     pub axes: Vec<usize>,
 }
 
-/// The side of the squares in which a matrix is transposed: two of them fit the first cache, and a line of
-/// the cache that was read is used up before it leaves.
+/// The side of the square blocks in which a matrix is transposed: two of them fit into the L1 cache, so each
+/// cache line is fully used before it is evicted.
 const TILE: usize = 16;
 
-/// The same on a GPU, and the rows of threads that move one.
+/// The side of the blocks on a GPU, and the rows of threads per block.
 const GPU_TILE: usize = 32;
 const GPU_TILE_STEP: u32 = 8;
 
-/// The most blocks that a GPU takes along y and along z.
+/// The maximum number of GPU blocks along y and along z.
 const MOST_BLOCKS: usize = 65_535;
 
 impl Transpose {
-    /// The permutation that undoes this one.
+    /// The inverse permutation.
     fn inverse(&self) -> Self {
         let mut axes = vec![0; self.axes.len()];
         self.axes.iter().enumerate().for_each(|(to, &from)| axes[from] = to);
@@ -80,16 +80,16 @@ impl Kernel<1, 1> for Transpose {
     }
 }
 
-/// A permutation of as few axes as describe it.
+/// A permutation reduced to the minimum number of axes.
 struct Walk {
     /// The lengths of the axes of the output.
     lengths: Vec<usize>,
-    /// How far apart in the input the neighbours along each axis of the output are.
+    /// The strides in the input of the axes of the output.
     strides: Vec<usize>,
 }
 
 impl Walk {
-    /// Axes of length 1 are left out, and axes that stay side by side are one.
+    /// Drops axes of length 1 and merges axes that stay adjacent.
     fn new(x: &[usize], axes: &[usize]) -> Self {
         let mut walk = Self { lengths: vec![], strides: vec![] };
         for &axis in axes.iter().filter(|&&axis| x[axis] != 1) {
@@ -119,7 +119,7 @@ impl Walk {
                 to.copy_from_slice(&x[from..from + row]);
             });
         }
-        // The input's last axis is somewhere else in the output: these two make matrices to transpose.
+        // The last axes of the input and of the output differ: these two form matrices to transpose.
         let across = self.strides.iter().position(|&stride| stride == 1).expect("one axis is the last");
         let matrix = Matrix {
             rows: self.lengths[across],
@@ -131,7 +131,7 @@ impl Walk {
         self.for_each(&outer, |from, to| matrix.transpose(&x[from..], &mut y[to..]));
     }
 
-    /// Calls `f` with the place in the input and in the output of each index along `axes`, in order.
+    /// Calls `f` with the offsets in the input and in the output of each index along `axes`, in order.
     fn for_each(&self, axes: &[usize], mut f: impl FnMut(usize, usize)) {
         let steps: Vec<(usize, usize, usize)> = axes
             .iter()
@@ -150,13 +150,13 @@ impl Walk {
     }
 }
 
-/// A matrix of the output, whose columns lie side by side in the output and whose rows do in the input.
+/// A matrix to transpose, whose columns are contiguous in the output and whose rows are contiguous in the input.
 struct Matrix {
     rows: usize,
     columns: usize,
-    /// How far apart neighbouring columns are in the input.
+    /// The stride of columns in the input.
     from: usize,
-    /// How far apart neighbouring rows are in the output.
+    /// The stride of rows in the output.
     to: usize,
 }
 
@@ -194,10 +194,10 @@ impl Op<1> for Transpose {
 }
 
 impl<'t> Var<'t> {
-    /// The same numbers with the axes in another order: axis `i` of the result is axis `axes[i]` of this.
+    /// Permutes the axes: axis `i` of the result is axis `axes[i]` of `self`.
     ///
     /// # Errors
-    /// If `axes` does not name each axis once.
+    /// If `axes` is not a permutation of the axes.
     pub fn transpose(&self, axes: &[usize]) -> Result<Self> {
         let [y] = self.tape.apply(Transpose { axes: axes.to_vec() }, [self])?;
         Ok(y)
@@ -271,8 +271,8 @@ mod tests {
     }
 
     #[test]
-    fn the_fast_path_moves_each_number_where_the_reference_does() {
-        // The whole tiles, the rest of a tile, axes that merge, axes of length 1, every order of four axes.
+    fn the_fast_path_moves_each_element_like_the_reference() {
+        // Whole tiles, partial tiles, merged axes, axes of length 1, every permutation of four axes.
         for shape in [[3, 17, 5, 33], [2, 1, 40, 16], [1, 1, 1, 1], [5, 4, 1, 3], [2, 0, 3, 4]] {
             let length = shape.iter().product::<usize>();
             let x = Tensor::from_vec((0..length).map(|i| i as f32).collect(), &shape).unwrap();

@@ -1,4 +1,4 @@
-//! Rows of patches back to images: the inverse of patchify.
+//! Assembling images from patches: the inverse of patchify.
 
 use ndarray::{ArrayD, ArrayViewD};
 use tensor::gpu::Call;
@@ -8,9 +8,9 @@ use crate::op::if_wanted;
 use crate::ops::patchify::{Patchify, divides, launch_patches, runs};
 use crate::{Op, Result, Var};
 
-/// Tokens `[n, t, side * side * c]` as the images `[n, c, h, w]` whose patches they are.
+/// Assembles tokens `[n, t, side * side * c]`, the patches of images, to images `[n, c, h, w]`.
 ///
-/// The inverse of [`Patchify`], and since both only move values, each is the other's derivative.
+/// This is the inverse of [`Patchify`]; both only move elements, so each is the other's adjoint.
 #[derive(Debug, Clone, Copy)]
 pub struct Unpatchify {
     /// Rows and columns of a patch; a divisor of the height and of the width.
@@ -41,7 +41,7 @@ impl Kernel<1, 1> for Unpatchify {
         let &Self { side, size: [h, w] } = self;
         let (n, c) = (tokens.shape()[0], tokens.shape()[2] / (side * side));
         let split = tokens.into_shape_with_order(vec![n, h / side, w / side, side, side, c]);
-        let split = split.expect("the tokens hold every value");
+        let split = split.expect("the tokens hold every element");
         // [n, c, rows, row in the patch, columns, column in the patch]
         let image = split.permuted_axes(vec![0, 5, 1, 3, 2, 4]).as_standard_layout().into_owned();
         [image.into_shape_with_order(vec![n, c, h, w]).expect("patches tile the image")]
@@ -84,8 +84,7 @@ impl Op<1> for Unpatchify {
 }
 
 impl<'t> Var<'t> {
-    /// Tokens `[n, t, side * side * c]` as the images `[n, c, h, w]` whose patches they are, with `size`
-    /// `[h, w]`.
+    /// Assembles tokens `[n, t, side * side * c]`, the patches of images, to images `[n, c, h, w]` with `size` `[h, w]`.
     ///
     /// # Errors
     /// If the tokens are not the patches of such images.

@@ -1,4 +1,4 @@
-//! Anomaly detection: which operation's result was the first on a tape that is not finite.
+//! Anomaly detection: finds the first non-finite value on a tape.
 
 use std::cell::RefCell;
 
@@ -14,31 +14,31 @@ pub struct NonFinite {
 }
 
 impl NonFinite {
-    /// The operation whose result it is; `None` where a value was not finite when the tape was given it.
+    /// The operation that computed the value; `None` for an input, constant or parameter.
     pub fn op(&self) -> Option<&'static str> {
         self.op
     }
 
-    /// Whether this is the parameter itself, or the last one that the tape was given before.
+    /// Whether `param` is this value, or the last parameter recorded before it.
     pub fn is_at(&self, param: &Param) -> bool {
         self.param == Some(param.id())
     }
 }
 
 impl Tape {
-    /// The same tape, checking every element of every value on it, which is slow: for finding where a computation
-    /// became infinite or NaN.
+    /// Enables anomaly detection: the tape checks every element of every value, which is slow, to find where a
+    /// computation became infinite or NaN.
     pub fn detecting_anomalies(self) -> Self {
         Self { anomalies: Some(AnomalyDetector::default()), ..self }
     }
 
-    /// What a tape that [detects anomalies](Self::detecting_anomalies) found.
+    /// The first non-finite value found by a tape that [detects anomalies](Self::detecting_anomalies).
     pub fn first_non_finite(&self) -> Option<NonFinite> {
         self.anomalies.as_ref()?.0.borrow().found
     }
 }
 
-/// Checks the values on a tape as they come.
+/// Checks the values on a tape as they are recorded.
 #[derive(Default)]
 pub(super) struct AnomalyDetector(RefCell<Seen>);
 
@@ -49,18 +49,18 @@ struct Seen {
 }
 
 impl AnomalyDetector {
-    /// A parameter that the tape was given.
+    /// Checks a parameter.
     pub(super) fn check_param(&self, param: &Param) {
         self.0.borrow_mut().last_param = Some(param.id());
         self.check(None, &[param.value()]);
     }
 
-    /// Another value that the tape was given.
+    /// Checks an input or constant.
     pub(super) fn check_given(&self, value: &Tensor) {
         self.check(None, std::slice::from_ref(value));
     }
 
-    /// The results of an operation.
+    /// Checks the results of an operation.
     pub(super) fn check_outputs(&self, op: &'static str, outputs: &[Tensor]) {
         self.check(Some(op), outputs);
     }
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_that_is_no_number_is_named_itself() {
+    fn a_nan_parameter_is_named_itself() {
         let (good, bad) = (Param::new(number(1.0)), Param::new(number(f64::NAN)));
         let tape = Tape::new().detecting_anomalies();
         let _ = tape.param(&good).unwrap().add(&tape.param(&bad).unwrap()).unwrap();
@@ -104,6 +104,6 @@ mod tests {
         assert_eq!((first.op(), first.is_at(&bad)), (None, true));
         let tape = Tape::new();
         let _ = tape.param(&bad).unwrap();
-        assert_eq!(tape.first_non_finite(), None, "no detection was asked for");
+        assert_eq!(tape.first_non_finite(), None, "detection is off");
     }
 }

@@ -1,4 +1,4 @@
-//! Kept gradients: those of inputs, of parameters and of values that were named; all others are freed on the way.
+//! Retained gradients: those of inputs, parameters and values passed to `keep`; all others are freed during the pass.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -6,11 +6,11 @@ use tensor::Tensor;
 
 use crate::{Tape, Var};
 
-/// The slots whose gradients outlive the backward pass.
+/// The slots whose gradients are retained.
 pub(super) type KeptSlots = HashSet<usize>;
 
 impl Tape {
-    /// Lets [`Gradients::of`](crate::Gradients::of) answer for a value in the middle of the graph.
+    /// Retains the gradient of an intermediate value for [`Gradients::of`](crate::Gradients::of).
     pub fn keep(&self, var: &Var<'_>) {
         if let Some(slot) = var.slot {
             self.state.borrow_mut().kept.insert(slot);
@@ -18,7 +18,7 @@ impl Tape {
     }
 }
 
-/// The gradients of the kept slots that one backward pass has completed so far.
+/// The completed gradients of retained slots in a backward pass.
 pub(super) struct KeptGradients<'s> {
     slots: &'s KeptSlots,
     by_slot: BTreeMap<usize, Tensor>,
@@ -29,7 +29,7 @@ impl<'s> KeptGradients<'s> {
         Self { slots, by_slot: BTreeMap::new() }
     }
 
-    /// Keeps the complete gradient of a slot, if it is one of those and there is a gradient.
+    /// Stores the complete gradient of a slot if it is retained and there is one.
     pub(super) fn note(&mut self, slot: usize, gradient: Option<&Tensor>) {
         if let (true, Some(gradient)) = (self.slots.contains(&slot), gradient) {
             self.by_slot.insert(slot, gradient.clone());

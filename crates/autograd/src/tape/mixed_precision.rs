@@ -1,4 +1,4 @@
-//! Mixed precision: parameters take part in a narrower type than their own (Micikevicius et al., 2018, arXiv 1710.03740).
+//! Mixed precision: parameters are cast to a narrower type for computation (Micikevicius et al., 2018, arXiv 1710.03740).
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -7,25 +7,25 @@ use tensor::{DType, Tensor};
 
 use crate::{Param, Result, Tape, Var};
 
-/// The type in which parameters take part, and those that were cast to it.
+/// The computation type of parameters, and the cast parameters.
 pub(super) struct MixedPrecision {
     dtype: DType,
-    /// By the identity of a parameter: the value after the cast, and its slot.
+    /// The cast value and its slot, by the parameter's identifier.
     cast: RefCell<HashMap<u64, (Tensor, Option<usize>)>>,
 }
 
 impl Tape {
-    /// The same tape in mixed precision: parameters take part in `dtype`, such as one of 16 bits, and their gradients
-    /// arrive in the parameter's own type, as do the steps of an optimiser (Micikevicius et al., 2018).
+    /// Enables mixed precision: parameters are cast to `dtype`, such as a 16-bit type, while their gradients and the steps
+    /// of an optimiser use the parameter's own type (Micikevicius et al., 2018).
     ///
-    /// Only parameters are cast. Inputs are given in the type in which the model is to compute, for instance by
-    /// [`Var::to_dtype`]; losses and the statistics of norms are in the accumulator type, as always. Gradients of
-    /// `DType::F16` that are too small for it become zero, unless the loss is scaled up.
+    /// Only parameters are cast. Inputs must be in the computation type, for instance by [`Var::to_dtype`]; losses and the
+    /// statistics of norms are in the accumulator type, as always. Gradients below the range of `DType::F16` underflow to
+    /// zero, unless the loss is scaled.
     pub fn mixed(self, dtype: DType) -> Self {
         Self { mixed_precision: Some(MixedPrecision { dtype, cast: RefCell::default() }), ..self }
     }
 
-    /// An empty tape in the precision of this one that records nothing: for a part of a model that is not trained.
+    /// An empty tape with the precision of this one that records nothing, for frozen parts of a model.
     pub fn frozen(&self) -> Self {
         let frozen = Self::without_gradients();
         match &self.mixed_precision {
@@ -36,7 +36,7 @@ impl Tape {
 }
 
 impl MixedPrecision {
-    /// A parameter, cast when it is first asked for by an operation whose derivative casts back.
+    /// The variable of a parameter, cast on first use by a differentiable operation.
     pub(super) fn param<'t>(&self, tape: &'t Tape, param: &Param) -> Result<Var<'t>> {
         let known = self.cast.borrow().get(&param.id()).cloned();
         if let Some((value, slot)) = known {

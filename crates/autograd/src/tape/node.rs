@@ -1,4 +1,4 @@
-//! One recorded operation, and what the backward pass asks of it.
+//! A recorded operation and its backward pass.
 
 use std::ops::Range;
 
@@ -6,7 +6,7 @@ use tensor::Tensor;
 
 use crate::{Op, Result};
 
-/// An operation that was computed.
+/// A recorded operation.
 pub(super) struct Node {
     recorded: Box<dyn Backward>,
     /// The slots of the inputs; `None` for constants.
@@ -16,7 +16,7 @@ pub(super) struct Node {
 }
 
 impl Node {
-    /// `op` with what it saved; its outputs take the slots from `first_output` on.
+    /// Records `op` with its saved data; its outputs take the slots from `first_output` on.
     pub(super) fn new<O: Op<N, M>, const N: usize, const M: usize>(
         op: O,
         saved: O::Saved,
@@ -35,14 +35,14 @@ impl Node {
         self.recorded.name()
     }
 
-    /// For each input its slot and the contribution to its gradient.
+    /// Returns the slot of each input and the contribution to its gradient.
     pub(super) fn backward(&self, grad_outputs: &[Tensor]) -> Result<Vec<(Option<usize>, Option<Tensor>)>> {
         let contributions = self.recorded.backward(grad_outputs, &self.inputs)?;
         Ok(self.inputs.iter().copied().zip(contributions).collect())
     }
 }
 
-/// An [`Op`] together with what it saved, with the counts of inputs and outputs hidden.
+/// A type-erased [`Op`] with its saved data.
 trait Backward: Send {
     fn backward(&self, grad_outputs: &[Tensor], inputs: &[Option<usize>]) -> Result<Vec<Option<Tensor>>>;
     fn name(&self) -> &'static str;
@@ -65,7 +65,7 @@ impl<O: Op<N, M>, const N: usize, const M: usize> Backward for Recorded<O, N, M>
     }
 }
 
-/// Refuses a weight that does not have the shape, the element type and the device of the output that it weighs.
+/// Checks that the weight has the shape, the element type and the device of the output.
 pub(super) fn check_weight(output: &Tensor, weight: &Tensor) -> Result<()> {
     let op = || "backward".into();
     if output.shape() != weight.shape() {

@@ -1,4 +1,4 @@
-//! The tape adds gradients, and refuses what cannot be one.
+//! Tests of the tape: it accumulates gradients and rejects invalid ones.
 
 use tensor::DType;
 
@@ -17,7 +17,7 @@ fn an_input_used_twice_is_counted_twice() {
 }
 
 #[test]
-fn a_parameter_asked_for_twice_is_one_variable() {
+fn a_parameter_used_twice_is_one_variable() {
     let (tape, param) = (Tape::new(), Param::new(number(2.0)));
     let y = tape.param(&param).unwrap().add(&tape.param(&param).unwrap()).unwrap();
     assert_eq!(tape.backward(&y).unwrap().param(&param).unwrap().item(), Ok(2.0));
@@ -82,7 +82,7 @@ fn backward_reads_the_tape_and_can_be_called_again() {
 }
 
 #[test]
-fn backward_from_many_numbers_is_refused() {
+fn backward_from_a_non_scalar_is_refused() {
     let tape = Tape::new();
     let x = tape.input(&Tensor::zeros(&[2], DType::F64));
     assert_eq!(tape.backward(&x).unwrap_err(), Error::NotALoss { shape: vec![2] });
@@ -104,7 +104,7 @@ fn an_upstream_gradient_has_the_type_of_the_output() {
     }
 }
 
-/// The identity, with something else for a gradient.
+/// The identity, with a wrong gradient.
 #[derive(Debug)]
 struct Dishonest(fn(&Tensor) -> Option<Tensor>);
 
@@ -131,21 +131,21 @@ fn a_backward_that_returns_no_gradient_of_its_input_is_an_error_that_names_the_o
     for (backward, shown) in returned {
         let tape = Tape::new();
         let x = tape.input(&Tensor::zeros(&[2, 3], DType::F64));
-        // In the middle of a graph too, where an operation before it would be blamed.
+        // In the middle of a graph too, where otherwise an earlier operation would fail.
         let [y] = tape.apply(Dishonest(backward), [&x.tanh().unwrap()]).unwrap();
         let error = tape.backward_from(&y, Tensor::zeros(&[2, 3], DType::F64)).unwrap_err();
         assert!(matches!(error, Error::InvalidGradient { op: "dishonest", input: 0, .. }), "{error}");
         let message = error.to_string();
         assert!(message.contains("f64 [2, 3] on") && message.contains(&format!("got {shown}")), "{message}");
     }
-    // Nobody wants it: nothing is missing.
+    // The gradient is not requested, so none is missing.
     let tape = Tape::new();
     let x = tape.constant(&Tensor::zeros(&[2], DType::F64));
     assert!(tape.apply(Dishonest(|_| None), [&x]).is_ok());
 }
 
 #[test]
-fn variables_of_two_tapes_do_not_mix() {
+fn variables_of_two_tapes_cannot_be_combined() {
     let (one, other) = (Tape::new(), Tape::new());
     let error = one.input(&number(1.0)).add(&other.input(&number(1.0)).detach());
     assert_eq!(error.unwrap_err(), Error::MixedTapes { op: "add" });

@@ -1,4 +1,4 @@
-//! What a sweep costs beside training, measured here, and what follows for 1, 10 and 100 nodes, by simulation.
+//! Measures the overhead of a sweep besides training, and simulates it on 1, 10 and 100 nodes.
 //!
 //! `cargo run --release -p agon-cli --example scaling -- [--data DIR]` prints the table of `book/cluster.md`.
 #![allow(
@@ -31,15 +31,15 @@ fn main() -> Result<()> {
         "| profile | runs | core hours | an operation | nodes | tasks | total time | efficiency | operations/s, mean (most) | held back by |"
     );
     println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |");
-    let (quick, left_out) = timed(asked(Profile::Quick)?, data)?;
-    // No machine that we had holds all of the sets that the full profile reads: its runs take as long for each image.
+    let (quick, left_out) = timed(runs_of(Profile::Quick)?, data)?;
+    // No machine of ours has all data sets of the full profile: its runs are assumed to take as long per image.
     let trained: f64 = quick.iter().map(|(run, _)| run.images_trained()).sum();
     let for_an_image = quick.iter().map(|(_, seconds)| seconds).sum::<f64>() / trained;
     let at_that_rate = |run: Run| (run.images_trained() * for_an_image, run);
-    let full = asked(Profile::Full)?.into_iter().map(at_that_rate).map(|(seconds, run)| (run, seconds));
+    let full = runs_of(Profile::Full)?.into_iter().map(at_that_rate).map(|(seconds, run)| (run, seconds));
     for (profile, runs) in [(Profile::Quick, quick), (Profile::Full, full.collect())] {
         let tasks = tasks(&runs, &cost);
-        // A file server that is quick, and one that is as slow as this machine's disk was.
+        // A fast file server, and one as slow as this machine's disk.
         for (nodes, operation) in [1e-3, cost.here].into_iter().flat_map(|of| [1, 10, 100].map(|n| (n, of))) {
             let of = simulate(&tasks, &cost, &Machine { nodes, operation });
             println!(
@@ -56,10 +56,7 @@ fn main() -> Result<()> {
             );
         }
     }
-    println!(
-        "\nquick: {left_out} runs are left out, whose data are not here; {:.3} ms for an image",
-        1e3 * for_an_image
-    );
+    println!("\nquick: {left_out} runs without data are left out; {:.3} ms per image", 1e3 * for_an_image);
     Ok(())
 }
 
@@ -67,12 +64,12 @@ fn folder(arguments: Vec<String>) -> Result<Option<PathBuf>> {
     match &arguments[..] {
         [] => Ok(None),
         [name, folder] if name == "--data" => Ok(Some(folder.into())),
-        _ => Err(Error::Usage("write nothing, or `--data DIR`".into())),
+        _ => Err(Error::Usage("expected no arguments, or `--data DIR`".into())),
     }
 }
 
-/// All runs of a profile and those that they need.
-fn asked(profile: Profile) -> Result<Vec<Run>> {
+/// All runs of a profile and their dependencies.
+fn runs_of(profile: Profile) -> Result<Vec<Run>> {
     let mut runs: Vec<Run> = Vec::new();
     for experiment in claims::named(&[])? {
         runs.extend(Planned::new(experiment, profile, &[])?.runs);
@@ -80,7 +77,7 @@ fn asked(profile: Profile) -> Result<Vec<Run>> {
     Ok(local::with_needed(&runs))
 }
 
-/// The runs whose data are here, with the seconds that they take on a core of this machine; and how many are left out.
+/// The runs whose data are available, with their seconds on a core of this machine, and the number of other runs.
 fn timed(runs: Vec<Run>, folder: Option<PathBuf>) -> Result<(Vec<(Run, f64)>, usize)> {
     let data = local::open_data(&runs, folder.as_deref())?;
     let (here, absent): (Vec<Run>, Vec<Run>) =
@@ -91,7 +88,7 @@ fn timed(runs: Vec<Run>, folder: Option<PathBuf>) -> Result<(Vec<(Run, f64)>, us
     Ok((timed.collect::<Result<_>>()?, absent.len()))
 }
 
-/// The tasks that `--engine slurm` makes of the runs.
+/// The tasks into which `--engine slurm` groups the runs.
 fn tasks(runs: &[(Run, f64)], cost: &Cost) -> Vec<TaskLoad> {
     let name = |run: &Run| serde_json::to_string(&(&run.config, run.seed)).expect("a config is plain data");
     let seconds: HashMap<String, f64> = runs.iter().map(|(run, seconds)| (name(run), *seconds)).collect();

@@ -1,4 +1,4 @@
-//! What a run costs beside training: counted calls of the run store, and time.
+//! Measures the overhead of a run besides training: calls of the run store, and time.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -17,24 +17,24 @@ use runs::run::compute::Keep;
 use runs::slurm;
 use runs::store::{Checkpoint, Disk, RealDisk, Store};
 
-/// What a run costs beside training.
+/// The overhead of a run besides training.
 pub(crate) struct Cost {
     /// Seconds from the start of a task to its first run: opening the embedded images.
     pub(crate) start: f64,
-    /// Seconds of a run that are not in its epochs.
+    /// The seconds of a run outside of its epochs.
     pub(crate) beside: f64,
-    /// Metadata operations of a run beside those of its epochs.
+    /// The metadata operations of a run outside of its epochs.
     pub(crate) of_run: f64,
-    /// Those of an epoch without a checkpoint.
+    /// The metadata operations of an epoch without a checkpoint.
     pub(crate) of_epoch: f64,
-    /// Those that a checkpoint adds.
+    /// The additional metadata operations of a checkpoint.
     pub(crate) of_checkpoint: f64,
     bytes: [f64; 3],
-    /// Seconds that a metadata operation took here.
+    /// The seconds of a metadata operation on this machine.
     pub(crate) here: f64,
 }
 
-/// A disk that counts what it is asked for.
+/// A disk that counts its operations.
 #[derive(Debug, Default)]
 struct Counting {
     operations: AtomicU64,
@@ -43,7 +43,7 @@ struct Counting {
 }
 
 impl Counting {
-    /// Does it, and counts so many operations on names or waits for the disk, and bytes written.
+    /// Makes the call, and counts operations on names or syncs, and bytes written.
     fn count<T>(&self, operations: u64, bytes: usize, call: impl FnOnce() -> T) -> T {
         let start = Instant::now();
         let got = call();
@@ -97,10 +97,10 @@ impl Disk for Counting {
     }
 }
 
-/// The lock goes past [`Disk`]: opening, taking and giving back.
+/// The operations of the lock, which bypass [`Disk`]: open, lock, unlock.
 const OF_LOCK: f64 = 3.0;
 
-/// Measures by the six runs of E1 in the smoke profile, once with few epochs and once with more.
+/// Measures the six runs of E1 (`book/codes.md`) in the smoke profile, with few epochs and with more.
 pub(crate) fn cost() -> Result<Cost> {
     let (few, more) = (2, 12);
     let [short, long] = [swept(few)?, swept(more)?];
@@ -118,13 +118,13 @@ pub(crate) fn cost() -> Result<Cost> {
     })
 }
 
-/// What a sweep came to, for each of its runs.
+/// The overhead of a sweep per run.
 struct Swept {
     start: f64,
     beside: f64,
     /// Operations and bytes.
     counted: [f64; 2],
-    /// Seconds in the disk.
+    /// Seconds in disk calls.
     disk: f64,
     run: Run,
     finals: runs::store::Arrays,
@@ -160,7 +160,7 @@ fn swept(epochs: u32) -> Result<Swept> {
     })
 }
 
-/// Operations and bytes of an epoch with a checkpoint, of a model with Adam's two moments.
+/// The operations and bytes of an epoch with a checkpoint of a model and Adam's two moments.
 fn checkpoint(swept: &Swept) -> Result<[f64; 2]> {
     const TIMES: u32 = 4;
     let folder = std::env::temp_dir().join(format!("agon-scaling-{}-checkpoint", std::process::id()));
@@ -172,7 +172,7 @@ fn checkpoint(swept: &Swept) -> Result<[f64; 2]> {
     let arrays =
         parameters.flat_map(|(name, array)| (0..3).map(move |of| (format!("{of}/{name}"), array.clone())));
     let arrays: runs::store::Arrays = arrays.collect();
-    // The first two are kept, so that from then on one is removed for each that is written.
+    // The first two are kept, so from then on one is removed for each that is written.
     for epoch in 0..2 {
         run.record(&Checkpoint { epoch, arrays: arrays.clone() }, [].into(), 0.0)?;
     }
@@ -196,7 +196,7 @@ impl fmt::Display for Cost {
         let (beside, start, here) = (self.beside, self.start, 1e3 * self.here);
         writeln!(
             f,
-            "\nbeside its epochs a run takes {beside:.3} s; opening the images takes {start:.3} s; an operation"
+            "\noutside of its epochs a run takes {beside:.3} s; opening the images takes {start:.3} s; an operation"
         )?;
         writeln!(f, "takes {here:.2} ms on this machine's own disk")
     }

@@ -1,5 +1,5 @@
 //! A discrete-event simulation of a job array: cores that train, a scheduler that starts tasks one by one, and a file
-//! server that does one operation after the other.
+//! server that processes operations one by one.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -8,19 +8,19 @@ use tensor::random::Stream;
 
 use crate::measure::Cost;
 
-/// Assumed: cores of a node, each as fast as the one that the estimates come from.
+/// Assumed: cores per node, each as fast as the one that was measured.
 const CORES: usize = 16;
-/// Assumed: seconds of the scheduler for each task that it starts.
+/// Assumed: seconds of the scheduler per task.
 const SCHEDULING: f64 = 0.1;
-/// Assumed: runs take up to this share longer or shorter than estimated.
+/// Assumed: the largest relative deviation of a run's duration from its estimate.
 const SPREAD: f64 = 0.2;
 /// Seconds of training between two checkpoints, as in `run/compute.rs`.
 const BETWEEN_CHECKPOINTS: f64 = 10.0;
 
-/// What the work is done by.
+/// The simulated cluster.
 pub(crate) struct Machine {
     pub(crate) nodes: usize,
-    /// Seconds of the file server for each metadata operation.
+    /// Seconds of the file server per metadata operation.
     pub(crate) operation: f64,
 }
 
@@ -37,12 +37,12 @@ pub(crate) struct TaskLoad {
     pub(crate) runs: Vec<RunLoad>,
 }
 
-/// What came of it.
+/// The result of a simulation.
 pub(crate) struct Simulated {
     pub(crate) runs: usize,
     pub(crate) core_seconds: f64,
     pub(crate) seconds: f64,
-    /// Training over what all cores could have trained in that time.
+    /// Training time divided by the total time of all cores.
     pub(crate) efficiency: f64,
     pub(crate) operations_per_second: f64,
     /// In the busiest second.
@@ -50,7 +50,7 @@ pub(crate) struct Simulated {
     pub(crate) held_back_by: String,
 }
 
-/// Something that serves one after the other.
+/// A resource that serves one request at a time.
 #[derive(Default)]
 struct Server {
     free: f64,
@@ -58,7 +58,7 @@ struct Server {
 }
 
 impl Server {
-    /// When what is asked for now is done.
+    /// The time at which a request made now completes.
     fn ask(&mut self, now: f64, seconds: f64) -> f64 {
         self.free = self.free.max(now) + seconds;
         self.busy += seconds;
@@ -66,7 +66,7 @@ impl Server {
     }
 }
 
-/// What a core does next.
+/// The next activity of a core.
 #[derive(Clone, Copy)]
 enum Next {
     Task,
@@ -75,7 +75,7 @@ enum Next {
     End { task: usize, run: usize },
 }
 
-/// The tasks in their order, each on the next core that is free. The same numbers every time.
+/// Runs the tasks in order, each on the next free core. Deterministic.
 pub(crate) fn simulate(tasks: &[TaskLoad], cost: &Cost, machine: &Machine) -> Simulated {
     let cores = machine.nodes * CORES;
     let runs: Vec<Vec<f64>> = spread(tasks);
@@ -84,7 +84,7 @@ pub(crate) fn simulate(tasks: &[TaskLoad], cost: &Cost, machine: &Machine) -> Si
     let mut operations = 0.0;
     let (mut waiting, mut end) = (0..tasks.len(), 0.0_f64);
     let mut next = vec![Next::Task; cores];
-    // Times in microseconds, which can be put in order.
+    // Times in microseconds, as ordered integers.
     let mut events: BinaryHeap<Reverse<(u64, usize)>> = (0..cores).map(|core| Reverse((0, core))).collect();
     while let Some(Reverse((time, core))) = events.pop() {
         let now = time as f64 / 1e6;
@@ -148,7 +148,7 @@ pub(crate) fn simulate(tasks: &[TaskLoad], cost: &Cost, machine: &Machine) -> Si
     }
 }
 
-/// The seconds of each run, longer or shorter by chance.
+/// The seconds of each run, with random deviations.
 fn spread(tasks: &[TaskLoad]) -> Vec<Vec<f64>> {
     let mut chance = Stream::new(0, "how long runs take").sequence(0);
     let mut factor = || 1.0 + SPREAD * (2.0 * chance.uniform() - 1.0);

@@ -1,4 +1,4 @@
-//! `agon advise`: reads labelled images and prints which masks, if any, should help.
+//! `agon advise`: predicts from labelled images which masks, if any, should help.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -10,37 +10,37 @@ use data::FolderOptions;
 use experiments::advice::{Advice, Impact, Judged, advise};
 use system::{note, text};
 
-use super::output::answer;
+use super::output::print_result;
 use crate::error::{Error, Result};
 
-/// A change of the alignment by less, in percent, is none.
+/// The smallest change of the alignment in percent that is reported as a change.
 const SOME: f64 = 0.5;
 
 /// The exit code where there are too few images for advice.
 pub(crate) const TOO_FEW: u8 = 3;
 
-/// An alignment above this, in percent, is as good as the pixels themselves.
+/// The alignment in percent above which a code is called well aligned.
 const ALIGNED: f64 = 90.0;
 
-/// A linear probe of all pixels that explains a smaller fraction of the labels' variance leaves little to be aligned with.
+/// The minimum fraction of the labels' variance that a linear probe of all pixels must explain for a judgement.
 const EXPLAINED: f64 = 0.1;
 
-/// What `agon advise` is asked.
+/// The arguments of `agon advise`.
 #[derive(Debug, Args)]
 pub(crate) struct Advise {
-    /// A folder with a folder of JPEG or PNG images for each class
+    /// A folder with one subfolder of JPEG or PNG images per class
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
-    /// A known set that is in that folder, instead of a folder of images for each class
+    /// A known data set in that folder, instead of one subfolder per class
     #[arg(long, value_name = "NAME")]
     set: Option<String>,
-    /// The side in pixels that images of a folder are brought to; the time grows with its sixth power
+    /// The side in pixels to which images of a folder are resized; the time grows with its sixth power
     #[arg(long, value_name = "PIXELS", default_value_t = 32, conflicts_with = "set")]
     side: usize,
-    /// Keep the colours of images of a folder: 3 times the input size, 27 times the time
+    /// Use the colour channels of images of a folder: 3 times the input size, 27 times the time
     #[arg(long, conflicts_with = "set")]
     colour: bool,
-    /// Print JSON for programs
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -48,36 +48,36 @@ pub(crate) struct Advise {
 /// Reads the images and prints the advice.
 ///
 /// # Errors
-/// If the images cannot be read, or as [`advise`].
-pub(crate) fn command(asked: &Advise) -> Result<ExitCode> {
-    if !asked.data.is_dir() {
+/// If the images cannot be read, or as for [`advise`].
+pub(crate) fn command(args: &Advise) -> Result<ExitCode> {
+    if !args.data.is_dir() {
         return Err(Error::Usage(format!(
-            "no folder {}; --data takes a folder with a folder of images for each class, or with the set that --set names",
-            text::path(&asked.data)
+            "no folder {}; --data takes a folder with one subfolder of images per class, or with the set of --set",
+            text::path(&args.data)
         )));
     }
-    let images = match &asked.set {
-        Some(name) => data::open(name, Some(&asked.data))?.train,
+    let images = match &args.set {
+        Some(name) => data::open(name, Some(&args.data))?.train,
         None => {
-            let options = FolderOptions { side: asked.side, colour: asked.colour };
-            let (set, skipped) = data::image_folder(&asked.data, &options)?;
+            let options = FolderOptions { side: args.side, colour: args.colour };
+            let (set, skipped) = data::image_folder(&args.data, &options)?;
             for image in &skipped {
-                note!("left out: {image}");
+                note!("skipped: {image}");
             }
             set.train
         }
     };
     let start = Instant::now();
     let advice = advise(&images, |step| {
-        if !asked.json {
+        if !args.json {
             note!("{:>5.0} s  {step}", start.elapsed().as_secs_f64());
         }
     })?;
-    let told = answer(asked.json, &advice, || text_of(&advice))?;
-    Ok(advice.too_few.as_ref().map_or(told, |_| ExitCode::from(TOO_FEW)))
+    let success = print_result(args.json, &advice, || text_of(&advice))?;
+    Ok(advice.too_few.as_ref().map_or(success, |_| ExitCode::from(TOO_FEW)))
 }
 
-/// The advice in words and small tables.
+/// The advice as text with small tables.
 fn text_of(advice: &Advice) -> String {
     let mut text = String::new();
     let [c, h, w] = advice.shape;
@@ -94,7 +94,7 @@ fn text_of(advice: &Advice) -> String {
         text::count(advice.rank, "direction")
     ));
     let held: Vec<String> = advice.components.iter().map(|(share, n)| format!("{share} %: {n}")).collect();
-    line(format!("Principal components that hold so much of the variance: {}.", held.join(", ")));
+    line(format!("Principal components needed to explain this much of the variance: {}.", held.join(", ")));
     line(format!(
         "A linear probe of all pixels explains {:.1} % of the labels' variance of these images{}.",
         100.0 * advice.explained,
@@ -105,13 +105,14 @@ fn text_of(advice: &Advice) -> String {
     ));
     line(String::new());
     line(
-        "Task alignment of reconstruction, in percent of what that probe finds, by size of the code:".into(),
+        "Task alignment of reconstruction, in percent of that probe's explained variance, by code size K:"
+            .into(),
     );
     line(row("no mask", &advice.alignment, |a| format!("{a:.1}")));
     line(header(&advice.alignment));
     if !advice.masks.is_empty() {
         line(String::new());
-        line("What learning to fill in masked patches changes of it, in percent of itself:".into());
+        line("Relative change of the alignment with masked reconstruction, in percent:".into());
         for mask in &advice.masks {
             let label = format!("{0} x {0}, {1:.0} % dropped", mask.patch, 100.0 * mask.drop);
             let text = |change: Option<f64>| change.map_or("-".into(), |change| format!("{change:+.2}"));
@@ -126,15 +127,15 @@ fn text_of(advice: &Advice) -> String {
     text
 }
 
-/// What it comes to, in sentences; none where there are too few images.
+/// The advice in sentences; none for too few images.
 fn sentences(advice: &Advice) -> Vec<String> {
     let Some(held_out) = &advice.held_out else { return vec![] };
-    let mut said = vec![alignment_of(advice, held_out.explained)];
+    let mut sentences = vec![alignment_of(advice, held_out.explained)];
     let judged = match advice.judged_from() {
         1 => String::new(),
         least => format!(" with a code of {least} or more"),
     };
-    said.push(match (held_out.helps(), &held_out.best) {
+    sentences.push(match (held_out.helps(), &held_out.best) {
         (Some(mask), _) => format!("Masking should help: {}.", change_of(mask)),
         (None, Some(mask)) => format!(
             "No mask that was tried helps beyond chance{judged}: masking should not help. The best on one half: {}.",
@@ -143,7 +144,7 @@ fn sentences(advice: &Advice) -> Vec<String> {
         (None, None) => {
             let [_, h, w] = advice.shape;
             format!(
-                "No mask was tried, for no patch of 1 to 16 pixels fits twice into images of {h} x {w} and divides both sides: \
+                "No mask was tried, since no patch size of 1 to 16 pixels divides both sides of images of {h} x {w} at least twice: \
                  choose another side (--side)."
             )
         }
@@ -152,42 +153,42 @@ fn sentences(advice: &Advice) -> Vec<String> {
     let harmful = |mask: &Impact| harms.is_some_and(|of| (of.patch, of.drop) == (mask.patch, mask.drop));
     let smaller = advice.best_not_judged().filter(|(mask, _, change)| *change > SOME && !harmful(mask));
     if let Some((mask, k, change)) = smaller {
-        said.push(format!(
+        sentences.push(format!(
             "Smaller codes are not judged; the largest gain among them: {} raise {}.",
             patches(mask.patch, mask.drop),
             raised(advice, mask, k, change)
         ));
     }
-    said.extend(harms.map(|mask| format!("Avoid {}.", change_of(mask))));
-    said.push("Additive Gaussian noise changes no linear code, whatever the classes.".into());
-    said.push("All of this is exact for linear codes, and a first guess for networks.".into());
-    said
+    sentences.extend(harms.map(|mask| format!("Avoid {}.", change_of(mask))));
+    sentences.push("Additive Gaussian noise changes no linear code, whatever the classes.".into());
+    sentences.push("All of this is exact for linear codes, and only a first estimate for networks.".into());
+    sentences
 }
 
 fn patches(patch: usize, drop: f64) -> String {
     format!("patches of {patch} x {patch} with {:.0} % dropped", 100.0 * drop)
 }
 
-/// A mask with what it changes on images that it was not chosen on.
+/// A mask and the change it causes on images other than those it was selected on.
 fn change_of(mask: &Judged) -> String {
     let Judged { patch, drop, k, change, low, high } = mask;
     format!(
         "{}, which change what a linear probe of a code of size {k} explains of the labels' variance by {change:+.2} \
-         [{low:+.2}, {high:+.2}] points (chosen on one half of the images, judged on the other, 95 % interval)",
+         [{low:+.2}, {high:+.2}] points (selected on one half of the images, evaluated on the other, 95 % interval)",
         patches(*patch, *drop)
     )
 }
 
-/// How well reconstruction is aligned with the classes, in a sentence. A code of all directions is no evidence.
+/// One sentence about the alignment of reconstruction with the classes. A code of all directions is no evidence.
 fn alignment_of(advice: &Advice, explained: f64) -> String {
-    const KEPT: &str = "of what a linear probe finds in the pixels";
+    const KEPT: &str = "of what a linear probe of the pixels explains";
     let directions = text::count(advice.rank, "direction");
     let largest = advice.of_smaller_codes().next_back();
     let enough = advice.of_smaller_codes().find(|&(_, a)| a >= ALIGNED);
     match (enough, largest) {
         _ if explained < EXPLAINED => format!(
-            "A linear probe of all pixels explains only {:.1} % of the labels' variance of other images: there is little that \
-             reconstruction could be aligned with. Use larger images (--side), or a supervised loss.",
+            "A linear probe of all pixels explains only {:.1} % of the labels' variance of other images, too little to judge whether \
+             reconstruction is aligned with it. Use larger images (--side), or a supervised loss.",
             100.0 * explained
         ),
         (Some((k, a)), _) => format!(
@@ -195,7 +196,7 @@ fn alignment_of(advice: &Advice, explained: f64) -> String {
         ),
         (None, Some((k, a))) => format!(
             "Reconstruction is poorly aligned with these classes: even a code of size {k}, of {directions}, keeps {a:.0} % \
-             {KEPT}. Prefer a supervised loss, or guide an autoencoder by labels."
+             {KEPT}. Use a supervised loss, or guide an autoencoder by labels."
         ),
         (None, None) => format!(
             "The images vary along one direction alone: a code of size 1 keeps 100 % {KEPT}, whatever the classes."

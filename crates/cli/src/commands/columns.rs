@@ -1,4 +1,4 @@
-//! Texts in aligned columns, without colours.
+//! Formats text in aligned columns.
 
 use std::borrow::Cow;
 
@@ -6,8 +6,8 @@ use system::text::line;
 
 const GAP: &str = "  ";
 
-/// Rows below a header; columns in which every text begins with a digit or a sign stand to the right.
-/// What a cell holds is shown as one line, whatever is in it.
+/// Rows below a header; columns in which every text begins with a digit or a sign are right-aligned.
+/// Cells are escaped to one line.
 pub(super) fn columns<const N: usize>(header: [&str; N], rows: &[[String; N]]) -> String {
     let rows: Vec<[Cow<'_, str>; N]> =
         rows.iter().map(|row| std::array::from_fn(|column| line(&row[column]))).collect();
@@ -34,14 +34,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_stand_to_the_right_and_words_to_the_left() {
+    fn numbers_are_right_aligned_and_words_left_aligned() {
         let rows = [["λ".to_owned(), "1.5 s".to_owned()], ["latent".to_owned(), "10 min".to_owned()]];
         let text = columns(["name", "time"], &rows);
         assert_eq!(text, "name      time\nλ        1.5 s\nlatent  10 min\n");
     }
 
     #[test]
-    fn a_cell_stays_in_its_line_and_its_column() {
+    fn a_cell_is_escaped_to_one_line() {
         let rows = [["a\nb\u{1b}[31m".to_owned(), "x".to_owned()]];
         assert_eq!(columns(["name", "next"], &rows), "name            next\na\\nb\\u{1b}[31m  x\n");
     }

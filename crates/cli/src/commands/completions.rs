@@ -1,13 +1,13 @@
-//! `agon completions`: what a shell completes after `agon`.
+//! `agon completions`: prints shell completions.
 
 use std::process::ExitCode;
 
 use clap::{Args, Command, ValueEnum};
 
-use super::output::say_as_is;
+use super::output::print_unescaped;
 use crate::error::Result;
 
-/// What `agon completions` is asked.
+/// The arguments of `agon completions`.
 #[derive(Debug, Args)]
 pub(crate) struct Completions {
     /// The shell
@@ -21,9 +21,9 @@ enum Shell {
     Fish,
 }
 
-/// Prints what the shell completes for this program.
-pub(crate) fn command(asked: &Completions, program: &mut Command) -> Result<ExitCode> {
-    say_as_is(completions(asked.shell, program).as_bytes())?;
+/// Prints the completions of this program.
+pub(crate) fn command(args: &Completions, program: &mut Command) -> Result<ExitCode> {
+    print_unescaped(completions(args.shell, program).as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_shell_is_told_every_command() {
+    fn completions_of_every_shell_contain_every_command() {
         for &shell in Shell::value_variants() {
             let mut program = crate::Cli::command();
             let text = completions(shell, &mut program);

@@ -1,4 +1,4 @@
-//! `agon data`: which data sets are here, and whether they are the published ones.
+//! `agon data`: lists, downloads and verifies data sets.
 
 #[cfg(feature = "fetch")]
 mod fetch;
@@ -8,16 +8,16 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use data::{Listed, Place, Places, Size};
+use data::{Listed, Location, SearchFolders, Size};
 use serde::Serialize;
 use system::text;
 
 use self::verify::Verify;
-use super::output::answer;
+use super::output::print_result;
 use super::values::existing_folder;
 use crate::error::Result;
 
-/// What `agon data` is asked.
+/// The arguments of `agon data`.
 #[derive(Debug, Args)]
 pub(crate) struct DataSets {
     #[command(subcommand)]
@@ -26,43 +26,43 @@ pub(crate) struct DataSets {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// List the known sets: where each is or how to come by it, what it holds, its licence
+    /// List the known data sets: location or how to get them, size, licence
     List(List),
-    /// Download the published files of a set, verify them, and say what is in them
+    /// Download the published files of a set, verify them, and print a summary
     #[cfg(feature = "fetch")]
     Fetch(fetch::Fetch),
-    /// Read sets whole, and say what is in them and whether they are the published ones
+    /// Read whole data sets, print a summary, and compare them with the published ones
     Verify(Verify),
 }
 
 #[derive(Debug, Args)]
 struct List {
-    /// Where to look for data sets first
+    /// The folder to search first for data sets
     #[arg(long, value_name = "DIR", value_parser = existing_folder)]
     data: Option<PathBuf>,
-    /// Print JSON for programs
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-pub(crate) fn command(asked: &DataSets) -> Result<ExitCode> {
-    match &asked.command {
-        Command::List(asked) => list(asked),
+pub(crate) fn command(args: &DataSets) -> Result<ExitCode> {
+    match &args.command {
+        Command::List(args) => list(args),
         #[cfg(feature = "fetch")]
-        Command::Fetch(asked) => fetch::command(asked),
-        Command::Verify(asked) => verify::command(asked),
+        Command::Fetch(args) => fetch::command(args),
+        Command::Verify(args) => verify::command(args),
     }
 }
 
-fn list(asked: &List) -> Result<ExitCode> {
-    let sets = data::catalogue(&Places::from_environment(asked.data.as_deref()));
-    answer(asked.json, &sets.iter().map(Entry::new).collect::<Vec<_>>(), || {
+fn list(args: &List) -> Result<ExitCode> {
+    let sets = data::catalogue(&SearchFolders::from_environment(args.data.as_deref()));
+    print_result(args.json, &sets.iter().map(Entry::new).collect::<Vec<_>>(), || {
         let sets: String = sets.iter().map(words).collect();
         sets + "files are found by their names; `agon data verify NAME` reads them\n"
     })
 }
 
-/// A set as programs get it.
+/// A data set in JSON output.
 #[derive(Serialize)]
 struct Entry {
     name: &'static str,
@@ -79,7 +79,7 @@ struct Entry {
     hint: &'static str,
 }
 
-/// What the publishers say is in it.
+/// The sizes stated by the publishers.
 #[derive(Serialize)]
 struct Counts {
     train: usize,
@@ -92,11 +92,11 @@ impl Entry {
     fn new(set: &Listed) -> Self {
         // JSON is Unicode, paths need not be.
         let of = |folder: &PathBuf| folder.to_string_lossy().into_owned();
-        let (state, folder, missing) = match &set.place {
-            Place::Embedded => ("embedded", None, vec![]),
-            Place::Folder(folder) => ("found", Some(of(folder)), vec![]),
-            Place::Incomplete { folder, missing } => ("incomplete", Some(of(folder)), missing.clone()),
-            Place::Absent => ("absent", None, vec![]),
+        let (state, folder, missing) = match &set.location {
+            Location::Embedded => ("embedded", None, vec![]),
+            Location::Folder(folder) => ("found", Some(of(folder)), vec![]),
+            Location::Incomplete { folder, missing } => ("incomplete", Some(of(folder)), missing.clone()),
+            Location::Missing => ("absent", None, vec![]),
         };
         let &Listed { name, licence, content_sha256, hint, .. } = set;
         let Size { train, test, shape, classes } = set.size;
@@ -105,15 +105,15 @@ impl Entry {
     }
 }
 
-/// A set as people get it.
+/// A data set in text output.
 fn words(set: &Listed) -> String {
-    let place = match &set.place {
-        Place::Embedded => "in the program".to_owned(),
-        Place::Folder(folder) => format!("in {}", text::path(folder)),
-        Place::Incomplete { folder, missing } => {
+    let place = match &set.location {
+        Location::Embedded => "in the program".to_owned(),
+        Location::Folder(folder) => format!("in {}", text::path(folder)),
+        Location::Incomplete { folder, missing } => {
             format!("incomplete in {}: {} missing; {}", text::path(folder), missing.join(", "), set.hint)
         }
-        Place::Absent => format!("not here; {}", set.hint),
+        Location::Missing => format!("not here; {}", set.hint),
     };
     let Size { train, test, shape: [c, h, w], classes } = set.size;
     format!(
@@ -127,28 +127,30 @@ fn words(set: &Listed) -> String {
 mod tests {
     use super::*;
 
-    fn places(folder: &std::path::Path) -> Places {
-        Places { named: vec![folder.to_owned()], shelves: Vec::new() }
+    fn places(folder: &std::path::Path) -> SearchFolders {
+        SearchFolders { named: vec![folder.to_owned()], roots: Vec::new() }
     }
 
     #[test]
-    fn a_set_is_here_or_the_list_says_what_to_do() {
+    fn a_missing_set_is_listed_with_how_to_get_it() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("train-images-idx3-ubyte.gz"), "").unwrap();
         let sets = data::catalogue(&places(folder.path()));
         for set in &sets {
             let (text, entry) = (words(set), serde_json::to_value(Entry::new(set)).unwrap());
             assert!(text.contains(set.name) && text.contains(set.licence), "{text}");
-            match &set.place {
-                Place::Embedded => assert_eq!(entry["state"], "embedded"),
-                Place::Folder(_) => panic!("{text}"),
-                Place::Incomplete { .. } => {
+            match &set.location {
+                Location::Embedded => assert_eq!(entry["state"], "embedded"),
+                Location::Folder(_) => panic!("{text}"),
+                Location::Incomplete { .. } => {
                     assert_eq!(entry["state"], "incomplete");
                     assert!(text.contains("missing; ") && text.contains("--data"), "{text}");
                 }
-                Place::Absent => assert!(text.contains("not here; ") && text.contains("--data"), "{text}"),
+                Location::Missing => {
+                    assert!(text.contains("not here; ") && text.contains("--data"), "{text}")
+                }
             }
         }
-        assert!(sets.iter().any(|set| matches!(set.place, Place::Incomplete { .. })));
+        assert!(sets.iter().any(|set| matches!(set.location, Location::Incomplete { .. })));
     }
 }

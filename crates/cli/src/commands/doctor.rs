@@ -1,4 +1,4 @@
-//! `agon doctor`: whether the main job can run on this machine, in one table with one verdict.
+//! `agon doctor`: checks whether `agon reproduce` can run on this machine.
 
 mod machine;
 mod storage;
@@ -11,22 +11,22 @@ use clap::Args;
 use serde::Serialize;
 use system::text::line;
 
-use super::output::answer;
+use super::output::print_result;
 use crate::error::Result;
 
-/// How long the matrix product is timed.
+/// The duration of the matrix multiplication benchmark.
 const TIMED: Duration = Duration::from_secs(1);
 
-/// What `agon doctor` is asked.
+/// The arguments of `agon doctor`.
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
-    /// Where to look for data sets first
+    /// The folder to search first for data sets
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Where the main job would write
+    /// The results folder of `agon reproduce`
     #[arg(long, value_name = "DIR", default_value = "out")]
     out: PathBuf,
-    /// Print JSON for programs
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -36,36 +36,37 @@ pub(crate) struct Doctor {
 struct Check {
     what: &'static str,
     state: State,
-    said: String,
+    #[serde(rename = "said")]
+    detail: String,
 }
 
-/// What a line means for the main job.
+/// The severity of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum State {
-    /// As it should be.
+    /// No problem.
     Ok,
-    /// The main job runs, but does or has less than it could.
+    /// `agon reproduce` can run, but slower or with less than it could use.
     Note,
-    /// The main job cannot run.
+    /// `agon reproduce` cannot run.
     Problem,
 }
 
 impl Check {
-    fn ok(what: &'static str, said: impl Into<String>) -> Self {
-        Self { what, state: State::Ok, said: said.into() }
+    fn ok(what: &'static str, detail: impl Into<String>) -> Self {
+        Self { what, state: State::Ok, detail: detail.into() }
     }
 
-    fn note(what: &'static str, said: impl Into<String>) -> Self {
-        Self { what, state: State::Note, said: said.into() }
+    fn note(what: &'static str, detail: impl Into<String>) -> Self {
+        Self { what, state: State::Note, detail: detail.into() }
     }
 
-    fn problem(what: &'static str, said: impl Into<String>) -> Self {
-        Self { what, state: State::Problem, said: said.into() }
+    fn problem(what: &'static str, detail: impl Into<String>) -> Self {
+        Self { what, state: State::Problem, detail: detail.into() }
     }
 }
 
-pub(crate) fn command(asked: &Doctor) -> Result<ExitCode> {
+pub(crate) fn command(args: &Doctor) -> Result<ExitCode> {
     let (threads, computing) =
         machine::on_threads(|| [machine::product(TIMED), storage::hdf5(), storage::embedded()]);
     let [product, hdf5, embedded] = computing;
@@ -76,15 +77,15 @@ pub(crate) fn command(asked: &Doctor) -> Result<ExitCode> {
         product,
         machine::kernels(),
         machine::gpu(),
-        storage::space(&asked.out),
-        storage::writable(&asked.out),
+        storage::space(&args.out),
+        storage::writable(&args.out),
         hdf5,
         embedded,
-        storage::data_sets(asked.data.as_deref()),
+        storage::data_sets(args.data.as_deref()),
     ];
     let healthy = healthy(&checks);
     let json = serde_json::json!({ "main_job_can_run": healthy, "checks": checks });
-    answer(asked.json, &json, || text(&checks))?;
+    print_result(args.json, &json, || text(&checks))?;
     Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -94,19 +95,19 @@ fn healthy(checks: &[Check]) -> bool {
 
 fn text(checks: &[Check]) -> String {
     let width = checks.iter().map(|check| check.what.chars().count()).max().unwrap_or(0);
-    let row = |Check { what, state, said }: &Check| {
+    let row = |Check { what, state, detail }: &Check| {
         let state = match state {
             State::Ok => "ok",
             State::Note => "note",
             State::Problem => "problem",
         };
-        format!("{state:<7}  {what:<width$}  {}\n", line(said))
+        format!("{state:<7}  {what:<width$}  {}\n", line(detail))
     };
     let lines: String = checks.iter().map(row).collect();
     let verdict = match checks.iter().filter(|check| check.state == State::Problem).count() {
-        0 => "the main job can run here: `agon reproduce`".to_owned(),
-        1 => "the main job cannot run here: mend the problem above".to_owned(),
-        n => format!("the main job cannot run here: mend the {n} problems above"),
+        0 => "`agon reproduce` can run here".to_owned(),
+        1 => "`agon reproduce` cannot run here: fix the problem above".to_owned(),
+        n => format!("`agon reproduce` cannot run here: fix the {n} problems above"),
     };
     format!("{lines}{verdict}\n")
 }
@@ -116,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_note_is_no_problem_and_a_problem_decides() {
+    fn notes_are_not_problems_and_one_problem_decides() {
         let mut checks = vec![Check::ok("a", "good"), Check::note("longer", "less")];
         assert!(healthy(&checks));
         assert!(
@@ -127,7 +128,7 @@ mod tests {
         assert!(text(&checks).contains("can run here"));
         checks.push(Check::problem("b", "bad"));
         assert!(!healthy(&checks));
-        assert!(text(&checks).ends_with("cannot run here: mend the problem above\n"), "{}", text(&checks));
+        assert!(text(&checks).ends_with("cannot run here: fix the problem above\n"), "{}", text(&checks));
         let json = serde_json::to_value(&checks[2]).unwrap();
         assert_eq!(json, serde_json::json!({ "what": "b", "state": "problem", "said": "bad" }));
     }

@@ -1,4 +1,4 @@
-//! Who computes runs: this machine, or a cluster and how it is asked.
+//! The options that choose where runs are computed: on this machine or on a cluster.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,28 +16,28 @@ use runs::slurm::{self, Engine, Slurm};
 
 #[derive(Debug, Args)]
 pub(crate) struct Computed {
-    /// Who computes: this machine, or the Slurm cluster that it belongs to
+    /// Where to compute: on this machine, or on its Slurm cluster
     #[arg(long, value_name = "ENGINE", default_value = "local", help_heading = "Cluster")]
     engine: Name,
-    /// Print the batch script and the number of tasks, and submit nothing
+    /// Print the batch script and the number of tasks without submitting anything
     #[arg(long, help_heading = "Cluster")]
     dry_run: bool,
-    /// More options of sbatch, as in "--partition=long --account=me"; they win over those of the script
+    /// Additional options of sbatch, as in "--partition=long --account=me"; they override those of the script
     #[arg(long, value_name = "OPTIONS", allow_hyphen_values = true, help_heading = "Cluster")]
     sbatch: Vec<String>,
-    /// Tasks at once, at most, 64 by default; each has as many cores as --jobs says, 1 by default
+    /// The maximum number of concurrent tasks, 64 by default; each has as many cores as --jobs, 1 by default
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Cluster")]
     at_once: Option<usize>,
-    /// Job arrays after each other, at most, 5 by default: what a dead node or a time limit took away is submitted again
+    /// The maximum number of job arrays in sequence, 5 by default: tasks lost to a dead node or a time limit are resubmitted
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Cluster")]
     rounds: Option<usize>,
-    /// Seconds between two questions to the scheduler, 15 by default
+    /// Seconds between queries of the scheduler, 15 by default
     #[arg(long, value_name = "SECONDS", value_parser = at_least_one, help_heading = "Cluster")]
     poll: Option<usize>,
-    /// Seconds that a run takes on a node, instead of an estimate from a few steps here
+    /// Seconds that a run takes on a node, instead of an estimate from a few steps on this machine
     #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = "Cluster")]
     seconds_per_run: Option<f64>,
-    /// Where Slurm's commands are, if not on the PATH
+    /// The folder of Slurm's commands, if they are not on the PATH
     #[arg(long, value_name = "DIR", help_heading = "Cluster")]
     slurm_bin: Option<PathBuf>,
 }
@@ -52,18 +52,18 @@ impl Computed {
     /// The experiments, for devices of this machine or of the cluster's nodes.
     ///
     /// # Errors
-    /// [`Error::Usage`] if a device, an experiment or a setting does not exist, or options do not go together.
+    /// [`Error::Usage`] for an unknown device, experiment or setting, or for options that exclude each other.
     pub(super) fn planned(&self, selection: &Selection) -> Result<Vec<Planned>> {
         match self.engine {
             Name::Slurm => selection.planned_elsewhere(),
             Name::Local => match self.for_a_cluster() {
-                Some(option) => Err(Error::Usage(format!("`{option}` is for `--engine slurm`"))),
+                Some(option) => Err(Error::Usage(format!("`{option}` requires `--engine slurm`"))),
                 None => selection.planned(),
             },
         }
     }
 
-    /// The first option that means nothing on this machine alone.
+    /// The first option that requires a cluster.
     fn for_a_cluster(&self) -> Option<&'static str> {
         let given = [
             ("--dry-run", self.dry_run),
@@ -77,7 +77,7 @@ impl Computed {
         given.into_iter().find_map(|(option, given)| given.then_some(option))
     }
 
-    /// Who computes.
+    /// Where runs are computed.
     pub(super) fn engine(&self) -> Engine {
         match self.engine {
             Name::Local => Engine::Local,
@@ -97,15 +97,15 @@ impl Computed {
         }
     }
 
-    /// What would be submitted, if that is all that is asked.
+    /// What would be submitted, for `--dry-run`.
     ///
     /// # Errors
     /// If data or the store cannot be read.
     pub(super) fn dry_run(&self, planned: &[Planned], options: &Options) -> Result<Option<String>> {
         match &options.engine {
             Engine::Slurm(slurm) if self.dry_run => {
-                let asked = Job::read_only(planned, options, &Progress::new())?;
-                Ok(Some(slurm::dry_run(&asked.sweep(options), slurm)?))
+                let job = Job::read_only(planned, options, &Progress::new())?;
+                Ok(Some(slurm::dry_run(&job.sweep(options), slurm)?))
             }
             _ => Ok(None),
         }

@@ -1,4 +1,4 @@
-//! `agon export`: the parameters or the curves of a finished run, for other programs.
+//! `agon export`: exports the parameters or the metrics of a finished run.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -8,7 +8,7 @@ use models::weights;
 use system::text;
 use tensor::Tensor;
 
-use super::output::say_beside;
+use super::output::print_beside;
 use super::stored::{self, Stored};
 use crate::error::{Error, Result};
 use crate::tensorboard::EventFile;
@@ -16,28 +16,28 @@ use runs::names::PARAMETERS;
 use runs::shell;
 use runs::store::{FinishedRun, trained};
 
-/// What `agon export` is asked.
+/// The arguments of `agon export`.
 #[derive(Debug, Args)]
 pub(crate) struct Export {
     #[command(flatten)]
     run: Stored,
-    /// The file to write, or for TensorBoard the folder to which a folder of the run is added
+    /// The file to write, or for TensorBoard the log folder to which a folder of the run is added
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// What to write
+    /// The format
     #[arg(long, value_enum, default_value = "safetensors")]
     to: Format,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Format {
-    /// The parameters, under the names that PyTorch uses
+    /// The parameters, with PyTorch's names
     Safetensors,
-    /// The numbers of every epoch, as an event file
+    /// The metrics of every epoch, as a TensorBoard event file
     Tensorboard,
 }
 
-/// Endings by which files of other formats are known.
+/// File extensions of other formats.
 const FORMATS: [&str; 18] = [
     "safetensors",
     "h5",
@@ -60,17 +60,17 @@ const FORMATS: [&str; 18] = [
 ];
 
 impl Format {
-    /// That the name of the file does not say another format.
+    /// Checks that the file's extension is not that of another format.
     fn goes_with(self, file: &Path) -> Result<()> {
         let Some(ending) = file.extension().map(|ending| ending.to_string_lossy().to_lowercase()) else {
             return Ok(());
         };
         let what = match self {
             Self::Safetensors if ending != "safetensors" => {
-                "parameters are written as safetensors; give the file the ending .safetensors, or none"
+                "parameters are written as safetensors; use the extension .safetensors, or none"
             }
             Self::Tensorboard if FORMATS.contains(&ending.as_str()) => {
-                "event files for TensorBoard are written to a folder; name one, or leave out `--to tensorboard`"
+                "event files for TensorBoard are written to a folder; name one, or omit `--to tensorboard`"
             }
             _ => return Ok(()),
         };
@@ -78,24 +78,24 @@ impl Format {
     }
 }
 
-pub(crate) fn command(asked: &Export) -> Result<ExitCode> {
-    say_beside(&asked.file, &export(asked)?)?;
+pub(crate) fn command(args: &Export) -> Result<ExitCode> {
+    print_beside(&args.file, &export(args)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes the file and says what is in it.
-fn export(asked: &Export) -> Result<String> {
-    asked.to.goes_with(&asked.file)?;
-    let run = asked.run.finished()?;
-    match asked.to {
-        Format::Safetensors => safetensors(&run, &asked.file),
-        Format::Tensorboard => tensorboard(&run, &asked.file),
+/// Writes the file and returns a summary.
+fn export(args: &Export) -> Result<String> {
+    args.to.goes_with(&args.file)?;
+    let run = args.run.finished()?;
+    match args.to {
+        Format::Safetensors => safetensors(&run, &args.file),
+        Format::Tensorboard => tensorboard(&run, &args.file),
     }
 }
 
 fn safetensors(run: &FinishedRun, file: &Path) -> Result<String> {
-    // A config of another version does not keep parameters from being read.
-    if stored::asked_for(run).is_ok() {
+    // Parameters can be exported even if this version does not know the config.
+    if stored::config_of(run).is_ok() {
         stored::trained(run, "exported")?;
     }
     let parameters = parameters(run)?;
@@ -115,7 +115,7 @@ fn tensorboard(run: &FinishedRun, folder: &Path) -> Result<String> {
     Ok(format!("{file}: {n}; `tensorboard --logdir {folder}` shows them\n"))
 }
 
-/// What the run learned, by the names of [`models::weights`].
+/// The parameters of the run, by the names of [`models::weights`].
 fn parameters(run: &FinishedRun) -> Result<Vec<(String, Tensor)>> {
     let key = run.spec.folder_name();
     let learned: Vec<(String, Tensor)> = run
@@ -125,8 +125,8 @@ fn parameters(run: &FinishedRun) -> Result<Vec<(String, Tensor)>> {
         .collect();
     if learned.is_empty() {
         return Err(Error::missing(format!(
-            "parameters of run {key}: nothing was learned in it, or `agon reproduce` kept nothing; \
-             `agon train` with the same config keeps all"
+            "parameters of run {key}: nothing was trained in it, or `agon reproduce` stored none; \
+             `agon train` with the same config stores all",
         )));
     }
     Ok(learned)
@@ -152,7 +152,7 @@ mod tests {
         ])
     }
 
-    /// `--out` with three runs: a finished one, one that learned nothing, and one that was stopped.
+    /// A results folder with three runs: a finished one, one without parameters, and an unfinished one.
     fn stored() -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path().join("runs")).unwrap();
@@ -173,10 +173,13 @@ mod tests {
     }
 
     #[test]
-    fn what_was_learned_is_written_under_the_names_of_the_layers() {
+    fn parameters_are_written_under_the_names_of_the_layers() {
         let folder = stored();
-        let said = exported(&folder, &spec(0).key()[..12]).unwrap();
-        assert!(said.contains("2 parameters in 1 tensor, of run ") && said.ends_with('\n'), "{said}");
+        let printed = exported(&folder, &spec(0).key()[..12]).unwrap();
+        assert!(
+            printed.contains("2 parameters in 1 tensor, of run ") && printed.ends_with('\n'),
+            "{printed}"
+        );
         let written = weights::read(&folder.path().join("w.safetensors")).unwrap();
         assert_eq!(written.keys().collect::<Vec<_>>(), ["encoder.0.weight"]);
         assert_eq!(written["encoder.0.weight"].as_slice::<f32>().unwrap(), [1.0, 2.0]);
@@ -184,20 +187,20 @@ mod tests {
     }
 
     #[test]
-    fn the_numbers_of_every_epoch_are_written_for_tensorboard() {
+    fn the_metrics_of_every_epoch_are_written_for_tensorboard() {
         let folder = stored();
         let (key, file) = (spec(0).folder_name(), folder.path().join("the board"));
         let run = Stored { key: key.clone(), out: folder.path().to_owned() };
-        let asked = Export { run, file: file.clone(), to: Format::Tensorboard };
-        let said = export(&asked).unwrap();
+        let args = Export { run, file: file.clone(), to: Format::Tensorboard };
+        let printed = export(&args).unwrap();
         let shown = format!(": 0 epochs; `tensorboard --logdir '{}'` shows them\n", file.display());
-        assert!(said.ends_with(&shown), "{said}");
+        assert!(printed.ends_with(&shown), "{printed}");
         let events = std::fs::read(file.join(key).join("events.out.tfevents.0.agon")).unwrap();
         assert_eq!(crate::tensorboard::tests::read(&events), [(0, [("mse/test".to_owned(), 0.25)].into())]);
     }
 
     #[test]
-    fn a_file_whose_name_says_another_format_is_refused() {
+    fn a_file_with_the_extension_of_another_format_is_refused() {
         let file = |name: &str, to: Format| to.goes_with(Path::new(name)).map_err(|error| error.to_string());
         for name in ["w.h5", "w.PT", "w.onnx", "w.safetensors.gz", "w.1"] {
             let message = file(name, Format::Safetensors).unwrap_err();
@@ -211,16 +214,16 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_learned_nothing_or_is_not_finished_is_refused() {
+    fn an_untrained_or_unfinished_run_is_refused() {
         let folder = stored();
         let message = |seed| exported(&folder, &spec(seed).key()).unwrap_err().to_string();
-        assert!(message(1).contains("nothing was learned"), "{}", message(1));
+        assert!(message(1).contains("nothing was trained"), "{}", message(1));
         assert!(message(2).contains("is not finished"), "{}", message(2));
         assert!(!folder.path().join("w.safetensors").exists());
     }
 
     #[test]
-    fn an_unknown_key_is_answered_with_the_nearest_and_one_of_several_with_all() {
+    fn for_an_unknown_key_the_nearest_is_suggested_and_for_an_ambiguous_one_all_are_listed() {
         let folder = stored();
         let mut slip = spec(0).folder_name();
         slip.replace_range(3..4, "x");

@@ -1,4 +1,4 @@
-//! `agon inspect`: what a results file holds.
+//! `agon inspect`: prints the content of a results file.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -12,28 +12,28 @@ use system::text::line;
 
 use super::columns::columns;
 use super::limited;
-use super::output::answer;
+use super::output::print_result;
 use super::values::at_least_one;
 use crate::error::{Error, Result};
 use runs::store::{Coordinates, Results, Variable, read_sealed};
 use system::nearest::nearest;
 
-/// Characters of an attribute that are printed.
+/// The maximum number of characters printed of an attribute.
 const SHORT: usize = 72;
 
-/// Words among the coordinates of an axis that are printed.
+/// The maximum number of text coordinates printed of an axis.
 const MOST_WORDS: usize = 4;
 
-/// What `agon inspect` is asked.
+/// The arguments of `agon inspect`.
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
-    /// A file that this program wrote: results of an experiment, or `run.h5` of a run
+    /// A results file of an experiment, or the `run.h5` of a run
     #[arg(value_name = "FILE.h5")]
     file: PathBuf,
-    /// Print JSON for programs
+    /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Give up on a file that takes longer to read
+    /// The time limit for reading the file
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = at_least_one)]
     time_limit: usize,
 }
@@ -42,7 +42,7 @@ pub(crate) struct Inspect {
 #[derive(Debug, Serialize)]
 struct Inspected {
     title: String,
-    /// The SHA-256 that the file carries of its own bytes, and that they have; none in files of older versions.
+    /// The verified SHA-256 in the file; none in files of older versions.
     sha256: Option<String>,
     attributes: Vec<(String, String)>,
     provenance: Vec<(String, String)>,
@@ -63,9 +63,9 @@ struct Axis {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Range {
-    /// The least and the greatest; none on an empty axis.
+    /// The minimum and maximum; none on an empty axis.
     Numbers(Option<[f64; 2]>),
-    /// The same of whole numbers.
+    /// The minimum and maximum of integers.
     Integers(Option<[u64; 2]>),
     /// All of them.
     Texts(Vec<String>),
@@ -79,30 +79,30 @@ struct Described {
     unit: String,
     description: String,
     nan: usize,
-    /// Least, mean and greatest of what is no NaN; none where there is nothing.
+    /// Minimum, mean and maximum of the values other than NaN; none without any.
     spread: Option<[f64; 3]>,
 }
 
-pub(crate) fn command(asked: &Inspect) -> Result<ExitCode> {
-    let file = is_there(&asked.file)?;
-    if let Some(code) = limited::answer_of_child(file, Duration::from_secs(asked.time_limit as u64))? {
+pub(crate) fn command(args: &Inspect) -> Result<ExitCode> {
+    let file = is_there(&args.file)?;
+    if let Some(code) = limited::run_in_child(file, Duration::from_secs(args.time_limit as u64))? {
         return Ok(code);
     }
     let inspected = Inspected::of(file)?;
-    answer(asked.json, &inspected, || inspected.text())
+    print_result(args.json, &inspected, || inspected.text())
 }
 
 fn is_there(file: &Path) -> Result<&Path> {
     if file.is_file() { Ok(file) } else { Err(Error::Usage(no_file(file))) }
 }
 
-/// Why there is nothing to read, with the nearest name in the same folder.
+/// The error for a missing file, with the nearest name in its folder.
 fn no_file(file: &Path) -> String {
     if file.is_dir() {
         return format!("{} is a folder; name a results file in it", file.display());
     }
     if file.exists() {
-        return format!("{} is no regular file; name a results file", file.display());
+        return format!("{} is not a regular file; name a results file", file.display());
     }
     let entries = std::fs::read_dir(folder_of(file)).into_iter().flatten().flatten();
     let names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
@@ -153,9 +153,9 @@ impl Inspected {
     fn text(&self) -> String {
         let title = line(&self.title);
         let mut text = match &self.sha256 {
-            Some(sha256) => format!("{title}\nthe file is as it was written: SHA-256 {sha256}\n"),
+            Some(sha256) => format!("{title}\nverified: SHA-256 {sha256}\n"),
             None => format!(
-                "{title}\nthe file carries no checksum, as an older version wrote it: damage may go unnoticed\n"
+                "{title}\nthe file carries no checksum, as an older version wrote it: damage may go undetected\n"
             ),
         };
         for (head, pairs) in [("attribute", &self.attributes), ("provenance", &self.provenance)] {
@@ -213,7 +213,7 @@ impl Described {
         let [least, mean, greatest] =
             self.spread.map_or(["-", "-", "-"].map(String::from), |spread| spread.map(number));
         let dimensions = match self.dimensions.is_empty() {
-            true => "(one number)".to_owned(),
+            true => "(scalar)".to_owned(),
             false => self.dimensions.join(" x "),
         };
         let nan = match self.nan {
@@ -225,7 +225,7 @@ impl Described {
     }
 }
 
-/// Least, mean and greatest of what is no NaN.
+/// Minimum, mean and maximum of the values other than NaN.
 fn spread(values: &[f64]) -> Option<[f64; 3]> {
     let numbers = || values.iter().copied().filter(|value| !value.is_nan());
     let n = numbers().count();
@@ -233,7 +233,7 @@ fn spread(values: &[f64]) -> Option<[f64; 3]> {
     Some([least, numbers().sum::<f64>() / n as f64, greatest])
 }
 
-/// Four or five significant digits.
+/// Formats a number with four or five significant digits.
 fn number(x: f64) -> String {
     match x.abs() {
         _ if x == x.trunc() && x.abs() < 1e6 => format!("{x:.0}"),
@@ -242,7 +242,7 @@ fn number(x: f64) -> String {
     }
 }
 
-/// The first line of a text, cut off where it is long.
+/// The first line of a text, shortened if it is long.
 fn short(text: &str) -> String {
     let line = text.lines().next().unwrap_or("");
     match line.char_indices().nth(SHORT) {

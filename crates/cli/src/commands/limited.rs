@@ -1,4 +1,4 @@
-//! Files from elsewhere are read in a child process with limits: the HDF5 library can hang or crash on them.
+//! Reads untrusted files in a child process with limits, since the HDF5 library can hang or crash on them.
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -9,25 +9,25 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::error::{Error, Result};
 
-/// Set for the child.
+/// The environment variable set for the child.
 const IN_CHILD: &str = "AGON_IN_LIMITED_CHILD";
 
-/// Address space of the child: room for our largest results, and no more than a machine can spare.
+/// The maximum address space of the child, sufficient for our largest results.
 const MOST_MEMORY: u64 = 4 << 30;
 
-/// What Rust's programs end with after a panic.
+/// The exit code of Rust programs after a panic.
 const PANICKED: i32 = 101;
 
-/// How often the parent looks whether the child has ended.
+/// The interval at which the parent checks whether the child has ended.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
 
-/// Gives the same command line to a child process that may take so much time and 4 GiB, and says what it ended with.
-/// `None` is for the child itself, which now has these limits and goes on to read `file`.
+/// Runs the same command line in a child process limited to the time `most` and 4 GiB, and returns its exit code.
+/// Returns `None` in the child itself, which then reads `file` under these limits.
 ///
 /// # Errors
-/// [`Error::Unreadable`] if the child had to be stopped or crashed, [`Error::Reader`] if it could not be started or
+/// [`Error::Unreadable`] if the child was stopped or crashed, [`Error::Reader`] if it could not be started or
 /// limited.
-pub(super) fn answer_of_child(file: &Path, most: Duration) -> Result<Option<ExitCode>> {
+pub(super) fn run_in_child(file: &Path, most: Duration) -> Result<Option<ExitCode>> {
     let unreadable = |why: String| Error::Unreadable { path: file.into(), why };
     let no_reader = |source| Error::Reader { path: file.into(), source };
     if std::env::var_os(IN_CHILD).is_some() {
@@ -40,9 +40,9 @@ pub(super) fn answer_of_child(file: &Path, most: Duration) -> Result<Option<Exit
     let mut child = started.map_err(no_reader)?;
     let status = wait(&mut child, most).map_err(no_reader)?;
     match status.map(|status| (status.code(), status.signal())) {
-        None => Err(unreadable(format!("the reader had not ended after {} s", most.as_secs()))),
+        None => Err(unreadable(format!("the reader did not end within {} s", most.as_secs()))),
         Some((Some(PANICKED), _)) => Err(unreadable("the reader panicked".into())),
-        // It said why; a code has 8 bits.
+        // The child printed the reason; an exit code has 8 bits.
         Some((Some(code), _)) => Ok(Some(ExitCode::from(code as u8))),
         Some((None, signal)) => {
             Err(unreadable(format!("the reader crashed (signal {})", signal.unwrap_or(0))))
@@ -50,7 +50,7 @@ pub(super) fn answer_of_child(file: &Path, most: Duration) -> Result<Option<Exit
     }
 }
 
-/// How the child ended; `None` if it had to be stopped.
+/// The status of the child; `None` if it was stopped.
 fn wait(child: &mut Child, most: Duration) -> std::io::Result<Option<ExitStatus>> {
     let begin = Instant::now();
     while begin.elapsed() < most {
@@ -64,7 +64,7 @@ fn wait(child: &mut Child, most: Duration) -> std::io::Result<Option<ExitStatus>
     Ok(None)
 }
 
-/// The processor's time is limited too, for a child whose parent has gone; and a crash leaves no copy of the memory.
+/// Limits CPU time too, for a child whose parent has ended, and disables core dumps.
 fn limit_this_process(most: Duration) -> rustix::io::Result<()> {
     for (resource, wanted) in
         [(Resource::As, MOST_MEMORY), (Resource::Cpu, most.as_secs().saturating_add(1)), (Resource::Core, 0)]

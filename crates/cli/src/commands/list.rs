@@ -1,24 +1,24 @@
-//! `agon list`: the experiments and what they show.
+//! `agon list`: lists the experiments and their claims.
 
 use std::process::ExitCode;
 
 use clap::Args;
 use serde::Serialize;
 
-use super::output::answer;
+use super::output::print_result;
 use crate::error::Result;
 use experiments::claims::ALL;
 use experiments::experiment::{Experiment, Info};
 
-/// What `agon list` is asked.
+/// The arguments of `agon list`.
 #[derive(Debug, Args)]
 pub(crate) struct List {
-    /// Print JSON for programs
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-/// An experiment as it is printed.
+/// An experiment in the output.
 #[derive(Serialize)]
 struct Entry {
     name: &'static str,
@@ -39,9 +39,9 @@ impl Entry {
     }
 }
 
-pub(crate) fn command(asked: &List) -> Result<ExitCode> {
+pub(crate) fn command(args: &List) -> Result<ExitCode> {
     let entries: Vec<Entry> = ALL.iter().map(|&experiment| Entry::new(experiment)).collect();
-    answer(asked.json, &entries, || entries.iter().map(Entry::text).collect())
+    print_result(args.json, &entries, || entries.iter().map(Entry::text).collect())
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What a command prints: plain text or JSON on standard output, and sizes and times in words.
+//! Prints text or JSON to standard output, and formats sizes and times.
 
 use std::io::{self, IsTerminal};
 use std::path::Path;
@@ -12,85 +12,89 @@ use crate::error::Result;
 /// Prints lines of text.
 ///
 /// # Errors
-/// [`experiments::Error::Write`] if standard output cannot be written; that its reader has gone is fine.
-pub(super) fn say(text: &str) -> Result<()> {
-    said(terminal::print(text))
+/// [`experiments::Error::Write`] if standard output cannot be written; a closed pipe is not an error.
+pub(super) fn print_text(text: &str) -> Result<()> {
+    checked(terminal::print(text))
 }
 
-/// Prints a script as it is.
+/// Prints a script unescaped.
 ///
 /// # Errors
-/// As [`say`].
-pub(super) fn say_as_is(script: &[u8]) -> Result<()> {
-    said(terminal::print_as_is(script))
+/// As [`print_text`].
+pub(super) fn print_unescaped(script: &[u8]) -> Result<()> {
+    checked(terminal::print_as_is(script))
 }
 
-/// Prints the help or the version, in colour on a terminal.
+/// Prints help or version, in colour on a terminal.
 ///
 /// # Errors
-/// As [`say`].
-pub(crate) fn say_help(message: &clap::Error) -> Result<()> {
+/// As [`print_text`].
+pub(crate) fn print_help(message: &clap::Error) -> Result<()> {
     let help = message.render();
     let printed = match io::stdout().is_terminal() && colour() {
         true => help.ansi().to_string(),
         false => help.to_string(),
     };
-    said(terminal::print_as_is(printed.as_bytes()))
+    checked(terminal::print_as_is(printed.as_bytes()))
 }
 
-/// Whether a terminal may be written to in colour (<https://no-color.org>).
+/// Whether colour may be used on a terminal (<https://no-color.org>).
 pub(crate) fn colour() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
         && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
 }
 
-/// Prints lines about a file that was written: to standard error if that file is standard output itself.
+/// Prints a message about a file that was written: to standard error if that file is standard output.
 ///
 /// # Errors
-/// As [`say`].
-pub(super) fn say_beside(file: &Path, text: &str) -> Result<()> {
+/// As [`print_text`].
+pub(super) fn print_beside(file: &Path, text: &str) -> Result<()> {
     if terminal::is_stdout(file) {
         terminal::notes(text.trim_end());
         return Ok(());
     }
-    say(text)
+    print_text(text)
 }
 
-/// Prints the answer of a command: JSON for programs, or text.
+/// Prints the result of a command as JSON or text.
 ///
 /// # Errors
-/// As [`say`].
-pub(super) fn answer(json: bool, value: &impl Serialize, text: impl FnOnce() -> String) -> Result<ExitCode> {
+/// As [`print_text`].
+pub(super) fn print_result(
+    json: bool,
+    value: &impl Serialize,
+    text: impl FnOnce() -> String,
+) -> Result<ExitCode> {
     match json {
-        true => say_json(value)?,
-        false => say(&text())?,
+        true => print_json(value)?,
+        false => print_text(&text())?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints JSON for programs; what is no finite number is `null`.
+/// Prints JSON; numbers that are not finite become `null`.
 ///
 /// # Errors
-/// As [`say`].
-pub(super) fn say_json(value: &impl Serialize) -> Result<()> {
+/// As [`print_text`].
+pub(super) fn print_json(value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(value).expect("answers are plain data");
-    said(terminal::print_json(&(text + "\n")))
+    checked(terminal::print_json(&(text + "\n")))
 }
 
-/// Prints JSON for programs on a line of its own, as [`say_json`].
+/// Prints JSON in one line, as [`print_json`].
 ///
 /// # Errors
-/// As [`say`].
-pub(super) fn say_json_line(value: &impl Serialize) -> Result<()> {
+/// As [`print_text`].
+pub(super) fn print_json_line(value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string(value).expect("answers are plain data");
-    said(terminal::print_json(&(text + "\n")))
+    checked(terminal::print_json(&(text + "\n")))
 }
 
-fn said(printed: io::Result<()>) -> Result<()> {
+fn checked(printed: io::Result<()>) -> Result<()> {
     Ok(printed.map_err(|source| experiments::Error::Write { path: "standard output".into(), source })?)
 }
 
-/// A number of bytes in words.
+/// Formats a number of bytes.
 pub(super) fn bytes(n: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
     if n < 1024 {
@@ -105,9 +109,9 @@ pub(super) fn bytes(n: u64) -> String {
     format!("{size:.1} {}", UNITS[unit])
 }
 
-/// A number of seconds in words.
+/// Formats a number of seconds.
 pub(super) fn duration(seconds: f64) -> String {
-    // The sum of no numbers is -0.
+    // An empty sum is -0.
     match seconds + 0.0 {
         s if s < 120.0 => format!("{s:.1} s"),
         s if s < 7_200.0 => format!("{:.0} min", s / 60.0),
@@ -120,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_and_times_are_said_in_units_that_fit() {
+    fn sizes_and_times_have_suitable_units() {
         assert_eq!([0, 1_023, 1_024, 1_572_864].map(bytes), ["0 B", "1023 B", "1.0 KiB", "1.5 MiB"]);
         assert_eq!(bytes(u64::MAX), "16384.0 PiB");
         assert_eq!(duration([].iter().sum::<f64>()), "0.0 s");

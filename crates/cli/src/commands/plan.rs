@@ -1,4 +1,4 @@
-//! `agon plan`: what would be run and for how long.
+//! `agon plan`: prints which runs would be computed, and an estimate of the time.
 
 use std::collections::{BTreeMap, HashSet};
 use std::process::ExitCode;
@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 use system::text;
 
-use super::output::{say, say_json};
+use super::output::{print_json, print_text};
 use super::selection::Selection;
 use crate::error::Result;
 use experiments::experiment::Info;
@@ -17,28 +17,28 @@ use runs::local::{self, Estimate, Quiet};
 use runs::run::Run;
 use runs::training::Hardware;
 
-/// What `agon plan` is asked.
+/// The arguments of `agon plan`.
 #[derive(Debug, Args)]
 pub(crate) struct Plan {
     #[command(flatten)]
     selection: Selection,
-    /// Print JSON for programs
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-/// What an experiment would take.
+/// The plan of an experiment.
 #[derive(Debug, Serialize)]
 struct Entry {
     name: &'static str,
     title: &'static str,
     runs: usize,
-    /// Found in the store.
+    /// The number of stored runs.
     stored: usize,
-    /// Shared with experiments before it.
+    /// The number of runs shared with earlier experiments.
     shared: usize,
     without_data: usize,
-    /// Seconds, by an estimate from a few steps of each model.
+    /// Seconds, estimated from a few steps of each model.
     seconds: f64,
 }
 
@@ -47,7 +47,7 @@ impl Entry {
         let Self { name, title, runs, stored, shared, without_data, seconds } = self;
         format!(
             "{name}: {title}\n  {}, {stored} stored, {shared} shared with experiments above, {without_data} \
-             without their data; about {seconds:.0} s for {jobs} at once\n",
+             without their data; about {seconds:.0} s with {jobs} at once\n",
             text::count(*runs, "run")
         )
     }
@@ -56,7 +56,7 @@ impl Entry {
 pub(crate) fn command(Plan { selection, json }: &Plan) -> Result<ExitCode> {
     let options = selection.options();
     let planned = selection.planned()?;
-    // What is missing is said below.
+    // Missing sets are reported below.
     let Job { data, store, hardware, .. } = Job::read_only(&planned, &options, &Quiet)?;
     let (mut estimate, mut known) = (Estimate::new(&data, options.resources.device()?), HashSet::new());
     let jobs = options.resources.jobs;
@@ -82,8 +82,8 @@ pub(crate) fn command(Plan { selection, json }: &Plan) -> Result<ExitCode> {
         let seconds = seconds / jobs as f64;
         let entry = Entry { name, title, runs: runs.len(), stored, shared, without_data: absent, seconds };
         if !json {
-            // Each line as soon as it is known: timing the models takes a while.
-            say(&entry.text(jobs))?;
+            // Each line is printed as soon as it is known, since timing the models takes a while.
+            print_text(&entry.text(jobs))?;
         }
         entries.push(entry);
     }
@@ -91,17 +91,19 @@ pub(crate) fn command(Plan { selection, json }: &Plan) -> Result<ExitCode> {
     if *json {
         let absent: BTreeMap<&String, &String> =
             data.missing.iter().map(|(name, why)| (name, &why.message)).collect();
-        say_json(&json!({ "experiments": entries, "at_once": jobs, "seconds": seconds, "absent": absent }))?;
+        print_json(
+            &json!({ "experiments": entries, "at_once": jobs, "seconds": seconds, "absent": absent }),
+        )?;
         return Ok(ExitCode::SUCCESS);
     }
     for (name, why) in &data.missing {
-        say(&format!("{name} is not here: {}\n", why.message))?;
+        print_text(&format!("{name} is missing: {}\n", why.message))?;
     }
-    say(&format!("in all about {:.0} minutes of training\n", (seconds / 60.0).ceil()))?;
+    print_text(&format!("in total about {:.0} minutes of training\n", (seconds / 60.0).ceil()))?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// The runs as they are computed on this hardware, with those that they need.
+/// The runs on this hardware, with their dependencies.
 fn runs_on(hardware: Hardware, runs: &[Run]) -> Vec<Run> {
     let runs: Vec<Run> = runs.iter().map(|run| run.clone().on(hardware)).collect();
     local::with_needed(&runs)
@@ -116,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn runs_of_a_gpu_have_keys_of_their_own_and_so_have_those_that_they_need() {
+    fn gpu_runs_and_their_dependencies_have_other_keys_than_cpu_runs() {
         for &experiment in claims::ALL {
             let planned = Planned::new(experiment, Profile::Smoke, &[]).unwrap();
             let [cpu, gpu] = [Hardware::Cpu, Hardware::Cuda].map(|hardware| runs_on(hardware, &planned.runs));

@@ -1,4 +1,4 @@
-//! `agon probe`: what simple probes find in the frozen latent of a finished run.
+//! `agon probe`: reports what simple probes find in the frozen latent of a finished run.
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -17,25 +17,25 @@ use runs::names::{LABEL, LATENT, PROBES, RIDGE_ACCURACY, RIDGE_MSE};
 use runs::run::finals::{LARGEST_PROBED, PENALTY, PROBED, why_absent};
 use runs::store::{FinishedRun, Values};
 
-/// What `agon probe` is asked.
+/// The arguments of `agon probe`.
 #[derive(Debug, Args)]
 pub(crate) struct Probe {
     #[command(flatten)]
     run: Stored,
-    /// Print JSON for programs
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-/// What was found.
+/// The results of all probes.
 #[derive(Debug, Serialize)]
-struct Answer {
+struct Report {
     key: String,
     label: String,
-    /// Test images, and numbers of the latent of each.
+    /// The number of test images, and the dimensions of the latent.
     n: usize,
     latent: usize,
-    /// The training images that the ridge probes were fitted to.
+    /// The number of training images that the ridge probes were fitted to.
     fitted_to: usize,
     found: Vec<Found>,
 }
@@ -43,18 +43,18 @@ struct Answer {
 #[derive(Debug, Serialize)]
 struct Found {
     name: &'static str,
-    /// `None` where it was not measured.
+    /// `None` if not measured.
     value: Option<f64>,
     protocol: String,
 }
 
-pub(crate) fn command(asked: &Probe) -> Result<ExitCode> {
-    let finished = asked.run.finished()?;
-    let answer = answer(&finished)?;
-    output::answer(asked.json, &answer, || answer.text())
+pub(crate) fn command(args: &Probe) -> Result<ExitCode> {
+    let finished = args.run.finished()?;
+    let report = report(&finished)?;
+    output::print_result(args.json, &report, || report.text())
 }
 
-fn answer(finished: &FinishedRun) -> Result<Answer> {
+fn report(finished: &FinishedRun) -> Result<Report> {
     let run = stored::trained(finished, "probed")?;
     let key = finished.spec.folder_name();
     let arrays = (finished.finals.get(LATENT), finished.finals.get(LABEL));
@@ -70,7 +70,7 @@ fn answer(finished: &FinishedRun) -> Result<Answer> {
     let z = ArrayView2::from_shape((n, k), z).map_err(|_| missing())?;
     let measured = of_latents(z, labels).filter(|_| labels.len() == n).ok_or_else(missing)?;
     let images = text::count(n, "test image");
-    // One latent has no variance to describe.
+    // The variance of one latent is undefined.
     let spread = |value: f64| (n > 1).then_some(value);
     let effective_rank = match k <= LARGEST_RANKED && n > 1 {
         true => Some(theory::effective_rank(z.mapv(f64::from).view())?),
@@ -90,8 +90,8 @@ fn answer(finished: &FinishedRun) -> Result<Answer> {
         Some(why) => format!("not fitted: {why}"),
         None if k > LARGEST_PROBED => format!("not fitted: {k} dimensions are more than {LARGEST_PROBED}"),
         None => format!(
-            "ridge regression to {what} with a penalty of {PENALTY} times the mean variance of a unit, fitted to the \
-             first {}, judged on {images}",
+            "ridge regression to {what} with a penalty of {PENALTY} times the mean variance per dimension, fitted to the \
+             first {}, evaluated on {images}",
             text::count(fitted_to, "training image")
         ),
     };
@@ -130,37 +130,37 @@ fn answer(finished: &FinishedRun) -> Result<Answer> {
         Found {
             name: "dead units",
             value: spread(measured.dead_units as f64),
-            protocol: of_variance(format!("say the same for all of {images}")),
+            protocol: of_variance(format!("constant over all of {images}")),
         },
     ];
     if nonlinear.is_some() {
         let protocol = format!("a probe with one hidden layer, trained beside the autoencoder, {images}");
         found.insert(2, Found { name: "non-linear accuracy", value: nonlinear, protocol });
     }
-    Ok(Answer { key, label: run.label(), n, latent: k, fitted_to, found })
+    Ok(Report { key, label: run.label(), n, latent: k, fitted_to, found })
 }
 
-/// Whether no class has two images.
+/// Whether every class has at most one image.
 fn is_one_of_each(labels: &[u32]) -> bool {
     labels.iter().collect::<BTreeSet<_>>().len() == labels.len()
 }
 
-/// Who votes on whom, of `n` test images.
+/// Describes the k-NN protocol for `n` test images.
 fn neighbours(n: usize) -> String {
     let (voters, asking) = (n / 2, n - n / 2);
     match voters {
-        0 => format!("not computed: {n} test image cannot be halved into voters and images to classify"),
+        0 => format!("not computed: {n} test image cannot be split into neighbours and queries"),
         voters if voters < NEIGHBOURS => format!(
-            "a vote of the {} in the first half, fewer than the {NEIGHBOURS} that are meant, on each of the other {asking}",
+            "majority vote of the {} in the first half, fewer than the usual {NEIGHBOURS}, for each of the other {asking}",
             text::count(voters, "test image")
         ),
         voters => format!(
-            "a vote of the {NEIGHBOURS} nearest of the first {voters} test images on each of the other {asking}"
+            "majority vote of the {NEIGHBOURS} nearest of the first {voters} test images, for each of the other {asking}"
         ),
     }
 }
 
-impl Answer {
+impl Report {
     fn text(&self) -> String {
         let line = |of: &Found| {
             let value = of.value.map_or("-".to_owned(), |value| format!("{value:.4}"));

@@ -1,4 +1,4 @@
-//! `agon reproduce`: the main job, and the table of verdicts that `agon report` prints too.
+//! `agon reproduce`: runs all experiments and prints the table of verdicts.
 
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -8,16 +8,16 @@ use report::table;
 use system::{note, text};
 
 use super::engine::Computed;
-use super::output::say;
+use super::output::print_text;
 use super::selection::Selection;
 use crate::error::Result;
 use crate::progress::Progress;
 use experiments::reproduce::{Outcome, reproduce};
 
-/// Width of the verdict table on a terminal of unknown width.
+/// The width of the verdict table on a terminal of unknown width.
 const TABLE_WIDTH: usize = 160;
 
-/// What `agon reproduce` is asked.
+/// The arguments of `agon reproduce`.
 #[derive(Debug, Args)]
 pub(crate) struct Reproduce {
     #[command(flatten)]
@@ -26,17 +26,17 @@ pub(crate) struct Reproduce {
     computed: Computed,
 }
 
-pub(crate) fn command(asked: &Reproduce) -> Result<ExitCode> {
-    let planned = asked.computed.planned(&asked.selection)?;
-    let options = asked.selection.options_of(asked.computed.engine());
-    match asked.computed.dry_run(&planned, &options)? {
-        Some(text) => say(&text).map(|()| ExitCode::SUCCESS),
-        None => said(&reproduce(&planned, &options, &Progress::new())?),
+pub(crate) fn command(args: &Reproduce) -> Result<ExitCode> {
+    let planned = args.computed.planned(&args.selection)?;
+    let options = args.selection.options_of(args.computed.engine());
+    match args.computed.dry_run(&planned, &options)? {
+        Some(text) => print_text(&text).map(|()| ExitCode::SUCCESS),
+        None => print_verdicts(&reproduce(&planned, &options, &Progress::new())?),
     }
 }
 
-/// Prints the verdicts, and fails for exact facts that were missed.
-pub(super) fn said(outcome: &Outcome) -> Result<ExitCode> {
+/// Prints the verdicts; fails if an exact fact was missed.
+pub(super) fn print_verdicts(outcome: &Outcome) -> Result<ExitCode> {
     let Outcome { rows, page, unchecked, absent: _, images_trained, seconds } = outcome;
     let mut lines = table::text(rows, TABLE_WIDTH) + "\n";
     let mut line = |of: String| writeln!(lines, "{of}").expect("a string takes every line");
@@ -47,14 +47,14 @@ pub(super) fn said(outcome: &Outcome) -> Result<ExitCode> {
     if !unchecked.is_empty() {
         let names = unchecked.join(", ");
         line(format!(
-            "an older version wrote these results without a checksum, so damage to them may go unnoticed: {names}"
+            "an older version wrote these results without a checksum, so damage may go undetected: {names}"
         ));
     }
     line(format!("the page: {}", text::path(page)));
-    say(&lines)?;
+    print_text(&lines)?;
     let failures = rows.iter().filter(|row| row.conclusion.is_failure()).count();
     if failures > 0 {
-        note!("error: {} missed; the rows are marked above", text::count(failures, "exact fact"));
+        note!("error: {} missed; see the marked rows above", text::count(failures, "exact fact"));
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)

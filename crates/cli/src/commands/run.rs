@@ -1,4 +1,4 @@
-//! `agon run`: what is missing, computed here or on a cluster, and nothing drawn; every task of a cluster calls it.
+//! `agon run`: computes missing runs without figures, here or on a cluster, whose tasks also call it.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -7,7 +7,7 @@ use clap::Args;
 use system::{note, text};
 
 use super::engine::Computed;
-use super::output::say;
+use super::output::print_text;
 use super::selection::Selection;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
@@ -18,44 +18,44 @@ use runs::run::Run;
 use runs::slurm::{self, Engine, Shard, units};
 use runs::store::Store;
 
-/// What `agon run` is asked.
+/// The arguments of `agon run`.
 #[derive(Debug, Args)]
 pub(crate) struct ComputeRuns {
     #[command(flatten)]
     selection: Selection,
     #[command(flatten)]
     computed: Computed,
-    /// Only part I of N, counted from 1: the parts can run at the same time on machines that share the results' folder
+    /// Compute only part I of N, from 1: the parts can run concurrently on machines that share the results folder
     #[arg(long, value_name = "I/N", conflicts_with = "keys")]
     shard: Option<Shard>,
-    /// The runs of a list of tasks, as `--engine slurm` writes it, instead of those of experiments
+    /// Compute the runs of a task list, as `--engine slurm` writes it, instead of those of experiments
     #[arg(long, value_name = "FILE", conflicts_with_all = ["profile", "only", "settings"])]
     keys: Option<PathBuf>,
-    /// Only this line of the list, counted from 1
+    /// Compute only this line of the task list, counted from 1
     #[arg(long, value_name = "N", requires = "keys")]
     task: Option<usize>,
 }
 
-pub(crate) fn command(asked: &ComputeRuns) -> Result<ExitCode> {
-    let options = asked.selection.options_of(asked.computed.engine());
+pub(crate) fn command(args: &ComputeRuns) -> Result<ExitCode> {
+    let options = args.selection.options_of(args.computed.engine());
     if let Engine::Slurm(slurm) = &options.engine {
-        if asked.shard.is_some() || asked.keys.is_some() {
-            let what = "`--engine slurm` shares the runs out itself; leave `--shard` and `--keys` out";
+        if args.shard.is_some() || args.keys.is_some() {
+            let what = "`--engine slurm` distributes the runs itself; omit `--shard` and `--keys`";
             return Err(Error::Usage(what.into()));
         }
-        let planned = asked.computed.planned(&asked.selection)?;
-        if let Some(text) = asked.computed.dry_run(&planned, &options)? {
-            return say(&text).map(|()| ExitCode::SUCCESS);
+        let planned = args.computed.planned(&args.selection)?;
+        if let Some(text) = args.computed.dry_run(&planned, &options)? {
+            return print_text(&text).map(|()| ExitCode::SUCCESS);
         }
-        let asked = Job::new(&planned, &options, &Progress::new())?;
-        let failed = slurm::complete(&asked.sweep(&options), slurm, &Progress::new())?;
-        let text = format!("{}: all stored{}\n", text::count(asked.runs.len(), "run"), of_their_own(failed));
-        return say(&text).map(|()| ExitCode::SUCCESS);
+        let job = Job::new(&planned, &options, &Progress::new())?;
+        let failed = slurm::complete(&job.sweep(&options), slurm, &Progress::new())?;
+        let text = format!("{}: all stored{}\n", text::count(job.runs.len(), "run"), with_failures(failed));
+        return print_text(&text).map(|()| ExitCode::SUCCESS);
     }
-    match &asked.keys {
+    match &args.keys {
         Some(list) => {
-            asked.selection.check_device()?;
-            let read = slurm::Read::open(list, asked.task)?;
+            args.selection.check_device()?;
+            let read = slurm::Read::open(list, args.task)?;
             let data = local::open_data(&read.runs, options.data.as_deref())?;
             read.check(&data)?;
             let store = Store::open(options.out.join("runs"))?.with_provenance(options.provenance.clone());
@@ -63,8 +63,8 @@ pub(crate) fn command(asked: &ComputeRuns) -> Result<ExitCode> {
         }
         None => {
             let Job { mut runs, data, store, .. } =
-                Job::new(&asked.computed.planned(&asked.selection)?, &options, &Progress::new())?;
-            if let Some(shard) = asked.shard {
+                Job::new(&args.computed.planned(&args.selection)?, &options, &Progress::new())?;
+            if let Some(shard) = args.shard {
                 runs = shard.take(units(&runs)).concat();
             }
             computed(&store, &data, &runs, &options)
@@ -72,24 +72,24 @@ pub(crate) fn command(asked: &ComputeRuns) -> Result<ExitCode> {
     }
 }
 
-/// Computes the runs and says what became of them; fails where one is not whole at the end.
+/// Computes the runs and prints a summary; fails if one is not finished at the end.
 fn computed(store: &Store, data: &Data, runs: &[Run], options: &Options) -> Result<ExitCode> {
     let progress = Progress::new();
     progress.begin(runs);
     let report = slurm::compute(store, &data.open, runs, &options.resources, slurm::PATIENCE, &progress);
     progress.end();
     let slurm::Report { runs, found, whole, failed, errors } = report?;
-    let (now, failed) = (whole - found, of_their_own(failed));
-    say(&format!("{}: {found} stored before, {now} stored now{failed}\n", text::count(runs, "run")))?;
+    let (now, failed) = (whole - found, with_failures(failed));
+    print_text(&format!("{}: {found} stored before, {now} stored now{failed}\n", text::count(runs, "run")))?;
     for error in &errors {
         note!("error: {error}");
     }
     Ok(if whole == runs { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn of_their_own(failed: usize) -> String {
+fn with_failures(failed: usize) -> String {
     if failed == 0 {
         return String::new();
     }
-    format!("; of all, {failed} failed for reasons of their own, which `agon runs --each` tells")
+    format!("; {failed} of these failed, see `agon runs --each`")
 }

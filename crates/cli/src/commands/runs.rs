@@ -1,4 +1,4 @@
-//! `agon runs`: what the run store holds.
+//! `agon runs`: lists the stored runs.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -10,27 +10,27 @@ use serde::Serialize;
 use system::text;
 
 use super::columns::columns;
-use super::output::{answer, bytes, duration};
+use super::output::{bytes, duration, print_result};
 use crate::error::Result;
 use runs::learners::{LearnerConfig, RunConfig};
 use runs::run::Run;
 use runs::store::{Outcome, RunSpec, Store, Summary, Torn, trained};
 
-/// What `agon runs` is asked.
+/// The arguments of `agon runs`.
 #[derive(Debug, Args)]
 pub(crate) struct Runs {
-    /// The folder that `agon reproduce` wrote to
+    /// The results folder of `agon reproduce` or `agon train`
     #[arg(long, value_name = "DIR", default_value = "out")]
     out: PathBuf,
-    /// Print a line for each run, which begins with its key, instead of one for each kind
+    /// Print one line per run, which starts with its key, instead of one per kind
     #[arg(long)]
     each: bool,
-    /// Print JSON for programs: every run
+    /// Print every run as JSON
     #[arg(long)]
     json: bool,
 }
 
-/// What a store holds.
+/// The content of a store.
 #[derive(Debug, Serialize)]
 struct Held {
     runs: Vec<HeldRun>,
@@ -49,11 +49,11 @@ struct HeldRun {
     learner: String,
     label: String,
     seed: u64,
-    /// Epochs of training that are in its journal.
+    /// The number of training epochs in its journal.
     epochs: u32,
     seconds: f64,
     bytes: u64,
-    /// The half-written last line of its journal.
+    /// The half-written last line of its journal, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     torn: Option<String>,
 }
@@ -71,7 +71,7 @@ enum State {
     Finished,
     Diverged,
     Failed,
-    /// It is being computed, or was stopped; `agon reproduce` goes on with it.
+    /// The run is in progress, or was stopped; `agon reproduce` resumes it.
     Partial,
 }
 
@@ -86,11 +86,11 @@ impl State {
     }
 }
 
-pub(crate) fn command(asked: &Runs) -> Result<ExitCode> {
-    let folder = asked.out.join("runs");
+pub(crate) fn command(args: &Runs) -> Result<ExitCode> {
+    let folder = args.out.join("runs");
     let held = if folder.is_dir() { held(&folder)? } else { Held { runs: vec![], damaged: vec![] } };
-    answer(asked.json, &held, || {
-        let runs = if asked.each { held.each() } else { held.kinds() };
+    print_result(args.json, &held, || {
+        let runs = if args.each { held.each() } else { held.kinds() };
         runs + &held.summary(&folder)
     })
 }
@@ -110,7 +110,7 @@ fn held(folder: &Path) -> Result<Held> {
     Ok(held)
 }
 
-/// The bytes of all files in a folder; those that go while they are counted count nothing.
+/// The bytes of all files in a folder; files removed meanwhile count 0.
 fn bytes_in(folder: &Path) -> u64 {
     let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
     files.filter_map(|file| file.metadata().ok()).map(|file| file.len()).sum()
@@ -142,8 +142,8 @@ impl HeldRun {
     }
 }
 
-/// The data set, the kind of learner, and the run. What an older version of the program stored may have a config that
-/// this one does not know.
+/// The data set, the kind of learner, and the run. A run of an older version may have a config that this version does not
+/// know.
 fn words(spec: &RunSpec) -> [String; 3] {
     let kind = spec.config["learner"]["kind"].as_str().unwrap_or("unknown");
     let Ok(config) = serde_json::from_value::<RunConfig>(spec.config.clone()) else {
@@ -159,7 +159,7 @@ fn words(spec: &RunSpec) -> [String; 3] {
 }
 
 impl Held {
-    /// A line for each data set and kind of learner.
+    /// One line per data set and kind of learner.
     fn kinds(&self) -> String {
         let mut kinds: BTreeMap<[&str; 2], Vec<&HeldRun>> = BTreeMap::new();
         for run in &self.runs {
@@ -190,7 +190,7 @@ impl Held {
         columns(header, &rows)
     }
 
-    /// A line for each run.
+    /// One line per run.
     fn each(&self) -> String {
         if self.runs.is_empty() {
             return String::new();
@@ -205,7 +205,7 @@ impl Held {
         columns(["key", "state", "epochs", "time", "on disk", "run"], &rows)
     }
 
-    /// What there is in all, and what cannot be read.
+    /// The totals, and the unreadable runs.
     fn summary(&self, folder: &Path) -> String {
         if self.runs.is_empty() && self.damaged.is_empty() {
             return format!("no runs in {}; `agon reproduce` computes some\n", text::path(folder));
@@ -242,7 +242,7 @@ mod tests {
     fn stored() -> (tempfile::TempDir, Held) {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
-        let reason = "the loss is no number".to_owned();
+        let reason = "the loss is NaN".to_owned();
         let outcomes = [
             Some(Outcome::Finished),
             Some(Outcome::Diverged { epoch: 1, reason: reason.clone() }),
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_are_counted_by_how_they_ended() {
+    fn runs_are_counted_by_outcome() {
         let (folder, held) = stored();
         assert_eq!((held.runs.len(), held.damaged.len()), (4, 0));
         let kinds = held.kinds();
@@ -284,11 +284,11 @@ mod tests {
             assert_eq!(each.lines().filter(|line| line.starts_with(&key)).count(), 1, "{each}");
         }
         assert_eq!(each.matches("config of another version, seed").count(), 4);
-        assert_eq!(each.matches(": the loss is no number").count(), 2);
+        assert_eq!(each.matches(": the loss is NaN").count(), 2);
     }
 
     #[test]
-    fn a_damaged_run_is_said_and_the_others_are_counted() {
+    fn a_damaged_run_is_reported_and_the_others_are_counted() {
         let (folder, _) = stored();
         std::fs::write(folder.path().join(spec(0).folder_name()).join("journal.jsonl"), "not a journal")
             .unwrap();
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_half_written_line_is_said_and_a_whole_line_with_another_checksum_is_damage() {
+    fn a_half_written_line_is_reported_and_a_complete_line_with_a_wrong_checksum_is_damage() {
         let (folder, held) = stored();
         assert!(!held.summary(folder.path()).contains("half-written"));
         let journal = |seed| folder.path().join(spec(seed).folder_name()).join("journal.jsonl");
@@ -312,15 +312,15 @@ mod tests {
         let held = super::held(folder.path()).unwrap();
         assert_eq!((held.runs.len(), held.damaged.len()), (3, 1));
         let summary = held.summary(folder.path());
-        let [said] =
+        let [printed] =
             ["half-written: "].map(|words| summary.lines().find(|line| line.starts_with(words)).unwrap());
-        assert!(said.contains("journal.jsonl line 3"), "{summary}");
+        assert!(printed.contains("journal.jsonl line 3"), "{summary}");
         assert!(summary.starts_with("3 runs: 0 finished, 0 diverged, 1 failed, 2 partial"), "{summary}");
         assert!(summary.contains("damaged: ") && summary.contains("line 3 is damaged"), "{summary}");
     }
 
     #[test]
-    fn a_folder_without_runs_says_how_to_get_some() {
+    fn for_a_folder_without_runs_the_command_to_compute_some_is_printed() {
         let folder = tempfile::tempdir().unwrap();
         let held = held(folder.path()).unwrap();
         assert!(held.kinds().is_empty() && held.each().is_empty());

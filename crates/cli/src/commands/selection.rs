@@ -1,4 +1,4 @@
-//! Which experiments, how much of them, from where and to where: what the main job's commands share.
+//! The options shared by commands on experiments: selection, profile, folders, parallelism.
 
 use std::path::PathBuf;
 
@@ -18,40 +18,40 @@ use runs::slurm::Engine;
 
 #[derive(Debug, Args)]
 pub(crate) struct Selection {
-    /// How much to run: smoke (seconds), quick (minutes) or full (the paper)
+    /// The size of the experiments: smoke (seconds), quick (minutes) or full (the paper)
     #[arg(long, default_value = "quick")]
     profile: Profile,
     /// Only these experiments, or those of a paper: cre, lbr
     #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',')]
     pub(super) only: Vec<String>,
-    /// Where to look for data sets first
+    /// The folder to search first for data sets
     #[arg(long, value_name = "DIR", value_parser = existing_folder)]
     data: Option<PathBuf>,
-    /// Where to write
+    /// The results folder
     #[arg(long, value_name = "DIR", default_value = "out")]
     out: PathBuf,
-    /// Runs at once; as many as there are processors by default
+    /// The number of concurrent runs; by default the number of logical CPU cores
     #[arg(long, value_name = "N", value_parser = at_least_one, allow_negative_numbers = true)]
     jobs: Option<usize>,
     /// The device to train on
     #[arg(long, default_value = "cpu")]
     device: String,
-    /// Set one value of the config, as in `seeds=[0,1,2]`; may be given several times
+    /// Set a value of the config, as in `seeds=[0,1,2]`; can be repeated
     #[arg(short = 's', long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
 }
 
 impl Selection {
-    /// The experiments with their configs resolved.
+    /// The experiments with their resolved configs.
     ///
     /// # Errors
-    /// [`Error::Usage`] if a device, an experiment or a setting does not exist.
+    /// [`Error::Usage`] for an unknown device, experiment or setting.
     pub(super) fn planned(&self) -> Result<Vec<Planned>> {
         self.check_device()?;
         self.planned_elsewhere()
     }
 
-    /// That this machine has the device.
+    /// Checks that this machine has the device.
     ///
     /// # Errors
     /// [`Error::Usage`] if it does not.
@@ -60,10 +60,10 @@ impl Selection {
         device.map(drop).map_err(|error| Error::Usage(error.to_string()))
     }
 
-    /// The same for another machine, whose devices are not known here.
+    /// The experiments for another machine, whose devices are unknown here.
     ///
     /// # Errors
-    /// [`Error::Usage`] if an experiment or a setting does not exist.
+    /// [`Error::Usage`] for an unknown experiment or setting.
     pub(super) fn planned_elsewhere(&self) -> Result<Vec<Planned>> {
         let settings: Vec<Setting> =
             self.settings.iter().map(|text| text.parse().map_err(Error::Usage)).collect::<Result<_>>()?;
@@ -72,7 +72,7 @@ impl Selection {
         experiments.into_iter().map(plan).collect()
     }
 
-    /// How they are run.
+    /// The options of a run on this machine.
     pub(super) fn options(&self) -> Options {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Options {
@@ -91,7 +91,7 @@ impl Selection {
         }
     }
 
-    /// How they are run by this engine: one core for each task of a cluster where nothing else is asked for.
+    /// The options for this engine; on a cluster one core per task by default.
     pub(super) fn options_of(&self, engine: Engine) -> Options {
         let mut options = self.options();
         if let Engine::Slurm(_) = engine {

@@ -1,4 +1,4 @@
-//! `agon train`: one run of any learner on any images, with a view of it while it trains.
+//! `agon train`: trains one model on any images, with live progress.
 
 mod file;
 mod observer;
@@ -14,8 +14,8 @@ use serde_json::json;
 use system::{note, text};
 
 use self::observer::TrainObserver;
-use super::output::{duration, say, say_json_line};
-use super::pictures::Pictures;
+use super::image_options::ImageOptions;
+use super::output::{duration, print_json_line, print_text};
 use crate::error::{Error, Result};
 use crate::progress::{Losses, View};
 use crate::provenance::provenance;
@@ -29,42 +29,42 @@ use runs::shell;
 use runs::store::{FinishedRun, Outcome, Store};
 use runs::training::Hardware;
 
-/// What `agon train` is asked.
+/// The arguments of `agon train`.
 #[derive(Debug, Args)]
 pub(crate) struct Train {
-    /// Single values of the config, as in `lambda=0.5` or `learner.model.latent=64`
+    /// Values of the config, as in `lambda=0.5` or `learner.model.latent=64`
     #[arg(value_name = "KEY=VALUE")]
     settings: Vec<String>,
-    /// The same as KEY=VALUE alone, as the other commands have it
+    /// The same as KEY=VALUE, as in the other commands
     #[arg(short = 's', long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// The model to start from; fc-m where neither this nor a file is named
+    /// The preset to start from; fc-m by default without --config
     #[arg(long, value_name = "NAME", value_parser = models())]
     model: Option<String>,
-    /// A config as --print-config writes it; beside --model it must not hold a learner, and replaces the parts that it holds
+    /// A config as written by --print-config; with --model it must not contain a learner, and overrides the preset's values
     #[arg(long, value_name = "FILE.toml")]
     config: Option<PathBuf>,
     #[command(flatten)]
-    pictures: Pictures,
+    image_options: ImageOptions,
     /// The seed of the initial parameters and of the order of the images
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     seed: Option<u64>,
-    /// How often the training images are gone through
+    /// The number of passes over the training images
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     epochs: Option<u32>,
     /// The device to train on, as in cuda:0
     #[arg(long)]
     device: Option<String>,
-    /// Where to write
+    /// The results folder
     #[arg(long, value_name = "DIR", default_value = "out")]
     out: PathBuf,
-    /// Write event files for TensorBoard to a folder for the run in this one
+    /// Write TensorBoard event files to a subfolder of this folder
     #[arg(long, value_name = "DIR")]
     tensorboard: Option<PathBuf>,
-    /// Print the config with every value and train nothing
+    /// Print the complete config without training
     #[arg(long, conflicts_with_all = ["json", "tensorboard"])]
     print_config: bool,
-    /// Print JSON for programs: an object for each epoch, and one at the end
+    /// Print JSON: an object per epoch, and one at the end
     #[arg(long)]
     json: bool,
 }
@@ -75,30 +75,30 @@ fn models() -> PossibleValuesParser {
     )
 }
 
-pub(crate) fn command(asked: &Train) -> Result<ExitCode> {
-    let (run, images, device) = resolved::resolve(asked)?;
-    if asked.print_config {
-        say(&file::text(&run)?)?;
+pub(crate) fn command(args: &Train) -> Result<ExitCode> {
+    let (run, images, device) = resolved::resolve(args)?;
+    if args.print_config {
+        print_text(&file::text(&run)?)?;
         return Ok(ExitCode::SUCCESS);
     }
     let key = run.spec(&images).folder_name();
-    let store = Store::open(asked.out.join("runs"))?.with_provenance(provenance(&device));
+    let store = Store::open(args.out.join("runs"))?.with_provenance(provenance(&device));
     same_classes(&store, &run, &images)?;
     let runs = local::with_needed(std::slice::from_ref(&run));
     let data = OpenData::from([(run.config.data.clone(), Arc::new(images))]);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let resources = Resources { jobs: 1, threads, device, keep: Keep::EveryParameter };
-    let observer = TrainObserver::new(&run, &key, asked.json, asked.tensorboard.as_deref())?;
+    let observer = TrainObserver::new(&run, &key, args.json, args.tensorboard.as_deref())?;
     let done = local::run_all(&store, &data, &runs, &resources, &observer);
     let found = observer.end()?;
     let done = done?;
     let finished = done.get(&run).ok_or_else(|| {
-        let what = "an encoder is trained on the images that are read from it; give both the same `data`";
+        let what = "a probe uses the images its encoder was trained on; give both the same `data`";
         Error::Usage(what.into())
     })?;
-    match asked.json {
-        true => say_json_line(&summary(&run, &key, finished, found))?,
-        false => say(&words(&run, &key, finished, found, asked))?,
+    match args.json {
+        true => print_json_line(&summary(&run, &key, finished, found))?,
+        false => print_text(&words(&run, &key, finished, found, args))?,
     }
     match &finished.outcome {
         Outcome::Finished => Ok(ExitCode::SUCCESS),
@@ -109,15 +109,15 @@ pub(crate) fn command(asked: &Train) -> Result<ExitCode> {
     }
 }
 
-/// That the run, if it has begun, was begun with the same names of classes: images and labels alone are its key.
+/// Checks that a stored run has the same class names: the key covers only images and labels.
 fn same_classes(store: &Store, run: &Run, images: &Images) -> Result<()> {
     let spec = run.spec(images);
     let begun = store.begun(&spec)?.map(|begun| begun.data.classes).unwrap_or_default();
     let mut differ = begun.iter().zip(&spec.data.classes).filter(|(then, now)| then != now);
     let Some((then, now)) = differ.next() else { return Ok(()) };
     Err(Error::Usage(format!(
-        "run {} is stored with the same images, and {} changed: `{}` was `{}`; give the folders their old names, or write \
-         to another folder with --out",
+        "run {} is stored with the same images, and {} changed: `{}` was `{}`; rename the folders back, or choose another \
+         results folder with --out",
         spec.folder_name(),
         text::count(1 + differ.count(), "class name"),
         now.escape_debug(),
@@ -125,7 +125,7 @@ fn same_classes(store: &Store, run: &Run, images: &Images) -> Result<()> {
     )))
 }
 
-/// How the run ended, for programs.
+/// The outcome of the run, in JSON.
 fn summary(run: &Run, key: &str, finished: &FinishedRun, found: bool) -> serde_json::Value {
     let mut view = View::new(run);
     view.update(&finished.epochs);
@@ -143,8 +143,8 @@ fn summary(run: &Run, key: &str, finished: &FinishedRun, found: bool) -> serde_j
     })
 }
 
-/// How the run ended, and what to type next.
-fn words(run: &Run, key: &str, finished: &FinishedRun, found: bool, asked: &Train) -> String {
+/// The outcome of the run, and commands to type next.
+fn words(run: &Run, key: &str, finished: &FinishedRun, found: bool, args: &Train) -> String {
     let mut view = View::new(run);
     view.update(&finished.epochs);
     let ended = match (&finished.outcome, found) {
@@ -168,11 +168,11 @@ fn words(run: &Run, key: &str, finished: &FinishedRun, found: bool, asked: &Trai
         }
     }
     if finished.outcome == Outcome::Finished && !finished.finals.is_empty() && view.last() > 0 {
-        let out = match asked.out.to_str() {
+        let out = match args.out.to_str() {
             Some("out") => String::new(),
-            _ => shell::option("--out", asked.out.as_os_str()),
+            _ => shell::option("--out", args.out.as_os_str()),
         };
-        let images = asked.pictures.arguments();
+        let images = args.image_options.arguments();
         let mut next = vec![(format!("eval {key}{images}{out}"), "accuracy class by class")];
         if finished.finals.contains_key(LATENT) {
             next.push((format!("probe {key}{out}"), "what its latent holds"));
@@ -191,12 +191,12 @@ fn seconds(finished: &FinishedRun) -> f64 {
     finished.epochs.iter().map(|epoch| epoch.seconds).sum()
 }
 
-/// The device that is asked for, or that of the config.
+/// The device of the command line, or that of the config.
 ///
 /// # Errors
-/// [`Error::Usage`] if there is no such device.
-fn device(asked: Option<&str>, hardware: Hardware) -> Result<String> {
-    let name = asked.unwrap_or(match hardware {
+/// [`Error::Usage`] if the device does not exist.
+fn device(requested: Option<&str>, hardware: Hardware) -> Result<String> {
+    let name = requested.unwrap_or(match hardware {
         Hardware::Cpu => "cpu",
         Hardware::Cuda => "cuda:0",
     });

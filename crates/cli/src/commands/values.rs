@@ -1,21 +1,21 @@
-//! Values of options that several commands take.
+//! Parsers of option values shared by several commands.
 
 use std::path::{Path, PathBuf};
 
-/// A folder that is there: a search in one that is not finds nothing, and says so of everything.
+/// Parses an existing folder: searching a missing one would find nothing and report every set as missing.
 pub(super) fn existing_folder(text: &str) -> Result<PathBuf, String> {
     match Path::new(text) {
         path if path.is_dir() => Ok(path.to_owned()),
-        path if path.exists() => Err("it is no folder".into()),
+        path if path.exists() => Err("it is not a folder".into()),
         _ => Err("there is no such folder".into()),
     }
 }
 
 pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|&n| n > 0).ok_or_else(|| "expected a whole number from 1 up".into())
+    text.parse().ok().filter(|&n| n > 0).ok_or_else(|| "expected an integer from 1 up".into())
 }
 
-/// A number of seconds above zero.
+/// Parses a positive number of seconds.
 pub(super) fn seconds(text: &str) -> Result<f64, String> {
     let wanted = || "expected a number of seconds above 0".to_owned();
     text.parse().ok().filter(|seconds: &f64| seconds.is_finite() && *seconds > 0.0).ok_or_else(wanted)

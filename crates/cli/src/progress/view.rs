@@ -1,17 +1,17 @@
-//! What a person wants to know of a run in training, as text; nothing here draws.
+//! The progress of a run as text; drawing is in `progress.rs`.
 
 use runs::learners::LearnerConfig;
 use runs::run::Run;
 use runs::store::{Epoch, trained};
 
-/// The eight heights of a sparkline.
+/// The eight block characters of a sparkline.
 const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// The longest sparkline, and the longest label.
+/// The maximum length of a sparkline, and of a label.
 const WIDTH: usize = 40;
 const LABEL: usize = 78;
 
-/// A run in training, as far as it is.
+/// The progress of a run in training.
 pub(crate) struct View {
     label: String,
     learner: LearnerConfig,
@@ -20,10 +20,10 @@ pub(crate) struct View {
     epochs: Vec<Epoch>,
 }
 
-/// What a set of images says of an epoch; what a learner does not have is `None`.
+/// The metrics of an epoch on one split; `None` for metrics that a learner does not have.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Losses {
-    /// What the encoder minimises, where it is a sum of the two others or one of them.
+    /// The loss of the encoder, if it is the sum of the two others or one of them.
     pub(crate) loss: Option<f64>,
     pub(crate) mse: Option<f64>,
     pub(crate) cross_entropy: Option<f64>,
@@ -31,19 +31,19 @@ pub(crate) struct Losses {
 }
 
 impl Losses {
-    /// Those of `train`, `validation` or `test`.
+    /// The metrics of `train`, `validation` or `test`.
     pub(crate) fn of(learner: &LearnerConfig, epoch: &Epoch, set: &str) -> Self {
         let of = |name: &str| epoch.scalars.get(&format!("{set}_{name}")).copied();
         let (mse, cross_entropy) = (of("mse"), of("cross_entropy"));
         Self { loss: learner.loss(mse, cross_entropy), mse, cross_entropy, accuracy: of("accuracy") }
     }
 
-    /// `loss 0.1, MSE 0.2, ...`: what there is.
+    /// The metrics as `loss 0.1, MSE 0.2, ...`.
     pub(crate) fn words(&self) -> String {
         let of = |name: &str, value: Option<f64>| value.map(|value| format!("{name} {value:.4}"));
         let accuracy = self.accuracy.map(|share| format!("accuracy {:.1} %", 100.0 * share));
         let mut words = vec![of("loss", self.loss)];
-        // A loss that is one of the two is not said twice.
+        // A loss that equals one of the two is not repeated.
         words.push(of("MSE", self.mse.filter(|_| self.mse != self.loss)));
         words.push(of("cross-entropy", self.cross_entropy.filter(|_| self.cross_entropy != self.loss)));
         words.push(accuracy);
@@ -62,33 +62,33 @@ impl View {
         }
     }
 
-    /// The run has come this far.
+    /// Updates the view with these epochs.
     pub(crate) fn update(&mut self, epochs: &[Epoch]) {
         self.epochs = epochs.to_vec();
     }
 
-    /// The run, in words.
+    /// A description of the run.
     pub(crate) fn label(&self) -> &str {
         &self.label
     }
 
-    /// Epochs of training that are done.
+    /// The number of completed training epochs.
     pub(crate) fn done(&self) -> u32 {
         trained(&self.epochs)
     }
 
-    /// Epochs of training that there will be.
+    /// The total number of training epochs.
     pub(crate) fn last(&self) -> u32 {
         self.last
     }
 
-    /// That training made the loss larger than it was before, in words.
+    /// A warning if training increased the loss above its initial value.
     pub(crate) fn worse(&self) -> Option<String> {
         let [first, last] = [self.epochs.first()?, self.epochs.last()?];
         if first.epoch != 0 {
             return None;
         }
-        // The same set is judged before training and after it.
+        // Compares the same split before and after training.
         let grown = ["test", "validation"].into_iter().find_map(|set| {
             let [was, is] = [first, last].map(|epoch| Losses::of(&self.learner, epoch, set));
             let of = |name, was: Option<f64>, is: Option<f64>| {
@@ -96,7 +96,7 @@ impl View {
                 let [from, to] = apart(was, is);
                 (is > was).then(|| format!("the {set} {name} grew from {from} to {to}"))
             };
-            // A loss that is a sum may fall while one of its terms grows.
+            // A weighted sum may fall while one of its terms grows.
             match (was.loss, was.mse) {
                 (Some(_), _) => of("loss", was.loss, is.loss),
                 (None, Some(_)) => of("MSE", was.mse, is.mse),
@@ -109,12 +109,12 @@ impl View {
         ))
     }
 
-    /// Training images a second over all epochs so far, their evaluation included.
+    /// The mean number of training images per second over all epochs, including evaluation.
     pub(crate) fn images_per_second(&self) -> Option<f64> {
         Some(self.images_an_epoch / self.seconds_an_epoch()?)
     }
 
-    /// Seconds that the rest will take if it goes on like this.
+    /// The estimated seconds until the end.
     pub(crate) fn left(&self) -> Option<f64> {
         Some(self.seconds_an_epoch()? * f64::from(self.last - self.done().min(self.last)))
     }
@@ -133,14 +133,14 @@ impl View {
         Some(format!("{:.0} images/s", self.images_per_second()?))
     }
 
-    /// The newest epoch in a line.
+    /// The newest epoch in one line.
     pub(crate) fn line(&self) -> Option<String> {
         let epoch = self.epochs.last()?;
         let of =
             |set: &str| Some(Losses::of(&self.learner, epoch, set).words()).filter(|words| !words.is_empty());
         let of = |set: &str| of(set).map(|words| format!("{set}: {words}"));
         let left = self.left().filter(|_| epoch.epoch < self.last);
-        let left = left.map(|seconds| format!("about {seconds:.0} s to go"));
+        let left = left.map(|seconds| format!("about {seconds:.0} s left"));
         let mut parts = vec![format!("epoch {}/{}", epoch.epoch, self.last)];
         parts.extend([of("train"), of("test"), self.speed(), left].into_iter().flatten());
         if epoch.epoch == 0 {
@@ -149,7 +149,7 @@ impl View {
         Some(parts.join("; "))
     }
 
-    /// Everything in a few lines, none longer than a terminal is wide.
+    /// The whole view in a few lines, none wider than a terminal.
     pub(crate) fn block(&self) -> String {
         let mut lines = vec![self.label.chars().take(LABEL).collect::<String>()];
         let Some(epoch) = self.epochs.last() else {
@@ -168,7 +168,7 @@ impl View {
         lines.join("\n")
     }
 
-    /// The curve of the test loss over the epochs of training, or of what there is instead of a loss.
+    /// The curve of the test loss, or of another test metric without one, over the training epochs.
     fn curve(&self) -> Option<String> {
         let test = |epoch: &Epoch| Losses::of(&self.learner, epoch, "test");
         let newest = test(self.epochs.last()?);
@@ -183,7 +183,7 @@ impl View {
     }
 }
 
-/// Values as a line of blocks, the lowest at the bottom; where there are more than fit, means of neighbours.
+/// Values as a line of block characters from low to high; neighbours are averaged if there are too many.
 fn sparkline(values: &[f64], width: usize) -> String {
     let n = values.len().min(width);
     let means: Vec<f64> = (0..n)
@@ -196,14 +196,14 @@ fn sparkline(values: &[f64], width: usize) -> String {
     let (low, high) = (finite().fold(f64::INFINITY, f64::min), finite().fold(f64::NEG_INFINITY, f64::max));
     let height = |mean: f64| match (mean - low) / (high - low) {
         share if share.is_finite() => HEIGHTS[(share * (HEIGHTS.len() - 1) as f64).round() as usize],
-        // All the same, or no number.
+        // All values are equal, or not numbers.
         _ if mean.is_finite() => HEIGHTS[0],
         _ => '?',
     };
     means.into_iter().map(height).collect()
 }
 
-/// Two numbers in as few digits, four or more, as tell them apart.
+/// Formats two numbers with as few digits, at least four, as distinguish them.
 fn apart(one: f64, other: f64) -> [String; 2] {
     let text = |x: f64, digits| if x < 1e6 { format!("{x:.digits$}") } else { format!("{x:.2e}") };
     let texts = |digits| [one, other].map(|x| text(x, digits));
@@ -262,28 +262,28 @@ mod tests {
     }
 
     #[test]
-    fn speed_and_time_to_go_are_those_of_the_epochs_that_trained() {
+    fn speed_and_remaining_time_exclude_epoch_zero() {
         assert_eq!(after(&[epoch(0, 1.0)]).left(), None);
         let view = after(&[epoch(0, 1.0), epoch(1, 0.5)]);
-        // 100 images fill whole batches of 10; 2 seconds an epoch, 3 of 4 to go.
+        // 100 images fill whole batches of 10; 2 seconds an epoch, 3 of 4 left.
         assert_eq!((view.images_per_second(), view.left()), (Some(50.0), Some(6.0)));
         assert_eq!((view.done(), view.last()), (1, 4));
     }
 
     #[test]
-    fn a_loss_that_is_larger_than_before_training_is_said() {
+    fn a_loss_above_its_initial_value_is_reported() {
         assert_eq!(after(&[epoch(0, 1.0), epoch(1, 0.5)]).worse(), None);
         assert_eq!(after(&[epoch(0, 1.0)]).worse(), None);
         let worse = after(&[epoch(0, 1.0), epoch(1, 2e20)]).worse().unwrap();
         assert!(worse.starts_with("the test loss grew from 1.5000 to 3.00e20"), "{worse}");
         assert!(worse.contains("`optimiser.learning_rate`"), "{worse}");
-        // What grew by little is shown with enough digits to see it.
+        // A small increase is shown with enough digits to be visible.
         let worse = after(&[epoch(0, 1.0), epoch(1, 1.000_002)]).worse().unwrap();
         assert!(worse.starts_with("the test loss grew from 1.500000 to 1.500003"), "{worse}");
     }
 
     #[test]
-    fn the_learning_rate_that_is_named_is_the_one_that_counts() {
+    fn the_suggested_learning_rate_is_that_of_the_optimiser_in_use() {
         let mut run = run();
         let network = recurrent::Config {
             model: fc::Config::of(fc::Size::S, 4),
@@ -300,16 +300,16 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_everything_about_an_epoch_and_the_last_has_nothing_to_go() {
+    fn a_line_has_all_metrics_of_an_epoch_and_the_last_has_no_remaining_time() {
         let first = after(&[epoch(0, 1.0)]).line().unwrap();
         assert!(first.starts_with("epoch 0/4 (before training); test: loss 1.5000"), "{first}");
         let second = after(&[epoch(0, 1.0), epoch(1, 0.5)]).line().unwrap();
-        assert!(second.contains("train: ") && second.ends_with("50 images/s; about 6 s to go"), "{second}");
+        assert!(second.contains("train: ") && second.ends_with("50 images/s; about 6 s left"), "{second}");
         assert!(after(&[epoch(4, 0.5)]).line().unwrap().ends_with("images/s"));
     }
 
     #[test]
-    fn the_block_has_both_sets_a_curve_and_no_line_wider_than_a_terminal() {
+    fn the_block_has_both_splits_a_curve_and_no_line_wider_than_a_terminal() {
         let epochs: Vec<Epoch> = (0..5).map(|at| epoch(at, 1.0 / f64::from(1 + at))).collect();
         let block = after(&epochs).block();
         for part in ["FC-S", "train", "test ", "accuracy", "50.0 %", "█", "▁", "50 images/s"] {
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sparkline_falls_where_values_fall_and_stands_what_is_no_number() {
+    fn a_sparkline_follows_its_values_and_accepts_nan() {
         assert_eq!(sparkline(&[7.0, 3.5, 0.0], 8), "█▅▁");
         assert_eq!(sparkline(&[1.0, 1.0], 8), "▁▁");
         assert_eq!(sparkline(&[1.0, f64::NAN, 0.0], 8), "█?▁");

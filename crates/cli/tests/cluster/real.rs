@@ -1,4 +1,4 @@
-//! A real Slurm with two nodes on this machine, of which one dies in the middle of a task.
+//! The Slurm engine on a real Slurm with two nodes on this machine, one of which fails during a task.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -25,7 +25,7 @@ impl Slurm {
         Command::new(script).arg(what).arg(self.folder.path()).status().unwrap().success()
     }
 
-    /// What died with the node `n2`: its daemon, the runs on it and the daemons that watch over them.
+    /// Kills the node `n2`: its daemon, the runs on it and their supervising daemons.
     fn kill_second_node(&self, runs: &[u32]) {
         let daemon: u32 =
             fs::read_to_string(self.folder.path().join("n2.pid")).unwrap().trim().parse().unwrap();
@@ -66,7 +66,7 @@ fn parent(process: u32) -> Option<u32> {
     status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse().ok()
 }
 
-/// The runs that have begun and not ended.
+/// The number of unfinished runs.
 fn half_done(out: &Path) -> usize {
     let runs = Store::reading(out.join("runs")).list().unwrap_or_default();
     let begun = runs.iter().filter_map(|(_, run)| run.as_ref().ok());
@@ -94,28 +94,28 @@ fn bits(out: &Path) -> BTreeMap<String, Bits> {
 
 #[test]
 #[ignore = "starts Slurm's daemons as root; with AGON_SLURM=1"]
-fn a_node_that_dies_in_the_middle_changes_no_bit_of_what_is_stored() {
-    let asked = std::env::var_os("AGON_SLURM").is_some();
-    assert!(asked, "set AGON_SLURM=1 where slurm-wlm and munge are installed and you are root");
+fn a_failing_node_changes_no_bit_of_the_stored_results() {
+    let enabled = std::env::var_os("AGON_SLURM").is_some();
+    assert!(enabled, "set AGON_SLURM=1 where slurm-wlm and munge are installed and you are root");
     let slurm = Slurm::start();
     let folder = tempfile::tempdir().unwrap();
     let (out, local) = (folder.path().join("cluster"), folder.path().join("local"));
-    // Long enough to be killed in the middle, each in a task of its own. The cluster leaves the rest to us.
+    // Long enough to be killed midway, each in a task of its own. Slurm does not requeue.
     let longer = ["-s", "families.*.epochs=60", "-s", "lambdas=[0.0, 1.0]"];
     let start = Instant::now();
     let engine = ["--engine", "slurm", "--seconds-per-run", "400", "--poll", "2", "--sbatch", "--no-requeue"];
-    let said = folder.path().join("said");
+    let printed = folder.path().join("said");
     let mut agon = crate::agon(&out, "run", &[&longer[..], &engine].concat());
     agon.env("SLURM_CONF", slurm.folder.path().join("slurm.conf"));
-    let mut agon = agon.stdout(Stdio::null()).stderr(fs::File::create(&said).unwrap()).spawn().unwrap();
+    let mut agon = agon.stdout(Stdio::null()).stderr(fs::File::create(&printed).unwrap()).spawn().unwrap();
 
     let doomed = loop {
         let doomed = on_second_node(&out);
         if !doomed.is_empty() && half_done(&out) == 2 {
             break doomed;
         }
-        let told = fs::read_to_string(&said).unwrap();
-        assert!(agon.try_wait().unwrap().is_none() && start.elapsed() < Duration::from_secs(120), "{told}");
+        let log = fs::read_to_string(&printed).unwrap();
+        assert!(agon.try_wait().unwrap().is_none() && start.elapsed() < Duration::from_secs(120), "{log}");
         std::thread::sleep(Duration::from_millis(100));
     };
     slurm.kill_second_node(&doomed);
@@ -123,10 +123,10 @@ fn a_node_that_dies_in_the_middle_changes_no_bit_of_what_is_stored() {
     assert!(half_done(&out) > 0);
 
     let status = agon.wait().unwrap();
-    let told = fs::read_to_string(&said).unwrap();
-    eprintln!("a node was killed after {killed:.1?}, all was over after {:.1?}:\n{told}", start.elapsed());
-    assert!(status.success(), "{told}");
-    assert!(told.contains("1 NODE_FAIL") && told.contains("round 2: 1 of 1 missing run stored"), "{told}");
+    let log = fs::read_to_string(&printed).unwrap();
+    eprintln!("a node was killed after {killed:.1?}, all was over after {:.1?}:\n{log}", start.elapsed());
+    assert!(status.success(), "{log}");
+    assert!(log.contains("1 NODE_FAIL") && log.contains("round 2: 1 of 1 missing run stored"), "{log}");
 
     assert!(crate::agon(&local, "run", &longer).stderr(Stdio::null()).status().unwrap().success());
     let (there, here) = (bits(&out), bits(&local));

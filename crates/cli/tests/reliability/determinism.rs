@@ -1,4 +1,4 @@
-//! The same bits on any number of threads, in every repetition, and after a stop at any epoch (row R9).
+//! Runs are bit-identical for any number of threads, in every repetition, and when resumed at any epoch (row R9).
 
 use rayon::ThreadPoolBuilder;
 use reliability::{Measurement, size};

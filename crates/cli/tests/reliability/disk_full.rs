@@ -1,4 +1,4 @@
-//! A disk that is really full: exit code 4, no phantom rows, and the same bits once there is room (row R12).
+//! Full disks: exit code 4, no phantom rows, and the same bits once there is space (row R12).
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -12,11 +12,11 @@ use tensor::Device;
 use crate::program::{Left, agon, files_below, reproduce, strays, sweep};
 use crate::real::{Bits, compute, fc_s, images, open, run_of};
 
-/// A file system in memory of a size of its own; its folder is unmounted at the end.
+/// A tmpfs of limited size, unmounted when dropped.
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    /// `None` where this process may not mount.
+    /// `None` if this process is not permitted to mount.
     fn mount(at: PathBuf, kib: u64) -> Option<Self> {
         std::fs::create_dir(&at).unwrap();
         let options = format!("size={kib}k");
@@ -33,15 +33,15 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // Lazily: a child that is just being started by another test may share our open files.
+        // Lazily: a child process being started by another test may share open files.
         let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
     }
 }
 
-/// Where the program meets the end of the disk, and how there is room again.
+/// A limit on disk space, and how to lift it.
 enum Limit {
     Disk(SmallDisk),
-    /// No file may grow past so many KiB: for machines where nothing can be mounted.
+    /// A file size limit in KiB, for machines where nothing can be mounted.
     FileSize(u64),
 }
 
@@ -60,7 +60,7 @@ impl Limit {
     }
 }
 
-/// Every case: a disk that holds some part of what a run or reproduction needs.
+/// The cases: disks that hold some part of what a run or reproduction needs.
 fn limits(
     base: &Path,
     cases: usize,
@@ -80,14 +80,14 @@ fn limits(
     })
 }
 
-/// The room that files take, and the size of the largest, in bytes.
+/// The disk space of all files, and the size of the largest, in bytes.
 fn sizes(folder: &Path) -> (u64, u64) {
     const BLOCK: u64 = 4_096;
     let sizes: Vec<u64> = files_below(folder).iter().map(|file| file.metadata().unwrap().len()).collect();
     (sizes.iter().map(|n| n.next_multiple_of(BLOCK)).sum(), sizes.into_iter().max().unwrap())
 }
 
-/// No run has an epoch that the run without a fault does not have, or has in other bits.
+/// Checks that every recorded epoch is bit-identical to one of the run without faults.
 fn assert_no_phantom_rows(runs: &Path, whole: &Path) {
     let known = Store::reading(whole).list().unwrap();
     for (folder, summary) in Store::reading(runs).list().into_iter().flatten() {
@@ -103,7 +103,7 @@ fn assert_no_phantom_rows(runs: &Path, whole: &Path) {
 }
 
 #[test]
-fn on_a_full_disk_the_program_ends_with_code_4_and_goes_on_to_the_same_results_when_there_is_room() {
+fn on_a_full_disk_the_program_ends_with_code_4_and_later_resumes_to_the_same_results() {
     let measured =
         Measurement::of("R12", "a full disk ends with exit code 4 and a next step, and costs no bit");
     let base = tempfile::tempdir().unwrap();
@@ -114,12 +114,13 @@ fn on_a_full_disk_the_program_ends_with_code_4_and_goes_on_to_the_same_results_w
     for (place, limit) in limits(base.path(), cases, needed, largest) {
         let out = place.join("out");
         let output = limit.reproduce(&out);
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(matches!(output.status.code(), Some(0 | 4)), "{:?}: {said}", output.status);
+        let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(matches!(output.status.code(), Some(0 | 4)), "{:?}: {printed}", output.status);
         if output.status.code() == Some(4) {
             full += 1;
-            let step = said.contains("free some space") || said.contains("nothing stored before is lost");
-            assert!(step && !said.contains("panicked"), "{said}");
+            let step =
+                printed.contains("free some space") || printed.contains("nothing stored before is lost");
+            assert!(step && !printed.contains("panicked"), "{printed}");
         }
         assert_no_phantom_rows(&out.join("runs"), &whole.join("runs"));
         if let Limit::Disk(disk) = &limit {
@@ -137,14 +138,14 @@ fn on_a_full_disk_the_program_ends_with_code_4_and_goes_on_to_the_same_results_w
 }
 
 #[test]
-fn on_a_full_disk_a_run_stops_and_goes_on_with_the_same_bits_when_there_is_room() {
+fn on_a_full_disk_a_run_stops_and_later_resumes_with_identical_bits() {
     let measured =
         Measurement::of("R12", "a full disk ends with exit code 4 and a next step, and costs no bit");
     let base = tempfile::tempdir().unwrap();
     let (whole, run) = (base.path().join("reference"), run_of(fc_s(), 0.5));
     let reference = Bits::of(&compute(&open(&whole), &run, |_| ()));
     let (needed, largest) = sizes(&whole);
-    // Two checkpoints stand beside each other while a run is computed.
+    // Two checkpoints exist at the same time while a run is computed.
     let (cases, mut full) = (size(16, 160), 0);
     for (place, limit) in limits(base.path(), cases, 3 * needed, largest) {
         let Limit::Disk(disk) = limit else {

@@ -1,4 +1,4 @@
-//! Numbers that stop being numbers: the run says what, where and when, and no result counts it (row R15).
+//! Non-finite values: the run reports what, where and when, and results exclude it (row R15).
 
 use models::{Architecture, vit};
 use reliability::{Measurement, size};
@@ -29,7 +29,7 @@ fn diverged(done: &FinishedRun) -> (u32, &str) {
     }
 }
 
-/// The same run in another store, with one number of one parameter replaced in its last checkpoint; the parameter.
+/// Copies the run to another store with one element of a parameter replaced in its last checkpoint; returns the parameter.
 fn planted(from: &Store, into: &Store, run: &Run, number: u64) -> (String, u32) {
     let spec = run.spec(images());
     let mut good = from.run(&spec).unwrap();
@@ -56,7 +56,7 @@ fn planted(from: &Store, into: &Store, run: &Run, number: u64) -> (String, u32) 
 }
 
 #[test]
-fn a_planted_number_that_is_none_is_found_and_named() {
+fn a_planted_non_finite_value_is_found_and_named() {
     let measured = Measurement::of(
         "R15",
         "a run that stops giving numbers names the first bad operation and never counts",
@@ -81,7 +81,7 @@ fn a_planted_number_that_is_none_is_found_and_named() {
 }
 
 #[test]
-fn a_learning_rate_that_explodes_is_named_by_its_first_operation_and_the_sweep_goes_on() {
+fn an_exploding_loss_is_reported_with_its_first_operation_and_the_sweep_continues() {
     let measured = Measurement::of(
         "R15",
         "a run that stops giving numbers names the first bad operation and never counts",
@@ -103,8 +103,8 @@ fn a_learning_rate_that_explodes_is_named_by_its_first_operation_and_the_sweep_g
         let [good, wild] = [&pair[0], &pair[1]].map(|run| done.get(run).unwrap());
         assert_eq!(good.outcome, Outcome::Finished);
         let (_, reason) = diverged(wild);
-        let told = ["step ", "first in `", "λ = "].iter().all(|word| reason.contains(word));
-        assert!(told, "{}: {reason}", pair[1].label());
+        let named_all = ["step ", "first in `", "λ = "].iter().all(|word| reason.contains(word));
+        assert!(named_all, "{}: {reason}", pair[1].label());
         assert!(wild.finals.is_empty());
         named += 1;
     }

@@ -1,4 +1,4 @@
-//! Every command in the README and the book is run, or stands on a short list with what runs it instead (row R22).
+//! Every command in the README and the book is run, or is on a short list of exceptions (row R22).
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -26,10 +26,10 @@ const INSTEAD: [(&str, &str); 10] = [
     ("agon reproduce --profile full", "a cluster; `tests/cluster` plays one"),
 ];
 
-/// Words that stand for what the reader has; each is a file or folder of the scratch folder, or `KEY`.
+/// Placeholders for the reader's files; each is a file or folder of the scratch folder, or `KEY`.
 const PLACEHOLDERS: [(&str, &str); 2] = [("DIR", "data-sets"), ("FOLDER", "labelled-images")];
 
-/// Puts `cargo xtask reproduce` in the place of cargo, on few images.
+/// A script in place of cargo that runs `cargo xtask reproduce` on few images.
 fn stand_in_for_cargo() -> String {
     format!(
         "#!/bin/sh\n[ \"$1 $2\" = 'xtask reproduce' ] || {{ echo \"no stand-in for cargo $*\" >&2; exit 9; }}\n\
@@ -55,13 +55,13 @@ fn blocks(file: &Path) -> Vec<(String, Vec<String>)> {
     blocks
 }
 
-/// Whether something else runs this line. The command at the top is the whole job, whose results are in `results/`.
+/// Whether this line is run elsewhere. The command at the top is the whole job, whose results are in `results/`.
 fn is_run_elsewhere(line: &str) -> bool {
     let bare = line.split(" #").next().unwrap_or(line).trim();
     bare == "cargo xtask reproduce" || INSTEAD.iter().any(|(beginning, _)| bare.starts_with(beginning))
 }
 
-/// What a command reads: the program, stored runs, stored results, data sets (none) and labelled images.
+/// Creates the files that commands read: program, stored runs, stored results, data sets (none), labelled images.
 fn scratch(root: &Path, repository: &Path) -> String {
     let make = |path: &str| fs::create_dir_all(root.join(path)).unwrap();
     ["target/release", "bin", "data-sets", "results"].iter().for_each(|path| make(path));
@@ -92,7 +92,7 @@ fn scratch(root: &Path, repository: &Path) -> String {
     listed["runs"][0]["key"].as_str().unwrap().to_owned()
 }
 
-/// The command with what a reader would put in the place of the words in capitals.
+/// The command with its placeholders replaced.
 fn filled(command: &str, key: &str) -> String {
     let fill = |word: &str| match PLACEHOLDERS.iter().find(|(name, _)| *name == word) {
         Some((_, path)) => (*path).to_owned(),
@@ -103,7 +103,7 @@ fn filled(command: &str, key: &str) -> String {
 }
 
 #[test]
-fn every_command_that_is_written_down_runs() {
+fn every_documented_command_runs() {
     let measured = Measurement::of("R22", "every command in the README and the book runs");
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut files = vec![repository.join("README.md")];
@@ -119,14 +119,14 @@ fn every_command_that_is_written_down_runs() {
             lines.iter().partition(|line| is_run_elsewhere(line));
         let here: Vec<String> = here.into_iter().map(|line| filled(line, &key)).collect();
         let mut shell = Command::new("sh");
-        // Each command is said before it is run, and the first that fails ends the block.
+        // Each command is printed before it is run, and the first that fails ends the block.
         shell.args(["-euxc", &here.join("\n")]).current_dir(folder.path()).env("PATH", &path);
-        // A reader of a later block has it from an earlier one.
+        // Later blocks use a variable set in an earlier one.
         shell.env("agon", "target/release/agon");
         shell.env_remove("AGON_DATA").env_remove("XDG_CACHE_HOME").env("HOME", "/nonexistent");
         let output = shell.output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "{place}: {}: {said}", output.status);
+        let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{place}: {}: {printed}", output.status);
         let is_command = |line: &&String| !line.trim().is_empty() && !line.trim().starts_with('#');
         run += here.iter().filter(is_command).count();
         instead += elsewhere.len();

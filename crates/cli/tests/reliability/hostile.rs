@@ -1,4 +1,4 @@
-//! Results files from elsewhere: whatever is in them, `agon inspect` answers in time (row R14).
+//! Untrusted results files: whatever they contain, `agon inspect` ends in time (row R14).
 
 use std::time::{Duration, Instant};
 
@@ -9,14 +9,14 @@ use tensor::random::Stream;
 use crate::program::{SWEEP, agon, reproduce};
 use crate::real::{compute, fc_s, open, run_of};
 
-/// What the program is given, in seconds, and what it may take at most, on a machine that does other things too.
+/// The time limit passed to the program, in seconds, and the generous limit of the test on a loaded machine.
 const TIME_LIMIT: &str = "1";
 const MOST: Duration = Duration::from_secs(20);
 
 const WHAT: &str =
     "no results file from elsewhere hangs or crashes the program, and none that was altered gives a verdict";
 
-/// A copy with some bytes changed, cut off, or blanked, more often near its beginning, where the structure lies.
+/// A copy with bytes changed, truncated or zeroed, more often near its start, which holds the structure.
 fn mutated(bytes: &[u8], number: u64) -> Vec<u8> {
     let mut words = Stream::new(14, "mutate").sequence(number);
     let mut below = |n: usize| ((words.uniform() * n as f64) as usize).min(n - 1);
@@ -43,19 +43,19 @@ fn mutated(bytes: &[u8], number: u64) -> Vec<u8> {
     copy
 }
 
-/// The bytes before the last line of a results file, which holds their checksum.
+/// The bytes before the checksum line of a results file.
 fn unsealed(bytes: &[u8]) -> &[u8] {
     let start = bytes.windows(13).rposition(|window| window == b"\nagon sha256 ").unwrap();
     &bytes[..start]
 }
 
-/// The bytes with a last line that fits them, as an attacker who alters a file would write it.
+/// The bytes with a valid checksum line, as an attacker would write it.
 fn sealed(bytes: &[u8]) -> Vec<u8> {
     [bytes, format!("\nagon sha256 {:x}\n", sha2::Sha256::digest(bytes)).as_bytes()].concat()
 }
 
 #[test]
-fn a_hostile_results_file_never_hangs_or_fails_the_program_that_reads_it() {
+fn a_hostile_results_file_never_hangs_or_crashes_the_program() {
     let measured = Measurement::of("R14", WHAT).part("hostile");
     let folder = tempfile::tempdir().unwrap();
     let run = compute(&open(&folder.path().join("runs")), &run_of(fc_s(), 0.5), |_| ());
@@ -67,15 +67,15 @@ fn a_hostile_results_file_never_hangs_or_fails_the_program_that_reads_it() {
         std::fs::write(&file, sealed(&mutated(&bytes, number))).unwrap();
         let begin = Instant::now();
         let output = agon(&["inspect", file.to_str().unwrap(), "--time-limit", TIME_LIMIT]).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let printed = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(begin.elapsed() < MOST, "file {number}: {:?}", begin.elapsed());
         match output.status.code() {
             Some(0) => read += 1,
-            Some(1) if said.contains("the reader") => stopped += 1,
+            Some(1) if printed.contains("the reader") => stopped += 1,
             Some(1) => refused += 1,
-            other => panic!("file {number}: {other:?}: {said}"),
+            other => panic!("file {number}: {other:?}: {printed}"),
         }
-        assert!(output.status.success() || said.contains("hostile.h5"), "file {number}: {said}");
+        assert!(output.status.success() || printed.contains("hostile.h5"), "file {number}: {printed}");
     }
     let figure = format!(
         "{n} mutated files: {read} read, {refused} refused, {stopped} hung or crashed the child alone"
@@ -84,7 +84,7 @@ fn a_hostile_results_file_never_hangs_or_fails_the_program_that_reads_it() {
 }
 
 #[test]
-fn results_in_which_a_bit_is_another_give_no_verdict_and_older_ones_are_said_to_carry_no_checksum() {
+fn results_with_a_flipped_bit_give_no_verdict_and_older_ones_are_reported_without_checksum() {
     let measured = Measurement::of("R14", WHAT).part("altered");
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path();
@@ -99,7 +99,7 @@ fn results_in_which_a_bit_is_another_give_no_verdict_and_older_ones_are_said_to_
     let mut words = Stream::new(14, "alter").sequence(0);
     for number in 0..n {
         let mut bytes = whole.clone();
-        // The first is the bit that was once found to turn verdicts round.
+        // The first bit is one that once reversed verdicts.
         let place = match number {
             0 => 8_321 + 6,
             _ => ((words.uniform() * bytes.len() as f64) as usize).min(bytes.len() - 1),
@@ -107,9 +107,12 @@ fn results_in_which_a_bit_is_another_give_no_verdict_and_older_ones_are_said_to_
         bytes[place] ^= 1 << (number % 8);
         std::fs::write(&file, bytes).unwrap();
         for output in [report(), inspect()] {
-            let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            assert_eq!(output.status.code(), Some(1), "byte {place}: {said}");
-            assert!(said.contains("was altered or damaged") && said.contains(SWEEP), "byte {place}: {said}");
+            let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.code(), Some(1), "byte {place}: {printed}");
+            assert!(
+                printed.contains("was altered or damaged") && printed.contains(SWEEP),
+                "byte {place}: {printed}"
+            );
         }
     }
     assert!(judged == std::fs::read(&verdicts).unwrap(), "altered results changed the verdicts");
@@ -119,8 +122,8 @@ fn results_in_which_a_bit_is_another_give_no_verdict_and_older_ones_are_said_to_
     older.attr("agon_format").unwrap().write_scalar(&1i64).unwrap();
     older.close().unwrap();
     for (output, words) in [(report(), "without a checksum"), (inspect(), "carries no checksum")] {
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success() && said.contains(words), "{said}");
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success() && printed.contains(words), "{printed}");
     }
     assert!(judged == std::fs::read(&verdicts).unwrap(), "the same results gave other verdicts");
     measured

@@ -1,4 +1,4 @@
-//! The reliability programme on real runs and on the program `agon`: rows R9, R10, R12, R14, R15, R19, R20 and R22.
+//! Reliability tests of real runs and of the program `agon`: rows R9, R10, R12, R14, R15, R19, R20 and R22.
 #![allow(clippy::unwrap_used)] // all of this is tests, also the functions that are not one
 
 mod program;

@@ -1,4 +1,4 @@
-//! What a machine may lack: every time a documented exit code, one screen, a next step and no backtrace (row R19).
+//! Missing resources give a documented exit code, at most one screen, a next step and no backtrace (row R19).
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -10,17 +10,17 @@ use crate::program::{Left, agon, reproduce, sweep};
 /// A terminal of 24 lines.
 const SCREEN: usize = 24;
 
-/// The program fails with this code, names this, and says what to do, on one screen.
-fn refused(mut command: Command, code: i32, said: &[&str]) {
+/// Checks that the program fails with this code and these words, on one screen.
+fn refused(mut command: Command, code: i32, words: &[&str]) {
     let output = command.env("RUST_BACKTRACE", "1").stdin(Stdio::null()).output().unwrap();
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(code), "{command:?}: {message}");
-    assert!(said.iter().all(|word| message.contains(word)), "{command:?}: {message}");
+    assert!(words.iter().all(|word| message.contains(word)), "{command:?}: {message}");
     assert!(!message.contains("panicked") && !message.contains("backtrace"), "{message}");
     assert!(message.lines().count() <= SCREEN, "{message}");
 }
 
-/// Holds the lock of a run until its input ends.
+/// Starts a process that holds the lock of a run until its input ends.
 fn hold_a_run(out: &Path) -> std::process::Child {
     let lock = walk(&out.join("runs"));
     let script = "exec 9>\"$1\"; flock 9; echo held; read -r _";
@@ -43,12 +43,12 @@ fn walk(runs: &Path) -> std::path::PathBuf {
 }
 
 #[test]
-fn what_is_missing_is_named_with_a_next_step_on_one_screen() {
+fn missing_resources_are_named_with_a_next_step_on_one_screen() {
     let measured =
         Measurement::of("R19", "what a machine lacks is named, with a next step and a documented exit code");
     let base = tempfile::tempdir().unwrap();
     let out = base.path().join("out");
-    // No font of the system is there for any of this: ours travels in the program.
+    // No system font is available: the program embeds one.
     assert!(reproduce(&out).status.success());
     let reference = Left::read(&out);
 
@@ -77,7 +77,7 @@ fn what_is_missing_is_named_with_a_next_step_on_one_screen() {
         agon(&[&absent[..], &[base.path().join("absent").to_str().unwrap()]].concat()).output().unwrap();
     assert!(absent.status.success() && String::from_utf8_lossy(&absent.stdout).contains("not run"));
 
-    // The clock of a container that was moved: another day, another uptime. Only root may do this.
+    // The clock jumps, as in a container that is moved. Requires root.
     let jumped = base.path().join("jumped");
     let program = agon(&sweep(&jumped));
     let mut later = Command::new("unshare");

@@ -1,5 +1,5 @@
-//! Names from elsewhere, and files of other kinds than the program expects: nothing is written to the terminal as a
-//! name likes, nothing is waited for, nothing is destroyed (row R14).
+//! Untrusted names and unexpected file types: names are escaped on the terminal, no read blocks, no file is destroyed
+//! (row R14).
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -10,20 +10,20 @@ use reliability::Measurement;
 
 use crate::program::{agon, reproduce};
 
-/// Clears the screen, adds a line, recolours by a C1 control, and turns what follows around.
+/// Clears the screen, adds a line, recolours by a C1 control, and reverses the following text.
 const NAME: &str = "cat\u{1b}[2J\nok: all is well\r\u{9b}31m\u{202e}gpj";
 
-/// Far more than any of these commands takes, on a machine that does other things too.
+/// Far more than any of these commands takes on a loaded machine.
 const MOST: Duration = Duration::from_secs(60);
 
-/// Whether a text has a control or bidirectional character but line feeds and tabs.
+/// Whether a text contains control or bidirectional characters other than line feeds and tabs.
 fn deceives(text: &str) -> bool {
     let bidirectional = |c| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.chars().any(|c| bidirectional(c) || (c.is_control() && !matches!(c, '\n' | '\t')))
 }
 
-/// Standard output and standard error, of which neither may deceive.
-fn said(output: &Output, what: &str) -> [String; 2] {
+/// Standard output and standard error, checked for unescaped characters.
+fn printed(output: &Output, what: &str) -> [String; 2] {
     let texts = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     for text in &texts {
         assert!(!deceives(text), "{what}: {text:?}");
@@ -33,7 +33,7 @@ fn said(output: &Output, what: &str) -> [String; 2] {
     texts
 }
 
-/// Ten images for each of two classes, one of them with a hostile name, and one file that is no image.
+/// Writes ten images for each of two classes, one with a hostile name, and one file that is not an image.
 fn images(folder: &Path) {
     for (class, shade) in [(NAME, 40_u8), ("dog", 200)] {
         let folder = folder.join(class);
@@ -47,7 +47,7 @@ fn images(folder: &Path) {
 }
 
 #[test]
-fn a_hostile_name_reaches_no_terminal_table_or_log_as_it_is() {
+fn a_hostile_name_is_escaped_in_every_output() {
     let measured = Measurement::of("R14", "no name writes to the terminal as it likes");
     let base = tempfile::tempdir().unwrap();
     let set = base.path().join(NAME);
@@ -59,7 +59,7 @@ fn a_hostile_name_reaches_no_terminal_table_or_log_as_it_is() {
     let mut go = |arguments: &[&str]| {
         n += 1;
         let output = agon(arguments).output().unwrap();
-        (said(&output, &format!("{arguments:?}")), output.status.code())
+        (printed(&output, &format!("{arguments:?}")), output.status.code())
     };
 
     let train = [
@@ -69,7 +69,7 @@ fn a_hostile_name_reaches_no_terminal_table_or_log_as_it_is() {
     assert_eq!(code, Some(0), "{log}");
     let escaped = "cat\\u{1b}[2J\\nok: all is well\\r\\u{9b}31m\\u{202e}gpj";
     assert!(
-        log.contains("left out: ") && log.contains(escaped) && trained.contains(escaped),
+        log.contains("skipped: ") && log.contains(escaped) && trained.contains(escaped),
         "{trained}{log}"
     );
     let key = trained.strip_prefix("run ").unwrap().split(':').next().unwrap().to_owned();
@@ -112,7 +112,7 @@ fn a_hostile_name_reaches_no_terminal_table_or_log_as_it_is() {
     ] {
         go(arguments);
     }
-    // A folder of the store whose name and journal are from elsewhere, and are no Unicode either.
+    // A folder of the store with a hostile, non-Unicode name and journal.
     let stray = Path::new(out).join("runs").join(std::ffi::OsStr::from_bytes(b"\x1b[2J\xff\nok: all"));
     std::fs::create_dir_all(&stray).unwrap();
     std::fs::write(stray.join("journal.jsonl"), "\u{1b}[2J\nok: all").unwrap();
@@ -126,7 +126,7 @@ fn a_hostile_name_reaches_no_terminal_table_or_log_as_it_is() {
         .passed(n, format!("{n} commands with names of control and bidirectional characters"));
 }
 
-/// A command ends in time with this code and names this.
+/// Checks that a command ends in time with this code and these words.
 fn ends(arguments: &[&str], code: i32, words: &str) {
     let begin = Instant::now();
     let mut child = agon(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -138,13 +138,13 @@ fn ends(arguments: &[&str], code: i32, words: &str) {
         std::thread::sleep(Duration::from_millis(5));
     }
     let output = child.wait_with_output().unwrap();
-    let [stdout, stderr] = said(&output, &format!("{arguments:?}"));
+    let [stdout, stderr] = printed(&output, &format!("{arguments:?}"));
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stdout}{stderr}");
     assert!(stdout.contains(words) || stderr.contains(words), "{arguments:?}: {stdout}{stderr}");
 }
 
 #[test]
-fn what_never_ends_is_not_read_and_links_and_devices_are_not_destroyed() {
+fn endless_files_are_not_read_and_links_and_devices_are_not_replaced() {
     let base = tempfile::tempdir().unwrap();
     let at = |name: &str| base.path().join(name).to_str().unwrap().to_owned();
     let (out, pipe, huge) = (at("out"), at("pipe"), at("huge"));
@@ -164,12 +164,12 @@ fn what_never_ends_is_not_read_and_links_and_devices_are_not_destroyed() {
         ends(&["run", "--keys", path, "--out", &at("other")], 1, kind);
     }
     for (path, words) in
-        [(&*pipe, "no regular file"), ("/dev/zero", "no regular file"), (&huge, "whole HDF5 file")]
+        [(&*pipe, "not a regular file"), ("/dev/zero", "not a regular file"), (&huge, "complete HDF5 file")]
     {
         ends(&["inspect", path], if path == huge { 1 } else { 2 }, words);
     }
 
-    // In the place of the files of a run, of results, of a set, and of images.
+    // Pipes in place of the files of a run, of results, of a data set, and of images.
     let runs: Vec<_> =
         std::fs::read_dir(base.path().join("out/runs")).unwrap().map(|run| run.unwrap().path()).collect();
     let key = runs[0].file_name().unwrap().to_str().unwrap().to_owned();
@@ -185,7 +185,7 @@ fn what_never_ends_is_not_read_and_links_and_devices_are_not_destroyed() {
     std::os::unix::fs::symlink("inner.html", &page).unwrap();
     ends(&["report", "--profile", "smoke", "--out", &out, "-o", &page], 0, "page.html");
     assert!(base.path().join("page.html").is_symlink() && base.path().join("inner.html").is_file());
-    // What the program itself lays into its folder is a regular file.
+    // The program writes only regular files to its own folder.
     let verdicts = at("out/smoke/verdicts.csv");
     std::fs::remove_file(&verdicts).unwrap();
     mkfifo(&verdicts);

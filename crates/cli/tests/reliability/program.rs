@@ -1,4 +1,4 @@
-//! The program `agon` in a folder of its own, and everything that it left there.
+//! Runs the program `agon` in a folder and reads everything it wrote.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ pub(crate) const SMALL: &str =
 
 pub(crate) const SWEEP: &str = "fc-lambda-sweep";
 
-/// `agon` with these arguments, finding no data sets but the embedded one, and no fonts of the system.
+/// `agon` with these arguments, without data sets other than the embedded one, and without system fonts.
 pub(crate) fn agon(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_agon"));
     command.args(arguments).env_remove("AGON_DATA").env_remove("XDG_CACHE_HOME");
@@ -21,7 +21,7 @@ pub(crate) fn agon(arguments: &[&str]) -> Command {
     command
 }
 
-/// The arguments of a whole reproduction of one experiment that takes about a second.
+/// The arguments of a reproduction of one experiment that takes about a second.
 pub(crate) fn sweep(out: &Path) -> Vec<&str> {
     let out = out.to_str().unwrap();
     ["reproduce", "--profile", "smoke", "--only", SWEEP, "--jobs", "2", "-s", SMALL, "--out", out].into()
@@ -31,7 +31,7 @@ pub(crate) fn reproduce(out: &Path) -> Output {
     agon(&sweep(out)).output().unwrap()
 }
 
-/// What a reproduction left but for times: the results, the figures and the verdicts.
+/// The output of a reproduction without times: results, figures, verdicts.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Left {
     results: Results,
@@ -50,7 +50,7 @@ impl Left {
     }
 }
 
-/// Every file in a folder and below it.
+/// All files in a folder, recursively.
 pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
     let mut files = vec![];
     for entry in std::fs::read_dir(folder).into_iter().flatten() {
@@ -65,7 +65,7 @@ pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The files that a kill left half-written.
+/// Partial files left by a kill.
 pub(crate) fn strays(folder: &Path) -> Vec<PathBuf> {
     let mut files = files_below(folder);
     files.retain(|file| file.extension().is_some_and(|kind| kind == "partial"));

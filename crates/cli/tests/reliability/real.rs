@@ -1,4 +1,4 @@
-//! A run of a real model that is small enough to be computed a thousand times, and all of its bits.
+//! A run of a real model, small enough to be computed a thousand times, and all of its bits.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -36,38 +36,38 @@ pub(crate) fn fc_s() -> Architecture {
     Architecture::Fc(Config::of(Size::S, 4))
 }
 
-/// A store that has a checkpoint of every epoch.
+/// A store that writes a checkpoint after every epoch.
 pub(crate) fn open(root: &Path) -> Store {
     Store::open(root).unwrap().checkpointing_after(Duration::ZERO)
 }
 
-/// Finds the run, or goes on with it to its end; hears the number of the next epoch.
-pub(crate) fn compute(store: &Store, run: &Run, mut heard: impl FnMut(u32)) -> FinishedRun {
-    let heard = |epochs: &[Epoch]| heard(epochs.last().map_or(0, |last| last.epoch + 1));
+/// Finds or resumes the run and completes it; `observe` receives the number of the next epoch.
+pub(crate) fn compute(store: &Store, run: &Run, mut observe: impl FnMut(u32)) -> FinishedRun {
+    let observe = |epochs: &[Epoch]| observe(epochs.last().map_or(0, |last| last.epoch + 1));
     let spec = run.spec(images());
     match store.find(&spec).unwrap() {
         Some(found) => found,
         None => {
             let folder = store.run(&spec).unwrap();
-            run.compute(images(), None, &Device::Cpu, folder, Keep::WhatIsReread, heard).unwrap()
+            run.compute(images(), None, &Device::Cpu, folder, Keep::WhatIsReread, observe).unwrap()
         }
     }
 }
 
-/// Begins the run, or goes on with it, and leaves it after so many epochs.
+/// Starts or resumes the run and abandons it after `epochs` epochs.
 pub(crate) fn compute_until(store: &Store, run: &Run, epochs: u32) {
     struct Left;
-    let heard = |now| {
+    let observe = |now| {
         if now > epochs {
             resume_unwind(Box::new(Left));
         }
     };
-    let left = catch_unwind(AssertUnwindSafe(|| compute(store, run, heard)));
+    let left = catch_unwind(AssertUnwindSafe(|| compute(store, run, observe)));
     assert!(left.is_err_and(|panic| panic.is::<Left>()), "the run was left by something else");
 }
 
-/// All bits of a run but the seconds it took: parameters, measurements, the hash of each checkpoint, which holds the
-/// optimisers, and what is in its HDF5 file.
+/// All bits of a run except its times: parameters, metrics, the hash of each checkpoint, which covers the
+/// optimiser state, and the content of its HDF5 file.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Bits {
     finals: Arrays,
@@ -89,7 +89,7 @@ impl Bits {
     }
 }
 
-/// What is in a results file, but for times, and for the commit of a checkout that may be worked on meanwhile.
+/// The content of a results file without times, and without the commit, which may change during the tests.
 pub(crate) fn untimed(file: &Path) -> Results {
     let mut results = read_results(file).unwrap();
     results.variables.remove("seconds");

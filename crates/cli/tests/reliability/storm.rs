@@ -13,23 +13,23 @@ use crate::real::{Bits, EPOCHS, compute, fc_s, images, open, run_of};
 
 const ROOT: &str = "AGON_TEST_STORM_ROOT";
 
-/// Kills before a run may come to its end.
+/// The number of kills before a run may finish.
 const KILLS_A_ROUND: usize = 4;
 
-/// When a child is killed.
+/// When to kill a child.
 enum Moment {
     /// After this time.
     After(Duration),
-    /// As soon as this file has so many lines, or at the child's end.
+    /// As soon as this file has this many lines, or at the child's end.
     AtLine(PathBuf, usize),
 }
 
-/// The part of a whole that the golden ratio gives to a number, so that many are spread evenly.
+/// A fraction of 1 for each number, spread evenly by the golden ratio.
 fn part(number: usize) -> f64 {
     (number as f64 * 0.618_033_988_75).fract()
 }
 
-/// Starts a child, waits for the instant, looks, and kills it.
+/// Starts a child, waits for the moment, calls `before`, and kills it.
 fn killed(child: &mut Command, instant: Moment, before: impl FnOnce()) {
     let mut child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     match instant {
@@ -45,7 +45,7 @@ fn killed(child: &mut Command, instant: Moment, before: impl FnOnce()) {
     child.wait().unwrap();
 }
 
-/// The epochs of each run that its journal holds.
+/// The recorded epochs of each run.
 fn acknowledged(runs: &Path) -> BTreeMap<PathBuf, Vec<Epoch>> {
     let listed = if runs.is_dir() { Store::reading(runs).list().unwrap() } else { vec![] };
     listed.into_iter().map(|(folder, summary)| (folder, summary.unwrap().epochs)).collect()
@@ -60,14 +60,14 @@ fn assert_none_lost(before: &BTreeMap<PathBuf, Vec<Epoch>>, after: &BTreeMap<Pat
 }
 
 #[test]
-#[ignore = "the child of a_killed_training_run_goes_on_with_the_same_bits, which kills it"]
+#[ignore = "the child of a_killed_training_run_resumes_with_identical_bits, which kills it"]
 fn child() {
     let root = std::env::var_os(ROOT).expect("only the parent starts this");
     compute(&open(Path::new(&root)), &run_of(fc_s(), 0.5), |_| ());
 }
 
 #[test]
-fn a_killed_training_run_goes_on_with_the_same_bits() {
+fn a_killed_training_run_resumes_with_identical_bits() {
     let measured = Measurement::of("R10", "a run that is killed at any instant goes on with the same bits");
     let base = tempfile::tempdir().unwrap();
     let run = run_of(fc_s(), 0.5);
@@ -84,7 +84,7 @@ fn a_killed_training_run_goes_on_with_the_same_bits() {
     for kill in 0..kills {
         let root = base.path().join(format!("round-{}", kill / KILLS_A_ROUND));
         let mut before = BTreeMap::new();
-        // By turns anywhere in the child's life, and as soon as the journal has a header and some epochs.
+        // Alternately at any time, and as soon as the journal has a header and some epochs.
         let lines = 1 + kill / 2 % (EPOCHS as usize + 1);
         let moment = match kill % 2 {
             0 => Moment::After(life.mul_f64(part(kill))),
@@ -106,10 +106,10 @@ fn a_killed_training_run_goes_on_with_the_same_bits() {
 }
 
 #[test]
-fn a_killed_reproduction_goes_on_to_the_same_results_and_figures() {
+fn a_killed_reproduction_resumes_to_the_same_results_and_figures() {
     let measured = Measurement::of("R10", "a run that is killed at any instant goes on with the same bits");
     let base = tempfile::tempdir().unwrap();
-    // Temporary folders of the program lie here too.
+    // Temporary folders of the program are here too.
     let command = |out: &Path| {
         let mut command = agon(&sweep(out));
         command.env("TMPDIR", base.path());
@@ -127,7 +127,7 @@ fn a_killed_reproduction_goes_on_to_the_same_results_and_figures() {
         let mut before = BTreeMap::new();
         killed(&mut command(&out), Moment::After(life.mul_f64(part(kill))), || before = acknowledged(&runs));
         assert_none_lost(&before, &acknowledged(&runs));
-        // Whatever has its name is whole; results that are only half there do not have it.
+        // Files with their final name are complete; partial ones have another name.
         for file in files_below(&out).iter().filter(|file| file.extension().is_some_and(|kind| kind == "h5"))
         {
             read_results(file).unwrap();

@@ -1,5 +1,5 @@
-//! Standard output and standard error that are closed or full, a file that may not grow, threads that cannot start:
-//! none ends a run that could go on, and what ends has its exit code and one clear message (row R12).
+//! Closed or full standard streams, file size limits, threads that cannot start:
+//! no run is stopped needlessly, and every failure has its exit code and one clear message (row R12).
 
 use std::fs::File;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::program::{Left, SWEEP, agon, reproduce, sweep};
 const TRAIN: [&str; 9] =
     ["train", "--model", "fc-s", "train=100", "validation=20", "data.test=40", "batch=20", "--epochs", "2"];
 
-/// The pipe of a reader that has gone.
+/// A pipe without a reader.
 fn closed_pipe() -> Stdio {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
@@ -27,7 +27,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// The output of the program through a shell that first says `limits`.
+/// The output of the program in a shell that first runs `limits`.
 fn limited(limits: &str, arguments: &[&str]) -> Output {
     let program = agon(arguments);
     let script = format!("{limits}; exec \"$0\" \"$@\"");
@@ -42,7 +42,7 @@ fn trained(out: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_log_that_cannot_be_written_ends_nothing_and_results_that_cannot_are_exit_code_4() {
+fn an_unwritable_log_is_ignored_and_unwritable_results_are_exit_code_4() {
     let measured = Measurement::of("R12", "a log that cannot be written ends nothing");
     let base = tempfile::tempdir().unwrap();
     let whole = base.path().join("reference");
@@ -59,13 +59,13 @@ fn a_log_that_cannot_be_written_ends_nothing_and_results_that_cannot_are_exit_co
         let output = agon(&arguments).stderr(log()).output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{name}");
         assert!(text(&output.stdout).contains("finished: 2 of 2 epochs"), "{}", text(&output.stdout));
-        // An error that nobody can be told keeps its code.
+        // An error that cannot be printed keeps its exit code.
         let refused = agon(&["export", "0", "w", "--out", "/nonexistent"]).stderr(log()).output().unwrap();
         assert_eq!(refused.status.code(), Some(2), "{name}");
         n += 3;
     }
 
-    // What is on standard output are the results of a command.
+    // Standard output carries the results of a command.
     let results = whole.join("smoke").join(SWEEP).join(format!("{SWEEP}.h5"));
     let (whole, results) = (whole.to_str().unwrap(), results.to_str().unwrap());
     for arguments in [
@@ -81,23 +81,26 @@ fn a_log_that_cannot_be_written_ends_nothing_and_results_that_cannot_are_exit_co
         let output = agon(arguments).stdout(closed_pipe()).output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", text(&output.stderr));
         let output = agon(arguments).stdout(full()).output().unwrap();
-        let said = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(4), "{arguments:?}: {said}");
-        assert!(said.contains("standard output") && !said.contains("damaged"), "{arguments:?}: {said}");
-        assert_eq!(said.lines().count(), 1, "{arguments:?}: {said}");
+        let printed = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(4), "{arguments:?}: {printed}");
+        assert!(
+            printed.contains("standard output") && !printed.contains("damaged"),
+            "{arguments:?}: {printed}"
+        );
+        assert_eq!(printed.lines().count(), 1, "{arguments:?}: {printed}");
         n += 2;
     }
     measured.part("streams").passed(n, format!("{n} commands whose output or log is closed or full"));
 }
 
 #[test]
-fn a_file_that_may_not_grow_is_a_full_disk_and_kills_nothing() {
+fn a_file_size_limit_counts_as_a_full_disk() {
     let base = tempfile::tempdir().unwrap();
     let out = base.path().join("out");
     let output = limited("ulimit -f 24", &sweep(&out));
-    let said = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(4), "{:?}: {said}", output.status);
-    assert!(said.contains("the disk is full"), "{said}");
+    let printed = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(4), "{:?}: {printed}", output.status);
+    assert!(printed.contains("the disk is full"), "{printed}");
     assert!(reproduce(&out).status.success());
 
     let key = std::fs::read_dir(out.join("runs")).unwrap().next().unwrap().unwrap().file_name();
@@ -108,7 +111,7 @@ fn a_file_that_may_not_grow_is_a_full_disk_and_kills_nothing() {
     let output = limited("ulimit -f 8", &export);
     assert_eq!(output.status.code(), Some(4), "{:?}: {}", output.status, text(&output.stderr));
     assert_eq!(std::fs::read(&file).unwrap(), b"old");
-    // A device is written into, and stays.
+    // A device is written to and not replaced.
     let output = agon(&["export", key, "/dev/full", "--out", out]).output().unwrap();
     assert_eq!(output.status.code(), Some(4), "{}", text(&output.stderr));
     let output = agon(&["export", key, "/dev/stdout", "--out", out]).output().unwrap();
@@ -118,8 +121,8 @@ fn a_file_that_may_not_grow_is_a_full_disk_and_kills_nothing() {
 }
 
 #[test]
-fn threads_that_cannot_start_are_one_clear_error_and_the_doctor_reports_them() {
-    // No machine has room for stacks of 64 TiB.
+fn threads_that_cannot_start_are_one_clear_error_reported_by_the_doctor_too() {
+    // Stacks of 64 TiB cannot be allocated.
     let stack = "export RUST_MIN_STACK=70368744177664";
     let base = tempfile::tempdir().unwrap();
     let out = base.path().join("out");
@@ -129,34 +132,37 @@ fn threads_that_cannot_start_are_one_clear_error_and_the_doctor_reports_them() {
         [&sweep(&out)[..], &train, &["advise", "--data", "."], &["data", "verify", "fashion-mnist-embedded"]]
     {
         let output = limited(stack, arguments);
-        let said = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+        let printed = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {printed}");
         assert!(
-            said.starts_with("error: cannot start ") && said.contains("ulimit -u"),
-            "{arguments:?}: {said}"
+            printed.starts_with("error: cannot start ") && printed.contains("ulimit -u"),
+            "{arguments:?}: {printed}"
         );
-        assert_eq!(said.lines().count(), 1, "{arguments:?}: {said}");
-        assert!(!said.contains("--jobs"), "these threads are started whatever --jobs says: {said}");
+        assert_eq!(printed.lines().count(), 1, "{arguments:?}: {printed}");
+        assert!(!printed.contains("--jobs"), "these threads are started whatever --jobs says: {printed}");
     }
     assert!(!out.exists());
     let output = limited(stack, &["doctor"]);
     let table = text(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{table} {}", text(&output.stderr));
-    assert!(table.contains("problem  threads") && table.contains("ok       matrix product"), "{table}");
+    assert!(
+        table.contains("problem  threads") && table.contains("ok       matrix multiplication"),
+        "{table}"
+    );
     assert_eq!(text(&output.stderr), "");
-    // Room for stacks of the threads that all commands start, one for each core, and not for the two that each job needs.
+    // Enough memory for the stacks of the global thread pool, one per core, and not for the two threads of each job.
     let cores = std::thread::available_parallelism().unwrap();
     let few = format!("ulimit -v {}; export RUST_MIN_STACK={}", (2 * cores.get()) << 20, 1 << 30);
     let whole = sweep(&out).into_iter().filter(|&argument| !["--jobs", "2"].contains(&argument));
     let output = limited(&few, &whole.collect::<Vec<_>>());
-    let said = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("error: cannot start ") && !said.contains("start 1 threads"), "{said}");
-    assert_eq!(said.contains("--jobs"), cores.get() > 1, "{said}");
+    let printed = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{printed}");
+    assert!(printed.contains("error: cannot start ") && !printed.contains("start 1 threads"), "{printed}");
+    assert_eq!(printed.contains("--jobs"), cores.get() > 1, "{printed}");
     let output = limited(&few, &["doctor"]);
     let table = text(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{table} {}", text(&output.stderr));
-    assert!(table.contains("problem  threads") && table.contains("main job cannot run here"), "{table}");
-    // Commands that only look need none.
+    assert!(table.contains("problem  threads") && table.contains("cannot run here"), "{table}");
+    // Listing commands need no threads.
     assert!(limited(stack, &["list"]).status.success());
 }

@@ -1,18 +1,18 @@
-//! The measures of a trade-off against Monte Carlo, and the order of the points that they must not see (row R20).
+//! Trade-off measures agree with Monte Carlo and do not depend on the order of points (row R20).
 
 use experiments::measures::trade_off;
 use reliability::{Measurement, size};
 use tensor::random::Stream;
 
-/// Where they stand among [`experiments::measures::TRADE_OFFS`].
+/// Indices in [`experiments::measures::TRADE_OFFS`].
 const FRONT_AREA: usize = 4;
 const HYPERVOLUME: usize = 5;
 const SAMPLES: usize = 20_000;
-/// The error rate of a guess among ten classes, the far side of the rectangle.
+/// The error rate of guessing among ten classes, the far side of the rectangle.
 const CHANCE: f64 = 0.9;
 
 #[test]
-fn the_hypervolume_is_what_monte_carlo_says_and_no_measure_of_a_front_sees_the_order_of_its_points() {
+fn the_hypervolume_agrees_with_monte_carlo_and_front_measures_ignore_the_order_of_points() {
     let measured = Measurement::of("R20", "measures keep their invariances and agree with brute force");
     let (n, mut worst) = (size(50, 2_000), 0.0f64);
     for number in 0..n as u64 {
@@ -26,7 +26,7 @@ fn the_hypervolume_is_what_monte_carlo_says_and_no_measure_of_a_front_sees_the_o
             trade_off(&lambdas, &mse, &accuracy, 1.0)
         };
         let expected = of(&points);
-        // The end points have a meaning; those between them change places.
+        // The end points are fixed; those between them are permuted.
         let mut turned = points.clone();
         turned[1..k - 1].rotate_left((k - 2) / 2);
         turned[1..k - 1].reverse();
@@ -38,7 +38,7 @@ fn the_hypervolume_is_what_monte_carlo_says_and_no_measure_of_a_front_sees_the_o
             points.iter().any(|(mse, accuracy)| *mse <= x && (1.0 - accuracy) / CHANCE <= y)
         });
         let share = inside.count() as f64 / SAMPLES as f64;
-        // A share of n samples spreads by at most 1 / (2 sqrt(n)); six such are never seen.
+        // The standard error of a fraction of n samples is at most 1 / (2 sqrt(n)); six of them are allowed.
         let allowed = 3.0 / (SAMPLES as f64).sqrt();
         let gap = (share - expected[HYPERVOLUME]).abs();
         assert!(gap <= allowed, "front {number}: {share} and {}", expected[HYPERVOLUME]);

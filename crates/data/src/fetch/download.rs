@@ -1,4 +1,4 @@
-//! One file over HTTP: gone on with when it breaks, never larger than it should be, compared with its SHA-256.
+//! Downloads one file over HTTP: resumed when interrupted, bounded in size, verified by SHA-256.
 
 use std::{
     fs::File,
@@ -18,30 +18,30 @@ use ureq::{
 use super::{partial::about, sources::Remote};
 use crate::{Error, Result, checksum::Hashing};
 
-/// How often an answer may point to another address.
+/// The largest number of redirects.
 const MOST_REDIRECTS: usize = 5;
 
-/// How long things may take.
+/// Timeouts and limits of a download.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Patience {
-    /// For finding the host, and for connecting to it.
+pub(super) struct Timeouts {
+    /// For resolving the host and connecting to it.
     pub(super) connect: Duration,
-    /// For a silence.
-    pub(super) silence: Duration,
-    /// Fewer bytes a second than this, over at least a silence, are no better than one.
+    /// The longest time without data.
+    pub(super) idle: Duration,
+    /// The smallest rate in bytes per second, measured over at least `idle`.
     pub(super) least_per_second: u64,
-    /// Attempts in a row that may bring fewer bytes than `progress`.
+    /// The largest number of attempts in a row with less than `progress` bytes.
     pub(super) attempts: u32,
     pub(super) progress: u64,
-    /// Between the first two attempts, and longer and longer after that.
+    /// The delay before the second attempt; later delays are longer.
     pub(super) pause: Duration,
 }
 
-impl Default for Patience {
+impl Default for Timeouts {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(15),
-            silence: Duration::from_secs(30),
+            idle: Duration::from_secs(30),
             least_per_second: 1_024,
             attempts: 5,
             progress: 1 << 16,
@@ -50,50 +50,50 @@ impl Default for Patience {
     }
 }
 
-/// Asks one folder in the network for the files of one set.
+/// An HTTP client for the files of one set.
 pub(super) struct Client {
     set: &'static str,
-    /// The address of the folder, with `/` at the end.
+    /// The URL of the folder, with a trailing `/`.
     base: String,
     agent: Agent,
-    patience: Patience,
+    timeouts: Timeouts,
 }
 
-/// Why an attempt ended before the file did; another may do better.
+/// Why an attempt ended early; the download may be retried.
 struct Broken(String);
 
 impl Client {
-    /// Errs if the address is not `https://`, or `http://` with a host that is this machine.
-    pub(super) fn new(set: &'static str, base: &str, patience: Patience) -> Result<Self> {
+    /// Fails if the URL is neither `https://` nor `http://` with a host that is this machine.
+    pub(super) fn new(set: &'static str, base: &str, timeouts: Timeouts) -> Result<Self> {
         let base = format!("{}/", base.trim_end_matches('/'));
         let uri =
             base.parse().ok().filter(|uri| is_safe(uri) || is_own(uri)).ok_or_else(|| Error::Fetch {
                 name: set,
                 at: base.clone(),
                 what: "address",
-                wanted: "https://HOST/FOLDER, as http is for this machine alone".to_owned(),
+                wanted: "https://HOST/FOLDER, since http is allowed for this machine only".to_owned(),
                 got: "another one".to_owned(),
-                hint: "say another address with `--from URL`",
+                hint: "name another address with `--from URL`",
             })?;
         let config = Agent::config_builder()
             .user_agent(concat!("agon/", env!("CARGO_PKG_VERSION")))
             .http_status_as_error(false)
-            // Redirects are followed here, where each can be judged.
+            // Redirects are followed below, where each is checked.
             .max_redirects(0)
-            .timeout_resolve(Some(patience.connect))
-            .timeout_connect(Some(patience.connect))
-            .timeout_per_read(Some(patience.silence))
-            .timeout_recv_response(Some(patience.silence))
+            .timeout_resolve(Some(timeouts.connect))
+            .timeout_connect(Some(timeouts.connect))
+            .timeout_per_read(Some(timeouts.idle))
+            .timeout_recv_response(Some(timeouts.idle))
             .max_idle_connections(0);
-        // What lies on this machine needs nobody between.
+        // No proxy for a server on this machine.
         let config = if is_own(&uri) { config.proxy(None) } else { config };
-        Ok(Self { set, base, agent: config.build().new_agent(), patience })
+        Ok(Self { set, base, agent: config.build().new_agent(), timeouts })
     }
 
-    /// Downloads a file to `path`, going on with what is there; `tell` is given the bytes that are here.
+    /// Downloads a file to `path`, resuming a partial one; `progress` is called with the bytes received.
     ///
-    /// Errs with [`Error::Fetch`] if the file cannot be had whole or has another size or SHA-256.
-    pub(super) fn download(&self, remote: &Remote, path: &Path, tell: &mut dyn FnMut(u64)) -> Result<()> {
+    /// Fails with [`Error::Fetch`] if the file cannot be downloaded completely or has another size or SHA-256.
+    pub(super) fn download(&self, remote: &Remote, path: &Path, progress: &mut dyn FnMut(u64)) -> Result<()> {
         let mut options = File::options();
         let here = files::regular(options.read(true).write(true).create(true).truncate(false), path);
         let mut file = here.map_err(about(path))?;
@@ -101,19 +101,19 @@ impl Client {
         if have > remote.bytes {
             have = 0;
         }
-        let (mut furthest, mut fruitless) = (have, 0);
+        let (mut furthest, mut attempts) = (have, 0);
         while have < remote.bytes {
-            let Broken(why) = match self.attempt(remote, path, &mut file, &mut have, tell)? {
+            let Broken(why) = match self.attempt(remote, path, &mut file, &mut have, progress)? {
                 Ok(()) => break,
                 Err(broken) => broken,
             };
-            fruitless = if have >= furthest + self.patience.progress { 0 } else { fruitless + 1 };
+            attempts = if have >= furthest + self.timeouts.progress { 0 } else { attempts + 1 };
             furthest = furthest.max(have);
-            if fruitless == self.patience.attempts {
-                let got = format!("{have}, then {why}, {fruitless} times with little or no progress");
+            if attempts == self.timeouts.attempts {
+                let got = format!("{have}, then {why}, {attempts} times with little or no progress");
                 return Err(self.failed(remote, "download", format!("{} bytes", remote.bytes), got, LATER));
             }
-            thread::sleep(self.patience.pause * fruitless);
+            thread::sleep(self.timeouts.pause * attempts);
         }
         file.set_len(remote.bytes).and_then(|()| file.sync_all()).map_err(about(path))?;
 
@@ -128,14 +128,14 @@ impl Client {
         Ok(())
     }
 
-    /// One request, from byte `have` on, and all that it brings; `have` follows.
+    /// Sends one request from byte `have` on and reads its response; advances `have`.
     fn attempt(
         &self,
         remote: &Remote,
         path: &Path,
         file: &mut File,
         have: &mut u64,
-        tell: &mut dyn FnMut(u64),
+        progress: &mut dyn FnMut(u64),
     ) -> Result<std::result::Result<(), Broken>> {
         let mut response = match self.answer(remote, *have)? {
             Ok(response) => response,
@@ -143,11 +143,11 @@ impl Client {
         };
         match response.status() {
             StatusCode::PARTIAL_CONTENT => self.check_range(remote, *have, &response)?,
-            // Whoever does not know of ranges sends all of it.
+            // A server without range requests sends the whole file.
             StatusCode::OK => *have = 0,
             StatusCode::RANGE_NOT_SATISFIABLE if *have > 0 => {
                 *have = 0;
-                return Ok(Err(Broken("that it has no such range".to_owned())));
+                return Ok(Err(Broken("a refused range".to_owned())));
             }
             status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
                 return Ok(Err(Broken(format!("the status {status}"))));
@@ -180,17 +180,17 @@ impl Client {
             }
             file.write_all(&buffer[..n]).map_err(about(path))?;
             *have += n as u64;
-            tell(*have);
+            progress(*have);
             let took = start.elapsed();
-            let enough = self.patience.least_per_second as f64 * took.as_secs_f64();
-            if took > self.patience.silence && ((*have - first) as f64) < enough {
-                let least = self.patience.least_per_second;
+            let enough = self.timeouts.least_per_second as f64 * took.as_secs_f64();
+            if took > self.timeouts.idle && ((*have - first) as f64) < enough {
+                let least = self.timeouts.least_per_second;
                 return Ok(Err(Broken(format!("less than {least} bytes a second"))));
             }
         }
     }
 
-    /// The answer to a request, wherever redirects lead.
+    /// The response to a request after redirects.
     fn answer(&self, remote: &Remote, have: u64) -> Result<std::result::Result<Response<Body>, Broken>> {
         let address = format!("{}{}", self.base, remote.name);
         let mut uri: Uri = address.parse().map_err(|error| {
@@ -214,7 +214,7 @@ impl Client {
         Err(self.failed(remote, "redirects", wanted, "more".to_owned(), ELSEWHERE))
     }
 
-    /// Where an answer points to; errs if that is without TLS, or no whole address.
+    /// The target of a redirect; fails if it has no TLS or is not a full URL.
     fn redirected(&self, remote: &Remote, from: &Uri, response: &Response<Body>) -> Result<Uri> {
         let location = response.headers().get(header::LOCATION);
         let location = location.and_then(|location| location.to_str().ok()).unwrap_or_default();
@@ -234,7 +234,7 @@ impl Client {
         })
     }
 
-    /// Errs if another part of the file comes than was asked for.
+    /// Fails if the response is not the requested range.
     fn check_range(&self, remote: &Remote, have: u64, response: &Response<Body>) -> Result<()> {
         let range = response.headers().get(header::CONTENT_RANGE);
         let range = range.and_then(|range| range.to_str().ok()).unwrap_or_default();
@@ -261,12 +261,12 @@ impl Client {
 const LATER: &str = "try again later, or name a folder with copies of the files with `--from URL`";
 const ELSEWHERE: &str = "name a folder with copies of the published files with `--from URL`";
 
-/// Whether nobody between can read or change what comes from there.
+/// Whether the connection is encrypted or local.
 fn is_safe(uri: &Uri) -> bool {
     uri.scheme() == Some(&Scheme::HTTPS) && uri.host().is_some()
 }
 
-/// Whether it is a server on this machine, without TLS.
+/// Whether the URL is a server on this machine without TLS.
 fn is_own(uri: &Uri) -> bool {
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
     let own = host == "localhost" || host.parse().is_ok_and(|host: IpAddr| host.is_loopback());

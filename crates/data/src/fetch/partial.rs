@@ -1,4 +1,4 @@
-//! The folder in which a set is gathered: held by one process, gone after an error, gone on with after a kill.
+//! The folder of a download in progress: locked by one process, removed after an error, resumed after a kill.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -13,8 +13,8 @@ use crate::{Error, Result};
 /// `NAME.partial` beside the target.
 ///
 /// ```text
-/// lock     held while this value lives
-/// set/     what will be renamed
+/// lock     locked while this value lives
+/// set/     renamed at the end
 /// ...      archives
 /// ```
 #[derive(Debug)]
@@ -24,9 +24,9 @@ pub(super) struct Partial {
 }
 
 impl Partial {
-    /// Makes the folder, or takes over the one that a kill left.
+    /// Creates the folder, or takes over one left by a kill.
     ///
-    /// Errs if another process holds it.
+    /// Fails if another process has locked it.
     pub(super) fn open(name: &'static str, target: &Path) -> Result<Self> {
         let folder = files::partial(target);
         fs::create_dir_all(folder.join(SET)).map_err(about(&folder))?;
@@ -39,25 +39,25 @@ impl Partial {
                 name,
                 at: folder.display().to_string(),
                 what: "lock",
-                wanted: "to hold it".to_owned(),
-                got: "another process that does".to_owned(),
-                hint: "wait until it has fetched the set",
+                wanted: "a free lock".to_owned(),
+                got: "one held by another process".to_owned(),
+                hint: "wait until that process has fetched the set",
             }),
             Err(TryLockError::Error(cause)) => Err(about(&lock)(cause)),
         }
     }
 
-    /// What is beside the set.
+    /// The folder with the set and its archives.
     pub(super) fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// What will be the folder of the set.
+    /// The folder that becomes the set's.
     pub(super) fn set(&self) -> PathBuf {
         self.folder.join(SET)
     }
 
-    /// Gives the set its final name, and removes the rest.
+    /// Renames the set to its final name and removes the rest.
     pub(super) fn finish(self, target: &Path) -> Result<()> {
         fs::rename(self.set(), target).map_err(about(target))?;
         files::sync_name(target).map_err(about(files::folder_of(target)))
@@ -68,12 +68,12 @@ const SET: &str = "set";
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        // What cannot be removed is gone on with next time.
+        // A folder that cannot be removed is resumed by the next call.
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
-/// An error of the system, with the file that it is about.
+/// An error of the operating system, with its file.
 pub(super) fn about(file: &Path) -> impl Fn(io::Error) -> Error {
     let file = file.display().to_string();
     move |cause| Error::Io { file: file.clone(), cause }

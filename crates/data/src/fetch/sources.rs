@@ -1,14 +1,14 @@
-//! Where the publishers put their sets, and what must come from there.
+//! The published files of each data set: URLs, sizes and checksums.
 
 use crate::{formats::tar::Limits, specs::DatasetSpec};
 
-/// A folder in the network, and the files that make a set.
+/// A URL and the files below it that make a set.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Source<'a> {
-    /// Its address, with `/` at the end.
+    /// The URL, with a trailing `/`.
     pub(super) base: &'a str,
     pub(super) files: &'a [Remote<'a>],
-    /// What the archives may hold; none if the files are kept as they are.
+    /// The limits of the archives; `None` if the files are not archives.
     pub(super) archive: Option<Limits>,
 }
 
@@ -17,11 +17,11 @@ pub(super) struct Source<'a> {
 pub(super) struct Remote<'a> {
     pub(super) name: &'a str,
     pub(super) bytes: u64,
-    /// In lower-case hexadecimal.
+    /// SHA-256 in lower-case hexadecimal.
     pub(super) sha256: &'a str,
 }
 
-/// The source of a set; none if it has no lasting address with TLS, is a zip archive, or wants an account.
+/// The source of a set; `None` if it has no stable https URL, is a zip archive, or requires an account.
 pub(super) fn of(known: &DatasetSpec) -> Option<&'static Source<'static>> {
     match known.name {
         "mnist" => Some(&MNIST),
@@ -33,7 +33,7 @@ pub(super) fn of(known: &DatasetSpec) -> Option<&'static Source<'static>> {
     }
 }
 
-/// The publishers' own address answers no more; this is the copy that the common loaders use.
+/// The publishers' own server is gone; this is the mirror that common loaders use.
 static MNIST: Source = Source {
     base: "https://storage.googleapis.com/cvdf-datasets/mnist/",
     files: &[
@@ -108,7 +108,7 @@ static CIFAR100: Source = Source {
     archive: Some(Limits { entries: 64, bytes: 200_000_000 }),
 };
 
-/// With a shorter side of 320 pixels, of which 256 are asked for.
+/// The version with a shorter side of 320 pixels; images are resized to 256.
 static IMAGENETTE: Source = Source {
     base: "https://s3.amazonaws.com/fast-ai-imageclas/",
     files: &[Remote {
@@ -125,7 +125,7 @@ mod tests {
     use crate::specs::ALL;
 
     #[test]
-    fn every_address_has_tls_and_every_pin_the_form_of_one() {
+    fn every_url_is_https_and_every_pin_is_a_sha256() {
         let sources: Vec<_> = ALL.iter().filter_map(|known| of(known)).collect();
         assert_eq!(sources.len(), 5);
         for source in sources {
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_are_kept_have_the_names_under_which_they_are_looked_for() {
+    fn files_that_are_not_archives_have_the_names_of_the_layout() {
         for known in ALL.iter() {
             let Some(source) = of(known).filter(|source| source.archive.is_none()) else { continue };
             let mut wanted = known.layout.parts();

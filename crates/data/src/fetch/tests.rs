@@ -1,4 +1,4 @@
-//! Servers and archives that misbehave: each gives a clear error and leaves nothing, or is put up with.
+//! Faulty servers and archives: each gives a clear error and leaves nothing, or is tolerated.
 
 mod archives;
 mod server;
@@ -20,17 +20,17 @@ use self::server::{Reply, Request, Server};
 use super::{sources::Remote, *};
 use crate::{checksum, formats::idx, formats::tar::Limits, specs::MNIST};
 
-/// Quick ones, so that tests are.
-const PATIENCE: Patience = Patience {
+/// Short timeouts for tests.
+const TIMEOUTS: Timeouts = Timeouts {
     connect: Duration::from_secs(5),
-    silence: Duration::from_millis(200),
+    idle: Duration::from_millis(200),
     least_per_second: 1_024,
     attempts: 2,
     progress: 10,
     pause: Duration::ZERO,
 };
 
-/// MNIST with whatever content.
+/// MNIST without a pinned content checksum.
 static TINY: DatasetSpec = DatasetSpec { content_sha256: None, ..MNIST };
 
 fn gzip(content: &[u8]) -> Vec<u8> {
@@ -49,9 +49,9 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// A shelf, what is fetched onto it, and from whom.
+/// A target folder, a server, and the files that are fetched from it.
 struct Bench {
-    shelf: TempDir,
+    folder: TempDir,
     server: Server,
     pins: Vec<(&'static str, u64, String)>,
     known: &'static DatasetSpec,
@@ -59,7 +59,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// `answer` is given each request for one of these files, and the file.
+    /// `answer` is called with each request for one of these files, and the file.
     fn new(
         files: Vec<(&'static str, Vec<u8>)>,
         answer: impl Fn(&mut Reply, &[u8]) + Send + Sync + 'static,
@@ -73,25 +73,25 @@ impl Bench {
             let file = files.get(&reply.request.path).cloned().unwrap_or_default();
             answer(&mut reply, &file);
         });
-        Self { shelf: tempfile::tempdir().unwrap(), server, pins, known: &TINY, archive: None }
+        Self { folder: tempfile::tempdir().unwrap(), server, pins, known: &TINY, archive: None }
     }
 
     fn target(&self) -> PathBuf {
-        self.shelf.path().join("mnist")
+        self.folder.path().join("mnist")
     }
 
     fn fetch(&self) -> Result<Dataset> {
         let files: Vec<_> =
             self.pins.iter().map(|(name, bytes, sha256)| Remote { name, bytes: *bytes, sha256 }).collect();
         let source = Source { base: &self.server.address, files: &files, archive: self.archive };
-        let client = Client::new(self.known.name, &self.server.address, PATIENCE)?;
+        let client = Client::new(self.known.name, &self.server.address, TIMEOUTS)?;
         fetch_with(&client, self.known, &source, &self.target(), &mut |_, _| {})
     }
 
-    /// What is said about it, and that nothing is left.
+    /// The error message; asserts that nothing is left.
     fn refused(&self) -> String {
         let message = self.fetch().unwrap_err().to_string();
-        assert_eq!(left(self.shelf.path()), Vec::<PathBuf>::new(), "after: {message}");
+        assert_eq!(left(self.folder.path()), Vec::<PathBuf>::new(), "after: {message}");
         message
     }
 }
@@ -101,12 +101,12 @@ fn left(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn a_set_arrives_whole_under_its_name_and_is_only_read_the_next_time() {
+fn a_set_is_fetched_under_its_name_and_is_only_read_the_next_time() {
     let bench = Bench::new(files(), |reply, file| reply.file(file));
     let set = bench.fetch().unwrap();
     assert_eq!((set.train.labels(), set.test.labels()), (&[9, 0][..], &[5][..]));
     assert_eq!(set.provenance.origin.source, bench.target().display().to_string());
-    assert_eq!(left(bench.shelf.path()), [bench.target()]);
+    assert_eq!(left(bench.folder.path()), [bench.target()]);
     assert_eq!(left(&bench.target()).len(), 4);
     assert_eq!(bench.server.requests().len(), 4);
     assert_eq!(bench.fetch().unwrap().train.labels(), [9, 0]);
@@ -134,7 +134,7 @@ fn files_with_other_images_than_the_published_are_refused() {
 }
 
 #[test]
-fn a_connection_that_breaks_is_gone_on_with_from_where_it_broke() {
+fn an_interrupted_download_is_resumed_where_it_stopped() {
     let bench = Bench::new(files(), |reply, file| {
         let end = reply.request.from.unwrap_or(0) + 10;
         reply.cut(file, end.min(file.len()));
@@ -145,7 +145,7 @@ fn a_connection_that_breaks_is_gone_on_with_from_where_it_broke() {
 }
 
 #[test]
-fn a_server_that_knows_no_ranges_is_asked_again_from_the_beginning() {
+fn a_server_without_range_requests_is_read_again_from_the_beginning() {
     let bench = Bench::new(files(), |reply, file| {
         reply.request.from = None;
         let end = if reply.number == 0 { 10 } else { file.len() };
@@ -156,7 +156,7 @@ fn a_server_that_knows_no_ranges_is_asked_again_from_the_beginning() {
 }
 
 #[test]
-fn a_connection_that_always_breaks_at_the_same_byte_is_given_up() {
+fn a_download_that_always_stops_at_the_same_byte_is_abandoned() {
     let bench = Bench::new(files(), |reply, file| {
         reply.request.from = None;
         reply.cut(file, 10);
@@ -168,7 +168,7 @@ fn a_connection_that_always_breaks_at_the_same_byte_is_given_up() {
 }
 
 #[test]
-fn another_range_than_asked_for_is_refused() {
+fn another_range_than_requested_is_refused() {
     let bench = Bench::new(files(), |reply, file| match reply.request.from {
         None => reply.cut(file, 10),
         Some(_) => {
@@ -186,7 +186,7 @@ fn another_range_than_asked_for_is_refused() {
 }
 
 #[test]
-fn a_server_that_stops_in_the_middle_or_never_answers_is_given_up() {
+fn a_server_that_stalls_or_never_answers_times_out() {
     let middle = Bench::new(files(), |reply, file| {
         reply.request.from = None;
         reply.cut(file, 10);
@@ -199,7 +199,7 @@ fn a_server_that_stops_in_the_middle_or_never_answers_is_given_up() {
 }
 
 #[test]
-fn a_server_that_drips_is_given_up() {
+fn a_server_below_the_smallest_rate_times_out() {
     let bench = Bench::new(vec![("train-images-idx3-ubyte.gz", vec![1; 4_096])], |reply, file| {
         reply.request.from = None;
         reply.cut(file, 1);
@@ -212,7 +212,7 @@ fn a_server_that_drips_is_given_up() {
 }
 
 #[test]
-fn a_body_without_end_is_refused_at_the_first_byte_too_many() {
+fn an_endless_body_is_refused_at_the_first_surplus_byte() {
     let bench = Bench::new(files(), |reply, _| {
         reply.head("200 OK", "Transfer-Encoding: chunked\r\n");
         while reply.send(format!("1000\r\n{}\r\n", "x".repeat(0x1000))) {}
@@ -223,7 +223,7 @@ fn a_body_without_end_is_refused_at_the_first_byte_too_many() {
 }
 
 #[test]
-fn an_announced_length_that_is_not_that_of_the_file_is_refused_before_anything_is_read() {
+fn a_wrong_content_length_is_refused_before_anything_is_read() {
     for announced in [u64::MAX, 1 << 40, 3] {
         let bench = Bench::new(files(), move |reply, file| {
             reply.head("200 OK", &format!("Content-Length: {announced}\r\n"));
@@ -238,7 +238,7 @@ fn an_announced_length_that_is_not_that_of_the_file_is_refused_before_anything_i
 }
 
 #[test]
-fn redirects_are_followed_a_few_times_and_not_for_ever() {
+fn a_limited_number_of_redirects_is_followed() {
     let bench = Bench::new(files(), |reply, file| match reply.request.path.strip_prefix("/moved") {
         None if file.is_empty() => reply.head("404 Not Found", ""),
         None if reply.number % 2 == 0 => {
@@ -271,7 +271,7 @@ fn a_redirect_to_an_address_without_tls_is_refused() {
 }
 
 #[test]
-fn a_status_that_is_no_success_is_named() {
+fn an_error_status_is_named() {
     for (status, n_requests) in [("404 Not Found", 1), ("403 Forbidden", 1), ("500 Internal Server Error", 2)]
     {
         let bench = Bench::new(files(), move |reply, _| reply.head(status, "Content-Length: 0\r\n"));
@@ -282,7 +282,7 @@ fn a_status_that_is_no_success_is_named() {
 }
 
 #[test]
-fn what_is_no_http_is_refused() {
+fn a_response_that_is_not_http_is_refused() {
     let bench = Bench::new(files(), |reply, _| {
         reply.send("220 ftp ready\r\n");
     });
@@ -290,24 +290,24 @@ fn what_is_no_http_is_refused() {
 }
 
 #[test]
-fn what_a_kill_left_is_gone_on_with() {
+fn a_download_is_resumed_after_a_kill() {
     let bench = Bench::new(files(), |reply, file| reply.file(file));
-    let set = bench.shelf.path().join("mnist.partial/set");
+    let set = bench.folder.path().join("mnist.partial/set");
     fs::create_dir_all(&set).unwrap();
     let (name, first) = &files()[0];
     fs::write(set.join(name), &first[..12]).unwrap();
     bench.fetch().unwrap();
     let expected = Request { path: format!("/{name}"), from: Some(12) };
     assert_eq!(bench.server.requests()[0], expected);
-    assert_eq!(left(bench.shelf.path()), [bench.target()]);
+    assert_eq!(left(bench.folder.path()), [bench.target()]);
 }
 
 #[test]
-fn two_at_once_and_something_else_in_the_place_are_refused() {
+fn a_second_process_and_a_target_with_other_files_are_refused() {
     let bench = Bench::new(files(), |reply, file| reply.file(file));
     let first = Partial::open("mnist", &bench.target()).unwrap();
     let message = bench.fetch().unwrap_err().to_string();
-    assert!(message.contains("lock: wanted to hold it, got another process that does"), "{message}");
+    assert!(message.contains("lock: wanted a free lock, got one held by another process"), "{message}");
     drop(first);
     fs::create_dir(bench.target()).unwrap();
     fs::write(bench.target().join("thesis.tex"), "").unwrap();
@@ -317,7 +317,7 @@ fn two_at_once_and_something_else_in_the_place_are_refused() {
 }
 
 #[test]
-fn an_address_without_tls_elsewhere_is_refused_before_anything_is_asked() {
+fn a_remote_address_without_tls_is_refused_before_any_request() {
     for from in [
         "http://example.org/mnist",
         "ftp://127.0.0.1/",
@@ -335,9 +335,9 @@ fn an_address_without_tls_elsewhere_is_refused_before_anything_is_asked() {
 }
 
 #[test]
-fn a_set_without_an_address_says_how_else_to_come_by_it() {
+fn a_set_without_an_address_has_a_hint_how_to_obtain_it() {
     let fetched = |name| fetch(name, None, None, &mut |_, _| {}).unwrap_err().to_string();
-    assert!(fetched("svhn").contains("no address that it can be fetched from; pass the folder"));
-    assert!(fetched("fashion-mnist-embedded").ends_with("it is in the program"));
+    assert!(fetched("svhn").contains("no download address; pass the folder"));
+    assert!(fetched("fashion-mnist-embedded").ends_with("it is embedded in the program"));
     assert!(fetched("mnits").contains("did you mean `mnist`"));
 }

@@ -1,4 +1,4 @@
-//! Unpacking an archive: only the files of the set, only into its folder, and only so many.
+//! Unpacks an archive: only the files of the set, only into its folder, within limits of number and size.
 
 use std::{
     fs::{self, File},
@@ -16,12 +16,11 @@ use crate::{
     specs::Layout,
 };
 
-/// Writes those files of a `.tar.gz` archive that belong to a set of this layout; the folder in which the archive holds
-/// all of them is left out of their paths.
+/// Extracts the files of a `.tar.gz` archive that belong to a set of this layout, without the archive's top folder.
 ///
-/// Errs as [`tar::read`], if the archive unpacks to much more than its size, and if it holds a file twice.
+/// Fails as [`tar::read`] does, if the archive unpacks to much more than its size, and if it holds a file twice.
 pub(super) fn unpack(layout: Layout, archive: &Path, limits: Limits, into: &Path) -> Result<()> {
-    // A kill may have left some of it.
+    // A kill may have left some files.
     fs::remove_dir_all(into).and_then(|()| fs::create_dir(into)).map_err(about(into))?;
     let name = archive.display().to_string();
     let file = File::open(archive).map_err(about(archive))?;
@@ -41,23 +40,23 @@ pub(super) fn unpack(layout: Layout, archive: &Path, limits: Limits, into: &Path
             }
             created => created.map_err(about(&path))?,
         };
-        // Damage to the archive is told apart from trouble with the disk where the content is read next.
+        // Errors of the archive and of the disk are distinguished where the content is read next.
         io::copy(content, &mut file).map_err(|error| unreadable(&name, "content", error))?;
         file.sync_all().map_err(about(&path))
     })?;
-    // What is behind the end must unpack too: only then was the checksum of the stream compared.
+    // The rest must unpack too: the checksum of the stream is compared at its end.
     io::copy(&mut unpacked, &mut io::sink()).map_err(|error| unreadable(&name, "end", error))?;
     Ok(())
 }
 
-/// Whether a file of this path, which has plain names alone, is a part of the set.
+/// Whether a file with this path of plain names is part of the set.
 fn belongs(layout: Layout, path: &str) -> bool {
     let parts = layout.parts();
     let is = |path: &str| parts.iter().any(|part| part == path);
     match layout {
         Layout::Files(_) => is(path),
         Layout::Embedded => false,
-        // Images in the folders that are its parts.
+        // Images in the folders of the layout.
         Layout::Imagenette | Layout::TinyImageNet => {
             path.rsplit_once('/').is_some_and(|(folder, file)| is(folder) && file.ends_with(".JPEG"))
         }

@@ -1,7 +1,7 @@
 //! The binary formats of CIFAR-10 and CIFAR-100: records of a label and an image, plain or compressed with gzip.
 //!
-//! A record is one byte for the label, in CIFAR-100 after one for the coarse label, and 3,072 for the image: its red,
-//! green and blue plane, each of 32 rows of 32. A file holds records and nothing else.
+//! A record is one byte for the label (in CIFAR-100 preceded by the coarse label) and 3,072 bytes for the image: its red,
+//! green and blue plane, each of 32 rows of 32 pixels. A file consists of records.
 
 use std::{io::Read, path::Path};
 
@@ -11,12 +11,12 @@ use crate::Result;
 /// Channels, height and width of every image.
 pub const IMAGE_SHAPE: [usize; 3] = [3, 32, 32];
 
-/// Which of the two formats.
+/// The version of the format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {
-    /// A label below 10.
+    /// CIFAR-10: a label below 10.
     Cifar10,
-    /// A coarse label, which is left out, and a fine one below 100.
+    /// CIFAR-100: a coarse label, which is ignored, and a fine label below 100.
     Cifar100,
 }
 
@@ -29,7 +29,7 @@ impl Version {
         }
     }
 
-    /// The bytes before the image, the last of which is the label.
+    /// The number of label bytes before the image; the last is the label.
     const fn labels(self) -> usize {
         match self {
             Self::Cifar10 => 1,
@@ -37,12 +37,12 @@ impl Version {
         }
     }
 
-    /// The bytes of a record.
+    /// The length of a record in bytes.
     const fn record(self) -> usize {
         self.labels() + PIXELS
     }
 
-    /// The most records that are read from one file: as many as the largest of the published ones holds.
+    /// The largest number of records in a file: that of the largest published file.
     const fn most(self) -> usize {
         match self {
             Self::Cifar10 => 10_000,
@@ -51,24 +51,24 @@ impl Version {
     }
 }
 
-/// The bytes of an image.
+/// The number of bytes of an image.
 const PIXELS: usize = 3 * 32 * 32;
 
-/// The records of some files, in their order.
+/// Records in file order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Records {
     /// Image after image, `[n, 3, 32, 32]`.
     pub pixels: Vec<u8>,
     /// The `n` labels, each below [`Version::classes`].
     pub labels: Vec<u8>,
-    /// The SHA-256 of each file as it is stored, so of the compressed bytes if it is compressed.
+    /// The SHA-256 of each file as stored (of the compressed bytes if it is compressed).
     pub sha256: Vec<String>,
 }
 
-/// Reads files one after the other.
+/// Reads the records of several files in order.
 ///
-/// Errs if one of them is no whole number of records, at least one, or holds a label of another set. Memory is taken
-/// as records arrive, or at once when the file's size proves that they are there.
+/// Fails if a file does not consist of one or more complete records, or has a label out of range. Memory grows
+/// as records are read, or is reserved at once where the file's size proves that they exist.
 pub fn read<P: AsRef<Path>>(version: Version, paths: &[P]) -> Result<Records> {
     let mut records = Records::default();
     for path in paths {
@@ -79,7 +79,7 @@ pub fn read<P: AsRef<Path>>(version: Version, paths: &[P]) -> Result<Records> {
     Ok(records)
 }
 
-/// Reads a file that is already in memory; `name` is what errors call it.
+/// Parses a file in memory; `name` is its name in errors.
 pub fn parse(version: Version, name: &str, bytes: &[u8]) -> Result<Records> {
     let mut records = Records::default();
     let append = |name: &str, reader: &mut dyn Read, size| records.append(version, name, reader, size);

@@ -1,7 +1,7 @@
-//! The IDX format of MNIST and its relatives, plain or compressed with gzip.
+//! The IDX format of MNIST and similar data sets, plain or compressed with gzip.
 //!
 //! A file is two zero bytes, the element type (8 for bytes), the rank, one big-endian u32 for each
-//! dimension, and the values, last dimension fastest. Only bytes are read; no set here has others.
+//! dimension, and the values in row-major order. Only the element type byte is supported.
 
 use std::{io::Read, path::Path};
 
@@ -11,36 +11,36 @@ use crate::{Error, Result};
 /// The content of an IDX file of `R` dimensions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Idx<const R: usize> {
-    /// The sizes, none of them zero; for images `[n, h, w]`.
+    /// The dimensions, none of them zero; for images `[n, h, w]`.
     pub dims: [usize; R],
-    /// The values, last dimension fastest, exactly as many as the sizes say.
+    /// The values in row-major order, as many as the product of `dims`.
     pub values: Vec<u8>,
-    /// The SHA-256 of the file as it is stored, so of the compressed bytes if it is compressed.
+    /// The SHA-256 of the file as stored (of the compressed bytes if it is compressed).
     pub sha256: String,
 }
 
 /// The code of unsigned bytes in an IDX header.
 const BYTES: u8 = 8;
 
-/// The largest content that is read, in bytes. The largest set of this family holds an eighth of it.
+/// The largest content in bytes, eight times that of the largest known set.
 const MAX_VALUES: u64 = 1 << 32;
 
-/// Reads an IDX file; whether it is compressed is seen from its first bytes, not from its name.
+/// Reads an IDX file; compression is detected from its first bytes, not from its name.
 ///
-/// The file must have exactly `R` dimensions and exactly the values its header claims. Memory is taken as
-/// values arrive, or at once when the file's size proves that they are there.
+/// The file must have exactly `R` dimensions and exactly the values its header declares. Memory grows as values are
+/// read, or is reserved at once where the file's size proves that they exist.
 pub fn read<const R: usize>(path: &Path) -> Result<Idx<R>> {
     let ((dims, values), sha256) = stored::read(path, content)?;
     Ok(Idx { dims, values, sha256 })
 }
 
-/// Reads an IDX file that is already in memory; `name` is what errors call it.
+/// Parses an IDX file in memory; `name` is its name in errors.
 pub fn parse<const R: usize>(name: &str, bytes: &[u8]) -> Result<Idx<R>> {
     let ((dims, values), sha256) = stored::decode(name, bytes, bytes.len() as u64, content)?;
     Ok(Idx { dims, values, sha256 })
 }
 
-/// The bytes of an uncompressed IDX file; errs if `dims` and the number of values disagree.
+/// Encodes an uncompressed IDX file; fails if `dims` and the number of values disagree.
 pub fn encode<const R: usize>(dims: [usize; R], values: &[u8]) -> Result<Vec<u8>> {
     let words: Option<Vec<[u8; 4]>> =
         dims.iter().map(|&dim| u32::try_from(dim).ok().map(u32::to_be_bytes)).collect();
@@ -57,7 +57,7 @@ pub fn encode<const R: usize>(dims: [usize; R], values: &[u8]) -> Result<Vec<u8>
     }
 }
 
-/// Dimensions and values, with nothing left over behind them.
+/// Reads dimensions and values up to the end of the file.
 fn content<const R: usize>(name: &str, reader: &mut dyn Read, size: Size) -> Result<([usize; R], Vec<u8>)> {
     let dims = dimensions(name, reader)?;
     let count = dims.iter().try_fold(1, |product: u64, &dim| product.checked_mul(u64::from(dim)));

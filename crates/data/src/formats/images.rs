@@ -1,4 +1,4 @@
-//! Many image files as one split, decoded side by side in an order that does not depend on it.
+//! Decodes image files in parallel into one split, in a deterministic order.
 
 pub(crate) mod decode;
 mod jpeg;
@@ -16,15 +16,15 @@ use tensor::random::Stream;
 
 use self::decode::Form;
 use super::stored::wrong;
-use crate::{Error, Result, Split, dataset::StoredFile, room};
+use crate::{Error, Result, Split, dataset::StoredFile, memory};
 
-/// The most bytes that the pixels of a split may take.
+/// The largest number of pixel bytes of a split.
 const MAX_BYTES: usize = 1 << 34;
 
-/// The most files and folders that are listed in one folder.
+/// The largest number of entries of one folder.
 const MAX_ENTRIES: usize = 1 << 24;
 
-/// An image file and the class that it shows.
+/// An image file and its label.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ImageFile {
     pub(crate) path: PathBuf,
@@ -34,26 +34,26 @@ pub(crate) struct ImageFile {
 /// The result of decoding a list of image files.
 #[derive(Debug)]
 pub(crate) struct Decoded {
-    /// The images that could be read, `[n, c, h, w]`, in the order of the list.
+    /// The decoded images, `[n, c, h, w]`, in the order of the list.
     pub(crate) images: Array4<u8>,
     pub(crate) labels: Vec<u8>,
-    /// Their files, named from the set's folder on.
+    /// Their files, relative to the set's folder.
     pub(crate) files: Vec<StoredFile>,
-    /// Those that could not be read, and why.
+    /// The files that could not be decoded, with their errors.
     pub(crate) broken: Vec<(ImageFile, Error)>,
 }
 
-/// The image files in the order of the fixed stream `"order"` of seed 0, so that the first few show all classes.
+/// Shuffles image files with the stream `"order"` of seed 0, so that a prefix contains all classes.
 ///
-/// `epoch` tells the orders of a set's splits apart.
+/// `epoch` distinguishes the splits of a set.
 pub(crate) fn shuffled(image_files: &[ImageFile], epoch: u64) -> Vec<ImageFile> {
     let order = Stream::new(0, "order").permutation(image_files.len(), epoch);
     order.into_iter().map(|at| image_files[at as usize].clone()).collect()
 }
 
-/// Reads the image files, whose paths start with the set's folder `root`.
+/// Decodes image files whose paths start with the set's folder `root`.
 ///
-/// Errs only if they would take too much memory; what else is wrong is told file by file.
+/// Fails only if they would take too much memory; other errors are returned per file.
 pub(crate) fn decode_all(root: &Path, image_files: &[ImageFile], form: Form) -> Result<Decoded> {
     let (size, [c, h, w]) = (form.bytes(), form.shape());
     let total = image_files.len().checked_mul(size).filter(|&total| total <= MAX_BYTES).ok_or_else(|| {
@@ -61,8 +61,8 @@ pub(crate) fn decode_all(root: &Path, image_files: &[ImageFile], form: Form) -> 
         wrong(&root.display().to_string(), "images", format!("at most {MAX_BYTES} bytes"), got)
     })?;
     let what = || format!("{} images in `{}`", image_files.len(), root.display());
-    room::check(what, total)?;
-    let mut pixels = room::bytes(what, total)?;
+    memory::check(what, total)?;
+    let mut pixels = memory::bytes(what, total)?;
     pixels.resize(total, 0);
     let outcomes: Vec<Result<String>> = pixels
         .par_chunks_mut(size)
@@ -74,7 +74,7 @@ pub(crate) fn decode_all(root: &Path, image_files: &[ImageFile], form: Form) -> 
     for (row, (image_file, outcome)) in image_files.iter().zip(outcomes).enumerate() {
         match outcome {
             Ok(sha256) => {
-                // Images move up into the places of those that could not be read.
+                // Images move up over those that could not be decoded.
                 pixels.copy_within(row * size..(row + 1) * size, labels.len() * size);
                 labels.push(image_file.label);
                 let name =
@@ -90,7 +90,7 @@ pub(crate) fn decode_all(root: &Path, image_files: &[ImageFile], form: Form) -> 
     Ok(Decoded { images, labels, files, broken })
 }
 
-/// Decodes the files of a split in which every one must be readable.
+/// Decodes the files of a split; fails at the first broken file.
 pub(crate) fn split(
     root: &Path,
     image_files: &[ImageFile],
@@ -104,7 +104,7 @@ pub(crate) fn split(
     }
 }
 
-/// The image files of a class from its folder; errs if there are none.
+/// Lists the image files in the folder of a class; fails if there are none.
 pub(crate) fn of_class(root: &Path, folder: &Path, label: u8) -> Result<Vec<ImageFile>> {
     let images = images_in(root, folder)?.images;
     if images.is_empty() {
@@ -114,12 +114,12 @@ pub(crate) fn of_class(root: &Path, folder: &Path, label: u8) -> Result<Vec<Imag
     Ok(images.into_iter().map(|path| ImageFile { path, label }).collect())
 }
 
-/// What a folder of images holds.
+/// The content of a folder of images.
 #[derive(Debug)]
 pub(crate) struct InFolder {
-    /// The image files, by name: what has one of the [endings](READ) and is not [hidden](is_hidden).
+    /// The image files by name: those with a [supported extension](READ) that are not [hidden](is_hidden).
     pub(crate) images: Vec<PathBuf>,
-    /// Image files that are not read: of other kinds, or without an ending that says the kind.
+    /// Image files that are not read: of unsupported formats, or without the extension of their format.
     pub(crate) others: Vec<PathBuf>,
     /// The folders.
     pub(crate) folders: Vec<PathBuf>,
@@ -137,36 +137,36 @@ pub(crate) fn images_in(root: &Path, folder: &Path) -> Result<InFolder> {
     Ok(InFolder { images, others, folders })
 }
 
-/// Endings of image files that are read, those of JPEG and PNG; which of the two a file is, its bytes say.
+/// File extensions of JPEG and PNG images; the format is detected from the content.
 const READ: [&str; 7] = ["jpg", "jpeg", "jpe", "jfif", "pjpeg", "pjp", "png"];
 
-/// Endings of image files that are not read.
+/// File extensions of unsupported image formats.
 const NOT_READ: [&str; 21] = [
     "webp", "gif", "apng", "bmp", "tif", "tiff", "heic", "heif", "avif", "jxl", "jp2", "svg", "ico", "tga",
     "ppm", "pgm", "pnm", "psd", "dng", "cr2", "nef",
 ];
 
-/// Whether a regular file starts as JPEG and PNG images do, whatever its name ends in.
+/// Whether a file has the signature of a JPEG or PNG image.
 fn is_image(path: &Path) -> bool {
     let mut start = [0; 8];
     let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
     read.is_ok() && (start.starts_with(b"\xff\xd8\xff") || start == *b"\x89PNG\r\n\x1a\n")
 }
 
-/// The folders in a folder, by name; [hidden](is_hidden) ones are left out.
+/// The subfolders of a folder, by name, without [hidden](is_hidden) ones.
 pub(crate) fn folders_in(root: &Path, folder: &Path) -> Result<Vec<PathBuf>> {
     let mut listed = entries(root, folder)?;
     listed.retain(|path| path.is_dir());
     Ok(listed)
 }
 
-/// The hidden folders in a folder, by name.
+/// The hidden subfolders of a folder, by name.
 pub(crate) fn hidden_folders_in(folder: &Path) -> Result<Vec<PathBuf>> {
     let io = |cause| Error::Io { file: folder.display().to_string(), cause };
     let mut hidden = Vec::new();
     for entry in fs::read_dir(folder).map_err(io)? {
         let entry = entry.map_err(io)?;
-        // Not through a link, wherever it leads.
+        // Links are not followed.
         if is_hidden(&entry.file_name()) && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             hidden.push(entry.path());
         }
@@ -175,12 +175,12 @@ pub(crate) fn hidden_folders_in(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(hidden)
 }
 
-/// Whether a file or a folder is no part of a set: what starts with a dot, and what macOS adds to archives.
+/// Whether a file or folder is hidden: its name starts with a dot, or macOS adds it to archives.
 fn is_hidden(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(b".") || name == "__MACOSX"
 }
 
-/// What is in a folder, by name; errs at a link that leads out of the set's folder `root`.
+/// The entries of a folder, by name; fails at a link that points outside the set's folder `root`.
 fn entries(root: &Path, folder: &Path) -> Result<Vec<PathBuf>> {
     let io = |at: &Path| {
         let file = at.display().to_string();

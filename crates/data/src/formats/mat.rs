@@ -1,9 +1,9 @@
-//! Numeric arrays in MATLAB's files of level 5 (version 5 to 7.2), plain or compressed.
+//! Numeric arrays in MATLAB level 5 MAT-files (version 5 to 7.2), plain or compressed.
 //!
 //! A file is 128 bytes of header and then elements: a tag of two little-endian u32, type and size in bytes, and the
-//! data, filled up to a multiple of eight. Data of at most four bytes may stand in the tag's second half, their size
-//! in the upper half of its first. An array is an element that consists of elements: flags, dimensions, name, values.
-//! A compressed element is a zlib stream of another element, and not filled up. Values are in column-major order.
+//! data, padded to a multiple of eight. Data of at most four bytes may be stored in the tag's second half, with their
+//! size in the upper half of its first. An array is an element of elements: flags, dimensions, name, values.
+//! A compressed element is a zlib stream of another element, without padding. Values are in column-major order.
 
 use std::{
     io::{self, Read},
@@ -16,36 +16,36 @@ use flate2::read::ZlibDecoder;
 use super::stored::{self, Size, may_unpack_to, wrong};
 use crate::{Error, Result};
 
-/// What a file holds.
+/// The content of a file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mat {
     /// The arrays in their order, at least one.
     pub arrays: Vec<Array>,
-    /// The SHA-256 of the file as it is stored.
+    /// The SHA-256 of the file as stored.
     pub sha256: String,
 }
 
-/// A real array of a file.
+/// A real array.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Array {
     /// The name of its variable.
     pub name: String,
-    /// At least two sizes, none of them zero.
+    /// At least two dimensions, none of them zero.
     pub dims: Vec<usize>,
-    /// First dimension fastest, exactly as many as the sizes say.
+    /// The values in column-major order, as many as the product of `dims`.
     pub values: Values,
 }
 
-/// Values as they are stored: MATLAB stores doubles that are small whole numbers as bytes.
+/// Values as stored: MATLAB stores doubles that are small integers as bytes.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Values {
-    /// Type 2.
+    /// Bytes (element type 2).
     Bytes(Vec<u8>),
-    /// Type 9.
+    /// Doubles (element type 9).
     Doubles(Vec<f64>),
 }
 
-/// The types of elements.
+/// The element types.
 const BYTES: u32 = 2;
 const DOUBLES: u32 = 9;
 const CHARACTERS: u32 = 1;
@@ -54,37 +54,37 @@ const FLAGS: u32 = 6;
 const ARRAY: u32 = 14;
 const COMPRESSED: u32 = 15;
 
-/// The classes of arrays, in the lowest byte of their flags, and the flag of an imaginary part.
+/// The array classes, in the lowest byte of the flags, and the flag of an imaginary part.
 const DOUBLE_CLASS: u32 = 6;
 const BYTE_CLASS: u32 = 9;
 const COMPLEX: u32 = 1 << 11;
 
-/// The most dimensions, bytes of a name, and values of an array that are read.
+/// The largest rank, length of a name, and number of values of an array.
 const MAX_RANK: u64 = 32;
 const MAX_NAME: u64 = 63;
 const MAX_VALUES: u64 = 1 << 32;
 
-/// Reads a file. Memory is taken as values arrive.
+/// Reads a file. Memory grows as values are read.
 ///
-/// Errs, with the place in the file, if it is of another version or byte order, damaged, or holds anything but real
-/// arrays of bytes and doubles.
+/// Fails, with the position in the file, if it has another version or byte order, is damaged, or contains anything but
+/// real arrays of bytes and doubles.
 pub fn read(path: &Path) -> Result<Mat> {
     let (arrays, sha256) = stored::read(path, content)?;
     Ok(Mat { arrays, sha256 })
 }
 
-/// Reads a file that is already in memory; `name` is what errors call it.
+/// Parses a file in memory; `name` is its name in errors.
 pub fn parse(name: &str, bytes: &[u8]) -> Result<Mat> {
     let (arrays, sha256) = stored::decode(name, bytes, bytes.len() as u64, content)?;
     Ok(Mat { arrays, sha256 })
 }
 
 fn content(name: &str, reader: &mut dyn Read, size: Size) -> Result<Vec<Array>> {
-    let (end, room) = match size {
+    let (end, remaining) = match size {
         Size::Exactly(end) => (end, may_unpack_to(end)),
         Size::AtMost(end) => (end, end),
     };
-    let mut source = Source { file: name, reader, within: String::new(), at: 0, end, room };
+    let mut source = Source { file: name, reader, within: String::new(), at: 0, end, remaining };
     source.header()?;
     let mut arrays = Vec::new();
     while let Some(tag) = source.next_tag()? {
@@ -101,25 +101,25 @@ fn content(name: &str, reader: &mut dyn Read, size: Size) -> Result<Vec<Array>> 
     Ok(arrays)
 }
 
-/// The file, or what a compressed element unpacks to, and how far it is read.
+/// The file or the content of a compressed element, with the current position.
 struct Source<'a> {
     file: &'a str,
     reader: &'a mut dyn Read,
-    /// Which compressed element this is; nothing for the file.
+    /// The compressed element for errors; empty for the file.
     within: String,
     at: u64,
-    /// Where the element that is being read must end; what lies behind cannot be claimed.
+    /// The end of the current element.
     end: u64,
-    /// The most bytes that the compressed elements still to come may unpack to, all of them together.
-    room: u64,
+    /// The largest total size of the remaining compressed elements after decompression.
+    remaining: u64,
 }
 
-/// The head of an element.
+/// The tag of an element.
 struct Tag {
     kind: u32,
     size: u64,
-    /// The bytes behind the data.
-    filling: u64,
+    /// The padding after the data, in bytes.
+    padding: u64,
 }
 
 impl Source<'_> {
@@ -136,7 +136,7 @@ impl Source<'_> {
         Ok(())
     }
 
-    /// The next array, which is compressed.
+    /// Reads a compressed array.
     fn compressed(&mut self, tag: Tag) -> Result<Array> {
         let start = self.at;
         let mut stored = (&mut *self.reader).take(tag.size);
@@ -144,10 +144,10 @@ impl Source<'_> {
         let mut source = Source {
             file: self.file,
             reader: &mut unpacked,
-            within: format!(" of what the element at byte {start} unpacks to"),
+            within: format!(" of the decompressed element at byte {start}"),
             at: 0,
-            end: self.room,
-            room: 0,
+            end: self.remaining,
+            remaining: 0,
         };
         let array = match source.next_tag()? {
             Some(tag) if tag.kind == ARRAY => source.array(tag)?,
@@ -156,12 +156,12 @@ impl Source<'_> {
                 return Err(source.wrong("compressed element", "type 14 (array)", got));
             }
         };
-        // The decoder compares the checksum only when it is asked for more than there is.
+        // The decoder compares the checksum only at the end of the stream.
         if source.next_tag()?.is_some() {
             return Err(source.wrong("compressed element", "one array", "more"));
         }
         let unpacked = source.at;
-        self.room = self.room.saturating_sub(unpacked);
+        self.remaining = self.remaining.saturating_sub(unpacked);
         io::copy(&mut stored, &mut io::sink()).map_err(|error| self.failed("compressed element", error))?;
         self.at += tag.size;
         Ok(array)
@@ -204,7 +204,7 @@ impl Source<'_> {
             return Err(self.wrong("dimensions", expected, tag.described()));
         }
         let dims: Vec<u32> = (0..rank).map(|_| self.word("dimensions")).collect::<Result<_>>()?;
-        self.skip(tag.filling)?;
+        self.skip(tag.padding)?;
         let count = dims.iter().try_fold(1, |product: u64, &dim| product.checked_mul(u64::from(dim)));
         if !count.is_some_and(|count| (1..=MAX_VALUES).contains(&count)) {
             let expected = format!("a product between 1 and {MAX_VALUES}");
@@ -245,13 +245,13 @@ impl Source<'_> {
         })
     }
 
-    /// The head of an element that must be there.
+    /// Reads the tag of a required element.
     fn tag(&mut self, field: &'static str) -> Result<Tag> {
         let first = self.word(field)?;
         self.tag_from(first)
     }
 
-    /// The head of the next element, or nothing at the end of what is read.
+    /// Reads the tag of the next element; `None` at the end.
     fn next_tag(&mut self) -> Result<Option<Tag>> {
         let mut word = Vec::new();
         (&mut *self.reader).take(4).read_to_end(&mut word).map_err(|error| self.failed("element", error))?;
@@ -267,20 +267,20 @@ impl Source<'_> {
         let tag = match (first >> 16, first & 0xffff) {
             (0, kind) => {
                 let size = u64::from(self.word("size of an element")?);
-                let filling = if kind == COMPRESSED { 0 } else { size.next_multiple_of(8) - size };
-                Tag { kind, size, filling }
+                let padding = if kind == COMPRESSED { 0 } else { size.next_multiple_of(8) - size };
+                Tag { kind, size, padding }
             }
-            (size @ 1..=4, kind) => Tag { kind, size: u64::from(size), filling: u64::from(4 - size) },
+            (size @ 1..=4, kind) => Tag { kind, size: u64::from(size), padding: u64::from(4 - size) },
             (size, _) => return Err(self.wrong("size of a short element", "at most 4 bytes", size)),
         };
         let left = self.end.saturating_sub(self.at);
-        if tag.size + tag.filling > left {
+        if tag.size + tag.padding > left {
             return Err(self.wrong("size of an element", format!("at most {left} bytes"), tag.described()));
         }
         Ok(tag)
     }
 
-    /// The data of an element, without what they are filled up with.
+    /// Reads the data of an element and skips the padding.
     fn data(&mut self, field: &'static str, tag: &Tag) -> Result<Vec<u8>> {
         let mut data = Vec::new();
         (&mut *self.reader)
@@ -295,12 +295,12 @@ impl Source<'_> {
                 format!("{} and then the end", data.len()),
             ));
         }
-        self.skip(tag.filling)?;
+        self.skip(tag.padding)?;
         Ok(data)
     }
 
     fn skip(&mut self, n: u64) -> Result<()> {
-        (0..n).try_for_each(|_| self.bytes("filling").map(|[_]: [u8; 1]| ()))
+        (0..n).try_for_each(|_| self.bytes("padding").map(|[_]: [u8; 1]| ()))
     }
 
     fn word(&mut self, field: &'static str) -> Result<u32> {
@@ -322,7 +322,7 @@ impl Source<'_> {
         wrong(file, field, expected, format!("{} at byte {at}{within}", got.to_string()))
     }
 
-    /// Damage to the data is told apart from trouble with the disk.
+    /// Distinguishes damaged data from errors of the disk.
     fn failed(&self, field: &'static str, error: io::Error) -> Error {
         match error.kind() {
             io::ErrorKind::UnexpectedEof => self.wrong(field, "more bytes", "the end"),

@@ -1,4 +1,4 @@
-//! A file as it is stored: plain or compressed with gzip, its SHA-256 taken while it is read.
+//! Reads a file, plain or compressed with gzip, and computes its SHA-256.
 
 use std::{
     io::{self, BufRead, BufReader, Read},
@@ -12,30 +12,30 @@ use crate::{Error, Result, checksum::Hashing};
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-/// The most bytes that `packed` bytes may unpack to: 64 times as many, and 4 MiB.
+/// The largest decompressed size of `packed` bytes: 64 times as many, plus 4 MiB.
 ///
-/// Deflate alone would allow a thousand times as many. Of the published sets none grows tenfold; what is given up is a
-/// large image of one colour, what is won is that a small file takes little memory.
+/// Deflate alone allows a factor of a thousand; the published sets stay below ten. The limit refuses large images of
+/// one colour, and bounds the memory that a small file can take.
 pub(crate) const fn may_unpack_to(packed: u64) -> u64 {
     packed.saturating_mul(64).saturating_add(4 << 20)
 }
 
-/// What is known about the length of a file's content before it is read, in bytes.
+/// The length of a file's content in bytes, as known before it is read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Size {
     Exactly(u64),
     AtMost(u64),
 }
 
-/// What `parse` makes of the content of a file, and the SHA-256 of the file as it is stored.
+/// Parses the content of a file; also returns the SHA-256 of the file as stored.
 ///
-/// Whether the file is compressed is seen from its first bytes, not from its name.
+/// Compression is detected from the first bytes, not from the name.
 pub(crate) fn read<T>(
     path: &Path,
     parse: impl FnOnce(&str, &mut dyn Read, Size) -> Result<T>,
 ) -> Result<(T, String)> {
     let name = path.display().to_string();
-    // How long it may be depends on its format, which is asked before anything is allocated.
+    // The size limit depends on the format, which checks it before allocating.
     let opened =
         files::open(path, u64::MAX).and_then(|file| file.metadata().map(|about| (file, about.len())));
     match opened {
@@ -44,7 +44,7 @@ pub(crate) fn read<T>(
     }
 }
 
-/// The same for `size` bytes from any reader; `name` is what errors call it.
+/// As [`read`], for `size` bytes of any reader; `name` is its name in errors.
 pub(crate) fn decode<T>(
     name: &str,
     stored: impl Read,
@@ -62,7 +62,7 @@ pub(crate) fn decode<T>(
     Ok((content, stored.into_inner().finish()))
 }
 
-/// A reader of unpacked bytes that fails at the first one too many.
+/// A reader that fails beyond a number of bytes.
 pub(crate) struct Limited<R> {
     inner: R,
     most: u64,
@@ -86,12 +86,12 @@ impl<R: Read> Read for Limited<R> {
     }
 }
 
-/// A part of a file is not what its format asks for.
+/// The error of a field that does not have the expected content.
 pub(crate) fn wrong(file: &str, field: &'static str, expected: impl ToString, got: impl ToString) -> Error {
     Error::Format { file: file.to_owned(), field, expected: expected.to_string(), got: got.to_string() }
 }
 
-/// Damage to the data is told apart from trouble with the disk.
+/// Distinguishes damaged data from errors of the disk.
 pub(crate) fn unreadable(file: &str, field: &'static str, error: io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::UnexpectedEof => wrong(file, field, "more bytes", "the end of the file"),

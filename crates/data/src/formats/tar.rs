@@ -1,9 +1,8 @@
-//! Tar archives from somebody else: regular files and folders with plain names, and nothing that could lead elsewhere.
+//! Untrusted tar archives: regular files and folders with plain names; links, devices and other paths are refused.
 //!
-//! An archive is blocks of 512 bytes: a header for each entry, its content filled up to whole blocks, and at the end
-//! blocks of zeros. A header gives the name (100 bytes, in POSIX's form after a prefix of 155), the size in octal and
-//! the kind. Longer names and other attributes, which tar programs write as entries of their own, are passed over: such
-//! a file goes by the short name in its header.
+//! An archive is blocks of 512 bytes: a header for each entry, its content padded to whole blocks, and blocks of zeros at
+//! the end. A header has the name (100 bytes, in the POSIX format after a prefix of 155), the size in octal and the
+//! kind. Extended headers (long names and other attributes) are skipped: the short name in the header is used.
 
 use std::{
     io::{self, Read},
@@ -13,26 +12,26 @@ use std::{
 use super::stored::{unreadable, wrong};
 use crate::Result;
 
-/// The bytes of a block.
+/// The size of a block in bytes.
 const BLOCK: usize = 512;
 
-/// What an archive may hold at most.
+/// Limits on the content of an archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Entries of any kind.
+    /// The largest number of entries of any kind.
     pub entries: u64,
-    /// Bytes of all their contents.
+    /// The largest total size of their contents in bytes.
     pub bytes: u64,
 }
 
-/// Gives every regular file to `each`: its path, whose parts are plain names with `/` between them, its size in bytes,
-/// and its content, of which `each` may read as much as it likes.
+/// Calls `each` for every regular file with its path (plain names separated by `/`), its size in bytes and its content,
+/// which `each` may read in part.
 ///
-/// `name` is what errors call the archive.
+/// `name` is the archive's name in errors.
 ///
 /// # Errors
-/// [`Error::Format`](crate::Error::Format) if the archive is damaged or ends early, holds more than `limits` allow, a link, a device or a
-/// pipe, or a path that is absolute or has `..` in it; [`Error::Io`](crate::Error::Io); and those of `each`.
+/// [`Error::Format`](crate::Error::Format) if the archive is damaged or truncated, exceeds `limits`, or contains a link,
+/// a device, a pipe, an absolute path or a path with `..`; [`Error::Io`](crate::Error::Io); and those of `each`.
 pub fn read(
     name: &str,
     archive: &mut dyn Read,
@@ -64,16 +63,16 @@ pub fn read(
             let got = format!("the end of the archive, {} bytes too early", content.limit());
             return Err(wrong(name, "content", format!("{} bytes of `{}`", header.size, header.path), got));
         }
-        let filling = header.size.next_multiple_of(BLOCK as u64) - header.size;
-        let filling = &mut block[..filling as usize];
-        archive.read_exact(filling).map_err(|error| unreadable(name, "filling", error))?;
+        let padding = header.size.next_multiple_of(BLOCK as u64) - header.size;
+        let padding = &mut block[..padding as usize];
+        archive.read_exact(padding).map_err(|error| unreadable(name, "padding", error))?;
     }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     File,
-    /// A folder, or a note of a tar program: its content is passed over.
+    /// A folder or an extended header: its content is skipped.
     Other,
 }
 
@@ -86,7 +85,7 @@ struct Header {
 impl Header {
     fn parse(name: &str, block: &[u8; BLOCK]) -> Result<Self> {
         let sum: u64 = block.iter().map(|&byte| u64::from(byte)).sum();
-        // The sum is taken as if its own field held blanks.
+        // The checksum field itself counts as blanks.
         let own: u64 = block[148..156].iter().map(|&byte| u64::from(byte)).sum();
         let sum = sum - own + 8 * u64::from(b' ');
         let noted = octal(&block[148..156]);
@@ -94,7 +93,7 @@ impl Header {
             let got = noted.map_or("no octal number".to_owned(), |noted| noted.to_string());
             return Err(wrong(name, "checksum of a header", sum, got));
         }
-        // GNU's form has other things where POSIX's has the prefix.
+        // The GNU format has other fields in place of the prefix.
         let prefix = if block[257..263] == *b"ustar\0" { text(&block[345..500]) } else { &[] };
         let stored = [prefix, text(&block[..100])].into_iter().filter(|part| !part.is_empty());
         let stored = stored.collect::<Vec<_>>().join(&b'/');
@@ -124,7 +123,7 @@ impl Header {
     }
 }
 
-/// The path without `.`; nothing if it is absolute, has `..` in it or is no text.
+/// The path without `.`; `None` if it is absolute, contains `..` or is not UTF-8.
 fn plain(stored: &[u8]) -> Option<String> {
     let stored = std::str::from_utf8(stored).ok()?;
     let mut parts = Vec::new();
@@ -138,12 +137,12 @@ fn plain(stored: &[u8]) -> Option<String> {
     Some(parts.join("/"))
 }
 
-/// A field up to its first zero byte.
+/// The bytes of a field up to its first zero.
 fn text(field: &[u8]) -> &[u8] {
     field.split(|&byte| byte == 0).next().unwrap_or_default()
 }
 
-/// An octal number between blanks; nothing if it is anything else, such as GNU's binary form for 8 GiB and more.
+/// Parses an octal number between blanks; `None` for anything else, such as GNU's binary form for 8 GiB and more.
 fn octal(field: &[u8]) -> Option<u64> {
     let digits = std::str::from_utf8(text(field)).ok()?.trim_matches(' ');
     let plain = digits.bytes().all(|digit| digit.is_ascii_digit());

@@ -1,4 +1,4 @@
-//! What is left out of a folder of images, in words.
+//! Describes the files and folders that reading a folder of images skips.
 
 use std::{
     collections::BTreeMap,
@@ -13,7 +13,7 @@ use crate::{
     formats::images::{self, InFolder},
 };
 
-/// The hidden folders in a folder, which are no classes.
+/// The hidden folders in a folder, which are not classes.
 pub(super) fn hidden(folder: &Path) -> Result<Vec<Skipped>> {
     let skipped = |file| Skipped { file, reason: "no class: a hidden folder".to_owned() };
     Ok(images::hidden_folders_in(folder)?.into_iter().map(skipped).collect())
@@ -33,14 +33,14 @@ pub(super) fn loose(dir: &Path, folder: &Path) -> Result<Option<Skipped>> {
     }))
 }
 
-/// The folders within the folder of a class, in words; `None` if there are none.
+/// Describes the folders within the folder of a class; `None` if there are none.
 pub(super) fn deeper(folders: &[PathBuf]) -> Option<String> {
     let first = name_of(folders.first()?);
     let n = count(folders.len(), "folder");
     Some(format!("{n} not looked into, the first is `{first}`; move its images up"))
 }
 
-/// How many images of each kind that is not read, in words; `None` if there are none.
+/// Describes the images of unsupported formats, with counts; `None` if there are none.
 pub(super) fn kinds(others: &[PathBuf]) -> Option<String> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for path in others {

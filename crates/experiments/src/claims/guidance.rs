@@ -86,7 +86,7 @@ impl Experiment for Guidance {
             ]
             .concat(),
             Profile::Full => {
-                let resnet = |latent| (latent, Network::Resnet { latent, narrower: 1 });
+                let resnet = |latent| (latent, Network::Resnet { latent, width_divisor: 1 });
                 let imagenette = runs::images::DataConfig::new("imagenette", 9_469, 0, 3_925);
                 [
                     both(&mlp(&[16, 64, 256, 512]), vec![fashion(profile), cifar10(profile)], [256, 50]),

@@ -108,7 +108,7 @@ impl Experiment for SubspaceRecognition {
 
     fn grid(&self, profile: Profile) -> Grid {
         let mlp = Classifier::Mlp { depth: 4 };
-        let resnet9 = |narrower| Classifier::Resnet9 { narrower };
+        let resnet9 = |width_divisor| Classifier::Resnet9 { width_divisor };
         let on =
             |families: [Family; 2], data: Vec<_>| families.map(|family| family.on(held_out(data.clone())));
         let families: Vec<Family> = match profile {

@@ -1,18 +1,18 @@
-//! How many parameters a model has, found without building it: a size that no machine can hold is refused by it.
+//! Parameter counts without building a model, used to reject sizes that exceed the memory.
 
 use super::Architecture;
 use crate::{fc, vit};
 
 impl Architecture {
-    /// The number of parameters of [`Architecture::build`]'s model.
+    /// The number of parameters of the model of [`Architecture::build`].
     ///
-    /// It means something only where a model can be built; a number that 64 bits cannot hold is the largest that they can.
+    /// It is meaningful only if the model can be built; it saturates at `u64::MAX`.
     pub fn n_params(&self) -> u64 {
         // Exact up to 2^53, and without overflow for any setting.
         let n = match *self {
             Self::Fc(config) => of_fully_connected(&config),
             Self::CnnS { latent_channels } => of_cnn_s(latent_channels as f64),
-            Self::CnnL { narrower, .. } => of_cnn_l(narrower.max(1)),
+            Self::CnnL { width_divisor, .. } => of_cnn_l(width_divisor.max(1)),
             Self::Vit(config) => of_transformer(&config),
             Self::Linear { pixels, classes, latent } => {
                 through(&[pixels, latent]) + through(&[latent, pixels]) + through(&[latent, classes])
@@ -22,7 +22,7 @@ impl Architecture {
     }
 }
 
-/// Affine layers through these widths.
+/// The parameters of affine layers through these widths.
 fn through(widths: &[usize]) -> f64 {
     widths.windows(2).map(|pair| affine(pair[0] as f64, pair[1] as f64)).sum()
 }
@@ -31,12 +31,12 @@ fn affine(from: f64, to: f64) -> f64 {
     from * to + to
 }
 
-/// A convolution or its transpose, with a bias.
+/// The parameters of a convolution or transposed convolution with a bias.
 fn conv(from: f64, to: f64, kernel: f64) -> f64 {
     from * to * kernel * kernel + to
 }
 
-/// A convolution with the scale and shift of the norm after it.
+/// The parameters of a convolution and its norm.
 fn normed(from: f64, to: f64, kernel: f64) -> f64 {
     conv(from, to, kernel) + 2.0 * to
 }
@@ -51,8 +51,8 @@ fn of_cnn_s(latent: f64) -> f64 {
     encoder + decoder + affine(16.0 * latent, 10.0)
 }
 
-fn of_cnn_l(narrower: usize) -> f64 {
-    let [narrow, wide, widest] = [64, 128, 256].map(|width| (width / narrower) as f64);
+fn of_cnn_l(width_divisor: usize) -> f64 {
+    let [narrow, wide, widest] = [64, 128, 256].map(|width| (width / width_divisor) as f64);
     let encoder = normed(3.0, narrow, 7.0)
         + normed(narrow, narrow, 7.0)
         + normed(narrow, wide, 5.0)
@@ -69,13 +69,13 @@ fn of_cnn_l(narrower: usize) -> f64 {
 fn of_transformer(config: &vit::Config) -> f64 {
     let vit::Config { channels, classes, patch, encoder, decoder, mlp_ratio, .. } = *config;
     let values = patch as f64 * patch as f64 * channels as f64;
-    // Two norms, queries, keys and values, their projection, and the MLP.
+    // Two norms, queries, keys and values, the output projection, and the MLP.
     let blocks = |vit::Stack { width, depth, .. }: vit::Stack| {
         let (d, hidden) = (width as f64, mlp_ratio as f64 * width as f64);
         depth as f64 * (4.0 * d + affine(d, 3.0 * d) + affine(d, d) + affine(d, hidden) + affine(hidden, d))
     };
     let (e, d) = (encoder.width as f64, decoder.width as f64);
-    // Beside the blocks: each part's embedding, its token, its last norm, and what reads it.
+    // Outside the blocks: each part's embedding, learned token, last norm and output layer.
     let encoder = affine(values, e) + e + blocks(encoder) + 2.0 * e;
     let decoder = affine(e, d) + d + blocks(decoder) + 2.0 * d + affine(d, values);
     encoder + decoder + affine(e, classes as f64)
@@ -91,7 +91,7 @@ mod tests {
     use crate::{Module, Part};
 
     #[test]
-    fn the_models_that_are_built_have_the_parameters_that_are_announced() {
+    fn built_models_have_the_declared_number_of_parameters() {
         let wider = vit::Config {
             encoder: vit::Stack { width: 16, depth: 3, heads: 2 },
             mlp_ratio: 3,
@@ -106,7 +106,7 @@ mod tests {
         ];
         all.extend([Size::S, Size::M, Size::L].map(|size| Architecture::Fc(fc::Config::of(size, 16))));
         all.extend([1, 16].map(|latent_channels| Architecture::CnnS { latent_channels }));
-        all.extend([1, 4, 64].map(|narrower| Architecture::CnnL { narrower, dropout: 0.2 }));
+        all.extend([1, 4, 64].map(|width_divisor| Architecture::CnnL { width_divisor, dropout: 0.2 }));
         all.extend([vit::Config::S, vit::Config::L, vit::Config::CIFAR10].map(Architecture::Vit));
         for architecture in all {
             let model = architecture.build(&Stream::new(0, "init"), DType::F32).unwrap();

@@ -1,4 +1,4 @@
-//! The energy of a network: half the squared errors of what its layers predict, and the losses of its outputs.
+//! The energy of a predictive-coding network: half the squared prediction errors of its layers, plus the output losses.
 
 use autograd::{Tape, Var};
 use tensor::{Indices, Tensor};
@@ -6,12 +6,12 @@ use tensor::{Indices, Tensor};
 use crate::Result;
 use crate::layers::{Layer, Weights};
 
-/// What the layers of a network hold that are free to move, each `[n, width]`, from below: in the encoder all, of which
-/// z is the last, and in each head all but the output.
+/// The free activities of a network, each `[n, width]`, in layer order: all of the encoder, with z last, and all but the
+/// output of each head.
 pub(super) type Activities<T> = [Vec<T>; 3];
 
-/// What a network is held at: the image at its input and at the decoder's output, and perhaps the label at the
-/// classifier's output.
+/// The clamped values: the image at the input and at the decoder's output, and optionally the label at the classifier's
+/// output.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Clamped<'a> {
     /// `[n, pixels]`
@@ -20,7 +20,7 @@ pub(super) struct Clamped<'a> {
     pub(super) labels: Option<&'a Indices>,
 }
 
-/// The layers of each part, from below, and how much errors count.
+/// The layers of each part in order, and the weights of the errors.
 #[derive(Debug)]
 pub(super) struct Network<'m> {
     pub(super) parts: [Vec<Layer<'m>>; 3],
@@ -31,26 +31,26 @@ pub(super) struct Network<'m> {
 /// An energy on the tape, averaged over the images of a batch.
 #[derive(Debug)]
 pub(super) struct Energy<'t> {
-    /// The terms of each part, before lambda weighs them.
+    /// The unweighted terms of each part.
     terms: [Vec<Var<'t>>; 3],
     lambda: f64,
     mse: Var<'t>,
     cross_entropy: Option<Var<'t>>,
-    /// z as the decoder and as the classifier saw it.
+    /// z as passed to the decoder and to the classifier.
     pub(super) z_for_heads: [Var<'t>; 2],
 }
 
-/// The numbers of an energy.
+/// The values of an energy and its losses.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reading {
     pub(super) energy: f64,
     pub(super) mse: f64,
-    /// Of the clamped label, if one is.
+    /// The cross-entropy of the clamped label, if any.
     pub(super) cross_entropy: Option<f64>,
 }
 
 impl Network<'_> {
-    /// The state in which every layer holds what is predicted for it from below, so that only outputs are in error.
+    /// The feed-forward state: every activity equals its prediction, so that only outputs have errors.
     pub(super) fn feed_forward(&self, images: &Tensor) -> Result<Activities<Tensor>> {
         let tape = Tape::without_gradients();
         let predictions = |layers: &[Layer<'_>], below: &Tensor| -> Result<Vec<Tensor>> {
@@ -103,7 +103,7 @@ impl Network<'_> {
     }
 }
 
-/// `1/2 |a - f(W below + b)|^2` for each activity `a` of a part, averaged over images; and the topmost activity.
+/// `1/2 |a - f(W below + b)|^2` for each activity `a` of a part, averaged over images; and the last activity.
 fn errors<'a, 't>(
     layers: &[Layer<'_>],
     mut below: &'a Var<'t>,
@@ -120,21 +120,21 @@ fn errors<'a, 't>(
     Ok((errors, below))
 }
 
-/// What a head predicts of its clamped output from its topmost activity.
+/// The prediction of a head's output from its last activity.
 fn output<'t>(head: &[Layer<'_>], top: &Var<'t>, weights: Weights) -> Result<Var<'t>> {
     head.last().expect("a head has layers").predict(top, weights)
 }
 
 impl<'t> Energy<'t> {
-    /// The sum of all terms, to be differentiated. Split weighs by lambda what the heads answer to z, on the way back;
-    /// within each head the pull is at full strength.
-    pub(super) fn descended(&self) -> Result<Var<'t>> {
+    /// The sum of all terms, to be differentiated. `Split` weights the heads' gradients at z by lambda in the backward
+    /// pass; gradients within each head are unweighted.
+    pub(super) fn total(&self) -> Result<Var<'t>> {
         let mut terms = self.terms.iter().flatten();
         let first = terms.next().expect("an encoder has layers").clone();
         terms.try_fold(first, |sum, term| Ok(sum.add(term)?))
     }
 
-    /// The energy's value, in which lambda weighs the heads, and those of its losses.
+    /// The value of the energy, with heads weighted by lambda, and the values of its losses.
     pub(super) fn reading(&self) -> Result<Reading> {
         let mut energy = 0.0;
         for (terms, weight) in self.terms.iter().zip([1.0, self.lambda, 1.0 - self.lambda]) {

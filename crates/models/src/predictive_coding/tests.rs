@@ -1,4 +1,4 @@
-//! What predictive coding promises: falling energies, local errors, backpropagation as a limit, and learning.
+//! Tests of predictive coding: decreasing energies, local errors, backpropagation as a limit, and learning.
 
 use super::*;
 use crate::fc::Size;
@@ -49,7 +49,7 @@ fn agreement_with_backpropagation(network: &PredictiveCoding) -> Vec<(String, f6
     let tape = Tape::new();
     let clamped = Clamped { images: &images, labels: Some(&labels) };
     let energy = network.network().energy(&held(&tape, &activities), clamped, Weights::Learned).unwrap();
-    let local = tape.backward(&energy.descended().unwrap()).unwrap();
+    let local = tape.backward(&energy.total().unwrap()).unwrap();
 
     let tape = Tape::new();
     let losses =
@@ -79,13 +79,13 @@ fn the_energy_starts_as_the_weighted_loss_of_the_predictions() {
     let network = network(&config, DType::F64);
     let start = network.relaxation(&images, &labels).unwrap()[0];
     let Evaluation { mse, cross_entropy, .. } = evaluate(&network, [(images, labels)]).unwrap();
-    // A handful of roundings of numbers near 1.
+    // A few roundings of values near 1.
     assert!((start - 2.0 * (0.3 * mse + 0.7 * cross_entropy)).abs() < 1e-14);
 }
 
 /// FC-L: the decoder has three hidden layers, the classifier one, and the encoder three below z.
 #[test]
-fn an_error_travels_one_layer_in_a_step() {
+fn an_error_spreads_by_one_layer_per_step() {
     let (images, labels) = batch(DType::F64);
     for steps in 1..=5 {
         let relaxation = Relaxation { steps, rate: 0.02 };
@@ -99,7 +99,7 @@ fn an_error_travels_one_layer_in_a_step() {
                 start.iter().zip(end).map(|(x, y)| x.to_f64_vec() != y.to_f64_vec()).collect()
             })
             .collect();
-        // The label's error is the first to reach z, in the second step.
+        // The label's error reaches z first, in the second step.
         let encoder = vec![steps >= 5, steps >= 4, steps >= 3, steps >= 2];
         let decoder = vec![steps >= 3, steps >= 2, true];
         assert_eq!(moved, [encoder, decoder, vec![true]], "after {steps} steps");
@@ -107,7 +107,7 @@ fn an_error_travels_one_layer_in_a_step() {
 }
 
 #[test]
-fn an_image_relaxes_the_same_whatever_stands_beside_it() {
+fn the_relaxation_of_an_image_is_independent_of_its_batch() {
     let (images, _) = batch(DType::F64);
     let network = network(&config(Size::M), DType::F64);
     let together = network.represent_relaxed(&images).unwrap().z.to_f64_vec();
@@ -120,9 +120,9 @@ fn an_image_relaxes_the_same_whatever_stands_beside_it() {
 }
 
 #[test]
-fn with_the_outputs_free_the_predictions_are_at_rest() {
+fn with_free_outputs_the_predictions_are_a_fixed_point() {
     let (images, labels) = batch(DType::F64);
-    // At lambda = 0 the decoder's output is as good as free.
+    // At lambda = 0 the decoder's output is effectively free.
     let network = network(&Config { lambda: 0.0, ..config(Size::M) }, DType::F64);
     let [predicted, relaxed] =
         [network.represent(&images), network.represent_relaxed(&images)].map(|made| made.unwrap());
@@ -137,7 +137,7 @@ fn with_the_outputs_free_the_predictions_are_at_rest() {
 }
 
 #[test]
-fn an_image_that_is_clamped_at_both_ends_is_reconstructed_better() {
+fn an_image_clamped_at_both_ends_is_reconstructed_better() {
     let (images, labels) = batch(DType::F64);
     let network = network(&Config { output_precision: 6.0, ..config(Size::M) }, DType::F64);
     let predicted = evaluate(&network, [(images.clone(), labels.clone())]).unwrap();
@@ -151,7 +151,7 @@ fn one_layer_in_each_part_and_one_step_give_the_direction_of_backpropagation() {
         let relaxation = Relaxation { steps: 1, rate: 1e-3 };
         let network = network(&Config { lambda, relaxation, ..config(Size::S) }, DType::F64);
         for (name, cosine) in agreement_with_backpropagation(&network) {
-            // The encoder's exactly; the heads read a z that has moved by some thousandths.
+            // The encoder's exactly; the heads read a z that has changed by some thousandths.
             let allowed = if name.starts_with("encoder") { 1e-12 } else { 1e-4 };
             assert!(cosine > 1.0 - allowed, "{name} at {lambda}: {cosine}");
         }
@@ -159,7 +159,7 @@ fn one_layer_in_each_part_and_one_step_give_the_direction_of_backpropagation() {
 }
 
 #[test]
-fn relaxed_errors_are_those_of_backpropagation_where_outputs_pull_weakly() {
+fn relaxed_errors_approach_backpropagation_for_small_output_precision() {
     let relaxation = Relaxation { steps: 600, rate: 0.02 };
     for lambda in [0.3, 1.0] {
         let config = Config { lambda, output_precision: 1e-3, relaxation, ..config(Size::M) };
@@ -170,10 +170,10 @@ fn relaxed_errors_are_those_of_backpropagation_where_outputs_pull_weakly() {
 }
 
 #[test]
-fn training_lowers_both_losses_and_the_heads_learn_also_where_lambda_hides_them() {
+fn training_lowers_both_losses_and_the_heads_learn_even_where_lambda_excludes_them() {
     for (size, lambda) in [(Size::S, 0.5), (Size::M, 0.0), (Size::M, 0.5), (Size::M, 1.0)] {
         let (images, labels) = batch(DType::F32);
-        // Faster, and 616 hidden units overshoot into saturation on twelve pixels.
+        // With a larger learning rate, 616 hidden units saturate on twelve pixels.
         let optimiser = AdamConfig { learning_rate: 1e-3, ..AdamConfig::PAPER };
         let mut network = trainer(&Config { lambda, optimiser, ..config(size) });
         let batches = || std::iter::repeat_n((images.clone(), labels.clone()), 200);
@@ -196,7 +196,7 @@ fn a_network_starts_as_the_cre_of_the_same_stream() {
     let model = fc::cre(&config.model, &Stream::new(11, "init"), DType::F32).unwrap();
     let names = |params: Vec<(String, &Param)>| params.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
     assert_eq!(names(network.params()), names(model.params()));
-    // Images in whatever shape they come.
+    // Images of any shape.
     let images = images.reshape(&[N, 1, 3, 4]).unwrap();
     assert_eq!(network.represent_relaxed(&images).unwrap().reconstruction.shape(), images.shape());
     let batch = || [(images.clone(), labels.clone())];
@@ -204,7 +204,7 @@ fn a_network_starts_as_the_cre_of_the_same_stream() {
 }
 
 #[test]
-fn a_stored_network_goes_on_with_the_same_bits() {
+fn a_stored_network_resumes_with_the_same_bits() {
     let (images, labels) = batch(DType::F32);
     let config = config(Size::M);
     let batches = || std::iter::repeat_n((images.clone(), labels.clone()), 3);
@@ -224,7 +224,7 @@ fn a_stored_network_goes_on_with_the_same_bits() {
 }
 
 #[test]
-fn what_is_no_longer_a_number_ends_the_epoch_by_name_and_moves_no_weight() {
+fn a_non_finite_value_ends_the_epoch_by_name_and_changes_no_weight() {
     let (images, labels) = batch(DType::F32);
     let fast = Relaxation { steps: 200, rate: 10.0 };
     let not_numbers = Tensor::full(f64::NAN, &[N, PIXELS], DType::F32);

@@ -1,4 +1,4 @@
-//! What the recurrent CRE promises: an ordinary CRE in one step, exact gradients in several, and learning.
+//! Tests of the recurrent CRE: equality with an ordinary CRE for one step, exact gradients for several, and learning.
 
 use super::*;
 use crate::fc::Size;
@@ -38,7 +38,7 @@ fn batches(n: usize) -> impl Iterator<Item = (Tensor, Indices)> {
     std::iter::repeat_n(batch(DType::F32), n)
 }
 
-/// The gradients that a step descends, by the parameter's name.
+/// The gradients of a training step, by the parameter's name.
 fn gradients(network: &Recurrent) -> Vec<(String, Tensor)> {
     let (images, labels) = batch(DType::F64);
     let tape = Tape::new();
@@ -69,16 +69,16 @@ fn the_first_of_several_recurrent_steps_is_an_ordinary_cre_and_the_others_are_no
     assert_eq!(of_steps[0], evaluate(&network.model, batches(2)).unwrap());
     assert!(of_steps[1] != of_steps[0] && of_steps[2] != of_steps[1]);
     assert_eq!((of_steps.len(), evaluate(&network, batches(2))), (3, Ok(of_steps[2])));
-    // Images in whatever shape they come.
+    // Images of any shape.
     let images = batch(DType::F32).0.reshape(&[N, 1, 3, 4]).unwrap();
     assert_eq!(network.represent(&images).unwrap().reconstruction.shape(), images.shape());
 }
 
-/// Of finite differences: short, so that none of the rectifiers crosses its kink within it.
+/// The finite-difference step: so short that no ReLU crosses its kink.
 const STEP: f64 = 1e-6;
 
 #[test]
-fn the_recurrent_encoder_descends_the_mixture_through_all_steps() {
+fn the_recurrent_encoder_gets_the_mixed_gradient_through_all_steps() {
     for (size, loss_at) in
         [(Size::S, LossAt::EveryStep), (Size::M, LossAt::EveryStep), (Size::M, LossAt::LastStep)]
     {
@@ -95,7 +95,7 @@ fn the_recurrent_encoder_descends_the_mixture_through_all_steps() {
         let gradients = gradients(&network).into_iter().filter(of_encoder);
         for ((name, param), (_, gradient)) in network.params().into_iter().zip(gradients) {
             let value = param.value();
-            // Every element of the small ones, some of the large.
+            // Every element of small parameters, some of large ones.
             for place in (0..value.len()).step_by(value.len().div_ceil(12)) {
                 let moved = |steps: f64| {
                     let mut values = value.to_f64_vec();
@@ -114,7 +114,7 @@ fn the_recurrent_encoder_descends_the_mixture_through_all_steps() {
 }
 
 #[test]
-fn the_heads_of_a_recurrent_network_descend_their_own_losses_for_the_latents_they_are_given() {
+fn the_heads_of_a_recurrent_network_get_the_gradients_of_their_own_losses_for_given_latents() {
     for loss_at in [LossAt::EveryStep, LossAt::LastStep] {
         let (images, labels) = batch(DType::F64);
         let network = network(&Config { loss_at, ..config(Size::M, 3) }, DType::F64);
@@ -133,7 +133,7 @@ fn the_heads_of_a_recurrent_network_descend_their_own_losses_for_the_latents_the
             if !name.starts_with("encoder") {
                 let pairs =
                     gradient.to_f64_vec().into_iter().zip(expected.param(param).unwrap().to_f64_vec());
-                // The same sums in another order, of numbers below 1.
+                // The same sums in another order, of values below 1.
                 assert!(pairs.into_iter().all(|(x, y)| (x - y).abs() < 1e-14), "{name}");
             }
         }
@@ -147,7 +147,7 @@ fn training_a_recurrent_network_lowers_both_losses_of_the_last_step() {
         (Size::M, LossAt::EveryStep, 0.5),
         (Size::M, LossAt::LastStep, 1.0),
     ] {
-        // Faster, and 616 hidden units overshoot into saturation on twelve pixels.
+        // With a larger learning rate, 616 hidden units saturate on twelve pixels.
         let optimiser = AdamConfig { learning_rate: 1e-3, ..AdamConfig::PAPER };
         let config = Config { loss_at, lambda, optimiser, ..config(size, 3) };
         let mut network = trainer(&config);
@@ -162,7 +162,7 @@ fn training_a_recurrent_network_lowers_both_losses_of_the_last_step() {
 }
 
 #[test]
-fn a_stored_recurrent_network_goes_on_with_the_same_bits() {
+fn a_stored_recurrent_network_resumes_with_the_same_bits() {
     let config = config(Size::M, 2);
     let mut whole = trainer(&config);
     whole.epoch(1, batches(3)).unwrap();
@@ -180,7 +180,7 @@ fn a_stored_recurrent_network_goes_on_with_the_same_bits() {
 }
 
 #[test]
-fn feedback_is_named_as_a_part_of_the_recurrent_encoder_and_only_there_is_any() {
+fn feedback_parameters_are_named_within_the_recurrent_encoder_only() {
     let names = |steps| -> Vec<String> {
         let network = network(&config(Size::S, steps), DType::F32);
         network
@@ -195,7 +195,7 @@ fn feedback_is_named_as_a_part_of_the_recurrent_encoder_and_only_there_is_any() 
 }
 
 #[test]
-fn a_recurrent_loss_that_is_no_longer_a_number_ends_the_epoch_by_name_and_moves_no_weight() {
+fn a_non_finite_recurrent_loss_ends_the_epoch_by_name_and_changes_no_weight() {
     let mut network = trainer(&config(Size::S, 2));
     let before = format!("{:?}", network.state());
     let (_, labels) = batch(DType::F32);

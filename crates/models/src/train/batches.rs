@@ -1,4 +1,4 @@
-//! Where the batches of an epoch come from.
+//! The batches of an epoch.
 
 use tensor::{Indices, Tensor};
 
@@ -6,20 +6,20 @@ use crate::Example;
 
 /// The batches of an epoch.
 pub enum Batches<'a> {
-    /// Examples in host memory, or tensors that were moved one by one.
+    /// An iterator of examples.
     Host(Box<dyn Iterator<Item = Example> + 'a>),
-    /// Batches of a data set that lies on the device of the model.
+    /// Batches of a data set stored on the device of the model.
     Device(DeviceBatches<'a>),
 }
 
-/// Batches that kernels make.
+/// Batches gathered by kernels.
 pub struct DeviceBatches<'a> {
     /// The number of batches.
     pub steps: usize,
-    /// Chooses the batch of a step of the epoch; called before each.
+    /// Selects the batch of a step of the epoch; called before each step.
     pub seek: &'a dyn Fn(usize) -> tensor::Result<()>,
-    /// Makes the batch that was chosen last, for the training step of that number, by kernels alone: where a step is
-    /// recorded it is called once, and what it launched is run again.
+    /// Gathers the selected batch for the training step with this number, by kernels only: for a recorded step it is called
+    /// once, and its launches are replayed.
     pub gather: &'a dyn Fn(u64) -> tensor::Result<(Tensor, Indices)>,
 }
 

@@ -1,4 +1,4 @@
-//! The objective of a plain classifier.
+//! The objective of a classifier.
 
 use autograd::{Param, Tape};
 use tensor::{Indices, Tensor};
@@ -13,7 +13,7 @@ pub struct ClassifierObjective<'m> {
 }
 
 impl<'m> ClassifierObjective<'m> {
-    /// A classifier with the cross-entropy, or with the squared error to one-hot labels.
+    /// A classifier with the cross-entropy, or with the squared error with one-hot labels.
     pub fn new(model: &'m Sequential, squared_labels: bool) -> Self {
         Self { model, squared_labels }
     }
@@ -32,7 +32,7 @@ impl Objective for ClassifierObjective<'_> {
         self.model.buffers()
     }
 
-    /// Either loss is reported as the cross-entropy.
+    /// Both kinds of loss are reported as the cross-entropy.
     fn losses<'t>(&self, tape: &'t Tape, example: &Example, mode: Mode) -> Result<StepLosses<'t>> {
         let scores = self.model.forward(&tape.constant(&example.images), mode)?;
         let loss = match self.squared_labels {

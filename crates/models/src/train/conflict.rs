@@ -1,4 +1,4 @@
-//! How far the two losses agree about what the encoder should become: at z, and in each of its layers.
+//! Gradient conflict between the two losses, at z and in each layer of the encoder.
 
 use autograd::Tape;
 use tensor::{Indices, Tensor};
@@ -6,19 +6,19 @@ use tensor::{Indices, Tensor};
 use super::CreTrainer;
 use crate::{Error, Mode, Module, Part, Result};
 
-/// What the two losses say to the encoder about the same numbers (sections 2.5 and 4.2, E13, of
-/// `book/cre.md`).
+/// The conflict between the gradients of the two losses with respect to the same tensor (`book/cre.md`, sections 2.5
+/// and 4.2, E13).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Conflict {
-    /// The cosine of the two gradients: 1 is agreement, 0 indifference, -1 opposition.
+    /// The cosine of the two gradients: 1 is agreement, 0 orthogonality, -1 opposition.
     pub cosine: f64,
-    /// The norm of the MSE's gradient over that of the cross-entropy's.
+    /// The norm of the MSE's gradient divided by that of the cross-entropy's.
     pub norm_ratio: f64,
 }
 
 impl Conflict {
-    /// Of the two losses' gradients at z, each in the same pieces, which count as one long vector; not a number where
-    /// one of the gradients is zero.
+    /// The conflict of the two losses' gradients at z, given in pieces that are concatenated to one vector; NaN if one of
+    /// the gradients is zero.
     pub(crate) fn between(of_mse: &[&Tensor], of_cross_entropy: &[&Tensor]) -> Self {
         let elements =
             |pieces: &[&Tensor]| -> Vec<Vec<f64>> { pieces.iter().map(|piece| piece.to_f64_vec()).collect() };
@@ -32,12 +32,12 @@ impl Conflict {
 }
 
 impl CreTrainer<'_> {
-    /// What the gradients of the MSE and of the cross-entropy of a batch, images `[n, ..]` and their classes, say to
-    /// each weight of the encoder: all parameters of two axes or more that are called `weight`, named as in
-    /// `encoder.0.weight`, in the order of the layers.
+    /// The conflict of the gradients of the MSE and of the cross-entropy of a batch, images `[n, ..]` and labels, for each
+    /// weight of the encoder: all parameters named `weight` with at least two axes, such as `encoder.0.weight`, in the
+    /// order of the layers.
     ///
-    /// The model is read as in evaluation and nothing is changed: no parameter, no running statistic, no count of
-    /// steps. Where a gradient is zero the conflict is not a number.
+    /// The model is in evaluation mode and unchanged: no parameter, running statistic or step count is updated. The conflict
+    /// is NaN where a gradient is zero.
     ///
     /// # Errors
     /// If a shape does not fit.

@@ -1,4 +1,4 @@
-//! The objective of a CRE: each head descends its own loss, the encoder a mixture of both.
+//! The objective of a CRE: each head is trained on its own loss, the encoder on a mixture of both.
 
 use autograd::{Param, Tape};
 use tensor::{Indices, Tensor};
@@ -8,10 +8,10 @@ use crate::mixing::{Mixer, Mixing};
 use crate::range;
 use crate::{AdamConfig, Cre, Error, Example, Mode, Module, Part, Representation, Result};
 
-/// A CRE in training, with an Adam for each of its three parts (section 2.3 of `book/cre.md`).
+/// A trainer of a CRE, with Adam for each of its three parts (`book/cre.md`, section 2.3).
 pub type CreTrainer<'m> = Trainer<CreObjective<'m>>;
 
-/// A CRE with the weight of reconstruction and the rule by which the encoder's gradients are mixed.
+/// A CRE with the weight of reconstruction and the mixing rule of the encoder's gradient.
 pub struct CreObjective<'m> {
     pub(super) model: &'m Cre,
     pub(super) lambda: f64,
@@ -20,22 +20,22 @@ pub struct CreObjective<'m> {
 }
 
 impl<'m> CreTrainer<'m> {
-    /// A model that has not been trained yet. `lambda` is the weight of reconstruction in [0, 1].
+    /// A new trainer. `lambda` is the weight of reconstruction in [0, 1].
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] if `lambda` is, or as [`AdamConfig::check`]; [`Error::Shared`] if two parts share a parameter, which the optimisers of both would step.
+    /// [`Error::OutOfRange`] if `lambda` is out of range, or as [`AdamConfig::check`]; [`Error::Shared`] if two parts share
+    /// a parameter, which both optimisers would update.
     pub fn new(model: &'m Cre, config: AdamConfig, lambda: f64) -> Result<Self> {
         range::PROBABILITY.check("lambda", lambda)?;
         let mixer = Mixer::weighted(config);
         Self::with_adam(CreObjective { model, lambda, mixer: mixer?, config }, config)
     }
 
-    /// The same with an encoder that descends what this rule makes of the two losses; [`Mixing::Weighted`] is the
-    /// default.
+    /// Sets the mixing rule of the encoder's gradient; [`Mixing::Weighted`] is the default.
     ///
     /// # Errors
-    /// [`Error::Setting`] if a setting of the rule makes no sense, or if the latent is split, where there is nothing
-    /// to mix.
+    /// [`Error::Setting`] if a setting of the rule is invalid, or if the latent is split, in which case gradients are not
+    /// mixed.
     pub fn mixing(mut self, rule: Mixing) -> Result<Self> {
         let CreObjective { model, config, .. } = self.objective;
         if model.is_split() && rule != Mixing::Weighted {
@@ -78,7 +78,7 @@ impl Objective for CreObjective<'_> {
         self.mixer.learn([report.mse, report.cross_entropy])
     }
 
-    /// The other rules mix on the CPU.
+    /// Other rules mix on the CPU.
     fn records(&self) -> bool {
         self.mixer.rule() == Mixing::Weighted
     }

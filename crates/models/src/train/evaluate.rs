@@ -1,11 +1,11 @@
-//! Evaluation: one loop over batches, with nothing recorded.
+//! Evaluation over batches, without gradients.
 
 use autograd::Tape;
 use tensor::{Indices, Tensor};
 
 use crate::{Error, Mode, Representation, Result};
 
-/// A model that can be evaluated on images with classes.
+/// A model that can be evaluated on labelled images.
 pub trait Evaluate {
     /// The metrics of a batch.
     ///
@@ -13,35 +13,35 @@ pub trait Evaluate {
     /// If a shape does not fit.
     fn measure(&self, images: &Tensor, labels: &Indices, mode: Mode) -> Result<Metrics>;
 
-    /// Latent, reconstruction and class scores of a batch of whole images.
+    /// Latent, reconstruction and class scores of a batch of unmasked images.
     ///
     /// # Errors
     /// If the images' shape does not fit.
     fn represent(&self, images: &Tensor) -> Result<Representation>;
 }
 
-/// Sums over images.
+/// Sums of metrics over images.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Metrics {
     /// The number of images.
     pub n: usize,
-    /// The sum of the images' mean squared errors; NaN where nothing is reconstructed.
+    /// The sum of the images' mean squared errors; NaN without a reconstruction.
     pub mse: f64,
     /// The sum of the images' cross-entropies.
     pub cross_entropy: f64,
-    /// The number of images whose largest score is that of their class.
+    /// The number of correctly classified images.
     pub correct: usize,
 }
 
 impl Metrics {
-    /// Of a batch whose mean losses are known.
+    /// The metrics of a batch with known mean losses.
     pub fn of_means(mse: f64, cross_entropy: f64, logits: &Tensor, labels: &Indices) -> Self {
         let n = labels.len();
         let [mse, cross_entropy] = [mse, cross_entropy].map(|mean| n as f64 * mean);
         Self { n, mse, cross_entropy, correct: count_correct(logits, labels) }
     }
 
-    /// Of what a model makes of a batch of images and their classes `[n]`.
+    /// The metrics of a model's outputs for a batch of images with labels `[n]`.
     ///
     /// # Errors
     /// If a shape does not fit.
@@ -52,7 +52,7 @@ impl Metrics {
         Ok(Self::of_means(mse, cross_entropy, &made.logits, labels))
     }
 
-    /// Adds those of other images.
+    /// Adds the metrics of other images.
     pub fn add(&mut self, other: Self) {
         self.n += other.n;
         self.mse += other.mse;
@@ -74,10 +74,10 @@ impl Metrics {
     }
 }
 
-/// How a model does on a set of images, averaged over the images.
+/// The metrics of a model on a set of images, averaged over the images.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Evaluation {
-    /// The mean squared error of the reconstructions; NaN where nothing is reconstructed.
+    /// The mean squared error of the reconstructions; NaN without reconstructions.
     pub mse: f64,
     /// The mean cross-entropy.
     pub cross_entropy: f64,
@@ -87,7 +87,7 @@ pub struct Evaluation {
     pub n: usize,
 }
 
-/// Evaluates a model on batches of images, with nothing recorded (section 2.4 of `book/cre.md`).
+/// Evaluates a model on batches of images, without gradients (`book/cre.md`, section 2.4).
 ///
 /// # Errors
 /// [`Error::NoBatches`] if there are none.
@@ -98,8 +98,8 @@ pub fn evaluate<M: Evaluate + ?Sized>(
     evaluate_in(|_| Mode::Evaluation, model, batches)
 }
 
-/// The same with patches removed as in training, always the same ones of the same batch. The MSE is that of the removed
-/// patches only, whatever [`MaskedLoss`](crate::MaskedLoss) training counts; of the whole image where none is removed.
+/// Evaluates with patches masked as in training, with fixed masks for each batch. The MSE is that of the masked patches
+/// only, for any [`MaskedLoss`](crate::MaskedLoss) of training; without masking it is that of the whole image.
 ///
 /// # Errors
 /// As [`evaluate`].
@@ -110,7 +110,7 @@ pub fn evaluate_masked<M: Evaluate + ?Sized>(
     evaluate_in(|batch| Mode::MaskedEvaluation { batch }, model, batches)
 }
 
-/// The averages over batches, each in the mode that its number says.
+/// Evaluates each batch in the mode given by its index.
 fn evaluate_in<M: Evaluate + ?Sized>(
     mode: impl Fn(u64) -> Mode,
     model: &M,
@@ -123,10 +123,10 @@ fn evaluate_in<M: Evaluate + ?Sized>(
     sums.means()
 }
 
-/// The mean cross-entropy of scores `[n, classes]`, with nothing recorded.
+/// The mean cross-entropy of scores `[n, classes]`, without gradients.
 ///
 /// # Errors
-/// If there is not one class for each row.
+/// Unless there is one label for each row.
 pub fn mean_cross_entropy(scores: &Tensor, labels: &Indices) -> Result<f64> {
     let tape = Tape::without_gradients();
     Ok(tape.constant(scores).softmax_cross_entropy(labels)?.value().item()?)
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn images_of_a_small_batch_weigh_as_much_as_those_of_a_large_one() {
+    fn images_of_small_and_large_batches_have_equal_weight() {
         let mut sums = Metrics::default();
         for (pixel, scores, labels) in
             [(1.0, vec![0.0, 1.0, 2.0, 2.0, 5.0, 4.0], vec![1, 0, 1]), (3.0, vec![0.0, 1.0], vec![0])]
@@ -178,7 +178,7 @@ mod tests {
             sums.add(Metrics::of(&made, &images, &Indices::new(labels)).unwrap());
         }
         let Evaluation { mse, cross_entropy, accuracy, n } = sums.means().unwrap();
-        // Of equal scores the first is the prediction. A score that is behind by one costs ln(1 + e).
+        // The first of equal scores is the prediction. A score smaller by one costs ln(1 + e).
         assert_eq!((mse, accuracy, n), ((3.0 * 1.0 + 9.0) / 4.0, 0.5, 4));
         let behind = (1.0 + 1f64.exp()).ln();
         assert!((cross_entropy - (3.0 * behind - 1.0 + 2f64.ln()) / 4.0).abs() < 1e-14, "{cross_entropy}");

@@ -1,11 +1,11 @@
-//! The objective of an autoencoder with two probes on its latent.
+//! The objective of a guided autoencoder.
 
 use autograd::{Param, Tape};
 
 use super::{Group, Objective, StepLosses};
 use crate::{Example, Guided, Mode, Result};
 
-/// An autoencoder with probes, and how their losses are added.
+/// An autoencoder with probes, and the weighting of their losses.
 pub struct GuidedObjective<'m> {
     model: &'m Guided,
     guidance: f64,
@@ -29,7 +29,7 @@ impl Objective for GuidedObjective<'_> {
         vec![Group { name: None, params: self.params() }]
     }
 
-    /// Those that are trained: where nothing is to be reconstructed the decoder stays as it was drawn.
+    /// The trained parameters: without reconstruction the decoder keeps its initial values.
     fn params(&self) -> Vec<(String, &Param)> {
         let mut params = self.model.params();
         params.retain(|(name, _)| self.reconstructs || !name.starts_with("autoencoder.decoder."));
@@ -40,7 +40,7 @@ impl Objective for GuidedObjective<'_> {
         self.model.buffers()
     }
 
-    /// The cross-entropy that is reported is that of the linear probe.
+    /// The reported cross-entropy is that of the linear probe.
     fn losses<'t>(&self, tape: &'t Tape, example: &Example, mode: Mode) -> Result<StepLosses<'t>> {
         let losses = self.model.losses_of(tape, example, self.guidance, mode)?;
         let [mse, cross_entropy] =
@@ -49,7 +49,7 @@ impl Objective for GuidedObjective<'_> {
         Ok(StepLosses { mse, cross_entropy, ..StepLosses::single(total) })
     }
 
-    /// The losses that are reported do not add up to the one that is differentiated.
+    /// The reported losses do not sum to the differentiated one.
     fn records(&self) -> bool {
         false
     }

@@ -1,4 +1,4 @@
-//! What is trained: a model with its losses, in groups of parameters.
+//! Training objectives: a model with its losses and groups of parameters.
 
 use std::fmt;
 
@@ -8,15 +8,15 @@ use tensor::{DType, Tensor};
 use super::{Conflict, StepReport};
 use crate::{Error, Example, Mode, Result};
 
-/// A model with its losses.
+/// A training objective: a model with its losses.
 pub trait Objective {
-    /// The parameters that are trained. Each group has an optimiser of its own.
+    /// The groups of trained parameters. Each group has its own optimiser.
     fn groups(&self) -> Vec<Group<'_>>;
 
-    /// All parameters that are stored, by name, in an order that never changes.
+    /// All stored parameters by name, in a stable order.
     fn params(&self) -> Vec<(String, &Param)>;
 
-    /// What is learned without a gradient, by name.
+    /// The buffers by name.
     fn buffers(&self) -> Vec<(String, &Param)> {
         vec![]
     }
@@ -36,22 +36,18 @@ pub trait Objective {
         self.losses(&tape, example, mode)?.backward(&tape)
     }
 
-    /// Learns from the losses of a step what has no gradient on the tape.
-    ///
-    /// # Errors
-    /// If that fails.
+    /// Updates learned state that has no gradient on the tape from the losses of a step.
     fn learn(&mut self, _report: &StepReport) -> Result<()> {
         Ok(())
     }
 
-    /// Whether a step can be recorded on a GPU: it reads no number back, and what is differentiated is the sum of the MSE
-    /// and the cross-entropy, or one of them, or a loss beside which nothing is reported. Other steps are launched one by
-    /// one.
+    /// Whether a step can be recorded on a GPU: it reads no value back, and the differentiated loss is the sum of the MSE and
+    /// the cross-entropy, or one of them, or the only reported loss. Other steps are launched one by one.
     fn records(&self) -> bool {
         true
     }
 
-    /// Refuses a type that the objective does not compute in.
+    /// Returns an error if the objective does not support this computation type.
     ///
     /// # Errors
     /// [`Error::Setting`] with the objective's name.
@@ -59,30 +55,30 @@ pub trait Objective {
         Ok(())
     }
 
-    /// What has to be stored beside parameters, buffers and optimisers.
+    /// The state to store in addition to parameters, buffers and optimisers.
     fn state(&self) -> Vec<(String, Tensor)> {
         vec![]
     }
 
-    /// Takes over what [`Objective::state`] gave.
+    /// Restores the result of [`Objective::state`].
     ///
     /// # Errors
-    /// [`Error::State`] if a tensor is missing or does not fit.
+    /// [`Error::State`] if a tensor is missing or does not match.
     fn load(&mut self, _stored: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
         Ok(())
     }
 }
 
-/// Parameters that share an optimiser.
+/// A group of parameters with one optimiser.
 pub struct Group<'m> {
-    /// The group's name in stored states; `None` where there is one group.
+    /// The name of the group in stored states; `None` for a single group.
     pub name: Option<&'static str>,
     /// The parameters, by name.
     pub params: Vec<(String, &'m Param)>,
 }
 
 impl Group<'_> {
-    /// The name under which a tensor of the group's optimiser is stored.
+    /// The stored name of a tensor of the group's optimiser.
     pub(super) fn stored_name(&self, name: &str) -> String {
         match self.name {
             Some(group) => format!("adam.{group}.{name}"),
@@ -91,25 +87,25 @@ impl Group<'_> {
     }
 }
 
-/// A loss that has to be finite: its name, and where a report has it.
+/// A loss that must be finite: its name, and its value in a report.
 pub type Check = (&'static str, fn(&StepReport) -> f64);
 
 /// The losses of a batch, on the tape.
 pub struct StepLosses<'t> {
-    /// What is differentiated.
+    /// The differentiated loss.
     pub total: Var<'t>,
     /// The mean squared error, if the objective has one.
     pub mse: Option<Tensor>,
     /// The cross-entropy, if the objective has one.
     pub cross_entropy: Option<Tensor>,
-    /// What has to be finite: the first that is not ends the training.
+    /// The losses that must be finite: the first non-finite one ends the training.
     pub checked: &'static [Check],
-    /// The latents as the decoder and as the classifier saw them, for the conflict of their gradients.
+    /// The latents as passed to the decoder and to the classifier, for the conflict of their gradients.
     pub z_for_heads: Vec<[Var<'t>; 2]>,
 }
 
 impl<'t> StepLosses<'t> {
-    /// A single loss, with nothing else to report.
+    /// A single loss without other reported values.
     pub fn single(total: Var<'t>) -> Self {
         let checked: &[Check] = &[("the loss", |report| report.loss)];
         Self { total, mse: None, cross_entropy: None, checked, z_for_heads: vec![] }
@@ -118,7 +114,7 @@ impl<'t> StepLosses<'t> {
     /// The losses of a decoder and a classifier, whose sum is differentiated.
     ///
     /// # Errors
-    /// If they are not of one type.
+    /// If their types differ.
     pub fn of_heads(losses: [&Var<'t>; 2], z_for_heads: Vec<[Var<'t>; 2]>) -> Result<Self> {
         let [mse, cross_entropy] = losses.map(|loss| Some(loss.value().clone()));
         let checked: &[Check] =
@@ -126,10 +122,10 @@ impl<'t> StepLosses<'t> {
         Ok(Self { total: losses[0].add(losses[1])?, mse, cross_entropy, checked, z_for_heads })
     }
 
-    /// Losses and gradients; the latents' gradients are kept for each head.
+    /// Computes losses and gradients; the gradients of the latents are retained for each head.
     ///
     /// # Errors
-    /// If the total is no single number.
+    /// If the total is not a scalar.
     pub fn backward(self, tape: &Tape) -> Result<Pass> {
         self.z_for_heads.iter().flatten().for_each(|z| tape.keep(z));
         let gradients = tape.backward(&self.total)?;
@@ -149,9 +145,9 @@ impl<'t> StepLosses<'t> {
     }
 }
 
-/// What a forward and a backward pass give.
+/// The results of a forward and a backward pass.
 pub struct Pass {
-    /// What was differentiated.
+    /// The differentiated loss.
     pub total: Tensor,
     /// As [`StepLosses::mse`].
     pub mse: Option<Tensor>,
@@ -167,25 +163,25 @@ pub struct Pass {
 
 /// The gradients of the groups of an objective.
 pub enum GroupGradients {
-    /// Of all groups, by one backward pass.
+    /// The gradients of all groups from one backward pass.
     Together(Gradients),
-    /// Of the first group, and of all others: by two backward passes.
+    /// The gradients of the first group and of all others from two backward passes.
     FirstApart {
-        /// Of the first group.
+        /// The gradients of the first group.
         first: Gradients,
-        /// Of the others.
+        /// The gradients of the others.
         others: Gradients,
     },
 }
 
 impl GroupGradients {
-    /// The same with other gradients of the first group.
+    /// Replaces the gradients of the first group.
     pub(super) fn with_first(self, first: Gradients) -> Self {
         let (Self::Together(others) | Self::FirstApart { others, .. }) = self;
         Self::FirstApart { first, others }
     }
 
-    /// Those of the group in this place.
+    /// The gradients of the group at this index.
     pub(super) fn of(&self, place: usize) -> &Gradients {
         match self {
             Self::FirstApart { first, .. } if place == 0 => first,
@@ -195,13 +191,13 @@ impl GroupGradients {
 }
 
 impl Pass {
-    /// The first checked loss of a report that is not finite, with its value.
+    /// The first non-finite checked loss of a report, with its value.
     pub(super) fn first_non_finite(&self, report: &StepReport) -> Option<(&'static str, f64)> {
         let values = self.checked.iter().map(|(loss, of)| (*loss, of(report)));
         values.into_iter().find(|(_, value)| !value.is_finite())
     }
 
-    /// Reads each number once.
+    /// Reads the losses back into a report.
     pub(super) fn report(&self) -> Result<StepReport> {
         let item = |loss: &Option<Tensor>| loss.as_ref().map_or(Ok(f64::NAN), Tensor::item);
         let [of_mse, of_cross_entropy] = self.by_z.each_ref().map(|pieces| pieces.iter().collect::<Vec<_>>());
@@ -214,12 +210,12 @@ impl Pass {
     }
 }
 
-/// The type that a step computes in.
+/// The computation type of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Precision(DType);
 
 impl Precision {
-    /// That of the model.
+    /// The type of the model.
     pub const F32: Self = Self(DType::F32);
 
     /// # Errors
@@ -234,7 +230,7 @@ impl Precision {
         }
     }
 
-    /// An empty tape.
+    /// An empty tape with this precision.
     pub fn tape(self) -> Tape {
         match self.0 {
             DType::F32 => Tape::new(),
@@ -242,7 +238,7 @@ impl Precision {
         }
     }
 
-    /// A batch in this type.
+    /// Casts a batch to this type.
     pub(super) fn cast(self, example: &Example) -> Result<Example> {
         let Example { images, target, labels } = example;
         let target = target.as_ref().map(|target| self.cast_tensor(target)).transpose()?;

@@ -1,4 +1,4 @@
-//! The frozen-encoder probe: a decoder and a classifier on an encoder that is not trained.
+//! Frozen-encoder probes: a decoder and a classifier trained on a fixed encoder.
 
 mod converge;
 
@@ -11,14 +11,14 @@ use crate::{AdamConfig, Cre, Example, Mode, Module, Part, Representation, Result
 
 pub use converge::{Convergence, has_converged};
 
-/// The parts that are trained.
+/// The trained parts.
 const HEADS: [Part; 2] = [Part::Decoder, Part::Classifier];
 
-/// The heads of a CRE in training.
+/// A trainer of the heads of a CRE.
 pub type ProbeTrainer<'m> = Trainer<ProbeObjective<'m>>;
 
-/// The decoder and the classifier of a model, each at full strength, on latents of its encoder in evaluation mode
-/// (section 4.2 of `book/cre.md`, E9 and E10).
+/// The decoder and the classifier of a model, each trained on its unweighted loss, on latents of its encoder in
+/// evaluation mode (`book/cre.md`, section 4.2, E9 and E10).
 pub struct ProbeObjective<'m> {
     model: &'m Cre,
     /// Whether examples hold latents in place of images.
@@ -26,7 +26,7 @@ pub struct ProbeObjective<'m> {
 }
 
 impl<'m> ProbeTrainer<'m> {
-    /// Heads that have not been trained yet.
+    /// A new trainer of the heads.
     ///
     /// # Errors
     /// [`Error::OutOfRange`](crate::Error::OutOfRange) as [`AdamConfig::check`]; [`Error::Shared`](crate::Error::Shared) if
@@ -119,7 +119,7 @@ mod tests {
         assert!(last.mse < first.mse && last.cross_entropy < first.cross_entropy, "{first:?} {last:?}");
         assert_eq!(encoder(&model), before);
         trainer.load(|name| state.iter().find(|(own, _)| own == name).map(|(_, t)| t.clone())).unwrap();
-        // The optimisers' steps are stored too, so the same epoch gives the same bits.
+        // The optimisers' step counts are stored too, so the same epoch gives the same bits.
         assert_eq!(trainer.epoch(40, batch()).unwrap(), last);
     }
 }

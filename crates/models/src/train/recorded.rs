@@ -1,4 +1,4 @@
-//! An epoch on a device: the first step is recorded, the others are replayed, and nothing is read back before the end.
+//! Epochs on a GPU: the first step is recorded, the others are replayed, and nothing is read back before the end.
 
 use std::sync::Arc;
 
@@ -7,18 +7,18 @@ use tensor::{DType, Device, Tensor};
 
 use super::report::EpochSums;
 use super::{Conflict, DeviceBatches, EpochReport, Objective, Pass, Trainer, within_epoch};
-use crate::{Error, Phase, Result};
+use crate::{Error, Result, ScheduleValue};
 
-/// What a trainer keeps on the GPU that its model lives on.
+/// The data of a trainer on the GPU of its model.
 pub(super) struct Recorder {
     gpu: Arc<Gpu>,
-    /// The sums of the epoch, in the order of `account_step.cu`.
+    /// The accumulated sums of the epoch, in the order of `account_step.cu`.
     sums: Tensor,
     zeros: Tensor,
     step: Option<(Recording, Reported)>,
 }
 
-/// What the steps of an objective report.
+/// The losses that the steps of an objective report.
 #[derive(Debug, Clone, Copy)]
 struct Reported {
     mse: bool,
@@ -26,7 +26,7 @@ struct Reported {
     conflict: bool,
 }
 
-/// How many numbers the sums are: four of two numbers each, and two of one.
+/// The number of floats of the sums: four compensated sums of two floats each, and two counts.
 const SUMS: usize = 10;
 
 impl Recorder {
@@ -36,14 +36,14 @@ impl Recorder {
         Ok(Self { gpu: Arc::clone(gpu), sums: sums?, zeros: zeros?, step: None })
     }
 
-    /// The same, to record a step anew.
+    /// Discards the recorded step, so that the next one is recorded again.
     pub(super) fn without_step(self) -> Self {
         Self { step: None, ..self }
     }
 }
 
 impl<O: Objective> Trainer<O> {
-    /// [`Trainer::epoch`] of batches on a device: recorded where device and objective can, step by step elsewhere.
+    /// [`Trainer::epoch`] with batches on a device: recorded if device and objective support it, otherwise step by step.
     pub(super) fn epoch_on_device(&mut self, epoch: u32, batches: DeviceBatches<'_>) -> Result<EpochReport> {
         if batches.steps == 0 {
             return Err(Error::NoBatches);
@@ -74,13 +74,13 @@ impl<O: Objective> Trainer<O> {
         recorder.sums.assign(&recorder.zeros)?;
         for step in 0..batches.steps {
             (batches.seek)(step)?;
-            let phase = self.prepare()?;
+            let schedule_value = self.prepare()?;
             match &recorder.step {
                 Some((recorded, _)) => recorded.replay(self.steps)?,
                 None => {
                     let sums = &recorder.sums;
                     let number = self.steps;
-                    let one = || self.step_by_kernels(batches, sums, phase);
+                    let one = || self.step_by_kernels(batches, sums, schedule_value);
                     let (reported, recorded) = recorder.gpu.record(number, one)?;
                     recorder.step = Some((recorded, reported));
                 }
@@ -91,27 +91,27 @@ impl<O: Objective> Trainer<O> {
         Ok(*reported)
     }
 
-    /// What [`Trainer::step`] does, by kernels alone.
+    /// A step as in [`Trainer::step`], by kernels only.
     fn step_by_kernels(
         &mut self,
         batches: &DeviceBatches<'_>,
         sums: &Tensor,
-        phase: Phase,
+        schedule_value: ScheduleValue,
     ) -> Result<Reported> {
         let example = self.precision.cast(&(batches.gather)(self.steps)?.into())?;
         let pass = self.forward_backward(&example)?;
         let reported = account(&pass, sums)?;
-        self.update(&pass.gradients, phase)?;
+        self.update(&pass.gradients, schedule_value)?;
         Ok(reported)
     }
 }
 
-/// Adds the losses of a step and the conflict of its gradients to the sums of the epoch. The total stands in for what the
-/// objective does not have.
+/// Adds the losses of a step and the conflict of its gradients to the sums of the epoch. The total replaces losses that
+/// the objective does not have.
 fn account(pass: &Pass, sums: &Tensor) -> Result<Reported> {
     let Pass { total, mse, cross_entropy, by_z: [of_mse, of_cross_entropy], .. } = pass;
     let [of_mse, of_cross_entropy] = [of_mse, of_cross_entropy].map(|pieces| pieces.first().unwrap_or(total));
-    let Device::Cuda(gpu) = of_mse.device() else { unreachable!("the gradients live where the model lives") };
+    let Device::Cuda(gpu) = of_mse.device() else { unreachable!("the gradients are on the model's device") };
     let arguments = [
         Argument::Out(sums),
         Argument::In(mse.as_ref().unwrap_or(total)),
@@ -131,9 +131,9 @@ fn account(pass: &Pass, sums: &Tensor) -> Result<Reported> {
 
 /// The averages of an epoch from its sums.
 fn report(epoch: u32, steps: usize, reported: Reported, sums: &[f64]) -> Result<EpochReport> {
-    // A compensated sum is its total and what the last addition has rounded away.
+    // A compensated sum is its total and the rounding error of the last addition.
     let &[mse, _, cross_entropy, _, cosine, _, norm_ratio, _, opposed, finite] = sums else {
-        unreachable!("there are {SUMS} numbers")
+        unreachable!("there are {SUMS} sums")
     };
     let name = |has: bool, name| if has { name } else { "the loss" };
     let names = [name(reported.mse, "the MSE"), name(reported.cross_entropy, "the cross-entropy")];

@@ -1,37 +1,37 @@
-//! What a step and an epoch of training report.
+//! Reports of training steps and epochs.
 
 use autograd::{Param, Tape};
 
 use super::Conflict;
 use crate::{Error, Result};
 
-/// One step of training. A loss that the objective does not have is NaN.
+/// The report of a training step. A loss that the objective does not have is NaN.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StepReport {
-    /// What was differentiated.
+    /// The differentiated loss.
     pub loss: f64,
     /// The mean squared error.
     pub mse: f64,
     /// The cross-entropy.
     pub cross_entropy: f64,
-    /// The two gradients at z.
+    /// The conflict of the two gradients at z.
     pub conflict: Conflict,
 }
 
-/// One epoch of training, averaged over its steps. A loss that the objective does not have is NaN.
+/// The report of a training epoch, averaged over its steps. A loss that the objective does not have is NaN.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EpochReport {
     /// The epoch, counted from 1.
     pub epoch: u32,
     /// The number of steps.
     pub steps: usize,
-    /// What was differentiated.
+    /// The differentiated loss.
     pub loss: f64,
     /// The mean squared error, in training.
     pub mse: f64,
     /// The cross-entropy, in training.
     pub cross_entropy: f64,
-    /// The two gradients at z; the cosine is the mean over steps in which neither is zero.
+    /// The conflict of the two gradients at z, averaged over steps in which neither is zero.
     pub conflict: Conflict,
 }
 
@@ -42,7 +42,7 @@ pub(super) struct EpochSums {
     loss: f64,
     mse: f64,
     cross_entropy: f64,
-    /// The steps in which neither gradient is zero.
+    /// The number of steps in which neither gradient is zero.
     opposed: usize,
     cosine: f64,
     norm_ratio: f64,
@@ -75,15 +75,15 @@ impl EpochSums {
     }
 }
 
-/// What anomaly detection found first, with the name of the parameter; `None` if everything on the tape is finite.
+/// Describes the first non-finite value on a tape with anomaly detection; `None` if all values are finite.
 pub(super) fn in_words(tape: &Tape, params: &[(String, &Param)]) -> Option<String> {
     let first = tape.first_non_finite()?;
     let param = params.iter().find(|(_, param)| first.is_at(param)).map(|(name, _)| name);
     Some(match (first.op(), param) {
-        (Some(op), Some(name)) => format!("`{op}` behind `{name}`"),
+        (Some(op), Some(name)) => format!("`{op}` after `{name}`"),
         (Some(op), None) => format!("`{op}`"),
         (None, Some(name)) => format!("the parameter `{name}`"),
-        (None, None) => "what the model was given".into(),
+        (None, None) => "the input of the model".into(),
     })
 }
 

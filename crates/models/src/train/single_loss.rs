@@ -1,11 +1,11 @@
-//! An objective of one loss and one optimiser, whatever the model is.
+//! An objective of any model with one loss and one optimiser.
 
 use autograd::{Param, Tape, Var};
 
 use super::{Group, Objective, StepLosses, Trainer};
 use crate::{Example, Mode, Optimiser, Result, Schedule};
 
-/// A model of one loss in training.
+/// A trainer of a model with one loss.
 ///
 /// ```
 /// use agon_models::{Adam, AdamConfig, LossTrainer, Module, Schedule, mlp};
@@ -29,20 +29,20 @@ use crate::{Example, Mode, Optimiser, Result, Schedule};
 /// ```
 pub type LossTrainer<'m> = Trainer<SingleLoss<'m>>;
 
-/// Parameters with the loss that all of them descend.
+/// Parameters with a single loss.
 pub struct SingleLoss<'m> {
     params: Vec<(String, &'m Param)>,
     buffers: Vec<(String, &'m Param)>,
     loss: Box<Loss<'m>>,
 }
 
-/// A loss of a batch, a single number.
+/// A loss of a batch, a scalar.
 pub type Loss<'m> = dyn for<'t> Fn(&'t Tape, &Example, Mode) -> Result<Var<'t>> + Send + 'm;
 
 impl<'m> LossTrainer<'m> {
-    /// Parameters that have not been trained yet, with an optimiser that was made for them.
+    /// A new trainer of these parameters, with an optimiser constructed for them.
     ///
-    /// The buffers are what the model learns without a gradient; they are here to be stored and loaded.
+    /// The buffers are stored and loaded with the parameters.
     ///
     /// # Errors
     /// [`Error::Setting`](crate::Error::Setting) if the schedule has no steps.
@@ -112,7 +112,7 @@ mod tests {
         .unwrap()
     }
 
-    /// Images without classes.
+    /// Unlabelled images.
     fn example(images: Tensor) -> Example {
         Example { images, target: None, labels: Indices::new(vec![]) }
     }
@@ -146,13 +146,13 @@ mod tests {
     }
 
     #[test]
-    fn a_stored_trainer_goes_on_with_the_same_bits() {
+    fn a_stored_trainer_resumes_with_the_same_bits() {
         goes_on_with_the_same_bits(adam);
         goes_on_with_the_same_bits(sgd);
     }
 
     #[test]
-    fn each_step_has_the_rate_and_beta_of_its_schedule() {
+    fn each_step_has_the_learning_rate_and_beta_of_its_schedule() {
         let (of_trainer, by_hand) = (model(1), model(1));
         let loss_in = |model: &Autoencoder, tape: &Tape, images: &Tensor| -> Result<f64> {
             let images = tape.constant(images);
@@ -175,7 +175,7 @@ mod tests {
                 let loss = by_hand.forward(&images, Mode::Evaluation).unwrap().mse(&images).unwrap();
                 tape.backward(&loss).unwrap()
             };
-            adam.set_phase(SCHEDULE.at(number));
+            adam.set_schedule_value(SCHEDULE.at(number));
             adam.step(&by_hand.params(), &gradients).unwrap();
             let [one, other] = [&of_trainer, &by_hand]
                 .map(|model| loss_in(model, &Tape::without_gradients(), &images).unwrap());
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_that_does_not_fit_is_refused_and_changes_nothing() {
+    fn a_mismatched_state_is_refused_and_changes_nothing() {
         let model = model(1);
         let mut trainer = trainer(&model, sgd(&model));
         step(&mut trainer);
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loss_that_is_no_longer_a_number_moves_no_parameter_and_is_named() {
+    fn a_non_finite_loss_changes_no_parameter_and_is_named() {
         let model = model(1);
         let mut trainer = trainer(&model, sgd(&model));
         let values =

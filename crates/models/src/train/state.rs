@@ -1,4 +1,4 @@
-//! What a trainer stores to go on later with the same bits, and where it lives.
+//! The stored state of a trainer, and its device.
 
 use autograd::Param;
 use tensor::{DType, Device, Tensor};
@@ -10,7 +10,7 @@ use crate::adam::count;
 use crate::cre::fitting;
 
 impl<O: Objective> Trainer<O> {
-    /// All parameters, by name, those that are not trained included.
+    /// All parameters by name, including frozen ones.
     pub fn params(&self) -> Vec<(String, &Param)> {
         self.objective.params()
     }
@@ -20,8 +20,8 @@ impl<O: Objective> Trainer<O> {
         self.objective.params().into_iter().chain(self.objective.buffers()).collect()
     }
 
-    /// Everything that has to be stored to go on later with the same bits: parameters, buffers, optimisers, the number of
-    /// steps, and what the objective has learned beside its parameters.
+    /// The state to store for resuming with the same bits: parameters, buffers, optimisers, the number of steps, and the
+    /// additional state of the objective.
     pub fn state(&self) -> Vec<(String, Tensor)> {
         let learned = self.learned().into_iter();
         let mut state: Vec<_> = learned.map(|(name, param)| (name, param.value())).collect();
@@ -30,7 +30,7 @@ impl<O: Objective> Trainer<O> {
             state.extend(own.map(|(name, tensor)| (group.stored_name(&name), tensor)));
         }
         let name = self.steps_name();
-        // Adam stores its steps itself, and they are those of the trainer.
+        // Adam stores its step count itself, which equals that of the trainer.
         if state.iter().all(|(own, _)| *own != name) {
             state.push((name, self.stored_steps()));
         }
@@ -38,14 +38,14 @@ impl<O: Objective> Trainer<O> {
         state
     }
 
-    /// Takes over what [`Trainer::state`] gave.
+    /// Restores the result of [`Trainer::state`].
     ///
     /// # Errors
-    /// [`Error::State`](crate::Error::State) if a tensor is missing or does not fit; then nothing has changed.
+    /// [`Error::State`](crate::Error::State) if a tensor is missing or does not match; then nothing has changed.
     pub fn load(&mut self, stored: impl Fn(&str) -> Option<Tensor>) -> Result<()> {
         let before = self.state();
         self.take_over(&stored).or_else(|error| {
-            // The objective and some optimisers may have taken over theirs already.
+            // The objective and some optimisers may already have been changed.
             self.take_over(&|name| before.iter().find(|(own, _)| own == name).map(|(_, t)| t.clone()))?;
             Err(error)
         })
@@ -64,19 +64,16 @@ impl<O: Objective> Trainer<O> {
         }
         values.into_iter().try_for_each(|(param, value)| param.set(value))?;
         self.steps = steps;
-        // What was recorded rewrites the parameters that were there.
+        // A recorded step would update the old parameters.
         self.recorder = self.recorder.take().map(Recorder::without_step);
         Ok(())
     }
 
-    /// Moves parameters, buffers and optimisers to that device.
-    ///
-    /// # Errors
-    /// If a device fails or has no memory.
+    /// Moves parameters, buffers and optimisers to a device.
     pub fn to_device(&mut self, device: &Device) -> Result<()> {
         crate::to_device(self.learned(), device)?;
         for (group, optimiser) in self.objective.groups().iter().zip(&mut self.optimisers) {
-            optimiser.follow(&group.params)?;
+            optimiser.to_device(&group.params)?;
         }
         self.recorder = match device {
             Device::Cpu => None,
@@ -85,7 +82,7 @@ impl<O: Objective> Trainer<O> {
         Ok(())
     }
 
-    /// Where the number of steps is stored: with the Adam of the first group, if groups have names.
+    /// The stored name of the number of steps: that of the first group's Adam, if groups have names.
     fn steps_name(&self) -> String {
         match self.objective.groups().first() {
             Some(group) if group.name.is_some() => group.stored_name("steps"),

@@ -1,4 +1,4 @@
-//! A step in two stages, for rules that ask for both gradients at z before they give the encoder its own.
+//! A training step in two stages, for mixing rules that need both gradients at z before the encoder's backward pass.
 
 use autograd::Var;
 use tensor::Tensor;
@@ -7,17 +7,17 @@ use super::{CreObjective, Pass, Precision};
 use crate::mixing::Step;
 use crate::{Example, Mode, Result};
 
-/// The pass of the heads over latents that they were given as leaves.
+/// The forward and backward pass of the heads, with the latents as leaves.
 pub(super) struct AtLatent {
     heads: Pass,
     classes: usize,
-    /// The gradients by z of the MSE and of the cross-entropy, in the shape of z.
+    /// The gradients of the MSE and of the cross-entropy with respect to z, in the shape of z.
     pub(super) by_z: [Tensor; 2],
 }
 
 impl CreObjective<'_> {
-    /// The procedure of section 2.2 of `book/cre.md` in its own order: the encoder, the heads on a latent that is
-    /// a leaf, the mixture of their two gradients, the encoder's backward pass from there.
+    /// The procedure of `book/cre.md`, section 2.2, in its original order: the encoder, the heads on a leaf latent, the
+    /// mixture of their two gradients, and the encoder's backward pass from there.
     pub(super) fn backward_in_two_stages(
         &self,
         precision: Precision,
@@ -36,7 +36,7 @@ impl CreObjective<'_> {
         Ok(Pass { gradients, ..heads })
     }
 
-    /// Both losses of a batch at its latents, on a tape of their own, differentiated as far down as z.
+    /// Both losses of a batch on a separate tape, differentiated down to z.
     pub(super) fn at_latent(
         &self,
         precision: Precision,
@@ -45,7 +45,7 @@ impl CreObjective<'_> {
         mode: Mode,
     ) -> Result<AtLatent> {
         let tape = precision.tape();
-        // Two inputs of one value, so that each keeps a gradient of its own.
+        // Two inputs with the same value, so that each has its own gradient.
         let handed_out = [tape.input(z.value()), tape.input(z.value())];
         let losses = self.model.losses_at(handed_out, example, mode)?;
         let classes = losses.logits.shape().last().copied().unwrap_or(0);
@@ -65,7 +65,7 @@ mod tests {
     use crate::train::{CreTrainer, GroupGradients, Objective};
     use crate::{AdamConfig, Cre, Module, Part, cnn};
 
-    /// The gradients of a part's parameters, one after another.
+    /// The concatenated gradients of a part's parameters.
     fn of_part(model: &Cre, part: Part, gradients: &Gradients) -> Vec<f64> {
         let params = model.part(part).params().into_iter();
         params.flat_map(|(_, param)| gradients.param(param).unwrap().to_f64_vec()).collect()
@@ -97,7 +97,7 @@ mod tests {
             let largest = expected.iter().fold(0.0f64, |largest, gradient| largest.max(gradient.abs()));
             assert!(largest.is_finite());
             for (got, expected) in got.iter().zip(&expected) {
-                // One mixture whose products may be rounded once more, summed over some thousand places.
+                // One mixture whose products may be rounded once more, summed over about a thousand positions.
                 assert!((got - expected).abs() <= 1e3 * f64::EPSILON * largest, "{got} {expected}");
             }
         }

@@ -1,4 +1,4 @@
-//! What is asked of every family.
+//! The checks of every model family.
 
 use std::collections::HashMap;
 
@@ -9,12 +9,12 @@ use tensor::{DType, Indices, Tensor};
 
 use crate::subject::Subject;
 
-/// Of finite differences along a direction of length 1: short, so that none of the thousands of rectifiers
-/// and windows crosses its kink within it.
+/// The finite-difference step along a direction of length 1: so short that none of the thousands of ReLUs and
+/// pooling windows crosses a kink.
 const STEP: f64 = 1e-6;
 
-/// Rounding adds about `1.5 epsilon / STEP`, 3e-10, for each rounding of a loss of about 1, which has been
-/// through dozens; they partly cancel. Nearly all slopes are between 1e-5 and 10.
+/// Rounding adds about `1.5 epsilon / STEP`, 3e-10, for each of the dozens of roundings of a loss of about 1,
+/// which partly cancel. Nearly all slopes are between 1e-5 and 10.
 const TOLERANCE: f64 = 5e-9;
 
 /// Compares the derivative of the loss along random directions of length 1 with finite differences: in
@@ -51,7 +51,7 @@ fn slope(subject: &impl Subject, mode: Mode, along: &[(&Param, Vec<f64>)]) -> f6
     along.iter().map(of_param).sum()
 }
 
-/// The same from values of the loss.
+/// The derivative of the loss along a direction, from finite differences.
 fn differences(subject: &impl Subject, mode: Mode, along: &[(&Param, Vec<f64>)]) -> f64 {
     let start: Vec<Tensor> = along.iter().map(|(param, _)| param.value()).collect();
     let moved = |steps: f64| {
@@ -81,14 +81,14 @@ fn trainer(subject: &impl Subject, rate: f64) -> LossTrainer<'_> {
 
 /// The loss before each of these many steps.
 fn losses(trainer: &mut LossTrainer<'_>, steps: usize) -> Vec<f64> {
-    // The subject has a batch of its own.
+    // The subject has its own batch.
     let example =
         Example { images: Tensor::zeros(&[1], DType::F32), target: None, labels: Indices::new(vec![]) };
     (0..steps).map(|_| trainer.step(&example).unwrap().loss).collect()
 }
 
-/// Ten steps on one batch give these losses: in 64 bits within 1e-9, which leaves the last digits of `exp`,
-/// `ln` and roots a million epsilons, and in 32 bits within what the family allows.
+/// Checks the losses of ten steps on one batch: in 64 bits within 1e-9, which leaves a million epsilons for the last
+/// digits of `exp`, `ln` and roots, and in 32 bits within the tolerance of the family.
 pub(crate) fn ten_golden_losses_are_kept<S: Subject>(
     subject: impl Fn(DType) -> S,
     golden: [f64; 10],
@@ -98,18 +98,18 @@ pub(crate) fn ten_golden_losses_are_kept<S: Subject>(
         let subject = subject(dtype);
         let losses = losses(&mut trainer(&subject, 1e-3), 10);
         let off = |(loss, golden): (&f64, f64)| ((loss - golden) / golden).abs();
-        // Not by the largest of them: a maximum leaves NaN out.
+        // Not by the largest difference: a maximum ignores NaN.
         assert!(losses.iter().zip(golden).map(off).all(|off| off <= allowed), "{dtype}: {losses:#?}");
     }
 }
 
-/// Thirty steps on one batch take at least a tenth off the loss.
+/// Thirty steps on one batch reduce the loss by at least a tenth.
 pub(crate) fn training_lowers_the_loss(subject: &impl Subject) {
     let losses = losses(&mut trainer(subject, 1e-2), 30);
     assert!(losses[29] < 0.9 * losses[0], "{losses:?}");
 }
 
-/// Every number that matters to training is stored, under a name of its own.
+/// The whole state of training is stored, under unique names.
 pub(crate) fn a_stored_learner_goes_on_with_the_same_bits<S: Subject>(subject: impl Fn(DType) -> S) {
     let (first, second) = (subject(DType::F32), subject(DType::F32));
     let (mut whole, mut resumed) = (trainer(&first, 1e-2), trainer(&second, 1e-2));

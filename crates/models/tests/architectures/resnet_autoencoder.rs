@@ -8,7 +8,7 @@ use crate::check;
 use crate::subject::{Reconstructed, images};
 
 fn subject(dtype: DType) -> Reconstructed {
-    let config = Config { plan: Plan::ResNet18, image: [2, 64, 32], latent: 5, narrower: 32 };
+    let config = Config { plan: Plan::ResNet18, image: [2, 64, 32], latent: 5, width_divisor: 32 };
     let model = resnet_autoencoder::autoencoder(&config, &Stream::new(1, "init"), dtype).unwrap();
     Reconstructed { model, images: images(&[4, 2, 64, 32], dtype) }
 }
@@ -28,8 +28,8 @@ fn a_stored_resnet_autoencoder_goes_on_with_the_same_bits() {
     check::a_stored_learner_goes_on_with_the_same_bits(subject);
 }
 
-/// In 32 bits the first six losses agree within 2e-6. Then rounding takes a rectifier, a window or a small
-/// gradient to its other side, and norms over few numbers pass that on.
+/// In 32 bits the first six losses agree within 2e-6. Then rounding flips a ReLU, a pooling window or the sign of a small
+/// gradient, which norms over few values amplify.
 #[test]
 fn resnet_autoencoder_keeps_its_ten_golden_losses() {
     check::ten_golden_losses_are_kept(

@@ -12,7 +12,7 @@ pub(crate) trait Subject: Sync {
     fn loss<'t>(&self, tape: &'t Tape, mode: Mode) -> Result<Var<'t>>;
 }
 
-/// Images `[n, c, h, w]` with numbers in [0, 1): each channel of each image is a shade with some noise on it.
+/// Images `[n, c, h, w]` with values in [0, 1): each channel of each image is a constant plus noise.
 pub(crate) fn images(shape: &[usize], dtype: DType) -> Tensor {
     let mut words = Stream::new(1, "images").sequence(0);
     let plane: usize = shape[2..].iter().product();
@@ -72,7 +72,7 @@ impl Subject for Reconstructed {
     }
 }
 
-/// An autoencoder with its probes and this weight of them.
+/// An autoencoder with its probes and their weight.
 pub(crate) struct Guidance {
     pub(crate) model: Guided,
     pub(crate) images: Tensor,

@@ -1,7 +1,7 @@
-//! An explorer of made-up numbers, with everything that a real one may have and may lack.
+//! An explorer of synthetic values, with all parts that a real one may have or lack.
 
 use agon_report::Explorer;
-use agon_report::explorer::{Latents, Linear, Model, Pictures, Size, Spread, Trained};
+use agon_report::explorer::{Images, Latents, Linear, Model, Size, Spread, Trained};
 
 const LAMBDAS: [f64; 7] = [0.0, 0.25, 0.5, 0.9, 0.99, 0.999, 1.0];
 const GARMENTS: [&str; 10] = [
@@ -18,7 +18,7 @@ const GARMENTS: [&str; 10] = [
 ];
 const N_LATENTS: usize = 400;
 
-/// Two data sets. The second has colours and few λ; the second model of each lacks something, the last one most of it.
+/// Two data sets. The second has colour images and few λ; the second model of each lacks some parts, the last one most.
 pub(crate) fn explorer() -> Explorer {
     let garments = || GARMENTS.map(String::from).to_vec();
     let model =
@@ -32,16 +32,16 @@ pub(crate) fn explorer() -> Explorer {
     let shapes = || (0..6).map(|class| format!("{class} petals")).collect::<Vec<_>>();
     let mut lacking = model("Flowers", "FC-M, identity latent", shapes(), &LAMBDAS[2..3], 3, 1.0);
     lacking.sizes.truncate(1);
-    lacking.sizes[0] = Size { linear: vec![], pictures: None, latents: None, ..lacking.sizes[0].clone() };
+    lacking.sizes[0] = Size { linear: vec![], images: None, latents: None, ..lacking.sizes[0].clone() };
     lacking.sizes[0].trained[0].cross_entropy = Spread::MISSING;
     let mut patchy = model("Garments", "CNN-S, ReLU latent", garments(), &LAMBDAS, 1, 0.6);
-    patchy.sizes[0] = Size { pictures: None, latents: None, ..patchy.sizes[0].clone() };
+    patchy.sizes[0] = Size { images: None, latents: None, ..patchy.sizes[0].clone() };
     forget(&mut patchy.sizes[2], 0);
     Explorer {
-        lead: "One encoder serves two heads, and λ says whose gradient it follows. Move it from 0, where only the \
-               classifier teaches the encoder, to 1, where only the decoder does, and see what the latent keeps."
+        lead: "One encoder has two heads, and λ weighs their gradients. Move it from 0, where the encoder is trained \
+        by the classifier only, to 1, where it is trained by the decoder only, and see how the latent changes."
             .into(),
-        note: "Mean over seeds on the test images; below it the lowest and the highest seed. All of it is made up."
+        note: "Mean over seeds on the test images; below it the lowest and the highest seed. All values are synthetic."
             .into(),
         models: vec![
             model("Garments", "FC-M, ReLU latent", garments(), &LAMBDAS, 1, 1.0),
@@ -52,14 +52,14 @@ pub(crate) fn explorer() -> Explorer {
     }
 }
 
-/// Takes away all there is at one λ.
+/// Removes all results at one λ.
 fn forget(size: &mut Size, lambda: usize) {
     size.trained[lambda] = Trained::NOTHING;
-    size.pictures.iter_mut().for_each(|pictures| pictures.reconstructions[lambda] = None);
+    size.images.iter_mut().for_each(|images| images.reconstructions[lambda] = None);
     size.latents.iter_mut().for_each(|latents| latents.places[lambda] = None);
 }
 
-/// A number in [0, 1) that only looks random.
+/// A deterministic pseudo-random value in [0, 1).
 fn noise(seed: usize) -> f64 {
     ((seed as f64 * 12.9898).sin() * 43_758.545_3).rem_euclid(1.0)
 }
@@ -87,13 +87,13 @@ fn size(k: usize, c: usize, n_classes: usize, lambdas: &[f64], ease: f64) -> Siz
         k,
         trained: lambdas.iter().map(|&lambda| trained(lambda)).collect(),
         linear: lambdas.iter().map(|&lambda| linear(lambda)).collect(),
-        pictures: Some(pictures(k, c, n_classes, lambdas)),
+        images: Some(images(k, c, n_classes, lambdas)),
         latents: Some(latents(k, n_classes, lambdas)),
     }
 }
 
-/// One flower for each class, blurred where λ is small.
-fn pictures(k: usize, c: usize, n_classes: usize, lambdas: &[f64]) -> Pictures {
+/// One flower per class, blurred where λ is small.
+fn images(k: usize, c: usize, n_classes: usize, lambdas: &[f64]) -> Images {
     let side = if c == 1 { 28 } else { 32 };
     let flowers = |blur: f64| -> Vec<u8> {
         let pixel = |class: usize, channel: usize, i: usize| {
@@ -108,7 +108,7 @@ fn pictures(k: usize, c: usize, n_classes: usize, lambdas: &[f64]) -> Pictures {
             .collect()
     };
     let blur = |lambda: f64| (0.9 - 0.8 * lambda) / (k as f64 / 4.0).powf(0.3);
-    Pictures {
+    Images {
         shape: [c, side, side],
         labels: (0..n_classes).collect(),
         originals: flowers(0.0),
@@ -116,7 +116,7 @@ fn pictures(k: usize, c: usize, n_classes: usize, lambdas: &[f64]) -> Pictures {
     }
 }
 
-/// One cloud for each class, wider where λ is large.
+/// One cloud per class, wider where λ is large.
 fn latents(k: usize, n_classes: usize, lambdas: &[f64]) -> Latents {
     let normal = |seed: usize| {
         (-2.0 * (1.0 - noise(seed)).ln()).sqrt() * (std::f64::consts::TAU * noise(seed + 77)).cos()

@@ -1,10 +1,6 @@
-//! Writes a page with an explorer of made-up numbers into a folder: `cargo run --release -p agon-report --example
+//! Writes a page with an explorer of synthetic values into a folder: `cargo run --release -p agon-report --example
 //! explorer DIR`.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a tool for developers, whose output nobody parses"
-)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a developer tool, whose output is not parsed")]
 
 mod made_up;
 
@@ -21,7 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("the explorer takes {} bytes", explorer.encoded_len()?);
     let page = Page {
         title: "Do classification and reconstruction help or hurt each other?".into(),
-        question: "All numbers on this page are made up. It shows what the explorer can do.".into(),
+        question: "All values on this page are synthetic. It shows what the explorer can do.".into(),
         rows: vec![],
         explorer: Some(explorer),
         sections: vec![],

@@ -1,6 +1,6 @@
-// From values to places on an axis, and the ticks in between.
+// Maps values to positions on an axis, and chooses ticks.
 
-/** Numbers that span more than this factor get a logarithmic axis, if they may. */
+/** The ratio of largest to smallest value above which an axis is logarithmic, if allowed. */
 const WIDE = 6;
 
 /** An axis from 0 to 1 over some values, linear or logarithmic. */
@@ -19,12 +19,12 @@ class Axis {
     return this.logarithmic ? Math.log10(value) : value;
   }
 
-  /** The place of a value. */
+  /** The position of a value. */
   at(value) {
     return (this.warp(this.scale * value) - this.low) / (this.high - this.low);
   }
 
-  /** Places and texts of round numbers, about `count` of them. */
+  /** Positions and labels of about `count` round ticks. */
   ticks(count) {
     const values = this.logarithmic ? this.roundPowers(count) : this.roundSteps(count);
     return values.map((value) => ({at: this.at(value / this.scale), text: short(value)}));
@@ -52,7 +52,7 @@ class Axis {
   }
 }
 
-/** The λ of a model, evenly spaced: those that matter lie close to 1. */
+/** The λ of a model, evenly spaced, since many are close to 1. */
 class LambdaAxis {
   constructor(lambdas) {
     this.lambdas = lambdas;
@@ -63,7 +63,7 @@ class LambdaAxis {
     return last === 0 ? 0.5 : 0.04 + 0.92 * (index / last);
   }
 
-  /** As many as have room, from both ends. */
+  /** As many ticks as fit, from both ends. */
   ticks(count) {
     const every = Math.ceil(this.lambdas.length / count);
     const last = this.lambdas.length - 1;

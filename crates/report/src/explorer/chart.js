@@ -1,9 +1,9 @@
 // A chart in SVG, drawn in CSS pixels so that its text has one size on every screen.
 
 const MARGIN = {left: 46, right: 14, top: 26, bottom: 42};
-/** How near the pointer must come to a point, in pixels. */
+/** The largest distance of the pointer to a selected point, in pixels. */
 const REACH = 40;
-/** How far a hint may stand out above the chart, in pixels. */
+/** How far a tooltip may extend above the chart, in pixels. */
 const HEADING = 30;
 
 class Chart {
@@ -20,7 +20,7 @@ class Chart {
     });
   }
 
-  /** Starts anew with two axes. */
+  /** Clears the chart and draws two axes. */
   begin(x, y, xLabel, yLabel, description) {
     const box = this.svg.getBoundingClientRect();
     [this.x, this.y, this.points] = [x, y, []];
@@ -59,7 +59,7 @@ class Chart {
   }
 
   add(tag, attributes, parent = this.svg) {
-    // The namespace of the element that is there, since this page names no address.
+    // The namespace of the existing element, so that the page contains no URL.
     const made = document.createElementNS(this.svg.namespaceURI, tag);
     for (const [name, value] of Object.entries(attributes)) {
       made.setAttribute(name, typeof value === "number" ? value.toFixed(2) : value);
@@ -111,7 +111,7 @@ class Chart {
     this.add("line", {class: className, x1, y1, x2, y2});
   }
 
-  /** A point that has something to say when the pointer is near; `share` is its place along λ. */
+  /** A point with a tooltip; `share` is its position along λ in [0, 1]. */
   dot(pair, className, radius, share, lambda, says) {
     const [cx, cy] = this.place(pair);
     const dot = this.add("circle", {class: className, cx, cy, r: radius});
@@ -119,7 +119,7 @@ class Chart {
     this.points.push({x: cx, y: cy, lambda, says});
   }
 
-  /** Something that moves: drawn around 0, 0 and put in its place by `move`. */
+  /** A movable mark: drawn around the origin and positioned by `move`. */
   movable(className) {
     return this.add("g", {class: `movable ${className}`});
   }
@@ -132,7 +132,7 @@ class Chart {
     group.style.transform = `translate(${x.toFixed(2)}px, ${y.toFixed(2)}px)`;
   }
 
-  /** The point that is nearest to the pointer, if it is in reach. */
+  /** The point nearest to the pointer, if it is near enough. */
   under(event) {
     const box = this.svg.getBoundingClientRect();
     const [x, y] = [event.clientX - box.left, event.clientY - box.top];
@@ -141,7 +141,7 @@ class Chart {
     return near.sort((a, b) => far(a) - far(b))[0] ?? null;
   }
 
-  /** Says what a point is, beside it. */
+  /** Shows the tooltip of a point. */
   show(point) {
     this.hint.hidden = point === null;
     this.svg.classList.toggle("over", point !== null && point.lambda !== null);
@@ -149,7 +149,7 @@ class Chart {
     this.hint.replaceChildren(...point.says.map((text, i) => element(i ? "span" : "strong", {text})));
     const half = this.hint.offsetWidth / 2;
     const x = Math.min(Math.max(point.x, half), this.width - half);
-    // The heading above may be covered, the curve below had better not.
+    // The tooltip may cover the heading above, but not the curve below.
     const above = point.y + HEADING > this.hint.offsetHeight;
     this.hint.style.left = `${x - half}px`;
     this.hint.style.top = `${above ? point.y - this.hint.offsetHeight - 12 : point.y + 12}px`;

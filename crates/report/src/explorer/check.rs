@@ -1,4 +1,4 @@
-//! What must hold of an explorer before a page shows it.
+//! Validation of an explorer.
 
 use std::collections::HashSet;
 
@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::figure::{finite, some_text};
 
 impl Explorer {
-    /// Errs where nothing can be picked, a pick is not clear, or counts do not match; names the model and k.
+    /// Fails if there is no model, if two models have the same names, or if counts do not match; names the model and k.
     pub(super) fn check(&self) -> Result<()> {
         let of = "explorer";
         if self.models.is_empty() {
@@ -54,8 +54,8 @@ impl Size {
         for (i, linear) in self.linear.iter().enumerate() {
             finite(of, || format!("λ {i} of the linear front"), linear.lambda)?;
         }
-        if let Some(pictures) = &self.pictures {
-            pictures.check(of, model)?;
+        if let Some(images) = &self.images {
+            images.check(of, model)?;
         }
         if let Some(latents) = &self.latents {
             latents.check(of, model)?;
@@ -67,7 +67,7 @@ impl Size {
 impl Spread {
     fn check(&self, of: &str, point: usize, axis: &'static str) -> Result<()> {
         let Self { mean, low, high } = *self;
-        // Comparisons with what is missing are false.
+        // Comparisons with missing values are false.
         if mean < low || mean > high {
             return Err(Error::OutsideSpread { of: of.into(), point, axis, value: mean, low, high });
         }

@@ -1,4 +1,4 @@
-// What the page knows, what is picked of it, and how picks travel in the address.
+// The data of the page, the current selection, and its encoding in the URL fragment.
 
 const section = document.querySelector(".explorer");
 
@@ -13,7 +13,7 @@ const picked = {model: 0, size: 0, lambda: 0};
 const model = () => models[picked.model];
 const size = () => model().sizes[picked.size];
 
-/** Says for which k the picked model has something that the picked size lacks: `for k = 2, 16, not for k = 4`. */
+/** The k for which the selected model has data that the selected size lacks: `for k = 2, 16, not for k = 4`. */
 function elsewhere(name) {
   const others = model().sizes.filter((other) => other[name] !== null).map(({k}) => k);
   return `for k = ${others.join(", ")}, not for k = ${size().k}`;
@@ -25,7 +25,7 @@ function nearest(values, wanted) {
   return distances.indexOf(Math.min(...distances));
 }
 
-/** Picks a model, and of it the size and the λ nearest to these. */
+/** Selects a model, and its nearest size and λ. */
 function pickModel(index, k, lambda) {
   picked.model = index;
   picked.size = nearest(model().sizes.map((size) => size.k), k);
@@ -38,13 +38,13 @@ function find(data, family) {
   return exact >= 0 ? exact : models.findIndex((model) => model.data === data);
 }
 
-/** Where a stranger starts: the λ in the middle, where both objectives have a say. */
+/** The initial selection: the λ in the middle, where both objectives have weight. */
 function pickFirst() {
   const {sizes, lambdas} = models[0];
   pickModel(0, sizes[Math.floor(sizes.length / 2)].k, lambdas[Math.floor(lambdas.length / 2)]);
 }
 
-/** Picks what the address asks for. Says whether it asks for anything here; what it leaves open stays. */
+/** Applies the selection in the URL fragment and returns whether there is one; missing parts are unchanged. */
 function readAddress() {
   const asked = new URLSearchParams(location.hash.slice(1));
   if (!asked.has("explorer") || [...asked].length === 1) return false;
@@ -58,7 +58,7 @@ function readAddress() {
   return true;
 }
 
-/** Writes the picks into the address, so that it can be sent to somebody; the way back is not crowded with them. */
+/** Writes the selection into the URL fragment as a shareable link, without adding to the history. */
 function writeAddress() {
   const {data, family, lambdas} = model();
   const asked = new URLSearchParams({data, family, k: size().k, lambda: lambdas[picked.lambda]});

@@ -1,4 +1,4 @@
-//! The JSON that the explorer's script reads.
+//! Encodes the explorer's data as JSON.
 
 use serde_json::{Value, json};
 
@@ -7,12 +7,12 @@ use crate::marker::{is_open, outline};
 use crate::palette::Style;
 use crate::svg::At;
 
-/// The radius of the markers that the script is given, in units of which the path has two decimals.
+/// The radius of the markers in the JSON; paths have two decimals.
 const RADIUS: f64 = 10.0;
 
 impl Explorer {
-    /// All of it as one line that may stand in a script element. `<` occurs only in texts, where JSON lets it be
-    /// written as a number, so no text can end the element or open a comment in it.
+    /// The data as one line of JSON for a script element. `<` occurs only in strings and is written as a JSON escape, so
+    /// no text can end the element or open a comment in it.
     pub(super) fn json(&self) -> String {
         let n_classes = self.models.iter().map(|model| model.classes.len()).max().unwrap_or(0);
         let markers: Vec<Value> = (0..n_classes)
@@ -39,9 +39,9 @@ impl Size {
     fn json(&self) -> Value {
         let trained: Vec<Value> = self.trained.iter().map(Trained::json).collect();
         let linear: Vec<Value> = self.linear.iter().map(Linear::json).collect();
-        let pictures = self.pictures.as_ref().map(|pictures| pictures.json());
+        let images = self.images.as_ref().map(|images| images.json());
         let latents = self.latents.as_ref().map(|latents| latents.json());
-        json!({ "k": self.k, "trained": trained, "linear": linear, "pictures": pictures, "latents": latents })
+        json!({ "k": self.k, "trained": trained, "linear": linear, "images": images, "latents": latents })
     }
 }
 
@@ -53,7 +53,7 @@ impl Trained {
 }
 
 impl Spread {
-    /// `[mean, low, high]`, or nothing where the mean is missing.
+    /// `[mean, low, high]`, or null if the mean is missing.
     fn json(self) -> Value {
         match self.mean.is_finite() {
             true => json!([self.mean, self.low, self.high].map(rounded)),
@@ -68,7 +68,7 @@ impl Linear {
     }
 }
 
-/// Five significant digits, which is finer than any screen; null where there is no number.
+/// The value with five significant digits, finer than any screen; null if it is not finite.
 pub(super) fn rounded(value: f64) -> Value {
     format!("{value:.4e}").parse::<f64>().map_or(Value::Null, Value::from)
 }
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_keep_five_digits_and_what_is_none_is_null() {
+    fn values_keep_five_digits_and_non_finite_ones_are_null() {
         assert_eq!(rounded(0.123_456_7), json!(0.12346));
         assert_eq!(rounded(-98_765.43), json!(-98_765.0));
         assert_eq!(rounded(0.0), json!(0.0));

@@ -1,20 +1,20 @@
-// Puts the parts together: what is picked changes what is shown.
+// Connects the controls with the views.
 
-const pictures = new Pictures();
+const images = new TestImages();
 const latents = new Latents();
 const plots = [new TradeOff(pickLambda), new Loss("mse", pickLambda), new Loss("entropy", pickLambda)];
 
-/** Everything, after another model or size was picked. */
+/** Updates everything after a model or size was selected. */
 function drawAll() {
   drawPickers();
   drawTable();
-  for (const shown of [pictures, latents, ...plots]) shown.draw();
+  for (const shown of [images, latents, ...plots]) shown.draw();
   drawNumbers();
 }
 
-/** What changes with λ alone. */
+/** Updates what depends on λ only. */
 function moveAll() {
-  for (const shown of [pictures, latents, ...plots]) shown.move();
+  for (const shown of [images, latents, ...plots]) shown.move();
   drawNumbers();
 }
 
@@ -30,7 +30,7 @@ function pick(index, k) {
   writeAddress();
 }
 
-/** The options of a picker, of which one is chosen. */
+/** Fills a select element with options. */
 function options(select, names, chosen) {
   const made = names.map((name) => Object.assign(element("option", {text: name}), {value: name, selected: name === chosen}));
   select.replaceChildren(...made);
@@ -62,12 +62,12 @@ function drawPickers() {
   thinMarks();
 }
 
-/** Where λ lie too close for all their names, only the ends and the picked one keep theirs. */
+/** If the labels of λ would overlap, only the ends and the selected one are shown. */
 function thinMarks() {
   part("marks").classList.toggle("sparse", part("marks").clientWidth < 40 * model().lambdas.length);
 }
 
-/** The numbers at the picked λ, and the slider that they belong to. */
+/** Shows the values at the selected λ, and updates the slider. */
 function drawNumbers() {
   const {lambdas} = model();
   const point = size().trained[picked.lambda];
@@ -97,7 +97,7 @@ function drawNumbers() {
   });
 }
 
-/** Every number of the picked model and size, for those who do not see the plots. */
+/** The table of all values of the selected model and size, as an alternative to the plots. */
 function drawTable() {
   const {data, family, lambdas} = model();
   const hasLinear = size().linear.length > 0;
@@ -135,10 +135,10 @@ pickFirst();
 const asked = readAddress();
 part("body").hidden = false;
 drawAll();
-// The browser knows no place of that name, so it stayed at the top.
+// The fragment is not an element id, so the browser has not scrolled.
 if (asked) section.scrollIntoView({behavior: "instant"});
 
-// Charts are drawn in pixels, so another width needs another drawing.
+// Charts are drawn in pixels and must be redrawn for a new width.
 let width = section.clientWidth;
 new ResizeObserver(() => {
   if (section.clientWidth === width) return;

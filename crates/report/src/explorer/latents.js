@@ -1,16 +1,16 @@
 // Latents of test images in the plane, one colour and marker for each class.
 
-/** How long points take to their new places, in milliseconds. */
+/** The duration of the animation in milliseconds. */
 const GLIDE = 350;
-/** The byte of a coordinate that is missing; see the encoder. */
+/** The byte of a missing coordinate; see the encoder. */
 const MISSING = 255;
-/** The radius in which the page describes markers. */
+/** The radius of the markers in the JSON. */
 const MARKER_RADIUS = 10;
 
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
-/** Places of a cloud in [0, 1], both axes in one scale and the middle in the middle; NaN where one is missing. */
+/** Positions of a cloud in [0, 1], centred and with equal aspect; NaN where one is missing. */
 function unit({frame: [left, right, bottom, top], places}) {
   const coordinates = bytes(places);
   const [width, height] = [right - left, top - bottom];
@@ -55,7 +55,7 @@ class Latents {
     this.move();
   }
 
-  /** A button for each class, which brings its points out. */
+  /** A button for each class, which highlights its points. */
   legend() {
     const present = [...new Set(this.labels)].sort((a, b) => a - b);
     if (!present.includes(this.broughtOut)) this.broughtOut = null;
@@ -67,7 +67,7 @@ class Latents {
         this.broughtOut = this.broughtOut === label ? null : label;
         this.legend();
         this.paint();
-        // The legend is new, so the focus must be given back.
+        // The legend is rebuilt, so the focus must be restored.
         part("classes").querySelectorAll("button")[present.indexOf(label)].focus();
       });
       return element("li", {children: [button]});
@@ -75,7 +75,7 @@ class Latents {
     part("classes").replaceChildren(...items);
   }
 
-  /** A marker as it is drawn in the plane. */
+  /** A marker of the scatter plot. */
   sample(label) {
     const canvas = Object.assign(element("canvas", {className: "sample"}), {width: 32, height: 32});
     const context = canvas.getContext("2d");
@@ -99,7 +99,7 @@ class Latents {
     context.restore();
   }
 
-  /** Lets the points glide to where they are at the picked λ. They are the same images at every λ. */
+  /** Animates the points to their positions at the selected λ. They are the same images at every λ. */
   move() {
     if (size().latents === null) return;
     const to = this.clouds[picked.lambda];
@@ -116,14 +116,14 @@ class Latents {
     const step = (now) => {
       const t = Math.min(1, Math.max(0, (now - start) / GLIDE));
       const eased = t * t * (3 - 2 * t);
-      // A place that was missing has nowhere to come from.
+      // A previously missing position has no start.
       this.show(to.map((x, i) => (Number.isNaN(from[i]) ? x : from[i] + eased * (x - from[i]))));
       if (t < 1) this.frame = requestAnimationFrame(step);
     };
     this.frame = requestAnimationFrame(step);
   }
 
-  /** The same for those who see the plane and those who do not. */
+  /** Sets the caption and the accessible label. */
   say(text) {
     this.caption.textContent = text;
     this.canvas.setAttribute("aria-label", text);
@@ -147,7 +147,7 @@ class Latents {
     const edge = 10;
     const inner = side - 2 * edge;
     const order = Array.from(this.labels.keys());
-    // What is brought out is painted last.
+    // Highlighted classes are painted last.
     const isOut = (i) => this.labels[i] === this.broughtOut;
     order.sort((a, b) => isOut(a) - isOut(b));
     for (const i of order) {

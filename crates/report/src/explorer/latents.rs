@@ -1,4 +1,4 @@
-//! Latents in the plane over λ, a byte for each coordinate.
+//! Two-dimensional latents over λ, with one byte per coordinate.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,18 +9,18 @@ use super::check::{for_each_lambda, mismatch};
 use super::encode::rounded;
 use crate::error::{Error, Result};
 
-/// The byte of a coordinate that is missing; the others count from 0 to the one below.
+/// The byte of a missing coordinate; others are in `0..MISSING`.
 const MISSING: u8 = 255;
 
-/// Where the latents of some test images lie in the plane.
+/// The positions of latents of test images in a plane.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Latents {
-    /// What the plane is, such as `The first two principal components of the latent`.
+    /// The description of the plane, such as `The first two principal components of the latent`.
     pub what: String,
     /// The class of each image, an index of the model's classes; at most 256 classes.
     pub labels: Vec<u8>, // [n]
-    /// The places of the images for each λ of the model; `None` where there are none. A place with a coordinate
-    /// that is NaN or infinite is not shown.
+    /// The positions of the images for each λ of the model; `None` if there are none. A position with a non-finite
+    /// coordinate is not shown.
     pub places: Vec<Option<Vec<[f32; 2]>>>, // λ: [n, 2]
 }
 
@@ -46,14 +46,14 @@ impl Latents {
         }
     }
 
-    /// `clouds` holds for each λ the lowest and highest value of both coordinates and the bytes between them.
+    /// `clouds` contains for each λ the range of both coordinates and the encoded positions.
     pub(super) fn json(&self) -> Value {
         let clouds: Vec<Option<Value>> = self.places.iter().map(|places| cloud(places.as_ref()?)).collect();
         json!({ "what": self.what, "labels": STANDARD.encode(&self.labels), "clouds": clouds })
     }
 }
 
-/// `None` where no place has both coordinates.
+/// `None` if no position has both coordinates.
 fn cloud(places: &[[f32; 2]]) -> Option<Value> {
     let is_there = |place: &[f32; 2]| place.iter().all(|x| x.is_finite());
     let there: Vec<&[f32; 2]> = places.iter().filter(|place| is_there(place)).collect();
@@ -71,7 +71,7 @@ fn cloud(places: &[[f32; 2]]) -> Option<Value> {
     (!there.is_empty()).then(|| json!({ "frame": frame, "places": STANDARD.encode(bytes) }))
 }
 
-/// The nearest of 255 steps from `low` to `high`; the middle if they are the same.
+/// The nearest of 255 steps from `low` to `high`; the middle if they are equal.
 fn byte(value: f32, (low, high): (f64, f64)) -> u8 {
     let steps = f64::from(MISSING - 1);
     if low == high {
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_off_by_half_a_step_at_most() {
+    fn the_rounding_error_of_a_position_is_at_most_half_a_step() {
         let places: Vec<[f32; 2]> = (0..100).map(|i| [i as f32 * 0.37 - 5.0, (i * i) as f32]).collect();
         let (x, y) = ((-5.0, f64::from(places[99][0])), (0.0, 9_801.0));
         for (place, bytes) in places.iter().zip(bytes(&places).chunks(2)) {
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_without_a_number_is_missing_and_moves_no_other() {
+    fn a_non_finite_position_is_missing_and_changes_no_other() {
         assert_eq!(
             bytes(&[[0.0, 1.0], [f32::NAN, 9.0], [2.0, f32::INFINITY], [1.0, 3.0]]),
             [0, 0, 255, 255, 255, 255, 254, 254]
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn latents_at_one_place_lie_in_the_middle() {
+    fn equal_positions_are_encoded_in_the_middle() {
         assert_eq!(bytes(&[[4.0, -1.0]; 2]), [127; 4]);
     }
 }

@@ -1,17 +1,17 @@
-// Numbers and elements as people read them.
+// Number formatting and HTML elements.
 
-/** A number with at most `digits` significant digits; a dash where it is missing. */
+/** A value with at most `digits` significant digits; a dash if it is missing. */
 function short(value, digits = 3) {
   return value === null ? "–" : String(Number(value.toPrecision(digits))).replace("-", "−");
 }
 
-/** A number with three significant digits, zeros too, so that what stands below each other can be compared. */
+/** A value with three significant digits including zeros, so that columns can be compared. */
 const precise = (value) => (value === null ? "–" : value.toPrecision(3).replace("-", "−"));
 
-/** A share as percent with one decimal. */
+/** A fraction as percent with one decimal. */
 const percent = (value) => (value === null ? "–" : (100 * value).toFixed(1));
 
-/** What is shown of a λ: how its numbers are read and written, and its unit. */
+/** The measures of a λ: name, format and unit. */
 const MEASURES = {
   mse: {name: "test MSE", write: precise, unit: ""},
   entropy: {name: "test cross-entropy", write: precise, unit: " nat"},
@@ -21,7 +21,7 @@ const MEASURES = {
 /** `0.0714`, with its unit. */
 const mean = (name, value) => (value === null ? "not measured" : MEASURES[name].write(value) + MEASURES[name].unit);
 
-/** ` (0.07 to 0.0731)`; nothing where there is no spread. */
+/** ` (0.07 to 0.0731)`; empty without a spread. */
 function spread(name, value) {
   if (value === null || value[1] === null || value[2] === null) return "";
   const {write} = MEASURES[name];
@@ -31,7 +31,7 @@ function spread(name, value) {
 /** `test MSE 0.0714 (0.07 to 0.0731)`. */
 const sentence = (name, value) => `${MEASURES[name].name} ${mean(name, value && value[0])}${spread(name, value)}`;
 
-/** A new HTML element with a class, a text and children; data is only ever put in as text. */
+/** A new HTML element with a class, a text and children; data are only inserted as text. */
 function element(tag, {className = "", text = "", children = []} = {}) {
   const made = document.createElement(tag);
   if (className) made.className = className;

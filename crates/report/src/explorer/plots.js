@@ -1,8 +1,8 @@
-// The trade-off, and both losses over λ.
+// The trade-off plot, and both losses over λ.
 
 const there = (values) => values.filter((value) => value !== null && value !== undefined);
 
-/** All that a measure has to show, over every size of the model: a larger k then moves the curve and not the axis. */
+/** All values of a measure over every size of the model, so that axes do not depend on k. */
 function range(name) {
   const values = [];
   for (const {trained, linear} of model().sizes) {
@@ -20,10 +20,10 @@ const pair = (mse, accuracy) => (mse == null || accuracy == null ? null : [mse, 
 const trainedPair = ({mse, accuracy}) => pair(mse?.[0], accuracy?.[0]);
 const linearPair = ({mse, accuracy}) => pair(mse, accuracy);
 
-/** Where the λ with this index lies between the first and the last. */
+/** The position of the λ with this index between the first and the last. */
 const share = (index) => index / Math.max(1, model().lambdas.length - 1);
 
-/** The exact linear model at the picked λ, if there is one. */
+/** The exact linear model at the selected λ, if there is one. */
 const linearNow = () => size().linear.find(({lambda}) => lambda === model().lambdas[picked.lambda]) ?? null;
 
 class TradeOff {
@@ -32,7 +32,7 @@ class TradeOff {
     this.chart = new Chart(this.figure, onPick);
   }
 
-  /** Draws everything but what moves with λ. */
+  /** Draws everything that does not depend on λ. */
   draw() {
     const [mse, accuracy] = [range("mse"), range("accuracy")];
     const shown = model().sizes.some(({trained}) => trained.some(trainedPair));
@@ -63,7 +63,7 @@ class TradeOff {
     this.move();
   }
 
-  /** Another size, faint; its name stands at the first of its points that has room for it. */
+  /** Another size, faint, with its label at the first point where it fits. */
   other({k, trained}) {
     const pairs = trained.map(trainedPair);
     this.chart.line(pairs, "other");
@@ -86,7 +86,7 @@ class TradeOff {
     this.chart.dot(at, "dot", 4.5, share(i), i, says);
   }
 
-  /** Moves the marks to the picked λ. */
+  /** Moves the marks to the selected λ. */
   move() {
     if (this.figure.hidden) return;
     const now = trainedPair(size().trained[picked.lambda]);
@@ -102,7 +102,7 @@ class TradeOff {
 
   description() {
     const name = `${model().data}, ${model().family}, k = ${size().k}`;
-    return `Test accuracy over test MSE of ${name}, one point for each λ. The table of numbers below has them all.`;
+    return `Test accuracy over test MSE of ${name}, one point for each λ. The table below has all values.`;
   }
 }
 
@@ -124,7 +124,7 @@ class Loss {
     const {name: title, unit} = MEASURES[name];
     const label = unit ? `${title},${unit}` : title;
     const y = new Axis(values, {mayBeLogarithmic: true});
-    const description = `${title} over λ. The table of numbers below has them all.`;
+    const description = `${title} over λ. The table below has all values.`;
     chart.begin(new LambdaAxis(lambdas), y, "λ, weight of reconstruction", y.logarithmic ? `${label} (log scale)` : label, description);
     this.rule = chart.movable("rule");
     chart.add("line", {y1: MARGIN.top, y2: chart.height - MARGIN.bottom}, this.rule);

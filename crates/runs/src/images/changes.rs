@@ -1,4 +1,4 @@
-//! Data sets that are made from others: smaller images, a border, a background.
+//! Transformations of whole data sets: halving, padding, an added background.
 
 use data::Split;
 use ndarray::{Array2, Array4, Axis};
@@ -8,32 +8,32 @@ use tensor::random::Stream;
 
 use crate::{Error, Result};
 
-/// How the images of a set are changed before anything else sees them.
+/// A transformation of all images of a data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Change {
-    /// Sides half as long: each pixel is the mean of two by two.
+    /// Sides of half the length: each pixel is the mean of a block of 2 x 2.
     Halved,
-    /// A black border up to sides of this length, for what needs sides that can be halved often.
+    /// A black border up to sides of this length, for networks that halve the sides often.
     Padded {
         /// The length of a side.
         #[serde(serialize_with = "models::range::side")]
         side: usize,
     },
-    /// The six lowest two-dimensional cosine modes, each with a normal weight of its own in each image, that hold this
-    /// share of the variance together (facts C6 to C8 of the LBR specification). The sum is scaled to bytes again.
+    /// An added background: the six lowest two-dimensional cosine modes, with independent normal weights for each image,
+    /// scaled to this percentage of the total variance (C6 to C8 in `book/codes.md`). The sum is rescaled to bytes.
     Background {
-        /// The share in percent, below 100.
+        /// The percentage of the variance, below 100.
         #[serde(serialize_with = "models::range::percent")]
         percent: u32,
     },
 }
 
-/// The lowest modes: cycles down and across.
+/// The lowest modes: cycles along the height and along the width.
 const MODES: [[usize; 2]; 6] = [[0, 0], [0, 1], [1, 0], [1, 1], [0, 2], [2, 0]];
 
 impl Change {
-    /// Words for a label.
+    /// The transformation, for a label.
     pub fn label(self) -> String {
         match self {
             Self::Halved => "halved".into(),
@@ -42,10 +42,10 @@ impl Change {
         }
     }
 
-    /// Training and test images, changed.
+    /// The transformed training and test images.
     ///
     /// # Errors
-    /// If the images are too small or too large for it, or a share is 100 percent or more.
+    /// If the images are too small or too large for it, or a percentage is 100 or more.
     pub(super) fn apply(self, sets: [Split; 2]) -> Result<[Split; 2]> {
         let [_, h, w] = sets[0].image_shape();
         match self {
@@ -94,7 +94,7 @@ fn padded(images: &Array4<u8>, side: usize) -> Array4<u8> {
     })
 }
 
-/// Adds the background and scales the sum so that the training images fill the bytes.
+/// Adds the background and rescales the sum so that the training images span 0 to 255.
 fn with_background(sets: [Split; 2], percent: u32) -> Result<[Split; 2]> {
     let [c, h, w] = sets[0].image_shape();
     let modes = modes(h, w);
@@ -172,13 +172,13 @@ mod tests {
     }
 
     #[test]
-    fn a_halved_image_has_the_means_of_two_by_two_pixels() {
+    fn a_halved_image_has_the_means_of_blocks_of_two_by_two_pixels() {
         let images = Array4::from_shape_vec((1, 1, 2, 4), vec![0, 1, 10, 10, 2, 3, 20, 20]).unwrap();
         assert_eq!(halved(&images).into_raw_vec_and_offset().0, [2, 15]);
     }
 
     #[test]
-    fn a_padded_image_stands_in_the_middle() {
+    fn a_padded_image_is_centred() {
         let images = Array4::from_elem((1, 1, 2, 2), 7);
         let wanted = [0, 0, 0, 0, 0, 7, 7, 0, 0, 7, 7, 0, 0, 0, 0, 0];
         assert_eq!(padded(&images, 4).into_raw_vec_and_offset().0, wanted);
@@ -192,18 +192,18 @@ mod tests {
     }
 
     #[test]
-    fn a_background_holds_its_share_of_the_variance() {
+    fn a_background_has_its_percentage_of_the_variance() {
         let [train, _] = Change::Background { percent: 90 }.apply([set(2_000, 8), set(10, 8)]).unwrap();
         let modes = modes(8, 8);
         let pixels = pixels(&train).mapv(f64::from).into_shape_with_order((2_000, 64)).unwrap();
         let centred = &pixels - &pixels.mean_axis(Axis(0)).unwrap();
         let along = centred.dot(&modes.t()).mapv(|x| x * x).sum() / centred.mapv(|x| x * x).sum();
-        // Beside the background, noise lies along six modes of 64; weights of 2,000 images err by 2 percent.
+        // Besides the background, noise lies along 6 of 64 modes; weights drawn for 2,000 images err by about 2 percent.
         assert!((along - (0.9 + 0.1 * 6.0 / 64.0)).abs() < 0.01, "{along}");
     }
 
     #[test]
-    fn what_cannot_be_done_is_refused() {
+    fn impossible_transformations_are_refused() {
         let refused = |change: Change| change.apply([set(2, 3), set(2, 3)]).unwrap_err().to_string();
         assert_eq!(refused(Change::Halved), "images of 3 x 3 cannot be halved");
         assert_eq!(refused(Change::Padded { side: 2 }), "images of 3 x 3 cannot be padded to 2 x 2");

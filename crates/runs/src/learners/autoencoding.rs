@@ -1,4 +1,4 @@
-//! Autoencoders with probes on their latent (experiments E4 and E6 to E8 of the LBR specification).
+//! Autoencoders with probes on their latent (E4 and E6 to E8 in `book/lbr.md`).
 
 mod spectrum;
 mod task;
@@ -20,7 +20,7 @@ use crate::training::{Setup, Training};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Autoencoding {
-    /// The autoencoder, and what it minimises.
+    /// The autoencoder and its objective.
     pub task: Task,
 }
 
@@ -43,7 +43,7 @@ impl Learner for Autoencoding {
             Network::Dcae { depth, .. } => {
                 match u32::try_from(depth).ok().and_then(|depth| 1_usize.checked_shl(depth)) {
                     Some(divisor) => divided_by(image, divisor),
-                    None => Err(format!("images whose sides 2^{depth} divides")),
+                    None => Err(format!("images with sides divisible by 2^{depth}")),
                 }
             }
             Network::Resnet { .. } => divided_by(image, resnet_autoencoder::SIDE_DIVISOR),
@@ -62,9 +62,9 @@ impl Learner for Autoencoding {
                 [depth * d * d / 3, 3 * depth * d]
             }
             Network::Dcae { latent, .. } => [20 * (latent * latent) as u64, 80 * d],
-            Network::Resnet { narrower, .. } => {
-                let narrower = narrower.max(1) as u64;
-                [90_000_000 / narrower.pow(2), 400 * d / narrower]
+            Network::Resnet { width_divisor, .. } => {
+                let width_divisor = width_divisor.max(1) as u64;
+                [90_000_000 / width_divisor.pow(2), 400 * d / width_divisor]
             }
         }
     }

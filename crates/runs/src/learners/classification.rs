@@ -1,4 +1,4 @@
-//! Classifiers of images of which only a part of the variance is left (experiment E3 of the LBR specification).
+//! Classifiers of images projected onto a principal subspace (E3 in `book/lbr.md`).
 
 mod task;
 mod training;
@@ -16,11 +16,11 @@ use crate::pixels::matrices;
 use crate::subspaces::Seen;
 use crate::training::{Setup, Training};
 
-/// A classifier of what is left of images.
+/// A classifier of projected images.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Classification {
-    /// The classifier, and what it sees.
+    /// The classifier and its input.
     pub task: Task,
 }
 
@@ -37,7 +37,7 @@ impl Learner for Classification {
     fn takes(&self, [_, h, w]: [usize; 3], _: usize) -> std::result::Result<(), String> {
         match self.task.network {
             Classifier::Resnet9 { .. } if h.min(w) < resnet9::LEAST_SIDE => {
-                Err(format!("images whose sides are {} or more", resnet9::LEAST_SIDE))
+                Err(format!("images with sides of at least {}", resnet9::LEAST_SIDE))
             }
             _ => Ok(()),
         }
@@ -47,14 +47,14 @@ impl Learner for Classification {
         let d = d as u64;
         match self.task.network {
             Classifier::Mlp { .. } => [d * d, 6 * d],
-            Classifier::Resnet9 { narrower } => {
-                let narrower = narrower.max(1) as u64;
-                [31_000_000 / narrower.pow(2), 500 * d / narrower]
+            Classifier::Resnet9 { width_divisor } => {
+                let width_divisor = width_divisor.max(1) as u64;
+                [31_000_000 / width_divisor.pow(2), 500 * d / width_divisor]
             }
         }
     }
 
-    /// The projected images, and the components they are projected on.
+    /// The projected images and the components that span the subspace.
     fn image_bytes(&self, images: &Images) -> u64 {
         let d = images.n_pixels();
         let projected = (images.train.len() as u64).saturating_mul(4 * d as u64);

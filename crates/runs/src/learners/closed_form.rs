@@ -122,7 +122,7 @@ fn sizes(largest: usize) -> Vec<usize> {
 
 fn front(images: &Images, k: usize) -> Result<(Scalars, Arrays)> {
     let moments = images.moments()?;
-    let front = LinearFront::new(&moments, LinearFront::SHARE)?;
+    let front = LinearFront::new(&moments, LinearFront::FRACTION)?;
     let solved =
         WEIGHTS.iter().map(|&weight| Ok(front.solve(weight, k)?)).collect::<Result<Vec<LinearCre>>>()?;
     let mse: Vec<f64> = solved.iter().map(|code| code.mse).collect();

@@ -1,4 +1,4 @@
-//! A CRE that learns by backpropagation (section 2 of the CRE specification).
+//! A CRE trained by backpropagation (`book/cre.md`).
 
 mod full_cosines;
 mod observed;
@@ -16,20 +16,20 @@ use crate::store::Arrays;
 use crate::training::with_batches::WithBatches;
 use crate::training::{Scalars, Setup, Training};
 
-/// A CRE, and how the gradients of its losses are mixed.
+/// A CRE and the rule that combines the gradients of its losses.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cre {
     /// The model.
     pub model: Architecture,
-    /// The weight of reconstruction in the encoder's loss, in [0, 1].
+    /// The weight λ of the reconstruction loss in the encoder's loss, in [0, 1].
     #[serde(serialize_with = "models::range::probability")]
     pub lambda: f64,
-    /// How the two gradients are mixed at z.
+    /// The rule that combines the two gradients at z.
     #[serde(default, skip_serializing_if = "is_weighted")]
     pub mixing: Mixing,
-    /// How many training images have a label; all of them where it is left out. A tenth of each batch, at least two, is
-    /// then drawn from those, and the others are only reconstructed.
+    /// The number of labelled training images; all if absent. A tenth of each batch, at least two, is then drawn from
+    /// these, and the other images are only reconstructed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(serialize_with = "models::range::positive_count")]
     pub labelled: Option<usize>,
@@ -59,7 +59,7 @@ impl Learner for Cre {
         self.lambda = lambda;
     }
 
-    /// Few labels change what a batch says and not how long it takes.
+    /// The number of labels does not affect the time of a step.
     fn time_alike(&mut self) {
         (self.lambda, self.labelled) = (0.5, None);
     }
@@ -96,7 +96,7 @@ impl Learner for Cre {
         let training = WithBatches::new(trainer, setup, self.labelled.filter(|_| setup.trains))?;
         let training = training.masked(model.is_masked()).observed(|trainer| match setup.device {
             Device::Cpu => observed::of(setup, &model, trainer),
-            // What is measured here is computed on the CPU only.
+            // The observations are implemented on the CPU only.
             Device::Cuda(_) => Ok(Scalars::new()),
         });
         let mut training = training.measured_at_end(|trainer| match setup.device {

@@ -1,4 +1,4 @@
-//! Frozen-encoder probes: new heads on an encoder that does not learn (experiments E9 and E10 of the CRE specification).
+//! Frozen-encoder probes: new heads trained on a frozen encoder (E9 and E10 in `book/codes.md`).
 
 mod converged;
 
@@ -18,22 +18,22 @@ use crate::training::with_batches::WithBatches;
 use crate::training::{Setup, Training};
 use crate::{Error, Result};
 
-/// New heads on an encoder that does not learn. `R` is the config of a run.
+/// New heads on a frozen encoder. `R` is the config of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FrozenProbe<R> {
-    /// The encoder.
+    /// The source of the features.
     pub of: Features<R>,
-    /// Where the heads come from; for features that are no network its encoder is one affine layer.
+    /// The architecture of the heads; for features without a network its encoder is one affine layer.
     pub model: Architecture,
-    /// The most epochs for which other new heads are trained until they have converged, beside those that are trained for
-    /// the epochs of the run; none where it is left out.
+    /// The maximum number of epochs of a second set of heads, trained to convergence besides those trained for the
+    /// epochs of the run; `None` for no second set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(serialize_with = "models::range::steps")]
     pub converge: Option<u32>,
 }
 
-/// An encoder that does not learn.
+/// The features of a frozen encoder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "from", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Features<R> {
@@ -41,24 +41,24 @@ pub enum Features<R> {
     Pca,
     /// A Gaussian matrix whose columns have unit length.
     Random,
-    /// The encoder of a run of the same seed.
+    /// The encoder of a trained run of the same seed.
     Trained {
-        /// The run.
+        /// The config of that run.
         run: Box<R>,
     },
 }
 
-/// What a probe reads of the config of the run whose encoder it is given.
+/// Access to the learner in the config of the run whose encoder is used.
 pub trait EncoderRun {
-    /// What learned in that run.
+    /// The learner of that run.
     fn learner(&self) -> &dyn Learner;
 
-    /// As [`EncoderRun::learner`], to change it.
+    /// The learner of that run, mutable.
     fn learner_mut(&mut self) -> &mut dyn Learner;
 }
 
 impl<R> FrozenProbe<R> {
-    /// New heads that are trained for the epochs of the run, and no others.
+    /// New heads trained for the epochs of the run only.
     pub fn new(of: Features<R>, model: Architecture) -> Self {
         Self { of, model, converge: None }
     }
@@ -86,7 +86,7 @@ impl<R: EncoderRun> Learner for FrozenProbe<R> {
         }
     }
 
-    /// The time of a step does not depend on where the encoder comes from.
+    /// The time of a step does not depend on the source of the encoder.
     fn time_alike(&mut self) {
         self.of = Features::Random;
     }
@@ -114,9 +114,9 @@ impl<R: EncoderRun> Learner for FrozenProbe<R> {
     }
 
     fn train(&self, setup: &Setup<'_>, work: &mut dyn FnMut(&mut dyn Training)) -> Result<()> {
-        // A stream of its own: the old heads came from the same seed.
+        // A separate stream: the heads of the encoder's run used the same seed.
         let model = self.model.build(&Stream::new(setup.seed, "refit"), DType::F32)?;
-        // Elsewhere the encoder's parameters are loaded, or play no role.
+        // Otherwise the encoder's parameters are loaded, or unused.
         if setup.trains {
             self.load_features(setup, &model)?;
         }
@@ -131,7 +131,7 @@ impl<R: EncoderRun> Learner for FrozenProbe<R> {
 }
 
 impl<R> FrozenProbe<R> {
-    /// Gives the model the encoder that was asked for.
+    /// Replaces the model's encoder by that of the features.
     ///
     /// # Errors
     /// If the features do not fit the model, or the run that trained the encoder is missing.
@@ -169,7 +169,7 @@ impl<R> FrozenProbe<R> {
     }
 }
 
-/// Loads the encoder's parameters and buffers, and leaves the heads as they are.
+/// Loads the encoder's parameters and buffers; the heads are unchanged.
 fn load_encoder(cre: &Cre, stored: impl Fn(&str) -> Option<Tensor>) -> Result<()> {
     let own: Vec<_> = cre.params().into_iter().chain(cre.buffers()).collect();
     Ok(cre.load(|name| match name.starts_with("encoder.") {

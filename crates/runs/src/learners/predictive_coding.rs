@@ -1,4 +1,4 @@
-//! The fully connected stack as a predictive coding network (section 7 of the CRE specification, question 1).
+//! The fully connected CRE as a predictive coding network (an extension of `book/cre.md`).
 
 use models::Architecture;
 use models::predictive_coding;

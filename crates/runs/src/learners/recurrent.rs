@@ -1,4 +1,4 @@
-//! A CRE that sees its own reconstruction error again (section 7 of the CRE specification, question 9).
+//! A CRE that receives its own reconstruction error as input (an extension of `book/cre.md`).
 
 use models::{Architecture, recurrent};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! Opens the data sets that runs read, each once.
+//! Opens the data sets of runs, each once.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -8,24 +8,24 @@ use crate::Result;
 use crate::images::{DataConfig, Images, OpenData};
 use crate::run::Run;
 
-/// The data sets that were found, and why others were not.
+/// The open data sets, and the reasons why others are missing.
 pub struct Data {
-    /// Those that are here.
+    /// The open data sets.
     pub open: OpenData,
-    /// Those that are nowhere, by name.
+    /// The missing data sets, by name.
     pub missing: BTreeMap<String, Missing>,
 }
 
-/// Why a data set is not here.
+/// Why a data set is missing.
 pub struct Missing {
-    /// Everything, with the folders of this machine that were looked into.
+    /// The full message, with the folders that were searched on this machine.
     pub message: String,
-    /// What results record, which others read: what is missing and what to do.
+    /// The message stored in results, without paths: what is missing and what to do.
     pub recorded: String,
 }
 
 impl Missing {
-    /// `None` for errors of a set that is there.
+    /// `None` for errors of a data set that exists.
     fn of(error: &::data::Error) -> Option<Self> {
         let recorded = match error {
             ::data::Error::NotFound { hint, .. } => format!("not here; {hint}"),
@@ -38,14 +38,13 @@ impl Missing {
     }
 }
 
-/// Opens every data set that the runs read, each once. A set that is nowhere is no error: whatever needs it is not
-/// run, and says so.
+/// Opens every data set of the runs once. A missing set is not an error: the runs that need it are reported as not run.
 ///
 /// # Errors
-/// If one is there and cannot be read, or has too few images.
+/// If a set exists and cannot be read, or has too few images.
 pub fn open_data<'r>(runs: impl IntoIterator<Item = &'r Run>, folder: Option<&Path>) -> Result<Data> {
     let mut data = Data { open: OpenData::new(), missing: BTreeMap::new() };
-    // Several configs take parts of one set, and some sets take seconds to read.
+    // Several configs share one set, and some sets take seconds to read.
     let mut sets: HashMap<&str, ::data::Dataset> = HashMap::new();
     for run in runs {
         let config: &DataConfig = &run.config.data;

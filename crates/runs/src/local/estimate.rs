@@ -1,4 +1,4 @@
-//! How long runs will take, from a few steps of each kind of run.
+//! Estimates the duration of runs from a few steps of each kind.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use crate::Result;
 use crate::images::{DataConfig, Images};
 use crate::run::Run;
 
-/// Steps and evaluations that have been timed, by what was run.
+/// Measured times of a step and of an evaluation, by config.
 pub struct Estimate<'d> {
     data: &'d Data,
     device: Device,
@@ -17,12 +17,12 @@ pub struct Estimate<'d> {
 }
 
 impl<'d> Estimate<'d> {
-    /// Nothing timed yet.
+    /// An estimate without measurements.
     pub fn new(data: &'d Data, device: Device) -> Self {
         Self { data, device, timed: HashMap::new() }
     }
 
-    /// Seconds that a run will take on one core; 0 where its data are not here.
+    /// The seconds that a run takes on one core; 0 if its data are missing.
     ///
     /// # Errors
     /// If its model cannot be built.
@@ -38,7 +38,7 @@ impl<'d> Estimate<'d> {
         Ok(steps * step + (epochs + 1.0) * (validation + test) as f64 * evaluation)
     }
 
-    /// Seconds of a step and of evaluating an image, timed once for each learner and batch.
+    /// The seconds of a step and of evaluating one image, measured once per learner and batch size.
     fn timed(&mut self, run: &Run, images: &Images) -> Result<[f64; 2]> {
         let mut timed = run.clone();
         timed.config.learner.time_alike();
@@ -54,8 +54,8 @@ impl<'d> Estimate<'d> {
     }
 }
 
-/// Seconds of a closed form of images of `d` pixels: some thirty multiplications of `d x d` matrices in f64, by an
-/// eigendecomposition and what is around it, at a rate that one core reaches.
+/// The seconds of a closed form of images of `d` pixels, counted as thirty multiplications of `d x d` matrices in f64 at
+/// the throughput of one core.
 fn closed_form(images: &Images) -> f64 {
     const PRODUCTS: f64 = 30.0;
     const RATE: f64 = 2e10;

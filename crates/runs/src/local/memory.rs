@@ -1,13 +1,13 @@
-//! The memory of the machine, shared out to runs before they begin.
+//! Admission control by memory: a run starts only when its memory is free.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use system::memory::free_memory;
 
-/// Of what is free, this share is given to runs.
+/// The fraction of free memory given to runs.
 const SHARE: f64 = 0.8;
 
-/// Bytes that runs may still take.
+/// The memory available to runs.
 pub(super) struct Memory {
     state: Mutex<State>,
     returned: Condvar,
@@ -18,14 +18,14 @@ struct State {
     running: usize,
 }
 
-/// The memory of a run, given back when dropped.
+/// The memory reserved by a run, released when dropped.
 pub(super) struct Share<'m> {
     memory: &'m Memory,
     bytes: u64,
 }
 
 impl Memory {
-    /// What the machine has free now; without bounds where it does not say.
+    /// The memory that is free now; unlimited if the system does not report it.
     pub(super) fn of_machine() -> Self {
         Self::of(free_memory().map_or(u64::MAX, |bytes| (SHARE * bytes as f64) as u64))
     }
@@ -34,8 +34,7 @@ impl Memory {
         Self { state: Mutex::new(State { free, running: 0 }), returned: Condvar::new() }
     }
 
-    /// Waits until there is room for so many bytes, or nobody else is running: a run that is too large for the machine
-    /// runs alone.
+    /// Waits until `bytes` are free or no other run is active, so that a run larger than the machine's memory runs alone.
     pub(super) fn take(&self, bytes: u64) -> Share<'_> {
         let mut state = self.state();
         while state.free < bytes && state.running > 0 {
@@ -69,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_fits_runs_at_once_and_what_does_not_waits() {
+    fn runs_that_fit_in_memory_are_concurrent_and_others_wait() {
         let memory = Memory::of(10);
         let (running, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
         std::thread::scope(|scope| {

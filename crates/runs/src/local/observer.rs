@@ -1,30 +1,30 @@
-//! The interface through which a scheduler reports what becomes of runs.
+//! The interface through which schedulers report progress.
 
 use crate::run::Run;
 use crate::store::{Epoch, FinishedRun};
 
-/// Receives the progress of runs, from several threads.
+/// Receives progress events of runs, from several threads.
 pub trait Observer: Sync {
-    /// These runs will be computed or found.
+    /// The runs that will be reported.
     fn begin(&self, _runs: &[Run]) {}
 
-    /// No more runs will be reported.
+    /// No more events follow.
     fn end(&self) {}
 
-    /// A run was in the store already.
+    /// A run was loaded from the store.
     fn found(&self, run: &Run, found: &FinishedRun);
 
-    /// A run has computed these epochs so far; the last `fresh` of them were not reported before.
+    /// The epochs of a run computed so far; the last `fresh` of them are new.
     fn epochs(&self, run: &Run, epochs: &[Epoch], fresh: usize);
 
     /// A run was computed.
     fn finished(&self, run: &Run, finished: &FinishedRun);
 
-    /// Something else that a person should know, such as a data set that is missing or the state of a Slurm job.
+    /// Other information for the user, such as a missing data set or the state of a Slurm job.
     fn note(&self, text: &str);
 }
 
-/// An observer that ignores everything.
+/// An observer that ignores all events.
 pub struct Quiet;
 
 impl Observer for Quiet {

@@ -1,4 +1,4 @@
-//! How a run is computed: epoch by epoch, each acknowledged by the store before the next begins.
+//! Computes a run epoch by epoch, each recorded in the store before the next starts.
 
 use std::time::Instant;
 
@@ -15,14 +15,14 @@ use crate::training::{Scalars, Setup, Training};
 use crate::{Error, Result};
 
 impl Run {
-    /// Computes the run on this device, or goes on with it. `needed` is the run of [`Run::needs`]; `heard` is told the
-    /// epochs that are computed by now, after each, and once before the first that is computed here.
+    /// Computes or resumes the run on this device. `needed` is the finished run of [`Run::needs`]. `observe` receives all
+    /// epochs recorded so far: once before the first epoch computed here, and after each epoch.
     ///
-    /// A loss that is no longer a number ends the run as diverged, and what the model or its data refuse ends it as
-    /// failed; both are results with a reason, and no errors.
+    /// A run whose loss is no longer finite ends as diverged, and one rejected by its model or data ends as failed; both are
+    /// results with a reason, not errors.
     ///
     /// # Errors
-    /// If the store fails, or there is no memory to go on with what was begun.
+    /// If the store fails, or there is not enough memory to resume a run.
     pub fn compute(
         &self,
         images: &Images,
@@ -30,21 +30,21 @@ impl Run {
         device: &Device,
         mut folder: RunFolder,
         keep: Keep,
-        mut heard: impl FnMut(&[Epoch]),
+        mut observe: impl FnMut(&[Epoch]),
     ) -> Result<FinishedRun> {
-        let room = if folder.epochs().is_empty() {
-            self.config.check_room(images)
+        let checked = if folder.epochs().is_empty() {
+            self.config.check_memory(images)
         } else {
-            // What is measured is left out where it does not fit. A training that does not fit can be finished where it does,
-            // and is not given up here.
+            // Measures that do not fit are skipped. A run in progress that does not fit here may fit on another machine, so it
+            // is an error and not recorded as failed.
             self.config.check_training(images)?;
             Ok(())
         };
-        let ended = match room {
+        let ended = match checked {
             Err(error) => Err(Ended::Error(error)),
-            Ok(()) if !self.config.learner.learns() => self.answer(images, &mut folder, &mut heard),
+            Ok(()) if !self.config.learner.learns() => self.answer(images, &mut folder, &mut observe),
             Ok(()) => self.learn(images, needed, device, true, |training| {
-                let mut finals = self.epochs(training, images, &mut folder, &mut heard)?;
+                let mut finals = self.epochs(training, images, &mut folder, &mut observe)?;
                 if keep == Keep::EveryParameter || self.config.learner.is_reread() {
                     let learned = training.learned();
                     finals.extend(learned.iter().map(|(name, value)| (parameter(name), Array::of(value))));
@@ -61,10 +61,10 @@ impl Run {
         Ok(folder.finish(outcome, &finals)?)
     }
 
-    /// Seconds that one training step takes here and now, and seconds to evaluate one image: for an estimate.
+    /// Measures the seconds of one training step and of evaluating one image, for estimates.
     ///
     /// # Errors
-    /// If the model cannot be built or computed.
+    /// If the model cannot be built or trained.
     pub fn time(&self, images: &Images, device: &Device) -> Result<[f64; 2]> {
         self.config.check_parameters(images)?;
         let ended = self.learn(images, None, device, false, |training| {
@@ -79,7 +79,7 @@ impl Run {
         ended.map_err(Error::from)
     }
 
-    /// Makes what learns, and does this with it. `trains` is that of [`Setup`].
+    /// Builds the learner and calls `work` with it. `trains` is that of [`Setup`].
     pub(super) fn learn<T>(
         &self,
         images: &Images,
@@ -107,31 +107,31 @@ impl Run {
         };
         let (mut work, mut ended) = (Some(work), None);
         learner.train(&setup, &mut |training| ended = work.take().map(|work| work(training)))?;
-        ended.expect("a learner that could be made is handed to its work")
+        ended.expect("`train` calls `work` once")
     }
 
-    /// Answers a question that needs no learning, as one epoch.
+    /// Computes a closed form, recorded as one epoch.
     fn answer(
         &self,
         images: &Images,
         folder: &mut RunFolder,
-        heard: &mut dyn FnMut(&[Epoch]),
+        observe: &mut dyn FnMut(&[Epoch]),
     ) -> std::result::Result<Arrays, Ended> {
         let start = Instant::now();
         let (scalars, arrays) = self.config.learner.answer(images)?;
         let seconds = start.elapsed().as_secs_f64();
         folder.record_without_checkpoint(0, scalars, seconds).map_err(Error::from)?;
-        heard(folder.epochs());
+        observe(folder.epochs());
         Ok(arrays)
     }
 
-    /// Trains to the end, from the last checkpoint if there is one; gives what is kept.
+    /// Trains to the last epoch, from the last checkpoint if there is one; returns the final arrays.
     fn epochs(
         &self,
         training: &mut dyn Training,
         images: &Images,
         folder: &mut RunFolder,
-        heard: &mut dyn FnMut(&[Epoch]),
+        observe: &mut dyn FnMut(&[Epoch]),
     ) -> std::result::Result<Arrays, Ended> {
         let (mut next, last) = (0, self.config.epochs);
         if let Some(checkpoint) = folder.resume().map_err(Error::from)? {
@@ -139,7 +139,7 @@ impl Run {
             training.trainer_mut().load(&stored).map_err(Error::from)?;
             next = checkpoint.epoch + 1;
         }
-        heard(before(folder, next));
+        observe(before(folder, next));
         for epoch in next..=last {
             let start = Instant::now();
             let (scalars, flops) = flops::count(|| self.one_epoch(training, images, epoch));
@@ -153,7 +153,7 @@ impl Run {
             } else {
                 folder.record_without_checkpoint(epoch, scalars, seconds).map_err(Error::from)?;
             }
-            heard(before(folder, epoch + 1));
+            observe(before(folder, epoch + 1));
         }
         let mut finals = match self.config.learner.latent_len(images.train.image_shape()) {
             Some(_) => of_representation(training, images, self.config.learner.tokens(), self.seed),
@@ -164,7 +164,7 @@ impl Run {
         Ok(finals)
     }
 
-    /// Trains for an epoch, except in epoch 0, which is before training, and measures.
+    /// Trains for one epoch, except in epoch 0, the state before training, and evaluates.
     pub(super) fn one_epoch(
         &self,
         training: &mut dyn Training,
@@ -196,9 +196,9 @@ impl Run {
         if let Some(masked) = training.evaluate_masked(&images.test)? {
             scalars.extend(self.masked_scalars(&masked));
         }
-        // What a learner does not have is no number.
+        // Metrics that a learner does not have are NaN.
         scalars.retain(|_, value| !value.is_nan());
-        // What cannot be measured is no reason to lose a training: it is left out.
+        // An observation that fails is skipped; the training continues.
         if is_observed(epoch, self.config.epochs)
             && let Ok(observed) = training.observe()
         {
@@ -207,7 +207,7 @@ impl Run {
         Ok(scalars)
     }
 
-    /// The four metrics of the test images with removed patches (section 2.4 of the CRE specification).
+    /// The four metrics of the test images with patches removed (`book/cre.md`).
     fn masked_scalars(&self, masked: &Evaluation) -> [(String, f64); 4] {
         let Evaluation { mse, cross_entropy, accuracy, .. } = *masked;
         let loss = self.config.learner.loss(Some(mse), Some(cross_entropy)).unwrap_or(f64::NAN);
@@ -221,8 +221,8 @@ impl Run {
     }
 }
 
-/// What is not finite after an epoch whose losses all were: a parameter, because ReLUs hide it or the last step made it
-/// so; or a loss on other images.
+/// The first non-finite value after an epoch with finite training losses: a parameter, hidden by ReLUs or changed by the
+/// last step, or a loss on other images.
 fn non_finite(
     training: &dyn Training,
     trained: &EpochReport,
@@ -235,7 +235,7 @@ fn non_finite(
     if let Some((name, _)) = training.learned().iter().find(|(_, tensor)| !is_finite(tensor)) {
         return Some(format!("training diverged: the parameter `{name}` is not finite after the last step"));
     }
-    // A learner that has no such loss has none in training either.
+    // A metric that the learner does not have is NaN in training too.
     let losses = evaluations.iter().flat_map(|(set, Evaluation { mse, cross_entropy, .. })| {
         [(set, "MSE", trained.mse, *mse), (set, "cross-entropy", trained.cross_entropy, *cross_entropy)]
     });
@@ -245,13 +245,13 @@ fn non_finite(
     })
 }
 
-/// The epochs of the journal before this one; those after it are about to be computed again.
+/// The epochs recorded before `next`; later ones will be recomputed.
 fn before(folder: &RunFolder, next: u32) -> &[Epoch] {
     let epochs = folder.epochs();
     &epochs[..epochs.partition_point(|epoch| epoch.epoch < next)]
 }
 
-/// What is measured with removed patches, where training removes some: names and descriptions.
+/// The metrics with removed patches, for models that are trained with masking: names and descriptions.
 pub const MASKED_TEST: [(&str, &str); 4] = [
     (
         "test_masked_loss",
@@ -265,22 +265,22 @@ pub const MASKED_TEST: [(&str, &str); 4] = [
     ("test_masked_accuracy", "top-1 accuracy on the test images with patches removed as in training"),
 ];
 
-/// Which parameters are kept of what learned.
+/// Which parameters of a finished run are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keep {
-    /// Those that other runs and figures read again; of autoencoders and classifiers of subspaces there are none, and
-    /// a hundred runs of them would fill a disk.
+    /// Those that other runs and figures use; none of autoencoders and subspace classifiers, whose hundreds of runs would
+    /// fill a disk.
     WhatIsReread,
-    /// All.
+    /// All parameters.
     EveryParameter,
 }
 
-/// Whether an epoch is observed: the untrained model, epochs 1, 2, 4, 8 and so on, and the last.
+/// Whether an epoch is observed: 0 (untrained), the powers of two, and the last.
 fn is_observed(epoch: u32, last: u32) -> bool {
     epoch == 0 || epoch.is_power_of_two() || epoch == last
 }
 
-/// Why a run did not come to its end.
+/// Why a run stopped early.
 pub(super) enum Ended {
     Diverged { epoch: u32, reason: String },
     Error(Error),
@@ -301,7 +301,7 @@ impl From<Ended> for Error {
     }
 }
 
-/// What is measured in an epoch; training measures are missing in epoch 0.
+/// The metrics of an epoch; epoch 0 has no training metrics.
 fn scalars(trained: Option<&EpochReport>, evaluations: &[(&str, Evaluation)]) -> Scalars {
     let mut scalars = Scalars::new();
     if let Some(report) = trained {

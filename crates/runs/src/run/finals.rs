@@ -1,4 +1,4 @@
-//! What is kept of a trained model.
+//! The final measures of a trained model: latents, probes, reconstructions.
 
 mod readers;
 
@@ -22,25 +22,25 @@ use crate::training::Training;
 use crate::training::batches::{EVALUATED_AT_ONCE, in_order};
 use crate::{Error, Result};
 
-/// Training images that closed-form probes are fitted to.
+/// The number of training images that closed-form probes are fitted to.
 pub const PROBED: usize = 4 * EVALUATED_AT_ONCE;
 
-/// Latents of more dimensions are not probed: the closed form would take longer than the training.
+/// The maximum latent dimensions for probes: above, the closed form would take longer than training.
 pub const LARGEST_PROBED: usize = 1_024;
 
-/// The penalty of the probes, relative to the mean variance of a latent unit.
+/// The penalty of the probes, relative to the mean variance per latent dimension.
 pub const PENALTY: f64 = 1e-3;
 
-/// The pixels that are fitted at once. Images of fewer are fitted whole, so the sum of their errors has one order.
+/// The number of pixels fitted at once. Images with fewer are fitted in one block, so their errors have one summation order.
 const COLUMNS: usize = 4_096;
 
-/// The test images whose pixels are predicted at once.
+/// The number of test images whose pixels are predicted at once.
 const ROWS: usize = 512;
 
-/// The bytes of test latents that are kept; more would fill memory and disk with what nothing reads.
+/// The maximum bytes of stored test latents; more would fill memory and disk unused.
 const MOST_LATENTS: usize = 512 << 20;
 
-/// Why the training ended without this final measure, if it did.
+/// The reason why this final measure is absent, if it is.
 pub fn why_absent(run: &FinishedRun, what: &str) -> Option<String> {
     match &run.finals.get(&format!("{ABSENT}{what}"))?.values {
         Values::U8(reason) => Some(String::from_utf8_lossy(reason).into_owned()),
@@ -48,18 +48,18 @@ pub fn why_absent(run: &FinishedRun, what: &str) -> Option<String> {
     }
 }
 
-/// What learners measure themselves after the last epoch, where it is absent.
+/// The entry of `absent/` for measures that learners compute themselves after the last epoch.
 pub(super) const AT_END: &str = "measures_at_end";
 
-/// In place of something that could not be measured, the reason.
+/// An array that holds the reason why a measure is absent.
 pub(super) fn absent(what: &str, error: &Error) -> Arrays {
     let reason = error.to_string().into_bytes();
     let array = Array { shape: vec![reason.len()], values: Values::U8(reason) };
     Arrays::from([(format!("{ABSENT}{what}"), array)])
 }
 
-/// The test latents and labels, what readers find in them, and a reconstruction of the first test image of each class; where
-/// one of them cannot be computed, the reason.
+/// The test latents and labels, the results of all readers, and a reconstruction of the first test image of each class; for
+/// each that cannot be computed, the reason.
 pub(super) fn of_representation(
     training: &dyn Training,
     images: &Images,
@@ -116,10 +116,10 @@ fn with_labels(latents: Vec<f32>, test: &data::Split) -> Arrays {
     ])
 }
 
-/// Ridge regression from frozen latents of training images to labels and to pixels, judged on test images. Of pixels
-/// in f64 there is only a block at a time.
+/// Ridge regression from frozen latents of training images to labels and to pixels, evaluated on test images. Pixels
+/// in f64 are held one block at a time.
 ///
-/// The votes of nearest neighbours besides; and the training latents that all this was fitted to.
+/// Also the nearest-neighbour votes, and the training latents that all of these were fitted to.
 fn probes(training: &dyn Training, images: &Images, test: &[f32]) -> Result<(Arrays, Vec<f32>)> {
     let (n_test, d) = (images.test.len(), images.n_pixels());
     let k = test.len() / n_test;
@@ -169,7 +169,7 @@ fn attentive(tokens: Tokens, images: &Images, train: &[f32], test: &[f32], seed:
     Ok(Arrays::from(read_by(Reader::Attentive, ATTENTIVE_ACCURACY, &found)))
 }
 
-/// The accuracy of a reader, under this name, and its bits.
+/// The accuracy and the bits of a reader under this name.
 fn read_by(reader: Reader, accuracy: &str, correct: &[bool]) -> [(String, Array); 2] {
     let share = correct.iter().filter(|&&correct| correct).count() as f64 / correct.len() as f64;
     [(accuracy.into(), Array::number(share)), (reader.name().into(), packed(correct))]
@@ -181,7 +181,7 @@ fn wide(codes: &[f32], k: usize) -> Array2<f64> {
     codes.mapv(f64::from)
 }
 
-/// About the most bytes that are held at once for what is kept at the end, with latents of `k` dimensions.
+/// An estimate of the peak memory in bytes of the final measures, with latents of `k` dimensions.
 pub(super) fn bytes(images: &Images, k: usize) -> u64 {
     let d = images.n_pixels();
     let latents = images.test.len().saturating_mul(k).saturating_mul(4).min(MOST_LATENTS);
@@ -191,23 +191,22 @@ pub(super) fn bytes(images: &Images, k: usize) -> u64 {
     (latents as u64).saturating_add(probes.max(batch as u64))
 }
 
-/// The same for the probes alone: codes with and without their mean, the factor and what it is made of; a block of the
-/// pixels of training images with and without their mean, what is fitted to them, and a block of test images, predicted
-/// and as they are.
+/// The same for the probes alone: codes with and without their mean, the factor and its input; a block of pixels of
+/// training images with and without their mean, the fit, and a block of test images with predictions.
 fn bytes_of_probes(images: &Images, k: usize) -> u64 {
     let d = images.n_pixels();
     let (columns, n) = (d.min(COLUMNS), PROBED.min(images.train.len()));
-    // Training latents are held as they are, too.
+    // The training latents are held as well.
     let codes = (2 * n + n.div_ceil(2) + 2 * images.test.len()) * k + 3 * k * k;
     let pixels = (2 * n + 2 * k + 3 * ROWS.min(images.test.len())) * columns;
     8 * (codes + pixels) as u64
 }
 
-/// The latents of the first `n` images of a split, row after row: of all, or of whole batches. `each` sees the images of each
-/// batch, their labels and what was made of them.
+/// The latents of the first `n` images of a split in order: of all, or of whole batches. `each` receives the images, labels
+/// and representation of each batch.
 ///
 /// # Errors
-/// If there is no representation, or if they are more than are kept.
+/// If there is no representation, or the latents exceed the maximum size.
 fn codes(
     training: &dyn Training,
     split: &data::Split,

@@ -1,4 +1,4 @@
-//! Checks every number of a config against the range of its field, before anything is opened, allocated or stored.
+//! Range checks for all numeric fields of a config, before anything is opened, allocated or stored.
 
 use std::collections::BTreeSet;
 use std::fmt::{Debug, Error as Never};
@@ -16,13 +16,13 @@ use crate::learners::RunConfig;
 use crate::{Error, Result};
 
 impl RunConfig {
-    /// The keys of numbers whose fields declare no range; a test holds that no config has any.
+    /// The keys of numeric fields without a range; a test requires that there are none.
     pub fn without_range(&self) -> BTreeSet<String> {
         let numbers = Numbers::of(self).into_iter();
         numbers.filter(|number| number.range.is_none()).map(|number| number.key).collect()
     }
 
-    /// Checks that every number lies in the range of its field, and that a batch can be filled.
+    /// Checks that every value lies in the range of its field, and that one batch can be filled.
     ///
     /// # Errors
     /// [`Error::Usage`] with the key, its value and the range.
@@ -36,20 +36,20 @@ impl RunConfig {
         let (batch, train) = (self.batch, self.data.train);
         if batch > train && self.learner.learns() {
             return Err(Error::Usage(format!(
-                "`batch` is {batch}, and there are {train} images to train on (`data.train`): not one batch is full"
+                "`batch` is {batch}: wanted at most {train}, the number of training images (`data.train`)"
             )));
         }
         Ok(())
     }
 
-    /// That the optimiser of the config is left alone where the learner has one of its own; here and in the run whose
-    /// encoder is read.
+    /// Checks that the optimiser has its default value if the learner has an optimiser of its own, in this config and in
+    /// that of the run whose encoder it uses.
     fn check_optimiser(&self) -> Result<()> {
         self.encoder_run().map_or(Ok(()), Self::check_optimiser)?;
         let key = self.learner.optimiser_key();
         match key != OPTIMISER && self.optimiser != AdamConfig::PAPER {
             true => Err(Error::Usage(format!(
-                "`{OPTIMISER}` is not what {} trains with: it has an optimiser of its own; leave `{OPTIMISER}` as it is \
+                "`{OPTIMISER}` is not used by {}, which has an optimiser of its own; leave `{OPTIMISER}` at its default \
                  and set `{key}`",
                 self.learner.label()
             ))),
@@ -59,24 +59,24 @@ impl RunConfig {
 }
 
 impl RunConfig {
-    /// The range of the number with this key, in words; `None` where there is no such number, or it has no range.
+    /// The range of the field with this key, in words; `None` without such a field or range.
     pub fn range_of(&self, key: &str) -> Option<String> {
         let number = Numbers::of(self).into_iter().find(|number| number.key == key)?;
         number.range.map(|range| range.to_string())
     }
 }
 
-/// A number of a config.
+/// A numeric field of a config.
 struct Number {
-    /// The path to it, as in `learner.lambda`.
+    /// Its path, as in `learner.lambda`.
     key: String,
-    /// The range that its field declares.
+    /// The declared range.
     range: Option<Range>,
     value: f64,
     text: String,
 }
 
-/// A serializer that collects the numbers of a config, with keys as JSON nests them.
+/// A serializer that collects the numeric fields of a config, with keys nested as in JSON.
 #[derive(Default)]
 struct Numbers {
     key: String,
@@ -97,7 +97,7 @@ impl Numbers {
         Ok(())
     }
 
-    /// Collects the numbers below a name.
+    /// Collects the fields below a name.
     fn below<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Collected {
         let at = self.enter(name);
         value.serialize(&mut *self)?;
@@ -105,7 +105,7 @@ impl Numbers {
         Ok(())
     }
 
-    /// Appends a name to the key; gives the length to which it is cut afterwards.
+    /// Appends a name to the key; returns the length to restore afterwards.
     fn enter(&mut self, name: &str) -> usize {
         let at = self.key.len();
         if at > 0 {
@@ -116,13 +116,13 @@ impl Numbers {
     }
 }
 
-/// Checks that nothing from here down is null: TOML, which knows no null, has NaN and infinity, and JSON has neither.
+/// Checks that no value from here down is null: TOML has NaN and infinity, which JSON represents as null.
 ///
 /// # Errors
 /// [`Error::Usage`] with the key.
 pub fn check_finite(place: &Value, key: &str) -> Result<()> {
     match place {
-        Value::Null => Err(Error::Usage(format!("`{key}` is no finite number: wanted a finite one"))),
+        Value::Null => Err(Error::Usage(format!("`{key}` is not finite: wanted a finite number"))),
         Value::Object(fields) => fields.iter().try_for_each(|(name, value)| {
             check_finite(value, format!("{key}.{name}").trim_start_matches('.'))
         }),
@@ -134,7 +134,7 @@ pub fn check_finite(place: &Value, key: &str) -> Result<()> {
 type Collected = std::result::Result<(), Never>;
 type Begun<'n> = std::result::Result<Parts<'n>, Never>;
 
-/// Elements or fields that are being collected; the key is cut to this length at their end.
+/// A sequence or struct being collected; the key is truncated to this length at its end.
 struct Parts<'n> {
     numbers: &'n mut Numbers,
     at: usize,
@@ -155,7 +155,7 @@ impl<'n> Serializer for &'n mut Numbers {
     type SerializeTuple = Parts<'n>;
     type SerializeStruct = Parts<'n>;
     type SerializeStructVariant = Parts<'n>;
-    // No config has any of these.
+    // No config contains any of these.
     type SerializeTupleStruct = Impossible<(), Never>;
     type SerializeTupleVariant = Impossible<(), Never>;
     type SerializeMap = Impossible<(), Never>;
@@ -257,7 +257,7 @@ impl<'n> Serializer for &'n mut Numbers {
     }
 }
 
-/// How a part of each kind of compound value is collected.
+/// Implements the collection of each kind of compound value.
 macro_rules! parts {
     ($($kind:ident::$method:ident($numbers:ident $(, $name:ident)?; $value:ident) => $collected:expr;)*) => {
         $(impl $kind for Parts<'_> {

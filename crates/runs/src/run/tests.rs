@@ -1,4 +1,4 @@
-//! Every kind of run: it learns, gives the same bits again, and goes on with them after a stop.
+//! Every kind of run trains, is deterministic, and resumes with identical bits.
 
 use data::{Dataset, Origin, Split};
 use models::predictive_coding::{self, Relaxation};
@@ -48,7 +48,7 @@ fn fc_s() -> Architecture {
     Architecture::Fc(fc::Config::of(Size::S, 4))
 }
 
-/// Runs of every kind that need no other run.
+/// Runs of every kind that depend on no other run.
 fn every_kind() -> Vec<Run> {
     let model = fc::Config::of(Size::S, 4);
     let (lambda, optimiser) = (0.5, AdamConfig::PAPER);
@@ -85,7 +85,7 @@ fn every_kind() -> Vec<Run> {
         decayed: Decayed::Weights,
     };
     runs.push(run(Classification { task: seen }));
-    (seen.network, seen.loss) = (Classifier::Resnet9 { narrower: 32 }, ClassificationLoss::OneHotMse);
+    (seen.network, seen.loss) = (Classifier::Resnet9 { width_divisor: 32 }, ClassificationLoss::OneHotMse);
     runs.push(run(Classification { task: seen }));
     let network = Network::Mlpae { latent: 3, encoder_depth: 3, decoder_depth: 2, sigmoid: true };
     let masked = Some(Masked { patch: 4, drop: 0.5 });
@@ -111,7 +111,7 @@ fn computed(run: &Run, images: &Images, needed: Option<&FinishedRun>) -> Finishe
         .unwrap()
 }
 
-/// Section 2.4 of the CRE specification: the four test metrics with masked input, whose MSE counts removed patches only.
+/// The four test metrics with masked input (`book/cre.md`), whose MSE counts removed patches only.
 #[test]
 fn a_run_that_removes_patches_in_training_has_the_four_masked_test_metrics_after_every_epoch() {
     const NAMES: [&str; 4] =
@@ -130,7 +130,7 @@ fn a_run_that_removes_patches_in_training_has_the_four_masked_test_metrics_after
             assert!(mse != epoch.scalars["test_mse"] && (0.0..=1.0).contains(&accuracy));
         }
     }
-    // Before training both have the same parameters, and what training will count plays no role.
+    // Before training both have the same parameters; the masked loss counted in training does not matter.
     for name in NAMES {
         assert_eq!(removed.epochs[0].scalars[name], whole.epochs[0].scalars[name], "{name}");
     }
@@ -141,7 +141,7 @@ fn a_run_that_removes_patches_in_training_has_the_four_masked_test_metrics_after
 }
 
 #[test]
-fn every_kind_of_run_ends_with_finite_losses_and_the_same_bits_again() {
+fn every_kind_of_run_has_finite_losses_and_is_deterministic() {
     let images = images();
     for run in every_kind() {
         let [first, second] = [(); 2].map(|()| computed(&run, &images, None));
@@ -161,7 +161,7 @@ fn every_kind_of_run_ends_with_finite_losses_and_the_same_bits_again() {
 }
 
 #[test]
-fn every_kind_of_run_goes_on_from_its_state_with_the_same_bits() {
+fn every_kind_of_run_resumes_from_its_state_with_identical_bits() {
     let images = images();
     for run in every_kind() {
         let evaluated = |training: &mut dyn Training| training.evaluate(&images.test).unwrap();
@@ -183,36 +183,36 @@ fn every_kind_of_run_goes_on_from_its_state_with_the_same_bits() {
         let Ok(got) = run.learn(&images, None, &Device::Cpu, true, resumed) else {
             panic!("{} does not go on", run.label())
         };
-        // What has no error of reconstruction has none both times.
+        // A metric that a learner does not have is NaN both times.
         assert_eq!(format!("{got:?}"), format!("{expected:?}"), "{}", run.label());
     }
 }
 
 #[test]
-fn what_every_kind_of_run_learned_is_judged_again_with_the_numbers_that_were_stored() {
+fn evaluating_the_stored_parameters_of_every_kind_of_run_gives_the_stored_metrics() {
     let images = images();
     for run in every_kind() {
         let done = computed(&run, &images, None);
-        let judged = run.judge(&done, &images, &images.test).unwrap();
+        let evaluated = run.evaluate_per_class(&done, &images, &images.test).unwrap();
         let stored = |name: &str| done.epochs.last().unwrap().scalars.get(name).copied();
         let number = |x: f64| Some(x).filter(|x| !x.is_nan());
-        assert_eq!(number(judged.whole.mse), stored("test_mse"), "{}", run.label());
-        assert_eq!(number(judged.whole.cross_entropy), stored("test_cross_entropy"), "{}", run.label());
-        assert_eq!(number(judged.whole.accuracy), stored("test_accuracy"), "{}", run.label());
-        // The means over classes, weighted by their sizes, are those over all.
-        let classes = judged.classes.iter().flatten();
+        assert_eq!(number(evaluated.whole.mse), stored("test_mse"), "{}", run.label());
+        assert_eq!(number(evaluated.whole.cross_entropy), stored("test_cross_entropy"), "{}", run.label());
+        assert_eq!(number(evaluated.whole.accuracy), stored("test_accuracy"), "{}", run.label());
+        // The means over classes, weighted by class size, equal the mean over all images.
+        let classes = evaluated.classes.iter().flatten();
         let right: f64 = classes.clone().map(|of| of.accuracy * of.n as f64).sum();
         assert_eq!(classes.map(|of| of.n).sum::<usize>(), 40, "{}", run.label());
-        assert!((right / 40.0 - judged.whole.accuracy).abs() < 1e-12, "{}", run.label());
-        // What was not kept is refused, and not taken as it was before training.
+        assert!((right / 40.0 - evaluated.whole.accuracy).abs() < 1e-12, "{}", run.label());
+        // Missing parameters are an error; the initial values are not used instead.
         let mut bare = done;
         bare.finals.retain(|name, _| !name.starts_with("parameters/"));
-        assert!(run.lacks_parameters(&bare) && run.judge(&bare, &images, &images.test).is_err());
+        assert!(run.lacks_parameters(&bare) && run.evaluate_per_class(&bare, &images, &images.test).is_err());
     }
 }
 
 #[test]
-fn new_heads_read_the_encoder_of_the_run_they_need() {
+fn a_frozen_probe_uses_the_encoder_of_the_run_it_depends_on() {
     let images = images();
     let trained = run(cre(fc_s(), 0.0));
     let of = Features::Trained { run: Box::new(trained.config.clone()) };
@@ -244,18 +244,18 @@ fn a_run_whose_loss_explodes_ends_as_diverged() {
 }
 
 #[test]
-fn a_classifier_that_diverges_reports_no_weight_of_reconstruction() {
+fn a_diverging_classifier_reports_no_lambda() {
     let mut run = every_kind().into_iter().find(|run| run.config.learner.lambda().is_none()).unwrap();
-    // Batch norms keep the losses of large parameters finite; this rate is infinite in f32.
+    // Batch norm keeps the losses of large parameters finite; this learning rate overflows f32.
     run.config.optimiser.learning_rate = 1e300;
     let done = computed(&run, &images(), None);
     let Outcome::Diverged { reason, .. } = done.outcome else { panic!("{:?}", done.outcome) };
     assert!(!reason.contains('λ'), "{reason}");
 }
 
-/// A probe on principal components of images of so many pixels that their covariance takes 32 TiB.
+/// A probe on principal components of images so large that their covariance takes 32 TiB.
 #[test]
-fn what_does_not_fit_into_memory_fails_before_it_begins_and_is_not_given_up_once_it_began() {
+fn a_run_that_does_not_fit_in_memory_fails_before_it_starts_and_stays_unfinished_afterwards() {
     const SIDE: usize = 1024;
     let split = |n: usize| {
         let pixels = Array4::from_shape_fn((n, 1, SIDE, SIDE), |(image, _, row, _)| (image + row) as u8);
@@ -286,7 +286,7 @@ fn what_does_not_fit_into_memory_fails_before_it_begins_and_is_not_given_up_once
     assert_eq!(store.run(&spec).unwrap().epochs().len(), 1);
 }
 
-/// Learns nothing, and cannot be observed.
+/// A learner that cannot be trained or observed.
 struct Unobserved;
 
 impl Training for Unobserved {
@@ -312,7 +312,7 @@ impl Training for Unobserved {
 }
 
 #[test]
-fn what_cannot_be_observed_is_left_out_and_the_epoch_is_kept() {
+fn a_failing_observation_is_skipped_and_the_epoch_is_recorded() {
     let run = run(cre(fc_s(), 0.5));
     let Ok(scalars) = run.one_epoch(&mut Unobserved, &images(), 0) else { panic!("the epoch is lost") };
     assert_eq!(scalars["test_mse"], 0.5);
@@ -335,7 +335,7 @@ fn closed_forms_are_runs_without_epochs() {
         |noise| numbers(&computed(&ask(Question::Alignment { noise }), &images, None), "alignment");
     let clean = alignment(Noise::None);
     assert!((clean.last().unwrap() - 100.0).abs() < 1e-9);
-    // Gaussian noise changes no subspace (claim 8); masks do.
+    // Gaussian noise changes no subspace (LBR claim 8); masks do.
     let gap = |noise| {
         clean.iter().zip(alignment(noise)).fold(0.0f64, |most, (a, b)| {
             most.max(if a.is_finite() && b.is_finite() { (a - b).abs() } else { f64::INFINITY })

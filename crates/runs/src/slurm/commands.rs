@@ -1,4 +1,4 @@
-//! The two commands of Slurm that are needed: one that submits, and one that says what became of it.
+//! Calls the two Slurm commands that submit a job and query its state.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use super::error::{Error, Result};
 
-/// How a task is said to have ended; in every other state it may still do something.
+/// The final states of a task; in every other state it may still run.
 const OVER: [&str; 10] = [
     "BOOT_FAIL",
     "CANCELLED",
@@ -27,23 +27,23 @@ pub(super) struct Commands {
     folder: Option<PathBuf>,
 }
 
-/// What Slurm says of a job.
+/// The result of a query.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Answer {
-    /// How many of its tasks are in which state.
-    Known(States),
-    /// It is over for so long that Slurm has forgotten it.
-    Forgotten,
-    /// Nobody answers, in these words; the job goes on all the same.
-    Silent(String),
+pub(super) enum QueryResult {
+    /// The number of tasks in each state.
+    States(States),
+    /// The job ended so long ago that Slurm has dropped its record.
+    Expired,
+    /// squeue failed with this message; the job is unaffected.
+    Failed(String),
 }
 
-/// How many tasks are in which state, for which reason where they wait.
+/// The number of tasks in each state, with the reason for pending ones.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct States(BTreeMap<String, usize>);
 
 impl States {
-    /// From lines `STATE|reason`.
+    /// Parses lines `STATE|reason`.
     fn read(text: &str) -> Self {
         let mut states = BTreeMap::new();
         for line in text.lines().filter(|line| !line.trim().is_empty()) {
@@ -55,12 +55,12 @@ impl States {
         Self(states)
     }
 
-    /// Whether no task will do anything more.
+    /// Whether all tasks have ended.
     pub(super) fn over(&self) -> bool {
         self.0.keys().all(|state| OVER.contains(&state.as_str()))
     }
 
-    /// Whether every task ended by itself, as one that was not lost, cut off or sent away does.
+    /// Whether every task ended by itself, not by node failure, timeout, preemption or cancellation.
     pub(super) fn by_themselves(&self) -> bool {
         !self.0.is_empty() && self.0.keys().all(|state| ["COMPLETED", "FAILED"].contains(&state.as_str()))
     }
@@ -75,15 +75,15 @@ impl fmt::Display for States {
 }
 
 impl Commands {
-    /// Those in this folder, or on the `PATH`.
+    /// The commands in this folder, or on the `PATH`.
     pub(super) fn new(folder: Option<&Path>) -> Self {
         Self { folder: folder.map(Path::to_owned) }
     }
 
-    /// Submits a script, with more options, and gives the number of the job.
+    /// Submits a script with additional options and returns the job id.
     ///
     /// # Errors
-    /// [`Error::Refused`] with Slurm's words; [`Error::NoCommand`].
+    /// [`Error::Refused`] with the message of sbatch; [`Error::NoCommand`].
     pub(super) fn submit(&self, script: &Path, options: &[String]) -> Result<String> {
         let output = self.call("sbatch", ["--parsable".to_owned()].iter().chain(options), Some(script))?;
         let refused = || {
@@ -93,32 +93,32 @@ impl Commands {
         if !output.status.success() {
             return Err(refused());
         }
-        // `JOB`, or `JOB;CLUSTER` where there are several clusters.
-        let said = lossy(&output.stdout);
-        let job = said.lines().next_back().and_then(|line| line.split(';').next()).unwrap_or("").trim();
+        // `JOB`, or `JOB;CLUSTER` with several clusters.
+        let output = lossy(&output.stdout);
+        let job = output.lines().next_back().and_then(|line| line.split(';').next()).unwrap_or("").trim();
         match !job.is_empty() && job.bytes().all(|byte| byte.is_ascii_digit()) {
             true => Ok(job.to_owned()),
             false => Err(refused()),
         }
     }
 
-    /// What became of a job.
+    /// Queries the state of a job.
     ///
     /// # Errors
     /// [`Error::NoCommand`].
-    pub(super) fn ask(&self, job: &str) -> Result<Answer> {
+    pub(super) fn query(&self, job: &str) -> Result<QueryResult> {
         let options = ["--noheader", "--array", "--states=all", "--format=%T|%r", &format!("--jobs={job}")];
         let output = self.call("squeue", options.map(str::to_owned).iter(), None)?;
         let words = lossy(&output.stderr);
         Ok(match output.status.success() {
-            true if output.stdout.trim_ascii().is_empty() => Answer::Forgotten,
-            true => Answer::Known(States::read(&lossy(&output.stdout))),
-            false if words.contains("Invalid job id") => Answer::Forgotten,
-            false => Answer::Silent(words),
+            true if output.stdout.trim_ascii().is_empty() => QueryResult::Expired,
+            true => QueryResult::States(States::read(&lossy(&output.stdout))),
+            false if words.contains("Invalid job id") => QueryResult::Expired,
+            false => QueryResult::Failed(words),
         })
     }
 
-    /// The number of the job of this name, if it is not over.
+    /// The id of the job of this name, unless it has ended.
     ///
     /// # Errors
     /// [`Error::NoCommand`].
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_node_or_a_timeout_is_not_the_fault_of_a_task() {
+    fn a_lost_node_or_a_timeout_does_not_count_as_a_failure_of_the_task() {
         assert!(States::read("COMPLETED|None\nFAILED|NonZeroExitCode\n").by_themselves());
         for lost in ["NODE_FAIL", "TIMEOUT", "PREEMPTED", "CANCELLED"] {
             assert!(!States::read(&format!("FAILED|x\n{lost}|y\n")).by_themselves(), "{lost}");
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_says_for_what() {
+    fn pending_tasks_are_shown_with_their_reason() {
         let states = States::read("RUNNING|None\nPENDING|Resources\nPENDING|Resources\n");
         assert_eq!(states.to_string(), "2 PENDING (Resources), 1 RUNNING");
     }

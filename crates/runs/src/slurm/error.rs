@@ -1,4 +1,4 @@
-//! What can go wrong between this program and a cluster.
+//! Errors of the Slurm engine.
 
 use std::io;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use system::text::count;
 /// The result of a call to a cluster.
 pub(super) type Result<T> = std::result::Result<T, Error>;
 
-/// What can go wrong between this program and a cluster.
+/// An error of the Slurm engine.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -20,121 +20,121 @@ pub enum Error {
     NoCommand {
         /// The command.
         command: String,
-        /// What the system said.
+        /// The system's error message.
         source: io::Error,
     },
-    /// Slurm does not take the job.
+    /// Slurm refused the job.
     #[error(
-        "sbatch refused {}: {words}; options of the script are replaced by those in `--sbatch \"...\"`",
+        "sbatch refused {}: {words}; override the options of the script with `--sbatch \"...\"`",
         script.display()
     )]
     Refused {
         /// The batch script.
         script: PathBuf,
-        /// What sbatch said.
+        /// The message of sbatch.
         words: String,
     },
     /// Another process submits jobs for this folder.
     #[error(
-        "another agon waits for the jobs in {}; wait for it to end or stop it, its jobs go on",
+        "another agon process waits for the jobs in {}; wait for it to end, or stop it: its jobs continue",
         folder.display()
     )]
     Busy {
         /// The folder of the jobs.
         folder: PathBuf,
     },
-    /// This program cannot say where it is, so nobody can be told to call it.
-    #[error("cannot tell where this program is: {source}")]
+    /// The path of this program is unknown, so tasks cannot call it.
+    #[error("cannot find the path of this program: {source}")]
     NoProgram {
-        /// What the system said.
+        /// The system's error message.
         source: io::Error,
     },
-    /// A path cannot stand in the batch script.
-    #[error("a batch script holds UTF-8 alone, and {} is none; choose another name for the folder", path.display())]
+    /// A path cannot be written into the batch script.
+    #[error("cannot write {} into a batch script, which is UTF-8; choose another name for the folder", path.display())]
     Unnamable {
         /// The path.
         path: PathBuf,
     },
-    /// A file of the jobs cannot be written.
+    /// A job file cannot be written.
     #[error("cannot write {}: {source}; nothing stored before is lost", file.display())]
     Unwritable {
         /// The file.
         file: PathBuf,
-        /// What the system said.
+        /// The system's error message.
         source: io::Error,
     },
-    /// A file of the jobs cannot be read.
-    #[error("cannot read {}: {source}; a job's files must be on a file system that all nodes share", file.display())]
+    /// A job file cannot be read.
+    #[error("cannot read {}: {source}; job files must be on a file system that all nodes share", file.display())]
     Unreadable {
         /// The file.
         file: PathBuf,
-        /// What the system said.
+        /// The system's error message.
         source: io::Error,
     },
-    /// A line is no task.
+    /// A line is not a valid task.
     #[error(
-        "{} line {line} is no task of this version of the program: {why}; submit again with the version that runs",
+        "{} line {line} is not a task of this version of the program: {why}; submit again with the same version",
         file.display()
     )]
     NoList {
         /// The list.
         file: PathBuf,
-        /// The line, counted from 1.
+        /// The line number, from 1.
         line: usize,
-        /// What was expected and got.
+        /// The expected and the actual content.
         why: String,
     },
-    /// The list has no such task.
+    /// The list has no task of this number.
     #[error("no task {task} in {}, which has {lines} lines", file.display())]
     NoTask {
         /// The list.
         file: PathBuf,
-        /// The task, counted from 1.
+        /// The task number, from 1.
         task: usize,
-        /// How many lines there are.
+        /// The number of lines.
         lines: usize,
     },
-    /// A data set is not on this node.
+    /// A data set is missing on this node.
     #[error(
-        "the data set {name} is not on this node: {why}; put it where all nodes see it and name that with `--data`"
+        "the data set {name} is missing on this node: {why}; put it on a file system that all nodes share and pass it with `--data`"
     )]
     NoData {
         /// The data set.
         name: String,
-        /// Where it was looked for.
+        /// The folders that were searched.
         why: String,
     },
-    /// A node sees other data, or another program, than the machine that submitted.
+    /// A node has other data or another program than the submitting machine.
     #[error(
         "{run} is {listed} in the task list and {here} on this node: the data set {data} or this program differs from \
-         that of the machine that submitted; let both read the same files"
+         that of the submitting machine; let both read the same files"
     )]
     OtherKey {
         /// The run.
         run: String,
         /// Its data set.
         data: String,
-        /// The key in the list.
+        /// The key in the task list.
         listed: String,
-        /// The key on this node.
+        /// The key computed on this node.
         here: String,
     },
-    /// Runs are missing although all rounds are over, or because the last one got nothing done by its own fault.
+    /// Runs are missing after the last round, or after a round in which no task was lost and none succeeded.
     #[error(
-        "{} still missing after {rounds} of at most {}; the last ended as {states}; {log}; call the same again to go on",
+        "{} still missing after {rounds} of at most {}; last task states: {states}; {log}; run the same command again to continue",
         count(*missing, "run"),
         count(*most, "round")
     )]
     Unfinished {
-        /// How many.
+        /// The number of missing runs.
         missing: usize,
-        /// Job arrays that were submitted.
+        /// The number of submitted job arrays.
         rounds: usize,
-        /// How many may be.
+        /// The maximum number of job arrays.
         most: usize,
-        /// How the tasks of the last one ended.
+        /// The final states of the tasks of the last one.
         states: String,
-        /// What a task of it said.
+        /// An excerpt from the log of one of its tasks.
         log: String,
     },
 }

@@ -1,4 +1,4 @@
-//! The folder of submitted jobs, by which the next call finds what an interrupted one has left running.
+//! The folder of submitted jobs, from which a later call finds jobs left running by an interrupted one.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
@@ -11,22 +11,22 @@ use system::files;
 use super::commands::Commands;
 use super::error::{Error, Result};
 
-/// The most that is read of a record or of a log of a task, in bytes.
+/// The maximum size in bytes of a record or a task log.
 const MOST_BYTES: u64 = 1 << 26;
 
-/// `jobs/` beside the run store: a folder for each submission, and a lock for whoever submits.
+/// `jobs/` beside the run store: a folder per submission, and the lock of the submitting process.
 ///
 /// ```text
 /// lock                 held by the process that submits and waits
 /// 0001/tasks.jsonl     the runs of each task
 /// 0001/script.sh       what was submitted
-/// 0001/job.json        its number, and whether it is over
-/// 0001/task-1.log      what a task said
+/// 0001/job.json        its id, and whether it has ended
+/// 0001/task-1.log      the log of a task
 /// ```
 #[derive(Debug)]
 pub(super) struct Jobs {
     folder: PathBuf,
-    /// Held until dropped, or until the process ends in whatever way.
+    /// Held until dropped, or until the process ends.
     _lock: File,
 }
 
@@ -35,27 +35,27 @@ pub(super) struct Jobs {
 pub(super) struct Job {
     /// Its folder.
     pub folder: PathBuf,
-    /// What is in its `job.json`.
+    /// The content of its `job.json`.
     record: Record,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Record {
-    /// The name that Slurm knows the job by, also before its number is known here.
+    /// The job's name in Slurm, set before its id is known.
     name: String,
-    /// The number; written when Slurm has said it.
+    /// The job id, once Slurm has returned it.
     job: Option<String>,
     over: bool,
 }
 
 impl Jobs {
-    /// The folder in which the jobs of these results lie, whether it is there or not.
+    /// The jobs folder of these results, which may not exist.
     pub(super) fn folder(out: &Path) -> PathBuf {
         out.join("jobs")
     }
 
-    /// Opens the folder, and makes it where needed.
+    /// Opens the folder, creating it if needed.
     ///
     /// # Errors
     /// [`Error::Busy`] if another process submits here; [`Error::Unwritable`].
@@ -73,11 +73,11 @@ impl Jobs {
         }
     }
 
-    /// The submission that no call has seen the end of. One without a number is asked for by its name; if Slurm does
-    /// not know it either, it was never submitted, or has ended.
+    /// The submission whose end no call has recorded. One without an id is searched by name; if Slurm does not know the name,
+    /// it was never submitted or has ended.
     ///
     /// # Errors
-    /// If a file cannot be read, or Slurm cannot be asked.
+    /// If a file cannot be read, or Slurm cannot be queried.
     pub(super) fn unfinished(&self, commands: &Commands) -> Result<Option<Job>> {
         let Some(newest) = numbers(&self.folder).into_iter().max() else { return Ok(None) };
         let folder = self.folder.join(number(newest));
@@ -101,7 +101,7 @@ impl Jobs {
         Ok(Some(job))
     }
 
-    /// Begins a submission: its folder and its name, on the disk before anything is submitted.
+    /// Starts a submission: writes its folder and its name to disk before anything is submitted.
     ///
     /// # Errors
     /// [`Error::Unwritable`].
@@ -113,7 +113,7 @@ impl Jobs {
         Ok(job)
     }
 
-    /// The folder and the name of the next submission. The name is one of its own for each folder of results.
+    /// The folder and the name of the next submission. The name contains a hash of the results folder.
     pub(super) fn next(jobs: &Path) -> (PathBuf, String) {
         let next = number(numbers(jobs).into_iter().max().unwrap_or(0) + 1);
         let place = format!("{:x}", Sha256::digest(jobs.as_os_str().as_encoded_bytes()));
@@ -131,17 +131,17 @@ fn numbers(jobs: &Path) -> Vec<u32> {
 }
 
 impl Job {
-    /// The name that Slurm knows it by.
+    /// Its name in Slurm.
     pub(super) fn name(&self) -> &str {
         &self.record.name
     }
 
-    /// Its number, once it is submitted.
+    /// Its job id, once submitted.
     pub(super) fn number(&self) -> Option<&str> {
         self.record.job.as_deref()
     }
 
-    /// Notes its number.
+    /// Records its job id.
     ///
     /// # Errors
     /// [`Error::Unwritable`].
@@ -150,7 +150,7 @@ impl Job {
         self.write()
     }
 
-    /// Notes that it is over.
+    /// Records that it has ended.
     ///
     /// # Errors
     /// [`Error::Unwritable`].
@@ -159,7 +159,7 @@ impl Job {
         self.write()
     }
 
-    /// The last lines of a task that complained, or of any that said something.
+    /// The last lines of a log with an error, or of any log that is not empty.
     pub(super) fn words(&self) -> String {
         let logs = fs::read_dir(&self.folder).into_iter().flatten().flatten().map(|entry| entry.path());
         let mut logs: Vec<PathBuf> =
@@ -180,14 +180,14 @@ impl Job {
         }
     }
 
-    /// Writes beside and renames, so that a kill leaves the old record or the new one.
+    /// Writes a temporary file and renames it, so that a kill leaves the old or the new record.
     fn write(&self) -> Result<()> {
         let text = serde_json::to_string(&self.record).expect("a record is plain data");
         write(&self.folder.join("job.json"), &text)
     }
 }
 
-/// Writes a file so that a reader finds all of it or none.
+/// Writes a file atomically.
 ///
 /// # Errors
 /// [`Error::Unwritable`].
@@ -201,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_process_is_told_who_is_there_and_the_next_finds_the_folder_free() {
+    fn a_second_process_is_refused_until_the_first_ends() {
         let out = tempfile::tempdir().unwrap();
         let jobs = Jobs::open(out.path()).unwrap();
         assert!(matches!(Jobs::open(out.path()), Err(Error::Busy { .. })));
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_is_found_until_its_end_is_noted() {
+    fn a_job_is_found_until_its_end_is_recorded() {
         let out = tempfile::tempdir().unwrap();
         let (jobs, commands) = (Jobs::open(out.path()).unwrap(), Commands::new(Some(out.path())));
         assert!(jobs.unfinished(&commands).unwrap().is_none());

@@ -1,4 +1,4 @@
-//! The batch script of a job array, and what each of its tasks asks of a node.
+//! The batch script of a job array and the resources of its tasks.
 
 use super::tasks::Task;
 use crate::local::{Data, Resources};
@@ -6,33 +6,33 @@ use crate::run::Run;
 use crate::shell::quoted;
 use crate::{Result, images::DataConfig};
 
-/// A task is given this many times the estimate: nodes may be slower than the machine that estimated.
+/// The ratio of a task's time limit to its estimate: nodes may be slower than this machine.
 const TIMES_ESTIMATE: f64 = 3.0;
 
-/// And at least so many minutes, because tasks that end early cost nothing and tasks cut off cost a round.
+/// The minimum time limit: tasks that end early cost nothing, and tasks that are cut off cost a round.
 const LEAST_MINUTES: u64 = 10;
 
-/// Of the memory of runs this many times is asked for, since it is a rough count.
+/// The ratio of requested memory to the estimate.
 const TIMES_MEMORY: f64 = 1.5;
 
-/// Bytes of memory for the program and what it holds besides runs.
+/// The bytes of memory of the program besides runs.
 const PROGRAM: u64 = 512 << 20;
 
-/// What each task asks of a node.
+/// The resources of one task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Allocation {
     /// Wall time.
     pub minutes: u64,
-    /// Cores, with one run on each.
+    /// The cores, one run on each.
     pub cores: usize,
     /// Memory.
     pub mebibytes: u64,
-    /// Whether a GPU.
+    /// Whether a GPU is requested.
     pub gpu: bool,
 }
 
 impl Allocation {
-    /// What is enough for the longest and the largest of these tasks.
+    /// Resources for the longest and the largest of these tasks.
     ///
     /// # Errors
     /// If a model cannot be built.
@@ -43,7 +43,7 @@ impl Allocation {
             bytes = bytes.max(memory(run, data)?);
         }
         let bytes = PROGRAM + cores as u64 * (TIMES_MEMORY * bytes as f64) as u64;
-        // However runs fall on cores, all are over after an even share and one more of the longest.
+        // However runs are assigned to cores, all end within an even share of the total plus the longest.
         let even = |task: &Task| task.longest + (task.seconds - task.longest) / cores as f64;
         let seconds = tasks.iter().map(even).fold(0.0, f64::max);
         let minutes = (TIMES_ESTIMATE * seconds / 60.0).ceil() as u64;
@@ -56,8 +56,8 @@ impl Allocation {
     }
 }
 
-/// Bytes of a run and of its images, once as they lie in the set and once as they are taken from it. A run whose model
-/// cannot be built takes none: it ends with its reason at once.
+/// The bytes of a run and its images, counted twice: as stored in the set and as split. A run whose model cannot be built
+/// counts 0, since it fails at once.
 fn memory(run: &Run, data: &Data) -> Result<u64> {
     let images = &data.open[&run.config.data];
     let DataConfig { train, validation, test, .. } = run.config.data;
@@ -66,31 +66,31 @@ fn memory(run: &Run, data: &Data) -> Result<u64> {
     Ok(own + 2 * ((train + validation + test) * d) as u64)
 }
 
-/// What a job array is, beside its tasks.
+/// A job array except its tasks.
 pub(super) struct Array<'a> {
     /// The name of the job.
     pub name: &'a str,
-    /// How many tasks.
+    /// The number of tasks.
     pub tasks: usize,
-    /// How many of them at once at most.
+    /// The maximum number of concurrent tasks.
     pub at_once: usize,
-    /// What each asks for.
+    /// The resources of each task.
     pub allocation: Allocation,
-    /// The folder of the list and the logs.
+    /// The folder of the task list and the logs.
     pub folder: &'a str,
-    /// The program.
+    /// The path of the program.
     pub program: &'a str,
-    /// Its arguments, but the task.
+    /// Its arguments, except the task number.
     pub arguments: &'a [String],
 }
 
 impl Array<'_> {
-    /// The script. Every path in it is whole, for nodes may start it anywhere.
+    /// The script, with absolute paths, since nodes may start it in any folder.
     pub(super) fn script(&self) -> String {
         let Self { name, tasks, at_once, allocation, folder, program, arguments } = self;
         let Allocation { minutes, cores, mebibytes, gpu } = allocation;
         let log = log_name(folder);
-        // The shell opens a log that Slurm cannot; what Slurm itself says of such a task is lost.
+        // The shell opens a log whose name Slurm cannot parse; Slurm's own messages about such a task are lost.
         let own_log = match log {
             Some(_) => String::new(),
             None => format!("exec >> {}/task-\"$SLURM_ARRAY_TASK_ID\".log 2>&1\n", quoted(folder)),
@@ -126,10 +126,10 @@ impl Array<'_> {
     }
 }
 
-/// What Slurm reads as the name of a log in this folder; `None` where a line of the script cannot hold it.
+/// The log name pattern for Slurm; `None` if the script cannot contain it in one line.
 fn log_name(folder: &str) -> Option<String> {
     let breaks = |c: char| c.is_control() || matches!(c, '"' | '\\');
-    // Slurm reads `%` in the name of a log as the beginning of a pattern.
+    // In log names Slurm expands `%` patterns.
     (!folder.contains(breaks)).then(|| format!("\"{}/task-%a.log\"", folder.replace('%', "%%")))
 }
 
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_script_says_all_that_the_cluster_must_know() {
+    fn a_script_contains_all_options() {
         let script = script("/shared/out/jobs/0001", false);
         for line in [
             "#SBATCH --array=1-12%4",
@@ -171,19 +171,19 @@ mod tests {
     }
 
     #[test]
-    fn a_gpu_is_asked_for_where_runs_train_on_one() {
+    fn a_gpu_is_requested_for_runs_that_train_on_one() {
         assert!(script("/out", true).contains("#SBATCH --gpus=1\n"));
     }
 
     #[test]
-    fn names_with_blanks_quotes_and_percent_signs_stay_whole() {
+    fn names_with_spaces_quotes_and_percent_signs_are_quoted() {
         let script = script("/50% of/it's", false);
         assert!(script.contains("--output=\"/50%% of/it's/task-%a.log\""), "{script}");
         assert!(script.contains(r"'/50% of/it'\''s/tasks.jsonl'"), "{script}");
     }
 
     #[test]
-    fn names_with_line_breaks_and_double_quotes_break_no_line_that_slurm_reads() {
+    fn names_with_line_breaks_and_double_quotes_do_not_affect_the_options_of_slurm() {
         for folder in ["/a\n#SBATCH --time=1\n", "/a \"b\" $(c)", "/a\\b", "/\u{1b}[2J"] {
             let script = script(folder, false);
             let read: Vec<&str> = script.lines().take_while(|line| line.starts_with('#')).collect();

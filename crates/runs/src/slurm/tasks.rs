@@ -1,4 +1,4 @@
-//! The list of tasks of a job array: a line for each task, which holds all that the task must know.
+//! The task list of a job array: one self-contained line per task.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -12,31 +12,31 @@ use crate::images::OpenData;
 use crate::learners::RunConfig;
 use crate::run::Run;
 
-/// A task takes at least so many seconds, for starting one costs the scheduler and the node some.
+/// The minimum duration of a task in seconds, since starting a task has a cost.
 pub const SHORTEST: f64 = 300.0;
 
-/// Clusters refuse arrays with more tasks than this unless they are configured otherwise (`MaxArraySize`).
+/// The maximum number of tasks: Slurm's default `MaxArraySize`.
 pub const MOST: usize = 1_000;
 
-/// The largest list that is read, in bytes.
+/// The maximum size of a task list in bytes.
 const MOST_BYTES: u64 = 1 << 30;
 
-/// What one task computes.
+/// The work of one task.
 #[derive(Debug, Clone)]
 pub struct Task {
     /// Its units.
     pub units: Vec<Unit>,
-    /// Seconds on one core, by an estimate.
+    /// Estimated seconds on one core.
     pub seconds: f64,
-    /// Of these, the seconds of the longest unit, which no number of cores makes shorter.
+    /// The seconds of its longest unit, which more cores do not shorten.
     pub longest: f64,
 }
 
-/// Shares units out to tasks that take at least `shortest` seconds each, and longer where there would be more than
-/// `most`. The longest come first, so that the end of the array does not wait for one of them.
+/// Groups units into tasks of at least `shortest` seconds, or longer if there would be more than `most` tasks. The longest
+/// come first, so that none of them starts last.
 pub fn grouped(mut units: Vec<(Unit, f64)>, shortest: f64, most: usize) -> Vec<Task> {
     let in_all: f64 = units.iter().map(|(_, seconds)| seconds).sum();
-    // All tasks but the last are full, so that there is at most one more than what is divided here.
+    // All tasks but the last are full, so there is at most one more than the divisor.
     let full = shortest.max(in_all / most.saturating_sub(1).max(1) as f64);
     units.sort_by(|(_, a), (_, b)| b.total_cmp(a));
     let mut tasks: Vec<Task> = Vec::new();
@@ -52,7 +52,7 @@ pub fn grouped(mut units: Vec<(Unit, f64)>, shortest: f64, most: usize) -> Vec<T
     tasks
 }
 
-/// A run as a line of the list holds it.
+/// A run in a line of the list.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Listed {
@@ -62,7 +62,7 @@ struct Listed {
     config: RunConfig,
 }
 
-/// The text of a list, whose line `i` is task `i`, counted from 1.
+/// The text of a list; line `i`, from 1, is task `i`.
 pub(super) fn text(tasks: &[Task], data: &OpenData) -> String {
     let listed = |run: &Run| {
         let key = run.spec(&data[&run.config.data]).folder_name();
@@ -75,7 +75,7 @@ pub(super) fn text(tasks: &[Task], data: &OpenData) -> String {
     tasks.iter().map(line).collect()
 }
 
-/// Runs of a list with the keys that whoever wrote it found for them.
+/// The runs of a task list with the keys computed by the submitting process.
 #[derive(Debug)]
 pub struct Read {
     /// The runs.
@@ -84,10 +84,10 @@ pub struct Read {
 }
 
 impl Read {
-    /// The runs of one task, or of all where none is named.
+    /// Reads the runs of one task, or of all tasks if `task` is `None`.
     ///
     /// # Errors
-    /// If the file cannot be read, is no list, or has no such task.
+    /// If the file cannot be read, is not a task list, or has no such task.
     pub fn open(list: &Path, task: Option<usize>) -> Result<Self> {
         let unreadable = |source| Error::Unreadable { file: list.into(), source };
         let file = BufReader::new(files::open(list, MOST_BYTES).map_err(unreadable)?);
@@ -122,10 +122,10 @@ impl Read {
         }
     }
 
-    /// That these data and this program give the keys that the list was written with.
+    /// Checks that data and program on this node give the keys in the list.
     ///
     /// # Errors
-    /// [`Error::OtherKey`] where they do not; [`Error::NoData`] where the data are not here.
+    /// [`Error::OtherKey`] if they do not; [`Error::NoData`] if a data set is missing.
     pub fn check(&self, data: &crate::local::Data) -> Result<()> {
         for (run, listed) in self.runs.iter().zip(&self.keys) {
             let name = &run.config.data.name;
@@ -153,13 +153,13 @@ mod tests {
     }
 
     #[test]
-    fn short_runs_share_a_task_and_long_ones_come_first_and_alone() {
+    fn short_runs_share_a_task_and_long_ones_come_first_in_tasks_of_their_own() {
         assert_eq!(sizes(&[10.0, 400.0, 10.0, 290.0, 20.0], 300.0, 1_000), [1, 2, 2]);
         assert_eq!(sizes(&[], 300.0, 1_000), Vec::<usize>::new());
     }
 
     #[test]
-    fn there_are_never_more_tasks_than_the_cluster_takes() {
+    fn there_are_never_more_tasks_than_the_cluster_accepts() {
         for most in [1, 2, 7, 1_000] {
             let sizes = sizes(&vec![500.0; 5_000], 300.0, most);
             assert!(sizes.len() <= most, "{} tasks for at most {most}", sizes.len());
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_that_is_not_in_the_list_is_refused_with_how_many_there_are() {
+    fn an_unknown_task_is_refused_with_the_number_of_lines() {
         let folder = tempfile::tempdir().unwrap();
         let list = folder.path().join("tasks.jsonl");
         std::fs::write(&list, "[]\n[]\n").unwrap();

@@ -1,4 +1,4 @@
-//! Which runs belong together, and how they are shared out to processes that know nothing of each other.
+//! Groups runs that depend on each other, and splits the groups among independent processes.
 
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -6,10 +6,10 @@ use std::str::FromStr;
 use crate::local::name;
 use crate::run::Run;
 
-/// Runs that one process computes: a run that others read comes first, then those that read it.
+/// Runs computed by one process: a run whose encoder others use, followed by those runs.
 pub type Unit = Vec<Run>;
 
-/// The runs in units, in the order of their first runs.
+/// Groups the runs into units, in the order of their first runs.
 pub fn units(runs: &[Run]) -> Vec<Unit> {
     let mut units: Vec<Unit> = Vec::new();
     let mut places = HashMap::new();
@@ -24,17 +24,17 @@ pub fn units(runs: &[Run]) -> Vec<Unit> {
     units
 }
 
-/// One part of several: the same on every machine, since it follows from the order of the units alone.
+/// One of several disjoint parts of the units, determined by their order alone and therefore equal on every machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shard {
-    /// Which one, counted from 1.
+    /// The index of the part, from 1.
     index: usize,
-    /// How many there are.
+    /// The number of parts.
     of: usize,
 }
 
 impl Shard {
-    /// Every n-th of the units, so that long and short ones are mixed alike.
+    /// Takes every n-th unit, so that each part has a mix of long and short ones.
     pub fn take(self, units: Vec<Unit>) -> Vec<Unit> {
         units.into_iter().skip(self.index - 1).step_by(self.of).collect()
     }
@@ -48,7 +48,7 @@ impl FromStr for Shard {
             text.split_once('/').and_then(|(index, of)| Some((index.parse().ok()?, of.parse().ok()?)));
         match parts {
             Some((index, of)) if 1 <= index && index <= of => Ok(Self { index, of }),
-            _ => Err(format!("`{text}` is no part of several; write I/N with 1 <= I <= N, as in 2/5")),
+            _ => Err(format!("`{text}` is not a shard; write I/N with 1 <= I <= N, as in 2/5")),
         }
     }
 }
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_and_those_that_read_it_stay_together_in_order() {
+    fn a_run_and_its_dependents_form_one_unit_in_order() {
         let (alone, trained) = (run(cre(MODEL, 0.0), 0), run(cre(MODEL, 0.5), 0));
         let of = Features::Trained { run: Box::new(trained.config.clone()) };
         let heads = run(FrozenProbe::new(of, MODEL).into(), 0);
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn the_parts_of_a_sweep_are_disjoint_and_whole() {
+    fn shards_are_disjoint_and_complete() {
         let all = units(&(0..7).map(|seed| run(cre(MODEL, 0.5), seed)).collect::<Vec<_>>());
         let parts = ["1/3", "2/3", "3/3"].map(|part| part.parse::<Shard>().unwrap().take(all.clone()));
         assert_eq!(parts.iter().map(Vec::len).collect::<Vec<_>>(), [3, 2, 2]);
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_that_does_not_exist_is_refused_with_how_to_write_one() {
+    fn an_invalid_shard_is_refused_with_the_syntax() {
         for text in ["0/3", "4/3", "2", "a/b", "1/0"] {
             assert!(text.parse::<Shard>().unwrap_err().contains("2/5"), "{text}");
         }

@@ -1,4 +1,4 @@
-//! One process's share of the work: its runs one after the other, whatever becomes of single ones.
+//! Computes the runs of one process; an error stops only its own run.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -13,30 +13,30 @@ use crate::run::Run;
 use crate::store::{Outcome, Store};
 use crate::{Error, Result, store};
 
-/// How long runs that another process holds are waited for. A file server takes up to a minute and a half to notice
-/// that the machine which held a lock has died.
+/// How long to wait for runs held by another process. A file server needs up to 90 seconds to detect that the machine
+/// holding a lock has died.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
-/// How long between two looks at runs that another process holds.
+/// The interval between attempts at runs held by another process.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(5);
 
-/// What became of the runs.
+/// The outcome of [`compute`].
 #[derive(Debug, Default)]
 pub struct Report {
-    /// How many were asked for.
+    /// The number of runs.
     pub runs: usize,
-    /// Of these, how many were whole before.
+    /// The number stored before.
     pub found: usize,
-    /// How many are whole now.
+    /// The number stored now.
     pub whole: usize,
-    /// Of these, how many failed for a reason of their own, which the store holds.
+    /// The number of stored runs that failed.
     pub failed: usize,
-    /// Errors that stopped a run without becoming its result: of the store, or faults of ours.
+    /// Errors that stopped a run without becoming its result: errors of the store, or bugs.
     pub errors: Vec<String>,
 }
 
-/// Computes the runs whose data are here, so many at once, and stores them. What is whole is found; what another
-/// process holds is waited for, at most so long, and then left to it; an error stops its own run and no other.
+/// Computes and stores the runs whose data are available, `resources.jobs` at a time. Stored runs are skipped. Runs held by
+/// another process are waited for, for at most `patience`. An error stops only its own run.
 ///
 /// # Errors
 /// If the store cannot be read.
@@ -65,12 +65,12 @@ pub fn compute(
     report.whole = outcomes.len();
     report.failed = outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Failed { .. })).count();
     if !open.is_empty() {
-        report.errors.push(format!("left to another process, which holds them: {}", runs_in(&open)));
+        report.errors.push(format!("still held by another process: {}", runs_in(&open)));
     }
     Ok(report)
 }
 
-/// What one look at every unit left over.
+/// The units that one pass could not compute.
 struct Pass {
     held: Vec<Unit>,
     errors: Vec<String>,
@@ -101,7 +101,7 @@ fn pass(
     left.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How those of the runs ended that did.
+/// The outcomes of the stored runs.
 fn ended(store: &Store, data: &OpenData, runs: &[Run]) -> Result<Vec<Outcome>> {
     let here = runs.iter().filter_map(|run| Some(run.spec(data.get(&run.config.data)?)));
     Ok(here
@@ -127,7 +127,7 @@ mod tests {
     use crate::training::Hardware;
 
     #[test]
-    fn a_run_that_another_process_holds_is_left_to_it_and_the_others_are_computed() {
+    fn a_run_held_by_another_process_is_skipped_and_the_others_are_computed() {
         let learner = cre(Architecture::CnnS { latent_channels: 4 }, 0.5);
         let data = DataConfig::new("fashion-mnist-embedded", 20, 10, 10);
         let (optimiser, hardware) = (AdamConfig::PAPER, Hardware::Cpu);
@@ -141,7 +141,7 @@ mod tests {
         let held = store.run(&runs[1].spec(&data[&runs[1].config.data])).unwrap();
         let report = computed();
         assert_eq!((report.found, report.whole), (0, 2), "{report:?}");
-        assert_eq!(report.errors, ["left to another process, which holds them: 1 run"]);
+        assert_eq!(report.errors, ["still held by another process: 1 run"]);
         drop(held);
         let report = computed();
         assert_eq!((report.found, report.whole, report.errors.len()), (2, 3, 0), "{report:?}");

@@ -1,4 +1,4 @@
-//! A finished run as labelled results: what goes into `run.h5`.
+//! Converts a finished run to labelled results, the content of `run.h5`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,14 +10,14 @@ use super::results::{Coordinates, Dimension, Results, Variable};
 use crate::names::PARAMETERS;
 use crate::provenance::text;
 
-/// - `epoch`: a dimension, the numbers of the epochs.
+/// - `epoch`: a dimension, the epoch numbers.
 /// - `seconds` over `epoch`: wall time, in s.
-/// - `scalars/NAME` over `epoch`: what was measured; NaN where an epoch has no such value.
-/// - `finals/NAME`: the arrays that were kept but for those named `parameters/...`, which stay in
-///   `final.safetensors`, where PyTorch reads them: over dimensions `axisI_N`, the positions of an I-th
+/// - `scalars/NAME` over `epoch`: the metrics; NaN where an epoch has no such value.
+/// - `finals/NAME`: the final arrays, except those named `parameters/...`, which stay in
+///   `final.safetensors` for PyTorch: over dimensions `axisI_N`, the positions of an I-th
 ///   axis of length N.
-/// - Attributes: `key`, `spec` (JSON), `outcome` (JSON); `provenance_*` as the caller gave it, and
-///   `provenance_continued` (JSON) where something else went on with the run.
+/// - Attributes: `key`, `spec` (JSON), `outcome` (JSON); `provenance_*`, and
+///   `provenance_continued` (JSON) if the run was resumed under another provenance.
 pub(super) fn results(run: &FinishedRun) -> Results {
     let json = |value: Result<Value, serde_json::Error>| value.expect("our types are JSON").to_string();
     let mut provenance: BTreeMap<String, String> =
@@ -43,7 +43,7 @@ pub(super) fn results(run: &FinishedRun) -> Results {
 
 fn add_epochs(run: &FinishedRun, results: &mut Results) {
     let epoch = Dimension {
-        description: "number of the epoch".into(),
+        description: "epoch number".into(),
         unit: "1".into(),
         coordinates: Coordinates::Numbers(run.epochs.iter().map(|epoch| f64::from(epoch.epoch)).collect()),
     };
@@ -81,7 +81,7 @@ fn add_finals(run: &FinishedRun, results: &mut Results) {
         }
         let variable = Variable {
             dimensions,
-            description: "kept at the end of the run".into(),
+            description: "final array of the run".into(),
             unit: "1".into(),
             values: array.values.clone(),
         };

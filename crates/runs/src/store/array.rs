@@ -1,4 +1,4 @@
-//! Arrays as the store keeps them, and their safetensors form.
+//! Arrays of the store and their safetensors encoding.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -11,18 +11,17 @@ use super::error::{Error, Result};
 /// Arrays by name.
 pub type Arrays = BTreeMap<String, Array>;
 
-/// A shape and its values, the last axis running fastest. Two arrays are equal when all their bits
-/// are, so a NaN equals itself.
+/// A shape and its values in row-major order. Equality is bitwise, so a NaN equals itself.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Array {
-    /// The length of each axis; empty for a single number.
+    /// The length of each axis; empty for a scalar.
     pub shape: Vec<usize>,
-    /// As many values as the shape says.
+    /// The values, as many as the product of the shape.
     pub values: Values,
 }
 
 impl Array {
-    /// A vector of numbers.
+    /// A one-dimensional array.
     pub fn vector(values: Vec<f64>) -> Self {
         Self { shape: vec![values.len()], values: Values::F64(values) }
     }
@@ -41,7 +40,7 @@ impl Array {
         Self { shape: tensor.shape().to_vec(), values }
     }
 
-    /// The same as a tensor; `None` for types that no tensor has.
+    /// Converts to a tensor; `None` for element types that tensors do not have.
     pub fn to_tensor(&self) -> Option<tensor::Tensor> {
         match &self.values {
             Values::F32(values) => tensor::Tensor::from_slice(values, &self.shape).ok(),
@@ -51,15 +50,15 @@ impl Array {
     }
 }
 
-/// The element types that are stored.
+/// Values of one of the stored element types.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Values {
-    /// Parameters, losses, pictures.
+    /// Parameters, losses, images.
     F32(Vec<f32>),
     /// Closed forms, statistics.
     F64(Vec<f64>),
-    /// Bytes: pictures as they came.
+    /// Images as bytes.
     U8(Vec<u8>),
     /// Labels and counts.
     U32(Vec<u32>),
@@ -67,7 +66,7 @@ pub enum Values {
     U64(Vec<u64>),
 }
 
-/// Runs `$body` with `$values` bound to the vector inside, whatever its type.
+/// Evaluates `$body` with `$values` bound to the inner vector, for every type.
 macro_rules! each_type {
     ($value:expr, $values:ident => $body:expr) => {
         match $value {
@@ -82,17 +81,17 @@ macro_rules! each_type {
 pub(super) use each_type;
 
 impl Values {
-    /// How many values.
+    /// The number of values.
     pub fn len(&self) -> usize {
         each_type!(self, values => values.len())
     }
 
-    /// Whether there is none.
+    /// Whether there are no values.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The values as 64-bit numbers, in order; whole numbers over 2^53 are rounded.
+    /// The values as f64, in order; integers above 2^53 are rounded.
     pub fn to_f64(&self) -> Vec<f64> {
         match self {
             Values::F32(values) => values.iter().map(|&value| f64::from(value)).collect(),
@@ -135,15 +134,15 @@ impl PartialEq for Values {
     }
 }
 
-/// The one metadata entry of our safetensors files. There is never a second one, because the
-/// library writes several in no fixed order and the hash of the file must not depend on it.
+/// The only metadata entry of our safetensors files. The library writes several entries in no fixed
+/// order, which would make the hash of the file unstable.
 const EPOCH: &str = "epoch";
 
-/// The arrays, and the epoch they belong to, as the bytes of a safetensors file. The same arrays
-/// give the same bytes.
+/// Encodes arrays, and the epoch they belong to, as a safetensors file. Equal arrays give equal
+/// bytes.
 ///
 /// # Errors
-/// [`Error::Invalid`] for an array whose shape does not fit its values.
+/// [`Error::Invalid`] for an array whose shape does not match its values.
 pub(super) fn to_safetensors(arrays: &Arrays, epoch: Option<u32>) -> Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(arrays.len());
     for (name, array) in arrays {
@@ -164,7 +163,7 @@ pub(super) fn to_safetensors(arrays: &Arrays, epoch: Option<u32>) -> Result<Vec<
         .map_err(|e| Error::invalid("arrays", "what a safetensors file can hold", e.to_string()))
 }
 
-/// The arrays in the bytes of a safetensors file and the epoch noted there.
+/// Decodes arrays and the epoch from the bytes of a safetensors file.
 ///
 /// # Errors
 /// [`Error::DamagedFile`], naming `file`, for anything that [`to_safetensors`] does not write.
@@ -214,14 +213,14 @@ mod tests {
     }
 
     #[test]
-    fn arrays_come_back_bit_for_bit() {
+    fn arrays_round_trip_bit_for_bit() {
         let bytes = to_safetensors(&arrays(), Some(12)).unwrap();
         assert_eq!(from_safetensors(Path::new("a"), &bytes).unwrap(), (arrays(), Some(12)));
         assert_eq!(bytes, to_safetensors(&arrays(), Some(12)).unwrap());
     }
 
     #[test]
-    fn a_shape_that_does_not_fit_is_refused() {
+    fn a_shape_that_does_not_match_is_refused() {
         for shape in [vec![3], vec![usize::MAX, 2]] {
             let wrong = Array { shape, values: Values::U8(vec![1, 2]) };
             let error = to_safetensors(&BTreeMap::from([("a".into(), wrong)]), None).unwrap_err();

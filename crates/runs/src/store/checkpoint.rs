@@ -1,4 +1,4 @@
-//! The state of training after an epoch: two files a run, each checked by a hash in the journal.
+//! Checkpoints: the training state after an epoch, verified by a hash in the journal. A run keeps the last two.
 
 use std::path::{Path, PathBuf};
 
@@ -7,25 +7,25 @@ use super::disk::{self, Disk};
 use super::error::{Error, Result};
 use super::spec::sha256;
 
-/// Everything that training needs to go on after `epoch`. The order of the data and all randomness
-/// are functions of (seed, epoch, step), so they are not in it.
+/// The state needed to resume training after `epoch`. Data order and random streams are functions of
+/// (seed, epoch, step) and are not part of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint {
-    /// The last epoch that is in it.
+    /// The last completed epoch.
     pub epoch: u32,
-    /// Parameters and the optimiser's state, by name.
+    /// Parameters and optimiser state, by name.
     pub arrays: Arrays,
 }
 
 impl Checkpoint {
-    /// The bytes of its file and their SHA-256.
+    /// Encodes the checkpoint; returns the bytes and their SHA-256.
     pub(super) fn encode(&self) -> Result<(Vec<u8>, String)> {
         let bytes = to_safetensors(&self.arrays, Some(self.epoch))?;
         let hash = sha256(&bytes);
         Ok((bytes, hash))
     }
 
-    /// The checkpoint in the bytes of its file; `file` is what errors call them.
+    /// Decodes a checkpoint; `file` is its name in errors.
     ///
     /// # Errors
     /// [`Error::DamagedFile`] for anything that this store does not write.
@@ -35,10 +35,10 @@ impl Checkpoint {
         Ok(Checkpoint { epoch, arrays })
     }
 
-    /// Reads the checkpoint of `epoch`, whose file must have this SHA-256.
+    /// Reads the checkpoint of `epoch` and compares its SHA-256.
     ///
     /// # Errors
-    /// [`Error::DamagedFile`] where it is missing or holds anything else, [`Error::Io`].
+    /// [`Error::DamagedFile`] if it is missing or differs, [`Error::Io`].
     pub(super) fn read(disk: &dyn Disk, folder: &Path, epoch: u32, hash: &str) -> Result<Checkpoint> {
         let file = file(folder, epoch);
         let arrays = read_hashed(disk, &file, hash)?;
@@ -49,7 +49,7 @@ impl Checkpoint {
     }
 }
 
-/// Reads a safetensors file whose SHA-256 is known.
+/// Reads a safetensors file and compares its SHA-256.
 pub(super) fn read_hashed(disk: &dyn Disk, file: &Path, hash: &str) -> Result<(Arrays, Option<u32>)> {
     let Some(bytes) = disk::read_if_there(disk, file)? else {
         return Err(Error::damaged(file, format!("the SHA-256 {hash}"), "no file"));

@@ -1,4 +1,4 @@
-//! The few file operations of the run store, behind one trait so that tests can make each of them fail.
+//! The file operations of the run store, behind a trait so that tests can make each of them fail.
 
 use std::ffi::OsString;
 use std::fmt::Debug;
@@ -10,53 +10,53 @@ use system::files;
 
 use super::error::{Error, Result};
 
-/// What the run store asks of a file system. A call that returned `Ok` is on the disk, except for
-/// [`Disk::rename`] and [`Disk::remove`], which are so after the next [`Disk::sync`] of the folder.
+/// The file operations of the run store. A call that returned `Ok` is durable, except
+/// [`Disk::rename`] and [`Disk::remove`], which become durable with the next [`Disk::sync`] of the folder.
 pub trait Disk: Debug + Send + Sync {
-    /// The whole file.
+    /// Reads a file.
     ///
     /// # Errors
-    /// Where the system refuses.
+    /// If the system call fails.
     fn read(&self, file: &Path) -> io::Result<Vec<u8>>;
-    /// The names in a folder, sorted.
+    /// Lists the names in a folder, sorted.
     ///
     /// # Errors
-    /// Where the system refuses.
+    /// If the system call fails.
     fn names(&self, folder: &Path) -> io::Result<Vec<OsString>>;
-    /// Makes a folder and those above it; fine if it is there.
+    /// Creates a folder and its parents, if they do not exist.
     ///
     /// # Errors
-    /// Where the system refuses.
+    /// If the system call fails.
     fn create_folder(&self, folder: &Path) -> io::Result<()>;
-    /// Creates or empties the file, writes all bytes, syncs.
+    /// Creates or truncates the file, writes all bytes, syncs.
     ///
     /// # Errors
-    /// Where the system refuses; any part of the bytes may then be in the file.
+    /// If a system call fails; the file may then contain any part of the bytes.
     fn write(&self, file: &Path, bytes: &[u8]) -> io::Result<()>;
-    /// Writes all bytes at the end of a file that exists, syncs.
+    /// Appends all bytes to an existing file, syncs.
     ///
     /// # Errors
-    /// Where the system refuses; any part of the bytes may then be in the file.
+    /// If a system call fails; the file may then contain any part of the bytes.
     fn append(&self, file: &Path, bytes: &[u8]) -> io::Result<()>;
-    /// Cuts the file to `length` bytes, syncs.
+    /// Truncates the file to `length` bytes, syncs.
     ///
     /// # Errors
-    /// Where the system refuses.
+    /// If the system call fails.
     fn cut(&self, file: &Path, length: u64) -> io::Result<()>;
-    /// Brings a file written by someone else, or the names in a folder, to the disk.
+    /// Syncs a file written by other code, or the entries of a folder.
     ///
     /// # Errors
-    /// Where the system refuses.
+    /// If the system call fails.
     fn sync(&self, file_or_folder: &Path) -> io::Result<()>;
-    /// Gives a file another name in the same folder and replaces what had it.
+    /// Renames a file within its folder, replacing a file of the new name.
     ///
     /// # Errors
-    /// Where the system refuses.
+    /// If the system call fails.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file.
     ///
     /// # Errors
-    /// Where the system refuses.
+    /// If the system call fails.
     fn remove(&self, file: &Path) -> io::Result<()>;
 }
 
@@ -111,7 +111,7 @@ impl Disk for RealDisk {
     }
 }
 
-/// The most that is read of a file: a journal has a line for each epoch, the others hold parameters.
+/// The maximum size of a file that is read: journals have a line per epoch, other files hold parameters.
 fn most_bytes(file: &Path) -> u64 {
     match file.extension().is_some_and(|ending| ending == "jsonl") {
         true => 1 << 28,
@@ -119,30 +119,30 @@ fn most_bytes(file: &Path) -> u64 {
     }
 }
 
-/// Puts `bytes` in the place of `file`: at every instant, a reader finds the old file or the new one.
+/// Replaces `file` atomically: at any time a reader finds the old or the new content.
 ///
 /// # Errors
-/// [`Error::Io`] or [`Error::DiskFull`]; the old file, or none, is then still there, or the new one is.
+/// [`Error::Io`] or [`Error::DiskFull`]; the file is then still the old one, missing, or already the new one.
 pub(super) fn replace(disk: &dyn Disk, file: &Path, bytes: &[u8]) -> Result<()> {
     let partial = files::partial(file);
     disk.write(&partial, bytes).map_err(|source| Error::io("write", &partial, source))?;
     publish(disk, file)
 }
 
-/// Gives the synced file [beside](files::partial) `file` its name.
+/// Renames the synced [partial](files::partial) file to `file`.
 pub(super) fn publish(disk: &dyn Disk, file: &Path) -> Result<()> {
     let partial = files::partial(file);
     disk.rename(&partial, file).map_err(|source| Error::io("rename", &partial, source))?;
     sync_folder_of(disk, file)
 }
 
-/// Brings the name of `file` to the disk.
+/// Syncs the folder entry of `file`.
 pub(super) fn sync_folder_of(disk: &dyn Disk, file: &Path) -> Result<()> {
     let folder = files::folder_of(file);
     disk.sync(folder).map_err(|source| Error::io("sync", folder, source))
 }
 
-/// Removes a file; fine if it is not there.
+/// Removes a file if it exists.
 pub(super) fn remove(disk: &dyn Disk, file: &Path) -> Result<()> {
     match disk.remove(file) {
         Err(source) if source.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", file, source)),
@@ -150,7 +150,7 @@ pub(super) fn remove(disk: &dyn Disk, file: &Path) -> Result<()> {
     }
 }
 
-/// The bytes of a file, or `None` if there is no such file.
+/// Reads a file; `None` if it does not exist.
 pub(super) fn read_if_there(disk: &dyn Disk, file: &Path) -> Result<Option<Vec<u8>>> {
     match disk.read(file) {
         Ok(bytes) => Ok(Some(bytes)),
@@ -159,7 +159,7 @@ pub(super) fn read_if_there(disk: &dyn Disk, file: &Path) -> Result<Option<Vec<u
     }
 }
 
-/// Removes the files in `folder` whose writing was interrupted. Only for the holder of its lock.
+/// Removes partial files in `folder`. Only for the holder of its lock.
 pub(super) fn remove_partials(disk: &dyn Disk, folder: &Path) -> Result<()> {
     for name in disk.names(folder).map_err(|source| Error::io("list", folder, source))? {
         if name.to_string_lossy().ends_with(files::PARTIAL) {

@@ -1,4 +1,4 @@
-//! The entries of a journal: a header, an epoch a line, and how it ended.
+//! The entries of a journal: header, epochs, finish.
 
 use std::collections::BTreeMap;
 
@@ -7,29 +7,29 @@ use serde_json::{Map, Value};
 
 use super::spec::RunSpec;
 
-/// One epoch of a run, as acknowledged in the journal.
+/// One recorded epoch of a run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Epoch {
-    /// Its number; each is one more than the one before.
+    /// Its number; consecutive epochs differ by 1.
     pub epoch: u32,
-    /// What was measured, by name. A NaN keeps no payload, all else keeps every bit.
+    /// The metrics, by name. NaN payloads are lost, all other bits are kept.
     #[serde(with = "exact_map")]
     pub scalars: BTreeMap<String, f64>,
-    /// Wall time it took, in seconds; the only value that differs from one computation to the next.
+    /// The wall time in seconds; the only value that differs between repeated computations.
     #[serde(with = "exact")]
     pub seconds: f64,
-    /// SHA-256 of the checkpoint file, 64 hex digits; `None` where the epoch was recorded without one.
+    /// The SHA-256 of the checkpoint file, 64 hex digits; `None` if the epoch has no checkpoint.
     pub checkpoint: Option<String>,
 }
 
-/// Epochs of training in these: epoch 0 is what was measured before training.
+/// The number of training epochs among these; epoch 0 precedes training.
 pub fn trained(epochs: &[Epoch]) -> u32 {
     epochs.last().map_or(0, |epoch| epoch.epoch)
 }
 
 impl Epoch {
-    /// Where the same epoch computed again differs, in words; `None` if it is the same but for
-    /// [`Epoch::seconds`].
+    /// Describes the first difference from the same epoch computed again; `None` if only
+    /// [`Epoch::seconds`] differs.
     pub fn difference(&self, again: &Epoch) -> Option<String> {
         let epoch = self.epoch;
         if epoch != again.epoch {
@@ -41,7 +41,7 @@ impl Epoch {
                 return Some(format!("`{name}` of epoch {epoch} was {was:?} and is now {is:?}"));
             }
         }
-        // Which epochs have a checkpoint depends on the clock, what is in it does not.
+        // Which epochs have a checkpoint depends on timing; their content does not.
         match (&self.checkpoint, &again.checkpoint) {
             (Some(was), Some(is)) if was != is => {
                 Some(format!("the SHA-256 of the checkpoint of epoch {epoch} was {was} and is now {is}"))
@@ -57,7 +57,7 @@ impl Epoch {
 pub enum Outcome {
     /// All epochs were computed.
     Finished,
-    /// A loss or a parameter stopped being a number: a result, but never averaged with others.
+    /// A loss or a parameter became non-finite: a result, but never averaged with others.
     Diverged {
         /// The epoch in which it happened.
         epoch: u32,
@@ -66,7 +66,7 @@ pub enum Outcome {
     },
     /// The run could not be computed.
     Failed {
-        /// The error, in words.
+        /// The error message.
         reason: String,
     },
 }
@@ -76,7 +76,7 @@ pub enum Outcome {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(super) enum Entry {
     Header(Header),
-    /// Another program, or another device, went on with the run.
+    /// The run was resumed by another program version or on another device.
     Continued {
         provenance: Map<String, Value>,
     },
@@ -89,13 +89,13 @@ pub(super) enum Entry {
 pub(super) struct Header {
     /// [`FORMAT`]
     pub format: u32,
-    /// The whole key of the spec.
+    /// The full key of the spec.
     pub key: String,
     pub spec: RunSpec,
     pub provenance: Map<String, Value>,
 }
 
-/// The last line of a whole journal.
+/// The last line of a finished journal.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Finish {
     pub outcome: Outcome,
@@ -103,11 +103,11 @@ pub(super) struct Finish {
     pub finals: String,
 }
 
-/// The version of the journal's format that this program writes and reads.
+/// The version of the journal format.
 pub(super) const FORMAT: u32 = 1;
 
-/// Numbers as JSON: finite ones as the shortest text that gives the same bits back, the others as
-/// the strings `"NaN"`, `"Infinity"` and `"-Infinity"`, because JSON has no such numbers.
+/// Floats as JSON: finite ones in the shortest form that parses to the same bits, the others as
+/// the strings `"NaN"`, `"Infinity"` and `"-Infinity"`, which JSON numbers cannot express.
 mod exact {
     use serde::de::Error as _;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -137,7 +137,7 @@ mod exact {
         }
     }
 
-    /// The number in words; two numbers with the same text have the same bits, or are both NaN.
+    /// The value as text; values with equal texts have equal bits, or are both NaN.
     pub(super) fn text(value: f64) -> String {
         match value {
             v if v.is_nan() => "NaN".to_owned(),
@@ -155,7 +155,7 @@ mod exact {
     }
 }
 
-/// The same for numbers by name.
+/// The same for maps of floats.
 mod exact_map {
     use std::collections::BTreeMap;
 
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_json_lacks_come_back() {
+    fn non_finite_values_round_trip() {
         assert!(through_json(f64::NAN).is_nan());
         for value in [f64::INFINITY, f64::NEG_INFINITY, -0.0, 5e-324, f64::MAX, 1.0] {
             assert_eq!(through_json(value).to_bits(), value.to_bits());
@@ -205,7 +205,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_finite_number_comes_back_bit_for_bit(bits: u64) {
+        fn every_finite_value_round_trips_bit_for_bit(bits: u64) {
             let value = f64::from_bits(bits);
             prop_assume!(value.is_finite());
             prop_assert_eq!(through_json(value).to_bits(), bits);
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_names_the_value_and_both_numbers() {
+    fn a_difference_names_the_metric_and_both_values() {
         assert_eq!(epoch(0.5).difference(&epoch(0.5)), None);
         assert_eq!(epoch(f64::NAN).difference(&epoch(f64::NAN)), None);
         let slower = Epoch { seconds: 9.0, ..epoch(0.5) };

@@ -1,4 +1,4 @@
-//! What can go wrong in the run store, said so that the reader knows the file and the next step.
+//! Errors of the run store, each with the file and the next step.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,40 +8,40 @@ use system::files;
 /// The result of a call to the run store.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Every failure of the run store.
+/// An error of the run store.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A file operation failed.
     #[error("could not {action} {}: {source}; nothing stored before is lost", file.display())]
     Io {
-        /// What was tried: "read", "write", "rename".
+        /// The operation: "read", "write", "rename".
         action: &'static str,
-        /// The file or folder it was tried on.
+        /// The file or folder.
         file: PathBuf,
-        /// What the system said.
+        /// The system's error message.
         source: io::Error,
     },
-    /// The disk has no room left, a quota is used up, or a file may not grow further (`ulimit -f`).
+    /// The disk is full, a quota is used up, or a file may not grow further (`ulimit -f`).
     #[error(
         "the disk is full: could not {action} {}; nothing stored before is lost: free some space and run the same command again",
         file.display()
     )]
     DiskFull {
-        /// What was tried.
+        /// The operation.
         action: &'static str,
         /// The file that did not fit.
         file: PathBuf,
     },
-    /// The store's folder can't be made or written.
+    /// The store's folder can't be created or written.
     #[error("the results folder {} cannot be written: {source}; choose a folder that you may write to", root.display())]
     NotWritable {
         /// The store's folder.
         root: PathBuf,
-        /// Why: an [`Error::Io`].
+        /// The cause: an [`Error::Io`].
         source: Box<Error>,
     },
-    /// Another process, or another part of this one, holds the run.
+    /// Another process, or another thread of this one, holds the run.
     #[error(
         "the run in {} is in use by another process; wait for it to end or stop it, then run the same command again",
         folder.display()
@@ -50,7 +50,7 @@ pub enum Error {
         /// The run's folder.
         folder: PathBuf,
     },
-    /// A line of a journal that is not the torn end of it.
+    /// A damaged line of a journal, other than a half-written last one.
     #[error(
         "{} line {line} is damaged: {reason}; nothing was changed: restore the file from a copy, or delete its folder to compute the run again",
         file.display()
@@ -58,12 +58,12 @@ pub enum Error {
     DamagedLine {
         /// The journal.
         file: PathBuf,
-        /// Which line, counted from 1.
+        /// The line number, from 1.
         line: usize,
-        /// What was expected and got.
+        /// The expected and the actual content.
         reason: String,
     },
-    /// A stored file does not hold what was written to it.
+    /// The content of a stored file is not what was written.
     #[error(
         "{} is damaged: expected {expected}, got {got}; delete its folder to compute the run again",
         file.display()
@@ -71,12 +71,12 @@ pub enum Error {
     DamagedFile {
         /// The damaged file.
         file: PathBuf,
-        /// What it should hold.
+        /// The expected content.
         expected: String,
-        /// What it holds.
+        /// The actual content.
         got: String,
     },
-    /// The folder of a run holds a different run.
+    /// The folder of a run holds another run.
     #[error(
         "{} belongs to another run: expected the key {expected}, got {got}; use an empty results folder",
         file.display()
@@ -84,14 +84,14 @@ pub enum Error {
     OtherRun {
         /// The journal.
         file: PathBuf,
-        /// The key of the spec asked for.
+        /// The key of the requested spec.
         expected: String,
         /// The key in the journal's header.
         got: String,
     },
-    /// Training again gave other numbers than those in the journal.
+    /// Recomputing an epoch gave other values than the journal holds.
     #[error(
-        "the run in {} is not deterministic: {what}; look for a code change without a new schema number, another device, or an unseeded random number",
+        "the run in {} is not deterministic: {what}; check for a code change without a new schema number, another device, or an unseeded random generator",
         folder.display()
     )]
     NotDeterministic {
@@ -100,14 +100,14 @@ pub enum Error {
         /// Which value differs, with both values.
         what: String,
     },
-    /// Epochs must be recorded one by one.
+    /// An epoch was recorded out of order.
     #[error("{}: expected epoch {expected} to be recorded next, got {got}", folder.display())]
     Order {
         /// The run's folder.
         folder: PathBuf,
-        /// The epoch that comes next.
+        /// The expected epoch.
         expected: u32,
-        /// The epoch that came.
+        /// The given epoch.
         got: u32,
     },
     /// A finished run can't be changed.
@@ -126,17 +126,17 @@ pub enum Error {
         /// What was given.
         got: String,
     },
-    /// A file that is not a results file of this program, or is cut off.
+    /// The file is not a results file of this program, or is truncated.
     #[error("{} cannot be read as results: expected {expected}, got {got}", file.display())]
     NotResults {
         /// The file.
         file: PathBuf,
-        /// What a results file holds there.
+        /// The expected content.
         expected: String,
-        /// What this one holds.
+        /// The actual content.
         got: String,
     },
-    /// A results file is not as it was written.
+    /// A results file was changed after it was written.
     #[error(
         "{} was altered or damaged after it was written: expected {expected}, got {got}; compute it again with the \
          command that wrote it, or restore it from a copy",
@@ -145,9 +145,9 @@ pub enum Error {
     Altered {
         /// The file.
         file: PathBuf,
-        /// What it should hold.
+        /// The expected content.
         expected: String,
-        /// What it holds.
+        /// The actual content.
         got: String,
     },
     /// The HDF5 library could not write a file.
@@ -158,13 +158,13 @@ pub enum Error {
     Hdf5 {
         /// The file.
         file: PathBuf,
-        /// What the library said.
+        /// The library's error message.
         message: String,
     },
 }
 
 impl Error {
-    /// An [`Error::Io`], or [`Error::DiskFull`] where that is the reason.
+    /// An [`Error::Io`], or [`Error::DiskFull`] if that is the cause.
     pub(super) fn io(action: &'static str, file: &Path, source: io::Error) -> Error {
         let file = file.to_path_buf();
         match files::is_full(&source) {

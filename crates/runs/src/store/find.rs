@@ -1,4 +1,4 @@
-//! Finds a finished run again, and derives `run.h5` from the rest of its folder.
+//! Finds a finished run, and derives `run.h5` if it is missing.
 
 use std::path::{Path, PathBuf};
 
@@ -11,13 +11,13 @@ use super::lock::Lock;
 use super::spec::{RunSpec, sha256};
 use super::{archive, hdf5};
 
-/// Brings the folder to its last state: no checkpoints, and `run.h5` derived from the rest.
+/// Brings the folder to its final state: no checkpoints, and `run.h5` derived from the other files.
 ///
-/// The hash of `run.h5` is the last file written, so where it is there and right, all is done.
-/// `sha256sum --check run.h5.sha256` asks the same by hand.
+/// The hash of `run.h5` is the last file written, so if it exists and matches, the folder is complete.
+/// `sha256sum --check run.h5.sha256` performs the same check.
 ///
 /// # Errors
-/// [`Error::Io`], [`Error::DiskFull`], [`Error::Hdf5`]; the run itself is then still whole.
+/// [`Error::Io`], [`Error::DiskFull`], [`Error::Hdf5`]; the run itself is intact in each case.
 pub(super) fn complete(run: &FinishedRun, disk: &dyn Disk) -> Result<()> {
     disk::remove_partials(disk, &run.folder)?;
     checkpoint::prune(disk, &run.folder, |_| false)?;
@@ -26,14 +26,14 @@ pub(super) fn complete(run: &FinishedRun, disk: &dyn Disk) -> Result<()> {
     disk::replace(disk, &hash_file(&file), format!("{hash}  run.h5\n").as_bytes())
 }
 
-/// Reads the run in `folder`; `None` if it is not there or not finished. Needs no lock: a line that
-/// another process is just writing looks like a torn one and is passed over.
+/// Reads the run in `folder`; `None` if it does not exist or is not finished. Needs no lock: a line that
+/// another process is writing looks half-written and is skipped.
 pub(super) fn find(disk: &dyn Disk, folder: &Path, spec: &RunSpec) -> Result<Option<FinishedRun>> {
     let Some(journal) = Journal::read(disk, &folder.join("journal.jsonl"))? else { return Ok(None) };
     check_key(folder, &journal, spec)?;
     let Some(run) = from_journal(disk, folder, journal)? else { return Ok(None) };
-    // The hash is compared before anything opens the file, because the HDF5 library may hang on a
-    // damaged one. Whoever holds the lock of a finished run is just completing it.
+    // The hash is compared before the file is opened, because the HDF5 library may hang on a damaged
+    // file. If the lock is held, its holder is completing the run.
     if !is_whole(disk, &run.hdf5_file())?
         && let Some(_lock) = Lock::try_take(folder)?
     {
@@ -42,7 +42,7 @@ pub(super) fn find(disk: &dyn Disk, folder: &Path, spec: &RunSpec) -> Result<Opt
     Ok(Some(run))
 }
 
-/// The run that a journal tells of, with its final arrays; `None` if it is not finished.
+/// The run of a journal, with its final arrays; `None` if it is not finished.
 pub(super) fn from_journal(disk: &dyn Disk, folder: &Path, journal: Journal) -> Result<Option<FinishedRun>> {
     let Some(finish) = journal.finish else { return Ok(None) };
     let (finals, _) = read_hashed(disk, &finals_file(folder), &finish.finals)?;
@@ -57,7 +57,7 @@ pub(super) fn from_journal(disk: &dyn Disk, folder: &Path, journal: Journal) -> 
     }))
 }
 
-/// Compares the journal's header with what was asked for.
+/// Compares the key in the journal's header with that of the spec.
 pub(super) fn check_key(folder: &Path, journal: &Journal, spec: &RunSpec) -> Result<()> {
     let expected = spec.key();
     for got in [&journal.header.key, &journal.header.spec.key()] {

@@ -1,4 +1,4 @@
-//! A whole run, as it is read back.
+//! A finished run as read from the store.
 
 use std::path::PathBuf;
 
@@ -8,27 +8,27 @@ use super::array::Arrays;
 use super::entry::{Epoch, Outcome};
 use super::spec::RunSpec;
 
-/// Everything that a run left.
+/// The complete result of a run.
 #[derive(Debug, Clone)]
 pub struct FinishedRun {
     /// Its folder.
     pub folder: PathBuf,
-    /// What it computed.
+    /// Its spec.
     pub spec: RunSpec,
-    /// What computed it: commit, device, versions, hashes.
+    /// The provenance of its first computation: commit, device, versions, hashes.
     pub provenance: Map<String, Value>,
-    /// What went on with it after a stop, where that differs from what had computed it until then.
+    /// The provenances under which it was resumed, where they differ.
     pub continued: Vec<Map<String, Value>>,
-    /// What was measured, epoch by epoch.
+    /// The metrics of each epoch.
     pub epochs: Vec<Epoch>,
     /// How it ended.
     pub outcome: Outcome,
-    /// The arrays that were kept at the end.
+    /// The final arrays.
     pub finals: Arrays,
 }
 
 impl FinishedRun {
-    /// The run in an HDF5 file of its own. Its layout is described in [`crate::store::hdf5`].
+    /// The HDF5 file of the run; [`crate::store::hdf5`] describes its layout.
     pub fn hdf5_file(&self) -> PathBuf {
         self.folder.join("run.h5")
     }

@@ -1,4 +1,4 @@
-//! The one place that names HDF5 groups, data sets and attributes: the layout of a results file.
+//! The layout of results files: the only module that names HDF5 groups, data sets and attributes.
 //!
 //! ```text
 //! /                   attributes: agon_format = 2 (integer), title, those of the results (texts),
@@ -10,21 +10,21 @@
 //! A name with `/` lies in a group. Every data set has two texts as attributes: `units` (`1` for
 //! plain numbers, `s` for seconds) and `description`. All texts are UTF-8 of variable length. Data
 //! over 4 KiB are in chunks, shuffled and deflated (gzip 4). The format is that of HDF5 1.10, whose
-//! metadata carry checksums; times of creation are left out, so equal results are equal bytes. What
-//! is in `run.h5`, the file of one run: `scalars/NAME` and `seconds` over `epoch`, `finals/NAME`
+//! metadata carry checksums; creation times are omitted, so equal results are equal bytes. The content
+//! of `run.h5`, the file of one run: `scalars/NAME` and `seconds` over `epoch`, `finals/NAME`
 //! over `axisI_N`, the positions on an I-th axis of length N, and the attributes `key`, `spec` and
 //! `outcome`.
 //!
-//! **Checksum.** Behind the end of the HDF5 data stands a line, `agon sha256 ` and the SHA-256 of all bytes before the
-//! line, which is compared before anything is read. Files of format 1, which older versions wrote, have none;
-//! everything else is the same in them.
+//! **Checksum.** The HDF5 data are followed by a line, `agon sha256 ` and the SHA-256 of all bytes before the
+//! line, which is verified before anything is read. Files of format 1, written by older versions, have no checksum and
+//! are otherwise the same.
 //!
 //! **Dimension scales.** A dimension has `CLASS = "DIMENSION_SCALE"` and `NAME`; a variable has
 //! `DIMENSION_LIST`, a list of references to its dimensions. h5py (`variable.dims[0]`), xarray and
-//! netCDF4 read the names of axes and their coordinates from these. What the HDF5 library's own
-//! `H5DSattach_scale` would add is missing: the `REFERENCE_LIST` of a scale, which points back to its
+//! netCDF4 read axis names and coordinates from these. Unlike with the HDF5 library's own
+//! `H5DSattach_scale`, scales have no `REFERENCE_LIST` that points back to their
 //! variables. Its compound type can't be written from safe Rust; of the library's calls only
-//! `H5DSis_attached` wants it.
+//! `H5DSis_attached` needs it.
 
 mod read;
 mod scales;
@@ -40,12 +40,12 @@ use super::disk::{self, Disk, RealDisk};
 use super::error::{Error, Result};
 use super::results::Results;
 
-/// What the library says of a full disk and of a file that may not grow: all that it passes on of the system's error.
+/// The HDF5 library's messages for a full disk and for a file that may not grow: it does not pass on the system's error code.
 const IS_FULL: [&str; 2] = ["No space left on device", "File too large"];
 
 const FORMAT: &str = "agon_format";
 const FORMAT_VERSION: i64 = 2;
-/// The format of older versions, whose files carry no checksum.
+/// The format of older versions, without a checksum.
 const WITHOUT_CHECKSUM: i64 = 1;
 const TITLE: &str = "title";
 const PROVENANCE: &str = "provenance_";
@@ -56,27 +56,27 @@ const DIMENSION_SCALE: &str = "DIMENSION_SCALE";
 const NAME: &str = "NAME";
 const DIMENSION_LIST: &str = "DIMENSION_LIST";
 
-/// Writes a results file, or puts it in the place of an older one. At every instant there is the old
-/// file or the new one: it is written beside, closed, synced, read back and compared, then renamed.
+/// Writes a results file, replacing an older one atomically: it is written to a temporary file, closed, synced, read back
+/// and compared, then renamed.
 ///
 /// # Errors
-/// [`Error::Invalid`] for results that contradict themselves; [`Error::Hdf5`], [`Error::Io`],
+/// [`Error::Invalid`] for inconsistent results; [`Error::Hdf5`], [`Error::Io`],
 /// [`Error::DiskFull`].
 pub fn write_results(file: &Path, results: &Results) -> Result<()> {
     write_on(&RealDisk, file, results).map(drop)
 }
 
-/// Reads a results file. A file from elsewhere is best read in a process of its own: the HDF5
+/// Reads a results file. Read untrusted files in a separate process: the HDF5
 /// library can hang on a damaged one.
 ///
 /// # Errors
-/// [`Error::Io`] if it can't be opened, [`Error::Altered`] if it is not as it was written, [`Error::NotResults`] if it is
-/// not one of ours, or cut off.
+/// [`Error::Io`] if it can't be opened, [`Error::Altered`] if its checksum differs, [`Error::NotResults`] if it is
+/// not a results file of this program, or truncated.
 pub fn read_results(file: &Path) -> Result<Results> {
     Ok(read::read(file)?.0)
 }
 
-/// [`read_results`] with the SHA-256 of the file, as [`checksum`] gives it.
+/// [`read_results`], and the SHA-256 of the file as [`checksum`] returns it.
 ///
 /// # Errors
 /// As [`read_results`].
@@ -84,8 +84,8 @@ pub fn read_sealed(file: &Path) -> Result<(Results, Option<String>)> {
     read::read(file)
 }
 
-/// The SHA-256 that a results file carries of its own bytes, after they were compared with it; `None` for a file
-/// of an older version, which carries none: damage to it may go unnoticed.
+/// Verifies and returns the SHA-256 that a results file contains of its own bytes; `None` for a file
+/// of an older version without one, in which damage may go undetected.
 ///
 /// # Errors
 /// [`Error::Io`], [`Error::Altered`].
@@ -93,7 +93,7 @@ pub fn checksum(file: &Path) -> Result<Option<String>> {
     seal::check(file)
 }
 
-/// [`write_results`], giving the SHA-256 of the file.
+/// [`write_results`], returning the SHA-256 of the file.
 pub(super) fn write_on(disk: &dyn Disk, file: &Path, results: &Results) -> Result<String> {
     results.check()?;
     let partial = files::partial(file);

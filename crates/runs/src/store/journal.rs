@@ -1,16 +1,16 @@
-//! The journal of a run: one line an entry, each with its length and checksum, only ever appended to.
+//! The append-only journal of a run: one line per entry, each with its length and checksum.
 //!
 //! ```text
 //! {"len":N,"crc32":"xxxxxxxx","entry":{...}}
 //! ```
 //!
-//! `len` and `crc32` (IEEE, 8 hex digits) are of the entry's text, byte for byte. The first line,
-//! the header, is put in place whole; every other line is appended and synced. So a kill can tear
-//! the last line and no other: a torn last line is cut, any other damage is an error.
+//! `len` and `crc32` (IEEE, 8 hex digits) describe the entry's text. The header line is written
+//! atomically; every other line is appended and synced. So a kill can leave only the last line
+//! half-written: such a line is truncated, any other damage is an error.
 //!
-//! A torn line is a part of one without its line break. After a power failure it may also hold zeros, where a block of it
-//! did not reach the disk. A last line with its line break and without zeros was written whole, so a wrong checksum of it is
-//! damage.
+//! A half-written line lacks its line break. After a power failure it may also contain zeros, where a block of it
+//! did not reach the disk. A last line with its line break and without zeros was written completely, so a wrong checksum
+//! is damage.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -21,14 +21,14 @@ use super::disk::{self, Disk};
 use super::entry::{Entry, Epoch, FORMAT, Finish, Header};
 use super::error::{Error, Result};
 
-/// The end of a journal that a kill or a power failure left half-written, or that is being written.
+/// A half-written last line of a journal, from a kill, a power failure, or a write in progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Torn {
     /// The journal.
     pub file: PathBuf,
-    /// The torn line, counted from 1.
+    /// The line number, from 1.
     pub line: usize,
-    /// How many bytes of it there were.
+    /// The number of its bytes.
     pub bytes: usize,
 }
 
@@ -37,14 +37,14 @@ impl fmt::Display for Torn {
         let Torn { file, line, bytes } = self;
         write!(
             f,
-            "{} line {line}: its {bytes} bytes are no whole line; it is being written, or was left by a kill and is cut when \
-             the run goes on",
+            "{} line {line}: its {bytes} bytes are not a complete line; it is being written, or was left by a kill and is removed \
+            when the run is resumed",
             file.display()
         )
     }
 }
 
-/// What is in a journal, and where its next line goes.
+/// The entries of a journal and its write position.
 #[derive(Debug)]
 pub(super) struct Journal {
     file: PathBuf,
@@ -52,32 +52,32 @@ pub(super) struct Journal {
     pub continued: Vec<Map<String, Value>>,
     pub epochs: Vec<Epoch>,
     pub finish: Option<Finish>,
-    /// The torn last line, which is not part of the above.
+    /// The half-written last line, which is not among the entries.
     pub torn: Option<Torn>,
-    /// The bytes of all whole lines.
+    /// The number of bytes of all complete lines.
     length: u64,
-    /// Whether more than `length` bytes may be in the file.
+    /// Whether the file may have more than `length` bytes.
     uncut: bool,
 }
 
 impl Journal {
-    /// Starts a journal.
+    /// Creates a journal.
     pub(super) fn create(disk: &dyn Disk, file: &Path, header: Header) -> Result<Journal> {
         let line = line(&Entry::Header(header.clone()));
         disk::replace(disk, file, line.as_bytes())?;
         Ok(Journal::starting_with(file, header, line.len()))
     }
 
-    /// Reads a journal; `None` if there is no such file.
+    /// Reads a journal; `None` if the file does not exist.
     ///
     /// # Errors
-    /// [`Error::DamagedLine`] for a line that is not whole and not the last, and for lines in an
-    /// order that is never written; [`Error::Io`].
+    /// [`Error::DamagedLine`] for a damaged line that is not the last, and for lines in an
+    /// invalid order; [`Error::Io`].
     pub(super) fn read(disk: &dyn Disk, file: &Path) -> Result<Option<Journal>> {
         disk::read_if_there(disk, file)?.map(|bytes| Journal::parse(file, &bytes)).transpose()
     }
 
-    /// The journal in these bytes.
+    /// Parses a journal.
     ///
     /// # Errors
     /// As [`Journal::read`].
@@ -121,7 +121,7 @@ impl Journal {
         }
     }
 
-    /// Cuts what a kill or a failed append left behind the last whole line.
+    /// Truncates the file after the last complete line.
     pub(super) fn cut(&mut self, disk: &dyn Disk) -> Result<()> {
         if self.uncut {
             disk.cut(&self.file, self.length).map_err(|source| Error::io("cut", &self.file, source))?;
@@ -130,8 +130,8 @@ impl Journal {
         Ok(())
     }
 
-    /// Writes one more line. After an error the line may be in the file or not; the next call
-    /// starts from the last line that was acknowledged.
+    /// Appends a line. After an error the line may or may not be in the file; the next call
+    /// continues after the last line that was acknowledged.
     pub(super) fn append(&mut self, disk: &dyn Disk, entry: Entry) -> Result<()> {
         self.cut(disk)?;
         let line = line(&entry);
@@ -177,18 +177,18 @@ fn line(entry: &Entry) -> String {
     )
 }
 
-/// Whether a last line that is not whole may be what a kill or a power failure left.
+/// Whether an incomplete last line may result from a kill or a power failure.
 fn is_torn(line: &[u8]) -> bool {
     !line.ends_with(b"\n") || line.contains(&0)
 }
 
-/// The entry of a line that ends with its line break, or what is wrong with it.
+/// Parses a line that ends with its line break.
 fn read_line(line: &[u8]) -> std::result::Result<Entry, String> {
     let text = entry_text(line).ok_or("expected the frame {\"len\":N,\"crc32\":\"...\",\"entry\":{...}}")?;
     serde_json::from_slice(text).map_err(|e| format!("expected an entry, got text with another meaning: {e}"))
 }
 
-/// The entry's text, if its frame is whole and its length and checksum are right.
+/// The entry's text, if frame, length and checksum are valid.
 fn entry_text(line: &[u8]) -> Option<&[u8]> {
     let rest = line.strip_prefix(b"{\"len\":")?;
     let digits = rest.iter().position(|byte| !byte.is_ascii_digit())?;

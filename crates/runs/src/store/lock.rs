@@ -1,4 +1,4 @@
-//! One process at a time computes a run.
+//! The lock that lets one process at a time compute a run.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
@@ -7,23 +7,23 @@ use system::files;
 
 use super::error::{Error, Result};
 
-/// Holds a run's folder until it is dropped, or until the process ends in whatever way: the lock is
-/// the system's, on an open file, and the file `lock` that stays behind means nothing.
+/// Holds a run's folder until it is dropped or the process ends: the lock is
+/// the system's, on an open file, and the remaining file `lock` has no meaning.
 #[derive(Debug)]
 pub(super) struct Lock {
     file: File,
 }
 
 impl Lock {
-    /// Takes the folder, or says who has it.
+    /// Locks the folder.
     ///
     /// # Errors
-    /// [`Error::Locked`] where somebody holds it, [`Error::Io`].
+    /// [`Error::Locked`] if it is held, [`Error::Io`].
     pub(super) fn take(folder: &Path) -> Result<Lock> {
         Lock::try_take(folder)?.ok_or_else(|| Error::Locked { folder: folder.to_path_buf() })
     }
 
-    /// Takes the folder; `None` where somebody holds it.
+    /// Locks the folder; `None` if it is held.
     pub(super) fn try_take(folder: &Path) -> Result<Option<Lock>> {
         let path = folder.join("lock");
         let file = files::regular(OpenOptions::new().create(true).truncate(false).write(true), &path)
@@ -37,9 +37,9 @@ impl Lock {
 }
 
 impl Drop for Lock {
-    /// Closing the file is not enough: a child process that is just being started may share it.
+    /// Unlocks explicitly: a child process that is being started may share the open file.
     fn drop(&mut self) {
-        // An error leaves the lock to the end of the process, and says nothing new to anyone.
+        // After an error the lock is released at the end of the process.
         let _ = self.file.unlock();
     }
 }

@@ -1,4 +1,4 @@
-//! Labelled arrays: what a results file holds, before it is a file.
+//! Labelled arrays, the content of a results file.
 
 use std::collections::BTreeMap;
 
@@ -10,15 +10,15 @@ const LONGEST_NAME: usize = 63;
 
 /// The results of an experiment or of a run.
 ///
-/// A name may hold `/`, which makes groups in the file; a dimension is seen by the variables of its
-/// own group and of the groups below, so dimensions are best named without.
+/// Names may contain `/`, which creates groups in the file; a dimension is visible to the variables of its
+/// own group and of the groups below, so dimension names are best without `/`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Results {
-    /// One line for a person.
+    /// A title in one line.
     pub title: String,
-    /// Texts about the whole, by name.
+    /// Attributes of the whole file, by name.
     pub attributes: BTreeMap<String, String>,
-    /// What made it: commit, device, versions, hashes, config.
+    /// The provenance: commit, device, versions, hashes, config.
     pub provenance: BTreeMap<String, String>,
     /// The axes, by name.
     pub dimensions: BTreeMap<String, Dimension>,
@@ -26,38 +26,38 @@ pub struct Results {
     pub variables: BTreeMap<String, Variable>,
 }
 
-/// An axis: what its positions mean.
+/// An axis and its coordinates.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dimension {
-    /// A sentence for a person.
+    /// A description of the axis.
     pub description: String,
-    /// The unit of the coordinates; `1` for plain numbers, empty for texts.
+    /// The unit of the coordinates; `1` for dimensionless ones, empty for texts.
     pub unit: String,
-    /// One for each position.
+    /// The coordinates, one for each position.
     pub coordinates: Coordinates,
 }
 
 /// The coordinates along an axis.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Coordinates {
-    /// Such as values of λ, or numbers of epochs.
+    /// Real coordinates, such as λ or epoch numbers.
     Numbers(Vec<f64>),
-    /// Such as seeds: whole numbers that `f64` does not hold exactly above 2^53.
+    /// Integer coordinates, such as seeds, which `f64` does not represent exactly above 2^53.
     Integers(Vec<u64>),
-    /// Such as names of models.
+    /// Text coordinates, such as model names.
     Texts(Vec<String>),
 }
 
-/// An array whose axes are named.
+/// An array with named axes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Variable {
-    /// The names of its dimensions, the slowest first; empty for a single number.
+    /// The names of its dimensions, the slowest first; empty for a scalar.
     pub dimensions: Vec<String>,
-    /// A sentence for a person.
+    /// A description of the variable.
     pub description: String,
-    /// The unit of the values; `1` for plain numbers.
+    /// The unit of the values; `1` for dimensionless ones.
     pub unit: String,
-    /// As many values as its dimensions say.
+    /// The values, as many as the product of the dimensions.
     pub values: Values,
 }
 
@@ -71,17 +71,17 @@ impl Coordinates {
         }
     }
 
-    /// Whether it has no position.
+    /// Whether the axis has length 0.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
 impl Results {
-    /// The shape that the dimensions of `variable` give it.
+    /// The shape of `variable`, from its dimensions.
     ///
     /// # Errors
-    /// [`Error::Invalid`], naming the variable, for a dimension that is not there.
+    /// [`Error::Invalid`], naming the variable, for an unknown dimension.
     pub fn shape(&self, name: &str, variable: &Variable) -> Result<Vec<usize>> {
         let length = |dimension: &String| match self.dimensions.get(dimension) {
             Some(dimension) => Ok(dimension.coordinates.len()),
@@ -90,18 +90,18 @@ impl Results {
         variable.dimensions.iter().map(length).collect()
     }
 
-    /// The values of a variable with their shape; `None` if there is no such variable.
+    /// The values of a variable with their shape; `None` if it does not exist.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a dimension that is not there.
+    /// [`Error::Invalid`] for an unknown dimension.
     pub fn array(&self, name: &str) -> Result<Option<Array>> {
         let Some(variable) = self.variables.get(name) else { return Ok(None) };
         Ok(Some(Array { shape: self.shape(name, variable)?, values: variable.values.clone() }))
     }
 
     /// # Errors
-    /// [`Error::Invalid`] for a name that a file can't hold, a dimension that is not there, a
-    /// dimension used twice, or another number of values than the dimensions say.
+    /// [`Error::Invalid`] for a name that a file can't hold, an unknown dimension, a
+    /// dimension used twice, or values that do not match the dimensions.
     pub(super) fn check(&self) -> Result<()> {
         let names = || self.dimensions.keys().chain(self.variables.keys());
         for name in names() {

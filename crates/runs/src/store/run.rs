@@ -1,4 +1,4 @@
-//! A run being computed: recorded epoch by epoch, stopped at any instant, continued with the same bits.
+//! The folder of a run in progress: epochs are recorded one by one, and a stopped run resumes with identical bits.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,12 +18,12 @@ use super::journal::{Journal, Torn};
 use super::lock::Lock;
 use super::spec::{RunSpec, sha256};
 
-/// The folder of a run, held by this process until dropped.
+/// The folder of a run, locked by this process until dropped.
 ///
 /// ```text
-/// journal.jsonl                  header, one line an epoch, finish
+/// journal.jsonl                  header, one line per epoch, finish
 /// checkpoint-EPOCH.safetensors   the last two, until the run is finished
-/// final.safetensors              what is kept at the end
+/// final.safetensors              the final arrays
 /// run.h5, run.h5.sha256          derived from the above
 /// lock                           held by the process that computes the run
 /// ```
@@ -33,9 +33,9 @@ pub struct RunFolder {
     folder: PathBuf,
     journal: Journal,
     torn: Option<Torn>,
-    /// The epoch that this process has reached, by [`RunFolder::resume`] or [`RunFolder::record`].
+    /// The epoch reached by this process through [`RunFolder::resume`] or [`RunFolder::record`].
     at: Option<u32>,
-    /// When the last checkpoint was written, or the folder opened, and how long after that the next one is due.
+    /// When the last checkpoint was written or the folder opened, and the interval to the next one.
     last_checkpoint: Instant,
     checkpoint_after: Duration,
     _lock: Lock,
@@ -64,7 +64,7 @@ impl RunFolder {
         find::check_key(&folder, &journal, spec)?;
         let torn = journal.torn.take();
         journal.cut(&*disk)?;
-        // What a kill left between a file and its line in the journal, or before an old file went.
+        // Removes what a kill left between writing a file and its journal line, or before removing an old file.
         if journal.finish.is_some() {
             checkpoint::prune(&*disk, &folder, |_| false)?;
         } else {
@@ -92,36 +92,36 @@ impl RunFolder {
         RunFolder { checkpoint_after, ..self }
     }
 
-    /// Whether enough work would be lost in a kill that the next epoch is worth a checkpoint.
+    /// Whether the next epoch is due for a checkpoint.
     pub fn wants_checkpoint(&self) -> bool {
         self.last_checkpoint.elapsed() >= self.checkpoint_after
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// The epochs in the journal so far.
+    /// The epochs recorded so far.
     pub fn epochs(&self) -> &[Epoch] {
         &self.journal.epochs
     }
 
-    /// The half-written line that was cut from the journal when it was opened. It had not been
+    /// The half-written line that was removed from the journal when it was opened. It was not
     /// acknowledged, so nothing is lost.
     pub fn torn(&self) -> Option<&Torn> {
         self.torn.as_ref()
     }
 
-    /// Whether the run is finished, and so can only be read.
+    /// Whether the run is finished, and so read-only.
     pub fn is_finished(&self) -> bool {
         self.journal.finish.is_some()
     }
 
-    /// The newest checkpoint that is whole; `None` to begin at the beginning.
+    /// The newest intact checkpoint; `None` to start from the beginning.
     ///
-    /// If the newest is damaged this is an older one, and the epochs after it are computed again:
-    /// [`RunFolder::record`] then holds them against their lines in the journal.
+    /// If the newest is damaged, an older one is returned and the epochs after it are recomputed:
+    /// [`RunFolder::record`] then compares them with their journal lines.
     ///
     /// # Errors
     /// [`Error::Io`]; a damaged checkpoint is not an error.
@@ -141,12 +141,12 @@ impl RunFolder {
         Ok(None)
     }
 
-    /// Records the epoch of `checkpoint`, its measurements and its wall time in `seconds`. When this
-    /// returns `Ok`, the epoch is on the disk. After an error it may be called again.
+    /// Records the epoch of `checkpoint`, its metrics and its wall time in `seconds`. The epoch is durable when this
+    /// returns `Ok`. After an error it may be called again.
     ///
     /// # Errors
     /// [`Error::Order`] if it is not the next epoch; [`Error::NotDeterministic`] if the journal holds
-    /// the epoch with other bits; [`Error::Invalid`] for an array whose shape does not fit its
+    /// the epoch with other bits; [`Error::Invalid`] for an array whose shape does not match its
     /// values; [`Error::Finished`]; [`Error::Io`], [`Error::DiskFull`].
     pub fn record(
         &mut self,
@@ -159,7 +159,7 @@ impl RunFolder {
         let (bytes, hash) = checkpoint.encode()?;
         let line = Epoch { epoch, scalars, seconds, checkpoint: Some(hash) };
         let known = self.check_known(&line)?;
-        // A line without a checkpoint stays one: nothing would vouch for a file that it does not name.
+        // A line without a checkpoint is not given one: the journal would hold no hash of the file.
         if known.is_none_or(|known| known.checkpoint.is_some()) {
             disk::replace(&*self.disk, &checkpoint::file(&self.folder, epoch), &bytes)?;
         }
@@ -167,14 +167,16 @@ impl RunFolder {
         let named = |line: &&Epoch| line.epoch <= epoch && line.checkpoint.is_some();
         let newest: Vec<u32> =
             self.journal.epochs.iter().rev().filter(named).map(|line| line.epoch).collect();
-        checkpoint::prune(&*self.disk, &self.folder, |kept| newest.iter().take(2).any(|&of| of == kept))?;
+        checkpoint::prune(&*self.disk, &self.folder, |epoch| {
+            newest.iter().take(2).any(|&newest| newest == epoch)
+        })?;
         self.last_checkpoint = Instant::now();
         self.at = Some(epoch);
         Ok(())
     }
 
-    /// Records an epoch without a checkpoint: after a stop it is computed again and held against its
-    /// line. For epochs that take less time than writing a checkpoint.
+    /// Records an epoch without a checkpoint; after a stop it is recomputed and compared with its
+    /// line. For epochs shorter than writing a checkpoint.
     ///
     /// # Errors
     /// As [`RunFolder::record`].
@@ -192,7 +194,7 @@ impl RunFolder {
         Ok(())
     }
 
-    /// The run is not finished, and this is the epoch after the one reached.
+    /// Checks that the run is not finished and that this is the next epoch.
     fn check_next(&self, epoch: u32) -> Result<()> {
         self.check_unfinished()?;
         let expected = match self.at {
@@ -205,7 +207,7 @@ impl RunFolder {
         }
     }
 
-    /// The line that the journal holds of this epoch, which must say the same.
+    /// The journal line of this epoch, if any, which must be equal.
     fn check_known(&self, line: &Epoch) -> Result<Option<&Epoch>> {
         let known = self.journal.epochs.iter().find(|known| known.epoch == line.epoch);
         match known.and_then(|known| known.difference(line)) {
@@ -214,7 +216,7 @@ impl RunFolder {
         }
     }
 
-    /// Writes the line, if the journal does not hold it yet.
+    /// Appends the line, if the journal does not hold it yet.
     fn acknowledge(&mut self, line: Epoch) -> Result<()> {
         if self.journal.epochs.iter().all(|known| known.epoch != line.epoch) {
             self.journal.append(&*self.disk, Entry::Epoch(line))?;
@@ -222,12 +224,12 @@ impl RunFolder {
         Ok(())
     }
 
-    /// Ends the run: keeps `finals`, writes how it ended, derives `run.h5`.
+    /// Ends the run: stores `finals`, records the outcome, derives `run.h5`.
     ///
     /// # Errors
     /// [`Error::NotDeterministic`] if the journal holds epochs after the last one computed now,
     /// unless the run failed; [`Error::Invalid`], [`Error::Finished`], [`Error::Io`],
-    /// [`Error::DiskFull`]. If `run.h5` could not be written the run is finished all the same, and the
+    /// [`Error::DiskFull`]. If `run.h5` could not be written, the run is still finished, and the
     /// next [`Store::find`](super::Store::find) derives it.
     pub fn finish(mut self, outcome: Outcome, finals: &Arrays) -> Result<FinishedRun> {
         self.check_unfinished()?;

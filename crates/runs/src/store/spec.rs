@@ -1,34 +1,33 @@
-//! What a run computes, and the key that follows from it.
+//! The spec of a run, and the key derived from it.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-/// Everything that a run's numbers depend on: a run is a pure function of its spec.
+/// Everything that determines a run's results: a run is a pure function of its spec.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunSpec {
-    /// The resolved config of the run, with every value written out. It does not name the
-    /// experiment, so that experiments share runs. `1` and `1.0` are two configs.
+    /// The resolved config with all values. It does not name the
+    /// experiment, so that experiments share runs. `1` and `1.0` are different configs.
     pub config: Value,
     /// The seed of all its random streams.
     pub seed: u64,
-    /// The data set that it reads.
+    /// The data set.
     pub data: DataId,
-    /// The version of the code's meaning: raised when the same config would give other numbers.
+    /// The schema version: incremented when the same config would give other results.
     pub schema: u32,
 }
 
-/// A data set and what is in it.
+/// A data set and a hash of its content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataId {
-    /// Such as `fashion-mnist`.
+    /// Its name, such as `fashion-mnist`.
     pub name: String,
     /// SHA-256 of the data in memory, 64 hex digits.
     pub sha256: String,
-    /// The names of the classes in the order of the labels, which are no part of the key; empty where an older version
-    /// stored the run.
+    /// The class names in label order, which are not part of the key; empty if stored by an older version.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub classes: Vec<String>,
 }
@@ -121,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn the_names_of_the_classes_are_kept_and_change_no_key() {
+    fn class_names_are_stored_and_do_not_affect_the_key() {
         let base = spec("{}", 0);
         let text = serde_json::to_string(&base).unwrap();
         assert!(!text.contains("classes"), "{text}");

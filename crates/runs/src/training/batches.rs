@@ -1,4 +1,4 @@
-//! Where the batches of a run come from.
+//! The training batches of a run, prepared on the CPU or resident on a GPU.
 
 use data::{Augmentation, Batches, Resident, Split};
 use models::{DeviceBatches, EpochReport, Example, Train};
@@ -8,13 +8,13 @@ use tensor::{Device, Indices, Tensor};
 use super::{Rotation, Setup};
 use crate::{Error, Result};
 
-/// Images that are evaluated at once.
+/// The batch size of evaluation.
 pub(crate) const EVALUATED_AT_ONCE: usize = 500;
 
-/// Of a batch with few labels, this share is labelled.
+/// With few labels, one image in this many is labelled in each batch.
 const LABELLED_SHARE: usize = 10;
 
-/// The batches of training.
+/// The source of training batches.
 pub(crate) enum Source<'a> {
     Cpu(OnCpu<'a>),
     Gpu(Resident),
@@ -23,12 +23,12 @@ pub(crate) enum Source<'a> {
 pub(crate) struct OnCpu<'a> {
     split: &'a Split,
     batches: Batches<'a>,
-    /// The images to be reconstructed are those before they were changed.
+    /// Whether reconstruction targets are the images before augmentation.
     clean_target: bool,
     labelled: Option<Labelled>,
 }
 
-/// Images with labels, of which every batch has some.
+/// The labelled images, of which every batch contains some.
 struct Labelled {
     split: Split,
     size: usize,
@@ -37,7 +37,7 @@ struct Labelled {
 
 impl<'a> Source<'a> {
     /// # Errors
-    /// If the batches are larger than the set, or the GPU fails.
+    /// If the batch is larger than the set, or the GPU fails.
     pub(crate) fn new(setup: &Setup<'a>, labelled: Option<usize>) -> Result<Self> {
         let &Setup { images, device, seed, batch: size, rotation, .. } = setup;
         let shuffle = Stream::new(seed, "shuffle");
@@ -46,7 +46,7 @@ impl<'a> Source<'a> {
         let clean_target = rotation.is_some_and(|rotation| !rotation.turned_target);
         if let Device::Cuda(gpu) = device {
             if clean_target || labelled.is_some() {
-                let what = "batches whose target or labels differ from their images are made on the processor; \
+                let what = "batches whose target or labels differ from their images are prepared on the CPU; \
                             use `--device cpu`";
                 return Err(Error::Usage(what.into()));
             }
@@ -65,7 +65,7 @@ impl<'a> Source<'a> {
         Ok(Self::Cpu(OnCpu { split: &images.train, batches, clean_target, labelled }))
     }
 
-    /// Trains for an epoch.
+    /// Trains for one epoch.
     pub(crate) fn train(&self, trainer: &mut impl Train, epoch: u32) -> models::Result<EpochReport> {
         match self {
             Self::Cpu(_) => trainer.epoch(epoch, self.examples(epoch).into()),
@@ -78,7 +78,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// The examples of an epoch on the processor.
+    /// The examples of an epoch, prepared on the CPU.
     pub(crate) fn examples(&self, epoch: u32) -> impl Iterator<Item = Example> + '_ {
         let here = match self {
             Self::Cpu(here) => Some(here),
@@ -111,7 +111,7 @@ impl OnCpu<'_> {
 }
 
 impl Labelled {
-    /// The labelled images of a step, each as often as any other.
+    /// The labelled images of a step; all are used equally often.
     fn batch(&self, step: u64) -> data::Batch {
         let size = self.size.min(self.split.len());
         let batches = Batches::new(&self.split, size, self.shuffle).expect("the size is within the split");
@@ -122,7 +122,7 @@ impl Labelled {
     }
 }
 
-/// The images of a split in batches, with their labels.
+/// The images of a split in batches of evaluation, with their labels.
 pub(crate) fn in_order(split: &Split) -> Result<impl Iterator<Item = (Tensor, Indices)> + '_> {
     Ok(data::in_order(split, EVALUATED_AT_ONCE)?.map(|batch| {
         let batch = batch.expect("rows of a split are within it");
@@ -158,13 +158,13 @@ mod tests {
         Source::new(&setup, labelled).unwrap().examples(1).collect()
     }
 
-    /// Fact A12 of the CRE specification.
+    /// A12 in `book/codes.md`.
     #[test]
-    fn the_target_is_what_the_image_was_before_it_was_turned() {
+    fn the_target_is_the_image_before_rotation() {
         let images = images();
         let plain = examples(&images, None, None);
         let turned = examples(&images, Some(Rotation::PAPER), None);
-        // A small angle may move no pixel of a batch to another place.
+        // A small angle may leave every pixel of a batch in its place.
         let mut moved = 0;
         for (plain, turned) in plain.iter().zip(&turned) {
             assert_eq!(turned.target.as_ref().unwrap().to_f64_vec(), plain.images.to_f64_vec());
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_batch_with_few_labels_a_tenth_is_labelled_and_from_the_labelled_images() {
+    fn with_few_labels_a_tenth_of_each_batch_is_drawn_from_the_labelled_images() {
         let images = images();
         let few = examples(&images, None, Some(5));
         let known = images.train.first(5).unwrap();

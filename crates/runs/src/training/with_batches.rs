@@ -1,4 +1,4 @@
-//! A trainer with the batches that it learns from, on a device.
+//! A trainer with its training batches on a device.
 
 use data::Split;
 use models::train::{Evaluate, Objective};
@@ -10,7 +10,7 @@ use super::{Scalars, Setup, TrainerState, Training};
 use crate::Result;
 use crate::store::Arrays;
 
-/// A trainer with the batches that it learns from, on a device.
+/// A trainer with its training batches on a device.
 pub(crate) struct WithBatches<'a, O> {
     trainer: Trainer<O>,
     source: Source<'a>,
@@ -20,18 +20,17 @@ pub(crate) struct WithBatches<'a, O> {
     at_end: Box<AtEnd<'a, O>>,
 }
 
-/// What is measured of a trainer in some epochs beside the losses.
+/// Computes additional scalars of a trainer in some epochs.
 type Observe<'a, O> = dyn Fn(&Trainer<O>) -> Result<Scalars> + 'a;
 
 /// What is measured of a trainer after the last epoch.
 type AtEnd<'a, O> = dyn Fn(&Trainer<O>) -> Result<Arrays> + 'a;
 
 impl<'a, O: Objective + Evaluate> WithBatches<'a, O> {
-    /// Moves a trainer to the device; only its losses are measured. Of the training images the first `labelled` have a
-    /// label; all where it is `None`.
+    /// Moves a trainer to the device. The first `labelled` training images are labelled, or all if it is `None`.
     ///
     /// # Errors
-    /// If the batches are larger than the set, or the device fails.
+    /// If the batch is larger than the set, or the device fails.
     pub(crate) fn new(mut trainer: Trainer<O>, setup: &Setup<'a>, labelled: Option<usize>) -> Result<Self> {
         trainer.to_device(setup.device)?;
         let source = Source::new(setup, labelled)?;
@@ -40,12 +39,12 @@ impl<'a, O: Objective + Evaluate> WithBatches<'a, O> {
         Ok(Self { trainer, source, device: setup.device.clone(), is_masked: false, observe, at_end })
     }
 
-    /// The same, evaluated on masked images too if the model removes patches.
+    /// Also evaluates on masked images, if `is_masked`.
     pub(crate) fn masked(self, is_masked: bool) -> Self {
         Self { is_masked, ..self }
     }
 
-    /// The same, measured by this too.
+    /// Also measures these scalars.
     pub(crate) fn observed(self, observe: impl Fn(&Trainer<O>) -> Result<Scalars> + 'a) -> Self {
         Self { observe: Box::new(observe), ..self }
     }

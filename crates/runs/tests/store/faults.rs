@@ -1,4 +1,4 @@
-//! Every call to the disk fails once, in every way: what is found afterwards is the old or the new.
+//! Every disk call fails once in every way: afterwards the store holds the old or the new state.
 
 use std::ffi::OsString;
 use std::io;
@@ -10,10 +10,10 @@ use reliability::Measurement;
 
 use crate::toy::{Toy, assert_same, assert_same_epochs, compute, names_in, open, spec};
 
-/// How a call fails.
+/// The way a call fails.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Fault {
-    /// The call does nothing and errs.
+    /// The call has no effect and returns an error.
     InputOutput,
     /// The same, because the disk is full.
     Full,
@@ -39,7 +39,7 @@ const FAULTS: [Fault; 7] = [
     Fault::CrashUnsynced,
 ];
 
-/// The real disk, but for one call.
+/// The real disk, except for one faulty call.
 #[derive(Debug)]
 struct FaultyDisk {
     fault: Fault,
@@ -48,10 +48,10 @@ struct FaultyDisk {
 
 #[derive(Debug)]
 struct State {
-    /// Calls until the fault.
+    /// The number of calls before the fault.
     left: usize,
     crashed: bool,
-    /// Files as they were before the renames and removals that have not been synced.
+    /// The files before renames and removals that have not been synced.
     unsynced: Vec<(PathBuf, Option<Vec<u8>>)>,
 }
 
@@ -65,7 +65,7 @@ impl FaultyDisk {
         self.state.lock().unwrap().left == 0
     }
 
-    /// Makes the call, or fails it; `half` is what a short write does.
+    /// Makes the call or fails it; `half` is the effect of a short write.
     fn call<T>(
         &self,
         make: impl FnOnce() -> io::Result<T>,
@@ -154,7 +154,7 @@ impl Disk for FaultyDisk {
 const EPOCHS: u32 = 4;
 
 #[test]
-fn after_any_failing_call_the_run_is_old_or_new_and_goes_on_with_the_same_bits() {
+fn after_any_failing_call_the_state_is_old_or_new_and_the_run_resumes_with_identical_bits() {
     let measured = Measurement::of(
         "R11",
         "after any file operation fails in any way, what is found is the old state or the new",
@@ -208,7 +208,7 @@ fn after_any_failing_call_the_run_is_old_or_new_and_goes_on_with_the_same_bits()
 }
 
 #[test]
-fn a_record_that_failed_may_be_called_again() {
+fn a_failed_record_can_be_repeated() {
     let base = tempfile::tempdir().unwrap();
     let reference = compute(&open(&base.path().join("reference")), &spec(3), 2, |_| {}).unwrap();
     for fault in [Fault::InputOutput, Fault::Full, Fault::Short] {

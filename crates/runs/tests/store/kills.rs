@@ -1,4 +1,4 @@
-//! A process killed at any instant loses no recorded epoch, and going on gives the same bits.
+//! A process killed at any time loses no recorded epoch, and resuming gives identical bits.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -13,13 +13,13 @@ const EPOCHS: u32 = 40;
 const ROOT: &str = "AGON_TEST_KILL_ROOT";
 
 #[test]
-#[ignore = "the child of a_killed_run_goes_on_with_the_same_bits, which kills it"]
+#[ignore = "the child of a_killed_run_resumes_with_identical_bits, which kills it"]
 fn child() {
     let root = std::env::var_os(ROOT).expect("only the parent starts this");
     compute(&open(Path::new(&root)), &spec(5), EPOCHS, |epoch| println!("\nrecorded {epoch}")).unwrap();
 }
 
-/// Runs the child to its end, or until it is killed; the last epoch that it saw recorded.
+/// Runs the child until it ends or is killed; returns the last epoch it reported as recorded.
 fn run_child(root: &Path, kill_after: Option<Duration>) -> Option<u32> {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--ignored", "--exact", "kills::child", "--nocapture"])
@@ -42,7 +42,7 @@ fn run_child(root: &Path, kill_after: Option<Duration>) -> Option<u32> {
 }
 
 #[test]
-fn a_killed_run_goes_on_with_the_same_bits() {
+fn a_killed_run_resumes_with_identical_bits() {
     let measured = Measurement::of("R10", "a run that is killed at any instant goes on with the same bits");
     let base = tempfile::tempdir().unwrap();
     let reference = compute(&open(&base.path().join("reference")), &spec(5), EPOCHS, |_| {}).unwrap();
@@ -54,7 +54,7 @@ fn a_killed_run_goes_on_with_the_same_bits() {
     let (mut kills, mut interrupted) = (0, 0);
     for round in 0..size(30, 300) as u32 {
         let root = base.path().join(format!("round-{round}"));
-        // Instants spread evenly over the child's life, by the golden ratio; every third run is
+        // Kill times are spread evenly over the child's run time by the golden ratio; every third run is
         // killed a second time.
         for kill in 0..=u32::from(round % 3 == 0) {
             let fraction = (f64::from(round + 17 * kill) * 0.618_033_988_75).fract();

@@ -1,4 +1,4 @@
-//! The run store as its users meet it: runs, files, kills, failing disks, readers in Python.
+//! The run store through its public interface: runs, files, kills, failing disks, Python readers.
 
 #![allow(clippy::unwrap_used)] // all of this is tests, also the functions that are not one
 

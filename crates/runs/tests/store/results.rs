@@ -1,4 +1,4 @@
-//! Results files come back as they were, are refused in one sentence, and are read by others.
+//! Results files survive a round trip, are refused when invalid, and are readable by other programs.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,7 +21,7 @@ fn variable(dimensions: &[&str], unit: &str, values: Values) -> Variable {
     Variable { dimensions, description: "größer ist besser".into(), unit: unit.into(), values }
 }
 
-/// All types, ranks from 0 to 5, texts beyond ASCII, an empty axis, data large enough to be compressed.
+/// All types, ranks 0 to 5, non-ASCII texts, an empty axis, data large enough to be compressed.
 fn results() -> Results {
     let numbers = |n: u32| Coordinates::Numbers((0..n).map(f64::from).collect());
     let models = ["fc", "vit", "µ-net ✓", ""].map(str::to_owned).to_vec();
@@ -57,13 +57,13 @@ fn results() -> Results {
 }
 
 #[test]
-fn results_come_back_as_they_were() {
+fn results_round_trip() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("results.h5");
     write_results(&file, &results()).unwrap();
     assert_eq!(read_results(&file).unwrap(), results());
     let bytes = fs::read(&file).unwrap();
-    // A time of creation in the file, which HDF5 notes in whole seconds, would be another one now.
+    // A creation time in the file, in whole seconds, would differ by now.
     std::thread::sleep(std::time::Duration::from_millis(1100));
     write_results(&file, &results()).unwrap();
     assert!(bytes == fs::read(&file).unwrap(), "equal results are equal bytes");
@@ -74,7 +74,7 @@ fn results_come_back_as_they_were() {
 }
 
 #[test]
-fn results_that_contradict_themselves_are_refused() {
+fn inconsistent_results_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("results.h5");
     let refused = |change: &dyn Fn(&mut Results)| {
@@ -105,7 +105,7 @@ fn results_that_contradict_themselves_are_refused() {
 }
 
 #[test]
-fn a_file_that_is_not_ours_or_cut_off_is_refused_in_one_sentence() {
+fn foreign_and_truncated_files_are_refused_in_one_sentence() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("results.h5");
     let refusal = |expected: &str| {
@@ -116,15 +116,15 @@ fn a_file_that_is_not_ours_or_cut_off_is_refused_in_one_sentence() {
         assert!(text.starts_with(&begins) && !text.contains('\n'), "{text}");
     };
     assert!(matches!(read_results(&file), Err(Error::Io { action: "read", .. })));
-    for foreign in [&b""[..], b"a text of somebody else", &[0x89, b'H', b'D', b'F', 13, 10, 26, 10]] {
+    for foreign in [&b""[..], b"a foreign text file", &[0x89, b'H', b'D', b'F', 13, 10, 26, 10]] {
         fs::write(&file, foreign).unwrap();
-        refusal("a whole HDF5 file");
+        refusal("a complete HDF5 file");
     }
     write_results(&file, &results()).unwrap();
     let whole = fs::read(&file).unwrap();
     for part in 0..50 {
         fs::write(&file, &whole[..whole.len() * part / 50]).unwrap();
-        refusal("a whole HDF5 file");
+        refusal("a complete HDF5 file");
     }
     hdf5::File::create(&file).unwrap();
     refusal("the attribute agon_format = 1 or 2, got none");
@@ -140,13 +140,13 @@ fn unsealed(bytes: &[u8]) -> &[u8] {
     &bytes[..start]
 }
 
-/// The bytes with a last line that fits them.
+/// The bytes with a valid checksum line.
 fn sealed(bytes: &[u8]) -> Vec<u8> {
     [bytes, format!("\nagon sha256 {:x}\n", sha2::Sha256::digest(bytes)).as_bytes()].concat()
 }
 
 #[test]
-fn a_file_in_which_any_bit_is_another_is_refused() {
+fn a_file_with_any_bit_flipped_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("results.h5");
     let small = Results { dimensions: results().dimensions, ..Results::default() };
@@ -206,7 +206,7 @@ fn a_huge_shape_in_a_small_file_is_refused_before_it_is_allocated() {
 }
 
 #[test]
-fn the_file_of_a_run_holds_the_run() {
+fn the_hdf5_file_of_a_run_contains_its_results() {
     let root = tempfile::tempdir().unwrap();
     let run = compute(&open(root.path()), &spec(1), 6, |_| {}).unwrap();
     let results = read_results(&run.hdf5_file()).unwrap();

@@ -1,4 +1,4 @@
-//! A run is computed once and found again; what is damaged is named, and mended where it can be.
+//! Runs are computed once and found again; damage is reported, and repaired where possible.
 
 use std::fs;
 use std::path::PathBuf;
@@ -44,7 +44,7 @@ fn two_checkpoints_are_kept_until_the_run_is_finished() {
 }
 
 #[test]
-fn a_torn_line_is_cut_and_reported() {
+fn a_torn_line_is_removed_and_reported() {
     let root = tempfile::tempdir().unwrap();
     let store = open(root.path());
     let mut folder = store.run(&spec(1)).unwrap();
@@ -62,7 +62,7 @@ fn a_torn_line_is_cut_and_reported() {
 }
 
 #[test]
-fn a_damaged_line_is_named_and_nothing_is_changed() {
+fn a_damaged_line_is_reported_and_nothing_is_changed() {
     let root = tempfile::tempdir().unwrap();
     let store = open(root.path());
     let folder = compute(&store, &spec(1), 3, |_| {}).unwrap().folder;
@@ -79,7 +79,7 @@ fn a_damaged_line_is_named_and_nothing_is_changed() {
 }
 
 #[test]
-fn a_damaged_checkpoint_costs_one_epoch_and_no_bits() {
+fn a_damaged_checkpoint_costs_one_epoch_and_changes_no_bits() {
     let root = tempfile::tempdir().unwrap();
     let reference = compute(&open(&root.path().join("reference")), &spec(1), 6, |_| {}).unwrap();
     for damaged in [vec![4], vec![3, 4]] {
@@ -104,7 +104,7 @@ fn a_damaged_checkpoint_costs_one_epoch_and_no_bits() {
 }
 
 #[test]
-fn other_numbers_for_the_same_epoch_are_not_deterministic() {
+fn different_values_for_a_recorded_epoch_are_reported_as_not_deterministic() {
     let root = tempfile::tempdir().unwrap();
     let store = open(root.path());
     let mut folder = store.run(&spec(1)).unwrap();
@@ -130,7 +130,7 @@ fn other_numbers_for_the_same_epoch_are_not_deterministic() {
 }
 
 #[test]
-fn epochs_without_a_checkpoint_are_computed_again_and_held_against_their_lines() {
+fn epochs_without_a_checkpoint_are_recomputed_and_compared_with_their_lines() {
     let root = tempfile::tempdir().unwrap();
     let reference = compute(&open(&root.path().join("reference")), &spec(1), 6, |_| {}).unwrap();
     let store = open(&root.path().join("store"));
@@ -174,7 +174,7 @@ fn epochs_are_recorded_one_by_one() {
 }
 
 #[test]
-fn a_run_is_held_by_one_at_a_time() {
+fn a_run_is_locked_by_one_process_at_a_time() {
     let root = tempfile::tempdir().unwrap();
     let store = open(root.path());
     let folder = store.run(&spec(1)).unwrap();
@@ -187,7 +187,7 @@ fn a_run_is_held_by_one_at_a_time() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_is_said_at_once() {
+fn an_unwritable_folder_is_reported_at_once() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let root = file.path().join("runs");
     let error = Store::open(&root).unwrap_err().to_string();
@@ -229,7 +229,7 @@ fn a_lost_or_damaged_hdf5_file_is_derived_again() {
 }
 
 #[test]
-fn damaged_final_arrays_are_named() {
+fn damaged_final_arrays_are_reported() {
     let root = tempfile::tempdir().unwrap();
     let store = open(root.path());
     let file = compute(&store, &spec(1), 1, |_| {}).unwrap().folder.join("final.safetensors");
@@ -247,7 +247,7 @@ fn damaged_final_arrays_are_named() {
 }
 
 #[test]
-fn a_run_that_diverged_or_failed_is_kept_as_that() {
+fn diverged_and_failed_runs_are_stored_with_their_outcome() {
     let root = tempfile::tempdir().unwrap();
     let store = open(root.path());
     let diverged = Outcome::Diverged { epoch: 3, reason: "`matmul` in `encoder.0`, step 17: NaN".into() };
@@ -264,7 +264,7 @@ fn a_run_that_diverged_or_failed_is_kept_as_that() {
 }
 
 #[test]
-fn a_run_that_is_forgotten_is_computed_anew() {
+fn a_deleted_run_is_computed_again() {
     let root = tempfile::tempdir().unwrap();
     let store = open(root.path());
     let failed = Outcome::Failed { reason: "out of memory".into() };
@@ -278,7 +278,7 @@ fn a_run_that_is_forgotten_is_computed_anew() {
 }
 
 #[test]
-fn who_went_on_with_a_run_is_remembered() {
+fn the_provenance_of_a_resumed_run_is_recorded() {
     let root = tempfile::tempdir().unwrap();
     let store = open(root.path());
     drop(store.run(&spec(1)).unwrap());

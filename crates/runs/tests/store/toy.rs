@@ -1,4 +1,4 @@
-//! A training run small enough to be killed often: deterministic, and with awkward numbers.
+//! A training run small enough to be killed often: deterministic, with values that are hard to serialize.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,7 +23,7 @@ pub(crate) fn open(root: &Path) -> Store {
     Store::open(root).unwrap().with_provenance(provenance.as_object().unwrap().clone())
 }
 
-/// What is trained: each step depends on every bit of the state.
+/// The training state: each step depends on every bit of it.
 pub(crate) struct Toy {
     epoch: u32,
     weights: Vec<f32>,
@@ -47,7 +47,7 @@ impl Toy {
         }
     }
 
-    /// One epoch; gives what is recorded of it.
+    /// Trains for one epoch; returns what is recorded.
     pub(crate) fn step(&mut self) -> (Checkpoint, BTreeMap<String, f64>) {
         self.epoch += 1;
         for (w, m) in self.weights.iter_mut().zip(&mut self.momentum) {
@@ -72,7 +72,7 @@ impl Toy {
     }
 }
 
-/// Finds the run, or goes on with it to its end; `recorded` hears of each epoch once it is safe.
+/// Finds or resumes the run and completes it; `recorded` is called after each recorded epoch.
 pub(crate) fn compute(
     store: &Store,
     spec: &RunSpec,
@@ -92,7 +92,7 @@ pub(crate) fn compute(
     folder.finish(Outcome::Finished, &toy.finals())
 }
 
-/// Both runs hold the same bits, and so do their folders, which hold nothing else.
+/// Checks that both runs and their folders are bit-identical and contain no other files.
 pub(crate) fn assert_same(a: &FinishedRun, b: &FinishedRun) {
     assert_eq!((&a.spec, &a.outcome, &a.finals), (&b.spec, &b.outcome, &b.finals));
     assert_same_epochs(&a.epochs, &b.epochs);
@@ -107,7 +107,7 @@ pub(crate) fn assert_same(a: &FinishedRun, b: &FinishedRun) {
     }
 }
 
-/// The shorter list is the beginning of the other.
+/// Checks that the shorter list is a prefix of the other.
 pub(crate) fn assert_same_epochs(a: &[Epoch], b: &[Epoch]) {
     for (a, b) in a.iter().zip(b) {
         assert_eq!(a.difference(b), None);

@@ -1,4 +1,4 @@
-//! Pipes, devices, folders, links and files that are too large.
+//! Tests with pipes, devices, folders, links and large files.
 
 use std::io::Seek;
 use std::os::fd::AsRawFd;
@@ -7,7 +7,7 @@ use std::process::Command;
 
 use super::*;
 
-/// A pipe that nobody writes to or reads from.
+/// A pipe without writer and reader.
 fn pipe(folder: &Path) -> PathBuf {
     let pipe = folder.join("pipe");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
@@ -15,7 +15,7 @@ fn pipe(folder: &Path) -> PathBuf {
 }
 
 #[test]
-fn only_regular_files_of_a_limited_size_are_read_and_nothing_is_waited_for() {
+fn only_regular_files_of_limited_size_are_read_without_blocking() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     fs::write(&file, "12345").unwrap();
@@ -41,7 +41,7 @@ fn only_regular_files_of_a_limited_size_are_read_and_nothing_is_waited_for() {
 }
 
 #[test]
-fn a_link_stays_and_the_file_at_its_end_is_replaced() {
+fn a_link_is_kept_and_its_target_is_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     fs::create_dir(at("inner")).unwrap();
@@ -61,14 +61,14 @@ fn a_link_stays_and_the_file_at_its_end_is_replaced() {
     for link in ["link", "second", "dangling", "loop"] {
         assert!(fs::symlink_metadata(at(link)).unwrap().is_symlink(), "{link}");
     }
-    // A longer file becomes a shorter one, and nothing is left beside it.
+    // A longer file becomes a shorter one, and no partial file is left.
     replace(&at("inner/new"), b"m").unwrap();
     assert_eq!(fs::read(at("inner/new")).unwrap(), b"m");
     assert_eq!(fs::read_dir(at("inner")).unwrap().count(), 2);
 }
 
 #[test]
-fn what_is_no_regular_file_is_written_into_and_stays() {
+fn devices_and_pipes_are_written_to_and_kept() {
     let folder = tempfile::tempdir().unwrap();
     let (link, pipe) = (folder.path().join("null"), pipe(folder.path()));
     symlink("/dev/null", &link).unwrap();
@@ -89,7 +89,7 @@ fn what_is_no_regular_file_is_written_into_and_stays() {
 }
 
 #[test]
-fn only_names_of_open_files_are_written_into_in_place() {
+fn only_names_of_open_files_are_written_in_place() {
     for name in
         ["/dev/stdin", "/dev/stdout", "/dev/stderr", "/dev/fd/3", "/proc/self/fd/3", "/proc/7/task/8/fd/3"]
     {
@@ -98,7 +98,7 @@ fn only_names_of_open_files_are_written_into_in_place() {
     for name in ["/dev/shm/file", "/dev/shm/fd/3", "/proc/self/comm", "/tmp/fd/3", "fd/3", "/"] {
         assert!(!names_open_file(Path::new(name)), "{name}");
     }
-    // An open file keeps what was in it when its name is given to another file, and only then.
+    // An open file keeps its content if another file is renamed to its name, and only then.
     let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
     let file = folder.path().join("file");
     fs::write(&file, "old").unwrap();
@@ -115,7 +115,7 @@ fn only_names_of_open_files_are_written_into_in_place() {
 }
 
 #[test]
-fn a_file_of_our_own_is_regular_or_an_error_and_nothing_is_waited_for() {
+fn an_own_file_is_regular_or_an_error_without_blocking() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     let pipe = pipe(folder.path());
@@ -139,7 +139,7 @@ fn a_file_of_our_own_is_regular_or_an_error_and_nothing_is_waited_for() {
 }
 
 #[test]
-fn a_file_that_another_process_is_writing_is_left_to_it_and_one_that_a_kill_left_is_taken_over() {
+fn a_partial_file_of_another_process_is_kept_and_one_left_by_a_kill_is_reused() {
     let folder = tempfile::tempdir().unwrap();
     let (file, beside) = (folder.path().join("file"), folder.path().join("file.partial"));
     let other = File::create(&beside).unwrap();
@@ -151,7 +151,7 @@ fn a_file_that_another_process_is_writing_is_left_to_it_and_one_that_a_kill_left
     replace(&file, b"x").unwrap();
     assert!(!beside.exists());
     assert_eq!(fs::read(&file).unwrap(), b"x");
-    // A link in its place is not followed.
+    // A link with the name of the partial file is not followed.
     symlink("file", &beside).unwrap();
     replace(&file, b"y").unwrap_err();
     assert_eq!(fs::read(&file).unwrap(), b"x");

@@ -1,4 +1,4 @@
-//! Matrix multiplication in `f32`, by tiles for each instruction set.
+//! Matrix multiplication (GEMM) in `f32`, with register tiles for each instruction set.
 
 mod blocks;
 mod pack;
@@ -22,19 +22,19 @@ pub struct Matrix<'a> {
     column_stride: usize,
 }
 
-/// What a matrix multiplication is added to.
+/// The initial value of the output of a matrix multiplication.
 #[derive(Debug, Clone, Copy)]
 pub enum Init<'a> {
-    /// Nothing.
+    /// Zero.
     Zero,
-    /// What the output holds.
+    /// The current content of the output.
     Accumulate,
-    /// One element for each column.
+    /// A bias with one element per column.
     Bias(&'a [f32]),
 }
 
 impl Init<'_> {
-    /// The same for the columns from this one on.
+    /// The same initial value for the columns from `column` on.
     fn at_column(self, column: usize) -> Self {
         match self {
             Init::Bias(bias) => Init::Bias(&bias[column..]),
@@ -44,8 +44,8 @@ impl Init<'_> {
 }
 
 impl<'a> Matrix<'a> {
-    /// `data` holds `stored_rows * stored_columns` elements, row after row; with `transposed` the matrix is
-    /// the transpose of what is stored.
+    /// A matrix over `data`, which holds `stored_rows * stored_columns` elements in row-major order; with `transposed`,
+    /// the matrix is the transpose of the stored one.
     pub fn new(data: &'a [f32], stored_rows: usize, stored_columns: usize, transposed: bool) -> Self {
         assert_eq!(data.len(), stored_rows * stored_columns, "a matrix has rows times columns elements");
         let (rows, columns) = (stored_rows, stored_columns);
@@ -56,13 +56,13 @@ impl<'a> Matrix<'a> {
         }
     }
 
-    /// These rows of the matrix.
+    /// The submatrix of these rows.
     pub(crate) fn rows(self, range: std::ops::Range<usize>) -> Self {
         let data = &self.data[(range.start * self.row_stride).min(self.data.len())..];
         Self { data, rows: range.len(), ..self }
     }
 
-    /// These columns of the matrix.
+    /// The submatrix of these columns.
     fn columns(self, range: std::ops::Range<usize>) -> Self {
         let data = &self.data[(range.start * self.column_stride).min(self.data.len())..];
         Self { data, columns: range.len(), ..self }
@@ -85,10 +85,10 @@ pub fn gemm_f32(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, init: Init<'_>) {
     in_spans(Isa::best(), out, a, b, init);
 }
 
-/// Steps of the inner size that tiles sum up in one go; longer sums are sums of two halves.
+/// The largest inner size that tiles sum sequentially; longer sums are split into two halves.
 pub(crate) const SPAN: usize = 1 << 15;
 
-/// The product by the tiles of `isa`: each half of a long inner size on its own, so that rounding errors do not grow with it.
+/// GEMM with the tiles of `isa`: a long inner size is split into halves, so that rounding errors do not grow with it.
 fn in_spans(isa: Isa, out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, init: Init<'_>) {
     let k = a.columns;
     if k <= SPAN {
@@ -102,16 +102,16 @@ fn in_spans(isa: Isa, out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, init: Init<
     out.iter_mut().zip(&*rest).for_each(|(out, &rest)| *out += rest);
 }
 
-/// The product by the tiles of `isa`, which the CPU supports.
+/// GEMM with the tiles of `isa`, which the CPU supports.
 fn by_tiles(isa: Isa, out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, init: Init<'_>) {
     // SAFETY: only instruction sets that the CPU supports are named.
     with_isa!(isa, S => unsafe { shared::<S>(out, a, b, init) });
 }
 
-/// Multiply-adds that take as long as an element of other loops.
+/// The number of multiply-adds that cost as much as one element of an element-wise loop.
 const MULTIPLY_ADDS_OF_ELEMENT: usize = 32;
 
-/// Gives each thread some of the rows, or some of the columns where there are more of them.
+/// Splits the rows between threads, or the columns where there are more of them.
 ///
 /// # Safety
 /// The CPU supports `S`.
@@ -119,7 +119,7 @@ unsafe fn shared<S: Simd>(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, init: I
     let (m, k, n) = (a.rows, a.columns, b.columns);
     let whole = Output { to: out.as_mut_ptr(), row_stride: n };
     if !loops::is_parallel(m.saturating_mul(k).saturating_mul(n) / MULTIPLY_ADDS_OF_ELEMENT) {
-        // SAFETY: `out` has `m` rows of `n` elements and is ours; the caller vouches for the CPU.
+        // SAFETY: `out` has `m` rows of `n` elements and is borrowed mutably; the caller guarantees that the CPU supports it.
         return unsafe { blocks::multiply::<S>(whole, a, b, init) };
     }
     let by_rows = m >= n;
@@ -141,7 +141,7 @@ unsafe fn shared<S: Simd>(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, init: I
                         (a, b.columns(range), init)
                     }
                 };
-                // SAFETY: the caller vouches for the CPU; the parts do not overlap, and the scope ends before
+                // SAFETY: the caller guarantees that the CPU supports it; the parts do not overlap, and the scope ends before
                 // `out` is given back.
                 unsafe { blocks::multiply::<S>(part, a, b, init) };
             });
@@ -157,7 +157,7 @@ mod tests {
         (0..count as u32).map(|i| ((i * 37 + seed * 11) % 101) as f32 / 50.0 - 1.0).collect()
     }
 
-    /// Any product, by all ways of computing it, against plain loops in 64 bits.
+    /// Compares every code path of a GEMM of this size with plain loops in 64 bits.
     fn check(m: usize, k: usize, n: usize, transpose: [bool; 2]) {
         let (a, b, bias) = (elements(m * k, 1), elements(k * n, 2), elements(n, 4));
         let at = |i: usize, l: usize| f64::from(if transpose[0] { a[l * m + i] } else { a[i * k + l] });

@@ -1,4 +1,4 @@
-//! The instruction set that loops and tiles are compiled for, chosen once for the CPU at hand.
+//! The instruction set that loops and tiles are compiled for, detected once at run time.
 
 pub(crate) mod simd;
 #[cfg(target_arch = "x86_64")]
@@ -10,41 +10,41 @@ pub(crate) mod portable;
 use std::fmt;
 use std::sync::LazyLock;
 
-/// Work that is compiled for every [`Isa`].
+/// A computation compiled for every [`Isa`].
 ///
-/// `run` and what it calls in its loops must be `#[inline(always)]`, or they stay compiled for any CPU: as correct, but
-/// slower. Without fused multiply-adds the choice changes no bit of the result.
+/// `run` and the functions called in its loops must be `#[inline(always)]`, or they are compiled for the baseline CPU:
+/// correct, but slower. Without fused multiply-adds the choice changes no bit of the result.
 pub trait Work {
-    /// What comes out.
+    /// The result type.
     type Output;
 
-    /// Does the work.
+    /// Runs the computation.
     fn run(self) -> Self::Output;
 }
 
-/// An instruction set that code is compiled for.
+/// An instruction set with its own compiled code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Isa {
     /// Vectors of 512 bits: AVX-512 with its F, BW, DQ and VL parts.
     Avx512,
     /// Vectors of 256 bits: AVX2 with fused multiply-adds.
     Avx2,
-    /// What every CPU has.
+    /// The baseline instructions of the target.
     Portable,
-    /// What every CPU has, with tiles in the sizes of AVX-512.
+    /// The baseline instructions of the target, with the tile sizes of AVX-512.
     #[cfg(test)]
     Wide,
 }
 
 impl Isa {
-    /// The one with the widest vectors that this CPU supports.
+    /// The supported instruction set with the widest vectors.
     #[inline]
     pub fn best() -> Self {
         static BEST: LazyLock<Isa> = LazyLock::new(|| Isa::supported()[0]);
         *BEST
     }
 
-    /// All that this CPU supports, those with the widest vectors first.
+    /// All instruction sets that this CPU supports, the widest vectors first.
     pub(crate) fn supported() -> Vec<Self> {
         let mut all = Vec::new();
         #[cfg(target_arch = "x86_64")]
@@ -66,14 +66,14 @@ impl Isa {
         all
     }
 
-    /// Does the work, compiled for the best that this CPU supports.
+    /// Runs `work`, compiled for the best supported instruction set.
     #[inline]
     pub fn dispatch<W: Work>(work: W) -> W::Output {
-        // SAFETY: the best is among those that the CPU supports.
+        // SAFETY: `best` returns a supported instruction set.
         unsafe { Self::best().run(work) }
     }
 
-    /// Does the work, compiled for this instruction set.
+    /// Runs `work`, compiled for this instruction set.
     ///
     /// # Safety
     /// The CPU supports it.
@@ -90,9 +90,9 @@ impl Isa {
                 work.run()
             }
             match self {
-                // SAFETY: the caller vouches for the CPU.
+                // SAFETY: the caller guarantees that the CPU supports it.
                 Self::Avx512 => return unsafe { avx512(work) },
-                // SAFETY: the caller vouches for the CPU.
+                // SAFETY: the caller guarantees that the CPU supports it.
                 Self::Avx2 => return unsafe { avx2(work) },
                 _ => {}
             }
@@ -111,7 +111,7 @@ impl fmt::Display for Isa {
     }
 }
 
-/// Defines functions whose bodies are compiled for every [`Isa`]; the best one is chosen when they are called.
+/// Defines functions whose bodies are compiled for every [`Isa`]; each call dispatches to the best supported one.
 ///
 /// ```
 /// agon_tensor::each_isa! {
@@ -123,8 +123,8 @@ impl fmt::Display for Isa {
 /// assert_eq!(scaled_sum(&[1.0, 2.0], 3.0), 9.0);
 /// ```
 ///
-/// Inside this crate, `unsafe fn name<S: Simd>` is compiled for the instruction set of `S`, which the caller has chosen
-/// by `with_isa!`.
+/// Inside this crate, `unsafe fn name<S: Simd>` is compiled for the instruction set of `S`, which the caller chooses
+/// with `with_isa!`.
 #[macro_export]
 macro_rules! each_isa {
     (@output) => { () };
@@ -158,13 +158,13 @@ macro_rules! each_isa {
         #[allow(clippy::too_many_arguments)]
         $vis unsafe fn $name<$S: Simd $(, $A: $bound)*>($($argument: $type),*) {
             $crate::each_isa!(@work [$S: Simd $(, $A: $bound)*] [$($argument: $type),*] [] $body);
-            // SAFETY: the caller vouches for the CPU.
+            // SAFETY: the caller guarantees that the CPU supports it.
             unsafe { $S::ISA.run(Job::<($S, $($A,)*), _>(std::marker::PhantomData, ($($argument,)*))) }
         }
     )*};
 }
 
-/// `with_isa!(isa, S => expression)`: the expression with the vectors of `isa` as the type `S`.
+/// `with_isa!(isa, S => expression)` evaluates the expression with `S` bound to the vector type of `isa`.
 macro_rules! with_isa {
     ($isa:expr, $S:ident => $expression:expr) => {
         match $isa {

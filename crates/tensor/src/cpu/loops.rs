@@ -1,4 +1,4 @@
-//! Loops over slices: their lane sum, their block size and their rule for going parallel.
+//! Loops over slices: lane sums, the block size and the threshold for parallel execution.
 //!
 //! Loops are compiled for each instruction set by [`each_isa!`](crate::each_isa). They hold no fused multiply-adds and
 //! sums have a fixed shape, so neither the instruction set nor the number of threads changes a bit of the result.
@@ -7,19 +7,19 @@ pub mod planes;
 pub mod rows;
 pub mod vector;
 
-/// Partial sums that run beside each other: one AVX-512 register.
+/// The number of parallel partial sums: one AVX-512 register.
 const LANES: usize = 16;
-/// Elements that are summed in 32 bits before the sum goes on in 64, and that one thread takes at a time: 16 KiB.
+/// Elements that are summed in 32 bits before accumulation in 64 bits, and the unit of work of a thread: 16 KiB.
 const BLOCK: usize = 4096;
-/// With fewer elements, waking other threads costs more than it saves.
+/// Below this number of elements, waking other threads costs more than it saves.
 const PARALLEL_FROM: usize = 1 << 15;
 
-/// Whether work on this many elements is shared between threads.
+/// Whether work on this many elements is split between threads.
 pub(crate) fn is_parallel(elements: usize) -> bool {
     elements >= PARALLEL_FROM && rayon::current_num_threads() > 1
 }
 
-/// `sum over i of f(x[i], y[i])` as [`LANES`] partial sums, and the terms behind the last whole line of lanes.
+/// `sum over i of f(x[i], y[i])` as [`LANES`] partial sums, and the remaining terms.
 #[inline(always)]
 fn lane_sums<F: Fn(f32, f32) -> f32>(
     x: &[f32],

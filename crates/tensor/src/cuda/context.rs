@@ -1,4 +1,4 @@
-//! A card that has been opened, with its kernels; all queues on it share this.
+//! An opened GPU with its loaded kernels, shared by all streams on it.
 
 use std::collections::HashMap;
 use std::ffi::CString;
@@ -11,16 +11,16 @@ use super::images::{IMAGES, Image, MISSING};
 use crate::gpu::Traits;
 use crate::{Error, Result};
 
-/// The version of CUDA that the kernels are compiled with, as the driver counts.
+/// The CUDA version that the kernels are compiled with, in the driver's encoding.
 const VERSION: i32 = 13_000;
 
-/// The oldest architecture that there are kernels for.
+/// The oldest supported compute capability.
 const OLDEST: (i32, i32) = (8, 0);
 
-/// More shared memory than this has to be asked for.
+/// Dynamic shared memory above this size needs an explicit attribute.
 const SHARED_BY_DEFAULT: usize = 48 << 10;
 
-/// A card that has been opened.
+/// An opened GPU.
 pub(super) struct Context {
     ordinal: usize,
     device: sys::CUdevice,
@@ -37,14 +37,14 @@ struct Loaded {
 
 // SAFETY: handles of the driver may be used by any thread on which the context is current.
 unsafe impl Send for Context {}
-// SAFETY: as above; what changes is behind a lock.
+// SAFETY: as above; the mutable state is behind a lock.
 unsafe impl Sync for Context {}
 
-/// The cards that are open.
+/// The GPUs that are open.
 static OPEN: Mutex<Vec<Weak<Context>>> = Mutex::new(Vec::new());
 
 impl Context {
-    /// The card with this ordinal; it is opened once.
+    /// The GPU with this ordinal; it is opened once.
     pub(super) fn open(ordinal: usize) -> Result<Arc<Self>> {
         let absent = |why: String| Error::NoDevice { device: format!("cuda:{ordinal}"), why };
         if IMAGES.is_empty() {
@@ -62,38 +62,38 @@ impl Context {
     }
 
     fn open_anew(ordinal: usize) -> std::result::Result<Self, String> {
-        // SAFETY: it only looks for the library; the library of a driver has no harmful initialiser.
+        // SAFETY: this only loads the driver's library, which has no harmful initialiser.
         if !unsafe { sys::is_culib_present() } {
             return Err(
                 "the driver library (libcuda) is not installed; install NVIDIA's driver, or use `cpu`".into(),
             );
         }
-        result::init().map_err(|error| format!("the driver does not start: {}", said(error)))?;
+        result::init().map_err(|error| format!("initialising the driver failed: {}", said(error)))?;
         let mut version = 0;
-        // SAFETY: the pointer is to a number of ours.
-        let asked = unsafe { sys::cuDriverGetVersion(&mut version) };
-        asked.result().map_err(|error| format!("the driver does not tell its version: {}", said(error)))?;
+        // SAFETY: the pointer is valid for one integer.
+        let outcome = unsafe { sys::cuDriverGetVersion(&mut version) };
+        outcome.result().map_err(|error| format!("reading the driver's version failed: {}", said(error)))?;
         if version < VERSION {
-            let [has, wants] = [version, VERSION].map(|v| format!("{}.{}", v / 1000, v % 1000 / 10));
+            let [supported, needed] = [version, VERSION].map(|v| format!("{}.{}", v / 1000, v % 1000 / 10));
             return Err(format!(
-                "the driver is for CUDA {has}, the kernels want {wants}; install a newer driver"
+                "the driver supports CUDA {supported}, the kernels need {needed}; install a newer driver"
             ));
         }
         let count =
-            result::device::get_count().map_err(|error| format!("no cards are found: {}", said(error)))?;
+            result::device::get_count().map_err(|error| format!("counting GPUs failed: {}", said(error)))?;
         let number = i32::try_from(ordinal).ok().filter(|&number| number < count);
-        let number = number.ok_or_else(|| format!("the driver has {count} cards, counted from 0"))?;
+        let number = number.ok_or_else(|| format!("the driver has {count} GPUs, numbered from 0"))?;
         let open = || -> std::result::Result<_, DriverError> {
             let device = result::device::get(number)?;
             use sys::CUdevice_attribute as Attribute;
-            // SAFETY: the device is one of the driver's.
+            // SAFETY: the device handle came from the driver.
             let attribute = |of| unsafe { result::device::get_attribute(device, of) };
             let major = attribute(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?;
             let minor = attribute(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?;
-            let processors = attribute(Attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?;
-            Ok((device, (major, minor), processors))
+            let sm_count = attribute(Attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?;
+            Ok((device, (major, minor), sm_count))
         };
-        let (device, architecture, processors) = open().map_err(said)?;
+        let (device, architecture, sm_count) = open().map_err(said)?;
         if architecture < OLDEST {
             let ((major, minor), (oldest, _)) = (architecture, OLDEST);
             return Err(format!(
@@ -101,10 +101,10 @@ impl Context {
                  `cpu`"
             ));
         }
-        // SAFETY: the device is one of the driver's.
+        // SAFETY: the device handle came from the driver.
         let context = unsafe { result::primary_ctx::retain(device) }.map_err(said)?;
         let plain = std::env::var_os("AGON_PLAIN_KERNELS").is_some_and(|value| value == "1");
-        let traits = Traits { processors: processors as usize, plain };
+        let traits = Traits { sm_count: sm_count as usize, plain };
         Ok(Self { ordinal, device, context, traits, loaded: Mutex::default() })
     }
 
@@ -116,13 +116,13 @@ impl Context {
         self.traits
     }
 
-    /// Makes this the card that calls of this thread mean.
+    /// Makes this the current context of the calling thread.
     pub(super) fn make_current(&self) -> Result<()> {
         // SAFETY: the context is retained as long as `self` lives.
-        self.check("choosing the card", unsafe { result::ctx::set_current(self.context) })
+        self.check("setting the current context", unsafe { result::ctx::set_current(self.context) })
     }
 
-    /// What the driver said of `doing`, as an error of ours.
+    /// Converts a driver error during `doing` into [`Error::Driver`].
     pub(super) fn check<T>(&self, doing: &str, outcome: std::result::Result<T, DriverError>) -> Result<T> {
         outcome
             .map_err(|error| Error::Driver { device: self.name(), what: format!("{doing}: {}", said(error)) })
@@ -130,10 +130,10 @@ impl Context {
 
     pub(super) fn new_stream(&self) -> Result<sys::CUstream> {
         self.make_current()?;
-        self.check("making a stream", result::stream::create(result::stream::StreamKind::NonBlocking))
+        self.check("creating a stream", result::stream::create(result::stream::StreamKind::NonBlocking))
     }
 
-    /// The entry point of this name, which may ask for so much dynamic shared memory.
+    /// The entry point `kernel`, with up to `shared` bytes of dynamic shared memory.
     pub(super) fn function(&self, kernel: &str, shared: usize) -> Result<sys::CUfunction> {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(&function) = loaded.functions.get(kernel) {
@@ -167,7 +167,7 @@ impl Context {
     }
 
     fn load(&self, image: &Image) -> Result<sys::CUmodule> {
-        // SAFETY: the image is what the compiler wrote for the driver to load.
+        // SAFETY: the image is a module written by the CUDA compiler.
         let module = unsafe { result::module::load_data(image.bytes.as_ptr().cast()) };
         self.check(&format!("loading the kernels of `{}`", image.file), module)
     }
@@ -175,18 +175,18 @@ impl Context {
 
 impl Drop for Context {
     fn drop(&mut self) {
-        // SAFETY: it was retained once, and all queues are gone. Its modules go with it.
+        // SAFETY: the context was retained once, and all streams are gone. Its modules are unloaded with it.
         let _ = unsafe { result::primary_ctx::release(self.device) };
     }
 }
 
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} with {} processors", self.name(), self.traits.processors)
+        write!(f, "{} with {} SMs", self.name(), self.traits.sm_count)
     }
 }
 
-/// The driver's name of an error and its words for it.
+/// The driver's description and name of an error.
 fn said(error: DriverError) -> String {
     let text = |text: std::result::Result<&std::ffi::CStr, DriverError>| {
         text.map_or_else(|_| "an error without a name".into(), |text| text.to_string_lossy().into_owned())

@@ -1,14 +1,14 @@
-//! The compiled kernels, which the program carries.
+//! The compiled kernels embedded in the program.
 
-/// One file of kernels, compiled for every architecture.
+/// One source file of kernels, compiled for every architecture.
 pub(super) struct Image {
-    /// The file, without its ending.
+    /// The file name without its extension.
     pub(super) file: &'static str,
     /// Its entry points.
     pub(super) kernels: &'static [&'static str],
-    /// What the driver loads.
+    /// The fat binary that the driver loads.
     pub(super) bytes: &'static [u8],
 }
 
-// `IMAGES`, and `MISSING`: why there are none. The build script writes it.
+// Defines `IMAGES`, and `MISSING`, the reason why there are none. The build script writes it.
 include!(concat!(env!("OUT_DIR"), "/images.rs"));

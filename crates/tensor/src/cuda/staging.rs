@@ -1,4 +1,4 @@
-//! Memory of the processor that the card reads by itself, through which all bytes go to it.
+//! Pinned host memory through which all bytes are copied to the GPU.
 
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -12,17 +12,17 @@ use crate::gpu::Address;
 /// Bytes of each half.
 const HALF: usize = 4 << 20;
 
-/// Two halves in turn: the processor fills one while the card reads the other.
+/// A double buffer: the CPU fills one half while the GPU reads the other.
 #[derive(Debug)]
 pub(super) struct Staging {
     context: Arc<Context>,
     start: NonNull<u8>,
-    /// When the card has read each half.
+    /// An event per half, completed once the GPU has read it.
     read: [sys::CUevent; 2],
     next: usize,
 }
 
-// SAFETY: the memory belongs to the value alone; events may be used by any thread.
+// SAFETY: this value alone owns the memory; events may be used by any thread.
 unsafe impl Send for Staging {}
 
 impl Staging {
@@ -31,16 +31,16 @@ impl Staging {
         // SAFETY: the context is current; the result is checked.
         let start = context.check("allocating pinned memory", unsafe { result::malloc_host(2 * HALF, 0) })?;
         let flags = sys::CUevent_flags::CU_EVENT_DISABLE_TIMING;
-        let event = || context.check("making an event", result::event::create(flags));
+        let event = || context.check("creating an event", result::event::create(flags));
         let read = [event()?, event()?];
         let start = NonNull::new(start.cast()).expect("memory that was allocated has an address");
         Ok(Self { context: Arc::clone(context), start, read, next: 0 })
     }
 
-    /// Copies; on return the bytes may be reused.
+    /// Copies `bytes` to the GPU; on return they may be reused.
     ///
     /// # Safety
-    /// The memory at `to` is allocated and as long; the context is current.
+    /// At least `bytes.len()` bytes are allocated at `to`; the context is current.
     pub(super) unsafe fn write(
         &mut self,
         to: Address,
@@ -49,17 +49,17 @@ impl Staging {
     ) -> std::result::Result<(), DriverError> {
         for (number, part) in bytes.chunks(HALF).enumerate() {
             let (half, read) = (self.next * HALF, self.read[self.next]);
-            // SAFETY: the event is ours; one that was never recorded is over.
+            // SAFETY: this value owns the event; an event that was never recorded counts as completed.
             unsafe { result::event::synchronize(read) }?;
-            // SAFETY: the half is `HALF` bytes of memory of ours that the card has finished reading.
+            // SAFETY: the half is `HALF` bytes owned by this value that the GPU has finished reading.
             let staged = unsafe {
                 let half = self.start.as_ptr().add(half);
                 half.copy_from_nonoverlapping(part.as_ptr(), part.len());
                 std::slice::from_raw_parts(half, part.len())
             };
             let place = to.0.get() + (number * HALF) as u64;
-            // SAFETY: the caller promises that the memory there is as long; the half is not written again before
-            // the event that is recorded behind the copy.
+            // SAFETY: the caller guarantees the length of the destination; the half is not written again before the event
+            // recorded after the copy.
             unsafe {
                 result::memcpy_htod_async(place, staged, stream)?;
                 result::event::record(read, stream)?;
@@ -76,10 +76,10 @@ impl Drop for Staging {
             return;
         }
         for read in self.read {
-            // SAFETY: the event is ours. Failures have been reported by the work that failed.
+            // SAFETY: this value owns the event. Failures have been reported by the work that failed.
             let _ = unsafe { result::event::synchronize(read).and_then(|()| result::event::destroy(read)) };
         }
-        // SAFETY: the memory is ours, and the card has finished reading it.
+        // SAFETY: this value owns the memory, and the GPU has finished reading it.
         let _ = unsafe { result::free_host(self.start.as_ptr().cast()) };
     }
 }

@@ -1,44 +1,44 @@
-//! What a kernel sees when it is launched.
+//! Kernel launches on a GPU in terms of tensors.
 
 use std::sync::Arc;
 
 use super::{Cell, Command, Gpu, Grid, Launch, Memory, Parameter, Traits};
 use crate::{DType, Device, Error, Indices, Result, Tensor};
 
-/// An argument of a kernel, in terms of tensors.
+/// An argument of a kernel launch.
 #[derive(Debug, Clone, Copy)]
 pub enum Argument<'a> {
     /// A tensor that is read.
     In(&'a Tensor),
-    /// A tensor that is written, all of it.
+    /// A tensor whose elements are all written.
     Out(&'a Tensor),
-    /// Whole numbers that are read: `const u32*`.
+    /// Integers that are read: `const u32*`.
     Indices(&'a Indices),
-    /// Whole numbers that are written, all of them: `u32*`.
+    /// Integers that are all written: `u32*`.
     OutIndices(&'a Indices),
-    /// The number of the training step, which is read from memory: `const u64*`.
+    /// The number of the training step, read from device memory: `const u64*`.
     Step(u64),
-    /// A number that is read from memory: `const f32*`.
+    /// A scalar read from device memory: `const f32*`.
     Number(f64),
-    /// What the processor wrote last.
+    /// Device memory that the CPU writes between steps.
     Cell(&'a Cell),
-    /// A list that never changes, by its bytes and what kernels call one entry: `struct of 12 bytes`.
+    /// A constant table, by its bytes and the kernel's type of one entry: `struct of 12 bytes`.
     Table(&'a [u8], &'static str),
-    /// A list of where tensors lie, with null for those that are not there, and what kernels call one entry.
+    /// A table of tensor addresses, null for absent tensors, and the kernel's type of one entry.
     Addresses(&'a [Option<&'a Tensor>], &'static str),
     /// A size: `u32`.
     Size(usize),
-    /// A whole number or a flag: `u32`.
+    /// An integer or a flag: `u32`.
     U32(u32),
-    /// A large whole number: `u64`.
+    /// A 64-bit integer: `u64`.
     U64(u64),
-    /// A number: `f32`.
+    /// A scalar: `f32`.
     F32(f32),
-    /// A struct by value whose members are all of 32 bits.
+    /// A struct by value with 32-bit members.
     Words(&'a [u32]),
 }
 
-/// The launch of a kernel on a GPU, in the type of its call.
+/// The context of a kernel launch on a GPU: the device and the element type.
 #[derive(Debug, Clone, Copy)]
 pub struct Call<'a> {
     gpu: &'a Arc<Gpu>,
@@ -54,20 +54,17 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// The type of the inputs that are loaded as they are.
+    /// The element type of the inputs with [`Storage::Same`](crate::Storage::Same).
     pub fn dtype(&self) -> DType {
         self.dtype
     }
 
-    /// What the GPU is like.
+    /// The properties of the GPU.
     pub fn traits(&self) -> Traits {
         self.gpu.traits()
     }
 
-    /// Memory for intermediate results, whose elements are arbitrary.
-    ///
-    /// # Errors
-    /// If there is no memory.
+    /// Allocates a tensor for intermediate results, with arbitrary content.
     pub fn scratch(&self, shape: &[usize], dtype: DType) -> Result<Tensor> {
         Tensor::uninitialised_on(&Device::Cuda(Arc::clone(self.gpu)), shape, dtype)
     }
@@ -80,7 +77,7 @@ impl<'a> Call<'a> {
         self.launch_for(self.dtype, entry, grid, arguments)
     }
 
-    /// Launches the version of `entry` for this type.
+    /// Launches the version of `entry` for `dtype`.
     ///
     /// # Errors
     /// As [`Call::launch_one`].
@@ -94,10 +91,10 @@ impl<'a> Call<'a> {
         self.launch_one(format!("{entry}_{dtype}"), grid, arguments)
     }
 
-    /// Launches the kernel of this name; without blocks there is nothing to do, and nothing is done.
+    /// Launches the kernel of this name; an empty grid is a no-op.
     ///
     /// # Errors
-    /// If a tensor lies elsewhere, a size is too large for kernels, there is no such kernel, or the driver fails.
+    /// If a tensor is on another device, a size exceeds 32 bits, there is no such kernel, or the driver fails.
     pub fn launch_one(&self, kernel: String, grid: Grid, arguments: &[Argument<'_>]) -> Result<()> {
         if grid.blocks.contains(&0) {
             return Ok(());
@@ -108,7 +105,7 @@ impl<'a> Call<'a> {
         self.gpu.submit(Command::Launch(Launch { kernel, grid, parameters }), &reached)
     }
 
-    /// As the driver takes it; the memory that it points at is added to `reached`.
+    /// Converts an argument for the driver; the memory that it points to is added to `reached`.
     fn parameter(&self, argument: &Argument<'_>, reached: &mut Vec<Arc<Memory>>) -> Result<Parameter> {
         let mut address_of = |memory: Arc<Memory>| {
             let address = memory.address();
@@ -152,16 +149,16 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// The size as kernels count: in 32 bits.
+    /// Converts a size to the 32 bits that kernels count with.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] if it has more.
+    /// [`Error::TooLarge`] if it does not fit.
     pub fn size(&self, size: usize) -> Result<u32> {
         u32::try_from(size).map_err(|_| Error::TooLarge { kernel: self.name.into(), size })
     }
 }
 
-/// How kernels call a type.
+/// The name of an element type in kernels.
 fn element(dtype: DType) -> &'static str {
     match dtype {
         DType::F64 => "f64",

@@ -1,56 +1,56 @@
-//! What a GPU must be able to do: the driver of CUDA does it, and so does the emulator of the tests.
+//! The interface of a GPU, implemented by the CUDA driver and by the emulator of the tests.
 
 use std::fmt;
 use std::num::NonZeroU64;
 
 use crate::Result;
 
-/// Where something lies in the memory of a GPU.
+/// An address in GPU memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address(pub NonZeroU64);
 
-/// How many threads run a kernel.
+/// The launch configuration of a kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Grid {
-    /// Blocks along x, y and z; if any is 0 there is nothing to do.
+    /// Blocks along x, y and z; the launch is a no-op if any is 0.
     pub blocks: [u32; 3],
-    /// Threads of a block along x, y and z.
+    /// Threads per block along x, y and z.
     pub threads: [u32; 3],
-    /// Bytes of dynamic shared memory.
+    /// Bytes of dynamic shared memory per block.
     pub shared: usize,
 }
 
 impl Grid {
-    /// One thread for each of `threads`, in blocks of 256 along x, and at most 1024 blocks: kernels go round.
+    /// `threads` threads in blocks of 256 along x, with at most 1024 blocks: kernels use grid-stride loops.
     pub fn over(threads: usize) -> Self {
         Self::of_blocks(threads.div_ceil(256).min(1024) as u32, 256)
     }
 
-    /// This many blocks of this many threads along x.
+    /// `blocks` blocks of `threads` threads along x.
     pub fn of_blocks(blocks: u32, threads: u32) -> Self {
         Self { blocks: [blocks, 1, 1], threads: [threads, 1, 1], shared: 0 }
     }
 }
 
-/// An argument of a kernel, as the driver hands it over.
+/// An argument of a kernel as passed to the driver.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Parameter {
-    /// Where numbers of this type lie that the kernel only reads, such as `const f32*`.
+    /// A pointer to elements of this type that the kernel only reads, such as `const f32*`.
     In(Address, &'static str),
-    /// Where numbers of this type lie that the kernel writes.
+    /// A pointer to elements of this type that the kernel writes.
     Out(Address, &'static str),
-    /// A whole number.
+    /// A 32-bit integer.
     U32(u32),
-    /// A large whole number.
+    /// A 64-bit integer.
     U64(u64),
-    /// A number.
+    /// A 32-bit floating-point scalar.
     F32(f32),
-    /// A struct by value whose members are all of 32 bits.
+    /// A struct by value with 32-bit members.
     Words(Vec<u32>),
 }
 
 impl Parameter {
-    /// The type that the kernel must give the parameter.
+    /// The parameter type that the kernel must declare.
     pub fn kind(&self) -> String {
         match self {
             Self::In(_, element) => format!("const {element}*"),
@@ -62,7 +62,7 @@ impl Parameter {
         }
     }
 
-    /// The bytes that the kernel gets, from the first, with the alignment that any parameter wants.
+    /// The bytes of the argument, aligned for any parameter type.
     pub fn value(&self) -> Vec<u64> {
         match self {
             Self::In(address, _) | Self::Out(address, _) => vec![address.0.get()],
@@ -79,129 +79,111 @@ impl Parameter {
     }
 }
 
-/// A kernel with its arguments.
+/// A kernel launch: entry point, grid and arguments.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Launch {
-    /// The name of the entry point, with the type at its end.
+    /// The name of the entry point, which ends in the element type.
     pub kernel: String,
-    /// How many threads.
+    /// The launch configuration.
     pub grid: Grid,
     /// One for each parameter of the kernel.
     pub parameters: Vec<Parameter>,
 }
 
-/// One piece of work.
+/// A command for the stream.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    /// Run a kernel.
+    /// Launch a kernel.
     Launch(Launch),
-    /// Copy bytes from one place of the GPU's memory to another.
+    /// Copy bytes within GPU memory.
     Copy {
-        /// Where to.
+        /// The destination.
         to: Address,
-        /// Where from.
+        /// The source.
         from: Address,
-        /// How many.
+        /// The number of bytes.
         bytes: usize,
     },
-    /// Make bytes of the GPU's memory zero.
+    /// Set bytes of GPU memory to zero.
     Clear {
-        /// Where.
+        /// The destination.
         to: Address,
-        /// How many.
+        /// The number of bytes.
         bytes: usize,
     },
 }
 
-/// What a GPU is like, for those who choose among kernels.
+/// The properties of a GPU that the choice of kernels depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Traits {
-    /// How many blocks it computes at one time, at least.
-    pub processors: usize,
-    /// Whether the kernels that are easy to read are asked for instead of the fast ones.
+    /// The number of streaming multiprocessors (SMs).
+    pub sm_count: usize,
+    /// Whether to launch the naive kernels instead of the fast ones.
     pub plain: bool,
 }
 
-/// What a GPU must be able to do. Work is done in the order in which it is asked for.
+/// The interface of a GPU stream. Commands run in the order of submission.
 pub trait Driver: fmt::Debug + Send + Sync {
-    /// How users call it: `cuda:0`.
+    /// The device name, such as `cuda:0`.
     fn name(&self) -> String;
 
-    /// What it is like.
+    /// The properties of the GPU.
     fn traits(&self) -> Traits;
 
-    /// How many bytes are allocated where so many are wanted: more than those, where that lets more sizes share.
+    /// Rounds a size up to an allocation size class, so that similar sizes share cached memory.
     fn rounded(&self, bytes: usize) -> usize;
 
-    /// Memory for so many bytes, at a multiple of 256; `None` if so much is not free.
+    /// Allocates `bytes`, aligned to 256; `None` if there is not enough free memory.
     ///
     /// # Errors
     /// If the driver fails in another way.
     fn allocate(&self, bytes: usize) -> Result<Option<Address>>;
 
-    /// Memory that was allocated is given to its next user, who will write it before reading.
+    /// Called when cached memory is reused; its next user writes it before reading.
     fn reuse(&self, _address: Address, _bytes: usize) {}
 
-    /// Gives memory back, when all work before is done.
+    /// Frees memory once all submitted work is done.
     ///
     /// # Safety
-    /// [`Driver::allocate`] gave this address for this many bytes, and nobody will use it any more.
+    /// [`Driver::allocate`] returned this address for this many bytes, and it is not used any more.
     unsafe fn free(&self, address: Address, bytes: usize);
 
-    /// Bytes of memory that are free, and bytes that there are.
-    ///
-    /// # Errors
-    /// If the driver fails.
+    /// The free and the total memory in bytes.
     fn memory(&self) -> Result<[usize; 2]>;
 
-    /// Copies from the processor. On return the bytes may be reused.
+    /// Copies bytes from the CPU. On return they may be reused.
     ///
     /// # Safety
-    /// The memory there is allocated and as long.
-    ///
-    /// # Errors
-    /// If the driver fails.
+    /// At least `bytes.len()` bytes are allocated at the address.
     unsafe fn write(&self, to: Address, bytes: &[u8]) -> Result<()>;
 
-    /// Copies to the processor, when all work before is done.
+    /// Copies bytes to the CPU once all submitted work is done.
     ///
     /// # Safety
-    /// The memory there is allocated and as long.
-    ///
-    /// # Errors
-    /// If the driver, or work before, fails.
+    /// At least `bytes.len()` bytes are allocated at the address.
     unsafe fn read(&self, from: Address, bytes: &mut [u8]) -> Result<()>;
 
-    /// Does it, now or later.
+    /// Submits a command.
     ///
     /// # Safety
-    /// All memory that the command reaches is allocated, now and until it is done.
+    /// All memory that the command accesses stays allocated until it is done.
     ///
     /// # Errors
-    /// If there is no such kernel, or the driver, or work before, fails.
+    /// If there is no such kernel, or the driver or earlier work fails.
     unsafe fn run(&self, command: &Command) -> Result<()>;
 
-    /// Makes one piece of work of these, to be done in this order.
+    /// Prepares a list of commands for replay in this order.
     ///
     /// # Safety
-    /// All memory that the commands reach is allocated as long as the result lives.
-    ///
-    /// # Errors
-    /// If the driver fails.
+    /// All memory that the commands access stays allocated as long as the result lives.
     unsafe fn prepare(&self, commands: Vec<Command>) -> Result<Box<dyn Replay>>;
 
-    /// Waits until all work is done.
-    ///
-    /// # Errors
-    /// If any of it failed.
+    /// Waits until all submitted work is done.
     fn wait(&self) -> Result<()>;
 }
 
-/// Work that can be asked for again and again.
+/// A prepared list of commands.
 pub trait Replay: fmt::Debug + Send + Sync {
-    /// Asks for it once more.
-    ///
-    /// # Errors
-    /// If the driver, or work before, fails.
+    /// Submits the commands once more.
     fn replay(&self) -> Result<()>;
 }

@@ -1,4 +1,4 @@
-//! Memory of a GPU that is used again: the driver is asked once for what every step needs.
+//! The caching allocator for GPU memory.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,23 +7,23 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::{Address, Driver};
 use crate::{Error, Result};
 
-/// How much memory of a GPU one queue has asked for.
+/// Statistics of the GPU memory of one stream.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct GpuMemoryStatistics {
-    /// How often the driver was asked for memory; it stands still once training has warmed up.
+    /// The number of allocations from the driver; it stays constant once training has warmed up.
     pub driver_allocations: u64,
-    /// Bytes held from the driver, in use or waiting to be used again.
+    /// Bytes held from the driver, in use or cached.
     pub held_bytes: usize,
     /// Bytes in use now.
     pub used_bytes: usize,
-    /// The most bytes that were in use at one time.
+    /// The peak of `used_bytes`.
     pub peak_bytes: usize,
 }
 
-/// Pieces of memory that are free, by size; the last that came back goes out first, so equal steps get equal addresses.
+/// Free regions of memory by size; the last one freed is reused first, so equal steps get equal addresses.
 ///
-/// A pool below another takes from it what it has not got itself, and keeps it as long as it lives: so memory
-/// that a recording uses belongs to the recording alone.
+/// A child pool takes missing regions from its parent and keeps them as long as it lives: the memory of a recording
+/// belongs to the recording alone.
 pub(crate) struct Pool {
     driver: Arc<dyn Driver>,
     above: Option<Arc<Pool>>,
@@ -47,7 +47,7 @@ impl Pool {
     }
 
     pub(crate) fn allocate(self: &Arc<Self>, bytes: usize) -> Result<Memory> {
-        // No memory at all has no address.
+        // An empty region has no address, so it is at least one byte.
         let size = self.driver.rounded(bytes.max(1));
         let address = self.take(size)?;
         self.driver.reuse(address, size);
@@ -67,7 +67,7 @@ impl Pool {
         Ok(address)
     }
 
-    /// A new piece; if there is none, everything that nobody uses is given back first.
+    /// Allocates a new region from the driver; if that fails, all cached memory is released first.
     fn ask_driver(&self, size: usize) -> Result<Address> {
         let mut address = self.driver.allocate(size)?;
         if address.is_none() {
@@ -100,7 +100,7 @@ impl Pool {
                 Some(above) => above.give_back(address, size),
                 None => {
                     self.pieces().statistics.held_bytes -= size;
-                    // SAFETY: the driver gave this piece for this size, and the pool was the last to know of it.
+                    // SAFETY: the driver allocated this region with this size, and only the pool held it.
                     unsafe { self.driver.free(address, size) };
                 }
             }
@@ -112,19 +112,19 @@ impl Pool {
     }
 
     fn pieces(&self) -> MutexGuard<'_, Pieces> {
-        // Nothing that holds this lock can panic halfway, so a poisoned lock guards a whole list.
+        // No code that holds this lock can panic halfway, so the list behind a poisoned lock is consistent.
         self.pieces.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Memory holds its pool, so when a pool ends all of its pieces are free.
+/// Memory keeps its pool alive, so all regions are free when the pool is dropped.
 impl Drop for Pool {
     fn drop(&mut self) {
         self.release();
     }
 }
 
-/// A piece of memory of a GPU; it goes back to its pool when it is dropped.
+/// A region of GPU memory; it returns to its pool when it is dropped.
 pub(crate) struct Memory {
     pool: Arc<Pool>,
     address: Address,
@@ -137,12 +137,12 @@ impl Memory {
         self.address
     }
 
-    /// Whether it goes back to this pool.
+    /// Whether this region belongs to `pool`.
     pub(crate) fn is_of(&self, pool: &Arc<Pool>) -> bool {
         Arc::ptr_eq(&self.pool, pool)
     }
 
-    /// The number of bytes that were asked for.
+    /// The requested number of bytes.
     pub(crate) fn len(&self) -> usize {
         self.bytes
     }

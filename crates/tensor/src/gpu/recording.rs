@@ -1,4 +1,4 @@
-//! A step that was recorded and can be run again: a CUDA graph, on a GPU.
+//! Recorded steps that can be replayed, as CUDA graphs on a GPU.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,11 +8,11 @@ use super::pool::{Memory, Pool};
 use super::{Address, Command, Gpu, Replay};
 use crate::{Error, Result, flops};
 
-/// What a recording is made of while it is made.
+/// The state of a recording in progress.
 pub(super) struct Recorder {
     pub(super) pool: Arc<Pool>,
     commands: Vec<Command>,
-    /// What was there before and is reached, by its address.
+    /// Memory allocated before the recording and accessed by it, by address.
     given: BTreeMap<Address, Arc<Memory>>,
     number: u64,
     reads_number: bool,
@@ -30,23 +30,23 @@ impl Recorder {
         }
     }
 
-    /// The step that is recorded has one number.
+    /// Checks that every kernel of the recording reads the same step number.
     pub(super) fn require_step(&mut self, step: u64) -> Result<()> {
         self.reads_number = true;
         if step == self.number {
             return Ok(());
         }
-        let why = format!("it has the number {}, but a kernel reads that of step {step}", self.number);
+        let why = format!("it was recorded as step {}, but a kernel reads step {step}", self.number);
         Err(Error::Recording { why })
     }
 }
 
-/// A step that was recorded: it reads and writes the same memory each time it is run again.
+/// A recorded step, which reads and writes the same memory in every replay.
 ///
-/// Memory that the step allocated belongs to the recording, so whatever the step returned is rewritten by each replay.
+/// The recording owns the memory that the step allocated, so every replay overwrites the tensors that the step returned.
 #[derive(Debug)]
 pub struct Recording {
-    // Dropped before the memory that it reaches.
+    // Dropped before the memory that it accesses.
     replay: Box<dyn Replay>,
     commands: usize,
     /// The floating-point operations of its kernels.
@@ -56,7 +56,7 @@ pub struct Recording {
     _kept: Kept,
 }
 
-/// The memory that a recording reaches, which nobody else is given.
+/// The memory that a recording accesses, kept alive and not reused.
 struct Kept {
     _own: Arc<Pool>,
     given: BTreeMap<Address, Arc<Memory>>,
@@ -72,26 +72,23 @@ impl Recording {
     pub(super) fn of(gpu: &Arc<Gpu>, recorder: Recorder, flops: u64) -> Result<Self> {
         let Recorder { pool, commands, given, reads_number, .. } = recorder;
         let count = commands.len();
-        // SAFETY: what the step allocated came from the pool, and both that and what it was given are kept.
+        // SAFETY: the step's allocations came from the pool, and both the pool and the step's inputs are kept alive.
         let replay = unsafe { gpu.driver.prepare(commands) }?;
         let kept = Kept { _own: pool, given };
         Ok(Self { replay, commands: count, flops, reads_number, gpu: Arc::clone(gpu), _kept: kept })
     }
 
-    /// How many kernels and copies it is.
+    /// The number of commands.
     pub fn len(&self) -> usize {
         self.commands
     }
 
-    /// Whether it does nothing.
+    /// Whether there are no commands.
     pub fn is_empty(&self) -> bool {
         self.commands == 0
     }
 
-    /// Runs it again as the training step of this number.
-    ///
-    /// # Errors
-    /// If the driver, or work before, fails.
+    /// Replays the step as training step `number`.
     pub fn replay(&self, number: u64) -> Result<()> {
         if self.reads_number {
             self.gpu.step(number)?;

@@ -1,15 +1,12 @@
-//! Tensors from one device to another, and in place on a GPU.
+//! Copies of tensors between devices, and in-place updates on a GPU.
 
 use std::sync::Arc;
 
-use super::{Storage, Tensor};
+use super::{Elements, Tensor};
 use crate::{DType, Device, Error, Result};
 
 impl Tensor {
-    /// Zero everywhere, on that device.
-    ///
-    /// # Errors
-    /// If the device fails or has no memory.
+    /// A tensor filled with zeros on `device`.
     pub fn zeros_on(device: &Device, shape: &[usize], dtype: DType) -> Result<Self> {
         let Device::Cuda(gpu) = device else { return Self::try_full(0.0, shape, dtype) };
         let zeros = Self::uninitialised_on(device, shape, dtype)?;
@@ -18,7 +15,7 @@ impl Tensor {
         Ok(zeros)
     }
 
-    /// Zero everywhere, in the shape and type and on the device of `self`.
+    /// A tensor of zeros with the shape, element type and device of `self`.
     ///
     /// # Errors
     /// As [`Tensor::zeros_on`].
@@ -26,28 +23,22 @@ impl Tensor {
         Self::zeros_on(&self.device(), &self.shape, self.dtype)
     }
 
-    /// A single number of this type on the device of `self`.
-    ///
-    /// # Errors
-    /// If the device fails.
-    pub fn number_like(&self, value: f64, dtype: DType) -> Result<Self> {
+    /// A scalar tensor of this type on the device of `self`.
+    pub fn scalar_like(&self, value: f64, dtype: DType) -> Result<Self> {
         match &*self.storage {
-            Storage::Cpu(_) => Ok(Self::full(value, &[], dtype)),
-            Storage::Gpu(gpu, _) => Ok(Self::on_gpu(gpu, gpu.number(value, dtype)?, &[], dtype)),
+            Elements::Cpu(_) => Ok(Self::full(value, &[], dtype)),
+            Elements::Gpu(gpu, _) => Ok(Self::on_gpu(gpu, gpu.number(value, dtype)?, &[], dtype)),
         }
     }
 
-    /// The same numbers on that device; shared where they are there already.
-    ///
-    /// # Errors
-    /// If a device fails or has no memory.
+    /// The same tensor on `device`; the storage is shared if it is there already.
     pub fn to_device(&self, device: &Device) -> Result<Self> {
         if self.device() == *device {
             return Ok(self.clone());
         }
         let on_cpu = match &*self.storage {
-            Storage::Cpu(_) => self.clone(),
-            Storage::Gpu(gpu, memory) => {
+            Elements::Cpu(_) => self.clone(),
+            Elements::Gpu(gpu, memory) => {
                 let mut copy = Self::try_uninitialised(&self.shape, self.dtype)?;
                 gpu.download(memory, copy.buffer_mut().bytes_mut())?;
                 copy
@@ -60,8 +51,8 @@ impl Tensor {
         Ok(copy)
     }
 
-    /// Rewrites the numbers with those of a tensor of the same shape and type on the same device, where they are:
-    /// whoever else holds the storage sees the new ones on a GPU, and the old ones on the processor.
+    /// Overwrites the elements with those of a tensor of the same shape and type on the same device. Other owners
+    /// of the storage see the new elements on a GPU, and keep the old ones on the CPU.
     ///
     /// # Errors
     /// If shapes, types or devices differ, or the device fails.
@@ -80,13 +71,13 @@ impl Tensor {
         Ok(())
     }
 
-    /// Makes sure that nobody else holds the storage of a tensor on a GPU, so that it may be rewritten there.
+    /// Copies shared storage of a tensor on a GPU, so that it may be overwritten in place.
     pub(crate) fn make_own_on_gpu(&mut self) -> Result<()> {
         if Arc::get_mut(&mut self.storage).is_some() {
             return Ok(());
         }
         if let Some((gpu, _)) = self.gpu_memory() {
-            gpu.refuse_while_recording("rewrite a tensor in place that somebody else holds")?;
+            gpu.refuse_while_recording("overwrite a tensor in place whose storage is shared")?;
         }
         let copy = Self::uninitialised_on(&self.device(), &self.shape, self.dtype)?;
         let ((gpu, from), (_, to)) = self.gpu_memory().zip(copy.gpu_memory()).expect("both are on the GPU");

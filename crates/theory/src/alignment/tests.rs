@@ -13,7 +13,7 @@ mod toy;
 
 pub(crate) const CLASSES: usize = 4;
 
-/// Images of 2 × 5 × 5 with class means, unbalanced classes and a spectrum that falls by a hundred.
+/// Images of 2 × 5 × 5 with class means, unbalanced classes and a spectrum that decays by a factor of a hundred.
 pub(crate) fn problem(n: usize, seed: u64) -> (Array2<f64>, Vec<u8>) {
     let mut noise = Noise::new(seed);
     let labels: Vec<u8> = noise.labels(n, 8).into_iter().map(|label| label.min(CLASSES as u8 - 1)).collect();
@@ -42,7 +42,7 @@ pub(crate) fn denoising(x: &Array2<f64>, labels: &[u8]) -> Denoising {
     Denoising::new(&Moments::of(x.view(), labels, CLASSES).unwrap()).unwrap()
 }
 
-/// Section 2.7 as it is written, with all samples, labels that are not centred, and the encoder itself.
+/// The definition in section 2.7 of `book/lbr.md`, with all samples, uncentred labels, and the encoder.
 fn by_samples(x: &Array2<f64>, labels: &[u8], corruption: &Corruption) -> Alignment {
     let denoising = denoising(x, labels);
     let encoder = denoising.solve(corruption, Weights::RECONSTRUCTION, denoising.rank()).unwrap().encoder;
@@ -63,9 +63,9 @@ pub(crate) fn gap(a: &Array1<f64>, b: &Array1<f64>) -> f64 {
     largest(&(a - b))
 }
 
-/// `book/lbr.md`, fact A11, and A12 for the centring of labels; with fewer samples than numbers, too.
+/// `book/lbr.md`, fact A11, and A12 for the centring of labels; also with fewer samples than dimensions.
 #[test]
-fn covariances_give_the_alignment_that_samples_give() {
+fn the_alignment_from_covariances_is_that_from_samples() {
     for (n, seed) in [(300, 2), (30, 3)] {
         let (x, labels) = problem(n, seed);
         for corruption in corruptions() {
@@ -77,11 +77,11 @@ fn covariances_give_the_alignment_that_samples_give() {
     }
 }
 
-/// `book/lbr.md`, fact A12: codes of all dimensions hold what the samples themselves do, by a route that knows no code.
+/// `book/lbr.md`, fact A12: codes of all dimensions have the `R^2` of the samples, computed without codes.
 #[test]
-fn alignment_never_falls_and_ends_with_what_least_squares_explain_from_the_samples() {
+fn alignment_is_non_decreasing_and_ends_at_the_least_squares_fit_of_the_samples() {
     let (x, mut labels) = problem(300, 4);
-    // Samples that are known by their class as they are would be explained whole by any wrong formula that ends at 1.
+    // The labels must not be fully determined by the samples, or any wrong formula that ends at 1 would pass.
     labels.iter_mut().step_by(3).enumerate().for_each(|(i, label)| *label = (i % CLASSES) as u8);
     let y = one_hot(&labels, CLASSES);
     let energy = (&y - &y.mean_axis(Axis(0)).unwrap()).mapv(|value| value * value).sum();
@@ -147,7 +147,7 @@ fn impact_is_relative_to_the_alignment_without_noise() {
 }
 
 #[test]
-fn labels_that_samples_say_nothing_of_are_refused() {
+fn labels_uncorrelated_with_the_samples_are_refused() {
     let (x, _) = problem(60, 8);
     let one_class = denoising(&x, &[2; 60]).alignment(&Corruption::None);
     let wanted = "labels: wanted some that vary with the samples, got none that do";
@@ -157,7 +157,7 @@ fn labels_that_samples_say_nothing_of_are_refused() {
 /// Each sample stands in both of its classes, so the labels vary with nothing; what sums of many roundings make of it
 /// is divided by deviations down to the smallest that count.
 #[test]
-fn labels_that_only_rounding_makes_vary_are_refused() {
+fn labels_with_only_rounding_errors_as_covariance_are_refused() {
     for (n, seed, falls) in [(40, 11, 0.9), (3_000, 12, 0.9), (3_000, 13, 0.51), (9_000, 14, 0.5)] {
         let mut noise = Noise::new(seed);
         let scales = Array1::from_shape_fn(50, |i| f64::powi(falls, i as i32));
@@ -178,7 +178,7 @@ fn labels_that_only_rounding_makes_vary_are_refused() {
 
 /// The label lies along the last component alone: an impact relative to what rounding leaves before it would be huge.
 #[test]
-fn an_alignment_that_only_rounding_makes_is_exactly_zero() {
+fn an_alignment_of_rounding_errors_is_exactly_zero() {
     let n = 64;
     let sign = |row: usize, bit: usize| if row >> bit & 1 == 0 { 1.0 } else { -1.0 };
     let x = Array2::from_shape_fn((n, 4), |(row, column)| (4.0 - column as f64) * sign(row, column) + 0.1);

@@ -1,4 +1,4 @@
-//! Moments of corruptions against their samples, and what is refused.
+//! Moments of corruptions against sampled ones, and invalid corruptions.
 
 use super::*;
 use crate::noise::Noise;
@@ -60,7 +60,7 @@ fn sampled_moments_approach_the_exact_ones_with_the_root_of_the_draws() {
 }
 
 #[test]
-fn a_mask_links_the_numbers_of_a_patch_in_all_channels_and_leaves_the_rim_alone() {
+fn a_mask_drops_a_patch_in_all_channels_and_single_pixels_at_the_edge() {
     let mask = Corruption::PatchMask { image: [2, 3, 3], patch: 2, drop: 0.25 };
     let second = mask.second_moment(Array2::ones((18, 18)).view()).unwrap();
     let patch = |number: usize| match (number % 9 / 3, number % 3) {
@@ -91,7 +91,7 @@ fn masks_that_drop_nothing_change_nothing() {
 }
 
 #[test]
-fn noise_along_any_rows_is_that_of_the_second_moment() {
+fn noise_along_rows_agrees_with_the_second_moment() {
     for corruption in corruptions(2) {
         let d = if corruption.mean_factor(40).is_ok() { 40 } else { 32 };
         let mut noise = Noise::new(5);
@@ -112,7 +112,7 @@ fn noise_along_any_rows_is_that_of_the_second_moment() {
 }
 
 #[test]
-fn corruptions_that_cannot_be_are_refused() {
+fn invalid_corruptions_are_refused() {
     let complaint = |corruption: Corruption| corruption.mean_factor(12).unwrap_err().to_string();
     let image = [1, 3, 4];
     let mask = |patch, drop| Corruption::PatchMask { image, patch, drop };
@@ -123,7 +123,7 @@ fn corruptions_that_cannot_be_are_refused() {
     let large = Corruption::PatchMask { image: [3, 3, 4], patch: 1, drop: 0.5 };
     assert_eq!(
         complaint(large),
-        "masked image: wanted an image of 12 numbers, as the samples have, got 3 × 3 × 4"
+        "masked image: wanted an image of 12 elements, as the samples have, got 3 × 3 × 4"
     );
     let fixed = |patch, kept| Corruption::FixedCount { image, patch, kept };
     assert_eq!(complaint(fixed(2, 1)), "patch: wanted a side that divides 3 and 4, got 2");
@@ -135,7 +135,7 @@ fn corruptions_that_cannot_be_are_refused() {
 }
 
 #[test]
-fn covariances_that_no_noise_has_are_refused() {
+fn invalid_noise_covariances_are_refused() {
     let complaint = |covariance| {
         let corruption = Corruption::Additive { covariance };
         corruption.mean_factor(2).map(|_| ()).unwrap_err().to_string()

@@ -7,7 +7,7 @@ use crate::corruption::{Added, Corruption};
 use crate::part::{columns, rows};
 use crate::{Result, linalg};
 
-/// The second moment `M` of corrupted samples in the span of the clean ones, and how a code reaches out of the span.
+/// The second moment `M` of corrupted samples in the span of the clean ones, and its coupling to the complement.
 pub(super) struct Corrupted {
     pub(super) mean_factor: f64,
     second: Second,
@@ -16,13 +16,13 @@ pub(super) struct Corrupted {
 
 /// The Schur complement of `M` in the span, along the components.
 enum Second {
-    /// The noise has no direction: the diagonal, `[r]`.
+    /// Isotropic noise: the diagonal, `[r]`.
     Diagonal(Array1<f64>),
     /// The Cholesky factor, `[r, r]`.
     Factored(Array2<f64>),
 }
 
-/// Directions without variance in which corrupted samples still have some.
+/// Directions in which only corrupted samples have variance.
 struct Outside {
     /// Orthonormal rows, `[q, d]`.
     directions: Array2<f64>,
@@ -61,7 +61,7 @@ impl Corrupted {
         Ok(Self { mean_factor: moments.mean_factor, second, outside })
     }
 
-    /// All `mu`, falling, and the columns of `V^T` along the first `r` components, `[r, r]`, with `V M V^T = I`.
+    /// All `mu`, descending, and the columns of `V^T` along the first `r` components, `[r, r]`, with `V M V^T = I`.
     pub(super) fn directions(
         &self,
         samples: &Denoising,
@@ -105,7 +105,7 @@ impl Corrupted {
     /// `L`. `None` if the order is that of the components.
     pub(super) fn decoded(self, samples: &Denoising) -> Result<Option<Array2<f64>>> {
         match self.second {
-            // s^2 / (whole s + variance) rises with s.
+            // s^2 / (whole s + variance) increases with s.
             Second::Diagonal(_) => Ok(None),
             Second::Factored(l) => {
                 let t = linalg::inverse_of_lower(l.view()) * &samples.variances;
@@ -129,7 +129,7 @@ impl Corrupted {
         encoder
     }
 
-    /// What the directions in the span, `[r, k]`, ask for outside of it, `[q, k]`.
+    /// The components outside of the span, `[q, k]`, for directions in the span, `[r, k]`.
     pub(super) fn outside(&self, directions: ArrayView2<'_, f64>) -> Array2<f64> {
         match &self.outside {
             Some(outside) => -linalg::dot(outside.response.view(), directions.to_owned().view()),
@@ -138,10 +138,10 @@ impl Corrupted {
     }
 }
 
-/// Takes from `second: [r, r]` what the noise outside of the span predicts of the noise inside.
+/// Subtracts from `second: [r, r]` the part of the noise that is predictable from the noise outside of the span.
 ///
-/// `noise: [d, d]` is the lower triangle of the noise along all components. In directions where it vanishes too there
-/// is nothing to read, and they are left out.
+/// `noise: [d, d]` is the lower triangle of the noise along all components. Directions in which it is zero are
+/// ignored.
 fn take_outside(
     second: &mut Array2<f64>,
     noise: ArrayView2<'_, f64>,
@@ -164,14 +164,14 @@ fn block(x: ArrayView2<'_, f64>, row: usize, column: usize, [height, width]: [us
     rows(columns(x, column..column + width), row..row + height).as_standard_layout().into_owned()
 }
 
-/// The eigenvalues of `t t^T`, falling and at least 0, and its eigenvectors as rows.
+/// The eigenvalues of `t t^T`, descending and at least 0, and its eigenvectors as rows.
 fn left_vectors(t: ArrayView2<'_, f64>) -> Result<(Array1<f64>, Array2<f64>)> {
     let product = linalg::lower_dot(t, t.t());
     let eigen = linalg::eigen("whitened second moment", product)?;
     Ok((eigen.values.mapv(|gain| gain.max(0.0)), eigen.vectors))
 }
 
-/// The places of the values, the largest first; of equal ones the first.
+/// The indices of the values in descending order; equal values keep their order.
 fn falling(values: &Array1<f64>) -> Vec<usize> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|&i, &j| values[j].total_cmp(&values[i]));

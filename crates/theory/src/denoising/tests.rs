@@ -1,4 +1,4 @@
-//! The closed form against samples of the noise, against other codes, and against what it generalises.
+//! The closed form against samples of the noise, against other codes, and against its special cases.
 
 use super::*;
 use crate::LinearFront;
@@ -25,7 +25,7 @@ fn corruptions() -> Vec<Corruption> {
     ]
 }
 
-/// Smooth images with noise, so that pixels predict each other; the last pixel is constant.
+/// Smooth images with noise, so that pixels are correlated; the last pixel is constant.
 struct Problem {
     x: Array2<f64>,
     labels: Vec<u8>,
@@ -73,7 +73,7 @@ const WEIGHTS: [Weights; 3] = [
     Weights { reconstruction: 0.0, labels: 1.0 },
 ];
 
-/// Sums of a few thousand products, after a whitening that enlarges rounding by the condition, below a thousand.
+/// Sums of a few thousand products, after a whitening that amplifies rounding by the condition number, below a thousand.
 const TOLERANCE: f64 = 1e6 * f64::EPSILON;
 
 /// `book/lbr.md`, fact A8.
@@ -106,8 +106,8 @@ fn the_loss_is_the_mean_over_draws_of_the_noise() {
 }
 
 #[test]
-fn the_expected_loss_at_the_optimum_is_the_optimum_and_no_change_lowers_it() {
-    // Fewer samples than numbers leave directions that only the noise fills.
+fn the_expected_loss_at_the_optimum_is_minimal() {
+    // With fewer samples than dimensions, some directions have variance only through noise.
     for (n, seed) in [(100, 4), (20, 5)] {
         let denoising = Problem::new(n, seed).denoising();
         assert_eq!(denoising.rank(), 35.min(n - 1));
@@ -132,7 +132,7 @@ fn the_expected_loss_at_the_optimum_is_the_optimum_and_no_change_lowers_it() {
     }
 }
 
-/// `book/lbr.md`, fact A10, in the scaled form of section 4.2 and smaller, with 4 draws a step beside 1: training sees
+/// `book/lbr.md`, fact A10, in the scaled form of section 4.2 and smaller, with 4 draws per step and with 1: training uses
 /// draws, the loss is the expected one.
 #[test]
 fn training_on_draws_of_the_noise_approaches_the_optimum_from_above() {
@@ -196,7 +196,7 @@ fn without_noise_it_is_the_linear_front_in_sums_instead_of_means() {
 }
 
 #[test]
-fn isotropic_noise_takes_the_same_way_with_and_without_a_matrix() {
+fn isotropic_noise_gives_the_same_result_as_a_scalar_and_as_a_matrix() {
     let problem = Problem::new(80, 9);
     let [short, long] = [
         Corruption::Gaussian { std: 1.5 },
@@ -208,7 +208,7 @@ fn isotropic_noise_takes_the_same_way_with_and_without_a_matrix() {
 }
 
 #[test]
-fn only_noise_with_a_direction_turns_the_code_away_from_the_principal_components() {
+fn only_anisotropic_noise_rotates_the_code_away_from_the_principal_components() {
     for n in [20, 100] {
         let denoising = Problem::new(n, 10).denoising();
         let ks: Vec<usize> = (1..=denoising.rank()).collect();
@@ -228,7 +228,7 @@ fn only_noise_with_a_direction_turns_the_code_away_from_the_principal_components
 }
 
 #[test]
-fn what_cannot_be_asked_is_refused() {
+fn invalid_arguments_are_refused() {
     let problem = Problem::new(30, 11);
     let denoising = problem.denoising();
     let complaint =

@@ -7,7 +7,7 @@ use crate::noise::Noise;
 const N: usize = 256;
 const LAMBDAS: [f64; 4] = [0.0, 0.1, 1.0, 10.0];
 
-/// Fair coins, and two targets that are linear in them.
+/// Random signs, and two targets linear in them.
 fn problem(d: usize) -> (Array2<f64>, Array2<f64>) {
     let mut noise = Noise::new(d as u64);
     let x = noise.normal(N, d).mapv(|value| f64::from(value > 0.0));
@@ -19,7 +19,7 @@ fn squares(of: &Array2<f64>) -> f64 {
     of.iter().map(|value| value * value).sum()
 }
 
-/// The objective, as it is written, for the encoder, the decoder and the classifier.
+/// The objective by its definition, for encoder, decoder and classifier.
 fn loss(x: &Array2<f64>, y: &Array2<f64>, lambda: f64, [v, z, w]: [&Array2<f64>; 3]) -> f64 {
     let codes = x.dot(&v.t());
     squares(&(codes.dot(&w.t()) - y)) + lambda * squares(&(codes.dot(&z.t()) - x))
@@ -48,7 +48,7 @@ fn the_loss_at_the_optimum_is_the_optimum() {
     }
 }
 
-/// `book/lbr.md`, fact A2, for random weights and for small changes of the best.
+/// `book/lbr.md`, fact A2, for random weights and for small perturbations of the optimum.
 #[test]
 fn no_random_weights_are_below_the_optimum() {
     let (x, y) = problem(16);
@@ -73,7 +73,7 @@ fn no_random_weights_are_below_the_optimum() {
 #[test]
 fn adam_reaches_the_optimum_and_never_falls_below_it() {
     let (x, y) = problem(16);
-    // Rotating samples changes no loss, so the 256 become 16, and no column of targets is lost.
+    // Losses are invariant to rotations of the samples, so the 256 become 16, and no target column is lost.
     let q = linalg::orthonormal(x.view());
     let (x, y) = (q.t().dot(&x), q.t().dot(&y));
     let optimum = JointOptimum::new(x.view(), y.view()).unwrap();
@@ -129,7 +129,7 @@ fn no_reconstruction_is_regression_of_reduced_rank() {
 
 /// `book/lbr.md`, fact A5.
 #[test]
-fn the_loss_never_rises_with_the_dimensions_and_targets_exhaust_their_rank() {
+fn the_loss_decreases_with_the_dimensions_up_to_the_rank_of_the_targets() {
     let (x, y) = problem(16);
     let y = y + 0.1 * Noise::new(5).normal(N, 2);
     let optimum = JointOptimum::new(x.view(), y.view()).unwrap();
@@ -146,7 +146,7 @@ fn the_loss_never_rises_with_the_dimensions_and_targets_exhaust_their_rank() {
 
 /// `book/lbr.md`, fact A7: by the generalised eigenvalues of `d × d` matrices, by `n × n` matrices, and by ours.
 #[test]
-fn both_other_routes_lead_to_the_same_optimum() {
+fn two_other_methods_give_the_same_optimum() {
     let mut noise = Noise::new(6);
     let [x, y] = [24, 3].map(|columns| noise.normal(24, columns));
     let optimum = JointOptimum::new(x.view(), y.view()).unwrap();
@@ -165,7 +165,7 @@ fn both_other_routes_lead_to_the_same_optimum() {
 }
 
 #[test]
-fn what_cannot_be_asked_is_refused() {
+fn invalid_arguments_are_refused() {
     let (mut x, y) = problem(16);
     let twin = x.column(1).to_owned();
     x.column_mut(0).assign(&twin);

@@ -1,4 +1,4 @@
-//! Products of large matrices by `faer`, which for f64 is several times faster than `ndarray`'s own.
+//! Multiplication of large matrices by `faer`, which for f64 is several times faster than that of `ndarray`.
 
 use faer::linalg::matmul::{matmul, triangular};
 use faer::{Accum, MatMut, MatRef};
@@ -7,7 +7,7 @@ use triangular::BlockStructure::{Rectangular, TriangularLower, TriangularUpper};
 
 use super::parts;
 
-/// A matrix for `faer`, not copied; its rows or its columns must lie in memory one after another.
+/// A `faer` view of a matrix, which must be row-major or column-major without gaps.
 pub(crate) fn view(x: ArrayView2<'_, f64>) -> MatRef<'_, f64> {
     let (rows, columns) = x.dim();
     match (x.to_slice(), x.reversed_axes().to_slice()) {
@@ -19,7 +19,7 @@ pub(crate) fn view(x: ArrayView2<'_, f64>) -> MatRef<'_, f64> {
     }
 }
 
-/// The same to be written.
+/// A mutable `faer` view of a matrix.
 pub(crate) fn view_mut(x: &mut Array2<f64>) -> MatMut<'_, f64> {
     let ((rows, columns), by_rows) = (x.dim(), x.is_standard_layout());
     let slice = x.as_slice_memory_order_mut().expect("a matrix that is written has no gaps");
@@ -29,8 +29,8 @@ pub(crate) fn view_mut(x: &mut Array2<f64>) -> MatMut<'_, f64> {
     }
 }
 
-/// The transposed matrix row by row, copied unless it lies so: products take half as long if the columns of the right
-/// factor have no gaps (14 against 30 GFlop/s for 2,000 × 2,000 on one core), and a copy is little beside them.
+/// The matrix in column-major order, copied unless it has that layout: a multiplication takes half as long with a
+/// column-major right factor (14 against 30 GFlop/s for 2,000 × 2,000 on one core), and a copy costs little.
 fn by_columns(x: ArrayView2<'_, f64>) -> CowArray<'_, f64, Ix2> {
     let transposed = x.reversed_axes();
     match transposed.to_slice() {
@@ -47,7 +47,7 @@ pub(crate) fn dot(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Array2<f64>
     product
 }
 
-/// The lower triangle of a product `a b` that is known to be symmetric, with zeros above; half the work of [`dot`].
+/// The lower triangle of a symmetric product `a b`, with zeros above; half the work of [`dot`].
 pub(crate) fn lower_dot(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Array2<f64> {
     let mut product = Array2::zeros((a.nrows(), b.ncols()));
     add_lower_dot(&mut product, a, b, 1.0);
@@ -84,7 +84,7 @@ pub(crate) fn gram_of_lower(l: ArrayView2<'_, f64>) -> Array2<f64> {
     gram
 }
 
-/// The symmetric matrix whose lower triangle is given, with zeros above.
+/// The symmetric matrix with this lower triangle.
 pub(crate) fn mirrored(mut lower: Array2<f64>) -> Array2<f64> {
     for i in 0..lower.nrows() {
         for j in 0..i {
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn products_in_every_layout_are_those_of_ndarray() {
+    fn multiplications_in_every_layout_agree_with_ndarray() {
         let mut noise = Noise::new(1);
         let (a, b) = (noise.normal(30, 40), noise.normal(40, 30));
         assert_close(&dot(a.view(), b.view()), &a.dot(&b));
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn the_gram_matrix_of_a_triangle_needs_only_the_triangle() {
+    fn the_gram_matrix_of_a_triangle_reads_only_the_triangle() {
         let l = lower(Noise::new(2).normal(40, 40));
         assert_close(&gram_of_lower(l.view()), &lower(l.t().dot(&l)));
         assert_eq!(mirrored(lower(&l + &l.t())), &l + &l.t());

@@ -1,4 +1,4 @@
-//! The closed form against what it generalises, against random codes, and against its own neighbourhood.
+//! The closed form against its special cases, against random codes, and against perturbations of itself.
 
 use super::*;
 use crate::Ridge;
@@ -9,7 +9,7 @@ const N: usize = 60;
 const CLASSES: usize = 4;
 const LAMBDAS: [f64; 6] = [0.0, 0.1, 0.5, 0.9, 0.99, 1.0];
 
-/// Sums of 420 products of numbers of a few units, after a whitening that enlarges rounding errors by the ratio of
+/// Sums of 420 products of values of a few units, after a whitening that amplifies rounding errors by the ratio of
 /// the largest deviation to the smallest, below 40.
 const TOLERANCE: f64 = 420.0 * 40.0 * f64::EPSILON;
 
@@ -62,11 +62,11 @@ fn assert_close(got: f64, wanted: f64) {
 }
 
 #[test]
-fn the_errors_are_those_of_the_training_samples_also_outside_of_the_span() {
+fn the_errors_are_those_of_the_training_samples_including_variance_outside_the_span() {
     for seed in 0..5 {
         let problem = Problem::new(seed);
-        for share in [0.9, 1.0] {
-            let front = LinearFront::new(&problem.moments(), share).unwrap();
+        for fraction in [0.9, 1.0] {
+            let front = LinearFront::new(&problem.moments(), fraction).unwrap();
             for (lambda, k) in LAMBDAS.into_iter().flat_map(|lambda| [(lambda, 1), (lambda, front.rank())]) {
                 let model = front.solve(lambda, k).unwrap();
                 let direct = problem.evaluate(&model);
@@ -105,7 +105,7 @@ fn classification_alone_is_regression_of_reduced_rank_and_exhausts_the_classes()
 }
 
 #[test]
-fn without_reconstruction_the_dimensions_that_labels_leave_are_those_of_the_limit() {
+fn at_lambda_0_the_remaining_dimensions_are_those_of_the_limit() {
     let problem = Problem::new(7);
     for k in 1..=6 {
         let [at, near] = [0.0, 1e-9].map(|lambda| problem.front().solve(lambda, k).unwrap());
@@ -142,7 +142,7 @@ fn the_heads_are_the_least_squares_fits_to_the_codes() {
 }
 
 #[test]
-fn no_random_code_with_its_best_heads_is_better() {
+fn no_random_code_with_optimal_heads_is_better() {
     for seed in 0..20 {
         let problem = Problem::new(seed);
         let random = Noise::new(1_000 + seed).normal(7, 7);
@@ -162,7 +162,7 @@ fn no_random_code_with_its_best_heads_is_better() {
 }
 
 #[test]
-fn no_change_of_the_weights_lowers_the_objective() {
+fn no_perturbation_of_the_weights_lowers_the_objective() {
     let problem = Problem::new(9);
     let mut noise = Noise::new(10);
     for lambda in LAMBDAS {
@@ -192,7 +192,7 @@ fn accuracy_counts_the_samples_whose_label_scores_highest() {
 }
 
 #[test]
-fn what_cannot_be_asked_is_refused() {
+fn invalid_arguments_are_refused() {
     let problem = Problem::new(12);
     let front = problem.front();
     assert_eq!(front.rank(), 6);

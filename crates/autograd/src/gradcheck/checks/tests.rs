@@ -1,4 +1,4 @@
-//! Operations with planted mistakes: each check finds its own.
+//! Operations with planted mistakes: each check detects its own.
 
 use proptest::prelude::*;
 
@@ -104,7 +104,7 @@ fn case_of(mistake: Mistake, shape: &[usize]) -> Case<Planted, 2> {
 }
 
 #[test]
-fn what_cancels_counts_by_the_size_of_its_terms_and_a_jump_by_nothing() {
+fn sensitivity_is_the_magnitude_of_cancelling_terms_and_zero_at_a_jump() {
     let [x, y] = [3.0, -2.999].map(|value| Tensor::from_vec::<f64>(vec![value], &[1]).unwrap());
     let first = |tensor: &Tensor| tensor.to_f64_vec()[0];
     let sum = |[x, y]: [&Tensor; 2], _: &[Tensor; 0]| Ok(vec![first(x) + first(y)]);
@@ -135,13 +135,13 @@ fn infinite_missing_and_misshapen_gradients_are_refused_by_every_check() {
             directional::directional(&case, DType::F32),
         ];
         assert!(outcomes.iter().all(Result::is_err), "{mistake:?}: {outcomes:?}");
-        // Wrong in both types alike, a gradient of zero is as precise as any.
+        // A gradient of zero is equally wrong in both types, so its precision is fine.
         assert_eq!(precision(&case, DType::F32).is_ok(), matches!(mistake, Mistake::Zero), "{mistake:?}");
     }
 }
 
 #[test]
-fn directions_see_what_is_wrong_in_large_calls_only() {
+fn directional_checks_detect_mistakes_in_large_calls_only() {
     for (shape, found) in [(&[10, 10][..], false), (&[101], true), (&[300, 200], true)] {
         for dtype in [DType::F64, DType::F32] {
             let right = directional::directional(&case_of(Mistake::None, shape), dtype);
@@ -153,7 +153,7 @@ fn directions_see_what_is_wrong_in_large_calls_only() {
 }
 
 #[test]
-fn an_ignored_wanted_and_a_forgotten_gradient_are_refused() {
+fn an_unrequested_and_a_missing_gradient_are_refused() {
     for mistake in [Mistake::IgnoresWanted, Mistake::ForgetsOne] {
         let outcome = finite_differences(&case(mistake));
         assert!(matches!(outcome, Err(Error::WrongGradients { .. })), "{mistake:?}");
@@ -161,7 +161,7 @@ fn an_ignored_wanted_and_a_forgotten_gradient_are_refused() {
 }
 
 #[test]
-fn a_gradient_that_depends_on_what_else_is_wanted_is_refused() {
+fn a_gradient_that_depends_on_other_requests_is_refused() {
     let outcome = finite_differences(&case(Mistake::DependsOnTheOther));
     assert!(matches!(outcome, Err(Error::UnsteadyGradient { .. })));
 }
@@ -180,7 +180,7 @@ fn an_adjoint_off_by_a_tenth_of_a_percent_is_refused() {
 }
 
 #[test]
-fn a_gradient_that_gets_lost_on_the_tape_is_refused() {
+fn a_gradient_lost_on_the_tape_is_refused() {
     assert_eq!(routing::no_silent_detach(&case(Mistake::None)), Ok(()));
     assert_eq!(routing::fan_out(&case(Mistake::None)), Ok(()));
     let detached = routing::no_silent_detach(&case(Mistake::ForgetsOne));
@@ -188,14 +188,14 @@ fn a_gradient_that_gets_lost_on_the_tape_is_refused() {
 }
 
 #[test]
-fn a_narrow_sum_of_large_numbers_is_refused() {
+fn a_narrow_sum_of_large_values_is_refused() {
     assert_eq!(extremes::large_magnitudes(&case(Mistake::None)), Ok(()));
     let narrow = extremes::large_magnitudes(&case(Mistake::NarrowSum));
     assert!(matches!(narrow, Err(Error::Imprecise { .. })));
 }
 
 #[test]
-fn a_class_that_is_claimed_and_not_generated_or_denied_and_generated_is_found() {
+fn claims_that_disagree_with_the_generated_cases_are_found() {
     let found = classes::disagreements::<Planted, 2, 1>().join(", ");
     for class in ["no case of EmptyAxis", "no case of TileStraddler", "there is BatchOfOne"] {
         assert!(found.contains(class), "{found}");

@@ -1,7 +1,7 @@
-//! Attention of one head in `f32`: tiles of scores that stay in the cache, by matrix products.
+//! Attention of one head in `f32`: cache-sized tiles of scores, by matrix multiplications.
 //!
-//! A tile holds the scores of some queries with some keys. In the forward pass each query carries the largest score and
-//! the sum of exponentials so far; when a tile has a larger score, the sums are rescaled to it (online softmax: Milakov
+//! A tile holds the scores of some queries with some keys. In the forward pass each query keeps its running maximum and
+//! sum of exponentials; when a tile has a larger score, the sums are rescaled to it (online softmax: Milakov
 //! and Gimelshein, 2018, arXiv 1805.02867). The backward pass recomputes the scores, as FlashAttention does.
 
 use std::ops::Range;
@@ -9,14 +9,14 @@ use std::ops::Range;
 use ndarray::{ArrayView2, ArrayViewMut2};
 use tensor::{Init, Matrix, gemm_f32, math, rows, vector};
 
-/// The most queries of a tile.
+/// The maximum number of queries of a tile.
 const QUERIES: usize = 128;
-/// The most keys of a tile. Two or three tiles of 144 KiB stay in the second cache; wider ones are copied into panels
-/// less often for the work that they bring.
+/// The maximum number of keys of a tile. Two or three tiles of 144 KiB fit into the L2 cache; wider tiles amortise
+/// packing better.
 const KEYS: usize = 288;
 const TOGETHER: &str = "the features of a head lie together";
 
-/// `[t, d]` without gaps.
+/// A contiguous matrix `[t, d]`.
 pub(super) struct Rows {
     data: Vec<f32>,
     d: usize,
@@ -27,7 +27,7 @@ impl Rows {
         Self { data: vec![0.0; t * d], d }
     }
 
-    /// A head's part of a packed tensor, times `scale`.
+    /// Copies a head's part of a packed tensor, times `scale`.
     pub(super) fn gather(part: ArrayView2<'_, f32>, scale: f32) -> Self {
         let mut data = Vec::with_capacity(part.len());
         for row in part.rows() {
@@ -56,28 +56,27 @@ impl Rows {
         Matrix::new(&self.data[self.places(tile)], tile.len(), self.d, transposed)
     }
 
-    /// The rows of a tile, to be written.
+    /// The rows of a tile, for writing.
     fn tile(&mut self, tile: &Range<usize>) -> &mut [f32] {
         let places = self.places(tile);
         &mut self.data[places]
     }
 }
 
-/// `0..t` in parts of nearly one length.
+/// Splits `0..t` into parts of nearly equal length.
 fn tiles(t: usize, most: usize) -> impl Iterator<Item = Range<usize>> {
     let length = t.div_ceil(t.div_ceil(most).max(1)).max(1);
     (0..t).step_by(length).map(move |first| first..t.min(first + length))
 }
 
-/// Memory for one tile.
+/// A buffer for one tile of scores.
 fn tile_of_scores(t: usize) -> Vec<f32> {
     vec![0.0; t.min(QUERIES) * t.min(KEYS)]
 }
 
-/// Writes `softmax(q k^T) v` to `y` and the logarithm of each row's sum of exponentials to `log_sums`. The
-/// queries are scaled already.
-pub(super) fn forward([q, k, v]: &[Rows; 3], mut y: ArrayViewMut2<'_, f32>, log_sums: &mut [f32]) {
-    let (t, d) = (log_sums.len(), q.d);
+/// Writes `softmax(q k^T) v` to `y` and the log-sum-exp of each row to `lse`. The queries are already scaled.
+pub(super) fn forward([q, k, v]: &[Rows; 3], mut y: ArrayViewMut2<'_, f32>, lse: &mut [f32]) {
+    let (t, d) = (lse.len(), q.d);
     let (mut scores, mut weights) = (tile_of_scores(t), tile_of_scores(t));
     let mut out = Rows::zeros(t, d);
     for queries in tiles(t, QUERIES) {
@@ -92,7 +91,7 @@ pub(super) fn forward([q, k, v]: &[Rows; 3], mut y: ArrayViewMut2<'_, f32>, log_
             for ((scores, weights), (out, (most, sum))) in per_key.zip(per_query) {
                 let before = *most;
                 *most = before.max(rows::largest(scores));
-                // While no score has been more than minus infinity there is nothing to scale.
+                // While all scores are minus infinity there is nothing to rescale.
                 let shift = if *most == f32::NEG_INFINITY { 0.0 } else { *most };
                 vector::map(scores, weights, move |score| math::exp(score - shift));
                 let shrink = math::exp(before - shift);
@@ -106,20 +105,20 @@ pub(super) fn forward([q, k, v]: &[Rows; 3], mut y: ArrayViewMut2<'_, f32>, log_
             let inverse = 1.0 / sum;
             let y = y.row_mut(query).into_slice().expect(TOGETHER);
             y.iter_mut().zip(out.row(query)).for_each(|(y, out)| *y = out * inverse);
-            log_sums[query] = most + sum.ln();
+            lse[query] = most + sum.ln();
         }
     }
 }
 
-/// Writes the gradients by the queries before they were scaled by `scale`, by the keys and by the values.
+/// Writes the gradients of the unscaled queries, the keys and the values.
 pub(super) fn backward(
     [q, k, v]: &[Rows; 3],
     [y, dy]: [&Rows; 2],
-    log_sums: &[f32],
+    lse: &[f32],
     scale: f32,
     [into_dq, into_dk, into_dv]: [ArrayViewMut2<'_, f32>; 3],
 ) {
-    let (t, d) = (log_sums.len(), q.d);
+    let (t, d) = (lse.len(), q.d);
     let [mut scores, mut weights, mut dweights] = [(); 3].map(|()| tile_of_scores(t));
     let [mut dq, mut dk, mut dv] = [(); 3].map(|()| Rows::zeros(t, d));
     let inner: Vec<f32> = (0..t).map(|i| rows::sum(dy.row(i), y.row(i), |dy, y| dy * y)).collect();
@@ -132,11 +131,11 @@ pub(super) fn backward(
             gemm_f32(dweights, dy.matrix(&queries, false), v.matrix(&keys, true), Init::Zero);
             for (row, query) in queries.clone().enumerate() {
                 let places = row * keys.len()..(row + 1) * keys.len();
-                let (log_sum, inner) = (log_sums[query], inner[query]);
+                let (row_lse, inner) = (lse[query], inner[query]);
                 vector::map(&scores[places.clone()], &mut weights[places.clone()], move |score| {
-                    math::exp(score - log_sum)
+                    math::exp(score - row_lse)
                 });
-                // The scores are not needed any more; their gradients take their place.
+                // The gradients of the scores overwrite the scores.
                 let (weights, dweights) = (&weights[places.clone()], &dweights[places.clone()]);
                 vector::map2(weights, dweights, &mut scores[places], move |weight, dweight| {
                     weight * (dweight - inner)

@@ -1,13 +1,13 @@
-//! Attention of few tokens and narrow heads in `f32`: many heads beside each other, one in each lane.
+//! Attention of few tokens and narrow heads in `f32`, vectorised across heads: one head per lane.
 //!
-//! Matrix products of such heads would be too small to fill a vector. Here the same number of all heads of
-//! some examples lies together, every loop runs over the heads, and nothing is ever summed across them.
+//! The matrix multiplications of such heads would be too small to fill a vector. Here the same element of all
+//! heads of some examples is contiguous, and the inner loops run over the heads.
 
 use tensor::{each_isa, math, rows};
 
-/// Lanes that are worth a task: four AVX-512 registers.
+/// The minimum number of lanes of a task: four AVX-512 registers.
 const LANES: usize = 64;
-/// The widest head and the largest part of one head, in numbers, for which this is faster than products.
+/// The maximum width of a head and number of elements of one part of a head for which this is faster than GEMM.
 const WIDEST: usize = 16;
 const LARGEST: usize = 512;
 
@@ -25,17 +25,17 @@ impl Sizes {
         Self { t, n_heads, width: d / n_heads }
     }
 
-    /// Whether heads of these sizes are better computed beside each other.
+    /// Whether vectorising across heads is faster for these sizes.
     pub(super) fn suit(self) -> bool {
         self.t > 0 && self.width <= WIDEST && self.t * self.width <= LARGEST
     }
 
-    /// Heads of a task: those of as many examples as it takes to have enough, in whole examples.
+    /// The number of heads of a task: those of enough whole examples to fill the lanes.
     fn heads(self) -> usize {
         (LANES / self.n_heads).max(1) * self.n_heads
     }
 
-    /// Numbers of `parts` parts of the heads of a task.
+    /// The number of elements in `parts` parts of the heads of a task.
     fn task(self, parts: usize) -> usize {
         self.heads() * self.t * parts * self.width
     }
@@ -44,15 +44,15 @@ impl Sizes {
         (self.width as f32).sqrt().recip()
     }
 
-    /// The numbers of one token of all heads in a packed tensor `[n, t, parts, n_heads, width]`, example after
-    /// example, as the start of each.
+    /// The offsets of one token of all heads in a packed tensor `[n, t, parts, n_heads, width]`, example after
+    /// example.
     #[inline(always)]
     fn starts(self, token: usize, [part, parts]: [usize; 2], lanes: usize) -> impl Iterator<Item = usize> {
         (0..lanes / self.n_heads)
             .map(move |example| ((example * self.t + token) * parts + part) * self.n_heads * self.width)
     }
 
-    /// One part of all heads, times `scale`: `[t, width, lanes]`.
+    /// Gathers one part of all heads, times `scale`, as `[t, width, lanes]`.
     #[inline(always)]
     fn gather(self, x: &[f32], of: [usize; 2], scale: f32) -> Vec<f32> {
         let lanes = x.len() / (self.t * of[1] * self.width);
@@ -70,7 +70,7 @@ impl Sizes {
         gathered
     }
 
-    /// Writes what [`Sizes::gather`] would read.
+    /// The inverse of [`Sizes::gather`].
     #[inline(always)]
     fn scatter(self, gathered: &[f32], into: &mut [f32], of: [usize; 2]) {
         let lanes = into.len() / (self.t * of[1] * self.width);
@@ -104,7 +104,7 @@ fn dot<'a>(sum: &mut [f32], x: impl Iterator<Item = &'a [f32]>, y: impl Iterator
     }
 }
 
-/// `e^(x - shift)` of each key in each lane.
+/// `exp(x - shift)` for each key in each lane.
 #[inline(always)]
 fn exp_less(x: &mut [f32], shift: &[f32]) {
     for x in x.chunks_exact_mut(shift.len()) {
@@ -115,10 +115,10 @@ fn exp_less(x: &mut [f32], shift: &[f32]) {
 }
 
 each_isa! {
-    /// Attention of the heads of one task.
-    fn forward_task(sizes: Sizes, qkv: &[f32], y: &mut [f32], log_sums: &mut [f32]) {
+    /// The forward pass of the heads of one task.
+    fn forward_task(sizes: Sizes, qkv: &[f32], y: &mut [f32], lse: &mut [f32]) {
         let (t, width) = (sizes.t, sizes.width);
-        let lanes = log_sums.len() / t;
+        let lanes = lse.len() / t;
         let q = sizes.gather(qkv, [0, 3], sizes.scale());
         let k = sizes.gather(qkv, [1, 3], 1.0);
         let v = sizes.gather(qkv, [2, 3], 1.0);
@@ -144,34 +144,34 @@ each_isa! {
                 dot(out, weights.chunks_exact(lanes), values);
                 out.iter_mut().zip(&sum).for_each(|(out, sum)| *out /= sum);
             }
-            let places = log_sums.iter_mut().skip(query).step_by(t);
-            for (log_sum, (most, sum)) in places.zip(most.iter().zip(&sum)) {
-                *log_sum = most + sum.ln();
+            let places = lse.iter_mut().skip(query).step_by(t);
+            for (row_lse, (most, sum)) in places.zip(most.iter().zip(&sum)) {
+                *row_lse = most + sum.ln();
             }
         }
         sizes.scatter(&out, y, [0, 1]);
     }
 }
 
-/// `y` and the logarithm of each row's sum of exponentials.
-pub(super) fn forward(qkv: &[f32], y: &mut [f32], log_sums: &mut [f32], sizes: Sizes) {
-    let log_sums = log_sums.chunks_mut(sizes.heads() * sizes.t);
-    let tasks = qkv.chunks(sizes.task(3)).zip(y.chunks_mut(sizes.task(1)).zip(log_sums));
-    rows::each(qkv.len(), tasks, |(qkv, (y, log_sums))| forward_task(sizes, qkv, y, log_sums));
+/// Computes `y` and the log-sum-exp of each row of scores.
+pub(super) fn forward(qkv: &[f32], y: &mut [f32], lse: &mut [f32], sizes: Sizes) {
+    let lse = lse.chunks_mut(sizes.heads() * sizes.t);
+    let tasks = qkv.chunks(sizes.task(3)).zip(y.chunks_mut(sizes.task(1)).zip(lse));
+    rows::each(qkv.len(), tasks, |(qkv, (y, lse))| forward_task(sizes, qkv, y, lse));
 }
 
 each_isa! {
-    /// The gradient for the heads of one task.
+    /// The backward pass of the heads of one task.
     fn backward_task(
         sizes: Sizes,
         qkv: &[f32],
         y: &[f32],
-        log_sums: &[f32],
+        lse: &[f32],
         dy: &[f32],
         dqkv: &mut [f32],
     ) {
         let (t, width, scale) = (sizes.t, sizes.width, sizes.scale());
-        let lanes = log_sums.len() / t;
+        let lanes = lse.len() / t;
         let token = width * lanes;
         let q = sizes.gather(qkv, [0, 3], scale);
         let k = sizes.gather(qkv, [1, 3], 1.0);
@@ -183,16 +183,16 @@ each_isa! {
         let mut dv = vec![0.0; t * token];
         let mut weights = vec![0.0; t * lanes];
         let mut dscores = vec![0.0; t * lanes];
-        let (mut log_sum, mut inner) = (vec![0.0; lanes], vec![0.0; lanes]);
+        let (mut row_lse, mut inner) = (vec![0.0; lanes], vec![0.0; lanes]);
         for query in 0..t {
             let places = query * token..(query + 1) * token;
             let (q, y, dy) = (&q[places.clone()], &y[places.clone()], &dy[places.clone()]);
-            let from = log_sums.iter().skip(query).step_by(t);
-            log_sum.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+            let from = lse.iter().skip(query).step_by(t);
+            row_lse.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
             for (scores, k) in weights.chunks_exact_mut(lanes).zip(k.chunks_exact(token)) {
                 dot(scores, q.chunks_exact(lanes), k.chunks_exact(lanes));
             }
-            exp_less(&mut weights, &log_sum);
+            exp_less(&mut weights, &row_lse);
             dot(&mut inner, dy.chunks_exact(lanes), y.chunks_exact(lanes));
             let keys = dscores.chunks_exact_mut(lanes).zip(weights.chunks_exact(lanes));
             for ((dscores, weights), v) in keys.zip(v.chunks_exact(token)) {
@@ -222,12 +222,12 @@ each_isa! {
     }
 }
 
-/// The gradient by queries, keys and values from what [`forward`] took and gave.
-pub(super) fn backward([qkv, y, log_sums, dy]: [&[f32]; 4], dqkv: &mut [f32], sizes: Sizes) {
-    let saved = y.chunks(sizes.task(1)).zip(log_sums.chunks(sizes.heads() * sizes.t));
+/// The gradient with respect to queries, keys and values, from the inputs and outputs of [`forward`].
+pub(super) fn backward([qkv, y, lse, dy]: [&[f32]; 4], dqkv: &mut [f32], sizes: Sizes) {
+    let saved = y.chunks(sizes.task(1)).zip(lse.chunks(sizes.heads() * sizes.t));
     let tasks = qkv.chunks(sizes.task(3)).zip(saved).zip(dy.chunks(sizes.task(1)));
     let tasks = tasks.zip(dqkv.chunks_mut(sizes.task(3)));
-    rows::each(qkv.len(), tasks, |(((qkv, (y, log_sums)), dy), dqkv)| {
-        backward_task(sizes, qkv, y, log_sums, dy, dqkv);
+    rows::each(qkv.len(), tasks, |(((qkv, (y, lse)), dy), dqkv)| {
+        backward_task(sizes, qkv, y, lse, dy, dqkv);
     });
 }

@@ -1,13 +1,13 @@
-//! The launches of attention and of its gradient.
+//! Kernel launches of attention and of its gradient.
 
 use tensor::gpu::{Argument, Call, Grid};
 use tensor::{DType, Result, Tensor};
 
 use super::Attention;
 
-/// What kernels are told of the heads.
+/// The sizes of the heads as passed to kernels.
 struct Heads {
-    /// The heads of all examples, and the tokens of each.
+    /// The number of heads of all examples, and the number of tokens of each.
     sizes: [u32; 2],
     width: usize,
     words: [u32; 4],
@@ -15,14 +15,13 @@ struct Heads {
 
 impl Heads {
     fn of(call: Call<'_>, op: Attention, qkv: &Tensor) -> Result<Self> {
-        let [n, t, d] = op.sizes(qkv.shape()).expect("the shape rule was asked");
+        let [n, t, d] = op.sizes(qkv.shape()).expect("the shape rule was checked");
         let (width, scale) = (d / op.n_heads, op.scale(d) as f32);
         let words = [call.size(op.n_heads)?, call.size(t)?, call.size(width)?, scale.to_bits()];
         Ok(Self { sizes: [call.size(n * op.n_heads)?, words[1]], width, words })
     }
 
-    /// The narrowest heads that a tiled kernel is made for and that hold these; none for the kernel that is there to
-    /// be read, which takes heads of any width.
+    /// The smallest head width of a tiled kernel that fits; `None` for the naive kernel, which supports any width.
     fn tile(&self, call: Call<'_>) -> Option<usize> {
         [64, 128].into_iter().find(|&width| self.width <= width && !call.traits().plain)
     }
@@ -32,30 +31,24 @@ impl Heads {
         Grid { blocks: [heads, t.div_ceil(tokens_of_block), 1], threads: [threads, 1, 1], shared: 0 }
     }
 
-    /// A thread for each token of each head, with so many numbers for each feature.
-    fn a_thread_for_each(&self, numbers: usize) -> Grid {
-        /// What every GPU gives a block.
+    /// One thread for each token of each head, with `values` shared-memory elements for each feature.
+    fn a_thread_for_each(&self, values: usize) -> Grid {
+        /// The shared memory that every GPU supports per block.
         const SHARED: usize = 48 << 10;
-        let of_thread = numbers * self.width * size_of::<f32>();
+        let of_thread = values * self.width * size_of::<f32>();
         let threads = (SHARED / of_thread).clamp(1, 32) as u32;
         Grid { shared: threads as usize * of_thread, ..self.grid(threads, threads) }
     }
 
-    /// A warp for each token of each head.
+    /// One warp for each token of each head.
     fn a_warp_for_each(&self) -> Grid {
         self.grid(4, 128)
     }
 }
 
-pub(super) fn forward(
-    call: Call<'_>,
-    op: Attention,
-    qkv: &Tensor,
-    [y, log_sums]: [&Tensor; 2],
-) -> Result<()> {
+pub(super) fn forward(call: Call<'_>, op: Attention, qkv: &Tensor, [y, lse]: [&Tensor; 2]) -> Result<()> {
     let heads = Heads::of(call, op, qkv)?;
-    let arguments =
-        [Argument::Out(y), Argument::Out(log_sums), Argument::In(qkv), Argument::Words(&heads.words)];
+    let arguments = [Argument::Out(y), Argument::Out(lse), Argument::In(qkv), Argument::Words(&heads.words)];
     match heads.tile(call) {
         None => call.launch("attention_plain", heads.a_thread_for_each(1), &arguments),
         Some(width) => {
@@ -68,17 +61,17 @@ pub(super) fn forward(
 pub(super) fn backward(
     call: Call<'_>,
     op: Attention,
-    [qkv, y, log_sums, dy]: [&Tensor; 4],
+    [qkv, y, lse, dy]: [&Tensor; 4],
     dqkv: &Tensor,
 ) -> Result<()> {
     let heads = Heads::of(call, op, qkv)?;
     let words = Argument::Words(&heads.words);
     // `dy . y` of each query.
-    let deltas = call.scratch(log_sums.shape(), DType::F32)?;
+    let deltas = call.scratch(lse.shape(), DType::F32)?;
     let arguments = [Argument::Out(&deltas), Argument::In(y), Argument::In(dy), words];
     call.launch("attention_grad_deltas", heads.a_warp_for_each(), &arguments)?;
-    let [qkv, log_sums, deltas, dy] = [qkv, log_sums, &deltas, dy].map(Argument::In);
-    let arguments = [Argument::Out(dqkv), qkv, log_sums, deltas, dy, words];
+    let [qkv, lse, deltas, dy] = [qkv, lse, &deltas, dy].map(Argument::In);
+    let arguments = [Argument::Out(dqkv), qkv, lse, deltas, dy, words];
     let Some(width) = heads.tile(call) else {
         return call.launch("attention_grad_plain", heads.a_thread_for_each(2), &arguments);
     };

@@ -1,18 +1,18 @@
-//! Batch normalisation of `f32`: sums over each channel and the maps that use them, on all threads.
+//! Batch normalisation in `f32`: parallel per-channel sums and element-wise maps.
 //!
-//! `x` is `[n, c, plane]`. With planes of more than one element a channel is a list of rows; with planes of
-//! one it is a column, and a strip of columns is read at once. Every sum has one order.
+//! `x` is `[n, c, plane]`. With planes of more than one element a channel is a list of rows; with planes of one
+//! element it is a column, and strips of columns are read together. Every sum has a fixed order.
 
 use tensor::rows;
 
 use crate::moments::Moments as Exact;
 
-/// Columns that are summed beside each other.
+/// The number of columns summed together.
 const STRIP: usize = 64;
-/// Rows of one partial sum over columns, and of one task.
+/// The number of rows of one partial sum over columns, and of one task.
 const BLOCK: usize = 64;
 
-/// How `[n, c, ..]` lies in memory.
+/// The memory layout of `[n, c, ..]`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Layout {
     channels: usize,
@@ -30,13 +30,13 @@ impl Layout {
         x.chunks_exact(self.plane).skip(channel).step_by(self.channels)
     }
 
-    /// Elements that one task of a map takes.
+    /// The number of elements of one task of a map.
     fn task(self) -> usize {
         self.channels * if self.plane == 1 { BLOCK } else { self.plane }
     }
 }
 
-/// Count, mean and squared deviations of the numbers seen so far.
+/// Running count, mean and sum of squared deviations.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Moments {
     count: f64,
@@ -46,8 +46,8 @@ pub(crate) struct Moments {
 }
 
 impl Moments {
-    /// Joins a group of numbers whose own moments are known. Both means enter by their difference, so
-    /// numbers far from zero lose nothing.
+    /// Merges the moments of a group (Chan, Golub and LeVeque, 1983, doi 10.2307/2683386). Only the difference of the means
+    /// is used, so values far from zero lose no precision.
     fn join(&mut self, count: usize, mean: f64, squares: f64) {
         let (count, step) = (count as f64, mean - self.mean);
         let total = self.count + count;
@@ -56,7 +56,7 @@ impl Moments {
         self.count = total;
     }
 
-    /// Joins a group by its moments in 32 bits, or by its elements where their squares overflow those.
+    /// Merges a group by its moments in 32 bits, or by its elements where the squares overflow 32 bits.
     #[inline(always)]
     fn join_group(&mut self, mean: f32, squares: f32, x: impl ExactSizeIterator<Item = f32> + Clone) {
         if squares.is_finite() {
@@ -67,7 +67,7 @@ impl Moments {
     }
 }
 
-/// The moments of each channel; each group is read twice while it is near.
+/// The moments of each channel; each group is read twice while it is in the cache.
 pub(crate) fn moments(x: &[f32], layout: Layout) -> Vec<Moments> {
     let mut moments = vec![Moments::default(); layout.channels];
     if layout.plane == 1 {
@@ -82,36 +82,36 @@ pub(crate) fn moments(x: &[f32], layout: Layout) -> Vec<Moments> {
     moments
 }
 
-/// `[sum(dy z), sum(dy)]` of each channel, with `z = (x - mean) inverse`.
-pub(crate) fn sums(x: &[f32], dy: &[f32], [mean, inverse]: [&[f32]; 2], layout: Layout) -> Vec<[f64; 2]> {
+/// `[sum(dy z), sum(dy)]` of each channel, with `z = (x - mean) rstd`.
+pub(crate) fn sums(x: &[f32], dy: &[f32], [mean, rstd]: [&[f32]; 2], layout: Layout) -> Vec<[f64; 2]> {
     let mut sums = vec![[0.0; 2]; layout.channels];
     if layout.plane == 1 {
         rows::each(x.len(), sums.chunks_mut(STRIP).enumerate(), |(strip, sums)| {
-            sums_of_columns([x, dy], [mean, inverse], strip * STRIP, sums);
+            sums_of_columns([x, dy], [mean, rstd], strip * STRIP, sums);
         });
     } else {
         rows::each(x.len(), sums.iter_mut().enumerate(), |(channel, sums)| {
-            *sums = sums_of_planes([x, dy], [mean[channel], inverse[channel]], layout, channel);
+            *sums = sums_of_planes([x, dy], [mean[channel], rstd[channel]], layout, channel);
         });
     }
     sums
 }
 
-/// `y = (x - mean) scale + shift`, the three given for each channel.
+/// `y = (x - mean) scale + shift`, with `mean`, `scale` and `shift` of each channel.
 pub(crate) fn normalise(x: &[f32], y: &mut [f32], channels: [&[f32]; 3], layout: Layout) {
     let tasks = x.chunks(layout.task()).zip(y.chunks_mut(layout.task()));
     rows::each(x.len(), tasks, |(x, y)| normalise_task(x, y, channels, layout));
 }
 
-/// What `dx` is made of in one channel: `of_dy dy + of_z z + of_x (x - mean) + shift`, with `z = (x - mean) inverse`.
-/// `z` stays whole: where `x` is huge, `of_z inverse` has no digits left.
+/// The coefficients of `dx` in one channel: `of_dy dy + of_z z + of_x (x - mean) + shift`, with `z = (x - mean) rstd`.
+/// `z` is computed first: where `x` is huge, `of_z rstd` would underflow.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Gradient {
     pub(crate) of_dy: f32,
     pub(crate) of_z: f32,
     pub(crate) of_x: f32,
     pub(crate) mean: f32,
-    pub(crate) inverse: f32,
+    pub(crate) rstd: f32,
     pub(crate) shift: f32,
 }
 
@@ -119,7 +119,7 @@ impl Gradient {
     #[inline(always)]
     fn at(&self, x: f32, dy: f32) -> f32 {
         let deviation = x - self.mean;
-        self.of_dy * dy + self.of_z * (deviation * self.inverse) + self.of_x * deviation + self.shift
+        self.of_dy * dy + self.of_z * (deviation * self.rstd) + self.of_x * deviation + self.shift
     }
 }
 
@@ -134,7 +134,7 @@ tensor::each_isa! {
     fn moments_of_planes(x: &[f32], layout: Layout, channel: usize, moments: &mut Moments) {
         for x in layout.planes(x, channel) {
             let first = rows::sum(x, x, |x, _| x) / x.len() as f32;
-            // What the first sum has rounded, so that equal values have no deviation.
+            // Corrects the rounding of the first sum, so that equal values have no deviation.
             let mean = first + rows::sum(x, x, |x, _| x - first) / x.len() as f32;
             let squares = rows::sum(x, x, |x, _| (x - mean) * (x - mean));
             moments.join_group(mean, squares, x.iter().copied());
@@ -151,7 +151,7 @@ tensor::each_isa! {
                 means.iter_mut().zip(row).for_each(|(mean, &x)| *mean += x);
             }
             means.iter_mut().for_each(|mean| *mean /= count);
-            // What the first sums have rounded, so that equal values have no deviation.
+            // Corrects the rounding of the first sums, so that equal values have no deviation.
             for row in rows() {
                 let terms = rests.iter_mut().zip(&means).zip(row);
                 terms.for_each(|((rest, &mean), &x)| *rest += x - mean);
@@ -169,26 +169,26 @@ tensor::each_isa! {
     }
 
     fn sums_of_planes(x_and_dy: [&[f32]; 2], statistics: [f32; 2], layout: Layout, channel: usize) -> [f64; 2] {
-        let [mean, inverse] = statistics;
+        let [mean, rstd] = statistics;
         let [x, dy] = x_and_dy.map(|x| layout.planes(x, channel));
         let mut sums = [0.0; 2];
         for (x, dy) in x.zip(dy) {
-            sums[0] += f64::from(rows::sum(x, dy, |x, dy| dy * ((x - mean) * inverse)));
+            sums[0] += f64::from(rows::sum(x, dy, |x, dy| dy * ((x - mean) * rstd)));
             sums[1] += f64::from(rows::sum(dy, dy, |dy, _| dy));
         }
         sums
     }
 
     fn sums_of_columns(x_and_dy: [&[f32]; 2], statistics: [&[f32]; 2], first: usize, sums: &mut [[f64; 2]]) {
-        let ([x, dy], [mean, inverse]) = (x_and_dy, statistics);
+        let ([x, dy], [mean, rstd]) = (x_and_dy, statistics);
         let (columns, strip) = (mean.len(), first..first + sums.len());
         for (x, dy) in x.chunks(BLOCK * columns).zip(dy.chunks(BLOCK * columns)) {
             let (mut with_z, mut plain) = ([0.0f32; STRIP], [0.0f32; STRIP]);
             for (x, dy) in x.chunks_exact(columns).zip(dy.chunks_exact(columns)) {
                 let row = x[strip.clone()].iter().zip(&dy[strip.clone()]);
-                let row = row.zip(mean[strip.clone()].iter().zip(&inverse[strip.clone()]));
-                for ((with_z, plain), ((&x, &dy), (&mean, &inverse))) in with_z.iter_mut().zip(&mut plain).zip(row) {
-                    *with_z += dy * ((x - mean) * inverse);
+                let row = row.zip(mean[strip.clone()].iter().zip(&rstd[strip.clone()]));
+                for ((with_z, plain), ((&x, &dy), (&mean, &rstd))) in with_z.iter_mut().zip(&mut plain).zip(row) {
+                    *with_z += dy * ((x - mean) * rstd);
                     *plain += dy;
                 }
             }

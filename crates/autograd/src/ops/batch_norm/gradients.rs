@@ -1,15 +1,15 @@
-//! The gradients of batch normalisation as kernels.
+//! Gradient kernels of batch normalisation.
 
 use ndarray::{Array1, ArrayD, ArrayViewD, Axis, Zip};
 use tensor::gpu::Call;
 use tensor::sums::pairwise;
-use tensor::{Error, Kernel, Real, Slice, Stored, Tensor};
+use tensor::{Error, Kernel, Real, Slice, Storage, Tensor};
 
 use super::fast::{self, Gradient, Layout};
 use crate::launch::channels::{over_channels, over_numbers};
 
-/// The gradients by `weight` and `bias`: `sum(dy z)`, with `z` the normalised `x`, and `sum(dy)` over each
-/// channel. In the accumulator type, since `dx` is made of them as well.
+/// The gradients of `weight` and `bias`: `sum(dy z)`, with `z` the normalised `x`, and `sum(dy)` over each
+/// channel. In the accumulator type, because `dx` uses them too.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BatchNormGradAffine;
 
@@ -20,28 +20,28 @@ impl Kernel<4, 2> for BatchNormGradAffine {
 
     fn shapes(&self, inputs: [&[usize]; 4]) -> tensor::Result<[Vec<usize>; 2]> {
         match inputs {
-            [x @ &[_, c, ..], mean, inverse, dy] if x == dy && [mean, inverse] == [[c]; 2] => {
+            [x @ &[_, c, ..], mean, rstd, dy] if x == dy && [mean, rstd] == [[c]; 2] => {
                 Ok([vec![c], vec![c]])
             }
-            _ => Err(Error::shape(self.name(), "what batch_norm took and gave", &inputs)),
+            _ => Err(Error::shape(self.name(), "the inputs and outputs of batch_norm", &inputs)),
         }
     }
 
-    fn loaded(&self) -> [Stored; 4] {
-        use Stored::{AsAccumulator, AsInput};
-        [AsInput, AsAccumulator, AsAccumulator, AsInput]
+    fn input_dtypes(&self) -> [Storage; 4] {
+        use Storage::{Accumulator, Same};
+        [Same, Accumulator, Accumulator, Same]
     }
 
-    fn stored(&self) -> [Stored; 2] {
-        [Stored::AsAccumulator; 2]
+    fn output_dtypes(&self) -> [Storage; 2] {
+        [Storage::Accumulator; 2]
     }
 
-    fn reference<A: Real>(&self, [x, mean, inverse, dy]: [ArrayViewD<'_, A>; 4]) -> [ArrayD<A>; 2] {
-        let statistics = mean.iter().zip(&inverse);
+    fn reference<A: Real>(&self, [x, mean, rstd, dy]: [ArrayViewD<'_, A>; 4]) -> [ArrayD<A>; 2] {
+        let statistics = mean.iter().zip(&rstd);
         let of_channels = x.axis_iter(Axis(1)).zip(dy.axis_iter(Axis(1))).zip(statistics);
         let dweight: Array1<A> = of_channels
-            .map(|((x, dy), (&mean, &inverse))| {
-                pairwise(x.iter().zip(&dy).map(|(&x, &dy)| dy * ((x - mean) * inverse)))
+            .map(|((x, dy), (&mean, &rstd))| {
+                pairwise(x.iter().zip(&dy).map(|(&x, &dy)| dy * ((x - mean) * rstd)))
             })
             .collect();
         let dbias: Array1<A> = dy.axis_iter(Axis(1)).map(|dy| pairwise(dy.iter().copied())).collect();
@@ -52,11 +52,11 @@ impl Kernel<4, 2> for BatchNormGradAffine {
         over_channels(call, self.name(), &sums, &inputs, &[])
     }
 
-    fn fast(&self, [x, mean, inverse, dy]: [Slice<'_>; 4], [dweight, dbias]: [&mut [f32]; 2]) -> bool {
+    fn fast(&self, [x, mean, rstd, dy]: [Slice<'_>; 4], [dweight, dbias]: [&mut [f32]; 2]) -> bool {
         if x.data.is_empty() {
             return false;
         }
-        let sums = fast::sums(x.data, dy.data, [mean.data, inverse.data], Layout::of(x.shape));
+        let sums = fast::sums(x.data, dy.data, [mean.data, rstd.data], Layout::of(x.shape));
         for (channel, [with_z, plain]) in sums.into_iter().enumerate() {
             dweight[channel] = with_z as f32;
             dbias[channel] = plain as f32;
@@ -65,7 +65,7 @@ impl Kernel<4, 2> for BatchNormGradAffine {
     }
 }
 
-/// The gradient by `x`. Each of the `count` values of a channel also moves its mean and its variance:
+/// The gradient with respect to `x`. Each of the `count` values of a channel also affects its mean and its variance:
 ///
 /// `dx = (dy - sum(dy) / count - z sum(dy z) / count) weight / sqrt(variance + eps)
 ///     + dmean / count + 2 (x - mean) dvariance / (count - 1)`
@@ -81,24 +81,24 @@ impl Kernel<9, 1> for BatchNormGradInput {
         let [x, dy, of_channels @ ..] = inputs;
         match x {
             &[_, c, ..] if x == dy && of_channels.iter().all(|shape| *shape == [c]) => Ok([x.to_vec()]),
-            _ => Err(Error::shape(self.name(), "what batch_norm took and gave", &inputs)),
+            _ => Err(Error::shape(self.name(), "the inputs and outputs of batch_norm", &inputs)),
         }
     }
 
-    fn loaded(&self) -> [Stored; 9] {
-        std::array::from_fn(|input| if input < 3 { Stored::AsInput } else { Stored::AsAccumulator })
+    fn input_dtypes(&self) -> [Storage; 9] {
+        std::array::from_fn(|input| if input < 3 { Storage::Same } else { Storage::Accumulator })
     }
 
     fn reference<A: Real>(&self, inputs: [ArrayViewD<'_, A>; 9]) -> [ArrayD<A>; 1] {
-        let [x, dy, weight, mean, inverse, dweight, dbias, dmean, dvariance] = inputs;
+        let [x, dy, weight, mean, rstd, dweight, dbias, dmean, dvariance] = inputs;
         let mut dx = dy.to_owned();
         for (channel, (mut dx, x)) in dx.axis_iter_mut(Axis(1)).zip(x.axis_iter(Axis(1))).enumerate() {
             let of = |values: &ArrayViewD<'_, A>| values[[channel]];
             let count = A::of(x.len());
             Zip::from(&mut dx).and(&x).for_each(|dx, &x| {
-                let z = (x - of(&mean)) * of(&inverse);
+                let z = (x - of(&mean)) * of(&rstd);
                 let through_y =
-                    (*dx - of(&dbias) / count - z * of(&dweight) / count) * of(&weight) * of(&inverse);
+                    (*dx - of(&dbias) / count - z * of(&dweight) / count) * of(&weight) * of(&rstd);
                 let through_variance = A::of(2) * (x - of(&mean)) * of(&dvariance) / (count - A::one());
                 *dx = through_y + of(&dmean) / count + through_variance;
             });
@@ -112,20 +112,20 @@ impl Kernel<9, 1> for BatchNormGradInput {
 
     fn fast(&self, inputs: [Slice<'_>; 9], [dx]: [&mut [f32]; 1]) -> bool {
         let layout = Layout::of(inputs[0].shape);
-        let [x, dy, weight, mean, inverse, dweight, dbias, dmean, dvariance] = inputs.map(|input| input.data);
+        let [x, dy, weight, mean, rstd, dweight, dbias, dmean, dvariance] = inputs.map(|input| input.data);
         if x.is_empty() {
             return true;
         }
         let count = (x.len() / mean.len()) as f32;
         let gradients: Vec<Gradient> = (0..mean.len())
             .map(|channel| {
-                let (inverse, of_dy) = (inverse[channel], weight[channel] * inverse[channel]);
+                let (rstd, of_dy) = (rstd[channel], weight[channel] * rstd[channel]);
                 Gradient {
                     of_dy,
                     of_z: -of_dy * (dweight[channel] / count),
                     of_x: 2.0 * dvariance[channel] / (count - 1.0),
                     mean: mean[channel],
-                    inverse,
+                    rstd,
                     shift: (dmean[channel] - of_dy * dbias[channel]) / count,
                 }
             })

@@ -1,11 +1,11 @@
-//! What layer normalisation does at its edges: constant rows, huge values, rows of one element.
+//! Edge cases of layer normalisation: constant rows, huge values, rows of one element.
 
 use tensor::{DType, Tensor};
 
 use crate::Tape;
 
 #[test]
-fn a_row_far_from_zero_keeps_its_digits() {
+fn a_row_far_from_zero_keeps_its_precision() {
     let tape = Tape::new();
     let x = tape.input(&Tensor::from_slice(&[10_001.0f32, 9_999.0, 10_001.0, 9_999.0], &[1, 4]).unwrap());
     let (one, zero) = (Tensor::full(1.0, &[4], DType::F32), Tensor::zeros(&[4], DType::F32));
@@ -14,7 +14,7 @@ fn a_row_far_from_zero_keeps_its_digits() {
 }
 
 #[test]
-fn a_row_of_one_is_the_bias_and_moves_nothing() {
+fn a_row_of_one_element_gives_the_bias_and_a_zero_gradient() {
     let tape = Tape::new();
     let x = tape.input(&Tensor::from_slice(&[3.0f32, -7.0], &[2, 1]).unwrap());
     let weight = tape.input(&Tensor::full(2.0, &[1], DType::F32));
@@ -26,7 +26,7 @@ fn a_row_of_one_is_the_bias_and_moves_nothing() {
 }
 
 #[test]
-fn equal_numbers_are_the_bias_and_huge_ones_keep_their_proportions() {
+fn equal_values_give_the_bias_and_huge_ones_keep_their_proportions() {
     for dtype in [DType::F64, DType::F32, DType::BF16] {
         let normed = |row: &[f64]| {
             let tape = Tape::new();
@@ -39,7 +39,7 @@ fn equal_numbers_are_the_bias_and_huge_ones_keep_their_proportions() {
             (y.value().to_f64_vec(), gradients.of(&one).unwrap().to_f64_vec())
         };
         for n in [3, 7, 1000] {
-            assert_eq!(normed(&vec![3.3e7; n]).0, vec![0.0; n], "{n} equal numbers in {dtype}");
+            assert_eq!(normed(&vec![3.3e7; n]).0, vec![0.0; n], "{n} equal values in {dtype}");
         }
         for size in [1e20, 1e30] {
             let (y, dweight) = normed(&[size, 0.0, 0.0, 0.0]);
@@ -66,7 +66,7 @@ fn an_eps_of_zero_or_below_is_refused() {
 }
 
 #[test]
-fn shapes_that_do_not_fit_are_an_error_that_says_which_would() {
+fn wrong_shapes_are_an_error_with_the_expected_ones() {
     let tape = Tape::new();
     let of = |shape: &[usize]| tape.input(&Tensor::zeros(shape, DType::F32));
     let message = of(&[2, 3]).layer_norm(&of(&[2]), &of(&[3]), 1e-5).unwrap_err().to_string();

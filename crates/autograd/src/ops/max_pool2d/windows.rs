@@ -1,18 +1,18 @@
-//! The largest number of each window of an image, with its place, and the way back to that place.
+//! The maximum of each window of an image with its position, and the scatter of gradients to these positions.
 
 use std::ops::Range;
 
 use ndarray::{Array4, ArrayD, ArrayViewD};
 use tensor::gpu::{Argument, Call, Grid};
-use tensor::{Kernel, Real, Slice, Stored, Tensor, elements, planes};
+use tensor::{Kernel, Real, Slice, Storage, Tensor, elements, planes};
 
 use super::MaxPool2d;
 use crate::Result;
 use crate::op::if_wanted;
 use crate::ops::conv2d::of_rank_4;
 
-/// The largest number of each window, and its place `row * w + column` in its image; the first in row-major
-/// order where several are largest, and the first NaN where there is one.
+/// The maximum of each window, and its position `row * w + column` in its image: the first maximum in row-major
+/// order, or the first NaN if there is one.
 ///
 /// The windows are all pairs of a range of rows and a range of columns, none of them empty.
 #[derive(Debug, Clone)]
@@ -23,12 +23,12 @@ pub(crate) struct Largest {
     pub(crate) columns: Vec<Range<usize>>,
 }
 
-/// How windows lie: what kernels of a GPU are told in place of the ranges.
+/// The arrangement of windows, passed to GPU kernels instead of the ranges.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Windows {
-    /// One moves over the image.
+    /// Windows of a fixed size with a stride.
     Moving(MaxPool2d),
-    /// They cover the image.
+    /// Adaptive windows that cover the image.
     Covering,
 }
 
@@ -40,7 +40,7 @@ impl Windows {
         }
     }
 
-    /// The struct that kernels take, for an image and a number of windows of these sides.
+    /// The struct passed to kernels, for an image and a grid of windows of these sizes.
     fn words(self, call: Call<'_>, image: [usize; 2], size: [usize; 2]) -> tensor::Result<Vec<u32>> {
         let mut sizes = vec![image, size];
         if let Self::Moving(MaxPool2d { kernel, stride, padding }) = self {
@@ -50,11 +50,10 @@ impl Windows {
     }
 }
 
-/// The most rows and columns of windows: each of them is listed.
+/// The maximum number of rows and columns of windows, whose ranges are stored.
 const MOST_LISTED: usize = 2 * MOST_PLACES;
 
-/// An error unless so many windows are a legal size and their rows and columns can be listed, also where there are no
-/// images.
+/// Returns an error unless the number of windows is a valid size and their ranges can be stored, also for an empty batch.
 pub(crate) fn check_count([n, c, rows, columns]: [usize; 4]) -> tensor::Result<()> {
     elements(&[n, c, rows, columns])?;
     if rows.max(columns) > MOST_LISTED {
@@ -64,10 +63,10 @@ pub(crate) fn check_count([n, c, rows, columns]: [usize; 4]) -> tensor::Result<(
     Ok(())
 }
 
-/// Places in an image that a number of 32 bits can name.
+/// The number of positions that `f32` represents exactly.
 const MOST_PLACES: usize = 1 << 24;
 
-/// Whether `x` takes the place of `largest`: a NaN does, so that it is not lost, and keeps it.
+/// Whether `x` replaces `largest`: the first NaN does and stays.
 #[inline(always)]
 fn replaces<A: Real>(x: A, largest: A) -> bool {
     (x > largest) | (x.is_nan() & !largest.is_nan())
@@ -95,9 +94,9 @@ impl Kernel<1, 2> for Largest {
         }
     }
 
-    /// Places are whole numbers up to [`MOST_PLACES`], which 32 bits hold exactly and 16 do not.
-    fn stored(&self) -> [Stored; 2] {
-        [Stored::AsInput, Stored::AsAccumulator]
+    /// Positions are integers up to [`MOST_PLACES`], which `f32` represents exactly and 16-bit types do not.
+    fn output_dtypes(&self) -> [Storage; 2] {
+        [Storage::Same, Storage::Accumulator]
     }
 
     fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 2] {
@@ -134,7 +133,7 @@ impl Kernel<1, 2> for Largest {
         let (count, width) = (x.shape[0] * x.shape[1], self.image[1]);
         let (out, pairs) = (self.columns.len(), pairs_of(&self.columns));
         let all = steps_of(&self.columns);
-        // What is left beside the pairs is computed window by window.
+        // The windows outside the pairs are computed one by one.
         let worth_pairing = 2 * pairs.len() > out;
         let apart = || (0..pairs.start).chain(pairs.end..out);
         planes::for_each(count, [x.data], [y, place_of], |[image], [y, place_of]| {
@@ -145,7 +144,7 @@ impl Kernel<1, 2> for Largest {
                     largest_of_windows(lines, width, rows.start * width, &all, [y, place_of]);
                     continue;
                 }
-                // A row that stands alone is met twice, which changes nothing.
+                // A single row is visited twice, which changes nothing.
                 let [top, bottom] =
                     [rows.start, rows.end - 1].map(|row| &image[row * width..(row + 1) * width]);
                 let first = [rows.start, rows.end - 1].map(|row| row * width);
@@ -161,8 +160,8 @@ impl Kernel<1, 2> for Largest {
     }
 }
 
-/// The first columns of all windows, then the second ones, and so on; a window that has no more repeats its
-/// last, which changes neither its largest number nor the place.
+/// The first columns of all windows, then the second ones, and so on; narrower windows repeat their last column,
+/// which changes neither the maximum nor its position.
 fn steps_of(columns: &[Range<usize>]) -> Vec<Vec<u32>> {
     let longest = columns.iter().map(Range::len).max().unwrap_or(0);
     let step =
@@ -170,7 +169,7 @@ fn steps_of(columns: &[Range<usize>]) -> Vec<Vec<u32>> {
     (0..longest).map(step).collect()
 }
 
-/// The largest number of one window and its place.
+/// The maximum of one window and its position.
 fn largest_of_window(image: &[f32], width: usize, rows: Range<usize>, columns: Range<usize>) -> (f32, f32) {
     let mut place = rows.start * width + columns.start;
     for row in rows {
@@ -181,10 +180,10 @@ fn largest_of_window(image: &[f32], width: usize, rows: Range<usize>, columns: R
     (image[place], place as f32)
 }
 
-/// Windows that are computed at once: an AVX2 register.
+/// The number of windows computed together: one AVX2 register.
 const LANES: usize = 8;
 
-/// The longest run of windows that are two columns wide and lie beside each other.
+/// The longest run of adjacent windows of two columns.
 fn pairs_of(columns: &[Range<usize>]) -> Range<usize> {
     let (mut longest, mut start) = (0..0, 0);
     for end in 0..columns.len() {
@@ -201,15 +200,15 @@ fn pairs_of(columns: &[Range<usize>]) -> Range<usize> {
 }
 
 tensor::each_isa! {
-    /// The largest numbers of windows two columns wide, from this column on, of two rows that begin at the places
-    /// `first` of the image.
+    /// The maxima of windows of two columns, from this column on, over two rows that begin at the positions `first` of
+    /// the image.
     fn largest_of_pairs(rows: [&[f32]; 2], column: usize, first: [usize; 2], out: [&mut [f32]; 2]) {
         let [y, place_of] = out;
         let count = y.len();
         let [top, bottom] = rows.map(|row| &row[column..].as_chunks::<2>().0[..count]);
         let (place_of, below) = (&mut place_of[..count], (first[1] - first[0]) as f32);
         let first = (first[0] + column) as f32;
-        // Whole vectors of windows; the last one goes back over some that are done where it would not fill.
+        // Whole vectors of windows; the last vector overlaps the previous one if it is not full.
         for start in (0..count / LANES * LANES).step_by(LANES).chain((count > LANES).then(|| count - LANES)) {
             let (mut corners, mut largest, mut place) = ([[0.0; LANES]; 3], [0.0; LANES], [0.0; LANES]);
             for lane in 0..LANES {
@@ -220,7 +219,7 @@ tensor::each_isa! {
             let origin = place;
             for (other, further) in corners.iter().zip([1.0, below, below + 1.0]) {
                 for lane in 0..LANES {
-                    // Without branches, so that all windows are computed at once.
+                    // Branch-free, so that the loop is vectorised.
                     let taken = replaces(other[lane], largest[lane]);
                     place[lane] = if taken { origin[lane] + further } else { place[lane] };
                     largest[lane] = if taken { other[lane] } else { largest[lane] };
@@ -240,11 +239,11 @@ tensor::each_isa! {
         }
     }
 
-    /// The largest numbers of windows whose columns are given by [`steps_of`]; `image` holds their rows and
-    /// begins at place `first` of the whole.
+    /// The maxima of windows whose columns are given by [`steps_of`]; `image` holds their rows and begins at position
+    /// `first` of the whole image.
     fn largest_of_windows(image: &[f32], width: usize, first: usize, steps: &[Vec<u32>], out: [&mut [f32]; 2]) {
         let [y, place_of] = out;
-        // What a window of nothing but minus infinity keeps.
+        // The initial value, kept by windows of minus infinity.
         y.fill(f32::NEG_INFINITY);
         let starts = steps.first().into_iter().flatten();
         place_of.iter_mut().zip(starts).for_each(|(to, &at)| *to = (first + at as usize) as f32);
@@ -262,7 +261,7 @@ tensor::each_isa! {
     }
 }
 
-/// Adds each `dy` to the place of its window's largest number in an image of these sizes.
+/// Scatters each `dy` to the position of its window's maximum in an image of these sizes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LargestGrad {
     pub(crate) image: [usize; 2],
@@ -281,8 +280,8 @@ impl Kernel<2, 1> for LargestGrad {
         }
     }
 
-    fn loaded(&self) -> [Stored; 2] {
-        [Stored::AsInput, Stored::AsAccumulator]
+    fn input_dtypes(&self) -> [Storage; 2] {
+        [Storage::Same, Storage::Accumulator]
     }
 
     fn reference<A: Real>(&self, [dy, place_of]: [ArrayViewD<'_, A>; 2]) -> [ArrayD<A>; 1] {
@@ -299,7 +298,7 @@ impl Kernel<2, 1> for LargestGrad {
 
     fn launch(&self, call: Call<'_>, [dy, place_of]: [&Tensor; 2], [dx]: [&Tensor; 1]) -> tensor::Result<()> {
         call.size(dx.len())?;
-        let &[n, c, rows, columns] = dy.shape() else { unreachable!("the shape rule was asked") };
+        let &[n, c, rows, columns] = dy.shape() else { unreachable!("the shape rule was checked") };
         let words = self.windows.words(call, self.image, [rows, columns])?;
         let arguments = [
             Argument::Out(dx),
@@ -327,7 +326,7 @@ impl Kernel<2, 1> for LargestGrad {
     }
 }
 
-/// The largest numbers of windows, with what the way back needs.
+/// The maxima of windows, with the positions for the backward pass.
 pub(crate) fn forward(
     x: &Tensor,
     windows: Windows,
@@ -338,7 +337,7 @@ pub(crate) fn forward(
     Ok((y, Places { image, windows, place_of }))
 }
 
-/// Where the largest numbers stood, and the sizes of the images that they stood in.
+/// The positions of the maxima, and the sizes of the images.
 #[derive(Debug)]
 pub struct Places {
     image: [usize; 2],
@@ -347,7 +346,7 @@ pub struct Places {
 }
 
 impl Places {
-    /// Each `dy` goes to where its largest number stood.
+    /// Scatters each `dy` to the position of its maximum.
     pub(crate) fn backward(&self, dy: &Tensor, wanted: bool) -> Result<Option<Tensor>> {
         if_wanted(wanted, || {
             let kernel = LargestGrad { image: self.image, windows: self.windows };

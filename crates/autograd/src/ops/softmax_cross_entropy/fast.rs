@@ -1,8 +1,8 @@
-//! Softmax and cross-entropy in `f32`: rows on all threads, the classes of a row in vectors.
+//! Softmax and cross-entropy in `f32`: parallel over rows, vectorised over classes.
 
 use tensor::{each_isa, math, rows};
 
-/// Elements of a task, whose losses are one partial sum.
+/// The number of elements of a task, whose losses form one partial sum.
 const ELEMENTS: usize = 4096;
 
 each_isa! {
@@ -30,7 +30,7 @@ each_isa! {
     }
 }
 
-/// Rows of a task. It depends on nothing but the number of classes, and so do the sums.
+/// The number of rows of a task. It depends on the number of classes alone, so the order of the sums is fixed.
 fn rows_of_task(classes: usize) -> usize {
     (ELEMENTS / classes).max(1)
 }

@@ -1,4 +1,4 @@
-//! The advice on sets of which the truth is known.
+//! Tests the advice on data sets with known properties.
 
 use data::Split;
 use experiments::advice::HeldOut;
@@ -7,7 +7,7 @@ use ndarray::Array4;
 use super::*;
 
 #[test]
-fn few_clothes_are_described_and_not_advised_on() {
+fn too_few_images_are_described_without_advice() {
     let set = data::open("fashion-mnist-embedded", None).unwrap();
     let mut steps = 0;
     let advice = advise(&set.train.first(1_500).unwrap(), |_| steps += 1).unwrap();
@@ -53,7 +53,7 @@ fn of(pixels: impl Fn(usize, [usize; 2]) -> u8, n: usize, side: usize) -> Advice
 }
 
 #[test]
-fn black_and_white_images_vary_along_one_direction_that_holds_all_of_their_class() {
+fn black_and_white_images_vary_along_one_direction_that_determines_the_class() {
     let advice = of(|n, _| if n % 2 == 0 { 0 } else { 255 }, 320, 8);
     assert_eq!((advice.rank, &advice.alignment[..]), (1, &[(1, 100.0)][..]));
     let text = text_of(&advice);
@@ -62,10 +62,10 @@ fn black_and_white_images_vary_along_one_direction_that_holds_all_of_their_class
     assert!(advice.masks.iter().all(|mask| mask.change == [(1, Some(0.0))]), "{:?}", advice.masks);
 }
 
-/// Fewer directions than the codes that masks are usually judged by: what the table shows is what the words say.
+/// With fewer directions than the usual code sizes, the sentences agree with the table.
 #[test]
-fn masks_of_images_of_few_directions_are_judged_by_the_codes_that_there_are() {
-    // Six pixels vary most and say nothing of the class, which all others say faintly: a mask promotes what other patches
+fn masks_of_images_of_few_directions_are_judged_by_the_possible_code_sizes() {
+    // Six pixels vary most and are independent of the class, which all others encode weakly: a mask promotes what other patches
     // predict.
     let bit = |n: usize, bit: usize| (n >> bit & 1) as u8;
     let pixel = |n: usize, [y, x]: [usize; 2]| match (y, x) {
@@ -92,7 +92,7 @@ fn masks_of_images_of_few_directions_are_judged_by_the_codes_that_there_are() {
 
 #[test]
 fn a_code_of_all_directions_is_no_evidence_that_reconstruction_is_aligned_with_the_classes() {
-    // Two regions of large differences in grey, crossed with the class, which is in one pixel: the last direction of three.
+    // Two regions with large differences in grey, independent of the class, which one pixel encodes: the last of three directions.
     let pixel = |n: usize, [y, x]: [usize; 2]| match (y, x) {
         (7, 7) => 100 + 8 * (n % 2) as u8,
         (_, 0..4) => 40 * (n / 2 % 5) as u8,
@@ -118,9 +118,9 @@ fn classes_that_a_linear_probe_hardly_explains_are_not_called_aligned() {
     assert!(text.contains("explains only") && !text.contains("aligned with these"), "{text}");
 }
 
-/// A mask that changes small codes alone is in the table, so the sentences name it.
+/// A mask that changes only small codes is in the table, so the sentences mention it.
 #[test]
-fn sentences_name_the_sizes_they_judge_and_no_mask_both_to_use_and_to_avoid() {
+fn sentences_state_the_judged_sizes_and_recommend_no_mask_to_avoid() {
     let base = of(|n, _| if n % 2 == 0 { 0 } else { 255 }, 320, 8);
     let judged =
         |drop: f64, [change, low, high]: [f64; 3]| Judged { patch: 2, drop, k: 16, change, low, high };
@@ -183,7 +183,7 @@ fn labels_that_are_noise_get_no_advice_for_or_against_a_mask() {
 }
 
 #[test]
-fn images_without_room_for_two_patches_are_told_that_no_mask_was_tried() {
+fn for_images_too_small_for_two_patches_the_advice_says_that_no_mask_was_tried() {
     let advice = of(|n, _| if n % 2 == 0 { 10 } else { 90 }, 12, 1);
     assert!(advice.masks.is_empty());
     let text = text_of(&advice);

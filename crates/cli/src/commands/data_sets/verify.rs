@@ -1,39 +1,39 @@
-//! `agon data verify`: reads sets whole.
+//! `agon data verify`: reads whole data sets and compares them with the published ones.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use data::{Dataset, Listed, Place, Places, Size, Split};
+use data::{Dataset, Listed, Location, SearchFolders, Size, Split};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::super::output::{say, say_json};
+use super::super::output::{print_json, print_text};
 use super::super::values::existing_folder;
 use crate::error::{Error, Result};
 use system::nearest::nearest;
 
 #[derive(Debug, Args)]
 pub(super) struct Verify {
-    /// The sets, as `agon data list` calls them
+    /// The data sets, as named by `agon data list`
     #[arg(required = true, value_name = "NAME")]
     names: Vec<String>,
-    /// Where to look for data sets first
+    /// The folder to search first for data sets
     #[arg(long, value_name = "DIR", value_parser = existing_folder)]
     data: Option<PathBuf>,
-    /// Print JSON for programs
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-/// Reads one set after the other; fails if one is not there, is damaged, or is not the published one.
-pub(super) fn command(asked: &Verify) -> Result<ExitCode> {
-    let places = Places::from_environment(asked.data.as_deref());
+/// Reads the sets in turn; fails if one is missing, damaged, or differs from the published one.
+pub(super) fn command(args: &Verify) -> Result<ExitCode> {
+    let places = SearchFolders::from_environment(args.data.as_deref());
     let all = data::catalogue(&places);
-    let sets = asked.names.iter().map(|name| named(&all, name)).collect::<Result<Vec<_>>>()?;
+    let sets = args.names.iter().map(|name| named(&all, name)).collect::<Result<Vec<_>>>()?;
     let (mut good, mut entries) = (true, vec![]);
     for listed in sets {
-        let (told, entry) = match data::open_in(listed.name, &places) {
+        let (summary, entry) = match data::open_in(listed.name, &places) {
             Ok(set) => {
                 let verdict = Verdict::of(listed, &set);
                 good &= verdict != Verdict::Differs;
@@ -46,18 +46,18 @@ pub(super) fn command(asked: &Verify) -> Result<ExitCode> {
             }
         };
         entries.push(entry);
-        if !asked.json {
-            // Each set as soon as it is read: some take seconds.
-            say(&told)?;
+        if !args.json {
+            // Each set is reported as soon as it is read, since some take seconds.
+            print_text(&summary)?;
         }
     }
-    if asked.json {
-        say_json(&entries)?;
+    if args.json {
+        print_json(&entries)?;
     }
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// What is in a set, and whether it is the published one.
+/// A summary of a set and whether it is the published one.
 #[cfg(feature = "fetch")]
 pub(super) fn describe(listed: &Listed, set: &Dataset) -> String {
     text(listed, set, Verdict::of(listed, set))
@@ -68,20 +68,20 @@ pub(super) fn named<'l>(all: &'l [Listed], name: &str) -> Result<&'l Listed> {
     all.iter().find(|listed| listed.name == name).ok_or_else(|| {
         let known: Vec<&str> = all.iter().map(|listed| listed.name).collect();
         let hint = nearest(name, &known);
-        Error::Usage(format!("no data set `{name}`{hint}; there are {}", known.join(", ")))
+        Error::Usage(format!("no data set `{name}`{hint}; the data sets are {}", known.join(", ")))
     })
 }
 
-/// Whether a set is the published one.
+/// The comparison of a set with the published one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum Verdict {
     Published,
-    /// The content of the published set is known, and this is another.
+    /// The checksum of the published set is known, and this one differs.
     Differs,
-    /// As many images as published; their content was never noted here.
+    /// The sizes are those published; no checksum is known.
     SameSize,
-    /// Fewer or more images than published, and their content was never noted here.
+    /// The sizes differ from those published; no checksum is known.
     OtherSize,
 }
 
@@ -98,7 +98,7 @@ impl Verdict {
     }
 }
 
-/// What is in a set, for programs.
+/// The summary in JSON.
 fn entry(set: &Dataset, verdict: Verdict) -> Value {
     let of = |split: &Split| {
         let (shape, counts) = (split.image_shape(), split.class_counts());
@@ -115,13 +115,15 @@ fn entry(set: &Dataset, verdict: Verdict) -> Value {
 }
 
 fn text(listed: &Listed, set: &Dataset, verdict: Verdict) -> String {
-    let verdict = match (verdict, &listed.place) {
-        (Verdict::Published, Place::Embedded) => "the set that belongs to this program".to_owned(),
+    let verdict = match (verdict, &listed.location) {
+        (Verdict::Published, Location::Embedded) => "the set embedded in this program".to_owned(),
         (Verdict::Published, _) => "the published set".to_owned(),
         (Verdict::Differs, _) => {
-            format!("NOT the published set, whose content has {}", listed.content_sha256.unwrap_or_default())
+            format!("NOT the published set, whose checksum is {}", listed.content_sha256.unwrap_or_default())
         }
-        (Verdict::SameSize, _) => "as large as the published set, whose content is not noted here".to_owned(),
+        (Verdict::SameSize, _) => {
+            "as large as the published set, whose checksum is not known to this program".to_owned()
+        }
         (Verdict::OtherSize, _) => "not as large as the published set".to_owned(),
     };
     format!(
@@ -146,24 +148,27 @@ mod tests {
     use super::*;
 
     fn embedded() -> (Listed, Dataset) {
-        let all = data::catalogue(&Places::default());
+        let all = data::catalogue(&SearchFolders::default());
         let listed = named(&all, "fashion-mnist-embedded").unwrap().clone();
-        (listed, data::open_in("fashion-mnist-embedded", &Places::default()).unwrap())
+        (listed, data::open_in("fashion-mnist-embedded", &SearchFolders::default()).unwrap())
     }
 
     #[test]
-    fn a_whole_set_is_the_published_one_and_a_part_is_not() {
+    fn a_complete_set_is_verified_and_a_part_is_not() {
         let (listed, set) = embedded();
         assert_eq!(Verdict::of(&listed, &set), Verdict::Published);
-        let said = text(&listed, &set, Verdict::Published);
-        assert!(said.contains("train: 6000 images of 1 x 28 x 28, 600 in each of 10 classes"), "{said}");
+        let summary = text(&listed, &set, Verdict::Published);
+        assert!(
+            summary.contains("train: 6000 images of 1 x 28 x 28, 600 in each of 10 classes"),
+            "{summary}"
+        );
 
         let part = set.first(10, 10).unwrap();
         assert_eq!(Verdict::of(&listed, &part), Verdict::Differs);
-        let said = text(&listed, &part, Verdict::Differs);
-        assert!(said.contains("NOT the published set") && said.contains(" to "), "{said}");
-        let told = entry(&part, Verdict::Differs);
-        assert_eq!((&told["verdict"], &told["train"]["images"]), (&json!("differs"), &json!(10)));
+        let summary = text(&listed, &part, Verdict::Differs);
+        assert!(summary.contains("NOT the published set") && summary.contains(" to "), "{summary}");
+        let entry = entry(&part, Verdict::Differs);
+        assert_eq!((&entry["verdict"], &entry["train"]["images"]), (&json!("differs"), &json!(10)));
 
         let unknown = Listed { content_sha256: None, ..listed };
         assert_eq!(Verdict::of(&unknown, &set), Verdict::SameSize);
@@ -172,9 +177,9 @@ mod tests {
 
     #[test]
     fn an_unknown_name_is_refused_with_the_nearest_before_anything_is_read() {
-        let asked =
+        let args =
             Verify { names: vec!["fashion-mnist-embedded".into(), "mnits".into()], data: None, json: false };
-        let error = command(&asked).unwrap_err();
+        let error = command(&args).unwrap_err();
         assert!(
             matches!(error, Error::Usage(_)) && error.to_string().contains("did you mean `mnist`"),
             "{error}"

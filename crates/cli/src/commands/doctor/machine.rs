@@ -1,4 +1,4 @@
-//! What computes: the CPU, its memory, and a GPU.
+//! Checks of the CPU, its memory, and a GPU.
 
 use std::time::{Duration, Instant};
 
@@ -10,33 +10,33 @@ use runs::local::pools_of;
 use system::memory::free_memory;
 use system::{cpu, text};
 
-/// With less free memory than this, runs of larger models wait for each other or fail.
+/// The free memory below which runs of larger models wait for each other or fail.
 const LITTLE_MEMORY: u64 = 2 << 30;
 
-/// The side of the matrices that are multiplied.
+/// The side of the multiplied matrices.
 const SIDE: usize = 512;
 
 pub(super) fn cpu() -> Check {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let said = format!("{}, {}, {}", cpu::name(), text::count(cores, "logical core"), Isa::best());
+    let detail = format!("{}, {}, {}", cpu::name(), text::count(cores, "logical core"), Isa::best());
     match Isa::best() {
-        Isa::Portable => Check::note("CPU", said + ": training is slow on it; use one with AVX2 or AVX-512"),
-        Isa::Avx2 | Isa::Avx512 => Check::ok("CPU", said),
+        Isa::Portable => Check::note("CPU", detail + ": training is slow without AVX2 or AVX-512"),
+        Isa::Avx2 | Isa::Avx512 => Check::ok("CPU", detail),
     }
 }
 
-/// Runs the checks on one thread for each logical core while the main job's other threads are there too; if they cannot be
-/// started, on this thread alone, and says so.
+/// Runs the checks on one thread per logical core, with the other threads of `agon reproduce` started too; if they cannot
+/// be started, on the current thread alone.
 pub(super) fn on_threads<T: Send>(checks: impl FnOnce() -> T + Send) -> (Check, T) {
     const WHAT: &str = "threads";
     match pools_of(std::thread::available_parallelism().map_or(1, usize::from)) {
         Ok(pools) => {
             let n: usize = pools.iter().map(rayon::ThreadPool::current_num_threads).sum();
-            let said = format!("{n} were started at once, as many as the main job has");
-            (Check::ok(WHAT, said), pools[0].install(checks))
+            let detail = format!("{n} started at once, as many as `agon reproduce` uses");
+            (Check::ok(WHAT, detail), pools[0].install(checks))
         }
         Err(error) => {
-            // This thread becomes the only one of a pool, which needs no other; without it nothing could be computed.
+            // The current thread becomes the only one of the pool, which needs no other; without it nothing could be computed.
             let alone = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build();
             let checked = checks();
             drop(alone);
@@ -47,19 +47,19 @@ pub(super) fn on_threads<T: Send>(checks: impl FnOnce() -> T + Send) -> (Check, 
 
 pub(super) fn memory() -> Check {
     match free_memory() {
-        None => Check::note("memory", "the system does not say how much is free; runs begin without asking"),
+        None => Check::note("memory", "the system does not report free memory; runs start without a check"),
         Some(free) if free < LITTLE_MEMORY => {
-            let said = format!(
+            let detail = format!(
                 "{} free: stop other programs, or run one thing at a time with --jobs 1",
                 bytes(free)
             );
-            Check::note("memory", said)
+            Check::note("memory", detail)
         }
         Some(free) => Check::ok("memory", format!("{} free", bytes(free))),
     }
 }
 
-/// Multiplies two matrices again and again for this time, on all cores, and looks at what comes out.
+/// Multiplies two matrices repeatedly for this time on all cores, and checks the result.
 pub(super) fn product(time: Duration) -> Check {
     let ones = vec![1.0; SIDE * SIDE];
     let ones = Matrix::new(&ones, SIDE, SIDE, false);
@@ -75,12 +75,15 @@ pub(super) fn product(time: Duration) -> Check {
     // Sums of ones are exact.
     match out.iter().find(|&&x| x != SIDE as f32) {
         Some(wrong) => Check::problem(
-            "matrix product",
+            "matrix multiplication",
             format!(
-                "a sum of {SIDE} ones came out as {wrong}: do not trust this machine, or report this as a fault"
+                "a sum of {SIDE} ones came out as {wrong}: do not trust this machine, or report this as a bug"
             ),
         ),
-        None => Check::ok("matrix product", format!("{rate:.1} GFLOP/s, {SIDE} x {SIDE} in f32, all cores")),
+        None => Check::ok(
+            "matrix multiplication",
+            format!("{rate:.1} GFLOP/s, {SIDE} x {SIDE} in f32, all cores"),
+        ),
     }
 }
 
@@ -93,7 +96,7 @@ pub(super) fn kernels() -> Check {
 
 pub(super) fn gpu() -> Check {
     match Device::cuda(0) {
-        Ok(device) => Check::ok("GPU", format!("{device} opens; `--device {device}` trains on it")),
+        Ok(device) => Check::ok("GPU", format!("{device} is available; `--device {device}` trains on it")),
         Err(error) => Check::note("GPU", error.to_string()),
     }
 }
@@ -104,16 +107,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_about_the_machine_is_a_problem_where_tests_run() {
+    fn the_machine_that_runs_tests_has_no_problem() {
         for check in [cpu(), memory(), kernels(), gpu(), product(Duration::from_millis(5))] {
             assert_ne!(check.state, State::Problem, "{check:?}");
-            assert!(!check.said.is_empty());
+            assert!(!check.detail.is_empty());
         }
     }
 
     #[test]
-    fn a_gpu_that_is_not_there_is_a_note_that_says_why() {
+    fn a_missing_gpu_is_a_note_with_the_reason() {
         let check = gpu();
-        assert!(check.said.contains("cuda:0"), "{check:?}");
+        assert!(check.detail.contains("cuda:0"), "{check:?}");
     }
 }

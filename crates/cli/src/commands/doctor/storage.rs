@@ -1,22 +1,22 @@
-//! What keeps: the disk, the HDF5 library, and the data sets.
+//! Checks of the disk, the HDF5 library, and the data sets.
 
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use data::{Place, Places, embedded};
+use data::{Location, SearchFolders, embedded};
 
 use super::super::output::bytes;
 use super::Check;
 use runs::store::{Coordinates, Dimension, Results, Values, Variable, read_results, write_results};
 
-/// Room that the quick profile fits into; with less, a longer job may stop.
+/// The free space that suffices for the quick profile; with less, longer jobs may stop.
 const LITTLE_SPACE: u64 = 2 << 30;
 
-/// With less room than this no job comes far.
+/// The free space below which no job can run.
 const NO_SPACE: u64 = 64 << 20;
 
-/// The first folder above, or the folder itself, that is there: what would be made below it lies on its disk.
+/// The folder, or its nearest existing parent, on whose disk it would be created.
 fn existing(out: &Path) -> Result<PathBuf, String> {
     let whole = std::path::absolute(out)
         .map_err(|error| format!("{}: {error}; name another with --out", out.display()))?;
@@ -36,7 +36,7 @@ pub(super) fn space(out: &Path) -> Check {
     match rustix::fs::statvfs(&folder) {
         Err(error) => Check::note(
             WHAT,
-            format!("the system does not say how much is free in {}: {error}", folder.display()),
+            format!("the system does not report the free space in {}: {error}", folder.display()),
         ),
         Ok(disk) => of_space(disk.f_bavail.saturating_mul(disk.f_frsize), &folder),
     }
@@ -44,19 +44,19 @@ pub(super) fn space(out: &Path) -> Check {
 
 fn of_space(free: u64, folder: &Path) -> Check {
     const WHAT: &str = "disk space";
-    let said = format!("{} free in {}", bytes(free), folder.display());
+    let detail = format!("{} free in {}", bytes(free), folder.display());
     match free {
         free if free < NO_SPACE => {
-            Check::problem(WHAT, said + ": free some, or name another folder with --out")
+            Check::problem(WHAT, detail + ": free some space, or choose another folder with --out")
         }
         free if free < LITTLE_SPACE => {
-            Check::note(WHAT, said + ": long jobs may stop; what is stored then stays")
+            Check::note(WHAT, detail + ": long jobs may stop; everything stored by then is kept")
         }
-        _ => Check::ok(WHAT, said),
+        _ => Check::ok(WHAT, detail),
     }
 }
 
-/// Writes a file that goes again at once, and makes no folder.
+/// Writes a temporary file; creates no folder.
 pub(super) fn writable(out: &Path) -> Check {
     const WHAT: &str = "results folder";
     let folder = match existing(out) {
@@ -66,8 +66,9 @@ pub(super) fn writable(out: &Path) -> Check {
     match tempfile::tempfile_in(&folder).and_then(|mut file| file.write_all(b"this folder can be written")) {
         Ok(()) => Check::ok(WHAT, format!("{} can be written", folder.display())),
         Err(error) => {
-            let said = format!("{} cannot be written: {error}; name another with --out", folder.display());
-            Check::problem(WHAT, said)
+            let detail =
+                format!("{} cannot be written: {error}; choose another with --out", folder.display());
+            Check::problem(WHAT, detail)
         }
     }
 }
@@ -84,15 +85,15 @@ pub(super) fn hdf5() -> Check {
         Ok(read_results(&file).map_err(|error| error.to_string())? == results)
     };
     match written() {
-        Ok(true) => Check::ok(WHAT, "results were written, and came back as they were"),
+        Ok(true) => Check::ok(WHAT, "results were written and read back unchanged"),
         Ok(false) => {
-            Check::problem(WHAT, "results came back changed; look for a fault of the disk, or report this")
+            Check::problem(WHAT, "results were read back changed; check the disk, or report this as a bug")
         }
         Err(why) => Check::problem(WHAT, why),
     }
 }
 
-/// Results of every kind of coordinates.
+/// Results with every kind of coordinates.
 fn small() -> Results {
     let dimension =
         |coordinates| Dimension { description: "positions".into(), unit: "1".into(), coordinates };
@@ -103,7 +104,7 @@ fn small() -> Results {
         values: Values::F64(vec![0.5, f64::NAN, -1.0, 1e300]),
     };
     Results {
-        title: "a trial of the disk".into(),
+        title: "a test of the disk".into(),
         dimensions: BTreeMap::from([
             ("lambda".into(), dimension(Coordinates::Numbers(vec![0.0, 1.0]))),
             ("model".into(), dimension(Coordinates::Texts(vec!["FC-S".into(), "λ".into()]))),
@@ -114,7 +115,7 @@ fn small() -> Results {
 }
 
 pub(super) fn embedded() -> Check {
-    match data::open_in(embedded::NAME, &Places::default()) {
+    match data::open_in(embedded::NAME, &SearchFolders::default()) {
         Ok(set) => {
             let (train, test) = (set.train.len(), set.test.len());
             Check::ok("embedded data", format!("{}: {train} training and {test} test images", set.name))
@@ -123,35 +124,38 @@ pub(super) fn embedded() -> Check {
     }
 }
 
-/// Which of the known sets have their files here.
+/// Which of the known data sets are available.
 pub(super) fn data_sets(folder: Option<&Path>) -> Check {
     const WHAT: &str = "data sets";
     if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-        return Check::note(WHAT, format!("{} is no folder; name another with --data", folder.display()));
+        return Check::note(
+            WHAT,
+            format!("{} is not a folder; choose another with --data", folder.display()),
+        );
     }
-    of_data_sets(&Places::from_environment(folder))
+    of_data_sets(&SearchFolders::from_environment(folder))
 }
 
-fn of_data_sets(places: &Places) -> Check {
+fn of_data_sets(places: &SearchFolders) -> Check {
     const WHAT: &str = "data sets";
     let (mut here, mut incomplete, mut absent) = (vec![], vec![], vec![]);
     for set in data::catalogue(places) {
-        match set.place {
-            Place::Embedded => {}
-            Place::Folder(_) => here.push(set.name),
-            Place::Incomplete { .. } => incomplete.push(set.name),
-            Place::Absent => absent.push(set.name),
+        match set.location {
+            Location::Embedded => {}
+            Location::Folder(_) => here.push(set.name),
+            Location::Incomplete { .. } => incomplete.push(set.name),
+            Location::Missing => absent.push(set.name),
         }
     }
     let part = |names: &[&str], of: &str| match names {
         [] => None,
         names => Some(format!("{of}: {}", names.join(", "))),
     };
-    let parts = [part(&here, "here"), part(&incomplete, "incomplete"), part(&absent, "not here")];
-    let said = parts.into_iter().flatten().collect::<Vec<_>>().join("; ");
+    let parts = [part(&here, "available"), part(&incomplete, "incomplete"), part(&absent, "missing")];
+    let detail = parts.into_iter().flatten().collect::<Vec<_>>().join("; ");
     match (incomplete.is_empty(), absent.is_empty()) {
-        (true, true) => Check::ok(WHAT, said),
-        _ => Check::note(WHAT, said + "; what needs others is not run: `agon data list` says what to do"),
+        (true, true) => Check::ok(WHAT, detail),
+        _ => Check::note(WHAT, detail + "; runs that need missing sets are skipped: see `agon data list`"),
     }
 }
 
@@ -161,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_that_can_be_made_is_good_and_nothing_is_left_in_it() {
+    fn a_folder_that_can_be_created_passes_and_stays_empty() {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("a/b");
         assert_eq!(writable(&out).state, State::Ok);
@@ -175,7 +179,7 @@ mod tests {
         for check in [writable(&file.path().join("out")), space(file.path()), of_space(1_000, Path::new("/"))]
         {
             assert_eq!(check.state, State::Problem, "{check:?}");
-            assert!(check.said.contains("--out"), "{check:?}");
+            assert!(check.detail.contains("--out"), "{check:?}");
         }
         assert_eq!(writable(Path::new("")).state, State::Problem);
         assert_eq!(of_space(LITTLE_SPACE - 1, Path::new("/")).state, State::Note);
@@ -183,17 +187,17 @@ mod tests {
     }
 
     #[test]
-    fn results_come_back_and_the_embedded_images_are_whole() {
+    fn results_round_trip_and_the_embedded_images_are_complete() {
         assert_eq!(hdf5().state, State::Ok, "{:?}", hdf5());
         assert_eq!(embedded().state, State::Ok);
     }
 
     #[test]
-    fn sets_that_are_not_here_are_a_note_with_the_command_that_helps() {
-        let check = of_data_sets(&Places::default());
+    fn missing_sets_are_a_note_with_the_command_that_helps() {
+        let check = of_data_sets(&SearchFolders::default());
         assert_eq!(check.state, State::Note);
         assert!(
-            check.said.contains("not here: mnist") && check.said.contains("`agon data list`"),
+            check.detail.contains("missing: mnist") && check.detail.contains("`agon data list`"),
             "{check:?}"
         );
         assert_eq!(data_sets(Some(Path::new("/nonexistent"))).state, State::Note);

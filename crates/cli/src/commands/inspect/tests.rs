@@ -1,4 +1,4 @@
-//! Results as a person sees them, and files that hold none.
+//! Results as printed, and files that are not results.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ fn results() -> Results {
 }
 
 #[test]
-fn axes_have_their_range_and_arrays_what_is_in_them() {
+fn axes_are_printed_with_their_range_and_arrays_with_statistics() {
     let text = Inspected::new(&results(), None).unwrap().text();
     let line = |name: &str| {
         let line = text.lines().find(|line| line.starts_with(&format!("{name} "))).unwrap();
@@ -49,13 +49,13 @@ fn axes_have_their_range_and_arrays_what_is_in_them() {
     assert_eq!(line("loss"), "loss lambda 1 1 of 3 1 1.5000 2 measured");
     assert_eq!(line("labels"), "labels model 1 0 0 2 4 measured");
     assert_eq!(line("nothing"), "nothing nobody 1 0 - - - measured");
-    assert_eq!(line("one"), "one (one number) 1 0 0.5000 0.5000 0.5000 measured");
+    assert_eq!(line("one"), "one (scalar) 1 0 0.5000 0.5000 0.5000 measured");
     assert_eq!(line("config"), format!("config {}…", "é".repeat(SHORT)));
     assert_eq!(line("commit"), "commit 0123abc");
 }
 
 #[test]
-fn programs_get_the_same_with_null_for_what_is_no_number() {
+fn json_has_the_same_content_with_null_for_missing_statistics() {
     let json = serde_json::to_value(Inspected::new(&results(), None).unwrap()).unwrap();
     let loss =
         json["variables"].as_array().unwrap().iter().find(|variable| variable["name"] == "loss").unwrap();
@@ -67,13 +67,13 @@ fn programs_get_the_same_with_null_for_what_is_no_number() {
 }
 
 #[test]
-fn a_file_that_was_written_can_be_inspected_and_no_other() {
+fn only_results_files_can_be_inspected() {
     let folder = tempfile::tempdir().unwrap();
     let ask = |name: &str| Inspected::of(is_there(&folder.path().join(name))?);
     write_results(&folder.path().join("sweep.h5"), &results()).unwrap();
     let inspected = ask("sweep.h5").unwrap();
     let sha256 = inspected.sha256.clone().unwrap();
-    assert!(inspected.text().contains(&format!("the file is as it was written: SHA-256 {sha256}\n")));
+    assert!(inspected.text().contains(&format!("verified: SHA-256 {sha256}\n")));
     assert!(Inspected::new(&results(), None).unwrap().text().contains("the file carries no checksum"));
 
     let slip = ask("sweap.h5").unwrap_err();
@@ -85,11 +85,14 @@ fn a_file_that_was_written_can_be_inspected_and_no_other() {
     assert!(of_folder.to_string().contains("is a folder"), "{of_folder}");
     std::fs::write(folder.path().join("text.h5"), "no HDF5 at all").unwrap();
     let message = ask("text.h5").unwrap_err().to_string();
-    assert!(message.contains("text.h5 cannot be read as results: expected a whole HDF5 file"), "{message}");
+    assert!(
+        message.contains("text.h5 cannot be read as results: expected a complete HDF5 file"),
+        "{message}"
+    );
 }
 
 #[test]
-fn numbers_are_short_and_keep_their_size() {
+fn numbers_are_formatted_with_few_digits() {
     let numbers = [0.0, -3.0, 0.123_456, 1e-7, 123_456.7, f64::INFINITY].map(number);
     assert_eq!(numbers, ["0", "-3", "0.1235", "1.000e-7", "1.235e5", "inf"]);
     assert_eq!(short("first\nsecond"), "first…");

@@ -9,25 +9,25 @@ use crate::error::{Error, Result};
 use runs::run::Run;
 use runs::run::ranges::check_finite;
 
-/// The largest config, in bytes; ours have a few hundred.
+/// The maximum size of a config in bytes; ours have a few hundred.
 const MOST_BYTES: u64 = 1 << 20;
 
-/// The run as a file that [`read`] takes again.
+/// The run as a config file that [`read`] accepts.
 ///
 /// # Errors
-/// [`Error::Usage`] for a seed that TOML has no number for.
+/// [`Error::Usage`] for a seed that TOML cannot represent.
 pub(super) fn text(run: &Run) -> Result<String> {
     let mut whole = serde_json::to_value(&run.config).expect("a config is plain data");
     whole["seed"] = run.seed.into();
     toml::to_string(&whole).map_err(|error| {
-        Error::Usage(format!("the config cannot be written as TOML, whose numbers end at 2^63 - 1: {error}"))
+        Error::Usage(format!("cannot write the config as TOML, whose integers end at 2^63 - 1: {error}"))
     })
 }
 
-/// The fields of a file; what they mean is not looked at yet.
+/// Reads the fields of a config file, without interpreting them.
 ///
 /// # Errors
-/// [`Error::Config`] if it cannot be read or is no TOML, with the line.
+/// [`Error::Config`] with the line if it cannot be read or is not TOML.
 pub(super) fn read(path: &Path) -> Result<Map<String, Value>> {
     let refused = |error: &dyn std::fmt::Display| Error::Config {
         file: path.into(),
@@ -50,7 +50,7 @@ mod tests {
     use runs::training::Rotation;
 
     #[test]
-    fn every_preset_comes_back_from_its_file_with_the_same_json_and_so_the_same_key() {
+    fn every_preset_round_trips_through_its_file_with_the_same_json_and_key() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.toml");
         for preset in ALL {
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_toml_is_refused_with_its_line_and_what_to_do() {
+    fn a_file_that_is_not_toml_is_refused_with_its_line_and_a_next_step() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.toml");
         std::fs::write(&path, "epochs = 3\nbatch = = 4\n").unwrap();

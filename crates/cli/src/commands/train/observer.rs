@@ -1,4 +1,4 @@
-//! Reports a run in training to the terminal, to programs as JSON lines, and to TensorBoard.
+//! Reports a run in training to the terminal, as JSON lines, and to TensorBoard.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde_json::json;
 use system::note;
 
-use super::super::output::say_json_line;
+use super::super::output::print_json_line;
 use crate::error::Result;
 use crate::progress::{Screen, View};
 use crate::tensorboard::EventFile;
@@ -27,13 +27,13 @@ pub(super) struct TrainObserver<'r> {
 struct State {
     view: View,
     events: Option<EventFile>,
-    /// The first error of reporting, which does not stop the run.
+    /// The first reporting error, which does not stop the run.
     reported: Result<()>,
 }
 
 impl<'r> TrainObserver<'r> {
     /// # Errors
-    /// If the folder for TensorBoard cannot be written.
+    /// If the TensorBoard folder cannot be written.
     pub(super) fn new(run: &'r Run, key: &'r str, json: bool, tensorboard: Option<&Path>) -> Result<Self> {
         let events = tensorboard.map(|folder| EventFile::create(&folder.join(key)));
         let (view, events) = (View::new(run), events.transpose()?);
@@ -43,20 +43,20 @@ impl<'r> TrainObserver<'r> {
         Ok(Self { run, key, screen, json, found: AtomicBool::new(false), state })
     }
 
-    /// Nothing more will come; gives whether the run was in the store already.
+    /// Ends the report; returns whether the run was loaded from the store.
     ///
     /// # Errors
-    /// The first error of reporting.
+    /// The first reporting error.
     pub(super) fn end(&self) -> Result<bool> {
         self.screen.end();
         std::mem::replace(&mut self.state().reported, Ok(()))?;
         Ok(self.found.load(Ordering::Relaxed))
     }
 
-    /// Reports these epochs to programs and TensorBoard.
+    /// Reports these epochs as JSON and to TensorBoard.
     fn report(&self, state: &mut State, epochs: &[Epoch]) {
         for epoch in epochs {
-            let program = if self.json { say_json_line(&self.object(epoch)) } else { Ok(()) };
+            let program = if self.json { print_json_line(&self.object(epoch)) } else { Ok(()) };
             let events = state.events.as_mut().map_or(Ok(()), |events| events.write(epoch));
             if state.reported.is_ok() {
                 state.reported = program.and(events);
@@ -77,7 +77,7 @@ impl<'r> TrainObserver<'r> {
     }
 }
 
-/// A run whose encoder is read comes first, and is not shown.
+/// The run of a probe's encoder is computed first and not shown.
 impl Observer for TrainObserver<'_> {
     fn found(&self, run: &Run, found: &FinishedRun) {
         if run == self.run {

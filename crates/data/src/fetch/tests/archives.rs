@@ -1,4 +1,4 @@
-//! Archives that unpack to a set, and such as would write elsewhere, or too much.
+//! Archives that unpack to a set, and archives that would write elsewhere or too much.
 
 use super::*;
 use crate::{
@@ -17,7 +17,7 @@ const FILES: [&str; 6] = [
     "test_batch.bin",
 ];
 
-/// One record a file, its label the number of the file.
+/// One record per file, labelled with the file's number.
 fn records() -> Vec<Vec<u8>> {
     let record = |label| [vec![label], vec![7; 3_072]].concat();
     let named =
@@ -39,7 +39,7 @@ fn the_files_of_the_set_are_unpacked_and_no_others() {
         left(&bench.target()).iter().map(|path| path.file_name().unwrap().to_owned()).collect();
     names.sort();
     assert_eq!(names, FILES);
-    assert_eq!(left(bench.shelf.path()), [bench.target()]);
+    assert_eq!(left(bench.folder.path()), [bench.target()]);
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn an_archive_with_a_file_twice_or_without_one_is_refused() {
 }
 
 #[test]
-fn a_bomb_is_refused_after_little_of_it() {
+fn a_decompression_bomb_is_refused_early() {
     // Many times the bytes that an archive of this size may hold.
     let bomb = gzip(&[archive(&records()), vec![0; 16 << 20]].concat());
     assert!(bomb.len() < 1 << 15);
@@ -83,7 +83,7 @@ fn a_bomb_is_refused_after_little_of_it() {
 }
 
 #[test]
-fn an_archive_that_is_cut_or_no_archive_is_refused() {
+fn a_truncated_archive_and_other_files_are_refused() {
     let whole = gzip(&archive(&records()));
     assert!(
         fetching(whole[..whole.len() - 12].to_vec()).refused().contains("gzip stream")
@@ -95,7 +95,7 @@ fn an_archive_that_is_cut_or_no_archive_is_refused() {
 }
 
 #[test]
-fn an_idx_file_that_is_a_bomb_is_refused() {
+fn an_idx_file_that_is_a_decompression_bomb_is_refused() {
     let mut files = files();
     let claims = [&[0, 0, 8, 3][..], &[0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0], &[0; 1 << 20]].concat();
     files[0].1 = gzip(&claims);

@@ -1,4 +1,4 @@
-//! A server on this machine that answers as a test tells it to, which is mostly badly.
+//! A local HTTP server whose responses a test chooses, most of them faulty.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-/// A request: what is asked for, and from which byte on.
+/// A request: the path, and the first byte of its range.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Request {
     pub(super) path: String,
@@ -29,7 +29,7 @@ pub(super) struct Server {
 /// One connection, on which one request was read.
 pub(super) struct Reply {
     pub(super) request: Request,
-    /// How many requests came before.
+    /// The number of requests before this one.
     pub(super) number: usize,
     stream: TcpStream,
     stopped: Arc<AtomicBool>,
@@ -63,7 +63,7 @@ impl Server {
         server
     }
 
-    /// What was asked for so far.
+    /// All requests so far.
     pub(super) fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()
     }
@@ -94,22 +94,22 @@ fn read(stream: &TcpStream) -> Option<Request> {
 }
 
 impl Reply {
-    /// Sends these bytes; that nobody listens any more is no failure. Says whether somebody did.
+    /// Sends these bytes and returns whether the connection was open; a closed one is no failure.
     pub(super) fn send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         self.stream.write_all(bytes.as_ref()).is_ok()
     }
 
-    /// The head of an answer, and nothing more.
+    /// Sends the head of a response only.
     pub(super) fn head(&mut self, status: &str, fields: &str) {
         self.send(format!("HTTP/1.1 {status}\r\nConnection: close\r\n{fields}\r\n"));
     }
 
-    /// A good answer: the whole file, or the part of it that was asked for.
+    /// A correct response: the whole file, or the requested range.
     pub(super) fn file(&mut self, content: &[u8]) {
         self.cut(content, content.len());
     }
 
-    /// A good answer that ends at byte `end` of the file.
+    /// A correct response that ends at byte `end` of the file.
     pub(super) fn cut(&mut self, content: &[u8], end: usize) {
         let from = self.request.from.unwrap_or(0);
         let (length, last) = (content.len() - from, content.len() - 1);
@@ -124,7 +124,7 @@ impl Reply {
         self.send(&content[from..end.max(from)]);
     }
 
-    /// Says nothing until the server stops.
+    /// Sends nothing until the server stops.
     pub(super) fn stall(&self) {
         while !self.stopped.load(Ordering::Relaxed) {
             thread::sleep(Duration::from_millis(5));

@@ -1,4 +1,4 @@
-//! One JPEG or PNG file as the bytes of a square image, plane after plane.
+//! Decodes one JPEG or PNG file into the planes of a square image.
 
 use std::{
     io::Cursor,
@@ -13,44 +13,43 @@ use system::files;
 use super::jpeg;
 use crate::{Error, Result, checksum, formats::stored::wrong};
 
-/// The largest file that is read, and the most that any may unpack to, in bytes.
+/// The largest file and the largest decoded size, in bytes.
 const MAX_BYTES: u64 = 1 << 28;
 
-/// The most bytes of pixels that a byte of a file can encode: deflate codes at best 258 bytes in two bits, and a JPEG
-/// image spends at least a bit on each block of 8 x 8, of which colour images of the common kind have 6 for 16 x 16
-/// pixels. A file that claims more is damaged or made to take memory; how dark or plain an image is does not matter.
+/// The largest number of pixel bytes that one byte of a file can encode: deflate codes at best 258 bytes in two bits, and
+/// a JPEG image has at least one bit for each block of 8 x 8, of which common colour images have 6 for 16 x 16 pixels.
+/// A file that declares more is damaged or malicious.
 const MOST_OF_A_BYTE: u64 = 1_032;
 
-/// A pixel of one bit in a PNG file may be decoded to four bytes: colours and transparency of a palette.
+/// A one-bit PNG pixel may be decoded to four bytes: palette colour and transparency.
 const MOST_EXPANDED: u64 = 32;
 
-/// Images of more bytes than this are decoded one at a time, so that many threads do not take many times the memory.
+/// Images of more bytes than this are decoded one at a time, to bound the memory of parallel decoding.
 const ONE_AT_A_TIME: u64 = 1 << 26;
 
 /// The largest width and height, in pixels.
 const MAX_SIDE: u32 = 1 << 14;
 
-/// The most that one side may be longer than the other, so that a narrow image cannot grow without bound.
+/// The largest aspect ratio, so that a narrow image cannot grow without bound.
 const MAX_RATIO: u32 = 16;
 
-/// What becomes of an image of any size.
+/// How an image is fitted to the size of a data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fit {
-    /// Nothing: it must be of this width and height.
+    /// The image must have this width and height.
     Exactly(u32),
-    /// It is turned upright as its Exif data say, its shorter side is resized to `shorter`, and the `side` x `side`
-    /// pixels in the middle are taken.
+    /// The Exif orientation is applied, the shorter side is resized to `shorter`, and the central crop of
+    /// `side` x `side` pixels is taken.
     ///
-    /// Resizing takes means with a triangle filter that grows with the factor, which is what others call bilinear
-    /// with antialiasing.
+    /// The resampling filter is a triangle that widens with the factor: bilinear with antialiasing.
     Middle { shorter: u32, side: u32 },
 }
 
-/// The form that all images of a set get.
+/// The common form of all images of a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Form {
     pub(crate) fit: Fit,
-    /// Three planes, grey images repeated; or one, the Rec. 709 luma of coloured ones. Transparency is left out.
+    /// Three planes (grey is repeated), or one plane with the Rec. 709 luma. The alpha channel is dropped.
     pub(crate) colour: bool,
 }
 
@@ -61,16 +60,16 @@ impl Form {
         [if self.colour { 3 } else { 1 }, side as usize, side as usize]
     }
 
-    /// The bytes of an image.
+    /// The number of bytes of an image.
     pub(crate) fn bytes(self) -> usize {
         self.shape().iter().product()
     }
 }
 
-/// Reads a file into the planes `[c, h, w]` of its image, and gives the SHA-256 of the file.
+/// Decodes a file into the planes `[c, h, w]` and returns the SHA-256 of the file.
 ///
-/// Errs if it is no regular file, too large, or neither a JPEG nor a PNG image that is whole. Which of the two is
-/// seen from its bytes. Decoders of JPEG differ by a few levels, so the content checksum of a set is that of this one.
+/// Fails if it is not a regular file, is too large, or is not a complete JPEG or PNG image. The format is detected from
+/// the content. JPEG decoders differ by a few levels, so the content checksum of a set depends on this one.
 pub(crate) fn read(path: &Path, form: Form, planes: &mut [u8]) -> Result<String> {
     let name = path.display().to_string();
     let bytes = files::read(path, MAX_BYTES).map_err(|cause| Error::Io { file: name.clone(), cause })?;
@@ -78,7 +77,7 @@ pub(crate) fn read(path: &Path, form: Form, planes: &mut [u8]) -> Result<String>
     Ok(checksum::hex(Sha256::new_with_prefix(&bytes)))
 }
 
-/// Reads a file that is already in memory; `name` is what errors call it.
+/// Decodes a file in memory; `name` is its name in errors.
 pub(crate) fn parse(name: &str, bytes: &[u8], form: Form, planes: &mut [u8]) -> Result<()> {
     let image = fitted(name, decode(name, bytes)?, form.fit)?;
     if form.colour {
@@ -95,13 +94,13 @@ pub(crate) fn parse(name: &str, bytes: &[u8], form: Form, planes: &mut [u8]) -> 
     Ok(())
 }
 
-/// Held while a large image is decoded.
+/// Locked while a large image is decoded.
 static LARGE: Mutex<()> = Mutex::new(());
 
-/// The image upright, its sizes checked before memory is taken for it.
+/// Decodes an image with its Exif orientation applied; sizes are checked before memory is allocated.
 fn decode(name: &str, bytes: &[u8]) -> Result<DynamicImage> {
     let bytes = match jpeg::is_jpeg(bytes) {
-        // The decoder would fill up with grey what is missing.
+        // The decoder would fill missing data with grey.
         true => jpeg::image(bytes).ok_or_else(|| {
             wrong(name, "JPEG image", "an end-of-image marker behind the last scan", "none")
         })?,
@@ -137,14 +136,14 @@ fn decode(name: &str, bytes: &[u8]) -> Result<DynamicImage> {
     Ok(image)
 }
 
-/// The most bytes of pixels that a file can encode.
+/// The largest number of pixel bytes that a file can encode.
 fn can_hold(bytes: &[u8]) -> u64 {
     (bytes.len() as u64).saturating_mul(MOST_OF_A_BYTE)
 }
 
-/// The bytes of pixels as a PNG file encodes them; `None` for other files.
+/// The number of pixel bytes before deflate of a PNG file; `None` for other files.
 fn png_bytes(bytes: &[u8], [w, h]: [u32; 2]) -> Option<u64> {
-    // The header is the first chunk: 8 bytes of signature, 8 of length and name, width, height, depth, kind of colour.
+    // The header is the first chunk: 8 bytes of signature, 8 of length and name, width, height, depth, colour type.
     let (depth, kind) = (*bytes.get(24)?, *bytes.get(25)?);
     let samples = match kind {
         2 => 3,
@@ -164,7 +163,7 @@ fn fitted(name: &str, image: DynamicImage, fit: Fit) -> Result<DynamicImage> {
             Err(wrong(name, "size of the image", format!("{side} x {side} pixels"), format!("{w} x {h}")))
         }
         Fit::Middle { shorter, side } => {
-            // To the nearest whole number; at least `shorter`, as `length` is at least the shorter side.
+            // Rounded to the nearest integer; at least `shorter`, as `length` is at least the shorter side.
             let least = w.min(h);
             let resized = |length: u32| (length * shorter + least / 2) / least;
             let image = image.resize_exact(resized(w), resized(h), FilterType::Triangle);

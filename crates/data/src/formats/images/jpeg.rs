@@ -1,6 +1,6 @@
-//! The markers of a JPEG file: where the image ends, without decoding it.
+//! Finds the end of a JPEG image from its markers, without decoding it.
 
-/// Markers without a length: TEM, the eight RST, SOI. EOI is looked for.
+/// Markers without a length: TEM, the eight RST, SOI.
 const BARE: [u8; 10] = [0x01, 0xd0, 0xd1, 0xd2, 0xd3, 0xd4, 0xd5, 0xd6, 0xd7, 0xd8];
 const END_OF_IMAGE: u8 = 0xd9;
 const START_OF_SCAN: u8 = 0xda;
@@ -8,26 +8,26 @@ const START_OF_SCAN: u8 = 0xda;
 /// The first bytes of every JPEG file.
 const START: [u8; 2] = [0xff, 0xd8];
 
-/// Whether these are the bytes of a JPEG file, whole or not.
+/// Whether these bytes start as a JPEG file.
 pub(crate) fn is_jpeg(bytes: &[u8]) -> bool {
     bytes.starts_with(&START)
 }
 
 /// The bytes of a JPEG file up to and including its end-of-image marker; `None` if there is none.
 ///
-/// Segments are followed by their lengths, as a thumbnail within one has an end of its own. What lies behind the end,
-/// such as the video of a motion photo, is no part of the image.
+/// Segments are skipped by their lengths, since a thumbnail within one has its own end marker. Bytes after the end,
+/// such as the video of a motion photo, do not belong to the image.
 pub(crate) fn image(bytes: &[u8]) -> Option<&[u8]> {
     let mut at = START.len();
     loop {
-        // Decoders pass over what stands where a marker should, and markers may be filled up with ff.
+        // Decoders skip bytes before a marker, and markers may be padded with ff.
         at += bytes.get(at..)?.iter().position(|&byte| byte == 0xff)?;
         at += bytes.get(at..)?.iter().position(|&byte| byte != 0xff)?;
         let marker = bytes[at];
         at += 1;
         match marker {
             END_OF_IMAGE => return Some(&bytes[..at]),
-            // No marker, but ff as data.
+            // Not a marker: ff as data.
             0x00 => {}
             marker if BARE.contains(&marker) => {}
             marker => {
@@ -41,7 +41,7 @@ pub(crate) fn image(bytes: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// The length of the entropy-coded data at the beginning of these bytes: up to a marker that is no restart.
+/// The length of the entropy-coded data at the beginning of these bytes: up to a marker other than a restart.
 fn scan(bytes: &[u8]) -> Option<usize> {
     let ends = |pair: &[u8]| pair[0] == 0xff && !matches!(pair[1], 0x00 | 0xd0..=0xd7 | 0xff);
     bytes.windows(2).position(ends)
@@ -51,7 +51,7 @@ fn scan(bytes: &[u8]) -> Option<usize> {
 mod tests {
     use super::*;
 
-    /// A file of a segment that holds a whole thumbnail, a scan with a stuffed ff and a restart, and the end.
+    /// A file with a segment that contains a thumbnail, a scan with a stuffed ff and a restart, and the end marker.
     fn whole() -> Vec<u8> {
         let thumbnail = [0xff, 0xd8, 0xff, 0xda, 0, 2, 7, 0xff, 0xd9];
         let segment = [&[0xff, 0xff, 0xe1, 0, thumbnail.len() as u8 + 2][..], &thumbnail].concat();
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_ends_at_its_own_end_marker_whatever_lies_behind_it() {
+    fn an_image_ends_at_its_own_end_marker_whatever_follows() {
         let whole = whole();
         for behind in [&b""[..], &[0], &[0xff, 0xda, 0, 4, 1, 2, 3], &[0xff, 0xd8, 0xff, 0xd9, 1], &[0xff; 9]]
         {
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_cut_anywhere_has_no_end() {
+    fn a_truncated_file_has_no_end() {
         let whole = whole();
         for end in START.len()..whole.len() {
             assert_eq!(image(&whole[..end]), None, "cut at {end}");

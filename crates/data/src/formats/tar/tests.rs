@@ -1,8 +1,8 @@
-//! Archives made byte by byte, good and hostile.
+//! Valid and hostile archives, built byte by byte.
 
 use super::*;
 
-/// An entry of this kind, in POSIX's form.
+/// An entry of this kind in the POSIX format.
 pub(crate) fn entry(path: &str, kind: u8, content: &[u8]) -> Vec<u8> {
     let mut header = [0; BLOCK];
     header[..path.len()].copy_from_slice(path.as_bytes());
@@ -18,11 +18,11 @@ fn signed(mut header: [u8; BLOCK], content: &[u8]) -> Vec<u8> {
     header[148..156].fill(b' ');
     let sum: u32 = header.iter().map(|&byte| u32::from(byte)).sum();
     header[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
-    let filling = vec![0; content.len().next_multiple_of(BLOCK) - content.len()];
-    [&header[..], content, &filling].concat()
+    let padding = vec![0; content.len().next_multiple_of(BLOCK) - content.len()];
+    [&header[..], content, &padding].concat()
 }
 
-/// These entries and the end.
+/// An archive of these entries.
 pub(crate) fn archive(entries: &[Vec<u8>]) -> Vec<u8> {
     [&entries.concat()[..], &[0; 2 * BLOCK]].concat()
 }
@@ -45,7 +45,7 @@ fn refused(archive: &[u8]) -> String {
 }
 
 #[test]
-fn regular_files_come_with_their_paths_and_contents_and_folders_are_passed_over() {
+fn regular_files_are_read_with_path_and_content_and_folders_are_skipped() {
     let long: Vec<u8> = (0..=255).cycle().take(700).collect();
     let whole = archive(&[
         entry("set", b'5', b""),
@@ -60,7 +60,7 @@ fn regular_files_come_with_their_paths_and_contents_and_folders_are_passed_over(
 }
 
 #[test]
-fn a_prefix_is_a_part_of_the_path() {
+fn the_prefix_is_part_of_the_path() {
     let mut header = [0; BLOCK];
     header.copy_from_slice(&entry("file", b'0', b"")[..BLOCK]);
     header[345..352].copy_from_slice(b"set/sub");
@@ -70,7 +70,7 @@ fn a_prefix_is_a_part_of_the_path() {
 }
 
 #[test]
-fn a_path_that_leads_out_of_the_folder_is_refused_by_name() {
+fn a_path_outside_the_folder_is_refused_by_name() {
     for path in ["/etc/passwd", "../escape", "set/../../escape", "set/.."] {
         for kind in [b'0', b'5'] {
             let message = refused(&archive(&[entry(path, kind, b"")]));
@@ -104,7 +104,7 @@ fn more_entries_or_bytes_than_allowed_are_refused_before_they_are_read() {
     let large = [entry("a", b'0', &[1; 4_000]), entry("b", b'0', &[1; 97])];
     let message = refused(&archive(&large));
     assert!(message.contains("at most 4096 bytes in all, got `b` of 97 bytes"), "{message}");
-    // Eight gibibytes, of which nothing is there.
+    // A size of 8 GiB without content.
     let mut header = [0; BLOCK];
     header.copy_from_slice(&entry("huge", b'0', b"")[..BLOCK]);
     header[124..135].fill(b'7');
@@ -112,18 +112,18 @@ fn more_entries_or_bytes_than_allowed_are_refused_before_they_are_read() {
 }
 
 #[test]
-fn an_archive_that_is_cut_anywhere_is_refused() {
+fn a_truncated_archive_is_refused() {
     let whole = archive(&[entry("a", b'0', &[7; 600]), entry("b", b'5', b"")]);
-    // One block of zeros is the end, the second is not asked for.
+    // One block of zeros is the end, the second is optional.
     for end in 0..whole.len() - BLOCK {
         assert!(files(&whole[..end]).is_err(), "cut at {end}");
     }
 }
 
 #[test]
-fn a_header_with_another_byte_is_refused() {
+fn a_header_with_a_changed_byte_is_refused() {
     let whole = archive(&[entry("a", b'0', b"abc")]);
-    // Byte 155 is behind the end of the checksum.
+    // Byte 155 follows the end of the checksum.
     for at in (0..BLOCK).filter(|&at| at != 155) {
         let mut changed = whole.clone();
         changed[at] ^= 1;

@@ -1,4 +1,4 @@
-//! Which eigenvectors of the images the reconstructions hold (experiment E4 of the LBR specification).
+//! The energy of reconstructions along the eigenvectors of the images (E4 in `book/lbr.md`).
 
 use std::sync::Arc;
 
@@ -12,10 +12,10 @@ use crate::images::Images;
 use crate::training::Scalars;
 use crate::training::batches::in_order;
 
-/// A mode with an eigenvalue below this share of the largest is noise.
+/// Modes with an eigenvalue below this fraction of the largest are treated as noise.
 const NOISE: f64 = 1e-9;
 
-/// Modes of neighbouring rank are told together, in so many groups whose sizes grow by a constant ratio.
+/// The number of groups into which modes are binned by rank; their sizes grow by a constant ratio.
 const GROUPS: usize = 40;
 
 /// The eigenvectors of the uncentred second moments of the training images in [0, 1].
@@ -28,11 +28,11 @@ impl Spectrum {
         Ok(Self { modes: images.uncentred()? })
     }
 
-    /// The energy of reconstructions of these images along the modes: its mean over the modes of each group,
-    /// `reconstructed_energy/GROUP`, beside that of the images, `energy/GROUP`, both as means over images; and how many
-    /// modes are learned, `modes_learned`, and the rank of the last of those, `last_mode`. A mode is learned once
-    /// what the reconstruction misses along it has at most half of its energy: energy alone (fact C12) would count the
-    /// noise of an untrained network.
+    /// The energy of the reconstructions along the modes, averaged over each group (`reconstructed_energy/GROUP`), beside
+    /// that of the images (`energy/GROUP`), both as means over images; the number of learned modes (`modes_learned`) and
+    /// the rank of the last of them (`last_mode`). A mode is learned once the reconstruction error along it is at most half
+    /// of its energy: the criterion of the paper, energy alone (C12 in `book/codes.md`), would count the noise of an
+    /// untrained network.
     pub(super) fn measure(
         &self,
         images: &Split,
@@ -70,7 +70,7 @@ impl Spectrum {
     }
 }
 
-/// Ranges of ranks that cover `0..n`, of sizes that grow by a constant ratio as far as whole numbers can.
+/// Ranges of ranks that cover `0..n`, with sizes that grow by a constant ratio, rounded.
 fn groups(n: usize) -> Vec<std::ops::Range<usize>> {
     let mut groups = Vec::new();
     let mut start = 0;
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn perfect_reconstructions_have_the_spectrum_of_the_images_and_the_projection_on_modes_has_these() {
+    fn perfect_reconstructions_learn_all_modes_and_projections_onto_modes_learn_those() {
         let images = Images::open(&DataConfig::new("fashion-mnist-embedded", 300, 10, 10), None).unwrap();
         let spectrum = Spectrum::of(&images).unwrap();
         let unit = |batch: &Tensor| {
@@ -111,7 +111,7 @@ mod tests {
         let whole = spectrum.measure(&images.train, |batch| Ok(unit(batch))).unwrap();
         for (name, value) in whole.iter().filter(|(name, _)| name.starts_with("energy/")) {
             let reconstructed = whole[&format!("reconstructed_{name}")];
-            // Pixels are in f32, and energies of images of 784 pixels up to some hundred.
+            // Pixels are f32, and the energies of images of 784 pixels reach a few hundred.
             assert!((reconstructed - value).abs() < 1e-4 * value + 1e-5, "{name}: {reconstructed} {value}");
         }
         let basis =

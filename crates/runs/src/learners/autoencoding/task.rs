@@ -1,4 +1,4 @@
-//! The settings of autoencoders and what they minimise.
+//! The config of an autoencoder: network, objective, masking.
 
 use models::guidance::{PROBE_WIDTH, linear_probe, nonlinear_probe};
 use models::{Autoencoder, Decayed, Guided, dcae, mlpae, resnet_autoencoder};
@@ -6,29 +6,29 @@ use serde::{Deserialize, Serialize};
 use tensor::DType;
 use tensor::random::Stream;
 
-/// An autoencoder, what it minimises, and how it learns: by AdamW in one cycle of the learning rate.
+/// An autoencoder and its training: objective, masking, and AdamW with a one-cycle learning rate.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Task {
     /// The network.
     pub network: Network,
-    /// What it minimises.
+    /// The training objective.
     pub objective: Objective,
-    /// What is done to training images before the encoder sees them; the whole image is to be reconstructed.
+    /// Masking of the encoder's input; the target is the whole image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub masked: Option<Masked>,
-    /// AdamW's decay.
+    /// The weight decay of AdamW.
     #[serde(serialize_with = "models::range::non_negative")]
     pub weight_decay: f64,
-    /// Which parameters it applies to: all, or `weights`, which leaves out biases and norms.
+    /// The parameters that decay: all, or `weights`, which excludes biases and norms.
     #[serde(default, skip_serializing_if = "Decayed::is_all")]
     pub decayed: Decayed,
-    /// Whether the spectrum of the reconstructions is measured as it learns.
+    /// Whether the spectrum of the reconstructions is measured during training.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub spectrum: bool,
 }
 
-/// The networks of the experiments (section 3.10).
+/// The autoencoder architectures (`book/lbr.md`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Network {
@@ -37,52 +37,52 @@ pub enum Network {
         /// The dimensions of the latent.
         #[serde(serialize_with = "models::range::width")]
         latent: usize,
-        /// The number of widths of the encoder.
+        /// The number of layer widths of the encoder.
         #[serde(serialize_with = "models::range::depth")]
         encoder_depth: usize,
-        /// The number of widths of the decoder.
+        /// The number of layer widths of the decoder.
         #[serde(serialize_with = "models::range::depth")]
         decoder_depth: usize,
-        /// Whether the last layer is a sigmoid.
+        /// Whether the output passes through a sigmoid.
         sigmoid: bool,
     },
     /// The convolutional autoencoder.
     Dcae {
-        /// The channels of the latent.
+        /// The number of latent channels.
         #[serde(serialize_with = "models::range::width")]
         latent: usize,
         /// The number of convolutions.
         #[serde(serialize_with = "models::range::depth")]
         depth: usize,
     },
-    /// The residual autoencoder of the 34-layer plan.
+    /// The autoencoder with the residual blocks of ResNet-34.
     Resnet {
         /// The dimensions of the latent.
         #[serde(serialize_with = "models::range::width")]
         latent: usize,
         /// What the widths of the paper are divided by.
-        #[serde(serialize_with = "models::range::width")]
-        narrower: usize,
+        #[serde(rename = "narrower", serialize_with = "models::range::width")]
+        width_divisor: usize,
     },
 }
 
-/// What an autoencoder and its two probes minimise.
+/// The loss of an autoencoder and its two probes.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Objective {
-    /// The reconstruction error alone; the probes learn from the detached latent.
+    /// The reconstruction error alone; the probes are trained on the detached latent.
     Reconstruction,
-    /// The reconstruction error and so many times the cross-entropies of both probes.
+    /// The reconstruction error plus the weighted cross-entropies of both probes, which reach the encoder.
     Guided {
         /// The weight of the cross-entropies.
         #[serde(serialize_with = "models::range::non_negative")]
         weight: f64,
     },
-    /// The cross-entropies alone; the decoder does not learn.
+    /// The cross-entropies alone; the decoder is not trained.
     Supervised,
 }
 
-/// Patches that are set to the mean of the training images, each by itself with the same probability.
+/// Random masking of patches: each is set to the mean of the training images with the same probability.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Masked {
@@ -95,7 +95,7 @@ pub struct Masked {
 }
 
 impl Network {
-    /// Words for a label.
+    /// The network, for a label.
     pub fn label(self) -> String {
         match self {
             Self::Mlpae { latent, encoder_depth, decoder_depth, .. } => {
@@ -115,15 +115,15 @@ impl Network {
             Self::Dcae { latent, depth } => {
                 dcae::autoencoder(&dcae::Config { image, latent, depth }, stream, DType::F32)
             }
-            Self::Resnet { latent, narrower } => {
+            Self::Resnet { latent, width_divisor } => {
                 let plan = resnet_autoencoder::Plan::ResNet34;
-                let config = resnet_autoencoder::Config { plan, image, latent, narrower };
+                let config = resnet_autoencoder::Config { plan, image, latent, width_divisor };
                 resnet_autoencoder::autoencoder(&config, stream, DType::F32)
             }
         }
     }
 
-    /// The dimensions of the latent.
+    /// The latent dimensions for images `[c, h, w]`.
     pub(super) fn latent_len(self, [_, h, w]: [usize; 3]) -> usize {
         match self {
             Self::Mlpae { latent, .. } | Self::Resnet { latent, .. } => latent,

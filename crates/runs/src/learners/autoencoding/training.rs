@@ -1,4 +1,4 @@
-//! An autoencoder with two probes in training.
+//! Training of an autoencoder with two probes.
 
 use data::{Batches, Split};
 use models::train::{Evaluate, GuidedObjective, Metrics, Objective as _};
@@ -17,10 +17,10 @@ use crate::images::Images;
 use crate::training::batches::in_order;
 use crate::training::{Scalars, Setup, TrainerState, Training};
 
-/// The ratio of mean squared errors in the range of other learners, [-1, 1], to those in [0, 1].
+/// The factor from mean squared errors of pixels in [0, 1] to those of pixels in [-1, 1], which other learners report.
 const RANGE: f64 = 4.0;
 
-/// An autoencoder and its linear probe as other learners are evaluated: images have pixels in [-1, 1].
+/// An autoencoder and its linear probe, evaluated on images with pixels in [-1, 1].
 struct InRange<'a> {
     model: &'a Guided,
     shape: [usize; 3],
@@ -57,7 +57,7 @@ pub(super) struct AutoencoderTraining<'a> {
     evaluated: InRange<'a>,
     batches: Batches<'a>,
     images: &'a Images,
-    /// The mean of the training images in [0, 1], which fills what is masked; empty where nothing is.
+    /// The mean of the training images in [0, 1], which replaces masked pixels; empty without masking.
     mean: Vec<f32>,
     mask: Stream,
     spectrum: Option<Spectrum>,
@@ -65,11 +65,11 @@ pub(super) struct AutoencoderTraining<'a> {
 
 impl<'a> AutoencoderTraining<'a> {
     /// # Errors
-    /// If the batches are larger than the set.
+    /// If the batch is larger than the training set.
     pub(super) fn new(task: &Task, setup: &Setup<'a>, model: &'a Guided) -> Result<Self> {
         let &Setup { images, seed, .. } = setup;
         let batches = Batches::new(&images.train, setup.batch, Stream::new(seed, "shuffle"))?;
-        // A run of no epochs asks no schedule.
+        // With no epochs the schedule is never evaluated.
         let steps = (batches.per_epoch() as u64 * u64::from(setup.epochs)).max(1);
         let objective = match task.objective {
             Objective::Reconstruction => GuidedObjective::new(model, 0.0),
@@ -103,8 +103,8 @@ impl<'a> AutoencoderTraining<'a> {
 }
 
 impl Masked {
-    /// Images `[n, c, h, w]` with patches set to this mean image, those of each image by words of its place in the
-    /// batch.
+    /// Images `[n, c, h, w]` with masked patches replaced by the mean image; the mask of each image is drawn from the
+    /// sequence of its position in the batch.
     fn removed(self, images: &Tensor, mean: &[f32], of_step: &Stream) -> Tensor {
         let &[_, c, h, w] = images.shape() else { unreachable!("images have channels and two sides") };
         let side = self.patch.max(1);
@@ -188,7 +188,7 @@ impl Training for AutoencoderTraining<'_> {
         Ok(scalars)
     }
 
-    /// The decoder too where it is not trained.
+    /// All parameters, including those of an untrained decoder.
     fn learned(&self) -> Vec<(String, Tensor)> {
         let learned = self.model.params().into_iter().chain(self.model.buffers());
         learned.map(|(name, param)| (name, param.value())).collect()

@@ -1,4 +1,4 @@
-//! The settings of classifiers and what they see.
+//! The config of a classifier: network, loss, input subspace.
 
 use models::{Decayed, Sequential, mlp, resnet9};
 use serde::{Deserialize, Serialize};
@@ -8,64 +8,63 @@ use tensor::random::Stream;
 use crate::images::LARGEST_DECOMPOSED;
 use crate::subspaces::Seen;
 
-/// A classifier, what it sees, and how it learns: by AdamW in one cycle of the learning rate.
+/// A classifier, its input and its training: AdamW with a one-cycle learning rate.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Task {
     /// The network.
     pub network: Classifier,
-    /// What it minimises.
+    /// The training loss.
     pub loss: ClassificationLoss,
-    /// What is left of the images.
+    /// The principal subspace that the images are projected onto.
     pub seen: Seen,
-    /// The border in pixels out of which training images are cropped at random, and mirrored every other time; they
-    /// stay as they are where it is left out.
+    /// The padding in pixels for random crops of training images, with random horizontal flips; no augmentation if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(serialize_with = "models::range::offset")]
     pub crop: Option<u32>,
-    /// AdamW's decay.
+    /// The weight decay of AdamW.
     #[serde(serialize_with = "models::range::non_negative")]
     pub weight_decay: f64,
-    /// Which parameters it applies to: all, or `weights`, which leaves out biases and norms.
+    /// The parameters that decay: all, or `weights`, which excludes biases and norms.
     #[serde(default, skip_serializing_if = "Decayed::is_all")]
     pub decayed: Decayed,
 }
 
-/// The networks of the experiment (section 3.10).
+/// The classifier architectures (`book/lbr.md`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Classifier {
-    /// A perceptron whose widths fall in equal steps.
+    /// An MLP whose widths decrease in equal steps.
     Mlp {
-        /// The number of widths; 4 in the paper.
+        /// The number of layer widths; 4 in the paper.
         #[serde(serialize_with = "models::range::depth")]
         depth: usize,
     },
     /// ResNet9.
     Resnet9 {
         /// What the widths of the paper are divided by.
-        #[serde(serialize_with = "models::range::width")]
-        narrower: usize,
+        #[serde(rename = "narrower", serialize_with = "models::range::width")]
+        width_divisor: usize,
     },
 }
 
-/// What a classifier minimises.
+/// The loss of a classifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ClassificationLoss {
     /// The cross-entropy, as in the paper's first version.
     CrossEntropy,
-    /// The mean squared error to the one-hot label, as in its last.
+    /// The mean squared error to the one-hot label, as in the paper's last version.
     OneHotMse,
 }
 
 impl Classifier {
-    /// Words for a label.
+    /// The network, for a label.
     pub fn label(self) -> String {
         match self {
             Self::Mlp { depth } => format!("MLP, depth {depth}"),
-            Self::Resnet9 { narrower: 1 } => "ResNet9".into(),
-            Self::Resnet9 { narrower } => format!("ResNet9/{narrower}"),
+            Self::Resnet9 { width_divisor: 1 } => "ResNet9".into(),
+            Self::Resnet9 { width_divisor } => format!("ResNet9/{width_divisor}"),
         }
     }
 
@@ -83,8 +82,8 @@ impl Classifier {
             Self::Mlp { depth } => {
                 mlp::classifier(&mlp::Config { inputs: c * h * w, classes, depth }, stream, DType::F32)
             }
-            Self::Resnet9 { narrower } => {
-                let widths = resnet9::WIDTHS.map(|width| width / narrower.max(1));
+            Self::Resnet9 { width_divisor } => {
+                let widths = resnet9::WIDTHS.map(|width| width / width_divisor.max(1));
                 resnet9::classifier(&resnet9::Config { channels: c, widths, classes }, stream, DType::F32)
             }
         }
@@ -92,7 +91,7 @@ impl Classifier {
 }
 
 impl Task {
-    /// Whether images of `d` pixels are taken whole, without their principal components.
+    /// Whether images of `d` pixels are used without computing principal components.
     pub(super) fn is_undivided(&self, d: usize) -> bool {
         self.seen == Seen::Whole && d > LARGEST_DECOMPOSED
     }

@@ -1,4 +1,4 @@
-//! A classifier that learns from projected images.
+//! Training of a classifier on projected images.
 
 use std::sync::Arc;
 
@@ -10,23 +10,23 @@ use tensor::random::Stream;
 use tensor::{Indices, Tensor};
 
 use super::task::{ClassificationLoss, Task};
-use crate::subspaces::{Kept, Normaliser, Subspaces};
+use crate::subspaces::{Normaliser, Selection, Subspaces};
 use crate::training::batches::EVALUATED_AT_ONCE;
 use crate::training::{Scalars, Setup, TrainerState, Training};
 use crate::{Error, Result};
 
-/// A classifier with the images as it sees them.
+/// A classifier with its projected and normalised training images.
 pub(super) struct ClassifierTraining<'a> {
     trainer: Trainer<ClassifierObjective<'a>>,
     train: Projected<'a>,
     subspaces: Arc<Subspaces>,
-    kept: Kept,
+    selection: Selection,
     normaliser: Normaliser,
     batch: usize,
     shuffle: Stream,
 }
 
-/// Training images as the classifier sees them.
+/// The projected and normalised training images.
 struct Projected<'a> {
     /// The pixels, `[n, d]`.
     pixels: Array2<f32>,
@@ -38,22 +38,22 @@ struct Projected<'a> {
 
 impl<'a> ClassifierTraining<'a> {
     /// # Errors
-    /// If the batches are larger than the set, or nothing is left of the images.
+    /// If the batch is larger than the training set, or no component is left.
     pub(super) fn new(task: &Task, setup: &Setup<'a>, model: &'a Sequential) -> Result<Self> {
         let &Setup { images, seed, batch, .. } = setup;
         let n = images.train.len();
         if batch == 0 || batch > n {
             return Err(Error::Usage(format!(
-                "batches of {batch} images: wanted 1 to {n}, the number of images"
+                "batches of {batch} images: wanted 1 to {n}, the number of training images"
             )));
         }
         let subspaces = match task.is_undivided(images.n_pixels()) {
             true => Arc::new(Subspaces::undivided(&images.train)?),
             false => images.subspaces()?,
         };
-        let kept = subspaces.kept(task.seen)?;
-        let (normaliser, train) = Normaliser::fit(subspaces.project(&images.train, kept));
-        // A run of no epochs asks no schedule.
+        let selection = subspaces.select(task.seen)?;
+        let (normaliser, train) = Normaliser::fit(subspaces.project(&images.train, selection));
+        // With no epochs the schedule is never evaluated.
         let steps = ((n / batch) as u64 * u64::from(setup.epochs)).max(1);
         let adam = Adam::new(&model.params(), setup.optimiser)?;
         let decays = |_: &str, shape: &[usize]| task.decayed.includes(shape);
@@ -72,7 +72,7 @@ impl<'a> ClassifierTraining<'a> {
                 augment: Stream::new(seed, "augment"),
             },
             subspaces,
-            kept,
+            selection,
             normaliser,
             batch,
             shuffle: Stream::new(seed, "shuffle"),
@@ -81,7 +81,7 @@ impl<'a> ClassifierTraining<'a> {
 }
 
 impl Projected<'_> {
-    /// The images of these rows, changed at random where that is asked for, and their labels.
+    /// A batch of these rows, augmented where the config has a crop, and its labels.
     fn batch(&self, rows: &[u32], step: u64) -> (Tensor, Indices) {
         let [c, h, w] = self.shape;
         let mut pixels = Vec::with_capacity(rows.len() * c * h * w);
@@ -124,7 +124,7 @@ impl Training for ClassifierTraining<'_> {
     }
 
     fn evaluate(&self, split: &Split) -> Result<Evaluation> {
-        let images = self.normaliser.apply(self.subspaces.project(split, self.kept));
+        let images = self.normaliser.apply(self.subspaces.project(split, self.selection));
         let [c, h, w] = self.train.shape;
         let batch = |(chunk, labels): (ArrayView2<'_, f32>, &[u8])| {
             let pixels = chunk.as_slice().expect("chunks of rows are contiguous");
@@ -139,9 +139,9 @@ impl Training for ClassifierTraining<'_> {
 
     fn observe(&self) -> Result<Scalars> {
         Ok(Scalars::from([
-            ("components".into(), self.kept.n as f64),
-            ("share".into(), self.kept.share),
-            ("variance".into(), self.kept.variance),
+            ("components".into(), self.selection.n as f64),
+            ("share".into(), self.selection.share),
+            ("variance".into(), self.selection.variance),
         ]))
     }
 }

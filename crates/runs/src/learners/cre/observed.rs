@@ -1,6 +1,6 @@
-//! What is measured of a CRE in some epochs: the conflict of its losses by layer, and the encoder's input sensitivity.
+//! Observations of a CRE during training: gradient conflict by layer, and the encoder's input sensitivity.
 
-use models::{Cre, CreTrainer, listening};
+use models::{Cre, CreTrainer, input_sensitivity};
 use tensor::Tensor;
 use tensor::random::Stream;
 
@@ -8,15 +8,15 @@ use crate::Result;
 use crate::images::LARGEST_DECOMPOSED;
 use crate::training::{Scalars, Setup};
 
-/// How many of the first principal components the encoder's sensitivity is measured along.
+/// The number of leading principal components along which input sensitivity is measured.
 const COMPONENTS: usize = 16;
 
-/// Test images over which the encoder's Jacobian is averaged.
+/// The number of test images over which the Jacobian is averaged.
 const IMAGES: usize = 128;
 
-/// The conflict of the two losses in each layer of the encoder on the first training images, and the mean of
-/// ‖J v‖² over test images for each of the first principal components v, where J is the derivative of z by the image;
-/// the latter for images whose principal components take no longer than the training.
+/// The gradient conflict of the two losses in each layer of the encoder on the first training images, and the input
+/// sensitivity: the mean of ‖J v‖² over test images for each leading principal component v, where J is the Jacobian of z
+/// with respect to the image. The latter is skipped for images of more than [`LARGEST_DECOMPOSED`] pixels.
 pub(super) fn of(setup: &Setup<'_>, model: &Cre, trainer: &CreTrainer<'_>) -> Result<Scalars> {
     let (images, mut scalars) = (setup.images, Scalars::new());
     let batch: Vec<u32> = (0..setup.batch.min(images.train.len()) as u32).collect();
@@ -39,7 +39,8 @@ pub(super) fn of(setup: &Setup<'_>, model: &Cre, trainer: &CreTrainer<'_>) -> Re
         .map(|&x| x as f32)
         .collect();
     let directions = Tensor::from_vec(rows, &[n, pca.mean().len()])?;
-    let sensitivity = listening(model, &shown.images, &directions, &Stream::new(setup.seed, "listening"))?;
+    let sensitivity =
+        input_sensitivity(model, &shown.images, &directions, &Stream::new(setup.seed, "listening"))?;
     let named = |(component, value)| (format!("listening/{component:02}"), value);
     scalars.extend(sensitivity.into_iter().enumerate().map(named));
     Ok(scalars)

@@ -1,4 +1,4 @@
-//! An HDF5 file to labelled results, believing nothing.
+//! Reads labelled results from an untrusted HDF5 file.
 
 use std::path::Path;
 
@@ -13,18 +13,18 @@ use super::{
     DESCRIPTION, DIMENSION_LIST, FORMAT, FORMAT_VERSION, PROVENANCE, TITLE, UNITS, WITHOUT_CHECKSUM, seal,
 };
 
-/// Deflate makes data at most this many times smaller, so a file can't hold more than that.
+/// The maximum compression ratio of deflate, which bounds the data in a file of known size.
 const MOST_COMPRESSION: u64 = 1032;
 
-/// Groups deeper than this are not ours; a file could hold a group that contains itself.
+/// The maximum depth of groups; a file could hold a group that contains itself.
 const MOST_GROUPS: usize = 16;
 
-/// The results in a file, and its SHA-256 as [`seal::check`] gives it.
+/// The results in a file, and its SHA-256 as [`seal::check`] returns it.
 pub(super) fn read(path: &Path) -> Result<(Results, Option<String>)> {
     let sha256 = seal::check(path)?;
     let length = std::fs::metadata(path).map_err(|source| Error::io("read", path, source))?.len();
     let reader = Reader { path, length };
-    let file = reader.expect("a whole HDF5 file", open(path))?;
+    let file = reader.expect("a complete HDF5 file", open(path))?;
     reader.check_format(&file, sha256.is_some())?;
     let mut results = Results { title: reader.text(&file, TITLE)?, ..Results::default() };
     for name in reader.expect("attributes", file.attr_names())? {
@@ -42,7 +42,7 @@ pub(super) fn read(path: &Path) -> Result<(Results, Option<String>)> {
     Ok((results, sha256))
 }
 
-/// Without the library's lock: a results file is never changed, only replaced.
+/// Opens the file without the library's lock: results files are replaced, never modified.
 fn open(path: &Path) -> ::hdf5::Result<File> {
     File::with_options().with_fapl(|access| access.file_locking(false)).open(path)
 }

@@ -1,8 +1,8 @@
-//! What makes a data set a dimension scale, without the HDF5 library's own calls for it.
+//! Marks data sets as dimension scales without the HDF5 library's calls for it.
 //!
-//! The convention wants its two attributes as texts of fixed length that end with a zero, and its
-//! readers insist. The safe interface to HDF5 can't describe such a type; but it can take one from a
-//! file. So every results file begins as [`TEMPLATE`], a file that holds nothing but the two types.
+//! The convention requires two attributes of fixed-length, null-terminated strings, and readers
+//! check this. The safe interface to HDF5 can't define such a type, but it can take one from a
+//! file. So every results file starts as [`TEMPLATE`], a file that contains only the two types.
 
 use ::hdf5::types::{FixedAscii, FixedUnicode};
 use ::hdf5::{Dataset, Datatype, File, Result};
@@ -34,7 +34,7 @@ pub(super) struct Scales {
 }
 
 impl Scales {
-    /// Takes the types out of a file that is only the template yet.
+    /// Takes the types from a file that contains only the template.
     pub(super) fn take(file: &File) -> Result<Scales> {
         let scales = Scales { class: file.attr("16")?.dtype()?, name: file.attr("64")?.dtype()? };
         file.delete_attr("16")?;
@@ -53,7 +53,7 @@ impl Scales {
     }
 }
 
-/// Whether `dataset` was marked as one.
+/// Whether `dataset` is a dimension scale.
 pub(super) fn is_scale(dataset: &Dataset) -> bool {
     let class = dataset.attr(CLASS).and_then(|class| class.read_scalar::<FixedAscii<16>>());
     class.is_ok_and(|class| class.as_bytes() == DIMENSION_SCALE.as_bytes())

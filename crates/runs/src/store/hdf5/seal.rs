@@ -1,6 +1,6 @@
 //! The last line of a results file: the SHA-256 of all bytes before it.
 //!
-//! HDF5 ends a file where its superblock says and ignores what lies behind, so other readers see nothing of the line.
+//! HDF5 readers stop at the end stated in the superblock and ignore the line behind it.
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -15,16 +15,16 @@ const TAIL: &[u8] = b"\n";
 const DIGITS: usize = 64;
 const LENGTH: usize = HEAD.len() + DIGITS + TAIL.len();
 
-/// The line that seals the bytes that were hashed.
+/// The checksum line for the hashed bytes.
 pub(super) fn line(hashed: Sha256) -> Vec<u8> {
     [HEAD, format!("{:x}", hashed.finalize()).as_bytes(), TAIL].concat()
 }
 
-/// The checksum at the end of a file, after the bytes before it were compared with it; `None` if there is none. The file
-/// may be of any size: it is read in parts.
+/// Verifies the checksum at the end of a file and returns it; `None` if there is none. The file is
+/// read in blocks and may have any size.
 ///
 /// # Errors
-/// [`Error::Altered`] if the bytes have another checksum; [`Error::Io`].
+/// [`Error::Altered`] if the checksum differs; [`Error::Io`].
 pub(super) fn check(path: &Path) -> Result<Option<String>> {
     let io_error = |source| Error::io("read", path, source);
     let mut file = files::open(path, u64::MAX).map_err(io_error)?;

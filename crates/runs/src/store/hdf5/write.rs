@@ -1,4 +1,4 @@
-//! Labelled results to an HDF5 file.
+//! Writes labelled results to an HDF5 file.
 
 use std::path::Path;
 use std::str::FromStr;
@@ -13,11 +13,11 @@ use super::super::results::{Coordinates, Dimension, Results, Variable};
 use super::scales::Scales;
 use super::{DESCRIPTION, DIMENSION_LIST, FORMAT, FORMAT_VERSION, PROVENANCE, TITLE, UNITS};
 
-/// Data over this many bytes are compressed.
+/// Data larger than this many bytes are compressed.
 const COMPRESSED_FROM: usize = 4096;
 const GZIP: u8 = 4;
 
-/// Writes results that have been checked into the file at `path`, which holds the template, and
+/// Writes validated results into the file at `path`, which contains the template, and
 /// closes it.
 pub(super) fn write(path: &Path, results: &Results) -> Result<()> {
     let file = File::with_options()
@@ -83,7 +83,7 @@ fn dataset<T: H5Type>(file: &Group, name: &str, shape: Vec<usize>, values: &[T])
     builder.with_data(view).create(name)
 }
 
-/// Makes the groups that `name` lies in, where they are not there yet.
+/// Creates the groups of `name` that do not exist.
 fn create_groups(file: &Group, name: &str) -> Result<()> {
     for (slash, _) in name.match_indices('/') {
         let group = &name[..slash];

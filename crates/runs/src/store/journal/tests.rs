@@ -1,4 +1,4 @@
-//! The journal is read to its last whole line, whatever a kill or a bad disk left.
+//! A journal is read up to its last complete line, whatever a kill or a faulty disk left.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ fn epoch(epoch: u32) -> Entry {
     Entry::Epoch(Epoch { epoch, scalars, seconds: 0.5, checkpoint: Some("ab".into()) })
 }
 
-/// A whole journal of seven lines, one of them with a line break in a text.
+/// A complete journal of seven lines, one of them with a line break in a string.
 fn lines() -> Vec<String> {
     let provenance = json!({ "note": "two\nlines" }).as_object().unwrap().clone();
     let finish = Finish { outcome: Outcome::Finished, finals: "cd".into() };
@@ -36,7 +36,7 @@ fn parse(bytes: &[u8]) -> Result<Journal> {
 }
 
 #[test]
-fn every_truncation_keeps_all_whole_lines() {
+fn every_truncation_keeps_all_complete_lines() {
     let lines = lines();
     let text = lines.concat();
     for length in lines[0].len()..=text.len() {
@@ -51,14 +51,14 @@ fn every_truncation_keeps_all_whole_lines() {
 }
 
 #[test]
-fn a_damaged_line_before_the_last_is_named() {
+fn a_damaged_line_before_the_last_is_reported() {
     let mut lines = lines();
     lines[2] = lines[2].replace("0.5", "0.6");
     let error = parse(lines.concat().as_bytes()).unwrap_err().to_string();
     assert!(error.starts_with("journal.jsonl line 3 is damaged"), "{error}");
 }
 
-/// A power failure may leave zeros for a block, with the rest of the line behind it; a flipped bit leaves none.
+/// A power failure may leave zeros for a block, followed by the rest of the line; a flipped bit leaves none.
 #[test]
 fn a_last_line_with_its_line_break_and_a_wrong_checksum_is_damage_unless_a_block_of_it_is_zero() {
     let lines = lines();
@@ -77,7 +77,7 @@ fn a_last_line_with_its_line_break_and_a_wrong_checksum_is_damage_unless_a_block
 }
 
 #[test]
-fn a_journal_without_a_whole_header_is_not_cut_but_named() {
+fn a_journal_without_an_intact_header_is_reported_and_not_truncated() {
     for bytes in [&b""[..], b"\n", b"hello", &lines()[0].as_bytes()[..20], lines()[1].as_bytes()] {
         let error = parse(bytes).unwrap_err().to_string();
         assert!(error.starts_with("journal.jsonl line 1 is damaged"), "{error}");
@@ -87,7 +87,7 @@ fn a_journal_without_a_whole_header_is_not_cut_but_named() {
 }
 
 #[test]
-fn lines_in_an_impossible_order_are_named() {
+fn lines_in_an_impossible_order_are_reported() {
     let l = lines();
     for (wrong, number) in [
         (vec![&l[0], &l[0]], 2),
@@ -102,7 +102,7 @@ fn lines_in_an_impossible_order_are_named() {
 }
 
 #[test]
-fn a_torn_line_is_cut_before_the_next_is_written() {
+fn a_torn_line_is_removed_before_the_next_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("journal.jsonl");
     let mut journal = Journal::create(&RealDisk, &file, header()).unwrap();
@@ -151,7 +151,7 @@ proptest! {
             }
         }
         if let Ok(journal) = parse(&bytes) {
-            // A line is whole or refused, so what is accepted was written by us.
+            // Damaged lines are refused, so every accepted line was written by us.
             let original = parse(&whole).unwrap();
             for got in &journal.epochs {
                 let written = original.epochs.iter().find(|epoch| epoch.epoch == got.epoch).unwrap();

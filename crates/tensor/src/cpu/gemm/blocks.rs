@@ -1,4 +1,4 @@
-//! Matrix multiplication in blocks that suit the caches, from panels that suit the tiles.
+//! Cache blocking for matrix multiplication over packed panels (Goto and van de Geijn, 2008, doi 10.1145/1356052.1356053).
 //!
 //! Each element of the output is one chain of multiply-adds for each block of the inner size, in order; no choice that
 //! depends on the number of threads changes it.
@@ -9,24 +9,24 @@ use super::{Init, Matrix};
 use crate::cpu::isa::simd::Simd;
 use crate::memory::Buffer;
 
-/// Where the output lies: a row-major matrix of which this product writes some rows and columns.
+/// The output: a row-major matrix of which this GEMM writes some rows and columns.
 #[derive(Clone, Copy)]
 pub(crate) struct Output {
     pub(crate) to: *mut f32,
     pub(crate) row_stride: usize,
 }
 
-/// `out = a b` for the rows of `a` and the columns of `b`, starting from what `init` says.
+/// `out = init + a b` for the rows of `a` and the columns of `b`.
 ///
 /// # Safety
 /// The CPU supports `S`. `out` points to `a.rows` rows of at least `b.columns` elements, `row_stride` apart,
-/// which nobody else touches meanwhile. A bias in `init` has at least `b.columns` elements.
+/// with no other access meanwhile. A bias in `init` has at least `b.columns` elements.
 pub(super) unsafe fn multiply<S: Simd>(out: Output, a: Matrix<'_>, b: Matrix<'_>, init: Init<'_>) {
     let (m, k, n) = (a.rows, a.columns, b.columns);
     let inner = balanced(k.max(1), S::INNER_BLOCK);
     let tile_rows = balanced(m, S::TILE_ROWS);
-    // Few rows go through each panel of the right once, so that it is copied when its turn comes and never leaves the
-    // first cache.
+    // With few rows, each panel of the right operand is read once, so it is packed just before use and stays in
+    // the L1 cache.
     let few = S::RIGHT_STAYS && m <= S::ROW_BLOCK;
     let column_block = if few { S::TILE_COLUMNS } else { S::COLUMN_BLOCK };
     let mut packed_a = floats(m * inner);
@@ -35,11 +35,11 @@ pub(super) unsafe fn multiply<S: Simd>(out: Output, a: Matrix<'_>, b: Matrix<'_>
     let packed_b: &mut [f32] = bytemuck::cast_slice_mut(packed_b.bytes_mut());
     for first in (0..k.max(1)).step_by(inner) {
         let steps = inner.min(k - first);
-        // SAFETY: the CPU supports `S`, as the caller vouches.
+        // SAFETY: the CPU supports `S`, as the caller guarantees.
         unsafe { pack_rows::<S>(packed_a, a, first, steps, tile_rows) };
         for column in (0..n).step_by(column_block) {
             let columns = column_block.min(n - column);
-            // After the first block of the inner size every tile goes on from what it has written.
+            // After the first block of the inner size every tile accumulates into its previous output.
             let init = if first == 0 { init.at_column(column) } else { Init::Accumulate };
             // SAFETY: as above; these columns lie within the output.
             unsafe {
@@ -54,8 +54,8 @@ pub(super) unsafe fn multiply<S: Simd>(out: Output, a: Matrix<'_>, b: Matrix<'_>
 /// `out = init + a b` for packed panels: `m` rows and `n` columns, summed over `k`.
 ///
 /// # Safety
-/// The CPU supports `S`. `out` points to `m` rows of at least `n` elements, `row_stride` apart, which nobody
-/// else touches meanwhile. A bias in `init` has `n` elements.
+/// The CPU supports `S`. `out` points to `m` rows of at least `n` elements, `row_stride` apart; no
+/// other access happens meanwhile. A bias in `init` has `n` elements.
 pub(crate) unsafe fn of_panels<S: Simd>(
     out: Output,
     [m, k, n]: [usize; 3],
@@ -89,12 +89,12 @@ pub(crate) unsafe fn of_panels<S: Simd>(
     }
 }
 
-/// The size of equal parts that are at most `most` long.
+/// The size of equal parts of length at most `most`.
 pub(crate) fn balanced(whole: usize, most: usize) -> usize {
     whole.div_ceil(whole.div_ceil(most).max(1)).max(1)
 }
 
-/// Memory for so many elements.
+/// A buffer of `len` elements.
 pub(crate) fn floats(len: usize) -> Buffer {
     Buffer::of(size_of::<f32>() * len)
 }

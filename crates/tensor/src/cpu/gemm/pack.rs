@@ -1,11 +1,11 @@
-//! Copies matrices into panels, in the order in which tiles read them.
+//! Packs matrices into panels, in the order in which tiles read them.
 
 use super::Matrix;
 use super::tile::PANEL_GRAIN;
 use crate::cpu::isa::simd::{Simd, prefetch};
 use crate::each_isa;
 
-/// Numbers of a matrix to be packed: `places` beside each other in a line, one line for each step.
+/// Elements of a matrix to be packed: one line of `places` adjacent elements for each step of the inner size.
 #[derive(Clone, Copy)]
 struct Source<'a> {
     data: &'a [f32],
@@ -33,13 +33,13 @@ each_isa! {
                 place_stride: a.row_stride,
                 step_stride: a.column_stride,
             };
-            // SAFETY: handed on.
+            // SAFETY: forwarded from the caller.
             unsafe { source.pack::<S>(&mut panels[row * steps..(row + rows) * steps], rows, rows, steps) };
         }
     }
 
     /// Panels of [`Simd::TILE_COLUMNS`] columns, the last one of [`PANEL_GRAIN`] where that is enough: for each of
-    /// `steps` steps, the elements of the columns beside each other, filled up with zeros.
+    /// `steps` steps, the elements of the columns beside each other, padded with zeros.
     ///
     /// # Safety
     /// The CPU supports `S`.
@@ -61,7 +61,7 @@ each_isa! {
                 step_stride: b.row_stride,
             };
             let panel = &mut panels[within * steps..(within + width) * steps];
-            // SAFETY: handed on.
+            // SAFETY: forwarded from the caller.
             unsafe { source.pack::<S>(panel, width, filled, steps) };
         }
     }
@@ -87,8 +87,7 @@ impl Source<'_> {
         for place in (0..width).step_by(S::LANES) {
             let filled = filled.saturating_sub(place).min(S::LANES);
             let lines = Lines { start: panel.as_mut_ptr().wrapping_add(place), width, steps };
-            // SAFETY: the asserts vouch for every line and every element that is read and written below; all of them
-            // are named by the counts.
+            // SAFETY: the asserts above bound every line and every element that is read and written below.
             unsafe {
                 let from = self.data.as_ptr().wrapping_add(place * self.place_stride);
                 match self.place_stride {
@@ -99,13 +98,13 @@ impl Source<'_> {
         }
     }
 
-    /// Places lie beside each other: one vector for each step.
+    /// Packs adjacent places: one vector for each step.
     ///
     /// # Safety
     /// The CPU supports `S`; `filled` elements can be read at each step, and the lines be written.
     #[inline(always)]
     unsafe fn copy<S: Simd>(&self, from: *const f32, filled: usize, lines: Lines) {
-        // SAFETY: as the caller vouches.
+        // SAFETY: as the caller guarantees.
         unsafe {
             let lanes = S::first(filled);
             for step in 0..lines.steps {
@@ -117,14 +116,14 @@ impl Source<'_> {
         }
     }
 
-    /// Steps lie beside each other: a square of places by steps is transposed in registers.
+    /// Packs adjacent steps: a square of places by steps is transposed in registers.
     ///
     /// # Safety
     /// As [`Source::copy`], and `step_stride` is 1.
     #[inline(always)]
     unsafe fn transpose<S: Simd>(&self, from: *const f32, filled: usize, lines: Lines) {
         debug_assert_eq!(self.step_stride, 1, "one of the two strides of a matrix is 1");
-        // SAFETY: as the caller vouches; steps beyond the last are masked.
+        // SAFETY: as the caller guarantees; steps beyond the last are masked.
         unsafe {
             for step in (0..lines.steps).step_by(S::LANES) {
                 let here = S::LANES.min(lines.steps - step);
@@ -144,7 +143,7 @@ impl Source<'_> {
     }
 }
 
-/// A vector's part of the lines of a panel, which are written in order.
+/// The part of a panel's lines that one vector covers; lines are written in order.
 #[derive(Clone, Copy)]
 struct Lines {
     start: *mut f32,
@@ -153,14 +152,14 @@ struct Lines {
 }
 
 impl Lines {
-    /// Writes the line of this step. Of a panel that is narrower than a vector, lanes beyond the line are written too
-    /// where that is faster than leaving them alone: they belong to the next lines, which come later.
+    /// Writes the line of this step. For a panel narrower than a vector, lanes beyond the line are written too
+    /// where that is faster than masking: they belong to later lines, which overwrite them.
     ///
     /// # Safety
     /// The CPU supports `S`; the line of `step` and all later ones can be written.
     #[inline(always)]
     unsafe fn write<S: Simd>(self, step: usize, line: S::Vector) {
-        // SAFETY: as the caller vouches; what is left of the panel has room for a vector, or the lanes are masked.
+        // SAFETY: as the caller guarantees; the rest of the panel holds a whole vector, or the lanes are masked.
         unsafe {
             let to = self.start.add(step * self.width);
             if self.width >= S::LANES || (self.steps - step) * self.width >= S::LANES {
@@ -172,7 +171,7 @@ impl Lines {
     }
 }
 
-/// How far ahead memory is asked for: its lines lie too far apart for the CPU to see what comes next.
+/// The prefetch distance in steps: lines lie too far apart for the hardware prefetcher.
 const STEPS_AHEAD: usize = 16;
-/// The same, in elements of a line.
+/// The prefetch distance in elements of a line.
 const ELEMENTS_AHEAD: usize = 64;

@@ -1,10 +1,10 @@
-//! One tile of a matrix multiplication: a few rows and columns that stay in registers while they are summed.
+//! The GEMM micro-kernel: one tile of rows and columns accumulated in registers.
 
 use super::Init;
 use crate::cpu::isa::simd::{Simd, prefetch};
 use crate::each_isa;
 
-/// Panels of the matrix on the right have a multiple of so many columns.
+/// Panels of the right operand have a multiple of this many columns.
 pub(crate) const PANEL_GRAIN: usize = 16;
 
 each_isa! {
@@ -28,9 +28,9 @@ each_isa! {
             ($($rows:literal)*) => {
                 match (rows, width > S::LANES) {
                     $(
-                        // SAFETY: handed on.
+                        // SAFETY: forwarded from the caller.
                         ($rows, false) => unsafe { kernel::<S, $rows, 1>(width, steps, a, b, c, row_stride, init) },
-                        // SAFETY: handed on.
+                        // SAFETY: forwarded from the caller.
                         ($rows, true) => unsafe { kernel::<S, $rows, 2>(width, steps, a, b, c, row_stride, init) },
                     )*
                     _ => unreachable!("a tile has 1 to 13 rows"),
@@ -59,11 +59,11 @@ unsafe fn kernel<S: Simd, const ROWS: usize, const VECTORS: usize>(
         unreachable!("tiles have no more rows than suit the CPU");
     }
     let b_step = if VECTORS * S::LANES <= PANEL_GRAIN { PANEL_GRAIN } else { 2 * PANEL_GRAIN };
-    // SAFETY: every pointer stays within what the caller vouches for; vectors at the right edge are read and written
-    // under the mask.
+    // SAFETY: every pointer stays within the ranges that the caller guarantees; vectors at the right edge are read
+    // and written under the mask.
     unsafe {
         for row in 0..ROWS {
-            // Where it is written, while there is time: both ends, since a row need not begin with a line of the cache.
+            // Prefetch the output, both ends of each row, since a row may start within a cache line.
             prefetch(c.wrapping_add(row * row_stride));
             prefetch(c.wrapping_add(row * row_stride + VECTORS * S::LANES - 1));
         }

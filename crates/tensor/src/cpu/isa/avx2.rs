@@ -1,8 +1,8 @@
-//! CPUs with AVX2 and fused multiply-adds: 16 registers of 8 elements.
+//! AVX2 with fused multiply-adds: 16 registers of 8 elements.
 //!
-//! A tile of 6 x 16 elements fills 12 of the registers; each step loads two vectors of the right and broadcasts 6
-//! elements of the left for 12 multiply-adds. A panel of the right (16 columns, 24 KiB) stays in the first cache, a block
-//! of the left (144 rows, 216 KiB) in the second, a block of the right (3 MiB) in the third.
+//! A tile of 6 x 16 elements fills 12 of the registers; each step loads two vectors of the right operand and broadcasts
+//! 6 elements of the left one for 12 multiply-adds. A panel of the right (16 columns, 24 KiB) stays in the L1 cache, a
+//! block of the left (144 rows, 216 KiB) in L2, a block of the right (3 MiB) in L3.
 
 use std::arch::x86_64::{
     __m256, __m256i, _mm256_add_ps, _mm256_and_si256, _mm256_broadcast_ss, _mm256_cmpeq_epi32,
@@ -21,7 +21,7 @@ pub(crate) struct Avx2;
 
 const LANES: usize = 8;
 
-#[allow(clippy::undocumented_unsafe_blocks, reason = "each hands on what the trait's caller vouches for")]
+#[allow(clippy::undocumented_unsafe_blocks, reason = "each forwards the guarantees of the trait's caller")]
 impl Simd for Avx2 {
     type Vector = __m256;
     type Mask = __m256i;

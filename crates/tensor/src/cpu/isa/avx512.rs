@@ -1,4 +1,4 @@
-//! CPUs with AVX-512: 32 registers of 16 elements.
+//! AVX-512: 32 registers of 16 elements.
 //!
 //! A tile of 13 x 32 elements fills 26 of the registers; each step loads two vectors of the right and broadcasts 13
 //! elements of the left for 26 multiply-adds. With 14 rows some builds keep sums in memory, at less than half the speed.
@@ -21,7 +21,7 @@ pub(crate) struct Avx512;
 
 const LANES: usize = 16;
 
-#[allow(clippy::undocumented_unsafe_blocks, reason = "each hands on what the trait's caller vouches for")]
+#[allow(clippy::undocumented_unsafe_blocks, reason = "each forwards the guarantees of the trait's caller")]
 impl Simd for Avx512 {
     type Vector = __m512;
     type Mask = __mmask16;

@@ -1,21 +1,22 @@
-//! Any CPU: vectors are arrays, and the compiler makes of them what it can.
+//! The portable fallback: vectors are arrays, vectorised by the compiler.
 //!
-//! With 8 lanes these are [`Isa::Portable`]. With 16 they are `Isa::Wide` with the sizes of AVX-512, so that tests go through what is written over [`Simd`] in those sizes on any machine.
+//! With 8 lanes it is [`Isa::Portable`]. With 16 it is `Isa::Wide`, which uses the tile sizes of AVX-512, so that tests
+//! cover generic code over [`Simd`] in those sizes on any machine.
 
 use super::Isa;
 use super::simd::Simd;
 
-/// Vectors of 8 or 16 elements that need no instruction set.
+/// Vectors of 8 or 16 elements that need no special instructions.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Portable<const LANES: usize>;
 
-/// `a b + c`, rounded once where the target always can.
+/// `a b + c`, rounded once where the target always has fused multiply-adds.
 #[inline(always)]
 fn multiply_add(a: f32, b: f32, c: f32) -> f32 {
     if cfg!(any(target_arch = "aarch64", target_feature = "fma")) { a.mul_add(b, c) } else { a * b + c }
 }
 
-#[allow(clippy::undocumented_unsafe_blocks, reason = "each hands on what the trait's caller vouches for")]
+#[allow(clippy::undocumented_unsafe_blocks, reason = "each forwards the guarantees of the trait's caller")]
 impl<const LANES: usize> Simd for Portable<LANES> {
     type Vector = [f32; LANES];
     type Mask = u16;

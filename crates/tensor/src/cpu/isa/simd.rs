@@ -1,39 +1,40 @@
-//! What tiles are made of: the vectors of one instruction set, and the block sizes that suit its caches.
+//! The vector operations of an instruction set, and block sizes for its caches.
 
 use super::Isa;
 
 /// Vectors of `f32` of one instruction set.
 ///
-/// Everything that is written over this trait must be `#[inline(always)]` below [`Isa::run`], which is where the compiler
-/// learns what the CPU supports; [`each_isa!`](crate::each_isa) takes care of it.
+/// Generic code over this trait must be `#[inline(always)]` below [`Isa::run`], where the target features are enabled;
+/// [`each_isa!`](crate::each_isa) takes care of it.
 ///
 /// # Safety
 /// Every function may be called only where the CPU supports [`Simd::ISA`]. Pointers are read and
-/// written for as many lanes as the function or the mask says.
+/// written for the lanes given by the function or the mask.
 pub(crate) trait Simd: Copy {
-    /// Numbers in a register.
+    /// Elements in a register.
     type Vector: Copy;
-    /// Some of the lanes.
+    /// A subset of the lanes.
     type Mask: Copy;
-    /// As many vectors as a vector has lanes.
+    /// `LANES` vectors.
     type Square: AsMut<[Self::Vector]> + AsRef<[Self::Vector]>;
 
     /// The instruction set.
     const ISA: Isa;
-    /// Numbers in a vector.
+    /// Elements in a vector.
     const LANES: usize;
-    /// The most rows of a tile; a tile has at most two vectors of columns.
+    /// The maximum number of rows of a tile; a tile has at most two vectors of columns.
     const TILE_ROWS: usize;
-    /// The most steps of the inner size that a tile sums before it goes back to memory.
+    /// The maximum number of steps of the inner size that a tile sums in registers.
     const INNER_BLOCK: usize;
     /// Columns of the matrix on the right that are packed at once.
     const COLUMN_BLOCK: usize;
-    /// Rows of the matrix on the left that are gone through at once.
+    /// Rows of the left operand in a block.
     const ROW_BLOCK: usize;
-    /// Which matrix's panel stays in the first cache, while those of the other pass by: the one on the right if true.
+    /// Whether a panel of the right operand stays in the L1 cache while panels of the left one stream past; if false, the
+    /// other way round.
     const RIGHT_STAYS: bool;
 
-    /// The most columns of a tile.
+    /// The maximum number of columns of a tile.
     const TILE_COLUMNS: usize = 2 * Self::LANES;
 
     /// The lanes whose bits are set.
@@ -42,13 +43,13 @@ pub(crate) trait Simd: Copy {
     unsafe fn zero() -> Self::Vector;
     /// One value in every lane.
     unsafe fn splat(value: f32) -> Self::Vector;
-    /// Neighbours in memory.
+    /// Loads adjacent elements.
     unsafe fn load(from: *const f32) -> Self::Vector;
-    /// Neighbours in memory, and zero in the other lanes, for which nothing is read.
+    /// Loads adjacent elements in the lanes of `mask`, and sets the other lanes to zero without reading memory.
     unsafe fn load_some(mask: Self::Mask, from: *const f32) -> Self::Vector;
-    /// `elements`, which is zero in the lanes of `mask`, with these taken from memory.
+    /// `elements`, which is zero in the lanes of `mask`, with those lanes loaded from memory.
     unsafe fn load_into(elements: Self::Vector, mask: Self::Mask, from: *const f32) -> Self::Vector;
-    /// The elements at these places from `from` on, one for each lane.
+    /// Gathers the elements at these offsets from `from`, one for each lane.
     unsafe fn gather(from: *const f32, places: *const i32) -> Self::Vector;
     /// Writes every lane.
     unsafe fn store(to: *mut f32, elements: Self::Vector);
@@ -71,12 +72,12 @@ pub(crate) trait Simd: Copy {
     #[inline(always)]
     unsafe fn first(count: usize) -> Self::Mask {
         let count = count.min(Self::LANES) as u32;
-        // SAFETY: handed on.
+        // SAFETY: forwarded from the caller.
         unsafe { Self::mask(((1u32 << count) - 1) as u16) }
     }
 }
 
-/// Asks for the line of memory at this address, which need not be one of ours: nothing is read.
+/// Prefetches the cache line at this address, which may be invalid: nothing is read.
 #[inline(always)]
 pub(crate) fn prefetch(address: *const f32) {
     #[cfg(target_arch = "x86_64")]

@@ -1,8 +1,8 @@
-//! Loops over planes: the channels of images, or anything else that is computed piece by piece.
+//! Loops over planes: the channels of images, or any other equal pieces of slices.
 
 use super::is_parallel;
 
-/// Cuts every slice into `count` equal pieces and calls `f` for each place, on all threads.
+/// Splits every slice into `count` equal pieces and calls `f` on the pieces of each index, on all threads.
 ///
 /// Each piece is written by one call, so the number of threads changes nothing.
 pub fn for_each<const N: usize, const M: usize>(
@@ -20,7 +20,7 @@ pub fn for_each<const N: usize, const M: usize>(
     halved(count, elements_of_piece, inputs, outputs, &f);
 }
 
-/// Halves the pieces until there is one, on two threads where there are enough of them.
+/// Recursively halves the pieces, on two threads where there are enough elements.
 fn halved<const N: usize, const M: usize>(
     count: usize,
     elements_of_piece: usize,

@@ -1,11 +1,11 @@
-//! Loops over rows of `f32`: the sum and the largest element of a row, and work on rows that is shared between threads.
+//! Loops over rows of `f32`: the sum and the maximum of a row, and parallel work on rows.
 
 use rayon::prelude::*;
 
 use super::{BLOCK, LANES, is_parallel, lane_sums};
 
-/// `sum over i of f(x[i], y[i])`, in an order that depends on the length alone: of each block in 32 bits, of the blocks
-/// in 64.
+/// `sum over i of f(x[i], y[i])`, in an order that depends on the length alone: within a block in 32 bits, over blocks
+/// in 64 bits.
 #[inline(always)]
 pub fn sum(x: &[f32], y: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
     if x.len() <= BLOCK {
@@ -20,7 +20,7 @@ fn sum_of_block(x: &[f32], y: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
     if x.len() < LANES {
         return x.iter().zip(y).map(|(&x, &y)| f(x, y)).sum();
     }
-    // What is indexed by a variable lies in memory: a copy, so that the lanes are a register.
+    // Variable indexing forces an array into memory: a copy keeps the lanes in a register.
     let (lanes, rest) = lane_sums(x, y, f);
     let mut sums = lanes;
     sums.iter_mut().zip(rest).for_each(|(sum, term)| *sum += term);
@@ -34,7 +34,7 @@ fn sum_of_block(x: &[f32], y: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
     sums[0]
 }
 
-/// The largest element, whatever is NaN beside it; minus infinity if there is none.
+/// The largest element, ignoring NaN; minus infinity for an empty slice.
 #[inline(always)]
 pub fn largest(x: &[f32]) -> f32 {
     let larger = |a: f32, b: f32| if b > a { b } else { a };
@@ -48,8 +48,8 @@ pub fn largest(x: &[f32]) -> f32 {
     lanes.into_iter().chain(rest.iter().copied()).fold(f32::NEG_INFINITY, larger)
 }
 
-/// Does every task, on all threads if there are many `elements` to work on. Tasks are independent, so the number of
-/// threads changes no bit.
+/// Runs `work` on every task, on all threads if there are many `elements` in total. Tasks are independent, so the number
+/// of threads changes no bit.
 pub fn each<T: Send>(elements: usize, tasks: impl Iterator<Item = T>, work: impl Fn(T) + Sync) {
     if is_parallel(elements) {
         tasks.collect::<Vec<T>>().into_par_iter().for_each(&work);

@@ -1,7 +1,7 @@
 //! Loops over the elements of slices, and sums over all of them, on all threads.
 //!
-//! A function should own what it captures (`move`): behind references the compiler cannot tell that a loop
-//! does not overwrite it, and computes one element at a time.
+//! A function should own its captures (`move`): behind references the compiler cannot rule out aliasing and does not
+//! vectorise.
 
 use rayon::prelude::*;
 
@@ -9,7 +9,7 @@ use super::rows::each;
 use super::{BLOCK, is_parallel, lane_sums};
 use crate::each_isa;
 
-/// Rows of one partial sum over columns.
+/// The number of rows of one partial sum per column.
 const ROWS: usize = 64;
 
 each_isa! {
@@ -109,7 +109,7 @@ pub fn sum(x: &[f32]) -> f64 {
     sum2(x, x, |x, _| x)
 }
 
-/// `out[j] = sum over rows of x[row][j]`: of each block of rows in 32 bits, of the blocks in 64.
+/// `out[j] = sum over rows of x[row][j]`: within a block of rows in 32 bits, over blocks in 64 bits.
 pub fn sum_rows(x: &[f32], out: &mut [f32]) {
     let width = out.len();
     if width == 0 {

@@ -1,4 +1,4 @@
-//! What the alignment of labels that say nothing of the samples is.
+//! The alignment of random labels.
 
 use ndarray::{Array1, Array2};
 
@@ -29,8 +29,8 @@ fn mean(of: impl Iterator<Item = f64>) -> f64 {
     of.sum::<f64>() / DRAWS as f64
 }
 
-/// Five standard errors of a mean of draws from a beta distribution whose parameters are `a / 2` and `b / 2`, as the share
-/// `a / (a + b)` of the squared length of a random vector has.
+/// Five standard errors of a mean of draws from a beta distribution with parameters `a / 2` and `b / 2`, that of the
+/// fraction `a / (a + b)` of the squared length of a random vector.
 fn tolerance(a: usize, b: usize) -> f64 {
     let [a, b] = [a, b].map(|n| n as f64);
     5.0 * (2.0 * a * b / ((a + b).powi(2) * (a + b + 2.0)) / DRAWS as f64).sqrt()
@@ -56,7 +56,7 @@ fn permuted_labels_have_the_null_alignment_and_no_adjusted_r2_on_average() {
 }
 
 #[test]
-fn the_adjusted_alignment_ends_at_the_whole_and_exists_where_chance_is_exceeded() {
+fn the_adjusted_alignment_ends_at_100_and_exists_where_chance_is_exceeded() {
     let (x, labels) = problem(300, 22);
     let of = denoising(&x, &labels).alignment(&Corruption::None).unwrap();
     let adjusted = of.adjusted(300).unwrap();

@@ -1,4 +1,4 @@
-//! Section 6.B: images for which the alignment under every noise is known by hand.
+//! Section 6.B of `book/lbr.md`: images whose alignment under every noise is known analytically.
 //!
 //! Rows of a Hadamard matrix are sequences that are orthogonal in the sample, so covariances are exact. Of 8 × 8
 //! pixels, a quadrant of 16 holds independent local noise; the other 48 hold one direction that is spread over all of
@@ -56,7 +56,7 @@ fn spread_labels() -> Denoising {
     toy(0.5, &[1.0; 16], 1)
 }
 
-/// The labels follow one local pixel of high variance; what is spread is nuisance.
+/// The labels follow one local pixel of high variance; the spread direction is a nuisance.
 fn local_labels() -> Denoising {
     let mut variances = [0.09; 16];
     variances[0] = 1.2;
@@ -100,7 +100,7 @@ fn isotropic_noise_changes_nothing() {
 
 /// `book/lbr.md`, fact B3.
 #[test]
-fn the_values_of_the_directions_under_a_mask_are_those_by_hand() {
+fn the_gains_of_the_directions_under_a_mask_are_the_analytic_ones() {
     for patch in [1, 2, 4] {
         let m = (patch * patch) as f64;
         for p in [0.1, 0.5, 0.9] {
@@ -110,7 +110,7 @@ fn the_values_of_the_directions_under_a_mask_are_those_by_hand() {
             let mut wanted = vec![1.0 - p; 16];
             wanted.push(spread);
             wanted.sort_by(|a, b| b.total_cmp(a));
-            // Few operations on numbers below 1, of matrices with a condition of a hundred.
+            // Few operations on values below 1, of matrices with a condition number of a hundred.
             assert!(gap(&gains, &wanted.into()) < 1e4 * f64::EPSILON, "{patch} {p}");
         }
     }

@@ -1,10 +1,10 @@
-//! A figure's numbers as HTML tables, for readers who cannot or would rather not look at the picture.
+//! The data of a figure as HTML tables, as an alternative to the drawing.
 
 use crate::figure::{Axis, Chart, Panel, Point, Scale, Series, Shape};
 use crate::number::short;
 use crate::svg::escape;
 
-/// One table for each panel.
+/// One table per panel.
 pub(crate) fn tables(figure: &Chart) -> String {
     figure.panels.iter().map(table).collect()
 }
@@ -13,7 +13,7 @@ fn table(panel: &Panel) -> String {
     let (x, y) = (panel.x.title(), panel.y.title());
     let title = if panel.title.is_empty() { format!("{y} over {x}") } else { panel.title.clone() };
     let rows: Vec<[String; 4]> = panel.series.iter().flat_map(|series| rows(panel, series)).collect();
-    // A column of labels only where there are labels.
+    // A label column only if there are labels.
     let columns = if rows.iter().any(|[.., label]| !label.is_empty()) { 4 } else { 3 };
     let header = ["series", &x, &y, "label"].map(|name| format!("<th scope=\"col\">{}</th>", escape(name)));
     let body: String = rows.iter().map(|row| html_row(&row[..columns])).collect();
@@ -27,7 +27,7 @@ fn table(panel: &Panel) -> String {
 
 /// Series, x, y and label of every point.
 fn rows(panel: &Panel, series: &Series) -> Vec<[String; 4]> {
-    // A cloud has too many points to read; its middle says where it is.
+    // A cloud has too many points for a table, so only its mean is shown.
     if series.shape == Shape::Cloud {
         let n = series.points.len() as f64;
         let mean = |of: fn(&Point) -> f64| short(series.points.iter().map(of).sum::<f64>() / n);
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_spread_stands_in_brackets_and_a_position_has_its_label() {
+    fn a_spread_is_in_brackets_and_a_position_has_its_label() {
         let linear = Axis::new("error", "", Scale::Linear);
         assert_eq!(with_spread(&linear, 0.5, (0.25, 0.75)), "0.5 (0.25 to 0.75)");
         assert_eq!(with_spread(&linear, -0.5, (-0.5, -0.5)), "−0.5");

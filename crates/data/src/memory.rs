@@ -1,13 +1,13 @@
-//! Memory for the pixels of a set: where there is none, an error in place of an abort.
+//! Allocates memory for pixels; too little memory is an error, not an abort.
 
 use system::memory::free_memory;
 
 use crate::{Error, Result};
 
-/// The pixels are in memory as they were read, and once more in the parts that are taken of a set.
+/// Copies of the pixels in memory: those that were read, and those of a selected part.
 const COPIES: usize = 2;
 
-/// Checks, before anything is read, that there is room for so many bytes of pixels and the copy that follows.
+/// Checks that `bytes` of pixels and their copy fit into free memory, before anything is read.
 pub(crate) fn check(what: impl Fn() -> String, bytes: usize) -> Result<()> {
     let bytes = bytes.saturating_mul(COPIES);
     match free_memory().filter(|&free| free < bytes as u64) {
@@ -16,7 +16,7 @@ pub(crate) fn check(what: impl Fn() -> String, bytes: usize) -> Result<()> {
     }
 }
 
-/// An empty vector with room for so many bytes.
+/// An empty vector with capacity for `bytes`.
 pub(crate) fn bytes(what: impl Fn() -> String, bytes: usize) -> Result<Vec<u8>> {
     let mut vector = Vec::new();
     vector.try_reserve_exact(bytes).map_err(|_| Error::Memory {
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_has_no_room_is_an_error_with_the_bytes_and_what_to_do() {
+    fn too_little_memory_is_an_error_with_the_bytes_and_a_next_step() {
         let what = || "the images".to_owned();
         let half = usize::MAX / 4;
         for error in [check(what, half).unwrap_err(), bytes(what, half).unwrap_err()] {

@@ -1,4 +1,4 @@
-//! Test images and their reconstructions over λ, put together into one PNG.
+//! Test images and their reconstructions over λ, encoded as one PNG.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,25 +9,25 @@ use super::check::{for_each_lambda, mismatch};
 use crate::error::{Error, Result};
 use crate::raster::encode;
 
-/// A page shows no more images than this.
+/// The largest number of images.
 const MOST_IMAGES: usize = 10;
 
-/// Some test images and what the models make of them, 8 bits a channel.
+/// Test images and their reconstructions, 8 bits per channel.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Pictures {
+pub struct Images {
     /// Channels (1 is grey, 3 is RGB), height and width.
     pub shape: [usize; 3], // [c, h, w]
     /// The class of each image, an index of the model's classes; at most 10 images.
     pub labels: Vec<usize>, // [n]
-    /// The images as tensors hold them, one plane for each channel.
+    /// The images, one plane per channel.
     pub originals: Vec<u8>, // [n, c, h, w]
-    /// Their reconstructions for each λ of the model; `None` where there are none.
+    /// The reconstructions for each λ of the model; `None` if there are none.
     pub reconstructions: Vec<Option<Vec<u8>>>, // λ: [n, c, h, w]
 }
 
-impl Pictures {
+impl Images {
     pub(super) fn check(&self, of: &str, model: &Model) -> Result<()> {
-        let (of, [c, h, w], n) = (format!("{of}, pictures"), self.shape, self.labels.len());
+        let (of, [c, h, w], n) = (format!("{of}, images"), self.shape, self.labels.len());
         if h == 0 || w == 0 || !matches!(c, 1 | 3) {
             return Err(mismatch(&of, "c = 1 or 3, h and w above 0", format!("c = {c}, h = {h}, w = {w}")));
         }
@@ -52,13 +52,13 @@ impl Pictures {
         }
     }
 
-    /// The originals, then the reconstructions that exist.
+    /// The originals, then the existing reconstructions.
     fn rows(&self) -> impl Iterator<Item = &Vec<u8>> {
         std::iter::once(&self.originals).chain(self.reconstructions.iter().flatten())
     }
 
-    /// `sheet` is a PNG with an image in each column; its first row holds the originals, and `rows` says for each
-    /// λ in which row its reconstructions are.
+    /// `sheet` is a PNG with one column per image; its first row has the originals, and `rows` has the row of the
+    /// reconstructions of each λ.
     pub(super) fn json(&self) -> Value {
         let [_, h, w] = self.shape;
         let mut next = 0;
@@ -100,19 +100,19 @@ mod tests {
         (info, values)
     }
 
-    /// Two images of 1 x 2, red, green and blue planes after each other, and one of two λ.
+    /// Two images of 1 x 2 as red, green and blue planes, and reconstructions for one of two λ.
     #[test]
-    fn a_sheet_has_a_column_for_each_image_and_a_row_for_each_lambda_that_has_some() {
-        let pictures = Pictures {
+    fn a_sheet_has_one_column_per_image_and_one_row_per_lambda_with_reconstructions() {
+        let images = Images {
             shape: [3, 1, 2],
             labels: vec![0, 1],
             originals: vec![1, 2, 11, 12, 21, 22, 3, 4, 13, 14, 23, 24],
             reconstructions: vec![None, Some((100..112).collect())],
         };
-        let (info, values) = decoded(&pictures.sheet());
+        let (info, values) = decoded(&images.sheet());
         assert_eq!((info.width, info.height, info.color_type), (4, 2, png::ColorType::Rgb));
         assert_eq!(values[..12], [1, 11, 21, 2, 12, 22, 3, 13, 23, 4, 14, 24]);
         assert_eq!(values[12..18], [100, 102, 104, 101, 103, 105]);
-        assert_eq!(pictures.json()["rows"], json!([null, 1]));
+        assert_eq!(images.json()["rows"], json!([null, 1]));
     }
 }

@@ -1,4 +1,4 @@
-//! What an encoder listens to: how far its latent moves when its image moves in a given direction.
+//! Input sensitivity of an encoder: the squared norm of its Jacobian along given directions.
 
 use autograd::Tape;
 use autograd::ops::matmul::MatMul;
@@ -11,20 +11,25 @@ use crate::{Cre, Error, Mode, Result};
 /// For each direction `v`, a row of `[m, pixels]`, an estimate of the mean over the images `[n, pixels]` of
 /// `|J v|^2`, where `J = dz/dx` is the Jacobian of the encoder at that image, in evaluation mode.
 ///
-/// Rows that are orthonormal make shares that can be compared; those of a whole basis add up to the mean squared norm
-/// of the Jacobian.
+/// Values of orthonormal rows are comparable; over a whole basis they sum to the mean squared Frobenius norm of the
+/// Jacobian.
 ///
-/// One backward pass answers for all directions (the estimator of Hutchinson, 1989). For each image `stream` draws
-/// signs `g`, one for each number of the latent, and the pass gives `r = J^T g`. With `u = J v`,
-/// `(r v)^2 = (g u)^2` has the mean `|u|^2`, because the signs are independent, so the estimate has no bias. Its
-/// variance for one image is `2 (|u|^4 - sum of u_i^4)`: nothing for a latent of one number, and never more than
-/// `2 |u|^4`, which normal numbers in place of signs would have. Over `n` images with equal `|u|` the relative standard
-/// error is at most `sqrt(2 / n)`; it is larger where few images hold most of the sum. Batches of one data set are
-/// averaged with their sizes as weights, each with a stream of its own.
+/// One backward pass suffices for all directions (Hutchinson's estimator, 1989, doi 10.1080/03610918908812806). For each
+/// image, random signs `g` are drawn from `stream`, one for each latent dimension, and the pass computes `r = J^T g`.
+/// With `u = J v`, `(r v)^2 = (g u)^2` has the mean `|u|^2`, because the signs are independent, so the estimate is
+/// unbiased. Its variance for one image is `2 (|u|^4 - sum of u_i^4)`: zero for a one-dimensional latent, and at most
+/// `2 |u|^4`, the variance with normal samples in place of signs. Over `n` images with equal `|u|` the relative standard
+/// error is at most `sqrt(2 / n)`; it is larger where few images dominate the sum. Average batches of one data set
+/// weighted by their sizes, each with its own stream.
 ///
 /// # Errors
-/// If there are no images or a shape does not fit.
-pub fn listening(model: &Cre, images: &Tensor, directions: &Tensor, stream: &Stream) -> Result<Vec<f64>> {
+/// If there are no images or a shape does not match.
+pub fn input_sensitivity(
+    model: &Cre,
+    images: &Tensor,
+    directions: &Tensor,
+    stream: &Stream,
+) -> Result<Vec<f64>> {
     let (&[n, pixels], &[m, along]) = (images.shape(), directions.shape()) else {
         return Err(misfit(images, directions));
     };
@@ -55,10 +60,10 @@ pub fn listening(model: &Cre, images: &Tensor, directions: &Tensor, stream: &Str
 
 fn misfit(images: &Tensor, directions: &Tensor) -> Error {
     let wanted = "images [n, pixels] and directions [m, pixels]";
-    tensor::Error::shape("listening", wanted, &[images.shape(), directions.shape()]).into()
+    tensor::Error::shape("input_sensitivity", wanted, &[images.shape(), directions.shape()]).into()
 }
 
-/// Numbers that are 1 or -1 with equal probability.
+/// Random signs: 1 or -1 with equal probability.
 fn signs(shape: &[usize], stream: &Stream) -> Result<Tensor> {
     let mut words = stream.sequence(0);
     let signs = (0..shape.iter().product()).map(|_| if words.next_u32() >> 31 == 0 { 1.0 } else { -1.0 });
@@ -83,8 +88,8 @@ mod tests {
 
     fn random(shape: &[usize], purpose: &str) -> Tensor {
         let mut words = Stream::new(7, purpose).sequence(0);
-        let numbers = (0..shape.iter().product()).map(|_| 2.0 * words.uniform() - 1.0).collect();
-        Tensor::from_vec::<f64>(numbers, shape).unwrap()
+        let values = (0..shape.iter().product()).map(|_| 2.0 * words.uniform() - 1.0).collect();
+        Tensor::from_vec::<f64>(values, shape).unwrap()
     }
 
     /// The standard basis and one direction that is oblique to it.
@@ -94,7 +99,7 @@ mod tests {
         Tensor::from_vec(rows, &[PIXELS + 1, PIXELS]).unwrap()
     }
 
-    /// `J v` for each image and each direction, from one backward pass for each number of the latent.
+    /// `J v` for each image and each direction, from one backward pass per latent dimension.
     fn exact(model: &Cre, images: &Tensor, k: usize) -> Vec<Vec<Vec<f64>>> {
         let directions = directions().to_f64_vec();
         let mut all = vec![vec![vec![]; PIXELS + 1]; N];
@@ -113,9 +118,9 @@ mod tests {
         all
     }
 
-    /// The mean over many draws is within five of its standard errors, which the documentation's variance gives.
+    /// The mean over many samples is within five standard errors, computed from the documented variance.
     #[test]
-    fn the_estimate_has_the_mean_and_the_variance_that_are_announced() {
+    fn the_estimate_has_the_documented_mean_and_variance() {
         const DRAWS: usize = 2000;
         const K: usize = 4;
         for (size, activation) in [(Size::S, Activation::Identity), (Size::M, Activation::Relu)] {
@@ -124,7 +129,7 @@ mod tests {
             let draws: Vec<Vec<f64>> = (0..DRAWS)
                 .map(|draw| {
                     let stream = Stream::new(draw as u64, "listening");
-                    listening(&model, &images, &directions(), &stream).unwrap()
+                    input_sensitivity(&model, &images, &directions(), &stream).unwrap()
                 })
                 .collect();
             for direction in 0..=PIXELS {
@@ -143,44 +148,45 @@ mod tests {
                     (got - mean).abs() < error,
                     "{size:?}, {direction}: {got}, exactly {mean} +- {error}"
                 );
-                // A variance from 2,000 draws of a kurtosis below 12 has a standard error below 8 %.
+                // A variance from 2,000 samples with a kurtosis below 12 has a standard error below 8 %.
                 assert!((spread / variance - 1.0).abs() < 0.4, "{size:?}, {direction}: {spread} {variance}");
             }
         }
     }
 
     #[test]
-    fn a_latent_of_one_number_is_heard_exactly_whatever_the_draw() {
+    fn the_estimate_is_exact_for_a_one_dimensional_latent() {
         let (model, images) = (model(1, Size::M, Activation::Identity), random(&[N, PIXELS], "images"));
         let jacobian = exact(&model, &images, 1);
         for seed in 0..3 {
-            let got = listening(&model, &images, &directions(), &Stream::new(seed, "listening")).unwrap();
+            let got =
+                input_sensitivity(&model, &images, &directions(), &Stream::new(seed, "listening")).unwrap();
             for (direction, got) in got.into_iter().enumerate() {
                 let squares = jacobian.iter().map(|image| image[direction][0].powi(2));
                 let expected = squares.sum::<f64>() / N as f64;
-                // Both are the same sums of some thousand products, up to the sign and the order.
+                // Both are the same sums of about a thousand products, up to the sign and the order.
                 assert!((got - expected).abs() <= 1e-12 * expected, "{direction}: {got} {expected}");
             }
         }
     }
 
     #[test]
-    fn an_encoder_of_images_and_one_of_tokens_are_asked_in_the_same_way() {
+    fn the_estimate_works_for_encoders_of_images_and_of_tokens() {
         for architecture in [Architecture::CnnS { latent_channels: 1 }, Architecture::Vit(vit::Config::S)] {
             let model = architecture.build(&Stream::new(3, "init"), DType::F32).unwrap();
             let images = random(&[2, 784], "images").to_dtype(DType::F32);
             let directions = random(&[3, 784], "directions");
-            let got = listening(&model, &images, &directions, &Stream::new(1, "listening")).unwrap();
+            let got = input_sensitivity(&model, &images, &directions, &Stream::new(1, "listening")).unwrap();
             assert!(got.len() == 3 && got.iter().all(|&share| share > 0.0), "{got:?}");
         }
     }
 
     #[test]
-    fn directions_of_another_length_and_no_images_are_refused() {
+    fn directions_of_another_length_and_empty_batches_are_refused() {
         let (model, stream) = (model(2, Size::S, Activation::Identity), Stream::new(1, "listening"));
         let of = |images: &[usize], directions: &[usize]| {
             let zeros = |shape| Tensor::zeros(shape, DType::F64);
-            listening(&model, &zeros(images), &zeros(directions), &stream)
+            input_sensitivity(&model, &zeros(images), &zeros(directions), &stream)
         };
         for (images, directions) in [([2, 6].as_slice(), [3, 5].as_slice()), (&[2, 6], &[6]), (&[6], &[3, 6])]
         {

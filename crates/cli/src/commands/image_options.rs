@@ -1,4 +1,4 @@
-//! Which images a command is asked about: a known data set, or a folder of somebody's own.
+//! The options that choose the images of a command: a known data set, or a folder of the user's own.
 
 use std::path::{Path, PathBuf};
 
@@ -10,33 +10,33 @@ use super::values::existing_folder;
 use crate::error::{Error, Result};
 use runs::shell;
 
-/// The side of images of a folder where none is given.
+/// The default side of images of a folder.
 const SIDE: usize = 32;
 
-/// What reads a folder of images: the set, and what was left out.
+/// A function that reads a folder of images and returns the set and the skipped files.
 type ReadFolder = fn(&Path, &FolderOptions) -> data::Result<(Dataset, Vec<Skipped>)>;
 
 #[derive(Debug, Args)]
-pub(crate) struct Pictures {
-    /// The data set; `agon data list` says which there are
+pub(crate) struct ImageOptions {
+    /// The data set, as named by `agon data list`
     #[arg(long, value_name = "NAME", conflicts_with = "images")]
     data_set: Option<String>,
-    /// Where to look for data sets first
+    /// The folder to search first for data sets
     #[arg(long, value_name = "DIR", value_parser = existing_folder)]
     data: Option<PathBuf>,
-    /// Your own images: a folder with a folder of JPEG or PNG images for each class
+    /// Your own images: a folder with one subfolder of JPEG or PNG images per class
     #[arg(long, value_name = "DIR")]
     images: Option<PathBuf>,
-    /// The side in pixels that your own images are brought to
+    /// The side in pixels to which your own images are resized
     #[arg(long, value_name = "PIXELS", default_value_t = SIDE, requires = "images")]
     side: usize,
-    /// Keep the colours of your own images
+    /// Use the colour channels of your own images
     #[arg(long, requires = "images")]
     colour: bool,
 }
 
-impl Pictures {
-    /// The options that name the same images to another command, each with a blank before it.
+impl ImageOptions {
+    /// The options that name the same images, each preceded by a space, for another command.
     pub(super) fn arguments(&self) -> String {
         let Self { data_set, data, images, side, colour } = self;
         let mut text = String::new();
@@ -54,7 +54,7 @@ impl Pictures {
         text + if *colour { " --colour" } else { "" }
     }
 
-    /// Checks that no folder of data sets is named beside images that are in none.
+    /// Checks that --data is not combined with --images.
     ///
     /// # Errors
     /// [`Error::Usage`] if both are.
@@ -73,19 +73,19 @@ impl Pictures {
         self.data_set.is_some() || self.images.is_some()
     }
 
-    /// The images that are named, else those of this set, with their name.
+    /// Opens the named images, or else this data set; returns its name too.
     ///
     /// # Errors
-    /// [`Error::Usage`] if there is no such set, or it is not here; or if it cannot be read.
+    /// [`Error::Usage`] for an unknown or missing set; or if it cannot be read.
     pub(super) fn open(&self, otherwise: &str) -> Result<(String, Dataset)> {
         self.open_by(otherwise, data::image_folder)
     }
 
-    /// The same for judging what is trained: a folder of images may hold test images alone.
+    /// Like [`ImageOptions::open`], for evaluation: a folder may contain test images only.
     ///
     /// # Errors
-    /// As [`Pictures::open`].
-    pub(super) fn open_to_judge(&self, otherwise: &str) -> Result<(String, Dataset)> {
+    /// As [`ImageOptions::open`].
+    pub(super) fn open_for_evaluation(&self, otherwise: &str) -> Result<(String, Dataset)> {
         self.open_by(otherwise, data::test_folder)
     }
 
@@ -98,23 +98,23 @@ impl Pictures {
         let whole = dir.canonicalize().ok().filter(|dir| dir.is_dir());
         let Some(name) = whole.as_deref().and_then(|dir| Some(dir.file_name()?.to_string_lossy())) else {
             let what =
-                format!("no folder {}; --images takes a folder with a folder for each class", dir.display());
+                format!("no folder {}; --images takes a folder with one subfolder per class", dir.display());
             return Err(Error::Usage(what));
         };
         let (set, skipped) = read(dir, &FolderOptions { side: self.side, colour: self.colour })?;
-        skipped.iter().for_each(|image| note!("left out: {image}"));
-        // The set is called like its folder, in configs and logs too.
+        skipped.iter().for_each(|image| note!("skipped: {image}"));
+        // The set is named after its folder, in configs and logs too.
         Ok((text::line(&name).into_owned(), set))
     }
 
-    /// The set of this name.
+    /// Opens the data set of this name.
     ///
     /// # Errors
-    /// As [`Pictures::open`].
+    /// As [`ImageOptions::open`].
     pub(super) fn open_set(&self, name: &str) -> Result<Dataset> {
         data::open(name, self.data.as_deref()).map_err(|error| match error {
             data::Error::UnknownSet { .. } => {
-                Error::Usage(format!("{error}; images of your own are given with --images DIR"))
+                Error::Usage(format!("{error}; for your own images use --images DIR"))
             }
             data::Error::NotFound { .. } | data::Error::Incomplete { .. } => Error::Usage(error.to_string()),
             error => error.into(),

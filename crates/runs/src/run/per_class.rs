@@ -1,4 +1,4 @@
-//! What a finished run learned, judged on images: all together and class by class.
+//! Evaluates the stored parameters of a finished run on images, overall and per class.
 
 use std::collections::HashMap;
 
@@ -14,50 +14,55 @@ use crate::store::{FinishedRun, Outcome};
 use crate::training::Training;
 use crate::{Error, Result};
 
-/// How a run does on a set of images.
+/// The metrics of a run on a split, overall and per class.
 #[derive(Debug, Clone)]
-pub struct Judged {
-    /// On all of them.
+pub struct PerClassEvaluation {
+    /// The metrics over all images.
     pub whole: Evaluation,
-    /// On those of each class; `None` for a class without images.
+    /// The metrics over the images of each class; `None` for a class without images.
     pub classes: Vec<Option<Evaluation>>,
 }
 
 impl Run {
-    /// Whether the run came to its end and what it learned was not kept.
+    /// Whether the run finished without storing its parameters.
     pub fn lacks_parameters(&self, finished: &FinishedRun) -> bool {
         let kept = finished.finals.keys().any(|name| name.starts_with(PARAMETERS));
         self.config.learner.learns() && finished.outcome == Outcome::Finished && !kept
     }
 
-    /// Judges what the run learned on these images, on the CPU. `images` are those that it was trained on, or any of the
+    /// Evaluates the stored parameters on `split`, on the CPU. `images` are those that the run was trained on, or any of the
     /// same shape and classes where [`reads_training_images`](crate::learner::Learner::reads_training_images) is false.
     ///
-    /// On the test images of a run that was computed on the CPU the metrics are those that it was stored with.
+    /// On the test images of a run computed on the CPU, the metrics are bit-identical to the stored ones.
     ///
     /// # Errors
-    /// If nothing was trained, a parameter was not kept or does not fit, or the images do not fit the model.
-    pub fn judge(&self, finished: &FinishedRun, images: &Images, asked: &Split) -> Result<Judged> {
+    /// If nothing was trained, a parameter is not stored or does not fit, or the images do not fit the model.
+    pub fn evaluate_per_class(
+        &self,
+        finished: &FinishedRun,
+        images: &Images,
+        split: &Split,
+    ) -> Result<PerClassEvaluation> {
         self.config.check_parameters(images)?;
-        let judged = self.learn(images, None, &Device::Cpu, false, |training| {
+        let evaluated = self.learn(images, None, &Device::Cpu, false, |training| {
             load(training, finished)?;
-            let of_class = |class| match only(asked, class)? {
-                Some(split) => training.evaluate(&split).map(Some),
+            let of_class = |class| match only(split, class)? {
+                Some(of_class) => training.evaluate(&of_class).map(Some),
                 None => Ok(None),
             };
-            let classes = (0..asked.n_classes()).map(of_class).collect::<Result<_>>()?;
-            Ok(Judged { whole: training.evaluate(asked)?, classes })
+            let classes = (0..split.n_classes()).map(of_class).collect::<Result<_>>()?;
+            Ok(PerClassEvaluation { whole: training.evaluate(split)?, classes })
         });
-        judged.map_err(Error::from)
+        evaluated.map_err(Error::from)
     }
 }
 
-/// Gives what learns the parameters that a run kept; its optimiser stays new.
+/// Loads the stored parameters of a run; the optimiser state stays initial.
 fn load(training: &mut dyn Training, finished: &FinishedRun) -> Result<()> {
     let kept = |name: &str| finished.finals.get(&parameter(name))?.to_tensor();
     if let Some((name, _)) = training.learned().iter().find(|(name, _)| kept(name).is_none()) {
         let key = finished.spec.folder_name();
-        return Err(Error::Missing(format!("parameter `{name}` of run {key}: it was not kept")));
+        return Err(Error::Missing(format!("parameter `{name}` of run {key}: it was not stored")));
     }
     let fresh: HashMap<String, Tensor> = training.trainer().state().into_iter().collect();
     Ok(training.trainer_mut().load(&|name| kept(name).or_else(|| fresh.get(name).cloned()))?)

@@ -1,33 +1,33 @@
-// Test images above what the decoder makes of them.
+// Test images above their reconstructions.
 
-class Pictures {
+class TestImages {
   constructor() {
-    this.figure = part("pictures");
-    this.caption = part("pictures-caption");
+    this.figure = part("images");
+    this.caption = part("images-caption");
     this.pairs = [];
     this.sheet = null;
   }
 
-  /** Sets up a pair of canvases for each image; the sheet with all of them is decoded in the background. */
+  /** Creates a pair of canvases for each image; the sheet is decoded asynchronously. */
   draw() {
-    const {pictures} = size();
-    this.figure.hidden = model().sizes.every((other) => other.pictures === null);
+    const {images} = size();
+    this.figure.hidden = model().sizes.every((other) => other.images === null);
     this.sheet = null;
     part("strip").replaceChildren();
-    if (pictures === null) {
-      if (!this.figure.hidden) this.caption.textContent = `Images were kept ${elsewhere("pictures")}.`;
+    if (images === null) {
+      if (!this.figure.hidden) this.caption.textContent = `Images were kept ${elsewhere("images")}.`;
       return;
     }
-    this.pairs = pictures.labels.map((label) => ({name: model().classes[label], original: this.canvas(), made: this.canvas()}));
+    this.pairs = images.labels.map((label) => ({name: model().classes[label], original: this.canvas(), made: this.canvas()}));
     const cells = this.pairs.map(({name, original, made}) =>
       element("div", {className: "pair", children: [original, made, element("span", {text: name})]}));
     part("strip").replaceChildren(...cells);
     const sheet = new Image();
-    sheet.src = `data:image/png;base64,${pictures.sheet}`;
+    sheet.src = `data:image/png;base64,${images.sheet}`;
     this.move();
     sheet.decode().then(() => {
-      // Another model may have been picked in the meantime.
-      if (size().pictures !== pictures) return;
+      // Another model may have been selected in the meantime.
+      if (size().images !== images) return;
       this.sheet = sheet;
       this.pairs.forEach(({original}, column) => this.copy(original, column, 0));
       this.move();
@@ -35,21 +35,21 @@ class Pictures {
   }
 
   canvas() {
-    const {w, h} = size().pictures;
+    const {w, h} = size().images;
     const canvas = Object.assign(element("canvas"), {width: w, height: h});
     canvas.setAttribute("role", "img");
     return canvas;
   }
 
   copy(canvas, column, row) {
-    const {w, h} = size().pictures;
+    const {w, h} = size().images;
     canvas.getContext("2d").drawImage(this.sheet, column * w, row * h, w, h, 0, 0, w, h);
   }
 
-  /** Shows the reconstructions of the picked λ. */
+  /** Shows the reconstructions of the selected λ. */
   move() {
-    if (size().pictures === null) return;
-    const row = size().pictures.rows[picked.lambda];
+    if (size().images === null) return;
+    const row = size().images.rows[picked.lambda];
     const lambda = lambdaText(model().lambdas[picked.lambda]);
     this.pairs.forEach(({name, original, made}, column) => {
       original.setAttribute("aria-label", `test image, ${name}`);
@@ -60,7 +60,7 @@ class Pictures {
     });
     this.caption.textContent = row === null
       ? `Test images. There are no reconstructions at ${lambda}.`
-      : `Above: test images. Below: what the decoder makes of their latents at ${lambda}.`;
+      : `Above: test images. Below: their reconstructions at ${lambda}.`;
   }
 }
 
