@@ -67,14 +67,14 @@ __device__ void attention_grad_queries(T* dqkv, const T* qkv, const float* lse, 
                              const Heads& heads) {
     constexpr unsigned ROWS = SIDE / ACROSS;
     SHARED(float, q, [SIDE][WIDTH + 4]);
-    SHARED(float, dout, [SIDE][WIDTH + 4]);
+    SHARED(float, dy_tile, [SIDE][WIDTH + 4]);
     SHARED(float, k, [SIDE][WIDTH + 4]);
     SHARED(float, v, [SIDE][WIDTH + 4]);
     SHARED(float, dscores, [SIDE][SIDE + 1]);
     const Head head(heads);
     const unsigned x = threadIdx.x % ACROSS, row = threadIdx.x / ACROSS * ROWS, first = blockIdx.y * SIDE;
     load_tile(q, qkv, head, first, [&](unsigned token) { return head.query(token); });
-    load_tile(dout, dy, head, first, [&](unsigned token) { return head.output(token); });
+    load_tile(dy_tile, dy, head, first, [&](unsigned token) { return head.output(token); });
     float dq[ROWS][WIDTH / ACROSS] = {}, row_lse[ROWS], delta[ROWS];
 #pragma unroll
     for (unsigned i = 0; i < ROWS; i++) {
@@ -89,7 +89,7 @@ __device__ void attention_grad_queries(T* dqkv, const T* qkv, const float* lse, 
         __syncthreads();
         float scores[ROWS][ROWS] = {}, dp[ROWS][ROWS] = {};
         add_dots(scores, q, row, k, x);
-        add_dots(dp, dout, row, v, x);
+        add_dots(dp, dy_tile, row, v, x);
 #pragma unroll
         for (unsigned i = 0; i < ROWS; i++) {
 #pragma unroll
@@ -115,7 +115,7 @@ __device__ void attention_grad_keys(T* dqkv, const T* qkv, const float* lse, con
     SHARED(float, k, [SIDE][WIDTH + 4]);
     SHARED(float, v, [SIDE][WIDTH + 4]);
     SHARED(float, q, [SIDE][WIDTH + 4]);
-    SHARED(float, dout, [SIDE][WIDTH + 4]);
+    SHARED(float, dy_tile, [SIDE][WIDTH + 4]);
     SHARED(float, weights, [SIDE][SIDE + 1]);
     SHARED(float, dscores, [SIDE][SIDE + 1]);
     const Head head(heads);
@@ -126,11 +126,11 @@ __device__ void attention_grad_keys(T* dqkv, const T* qkv, const float* lse, con
     for (unsigned query = 0; query < head.t; query += SIDE) {
         __syncthreads();
         load_tile(q, qkv, head, query, [&](unsigned token) { return head.query(token); });
-        load_tile(dout, dy, head, query, [&](unsigned token) { return head.output(token); });
+        load_tile(dy_tile, dy, head, query, [&](unsigned token) { return head.output(token); });
         __syncthreads();
         float scores[ROWS][ROWS] = {}, dp[ROWS][ROWS] = {};
         add_dots(scores, k, row, q, x);
-        add_dots(dp, v, row, dout, x);
+        add_dots(dp, v, row, dy_tile, x);
 #pragma unroll
         for (unsigned j = 0; j < ROWS; j++) {
             const bool inside = query + x + ACROSS * j < head.t;
@@ -145,7 +145,7 @@ __device__ void attention_grad_keys(T* dqkv, const T* qkv, const float* lse, con
         }
         // A row is written and read by the same half-warp.
         __syncwarp();
-        add_products(dv, weights, row, dout, x);
+        add_products(dv, weights, row, dy_tile, x);
         add_products(dk, dscores, row, q, x);
     }
     for (unsigned i = 0; i < ROWS && first + row + i < head.t; i++) {

@@ -77,8 +77,8 @@ fn numbers(cell: &Cell, index: usize, row: &Row) -> String {
     let Row { step_ms, images_per_s, n_windows, n_disturbed, .. } = row;
     let (ratio, peak) = (ratio(row), peak(&cell.entries[index]));
     let mark = if row.undisturbed_only { "" } else { "*" };
-    let told = cell.entries[index].readings.iter().all(|reading| reading.others.is_some());
-    let disturbed = if told { format!("{n_disturbed} of {n_windows}{mark}") } else { "not known".to_owned() };
+    let is_known = cell.entries[index].readings.iter().all(|reading| reading.others.is_some());
+    let disturbed = if is_known { format!("{n_disturbed} of {n_windows}{mark}") } else { "not known".to_owned() };
     format!(
         "{:.3} ({:.3}-{:.3}) | {images_per_s:.0} | {ratio} | {peak} | {disturbed}",
         step_ms.median, step_ms.min, step_ms.max

@@ -14,6 +14,7 @@ mod manifests;
 mod openings;
 mod reliability_card;
 mod text;
+mod words;
 
 use std::fmt;
 
@@ -45,7 +46,7 @@ impl fmt::Display for Finding {
     }
 }
 
-const RULES: [fn(&Tree) -> Vec<Finding>; 9] = [
+const RULES: [fn(&Tree) -> Vec<Finding>; 10] = [
     manifests::of_every_crate,
     lock::of_foreign_crates,
     openings::of_every_file,
@@ -54,6 +55,7 @@ const RULES: [fn(&Tree) -> Vec<Finding>; 9] = [
     links::lead_somewhere,
     links::explain_every_code,
     text::hygiene,
+    words::are_standard,
     reliability_card::is_that_of_its_figures,
 ];
 

@@ -145,7 +145,7 @@ fn other_contents_are_refused_with_their_place() {
 #[test]
 fn the_place_in_a_compressed_element_names_the_element() {
     let bytes = file(&[compressed(&array("X", 4, &[1, 1], BYTES, &[0]))]);
-    let within = "at byte 24 of what the element at byte 136 unpacks to";
+    let within = "at byte 24 of the decompressed element at byte 136";
     assert_eq!(
         complaint(&bytes),
         format!("`file`: class of the array: expected 6 (double) or 9 (bytes), got 4 {within}")

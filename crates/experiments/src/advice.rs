@@ -25,7 +25,7 @@ const PATCHES: [usize; 5] = [1, 2, 4, 8, 16];
 const DROPPED: [f64; 3] = [0.25, 0.5, 0.75];
 
 /// Images per pixel, below which closed forms say more of these images than of others: of labels that are noise, a linear
-/// probe explains one part in so many.
+/// probe explains less than one part in this number.
 const ENOUGH: usize = 5;
 
 /// What closed forms say of a set of labelled images.

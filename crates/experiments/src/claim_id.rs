@@ -5,7 +5,7 @@ use report::Kind;
 use crate::names::names;
 
 names! {
-    /// What a verdict is about, spelled as in the column `source` of the verdicts.
+    /// What a verdict is about, spelled as in the column `claim id` of `verdicts.csv`.
     pub ClaimId {
         /// No mixture of the two losses beats the end points.
         C1 = "C1",
@@ -79,7 +79,7 @@ names! {
         Lbr8 = "LBR 8",
         /// Whether masking helps depends on patch, ratio, size and data set.
         Lbr9 = "LBR 9",
-        /// Useful noise can be told without labels.
+        /// Useful noise can be detected without labels.
         Lbr10 = "LBR 10",
         /// Few components hold most of the variance.
         LbrE5 = "LBR E5",

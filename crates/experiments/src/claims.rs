@@ -1,4 +1,4 @@
-//! The experiments, one file for each claim, in the order in which the results are told.
+//! The experiments, one file for each claim, in the order of the page.
 
 pub mod complexity;
 pub mod fc_lambda_sweep;

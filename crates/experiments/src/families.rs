@@ -59,7 +59,7 @@ pub(crate) fn few(profile: Profile) -> Vec<f64> {
     if profile == Profile::Full { COARSE.to_vec() } else { THREE.to_vec() }
 }
 
-/// One seed in smoke, else so many.
+/// One seed in smoke, else `n`.
 pub(crate) fn seeds(profile: Profile, n: u64) -> Vec<u64> {
     (0..if profile == Profile::Smoke { 1 } else { n }).collect()
 }
@@ -209,7 +209,7 @@ impl Family {
         Self { data, ..self }
     }
 
-    /// The same with the first so many seeds.
+    /// The same family with its first `n` seeds.
     pub(crate) fn with_seeds(self, n: usize) -> Self {
         Self { seeds: Some(n), ..self }
     }

@@ -17,7 +17,7 @@ pub(crate) const WEIGHT_DECAY: f64 = 1e-3;
 /// The one weight of a grid whose learners do not mix losses.
 pub(crate) const NO_LAMBDA: [f64; 1] = [1.0];
 
-/// So many training and test images of a set in smoke, quick and full, of which none chooses an epoch.
+/// The numbers of training and test images of a set in smoke, quick and full; no image selects an epoch.
 fn parts(profile: Profile, name: &str, [smoke, quick, full]: [[usize; 2]; 3]) -> DataConfig {
     let [train, test] = match profile {
         Profile::Smoke => smoke,

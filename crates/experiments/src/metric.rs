@@ -45,7 +45,7 @@ names! {
         DeadUnits = "dead_units",
         /// Between-class share of the scatter of z.
         BetweenClassShare = "between_class_share",
-        /// k-NN accuracy in z.
+        /// Accuracy of a vote of the five nearest test codes, half of the test images against the other half.
         KnnAccuracy = "knn_accuracy",
         /// Participation ratio of the variances of z.
         ParticipationRatio = "participation_ratio",
@@ -59,7 +59,7 @@ names! {
         RidgeMseError = "ridge_mse_error",
         /// Standard error over test images of the online head's squared error.
         OnlineMseError = "test_mse_error",
-        /// Accuracy of a vote of the five nearest training codes.
+        /// Accuracy on test images of a vote of the five nearest training codes.
         KnnProbeAccuracy = "knn_probe_accuracy",
         /// Accuracy of an attentive probe of a latent of tokens.
         AttentiveAccuracy = "attentive_accuracy",

@@ -12,7 +12,7 @@ pub enum Profile {
     Smoke,
     /// Minutes on two cores, with the embedded data.
     Quick,
-    /// The paper: full data sets, fine grids; hours on a processor.
+    /// The paper: full data sets, fine grids; hours on a CPU.
     Full,
 }
 

@@ -177,7 +177,7 @@ fn filled(shape: &[usize], number: BoxedStrategy<f64>) -> BoxedStrategy<Tensor> 
         .boxed()
 }
 
-/// Lengths with every remainder by the sizes of tiles (14 x 32, 6 x 16) and of vectors (8, 16), below and above one of
+/// Lengths with every remainder by the sizes of tiles (13 x 32, 6 x 16) and of vectors (8, 16), below and above one of
 /// them, and around the sizes of blocks and of sums above 1,000.
 pub const LENGTHS: [usize; 79] = {
     let mut lengths = [0; 79];

@@ -66,7 +66,7 @@ impl Experiment for GradientConflict {
         })?);
         figures.extend(of_each(results, full_batch)?);
         figures.extend(of_each(results, by_layer)?);
-        figures.extend(of_each(results, heard)?);
+        figures.extend(of_each(results, input_sensitivity)?);
         Ok(figures)
     }
 
@@ -166,7 +166,7 @@ fn by_layer(curves: &Curves<'_>) -> Result<Option<Chart>> {
 }
 
 /// How much the encoder listens to each principal component after the last epoch; one panel for each member.
-fn heard(curves: &Curves<'_>) -> Result<Option<Chart>> {
+fn input_sensitivity(curves: &Curves<'_>) -> Result<Option<Chart>> {
     let components = curves.indexed(MetricGroup::InputSensitivity);
     let mut panels = Vec::new();
     for (member, (label, _)) in curves.members.iter().enumerate() {

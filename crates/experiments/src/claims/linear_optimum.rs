@@ -13,6 +13,7 @@ use crate::sweep::curves::Curves;
 use crate::sweep::figures::{exact_figure, panel};
 use crate::sweep::recorded::{Along, Recorded};
 use crate::sweep::trends::{About, Finding, exactly, listed};
+use crate::sweep::words;
 use runs::images::DataConfig;
 use runs::learners::closed_form::{LinearOptimum, Noise, Problem, Question};
 use runs::store::Results;
@@ -22,6 +23,9 @@ pub struct LinearOptima;
 
 /// How the labels of families with the joint problem begin; the others are called by their noise.
 const JOINT: &str = "joint, ";
+
+/// What labels of families on random samples have in common.
+const RANDOM: &str = "random 0/1";
 
 /// The noises of the denoising problem.
 const NOISES: [Noise; 3] = [
@@ -50,7 +54,7 @@ fn joint_of(side: usize, coins: Option<usize>, k: usize, steps: u64, sets: Vec<D
         let task = LinearOptimum { problem: Problem::Joint { lambda }, side, coins, k, rate: 0.01, steps };
         (format!("λ = {lambda}"), lambda, Question::Optimum { task })
     });
-    let samples = coins.map_or(format!("D = {}", side * side), |d| format!("random 0/1, D = {d}"));
+    let samples = coins.map_or(format!("D = {}", side * side), |d| format!("{RANDOM}, D = {d}"));
     questions(&format!("{JOINT}{samples}, K = {k}"), "λ", asked, sets)
 }
 
@@ -165,7 +169,9 @@ impl Experiment for LinearOptima {
                 Ok(_) => Conclusion::ExactMissed,
                 Err(_) => Conclusion::NotRun,
             };
-            let [of_exact, of_training] = claims.map(|claim| About::of(ClaimId::Lbr5, claim, curves));
+            let samples = samples(curves);
+            let [of_exact, of_training] =
+                claims.map(|claim| About::samples(ClaimId::Lbr5, claim, samples.clone(), curves));
             let [at_least, at_most] = expected;
             rows.push(Verdict { conclusion, kind: Kind::Exact, ..exactly(of_exact, at_least, below, n)? });
             let bound = REACHED[usize::from(!is_joint(curves)?)];
@@ -173,6 +179,14 @@ impl Experiment for LinearOptima {
             rows.push(exactly(of_training, at_most, reached, n)?);
         }
         Ok(rows)
+    }
+}
+
+/// What a family is trained on, in words.
+fn samples(curves: &Curves<'_>) -> String {
+    match curves.family.contains(RANDOM) {
+        true => "256 random samples".into(),
+        false => format!("256 images of {}", words::data_set(&curves.data)),
     }
 }
 

@@ -64,7 +64,7 @@ const PAPER_BOTTOM: [[f64; 2]; 8] = [
     [51.7, 58.4],
 ];
 
-/// The top and the bottom of the variance, and whole images beside the top, at so many bounds.
+/// The top and the bottom of the variance, and whole images beside the top, at `n` bounds.
 fn both(label: &str, network: Classifier, of: usize, training: [u32; 2]) -> [Family; 2] {
     let seen = |side: fn(Bound) -> Seen, name: Side| {
         (0..of).map(move |place| {

@@ -78,7 +78,7 @@ impl<'c, 'r> Evidence<'c, 'r> {
         self.guards.set(false);
     }
 
-    /// Notes that another value of this verdict has so many seeds.
+    /// Notes the number of seeds behind another value of this verdict.
     pub fn at_most(&self, n_seeds: usize) {
         self.fewest.set(Some(self.fewest.get().map_or(n_seeds, |fewest| fewest.min(n_seeds))));
     }

@@ -271,7 +271,7 @@ fn linear_fronts(curves: &Curves<'_>) -> Result<Vec<Series>> {
         let most = curves.lambdas.len() - 1;
         let reached = curves.at(Metric::TestMse, member, most)?;
         let exact = curves.exact(LinearMetric::Mse, member, most)?;
-        // So many linear numbers hold nearly the whole image, and would only squeeze the figure.
+        // A linear code of this size holds nearly the whole image and would only compress the figure.
         if !reached.is_empty() && exact.is_some_and(|exact| LARGE * exact < mean(&reached)) {
             continue;
         }

@@ -67,6 +67,11 @@ impl About {
         Self { source, claim: claim.into(), data, model, kind, n_images: 0 }
     }
 
+    /// A claim about samples that no test image belongs to, of a family.
+    pub fn samples(source: ClaimId, claim: impl Into<String>, data: String, curves: &Curves<'_>) -> Self {
+        Self { data, ..Self::sets(source, claim) }.model(curves.family.clone())
+    }
+
     /// The same of a model with this name.
     #[must_use]
     pub fn model(self, model: impl Into<String>) -> Self {
@@ -192,7 +197,7 @@ pub fn judged(
     Ok(Verdict { got, conclusion: Conclusion::NotTrained, ..row })
 }
 
-/// The ends that were not trained to the end of which a row names so many.
+/// How many ends that were not trained to the end a row names.
 const SHOWN: usize = 2;
 
 /// The verdict on a finding of closed forms, which no seed changes: `n` is the number of statements behind it.

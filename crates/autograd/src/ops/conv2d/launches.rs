@@ -48,7 +48,7 @@ pub(crate) fn grad_input(
     let (words, [bias, what]) = (words(call, sizes)?, around_of(around, dy));
     let arguments =
         [Argument::Out(dx), Argument::In(dy), Argument::In(weight), bias, what, Argument::Words(&words)];
-    // The pixels of an image fall into phases by their remainder by the stride: so many at most.
+    // The pixels of an image fall into phases by their remainder modulo the stride; this is the size of the largest.
     let pixels = |axis: usize| sizes.image[axis].div_ceil(sizes.stride[axis]);
     let (pixels, phases) = (sizes.n * pixels(0) * pixels(1), sizes.stride[0] * sizes.stride[1]);
     launch_product(call, "conv2d_grad_input", [sizes.c, pixels, phases], &arguments)

@@ -14,7 +14,7 @@ use crate::training::Scalars;
 /// The largest principal angles are measured at these sizes of codes, which are few because each is a factorisation.
 const ANGLES: [usize; 4] = [4, 16, 64, 256];
 
-/// What takes further eigendecompositions is measured for images that vary along at most so many directions.
+/// What takes further eigendecompositions is measured for images that vary along at most this number of directions.
 const LARGEST_DECOMPOSED_AGAIN: usize = 1_100;
 
 /// Groups of images of which one is left out at a time, for 95 % intervals.

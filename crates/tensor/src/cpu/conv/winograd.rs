@@ -117,7 +117,7 @@ impl Correlation {
     }
 }
 
-/// The filters in a row that make one kernel of so many taps.
+/// The filters in a row that make one kernel of this size.
 #[inline]
 const fn filters(kernel: usize, taps: usize) -> usize {
     kernel.div_ceil(taps)

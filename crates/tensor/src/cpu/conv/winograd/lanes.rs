@@ -25,7 +25,7 @@ impl Run {
         Self { start: self.start + by as isize, ..self }
     }
 
-    /// Whether the whole run lies in so many elements.
+    /// Whether the whole run lies in `len` elements.
     pub(super) fn is_within(self, len: usize) -> bool {
         self.first >= self.end
             || (self.start + self.first as isize >= 0 && self.start + self.end as isize <= len as isize)

@@ -76,7 +76,7 @@ fn check(s: Convolution) {
     let [_, of_weight, _] = with_axes!(grad_weight s.kernel, R, C => of_axes(growth::<R>(), growth::<C>()));
     let n_filters = AREA(s.kernel.map(|side| side.div_ceil(taps)));
     let tiles = s.n * AREA(s.out.map(|side| side.div_ceil(OUTPUTS)));
-    // So many terms, each of at most their growth, are rounded so often.
+    // The number of terms, each of at most their growth, bounds the number of roundings.
     let allowed = |terms: usize, growth: f64| {
         (roundings + terms as f64 + 2.0) * terms as f64 * growth * f64::from(f32::EPSILON) / 2.0
     };

@@ -1,0 +1,78 @@
+//! Rule: comments and documents use the field's standard terms; each word on the list has its replacement.
+
+use super::Finding;
+use super::tree::Tree;
+
+/// A word that readers would have to translate, and what to write.
+const WORDS: [(&str, &str); 12] = [
+    ("rectifier", "ReLU"),
+    ("rectifiers", "ReLUs"),
+    ("processor", "CPU, or SM of a GPU"),
+    ("processors", "CPUs, or SMs of a GPU"),
+    ("so many", "n, or the number itself"),
+    ("somebody", "who it is: the caller, another thread, another run"),
+    ("put up with", "tolerated"),
+    ("house rules", "lints or dependency rules"),
+    ("weave", "interleave"),
+    ("forgetful", "without gradients"),
+    ("first_not_finite", "first_non_finite"),
+    ("heard", "observed"),
+];
+
+/// What quotes old words: the changes of earlier versions, and a card that names a CPU's model.
+const EXEMPT: [&str; 2] = ["CHANGELOG.md", "book/reliability.md"];
+
+pub(super) fn are_standard(tree: &Tree) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (path, text) in tree.files().filter(|(path, _)| !EXEMPT.contains(path)) {
+        let is_document = path.ends_with(".md");
+        if !is_document && ![".rs", ".cu", ".cuh"].iter().any(|ending| path.ends_with(ending)) {
+            continue;
+        }
+        for (index, line) in text.lines().enumerate() {
+            let Some(prose) = (if is_document { Some(line) } else { line.split_once("// ").map(|(_, it)| it) })
+                .or_else(|| line.split_once("/// ").map(|(_, it)| it))
+                .or_else(|| line.split_once("//! ").map(|(_, it)| it))
+            else {
+                continue;
+            };
+            let prose = prose.to_lowercase();
+            for (word, instead) in WORDS.iter().filter(|(word, _)| contains_word(&prose, word)) {
+                findings.push(Finding::new(path, index + 1, format!("\"{word}\": write {instead}")));
+            }
+        }
+    }
+    findings
+}
+
+/// Whether the word stands alone, not in backticks.
+fn contains_word(prose: &str, word: &str) -> bool {
+    let is_part = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == '`';
+    prose
+        .match_indices(word)
+        .any(|(at, _)| !prose[..at].ends_with(is_part) && !prose[at + word.len()..].starts_with(is_part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(path: &str, text: &str) -> Vec<String> {
+        are_standard(&Tree::of([(path, text)])).iter().map(Finding::to_string).collect()
+    }
+
+    #[test]
+    fn a_word_of_the_list_is_reported_with_its_replacement() {
+        assert_eq!(found("a.md", "fine\nA Rectifier.\n"), ["a.md:2: \"rectifier\": write ReLU"]);
+        for line in ["/// After so many steps.", "//! After so many steps.", "let n = 1; // after so many steps"] {
+            assert_eq!(found("a.rs", line).len(), 1, "{line}");
+        }
+    }
+
+    #[test]
+    fn code_names_quotes_and_exempt_files_are_accepted() {
+        assert!(found("a.rs", "let processors = 2;\n// `processors` of the provenance\n").is_empty());
+        assert!(found("CHANGELOG.md", "the processor\n").is_empty());
+        assert!(found("a.md", "coprocessors\n").is_empty());
+    }
+}
