@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn a_program_that_fails_is_excluded_with_its_reason_and_the_others_continue() {
         let cell = run(work(), &[fake("a", 7, "exit"), fake("b", 7, FAST)], &options()).unwrap();
-        assert_eq!(cell.entries[0].failed.as_deref(), Some("the program ended; what it said is above"));
+        assert_eq!(cell.entries[0].failed.as_deref(), Some("the program ended; its output is above"));
         assert_eq!(cell.entries[1].readings.len(), 3);
     }
 

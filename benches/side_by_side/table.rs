@@ -78,7 +78,8 @@ fn numbers(cell: &Cell, index: usize, row: &Row) -> String {
     let (ratio, peak) = (ratio(row), peak(&cell.entries[index]));
     let mark = if row.undisturbed_only { "" } else { "*" };
     let is_known = cell.entries[index].readings.iter().all(|reading| reading.others.is_some());
-    let disturbed = if is_known { format!("{n_disturbed} of {n_windows}{mark}") } else { "not known".to_owned() };
+    let disturbed =
+        if is_known { format!("{n_disturbed} of {n_windows}{mark}") } else { "not known".to_owned() };
     format!(
         "{:.3} ({:.3}-{:.3}) | {images_per_s:.0} | {ratio} | {peak} | {disturbed}",
         step_ms.median, step_ms.min, step_ms.max

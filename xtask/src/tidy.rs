@@ -14,7 +14,7 @@ mod manifests;
 mod openings;
 mod reliability_card;
 mod text;
-mod words;
+mod terms;
 
 use std::fmt;
 
@@ -55,7 +55,7 @@ const RULES: [fn(&Tree) -> Vec<Finding>; 10] = [
     links::lead_somewhere,
     links::explain_every_code,
     text::hygiene,
-    words::are_standard,
+    terms::are_standard,
     reliability_card::is_that_of_its_figures,
 ];
 

@@ -92,7 +92,7 @@ impl Adam {
     /// # Errors
     /// [`Error::OtherParams`] if the list differs from the one given to [`Adam::new`]; or if a device fails or is out of memory.
     pub fn to_device(&mut self, params: &[(String, &Param)]) -> Result<()> {
-        self.moments.to_device(params)?;
+        self.moments.move_to_devices(params)?;
         self.cells = self.cells_for(params)?;
         Ok(())
     }

@@ -65,7 +65,7 @@ impl Sgd {
     /// [`Error::OtherParams`](crate::Error::OtherParams) if the list differs from the one given to [`Sgd::new`]; or if a
     /// device fails or is out of memory.
     pub fn to_device(&mut self, params: &[(String, &Param)]) -> Result<()> {
-        self.velocities.to_device(params)?;
+        self.velocities.move_to_devices(params)?;
         self.cell = cell_for(params, SgdStep::WORDS, SgdStep::KIND)?;
         Ok(())
     }

@@ -91,7 +91,7 @@ impl<const R: usize> Slots<R> {
     ///
     /// # Errors
     /// If the list differs, or a device fails or is out of memory.
-    pub(crate) fn to_device(&mut self, params: &[(String, &Param)]) -> Result<()> {
+    pub(crate) fn move_to_devices(&mut self, params: &[(String, &Param)]) -> Result<()> {
         for (param, state) in self.distinct(params)?.into_iter().zip(&mut self.state) {
             let device = param.value().device();
             for tensor in state {
