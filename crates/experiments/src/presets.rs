@@ -208,7 +208,7 @@ fn of_vit(
 fn relaxing(input: &InputSpec) -> LearnerConfig {
     let network = predictive_coding::Config {
         model: fully_connected(Size::M, input),
-        lambda: LAMBDA,
+        lambda: Some(LAMBDA),
         output_precision: 1.0,
         relaxation: Relaxation { steps: 8, rate: 0.05 },
         optimiser: AdamConfig::PAPER,
@@ -219,7 +219,7 @@ fn relaxing(input: &InputSpec) -> LearnerConfig {
 fn recurrent(input: &InputSpec) -> LearnerConfig {
     let network = recurrent::Config {
         model: fully_connected(Size::M, input),
-        lambda: LAMBDA,
+        lambda: Some(LAMBDA),
         steps: 3,
         loss_at: LossAt::EveryStep,
         optimiser: AdamConfig::PAPER,

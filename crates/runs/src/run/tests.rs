@@ -51,7 +51,7 @@ fn fc_s() -> Architecture {
 /// Runs of every kind that depend on no other run.
 fn every_kind() -> Vec<Run> {
     let model = fc::Config::of(Size::S, 4);
-    let (lambda, optimiser) = (0.5, AdamConfig::PAPER);
+    let (lambda, optimiser) = (Some(0.5), AdamConfig::PAPER);
     let relaxation = Relaxation { steps: 2, rate: 0.01 };
     let pc = predictive_coding::Config { model, lambda, output_precision: 1.0, relaxation, optimiser };
     let recurrent = recurrent::Config { model, lambda, steps: 2, loss_at: LossAt::EveryStep, optimiser };
