@@ -29,7 +29,7 @@ use runs::run::Run;
 use runs::run::compute::Keep;
 use runs::shell;
 use runs::slurm::Engine;
-use runs::store::{FinishedRun, Results, Store, checksum, read_results, write_results};
+use runs::store::{FinishedRun, Results, Store, read_results, write_results};
 
 /// What is asked at the top of the page.
 const QUESTION: &str = "Do classification and reconstruction help or hurt each other inside a shared \
@@ -119,7 +119,7 @@ pub fn redraw(experiments: &[&dyn Experiment], options: &Options) -> Result<Outc
     let start = Instant::now();
     for &experiment in experiments {
         let name = experiment.info().name;
-        let Some(results) = stored_results(&folder, name)? else {
+        let Some((results, is_sealed)) = stored_results(&folder, name)? else {
             absent.push(name.to_owned());
             continue;
         };
@@ -130,7 +130,7 @@ pub fn redraw(experiments: &[&dyn Experiment], options: &Options) -> Result<Outc
         })?;
         rows.extend(section.rows.iter().cloned());
         sections.push(section);
-        let unchecked = checksum(&file)?.is_none().then(|| (WITHOUT_CHECKSUM.to_owned(), name.to_owned()));
+        let unchecked = (!is_sealed).then(|| (WITHOUT_CHECKSUM.to_owned(), name.to_owned()));
         for (name, value) in results.provenance.into_iter().chain(unchecked) {
             let values: &mut BTreeSet<String> = origins.entry(name).or_default();
             values.insert(value);

@@ -107,16 +107,15 @@ impl<O: Objective> Trainer<O> {
     /// [`Error::Diverged`] if a loss is not finite, with its step in the epoch; [`Error::NoBatches`] if there are
     /// none.
     pub fn epoch<'b>(&mut self, epoch: u32, batches: impl Into<Batches<'b>>) -> Result<EpochReport> {
-        match batches.into() {
-            Batches::Host(examples) => {
-                let (mut sums, first) = (EpochSums::default(), self.steps);
-                for example in examples {
-                    sums.add(self.step(example).map_err(|error| within_epoch(error, first))?);
-                }
-                sums.report(epoch)
-            }
-            Batches::Device(batches) => self.epoch_on_device(epoch, batches),
+        let (batches, first) = (batches.into(), self.steps);
+        if let (Batches::Device(batches), true) = (&batches, self.records()) {
+            return self.recorded_epoch(epoch, batches);
         }
+        let mut sums = EpochSums::default();
+        for example in batches.examples(first) {
+            sums.add(self.step(example?).map_err(|error| within_epoch(error, first))?);
+        }
+        sums.report(epoch)
     }
 
     /// Trains for these epochs and calls `report` after each, which may stop the training.

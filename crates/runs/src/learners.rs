@@ -190,6 +190,15 @@ mod tests {
             relaxation,
             optimiser: network.optimiser,
         };
+        let encoder = RunConfig {
+            data: DataConfig::new("digits", 6, 1, 2),
+            rotation: None,
+            learner: cre(linear, 0.25),
+            optimiser: AdamConfig::PAPER,
+            batch: 3,
+            epochs: 4,
+            hardware: Hardware::Cpu,
+        };
         let classifier = classification::Task {
             network: classification::Classifier::Mlp { depth: 3 },
             loss: classification::ClassificationLoss::OneHotMse,
@@ -211,6 +220,14 @@ mod tests {
             (
                 FrozenProbe::new(Features::Pca, linear).into(),
                 json!({ "kind": "readout", "of": { "from": "pca" }, "model": spelt_linear }),
+            ),
+            (
+                FrozenProbe::new(Features::Trained { run: Box::new(encoder) }, linear).into(),
+                json!({ "kind": "readout", "model": spelt_linear, "of": { "from": "trained", "run": {
+                    "data": { "name": "digits", "train": 6, "validation": 1, "test": 2 },
+                    "learner": { "kind": "cre", "model": spelt_linear, "lambda": 0.25 },
+                    "optimiser": spelt_network["optimiser"], "batch": 3, "epochs": 4,
+                } } }),
             ),
             (
                 PredictiveCoding { network: relaxing }.into(),
