@@ -1,7 +1,7 @@
 //! Training: batch, losses, backward pass, optimiser step.
 //!
 //! An [`Objective`] is a model with its losses; a [`Trainer`] optimises it. The files of `train/` contain the objectives,
-//! epochs on a GPU and evaluation.
+//! construction and state of trainers, recorded steps on a GPU, and evaluation.
 
 mod batches;
 mod build;
@@ -52,7 +52,7 @@ pub struct Trainer<O> {
 }
 
 impl<O: Objective> Trainer<O> {
-    /// Trains one step on a batch; reports the losses before the update.
+    /// Trains one step on a batch: losses and gradients, then the optimisers. Reports the losses before the update.
     ///
     /// # Errors
     /// [`Error::Diverged`] if a loss is not finite, in which case no parameter has changed; or if a shape does not match.
