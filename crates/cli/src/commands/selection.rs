@@ -8,9 +8,9 @@ use clap::Args;
 use super::values::{at_least_one, existing_folder};
 use crate::error::{Error, Result};
 use experiments::Profile;
-use experiments::claims;
 use experiments::experiment::Planned;
 use experiments::options::Options;
+use experiments::schedule::scheduled;
 use runs::local::Resources;
 use runs::run::compute::Keep;
 use runs::settings::Setting;
@@ -18,7 +18,8 @@ use runs::slurm::Engine;
 
 #[derive(Debug, Args)]
 pub(crate) struct Selection {
-    /// The size of the experiments: smoke (seconds), quick (minutes) or full (the paper)
+    /// How much to run: smoke (one minute, decides nothing), quick (5 minutes on two cores: the main questions), standard
+    /// (half an hour: every experiment), paper (hours: whole data sets), full (a GPU or a cluster)
     #[arg(long, default_value = "quick")]
     profile: Profile,
     /// Only these experiments, or those of a paper: cre, lbr
@@ -67,7 +68,7 @@ impl Selection {
     pub(super) fn planned_elsewhere(&self) -> Result<Vec<Planned>> {
         let settings: Vec<Setting> =
             self.settings.iter().map(|text| text.parse().map_err(Error::Usage)).collect::<Result<_>>()?;
-        let experiments = claims::named(&self.only)?;
+        let experiments = scheduled(self.profile, &self.only)?;
         let plan = |one| Ok(Planned::new(one, self.profile, &settings)?);
         experiments.into_iter().map(plan).collect()
     }

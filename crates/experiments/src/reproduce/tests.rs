@@ -27,7 +27,7 @@ fn the_committed_results_give_the_same_verdicts_again() {
     assert!(n_copied > 30, "{n_copied} committed results files");
     let resources = Resources { jobs: 1, threads: 1, device: "cpu".into(), keep: Keep::WhatIsReread };
     let options = Options {
-        profile: Profile::Quick,
+        profile: Profile::Standard,
         out: out.path().into(),
         data: None,
         resources,
