@@ -105,11 +105,6 @@ pub trait Learner {
         false
     }
 
-    /// Whether its parameters are used again by other runs, figures or the page.
-    fn is_reread(&self) -> bool {
-        true
-    }
-
     /// Whether evaluation needs the training images besides the parameters: their mean or principal components.
     fn reads_training_images(&self) -> bool {
         false

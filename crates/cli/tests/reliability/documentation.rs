@@ -13,9 +13,11 @@ use crate::program::{SMALL, SWEEP, agon, sweep};
 /// **To add a command** to the README or the book, write it into a block marked `sh`. A block is run as it stands, line
 /// by line in one shell, in a folder with some stored runs and results, where `cargo xtask reproduce` is the smoke
 /// profile on few images. What cannot be run there in seconds is named here by its beginning, with what runs it instead.
-const INSTEAD: [(&str, &str); 10] = [
+const INSTEAD: [(&str, &str); 12] = [
     ("cargo xtask test", "this test is one of them"),
     ("cargo xtask reproduce --profile smoke", "`cargo xtask ci`"),
+    ("cargo xtask reproduce --profile standard", "half an hour of training"),
+    ("cargo xtask reproduce --profile paper", "hours of training"),
     ("cargo xtask reproduce --profile full", "days of training; its plan is run here"),
     ("cargo xtask reproduce --device cuda:0", "`cargo xtask gpu`, on a GPU"),
     ("cargo xtask kernels", "`cargo xtask ci`"),
@@ -68,13 +70,17 @@ fn scratch(root: &Path, repository: &Path) -> String {
     symlink(env!("CARGO_BIN_EXE_agon"), root.join("target/release/agon")).unwrap();
     fs::write(root.join("bin/cargo"), stand_in_for_cargo()).unwrap();
     assert!(Command::new("chmod").arg("+x").arg(root.join("bin/cargo")).status().unwrap().success());
-    assert!(agon(&sweep(Path::new("out"))).current_dir(root).output().unwrap().status.success());
+    let sweep = [sweep(Path::new("out")), vec!["--keep-parameters"]].concat();
+    assert!(agon(&sweep).current_dir(root).output().unwrap().status.success());
     for name in [SWEEP, "bridge"] {
-        for folder in [format!("out/quick/{name}"), format!("results/quick/{name}")] {
+        for folder in [format!("out/quick/{name}"), format!("results/standard/{name}")] {
             make(&folder);
             let file = format!("{name}.h5");
-            fs::copy(repository.join("results/quick").join(name).join(&file), root.join(folder).join(file))
-                .unwrap();
+            fs::copy(
+                repository.join("results/standard").join(name).join(&file),
+                root.join(folder).join(file),
+            )
+            .unwrap();
         }
     }
     for (class, least) in [("dark", 0), ("light", 100)] {

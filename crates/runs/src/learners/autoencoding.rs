@@ -84,10 +84,6 @@ impl Learner for Autoencoding {
         true
     }
 
-    fn is_reread(&self) -> bool {
-        false
-    }
-
     fn reads_training_images(&self) -> bool {
         true
     }

@@ -72,10 +72,6 @@ impl Learner for Classification {
         true
     }
 
-    fn is_reread(&self) -> bool {
-        false
-    }
-
     fn reads_training_images(&self) -> bool {
         true
     }

@@ -51,10 +51,6 @@ impl Learner for ClosedForm {
         }
     }
 
-    fn is_reread(&self) -> bool {
-        false
-    }
-
     fn classifies(&self) -> bool {
         false
     }
