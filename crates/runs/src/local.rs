@@ -6,6 +6,8 @@ mod memory;
 mod observer;
 mod queue;
 mod stages;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;

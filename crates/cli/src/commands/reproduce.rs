@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use report::{Conclusion, Verdict, table};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 use system::{note, text};
@@ -66,7 +66,7 @@ pub(crate) fn command(args: &Reproduce) -> Result<ExitCode> {
 
 /// Where a signal ends the program, says first how to go on. Everything finished is stored at any time.
 fn say_how_to_go_on() {
-    let Ok(mut signals) = Signals::new([SIGINT, SIGTERM, SIGHUP]) else { return };
+    let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else { return };
     let wait = move || {
         for signal in signals.forever() {
             note!(
@@ -77,7 +77,7 @@ fn say_how_to_go_on() {
     };
     // Without a thread for this, the signals would be ignored.
     if std::thread::Builder::new().spawn(wait).is_err() {
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
+        for signal in [SIGINT, SIGTERM] {
             let _ = signal_hook::flag::register_conditional_default(signal, std::sync::Arc::new(true.into()));
         }
     }
