@@ -8,7 +8,7 @@ use crate::repo::Repo;
 const REQUIREMENTS: &str = "book/requirements.txt";
 
 /// The results to redraw.
-const RESULTS: &str = "results/quick/fc-lambda-sweep/fc-lambda-sweep.h5";
+const RESULTS: &str = "results/standard/fc-lambda-sweep/fc-lambda-sweep.h5";
 
 /// Installs the script's requirements into `.tools/book` once, and runs it.
 pub(crate) fn run(repo: &Repo) -> anyhow::Result<()> {
