@@ -8,10 +8,10 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::lanes::{MOST_LANES, Run, Window, gather, scatter};
-use super::points::{Axis, OUTPUTS};
+use super::points::{Axis, weights_of};
 use super::tiling::{Planes, Tiling};
 use super::transforms::{OfInput, OfKernel, OfOutput, from_points, to_points};
-use super::{Correlation, Shared, filters, read_by, with_axes};
+use super::{Correlation, Phases, Shared, filters, read_by, with_axes};
 use crate::cpu::conv::Around;
 use crate::cpu::gemm::{balanced, floats, tile};
 use crate::cpu::isa::simd::Simd;
@@ -68,7 +68,7 @@ pub(super) fn compute(
         return;
     }
     // SAFETY: only instruction sets that the CPU supports are named.
-    with_isa!(isa, S => with_axes!(sizes.kernel, R, C => unsafe { of_axes::<S, R, C>(*sizes, y, x, weight, around) }));
+    with_isa!(isa, S => with_axes!(sizes, R, C => unsafe { of_axes::<S, R, C>(*sizes, y, x, weight, around) }));
 }
 
 /// # Safety
@@ -82,7 +82,7 @@ unsafe fn of_axes<S: Simd, R: Axis, C: Axis>(
 ) {
     // SAFETY: handed on.
     let weights = unsafe { Weights::new::<S, R, C>(&sizes, weight) };
-    let tiling = Tiling::new(sizes.n, sizes.out, S::LANES, VECTORS);
+    let tiling = Tiling::new(sizes.n, sizes.out, R::OUT, S::LANES, VECTORS);
     let threads = rayon::current_num_threads();
     let at_once = (VECTORS / tiling.tiles_of_unit()).max(1);
     let blocks = tiling.groups().div_ceil(at_once);
@@ -114,10 +114,10 @@ unsafe fn of_axes<S: Simd, R: Axis, C: Axis>(
 
 impl Group {
     fn new<R: Axis>(sizes: &Correlation, tiling: &Tiling, group: usize) -> Self {
-        let from = Planes { channels: sizes.c, sides: sizes.image, before: sizes.before[0] };
-        let to = Planes { channels: sizes.o, sides: sizes.out, before: 0 };
-        let (from, rows) = tiling.runs(group, from, read_by(tiling.rows, sizes.kernel[0], R::TAPS));
-        let (to, _) = tiling.runs(group, to, OUTPUTS * tiling.rows);
+        let from = Planes { channels: sizes.c, sides: sizes.image, before: sizes.before[0], step: R::STEP };
+        let to = Planes { channels: sizes.o, sides: sizes.out, before: 0, step: R::OUT };
+        let (from, rows) = tiling.runs(group, from, read_by::<R>(tiling.rows, sizes.kernel[0]));
+        let (to, _) = tiling.runs(group, to, R::OUT * tiling.rows);
         Self { from, rows, to }
     }
 }
@@ -165,8 +165,8 @@ each_isa! {
         let [rows, columns] = [filters(sizes.kernel[0], R::TAPS), filters(sizes.kernel[1], C::TAPS)];
         let inner = sizes.c * rows * columns;
         let mut window = Window::new::<S>(
-            read_by(tiling.rows, sizes.kernel[0], R::TAPS),
-            read_by(tiling.columns, sizes.kernel[1], C::TAPS),
+            read_by::<R>(tiling.rows, sizes.kernel[0]),
+            read_by::<C>(tiling.columns, sizes.kernel[1]),
             sizes.before[1],
             sizes.image[1],
         );
@@ -177,7 +177,7 @@ each_isa! {
                 unsafe {
                     window.fill::<S>(x.as_ptr(), &group.from, channel * area, group.rows.clone());
                     for place in 0..tiling.tiles_of_unit() {
-                        let (row, column) = (place / tiling.columns * OUTPUTS, place % tiling.columns * OUTPUTS);
+                        let (row, column) = (place / tiling.columns * R::STEP, place % tiling.columns * C::STEP);
                         let vector = index * tiling.tiles_of_unit() + place;
                         for filter in 0..rows * columns {
                             let (row, column) = (row + filter / columns * R::TAPS, column + filter % columns * C::TAPS);
@@ -210,7 +210,7 @@ each_isa! {
         let (weights, inner) = weights;
         let n_rows = rows.len();
         let of_weights = n_rows * inner + APART;
-        assert!(weights.len() >= R::POINTS * C::POINTS * of_weights, "there are weights for all points");
+        assert!(weights.len() >= R::WEIGHTS * C::WEIGHTS * of_weights, "there are weights for all points");
         let panels = (groups.len() * tiling.tiles_of_unit()).div_ceil(2);
         let of_products = panels * n_rows * S::TILE_COLUMNS + APART;
         let mut products = floats(R::POINTS * C::POINTS * of_products);
@@ -227,7 +227,7 @@ each_isa! {
                             n_rows,
                             S::TILE_COLUMNS,
                             steps_at_once.min(inner - first),
-                            weights.as_ptr().add(point * of_weights + first * n_rows),
+                            weights.as_ptr().add(weights_of::<R, C>(point) * of_weights + first * n_rows),
                             tiles.0.add(point * of_point + (panel * inner + first) * S::TILE_COLUMNS),
                             products.add(point * of_products + panel * n_rows * S::TILE_COLUMNS),
                             S::TILE_COLUMNS,
@@ -238,7 +238,7 @@ each_isa! {
             }
         }
         let width = sizes.out[1];
-        let len = OUTPUTS * tiling.rows * width * S::LANES;
+        let len = R::OUT * tiling.rows * width * S::LANES;
         let mut outputs = floats(len.next_multiple_of(S::LANES * S::LANES));
         let outputs: &mut [f32] = bytemuck::cast_slice_mut(outputs.bytes_mut());
         for row in 0..n_rows {
@@ -248,7 +248,7 @@ each_isa! {
                 let to = outputs.as_mut_ptr();
                 for place in 0..tiling.tiles_of_unit() {
                     let vector = index * tiling.tiles_of_unit() + place;
-                    let (first, column) = (place / tiling.columns * OUTPUTS, place % tiling.columns * OUTPUTS);
+                    let (first, column) = (place / tiling.columns * R::OUT, place % tiling.columns * C::OUT);
                     let tile = (vector / 2 * n_rows + row) * S::TILE_COLUMNS + vector % 2 * S::LANES;
                     // SAFETY: the products of this row and tile; the outputs have all rows of a unit, and columns beyond
                     // the last are left out.
@@ -290,7 +290,7 @@ each_isa! {
         let inner = c * filter_rows * filter_columns;
         let of_point = inner * rows.len() + APART;
         assert_eq!(weight.len(), c * o * area, "a weight has its sizes");
-        assert!(panels.len() >= R::POINTS * C::POINTS * of_point, "the panels have room for all points");
+        assert!(panels.len() >= R::WEIGHTS * C::WEIGHTS * of_point, "the panels have room for all points");
         // A turned weight holds the channels of a row apart, and its kernel the other way round.
         let at_once = if is_turned { 1 } else { CHANNELS_AT_ONCE.min(c) };
         let mut taps = floats((at_once * area).next_multiple_of(S::LANES) * S::LANES);
@@ -337,7 +337,7 @@ impl Weights {
     unsafe fn new<S: Simd, R: Axis, C: Axis>(sizes: &Correlation, weight: &[f32]) -> Self {
         let inner = sizes.c * filters(sizes.kernel[0], R::TAPS) * filters(sizes.kernel[1], C::TAPS);
         let rows = balanced(sizes.o, S::TILE_ROWS);
-        let of_rows = R::POINTS * C::POINTS * (rows * inner + APART);
+        let of_rows = R::WEIGHTS * C::WEIGHTS * (rows * inner + APART);
         let mut panels = floats(sizes.o.div_ceil(rows) * of_rows);
         let elements: &mut [f32] = bytemuck::cast_slice_mut(panels.bytes_mut());
         elements.par_chunks_mut(of_rows).enumerate().for_each(|(index, panels)| {

@@ -1,7 +1,7 @@
 //! The filterings against plain sums in 64 bits, by every instruction set that the CPU supports.
 
 use super::super::tests::{elements, for_each_product, sizes};
-use super::points::{Axis, F43, F44, F45, MOST, OUTPUTS};
+use super::points::{Axis, F43, F44, F45, MOST, OUTPUTS, Phases, Strided, Transposed};
 use super::transforms::{Matrix, OfInput, OfKernel, OfOutput, Turned};
 use super::{Correlation, with_axes};
 use crate::cpu::conv::{Around, Convolution, each_image, grad_weight};
@@ -20,20 +20,26 @@ fn element<M: Matrix>(i: usize, k: usize) -> f64 {
     f64::from(unsafe { M::times::<Vectors>(&line) }[i][0])
 }
 
+/// The row of the transformed taps that a product takes.
+fn of_taps<A: Axis>(row: usize) -> usize {
+    row.min(A::WEIGHTS - 1)
+}
+
 /// Of an axis the largest sum of absolute values that an output and that a gradient by a tap is made of, for inputs and
 /// taps of at most 1; and the roundings of each term.
 fn growth<A: Axis>() -> [f64; 3] {
     let sum = |terms: &dyn Fn(usize) -> f64, count: usize| (0..count).map(|k| terms(k).abs()).sum::<f64>();
-    let b = |row: usize| sum(&|k| element::<OfInput<A>>(row, k), A::POINTS);
-    let a = |row: usize| sum(&|k| element::<OfOutput<A>>(row, k), OUTPUTS);
-    let g = |row: usize| sum(&|k| element::<OfKernel<A>>(row, k), A::TAPS);
+    let b = |row: usize| sum(&|k| element::<OfInput<A>>(row, k), A::INPUTS);
+    let a = |row: usize| sum(&|k| element::<OfOutput<A>>(row, k), A::OUT);
+    let g = |row: usize| sum(&|k| element::<OfKernel<A>>(of_taps::<A>(row), k), A::TAPS);
     let over_points = |terms: &dyn Fn(usize) -> f64| (0..A::POINTS).map(terms).sum::<f64>();
     let output = |i: usize| over_points(&|row| element::<OfOutput<A>>(row, i).abs() * g(row) * b(row));
-    let weight = |k: usize| over_points(&|row| element::<OfKernel<A>>(row, k).abs() * a(row) * b(row));
+    let weight =
+        |k: usize| over_points(&|row| element::<OfKernel<A>>(of_taps::<A>(row), k).abs() * a(row) * b(row));
     // A rounded coefficient and a sum for each column, and the two of a pair.
-    let roundings = 2 * (2 * A::POINTS + A::TAPS + OUTPUTS) + 6;
+    let roundings = 2 * (2 * A::POINTS + A::TAPS + A::OUT) + 6;
     let most = |terms: &dyn Fn(usize) -> f64, count: usize| (0..count).map(terms).fold(0.0, f64::max);
-    [most(&output, OUTPUTS), most(&weight, A::TAPS), roundings as f64]
+    [most(&output, A::OUT), most(&weight, A::TAPS), roundings as f64]
 }
 
 fn assert_close(what: &str, s: Convolution, got: &[f32], expected: &[f64], allowed: f64) {
@@ -71,23 +77,32 @@ fn check(s: Convolution) {
     let of_axes = |rows: [f64; 3], columns: [f64; 3]| -> [f64; 3] {
         std::array::from_fn(|i| if i < 2 { rows[i] * columns[i] } else { rows[i] + columns[i] })
     };
-    let ([output, _, roundings], taps) =
-        with_axes!(s.kernel, R, C => (of_axes(growth::<R>(), growth::<C>()), R::TAPS));
-    let [_, of_weight, _] = with_axes!(grad_weight s.kernel, R, C => of_axes(growth::<R>(), growth::<C>()));
+    let [forward, backward] = [Correlation::forward(&s).unwrap(), Correlation::backward(&s).unwrap()];
+    let [(of_y, taps), (of_dx, _)] = [forward, backward]
+        .map(|sizes| with_axes!(sizes, R, C => (of_axes(growth::<R>(), growth::<C>()), R::TAPS)));
+    let of_dweight = with_axes!(grad_weight forward, R, C => of_axes(growth::<R>(), growth::<C>()));
     let n_filters = AREA(s.kernel.map(|side| side.div_ceil(taps)));
     let tiles = s.n * AREA(s.out.map(|side| side.div_ceil(OUTPUTS)));
-    // The number of terms, each of at most their growth, bounds the number of roundings.
-    let allowed = |terms: usize, growth: f64| {
-        (roundings + terms as f64 + 2.0) * terms as f64 * growth * f64::from(f32::EPSILON) / 2.0
+    // Products that share a weight are one sum over all places of the tiles.
+    let places = if forward.phases == Phases::One { 1 } else { AREA([OUTPUTS; 2]) };
+    // Each rounding is of at most all terms, each of at most their growth.
+    let allowed = |terms: usize, roundings: usize, [_, _, of_term]: [f64; 3], growth: f64| {
+        (of_term + roundings as f64 + 2.0) * terms as f64 * growth * f64::from(f32::EPSILON) / 2.0
     };
     for isa in Isa::supported() {
         let got = filtered(s, [&x, &weight, &dy], isa);
-        assert_close("y", s, &got[0], &y, allowed(s.c * n_filters, output));
-        assert_close("dx", s, &got[1], &dx, allowed(s.o * n_filters, output));
-        assert_close("dweight", s, &got[2], &dweight, allowed(tiles, of_weight));
+        assert_close("y", s, &got[0], &y, allowed(s.c * n_filters, s.c * n_filters, of_y, of_y[0]));
+        assert_close("dx", s, &got[1], &dx, allowed(s.o * n_filters, s.o * n_filters, of_dx, of_dx[0]));
+        assert_close(
+            "dweight",
+            s,
+            &got[2],
+            &dweight,
+            allowed(tiles, places * tiles, of_dweight, of_dweight[1]),
+        );
         let around = Around { bias: Some(&bias), epilogue: Epilogue::Relu };
         let mut rectified = vec![f32::NAN; y.len()];
-        Correlation::forward(&s).unwrap().compute(&mut rectified, &x, &weight, around, isa);
+        forward.compute(&mut rectified, &x, &weight, around, isa);
         let biased = got[0].iter().enumerate().map(|(i, y)| y + bias[i / AREA(s.out) % s.o]);
         assert!(rectified.iter().copied().eq(biased.map(|y| y.max(0.0))), "{isa:?} {s:?}");
     }
@@ -98,14 +113,19 @@ fn the_matrices_of_every_axis_filter_without_error_but_rounding() {
     fn check<A: Axis>() {
         let d = |k: usize| f64::from(k as u32 * 7 % 5) - 1.5;
         let g = |k: usize| f64::from(k as u32 * 3 % 4) - 1.0;
-        for i in 0..OUTPUTS {
+        for i in 0..A::OUT {
             let of_row = |row: usize| {
-                let inputs: f64 = (0..A::POINTS).map(|k| element::<OfInput<A>>(row, k) * d(k)).sum();
-                let taps: f64 = (0..A::TAPS).map(|k| element::<OfKernel<A>>(row, k) * g(k)).sum();
-                element::<OfOutput<A>>(row, i) * inputs * taps
+                let inputs: f64 = (0..A::INPUTS).map(|k| element::<OfInput<A>>(row, k) * d(k)).sum();
+                let taps = |k: usize| element::<OfKernel<A>>(of_taps::<A>(row), k) * g(k);
+                element::<OfOutput<A>>(row, i) * inputs * (0..A::TAPS).map(taps).sum::<f64>()
             };
             let got: f64 = (0..A::POINTS).map(of_row).sum();
-            let expected: f64 = (0..A::TAPS).map(|k| d(i + k) * g(k)).sum();
+            let expected: f64 = match A::PHASES {
+                Phases::One => (0..A::TAPS).map(|k| d(i + k) * g(k)).sum(),
+                Phases::OfInputs => (0..3).map(|k| d(2 * i + k) * g(k)).sum(),
+                Phases::OfOutputs if i % 2 == 0 => d(i / 2) * g(1),
+                Phases::OfOutputs => d(i / 2) * g(0) + d(i / 2 + 1) * g(2),
+            };
             // Each coefficient is rounded a few times; inputs are at most 2.5, taps 2.
             let allowed = 12.0 * f64::from(f32::EPSILON) / 2.0 * 5.0 * growth::<A>()[0];
             assert!((got - expected).abs() <= allowed, "{} taps: {got} {expected}", A::TAPS);
@@ -114,6 +134,8 @@ fn the_matrices_of_every_axis_filter_without_error_but_rounding() {
     check::<F43>();
     check::<F44>();
     check::<F45>();
+    check::<Strided>();
+    check::<Transposed>();
 }
 
 #[test]
@@ -139,6 +161,10 @@ fn a_transposed_matrix_is_the_transpose() {
     check::<OfKernel<F43>>();
     check::<OfKernel<F44>>();
     check::<OfKernel<F45>>();
+    check::<OfOutput<Strided>>();
+    check::<OfKernel<Strided>>();
+    check::<OfOutput<Transposed>>();
+    check::<OfKernel<Transposed>>();
 }
 
 #[test]
@@ -154,6 +180,19 @@ fn every_remainder_of_the_sides_and_every_padding_agree_with_plain_sums() {
             check(sizes(3, [3, 5], image, kernel, [1, 1], padding));
         }
     }
+}
+
+#[test]
+fn a_stride_of_2_agrees_with_plain_sums_for_every_remainder_of_the_sides() {
+    for side in 1..19 {
+        check(sizes(3, [2, 5], [side, 19 - side], [3, 3], [2, 2], [1, 1]));
+    }
+    for n in [1, 16, 33] {
+        check(sizes(n, [17, 15], [8, 7], [3, 3], [2, 2], [1, 1]));
+    }
+    check(sizes(2, [34, 48], [33, 70], [3, 3], [2, 2], [1, 1]));
+    check(sizes(1, [400, 3], [8, 8], [3, 3], [2, 2], [1, 1]));
+    check(sizes(90, [3, 40], [18, 17], [3, 3], [2, 2], [1, 1]));
 }
 
 #[test]
@@ -181,6 +220,7 @@ fn the_number_of_threads_does_not_change_a_bit() {
         sizes(37, [3, 16], [9, 9], [3, 3], [1, 1], [1, 1]),
         sizes(1, [40, 20], [17, 17], [3, 3], [1, 1], [1, 1]),
         sizes(70, [17, 20], [12, 12], [5, 5], [1, 1], [2, 2]),
+        sizes(37, [17, 20], [17, 18], [3, 3], [2, 2], [1, 1]),
     ] {
         let (x, weight) = (elements(s.n * s.c * AREA(s.image), 1), elements(s.o * s.c * AREA(s.kernel), 2));
         let dy = elements(s.n * s.o * AREA(s.out), 3);
@@ -242,8 +282,14 @@ fn error_table(s: Convolution, isa: Isa) -> [[f64; 3]; 2] {
 #[test]
 fn rounding_errors_are_at_most_ten_times_those_of_direct_sums_and_thirty_for_5_x_5() {
     for isa in Isa::supported() {
-        for (kernel, most) in [([3, 3], [10.0; 3]), ([5, 5], [30.0, 30.0, 10.0]), ([7, 7], [10.0; 3])] {
-            let s = sizes(4, [512, 16], [8, 8], kernel, [1, 1], kernel.map(|side| side / 2));
+        for (kernel, stride, most) in [
+            ([3, 3], 1, [10.0; 3]),
+            ([3, 3], 2, [10.0; 3]),
+            ([5, 5], 1, [30.0, 30.0, 10.0]),
+            ([7, 7], 1, [10.0; 3]),
+        ] {
+            let padding = kernel.map(|side| side / 2);
+            let s = sizes(4, [512, 16], [8 * stride; 2], kernel, [stride; 2], padding);
             let [filtered, direct] = error_table(s, isa);
             for i in 0..3 {
                 assert!(filtered[i] <= most[i] * direct[i], "{isa:?} {kernel:?}: {filtered:?} {direct:?}");
