@@ -8,7 +8,8 @@
 //! threads change a bit.
 //!
 //! Rounding errors are larger than those of a direct sum, by a factor that tests bound. A value that is not finite
-//! spreads over the tile of 4 x 4 outputs that it is part of.
+//! would spread over the tile of 4 x 4 outputs that it is part of, so a call says whether all its results are finite; if
+//! not, the caller computes direct sums instead.
 
 mod grad_weight;
 mod lanes;
@@ -21,7 +22,7 @@ mod transforms;
 
 use self::points::{Axis, Phases, outputs};
 use self::tiling::Tiling;
-use super::{Around, Convolution};
+use super::{Around, Convolution, vector};
 use crate::Isa;
 
 /// `y[o][i] = sum over c and t of x[c][s i + t - before] * weight[o][c][t]` for a stride `s`, or the gradient of a convolution
@@ -116,14 +117,25 @@ impl Correlation {
         self.c.min(self.o) >= FEWEST_CHANNELS && 2 * direct >= 3 * filtered
     }
 
-    /// `y = epilogue(bias + correlation)`; the CPU supports `isa`.
-    pub(super) fn compute(&self, y: &mut [f32], x: &[f32], weight: &[f32], around: Around<'_>, isa: Isa) {
-        product::compute(self, y, x, weight, around, isa);
+    /// `y = epilogue(bias + correlation)`, and whether all of it was finite before the epilogue; the CPU supports `isa`.
+    #[must_use]
+    pub(super) fn compute(
+        &self,
+        y: &mut [f32],
+        x: &[f32],
+        weight: &[f32],
+        around: Around<'_>,
+        isa: Isa,
+    ) -> bool {
+        product::compute(self, y, x, weight, around, isa)
     }
 
-    /// The gradient of the convolution by its weight; the CPU supports `isa`.
-    pub(super) fn grad_weight(&self, dweight: &mut [f32], x: &[f32], dy: &[f32], isa: Isa) {
+    /// The gradient of the convolution by its weight, and whether all of it is finite; the CPU supports `isa`.
+    #[must_use]
+    pub(super) fn grad_weight(&self, dweight: &mut [f32], x: &[f32], dy: &[f32], isa: Isa) -> bool {
         grad_weight::compute(self, dweight, x, dy, isa);
+        // Zero times a finite number is zero, times any other NaN.
+        vector::sum2(dweight, dweight, |dw, _| 0.0 * dw) == 0.0
     }
 
     #[inline]

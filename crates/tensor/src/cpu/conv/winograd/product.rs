@@ -4,6 +4,7 @@
 //! the weight at a time, whose products stay in the cache until they are transformed back.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
 
@@ -62,13 +63,13 @@ pub(super) fn compute(
     weight: &[f32],
     around: Around<'_>,
     isa: Isa,
-) {
+) -> bool {
     assert!(around.bias.is_none_or(|bias| bias.len() == sizes.o), "a bias has an element for each channel");
     if y.is_empty() {
-        return;
+        return true;
     }
     // SAFETY: only instruction sets that the CPU supports are named.
-    with_isa!(isa, S => with_axes!(sizes, R, C => unsafe { of_axes::<S, R, C>(*sizes, y, x, weight, around) }));
+    with_isa!(isa, S => with_axes!(sizes, R, C => unsafe { of_axes::<S, R, C>(*sizes, y, x, weight, around) }))
 }
 
 /// # Safety
@@ -79,7 +80,7 @@ unsafe fn of_axes<S: Simd, R: Axis, C: Axis>(
     x: &[f32],
     weight: &[f32],
     around: Around<'_>,
-) {
+) -> bool {
     // SAFETY: handed on.
     let weights = unsafe { Weights::new::<S, R, C>(&sizes, weight) };
     let tiling = Tiling::new(sizes.n, sizes.out, R::OUT, S::LANES, VECTORS);
@@ -101,15 +102,17 @@ unsafe fn of_axes<S: Simd, R: Axis, C: Axis>(
         assert!(to.chain(group.to).all(|run| run.is_within(y.len())), "units lie within the outputs");
     }
     let y = Shared(y.as_mut_ptr());
+    let is_finite = AtomicBool::new(true);
     // SAFETY: the asserts vouch for what is read and written; no two blocks write the same outputs.
     let block = |groups: &[Group], is_shared: bool| unsafe {
-        of_block::<S, R, C>((sizes, tiling, groups), y, x, &weights, around, is_shared);
+        of_block::<S, R, C>((sizes, tiling, groups), (y, &is_finite), x, &weights, around, is_shared);
     };
     if groups.len().div_ceil(at_once) >= threads {
         groups.par_chunks(at_once).for_each(|groups| block(groups, false));
     } else {
         groups.chunks(at_once).for_each(|groups| block(groups, true));
     }
+    is_finite.into_inner()
 }
 
 impl Group {
@@ -126,7 +129,7 @@ impl Group {
 /// The CPU supports `S`; the runs of the groups lie within `x` and `y`, and nobody else writes the latter.
 unsafe fn of_block<S: Simd, R: Axis, C: Axis>(
     (sizes, tiling, groups): (Correlation, Tiling, &[Group]),
-    y: Shared,
+    y: (Shared, &AtomicBool),
     x: &[f32],
     weights: &Weights,
     around: Around<'_>,
@@ -194,20 +197,20 @@ each_isa! {
         }
     }
 
-    /// The outputs of some rows of the weight for all tiles of a block.
+    /// The outputs of some rows of the weight for all tiles of a block. Notes if one is not finite before the epilogue.
     ///
     /// # Safety
     /// The CPU supports `S`; the transforms of the tiles are there; the runs of the groups lie within `y` for these rows,
     /// which nobody else writes.
     unsafe fn multiply<S: Simd, R: Axis, C: Axis>(
         block: Block<'_>,
-        y: Shared,
+        y: (Shared, &AtomicBool),
         weights: (&[f32], usize),
         rows: Range<usize>,
         around: Around<'_>,
     ) {
         let Block { sizes, tiling, groups, tiles, of_point } = block;
-        let (weights, inner) = weights;
+        let ((y, is_finite), (weights, inner)) = (y, weights);
         let n_rows = rows.len();
         let of_weights = n_rows * inner + APART;
         assert!(weights.len() >= R::WEIGHTS * C::WEIGHTS * of_weights, "there are weights for all points");
@@ -241,6 +244,10 @@ each_isa! {
         let len = R::OUT * tiling.rows * width * S::LANES;
         let mut outputs = floats(len.next_multiple_of(S::LANES * S::LANES));
         let outputs: &mut [f32] = bytemuck::cast_slice_mut(outputs.bytes_mut());
+        // SAFETY: handed on.
+        let zero = unsafe { S::zero() };
+        // Zero times a finite number is zero, times any other NaN.
+        let mut check = zero;
         for row in 0..n_rows {
             // SAFETY: handed on.
             let bias = around.bias.map(|bias| unsafe { S::splat(bias[rows.start + row]) });
@@ -258,6 +265,7 @@ each_isa! {
                             |point| S::load(from.add(point * of_products)),
                             |i, j, sum| {
                                 let sum = bias.map_or(sum, |bias| S::add(sum, bias));
+                                check = S::multiply_add(zero, sum, check);
                                 if column + j < width {
                                     S::store(to.add((i * width + j) * S::LANES), sum);
                                 }
@@ -271,6 +279,12 @@ each_isa! {
                 // SAFETY: as the caller vouches; the outputs are rounded up to whole squares.
                 unsafe { scatter::<S>(y.0, &runs, outputs.as_ptr(), false) };
             }
+        }
+        let mut lanes = [0f32; MOST_LANES];
+        // SAFETY: a vector has no more lanes.
+        unsafe { S::store(lanes.as_mut_ptr(), check) };
+        if lanes != [0.0; MOST_LANES] {
+            is_finite.store(false, Ordering::Relaxed);
         }
     }
 

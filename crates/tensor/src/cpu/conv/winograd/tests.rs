@@ -4,7 +4,9 @@ use super::super::tests::{elements, for_each_product, sizes};
 use super::points::{Axis, F43, F44, F45, MOST, OUTPUTS, Phases, Strided, Transposed};
 use super::transforms::{Matrix, OfInput, OfKernel, OfOutput, Turned};
 use super::{Correlation, with_axes};
-use crate::cpu::conv::{Around, Convolution, each_image, grad_weight};
+use crate::cpu::conv::{
+    Around, Convolution, conv2d_f32, conv2d_grad_input_f32, conv2d_grad_weight_f32, each_image, grad_weight,
+};
 use crate::cpu::isa::portable::Portable;
 use crate::random::Stream;
 use crate::{Epilogue, Isa};
@@ -64,9 +66,9 @@ fn exact(s: Convolution, [x, weight, dy]: [&[f32]; 3]) -> [Vec<f64>; 3] {
 fn filtered(s: Convolution, [x, weight, dy]: [&[f32]; 3], isa: Isa) -> [Vec<f32>; 3] {
     let [forward, backward] = [Correlation::forward(&s).unwrap(), Correlation::backward(&s).unwrap()];
     let mut out = [dy.len(), x.len(), weight.len()].map(|len| vec![f32::NAN; len]);
-    forward.compute(&mut out[0], x, weight, Around::NOTHING, isa);
-    backward.compute(&mut out[1], dy, weight, Around::NOTHING, isa);
-    forward.grad_weight(&mut out[2], x, dy, isa);
+    assert!(forward.compute(&mut out[0], x, weight, Around::NOTHING, isa));
+    assert!(backward.compute(&mut out[1], dy, weight, Around::NOTHING, isa));
+    assert!(forward.grad_weight(&mut out[2], x, dy, isa));
     out
 }
 
@@ -102,7 +104,7 @@ fn check(s: Convolution) {
         );
         let around = Around { bias: Some(&bias), epilogue: Epilogue::Relu };
         let mut rectified = vec![f32::NAN; y.len()];
-        forward.compute(&mut rectified, &x, &weight, around, isa);
+        assert!(forward.compute(&mut rectified, &x, &weight, around, isa));
         let biased = got[0].iter().enumerate().map(|(i, y)| y + bias[i / AREA(s.out) % s.o]);
         assert!(rectified.iter().copied().eq(biased.map(|y| y.max(0.0))), "{isa:?} {s:?}");
     }
@@ -246,11 +248,45 @@ fn the_images_that_are_computed_together_do_not_change_a_bit() {
     for isa in Isa::supported() {
         let compute = |s: Convolution, x: &[f32]| {
             let mut y = vec![f32::NAN; s.n * s.o * AREA(s.out)];
-            Correlation::forward(&s).unwrap().compute(&mut y, x, &weight, Around::NOTHING, isa);
+            assert!(Correlation::forward(&s).unwrap().compute(&mut y, x, &weight, Around::NOTHING, isa));
             y
         };
         let alone: Vec<f32> = x.chunks(s.c * AREA(s.image)).flat_map(|x| compute(one, x)).collect();
         assert!(compute(s, &x) == alone, "{isa:?}");
+    }
+}
+
+/// `[y, dx, dweight]` by direct sums.
+fn direct(s: Convolution, [x, weight, dy]: [&[f32]; 3], isa: Isa) -> [Vec<f32>; 3] {
+    let mut out = [dy.len(), x.len(), weight.len()].map(|len| vec![f32::NAN; len]);
+    each_image(&mut out[0], [s.n, s.o], s.out, x, &[s.forward(weight, isa)], Around::NOTHING);
+    each_image(&mut out[1], [s.n, s.c], s.image, dy, &s.backward(weight, isa), Around::NOTHING);
+    grad_weight(&mut out[2], x, dy, s, isa);
+    out
+}
+
+#[test]
+fn where_a_filtering_is_not_finite_the_sums_are_direct() {
+    for (n, side, stride) in [(16, 16, 1), (16, 16, 2)] {
+        let s = sizes(n, [16, 16], [side; 2], [3, 3], [stride; 2], [1, 1]);
+        assert!(Correlation::forward(&s).unwrap().is_worth_it());
+        let weight = elements(s.o * s.c * AREA(s.kernel), 2);
+        // Two sums of the last value would overflow where the transforms add it up.
+        for odd in [f32::INFINITY, f32::NEG_INFINITY, f32::NAN, 2e38] {
+            let (mut x, mut dy) = (elements(n * s.c * AREA(s.image), 1), elements(n * s.o * AREA(s.out), 3));
+            (x[777], dy[333]) = (odd, odd);
+            let mut got = [dy.len(), x.len(), weight.len()].map(|len| vec![0.0; len]);
+            let [y, dx, dweight] = &mut got;
+            conv2d_f32(y, &x, &weight, Around::NOTHING, s);
+            conv2d_grad_input_f32(dx, &dy, &weight, Around::NOTHING, s);
+            conv2d_grad_weight_f32(dweight, &x, &elements(dy.len(), 3), s);
+            let mut expected = direct(s, [&x, &weight, &dy], Isa::best());
+            grad_weight(&mut expected[2], &x, &elements(dy.len(), 3), s, Isa::best());
+            for (got, expected) in got.iter().zip(&expected) {
+                let bits = |values: &[f32]| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+                assert!(bits(got) == bits(expected), "{odd} with a stride of {stride}");
+            }
+        }
     }
 }
 
@@ -272,11 +308,8 @@ fn error_table(s: Convolution, isa: Isa) -> [[f64; 3]; 2] {
     let x: Vec<f32> = normal(s.n * s.c * AREA(s.image)).into_iter().map(|x| x.max(0.0)).collect();
     let (weight, dy) = (normal(s.o * s.c * AREA(s.kernel)), normal(s.n * s.o * AREA(s.out)));
     let of_exact = exact(s, [&x, &weight, &dy]);
-    let mut direct = [dy.len(), x.len(), weight.len()].map(|len| vec![f32::NAN; len]);
-    each_image(&mut direct[0], [s.n, s.o], s.out, &x, &[s.forward(&weight, isa)], Around::NOTHING);
-    each_image(&mut direct[1], [s.n, s.c], s.image, &dy, &s.backward(&weight, isa), Around::NOTHING);
-    grad_weight(&mut direct[2], &x, &dy, s, isa);
-    [errors(&filtered(s, [&x, &weight, &dy], isa), &of_exact), errors(&direct, &of_exact)]
+    let inputs: [&[f32]; 3] = [&x, &weight, &dy];
+    [filtered(s, inputs, isa), direct(s, inputs, isa)].map(|got| errors(&got, &of_exact))
 }
 
 #[test]
