@@ -171,6 +171,7 @@ fn the_number_of_threads_does_not_change_a_bit() {
     for s in [
         sizes(37, [3, 16], [9, 9], [3, 3], [1, 1], [1, 1]),
         sizes(5, [40, 20], [17, 17], [3, 3], [2, 2], [1, 1]),
+        sizes(7, [3, 8], [9, 30], [3, 3], [2, 2], [1, 1]),
     ] {
         let area = Convolution::area;
         let (x, weight) = (elements(s.n * s.c * area(s.image), 1), elements(s.o * s.c * area(s.kernel), 2));

@@ -299,9 +299,9 @@ fn errors(got: &[Vec<f32>; 3], exact: &[Vec<f64>; 3]) -> [f64; 3] {
     })
 }
 
-/// Rectified normal inputs, normal weights and gradients: the errors by the filtering and those of direct sums.
-fn error_table(s: Convolution, isa: Isa) -> [[f64; 3]; 2] {
-    let mut words = Stream::new(7, "errors").sequence(0);
+/// Inputs after ReLU, normal weights and gradients: the errors by the filtering and those of direct sums.
+fn error_table(s: Convolution, isa: Isa, seed: u64) -> [[f64; 3]; 2] {
+    let mut words = Stream::new(seed, "errors").sequence(0);
     // Sums of twelve uniform values have the moments that matter.
     let mut one = || (0..12).map(|_| words.uniform()).sum::<f64>() - 6.0;
     let mut normal = |len: usize| -> Vec<f32> { (0..len).map(|_| one() as f32).collect() };
@@ -312,20 +312,42 @@ fn error_table(s: Convolution, isa: Isa) -> [[f64; 3]; 2] {
     [filtered(s, inputs, isa), direct(s, inputs, isa)].map(|got| errors(&got, &of_exact))
 }
 
+/// By how much the products that a result is a sum of grow in the root mean square, for independent inputs and taps of equal
+/// variances: of one axis its square. Outputs, and gradients by taps, share it.
+fn mean_growth<A: Axis>() -> f64 {
+    let square =
+        |terms: &dyn Fn(usize) -> f64, count: usize| (0..count).map(|k| terms(k).powi(2)).sum::<f64>();
+    let of_row = |row: usize| {
+        square(&|k| element::<OfInput<A>>(row, k), A::INPUTS)
+            * square(&|k| element::<OfOutput<A>>(row, k), A::OUT)
+            * square(&|k| element::<OfKernel<A>>(of_taps::<A>(row), k), A::TAPS)
+    };
+    (0..A::POINTS).map(of_row).sum::<f64>() / (A::TAPS * OUTPUTS) as f64
+}
+
+/// The rounding errors of the sum over channels grow like its products. The transforms round too: their share does not grow
+/// with the number of channels, and half as much again holds it. Measured ratios for 32 seeds are in `book/convolution.md`.
 #[test]
-fn rounding_errors_are_at_most_ten_times_those_of_direct_sums_and_thirty_for_5_x_5() {
+fn rounding_errors_grow_by_half_more_than_the_products_and_at_most_tenfold_but_for_5_x_5() {
     for isa in Isa::supported() {
-        for (kernel, stride, most) in [
-            ([3, 3], 1, [10.0; 3]),
-            ([3, 3], 2, [10.0; 3]),
-            ([5, 5], 1, [30.0, 30.0, 10.0]),
-            ([7, 7], 1, [10.0; 3]),
-        ] {
+        for (kernel, stride) in [([3, 3], 1), ([3, 3], 2), ([5, 5], 1), ([7, 7], 1)] {
             let padding = kernel.map(|side| side / 2);
             let s = sizes(4, [512, 16], [8 * stride; 2], kernel, [stride; 2], padding);
-            let [filtered, direct] = error_table(s, isa);
+            let [forward, backward] = [Correlation::forward(&s).unwrap(), Correlation::backward(&s).unwrap()];
+            // Both axes have the same points.
+            let growth = [
+                with_axes!(forward, R, C => (mean_growth::<R>() * mean_growth::<C>()).sqrt()),
+                with_axes!(backward, R, C => (mean_growth::<R>() * mean_growth::<C>()).sqrt()),
+                with_axes!(grad_weight forward, R, C => (mean_growth::<R>() * mean_growth::<C>()).sqrt()),
+            ];
+            let [filtered, direct] = error_table(s, isa, 7);
             for i in 0..3 {
-                assert!(filtered[i] <= most[i] * direct[i], "{isa:?} {kernel:?}: {filtered:?} {direct:?}");
+                let most = if kernel == [5, 5] && i < 2 { f64::INFINITY } else { 10.0 };
+                let most = most.min(1.5 * growth[i]);
+                assert!(
+                    filtered[i] <= most * direct[i],
+                    "{isa:?} {kernel:?} {stride}: {filtered:?} {direct:?} {growth:?}"
+                );
             }
         }
     }
