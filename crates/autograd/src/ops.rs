@@ -40,6 +40,7 @@ macro_rules! for_each_op {
             conv2d::Conv2d<2, 3>,
             conv_transpose2d::ConvTranspose2d<2, 3>,
             max_pool2d::MaxPool2d,
+            batch_norm_pool::BatchNormPool,
             adaptive_max_pool::AdaptiveMaxPool,
             global_avg_pool::GlobalAvgPool,
             patchify::Patchify,
