@@ -8,7 +8,7 @@ use super::Finding;
 const FIGURES: &str = "reliability";
 
 /// Each crate with its allowed dependencies.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 17] = [
     (FIGURES, &[]),
     // For terminal output and access to files named by a user.
     ("system", &[]),
@@ -18,6 +18,8 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("data", &["tensor", "system"]),
     ("theory", &[]),
     ("report", &[]),
+    // The engine of the book, which readers study alone.
+    ("tiny", &[]),
     ("runs", &["tensor", "models", "data", "theory", "system"]),
     ("experiments", &["tensor", "models", "data", "theory", "report", "runs", "system"]),
     ("cli", &["tensor", "models", "data", "theory", "report", "runs", "experiments", "system"]),
