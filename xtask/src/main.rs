@@ -57,8 +57,8 @@ enum Command {
     Prove(prove::Options),
     /// Run the tests of the crate with unsafe code under AddressSanitizer
     AddressSanitizer,
-    /// Redraw a figure from HDF5 in Python, without our code (`book/`); needs a network the first time
-    Book,
+    /// Run the book's Python scripts, and build its pages if mdBook is installed; needs a network the first time
+    Book(book::Options),
     /// Time training steps against PyTorch: builds and runs the program `side-by-side` of `benches`
     #[command(disable_help_flag = true)]
     Peers(Forwarded),
@@ -105,7 +105,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Mutants(options) => mutants::run(&repo, &options),
         Command::Prove(options) => prove::run(&repo, &options),
         Command::AddressSanitizer => prove::address_sanitizer(&repo),
-        Command::Book => book::run(&repo),
+        Command::Book(options) => book::run(&repo, &options),
     }?;
     Ok(ExitCode::SUCCESS)
 }
