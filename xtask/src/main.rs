@@ -16,6 +16,7 @@ mod gpu;
 mod kernels;
 
 mod book;
+mod learn;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -59,6 +60,8 @@ enum Command {
     AddressSanitizer,
     /// Run the book's Python scripts, and build its pages if mdBook is installed; needs a network the first time
     Book(book::Options),
+    /// Do the exercises of the book: `list`, `start N`, `check N`, `hint N`, `watch`
+    Learn(learn::Options),
     /// Time training steps against PyTorch: builds and runs the program `side-by-side` of `benches`
     #[command(disable_help_flag = true)]
     Peers(Forwarded),
@@ -96,6 +99,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Reproduce(Forwarded { arguments }) => return forward::reproduce(&repo, &arguments),
         Command::Peers(Forwarded { arguments }) => return forward::peers(&repo, &arguments),
+        Command::Learn(options) => return learn::run(&repo, &options),
         Command::Setup => setup::run(&repo),
         Command::Test(Forwarded { arguments }) => forward::test(&repo, &arguments),
         Command::Ci(options) => ci::run(&repo, &options),

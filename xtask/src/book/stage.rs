@@ -23,7 +23,7 @@ pub(super) fn write(tree: &Tree, root: &Path, stage: &Path) -> anyhow::Result<()
     for folder in &folders {
         let index = stage.join("src").join(folder).join("index.html");
         if !index.exists() {
-            save(&index, &listing(tree, folder, &files))?;
+            save(&index, listing(tree, folder, &files))?;
         }
     }
     copy(&root.join("book/book.toml"), &stage.join("book.toml"))?;
