@@ -170,10 +170,10 @@ fn manifest_of(repo: &Repo, name: &str) -> String {
 
 /// The program that checks the learner's file.
 fn program(exercise: &Exercise, file: &std::path::Path, seed: u64) -> String {
-    let Exercise { name, function, .. } = exercise;
+    let Exercise { module, function, .. } = exercise;
     format!(
         "#[path = {:?}]\nmod yours;\n\nfn main() -> std::process::ExitCode {{\n    \
-         learn::judge(learn::{name}::check(yours::{function}, {seed}))\n}}\n",
+         learn::judge(learn::{module}::check(yours::{function}, {seed}))\n}}\n",
         file.display().to_string()
     )
 }
@@ -244,6 +244,6 @@ mod tests {
         let find = |exercise: &str| Which { exercise: exercise.into() }.find();
         assert_eq!(find("1").unwrap().name, find("tanh").unwrap().name);
         assert!(find("0").is_err() && find("99").is_err());
-        assert!(find("tan").unwrap_err().to_string().contains("expected 1 to 8 or a name, got `tan`"));
+        assert!(find("tan").unwrap_err().to_string().contains("expected 1 to 20 or a name, got `tan`"));
     }
 }

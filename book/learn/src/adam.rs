@@ -6,6 +6,7 @@ use crate::{CALLS, Exercise};
 /// The exercise.
 pub const EXERCISE: Exercise = Exercise {
     name: "adam",
+    module: "adam",
     task: "steps of Adam for one parameter",
     page: "training.md",
     stub: include_str!("../stubs/adam.rs"),

@@ -7,6 +7,7 @@ use crate::{CALLS, Exercise};
 /// The exercise.
 pub const EXERCISE: Exercise = Exercise {
     name: "broadcast",
+    module: "broadcast",
     task: "the gradient of a bias that is added to every row",
     page: "tensors.md",
     stub: include_str!("../stubs/broadcast.rs"),

@@ -6,6 +6,7 @@ use crate::{CALLS, Exercise};
 /// The exercise.
 pub const EXERCISE: Exercise = Exercise {
     name: "cross_entropy",
+    module: "cross_entropy",
     task: "softmax cross-entropy and its gradient, also for huge scores",
     page: "training.md",
     stub: include_str!("../stubs/cross_entropy.rs"),

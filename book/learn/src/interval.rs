@@ -6,6 +6,7 @@ use crate::{CALLS, Exercise};
 /// The exercise.
 pub const EXERCISE: Exercise = Exercise {
     name: "interval",
+    module: "interval",
     task: "the confidence interval of a difference that is paired by seeds",
     page: "verdicts.md",
     stub: include_str!("../stubs/interval.rs"),

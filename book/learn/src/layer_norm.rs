@@ -6,6 +6,7 @@ use crate::{CALLS, Exercise};
 /// The exercise.
 pub const EXERCISE: Exercise = Exercise {
     name: "layer_norm",
+    module: "layer_norm",
     task: "the gradient of a normalised row",
     page: "from-formula-to-code.md",
     stub: include_str!("../stubs/layer_norm.rs"),

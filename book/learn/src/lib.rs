@@ -14,11 +14,18 @@ pub mod check;
 pub mod matrix;
 
 pub mod adam;
+pub mod alignment;
+pub mod attention;
 pub mod broadcast;
+pub mod conv;
 pub mod cross_entropy;
+pub mod dropout;
+pub mod holm;
+pub mod hunts;
 pub mod interval;
 pub mod layer_norm;
 pub mod matmul;
+pub mod split;
 pub mod tanh;
 pub mod walk;
 
@@ -28,8 +35,10 @@ use std::process::ExitCode;
 /// An exercise.
 #[derive(Debug, Clone, Copy)]
 pub struct Exercise {
-    /// The name of its module and of the learner's file.
+    /// The name of the learner's file.
     pub name: &'static str,
+    /// The module with its check.
+    pub module: &'static str,
     /// What is to be written, in one line.
     pub task: &'static str,
     /// The page of the book that explains it.
@@ -42,16 +51,28 @@ pub struct Exercise {
     pub hints: &'static [&'static str],
 }
 
-/// All exercises, in the order of the book.
-pub const ALL: [Exercise; 8] = [
+/// All exercises: those of the chapters in their order, then those in which a line is wrong.
+pub const ALL: [Exercise; 20] = [
     tanh::EXERCISE,
     walk::EXERCISE,
     matmul::EXERCISE,
     broadcast::EXERCISE,
+    conv::EXERCISE,
     layer_norm::EXERCISE,
+    attention::EXERCISE,
     cross_entropy::EXERCISE,
     adam::EXERCISE,
+    dropout::EXERCISE,
+    split::EXERCISE,
+    alignment::EXERCISE,
     interval::EXERCISE,
+    holm::EXERCISE,
+    hunts::EXERCISES[0],
+    hunts::EXERCISES[1],
+    hunts::EXERCISES[2],
+    hunts::EXERCISES[3],
+    hunts::EXERCISES[4],
+    hunts::EXERCISES[5],
 ];
 
 /// The number of calls that a check draws.

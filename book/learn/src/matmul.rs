@@ -7,6 +7,7 @@ use crate::{CALLS, Exercise};
 /// The exercise.
 pub const EXERCISE: Exercise = Exercise {
     name: "matmul",
+    module: "matmul",
     task: "both gradients of a matrix multiplication",
     page: "tensors.md",
     stub: include_str!("../stubs/matmul.rs"),

@@ -6,6 +6,7 @@ use crate::{CALLS, Exercise};
 /// The exercise.
 pub const EXERCISE: Exercise = Exercise {
     name: "tanh",
+    module: "tanh",
     task: "the gradient of tanh from its output",
     page: "tape.md",
     stub: include_str!("../stubs/tanh.rs"),

@@ -13,6 +13,7 @@ pub struct Node {
 /// The exercise.
 pub const EXERCISE: Exercise = Exercise {
     name: "walk",
+    module: "walk",
     task: "the backward pass over a tape of scalars",
     page: "tape.md",
     stub: include_str!("../stubs/walk.rs"),
