@@ -108,11 +108,6 @@ pub trait Learner {
         false
     }
 
-    /// Whether its parameters are used again by other runs, figures or the page, as those of a CRE are.
-    fn is_reread(&self) -> bool {
-        self.architecture().is_some()
-    }
-
     /// Whether evaluation needs the training images besides the parameters: their mean or principal components.
     fn reads_training_images(&self) -> bool {
         false

@@ -62,7 +62,9 @@ impl Experiment for MaskingOrMixing {
     fn grid(&self, profile: Profile) -> Grid {
         let families: Vec<Family> = match profile {
             Profile::Smoke => vec![masks(profile, "ViT-S", vit::Config::S, &[0.5])],
-            Profile::Quick => vec![masks(profile, "ViT-S", vit::Config::S, &[0.25, 0.5, 0.75])],
+            Profile::Quick | Profile::Standard | Profile::Paper => {
+                vec![masks(profile, "ViT-S", vit::Config::S, &[0.25, 0.5, 0.75])]
+            }
             Profile::Full => {
                 let both = vec![fashion(profile), mnist(profile)];
                 let ratios = [0.25, 0.5, 0.75];
@@ -72,10 +74,11 @@ impl Experiment for MaskingOrMixing {
                 ]
             }
         };
-        let families = families
-            .into_iter()
-            .flat_map(|family| [family.clone(), with_new_heads(profile, &family)])
-            .collect();
+        let with_heads = |family: Family| match profile {
+            Profile::Quick => vec![family],
+            _ => vec![family.clone(), with_new_heads(profile, &family)],
+        };
+        let families = families.into_iter().flat_map(with_heads).collect();
         let mut lambdas = coarse(profile);
         if profile == Profile::Full {
             lambdas = vec![0.0, 0.1, 0.5, 0.9, 0.99, 0.999, 1.0];

@@ -45,7 +45,10 @@ impl Experiment for MixingRules {
     }
 
     fn grid(&self, profile: Profile) -> Grid {
-        let latents: &[usize] = if profile == Profile::Quick { &[16] } else { &[4, 16] };
+        let latents: &[usize] = match profile {
+            Profile::Smoke | Profile::Full => &[4, 16],
+            Profile::Quick | Profile::Standard | Profile::Paper => &[16],
+        };
         let mut families = Vec::new();
         for &k in latents {
             let learner = |mixing| {

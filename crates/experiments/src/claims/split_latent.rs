@@ -45,7 +45,7 @@ impl Experiment for SplitLatent {
         let k = 16;
         let splits: &[usize] = match profile {
             Profile::Smoke => &[4],
-            Profile::Quick => &[2, 4, 8, 12],
+            Profile::Quick | Profile::Standard | Profile::Paper => &[2, 4, 8, 12],
             Profile::Full => &[1, 2, 3, 4, 6, 8, 10, 12, 14],
         };
         let mut members =

@@ -12,7 +12,7 @@ use crate::Result;
 use crate::images::Images;
 use crate::learner::Learner;
 use crate::pixels::matrices;
-use crate::subspaces::Seen;
+use crate::subspaces::{Seen, Share};
 use crate::training::{Setup, Training};
 
 /// A classifier of projected images.
@@ -29,6 +29,8 @@ impl Learner for Classification {
             Seen::Whole => "whole images".to_owned(),
             Seen::Top(bound) => format!("top {} of {}", bound.place + 1, bound.of),
             Seen::Bottom(bound) => format!("bottom {} of {}", bound.place + 1, bound.of),
+            Seen::TopShare(Share { share }) => format!("top {} %", 100.0 * share),
+            Seen::BottomShare(Share { share }) => format!("bottom {} %", 100.0 * share),
         };
         format!("{} on {seen}", self.task.network.label())
     }
