@@ -35,7 +35,7 @@ const NOTE: &str = "Means over seeds on test images; below each the lowest and t
 pub(super) fn explorer(folder: &Path) -> Result<Option<Explorer>> {
     let mut models: Vec<Model> = Vec::new();
     for name in SOURCES {
-        if let Some(results) = stored_results(folder, name)? {
+        if let Some((results, _)) = stored_results(folder, name)? {
             add(&mut models, &results)?;
         }
     }

@@ -28,7 +28,7 @@ const LEAD: &str = "Accuracy lost when the encoder follows reconstruction alone 
 pub(super) fn readers(folder: &Path) -> Result<Option<Readers>> {
     let mut models = Vec::new();
     for name in SWEEPS {
-        let Some(results) = stored_results(folder, name)? else { continue };
+        let Some((results, _)) = stored_results(folder, name)? else { continue };
         if let Some(curves) = Curves::all(&results)?.first() {
             models.extend(of_family(curves)?);
         }
