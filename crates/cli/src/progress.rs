@@ -10,6 +10,7 @@ use system::{note, terminal, text};
 
 pub(crate) use self::view::{Losses, View};
 use crate::commands::output::colour;
+use crate::program::with_commands;
 use runs::local::Observer;
 use runs::run::Run;
 use runs::store::{Epoch, FinishedRun, Outcome};
@@ -142,7 +143,7 @@ impl Observer for Progress {
     }
 
     fn note(&self, text: &str) {
-        note!("{text}");
+        note!("{}", with_commands(text));
     }
 }
 
@@ -195,6 +196,15 @@ impl Screen {
             Some(Display::Lines) => {
                 view.line().into_iter().for_each(|line| terminal::note(&format!("  {line}")));
             }
+            None => {}
+        }
+    }
+
+    /// Says what is computed while no epoch ends.
+    pub(crate) fn note(&self, text: &str) {
+        match &self.display {
+            Some(Display::Terminal(bar)) => bar.println(text::line(&format!("  {text} ..."))),
+            Some(Display::Lines) => terminal::note(&format!("  {text} ...")),
             None => {}
         }
     }

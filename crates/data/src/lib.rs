@@ -41,5 +41,5 @@ pub use fetch::fetch;
 pub use find::{SearchFolders, cache_folder, open, open_in};
 pub use image_folder::{FolderOptions, MAX_SIDE, Skipped, image_folder, parse_image, test_folder};
 pub use resident::Resident;
-pub use specs::{Size, classes, names};
+pub use specs::{Size, classes, names, published_size};
 pub use split::Split;

@@ -25,6 +25,7 @@ pub mod statistics;
 mod explore;
 pub mod reproduce;
 pub mod presets;
+pub mod preset_sweep;
 
 pub use error::{Error, Result};
 pub use profile::Profile;
