@@ -55,6 +55,9 @@ pub(super) struct Comparison {
     pub(super) only_in_b: Vec<String>,
     /// How many values are equal in every bit, where only others are listed.
     pub(super) equal: usize,
+    /// How many of the values are printed as text: the first ones.
+    #[serde(skip)]
+    pub(super) shown: usize,
     /// What intervals are over; empty without any.
     pub(super) note: String,
 }
@@ -149,9 +152,13 @@ impl Comparison {
             let name = if of.at.is_empty() { of.name.clone() } else { format!("{}, {}", of.name, of.at) };
             [name, number(of.a), number(of.b), change, interval, of.n.to_string()]
         };
-        let rows: Vec<_> = self.values.iter().map(row).collect();
+        let rows: Vec<_> = self.values.iter().take(self.shown).map(row).collect();
         if !rows.is_empty() {
             text += &format!("\n{}", columns(["value", "A", "B", "B - A", "95 % interval", "n"], &rows));
+        }
+        let more = self.values.len().saturating_sub(self.shown);
+        if more > 0 {
+            text += &format!("{} more with --json\n", system::text::count(more, "value"));
         }
         if self.equal > 0 {
             text += &format!("{} equal in every bit\n", system::text::count(self.equal, "array"));

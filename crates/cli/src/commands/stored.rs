@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde_json::Value;
 
 use crate::error::{Error, Result};
 use runs::learners::RunConfig;
@@ -86,6 +87,17 @@ pub(super) fn config_of(run: &FinishedRun) -> Result<Run> {
 /// The key of a run, and the run in words.
 pub(super) fn label(run: &FinishedRun) -> String {
     format!("run {}: {}", run.spec.folder_name(), label_of(&run.spec))
+}
+
+/// What the key of a run is made of, as one table: the config, the seed, the checksum of the images and the schema.
+pub(super) fn parts_of_key(spec: &RunSpec) -> Value {
+    let mut parts = spec.config.clone();
+    if let Value::Object(fields) = &mut parts {
+        fields.insert("seed".into(), spec.seed.into());
+        fields.insert("images".into(), spec.data.sha256.clone().into());
+        fields.insert("schema".into(), spec.schema.into());
+    }
+    parts
 }
 
 /// A run in words; one of another version may have a config that this version does not know.

@@ -157,14 +157,9 @@ fn answer(args: &Why) -> Result<Answer> {
 
 /// The runs that differ from this one in the fewest values.
 fn nearest(spec: &RunSpec, specs: &[RunSpec]) -> Vec<Neighbour> {
-    let whole = |spec: &RunSpec| {
-        serde_json::json!({
-            "config": spec.config, "images": spec.data.sha256, "schema": spec.schema, "seed": spec.seed,
-        })
-    };
     let of = |other: &RunSpec| Neighbour {
         key: other.folder_name(),
-        differs: differences(&whole(spec), &whole(other)),
+        differs: differences(&stored::parts_of_key(spec), &stored::parts_of_key(other)),
     };
     let mut all: Vec<Neighbour> = specs.iter().filter(|other| *other != spec).map(of).collect();
     all.sort_by_key(|other| other.differs.len());

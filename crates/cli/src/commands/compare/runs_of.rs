@@ -3,8 +3,6 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use serde_json::json;
-
 use super::super::differences::differences;
 use super::super::stored;
 use super::{Comparison, Moved};
@@ -20,16 +18,13 @@ use runs::store::FinishedRun;
 /// As [`stored::finished`].
 pub(super) fn compare(keys: [&str; 2], out: &Path) -> Result<Comparison> {
     let [a, b] = [stored::finished(out, keys[0])?, stored::finished(out, keys[1])?];
-    let spec = |run: &FinishedRun| {
-        let data = json!({ "sha256": run.spec.data.sha256 });
-        json!({ "config": run.spec.config, "seed": run.spec.seed, "schema": run.spec.schema, "images": data })
-    };
-    let config = differences(&spec(&a), &spec(&b));
+    let config = differences(&stored::parts_of_key(&a.spec), &stored::parts_of_key(&b.spec));
     let scalars =
         |run: &FinishedRun| run.epochs.last().map(|epoch| epoch.scalars.clone()).unwrap_or_default();
     let (of_a, of_b) = (scalars(&a), scalars(&b));
-    let mut names: BTreeSet<&str> = of_a.keys().chain(of_b.keys()).map(String::as_str).collect();
-    names.extend(QUANTITIES.iter().map(|quantity| quantity.name));
+    let others: BTreeSet<&str> = of_a.keys().chain(of_b.keys()).map(String::as_str).collect();
+    let mut names: Vec<&str> = QUANTITIES.iter().map(|quantity| quantity.name).collect();
+    names.extend(others.into_iter().filter(|name| QUANTITIES.iter().all(|quantity| quantity.name != *name)));
     let value = |run: &FinishedRun, name: &str| {
         let quantity = QUANTITIES.iter().find(|quantity| quantity.name == name);
         match quantity {
@@ -45,6 +40,7 @@ pub(super) fn compare(keys: [&str; 2], out: &Path) -> Result<Comparison> {
         only_in_a: vec![],
         only_in_b: vec![],
         equal: 0,
+        shown: 0,
         note: String::new(),
     };
     for name in names {
@@ -69,6 +65,8 @@ pub(super) fn compare(keys: [&str; 2], out: &Path) -> Result<Comparison> {
             (None, None) => {}
         }
     }
+    let is_quantity = |of: &&Moved| QUANTITIES.iter().any(|quantity| quantity.name == of.name);
+    comparison.shown = comparison.values.iter().filter(is_quantity).count();
     comparison.note = match comparison.values.iter().any(|of| of.interval.is_some()) {
         true => "the interval is over the test images, paired; only several seeds tell chance in training from an effect: \
                  `agon sweep`"

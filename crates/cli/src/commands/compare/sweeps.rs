@@ -17,6 +17,7 @@ pub(super) fn compare(a: &Swept, b: &Swept) -> Comparison {
         only_in_a: vec![],
         only_in_b: vec![],
         equal: 0,
+        shown: usize::MAX,
         note: "differences are paired by seed; each interval is a 95 % interval of its own".into(),
     };
     let at = |sweep: &Swept, cell: &SweptCell| {
@@ -59,8 +60,7 @@ pub(super) fn compare(a: &Swept, b: &Swept) -> Comparison {
     let matched = |place: &String, cells: &[&SweptCell]| {
         cells.len() == 1 && of_a.get(place).is_some_and(|cells| cells.len() == 1)
     };
-    for (place, cells) in of_b.iter().filter(|(place, cells)| !matched(place, cells)) {
-        let _ = place;
+    for (_, cells) in of_b.iter().filter(|(place, cells)| !matched(place, cells)) {
         comparison.only_in_b.extend(cells.iter().map(|cell| cell.label.clone()));
     }
     comparison

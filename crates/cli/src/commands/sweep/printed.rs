@@ -7,9 +7,10 @@ use system::text;
 use super::super::columns::table;
 use super::{FOLDER, Swept};
 use crate::program;
+use experiments::preset_sweep::Contrast;
 use runs::shell;
 
-/// More differences are not printed one by one, but only those that differ from 0.
+/// Of more differences, only those of the first quantity are printed, and those that exclude 0.
 const MOST_DIFFERENCES: usize = 12;
 
 /// Means, differences, and what to type next.
@@ -32,8 +33,9 @@ pub(super) fn text(swept: &Swept, folder: &Path, out: &Path) -> String {
     let rows: Vec<Vec<String>> = rows.collect();
     let mut text = format!("{}\nmeans over seeds [95 % interval]\n{}", swept.title(), table(&header, &rows));
     let all = swept.differences.len();
-    let shown: Vec<_> =
-        swept.differences.iter().filter(|of| all <= MOST_DIFFERENCES || of.differs()).collect();
+    let first = quantities.first().map_or("", |quantity| quantity.name);
+    let is_shown = |of: &&Contrast| all <= MOST_DIFFERENCES || of.quantity == first || of.differs();
+    let shown: Vec<&Contrast> = swept.differences.iter().filter(is_shown).collect();
     if all > 0 {
         let rows: Vec<Vec<String>> = (shown.iter())
             .map(|of| {
@@ -44,12 +46,10 @@ pub(super) fn text(swept: &Swept, folder: &Path, out: &Path) -> String {
             .collect();
         let which = match shown.len() == all {
             true => String::new(),
-            false => format!(", {} of {all} that exclude 0", shown.len()),
+            false => format!(": {} of {all}, the others are undecided", shown.len()),
         };
         text += &format!("\npaired differences [intervals that hold together at 95 %]{which}\n");
-        if !rows.is_empty() {
-            text += &table(&["change", "quantity", "", "difference"], &rows);
-        }
+        text += &table(&["change", "quantity", "", "difference"], &rows);
     }
     let name = &swept.name;
     let option = match out.to_str() {
