@@ -33,7 +33,7 @@ pub mod transform;
 
 pub use augmentation::Augmentation;
 pub use batches::{Batch, Batches, Epoch, gather, in_order};
-pub use catalogue::{Listed, Location, catalogue, named_by_size};
+pub use catalogue::{Listed, Location, catalogue, named_by_size, size_of};
 pub use dataset::{Dataset, Origin, Provenance, StoredFile};
 pub use error::{Error, Result};
 #[cfg(feature = "fetch")]
@@ -41,5 +41,5 @@ pub use fetch::fetch;
 pub use find::{SearchFolders, cache_folder, open, open_in};
 pub use image_folder::{FolderOptions, MAX_SIDE, Skipped, image_folder, parse_image, test_folder};
 pub use resident::Resident;
-pub use specs::{Size, classes, names, published_size};
+pub use specs::{Size, classes, names};
 pub use split::Split;

@@ -375,11 +375,6 @@ pub(crate) fn named(name: &str) -> Result<&'static DatasetSpec> {
     })
 }
 
-/// The size of a known set as published; `None` if the name is unknown.
-pub fn published_size(name: &str) -> Option<Size> {
-    named(name).ok().map(|spec| spec.size)
-}
-
 /// The class names of a known set, in label order; empty if the files contain them or the name is unknown.
 pub fn classes(name: &str) -> &'static [&'static str] {
     named(name).map_or(&[], |spec| spec.classes)

@@ -16,8 +16,9 @@ use crate::error::{Error, Result};
 use crate::progress::Progress;
 use experiments::job::Job;
 use experiments::options::Options;
-use runs::local::{Data, Observer};
+use runs::local::{Data, Observer, Stages};
 use runs::run::Run;
+use runs::run::compute::Keep;
 use runs::slurm::{self, Engine, Shard, units};
 use runs::store::Store;
 
@@ -45,7 +46,9 @@ pub(crate) struct ComputeRuns {
 }
 
 pub(crate) fn command(args: &ComputeRuns) -> Result<ExitCode> {
-    let options = args.selection.options_of(args.computed.engine());
+    let mut options = args.selection.options_of(args.computed.engine());
+    // Which parameters are read again, only the whole job knows.
+    options.resources.keep = Keep::EveryParameter;
     if args.folders.named() && args.keys.is_none() {
         let what = "`--images` requires `--keys`: experiments have data sets of their own; `agon sweep` trains on your images";
         return Err(Error::Usage(what.into()));
@@ -93,7 +96,7 @@ pub(crate) fn command(args: &ComputeRuns) -> Result<ExitCode> {
 /// Computes the runs and prints a summary; fails if one is not finished at the end.
 fn computed(store: &Store, data: &Data, runs: &[Run], options: &Options, json: bool) -> Result<ExitCode> {
     let progress = Progress::new();
-    progress.begin(runs);
+    progress.begin(&Stages::one(runs));
     let report = slurm::compute(store, &data.open, runs, &options.resources, slurm::PATIENCE, &progress);
     progress.end();
     let slurm::Report { runs, found, whole, failed, errors } = report?;

@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::provenance::provenance;
 use experiments::preset_sweep::{PresetSweep, Swept};
-use runs::local::{self, Data, Observer, Resources};
+use runs::local::{self, Data, Observer, Resources, Stages};
 use runs::run::Run;
 use runs::run::compute::Keep;
 use runs::shell;
@@ -95,7 +95,7 @@ pub(crate) fn command(args: &Sweep) -> Result<ExitCode> {
         Engine::Slurm(_) => 1,
     });
     let device = args.device.clone();
-    let resources = Resources { jobs, threads: 1, device, keep: Keep::WhatIsReread };
+    let resources = Resources { jobs, threads: 1, device, keep: Keep::EveryParameter };
     let arguments = args.folders.arguments()?;
     let root = args.out.join("runs");
     let store = match args.computed.is_dry_run() {
@@ -121,7 +121,7 @@ pub(crate) fn command(args: &Sweep) -> Result<ExitCode> {
             local::stored(&store, &data.open, &runs)?
         }
         Engine::Local => {
-            observer.begin(&runs);
+            observer.begin(&Stages::one(&runs));
             let finished = local::run_all(&store, &data.open, &runs, &resources, &observer);
             observer.end();
             finished?

@@ -133,7 +133,7 @@ fn answer(args: &Why) -> Result<Answer> {
     if let (Some(run), Some(finished), true) = (&run, &finished, reasons.is_empty())
         && run.lacks_parameters(finished)
     {
-        reasons.push("its parameters are not stored: `agon train` computes it again, others use it".into());
+        reasons.push("its parameters are not stored: `agon train` and `agon sweep` compute it again".into());
     }
     let found = reasons.is_empty();
     let provenance = |name: &str| {

@@ -1,8 +1,8 @@
 //! The figures and the page of a sweep.
 
 use report::{
-    Axis, Chart, Conclusion, Effect, Figure, Page, Panel, Point, Scale, Section, Series, Shape, Style, Tick,
-    Verdict,
+    Axis, Chart, Conclusion, Effect, Figure, Group, Page, Panel, Point, Scale, Section, Series, Shape, Style,
+    Tick, Verdict,
 };
 
 use super::{Quantity, Swept};
@@ -28,17 +28,23 @@ impl Swept {
             rows: self.rows(),
             command: command.into(),
         };
+        let group = Group {
+            name: "sweeps".into(),
+            short: "Sweep".into(),
+            title: "The sweep".into(),
+            sections: vec![section],
+        };
         let page = Page {
-            title: format!("Agon: sweep {}", self.name),
+            kicker: "Agon · a sweep of yours".into(),
+            title: format!("Sweep {}", self.name),
             question: format!(
                 "{}.\n\nA row says whether another value of one key changes a quantity, with all others equal: its interval \
                  must exclude 0. The intervals of all differences of a quantity hold together at 95 % (Bonferroni).",
                 self.title()
             ),
-            rows: self.rows(),
-            explorer: None,
-            sections: vec![section],
+            groups: vec![group],
             provenance,
+            ..Page::default()
         };
         Ok(page.html()?)
     }
@@ -91,7 +97,8 @@ impl Swept {
             });
             Some(Verdict {
                 source: "sweep".into(),
-                claim: format!("{} changes with {}", quantity.label, of.change()),
+                claim: format!("{} changes with {}: {} → {}", quantity.label, of.key, of.from, of.to),
+                model: of.at.clone(),
                 expected: format!("an interval at {:.4} % that excludes 0", 100.0 * of.level),
                 got: of.words(),
                 effect,

@@ -81,7 +81,7 @@ fn the_page_has_a_figure_and_a_row_for_each_difference() {
     let xs: Vec<f64> = chart.panels[0].series[0].points.iter().map(|point| point.x).collect();
     assert_eq!(xs, [0.5, 1.0], "ascending, whatever the order of the command line");
     let html = swept.html("agon sweep", vec![("commit".into(), "abc".into())]).unwrap();
-    for words in ["accuracy changes with lambda: 1 → 0.5 at model = fc-m", "agon sweep", "abc"] {
+    for words in ["accuracy changes with lambda: 1 → 0.5", "model = fc-m", "agon sweep", "abc"] {
         assert!(html.contains(words), "{words}");
     }
     assert_eq!(swept.csv().lines().count(), 1 + 4 * 3);

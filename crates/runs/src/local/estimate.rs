@@ -1,10 +1,12 @@
 //! Estimates the duration of runs from a few steps of each kind.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use ::data::{Dataset, Origin, Size, Split};
+use ::data::{Dataset, Origin, Split};
 use ndarray::Array4;
 use tensor::Device;
+use tensor::random::Stream;
 
 use super::data::Data;
 use crate::Result;
@@ -17,45 +19,64 @@ pub struct Estimate<'d> {
     data: &'d Data,
     device: Device,
     timed: HashMap<String, [f64; 2]>,
+    stand_ins: HashMap<DataConfig, Arc<Images>>,
 }
 
 impl<'d> Estimate<'d> {
     /// An estimate without measurements.
     pub fn new(data: &'d Data, device: Device) -> Self {
-        Self { data, device, timed: HashMap::new() }
+        Self { data, device, timed: HashMap::new(), stand_ins: HashMap::new() }
     }
 
-    /// The seconds that a run takes on one core; without its data, on noise of their shape. 0 if the shape is unknown.
+    /// The seconds that a run takes on one core; 0 if its data are missing and of unknown size. Missing images of known size
+    /// are replaced by noise.
     ///
     /// # Errors
     /// If its model cannot be built.
     pub fn seconds(&mut self, run: &Run) -> Result<f64> {
-        let stand_in;
         let images = match self.data.open.get(&run.config.data) {
-            Some(images) => images,
-            None => match noise(&run.config)? {
-                Some(noise) => {
-                    stand_in = noise;
-                    &stand_in
-                }
-                None => return Ok(0.0),
-            },
+            Some(images) => Some(Arc::clone(images)),
+            None => self.stand_in(run)?,
         };
+        let Some(images) = images else { return Ok(0.0) };
         if !run.config.learner.learns() {
-            return Ok(closed_form(images));
+            return Ok(closed_form(&images));
         }
-        let [step, evaluation] = self.timed(run, images)?;
+        let [step, evaluation] = self.timed(run, &images)?;
         let DataConfig { train, validation, test, .. } = run.config.data;
         let epochs = f64::from(run.config.epochs);
         let steps = (train / run.config.batch) as f64 * epochs;
         Ok(steps * step + (epochs + 1.0) * (validation + test) as f64 * evaluation)
     }
 
+    /// A few images of the size of those of a missing set.
+    fn stand_in(&mut self, run: &Run) -> Result<Option<Arc<Images>>> {
+        let RunConfig { data, batch, .. } = &run.config;
+        let of = DataConfig { train: 2 * batch, validation: 0, test: 2 * batch, ..data.clone() };
+        if let Some(known) = self.stand_ins.get(&of) {
+            return Ok(Some(Arc::clone(known)));
+        }
+        let Some(([c, h, w], classes)) = ::data::size_of(&data.name) else { return Ok(None) };
+        let mut noise = Stream::new(0, "images that stand in for others").sequence(0);
+        let mut split = || {
+            let pixels =
+                Array4::from_shape_simple_fn((of.train, c, h, w), || (256.0 * noise.uniform()) as u8);
+            Split::new(pixels, (0..of.train).map(|row| (row % classes) as u8).collect(), classes)
+        };
+        let names: Vec<String> = (0..classes).map(|class| class.to_string()).collect();
+        let origin =
+            Origin { source: "noise".into(), files: vec![], selection: "all".into(), licence: "none".into() };
+        let set = Dataset::new(&data.name, &names, split()?, split()?, origin)?;
+        let images = Arc::new(Images::of(&of, &set)?);
+        self.stand_ins.insert(of, Arc::clone(&images));
+        Ok(Some(images))
+    }
+
     /// The seconds of a step and of evaluating one image, measured once per learner and batch size.
     fn timed(&mut self, run: &Run, images: &Images) -> Result<[f64; 2]> {
         let mut timed = run.clone();
         timed.config.learner.time_alike();
-        let config = (&timed.config.learner, timed.config.batch, images.train.image_shape());
+        let config = (&timed.config.learner, timed.config.batch);
         let name = serde_json::to_string(&config).expect("a config is plain data");
         if let Some(known) = self.timed.get(&name) {
             return Ok(*known);
@@ -65,25 +86,6 @@ impl<'d> Estimate<'d> {
         self.timed.insert(name, measured);
         Ok(measured)
     }
-}
-
-/// A few images of noise in the shape of a published set that is not here.
-fn noise(config: &RunConfig) -> Result<Option<Images>> {
-    let Some(Size { shape: [c, h, w], classes, .. }) = ::data::published_size(&config.data.name) else {
-        return Ok(None);
-    };
-    let n = 2 * config.batch;
-    let split = || {
-        let pixel = |(n, c, y, x): (usize, usize, usize, usize)| (n * 83 + c * 59 + y * 31 + x * 17) as u8;
-        let labels = (0..n).map(|row| (row % classes.min(256)) as u8).collect();
-        Split::new(Array4::from_shape_fn((n, c, h, w), pixel), labels, classes)
-    };
-    let origin =
-        Origin { source: "noise".into(), files: vec![], selection: "all".into(), licence: "none".into() };
-    let names: Vec<String> = (0..classes).map(|class| class.to_string()).collect();
-    let set = Dataset::new(&config.data.name, &names, split()?, split()?, origin)?;
-    let data = DataConfig { train: n, validation: 0, test: n, ..config.data.clone() };
-    Ok(Some(Images::of(&data, &set)?))
 }
 
 /// The seconds of a closed form of images of `d` pixels, counted as thirty multiplications of `d x d` matrices in f64 at
