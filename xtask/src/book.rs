@@ -11,6 +11,7 @@ use crate::repo::Repo;
 use crate::tidy::tree::Tree;
 
 mod html;
+mod operations;
 mod stage;
 
 const REQUIREMENTS: &str = "book/requirements.txt";
