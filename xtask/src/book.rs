@@ -17,7 +17,7 @@ mod stage;
 const REQUIREMENTS: &str = "book/requirements.txt";
 
 /// The results to redraw.
-const RESULTS: &str = "results/quick/fc-lambda-sweep/fc-lambda-sweep.h5";
+const RESULTS: &str = "results/standard/fc-lambda-sweep/fc-lambda-sweep.h5";
 
 /// The version that `--install` installs.
 const MDBOOK: &str = "mdbook@0.5.4";

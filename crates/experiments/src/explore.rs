@@ -33,7 +33,7 @@ const NOTE: &str = "Mean over seeds on test images; in brackets the lowest and t
 pub(crate) fn explorer(folder: &Path) -> Result<Option<Explorer>> {
     let mut models: Vec<Model> = Vec::new();
     for name in SOURCES {
-        if let Some(results) = stored_results(folder, name)? {
+        if let Some((results, _)) = stored_results(folder, name)? {
             add(&mut models, &results)?;
         }
     }

@@ -41,7 +41,7 @@ impl Experiment for DepthGrid {
     fn grid(&self, profile: Profile) -> Grid {
         let (depths, latent, training): (Vec<usize>, usize, _) = match profile {
             Profile::Smoke => (vec![2, 3], 8, [50, 1]),
-            Profile::Quick => (vec![2, 3, 6], 32, [100, 10]),
+            Profile::Quick | Profile::Standard | Profile::Paper => (vec![2, 3, 6], 32, [100, 10]),
             Profile::Full => ((2..=12).collect(), 128, [256, 60]),
         };
         let data = match profile {
