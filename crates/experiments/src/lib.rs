@@ -23,7 +23,7 @@ pub mod claim_id;
 pub mod metric;
 pub mod measures;
 pub mod statistics;
-mod explore;
+mod page;
 pub mod reproduce;
 pub mod presets;
 

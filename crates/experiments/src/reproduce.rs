@@ -11,16 +11,16 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use rayon::prelude::*;
-use report::{Conclusion, Figure, Page, Section, Verdict, table};
+use report::{Conclusion, Figure, Section, Verdict, table};
 use serde_json::Value;
 use system::{files, text};
 
 use self::live::{Live, Spent};
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Info, Planned};
-use crate::explore::explorer;
 use crate::job::Job;
 use crate::options::Options;
+use crate::page;
 use crate::profile::Profile;
 use crate::stored::{EXPERIMENT, results_file, stored_results};
 use crate::sweep::words;
@@ -29,16 +29,6 @@ use runs::provenance::text as value_text;
 use runs::run::Run;
 use runs::shell;
 use runs::store::{Results, Store, write_results};
-
-/// What is asked at the top of the page.
-const QUESTION: &str = "Do classification and reconstruction help or hurt each other inside a shared \
-representation?\n\nAn encoder maps an image to a latent z; a decoder rebuilds the image from z and a classifier \
-names its class from z. Both heads always learn at full strength; λ only says whose gradient the encoder \
-follows: λ times that of the reconstruction error plus 1 - λ times that of the classification loss. The \
-verdicts below are findings about the claims of the paper (arXiv 2401.09237): one that does not hold is as \
-good a result as one that does. Exact facts are checks of this implementation.\n\nThe second paper (arXiv \
-2402.11337) asks the same of linear codes and autoencoders by closed forms and by training: its claims are those \
-marked LBR.";
 
 /// What the page calls results that carry no checksum.
 const WITHOUT_CHECKSUM: &str = "results without a checksum, as older versions wrote them";
@@ -169,7 +159,7 @@ fn redrawn(
     );
     let page = match only_page {
         Some(page) => {
-            let html = page_of(folder, options, &rows, sections, provenance)?.html()?;
+            let html = page::page(folder, options.profile, &rows, sections, provenance)?.html()?;
             write(page, html.as_bytes()).map(|()| page.to_owned())?
         }
         None => write_page(folder, options, &rows, sections, provenance)?,
@@ -213,23 +203,6 @@ fn stated(row: Verdict, profile: Profile) -> Verdict {
     }
 }
 
-fn page_of(
-    folder: &Path,
-    options: &Options,
-    rows: &[Verdict],
-    sections: Vec<Section>,
-    provenance: Vec<(String, String)>,
-) -> Result<Page> {
-    Ok(Page {
-        title: format!("Agon: antagonists or allies? ({} profile)", options.profile),
-        question: QUESTION.into(),
-        rows: rows.to_vec(),
-        explorer: explorer(folder)?,
-        sections,
-        provenance,
-    })
-}
-
 fn write_page(
     folder: &Path,
     options: &Options,
@@ -237,7 +210,7 @@ fn write_page(
     sections: Vec<Section>,
     provenance: Vec<(String, String)>,
 ) -> Result<PathBuf> {
-    let page = page_of(folder, options, rows, sections, provenance)?;
+    let page = page::page(folder, options.profile, rows, sections, provenance)?;
     write(&folder.join("verdicts.csv"), table::csv(rows).as_bytes())?;
     write_results(&folder.join(verdict_table::FILE), &verdict_table::columns(rows))?;
     if let Some(drawing) = report::forest(rows) {
