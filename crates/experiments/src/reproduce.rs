@@ -20,6 +20,7 @@ use crate::explore::explorer;
 use crate::job::Job;
 use crate::options::Options;
 use crate::profile::Profile;
+use crate::statistics::holm::within_claims;
 use crate::stored::{EXPERIMENT, results_file, stored_results};
 use crate::sweep::finished::FinishedSweep;
 use crate::sweep::words;
@@ -85,7 +86,7 @@ pub fn reproduce(planned: &[Planned], options: &Options, observer: &dyn Observer
             None => same_bits_again(first, &data, &options.resources, stored)?,
         });
     }
-    let mut sections = Vec::new();
+    let mut sections: Vec<Section> = Vec::new();
     for planned in planned {
         rows.extend(not_run(planned, &data));
         if planned.runs.iter().all(|run| !data.open.contains_key(&run.config.data)) {
@@ -103,6 +104,7 @@ pub fn reproduce(planned: &[Planned], options: &Options, observer: &dyn Observer
         rows.extend(section.rows.iter().cloned());
         sections.push(section);
     }
+    decide_together(&mut rows, &mut sections);
     let provenance = page_provenance(planned, &data, &provenance, &finished);
     let page = write_page(&folder, options, &rows, sections, provenance)?;
     Ok(Outcome { rows, page, unchecked: vec![], absent: vec![], images_trained: images, seconds })
@@ -139,6 +141,7 @@ pub fn redraw(experiments: &[&dyn Experiment], options: &Options) -> Result<Outc
     if sections.is_empty() {
         return Err(Error::NoResults { folder });
     }
+    decide_together(&mut rows, &mut sections);
     let unchecked = origins.get(WITHOUT_CHECKSUM).cloned().unwrap_or_default();
     let mut provenance = vec![("drawn".into(), "again from stored results".into())];
     provenance.extend(
@@ -171,6 +174,12 @@ fn section(
         rows,
         command: command(options, name),
     })
+}
+
+/// Decides the rows of all sections together, claim by claim.
+fn decide_together(rows: &mut [Verdict], sections: &mut [Section]) {
+    within_claims(rows.iter_mut().collect());
+    within_claims(sections.iter_mut().flat_map(|section| section.rows.iter_mut()).collect());
 }
 
 /// The row as a profile may state it: one that decides nothing leaves every claim undecided.

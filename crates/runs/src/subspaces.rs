@@ -126,7 +126,7 @@ impl Subspaces {
         let Bound { place, of } = bound;
         if of < 2 || place >= of {
             let what =
-                format!("bound {place} of {of}: wanted at least 2 bounds, and an index below their number");
+                format!("bound {place} of {of}: expected at least 2 bounds, and an index below their number");
             return Err(Error::Usage(what));
         }
         // A difference from 1 within rounding error counts as 1.
