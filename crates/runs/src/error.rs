@@ -57,7 +57,7 @@ pub enum Error {
         why: String,
     },
     /// Stored results lack an entry that a figure or a verdict needs.
-    #[error("the results have no {0}")]
+    #[error("missing in the stored results: {0}")]
     Missing(String),
 }
 

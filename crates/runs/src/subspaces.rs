@@ -159,7 +159,7 @@ impl Subspaces {
     fn bound(&self, Bound { place, of }: Bound, spaced: fn(f64) -> f64) -> Result<f64> {
         if of < 2 || place >= of {
             let what =
-                format!("bound {place} of {of}: wanted at least 2 bounds, and an index below their number");
+                format!("bound {place} of {of}: expected at least 2 bounds, and an index below their number");
             return Err(Error::Usage(what));
         }
         // A difference from 1 within rounding error counts as 1.
