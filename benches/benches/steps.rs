@@ -6,15 +6,19 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use tensor::random::Stream;
 use tensor::{Init, Matrix, gemm_f32};
 
-/// `[m, k, n]` of the matrix multiplications, and which of the two matrices is transposed. The last three are those of
-/// FC-M's widest layers: gradient of the input, forward, gradient of the weight.
-const PRODUCTS: [([usize; 3], [bool; 2]); 6] = [
+/// `[m, k, n]` of the matrix multiplications, and which of the two matrices is transposed. Those with 616 are those of
+/// FC-M's widest layers: gradient of the input, forward, gradient of the weight. The last two differ in their rows alone and
+/// should be equally fast: a larger share of the peak for 128 rows than for 256 means that the tiles of one of them were
+/// compiled to keep their sums in memory.
+const PRODUCTS: [([usize; 3], [bool; 2]); 8] = [
     ([256, 256, 256], [false, false]),
     ([512, 512, 512], [false, false]),
     ([1024, 1024, 1024], [false, false]),
     ([512, 784, 616], [false, false]),
     ([512, 784, 616], [false, true]),
     ([616, 512, 784], [true, false]),
+    ([128, 1152, 1024], [false, false]),
+    ([256, 1152, 1024], [false, false]),
 ];
 
 fn matmul(criterion: &mut Criterion) {

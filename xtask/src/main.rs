@@ -16,6 +16,7 @@ mod gpu;
 mod kernels;
 
 mod book;
+mod learn;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -60,8 +61,10 @@ enum Command {
     Prove(prove::Options),
     /// Run the tests of the crate with unsafe code under AddressSanitizer
     AddressSanitizer,
-    /// Redraw a figure from HDF5 in Python, without our code (`book/`); needs a network the first time
-    Book,
+    /// Run the book's Python scripts, and build its pages if mdBook is installed; needs a network the first time
+    Book(book::Options),
+    /// Do the exercises of the book: `list`, `start N`, `check N`, `hint N`, `watch`
+    Learn(learn::Options),
     /// Time training steps against PyTorch: builds and runs the program `side-by-side` of `benches`
     #[command(disable_help_flag = true)]
     Peers(Forwarded),
@@ -102,6 +105,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Reproduce(Forwarded { arguments }) => return forward::agon(&repo, "reproduce", &arguments),
         Command::Report(Forwarded { arguments }) => return forward::agon(&repo, "report", &arguments),
         Command::Peers(Forwarded { arguments }) => return forward::peers(&repo, &arguments),
+        Command::Learn(options) => return learn::run(&repo, &options),
         Command::Setup => setup::run(&repo),
         Command::Test(Forwarded { arguments }) => forward::test(&repo, &arguments),
         Command::Ci(options) => ci::run(&repo, &options),
@@ -111,7 +115,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Mutants(options) => mutants::run(&repo, &options),
         Command::Prove(options) => prove::run(&repo, &options),
         Command::AddressSanitizer => prove::address_sanitizer(&repo),
-        Command::Book => book::run(&repo),
+        Command::Book(options) => book::run(&repo, &options),
     }?;
     Ok(ExitCode::SUCCESS)
 }

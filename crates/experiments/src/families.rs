@@ -117,7 +117,7 @@ pub(crate) const OVER_K: &str = "latent size k";
 pub(crate) fn fc(profile: Profile, size: Size, latents: &[usize], activation: Activation) -> Family {
     let members = latents.iter().map(|&k| {
         let model = fc::Config { latent_activation: activation, ..fc::Config::of(size, k) };
-        Member::new(format!("k = {k}"), k as f64, cre(Architecture::Fc(model), 0.5))
+        Member::new(format!("k = {k}"), k as f64, cre(Architecture::Fc(model), None))
     });
     let latent = if activation == Activation::Relu { "ReLU" } else { "identity" };
     let label = format!("{}{size:?}, {latent} latent", NetworkKind::Fc);
@@ -132,8 +132,8 @@ pub(crate) fn fc_m(profile: Profile, latents: &[usize]) -> Family {
 /// CNN-S over the channels of its latent; 16 in the paper.
 pub(crate) fn cnn_s(profile: Profile, channels: &[usize]) -> Family {
     let members = channels.iter().map(|&latent_channels| {
-        let model = Architecture::CnnS { latent_channels };
-        Member::new(format!("16 x {latent_channels}"), 16.0 * latent_channels as f64, cre(model, 0.5))
+        let model = Architecture::CnnS { latent_channels, classes: 10 };
+        Member::new(format!("16 x {latent_channels}"), 16.0 * latent_channels as f64, cre(model, None))
     });
     let epochs = match profile {
         Profile::Quick | Profile::Standard => 4,
@@ -155,7 +155,7 @@ pub(crate) fn vit_rate(profile: Profile) -> f64 {
 /// ViTs, named, with Adam's learning rate for transformers.
 pub(crate) fn vit(profile: Profile, models: &[(&str, vit::Config)]) -> Family {
     let members = models.iter().map(|(label, config)| {
-        Member::new(*label, config.encoder.width as f64, cre(Architecture::Vit(*config), 0.5))
+        Member::new(*label, config.encoder.width as f64, cre(Architecture::Vit(*config), None))
     });
     let label = if let [(label, _)] = models { label } else { "ViT" };
     let optimiser = AdamConfig { learning_rate: vit_rate(profile), ..AdamConfig::PAPER };
@@ -165,8 +165,8 @@ pub(crate) fn vit(profile: Profile, models: &[(&str, vit::Config)]) -> Family {
 /// CNN-L on CIFAR-10, a quarter as wide but in full.
 pub(crate) fn cnn_l(profile: Profile, rotation: Option<Rotation>, dropout: f64) -> Family {
     let width_divisor = if profile == Profile::Full { 1 } else { 4 };
-    let model = Architecture::CnnL { width_divisor, dropout };
-    let member = Member::new(model.label(), width_divisor as f64, cre(model, 0.5));
+    let model = Architecture::CnnL { width_divisor, dropout, classes: 10 };
+    let member = Member::new(model.label(), width_divisor as f64, cre(model, None));
     let (batch, epochs) = match profile {
         Profile::Smoke => (50, 1),
         Profile::Quick | Profile::Standard => (50, 4),

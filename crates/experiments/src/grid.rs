@@ -54,7 +54,7 @@ pub struct Member {
     pub label: String,
     /// The number behind them.
     pub number: f64,
-    /// The learner; its λ is that of the point.
+    /// The learner, without λ: each run has that of its point.
     pub learner: LearnerConfig,
     /// The weights it is run with; all of them where it is left out.
     pub lambdas: Option<Vec<f64>>,
@@ -119,6 +119,12 @@ impl Grid {
         let list = own.into_iter().find_map(empty);
         if let Some(list) = list.or_else(|| self.families.iter().enumerate().find_map(of_family)) {
             return usage(format!("`{list}` is an empty list; leave the setting out or name at least one"));
+        }
+        for (at, family) in self.families.iter().enumerate() {
+            if let Some(place) = family.members.iter().position(|member| member.learner.lambda().is_some()) {
+                let key = format!("families.{at}.members.{place}.learner");
+                return usage(format!("`{key}` has a λ, which `lambdas` gives each run; leave it out there"));
+            }
         }
         if let Some(pair) = self.lambdas.windows(2).find(|pair| pair[0] >= pair[1]) {
             let [first, second] = [pair[0], pair[1]];

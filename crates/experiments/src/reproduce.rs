@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 mod again;
-mod live;
+pub(crate) mod live;
 mod verdict_table;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,16 +11,16 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use rayon::prelude::*;
-use report::{Conclusion, Figure, Page, Section, Verdict, table};
+use report::{Conclusion, Figure, Section, Verdict, table};
 use serde_json::Value;
 use system::{files, text};
 
 use self::live::{Live, Spent};
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Info, Planned};
-use crate::explore::explorer;
 use crate::job::Job;
 use crate::options::Options;
+use crate::page;
 use crate::profile::Profile;
 use crate::stored::{EXPERIMENT, results_file, stored_results};
 use crate::sweep::words;
@@ -28,17 +28,7 @@ use runs::local::{Data, Missing, Observer};
 use runs::provenance::text as value_text;
 use runs::run::Run;
 use runs::shell;
-use runs::store::{Results, Store, checksum, write_results};
-
-/// What is asked at the top of the page.
-const QUESTION: &str = "Do classification and reconstruction help or hurt each other inside a shared \
-representation?\n\nAn encoder maps an image to a latent z; a decoder rebuilds the image from z and a classifier \
-names its class from z. Both heads always learn at full strength; λ only says whose gradient the encoder \
-follows: λ times that of the reconstruction error plus 1 - λ times that of the classification loss. The \
-verdicts below are findings about the claims of the paper (arXiv 2401.09237): one that does not hold is as \
-good a result as one that does. Exact facts are checks of this implementation.\n\nThe second paper (arXiv \
-2402.11337) asks the same of linear codes and autoencoders by closed forms and by training: its claims are those \
-marked LBR.";
+use runs::store::{Results, Store, write_results};
 
 /// What the page calls results that carry no checksum.
 const WITHOUT_CHECKSUM: &str = "results without a checksum, as older versions wrote them";
@@ -139,7 +129,7 @@ fn redrawn(
     let start = Instant::now();
     for &experiment in experiments {
         let name = experiment.info().name;
-        let Some(results) = stored_results(folder, name)? else {
+        let Some((results, is_sealed)) = stored_results(folder, name)? else {
             absent.push(name.to_owned());
             continue;
         };
@@ -151,7 +141,7 @@ fn redrawn(
         })?;
         rows.extend(section.rows.iter().cloned());
         sections.push(section);
-        let unchecked = checksum(&file)?.is_none().then(|| (WITHOUT_CHECKSUM.to_owned(), name.to_owned()));
+        let unchecked = (!is_sealed).then(|| (WITHOUT_CHECKSUM.to_owned(), name.to_owned()));
         for (name, value) in results.provenance.into_iter().chain(unchecked) {
             let values: &mut BTreeSet<String> = origins.entry(name).or_default();
             values.insert(value);
@@ -169,7 +159,7 @@ fn redrawn(
     );
     let page = match only_page {
         Some(page) => {
-            let html = page_of(folder, options, &rows, sections, provenance)?.html()?;
+            let html = page::page(folder, page, options.profile, &rows, sections, provenance)?.html()?;
             write(page, html.as_bytes()).map(|()| page.to_owned())?
         }
         None => write_page(folder, options, &rows, sections, provenance)?,
@@ -213,23 +203,6 @@ fn stated(row: Verdict, profile: Profile) -> Verdict {
     }
 }
 
-fn page_of(
-    folder: &Path,
-    options: &Options,
-    rows: &[Verdict],
-    sections: Vec<Section>,
-    provenance: Vec<(String, String)>,
-) -> Result<Page> {
-    Ok(Page {
-        title: format!("Agon: antagonists or allies? ({} profile)", options.profile),
-        question: QUESTION.into(),
-        rows: rows.to_vec(),
-        explorer: explorer(folder)?,
-        sections,
-        provenance,
-    })
-}
-
 fn write_page(
     folder: &Path,
     options: &Options,
@@ -237,14 +210,14 @@ fn write_page(
     sections: Vec<Section>,
     provenance: Vec<(String, String)>,
 ) -> Result<PathBuf> {
-    let page = page_of(folder, options, rows, sections, provenance)?;
+    let index = folder.join("index.html");
+    let page = page::page(folder, &index, options.profile, rows, sections, provenance)?;
     write(&folder.join("verdicts.csv"), table::csv(rows).as_bytes())?;
     write_results(&folder.join(verdict_table::FILE), &verdict_table::columns(rows))?;
     if let Some(drawing) = report::forest(rows) {
         write(&folder.join("forest.svg"), drawing.svg.as_bytes())?;
         write(&folder.join("forest.png"), &drawing.png()?)?;
     }
-    let index = folder.join("index.html");
     write(&index, page.html()?.as_bytes())?;
     Ok(index)
 }

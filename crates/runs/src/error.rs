@@ -1,5 +1,8 @@
 //! Errors of runs, their store and their schedulers.
 
+pub(crate) mod cluster;
+
+use system::exit::ExitStatus;
 use system::{files, text};
 
 /// The result of everything in this crate that can fail.
@@ -17,7 +20,7 @@ pub enum Error {
     Store(#[from] crate::store::Error),
     /// A Slurm cluster, or a task on one of its nodes.
     #[error(transparent)]
-    Cluster(#[from] crate::slurm::error::Error),
+    Cluster(#[from] cluster::Error),
     /// A data set.
     #[error(transparent)]
     Data(#[from] data::Error),
@@ -59,17 +62,17 @@ pub enum Error {
 }
 
 impl Error {
-    /// The exit code of the program: 2 for a usage error, 4 for a full disk, else 1.
-    pub fn exit_code(&self) -> u8 {
+    /// How the program ends after this error.
+    pub fn exit_status(&self) -> ExitStatus {
         match self {
             Self::Usage(_)
             | Self::Data(
                 data::Error::UnknownSet { .. }
                 | data::Error::NotFound { .. }
                 | data::Error::Incomplete { .. },
-            ) => 2,
-            _ if self.is_disk_full() => 4,
-            _ => 1,
+            ) => ExitStatus::Usage,
+            _ if self.is_disk_full() => ExitStatus::DiskFull,
+            _ => ExitStatus::Failure,
         }
     }
 
@@ -79,7 +82,7 @@ impl Error {
         match self {
             Self::Store(Stored::DiskFull { .. }) | Self::Models(models::Error::DiskFull { .. }) => true,
             Self::Store(Stored::NotWritable { source, .. }) => matches!(**source, Stored::DiskFull { .. }),
-            Self::Cluster(crate::slurm::error::Error::Unwritable { file: _, source })
+            Self::Cluster(cluster::Error::Unwritable { file: _, source })
             | Self::Data(data::Error::Io { cause: source, .. }) => files::is_full(source),
             _ => false,
         }

@@ -12,21 +12,19 @@ mod script;
 mod commands;
 mod jobs;
 
-pub(crate) mod error;
-
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use system::text;
 
 use self::commands::{Commands, QueryResult, States};
-pub use self::error::Error;
 use self::jobs::{Job, Jobs};
 use self::script::{Allocation, Array};
 pub use self::tasks::{MOST, Read, SHORTEST, Task, grouped};
 pub use self::units::{Shard, Unit, units};
 pub use self::work::{PATIENCE, Report, compute};
 use crate::Result;
+pub use crate::error::cluster::Error;
 use crate::local::{Data, Estimate, Observer, Resources};
 use crate::run::Run;
 use crate::shell::{quoted, shown};
@@ -72,6 +70,8 @@ pub struct Sweep<'a> {
     pub out: &'a Path,
     /// The cores per task, and the device.
     pub resources: &'a Resources,
+    /// Additional arguments of the tasks, with absolute paths.
+    pub arguments: &'a [String],
 }
 
 /// Submits the missing runs as a job array, waits until it ends, and repeats this for runs lost with their task, at most
@@ -191,6 +191,7 @@ impl Sweep<'_> {
         let (jobs, list) = (self.resources.jobs.max(1).to_string(), utf8(&folder.join("tasks.jsonl"))?);
         arguments.extend(["--device".into(), self.resources.device.clone(), "--jobs".into(), jobs]);
         arguments.extend(["--keys".into(), list]);
+        arguments.extend_from_slice(self.arguments);
         let array = Array {
             name,
             tasks: tasks.len(),

@@ -288,7 +288,7 @@ mod tests {
         let mut run = run();
         let network = recurrent::Config {
             model: fc::Config::of(fc::Size::S, 4),
-            lambda: 0.5,
+            lambda: Some(0.5),
             steps: 2,
             loss_at: recurrent::LossAt::EveryStep,
             optimiser: AdamConfig::PAPER,

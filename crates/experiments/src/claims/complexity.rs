@@ -23,7 +23,7 @@ pub struct Complexity;
 fn sizes(profile: Profile, latent: usize) -> Family {
     let members = [Size::S, Size::M, Size::L].iter().enumerate().map(|(place, &size)| {
         let model = Architecture::Fc(fc::Config::of(size, latent));
-        Member::new(format!("FC-{size:?}"), place as f64, cre(model, 0.5))
+        Member::new(format!("FC-{size:?}"), place as f64, cre(model, None))
     });
     let label = format!("FC at k = {latent}");
     let family = fc_family(profile, Size::M, &[], Activation::Relu);

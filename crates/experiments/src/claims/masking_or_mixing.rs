@@ -24,13 +24,13 @@ pub struct MaskingOrMixing;
 /// The model without a mask at every λ, then with masks at λ = 1.
 fn masks(profile: Profile, label: &str, config: vit::Config, ratios: &[f64]) -> Family {
     let family = vit_family(profile, &[(label, config)]);
-    let mut members = vec![Member::new(trends::NO_MASK, 0.0, cre(Architecture::Vit(config), 0.5))];
+    let mut members = vec![Member::new(trends::NO_MASK, 0.0, cre(Architecture::Vit(config), None))];
     for (loss, name) in [(MaskedLoss::Removed, "removed"), (MaskedLoss::Whole, "whole")] {
         for &ratio in ratios {
             let model = Architecture::Vit(vit::Config { masking: Masking { ratio, loss }, ..config });
             let number = members.len() as f64;
             members
-                .push(Member::new(format!("r = {ratio}, {name}"), number, cre(model, 1.0)).only_at(&[1.0]));
+                .push(Member::new(format!("r = {ratio}, {name}"), number, cre(model, None)).only_at(&[1.0]));
         }
     }
     Family { members, member: "share of hidden patches".into(), ..family }

@@ -53,7 +53,7 @@ impl Experiment for MixingRules {
         for &k in latents {
             let learner = |mixing| {
                 let model = Architecture::Fc(fc::Config::of(Size::M, k));
-                Cre { model, lambda: 0.5, mixing, labelled: None }
+                Cre { model, lambda: None, mixing, labelled: None }
             };
             // The error of the mean image of Fashion-MNIST (section 6.2).
             let normalised = Mixing::Normalised { mse: 0.3466 };

@@ -46,7 +46,7 @@ impl Experiment for RecurrentCre {
         let members = steps.iter().map(|&steps| {
             let network = recurrent::Config {
                 model: fc::Config::of(Size::M, k),
-                lambda: 0.5,
+                lambda: None,
                 steps,
                 loss_at: LossAt::EveryStep,
                 optimiser: AdamConfig::PAPER,

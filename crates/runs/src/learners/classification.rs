@@ -5,7 +5,6 @@ mod training;
 
 use models::resnet9;
 use serde::{Deserialize, Serialize};
-use tensor::random::Stream;
 
 pub use self::task::{ClassificationLoss, Classifier, Task};
 use self::training::ClassifierTraining;
@@ -77,8 +76,7 @@ impl Learner for Classification {
     }
 
     fn train(&self, setup: &Setup<'_>, work: &mut dyn FnMut(&mut dyn Training)) -> Result<()> {
-        let (shape, classes) = (setup.images.train.image_shape(), setup.images.classes.len());
-        let model = self.task.network.build(shape, classes, &Stream::new(setup.seed, "init"))?;
+        let model = self.task.network.build(setup.images, &setup.init())?;
         work(&mut ClassifierTraining::new(&self.task, setup, &model)?);
         Ok(())
     }

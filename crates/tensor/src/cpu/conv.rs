@@ -12,6 +12,7 @@ mod algorithm;
 mod gemm;
 mod grad_weight;
 mod im2col;
+mod in_place;
 mod interleave;
 mod panels;
 mod winograd;
@@ -53,12 +54,17 @@ pub struct Convolution {
 
 /// Small images are taken together until they have this many pixels.
 const PIXELS_WORTH_A_PRODUCT: usize = 320;
+/// Places in images that are counted in 32 bits, with a vector beyond the last.
+const MOST_PLACES: usize = i32::MAX as usize - im2col::LANES;
+
 /// One product that gives every `step`-th row and column of the output. The first ones of all phases follow
 /// each other in row-major order.
 struct Phase {
     im2col: Im2col,
     left: Option<Left>,
     step: [usize; 2],
+    /// Whether the elements are read from the padded images instead of panels.
+    in_place: bool,
 }
 
 impl Convolution {
@@ -81,8 +87,8 @@ impl Convolution {
         // The gradient by the input reads the output as far outside as the kernel reaches.
         let reach = [0, 1].map(|axis| 2 * (self.kernel[axis].div_ceil(self.stride[axis]) + 1));
         let (image, out) = (padded(self.image, twice(self.padding)), padded(self.out, reach));
-        let is_counted =
-            |channels: usize, pixels: usize| channels.saturating_mul(pixels) <= i32::MAX as usize;
+        // Storing the columns of each remainder apart rounds a row up to at most twice its length.
+        let is_counted = |channels: usize, pixels: usize| channels.saturating_mul(pixels) <= MOST_PLACES / 2;
         let near = (Self::area(self.image) + Self::area(self.out)).saturating_mul(8).saturating_add(1 << 16);
         image <= near && is_counted(self.c, image) && is_counted(self.o, out)
     }
@@ -109,8 +115,7 @@ impl Convolution {
     /// The product that gives the convolution.
     fn forward(&self, weight: &[f32], isa: Isa) -> Phase {
         let im2col = Im2col::new(self.c, self.image, self.out, self.stride, &self.kernel_offsets());
-        let left = left(weight, self.o, im2col.steps.len(), isa);
-        Phase { im2col, left, step: [1; 2] }
+        Phase::new(im2col, weight, self.o, [1; 2], isa)
     }
 
     /// The products that give the gradient by the input: pixel `p` of it adds up what the kernel places `t` with
@@ -144,15 +149,10 @@ impl Convolution {
                 }
             });
             let im2col = Im2col::new(self.o, self.out, grid, [1; 2], &offsets);
-            let left = left(&turned, self.c, im2col.steps.len(), isa);
-            phases.push(Phase { im2col, left, step });
+            phases.push(Phase::new(im2col, &turned, self.c, step, isa));
         }
         phases
     }
-}
-
-fn left(elements: &[f32], rows: usize, steps: usize, isa: Isa) -> Option<Left> {
-    (rows * steps > 0).then(|| Left::new(elements, rows, steps, isa))
 }
 
 /// What comes before and after a product: a bias for each channel, and a function of each result.
@@ -172,8 +172,9 @@ impl Around<'_> {
 /// `y = epilogue(bias + x * weight)`
 pub fn conv2d_f32(y: &mut [f32], x: &[f32], weight: &[f32], around: Around<'_>, sizes: Convolution) {
     sizes.check(x, weight, y);
-    if let Some(filtered) = Correlation::forward(&sizes).filter(is_filtered) {
-        return filtered.compute(y, x, weight, around, Isa::best());
+    let filtered = Correlation::forward(&sizes).filter(is_filtered);
+    if filtered.is_some_and(|filtered| filtered.compute(y, x, weight, around, Isa::best())) {
+        return;
     }
     each_image(y, [sizes.n, sizes.o], sizes.out, x, &[sizes.forward(weight, Isa::best())], around);
 }
@@ -188,8 +189,9 @@ pub fn conv2d_grad_input_f32(
     sizes: Convolution,
 ) {
     sizes.check(dx, weight, dy);
-    if let Some(filtered) = Correlation::backward(&sizes).filter(is_filtered) {
-        return filtered.compute(dx, dy, weight, around, Isa::best());
+    let filtered = Correlation::backward(&sizes).filter(is_filtered);
+    if filtered.is_some_and(|filtered| filtered.compute(dx, dy, weight, around, Isa::best())) {
+        return;
     }
     each_image(dx, [sizes.n, sizes.c], sizes.image, dy, &sizes.backward(weight, Isa::best()), around);
 }
@@ -209,12 +211,15 @@ fn each_image(
         return;
     }
     let pixels = phases.iter().map(|phase| phase.im2col.pixels()).max().unwrap_or(0).max(1);
-    let together = PIXELS_WORTH_A_PRODUCT.div_ceil(pixels);
+    // Without panels nothing is gained by more pixels, and one image is written where it belongs.
+    let together =
+        if let [Phase { in_place: true, .. }] = phases { 1 } else { PIXELS_WORTH_A_PRODUCT.div_ceil(pixels) };
     let together = phases.iter().fold(together, |most, phase| most.min(counted_together(&phase.im2col)));
     // Equal groups, as many for each thread.
     let groups = n.div_ceil(together).next_multiple_of(rayon::current_num_threads()).min(n);
     let together = n.div_ceil(groups);
-    let columns_of = |count: usize| phases.iter().map(|phase| phase.im2col.columns(count)).collect();
+    let columns_of =
+        |count: usize| phases.iter().map(|phase| phase.im2col.columns(count, phase.in_place)).collect();
     let columns_of_most: Vec<Columns> = columns_of(together);
     out.par_chunks_mut(together * out_len).enumerate().for_each(|(group, out)| {
         let count = out.len() / out_len;
@@ -254,6 +259,15 @@ fn each_image(
 }
 
 impl Phase {
+    /// `weight` is `[rows, steps]`.
+    fn new(im2col: Im2col, weight: &[f32], rows: usize, step: [usize; 2], isa: Isa) -> Self {
+        let steps = im2col.steps.len();
+        let left = (rows * steps > 0).then(|| Left::new(weight, rows, steps, isa));
+        let in_place = im2col.has_whole_vectors()
+            && in_place::is_worth_it(rows, steps, [im2col.pixels(), im2col.lanes()]);
+        Self { im2col, left, step, in_place }
+    }
+
     /// `[channels, images, pixels of this phase]`
     fn compute(&self, elements: &mut [f32], columns: &Columns, images: &[&[f32]], bias: Option<&[f32]>) {
         if columns.len == 0 {
@@ -277,16 +291,16 @@ impl Phase {
 
 /// The gradient by the weight from the images and the gradient `dy` by the output.
 pub fn conv2d_grad_weight_f32(dweight: &mut [f32], x: &[f32], dy: &[f32], sizes: Convolution) {
-    if let Some(filtered) = Correlation::forward(&sizes).filter(is_filtered) {
-        sizes.check(x, dweight, dy);
-        return filtered.grad_weight(dweight, x, dy, Isa::best());
+    let filtered = Correlation::forward(&sizes).filter(is_filtered);
+    if filtered.is_some_and(|filtered| filtered.grad_weight(dweight, x, dy, Isa::best())) {
+        return;
     }
     grad_weight(dweight, x, dy, sizes, Isa::best());
 }
 
 /// Images whose padded copies are counted in 32 bits.
 fn counted_together(im2col: &Im2col) -> usize {
-    (i32::MAX as usize / im2col.padded_len().max(1)).max(1)
+    (MOST_PLACES / im2col.padded_len().max(1)).max(1)
 }
 
 /// `y[c] = sum over n and the pixels of x[n, c]`, for planes of `pixels` elements.

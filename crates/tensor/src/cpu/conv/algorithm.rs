@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 
 use super::winograd::Correlation;
 
-/// How convolutions of stride 1 are computed where the sizes leave a choice.
+/// How convolutions are computed where their sizes leave a choice of other sums. Reading in place instead of packing is none: it
+/// changes no bit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Algorithm {
     /// By Winograd's minimal filtering, with fewer multiplications and somewhat larger rounding errors.

@@ -1,6 +1,7 @@
 //! Matrix multiplication of a matrix in memory with elements that are gathered from images while they are packed.
 
 use super::im2col::{Columns, LANES};
+use super::in_place;
 use super::panels::{pack_pixels, pack_steps};
 use crate::cpu::gemm::{self, SPAN, balanced, floats, of_panels, pack_rows};
 use crate::cpu::isa::{simd::Simd, with_isa};
@@ -88,6 +89,12 @@ impl Left {
     unsafe fn by_tiles<S: Simd>(&self, out: Output<'_>, right: Right<'_>, init: Init<'_>) {
         let of_left: &[f32] = bytemuck::cast_slice(self.panels.bytes());
         let Right { columns, steps, .. } = right;
+        if columns.in_place {
+            // SAFETY: handed on.
+            return unsafe {
+                in_place::multiply::<S>(out.elements, out.row_stride, of_left, self.rows, right, init);
+            };
+        }
         let inner = balanced(steps.len(), S::INNER_BLOCK);
         let mut panels = floats(inner * LANES * VECTORS.min(columns.vectors.len()));
         let panels: &mut [f32] = bytemuck::cast_slice_mut(panels.bytes_mut());

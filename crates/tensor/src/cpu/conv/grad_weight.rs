@@ -64,13 +64,13 @@ fn part_of_grad_weight(
     let mut sum = floats(sizes.o * steps);
     let mut total = SumOverPixels::new(bytemuck::cast_slice_mut(sum.bytes_mut()));
     let together = PIXELS_WORTH_A_PRODUCT.div_ceil(pixels).min(images.len()).min(counted_together(&im2col));
-    let mut columns = im2col.columns(together);
+    let mut columns = im2col.columns(together, false);
     let mut turned = floats(if together > 1 { sizes.o * together * pixels } else { 0 });
     let turned: &mut [f32] = bytemuck::cast_slice_mut(turned.bytes_mut());
     for first in images.clone().step_by(together) {
         let here = first..images.end.min(first + together);
         if here.len() < together {
-            columns = im2col.columns(here.len());
+            columns = im2col.columns(here.len(), false);
         }
         let of_x: Vec<&[f32]> =
             here.clone().map(|n| &x[(n * sizes.c + channels.start) * x_plane..]).collect();

@@ -1,5 +1,6 @@
 //! The im2col indices of a convolution: which element of an image each output pixel and kernel offset reads.
 
+use super::interleave::deinterleave;
 use crate::memory::Buffer;
 
 /// Numbers in a vector register.
@@ -8,7 +9,8 @@ pub(super) const LANES: usize = 16;
 /// For each pixel of a grid and each pair of channel and kernel offset, the index of one element of a padded image.
 ///
 /// The place is a sum of two parts: one of the pixel, one of the channel and kernel offset. Since the padding is
-/// stored, no place has to be asked whether it lies in the image.
+/// stored, no place has to be asked whether it lies in the image. With a stride the columns of each remainder are stored
+/// together where kernel offsets read all of them, so neighbouring pixels read neighbours.
 #[derive(Debug)]
 pub(super) struct Im2col {
     channels: usize,
@@ -17,6 +19,8 @@ pub(super) struct Im2col {
     stride: [usize; 2],
     before: [usize; 2],
     padded: [usize; 2],
+    /// Column `c` is stored at `c / parts` of part `c % parts` of its row.
+    parts: usize,
     /// The part of each channel and kernel offset, offsets fastest.
     pub(super) steps: Vec<usize>,
 }
@@ -38,13 +42,19 @@ impl Im2col {
             let last = along().max().unwrap_or(0) + (grid[axis].saturating_sub(1) * stride[axis]) as isize;
             padded[axis] = before[axis] + image[axis].max((last + 1).max(0) as usize);
         }
+        let remainder = |offset: &[isize; 2]| offset[1].rem_euclid(stride[1] as isize);
+        let is_read = |part: usize| offsets.iter().any(|offset| remainder(offset) == part as isize);
+        let parts = if (0..stride[1].min(offsets.len() + 1)).all(is_read) { stride[1] } else { 1 };
+        padded[1] = padded[1].next_multiple_of(parts);
         let place = |axis: usize, offset: isize| (before[axis] as isize + offset) as usize;
-        let of_offsets = offsets.iter().map(|offset| place(0, offset[0]) * padded[1] + place(1, offset[1]));
+        let of_column = |column: usize| column % parts * (padded[1] / parts) + column / parts;
+        let of_offsets =
+            offsets.iter().map(|offset| place(0, offset[0]) * padded[1] + of_column(place(1, offset[1])));
         let of_offsets: Vec<usize> = of_offsets.collect();
         let plane = padded[0] * padded[1];
         let steps =
             (0..channels).flat_map(|c| of_offsets.iter().map(move |offset| c * plane + offset)).collect();
-        Self { channels, image, grid, stride, before, padded, steps }
+        Self { channels, image, grid, stride, before, padded, parts, steps }
     }
 
     pub(super) fn pixels(&self) -> usize {
@@ -56,39 +66,61 @@ impl Im2col {
         self.channels * self.padded[0] * self.padded[1]
     }
 
+    /// Whether the pixels of a row read neighbours, in vectors that end within the padded images.
+    pub(super) fn has_whole_vectors(&self) -> bool {
+        let is_copied = self.padded != self.image || self.parts > 1;
+        self.stride[1] == self.parts && (is_copied || self.grid[1].is_multiple_of(LANES))
+    }
+
+    /// The lanes of all pixels where each row begins with a vector of its own.
+    pub(super) fn lanes(&self) -> usize {
+        self.grid[0] * self.grid[1].next_multiple_of(LANES)
+    }
+
     /// The images with their padding, each of them the start of one of `images`.
     pub(super) fn padded<'a>(&self, images: &[&'a [f32]]) -> Source<'a> {
         let len = self.channels * self.image[0] * self.image[1];
-        if let (&[image], true) = (images, self.padded == self.image) {
+        if let (&[image], true, 1) = (images, self.padded == self.image, self.parts) {
             return Source::Borrowed(&image[..len]);
         }
-        let mut buffer = Buffer::of(size_of::<f32>() * images.len() * self.padded_len());
+        // A vector of pixels may reach beyond the last one.
+        let mut buffer = Buffer::of(size_of::<f32>() * (images.len() * self.padded_len() + LANES));
         let to: &mut [f32] = bytemuck::cast_slice_mut(buffer.bytes_mut());
         to.fill(0.0);
         let planes = images.iter().flat_map(|image| image[..len].chunks_exact(self.image[0] * self.image[1]));
         for (plane, to) in planes.zip(to.chunks_exact_mut(self.padded[0] * self.padded[1])) {
             let rows = plane.chunks_exact(self.image[1]);
             for (row, to) in rows.zip(to.chunks_exact_mut(self.padded[1]).skip(self.before[0])) {
-                to[self.before[1]..self.before[1] + self.image[1]].copy_from_slice(row);
+                match self.parts {
+                    1 => to[self.before[1]..self.before[1] + self.image[1]].copy_from_slice(row),
+                    parts => deinterleave(to, row, self.before[1], parts),
+                }
             }
         }
         Source::Padded(buffer)
     }
 
-    /// The part of each pixel of `count` images that lie behind each other, in vectors.
-    pub(super) fn columns(&self, count: usize) -> Columns {
+    /// The part of each pixel of `count` images that lie behind each other, in vectors: of neighbours of a row where the
+    /// elements are read `in_place`.
+    pub(super) fn columns(&self, count: usize, in_place: bool) -> Columns {
         let [rows, columns] = self.grid;
-        assert!(i32::try_from(count * self.padded_len()).is_ok(), "a place fits into 32 bits");
+        assert!(i32::try_from(count * self.padded_len() + LANES).is_ok(), "a place fits into 32 bits");
+        assert!(!in_place || self.has_whole_vectors(), "pixels read neighbours");
+        let step = self.stride[1] / self.parts;
         let mut places = Vec::with_capacity(count * rows * columns);
         for image in 0..count {
             for i in 0..rows {
                 let start = image * self.padded_len() + i * self.stride[0] * self.padded[1];
-                places.extend((0..columns).map(|j| (start + j * self.stride[1]) as i32));
+                places.extend((0..columns).map(|j| (start + j * step) as i32));
             }
         }
         let furthest = self.steps.iter().max().map_or(0, |&step| step);
-        let reach = places.last().map_or(0, |&last| last as usize + furthest);
-        Columns { vectors: places.chunks(LANES).map(Vector::new).collect(), len: places.len(), reach }
+        let of_row = if in_place { columns } else { places.len() };
+        let rows = places.chunks(of_row.max(1));
+        let vectors: Vec<Vector> = rows.flat_map(|row| row.chunks(LANES)).map(Vector::new).collect();
+        let beyond = if in_place { LANES - vectors.last().map_or(LANES, |last| last.len) } else { 0 };
+        let reach = places.last().map_or(0, |&last| last as usize + furthest + beyond);
+        Columns { vectors, len: places.len(), reach, in_place }
     }
 }
 
@@ -112,8 +144,10 @@ impl Source<'_> {
 pub(super) struct Columns {
     pub(super) vectors: Vec<Vector>,
     pub(super) len: usize,
-    /// The place that the last pixel reads with the furthest step; with it every other one is in bounds.
+    /// The place that the last lane reads with the furthest step; with it every other one is in bounds.
     pub(super) reach: usize,
+    /// Whether each vector is of neighbours, and read as a whole.
+    pub(super) in_place: bool,
 }
 
 /// Where 16 pixels lie.

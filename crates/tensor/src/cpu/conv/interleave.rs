@@ -1,4 +1,4 @@
-//! Interleaves the outputs of the phases of a strided gradient into one plane.
+//! Interleaves the outputs of the phases of a strided gradient into one plane, and the reverse for a row.
 
 crate::each_isa! {
     /// Writes a plane whose rows have `width` elements: row `i steps[0] + a`, column `j steps[1] + b` comes
@@ -29,6 +29,17 @@ crate::each_isa! {
                     }
                 }
             }
+        }
+    }
+
+    /// Writes element `k` of a row to place `(before + k) / parts` of part `(before + k) % parts`; `to` holds all parts.
+    pub(super) fn deinterleave(to: &mut [f32], row: &[f32], before: usize, parts: usize) {
+        let of_part = to.len() / parts;
+        for (part, to) in to.chunks_exact_mut(of_part).enumerate() {
+            let first = (part + parts - before % parts) % parts;
+            let to = &mut to[(before + first) / parts..];
+            let from = row.get(first..).unwrap_or_default().iter().step_by(parts);
+            to.iter_mut().zip(from).for_each(|(to, &from)| *to = from);
         }
     }
 }

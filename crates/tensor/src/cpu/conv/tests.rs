@@ -46,6 +46,13 @@ fn assert_close(what: &str, s: Convolution, got: &[f32], expected: &[f64], terms
     }
 }
 
+impl Phase {
+    /// This phase without packing where that is possible at all, or with it.
+    fn forced(self, in_place: bool) -> Self {
+        Self { in_place: in_place && self.im2col.has_whole_vectors(), ..self }
+    }
+}
+
 fn check(s: Convolution) {
     let area = Convolution::area;
     let (x, weight) = (elements(s.n * s.c * area(s.image), 1), elements(s.o * s.c * area(s.kernel), 2));
@@ -61,15 +68,24 @@ fn check(s: Convolution) {
     for isa in Isa::supported() {
         let mut got = vec![f32::NAN; y.len()];
         let around = Around { bias: Some(&bias), epilogue: Epilogue::Identity };
-        each_image(&mut got, [s.n, s.o], s.out, &x, &[s.forward(&weight, isa)], around);
+        let [packed, in_place] = [false, true].map(|in_place| s.forward(&weight, isa).forced(in_place));
+        each_image(&mut got, [s.n, s.o], s.out, &x, &[packed], around);
         assert_close("y", s, &got, &y, s.c * area(s.kernel) + 1);
+        let mut other = vec![f32::NAN; y.len()];
+        each_image(&mut other, [s.n, s.o], s.out, &x, &[in_place], around);
+        assert!(got == other, "{isa:?}: other bits without packing: {s:?}");
         let rectified: Vec<f32> = got.iter().map(|y| y.max(0.0)).collect();
         let around = Around { epilogue: Epilogue::Relu, ..around };
         each_image(&mut got, [s.n, s.o], s.out, &x, &[s.forward(&weight, isa)], around);
         assert_eq!(got, rectified);
-        let mut got = vec![f32::NAN; dx.len()];
-        each_image(&mut got, [s.n, s.c], s.image, &dy, &s.backward(&weight, isa), Around::NOTHING);
+        let [packed, in_place] = [false, true].map(|in_place| -> Vec<Phase> {
+            s.backward(&weight, isa).into_iter().map(|phase| phase.forced(in_place)).collect()
+        });
+        let (mut got, mut other) = (vec![f32::NAN; dx.len()], vec![f32::NAN; dx.len()]);
+        each_image(&mut got, [s.n, s.c], s.image, &dy, &packed, Around::NOTHING);
         assert_close("dx", s, &got, &dx, s.o * area(s.kernel));
+        each_image(&mut other, [s.n, s.c], s.image, &dy, &in_place, Around::NOTHING);
+        assert!(got == other, "{isa:?}: other bits of a gradient without packing: {s:?}");
         let mut got = vec![f32::NAN; weight.len()];
         grad_weight(&mut got, &x, &dy, s, isa);
         assert_close("dweight", s, &got, &dweight, s.n * area(s.out));
@@ -95,6 +111,20 @@ fn rows_of_every_length_agree_with_plain_loops() {
         check(sizes(2, [3, 5], [4, width], [3, 3], [1, 1], [1, 1]));
         check(sizes(40, [1, 2], [1, width], [1, 1], [1, 1], [0, 0]));
     }
+}
+
+#[test]
+fn few_channels_are_read_in_place_and_many_are_packed() {
+    let in_place = |s: Convolution| {
+        let weight = elements(s.o * s.c * Convolution::area(s.kernel), 1);
+        s.forward(&weight, Isa::Portable).in_place
+    };
+    assert!(in_place(sizes(1, [1, 16], [28, 28], [3, 3], [1, 1], [1, 1])));
+    assert!(in_place(sizes(1, [3, 32], [32, 32], [3, 3], [2, 2], [1, 1])));
+    assert!(in_place(sizes(1, [64, 3], [32, 32], [3, 3], [1, 1], [1, 1])));
+    assert!(!in_place(sizes(1, [64, 64], [32, 32], [3, 3], [1, 1], [1, 1])));
+    assert!(!in_place(sizes(1, [3, 64], [17, 17], [3, 3], [1, 1], [1, 1])), "half of the lanes are empty");
+    assert!(!in_place(sizes(1, [3, 3], [32, 32], [1, 1], [2, 2], [0, 0])), "its pixels read no neighbours");
 }
 
 #[test]
@@ -141,6 +171,7 @@ fn the_number_of_threads_does_not_change_a_bit() {
     for s in [
         sizes(37, [3, 16], [9, 9], [3, 3], [1, 1], [1, 1]),
         sizes(5, [40, 20], [17, 17], [3, 3], [2, 2], [1, 1]),
+        sizes(7, [3, 8], [9, 30], [3, 3], [2, 2], [1, 1]),
     ] {
         let area = Convolution::area;
         let (x, weight) = (elements(s.n * s.c * area(s.image), 1), elements(s.o * s.c * area(s.kernel), 2));

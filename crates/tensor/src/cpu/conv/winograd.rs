@@ -1,13 +1,15 @@
-//! Convolutions of stride 1 by Winograd's minimal filtering, in 4 x 4 outputs at a time: fewer multiplications.
+//! Convolutions by Winograd's minimal filtering, in 4 x 4 outputs at a time: fewer multiplications.
 //!
 //! A tile of inputs, a filter and a tile of outputs are each transformed; in between, the tiles of all images make one
 //! matrix multiplication over the channels for each of 36 points (3 x 3 kernels), 64 (5 x 5) or 49 (7 x 7, as 2 x 2
 //! filters of 4 x 4 taps). Direct, 16 outputs take 144, 400 and 784 multiplications a channel; here 36, 64 and 196.
+//! Kernels of 3 x 3 with a stride of 2 take 81 instead of 144, by phases; so do their transposes, for 64 outputs.
 //! Each output is one sum over the channels in one order, so neither the tiles that are computed together nor the number of
 //! threads change a bit.
 //!
 //! Rounding errors are larger than those of a direct sum, by a factor that tests bound. A value that is not finite
-//! spreads over the tile of 4 x 4 outputs that it is part of.
+//! would spread over the tile of 4 x 4 outputs that it is part of, so a call says whether all its results are finite; if
+//! not, the caller computes direct sums instead.
 
 mod grad_weight;
 mod lanes;
@@ -18,13 +20,13 @@ mod tests;
 mod tiling;
 mod transforms;
 
-use self::points::OUTPUTS;
+use self::points::{Axis, Phases, outputs};
 use self::tiling::Tiling;
-use super::{Around, Convolution};
+use super::{Around, Convolution, vector};
 use crate::Isa;
 
-/// `y[o][i] = sum over c and t of x[c][i + t - before] * weight[o][c][t]`: a convolution of stride 1, or its gradient by the
-/// input.
+/// `y[o][i] = sum over c and t of x[c][s i + t - before] * weight[o][c][t]` for a stride `s`, or the gradient of a convolution
+/// by its input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Correlation {
     n: usize,
@@ -36,24 +38,29 @@ pub(super) struct Correlation {
     kernel: [usize; 2],
     /// Whether the weight is that of the convolution whose gradient this is: `[c, o, kernel]`, turned around.
     is_turned: bool,
+    /// More than one for a stride of 2.
+    phases: Phases,
 }
 
-/// `with_axes!(kernel, R, C => expression)`: the expression with the filterings of both axes of a kernel that
-/// [`Correlation::filters`] takes.
+/// `with_axes!(sizes, R, C => expression)`: the expression with the filterings of both axes of a [`Correlation`].
 macro_rules! with_axes {
-    ($kernel:expr, $R:ident, $C:ident => $expression:expr) => {
-        with_axes!(@ $kernel, F45, $R, $C => $expression)
+    ($sizes:expr, $R:ident, $C:ident => $expression:expr) => {
+        match ($sizes.kernel, $sizes.phases) {
+            ([3, 3], Phases::One) => with_axes!(@ F43, $R, $C => $expression),
+            ([5, 5], Phases::One) => with_axes!(@ F45, $R, $C => $expression),
+            ([7, 7], Phases::One) => with_axes!(@ F44, $R, $C => $expression),
+            ([3, 3], Phases::OfInputs) => with_axes!(@ Strided, $R, $C => $expression),
+            ([3, 3], Phases::OfOutputs) => with_axes!(@ Transposed, $R, $C => $expression),
+            other => unreachable!("no filtering for {other:?}"),
+        }
     };
     // The gradient by a weight of 5 x 5 takes 2 x 2 filters of three taps: by one of five its rounding errors are too large.
-    (grad_weight $kernel:expr, $R:ident, $C:ident => $expression:expr) => {
-        with_axes!(@ $kernel, F43, $R, $C => $expression)
-    };
-    (@ $kernel:expr, $of_five:ident, $R:ident, $C:ident => $expression:expr) => {
-        match $kernel {
-            [3, 3] => with_axes!(@ F43, $R, $C => $expression),
-            [5, 5] => with_axes!(@ $of_five, $R, $C => $expression),
-            [7, 7] => with_axes!(@ F44, $R, $C => $expression),
-            other => unreachable!("no filtering for a kernel of {other:?}"),
+    (grad_weight $sizes:expr, $R:ident, $C:ident => $expression:expr) => {
+        match ($sizes.kernel, $sizes.phases) {
+            ([3, 3] | [5, 5], Phases::One) => with_axes!(@ F43, $R, $C => $expression),
+            ([7, 7], Phases::One) => with_axes!(@ F44, $R, $C => $expression),
+            ([3, 3], Phases::OfInputs) => with_axes!(@ Strided, $R, $C => $expression),
+            other => unreachable!("no filtering for the weights of {other:?}"),
         }
     };
     (@ $axis:ident, $R:ident, $C:ident => $expression:expr) => {{
@@ -73,42 +80,62 @@ impl Correlation {
     /// The convolution, if there is a filtering for its stride and kernel.
     pub(super) fn forward(sizes: &Convolution) -> Option<Self> {
         let Convolution { n, c, image, o, kernel, stride, padding, out } = *sizes;
-        let is_known = stride == [1, 1] && [[3, 3], [5, 5], [7, 7]].contains(&kernel);
-        let is_filled = !image.contains(&0) && padding[0] < kernel[0] && padding[1] < kernel[1];
-        let this = Self { n, c, o, image, out, before: padding, kernel, is_turned: false };
-        (is_known && is_filled).then_some(this)
+        let is_padded_less = padding[0] < kernel[0] && padding[1] < kernel[1];
+        let phases = match (stride, kernel) {
+            ([1, 1], [3, 3] | [5, 5] | [7, 7]) if is_padded_less => Phases::One,
+            ([2, 2], [3, 3]) if padding == [1, 1] => Phases::OfInputs,
+            _ => return None,
+        };
+        let this = Self { n, c, o, image, out, before: padding, kernel, is_turned: false, phases };
+        (!image.contains(&0)).then_some(this)
     }
 
     /// The gradient of the convolution by its input, if there is a filtering for it.
     pub(super) fn backward(sizes: &Convolution) -> Option<Self> {
         let forward = Self::forward(sizes)?;
-        let before = [0, 1].map(|axis| forward.kernel[axis] - 1 - forward.before[axis]);
+        let (before, phases) = match forward.phases {
+            Phases::One => ([0, 1].map(|axis| forward.kernel[axis] - 1 - forward.before[axis]), Phases::One),
+            _ => ([0, 0], Phases::OfOutputs),
+        };
         let (c, o, image, out) = (forward.o, forward.c, forward.out, forward.image);
-        Some(Self { c, o, image, out, before, is_turned: true, ..forward })
+        Some(Self { c, o, image, out, before, is_turned: true, phases, ..forward })
     }
 
-    /// Whether this takes clearly less time than a direct sum. The rule reads the sizes alone.
+    /// Whether this takes clearly less time than a direct sum. The rule reads the sizes alone: there are enough channels on
+    /// both sides, and the multiplications, with those of empty places in tiles and lanes, are at most two thirds.
     pub(super) fn is_worth_it(&self) -> bool {
-        let tiling = Tiling::new(self.n, self.out, LANES, product::VECTORS);
-        let area = self.kernel[0] * self.kernel[1];
-        let direct = (self.n * self.out[0] * self.out[1]).saturating_mul(area);
-        let multiplications = match self.kernel {
-            [3, 3] => 36,
-            [5, 5] => 64,
+        let tiling = Tiling::new(self.n, self.out, outputs(self.phases), LANES, product::VECTORS);
+        let coarse = if self.phases == Phases::OfOutputs { self.image } else { self.out };
+        let direct = (self.n * Self::area(coarse)).saturating_mul(Self::area(self.kernel));
+        let multiplications = match (self.kernel, self.phases) {
+            ([3, 3], Phases::One) => 36,
+            ([3, 3], _) => 81,
+            ([5, 5], _) => 64,
             _ => 4 * 49,
         };
         let filtered = (tiling.groups() * LANES * tiling.tiles_of_unit()).saturating_mul(multiplications);
         self.c.min(self.o) >= FEWEST_CHANNELS && 2 * direct >= 3 * filtered
     }
 
-    /// `y = epilogue(bias + correlation)`; the CPU supports `isa`.
-    pub(super) fn compute(&self, y: &mut [f32], x: &[f32], weight: &[f32], around: Around<'_>, isa: Isa) {
-        product::compute(self, y, x, weight, around, isa);
+    /// `y = epilogue(bias + correlation)`, and whether all of it was finite before the epilogue; the CPU supports `isa`.
+    #[must_use]
+    pub(super) fn compute(
+        &self,
+        y: &mut [f32],
+        x: &[f32],
+        weight: &[f32],
+        around: Around<'_>,
+        isa: Isa,
+    ) -> bool {
+        product::compute(self, y, x, weight, around, isa)
     }
 
-    /// The gradient of the convolution by its weight; the CPU supports `isa`.
-    pub(super) fn grad_weight(&self, dweight: &mut [f32], x: &[f32], dy: &[f32], isa: Isa) {
+    /// The gradient of the convolution by its weight, and whether all of it is finite; the CPU supports `isa`.
+    #[must_use]
+    pub(super) fn grad_weight(&self, dweight: &mut [f32], x: &[f32], dy: &[f32], isa: Isa) -> bool {
         grad_weight::compute(self, dweight, x, dy, isa);
+        // Zero times a finite number is zero, times any other NaN.
+        vector::sum2(dweight, dweight, |dw, _| 0.0 * dw) == 0.0
     }
 
     #[inline]
@@ -125,8 +152,8 @@ const fn filters(kernel: usize, taps: usize) -> usize {
 
 /// Rows or columns of inputs that `tiles` tiles in a row read, with all filters of a kernel.
 #[inline]
-const fn read_by(tiles: usize, kernel: usize, taps: usize) -> usize {
-    OUTPUTS * tiles + taps * filters(kernel, taps) - 1
+const fn read_by<A: Axis>(tiles: usize, kernel: usize) -> usize {
+    A::STEP * (tiles - 1) + A::INPUTS + A::TAPS * (filters(kernel, A::TAPS) - 1)
 }
 
 /// A pointer that tasks share; each writes its own part of what lies there.

@@ -9,10 +9,10 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::lanes::{MOST_LANES, Run, Window, scatter};
-use super::points::{Axis, OUTPUTS};
+use super::points::{Axis, weights_of};
 use super::tiling::{Planes, Tiling};
 use super::transforms::{OfInput, OfKernel, OfOutput, from_points, to_points};
-use super::{Correlation, Shared, filters, read_by, with_axes};
+use super::{Correlation, Phases, Shared, filters, read_by, with_axes};
 use crate::cpu::conv::gemm::SumOverPixels;
 use crate::cpu::gemm::{PANEL_GRAIN, balanced, floats, tile};
 use crate::cpu::isa::simd::Simd;
@@ -56,13 +56,13 @@ pub(super) fn compute(sizes: &Correlation, dweight: &mut [f32], x: &[f32], dy: &
         return dweight.fill(0.0);
     }
     // SAFETY: only instruction sets that the CPU supports are named.
-    with_isa!(isa, S => with_axes!(grad_weight sizes.kernel, R, C => unsafe { of_axes::<S, R, C>(*sizes, dweight, x, dy) }));
+    with_isa!(isa, S => with_axes!(grad_weight sizes, R, C => unsafe { of_axes::<S, R, C>(*sizes, dweight, x, dy) }));
 }
 
 /// # Safety
 /// The CPU supports `S`; all slices have the lengths that the sizes say.
 unsafe fn of_axes<S: Simd, R: Axis, C: Axis>(sizes: Correlation, dweight: &mut [f32], x: &[f32], dy: &[f32]) {
-    let tiling = Tiling::new(sizes.n, sizes.out, 1, TILES_OF_UNIT);
+    let tiling = Tiling::new(sizes.n, sizes.out, R::OUT, 1, TILES_OF_UNIT);
     let points = R::POINTS * C::POINTS;
     let rows = balanced(sizes.o, S::TILE_ROWS);
     let n_filters = filters(sizes.kernel[0], R::TAPS) * filters(sizes.kernel[1], C::TAPS);
@@ -132,17 +132,16 @@ each_isa! {
     unsafe fn transform_gradients<S: Simd, R: Axis, C: Axis>(block: Block, dy: &[f32], unit: usize, index: usize) {
         let Block { sizes, tiling, .. } = block;
         let rows = block.rows(index);
-        let planes = Planes { channels: sizes.o, sides: sizes.out, before: 0 };
-        let runs = block.runs(planes, unit, rows.clone(), OUTPUTS * tiling.rows);
+        let planes = Planes { channels: sizes.o, sides: sizes.out, before: 0, step: R::OUT };
+        let runs = block.runs(planes, unit, rows.clone(), R::OUT * tiling.rows);
         let inside = 0..runs[0].end / sizes.out[1];
-        let mut window =
-            Window::new::<S>(OUTPUTS * tiling.rows, OUTPUTS * tiling.columns, 0, sizes.out[1]);
+        let mut window = Window::new::<S>(R::OUT * tiling.rows, C::OUT * tiling.columns, 0, sizes.out[1]);
         // SAFETY: the runs lie within `dy`; masked lanes are not written.
         unsafe {
             window.fill::<S>(dy.as_ptr(), &runs, 0, inside);
             let lanes = S::first(rows.len());
             for place in 0..tiling.tiles_of_unit() {
-                let (row, column) = (place / tiling.columns * OUTPUTS, place % tiling.columns * OUTPUTS);
+                let (row, column) = (place / tiling.columns * R::OUT, place % tiling.columns * C::OUT);
                 let tile = unit * tiling.tiles_of_unit() + place;
                 let to = block.left.0.add(rows.start * block.tiles + tile * rows.len());
                 to_points::<S, OfOutput<R>, OfOutput<C>>(
@@ -161,11 +160,11 @@ each_isa! {
         let Block { sizes, tiling, .. } = block;
         let [filter_rows, filter_columns] = [filters(sizes.kernel[0], R::TAPS), filters(sizes.kernel[1], C::TAPS)];
         let channels = group * S::LANES..sizes.c.min((group + 1) * S::LANES);
-        let planes = Planes { channels: sizes.c, sides: sizes.image, before: sizes.before[0] };
-        let n_rows = read_by(tiling.rows, sizes.kernel[0], R::TAPS);
+        let planes = Planes { channels: sizes.c, sides: sizes.image, before: sizes.before[0], step: R::STEP };
+        let n_rows = read_by::<R>(tiling.rows, sizes.kernel[0]);
         let runs = block.runs(planes, unit, channels.clone(), n_rows);
         let inside = runs[0].first / sizes.image[1]..runs[0].end / sizes.image[1];
-        let columns = read_by(tiling.columns, sizes.kernel[1], C::TAPS);
+        let columns = read_by::<C>(tiling.columns, sizes.kernel[1]);
         let mut window = Window::new::<S>(n_rows, columns, sizes.before[1], sizes.image[1]);
         let first = channels.start / S::TILE_COLUMNS * S::TILE_COLUMNS;
         let width = panel_width::<S>(sizes.c, first);
@@ -175,8 +174,8 @@ each_isa! {
             for place in 0..tiling.tiles_of_unit() {
                 let tile = unit * tiling.tiles_of_unit() + place;
                 for filter in 0..filter_rows * filter_columns {
-                    let row = place / tiling.columns * OUTPUTS + filter / filter_columns * R::TAPS;
-                    let column = place % tiling.columns * OUTPUTS + filter % filter_columns * C::TAPS;
+                    let row = place / tiling.columns * R::STEP + filter / filter_columns * R::TAPS;
+                    let column = place % tiling.columns * C::STEP + filter % filter_columns * C::TAPS;
                     let panel = (filter * sizes.c.next_multiple_of(PANEL_GRAIN) + first) * block.tiles;
                     let to = block.right.0.add(panel + tile * width + channels.start - first);
                     to_points::<S, OfInput<R>, OfInput<C>>(
@@ -205,7 +204,7 @@ each_isa! {
         let (area, rows, first) = (kernel_rows * kernel_columns, block.rows(index), panel * S::TILE_COLUMNS);
         let width = panel_width::<S>(sizes.c, first);
         let of_product = rows.len() * S::TILE_COLUMNS + APART;
-        let mut products = floats(R::POINTS * C::POINTS * of_product);
+        let mut products = floats(R::WEIGHTS * C::WEIGHTS * of_product);
         let products: &mut [f32] = bytemuck::cast_slice_mut(products.bytes_mut());
         let products = products.as_mut_ptr();
         // For each row and vector of channels all taps.
@@ -217,9 +216,14 @@ each_isa! {
         let vectors = width.div_ceil(S::LANES);
         for filter in 0..filters(kernel_rows, R::TAPS) * filter_columns {
             let right = (filter * sizes.c.next_multiple_of(PANEL_GRAIN) + first) * tiles;
+            let mut begun = 0;
             for point in 0..R::POINTS * C::POINTS {
+                // Products that share a weight are one sum; the first of each comes in the order of the weights.
+                let sum = weights_of::<R, C>(point);
+                let is_first = sum == begun;
+                begun += usize::from(is_first);
                 for step in (0..tiles).step_by(steps_at_once) {
-                    let init = if step == 0 { Init::Zero } else { Init::Accumulate };
+                    let init = if is_first && step == 0 { Init::Zero } else { Init::Accumulate };
                     // SAFETY: both panels have a line for each tile; there is room for a tile of products at each point.
                     unsafe {
                         let left = block.left.0.add(point * block.of_points[0] + rows.start * tiles);
@@ -230,7 +234,7 @@ each_isa! {
                             steps_at_once.min(tiles - step),
                             left.add(step * rows.len()),
                             right.add(step * width),
-                            products.add(point * of_product),
+                            products.add(sum * of_product),
                             S::TILE_COLUMNS,
                             init,
                         );

@@ -5,22 +5,64 @@
 //! multiplication for each of `r + 3` points (Winograd 1980; Lavin and Gray 2015, arXiv 1509.09308). Two-dimensional
 //! filters apply it along both axes. The points are infinity, pairs `±p`, and perhaps zero, so the two rows of a pair
 //! differ in the signs of their odd columns only. They were chosen for small rounding errors in 32 bits.
+//!
+//! A stride of 2 splits three taps into two phases: the outer taps meet inputs of one parity and are a filter of two taps,
+//! the middle tap meets those of the other parity and takes four plain products. The gradient by the input, which is the
+//! transposed convolution, has the same phases in its outputs.
 
-/// Outputs of one tile along an axis.
+/// Outputs of one filter along an axis.
 pub(super) const OUTPUTS: usize = 4;
 /// The most points along an axis.
-pub(super) const MOST: usize = 8;
+pub(super) const MOST: usize = 9;
 /// The most pairs of points.
 const MOST_PAIRS: usize = 3;
 
-/// The filtering along one axis: F(4, [`Axis::TAPS`]).
+/// Which side of a filtering has twice the resolution of the other, and so two phases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phases {
+    /// Neither: a stride of 1.
+    One,
+    /// The inputs: a stride of 2.
+    OfInputs,
+    /// The outputs: the transpose of a stride of 2.
+    OfOutputs,
+}
+
+/// The filtering along one axis.
 pub(super) trait Axis: Copy + Send + Sync + 'static {
     /// Taps of the filter.
     const TAPS: usize;
     /// The coefficients of its points.
     const SET: Points;
-    /// The number of points.
-    const POINTS: usize = Self::TAPS + OUTPUTS - 1;
+    /// The phases of a tile.
+    const PHASES: Phases = Phases::One;
+    /// The points of the filter, or of its phase of two taps.
+    const FILTERED: usize = Self::SET.zeros + 2 * Self::SET.pairs + 1;
+    /// The products: with phases one more for each place of the phase of one tap.
+    const POINTS: usize = Self::FILTERED + if Self::HAS_PHASES { OUTPUTS } else { 0 };
+    /// Transformed weights: the products of the phase of one tap share theirs.
+    const WEIGHTS: usize = Self::FILTERED + Self::HAS_PHASES as usize;
+    /// Inputs of a tile.
+    const INPUTS: usize = Self::FILTERED + if matches!(Self::PHASES, Phases::OfInputs) { OUTPUTS } else { 0 };
+    /// Inputs from one tile to the next.
+    const STEP: usize = if matches!(Self::PHASES, Phases::OfInputs) { 2 * OUTPUTS } else { OUTPUTS };
+    /// Outputs of a tile.
+    const OUT: usize = outputs(Self::PHASES);
+    /// Whether there are two phases.
+    const HAS_PHASES: bool = !matches!(Self::PHASES, Phases::One);
+}
+
+/// Outputs of a tile along an axis.
+pub(super) const fn outputs(phases: Phases) -> usize {
+    if matches!(phases, Phases::OfOutputs) { 2 * OUTPUTS } else { OUTPUTS }
+}
+
+/// The transformed weights that a product takes, both counted in row-major order.
+#[inline(always)]
+pub(super) const fn weights_of<R: Axis, C: Axis>(point: usize) -> usize {
+    let (row, column) = (point / C::POINTS, point % C::POINTS);
+    let row = if row < R::WEIGHTS { row } else { R::WEIGHTS - 1 };
+    row * C::WEIGHTS + if column < C::WEIGHTS { column } else { C::WEIGHTS - 1 }
 }
 
 /// Three taps: 6 multiplications for 12.
@@ -48,6 +90,30 @@ pub(super) struct F45;
 impl Axis for F45 {
     const TAPS: usize = 5;
     const SET: Points = Points::new(true, &[0.5, 1.0, 2.0]);
+}
+
+/// The points of a filter of two taps.
+const OF_TWO_TAPS: Points = Points::new(false, &[0.5, 1.25]);
+
+/// Three taps with a stride of 2: 9 multiplications for 12.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Strided;
+
+impl Axis for Strided {
+    const TAPS: usize = 3;
+    const SET: Points = OF_TWO_TAPS;
+    const PHASES: Phases = Phases::OfInputs;
+}
+
+/// The transpose of three taps with a stride of 2 and a padding of 1: outputs `2 i` are `g₁ d_i`, outputs `2 i + 1` are
+/// `g₀ d_i + g₂ d_{i + 1}`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Transposed;
+
+impl Axis for Transposed {
+    const TAPS: usize = 3;
+    const SET: Points = OF_TWO_TAPS;
+    const PHASES: Phases = Phases::OfOutputs;
 }
 
 /// What the matrices of an axis are made of. Their rows stand in this order: zero, the pairs, infinity.

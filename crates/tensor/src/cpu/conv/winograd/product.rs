@@ -4,14 +4,15 @@
 //! the weight at a time, whose products stay in the cache until they are transformed back.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
 
 use super::lanes::{MOST_LANES, Run, Window, gather, scatter};
-use super::points::{Axis, OUTPUTS};
+use super::points::{Axis, weights_of};
 use super::tiling::{Planes, Tiling};
 use super::transforms::{OfInput, OfKernel, OfOutput, from_points, to_points};
-use super::{Correlation, Shared, filters, read_by, with_axes};
+use super::{Correlation, Phases, Shared, filters, read_by, with_axes};
 use crate::cpu::conv::Around;
 use crate::cpu::gemm::{balanced, floats, tile};
 use crate::cpu::isa::simd::Simd;
@@ -62,13 +63,13 @@ pub(super) fn compute(
     weight: &[f32],
     around: Around<'_>,
     isa: Isa,
-) {
+) -> bool {
     assert!(around.bias.is_none_or(|bias| bias.len() == sizes.o), "a bias has an element for each channel");
     if y.is_empty() {
-        return;
+        return true;
     }
     // SAFETY: only instruction sets that the CPU supports are named.
-    with_isa!(isa, S => with_axes!(sizes.kernel, R, C => unsafe { of_axes::<S, R, C>(*sizes, y, x, weight, around) }));
+    with_isa!(isa, S => with_axes!(sizes, R, C => unsafe { of_axes::<S, R, C>(*sizes, y, x, weight, around) }))
 }
 
 /// # Safety
@@ -79,10 +80,10 @@ unsafe fn of_axes<S: Simd, R: Axis, C: Axis>(
     x: &[f32],
     weight: &[f32],
     around: Around<'_>,
-) {
+) -> bool {
     // SAFETY: handed on.
     let weights = unsafe { Weights::new::<S, R, C>(&sizes, weight) };
-    let tiling = Tiling::new(sizes.n, sizes.out, S::LANES, VECTORS);
+    let tiling = Tiling::new(sizes.n, sizes.out, R::OUT, S::LANES, VECTORS);
     let threads = rayon::current_num_threads();
     let at_once = (VECTORS / tiling.tiles_of_unit()).max(1);
     let blocks = tiling.groups().div_ceil(at_once);
@@ -101,23 +102,25 @@ unsafe fn of_axes<S: Simd, R: Axis, C: Axis>(
         assert!(to.chain(group.to).all(|run| run.is_within(y.len())), "units lie within the outputs");
     }
     let y = Shared(y.as_mut_ptr());
+    let is_finite = AtomicBool::new(true);
     // SAFETY: the asserts vouch for what is read and written; no two blocks write the same outputs.
     let block = |groups: &[Group], is_shared: bool| unsafe {
-        of_block::<S, R, C>((sizes, tiling, groups), y, x, &weights, around, is_shared);
+        of_block::<S, R, C>((sizes, tiling, groups), (y, &is_finite), x, &weights, around, is_shared);
     };
     if groups.len().div_ceil(at_once) >= threads {
         groups.par_chunks(at_once).for_each(|groups| block(groups, false));
     } else {
         groups.chunks(at_once).for_each(|groups| block(groups, true));
     }
+    is_finite.into_inner()
 }
 
 impl Group {
     fn new<R: Axis>(sizes: &Correlation, tiling: &Tiling, group: usize) -> Self {
-        let from = Planes { channels: sizes.c, sides: sizes.image, before: sizes.before[0] };
-        let to = Planes { channels: sizes.o, sides: sizes.out, before: 0 };
-        let (from, rows) = tiling.runs(group, from, read_by(tiling.rows, sizes.kernel[0], R::TAPS));
-        let (to, _) = tiling.runs(group, to, OUTPUTS * tiling.rows);
+        let from = Planes { channels: sizes.c, sides: sizes.image, before: sizes.before[0], step: R::STEP };
+        let to = Planes { channels: sizes.o, sides: sizes.out, before: 0, step: R::OUT };
+        let (from, rows) = tiling.runs(group, from, read_by::<R>(tiling.rows, sizes.kernel[0]));
+        let (to, _) = tiling.runs(group, to, R::OUT * tiling.rows);
         Self { from, rows, to }
     }
 }
@@ -126,7 +129,7 @@ impl Group {
 /// The CPU supports `S`; the runs of the groups lie within `x` and `y`, and nobody else writes the latter.
 unsafe fn of_block<S: Simd, R: Axis, C: Axis>(
     (sizes, tiling, groups): (Correlation, Tiling, &[Group]),
-    y: Shared,
+    y: (Shared, &AtomicBool),
     x: &[f32],
     weights: &Weights,
     around: Around<'_>,
@@ -165,8 +168,8 @@ each_isa! {
         let [rows, columns] = [filters(sizes.kernel[0], R::TAPS), filters(sizes.kernel[1], C::TAPS)];
         let inner = sizes.c * rows * columns;
         let mut window = Window::new::<S>(
-            read_by(tiling.rows, sizes.kernel[0], R::TAPS),
-            read_by(tiling.columns, sizes.kernel[1], C::TAPS),
+            read_by::<R>(tiling.rows, sizes.kernel[0]),
+            read_by::<C>(tiling.columns, sizes.kernel[1]),
             sizes.before[1],
             sizes.image[1],
         );
@@ -177,7 +180,7 @@ each_isa! {
                 unsafe {
                     window.fill::<S>(x.as_ptr(), &group.from, channel * area, group.rows.clone());
                     for place in 0..tiling.tiles_of_unit() {
-                        let (row, column) = (place / tiling.columns * OUTPUTS, place % tiling.columns * OUTPUTS);
+                        let (row, column) = (place / tiling.columns * R::STEP, place % tiling.columns * C::STEP);
                         let vector = index * tiling.tiles_of_unit() + place;
                         for filter in 0..rows * columns {
                             let (row, column) = (row + filter / columns * R::TAPS, column + filter % columns * C::TAPS);
@@ -194,23 +197,23 @@ each_isa! {
         }
     }
 
-    /// The outputs of some rows of the weight for all tiles of a block.
+    /// The outputs of some rows of the weight for all tiles of a block. Notes if one is not finite before the epilogue.
     ///
     /// # Safety
     /// The CPU supports `S`; the transforms of the tiles are there; the runs of the groups lie within `y` for these rows,
     /// which nobody else writes.
     unsafe fn multiply<S: Simd, R: Axis, C: Axis>(
         block: Block<'_>,
-        y: Shared,
+        y: (Shared, &AtomicBool),
         weights: (&[f32], usize),
         rows: Range<usize>,
         around: Around<'_>,
     ) {
         let Block { sizes, tiling, groups, tiles, of_point } = block;
-        let (weights, inner) = weights;
+        let ((y, is_finite), (weights, inner)) = (y, weights);
         let n_rows = rows.len();
         let of_weights = n_rows * inner + APART;
-        assert!(weights.len() >= R::POINTS * C::POINTS * of_weights, "there are weights for all points");
+        assert!(weights.len() >= R::WEIGHTS * C::WEIGHTS * of_weights, "there are weights for all points");
         let panels = (groups.len() * tiling.tiles_of_unit()).div_ceil(2);
         let of_products = panels * n_rows * S::TILE_COLUMNS + APART;
         let mut products = floats(R::POINTS * C::POINTS * of_products);
@@ -227,7 +230,7 @@ each_isa! {
                             n_rows,
                             S::TILE_COLUMNS,
                             steps_at_once.min(inner - first),
-                            weights.as_ptr().add(point * of_weights + first * n_rows),
+                            weights.as_ptr().add(weights_of::<R, C>(point) * of_weights + first * n_rows),
                             tiles.0.add(point * of_point + (panel * inner + first) * S::TILE_COLUMNS),
                             products.add(point * of_products + panel * n_rows * S::TILE_COLUMNS),
                             S::TILE_COLUMNS,
@@ -238,9 +241,13 @@ each_isa! {
             }
         }
         let width = sizes.out[1];
-        let len = OUTPUTS * tiling.rows * width * S::LANES;
+        let len = R::OUT * tiling.rows * width * S::LANES;
         let mut outputs = floats(len.next_multiple_of(S::LANES * S::LANES));
         let outputs: &mut [f32] = bytemuck::cast_slice_mut(outputs.bytes_mut());
+        // SAFETY: handed on.
+        let zero = unsafe { S::zero() };
+        // Zero times a finite number is zero, times any other NaN.
+        let mut check = zero;
         for row in 0..n_rows {
             // SAFETY: handed on.
             let bias = around.bias.map(|bias| unsafe { S::splat(bias[rows.start + row]) });
@@ -248,7 +255,7 @@ each_isa! {
                 let to = outputs.as_mut_ptr();
                 for place in 0..tiling.tiles_of_unit() {
                     let vector = index * tiling.tiles_of_unit() + place;
-                    let (first, column) = (place / tiling.columns * OUTPUTS, place % tiling.columns * OUTPUTS);
+                    let (first, column) = (place / tiling.columns * R::OUT, place % tiling.columns * C::OUT);
                     let tile = (vector / 2 * n_rows + row) * S::TILE_COLUMNS + vector % 2 * S::LANES;
                     // SAFETY: the products of this row and tile; the outputs have all rows of a unit, and columns beyond
                     // the last are left out.
@@ -258,6 +265,7 @@ each_isa! {
                             |point| S::load(from.add(point * of_products)),
                             |i, j, sum| {
                                 let sum = bias.map_or(sum, |bias| S::add(sum, bias));
+                                check = S::multiply_add(zero, sum, check);
                                 if column + j < width {
                                     S::store(to.add((i * width + j) * S::LANES), sum);
                                 }
@@ -271,6 +279,12 @@ each_isa! {
                 // SAFETY: as the caller vouches; the outputs are rounded up to whole squares.
                 unsafe { scatter::<S>(y.0, &runs, outputs.as_ptr(), false) };
             }
+        }
+        let mut lanes = [0f32; MOST_LANES];
+        // SAFETY: a vector has no more lanes.
+        unsafe { S::store(lanes.as_mut_ptr(), check) };
+        if lanes != [0.0; MOST_LANES] {
+            is_finite.store(false, Ordering::Relaxed);
         }
     }
 
@@ -290,7 +304,7 @@ each_isa! {
         let inner = c * filter_rows * filter_columns;
         let of_point = inner * rows.len() + APART;
         assert_eq!(weight.len(), c * o * area, "a weight has its sizes");
-        assert!(panels.len() >= R::POINTS * C::POINTS * of_point, "the panels have room for all points");
+        assert!(panels.len() >= R::WEIGHTS * C::WEIGHTS * of_point, "the panels have room for all points");
         // A turned weight holds the channels of a row apart, and its kernel the other way round.
         let at_once = if is_turned { 1 } else { CHANNELS_AT_ONCE.min(c) };
         let mut taps = floats((at_once * area).next_multiple_of(S::LANES) * S::LANES);
@@ -337,7 +351,7 @@ impl Weights {
     unsafe fn new<S: Simd, R: Axis, C: Axis>(sizes: &Correlation, weight: &[f32]) -> Self {
         let inner = sizes.c * filters(sizes.kernel[0], R::TAPS) * filters(sizes.kernel[1], C::TAPS);
         let rows = balanced(sizes.o, S::TILE_ROWS);
-        let of_rows = R::POINTS * C::POINTS * (rows * inner + APART);
+        let of_rows = R::WEIGHTS * C::WEIGHTS * (rows * inner + APART);
         let mut panels = floats(sizes.o.div_ceil(rows) * of_rows);
         let elements: &mut [f32] = bytemuck::cast_slice_mut(panels.bytes_mut());
         elements.par_chunks_mut(of_rows).enumerate().for_each(|(index, panels)| {

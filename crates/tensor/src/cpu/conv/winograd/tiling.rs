@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use super::lanes::{MOST_LANES, Run};
-use super::points::OUTPUTS;
 
 /// Outputs `[n, ..]` with these sides as tiles, in strips of whole rows of them. A strip of an image is a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,19 +17,21 @@ pub(super) struct Tiling {
     strips: usize,
 }
 
-/// The planes that units are taken from: their sides and the first of their rows that a unit at the top reads.
+/// The planes that units are taken from: their sides, the rows of zeros that a unit at the top reads before the first, and
+/// the rows from one row of tiles to the next.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Planes {
     pub(super) channels: usize,
     pub(super) sides: [usize; 2],
     pub(super) before: usize,
+    pub(super) step: usize,
 }
 
 impl Tiling {
-    /// Units of at most `most` tiles, and of one row of them at least, so that as few lanes as possible stay empty where
-    /// `lanes` units are computed together.
-    pub(super) fn new(n: usize, out: [usize; 2], lanes: usize, most: usize) -> Self {
-        let [rows, columns] = out.map(|side| side.div_ceil(OUTPUTS).max(1));
+    /// Units of at most `most` tiles of `tile` by `tile` outputs, and of one row of them at least, so that as few lanes as
+    /// possible stay empty where `lanes` units are computed together.
+    pub(super) fn new(n: usize, out: [usize; 2], tile: usize, lanes: usize, most: usize) -> Self {
+        let [rows, columns] = out.map(|side| side.div_ceil(tile).max(1));
         let of = |most_rows: usize| {
             let rows_of_strip = rows.div_ceil(rows.div_ceil(most_rows));
             Self { n, lanes, rows: rows_of_strip, columns, strips: rows.div_ceil(rows_of_strip) }
@@ -55,9 +56,9 @@ impl Tiling {
         self.rows * self.columns
     }
 
-    /// The image of a unit, and the first row of its outputs. Strips of the same place follow each other.
+    /// The image of a unit, and its first row of tiles. Strips of the same place follow each other.
     pub(super) fn unit(&self, unit: usize) -> (usize, usize) {
-        (unit % self.n, unit / self.n * self.rows * OUTPUTS)
+        (unit % self.n, unit / self.n * self.rows)
     }
 
     /// The first channel of every unit of a group in `planes`, from the first row that the unit reads or writes on, `rows`
@@ -85,9 +86,10 @@ impl Tiling {
 }
 
 impl Planes {
-    /// Rows `first` to `first + rows` of a channel of an image, counted from the first row that is read.
+    /// `rows` rows of a channel of an image, from the first that the row `first` of tiles reads.
     pub(super) fn run(&self, image: usize, channel: usize, first: usize, rows: usize) -> Run {
         let [height, width] = self.sides;
+        let first = first * self.step;
         let start = ((image * self.channels + channel) * height * width + first * width) as isize;
         let inside = self.before.saturating_sub(first).min(rows)
             ..(height + self.before).saturating_sub(first).min(rows);

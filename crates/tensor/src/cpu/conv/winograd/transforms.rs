@@ -3,7 +3,7 @@
 //! The coefficients are constants and every loop over them is unrolled, so each transform is a list of additions and
 //! fused multiply-adds: the two rows of a pair of points share their even and odd halves.
 
-use super::points::{Axis, MOST, OUTPUTS};
+use super::points::{Axis, MOST, OUTPUTS, Phases};
 use crate::Isa;
 use crate::cpu::isa::simd::Simd;
 
@@ -16,7 +16,7 @@ macro_rules! unroll {
         })*
     };
     ($i:ident < $count:expr => $body:block) => {
-        unroll!($i in [0 1 2 3 4 5 6 7] below $count => $body)
+        unroll!($i in [0 1 2 3 4 5 6 7 8] below $count => $body)
     };
 }
 
@@ -59,38 +59,37 @@ const fn at(place: usize) -> usize {
     place % MOST
 }
 
-impl<A: Axis> Matrix for OfInput<A> {
-    const COLUMNS: usize = A::POINTS;
-    const ROWS: usize = A::POINTS;
-
-    #[inline(always)]
-    unsafe fn times<S: Simd>(d: &Line<S>) -> Line<S> {
-        let (zeros, pairs) = (A::SET.zeros, A::SET.pairs);
-        // SAFETY: handed on.
-        unsafe {
-            let mut out = [S::zero(); MOST];
-            unroll!(pair in [0 1 2] below pairs => {
-                let (mut even, mut odd) = (d[at(2 * (pairs - 1 + zeros))], d[at(2 * pairs - 1)]);
-                unroll!(k in [0 1] below (pairs - 1) => {
-                    let coefficient = S::splat(A::SET.others[pair][k]);
-                    even = S::multiply_add(coefficient, d[at(2 * (k + zeros))], even);
-                    odd = S::multiply_add(coefficient, d[at(2 * k + 1)], odd);
-                });
-                out[at(zeros + 2 * pair)] = S::multiply_add(S::splat(A::SET.odd[pair]), odd, even);
-                out[at(zeros + 2 * pair + 1)] = S::multiply_add(S::splat(-A::SET.odd[pair]), odd, even);
+/// The products of `t - p` over all points but one, times a line of inputs.
+///
+/// # Safety
+/// The CPU supports `S`.
+#[inline(always)]
+unsafe fn polynomials<S: Simd, A: Axis>(d: &Line<S>) -> Line<S> {
+    let (zeros, pairs) = (A::SET.zeros, A::SET.pairs);
+    // SAFETY: handed on.
+    unsafe {
+        let mut out = [S::zero(); MOST];
+        unroll!(pair in [0 1 2] below pairs => {
+            let (mut even, mut odd) = (d[at(2 * (pairs - 1 + zeros))], d[at(2 * pairs - 1)]);
+            unroll!(k in [0 1] below (pairs - 1) => {
+                let coefficient = S::splat(A::SET.others[pair][k]);
+                even = S::multiply_add(coefficient, d[at(2 * (k + zeros))], even);
+                odd = S::multiply_add(coefficient, d[at(2 * k + 1)], odd);
             });
-            let (mut zero, mut infinity) = (d[at(2 * pairs)], d[at(2 * pairs + zeros)]);
-            unroll!(k in [0 1 2] below pairs => {
-                let coefficient = S::splat(A::SET.all[k]);
-                zero = S::multiply_add(coefficient, d[2 * k], zero);
-                infinity = S::multiply_add(coefficient, d[at(2 * k + zeros)], infinity);
-            });
-            if zeros == 1 {
-                out[0] = zero;
-            }
-            out[at(A::POINTS - 1)] = infinity;
-            out
+            out[at(zeros + 2 * pair)] = S::multiply_add(S::splat(A::SET.odd[pair]), odd, even);
+            out[at(zeros + 2 * pair + 1)] = S::multiply_add(S::splat(-A::SET.odd[pair]), odd, even);
+        });
+        let (mut zero, mut infinity) = (d[at(2 * pairs)], d[at(2 * pairs + zeros)]);
+        unroll!(k in [0 1 2] below pairs => {
+            let coefficient = S::splat(A::SET.all[k]);
+            zero = S::multiply_add(coefficient, d[2 * k], zero);
+            infinity = S::multiply_add(coefficient, d[at(2 * k + zeros)], infinity);
+        });
+        if zeros == 1 {
+            out[0] = zero;
         }
+        out[at(A::FILTERED - 1)] = infinity;
+        out
     }
 }
 
@@ -121,7 +120,7 @@ unsafe fn powers<S: Simd, A: Axis>(d: &Line<S>, columns: usize, is_divided: bool
         if zeros == 1 {
             out[0] = if is_divided { S::multiply(S::splat(A::SET.factor_of_zero), d[0]) } else { d[0] };
         }
-        out[at(A::POINTS - 1)] = d[at(columns - 1)];
+        out[at(A::FILTERED - 1)] = d[at(columns - 1)];
         out
     }
 }
@@ -159,36 +158,120 @@ unsafe fn transposed_powers<S: Simd, A: Axis>(m: &Line<S>, columns: usize, is_di
                 false => S::add(m[0], out[0]),
             };
         }
-        out[at(columns - 1)] = S::add(out[at(columns - 1)], m[at(A::POINTS - 1)]);
+        out[at(columns - 1)] = S::add(out[at(columns - 1)], m[at(A::FILTERED - 1)]);
         out
     }
 }
 
-macro_rules! of_powers {
-    ($name:ident, $A:ident, $columns:expr, $is_divided:literal) => {
-        impl<$A: Axis> Matrix for $name<$A> {
-            const COLUMNS: usize = $columns;
-            const ROWS: usize = $A::POINTS;
-
-            #[inline(always)]
-            unsafe fn times<S: Simd>(line: &Line<S>) -> Line<S> {
-                // SAFETY: handed on.
-                unsafe { powers::<S, $A>(line, $columns, $is_divided) }
-            }
-        }
-
-        impl<$A: Axis> Turned for $name<$A> {
-            #[inline(always)]
-            unsafe fn transposed_times<S: Simd>(line: &Line<S>) -> Line<S> {
-                // SAFETY: handed on.
-                unsafe { transposed_powers::<S, $A>(line, $columns, $is_divided) }
-            }
-        }
-    };
+/// Every other vector of a line, from `first` on.
+macro_rules! every_other {
+    ($line:ident from $first:literal below $count:expr) => {{
+        let mut out = [S::zero(); MOST];
+        unroll!(k < $count => { out[k] = $line[at(2 * k + $first)]; });
+        out
+    }};
 }
 
-of_powers!(OfOutput, A, OUTPUTS, false);
-of_powers!(OfKernel, A, A::TAPS, true);
+impl<A: Axis> Matrix for OfInput<A> {
+    const COLUMNS: usize = A::INPUTS;
+    const ROWS: usize = A::POINTS;
+
+    #[inline(always)]
+    unsafe fn times<S: Simd>(d: &Line<S>) -> Line<S> {
+        // SAFETY: handed on.
+        unsafe {
+            let (mut out, plain) = match A::PHASES {
+                Phases::One => return polynomials::<S, A>(d),
+                Phases::OfInputs => {
+                    let outer = every_other!(d from 0 below A::FILTERED);
+                    (polynomials::<S, A>(&outer), every_other!(d from 1 below OUTPUTS))
+                }
+                Phases::OfOutputs => (polynomials::<S, A>(d), *d),
+            };
+            unroll!(k < OUTPUTS => { out[at(A::FILTERED + k)] = plain[k]; });
+            out
+        }
+    }
+}
+
+impl<A: Axis> Matrix for OfOutput<A> {
+    const COLUMNS: usize = A::OUT;
+    const ROWS: usize = A::POINTS;
+
+    #[inline(always)]
+    unsafe fn times<S: Simd>(y: &Line<S>) -> Line<S> {
+        // SAFETY: handed on.
+        unsafe {
+            let (mut out, plain) = match A::PHASES {
+                Phases::One => return powers::<S, A>(y, OUTPUTS, false),
+                Phases::OfInputs => (powers::<S, A>(y, OUTPUTS, false), *y),
+                Phases::OfOutputs => {
+                    let outer = every_other!(y from 1 below OUTPUTS);
+                    (powers::<S, A>(&outer, OUTPUTS, false), every_other!(y from 0 below OUTPUTS))
+                }
+            };
+            unroll!(k < OUTPUTS => { out[at(A::FILTERED + k)] = plain[k]; });
+            out
+        }
+    }
+}
+
+impl<A: Axis> Turned for OfOutput<A> {
+    #[inline(always)]
+    unsafe fn transposed_times<S: Simd>(m: &Line<S>) -> Line<S> {
+        // SAFETY: handed on.
+        unsafe {
+            let mut out = transposed_powers::<S, A>(m, OUTPUTS, false);
+            match A::PHASES {
+                Phases::One => {}
+                Phases::OfInputs => {
+                    unroll!(k < OUTPUTS => { out[k] = S::add(out[k], m[at(A::FILTERED + k)]); });
+                }
+                Phases::OfOutputs => {
+                    let outer = out;
+                    unroll!(k < OUTPUTS => {
+                        out[at(2 * k)] = m[at(A::FILTERED + k)];
+                        out[at(2 * k + 1)] = outer[k];
+                    });
+                }
+            }
+            out
+        }
+    }
+}
+
+impl<A: Axis> Matrix for OfKernel<A> {
+    const COLUMNS: usize = A::TAPS;
+    const ROWS: usize = A::WEIGHTS;
+
+    #[inline(always)]
+    unsafe fn times<S: Simd>(g: &Line<S>) -> Line<S> {
+        // SAFETY: handed on.
+        unsafe {
+            if !A::HAS_PHASES {
+                return powers::<S, A>(g, A::TAPS, true);
+            }
+            let mut out = powers::<S, A>(&every_other!(g from 0 below 2), 2, true);
+            out[at(A::FILTERED)] = g[1];
+            out
+        }
+    }
+}
+
+impl<A: Axis> Turned for OfKernel<A> {
+    #[inline(always)]
+    unsafe fn transposed_times<S: Simd>(m: &Line<S>) -> Line<S> {
+        // SAFETY: handed on.
+        unsafe {
+            if !A::HAS_PHASES {
+                return transposed_powers::<S, A>(m, A::TAPS, true);
+            }
+            let mut out = transposed_powers::<S, A>(m, 2, true);
+            (out[1], out[2]) = (m[at(A::FILTERED)], out[1]);
+            out
+        }
+    }
+}
 
 /// `M line`. Where vectors are arrays it is a function of its own: there its code is long, and what surrounds it is not
 /// compiled better with it.

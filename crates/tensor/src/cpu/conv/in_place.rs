@@ -1,0 +1,146 @@
+//! Products whose second matrix is read from the padded images where it lies, without packing.
+//!
+//! Packing costs about as much as four rows of a product. With few rows, reading each element anew for every kernel offset
+//! costs less, even though the last vector of a row of pixels is not full. The sums are those of packed panels in every bit.
+
+use super::gemm::Right;
+use super::im2col::LANES;
+use crate::cpu::gemm::balanced;
+use crate::cpu::isa::simd::Simd;
+use crate::{Init, each_isa};
+
+/// Rows of a product that cost as much as packing.
+const ROWS_OF_PACKING: usize = 4;
+/// With more steps the elements that a tile reads leave the first cache before the next rows read them.
+const STEPS_NEARBY: usize = 256;
+/// Rows of the largest tile, which reads each element once.
+const ROWS_OF_TILE: usize = 13;
+
+/// Whether a product of `rows` rows takes less time without packing, for pixels that fill this share of their lanes.
+pub(super) fn is_worth_it(rows: usize, steps: usize, [pixels, lanes]: [usize; 2]) -> bool {
+    let unpacked = rows.saturating_mul(lanes);
+    unpacked <= (rows + ROWS_OF_PACKING).saturating_mul(pixels)
+        && (rows <= ROWS_OF_TILE || steps <= STEPS_NEARBY)
+}
+
+/// Pixels of one register: where lane 0 reads at step zero, where it is written, and how many lanes are.
+#[derive(Clone, Copy, Default)]
+struct Part {
+    place: usize,
+    pixel: usize,
+    lanes: usize,
+}
+
+each_isa! {
+    /// `out[row][pixel] = init + sum over steps of left[row][step] right[step][pixel]` for a matrix on the left in panels.
+    ///
+    /// # Safety
+    /// The CPU supports `S`; the steps are some of those that the columns' `reach` was computed with.
+    pub(super) unsafe fn multiply<S: Simd>(
+        out: &mut [f32],
+        row_stride: usize,
+        left: &[f32],
+        rows: usize,
+        right: Right<'_>,
+        init: Init<'_>,
+    ) {
+        let Right { source, columns, steps } = right;
+        assert!(columns.in_place && columns.reach < source.len(), "the source holds what is read");
+        assert!(out.len() >= (rows - 1) * row_stride + columns.len, "the output holds the product");
+        assert!(left.len() >= rows * steps.len(), "the panels hold all steps of all rows");
+        let inner = balanced(steps.len(), S::INNER_BLOCK);
+        let tile_rows = balanced(rows, S::TILE_ROWS);
+        for first in (0..steps.len()).step_by(inner) {
+            let steps = &steps[first..steps.len().min(first + inner)];
+            let is_added = first > 0 || matches!(init, Init::Accumulate);
+            let left = &left[first * rows..];
+            let mut pixel = 0;
+            for vectors in columns.vectors.chunks(S::TILE_COLUMNS / LANES) {
+                let mut parts = [Part { place: vectors[0].runs[0].origin as usize, ..Part::default() }; 2];
+                for (index, part) in parts.iter_mut().enumerate() {
+                    let Some(vector) = vectors.get(index * S::LANES / LANES) else { continue };
+                    let within = index * S::LANES % LANES;
+                    let place = vector.runs[0].origin as usize + within;
+                    let lanes = vector.len.saturating_sub(within).min(S::LANES);
+                    *part = Part { place, pixel, lanes };
+                    pixel += lanes;
+                }
+                for row in (0..rows).step_by(tile_rows) {
+                    let left = left[row * steps.len()..].as_ptr();
+                    // SAFETY: the asserts vouch for the panels, for whole vectors of the source and for the output.
+                    unsafe {
+                        let to = out.as_mut_ptr().add(row * row_stride);
+                        let here = tile_rows.min(rows - row);
+                        tile::<S>(here, left, source.as_ptr(), steps, parts, to, row_stride, is_added);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The product for two registers of pixels and the rows of a tile.
+///
+/// # Safety
+/// The CPU supports `S`; `left` points to `rows` elements for each step; whole vectors can be read at all steps of both parts,
+/// and the lanes of both be written in each row.
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+unsafe fn tile<S: Simd>(
+    rows: usize,
+    left: *const f32,
+    source: *const f32,
+    steps: &[usize],
+    parts: [Part; 2],
+    to: *mut f32,
+    row_stride: usize,
+    is_added: bool,
+) {
+    macro_rules! of_rows {
+        ($($rows:literal)*) => {
+            match rows {
+                // SAFETY: handed on.
+                $($rows => unsafe { kernel::<S, $rows>(left, source, steps, parts, to, row_stride, is_added) },)*
+                _ => unreachable!("a tile has 1 to 13 rows"),
+            }
+        };
+    }
+    of_rows!(1 2 3 4 5 6 7 8 9 10 11 12 13)
+}
+
+/// # Safety
+/// As [`tile`].
+#[inline(always)]
+unsafe fn kernel<S: Simd, const ROWS: usize>(
+    left: *const f32,
+    source: *const f32,
+    steps: &[usize],
+    parts: [Part; 2],
+    to: *mut f32,
+    row_stride: usize,
+    is_added: bool,
+) {
+    if ROWS > S::TILE_ROWS {
+        unreachable!("tiles have no more rows than suit the CPU");
+    }
+    // SAFETY: as the caller vouches.
+    unsafe {
+        let from = [source.add(parts[0].place), source.add(parts[1].place)];
+        let mut sums = [[S::zero(); 2]; ROWS];
+        for (step, &of_step) in steps.iter().enumerate() {
+            let of_source = [S::load(from[0].add(of_step)), S::load(from[1].add(of_step))];
+            for (row, sums) in sums.iter_mut().enumerate() {
+                let of_left = S::splat(*left.add(step * ROWS + row));
+                sums[0] = S::multiply_add(of_left, of_source[0], sums[0]);
+                sums[1] = S::multiply_add(of_left, of_source[1], sums[1]);
+            }
+        }
+        for (row, sums) in sums.iter().enumerate() {
+            for (part, &sum) in parts.iter().zip(sums) {
+                let (to, lanes) = (to.add(row * row_stride + part.pixel), S::first(part.lanes));
+                let sum = if is_added { S::add(sum, S::load_some(lanes, to)) } else { sum };
+                S::store_some(lanes, to, sum);
+            }
+        }
+    }
+}
