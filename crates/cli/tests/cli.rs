@@ -141,7 +141,7 @@ fn missing_data_are_reported_as_not_run_with_the_searched_folders() {
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(String::from_utf8_lossy(&output.stderr).contains("--data"));
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(printed.contains("not run") && printed.contains("cifar10"), "{printed}");
+    assert!(printed.contains("not run") && printed.contains("CIFAR-10"), "{printed}");
 }
 
 #[test]
