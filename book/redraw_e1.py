@@ -3,7 +3,7 @@
 `cargo xtask book` runs this on the committed results; by hand:
 
     python -m venv .tools/book && .tools/book/bin/pip install -r book/requirements.txt
-    .tools/book/bin/python book/redraw_e1.py results/quick/fc-lambda-sweep/fc-lambda-sweep.h5 out/book
+    .tools/book/bin/python book/redraw_e1.py results/standard/fc-lambda-sweep/fc-lambda-sweep.h5 out/book
 
 Cells begin with `# %%`, so that an editor can run them one by one.
 """

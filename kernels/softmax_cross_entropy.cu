@@ -2,22 +2,7 @@
 //
 // One warp per row, each lane every 32nd class. Each row writes its loss to `parts`; mean_of_parts computes the mean. The
 // row is read from memory once and then from the cache.
-#include "common.cuh"
-
-// The largest logit of a row, and the sum of `e^(x - largest)`, which neither overflows nor vanishes.
-struct Softmax {
-    float largest, sum;
-};
-
-template <class T>
-__device__ __forceinline__ Softmax softmax_of(const T* row, unsigned c) {
-    float largest = -INFINITY;
-    for (unsigned i = lane_in_warp(); i < c; i += WARP) largest = fmaxf(largest, widen(row[i]));
-    largest = warp_max(largest);
-    Sum sum;
-    for (unsigned i = lane_in_warp(); i < c; i += WARP) sum.add(expf(widen(row[i]) - largest));
-    return {largest, warp_sum(sum.total)};
-}
+#include "softmax.cuh"
 
 // Selects the loss, the gradient or both.
 enum class Pass { Loss, Grad, Both };

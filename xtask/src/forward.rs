@@ -9,12 +9,12 @@ use xshell::{Cmd, Shell, cmd};
 use crate::repo::Repo;
 use crate::setup;
 
-/// `cargo xtask reproduce`: exit code 101 if cargo cannot build `agon`, else that of `agon`.
-pub(crate) fn reproduce(repo: &Repo, arguments: &[OsString]) -> anyhow::Result<ExitCode> {
+/// A command of the program `agon`: exit code 101 if cargo cannot build it, else its own.
+pub(crate) fn agon(repo: &Repo, command: &str, arguments: &[OsString]) -> anyhow::Result<ExitCode> {
     setup::ensure(repo)?;
     // In the current folder of the caller, so that relative paths keep their meaning.
     let sh = Shell::new()?;
-    exit_code(cmd!(sh, "cargo run --release --package agon-cli --bin agon -- reproduce {arguments...}"))
+    exit_code(cmd!(sh, "cargo run --release --package agon-cli --bin agon -- {command} {arguments...}"))
 }
 
 /// `cargo xtask test`, with the profile of `reproduce`, so that nothing is built twice.

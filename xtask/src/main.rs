@@ -16,6 +16,7 @@ mod gpu;
 mod kernels;
 
 mod book;
+mod learn;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -40,6 +41,9 @@ enum Command {
     /// Build the program `agon` and run `agon reproduce ARGUMENT...`
     #[command(disable_help_flag = true)]
     Reproduce(Forwarded),
+    /// Build the program `agon` and run `agon report ARGUMENT...`: the committed results, without training
+    #[command(disable_help_flag = true)]
+    Report(Forwarded),
     /// Run all tests: `cargo test --release --workspace ARGUMENT...`
     #[command(disable_help_flag = true)]
     Test(Forwarded),
@@ -57,8 +61,10 @@ enum Command {
     Prove(prove::Options),
     /// Run the tests of the crate with unsafe code under AddressSanitizer
     AddressSanitizer,
-    /// Redraw a figure from HDF5 in Python, without our code (`book/`); needs a network the first time
-    Book,
+    /// Run the book's Python scripts, and build its pages if mdBook is installed; needs a network the first time
+    Book(book::Options),
+    /// Do the exercises of the book: `list`, `start N`, `check N`, `hint N`, `watch`
+    Learn(learn::Options),
     /// Time training steps against PyTorch: builds and runs the program `side-by-side` of `benches`
     #[command(disable_help_flag = true)]
     Peers(Forwarded),
@@ -72,7 +78,7 @@ struct Forwarded {
     arguments: Vec<OsString>,
 }
 
-/// Exit codes: 0 success, 1 failure, 2 usage error; `reproduce` and `peers` return the code of their program.
+/// Exit codes: 0 success, 1 failure, 2 usage error; `reproduce`, `report` and `peers` return the code of their program.
 fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
     let command = parse(&words).unwrap_or_else(|error| error.exit());
@@ -84,7 +90,9 @@ fn main() -> ExitCode {
 
 fn parse(words: &[OsString]) -> Result<Command, clap::Error> {
     let mut command = Cli::try_parse_from(words)?.command;
-    if let Command::Reproduce(to) | Command::Test(to) | Command::Peers(to) = &mut command {
+    if let Command::Reproduce(to) | Command::Report(to) | Command::Test(to) | Command::Peers(to) =
+        &mut command
+    {
         // clap drops the first `--`, which `cargo xtask test -- --nocapture` needs.
         to.arguments = words[2..].to_vec();
     }
@@ -94,8 +102,10 @@ fn parse(words: &[OsString]) -> Result<Command, clap::Error> {
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     let repo = Repo::of_this_program()?;
     match command {
-        Command::Reproduce(Forwarded { arguments }) => return forward::reproduce(&repo, &arguments),
+        Command::Reproduce(Forwarded { arguments }) => return forward::agon(&repo, "reproduce", &arguments),
+        Command::Report(Forwarded { arguments }) => return forward::agon(&repo, "report", &arguments),
         Command::Peers(Forwarded { arguments }) => return forward::peers(&repo, &arguments),
+        Command::Learn(options) => return learn::run(&repo, &options),
         Command::Setup => setup::run(&repo),
         Command::Test(Forwarded { arguments }) => forward::test(&repo, &arguments),
         Command::Ci(options) => ci::run(&repo, &options),
@@ -105,7 +115,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Mutants(options) => mutants::run(&repo, &options),
         Command::Prove(options) => prove::run(&repo, &options),
         Command::AddressSanitizer => prove::address_sanitizer(&repo),
-        Command::Book => book::run(&repo),
+        Command::Book(options) => book::run(&repo, &options),
     }?;
     Ok(ExitCode::SUCCESS)
 }
@@ -130,8 +140,9 @@ mod tests {
     #[test]
     fn every_argument_reaches_the_program_behind_a_command() {
         for line in ["--help", "--only fc -s seeds=[7]", "-- --nocapture"] {
-            for command in ["reproduce", "test", "peers"] {
+            for command in ["reproduce", "report", "test", "peers"] {
                 let (Command::Reproduce(Forwarded { arguments })
+                | Command::Report(Forwarded { arguments })
                 | Command::Test(Forwarded { arguments })
                 | Command::Peers(Forwarded { arguments })) = parsed(&format!("{command} {line}")).unwrap()
                 else {

@@ -3,11 +3,12 @@
 //! Macros for unwritten code are checked by the lints in `Cargo.toml`, licences of third-party crates by cargo-deny
 //! (`deny.toml`); `cargo xtask ci` runs clippy, and cargo-deny if it is installed.
 
-mod tree;
+pub(crate) mod tree;
 
 mod arrows;
+pub(crate) mod book;
 mod length;
-mod links;
+pub(crate) mod links;
 mod lists;
 mod lock;
 mod manifests;
@@ -46,7 +47,7 @@ impl fmt::Display for Finding {
     }
 }
 
-const RULES: [fn(&Tree) -> Vec<Finding>; 10] = [
+const RULES: [fn(&Tree) -> Vec<Finding>; 11] = [
     manifests::of_every_crate,
     lock::of_foreign_crates,
     openings::of_every_file,
@@ -54,6 +55,7 @@ const RULES: [fn(&Tree) -> Vec<Finding>; 10] = [
     lists::are_complete,
     links::lead_somewhere,
     links::explain_every_code,
+    book::is_complete,
     text::hygiene,
     terms::are_standard,
     reliability_card::is_that_of_its_figures,

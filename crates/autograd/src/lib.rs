@@ -28,6 +28,7 @@ mod op;
 mod epilogue;
 mod launch;
 pub mod ops;
+mod operators;
 mod moments;
 pub mod gradcheck;
 

@@ -10,6 +10,7 @@ use crate::{Error, Result};
 ///
 /// The inputs are the differentiable ones; labels, masks and strides are fields of the operation. Operations
 /// are device-independent: they compute with [`tensor::run`].
+// ANCHOR: op
 pub trait Op<const N: usize, const M: usize = 1>: fmt::Debug + Send + 'static {
     /// The name used in error messages.
     const NAME: &'static str;
@@ -35,6 +36,7 @@ pub trait Op<const N: usize, const M: usize = 1>: fmt::Debug + Send + 'static {
         wanted: [bool; N],
     ) -> Result<[Option<Tensor>; N]>;
 }
+// ANCHOR_END: op
 
 /// Computes a contribution if it is wanted.
 pub(crate) fn if_wanted(wanted: bool, compute: impl FnOnce() -> Result<Tensor>) -> Result<Option<Tensor>> {

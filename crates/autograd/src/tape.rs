@@ -161,6 +161,7 @@ impl Tape {
             pending[slot] = Some(weight);
         }
         let mut kept = KeptGradients::of(&state.kept);
+        // ANCHOR: backward_pass
         for node in state.nodes.iter().rev() {
             // These gradients are complete: all uses of a value come after it on the list.
             let grad_outputs: Vec<_> = node.outputs().map(|slot| (slot, pending[slot].take())).collect();
@@ -182,6 +183,7 @@ impl Tape {
                 });
             }
         }
+        // ANCHOR_END: backward_pass
         pending.iter().enumerate().for_each(|(slot, gradient)| kept.note(slot, gradient.as_ref()));
         Ok(Gradients::new(kept.into_map(), state.params.clone()))
     }

@@ -14,6 +14,8 @@ pub(crate) mod stored;
 pub(crate) mod reproduce;
 pub(crate) mod run;
 pub(crate) mod report;
+pub(crate) mod summary;
+pub(crate) mod browser;
 pub(crate) mod plan;
 
 // Single runs.

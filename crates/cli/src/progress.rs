@@ -1,5 +1,6 @@
 //! Progress on standard error: a progress bar on a terminal, plain lines elsewhere.
 
+mod sweep;
 mod view;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,17 +9,18 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use system::{note, terminal, text};
 
+use self::sweep::Sweep;
 pub(crate) use self::view::{Losses, View};
-use crate::commands::output::colour;
-use runs::local::Observer;
+use crate::commands::output::{about, colour};
+use runs::local::{Observer, Stages};
 use runs::run::Run;
 use runs::store::{Epoch, FinishedRun, Outcome};
 
 /// The interval at which a bar is redrawn without events.
 const TICK: Duration = Duration::from_millis(500);
 
-/// The minimum interval between plain lines about all runs.
-const BETWEEN_LINES: Duration = Duration::from_secs(10);
+/// The length of the bar of a sweep.
+const PARTS: u64 = 1_000;
 
 /// How standard error displays progress.
 pub(crate) enum Display {
@@ -38,64 +40,44 @@ impl Display {
     }
 }
 
-/// Progress over all runs of a command, in evaluations: one before training and one after each epoch.
+/// Progress over all runs of a command, weighted by the estimated seconds of each.
 pub(crate) struct Progress {
     display: Display,
-    counts: Mutex<Counts>,
-}
-
-struct Counts {
-    start: Instant,
-    last_line: Instant,
-    /// The number of evaluations, without those of stored runs.
-    total: u64,
-    computed: u64,
-    n_runs: usize,
-    finished: usize,
-}
-
-impl Counts {
-    fn of(n_runs: usize, total: u64) -> Self {
-        let now = Instant::now();
-        Self { start: now, last_line: now, total, computed: 0, n_runs, finished: 0 }
-    }
+    sweep: Mutex<Sweep>,
 }
 
 impl Progress {
     /// Progress on standard error.
     pub(crate) fn new() -> Self {
-        let template = "{elapsed_precise} [{bar:32}] {pos}/{len} evaluations, {eta} left  {msg}";
-        let display = Display::of_stderr(0, style(template));
-        Self { display, counts: Mutex::new(Counts::of(0, 0)) }
+        let display = Display::of_stderr(PARTS, style("[{bar:16}] {msg}"));
+        Self { display, sweep: Mutex::new(Sweep::of(&Stages::default())) }
     }
 
-    fn count_run(&self) {
-        locked(&self.counts).finished += 1;
-    }
-
-    /// Prints a plain line about all runs, if something was computed and the previous line is not recent.
-    fn line(&self, last: bool) {
-        let mut counts = locked(&self.counts);
-        let Counts { start, last_line, total, computed, n_runs, finished } = *counts;
-        let is_due = last || last_line.elapsed() >= BETWEEN_LINES;
-        if matches!(self.display, Display::Terminal(_)) || computed == 0 || !is_due {
-            return;
+    /// Prints lines above the bar.
+    pub(crate) fn print(&self, lines: &str) {
+        match &self.display {
+            Display::Terminal(bar) => bar.suspend(|| terminal::notes(lines)),
+            Display::Lines => terminal::notes(lines),
         }
-        counts.last_line = Instant::now();
-        let elapsed = start.elapsed().as_secs_f64();
-        let left = elapsed / computed as f64 * total.saturating_sub(computed) as f64;
-        note!(
-            "{elapsed:4.0} s  {finished}/{n_runs} runs, {computed}/{total} evaluations, about {left:.0} s left"
-        );
+    }
+
+    /// Updates the bar, or prints a plain line if something was computed and the previous line is not recent.
+    fn show(&self, sweep: &mut Sweep, last: bool) {
+        match &self.display {
+            Display::Terminal(bar) => {
+                bar.set_position((PARTS as f64 * sweep.share()) as u64);
+                bar.set_message(text::line(&sweep.short()).into_owned());
+            }
+            Display::Lines if sweep.is_due(last) => note!("{}", sweep.line()),
+            Display::Lines => {}
+        }
     }
 }
 
 impl Observer for Progress {
-    fn begin(&self, runs: &[Run]) {
-        let total = runs.iter().map(evaluations).sum();
-        *locked(&self.counts) = Counts::of(runs.len(), total);
+    fn begin(&self, stages: &Stages) {
+        *locked(&self.sweep) = Sweep::of(stages);
         if let Display::Terminal(bar) = &self.display {
-            bar.set_length(total);
             tick(bar);
         }
     }
@@ -104,50 +86,36 @@ impl Observer for Progress {
         if let Display::Terminal(bar) = &self.display {
             bar.finish_and_clear();
         }
-        self.line(true);
+        let mut sweep = locked(&self.sweep);
+        if let Display::Lines = &self.display {
+            self.show(&mut sweep, true);
+        }
     }
 
     fn found(&self, run: &Run, _: &FinishedRun) {
-        let total = {
-            let mut counts = locked(&self.counts);
-            counts.total = counts.total.saturating_sub(evaluations(run));
-            counts.total
-        };
-        if let Display::Terminal(bar) = &self.display {
-            bar.set_length(total);
-        }
-        self.count_run();
-        self.line(false);
+        let mut sweep = locked(&self.sweep);
+        sweep.found(run);
+        self.show(&mut sweep, false);
     }
 
-    fn epochs(&self, _: &Run, _: &[Epoch], fresh: usize) {
-        locked(&self.counts).computed += fresh as u64;
-        if let Display::Terminal(bar) = &self.display {
-            bar.inc(fresh as u64);
-        }
-        self.line(false);
+    fn epochs(&self, run: &Run, _: &[Epoch], fresh: usize) {
+        let mut sweep = locked(&self.sweep);
+        sweep.epochs(run, fresh);
+        self.show(&mut sweep, false);
     }
 
     fn finished(&self, run: &Run, finished: &FinishedRun) {
-        self.count_run();
-        let described = describe(run, finished);
-        match &self.display {
-            Display::Terminal(bar) => bar.set_message(text::line(&described).into_owned()),
-            Display::Lines => {
-                let Counts { finished, n_runs, .. } = *locked(&self.counts);
-                note!("  {finished}/{n_runs} {described}");
-            }
+        let mut sweep = locked(&self.sweep);
+        let place = sweep.finished(run);
+        if let Display::Lines = &self.display {
+            note!("  {place} {}", describe(run, finished));
         }
-        self.line(false);
+        self.show(&mut sweep, false);
     }
 
     fn note(&self, text: &str) {
-        note!("{text}");
+        self.print(&text::line(text));
     }
-}
-
-fn evaluations(run: &Run) -> u64 {
-    u64::from(run.config.epochs) + 1
 }
 
 /// Progress of one run: its [`View`], redrawn in place on a terminal, or a plain line per epoch elsewhere.
@@ -220,7 +188,7 @@ fn view_style(colour: bool, end: Arc<Mutex<Option<Instant>>>) -> ProgressStyle {
         if let Some(end) = *locked(&end) {
             let left = end.saturating_duration_since(Instant::now()).as_secs_f64();
             // A style cannot fail, and writing to a string always succeeds.
-            let _ = write!(out, ", about {left:.0} s left");
+            let _ = write!(out, ", about {} left", about(left));
         }
     };
     style(&format!("{{msg}}\n[{bar}] {{pos}}/{{len}} epochs, {{elapsed_precise}}{{left}}"))

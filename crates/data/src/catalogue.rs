@@ -61,6 +61,11 @@ pub fn named_by_size(fits: impl Fn([usize; 3], usize) -> bool) -> Vec<&'static s
     ALL.iter().filter(|spec| fits(spec.size.shape, spec.size.classes)).map(|spec| spec.name).collect()
 }
 
+/// The image shape `[c, h, w]` and the number of classes of the set of this name.
+pub fn size_of(name: &str) -> Option<([usize; 3], usize)> {
+    ALL.iter().find(|spec| spec.name == name).map(|spec| (spec.size.shape, spec.size.classes))
+}
+
 fn location(spec: &DatasetSpec, folders: &SearchFolders) -> Location {
     if !spec.is_on_disk() {
         return Location::Embedded;

@@ -33,7 +33,7 @@ pub mod transform;
 
 pub use augmentation::Augmentation;
 pub use batches::{Batch, Batches, Epoch, gather, in_order};
-pub use catalogue::{Listed, Location, catalogue, named_by_size};
+pub use catalogue::{Listed, Location, catalogue, named_by_size, size_of};
 pub use dataset::{Dataset, Origin, Provenance, StoredFile};
 pub use error::{Error, Result};
 #[cfg(feature = "fetch")]

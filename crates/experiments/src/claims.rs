@@ -138,7 +138,7 @@ mod tests {
     fn experiments_share_the_runs_of_the_sweeps() {
         let runs = |name: &str| {
             let experiment = named(&[name.to_owned()]).unwrap()[0];
-            Planned::new(experiment, Profile::Quick, &[]).unwrap().runs
+            Planned::new(experiment, Profile::Standard, &[]).unwrap().runs
         };
         let swept = runs("fc-lambda-sweep");
         for (name, at_least) in

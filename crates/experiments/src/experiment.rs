@@ -62,6 +62,11 @@ pub trait Experiment: Sync {
     /// The grid of runs of a profile.
     fn grid(&self, profile: Profile) -> Grid;
 
+    /// Whether its results need the parameters of its runs, which a sweep keeps only where they are read again.
+    fn reads_parameters(&self) -> bool {
+        false
+    }
+
     /// The labelled arrays of the finished runs of a grid.
     ///
     /// # Errors

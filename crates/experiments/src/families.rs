@@ -33,25 +33,24 @@ impl NetworkKind {
 }
 
 /// The weights that every trade-off is seen at (section 4.2).
-const COARSE: [f64; 5] = [0.0, 0.5, 0.9, 0.99, 1.0];
+pub(crate) const COARSE: [f64; 5] = [0.0, 0.5, 0.9, 0.99, 1.0];
 /// The paper's step of a tenth, with a tail because nearly all of the accuracy is lost there.
 const FINE: [f64; 16] =
     [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.97, 0.99, 0.995, 0.999, 1.0];
 /// A pure classifier, mostly reconstruction, a pure autoencoder.
 pub(crate) const THREE: [f64; 3] = [0.0, 0.9, 1.0];
 
-/// Fine in full, coarse in quick, three in smoke.
+/// Fine in full, else coarse.
 pub(crate) fn lambdas(profile: Profile) -> Vec<f64> {
-    match profile {
-        Profile::Smoke => THREE.to_vec(),
-        Profile::Quick => COARSE.to_vec(),
-        Profile::Full => FINE.to_vec(),
-    }
+    if profile == Profile::Full { FINE.to_vec() } else { coarse(profile) }
 }
 
-/// Coarse, but three in smoke.
+/// Coarse, but three in smoke and quick.
 pub(crate) fn coarse(profile: Profile) -> Vec<f64> {
-    if profile == Profile::Smoke { THREE.to_vec() } else { COARSE.to_vec() }
+    match profile {
+        Profile::Smoke | Profile::Quick => THREE.to_vec(),
+        Profile::Standard | Profile::Paper | Profile::Full => COARSE.to_vec(),
+    }
 }
 
 /// Coarse in full, three otherwise.
@@ -64,27 +63,28 @@ pub(crate) fn seeds(profile: Profile, n: u64) -> Vec<u64> {
     (0..if profile == Profile::Smoke { 1 } else { n }).collect()
 }
 
-/// Fashion-MNIST: whole in full, the embedded part otherwise.
+/// Fashion-MNIST: whole in paper and full, the embedded part otherwise.
 pub(crate) fn fashion(profile: Profile) -> DataConfig {
     let part = |name: &str, train, validation, test| DataConfig::new(name, train, validation, test);
     match profile {
         Profile::Smoke => part("fashion-mnist-embedded", 1_000, 200, 200),
-        Profile::Quick => part("fashion-mnist-embedded", 5_000, 1_000, 1_000),
-        Profile::Full => part("fashion-mnist", 55_000, 5_000, 10_000),
+        Profile::Quick | Profile::Standard => part("fashion-mnist-embedded", 5_000, 1_000, 1_000),
+        Profile::Paper | Profile::Full => part("fashion-mnist", 55_000, 5_000, 10_000),
     }
 }
 
-/// MNIST: whole in full, as many images as the embedded set has otherwise.
+/// MNIST: whole in paper and full, as many images as the embedded set has otherwise.
 pub(crate) fn mnist(profile: Profile) -> DataConfig {
     DataConfig { name: "mnist".into(), ..fashion(profile) }
 }
 
-/// CIFAR-10: whole in full.
+/// CIFAR-10: whole in full; all test images in paper.
 pub(crate) fn cifar10(profile: Profile) -> DataConfig {
     let part = |train, validation, test| DataConfig::new("cifar10", train, validation, test);
     match profile {
         Profile::Smoke => part(300, 100, 100),
-        Profile::Quick => part(2_000, 500, 500),
+        Profile::Quick | Profile::Standard => part(2_000, 500, 500),
+        Profile::Paper => part(20_000, 5_000, 10_000),
         Profile::Full => part(45_000, 5_000, 10_000),
     }
 }
@@ -93,8 +93,9 @@ pub(crate) fn cifar10(profile: Profile) -> DataConfig {
 fn family(profile: Profile, label: &str, member: &str, members: Vec<Member>) -> Family {
     let (batch, epochs) = match profile {
         Profile::Smoke => (100, 2),
-        Profile::Quick => (100, 7),
-        Profile::Full => (512, 30),
+        Profile::Quick | Profile::Standard => (100, 7),
+        // The learning rate is constant, so the authors' ten epochs are the first ten of these.
+        Profile::Paper | Profile::Full => (512, 30),
     };
     Family {
         label: label.into(),
@@ -116,7 +117,7 @@ pub(crate) const OVER_K: &str = "latent size k";
 pub(crate) fn fc(profile: Profile, size: Size, latents: &[usize], activation: Activation) -> Family {
     let members = latents.iter().map(|&k| {
         let model = fc::Config { latent_activation: activation, ..fc::Config::of(size, k) };
-        Member::new(format!("k = {k}"), k as f64, cre(Architecture::Fc(model), 0.5))
+        Member::new(format!("k = {k}"), k as f64, cre(Architecture::Fc(model), None))
     });
     let latent = if activation == Activation::Relu { "ReLU" } else { "identity" };
     let label = format!("{}{size:?}, {latent} latent", NetworkKind::Fc);
@@ -132,9 +133,13 @@ pub(crate) fn fc_m(profile: Profile, latents: &[usize]) -> Family {
 pub(crate) fn cnn_s(profile: Profile, channels: &[usize]) -> Family {
     let members = channels.iter().map(|&latent_channels| {
         let model = Architecture::CnnS { latent_channels };
-        Member::new(format!("16 x {latent_channels}"), 16.0 * latent_channels as f64, cre(model, 0.5))
+        Member::new(format!("16 x {latent_channels}"), 16.0 * latent_channels as f64, cre(model, None))
     });
-    let epochs = if profile == Profile::Quick { 4 } else { family(profile, "", "", vec![]).epochs };
+    let epochs = match profile {
+        Profile::Quick | Profile::Standard => 4,
+        Profile::Paper => 10,
+        Profile::Smoke | Profile::Full => family(profile, "", "", vec![]).epochs,
+    };
     Family { epochs, ..family(profile, NetworkKind::CnnS.as_str(), "latent size", members.collect()) }
 }
 
@@ -142,15 +147,15 @@ pub(crate) fn cnn_s(profile: Profile, channels: &[usize]) -> Family {
 /// profiles, whose runs take hundreds of steps in place of thousands. `sweep::warnings` says so beside each result.
 pub(crate) fn vit_rate(profile: Profile) -> f64 {
     match profile {
-        Profile::Smoke | Profile::Quick => 3e-3,
-        Profile::Full => AdamConfig::PAPER.learning_rate,
+        Profile::Smoke | Profile::Quick | Profile::Standard => 3e-3,
+        Profile::Paper | Profile::Full => AdamConfig::PAPER.learning_rate,
     }
 }
 
 /// ViTs, named, with Adam's learning rate for transformers.
 pub(crate) fn vit(profile: Profile, models: &[(&str, vit::Config)]) -> Family {
     let members = models.iter().map(|(label, config)| {
-        Member::new(*label, config.encoder.width as f64, cre(Architecture::Vit(*config), 0.5))
+        Member::new(*label, config.encoder.width as f64, cre(Architecture::Vit(*config), None))
     });
     let label = if let [(label, _)] = models { label } else { "ViT" };
     let optimiser = AdamConfig { learning_rate: vit_rate(profile), ..AdamConfig::PAPER };
@@ -161,10 +166,11 @@ pub(crate) fn vit(profile: Profile, models: &[(&str, vit::Config)]) -> Family {
 pub(crate) fn cnn_l(profile: Profile, rotation: Option<Rotation>, dropout: f64) -> Family {
     let width_divisor = if profile == Profile::Full { 1 } else { 4 };
     let model = Architecture::CnnL { width_divisor, dropout };
-    let member = Member::new(model.label(), width_divisor as f64, cre(model, 0.5));
+    let member = Member::new(model.label(), width_divisor as f64, cre(model, None));
     let (batch, epochs) = match profile {
         Profile::Smoke => (50, 1),
-        Profile::Quick => (50, 4),
+        Profile::Quick | Profile::Standard => (50, 4),
+        Profile::Paper => (128, 10),
         Profile::Full => (512, 100),
     };
     let family = family(profile, &model.label(), "model", vec![member]);
@@ -179,7 +185,8 @@ pub(crate) const REFITTED: &str = ", new heads";
 pub(crate) fn refitted(profile: Profile, family: &Family) -> Family {
     let converge = Some(match profile {
         Profile::Smoke => 3,
-        Profile::Quick => 40,
+        Profile::Quick | Profile::Standard => 40,
+        Profile::Paper => 60,
         Profile::Full => 200,
     });
     let members = family.members.iter().filter_map(|member| {
@@ -212,6 +219,12 @@ impl Family {
     /// The same family with its first `n` seeds.
     pub(crate) fn with_seeds(self, n: usize) -> Self {
         Self { seeds: Some(n), ..self }
+    }
+
+    /// The same at these weights only.
+    pub(crate) fn only_at(self, lambdas: &[f64]) -> Self {
+        let members = self.members.into_iter().map(|member| member.only_at(lambdas)).collect();
+        Self { members, ..self }
     }
 
     /// The same under another name.

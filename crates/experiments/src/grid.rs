@@ -54,22 +54,31 @@ pub struct Member {
     pub label: String,
     /// The number behind them.
     pub number: f64,
-    /// The learner; its λ is that of the point.
+    /// The learner, without λ: each run has that of its point.
     pub learner: LearnerConfig,
     /// The weights it is run with; all of them where it is left out.
     pub lambdas: Option<Vec<f64>>,
+    /// How many of the seeds of its family are used; all of them where it is left out.
+    #[serde(default)]
+    pub seeds: Option<usize>,
 }
 
 impl Member {
     /// A learner that is run with every weight.
     pub fn new(label: impl Into<String>, number: f64, learner: impl Into<LearnerConfig>) -> Self {
-        Self { label: label.into(), number, learner: learner.into(), lambdas: None }
+        Self { label: label.into(), number, learner: learner.into(), lambdas: None, seeds: None }
     }
 
     /// The same with these weights alone.
     #[must_use]
     pub fn only_at(self, lambdas: &[f64]) -> Self {
         Self { lambdas: Some(lambdas.to_vec()), ..self }
+    }
+
+    /// The same with the first `n` seeds.
+    #[must_use]
+    pub fn with_seeds(self, n: usize) -> Self {
+        Self { seeds: Some(n), ..self }
     }
 }
 
@@ -111,6 +120,12 @@ impl Grid {
         if let Some(list) = list.or_else(|| self.families.iter().enumerate().find_map(of_family)) {
             return usage(format!("`{list}` is an empty list; leave the setting out or name at least one"));
         }
+        for (at, family) in self.families.iter().enumerate() {
+            if let Some(place) = family.members.iter().position(|member| member.learner.lambda().is_some()) {
+                let key = format!("families.{at}.members.{place}.learner");
+                return usage(format!("`{key}` has a λ, which `lambdas` gives each run; leave it out there"));
+            }
+        }
         if let Some(pair) = self.lambdas.windows(2).find(|pair| pair[0] >= pair[1]) {
             let [first, second] = [pair[0], pair[1]];
             return usage(format!("`lambdas` has {second} after {first}; write them once each, ascending"));
@@ -149,8 +164,10 @@ impl Grid {
     pub fn run(&self, variant: &Variant<'_>, member: usize, lambda: usize, seed: usize) -> Option<Run> {
         let Variant { family, data } = *variant;
         let of = family.members.get(member)?;
-        let (lambda, n_seeds) = (self.lambdas[lambda], family.seeds.unwrap_or(usize::MAX));
-        if seed >= n_seeds || of.lambdas.as_ref().is_some_and(|lambdas| !lambdas.contains(&lambda)) {
+        let lambda = self.lambdas[lambda];
+        let mut limits = [family.seeds, of.seeds].into_iter().flatten();
+        if limits.any(|n| seed >= n) || of.lambdas.as_ref().is_some_and(|lambdas| !lambdas.contains(&lambda))
+        {
             return None;
         }
         let config = RunConfig {
@@ -165,17 +182,20 @@ impl Grid {
         Some(Run { config, seed: self.seeds[seed] })
     }
 
-    /// Every run: variants outermost, then members, λ and seeds.
+    /// Every run: variants outermost, then members, λ and seeds; last the runs of members with fewer seeds, on which less
+    /// depends.
     pub fn runs(&self) -> Vec<Run> {
-        let mut runs = Vec::new();
+        let (mut runs, mut last) = (Vec::new(), Vec::new());
         for variant in self.variants() {
-            for member in 0..variant.family.members.len() {
+            for (member, of) in variant.family.members.iter().enumerate() {
+                let runs = if of.seeds.is_some() { &mut last } else { &mut runs };
                 for lambda in 0..self.lambdas.len() {
                     let at = |seed| self.run(&variant, member, lambda, seed);
                     runs.extend((0..self.seeds.len()).filter_map(at));
                 }
             }
         }
+        runs.extend(last);
         runs
     }
 }

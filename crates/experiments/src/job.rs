@@ -1,9 +1,13 @@
 //! The job of a command: the runs of its experiments, the runs that those need, and their data.
 
+use std::collections::{HashMap, HashSet};
+
+use crate::claims;
 use crate::error::Result;
 use crate::experiment::Planned;
 use crate::options::Options;
-use runs::local::{self, Data, FinishedRuns, Observer};
+use crate::profile::Profile;
+use runs::local::{self, Data, Estimate, FinishedRuns, Observer, Stage, Stages};
 use runs::run::Run;
 use runs::slurm::{self, Engine, Sweep};
 use runs::store::Store;
@@ -13,6 +17,8 @@ use runs::training::Hardware;
 pub struct Job {
     /// The runs whose data are here, those that are needed first.
     pub runs: Vec<Run>,
+    /// The same by experiment, in the order in which they are computed.
+    pub stages: Vec<Stage>,
     /// The data sets.
     pub data: Data,
     /// Where the runs are kept.
@@ -55,9 +61,17 @@ impl Job {
                 why.message
             ));
         }
-        let mut runs = local::with_needed(&wanted);
-        runs.retain(|run| data.open.contains_key(&run.config.data));
-        Ok(Self { runs, data, store, hardware })
+        let here = |wanted: &[Run]| {
+            let mut runs = local::with_needed(wanted);
+            runs.retain(|run| data.open.contains_key(&run.config.data));
+            runs
+        };
+        let stage = |planned: &Planned| {
+            let runs: Vec<Run> = planned.runs.iter().map(|run| run.clone().on(hardware)).collect();
+            Stage { name: planned.experiment.info().name.into(), runs: here(&runs) }
+        };
+        let (runs, stages) = (here(&wanted), planned.iter().map(stage).collect());
+        Ok(Self { runs, stages, data, store, hardware })
     }
 
     /// The same for a cluster.
@@ -73,20 +87,61 @@ impl Job {
         }
     }
 
-    /// All of the runs, finished: from the store where they are there, else computed now.
-    pub(crate) fn finish(&self, options: &Options, observer: &dyn Observer) -> Result<FinishedRuns> {
-        let Self { runs, data, store, .. } = self;
+    /// Finds or computes all runs, and calls `complete` with the place and the finished runs of each experiment as soon as it
+    /// has them.
+    pub(crate) fn finish(
+        &self,
+        options: &Options,
+        observer: &dyn Observer,
+        mut complete: impl FnMut(usize, FinishedRuns) -> Result<()>,
+    ) -> Result<()> {
+        let Self { stages, data, store, .. } = self;
         match &options.engine {
             Engine::Local => {
-                observer.begin(runs);
-                let finished = local::run_all(store, &data.open, runs, &options.resources, observer);
+                let (seconds, encoders) = (self.seconds(options)?, encoders(self.hardware)?);
+                let stages = Stages { stages: stages.clone(), seconds, encoders };
+                observer.begin(&stages);
+                let finished =
+                    local::run_stages(store, &data.open, &stages, &options.resources, observer, complete);
                 observer.end();
-                Ok(finished?)
+                finished
             }
             Engine::Slurm(slurm) => {
                 slurm::complete(&self.sweep(options), slurm, observer)?;
-                Ok(local::stored(store, &data.open, runs)?)
+                stages
+                    .iter()
+                    .enumerate()
+                    .try_for_each(|(at, stage)| complete(at, local::stored(store, &data.open, &stage.runs)?))
             }
         }
     }
+
+    /// The seconds that each run takes that is not stored yet, estimated from a few steps of each kind. A run that cannot be
+    /// timed has none; computing it says why.
+    fn seconds(&self, options: &Options) -> Result<HashMap<String, f64>> {
+        let mut estimate = Estimate::new(&self.data, options.resources.device()?);
+        let mut seconds = HashMap::new();
+        for run in &self.runs {
+            let Some(images) = self.data.open.get(&run.config.data) else { continue };
+            if self.store.ended(&run.spec(images))?.is_none() {
+                seconds.extend(estimate.seconds(run).ok().map(|seconds| (local::name(run), seconds)));
+            }
+        }
+        Ok(seconds)
+    }
+}
+
+/// The runs whose parameters some experiment of some profile reads: larger profiles find the runs of smaller ones.
+fn encoders(hardware: Hardware) -> Result<HashSet<String>> {
+    let mut encoders = HashSet::new();
+    for &experiment in claims::ALL {
+        for profile in Profile::ALL {
+            for run in Planned::new(experiment, profile, &[])?.runs {
+                let run = run.on(hardware);
+                let read = if experiment.reads_parameters() { Some(run) } else { run.needs() };
+                encoders.extend(read.map(|run| local::name(&run)));
+            }
+        }
+    }
+    Ok(encoders)
 }

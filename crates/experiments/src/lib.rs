@@ -10,6 +10,7 @@ pub mod advice;
 mod profile;
 pub mod experiment;
 pub mod claims;
+pub mod schedule;
 pub mod sweep;
 pub mod grid;
 mod families;
@@ -22,7 +23,7 @@ pub mod claim_id;
 pub mod metric;
 pub mod measures;
 pub mod statistics;
-mod explore;
+mod page;
 pub mod reproduce;
 pub mod presets;
 

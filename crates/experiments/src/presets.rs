@@ -208,7 +208,7 @@ fn of_vit(
 fn relaxing(input: &InputSpec) -> LearnerConfig {
     let network = predictive_coding::Config {
         model: fully_connected(Size::M, input),
-        lambda: LAMBDA,
+        lambda: Some(LAMBDA),
         output_precision: 1.0,
         relaxation: Relaxation { steps: 8, rate: 0.05 },
         optimiser: AdamConfig::PAPER,
@@ -219,7 +219,7 @@ fn relaxing(input: &InputSpec) -> LearnerConfig {
 fn recurrent(input: &InputSpec) -> LearnerConfig {
     let network = recurrent::Config {
         model: fully_connected(Size::M, input),
-        lambda: LAMBDA,
+        lambda: Some(LAMBDA),
         steps: 3,
         loss_at: LossAt::EveryStep,
         optimiser: AdamConfig::PAPER,
@@ -347,10 +347,10 @@ mod tests {
     fn the_start_of_fc_m_is_a_run_of_the_quick_profile() {
         use crate::profile::Profile;
         let (data, fc_m) =
-            (crate::families::fashion(Profile::Quick), crate::families::fc_m(Profile::Quick, &[16]));
+            (crate::families::fashion(Profile::Standard), crate::families::fc_m(Profile::Standard, &[16]));
         let preset = ALL.iter().find(|preset| preset.name == "fc-m").unwrap().config(data, &GREY).unwrap();
         let expected = fc_m.members[0].learner.with_lambda(LAMBDA);
-        assert!(crate::families::lambdas(Profile::Quick).contains(&LAMBDA));
+        assert!(crate::families::lambdas(Profile::Standard).contains(&LAMBDA));
         assert_eq!((preset.learner, preset.batch, preset.epochs), (expected, fc_m.batch, fc_m.epochs));
         assert_eq!((preset.data, preset.optimiser), (fc_m.data[0].clone(), fc_m.optimiser));
     }

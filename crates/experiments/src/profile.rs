@@ -5,23 +5,26 @@ use std::str::FromStr;
 
 use system::nearest::nearest;
 
-/// How much of an experiment is run.
+/// How much of an experiment is run. Profiles share the runs that they have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
-    /// Seconds: shows that everything works and decides nothing.
+    /// One minute: shows that everything works and decides nothing.
     Smoke,
-    /// Minutes on two cores, with the embedded data.
+    /// Five minutes on two cores: the main questions of both papers, on the embedded images.
     Quick,
-    /// The paper: full data sets, fine grids; hours on a CPU.
+    /// Half an hour on two cores: every experiment, on the embedded images and on parts of other data sets.
+    Standard,
+    /// Hours on two cores: the main questions on whole data sets.
+    Paper,
+    /// Everything in the papers, with fine grids: for a GPU or a cluster.
     Full,
 }
 
 impl Profile {
     /// All profiles, smallest first.
-    pub const ALL: [Self; 3] = [Self::Smoke, Self::Quick, Self::Full];
+    pub const ALL: [Self; 5] = [Self::Smoke, Self::Quick, Self::Standard, Self::Paper, Self::Full];
 
-    /// Whether its numbers say anything of a claim. Where they do not, every claim is undecided; exact facts are checked
-    /// all the same.
+    /// Whether its verdicts count. If not, every claim is undecided; exact facts are checked all the same.
     pub fn decides(self) -> bool {
         self != Self::Smoke
     }
@@ -31,6 +34,8 @@ impl Profile {
         match self {
             Self::Smoke => "smoke",
             Self::Quick => "quick",
+            Self::Standard => "standard",
+            Self::Paper => "paper",
             Self::Full => "full",
         }
     }

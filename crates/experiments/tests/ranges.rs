@@ -54,6 +54,7 @@ fn a_number_out_of_its_range_is_refused_with_its_key_and_what_was_wanted() {
     for (pointer, value, expected) in [
         ("/batch", 0.into(), "`batch` is 0: wanted a number from 1 to 1000000000"),
         ("/batch", 101.into(), "`batch` is 101: wanted at most 100, the number of training images"),
+        ("/learner/lambda", Value::Null, "`learner.lambda` is not set: wanted a number from 0 to 1"),
         ("/learner/lambda", 2.0.into(), "`learner.lambda` is 2.0: wanted a number from 0 to 1"),
         ("/learner/model/latent", 0.into(), "`learner.model.latent` is 0: wanted a number from 1 to 65536"),
         ("/learner/model/latent", 99_999_999_999u64.into(), "`learner.model.latent` is 99999999999"),

@@ -302,6 +302,7 @@ impl Update<3, 1> for AdamStep {
         launch_all(call, "adam", "struct of 32 bytes", all, cell)
     }
 
+    // ANCHOR: adam
     fn reference<A: Real>(&self, [p, m, v]: [ArrayViewMutD<'_, A>; 3], [g]: [ArrayViewD<'_, A>; 1]) {
         let number = A::from_f64;
         Zip::from(p).and(m).and(v).and(g).for_each(|p, m, v, &g| {
@@ -311,6 +312,7 @@ impl Update<3, 1> for AdamStep {
             *p = number(self.kept) * *p - number(self.step_size) * *m / root;
         });
     }
+    // ANCHOR_END: adam
 
     fn fast(&self, state: [&mut [f32]; 3], [g]: [&[f32]; 1]) -> bool {
         let (beta1, rest1) = (self.beta1 as f32, (1.0 - self.beta1) as f32);

@@ -7,7 +7,8 @@ use tensor::DType;
 use tensor::random::Stream;
 
 use crate::linear::weight_and_bias;
-use crate::{Activation, Mode, Module, Result, init};
+use crate::module::Next;
+use crate::{Mode, Module, Result, init};
 
 /// A convolution with a square kernel: `[n, inputs, h, w]` to `[n, outputs, h', w']`.
 pub struct Conv2d {
@@ -49,20 +50,17 @@ impl Conv2d {
 
 impl Module for Conv2d {
     fn forward<'t>(&self, x: &Var<'t>, mode: Mode) -> Result<Var<'t>> {
-        self.forward_activated(x, Activation::Identity, mode)
+        Ok(self.forward_fused(x, Next::default(), mode)?.0)
     }
 
-    fn forward_activated<'t>(&self, x: &Var<'t>, activation: Activation, mode: Mode) -> Result<Var<'t>> {
+    fn forward_fused<'t>(&self, x: &Var<'t>, next: Next<'_>, _: Mode) -> Result<(Var<'t>, usize)> {
         let tape = x.tape();
         let weight = tape.param(&self.weight)?;
-        let y = match (&self.bias, activation) {
-            (Some(bias), Activation::Relu) => {
-                return Ok(x.conv2d_relu(&weight, &tape.param(bias)?, self.geometry)?);
-            }
-            (Some(bias), _) => x.conv2d(&weight, &tape.param(bias)?, self.geometry)?,
-            (None, _) => x.conv2d_no_bias(&weight, self.geometry)?,
-        };
-        activation.forward(&y, mode)
+        Ok(match &self.bias {
+            Some(bias) if next.is_relu() => (x.conv2d_relu(&weight, &tape.param(bias)?, self.geometry)?, 1),
+            Some(bias) => (x.conv2d(&weight, &tape.param(bias)?, self.geometry)?, 0),
+            None => (x.conv2d_no_bias(&weight, self.geometry)?, 0),
+        })
     }
 
     fn params(&self) -> Vec<(String, &Param)> {
@@ -105,20 +103,17 @@ impl ConvTranspose2d {
 
 impl Module for ConvTranspose2d {
     fn forward<'t>(&self, x: &Var<'t>, mode: Mode) -> Result<Var<'t>> {
-        self.forward_activated(x, Activation::Identity, mode)
+        Ok(self.forward_fused(x, Next::default(), mode)?.0)
     }
 
-    fn forward_activated<'t>(&self, x: &Var<'t>, activation: Activation, mode: Mode) -> Result<Var<'t>> {
+    fn forward_fused<'t>(&self, x: &Var<'t>, next: Next<'_>, _: Mode) -> Result<(Var<'t>, usize)> {
         let tape = x.tape();
         let weight = tape.param(&self.weight)?;
-        let y = match (&self.bias, activation) {
-            (Some(bias), Activation::Relu) => {
-                return Ok(x.conv_transpose2d_relu(&weight, &tape.param(bias)?, self.attributes)?);
-            }
-            (Some(bias), _) => x.conv_transpose2d(&weight, &tape.param(bias)?, self.attributes)?,
-            (None, _) => x.conv_transpose2d_no_bias(&weight, self.attributes)?,
-        };
-        activation.forward(&y, mode)
+        Ok(match &self.bias {
+            Some(bias) if next.is_relu() => (x.conv_transpose2d_relu(&weight, &tape.param(bias)?, self.attributes)?, 1),
+            Some(bias) => (x.conv_transpose2d(&weight, &tape.param(bias)?, self.attributes)?, 0),
+            None => (x.conv_transpose2d_no_bias(&weight, self.attributes)?, 0),
+        })
     }
 
     fn params(&self) -> Vec<(String, &Param)> {

@@ -207,11 +207,13 @@ impl Cre {
     ) -> Result<Losses<'t>> {
         range::PROBABILITY.check("lambda", lambda)?;
         let z = self.encode(&tape.constant(&example.images), mode)?;
+        // ANCHOR: losses
         let handed_out = match self.classified {
             None => z.split(lambda)?,
             // Two separate variables, so that each has its own gradient.
             Some(_) => [z.reshape(z.shape())?, z.reshape(z.shape())?],
         };
+        // ANCHOR_END: losses
         self.losses_at(handed_out, example, mode)
     }
 

@@ -73,7 +73,7 @@ pub use linear::Linear;
 pub use loss_scale::LossScale;
 pub use mask::{KeepPatches, Mask, MaskTokens, MaskedLoss, Masking, Masks};
 pub use mixing::Mixing;
-pub use module::{Activation, Mode, Module, Sequential};
+pub use module::{Activation, Mode, Module, Next, Role, Sequential};
 pub use norm::{BatchNorm, LayerNorm};
 pub use optimiser::Optimiser;
 pub use patches::{PatchEmbedding, Unpatchify};

@@ -5,7 +5,8 @@ use autograd::{Param, Var};
 use tensor::random::Stream;
 use tensor::{DType, Tensor};
 
-use crate::{Activation, Mode, Module, Result, init};
+use crate::module::Next;
+use crate::{Mode, Module, Result, init};
 
 /// An affine layer `y = x W^T + b` for rows `x: [.., inputs]`, with `W: [outputs, inputs]` and an optional bias
 /// `b: [outputs]`. A single row `[inputs]` gives `[outputs]`.
@@ -40,35 +41,36 @@ impl Linear {
         Self { weight, bias: Some(bias) }
     }
 
-    /// The layer with an activation, `[n, inputs]` to `[n, outputs]`.
-    fn of_rows<'t>(&self, x: &Var<'t>, activation: Activation, mode: Mode) -> Result<Var<'t>> {
+    /// The layer, followed by a ReLU if `has_relu` (only with a bias), `[n, inputs]` to `[n, outputs]`.
+    fn of_rows<'t>(&self, x: &Var<'t>, has_relu: bool) -> Result<Var<'t>> {
         let tape = x.tape();
         let weight = tape.param(&self.weight)?;
-        let y = match (&self.bias, activation) {
-            (Some(bias), Activation::Relu) => return Ok(x.linear_relu(&weight, &tape.param(bias)?)?),
-            (Some(bias), _) => x.linear(&weight, &tape.param(bias)?)?,
+        Ok(match (&self.bias, has_relu) {
+            (Some(bias), true) => x.linear_relu(&weight, &tape.param(bias)?)?,
+            (Some(bias), false) => x.linear(&weight, &tape.param(bias)?)?,
             (None, _) => {
                 let [y] = tape.apply(MatMul { transpose_a: false, transpose_b: true }, [x, &weight])?;
                 y
             }
-        };
-        activation.forward(&y, mode)
+        })
     }
 }
 
 impl Module for Linear {
     fn forward<'t>(&self, x: &Var<'t>, mode: Mode) -> Result<Var<'t>> {
-        self.forward_activated(x, Activation::Identity, mode)
+        Ok(self.forward_fused(x, Next::default(), mode)?.0)
     }
 
-    fn forward_activated<'t>(&self, x: &Var<'t>, activation: Activation, mode: Mode) -> Result<Var<'t>> {
-        match x.shape() {
+    fn forward_fused<'t>(&self, x: &Var<'t>, next: Next<'_>, _: Mode) -> Result<(Var<'t>, usize)> {
+        let has_relu = self.bias.is_some() && next.is_relu();
+        let y = match x.shape() {
             [rows @ .., inputs] if rows.len() != 1 => {
-                let y = self.of_rows(&x.reshape(&[rows.iter().product(), *inputs])?, activation, mode)?;
-                Ok(y.reshape(&[rows, &y.shape()[1..]].concat())?)
+                let y = self.of_rows(&x.reshape(&[rows.iter().product(), *inputs])?, has_relu)?;
+                y.reshape(&[rows, &y.shape()[1..]].concat())?
             }
-            _ => self.of_rows(x, activation, mode),
-        }
+            _ => self.of_rows(x, has_relu)?,
+        };
+        Ok((y, usize::from(has_relu)))
     }
 
     fn params(&self) -> Vec<(String, &Param)> {

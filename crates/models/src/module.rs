@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use autograd::ops::max_pool2d::MaxPool2d;
 use autograd::{Param, Tape, Var};
 use serde::{Deserialize, Serialize};
 use tensor::Tensor;
@@ -35,23 +36,24 @@ pub trait Module: Send + Sync {
     /// If the shape of the input does not match.
     fn forward<'t>(&self, x: &Var<'t>, mode: Mode) -> Result<Var<'t>>;
 
-    /// The forward pass followed by `activation`, fused where the layer supports it.
+    /// The forward pass of this layer and of as many of the layers `next` as it computes in the same operation; their number.
     ///
     /// # Errors
     /// As [`Module::forward`].
-    fn forward_activated<'t>(&self, x: &Var<'t>, activation: Activation, mode: Mode) -> Result<Var<'t>> {
-        activation.forward(&self.forward(x, mode)?, mode)
+    fn forward_fused<'t>(&self, x: &Var<'t>, next: Next<'_>, mode: Mode) -> Result<(Var<'t>, usize)> {
+        let _ = next;
+        Ok((self.forward(x, mode)?, 0))
     }
 
-    /// The activation, if the module is just an activation, which the previous layer may fuse.
-    fn as_activation(&self) -> Option<Activation> {
-        None
+    /// What the previous layer may fuse with itself.
+    fn role(&self) -> Role<'_> {
+        Role::Other
     }
 
     /// Whether [`Cre::activations`](crate::Cre::activations) lists the output as a representation: the output of an
     /// activation, or of a block that contains one.
     fn is_representation(&self) -> bool {
-        self.as_activation().is_some_and(|activation| activation != Activation::Identity)
+        matches!(self.role(), Role::Activation(activation) if activation != Activation::Identity)
     }
 
     /// The parameters with their names, in a stable order.
@@ -77,6 +79,35 @@ pub trait Module: Send + Sync {
         let params = self.params();
         let distinct = params.iter().filter(|(_, param)| known.insert(std::ptr::from_ref(*param)));
         distinct.map(|(_, param)| param.len()).sum()
+    }
+}
+
+/// What a layer is to the layers before it.
+#[derive(Clone, Copy)]
+pub enum Role<'m> {
+    /// An activation alone.
+    Activation(Activation),
+    /// Max-pooling.
+    MaxPool(MaxPool2d),
+    /// Layers in sequence.
+    Sequential(&'m Sequential),
+    /// Nothing that another layer fuses.
+    Other,
+}
+
+/// The layers after a layer; by default none.
+#[derive(Clone, Copy, Default)]
+pub struct Next<'m>(&'m [&'m dyn Module]);
+
+impl<'m> Next<'m> {
+    /// The role of the layer at this position after the layer.
+    pub fn role(self, place: usize) -> Role<'m> {
+        self.0.get(place).map_or(Role::Other, |layer| layer.role())
+    }
+
+    /// Whether a ReLU comes next.
+    pub fn is_relu(self) -> bool {
+        matches!(self.role(0), Role::Activation(Activation::Relu))
     }
 }
 
@@ -112,8 +143,8 @@ impl Module for Activation {
         })
     }
 
-    fn as_activation(&self) -> Option<Activation> {
-        Some(*self)
+    fn role(&self) -> Role<'_> {
+        Role::Activation(*self)
     }
 
     fn params(&self) -> Vec<(String, &Param)> {
@@ -155,32 +186,49 @@ impl Sequential {
 
     /// Applies the layers in order, calls `seen` with each index and output, and returns the last output.
     ///
-    /// A layer fused with the following activation is reported as the activation.
+    /// Layers of a sequence within the sequence are fused like its own. Layers that are fused are reported as the last of
+    /// them.
     pub(crate) fn walk<'t>(
         &self,
         x: &Var<'t>,
         mode: Mode,
         mut seen: impl FnMut(usize, &dyn Module, &Var<'t>),
     ) -> Result<Var<'t>> {
-        let (mut x, mut place) = (x.clone(), 0);
-        while let Some(layer) = self.0.get(place) {
-            x = match self.0.get(place + 1).and_then(|next| next.as_activation()) {
-                Some(activation) => {
-                    place += 1;
-                    layer.forward_activated(&x, activation, mode)?
+        let (mut layers, mut ends) = (Vec::new(), Vec::new());
+        for layer in &self.0 {
+            append(&**layer, &mut layers);
+            ends.push(layers.len());
+        }
+        let (mut x, mut done, mut place) = (x.clone(), 0, 0);
+        while let Some(layer) = layers.get(done) {
+            let (y, fused) = layer.forward_fused(&x, Next(&layers[done + 1..]), mode)?;
+            (x, done) = (y, done + 1 + fused);
+            while let Some(&end) = ends.get(place).filter(|end| **end <= done) {
+                if end == done {
+                    seen(place, &*self.0[place], &x);
                 }
-                None => layer.forward(&x, mode)?,
-            };
-            seen(place, &*self.0[place], &x);
-            place += 1;
+                place += 1;
+            }
         }
         Ok(x)
+    }
+}
+
+/// Appends a layer, or the layers of a sequence.
+fn append<'m>(layer: &'m dyn Module, all: &mut Vec<&'m dyn Module>) {
+    match layer.role() {
+        Role::Sequential(layers) => layers.0.iter().for_each(|layer| append(&**layer, all)),
+        _ => all.push(layer),
     }
 }
 
 impl Module for Sequential {
     fn forward<'t>(&self, x: &Var<'t>, mode: Mode) -> Result<Var<'t>> {
         self.walk(x, mode, |_, _, _| {})
+    }
+
+    fn role(&self) -> Role<'_> {
+        Role::Sequential(self)
     }
 
     fn params(&self) -> Vec<(String, &Param)> {

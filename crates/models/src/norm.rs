@@ -5,7 +5,8 @@ use ndarray::{ArrayViewD, ArrayViewMutD, Zip};
 use tensor::gpu::{Argument, Call, Grid};
 use tensor::{DType, Real, Tensor, Update};
 
-use crate::{Mode, Module, Result};
+use crate::module::{Next, Role};
+use crate::{Activation, Mode, Module, Result};
 
 /// Layer normalisation of rows of `[.., d]`, with a scale and a shift for each feature and epsilon 1e-5.
 pub struct LayerNorm {
@@ -67,26 +68,37 @@ impl BatchNorm {
 
 impl Module for BatchNorm {
     fn forward<'t>(&self, x: &Var<'t>, mode: Mode) -> Result<Var<'t>> {
+        Ok(self.forward_fused(x, Next::default(), mode)?.0)
+    }
+
+    /// Computes a following ReLU too, and in training also max-pooling before or after it: the order makes no difference.
+    fn forward_fused<'t>(&self, x: &Var<'t>, next: Next<'_>, mode: Mode) -> Result<(Var<'t>, usize)> {
         let tape = x.tape();
         let affine = match &self.affine {
             Some([weight, bias]) => Some([tape.param(weight)?, tape.param(bias)?]),
             None => None,
         };
         let affine = affine.as_ref().map(|params| params.each_ref());
-        match mode {
-            Mode::Training { .. } => {
-                let [y, mean, variance] = x.batch_norm(affine, self.epsilon)?;
-                let step = RunningMean { momentum: Self::MOMENTUM };
-                for (running, batch) in [(&self.running_mean, mean), (&self.running_variance, variance)] {
-                    running.update(|running| tensor::update(&step, [running], [batch.value()]))?;
-                }
-                Ok(y)
-            }
-            Mode::Evaluation | Mode::MaskedEvaluation { .. } => {
-                let (mean, variance) = (self.running_mean.value(), self.running_variance.value());
-                Ok(x.batch_norm_running(affine, &mean, &variance, self.epsilon)?)
-            }
+        if let Mode::Evaluation | Mode::MaskedEvaluation { .. } = mode {
+            let (mean, variance) = (self.running_mean.value(), self.running_variance.value());
+            return Ok(match next.is_relu() {
+                true => (x.batch_norm_running_relu(affine, &mean, &variance, self.epsilon)?, 1),
+                false => (x.batch_norm_running(affine, &mean, &variance, self.epsilon)?, 0),
+            });
         }
+        use {Activation::Relu, Role::Activation as Activated, Role::MaxPool};
+        let ([y, mean, variance], fused) = match [next.role(0), next.role(1)] {
+            [MaxPool(pool), Activated(Relu)] | [Activated(Relu), MaxPool(pool)] => {
+                (x.batch_norm_pool(affine, self.epsilon, pool)?, 2)
+            }
+            [Activated(Relu), _] => (x.batch_norm_relu(affine, self.epsilon)?, 1),
+            _ => (x.batch_norm(affine, self.epsilon)?, 0),
+        };
+        let step = RunningMean { momentum: Self::MOMENTUM };
+        for (running, batch) in [(&self.running_mean, mean), (&self.running_variance, variance)] {
+            running.update(|running| tensor::update(&step, [running], [batch.value()]))?;
+        }
+        Ok((y, fused))
     }
 
     fn params(&self) -> Vec<(String, &Param)> {
@@ -136,6 +148,7 @@ mod tests {
     use autograd::Tape;
 
     use super::*;
+    use crate::{MaxPool, Sequential};
 
     #[test]
     fn training_updates_the_statistics_that_evaluation_uses() {
@@ -151,6 +164,34 @@ mod tests {
         let y = layer.forward(&tape.constant(&x), Mode::Evaluation).unwrap();
         let expected = (1.0 - mean) / (variance + 1e-5).sqrt();
         assert!((y.value().to_f64_vec()[0] - expected).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_norm_that_is_fused_with_its_successors_learns_and_gives_what_it_does_alone() {
+        let x: Vec<f32> = (0..2 * 3 * 36).map(|i| (i * 29 % 37) as f32 / 8.0 - 2.0).collect();
+        let x = Tensor::from_vec(x, &[2, 3, 6, 6]).unwrap();
+        let (relu, pool) = (Activation::Relu, MaxPool { kernel: 3, stride: 2, padding: 1 });
+        let nothing = Activation::Identity;
+        // A layer that does nothing keeps its neighbours apart.
+        let apart = |layers: Sequential| layers.then(nothing);
+        let norm = || Sequential::new().then(BatchNorm::new(3, DType::F32));
+        let pairs = [
+            (norm().then(relu), apart(norm()).then(relu)),
+            (norm().then(pool).then(relu), apart(apart(norm()).then(pool)).then(relu)),
+            (norm().then(relu).then(pool), apart(apart(norm()).then(relu)).then(pool)),
+            (Sequential::new().then(norm().then(relu)).then(pool), apart(apart(norm()).then(relu)).then(pool)),
+        ];
+        for (place, pair) in pairs.into_iter().enumerate() {
+            for mode in [Mode::Training { step: 0 }, Mode::Evaluation] {
+                let [fused, apart] = [&pair.0, &pair.1].map(|layers| {
+                    let tape = Tape::new();
+                    let y = layers.forward(&tape.input(&x), mode).unwrap();
+                    let buffers = layers.buffers().into_iter().map(|(_, buffer)| buffer.value().to_f64_vec());
+                    (y.value().to_f64_vec(), buffers.collect::<Vec<_>>())
+                });
+                assert_eq!(fused, apart, "pair {place} in {mode:?}");
+            }
+        }
     }
 
     #[test]

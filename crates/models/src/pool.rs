@@ -4,6 +4,7 @@ use autograd::ops::max_pool2d::MaxPool2d;
 use autograd::{Param, Var};
 use tensor::random::Stream;
 
+use crate::module::Role;
 use crate::range;
 use crate::{Mode, Module, Result};
 
@@ -23,9 +24,19 @@ impl MaxPool {
     pub const HALVING: Self = Self { kernel: 2, stride: 2, padding: 0 };
 }
 
+impl MaxPool {
+    fn windows(self) -> MaxPool2d {
+        MaxPool2d::square(self.kernel, self.stride, self.padding)
+    }
+}
+
 impl Module for MaxPool {
     fn forward<'t>(&self, x: &Var<'t>, _: Mode) -> Result<Var<'t>> {
-        Ok(x.max_pool2d(MaxPool2d::square(self.kernel, self.stride, self.padding))?)
+        Ok(x.max_pool2d(self.windows())?)
+    }
+
+    fn role(&self) -> Role<'_> {
+        Role::MaxPool(self.windows())
     }
 
     fn params(&self) -> Vec<(String, &Param)> {

@@ -85,15 +85,15 @@ pub struct PredictiveCoding {
     config: Config,
 }
 
-/// The configuration of a network and its training.
+/// The configuration of a network and its training. `L` is `Option<f64>` where λ is given later.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Config {
+#[serde(deny_unknown_fields, bound(serialize = "L: Serialize"))]
+pub struct Config<L = f64> {
     /// The widths of the layers, and the activation of z.
     pub model: fc::Config,
     /// The weight of reconstruction at z, in [0, 1].
     #[serde(serialize_with = "crate::range::probability")]
-    pub lambda: f64,
+    pub lambda: L,
     /// The weight of the output losses relative to the errors of the layers. At 1 they are the CRE's losses; at half the
     /// number of pixels the image's term is `1/2 |x - prediction|^2`, like that of the layers.
     #[serde(serialize_with = "crate::range::positive")]
@@ -102,6 +102,15 @@ pub struct Config {
     pub relaxation: Relaxation,
     /// The optimiser of the weights.
     pub optimiser: AdamConfig,
+}
+
+impl<L> Config<L> {
+    /// The same with this λ.
+    #[must_use]
+    pub fn with_lambda<M>(self, lambda: M) -> Config<M> {
+        let Self { model, lambda: _, output_precision, relaxation, optimiser } = self;
+        Config { model, lambda, output_precision, relaxation, optimiser }
+    }
 }
 
 /// Gradient descent of the activities on the energy.

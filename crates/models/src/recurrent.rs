@@ -64,15 +64,15 @@ pub struct Recurrent {
     config: Config,
 }
 
-/// The configuration of a recurrent CRE and its training.
+/// The configuration of a recurrent CRE and its training. `L` is `Option<f64>` where λ is given later.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Config {
+#[serde(deny_unknown_fields, bound(serialize = "L: Serialize"))]
+pub struct Config<L = f64> {
     /// The widths of the layers, and the activation of z.
     pub model: fc::Config,
     /// The weight of reconstruction, in [0, 1].
     #[serde(serialize_with = "crate::range::probability")]
-    pub lambda: f64,
+    pub lambda: L,
     /// The number T of encoder steps.
     #[serde(serialize_with = "crate::range::steps")]
     pub steps: usize,
@@ -80,6 +80,15 @@ pub struct Config {
     pub loss_at: LossAt,
     /// The optimiser of the weights.
     pub optimiser: AdamConfig,
+}
+
+impl<L> Config<L> {
+    /// The same with this λ.
+    #[must_use]
+    pub fn with_lambda<M>(self, lambda: M) -> Config<M> {
+        let Self { model, lambda: _, steps, loss_at, optimiser } = self;
+        Config { model, lambda, steps, loss_at, optimiser }
+    }
 }
 
 /// The steps whose losses are used in training.

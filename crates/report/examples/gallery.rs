@@ -7,8 +7,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use agon_report::{
-    Axis, Chart, Conclusion, Drawing, Figure, GridRow, Image, ImageGrid, Page, Panel, Point, Reference,
-    Scale, Section, Series, Shape, Style, Tick, Verdict,
+    Axis, Chart, Conclusion, Drawing, Figure, GridRow, Group, Image, ImageGrid, Page, Panel, Point,
+    Reference, Scale, Section, Series, Shape, Style, Tick, Verdict,
 };
 
 const LAMBDAS: [f64; 11] = [0.0, 0.001, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999, 1.0];
@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from(std::env::args().nth(1).ok_or("which folder? give it as the argument")?);
     fs::create_dir_all(&folder)?;
     let page = page()?;
-    for figure in page.sections.iter().flat_map(|section| &section.figures) {
+    for figure in page.groups.iter().flat_map(|group| &group.sections).flat_map(|section| &section.figures) {
         let (name, drawing): (&str, Drawing) = match figure {
             Figure::Chart(figure) => (&figure.name, agon_report::draw(figure)?),
             Figure::Grid(grid) => (&grid.name, grid.draw()?),
@@ -40,8 +40,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         fs::write(folder.join(name).with_extension("svg"), drawing.svg)?;
     }
     fs::write(folder.join("index.html"), page.html()?)?;
-    fs::write(folder.join("verdicts.csv"), agon_report::table::csv(&page.rows))?;
-    print!("{}", agon_report::table::text(&page.rows, 110));
+    fs::write(folder.join("verdicts.csv"), agon_report::table::csv(&rows()))?;
+    print!("{}", agon_report::table::text(&rows(), 110));
     Ok(())
 }
 
@@ -296,13 +296,13 @@ fn rows() -> Vec<Verdict> {
 
 fn page() -> agon_report::Result<Page> {
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    let section = |name: &str, title: &str, claim: &str, figures, warnings: &[&str]| Section {
+    let section = |name: &str, title: &str, claim: &str, figures, warnings: &[&str], rows| Section {
         name: name.into(),
         title: title.into(),
         claim: claim.into(),
         figures,
         warnings: warnings.iter().map(|&text| text.into()).collect(),
-        rows: vec![],
+        rows,
         command: format!("cargo xtask reproduce --profile quick --only {name}"),
     };
     Ok(Page {
@@ -312,19 +312,23 @@ fn page() -> agon_report::Result<Page> {
                    Does some λ between serve both better, or is every gain of one a loss of the other?\n\n\
                    All values on this page are synthetic. It shows what the figures can do."
             .into(),
-        rows: rows(),
-        explorer: None,
-        sections: vec![
+        groups: vec![Group {
+            name: "all".into(),
+            short: "All".into(),
+            title: "All figures".into(),
+            sections: vec![
             section(
                 "sweep",
                 "From one objective to the other",
                 "More weight on reconstruction improves reconstruction and costs classification.",
                 vec![Figure::Chart(sweep()), Figure::Grid(reconstructions()?)],
                 &["With 5 seeds a difference below 0.5 points of accuracy is not significant."],
+                rows(),
             ),
-            section("width", "Wider latents", "A wider latent eases the trade-off.", vec![Figure::Chart(widths())], &[]),
-            section("latent", "Latent space", "The two objectives lead to different latents.", vec![Figure::Chart(latents())], &[]),
-        ],
+            section("width", "Wider latents", "A wider latent eases the trade-off.", vec![Figure::Chart(widths())], &[], vec![]),
+            section("latent", "Latent space", "The two objectives lead to different latents.", vec![Figure::Chart(latents())], &[], vec![]),
+            ],
+        }],
         provenance: vec![
             pair("commit", "0000000000000000000000000000000000000000"),
             pair("config", "quick: epochs = 10, batch = 128, k ∈ {2, 8, 32}"),
@@ -333,5 +337,6 @@ fn page() -> agon_report::Result<Page> {
             pair("device", "CPU, 2 cores"),
             pair("time", "3 min 12 s"),
         ],
+        ..Page::default()
     })
 }

@@ -30,8 +30,10 @@ fn rows(panel: &Panel, series: &Series) -> Vec<[String; 4]> {
     // A cloud has too many points for a table, so only its mean is shown.
     if series.shape == Shape::Cloud {
         let n = series.points.len() as f64;
-        let mean = |of: fn(&Point) -> f64| short(series.points.iter().map(of).sum::<f64>() / n);
-        return vec![[series.label.clone(), mean(|p| p.x), mean(|p| p.y), format!("mean of {n} points")]];
+        let mean = |of: fn(&Point) -> f64| series.points.iter().map(of).sum::<f64>() / n;
+        let [x, y] = [(&panel.x, mean(|p| p.x)), (&panel.y, mean(|p| p.y))]
+            .map(|(axis, at)| with_spread(axis, at, (at, at)));
+        return vec![[series.label.clone(), x, y, format!("mean of {n} points")]];
     }
     let point = |point: &Point| {
         let x = with_spread(&panel.x, point.x, point.x_spread);
@@ -53,7 +55,7 @@ fn with_spread(axis: &Axis, value: f64, (low, high): (f64, f64)) -> String {
         Scale::Positions(ticks) => {
             ticks.iter().find(|tick| tick.at == value).map_or_else(|| short(value), |tick| tick.label.clone())
         }
-        _ => short(value),
+        _ => short(axis.factor() * value),
     };
     if (low, high) == (value, value) {
         return shown(value);
@@ -70,6 +72,8 @@ mod tests {
         let linear = Axis::new("error", "", Scale::Linear);
         assert_eq!(with_spread(&linear, 0.5, (0.25, 0.75)), "0.5 (0.25 to 0.75)");
         assert_eq!(with_spread(&linear, -0.5, (-0.5, -0.5)), "−0.5");
+        let accuracy = Axis::new("accuracy", "", Scale::Linear).in_hundredths("%");
+        assert_eq!(with_spread(&accuracy, 0.826, (0.8, 0.84)), "82.6 (80 to 84)");
         let positions = Axis::new("λ", "", Scale::positions(&[0.0, 0.000_01]));
         assert_eq!(with_spread(&positions, 0.000_01, (0.000_01, 0.000_01)), "0.00001");
     }

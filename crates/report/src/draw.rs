@@ -1,10 +1,10 @@
 //! Draws a figure: title, legend, panels in a grid, note.
 
 use crate::error::Result;
-use crate::figure::{Chart, Panel, Shape};
+use crate::figure::{Chart, Panel, Reference, Shape};
 use crate::font;
 use crate::labels::Rect;
-use crate::layout::{LEADING, Layout, OUTER, PANEL_TITLE_SIZE, plot_size, tick_rows};
+use crate::layout::{LEADING, Layout, OUTER, PANEL_TITLE_SIZE, panel_size, plot_size, tick_rows};
 use crate::legend::{self, Entry, Legend};
 use crate::number::short;
 use crate::palette::{INK, QUIET};
@@ -29,7 +29,7 @@ pub fn draw(figure: &Chart) -> Result<Drawing> {
         .collect();
     let titles: Vec<Vec<String>> =
         figure.panels.iter().map(|panel| font::wrap(&panel.title, PANEL_TITLE_SIZE, plot_w - 10.0)).collect();
-    let layout = Layout::new(figure, &rulers, &titles, &own);
+    let layout = Layout::new(figure, (plot_w, plot_h), &rulers, &titles, &own);
 
     let inner = layout.width();
     let mut canvas = Canvas::default();
@@ -53,7 +53,8 @@ pub fn draw(figure: &Chart) -> Result<Drawing> {
         draw_head(&mut canvas, At { x: frame.x, y: corner.y }, &titles[i], &own[i]);
         let tick_rows = tick_rows(panel, plot_w);
         draw_axis_titles(&mut canvas, corner, frame, layout.axis_title_below(frame, tick_rows), panel);
-        Plot { panel, x: x_ruler, y: y_ruler, frame, tick_rows }.draw(&mut canvas)?;
+        let labels_inside = false;
+        Plot { panel, x: x_ruler, y: y_ruler, frame, tick_rows, labels_inside }.draw(&mut canvas)?;
     }
     y += layout.height();
     for line in font::wrap(&figure.note, NOTE_SIZE, inner) {
@@ -65,8 +66,37 @@ pub fn draw(figure: &Chart) -> Result<Drawing> {
     Ok(Drawing { svg, width, height })
 }
 
+/// Each panel as a drawing of its own, without titles and legend.
+pub(crate) fn draw_panels(figure: &Chart) -> Result<Vec<Drawing>> {
+    figure.check()?;
+    figure.panels.iter().enumerate().map(|(i, panel)| draw_panel(figure, i, panel)).collect()
+}
+
+fn draw_panel(figure: &Chart, i: usize, panel: &Panel) -> Result<Drawing> {
+    let plot = panel_size(panel);
+    let [x, y] = panel.rulers(&figure.place(i), plot.0, plot.1)?;
+    // Labels inside the plot need no margin.
+    let mut unlabelled = panel.clone();
+    unlabelled.references.retain(|reference| matches!(reference, Reference::Vertical(_)));
+    let alone = Chart { panels: vec![unlabelled], ..figure.clone() };
+    let none = [Legend::new(vec![], plot.0)];
+    let rulers = [[x, y]];
+    let layout = Layout::new(&alone, plot, &rulers, &[vec![]], &none);
+    let (corner, frame) = layout.panel(0, 0.0);
+    let tick_rows = tick_rows(panel, plot.0);
+    let mut canvas = Canvas::default();
+    draw_axis_titles(&mut canvas, corner, frame, layout.axis_title_below(frame, tick_rows), panel);
+    let [[x, y]] = rulers;
+    Plot { panel, x, y, frame, tick_rows, labels_inside: true }.draw(&mut canvas)?;
+    let (width, height) = ((layout.width() + 2.0 * OUTER).ceil(), layout.height().ceil());
+    let id = format!("{}.{}", figure.name, letter(i));
+    let title = if panel.title.is_empty() { &figure.title } else { &panel.title };
+    let svg = canvas.finish(&id, width, height, title, &of_panel(panel));
+    Ok(Drawing { svg, width, height })
+}
+
 /// The legend of the figure, if one panel's legend contains those of all others; otherwise each panel has its own.
-fn shared_legend(figure: &Chart) -> Option<Vec<Entry<'_>>> {
+pub(crate) fn shared_legend(figure: &Chart) -> Option<Vec<Entry<'_>>> {
     let all: Vec<Vec<Entry<'_>>> = figure.panels.iter().map(|panel| legend::entries(&panel.series)).collect();
     let most = all.iter().max_by_key(|entries| entries.len())?;
     let holds = |entry: &Entry<'_>| most.iter().any(|other| other.says_the_same(entry));
@@ -74,7 +104,7 @@ fn shared_legend(figure: &Chart) -> Option<Vec<Entry<'_>>> {
 }
 
 /// a, b, …, z, aa, ab, …
-fn letter(index: usize) -> String {
+pub(crate) fn letter(index: usize) -> String {
     let last = char::from(b'a' + (index % 26) as u8);
     if index < 26 { last.into() } else { letter(index / 26 - 1) + &last.to_string() }
 }
@@ -100,25 +130,31 @@ fn description(figure: &Chart) -> String {
     let mut sentences = vec![figure.caption.clone(), figure.note.clone()];
     for (i, panel) in figure.panels.iter().enumerate() {
         let title = if panel.title.is_empty() { String::new() } else { format!(", {}", panel.title) };
-        sentences.push(format!("Panel {}{title}: {} over {}.", letter(i), panel.y.title(), panel.x.title()));
-        for series in &panel.series {
-            let points = &series.points;
-            let [first, last] = [&points[0], &points[points.len() - 1]];
-            sentences.push(match series.shape {
-                Shape::Cloud => format!("{}: {} points.", series.label, points.len()),
-                Shape::Line | Shape::Points => format!(
-                    "{}: {} points, from {} at {} to {} at {}.",
-                    series.label,
-                    points.len(),
-                    short(first.y),
-                    short(first.x),
-                    short(last.y),
-                    short(last.x)
-                ),
-            });
-        }
+        sentences.push(format!("Panel {}{title}: {}", letter(i), of_panel(panel)));
     }
     sentences.retain(|sentence| !sentence.trim().is_empty());
+    sentences.join(" ")
+}
+
+/// The axes of a panel, and the first and last point of each series.
+fn of_panel(panel: &Panel) -> String {
+    let mut sentences = vec![format!("{} over {}.", panel.y.title(), panel.x.title())];
+    for series in &panel.series {
+        let points = &series.points;
+        let [first, last] = [&points[0], &points[points.len() - 1]];
+        sentences.push(match series.shape {
+            Shape::Cloud => format!("{}: {} points.", series.label, points.len()),
+            Shape::Line | Shape::Points => format!(
+                "{}: {} points, from {} at {} to {} at {}.",
+                series.label,
+                points.len(),
+                short(panel.y.factor() * first.y),
+                short(panel.x.factor() * first.x),
+                short(panel.y.factor() * last.y),
+                short(panel.x.factor() * last.x)
+            ),
+        });
+    }
     sentences.join(" ")
 }
 

@@ -12,7 +12,7 @@ pub use images::Images;
 pub use latents::Latents;
 
 use crate::error::Result;
-use crate::page::{link, paragraphs};
+use crate::page::paragraphs;
 use crate::palette::Style;
 use crate::svg::escape;
 
@@ -30,9 +30,6 @@ const SCRIPT: &str = concat!(
     include_str!("explorer/latents.js"),
     include_str!("explorer/explorer.js"),
 );
-
-/// The colours of reconstruction and classification, as indices of [`Style::category`]: blue and vermilion.
-const OBJECTIVES: [(&str, usize); 2] = [("reconstruction", 0), ("classification", 1)];
 
 /// Losses, images and latents of trained models over λ, the weight of reconstruction in the encoder's gradient.
 ///
@@ -75,12 +72,23 @@ pub struct Size {
     pub k: usize,
     /// The test results for each λ of the model.
     pub trained: Vec<Trained>,
+    /// Other readers of the same latents than the classifier that was trained with the encoder.
+    pub readers: Vec<Reader>,
     /// The front of the exact linear model of this latent size, from the first λ to the last, at any λ; may be empty.
     pub linear: Vec<Linear>,
     /// Test images and their reconstructions.
     pub images: Option<Images>,
     /// Latents of test images in the plane.
     pub latents: Option<Latents>,
+}
+
+/// A reader of latents.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reader {
+    /// The reader in words, such as `ridge probe`.
+    pub name: String,
+    /// Its top-1 accuracy on test images, in [0, 1], for each λ of the model.
+    pub accuracy: Vec<Spread>,
 }
 
 /// Test results at one λ, over seeds.
@@ -135,23 +143,19 @@ impl Explorer {
         Ok(self.parts()?.iter().map(String::len).sum())
     }
 
-    /// The style sheet, the entry of the table of contents, and the section. Fails if counts do not match or a required
-    /// value is not finite.
-    pub(crate) fn parts(&self) -> Result<[String; 3]> {
+    /// The style sheet and the section. Fails if counts do not match or a required value is not finite.
+    pub(crate) fn parts(&self) -> Result<[String; 2]> {
         self.check()?;
-        Ok([self.style(), link("explorer", "Explorer"), self.section()])
+        Ok([self.style(), self.section()])
     }
 
-    /// The style sheet, with the palette's colours of objectives and classes.
+    /// The style sheet, with the palette's colours of classes.
     fn style(&self) -> String {
         let n_classes = self.models.iter().map(|model| model.classes.len()).max().unwrap_or(0);
-        let classes = (0..n_classes).map(|class| (format!("class-{class}"), class));
-        let names: Vec<(String, usize)> =
-            OBJECTIVES.map(|(name, index)| (name.to_owned(), index)).into_iter().chain(classes).collect();
         let on_white =
-            names.iter().map(|(name, index)| format!("--{name}:{};", Style::category(*index).colour));
+            (0..n_classes).map(|class| format!("--class-{class}:{};", Style::category(class).colour));
         let on_dark =
-            names.iter().map(|(name, index)| format!("--{name}:{};", Style::category_on_dark(*index)));
+            (0..n_classes).map(|class| format!("--class-{class}:{};", Style::category_on_dark(class)));
         format!(
             ".explorer {{ {} }}\n@media (prefers-color-scheme: dark) {{ .explorer {{ {} }} }}\n{STYLE}",
             on_white.collect::<String>(),

@@ -47,12 +47,25 @@ pub struct Axis {
     pub scale: Scale,
     /// The range of the axis; `None` chooses it from the data.
     pub range: Option<(f64, f64)>,
+    /// Whether the values are fractions that are written as hundredths.
+    pub hundredths: bool,
 }
 
 impl Axis {
     /// An axis whose range is chosen from the data.
     pub fn new(label: impl Into<String>, unit: impl Into<String>, scale: Scale) -> Self {
-        Self { label: label.into(), unit: unit.into(), scale, range: None }
+        Self { label: label.into(), unit: unit.into(), scale, range: None, hundredths: false }
+    }
+
+    /// The same axis for fractions that are written in hundredths of this unit, such as `%` or `points`.
+    #[must_use]
+    pub fn in_hundredths(self, unit: &str) -> Self {
+        Self { unit: unit.into(), hundredths: true, ..self }
+    }
+
+    /// What a value is multiplied by where it is written.
+    pub(crate) fn factor(&self) -> f64 {
+        if self.hundredths { 100.0 } else { 1.0 }
     }
 
     /// The same axis with the range `low` to `high`.

@@ -3,8 +3,8 @@
 use crate::font;
 use crate::palette::{Colour, FAINT, INK, QUIET, Style};
 use crate::raster::Drawing;
+use crate::span::Span;
 use crate::svg::{Anchor, At, Canvas, Num, Type};
-use crate::ticks;
 use crate::verdict::{Conclusion, Effect, Verdict};
 
 const SIZE: f64 = 11.0;
@@ -14,8 +14,6 @@ const PLOT: f64 = 320.0;
 const GAP: f64 = 10.0;
 /// The largest length of a label; longer ones are truncated.
 const LONGEST: usize = 92;
-/// The fraction of the plot that is free at each end.
-const FREE: f64 = 0.04;
 
 const CAPTION: &str = "One row for each verdict with an interval: the effect that decides it (dot), its interval, and the \
                        margin that it must exceed for the claim to hold (tick). An arrow marks an interval that extends beyond the axis.";
@@ -116,37 +114,26 @@ fn colour(conclusion: Conclusion) -> Colour {
     }
 }
 
-/// A horizontal axis over the effects and margins of some rows; a few wide intervals may extend beyond it.
+/// The axis of some rows on the drawing.
 struct Axis {
     left: f64,
-    low: f64,
-    high: f64,
+    span: Span,
     ticks: Vec<(f64, String)>,
 }
 
 impl Axis {
     fn new(rows: &[&(&Verdict, &Effect)], left: f64) -> Self {
         let effects = || rows.iter().map(|(_, effect)| effect);
-        let mut values: Vec<f64> = effects().flat_map(|effect| [effect.value, effect.margin]).collect();
-        // The range covers nine of ten interval ends.
-        let mut away: Vec<f64> = effects().flat_map(|effect| [effect.low.abs(), effect.high.abs()]).collect();
-        away.sort_by(f64::total_cmp);
-        let most = away[(away.len() * 9 / 10).min(away.len() - 1)];
-        values.extend(effects().flat_map(|effect| [effect.low, effect.high]).filter(|end| end.abs() <= most));
-        let low = values.iter().copied().fold(0.0, f64::min);
-        let high = values.iter().copied().fold(0.0, f64::max);
-        let (low, high) = if low < high { (low, high) } else { (-1.0, 1.0) };
-        let free = FREE * (high - low);
-        let mut axis = Self { left, low: low - free, high: high + free, ticks: Vec::new() };
-        let ticks = ticks::round(axis.low, axis.high, 6).into_iter();
-        axis.ticks = ticks.map(|tick| (axis.place(tick.at).0, tick.label)).collect();
-        axis
+        let values = effects().flat_map(|effect| [effect.value, effect.margin]);
+        let span = Span::of_effects(values, effects().flat_map(|effect| [effect.low, effect.high]));
+        let ticks = span.ticks(6).into_iter().map(|(share, text)| (left + PLOT * share, text)).collect();
+        Self { left, span, ticks }
     }
 
     /// The position of a value, clamped to the axis, and whether it is beyond the axis.
     fn place(&self, value: f64) -> (f64, bool) {
-        let share = (value - self.low) / (self.high - self.low);
-        (self.left + PLOT * share.clamp(0.0, 1.0), !(0.0..=1.0).contains(&share))
+        let (share, beyond) = self.span.share(value);
+        (self.left + PLOT * share, beyond)
     }
 }
 

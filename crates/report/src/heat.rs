@@ -96,7 +96,7 @@ impl HeatPanel {
                     "rect",
                     &[("x", x_at), ("y", y_at), ("width", w), ("height", h), ("fill", &fill)],
                 );
-                let look = Type::new(9.5, INK, Anchor::Middle);
+                let look = Type::new(10.5, INK, Anchor::Middle);
                 canvas.text(
                     At { x: x + CELL.0 / 2.0, y: y + CELL.1 / 2.0 + look.middle() },
                     look,

@@ -13,6 +13,8 @@ pub(crate) const OUTER: f64 = 16.0;
 pub(crate) const PANEL_TITLE_SIZE: f64 = 13.0;
 /// The height of a line of text, as a multiple of its size.
 pub(crate) const LEADING: f64 = 1.35;
+/// The plot of a panel of many.
+const PANEL: (f64, f64) = (300.0, 230.0);
 const BETWEEN_COLUMNS: f64 = 22.0;
 const BETWEEN_ROWS: f64 = 18.0;
 /// The space between neighbouring tick labels.
@@ -24,10 +26,15 @@ pub(crate) fn plot_size(figure: &Chart) -> (f64, f64) {
     let (width, height) = match columns(figure) {
         1 => (520.0, 320.0),
         2 => (390.0, 270.0),
-        _ => (300.0, 230.0),
+        _ => PANEL,
     };
     let needed = figure.panels.iter().map(|panel| width_for_ticks(panel, 2));
     (needed.fold(width, f64::max), height)
+}
+
+/// Width and height of the plot of a panel that is a drawing of its own.
+pub(crate) fn panel_size(panel: &Panel) -> (f64, f64) {
+    (PANEL.0.max(width_for_ticks(panel, 2)), PANEL.1)
 }
 
 /// The number of rows of x tick labels, so that they do not touch.
@@ -62,14 +69,15 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// The layout of these panels with their rulers, wrapped titles and legends.
+    /// The layout of these panels with plots of one size, their rulers, wrapped titles and legends.
     pub(crate) fn new(
         figure: &Chart,
+        plot: (f64, f64),
         rulers: &[[Ruler; 2]],
         titles: &[Vec<String>],
         own: &[Legend<'_>],
     ) -> Self {
-        let (plot, columns) = (plot_size(figure), columns(figure));
+        let columns = columns(figure);
         let side = |column: usize| {
             let inside = (0..figure.panels.len()).filter(|i| i % columns == column);
             inside

@@ -37,6 +37,18 @@ impl Entry<'_> {
         self.key_width() + KEY_TO_TEXT + font::width(&self.series.label, SIZE)
     }
 
+    /// The label.
+    pub(crate) fn label(&self) -> &str {
+        &self.series.label
+    }
+
+    /// A drawing of how the series looks, with its width and height.
+    pub(crate) fn sample(&self) -> (String, [f64; 2]) {
+        let mut canvas = Canvas::default();
+        draw_key(&mut canvas, At { x: 0.0, y: ROW / 2.0 }, self);
+        (canvas.elements(), [self.key_width(), ROW])
+    }
+
     /// Whether two entries have the same label and style.
     pub(crate) fn says_the_same(&self, other: &Self) -> bool {
         let [a, b] = [self.series, other.series];

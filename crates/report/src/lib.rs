@@ -30,6 +30,7 @@ mod number;
 mod data_table;
 mod panel;
 mod scale;
+mod span;
 mod svg;
 mod ticks;
 
@@ -40,7 +41,7 @@ pub use figure::{Axis, Chart, Panel, Point, Reference, Scale, Series, Shape, Tic
 pub use forest::forest;
 pub use grid::{GridRow, Image, ImageGrid};
 pub use heat::{HeatMap, HeatPanel};
-pub use page::{Figure, Page, Section};
+pub use page::{Answer, Figure, Group, Page, ReadBy, ReadModel, Readers, Section};
 pub use palette::{Colour, Style};
 pub use raster::Drawing;
 pub use verdict::{Conclusion, Effect, Kind, Verdict};

@@ -1,156 +1,182 @@
-//! One self-contained HTML page: the question, the verdicts, each experiment, and the provenance.
+//! One self-contained HTML page in the order of a reader: the answer, the explorer, all claims, who reads the latent,
+//! effects, the experiments, the provenance, and the checks of the code.
+
+mod answer;
+mod chart;
+mod checks;
+mod effects;
+mod experiment;
+mod intervals;
+mod matrix;
+mod navigation;
+mod overview;
+mod readers;
+mod style;
 
 use std::collections::HashSet;
 
-use crate::data_table;
-use crate::draw::draw;
+pub use answer::Answer;
+pub use experiment::{Figure, Section};
+pub use readers::{ReadBy, ReadModel, Readers};
+
 use crate::error::{Error, Result};
 use crate::explorer::Explorer;
-use crate::figure::{Chart, check_name};
-use crate::forest::forest;
-use crate::grid::ImageGrid;
-use crate::heat::HeatMap;
+use crate::figure::check_name;
 use crate::svg::escape;
-use crate::table;
 use crate::verdict::Verdict;
 
-/// Typography and colours, light and dark, on screen and on paper.
-const STYLE: &str = include_str!("../assets/page.css");
+/// Filters, hints, sorting and the opened contents; without it all texts and figures are there.
+const SCRIPT: &str = include_str!("page/page.js");
 
-/// The ids reserved by the page; no section or figure may use them.
-const OWN_IDS: [&str; 7] =
-    ["content", "question", "verdicts", "forest", "explorer", "experiments", "provenance"];
+/// The ids of parts of the page without a dot, which no section or figure may use.
+const OWN_IDS: [&str; 9] =
+    ["top", "content", "answer", "explorer", "verdicts", "readers", "effects", "experiments", "provenance"];
 
 /// The content of a page.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Page {
-    /// The title.
+    /// A short line above the title.
+    pub kicker: String,
+    /// The title: the question.
     pub title: String,
-    /// The question and the answer; an empty line starts a new paragraph.
+    /// The question in more words; an empty line starts a new paragraph.
     pub question: String,
-    /// The verdicts.
-    pub rows: Vec<Verdict>,
+    /// The answer in a few sentences.
+    pub answers: Vec<Answer>,
+    /// What a reader must know before trusting the answer; may be empty.
+    pub limits: String,
+    /// What the results are from, in one line; may be empty.
+    pub source: String,
+    /// Names and addresses of further reading.
+    pub links: Vec<(String, String)>,
     /// The interactive explorer, if there are data for one.
     pub explorer: Option<Explorer>,
-    /// The experiments, in the order of the page.
-    pub sections: Vec<Section>,
+    /// The loss by reader and model, if it was measured.
+    pub readers: Option<Readers>,
+    /// The experiments.
+    pub groups: Vec<Group>,
+    /// Verdicts that belong to no experiment.
+    pub others: Vec<Verdict>,
     /// The provenance of the results as names and values: commit, config, seeds, checksums, device, time.
     pub provenance: Vec<(String, String)>,
 }
 
-/// One experiment.
+/// Experiments that belong together.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Section {
-    /// Its id: a lower-case letter, then lower-case letters, digits, `_` or `-`.
+pub struct Group {
+    /// Its key: a lower-case letter, then lower-case letters, digits, `_` or `-`.
     pub name: String,
+    /// A short name for a button.
+    pub short: String,
     /// Its heading.
     pub title: String,
-    /// The claim in one sentence.
-    pub claim: String,
-    /// The figures.
-    pub figures: Vec<Figure>,
-    /// Limitations of the results.
-    pub warnings: Vec<String>,
-    /// The verdicts of this experiment; those of all experiments together are the page's.
-    pub rows: Vec<Verdict>,
-    /// The command that reproduces it.
-    pub command: String,
-}
-
-/// A figure of a section.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Figure {
-    /// A figure with axes, with its data as a table.
-    Chart(Chart),
-    /// A grid of images.
-    Grid(ImageGrid),
-    /// A heat map; its numbers stand below it as tables.
-    Heat(HeatMap),
-}
-
-impl Figure {
-    fn name(&self) -> &str {
-        match self {
-            Self::Chart(figure) => &figure.name,
-            Self::Grid(grid) => &grid.name,
-            Self::Heat(map) => &map.name,
-        }
-    }
+    /// The experiments, in the order of the page.
+    pub sections: Vec<Section>,
 }
 
 impl Page {
     /// The page as one file that loads nothing. Fails if a figure cannot be drawn or a name is used twice.
     pub fn html(&self) -> Result<String> {
         self.check_names()?;
-        let sections = self.sections.iter().map(Section::html).collect::<Result<String>>()?;
-        let links: String = self.sections.iter().map(|section| link(&section.name, &section.title)).collect();
-        let provenance: String = (self.provenance.iter())
-            .map(|(name, value)| format!("<dt>{}</dt><dd>{}</dd>\n", escape(name), escape(value)))
-            .collect();
-        let title = escape(&self.title);
-        let question = paragraphs("question", &self.question);
-        let verdicts = table::html(&self.rows);
-        let forest = forest(&self.rows).map_or(String::new(), |drawing| {
-            format!(
-                "<figure>\n<div class=\"card\" role=\"group\" aria-label=\"All claims\" tabindex=\"0\" \
-                 style=\"--natural:{}px\">\n{}</div>\n</figure>\n",
-                drawing.width, drawing.svg
-            )
-        });
-        let [explorer_style, explorer_link, explorer] =
-            self.explorer.as_ref().map(Explorer::parts).transpose()?.unwrap_or_default();
-        let first_link = link("verdicts", "Verdicts");
-        let last_link = link("provenance", "Provenance");
+        let explorer = self.explorer.as_ref().map(Explorer::parts).transpose()?;
+        let [explorer_style, explorer] = explorer.unwrap_or_default();
+        let experiments = self.experiments()?;
+        let readers = self.readers.as_ref().map_or(String::new(), Readers::html);
+        let body = [
+            self.answer(),
+            explorer,
+            overview::html(&self.groups, &self.others),
+            readers,
+            effects::html(&self.groups),
+            experiments,
+            self.provenance(),
+            checks::html(&self.groups, &self.others),
+        ];
+        let body = body.concat();
+        let style = style::html(&body) + &explorer_style;
         Ok(format!(
             r##"<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
 <link rel="icon" href="data:,">
 <title>{title}</title>
 <style>
-{STYLE}{explorer_style}</style>
+{style}</style>
 </head>
-<body>
+<body id="top">
 <a class="skip" href="#content">Skip to the results</a>
-<header>
-<h1>{title}</h1>
-<nav aria-label="Contents">
-<ul>
-{first_link}{explorer_link}{links}{last_link}</ul>
-</nav>
-</header>
-<main id="content">
-<section aria-labelledby="question">
-<h2 id="question">The question</h2>
-{question}</section>
-<section aria-labelledby="verdicts">
-<h2 id="verdicts">Verdicts</h2>
-<div class="scroll" role="group" aria-label="Table of verdicts" tabindex="0">
-{verdicts}</div>
-{forest}</section>
-{explorer}<section aria-labelledby="experiments">
-<h2 id="experiments">Experiments</h2>
-{sections}</section>
-<section aria-labelledby="provenance">
-<h2 id="provenance">Provenance</h2>
-<dl>
-{provenance}</dl>
-</section>
+<div class="frame">
+{navigation}<main id="content">
+{body}<footer><p>This page is one file. It loads nothing, and its figures can be redrawn from the stored results.</p></footer>
 </main>
-<footer>
-<p>This page is one file. It loads nothing, and its figures can be redrawn from the stored results.</p>
-</footer>
+</div>
+<a class="up" href="#top" aria-label="Back to the top">↑</a>
+<div class="hover" aria-hidden="true" hidden></div>
+<script>
+{SCRIPT}</script>
 </body>
 </html>
-"##
+"##,
+            title = escape(&self.title),
+            navigation = navigation::html(self),
         ))
+    }
+
+    fn answer(&self) -> String {
+        let limits = match self.limits.is_empty() {
+            true => String::new(),
+            false => format!("<p class=\"limits\"><b>Read with care.</b> {}</p>\n", escape(&self.limits)),
+        };
+        let links: String = (self.links.iter())
+            .map(|(name, address)| format!("<li><a href=\"{}\">{}</a></li>", escape(address), escape(name)))
+            .collect();
+        format!(
+            "<header id=\"answer\">\n<p class=\"kicker\">{}</p>\n<h1>{}</h1>\n{}<h2 class=\"vh\">The answer</h2>\n\
+             {}{limits}<div class=\"prov\"><p>{}</p><ul aria-label=\"Links\">{links}</ul></div>\n</header>\n",
+            escape(&self.kicker),
+            escape(&self.title),
+            paragraphs("question", &self.question),
+            answer::html(&self.answers),
+            escape(&self.source)
+        )
+    }
+
+    fn experiments(&self) -> Result<String> {
+        let mut groups = String::new();
+        for group in &self.groups {
+            let sections = group.sections.iter().map(Section::html).collect::<Result<String>>()?;
+            groups += &format!(
+                "<div class=\"group\" id=\"g.{}\"><h3>{}</h3>\n{sections}</div>\n",
+                group.name,
+                escape(&group.title)
+            );
+        }
+        Ok(format!(
+            "<section id=\"experiments\" aria-labelledby=\"experiments.h\">\n<h2 id=\"experiments.h\">Experiments</h2>\n\
+             <p class=\"lead\">Each has its claim and its most telling figure. Verdicts, further figures, warnings, the \
+             command and the numbers are folded below.</p>\n{groups}</section>\n"
+        ))
+    }
+
+    fn provenance(&self) -> String {
+        let lines: String = (self.provenance.iter())
+            .map(|(name, value)| format!("<dt>{}</dt><dd>{}</dd>\n", escape(name), escape(value)))
+            .collect();
+        format!(
+            "<section id=\"provenance\" aria-labelledby=\"provenance.h\">\n<h2 id=\"provenance.h\">Provenance</h2>\n\
+             <dl class=\"dl\">\n{lines}</dl>\n</section>\n"
+        )
     }
 
     fn check_names(&self) -> Result<()> {
         let mut seen: HashSet<&str> = OWN_IDS.into();
-        for section in &self.sections {
+        for group in &self.groups {
+            check_name(&group.name)?;
+        }
+        for section in self.groups.iter().flat_map(|group| &group.sections) {
             let figures = section.figures.iter().map(Figure::name);
             for name in std::iter::once(section.name.as_str()).chain(figures) {
                 check_name(name)?;
@@ -161,52 +187,6 @@ impl Page {
         }
         Ok(())
     }
-}
-
-impl Section {
-    fn html(&self) -> Result<String> {
-        let figures = self.figures.iter().map(Figure::html).collect::<Result<String>>()?;
-        let warnings: String = (self.warnings.iter())
-            .map(|text| format!("<p class=\"warning\"><strong>Warning:</strong> {}</p>\n", escape(text)))
-            .collect();
-        let (name, title, command) = (&self.name, escape(&self.title), escape(&self.command));
-        let claim = paragraphs("claim", &self.claim);
-        let found = table::found(&self.rows);
-        Ok(format!(
-            "<article aria-labelledby=\"{name}\">\n<h3 id=\"{name}\">{title}</h3>\n{claim}{found}{figures}{warnings}\
-             <p>To reproduce:</p>\n<pre tabindex=\"0\"><code>{command}</code></pre>\n</article>\n"
-        ))
-    }
-}
-
-impl Figure {
-    fn html(&self) -> Result<String> {
-        let (drawing, title, caption, tables) = match self {
-            Self::Chart(figure) => {
-                (draw(figure)?, &figure.title, &figure.caption, data_table::tables(figure))
-            }
-            Self::Grid(grid) => (grid.draw()?, &grid.title, &grid.caption, String::new()),
-            Self::Heat(map) => (map.draw()?, &map.title, &map.caption, map.tables()),
-        };
-        let details = match tables.is_empty() {
-            true => tables,
-            false => {
-                format!("<details>\n<summary>The data of this figure</summary>\n{tables}</details>\n")
-            }
-        };
-        Ok(format!(
-            "<figure>\n<div class=\"card\" role=\"group\" aria-label=\"{}\" tabindex=\"0\" \
-             style=\"--natural:{}px\">\n{}</div>\n<figcaption>{}</figcaption>\n{details}</figure>\n",
-            escape(title),
-            drawing.width,
-            drawing.svg,
-            escape(caption)
-        ))
-    }
-}
-
-pub(crate) fn link(id: &str, text: &str) -> String {
-    format!("<li><a href=\"#{}\">{}</a></li>\n", escape(id), escape(text))
 }
 
 pub(crate) fn paragraphs(class: &str, text: &str) -> String {

@@ -10,6 +10,41 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Colour(pub(crate) [u8; 3]);
 
+impl Colour {
+    /// The colour of six hexadecimal digits.
+    pub(crate) fn parse(hex: &str) -> Option<Self> {
+        let [_, red, green, blue] = u32::from_str_radix(hex, 16).ok()?.to_be_bytes();
+        (hex.len() == 6).then_some(Self([red, green, blue]))
+    }
+
+    /// The same on dark paper: the category's own colour there, or a tint with enough contrast.
+    pub(crate) fn on_dark(self) -> Self {
+        if let Some(place) = CATEGORIES.iter().position(|colour| *colour == self) {
+            return CATEGORIES_ON_DARK[place];
+        }
+        let tint = |percent: u32| {
+            Self(self.0.map(|byte| {
+                let byte = u32::from(byte);
+                u8::try_from(byte + (255 - byte) * percent / 100).unwrap_or(u8::MAX)
+            }))
+        };
+        (0..100).map(tint).find(|colour| colour.luminance() > LEAST_ON_DARK).unwrap_or(PAPER)
+    }
+
+    /// The relative luminance of WCAG 2.
+    fn luminance(self) -> f64 {
+        let linear = |byte: u8| {
+            let v = f64::from(byte) / 255.0;
+            if v <= 0.040_45 { v / 12.92 } else { ((v + 0.055) / 1.055).powf(2.4) }
+        };
+        let [red, green, blue] = self.0.map(linear);
+        0.2126 * red + 0.7152 * green + 0.0722 * blue
+    }
+}
+
+/// The luminance that has a contrast of about 4 to dark paper.
+const LEAST_ON_DARK: f64 = 0.22;
+
 impl fmt::Display for Colour {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self([red, green, blue]) = self;
@@ -27,6 +62,13 @@ pub(crate) const REFERENCE: Colour = Colour([0x76, 0x76, 0x76]);
 pub(crate) const FAINT: Colour = Colour([0xe4, 0xe4, 0xe4]);
 /// The background.
 pub(crate) const PAPER: Colour = Colour([0xff, 0xff, 0xff]);
+
+/// The colours that are not data, with the names of the same in the style sheet of a page.
+pub(crate) const CHROME: [(Colour, &str); 5] =
+    [(INK, "ink"), (QUIET, "quiet"), (REFERENCE, "quiet"), (FAINT, "grid"), (PAPER, "raised")];
+
+/// The colours of reconstruction and classification, as indices of [`Style::category`]: blue and vermilion.
+pub(crate) const OBJECTIVES: [(&str, usize); 2] = [("reconstruction", 0), ("classification", 1)];
 
 const CATEGORIES: [Colour; 10] = [
     Colour([0x00, 0x72, 0xb2]), // blue
@@ -288,14 +330,11 @@ mod tests {
 
     /// Contrast ratios as defined by WCAG 2, which requires 3 for graphics.
     #[test]
-    fn every_category_stands_out_from_dark_paper() {
-        let luminance = |colour| {
-            let [red, green, blue] = linear(colour);
-            0.2126 * red + 0.7152 * green + 0.0722 * blue
-        };
-        let dark = luminance(Colour([0x20, 0x22, 0x25]));
-        for colour in CATEGORIES_ON_DARK {
-            let ratio = (luminance(colour) + 0.05) / (dark + 0.05);
+    fn every_colour_stands_out_from_dark_paper() {
+        let dark = Colour([0x20, 0x22, 0x25]).luminance();
+        let ordered = (0..16).map(|i| Style::ordered(i, 16).colour);
+        for colour in CATEGORIES.into_iter().chain(ordered).map(Colour::on_dark) {
+            let ratio = (colour.luminance() + 0.05) / (dark + 0.05);
             assert!(ratio > 3.0, "{colour}: {ratio:.2}");
         }
     }

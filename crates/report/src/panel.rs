@@ -15,13 +15,13 @@ use crate::svg::{Anchor, At, Canvas, Num, Type, path};
 pub(crate) const TICK_SIZE: f64 = 11.0;
 pub(crate) const AXIS_SIZE: f64 = 12.0;
 pub(crate) const TICK_LENGTH: f64 = 4.0;
-pub(crate) const REFERENCE_SIZE: f64 = 10.5;
+pub(crate) const REFERENCE_SIZE: f64 = 11.0;
 pub(crate) const LINE_WIDTH: f64 = 1.8;
 pub(crate) const MARKER_RADIUS: f64 = 3.8;
 pub(crate) const BAND_OPACITY: f64 = 0.17;
 pub(crate) const CLOUD_OPACITY: f64 = 0.6;
 const CLOUD_RADIUS: f64 = 2.4;
-const LABEL_SIZE: f64 = 10.0;
+const LABEL_SIZE: f64 = 11.0;
 
 /// A panel with its position on the drawing.
 pub(crate) struct Plot<'a> {
@@ -32,6 +32,8 @@ pub(crate) struct Plot<'a> {
     pub(crate) frame: Rect,
     /// The number of rows between which x tick labels alternate.
     pub(crate) tick_rows: usize,
+    /// Whether the labels of horizontal lines stand inside the plot, above their lines, and not beside it.
+    pub(crate) labels_inside: bool,
 }
 
 impl Plot<'_> {
@@ -103,7 +105,14 @@ impl Plot<'_> {
         let wanted: Vec<f64> = beside.iter().map(|(y, _)| *y).collect();
         let levels = labels::spread_apart(&wanted, 1.25 * REFERENCE_SIZE);
         for ((_, label), y) in beside.iter().zip(levels) {
-            canvas.text(At { x: self.right() + 6.0, y: y + look.middle() }, look, label);
+            match self.labels_inside {
+                true => canvas.text(
+                    At { x: self.right(), y: y - 5.0 },
+                    Type { anchor: Anchor::End, ..look },
+                    label,
+                ),
+                false => canvas.text(At { x: self.right() + 6.0, y: y + look.middle() }, look, label),
+            }
         }
         Ok(())
     }

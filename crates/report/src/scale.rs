@@ -131,7 +131,9 @@ impl Ruler {
         if powers.len() >= 3 {
             return powers;
         }
-        ticks::round(self.original(self.low), self.original(self.high), count)
+        let factor = self.axis.factor();
+        let round = ticks::round(factor * self.original(self.low), factor * self.original(self.high), count);
+        round.into_iter().map(|tick| Tick { at: tick.at / factor, ..tick }).collect()
     }
 
     fn powers(&self, count: usize, label: impl Fn(i32) -> String) -> Vec<Tick> {

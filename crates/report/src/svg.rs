@@ -148,6 +148,11 @@ impl Canvas {
         ));
     }
 
+    /// The elements alone, for a drawing inside another.
+    pub(crate) fn elements(self) -> String {
+        self.out
+    }
+
     /// The complete SVG on a white background, with a title and a text description.
     /// Ids are `id` with a dot and a word; a name has no dot, so they are unique on a page.
     pub(crate) fn finish(self, id: &str, width: f64, height: f64, title: &str, description: &str) -> String {

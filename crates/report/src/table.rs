@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::svg::escape;
-use crate::verdict::{Conclusion, Effect, Verdict};
+use crate::verdict::{Conclusion, Effect, Kind, Verdict};
 
 const HEADER: [&str; 6] = ["claim", "statement", "expected", "found", "n", "verdict"];
 /// The columns whose texts may be wrapped.
@@ -13,7 +13,7 @@ const GAP: usize = 2;
 
 /// The number of rows with each verdict, such as `✓ holds: 3`; verdicts without rows are omitted, and rows that repeat
 /// a fact of the same runs are counted once.
-pub(crate) fn summary(rows: &[Verdict]) -> String {
+pub fn summary(rows: &[Verdict]) -> String {
     let count =
         |verdict| rows.iter().filter(|row| row.conclusion == verdict && row.same_as.is_none()).count();
     let counted = Conclusion::ALL.into_iter().filter(|&verdict| count(verdict) > 0);
@@ -166,28 +166,34 @@ fn digits(value: f64) -> String {
     if rounded.is_finite() { format!("{}", rounded + 0.0) } else { String::new() }
 }
 
-/// An HTML table with row and column headers for screen readers.
-pub fn html(rows: &[Verdict]) -> String {
-    let mut out = String::from("<table class=\"verdicts\">\n<caption>");
-    out += &escape(&summary(rows));
-    out += "</caption>\n<thead><tr>";
-    for name in ["claim", "statement", "reader", "effect", "expected", "found", "n", "kind", "verdict"] {
+/// The verdicts of an experiment as an HTML table that a script can sort by its columns.
+pub(crate) fn html(rows: &[&Verdict]) -> String {
+    let mut out = String::from("<table class=\"rows\">\n<thead><tr>");
+    for name in ["verdict", "claim", "measured", "n"] {
         out += &format!("<th scope=\"col\">{name}</th>");
     }
     out += "</tr></thead>\n<tbody>\n";
     for row in rows {
         let [source, claim, expected, got, n, _] = cells(row).map(|cell| escape(&cell));
-        let repeats = row.same_as.as_ref().map_or(String::new(), |of| format!("; the same runs as {of}"));
-        let [reader, effect] = [&row.reader, &effect(row)].map(|text| escape(text));
+        let mut quiet = vec![format!("expected: {expected}")];
+        if !row.reader.is_empty() {
+            quiet.push(format!("reader: {}", escape(&row.reader)));
+        }
+        if row.kind == Kind::Guard {
+            quiet.push("calibrated on the same data, so it supports no claim".into());
+        }
+        if let Some(of) = &row.same_as {
+            quiet.push(format!("the same runs as {}, so it is not counted", escape(of)));
+        }
+        let effect = escape(&effect(row));
+        let effect = if effect.is_empty() { effect } else { format!("<b>{effect}</b><br>") };
         out += &format!(
-            "<tr><th scope=\"row\">{source}</th><td>{claim}{}</td><td>{reader}</td><td>{effect}</td>\
-             <td>{expected}</td><td>{got}</td><td class=\"number\">{n}</td><td>{}</td>\
-             <td class=\"verdict {}\"><span aria-hidden=\"true\">{}</span> {}</td></tr>\n",
-            escape(&repeats),
-            row.kind.words(),
-            row.conclusion.class(),
+            "<tr><td class=\"v {}\"><span aria-hidden=\"true\">{}</span> {}</td><td>{claim} <span class=\"code\">{source}\
+             </span><small>{}</small></td><td>{effect}{got}</td><td class=\"r\">{n}</td></tr>\n",
+            row.conclusion.key(),
             row.conclusion.symbol(),
-            row.conclusion.words()
+            row.conclusion.words(),
+            quiet.join("; ")
         );
     }
     out + "</tbody>\n</table>\n"
@@ -195,31 +201,10 @@ pub fn html(rows: &[Verdict]) -> String {
 
 /// The effect with its interval and margin in words; empty without one.
 pub(crate) fn effect(row: &Verdict) -> String {
-    let Some(Effect { quantity, value, low, high, margin, unit, resampled }) = &row.effect else {
-        return String::new();
-    };
-    let [value, low, high, margin] = [value, low, high, margin].map(|number| digits(*number));
-    let unit = if unit.is_empty() { String::new() } else { format!(" {unit}") };
-    let interval = if low.is_empty() { String::new() } else { format!(" [{low}, {high}]") };
-    format!("{quantity} {value}{interval}{unit}, margin {margin}, over {resampled}")
-}
-
-/// The verdicts of one experiment as an HTML list.
-pub(crate) fn found(rows: &[Verdict]) -> String {
-    if rows.is_empty() {
-        return String::new();
-    }
-    let mut out = String::from("<ul class=\"found\">\n");
-    for row in rows {
-        let [source, claim, _, got, n, _] = cells(row).map(|cell| escape(&cell));
-        out += &format!(
-            "<li><span class=\"verdict {}\"><span aria-hidden=\"true\">{}</span> {}</span>: {claim} ({source}): {got}, n = {n}</li>\n",
-            row.conclusion.class(),
-            row.conclusion.symbol(),
-            row.conclusion.words()
-        );
-    }
-    out + "</ul>\n"
+    let Some(effect) = &row.effect else { return String::new() };
+    let margin =
+        if effect.margin.is_finite() { format!(", margin {}", digits(effect.margin)) } else { String::new() };
+    format!("{} {}{margin}, over {}", effect.quantity, effect.words(), effect.resampled)
 }
 
 #[cfg(test)]
@@ -307,19 +292,9 @@ mod tests {
     }
 
     #[test]
-    fn the_list_of_an_experiment_has_every_verdict_and_is_escaped() {
-        let list = found(&rows());
-        assert_eq!(list.matches("<li>").count(), Conclusion::ALL.len());
-        assert!(list.contains("&lt;classification&gt;") && !list.contains("<classification>"));
-        for verdict in Conclusion::ALL {
-            assert!(list.contains(&format!("</span> {}</span>: ", verdict.words())));
-        }
-        assert_eq!(found(&[]), "");
-    }
-
-    #[test]
     fn html_is_escaped_and_has_words_beside_symbols() {
-        let html = html(&rows());
+        let rows = rows();
+        let html = html(&rows.iter().collect::<Vec<_>>());
         assert!(html.contains("&lt;classification&gt;") && !html.contains("<classification>"));
         for verdict in Conclusion::ALL {
             assert!(html.contains(&format!("</span> {}</td>", verdict.words())));

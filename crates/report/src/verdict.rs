@@ -1,5 +1,7 @@
 //! The verdict on a claim: the measured and the expected result, and the conclusion.
 
+use crate::number::{fixed, short};
+
 /// The verdict on a claim, with its evidence.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Verdict {
@@ -41,6 +43,11 @@ impl Verdict {
             .collect();
         if of.is_empty() { self.claim.clone() } else { format!("{} ({})", self.claim, of.join("; ")) }
     }
+
+    /// Whether readers of the same latent disagree on the claim.
+    pub(crate) fn readers_disagree(&self) -> bool {
+        self.reader.starts_with("best")
+    }
 }
 
 /// The contrast that decides a verdict.
@@ -72,6 +79,36 @@ pub enum Kind {
     Guard,
     /// A fact that any correct implementation meets.
     Exact,
+}
+
+impl Effect {
+    /// The estimate with its sign, as on a page: `+15.7`.
+    pub(crate) fn estimate(&self) -> String {
+        self.written(self.value)
+    }
+
+    /// The interval in brackets: `[+12.9, +18.4]`; empty without ends.
+    pub(crate) fn interval(&self) -> String {
+        match self.low.is_finite() && self.high.is_finite() {
+            true => format!("[{}, {}]", self.written(self.low), self.written(self.high)),
+            false => String::new(),
+        }
+    }
+
+    /// Estimate, unit and interval: `+15.7 points [+12.9, +18.4]`.
+    pub fn words(&self) -> String {
+        let parts = [self.estimate(), self.unit.clone(), self.interval()];
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Points and percent have a sign and one decimal, other units up to four digits.
+    fn written(&self, value: f64) -> String {
+        if !matches!(self.unit.as_str(), "points" | "%") {
+            return short(value);
+        }
+        let text = fixed(value, 1);
+        if value >= 0.05 { format!("+{text}") } else { text }
+    }
 }
 
 impl Kind {
@@ -150,13 +187,29 @@ impl Conclusion {
         self == Self::ExactMissed
     }
 
-    /// The CSS class.
-    pub(crate) fn class(self) -> &'static str {
+    /// Its letter on a page: the CSS class and the key of filters.
+    pub(crate) fn key(self) -> char {
         match self {
-            Self::Holds | Self::ExactMet => "good",
-            Self::DoesNotHold => "against",
-            Self::ExactMissed => "fault",
-            Self::Undecided | Self::NotTrained | Self::NotRun => "open",
+            Self::Holds => 'h',
+            Self::DoesNotHold => 'x',
+            Self::Undecided => 'u',
+            Self::NotTrained => 't',
+            Self::ExactMet => 'e',
+            Self::ExactMissed => 'f',
+            Self::NotRun => 'n',
+        }
+    }
+
+    /// The rank among several verdicts of which one is shown, the weakest first: a counterexample, then what is open, then
+    /// what holds. Verdicts that were not run are shown only if there is no other.
+    pub(crate) fn strength(self) -> usize {
+        match self {
+            Self::ExactMissed => 0,
+            Self::DoesNotHold => 1,
+            Self::Undecided => 2,
+            Self::NotTrained => 3,
+            Self::Holds | Self::ExactMet => 4,
+            Self::NotRun => 5,
         }
     }
 }

@@ -3,20 +3,13 @@
 #[path = "../examples/explorer/made_up.rs"]
 mod made_up;
 
-use agon_report::explorer::{Images, Latents, Model, Size, Spread, Trained};
-use agon_report::{Error, Explorer, Page};
+use agon_report::explorer::{Images, Latents, Model, Reader, Size, Spread, Trained};
+use agon_report::{Error, Explorer, Group, Page};
 
 const HOSTILE: &str = "</script><script>alert(1)</script><!--<script>\u{2028}&'\"\\";
 
 fn page(explorer: Option<Explorer>) -> Page {
-    Page {
-        title: "title".into(),
-        question: "question".into(),
-        rows: vec![],
-        explorer,
-        sections: vec![],
-        provenance: vec![],
-    }
+    Page { title: "title".into(), question: "question".into(), explorer, ..Page::default() }
 }
 
 fn html(explorer: Explorer) -> String {
@@ -35,8 +28,15 @@ fn small() -> Explorer {
     };
     let latents =
         Latents { what: "plane".into(), labels: vec![1, 0], places: vec![Some(vec![[0.0, 1.0]; 2])] };
-    let size =
-        Size { k: 2, trained: vec![trained], linear: vec![], images: Some(images), latents: Some(latents) };
+    let readers = vec![Reader { name: "ridge".into(), accuracy: vec![number(0.2)] }];
+    let size = Size {
+        k: 2,
+        trained: vec![trained],
+        readers,
+        linear: vec![],
+        images: Some(images),
+        latents: Some(latents),
+    };
     let model = Model {
         data: "data".into(),
         family: "family".into(),
@@ -89,11 +89,12 @@ fn without_javascript_only_a_note_is_shown() {
 }
 
 #[test]
-fn an_explorer_adds_exactly_its_encoded_length_to_a_page() {
+fn an_explorer_adds_its_encoded_length_and_its_entry_in_the_contents() {
     let without = page(None).html().unwrap();
-    assert!(!without.to_lowercase().contains("explorer"));
+    assert!(!without.contains("data-part"));
+    let entry = "<li><a href=\"#explorer\">Try it: move λ</a></li>\n";
     for explorer in [small(), made_up::explorer()] {
-        let expected = explorer.encoded_len().unwrap();
+        let expected = explorer.encoded_len().unwrap() + entry.len();
         assert_eq!(html(explorer).len() - without.len(), expected);
     }
 }
@@ -124,7 +125,9 @@ fn a_latent_size_takes_no_more_bytes_than_documented() {
         places: (0..6).map(|_| Some(places())).collect(),
     };
     let trained = vec![model.sizes[0].trained[0]; 6];
-    model.sizes[0] = Size { trained, images: Some(images), latents: Some(latents), ..model.sizes[0].clone() };
+    let readers = vec![];
+    model.sizes[0] =
+        Size { trained, readers, images: Some(images), latents: Some(latents), ..model.sizes[0].clone() };
     let grown = explorer.encoded_len().unwrap() - before;
     let bytes = 7 * 10 * 28 * 28 + 500 * (2 * 6 + 1);
     assert!(grown < bytes * 4 / 3 + 2_000, "{grown} for {bytes}");
@@ -155,7 +158,7 @@ fn non_finite_values_are_null_and_others_are_kept() {
 #[test]
 fn an_invalid_explorer_is_refused_by_name() {
     type Change = fn(&mut Explorer);
-    let refused: [(Change, &str); 13] = [
+    let refused: [(Change, &str); 14] = [
         (|e| e.models.clear(), "explorer: nothing to draw, expected at least one model"),
         (|e| e.models.push(e.models[0].clone()), "explorer: expected one model of each data set and family"),
         (|e| e.models[0].family.clear(), "explorer: family of a model is empty"),
@@ -165,6 +168,10 @@ fn an_invalid_explorer_is_refused_by_name() {
         (|e| e.models[0].lambdas = vec![0.5, 0.5], "expected each λ above the one before, got 0.5 after 0.5"),
         (|e| e.models[0].sizes[0].trained.clear(), "k = 2: expected 1, one for each λ, got 0 results"),
         (|e| e.models[0].sizes[0].trained[0].mse.low = 0.6, "test MSE = 0.5 outside its spread 0.6 to 0.6"),
+        (
+            |e| e.models[0].sizes[0].readers[0].accuracy.clear(),
+            "k = 2: expected 1, one for each λ, got 0 values of ridge",
+        ),
         (|e| images(e).originals.truncate(11), "k = 2, images: expected 2 · 1 · 2 · 3 bytes, got 11"),
         (|e| images(e).labels[1] = 2, "expected labels below 2, the number of classes, got 2"),
         (|e| images(e).shape[0] = 2, "expected c = 1 or 3, h and w above 0, got c = 2, h = 2, w = 3"),
@@ -198,6 +205,8 @@ fn no_section_may_use_the_id_of_the_explorer() {
         rows: vec![],
         command: String::new(),
     };
-    let page = Page { sections: vec![section], ..page(None) };
+    let group =
+        Group { name: "g".into(), short: String::new(), title: String::new(), sections: vec![section] };
+    let page = Page { groups: vec![group], ..page(None) };
     assert_eq!(page.html(), Err(Error::NameTwice { name: "explorer".into() }));
 }

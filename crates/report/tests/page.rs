@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use agon_report::{
-    Axis, Chart, Conclusion, Error, Figure, Page, Panel, Point, Scale, Section, Series, Shape, Style, Verdict,
+    Answer, Axis, Chart, Conclusion, Effect, Error, Figure, Group, Kind, Page, Panel, Point, ReadBy,
+    ReadModel, Readers, Scale, Section, Series, Shape, Style, Verdict,
 };
 
 const HOSTILE: &str = "<script>alert(\"x\")</script> & 'more'";
@@ -38,8 +39,20 @@ fn section(name: &str, figures: &[&str]) -> Section {
         claim: HOSTILE.into(),
         figures: figures.iter().map(|name| Figure::Chart(figure(name))).collect(),
         warnings: vec![HOSTILE.into()],
-        rows: vec![row()],
+        rows: vec![row(), fact()],
         command: HOSTILE.into(),
+    }
+}
+
+fn effect() -> Effect {
+    Effect {
+        quantity: HOSTILE.into(),
+        value: 15.66,
+        low: 12.9,
+        high: 18.4,
+        margin: 2.0,
+        unit: "points".into(),
+        resampled: "seeds",
     }
 }
 
@@ -47,23 +60,48 @@ fn row() -> Verdict {
     Verdict {
         source: HOSTILE.into(),
         claim: HOSTILE.into(),
+        data: HOSTILE.into(),
+        model: HOSTILE.into(),
+        reader: HOSTILE.into(),
         expected: HOSTILE.into(),
         got: HOSTILE.into(),
+        effect: Some(effect()),
         n: 5,
         conclusion: Conclusion::Holds,
         ..Verdict::default()
     }
 }
 
+fn fact() -> Verdict {
+    Verdict { kind: Kind::Exact, effect: None, conclusion: Conclusion::ExactMet, ..row() }
+}
+
 fn page() -> Page {
+    let hostile = || HOSTILE.to_owned();
+    let by = |name: &str, place| ReadBy { name: name.into(), place, accuracy: [82.6, 67.0], lost: effect() };
+    let model =
+        ReadModel { name: hostile(), data: hostile(), n: 5, readers: vec![by(HOSTILE, 0), by("ridge", 3)] };
     Page {
-        title: HOSTILE.into(),
+        kicker: hostile(),
+        title: hostile(),
         question: format!("{HOSTILE}\n\n{HOSTILE}"),
-        rows: vec![row()],
+        answers: vec![Answer { number: hostile(), of: hostile(), sentence: hostile(), evidence: hostile() }],
+        limits: hostile(),
+        source: hostile(),
+        links: vec![(hostile(), "https://arxiv.org/abs/2401.09237".into())],
         explorer: None,
-        sections: vec![section("one", &["a", "b"]), section("two", &["c"])],
-        provenance: vec![(HOSTILE.into(), HOSTILE.into())],
+        readers: Some(Readers { lead: hostile(), models: vec![model] }),
+        groups: vec![
+            group("first", vec![section("one", &["a", "b"]), section("two", &["c"])]),
+            group("second", vec![section("three", &[])]),
+        ],
+        others: vec![fact(), Verdict { conclusion: Conclusion::NotRun, effect: None, ..row() }],
+        provenance: vec![(hostile(), hostile())],
     }
+}
+
+fn group(name: &str, sections: Vec<Section>) -> Group {
+    Group { name: name.into(), short: HOSTILE.into(), title: HOSTILE.into(), sections }
 }
 
 /// The values of every attribute of this name, in order.
@@ -75,19 +113,23 @@ fn attributes<'a>(html: &'a str, name: &str) -> Vec<&'a str> {
 #[test]
 fn texts_of_the_data_are_escaped() {
     let html = page().html().unwrap();
-    assert!(!html.contains("<script"));
-    assert!(html.matches("&lt;script&gt;").count() > 20);
+    let plain = Page::default().html().unwrap();
+    for mark in ["<script", "</script", "'more'"] {
+        assert_eq!(html.matches(mark).count(), plain.matches(mark).count(), "{mark}");
+    }
+    assert!(html.matches("&lt;script&gt;").count() > 40);
 }
 
 #[test]
 fn the_page_loads_nothing() {
     let html = page().html().unwrap().replace("xmlns=\"http://www.w3.org/2000/svg\"", "");
-    for forbidden in ["http:", "https:", "url(", "@import", " src=", "<script", "<link rel=\"stylesheet"] {
+    for forbidden in ["http:", "url(", "@import", " src=", "<link rel=\"stylesheet", "fetch(", "innerHTML"] {
         assert!(!html.contains(forbidden), "{forbidden}");
     }
     let outward =
-        attributes(&html, "href").into_iter().find(|to| !to.starts_with('#') && !to.starts_with("data:"));
-    assert_eq!(outward, None);
+        attributes(&html, "href").into_iter().filter(|to| !to.starts_with('#') && !to.starts_with("data:"));
+    assert_eq!(outward.collect::<Vec<_>>(), ["https://arxiv.org/abs/2401.09237"]);
+    assert_eq!(html.matches("https:").count(), 1);
 }
 
 #[test]
@@ -114,21 +156,75 @@ fn headings_go_down_one_level_at_a_time() {
 }
 
 #[test]
-fn the_sections_are_in_order() {
+fn the_sections_are_in_the_order_of_a_reader() {
     let html = page().html().unwrap();
-    let places = ["The question</h2>", "Verdicts</h2>", "Experiments</h2>", "Provenance</h2>"]
-        .map(|heading| html.find(heading).unwrap());
+    let headings = [
+        "The answer</h2>",
+        "All claims</h2>",
+        "Who reads the latent</h2>",
+        "Effects and margins</h2>",
+        "Experiments</h2>",
+        "Provenance</h2>",
+        "Self-checks of the code</h2>",
+    ];
+    let places = headings.map(|heading| html.find(heading).unwrap());
     assert!(places.is_sorted());
-    for landmark in ["<header>", "<nav ", "<main ", "<footer>"] {
+    for landmark in ["<nav ", "<main ", "<footer>"] {
         assert_eq!(html.matches(landmark).count(), 1, "{landmark}");
     }
 }
 
 #[test]
-fn the_data_of_a_figure_are_also_a_table() {
+fn a_page_without_results_has_no_empty_sections() {
+    let html = Page { title: "title".into(), ..Page::default() }.html().unwrap();
+    for heading in ["All claims", "Who reads", "Effects and margins", "Self-checks"] {
+        assert!(!html.contains(&format!("{heading}</h2>")), "{heading}");
+    }
+}
+
+#[test]
+fn facts_of_the_implementation_stand_in_the_last_section_alone() {
     let html = page().html().unwrap();
-    assert_eq!(html.matches("<details>").count(), 3);
+    let (before, checks) = html.split_once("Self-checks of the code</h2>").unwrap();
+    assert!(!before.contains("</span> exact"));
+    assert_eq!(checks.matches("</span> exact</td>").count(), 4);
+    assert!(checks.contains("4 of 4 exact facts are met"));
+}
+
+/// Each claim of an experiment has one row in its own table and one in the list of effects, and a cell that leads to it.
+#[test]
+fn each_claim_has_a_cell_an_effect_and_a_row() {
+    let html = page().html().unwrap();
+    // Three experiments, of which the first two ask the same of the same model.
+    assert_eq!(html.matches("class=\"c h\" href=\"#one\"").count(), 1);
+    assert_eq!(html.matches("class=\"c h\" href=\"#three\"").count(), 1);
+    assert_eq!(html.matches("<td class=\"v h\">").count(), 3);
+    assert_eq!(html.matches("<span class=\"fv h\">").count(), 3);
+    assert!(html.contains("+15.7 <span class=\"iv\">[+12.9, +18.4]</span>"));
+}
+
+#[test]
+fn the_panels_of_a_figure_are_drawings_of_their_own_and_its_data_are_also_a_table() {
+    let mut page = page();
+    let mut two = figure("two-panels");
+    two.panels.push(two.panels[0].clone());
+    page.groups[1].sections[0].figures = vec![Figure::Chart(two)];
+    let html = page.html().unwrap();
+    for id in ["two-panels.a.svg", "two-panels.b.svg", "a.a.svg"] {
+        assert_eq!(html.matches(&format!("id=\"{id}\"")).count(), 1, "{id}");
+    }
+    assert_eq!(html.matches("About this figure, and its numbers").count(), 4);
     assert!(html.contains("<td>0.125</td>") && html.contains("<td>0.75 (0.5 to 1)</td>"));
+}
+
+#[test]
+fn every_colour_of_a_drawing_has_one_on_dark_paper() {
+    let html = page().html().unwrap();
+    // Blue of the data, and the ink of the axes.
+    for rule in ["[stroke=\"#0072b2\"] { stroke: #3d9be0; }", "[stroke=\"#222222\"] { stroke: var(--ink); }"]
+    {
+        assert!(html.contains(rule), "{rule}");
+    }
 }
 
 #[test]
@@ -139,9 +235,9 @@ fn the_same_page_has_the_same_bytes() {
 #[test]
 fn a_name_used_twice_is_refused() {
     let mut twice = page();
-    twice.sections[1].figures = vec![Figure::Chart(figure("a"))];
+    twice.groups[0].sections[1].figures = vec![Figure::Chart(figure("a"))];
     assert_eq!(twice.html(), Err(Error::NameTwice { name: "a".into() }));
     let mut own = page();
-    own.sections[0].name = "provenance".into();
+    own.groups[0].sections[0].name = "provenance".into();
     assert!(own.html().is_err());
 }

@@ -1,5 +1,7 @@
 //! Errors of runs, their store and their schedulers.
 
+pub(crate) mod cluster;
+
 use system::{files, text};
 
 /// The result of everything in this crate that can fail.
@@ -17,7 +19,7 @@ pub enum Error {
     Store(#[from] crate::store::Error),
     /// A Slurm cluster, or a task on one of its nodes.
     #[error(transparent)]
-    Cluster(#[from] crate::slurm::error::Error),
+    Cluster(#[from] cluster::Error),
     /// A data set.
     #[error(transparent)]
     Data(#[from] data::Error),
@@ -79,7 +81,7 @@ impl Error {
         match self {
             Self::Store(Stored::DiskFull { .. }) | Self::Models(models::Error::DiskFull { .. }) => true,
             Self::Store(Stored::NotWritable { source, .. }) => matches!(**source, Stored::DiskFull { .. }),
-            Self::Cluster(crate::slurm::error::Error::Unwritable { file: _, source })
+            Self::Cluster(cluster::Error::Unwritable { file: _, source })
             | Self::Data(data::Error::Io { cause: source, .. }) => files::is_full(source),
             _ => false,
         }

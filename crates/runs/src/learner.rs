@@ -1,6 +1,6 @@
 //! The `Learner` trait: what a run trains or computes, and the properties that schedulers and commands need of it.
 
-use models::Architecture;
+use models::{Architecture, range};
 
 use crate::images::Images;
 use crate::store::Arrays;
@@ -26,7 +26,8 @@ pub trait Learner {
     /// A short description for progress lines.
     fn label(&self) -> String;
 
-    /// The weight λ of the reconstruction loss in the encoder's loss; `None` for learners without one.
+    /// The weight λ of the reconstruction loss in the encoder's loss; `None` for learners without one, and for those of a
+    /// grid, whose runs are each given one.
     fn lambda(&self) -> Option<f64> {
         None
     }
@@ -44,7 +45,9 @@ pub trait Learner {
     ///
     /// # Errors
     /// A description of the images that it accepts, if it does not accept these.
-    fn takes(&self, image: [usize; 3], n_classes: usize) -> std::result::Result<(), String>;
+    fn takes(&self, image: [usize; 3], n_classes: usize) -> std::result::Result<(), String> {
+        self.architecture().map_or(Ok(()), |model| built_for(model, image, n_classes))
+    }
 
     /// The architecture of its CRE, or of the CRE whose heads it trains.
     fn architecture(&self) -> Option<Architecture> {
@@ -103,11 +106,6 @@ pub trait Learner {
     /// longer one.
     fn is_scheduled(&self) -> bool {
         false
-    }
-
-    /// Whether its parameters are used again by other runs, figures or the page.
-    fn is_reread(&self) -> bool {
-        true
     }
 
     /// Whether evaluation needs the training images besides the parameters: their mean or principal components.
@@ -177,8 +175,20 @@ pub(crate) fn built_for(
 }
 
 /// The loss that a CRE with this λ minimises: λ MSE + (1 - λ) CE.
-pub(crate) fn weighted(lambda: f64, mse: Option<f64>, cross_entropy: Option<f64>) -> Option<f64> {
-    Some(lambda * mse? + (1.0 - lambda) * cross_entropy?)
+pub(crate) fn weighted(lambda: Option<f64>, mse: Option<f64>, cross_entropy: Option<f64>) -> Option<f64> {
+    Some(lambda? * mse? + (1.0 - lambda?) * cross_entropy?)
+}
+
+/// The λ of a learner that is trained.
+pub(crate) fn given(lambda: Option<f64>) -> Result<f64> {
+    let unset =
+        || Error::Usage(format!("`learner.lambda` is not set: wanted a number {}", range::PROBABILITY));
+    lambda.ok_or_else(unset)
+}
+
+/// λ at the end of a label, such as `, λ = 0.5`; nothing where it is not given.
+pub(crate) fn and_lambda(lambda: Option<f64>) -> String {
+    lambda.map_or(String::new(), |lambda| format!(", λ = {lambda}"))
 }
 
 /// Checks that both sides of an image are divisible by `divisor`.

@@ -73,9 +73,9 @@ learners! {
     closed_form: ClosedForm = "closed-form",
 }
 
-/// A CRE trained on the weighted sum of both losses, with all training images labelled.
-pub fn cre(model: Architecture, lambda: f64) -> LearnerConfig {
-    Cre { model, lambda, mixing: Mixing::Weighted, labelled: None }.into()
+/// A CRE trained on the weighted sum of both losses, with all training images labelled; a grid gives λ to a CRE without one.
+pub fn cre(model: Architecture, lambda: impl Into<Option<f64>>) -> LearnerConfig {
+    Cre { model, lambda: lambda.into(), mixing: Mixing::Weighted, labelled: None }.into()
 }
 
 impl LearnerConfig {
@@ -161,6 +161,7 @@ impl EncoderRun for RunConfig {
 
 #[cfg(test)]
 mod tests {
+    use models::predictive_coding::{self, Relaxation};
     use models::recurrent::{self, LossAt};
     use models::{Decayed, fc, fc::Size};
     use serde_json::json;
@@ -175,12 +176,29 @@ mod tests {
         let spelt_linear = serde_json::to_value(linear).unwrap();
         let network = recurrent::Config {
             model: fc::Config::of(Size::S, 4),
-            lambda: 0.5,
+            lambda: Some(0.5),
             steps: 2,
             loss_at: LossAt::EveryStep,
             optimiser: AdamConfig::PAPER,
         };
         let spelt_network = serde_json::to_value(&network).unwrap();
+        let relaxation = Relaxation { steps: 2, rate: 0.25 };
+        let relaxing = predictive_coding::Config {
+            model: network.model,
+            lambda: Some(0.25),
+            output_precision: 1.5,
+            relaxation,
+            optimiser: network.optimiser,
+        };
+        let encoder = RunConfig {
+            data: DataConfig::new("digits", 6, 1, 2),
+            rotation: None,
+            learner: cre(linear, 0.25),
+            optimiser: AdamConfig::PAPER,
+            batch: 3,
+            epochs: 4,
+            hardware: Hardware::Cpu,
+        };
         let classifier = classification::Task {
             network: classification::Classifier::Mlp { depth: 3 },
             loss: classification::ClassificationLoss::OneHotMse,
@@ -203,7 +221,28 @@ mod tests {
                 FrozenProbe::new(Features::Pca, linear).into(),
                 json!({ "kind": "readout", "of": { "from": "pca" }, "model": spelt_linear }),
             ),
-            (Recurrent { network }.into(), json!({ "kind": "recurrent", "network": spelt_network })),
+            (
+                FrozenProbe::new(Features::Trained { run: Box::new(encoder) }, linear).into(),
+                json!({ "kind": "readout", "model": spelt_linear, "of": { "from": "trained", "run": {
+                    "data": { "name": "digits", "train": 6, "validation": 1, "test": 2 },
+                    "learner": { "kind": "cre", "model": spelt_linear, "lambda": 0.25 },
+                    "optimiser": spelt_network["optimiser"], "batch": 3, "epochs": 4,
+                } } }),
+            ),
+            (
+                PredictiveCoding { network: relaxing }.into(),
+                json!({ "kind": "predictive-coding", "network": {
+                    "model": spelt_network["model"], "lambda": 0.25, "output_precision": 1.5,
+                    "relaxation": { "steps": 2, "rate": 0.25 }, "optimiser": spelt_network["optimiser"],
+                } }),
+            ),
+            (
+                Recurrent { network }.into(),
+                json!({ "kind": "recurrent", "network": {
+                    "model": spelt_network["model"], "lambda": 0.5, "steps": 2, "loss_at": "every_step",
+                    "optimiser": spelt_network["optimiser"],
+                } }),
+            ),
             (
                 Classification { task: classifier }.into(),
                 json!({ "kind": "recognition", "task": {

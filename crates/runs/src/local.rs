@@ -4,11 +4,14 @@ mod data;
 mod estimate;
 mod memory;
 mod observer;
+mod queue;
+mod stages;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use tensor::Device;
@@ -17,6 +20,8 @@ pub use self::data::{Data, Missing, open_data};
 pub use self::estimate::Estimate;
 use self::memory::Memory;
 pub use self::observer::{Observer, Quiet};
+use self::queue::{Queue, Task};
+pub use self::stages::{Stage, Stages};
 use crate::images::OpenData;
 use crate::run::Run;
 use crate::run::compute::Keep;
@@ -48,17 +53,17 @@ impl Resources {
 
 /// Finished runs by config and seed.
 #[derive(Default)]
-pub struct FinishedRuns(HashMap<String, FinishedRun>);
+pub struct FinishedRuns(HashMap<String, Arc<FinishedRun>>);
 
 impl FinishedRuns {
     /// The finished run, if present.
     pub fn get(&self, run: &Run) -> Option<&FinishedRun> {
-        self.0.get(&name(run))
+        self.0.get(&name(run)).map(Arc::as_ref)
     }
 
     /// All finished runs.
     pub fn all(&self) -> impl Iterator<Item = &FinishedRun> {
-        self.0.values()
+        self.0.values().map(Arc::as_ref)
     }
 }
 
@@ -75,14 +80,10 @@ pub fn name(run: &Run) -> String {
     format!("{} {config}", run.seed)
 }
 
-/// Returns the finished runs, loading stored ones and computing the others. A run that diverges or fails is recorded with
-/// its reason, and the others continue.
-///
-/// Each of `jobs` threads takes the next pending run: small models run one per core, and on a GPU each has its own
-/// stream. A run starts only when enough memory is free. Results do not depend on the number of jobs.
+/// Returns the finished runs, loading stored ones and computing the others, as [`run_stages`] does.
 ///
 /// # Errors
-/// The first error of the store or the device; runs in progress are finished first, and everything stored is kept.
+/// As [`run_stages`].
 pub fn run_all(
     store: &Store,
     data: &OpenData,
@@ -90,15 +91,68 @@ pub fn run_all(
     resources: &Resources,
     observer: &dyn Observer,
 ) -> Result<FinishedRuns> {
-    let mut done = FinishedRuns::default();
-    let here = |run: &&Run| data.contains_key(&run.config.data);
-    let (first, second): (Vec<&Run>, Vec<&Run>) =
-        runs.iter().filter(here).partition(|run| run.needs().is_none());
-    for wave in [first, second] {
-        let finished = at_once(store, data, &wave, &done, resources, observer)?;
-        done.0.extend(wave.into_iter().map(name).zip(finished));
-    }
-    Ok(done)
+    let mut all = FinishedRuns::default();
+    run_stages(store, data, &Stages::one(runs), resources, observer, |_, finished| {
+        all = finished;
+        Ok::<(), Error>(())
+    })?;
+    Ok(all)
+}
+
+/// Finds or computes the runs of these stages, in their order, and calls `complete` with the place and the runs of each stage
+/// once all of these are finished, while the runs of later stages go on. A run that diverges or fails is recorded with its
+/// reason, and the others continue.
+///
+/// Each of `jobs` threads takes the next pending run: small models run one per core, and on a GPU each has its own
+/// stream. A run starts only when enough memory is free. Results do not depend on the number of jobs.
+///
+/// # Errors
+/// The first error of the store, the device or `complete`; runs in progress are finished first, and everything stored is
+/// kept.
+pub fn run_stages<E: From<Error>>(
+    store: &Store,
+    data: &OpenData,
+    stages: &Stages,
+    resources: &Resources,
+    observer: &dyn Observer,
+    mut complete: impl FnMut(usize, FinishedRuns) -> std::result::Result<(), E>,
+) -> std::result::Result<(), E> {
+    let queue = Queue::new(stages, data);
+    let sweep = Sweep { store, data, resources, memory: Memory::of_machine(), observer };
+    let work = || {
+        let threads = resources.threads.max(1);
+        let pool = match ThreadPoolBuilder::new().num_threads(threads).build() {
+            Ok(pool) => pool,
+            Err(error) => return queue.fail(no_threads(threads, resources.jobs, &error)),
+        };
+        while let Some((place, task, needed)) = queue.take() {
+            let work = || pool.install(|| sweep.run(task, needed.as_deref()));
+            let outcome = std::panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+                let why = panic.downcast_ref::<String>().map(String::as_str);
+                let why =
+                    why.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("for no stated reason");
+                Err(Error::Panicked { run: task.run.label(), why: why.to_owned() })
+            });
+            match outcome {
+                Ok(run) => queue.finished(place, run),
+                Err(error) => queue.fail(error),
+            }
+        }
+    };
+    let mut completed = Ok(());
+    let all_stages = || {
+        for at in 0..queue.n_stages() {
+            let Some(finished) = queue.stage(at) else { return };
+            completed = complete(at, FinishedRuns(finished));
+            if completed.is_err() {
+                return queue.stop();
+            }
+            queue.leave(at);
+        }
+    };
+    beside_threads(resources.jobs, work, |error| queue.fail(error), all_stages);
+    completed?;
+    queue.failure().map_or(Ok(()), |error| Err(error.into()))
 }
 
 /// The stored runs, without computing any.
@@ -110,7 +164,7 @@ pub fn stored(store: &Store, data: &OpenData, runs: &[Run]) -> Result<FinishedRu
     for run in runs {
         let Some(images) = data.get(&run.config.data) else { continue };
         if let Some(found) = store.find(&run.spec(images))? {
-            done.0.insert(name(run), found);
+            done.0.insert(name(run), Arc::new(found));
         }
     }
     Ok(done)
@@ -146,12 +200,23 @@ fn cores() -> usize {
 /// Runs `work` on `n` threads. If one cannot start, no more are started and `failed` is called at once, while the others
 /// work.
 pub(crate) fn on_threads(n: usize, work: impl Fn() + Copy + Send + Sync, failed: impl FnOnce(Error)) {
+    beside_threads(n, work, failed, || ());
+}
+
+/// The same, with other work on this thread meanwhile.
+fn beside_threads(
+    n: usize,
+    work: impl Fn() + Copy + Send + Sync,
+    failed: impl FnOnce(Error),
+    meanwhile: impl FnOnce(),
+) {
     let n = n.max(1);
     std::thread::scope(|scope| {
         let start = || std::thread::Builder::new().spawn_scoped(scope, work).map(drop);
         if let Err(error) = (0..n).try_for_each(|_| start()) {
             failed(no_threads(n, n, &error));
         }
+        meanwhile();
     });
 }
 
@@ -159,93 +224,47 @@ fn no_threads(wanted: usize, jobs: usize, error: &impl std::fmt::Display) -> Err
     Error::Threads { wanted, jobs, why: error.to_string() }
 }
 
-fn at_once(
-    store: &Store,
-    data: &OpenData,
-    runs: &[&Run],
-    done: &FinishedRuns,
-    resources: &Resources,
-    observer: &dyn Observer,
-) -> Result<Vec<FinishedRun>> {
-    let finished: Vec<Mutex<Option<FinishedRun>>> = runs.iter().map(|_| Mutex::new(None)).collect();
-    let failure: Mutex<Option<Error>> = Mutex::new(None);
-    let (next, memory) = (AtomicUsize::new(0), Memory::of_machine());
-    let work = || {
-        let threads = resources.threads.max(1);
-        let pool = match ThreadPoolBuilder::new().num_threads(threads).build() {
-            Ok(pool) => pool,
-            Err(error) => {
-                *locked(&failure) = Some(no_threads(threads, resources.jobs, &error));
-                return;
+/// What every run of a sweep is computed with.
+struct Sweep<'a> {
+    store: &'a Store,
+    data: &'a OpenData,
+    resources: &'a Resources,
+    memory: Memory,
+    observer: &'a dyn Observer,
+}
+
+impl Sweep<'_> {
+    /// The finished run: from the store, or computed now. `needed` is the run that it depends on.
+    fn run(
+        &self,
+        Task { run, is_reread, .. }: &Task<'_>,
+        needed: Option<&FinishedRun>,
+    ) -> Result<FinishedRun> {
+        let Self { store, data, resources, memory, observer } = self;
+        let images = data.get(&run.config.data).expect("the data of every run was opened");
+        let spec = run.spec(images);
+        let keep = if *is_reread { Keep::EveryParameter } else { resources.keep };
+        match store.find(&spec)? {
+            // A failed run is computed again: the cause may have been fixed.
+            Some(FinishedRun { outcome: Outcome::Failed { .. }, .. }) => store.forget(&spec)?,
+            // The same results, and this time the parameters are stored.
+            Some(found) if keep == Keep::EveryParameter && run.lacks_parameters(&found) => {
+                store.forget(&spec)?;
             }
+            Some(found) => {
+                observer.found(run, &found);
+                return Ok(found);
+            }
+            None => {}
+        }
+        let _share = memory.take(run.config.memory(images));
+        let mut known = 0;
+        let observe = |epochs: &[Epoch]| {
+            observer.epochs(run, epochs, epochs.len().saturating_sub(known));
+            known = epochs.len();
         };
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            if index >= runs.len() || locked(&failure).is_some() {
-                return;
-            }
-            let work = || pool.install(|| one(store, data, runs[index], done, resources, &memory, observer));
-            let outcome = std::panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-                let why = panic.downcast_ref::<String>().map(String::as_str);
-                let why =
-                    why.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("for no stated reason");
-                Err(Error::Panicked { run: runs[index].label(), why: why.to_owned() })
-            });
-            match outcome {
-                Ok(run) => *locked(&finished[index]) = Some(run),
-                Err(error) => *locked(&failure) = Some(error),
-            }
-        }
-    };
-    on_threads(resources.jobs, work, |error| *locked(&failure) = Some(error));
-    if let Some(error) = locked(&failure).take() {
-        return Err(error);
+        let finished = run.compute(images, needed, &resources.device()?, store.run(&spec)?, keep, observe)?;
+        observer.finished(run, &finished);
+        Ok(finished)
     }
-    let whole = |run: Mutex<Option<FinishedRun>>| run.into_inner().unwrap_or_else(PoisonError::into_inner);
-    finished
-        .into_iter()
-        .map(|run| Ok(whole(run).expect("without a failure, every run was taken and finished")))
-        .collect()
-}
-
-fn one(
-    store: &Store,
-    data: &OpenData,
-    run: &Run,
-    done: &FinishedRuns,
-    resources: &Resources,
-    memory: &Memory,
-    observer: &dyn Observer,
-) -> Result<FinishedRun> {
-    let images = data.get(&run.config.data).expect("the data of every run was opened");
-    let spec = run.spec(images);
-    match store.find(&spec)? {
-        // A failed run is computed again: the cause may have been fixed.
-        Some(FinishedRun { outcome: Outcome::Failed { .. }, .. }) => store.forget(&spec)?,
-        // The same results, and this time the parameters are stored.
-        Some(found) if resources.keep == Keep::EveryParameter && run.lacks_parameters(&found) => {
-            store.forget(&spec)?;
-        }
-        Some(found) => {
-            observer.found(run, &found);
-            return Ok(found);
-        }
-        None => {}
-    }
-    let _share = memory.take(run.config.memory(images));
-    let mut known = 0;
-    let observe = |epochs: &[Epoch]| {
-        observer.epochs(run, epochs, epochs.len().saturating_sub(known));
-        known = epochs.len();
-    };
-    let needed = run.needs();
-    let needed = needed.as_ref().and_then(|run| done.get(run));
-    let finished =
-        run.compute(images, needed, &resources.device()?, store.run(&spec)?, resources.keep, observe)?;
-    observer.finished(run, &finished);
-    Ok(finished)
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

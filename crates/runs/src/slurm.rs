@@ -12,21 +12,19 @@ mod script;
 mod commands;
 mod jobs;
 
-pub(crate) mod error;
-
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use system::text;
 
 use self::commands::{Commands, QueryResult, States};
-pub use self::error::Error;
 use self::jobs::{Job, Jobs};
 use self::script::{Allocation, Array};
 pub use self::tasks::{MOST, Read, SHORTEST, Task, grouped};
 pub use self::units::{Shard, Unit, units};
 pub use self::work::{PATIENCE, Report, compute};
 use crate::Result;
+pub use crate::error::cluster::Error;
 use crate::local::{Data, Estimate, Observer, Resources};
 use crate::run::Run;
 use crate::shell::{quoted, shown};

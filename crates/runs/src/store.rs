@@ -52,7 +52,7 @@ pub use disk::{Disk, RealDisk};
 pub use entry::{Epoch, Outcome, trained};
 pub use error::{Error, Result};
 pub use finished::FinishedRun;
-pub use hdf5::{checksum, read_results, read_sealed, write_results};
+pub use hdf5::{read_results, read_sealed, write_results};
 pub use journal::Torn;
 pub use results::{Coordinates, Dimension, Results, Variable};
 pub use run::RunFolder;

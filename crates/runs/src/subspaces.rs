@@ -15,7 +15,7 @@ use crate::{Error, Result};
 const FLAT: f64 = 1e-6;
 
 /// The principal components onto which images are projected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kept", deny_unknown_fields)]
 pub enum Seen {
     /// All of them: the image itself.
@@ -24,6 +24,19 @@ pub enum Seen {
     Top(Bound),
     /// The remaining components.
     Bottom(Bound),
+    /// The leading components that explain just less than this fraction of the variance.
+    TopShare(Share),
+    /// The last components that explain this fraction of the variance, or just more.
+    BottomShare(Share),
+}
+
+/// An exact fraction of the variance.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Share {
+    /// The fraction.
+    #[serde(serialize_with = "models::range::fraction")]
+    pub share: f64,
 }
 
 /// One of `of` bounds between the explained variance of the two leading components and 1: evenly spaced for
@@ -117,20 +130,40 @@ impl Subspaces {
     /// Selects components; at the first bound the top is one component, and the bottom all others.
     ///
     /// # Errors
-    /// If there are fewer than two bounds, the index is out of range, or the images have fewer than three components.
+    /// If there are fewer than two bounds, the index is out of range, the images have fewer than three components, or the
+    /// first component alone explains more than is selected.
     pub fn select(&self, seen: Seen) -> Result<Selection> {
         let d = self.explained.len();
-        let (Seen::Top(bound) | Seen::Bottom(bound)) = seen else {
-            return Ok(Selection { first: d, top: true, n: d, share: 1.0, variance: 1.0 });
+        let (top, at) = match seen {
+            Seen::Whole => return Ok(Selection { first: d, top: true, n: d, share: 1.0, variance: 1.0 }),
+            Seen::Top(bound) => (true, self.bound(bound, |step| step)?),
+            Seen::Bottom(bound) => (false, self.bound(bound, |step| step.powf(0.25))?),
+            Seen::TopShare(Share { share }) => (true, share),
+            Seen::BottomShare(Share { share }) => (false, 1.0 - share),
         };
-        let Bound { place, of } = bound;
+        let first = self.explained.iter().filter(|&&explained| explained < at).count();
+        if top && first == 0 {
+            return Err(Error::Usage(format!(
+                "the top {at} of the variance: expected at least one component, got none, for the first explains {:.3}",
+                self.explained(1)
+            )));
+        }
+        let held = self.explained(first);
+        Ok(match top {
+            true => Selection { first, top, n: first, share: at, variance: held },
+            false => Selection { first, top, n: d - first, share: 1.0 - at, variance: 1.0 - held },
+        })
+    }
+
+    /// The explained variance at a bound; `spaced` maps equal steps from 0 to 1.
+    fn bound(&self, Bound { place, of }: Bound, spaced: fn(f64) -> f64) -> Result<f64> {
         if of < 2 || place >= of {
             let what =
                 format!("bound {place} of {of}: wanted at least 2 bounds, and an index below their number");
             return Err(Error::Usage(what));
         }
         // A difference from 1 within rounding error counts as 1.
-        let rounding = d as f64 * f64::EPSILON;
+        let rounding = self.explained.len() as f64 * f64::EPSILON;
         let (low, high) =
             match (self.explained.get(1), self.explained.iter().rev().find(|&&e| e < 1.0 - rounding)) {
                 (Some(&low), Some(&high)) if low < high => (low, high),
@@ -141,15 +174,7 @@ impl Subspaces {
                     ));
                 }
             };
-        let step = place as f64 / (of - 1) as f64;
-        let top = matches!(seen, Seen::Top(_));
-        let at = low + (high - low) * if top { step } else { step.powf(0.25) };
-        let first = self.explained.iter().filter(|&&explained| explained < at).count();
-        let held = self.explained(first);
-        Ok(match top {
-            true => Selection { first, top, n: first, share: at, variance: held },
-            false => Selection { first, top, n: d - first, share: 1.0 - at, variance: 1.0 - held },
-        })
+        Ok(low + (high - low) * spaced(place as f64 / (of - 1) as f64))
     }
 
     /// The projection of contrast-normalised, centred images onto the selected components,
@@ -269,6 +294,22 @@ mod tests {
                 [place - 1, place].map(|place| subspaces.select(Seen::Bottom(at(place))).unwrap());
             assert!(before.n >= here.n && before.share > here.share && here.variance >= here.share - 1e-12);
         }
+    }
+
+    #[test]
+    fn an_exact_share_is_missed_by_less_than_one_component() {
+        let subspaces = Subspaces::of(&images()).unwrap();
+        for share in [0.2, 0.5, 0.9] {
+            let top = subspaces.select(Seen::TopShare(Share { share })).unwrap();
+            assert!(top.variance < share && subspaces.explained(top.n + 1) >= share, "{top:?}");
+            let bottom = subspaces.select(Seen::BottomShare(Share { share })).unwrap();
+            let excluded = 784 - bottom.n;
+            assert!(bottom.variance > share - 1e-12, "{bottom:?}");
+            assert!(1.0 - subspaces.explained(excluded + 1) <= share + 1e-12, "{bottom:?}");
+            assert!(top.share == share && (bottom.share - share).abs() < 1e-12);
+        }
+        let message = subspaces.select(Seen::TopShare(Share { share: 1e-3 })).unwrap_err().to_string();
+        assert!(message.starts_with("the top 0.001 of the variance: expected at least one"), "{message}");
     }
 
     #[test]

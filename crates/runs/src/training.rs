@@ -6,9 +6,10 @@ pub(crate) mod with_batches;
 use std::collections::BTreeMap;
 
 use data::{Augmentation, Split};
-use models::train::Objective;
-use models::{AdamConfig, EpochReport, Evaluation, Representation, Trainer};
+use models::train::{Objective, Train};
+use models::{Adam, AdamConfig, Decayed, EpochReport, Evaluation, Representation, Schedule, Trainer};
 use serde::{Deserialize, Serialize};
+use tensor::random::Stream;
 use tensor::{Device, Tensor};
 
 use crate::images::Images;
@@ -18,39 +19,13 @@ use crate::{Error, Result};
 /// Scalars by name, as recorded in the journal.
 pub type Scalars = BTreeMap<String, f64>;
 
-/// The state of a trainer, for checkpoints.
-pub trait TrainerState {
-    /// As [`Trainer::state`].
-    fn state(&self) -> Vec<(String, Tensor)>;
-
-    /// As [`Trainer::load`].
-    fn load(&mut self, stored: &dyn Fn(&str) -> Option<Tensor>) -> models::Result<()>;
-
-    /// As [`Trainer::learned`].
-    fn learned(&self) -> Vec<(String, Tensor)>;
-}
-
-impl<O: Objective> TrainerState for Trainer<O> {
-    fn state(&self) -> Vec<(String, Tensor)> {
-        self.state()
-    }
-
-    fn load(&mut self, stored: &dyn Fn(&str) -> Option<Tensor>) -> models::Result<()> {
-        self.load(stored)
-    }
-
-    fn learned(&self) -> Vec<(String, Tensor)> {
-        self.learned().into_iter().map(|(name, param)| (name, param.value())).collect()
-    }
-}
-
 /// A learner during training.
 pub trait Training {
     /// The trainer, whose state is checkpointed.
-    fn trainer(&self) -> &dyn TrainerState;
+    fn trainer(&self) -> &dyn Train;
 
     /// The trainer, for loading a state.
-    fn trainer_mut(&mut self) -> &mut dyn TrainerState;
+    fn trainer_mut(&mut self) -> &mut dyn Train;
 
     /// Trains for one epoch, counted from 1.
     fn epoch(&mut self, epoch: u32) -> models::Result<EpochReport>;
@@ -86,7 +61,7 @@ pub trait Training {
 
     /// Parameters and buffers, by name.
     fn learned(&self) -> Vec<(String, Tensor)> {
-        self.trainer().learned()
+        self.trainer().learned().into_iter().map(|(name, param)| (name, param.value())).collect()
     }
 }
 
@@ -111,6 +86,27 @@ pub struct Setup<'a> {
     pub epochs: u32,
     /// Random rotation of training images, if any.
     pub rotation: Option<Rotation>,
+}
+
+impl Setup<'_> {
+    /// The random stream of the initial parameters.
+    pub(crate) fn init(&self) -> Stream {
+        Stream::new(self.seed, "init")
+    }
+
+    /// A trainer with AdamW and a one-cycle learning rate over all steps of the run.
+    pub(crate) fn one_cycle<O: Objective>(
+        &self,
+        objective: O,
+        weight_decay: f64,
+        decayed: Decayed,
+    ) -> Result<Trainer<O>> {
+        let adam = Adam::new(&objective.params(), self.optimiser)?;
+        let adam = adam.with_weight_decay_where(weight_decay, |_, shape| decayed.includes(shape))?;
+        // With no epochs the schedule is never evaluated.
+        let steps = ((self.images.train.len() / self.batch) as u64 * u64::from(self.epochs)).max(1);
+        Ok(Trainer::with_optimisers(objective, vec![Box::new(adam)], Schedule::OneCycle { steps })?)
+    }
 }
 
 /// Random rotation of training images (`book/cre.md`).

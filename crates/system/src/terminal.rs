@@ -56,6 +56,13 @@ pub fn is_stdout(path: &Path) -> bool {
     rustix::fs::fstat(io::stdout()).is_ok_and(|about| (about.st_dev, about.st_ino) == at_path)
 }
 
+/// The columns of the terminal that standard output, or else standard error, is; `None` if neither is one.
+pub fn width() -> Option<usize> {
+    let size =
+        rustix::termios::tcgetwinsize(io::stdout()).or_else(|_| rustix::termios::tcgetwinsize(io::stderr()));
+    size.ok().map(|size| usize::from(size.ws_col)).filter(|&columns| columns > 0)
+}
+
 /// Writes one line to standard error: progress, a warning, or an error without line feeds.
 pub fn note(line: &str) {
     to_stderr(&text::line(line));

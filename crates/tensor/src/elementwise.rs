@@ -22,9 +22,9 @@ pub trait Map: Copy + Sync {
         self.formula(x)
     }
 
-    /// A constant passed to the entry points after `n`.
-    fn constant(&self) -> Option<f32> {
-        None
+    /// Constants passed to the entry points after `n`.
+    fn constants(&self) -> [Option<f32>; 2] {
+        [None; 2]
     }
 }
 
@@ -57,7 +57,8 @@ impl<F: Map> Kernel<1, 1> for F {
     }
 
     fn launch(&self, call: Call<'_>, inputs: [&Tensor; 1], [y]: [&Tensor; 1]) -> Result<()> {
-        launch(call, F::NAME, y, inputs, self.constant().map(Argument::F32).as_slice())
+        let constants: Vec<_> = self.constants().into_iter().flatten().map(Argument::F32).collect();
+        launch(call, F::NAME, y, inputs, &constants)
     }
 
     fn fast(&self, [x]: [Slice<'_>; 1], [y]: [&mut [f32]; 1]) -> bool {

@@ -30,11 +30,13 @@ pub trait Kernel<const N: usize, const M: usize>: Sync {
         [Storage::Same; M]
     }
 
+    // ANCHOR: implementations
     /// The reference implementation, written for readability.
     fn reference<A: Real>(&self, inputs: [ArrayViewD<'_, A>; N]) -> [ArrayD<A>; M];
 
     /// Launches the kernel on a GPU: every element of the outputs is written.
     fn launch(&self, call: Call<'_>, inputs: [&Tensor; N], outputs: [&Tensor; M]) -> Result<()>;
+    // ANCHOR_END: implementations
 
     /// The floating-point operations of matrix multiplications and convolutions in this kernel, for inputs of these shapes.
     ///

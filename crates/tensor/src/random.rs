@@ -108,6 +108,7 @@ impl RngCore for Sequence {
 }
 
 /// Philox 4x32-10.
+// ANCHOR: philox
 fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     for round in 0..10 {
         if round > 0 {
@@ -124,6 +125,7 @@ fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     }
     counter
 }
+// ANCHOR_END: philox
 
 /// Mixes the bits of a word: a bijection in which each input bit affects every output bit.
 fn mix(word: u64) -> u64 {

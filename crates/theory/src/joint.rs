@@ -88,6 +88,7 @@ impl JointOptimum {
     /// At `lambda = 0`, directions beyond the rank of the targets do not reduce the loss and are arbitrary.
     ///
     /// Fails if `lambda` is negative or not finite, or if `k` is not within 1 and [`JointOptimum::rank`].
+    // ANCHOR: solve
     pub fn solve(&self, lambda: f64, k: usize) -> Result<JointCode> {
         if !(lambda >= 0.0 && lambda.is_finite()) {
             return Err(Error::out_of_range("lambda", "at least 0 and finite", lambda));
@@ -106,6 +107,7 @@ impl JointOptimum {
             gains,
         })
     }
+    // ANCHOR_END: solve
 }
 
 /// The lower triangle of `b U U^T + a diag(s)`, the reduction of a joint objective by directions of whitened samples,

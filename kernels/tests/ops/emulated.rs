@@ -74,6 +74,8 @@ impl<O: Cases<N, M>, const N: usize, const M: usize> Cases<N, M> for Emulated<O>
 
     const LINEAR: [bool; N] = O::LINEAR;
 
+    const LARGE: [f64; 2] = O::LARGE;
+
     fn linear(&self) -> [bool; N] {
         self.op.linear()
     }

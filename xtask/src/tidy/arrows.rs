@@ -8,7 +8,7 @@ use super::Finding;
 const FIGURES: &str = "reliability";
 
 /// Each crate with its allowed dependencies.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 18] = [
     (FIGURES, &[]),
     // For terminal output and access to files named by a user.
     ("system", &[]),
@@ -18,12 +18,15 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("data", &["tensor", "system"]),
     ("theory", &[]),
     ("report", &[]),
+    // The engine and the exercises of the book, which readers study alone.
+    ("tiny", &[]),
+    ("learn", &[]),
     ("runs", &["tensor", "models", "data", "theory", "system"]),
     ("experiments", &["tensor", "models", "data", "theory", "report", "runs", "system"]),
     ("cli", &["tensor", "models", "data", "theory", "report", "runs", "experiments", "system"]),
     // Only its tests, which compare kernels with the references of these crates.
     ("kernels", &["tensor", "autograd", "models", "data"]),
-    ("xtask", &["system"]),
+    ("xtask", &["learn", "system"]),
     ("tests", &["tensor", "autograd", "models", "data", "theory", "report", "runs", "experiments"]),
     ("benches", &["tensor", "autograd", "models", "data", "theory", "report", "runs", "experiments"]),
     // Every crate that reads untrusted bytes.

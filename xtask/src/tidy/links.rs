@@ -24,7 +24,7 @@ pub(super) fn lead_somewhere(tree: &Tree) -> Vec<Finding> {
 }
 
 /// The targets of the links in a line that are paths or fragments.
-fn targets(line: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn targets(line: &str) -> impl Iterator<Item = &str> {
     let ends = |at: usize| line[at..].find(')').map(|length| &line[at..at + length]);
     let all = line.match_indices("](").filter_map(move |(at, open)| ends(at + open.len()));
     all.filter(|target| !target.contains("://") && !target.contains(' '))
@@ -42,7 +42,7 @@ fn exists(tree: &Tree, from: &str, target: &str) -> bool {
 }
 
 /// `target` relative to the root, resolved from the folder of `from`.
-fn resolved(from: &str, target: &str) -> String {
+pub(crate) fn resolved(from: &str, target: &str) -> String {
     let mut parts: Vec<&str> = from.split('/').collect();
     parts.pop();
     for part in target.trim_end_matches('/').split('/') {

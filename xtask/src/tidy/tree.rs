@@ -7,17 +7,17 @@ use std::path::Path;
 use anyhow::Context;
 
 /// Folders of built or downloaded files.
-const SKIPPED: [&str; 5] = [".git", ".tools", "__pycache__", "out", "target"];
+const SKIPPED: [&str; 6] = [".git", ".tools", "__pycache__", "exercises", "out", "target"];
 
 /// Texts by path, relative to the root with forward slashes.
 #[derive(Default)]
-pub(super) struct Tree {
+pub(crate) struct Tree {
     files: BTreeMap<String, String>,
 }
 
 impl Tree {
     /// Reads every file. Files that are not UTF-8 are data and count as empty.
-    pub(super) fn read(root: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn read(root: &Path) -> anyhow::Result<Self> {
         let mut tree = Tree::default();
         tree.read_folder(root, "")?;
         Ok(tree)
@@ -40,30 +40,30 @@ impl Tree {
     }
 
     #[cfg(test)]
-    pub(super) fn of<const N: usize>(files: [(&str, &str); N]) -> Self {
+    pub(crate) fn of<const N: usize>(files: [(&str, &str); N]) -> Self {
         Tree { files: files.map(|(path, text)| (path.to_owned(), text.to_owned())).into() }
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.files.len()
     }
 
-    pub(super) fn get(&self, path: &str) -> Option<&str> {
+    pub(crate) fn get(&self, path: &str) -> Option<&str> {
         self.files.get(path).map(String::as_str)
     }
 
     /// `(path, text)` of every file, in the order of the paths.
-    pub(super) fn files(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&str, &str)> {
         self.files.iter().map(|(path, text)| (path.as_str(), text.as_str()))
     }
 
     /// The files whose names end with `ending`.
-    pub(super) fn ending_with(&self, ending: &str) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn ending_with(&self, ending: &str) -> impl Iterator<Item = (&str, &str)> {
         self.files().filter(move |(path, _)| path.ends_with(ending))
     }
 
     /// The names, without `.rs`, of the Rust files directly in `folder`, except `mod.rs`.
-    pub(super) fn modules_in(&self, folder: &str) -> Vec<&str> {
+    pub(crate) fn modules_in(&self, folder: &str) -> Vec<&str> {
         self.files()
             .filter_map(|(path, _)| path.strip_prefix(folder)?.strip_prefix('/')?.strip_suffix(".rs"))
             .filter(|name| !name.contains('/') && *name != "mod")

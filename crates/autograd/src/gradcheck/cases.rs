@@ -42,6 +42,9 @@ pub trait Cases<const N: usize, const M: usize = 1>: Op<N, M> + Clone {
     /// The inputs in which the operation is linear or affine while the others are fixed.
     const LINEAR: [bool; N];
 
+    /// The magnitudes to which the inputs are scaled for the check of large values.
+    const LARGE: [f64; 2] = [80.0, 1e4];
+
     /// The inputs in which this call is linear: all of [`Cases::LINEAR`] unless a ReLU follows.
     fn linear(&self) -> [bool; N] {
         Self::LINEAR
@@ -89,12 +92,20 @@ pub trait AnyShape<const N: usize>: Op<N> + Clone + 'static {
     /// See [`Cases::LINEAR`].
     const LINEAR: [bool; N];
 
+    /// See [`Cases::LARGE`].
+    const LARGE: [f64; 2] = [80.0, 1e4];
+
     /// The operation with its fields.
     fn op() -> BoxedStrategy<Self>;
 
     /// An input of this shape, away from kinks.
     fn input(shape: &[usize]) -> BoxedStrategy<Tensor> {
         values(shape)
+    }
+
+    /// All inputs of this shape, away from kinks.
+    fn inputs(shape: &[usize]) -> BoxedStrategy<[Tensor; N]> {
+        std::array::from_fn::<_, N, _>(|_| Self::input(shape)).boxed()
     }
 
     /// See [`Cases::kinks`].
@@ -107,6 +118,8 @@ impl<O: AnyShape<N>, const N: usize> Cases<N> for O {
     const OUTPUT_SENSITIVITY: f64 = O::OUTPUT_SENSITIVITY;
 
     const LINEAR: [bool; N] = O::LINEAR;
+
+    const LARGE: [f64; 2] = O::LARGE;
 
     fn claim(class: ShapeClass) -> Claim {
         match class {
@@ -133,7 +146,7 @@ impl<O: AnyShape<N>, const N: usize> Cases<N> for O {
 }
 
 fn of_shape<O: AnyShape<N>, const N: usize>(shape: BoxedStrategy<Vec<usize>>) -> BoxedStrategy<Case<O, N>> {
-    let inputs = shape.prop_flat_map(|shape| std::array::from_fn::<_, N, _>(|_| O::input(&shape)));
+    let inputs = shape.prop_flat_map(|shape| O::inputs(&shape));
     (O::op(), inputs).prop_map(|(op, inputs)| Case { op, inputs, reduced: 1 }).boxed()
 }
 
@@ -168,6 +181,24 @@ pub fn values(shape: &[usize]) -> BoxedStrategy<Tensor> {
 /// Values in [-2, 2) at least 0.05 from zero: ten times the reach of finite differences.
 pub fn values_away_from_zero(shape: &[usize]) -> BoxedStrategy<Tensor> {
     filled(shape, (0.05..2.0f64, any::<bool>()).prop_map(|(x, sign)| if sign { x } else { -x }).boxed())
+}
+
+/// Values in [0.25, 4): the domain of roots and logarithms, away from its edge.
+pub fn positive_values(shape: &[usize]) -> BoxedStrategy<Tensor> {
+    filled(shape, (0.25..4.0f64).boxed())
+}
+
+/// Two tensors of values in [-4, 4) that differ by at least 0.05 in each element, so that no comparison changes within
+/// the reach of finite differences.
+pub fn values_apart(shape: &[usize]) -> BoxedStrategy<[Tensor; 2]> {
+    (values(shape), values_away_from_zero(shape))
+        .prop_map(|(x, difference)| {
+            let sums = x.to_f64_vec().into_iter().zip(difference.to_f64_vec());
+            let y = sums.map(|(x, difference)| x + difference).collect();
+            let y = Tensor::from_vec(y, x.shape()).expect("as many values as before");
+            [x, y]
+        })
+        .boxed()
 }
 
 fn filled(shape: &[usize], number: BoxedStrategy<f64>) -> BoxedStrategy<Tensor> {
@@ -236,7 +267,12 @@ pub fn for_many<C: std::fmt::Debug>(cases: BoxedStrategy<C>, property: impl Fn(&
     for_some(cases, 4, property);
 }
 
-fn for_some<C: std::fmt::Debug>(cases: BoxedStrategy<C>, times: u32, property: impl Fn(&C) -> Result<()>) {
+/// [`for_all`] with `times` as many cases.
+pub(super) fn for_some<C: std::fmt::Debug>(
+    cases: BoxedStrategy<C>,
+    times: u32,
+    property: impl Fn(&C) -> Result<()>,
+) {
     let count: u32 = std::env::var("AGON_CASES").ok().and_then(|count| count.parse().ok()).unwrap_or(8);
     let name = std::any::type_name::<C>();
     for stream in streams(name) {

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use tensor::Tensor;
 
 use self::ShapeClass::*;
-use super::cases::{Cases, for_all, for_many};
+use super::cases::{Cases, for_all, for_some};
 
 /// A class of edge cases that a gradient check should cover. The list generalises fixed gradient bugs of
 /// other frameworks.
@@ -139,7 +139,8 @@ where
     O: Cases<N, M>,
 {
     let shown = RefCell::new(Vec::new());
-    for_many(O::cases(), |case| {
+    // Many, since cases are drawn at random and nothing is computed.
+    for_some(O::cases(), 16, |case| {
         let classes = ShapeClass::ALL.into_iter().filter(|&class| class != TileStraddler);
         shown.borrow_mut().extend(classes.filter(|&class| O::shows(case, class)));
         Ok(())

@@ -6,7 +6,7 @@ use super::cases::{Case, Cases};
 use super::checks::{gradients, numbered, precision};
 use crate::{Error, Result};
 
-/// Scales every input to a maximum of 80 and then 10,000: outputs and gradients stay finite in every element
+/// Scales every input to the magnitudes of [`Cases::LARGE`], usually 80 and then 10,000: outputs and gradients stay finite in every element
 /// type that can represent them, and where no element is a sum they stay precise.
 ///
 /// # Errors
@@ -15,7 +15,7 @@ pub fn large_magnitudes<O, const N: usize, const M: usize>(case: &Case<O, N>) ->
 where
     O: Cases<N, M>,
 {
-    for size in [80.0, 1e4] {
+    for size in O::LARGE {
         let case =
             Case { inputs: case.inputs.each_ref().map(|input| stretched(input, size)), ..case.clone() };
         let wide = everything(&case, DType::F64)?;

@@ -7,7 +7,9 @@ pub(super) const REACH: usize = 4;
 
 /// The weights of the differences `f(x + j h) - f(x - j h)`, j = 1 to 4, that give the slope up to `h^8 / 630` times a
 /// ninth derivative (Fornberg, 1988, doi 10.1090/S0025-5718-1988-0935077-0).
+// ANCHOR: weights
 const SLOPE: [f64; REACH] = [4.0 / 5.0, -1.0 / 5.0, 4.0 / 105.0, -1.0 / 280.0];
+// ANCHOR_END: weights
 
 /// Seventh differences of the odd part and eighth differences of the even part of a smooth function are `h^7` and `h^8`
 /// times a derivative, plus rounding. Divided by the norm of their weights, each is one sample of the rounding error of

@@ -46,9 +46,15 @@ pub(crate) fn over_channels(
 }
 
 /// Launches it over the elements of the output.
-pub(crate) fn over_numbers(call: Call<'_>, entry: &str, output: &Tensor, inputs: &[&Tensor]) -> Result<()> {
+pub(crate) fn over_numbers(
+    call: Call<'_>,
+    entry: &str,
+    output: &Tensor,
+    inputs: &[&Tensor],
+    more: &[Argument<'_>],
+) -> Result<()> {
     let channels = Channels::of(call, output)?;
-    call.launch(entry, Grid::over(output.len()), &arguments(&[output], inputs, &[], channels))
+    call.launch(entry, Grid::over(output.len()), &arguments(&[output], inputs, more, channels))
 }
 
 fn arguments<'a>(

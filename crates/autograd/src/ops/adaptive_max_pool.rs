@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use tensor::Tensor;
 
-use crate::ops::max_pool2d::windows::{self, Places, Windows};
+use crate::ops::max_pool2d::windows::{self, Largest, Places, Windows};
 use crate::{Op, Result, Var};
 
 /// Pools images `[n, c, h, w]` to `[n, c, size]`: output `i` of `size` along an axis of `length` is the
@@ -34,8 +34,9 @@ impl Op<1> for AdaptiveMaxPool {
         match (x.shape(), self.size) {
             (&[n, c, h, w], [rows, columns]) if ![h, w, rows, columns].contains(&0) => {
                 windows::check_count([n, c, rows, columns])?;
-                let ranges = [ranges(h, rows), ranges(w, columns)];
-                let (y, places) = windows::forward(x, Windows::Covering, ranges)?;
+                let (rows, columns) = (ranges(h, rows), ranges(w, columns));
+                let largest = Largest { image: [h, w], windows: Windows::Covering, rows, columns };
+                let (y, places) = windows::forward(x, largest)?;
                 Ok(([y], places))
             }
             (_, [rows, columns]) => {

@@ -1,18 +1,20 @@
-//! Batch normalisation in evaluation mode, with running statistics.
+//! Batch normalisation in evaluation mode, with running statistics, then perhaps a ReLU.
 
 use ndarray::{ArrayD, ArrayViewD, Axis, Zip};
 use tensor::gpu::{Argument, Call, Grid};
-use tensor::{DType, Error, Kernel, Real, Slice, Storage, Tensor};
+use tensor::{DType, Epilogue, Error, Kernel, Real, Slice, Storage, Tensor};
 
+use crate::epilogue;
 use crate::launch::channels::over_numbers;
 use crate::moments::check_eps;
 use crate::op::if_wanted;
-use crate::ops::batch_norm::BatchNormGradAffine;
-use crate::ops::batch_norm::fast::{self, Layout};
+use crate::ops::batch_norm::fast::{self, Layout, Norm};
+use crate::ops::batch_norm::gradients::BatchNormGradAffine;
+use crate::ops::batch_norm::{Saved, normalised, relu_flag};
 use crate::ops::cast::cast;
 use crate::{Op, Result, Var};
 
-/// `y = (x - mean) / sqrt(variance + eps) * weight + bias` in each channel, for `x: [n, c, ..]` and
+/// `y = epilogue((x - mean) / sqrt(variance + eps) * weight + bias)` in each channel, for `x: [n, c, ..]` and
 /// `weight`, `bias: [c]`. The statistics are given and do not depend on `x`.
 #[derive(Debug, Clone)]
 pub struct BatchNormRunning {
@@ -22,10 +24,19 @@ pub struct BatchNormRunning {
     pub variance: Tensor,
     /// Added to the variance; positive, and representable in 32 bits.
     pub eps: f64,
+    /// The function of the normalised values.
+    pub epilogue: Epilogue,
+}
+
+impl BatchNormRunning {
+    /// The normalisation without an epilogue.
+    pub fn new(mean: &Tensor, variance: &Tensor, eps: f64) -> Self {
+        Self { mean: mean.clone(), variance: variance.clone(), eps, epilogue: Epilogue::Identity }
+    }
 }
 
 /// `1 / sqrt(variance + eps)`; NaN for an overflowed variance, for which zero would give plausible outputs.
-fn rstd_of<A: Real>(variance: A, eps: A) -> A {
+pub(crate) fn rstd_of<A: Real>(variance: A, eps: A) -> A {
     if variance.is_finite() { A::one() / (variance + eps).sqrt() } else { A::nan() }
 }
 
@@ -33,6 +44,7 @@ fn rstd_of<A: Real>(variance: A, eps: A) -> A {
 #[derive(Debug, Clone, Copy)]
 struct Normalise {
     eps: f64,
+    epilogue: Epilogue,
 }
 
 impl Kernel<5, 2> for Normalise {
@@ -64,12 +76,8 @@ impl Kernel<5, 2> for Normalise {
     fn reference<A: Real>(&self, inputs: [ArrayViewD<'_, A>; 5]) -> [ArrayD<A>; 2] {
         let [x, weight, bias, mean, variance] = inputs;
         let rstd = variance.mapv(|variance| rstd_of(variance, A::from_f64(self.eps)));
-        let mut y = x.to_owned();
-        for (channel, mut y) in y.axis_iter_mut(Axis(1)).enumerate() {
-            let at = [channel];
-            y.mapv_inplace(|x| (x - mean[at]) * rstd[at] * weight[at] + bias[at]);
-        }
-        [y, rstd]
+        let y = normalised(&x, [&weight, &bias, &mean, &rstd.view()]);
+        [y.mapv_into(|y| self.epilogue.of(y)), rstd]
     }
 
     fn launch(&self, call: Call<'_>, inputs: [&Tensor; 5], [y, rstd]: [&Tensor; 2]) -> tensor::Result<()> {
@@ -77,7 +85,7 @@ impl Kernel<5, 2> for Normalise {
         let eps = Argument::F32(self.eps as f32);
         let arguments = [Argument::Out(rstd), Argument::In(variance), eps, Argument::Size(c)];
         call.launch_for(DType::F32, "batch_norm_running_inverse", Grid::over(c), &arguments)?;
-        over_numbers(call, "batch_norm", y, &[x, weight, bias, mean, rstd])
+        over_numbers(call, "batch_norm", y, &[x, weight, bias, mean, rstd], &[relu_flag(self.epilogue)])
     }
 
     fn fast(&self, inputs: [Slice<'_>; 5], [y, rstd]: [&mut [f32]; 2]) -> bool {
@@ -87,8 +95,8 @@ impl Kernel<5, 2> for Normalise {
             *rstd = rstd_of(variance, self.eps as f32);
         }
         if !x.is_empty() {
-            let scale: Vec<f32> = weight.iter().zip(&*rstd).map(|(w, rstd)| w * rstd).collect();
-            fast::normalise(x, y, [mean, &scale, bias], layout);
+            let norm = Norm { mean, rstd, scale: &fast::scales(weight, rstd), shift: bias };
+            fast::normalise(x, y, norm, self.epilogue, layout);
         }
         true
     }
@@ -124,50 +132,44 @@ impl Kernel<3, 1> for BatchNormRunningGradInput {
     }
 
     fn launch(&self, call: Call<'_>, inputs: [&Tensor; 3], [dx]: [&Tensor; 1]) -> tensor::Result<()> {
-        over_numbers(call, self.name(), dx, &inputs)
+        over_numbers(call, self.name(), dx, &inputs, &[])
     }
 
     fn fast(&self, [dy, weight, rstd]: [Slice<'_>; 3], [dx]: [&mut [f32]; 1]) -> bool {
         if !dy.data.is_empty() {
-            let scale: Vec<f32> = weight.data.iter().zip(rstd.data).map(|(w, i)| w * i).collect();
+            let (rstd, scale) = (rstd.data, fast::scales(weight.data, rstd.data));
             let zero = vec![0.0; scale.len()];
-            fast::normalise(dy.data, dx, [&zero, &scale, &zero], Layout::of(dy.shape));
+            let norm = Norm { mean: &zero, rstd, scale: &scale, shift: &zero };
+            fast::normalise(dy.data, dx, norm, Epilogue::Identity, Layout::of(dy.shape));
         }
         true
     }
 }
 
-/// The tensors that [`BatchNormRunning`] saves.
-#[derive(Debug)]
-pub struct Saved {
-    x: Tensor,
-    weight: Tensor,
-    /// The mean of each channel, in the accumulator type.
-    mean: Tensor,
-    /// `1 / sqrt(variance + eps)` of each channel, in the accumulator type.
-    rstd: Tensor,
-}
-
 impl Op<3> for BatchNormRunning {
     const NAME: &'static str = "batch_norm_running";
 
-    type Saved = Saved;
+    /// The inputs and the statistics, and what the epilogue needs.
+    type Saved = (Saved, Option<Tensor>);
 
-    fn forward(&self, [x, weight, bias]: [&Tensor; 3]) -> Result<([Tensor; 1], Saved)> {
+    fn forward(&self, inputs: [&Tensor; 3]) -> Result<([Tensor; 1], Self::Saved)> {
+        let [x, weight, bias] = inputs;
         let wide = x.dtype().accumulator();
         let there = |statistic: &Tensor| cast(&statistic.to_device(&x.device())?, wide);
         let (mean, variance) = (there(&self.mean)?, there(&self.variance)?);
-        let kernel = Normalise { eps: self.eps };
+        let kernel = Normalise { eps: self.eps, epilogue: self.epilogue };
         let [y, rstd] = tensor::run(&kernel, [x, weight, bias, &mean, &variance])?;
-        Ok(([y], Saved { x: x.clone(), weight: weight.clone(), mean, rstd }))
+        let of_epilogue = epilogue::saved(self.epilogue, &y);
+        Ok(([y], (Saved::new(inputs, &mean, rstd), of_epilogue)))
     }
 
     fn backward(
         &self,
-        Saved { x, weight, mean, rstd }: &Saved,
+        (Saved { x, weight, bias, mean, rstd }, of_epilogue): &Self::Saved,
         [dy]: [&Tensor; 1],
         [wanted_x, wanted_weight, wanted_bias]: [bool; 3],
     ) -> Result<[Option<Tensor>; 3]> {
+        let dy = &epilogue::backward(of_epilogue, dy)?;
         let dx = if_wanted(wanted_x, || {
             let [dx] = tensor::run(&BatchNormRunningGradInput, [dy, weight, rstd])?;
             Ok(dx)
@@ -175,7 +177,8 @@ impl Op<3> for BatchNormRunning {
         if !wanted_weight && !wanted_bias {
             return Ok([dx, None, None]);
         }
-        let [dweight, dbias] = tensor::run(&BatchNormGradAffine, [x, mean, rstd, dy])?;
+        let kernel = BatchNormGradAffine { epilogue: Epilogue::Identity };
+        let [dweight, dbias] = tensor::run(&kernel, [x, weight, bias, mean, rstd, dy])?;
         let dweight = if_wanted(wanted_weight, || cast(&dweight, x.dtype()))?;
         let dbias = if_wanted(wanted_bias, || cast(&dbias, x.dtype()))?;
         Ok([dx, dweight, dbias])
@@ -195,8 +198,26 @@ impl<'t> Var<'t> {
         variance: &Tensor,
         eps: f64,
     ) -> Result<Self> {
+        self.normalised(affine, BatchNormRunning::new(mean, variance, eps))
+    }
+
+    /// [`Var::batch_norm_running`], then [`Var::relu`], in one operation.
+    ///
+    /// # Errors
+    /// As [`Var::batch_norm_running`].
+    pub fn batch_norm_running_relu(
+        &self,
+        affine: Option<[&Self; 2]>,
+        mean: &Tensor,
+        variance: &Tensor,
+        eps: f64,
+    ) -> Result<Self> {
+        let op = BatchNormRunning::new(mean, variance, eps);
+        self.normalised(affine, BatchNormRunning { epilogue: Epilogue::Relu, ..op })
+    }
+
+    fn normalised(&self, affine: Option<[&Self; 2]>, op: BatchNormRunning) -> Result<Self> {
         let [weight, bias] = self.affine_or_identity(affine)?;
-        let op = BatchNormRunning { mean: mean.clone(), variance: variance.clone(), eps };
         let [y] = self.tape.apply(op, [self, &weight, &bias])?;
         Ok(y)
     }
@@ -206,10 +227,11 @@ impl<'t> Var<'t> {
 mod cases {
     use proptest::collection::vec;
     use proptest::prelude::*;
-    use tensor::{DType, Tensor};
+    use tensor::{DType, Epilogue, Tensor};
 
     use super::BatchNormRunning;
-    use crate::gradcheck::cases::{Case, Cases, LENGTHS, shape, swept, tile, values};
+    use crate::epilogue::cases::bias;
+    use crate::gradcheck::cases::{Case, Cases, Kink, LENGTHS, shape, swept, tile, values};
     use crate::gradcheck::classes::{self, Claim, ShapeClass};
     use crate::ops::batch_norm::cases::shapes_of_images;
     use crate::ops::layer_norm::cases::values_around;
@@ -217,8 +239,25 @@ mod cases {
     impl Cases<3> for BatchNormRunning {
         const LINEAR: [bool; 3] = [true; 3];
 
+        fn linear(&self) -> [bool; 3] {
+            [self.epilogue == Epilogue::Identity; 3]
+        }
+
         fn claim(class: ShapeClass) -> Claim {
-            classes::of_any_shape(class)
+            match class {
+                ShapeClass::KinkOrTie => Claim::Generated,
+                _ => classes::of_any_shape(class),
+            }
+        }
+
+        fn kinks() -> Vec<Kink<Self, 3>> {
+            let of = |values: &[f64]| Tensor::from_slice(values, &[values.len()]).expect("the values fill the shape");
+            let (mean, variance) = (of(&[0.0]).to_dtype(DType::F32), of(&[3.0]).to_dtype(DType::F32));
+            let op = BatchNormRunning { epilogue: Epilogue::Relu, ..BatchNormRunning::new(&mean, &variance, 1.0) };
+            // Half of x: below, at and above zero.
+            let x = of(&[-4.0, 0.0, 4.0]).reshape(&[3, 1]).expect("the elements are as many");
+            let gradients = [vec![0.0, 0.0, 0.5], vec![2.0], vec![1.0]];
+            vec![Kink { op, inputs: [x, of(&[1.0]), of(&[0.0])], gradients }]
         }
 
         fn cases() -> BoxedStrategy<Case<Self, 3>> {
@@ -240,16 +279,14 @@ mod cases {
             .prop_flat_map(|shape| {
                 let (c, count) = (shape[1], shape[0] * shape[2..].iter().product::<usize>());
                 let statistics = (values(&[c]), values_around(&[c], |_| 1.0));
-                (values(&shape), values(&[c]), values(&[c]), statistics, Just(count))
+                // Below 12: a deviation of 4, over the root of a half, times a weight of 2.
+                (values(&shape), values(&[c]), bias(c, 3), statistics, Just(count))
             })
-            .prop_map(|(x, weight, bias, (mean, variance), reduced)| {
+            .prop_map(|(x, weight, (bias, epilogue), (mean, variance), reduced)| {
                 // Statistics that every accumulator type represents exactly.
                 let [mean, variance] = [mean, variance].map(|x: Tensor| x.to_dtype(DType::F32));
-                Case {
-                    op: BatchNormRunning { mean, variance, eps: 1e-5 },
-                    inputs: [x, weight, bias],
-                    reduced,
-                }
+                let op = BatchNormRunning { mean, variance, eps: 1e-5, epilogue };
+                Case { op, inputs: [x, weight, bias], reduced }
             })
             .boxed()
     }

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use tensor::Tensor;
 
-use self::windows::{Places, Windows, check_count};
+use self::windows::{Largest, Places, Windows, check_count};
 use crate::ops::conv2d::places;
 use crate::{Op, Result, Var};
 
@@ -44,6 +44,7 @@ impl MaxPool2d {
         places(length, kernel, self.stride[axis], padding).filter(|_| padding <= kernel / 2)
     }
 
+    /// The rows and the columns of all windows of images of this shape.
     fn windows(&self, x: &[usize]) -> tensor::Result<[Vec<Range<usize>>; 2]> {
         if let &[n, c, h, w] = x
             && let (Some(rows), Some(columns)) = (self.count(0, h), self.count(1, w))
@@ -60,14 +61,24 @@ impl MaxPool2d {
     }
 }
 
+impl MaxPool2d {
+    /// The maxima of all windows of images of this shape.
+    ///
+    /// # Errors
+    /// If the kernel does not fit, or there are too many windows.
+    pub(crate) fn largest(self, x: &[usize]) -> tensor::Result<Largest> {
+        let [rows, columns] = self.windows(x)?;
+        Ok(Largest { image: [x[2], x[3]], windows: Windows::Moving(self), rows, columns })
+    }
+}
+
 impl Op<1> for MaxPool2d {
     const NAME: &'static str = "max_pool2d";
 
     type Saved = Places;
 
     fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], Places)> {
-        let ranges = self.windows(x.shape())?;
-        let (y, places) = windows::forward(x, Windows::Moving(*self), ranges)?;
+        let (y, places) = windows::forward(x, self.largest(x.shape())?)?;
         Ok(([y], places))
     }
 
@@ -238,12 +249,10 @@ mod tests {
 
     #[test]
     fn the_reference_and_the_fast_path_choose_the_same_places() {
-        use super::windows::{Largest, Windows};
         let elements: Vec<f32> = (0..2 * 7 * 9).map(|i| ((i * 5) % 4) as f32).collect();
         let x = Tensor::from_vec(elements, &[2, 1, 7, 9]).unwrap();
         for pool in [MaxPool2d::square(2, 2, 1), MaxPool2d::square(3, 2, 1), MaxPool2d::square(3, 4, 0)] {
-            let [rows, columns] = pool.windows(x.shape()).unwrap();
-            let kernel = Largest { image: [7, 9], windows: Windows::Moving(pool), rows, columns };
+            let kernel = pool.largest(x.shape()).unwrap();
             let fast = tensor::run(&kernel, [&x]).unwrap().map(|y| y.to_f64_vec());
             assert_eq!(fast, tensor::run_reference(&kernel, [&x]).unwrap().map(|y| y.to_f64_vec()));
         }
@@ -251,7 +260,6 @@ mod tests {
 
     #[test]
     fn windows_that_are_computed_at_once_choose_the_places_of_the_reference() {
-        use super::windows::{Largest, Windows};
         let odd = [f32::NAN, f32::NEG_INFINITY, f32::INFINITY];
         for width in [2, 15, 16, 17, 18, 33, 34, 35] {
             for period in [1, 3, 7] {
@@ -265,8 +273,7 @@ mod tests {
                     if width < kernel {
                         continue;
                     }
-                    let [rows, columns] = pool.windows(x.shape()).unwrap();
-                    let kernel = Largest { image: [5, width], windows: Windows::Moving(pool), rows, columns };
+                    let kernel = pool.largest(x.shape()).unwrap();
                     let bits = |tensors: [Tensor; 2]| {
                         tensors.map(|y| y.to_f64_vec().into_iter().map(f64::to_bits).collect::<Vec<_>>())
                     };

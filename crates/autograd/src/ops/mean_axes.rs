@@ -78,6 +78,14 @@ impl<'t> Var<'t> {
         let [y] = self.tape.apply(MeanAxes(SumAxes { axes: axes.to_vec(), keep }), [self])?;
         Ok(y)
     }
+
+    /// The mean of all elements, a scalar.
+    ///
+    /// # Errors
+    /// If there are no elements.
+    pub fn mean(&self) -> Result<Self> {
+        self.mean_axes(&(0..self.shape().len()).collect::<Vec<_>>(), false)
+    }
 }
 
 #[cfg(feature = "cases")]

@@ -20,8 +20,8 @@ impl Map for Scale {
         A::from_f64(self.factor) * x
     }
 
-    fn constant(&self) -> Option<f32> {
-        Some(self.factor as f32)
+    fn constants(&self) -> [Option<f32>; 2] {
+        [Some(self.factor as f32), None]
     }
 }
 

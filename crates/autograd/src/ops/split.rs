@@ -67,6 +67,7 @@ impl Op<1, 2> for Split {
         Ok(([z.clone(), z.clone()], ()))
     }
 
+    // ANCHOR: backward
     fn backward(
         &self,
         (): &(),
@@ -78,6 +79,7 @@ impl Op<1, 2> for Split {
             Ok(dz)
         })?])
     }
+    // ANCHOR_END: backward
 }
 
 impl<'t> Var<'t> {

@@ -197,6 +197,11 @@ impl<'t> Var<'t> {
         let [y] = self.tape.apply(SumAxes { axes: axes.to_vec(), keep }, [self])?;
         Ok(y)
     }
+
+    /// The sum of all elements, a scalar.
+    pub fn sum(&self) -> Result<Self> {
+        self.sum_axes(&(0..self.shape().len()).collect::<Vec<_>>(), false)
+    }
 }
 
 #[cfg(feature = "cases")]

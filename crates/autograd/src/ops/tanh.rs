@@ -9,6 +9,7 @@ use crate::{Op, Result, Var};
 #[derive(Debug, Clone, Copy)]
 pub struct Tanh;
 
+// ANCHOR: tanh
 impl Map for Tanh {
     const NAME: &'static str = "tanh";
 
@@ -22,6 +23,7 @@ impl Map for Tanh {
         math::tanh(x)
     }
 }
+// ANCHOR_END: tanh
 
 /// `dx = (1 - y^2) dy`
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +38,7 @@ impl Map2 for TanhGrad {
     }
 }
 
+// ANCHOR: op
 impl Op<1> for Tanh {
     const NAME: &'static str = "tanh";
 
@@ -51,6 +54,7 @@ impl Op<1> for Tanh {
         Ok([run_if(wanted, &TanhGrad, [y, dy])?])
     }
 }
+// ANCHOR_END: op
 
 impl<'t> Var<'t> {
     /// The hyperbolic tangent of each element.

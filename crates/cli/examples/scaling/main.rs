@@ -31,13 +31,13 @@ fn main() -> Result<()> {
         "| profile | runs | core hours | an operation | nodes | tasks | total time | efficiency | operations/s, mean (most) | held back by |"
     );
     println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |");
-    let (quick, left_out) = timed(runs_of(Profile::Quick)?, data)?;
+    let (standard, left_out) = timed(runs_of(Profile::Standard)?, data)?;
     // No machine of ours has all data sets of the full profile: its runs are assumed to take as long per image.
-    let trained: f64 = quick.iter().map(|(run, _)| run.images_trained()).sum();
-    let for_an_image = quick.iter().map(|(_, seconds)| seconds).sum::<f64>() / trained;
+    let trained: f64 = standard.iter().map(|(run, _)| run.images_trained()).sum();
+    let for_an_image = standard.iter().map(|(_, seconds)| seconds).sum::<f64>() / trained;
     let at_that_rate = |run: Run| (run.images_trained() * for_an_image, run);
     let full = runs_of(Profile::Full)?.into_iter().map(at_that_rate).map(|(seconds, run)| (run, seconds));
-    for (profile, runs) in [(Profile::Quick, quick), (Profile::Full, full.collect())] {
+    for (profile, runs) in [(Profile::Standard, standard), (Profile::Full, full.collect())] {
         let tasks = tasks(&runs, &cost);
         // A fast file server, and one as slow as this machine's disk.
         for (nodes, operation) in [1e-3, cost.here].into_iter().flat_map(|of| [1, 10, 100].map(|n| (n, of))) {
@@ -56,7 +56,7 @@ fn main() -> Result<()> {
             );
         }
     }
-    println!("\nquick: {left_out} runs without data are left out; {:.3} ms per image", 1e3 * for_an_image);
+    println!("\nstandard: {left_out} runs without data are left out; {:.3} ms per image", 1e3 * for_an_image);
     Ok(())
 }
 

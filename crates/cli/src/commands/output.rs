@@ -119,6 +119,15 @@ pub(super) fn duration(seconds: f64) -> String {
     }
 }
 
+/// Formats the time that is left, which nobody knows to the second: `40 s`, `23 min`, `2.5 h`.
+pub(crate) fn about(seconds: f64) -> String {
+    match seconds.max(0.0) {
+        s if s < 90.0 => format!("{s:.0} s"),
+        s if s < 7_200.0 => format!("{:.0} min", s / 60.0),
+        s => format!("{:.1} h", s / 3_600.0),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,6 +137,7 @@ mod tests {
         assert_eq!([0, 1_023, 1_024, 1_572_864].map(bytes), ["0 B", "1023 B", "1.0 KiB", "1.5 MiB"]);
         assert_eq!(bytes(u64::MAX), "16384.0 PiB");
         assert_eq!(duration([].iter().sum::<f64>()), "0.0 s");
+        assert_eq!([-1.0, 40.4, 1_380.0, 9_000.0].map(about), ["0 s", "40 s", "23 min", "2.5 h"]);
         assert_eq!([0.04, 119.0, 600.0, 9_000.0].map(duration), ["0.0 s", "119.0 s", "10 min", "2.5 h"]);
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 use system::text;
 
-use super::output::{print_json, print_text};
+use super::output::{duration, print_json, print_text};
 use super::selection::Selection;
 use crate::error::Result;
 use experiments::experiment::Info;
@@ -40,15 +40,24 @@ struct Entry {
     without_data: usize,
     /// Seconds, estimated from a few steps of each model.
     seconds: f64,
+    /// Seconds of the runs without their data, estimated with noise of the same size.
+    seconds_without_data: f64,
 }
 
 impl Entry {
     fn text(&self, jobs: usize) -> String {
-        let Self { name, title, runs, stored, shared, without_data, seconds } = self;
+        let Self { name, title, runs, stored, shared, without_data, seconds, seconds_without_data } = self;
+        let absent = match without_data {
+            0 => String::new(),
+            n => {
+                let with = duration(seconds + seconds_without_data);
+                format!("; {n} of them lack their data, with which it is about {with}")
+            }
+        };
         format!(
-            "{name}: {title}\n  {}, {stored} stored, {shared} shared with experiments above, {without_data} \
-             without their data; about {seconds:.0} s with {jobs} at once\n",
-            text::count(*runs, "run")
+            "{name}: {title}\n  {}, {stored} stored, {shared} shared with experiments above; about {} with {jobs} at once{absent}\n",
+            text::count(*runs, "run"),
+            duration(*seconds)
         )
     }
 }
@@ -63,10 +72,14 @@ pub(crate) fn command(Plan { selection, json }: &Plan) -> Result<ExitCode> {
     let mut entries: Vec<Entry> = vec![];
     for planned in planned {
         let runs = runs_on(hardware, &planned.runs);
-        let (mut stored, mut shared, mut absent, mut seconds) = (0, 0, 0, 0.0);
+        let (mut stored, mut shared, mut absent) = (0, 0, 0);
+        let (mut seconds, mut seconds_without_data) = (0.0, 0.0);
         for run in &runs {
             let Some(images) = data.open.get(&run.config.data) else {
                 absent += 1;
+                if known.insert(local::name(run)) {
+                    seconds_without_data += estimate.seconds(run)?;
+                }
                 continue;
             };
             let spec = run.spec(images);
@@ -79,8 +92,17 @@ pub(crate) fn command(Plan { selection, json }: &Plan) -> Result<ExitCode> {
             }
         }
         let &Info { name, title, .. } = planned.experiment.info();
-        let seconds = seconds / jobs as f64;
-        let entry = Entry { name, title, runs: runs.len(), stored, shared, without_data: absent, seconds };
+        let [seconds, seconds_without_data] = [seconds, seconds_without_data].map(|of| of / jobs as f64);
+        let entry = Entry {
+            name,
+            title,
+            runs: runs.len(),
+            stored,
+            shared,
+            without_data: absent,
+            seconds,
+            seconds_without_data,
+        };
         if !json {
             // Each line is printed as soon as it is known, since timing the models takes a while.
             print_text(&entry.text(jobs))?;
@@ -99,7 +121,13 @@ pub(crate) fn command(Plan { selection, json }: &Plan) -> Result<ExitCode> {
     for (name, why) in &data.missing {
         print_text(&format!("{name} is missing: {}\n", why.message))?;
     }
-    print_text(&format!("in total about {:.0} minutes of training\n", (seconds / 60.0).ceil()))?;
+    let without: usize = entries.iter().map(|entry| entry.without_data).sum();
+    let with = seconds + entries.iter().map(|entry| entry.seconds_without_data).sum::<f64>();
+    let absent = match without {
+        0 => String::new(),
+        n => format!("; {} lack their data, with them about {}", text::count(n, "run"), duration(with)),
+    };
+    print_text(&format!("in total about {} of training{absent}\n", duration(seconds)))?;
     Ok(ExitCode::SUCCESS)
 }
 

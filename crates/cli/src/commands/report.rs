@@ -4,13 +4,20 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use system::{files, note};
+use system::{files, note, text};
 
-use super::reproduce::print_verdicts;
+use super::browser;
+use super::reproduce::{Shown, print_verdicts};
 use super::selection::Selection;
 use crate::error::{Error, Result};
-use experiments::claims;
-use experiments::reproduce::redraw;
+use experiments::reproduce::{Outcome, redraw, show};
+use experiments::{Profile, claims};
+
+/// Results of these profiles may be committed; the first that are there are shown.
+const COMMITTED: [Profile; 2] = [Profile::Paper, Profile::Standard];
+
+/// Where the page of committed results is written without `--page`.
+const PAGE: &str = "report.html";
 
 /// The arguments of `agon report`.
 #[derive(Debug, Args)]
@@ -20,10 +27,11 @@ pub(crate) struct Report {
     /// Also write the self-contained page to this file
     #[arg(short = 'o', long, value_name = "FILE.html")]
     page: Option<PathBuf>,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 pub(crate) fn command(args: &Report) -> Result<ExitCode> {
-    let selection = &args.selection;
     let ending = args.page.as_deref().and_then(Path::extension);
     if let (Some(page), Some(ending)) = (&args.page, ending)
         && !["html", "htm"].iter().any(|known| ending.eq_ignore_ascii_case(known))
@@ -32,6 +40,51 @@ pub(crate) fn command(args: &Report) -> Result<ExitCode> {
             format!("{} does not end in .html, and the page is HTML; use that extension", page.display());
         return Err(Error::Usage(what));
     }
+    let outcome = match committed(&args.selection) {
+        Some((profile, folder)) => of_committed(args, profile, &folder)?,
+        None => of_own(args)?,
+    };
+    if args.shown.open {
+        browser::open(&outcome.page);
+    }
+    print_verdicts(&outcome, &args.shown)
+}
+
+/// The committed results, if the command names neither a profile nor a results folder: in the current folder, or else in the
+/// repository that this program was built in.
+fn committed(selection: &Selection) -> Option<(Profile, PathBuf)> {
+    if selection.names_results() {
+        return None;
+    }
+    let folders = ["results", concat!(env!("CARGO_MANIFEST_DIR"), "/../../results")];
+    let found = folders
+        .iter()
+        .flat_map(|folder| COMMITTED.map(|profile| (profile, Path::new(folder).join(profile.name()))));
+    found.into_iter().find(|(_, folder)| folder.join("verdicts.csv").is_file())
+}
+
+/// Shows committed results; nothing but the page is written.
+fn of_committed(args: &Report, profile: Profile, folder: &Path) -> Result<Outcome> {
+    let mut options = args.selection.options();
+    options.profile = profile;
+    let page = args.page.clone().unwrap_or_else(|| options.out.join(PAGE));
+    let parent = page.parent().filter(|parent| !parent.as_os_str().is_empty() && args.page.is_none());
+    if let Some(parent) = parent {
+        std::fs::create_dir_all(parent)
+            .map_err(|source| experiments::Error::Write { path: parent.into(), source })?;
+    }
+    let outcome = show(&claims::named(&args.selection.only)?, folder, &page, &options)?;
+    note!("the committed results of the profile {profile}, in {}", text::path(folder));
+    let own = Profile::ALL.into_iter().find(|own| options.out.join(own.name()).join("index.html").is_file());
+    if let Some(own) = own {
+        note!("your own results: agon report --profile {own}");
+    }
+    Ok(outcome)
+}
+
+/// Draws and judges again from the results in the results folder.
+fn of_own(args: &Report) -> Result<Outcome> {
+    let selection = &args.selection;
     let mut outcome = redraw(&claims::named(&selection.only)?, &selection.options())?;
     if !selection.only.is_empty() && !outcome.absent.is_empty() {
         note!("no stored results, so not in the report: {}", outcome.absent.join(", "));
@@ -42,5 +95,5 @@ pub(crate) fn command(args: &Report) -> Result<ExitCode> {
         copied.map_err(|source| experiments::Error::Write { path: page.clone(), source })?;
         outcome.page.clone_from(page);
     }
-    print_verdicts(&outcome)
+    Ok(outcome)
 }

@@ -1,21 +1,23 @@
-//! `agon reproduce`: runs all experiments and prints the table of verdicts.
+//! `agon reproduce`: runs the experiments of a profile and prints their verdicts.
 
-use std::fmt::Write;
 use std::process::ExitCode;
 
 use clap::Args;
-use report::table;
+use report::{Conclusion, Verdict, table};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
 use system::{note, text};
 
+use super::browser;
 use super::engine::Computed;
 use super::output::print_text;
 use super::selection::Selection;
+use super::summary::{self, cut};
 use crate::error::Result;
 use crate::progress::Progress;
-use experiments::reproduce::{Outcome, reproduce};
-
-/// The width of the verdict table on a terminal of unknown width.
-const TABLE_WIDTH: usize = 160;
+use experiments::reproduce::{Outcome, Step, reproduce};
+use runs::run::compute::Keep;
 
 /// The arguments of `agon reproduce`.
 #[derive(Debug, Args)]
@@ -24,37 +26,82 @@ pub(crate) struct Reproduce {
     selection: Selection,
     #[command(flatten)]
     computed: Computed,
+    /// Keep the parameters of every run, for `agon eval`, `probe` and `export`, instead of those that other runs read
+    #[arg(long)]
+    keep_parameters: bool,
+    #[command(flatten)]
+    shown: Shown,
+}
+
+/// How results are shown.
+#[derive(Debug, Args)]
+pub(super) struct Shown {
+    /// Print every row of the verdicts instead of a summary
+    #[arg(long)]
+    table: bool,
+    /// Open the page in a browser
+    #[arg(long)]
+    pub(super) open: bool,
 }
 
 pub(crate) fn command(args: &Reproduce) -> Result<ExitCode> {
     let planned = args.computed.planned(&args.selection)?;
-    let options = args.selection.options_of(args.computed.engine());
-    match args.computed.dry_run(&planned, &options)? {
-        Some(text) => print_text(&text).map(|()| ExitCode::SUCCESS),
-        None => print_verdicts(&reproduce(&planned, &options, &Progress::new())?),
+    let mut options = args.selection.options_of(args.computed.engine());
+    if args.keep_parameters {
+        options.resources.keep = Keep::EveryParameter;
+    }
+    if let Some(text) = args.computed.dry_run(&planned, &options)? {
+        return print_text(&text).map(|()| ExitCode::SUCCESS);
+    }
+    say_how_to_go_on();
+    let (progress, mut is_open) = (Progress::new(), !args.shown.open);
+    let outcome = reproduce(&planned, &options, &progress, |step| {
+        progress.print(&lines(step));
+        if !std::mem::replace(&mut is_open, true) {
+            browser::open(step.page);
+        }
+    })?;
+    print_verdicts(&outcome, &args.shown)
+}
+
+/// Where a signal ends the program, says first how to go on. Everything finished is stored at any time.
+fn say_how_to_go_on() {
+    let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else { return };
+    let wait = move || {
+        for signal in signals.forever() {
+            note!(
+                "stopped; what is finished is stored: run the same command again, and it goes on from there"
+            );
+            let _ = emulate_default_handler(signal);
+        }
+    };
+    // Without a thread for this, the signals would be ignored.
+    if std::thread::Builder::new().spawn(wait).is_err() {
+        for signal in [SIGINT, SIGTERM] {
+            let _ = signal_hook::flag::register_conditional_default(signal, std::sync::Arc::new(true.into()));
+        }
     }
 }
 
+/// The verdicts of an experiment, one a line.
+fn lines(Step { info, rows, done, of, page }: &Step<'_>) -> String {
+    let line = |row: &Verdict| {
+        let verdict = format!("{} {}", row.conclusion.symbol(), row.conclusion.words());
+        cut(&format!("  {verdict:<16} {}: {}", row.source, row.about()))
+    };
+    let mut lines = vec![format!("{} ({done} of {of}, {})", info.title, text::path(page))];
+    lines.extend(rows.iter().filter(|row| row.same_as.is_none()).map(line));
+    lines.join("\n")
+}
+
 /// Prints the verdicts; fails if an exact fact was missed.
-pub(super) fn print_verdicts(outcome: &Outcome) -> Result<ExitCode> {
-    let Outcome { rows, page, unchecked, absent: _, images_trained, seconds } = outcome;
-    let mut lines = table::text(rows, TABLE_WIDTH) + "\n";
-    let mut line = |of: String| writeln!(lines, "{of}").expect("a string takes every line");
-    if *images_trained > 0.0 {
-        let rate = images_trained / seconds;
-        line(format!("trained on {images_trained:.0} images in {seconds:.0} s, {rate:.0} images/s"));
-    }
-    if !unchecked.is_empty() {
-        let names = unchecked.join(", ");
-        line(format!(
-            "an older version wrote these results without a checksum, so damage may go undetected: {names}"
-        ));
-    }
-    line(format!("the page: {}", text::path(page)));
-    print_text(&lines)?;
-    let failures = rows.iter().filter(|row| row.conclusion.is_failure()).count();
+pub(super) fn print_verdicts(outcome: &Outcome, shown: &Shown) -> Result<ExitCode> {
+    let Outcome { rows, .. } = outcome;
+    let table = if shown.table { table::text(rows, summary::table_width()) + "\n" } else { String::new() };
+    print_text(&(table + &summary::text(outcome, shown.table)))?;
+    let failures = rows.iter().filter(|row| row.conclusion == Conclusion::ExactMissed).count();
     if failures > 0 {
-        note!("error: {} missed; see the marked rows above", text::count(failures, "exact fact"));
+        note!("error: {} missed; see the rows marked with ≠ above", text::count(failures, "exact fact"));
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)

@@ -13,8 +13,9 @@ use crate::error::{Error, Result};
 use crate::progress::Progress;
 use experiments::job::Job;
 use experiments::options::Options;
-use runs::local::{self, Data, Observer};
+use runs::local::{self, Data, Observer, Stages};
 use runs::run::Run;
+use runs::run::compute::Keep;
 use runs::slurm::{self, Engine, Shard, units};
 use runs::store::Store;
 
@@ -37,7 +38,9 @@ pub(crate) struct ComputeRuns {
 }
 
 pub(crate) fn command(args: &ComputeRuns) -> Result<ExitCode> {
-    let options = args.selection.options_of(args.computed.engine());
+    let mut options = args.selection.options_of(args.computed.engine());
+    // Which parameters are read again, only the whole job knows.
+    options.resources.keep = Keep::EveryParameter;
     if let Engine::Slurm(slurm) = &options.engine {
         if args.shard.is_some() || args.keys.is_some() {
             let what = "`--engine slurm` distributes the runs itself; omit `--shard` and `--keys`";
@@ -75,7 +78,7 @@ pub(crate) fn command(args: &ComputeRuns) -> Result<ExitCode> {
 /// Computes the runs and prints a summary; fails if one is not finished at the end.
 fn computed(store: &Store, data: &Data, runs: &[Run], options: &Options) -> Result<ExitCode> {
     let progress = Progress::new();
-    progress.begin(runs);
+    progress.begin(&Stages::one(runs));
     let report = slurm::compute(store, &data.open, runs, &options.resources, slurm::PATIENCE, &progress);
     progress.end();
     let slurm::Report { runs, found, whole, failed, errors } = report?;

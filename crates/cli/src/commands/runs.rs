@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -13,8 +15,13 @@ use super::columns::columns;
 use super::output::{bytes, duration, print_result};
 use crate::error::Result;
 use runs::learners::{LearnerConfig, RunConfig};
+use runs::names::PARAMETERS;
 use runs::run::Run;
 use runs::store::{Outcome, RunSpec, Store, Summary, Torn, trained};
+
+/// The final arrays of a run, and the most that is read of the names in it.
+const FINALS: &str = "final.safetensors";
+const LONGEST_HEADER: u64 = 1 << 20;
 
 /// The arguments of `agon runs`.
 #[derive(Debug, Args)]
@@ -53,6 +60,8 @@ struct HeldRun {
     epochs: u32,
     seconds: f64,
     bytes: u64,
+    /// Whether its parameters are stored.
+    parameters: bool,
     /// The half-written last line of its journal, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     torn: Option<String>,
@@ -99,7 +108,7 @@ fn held(folder: &Path) -> Result<Held> {
     let mut held = Held { runs: vec![], damaged: vec![] };
     for (folder, summary) in Store::reading(folder).list()? {
         match summary {
-            Ok(summary) => held.runs.push(HeldRun::new(&summary, bytes_in(&folder))),
+            Ok(summary) => held.runs.push(HeldRun::new(&summary, &folder)),
             Err(error) => {
                 // JSON is Unicode, paths need not be.
                 let folder = folder.to_string_lossy().into_owned();
@@ -116,8 +125,21 @@ fn bytes_in(folder: &Path) -> u64 {
     files.filter_map(|file| file.metadata().ok()).map(|file| file.len()).sum()
 }
 
+/// Whether the file of final arrays of a run names parameters: its header stands at the beginning.
+fn has_parameters(folder: &Path) -> bool {
+    let read = || -> std::io::Result<bool> {
+        let mut file = File::open(folder.join(FINALS))?;
+        let mut length = [0; 8];
+        file.read_exact(&mut length)?;
+        let mut header = Vec::new();
+        file.take(u64::from_le_bytes(length).min(LONGEST_HEADER)).read_to_end(&mut header)?;
+        Ok(String::from_utf8_lossy(&header).contains(&format!("\"{PARAMETERS}")))
+    };
+    read().unwrap_or(false)
+}
+
 impl HeldRun {
-    fn new(summary: &Summary, bytes: u64) -> Self {
+    fn new(summary: &Summary, folder: &Path) -> Self {
         let Summary { spec, epochs, outcome, torn } = summary;
         let (state, reason) = match outcome {
             Some(Outcome::Finished) => (State::Finished, None),
@@ -136,7 +158,8 @@ impl HeldRun {
             seed: spec.seed,
             epochs: trained(epochs),
             seconds: epochs.iter().map(|epoch| epoch.seconds).sum(),
-            bytes,
+            bytes: bytes_in(folder),
+            parameters: has_parameters(folder),
             torn: torn.as_ref().map(Torn::to_string),
         }
     }
@@ -217,6 +240,14 @@ impl Held {
         let size = bytes(self.runs.iter().map(|run| run.bytes).sum());
         let n = text::count(self.runs.len(), "run");
         let mut lines = format!("{n}: {states}; {time} of training, {size} on disk\n");
+        let kept: Vec<u64> = self.runs.iter().filter(|run| run.parameters).map(|run| run.bytes).collect();
+        if kept.len() < self.runs.len() {
+            let size = bytes(kept.iter().sum());
+            let what =
+                "parameters are stored of those that other runs read, and of what `agon train` trained";
+            writeln!(lines, "{what}: {}, {size}", text::count(kept.len(), "run"))
+                .expect("a string takes every line");
+        }
         for torn in self.runs.iter().filter_map(|run| run.torn.as_ref()) {
             writeln!(lines, "half-written: {}", text::line(torn)).expect("a string takes every line");
         }

@@ -8,9 +8,9 @@ use clap::Args;
 use super::values::{at_least_one, existing_folder};
 use crate::error::{Error, Result};
 use experiments::Profile;
-use experiments::claims;
 use experiments::experiment::Planned;
 use experiments::options::Options;
+use experiments::schedule::scheduled;
 use runs::local::Resources;
 use runs::run::compute::Keep;
 use runs::settings::Setting;
@@ -18,18 +18,19 @@ use runs::slurm::Engine;
 
 #[derive(Debug, Args)]
 pub(crate) struct Selection {
-    /// The size of the experiments: smoke (seconds), quick (minutes) or full (the paper)
-    #[arg(long, default_value = "quick")]
-    profile: Profile,
+    /// How much to run: smoke (one minute, decides nothing), quick (5 minutes on two cores: the main questions), standard
+    /// (half an hour: every experiment), paper (hours: whole data sets), full (a GPU or a cluster) [default: quick]
+    #[arg(long)]
+    profile: Option<Profile>,
     /// Only these experiments, or those of a paper: cre, lbr
     #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',')]
     pub(super) only: Vec<String>,
     /// The folder to search first for data sets
     #[arg(long, value_name = "DIR", value_parser = existing_folder)]
     data: Option<PathBuf>,
-    /// The results folder
-    #[arg(long, value_name = "DIR", default_value = "out")]
-    out: PathBuf,
+    /// The results folder [default: out]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
     /// The number of concurrent runs; by default the number of logical CPU cores
     #[arg(long, value_name = "N", value_parser = at_least_one, allow_negative_numbers = true)]
     jobs: Option<usize>,
@@ -42,6 +43,15 @@ pub(crate) struct Selection {
 }
 
 impl Selection {
+    fn profile(&self) -> Profile {
+        self.profile.unwrap_or(Profile::Quick)
+    }
+
+    /// Whether the command names whose results are meant.
+    pub(super) fn names_results(&self) -> bool {
+        self.profile.is_some() || self.out.is_some()
+    }
+
     /// The experiments with their resolved configs.
     ///
     /// # Errors
@@ -67,8 +77,8 @@ impl Selection {
     pub(super) fn planned_elsewhere(&self) -> Result<Vec<Planned>> {
         let settings: Vec<Setting> =
             self.settings.iter().map(|text| text.parse().map_err(Error::Usage)).collect::<Result<_>>()?;
-        let experiments = claims::named(&self.only)?;
-        let plan = |one| Ok(Planned::new(one, self.profile, &settings)?);
+        let experiments = scheduled(self.profile(), &self.only)?;
+        let plan = |one| Ok(Planned::new(one, self.profile(), &settings)?);
         experiments.into_iter().map(plan).collect()
     }
 
@@ -76,8 +86,8 @@ impl Selection {
     pub(super) fn options(&self) -> Options {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Options {
-            profile: self.profile,
-            out: self.out.clone(),
+            profile: self.profile(),
+            out: self.out.clone().unwrap_or_else(|| "out".into()),
             data: self.data.clone(),
             resources: Resources {
                 jobs: self.jobs.unwrap_or(processors),

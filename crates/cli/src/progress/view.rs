@@ -1,5 +1,6 @@
 //! The progress of a run as text; drawing is in `progress.rs`.
 
+use crate::commands::output::about;
 use runs::learners::LearnerConfig;
 use runs::run::Run;
 use runs::store::{Epoch, trained};
@@ -140,7 +141,7 @@ impl View {
             |set: &str| Some(Losses::of(&self.learner, epoch, set).words()).filter(|words| !words.is_empty());
         let of = |set: &str| of(set).map(|words| format!("{set}: {words}"));
         let left = self.left().filter(|_| epoch.epoch < self.last);
-        let left = left.map(|seconds| format!("about {seconds:.0} s left"));
+        let left = left.map(|seconds| format!("about {} left", about(seconds)));
         let mut parts = vec![format!("epoch {}/{}", epoch.epoch, self.last)];
         parts.extend([of("train"), of("test"), self.speed(), left].into_iter().flatten());
         if epoch.epoch == 0 {
@@ -287,7 +288,7 @@ mod tests {
         let mut run = run();
         let network = recurrent::Config {
             model: fc::Config::of(fc::Size::S, 4),
-            lambda: 0.5,
+            lambda: Some(0.5),
             steps: 2,
             loss_at: recurrent::LossAt::EveryStep,
             optimiser: AdamConfig::PAPER,

@@ -13,9 +13,14 @@ use crate::program::{SMALL, SWEEP, agon, sweep};
 /// **To add a command** to the README or the book, write it into a block marked `sh`. A block is run as it stands, line
 /// by line in one shell, in a folder with some stored runs and results, where `cargo xtask reproduce` is the smoke
 /// profile on few images. What cannot be run there in seconds is named here by its beginning, with what runs it instead.
-const INSTEAD: [(&str, &str); 10] = [
+const INSTEAD: [(&str, &str); 15] = [
+    ("cargo run --release -p tiny", "tests of `tiny`, which draw and train the same"),
+    ("cargo xtask mutants", "`cargo xtask ci` on a machine with the time for it"),
+    ("cargo xtask book", "`cargo xtask ci`"),
     ("cargo xtask test", "this test is one of them"),
     ("cargo xtask reproduce --profile smoke", "`cargo xtask ci`"),
+    ("cargo xtask reproduce --profile standard", "half an hour of training"),
+    ("cargo xtask reproduce --profile paper", "hours of training"),
     ("cargo xtask reproduce --profile full", "days of training; its plan is run here"),
     ("cargo xtask reproduce --device cuda:0", "`cargo xtask gpu`, on a GPU"),
     ("cargo xtask kernels", "`cargo xtask ci`"),
@@ -32,8 +37,10 @@ const PLACEHOLDERS: [(&str, &str); 2] = [("DIR", "data-sets"), ("FOLDER", "label
 /// A script in place of cargo that runs `cargo xtask reproduce` on few images.
 fn stand_in_for_cargo() -> String {
     format!(
-        "#!/bin/sh\n[ \"$1 $2\" = 'xtask reproduce' ] || {{ echo \"no stand-in for cargo $*\" >&2; exit 9; }}\n\
-         shift 2\nexec target/release/agon reproduce --profile smoke --only {SWEEP} -s '{SMALL}' \"$@\"\n"
+        "#!/bin/sh\nname=\"$1 $2\"; shift 2\ncase $name in\n\
+         'xtask report') exec target/release/agon report \"$@\";;\n\
+         'xtask reproduce') exec target/release/agon reproduce --profile smoke --only {SWEEP} -s '{SMALL}' \"$@\";;\n\
+         *) echo \"no stand-in for cargo $name $*\" >&2; exit 9;;\nesac\n"
     )
 }
 
@@ -58,7 +65,8 @@ fn blocks(file: &Path) -> Vec<(String, Vec<String>)> {
 /// Whether this line is run elsewhere. The command at the top is the whole job, whose results are in `results/`.
 fn is_run_elsewhere(line: &str) -> bool {
     let bare = line.split(" #").next().unwrap_or(line).trim();
-    bare == "cargo xtask reproduce" || INSTEAD.iter().any(|(beginning, _)| bare.starts_with(beginning))
+    bare.trim_end_matches(" --open") == "cargo xtask reproduce"
+        || INSTEAD.iter().any(|(beginning, _)| bare.starts_with(beginning))
 }
 
 /// Creates the files that commands read: program, stored runs, stored results, data sets (none), labelled images.
@@ -70,13 +78,18 @@ fn scratch(root: &Path, repository: &Path) -> String {
     assert!(Command::new("chmod").arg("+x").arg(root.join("bin/cargo")).status().unwrap().success());
     assert!(agon(&sweep(Path::new("out"))).current_dir(root).output().unwrap().status.success());
     for name in [SWEEP, "bridge"] {
-        for folder in [format!("out/quick/{name}"), format!("results/quick/{name}")] {
+        for folder in [format!("out/quick/{name}"), format!("results/standard/{name}")] {
             make(&folder);
             let file = format!("{name}.h5");
-            fs::copy(repository.join("results/quick").join(name).join(&file), root.join(folder).join(file))
-                .unwrap();
+            fs::copy(
+                repository.join("results/standard").join(name).join(&file),
+                root.join(folder).join(file),
+            )
+            .unwrap();
         }
     }
+    let committed = "results/standard/verdicts.csv";
+    fs::copy(repository.join(committed), root.join(committed)).unwrap();
     for (class, least) in [("dark", 0), ("light", 100)] {
         make(&format!("labelled-images/{class}"));
         // `agon advise` wants five images for each of the 16 x 16 pixels that it is asked for.
@@ -124,6 +137,7 @@ fn every_documented_command_runs() {
         // Later blocks use a variable set in an earlier one.
         shell.env("agon", "target/release/agon");
         shell.env_remove("AGON_DATA").env_remove("XDG_CACHE_HOME").env("HOME", "/nonexistent");
+        shell.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
         let output = shell.output().unwrap();
         let printed = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{place}: {}: {printed}", output.status);

@@ -24,7 +24,9 @@ pub(crate) fn agon(arguments: &[&str]) -> Command {
 /// The arguments of a reproduction of one experiment that takes about a second.
 pub(crate) fn sweep(out: &Path) -> Vec<&str> {
     let out = out.to_str().unwrap();
-    ["reproduce", "--profile", "smoke", "--only", SWEEP, "--jobs", "2", "-s", SMALL, "--out", out].into()
+    let kept = "--keep-parameters";
+    ["reproduce", "--profile", "smoke", "--only", SWEEP, "--jobs", "2", kept, "-s", SMALL, "--out", out]
+        .into()
 }
 
 pub(crate) fn reproduce(out: &Path) -> Output {

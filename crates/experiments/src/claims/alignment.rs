@@ -52,7 +52,7 @@ impl Experiment for Alignment {
 
     fn grid(&self, profile: Profile) -> Grid {
         let mut sets = aligned_sets(profile);
-        if profile != Profile::Smoke {
+        if !matches!(profile, Profile::Smoke | Profile::Quick) {
             sets.push(tiny_imagenet(profile));
         }
         grid(vec![alignments("reconstruction", "noise", [(0.0, Noise::None)], sets)], vec![0])

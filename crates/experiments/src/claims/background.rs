@@ -82,10 +82,9 @@ impl Experiment for Background {
     }
 
     fn grid(&self, profile: Profile) -> Grid {
-        let sets = if profile == Profile::Smoke {
-            vec![fashion(profile)]
-        } else {
-            vec![fashion(profile), mnist(profile)]
+        let sets = match profile {
+            Profile::Smoke | Profile::Quick => vec![fashion(profile)],
+            _ => vec![fashion(profile), mnist(profile)],
         };
         let percents: &[u32] = if profile == Profile::Smoke { &[0, TRAINED] } else { &[0, 50, TRAINED, 99] };
         let all = |percents: &[u32]| -> Vec<DataConfig> {

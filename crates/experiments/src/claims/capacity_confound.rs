@@ -55,7 +55,7 @@ impl Experiment for CapacityConfound {
                 ("FC-L", fc::Config::of(Size::L, k)),
             ];
             let members = models.into_iter().enumerate().map(|(place, (label, model))| {
-                Member::new(label, place as f64, cre(Architecture::Fc(model), 0.5))
+                Member::new(label, place as f64, cre(Architecture::Fc(model), None))
             });
             let (label, member) = (format!("FC at k = {k}, one part larger"), "what is larger".into());
             families.push(Family { label, member, members: members.collect(), ..fc_m(profile, &[]) });

@@ -23,7 +23,7 @@ pub struct Complexity;
 fn sizes(profile: Profile, latent: usize) -> Family {
     let members = [Size::S, Size::M, Size::L].iter().enumerate().map(|(place, &size)| {
         let model = Architecture::Fc(fc::Config::of(size, latent));
-        Member::new(format!("FC-{size:?}"), place as f64, cre(model, 0.5))
+        Member::new(format!("FC-{size:?}"), place as f64, cre(model, None))
     });
     let label = format!("FC at k = {latent}");
     let family = fc_family(profile, Size::M, &[], Activation::Relu);
@@ -47,7 +47,8 @@ impl Experiment for Complexity {
         let named = [("ViT-S", vit::Config::S), ("ViT-M", vit::Config::M), ("ViT-L", vit::Config::L)];
         let families = match profile {
             Profile::Smoke => vec![sizes(profile, 16)],
-            Profile::Quick => vec![sizes(profile, 16)],
+            Profile::Quick | Profile::Standard => vec![sizes(profile, 16)],
+            Profile::Paper => vec![sizes(profile, 16), vit(profile, &named[..2])],
             Profile::Full => {
                 let mut families: Vec<Family> = [4, 16, 64].map(|k| sizes(profile, k)).into();
                 families.push(vit(profile, &named));

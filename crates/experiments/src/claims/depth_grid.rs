@@ -41,7 +41,7 @@ impl Experiment for DepthGrid {
     fn grid(&self, profile: Profile) -> Grid {
         let (depths, latent, training): (Vec<usize>, usize, _) = match profile {
             Profile::Smoke => (vec![2, 3], 8, [50, 1]),
-            Profile::Quick => (vec![2, 3, 6], 32, [100, 10]),
+            Profile::Quick | Profile::Standard | Profile::Paper => (vec![2, 3, 6], 32, [100, 10]),
             Profile::Full => ((2..=12).collect(), 128, [256, 60]),
         };
         let data = match profile {
@@ -77,7 +77,7 @@ impl Experiment for DepthGrid {
             known.push(&curves.data);
             let of: Vec<&Curves<'_>> = all.iter().filter(|other| other.data == curves.data).collect();
             for (name, title, metric) in [
-                ("accuracy", "Accuracy of a ridge probe of the latent", Metric::RidgeAccuracy),
+                ("accuracy", "Accuracy of a ridge probe of the latent in %", Metric::RidgeAccuracy),
                 ("error", "Test MSE of the reconstruction", Metric::TestMse),
             ] {
                 figures.extend(by_depth(&of, (name, title), metric)?.map(Figure::Heat));
@@ -97,11 +97,12 @@ impl Experiment for DepthGrid {
 /// Means over seeds by the depths of decoder and encoder, coloured by their distance from the mean of all.
 fn by_depth(of: &[&Curves<'_>], (name, title): (&str, &str), metric: Metric) -> Result<Option<HeatMap>> {
     let mut rows = Vec::new();
+    let factor = if metric == Metric::RidgeAccuracy { 100.0 } else { 1.0 };
     for curves in of {
         let mut row = Vec::new();
         for member in 0..curves.members.len() {
             let values = curves.at(metric, member, 0)?;
-            row.push((!values.is_empty()).then(|| mean(&values)));
+            row.push((!values.is_empty()).then(|| factor * mean(&values)));
         }
         rows.push((curves.family.clone(), row));
     }

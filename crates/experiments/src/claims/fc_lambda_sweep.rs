@@ -6,8 +6,8 @@ use report::{Figure, Verdict};
 
 use crate::error::Result;
 use crate::experiment::{Experiment, Info, Paper};
-use crate::families::{fashion, fc, fc_m, lambdas, mnist, seeds};
-use crate::grid::Grid;
+use crate::families::{COARSE, THREE, fashion, fc, fc_m, lambdas, mnist, seeds};
+use crate::grid::{Family, Grid};
 use crate::metric::Metric;
 use crate::profile::Profile;
 use crate::sweep::curves::Curves;
@@ -43,6 +43,19 @@ static INFO: Info = Info {
     recorded: Recorded::LINEAR_FRONT,
 };
 
+/// The weights of the paper profile, with a tail because nearly all of the accuracy is lost there.
+const PAPER: [f64; 10] = [0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 0.97, 0.99, 0.999, 1.0];
+/// Those of the sizes that are compared with one another, in families that are there as controls.
+const FOUR: [f64; 4] = [0.0, 0.5, 0.9, 1.0];
+
+/// The same with these weights for every size of the latent but k = 16.
+fn others_at(lambdas: &[f64], mut family: Family) -> Family {
+    for member in family.members.iter_mut().filter(|member| member.number != 16.0) {
+        member.lambdas = Some(lambdas.to_vec());
+    }
+    family
+}
+
 impl Experiment for FcLambdaSweep {
     fn info(&self) -> &'static Info {
         &INFO
@@ -52,11 +65,17 @@ impl Experiment for FcLambdaSweep {
         let latents: &[usize] = if profile == Profile::Smoke { &[4, 16] } else { &[4, 16, 64] };
         let families = match profile {
             Profile::Smoke => vec![fc_m(profile, latents)],
-            Profile::Quick => vec![
+            Profile::Quick => vec![others_at(&THREE, fc_m(profile, latents))],
+            Profile::Standard => vec![
                 fc_m(profile, latents),
                 // With identity latents no unit can die.
                 fc(profile, Size::M, &[4, 16], Activation::Identity).with_seeds(3),
                 fc_m(profile, latents).on(vec![mnist(profile)]).with_seeds(3),
+            ],
+            Profile::Paper => vec![
+                others_at(&COARSE, fc_m(profile, latents)),
+                others_at(&FOUR, fc(profile, Size::M, latents, Activation::Identity)).with_seeds(3),
+                fc_m(profile, latents).only_at(&FOUR).on(vec![mnist(profile)]).with_seeds(3),
             ],
             Profile::Full => {
                 let both = || vec![fashion(profile), mnist(profile)];
@@ -66,7 +85,12 @@ impl Experiment for FcLambdaSweep {
                 ]
             }
         };
-        Grid { families, lambdas: lambdas(profile), seeds: seeds(profile, 5) }
+        let lambdas = match profile {
+            Profile::Quick => COARSE.to_vec(),
+            Profile::Paper => PAPER.to_vec(),
+            Profile::Smoke | Profile::Standard | Profile::Full => lambdas(profile),
+        };
+        Grid { families, lambdas, seeds: seeds(profile, 5) }
     }
 
     fn figures(&self, results: &Results) -> Result<Vec<Figure>> {

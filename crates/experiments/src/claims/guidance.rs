@@ -18,6 +18,7 @@ use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{Measure, families_over_members};
 use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{About, Finding, judged, listed};
+use runs::images::{Change, DataConfig};
 use runs::learners::autoencoding::{Network, Objective};
 use runs::store::Results;
 
@@ -80,14 +81,23 @@ impl Experiment for Guidance {
             |latents: &[usize]| latents.iter().map(|&latent| (latent, mlpae(latent, 3))).collect::<Vec<_>>();
         let families: Vec<Family> = match profile {
             Profile::Smoke => both(&mlp(&[8]), vec![fashion(profile)], [50, 1]).into(),
-            Profile::Quick => [
+            Profile::Quick => both(&mlp(&[16]), vec![fashion(profile)], [100, 12]).into(),
+            Profile::Standard => [
                 both(&mlp(&[4, 16, 64]), vec![fashion(profile)], [100, 12]),
                 both(&mlp(&[64]), vec![cifar10(profile)], [100, 8]),
             ]
             .concat(),
+            Profile::Paper => {
+                // At 112 x 112, with an eighth of the channels, and one seed.
+                let resnet = Network::Resnet { latent: 128, width_divisor: 8 };
+                let imagenette = DataConfig::new("imagenette", 9_469, 0, 3_925).changed(Change::Halved);
+                let natural =
+                    both(&[(128, resnet)], vec![imagenette], [64, 20]).map(|family| family.with_seeds(1));
+                [both(&mlp(&[16, 64]), vec![fashion(profile)], [256, 20]), natural].concat()
+            }
             Profile::Full => {
                 let resnet = |latent| (latent, Network::Resnet { latent, width_divisor: 1 });
-                let imagenette = runs::images::DataConfig::new("imagenette", 9_469, 0, 3_925);
+                let imagenette = DataConfig::new("imagenette", 9_469, 0, 3_925);
                 [
                     both(&mlp(&[16, 64, 256, 512]), vec![fashion(profile), cifar10(profile)], [256, 50]),
                     both(&[128, 512, 2_048].map(resnet), vec![imagenette], [128, 100]),

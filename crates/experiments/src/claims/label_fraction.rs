@@ -32,7 +32,7 @@ fn shares(base: Family, architecture: &Architecture, n_train: usize, masks: &[f6
     let mut members = Vec::new();
     for (label, share) in [("1 %", FEWEST), ("10 %", 0.1), ("100 %", 1.0)] {
         let labelled = (share < 1.0).then(|| (share * n_train as f64).round() as usize);
-        let learner = |model| Cre { model, lambda: 0.5, mixing: models::Mixing::Weighted, labelled };
+        let learner = |model| Cre { model, lambda: None, mixing: models::Mixing::Weighted, labelled };
         members.push(Member::new(format!("{label} of labels"), share, learner(*architecture)));
         for &ratio in masks {
             let Architecture::Vit(config) = architecture else { continue };

@@ -6,7 +6,7 @@ use report::{Figure, Verdict};
 use super::fc_lambda_sweep::{OF_LATENT, OF_LATENT_CAPTION};
 use crate::error::Result;
 use crate::experiment::{Experiment, Info, Paper};
-use crate::families::{cnn_l, cnn_s, coarse, fashion, lambdas, mnist, seeds, vit};
+use crate::families::{THREE, cnn_l, cnn_s, coarse, fashion, lambdas, mnist, seeds, vit};
 use crate::grid::{Family, Grid};
 use crate::profile::Profile;
 use crate::sweep::curves::Curves;
@@ -40,7 +40,13 @@ pub static CNN_S: LambdaSweep = LambdaSweep {
     },
     grid: |profile| {
         let family = cnn_s(profile, &[16]);
-        over_lambda(profile, family.clone(), family)
+        match profile {
+            Profile::Paper => {
+                let families = vec![family];
+                Grid { families, lambdas: coarse(profile), seeds: seeds(profile, 3) }
+            }
+            _ => over_lambda(profile, family.clone(), family),
+        }
     },
     trade_off: "cnn-s-trade-off",
     latent: Some("cnn-s-latent"),
@@ -60,6 +66,7 @@ pub static CNN_L: LambdaSweep = LambdaSweep {
     grid: |profile| {
         let lambdas = match profile {
             Profile::Full => (0..=10).map(|tenth| f64::from(tenth) / 10.0).collect(),
+            Profile::Paper => THREE.to_vec(),
             _ => coarse(profile),
         };
         let families = vec![cnn_l(profile, Some(Rotation::PAPER), 0.2)];
@@ -89,11 +96,14 @@ pub static VIT: LambdaSweep = LambdaSweep {
     trends: &[&T3],
 };
 
-/// A family on Fashion-MNIST, and from the quick profile on with fewer seeds on MNIST; in full another family on both.
+/// A family on Fashion-MNIST, and from the standard profile on with fewer seeds on MNIST; in full another family on both.
 fn over_lambda(profile: Profile, family: Family, full: Family) -> Grid {
     let families = match profile {
-        Profile::Smoke => vec![family],
-        Profile::Quick => vec![family.clone(), family.on(vec![mnist(profile)]).with_seeds(3)],
+        Profile::Smoke | Profile::Quick => vec![family],
+        Profile::Standard => vec![family.clone(), family.on(vec![mnist(profile)]).with_seeds(3)],
+        Profile::Paper => {
+            vec![family.clone(), family.only_at(&THREE).on(vec![mnist(profile)]).with_seeds(3)]
+        }
         Profile::Full => vec![full.on(vec![fashion(profile), mnist(profile)])],
     };
     Grid { families, lambdas: lambdas(profile), seeds: seeds(profile, 5) }

@@ -49,10 +49,15 @@ impl Experiment for LatentSize {
         let widths = [("D = 8", 8), ("D = 16", 16), ("D = 32", 32), ("D = 64", 64)];
         let families = match profile {
             Profile::Smoke => vec![fc_m(profile, &[2, 4, 16])],
-            Profile::Quick => vec![
+            Profile::Quick | Profile::Standard => vec![
                 fc_m(profile, &[2, 4, 8, 16, 32, 64, 128]),
                 cnn_s(profile, &[1, 16]),
                 vits(profile, &widths[..2]),
+            ],
+            // With identity latents no unit can die.
+            Profile::Paper => vec![
+                fc(profile, Size::M, &[2, 4, 8, 16, 32, 64, 128, 256], Activation::Identity),
+                fc_m(profile, &[4, 16, 64]),
             ],
             Profile::Full => {
                 let k = [2, 3, 4, 8, 16, 32, 64, 128, 256, 512];

@@ -36,10 +36,13 @@ impl Experiment for LatentSpace {
             Profile::Full => vec![fashion(profile), mnist(profile)],
             _ => vec![fashion(profile)],
         };
-        let mut families = vec![fc_m(profile, &[2, 16]).on(data.clone())];
+        let latents: &[usize] = if profile == Profile::Paper { &[16] } else { &[2, 16] };
+        let mut families = vec![fc_m(profile, latents).on(data.clone())];
         if profile != Profile::Smoke {
             families.push(cnn_s(profile, &[16]).on(data.clone()));
             families.push(vit(profile, &[("ViT-S", vit::Config::S)]).on(data));
+        }
+        if !matches!(profile, Profile::Smoke | Profile::Paper) {
             families.push(cnn_l(profile, Some(Rotation::PAPER), 0.2));
         }
         // The figure shows one seed; the numbers above its panels are of as many as other experiments train.

@@ -83,7 +83,7 @@ impl Experiment for LinearCodes {
     fn grid(&self, profile: Profile) -> Grid {
         let (numbers, sizes): (&[usize], &[Size]) = match profile {
             Profile::Smoke => (&[4], &[Size::M]),
-            Profile::Quick => (&[2, 4, 8, 16, 32, 64], &[Size::M]),
+            Profile::Quick | Profile::Standard | Profile::Paper => (&[2, 4, 8, 16, 32, 64], &[Size::M]),
             Profile::Full => (&[2, 3, 4, 8, 16, 32, 64, 128, 256, 512], &[Size::S, Size::M, Size::L]),
         };
         let mut families = vec![fc_m(profile, numbers)];

@@ -47,7 +47,7 @@ impl Experiment for LinearCre {
         let latents: &[usize] = if profile == Profile::Smoke { &[4] } else { &[4, 16] };
         let members = latents.iter().map(|&k| {
             let model = Architecture::Linear { pixels: 784, classes: 10, latent: k };
-            Member::new(format!("k = {k}"), k as f64, cre(model, 0.5))
+            Member::new(format!("k = {k}"), k as f64, cre(model, None))
         });
         let base = fc_m(profile, &[]);
         let family = Family {

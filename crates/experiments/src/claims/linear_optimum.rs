@@ -98,6 +98,12 @@ impl Experiment for LinearOptima {
         let sets = vec![fashion(profile)];
         let families = match profile {
             Profile::Smoke => vec![joint(4, 3, 300, sets.clone()), denoising(NOISES[1], &[1], 300, sets)],
+            Profile::Quick => vec![
+                joint(4, 3, 10_000, sets.clone()),
+                joint(28, 3, 10_000, sets.clone()),
+                joint_of_coins(16, 16, 10_000, sets.clone()),
+                denoising(NOISES[1], &[1, 4], 4_000, sets),
+            ],
             _ => {
                 let mut families = vec![
                     joint(4, 3, 10_000, sets.clone()),

@@ -24,13 +24,13 @@ pub struct MaskingOrMixing;
 /// The model without a mask at every λ, then with masks at λ = 1.
 fn masks(profile: Profile, label: &str, config: vit::Config, ratios: &[f64]) -> Family {
     let family = vit_family(profile, &[(label, config)]);
-    let mut members = vec![Member::new(trends::NO_MASK, 0.0, cre(Architecture::Vit(config), 0.5))];
+    let mut members = vec![Member::new(trends::NO_MASK, 0.0, cre(Architecture::Vit(config), None))];
     for (loss, name) in [(MaskedLoss::Removed, "removed"), (MaskedLoss::Whole, "whole")] {
         for &ratio in ratios {
             let model = Architecture::Vit(vit::Config { masking: Masking { ratio, loss }, ..config });
             let number = members.len() as f64;
             members
-                .push(Member::new(format!("r = {ratio}, {name}"), number, cre(model, 1.0)).only_at(&[1.0]));
+                .push(Member::new(format!("r = {ratio}, {name}"), number, cre(model, None)).only_at(&[1.0]));
         }
     }
     Family { members, member: "share of hidden patches".into(), ..family }
@@ -62,7 +62,9 @@ impl Experiment for MaskingOrMixing {
     fn grid(&self, profile: Profile) -> Grid {
         let families: Vec<Family> = match profile {
             Profile::Smoke => vec![masks(profile, "ViT-S", vit::Config::S, &[0.5])],
-            Profile::Quick => vec![masks(profile, "ViT-S", vit::Config::S, &[0.25, 0.5, 0.75])],
+            Profile::Quick | Profile::Standard | Profile::Paper => {
+                vec![masks(profile, "ViT-S", vit::Config::S, &[0.25, 0.5, 0.75])]
+            }
             Profile::Full => {
                 let both = vec![fashion(profile), mnist(profile)];
                 let ratios = [0.25, 0.5, 0.75];
@@ -72,10 +74,11 @@ impl Experiment for MaskingOrMixing {
                 ]
             }
         };
-        let families = families
-            .into_iter()
-            .flat_map(|family| [family.clone(), with_new_heads(profile, &family)])
-            .collect();
+        let with_heads = |family: Family| match profile {
+            Profile::Quick => vec![family],
+            _ => vec![family.clone(), with_new_heads(profile, &family)],
+        };
+        let families = families.into_iter().flat_map(with_heads).collect();
         let mut lambdas = coarse(profile);
         if profile == Profile::Full {
             lambdas = vec![0.0, 0.1, 0.5, 0.9, 0.99, 0.999, 1.0];

@@ -45,12 +45,15 @@ impl Experiment for MixingRules {
     }
 
     fn grid(&self, profile: Profile) -> Grid {
-        let latents: &[usize] = if profile == Profile::Quick { &[16] } else { &[4, 16] };
+        let latents: &[usize] = match profile {
+            Profile::Smoke | Profile::Full => &[4, 16],
+            Profile::Quick | Profile::Standard | Profile::Paper => &[16],
+        };
         let mut families = Vec::new();
         for &k in latents {
             let learner = |mixing| {
                 let model = Architecture::Fc(fc::Config::of(Size::M, k));
-                Cre { model, lambda: 0.5, mixing, labelled: None }
+                Cre { model, lambda: None, mixing, labelled: None }
             };
             // The error of the mean image of Fashion-MNIST (section 6.2).
             let normalised = Mixing::Normalised { mse: 0.3466 };

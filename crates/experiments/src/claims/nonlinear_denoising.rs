@@ -61,13 +61,14 @@ impl Experiment for NonlinearDenoising {
     fn grid(&self, profile: Profile) -> Grid {
         let masks: &[(usize, f64)] = match profile {
             Profile::Smoke => &[(2, 0.5)],
-            Profile::Quick => &[(1, 0.66), (2, 0.66), (4, 0.33), (4, 0.66)],
+            Profile::Quick | Profile::Standard | Profile::Paper => {
+                &[(1, 0.66), (2, 0.66), (4, 0.33), (4, 0.66)]
+            }
             Profile::Full => &[(1, 0.33), (1, 0.66), (2, 0.33), (2, 0.66), (4, 0.33), (4, 0.66)],
         };
-        let sets = if profile == Profile::Smoke {
-            vec![fashion(profile)]
-        } else {
-            vec![fashion(profile), mnist(profile)]
+        let sets = match profile {
+            Profile::Smoke | Profile::Paper => vec![fashion(profile)],
+            _ => vec![fashion(profile), mnist(profile)],
         };
         let noises = std::iter::once(Noise::None)
             .chain(masks.iter().map(|&(patch, drop)| Noise::Mask { patch, drop }));
@@ -75,7 +76,11 @@ impl Experiment for NonlinearDenoising {
         let exact = alignments(Code::Exact.as_str(), "mask", numbered, sets.clone());
         let networks =
             std::iter::once((Noise::None.label(), 0.0, mlpae(LATENT, 3), Objective::Reconstruction));
-        let training = if profile == Profile::Smoke { [50, 1] } else { [100, 12] };
+        let training = match profile {
+            Profile::Smoke => [50, 1],
+            Profile::Paper => [256, 12],
+            _ => [100, 12],
+        };
         let mut trained = autoencoders(Code::Trained.as_str(), "mask", networks, sets, training);
         let plain = trained.members[0].learner.clone();
         for (place, &(patch, drop)) in masks.iter().enumerate() {

@@ -37,7 +37,8 @@ impl Experiment for PairedSynergy {
             _ => vec![fashion(profile)],
         };
         let lambdas = vec![0.0, 0.5, 0.9, 0.99, 1.0];
-        Grid { families: vec![fc_m(profile, &[16]).on(data)], lambdas, seeds: seeds(profile, 16) }
+        let n = if profile == Profile::Paper { 8 } else { 16 };
+        Grid { families: vec![fc_m(profile, &[16]).on(data)], lambdas, seeds: seeds(profile, n) }
     }
 
     fn figures(&self, results: &Results) -> Result<Vec<Figure>> {

@@ -44,7 +44,7 @@ impl Experiment for PredictiveCoding {
             let model = fc::Config::of(Size::M, k);
             let network = |output_precision| {
                 let relaxation = Relaxation { steps, rate: 0.05 };
-                let (lambda, optimiser) = (0.5, AdamConfig::PAPER);
+                let (lambda, optimiser) = (None, AdamConfig::PAPER);
                 learners::PredictiveCoding {
                     network: predictive_coding::Config {
                         model,
@@ -56,7 +56,7 @@ impl Experiment for PredictiveCoding {
                 }
             };
             let members = vec![
-                Member::new("backpropagation", 0.0, cre(Architecture::Fc(model), 0.5)),
+                Member::new("backpropagation", 0.0, cre(Architecture::Fc(model), None)),
                 Member::new("predictive coding", 1.0, network(1.0)),
             ];
             let (label, member) =

@@ -56,7 +56,7 @@ impl Experiment for ReconstructionRegulariser {
     fn grid(&self, profile: Profile) -> Grid {
         let (latents, training): (&[usize], _) = match profile {
             Profile::Smoke => (&[8], [50, 1]),
-            Profile::Quick => (&[16, 64], [100, 12]),
+            Profile::Quick | Profile::Standard | Profile::Paper => (&[16, 64], [100, 12]),
             Profile::Full => (&[128, 512, 1_024, 2_048], [256, 100]),
         };
         let data = if profile == Profile::Full {

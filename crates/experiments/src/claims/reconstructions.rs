@@ -33,13 +33,15 @@ impl Experiment for Reconstructions {
 
     fn grid(&self, profile: Profile) -> Grid {
         let data = match profile {
-            Profile::Smoke => vec![fashion(profile)],
+            Profile::Smoke | Profile::Paper => vec![fashion(profile)],
             _ => vec![fashion(profile), mnist(profile)],
         };
         let mut families = vec![fc_m(profile, &[4, 16]).on(data.clone())];
         if profile != Profile::Smoke {
             families.push(cnn_s(profile, &[16]).on(data.clone()));
             families.push(vit(profile, &[("ViT-S", vit::Config::S)]).on(data));
+        }
+        if !matches!(profile, Profile::Smoke | Profile::Paper) {
             families.push(cnn_l(profile, Some(Rotation::PAPER), 0.2));
         }
         let mut lambdas = coarse(profile);

@@ -40,13 +40,13 @@ impl Experiment for RecurrentCre {
     fn grid(&self, profile: Profile) -> Grid {
         let (k, steps): (usize, &[usize]) = match profile {
             Profile::Smoke => (4, &[1, 2]),
-            Profile::Quick => (16, &[1, 3]),
+            Profile::Quick | Profile::Standard | Profile::Paper => (16, &[1, 3]),
             Profile::Full => (16, &[1, 2, 3, 4, 6]),
         };
         let members = steps.iter().map(|&steps| {
             let network = recurrent::Config {
                 model: fc::Config::of(Size::M, k),
-                lambda: 0.5,
+                lambda: None,
                 steps,
                 loss_at: LossAt::EveryStep,
                 optimiser: AdamConfig::PAPER,

@@ -61,6 +61,10 @@ impl Experiment for RepresentationSimilarity {
         Grid { families: vec![fc_m(profile, latents)], lambdas: coarse(profile), seeds: seeds(profile, 3) }
     }
 
+    fn reads_parameters(&self) -> bool {
+        true
+    }
+
     fn collect(&self, grid: &Grid, finished: &FinishedSweep<'_>) -> Result<Results> {
         let mut results = collect(grid, finished, Recorded::NUMBERS)?;
         let (mut columns, mut layers) = (BTreeMap::<MetricGroup, Vec<f64>>::new(), Vec::new());

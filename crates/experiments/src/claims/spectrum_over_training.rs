@@ -60,7 +60,7 @@ impl Experiment for SpectrumOverTraining {
         };
         let families = match profile {
             Profile::Smoke => vec![family("MLPAE", vec![mlp(8, 3)], vec![fashion(profile)], [50, 2])],
-            Profile::Quick => vec![
+            Profile::Quick | Profile::Standard | Profile::Paper => vec![
                 family("MLPAE", vec![mlp(16, 3), mlp(64, 3)], vec![fashion(profile)], [100, 32]),
                 family("MLPAE", vec![mlp(128, 3)], vec![cifar10(profile)], [100, 8]).with_seeds(1),
                 family("DCAE", vec![conv(128, 5)], vec![cifar10(profile)], [100, 8]).with_seeds(1),

@@ -45,16 +45,16 @@ impl Experiment for SplitLatent {
         let k = 16;
         let splits: &[usize] = match profile {
             Profile::Smoke => &[4],
-            Profile::Quick => &[2, 4, 8, 12],
+            Profile::Quick | Profile::Standard | Profile::Paper => &[2, 4, 8, 12],
             Profile::Full => &[1, 2, 3, 4, 6, 8, 10, 12, 14],
         };
         let mut members =
-            vec![Member::new(SHARED, 0.0, cre(Architecture::Fc(fc::Config::of(Size::M, k)), 0.5))];
+            vec![Member::new(SHARED, 0.0, cre(Architecture::Fc(fc::Config::of(Size::M, k)), None))];
         for &classified in splits {
             let model = fc::Config { classified: Some(classified), ..fc::Config::of(Size::M, k) };
             let label = format!("{classified} + {}", k - classified);
             // λ plays no role in a split latent; it is run once.
-            let member = Member::new(label, classified as f64, cre(Architecture::Fc(model), 0.5));
+            let member = Member::new(label, classified as f64, cre(Architecture::Fc(model), None));
             members.push(member.only_at(&[0.9]));
         }
         let base = fc_m(profile, &[]);

@@ -20,9 +20,10 @@ use crate::sweep::figures::{crossed, figure, panel};
 use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{About, Finding, judged};
 use crate::sweep::words;
+use runs::images::DataConfig;
 use runs::learners::classification::{ClassificationLoss, Classifier};
 use runs::store::Results;
-use runs::subspaces::{Bound, Seen};
+use runs::subspaces::{Bound, Seen, Share};
 
 /// Section 3, E3.
 pub struct SubspaceRecognition;
@@ -85,6 +86,36 @@ fn both(label: &str, network: Classifier, of: usize, training: [u32; 2]) -> [Fam
     ]
 }
 
+/// How much narrower than in the paper the ResNet9 of the paper profile is.
+const WIDTH_DIVISOR: usize = 8;
+
+/// Whole images, and the exact shares of the paper's abstract: the top and the bottom of the variance.
+fn headline(label: &str, network: Classifier, data: DataConfig, training: [u32; 2]) -> [Family; 2] {
+    let percent = |side: Side, share: f64, seen| (format!("{side} {} %", 100.0 * share), share, seen);
+    let top = percent(Side::Top, NEAR_ALL, Seen::TopShare(Share { share: NEAR_ALL }));
+    let bottom = percent(Side::Bottom, A_FIFTH, Seen::BottomShare(Share { share: A_FIFTH }));
+    let data = held_out(vec![data]);
+    [(Side::Top, vec![("whole images".to_owned(), 1.0, Seen::Whole), top]), (Side::Bottom, vec![bottom])]
+        .map(|(side, seen)| recognition(&format!("{label}, {side}"), network, seen, data.clone(), training))
+}
+
+/// The headline on whole sets: of TinyImageNet also the other points of the published curve and, with cropped and mirrored
+/// images, the three points again, with one seed each.
+fn paper(profile: Profile) -> Vec<Family> {
+    let (network, training) = (Classifier::Resnet9 { width_divisor: WIDTH_DIVISOR }, [128, 10]);
+    let label = network.label();
+    let mut tiny = headline(&label, network, tiny_imagenet(profile), training);
+    // The first bound of the top keeps one component, the last bound everything or nearly nothing.
+    let curve = both(&label, network, 8, training);
+    for (family, (points, places)) in tiny.iter_mut().zip(curve.into_iter().zip([1..7, 0..7])) {
+        family.members.extend(points.members[places].iter().cloned().map(|member| member.with_seeds(1)));
+    }
+    let cropped =
+        headline(&format!("cropped and mirrored, {label}"), network, tiny_imagenet(profile), training)
+            .map(|family| family.with_seeds(1).recognising(|task| task.crop = Some(4)));
+    [tiny, headline(&label, network, cifar10(profile), training), cropped].concat()
+}
+
 static INFO: Info = Info {
     name: "subspace-recognition",
     title: "Recognition on PCA subspaces (LBR E3)",
@@ -113,7 +144,8 @@ impl Experiment for SubspaceRecognition {
             |families: [Family; 2], data: Vec<_>| families.map(|family| family.on(held_out(data.clone())));
         let families: Vec<Family> = match profile {
             Profile::Smoke => on(both("MLP", mlp, 2, [50, 1]), vec![fashion(profile)]).into(),
-            Profile::Quick => [
+            Profile::Quick => headline("MLP", mlp, fashion(profile), [100, 10]).into(),
+            Profile::Standard => [
                 on(both("MLP", mlp, 6, [100, 10]), vec![fashion(profile)]),
                 on(
                     both("ResNet9/8", resnet9(8), 4, [100, 5]),
@@ -122,6 +154,7 @@ impl Experiment for SubspaceRecognition {
                 .map(|family| family.with_seeds(1)),
             ]
             .concat(),
+            Profile::Paper => paper(profile),
             Profile::Full => {
                 let plain = [("MLP", mlp), ("ResNet9", resnet9(1))].map(|(label, network)| {
                     on(
@@ -145,7 +178,7 @@ impl Experiment for SubspaceRecognition {
                 [plain, cropped, squared].concat().concat()
             }
         };
-        grid(families, seeds(profile, 3))
+        grid(families, seeds(profile, if profile == Profile::Quick { 5 } else { 3 }))
     }
 
     fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
@@ -264,7 +297,9 @@ const LEFT_OUT: &str = " Of the bottom the last bound is left out: some pixels n
 /// Whether a point shows nothing but rounding: the last bound of the bottom, where directions without variance are kept
 /// beside the smallest components.
 fn means_nothing(curves: &Curves<'_>, member: usize) -> Result<bool> {
-    let is_last = side_of(curves)?.1 == Side::Bottom && member + 1 == curves.members.len();
+    let bound = curves.members[member].0.rsplit_once(" of ");
+    let is_last = side_of(curves)?.1 == Side::Bottom
+        && bound.is_some_and(|(before, of)| before.split(' ').next_back() == Some(of));
     Ok(is_last && curves.at(Metric::Components, member, 0)?.iter().any(|&kept| kept > LAST_LEAVES))
 }
 

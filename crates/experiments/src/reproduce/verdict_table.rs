@@ -1,8 +1,16 @@
 //! The verdicts as labelled columns of a results file, beside the CSV with the same columns.
 
-use report::{Effect, Verdict, table};
+use std::path::Path;
 
-use runs::store::{Coordinates, Dimension, Results, Values, Variable};
+use report::{Conclusion, Effect, Kind, Verdict, table};
+
+use crate::claim_id::ClaimId;
+use crate::claims;
+use crate::error::Result;
+use runs::store::{Coordinates, Dimension, Results, Values, Variable, read_results};
+
+/// The name of the table in the folder of a profile.
+pub(super) const FILE: &str = "verdicts.h5";
 
 /// Numeric columns over the rows: name, description, and the value, NaN where there is none.
 type Column = (&'static str, &'static str, fn(&Effect) -> f64);
@@ -47,6 +55,55 @@ pub(super) fn columns(rows: &[Verdict]) -> Results {
     results
 }
 
+/// The rows of the table in a folder that are not made from results: fact A13, and data sets that were not there.
+///
+/// # Errors
+/// If there is a table and it cannot be read.
+pub(super) fn of_runs(folder: &Path) -> Result<Vec<Verdict>> {
+    let file = folder.join(FILE);
+    if !file.exists() {
+        return Ok(vec![]);
+    }
+    let mut rows = rows(&read_results(&file)?);
+    let is_experiment = |name: &str| claims::ALL.iter().any(|one| one.info().name == name);
+    rows.retain(|row| row.source == ClaimId::A13.to_string() || is_experiment(&row.source));
+    Ok(rows)
+}
+
+/// The rows of a table without their effects; a column that is not there is empty.
+fn rows(results: &Results) -> Vec<Verdict> {
+    let texts = |name: &str| match results.dimensions.get(name).map(|dimension| &dimension.coordinates) {
+        Some(Coordinates::Texts(texts)) => texts.as_slice(),
+        _ => &[],
+    };
+    let counts = |name: &str| match results.variables.get(name).map(|variable| &variable.values) {
+        Some(Values::U64(counts)) => counts.as_slice(),
+        _ => &[],
+    };
+    let row = |at: usize| {
+        let text = |name: &str| texts(name).get(at).cloned().unwrap_or_default();
+        let count = |name: &str| counts(name).get(at).map_or(0, |&n| n as usize);
+        let [kind, conclusion] = [text("kind"), text("verdict")];
+        let kinds = [Kind::Claim, Kind::Guard, Kind::Exact];
+        Verdict {
+            source: text("claim_id"),
+            claim: text("title"),
+            data: text("data_set"),
+            model: text("model"),
+            reader: text("reader"),
+            kind: kinds.into_iter().find(|one| one.words() == kind).unwrap_or_default(),
+            expected: text("expected"),
+            got: text("reason"),
+            effect: None,
+            n: count("n_seeds"),
+            n_images: count("n_images"),
+            same_as: Some(text("same_runs_as")).filter(|name| !name.is_empty()),
+            conclusion: Conclusion::ALL.into_iter().find(|one| one.words() == conclusion).unwrap_or_default(),
+        }
+    };
+    (0..texts("claim_id").len()).map(row).collect()
+}
+
 /// Whether a column of the CSV is one of numbers.
 fn is_number(name: &str) -> bool {
     ["n seeds", "n images"].contains(&name) || NUMBERS.iter().any(|(number, ..)| *number == name)
@@ -55,7 +112,7 @@ fn is_number(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use runs::store::{read_results, write_results};
+    use runs::store::write_results;
 
     #[test]
     fn every_column_of_the_csv_is_read_back() {
@@ -71,16 +128,19 @@ mod tests {
         let one = Verdict { source: "C8".into(), effect: Some(effect), n: 3, ..Verdict::default() };
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("verdicts.h5");
-        write_results(&file, &columns(&[one, Verdict::default()])).unwrap();
+        let not_run =
+            Verdict { source: "pca-images".into(), got: "not here".into(), n: 2, ..Verdict::default() };
+        write_results(&file, &columns(&[one, Verdict::default(), not_run.clone()])).unwrap();
+        assert_eq!(of_runs(folder.path()).unwrap(), [not_run]);
         let read = read_results(&file).unwrap();
         for name in table::COLUMNS {
             let name = name.replace(' ', "_");
             assert!(read.dimensions.contains_key(&name) || read.variables.contains_key(&name), "{name}");
         }
-        assert_eq!(read.variables["n_seeds"].values, Values::U64(vec![3, 0]));
+        assert_eq!(read.variables["n_seeds"].values, Values::U64(vec![3, 0, 2]));
         assert_eq!(
             read.dimensions["claim_id"].coordinates,
-            Coordinates::Texts(vec!["C8".into(), String::new()])
+            Coordinates::Texts(vec!["C8".into(), String::new(), "pca-images".into()])
         );
     }
 }

@@ -109,7 +109,7 @@ fn a_row_about_a_weight_that_the_grid_lacks_is_not_run_and_names_it() {
     let (mut missing, starved) =
         (0, [&[0.4, 0.5][..], &[0.0, 0.5], &[0.5, 1.0], &[0.0, 0.9], &[0.9, 1.0], &[0.9], &[0.0, 1.0]]);
     for &experiment in ALL {
-        for profile in [Profile::Quick, Profile::Full] {
+        for profile in [Profile::Standard, Profile::Full] {
             let grid = grid(experiment, profile);
             for lambdas in starved.iter().filter(|_| mixes(&grid)) {
                 let grid = Grid { lambdas: lambdas.to_vec(), ..grid.clone() };
@@ -137,7 +137,7 @@ fn a_row_about_a_weight_that_the_grid_lacks_is_not_run_and_names_it() {
 fn what_depends_on_an_end_point_is_not_run_without_it() {
     let mut dependent = 0;
     for &experiment in ALL {
-        let grid = grid(experiment, Profile::Quick);
+        let grid = grid(experiment, Profile::Standard);
         for end in ["0", "1"].into_iter().filter(|_| mixes(&grid)) {
             let lambdas = grid.lambdas.iter().copied().filter(|lambda| end.parse() != Ok(*lambda)).collect();
             let starved = rows(experiment, &Grid { lambdas, ..grid.clone() }, &MadeUp::default());
@@ -195,7 +195,7 @@ fn nothing_is_compared_with_what_is_not_there() {
     const OF_WHAT_IS_THERE: [&str; 6] = ["LBR 6", "LBR 7", "LBR 8", "LBR 9", "LBR 10", "LBR E8"];
     let (mut alone, mut dependent) = (0, 0);
     for &experiment in ALL {
-        let grid = grid(experiment, Profile::Quick);
+        let grid = grid(experiment, Profile::Standard);
         let mut single = grid.clone();
         single.families.iter_mut().for_each(|family| family.members.truncate(1));
         if experiment.info().name == "depth-grid" {
@@ -234,7 +234,7 @@ fn nothing_is_compared_with_what_is_not_there() {
 #[test]
 fn masks_and_gaussian_noise_are_judged_only_where_they_were_computed() {
     let experiment = *ALL.iter().find(|one| one.info().name == "masking-impact").unwrap();
-    let grid = grid(experiment, Profile::Quick);
+    let grid = grid(experiment, Profile::Standard);
     let judged = |keep: fn(&str) -> bool| -> Vec<bool> {
         let mut grid = grid.clone();
         grid.families.retain(|family| keep(&family.label));
@@ -251,7 +251,7 @@ fn masks_and_gaussian_noise_are_judged_only_where_they_were_computed() {
 fn fewer_seeds_than_three_decide_nothing_that_was_trained() {
     let mut undecided = 0;
     for &experiment in ALL {
-        let grid = grid(experiment, Profile::Quick);
+        let grid = grid(experiment, Profile::Standard);
         for seeds in [vec![0], vec![0, 1]] {
             for row in rows(experiment, &Grid { seeds, ..grid.clone() }, &MadeUp::default()) {
                 let exact = |family: &crate::grid::Family| {
@@ -282,7 +282,7 @@ fn a_diverged_run_in_the_middle_leaves_the_other_seeds_paired() {
         ("label-fraction", "few labels", "points"),
     ] {
         let experiment = *ALL.iter().find(|one| one.info().name == name).unwrap();
-        let grid = Grid { seeds: vec![0, 1, 2, 3, 4], ..grid(experiment, Profile::Quick) };
+        let grid = Grid { seeds: vec![0, 1, 2, 3, 4], ..grid(experiment, Profile::Standard) };
         let judged = |diverged| -> Vec<(String, Conclusion, Option<String>)> {
             let rows = rows(experiment, &grid, &MadeUp { diverged: Some(diverged), ..MadeUp::default() });
             let part = |got: &str| got.find(compared).map(|at| got[at..].to_owned());
@@ -304,7 +304,7 @@ fn a_diverged_run_in_the_middle_leaves_the_other_seeds_paired() {
 #[test]
 fn the_page_says_that_masked_autoencoders_are_measured_on_whole_test_images() {
     let experiment = *ALL.iter().find(|one| one.info().name == "nonlinear-denoising").unwrap();
-    let results = MadeUp::default().results(&grid(experiment, Profile::Quick));
+    let results = MadeUp::default().results(&grid(experiment, Profile::Standard));
     assert!(experiment.warnings(&results).unwrap()[0].contains("`test_masked_*`"));
 }
 
@@ -321,7 +321,7 @@ fn a_family_of_an_unknown_label_is_an_error_and_not_a_verdict_that_was_not_run()
         "subspace-recognition",
     ] {
         let experiment = *ALL.iter().find(|one| one.info().name == name).unwrap();
-        let mut grid = grid(experiment, Profile::Quick);
+        let mut grid = grid(experiment, Profile::Standard);
         for at in 0..grid.families.len() {
             let label = std::mem::replace(&mut grid.families[at].label, "reworded".into());
             let error = experiment.verdicts(&MadeUp::default().results(&grid)).unwrap_err();
@@ -360,7 +360,7 @@ fn the_alignment_is_drawn_over_the_share_of_all_pixels() {
 #[test]
 fn a_bound_that_rounding_decides_is_not_drawn() {
     let experiment = *ALL.iter().find(|one| one.info().name == "subspace-recognition").unwrap();
-    let mut results = MadeUp::default().results(&grid(experiment, Profile::Quick));
+    let mut results = MadeUp::default().results(&grid(experiment, Profile::Standard));
     let drawn = |results: &Results| -> Vec<usize> {
         let panels = panels(experiment, results);
         panels.iter().flat_map(|panel| &panel.series).map(|series| series.points.len()).collect()

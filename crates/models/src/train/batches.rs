@@ -2,7 +2,7 @@
 
 use tensor::{Indices, Tensor};
 
-use crate::Example;
+use crate::{Example, Result};
 
 /// The batches of an epoch.
 pub enum Batches<'a> {
@@ -21,6 +21,19 @@ pub struct DeviceBatches<'a> {
     /// Gathers the selected batch for the training step with this number, by kernels only: for a recorded step it is called
     /// once, and its launches are replayed.
     pub gather: &'a dyn Fn(u64) -> tensor::Result<(Tensor, Indices)>,
+}
+
+impl<'a> Batches<'a> {
+    /// The examples, each prepared when it is asked for; `first` is the number of the training step of the first one.
+    pub(super) fn examples(self, first: u64) -> Box<dyn Iterator<Item = Result<Example>> + 'a> {
+        match self {
+            Self::Host(examples) => Box::new(examples.map(Ok)),
+            Self::Device(DeviceBatches { steps, seek, gather }) => Box::new((0..steps).map(move |step| {
+                seek(step)?;
+                Ok(gather(first + step as u64)?.into())
+            })),
+        }
+    }
 }
 
 impl<'a, I, T> From<I> for Batches<'a>

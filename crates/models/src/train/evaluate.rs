@@ -3,6 +3,7 @@
 use autograd::Tape;
 use tensor::{Indices, Tensor};
 
+use super::{Objective, Trainer};
 use crate::{Error, Mode, Representation, Result};
 
 /// A model that can be evaluated on labelled images.
@@ -121,6 +122,21 @@ fn evaluate_in<M: Evaluate + ?Sized>(
         sums.add(model.measure(&images, &labels, mode(batch))?);
     }
     sums.means()
+}
+
+impl<O: Objective + Evaluate> Trainer<O> {
+    /// [`evaluate()`] for the trained model.
+    pub fn evaluate(&self, batches: impl IntoIterator<Item = (Tensor, Indices)>) -> Result<Evaluation> {
+        evaluate(&self.objective, batches)
+    }
+
+    /// Latent, reconstruction and class scores of a batch.
+    ///
+    /// # Errors
+    /// If the images' shape does not fit.
+    pub fn represent(&self, images: &Tensor) -> Result<Representation> {
+        self.objective.represent(images)
+    }
 }
 
 /// The mean cross-entropy of scores `[n, classes]`, without gradients.

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use tensor::gpu::{Argument, Gpu, Grid, Recording};
 use tensor::{DType, Device, Tensor};
 
-use super::report::EpochSums;
-use super::{Conflict, DeviceBatches, EpochReport, Objective, Pass, Trainer, within_epoch};
+use super::{Conflict, DeviceBatches, EpochReport, Objective, Pass, Trainer};
 use crate::{Error, Result, ScheduleValue};
 
 /// The data of a trainer on the GPU of its model.
@@ -43,31 +42,23 @@ impl Recorder {
 }
 
 impl<O: Objective> Trainer<O> {
-    /// [`Trainer::epoch`] with batches on a device: recorded if device and objective support it, otherwise step by step.
-    pub(super) fn epoch_on_device(&mut self, epoch: u32, batches: DeviceBatches<'_>) -> Result<EpochReport> {
+    /// Whether steps are recorded: the model is on a GPU, and the objective supports it.
+    pub(super) fn records(&self) -> bool {
+        self.recorder.is_some() && self.objective.records()
+    }
+
+    /// [`Trainer::epoch`] by recorded steps.
+    pub(super) fn recorded_epoch(&mut self, epoch: u32, batches: &DeviceBatches<'_>) -> Result<EpochReport> {
         if batches.steps == 0 {
             return Err(Error::NoBatches);
         }
-        match (self.objective.records(), self.recorder.take()) {
-            (true, Some(mut recorder)) => {
-                let outcome = self.recorded_steps(&mut recorder, &batches);
-                let sums = outcome
-                    .and_then(|reported| Ok((reported, recorder.sums.to_device(&Device::Cpu)?.to_f64_vec())));
-                self.recorder = Some(recorder);
-                let (reported, sums) = sums?;
-                report(epoch, batches.steps, reported, &sums)
-            }
-            (_, recorder) => {
-                self.recorder = recorder;
-                let (mut sums, first) = (EpochSums::default(), self.steps);
-                for step in 0..batches.steps {
-                    (batches.seek)(step)?;
-                    let example = (batches.gather)(self.steps)?;
-                    sums.add(self.step(example).map_err(|error| within_epoch(error, first))?);
-                }
-                sums.report(epoch)
-            }
-        }
+        let mut recorder = self.recorder.take().expect("a device that records has a recorder");
+        let outcome = self.recorded_steps(&mut recorder, batches);
+        let sums =
+            outcome.and_then(|reported| Ok((reported, recorder.sums.to_device(&Device::Cpu)?.to_f64_vec())));
+        self.recorder = Some(recorder);
+        let (reported, sums) = sums?;
+        report(epoch, batches.steps, reported, &sums)
     }
 
     fn recorded_steps(&mut self, recorder: &mut Recorder, batches: &DeviceBatches<'_>) -> Result<Reported> {

@@ -10,6 +10,16 @@ use crate::adam::count;
 use crate::cre::fitting;
 
 impl<O: Objective> Trainer<O> {
+    /// The objective.
+    pub fn objective(&self) -> &O {
+        &self.objective
+    }
+
+    /// The number of steps so far.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
     /// All parameters by name, including frozen ones.
     pub fn params(&self) -> Vec<(String, &Param)> {
         self.objective.params()

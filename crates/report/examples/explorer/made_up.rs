@@ -1,7 +1,7 @@
 //! An explorer of synthetic values, with all parts that a real one may have or lack.
 
 use agon_report::Explorer;
-use agon_report::explorer::{Images, Latents, Linear, Model, Size, Spread, Trained};
+use agon_report::explorer::{Images, Latents, Linear, Model, Reader, Size, Spread, Trained};
 
 const LAMBDAS: [f64; 7] = [0.0, 0.25, 0.5, 0.9, 0.99, 0.999, 1.0];
 const GARMENTS: [&str; 10] = [
@@ -32,7 +32,8 @@ pub(crate) fn explorer() -> Explorer {
     let shapes = || (0..6).map(|class| format!("{class} petals")).collect::<Vec<_>>();
     let mut lacking = model("Flowers", "FC-M, identity latent", shapes(), &LAMBDAS[2..3], 3, 1.0);
     lacking.sizes.truncate(1);
-    lacking.sizes[0] = Size { linear: vec![], images: None, latents: None, ..lacking.sizes[0].clone() };
+    lacking.sizes[0] =
+        Size { readers: vec![], linear: vec![], images: None, latents: None, ..lacking.sizes[0].clone() };
     lacking.sizes[0].trained[0].cross_entropy = Spread::MISSING;
     let mut patchy = model("Garments", "CNN-S, ReLU latent", garments(), &LAMBDAS, 1, 0.6);
     patchy.sizes[0] = Size { images: None, latents: None, ..patchy.sizes[0].clone() };
@@ -86,6 +87,10 @@ fn size(k: usize, c: usize, n_classes: usize, lambdas: &[f64], ease: f64) -> Siz
     Size {
         k,
         trained: lambdas.iter().map(|&lambda| trained(lambda)).collect(),
+        readers: vec![Reader {
+            name: "ridge probe".into(),
+            accuracy: lambdas.iter().map(|&lambda| around(accuracy(lambda) - 0.03, 0.01, k + 3)).collect(),
+        }],
         linear: lambdas.iter().map(|&lambda| linear(lambda)).collect(),
         images: Some(images(k, c, n_classes, lambdas)),
         latents: Some(latents(k, n_classes, lambdas)),

@@ -18,10 +18,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let page = Page {
         title: "Do classification and reconstruction help or hurt each other?".into(),
         question: "All values on this page are synthetic. It shows what the explorer can do.".into(),
-        rows: vec![],
         explorer: Some(explorer),
-        sections: vec![],
-        provenance: vec![],
+        ..Page::default()
     };
     fs::write(folder.join("explorer.html"), page.html()?)?;
     Ok(())

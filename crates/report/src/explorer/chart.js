@@ -72,8 +72,20 @@ class Chart {
     this.add("text", {class: className, x, y}, parent).textContent = text;
   }
 
+  /** A window on the plot, in the same coordinates, beyond which nothing is seen. */
+  window() {
+    const [x, y] = [MARGIN.left, MARGIN.top];
+    const [width, height] = [this.width - x - MARGIN.right, this.height - y - MARGIN.bottom];
+    return this.add("svg", {class: "window", x, y, width, height, viewBox: `${x} ${y} ${width} ${height}`});
+  }
+
+  /** Whether a place is inside the axes. */
+  holds([x, y]) {
+    return x >= MARGIN.left && x <= this.width - MARGIN.right && y >= MARGIN.top && y <= this.height - MARGIN.bottom;
+  }
+
   /** A line through pairs of values, broken where one is missing. */
-  line(pairs, className) {
+  line(pairs, className, parent = this.svg) {
     let d = "";
     let pen = "M";
     for (const pair of pairs) {
@@ -84,7 +96,7 @@ class Chart {
         pen = "L";
       }
     }
-    if (d) this.add("path", {class: className, d});
+    if (d) this.add("path", {class: className, d}, parent);
   }
 
   /** The area between two ends, for each run of `[x, low, high]` without a gap. */
@@ -109,6 +121,12 @@ class Chart {
   bar(from, to, className) {
     const [[x1, y1], [x2, y2]] = [this.place(from), this.place(to)];
     this.add("line", {class: className, x1, y1, x2, y2});
+  }
+
+  /** A cross of two strokes at a pair of values. */
+  cross(pair, className) {
+    const [x, y] = this.place(pair);
+    this.add("path", {class: className, d: `M${x - 7} ${y}h14M${x} ${y - 7}v14`});
   }
 
   /** A point with a tooltip; `share` is its position along λ in [0, 1]. */

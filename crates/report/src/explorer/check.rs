@@ -51,6 +51,16 @@ impl Size {
             trained.cross_entropy.check(of, point, "test cross-entropy")?;
             trained.accuracy.check(of, point, "test accuracy")?;
         }
+        for reader in &self.readers {
+            some_text(of, "name of a reader", &reader.name)?;
+            if reader.accuracy.len() != n_lambdas {
+                let got = format!("{} values of {}", reader.accuracy.len(), reader.name);
+                return Err(mismatch(of, &for_each_lambda(n_lambdas), got));
+            }
+            for (point, accuracy) in reader.accuracy.iter().enumerate() {
+                accuracy.check(of, point, "test accuracy")?;
+            }
+        }
         for (i, linear) in self.linear.iter().enumerate() {
             finite(of, || format!("λ {i} of the linear front"), linear.lambda)?;
         }

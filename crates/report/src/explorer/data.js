@@ -38,10 +38,14 @@ function find(data, family) {
   return exact >= 0 ? exact : models.findIndex((model) => model.data === data);
 }
 
-/** The initial selection: the λ in the middle, where both objectives have weight. */
+/** The initial selection: the first model and size with images and latents, or with most of them, and the λ in the middle. */
 function pickFirst() {
-  const {sizes, lambdas} = models[0];
-  pickModel(0, sizes[Math.floor(sizes.length / 2)].k, lambdas[Math.floor(lambdas.length / 2)]);
+  const parts = ({images, latents}) => Number(images !== null) + Number(latents !== null);
+  const most = Math.max(...models.flatMap(({sizes}) => sizes.map(parts)));
+  const index = models.findIndex(({sizes}) => sizes.some((size) => parts(size) === most));
+  const {sizes, lambdas} = models[index];
+  const whole = sizes.filter((size) => parts(size) === most);
+  pickModel(index, whole[Math.floor(whole.length / 2)].k, lambdas[Math.floor(lambdas.length / 2)]);
 }
 
 /** Applies the selection in the URL fragment and returns whether there is one; missing parts are unchanged. */

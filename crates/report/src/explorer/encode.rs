@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Explorer, Linear, Model, Size, Spread, Trained};
+use super::{Explorer, Linear, Model, Reader, Size, Spread, Trained};
 use crate::marker::{is_open, outline};
 use crate::palette::Style;
 use crate::svg::At;
@@ -41,7 +41,11 @@ impl Size {
         let linear: Vec<Value> = self.linear.iter().map(Linear::json).collect();
         let images = self.images.as_ref().map(|images| images.json());
         let latents = self.latents.as_ref().map(|latents| latents.json());
-        json!({ "k": self.k, "trained": trained, "linear": linear, "images": images, "latents": latents })
+        let reader = |reader: &Reader| json!({ "name": reader.name, "accuracy": reader.accuracy.iter().map(|of| of.json()).collect::<Vec<_>>() });
+        let readers: Vec<Value> = self.readers.iter().map(reader).collect();
+        json!({
+            "k": self.k, "trained": trained, "readers": readers, "linear": linear, "images": images, "latents": latents,
+        })
     }
 }
 

@@ -67,6 +67,15 @@ function thinMarks() {
   part("marks").classList.toggle("sparse", part("marks").clientWidth < 40 * model().lambdas.length);
 }
 
+/** The mean of a measure, and its spread below. */
+function value(name, spreadOf) {
+  const between = spread(name, spreadOf).trim().slice(1, -1);
+  return [
+    element("b", {className: "mean", text: mean(name, spreadOf && spreadOf[0])}),
+    element("small", {text: between || "\u00a0"}),
+  ];
+}
+
 /** Shows the values at the selected λ, and updates the slider. */
 function drawNumbers() {
   const {lambdas} = model();
@@ -78,20 +87,24 @@ function drawNumbers() {
   slider.setAttribute("aria-valuetext", `λ = ${lambda}: ${aloud.join(", ")}`);
   part("lambda").textContent = lambda;
   [...part("marks").children].forEach((mark, i) => mark.classList.toggle("picked", i === picked.lambda));
-  const results = Object.keys(MEASURES).map((name) => {
-    const value = point[name];
-    const linear = linearNow()?.[name] ?? null;
-    const lines = [element("dd", {className: "mean", text: mean(name, value && value[0])})];
-    const between = spread(name, value).trim().slice(1, -1);
-    lines.push(element("dd", {text: between || "\u00a0"}));
-    if (size().linear.length > 0 && name !== "entropy") {
-      lines.push(element("dd", {className: "of-linear", text: `exact linear: ${mean(name, linear)}`}));
-    }
-    return element("div", {className: `result ${name}`, children: [element("dt", {text: MEASURES[name].name}), ...lines]});
-  });
-  const seeds = point.n === 0 ? "not trained" : `${point.n} ${point.n === 1 ? "seed" : "seeds"}`;
-  const of = [element("dt", {text: lambdaText(lambdas[picked.lambda])}), element("dd", {className: "mean", text: seeds})];
-  part("results").replaceChildren(element("div", {className: "result of", children: of}), ...results);
+  const linear = linearNow();
+  const error = element("div", {className: "tile mse", children: [
+    element("p", {text: "Test MSE"}),
+    ...value("mse", point.mse),
+    ...(linear ? [element("small", {text: `exact linear ${mean("mse", linear.mse)}`})] : []),
+  ]});
+  const readers = [["online head", point.accuracy], ...size().readers.map(({name, accuracy}) => [name, accuracy[picked.lambda]])];
+  const cells = readers.map(([name, accuracy]) => element("div", {children: [
+    element("dt", {text: name}),
+    element("dd", {children: value("accuracy", accuracy)}),
+  ]}));
+  const accuracies = element("div", {className: "tile accuracy", children: [
+    element("p", {text: readers.length === 1 ? "Test accuracy" : "Test accuracy, by reader of the latent"}),
+    element("dl", {children: cells}),
+  ]});
+  part("results").replaceChildren(error, accuracies);
+  const seeds = point.n === 0 ? "Not trained" : `${point.n} ${point.n === 1 ? "seed" : "seeds"}`;
+  part("seeds").textContent = `${seeds} at ${lambdaText(lambdas[picked.lambda])}.`;
   part("table").querySelectorAll("tbody tr").forEach((row, i) => {
     row.classList.toggle("picked", i === picked.lambda);
   });
@@ -103,11 +116,13 @@ function drawTable() {
   const hasLinear = size().linear.length > 0;
   const names = [...Object.keys(MEASURES)];
   const head = ["λ", ...names.map((name) => MEASURES[name].name + (MEASURES[name].unit && `,${MEASURES[name].unit}`)), "seeds"];
+  head.push(...size().readers.map(({name}) => `accuracy of ${name}, %`));
   if (hasLinear) head.push("exact linear MSE", "exact linear accuracy, %");
   const rows = lambdas.map((lambda, i) => {
     const point = size().trained[i];
     const texts = names.map((name) => MEASURES[name].write(point[name] && point[name][0]) + spread(name, point[name]));
     texts.push(String(point.n));
+    texts.push(...size().readers.map(({accuracy}) => percent(accuracy[i] && accuracy[i][0]) + spread("accuracy", accuracy[i])));
     if (hasLinear) {
       const linear = size().linear.find((point) => point.lambda === lambda);
       texts.push(precise(linear?.mse ?? null), percent(linear?.accuracy ?? null));

@@ -2,10 +2,10 @@
 
 const there = (values) => values.filter((value) => value !== null && value !== undefined);
 
-/** All values of a measure over every size of the model, so that axes do not depend on k. */
-function range(name) {
+/** All values of a measure over some sizes of the model; of all, so that an axis does not depend on k. */
+function range(name, sizes = model().sizes) {
   const values = [];
-  for (const {trained, linear} of model().sizes) {
+  for (const {trained, linear} of sizes) {
     for (const point of trained) values.push(...there(point[name] ?? []));
     values.push(...there(linear.map((point) => point[name])));
   }
@@ -19,6 +19,13 @@ const lambdaText = (lambda) => `λ\u00a0=\u00a0${short(lambda, 4)}`;
 const pair = (mse, accuracy) => (mse == null || accuracy == null ? null : [mse, accuracy]);
 const trainedPair = ({mse, accuracy}) => pair(mse?.[0], accuracy?.[0]);
 const linearPair = ({mse, accuracy}) => pair(mse, accuracy);
+
+/** The error of the pure autoencoder with the accuracy of the pure classifier; null unless both were trained. */
+function corner() {
+  const {lambdas} = model();
+  const [first, last] = [size().trained[0], size().trained[lambdas.length - 1]];
+  return lambdas[0] === 0 && lambdas.at(-1) === 1 ? pair(last.mse?.[0], first.accuracy?.[0]) : null;
+}
 
 /** The position of the λ with this index between the first and the last. */
 const share = (index) => index / Math.max(1, model().lambdas.length - 1);
@@ -34,14 +41,16 @@ class TradeOff {
 
   /** Draws everything that does not depend on λ. */
   draw() {
-    const [mse, accuracy] = [range("mse"), range("accuracy")];
-    const shown = model().sizes.some(({trained}) => trained.some(trainedPair));
+    // The axes fit this k; other k are cut off where they leave it.
+    const [mse, accuracy] = [range("mse", [size()]), range("accuracy", [size()])];
+    const shown = size().trained.some(trainedPair);
     this.figure.hidden = !shown;
     if (!shown) return;
     const {chart} = this;
     const x = new Axis(mse, {mayBeLogarithmic: true});
     chart.begin(x, new Axis(accuracy, {scale: 100}), x.logarithmic ? "test MSE (log scale)" : "test MSE", "test accuracy, %", this.description());
     this.names = there(size().trained.map(trainedPair)).map((pair) => chart.place(pair));
+    this.window = chart.window();
     for (const other of model().sizes) {
       if (other !== size()) this.other(other);
     }
@@ -54,6 +63,9 @@ class TradeOff {
       if (linearPair(point)) chart.dot(linearPair(point), "linear-dot", 2.2, 0, index < 0 ? null : index, says);
     }
     chart.line(size().trained.map(trainedPair), "line");
+    const ideal = corner();
+    part("corner-key").hidden = ideal === null;
+    if (ideal) chart.cross(ideal, "corner");
     size().trained.forEach((point, i) => this.point(point, i));
     this.linear = chart.movable("now-linear");
     chart.add("circle", {r: 6}, this.linear);
@@ -66,8 +78,8 @@ class TradeOff {
   /** Another size, faint, with its label at the first point where it fits. */
   other({k, trained}) {
     const pairs = trained.map(trainedPair);
-    this.chart.line(pairs, "other");
-    const places = there(pairs).map((pair) => this.chart.place(pair));
+    this.chart.line(pairs, "other", this.window);
+    const places = there(pairs).map((pair) => this.chart.place(pair)).filter((place) => this.chart.holds(place));
     const isFree = ([x, y]) => this.names.every(([a, b]) => Math.abs(a - x) > 45 || Math.abs(b - y) > 14);
     const place = places.find(isFree);
     if (!place) return;

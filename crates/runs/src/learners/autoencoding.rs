@@ -6,7 +6,6 @@ mod training;
 
 use models::resnet_autoencoder;
 use serde::{Deserialize, Serialize};
-use tensor::random::Stream;
 
 pub use self::task::{Masked, Network, Objective, Task};
 use self::training::AutoencoderTraining;
@@ -84,10 +83,6 @@ impl Learner for Autoencoding {
         true
     }
 
-    fn is_reread(&self) -> bool {
-        false
-    }
-
     fn reads_training_images(&self) -> bool {
         true
     }
@@ -97,8 +92,7 @@ impl Learner for Autoencoding {
     }
 
     fn train(&self, setup: &Setup<'_>, work: &mut dyn FnMut(&mut dyn Training)) -> Result<()> {
-        let (shape, classes) = (setup.images.train.image_shape(), setup.images.classes.len());
-        let model = self.task.build(shape, classes, &Stream::new(setup.seed, "init"))?;
+        let model = self.task.build(setup.images, &setup.init())?;
         work(&mut AutoencoderTraining::new(&self.task, setup, &model)?);
         Ok(())
     }

@@ -5,7 +5,6 @@ mod training;
 
 use models::resnet9;
 use serde::{Deserialize, Serialize};
-use tensor::random::Stream;
 
 pub use self::task::{ClassificationLoss, Classifier, Task};
 use self::training::ClassifierTraining;
@@ -13,7 +12,7 @@ use crate::Result;
 use crate::images::Images;
 use crate::learner::Learner;
 use crate::pixels::matrices;
-use crate::subspaces::Seen;
+use crate::subspaces::{Seen, Share};
 use crate::training::{Setup, Training};
 
 /// A classifier of projected images.
@@ -30,6 +29,8 @@ impl Learner for Classification {
             Seen::Whole => "whole images".to_owned(),
             Seen::Top(bound) => format!("top {} of {}", bound.place + 1, bound.of),
             Seen::Bottom(bound) => format!("bottom {} of {}", bound.place + 1, bound.of),
+            Seen::TopShare(Share { share }) => format!("top {} %", 100.0 * share),
+            Seen::BottomShare(Share { share }) => format!("bottom {} %", 100.0 * share),
         };
         format!("{} on {seen}", self.task.network.label())
     }
@@ -70,17 +71,12 @@ impl Learner for Classification {
         true
     }
 
-    fn is_reread(&self) -> bool {
-        false
-    }
-
     fn reads_training_images(&self) -> bool {
         true
     }
 
     fn train(&self, setup: &Setup<'_>, work: &mut dyn FnMut(&mut dyn Training)) -> Result<()> {
-        let (shape, classes) = (setup.images.train.image_shape(), setup.images.classes.len());
-        let model = self.task.network.build(shape, classes, &Stream::new(setup.seed, "init"))?;
+        let model = self.task.network.build(setup.images, &setup.init())?;
         work(&mut ClassifierTraining::new(&self.task, setup, &model)?);
         Ok(())
     }

@@ -36,10 +36,6 @@ impl Learner for ClosedForm {
         }
     }
 
-    fn takes(&self, _: [usize; 3], _: usize) -> std::result::Result<(), String> {
-        Ok(())
-    }
-
     /// Square matrices of as many rows as an image has pixels, or as there are images.
     fn image_bytes(&self, images: &Images) -> u64 {
         match self.question {
@@ -49,10 +45,6 @@ impl Learner for ClosedForm {
             Question::Bands { .. } => matrices(images.train.len()),
             Question::Optimum { .. } => 0,
         }
-    }
-
-    fn is_reread(&self) -> bool {
-        false
     }
 
     fn classifies(&self) -> bool {

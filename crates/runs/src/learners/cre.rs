@@ -5,12 +5,11 @@ mod observed;
 
 use models::{Architecture, CreTrainer, Mixing};
 use serde::{Deserialize, Serialize};
-use tensor::random::Stream;
 use tensor::{DType, Device};
 
 use crate::Result;
 use crate::images::{Images, LARGEST_DECOMPOSED};
-use crate::learner::{Learner, built_for, weighted};
+use crate::learner::{Learner, and_lambda, given, weighted};
 use crate::pixels::matrices;
 use crate::store::Arrays;
 use crate::training::with_batches::WithBatches;
@@ -22,9 +21,9 @@ use crate::training::{Scalars, Setup, Training};
 pub struct Cre {
     /// The model.
     pub model: Architecture,
-    /// The weight λ of the reconstruction loss in the encoder's loss, in [0, 1].
+    /// The weight λ of the reconstruction loss in the encoder's loss, in [0, 1]; a grid gives it to each of its runs.
     #[serde(serialize_with = "models::range::probability")]
-    pub lambda: f64,
+    pub lambda: Option<f64>,
     /// The rule that combines the two gradients at z.
     #[serde(default, skip_serializing_if = "is_weighted")]
     pub mixing: Mixing,
@@ -42,30 +41,27 @@ fn is_weighted(mixing: &Mixing) -> bool {
 impl Cre {
     /// Whether the encoder minimises a weighted sum of both losses of all images.
     fn mixes_two_losses(&self) -> bool {
-        self.lambda > 0.0 && self.lambda < 1.0 && is_weighted(&self.mixing) && self.labelled.is_none()
+        let is_between = self.lambda.is_some_and(|lambda| lambda > 0.0 && lambda < 1.0);
+        is_between && is_weighted(&self.mixing) && self.labelled.is_none()
     }
 }
 
 impl Learner for Cre {
     fn label(&self) -> String {
-        format!("{}, λ = {}", self.model.label(), self.lambda)
+        self.model.label() + &and_lambda(self.lambda)
     }
 
     fn lambda(&self) -> Option<f64> {
-        Some(self.lambda)
+        self.lambda
     }
 
     fn set_lambda(&mut self, lambda: f64) {
-        self.lambda = lambda;
+        self.lambda = Some(lambda);
     }
 
     /// The number of labels does not affect the time of a step.
     fn time_alike(&mut self) {
-        (self.lambda, self.labelled) = (0.5, None);
-    }
-
-    fn takes(&self, image: [usize; 3], n_classes: usize) -> std::result::Result<(), String> {
-        built_for(self.model, image, n_classes)
+        (self.lambda, self.labelled) = (Some(0.5), None);
     }
 
     fn architecture(&self) -> Option<Architecture> {
@@ -91,8 +87,8 @@ impl Learner for Cre {
     }
 
     fn train(&self, setup: &Setup<'_>, work: &mut dyn FnMut(&mut dyn Training)) -> Result<()> {
-        let model = self.model.build(&Stream::new(setup.seed, "init"), DType::F32)?;
-        let trainer = CreTrainer::new(&model, setup.optimiser, self.lambda)?.mixing(self.mixing)?;
+        let model = self.model.build(&setup.init(), DType::F32)?;
+        let trainer = CreTrainer::new(&model, setup.optimiser, given(self.lambda)?)?.mixing(self.mixing)?;
         let training = WithBatches::new(trainer, setup, self.labelled.filter(|_| setup.trains))?;
         let training = training.masked(model.is_masked()).observed(|trainer| match setup.device {
             Device::Cpu => observed::of(setup, &model, trainer),

@@ -1,12 +1,10 @@
 //! The fully connected CRE as a predictive coding network (an extension of `book/cre.md`).
 
-use models::Architecture;
-use models::predictive_coding;
+use models::{Architecture, predictive_coding};
 use serde::{Deserialize, Serialize};
-use tensor::random::Stream;
 
 use crate::Result;
-use crate::learner::{Learner, built_for};
+use crate::learner::{Learner, and_lambda, given};
 use crate::training::with_batches::WithBatches;
 use crate::training::{Setup, Training};
 
@@ -15,24 +13,20 @@ use crate::training::{Setup, Training};
 #[serde(deny_unknown_fields)]
 pub struct PredictiveCoding {
     /// The network.
-    pub network: predictive_coding::Config,
+    pub network: predictive_coding::Config<Option<f64>>,
 }
 
 impl Learner for PredictiveCoding {
     fn label(&self) -> String {
-        format!("predictive coding, λ = {}", self.network.lambda)
+        "predictive coding".to_owned() + &and_lambda(self.network.lambda)
     }
 
     fn lambda(&self) -> Option<f64> {
-        Some(self.network.lambda)
+        self.network.lambda
     }
 
     fn set_lambda(&mut self, lambda: f64) {
-        self.network.lambda = lambda;
-    }
-
-    fn takes(&self, image: [usize; 3], n_classes: usize) -> std::result::Result<(), String> {
-        built_for(Architecture::Fc(self.network.model), image, n_classes)
+        self.network.lambda = Some(lambda);
     }
 
     fn architecture(&self) -> Option<Architecture> {
@@ -44,8 +38,8 @@ impl Learner for PredictiveCoding {
     }
 
     fn train(&self, setup: &Setup<'_>, work: &mut dyn FnMut(&mut dyn Training)) -> Result<()> {
-        let stream = Stream::new(setup.seed, "init");
-        let trainer = predictive_coding::PredictiveCoding::trainer(&self.network, &stream)?;
+        let network = self.network.clone().with_lambda(given(self.network.lambda)?);
+        let trainer = predictive_coding::PredictiveCoding::trainer(&network, &setup.init())?;
         work(&mut WithBatches::new(trainer, setup, None)?);
         Ok(())
     }

@@ -2,10 +2,9 @@
 
 use models::{Architecture, recurrent};
 use serde::{Deserialize, Serialize};
-use tensor::random::Stream;
 
 use crate::Result;
-use crate::learner::{Learner, built_for, weighted};
+use crate::learner::{Learner, and_lambda, given, weighted};
 use crate::training::with_batches::WithBatches;
 use crate::training::{Setup, Training};
 
@@ -14,24 +13,20 @@ use crate::training::{Setup, Training};
 #[serde(deny_unknown_fields)]
 pub struct Recurrent {
     /// The network.
-    pub network: recurrent::Config,
+    pub network: recurrent::Config<Option<f64>>,
 }
 
 impl Learner for Recurrent {
     fn label(&self) -> String {
-        format!("recurrent, {} steps, λ = {}", self.network.steps, self.network.lambda)
+        format!("recurrent, {} steps{}", self.network.steps, and_lambda(self.network.lambda))
     }
 
     fn lambda(&self) -> Option<f64> {
-        Some(self.network.lambda)
+        self.network.lambda
     }
 
     fn set_lambda(&mut self, lambda: f64) {
-        self.network.lambda = lambda;
-    }
-
-    fn takes(&self, image: [usize; 3], n_classes: usize) -> std::result::Result<(), String> {
-        built_for(Architecture::Fc(self.network.model), image, n_classes)
+        self.network.lambda = Some(lambda);
     }
 
     fn architecture(&self) -> Option<Architecture> {
@@ -47,7 +42,8 @@ impl Learner for Recurrent {
     }
 
     fn train(&self, setup: &Setup<'_>, work: &mut dyn FnMut(&mut dyn Training)) -> Result<()> {
-        let trainer = recurrent::Recurrent::trainer(&self.network, &Stream::new(setup.seed, "init"))?;
+        let network = self.network.clone().with_lambda(given(self.network.lambda)?);
+        let trainer = recurrent::Recurrent::trainer(&network, &setup.init())?;
         work(&mut WithBatches::new(trainer, setup, None)?);
         Ok(())
     }

@@ -1,12 +1,17 @@
 //! Estimates the duration of runs from a few steps of each kind.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use ::data::{Dataset, Origin, Split};
+use ndarray::Array4;
 use tensor::Device;
+use tensor::random::Stream;
 
 use super::data::Data;
 use crate::Result;
 use crate::images::{DataConfig, Images};
+use crate::learners::RunConfig;
 use crate::run::Run;
 
 /// Measured times of a step and of an evaluation, by config.
@@ -14,28 +19,57 @@ pub struct Estimate<'d> {
     data: &'d Data,
     device: Device,
     timed: HashMap<String, [f64; 2]>,
+    stand_ins: HashMap<DataConfig, Arc<Images>>,
 }
 
 impl<'d> Estimate<'d> {
     /// An estimate without measurements.
     pub fn new(data: &'d Data, device: Device) -> Self {
-        Self { data, device, timed: HashMap::new() }
+        Self { data, device, timed: HashMap::new(), stand_ins: HashMap::new() }
     }
 
-    /// The seconds that a run takes on one core; 0 if its data are missing.
+    /// The seconds that a run takes on one core; 0 if its data are missing and of unknown size. Missing images of known size
+    /// are replaced by noise.
     ///
     /// # Errors
     /// If its model cannot be built.
     pub fn seconds(&mut self, run: &Run) -> Result<f64> {
-        let Some(images) = self.data.open.get(&run.config.data) else { return Ok(0.0) };
+        let images = match self.data.open.get(&run.config.data) {
+            Some(images) => Some(Arc::clone(images)),
+            None => self.stand_in(run)?,
+        };
+        let Some(images) = images else { return Ok(0.0) };
         if !run.config.learner.learns() {
-            return Ok(closed_form(images));
+            return Ok(closed_form(&images));
         }
-        let [step, evaluation] = self.timed(run, images)?;
+        let [step, evaluation] = self.timed(run, &images)?;
         let DataConfig { train, validation, test, .. } = run.config.data;
         let epochs = f64::from(run.config.epochs);
         let steps = (train / run.config.batch) as f64 * epochs;
         Ok(steps * step + (epochs + 1.0) * (validation + test) as f64 * evaluation)
+    }
+
+    /// A few images of the size of those of a missing set.
+    fn stand_in(&mut self, run: &Run) -> Result<Option<Arc<Images>>> {
+        let RunConfig { data, batch, .. } = &run.config;
+        let of = DataConfig { train: 2 * batch, validation: 0, test: 2 * batch, ..data.clone() };
+        if let Some(known) = self.stand_ins.get(&of) {
+            return Ok(Some(Arc::clone(known)));
+        }
+        let Some(([c, h, w], classes)) = ::data::size_of(&data.name) else { return Ok(None) };
+        let mut noise = Stream::new(0, "images that stand in for others").sequence(0);
+        let mut split = || {
+            let pixels =
+                Array4::from_shape_simple_fn((of.train, c, h, w), || (256.0 * noise.uniform()) as u8);
+            Split::new(pixels, (0..of.train).map(|row| (row % classes) as u8).collect(), classes)
+        };
+        let names: Vec<String> = (0..classes).map(|class| class.to_string()).collect();
+        let origin =
+            Origin { source: "noise".into(), files: vec![], selection: "all".into(), licence: "none".into() };
+        let set = Dataset::new(&data.name, &names, split()?, split()?, origin)?;
+        let images = Arc::new(Images::of(&of, &set)?);
+        self.stand_ins.insert(of, Arc::clone(&images));
+        Ok(Some(images))
     }
 
     /// The seconds of a step and of evaluating one image, measured once per learner and batch size.

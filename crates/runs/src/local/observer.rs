@@ -1,12 +1,13 @@
 //! The interface through which schedulers report progress.
 
+use super::stages::Stages;
 use crate::run::Run;
 use crate::store::{Epoch, FinishedRun};
 
 /// Receives progress events of runs, from several threads.
 pub trait Observer: Sync {
     /// The runs that will be reported.
-    fn begin(&self, _runs: &[Run]) {}
+    fn begin(&self, _stages: &Stages) {}
 
     /// No more events follow.
     fn end(&self) {}

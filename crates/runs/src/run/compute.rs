@@ -45,7 +45,7 @@ impl Run {
             Ok(()) if !self.config.learner.learns() => self.answer(images, &mut folder, &mut observe),
             Ok(()) => self.learn(images, needed, device, true, |training| {
                 let mut finals = self.epochs(training, images, &mut folder, &mut observe)?;
-                if keep == Keep::EveryParameter || self.config.learner.is_reread() {
+                if keep == Keep::EveryParameter {
                     let learned = training.learned();
                     finals.extend(learned.iter().map(|(name, value)| (parameter(name), Array::of(value))));
                 }
@@ -268,8 +268,7 @@ pub const MASKED_TEST: [(&str, &str); 4] = [
 /// Which parameters of a finished run are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keep {
-    /// Those that other runs and figures use; none of autoencoders and subspace classifiers, whose hundreds of runs would
-    /// fill a disk.
+    /// None, except of encoders that other runs of the sweep read: the parameters of hundreds of runs would fill a disk.
     WhatIsReread,
     /// All parameters.
     EveryParameter,

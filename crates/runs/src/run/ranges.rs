@@ -179,8 +179,12 @@ impl<'n> Serializer for &'n mut Numbers {
         Ok(())
     }
 
+    /// A number that a config may leave out is not serialized; this one was not given.
     fn serialize_none(self) -> Collected {
-        Ok(())
+        match self.range {
+            Some(_) => self.found(f64::NAN, &format_args!("not set")),
+            None => Ok(()),
+        }
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Collected {

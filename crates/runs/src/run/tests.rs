@@ -4,11 +4,11 @@ use data::{Dataset, Origin, Split};
 use models::predictive_coding::{self, Relaxation};
 use models::recurrent::{self, LossAt};
 use models::{
-    AdamConfig, Architecture, Decayed, EpochReport, Evaluation, MaskedLoss, Masking, Mixing, fc, fc::Size,
-    vit,
+    AdamConfig, Architecture, Decayed, EpochReport, Evaluation, MaskedLoss, Masking, Mixing, Representation,
+    Train, fc, fc::Size, vit,
 };
 use ndarray::Array4;
-use tensor::Device;
+use tensor::{Device, Tensor};
 
 use super::Run;
 use super::compute::{Ended, Keep};
@@ -24,7 +24,7 @@ use crate::learners::{
 };
 use crate::store::{Arrays, FinishedRun, Outcome, Store, Values};
 use crate::subspaces::{Bound, Seen};
-use crate::training::{Hardware, Rotation, Scalars, TrainerState, Training};
+use crate::training::{Hardware, Rotation, Scalars, Training};
 
 mod readers;
 
@@ -51,7 +51,7 @@ fn fc_s() -> Architecture {
 /// Runs of every kind that depend on no other run.
 fn every_kind() -> Vec<Run> {
     let model = fc::Config::of(Size::S, 4);
-    let (lambda, optimiser) = (0.5, AdamConfig::PAPER);
+    let (lambda, optimiser) = (Some(0.5), AdamConfig::PAPER);
     let relaxation = Relaxation { steps: 2, rate: 0.01 };
     let pc = predictive_coding::Config { model, lambda, output_precision: 1.0, relaxation, optimiser };
     let recurrent = recurrent::Config { model, lambda, steps: 2, loss_at: LossAt::EveryStep, optimiser };
@@ -286,15 +286,15 @@ fn a_run_that_does_not_fit_in_memory_fails_before_it_starts_and_stays_unfinished
     assert_eq!(store.run(&spec).unwrap().epochs().len(), 1);
 }
 
-/// A learner that cannot be trained or observed.
-struct Unobserved;
+/// A learner that cannot be trained or observed, and represents images by a function.
+pub(super) struct Untrained<R>(pub(super) R);
 
-impl Training for Unobserved {
-    fn trainer(&self) -> &dyn TrainerState {
+impl<R: Fn(&Tensor) -> crate::Result<Representation>> Training for Untrained<R> {
+    fn trainer(&self) -> &dyn Train {
         unreachable!("nothing is trained")
     }
 
-    fn trainer_mut(&mut self) -> &mut dyn TrainerState {
+    fn trainer_mut(&mut self) -> &mut dyn Train {
         unreachable!("nothing is trained")
     }
 
@@ -306,6 +306,10 @@ impl Training for Unobserved {
         Ok(Evaluation { mse: 0.5, cross_entropy: 1.0, accuracy: 0.25, n: split.len() })
     }
 
+    fn represent(&self, images: &Tensor) -> crate::Result<Representation> {
+        (self.0)(images)
+    }
+
     fn observe(&self) -> crate::Result<Scalars> {
         Err(Error::Usage("no memory is free".into()))
     }
@@ -314,7 +318,8 @@ impl Training for Unobserved {
 #[test]
 fn a_failing_observation_is_skipped_and_the_epoch_is_recorded() {
     let run = run(cre(fc_s(), 0.5));
-    let Ok(scalars) = run.one_epoch(&mut Unobserved, &images(), 0) else { panic!("the epoch is lost") };
+    let mut unobserved = Untrained(|_: &Tensor| Err(Error::Missing("representation".into())));
+    let Ok(scalars) = run.one_epoch(&mut unobserved, &images(), 0) else { panic!("the epoch is lost") };
     assert_eq!(scalars["test_mse"], 0.5);
     assert!(scalars.keys().all(|name| name.starts_with("test_") || name.starts_with("validation_")));
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use super::error::{Error, Result};
+use crate::error::cluster::{Error, Result};
 
 /// The final states of a task; in every other state it may still run.
 const OVER: [&str; 10] = [

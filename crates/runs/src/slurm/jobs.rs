@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use system::files;
 
 use super::commands::Commands;
-use super::error::{Error, Result};
+use crate::error::cluster::{Error, Result};
 
 /// The maximum size in bytes of a record or a task log.
 const MOST_BYTES: u64 = 1 << 26;

@@ -6,8 +6,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use system::files;
 
-use super::error::{Error, Result};
 use super::units::Unit;
+use crate::error::cluster::{Error, Result};
 use crate::images::OpenData;
 use crate::learners::RunConfig;
 use crate::run::Run;

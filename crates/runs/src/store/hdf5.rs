@@ -76,21 +76,13 @@ pub fn read_results(file: &Path) -> Result<Results> {
     Ok(read::read(file)?.0)
 }
 
-/// [`read_results`], and the SHA-256 of the file as [`checksum`] returns it.
+/// [`read_results`], and the SHA-256 that the file contains of its own bytes; `None` for a file of an older version without
+/// one, in which damage may go undetected.
 ///
 /// # Errors
 /// As [`read_results`].
 pub fn read_sealed(file: &Path) -> Result<(Results, Option<String>)> {
     read::read(file)
-}
-
-/// Verifies and returns the SHA-256 that a results file contains of its own bytes; `None` for a file
-/// of an older version without one, in which damage may go undetected.
-///
-/// # Errors
-/// [`Error::Io`], [`Error::Altered`].
-pub fn checksum(file: &Path) -> Result<Option<String>> {
-    seal::check(file)
 }
 
 /// [`write_results`], returning the SHA-256 of the file.

@@ -1,12 +1,12 @@
 //! A trainer with its training batches on a device.
 
 use data::Split;
-use models::train::{Evaluate, Objective};
+use models::train::{Evaluate, Objective, Train};
 use models::{EpochReport, Evaluation, Representation, Trainer, evaluate, evaluate_masked};
 use tensor::{Device, Indices, Tensor};
 
 use super::batches::{Source, in_order};
-use super::{Scalars, Setup, TrainerState, Training};
+use super::{Scalars, Setup, Training};
 use crate::Result;
 use crate::store::Arrays;
 
@@ -62,11 +62,11 @@ impl<'a, O: Objective + Evaluate> WithBatches<'a, O> {
 }
 
 impl<O: Objective + Evaluate> Training for WithBatches<'_, O> {
-    fn trainer(&self) -> &dyn TrainerState {
+    fn trainer(&self) -> &dyn Train {
         &self.trainer
     }
 
-    fn trainer_mut(&mut self) -> &mut dyn TrainerState {
+    fn trainer_mut(&mut self) -> &mut dyn Train {
         &mut self.trainer
     }
 

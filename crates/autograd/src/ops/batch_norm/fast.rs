@@ -3,9 +3,13 @@
 //! `x` is `[n, c, plane]`. With planes of more than one element a channel is a list of rows; with planes of one
 //! element it is a column, and strips of columns are read together. Every sum has a fixed order.
 
-use tensor::rows;
+use std::ops::Range;
+
+use tensor::vector::{Binary, Unary};
+use tensor::{Epilogue, Map2, rows};
 
 use crate::moments::Moments as Exact;
+use crate::ops::relu::ReluGrad;
 
 /// The number of columns summed together.
 const STRIP: usize = 64;
@@ -25,6 +29,11 @@ impl Layout {
         Self { channels: shape[1], plane: shape[2..].iter().product() }
     }
 
+    /// The layout of one plane.
+    pub(crate) fn of_plane(plane: usize) -> Self {
+        Self { channels: 1, plane }
+    }
+
     /// The planes of one channel, one for each example.
     fn planes(self, x: &[f32], channel: usize) -> impl Iterator<Item = &[f32]> {
         x.chunks_exact(self.plane).skip(channel).step_by(self.channels)
@@ -36,13 +45,52 @@ impl Layout {
     }
 }
 
+/// The normalisation of each channel: `z = (x - mean) rstd` and `y = (x - mean) scale + shift`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Norm<'a> {
+    pub(crate) mean: &'a [f32],
+    pub(crate) rstd: &'a [f32],
+    pub(crate) scale: &'a [f32],
+    pub(crate) shift: &'a [f32],
+}
+
+impl<'a> Norm<'a> {
+    /// The normalisation of some channels.
+    pub(crate) fn of(self, channels: Range<usize>) -> Self {
+        let of = |values: &'a [f32]| &values[channels.clone()];
+        Self { mean: of(self.mean), rstd: of(self.rstd), scale: of(self.scale), shift: of(self.shift) }
+    }
+}
+
+/// `weight rstd` of each channel.
+pub(crate) fn scales(weight: &[f32], rstd: &[f32]) -> Vec<f32> {
+    weight.iter().zip(rstd).map(|(weight, rstd)| weight * rstd).collect()
+}
+
+/// `with_gate!(epilogue, gate => expression)`: the expression with the function that takes `y` and the gradient by the
+/// output of the epilogue to the gradient by `y`.
+macro_rules! with_gate {
+    ($epilogue:expr, $gate:ident => $expression:expr) => {
+        match $epilogue {
+            Epilogue::Identity => {
+                let $gate = |_: f32, dy: f32| dy;
+                $expression
+            }
+            Epilogue::Relu => {
+                let $gate = |y: f32, dy: f32| ReluGrad.formula_f32(y, dy);
+                $expression
+            }
+        }
+    };
+}
+
 /// Running count, mean and sum of squared deviations.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Moments {
+struct Moments {
     count: f64,
-    pub(crate) mean: f64,
+    mean: f64,
     /// The sum of the squared deviations from the mean.
-    pub(crate) squares: f64,
+    squares: f64,
 }
 
 impl Moments {
@@ -68,7 +116,7 @@ impl Moments {
 }
 
 /// The moments of each channel; each group is read twice while it is in the cache.
-pub(crate) fn moments(x: &[f32], layout: Layout) -> Vec<Moments> {
+fn moments(x: &[f32], layout: Layout) -> Vec<Moments> {
     let mut moments = vec![Moments::default(); layout.channels];
     if layout.plane == 1 {
         rows::each(x.len(), moments.chunks_mut(STRIP).enumerate(), |(strip, moments)| {
@@ -82,52 +130,88 @@ pub(crate) fn moments(x: &[f32], layout: Layout) -> Vec<Moments> {
     moments
 }
 
-/// `[sum(dy z), sum(dy)]` of each channel, with `z = (x - mean) rstd`.
-pub(crate) fn sums(x: &[f32], dy: &[f32], [mean, rstd]: [&[f32]; 2], layout: Layout) -> Vec<[f64; 2]> {
-    let mut sums = vec![[0.0; 2]; layout.channels];
-    if layout.plane == 1 {
-        rows::each(x.len(), sums.chunks_mut(STRIP).enumerate(), |(strip, sums)| {
-            sums_of_columns([x, dy], [mean, rstd], strip * STRIP, sums);
-        });
-    } else {
-        rows::each(x.len(), sums.iter_mut().enumerate(), |(channel, sums)| {
-            *sums = sums_of_planes([x, dy], [mean[channel], rstd[channel]], layout, channel);
-        });
+/// Writes the mean, the unbiased variance and the rstd of each channel.
+pub(crate) fn statistics(x: &[f32], layout: Layout, eps: f64, [means, variances, rstds]: [&mut [f32]; 3]) {
+    let count = (x.len() / means.len()) as f64;
+    for (channel, moments) in moments(x, layout).into_iter().enumerate() {
+        means[channel] = moments.mean as f32;
+        variances[channel] = (moments.squares / (count - 1.0)) as f32;
+        rstds[channel] = (1.0 / (moments.squares / count + eps).sqrt()) as f32;
     }
+}
+
+/// `[sum(dy z), sum(dy)]` of each channel, where `dy` is the gradient by `y` before its epilogue.
+pub(crate) fn sums(x: &[f32], dy: &[f32], norm: Norm<'_>, epilogue: Epilogue, layout: Layout) -> Vec<[f64; 2]> {
+    let mut sums = vec![[0.0; 2]; layout.channels];
+    with_gate!(epilogue, gate => {
+        if layout.plane == 1 {
+            rows::each(x.len(), sums.chunks_mut(STRIP).enumerate(), |(strip, sums)| {
+                let strip = strip * STRIP..strip * STRIP + sums.len();
+                sums_of_columns([x, dy], layout.channels, strip.clone(), norm.of(strip), sums, gate);
+            });
+        } else {
+            rows::each(x.len(), sums.iter_mut().enumerate(), |(channel, sums)| {
+                *sums = sums_of_planes([x, dy], norm.of(channel..channel + 1), layout, channel, gate);
+            });
+        }
+    });
     sums
 }
 
-/// `y = (x - mean) scale + shift`, with `mean`, `scale` and `shift` of each channel.
-pub(crate) fn normalise(x: &[f32], y: &mut [f32], channels: [&[f32]; 3], layout: Layout) {
+/// `[sum(dy z), sum(dy)]` of one plane.
+pub(crate) fn sums_of_plane(x: &[f32], dy: &[f32], norm: Norm<'_>) -> [f64; 2] {
+    sums_of_planes([x, dy], norm, Layout::of_plane(x.len()), 0, |_, dy| dy)
+}
+
+/// `y = epilogue((x - mean) scale + shift)`
+pub(crate) fn normalise(x: &[f32], y: &mut [f32], norm: Norm<'_>, epilogue: Epilogue, layout: Layout) {
     let tasks = x.chunks(layout.task()).zip(y.chunks_mut(layout.task()));
-    rows::each(x.len(), tasks, |(x, y)| normalise_task(x, y, channels, layout));
+    match epilogue {
+        Epilogue::Identity => rows::each(x.len(), tasks, |(x, y)| normalise_task(x, y, norm, layout, |y| y)),
+        Epilogue::Relu => rows::each(x.len(), tasks, |(x, y)| {
+            normalise_task(x, y, norm, layout, |y| Epilogue::Relu.of(y));
+        }),
+    }
 }
 
 /// The coefficients of `dx` in one channel: `of_dy dy + of_z z + of_x (x - mean) + shift`, with `z = (x - mean) rstd`.
 /// `z` is computed first: where `x` is huge, `of_z rstd` would underflow.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Gradient {
+    /// The scale of the normalisation too.
     pub(crate) of_dy: f32,
     pub(crate) of_z: f32,
     pub(crate) of_x: f32,
     pub(crate) mean: f32,
     pub(crate) rstd: f32,
     pub(crate) shift: f32,
+    /// The bias, for the gradient of an epilogue.
+    pub(crate) bias: f32,
 }
 
 impl Gradient {
     #[inline(always)]
-    fn at(&self, x: f32, dy: f32) -> f32 {
+    fn at(&self, x: f32, dy: f32, gate: impl Binary) -> f32 {
         let deviation = x - self.mean;
+        let dy = gate(deviation * self.of_dy + self.bias, dy);
         self.of_dy * dy + self.of_z * (deviation * self.rstd) + self.of_x * deviation + self.shift
     }
 }
 
-/// `dx` by the [`Gradient`] of each channel.
-pub(crate) fn gradient(x: &[f32], dy: &[f32], dx: &mut [f32], channels: &[Gradient], layout: Layout) {
+/// `dx` by the [`Gradient`] of each channel, where `dy` is the gradient by the output of the epilogue.
+pub(crate) fn gradient(
+    x: &[f32],
+    dy: &[f32],
+    dx: &mut [f32],
+    channels: &[Gradient],
+    epilogue: Epilogue,
+    layout: Layout,
+) {
     let task = layout.task();
     let tasks = x.chunks(task).zip(dy.chunks(task)).zip(dx.chunks_mut(task));
-    rows::each(x.len(), tasks, |((x, dy), dx)| gradient_task([x, dy], dx, channels, layout));
+    with_gate!(epilogue, gate => rows::each(x.len(), tasks, |((x, dy), dx)| {
+        gradient_task([x, dy], dx, channels, layout, gate);
+    }));
 }
 
 tensor::each_isa! {
@@ -168,26 +252,42 @@ tensor::each_isa! {
         }
     }
 
-    fn sums_of_planes(x_and_dy: [&[f32]; 2], statistics: [f32; 2], layout: Layout, channel: usize) -> [f64; 2] {
-        let [mean, rstd] = statistics;
+    fn sums_of_planes<G: Binary>(
+        x_and_dy: [&[f32]; 2],
+        norm: Norm<'_>,
+        layout: Layout,
+        channel: usize,
+        gate: G,
+    ) -> [f64; 2] {
+        let (mean, rstd, scale, shift) = (norm.mean[0], norm.rstd[0], norm.scale[0], norm.shift[0]);
         let [x, dy] = x_and_dy.map(|x| layout.planes(x, channel));
+        let dy_of = move |x: f32, dy: f32| gate((x - mean) * scale + shift, dy);
         let mut sums = [0.0; 2];
         for (x, dy) in x.zip(dy) {
-            sums[0] += f64::from(rows::sum(x, dy, |x, dy| dy * ((x - mean) * rstd)));
-            sums[1] += f64::from(rows::sum(dy, dy, |dy, _| dy));
+            sums[0] += f64::from(rows::sum(x, dy, |x, dy| dy_of(x, dy) * ((x - mean) * rstd)));
+            sums[1] += f64::from(rows::sum(x, dy, dy_of));
         }
         sums
     }
 
-    fn sums_of_columns(x_and_dy: [&[f32]; 2], statistics: [&[f32]; 2], first: usize, sums: &mut [[f64; 2]]) {
-        let ([x, dy], [mean, rstd]) = (x_and_dy, statistics);
-        let (columns, strip) = (mean.len(), first..first + sums.len());
+    fn sums_of_columns<G: Binary>(
+        x_and_dy: [&[f32]; 2],
+        columns: usize,
+        strip: Range<usize>,
+        norm: Norm<'_>,
+        sums: &mut [[f64; 2]],
+        gate: G,
+    ) {
+        let [x, dy] = x_and_dy;
         for (x, dy) in x.chunks(BLOCK * columns).zip(dy.chunks(BLOCK * columns)) {
             let (mut with_z, mut plain) = ([0.0f32; STRIP], [0.0f32; STRIP]);
             for (x, dy) in x.chunks_exact(columns).zip(dy.chunks_exact(columns)) {
                 let row = x[strip.clone()].iter().zip(&dy[strip.clone()]);
-                let row = row.zip(mean[strip.clone()].iter().zip(&rstd[strip.clone()]));
-                for ((with_z, plain), ((&x, &dy), (&mean, &rstd))) in with_z.iter_mut().zip(&mut plain).zip(row) {
+                let row = row.zip(norm.mean.iter().zip(norm.rstd).zip(norm.scale.iter().zip(norm.shift)));
+                for ((with_z, plain), ((&x, &dy), ((&mean, &rstd), (&scale, &shift)))) in
+                    with_z.iter_mut().zip(&mut plain).zip(row)
+                {
+                    let dy = gate((x - mean) * scale + shift, dy);
                     *with_z += dy * ((x - mean) * rstd);
                     *plain += dy;
                 }
@@ -199,29 +299,36 @@ tensor::each_isa! {
         }
     }
 
-    fn normalise_task(x: &[f32], y: &mut [f32], channels: [&[f32]; 3], layout: Layout) {
-        let [mean, scale, shift] = channels;
+    /// [`normalise`] on one thread, with the epilogue `f`.
+    pub(crate) fn normalise_task<F: Unary>(x: &[f32], y: &mut [f32], norm: Norm<'_>, layout: Layout, f: F) {
+        let channels = || norm.mean.iter().zip(norm.scale).zip(norm.shift);
         if layout.plane == 1 {
             let c = layout.channels;
             for (x, y) in x.chunks_exact(c).zip(y.chunks_exact_mut(c)) {
-                let channels = mean.iter().zip(scale).zip(shift);
-                for ((y, &x), ((&mean, &scale), &shift)) in y.iter_mut().zip(x).zip(channels) {
-                    *y = (x - mean) * scale + shift;
+                for ((y, &x), ((&mean, &scale), &shift)) in y.iter_mut().zip(x).zip(channels()) {
+                    *y = f((x - mean) * scale + shift);
                 }
             }
         } else {
             let planes = x.chunks_exact(layout.plane).zip(y.chunks_exact_mut(layout.plane));
-            for ((x, y), ((&mean, &scale), &shift)) in planes.zip(mean.iter().zip(scale).zip(shift)) {
-                y.iter_mut().zip(x).for_each(|(y, &x)| *y = (x - mean) * scale + shift);
+            for ((x, y), ((&mean, &scale), &shift)) in planes.zip(channels()) {
+                y.iter_mut().zip(x).for_each(|(y, &x)| *y = f((x - mean) * scale + shift));
             }
         }
     }
 
-    fn gradient_task(x_and_dy: [&[f32]; 2], dx: &mut [f32], channels: &[Gradient], layout: Layout) {
+    /// [`gradient`] on one thread.
+    pub(crate) fn gradient_task<G: Binary>(
+        x_and_dy: [&[f32]; 2],
+        dx: &mut [f32],
+        channels: &[Gradient],
+        layout: Layout,
+        gate: G,
+    ) {
         let ([x, dy], plane) = (x_and_dy, layout.plane);
         let groups = x.chunks_exact(plane).zip(dy.chunks_exact(plane)).zip(dx.chunks_exact_mut(plane));
         for (((x, dy), dx), gradient) in groups.zip(channels.iter().cycle()) {
-            dx.iter_mut().zip(x).zip(dy).for_each(|((dx, &x), &dy)| *dx = gradient.at(x, dy));
+            dx.iter_mut().zip(x).zip(dy).for_each(|((dx, &x), &dy)| *dx = gradient.at(x, dy, gate));
         }
     }
 }

@@ -3,40 +3,61 @@
 use ndarray::{Array1, ArrayD, ArrayViewD, Axis, Zip};
 use tensor::gpu::Call;
 use tensor::sums::pairwise;
-use tensor::{Error, Kernel, Real, Slice, Storage, Tensor};
+use tensor::{Epilogue, Error, Kernel, Map2, Real, Slice, Storage, Tensor};
 
-use super::fast::{self, Gradient, Layout};
+use super::fast::{self, Gradient, Layout, Norm};
+use super::{normalised, relu_flag};
 use crate::launch::channels::{over_channels, over_numbers};
+use crate::ops::relu::ReluGrad;
 
-/// The gradients of `weight` and `bias`: `sum(dy z)`, with `z` the normalised `x`, and `sum(dy)` over each
-/// channel. In the accumulator type, because `dx` uses them too.
+/// The gradient by the normalised values from the gradient `dy` by the output of the epilogue.
+fn before_epilogue<A: Real>(
+    epilogue: Epilogue,
+    x: &ArrayViewD<'_, A>,
+    channels: [&ArrayViewD<'_, A>; 4],
+    dy: &ArrayViewD<'_, A>,
+) -> ArrayD<A> {
+    match epilogue {
+        Epilogue::Identity => dy.to_owned(),
+        Epilogue::Relu => {
+            Zip::from(&normalised(x, channels)).and(dy).map_collect(|&y, &dy| ReluGrad.formula(y, dy))
+        }
+    }
+}
+
+/// The gradients of `weight` and `bias`, from `x`, `weight`, `bias`, `mean`, `rstd` and `dy`: `sum(dy z)`, with `z` the
+/// normalised `x`, and `sum(dy)` over each channel. In the accumulator type, because `dx` uses them too.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct BatchNormGradAffine;
+pub(crate) struct BatchNormGradAffine {
+    pub(crate) epilogue: Epilogue,
+}
 
-impl Kernel<4, 2> for BatchNormGradAffine {
+impl Kernel<6, 2> for BatchNormGradAffine {
     fn name(&self) -> &'static str {
         "batch_norm_grad_affine"
     }
 
-    fn shapes(&self, inputs: [&[usize]; 4]) -> tensor::Result<[Vec<usize>; 2]> {
+    fn shapes(&self, inputs: [&[usize]; 6]) -> tensor::Result<[Vec<usize>; 2]> {
         match inputs {
-            [x @ &[_, c, ..], mean, rstd, dy] if x == dy && [mean, rstd] == [[c]; 2] => {
+            [x @ &[_, c, ..], of_channels @ .., dy] if x == dy && of_channels == [[c]; 4] => {
                 Ok([vec![c], vec![c]])
             }
             _ => Err(Error::shape(self.name(), "the inputs and outputs of batch_norm", &inputs)),
         }
     }
 
-    fn input_dtypes(&self) -> [Storage; 4] {
+    fn input_dtypes(&self) -> [Storage; 6] {
         use Storage::{Accumulator, Same};
-        [Same, Accumulator, Accumulator, Same]
+        [Same, Same, Same, Accumulator, Accumulator, Same]
     }
 
     fn output_dtypes(&self) -> [Storage; 2] {
         [Storage::Accumulator; 2]
     }
 
-    fn reference<A: Real>(&self, [x, mean, rstd, dy]: [ArrayViewD<'_, A>; 4]) -> [ArrayD<A>; 2] {
+    fn reference<A: Real>(&self, inputs: [ArrayViewD<'_, A>; 6]) -> [ArrayD<A>; 2] {
+        let [x, weight, bias, mean, rstd, dy] = inputs;
+        let dy = before_epilogue(self.epilogue, &x, [&weight, &bias, &mean, &rstd], &dy);
         let statistics = mean.iter().zip(&rstd);
         let of_channels = x.axis_iter(Axis(1)).zip(dy.axis_iter(Axis(1))).zip(statistics);
         let dweight: Array1<A> = of_channels
@@ -48,16 +69,18 @@ impl Kernel<4, 2> for BatchNormGradAffine {
         [dweight.into_dyn(), dbias.into_dyn()]
     }
 
-    fn launch(&self, call: Call<'_>, inputs: [&Tensor; 4], sums: [&Tensor; 2]) -> tensor::Result<()> {
-        over_channels(call, self.name(), &sums, &inputs, &[])
+    fn launch(&self, call: Call<'_>, inputs: [&Tensor; 6], sums: [&Tensor; 2]) -> tensor::Result<()> {
+        over_channels(call, self.name(), &sums, &inputs, &[relu_flag(self.epilogue)])
     }
 
-    fn fast(&self, [x, mean, rstd, dy]: [Slice<'_>; 4], [dweight, dbias]: [&mut [f32]; 2]) -> bool {
-        if x.data.is_empty() {
+    fn fast(&self, inputs: [Slice<'_>; 6], [dweight, dbias]: [&mut [f32]; 2]) -> bool {
+        let layout = Layout::of(inputs[0].shape);
+        let [x, weight, bias, mean, rstd, dy] = inputs.map(|input| input.data);
+        if x.is_empty() {
             return false;
         }
-        let sums = fast::sums(x.data, dy.data, [mean.data, rstd.data], Layout::of(x.shape));
-        for (channel, [with_z, plain]) in sums.into_iter().enumerate() {
+        let norm = Norm { mean, rstd, scale: &fast::scales(weight, rstd), shift: bias };
+        for (channel, [with_z, plain]) in fast::sums(x, dy, norm, self.epilogue, layout).into_iter().enumerate() {
             dweight[channel] = with_z as f32;
             dbias[channel] = plain as f32;
         }
@@ -70,14 +93,16 @@ impl Kernel<4, 2> for BatchNormGradAffine {
 /// `dx = (dy - sum(dy) / count - z sum(dy z) / count) weight / sqrt(variance + eps)
 ///     + dmean / count + 2 (x - mean) dvariance / (count - 1)`
 #[derive(Debug, Clone, Copy)]
-pub(super) struct BatchNormGradInput;
+pub(super) struct BatchNormGradInput {
+    pub(super) epilogue: Epilogue,
+}
 
-impl Kernel<9, 1> for BatchNormGradInput {
+impl Kernel<10, 1> for BatchNormGradInput {
     fn name(&self) -> &'static str {
         "batch_norm_grad_input"
     }
 
-    fn shapes(&self, inputs: [&[usize]; 9]) -> tensor::Result<[Vec<usize>; 1]> {
+    fn shapes(&self, inputs: [&[usize]; 10]) -> tensor::Result<[Vec<usize>; 1]> {
         let [x, dy, of_channels @ ..] = inputs;
         match x {
             &[_, c, ..] if x == dy && of_channels.iter().all(|shape| *shape == [c]) => Ok([x.to_vec()]),
@@ -85,52 +110,65 @@ impl Kernel<9, 1> for BatchNormGradInput {
         }
     }
 
-    fn input_dtypes(&self) -> [Storage; 9] {
-        std::array::from_fn(|input| if input < 3 { Storage::Same } else { Storage::Accumulator })
+    fn input_dtypes(&self) -> [Storage; 10] {
+        std::array::from_fn(|input| if input < 4 { Storage::Same } else { Storage::Accumulator })
     }
 
-    fn reference<A: Real>(&self, inputs: [ArrayViewD<'_, A>; 9]) -> [ArrayD<A>; 1] {
-        let [x, dy, weight, mean, rstd, dweight, dbias, dmean, dvariance] = inputs;
-        let mut dx = dy.to_owned();
-        for (channel, (mut dx, x)) in dx.axis_iter_mut(Axis(1)).zip(x.axis_iter(Axis(1))).enumerate() {
-            let of = |values: &ArrayViewD<'_, A>| values[[channel]];
-            let count = A::of(x.len());
-            Zip::from(&mut dx).and(&x).for_each(|dx, &x| {
-                let z = (x - of(&mean)) * of(&rstd);
-                let through_y =
-                    (*dx - of(&dbias) / count - z * of(&dweight) / count) * of(&weight) * of(&rstd);
-                let through_variance = A::of(2) * (x - of(&mean)) * of(&dvariance) / (count - A::one());
-                *dx = through_y + of(&dmean) / count + through_variance;
-            });
-        }
-        [dx]
+    fn reference<A: Real>(&self, inputs: [ArrayViewD<'_, A>; 10]) -> [ArrayD<A>; 1] {
+        let [x, dy, weight, bias, mean, rstd, sums @ ..] = inputs;
+        let dy = before_epilogue(self.epilogue, &x, [&weight, &bias, &mean, &rstd], &dy);
+        [grad_input(&x, dy, [&weight, &mean, &rstd], &sums)]
     }
 
-    fn launch(&self, call: Call<'_>, inputs: [&Tensor; 9], [dx]: [&Tensor; 1]) -> tensor::Result<()> {
-        over_numbers(call, self.name(), dx, &inputs)
+    fn launch(&self, call: Call<'_>, inputs: [&Tensor; 10], [dx]: [&Tensor; 1]) -> tensor::Result<()> {
+        over_numbers(call, self.name(), dx, &inputs, &[relu_flag(self.epilogue)])
     }
 
-    fn fast(&self, inputs: [Slice<'_>; 9], [dx]: [&mut [f32]; 1]) -> bool {
+    fn fast(&self, inputs: [Slice<'_>; 10], [dx]: [&mut [f32]; 1]) -> bool {
         let layout = Layout::of(inputs[0].shape);
-        let [x, dy, weight, mean, rstd, dweight, dbias, dmean, dvariance] = inputs.map(|input| input.data);
-        if x.is_empty() {
-            return true;
+        let [x, dy, channels @ ..] = inputs.map(|input| input.data);
+        if !x.is_empty() {
+            fast::gradient(x, dy, dx, &coefficients(x, channels), self.epilogue, layout);
         }
-        let count = (x.len() / mean.len()) as f32;
-        let gradients: Vec<Gradient> = (0..mean.len())
-            .map(|channel| {
-                let (rstd, of_dy) = (rstd[channel], weight[channel] * rstd[channel]);
-                Gradient {
-                    of_dy,
-                    of_z: -of_dy * (dweight[channel] / count),
-                    of_x: 2.0 * dvariance[channel] / (count - 1.0),
-                    mean: mean[channel],
-                    rstd,
-                    shift: (dmean[channel] - of_dy * dbias[channel]) / count,
-                }
-            })
-            .collect();
-        fast::gradient(x, dy, dx, &gradients, layout);
         true
     }
+}
+
+/// `dx` from the gradient `dy` by the normalised values, and `dweight`, `dbias`, `dmean` and `dvariance`.
+pub(crate) fn grad_input<A: Real>(
+    x: &ArrayViewD<'_, A>,
+    mut dy: ArrayD<A>,
+    [weight, mean, rstd]: [&ArrayViewD<'_, A>; 3],
+    [dweight, dbias, dmean, dvariance]: &[ArrayViewD<'_, A>; 4],
+) -> ArrayD<A> {
+    for (channel, (mut dx, x)) in dy.axis_iter_mut(Axis(1)).zip(x.axis_iter(Axis(1))).enumerate() {
+        let of = |values: &ArrayViewD<'_, A>| values[[channel]];
+        let count = A::of(x.len());
+        Zip::from(&mut dx).and(&x).for_each(|dx, &x| {
+            let z = (x - of(mean)) * of(rstd);
+            let through_y = (*dx - of(dbias) / count - z * of(dweight) / count) * of(weight) * of(rstd);
+            let through_variance = A::of(2) * (x - of(mean)) * of(dvariance) / (count - A::one());
+            *dx = through_y + of(dmean) / count + through_variance;
+        });
+    }
+    dy
+}
+
+/// The coefficients of `dx` from `weight`, `bias`, `mean`, `rstd`, `dweight`, `dbias`, `dmean` and `dvariance`.
+pub(crate) fn coefficients(x: &[f32], channels: [&[f32]; 8]) -> Vec<Gradient> {
+    let [weight, bias, mean, rstd, dweight, dbias, dmean, dvariance] = channels;
+    let count = (x.len() / mean.len()) as f32;
+    let of_channel = |channel: usize| {
+        let (rstd, of_dy) = (rstd[channel], weight[channel] * rstd[channel]);
+        Gradient {
+            of_dy,
+            of_z: -of_dy * (dweight[channel] / count),
+            of_x: 2.0 * dvariance[channel] / (count - 1.0),
+            mean: mean[channel],
+            rstd,
+            shift: (dmean[channel] - of_dy * dbias[channel]) / count,
+            bias: bias[channel],
+        }
+    };
+    (0..mean.len()).map(of_channel).collect()
 }

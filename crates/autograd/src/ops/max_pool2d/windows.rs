@@ -16,7 +16,7 @@ use crate::ops::conv2d::of_rank_4;
 ///
 /// The windows are all pairs of a range of rows and a range of columns, none of them empty.
 #[derive(Debug, Clone)]
-pub(crate) struct Largest {
+pub struct Largest {
     pub(crate) image: [usize; 2],
     pub(crate) windows: Windows,
     pub(crate) rows: Vec<Range<usize>>,
@@ -41,7 +41,7 @@ impl Windows {
     }
 
     /// The struct passed to kernels, for an image and a grid of windows of these sizes.
-    fn words(self, call: Call<'_>, image: [usize; 2], size: [usize; 2]) -> tensor::Result<Vec<u32>> {
+    pub(crate) fn words(self, call: Call<'_>, image: [usize; 2], size: [usize; 2]) -> tensor::Result<Vec<u32>> {
         let mut sizes = vec![image, size];
         if let Self::Moving(MaxPool2d { kernel, stride, padding }) = self {
             sizes.extend([kernel, stride, padding]);
@@ -70,6 +70,13 @@ const MOST_PLACES: usize = 1 << 24;
 #[inline(always)]
 fn replaces<A: Real>(x: A, largest: A) -> bool {
     (x > largest) | (x.is_nan() & !largest.is_nan())
+}
+
+impl Largest {
+    /// The struct passed to kernels.
+    pub(crate) fn words(&self, call: Call<'_>) -> tensor::Result<Vec<u32>> {
+        self.windows.words(call, self.image, [self.rows.len(), self.columns.len()])
+    }
 }
 
 impl Kernel<1, 2> for Largest {
@@ -122,7 +129,7 @@ impl Kernel<1, 2> for Largest {
 
     fn launch(&self, call: Call<'_>, [x]: [&Tensor; 1], [y, place_of]: [&Tensor; 2]) -> tensor::Result<()> {
         call.size(y.len())?;
-        let words = self.windows.words(call, self.image, [self.rows.len(), self.columns.len()])?;
+        let words = self.words(call)?;
         let planes = Argument::Size(x.shape()[0] * x.shape()[1]);
         let arguments =
             [Argument::Out(y), Argument::Out(place_of), Argument::In(x), Argument::Words(&words), planes];
@@ -130,33 +137,61 @@ impl Kernel<1, 2> for Largest {
     }
 
     fn fast(&self, [x]: [Slice<'_>; 1], [y, place_of]: [&mut [f32]; 2]) -> bool {
-        let (count, width) = (x.shape[0] * x.shape[1], self.image[1]);
-        let (out, pairs) = (self.columns.len(), pairs_of(&self.columns));
-        let all = steps_of(&self.columns);
-        // The windows outside the pairs are computed one by one.
-        let worth_pairing = 2 * pairs.len() > out;
-        let apart = || (0..pairs.start).chain(pairs.end..out);
-        planes::for_each(count, [x.data], [y, place_of], |[image], [y, place_of]| {
-            let lines = y.chunks_exact_mut(out).zip(place_of.chunks_exact_mut(out));
-            for (rows, (y, place_of)) in self.rows.iter().zip(lines) {
-                if rows.len() > 2 || !worth_pairing {
-                    let lines = &image[rows.start * width..rows.end * width];
-                    largest_of_windows(lines, width, rows.start * width, &all, [y, place_of]);
-                    continue;
-                }
-                // A single row is visited twice, which changes nothing.
-                let [top, bottom] =
-                    [rows.start, rows.end - 1].map(|row| &image[row * width..(row + 1) * width]);
-                let first = [rows.start, rows.end - 1].map(|row| row * width);
-                let out = [&mut y[pairs.clone()], &mut place_of[pairs.clone()]];
-                largest_of_pairs([top, bottom], self.columns[pairs.start].start, first, out);
-                for j in apart() {
-                    (y[j], place_of[j]) =
-                        largest_of_window(image, width, rows.clone(), self.columns[j].clone());
-                }
-            }
-        });
+        let (count, plan) = (x.shape[0] * x.shape[1], Plan::new(self));
+        planes::for_each(count, [x.data], [y, place_of], |[image], out| plan.of_plane(image, out));
         true
+    }
+}
+
+/// How the windows of an image are visited.
+#[derive(Debug)]
+pub(crate) struct Plan<'a> {
+    largest: &'a Largest,
+    /// Windows that are computed at once; the others are computed one by one.
+    pairs: Range<usize>,
+    /// The columns of all windows.
+    steps: Vec<Vec<u32>>,
+}
+
+impl<'a> Plan<'a> {
+    pub(crate) fn new(largest: &'a Largest) -> Self {
+        Self { largest, pairs: pairs_of(&largest.columns), steps: steps_of(&largest.columns) }
+    }
+
+    /// The windows of an image.
+    pub(crate) fn n_windows(&self) -> usize {
+        self.largest.rows.len() * self.largest.columns.len()
+    }
+
+    /// The maximum of each window of an image and its position.
+    pub(crate) fn of_plane(&self, image: &[f32], [y, place_of]: [&mut [f32]; 2]) {
+        let Self { largest: Largest { image: [_, width], rows, columns, .. }, pairs, steps } = self;
+        let (width, out) = (*width, columns.len());
+        let worth_pairing = 2 * pairs.len() > out;
+        let lines = y.chunks_exact_mut(out).zip(place_of.chunks_exact_mut(out));
+        for (rows, (y, place_of)) in rows.iter().zip(lines) {
+            if rows.len() > 2 || !worth_pairing {
+                let lines = &image[rows.start * width..rows.end * width];
+                largest_of_windows(lines, width, rows.start * width, steps, [y, place_of]);
+                continue;
+            }
+            // A single row is visited twice, which changes nothing.
+            let [top, bottom] = [rows.start, rows.end - 1].map(|row| &image[row * width..(row + 1) * width]);
+            let first = [rows.start, rows.end - 1].map(|row| row * width);
+            let out_of_pairs = [&mut y[pairs.clone()], &mut place_of[pairs.clone()]];
+            largest_of_pairs([top, bottom], columns[pairs.start].start, first, out_of_pairs);
+            for j in (0..pairs.start).chain(pairs.end..out) {
+                (y[j], place_of[j]) = largest_of_window(image, width, rows.clone(), columns[j].clone());
+            }
+        }
+    }
+}
+
+/// Adds each `dy` to the place of its window's maximum in the gradient `dx` of an image.
+pub(crate) fn scatter(dx: &mut [f32], dy: impl Iterator<Item = f32>, place_of: &[f32]) {
+    dx.fill(0.0);
+    for (dy, &place) in dy.zip(place_of) {
+        dx[place as i32 as usize] += dy;
     }
 }
 
@@ -315,26 +350,16 @@ impl Kernel<2, 1> for LargestGrad {
             dy.shape[0] * dy.shape[1],
             [dy.data, place_of.data],
             [dx],
-            |[dy, place_of], [dx]| {
-                dx.fill(0.0);
-                for (&dy, &place) in dy.iter().zip(place_of) {
-                    dx[place as i32 as usize] += dy;
-                }
-            },
+            |[dy, place_of], [dx]| scatter(dx, dy.iter().copied(), place_of),
         );
         true
     }
 }
 
 /// The maxima of windows, with the positions for the backward pass.
-pub(crate) fn forward(
-    x: &Tensor,
-    windows: Windows,
-    [rows, columns]: [Vec<Range<usize>>; 2],
-) -> Result<(Tensor, Places)> {
-    let image = [x.shape()[2], x.shape()[3]];
-    let [y, place_of] = tensor::run(&Largest { image, windows, rows, columns }, [x])?;
-    Ok((y, Places { image, windows, place_of }))
+pub(crate) fn forward(x: &Tensor, largest: Largest) -> Result<(Tensor, Places)> {
+    let [y, place_of] = tensor::run(&largest, [x])?;
+    Ok((y, Places { image: largest.image, windows: largest.windows, place_of }))
 }
 
 /// The positions of the maxima, and the sizes of the images.

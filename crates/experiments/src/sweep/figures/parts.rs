@@ -30,10 +30,16 @@ pub fn figure(name: String, title: String, caption: String, mut panels: Vec<Pane
     Some(Chart { name, title, caption, note: NOTE.into(), columns, panels })
 }
 
-/// A panel of the series that have points.
+/// A panel of the series that have points. Fractions of accuracy are written in %, their differences in points.
 pub fn panel(title: &str, x: Axis, y: &str, mut series: Vec<Series>) -> Panel {
     series.retain(|series| !series.points.is_empty());
-    Panel { title: title.into(), x, y: Axis::new(y, "", Scale::Linear), series, references: vec![] }
+    let axis = Axis::new(y, "", Scale::Linear);
+    let y = match y.contains("accuracy") && !y.ends_with(", points") && !y.ends_with("(%)") {
+        true if y.contains(" - ") || y.contains(" less ") => axis.in_hundredths("points"),
+        true => axis.in_hundredths("%"),
+        false => axis,
+    };
+    Panel { title: title.into(), x, y, series, references: vec![] }
 }
 
 /// The mean of values with its 95 % interval, at a chosen x.

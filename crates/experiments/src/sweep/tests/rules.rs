@@ -11,7 +11,7 @@ use runs::store::{Results, Values};
 /// The rows of one experiment in the quick profile, with values changed at some places.
 fn judged_with(name: &str, change: impl Fn(&mut Results)) -> Vec<Verdict> {
     let experiment = *ALL.iter().find(|one| one.info().name == name).unwrap();
-    let mut results = MadeUp::default().results(&grid(experiment, Profile::Quick));
+    let mut results = MadeUp::default().results(&grid(experiment, Profile::Standard));
     change(&mut results);
     experiment.verdicts(&results).unwrap()
 }

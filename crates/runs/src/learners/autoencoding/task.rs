@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use tensor::DType;
 use tensor::random::Stream;
 
+use crate::images::Images;
+
 /// An autoencoder and its training: objective, masking, and AdamW with a one-cycle learning rate.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -133,11 +135,12 @@ impl Network {
 }
 
 impl Task {
-    /// Builds the autoencoder with its probes, for images `[c, h, w]`.
+    /// Builds the autoencoder with its probes, for these images.
     ///
     /// # Errors
     /// If a size is zero or does not fit the images.
-    pub(super) fn build(&self, image: [usize; 3], classes: usize, stream: &Stream) -> models::Result<Guided> {
+    pub(super) fn build(&self, images: &Images, stream: &Stream) -> models::Result<Guided> {
+        let (image, classes) = (images.train.image_shape(), images.classes.len());
         let (network, k) = (self.network, self.network.latent_len(image));
         let (width, nonlinear) = (PROBE_WIDTH.min(4 * k), stream.child("nonlinear"));
         Ok(Guided::new(

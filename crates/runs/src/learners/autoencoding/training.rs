@@ -1,10 +1,10 @@
 //! Training of an autoencoder with two probes.
 
 use data::{Batches, Split};
-use models::train::{Evaluate, GuidedObjective, Metrics, Objective as _};
+use models::train::{Evaluate, GuidedObjective, Metrics, Train};
 use models::{
-    Adam, EpochReport, Evaluation, Example, Guided, Mode, Module, Representation, Schedule, Trainer,
-    count_correct, evaluate, mean_cross_entropy,
+    EpochReport, Evaluation, Example, Guided, Mode, Module, Representation, Trainer, count_correct, evaluate,
+    mean_cross_entropy,
 };
 use ndarray::{Array2, ArrayView2};
 use tensor::random::Stream;
@@ -15,7 +15,7 @@ use super::task::{Masked, Objective, Task};
 use crate::Result;
 use crate::images::Images;
 use crate::training::batches::in_order;
-use crate::training::{Scalars, Setup, TrainerState, Training};
+use crate::training::{Scalars, Setup, Training};
 
 /// The factor from mean squared errors of pixels in [0, 1] to those of pixels in [-1, 1], which other learners report.
 const RANGE: f64 = 4.0;
@@ -69,16 +69,11 @@ impl<'a> AutoencoderTraining<'a> {
     pub(super) fn new(task: &Task, setup: &Setup<'a>, model: &'a Guided) -> Result<Self> {
         let &Setup { images, seed, .. } = setup;
         let batches = Batches::new(&images.train, setup.batch, Stream::new(seed, "shuffle"))?;
-        // With no epochs the schedule is never evaluated.
-        let steps = (batches.per_epoch() as u64 * u64::from(setup.epochs)).max(1);
         let objective = match task.objective {
             Objective::Reconstruction => GuidedObjective::new(model, 0.0),
             Objective::Guided { weight } => GuidedObjective::new(model, weight),
             Objective::Supervised => GuidedObjective::supervised(model),
         };
-        let adam = Adam::new(&objective.params(), setup.optimiser)?;
-        let decays = |_: &str, shape: &[usize]| task.decayed.includes(shape);
-        let adam = adam.with_weight_decay_where(task.weight_decay, decays)?;
         let mean = match task.masked {
             Some(_) => images.mean()?.iter().map(|x| ((x + 1.0) / 2.0) as f32).collect(),
             None => vec![],
@@ -86,7 +81,7 @@ impl<'a> AutoencoderTraining<'a> {
         Ok(Self {
             task: *task,
             model,
-            trainer: Trainer::with_optimisers(objective, vec![Box::new(adam)], Schedule::OneCycle { steps })?,
+            trainer: setup.one_cycle(objective, task.weight_decay, task.decayed)?,
             evaluated: InRange { model, shape: images.train.image_shape() },
             batches,
             images,
@@ -140,11 +135,11 @@ fn normalised(images: &Tensor) -> models::Result<Tensor> {
 }
 
 impl Training for AutoencoderTraining<'_> {
-    fn trainer(&self) -> &dyn TrainerState {
+    fn trainer(&self) -> &dyn Train {
         &self.trainer
     }
 
-    fn trainer_mut(&mut self) -> &mut dyn TrainerState {
+    fn trainer_mut(&mut self) -> &mut dyn Train {
         &mut self.trainer
     }
 

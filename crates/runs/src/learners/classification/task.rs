@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use tensor::DType;
 use tensor::random::Stream;
 
-use crate::images::LARGEST_DECOMPOSED;
+use crate::images::{Images, LARGEST_DECOMPOSED};
 use crate::subspaces::Seen;
 
 /// A classifier, its input and its training: AdamW with a one-cycle learning rate.
@@ -68,16 +68,12 @@ impl Classifier {
         }
     }
 
-    /// Builds the network for images `[c, h, w]`.
+    /// Builds the network for these images.
     ///
     /// # Errors
     /// If a size is zero.
-    pub(super) fn build(
-        self,
-        [c, h, w]: [usize; 3],
-        classes: usize,
-        stream: &Stream,
-    ) -> models::Result<Sequential> {
+    pub(super) fn build(self, images: &Images, stream: &Stream) -> models::Result<Sequential> {
+        let ([c, h, w], classes) = (images.train.image_shape(), images.classes.len());
         match self {
             Self::Mlp { depth } => {
                 mlp::classifier(&mlp::Config { inputs: c * h * w, classes, depth }, stream, DType::F32)

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use data::{Augmentation, Split};
-use models::train::ClassifierObjective;
-use models::{Adam, EpochReport, Evaluation, Module, Schedule, Sequential, Trainer};
+use models::train::{ClassifierObjective, Train};
+use models::{EpochReport, Evaluation, Sequential, Trainer};
 use ndarray::{Array2, ArrayView2, Axis};
 use tensor::random::Stream;
 use tensor::{Indices, Tensor};
@@ -12,7 +12,7 @@ use tensor::{Indices, Tensor};
 use super::task::{ClassificationLoss, Task};
 use crate::subspaces::{Normaliser, Selection, Subspaces};
 use crate::training::batches::EVALUATED_AT_ONCE;
-use crate::training::{Scalars, Setup, TrainerState, Training};
+use crate::training::{Scalars, Setup, Training};
 use crate::{Error, Result};
 
 /// A classifier with its projected and normalised training images.
@@ -53,17 +53,9 @@ impl<'a> ClassifierTraining<'a> {
         };
         let selection = subspaces.select(task.seen)?;
         let (normaliser, train) = Normaliser::fit(subspaces.project(&images.train, selection));
-        // With no epochs the schedule is never evaluated.
-        let steps = ((n / batch) as u64 * u64::from(setup.epochs)).max(1);
-        let adam = Adam::new(&model.params(), setup.optimiser)?;
-        let decays = |_: &str, shape: &[usize]| task.decayed.includes(shape);
-        let adam = adam.with_weight_decay_where(task.weight_decay, decays)?;
+        let objective = ClassifierObjective::new(model, task.loss == ClassificationLoss::OneHotMse);
         Ok(Self {
-            trainer: Trainer::with_optimisers(
-                ClassifierObjective::new(model, task.loss == ClassificationLoss::OneHotMse),
-                vec![Box::new(adam)],
-                Schedule::OneCycle { steps },
-            )?,
+            trainer: setup.one_cycle(objective, task.weight_decay, task.decayed)?,
             train: Projected {
                 pixels: train,
                 labels: images.train.labels(),
@@ -108,11 +100,11 @@ impl Projected<'_> {
 }
 
 impl Training for ClassifierTraining<'_> {
-    fn trainer(&self) -> &dyn TrainerState {
+    fn trainer(&self) -> &dyn Train {
         &self.trainer
     }
 
-    fn trainer_mut(&mut self) -> &mut dyn TrainerState {
+    fn trainer_mut(&mut self) -> &mut dyn Train {
         &mut self.trainer
     }
 

@@ -1,51 +1,25 @@
 //! Final measures: the same bits in blocks as at once, and a reason where there is none.
 
-use models::{EpochReport, Evaluation, Representation};
+use models::Representation;
 use tensor::Tensor;
 
 use super::*;
 use crate::images::DataConfig;
 use crate::pixels::{normalised, rows};
-use crate::training::TrainerState;
+use crate::run::tests::Untrained;
 
-/// Reads pixels as a code of this many of them, until the batch of images at which it fails.
-struct Pixels {
-    k: usize,
-    fails_at: Option<usize>,
-}
-
-impl Training for Pixels {
-    fn trainer(&self) -> &dyn TrainerState {
-        unreachable!("nothing is trained")
-    }
-
-    fn trainer_mut(&mut self) -> &mut dyn TrainerState {
-        unreachable!("nothing is trained")
-    }
-
-    fn epoch(&mut self, _: u32) -> models::Result<EpochReport> {
-        unreachable!("nothing is trained")
-    }
-
-    fn evaluate(&self, _: &data::Split) -> Result<Evaluation> {
-        unreachable!("nothing is evaluated")
-    }
-
-    fn represent(&self, images: &Tensor) -> Result<Representation> {
+/// Reads pixels as a code of `k` of them, until the batch of images at which it fails.
+fn pixel_codes(k: usize, fails_at: Option<usize>) -> impl Training {
+    Untrained(move |images: &Tensor| {
         let n = images.shape()[0];
-        if self.fails_at == Some(n) {
+        if fails_at == Some(n) {
             return Err(Error::Missing("memory for a batch".into()));
         }
         let d = images.len() / n;
-        let z = images
-            .to_f64_vec()
-            .chunks(d)
-            .flat_map(|image| &image[300..300 + self.k])
-            .map(|&x| x as f32)
-            .collect();
-        let z = Tensor::from_vec(z, &[n, self.k])?;
+        let code = |image: &[f64]| image[300..300 + k].iter().map(|&x| x as f32).collect::<Vec<_>>();
+        let z = Tensor::from_vec(images.to_f64_vec().chunks(d).flat_map(code).collect(), &[n, k])?;
         Ok(Representation { logits: z.clone(), reconstruction: images.reshape(&[n, d])?, z })
-    }
+    })
 }
 
 fn images(test: usize) -> Images {
@@ -62,10 +36,10 @@ fn number(finals: &Arrays, name: &str) -> f64 {
 #[test]
 fn probes_in_blocks_have_the_bits_of_those_of_all_pixels_at_once() {
     let images = images(700);
-    let finals = of_representation(&Pixels { k: 12, fails_at: None }, &images, None, 0);
+    let finals = of_representation(&pixel_codes(12, None), &images, None, 0);
     let train = images.train.first(PROBED).unwrap();
     let codes = |split: &data::Split| {
-        wide(&codes(&Pixels { k: 12, fails_at: None }, split, split.len(), |_, _, _| ()).unwrap(), 12)
+        wide(&codes(&pixel_codes(12, None), split, split.len(), |_, _, _| ()).unwrap(), 12)
     };
     let pixels = |split: &data::Split| rows(split, normalised(split));
     let (x, x_test) = (codes(&train), codes(&images.test));
@@ -94,7 +68,7 @@ fn probes_in_blocks_have_the_bits_of_those_of_all_pixels_at_once() {
 #[test]
 fn one_test_image_is_measured_as_any_number_is() {
     let images = images(1);
-    let finals = of_representation(&Pixels { k: 3, fails_at: None }, &images, None, 0);
+    let finals = of_representation(&pixel_codes(3, None), &images, None, 0);
     assert_eq!(finals[LATENT].shape, [1, 3]);
     assert!(number(&finals, RIDGE_MSE).is_finite());
 }
@@ -109,7 +83,7 @@ fn what_cannot_be_measured_is_absent_with_its_reason_and_the_rest_is_kept() {
         (40, LATENT, &[SHOWN_RECONSTRUCTION]),
         (shown, SHOWN_RECONSTRUCTION, &[LATENT, RIDGE_ACCURACY, RIDGE_MSE]),
     ] {
-        let finals = of_representation(&Pixels { k: 3, fails_at: Some(fails_at) }, &images, None, 0);
+        let finals = of_representation(&pixel_codes(3, Some(fails_at)), &images, None, 0);
         let why = &finals[&format!("{ABSENT}{absent}")];
         assert_eq!(why.values, Values::U8(b"the results have no memory for a batch".to_vec()), "{fails_at}");
         assert_eq!(finals.keys().filter(|name| name.starts_with(ABSENT)).count(), 1);

@@ -67,6 +67,7 @@ unsafe fn kernel<S: Simd, const ROWS: usize, const VECTORS: usize>(
             prefetch(c.wrapping_add(row * row_stride));
             prefetch(c.wrapping_add(row * row_stride + VECTORS * S::LANES - 1));
         }
+        // ANCHOR: loop
         let mut sums = [[S::zero(); VECTORS]; ROWS];
         for step in 0..steps {
             let mut of_b = [S::zero(); VECTORS];
@@ -80,6 +81,7 @@ unsafe fn kernel<S: Simd, const ROWS: usize, const VECTORS: usize>(
                 }
             }
         }
+        // ANCHOR_END: loop
         let last = S::first(width - (VECTORS - 1) * S::LANES);
         let whole = width == VECTORS * S::LANES;
         for (row, sums) in sums.iter().enumerate() {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use system::text::count;
 
 /// The result of a call to a cluster.
-pub(super) type Result<T> = std::result::Result<T, Error>;
+pub(crate) type Result<T> = std::result::Result<T, Error>;
 
 /// An error of the Slurm engine.
 #[derive(Debug, thiserror::Error)]

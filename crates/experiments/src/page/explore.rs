@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use report::Explorer;
-use report::explorer::{Images, Latents, Linear, Model, Size, Spread, Trained};
+use report::explorer::{Images, Latents, Linear, Model, Reader, Size, Spread, Trained};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
@@ -12,6 +12,8 @@ use crate::metric::{LinearMetric, Metric};
 use crate::statistics::{mean, range};
 use crate::stored::stored_results;
 use crate::sweep::curves::{Curves, attribute, numbers, texts};
+use crate::sweep::readers::{self, Task, sources};
+use crate::sweep::words;
 use runs::store::{Results, Values};
 
 /// The experiments whose models can be tried out. The first that has a model gives its numbers; pictures, latents and
@@ -19,21 +21,21 @@ use runs::store::{Results, Values};
 const SOURCES: [&str; 5] =
     ["fc-lambda-sweep", "cnn-s-lambda-sweep", "vit-lambda-sweep", "reconstructions", "latent-space"];
 
-const LEAD: &str = "Pick a model and move λ, the weight of reconstruction in what the encoder learns: 0 is a pure \
-                    classifier, 1 a pure autoencoder. Decoder and classifier always learn their own task at full \
-                    strength, so what changes is the latent between them.";
+const LEAD: &str = "Pick a model and move λ. Decoder and classifier always learn their own task at full strength, so \
+                    what changes is the latent between them.";
 
-const NOTE: &str = "Mean over seeds on test images; in brackets the lowest and the highest seed. Pictures and latents \
-                    are those of the first seed.";
+const NOTE: &str = "Means over seeds on test images; below each the lowest and the highest seed. The online head is the \
+                    classifier that was trained with the encoder; the other readers read the same latents. Images and \
+                    latents are those of the first seed. λ is not drawn to scale: what matters lies close to 1.";
 
 /// The explorer of the results that lie in a profile's folder; `None` if there is nothing to try out.
 ///
 /// # Errors
 /// If a file is there and cannot be read.
-pub(crate) fn explorer(folder: &Path) -> Result<Option<Explorer>> {
+pub(super) fn explorer(folder: &Path) -> Result<Option<Explorer>> {
     let mut models: Vec<Model> = Vec::new();
     for name in SOURCES {
-        if let Some(results) = stored_results(folder, name)? {
+        if let Some((results, _)) = stored_results(folder, name)? {
             add(&mut models, &results)?;
         }
     }
@@ -54,13 +56,13 @@ fn add(models: &mut Vec<Model>, results: &Results) -> Result<()> {
         let Some(variant) = variants.iter().find(|variant| variant.label() == curves.variant) else {
             continue;
         };
-        let at =
-            models.iter().position(|model| model.data == curves.data && model.family == variant.family.label);
+        let data = words::data_set(&curves.data);
+        let at = models.iter().position(|model| model.data == data && model.family == variant.family.label);
         let at = at.unwrap_or_else(|| {
             models.push(Model {
-                data: curves.data.clone(),
+                data,
                 family: variant.family.label.clone(),
-                classes: words(&classes[curves.index]),
+                classes: strings(&classes[curves.index]),
                 lambdas: curves.lambdas.clone(),
                 sizes: vec![],
             });
@@ -82,7 +84,15 @@ fn add(models: &mut Vec<Model>, results: &Results) -> Result<()> {
                     if trained.iter().all(|trained| trained.n == 0) {
                         continue;
                     }
-                    model.sizes.push(Size { k, trained, linear: vec![], images: None, latents: None });
+                    let readers = readers(curves, member)?;
+                    model.sizes.push(Size {
+                        k,
+                        trained,
+                        readers,
+                        linear: vec![],
+                        images: None,
+                        latents: None,
+                    });
                     model.sizes.len() - 1
                 }
             };
@@ -101,19 +111,37 @@ fn add(models: &mut Vec<Model>, results: &Results) -> Result<()> {
     Ok(())
 }
 
-fn words(names: &Value) -> Vec<String> {
+fn strings(names: &Value) -> Vec<String> {
     names.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-fn trained(curves: &Curves<'_>, member: usize, lambda: usize) -> Result<Trained> {
-    let of = |measure: Metric| -> Result<Spread> {
-        let values = curves.at(measure, member, lambda)?;
-        if values.is_empty() {
-            return Ok(Spread::MISSING);
+fn over_seeds(values: &[f64]) -> Spread {
+    if values.is_empty() {
+        return Spread::MISSING;
+    }
+    let (low, high) = range(values);
+    Spread { mean: mean(values).clamp(low, high), low, high }
+}
+
+/// The readers of the latents of a member beside the head that was trained with the encoder.
+fn readers(curves: &Curves<'_>, member: usize) -> Result<Vec<Reader>> {
+    let mut readers = Vec::new();
+    for source in sources(curves, Task::Classification) {
+        if source.reader == readers::Reader::Online {
+            continue;
         }
-        let (low, high) = range(&values);
-        Ok(Spread { mean: mean(&values).clamp(low, high), low, high })
-    };
+        let accuracy = (0..curves.lambdas.len())
+            .map(|lambda| Ok(over_seeds(&curves.at(source.metric, member, lambda)?)))
+            .collect::<Result<Vec<Spread>>>()?;
+        if accuracy.iter().any(|spread| spread.mean.is_finite()) {
+            readers.push(Reader { name: source.reader.words().into(), accuracy });
+        }
+    }
+    Ok(readers)
+}
+
+fn trained(curves: &Curves<'_>, member: usize, lambda: usize) -> Result<Trained> {
+    let of = |measure: Metric| Ok::<_, Error>(over_seeds(&curves.at(measure, member, lambda)?));
     Ok(match curves.n(member, lambda)? {
         0 => Trained::NOTHING,
         n => Trained {

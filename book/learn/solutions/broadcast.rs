@@ -1,0 +1,8 @@
+//! The backward pass of a bias that is added to every row.
+
+use learn::matrix::Matrix;
+
+/// The gradient of the loss with respect to the bias b, where `y[i, j] = x[i, j] + b[j]` and `dy` is the gradient with respect to y.
+pub fn bias_backward(dy: &Matrix) -> Vec<f64> {
+    (0..dy.columns).map(|j| (0..dy.rows).map(|i| dy.at(i, j)).sum()).collect()
+}

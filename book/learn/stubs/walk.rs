@@ -1,0 +1,11 @@
+//! The backward pass over a tape.
+
+use learn::walk::Node;
+
+/// The derivative of the value at position `loss` with respect to every value on the tape.
+pub fn backward(nodes: &[Node], loss: usize) -> Vec<f64> {
+    let mut gradients = vec![0.0; nodes.len()];
+    gradients[loss] = 1.0;
+    // Continue here: `nodes[at].operands` holds positions and derivatives.
+    gradients
+}

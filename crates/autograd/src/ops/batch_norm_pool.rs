@@ -1,0 +1,74 @@
+//! Batch normalisation in training mode, max-pooling and ReLU in one operation.
+
+#[cfg(feature = "cases")]
+mod cases;
+mod fast;
+mod kernels;
+#[cfg(test)]
+mod tests;
+
+use tensor::Tensor;
+
+use self::kernels::{GradAffine, GradInput, Pooled};
+use crate::ops::batch_norm::Saved;
+use crate::ops::max_pool2d::MaxPool2d;
+use crate::ops::max_pool2d::windows::Largest;
+use crate::{Op, Result, Var};
+
+/// `y = relu(max over each window of (x - mean) / sqrt(variance + eps) * weight + bias)`, for images `x: [n, c, h, w]`
+/// and `weight`, `bias: [c]`; the outputs are those of [`BatchNorm`](crate::ops::batch_norm::BatchNorm), with `y` pooled.
+///
+/// ReLU is monotone, so it makes no difference whether it comes before or after the maximum. The gradient of a window
+/// goes to its first maximum in row-major order, or to its first NaN; where `y` is zero there is none.
+///
+/// Nothing but `x` and the statistics is saved: the backward pass normalises each plane again while it is in the cache,
+/// and so finds the same maxima. With windows of 2 x 2, `x` is read twice and a quarter of it written forward; backward,
+/// `x` and the quarter are read twice and the gradient of `x` is written: 5.75 passes over memory, where three operations
+/// with the pool last take 18 and with the ReLU last 12. In 32 and 64 bits all results have the bits of the three operations;
+/// in 16 bits they do not, because the maximum is taken before rounding.
+#[derive(Debug, Clone, Copy)]
+pub struct BatchNormPool {
+    /// Added to the variance; positive, and representable in 32 bits.
+    pub eps: f64,
+    /// The windows.
+    pub pool: MaxPool2d,
+}
+
+impl Op<3, 3> for BatchNormPool {
+    const NAME: &'static str = "batch_norm_pool";
+
+    /// The inputs and statistics of the normalisation, and the windows.
+    type Saved = (Saved, Largest);
+
+    fn forward(&self, inputs: [&Tensor; 3]) -> Result<([Tensor; 3], Self::Saved)> {
+        let largest = self.pool.largest(inputs[0].shape())?;
+        let [y, mean, variance, rstd] = tensor::run(&Pooled { eps: self.eps, largest: &largest }, inputs)?;
+        let saved = Saved::new(inputs, &mean, rstd);
+        Ok(([y, mean, variance], (saved, largest)))
+    }
+
+    fn backward(
+        &self,
+        (saved, largest): &Self::Saved,
+        grad_outputs: [&Tensor; 3],
+        wanted: [bool; 3],
+    ) -> Result<[Option<Tensor>; 3]> {
+        saved.gradients(&GradAffine { largest }, &GradInput { largest }, grad_outputs, wanted)
+    }
+}
+
+impl<'t> Var<'t> {
+    /// [`Var::batch_norm`] of images, with [`Var::max_pool2d`] and [`Var::relu`] of its first output, in one operation.
+    ///
+    /// # Errors
+    /// As these three.
+    pub fn batch_norm_pool(
+        &self,
+        affine: Option<[&Self; 2]>,
+        eps: f64,
+        pool: MaxPool2d,
+    ) -> Result<[Self; 3]> {
+        let [weight, bias] = self.affine_or_identity(affine)?;
+        self.tape.apply(BatchNormPool { eps, pool }, [self, &weight, &bias])
+    }
+}

@@ -1,0 +1,160 @@
+//! The page of a profile's results: its answer, its groups of experiments, and where to read on.
+
+mod answer;
+mod explore;
+mod readers;
+
+use std::path::{Component, Path, PathBuf};
+
+use report::{Group, Kind, Page, Section, Verdict, table};
+
+use self::answer::{answers, limits};
+use self::explore::explorer;
+use self::readers::readers;
+use crate::claims::named;
+use crate::error::Result;
+use crate::experiment::Paper;
+use crate::profile::Profile;
+
+const TITLE: &str = "Do classification and reconstruction help or hurt each other in one representation?";
+
+const QUESTION: &str = "An encoder maps an image to a latent z of k dimensions; a decoder reconstructs the image from z \
+                        and a classifier predicts its class. λ weighs the two losses in what the encoder learns. When it \
+                        moves from classification alone (λ = 0) to reconstruction alone (λ = 1), does either task gain \
+                        from the other, and what is lost?";
+
+const LINKS: [(&str, &str); 2] = [
+    ("CRE, arXiv:2401.09237", "https://arxiv.org/abs/2401.09237"),
+    ("LBR, arXiv:2402.11337", "https://arxiv.org/abs/2402.11337"),
+];
+
+/// Documents of the repository that a page links to where it lies in a clone of it.
+const DOCUMENTS: [(&str, &str); 2] = [("Repository", "README.md"), ("Book", "book/README.md")];
+
+/// Experiments on questions that the papers leave open or do not ask; the others belong to their paper.
+const BEYOND: [&str; 12] = [
+    "augmentation",
+    "gradient-conflict",
+    "linear-cre",
+    "split-latent",
+    "mixing-rules",
+    "label-fraction",
+    "representation-similarity",
+    "recurrent-cre",
+    "predictive-coding",
+    "capacity-confound",
+    "nonlinear-denoising",
+    "bridge",
+];
+
+/// Name, short name and heading of each group.
+const GROUPS: [[&str; 3]; 3] = [
+    ["cre", "CRE", "Antagonists or allies? (CRE)"],
+    ["lbr", "LBR", "Learning by reconstruction (LBR)"],
+    ["beyond", "Beyond", "Beyond both papers"],
+];
+
+/// The page of these results. What the explorer and the readers show is read from the files in the folder.
+///
+/// # Errors
+/// If a file is there and cannot be read.
+pub(crate) fn page(
+    folder: &Path,
+    profile: Profile,
+    rows: &[Verdict],
+    sections: Vec<Section>,
+    provenance: Vec<(String, String)>,
+) -> Result<Page> {
+    let readers = readers(folder)?;
+    let in_section = |row: &&Verdict| sections.iter().any(|section| section.rows.contains(row));
+    let others = rows.iter().filter(|row| !in_section(row)).cloned().collect();
+    let is_claim = |row: &&Verdict| row.kind != Kind::Exact && row.same_as.is_none();
+    let claims: Vec<Verdict> = rows.iter().filter(is_claim).cloned().collect();
+    let n = sections.len();
+    Ok(Page {
+        kicker: format!("Agon · results of the profile {profile}"),
+        title: TITLE.into(),
+        question: QUESTION.into(),
+        answers: answers(rows, readers.as_ref()),
+        limits: limits(rows, profile),
+        source: format!(
+            "{n} {}, {} verdicts: {}",
+            if n == 1 { "experiment" } else { "experiments" },
+            claims.len(),
+            table::summary(&claims)
+        ),
+        links: links(folder),
+        explorer: explorer(folder)?,
+        readers,
+        groups: groups(sections),
+        others,
+        provenance,
+    })
+}
+
+/// The sections by group, without empty groups.
+fn groups(sections: Vec<Section>) -> Vec<Group> {
+    let mut groups = GROUPS.map(|[name, short, title]| Group {
+        name: name.into(),
+        short: short.into(),
+        title: title.into(),
+        sections: vec![],
+    });
+    for section in sections {
+        groups[group_of(&section.name)].sections.push(section);
+    }
+    groups.into_iter().filter(|group| !group.sections.is_empty()).collect()
+}
+
+/// The place of an experiment's group.
+fn group_of(name: &str) -> usize {
+    let paper = named(&[name.to_owned()]).ok().and_then(|of| of.first().map(|one| one.info().paper));
+    match paper {
+        _ if BEYOND.contains(&name) => 2,
+        Some(Paper::Lbr) => 1,
+        Some(Paper::Cre) | None => 0,
+    }
+}
+
+/// The papers, and the documents of the clone in which the folder lies.
+fn links(folder: &Path) -> Vec<(String, String)> {
+    let mut links: Vec<(String, String)> = LINKS.map(|(name, to)| (name.into(), to.into())).into();
+    let here = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.into());
+    let up = |folder: &Path| -> Option<PathBuf> {
+        let up = here.strip_prefix(folder).ok()?;
+        up.components().map(|part| matches!(part, Component::Normal(_)).then_some("..")).collect()
+    };
+    let holds = |folder: &&Path| DOCUMENTS.iter().all(|(_, file)| folder.join(file).is_file());
+    if let Some(up) = here.ancestors().find(holds).and_then(up) {
+        let address = |file: &str| up.join(file).to_string_lossy().into_owned();
+        links.extend(DOCUMENTS.map(|(name, file)| (name.into(), address(file))));
+    }
+    links
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::claims::ALL;
+
+    #[test]
+    fn every_experiment_beyond_the_papers_exists_and_each_group_has_one() {
+        let names: Vec<&str> = ALL.iter().map(|experiment| experiment.info().name).collect();
+        assert!(BEYOND.iter().all(|name| names.contains(name)));
+        let groups: std::collections::BTreeSet<usize> = names.iter().map(|name| group_of(name)).collect();
+        assert_eq!(groups.len(), GROUPS.len());
+    }
+
+    #[test]
+    fn a_page_links_to_the_documents_of_its_clone_alone() {
+        let clone = tempfile::tempdir().unwrap();
+        let folder = clone.path().join("out/quick");
+        std::fs::create_dir_all(&folder).unwrap();
+        assert_eq!(links(&folder).len(), LINKS.len());
+        std::fs::create_dir(clone.path().join("book")).unwrap();
+        for (_, file) in DOCUMENTS {
+            std::fs::write(clone.path().join(file), "").unwrap();
+        }
+        assert_eq!(links(&folder).last().unwrap().1, "../../book/README.md");
+    }
+}

@@ -1,0 +1,243 @@
+//! The answer in three sentences, made of verdict rows and of the losses by reader.
+
+use report::{Answer, Conclusion, Effect, Kind, ReadModel, Readers, Verdict};
+
+use crate::claim_id::ClaimId;
+use crate::profile::Profile;
+
+/// What each part of the answer rests on: the claims in the order in which they are looked for.
+const SYNERGY: &[ClaimId] = &[ClaimId::C1, ClaimId::C1T4];
+const COST: &[ClaimId] = &[ClaimId::C3T3, ClaimId::C8, ClaimId::C3];
+const VARIANCE: &[ClaimId] = &[ClaimId::Lbr7, ClaimId::Lbr1];
+
+/// The sentences of a part for the four states that its verdicts can be in.
+struct Sentences {
+    /// All decided rows hold.
+    hold: &'static str,
+    /// All decided rows do not hold.
+    fail: &'static str,
+    /// Some decided rows hold and some do not.
+    mixed: &'static str,
+    /// No row is decided.
+    open: &'static str,
+}
+
+const ON_SYNERGY: Sentences = Sentences {
+    hold: "Neither task gains from the other: no mixture of the losses beats the better pure end.",
+    fail: "A mixture of both losses beats the better pure end.",
+    mixed: "A mixture of both losses beats the better pure end in some models and in others not.",
+    open: "Whether a mixture of both losses beats the better pure end is open.",
+};
+
+const ON_COST: Sentences = Sentences {
+    hold: "A latent that follows reconstruction alone holds less of the class.",
+    fail: "A latent that follows reconstruction alone holds as much of the class, within the margin.",
+    mixed: "A latent that follows reconstruction alone holds less of the class in some models and in others not.",
+    open: "Whether a latent that follows reconstruction alone holds less of the class is open.",
+};
+
+const ON_VARIANCE: Sentences = Sentences {
+    hold: "Reconstruction keeps what varies most. That names the class in clean images and not under a background.",
+    fail: "What varies most is not where the claims on variance say that it is.",
+    mixed: "Whether what varies most names the class depends on the images.",
+    open: "Whether what varies most names the class is open.",
+};
+
+/// The three parts of the answer; a part that the results lack says so.
+pub(super) fn answers(rows: &[Verdict], readers: Option<&Readers>) -> Vec<Answer> {
+    vec![
+        of_rows(rows, SYNERGY, &ON_SYNERGY, "gain of the best mixture"),
+        readers.and_then(by_reader).unwrap_or_else(|| of_rows(rows, COST, &ON_COST, "accuracy lost")),
+        of_rows(rows, VARIANCE, &ON_VARIANCE, "accuracy by part of the variance"),
+    ]
+}
+
+/// What a reader must know before trusting the answer; empty if there is nothing.
+pub(super) fn limits(rows: &[Verdict], profile: Profile) -> String {
+    let claims = || rows.iter().filter(|row| is_counted(row));
+    let count = |of: Conclusion| claims().filter(|row| row.conclusion == of).count();
+    let (n, not_trained) =
+        (claims().filter(|row| row.conclusion != Conclusion::NotRun).count(), count(Conclusion::NotTrained));
+    let mut sentences = Vec::new();
+    if !profile.decides() {
+        sentences.push(format!("The profile {profile} shows that everything works and decides nothing."));
+    }
+    if not_trained > 0 {
+        sentences.push(format!(
+            "In {not_trained} of {n} verdicts the networks were still improving when training ended; what they say is of \
+             that state and not of trained networks."
+        ));
+    }
+    if n > 0 {
+        sentences.push("Brackets are 95 % intervals.".into());
+    }
+    sentences.join(" ")
+}
+
+/// Whether a row is a claim of its own.
+fn is_counted(row: &Verdict) -> bool {
+    row.kind != Kind::Exact && row.same_as.is_none()
+}
+
+/// The answer of claims: the effect of the row with most seeds, and how many rows hold.
+fn of_rows(rows: &[Verdict], claims: &[ClaimId], sentences: &Sentences, what: &str) -> Answer {
+    let of = |claim: &ClaimId| -> Vec<&Verdict> {
+        let asked = |row: &&Verdict| is_counted(row) && row.source == claim.as_str();
+        rows.iter().filter(asked).filter(|row| row.conclusion != Conclusion::NotRun).collect()
+    };
+    let found = claims.iter().map(of).find(|rows| !rows.is_empty()).unwrap_or_default();
+    if found.is_empty() {
+        return Answer {
+            number: "–".into(),
+            of: what.into(),
+            sentence: sentences.open.into(),
+            evidence: "These results do not hold the experiments that ask it.".into(),
+        };
+    }
+    let count = |of: Conclusion| found.iter().filter(|row| row.conclusion == of).count();
+    let sentence: &str = match (count(Conclusion::Holds), count(Conclusion::DoesNotHold)) {
+        (0, 0) => sentences.open,
+        (_, 0) => sentences.hold,
+        (0, _) => sentences.fail,
+        _ => sentences.mixed,
+    };
+    let open_because = match count(Conclusion::NotTrained) {
+        n if sentence == sentences.open && 2 * n > found.len() => {
+            " here: the networks were not trained to the end."
+        }
+        _ if sentence == sentences.open => ".",
+        _ => "",
+    };
+    let sentence = match open_because {
+        "" => sentence.to_owned(),
+        why => format!("{}{why}", sentence.trim_end_matches('.')),
+    };
+    let effects: Vec<(&Verdict, &Effect)> = found
+        .iter()
+        .filter_map(|row| Some((*row, row.effect.as_ref().filter(|of| is_finite(of))?)))
+        .collect();
+    let tally: Vec<String> = (Conclusion::ALL.into_iter())
+        .filter(|&of| count(of) > 0)
+        .map(|of| format!("{} {}", of.words(), count(of)))
+        .collect();
+    let counted = format!("{} verdicts: {}.", found.len(), tally.join(", "));
+    // Of rows with as many seeds the largest effect.
+    let by = |(row, effect): &&(&Verdict, &Effect)| (row.n, effect.value.abs().to_bits());
+    let Some(&main) = effects.iter().max_by_key(by) else {
+        let number = tally.join(", ");
+        return Answer { number, of: what.into(), sentence, evidence: counted };
+    };
+    let others = others(main.0, &effects).into_iter();
+    let others: Vec<String> =
+        others.map(|(row, effect)| format!("{} {} (n = {})", about(row), effect.words(), row.n)).collect();
+    let (row, effect) = main;
+    let (number, interval) = parted(effect);
+    Answer {
+        number,
+        of: format!("{interval} {what}: {} · {} · n = {}", effect.quantity, about(row), row.n),
+        sentence,
+        evidence: match others.is_empty() {
+            true => counted,
+            false => format!("Also {}. {counted}", others.join("; ")),
+        },
+    }
+}
+
+/// The estimate with its unit, and its interval in brackets.
+fn parted(effect: &Effect) -> (String, String) {
+    let words = effect.words();
+    let (number, interval) = words.split_at(words.find('[').unwrap_or(words.len()));
+    (number.trim().to_owned(), interval.to_owned())
+}
+
+/// Up to three other rows: one of each other model, or, of one model alone, of each other data set.
+fn others<'a>(main: &Verdict, rows: &[(&'a Verdict, &'a Effect)]) -> Vec<(&'a Verdict, &'a Effect)> {
+    let model = |row: &Verdict| row.model.split(", ").next().unwrap_or_default().to_owned();
+    let pick = |key: &dyn Fn(&Verdict) -> String| {
+        let mut known = vec![key(main)];
+        let is_new = |(row, _): &&(&Verdict, &Effect)| {
+            let key = key(row);
+            !known.contains(&key) && {
+                known.push(key);
+                true
+            }
+        };
+        rows.iter().filter(is_new).take(3).copied().collect::<Vec<_>>()
+    };
+    match pick(&model) {
+        none if none.is_empty() => pick(&about),
+        some => some,
+    }
+}
+
+fn is_finite(effect: &Effect) -> bool {
+    [effect.value, effect.low, effect.high].iter().all(|x| x.is_finite())
+}
+
+/// Model and data set of a row, without its number of images.
+fn about(row: &Verdict) -> String {
+    let parts = [row.model.as_str(), row.data.split(", ").next().unwrap_or_default()];
+    parts.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(", ")
+}
+
+/// The answer by readers: the model whose readers differ most, and where all agree on a loss.
+fn by_reader(readers: &Readers) -> Option<Answer> {
+    let most = readers.models.iter().max_by(|a, b| spread(a).total_cmp(&spread(b)))?;
+    let (least, largest) = ends(most)?;
+    let differ: Vec<&ReadModel> = readers.models.iter().filter(|model| disagree(model)).collect();
+    let lose: Vec<&ReadModel> = readers.models.iter().filter(|model| all_lose(model)).collect();
+    let sentence = match (differ.len(), lose.len()) {
+        (0, 0) => "No model is seen to lose accuracy by every reader.",
+        (0, _) => "What is lost is lost for every reader of the latent.",
+        _ => "How much of the class is lost depends on who reads the latent.",
+    };
+    let name = |model: &&ReadModel| {
+        let (low, high) = ends(model)?;
+        let [low, high] = [low, high].map(|of| parted(of).0.replace(" points", ""));
+        Some(format!("{} ({low} to {high})", model.name))
+    };
+    let names = |models: &[&ReadModel]| models.iter().filter_map(name).collect::<Vec<_>>().join(", ");
+    let mut evidence = Vec::new();
+    if !lose.is_empty() {
+        evidence.push(format!("Every reader finds a loss, in points, in {}.", names(&lose)));
+    }
+    let only: Vec<&ReadModel> = readers.models.iter().filter(|model| !all_lose(model)).collect();
+    if !only.is_empty() {
+        evidence.push(format!("Not every reader does in {}.", names(&only)));
+    }
+    // A loss of accuracy is a change downward.
+    let change = |of: &Effect| {
+        let (number, _) = parted(&Effect { value: -of.value, unit: "points".into(), ..of.clone() });
+        number.replace(" points", "")
+    };
+    Some(Answer {
+        number: format!("{} or {} points", change(largest), change(least)),
+        of: format!(
+            "accuracy from λ = 0 to 1 by two readers of the same latents · {}, {}, n = {}",
+            most.name, most.data, most.n
+        ),
+        sentence: sentence.into(),
+        evidence: evidence.join(" "),
+    })
+}
+
+/// The smallest and the largest loss of a model.
+fn ends(model: &ReadModel) -> Option<(&Effect, &Effect)> {
+    let lost = || model.readers.iter().map(|by| &by.lost);
+    let by = |a: &&Effect, b: &&Effect| a.value.total_cmp(&b.value);
+    Some((lost().min_by(by)?, lost().max_by(by)?))
+}
+
+fn spread(model: &ReadModel) -> f64 {
+    ends(model).map_or(0.0, |(least, most)| most.value - least.value)
+}
+
+/// Whether the intervals of two readers do not overlap.
+fn disagree(model: &ReadModel) -> bool {
+    ends(model).is_some_and(|(least, most)| least.high < most.low)
+}
+
+/// Whether every reader's interval is above zero.
+fn all_lose(model: &ReadModel) -> bool {
+    model.readers.iter().all(|by| by.lost.low > 0.0)
+}

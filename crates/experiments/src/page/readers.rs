@@ -1,0 +1,86 @@
+//! What the latents of the λ sweeps lose from λ = 0 to λ = 1, by who reads them.
+
+use std::path::Path;
+
+use report::{Effect, ReadBy, ReadModel, Readers};
+
+use crate::error::Result;
+use crate::statistics::estimate::LEVEL;
+use crate::statistics::mean;
+use crate::stored::stored_results;
+use crate::sweep::curves::Curves;
+use crate::sweep::evidence::{Evidence, Term};
+use crate::sweep::readers::{Reader, Task, sources};
+use crate::sweep::words;
+
+/// The sweeps over λ, one for each architecture.
+const SWEEPS: [&str; 4] = ["fc-lambda-sweep", "cnn-s-lambda-sweep", "cnn-l-lambda-sweep", "vit-lambda-sweep"];
+
+const LEAD: &str = "Accuracy lost when the encoder follows reconstruction alone (λ = 1) instead of classification alone \
+                    (λ = 0), by readers of the same latents, with 95 % intervals. The online head is the classifier \
+                    that was trained with the encoder; the others read the finished latents. Where readers differ, the \
+                    loss is one of the readout and not of the latent alone.";
+
+/// The readers of the first family of each sweep whose results lie in the folder; `None` if there are none.
+///
+/// # Errors
+/// If a file is there and cannot be read.
+pub(super) fn readers(folder: &Path) -> Result<Option<Readers>> {
+    let mut models = Vec::new();
+    for name in SWEEPS {
+        let Some((results, _)) = stored_results(folder, name)? else { continue };
+        if let Some(curves) = Curves::all(&results)?.first() {
+            models.extend(of_family(curves)?);
+        }
+    }
+    Ok((!models.is_empty()).then(|| Readers { lead: LEAD.into(), models }))
+}
+
+/// The members of a family that were trained at both ends.
+fn of_family(curves: &Curves<'_>) -> Result<Vec<ReadModel>> {
+    let (Some(first), Some(last)) = (curves.lambda(0.0), curves.lambda(1.0)) else { return Ok(vec![]) };
+    let mut models = Vec::new();
+    for (member, (label, _)) in curves.members.iter().enumerate() {
+        let (mut readers, mut n) = (Vec::new(), 0);
+        for source in sources(curves, Task::Classification) {
+            let ends = [first, last].map(|lambda| curves.at(source.metric, member, lambda));
+            let [at_0, at_1] = ends;
+            let (at_0, at_1) = (at_0?, at_1?);
+            if at_0.is_empty() || at_1.is_empty() {
+                continue;
+            }
+            let terms = [(1.0, first), (-1.0, last)].map(|(weight, lambda)| Term {
+                weight,
+                source,
+                point: [member, lambda],
+            });
+            // The statistic that the verdicts use.
+            let estimate = Evidence::of(curves).sum(&terms)?;
+            let interval = estimate.interval(LEVEL).times(100.0);
+            n = n.max(estimate.n_seeds);
+            readers.push(ReadBy {
+                name: source.reader.words().into(),
+                place: Reader::ALL.iter().position(|reader| *reader == source.reader).unwrap_or(0),
+                accuracy: [at_0, at_1].map(|values| 100.0 * mean(&values)),
+                lost: Effect {
+                    quantity: "accuracy(0) - accuracy(1)".into(),
+                    value: interval.mean,
+                    low: interval.low,
+                    high: interval.high,
+                    margin: 0.0,
+                    unit: "points".into(),
+                    resampled: estimate.resampled(),
+                },
+            });
+        }
+        if !readers.is_empty() {
+            let family = curves.family.split(", ").next().unwrap_or_default();
+            let name = match family.contains(label.as_str()) {
+                true => family.to_owned(),
+                false => format!("{family}, {label}"),
+            };
+            models.push(ReadModel { name, data: words::data_set(&curves.data), n, readers });
+        }
+    }
+    Ok(models)
+}

@@ -1,0 +1,52 @@
+//! Construction of trainers.
+
+use tensor::DType;
+
+use super::{Group, Objective, Precision, Trainer};
+use crate::slots::refuse_shared;
+use crate::{Adam, AdamConfig, Error, Optimiser, Result, Schedule};
+
+impl<O: Objective> Trainer<O> {
+    /// A new trainer with an optimiser for each group of the objective, in their order.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if the schedule has no steps, or there is not one optimiser for each group; [`Error::Shared`] if
+    /// two groups share a parameter.
+    pub fn with_optimisers(
+        objective: O,
+        optimisers: Vec<Box<dyn Optimiser>>,
+        schedule: Schedule,
+    ) -> Result<Self> {
+        schedule.check()?;
+        let groups = objective.groups();
+        if groups.len() != optimisers.len() {
+            let got = format!("{} for {} groups", optimisers.len(), groups.len());
+            let wanted = "one for each group of parameters";
+            return Err(Error::Setting { setting: "optimisers", wanted, got });
+        }
+        refuse_shared(groups.into_iter().map(|group| (group.name.unwrap_or_default(), group.params)))?;
+        Ok(Self { objective, optimisers, schedule, precision: Precision::F32, steps: 0, recorder: None })
+    }
+
+    /// A new trainer with Adam for each group and a constant learning rate.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] as [`AdamConfig::check`]; [`Error::Shared`] if two groups share a parameter.
+    pub fn with_adam(objective: O, config: AdamConfig) -> Result<Self> {
+        let adam = |group: Group<'_>| Ok(Box::new(Adam::new(&group.params, config)?) as Box<dyn Optimiser>);
+        let optimisers = objective.groups().into_iter().map(adam).collect::<Result<_>>()?;
+        Self::with_optimisers(objective, optimisers, Schedule::Constant)
+    }
+
+    /// Sets the computation type of an f32 model to `BF16`, which uses tensor cores on GPUs; parameters, optimisers, losses
+    /// and statistics stay in f32. `F32` is the default.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for other types, and if the objective does not support mixed precision: `F16` needs a
+    /// [`LossScale`](crate::LossScale), which reads a value back in every step.
+    pub fn computing_in(self, precision: DType) -> Result<Self> {
+        let precision = Precision::new(precision)?;
+        self.objective.check_precision(precision)?;
+        Ok(Self { precision, ..self })
+    }
+}

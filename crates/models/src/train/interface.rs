@@ -1,0 +1,47 @@
+//! The object-safe interface of trainers.
+
+use autograd::Param;
+use tensor::{Device, Tensor};
+
+use super::{Batches, EpochReport, Objective, Trainer};
+use crate::Result;
+
+/// A trainer of any objective, as whoever drives it epoch by epoch sees it.
+pub trait Train {
+    /// As [`Trainer::epoch`].
+    fn epoch(&mut self, epoch: u32, batches: Batches<'_>) -> Result<EpochReport>;
+
+    /// As [`Trainer::learned`].
+    fn learned(&self) -> Vec<(String, &Param)>;
+
+    /// As [`Trainer::state`].
+    fn state(&self) -> Vec<(String, Tensor)>;
+
+    /// As [`Trainer::load`].
+    fn load(&mut self, stored: &dyn Fn(&str) -> Option<Tensor>) -> Result<()>;
+
+    /// As [`Trainer::to_device`].
+    fn to_device(&mut self, device: &Device) -> Result<()>;
+}
+
+impl<O: Objective> Train for Trainer<O> {
+    fn epoch(&mut self, epoch: u32, batches: Batches<'_>) -> Result<EpochReport> {
+        self.epoch(epoch, batches)
+    }
+
+    fn learned(&self) -> Vec<(String, &Param)> {
+        self.learned()
+    }
+
+    fn state(&self) -> Vec<(String, Tensor)> {
+        self.state()
+    }
+
+    fn load(&mut self, stored: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
+        self.load(stored)
+    }
+
+    fn to_device(&mut self, device: &Device) -> Result<()> {
+        self.to_device(device)
+    }
+}

@@ -1,0 +1,43 @@
+//! The contents beside a page, which stay in sight; on a narrow screen a bar that opens.
+
+use super::{Group, Page};
+use crate::svg::escape;
+
+/// The navigation.
+pub(super) fn html(page: &Page) -> String {
+    let has_rows =
+        page.groups.iter().any(|group| group.sections.iter().any(|section| !section.rows.is_empty()));
+    let parts = [
+        ("answer", "The answer", true),
+        ("explorer", "Try it: move λ", page.explorer.is_some()),
+        ("verdicts", "All claims", has_rows),
+        ("readers", "Who reads the latent", page.readers.is_some()),
+        ("effects", "Effects and margins", has_rows),
+    ];
+    let parts: String =
+        parts.into_iter().filter(|(.., shown)| *shown).map(|(id, text, _)| link(id, text)).collect();
+    let groups: String = page.groups.iter().enumerate().map(group).collect();
+    format!(
+        "<nav class=\"side\" aria-label=\"Contents\">\n<a class=\"brand\" href=\"#top\">Agon</a>\n\
+         <button class=\"toc-button\" type=\"button\" aria-expanded=\"false\" aria-controls=\"toc.list\">Contents</button>\n\
+         <div class=\"toc\" id=\"toc.list\">\n<ul>\n{parts}</ul>\n<p class=\"h\">Experiments</p>\n<ul>{groups}</ul>\n\
+         <p class=\"h\">Trust</p>\n<ul>\n{}{}</ul>\n</div>\n</nav>\n",
+        link("provenance", "Provenance"),
+        if has_rows { link("checks.s", "Self-checks of the code") } else { String::new() }
+    )
+}
+
+fn group((place, group): (usize, &Group)) -> String {
+    let links: String =
+        group.sections.iter().map(|section| link(&section.name, section.heading().0)).collect();
+    let open = if place == 0 { " open" } else { "" };
+    format!(
+        "<li><details{open}><summary>{} <span>{}</span></summary><ul>\n{links}</ul></details></li>\n",
+        escape(&group.title),
+        group.sections.len()
+    )
+}
+
+fn link(id: &str, text: &str) -> String {
+    format!("<li><a href=\"#{}\">{}</a></li>\n", escape(id), escape(text))
+}
