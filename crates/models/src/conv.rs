@@ -110,7 +110,9 @@ impl Module for ConvTranspose2d {
         let tape = x.tape();
         let weight = tape.param(&self.weight)?;
         Ok(match &self.bias {
-            Some(bias) if next.is_relu() => (x.conv_transpose2d_relu(&weight, &tape.param(bias)?, self.attributes)?, 1),
+            Some(bias) if next.is_relu() => {
+                (x.conv_transpose2d_relu(&weight, &tape.param(bias)?, self.attributes)?, 1)
+            }
             Some(bias) => (x.conv_transpose2d(&weight, &tape.param(bias)?, self.attributes)?, 0),
             None => (x.conv_transpose2d_no_bias(&weight, self.attributes)?, 0),
         })

@@ -179,7 +179,10 @@ mod tests {
             (norm().then(relu), apart(norm()).then(relu)),
             (norm().then(pool).then(relu), apart(apart(norm()).then(pool)).then(relu)),
             (norm().then(relu).then(pool), apart(apart(norm()).then(relu)).then(pool)),
-            (Sequential::new().then(norm().then(relu)).then(pool), apart(apart(norm()).then(relu)).then(pool)),
+            (
+                Sequential::new().then(norm().then(relu)).then(pool),
+                apart(apart(norm()).then(relu)).then(pool),
+            ),
         ];
         for (place, pair) in pairs.into_iter().enumerate() {
             for mode in [Mode::Training { step: 0 }, Mode::Evaluation] {
