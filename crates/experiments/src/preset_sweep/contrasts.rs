@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{QUANTITIES, Quantity, SweptCell};
-use crate::statistics::decision::ENOUGH_SEEDS;
-use crate::statistics::estimate::{Estimate, LEVEL};
+use crate::statistics::estimate::Estimate;
+use crate::statistics::rules::{ENOUGH_SEEDS, LEVEL};
 
 /// The difference that another value of one key makes, with all others equal.
 ///

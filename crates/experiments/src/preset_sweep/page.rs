@@ -76,7 +76,7 @@ impl Swept {
                 warnings.extend(why.as_ref().map(|why| format!("{}, seed {seed}: {why}", cell.label)));
             }
         }
-        if self.seeds.len() < crate::statistics::decision::ENOUGH_SEEDS {
+        if self.seeds.len() < crate::statistics::rules::ENOUGH_SEEDS {
             warnings.push("fewer than three seeds decide nothing; give more with --seeds".into());
         }
         warnings

@@ -8,7 +8,8 @@ use super::super::stored;
 use super::{Comparison, Moved};
 use crate::error::Result;
 use experiments::preset_sweep::QUANTITIES;
-use experiments::statistics::estimate::{Estimate, LEVEL};
+use experiments::statistics::estimate::Estimate;
+use experiments::statistics::rules::LEVEL;
 use runs::correct::{Reader, correct_of};
 use runs::store::FinishedRun;
 
