@@ -179,7 +179,12 @@ impl Op<3, 3> for BatchNorm {
         Ok(([y, mean, variance], saved))
     }
 
-    fn backward(&self, saved: &Saved, grad_outputs: [&Tensor; 3], wanted: [bool; 3]) -> Result<[Option<Tensor>; 3]> {
+    fn backward(
+        &self,
+        saved: &Saved,
+        grad_outputs: [&Tensor; 3],
+        wanted: [bool; 3],
+    ) -> Result<[Option<Tensor>; 3]> {
         let epilogue = self.epilogue;
         let (of_affine, of_input) = (BatchNormGradAffine { epilogue }, BatchNormGradInput { epilogue });
         saved.gradients(&of_affine, &of_input, grad_outputs, wanted)

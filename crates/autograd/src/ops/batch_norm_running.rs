@@ -251,9 +251,12 @@ mod cases {
         }
 
         fn kinks() -> Vec<Kink<Self, 3>> {
-            let of = |values: &[f64]| Tensor::from_slice(values, &[values.len()]).expect("the values fill the shape");
+            let of = |values: &[f64]| {
+                Tensor::from_slice(values, &[values.len()]).expect("the values fill the shape")
+            };
             let (mean, variance) = (of(&[0.0]).to_dtype(DType::F32), of(&[3.0]).to_dtype(DType::F32));
-            let op = BatchNormRunning { epilogue: Epilogue::Relu, ..BatchNormRunning::new(&mean, &variance, 1.0) };
+            let op =
+                BatchNormRunning { epilogue: Epilogue::Relu, ..BatchNormRunning::new(&mean, &variance, 1.0) };
             // Half of x: below, at and above zero.
             let x = of(&[-4.0, 0.0, 4.0]).reshape(&[3, 1]).expect("the elements are as many");
             let gradients = [vec![0.0, 0.0, 0.5], vec![2.0], vec![1.0]];

@@ -52,7 +52,8 @@ impl Cre {
         let Architecture::Fc(config) = self.model else { return None };
         let d = images.n_pixels();
         let is_pure = self.lambda == Some(1.0) && is_weighted(&self.mixing) && self.labelled.is_none();
-        let is_compared = is_pure && config.classified.is_none() && config.latent <= d && d <= LARGEST_DECOMPOSED;
+        let is_compared =
+            is_pure && config.classified.is_none() && config.latent <= d && d <= LARGEST_DECOMPOSED;
         is_compared.then_some(config)
     }
 }

@@ -76,8 +76,11 @@ fn of_shape(shape: BoxedStrategy<Vec<usize>>) -> BoxedStrategy<Case<BatchNorm, 3
 /// A weight and a bias with which normalised values of at least 0.2 and at most 2.2 in magnitude become outputs of at least
 /// 0.05: most channels have outputs of both signs, some are above zero or below it.
 pub(crate) fn away_from_kinks(channels: usize) -> [BoxedStrategy<Tensor>; 2] {
-    let of = |values: Vec<f64>| Tensor::from_slice(&values, &[values.len()]).expect("one element for each channel");
-    let weight = (0.5..2.0f64, any::<bool>()).prop_map(|(weight, is_above)| if is_above { weight } else { -weight });
+    let of = |values: Vec<f64>| {
+        Tensor::from_slice(&values, &[values.len()]).expect("one element for each channel")
+    };
+    let weight =
+        (0.5..2.0f64, any::<bool>()).prop_map(|(weight, is_above)| if is_above { weight } else { -weight });
     let bias = prop_oneof![6 => -0.05..0.05f64, 1 => 5.0..6.0f64, 1 => -6.0..-5.0f64];
     [vec(weight, channels).prop_map(of).boxed(), vec(bias, channels).prop_map(of).boxed()]
 }

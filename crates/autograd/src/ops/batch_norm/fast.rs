@@ -141,7 +141,13 @@ pub(crate) fn statistics(x: &[f32], layout: Layout, eps: f64, [means, variances,
 }
 
 /// `[sum(dy z), sum(dy)]` of each channel, where `dy` is the gradient by `y` before its epilogue.
-pub(crate) fn sums(x: &[f32], dy: &[f32], norm: Norm<'_>, epilogue: Epilogue, layout: Layout) -> Vec<[f64; 2]> {
+pub(crate) fn sums(
+    x: &[f32],
+    dy: &[f32],
+    norm: Norm<'_>,
+    epilogue: Epilogue,
+    layout: Layout,
+) -> Vec<[f64; 2]> {
     let mut sums = vec![[0.0; 2]; layout.channels];
     with_gate!(epilogue, gate => {
         if layout.plane == 1 {

@@ -80,7 +80,9 @@ impl Kernel<6, 2> for BatchNormGradAffine {
             return false;
         }
         let norm = Norm { mean, rstd, scale: &fast::scales(weight, rstd), shift: bias };
-        for (channel, [with_z, plain]) in fast::sums(x, dy, norm, self.epilogue, layout).into_iter().enumerate() {
+        for (channel, [with_z, plain]) in
+            fast::sums(x, dy, norm, self.epilogue, layout).into_iter().enumerate()
+        {
             dweight[channel] = with_z as f32;
             dbias[channel] = plain as f32;
         }

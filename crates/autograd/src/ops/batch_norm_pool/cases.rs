@@ -85,7 +85,11 @@ fn of_images(shape: [usize; 4]) -> BoxedStrategy<Case<BatchNormPool, 3>> {
 fn apart([n, c, h, w]: [usize; 4]) -> BoxedStrategy<Tensor> {
     let count = n * h * w;
     let run = if count < 12 { 1..2usize } else { 1..5usize };
-    (run, proptest::sample::select(vec![1usize, 2, 4, 5, 7, 8]), proptest::collection::vec(-0.02..0.02f64, n * c * h * w))
+    (
+        run,
+        proptest::sample::select(vec![1usize, 2, 4, 5, 7, 8]),
+        proptest::collection::vec(-0.02..0.02f64, n * c * h * w),
+    )
         .prop_map(move |(run, step, offsets)| {
             let pixel = |(place, offset): (usize, f64)| {
                 let (plane, row, column) = (place / (h * w), place / w % h, place % w);

@@ -94,7 +94,8 @@ impl<'a> Planes<'a> {
         let images = x.chunks(of_image).zip(dy.chunks(self.channels * windows)).zip(dx.chunks_mut(of_image));
         rows::each(x.len(), images, |((x, dy), dx)| {
             let mut buffers = self.buffers();
-            let planes = x.chunks_exact(self.len).zip(dy.chunks_exact(windows)).zip(dx.chunks_exact_mut(self.len));
+            let planes =
+                x.chunks_exact(self.len).zip(dy.chunks_exact(windows)).zip(dx.chunks_exact_mut(self.len));
             for (channel, ((x, dy), dx)) in planes.enumerate() {
                 self.gradient_of_plane(x, dy, channel, &mut buffers);
                 let of_channel = &coefficients[channel..channel + 1];

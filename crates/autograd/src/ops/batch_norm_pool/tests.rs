@@ -58,7 +58,11 @@ fn the_fused_operations_have_the_bits_of_those_that_they_replace() {
                 for relu_is_last in [true, false] {
                     let apart = bits(&inputs, |x, affine| {
                         let [y, mean, variance] = x.batch_norm(Some(affine), EPS)?;
-                        let y = if relu_is_last { y.max_pool2d(pool)?.relu()? } else { y.relu()?.max_pool2d(pool)? };
+                        let y = if relu_is_last {
+                            y.max_pool2d(pool)?.relu()?
+                        } else {
+                            y.relu()?.max_pool2d(pool)?
+                        };
                         Ok([y, mean, variance])
                     });
                     assert_eq!(fused, apart, "{pool:?} of {:?} in {dtype}", [n, c, h, w]);
@@ -82,7 +86,11 @@ fn a_nan_reaches_the_outputs_and_the_gradients_of_its_channel_alone() {
             for (which, result) in results.into_iter().enumerate() {
                 let half = result.len() / 2;
                 for (place, bits) in result.into_iter().enumerate() {
-                    assert_eq!(f64::from_bits(bits).is_nan(), place < half, "result {which}, element {place}");
+                    assert_eq!(
+                        f64::from_bits(bits).is_nan(),
+                        place < half,
+                        "result {which}, element {place}"
+                    );
                 }
             }
         }

@@ -47,7 +47,8 @@ impl RunningNorm {
         let [mean, variance] = [mean, variance].map(Tensor::to_f64_vec);
         let affine = affine.as_ref().map(|affine| affine.each_ref().map(Tensor::to_f64_vec));
         let of_channel = |channel: usize| {
-            let [weight, bias] = affine.as_ref().map_or([1.0, 0.0], |[weight, bias]| [weight[channel], bias[channel]]);
+            let [weight, bias] =
+                affine.as_ref().map_or([1.0, 0.0], |[weight, bias]| [weight[channel], bias[channel]]);
             let scale = weight * rstd_of(variance[channel], *eps);
             [scale, bias - mean[channel] * scale]
         };
@@ -73,13 +74,19 @@ impl PreparedConv2d {
         let mut own_bias = bias.map_or_else(|| vec![0.0; o], Tensor::to_f64_vec);
         if own_bias.len() != o {
             let shapes = [weight.shape(), bias.map_or(&[], Tensor::shape)];
-            return Err(tensor::Error::shape("PreparedConv2d", "a weight [o, c, kh, kw] and a bias [o]", &shapes).into());
+            return Err(tensor::Error::shape(
+                "PreparedConv2d",
+                "a weight [o, c, kh, kw] and a bias [o]",
+                &shapes,
+            )
+            .into());
         }
         let mut elements = weight.as_slice::<f32>()?.to_vec();
         let of_output = elements.len() / o.max(1);
         if let Some(norm) = norm {
             let channels = norm.scale_and_shift(o)?.into_iter().zip(&mut own_bias);
-            for (([scale, shift], bias), weight) in channels.zip(elements.chunks_exact_mut(of_output.max(1))) {
+            for (([scale, shift], bias), weight) in channels.zip(elements.chunks_exact_mut(of_output.max(1)))
+            {
                 weight.iter_mut().for_each(|weight| *weight = (f64::from(*weight) * scale) as f32);
                 *bias = *bias * scale + shift;
             }
